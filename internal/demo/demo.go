@@ -1,0 +1,85 @@
+// Package demo runs the main job before a person's eyes: an MCP client talks
+// to the real server over a stdio pipe, and each step says what was asked,
+// what came back, and whether that is as it should be.
+package demo
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/mark3labs/mcp-go/client"
+	"github.com/mark3labs/mcp-go/client/transport"
+	"github.com/mark3labs/mcp-go/mcp"
+)
+
+// World is what the demo needs the simulated Azure to do.
+type World interface {
+	// Throttle makes the next requests of a tenant end with 429 and Retry-After.
+	Throttle(tenant string, times int, wait time.Duration)
+	// Garble makes a tenant's answers a gateway's HTML from now on.
+	Garble(tenant string)
+}
+
+// Options is what a demo runs with. All fields are required but Color.
+type Options struct {
+	Out   io.Writer
+	Color bool
+	// ServerOut is what the server writes, ServerIn what it reads: a stdio pipe.
+	ServerOut io.Reader
+	ServerIn  io.WriteCloser
+	World     World
+	// Unlinked, Linked and Broken are names of tenants: one without a link, one
+	// with a link, and one to be garbled.
+	Unlinked, Linked, Broken string
+}
+
+// The partner IDs of the demo: made up, and known to no one.
+const (
+	ourID   = "1234567"
+	otherID = "7654321"
+)
+
+// Run shows every step. It returns an error naming the first step that did not
+// end as it should, after all have been shown.
+func Run(ctx context.Context, o Options) error {
+	person := &person{}
+	connection := client.NewClient(transport.NewIO(o.ServerOut, o.ServerIn, io.NopCloser(emptyReader{})), client.WithElicitationHandler(person))
+	if err := connection.Start(ctx); err != nil {
+		return fmt.Errorf("connect to the server: %w", err)
+	}
+	s := &show{Options: o, paint: painter(o.Color), client: connection, person: person}
+	s.intro()
+	err := s.run(ctx, script(o))
+	return closing(err, connection.Close())
+}
+
+func closing(run, closed error) error {
+	if run == nil && closed != nil {
+		return fmt.Errorf("close the connection: %w", closed)
+	}
+	return run
+}
+
+type emptyReader struct{}
+
+func (emptyReader) Read([]byte) (int, error) { return 0, io.EOF }
+
+// person answers the server's forms as a person at the keyboard would.
+type person struct {
+	// types is what the person types next; "" closes the form.
+	types string
+	asked string
+}
+
+// Elicit implements the client's handler for questions of the server.
+func (p *person) Elicit(_ context.Context, request mcp.ElicitationRequest) (*mcp.ElicitationResult, error) {
+	p.asked = request.Params.Message
+	if p.types == "" {
+		return &mcp.ElicitationResult{ElicitationResponse: mcp.ElicitationResponse{Action: mcp.ElicitationResponseActionDecline}}, nil
+	}
+	return &mcp.ElicitationResult{ElicitationResponse: mcp.ElicitationResponse{
+		Action: mcp.ElicitationResponseActionAccept, Content: map[string]any{"confirmation": p.types},
+	}}, nil
+}

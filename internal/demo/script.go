@@ -1,0 +1,116 @@
+package demo
+
+import (
+	"fmt"
+	"time"
+
+	"mcp-partner/schemas"
+)
+
+// step is one thing that a person says, and what should come of it.
+type step struct {
+	says string
+	// before changes the world, if it has to.
+	before func(World)
+	tool   string
+	args   map[string]any
+	// types is what the person types when asked.
+	types string
+	// status and check say how the step should end.
+	status schemas.Status
+	check  func(schemas.Envelope) error
+	// note says in a few words what is to be seen.
+	note string
+}
+
+// script is the main job, in the order in which a partner would meet it.
+func script(o Options) []step {
+	unlinked := map[string]any{"tenant": o.Unlinked}
+	at := func(tenant, id string) map[string]any { return map[string]any{"tenant": tenant, "partner_id": id} }
+	return []step{
+		{says: "Which tenants do we manage?", tool: schemas.ToolListTenants, args: map[string]any{"limit": 5},
+			status: schemas.StatusDone, check: hasTenants, note: "the directory, inside the server's bounds"},
+		{says: fmt.Sprintf("Ist unsere Partner-ID bei %s hinterlegt?", o.Unlinked), tool: schemas.ToolFindPartnerTool,
+			args:   map[string]any{"query": fmt.Sprintf("Ist unsere Partner-ID bei %s hinterlegt?", o.Unlinked)},
+			status: schemas.StatusDone, check: matched(schemas.ToolCheckPartnerLink), note: "intent search: the right tool, in any language; nothing is run"},
+		{says: fmt.Sprintf("Is our link in place at %s?", o.Unlinked), tool: schemas.ToolCheckPartnerLink, args: unlinked,
+			status: schemas.StatusDone, check: state(schemas.LinkNotLinked), note: "this identity has none; others may"},
+		{says: fmt.Sprintf("Register %s there.", ourID), tool: schemas.ToolRegisterPartner, args: at(o.Unlinked, ourID), types: ourID,
+			status: schemas.StatusDone, check: after(ourID), note: "planned by a read, confirmed by a person, read back"},
+		{says: "Register it again.", tool: schemas.ToolRegisterPartner, args: at(o.Unlinked, ourID),
+			status: schemas.StatusUnchanged, check: notAsked, note: "nothing to do, so nobody is asked and nothing is sent"},
+		{says: fmt.Sprintf("No: replace it by %s.", otherID), tool: schemas.ToolUpdatePartner, args: at(o.Unlinked, otherID), types: otherID,
+			status: schemas.StatusDone, check: after(otherID), note: "before and after, version by version"},
+		{says: "Remove it. (The person closes the form.)", tool: schemas.ToolRemovePartner, args: at(o.Unlinked, otherID),
+			status: schemas.StatusRefused, check: problem(schemas.CodeApprovalDeclined), note: "a no is a no; silence would be one as well"},
+		{says: "Remove it after all.", tool: schemas.ToolRemovePartner, args: at(o.Unlinked, otherID), types: o.Unlinked,
+			status: schemas.StatusDone, check: absent, note: "for a removal the tenant's name has to be typed"},
+		{says: "Register 12345ab there.", tool: schemas.ToolRegisterPartner, args: at(o.Unlinked, "12345ab"),
+			status: schemas.StatusRefused, check: problem(schemas.CodeInvalidPartnerID), note: "a mistake is refused before anything is read"},
+		{says: fmt.Sprintf("Register %s at %s, which has another partner.", ourID, o.Linked), tool: schemas.ToolRegisterPartner, args: at(o.Linked, ourID),
+			status: schemas.StatusRefused, check: problem(schemas.CodeAlreadyLinked), note: "registering never overwrites; the answer names the way"},
+		{says: fmt.Sprintf("Check %s. (ARM throttles.)", o.Linked), before: func(w World) { w.Throttle(o.Linked, 1, time.Second) },
+			tool: schemas.ToolCheckPartnerLink, args: map[string]any{"tenant": o.Linked},
+			status: schemas.StatusDone, check: state(schemas.LinkLinked), note: "429, one second of Retry-After waited for, then the answer"},
+		{says: fmt.Sprintf("Check %s. (A gateway answers in HTML.)", o.Broken), before: func(w World) { w.Garble(o.Broken) },
+			tool: schemas.ToolCheckPartnerLink, args: map[string]any{"tenant": o.Broken},
+			status: schemas.StatusFailed, check: state(schemas.LinkUnknown), note: "it could not be told, and that is what is said: not \"not linked\""},
+	}
+}
+
+func hasTenants(e schemas.Envelope) error {
+	if len(e.Tenants) == 0 {
+		return fmt.Errorf("no tenants")
+	}
+	return nil
+}
+
+func matched(tool string) func(schemas.Envelope) error {
+	return func(e schemas.Envelope) error {
+		if len(e.Matches) == 0 || e.Matches[0].Tool != tool {
+			return fmt.Errorf("the first match is not %s", tool)
+		}
+		return nil
+	}
+}
+
+func state(want schemas.LinkState) func(schemas.Envelope) error {
+	return func(e schemas.Envelope) error {
+		if e.Link == nil || e.Link.State != want {
+			return fmt.Errorf("the state is not %s", want)
+		}
+		return nil
+	}
+}
+
+func after(id string) func(schemas.Envelope) error {
+	return func(e schemas.Envelope) error {
+		if e.After == nil || e.After.PartnerID != id {
+			return fmt.Errorf("%s is not linked afterwards", id)
+		}
+		return nil
+	}
+}
+
+func absent(e schemas.Envelope) error {
+	if e.After == nil || !e.After.State.Absent() {
+		return fmt.Errorf("something is linked afterwards")
+	}
+	return nil
+}
+
+func notAsked(e schemas.Envelope) error {
+	if e.Approval != nil {
+		return fmt.Errorf("a person was asked for nothing")
+	}
+	return nil
+}
+
+func problem(code schemas.Code) func(schemas.Envelope) error {
+	return func(e schemas.Envelope) error {
+		if e.Problem == nil || e.Problem.Code != code {
+			return fmt.Errorf("the problem is not %s", code)
+		}
+		return nil
+	}
+}

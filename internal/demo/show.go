@@ -1,0 +1,173 @@
+package demo
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/mark3labs/mcp-go/client"
+	"github.com/mark3labs/mcp-go/mcp"
+
+	"mcp-partner/schemas"
+)
+
+// show plays a script.
+type show struct {
+	Options
+	paint  paint
+	client *client.Client
+	person *person
+}
+
+func (s *show) say(format string, args ...any) { fmt.Fprintf(s.Out, format+"\n", args...) }
+
+func (s *show) intro() {
+	s.say("%s", s.paint.bold("mcp-partner demo"))
+	s.say("%s", s.paint.dim("A simulated Azure in this process, the real server, a real MCP client, a stdio pipe between them."))
+	s.say("")
+}
+
+func (s *show) run(ctx context.Context, steps []step) error {
+	if err := s.connect(ctx); err != nil {
+		return err
+	}
+	var first error
+	for i, step := range steps {
+		err := s.play(ctx, i+1, step)
+		if err != nil && first == nil {
+			first = fmt.Errorf("step %d (%s): %w", i+1, step.says, err)
+		}
+	}
+	if first == nil {
+		s.say("%s", s.paint.good(fmt.Sprintf("All %d steps ended as they should.", len(steps))))
+	}
+	return first
+}
+
+// connect discovers the server and lists its tools, as any client does.
+func (s *show) connect(ctx context.Context) error {
+	found, err := s.client.Initialize(ctx, mcp.InitializeRequest{Params: mcp.InitializeParams{
+		ClientInfo: mcp.Implementation{Name: "mcp-partner-demo", Version: "1"},
+	}})
+	if err != nil {
+		return fmt.Errorf("discover the server: %w", err)
+	}
+	s.say("%s %s, protocol %s", s.paint.bold("discover"), found.ServerInfo.Name, found.ProtocolVersion)
+	list, err := s.client.ListTools(ctx, mcp.ListToolsRequest{})
+	if err != nil {
+		return fmt.Errorf("list the tools: %w", err)
+	}
+	s.say("%s", s.paint.bold("tools"))
+	for _, tool := range list.Tools {
+		s.say("  %s %s", s.paint.effect(effectOf(tool)), tool.Name)
+	}
+	s.say("")
+	if len(list.Tools) != len(schemas.Catalogue()) {
+		return fmt.Errorf("%d tools are listed, and the catalogue has %d", len(list.Tools), len(schemas.Catalogue()))
+	}
+	return nil
+}
+
+func effectOf(tool mcp.Tool) schemas.Effect {
+	switch hints := tool.Annotations; {
+	case hints.ReadOnlyHint != nil && *hints.ReadOnlyHint:
+		return schemas.EffectRead
+	case hints.DestructiveHint != nil && !*hints.DestructiveHint:
+		return schemas.EffectWrite
+	default:
+		return schemas.EffectDestroy
+	}
+}
+
+// play calls one tool and holds the answer against what it should be.
+func (s *show) play(ctx context.Context, number int, step step) error {
+	s.say("%s", s.paint.bold(fmt.Sprintf("%2d. %s", number, step.says)))
+	if step.before != nil {
+		step.before(s.World)
+	}
+	arguments, _ := json.Marshal(step.args)
+	s.say("    %s %s", s.paint.dim("call"), s.paint.dim(step.tool+" "+string(arguments)))
+	s.person.types, s.person.asked = step.types, ""
+	envelope, err := s.call(ctx, step)
+	if err != nil {
+		s.say("    %s", s.paint.bad(err.Error()))
+		return err
+	}
+	s.answer(step, envelope)
+	return s.judge(step, envelope)
+}
+
+func (s *show) call(ctx context.Context, step step) (schemas.Envelope, error) {
+	var envelope schemas.Envelope
+	result, err := s.client.CallTool(ctx, mcp.CallToolRequest{Params: mcp.CallToolParams{Name: step.tool, Arguments: step.args}})
+	if err != nil {
+		return envelope, err
+	}
+	if len(result.Content) == 0 {
+		return envelope, fmt.Errorf("the answer has no content")
+	}
+	text, ok := result.Content[0].(mcp.TextContent)
+	if !ok {
+		return envelope, fmt.Errorf("the answer is no text")
+	}
+	return envelope, json.Unmarshal([]byte(text.Text), &envelope)
+}
+
+func (s *show) answer(step step, e schemas.Envelope) {
+	if s.person.asked != "" {
+		s.say("    %s %s", s.paint.warn("asks"), indent(s.person.asked))
+		s.say("    %s %s", s.paint.warn("typed"), typed(step.types))
+	}
+	s.say("    %s %s", s.paint.status(e.Status), e.Summary)
+	for _, match := range e.Matches[:min(1, len(e.Matches))] {
+		arguments, _ := json.Marshal(match.Arguments)
+		s.say("    %s %s %s", s.paint.dim("match"), match.Tool, arguments)
+	}
+	for _, row := range e.Tenants {
+		s.say("    %s %s  %s", s.paint.dim("tenant"), row.Name, s.paint.dim(row.TenantID))
+	}
+	if e.Before != nil && e.After != nil && e.Status == schemas.StatusDone {
+		s.say("    %s %s -> %s", s.paint.dim("link"), words(*e.Before), words(*e.After))
+	} else if e.Link != nil {
+		s.say("    %s %s", s.paint.dim("link"), words(*e.Link))
+	}
+	if e.Problem != nil {
+		s.say("    %s %s: %s", s.paint.dim("problem"), e.Problem.Code, e.Problem.Hint)
+	}
+}
+
+func (s *show) judge(step step, e schemas.Envelope) error {
+	var err error
+	if e.Status != step.status {
+		err = fmt.Errorf("the status is %s and should be %s", e.Status, step.status)
+	} else {
+		err = step.check(e)
+	}
+	if err != nil {
+		s.say("    %s\n", s.paint.bad("not as it should be: "+err.Error()))
+		return err
+	}
+	s.say("    %s %s\n", s.paint.good("ok"), s.paint.dim(step.note))
+	return nil
+}
+
+func words(link schemas.Link) string {
+	text := string(link.State)
+	if link.State == schemas.LinkLinked {
+		text = fmt.Sprintf("%s (%s)", link.PartnerID, link.PartnerName)
+	}
+	if link.Version != nil {
+		text += fmt.Sprintf(", version %d", *link.Version)
+	}
+	return text
+}
+
+func typed(text string) string {
+	if text == "" {
+		return "(nothing: the form was closed)"
+	}
+	return text
+}
+
+func indent(text string) string { return strings.ReplaceAll(text, "\n", "\n         ") }

@@ -1,0 +1,115 @@
+package deptest
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "mcp-partner"
+
+// room says which other rooms of the house a package may import. A package
+// that is not listed may not exist.
+var rooms = map[string]struct {
+	mayImport []string
+	reason    string
+}{
+	"schemas":             {nil, "what an agent sees must not depend on how it is made"},
+	"docs":                {nil, "documents that the program shows"},
+	"search":              {[]string{"schemas"}, "a pure function over the catalogue"},
+	"guard":               {[]string{"schemas"}, "a decision must not depend on MCP, Azure or a database"},
+	"simulator":           {nil, "a stand-in that shared code with the program would confirm the program's mistakes"},
+	"internal/httpclient": {nil, "one tuned HTTP client for Entra ID and ARM"},
+	"vault":               {[]string{"schemas", "internal/httpclient"}, "credentials go in and never come out"},
+	"armclient":           {[]string{"schemas", "guard"}, "the guard for Permit alone"},
+	"tools":               {[]string{"schemas", "search", "guard", "armclient", "docs"}, "directory and vault reach it through its own interfaces"},
+	"server":              {[]string{"schemas", "guard", "tools"}, "transports know the call path, not what is behind it"},
+	"internal/wiretest":   {[]string{"server", "tools", "schemas"}, "drives the production handler without an SDK type"},
+	"internal/config":     {[]string{"schemas"}, "flags, environment and file become values"},
+	"internal/demo":       {[]string{"schemas"}, "an MCP client that shows what an agent sees"},
+	"internal/cli":        {[]string{"schemas", "search", "guard", "simulator", "internal/httpclient", "vault", "armclient", "tools", "server", "internal/config", "internal/demo"}, "the one place that builds everything"},
+	"cmd/mcp-partner":     {[]string{"internal/cli"}, "signals and exit code"},
+	"internal/deptest":    {nil, "this plan"},
+}
+
+// only says which packages alone may import a module.
+var only = []struct {
+	path    string
+	rooms   []string
+	because string
+}{
+	{"github.com/mark3labs/mcp-go", []string{"server", "tools", "internal/demo"}, "one place knows the MCP library, so that it can be replaced without touching an intent"},
+	{"github.com/Azure/azure-sdk-for-go/sdk/azidentity", []string{"vault"}, "credentials are made where secrets are"},
+	{"filippo.io/age", []string{"vault"}, "secrets are decrypted in one place"},
+	{"github.com/spf13/cobra", []string{"internal/cli"}, "the command line is a shell around the rooms"},
+}
+
+// production files that import the simulator.
+const simulatorFile = "internal/cli/simulate.go"
+
+type listed struct {
+	ImportPath string
+	Imports    []string
+	GoFiles    []string
+}
+
+func list(t *testing.T) []listed {
+	t.Helper()
+	command := exec.Command("go", "list", "-json=ImportPath,Imports,GoFiles", module+"/...")
+	out, err := command.Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	var packages []listed
+	decoder := json.NewDecoder(strings.NewReader(string(out)))
+	for {
+		var p listed
+		if err := decoder.Decode(&p); errors.Is(err, io.EOF) {
+			return packages
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		packages = append(packages, p)
+	}
+}
+
+func TestWhoMayImportWhom(t *testing.T) {
+	t.Parallel()
+	for _, p := range list(t) {
+		name := strings.TrimPrefix(p.ImportPath, module+"/")
+		if strings.HasPrefix(name, "e2e/") {
+			continue // tests of the whole, which may see everything
+		}
+		room, ok := rooms[name]
+		if !ok {
+			t.Errorf("package %s has no place in the plan: give it a row in deptest", name)
+			continue
+		}
+		for _, imported := range p.Imports {
+			if other, ours := strings.CutPrefix(imported, module+"/"); ours && !slices.Contains(room.mayImport, other) {
+				t.Errorf("%s imports %s, and may not: %s", name, other, room.reason)
+			}
+			for _, rule := range only {
+				if (imported == rule.path || strings.HasPrefix(imported, rule.path+"/")) && !slices.Contains(rule.rooms, name) {
+					t.Errorf("%s imports %s, and may not: %s", name, imported, rule.because)
+				}
+			}
+		}
+	}
+}
+
+func TestOneFileImportsTheSimulator(t *testing.T) {
+	t.Parallel()
+	out, err := exec.Command("go", "list", "-f", "{{.Dir}}", module+"/internal/cli").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := filesImporting(t, strings.TrimSpace(string(out)), module+"/simulator")
+	if len(found) > 1 || len(found) == 1 && "internal/cli/"+found[0] != simulatorFile {
+		t.Errorf("%v import the simulator; only %s may, so that what production code uses of it is seen at a glance", found, simulatorFile)
+	}
+}

@@ -1,0 +1,100 @@
+package schemas
+
+import "encoding/json"
+
+// Effect is what an operation may do to the link.
+type Effect string
+
+// The effects. EffectDestroy covers whatever overwrites or removes something.
+const (
+	EffectRead    Effect = "read"
+	EffectWrite   Effect = "write"
+	EffectDestroy Effect = "destroy"
+)
+
+// Writes reports whether the effect needs a permit.
+func (e Effect) Writes() bool { return e != EffectRead }
+
+// The names of the tools.
+const (
+	ToolCheckPartnerLink       = "check_partner_link"
+	ToolGetPartner             = "get_partner"
+	ToolRegisterPartner        = "register_partner"
+	ToolUpdatePartner          = "update_partner"
+	ToolRemovePartner          = "remove_partner"
+	ToolListProviderOperations = "list_provider_operations"
+	ToolListTenants            = "list_tenants"
+	ToolFindPartnerTool        = "find_partner_tool"
+)
+
+// Route is one call to ARM that an operation makes.
+type Route struct {
+	Method string
+	// Path below the ARM endpoint, with {partner_id} standing for the argument.
+	Path string
+	// When says under which condition the route is taken; empty means always.
+	When string
+}
+
+// Example is one call of an operation that a test runs against the simulator.
+type Example struct {
+	// Says is what a person might have said.
+	Says string
+	// Arguments are the arguments of the call.
+	Arguments json.RawMessage
+	// Link is the partner ID that is linked before the call, or empty.
+	Link string
+	// Status is how the call ends when a person confirms it.
+	Status Status
+}
+
+// Intent is what people say when they mean an operation.
+type Intent struct {
+	// Language is an ISO 639-1 code.
+	Language string
+	// Says are utterances, one meaning each.
+	Says []string
+}
+
+// Operation is one entry of the catalogue: all that is known of a tool. MCP
+// tools, the command line, the intent index and the documents are made of it.
+type Operation struct {
+	Name, Title string
+	// Summary is one sentence that starts with a verb.
+	Summary string
+	// Use and Avoid say when this is the right tool, and when another is.
+	Use, Avoid string
+	Effect     Effect
+	// Repeatable is true where a second, equal call changes nothing more.
+	Repeatable bool
+	// Azure is true where the operation may talk to Azure (MCP's openWorldHint).
+	Azure  bool
+	Routes []Route
+	// Input is a pointer to a zero value of the argument type.
+	Input any
+	// Answer lists the envelope fields that are the point of the answer.
+	Answer   []string
+	Intents  []Intent
+	Examples []Example
+}
+
+// Description is what a client shows to its model.
+func (o Operation) Description() string {
+	text := o.Summary
+	for _, more := range []string{o.Use, o.Avoid} {
+		if more != "" {
+			text += " " + more
+		}
+	}
+	return text
+}
+
+// Lookup returns the operation of a name.
+func Lookup(name string) (Operation, bool) {
+	for _, operation := range Catalogue() {
+		if operation.Name == name {
+			return operation, true
+		}
+	}
+	return Operation{}, false
+}

@@ -1,0 +1,236 @@
+package schemas
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// Decode reads a tool's arguments strictly into a new value of the operation's
+// input type and returns a pointer to it. Absent arguments and null mean the
+// empty object; a null for an optional argument means that it is absent. Every
+// error is a Problem that names the argument, what is wrong with it and what
+// is accepted. Unknown, repeated and wrongly cased names are refused, because
+// a dropped argument would answer another question than was asked.
+func (o Operation) Decode(arguments json.RawMessage) (any, error) {
+	pairs, err := members(arguments)
+	if err != nil {
+		return nil, err
+	}
+	into := reflect.New(reflect.TypeOf(o.Input).Elem())
+	fields := fieldsOf(into.Type().Elem())
+	given := map[string]bool{}
+	for _, pair := range pairs {
+		field, err := match(o.Name, fields, pair.name)
+		if err != nil {
+			return nil, err
+		}
+		if given[pair.name] {
+			return nil, invalid("%s is given twice: give it once.", pair.name)
+		}
+		given[pair.name] = true
+		if err := field.read(into.Elem(), pair.value); err != nil {
+			return nil, err
+		}
+	}
+	for _, field := range fields {
+		if field.required && !given[field.name] {
+			return nil, invalid("%s is missing: %s", field.name, field.doc)
+		}
+	}
+	return into.Interface(), nil
+}
+
+type member struct {
+	name  string
+	value json.RawMessage
+}
+
+// members splits one JSON object into its members in order, duplicates
+// included, which encoding/json on its own would merge.
+func members(raw json.RawMessage) ([]member, error) {
+	trimmed := bytes.TrimSpace(raw)
+	if len(trimmed) == 0 || bytes.Equal(trimmed, []byte("null")) {
+		return nil, nil
+	}
+	if !utf8.Valid(trimmed) {
+		return nil, invalid("The arguments are not valid UTF-8.")
+	}
+	decoder := json.NewDecoder(bytes.NewReader(trimmed))
+	token, err := decoder.Token()
+	if err != nil || token != json.Delim('{') {
+		return nil, invalid("The arguments are not one JSON object: write {\"name\": \"value\"}.")
+	}
+	var pairs []member
+	for decoder.More() {
+		name, err := decoder.Token()
+		if err != nil {
+			return nil, invalid("The arguments are not well-formed JSON.")
+		}
+		var value json.RawMessage
+		if err := decoder.Decode(&value); err != nil {
+			return nil, invalid("The arguments are not well-formed JSON.")
+		}
+		pairs = append(pairs, member{name.(string), value})
+	}
+	if _, err := decoder.Token(); err != nil || len(bytes.TrimSpace(trimmed[decoder.InputOffset():])) > 0 {
+		return nil, invalid("The arguments are not well-formed JSON.")
+	}
+	return pairs, nil
+}
+
+func match(tool string, fields []field, name string) (field, error) {
+	var names []string
+	for _, f := range fields {
+		if f.name == name {
+			return f, nil
+		}
+		if strings.EqualFold(f.name, strings.ReplaceAll(name, "-", "_")) {
+			return field{}, unknownArgument(tool, name, "write it as "+f.name+".")
+		}
+		names = append(names, f.name)
+	}
+	if near := Nearest(name, names); near != "" {
+		return field{}, unknownArgument(tool, name, "did you mean "+near+"?")
+	}
+	return field{}, unknownArgument(tool, name, "it takes "+strings.Join(names, ", ")+".")
+}
+
+func unknownArgument(tool, name, next string) error {
+	return NewProblem(CodeUnknownArgument, fmt.Sprintf("%s has no argument %q: %s", tool, Foreign(name), next))
+}
+
+func invalid(format string, args ...any) error {
+	return NewProblem(CodeInvalidArgument, fmt.Sprintf(format, args...))
+}
+
+var partnerIDType = reflect.TypeFor[PartnerID]()
+
+// read decodes one value into its field of the input struct.
+func (f field) read(into reflect.Value, raw json.RawMessage) error {
+	if bytes.Equal(raw, []byte("null")) {
+		if f.required {
+			return invalid("%s is null: %s", f.name, f.doc)
+		}
+		return nil
+	}
+	target := into.FieldByIndex(f.index)
+	switch {
+	case f.typ == partnerIDType:
+		return f.readPartnerID(target, raw)
+	case f.typ.Kind() == reflect.String:
+		return f.readString(target, raw)
+	case f.typ.Kind() == reflect.Int:
+		return f.readInt(target, raw)
+	case f.typ.Kind() == reflect.Bool:
+		return f.readBool(target, raw)
+	default:
+		panic("schemas: no way to decode " + f.typ.String())
+	}
+}
+
+func (f field) readPartnerID(target reflect.Value, raw json.RawMessage) error {
+	var text string
+	if json.Unmarshal(raw, &text) != nil {
+		return NewProblem(CodeInvalidPartnerID, fmt.Sprintf(
+			"%s is %s: a partner ID is a string of 4 to 10 digits; write it in quotes, such as \"1234567\".", f.name, jsonKind(raw)))
+	}
+	id, err := ParsePartnerID(f.name, text)
+	target.SetString(string(id))
+	return err
+}
+
+func (f field) readString(target reflect.Value, raw json.RawMessage) error {
+	var text string
+	if json.Unmarshal(raw, &text) != nil {
+		return invalid("%s is %s: it has to be a string.", f.name, jsonKind(raw))
+	}
+	runes := utf8.RuneCountInString(text)
+	switch {
+	case f.minLength > runes:
+		return invalid("%s is empty: leave it out, or say what it is.", f.name)
+	case f.maxLength > 0 && runes > f.maxLength:
+		return invalid("%s has %d characters: it may have at most %d.", f.name, runes, f.maxLength)
+	}
+	target.SetString(text)
+	return nil
+}
+
+func (f field) readInt(target reflect.Value, raw json.RawMessage) error {
+	var n int
+	if json.Unmarshal(raw, &n) != nil {
+		return invalid("%s is %s: it has to be a whole number from %d to %d.", f.name, jsonKind(raw), f.minimum, f.maximum)
+	}
+	if n < f.minimum || n > f.maximum {
+		return invalid("%s is %d: it has to be from %d to %d.", f.name, n, f.minimum, f.maximum)
+	}
+	target.SetInt(int64(n))
+	return nil
+}
+
+func (f field) readBool(target reflect.Value, raw json.RawMessage) error {
+	var b bool
+	if json.Unmarshal(raw, &b) != nil {
+		return invalid("%s is %s: it has to be true or false, without quotes.", f.name, jsonKind(raw))
+	}
+	target.SetBool(b)
+	return nil
+}
+
+// jsonKind names the JSON type of a value for a message.
+func jsonKind(raw json.RawMessage) string {
+	switch raw[0] {
+	case '"':
+		return "a string"
+	case '{':
+		return "an object"
+	case '[':
+		return "an array"
+	case 't', 'f':
+		return "true or false"
+	case 'n':
+		return "null"
+	default:
+		return "a JSON number"
+	}
+}
+
+// Nearest returns the name that is close enough to what was written to ask
+// "did you mean", or "".
+func Nearest(written string, names []string) string {
+	best, distance := "", len(written)/3+1
+	for _, name := range names {
+		if d := editDistance(strings.ToLower(written), strings.ToLower(name)); d <= distance && (best == "" || d < distance) {
+			best, distance = name, d
+		}
+	}
+	return best
+}
+
+// editDistance is the Levenshtein distance in bytes, for short names.
+func editDistance(a, b string) int {
+	if len(a) > 64 || len(b) > 64 {
+		return 64
+	}
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		previous := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := previous
+			if a[i] != b[j] {
+				cost++
+			}
+			previous = row[j+1]
+			row[j+1] = slices.Min([]int{cost, row[j] + 1, row[j+1] + 1})
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,165 @@
+package schemas_test
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"mcp-partner/schemas"
+)
+
+func lookup(t testing.TB, name string) schemas.Operation {
+	t.Helper()
+	op, ok := schemas.Lookup(name)
+	if !ok {
+		t.Fatalf("no operation %s", name)
+	}
+	return op
+}
+
+func TestDecodeFillsTheInput(t *testing.T) {
+	t.Parallel()
+	got, err := lookup(t, schemas.ToolUpdatePartner).Decode(json.RawMessage(
+		`{"tenant":"contoso","credential":null,"partner_id":"1234567","expected_current_partner_id":"7654321","reason":"merger"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &schemas.UpdatePartnerInput{
+		Target: schemas.Target{Tenant: "contoso"}, PartnerID: "1234567", ExpectedCurrentPartnerID: "7654321",
+		Confirmation: schemas.Confirmation{Reason: "merger"},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestDecodeTakesNothingForTheEmptyObject(t *testing.T) {
+	t.Parallel()
+	for _, raw := range []string{"", "null", "{}", " { } "} {
+		if _, err := lookup(t, schemas.ToolCheckPartnerLink).Decode(json.RawMessage(raw)); err != nil {
+			t.Errorf("%q: %v", raw, err)
+		}
+	}
+}
+
+func TestDecodeRefusals(t *testing.T) {
+	t.Parallel()
+	const register, list = schemas.ToolRegisterPartner, schemas.ToolListTenants
+	for name, test := range map[string]struct {
+		tool, raw string
+		code      schemas.Code
+		says      string
+	}{
+		"number as partner ID":  {register, `{"partner_id":1234567}`, schemas.CodeInvalidPartnerID, "write it in quotes"},
+		"letters":               {register, `{"partner_id":"12345ab"}`, schemas.CodeInvalidPartnerID, "no ASCII digits"},
+		"fullwidth digits":      {register, `{"partner_id":"１２３４５６７"}`, schemas.CodeInvalidPartnerID, "no ASCII digits"},
+		"GUID":                  {register, `{"partner_id":"0a1b2c3d-0000-4000-8000-000000000001"}`, schemas.CodeInvalidPartnerID, "Customer Usage Attribution"},
+		"too short":             {register, `{"partner_id":"123"}`, schemas.CodeInvalidPartnerID, "has 3 digits"},
+		"too long":              {register, `{"partner_id":"12345678901"}`, schemas.CodeInvalidPartnerID, "has 11 digits"},
+		"empty partner ID":      {register, `{"partner_id":""}`, schemas.CodeInvalidPartnerID, "is empty"},
+		"spaces":                {register, `{"partner_id":" 1234567"}`, schemas.CodeInvalidPartnerID, "spaces"},
+		"path":                  {register, `{"partner_id":"../1234567"}`, schemas.CodeInvalidPartnerID, "no ASCII digits"},
+		"missing partner ID":    {register, `{"tenant":"contoso"}`, schemas.CodeInvalidArgument, "partner_id is missing"},
+		"null partner ID":       {register, `{"partner_id":null}`, schemas.CodeInvalidArgument, "partner_id is null"},
+		"unknown with neighbor": {register, `{"partner_id":"1234567","tennant":"x"}`, schemas.CodeUnknownArgument, "did you mean tenant?"},
+		"unknown":               {register, `{"partner_id":"1234567","zzzzzz":"x"}`, schemas.CodeUnknownArgument, "it takes tenant, credential"},
+		"wrong case":            {register, `{"Partner_ID":"1234567"}`, schemas.CodeUnknownArgument, "write it as partner_id"},
+		"dashes":                {register, `{"partner-id":"1234567"}`, schemas.CodeUnknownArgument, "write it as partner_id"},
+		"given twice":           {register, `{"partner_id":"1234567","partner_id":"7654321"}`, schemas.CodeInvalidArgument, "given twice"},
+		"array":                 {register, `[]`, schemas.CodeInvalidArgument, "not one JSON object"},
+		"two objects":           {register, `{} {}`, schemas.CodeInvalidArgument, "well-formed"},
+		"cut":                   {register, `{"partner_id":"12345`, schemas.CodeInvalidArgument, "well-formed"},
+		"invalid UTF-8":         {register, "{\"partner_id\":\"\xff\"}", schemas.CodeInvalidArgument, "UTF-8"},
+		"empty tenant":          {register, `{"partner_id":"1234567","tenant":""}`, schemas.CodeInvalidArgument, "leave it out"},
+		"tenant of wrong type":  {register, `{"partner_id":"1234567","tenant":7}`, schemas.CodeInvalidArgument, "has to be a string"},
+		"limit too high":        {list, `{"limit":1000}`, schemas.CodeInvalidArgument, "from 1 to 200"},
+		"limit as text":         {list, `{"limit":"10"}`, schemas.CodeInvalidArgument, "whole number"},
+		"limit as fraction":     {list, `{"limit":1.5}`, schemas.CodeInvalidArgument, "whole number"},
+		"discover as text":      {list, `{"discover":"yes"}`, schemas.CodeInvalidArgument, "true or false"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := lookup(t, test.tool).Decode(json.RawMessage(test.raw))
+			var problem *schemas.Problem
+			if !errors.As(err, &problem) || problem.Code != test.code || !strings.Contains(problem.Message, test.says) {
+				t.Errorf("got %v, want %s saying %q", err, test.code, test.says)
+			}
+			if problem != nil && !problem.Refusal() {
+				t.Errorf("%s is no refusal", problem.Code)
+			}
+		})
+	}
+}
+
+// compiled compiles an operation's published input schema with an independent
+// validator.
+func compiled(t testing.TB, op schemas.Operation) *jsonschema.Schema {
+	t.Helper()
+	compiler := jsonschema.NewCompiler()
+	if err := compiler.AddResource("mem:///input", schemas.Object(op.InputSchema())); err != nil {
+		t.Fatal(err)
+	}
+	schema, err := compiler.Compile("mem:///input")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return schema
+}
+
+// FuzzDecode holds the decoder against the published schema: whatever it
+// accepts is valid there (null, which it takes for absent, aside).
+func FuzzDecode(f *testing.F) {
+	for _, op := range schemas.Catalogue() {
+		for _, example := range op.Examples {
+			f.Add(op.Name, []byte(example.Arguments))
+		}
+	}
+	f.Add(schemas.ToolListTenants, []byte(`{"limit":3e0}`))
+	f.Add(schemas.ToolRegisterPartner, []byte(`{"partner_id":"1234567","partner_id":1}`))
+	validators := map[string]*jsonschema.Schema{}
+	for _, op := range schemas.Catalogue() {
+		validators[op.Name] = compiled(f, op)
+	}
+	f.Fuzz(func(t *testing.T, tool string, raw []byte) {
+		op, ok := schemas.Lookup(tool)
+		if !ok {
+			return
+		}
+		_, err := op.Decode(raw)
+		if err != nil {
+			var problem *schemas.Problem
+			if !errors.As(err, &problem) || !utf8.ValidString(problem.Message) {
+				t.Fatalf("an error that is no clean problem: %v", err)
+			}
+			return
+		}
+		var object map[string]any
+		if json.Unmarshal(raw, &object) != nil {
+			return // nothing, taken for the empty object
+		}
+		for name, value := range object {
+			if value == nil {
+				delete(object, name)
+			}
+		}
+		if err := validators[tool].Validate(object); err != nil {
+			t.Fatalf("accepted %s, which the schema refuses: %v", raw, err)
+		}
+	})
+}
+
+func BenchmarkDecodeArguments(b *testing.B) {
+	op := lookup(b, schemas.ToolUpdatePartner)
+	raw := json.RawMessage(`{"tenant":"contoso","partner_id":"1234567","expected_current_partner_id":"7654321"}`)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := op.Decode(raw); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,51 @@
+package schemas
+
+import (
+	"reflect"
+	"strconv"
+	"strings"
+)
+
+// field is what the tags of an input type say of one argument. The decoder and
+// the input schema are both made from it, so that they cannot disagree.
+type field struct {
+	name     string
+	doc      string
+	index    []int
+	typ      reflect.Type
+	required bool
+	// Bounds in characters for strings and in value for whole numbers.
+	minLength, maxLength int
+	minimum, maximum     int
+}
+
+// fieldsOf returns the arguments of an input type in the order of its fields,
+// embedded structs in their place.
+func fieldsOf(t reflect.Type) []field {
+	var fields []field
+	for _, f := range reflect.VisibleFields(t) {
+		if f.Anonymous {
+			continue
+		}
+		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
+		fields = append(fields, field{
+			name: name, doc: f.Tag.Get("doc"), index: f.Index, typ: f.Type,
+			required:  options != "omitempty",
+			minLength: number(f, "minLength"), maxLength: number(f, "maxLength"),
+			minimum: number(f, "minimum"), maximum: number(f, "maximum"),
+		})
+	}
+	return fields
+}
+
+func number(f reflect.StructField, tag string) int {
+	text, ok := f.Tag.Lookup(tag)
+	if !ok {
+		return 0
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		panic("schemas: tag " + tag + " of " + f.Name + " is no number")
+	}
+	return n
+}

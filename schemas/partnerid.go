@@ -1,0 +1,46 @@
+package schemas
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+// PartnerID is an MPN ID (partner ID) of a location account: 4 to 10 ASCII
+// digits. In use 5 to 8 digits have been seen; help texts that say 6 are wrong.
+type PartnerID string
+
+const partnerIDPattern = `^[0-9]{4,10}$`
+
+var (
+	partnerIDForm = regexp.MustCompile(partnerIDPattern)
+	guidForm      = regexp.MustCompile(`^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$`)
+)
+
+// IsGUID reports whether text has the form of a GUID, in either case.
+func IsGUID(text string) bool { return guidForm.MatchString(text) }
+
+// ParsePartnerID checks the form of a partner ID. The field is the argument's
+// name for the message. It returns a CodeInvalidPartnerID problem that says
+// which mistake was made.
+func ParsePartnerID(field, text string) (PartnerID, error) {
+	if partnerIDForm.MatchString(text) {
+		return PartnerID(text), nil
+	}
+	return "", NewProblem(CodeInvalidPartnerID, partnerIDMistake(field, text))
+}
+
+func partnerIDMistake(field, text string) string {
+	switch {
+	case text == "":
+		return field + " is empty: a partner ID is a string of 4 to 10 digits, such as \"1234567\"."
+	case IsGUID(text):
+		return field + " is a GUID: GUIDs belong to Customer Usage Attribution, which is another mechanism. A partner ID is 4 to 10 digits."
+	case strings.TrimSpace(text) != text:
+		return field + " has spaces around it: a partner ID is 4 to 10 digits and nothing else."
+	case strings.Trim(text, "0123456789") == "":
+		return fmt.Sprintf("%s has %d digits: a partner ID has 4 to 10.", field, len(text))
+	default:
+		return field + " has characters that are no ASCII digits: a partner ID is 4 to 10 digits, such as \"1234567\"."
+	}
+}

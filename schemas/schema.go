@@ -1,0 +1,159 @@
+package schemas
+
+import (
+	"encoding/json"
+	"reflect"
+	"slices"
+
+	"github.com/google/jsonschema-go/jsonschema"
+)
+
+// InputSchema returns the JSON Schema (2020-12) of the operation's arguments.
+func (o Operation) InputSchema() *jsonschema.Schema {
+	schema := &jsonschema.Schema{
+		Type: "object", Properties: map[string]*jsonschema.Schema{},
+		AdditionalProperties: &jsonschema.Schema{Not: &jsonschema.Schema{}},
+	}
+	for _, f := range fieldsOf(reflect.TypeOf(o.Input).Elem()) {
+		schema.Properties[f.name] = f.schema()
+		schema.PropertyOrder = append(schema.PropertyOrder, f.name)
+		if f.required {
+			schema.Required = append(schema.Required, f.name)
+		}
+	}
+	return schema
+}
+
+func (f field) schema() *jsonschema.Schema {
+	s := &jsonschema.Schema{Description: f.doc}
+	switch {
+	case f.typ == partnerIDType:
+		s.Type, s.Pattern = "string", partnerIDPattern
+	case f.typ.Kind() == reflect.Int:
+		s.Type, s.Minimum, s.Maximum = "integer", ptr(float64(f.minimum)), ptr(float64(f.maximum))
+	case f.typ.Kind() == reflect.Bool:
+		s.Type = "boolean"
+	default:
+		s.Type = "string"
+		if f.minLength > 0 {
+			s.MinLength = ptr(f.minLength)
+		}
+		if f.maxLength > 0 {
+			s.MaxLength = ptr(f.maxLength)
+		}
+	}
+	return s
+}
+
+// AnswerSchema returns the whole JSON Schema of the operation's envelope. It
+// is what the tests validate against and what partner://schemas/{tool} shows.
+func (o Operation) AnswerSchema() *jsonschema.Schema {
+	schema := structSchema(reflect.TypeFor[Envelope]())
+	for name := range schema.Properties {
+		if !slices.Contains(o.envelopeFields(), name) {
+			delete(schema.Properties, name)
+		}
+	}
+	schema.PropertyOrder = slices.DeleteFunc(schema.PropertyOrder, func(name string) bool { return schema.Properties[name] == nil })
+	return schema
+}
+
+// OutputSchema returns the schema that tools/list publishes. It is shallow on
+// purpose: a dozen whole ones would cost every conversation 23 kB.
+func (o Operation) OutputSchema() *jsonschema.Schema {
+	full := o.AnswerSchema()
+	shallow := &jsonschema.Schema{
+		Type: "object", Properties: map[string]*jsonschema.Schema{}, Required: full.Required,
+		PropertyOrder: full.PropertyOrder,
+	}
+	for name, property := range full.Properties {
+		shallow.Properties[name] = o.shallow(name, property)
+	}
+	return shallow
+}
+
+// shallow keeps what an agent branches on and hides the rest behind a type.
+func (o Operation) shallow(name string, property *jsonschema.Schema) *jsonschema.Schema {
+	keep := map[string][]string{"problem": {"code", "message"}, "link": {"state"}}[name]
+	if name == "status" {
+		return &jsonschema.Schema{Type: property.Type, Enum: property.Enum}
+	}
+	s := &jsonschema.Schema{Type: property.Type}
+	if property.Items != nil {
+		s.Items = &jsonschema.Schema{Type: property.Items.Type}
+	}
+	for _, inner := range keep {
+		if s.Properties == nil {
+			s.Properties, s.Required = map[string]*jsonschema.Schema{}, keep
+		}
+		s.PropertyOrder = append(s.PropertyOrder, inner)
+		s.Properties[inner] = &jsonschema.Schema{Type: property.Properties[inner].Type, Enum: property.Properties[inner].Enum}
+	}
+	return s
+}
+
+// envelopeFields lists what may stand in the operation's envelope.
+func (o Operation) envelopeFields() []string {
+	fields := append([]string{"status", "summary", "problem", "plan"}, o.Answer...)
+	if o.Azure {
+		fields = append(fields, "identity")
+	}
+	return fields
+}
+
+// structSchema describes a Go struct from its json, doc and enum tags. Unlike
+// an inferred schema it keeps no null alternatives, which some clients refuse.
+func structSchema(t reflect.Type) *jsonschema.Schema {
+	s := &jsonschema.Schema{
+		Type: "object", Properties: map[string]*jsonschema.Schema{},
+		AdditionalProperties: &jsonschema.Schema{Not: &jsonschema.Schema{}},
+	}
+	for _, f := range reflect.VisibleFields(t) {
+		name, required := jsonName(f)
+		property := typeSchema(f.Type)
+		property.Description = f.Tag.Get("doc")
+		property.Enum = enumOf(f.Tag.Get("enum"))
+		s.Properties[name] = property
+		s.PropertyOrder = append(s.PropertyOrder, name)
+		if required {
+			s.Required = append(s.Required, name)
+		}
+	}
+	return s
+}
+
+func typeSchema(t reflect.Type) *jsonschema.Schema {
+	switch t.Kind() {
+	case reflect.Pointer:
+		return typeSchema(t.Elem())
+	case reflect.Struct:
+		return structSchema(t)
+	case reflect.Slice:
+		return &jsonschema.Schema{Type: "array", Items: typeSchema(t.Elem())}
+	case reflect.Map:
+		return &jsonschema.Schema{Type: "object", AdditionalProperties: typeSchema(t.Elem())}
+	case reflect.Bool:
+		return &jsonschema.Schema{Type: "boolean"}
+	case reflect.Int, reflect.Int64:
+		return &jsonschema.Schema{Type: "integer"}
+	case reflect.Float64:
+		return &jsonschema.Schema{Type: "number"}
+	case reflect.Interface:
+		return &jsonschema.Schema{}
+	default:
+		return &jsonschema.Schema{Type: "string"}
+	}
+}
+
+// Object returns a schema as a plain JSON object, for answers that carry one.
+func Object(schema *jsonschema.Schema) map[string]any {
+	raw, err := json.Marshal(schema)
+	if err != nil {
+		panic("schemas: " + err.Error())
+	}
+	var object map[string]any
+	if err := json.Unmarshal(raw, &object); err != nil {
+		panic("schemas: " + err.Error())
+	}
+	return object
+}

@@ -1,0 +1,42 @@
+package schemas
+
+// Tenant is one entry of the directory as the tools see it: where to go and
+// what is expected there. It holds no secret.
+type Tenant struct {
+	Name     string   `json:"name"`
+	TenantID string   `json:"tenant_id"`
+	Domains  []string `json:"domains,omitempty"`
+	// Cloud is public, usgovernment, china or custom.
+	Cloud string `json:"cloud"`
+	// ARMEndpoint is the base URL of ARM, without a trailing slash.
+	ARMEndpoint string `json:"arm_endpoint"`
+	// Credentials are the names usable in this tenant; the first is the default.
+	Credentials       []string `json:"credentials"`
+	ExpectedPartnerID string   `json:"expected_partner_id,omitempty"`
+	// ObjectIDs maps a credential's name to the object ID pinned after its first success.
+	ObjectIDs  map[string]string `json:"object_ids,omitempty"`
+	Labels     []string          `json:"labels,omitempty"`
+	Owner      string            `json:"owner,omitempty"`
+	ExternalID string            `json:"external_id,omitempty"`
+	Note       string            `json:"note,omitempty"`
+}
+
+// TenantRow is one row of list_tenants. DisplayName is foreign text.
+type TenantRow struct {
+	Name              string   `json:"name" doc:"Use as tenant."`
+	TenantID          string   `json:"tenant_id"`
+	Domains           []string `json:"domains,omitempty"`
+	DisplayName       string   `json:"display_name,omitempty" doc:"Foreign text."`
+	Cloud             string   `json:"cloud,omitempty"`
+	Credentials       []string `json:"credentials,omitempty" doc:"The first is the default."`
+	ExpectedPartnerID string   `json:"expected_partner_id,omitempty"`
+	Labels            []string `json:"labels,omitempty"`
+	Owner             string   `json:"owner,omitempty"`
+	ExternalID        string   `json:"external_id,omitempty"`
+	Note              string   `json:"note,omitempty"`
+	// Category is ARM's tenantCategory for a discovered tenant: Home,
+	// ProjectedBy or ManagedBy (the latter two mean Azure Lighthouse).
+	Category string `json:"category,omitempty"`
+	// InDirectory is false for a tenant that discovery found and nobody added.
+	InDirectory bool `json:"in_directory"`
+}

@@ -1,0 +1,50 @@
+package schemas
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// ForeignLimit is the most runes of foreign text that an answer carries.
+const ForeignLimit = 120
+
+// Foreign makes text of the far side (partner names, tenant names, messages of
+// ARM and Entra ID) fit to be shown as data: at most ForeignLimit runes, one
+// line, no control or format characters (which covers escape sequences and
+// right-to-left marks), valid UTF-8. It does not make the text trustworthy.
+func Foreign(text string) string {
+	var b strings.Builder
+	runes, space := 0, false
+	for i := 0; i < len(text) && runes < ForeignLimit; {
+		r, size := utf8.DecodeRuneInString(text[i:])
+		i += size
+		switch {
+		case unicode.IsSpace(r):
+			space = b.Len() > 0
+			continue
+		case !printable(r, size):
+			continue
+		}
+		if space {
+			b.WriteByte(' ')
+			runes, space = runes+1, false
+			if runes == ForeignLimit {
+				break
+			}
+		}
+		b.WriteRune(r)
+		runes++
+	}
+	return strings.TrimSpace(b.String())
+}
+
+// printable reports whether a rune may stand in an answer. The tag and
+// variation ranges are format characters by category or invisible by purpose.
+func printable(r rune, size int) bool {
+	if r == utf8.RuneError && size <= 1 {
+		return false
+	}
+	return unicode.IsGraphic(r) && !unicode.Is(unicode.Cf, r) && !unicode.Is(unicode.Co, r) &&
+		!unicode.Is(unicode.Variation_Selector, r)
+}

@@ -1,0 +1,202 @@
+package simulator
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// The api-versions that exist.
+const (
+	partnerAPIVersion = "2018-02-01"
+	tenantsAPIVersion = "2022-12-01"
+)
+
+// arm answers for Azure Resource Manager: who is it, what will go wrong, is
+// there a token in the bucket, and only then the operation itself.
+func (c *call) arm() answer {
+	if a, ok := c.authenticate(); !ok {
+		return c.armHeaders(a)
+	}
+	c.plan = c.sim.plan(c)
+	if !c.wait(c.jitter()) {
+		return answer{fate: dropped}
+	}
+	return c.armHeaders(c.armAnswer())
+}
+
+func (c *call) armAnswer() answer {
+	if a, ok := c.intercept(); ok {
+		return a
+	}
+	if ok, wait := c.who.admit(c); !ok {
+		return c.throttled(wait)
+	}
+	if a, ok := c.checkVersion(); !ok {
+		return a
+	}
+	return c.afterwards(c.route.do(c))
+}
+
+// authenticate finds the identity of the bearer token and numbers the request.
+func (c *call) authenticate() (answer, bool) {
+	token, ok := strings.CutPrefix(c.r.Header.Get("Authorization"), "Bearer ")
+	if !ok || token == "" {
+		return c.unauthorized("AuthenticationFailed", "Authentication failed. The 'Authorization' header is missing."), false
+	}
+	cl, err := c.claimsOf(token)
+	if err != nil {
+		return c.unauthorized("InvalidAuthenticationToken", "The access token is invalid."), false
+	}
+	if a, ok := c.checkClaims(cl); !ok {
+		return a, false
+	}
+	t := c.sim.find(cl.TenantID)
+	if t == nil {
+		return c.unauthorized("InvalidAuthenticationTokenTenant", "The access token is from the wrong issuer."), false
+	}
+	who := t.byObject(cl.ObjectID)
+	if who == nil {
+		return c.unauthorized("InvalidAuthenticationToken", "The access token is of an identity that is not in its tenant."), false
+	}
+	c.identify(t, who)
+	return answer{}, true
+}
+
+func (c *call) identify(t *tenant, who *principal) {
+	c.tenant, c.who = t, who
+	c.key = "arm/" + t.id + "/" + who.objectID
+	who.mu.Lock()
+	defer who.mu.Unlock()
+	who.calls++
+	c.n = who.calls
+}
+
+func (c *call) claimsOf(token string) (claims, error) {
+	if known, ok := c.sim.opaque.Load(token); ok {
+		return known.(claims), nil
+	}
+	return c.sim.signer.verify(token)
+}
+
+func (c *call) checkClaims(cl claims) (answer, bool) {
+	switch {
+	case cl.expired(c.now):
+		return c.unauthorized("ExpiredAuthenticationToken", "The access token expiry UTC time '"+time.Unix(cl.Expires, 0).UTC().Format(time.DateTime)+
+			"' is earlier than current UTC time '"+c.now.UTC().Format(time.DateTime)+"'."), false
+	case cl.early(c.now):
+		return c.unauthorized("InvalidAuthenticationToken", "The access token is not valid yet."), false
+	case !sameAudience(cl.Audience, c.sim.Audience()):
+		return c.unauthorized("InvalidAuthenticationTokenAudience", "The access token has been obtained for the wrong audience or resource '"+
+			cl.Audience+"'. It should be '"+c.sim.Audience()+"'."), false
+	}
+	return answer{}, true
+}
+
+// sameAudience accepts the audience with and without its last slash, as ARM
+// does.
+func sameAudience(a, b string) bool {
+	return strings.TrimSuffix(a, "/") == strings.TrimSuffix(b, "/")
+}
+
+// checkVersion comes after the path: a path that is not known has no version.
+func (c *call) checkVersion() (answer, bool) {
+	want := partnerAPIVersion
+	switch c.route.op {
+	case OpOther:
+		return answer{}, true
+	case OpTenants:
+		want = tenantsAPIVersion
+	}
+	got := c.r.URL.Query().Get("api-version")
+	switch {
+	case got == "":
+		return armError(400, "MissingApiVersionParameter", "The api-version query parameter (?api-version=) is required for all requests."), false
+	case !strings.EqualFold(got, want):
+		return c.wrongVersion(got, want), false
+	}
+	return answer{}, true
+}
+
+func (c *call) wrongVersion(got, want string) answer {
+	if c.route.op == OpTenants {
+		return armError(400, "InvalidApiVersionParameter", "The api-version '"+clip(got)+"' is invalid. The supported versions are '"+want+"'.")
+	}
+	return armError(400, "NoRegisteredProviderFound", "No registered resource provider found for location '' and API version '"+clip(got)+
+		"' for type '"+resourceType(c.route.op)+"'. The supported api-versions are '"+want+"'. The supported locations are ''.")
+}
+
+func resourceType(op Op) string {
+	if op == OpOperations {
+		return "operations"
+	}
+	return "partners"
+}
+
+// admit takes a token from the bucket that the method draws on.
+func (p *principal) admit(c *call) (ok bool, wait time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if c.writes() {
+		return p.writes.take(c.sim.cfg.Throttle.Writes, c.now)
+	}
+	return p.reads.take(c.sim.cfg.Throttle.Reads, c.now)
+}
+
+// throttled is what ARM says when a bucket is empty.
+func (c *call) throttled(wait time.Duration) answer {
+	kind := "read"
+	if c.writes() {
+		kind = "write"
+	}
+	return armError(http.StatusTooManyRequests, "TooManyRequests", "The limit of "+kind+" requests of this principal in tenant '"+
+		c.tenantID()+"' is reached. Try again after '"+strconv.Itoa(wholeSeconds(wait))+"' seconds.").retryAfter(wait)
+}
+
+// armHeaders adds what ARM puts on every answer.
+func (c *call) armHeaders(a answer) answer {
+	if a.fate == dropped {
+		return a
+	}
+	h := a.header
+	h.Set("x-ms-request-id", c.requestID())
+	h.Set("x-ms-correlation-request-id", c.correlationID("x-ms-correlation-request-id"))
+	h.Set("x-ms-routing-request-id", "SIMULATOR:"+c.now.UTC().Format("20060102T150405Z")+":"+c.requestID())
+	h.Set("Cache-Control", "no-cache")
+	h.Set("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
+	h.Set("X-Content-Type-Options", "nosniff")
+	if c.who != nil {
+		c.rateHeaders(h)
+	}
+	return a
+}
+
+// rateHeaders tells what is left in the bucket that the request drew on.
+func (c *call) rateHeaders(h http.Header) {
+	c.who.mu.Lock()
+	defer c.who.mu.Unlock()
+	if c.writes() {
+		c.who.writes.refill(c.sim.cfg.Throttle.Writes, c.now)
+		h.Set("x-ms-ratelimit-remaining-tenant-writes", strconv.Itoa(c.who.writes.remaining()))
+		return
+	}
+	c.who.reads.refill(c.sim.cfg.Throttle.Reads, c.now)
+	h.Set("x-ms-ratelimit-remaining-tenant-reads", strconv.Itoa(c.who.reads.remaining()))
+}
+
+// unknown answers for every path that is none of the known ones.
+func (c *call) unknown() answer {
+	seg := strings.Split(c.route.arg, "/")
+	if len(seg) < 2 || !strings.EqualFold(seg[0], "providers") {
+		return armError(404, "InvalidResourcePath", "The request path '/"+clip(c.route.arg)+"' is not one that is known.")
+	}
+	if !strings.EqualFold(seg[1], "Microsoft.ManagementPartner") {
+		return armError(404, "InvalidResourceNamespace", "The resource namespace '"+clip(seg[1])+"' is invalid.")
+	}
+	return invalidResourceType()
+}
+
+func invalidResourceType() answer {
+	return armError(404, "InvalidResourceType", "The resource type could not be found in the namespace 'Microsoft.ManagementPartner' for api version '"+partnerAPIVersion+"'.")
+}

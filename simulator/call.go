@@ -1,0 +1,195 @@
+package simulator
+
+import (
+	"context"
+	"net/http"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// Op is what a request asks for.
+type Op string
+
+// The operations. Whatever else is asked for has the operation OpOther.
+const (
+	OpPartners   Op = "partners"   // GET the identity's link
+	OpPartner    Op = "partner"    // GET, PUT, PATCH, DELETE with a partner ID
+	OpOperations Op = "operations" // GET the provider's operations
+	OpTenants    Op = "tenants"    // GET the identity's tenants
+	OpToken      Op = "token"      // POST for a token
+	OpDiscovery  Op = "discovery"  // GET OpenID or instance metadata, or keys
+	OpOther      Op = "other"
+)
+
+func (o Op) known() bool {
+	switch o {
+	case "", OpPartners, OpPartner, OpOperations, OpTenants, OpToken, OpDiscovery, OpOther:
+		return true
+	}
+	return false
+}
+
+func (o Op) entra() bool { return o == OpToken || o == OpDiscovery }
+
+// route is an operation with the part of the path that varies, and who
+// answers it.
+type route struct {
+	op  Op
+	arg string
+	do  func(*call) answer
+}
+
+// routeOf finds the operation of a path. Segments are compared without regard
+// to case, and empty ones do not count, as ARM has it.
+func (s *Simulator) routeOf(path string) route {
+	seg := strings.FieldsFunc(path, func(r rune) bool { return r == '/' })
+	for _, pattern := range s.routes {
+		if arg, ok := matchPath(pattern.path, seg); ok {
+			pattern.arg = arg
+			return pattern.route
+		}
+	}
+	return route{op: OpOther, arg: strings.Join(seg, "/"), do: (*call).unknown}
+}
+
+type pattern struct {
+	path []string // "*" stands for the part that varies
+	route
+}
+
+func routes() []pattern {
+	const ns = "microsoft.managementpartner"
+	return []pattern{
+		{[]string{"providers", ns, "partners"}, route{op: OpPartners, do: (*call).getPartners}},
+		{[]string{"providers", ns, "partners", "*"}, route{op: OpPartner, do: (*call).partner}},
+		{[]string{"providers", ns, "operations"}, route{op: OpOperations, do: (*call).operations}},
+		{[]string{"tenants"}, route{op: OpTenants, do: (*call).tenants}},
+		{[]string{"*", "oauth2", "v2.0", "token"}, route{op: OpToken, do: (*call).token}},
+		{[]string{"*", "v2.0", ".well-known", "openid-configuration"}, route{op: OpDiscovery, do: (*call).openID}},
+		{[]string{"common", "discovery", "instance"}, route{op: OpDiscovery, do: (*call).instance}},
+		{[]string{"*", "discovery", "v2.0", "keys"}, route{op: OpDiscovery, do: (*call).keys}},
+	}
+}
+
+func matchPath(pattern, seg []string) (arg string, ok bool) {
+	if len(pattern) != len(seg) {
+		return "", false
+	}
+	for i, p := range pattern {
+		if p == "*" {
+			arg = seg[i]
+		} else if !strings.EqualFold(p, seg[i]) {
+			return "", false
+		}
+	}
+	return arg, true
+}
+
+// call is one request on its way through.
+type call struct {
+	sim   *Simulator
+	r     *http.Request
+	now   time.Time
+	route route
+
+	// tenant and who are nil until the request is known to be theirs.
+	tenant *tenant
+	who    *principal
+	// key names the sequence that the request is part of, by identity or, for
+	// tokens, by tenant; n is its number there.
+	key     string
+	n       uint64
+	plan    plan
+	written bool
+}
+
+func (s *Simulator) serve(w http.ResponseWriter, r *http.Request) {
+	c := &call{sim: s, r: r, now: s.cfg.Now(), route: s.routeOf(r.URL.Path), key: "nobody", n: s.strangers.Add(1)}
+	a := c.answer()
+	s.journal.add(c.record(a))
+	a.deliver(r.Context(), w)
+}
+
+func (c *call) answer() answer {
+	if c.route.op != OpDiscovery && !c.wait(c.sim.cfg.Latency) {
+		return answer{fate: dropped}
+	}
+	if c.route.op.entra() {
+		return c.entra()
+	}
+	return c.arm()
+}
+
+// wait is false if the client hung up, or the server was closed, meanwhile.
+func (c *call) wait(d time.Duration) bool { return sleep(c.r.Context(), d) == nil }
+
+func sleep(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return ctx.Err()
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// jitter is the wait that latency_jitter adds.
+func (c *call) jitter() time.Duration {
+	if c.plan.Kind != FaultLatencyJitter {
+		return 0
+	}
+	if c.plan.Delay > 0 {
+		return c.plan.Delay
+	}
+	return time.Duration(c.plan.die.percent() / 100 * float64(500*time.Millisecond))
+}
+
+func (c *call) record(a answer) Record {
+	return Record{
+		Time: c.now, Method: c.r.Method, Path: c.r.URL.Path, TenantID: c.tenantID(), ObjectID: c.objectID(), Op: c.route.op,
+		Status: a.sent(), RequestID: c.requestID(), FaultKind: c.plan.fault(), Written: c.written,
+	}
+}
+
+func (c *call) writes() bool { return c.r.Method != http.MethodGet }
+
+func (c *call) tenantID() string {
+	if c.tenant == nil {
+		return ""
+	}
+	return c.tenant.id
+}
+
+func (c *call) objectID() string {
+	if c.who == nil {
+		return ""
+	}
+	return c.who.objectID
+}
+
+// throw decides something about this request. It does not depend on requests
+// of other identities, so each sees the same run for the same seed.
+func (c *call) throw(what ...string) die {
+	return throw(c.sim.cfg.Seed, append([]string{c.key, ordinal(c.n)}, what...)...)
+}
+
+func (c *call) requestID() string { return c.throw("request").guid() }
+
+// base is the URL under which the client reached the simulator.
+func (c *call) base() string { return "https://" + c.r.Host }
+
+// guidPattern is what the services accept as an ID made by the client.
+var guidPattern = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
+
+// correlationID is the client's own, if it sent one, else the request's.
+func (c *call) correlationID(header string) string {
+	if id := c.r.Header.Get(header); guidPattern.MatchString(id) {
+		return strings.ToLower(id)
+	}
+	return c.requestID()
+}

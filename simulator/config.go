@@ -1,0 +1,146 @@
+package simulator
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Config says what a simulator holds and how it behaves. The zero value is
+// ten well-behaved tenants with the provider's published limits.
+type Config struct {
+	// Tenants is how many tenants exist; 0 means 10. The first ten have fixed
+	// friendly names (contoso, fabrikam, ...), the others tenant-0011 and up.
+	Tenants int
+	// Seed decides everything that is generated: GUIDs, the client's secret,
+	// which tenants are linked, which requests meet a fault. Signing keys and
+	// certificates are the exception: they are random in every run.
+	Seed uint64
+	// Latency is added to every request to ARM and to the token endpoint.
+	Latency time.Duration
+	// Throttle holds the sizes of the token buckets. A bucket left zero gets
+	// the provider's published figures.
+	Throttle Throttle
+	// Faults are drawn for each request, or for each tenant where that is how
+	// the real thing would vary; see [FaultKinds].
+	Faults []Fault
+	// TokenLifetime is how long an access token is valid; 0 means an hour.
+	TokenLifetime time.Duration
+	// Now is the clock that expiry, throttling and the links' times follow;
+	// nil means time.Now. Latency always takes real time.
+	Now func() time.Time
+	// LinkedPercent is the share of tenants that are linked from the start:
+	// 0 means 50, a negative number means none.
+	LinkedPercent float64
+	// DeletedAs200 makes a read after a DELETE answer 200 with the state
+	// Deleted instead of 404. Which of the two the service does is unknown.
+	DeletedAs200 bool
+	// ErrorShape fixes the shape of the provider's own errors. The zero value
+	// gives every tenant one of the three, by seed.
+	ErrorShape ErrorShape
+	// JournalLimit bounds the journal to the newest records; 0 keeps all.
+	JournalLimit int
+}
+
+// Throttle holds the token buckets of one principal in one tenant: Reads for
+// GET, Writes for everything else.
+type Throttle struct {
+	Reads, Writes Bucket
+}
+
+// Bucket is a token bucket: Size requests at once, PerSecond refilled.
+type Bucket struct {
+	Size      int
+	PerSecond float64
+}
+
+// ErrorShape is one of the two shapes in which the provider writes an error,
+// or both at once.
+type ErrorShape string
+
+// The shapes that the provider's published specification and its clients'
+// recordings know.
+const (
+	// ErrorShapeAny gives each tenant one of the three by seed.
+	ErrorShapeAny ErrorShape = ""
+	// ErrorShapeNested is {"error":{"code","message"}}.
+	ErrorShapeNested ErrorShape = "nested"
+	// ErrorShapeFlat is {"code","message"}.
+	ErrorShapeFlat ErrorShape = "flat"
+	// ErrorShapeBoth is both in one object.
+	ErrorShapeBoth ErrorShape = "both"
+)
+
+const (
+	defaultTenants       = 10
+	defaultLinkedPercent = 50
+	maxTenants           = 1_000_000
+)
+
+// withDefaults fills what was left zero.
+func (c Config) withDefaults() Config {
+	if c.Tenants == 0 {
+		c.Tenants = defaultTenants
+	}
+	if c.TokenLifetime == 0 {
+		c.TokenLifetime = time.Hour
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.LinkedPercent == 0 {
+		c.LinkedPercent = defaultLinkedPercent
+	}
+	c.Throttle = c.Throttle.withDefaults()
+	return c
+}
+
+// withDefaults fills in the limits that Azure Resource Manager publishes for
+// a principal in a tenant: 250 reads with 25 a second, 200 writes with 10.
+func (t Throttle) withDefaults() Throttle {
+	if t.Reads == (Bucket{}) {
+		t.Reads = Bucket{Size: 250, PerSecond: 25}
+	}
+	if t.Writes == (Bucket{}) {
+		t.Writes = Bucket{Size: 200, PerSecond: 10}
+	}
+	return t
+}
+
+func (c Config) validate() error {
+	var faults []error
+	for _, f := range c.Faults {
+		faults = append(faults, f.validate())
+	}
+	return errors.Join(
+		check(c.Tenants >= 1 && c.Tenants <= maxTenants, "tenants: %d is not between 1 and %d", c.Tenants, maxTenants),
+		check(c.Latency >= 0, "latency: %v is negative", c.Latency),
+		check(c.TokenLifetime > 0, "token lifetime: %v is not positive", c.TokenLifetime),
+		check(c.LinkedPercent <= 100, "linked percent: %v is over 100", c.LinkedPercent),
+		check(c.JournalLimit >= 0, "journal limit: %d is negative", c.JournalLimit),
+		c.ErrorShape.validate(),
+		c.Throttle.Reads.validate("reads"),
+		c.Throttle.Writes.validate("writes"),
+		errors.Join(faults...),
+	)
+}
+
+func (b Bucket) validate(name string) error {
+	return check(b.Size >= 1 && b.PerSecond > 0 && b.PerSecond <= maxRate,
+		"throttle %s: %d/%v needs a size of at least 1 and a rate above 0 and at most %v a second", name, b.Size, b.PerSecond, float64(maxRate))
+}
+
+func (s ErrorShape) validate() error {
+	switch s {
+	case ErrorShapeAny, ErrorShapeNested, ErrorShapeFlat, ErrorShapeBoth:
+		return nil
+	}
+	return fmt.Errorf("error shape %q is not one of nested, flat, both or empty", s)
+}
+
+func check(ok bool, format string, args ...any) error {
+	if ok {
+		return nil
+	}
+	return fmt.Errorf(format, args...)
+}

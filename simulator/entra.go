@@ -1,0 +1,228 @@
+package simulator
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// entra answers for Microsoft Entra ID.
+func (c *call) entra() answer {
+	if t := c.sim.find(c.route.arg); t != nil {
+		c.tenant = t
+		c.key = string(c.route.op) + "/" + t.id
+		if c.route.op == OpToken {
+			c.n = t.tokenCalls.Add(1)
+		}
+	}
+	c.plan = c.sim.plan(c)
+	if !c.wait(c.jitter()) {
+		return answer{fate: dropped}
+	}
+	return c.entraHeaders(c.entraAnswer())
+}
+
+func (c *call) entraAnswer() answer {
+	switch c.plan.Kind {
+	case FaultTokenError:
+		return c.plan.withRetryAfter(c.entraError(c.plan.status(500, 503, 504), entraTransient))
+	case FaultTokenHTML:
+		return htmlAnswer(c.plan.status(404, 502, 503))
+	}
+	return c.afterwards(c.route.do(c))
+}
+
+func (c *call) entraHeaders(a answer) answer {
+	if a.fate == dropped {
+		return a
+	}
+	a.header.Set("x-ms-request-id", c.requestID())
+	a.header.Set("client-request-id", c.correlationID("client-request-id"))
+	a.header.Set("Cache-Control", "no-store, no-cache")
+	a.header.Set("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
+	return a
+}
+
+// maxForm bounds a token request; one with an assertion takes a few kB.
+const maxForm = 64 << 10
+
+// token serves the token endpoint for the client credentials grant. The checks
+// come in the order in which Entra makes them.
+func (c *call) token() answer {
+	if c.r.Method != http.MethodPost {
+		return c.entraError(http.StatusBadRequest, entraNotPost)
+	}
+	c.r.Body = http.MaxBytesReader(nil, c.r.Body, maxForm)
+	if err := c.r.ParseForm(); err != nil {
+		return c.entraError(http.StatusBadRequest, entraMalformed)
+	}
+	form := c.r.PostForm
+	if a, ok := c.checkForm(form); !ok {
+		return a
+	}
+	if c.tenant == nil {
+		return c.entraError(http.StatusBadRequest, entraNoTenant.about(c.route.arg))
+	}
+	who := c.tenant.byClient(form.Get("client_id"))
+	if who == nil || who.unknown() {
+		return c.entraError(http.StatusBadRequest, entraNoApp.about(form.Get("client_id")))
+	}
+	if why, ok := who.prove(form); !ok {
+		return c.entraError(http.StatusUnauthorized, why)
+	}
+	c.who = who
+	return c.grant(form)
+}
+
+func (c *call) checkForm(form url.Values) (answer, bool) {
+	for _, name := range []string{"grant_type", "client_id", "scope"} {
+		if form.Get(name) == "" {
+			return c.entraError(http.StatusBadRequest, entraMissing.about(name)), false
+		}
+	}
+	if form.Get("grant_type") != "client_credentials" {
+		return c.entraError(http.StatusBadRequest, entraGrantType.about(form.Get("grant_type"))), false
+	}
+	return answer{}, true
+}
+
+func (p *principal) unknown() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.denied
+}
+
+// prove checks by which means a client proves who it is. A kind of proof that
+// comes later gets its case here.
+func (p *principal) prove(form url.Values) (why entraProblem, ok bool) {
+	switch {
+	case form.Get("client_secret") != "":
+		return p.secret.accept(form.Get("client_secret"))
+	case form.Get("client_assertion") != "":
+		return entraAssertion.about(p.clientID), false
+	}
+	return entraNoProof, false
+}
+
+func (c *clientSecret) accept(given string) (why entraProblem, ok bool) {
+	value, expired := c.get()
+	switch {
+	case given != value:
+		return entraWrongSecret, false
+	case expired:
+		return entraExpiredSecret, false
+	}
+	return entraProblem{}, true
+}
+
+// grant issues the token that was asked for, or the one that a fault has
+// instead.
+func (c *call) grant(form url.Values) answer {
+	audience, ok := audienceOf(form.Get("scope"))
+	if !ok {
+		return c.entraError(http.StatusBadRequest, entraScope.about(form.Get("scope")))
+	}
+	if !sameAudience(audience, c.sim.Audience()) && !slices.Contains(foreignAudiences(), audience) {
+		return c.entraError(http.StatusBadRequest, entraNoResource.about(audience))
+	}
+	token, err := c.issue(audience)
+	if err != nil {
+		return c.entraError(http.StatusInternalServerError, entraTransient)
+	}
+	seconds := int(c.sim.cfg.TokenLifetime.Seconds())
+	return jsonAnswer(http.StatusOK, map[string]any{
+		"token_type": "Bearer", "expires_in": seconds, "ext_expires_in": seconds, "access_token": token,
+	})
+}
+
+// foreignAudiences are resources for which there are tokens that ARM does not
+// take.
+func foreignAudiences() []string { return []string{"https://graph.microsoft.com"} }
+
+// audienceOf reads "<audience>/.default", beside which only OpenID's own
+// scopes may stand. An audience that ends in a slash keeps it.
+func audienceOf(scope string) (string, bool) {
+	audience := ""
+	for s := range strings.FieldsSeq(scope) {
+		if slices.Contains([]string{"openid", "offline_access", "profile"}, s) {
+			continue
+		}
+		a, ok := strings.CutSuffix(s, "/.default")
+		if !ok || audience != "" {
+			return "", false
+		}
+		audience = a
+	}
+	return audience, audience != ""
+}
+
+func (c *call) issue(audience string) (string, error) {
+	cl := c.sim.claims(c.base(), c.tenant.id, c.who, audience)
+	switch c.plan.Kind {
+	case FaultWrongTenantToken:
+		cl = c.elsewhere(audience)
+	case FaultOpaqueToken:
+		token := c.throw("opaque").text()
+		c.sim.opaque.Store(token, cl)
+		return token, nil
+	}
+	return c.sim.signer.sign(cl)
+}
+
+// elsewhere are the claims of the same application in the next tenant. Where
+// there is only one tenant, the other does not exist.
+func (c *call) elsewhere(audience string) claims {
+	i := slices.Index(c.sim.tenants, c.tenant)
+	if other := c.sim.tenants[(i+1)%len(c.sim.tenants)]; other != c.tenant {
+		return c.sim.claims(c.base(), other.id, other.app(), audience)
+	}
+	return c.sim.claims(c.base(), c.throw("elsewhere").guid(), c.who, audience)
+}
+
+// openID is the discovery document, in the fields that clients read.
+func (c *call) openID() answer {
+	if c.tenant == nil && !isSharedTenant(c.route.arg) {
+		return c.entraError(http.StatusBadRequest, entraNoTenant.discovered().about(c.route.arg))
+	}
+	tenant := c.route.arg
+	if c.tenant != nil {
+		tenant = c.tenant.id
+	}
+	base := c.base() + "/" + tenant
+	return jsonAnswer(http.StatusOK, map[string]any{
+		"issuer":                                base + "/v2.0",
+		"token_endpoint":                        base + "/oauth2/v2.0/token",
+		"authorization_endpoint":                base + "/oauth2/v2.0/authorize",
+		"device_authorization_endpoint":         base + "/oauth2/v2.0/devicecode",
+		"jwks_uri":                              base + "/discovery/v2.0/keys",
+		"token_endpoint_auth_methods_supported": []string{"client_secret_post"},
+		"id_token_signing_alg_values_supported": []string{"ES256"},
+		"response_types_supported":              []string{"code"},
+		"subject_types_supported":               []string{"pairwise"},
+		"scopes_supported":                      []string{"openid", "profile", "offline_access"},
+	})
+}
+
+func isSharedTenant(name string) bool {
+	return slices.Contains([]string{"common", "organizations"}, strings.ToLower(name))
+}
+
+// instance says that this host is an authority, under no other name.
+func (c *call) instance() answer {
+	return jsonAnswer(http.StatusOK, map[string]any{
+		"tenant_discovery_endpoint": c.base() + "/common/v2.0/.well-known/openid-configuration",
+		"api-version":               "1.1",
+		"metadata": []any{map[string]any{
+			"preferred_network": c.r.Host, "preferred_cache": c.r.Host, "aliases": []string{c.r.Host},
+		}},
+	})
+}
+
+func (c *call) keys() answer {
+	keys, err := c.sim.signer.keys()
+	if err != nil {
+		return c.entraError(http.StatusInternalServerError, entraTransient)
+	}
+	return jsonAnswer(http.StatusOK, keys)
+}

@@ -1,0 +1,71 @@
+package simulator
+
+import (
+	"strconv"
+	"strings"
+)
+
+// entraProblem is one of Entra's documented errors: the OAuth error that a
+// client may branch on, the AADSTS code, and a sentence with at most one %s.
+type entraProblem struct {
+	oauth string
+	code  int
+	text  string
+}
+
+func (p entraProblem) about(what string) entraProblem {
+	p.text = strings.Replace(p.text, "%s", clip(what), 1)
+	return p
+}
+
+// discovered is the problem as the discovery endpoint names it.
+func (p entraProblem) discovered() entraProblem {
+	p.oauth = "invalid_tenant"
+	return p
+}
+
+var (
+	entraNoTenant = entraProblem{"invalid_request", 90002,
+		"Tenant '%s' not found. Check to make sure you have the correct tenant ID and are signing into the correct cloud."}
+	entraNoApp = entraProblem{"unauthorized_client", 700016,
+		"Application with identifier '%s' was not found in the directory. It has not been installed by the administrator of the tenant or consented to by any user in it."}
+	entraWrongSecret = entraProblem{"invalid_client", 7000215,
+		"Invalid client secret provided. Ensure the secret being sent is the client secret value, not the client secret ID."}
+	entraExpiredSecret = entraProblem{"invalid_client", 7000222,
+		"The provided client secret keys are expired. Create new keys for the application."}
+	entraNoProof = entraProblem{"invalid_client", 7000218,
+		"The request body must contain the following parameter: 'client_assertion' or 'client_secret'."}
+	entraAssertion = entraProblem{"invalid_client", 700027,
+		"The certificate with which the client assertion was signed is not registered on application '%s'."}
+	entraMissing    = entraProblem{"invalid_request", 900144, "The request body must contain the following parameter: '%s'."}
+	entraGrantType  = entraProblem{"unsupported_grant_type", 70003, "The app requested an unsupported grant type '%s'."}
+	entraScope      = entraProblem{"invalid_scope", 1002012, "The provided value for scope '%s' is not valid. Client credential flows must have a scope value with /.default suffixed to the resource identifier."}
+	entraNoResource = entraProblem{"invalid_resource", 500011, "The resource principal named '%s' was not found in the tenant."}
+	entraNotPost    = entraProblem{"invalid_request", 900561, "The endpoint only accepts POST requests."}
+	entraMalformed  = entraProblem{"invalid_request", 9002313, "Invalid request. Request is malformed or invalid."}
+	entraTransient  = entraProblem{"temporarily_unavailable", 90033, "A transient error has occurred. Please try again."}
+)
+
+type entraErrorBody struct {
+	Error         string `json:"error"`
+	Description   string `json:"error_description"`
+	Codes         []int  `json:"error_codes"`
+	Timestamp     string `json:"timestamp"`
+	TraceID       string `json:"trace_id"`
+	CorrelationID string `json:"correlation_id"`
+	URI           string `json:"error_uri"`
+}
+
+// entraError writes a problem as the token endpoint does. The IDs are in the
+// description as well, where administrators look for them.
+func (c *call) entraError(status int, p entraProblem) answer {
+	code := strconv.Itoa(p.code)
+	trace, correlation := c.requestID(), c.correlationID("client-request-id")
+	at := c.now.UTC().Format("2006-01-02 15:04:05Z")
+	return jsonAnswer(status, entraErrorBody{
+		Error:       p.oauth,
+		Description: "AADSTS" + code + ": " + p.text + " Trace ID: " + trace + " Correlation ID: " + correlation + " Timestamp: " + at,
+		Codes:       []int{p.code}, Timestamp: at, TraceID: trace, CorrelationID: correlation,
+		URI: c.base() + "/error?code=" + code,
+	})
+}

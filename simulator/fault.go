@@ -1,0 +1,191 @@
+package simulator
+
+import (
+	"fmt"
+	"strings"
+)
+
+// FaultKind names one way in which the services misbehave.
+type FaultKind string
+
+// The kinds; [FaultKinds] says what each does.
+const (
+	FaultLatencyJitter    FaultKind = "latency_jitter"
+	FaultThrottleBurst    FaultKind = "throttle_burst"
+	FaultThrottleLong     FaultKind = "throttle_long"
+	FaultServerError      FaultKind = "server_error"
+	FaultHTML             FaultKind = "html"
+	FaultEmpty404         FaultKind = "empty_404"
+	FaultNamespace404     FaultKind = "namespace_404"
+	FaultUnauthorized     FaultKind = "unauthorized"
+	FaultForbidden        FaultKind = "forbidden"
+	FaultClaimsChallenge  FaultKind = "claims_challenge"
+	FaultCutBody          FaultKind = "cut_body"
+	FaultLostAnswer       FaultKind = "lost_answer"
+	FaultErrorAfterWrite  FaultKind = "error_after_write"
+	FaultSlowWrite        FaultKind = "slow_write"
+	FaultOtherWriter      FaultKind = "other_writer"
+	FaultOtherWriterBack  FaultKind = "other_writer_back"
+	FaultOtherWriterLate  FaultKind = "other_writer_late"
+	FaultWrongTenantToken FaultKind = "wrong_tenant_token"
+	FaultOpaqueToken      FaultKind = "opaque_token"
+	FaultTokenError       FaultKind = "token_error"
+	FaultTokenHTML        FaultKind = "token_html"
+	FaultHostileNames     FaultKind = "hostile_names"
+	FaultStringVersions   FaultKind = "string_versions"
+	FaultMissingFields    FaultKind = "missing_fields"
+	FaultDeleted200       FaultKind = "deleted_200"
+	FaultForeignPrincipal FaultKind = "foreign_principal"
+)
+
+// FaultInfo describes a kind for a reader.
+type FaultInfo struct {
+	Kind FaultKind
+	// Summary is one line for a --help.
+	Summary string
+	// PerTenant says that a percentage is a share of the tenants, which then
+	// always behave so, and not a share of the requests.
+	PerTenant bool
+}
+
+// Fault makes a kind happen to a share of the requests it can happen to, or
+// of the tenants.
+type Fault struct {
+	Kind    FaultKind
+	Percent float64
+}
+
+func (f Fault) validate() error {
+	if _, ok := kindOf(f.Kind); !ok {
+		return fmt.Errorf("fault kind %q is unknown; known are %s", f.Kind, strings.Join(kindNames(), ", "))
+	}
+	return check(f.Percent >= 0 && f.Percent <= 100, "fault %s: %v is not a percentage from 0 to 100", f.Kind, f.Percent)
+}
+
+// reach is the set of requests that a kind can happen to.
+type reach int
+
+const (
+	toARM     reach = iota // every request to ARM
+	toPartner              // requests for the link
+	toReads                // reads of the link
+	toWrites               // writes of the link
+	toNamed                // requests whose answer holds a name
+	toToken                // the token endpoint; discovery if a rule asks for it
+	toAny
+)
+
+type kind struct {
+	FaultInfo
+	reach reach
+}
+
+func (r reach) covers(c *call) bool {
+	partner := c.route.op == OpPartner || c.route.op == OpPartners
+	switch r {
+	case toPartner:
+		return partner
+	case toReads:
+		return partner && !c.writes()
+	case toWrites:
+		return partner && c.writes()
+	case toNamed:
+		return partner || c.route.op == OpTenants
+	case toToken:
+		return c.route.op == OpToken || c.route.op == OpDiscovery
+	case toARM:
+		return !c.route.op.entra()
+	default:
+		return true
+	}
+}
+
+// kinds is the list of all kinds, in the order of a --help.
+func kinds() []kind {
+	of := func(k FaultKind, r reach, summary string) kind {
+		return kind{FaultInfo{Kind: k, Summary: summary}, r}
+	}
+	perTenant := func(k FaultKind, r reach, summary string) kind {
+		return kind{FaultInfo{k, summary, true}, r}
+	}
+	return []kind{
+		of(FaultLatencyJitter, toAny, "the answer takes up to half a second longer"),
+		of(FaultThrottleBurst, toARM, "429 with Retry-After: 1, for one to three requests in a row"),
+		of(FaultThrottleLong, toARM, "429 with Retry-After: 120"),
+		of(FaultServerError, toARM, "500, 502 or 503 with an error in ARM's shape; nothing is written"),
+		of(FaultHTML, toARM, "a gateway's HTML page with 404 or 502; nothing is written"),
+		of(FaultEmpty404, toARM, "404 without a body, which says nothing about a link"),
+		of(FaultNamespace404, toARM, "404 InvalidResourceType: the provider is not there"),
+		of(FaultUnauthorized, toARM, "401: ARM does not accept the token"),
+		of(FaultForbidden, toARM, "403 AuthorizationFailed"),
+		of(FaultClaimsChallenge, toARM, "401 with a claims challenge, as after a change of the identity"),
+		of(FaultCutBody, toAny, "the connection breaks in the middle of the answer; a write has happened"),
+		of(FaultLostAnswer, toWrites, "the write happens, then the connection breaks without an answer"),
+		of(FaultErrorAfterWrite, toWrites, "the write happens, then 500 is answered"),
+		of(FaultSlowWrite, toWrites, "the write happens at once, its answer takes 15 seconds"),
+		of(FaultOtherWriter, toWrites, "somebody else links another partner just before the write"),
+		of(FaultOtherWriterBack, toWrites, "somebody else changes the link and changes it back just before the write"),
+		of(FaultOtherWriterLate, toWrites, "somebody else links another partner just after the write"),
+		of(FaultWrongTenantToken, toToken, "the token endpoint answers with a token of another tenant"),
+		of(FaultOpaqueToken, toToken, "the token is valid, but no JWT that could be read"),
+		of(FaultTokenError, toToken, "the token endpoint answers 500, 503 or 504 temporarily_unavailable"),
+		of(FaultTokenHTML, toToken, "the token endpoint answers with a gateway's HTML page"),
+		perTenant(FaultHostileNames, toNamed, "names hold escape sequences, instructions, right-to-left marks or 10 kB"),
+		perTenant(FaultStringVersions, toPartner, "version and etag are strings"),
+		perTenant(FaultMissingFields, toPartner, "etag and partnerName are missing"),
+		perTenant(FaultDeleted200, toReads, "a read after a DELETE answers 200 with the state Deleted"),
+		perTenant(FaultForeignPrincipal, toPartner, "400: a CSP partner's identity from outside the tenant cannot link"),
+	}
+}
+
+// FaultKinds lists every kind, in a fixed order.
+func FaultKinds() []FaultInfo {
+	var list []FaultInfo
+	for _, k := range kinds() {
+		list = append(list, k.FaultInfo)
+	}
+	return list
+}
+
+func kindOf(name FaultKind) (kind, bool) {
+	for _, k := range kinds() {
+		if k.Kind == name {
+			return k, true
+		}
+	}
+	return kind{}, false
+}
+
+func kindNames() []string {
+	var names []string
+	for _, k := range kinds() {
+		names = append(names, string(k.Kind))
+	}
+	return names
+}
+
+// drawn is a configured fault with its kind looked up once.
+type drawn struct {
+	kind
+	percent float64
+}
+
+func draws(faults []Fault) []drawn {
+	var list []drawn
+	for _, f := range faults {
+		k, _ := kindOf(f.Kind)
+		list = append(list, drawn{k, f.Percent})
+	}
+	return list
+}
+
+// traits are the faults by which a tenant differs for good.
+func (s *Simulator) traits(t *tenant) []kind {
+	var list []kind
+	for _, f := range s.draws {
+		if f.PerTenant && throw(s.cfg.Seed, "trait", string(f.Kind), t.id).percent() < f.percent {
+			list = append(list, f.kind)
+		}
+	}
+	return list
+}

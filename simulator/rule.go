@@ -1,0 +1,208 @@
+package simulator
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Rule places a fault exactly. Empty fields match everything; a rule never
+// applies to a request that its kind cannot happen to (a lost answer to a
+// write needs a write).
+type Rule struct {
+	// TenantID is a tenant's GUID, name or domain.
+	TenantID string
+	// ObjectID narrows a rule for ARM to one identity.
+	ObjectID string
+	Method   string
+	Path     Op
+	Kind     FaultKind
+	// Times is how many requests the rule applies to; 0 means every one until
+	// it is removed.
+	Times int
+	// RetryAfter is the header's value in the throttling kinds, and adds the
+	// header to server_error and token_error.
+	RetryAfter time.Duration
+	// Delay is how long slow_write and latency_jitter take instead of their
+	// own figures.
+	Delay time.Duration
+	// Status replaces the status in server_error, html, token_error and
+	// token_html.
+	Status int
+}
+
+type rules struct {
+	mu   sync.Mutex
+	list []*placed
+}
+
+type placed struct {
+	Rule
+	kind
+	left int // of Times
+}
+
+// Inject places a fault and returns a function that takes it away again. Of
+// the rules that match a request the oldest decides what happens; those of a
+// per-tenant kind, which only change how an answer looks, apply beside it. A
+// rule of an unknown kind, tenant or path would silently never match: it
+// panics.
+func (s *Simulator) Inject(rule Rule) (remove func()) {
+	p, err := s.place(rule)
+	if err != nil {
+		panic(err)
+	}
+	s.rules.mu.Lock()
+	defer s.rules.mu.Unlock()
+	s.rules.list = append(s.rules.list, p)
+	return func() { s.rules.remove(p) }
+}
+
+func (s *Simulator) place(rule Rule) (*placed, error) {
+	k, ok := kindOf(rule.Kind)
+	if !ok {
+		return nil, Fault{Kind: rule.Kind}.validate()
+	}
+	if !rule.Path.known() {
+		return nil, fmt.Errorf("simulator: rule for an unknown path %q", rule.Path)
+	}
+	if rule.TenantID != "" {
+		t, err := s.tenant(rule.TenantID)
+		if err != nil {
+			return nil, err
+		}
+		rule.TenantID = t.id
+	}
+	return &placed{Rule: rule, kind: k, left: rule.Times}, nil
+}
+
+func (r *rules) remove(p *placed) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i, other := range r.list {
+		if other == p {
+			r.list = append(r.list[:i:i], r.list[i+1:]...)
+			return
+		}
+	}
+}
+
+// take returns the rules for a request and counts them as applied.
+func (r *rules) take(c *call) (taken []placed) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	decided := false
+	for _, p := range r.list {
+		if !p.matches(c) || decided && !p.PerTenant {
+			continue
+		}
+		decided = decided || !p.PerTenant
+		p.spend()
+		taken = append(taken, *p)
+	}
+	return taken
+}
+
+func (p *placed) matches(c *call) bool {
+	return (p.Times == 0 || p.left > 0) &&
+		(p.TenantID == "" || p.TenantID == c.tenantID()) &&
+		(p.ObjectID == "" || strings.EqualFold(p.ObjectID, c.objectID())) &&
+		(p.Method == "" || strings.EqualFold(p.Method, c.r.Method)) &&
+		(p.Path == "" || p.Path == c.route.op) &&
+		(p.Path != "" || c.route.op != OpDiscovery) &&
+		p.reach.covers(c)
+}
+
+func (p *placed) spend() {
+	if p.left > 0 {
+		p.left--
+	}
+}
+
+// plan is what will go wrong with one request.
+type plan struct {
+	Rule              // its Kind is what happens; empty if nothing does
+	looks []FaultKind // how the answer is written
+	die   die
+}
+
+func (p *plan) shows(k FaultKind) bool {
+	for _, look := range p.looks {
+		if look == k {
+			return true
+		}
+	}
+	return false
+}
+
+// fault is the kind for the journal.
+func (p *plan) fault() FaultKind {
+	if p.Kind == "" && len(p.looks) > 0 {
+		return p.looks[0]
+	}
+	return p.Kind
+}
+
+// plan decides: what was injected comes first, then the rest of a burst, then
+// what the seed draws.
+func (s *Simulator) plan(c *call) plan {
+	p := plan{die: c.throw("plan")}
+	if c.tenant != nil {
+		p.looks = c.tenant.looks(c)
+	}
+	for _, rule := range s.rules.take(c) {
+		if rule.PerTenant {
+			p.looks = append(p.looks, rule.Rule.Kind)
+		} else {
+			p.Rule = rule.Rule
+		}
+	}
+	if p.Kind == "" {
+		p.Kind = s.draw(c)
+	}
+	return p
+}
+
+// looks are the tenant's traits as far as they concern a request.
+func (t *tenant) looks(c *call) (list []FaultKind) {
+	for _, trait := range t.traits {
+		if trait.reach.covers(c) {
+			list = append(list, trait.Kind)
+		}
+	}
+	return list
+}
+
+func (s *Simulator) draw(c *call) FaultKind {
+	if c.who != nil && c.who.inBurst() {
+		return FaultThrottleBurst
+	}
+	for _, f := range s.draws {
+		d := c.throw("fault", string(f.Kind))
+		if f.PerTenant || c.route.op == OpDiscovery || !f.reach.covers(c) || d.percent() >= f.percent {
+			continue
+		}
+		if f.Kind == FaultThrottleBurst && c.who != nil {
+			c.who.startBurst(d.pick(3))
+		}
+		return f.Kind
+	}
+	return ""
+}
+
+func (p *principal) startBurst(n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.burst = n
+}
+
+func (p *principal) inBurst() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.burst == 0 {
+		return false
+	}
+	p.burst--
+	return true
+}

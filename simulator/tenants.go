@@ -1,0 +1,185 @@
+package simulator
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Tenant is a simulated customer, with the link that the application's own
+// identity holds there.
+type Tenant struct {
+	// Name is short and stable: contoso, fabrikam, ..., tenant-0011, ...
+	Name     string
+	TenantID string
+	// ObjectID is that of the application's service principal in this tenant.
+	ObjectID    string
+	Domain      string
+	DisplayName string
+	// PartnerID is the partner linked now, or empty.
+	PartnerID string
+	// State is StateActive, StateDeleted, or empty if there never was a link.
+	State string
+}
+
+type tenant struct {
+	name, id, domain, display string
+	// shape and conflictCode settle two things that the contract leaves open.
+	shape        ErrorShape
+	conflictCode string
+	traits       []kind
+	tokenCalls   atomic.Uint64
+	mu           sync.RWMutex
+	principals   []*principal // the application's own comes first
+}
+
+// principal is an identity in one tenant. Its lock is held for the length of a
+// state change and never while waiting.
+type principal struct {
+	clientID, objectID string
+	secret             *clientSecret
+
+	mu            sync.Mutex
+	denied        bool // the application was not consented to in this tenant
+	link          *Link
+	reads, writes tokens
+	calls         uint64
+	burst         int
+}
+
+// clientSecret is shared by all identities of one application.
+type clientSecret struct {
+	mu      sync.Mutex
+	value   string
+	expired bool
+}
+
+func (c *clientSecret) set(value string, expired bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.value, c.expired = value, expired
+}
+
+func (c *clientSecret) get() (value string, expired bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.value, c.expired
+}
+
+func friendlyNames() []string {
+	return []string{"contoso", "fabrikam", "adventure-works", "northwind", "litware", "proseware", "tailspin", "wingtip", "woodgrove", "lucerne"}
+}
+
+func tenantName(i int) string {
+	if names := friendlyNames(); i < len(names) {
+		return names[i]
+	}
+	return fmt.Sprintf("tenant-%04d", i+1)
+}
+
+// newTenant makes the i-th tenant, a function of the seed alone.
+func (s *Simulator) newTenant(i int) *tenant {
+	name := tenantName(i)
+	t := &tenant{name: name, id: throw(s.cfg.Seed, "tenant", name).guid(), domain: name + ".example"}
+	t.display = displayName(name)
+	habits := throw(s.cfg.Seed, "habits", t.id)
+	t.shape = s.cfg.ErrorShape
+	if t.shape == ErrorShapeAny {
+		t.shape = []ErrorShape{ErrorShapeNested, ErrorShapeFlat, ErrorShapeBoth}[int(habits[0])%3]
+	}
+	t.conflictCode = []string{"Conflict", "PartnerIdAlreadyLinked"}[int(habits[1])%2]
+	t.traits = s.traits(t)
+	if t.has(FaultHostileNames) {
+		t.display = hostileName(habits)
+	}
+	app := &principal{clientID: s.clientID, objectID: throw(s.cfg.Seed, "object", t.id).guid(), secret: s.secret}
+	app.link = s.firstLink(t)
+	t.principals = []*principal{app}
+	return t
+}
+
+func displayName(name string) string {
+	words := strings.Split(name, "-")
+	for i, w := range words {
+		words[i] = strings.ToUpper(w[:1]) + w[1:]
+	}
+	return strings.Join(words, " ")
+}
+
+// firstLink is what a tenant starts with. Of those without a link, a quarter
+// had one once.
+func (s *Simulator) firstLink(t *tenant) *Link {
+	d := throw(s.cfg.Seed, "link", t.id)
+	linked := d.percent() < s.cfg.LinkedPercent
+	if !linked && (s.cfg.LinkedPercent < 0 || d[20]%4 != 0) {
+		return nil
+	}
+	created := time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(d.pick(500*24*3600)) * time.Second)
+	p := s.partners.lookup(firstPartner(int(d[21])))
+	l := &Link{PartnerID: p.id, PartnerName: p.name, State: StateActive, Version: 1 + int(d[22])%12, CreatedTime: created, UpdatedTime: created}
+	if !linked {
+		l.State, l.Version = StateDeleted, l.Version+1
+	}
+	l.UpdatedTime = created.Add(time.Duration(l.Version-1) * 241 * time.Hour)
+	return l
+}
+
+// firstPartner gives most tenants the first partner and the rest a mixture,
+// so that an audit has something to find.
+func firstPartner(n int) string {
+	list := startPartners()
+	if n%10 < 7 {
+		return list[0].id
+	}
+	return list[1+n%(len(list)-1)].id
+}
+
+func (t *tenant) app() *principal { return t.principals[0] }
+
+func (t *tenant) has(k FaultKind) bool {
+	for _, trait := range t.traits {
+		if trait.Kind == k {
+			return true
+		}
+	}
+	return false
+}
+
+func (t *tenant) byObject(objectID string) *principal {
+	return t.find(func(p *principal) bool { return strings.EqualFold(p.objectID, objectID) })
+}
+
+func (t *tenant) byClient(clientID string) *principal {
+	return t.find(func(p *principal) bool { return strings.EqualFold(p.clientID, clientID) })
+}
+
+func (t *tenant) find(match func(*principal) bool) *principal {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	for _, p := range t.principals {
+		if match(p) {
+			return p
+		}
+	}
+	return nil
+}
+
+// view is the tenant as the exported API shows it.
+func (t *tenant) view() Tenant {
+	v := Tenant{Name: t.name, TenantID: t.id, ObjectID: t.app().objectID, Domain: t.domain, DisplayName: t.display}
+	if l := t.app().current(); l != nil {
+		v.State = l.State
+		if l.live() {
+			v.PartnerID = l.PartnerID
+		}
+	}
+	return v
+}
+
+func (p *principal) current() *Link {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.link
+}

@@ -1,0 +1,130 @@
+package simulator
+
+import (
+	"fmt"
+	"time"
+)
+
+// Link returns the record of an identity in a tenant. An empty object ID
+// stands for the application's own identity; the tenant may also be given by
+// name or domain. It is false where there never was a link; a tombstone is a
+// record.
+func (s *Simulator) Link(tenantID, objectID string) (Link, bool) {
+	t := s.find(tenantID)
+	if t == nil {
+		return Link{}, false
+	}
+	p := t.app()
+	if objectID != "" {
+		p = t.byObject(objectID)
+	}
+	if p == nil {
+		return Link{}, false
+	}
+	l := p.current()
+	if l == nil {
+		return Link{}, false
+	}
+	return *l, true
+}
+
+// SetLink makes the application's identity in a tenant linked to a partner,
+// past the wire. It counts as one write by somebody else: the version rises.
+func (s *Simulator) SetLink(tenantID, partnerID string) error {
+	if !validPartnerID(partnerID) {
+		return fmt.Errorf("simulator: partner ID %q is not 4 to 10 digits", partnerID)
+	}
+	p := s.partners.lookup(partnerID)
+	return s.change(tenantID, func(l *Link, now time.Time) *Link { return l.next(p, StateActive, now) })
+}
+
+// ClearLink makes the application's identity in a tenant one that never had a
+// link: no tombstone is left.
+func (s *Simulator) ClearLink(tenantID string) error {
+	return s.change(tenantID, func(*Link, time.Time) *Link { return nil })
+}
+
+// Tombstone makes the application's identity in a tenant one that had a link
+// and lost it. Where it never had one, it is linked first, so the record has
+// version 2.
+func (s *Simulator) Tombstone(tenantID string) error {
+	return s.change(tenantID, func(l *Link, now time.Time) *Link {
+		if l == nil {
+			l, _ = l.create(s.partners.lookup(startPartners()[0].id), now)
+		}
+		if !l.live() {
+			return l
+		}
+		l, _ = l.remove(l.PartnerID, now)
+		return l
+	})
+}
+
+func (s *Simulator) change(tenantID string, f func(*Link, time.Time) *Link) error {
+	t, err := s.tenant(tenantID)
+	if err != nil {
+		return err
+	}
+	p := t.app()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.link = f(p.link, s.cfg.Now())
+	return nil
+}
+
+// AddPartner gives a partner ID a name. Links that exist keep the name they
+// were written with.
+func (s *Simulator) AddPartner(id, name string) {
+	s.partners.add(partner{id: id, name: name})
+}
+
+// AddGlobalPartner marks a partner ID as that of a virtual organisation
+// (PartnerGlobal), which the provider refuses to link.
+func (s *Simulator) AddGlobalPartner(id, name string) {
+	s.partners.add(partner{id: id, name: name, global: true})
+}
+
+// SetConsent grants or withdraws the application's consent in a tenant.
+// Without it the token endpoint answers AADSTS700016; tokens that are out stay
+// valid until they expire.
+func (s *Simulator) SetConsent(tenantID string, granted bool) error {
+	t, err := s.tenant(tenantID)
+	if err != nil {
+		return err
+	}
+	p := t.app()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.denied = !granted
+	return nil
+}
+
+// ExpireSecret makes the application's secret one that has expired, so that
+// the token endpoint answers AADSTS7000222.
+func (s *Simulator) ExpireSecret() { s.secret.set(s.ClientSecret(), true) }
+
+// RenewSecret gives the application a new secret and returns it. The one
+// before is wrong from here on (AADSTS7000215).
+func (s *Simulator) RenewSecret() string {
+	value := s.newSecret()
+	s.secret.set(value, false)
+	return value
+}
+
+// Token issues an access token for ARM past the wire, for tests of what
+// happens after sign-in. An empty object ID stands for the application's own
+// identity.
+func (s *Simulator) Token(tenantID, objectID string) (string, error) {
+	t, err := s.tenant(tenantID)
+	if err != nil {
+		return "", err
+	}
+	p := t.app()
+	if objectID != "" {
+		p = t.byObject(objectID)
+	}
+	if p == nil {
+		return "", fmt.Errorf("simulator: tenant %s has no identity with object ID %q", t.name, objectID)
+	}
+	return s.signer.sign(s.claims(issuerHost, t.id, p, s.Audience()))
+}
