@@ -189,10 +189,10 @@ func (g *Guard) matches(ticket Ticket, intent Intent) error {
 		return schemas.NewProblem(schemas.CodeApprovalMismatch,
 			"The approval was given for another operation, tenant, identity or partner ID than this call's.")
 	case !ticket.live(g.o.Now()):
-		return schemas.NewProblem(schemas.CodeApprovalExpired, "The approval has expired or was used already; nothing was written.")
+		return schemas.NewProblem(schemas.CodeApprovalExpired, "The approval has expired or was used already.")
 	case ticket.Intent.Before != intent.Before:
 		return schemas.NewProblem(schemas.CodeStateMoved, fmt.Sprintf(
-			"Between plan and confirmation the link moved from %s to %s; nothing was written.", ticket.Intent.Before, intent.Before))
+			"Between plan and confirmation the link moved from %s to %s.", ticket.Intent.Before, intent.Before))
 	default:
 		return nil
 	}
@@ -201,10 +201,10 @@ func (g *Guard) matches(ticket Ticket, intent Intent) error {
 func declined(question Question, answer Answer) *schemas.Problem {
 	switch {
 	case answer.Action != ActionAccept:
-		return schemas.NewProblem(schemas.CodeApprovalDeclined, "The person declined or closed the question; nothing was written.")
+		return schemas.NewProblem(schemas.CodeApprovalDeclined, "The person declined or closed the question.")
 	case question.Expect == "" || answer.Typed != question.Expect:
 		return schemas.NewProblem(schemas.CodeApprovalDeclined,
-			"What was typed is not what had to be typed to confirm; nothing was written.")
+			"What was typed is not what had to be typed to confirm.")
 	default:
 		return nil
 	}
@@ -227,7 +227,7 @@ func (g *Guard) spend(ctx context.Context, ticket Ticket, intent Intent) (Permit
 		return Permit{}, storeProblem(err)
 	}
 	if !first {
-		return Permit{}, schemas.NewProblem(schemas.CodeApprovalExpired, "The approval was used already; nothing was written.")
+		return Permit{}, schemas.NewProblem(schemas.CodeApprovalExpired, "The approval was used already.")
 	}
 	if err := g.record(ctx, KindConfirmed, intent, ticket.ID, ""); err != nil {
 		return Permit{}, err

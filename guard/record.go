@@ -62,7 +62,7 @@ func storeProblem(err error) error {
 }
 
 func unknownApproval() error {
-	return schemas.NewProblem(schemas.CodeApprovalUnknown, "There is no such approval for this caller; nothing was written.")
+	return schemas.NewProblem(schemas.CodeApprovalUnknown, "There is no such approval for this caller.")
 }
 
 func tooManyPending(n int) error {

@@ -1,0 +1,191 @@
+package armclient
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"mcp-partner/guard"
+	"mcp-partner/schemas"
+)
+
+// ChangeKind is what a write does.
+type ChangeKind string
+
+// The kinds of changes, each one request.
+const (
+	ChangeCreate ChangeKind = "create" // PUT
+	ChangeUpdate ChangeKind = "update" // PATCH
+	ChangeDelete ChangeKind = "delete" // DELETE
+)
+
+// Change is one write: what to do with which partner ID, and the link as it was
+// read before. Before.State must be known: what happened is judged against it.
+type Change struct {
+	Kind      ChangeKind
+	PartnerID string
+	Before    schemas.Link
+}
+
+// Applied says whether a write took effect.
+type Applied string
+
+// The three answers. AppliedUnknown is the only one after which nothing may be
+// concluded.
+const (
+	AppliedYes     Applied = "applied"
+	AppliedNo      Applied = "not_applied"
+	AppliedUnknown Applied = "unknown"
+)
+
+// Outcome is what became of a write.
+//
+// Applied may be AppliedYes together with a CodeConcurrentChange problem: the
+// write happened, and somebody else wrote as well. Only AppliedYes without a
+// problem means that After is what was asked for.
+type Outcome struct {
+	Applied Applied
+	// After is the link read back; its state is unknown if nothing was sent.
+	After   LinkRead
+	Problem *schemas.Problem
+	// RequestID and CorrelationID are ARM's for the write, cleaned.
+	RequestID, CorrelationID string
+}
+
+const (
+	// readBackTime bounds the reading after a write, all tries together.
+	readBackTime = 10 * time.Second
+	// leastWriteTime is given to a write even if the caller has less left.
+	leastWriteTime = 5 * time.Second
+	// settleDefault is how long a write without an answer may still be at work.
+	settleDefault = 3 * time.Second
+)
+
+func settleTime(o Options) time.Duration {
+	if o.RetryDelay > 0 {
+		return min(settleDefault, 4*o.RetryDelay)
+	}
+	return settleDefault
+}
+
+// Apply sends a change once, reads the link back, and judges by state and
+// version what happened. From the moment the permit is spent it cannot be
+// cancelled: the request goes on under its own deadline, 40 s, or less if ctx
+// ends earlier, and so does the reading.
+func (c *Client) Apply(ctx context.Context, permit guard.Permit, change Change) Outcome {
+	if problem := c.refuse(ctx, change); problem != nil {
+		return c.unsent(&record{}, problem)
+	}
+	w := c.send(ctx, permit, change)
+	if !w.sent {
+		return c.unsent(w.record, schemas.AsProblem(w.err))
+	}
+	after := c.readBack(ctx, w, change)
+	outcome := verdict(w, change, after)
+	outcome.After = after
+	outcome.RequestID, outcome.CorrelationID = schemas.Foreign(w.record.requestID), schemas.Foreign(w.record.correlationID)
+	return outcome
+}
+
+// refuse stops what must not be begun.
+func (c *Client) refuse(ctx context.Context, change Change) *schemas.Problem {
+	if err := ctx.Err(); err != nil {
+		return schemas.AsProblem(failed(ctx, err))
+	}
+	switch change.Before.State {
+	case schemas.LinkLinked, schemas.LinkNotLinked, schemas.LinkDeleted:
+		return nil
+	default:
+		return schemas.NewProblem(schemas.CodeInternal, "A write was asked for without knowing what is linked; nothing was sent.")
+	}
+}
+
+// unsent is the outcome when the gate, the credential or refuse stopped it.
+func (c *Client) unsent(r *record, problem *schemas.Problem) Outcome {
+	after := LinkRead{Identity: c.identity(r), TokenReadable: r.readable}
+	after.fail(problem)
+	return Outcome{Applied: AppliedNo, After: after, Problem: problem}
+}
+
+// written is what is known of a write before anything is read back.
+type written struct {
+	record *record
+	sent   bool
+	err    error // nil after a clean 200
+}
+
+// rejection returns the definite refusal of the far side, if it is one.
+func (w written) rejection() *rejection {
+	var answer *rejection
+	if errors.As(w.err, &answer) && answer.definite() {
+		return answer
+	}
+	return nil
+}
+
+// lost reports whether the write may still be at work: no answer of the
+// provider arrived, or a gateway's that it got none.
+func (w written) lost() bool {
+	var answer *rejection
+	if !errors.As(w.err, &answer) {
+		return w.err != nil
+	}
+	return answer.status == http.StatusRequestTimeout || answer.status == http.StatusGatewayTimeout
+}
+
+func (c *Client) send(ctx context.Context, permit guard.Permit, change Change) written {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeForWrite(ctx))
+	defer cancel()
+	ctx, r := withRecord(ctx)
+	err := c.do(ctx, permit, change)
+	return written{record: r, sent: r.wrote > 0 && !r.undelivered, err: err}
+}
+
+// timeForWrite leaves room for reading back before the caller's deadline.
+func timeForWrite(ctx context.Context) time.Duration {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return writeTime
+	}
+	return min(writeTime, max(leastWriteTime, time.Until(deadline)-readBackTime))
+}
+
+func (c *Client) do(ctx context.Context, permit guard.Permit, change Change) error {
+	var err error
+	switch change.Kind {
+	case ChangeCreate:
+		_, err = c.partner.Create(ctx, permit, change.PartnerID, nil)
+	case ChangeUpdate:
+		_, err = c.partner.Update(ctx, permit, change.PartnerID, nil)
+	case ChangeDelete:
+		_, err = c.partner.Delete(ctx, permit, change.PartnerID, nil)
+	default:
+		err = schemas.NewProblem(schemas.CodeInternal, "A write of an unknown kind was asked for; nothing was sent.")
+	}
+	return err
+}
+
+// readBack reads the link under a context that the caller cannot end. After a
+// lost answer that seems to have changed nothing it waits and reads again: the
+// provider may still be at work.
+func (c *Client) readBack(ctx context.Context, w written, change Change) LinkRead {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readBackTime)
+	defer cancel()
+	after := c.Link(ctx)
+	if !w.lost() || !change.untouched(after.Link) || !pause(ctx, c.settle) {
+		return after
+	}
+	return c.Link(ctx)
+}
+
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

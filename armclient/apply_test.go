@@ -1,0 +1,285 @@
+package armclient
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+
+	"mcp-partner/guard"
+	"mcp-partner/schemas"
+)
+
+func version(n int64) *int64 { return &n }
+
+func absent() schemas.Link { return schemas.Link{State: schemas.LinkNotLinked} }
+
+func tombstone(n int64) schemas.Link {
+	return schemas.Link{State: schemas.LinkDeleted, PartnerID: partner2, Version: version(n)}
+}
+
+func linkedTo(id string, n int64) schemas.Link {
+	return schemas.Link{State: schemas.LinkLinked, PartnerID: id, Version: version(n)}
+}
+
+func deleted(id string, n int64) reply { return ok(linkBody(id, n, "Deleted")) }
+
+// coded is an error of the provider.
+func coded(httpStatus int, code string) reply {
+	return reply{status: httpStatus, body: `{"error":{"code":"` + code + `","message":"said"}}`}
+}
+
+func html(httpStatus int) reply {
+	return reply{status: httpStatus, body: "<html>", header: map[string]string{"Content-Type": "text/html"}}
+}
+
+// Each case is a state before, the answer to the write, and what is read back.
+// Reads that fail are repeated, so the last answer stands for all later ones.
+func TestVerdicts(t *testing.T) {
+	t.Parallel()
+	create := func(before schemas.Link) Change { return Change{ChangeCreate, partner1, before} }
+	update := func(before schemas.Link) Change { return Change{ChangeUpdate, partner1, before} }
+	remove := func(before schemas.Link) Change { return Change{ChangeDelete, partner1, before} }
+	empty := reply{status: 200}
+	noVersion := linkedTo(partner2, 1)
+	sameUnseen := linkedTo(partner1, 1)
+	noVersion.Version, sameUnseen.Version = nil, nil
+	for name, test := range map[string]struct {
+		change  Change
+		replies []reply
+		applied Applied
+		code    schemas.Code
+		after   schemas.LinkState
+	}{
+		// clean
+		"create":                         {create(absent()), []reply{active(partner1, 1), active(partner1, 1)}, AppliedYes, "", schemas.LinkLinked},
+		"create over a tombstone":        {create(tombstone(4)), []reply{active(partner1, 5), active(partner1, 5)}, AppliedYes, "", schemas.LinkLinked},
+		"create over a hidden tombstone": {create(absent()), []reply{active(partner1, 5), active(partner1, 5)}, AppliedYes, "", schemas.LinkLinked},
+		"update":                         {update(linkedTo(partner2, 3)), []reply{active(partner1, 4), active(partner1, 4)}, AppliedYes, "", schemas.LinkLinked},
+		"update, version unseen":         {update(noVersion), []reply{active(partner1, 4), active(partner1, 4)}, AppliedYes, "", schemas.LinkLinked},
+		"delete, 404 after":              {remove(linkedTo(partner1, 3)), []reply{empty, notFound()}, AppliedYes, "", schemas.LinkNotLinked},
+		"delete, tombstone after":        {remove(linkedTo(partner1, 3)), []reply{empty, deleted(partner1, 4)}, AppliedYes, "", schemas.LinkDeleted},
+		// lost or unclear answers to a write that happened
+		"create, hung up":            {create(absent()), []reply{broken(), active(partner1, 1)}, AppliedYes, "", schemas.LinkLinked},
+		"create, reset":              {create(absent()), []reply{{err: &net.OpError{Op: "read", Err: io.EOF}}, active(partner1, 1)}, AppliedYes, "", schemas.LinkLinked},
+		"create, body cut":           {create(absent()), []reply{{status: 200, body: "{", cut: true}, active(partner1, 1)}, AppliedYes, "", schemas.LinkLinked},
+		"create, time-out":           {create(absent()), []reply{{hang: true}, active(partner1, 1)}, AppliedYes, "", schemas.LinkLinked},
+		"create, 500":                {create(absent()), []reply{coded(500, "X"), active(partner1, 1)}, AppliedYes, "", schemas.LinkLinked},
+		"create, 502 html":           {create(absent()), []reply{html(502), active(partner1, 1)}, AppliedYes, "", schemas.LinkLinked},
+		"create, 408":                {create(absent()), []reply{{status: 408}, active(partner1, 1)}, AppliedYes, "", schemas.LinkLinked},
+		"create, 429":                {create(absent()), []reply{coded(429, "X"), active(partner1, 1)}, AppliedYes, "", schemas.LinkLinked},
+		"create, 201":                {create(absent()), []reply{{status: 201}, active(partner1, 1)}, AppliedYes, "", schemas.LinkLinked},
+		"create, 200 html":           {create(absent()), []reply{html(200), active(partner1, 1)}, AppliedYes, "", schemas.LinkLinked},
+		"create, 307":                {create(absent()), []reply{{status: 307}, active(partner1, 1)}, AppliedYes, "", schemas.LinkLinked},
+		"create, gateway's 404":      {create(absent()), []reply{html(404), active(partner1, 1)}, AppliedYes, "", schemas.LinkLinked},
+		"update, hung up":            {update(linkedTo(partner2, 3)), []reply{broken(), active(partner1, 4)}, AppliedYes, "", schemas.LinkLinked},
+		"delete, hung up":            {remove(linkedTo(partner1, 3)), []reply{broken(), notFound()}, AppliedYes, "", schemas.LinkNotLinked},
+		"delete, 500, tombstone":     {remove(linkedTo(partner1, 3)), []reply{coded(500, "X"), deleted(partner1, 4)}, AppliedYes, "", schemas.LinkDeleted},
+		"create, hung up, late":      {create(absent()), []reply{broken(), notFound(), active(partner1, 1)}, AppliedYes, "", schemas.LinkLinked},
+		"update, 504, late":          {update(linkedTo(partner2, 3)), []reply{coded(504, "X"), active(partner2, 3), active(partner1, 4)}, AppliedYes, "", schemas.LinkLinked},
+		"create, hung up, slow read": {create(absent()), []reply{broken(), broken(), status(500), active(partner1, 1)}, AppliedYes, "", schemas.LinkLinked},
+		// writes that did not happen
+		"create, conflict, as before":     {create(tombstone(4)), []reply{coded(409, "Conflict"), deleted(partner2, 4)}, AppliedNo, schemas.CodeConflict, schemas.LinkDeleted},
+		"create, bad request":             {create(absent()), []reply{coded(400, "BadRequest"), notFound()}, AppliedNo, schemas.CodeBadRequest, schemas.LinkNotLinked},
+		"create, forbidden":               {create(absent()), []reply{coded(403, "X"), notFound()}, AppliedNo, schemas.CodeForbidden, schemas.LinkNotLinked},
+		"create, forbidden, unread":       {create(absent()), []reply{coded(403, "X"), coded(403, "X")}, AppliedNo, schemas.CodeForbidden, schemas.LinkUnknown},
+		"create, unauthorized":            {create(absent()), []reply{coded(401, "X"), notFound()}, AppliedNo, schemas.CodeUnauthorized, schemas.LinkNotLinked},
+		"update, not found":               {update(linkedTo(partner2, 3)), []reply{notFound(), active(partner2, 3)}, AppliedNo, schemas.CodeNotLinked, schemas.LinkLinked},
+		"delete, not found":               {remove(linkedTo(partner1, 3)), []reply{notFound(), active(partner1, 3)}, AppliedNo, schemas.CodeNotLinked, schemas.LinkLinked},
+		"create, hung up, as before":      {create(absent()), []reply{broken(), notFound()}, AppliedNo, schemas.CodeWriteNotApplied, schemas.LinkNotLinked},
+		"create, 500, as before":          {create(absent()), []reply{coded(500, "X"), notFound()}, AppliedNo, schemas.CodeWriteNotApplied, schemas.LinkNotLinked},
+		"create, throttled, as before":    {create(absent()), []reply{coded(429, "X"), notFound()}, AppliedNo, schemas.CodeThrottled, schemas.LinkNotLinked},
+		"update, hung up, as before":      {update(linkedTo(partner2, 3)), []reply{broken(), active(partner2, 3)}, AppliedNo, schemas.CodeWriteNotApplied, schemas.LinkLinked},
+		"update to the same, not written": {update(linkedTo(partner1, 3)), []reply{broken(), active(partner1, 3)}, AppliedNo, schemas.CodeWriteNotApplied, schemas.LinkLinked},
+		"update to the same, written":     {update(linkedTo(partner1, 3)), []reply{broken(), active(partner1, 4)}, AppliedYes, "", schemas.LinkLinked},
+		"delete, html 404, as before":     {remove(linkedTo(partner1, 3)), []reply{html(404), active(partner1, 3)}, AppliedNo, schemas.CodeWriteNotApplied, schemas.LinkLinked},
+		"update to the same, unseen":      {update(sameUnseen), []reply{broken(), active(partner1, 4)}, AppliedNo, schemas.CodeWriteNotApplied, schemas.LinkLinked},
+		// somebody else
+		"create, conflict, other link":     {create(absent()), []reply{coded(409, "Conflict"), active(partner2, 1)}, AppliedNo, schemas.CodeConcurrentChange, schemas.LinkLinked},
+		"create, conflict, same link":      {create(absent()), []reply{coded(409, "Conflict"), active(partner1, 1)}, AppliedNo, schemas.CodeConcurrentChange, schemas.LinkLinked},
+		"update, other writer before":      {update(linkedTo(partner2, 3)), []reply{active(partner1, 5), active(partner1, 5)}, AppliedYes, schemas.CodeConcurrentChange, schemas.LinkLinked},
+		"update, other writer after":       {update(linkedTo(partner2, 3)), []reply{active(partner1, 4), active("9999", 5)}, AppliedYes, schemas.CodeConcurrentChange, schemas.LinkLinked},
+		"update, only another writer":      {update(linkedTo(partner2, 3)), []reply{active(partner1, 4), active("9999", 4)}, AppliedUnknown, schemas.CodeConcurrentChange, schemas.LinkLinked},
+		"update accepted, nothing changed": {update(linkedTo(partner2, 3)), []reply{active(partner1, 4), active(partner2, 3)}, AppliedUnknown, schemas.CodeConcurrentChange, schemas.LinkLinked},
+		"update lost, two writes":          {update(linkedTo(partner2, 3)), []reply{broken(), active(partner1, 5)}, AppliedUnknown, schemas.CodeConcurrentChange, schemas.LinkLinked},
+		"update lost, back again":          {update(linkedTo(partner2, 3)), []reply{broken(), active(partner2, 5)}, AppliedUnknown, schemas.CodeConcurrentChange, schemas.LinkLinked},
+		"update, version went back":        {update(linkedTo(partner2, 3)), []reply{active(partner1, 4), active(partner1, 2)}, AppliedUnknown, schemas.CodeConcurrentChange, schemas.LinkLinked},
+		"update, link gone":                {update(linkedTo(partner2, 3)), []reply{active(partner1, 4), notFound()}, AppliedUnknown, schemas.CodeConcurrentChange, schemas.LinkNotLinked},
+		"create accepted, nothing there":   {create(absent()), []reply{active(partner1, 1), notFound()}, AppliedUnknown, schemas.CodeConcurrentChange, schemas.LinkNotLinked},
+		"create accepted, removed after":   {create(tombstone(4)), []reply{active(partner1, 5), deleted(partner1, 6)}, AppliedYes, schemas.CodeConcurrentChange, schemas.LinkDeleted},
+		"delete accepted, still there":     {remove(linkedTo(partner1, 3)), []reply{empty, active(partner1, 3)}, AppliedUnknown, schemas.CodeConcurrentChange, schemas.LinkLinked},
+		"delete accepted, linked anew":     {remove(linkedTo(partner1, 3)), []reply{empty, active(partner2, 5)}, AppliedYes, schemas.CodeConcurrentChange, schemas.LinkLinked},
+		"delete not found, gone":           {remove(linkedTo(partner1, 3)), []reply{notFound(), notFound()}, AppliedNo, schemas.CodeConcurrentChange, schemas.LinkNotLinked},
+		// nothing to be read
+		"create accepted, unread":     {create(absent()), []reply{active(partner1, 1), status(500)}, AppliedUnknown, schemas.CodeWriteUnconfirmed, schemas.LinkUnknown},
+		"create lost, unread":         {create(absent()), []reply{broken()}, AppliedUnknown, schemas.CodeWriteUnconfirmed, schemas.LinkUnknown},
+		"delete accepted, empty 404":  {remove(linkedTo(partner1, 3)), []reply{empty, {status: 404}}, AppliedUnknown, schemas.CodeWriteUnconfirmed, schemas.LinkUnknown},
+		"delete lost, html 404":       {remove(linkedTo(partner1, 3)), []reply{broken(), html(404)}, AppliedUnknown, schemas.CodeWriteUnconfirmed, schemas.LinkUnknown},
+		"create, 408, unread":         {create(absent()), []reply{coded(408, "X"), status(500)}, AppliedUnknown, schemas.CodeWriteUnconfirmed, schemas.LinkUnknown},
+		"delete, gateway 403, unread": {remove(linkedTo(partner1, 3)), []reply{html(403), html(403)}, AppliedUnknown, schemas.CodeWriteUnconfirmed, schemas.LinkUnknown},
+		"create, 504, then unread":    {create(absent()), []reply{coded(504, "X"), notFound(), status(500)}, AppliedUnknown, schemas.CodeWriteUnconfirmed, schemas.LinkUnknown},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				w := answers(test.replies...)
+				once := permit(t, test.change)
+				got := patientClient(t, w).Apply(t.Context(), once, test.change)
+				if got.Applied != test.applied || codeOfProblem(got.Problem) != test.code || got.After.Link.State != test.after {
+					t.Errorf("%s, %+v, after %+v; want %s, %q, %s", got.Applied, got.Problem, got.After.Link, test.applied, test.code, test.after)
+				}
+				if w.writes() != 1 || !once.Spent() || w.all()[0].method == http.MethodGet {
+					t.Errorf("sent %v", w.all())
+				}
+			})
+		})
+	}
+}
+
+// What is stopped before it is sent needs no reading back, and is not applied.
+func TestApplyThatIsNotSent(t *testing.T) {
+	t.Parallel()
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	change := Change{ChangeCreate, partner1, absent()}
+	for name, test := range map[string]struct {
+		ctx    context.Context
+		cred   *credential
+		permit guard.Permit
+		change Change
+		want   schemas.Code
+	}{
+		"no permit":         {t.Context(), withToken(goodToken()), guard.Permit{}, change, schemas.CodePermitRefused},
+		"permit of another": {t.Context(), withToken(goodToken()), permitFor(t, schemas.ToolRegisterPartner, tenantID, objectID, partner2), change, schemas.CodePermitRefused},
+		"wrong tenant":      {t.Context(), withToken(tokenFor(otherID, objectID)), permit(t, change), change, schemas.CodeWrongTenant},
+		"opaque token":      {t.Context(), withToken("opaque"), permit(t, change), change, schemas.CodeTokenUnreadable},
+		"no token":          {t.Context(), &credential{err: schemas.NewProblem(schemas.CodeVaultLocked, "x")}, permit(t, change), change, schemas.CodeVaultLocked},
+		"caller gone":       {gone, withToken(goodToken()), permit(t, change), change, schemas.CodeCancelled},
+		"bad partner ID":    {t.Context(), withToken(goodToken()), permit(t, change), Change{ChangeCreate, "12", absent()}, schemas.CodeInvalidPartnerID},
+		"unknown before":    {t.Context(), withToken(goodToken()), permit(t, change), Change{ChangeCreate, partner1, schemas.Link{State: schemas.LinkUnknown}}, schemas.CodeInternal},
+		"empty before":      {t.Context(), withToken(goodToken()), permit(t, change), Change{Kind: ChangeCreate, PartnerID: partner1}, schemas.CodeInternal},
+		"unknown kind":      {t.Context(), withToken(goodToken()), permit(t, change), Change{"merge", partner1, absent()}, schemas.CodeInternal},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := answers(active(partner1, 1))
+			got := newClient(t, test.cred, testOptions(w)).Apply(test.ctx, test.permit, test.change)
+			if got.Applied != AppliedNo || codeOfProblem(got.Problem) != test.want || len(w.all()) != 0 || test.permit.Spent() {
+				t.Errorf("%+v, sent %v", got, w.all())
+			}
+			if got.After.Link.State != schemas.LinkUnknown || got.After.Link.Reason != test.want {
+				t.Errorf("after %+v", got.After.Link)
+			}
+		})
+	}
+}
+
+// A claims challenge says that the write was not carried out. If it cannot be
+// met, there is nothing to read back.
+func TestApplyAfterAChallengeThatIsNotMet(t *testing.T) {
+	t.Parallel()
+	challenged := status(401).with("WWW-Authenticate", challenge)
+	change := Change{ChangeCreate, partner1, absent()}
+	for want, cred := range map[schemas.Code]azcore.TokenCredential{
+		schemas.CodeInteractionRequired: &expiring{first: goodToken(), then: schemas.NewProblem(schemas.CodeInteractionRequired, "x")},
+		schemas.CodeWrongTenant:         withToken(goodToken(), tokenFor(otherID, objectID)),
+		schemas.CodeUnauthorized:        withToken(goodToken()),
+	} {
+		w := answers(challenged)
+		got := newClient(t, cred, testOptions(w)).Apply(t.Context(), permit(t, change), change)
+		if got.Applied != AppliedNo || codeOfProblem(got.Problem) != want || len(w.all()) != w.writes() {
+			t.Errorf("%s: %+v, %+v, sent %v", want, got, got.Problem, w.all())
+		}
+	}
+}
+
+// From the permit to the outcome nobody can cancel a write, or it would be left
+// half known.
+func TestApplySurvivesItsCaller(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	leave := active(partner1, 1)
+	leave.before = func(r *http.Request) {
+		cancel()
+		if r.Context().Err() != nil {
+			t.Error("the write was cancelled")
+		}
+	}
+	change := Change{ChangeCreate, partner1, absent()}
+	w := answers(leave, active(partner1, 1))
+	got := testClient(t, w).Apply(ctx, permit(t, change), change)
+	if got.Applied != AppliedYes || got.Problem != nil || len(w.all()) != 2 {
+		t.Errorf("%+v, sent %v", got, w.all())
+	}
+}
+
+func TestApplyLeavesTimeToReadBack(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		defer cancel()
+		change := Change{ChangeCreate, partner1, absent()}
+		begin := time.Now()
+		got := patientClient(t, answers(reply{hang: true}, active(partner1, 1))).Apply(ctx, permit(t, change), change)
+		if took := time.Since(begin); got.Applied != AppliedYes || took != 20*time.Second {
+			t.Errorf("%+v after %v", got, took)
+		}
+		short, cancelShort := context.WithTimeout(t.Context(), time.Second)
+		defer cancelShort()
+		start := time.Now()
+		patientClient(t, answers(reply{hang: true}, active(partner1, 1))).Apply(short, permit(t, change), change)
+		if took := time.Since(start); took != leastWriteTime {
+			t.Errorf("a write under a short deadline took %v", took)
+		}
+	})
+}
+
+func TestApplyCarriesTheIDsOfTheWrite(t *testing.T) {
+	t.Parallel()
+	change := Change{ChangeUpdate, partner1, linkedTo(partner2, 3)}
+	write := coded(500, "InternalServerError").with("x-ms-request-id", "write-id")
+	write.header["x-ms-correlation-request-id"] = "correlation\x1b[31m"
+	got := testClient(t, answers(write, active(partner2, 3))).Apply(t.Context(), permit(t, change), change)
+	p := got.Problem
+	if p == nil || p.ARMRequestID != "write-id" || got.RequestID != "write-id" || p.ForeignCode != "InternalServerError" || p.Foreign != "said" {
+		t.Fatalf("%+v, %+v", got, p)
+	}
+	if strings.ContainsRune(p.CorrelationID+got.CorrelationID, '\x1b') || got.After.RequestID != testRequestID {
+		t.Errorf("%+v", got)
+	}
+	if strings.Contains(p.Message+p.Hint, "said") {
+		t.Errorf("foreign text in our own words: %+v", p)
+	}
+}
+
+// The proof that the bubble's clock, not luck, drives the second look.
+func TestSettlingHappensOnceAndOnlyForLostAnswers(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		write reply
+		reads int
+		took  time.Duration
+	}{
+		"lost":     {broken(), 2, settleDefault},
+		"gateway":  {html(504), 2, settleDefault},
+		"error":    {coded(500, "X"), 1, 0},
+		"conflict": {coded(409, "Conflict"), 1, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w := answers(test.write, notFound())
+				change := Change{ChangeCreate, partner1, absent()}
+				start := time.Now()
+				patientClient(t, w).Apply(t.Context(), permit(t, change), change)
+				if took := time.Since(start); took != test.took || len(w.all()) != 1+test.reads {
+					t.Errorf("%v, sent %v", took, w.all())
+				}
+			})
+		})
+	}
+}

@@ -1,0 +1,149 @@
+package armclient
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/arm"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/cloud"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
+
+	"mcp-partner/guard"
+)
+
+const (
+	moduleName    = "armclient"
+	moduleVersion = "v0.1.0"
+	applicationID = "mcp-partner"
+)
+
+// ClientFactory makes the clients of the lower layer, all on one pipeline. There
+// is no other way to make one, so that none lacks the gate.
+type ClientFactory struct{ conn *connection }
+
+// NewClientFactory builds the pipeline. It sends nothing. An error is a
+// *schemas.Problem about the options.
+func NewClientFactory(credential azcore.TokenCredential, options Options) (*ClientFactory, error) {
+	conn, err := connect(credential, options)
+	if err != nil {
+		return nil, err
+	}
+	return &ClientFactory{conn}, nil
+}
+
+// NewPartnersClient returns the client of the operation group Partners.
+func (f *ClientFactory) NewPartnersClient() *PartnersClient { return &PartnersClient{f.conn} }
+
+// NewPartnerClient returns the client of the operation group Partner.
+func (f *ClientFactory) NewPartnerClient() *PartnerClient { return &PartnerClient{f.conn} }
+
+// NewOperationClient returns the client of the operation group Operation.
+func (f *ClientFactory) NewOperationClient() *OperationClient { return &OperationClient{f.conn} }
+
+// NewTenantsClient returns the client of ARM's own list of tenants.
+func (f *ClientFactory) NewTenantsClient() *TenantsClient { return &TenantsClient{f.conn} }
+
+// connection is a pipeline and what is needed to put a request on it.
+type connection struct {
+	arm   *arm.Client
+	retry policy.RetryOptions
+}
+
+func connect(cred azcore.TokenCredential, o Options) (*connection, error) {
+	o = o.withDefaults()
+	endpoint, err := o.check(cred)
+	if err != nil {
+		return nil, err
+	}
+	client, err := arm.NewClient(moduleName, moduleVersion, tokenSource{cred}, pipelineOptions(o, endpoint))
+	if err != nil {
+		return nil, invalid("azcore does not take the ARM endpoint and audience.")
+	}
+	return &connection{arm: client, retry: readRetry(o)}, nil
+}
+
+func pipelineOptions(o Options, endpoint *url.URL) *arm.ClientOptions {
+	return &arm.ClientOptions{
+		DisableRPRegistration: true, // it would POST to .../register on a 409
+		ClientOptions: policy.ClientOptions{
+			Cloud: cloud.Configuration{Services: map[cloud.ServiceName]cloud.ServiceConfiguration{
+				cloud.ResourceManager: {Endpoint: o.Endpoint, Audience: o.Audience},
+			}},
+			Logging:          policy.LogOptions{IncludeBody: false},
+			Telemetry:        policy.TelemetryOptions{ApplicationID: applicationID},
+			Transport:        newStrict(o.Transport),
+			PerRetryPolicies: []policy.Policy{newGate(o, endpoint), pacing{o.Clock}},
+		},
+	}
+}
+
+// read sends a GET and returns the answer if it is a 200.
+func (c *connection) read(ctx context.Context, path, version string) (*http.Response, error) {
+	return c.send(policy.WithRetryOptions(ctx, c.retry), readTime, http.MethodGet, path, version)
+}
+
+// readPage sends a GET for a nextLink, which brings its own query.
+func (c *connection) readPage(ctx context.Context, nextLink string) (*http.Response, error) {
+	return c.send(policy.WithRetryOptions(ctx, c.retry), readTime, http.MethodGet, nextLink, "")
+}
+
+// write sends anything else, once, with a permit for the gate to spend.
+func (c *connection) write(ctx context.Context, permit guard.Permit, method, partnerID string) (*http.Response, error) {
+	path, err := partnerPath(partnerID)
+	if err != nil {
+		return nil, err
+	}
+	ctx = policy.WithRetryOptions(withPermit(ctx, permit), noRetry())
+	return c.send(ctx, writeTime, method, path, apiVersion)
+}
+
+// send returns a 200 with its body downloaded, or a *schemas.Problem.
+func (c *connection) send(ctx context.Context, limit time.Duration, method, path, version string) (*http.Response, error) {
+	ctx, cancel := withDeadline(ctx, limit)
+	defer cancel()
+	ctx = ensureRecord(ctx)
+	req, err := c.request(ctx, method, path, version)
+	if err != nil {
+		return nil, failed(ctx, err)
+	}
+	resp, err := c.arm.Pipeline().Do(req)
+	if err != nil {
+		return nil, failed(ctx, err)
+	}
+	if !runtime.HasStatusCode(resp, http.StatusOK) {
+		return nil, rejected(ctx, resp)
+	}
+	return resp, nil
+}
+
+// request builds a request for a path below the endpoint, or for an absolute
+// URL. Headers that a caller put into the context are dropped: azcore would set
+// them after the gate.
+func (c *connection) request(ctx context.Context, method, path, version string) (*policy.Request, error) {
+	target := path
+	if strings.HasPrefix(path, "/") {
+		target = runtime.JoinPaths(c.arm.Endpoint(), path)
+	}
+	req, err := runtime.NewRequest(policy.WithHTTPHeader(ctx, http.Header{}), method, target)
+	if err != nil {
+		return nil, err
+	}
+	if version != "" {
+		req.Raw().URL.RawQuery = url.Values{"api-version": {version}}.Encode()
+	}
+	req.Raw().Header["Accept"] = []string{"application/json"}
+	return req, nil
+}
+
+func ensureRecord(ctx context.Context) context.Context {
+	if _, ok := ctx.Value(recordKey{}).(*record); ok {
+		return ctx
+	}
+	ctx, _ = withRecord(ctx)
+	return ctx
+}

@@ -1,0 +1,145 @@
+package armclient
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
+
+	"mcp-partner/schemas"
+)
+
+func decodePartner(resp *http.Response) (PartnerResponse, error) {
+	return decodeJSON[PartnerResponse](resp)
+}
+
+// decodeJSON reads the one JSON object that an answer holds. azcore's own
+// decoder takes an empty body for an empty object, and quotes the body.
+func decodeJSON[T any](resp *http.Response) (T, error) {
+	var value, none T
+	body, err := runtime.Payload(resp) // downloaded before, so it does not fail
+	if err != nil || !unmarshalObject(body, &value) {
+		return none, unusable(resp)
+	}
+	return value, nil
+}
+
+func unmarshalObject(body []byte, value any) bool {
+	body = bytes.TrimSpace(bytes.TrimPrefix(body, []byte("\xef\xbb\xbf")))
+	return len(body) > 0 && body[0] == '{' && json.Unmarshal(body, value) == nil
+}
+
+func unusable(resp *http.Response) error {
+	return schemas.NewProblem(schemas.CodeUnexpectedResponse, "ARM answered 200 with a body that is not what the provider sends.",
+		schemas.WithRequestIDs(requestIDs(resp.Header)))
+}
+
+// UnmarshalJSON implements json.Unmarshaler, tolerantly: the recorded answers
+// differ in case, in types and in what is there at all.
+func (p *PartnerResponse) UnmarshalJSON(data []byte) error {
+	var wire struct {
+		Etag       looseInt           `json:"etag"`
+		ID         looseText          `json:"id"`
+		Name       looseText          `json:"name"`
+		Type       looseText          `json:"type"`
+		Properties *PartnerProperties `json:"properties"`
+	}
+	if err := json.Unmarshal(data, &wire); err != nil {
+		return err
+	}
+	*p = PartnerResponse{Etag: wire.Etag.value, ID: wire.ID.value, Name: wire.Name.value, Type: wire.Type.value, Properties: wire.Properties}
+	return nil
+}
+
+// UnmarshalJSON implements json.Unmarshaler. The fields that decide what is
+// said of a link must be text; the rest may be odd and is then left out.
+func (p *PartnerProperties) UnmarshalJSON(data []byte) error {
+	var wire struct {
+		PartnerID   idText     `json:"partnerId"`
+		PartnerName looseText  `json:"partnerName"`
+		TenantID    strictText `json:"tenantId"`
+		ObjectID    strictText `json:"objectId"`
+		Version     looseInt   `json:"version"`
+		CreatedTime looseTime  `json:"createdTime"`
+		UpdatedTime looseTime  `json:"updatedTime"`
+		State       strictText `json:"state"`
+	}
+	if err := json.Unmarshal(data, &wire); err != nil {
+		return err
+	}
+	*p = PartnerProperties{
+		PartnerID: wire.PartnerID.value, PartnerName: wire.PartnerName.value,
+		TenantID: wire.TenantID.value, ObjectID: wire.ObjectID.value, Version: wire.Version.value,
+		CreatedTime: wire.CreatedTime.value, UpdatedTime: wire.UpdatedTime.value,
+		State: (*ManagementPartnerState)(wire.State.value),
+	}
+	return nil
+}
+
+// strictText is a string or null.
+type strictText struct{ value *string }
+
+func (t *strictText) UnmarshalJSON(data []byte) error { return json.Unmarshal(data, &t.value) }
+
+// idText is a string or a whole number written as digits alone.
+type idText struct{ value *string }
+
+func (t *idText) UnmarshalJSON(data []byte) error {
+	if len(data) > 0 && data[0] >= '0' && data[0] <= '9' {
+		digits := string(data)
+		t.value = &digits
+		return nil
+	}
+	return json.Unmarshal(data, &t.value)
+}
+
+// looseText drops what is no string.
+type looseText struct{ value *string }
+
+func (t *looseText) UnmarshalJSON(data []byte) error {
+	if json.Unmarshal(data, &t.value) != nil {
+		t.value = nil
+	}
+	return nil
+}
+
+// looseInt is a whole number or a string of one, as in older files; it drops
+// anything else, such as an HTTP etag.
+type looseInt struct{ value *int64 }
+
+func (i *looseInt) UnmarshalJSON(data []byte) error {
+	i.value = nil
+	if n, err := strconv.ParseInt(strings.Trim(string(data), `"`), 10, 64); err == nil && n >= 0 {
+		i.value = &n
+	}
+	return nil
+}
+
+// looseTime is a time as RFC 3339 in UTC; it drops what it cannot read.
+type looseTime struct{ value *string }
+
+func (t *looseTime) UnmarshalJSON(data []byte) error {
+	var text string
+	t.value = nil
+	if json.Unmarshal(data, &text) == nil {
+		t.value = normalTime(text)
+	}
+	return nil
+}
+
+// normalTime reads any number of fraction digits, and takes a time without a
+// zone for UTC. .NET's zero time stands for none.
+func normalTime(text string) *string {
+	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999"} {
+		when, err := time.Parse(layout, strings.TrimSpace(text))
+		if when = when.UTC(); err == nil && when.Year() > 1 && when.Year() < 10000 {
+			normal := when.Format(time.RFC3339Nano)
+			return &normal
+		}
+	}
+	return nil
+}

@@ -1,0 +1,158 @@
+package armclient
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
+
+	"mcp-partner/schemas"
+)
+
+// rejection is an answer of ARM other than 200. Its own type keeps what a
+// Problem has no field for, and tells it from a Problem that a credential made.
+type rejection struct {
+	problem *schemas.Problem
+	status  int
+	// absent: the provider itself says that there is no such link.
+	absent bool
+	// formed: the body is an error in one of the two known shapes.
+	formed bool
+}
+
+func (r *rejection) Error() string { return r.problem.Error() }
+func (r *rejection) Unwrap() error { return r.problem }
+
+// definite reports whether the answer says for certain that a write was not
+// carried out: the far side refused it, in its own form.
+func (r *rejection) definite() bool {
+	return r.formed && r.status >= 400 && r.status < 500 &&
+		r.status != http.StatusRequestTimeout && r.status != http.StatusTooManyRequests
+}
+
+// failed turns an error of the pipeline into a *schemas.Problem. The error's
+// own text goes nowhere.
+func failed(ctx context.Context, err error) error {
+	problem := failure(ctx, err)
+	r := recordOf(ctx)
+	if problem.ARMRequestID+problem.CorrelationID != "" || r.requestID+r.correlationID == "" {
+		return problem
+	}
+	withIDs := *problem // it may be shared: a credential hands out the same one
+	schemas.WithRequestIDs(r.requestID, r.correlationID)(&withIDs)
+	return &withIDs
+}
+
+func failure(ctx context.Context, err error) *schemas.Problem {
+	var known *schemas.Problem
+	if errors.As(err, &known) {
+		return known
+	}
+	if problem := netProblem(err); problem != nil {
+		return problem
+	}
+	if recordOf(ctx).status == http.StatusUnauthorized {
+		return schemas.NewProblem(schemas.CodeUnauthorized, "ARM answered 401 with a challenge that cannot be met.")
+	}
+	return schemas.NewProblem(schemas.CodeInternal, "The request could not be made, for a reason that this program has no name for.")
+}
+
+// netProblem knows the ways in which no whole answer arrives; nil for others.
+func netProblem(err error) *schemas.Problem {
+	var cut cutBody
+	var network net.Error
+	switch {
+	case errors.Is(err, context.Canceled):
+		return schemas.NewProblem(schemas.CodeCancelled, "The call was given up before there was an answer.")
+	case errors.Is(err, context.DeadlineExceeded):
+		return schemas.NewProblem(schemas.CodeTimeout, "There was no answer within the time of the call.")
+	case errors.As(err, &network) && network.Timeout():
+		return schemas.NewProblem(schemas.CodeTimeout, "There was no answer within the time that the connection waits.")
+	case errors.As(err, &cut):
+		return schemas.NewProblem(schemas.CodeUnexpectedResponse, "The answer broke off before its end.")
+	case errors.As(err, &network), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return schemas.NewProblem(schemas.CodeNetwork, "The far side could not be reached, or hung up without an answer.")
+	default:
+		return nil
+	}
+}
+
+// rejected turns an answer other than 200 into a *rejection.
+func rejected(ctx context.Context, resp *http.Response) error {
+	body, err := runtime.Payload(resp)
+	if err != nil {
+		return failed(ctx, err)
+	}
+	said, formed := parseARMError(body)
+	if !jsonContent(resp.Header) {
+		said, formed = armError{}, false
+	}
+	r := &rejection{status: resp.StatusCode, formed: formed}
+	r.absent = resp.StatusCode == http.StatusNotFound && formed && said.saysNotFound() && !said.foreignPrincipal()
+	code := codeOf(r, said)
+	r.problem = schemas.NewProblem(code, messageOf(code, resp.StatusCode), schemas.WithForeign(said.code, said.message),
+		schemas.WithRequestIDs(requestIDs(resp.Header)), schemas.WithRetryAfter(recordOf(ctx).retryAfter))
+	return r
+}
+
+// codeOf maps an answer to a problem code. A message or code that says more
+// than the status goes first.
+func codeOf(r *rejection, said armError) schemas.Code {
+	switch {
+	case r.status < 400:
+		return schemas.CodeUnexpectedResponse
+	case said.foreignPrincipal():
+		return schemas.CodeForeignPrincipal
+	case r.absent:
+		return schemas.CodeNotLinked
+	case r.formed && providerStatus(r.status) && said.blamesProvider():
+		return schemas.CodeProviderUnavailable
+	default:
+		return codeOfStatus(r.status)
+	}
+}
+
+// providerStatus: the statuses with which ARM says that a provider is missing.
+func providerStatus(status int) bool {
+	return status == http.StatusBadRequest || status == http.StatusNotFound || status == http.StatusConflict
+}
+
+func codeOfStatus(status int) schemas.Code {
+	switch {
+	case status == http.StatusBadRequest || status == http.StatusUnprocessableEntity:
+		return schemas.CodeBadRequest
+	case status == http.StatusUnauthorized:
+		return schemas.CodeUnauthorized
+	case status == http.StatusForbidden:
+		return schemas.CodeForbidden
+	case status == http.StatusRequestTimeout:
+		return schemas.CodeTimeout
+	case status == http.StatusConflict:
+		return schemas.CodeConflict
+	case status == http.StatusTooManyRequests:
+		return schemas.CodeThrottled
+	case status >= 500:
+		return schemas.CodeARMUnavailable
+	default:
+		return schemas.CodeUnexpectedResponse
+	}
+}
+
+func messageOf(code schemas.Code, status int) string {
+	switch code {
+	case schemas.CodeNotLinked:
+		return "The provider answers that this identity has no such link in this tenant."
+	case schemas.CodeForeignPrincipal:
+		return "The provider answers that this identity has no account in this tenant."
+	case schemas.CodeProviderUnavailable:
+		return fmt.Sprintf("ARM answered %d: it does not know the provider at this endpoint.", status)
+	case schemas.CodeUnexpectedResponse:
+		return fmt.Sprintf("ARM answered %d in a form from which nothing can be told.", status)
+	default:
+		return fmt.Sprintf("ARM answered %d.", status)
+	}
+}

@@ -1,0 +1,141 @@
+package armclient
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+
+	"mcp-partner/guard"
+	"mcp-partner/schemas"
+)
+
+// gate is the last policy that looks at a request as a whole. It stands inside
+// the bearer policy (azcore puts ClientOptions.PerRetryPolicies after it), so
+// it sees each token that is about to leave, also that of a repeated request
+// and that of the request sent anew after a claims challenge.
+type gate struct {
+	tenantID string
+	pinned   string
+	endpoint *url.URL
+}
+
+func newGate(o Options, endpoint *url.URL) *gate {
+	return &gate{tenantID: strings.ToLower(o.TenantID), pinned: strings.ToLower(o.PinnedObjectID), endpoint: endpoint}
+}
+
+// final keeps azcore's retry policy from trying again.
+type final struct{ problem error }
+
+func (f final) Error() string { return f.problem.Error() }
+func (f final) Unwrap() error { return f.problem }
+func (f final) NonRetriable() {}
+
+// Do implements policy.Policy. What admit refuses is not sent.
+func (g *gate) Do(req *policy.Request) (*http.Response, error) {
+	if err := g.admit(req.Raw()); err != nil {
+		return nil, final{err}
+	}
+	resp, err := req.Next()
+	if resp != nil {
+		g.observe(req.Raw(), resp)
+	}
+	return resp, err
+}
+
+func (g *gate) admit(r *http.Request) error {
+	if err := g.checkTarget(r); err != nil {
+		return err
+	}
+	c, readable := readClaims(r.Header.Get("Authorization"))
+	recordOf(r.Context()).token(c, readable)
+	if err := g.checkClaims(c); err != nil {
+		return err
+	}
+	if r.Method == http.MethodGet {
+		return nil
+	}
+	return g.admitWrite(r, c, readable)
+}
+
+func (g *gate) admitWrite(r *http.Request, c claims, readable bool) error {
+	if !readable {
+		return schemas.NewProblem(schemas.CodeTokenUnreadable,
+			"A write was stopped before it was sent: the token does not say which identity in which tenant it is for.")
+	}
+	wire := guard.Wire{Method: r.Method, TenantID: c.tenantID, ObjectID: c.objectID, PartnerID: g.partnerID(r.URL)}
+	if err := permitOf(r.Context()).Spend(wire); err != nil {
+		return err
+	}
+	recordOf(r.Context()).wrote++
+	return nil
+}
+
+// checkTarget keeps the token from any other host; a nextLink could name one.
+func (g *gate) checkTarget(r *http.Request) error {
+	if r.URL.Scheme == g.endpoint.Scheme && sameHost(r.URL, g.endpoint) && (r.Host == "" || strings.EqualFold(r.Host, r.URL.Host)) {
+		return nil
+	}
+	return schemas.NewProblem(schemas.CodeUnexpectedResponse,
+		"A request to another host than the ARM endpoint was stopped before it was sent: an answer had named that host.")
+}
+
+// checkClaims compares whatever could be read, even if not all of it could.
+func (g *gate) checkClaims(c claims) error {
+	switch {
+	case c.tenantID != "" && c.tenantID != g.tenantID:
+		return schemas.NewProblem(schemas.CodeWrongTenant,
+			fmt.Sprintf("The token is for tenant %s, but tenant %s was asked for; nothing was sent.", c.tenantID, g.tenantID))
+	case g.pinned != "" && c.objectID != "" && c.objectID != g.pinned:
+		return schemas.NewProblem(schemas.CodeWrongIdentity,
+			fmt.Sprintf("The token is for identity %s, but %s is pinned for tenant %s; nothing was sent.", c.objectID, g.pinned, g.tenantID))
+	}
+	return nil
+}
+
+// observe notes the answer, and tells the permit of a claims challenge: ARM
+// did not carry the request out, and the bearer policy will send it once more.
+func (g *gate) observe(r *http.Request, resp *http.Response) {
+	seen := recordOf(r.Context())
+	seen.answer(resp)
+	if r.Method != http.MethodGet && claimsChallenge(resp) {
+		seen.wrote--
+		permitOf(r.Context()).Challenged()
+	}
+}
+
+// partnerID is the last segment of .../partners/{id}; "" for any other path,
+// which no permit fits.
+func (g *gate) partnerID(u *url.URL) string {
+	id, found := strings.CutPrefix(u.EscapedPath(), g.endpoint.EscapedPath()+schemas.PathPartners+"/")
+	if !found {
+		return ""
+	}
+	return id
+}
+
+func claimsChallenge(resp *http.Response) bool {
+	if resp.StatusCode != http.StatusUnauthorized {
+		return false
+	}
+	for _, challenge := range resp.Header.Values("WWW-Authenticate") {
+		if strings.Contains(challenge, `claims="`) && strings.Contains(challenge, `error="insufficient_claims"`) {
+			return true
+		}
+	}
+	return false
+}
+
+// sameHost takes a left-out port for 443.
+func sameHost(a, b *url.URL) bool {
+	return strings.EqualFold(a.Hostname(), b.Hostname()) && portOf(a) == portOf(b)
+}
+
+func portOf(u *url.URL) string {
+	if port := u.Port(); port != "" {
+		return port
+	}
+	return "443"
+}

@@ -1,0 +1,243 @@
+package armclient
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
+
+	"mcp-partner/guard"
+	"mcp-partner/schemas"
+)
+
+const challenge = `Bearer realm="", authorization_uri="https://login.test/", error="insufficient_claims", claims="eyJhIjoxfQ=="`
+
+func testFactory(t *testing.T, cred *credential, o Options) *ClientFactory {
+	t.Helper()
+	f, err := NewClientFactory(cred, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+// What a permit is bound to has to be what leaves: method, tenant, identity and
+// partner ID.
+func TestGateRefusesWritesThatNoPermitFits(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		permit guard.Permit
+		want   schemas.Code
+	}{
+		"none":           {guard.Permit{}, schemas.CodePermitRefused},
+		"other method":   {permitFor(t, schemas.ToolRemovePartner, tenantID, objectID, partner1), schemas.CodePermitRefused},
+		"other partner":  {permitFor(t, schemas.ToolRegisterPartner, tenantID, objectID, partner2), schemas.CodePermitRefused},
+		"other tenant":   {permitFor(t, schemas.ToolRegisterPartner, otherID, objectID, partner1), schemas.CodePermitRefused},
+		"other identity": {permitFor(t, schemas.ToolRegisterPartner, tenantID, otherID, partner1), schemas.CodePermitRefused},
+		"fits":           {permitFor(t, schemas.ToolRegisterPartner, tenantID, strings.ToUpper(objectID), partner1), ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := answers(active(partner1, 1))
+			_, err := testFactory(t, withToken(goodToken()), testOptions(w)).NewPartnerClient().Create(t.Context(), test.permit, partner1, nil)
+			if codeOfErr(err) != test.want || (w.writes() == 1) != (test.want == "") {
+				t.Errorf("%v, %d writes sent", err, w.writes())
+			}
+		})
+	}
+}
+
+func TestGateSpendsAPermitOnce(t *testing.T) {
+	t.Parallel()
+	w := answers(active(partner1, 1))
+	client := testFactory(t, withToken(goodToken()), testOptions(w)).NewPartnerClient()
+	once := permitFor(t, schemas.ToolUpdatePartner, tenantID, objectID, partner1)
+	if _, err := client.Update(t.Context(), once, partner1, nil); err != nil {
+		t.Fatal(err)
+	}
+	_, err := client.Update(t.Context(), once, partner1, nil)
+	if codeOfErr(err) != schemas.CodePermitRefused || w.writes() != 1 {
+		t.Errorf("%v after %d writes", err, w.writes())
+	}
+}
+
+// A token for somebody else stops reads too: the answer would be about another
+// link.
+func TestGateComparesTheToken(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		token, pinned string
+		read, write   schemas.Code
+	}{
+		"right":                {goodToken(), objectID, "", ""},
+		"upper case":           {tokenFor(strings.ToUpper(tenantID), strings.ToUpper(objectID)), objectID, "", ""},
+		"other tenant":         {tokenFor(otherID, objectID), "", schemas.CodeWrongTenant, schemas.CodeWrongTenant},
+		"other tenant, no oid": {jwt(map[string]any{"tid": otherID}), "", schemas.CodeWrongTenant, schemas.CodeWrongTenant},
+		"other identity":       {tokenFor(tenantID, otherID), objectID, schemas.CodeWrongIdentity, schemas.CodeWrongIdentity},
+		"pinned, no tid":       {jwt(map[string]any{"oid": otherID}), objectID, schemas.CodeWrongIdentity, schemas.CodeWrongIdentity},
+		"opaque":               {"opaque", "", "", schemas.CodeTokenUnreadable},
+		"no oid":               {jwt(map[string]any{"tid": tenantID}), "", "", schemas.CodeTokenUnreadable},
+		"five parts":           {goodToken() + ".d.e", "", "", schemas.CodeTokenUnreadable},
+		"other case of names":  {jwt(map[string]any{"TID": tenantID, "OID": objectID}), "", "", schemas.CodeTokenUnreadable},
+		"claims of other type": {jwt(map[string]any{"tid": []string{tenantID}, "oid": 7}), "", "", schemas.CodeTokenUnreadable},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := answers(active(partner1, 1))
+			o := testOptions(w)
+			o.PinnedObjectID = test.pinned
+			f := testFactory(t, withToken(test.token), o)
+			_, err := f.NewPartnersClient().Get(t.Context(), nil)
+			if codeOfErr(err) != test.read || (len(w.all()) == 0) != (test.read != "") {
+				t.Errorf("read: %v, %d sent", err, len(w.all()))
+			}
+			once := permitFor(t, schemas.ToolRemovePartner, tenantID, objectID, partner1)
+			_, err = f.NewPartnerClient().Delete(t.Context(), once, partner1, nil)
+			if codeOfErr(err) != test.write || (w.writes() == 0) != (test.write != "") || once.Spent() != (test.write == "") {
+				t.Errorf("write: %v, %d sent", err, w.writes())
+			}
+		})
+	}
+}
+
+// The gate looks at the token that leaves, not at the one before: after a
+// challenge it may be another.
+func TestGateAfterClaimsChallenge(t *testing.T) {
+	t.Parallel()
+	challenged := status(401).with("WWW-Authenticate", challenge)
+	for name, test := range map[string]struct {
+		replies []reply
+		second  string
+		want    schemas.Code
+		writes  int
+	}{
+		"one":             {[]reply{challenged, active(partner1, 1)}, goodToken(), "", 2},
+		"two":             {[]reply{challenged, challenged, active(partner1, 1)}, goodToken(), schemas.CodeUnauthorized, 2},
+		"other tenant":    {[]reply{challenged, active(partner1, 1)}, tokenFor(otherID, objectID), schemas.CodeWrongTenant, 1},
+		"other identity":  {[]reply{challenged, active(partner1, 1)}, tokenFor(tenantID, otherID), schemas.CodePermitRefused, 1},
+		"opaque":          {[]reply{challenged, active(partner1, 1)}, "opaque", schemas.CodeTokenUnreadable, 1},
+		"no challenge":    {[]reply{status(401).with("WWW-Authenticate", `Bearer error="invalid_token"`), active(partner1, 1)}, goodToken(), schemas.CodeUnauthorized, 1},
+		"claims unusable": {[]reply{status(401).with("WWW-Authenticate", `Bearer error="insufficient_claims", claims="%%"`), active(partner1, 1)}, goodToken(), schemas.CodeUnauthorized, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := answers(test.replies...)
+			once := permitFor(t, schemas.ToolRegisterPartner, tenantID, objectID, partner1)
+			cred := withToken(goodToken(), test.second)
+			_, err := testFactory(t, cred, testOptions(w)).NewPartnerClient().Create(t.Context(), once, partner1, nil)
+			if codeOfErr(err) != test.want || w.writes() != test.writes {
+				t.Errorf("%v after %d writes, want %s after %d", err, w.writes(), test.want, test.writes)
+			}
+		})
+	}
+}
+
+func TestGateHandsTheClaimsToTheCredential(t *testing.T) {
+	t.Parallel()
+	cred := withToken(goodToken())
+	w := answers(status(401).with("WWW-Authenticate", challenge), notFound())
+	if read := newClient(t, cred, testOptions(w)).Link(t.Context()); read.Link.State != schemas.LinkNotLinked {
+		t.Fatalf("%+v", read)
+	}
+	if len(cred.asked) != 2 || cred.asked[1].Claims != `{"a":1}` {
+		t.Errorf("asked %+v", cred.asked)
+	}
+	for _, asked := range cred.asked {
+		if !asked.EnableCAE || len(asked.Scopes) != 1 || asked.Scopes[0] != "https://management.core.windows.net//.default" {
+			t.Errorf("asked %+v", asked)
+		}
+	}
+}
+
+// raw sends a request of any kind down the pipeline, past the lower layer.
+func raw(t *testing.T, f *ClientFactory, ctx context.Context, method, url string) error {
+	t.Helper()
+	req, err := runtime.NewRequest(ctx, method, url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = f.conn.arm.Pipeline().Do(req)
+	return err
+}
+
+func TestGateRefusesOtherRequests(t *testing.T) {
+	t.Parallel()
+	good := testEndpoint + schemas.PathPartners
+	for name, test := range map[string]struct {
+		method, url string
+		want        schemas.Code
+	}{
+		"HEAD":                {http.MethodHead, good, schemas.CodePermitRefused},
+		"POST":                {http.MethodPost, good + "/" + partner1, schemas.CodePermitRefused},
+		"OPTIONS":             {http.MethodOptions, good, schemas.CodePermitRefused},
+		"lower-case get":      {"get", good, schemas.CodePermitRefused},
+		"PUT of nobody":       {http.MethodPut, good, schemas.CodePermitRefused},
+		"PUT deeper":          {http.MethodPut, good + "/x/" + partner1, schemas.CodePermitRefused},
+		"PUT escaped":         {http.MethodPut, good + "/%31234567", schemas.CodePermitRefused},
+		"PUT climbing":        {http.MethodPut, good + "/../partners/" + partner1, schemas.CodePermitRefused},
+		"PUT other provider":  {http.MethodPut, testEndpoint + "/providers/Microsoft.Other/partners/" + partner1, schemas.CodePermitRefused},
+		"PUT of somebody":     {http.MethodPut, good + "/" + partner1, ""},
+		"other host":          {http.MethodGet, "https://elsewhere.test/", schemas.CodeUnexpectedResponse},
+		"other port":          {http.MethodGet, testEndpoint + ":8443/", schemas.CodeUnexpectedResponse},
+		"same port, written":  {http.MethodGet, testEndpoint + ":443/tenants", ""},
+		"user in front":       {http.MethodGet, "https://management.test@elsewhere.test/", schemas.CodeUnexpectedResponse},
+		"longer host":         {http.MethodGet, testEndpoint + ".elsewhere.test/", schemas.CodeUnexpectedResponse},
+		"PUT on another host": {http.MethodPut, "https://elsewhere.test" + schemas.PathPartners + "/" + partner1, schemas.CodeUnexpectedResponse},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := answers(active(partner1, 1))
+			f := testFactory(t, withToken(goodToken()), testOptions(w))
+			ctx := withPermit(t.Context(), permitFor(t, schemas.ToolRegisterPartner, tenantID, objectID, partner1))
+			err := raw(t, f, ctx, test.method, test.url)
+			if codeOfErr(err) != test.want || (len(w.all()) == 0) != (test.want != "") {
+				t.Errorf("%v, sent %v", err, w.all())
+			}
+		})
+	}
+}
+
+// azcore's policy for headers of the context stands inside the gate: a caller
+// could put another token in place of the one that was looked at.
+func TestHeadersOfTheContextAreDropped(t *testing.T) {
+	t.Parallel()
+	w := answers(notFound())
+	ctx := policy.WithHTTPHeader(t.Context(), http.Header{"Authorization": {"Bearer stolen"}, "X-Http-Method-Override": {"DELETE"}})
+	testClient(t, w).Link(ctx)
+	if got := w.all()[0].authorization; got != "Bearer "+goodToken() {
+		t.Errorf("Authorization was replaced: %q", got)
+	}
+}
+
+// Nor may a caller's retry options make a write repeat.
+func TestRetryOptionsOfTheContextAreDropped(t *testing.T) {
+	t.Parallel()
+	w := answers(status(500))
+	ctx := policy.WithRetryOptions(t.Context(), policy.RetryOptions{MaxRetries: 9, RetryDelay: 1})
+	change := Change{Kind: ChangeCreate, PartnerID: partner1, Before: schemas.Link{State: schemas.LinkNotLinked}}
+	once := permit(t, change)
+	_, err := testFactory(t, withToken(goodToken()), testOptions(w)).NewPartnerClient().Create(ctx, once, partner1, nil)
+	if codeOfErr(err) != schemas.CodeARMUnavailable || w.writes() != 1 {
+		t.Errorf("%v after %d writes", err, w.writes())
+	}
+}
+
+func TestPartnerIDsAreCheckedBeforeAPathIsMade(t *testing.T) {
+	t.Parallel()
+	w := answers(active(partner1, 1))
+	client := testFactory(t, withToken(goodToken()), testOptions(w)).NewPartnerClient()
+	for _, id := range []string{"", "123", "12345678901", "12/34", "..", "1234567?x=1", "１２３４"} {
+		if _, err := client.Get(t.Context(), id, nil); codeOfErr(err) != schemas.CodeInvalidPartnerID {
+			t.Errorf("%q: %v", id, err)
+		}
+		if _, err := client.Delete(t.Context(), guard.Permit{}, id, nil); codeOfErr(err) != schemas.CodeInvalidPartnerID {
+			t.Errorf("delete %q: %v", id, err)
+		}
+	}
+	if len(w.all()) != 0 {
+		t.Errorf("sent %v", w.all())
+	}
+}

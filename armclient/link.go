@@ -1,0 +1,146 @@
+package armclient
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+
+	"mcp-partner/schemas"
+)
+
+// LinkRead is what one look at a link gave. It is never an error: if the state
+// is unknown, Problem says why and Link.Reason is its code.
+type LinkRead struct {
+	Link     schemas.Link
+	Identity schemas.Identity
+	Problem  *schemas.Problem
+	// TokenReadable is whether the token said which identity it is for. Without
+	// that a 404 means nothing, and no write is possible.
+	TokenReadable bool
+	// RequestID and CorrelationID are ARM's, cleaned.
+	RequestID, CorrelationID string
+}
+
+// Link reads the link of the client's identity, whichever partner it is to.
+//
+// It says not_linked in one case only: the status is 404, the token was for the
+// right tenant and identity, and the body is an error whose every code is
+// NotFound, the one code that is known from the provider for "no link". A 404
+// with any other code, or without one, is unknown.
+func (c *Client) Link(ctx context.Context) LinkRead {
+	ctx, r := withRecord(ctx)
+	resp, err := c.partners.Get(ctx, nil)
+	return c.judge(r, resp.PartnerResponse, err)
+}
+
+// Partner reads the link by a partner ID, and after a 404 by Link, which then
+// decides. matchesAsked is whether partnerID is the one linked; nil if unknown.
+func (c *Client) Partner(ctx context.Context, partnerID string) (read LinkRead, matchesAsked *bool) {
+	ctx, cancel := withDeadline(ctx, readTime)
+	defer cancel()
+	recorded, r := withRecord(ctx)
+	resp, err := c.partner.Get(recorded, partnerID, nil)
+	var answer *rejection
+	if errors.As(err, &answer) && answer.status == http.StatusNotFound {
+		read = c.Link(ctx)
+	} else {
+		read = c.judge(r, resp.PartnerResponse, err)
+	}
+	return read, matches(read.Link, partnerID)
+}
+
+func matches(link schemas.Link, partnerID string) *bool {
+	if link.State == schemas.LinkUnknown {
+		return nil
+	}
+	same := link.State == schemas.LinkLinked && link.PartnerID == partnerID
+	return &same
+}
+
+// judge makes a LinkRead of what one GET gave.
+func (c *Client) judge(r *record, partner PartnerResponse, err error) LinkRead {
+	read := LinkRead{
+		Identity: c.identity(r), TokenReadable: r.readable,
+		RequestID: schemas.Foreign(r.requestID), CorrelationID: schemas.Foreign(r.correlationID),
+	}
+	var answer *rejection
+	switch {
+	case errors.As(err, &answer) && answer.absent && r.readable:
+		read.Link.State = schemas.LinkNotLinked
+	case errors.As(err, &answer) && answer.absent:
+		read.fail(schemas.NewProblem(schemas.CodeTokenUnreadable, "ARM answered 404, but the token does not say for which identity in which tenant."))
+	case err != nil:
+		read.fail(schemas.AsProblem(err))
+	default:
+		c.accept(&read, partner.Properties)
+	}
+	return read
+}
+
+func (l *LinkRead) fail(problem *schemas.Problem) {
+	if problem.ARMRequestID == "" && problem.CorrelationID == "" && l.RequestID+l.CorrelationID != "" {
+		own := *problem
+		own.ARMRequestID, own.CorrelationID = l.RequestID, l.CorrelationID
+		problem = &own
+	}
+	l.Link = schemas.Link{State: schemas.LinkUnknown, Reason: problem.Code}
+	l.Problem = problem
+}
+
+// accept takes a 200, unless it contradicts the token or tells nothing.
+func (c *Client) accept(l *LinkRead, p *PartnerProperties) {
+	if p == nil {
+		p = &PartnerProperties{}
+	}
+	if problem := c.contradiction(l, p); problem != nil {
+		l.fail(problem)
+		return
+	}
+	id, err := schemas.ParsePartnerID("partnerId", value(p.PartnerID))
+	if err != nil {
+		l.fail(schemas.NewProblem(schemas.CodeUnexpectedResponse, "ARM answered 200 without a usable partner ID."))
+		return
+	}
+	l.Link = schemas.Link{
+		State: schemas.LinkLinked, PartnerID: string(id), PartnerName: schemas.Foreign(value(p.PartnerName)),
+		PartnerState: schemas.Foreign(value((*string)(p.State))), Version: p.Version,
+		CreatedTime: value(p.CreatedTime), UpdatedTime: value(p.UpdatedTime),
+	}
+	if strings.EqualFold(l.Link.PartnerState, string(ManagementPartnerStateDeleted)) {
+		l.Link.State = schemas.LinkDeleted
+	}
+}
+
+// contradiction compares the body with the token, or, if the token cannot be
+// read, with what was asked for: then the body has to name both.
+func (c *Client) contradiction(l *LinkRead, p *PartnerProperties) *schemas.Problem {
+	tenant, object := value(p.TenantID), value(p.ObjectID)
+	if !l.TokenReadable {
+		if !schemas.IsGUID(tenant) || !schemas.IsGUID(object) {
+			return schemas.NewProblem(schemas.CodeTokenUnreadable, "Neither the token nor the answer says which identity in which tenant this is about.")
+		}
+		l.Identity.ObjectID = strings.ToLower(object)
+	}
+	switch {
+	case tenant != "" && !strings.EqualFold(tenant, c.options.TenantID):
+		return schemas.NewProblem(schemas.CodeWrongTenant, "The answer is about another tenant than the one asked for.")
+	case object != "" && !strings.EqualFold(object, c.expectedObject(l)):
+		return schemas.NewProblem(schemas.CodeWrongIdentity, "The answer is about another identity than the one that asked.")
+	}
+	return nil
+}
+
+func (c *Client) expectedObject(l *LinkRead) string {
+	if !l.TokenReadable && c.options.PinnedObjectID != "" {
+		return c.options.PinnedObjectID
+	}
+	return l.Identity.ObjectID
+}
+
+func value(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}

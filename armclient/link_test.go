@@ -1,0 +1,166 @@
+package armclient
+
+import (
+	"errors"
+	"net/http"
+	"path"
+	"strconv"
+	"sync"
+	"testing"
+
+	"mcp-partner/schemas"
+)
+
+func TestPartner(t *testing.T) {
+	t.Parallel()
+	yes, no := true, false
+	for name, test := range map[string]struct {
+		replies []reply
+		state   schemas.LinkState
+		code    schemas.Code
+		matches *bool
+		sent    int
+	}{
+		"the one asked for":        {[]reply{active(partner1, 1)}, schemas.LinkLinked, "", &yes, 1},
+		"another in the body":      {[]reply{active(partner2, 1)}, schemas.LinkLinked, "", &no, 1},
+		"deleted":                  {[]reply{deleted(partner1, 2)}, schemas.LinkDeleted, "", &no, 1},
+		"404, then another":        {[]reply{notFound(), active(partner2, 1)}, schemas.LinkLinked, "", &no, 2},
+		"404, then the same":       {[]reply{notFound(), active(partner1, 1)}, schemas.LinkLinked, "", &yes, 2},
+		"404, then none":           {[]reply{notFound(), notFound()}, schemas.LinkNotLinked, "", &no, 2},
+		"404, then a tombstone":    {[]reply{notFound(), deleted(partner1, 2)}, schemas.LinkDeleted, "", &no, 2},
+		"html 404, then another":   {[]reply{html(404), active(partner2, 1)}, schemas.LinkLinked, "", &no, 2},
+		"404, then 500":            {[]reply{notFound(), coded(500, "X")}, schemas.LinkUnknown, schemas.CodeARMUnavailable, nil, 4},
+		"empty 404 twice":          {[]reply{{status: 404}}, schemas.LinkUnknown, schemas.CodeUnexpectedResponse, nil, 2},
+		"namespace 404 twice":      {[]reply{coded(404, "InvalidResourceType")}, schemas.LinkUnknown, schemas.CodeProviderUnavailable, nil, 2},
+		"bad request":              {[]reply{coded(400, "BadRequest")}, schemas.LinkUnknown, schemas.CodeBadRequest, nil, 1},
+		"forbidden is not decided": {[]reply{coded(403, "X"), active(partner1, 1)}, schemas.LinkUnknown, schemas.CodeForbidden, nil, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := answers(test.replies...)
+			read, matches := testClient(t, w).Partner(t.Context(), partner1)
+			if read.Link.State != test.state || codeOfProblem(read.Problem) != test.code || len(w.all()) != test.sent {
+				t.Errorf("%+v, %+v, sent %v", read.Link, read.Problem, w.all())
+			}
+			if (matches == nil) != (test.matches == nil) || matches != nil && *matches != *test.matches {
+				t.Errorf("matches %v, want %v", matches, test.matches)
+			}
+		})
+	}
+}
+
+func TestPartnerRefusesAMalformedID(t *testing.T) {
+	t.Parallel()
+	w := answers(notFound())
+	read, matches := testClient(t, w).Partner(t.Context(), "12")
+	if codeOfProblem(read.Problem) != schemas.CodeInvalidPartnerID || matches != nil || len(w.all()) != 0 {
+		t.Errorf("%+v", read)
+	}
+}
+
+func TestIdentityComesFromTheToken(t *testing.T) {
+	t.Parallel()
+	want := schemas.Identity{TenantID: tenantID, Tenant: "contoso", ObjectID: objectID, Cloud: "public", Credential: "default"}
+	if read := testClient(t, answers(notFound())).Link(t.Context()); read.Identity != want || !read.TokenReadable {
+		t.Errorf("%+v", read)
+	}
+	read := newClient(t, withToken("opaque"), testOptions(answers(active(partner1, 1)))).Link(t.Context())
+	if read.Identity != want || read.TokenReadable {
+		t.Errorf("from the body: %+v", read)
+	}
+	read = newClient(t, withToken(tokenFor(otherID, objectID)), testOptions(answers(notFound()))).Link(t.Context())
+	if read.Identity.TenantID != otherID || read.Link.Reason != schemas.CodeWrongTenant {
+		t.Errorf("wrong tenant: %+v", read)
+	}
+}
+
+func TestOpaqueTokenOfAnotherIdentityThanPinned(t *testing.T) {
+	t.Parallel()
+	o := testOptions(answers(active(partner1, 1)))
+	o.PinnedObjectID = otherID
+	read := newClient(t, withToken("opaque"), o).Link(t.Context())
+	if read.Link.State != schemas.LinkUnknown || read.Link.Reason != schemas.CodeWrongIdentity {
+		t.Errorf("%+v", read)
+	}
+}
+
+// A problem may be shared by many callers: the credential's cache hands out the
+// same one. IDs of one call must not be written into it.
+func TestSharedProblemsAreNotChanged(t *testing.T) {
+	t.Parallel()
+	shared := schemas.NewProblem(schemas.CodeCredentialExpired, "x")
+	var answer *schemas.Problem
+	cred := &expiring{first: goodToken(), then: shared}
+	w := answers(status(401).with("WWW-Authenticate", challenge))
+	c := newClient(t, cred, testOptions(w))
+	answer = c.Link(t.Context()).Problem
+	if codeOfProblem(answer) != schemas.CodeCredentialExpired || answer.ARMRequestID != testRequestID || shared.ARMRequestID != "" {
+		t.Errorf("%+v, shared %+v", answer, shared)
+	}
+}
+
+// One client serves many calls at once; what the gate notes of one must not
+// show in another.
+func TestCallsDoNotMix(t *testing.T) {
+	t.Parallel()
+	transport := transportFunc(func(r *http.Request) (*http.Response, error) {
+		id := path.Base(r.URL.Path)
+		return active(id, 1).with("x-ms-request-id", "request-of-"+id).response(r), nil
+	})
+	c := newClient(t, withToken(goodToken()), testOptions(transport))
+	var all sync.WaitGroup
+	for i := range 200 {
+		all.Go(func() {
+			id := strconv.Itoa(10000 + i)
+			read, matches := c.Partner(t.Context(), id)
+			if matches == nil || !*matches || read.RequestID != "request-of-"+id || read.Identity.ObjectID != objectID {
+				t.Errorf("%s: %+v", id, read)
+			}
+		})
+	}
+	all.Wait()
+}
+
+func TestNewRefusesBadOptions(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(*Options){
+		"tenant":           func(o *Options) { o.TenantID = "contoso" },
+		"pinned":           func(o *Options) { o.PinnedObjectID = "me" },
+		"audience":         func(o *Options) { o.Audience = "" },
+		"no endpoint":      func(o *Options) { o.Endpoint = "" },
+		"http":             func(o *Options) { o.Endpoint = "http://management.test" },
+		"user":             func(o *Options) { o.Endpoint = "https://u:p@management.test" },
+		"query":            func(o *Options) { o.Endpoint = "https://management.test?x=1" },
+		"no URL":           func(o *Options) { o.Endpoint = "https://%zz" },
+		"host alone":       func(o *Options) { o.Endpoint = "management.test" },
+		"fragment":         func(o *Options) { o.Endpoint = "https://management.test#x" },
+		"scheme and slash": func(o *Options) { o.Endpoint = "https://" },
+	} {
+		o := testOptions(answers(notFound()))
+		change(&o)
+		if _, err := New(withToken(goodToken()), o); codeOfErr(err) != schemas.CodeInvalidArgument {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := New(nil, testOptions(answers())); codeOfErr(err) != schemas.CodeInternal {
+		t.Errorf("no credential: %v", err)
+	}
+	var problem *schemas.Problem
+	if _, err := New(withToken("x"), Options{}); !errors.As(err, &problem) {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestEndpointWithAPath(t *testing.T) {
+	t.Parallel()
+	w := answers(active(partner1, 1))
+	o := testOptions(w)
+	o.Endpoint += "/stand-in/"
+	change := Change{ChangeCreate, partner1, absent()}
+	if got := newClient(t, withToken(goodToken()), o).Apply(t.Context(), permit(t, change), change); got.Applied != AppliedYes {
+		t.Errorf("%+v", got.Problem)
+	}
+	if got := w.all()[0].url; got != testEndpoint+"/stand-in"+schemas.PathPartners+"/"+partner1+"?api-version=2018-02-01" {
+		t.Error(got)
+	}
+}

@@ -1,0 +1,76 @@
+package armclient
+
+import (
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+
+	"mcp-partner/schemas"
+)
+
+// Options says which tenant a Client is for and how it reaches ARM. One Client
+// serves one (tenant, credential) pair: azcore's bearer policy keeps one token
+// and never looks at a tenant.
+type Options struct {
+	// TenantID is the tenant's GUID: the tid that every token must carry.
+	TenantID string
+	// TenantName, Cloud and Credential are the names that schemas.Identity shows.
+	TenantName, Cloud, Credential string
+	// PinnedObjectID, if set, is the oid that every token must carry.
+	PinnedObjectID string
+	// Endpoint is ARM's base URL; it must be https. Audience is what tokens are
+	// asked for: the scope is Audience + "/.default", so that the public cloud's
+	// audience, which ends in a slash, makes the documented scope with two.
+	Endpoint, Audience string
+	// Transport sends the requests. Share one among all clients; nil makes a
+	// NewHTTPClient of the client's own. An *http.Client is used without
+	// following redirects, whatever its CheckRedirect says.
+	Transport policy.Transporter
+	// Clock is asked for the time where Retry-After is a date; nil is time.Now.
+	Clock func() time.Time
+	// RetryDelay is the first wait between tries of a read; 0 is azcore's 800 ms.
+	// Tests shorten it.
+	RetryDelay time.Duration
+}
+
+func (o Options) withDefaults() Options {
+	if o.Transport == nil {
+		o.Transport = NewHTTPClient(nil)
+	}
+	if o.Clock == nil {
+		o.Clock = time.Now
+	}
+	o.Endpoint = strings.TrimRight(o.Endpoint, "/")
+	return o
+}
+
+// check returns the endpoint as a URL, or what is wrong with the options.
+func (o Options) check(cred azcore.TokenCredential) (*url.URL, error) {
+	switch {
+	case cred == nil:
+		return nil, schemas.NewProblem(schemas.CodeInternal, "A client was asked for without a credential.")
+	case !schemas.IsGUID(o.TenantID):
+		return nil, invalid("The tenant ID is no GUID.")
+	case o.PinnedObjectID != "" && !schemas.IsGUID(o.PinnedObjectID):
+		return nil, invalid("The pinned object ID is no GUID.")
+	case o.Audience == "":
+		return nil, invalid("The ARM audience is empty.")
+	}
+	return o.endpoint()
+}
+
+func (o Options) endpoint() (*url.URL, error) {
+	u, err := url.Parse(o.Endpoint)
+	if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return nil, invalid("The ARM endpoint is no https URL of the form https://HOST.")
+	}
+	return u, nil
+}
+
+func invalid(message string) error {
+	return schemas.NewProblem(schemas.CodeInvalidArgument, message,
+		schemas.WithHint("A person corrects the directory entry with: mcp-partner tenants set"))
+}

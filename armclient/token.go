@@ -1,0 +1,52 @@
+package armclient
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"strings"
+
+	"mcp-partner/schemas"
+)
+
+// claims are the two that say whose link a request is about. Both are GUIDs
+// in lower case, or the token counts as unreadable.
+type claims struct{ tenantID, objectID string }
+
+// readClaims decodes the payload of the access token in an Authorization
+// header. It does not verify: ARM does, and the token was not made for us. Its
+// result decides what may be said and sent, never what may be believed.
+func readClaims(authorization string) (claims, bool) {
+	scheme, token, found := strings.Cut(authorization, " ")
+	if !found || !strings.EqualFold(scheme, "Bearer") {
+		return claims{}, false
+	}
+	payload, ok := jwtPayload(token)
+	if !ok {
+		return claims{}, false
+	}
+	c := claims{tenantID: guidClaim(payload, "tid"), objectID: guidClaim(payload, "oid")}
+	return c, c.tenantID != "" && c.objectID != ""
+}
+
+// jwtPayload keeps raw values under their exact names: encoding/json would
+// take a claim named TID for tid.
+func jwtPayload(token string) (map[string]json.RawMessage, bool) {
+	parts := strings.Split(token, ".")
+	if len(parts) != 3 {
+		return nil, false
+	}
+	text, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(parts[1], "="))
+	if err != nil {
+		return nil, false
+	}
+	var payload map[string]json.RawMessage
+	return payload, json.Unmarshal(text, &payload) == nil
+}
+
+func guidClaim(payload map[string]json.RawMessage, name string) string {
+	var value string
+	if json.Unmarshal(payload[name], &value) != nil || !schemas.IsGUID(value) {
+		return ""
+	}
+	return strings.ToLower(value)
+}

@@ -1,0 +1,104 @@
+package armclient
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+
+	"mcp-partner/schemas"
+)
+
+// MaxBody is the most bytes of an answer that are read, after decompression.
+// The provider's answers have under one kibibyte.
+const MaxBody = 1 << 20
+
+// NewHTTPClient makes an HTTP client fit for all tenants of one cloud: enough
+// idle connections for a fleet, TLS 1.2 or later, no redirects. A nil pool means
+// the system's roots.
+func NewHTTPClient(roots *x509.CertPool) *http.Client {
+	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
+	return &http.Client{
+		CheckRedirect: noRedirect,
+		Transport: &http.Transport{
+			Proxy: http.ProxyFromEnvironment, DialContext: dialer.DialContext,
+			ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
+			MaxIdleConns: 256, MaxIdleConnsPerHost: 128, IdleConnTimeout: 90 * time.Second,
+			TLSHandshakeTimeout: 10 * time.Second, ResponseHeaderTimeout: writeTime,
+			HTTP2: &http.HTTP2Config{SendPingTimeout: 15 * time.Second, PingTimeout: 10 * time.Second},
+		},
+	}
+}
+
+func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+
+// strict is the transport under the pipeline: no redirects, no answer for
+// another URL, no endless body.
+type strict struct{ next policy.Transporter }
+
+func newStrict(next policy.Transporter) strict {
+	if client, ok := next.(*http.Client); ok {
+		own := *client
+		own.CheckRedirect = noRedirect
+		next = &own
+	}
+	return strict{next}
+}
+
+// Do implements policy.Transporter.
+func (s strict) Do(r *http.Request) (*http.Response, error) {
+	resp, err := s.next.Do(r)
+	if err != nil {
+		recordOf(r.Context()).undelivered = dialFailed(err)
+		return nil, err
+	}
+	if resp.Request != nil && resp.Request.URL.String() != r.URL.String() {
+		_ = resp.Body.Close()
+		return nil, final{schemas.NewProblem(schemas.CodeUnexpectedResponse, "The transport followed a redirect; its answer is not used.")}
+	}
+	if resp.Body == nil {
+		resp.Body = http.NoBody
+	}
+	resp.Body = &cappedBody{body: resp.Body, left: MaxBody, ctx: r.Context()}
+	return resp, nil
+}
+
+// dialFailed reports whether there was no connection at all. net/http does not
+// repeat a write of which anything had left, so the error is about all of it.
+func dialFailed(err error) bool {
+	var network *net.OpError
+	return errors.As(err, &network) && network.Op == "dial"
+}
+
+// cappedBody fails beyond MaxBody, and says of a body that breaks off that it
+// was the body: the status had arrived.
+type cappedBody struct {
+	body io.ReadCloser
+	left int
+	ctx  context.Context
+}
+
+func (b *cappedBody) Read(p []byte) (int, error) {
+	n, err := b.body.Read(p)
+	if b.left -= n; b.left < 0 {
+		return 0, final{schemas.NewProblem(schemas.CodeUnexpectedResponse, "The answer has more than 1 MiB and was not read to its end.")}
+	}
+	if err != nil && err != io.EOF && b.ctx.Err() == nil {
+		err = cutBody{err}
+	}
+	return n, err
+}
+
+func (b *cappedBody) Close() error { return b.body.Close() }
+
+// cutBody may be retried, unlike final.
+type cutBody struct{ cause error }
+
+func (c cutBody) Error() string { return "the body of the answer broke off" }
+func (c cutBody) Unwrap() error { return c.cause }

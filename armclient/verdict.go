@@ -1,0 +1,111 @@
+package armclient
+
+import (
+	"mcp-partner/schemas"
+)
+
+// reached reports whether a link is in the state that the change aims at.
+func (ch Change) reached(after schemas.Link) bool {
+	if ch.Kind == ChangeDelete {
+		return after.State.Absent()
+	}
+	return after.State == schemas.LinkLinked && after.PartnerID == ch.PartnerID
+}
+
+// untouched reports whether a link is as it was before, as far as can be seen.
+func (ch Change) untouched(after schemas.Link) bool {
+	same := after.State == ch.Before.State || after.State.Absent() && ch.Before.State.Absent()
+	if after.State == schemas.LinkLinked {
+		same = same && after.PartnerID == ch.Before.PartnerID
+	}
+	step, visible := ch.step(after)
+	return same && (!visible || step == 0)
+}
+
+// step is by how much the version rose; visible only if both are there.
+func (ch Change) step(after schemas.Link) (by int64, visible bool) {
+	if ch.Before.Version == nil || after.Version == nil {
+		return 0, false
+	}
+	return *after.Version - *ch.Before.Version, true
+}
+
+// verdict judges what became of a write. The version rises by one with every
+// write, so one step is ours alone, and anything else is somebody else's doing.
+func verdict(w written, ch Change, after LinkRead) Outcome {
+	step, visible := ch.step(after.Link)
+	switch {
+	case after.Link.State == schemas.LinkUnknown:
+		return unconfirmed(w, after)
+	case w.rejection() != nil && ch.untouched(after.Link):
+		return Outcome{Applied: AppliedNo, Problem: schemas.AsProblem(w.err)}
+	case w.rejection() == nil && ch.reached(after.Link) && oneStep(step, visible, ch, w, after.Link):
+		return Outcome{Applied: AppliedYes}
+	case w.err != nil && ch.untouched(after.Link):
+		return Outcome{Applied: AppliedNo, Problem: notApplied(w)}
+	default:
+		return concurrent(w, step, visible)
+	}
+}
+
+// oneStep reports whether exactly one write lies between before and after. If a
+// version cannot be seen, a state that differs has to do; a state that does not
+// differ needs the clean answer.
+func oneStep(step int64, visible bool, ch Change, w written, after schemas.Link) bool {
+	if visible {
+		return step == 1
+	}
+	return w.err == nil || !ch.untouched(after)
+}
+
+// unconfirmed: nothing could be read back. A definite refusal stands on its own.
+func unconfirmed(w written, after LinkRead) Outcome {
+	if w.rejection() != nil {
+		return Outcome{Applied: AppliedNo, Problem: schemas.AsProblem(w.err)}
+	}
+	return Outcome{Applied: AppliedUnknown, Problem: w.problem(schemas.CodeWriteUnconfirmed,
+		"The write was sent "+w.answered()+", and what is linked now could not be read back: "+string(after.Link.Reason)+".")}
+}
+
+// notApplied: a throttled write keeps its own problem, which says how long to
+// wait; of the others the cause is only mentioned, because "nothing is known"
+// would no longer be true.
+func notApplied(w written) *schemas.Problem {
+	own := schemas.AsProblem(w.err)
+	if own.Code == schemas.CodeThrottled {
+		return own
+	}
+	return w.problem(schemas.CodeWriteNotApplied, "The write was sent "+w.answered()+"; read back, the link is as it was.")
+}
+
+// concurrent: what is read back is neither what was there nor what this write
+// alone would have made of it.
+func concurrent(w written, step int64, visible bool) Outcome {
+	applied := AppliedUnknown
+	switch {
+	case w.rejection() != nil:
+		applied = AppliedNo
+	case w.err == nil && visible && step > 1:
+		applied = AppliedYes
+	}
+	return Outcome{Applied: applied, Problem: w.problem(schemas.CodeConcurrentChange,
+		"The write was sent "+w.answered()+", and what is read back is not what it alone would have made: somebody else wrote as well.")}
+}
+
+// answered says how the write was answered, in our own words.
+func (w written) answered() string {
+	if w.err == nil {
+		return "and accepted"
+	}
+	return "and not confirmed (" + string(schemas.AsProblem(w.err).Code) + ")"
+}
+
+// problem carries the write's own foreign text and IDs over.
+func (w written) problem(code schemas.Code, message string) *schemas.Problem {
+	p := schemas.NewProblem(code, message, schemas.WithRequestIDs(w.record.requestID, w.record.correlationID))
+	if w.err != nil {
+		own := schemas.AsProblem(w.err)
+		p.Foreign, p.ForeignCode, p.RetryAfterSeconds = own.Foreign, own.ForeignCode, own.RetryAfterSeconds
+	}
+	return p
+}

@@ -1,0 +1,31 @@
+package schemas
+
+func intentsGerman() map[string][]string {
+	return map[string][]string{
+		ToolCheckPartnerLink: {
+			"ist unsere Partnerverknüpfung beim Kunden aktiv", "welche MPN-ID ist hinterlegt", "prüfe den PAL-Status",
+			"sind wir als Partner eingetragen", "zeig mir den Partnerlink", "welche Partnernummer steht im Mandanten", "wer ist der eingetragene Partner",
+		},
+		ToolGetPartner: {
+			"ist das die verknüpfte Partner-ID", "schau nach, ob diese MPN-ID hinterlegt ist", "stimmt diese Partnernummer mit der verknüpften überein", "suche den Partner mit dieser ID",
+		},
+		ToolRegisterPartner: {
+			"registriere unsere Partner-ID", "verknüpfe unsere MPN-ID mit dem Mandanten", "trag unsere Nummer beim Kunden ein",
+			"richte den Partner Admin Link ein", "ordne uns dem Kunden zu", "hinterlege unsere Partnernummer",
+		},
+		ToolUpdatePartner: {
+			"ändere die Partner-ID", "ersetze die alte MPN-ID durch die neue", "stell die Verknüpfung auf die neue Nummer um",
+			"tausche die Partnernummer aus", "korrigiere die falsche Partner-ID",
+		},
+		ToolRemovePartner: {
+			"entferne unsere Partnerverknüpfung", "lösche den PAL", "trenne uns vom Kunden", "nimm unsere Nummer beim Kunden raus", "hebe die Verknüpfung auf",
+		},
+		ToolListProviderOperations: {
+			"welche Operationen bietet der Anbieter ManagementPartner", "welche Berechtigungen braucht eine Rolle für den Partnerlink", "liste die Aktionen des Providers",
+		},
+		ToolListTenants: {
+			"welche Kunden verwalten wir", "liste unsere Mandanten", "wie lautet die Mandanten-ID des Kunden", "welche Tenants erreicht unser Zugang", "zeig alle Kunden",
+		},
+		ToolFindPartnerTool: {"welches Werkzeug brauche ich", "was kannst du", "hilf mir, das richtige Tool zu finden"},
+	}
+}

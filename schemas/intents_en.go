@@ -1,0 +1,44 @@
+package schemas
+
+func intentsEnglish() map[string][]string {
+	return map[string][]string{
+		ToolCheckPartnerLink: {
+			"is our partner link in place at the customer", "which MPN ID is linked here", "who is the partner of record in this tenant",
+			"check the PAL status", "are we getting attribution for this customer", "show the partner admin link",
+			"what partner number is registered", "verify that our ID is still linked", "is PAL set up for this tenant",
+			"see whether the link is missing", "Get-AzManagementPartner", "az managementpartner show", "GET /providers/Microsoft.ManagementPartner/partners",
+		},
+		ToolGetPartner: {
+			"is this ID the partner ID of the tenant", "look up partner by ID", "does the linked ID match this number",
+			"check whether this MPN ID is the one that is linked", "what do you know about this partner ID",
+			"Get-AzManagementPartner -PartnerId", "az managementpartner show --partner-id", "what is the name behind this MPN ID",
+		},
+		ToolRegisterPartner: {
+			"register our partner ID", "link our MPN ID to the tenant", "set up partner admin link", "claim the customer for us",
+			"put our number on the tenant", "associate our MPN with the customer", "add our partner ID", "create the PAL link",
+			"New-AzManagementPartner -PartnerId", "az managementpartner create --partner-id", "PUT partners",
+		},
+		ToolUpdatePartner: {
+			"change the partner ID", "replace the old MPN ID with the new one", "switch the link to another number",
+			"move the link from one ID to another", "correct the wrong partner ID", "we merged, use the new MPN ID",
+			"Update-AzManagementPartner -PartnerId", "az managementpartner update --partner-id", "PATCH partners",
+		},
+		ToolRemovePartner: {
+			"remove our partner link", "delete the PAL", "unlink us from the customer", "the customer left, take our ID off",
+			"disassociate our MPN ID", "drop the partner registration", "get rid of the link",
+			"Remove-AzManagementPartner -PartnerId", "az managementpartner delete --partner-id", "DELETE partners",
+		},
+		ToolListProviderOperations: {
+			"what operations does the provider publish", "which permissions does a role need for the partner link",
+			"list the actions of Microsoft.ManagementPartner", "what can the ManagementPartner provider do",
+			"which rights are needed to manage PAL", "az provider operation show --namespace Microsoft.ManagementPartner",
+		},
+		ToolListTenants: {
+			"which customers do we manage", "list our tenants", "what tenants are configured", "show me all customers",
+			"what is the tenant ID of a customer", "which tenants can our credential reach", "how many customers are in the directory",
+		},
+		ToolFindPartnerTool: {
+			"which tool do I need", "what can you do", "help me find the right command", "what tools are there",
+		},
+	}
+}

@@ -1,0 +1,31 @@
+package schemas
+
+func intentsSpanish() map[string][]string {
+	return map[string][]string{
+		ToolCheckPartnerLink: {
+			"está activo nuestro vínculo de partner en el cliente", "qué MPN ID está vinculado", "comprueba el estado del PAL",
+			"estamos registrados como partner", "muéstrame el vínculo de socio", "qué número de partner figura en el inquilino",
+		},
+		ToolGetPartner: {
+			"es este el ID de partner vinculado", "busca el partner con este número", "coincide este MPN con el que está vinculado",
+		},
+		ToolRegisterPartner: {
+			"registra nuestro ID de partner", "vincula nuestro MPN al inquilino", "añade nuestro número en el cliente",
+			"da de alta el vínculo PAL", "asocia nuestro identificador al cliente", "pon nuestro número de socio",
+		},
+		ToolUpdatePartner: {
+			"cambia el ID de partner", "reemplaza el MPN antiguo por el nuevo", "pasa el vínculo al nuevo número",
+			"corrige el ID de socio equivocado", "actualiza el vínculo de partner",
+		},
+		ToolRemovePartner: {
+			"elimina nuestro vínculo de partner", "quita nuestro número del cliente", "desvincúlanos de este inquilino", "borra el PAL", "da de baja el vínculo",
+		},
+		ToolListProviderOperations: {
+			"qué operaciones ofrece el proveedor ManagementPartner", "qué permisos necesita un rol para el vínculo de partner", "lista las acciones del proveedor",
+		},
+		ToolListTenants: {
+			"qué clientes gestionamos", "lista nuestros inquilinos", "cuál es el ID de inquilino del cliente", "a qué tenants llega nuestra credencial",
+		},
+		ToolFindPartnerTool: {"qué herramienta necesito", "qué puedes hacer", "ayúdame a encontrar el comando"},
+	}
+}

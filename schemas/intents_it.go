@@ -1,0 +1,30 @@
+package schemas
+
+func intentsItalian() map[string][]string {
+	return map[string][]string{
+		ToolCheckPartnerLink: {
+			"il nostro collegamento partner è attivo presso il cliente", "quale MPN ID è collegato", "controlla lo stato del PAL",
+			"risultiamo registrati come partner", "mostrami il collegamento partner", "quale codice partner c'è nel tenant",
+		},
+		ToolGetPartner: {
+			"è questo l'ID partner collegato", "cerca il partner con questo codice", "questo MPN corrisponde a quello collegato",
+		},
+		ToolRegisterPartner: {
+			"registra il nostro ID partner", "collega il nostro MPN al tenant", "aggiungi il nostro codice al cliente",
+			"imposta il collegamento PAL", "associa il nostro identificativo al cliente",
+		},
+		ToolUpdatePartner: {
+			"cambia l'ID partner", "sostituisci il vecchio MPN con il nuovo", "sposta il collegamento sul nuovo codice", "correggi l'ID partner sbagliato", "aggiorna il collegamento",
+		},
+		ToolRemovePartner: {
+			"rimuovi il nostro collegamento partner", "togli il nostro codice dal cliente", "scollegaci da questo tenant", "elimina il PAL", "cancella l'associazione",
+		},
+		ToolListProviderOperations: {
+			"quali operazioni offre il provider ManagementPartner", "quali autorizzazioni servono a un ruolo per il collegamento partner", "elenca le azioni del provider",
+		},
+		ToolListTenants: {
+			"quali clienti gestiamo", "elenca i nostri tenant", "qual è l'ID tenant del cliente", "quali tenant raggiunge la nostra credenziale",
+		},
+		ToolFindPartnerTool: {"quale strumento mi serve", "cosa puoi fare", "aiutami a trovare il comando giusto"},
+	}
+}

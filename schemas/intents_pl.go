@@ -1,0 +1,29 @@
+package schemas
+
+func intentsPolish() map[string][]string {
+	return map[string][]string{
+		ToolCheckPartnerLink: {
+			"czy nasze powiązanie partnera jest aktywne u klienta", "jaki MPN ID jest powiązany", "sprawdź status PAL",
+			"czy jesteśmy zarejestrowani jako partner", "pokaż link partnera", "jaki numer partnera jest przypisany do tenanta",
+		},
+		ToolGetPartner: {
+			"czy to jest powiązany identyfikator partnera", "wyszukaj partnera o tym numerze", "czy ten MPN zgadza się z powiązanym",
+		},
+		ToolRegisterPartner: {
+			"zarejestruj nasz identyfikator partnera", "powiąż nasz MPN z tenantem", "dodaj nasz numer u klienta", "ustaw PAL", "przypisz nasz numer partnera",
+		},
+		ToolUpdatePartner: {
+			"zmień identyfikator partnera", "zastąp stary MPN nowym", "przenieś powiązanie na nowy numer", "popraw błędny numer partnera", "zaktualizuj powiązanie",
+		},
+		ToolRemovePartner: {
+			"usuń nasze powiązanie partnera", "odepnij nasz numer od klienta", "odłącz nas od tego tenanta", "skasuj PAL", "zlikwiduj powiązanie",
+		},
+		ToolListProviderOperations: {
+			"jakie operacje udostępnia dostawca ManagementPartner", "jakich uprawnień potrzebuje rola do powiązania partnera", "wylistuj akcje dostawcy",
+		},
+		ToolListTenants: {
+			"jakich klientów obsługujemy", "pokaż listę tenantów", "jaki jest identyfikator dzierżawy klienta", "do których tenantów sięgają nasze poświadczenia",
+		},
+		ToolFindPartnerTool: {"jakiego narzędzia potrzebuję", "co potrafisz", "pomóż znaleźć właściwe polecenie"},
+	}
+}

@@ -1,0 +1,109 @@
+package search
+
+import "strings"
+
+// The concepts that a lexicon may name. A concept that begins with "!" is a
+// topic of another product, and with "!!" a near miss: a phrase of another
+// product that shares its words with ours.
+const (
+	stop  = "stop"  // shows the language, means nothing
+	known = "known" // an ordinary word that must not be taken for a typing error
+
+	// How something is wished.
+	negates  = "not"   // takes back the verb beside it
+	guard    = "guard" // "change nothing", "read-only": takes back every writing verb
+	only     = "only"  // ends what a negation covers
+	asks     = "ask"   // a question word: the rest is asked about
+	opens    = "open"  // asks when it opens the sentence
+	howto    = "how"   // asks for the way to do it, so the verb stands
+	wants    = "want"  // asks for it, so that a participle is a wish
+	supposes = "hypo"  // "what happens if"
+	been     = "been"  // makes the verb beside it a state
+	joins    = "and"
+
+	// Verbs, and what has been done by them.
+	reads     = "read"
+	registers = "register"
+	linked    = "linked"
+	updates   = "update"
+	updated   = "updated"
+	removes   = "remove"
+	removed   = "removed"
+	lists     = "list"
+	alters    = "alter" // writes, without saying how
+
+	// What it is about.
+	pal        = "pal"
+	mpn        = "mpn"
+	partner    = "partner"
+	link       = "link"
+	id         = "id"
+	ours       = "ours"
+	tenant     = "tenant"
+	fleet      = "fleet"
+	namespace  = "namespace" // Microsoft.ManagementPartner by name
+	provider   = "provider"  // a provider, not said which
+	thisID     = "thisid"    // one ID that is pointed at and not spelt out
+	operations = "operations"
+	permission = "permission"
+	tools      = "tool"
+	approval   = "approval"
+	reach      = "reach"
+	expected   = "expected"
+	directory  = "directory"
+	credit     = "pec"
+
+	// What an entity is.
+	from, to    = "from", "to"
+	oldID       = "old"
+	newID       = "new"
+	insteadOf   = "instead"
+	at          = "at"
+	counts      = "count"
+	otherNumber = "notid"
+)
+
+// knownConcept keeps a misspelt concept out of a lexicon.
+func knownConcept(concept string) bool {
+	if topic, ok := strings.CutPrefix(concept, "!"); ok {
+		_, ok := topicOf(strings.TrimPrefix(topic, "!"))
+		return ok
+	}
+	switch concept {
+	case stop, known, negates, guard, only, asks, opens, howto, wants, supposes, been, joins,
+		reads, registers, linked, updates, updated, removes, removed, lists, alters,
+		pal, mpn, partner, link, id, ours, tenant, fleet, namespace, provider, thisID, operations, permission,
+		tools, approval, reach, expected, directory, credit,
+		from, to, oldID, newID, insteadOf, at, counts, otherNumber:
+		return true
+	}
+	return false
+}
+
+// inCompounds tells concepts that stand inside longer words.
+func inCompounds(concept string) bool {
+	switch concept {
+	case registers, linked, updates, removes, lists, pal, mpn, partner, link, id, tenant, permission:
+		return true
+	}
+	return strings.HasPrefix(concept, "!")
+}
+
+// subject tells the concepts that are kept when they stand inside a longer
+// phrase: "which customers" asks, and it is about customers.
+func subject(concept string) bool {
+	switch concept {
+	case pal, mpn, partner, link, linked, tenant, tools, operations, permission, namespace:
+		return true
+	}
+	return false
+}
+
+// holdsSubject tells the phrases that may have a subject inside.
+func holdsSubject(concept string) bool {
+	switch concept {
+	case fleet, lists, directory, howto, reads, registers, updates, removes, linked:
+		return true
+	}
+	return false
+}

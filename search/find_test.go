@@ -1,0 +1,356 @@
+package search
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"mcp-partner/schemas"
+)
+
+func TestLexiconsLoad(t *testing.T) {
+	t.Parallel()
+	lex, err := loadLexicon()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(lex.words) < 3000 {
+		t.Errorf("only %d words", len(lex.words))
+	}
+}
+
+func TestLexiconRefusesUnknownConcepts(t *testing.T) {
+	t.Parallel()
+	lex := &lexicon{words: map[string]bool{}, parts: map[string]bool{}}
+	for _, line := range []string{"verb: go", "!nowhere: x", "no colon"} {
+		if err := lex.read("en", line); err == nil {
+			t.Errorf("%q was taken", line)
+		}
+	}
+}
+
+// Every operation has to be found by what its own catalogue entry says people
+// say; utterances that name no ID may be answered by a check instead.
+func TestIntentsFindTheirOperation(t *testing.T) {
+	t.Parallel()
+	ix := New(schemas.Catalogue(), nil)
+	for _, o := range schemas.Catalogue() {
+		if len(o.Intents) == 0 {
+			t.Errorf("%s has no intents", o.Name)
+		}
+		for _, intent := range o.Intents {
+			for _, says := range intent.Says {
+				found := ix.Find(says, nil, 3)
+				if !slices.ContainsFunc(found.Matches, func(m schemas.Match) bool { return m.Tool == o.Name }) {
+					t.Errorf("%s %q: got %v, want %s among three", intent.Language, says, toolsOf(found), o.Name)
+				}
+			}
+		}
+	}
+}
+
+// The worked examples are utterances too.
+func TestExamplesFindTheirOperation(t *testing.T) {
+	t.Parallel()
+	ix := New(schemas.Catalogue(), nil)
+	for _, o := range schemas.Catalogue() {
+		if len(o.Examples) == 0 || o.Examples[0].Says == "" {
+			continue
+		}
+		if found := toolsOf(ix.Find(o.Examples[0].Says, evalNames(), 3)); len(found) == 0 || found[0] != o.Name {
+			t.Errorf("%q: got %v, want %s first", o.Examples[0].Says, found, o.Name)
+		}
+	}
+}
+
+func toolsOf(r Result) []string {
+	var out []string
+	for _, m := range r.Matches {
+		out = append(out, m.Tool)
+	}
+	return out
+}
+
+func TestMatchShowsWhatTheCatalogueSays(t *testing.T) {
+	t.Parallel()
+	schemaOf := func(name string) map[string]any { return map[string]any{"title": name} }
+	found := New(schemas.Catalogue(), schemaOf).Find("register 1234567 at contoso", evalNames(), 1)
+	if len(found.Matches) != 1 || found.OutOfScope != nil {
+		t.Fatalf("got %+v", found)
+	}
+	m := found.Matches[0]
+	want, _ := schemas.Lookup(schemas.ToolRegisterPartner)
+	if m.Tool != want.Name || m.Title != want.Title || m.Effect != want.Effect || m.InputSchema["title"] != want.Name {
+		t.Errorf("got %+v", m)
+	}
+	if m.Example["says"] != want.Examples[0].Says || m.Why == "" || m.Score <= 0 || m.Score > 1 {
+		t.Errorf("got %+v", m)
+	}
+}
+
+func TestArguments(t *testing.T) {
+	t.Parallel()
+	ix, names := New(schemas.Catalogue(), nil), evalNames()
+	for says, want := range map[string]map[string]any{
+		"register 1234567 at CONTOSO.COM":                                  {"tenant": "contoso", "partner_id": "1234567"},
+		"register MPN ID: 1234567 for Fabrikam, Inc.":                      {"tenant": "fabrikam", "partner_id": "1234567"},
+		"register 1234567 at 11111111-2222-3333-4444-555555555555":         {"tenant": "litware", "partner_id": "1234567"},
+		"register 1234567 at contoso and fabrikam":                         {"partner_id": "1234567"},
+		"register 1234567 at a tenant that nobody knows":                   {"partner_id": "1234567"},
+		"register partner 2020 at contoso":                                 {"tenant": "contoso", "partner_id": "2020"},
+		"register our partner ID at contoso in 2024":                       {"tenant": "contoso"},
+		"register our partner ID at contoso by 2024-05-31":                 {"tenant": "contoso"},
+		"register our partner ID at contoso for 1200 customers":            {"tenant": "contoso"},
+		"register our partner ID 123 at contoso":                           {"tenant": "contoso"},
+		"register our partner ID 12345678901 at contoso":                   {"tenant": "contoso"},
+		"register partner aaaaaaaa-bbbb-4ccc-8ddd-123456789012 at contoso": {"tenant": "contoso"},
+		"update the partner ID at contoso, was 7654321, now use 1234567":   {"tenant": "contoso", "partner_id": "1234567", "expected_current_partner_id": "7654321"},
+		"contosoのパートナーIDを７６５４３２１から１２３４５６７に変更":                              {"tenant": "contoso", "partner_id": "1234567", "expected_current_partner_id": "7654321"},
+		"change the partner ID at contoso to 1234567 from 7654321":         {"tenant": "contoso", "partner_id": "1234567", "expected_current_partner_id": "7654321"},
+		"ändere bei contoso die alte 1111111 auf die neue 2222222":         {"tenant": "contoso", "partner_id": "2222222", "expected_current_partner_id": "1111111"},
+		"remove the old link 7654321 at contoso":                           {"tenant": "contoso", "partner_id": "7654321"},
+	} {
+		found := ix.Find(says, names, 1)
+		if len(found.Matches) == 0 || !reflect.DeepEqual(found.Matches[0].Arguments, want) {
+			t.Errorf("%q: got %+v, want %v", says, found.Matches, want)
+		}
+	}
+}
+
+func TestTenantsWithOrdinaryNames(t *testing.T) {
+	t.Parallel()
+	ix := New(schemas.Catalogue(), nil)
+	names := NewNames([]TenantName{{Name: "partner"}, {Name: "link"}, {Name: "1234567"}, {Name: "acme", DisplayName: "Billing Group"}})
+	for says, want := range map[string]any{
+		"check the partner link":                  nil,
+		"check the PAL at link":                   "link",
+		"is 1234567 our partner ID":               nil,
+		"check the partner link at Billing Group": "acme",
+	} {
+		found := ix.Find(says, names, 1)
+		if len(found.Matches) == 0 || found.Matches[0].Arguments["tenant"] != want {
+			t.Errorf("%q: got %+v, want tenant %v", says, found.Matches, want)
+		}
+	}
+}
+
+func TestAmbiguousDisplayNameIsNotGuessed(t *testing.T) {
+	t.Parallel()
+	ix := New(schemas.Catalogue(), nil)
+	names := NewNames([]TenantName{{Name: "one", DisplayName: "Acme"}, {Name: "two", DisplayName: "Acme"}})
+	found := ix.Find("check the partner link at Acme", names, 1)
+	if len(found.Matches) == 0 || found.Matches[0].Arguments["tenant"] != nil {
+		t.Errorf("got %+v", found.Matches)
+	}
+}
+
+func TestNegatedAndAskedVerbsDoNotWrite(t *testing.T) {
+	t.Parallel()
+	ix := New(schemas.Catalogue(), nil)
+	for _, says := range []string{
+		"don't remove the partner link", "do not change or delete our PAL", "check our PAL without registering it",
+		"has anyone removed our partner link?", "what happens if we delete the PAL?", "was our partner ID changed?",
+		"entferne den Partnerlink nicht", "bitte den PAL nicht löschen", "ne supprime pas le lien partenaire",
+		"no elimines el vínculo de partner", "não remova o vínculo de parceiro", "non rimuovere il collegamento partner",
+		"verwijder de partnerkoppeling niet", "nie usuwaj powiązania partnera", "パートナーリンクを削除しないで",
+		"不要删除合作伙伴链接", "파트너 링크를 삭제하지 마세요",
+	} {
+		found := ix.Find(says, nil, 3)
+		if len(found.Matches) > 0 && found.Matches[0].Effect.Writes() {
+			t.Errorf("%q is answered first with %s", says, found.Matches[0].Tool)
+		}
+	}
+}
+
+// A destroying tool needs a destroying word, whatever else is said.
+func TestDestroyingNeedsItsWord(t *testing.T) {
+	t.Parallel()
+	ix := New(schemas.Catalogue(), nil)
+	for _, says := range []string{"1234567 contoso", "partner", "PAL contoso 1234567 7654321", "register 1234567", "our partner link at contoso is a mess"} {
+		found := ix.Find(says, evalNames(), 3)
+		if len(found.Matches) > 0 && found.Matches[0].Effect == schemas.EffectDestroy {
+			t.Errorf("%q is answered first with %s", says, found.Matches[0].Tool)
+		}
+	}
+}
+
+// later are the operations that join the catalogue with fleets and approvals.
+func later() []schemas.Operation {
+	type many struct {
+		Tenants   []string `json:"tenants"`
+		PartnerID string   `json:"partner_id"`
+	}
+	type audit struct {
+		Tenants  []string `json:"tenants"`
+		Expected string   `json:"expected_partner_id"`
+		Days     int      `json:"stale_after_days"`
+	}
+	type transition struct {
+		From []string `json:"from"`
+		To   string   `json:"to"`
+	}
+	return []schemas.Operation{
+		{Name: "audit_partner_links", Title: "Audit", Effect: schemas.EffectRead, Input: &audit{}},
+		{Name: "ensure_partner_links", Title: "Ensure", Effect: schemas.EffectWrite, Input: &many{}},
+		{Name: "transition_partner", Title: "Transition", Effect: schemas.EffectDestroy, Input: &transition{}},
+		{Name: "get_approval", Title: "Approval", Effect: schemas.EffectRead},
+		{Name: "export_report", Title: "Export a report", Summary: "Export the zebra report.", Effect: schemas.EffectRead},
+	}
+}
+
+// The index is made of the catalogue: what joins it is found, with or without a
+// card of its own.
+func TestOperationsThatJoinLater(t *testing.T) {
+	t.Parallel()
+	known := schemas.Catalogue()
+	operations := slices.Clone(known)
+	for _, o := range later() {
+		if !slices.ContainsFunc(known, func(k schemas.Operation) bool { return k.Name == o.Name }) {
+			operations = append(operations, o)
+		}
+	}
+	ix := New(operations, nil)
+	for says, want := range map[string]string{
+		"Which of our 400 customers are not linked?":               "audit_partner_links",
+		"audit all tenants, stale after 30 days":                   "audit_partner_links",
+		"Register 1234567 at all customers":                        "ensure_partner_links",
+		"We merged: move every link from 7654321 to 1234567":       "transition_partner",
+		"has my approval been given?":                              "get_approval",
+		"Is our partner link in place at Contoso?":                 schemas.ToolCheckPartnerLink,
+		"Change the partner ID at Contoso from 7654321 to 1234567": schemas.ToolUpdatePartner,
+	} {
+		if found := toolsOf(ix.Find(says, evalNames(), 3)); len(found) == 0 || found[0] != want {
+			t.Errorf("%q: got %v, want %s first", says, found, want)
+		}
+	}
+	found := ix.Find("We merged: move every link from 7654321 to 1234567", nil, 1)
+	want := map[string]any{"from": []string{"7654321"}, "to": "1234567"}
+	if !reflect.DeepEqual(found.Matches[0].Arguments, want) {
+		t.Errorf("got %v, want %v", found.Matches[0].Arguments, want)
+	}
+}
+
+func TestLimit(t *testing.T) {
+	t.Parallel()
+	ix := New(schemas.Catalogue(), nil)
+	for limit, most := range map[int]int{0: 3, 1: 1, 2: 2, 12: 12, -5: 3} {
+		if n := len(ix.Find("check, register, change and remove the partner link", nil, limit).Matches); n == 0 || n > most {
+			t.Errorf("limit %d: %d matches", limit, n)
+		}
+	}
+}
+
+func TestQuotedWordsAreCleaned(t *testing.T) {
+	t.Parallel()
+	ix := New(schemas.Catalogue(), nil)
+	for _, m := range ix.Find("check \x1b[31mour\u202e partner link\x00 now", nil, 3).Matches {
+		if strings.ContainsAny(m.Why, "\x1b\x00\u202e") {
+			t.Errorf("why carries control characters: %q", m.Why)
+		}
+	}
+}
+
+func TestFindIsDeterministic(t *testing.T) {
+	t.Parallel()
+	first, second := New(schemas.Catalogue(), nil), New(schemas.Catalogue(), nil)
+	for _, u := range readUtterances(t) {
+		if a, b := first.Find(u.Says, evalNames(), 12), second.Find(u.Says, evalNames(), 12); !reflect.DeepEqual(a, b) {
+			t.Errorf("%q: %+v and %+v", u.Says, a, b)
+		}
+	}
+}
+
+// checkResult holds what is true of every answer.
+func checkResult(t *testing.T, says string, r Result) {
+	t.Helper()
+	if (len(r.Matches) > 0) == (r.OutOfScope != nil) {
+		t.Errorf("%q: matches and out of scope: %+v", says, r)
+	}
+	if r.OutOfScope != nil && (r.OutOfScope.Reason == "" || r.OutOfScope.UseInstead == nil) {
+		t.Errorf("%q: %+v", says, r.OutOfScope)
+	}
+	for i, m := range r.Matches {
+		if m.Score <= 0 || m.Score > 1 || i > 0 && m.Score > r.Matches[i-1].Score {
+			t.Errorf("%q: scores out of order: %+v", says, r.Matches)
+		}
+		checkArguments(t, says, m)
+	}
+}
+
+func checkArguments(t *testing.T, says string, m schemas.Match) {
+	t.Helper()
+	o, _ := schemas.Lookup(m.Tool)
+	for name, value := range m.Arguments {
+		if !slices.Contains(argumentNames(o.Input), name) {
+			t.Errorf("%q: %s has no argument %s", says, m.Tool, name)
+		}
+		if strings.HasSuffix(name, "partner_id") {
+			if _, err := schemas.ParsePartnerID(name, fmt.Sprint(value)); err != nil {
+				t.Errorf("%q: %v", says, err)
+			}
+		}
+	}
+	if !utf8.ValidString(m.Why) {
+		t.Errorf("%q: why is not UTF-8", says)
+	}
+}
+
+func FuzzFind(f *testing.F) {
+	for _, says := range []string{"", " ", "register 1234567 at contoso", "1234567->7654321", "\xff\xfe", "リンク１２３４", "ﷺﷺﷺ", "take take take off", strings.Repeat("unlnik ", 200), "11111111-2222-3333-4444-555555555555", "don't 不要 nicht ?"} {
+		f.Add(says)
+	}
+	ix, names := New(schemas.Catalogue(), nil), evalNames()
+	f.Fuzz(func(t *testing.T, says string) { checkResult(t, says, ix.Find(says, names, 12)) })
+}
+
+func FuzzNames(f *testing.F) {
+	f.Add("contoso", "contoso.com", "Contoso Ltd", "check contoso")
+	ix := New(schemas.Catalogue(), nil)
+	f.Fuzz(func(t *testing.T, name, domain, display, says string) {
+		names := NewNames([]TenantName{{Name: name, Domains: []string{domain}, DisplayName: display}})
+		checkResult(t, says, ix.Find(says, names, 3))
+	})
+}
+
+func manyNames(n int) *Names {
+	directory := make([]TenantName, n)
+	for i := range directory {
+		directory[i] = TenantName{
+			Name: fmt.Sprintf("customer-%d", i), TenantID: fmt.Sprintf("aaaaaaaa-0000-4000-8000-%012d", i),
+			Domains: []string{fmt.Sprintf("customer%d.example.com", i)}, DisplayName: fmt.Sprintf("Customer Number %d Ltd", i),
+		}
+	}
+	return NewNames(directory)
+}
+
+func BenchmarkFind(b *testing.B) {
+	ix, names := New(schemas.Catalogue(), nil), manyNames(5000)
+	for name, says := range map[string]string{
+		"plain":    "change the partner ID at customer-4711 from 7654321 to 1234567",
+		"misspelt": "chnage the parnter idd at customer-4711 form 7654321 to 1234567",
+		"japanese": "customer-4711のパートナーIDを7654321から1234567に変更して",
+		"longest":  strings.Repeat("qwxyz unlnik parnter ", 48)[:1000],
+	} {
+		ix.Find(says, names, 3)
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				ix.Find(says, names, 3)
+			}
+		})
+	}
+}
+
+func BenchmarkBuild(b *testing.B) {
+	for b.Loop() {
+		New(schemas.Catalogue(), nil).Find("partner", nil, 1)
+	}
+}
+
+func BenchmarkNewNames(b *testing.B) {
+	for b.Loop() {
+		manyNames(5000)
+	}
+}

@@ -1,0 +1,283 @@
+package search
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// hit is one concept found in a text.
+type hit struct {
+	concept string
+	// first and last are the tokens where the term begins and ends.
+	first, last int
+	glyphs      bool
+}
+
+// reading is a text as tokens and the concepts found in them.
+type reading struct {
+	asked    string // as it was said
+	text     string
+	tokens   []token
+	entities entities
+	language string
+	hits     []hit
+}
+
+// read folds, cuts, takes out entities, mends the spelling, and finds concepts.
+func (ix *Index) read(query string, names *Names) reading {
+	text := fold(query)
+	tokens, found := ix.takeEntities(text, tokenise(text), names)
+	r := reading{asked: query, text: text, tokens: tokens, entities: found}
+	ix.mend(r.tokens)
+	spans := longest(ix.spans(r.tokens))
+	spoken := languages(r.tokens, spans)
+	if len(spoken) > 0 {
+		r.language = spoken[0]
+	}
+	for _, s := range spans {
+		r.hits = append(r.hits, hitsOf(s, r.tokens, spoken)...)
+	}
+	r.hits = append(r.hits, ix.subjects(r, spoken)...)
+	slices.SortStableFunc(r.hits, func(a, b hit) int { return cmp.Compare(a.first, b.first) })
+	return r
+}
+
+// maxMends bounds how many words of one query are looked up as misspelt.
+const maxMends = 40
+
+func (ix *Index) mend(tokens []token) {
+	mends := 0
+	for i, t := range tokens {
+		if t.kind != word || ix.speller.knows(t.text) || ix.compound(t.text) != nil {
+			continue
+		}
+		if mends++; mends > maxMends {
+			return
+		}
+		tokens[i].text = ix.speller.fix(t.text)
+	}
+}
+
+// spans finds every term, the parts of compounds included.
+func (ix *Index) spans(tokens []token) []span {
+	var out []span
+	for i, t := range tokens {
+		if t.kind == slot {
+			continue
+		}
+		found := ix.lexicon.spansAt(tokens, i)
+		if len(found) == 0 && t.kind == word {
+			found = ix.partsOf(t.text, i)
+		}
+		out = append(out, found...)
+	}
+	return out
+}
+
+// subjects finds what phrases such as "which customers" are about.
+func (ix *Index) subjects(r reading, spoken []string) []hit {
+	var out []hit
+	for _, h := range r.hits {
+		if !holdsSubject(h.concept) || h.first == h.last {
+			continue
+		}
+		for i := h.first; i <= h.last; i++ {
+			for _, s := range ix.lexicon.spansAt(r.tokens[:h.last+1], i) {
+				inner := hitsOf(s, r.tokens, spoken)
+				out = append(out, slices.DeleteFunc(inner, func(h hit) bool { return !subject(h.concept) })...)
+			}
+		}
+	}
+	return out
+}
+
+// minCompound and minPart are the least lengths, in bytes, of a word that is
+// taken apart and of its parts.
+const (
+	minCompound = 9
+	minPart     = 4
+)
+
+// compound returns the terms that stand in a long word from left to right.
+func (ix *Index) compound(text string) []string {
+	if len(text) < minCompound {
+		return nil
+	}
+	var parts []string
+	covered := 0
+	for i := 0; i+minPart <= len(text); {
+		part := ix.partAt(text[i:])
+		if part == "" {
+			_, size := utf8.DecodeRuneInString(text[i:])
+			i += size
+			continue
+		}
+		parts = append(parts, part)
+		covered += len(part)
+		i += len(part)
+	}
+	if len(parts) < 2 && covered*2 < len(text) {
+		return nil
+	}
+	return parts
+}
+
+func (ix *Index) partAt(text string) string {
+	for size := min(len(text), 2*longStem); size >= minPart; size-- {
+		if ix.lexicon.parts[text[:size]] {
+			return text[:size]
+		}
+	}
+	return ""
+}
+
+func (ix *Index) partsOf(text string, i int) []span {
+	var out []span
+	for _, part := range ix.compound(text) {
+		for _, n := range []*node{ix.lexicon.root.next[part], ix.lexicon.root.stems[part]} {
+			if n != nil {
+				out = append(out, span{at: []int{i}, means: n.means, exact: true, size: len(part)})
+			}
+		}
+	}
+	return out
+}
+
+// longest keeps the longest spans, and of what overlaps them only spans over
+// exactly the same tokens.
+func longest(spans []span) []span {
+	slices.SortStableFunc(spans, func(a, b span) int {
+		return cmp.Or(cmp.Compare(len(b.at), len(a.at)), cmp.Compare(a.at[0], b.at[0]))
+	})
+	owner := map[int][]int{}
+	var out []span
+	for _, s := range spans {
+		free := !slices.ContainsFunc(s.at, func(i int) bool { return owner[i] != nil && !slices.Equal(owner[i], s.at) })
+		if !free {
+			continue
+		}
+		for _, i := range s.at {
+			owner[i] = s.at
+		}
+		out = append(out, s)
+	}
+	return preferExact(out)
+}
+
+// preferExact drops what a stem means where the language has the whole word or
+// a longer stem: a participle or a noun is no imperative, though they begin
+// alike.
+func preferExact(spans []span) []span {
+	type place struct {
+		at       int
+		language string
+	}
+	best := map[place]int{}
+	for _, s := range spans {
+		for _, m := range s.means {
+			if settles(m.concept) {
+				p := place{s.at[0], m.language}
+				best[p] = max(best[p], s.size)
+			}
+		}
+	}
+	for i, s := range spans {
+		if s.exact {
+			continue
+		}
+		spans[i].means = slices.DeleteFunc(slices.Clone(s.means), func(m meaning) bool {
+			return s.size < best[place{s.at[0], m.language}]
+		})
+	}
+	return spans
+}
+
+// settles tells the concepts whose words may begin like a verb.
+func settles(concept string) bool {
+	switch concept {
+	case linked, updated, removed, known, link, pal, mpn, id:
+		return true
+	}
+	return false
+}
+
+// languages ranks the languages of a text by how many tokens they explain, and
+// drops those far behind the first.
+func languages(tokens []token, spans []span) []string {
+	scores := map[string]int{}
+	for _, s := range spans {
+		seen := map[string]bool{}
+		for _, m := range s.means {
+			if m.language != anyLanguage && !seen[m.language] {
+				seen[m.language] = true
+				scores[m.language] += len(s.at)
+			}
+		}
+	}
+	favourScript(tokens, scores)
+	var out []string
+	for language := range scores {
+		out = append(out, language)
+	}
+	slices.SortFunc(out, func(a, b string) int {
+		return cmp.Or(cmp.Compare(scores[b], scores[a]), cmp.Compare(preference(a), preference(b)), cmp.Compare(a, b))
+	})
+	near := slices.IndexFunc(out, func(l string) bool { return scores[l]*5 < scores[out[0]]*4 })
+	if near >= 0 {
+		out = out[:near]
+	}
+	return out
+}
+
+// preference settles a tie for English.
+func preference(language string) int {
+	if language == "en" {
+		return 0
+	}
+	return 1
+}
+
+// favourScript settles Japanese and Korean by letters that only they have.
+func favourScript(tokens []token, scores map[string]int) {
+	for _, t := range tokens {
+		if t.kind != glyph {
+			continue
+		}
+		switch r, _ := utf8.DecodeRuneInString(t.text); {
+		case r >= 0x3041 && r <= 0x30ff:
+			scores["ja"] += 3
+		case r >= 0xac00:
+			scores["ko"] += 3
+		default:
+			scores["zh"]++
+		}
+	}
+}
+
+// hitsOf turns a span into the concepts that it has in the languages spoken.
+// English nouns and verbs count in any language, since the field mixes them in.
+func hitsOf(s span, tokens []token, spoken []string) []hit {
+	var out []hit
+	for _, m := range s.means {
+		spokenHere := m.language == anyLanguage || slices.Contains(spoken, m.language)
+		if !spokenHere && (m.language != "en" || isManner(m.concept)) {
+			continue
+		}
+		h := hit{concept: m.concept, first: s.at[0], last: s.at[len(s.at)-1], glyphs: tokens[s.at[0]].kind == glyph}
+		if !slices.Contains(out, h) {
+			out = append(out, h)
+		}
+	}
+	return out
+}
+
+// isManner tells the small words, which mean other things in other languages.
+func isManner(concept string) bool {
+	switch concept {
+	case stop, known, negates, only, asks, opens, wants, been, joins, from, to, at, counts, otherNumber, ours, oldID, newID:
+		return true
+	}
+	return strings.HasPrefix(concept, "!!")
+}

@@ -1,0 +1,119 @@
+package search
+
+import (
+	"strings"
+
+	"mcp-partner/schemas"
+)
+
+// worth says how strongly a concept speaks for the partner link.
+func worth(concept string) float64 {
+	switch concept {
+	case pal, mpn, namespace:
+		return 3
+	case thisID:
+		return 2
+	case tools:
+		return 1.9
+	case credit:
+		return 1.5
+	case partner, link, linked, approval, directory:
+		return 1
+	case operations, permission:
+		return 0.8
+	case tenant, fleet, provider:
+		return 0.7
+	case id, registers, updates, removes, expected:
+		return 0.4
+	case ours, reads, lists, asks, reach:
+		return 0.2
+	}
+	return 0
+}
+
+const (
+	// worthOfID and worthOfTenant are what a named entity is worth.
+	worthOfID     = 2.0
+	worthOfTenant = 1.0
+	// enough is the least that an utterance must be worth.
+	enough = 1.0
+	// Topics: the first term, each further one, and a near miss.
+	firstTerm, nextTerm, nearMiss = 2.0, 0.8, 4.5
+)
+
+// inScope sums up what speaks for the partner link: the subject, and the
+// circumstances, which alone say nothing against another product ("delete the
+// disks of all customers").
+func (w *wish) inScope() (subjects, circumstances float64) {
+	for concept := range w.has {
+		switch concept {
+		case tenant, fleet, registers, updates, removes, reads, lists, asks, ours:
+			circumstances += worth(concept)
+		default:
+			subjects += worth(concept)
+		}
+	}
+	if len(w.entities.ids) > 0 {
+		subjects += worthOfID
+	}
+	if len(w.entities.tenants) > 0 {
+		circumstances += worthOfTenant
+	}
+	if w.has[tenant] && (w.has[directory] || w.has[lists] || w.has[reach]) {
+		subjects++
+	}
+	return subjects, circumstances
+}
+
+// elsewhere returns the topic of another product that speaks loudest, and how
+// loudly.
+func (w *wish) elsewhere() (topic, float64) {
+	scores := map[string]float64{}
+	for _, h := range w.hits {
+		name, ok := strings.CutPrefix(h.concept, "!")
+		if !ok {
+			continue
+		}
+		near, isNear := strings.CutPrefix(name, "!")
+		switch {
+		case isNear:
+			scores[near] = max(scores[near], nearMiss)
+		case scores[name] == 0:
+			scores[name] = firstTerm
+		default:
+			scores[name] += nextTerm
+		}
+	}
+	return loudest(scores)
+}
+
+func loudest(scores map[string]float64) (best topic, score float64) {
+	for _, t := range topics() {
+		if scores[t.name] > score {
+			best, score = t, scores[t.name]
+		}
+	}
+	return best, score
+}
+
+// outOfScope returns why nothing here does what was asked, or nil.
+func (w *wish) outOfScope() *schemas.OutOfScope {
+	subjects, circumstances := w.inScope()
+	t, out := w.elsewhere()
+	switch {
+	case w.registersProvider():
+		t, _ = topicOf("provider_registration")
+	case out > 0 && out >= subjects:
+	case subjects+circumstances < enough:
+		return &schemas.OutOfScope{Reason: "Nothing in these words is about partner links (Partner Admin Link), which is all that the tools here do.", UseInstead: []schemas.UseInstead{}}
+	default:
+		return nil
+	}
+	return &schemas.OutOfScope{Reason: t.reason, UseInstead: t.use}
+}
+
+// registersProvider tells the registration of the provider itself, which is
+// ARM's, from the registration of a partner ID.
+func (w *wish) registersProvider() bool {
+	return w.act == registers && (w.has[namespace] || w.has[provider]) && !w.has[pal] && !w.has[mpn] && len(w.entities.ids) == 0
+}

@@ -1,0 +1,151 @@
+package search
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// maxRunes bounds the work of one query. The tool takes 1000 runes; folding
+// may lengthen a text, for example a ligature.
+const maxRunes = 1200
+
+type kind uint8
+
+const (
+	word   kind = iota // letters of a script that sets spaces
+	glyph              // one rune of a script that does not, or of Hangul
+	number             // ASCII digits
+	arrow              // -> and the like
+	slot               // an entity that was taken out
+)
+
+// token is one unit of a folded text.
+type token struct {
+	text       string
+	kind       kind
+	start, end int // bytes in the folded text
+	// breaks is set when a clause ends after the token.
+	breaks bool
+}
+
+// fold makes texts comparable: compatibility forms, case, accents, and letters
+// that have no decomposition.
+func fold(text string) string {
+	text = strings.ToLower(norm.NFKC.String(clip(text)))
+	var b strings.Builder
+	b.Grow(len(text))
+	for _, r := range norm.NFD.String(text) {
+		if r < 0x300 || r > 0x36f {
+			b.WriteString(letter(r))
+		}
+	}
+	return norm.NFC.String(b.String())
+}
+
+func clip(text string) string {
+	text = strings.ToValidUTF8(text, " ")
+	for i, n := 0, 0; i < len(text); n++ {
+		if n == maxRunes {
+			return text[:i]
+		}
+		_, size := utf8.DecodeRuneInString(text[i:])
+		i += size
+	}
+	return text
+}
+
+func letter(r rune) string {
+	switch r {
+	case 'ß':
+		return "ss"
+	case 'ł':
+		return "l"
+	case 'ø':
+		return "o"
+	case 'æ':
+		return "ae"
+	case 'œ':
+		return "oe"
+	case 'ı':
+		return "i"
+	case '\u200b', '\u200c', '\u200d', '\ufeff', '\u00ad':
+		return ""
+	}
+	return string(r)
+}
+
+// tokenise cuts a folded text. Every glyph is a token of its own, so that a
+// term of such a script is a phrase of glyphs like any other phrase.
+func tokenise(text string) []token {
+	var out []token
+	for i := 0; i < len(text); {
+		if size := arrowAt(text[i:]); size > 0 {
+			out = append(out, token{text: "->", kind: arrow, start: i, end: i + size})
+			i += size
+			continue
+		}
+		r, size := utf8.DecodeRuneInString(text[i:])
+		k, ok := kindOf(r)
+		if !ok {
+			markBreak(out, r, text[i+size:])
+			i += size
+			continue
+		}
+		end := i + size
+		if k != glyph {
+			end = runEnd(text, end, k)
+		}
+		out = append(out, token{text: text[i:end], kind: k, start: i, end: end})
+		i = end
+	}
+	return out
+}
+
+func runEnd(text string, end int, k kind) int {
+	for end < len(text) {
+		r, size := utf8.DecodeRuneInString(text[end:])
+		if next, ok := kindOf(r); !ok || next != k {
+			break
+		}
+		end += size
+	}
+	return end
+}
+
+func kindOf(r rune) (kind, bool) {
+	switch {
+	case r >= '0' && r <= '9':
+		return number, true
+	case unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Hangul) || r == 'ー':
+		return glyph, true
+	case unicode.IsLetter(r):
+		return word, true
+	}
+	return 0, false
+}
+
+func arrowAt(text string) int {
+	for _, sign := range []string{"-->", "==>", "->", "=>", ">>", "→", "⇒", "➜", "➔", "⟶"} {
+		if strings.HasPrefix(text, sign) {
+			return len(sign)
+		}
+	}
+	return 0
+}
+
+// markBreak notes the end of a clause. A full stop or colon counts only before
+// a space, since domains and times carry them too.
+func markBreak(out []token, r rune, rest string) {
+	if len(out) == 0 {
+		return
+	}
+	switch r {
+	case ',', ';', '!', '?', '、', '。', '\n', '(', ')', '–', '—':
+		out[len(out)-1].breaks = true
+	case '.', ':':
+		out[len(out)-1].breaks = rest == "" || rest[0] == ' '
+	}
+}

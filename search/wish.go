@@ -1,0 +1,240 @@
+package search
+
+import (
+	"slices"
+	"strings"
+)
+
+// wish is what a reading asks for.
+type wish struct {
+	reading
+	has map[string]bool
+	// act is the verb that stands: reads, lists, registers, updates, removes,
+	// or empty where there is none, which is a question.
+	act string
+	// also are the other writing verbs that stand.
+	also []string
+	// wished is the hit of act.
+	wished hit
+}
+
+// Windows say how far, in tokens, a small word reaches. A glyph is a token, so
+// scripts without spaces need more of them.
+const (
+	nearWords  = 3
+	nearGlyphs = 6
+	farWords   = 6
+	farGlyphs  = 10
+)
+
+func understand(r reading) wish {
+	w := wish{reading: r, has: map[string]bool{}}
+	for _, h := range r.hits {
+		w.has[h.concept] = true
+	}
+	verbs := w.verbs()
+	if len(verbs) > 0 {
+		w.act, w.wished = verbs[0].concept, verbs[0]
+	}
+	for _, v := range verbs {
+		if writes(v.concept) && v.concept != w.act && !slices.Contains(w.also, v.concept) {
+			w.also = append(w.also, v.concept)
+		}
+	}
+	w.exchange()
+	return w
+}
+
+// writes tells the verbs that change something.
+func writes(concept string) bool {
+	return concept == registers || concept == updates || concept == removes
+}
+
+// verbs returns the verbs that stand, first one first: not negated, not asked
+// about, not in the past.
+func (w *wish) verbs() []hit {
+	var out []hit
+	for _, h := range w.hits {
+		h.concept = w.asVerb(h)
+		switch {
+		case h.concept == "":
+		case !writes(h.concept):
+			out = append(out, h)
+		case !w.has[guard] && !w.has[supposes] && !w.negated(h) && !w.inQuestion(h):
+			out = append(out, h)
+		}
+	}
+	return w.askedFor(out)
+}
+
+// asVerb returns what a hit asks to do, or nothing. A participle is a wish only
+// beside a word that wants something; a verb beside "has been" is a state.
+func (w *wish) asVerb(h hit) string {
+	switch h.concept {
+	case reads, lists:
+		return h.concept
+	case registers, updates, removes:
+		if w.before(h, been, 2) && !w.has[wants] || w.pastAfter(h) {
+			return ""
+		}
+		return h.concept
+	case link:
+		if w.linkIsVerb(h) {
+			return registers
+		}
+	case linked, updated, removed:
+		if w.has[wants] && !w.has[reads] && !w.isQuestion() {
+			return wishOf(h.concept)
+		}
+	}
+	return ""
+}
+
+// pastAfter reports whether a particle after the verb makes it a state, as in
+// Chinese, Japanese and Korean. A single glyph does so only in a question.
+func (w *wish) pastAfter(v hit) bool {
+	return v.glyphs && slices.ContainsFunc(w.hits, func(h hit) bool {
+		return h.concept == been && h.first > v.last && h.first-v.last <= 2 && (h.last > h.first || w.has[asks])
+	})
+}
+
+func wishOf(participle string) string {
+	switch participle {
+	case linked:
+		return registers
+	case updated:
+		return updates
+	}
+	return removes
+}
+
+// linkIsVerb settles the English noun that is also a verb.
+func (w *wish) linkIsVerb(h hit) bool {
+	if h.first != h.last || w.tokens[h.first].text != "link" || w.language != "en" {
+		return false
+	}
+	if h.first == 0 || w.tokens[h.first-1].breaks {
+		return h.first+1 < len(w.tokens)
+	}
+	switch w.tokens[h.first-1].text {
+	case "to", "please", "pls", "and", "then", "us", "you", "we", "i", "can", "must", "should", "just", "now", "lets", "t", "not", "dont", "will", "kindly":
+		return true
+	}
+	return false
+}
+
+// negated reports whether a negation covers the verb: one before it in the same
+// clause, or after it where the language puts it there.
+func (w *wish) negated(v hit) bool {
+	for _, n := range w.hits {
+		if n.concept != negates {
+			continue
+		}
+		if n.first >= v.first && n.first <= v.last || n.last < v.first && w.reaches(n, v, farWords, farGlyphs) {
+			return true
+		}
+		if n.first > v.last && w.reaches(v, n, farWords, farGlyphs) && !w.verbBetween(n, v) {
+			return true
+		}
+	}
+	return false
+}
+
+// verbBetween reports whether the negation n, which follows v, belongs to
+// another verb still to come ("remove it, do not change it").
+func (w *wish) verbBetween(n, v hit) bool {
+	if !v.glyphs && (w.language == "en" || w.language == "fr" || w.language == "es" || w.language == "it" || w.language == "pt" || w.language == "pl") {
+		return true
+	}
+	return slices.ContainsFunc(w.hits, func(h hit) bool {
+		return writes(h.concept) && h.first > v.last && (h.first < n.first || w.reaches(n, h, farWords, 2))
+	})
+}
+
+// reaches reports whether b follows a closely and in the same clause.
+func (w *wish) reaches(a, b hit, words, glyphs int) bool {
+	if a.glyphs || b.glyphs {
+		words = glyphs
+	}
+	if b.first-a.last > words {
+		return false
+	}
+	for i := a.last; i < b.first; i++ {
+		if w.tokens[i].breaks {
+			return false
+		}
+	}
+	return !slices.ContainsFunc(w.hits, func(h hit) bool {
+		return h.concept == only && h.first > a.last && h.last < b.first
+	})
+}
+
+// before reports whether the concept stands within some words before the hit,
+// in the same clause.
+func (w *wish) before(h hit, concept string, words int) bool {
+	return slices.ContainsFunc(w.hits, func(o hit) bool {
+		return o.concept == concept && o.last < h.first && w.reaches(o, h, words, words)
+	})
+}
+
+// inQuestion reports whether the verb is asked about rather than asked for. A
+// question word that opens the text governs all of it, if a mark says so.
+func (w *wish) inQuestion(v hit) bool {
+	if w.has[howto] {
+		return false
+	}
+	if w.opensWithQuestion() {
+		return true
+	}
+	whole := strings.ContainsAny(w.asked, "?？")
+	return slices.ContainsFunc(w.hits, func(q hit) bool {
+		return q.concept == asks && q.last < v.first && (q.first == 0 && whole || w.reaches(q, v, 2*farWords, 2*farGlyphs))
+	})
+}
+
+// opensWithQuestion reports whether the sentence begins with a word that asks,
+// or, in scripts of glyphs, has a particle that does.
+func (w *wish) opensWithQuestion() bool {
+	return slices.ContainsFunc(w.hits, func(h hit) bool {
+		return h.concept == opens && (h.glyphs || h.first == 0 || h.first == 1 && w.tokens[0].kind == slot)
+	}) && !w.has[howto]
+}
+
+// askedFor drops what comes before "how to": "show me how to remove" removes.
+func (w *wish) askedFor(verbs []hit) []hit {
+	for _, h := range w.hits {
+		if h.concept != howto {
+			continue
+		}
+		for i, v := range verbs {
+			near := v.first > h.last && v.first-h.last <= farWords || h.glyphs && h.first-v.last <= farGlyphs
+			if near && writes(v.concept) && !slices.ContainsFunc(verbs[:i], func(o hit) bool { return o.first > h.last }) {
+				return verbs[i:]
+			}
+		}
+	}
+	return verbs
+}
+
+// exchange reads the wishes that several words make together: off with one and
+// on with another, one in place of the other, an arrow between two IDs.
+func (w *wish) exchange() {
+	both := w.act == removes && slices.Contains(w.also, registers) || w.act == registers && slices.Contains(w.also, removes)
+	swap := both && (len(w.entities.ids) > 1 || w.has[newID] || w.has[oldID])
+	instead := w.has[insteadOf] && (w.act == registers || w.act == "" && len(w.entities.ids) > 0 && !w.isQuestion() && !w.has[guard])
+	moved := len(w.entities.ids) > 1 && w.hasArrow() && (w.act == "" || w.act == registers) && !w.isQuestion() && !w.has[guard]
+	if swap || instead || moved {
+		w.also = slices.DeleteFunc(append(w.also, w.act), func(a string) bool { return a == updates || a == "" })
+		w.act = updates
+	}
+}
+
+func (w *wish) hasArrow() bool {
+	return slices.ContainsFunc(w.tokens, func(t token) bool { return t.kind == arrow })
+}
+
+func (w *wish) isQuestion() bool { return w.has[asks] || w.has[supposes] || w.opensWithQuestion() }
+
+// isReading reports whether nothing asks for a change, or something asks to
+// look before it.
+func (w *wish) isReading() bool { return !writes(w.act) }

@@ -1,0 +1,134 @@
+package tools
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"mcp-partner/schemas"
+)
+
+const (
+	// readWithin bounds a reading call, so that every call answers within the
+	// 45 seconds after which clients give up.
+	readWithin = 40 * time.Second
+	// planWithin bounds what a writing call reads before it asks anybody.
+	planWithin = 15 * time.Second
+	// writeWithin bounds a write with its confirming read. A PUT was seen to
+	// take about 15 seconds.
+	writeWithin = 28 * time.Second
+)
+
+// job is one call on its way.
+type job struct {
+	call Call
+	op   schemas.Operation
+}
+
+// handler answers one tool's call; input is what the catalogue's Input is.
+type handler func(ctx context.Context, j *job, input any) Result
+
+// handle makes a handler of a typed function.
+func handle[In any](answer func(context.Context, *job, *In) Result) handler {
+	return func(ctx context.Context, j *job, input any) Result {
+		return answer(ctx, j, input.(*In))
+	}
+}
+
+func (s *Service) handlersByTool() map[string]handler {
+	return map[string]handler{
+		schemas.ToolCheckPartnerLink:       handle(s.checkPartnerLink),
+		schemas.ToolGetPartner:             handle(s.getPartner),
+		schemas.ToolRegisterPartner:        handle(s.registerPartner),
+		schemas.ToolUpdatePartner:          handle(s.updatePartner),
+		schemas.ToolRemovePartner:          handle(s.removePartner),
+		schemas.ToolListProviderOperations: handle(s.listProviderOperations),
+		schemas.ToolListTenants:            handle(s.listTenants),
+		schemas.ToolFindPartnerTool:        handle(s.findPartnerTool),
+	}
+}
+
+// Call answers one call of a tool. It never returns an error: whatever goes
+// wrong stands in the envelope.
+func (s *Service) Call(ctx context.Context, call Call) Result {
+	began := s.d.Now()
+	result := s.answer(ctx, call)
+	s.log(ctx, call, result, s.d.Now().Sub(began))
+	return result
+}
+
+func (s *Service) answer(ctx context.Context, call Call) Result {
+	if call.Caller == "" {
+		return failure(schemas.NewProblem(schemas.CodeInternal, "The call has no caller, so nothing was done."))
+	}
+	op, ok := schemas.Lookup(call.Tool)
+	if !ok {
+		return failure(unknownTool(call.Tool))
+	}
+	input, err := op.Decode(call.Arguments)
+	if err != nil {
+		return failure(err)
+	}
+	j := &job{call: call, op: op}
+	if op.Effect.Writes() || call.PlanOnly {
+		return s.handlers[op.Name](ctx, j, input)
+	}
+	ctx, cancel := context.WithTimeout(ctx, readWithin)
+	defer cancel()
+	return s.handlers[op.Name](ctx, j, input)
+}
+
+func unknownTool(name string) error {
+	var names []string
+	for _, op := range schemas.Catalogue() {
+		names = append(names, op.Name)
+	}
+	message := fmt.Sprintf("There is no tool %q.", schemas.Foreign(name))
+	if near := schemas.Nearest(name, names); near != "" {
+		message = fmt.Sprintf("There is no tool %q: did you mean %s?", schemas.Foreign(name), near)
+	}
+	return schemas.NewProblem(schemas.CodeUnknownTool, message, schemas.WithNextTool(schemas.ToolFindPartnerTool))
+}
+
+// progress tells a waiting client which step the call is at.
+func (j *job) progress(step, total int, message string) {
+	if j.call.Progress != nil {
+		j.call.Progress(step, total, message)
+	}
+}
+
+// done wraps an envelope that needs nobody.
+func done(envelope schemas.Envelope) Result { return Result{Envelope: envelope} }
+
+// failure makes an envelope of an error alone.
+func failure(err error) Result { return done(problemEnvelope(err)) }
+
+// problemEnvelope makes an envelope whose status follows from the problem.
+func problemEnvelope(err error) schemas.Envelope {
+	problem := schemas.AsProblem(err)
+	status := schemas.StatusFailed
+	if problem.Refusal() {
+		status = schemas.StatusRefused
+	}
+	return schemas.Envelope{Status: status, Summary: problem.Message, Problem: problem}
+}
+
+// log writes one line for a call. Arguments never go into it: the attributes
+// are a closed list.
+func (s *Service) log(ctx context.Context, call Call, result Result, took time.Duration) {
+	attributes := []slog.Attr{
+		slog.String("caller", string(call.Caller)), slog.String("tool", schemas.Foreign(call.Tool)),
+		slog.String("status", string(result.Envelope.Status)), slog.Duration("took", took),
+	}
+	if result.Asked != nil {
+		attributes[2] = slog.String("status", "asked")
+	}
+	if identity := result.Envelope.Identity; identity != nil {
+		attributes = append(attributes, slog.String("tenant", identity.Tenant))
+	}
+	if problem := result.Envelope.Problem; problem != nil {
+		attributes = append(attributes, slog.String("problem", string(problem.Code)))
+	}
+	s.d.Logger.LogAttrs(ctx, slog.LevelInfo, "call", attributes...)
+}

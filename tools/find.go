@@ -1,0 +1,37 @@
+package tools
+
+import (
+	"context"
+	"fmt"
+
+	"mcp-partner/schemas"
+	"mcp-partner/search"
+)
+
+func (s *Service) findPartnerTool(_ context.Context, j *job, in *schemas.FindPartnerToolInput) Result {
+	if err := s.admit(j, "", ""); err != nil {
+		return failure(err)
+	}
+	tenants, err := s.visible()
+	if err != nil {
+		return failure(err)
+	}
+	found := s.d.Search.Find(in.Query, s.names.of(tenants), in.Limit)
+	envelope := schemas.Envelope{Status: schemas.StatusDone, Matches: found.Matches, OutOfScope: found.OutOfScope}
+	if envelope.Matches == nil {
+		envelope.Matches = []schemas.Match{}
+	}
+	envelope.Summary = foundSentence(found)
+	return done(envelope)
+}
+
+func foundSentence(found search.Result) string {
+	switch {
+	case len(found.Matches) == 0 && found.OutOfScope != nil:
+		return "No tool of this server does that. " + found.OutOfScope.Reason
+	case len(found.Matches) == 0:
+		return "No tool of this server fits those words."
+	default:
+		return fmt.Sprintf("%s (%s) fits best; nothing was run.", found.Matches[0].Tool, found.Matches[0].Effect)
+	}
+}

@@ -1,0 +1,232 @@
+package tools_test
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+
+	"mcp-partner/armclient"
+	"mcp-partner/guard"
+	"mcp-partner/schemas"
+	"mcp-partner/search"
+	"mcp-partner/simulator"
+	"mcp-partner/tools"
+)
+
+// house is the call path over a simulated Azure, with real bytes on loopback.
+type house struct {
+	t         testing.TB
+	sim       *simulator.Simulator
+	server    *simulator.Server
+	http      *http.Client
+	directory *directory
+	store     *guard.MemoryStore
+	service   *tools.Service
+}
+
+// build makes a house; change adjusts what the guard is told.
+func build(t testing.TB, config simulator.Config, change func(*guard.Options)) *house {
+	t.Helper()
+	config.LinkedPercent = -1
+	sim, err := simulator.New(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, err := sim.Start(context.Background(), "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = server.Close() })
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(server.CAPEM())
+	h := &house{t: t, sim: sim, server: server, store: guard.NewMemoryStore(time.Now)}
+	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}, ForceAttemptHTTP2: true}
+	t.Cleanup(transport.CloseIdleConnections)
+	h.http = &http.Client{Transport: transport}
+	h.directory = &directory{pins: map[string]string{}}
+	for _, tenant := range sim.Tenants() {
+		h.directory.tenants = append(h.directory.tenants, schemas.Tenant{
+			Name: tenant.Name, TenantID: tenant.TenantID, Domains: []string{tenant.Domain}, Cloud: "custom",
+			ARMEndpoint: server.ARMEndpoint(), Credentials: []string{"app"},
+		})
+	}
+	slices.SortFunc(h.directory.tenants, func(a, b schemas.Tenant) int { return strings.Compare(a.Name, b.Name) })
+	options := guard.Options{AllowWrites: true, Simulated: true, Store: h.store}
+	if change != nil {
+		change(&options)
+	}
+	g, err := guard.New(options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.service = tools.NewService(tools.Deps{
+		Directory: h.directory, Clients: h, Guard: g,
+		Search: search.New(schemas.Catalogue(), schemaOf),
+	})
+	return h
+}
+
+func schemaOf(name string) map[string]any {
+	op, _ := schemas.Lookup(name)
+	return schemas.Object(op.InputSchema())
+}
+
+// unasked lets writes through without a person.
+func unasked(o *guard.Options) { o.Approval = guard.ApprovalNone }
+
+// Client implements tools.Clients with the real pipeline.
+func (h *house) Client(_ context.Context, tenant schemas.Tenant, credential string) (tools.Azure, error) {
+	return armclient.New(&signIn{h: h, tenant: tenant.TenantID}, armclient.Options{
+		TenantID: tenant.TenantID, TenantName: tenant.Name, Cloud: tenant.Cloud, Credential: credential,
+		PinnedObjectID: tenant.ObjectIDs[credential], Endpoint: tenant.ARMEndpoint, Audience: h.server.Audience(),
+		Transport: h.http, RetryDelay: time.Millisecond,
+	})
+}
+
+// signIn is a credential that asks the simulated Entra ID by the wire.
+type signIn struct {
+	h      *house
+	tenant string
+}
+
+func (s *signIn) GetToken(ctx context.Context, o policy.TokenRequestOptions) (azcore.AccessToken, error) {
+	form := url.Values{
+		"grant_type": {"client_credentials"}, "client_id": {s.h.sim.ClientID()}, "client_secret": {s.h.sim.ClientSecret()},
+		"scope": {strings.Join(o.Scopes, " ")},
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.h.server.Authority()+s.tenant+"/oauth2/v2.0/token", strings.NewReader(form.Encode()))
+	if err != nil {
+		return azcore.AccessToken{}, err
+	}
+	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	response, err := s.h.http.Do(request)
+	if err != nil {
+		return azcore.AccessToken{}, err
+	}
+	defer response.Body.Close()
+	var token struct {
+		AccessToken string `json:"access_token"`
+		ExpiresIn   int    `json:"expires_in"`
+	}
+	if err := json.NewDecoder(response.Body).Decode(&token); err != nil || token.AccessToken == "" {
+		return azcore.AccessToken{}, schemas.NewProblem(schemas.CodeSignInUnavailable, "no token")
+	}
+	return azcore.AccessToken{Token: token.AccessToken, ExpiresOn: time.Now().Add(time.Duration(token.ExpiresIn) * time.Second)}, nil
+}
+
+// directory is a list of tenants in memory.
+type directory struct {
+	mu      sync.Mutex
+	tenants []schemas.Tenant
+	pins    map[string]string
+	broken  bool
+}
+
+func (d *directory) List() ([]schemas.Tenant, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.broken {
+		return nil, schemas.NewProblem(schemas.CodeVaultUnavailable, "The directory cannot be read.")
+	}
+	return slices.Clone(d.tenants), nil
+}
+
+func (d *directory) Resolve(ref string) (schemas.Tenant, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, tenant := range d.tenants {
+		if tenant.Name == ref || tenant.TenantID == ref || slices.Contains(tenant.Domains, ref) {
+			if pin := d.pins[tenant.Name]; pin != "" {
+				tenant.ObjectIDs = map[string]string{"app": pin}
+			}
+			return tenant, nil
+		}
+	}
+	return schemas.Tenant{}, schemas.NewProblem(schemas.CodeUnknownTenant, "There is no such tenant.")
+}
+
+func (d *directory) PinObjectID(tenant, _, objectID string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.broken {
+		return errors.New("read-only")
+	}
+	d.pins[tenant] = objectID
+	return nil
+}
+
+// tenant returns the simulator's truth of a tenant.
+func (h *house) tenant(name string) simulator.Tenant {
+	h.t.Helper()
+	tenant, ok := h.sim.Tenant(name)
+	if !ok {
+		h.t.Fatalf("no tenant %s", name)
+	}
+	return tenant
+}
+
+func (h *house) link(name, partnerID string) {
+	h.t.Helper()
+	if err := h.sim.SetLink(h.tenant(name).TenantID, partnerID); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+// linked returns the partner ID that is linked in truth, or "".
+func (h *house) linked(name string) string { return h.tenant(name).PartnerID }
+
+func (h *house) inject(name string, rule simulator.Rule) {
+	h.t.Helper()
+	rule.TenantID = h.tenant(name).TenantID
+	h.sim.Inject(rule)
+}
+
+func (h *house) call(tool, arguments string) schemas.Envelope {
+	h.t.Helper()
+	return h.ask(tool, arguments, tools.Nobody{}).Envelope
+}
+
+func (h *house) ask(tool, arguments string, person tools.Person) tools.Result {
+	h.t.Helper()
+	result := h.service.Call(h.t.Context(), tools.Call{
+		Tool: tool, Arguments: json.RawMessage(arguments), Caller: "test", Person: person,
+	})
+	if result.Asked == nil {
+		h.valid(tool, result.Envelope)
+	}
+	return result
+}
+
+// writes counts the requests at the simulator that were no GET, sign-in aside.
+func (h *house) writes() int {
+	n := 0
+	for _, record := range h.sim.Journal() {
+		if record.Op == simulator.OpPartner && record.Method != http.MethodGet {
+			n++
+		}
+	}
+	return n
+}
+
+// intents counts the permits that were given.
+func (h *house) intents() int {
+	n := 0
+	for _, event := range h.store.Events() {
+		if event.Kind == guard.KindIntent {
+			n++
+		}
+	}
+	return n
+}

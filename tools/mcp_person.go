@@ -1,0 +1,137 @@
+package tools
+
+import (
+	"context"
+	"time"
+
+	"github.com/mark3labs/mcp-go/mcp"
+	mcpserver "github.com/mark3labs/mcp-go/server"
+
+	"mcp-partner/guard"
+)
+
+const (
+	// answerWithin is how long a question stays open in an older client.
+	answerWithin = 120 * time.Second
+	// questionKey names the one question of a call in a multi-round trip.
+	questionKey = "confirm"
+	// typedField is the one field of the form.
+	typedField = "confirmation"
+)
+
+// InBandSession is a session over which a person can be asked in the middle of
+// a call. Only a transport with one client at the other end implements it:
+// over stateless HTTP nobody knows whose screen the form would reach.
+type InBandSession interface {
+	mcpserver.SessionWithElicitation
+	mcpserver.SessionWithClientInfo
+	// AsksInBand marks the implementation; it does nothing.
+	AsksInBand()
+}
+
+// personOf finds out how the person behind a call can be asked. A client that
+// did not declare elicitation is never asked.
+func personOf(ctx context.Context, m *mcpserver.MCPServer, request mcp.CallToolRequest) Person {
+	if mcpserver.IsModernRequest(ctx) {
+		info := mcpserver.RequestProtocolInfoFromContext(ctx)
+		return modernPerson{params: request.Params.MultiRoundTripParams, elicits: elicits(info.ClientCapabilities)}
+	}
+	session, ok := mcpserver.ClientSessionFromContext(ctx).(InBandSession)
+	if !ok {
+		return Nobody{}
+	}
+	if capabilities := session.GetClientCapabilities(); !elicits(&capabilities) {
+		return Nobody{}
+	}
+	return legacyPerson{server: m}
+}
+
+// elicits reports whether a client shows forms. An empty capability means
+// forms, because it is older than the choice between forms and URLs.
+func elicits(capabilities *mcp.ClientCapabilities) bool {
+	if capabilities == nil || capabilities.Elicitation == nil {
+		return false
+	}
+	return capabilities.Elicitation.Form != nil || capabilities.Elicitation.URL == nil
+}
+
+// modernPerson answers in a second call, as protocol 2026-07-28 has it.
+type modernPerson struct {
+	params  mcp.MultiRoundTripParams
+	elicits bool
+}
+
+// Resume implements Person. Whatever came with the call is handed to the
+// guard, which knows whether it asked.
+func (p modernPerson) Resume() (guard.Seal, guard.Answer, bool) {
+	if p.params.RequestState == "" && len(p.params.InputResponses) == 0 {
+		return "", guard.Answer{}, false
+	}
+	answer := guard.Answer{Action: guard.ActionCancel}
+	if result := mcpserver.ElicitationResponse(p.params.InputResponses, questionKey); result != nil {
+		answer = answerOf(result.ElicitationResponse)
+	}
+	return guard.Seal(p.params.RequestState), answer, true
+}
+
+// Reachable implements Person.
+func (p modernPerson) Reachable() bool { return p.elicits }
+
+// Ask implements Person: the question goes out with the result.
+func (p modernPerson) Ask(context.Context, guard.Question, guard.Seal) (Reply, guard.Answer, error) {
+	return Later, guard.Answer{}, nil
+}
+
+// legacyPerson is asked by a request of the server's own, on the session's
+// stream, while the call waits.
+type legacyPerson struct{ server *mcpserver.MCPServer }
+
+// Resume implements Person.
+func (legacyPerson) Resume() (guard.Seal, guard.Answer, bool) { return "", guard.Answer{}, false }
+
+// Reachable implements Person.
+func (legacyPerson) Reachable() bool { return true }
+
+// Ask implements Person. A form that nobody answers ends after answerWithin.
+func (p legacyPerson) Ask(ctx context.Context, question guard.Question, _ guard.Seal) (Reply, guard.Answer, error) {
+	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
+	result, err := p.server.RequestElicitation(ctx, mcp.ElicitationRequest{Params: form(question)})
+	if err != nil {
+		return Answered, guard.Answer{}, err
+	}
+	return Answered, answerOf(result.ElicitationResponse), nil
+}
+
+// answerOf takes the answer out of a form. Anything but the one text field
+// that was asked for leaves Typed empty, which confirms nothing.
+func answerOf(response mcp.ElicitationResponse) guard.Answer {
+	answer := guard.Answer{Action: guard.Action(response.Action)}
+	if content, ok := response.Content.(map[string]any); ok && len(content) == 1 {
+		answer.Typed, _ = content[typedField].(string)
+	}
+	return answer
+}
+
+// form words a question as an elicitation with one text field.
+func form(question guard.Question) mcp.ElicitationParams {
+	message := question.Text
+	for _, fact := range question.Facts {
+		message += "\n" + fact.Label + ": " + fact.Value
+	}
+	return mcp.ElicitationParams{
+		Message: message,
+		RequestedSchema: map[string]any{
+			"type": "object",
+			"properties": map[string]any{
+				typedField: map[string]any{"type": "string", "title": question.Prompt, "description": question.Prompt},
+			},
+			"required": []string{typedField},
+		},
+	}
+}
+
+// inputRequired is the result that carries a question to a modern client.
+func inputRequired(asked Asked) *mcp.CallToolResult {
+	return mcpserver.NewInputRequestBuilder(string(asked.Seal)).Elicit(questionKey, form(asked.Question)).ToolResult()
+}

@@ -1,0 +1,262 @@
+package tools_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/mark3labs/mcp-go/mcp"
+	mcpserver "github.com/mark3labs/mcp-go/server"
+
+	"mcp-partner/guard"
+	"mcp-partner/schemas"
+	"mcp-partner/simulator"
+	"mcp-partner/tools"
+)
+
+const modern = `"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientInfo":{"name":"t","version":"1"},"io.modelcontextprotocol/clientCapabilities":%s`
+
+// wire sends hand-written JSON-RPC to an MCP server that the service is
+// registered with.
+type wire struct {
+	*house
+	server *mcpserver.MCPServer
+	caller string
+}
+
+func newWire(t *testing.T, change func(*guard.Options)) *wire {
+	t.Helper()
+	h := build(t, simulator.Config{Tenants: 3}, change)
+	m := mcpserver.NewMCPServer("t", "1", mcpserver.WithToolCapabilities(true), mcpserver.WithResourceCapabilities(false, false),
+		mcpserver.WithPromptCapabilities(false), mcpserver.WithCompletions(),
+		mcpserver.WithPromptCompletionProvider(h.service), mcpserver.WithResourceCompletionProvider(h.service))
+	h.service.Register(m)
+	return &wire{house: h, server: m, caller: "test"}
+}
+
+// answer is a JSON-RPC answer, as far as these tests look into it.
+type answer struct {
+	Result struct {
+		ResultType        string
+		IsError           bool
+		StructuredContent schemas.Envelope
+		Content           []struct{ Text string }
+		RequestState      string
+		InputRequests     map[string]struct {
+			Method string
+			Params struct {
+				Message         string
+				RequestedSchema struct{ Properties map[string]any }
+			}
+		}
+		Contents   []struct{ URI, MIMEType, Text string }
+		Messages   []struct{ Content struct{ Text string } }
+		Completion struct {
+			Values []string
+			Total  int
+		}
+		Tools   []json.RawMessage
+		Prompts []json.RawMessage
+	}
+	Error *struct {
+		Code    int
+		Message string
+	}
+}
+
+func (w *wire) send(method, params string, capabilities string) answer {
+	w.t.Helper()
+	meta := fmt.Sprintf(modern, capabilities)
+	body := strings.TrimSuffix(strings.TrimSpace(params), "}")
+	if len(strings.TrimSpace(body)) > 1 {
+		body += ","
+	}
+	message := fmt.Sprintf(`{"jsonrpc":"2.0","id":1,"method":%q,"params":%s"_meta":{%s}}}`, method, body, meta)
+	response := w.server.HandleMessage(tools.WithCaller(context.Background(), w.caller), json.RawMessage(message))
+	raw, err := json.Marshal(response)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	var a answer
+	if err := json.Unmarshal(raw, &a); err != nil {
+		w.t.Fatalf("%v in %s", err, raw)
+	}
+	return a
+}
+
+const (
+	forms   = `{"elicitation":{}}`
+	noForms = `{}`
+)
+
+func (w *wire) register(extra, capabilities string) answer {
+	w.t.Helper()
+	return w.send("tools/call", `{"name":"register_partner","arguments":{"tenant":"contoso","partner_id":"1234567"}`+extra+`}`, capabilities)
+}
+
+func TestModernClientsConfirmInASecondCall(t *testing.T) {
+	t.Parallel()
+	w := newWire(t, nil)
+	asked := w.register("", forms)
+	if asked.Result.ResultType != string(mcp.ResultTypeInputRequired) || asked.Result.RequestState == "" || w.writes() != 0 {
+		t.Fatalf("%+v", asked)
+	}
+	question := asked.Result.InputRequests["confirm"]
+	if !strings.Contains(question.Params.Message, "1234567") || len(question.Params.RequestedSchema.Properties) != 1 {
+		t.Errorf("the question: %+v", question)
+	}
+	state, _ := json.Marshal(asked.Result.RequestState)
+	confirm := fmt.Sprintf(`,"requestState":%s,"inputResponses":{"confirm":{"action":"accept","content":{"confirmation":"1234567"}}}`, state)
+	done := w.register(confirm, forms)
+	if done.Result.StructuredContent.Status != schemas.StatusDone || w.linked("contoso") != "1234567" || w.writes() != 1 {
+		t.Fatalf("%+v", done)
+	}
+	if again := w.register(confirm, forms); again.Result.StructuredContent.Status != schemas.StatusUnchanged || w.writes() != 1 {
+		t.Errorf("replayed: %+v", again.Result.StructuredContent)
+	}
+	w.sim.ClearLink(w.tenant("contoso").TenantID)
+	if again := w.register(confirm, forms); again.Result.StructuredContent.Status != schemas.StatusRefused || w.writes() != 1 {
+		t.Errorf("replayed after the link is gone: %+v", again.Result.StructuredContent)
+	}
+}
+
+func TestHostileAnswersWriteNothing(t *testing.T) {
+	t.Parallel()
+	accept := `"inputResponses":{"confirm":{"action":"accept","content":{"confirmation":"1234567"}}}`
+	for name, test := range map[string]struct {
+		responses string
+		state     func(real string) string
+		caller    string
+		code      schemas.Code
+	}{
+		"no state":                {accept, func(string) string { return "" }, "", schemas.CodeApprovalUnknown},
+		"forged state":            {accept, func(string) string { return "ap_00.AAAA" }, "", schemas.CodeApprovalUnknown},
+		"another caller's":        {accept, nil, "other", schemas.CodeApprovalMismatch},
+		"state without an answer": {`"inputResponses":{}`, nil, "", schemas.CodeApprovalDeclined},
+		"another question's key":  {`"inputResponses":{"other":{"action":"accept","content":{"confirmation":"1234567"}}}`, nil, "", schemas.CodeApprovalDeclined},
+		"declined, right text":    {`"inputResponses":{"confirm":{"action":"decline","content":{"confirmation":"1234567"}}}`, nil, "", schemas.CodeApprovalDeclined},
+		"accepted, empty":         {`"inputResponses":{"confirm":{"action":"accept"}}`, nil, "", schemas.CodeApprovalDeclined},
+		"accepted, another field": {`"inputResponses":{"confirm":{"action":"accept","content":{"confirmation":"1234567","more":1}}}`, nil, "", schemas.CodeApprovalDeclined},
+		"accepted, a number":      {`"inputResponses":{"confirm":{"action":"accept","content":{"confirmation":1234567}}}`, nil, "", schemas.CodeApprovalDeclined},
+		"accepted, reject chosen": {`"inputResponses":{"confirm":{"action":"accept","content":{"confirmation":"Reject"}}}`, nil, "", schemas.CodeApprovalDeclined},
+		"no object":               {`"inputResponses":{"confirm":"accept"}`, nil, "", schemas.CodeApprovalDeclined},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWire(t, nil)
+			state := w.register("", forms).Result.RequestState
+			if test.state != nil {
+				state = test.state(state)
+			}
+			if test.caller != "" {
+				w.caller = test.caller
+			}
+			quoted, _ := json.Marshal(state)
+			got := w.register(fmt.Sprintf(`,"requestState":%s,%s`, quoted, test.responses), forms).Result
+			if got.StructuredContent.Status != schemas.StatusRefused || got.StructuredContent.Problem.Code != test.code || !got.IsError || w.writes() != 0 {
+				t.Errorf("%+v, %d writes", got.StructuredContent, w.writes())
+			}
+		})
+	}
+}
+
+func TestAnswersForSwappedArguments(t *testing.T) {
+	t.Parallel()
+	w := newWire(t, nil)
+	state, _ := json.Marshal(w.register("", forms).Result.RequestState)
+	got := w.send("tools/call", fmt.Sprintf(`{"name":"register_partner","arguments":{"tenant":"fabrikam","partner_id":"1234567"},"requestState":%s,
+		"inputResponses":{"confirm":{"action":"accept","content":{"confirmation":"1234567"}}}}`, state), forms)
+	if got.Result.StructuredContent.Problem == nil || got.Result.StructuredContent.Problem.Code != schemas.CodeApprovalMismatch || w.writes() != 0 {
+		t.Errorf("%+v", got.Result.StructuredContent)
+	}
+}
+
+func TestClientsWithoutFormsGetAnApproval(t *testing.T) {
+	t.Parallel()
+	w := newWire(t, nil)
+	got := w.register("", noForms).Result
+	if got.StructuredContent.Status != schemas.StatusApprovalRequired || got.IsError || w.writes() != 0 {
+		t.Errorf("%+v", got)
+	}
+	if len(got.Content) != 1 {
+		t.Fatalf("%d contents", len(got.Content))
+	}
+	var text schemas.Envelope
+	if err := json.Unmarshal([]byte(got.Content[0].Text), &text); err != nil || text.Approval.ID != got.StructuredContent.Approval.ID {
+		t.Errorf("the text is not the same JSON: %v", err)
+	}
+}
+
+func TestRequestsWithoutACallerDoNothing(t *testing.T) {
+	t.Parallel()
+	w := newWire(t, unasked)
+	w.caller = ""
+	if got := w.register("", forms).Result; !got.IsError || w.writes() != 0 || len(w.sim.Journal()) != 0 {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestResources(t *testing.T) {
+	t.Parallel()
+	w := newWire(t, func(o *guard.Options) { o.Bounds.Tenants = []string{"contoso", "fabrikam"} })
+	w.link("contoso", "1234567")
+	read := func(uri string) string {
+		a := w.send("resources/read", fmt.Sprintf(`{"uri":%q}`, uri), noForms)
+		if a.Error != nil || len(a.Result.Contents) != 1 || a.Result.Contents[0].MIMEType == "" {
+			t.Fatalf("%s: %+v", uri, a)
+		}
+		return a.Result.Contents[0].Text
+	}
+	var envelope schemas.Envelope
+	if err := json.Unmarshal([]byte(read("partner://tenants")), &envelope); err != nil || len(envelope.Tenants) != 2 {
+		t.Errorf("tenants: %v, %+v", err, envelope)
+	}
+	if err := json.Unmarshal([]byte(read("partner://tenants/contoso/link")), &envelope); err != nil || envelope.Link.PartnerID != "1234567" {
+		t.Errorf("link: %v, %+v", err, envelope)
+	}
+	var outside schemas.Envelope
+	if err := json.Unmarshal([]byte(read("partner://tenants/adventure-works/link")), &outside); err != nil || outside.Problem == nil || outside.Problem.Code != schemas.CodeNotAllowed {
+		t.Errorf("outside the bound: %v, %+v", err, outside)
+	}
+	for _, op := range schemas.Catalogue() {
+		var both struct{ Input, Answer map[string]any }
+		if err := json.Unmarshal([]byte(read("partner://schemas/"+op.Name)), &both); err != nil || both.Input["type"] != "object" || both.Answer["type"] != "object" {
+			t.Errorf("%s: %v", op.Name, err)
+		}
+	}
+	if !strings.Contains(read("partner://docs/pal"), "identity") {
+		t.Error("docs/pal says nothing of identities")
+	}
+	if a := w.send("resources/read", `{"uri":"partner://schemas/nothing"}`, noForms); a.Error == nil {
+		t.Error("a schema of no tool was read")
+	}
+}
+
+func TestPromptsAndCompletion(t *testing.T) {
+	t.Parallel()
+	w := newWire(t, func(o *guard.Options) { o.Bounds.Tenants = []string{"contoso", "fabrikam"} })
+	for name, arguments := range map[string]string{
+		"claim_tenant":        `{"tenant":"contoso","partner_id":"1234567"}`,
+		"audit_links":         `{}`,
+		"reseller_transition": `{"tenant":"contoso","from":"7654321","to":"1234567"}`,
+		"compliance_check":    `{"tenant":"contoso"}`,
+	} {
+		a := w.send("prompts/get", fmt.Sprintf(`{"name":%q,"arguments":%s}`, name, arguments), noForms)
+		if a.Error != nil || len(a.Result.Messages) != 1 || !strings.Contains(a.Result.Messages[0].Content.Text, "check_partner_link") {
+			t.Errorf("%s: %+v", name, a)
+		}
+	}
+	if a := w.send("prompts/get", `{"name":"claim_tenant","arguments":{"tenant":"contoso"}}`, noForms); a.Error == nil || !strings.Contains(a.Error.Message, "partner_id") {
+		t.Errorf("a missing argument: %+v", a)
+	}
+	a := w.send("completion/complete", `{"ref":{"type":"ref/prompt","name":"claim_tenant"},"argument":{"name":"tenant","value":"C"}}`, noForms)
+	if values := a.Result.Completion.Values; len(values) != 1 || values[0] != "contoso" {
+		t.Errorf("completion: %+v", a)
+	}
+	a = w.send("completion/complete", `{"ref":{"type":"ref/resource","uri":"partner://schemas/{tool}"},"argument":{"name":"tool","value":"reg"}}`, noForms)
+	if values := a.Result.Completion.Values; len(values) != 1 || values[0] != "register_partner" {
+		t.Errorf("completion: %+v", a)
+	}
+}

@@ -1,0 +1,37 @@
+package tools
+
+import (
+	"fmt"
+	"strings"
+
+	"mcp-partner/schemas"
+)
+
+// planned answers with the requests that the operation would make.
+func (t target) planned(op schemas.Operation, partnerID string) schemas.Envelope {
+	return schemas.Envelope{
+		Status: schemas.StatusDone, Identity: t.identity(schemas.Identity{}), Plan: t.requests(op, partnerID),
+		Summary: fmt.Sprintf("A plan for %s in tenant %s; nothing was sent.", op.Name, t.tenant.Name),
+	}
+}
+
+// requests words the operation's routes for this tenant.
+func (t target) requests(op schemas.Operation, partnerID string) []schemas.PlannedRequest {
+	var plan []schemas.PlannedRequest
+	for _, route := range op.Routes {
+		effect := schemas.EffectRead
+		if route.Method != "GET" {
+			effect = op.Effect
+		}
+		plan = append(plan, schemas.PlannedRequest{Method: route.Method, URL: t.url(route.Path, partnerID), Effect: effect, When: route.When})
+	}
+	return plan
+}
+
+func (t target) url(path, partnerID string) string {
+	version := schemas.APIVersion
+	if path == schemas.PathTenants {
+		version = schemas.TenantsAPIVersion
+	}
+	return strings.TrimRight(t.tenant.ARMEndpoint, "/") + strings.ReplaceAll(path, "{partner_id}", partnerID) + "?api-version=" + version
+}

@@ -1,0 +1,267 @@
+package tools_test
+
+import (
+	"fmt"
+	"net/http"
+	"testing"
+	"time"
+
+	"mcp-partner/guard"
+	"mcp-partner/schemas"
+	"mcp-partner/simulator"
+)
+
+func TestCheckTellsWhatIsLinked(t *testing.T) {
+	t.Parallel()
+	h := build(t, simulator.Config{Tenants: 4}, nil)
+	h.link("contoso", "1234567")
+	if err := h.sim.Tombstone(h.tenant("northwind").TenantID); err != nil {
+		t.Fatal(err)
+	}
+	h.directory.tenants[1].ExpectedPartnerID = "1234567" // contoso, in the order of names
+	h.directory.tenants[2].ExpectedPartnerID = "1234567" // fabrikam
+	for tenant, want := range map[string]struct {
+		state   schemas.LinkState
+		id      string
+		matches string
+	}{
+		"contoso":         {schemas.LinkLinked, "1234567", "true"},
+		"fabrikam":        {schemas.LinkNotLinked, "", "false"},
+		"adventure-works": {schemas.LinkNotLinked, "", "nothing expected"},
+		"northwind":       {schemas.LinkNotLinked, "", "nothing expected"},
+	} {
+		envelope := h.call(schemas.ToolCheckPartnerLink, `{"tenant":"`+tenant+`"}`)
+		matches := "nothing expected"
+		if m := envelope.Link.MatchesExpected; m != nil {
+			matches = fmt.Sprint(*m)
+		}
+		if envelope.Status != schemas.StatusDone || envelope.Link.State != want.state || envelope.Link.PartnerID != want.id || matches != want.matches {
+			t.Errorf("%s: %+v, link %+v", tenant, envelope, envelope.Link)
+		}
+		truth := h.tenant(tenant)
+		if id := envelope.Identity; id == nil || id.TenantID != truth.TenantID || id.ObjectID != truth.ObjectID || id.Tenant != tenant || id.Credential != "app" {
+			t.Errorf("%s: identity %+v", tenant, id)
+		}
+	}
+}
+
+func TestCheckFindsATenantByAnyOfItsNames(t *testing.T) {
+	t.Parallel()
+	h := build(t, simulator.Config{Tenants: 2}, nil)
+	tenant := h.tenant("contoso")
+	for _, ref := range []string{tenant.Name, tenant.TenantID, tenant.Domain} {
+		if envelope := h.call(schemas.ToolCheckPartnerLink, `{"tenant":"`+ref+`"}`); envelope.Status != schemas.StatusDone {
+			t.Errorf("%s: %+v", ref, envelope)
+		}
+	}
+}
+
+// Whatever stands between the program and a clear answer, it never says that
+// nothing is linked.
+func TestWhatCannotBeToldIsUnknown(t *testing.T) {
+	t.Parallel()
+	for kind, want := range map[simulator.FaultKind]schemas.Code{
+		simulator.FaultHTML:             schemas.CodeUnexpectedResponse,
+		simulator.FaultEmpty404:         schemas.CodeUnexpectedResponse,
+		simulator.FaultNamespace404:     schemas.CodeProviderUnavailable,
+		simulator.FaultServerError:      schemas.CodeARMUnavailable,
+		simulator.FaultUnauthorized:     schemas.CodeUnauthorized,
+		simulator.FaultForbidden:        schemas.CodeForbidden,
+		simulator.FaultWrongTenantToken: schemas.CodeWrongTenant,
+		simulator.FaultOpaqueToken:      schemas.CodeTokenUnreadable,
+		simulator.FaultThrottleLong:     schemas.CodeThrottled,
+	} {
+		t.Run(string(kind), func(t *testing.T) {
+			t.Parallel()
+			h := build(t, simulator.Config{Tenants: 1}, nil)
+			h.inject("contoso", simulator.Rule{Kind: kind})
+			for _, call := range []struct{ tool, arguments string }{
+				{schemas.ToolCheckPartnerLink, `{}`}, {schemas.ToolGetPartner, `{"partner_id":"1234567"}`},
+			} {
+				envelope := h.call(call.tool, call.arguments)
+				if envelope.Status != schemas.StatusFailed || envelope.Link == nil || envelope.Link.State != schemas.LinkUnknown ||
+					envelope.Link.Reason != want || envelope.Problem == nil || envelope.Problem.Code != want {
+					t.Errorf("%s: status %s, link %+v, problem %v", call.tool, envelope.Status, envelope.Link, envelope.Problem)
+				}
+			}
+		})
+	}
+}
+
+func TestAThrottledReadRecovers(t *testing.T) {
+	t.Parallel()
+	h := build(t, simulator.Config{Tenants: 1}, nil)
+	h.link("contoso", "1234567")
+	h.inject("contoso", simulator.Rule{Kind: simulator.FaultThrottleBurst, Times: 1, RetryAfter: time.Second})
+	if envelope := h.call(schemas.ToolCheckPartnerLink, `{}`); envelope.Status != schemas.StatusDone || envelope.Link.State != schemas.LinkLinked {
+		t.Errorf("%+v", envelope)
+	}
+}
+
+func TestGetPartner(t *testing.T) {
+	t.Parallel()
+	h := build(t, simulator.Config{Tenants: 2}, nil)
+	h.link("contoso", "1234567")
+	for name, test := range map[string]struct {
+		arguments string
+		state     schemas.LinkState
+		matches   bool
+	}{
+		"the one linked": {`{"tenant":"contoso","partner_id":"1234567"}`, schemas.LinkLinked, true},
+		"another":        {`{"tenant":"contoso","partner_id":"7654321"}`, schemas.LinkLinked, false},
+		"none is linked": {`{"tenant":"fabrikam","partner_id":"7654321"}`, schemas.LinkNotLinked, false},
+	} {
+		envelope := h.call(schemas.ToolGetPartner, test.arguments)
+		if envelope.Status != schemas.StatusDone || envelope.Link.State != test.state || envelope.MatchesAsked == nil || *envelope.MatchesAsked != test.matches {
+			t.Errorf("%s: %+v", name, envelope)
+		}
+	}
+}
+
+func TestTheIdentityIsPinnedAndHeldTo(t *testing.T) {
+	t.Parallel()
+	h := build(t, simulator.Config{Tenants: 1}, nil)
+	h.call(schemas.ToolCheckPartnerLink, `{}`)
+	// Without a tenant the list is used, which shows no pins: name it.
+	if h.directory.pins["contoso"] != h.tenant("contoso").ObjectID {
+		t.Fatalf("pinned %q", h.directory.pins["contoso"])
+	}
+	h.directory.pins["contoso"] = "99999999-9999-4999-8999-999999999999"
+	before := h.sim.Stats().ARMReads
+	envelope := h.call(schemas.ToolCheckPartnerLink, `{"tenant":"contoso"}`)
+	if envelope.Problem == nil || envelope.Problem.Code != schemas.CodeWrongIdentity || h.sim.Stats().ARMReads != before {
+		t.Errorf("another identity: %+v", envelope)
+	}
+}
+
+func TestAPinThatCannotBeStoredDoesNotHideTheAnswer(t *testing.T) {
+	t.Parallel()
+	h := build(t, simulator.Config{Tenants: 1}, nil)
+	h.directory.broken = true
+	if envelope := h.call(schemas.ToolCheckPartnerLink, `{"tenant":"contoso"}`); envelope.Status != schemas.StatusDone {
+		t.Errorf("%+v", envelope)
+	}
+}
+
+func TestListProviderOperationsReadsAllPages(t *testing.T) {
+	t.Parallel()
+	h := build(t, simulator.Config{Tenants: 3}, nil)
+	envelope := h.call(schemas.ToolListProviderOperations, `{}`)
+	pages := 0
+	for _, record := range h.sim.Journal() {
+		if record.Op == simulator.OpOperations && record.Status == http.StatusOK {
+			pages++
+		}
+	}
+	if envelope.Status != schemas.StatusDone || len(envelope.Operations) < 4 || pages < 2 {
+		t.Errorf("%d operations from %d pages: %+v", len(envelope.Operations), pages, envelope)
+	}
+	h.inject("adventure-works", simulator.Rule{Kind: simulator.FaultHTML})
+	if envelope := h.call(schemas.ToolListProviderOperations, `{"tenant":"adventure-works"}`); envelope.Status != schemas.StatusFailed || envelope.Identity == nil {
+		t.Errorf("broken: %+v", envelope)
+	}
+}
+
+func TestListTenantsPages(t *testing.T) {
+	t.Parallel()
+	h := build(t, simulator.Config{Tenants: 12}, func(o *guard.Options) { o.Bounds.Tenants = []string{"tenant-*", "contoso", "[f-w]*"} })
+	seen, cursor := map[string]bool{}, ""
+	for range 10 {
+		envelope := h.call(schemas.ToolListTenants, `{"limit":3`+cursor+`}`)
+		for _, row := range envelope.Tenants {
+			if seen[row.Name] || row.Name == "adventure-works" || !row.InDirectory {
+				t.Errorf("row %+v", row)
+			}
+			seen[row.Name] = true
+		}
+		if envelope.NextCursor == "" {
+			break
+		}
+		cursor = `,"cursor":"` + envelope.NextCursor + `"`
+	}
+	if len(seen) != 11 {
+		t.Errorf("%d tenants seen: %v", len(seen), seen)
+	}
+	if envelope := h.call(schemas.ToolListTenants, `{"cursor":"!"}`); envelope.Problem == nil || envelope.Problem.Code != schemas.CodeInvalidArgument {
+		t.Errorf("a forged cursor: %+v", envelope)
+	}
+	if envelope := h.call(schemas.ToolListTenants, `{"tenant":"contoso"}`); envelope.Status != schemas.StatusRefused {
+		t.Errorf("a tenant without discover: %+v", envelope)
+	}
+}
+
+func TestListTenantsDiscovers(t *testing.T) {
+	t.Parallel()
+	h := build(t, simulator.Config{Tenants: 2}, nil)
+	envelope := h.call(schemas.ToolListTenants, `{"discover":true,"tenant":"contoso"}`)
+	if envelope.Status != schemas.StatusDone || len(envelope.Tenants) != 1 || !envelope.Tenants[0].InDirectory || envelope.Tenants[0].Category != "Home" {
+		t.Errorf("%+v", envelope)
+	}
+	if envelope := h.call(schemas.ToolListTenants, `{"discover":true}`); envelope.Problem == nil || envelope.Problem.Code != schemas.CodeTenantRequired {
+		t.Errorf("no tenant named: %+v", envelope)
+	}
+	h.inject("contoso", simulator.Rule{Kind: simulator.FaultForbidden})
+	if envelope := h.call(schemas.ToolListTenants, `{"discover":true,"tenant":"contoso"}`); envelope.Status != schemas.StatusFailed {
+		t.Errorf("forbidden: %+v", envelope)
+	}
+}
+
+func TestHostileNamesStayData(t *testing.T) {
+	t.Parallel()
+	h := build(t, simulator.Config{Tenants: 5, Faults: []simulator.Fault{{Kind: simulator.FaultHostileNames, Percent: 100}}}, nil)
+	for _, tenant := range h.sim.Tenants() {
+		h.link(tenant.Name, "1234567")
+		envelope := h.call(schemas.ToolCheckPartnerLink, `{"tenant":"`+tenant.Name+`"}`)
+		if envelope.Status != schemas.StatusDone || len([]rune(envelope.Link.PartnerName)) > schemas.ForeignLimit {
+			t.Errorf("%+v", envelope.Link)
+		}
+		if name := envelope.Link.PartnerName; name != schemas.Foreign(name) {
+			t.Errorf("not cleaned: %q", name)
+		}
+		h.call(schemas.ToolListTenants, `{"discover":true,"tenant":"`+tenant.Name+`"}`)
+	}
+}
+
+func TestTenantsThatAreNotClear(t *testing.T) {
+	t.Parallel()
+	h := build(t, simulator.Config{Tenants: 3}, func(o *guard.Options) { o.Bounds.Tenants = []string{"contoso", "fabrikam"} })
+	for name, test := range map[string]struct {
+		arguments string
+		code      schemas.Code
+	}{
+		"several and none named": {`{}`, schemas.CodeTenantRequired},
+		"unknown":                {`{"tenant":"nowhere"}`, schemas.CodeUnknownTenant},
+		"outside the bound":      {`{"tenant":"adventure-works"}`, schemas.CodeNotAllowed},
+		"unknown credential":     {`{"tenant":"contoso","credential":"other"}`, schemas.CodeUnknownCredential},
+		"unknown argument":       {`{"tenent":"contoso"}`, schemas.CodeUnknownArgument},
+	} {
+		envelope := h.call(schemas.ToolCheckPartnerLink, test.arguments)
+		if envelope.Status != schemas.StatusRefused || envelope.Problem.Code != test.code {
+			t.Errorf("%s: %+v", name, envelope.Problem)
+		}
+	}
+	h.directory.tenants = nil
+	if envelope := h.call(schemas.ToolCheckPartnerLink, `{}`); envelope.Problem.Code != schemas.CodeDirectoryEmpty {
+		t.Errorf("empty directory: %+v", envelope.Problem)
+	}
+}
+
+func TestUnknownToolsAndCallers(t *testing.T) {
+	t.Parallel()
+	h := build(t, simulator.Config{Tenants: 1}, nil)
+	if envelope := h.call("check_partner_lnk", `{}`); envelope.Problem.Code != schemas.CodeUnknownTool || envelope.Problem.Message != `There is no tool "check_partner_lnk": did you mean check_partner_link?` {
+		t.Errorf("%+v", envelope.Problem)
+	}
+}
+
+func TestFindPartnerToolRunsNothing(t *testing.T) {
+	t.Parallel()
+	h := build(t, simulator.Config{Tenants: 2}, nil)
+	envelope := h.call(schemas.ToolFindPartnerTool, `{"query":"is our partner link in place at contoso?"}`)
+	if envelope.Status != schemas.StatusDone || len(envelope.Matches) == 0 || envelope.Matches[0].Tool != schemas.ToolCheckPartnerLink {
+		t.Errorf("%+v", envelope)
+	}
+	if n := len(h.sim.Journal()); n != 0 {
+		t.Errorf("a search made %d requests", n)
+	}
+}

@@ -1,0 +1,75 @@
+package tools
+
+import (
+	"context"
+	"fmt"
+
+	"mcp-partner/armclient"
+	"mcp-partner/schemas"
+)
+
+func (s *Service) registerPartner(ctx context.Context, j *job, in *schemas.RegisterPartnerInput) Result {
+	id := string(in.PartnerID)
+	return s.write(ctx, j, want{
+		to: in.Target, confirm: in.Confirmation, partnerID: id, kind: armclient.ChangeCreate,
+		judge: func(now schemas.Link) (string, error) {
+			switch {
+			case now.State.Absent():
+				return "", nil
+			case now.PartnerID == id:
+				return fmt.Sprintf("Partner ID %s is linked already", id), nil
+			default:
+				return "", schemas.NewProblem(schemas.CodeAlreadyLinked,
+					fmt.Sprintf("Partner ID %s is linked already, and register_partner never overwrites.", now.PartnerID),
+					schemas.WithNextTool(schemas.ToolUpdatePartner),
+					schemas.WithHint("To replace it, call update_partner with partner_id %s and expected_current_partner_id %s.", id, now.PartnerID))
+			}
+		},
+		did: fmt.Sprintf("Registered partner ID %s", id),
+	})
+}
+
+func (s *Service) updatePartner(ctx context.Context, j *job, in *schemas.UpdatePartnerInput) Result {
+	id, expected := string(in.PartnerID), string(in.ExpectedCurrentPartnerID)
+	return s.write(ctx, j, want{
+		to: in.Target, confirm: in.Confirmation, partnerID: id, kind: armclient.ChangeUpdate,
+		judge: func(now schemas.Link) (string, error) {
+			switch {
+			case now.State.Absent():
+				return "", schemas.NewProblem(schemas.CodeNotLinked,
+					"Nothing is linked that could be changed.", schemas.WithNextTool(schemas.ToolRegisterPartner))
+			case now.PartnerID == id:
+				return fmt.Sprintf("Partner ID %s is linked already", id), nil
+			case expected != "" && now.PartnerID != expected:
+				return "", mismatch("expected_current_partner_id", expected, now.PartnerID)
+			default:
+				return "", nil
+			}
+		},
+		did: fmt.Sprintf("Changed the link to partner ID %s", id),
+	})
+}
+
+func (s *Service) removePartner(ctx context.Context, j *job, in *schemas.RemovePartnerInput) Result {
+	id := string(in.PartnerID)
+	return s.write(ctx, j, want{
+		to: in.Target, confirm: in.Confirmation, partnerID: id, kind: armclient.ChangeDelete,
+		judge: func(now schemas.Link) (string, error) {
+			switch {
+			case now.State.Absent():
+				return "Nothing is linked", nil
+			case now.PartnerID != id:
+				return "", mismatch("partner_id", id, now.PartnerID)
+			default:
+				return "", nil
+			}
+		},
+		did: fmt.Sprintf("Removed the link to partner ID %s", id),
+	})
+}
+
+func mismatch(argument, said, linked string) error {
+	return schemas.NewProblem(schemas.CodeCurrentMismatch,
+		fmt.Sprintf("%s is %s, and what is linked is %s.", argument, said, linked),
+		schemas.WithNextTool(schemas.ToolCheckPartnerLink))
+}

@@ -1,0 +1,85 @@
+package tools
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/mark3labs/mcp-go/mcp"
+	mcpserver "github.com/mark3labs/mcp-go/server"
+
+	"mcp-partner/docs"
+	"mcp-partner/guard"
+	"mcp-partner/schemas"
+)
+
+// The resources. Those with a variable are templates.
+const (
+	resourceTenants = "partner://tenants"
+	resourceLink    = "partner://tenants/{tenant}/link"
+	resourceSchemas = "partner://schemas/{tool}"
+	resourcePAL     = "partner://docs/pal"
+
+	mimeJSON     = "application/json"
+	mimeMarkdown = "text/markdown"
+)
+
+func (s *Service) addResources(m *mcpserver.MCPServer) {
+	m.AddResource(mcp.NewResource(resourceTenants, "tenants", mcp.WithResourceTitle("Tenants"), mcp.WithMIMEType(mimeJSON),
+		mcp.WithResourceDescription("The tenants of this server's directory, as list_tenants answers (first 200).")), s.readTenants)
+	m.AddResource(mcp.NewResource(resourcePAL, "pal", mcp.WithResourceTitle("What Partner Admin Link is"), mcp.WithMIMEType(mimeMarkdown),
+		mcp.WithResourceDescription("What a partner link is and is not: identity, attribution, earned credit.")), readPAL)
+	m.AddResourceTemplate(mcp.NewResourceTemplate(resourceLink, "link", mcp.WithTemplateTitle("Partner link of a tenant"), mcp.WithTemplateMIMEType(mimeJSON),
+		mcp.WithTemplateDescription("The partner link of our identity in a tenant, as check_partner_link answers.")), s.readLink)
+	m.AddResourceTemplate(mcp.NewResourceTemplate(resourceSchemas, "schemas", mcp.WithTemplateTitle("Full schemas of a tool"), mcp.WithTemplateMIMEType(mimeJSON),
+		mcp.WithTemplateDescription("The input schema and the whole answer schema of a tool; tools/list shows a shallow one.")), readSchemas)
+}
+
+func (s *Service) readTenants(ctx context.Context, request mcp.ReadResourceRequest) ([]mcp.ResourceContents, error) {
+	return s.readCall(ctx, request, schemas.ToolListTenants, map[string]any{"limit": 200})
+}
+
+func (s *Service) readLink(ctx context.Context, request mcp.ReadResourceRequest) ([]mcp.ResourceContents, error) {
+	return s.readCall(ctx, request, schemas.ToolCheckPartnerLink, map[string]any{"tenant": variable(request, "tenant")})
+}
+
+// readCall answers a resource with a call of a reading tool, so that it goes
+// through the same bounds, checks and log as any call.
+func (s *Service) readCall(ctx context.Context, request mcp.ReadResourceRequest, tool string, arguments map[string]any) ([]mcp.ResourceContents, error) {
+	result := s.Call(ctx, Call{Tool: tool, Arguments: raw(arguments), Caller: guard.Caller(CallerOf(ctx)), Person: Nobody{}})
+	return contents(request, mimeJSON, string(raw(result.Envelope))), nil
+}
+
+func readSchemas(_ context.Context, request mcp.ReadResourceRequest) ([]mcp.ResourceContents, error) {
+	op, ok := schemas.Lookup(variable(request, "tool"))
+	if !ok {
+		return nil, unknownTool(variable(request, "tool"))
+	}
+	both, err := json.MarshalIndent(map[string]any{"input": op.InputSchema(), "answer": op.AnswerSchema()}, "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("encode the schemas of %s: %w", op.Name, err)
+	}
+	return contents(request, mimeJSON, string(both)), nil
+}
+
+func readPAL(_ context.Context, request mcp.ReadResourceRequest) ([]mcp.ResourceContents, error) {
+	return contents(request, mimeMarkdown, docs.PAL()), nil
+}
+
+func contents(request mcp.ReadResourceRequest, mime, text string) []mcp.ResourceContents {
+	return []mcp.ResourceContents{mcp.TextResourceContents{URI: request.Params.URI, MIMEType: mime, Text: text}}
+}
+
+// variable returns a variable of the matched template; the library hands them
+// over as lists.
+func variable(request mcp.ReadResourceRequest, name string) string {
+	switch value := request.Params.Arguments[name].(type) {
+	case string:
+		return value
+	case []string:
+		return strings.Join(value, ",")
+	default:
+		return ""
+	}
+}

@@ -1,0 +1,138 @@
+package tools
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"time"
+
+	"mcp-partner/armclient"
+	"mcp-partner/guard"
+	"mcp-partner/schemas"
+	"mcp-partner/search"
+)
+
+// Directory is where tenants are looked up. Its errors are problems.
+type Directory interface {
+	// Resolve finds a tenant by name, domain or GUID; "" means the only one.
+	Resolve(ref string) (schemas.Tenant, error)
+	// List returns all tenants, ordered by name.
+	List() ([]schemas.Tenant, error)
+	// PinObjectID remembers the identity seen at a credential's first success,
+	// so that another one in its place is noticed before anything is sent.
+	PinObjectID(tenant, credential, objectID string) error
+}
+
+// Azure is one identity in one tenant, as armclient gives it.
+type Azure interface {
+	Link(ctx context.Context) armclient.LinkRead
+	Partner(ctx context.Context, partnerID string) (armclient.LinkRead, *bool)
+	Operations(ctx context.Context) ([]schemas.ProviderOperation, schemas.Identity, error)
+	Tenants(ctx context.Context) ([]schemas.TenantRow, schemas.Identity, error)
+	Apply(ctx context.Context, permit guard.Permit, change armclient.Change) armclient.Outcome
+}
+
+// Clients gives the Azure client of a tenant and credential. Its errors are
+// problems.
+type Clients interface {
+	Client(ctx context.Context, tenant schemas.Tenant, credential string) (Azure, error)
+}
+
+// Person is how a call reaches somebody who can confirm a write.
+type Person interface {
+	// Resume returns the answer that came with this call to a question asked
+	// in an earlier one; ok is false where there is none.
+	Resume() (seal guard.Seal, answer guard.Answer, ok bool)
+	// Reachable reports whether Ask would reach anybody.
+	Reachable() bool
+	// Ask puts a question to the person. It may take as long as a person takes,
+	// within ctx. An error means that the channel broke: nobody has confirmed.
+	Ask(ctx context.Context, question guard.Question, seal guard.Seal) (Reply, guard.Answer, error)
+}
+
+// Reply says what became of a question.
+type Reply int
+
+const (
+	// Answered: the answer is there.
+	Answered Reply = iota
+	// Later: the question goes out with this call's result, and its answer
+	// comes with another call.
+	Later
+)
+
+// Progress tells a waiting client what is going on.
+type Progress func(step, total int, message string)
+
+// Call is one call of a tool.
+type Call struct {
+	Tool      string
+	Arguments json.RawMessage
+	Caller    guard.Caller
+	// Person must not be nil; use Nobody where there is none.
+	Person Person
+	// Progress may be nil.
+	Progress Progress
+	// PlanOnly answers with the requests that the call would make; it reads and
+	// never writes or asks.
+	PlanOnly bool
+}
+
+// Result is how a call ended. Asked is set when the envelope is to be held
+// back, because a question goes out with this call's result instead.
+type Result struct {
+	Envelope schemas.Envelope
+	Asked    *Asked
+}
+
+// Asked is a question that goes out with a call's result.
+type Asked struct {
+	Question guard.Question
+	Seal     guard.Seal
+}
+
+// Deps are what a Service is made of. All but Now and Logger are required.
+type Deps struct {
+	Directory Directory
+	Clients   Clients
+	Guard     *guard.Guard
+	Search    *search.Index
+	// Version is the program's version, for documents and logs.
+	Version string
+	Now     func() time.Time
+	Logger  *slog.Logger
+}
+
+// Service answers calls.
+type Service struct {
+	d        Deps
+	handlers map[string]handler
+	names    nameCache
+}
+
+// NewService makes a service of its parts.
+func NewService(d Deps) *Service {
+	if d.Now == nil {
+		d.Now = time.Now
+	}
+	if d.Logger == nil {
+		d.Logger = slog.New(slog.DiscardHandler)
+	}
+	s := &Service{d: d}
+	s.handlers = s.handlersByTool()
+	return s
+}
+
+// Nobody is the Person of a call behind which there is none.
+type Nobody struct{}
+
+// Resume implements Person: there is never an answer.
+func (Nobody) Resume() (guard.Seal, guard.Answer, bool) { return "", guard.Answer{}, false }
+
+// Reachable implements Person.
+func (Nobody) Reachable() bool { return false }
+
+// Ask implements Person: silence is never a consent.
+func (Nobody) Ask(context.Context, guard.Question, guard.Seal) (Reply, guard.Answer, error) {
+	return Answered, guard.Answer{Action: guard.ActionCancel}, nil
+}

@@ -1,0 +1,144 @@
+package tools
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"mcp-partner/armclient"
+	"mcp-partner/schemas"
+)
+
+// target is where a call goes: one identity in one tenant.
+type target struct {
+	tenant     schemas.Tenant
+	credential string
+	azure      Azure
+}
+
+// target finds tenant and credential, admits the call, and opens the client.
+// PartnerID is the ID that a write would carry, or "".
+func (s *Service) target(ctx context.Context, j *job, to schemas.Target, partnerID string) (target, error) {
+	if err := s.admit(j, "", partnerID); err != nil {
+		return target{}, err
+	}
+	tenant, err := s.tenant(j, to.Tenant)
+	if err != nil {
+		return target{}, err
+	}
+	if err := s.admit(j, tenant.Name, partnerID); err != nil {
+		return target{}, err
+	}
+	credential, err := credentialOf(tenant, to.Credential)
+	if err != nil {
+		return target{}, err
+	}
+	azure, err := s.d.Clients.Client(ctx, tenant, credential)
+	if err != nil {
+		return target{}, err
+	}
+	return target{tenant: tenant, credential: credential, azure: azure}, nil
+}
+
+// admit asks the guard whether the call may go on. A plan alone writes
+// nothing, so that writes need not be switched on for it.
+func (s *Service) admit(j *job, tenant, partnerID string) error {
+	op := j.op
+	if j.call.PlanOnly && !s.d.Guard.WritesAllowed() {
+		op.Effect = schemas.EffectRead
+	}
+	return s.d.Guard.Admit(op, tenant, partnerID)
+}
+
+// tenant resolves what the call named. Nothing named means the only tenant
+// that this server may touch; the provider's list of operations is the same
+// everywhere, so the first does.
+func (s *Service) tenant(j *job, ref string) (schemas.Tenant, error) {
+	if ref != "" {
+		return s.d.Directory.Resolve(ref)
+	}
+	tenants, err := s.visible()
+	if err != nil {
+		return schemas.Tenant{}, err
+	}
+	switch {
+	case len(tenants) == 0:
+		return schemas.Tenant{}, schemas.NewProblem(schemas.CodeDirectoryEmpty, "The directory of this server holds no tenant.")
+	case len(tenants) == 1 || j.op.Name == schemas.ToolListProviderOperations:
+		return tenants[0], nil
+	default:
+		return schemas.Tenant{}, schemas.NewProblem(schemas.CodeTenantRequired,
+			fmt.Sprintf("tenant is missing, and the directory holds %d: name one, such as %s.", len(tenants), someNames(tenants)),
+			schemas.WithNextTool(schemas.ToolListTenants))
+	}
+}
+
+// visible lists the tenants inside the operator's bound, ordered by name.
+func (s *Service) visible() ([]schemas.Tenant, error) {
+	tenants, err := s.d.Directory.List()
+	if err != nil {
+		return nil, err
+	}
+	bounds := s.d.Guard.Bounds()
+	return slices.DeleteFunc(tenants, func(t schemas.Tenant) bool { return !bounds.AllowsTenant(t.Name) }), nil
+}
+
+func someNames(tenants []schemas.Tenant) string {
+	var names []string
+	for _, tenant := range tenants[:min(3, len(tenants))] {
+		names = append(names, tenant.Name)
+	}
+	return strings.Join(names, ", ")
+}
+
+// credentialOf picks the credential: the named one, or the tenant's default.
+func credentialOf(tenant schemas.Tenant, name string) (string, error) {
+	switch {
+	case len(tenant.Credentials) == 0:
+		return "", schemas.NewProblem(schemas.CodeUnknownCredential, fmt.Sprintf("Tenant %s has no credential.", tenant.Name),
+			schemas.WithHint("A person adds one with: mcp-partner tenants set %s --client-id GUID --secret-stdin", tenant.Name))
+	case name == "":
+		return tenant.Credentials[0], nil
+	case slices.Contains(tenant.Credentials, name):
+		return name, nil
+	default:
+		return "", schemas.NewProblem(schemas.CodeUnknownCredential,
+			fmt.Sprintf("Tenant %s has no credential %q; it has %s.", tenant.Name, schemas.Foreign(name), strings.Join(tenant.Credentials, ", ")))
+	}
+}
+
+// identity fills in what the token does not say. Before any token was seen
+// it says where the call was going.
+func (t target) identity(seen schemas.Identity) *schemas.Identity {
+	if seen.TenantID == "" {
+		seen.TenantID = t.tenant.TenantID
+	}
+	seen.Tenant, seen.Cloud, seen.Credential = t.tenant.Name, t.tenant.Cloud, t.credential
+	return &seen
+}
+
+// expected adds to a link what the directory expects.
+func (t target) expected(link schemas.Link) schemas.Link {
+	if t.tenant.ExpectedPartnerID == "" {
+		return link
+	}
+	link.ExpectedPartnerID = t.tenant.ExpectedPartnerID
+	if link.State != schemas.LinkUnknown {
+		matches := link.State == schemas.LinkLinked && link.PartnerID == link.ExpectedPartnerID
+		link.MatchesExpected = &matches
+	}
+	return link
+}
+
+// pin remembers the identity after a first success. That it cannot be
+// remembered is no reason to hold an answer back.
+func (s *Service) pin(ctx context.Context, t target, read armclient.LinkRead) {
+	oid := read.Identity.ObjectID
+	if read.Link.State == schemas.LinkUnknown || oid == "" || t.tenant.ObjectIDs[t.credential] != "" {
+		return
+	}
+	if err := s.d.Directory.PinObjectID(t.tenant.Name, t.credential, oid); err != nil {
+		s.d.Logger.WarnContext(ctx, "the identity could not be pinned", "tenant", t.tenant.Name, "problem", schemas.AsProblem(err).Code)
+	}
+}

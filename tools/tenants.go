@@ -1,0 +1,131 @@
+package tools
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+	"slices"
+	"strings"
+
+	"mcp-partner/schemas"
+)
+
+// defaultPage is how many rows list_tenants answers with when not told.
+const defaultPage = 50
+
+func (s *Service) listTenants(ctx context.Context, j *job, in *schemas.ListTenantsInput) Result {
+	if err := s.admit(j, "", ""); err != nil {
+		return failure(err)
+	}
+	if in.Discover {
+		return s.discoverTenants(ctx, j, in)
+	}
+	if in.Tenant != "" || in.Credential != "" {
+		return failure(schemas.NewProblem(schemas.CodeInvalidArgument,
+			"tenant and credential go with discover: true. To find one tenant, call find_partner_tool or page through the list."))
+	}
+	tenants, err := s.visible()
+	if err != nil {
+		return failure(err)
+	}
+	rows := make([]schemas.TenantRow, 0, len(tenants))
+	for _, tenant := range tenants {
+		rows = append(rows, rowOf(tenant))
+	}
+	return page(rows, in)
+}
+
+// discoverTenants asks ARM which tenants a credential reaches, and says which
+// of them are in the directory.
+func (s *Service) discoverTenants(ctx context.Context, j *job, in *schemas.ListTenantsInput) Result {
+	t, err := s.target(ctx, j, schemas.Target{Tenant: in.Tenant, Credential: in.Credential}, "")
+	if err != nil {
+		return failure(err)
+	}
+	if j.call.PlanOnly {
+		return done(t.planned(j.op, ""))
+	}
+	j.progress(1, 1, "Asking ARM for the tenants of this credential")
+	found, identity, err := t.azure.Tenants(ctx)
+	if err != nil {
+		envelope := problemEnvelope(err)
+		envelope.Identity = t.identity(identity)
+		return done(envelope)
+	}
+	rows, err := s.known(found)
+	if err != nil {
+		return failure(err)
+	}
+	result := page(rows, in)
+	result.Envelope.Identity = t.identity(identity)
+	result.Envelope.Summary += " A service principal sees only its own tenant; ProjectedBy and ManagedBy mean Azure Lighthouse."
+	return result
+}
+
+// known marks discovered rows that are in the directory, and hides those that
+// are, but lie outside the operator's bound.
+func (s *Service) known(found []schemas.TenantRow) ([]schemas.TenantRow, error) {
+	all, err := s.d.Directory.List()
+	if err != nil {
+		return nil, err
+	}
+	byID := make(map[string]schemas.Tenant, len(all))
+	for _, tenant := range all {
+		byID[strings.ToLower(tenant.TenantID)] = tenant
+	}
+	var rows []schemas.TenantRow
+	for _, row := range found {
+		tenant, ok := byID[strings.ToLower(row.TenantID)]
+		switch {
+		case ok && !s.d.Guard.Bounds().AllowsTenant(tenant.Name):
+			continue
+		case ok:
+			seen := row
+			row = rowOf(tenant)
+			row.DisplayName, row.Category = seen.DisplayName, seen.Category
+		}
+		rows = append(rows, row)
+	}
+	slices.SortFunc(rows, func(a, b schemas.TenantRow) int { return strings.Compare(rowKey(a), rowKey(b)) })
+	return rows, nil
+}
+
+func rowOf(t schemas.Tenant) schemas.TenantRow {
+	return schemas.TenantRow{
+		Name: t.Name, TenantID: t.TenantID, Domains: t.Domains, Cloud: t.Cloud, Credentials: t.Credentials,
+		ExpectedPartnerID: t.ExpectedPartnerID, Labels: t.Labels, Owner: t.Owner, ExternalID: t.ExternalID,
+		Note: t.Note, InDirectory: true,
+	}
+}
+
+// rowKey orders rows and names the place where the next page begins.
+func rowKey(row schemas.TenantRow) string { return row.Name + "\x00" + row.TenantID }
+
+// page cuts one page out of rows, which are in the order of rowKey. The cursor
+// is the key of the last row shown, so that rows which come and go between two
+// pages neither repeat nor hide others.
+func page(rows []schemas.TenantRow, in *schemas.ListTenantsInput) Result {
+	after, err := base64.RawURLEncoding.DecodeString(in.Cursor)
+	if err != nil {
+		return failure(schemas.NewProblem(schemas.CodeInvalidArgument, "cursor is not one that list_tenants gave: pass next_cursor as it is."))
+	}
+	total := len(rows)
+	if in.Cursor != "" {
+		rows = slices.DeleteFunc(rows, func(row schemas.TenantRow) bool { return rowKey(row) <= string(after) })
+	}
+	limit := in.Limit
+	if limit == 0 {
+		limit = defaultPage
+	}
+	envelope := schemas.Envelope{Status: schemas.StatusDone, Totals: map[string]int{"tenants": total}}
+	if len(rows) > limit {
+		rows = rows[:limit]
+		envelope.NextCursor = base64.RawURLEncoding.EncodeToString([]byte(rowKey(rows[limit-1])))
+	}
+	envelope.Tenants = rows
+	envelope.Summary = fmt.Sprintf("%d of %d tenants.", len(rows), total)
+	if total == 0 {
+		envelope.Summary = "No tenants: a person adds one with mcp-partner tenants add."
+	}
+	return done(envelope)
+}

@@ -1,0 +1,76 @@
+package tools_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"unicode"
+
+	"github.com/google/jsonschema-go/jsonschema"
+	validator "github.com/santhosh-tekuri/jsonschema/v6"
+
+	"mcp-partner/schemas"
+)
+
+// valid holds an envelope against both schemas of its tool: the whole one and
+// the one that tools/list publishes; and against the rules for its words.
+func (h *house) valid(tool string, envelope schemas.Envelope) {
+	h.t.Helper()
+	op, ok := schemas.Lookup(tool)
+	if !ok {
+		return
+	}
+	raw, err := json.Marshal(envelope)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	for name, schema := range map[string]*jsonschema.Schema{"answer": op.AnswerSchema(), "output": op.OutputSchema()} {
+		if err := validate(h.t, schema, raw); err != nil {
+			h.t.Errorf("%s: not valid against the %s schema: %v\n%s", tool, name, err, raw)
+		}
+	}
+	if envelope.Status.IsError() != (envelope.Problem != nil) {
+		h.t.Errorf("%s: status %s with problem %v", tool, envelope.Status, envelope.Problem)
+	}
+	h.plain(envelope.Summary)
+	if envelope.Problem != nil {
+		h.plain(envelope.Problem.Message)
+		h.plain(envelope.Problem.Hint)
+		if problem := envelope.Problem; problem.NextTool != "" {
+			if _, ok := schemas.Lookup(problem.NextTool); !ok {
+				h.t.Errorf("%s: next_tool %q does not exist", tool, problem.NextTool)
+			}
+		}
+	}
+	if strings.Contains(string(raw), h.sim.ClientSecret()) || strings.Contains(string(raw), "eyJ") {
+		h.t.Errorf("%s: a secret or token in %s", tool, raw)
+	}
+}
+
+// plain refuses words that are not ours: hostile names carry such characters.
+func (h *house) plain(text string) {
+	h.t.Helper()
+	if text == "" || strings.ContainsFunc(text, func(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) }) {
+		h.t.Errorf("not a plain sentence: %q", text)
+	}
+	if strings.Contains(strings.ToLower(text), "ignore") {
+		h.t.Errorf("foreign text in our words: %q", text)
+	}
+}
+
+func validate(t testing.TB, schema *jsonschema.Schema, raw []byte) error {
+	t.Helper()
+	compiler := validator.NewCompiler()
+	if err := compiler.AddResource("mem:///schema", schemas.Object(schema)); err != nil {
+		t.Fatal(err)
+	}
+	compiled, err := compiler.Compile("mem:///schema")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var value any
+	if err := json.Unmarshal(raw, &value); err != nil {
+		t.Fatal(err)
+	}
+	return compiled.Validate(value)
+}

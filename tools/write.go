@@ -1,0 +1,148 @@
+package tools
+
+import (
+	"context"
+	"fmt"
+
+	"mcp-partner/armclient"
+	"mcp-partner/guard"
+	"mcp-partner/schemas"
+)
+
+// want is a write that a caller wants, before it is known whether it is
+// needed, legal, allowed and confirmed.
+type want struct {
+	to        schemas.Target
+	confirm   schemas.Confirmation
+	partnerID string
+	kind      armclient.ChangeKind
+	// judge looks at what is linked now. It returns why nothing needs to be
+	// done, or an error that refuses, or neither.
+	judge func(now schemas.Link) (unchanged string, err error)
+	// did says afterwards what was done, without the tenant.
+	did string
+}
+
+const writeSteps = 4
+
+// write is the way of every write: plan by a read, have it confirmed, apply it
+// under a permit, confirm by a read, record.
+func (s *Service) write(ctx context.Context, j *job, w want) Result {
+	t, err := s.target(ctx, j, w.to, w.partnerID)
+	if err != nil {
+		return s.refusedEarly(ctx, j, w, err)
+	}
+	j.progress(1, writeSteps, "Reading the link")
+	p := proposal{job: j, target: t, want: w}
+	if early := s.plan(ctx, &p); early != nil {
+		return *early
+	}
+	j.progress(2, writeSteps, "Waiting for the confirmation")
+	grant, early := s.confirm(ctx, p)
+	if early != nil {
+		return *early
+	}
+	return s.apply(ctx, p, grant)
+}
+
+// plan reads what is linked now and decides whether a write is needed at all.
+func (s *Service) plan(ctx context.Context, p *proposal) *Result {
+	ctx, cancel := context.WithTimeout(ctx, planWithin)
+	defer cancel()
+	p.before = p.target.azure.Link(ctx)
+	s.pin(ctx, p.target, p.before)
+	link := p.target.expected(p.before.Link)
+	envelope := schemas.Envelope{Identity: p.target.identity(p.before.Identity), Before: &link}
+	if p.before.Problem != nil {
+		return &Result{Envelope: p.target.blocked(envelope, p.before.Problem)}
+	}
+	unchanged, err := p.want.judge(p.before.Link)
+	tenant := p.target.tenant.Name
+	switch {
+	case err != nil:
+		s.d.Guard.Refused(ctx, s.intent(*p), schemas.AsProblem(err).Code)
+		return &Result{Envelope: p.target.blocked(envelope, err)}
+	case unchanged != "":
+		envelope.Status, envelope.After = schemas.StatusUnchanged, &link
+		envelope.Summary = fmt.Sprintf("%s for this identity in tenant %s; nothing was written.", unchanged, tenant)
+		return &Result{Envelope: envelope}
+	case p.job.call.PlanOnly:
+		envelope.Status, envelope.Plan = schemas.StatusDone, p.target.requests(p.job.op, p.want.partnerID)
+		envelope.Summary = fmt.Sprintf("A plan for %s in tenant %s; nothing was written.", p.job.op.Name, tenant)
+		return &Result{Envelope: envelope}
+	default:
+		return nil
+	}
+}
+
+// blocked adds a problem that ends a write before it began.
+func (t target) blocked(envelope schemas.Envelope, err error) schemas.Envelope {
+	with := problemEnvelope(err)
+	envelope.Status, envelope.Problem = with.Status, with.Problem
+	envelope.Summary = fmt.Sprintf("%s Nothing was written for this identity in tenant %s.", with.Summary, t.tenant.Name)
+	return envelope
+}
+
+// refusedEarly records a write that was refused before anything was read.
+func (s *Service) refusedEarly(ctx context.Context, j *job, w want, err error) Result {
+	s.d.Guard.Refused(ctx, guard.Intent{
+		Caller: j.call.Caller, Tool: j.op.Name, PartnerID: w.partnerID,
+		Identity: schemas.Identity{Tenant: schemas.Foreign(w.to.Tenant)},
+	}, schemas.AsProblem(err).Code)
+	return failure(err)
+}
+
+// apply makes the write. From the permit to the record nothing that the client
+// does cancels it: a write that was begun is confirmed and recorded.
+func (s *Service) apply(ctx context.Context, p proposal, grant granted) Result {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeWithin)
+	defer cancel()
+	p.job.progress(3, writeSteps, "Writing, then reading back")
+	outcome := p.target.azure.Apply(ctx, grant.permit, armclient.Change{
+		Kind: p.want.kind, PartnerID: p.want.partnerID, Before: grant.before,
+	})
+	envelope := p.target.outcome(p.want, grant, outcome)
+	result := string(envelope.Status)
+	if envelope.Problem != nil {
+		result = string(envelope.Problem.Code)
+	}
+	if err := s.d.Guard.Finished(ctx, grant.intent, result, guard.SeenOf(outcome.After.Link), outcome.RequestID); err != nil {
+		envelope.Summary += " The record of this write is incomplete: its outcome could not be stored."
+	}
+	p.job.progress(writeSteps, writeSteps, "Done")
+	return done(envelope)
+}
+
+// outcome words what became of a write.
+func (t target) outcome(w want, grant granted, outcome armclient.Outcome) schemas.Envelope {
+	before, after := t.expected(grant.before), t.expected(outcome.After.Link)
+	envelope := schemas.Envelope{Identity: &grant.intent.Identity, Before: &before, After: &after}
+	where := fmt.Sprintf("for this identity in tenant %s", t.tenant.Name)
+	if outcome.Applied == armclient.AppliedYes && outcome.Problem == nil {
+		envelope.Status = schemas.StatusDone
+		envelope.Summary = fmt.Sprintf("%s %s; read back and confirmed. %s", w.did, where, notChecked)
+		return envelope
+	}
+	problem := outcome.Problem
+	if problem == nil {
+		problem = schemas.NewProblem(schemas.CodeWriteUnconfirmed, "Whether the write happened could not be confirmed.")
+	}
+	envelope.Status, envelope.Problem = schemas.StatusFailed, problem
+	if problem.Refusal() {
+		envelope.Status = schemas.StatusRefused
+	}
+	envelope.Summary = problem.Message + " " + stands(after, where)
+	return envelope
+}
+
+// stands says what is linked after a write that did not simply succeed.
+func stands(after schemas.Link, where string) string {
+	switch after.State {
+	case schemas.LinkLinked:
+		return fmt.Sprintf("Linked now %s: partner ID %s.", where, after.PartnerID)
+	case schemas.LinkUnknown, "":
+		return fmt.Sprintf("What is linked now %s is not known.", where)
+	default:
+		return fmt.Sprintf("Nothing is linked now %s.", where)
+	}
+}

@@ -1,0 +1,28 @@
+package vault
+
+// KeyDescription implements Store. It looks at what is there without opening
+// the vault or asking for a passphrase.
+func (f *FileStore) KeyDescription() string {
+	vaultPath := f.disk.path(vaultName)
+	const running = " It does not protect against whoever can act as your user or as an administrator on this machine while the program runs."
+	switch {
+	case f.source.IdentityFile != "":
+		return "The vault " + vaultPath + " is encrypted for the age identity in " + f.source.IdentityFile +
+			". That protects it where the vault is copied without that file (a backup, a lost disk)." + running
+	case f.source.PassphraseFile != "":
+		return "The vault " + vaultPath + " is encrypted with the passphrase in " + f.source.PassphraseFile +
+			". That protects it where the vault is copied without that file, as well as the passphrase cannot be guessed." + running
+	}
+	sealedFile, seen, err := f.disk.read(vaultName)
+	switch {
+	case err != nil:
+		return "The vault " + vaultPath + " cannot be read, so what protects it cannot be told."
+	case seen.info == nil:
+		return "There is no vault at " + vaultPath + " yet."
+	case wantsPassphrase(sealedFile):
+		return "The vault " + vaultPath + " is encrypted with a passphrase that is asked for at the terminal and kept in memory." +
+			" That protects it on the disk and in every copy, as well as the passphrase cannot be guessed." + running
+	}
+	return "The vault " + vaultPath + " is encrypted with the key file " + f.disk.path(keyName) + " beside it." +
+		" That protects a copy of the vault without the key file, and no copy of the whole state directory: leave the key file out of backups." + running
+}

@@ -1,0 +1,276 @@
+package vault
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"mcp-partner/schemas"
+)
+
+const (
+	vaultName = "vault.age"
+	vaultLock = "vault.lock"
+	markName  = "vault.generation"
+)
+
+// FileStore keeps secrets in one file, vault.age in the state directory,
+// encrypted with age. It opens at the first use; the file is decrypted once and
+// again only after it changed. A write replaces the file as a whole, under a
+// lock, and keeps what it held before as vault.age.previous.
+//
+// Each write raises a generation number inside of the file, and
+// vault.generation beside it keeps the highest one. An older file that is put
+// back is refused, since it would bring back replaced secrets silently. This
+// notices accidents and whoever can replace that one file; somebody who can
+// write both files can undo both.
+type FileStore struct {
+	disk   disk
+	source KeySource
+	now    func() time.Time
+	cost   int // scrypt work factor for writing
+	// writer is held by the one change that is under way in this process.
+	writer chan struct{}
+
+	mu      sync.Mutex
+	state   *openVault
+	opening *opening
+}
+
+// openVault is a decrypted vault; it is never changed.
+type openVault struct {
+	payload *payload
+	key     *key
+	stamp   stamp
+}
+
+// opening is one attempt to open the vault, whose outcome all waiters share.
+type opening struct {
+	done  chan struct{}
+	state *openVault
+	err   error
+}
+
+// OpenFileStore returns the store in a state directory. Nothing is read yet, so
+// that a server starts without a key it may never need. It returns a
+// CodeInvalidArgument problem for a contradictory source.
+func OpenFileStore(stateDir string, source KeySource) (*FileStore, error) {
+	if err := source.check(); err != nil {
+		return nil, err
+	}
+	return newFileStore(newDisk(stateDir), source), nil
+}
+
+func newFileStore(d disk, source KeySource) *FileStore {
+	return &FileStore{disk: d, source: source, now: time.Now, cost: workFactor, writer: make(chan struct{}, 1)}
+}
+
+// Open opens the vault now, for a command that wants the prompt or the error
+// at its start.
+func (f *FileStore) Open(ctx context.Context) error {
+	_, err := f.open(ctx)
+	return err
+}
+
+// Get implements Store.
+func (f *FileStore) Get(ctx context.Context, name string) (Secret, error) {
+	state, err := f.open(ctx)
+	if err != nil {
+		return Secret{}, err
+	}
+	stored, ok := state.payload.secrets[fold(name)]
+	if !ok {
+		return Secret{}, noSecret(name)
+	}
+	return stored.secret, nil
+}
+
+// List implements Store.
+func (f *FileStore) List(ctx context.Context) ([]string, error) {
+	state, err := f.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return state.payload.names(), nil
+}
+
+// Put implements Store.
+func (f *FileStore) Put(ctx context.Context, name string, secret Secret) error {
+	if err := checkPut(name, secret); err != nil {
+		return err
+	}
+	return f.change(ctx, func(secrets map[string]storedSecret) bool {
+		secrets[fold(name)] = storedSecret{name, secret, f.now().UTC()}
+		return true
+	})
+}
+
+// Delete implements Store.
+func (f *FileStore) Delete(ctx context.Context, name string) error {
+	return f.change(ctx, func(secrets map[string]storedSecret) bool {
+		_, there := secrets[fold(name)]
+		delete(secrets, fold(name))
+		return there
+	})
+}
+
+// open returns the vault as the file is now. Callers that come while it is
+// being opened share the attempt; one whose time is over stops waiting.
+func (f *FileStore) open(ctx context.Context) (*openVault, error) {
+	for {
+		seen, err := f.disk.stat(vaultName)
+		if err != nil {
+			return nil, err
+		}
+		attempt, leader := f.join(seen)
+		if leader {
+			f.lead(ctx, attempt)
+			return attempt.state, attempt.err
+		}
+		select {
+		case <-attempt.done:
+			if !gaveUp(attempt.err) || ctx.Err() != nil {
+				return attempt.state, attempt.err
+			}
+		case <-ctx.Done():
+			return nil, contextProblem(ctx.Err(), "Opening the vault")
+		}
+	}
+}
+
+// join returns the attempt to wait for, and whether the caller makes it. A
+// vault that is open and unchanged is an attempt that is over.
+func (f *FileStore) join(seen stamp) (attempt *opening, leader bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.state != nil && seen.info != nil && f.state.stamp.same(seen) {
+		done := make(chan struct{})
+		close(done)
+		return &opening{done: done, state: f.state}, false
+	}
+	if f.opening != nil {
+		return f.opening, false
+	}
+	f.opening = &opening{done: make(chan struct{})}
+	return f.opening, true
+}
+
+func (f *FileStore) lead(ctx context.Context, attempt *opening) {
+	attempt.state, attempt.err = f.load(ctx)
+	f.mu.Lock()
+	f.opening = nil
+	f.mu.Unlock()
+	close(attempt.done)
+}
+
+// gaveUp reports whether an attempt ended because its own caller went away.
+func gaveUp(err error) bool {
+	var p *schemas.Problem
+	return errors.As(err, &p) && (p.Code == schemas.CodeTimeout || p.Code == schemas.CodeCancelled)
+}
+
+// load reads and decrypts the file and remembers the result.
+func (f *FileStore) load(ctx context.Context) (*openVault, error) {
+	// The mark comes first: whoever writes in between raises it after the vault,
+	// so a vault read later is never older than a mark read before.
+	highest, err := f.highestGeneration()
+	if err != nil {
+		return nil, err
+	}
+	sealedFile, seen, err := f.disk.read(vaultName)
+	if err != nil {
+		return nil, err
+	}
+	if seen.info == nil {
+		return nil, schemas.NewProblem(schemas.CodeVaultMissing, "There is no vault in "+f.disk.dir+" yet.",
+			schemas.WithHint("A person runs: mcp-partner vault init"))
+	}
+	k, content, err := f.decrypt(ctx, sealedFile)
+	if err != nil {
+		return nil, err
+	}
+	if content.generation < highest {
+		return nil, f.putBack(content.generation, highest)
+	}
+	state := &openVault{content, k, seen}
+	f.remember(state)
+	return state, nil
+}
+
+func (f *FileStore) remember(state *openVault) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.state = state
+}
+
+// highestGeneration returns the highest generation that was written here, 0
+// where nobody knows.
+func (f *FileStore) highestGeneration() (uint64, error) {
+	data, seen, err := f.disk.read(markName)
+	if err != nil || seen.info == nil {
+		return 0, err
+	}
+	highest, err := decodeMark(data)
+	if err != nil {
+		return 0, f.disk.corrupt(markName, plain(err))
+	}
+	return highest, nil
+}
+
+func (f *FileStore) putBack(generation, highest uint64) error {
+	return schemas.NewProblem(schemas.CodeVaultCorrupt,
+		fmt.Sprintf("%s is an older version that was put back: it is generation %d, and generation %d was here before.",
+			f.disk.path(vaultName), generation, highest),
+		schemas.WithHint("It would bring replaced secrets back. If that is meant, a person removes %s.", f.disk.path(markName)))
+}
+
+// change applies one change to the newest state and writes it. If it fails at
+// any point, the file stays as it was. An edit that returns false changes
+// nothing.
+func (f *FileStore) change(ctx context.Context, edit func(map[string]storedSecret) bool) error {
+	select {
+	case f.writer <- struct{}{}:
+		defer func() { <-f.writer }()
+	case <-ctx.Done():
+		return contextProblem(ctx.Err(), "Changing the vault")
+	}
+	// Before the lock, because a person may be asked for the passphrase.
+	if err := f.Open(ctx); err != nil {
+		return err
+	}
+	unlock, err := f.disk.lock(ctx, vaultLock)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	state, err := f.open(ctx)
+	if err != nil {
+		return err
+	}
+	changed := false
+	next := state.payload.with(func(secrets map[string]storedSecret) { changed = edit(secrets) })
+	if !changed {
+		return nil
+	}
+	return f.save(next, state.key)
+}
+
+// save writes the vault and then the mark: a crash in between leaves a vault
+// that is newer than the mark, which is no harm.
+func (f *FileStore) save(next *payload, k *key) error {
+	sealedFile, err := sealPayload(next, k)
+	if err != nil {
+		return err
+	}
+	if err := f.disk.replace(vaultName, sealedFile); err != nil {
+		return err
+	}
+	seen, err := f.disk.stat(vaultName)
+	if err != nil {
+		return err
+	}
+	f.remember(&openVault{next, k, seen})
+	return f.disk.write(markName, encodeMark(next.generation))
+}

@@ -1,0 +1,202 @@
+package vault
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+
+	"filippo.io/age"
+
+	"mcp-partner/schemas"
+)
+
+const (
+	keyName = "vault.key"
+
+	// workFactor is the binary logarithm of scrypt's cost for a vault with a
+	// passphrase. 17 takes 128 MiB and about a second on a small machine, and is
+	// the least that OWASP's password storage guidance names. age's own default
+	// of 18 takes 256 MiB, which a container with a tight limit does not survive;
+	// 16 would halve an attacker's cost. The price is paid once in a process.
+	workFactor = 17
+	// maxWorkFactor bounds what a tampered file can make this program spend.
+	maxWorkFactor = 18
+
+	minPassphraseBytes = 8
+	maxKeyFileBytes    = 64 << 10
+)
+
+// KeySource says where the key of a vault comes from. The zero value means
+// what the vault itself asks for: vault.key beside it, or a passphrase at the
+// terminal. IdentityFile and PassphraseFile exclude each other.
+type KeySource struct {
+	// IdentityFile holds age identities, as age-keygen makes them. The first
+	// one encrypts, each of them decrypts.
+	IdentityFile string
+	// PassphraseFile holds a passphrase; one newline at its end is not part of it.
+	PassphraseFile string
+	// Terminal asks for a passphrase; nil means the process's terminal device.
+	Terminal Prompter
+}
+
+// Prompter asks a person for a passphrase without showing it.
+type Prompter interface {
+	// Passphrase shows the prompt and returns what was typed, without newline.
+	// Where nobody can be asked it returns a CodeVaultLocked problem.
+	Passphrase(ctx context.Context, prompt string) ([]byte, error)
+}
+
+func (k KeySource) check() error {
+	if k.IdentityFile != "" && k.PassphraseFile != "" {
+		return invalid("An identity file and a passphrase file were both given: give one of them.")
+	}
+	return nil
+}
+
+func (k KeySource) prompter() Prompter {
+	if k.Terminal != nil {
+		return k.Terminal
+	}
+	return terminal{}
+}
+
+// key opens and closes one vault.
+type key struct {
+	identities []age.Identity
+	recipient  age.Recipient
+	// what names the key in a message.
+	what string
+}
+
+// keyFor returns the key for a vault whose file begins as given.
+func (k KeySource) keyFor(ctx context.Context, d disk, sealedFile []byte, cost int) (*key, error) {
+	switch {
+	case k.IdentityFile != "":
+		return identityKey(k.IdentityFile)
+	case k.PassphraseFile != "":
+		return passphraseFileKey(k.PassphraseFile, cost)
+	case wantsPassphrase(sealedFile):
+		return promptedKey(ctx, k.prompter(), "Passphrase of the vault "+d.path(vaultName)+": ", cost)
+	}
+	return besideKey(d)
+}
+
+// wantsPassphrase looks at the header of an age file, which is not secret.
+func wantsPassphrase(sealedFile []byte) bool {
+	_, rest, _ := bytes.Cut(sealedFile, []byte("\n"))
+	return bytes.HasPrefix(rest, []byte("-> scrypt "))
+}
+
+func promptedKey(ctx context.Context, ask Prompter, prompt string, cost int) (*key, error) {
+	typed, err := ask.Passphrase(ctx, prompt)
+	if err != nil {
+		return nil, err
+	}
+	defer clear(typed)
+	return passphraseKey(typed, "the passphrase that was typed", cost)
+}
+
+func passphraseFileKey(path string, cost int) (*key, error) {
+	text, err := readKeyFile(path, "passphrase file")
+	if err != nil {
+		return nil, err
+	}
+	defer clear(text)
+	return passphraseKey(trimNewline(text), "the passphrase in "+path, cost)
+}
+
+func passphraseKey(passphrase []byte, what string, cost int) (*key, error) {
+	identity, err := age.NewScryptIdentity(string(passphrase))
+	if err != nil {
+		return nil, invalid("The passphrase is empty.")
+	}
+	identity.SetMaxWorkFactor(maxWorkFactor)
+	recipient, err := age.NewScryptRecipient(string(passphrase))
+	if err != nil {
+		return nil, invalid("The passphrase is empty.")
+	}
+	recipient.SetWorkFactor(cost)
+	return &key{[]age.Identity{identity}, recipient, what}, nil
+}
+
+func identityKey(path string) (*key, error) {
+	text, err := readKeyFile(path, "identity file")
+	if err != nil {
+		return nil, err
+	}
+	defer clear(text)
+	return parseIdentities(text, path)
+}
+
+// besideKey reads the key file that Init put into the state directory.
+func besideKey(d disk) (*key, error) {
+	text, seen, err := d.read(keyName)
+	if err != nil {
+		return nil, err
+	}
+	if seen.info == nil {
+		return nil, schemas.NewProblem(schemas.CodeVaultMissing,
+			"The vault is there and its key file "+d.path(keyName)+" is not.",
+			schemas.WithHint("Put the key file back, or start with --identity-file."))
+	}
+	defer clear(text)
+	return parseIdentities(text, d.path(keyName))
+}
+
+// parseIdentities never passes on an error of the parser, which quotes lines.
+func parseIdentities(text []byte, path string) (*key, error) {
+	identities, err := age.ParseIdentities(bytes.NewReader(text))
+	if err != nil || len(identities) == 0 {
+		return nil, schemas.NewProblem(schemas.CodeVaultCorrupt, path+" holds no age identity that can be read.",
+			schemas.WithHint("It is a file as age-keygen makes it, with a line AGE-SECRET-KEY-1... Restore it from a backup."))
+	}
+	k := &key{identities: identities, what: "the identity in " + path}
+	switch first := identities[0].(type) {
+	case *age.X25519Identity:
+		k.recipient = first.Recipient()
+	case *age.HybridIdentity:
+		k.recipient = first.Recipient()
+	default:
+		return nil, invalid("The first identity in %s is of a kind that cannot encrypt here: use one of age-keygen.", path)
+	}
+	return k, nil
+}
+
+// readKeyFile reads a key that lies outside of the state directory. It may be
+// reached through symbolic links (container platforms mount secrets so) and
+// readable for a group, but not for all; and it must be a regular file:
+// standard input belongs to the protocol.
+func readKeyFile(path, what string) ([]byte, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, keyFileProblem(path, what, err)
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	switch {
+	case err != nil:
+		return nil, keyFileProblem(path, what, err)
+	case !info.Mode().IsRegular():
+		return nil, unsafe("The "+what+" "+path+" is not a regular file.", "Give a file: standard input and pipes are not read for keys.")
+	case overexposed(info):
+		return nil, unsafe("The "+what+" "+path+" is open to other users.", "Run: chmod 600 "+path)
+	}
+	text, err := io.ReadAll(io.LimitReader(file, maxKeyFileBytes))
+	if err != nil {
+		return nil, keyFileProblem(path, what, err)
+	}
+	return text, nil
+}
+
+func keyFileProblem(path, what string, err error) error {
+	hint := "Check the path and who owns the file."
+	if errors.Is(err, fs.ErrNotExist) {
+		hint = "Check the path: there is no such file."
+	}
+	return schemas.NewProblem(schemas.CodeVaultUnavailable,
+		fmt.Sprintf("The %s %s cannot be read: %s.", what, path, cause(err)), schemas.WithHint("%s", hint))
+}

@@ -1,0 +1,115 @@
+package vault
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// payloadVersion is the version of what is inside of the encrypted file.
+const payloadVersion = 1
+
+// payload is the content of a vault. It is never changed once others see it.
+type payload struct {
+	// generation rises by one with every write.
+	generation uint64
+	secrets    map[string]storedSecret // by folded name
+}
+
+type storedSecret struct {
+	name    string
+	secret  Secret
+	updated time.Time
+}
+
+type payloadFile struct {
+	Version    int             `json:"version"`
+	Generation uint64          `json:"generation"`
+	Secrets    []payloadSecret `json:"secrets"`
+}
+
+type payloadSecret struct {
+	Name      string    `json:"name"`
+	Value     []byte    `json:"value"`
+	UpdatedAt time.Time `json:"updated_at"`
+}
+
+func (f *payloadFile) version() int { return f.Version }
+
+// encode returns the plain payload; the caller clears it after use.
+func (p *payload) encode() ([]byte, error) {
+	file := payloadFile{Version: payloadVersion, Generation: p.generation, Secrets: []payloadSecret{}}
+	for _, s := range p.secrets {
+		file.Secrets = append(file.Secrets, payloadSecret{s.name, s.secret.bytes(), s.updated})
+	}
+	slices.SortFunc(file.Secrets, func(a, b payloadSecret) int { return cmp.Compare(a.Name, b.Name) })
+	return json.Marshal(file)
+}
+
+// decodePayload reads what was decrypted. Its errors hold no part of it.
+func decodePayload(data []byte) (*payload, error) {
+	var file payloadFile
+	if err := decodeVersioned(data, payloadVersion, &file); err != nil {
+		return nil, err
+	}
+	if file.Generation == 0 {
+		return nil, errors.New("it has no generation number")
+	}
+	p := &payload{generation: file.Generation, secrets: make(map[string]storedSecret, len(file.Secrets))}
+	for i, s := range file.Secrets {
+		if err := p.adopt(s); err != nil {
+			return nil, fmt.Errorf("secret %d in it %w", i+1, err)
+		}
+	}
+	return p, nil
+}
+
+func (p *payload) adopt(s payloadSecret) error {
+	if checkName("secret name", s.Name) != nil {
+		return errors.New("has a malformed name")
+	}
+	if _, taken := p.secrets[fold(s.Name)]; taken {
+		return errors.New("is there twice")
+	}
+	if len(s.Value) == 0 || len(s.Value) > MaxSecretBytes {
+		return errors.New("is empty or too large")
+	}
+	p.secrets[fold(s.Name)] = storedSecret{s.Name, seal(s.Value), s.UpdatedAt}
+	return nil
+}
+
+// with returns a copy of the next generation, changed by edit.
+func (p *payload) with(edit func(map[string]storedSecret)) *payload {
+	next := &payload{generation: p.generation + 1, secrets: make(map[string]storedSecret, len(p.secrets)+1)}
+	for key, s := range p.secrets {
+		next.secrets[key] = s
+	}
+	edit(next.secrets)
+	return next
+}
+
+func (p *payload) names() []string {
+	names := make([]string, 0, len(p.secrets))
+	for _, s := range p.secrets {
+		names = append(names, s.name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// encodeMark and decodeMark are the form of the file that holds the highest
+// generation which was written here.
+func encodeMark(generation uint64) []byte { return []byte(strconv.FormatUint(generation, 10) + "\n") }
+
+func decodeMark(data []byte) (uint64, error) {
+	generation, err := strconv.ParseUint(strings.TrimSuffix(string(data), "\n"), 10, 64)
+	if err != nil {
+		return 0, errors.New("it is not a number")
+	}
+	return generation, nil
+}

@@ -1,0 +1,229 @@
+//go:build unix
+
+package vault
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/creack/pty"
+
+	"mcp-partner/schemas"
+)
+
+const (
+	roleVariable = "VAULT_TEST_ROLE"
+	dirVariable  = "VAULT_TEST_DIR"
+)
+
+// TestMain lets the test program play a second process.
+func TestMain(m *testing.M) {
+	switch os.Getenv(roleVariable) {
+	case "":
+		os.Exit(m.Run())
+	case "writer":
+		os.Exit(playWriter(os.Getenv(dirVariable)))
+	case "opener":
+		os.Exit(playOpener(os.Getenv(dirVariable)))
+	}
+	os.Exit(3)
+}
+
+// playWriter writes to vault and directory until it is killed, and says so
+// after each write.
+func playWriter(dir string) int {
+	store, err := OpenFileStore(dir, KeySource{})
+	if err != nil {
+		return 1
+	}
+	d, err := OpenDirectory(dir)
+	if err != nil {
+		return 1
+	}
+	for n := 0; ; n++ {
+		secret, _ := NewSecret(fmt.Appendf(nil, "value-%d", n))
+		if store.Put(context.Background(), "counter", secret) != nil {
+			return 1
+		}
+		edit := func(e *Entry) error { e.Note = fmt.Sprint(n); return nil }
+		if d.Edit(context.Background(), "contoso", edit) != nil {
+			return 1
+		}
+		fmt.Println(n)
+	}
+}
+
+// playOpener opens the vault with what the terminal device gives.
+func playOpener(dir string) int {
+	store, err := OpenFileStore(dir, KeySource{})
+	if err == nil {
+		err = store.Open(context.Background())
+	}
+	var problem *schemas.Problem
+	if errors.As(err, &problem) {
+		fmt.Println("problem", problem.Code)
+		return 0
+	}
+	fmt.Println("opened")
+	return 0
+}
+
+func child(tb testing.TB, role, dir string) *exec.Cmd {
+	tb.Helper()
+	program, err := os.Executable()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	command := exec.Command(program)
+	command.Env = append(os.Environ(), roleVariable+"="+role, dirVariable+"="+dir)
+	return command
+}
+
+// A process is killed in the middle of its writes, again and again. What it
+// said was written is there, nothing is damaged, the next one goes on.
+func TestKilledWriterLosesNothing(t *testing.T) {
+	t.Parallel()
+	dir, _ := newVault(t)
+	d, err := OpenDirectory(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Add(context.Background(), testEntry(1, "contoso"), secretCredential("partner")); err != nil {
+		t.Fatal(err)
+	}
+	for round := range 12 {
+		last := killedWriter(t, dir, 1+round%4, time.Duration(round*317)*time.Microsecond)
+		store := openVaultAt(t, dir, KeySource{})
+		got, err := store.Get(context.Background(), "counter")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var found int
+		if _, err := fmt.Sscanf(string(got.bytes()), "value-%d", &found); err != nil || found < last || found > last+1 {
+			t.Fatalf("round %d: %d was written, %d is there (%v)", round, last, found, err)
+		}
+		e, err := d.Get("contoso")
+		if err != nil || e.Note == "" {
+			t.Fatalf("round %d: %v", round, err)
+		}
+	}
+}
+
+// killedWriter starts a writer, kills it some time after it has said that many
+// writes are done, and returns the last write that it said.
+func killedWriter(tb testing.TB, dir string, writes int, after time.Duration) int {
+	tb.Helper()
+	command := child(tb, "writer", dir)
+	output, err := command.StdoutPipe()
+	if err == nil {
+		err = command.Start()
+	}
+	if err != nil {
+		tb.Fatal(err)
+	}
+	last, lines := -1, bufio.NewScanner(output)
+	for lines.Scan() {
+		if _, err := fmt.Sscan(lines.Text(), &last); err != nil {
+			tb.Fatal(err)
+		}
+		if last+1 == writes {
+			time.AfterFunc(after, func() { _ = command.Process.Kill() })
+		}
+	}
+	if err := command.Wait(); command.ProcessState.ExitCode() != -1 {
+		tb.Fatalf("the writer ended by itself: %v", err)
+	}
+	return last
+}
+
+func passphraseVault(tb testing.TB) string {
+	tb.Helper()
+	dir := stateDir(tb)
+	source := KeySource{Terminal: &prompt{typed: []string{"correct horse"}}}
+	if err := initVault(context.Background(), openVaultAt(tb, dir, source), InitOptions{Key: source, AskPassphrase: true}); err != nil {
+		tb.Fatal(err)
+	}
+	return dir
+}
+
+// Echo must be off when the prompt stands: the test types at once.
+func TestPassphraseOnARealTerminal(t *testing.T) {
+	t.Parallel()
+	for typed, want := range map[string]string{
+		"correct horse": "opened", "corrrect\x7f\x7f\x7f\x7fect horse": "opened",
+		"wrong horse": "problem vault_corrupt", "wr\x03": "problem vault_locked",
+	} {
+		command := child(t, "opener", passphraseVault(t))
+		terminal, err := pty.Start(command)
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen := talk(terminal, "Passphrase of the vault", typed+"\r")
+		_ = terminal.Close()
+		if err := command.Wait(); err != nil {
+			t.Error(err)
+		}
+		if !strings.Contains(seen, want) || strings.Contains(seen, "horse") {
+			t.Errorf("the terminal shows %q, want %q and not what was typed", seen, want)
+		}
+	}
+}
+
+// talk answers a question once and returns all that the terminal showed.
+func talk(terminal io.ReadWriter, question, text string) string {
+	var seen strings.Builder
+	buffer := make([]byte, 1024)
+	for answered := false; ; {
+		n, err := terminal.Read(buffer)
+		seen.Write(buffer[:n])
+		if !answered && strings.Contains(seen.String(), question) {
+			answered = true
+			_, _ = io.WriteString(terminal, text)
+		}
+		if err != nil {
+			return seen.String()
+		}
+	}
+}
+
+// Standard input is never read for a passphrase: it carries the protocol.
+func TestPassphraseWithoutTerminal(t *testing.T) {
+	t.Parallel()
+	command := child(t, "opener", passphraseVault(t))
+	command.Stdin = strings.NewReader("correct horse\n")
+	command.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	output, err := command.Output()
+	if err != nil || strings.TrimSpace(string(output)) != "problem vault_locked" {
+		t.Errorf("output %q (%v)", output, err)
+	}
+}
+
+func TestLockHeldElsewhereIsWaitedForWithBound(t *testing.T) {
+	t.Parallel()
+	dir, store := newVault(t)
+	file, err := os.OpenFile(filepath.Join(dir, vaultLock), os.O_RDONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
+	defer cancel()
+	err = store.Put(ctx, "contoso", mustSecret(t, "abc"))
+	problem := wantCode(t, err, schemas.CodeVaultUnavailable)
+	if !strings.Contains(problem.Hint, vaultLock) {
+		t.Errorf("hint %q", problem.Hint)
+	}
+}

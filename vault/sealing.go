@@ -1,0 +1,92 @@
+package vault
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"filippo.io/age"
+
+	"mcp-partner/schemas"
+)
+
+// decrypt tries the key that opened the vault before, so that nobody is asked
+// twice, and then the source.
+func (f *FileStore) decrypt(ctx context.Context, sealedFile []byte) (*key, *payload, error) {
+	f.mu.Lock()
+	before := f.state
+	f.mu.Unlock()
+	if before != nil {
+		if content, err := f.unseal(before.key, sealedFile); err == nil {
+			return before.key, content, nil
+		}
+	}
+	k, err := f.source.keyFor(ctx, f.disk, sealedFile, f.cost)
+	if err != nil {
+		return nil, nil, err
+	}
+	content, err := f.unseal(k, sealedFile)
+	return k, content, err
+}
+
+// unseal decrypts and decodes. Which of the messages comes tells a wrong key
+// from a damaged file as far as age can tell them apart.
+func (f *FileStore) unseal(k *key, sealedFile []byte) (*payload, error) {
+	reader, err := age.Decrypt(bytes.NewReader(sealedFile), k.identities...)
+	var mismatch *age.NoIdentityMatchError
+	switch {
+	case errors.As(err, &mismatch):
+		return nil, f.wrongKey(k, sealedFile)
+	case err != nil:
+		return nil, f.disk.corrupt(vaultName, "its header is damaged, or it is no vault")
+	}
+	plainText, err := io.ReadAll(io.LimitReader(reader, maxFileBytes))
+	defer clear(plainText)
+	if err != nil {
+		return nil, f.disk.corrupt(vaultName, "its content is damaged or cut off")
+	}
+	content, err := decodePayload(plainText)
+	if err != nil {
+		return nil, f.disk.corrupt(vaultName, "it was decrypted, but "+plain(err))
+	}
+	return content, nil
+}
+
+func (f *FileStore) wrongKey(k *key, sealedFile []byte) error {
+	protected := "an age identity"
+	if wantsPassphrase(sealedFile) {
+		protected = "a passphrase"
+	}
+	return schemas.NewProblem(schemas.CodeVaultCorrupt,
+		fmt.Sprintf("%s does not open %s, which is protected by %s: the key is another one, or the head of the file is damaged.",
+			upper(k.what), f.disk.path(vaultName), protected),
+		schemas.WithHint("Give the key that the vault was made with. Nothing was changed."))
+}
+
+func upper(text string) string { return string(bytes.ToUpper([]byte(text[:1]))) + text[1:] }
+
+func sealPayload(content *payload, k *key) ([]byte, error) {
+	plainText, err := content.encode()
+	defer clear(plainText)
+	var sealedFile bytes.Buffer
+	if err == nil {
+		err = encryptTo(&sealedFile, plainText, k.recipient)
+	}
+	if err != nil {
+		return nil, schemas.NewProblem(schemas.CodeInternal, "The vault cannot be encrypted; nothing was changed.")
+	}
+	return sealedFile.Bytes(), nil
+}
+
+func encryptTo(target io.Writer, plainText []byte, recipient age.Recipient) error {
+	writer, err := age.Encrypt(target, recipient)
+	if err != nil {
+		return err
+	}
+	if _, err := writer.Write(plainText); err != nil {
+		return err
+	}
+	return writer.Close()
+}

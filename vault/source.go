@@ -1,0 +1,208 @@
+package vault
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+
+	"mcp-partner/internal/httpclient"
+	"mcp-partner/schemas"
+)
+
+const (
+	// signInLimit bounds one sign-in, retries included. A call answers within
+	// 45 s, and a sign-in is the smaller part of it.
+	signInLimit = 30 * time.Second
+	// refreshBefore is how long before its end a token is replaced where Entra
+	// ID names no time for it, as azcore does.
+	refreshBefore = 5 * time.Minute
+	// refreshPause is how long a failed refresh is not tried again while the
+	// token is still good.
+	refreshPause = 30 * time.Second
+	// usable is how long a token must last to be handed out: a write may take
+	// 15 s at the provider.
+	usable = time.Minute
+	// azAtOnce bounds the az processes: each starts a Python interpreter.
+	azAtOnce = 4
+)
+
+// Options is what a Source works with. Directory and Store are needed.
+type Options struct {
+	Directory *Directory
+	Store     Store
+	// HTTP are the clients for Entra ID; nil makes a pool with defaults.
+	HTTP *httpclient.Pool
+	// Clock tells the time that expiry follows; nil means time.Now.
+	Clock func() time.Time
+	// Runner starts az; nil runs the real command.
+	Runner Runner
+	// Logger gets one line for each sign-in, without secrets; nil logs nothing.
+	Logger *slog.Logger
+	// OnToken is told of every sign-in; it must not block.
+	OnToken func(Event)
+}
+
+// Event is one sign-in: a request to Entra ID or a run of az. Reuse of a token
+// is no event.
+type Event struct {
+	Time       time.Time
+	Tenant     string
+	TenantID   string
+	Credential string
+	Kind       Kind
+	// Refresh is true for one in the background, while the old token is good.
+	Refresh  bool
+	Duration time.Duration
+	// ExpiresOn is when the new token ends; zero after a failure.
+	ExpiresOn time.Time
+	// Problem is nil after a success.
+	Problem *schemas.Problem
+}
+
+// Source turns credentials into tokens. It is safe for concurrent use.
+type Source struct {
+	directory *Directory
+	store     Store
+	http      *httpclient.Pool
+	now       func() time.Time
+	runner    Runner
+	logger    *slog.Logger
+	onToken   func(Event)
+
+	stop     context.CancelFunc
+	signIns  *flights[flightKey, token]
+	az       chan struct{}
+	refusals *refusals
+	gates    *gates
+
+	mu    sync.Mutex
+	slots map[slotKey]*slot
+}
+
+// flightKey tells sign-ins apart that must not share an outcome.
+type flightKey struct {
+	target target
+	claims string
+}
+
+// NewSource makes a Source. It does nothing until the first token is asked for.
+func NewSource(options Options) *Source {
+	base, stop := context.WithCancel(context.Background())
+	s := &Source{
+		directory: options.Directory, store: options.Store, http: options.HTTP,
+		now: options.Clock, runner: options.Runner, logger: options.Logger, onToken: options.OnToken,
+		stop: stop, signIns: newFlights[flightKey, token](base, signInLimit),
+		az: make(chan struct{}, azAtOnce), gates: newGates(), slots: map[slotKey]*slot{},
+	}
+	s.fillDefaults()
+	s.refusals = newRefusals(s.now)
+	return s
+}
+
+func (s *Source) fillDefaults() {
+	if s.http == nil {
+		s.http = httpclient.NewPool(httpclient.Options{})
+	}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	if s.runner == nil {
+		s.runner = execRunner{}
+	}
+	if s.logger == nil {
+		s.logger = slog.New(slog.DiscardHandler)
+	}
+	if s.onToken == nil {
+		s.onToken = func(Event) {}
+	}
+}
+
+// Close ends all sign-ins that are under way and waits for them.
+func (s *Source) Close() {
+	s.stop()
+	s.signIns.running.Wait()
+}
+
+// target is all that decides which token comes back: a change of any part
+// makes another token necessary.
+type target struct {
+	tenant     string
+	tenantID   string
+	cloud      Cloud
+	credential CredentialConfig
+}
+
+// target reads the directory as it is now.
+func (s *Source) target(tenant, credential string) (target, error) {
+	entry, err := s.directory.Resolve(tenant)
+	if err != nil {
+		return target{}, err
+	}
+	ref, err := entry.Credential(credential)
+	if err != nil {
+		return target{}, err
+	}
+	config, err := s.directory.Credential(ref.Name)
+	if err != nil {
+		return target{}, err
+	}
+	return target{entry.Name, entry.TenantID, entry.Cloud, config}, nil
+}
+
+// Credential returns the credential for exactly one tenant and one credential
+// name; an empty name means the tenant's default. It asks for no token yet.
+//
+// What it returns looks into the directory at every use, so an entry that was
+// changed or removed meanwhile takes effect at once. Its GetToken returns only
+// problems. It refuses options that name another tenant or another scope than
+// the entry has, and always asks for tokens that can be revoked (CAE).
+// Problems: CodeUnknownTenant, CodeTenantRequired, CodeDirectoryEmpty,
+// CodeUnknownCredential.
+func (s *Source) Credential(_ context.Context, tenant, credential string) (azcore.TokenCredential, error) {
+	t, err := s.target(tenant, credential)
+	if err != nil {
+		return nil, err
+	}
+	return &tenantCredential{source: s, tenantID: t.tenantID, credential: t.credential.Name}, nil
+}
+
+// tenantCredential is one credential in one tenant.
+type tenantCredential struct {
+	source     *Source
+	tenantID   string
+	credential string
+}
+
+// GetToken implements azcore.TokenCredential.
+func (c *tenantCredential) GetToken(ctx context.Context, options policy.TokenRequestOptions) (azcore.AccessToken, error) {
+	t, err := c.source.target(c.tenantID, c.credential)
+	if err != nil {
+		return azcore.AccessToken{}, err
+	}
+	if err := checkRequest(t, options); err != nil {
+		return azcore.AccessToken{}, err
+	}
+	got, err := c.source.token(ctx, t, options.Claims)
+	if err != nil {
+		return azcore.AccessToken{}, err
+	}
+	return got.open(), nil
+}
+
+// checkRequest fails closed on a request that would get a token for somewhere
+// else than the entry says.
+func checkRequest(t target, options policy.TokenRequestOptions) error {
+	if options.TenantID != "" && fold(options.TenantID) != t.tenantID {
+		return schemas.NewProblem(schemas.CodeWrongTenant,
+			"A token for another tenant than "+t.tenant+" was asked of its credential; nothing was sent.")
+	}
+	if len(options.Scopes) != 1 || options.Scopes[0] != t.cloud.Scope() {
+		return schemas.NewProblem(schemas.CodeInternal,
+			"A token of "+t.tenant+" was asked for another audience than the directory entry has; nothing was sent.")
+	}
+	return nil
+}

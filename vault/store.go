@@ -1,0 +1,91 @@
+package vault
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"sync"
+
+	"mcp-partner/schemas"
+)
+
+// Store keeps secrets by name. Implementations are safe for concurrent use and
+// return problems only: CodeVaultMissing for a name without a secret,
+// CodeVaultLocked, CodeVaultCorrupt and CodeVaultUnavailable for the rest.
+type Store interface {
+	// Get returns the secret of that name.
+	Get(ctx context.Context, name string) (Secret, error)
+	// Put stores a secret, in place of one with the same name.
+	Put(ctx context.Context, name string, secret Secret) error
+	// Delete removes a secret; one that is not there is no error.
+	Delete(ctx context.Context, name string) error
+	// List returns the names, sorted.
+	List(ctx context.Context) ([]string, error)
+	// KeyDescription says in plain words what protects the secrets and what
+	// against, and what it does not protect against.
+	KeyDescription() string
+}
+
+// MemoryStore keeps secrets in the memory of this process alone.
+type MemoryStore struct {
+	mu      sync.RWMutex
+	secrets map[string]Secret
+}
+
+// NewMemoryStore returns an empty store, for simulations.
+func NewMemoryStore() *MemoryStore { return &MemoryStore{secrets: map[string]Secret{}} }
+
+// Get implements Store.
+func (m *MemoryStore) Get(_ context.Context, name string) (Secret, error) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	secret, ok := m.secrets[fold(name)]
+	if !ok {
+		return Secret{}, noSecret(name)
+	}
+	return secret, nil
+}
+
+// Put implements Store.
+func (m *MemoryStore) Put(_ context.Context, name string, secret Secret) error {
+	if err := checkPut(name, secret); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.secrets[fold(name)] = secret
+	return nil
+}
+
+// Delete implements Store.
+func (m *MemoryStore) Delete(_ context.Context, name string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.secrets, fold(name))
+	return nil
+}
+
+// List implements Store.
+func (m *MemoryStore) List(context.Context) ([]string, error) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return slices.Sorted(maps.Keys(m.secrets)), nil
+}
+
+// KeyDescription implements Store.
+func (m *MemoryStore) KeyDescription() string {
+	return "Secrets are in the memory of this process and are gone when it ends. Nothing protects them from whoever can read its memory."
+}
+
+func checkPut(name string, secret Secret) error {
+	if secret.Empty() {
+		return invalid("The secret is empty.")
+	}
+	return checkName("secret name", name)
+}
+
+func noSecret(name string) *schemas.Problem {
+	return schemas.NewProblem(schemas.CodeVaultMissing,
+		"The vault holds no secret of the name \""+clean(name)+"\".",
+		schemas.WithHint("A person stores it with: mcp-partner tenants set NAME --secret-stdin"))
+}

@@ -1,0 +1,113 @@
+//go:build unix
+
+package vault
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"mcp-partner/schemas"
+)
+
+func TestKeyFilesAreChecked(t *testing.T) {
+	t.Parallel()
+	dir, _ := newVault(t)
+	outside := t.TempDir()
+	open := filepath.Join(outside, "open")
+	if err := errors.Join(os.WriteFile(open, []byte("correct horse"), 0o600), os.Chmod(open, 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	pipe := filepath.Join(outside, "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	// Opened for reading and writing, so that opening it elsewhere does not wait.
+	end, err := os.OpenFile(pipe, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer end.Close()
+	garbage := filepath.Join(outside, "garbage")
+	if err := os.WriteFile(garbage, []byte("canary-in-a-key-file"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, test := range map[string]struct {
+		source KeySource
+		code   schemas.Code
+		hint   string
+	}{
+		"open to others": {KeySource{PassphraseFile: open}, schemas.CodeVaultUnavailable, "chmod 600"},
+		"pipe":           {KeySource{PassphraseFile: pipe}, schemas.CodeVaultUnavailable, "standard input"},
+		"missing":        {KeySource{IdentityFile: filepath.Join(outside, "none")}, schemas.CodeVaultUnavailable, "no such file"},
+		"garbage":        {KeySource{IdentityFile: garbage}, schemas.CodeVaultCorrupt, "age-keygen"},
+	} {
+		problem := wantCode(t, openVaultAt(t, dir, test.source).Open(context.Background()), test.code)
+		if !strings.Contains(problem.Hint, test.hint) || strings.Contains(problem.Message+problem.Hint, "canary") {
+			t.Errorf("%s: message %q, hint %q", name, problem.Message, problem.Hint)
+		}
+	}
+}
+
+func TestUnsafeFilesAreRefused(t *testing.T) {
+	t.Parallel()
+	for name, spoil := range map[string]func(dir string) error{
+		"folder":        func(dir string) error { return os.Chmod(dir, 0o755) },
+		"vault":         func(dir string) error { return os.Chmod(filepath.Join(dir, vaultName), 0o640) },
+		"key":           func(dir string) error { return os.Chmod(filepath.Join(dir, keyName), 0o604) },
+		"symbolic link": func(dir string) error { return link(dir, vaultName) },
+		"linked key":    func(dir string) error { return link(dir, keyName) },
+		"linked mark":   func(dir string) error { return link(dir, markName) },
+		"folder as file": func(dir string) error {
+			return errors.Join(os.Remove(filepath.Join(dir, markName)), os.Mkdir(filepath.Join(dir, markName), 0o700))
+		},
+	} {
+		dir, _ := newVault(t)
+		if err := spoil(dir); err != nil {
+			t.Fatal(err)
+		}
+		problem := wantCode(t, openVaultAt(t, dir, KeySource{}).Open(context.Background()), schemas.CodeVaultUnavailable)
+		if problem.Retryable || problem.Hint == "" {
+			t.Errorf("%s: retryable %t, hint %q", name, problem.Retryable, problem.Hint)
+		}
+	}
+}
+
+// link moves a file away and leaves a symbolic link to it.
+func link(dir, name string) error {
+	path := filepath.Join(dir, name)
+	return errors.Join(os.Rename(path, path+".real"), os.Symlink(path+".real", path))
+}
+
+func TestUnsafeDirectoryIsRefused(t *testing.T) {
+	t.Parallel()
+	for name, spoil := range map[string]func(dir string) error{
+		"folder": func(dir string) error { return os.Chmod(dir, 0o750) },
+		"file":   func(dir string) error { return os.Chmod(filepath.Join(dir, directoryName), 0o644) },
+		"link":   func(dir string) error { return link(dir, directoryName) },
+	} {
+		dir, d := newDirectoryAt(t)
+		if err := spoil(dir); err != nil {
+			t.Fatal(err)
+		}
+		_, err := OpenDirectory(dir)
+		problem := wantCode(t, err, schemas.CodeVaultUnavailable)
+		if problem.Retryable || problem.Hint == "" || name != "link" && !strings.Contains(problem.Hint, "chmod") {
+			t.Errorf("%s: hint %q", name, problem.Hint)
+		}
+		wantCode(t, d.Add(context.Background(), testEntry(3, "x")), schemas.CodeVaultUnavailable)
+	}
+	dir, d := newDirectoryAt(t)
+	target := filepath.Join(t.TempDir(), "victim")
+	if err := errors.Join(os.Remove(filepath.Join(dir, directoryLock)), os.Symlink(target, filepath.Join(dir, directoryLock))); err != nil {
+		t.Fatal(err)
+	}
+	wantCode(t, d.Add(context.Background(), testEntry(3, "x")), schemas.CodeVaultUnavailable)
+	if _, err := os.Lstat(target); err == nil {
+		t.Error("the lock was made through a symbolic link")
+	}
+}
