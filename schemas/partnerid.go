@@ -12,13 +12,31 @@ type PartnerID string
 
 const partnerIDPattern = `^[0-9]{4,10}$`
 
-var (
-	partnerIDForm = regexp.MustCompile(partnerIDPattern)
-	guidForm      = regexp.MustCompile(`^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$`)
-)
+var partnerIDForm = regexp.MustCompile(partnerIDPattern)
 
 // IsGUID reports whether text has the form of a GUID, in either case.
-func IsGUID(text string) bool { return guidForm.MatchString(text) }
+func IsGUID(text string) bool {
+	if len(text) != 36 {
+		return false
+	}
+	for i, c := range []byte(text) {
+		switch i {
+		case 8, 13, 18, 23:
+			if c != '-' {
+				return false
+			}
+		default:
+			if !isHex(c) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func isHex(c byte) bool {
+	return '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
+}
 
 // ParsePartnerID checks the form of a partner ID. The field is the argument's
 // name for the message. It returns a CodeInvalidPartnerID problem that says

@@ -2,7 +2,6 @@ package tools
 
 import (
 	"context"
-	"time"
 
 	"github.com/mark3labs/mcp-go/mcp"
 	mcpserver "github.com/mark3labs/mcp-go/server"
@@ -11,8 +10,6 @@ import (
 )
 
 const (
-	// answerWithin is how long a question stays open in an older client.
-	answerWithin = 120 * time.Second
 	// questionKey names the one question of a call in a multi-round trip.
 	questionKey = "confirm"
 	// typedField is the one field of the form.
@@ -20,13 +17,13 @@ const (
 )
 
 // InBandSession is a session over which a person can be asked in the middle of
-// a call. Only a transport with one client at the other end implements it:
-// over stateless HTTP nobody knows whose screen the form would reach.
+// a call. Only a transport with one client at the other end says yes: over
+// stateless HTTP nobody knows whose screen the form would reach.
 type InBandSession interface {
 	mcpserver.SessionWithElicitation
 	mcpserver.SessionWithClientInfo
-	// AsksInBand marks the implementation; it does nothing.
-	AsksInBand()
+	// AsksInBand reports whether RequestElicitation can reach the client.
+	AsksInBand() bool
 }
 
 // personOf finds out how the person behind a call can be asked. A client that
@@ -37,7 +34,7 @@ func personOf(ctx context.Context, m *mcpserver.MCPServer, request mcp.CallToolR
 		return modernPerson{params: request.Params.MultiRoundTripParams, elicits: elicits(info.ClientCapabilities)}
 	}
 	session, ok := mcpserver.ClientSessionFromContext(ctx).(InBandSession)
-	if !ok {
+	if !ok || !session.AsksInBand() {
 		return Nobody{}
 	}
 	if capabilities := session.GetClientCapabilities(); !elicits(&capabilities) {
@@ -92,10 +89,8 @@ func (legacyPerson) Resume() (guard.Seal, guard.Answer, bool) { return "", guard
 // Reachable implements Person.
 func (legacyPerson) Reachable() bool { return true }
 
-// Ask implements Person. A form that nobody answers ends after answerWithin.
+// Ask implements Person. How long a form may stay open is the session's to say.
 func (p legacyPerson) Ask(ctx context.Context, question guard.Question, _ guard.Seal) (Reply, guard.Answer, error) {
-	ctx, cancel := context.WithTimeout(ctx, answerWithin)
-	defer cancel()
 	result, err := p.server.RequestElicitation(ctx, mcp.ElicitationRequest{Params: form(question)})
 	if err != nil {
 		return Answered, guard.Answer{}, err

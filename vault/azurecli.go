@@ -55,7 +55,7 @@ func (execRunner) Run(ctx context.Context, path string, arguments ...string) (st
 	if errors.Is(err, exec.ErrWaitDelay) {
 		err = nil
 	}
-	return output.Bytes(), messages.Bytes(), err
+	return output.kept.Bytes(), messages.kept.Bytes(), err
 }
 
 // azEnvironment is the environment of the process with a PATH that finds az and
@@ -72,13 +72,14 @@ func azEnvironment(environment []string, folder string) []string {
 	return append(kept, "PATH="+folder+string(os.PathListSeparator)+path, "AZURE_CORE_NO_COLOR=true", "AZURE_CORE_ONLY_SHOW_ERRORS=true")
 }
 
-// bounded keeps the first part of what is written and drops the rest.
-type bounded struct{ bytes.Buffer }
+// bounded keeps the first part of what is written and drops the rest. It does
+// not embed the buffer, whose ReadFrom would go around the bound.
+type bounded struct{ kept bytes.Buffer }
 
 // Write implements io.Writer.
 func (b *bounded) Write(p []byte) (int, error) {
-	if room := maxAzOutput - b.Len(); room > 0 {
-		b.Buffer.Write(p[:min(len(p), room)])
+	if room := maxAzOutput - b.kept.Len(); room > 0 {
+		b.kept.Write(p[:min(len(p), room)])
 	}
 	return len(p), nil
 }

@@ -143,6 +143,15 @@ func TestAzureCLIFailures(t *testing.T) {
 	}
 }
 
+func TestAzureCLIOutputIsBounded(t *testing.T) {
+	t.Parallel()
+	path, _ := fakeAz(t, "head -c 3000000 /dev/zero; head -c 3000000 /dev/zero >&2")
+	stdout, stderr, err := execRunner{}.Run(context.Background(), path)
+	if err != nil || len(stdout) != maxAzOutput || len(stderr) != maxAzOutput {
+		t.Errorf("kept %d and %d bytes (%v), want %d", len(stdout), len(stderr), err, maxAzOutput)
+	}
+}
+
 func TestAzureCLIMissing(t *testing.T) {
 	t.Parallel()
 	gone := filepath.Join(t.TempDir(), "az")

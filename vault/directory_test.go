@@ -364,3 +364,41 @@ func manyEntries(tb testing.TB, n int) (string, *Directory) {
 	}
 	return dir, d
 }
+
+func TestCloudsOfMicrosoft(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]struct {
+		host       string
+		unverified bool
+	}{
+		CloudPublic:       {"https://management.azure.com", false},
+		CloudUSGovernment: {"https://management.usgovcloudapi.net", true},
+		CloudChina:        {"https://management.chinacloudapi.cn", true},
+	} {
+		c, err := CloudNamed(name)
+		if err != nil || c.ARMEndpoint != want.host || c.Unverified != want.unverified || !strings.HasSuffix(c.Scope(), "//.default") {
+			t.Errorf("%s is %+v (%v)", name, c, err)
+		}
+		if normal, err := c.normal(); err != nil || normal != c {
+			t.Errorf("%s is changed or refused by its own check: %+v (%v)", name, normal, err)
+		}
+	}
+	_, err := CloudNamed("mars")
+	wantCode(t, err, schemas.CodeInvalidArgument)
+}
+
+func TestPrepareStateDir(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "a", "b")
+	if err := PrepareStateDir(dir); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(dir); err != nil || info.Mode().Perm() != dirMode {
+		t.Errorf("%v (%v)", info.Mode(), err)
+	}
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	wantCode(t, PrepareStateDir(file), schemas.CodeVaultUnavailable)
+}

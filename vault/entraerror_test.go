@@ -62,6 +62,8 @@ func TestEntraErrors(t *testing.T) {
 		{"audience", refuse(400, "invalid_resource", "", 500011), schemas.CodeSignInUnavailable, false},
 		{"unknown", refuse(400, "something_new", "", 3), schemas.CodeSignInUnavailable, false},
 		{"busy", refuse(400, "temporarily_unavailable", "", 90033), schemas.CodeSignInUnavailable, true},
+		{"busy for all", refuse(503, "server_error", "", 90033), schemas.CodeSignInUnavailable, true},
+		{"slow down", answer{status: 429, header: http.Header{"Retry-After": {"120"}}, body: "{}"}, schemas.CodeSignInUnavailable, true},
 		{"html", html, schemas.CodeSignInUnavailable, true},
 		{"no json", answer{status: 200, body: "<html>"}, schemas.CodeSignInUnavailable, true},
 		{"empty object", answer{status: 200, body: "{}"}, schemas.CodeSignInUnavailable, true},

@@ -1,0 +1,168 @@
+package wiretest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"mcp-partner/server"
+)
+
+// HTTP is a client of a server that listens on the loopback interface.
+type HTTP struct {
+	tb     testing.TB
+	Addr   string
+	Bearer string
+	client *http.Client
+	ended  chan error
+	stop   context.CancelFunc
+}
+
+// StartHTTP serves s on a free port until the test ends. bearer goes with
+// every request; "" sends none.
+func StartHTTP(tb testing.TB, s *server.Server, o server.HTTPOptions, bearer string) *HTTP {
+	tb.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	transport := &http.Transport{MaxIdleConnsPerHost: 512}
+	c := &HTTP{
+		tb: tb, Addr: l.Addr().String(), Bearer: bearer, ended: make(chan error, 1), stop: stop,
+		client: &http.Client{Transport: transport, Timeout: 2 * Patience},
+	}
+	go func() { c.ended <- s.ServeListener(ctx, l, o) }()
+	tb.Cleanup(func() {
+		stop()
+		transport.CloseIdleConnections()
+	})
+	return c
+}
+
+// Stop cancels the server's context, as a signal would.
+func (c *HTTP) Stop() { c.stop() }
+
+// Ended waits for the server to end and returns how.
+func (c *HTTP) Ended() error {
+	c.tb.Helper()
+	select {
+	case err := <-c.ended:
+		return err
+	case <-time.After(Patience):
+		c.tb.Fatal("the server did not end")
+	}
+	return nil
+}
+
+// Answer is what came back for an HTTP request.
+type Answer struct {
+	Status int
+	Header http.Header
+	Body   []byte
+}
+
+// NewRequest returns a POST of a message to /mcp with the headers that its
+// revision wants. A test may change it before it is sent.
+func (c *HTTP) NewRequest(body string) *http.Request {
+	c.tb.Helper()
+	r, err := http.NewRequest(http.MethodPost, "http://"+c.Addr+"/mcp", strings.NewReader(body))
+	if err != nil {
+		c.tb.Fatal(err)
+	}
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("Accept", "application/json, text/event-stream")
+	if c.Bearer != "" {
+		r.Header.Set("Authorization", "Bearer "+c.Bearer)
+	}
+	standardHeaders(r.Header, body)
+	return r
+}
+
+// standardHeaders sets what 2026-07-28 wants repeated in headers.
+func standardHeaders(h http.Header, body string) {
+	var m struct {
+		Method string `json:"method"`
+		Params struct {
+			Name string         `json:"name"`
+			URI  string         `json:"uri"`
+			Meta map[string]any `json:"_meta"`
+		} `json:"params"`
+	}
+	if json.Unmarshal([]byte(body), &m) != nil || m.Params.Meta["io.modelcontextprotocol/protocolVersion"] == nil {
+		return
+	}
+	h.Set("Mcp-Protocol-Version", string(Modern))
+	h.Set("Mcp-Method", m.Method)
+	if name := m.Params.Name + m.Params.URI; name != "" {
+		h.Set("Mcp-Name", name)
+	}
+}
+
+// Do sends a request and reads the whole answer.
+func (c *HTTP) Do(r *http.Request) Answer {
+	c.tb.Helper()
+	answer, err := c.Try(r)
+	if err != nil {
+		c.tb.Fatalf("%s %s: %v", r.Method, r.URL, err)
+	}
+	return answer
+}
+
+// Try is Do for where the connection may break.
+func (c *HTTP) Try(r *http.Request) (Answer, error) {
+	response, err := c.client.Do(r)
+	if err != nil {
+		return Answer{}, err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	return Answer{Status: response.StatusCode, Header: response.Header, Body: body}, err
+}
+
+// Open sends a request and returns the response unread.
+func (c *HTTP) Open(r *http.Request) (*http.Response, error) { return c.client.Do(r) }
+
+// Post sends a message.
+func (c *HTTP) Post(body string) Answer {
+	c.tb.Helper()
+	return c.Do(c.NewRequest(body))
+}
+
+// Replies are the messages in an answer, in order: one, or those of an event
+// stream.
+func (a Answer) Replies(tb testing.TB) []Reply {
+	tb.Helper()
+	if !strings.HasPrefix(a.Header.Get("Content-Type"), "text/event-stream") {
+		return []Reply{Parse(tb, a.Body)}
+	}
+	var replies []Reply
+	for event := range bytes.SplitSeq(bytes.TrimSuffix(a.Body, []byte("\n\n")), []byte("\n\n")) {
+		replies = append(replies, Parse(tb, eventData(tb, event)))
+	}
+	return replies
+}
+
+func eventData(tb testing.TB, event []byte) []byte {
+	tb.Helper()
+	for line := range bytes.SplitSeq(event, []byte("\n")) {
+		if data, ok := bytes.CutPrefix(line, []byte("data: ")); ok {
+			return data
+		}
+	}
+	tb.Fatalf("an event without data: %q", event)
+	return nil
+}
+
+// Last is the last message in an answer, which is the response.
+func (a Answer) Last(tb testing.TB) Reply {
+	tb.Helper()
+	replies := a.Replies(tb)
+	return replies[len(replies)-1]
+}

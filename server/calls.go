@@ -1,0 +1,168 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"sync"
+
+	"github.com/mark3labs/mcp-go/mcp"
+)
+
+const (
+	// maxPending and maxPendingBytes bound what waits on one connection. They
+	// are far beyond what a client sends by itself; a pipe may reach them.
+	maxPending      = 8192
+	maxPendingBytes = 64 << 20
+)
+
+var (
+	errCancelled = errors.New("cancelled by the client")
+	errStopping  = errors.New("the server is stopping")
+)
+
+// call is one message on its way through the server.
+type call struct {
+	message *message
+	key     string // "" for a notification
+	ctx     context.Context
+	cancel  context.CancelCauseFunc
+	out     *lineWriter
+	level   func() mcp.LoggingLevel
+	of      *calls
+
+	mu       sync.Mutex
+	answered bool
+}
+
+// Notify implements tools.Notifier. The lock keeps it ahead of the answer.
+func (k *call) Notify(method string, params any) error {
+	line, err := encodeNotification(method, params, k.level())
+	if err != nil || line == nil {
+		return err
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.answered {
+		return errAnswered
+	}
+	return k.out.write(line)
+}
+
+// answer writes the response, once. A call that the client cancelled gets
+// none, as the protocol wants. The ID is free before the client can see the
+// answer, because it may use it again at once.
+func (k *call) answer(line []byte) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.answered {
+		return
+	}
+	k.answered = true
+	k.of.forget(k)
+	if k.key != "" && !errors.Is(context.Cause(k.ctx), errCancelled) {
+		_ = k.out.write(line) // the loop watches out for broken output
+	}
+}
+
+// calls are the messages being handled on one connection.
+type calls struct {
+	mu      sync.Mutex
+	all     map[*call]struct{}
+	byKey   map[string]*call
+	bytes   int
+	closed  bool
+	drained chan struct{} // closed when closed and empty
+}
+
+func newCalls() *calls {
+	return &calls{all: map[*call]struct{}{}, byKey: map[string]*call{}, drained: make(chan struct{})}
+}
+
+// add takes a call in, or says why not.
+func (c *calls) add(k *call) *fault {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.closed:
+		return busy("The server is stopping. Send the request to a new one.").withID(k.message.id)
+	case len(c.all) >= maxPending || c.bytes+len(k.message.raw) > maxPendingBytes && len(c.all) > 0:
+		return busy("Too many requests are waiting. Wait for some answers, then send this one again.").withID(k.message.id)
+	case k.key != "" && c.byKey[k.key] != nil:
+		// An answer with this ID would be taken for the first request's.
+		return invalidRequest("A request with the ID " + clip(string(k.message.id)) +
+			" is still being handled. Use each ID once. The first request goes on.")
+	}
+	c.all[k] = struct{}{}
+	c.bytes += len(k.message.raw)
+	if k.key != "" {
+		c.byKey[k.key] = k
+	}
+	return nil
+}
+
+// forget frees a call's ID.
+func (c *calls) forget(k *call) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.byKey[k.key] == k {
+		delete(c.byKey, k.key)
+	}
+}
+
+// remove lets go of a call that has been answered.
+func (c *calls) remove(k *call) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.all, k)
+	c.bytes -= len(k.message.raw)
+	c.signal()
+}
+
+func (c *calls) signal() {
+	if c.closed && len(c.all) == 0 {
+		close(c.drained)
+	}
+}
+
+// cancel ends the call that a notifications/cancelled names, if it is there.
+func (c *calls) cancel(params json.RawMessage) {
+	id, ok := objectOf(params)["requestId"]
+	if !ok {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if k := c.byKey[idKey(id)]; k != nil && k.key != "" {
+		k.cancel(errCancelled)
+	}
+}
+
+// close takes no more calls in. Listening streams end, because nothing else
+// would end them; other calls go on.
+func (c *calls) close() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return
+	}
+	c.closed = true
+	for k := range c.all {
+		if k.message.method == string(mcp.MethodSubscriptionsListen) {
+			k.cancel(errStopping)
+		}
+	}
+	c.signal()
+}
+
+// cancelAll ends every call and returns those that were left.
+func (c *calls) cancelAll() []*call {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	left := make([]*call, 0, len(c.all))
+	for k := range c.all {
+		k.cancel(errStopping)
+		left = append(left, k)
+	}
+	return left
+}

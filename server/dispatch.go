@@ -1,0 +1,78 @@
+package server
+
+import (
+	"encoding/json"
+
+	"github.com/mark3labs/mcp-go/mcp"
+)
+
+// handle runs a call through mcp-go and returns its response, with every
+// notification that mcp-go took for it written already. A panic becomes an
+// error response.
+func (c *stdioConn) handle(k *call, place *slot) (line []byte) {
+	s := c.sessionFor(k, place)
+	defer func() {
+		if value := recover(); value != nil {
+			line = c.server.panicked(k.ctx, k.message.method, value).withID(k.message.id).encode()
+		}
+	}()
+	defer s.flush()
+	x := &exchange{message: k.message, session: s}
+	ctx := withExchange(k.ctx, x)
+	if k.message.method == string(mcp.MethodSubscriptionsListen) {
+		return c.listen(k, x)
+	}
+	return encodeResponse(x, c.server.mcp.HandleMessage(c.server.mcp.WithContext(ctx, s), k.message.raw))
+}
+
+// listen makes the stream reachable for broadcasts while it is open.
+func (c *stdioConn) listen(k *call, x *exchange) []byte {
+	l := &listener{x.session}
+	l.id, l.tag = c.id+"/"+k.key, k.message.id
+	if err := c.server.mcp.RegisterSession(k.ctx, l); err != nil {
+		return internalFault(k.message.method).withID(k.message.id).encode()
+	}
+	defer c.server.mcp.UnregisterSession(k.ctx, l.id)
+	ctx := c.server.mcp.WithContext(withExchange(k.ctx, x), l)
+	return encodeResponse(x, c.server.mcp.HandleMessage(ctx, k.message.raw))
+}
+
+// sessionFor gives older revisions the connection's state, and 2026-07-28 a
+// fresh one: a server must not infer there from earlier requests.
+func (c *stdioConn) sessionFor(k *call, place *slot) *session {
+	s := &session{id: c.id, peer: c.peer, levels: c.peer, emit: k.Notify}
+	if k.message.modern() {
+		s.peer = &peer{}
+		s.levels = s.peer
+		return s
+	}
+	s.ask = place.whileAsking(c.asks.ask)
+	return s
+}
+
+// encodeResponse puts the request's own ID and our words into what mcp-go
+// answered.
+func encodeResponse(x *exchange, response mcp.JSONRPCMessage) []byte {
+	id := x.message.id
+	switch r := response.(type) {
+	case nil:
+		if x.message.kind == kindNotification {
+			return nil
+		}
+	case mcp.JSONRPCError:
+		return faultOf(x, r).withID(id).encode()
+	case mcp.JSONRPCResponse:
+		r.ID = mcp.NewRequestId(id)
+		if line, err := json.Marshal(r); err == nil {
+			return line
+		}
+	}
+	return internalFault(x.message.method).withID(id).encode()
+}
+
+func faultOf(x *exchange, e mcp.JSONRPCError) *fault {
+	if x.fault != nil {
+		return x.fault
+	}
+	return &fault{code: e.Error.Code, text: e.Error.Message, data: e.Error.Data}
+}

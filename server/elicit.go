@@ -1,0 +1,142 @@
+package server
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/mark3labs/mcp-go/mcp"
+)
+
+// ErrClientGone means that the client went away before it answered a question.
+// Nobody has answered anything.
+var ErrClientGone = fmt.Errorf("the client went away before it answered: %w", context.Canceled)
+
+// asks are the questions to the client of one connection that wait for an
+// answer.
+type asks struct {
+	prefix string
+	limit  time.Duration
+	out    *lineWriter
+
+	mu      sync.Mutex
+	next    int
+	waiting map[string]chan *message
+	closed  chan struct{}
+	once    sync.Once
+}
+
+// newAsks makes IDs that no other request on the connection can have by
+// chance.
+func newAsks(out *lineWriter, limit time.Duration) *asks {
+	return &asks{
+		prefix:  "mcp-partner-" + rand.Text()[:8] + "-",
+		limit:   limit,
+		out:     out,
+		waiting: map[string]chan *message{},
+		closed:  make(chan struct{}),
+	}
+}
+
+// close fails all questions, now and later.
+func (a *asks) close() { a.once.Do(func() { close(a.closed) }) }
+
+// ask sends an elicitation/create and waits for its answer within the limit.
+func (a *asks) ask(ctx context.Context, r mcp.ElicitationRequest) (*mcp.ElicitationResult, error) {
+	ctx, cancel := context.WithTimeout(ctx, a.limit)
+	defer cancel()
+	id, answer := a.open()
+	defer a.drop(id)
+	if err := a.send(id, r.Params); err != nil {
+		return nil, err
+	}
+	select {
+	case m := <-answer:
+		return readAnswer(m)
+	case <-a.closed:
+		return nil, ErrClientGone
+	case <-ctx.Done():
+		a.withdraw(id)
+		return nil, fmt.Errorf("nobody answered: %w", context.Cause(ctx))
+	}
+}
+
+func (a *asks) open() (string, chan *message) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.next++
+	id, answer := a.prefix+strconv.Itoa(a.next), make(chan *message, 1)
+	a.waiting[id] = answer
+	return id, answer
+}
+
+func (a *asks) drop(id string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(a.waiting, id)
+}
+
+func (a *asks) send(id string, params mcp.ElicitationParams) error {
+	select {
+	case <-a.closed:
+		return ErrClientGone
+	default:
+	}
+	line, err := json.Marshal(struct {
+		JSONRPC string                `json:"jsonrpc"`
+		ID      string                `json:"id"`
+		Method  mcp.MCPMethod         `json:"method"`
+		Params  mcp.ElicitationParams `json:"params"`
+	}{mcp.JSONRPC_VERSION, id, mcp.MethodElicitationCreate, params})
+	if err != nil {
+		return fmt.Errorf("elicitation/create: %w", err)
+	}
+	return a.out.write(line)
+}
+
+// withdraw tells the client that its answer is no longer waited for.
+func (a *asks) withdraw(id string) {
+	line, err := encodeNotification(string(mcp.MethodNotificationCancelled),
+		map[string]string{"requestId": id, "reason": "the answer is no longer waited for"}, "")
+	if err == nil {
+		_ = a.out.write(line) // a courtesy
+	}
+}
+
+// deliver hands a response to the question it answers. It reports false where
+// there is none.
+func (a *asks) deliver(m *message) bool {
+	var id string
+	if json.Unmarshal(m.id, &id) != nil {
+		return false
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	answer, ok := a.waiting[id]
+	if ok {
+		delete(a.waiting, id)
+		answer <- m // has room for the one answer there can be
+	}
+	return ok
+}
+
+// readAnswer fails closed: what is not one of the three actions is no answer.
+func readAnswer(m *message) (*mcp.ElicitationResult, error) {
+	if m.failure != nil {
+		return nil, errors.New("the client answered elicitation/create with an error")
+	}
+	var result mcp.ElicitationResult
+	if err := json.Unmarshal(m.result, &result); err != nil {
+		return nil, errors.New("the client's answer to elicitation/create cannot be read")
+	}
+	switch result.Action {
+	case mcp.ElicitationResponseActionAccept, mcp.ElicitationResponseActionDecline, mcp.ElicitationResponseActionCancel:
+		return &result, nil
+	}
+	return nil, errors.New("the client's answer to elicitation/create has no known action")
+}

@@ -1,0 +1,197 @@
+package server
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"runtime"
+	"strings"
+
+	"github.com/mark3labs/mcp-go/mcp"
+	mcpserver "github.com/mark3labs/mcp-go/server"
+)
+
+// exchange is one request on its way through mcp-go. Only the goroutine that
+// handles the request touches fault.
+type exchange struct {
+	message *message
+	session *session
+	fault   *fault
+}
+
+type exchangeKey struct{}
+
+func withExchange(ctx context.Context, x *exchange) context.Context {
+	return context.WithValue(ctx, exchangeKey{}, x)
+}
+
+func exchangeOf(ctx context.Context) *exchange {
+	x, _ := ctx.Value(exchangeKey{}).(*exchange)
+	return x
+}
+
+// spoken is an error that is worded for the client already.
+type spoken struct{ fault *fault }
+
+func (s *spoken) Error() string { return s.fault.text }
+
+// hooks puts our words in place of mcp-go's where those are dumps of Go values
+// or would pass on whatever a handler's error says.
+func (s *Server) hooks() *mcpserver.Hooks {
+	hooks := &mcpserver.Hooks{}
+	hooks.AddOnError(func(ctx context.Context, _ any, method mcp.MCPMethod, request any, err error) {
+		if x := exchangeOf(ctx); x != nil {
+			x.fault = s.explain(ctx, method, request, err)
+		}
+	})
+	return hooks
+}
+
+// explain returns nil where mcp-go's own text is fit to be read.
+func (s *Server) explain(ctx context.Context, method mcp.MCPMethod, request any, err error) *fault {
+	if f := explainKnown(ctx, method, request, err); f != nil {
+		return f
+	}
+	if !runsHandler(method) || protocolError(err) {
+		return nil
+	}
+	s.log.ErrorContext(ctx, "handler failed", "method", string(method), "error_type", errorTypes(err))
+	return internalFault(string(method))
+}
+
+func explainKnown(ctx context.Context, method mcp.MCPMethod, request any, err error) *fault {
+	var worded *spoken
+	var unparsable *mcpserver.UnparsableMessageError
+	var cursor base64.CorruptInputError
+	switch {
+	case errors.As(err, &worded):
+		return worded.fault
+	case errors.As(err, &unparsable):
+		return explainShape(method, err)
+	case errors.As(err, &cursor):
+		return invalidParams("params.cursor is not one that this server gave. Leave it out to start from the beginning.")
+	case errors.Is(err, mcp.ErrInvalidParams):
+		return invalidParams(handlerText(err))
+	case errors.Is(err, mcp.ErrResourceNotFound):
+		return &fault{code: resourceNotFoundCode(ctx), text: handlerText(err)}
+	}
+	return explainMissing(ctx, request, err)
+}
+
+// handlerText is what a handler said, without the prefix that mcp-go's error
+// type puts before it.
+func handlerText(err error) string {
+	return strings.TrimPrefix(err.Error(), "request error: ")
+}
+
+func explainMissing(ctx context.Context, request any, err error) *fault {
+	switch {
+	case errors.Is(err, mcpserver.ErrToolNotFound):
+		return invalidParams(missing("tool", requestedName(request), "tools/list"))
+	case errors.Is(err, mcpserver.ErrPromptNotFound):
+		return invalidParams(missing("prompt", requestedName(request), "prompts/list"))
+	case errors.Is(err, mcpserver.ErrResourceNotFound):
+		text := missing("resource", requestedName(request), "resources/list and resources/templates/list")
+		return &fault{code: resourceNotFoundCode(ctx), text: text}
+	}
+	return nil
+}
+
+func missing(what, name, where string) string {
+	return fmt.Sprintf("There is no %s %q. See %s for those there are.", what, clip(name), where)
+}
+
+func requestedName(request any) string {
+	switch r := request.(type) {
+	case *mcp.CallToolRequest:
+		return r.Params.Name
+	case *mcp.GetPromptRequest:
+		return r.Params.Name
+	case *mcp.ReadResourceRequest:
+		return r.Params.URI
+	}
+	return ""
+}
+
+// resourceNotFoundCode follows the revisions: 2026-07-28 folded the code of
+// its own into invalid params.
+func resourceNotFoundCode(ctx context.Context) int {
+	if mcpserver.IsModernRequest(ctx) {
+		return mcp.INVALID_PARAMS
+	}
+	return mcp.RESOURCE_NOT_FOUND
+}
+
+func explainShape(method mcp.MCPMethod, err error) *fault {
+	text := "The parameters do not have the shape that " + string(method) + " needs."
+	var mismatch *json.UnmarshalTypeError
+	if errors.As(err, &mismatch) && mismatch.Field != "" {
+		field := "params." + strings.TrimPrefix(mismatch.Field, "params.")
+		text += fmt.Sprintf(" %s must not be %s.", clip(field), article(mismatch.Value))
+	}
+	return invalidParams(text + " See the MCP specification for " + string(method) + ".")
+}
+
+func article(kind string) string {
+	kind, _, _ = strings.Cut(kind, " ")
+	if strings.HasPrefix(kind, "a") || strings.HasPrefix(kind, "o") {
+		return "an " + kind
+	}
+	return "a " + kind
+}
+
+// runsHandler lists the methods behind which our handlers stand, whose errors
+// may carry foreign text.
+func runsHandler(method mcp.MCPMethod) bool {
+	switch method {
+	case mcp.MethodToolsCall, mcp.MethodPromptsGet, mcp.MethodResourcesRead, mcp.MethodCompletionComplete:
+		return true
+	}
+	return false
+}
+
+// protocolError reports errors that mcp-go raises itself and words well.
+func protocolError(err error) bool {
+	var url mcp.URLElicitationRequiredError
+	var urlPointer *mcp.URLElicitationRequiredError
+	return errors.Is(err, mcpserver.ErrUnsupported) ||
+		errors.Is(err, mcpserver.ErrRemovedInProtocolVersion) ||
+		errors.Is(err, mcpserver.ErrRequiresModernProtocol) ||
+		errors.As(err, &url) || errors.As(err, &urlPointer)
+}
+
+// errorTypes names the types in an error's chain. Its text may hold a URL, a
+// body or an argument, and does not belong in a log.
+func errorTypes(err error) string {
+	var types []string
+	for ; err != nil; err = errors.Unwrap(err) {
+		types = append(types, fmt.Sprintf("%T", err))
+	}
+	return strings.Join(types, " > ")
+}
+
+// panicked logs a panic without its value, which may hold an argument; errors
+// of the runtime never do. It returns what the client is told.
+func (s *Server) panicked(ctx context.Context, method string, value any) *fault {
+	reason := fmt.Sprintf("%T", value)
+	if err, ok := value.(runtime.Error); ok {
+		reason = err.Error()
+	}
+	s.log.ErrorContext(ctx, "handler panicked", "method", method, "reason", reason, "stack", callers())
+	return internalFault(method)
+}
+
+// callers lists functions and lines. debug.Stack would print arguments too.
+func callers() []string {
+	pcs := make([]uintptr, 24)
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(5, pcs)])
+	var lines []string
+	for more := true; more; {
+		var frame runtime.Frame
+		frame, more = frames.Next()
+		lines = append(lines, fmt.Sprintf("%s:%d", frame.Function, frame.Line))
+	}
+	return lines
+}

@@ -1,0 +1,200 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+)
+
+// refusal is an HTTP answer that is given without mcp-go. Its body is a
+// JSON-RPC error, so that clients of either kind can show it.
+type refusal struct {
+	status int
+	header http.Header
+	fault  *fault
+}
+
+func refuse(status int, text string) *refusal {
+	return &refusal{status: status, header: http.Header{}, fault: invalidRequest(text)}
+}
+
+func (r *refusal) with(name, value string) *refusal {
+	r.header.Set(name, value)
+	return r
+}
+
+func (r *refusal) write(w http.ResponseWriter) {
+	for name, values := range r.header {
+		w.Header()[name] = values
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(r.status)
+	_, _ = w.Write(append(r.fault.encode(), '\n')) // a client that left needs no answer
+}
+
+// checkRequest looks at everything that can be judged before anybody has been
+// identified or a byte of the body read.
+func (t *httpTransport) checkRequest(r *http.Request) *refusal {
+	gates := []func(*http.Request) *refusal{checkMethod, checkContentType, checkAccept, t.checkLength, t.checkHost, t.checkOrigin}
+	for _, gate := range gates {
+		if no := gate(r); no != nil {
+			return no
+		}
+	}
+	return nil
+}
+
+func checkMethod(r *http.Request) *refusal {
+	if r.Method == http.MethodPost {
+		return nil
+	}
+	return refuse(http.StatusMethodNotAllowed,
+		"Send each JSON-RPC message as a POST. There are no sessions to delete and no stream to GET.").with("Allow", http.MethodPost)
+}
+
+func checkContentType(r *http.Request) *refusal {
+	kind, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	charset := params["charset"]
+	if err == nil && kind == "application/json" && (charset == "" || strings.EqualFold(charset, "utf-8")) {
+		return nil
+	}
+	return refuse(http.StatusUnsupportedMediaType, "Send the message with Content-Type: application/json, in UTF-8.")
+}
+
+// checkAccept wants both forms an answer can take. A missing header accepts
+// anything, as HTTP has it.
+func checkAccept(r *http.Request) *refusal {
+	accept := strings.Join(r.Header.Values("Accept"), ",")
+	if accept == "" || accepts(accept, "application/json") && accepts(accept, "text/event-stream") {
+		return nil
+	}
+	return refuse(http.StatusNotAcceptable, "Send Accept: application/json, text/event-stream. An answer can be either.")
+}
+
+func accepts(header, want string) bool {
+	group, _, _ := strings.Cut(want, "/")
+	for part := range strings.SplitSeq(header, ",") {
+		kind, params, err := mime.ParseMediaType(strings.TrimSpace(part))
+		if err != nil || params["q"] == "0" {
+			continue
+		}
+		if kind == want || kind == group+"/*" || kind == "*/*" {
+			return true
+		}
+	}
+	return false
+}
+
+func (t *httpTransport) checkLength(r *http.Request) *refusal {
+	if r.ContentLength > t.opts.MaxBody {
+		return t.tooLarge()
+	}
+	return nil
+}
+
+func (t *httpTransport) tooLarge() *refusal {
+	text := fmt.Sprintf("The body is larger than %d bytes, which is the limit. Send less at once.", t.opts.MaxBody)
+	return refuse(http.StatusRequestEntityTooLarge, text).with("Connection", "close")
+}
+
+// checkHost keeps web pages from reaching the server under a name that they
+// had resolved to its address (DNS rebinding).
+func (t *httpTransport) checkHost(r *http.Request) *refusal {
+	host := hostName(r.Host)
+	if slices.ContainsFunc(t.opts.Hosts, func(allowed string) bool { return strings.EqualFold(allowed, host) }) {
+		return nil
+	}
+	return refuse(http.StatusForbidden, "This server does not answer under that Host. Use the address it printed at its start.")
+}
+
+func hostName(hostport string) string {
+	host, _, err := net.SplitHostPort(hostport)
+	if err != nil {
+		host = hostport
+	}
+	return strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
+}
+
+// crossOrigin fails closed on an origin that is none: it is not trusted.
+func (s *Server) crossOrigin(origins []string) *http.CrossOriginProtection {
+	protection := http.NewCrossOriginProtection()
+	for _, origin := range origins {
+		if err := protection.AddTrustedOrigin(origin); err != nil {
+			s.log.Error("not a web origin, and not trusted", "origin", origin)
+		}
+	}
+	return protection
+}
+
+// checkOrigin goes by Sec-Fetch-Site as browsers set it, and by the Origin
+// itself too, which other software can be made to send.
+func (t *httpTransport) checkOrigin(r *http.Request) *refusal {
+	origin := r.Header.Get("Origin")
+	if t.foreign.Check(r) == nil && (origin == "" || slices.Contains(t.opts.Origins, origin) || sameHost(origin, r.Host)) {
+		return nil
+	}
+	return refuse(http.StatusForbidden, "Web pages of this Origin may not call this server.")
+}
+
+func sameHost(origin, host string) bool {
+	u, err := url.Parse(origin)
+	return err == nil && u.Host != "" && strings.EqualFold(u.Host, host)
+}
+
+// identify returns who is calling.
+func (t *httpTransport) identify(r *http.Request) (string, *refusal) {
+	if t.opts.Bearer == nil && t.opts.Anonymous != "" {
+		return t.opts.Anonymous, nil
+	}
+	token, ok := bearerToken(r.Header)
+	if !ok || t.opts.Bearer == nil {
+		return "", unauthorized(`Bearer realm="mcp"`, "Send Authorization: Bearer with the token that the server printed at its start.")
+	}
+	caller, err := t.opts.Bearer(token)
+	if err != nil || caller == "" {
+		return "", unauthorized(`Bearer realm="mcp", error="invalid_token"`,
+			"The bearer token is not valid here. Use the one that the server printed at its start.")
+	}
+	return caller, nil
+}
+
+func unauthorized(challenge, text string) *refusal {
+	return refuse(http.StatusUnauthorized, text).with("WWW-Authenticate", challenge)
+}
+
+// bearerToken wants exactly one Authorization header: of two, somebody in
+// between may have checked the other.
+func bearerToken(h http.Header) (string, bool) {
+	values := h.Values("Authorization")
+	if len(values) != 1 {
+		return "", false
+	}
+	scheme, token, found := strings.Cut(values[0], " ")
+	token = strings.TrimSpace(token)
+	return token, found && token != "" && strings.EqualFold(scheme, "Bearer")
+}
+
+// readBody reads within size and time. The deadline is taken away afterwards,
+// because net/http would cancel a long call by it.
+func (t *httpTransport) readBody(w http.ResponseWriter, r *http.Request) ([]byte, *refusal) {
+	connection := http.NewResponseController(w)
+	_ = connection.SetReadDeadline(time.Now().Add(t.opts.BodyLimit)) // in-memory writers have none
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, t.opts.MaxBody))
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		return nil, t.tooLarge()
+	case err != nil:
+		return nil, refuse(http.StatusBadRequest, "The body did not arrive whole and in time. Send it again.").with("Connection", "close")
+	}
+	_ = connection.SetReadDeadline(time.Time{})
+	return body, nil
+}

@@ -1,0 +1,414 @@
+package server_test
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"mcp-partner/internal/wiretest"
+	"mcp-partner/server"
+)
+
+func TestHTTPManyCallsAtOnce(t *testing.T) {
+	t.Parallel()
+	for _, era := range wiretest.Eras() {
+		for _, tool := range []string{"notify", "classic"} {
+			t.Run(string(era)+"/"+tool, func(t *testing.T) {
+				t.Parallel()
+				manyCalls(t, startHTTP(t, newFixtures()), era, tool)
+			})
+		}
+	}
+}
+
+// manyCalls has 300 clients that all use the same request ID, told apart by
+// their progress tokens.
+func manyCalls(t *testing.T, c *wiretest.HTTP, era wiretest.Era, tool string) {
+	t.Helper()
+	const calls = 300
+	failures := make(chan error, calls)
+	for i := range calls {
+		request := c.NewRequest(era.Request(1, "tools/call", wiretest.Object{
+			"name": tool, "arguments": wiretest.Object{"text": i}, "_meta": wiretest.Object{"progressToken": fmt.Sprint(i)},
+		}, nil))
+		go func() {
+			answer, err := c.Try(request)
+			if err == nil {
+				err = ownStream(t, answer, fmt.Sprint(i))
+			}
+			failures <- err
+		}()
+	}
+	for range calls {
+		if err := <-failures; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// ownStream wants three notifications with the call's token and its answer.
+func ownStream(t *testing.T, answer wiretest.Answer, token string) error {
+	replies := answer.Replies(t)
+	if len(replies) != 4 {
+		return fmt.Errorf("call %s got %d messages: %s", token, len(replies), answer.Body)
+	}
+	for i, reply := range replies[:3] {
+		if reply.Param("progressToken") != token || reply.Param("progress") != float64(i+1) {
+			return fmt.Errorf("call %s got %s", token, reply.Raw)
+		}
+	}
+	if resultText(replies[3]) != token {
+		return fmt.Errorf("call %s was answered %s", token, replies[3].Raw)
+	}
+	return nil
+}
+
+func TestHTTPHostileRequests(t *testing.T) {
+	t.Parallel()
+	o := httpOptions()
+	o.Origins = []string{"https://app.example"}
+	log := &logBook{}
+	c := wiretest.StartHTTP(t, newServer(newFixtures(), log), o, goodToken)
+	_, port, _ := net.SplitHostPort(c.Addr)
+	set := func(name, value string) func(*http.Request) {
+		return func(r *http.Request) { r.Header.Set(name, value) }
+	}
+	method := func(name string) func(*http.Request) { return func(r *http.Request) { r.Method = name } }
+	body := func(text string) func(*http.Request) {
+		return func(r *http.Request) {
+			r.Body, r.ContentLength = io.NopCloser(strings.NewReader(text)), int64(len(text))
+		}
+	}
+	big := `{"jsonrpc":"2.0","id":1,"method":"` + strings.Repeat("a", 1<<20) + `"}`
+	for _, test := range []struct {
+		name   string
+		change func(*http.Request)
+		status int
+		header string
+		says   string
+	}{
+		{"as it should be", func(*http.Request) {}, 200, "", `"fine"`},
+		{"Host localhost", func(r *http.Request) { r.Host = "LOCALHOST:" + port }, 200, "", "fine"},
+		{"own Origin", set("Origin", "http://"+c.Addr), 200, "", "fine"},
+		{"allowed Origin", set("Origin", "https://app.example"), 200, "", "fine"},
+		{"foreign Origin", set("Origin", "https://evil.example"), 403, "", "Origin"},
+		{"null Origin", set("Origin", "null"), 403, "", "Origin"},
+		{"Origin of another port", set("Origin", "http://127.0.0.1:1"), 403, "", "Origin"},
+		{"cross-site", set("Sec-Fetch-Site", "cross-site"), 403, "", "Origin"},
+		{"foreign Origin that claims to be the same", func(r *http.Request) {
+			r.Header.Set("Origin", "https://evil.example")
+			r.Header.Set("Sec-Fetch-Site", "same-origin")
+		}, 403, "", "Origin"},
+		{"rebound Host", func(r *http.Request) { r.Host = "evil.example:" + port }, 403, "", "Host"},
+		{"Host that begins like ours", func(r *http.Request) { r.Host = "localhost.evil.example" }, 403, "", "Host"},
+		{"no bearer", func(r *http.Request) { r.Header.Del("Authorization") }, 401, `Www-Authenticate: Bearer realm="mcp"`, "Authorization"},
+		{"wrong bearer", set("Authorization", "Bearer wrong"), 401, "Www-Authenticate: Bearer", "not valid"},
+		{"empty bearer", set("Authorization", "Bearer "), 401, "Www-Authenticate: Bearer", "Authorization"},
+		{"basic", set("Authorization", "Basic eDp5"), 401, "Www-Authenticate: Bearer", "Authorization"},
+		{"two bearers", func(r *http.Request) { r.Header.Add("Authorization", "Bearer "+goodToken) }, 401, "Www-Authenticate: Bearer", "Authorization"},
+		{"bearer in the query", func(r *http.Request) {
+			r.Header.Del("Authorization")
+			r.URL.RawQuery = "access_token=" + goodToken
+		}, 401, "Www-Authenticate: Bearer", ""},
+		{"GET", method("GET"), 405, "Allow: POST", "POST"},
+		{"PUT", method("PUT"), 405, "Allow: POST", "POST"},
+		{"DELETE", method("DELETE"), 405, "Allow: POST", "POST"},
+		{"OPTIONS", method("OPTIONS"), 405, "Allow: POST", "POST"},
+		{"HEAD", method("HEAD"), 405, "Allow: POST", ""},
+		{"no content type", func(r *http.Request) { r.Header.Del("Content-Type") }, 415, "", "application/json"},
+		{"text/plain", set("Content-Type", "text/plain"), 415, "", "application/json"},
+		{"form", set("Content-Type", "application/x-www-form-urlencoded"), 415, "", "application/json"},
+		{"UTF-16", set("Content-Type", "application/json; charset=utf-16"), 415, "", "UTF-8"},
+		{"UTF-8", set("Content-Type", "application/json; charset=UTF-8"), 200, "", "fine"},
+		{"Accept HTML", set("Accept", "text/html"), 406, "", "Accept"},
+		{"Accept JSON alone", set("Accept", "application/json"), 406, "", "Accept"},
+		{"Accept but not SSE", set("Accept", "*/*, text/event-stream;q=0"), 200, "", "fine"},
+		{"Accept anything", set("Accept", "*/*"), 200, "", "fine"},
+		{"no Accept", func(r *http.Request) { r.Header.Del("Accept") }, 200, "", "fine"},
+		{"big body", body(big), 413, "", "1048576 bytes"},
+		{"big chunked body", func(r *http.Request) { body(big)(r); r.ContentLength = -1 }, 413, "", "1048576 bytes"},
+		{"batch", body(`[{"jsonrpc":"2.0","id":1,"method":"ping"}]`), 400, "", "Batches are not accepted"},
+		{"garbage", body("hello"), 400, "", "not valid JSON"},
+		{"empty body", body(""), 400, "", "not valid JSON"},
+		{"invalid UTF-8", body("{\"\xff\"}"), 400, "", "UTF-8"},
+		{"null id", body(`{"jsonrpc":"2.0","id":null,"method":"ping"}`), 400, "", `\"id\" must be`},
+		{"unknown revision", set("Mcp-Protocol-Version", "1999-01-01"), 400, "", "1999-01-01"},
+		{"another path", func(r *http.Request) { r.URL.Path = "/" }, 404, "", "/mcp"},
+		{"path with a slash", func(r *http.Request) { r.URL.Path = "/mcp/" }, 404, "", "/mcp"},
+		{"path below", func(r *http.Request) { r.URL.Path = "/mcp/x" }, 404, "", "/mcp"},
+		{"SSE of old", func(r *http.Request) { r.URL.Path = "/sse" }, 404, "", "/mcp"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			r := c.NewRequest(wiretest.Legacy.Call(1, "echo", wiretest.Object{"text": "fine"}))
+			test.change(r)
+			answer := c.Do(r)
+			name, value, _ := strings.Cut(test.header, ": ")
+			if answer.Status != test.status || !strings.Contains(string(answer.Body), test.says) ||
+				!strings.HasPrefix(answer.Header.Get(name), value) {
+				t.Errorf("got %d %v %s", answer.Status, answer.Header, answer.Body)
+			}
+			if answer.Header.Get("Access-Control-Allow-Origin") != "" || strings.Contains(string(answer.Body), "token\":") {
+				t.Errorf("lets too much out: %v %s", answer.Header, answer.Body)
+			}
+		})
+	}
+	if strings.Contains(log.String(), goodToken) || strings.Contains(log.String(), "wrong") {
+		t.Errorf("a token was logged: %s", log)
+	}
+}
+
+func TestHTTPWithoutVerifierNobodyIsLetIn(t *testing.T) {
+	t.Parallel()
+	c := wiretest.StartHTTP(t, newServer(newFixtures(), nil), server.HTTPOptions{}, "")
+	if got := c.Post(wiretest.Legacy.Call(1, "echo", nil)).Status; got != 401 {
+		t.Errorf("got %d", got)
+	}
+	open := wiretest.StartHTTP(t, newServer(newFixtures(), nil), server.HTTPOptions{Anonymous: "anybody"}, "")
+	if got := resultText(open.Post(wiretest.Legacy.Call(1, "whoami", nil)).Last(t)); !strings.HasPrefix(got, "anybody ") {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestHTTPHandlersSeeTheCallerAndNoCredential(t *testing.T) {
+	t.Parallel()
+	c := startHTTP(t, newFixtures())
+	c.Bearer = goodToken + "-two"
+	r := c.NewRequest(wiretest.Modern.Call(1, "whoami", nil))
+	for _, name := range []string{"Cookie", "X-Api-Key", "X-Forwarded-For", "Mcp-Session-Id", "Proxy-Authorization"} {
+		r.Header.Set(name, hidden)
+	}
+	got := resultText(c.Do(r).Last(t))
+	if !strings.HasPrefix(got, "tester-two ") || !strings.Contains(got, "Mcp-Name") {
+		t.Errorf("got %q", got)
+	}
+	if strings.Contains(got, hidden) || strings.Contains(got, goodToken) {
+		t.Errorf("credentials reach the handler: %q", got)
+	}
+	stdio := startStdio(t, newFixtures())
+	if got := resultText(stdio.Ask(wiretest.Modern.Call(1, "whoami", nil))); !strings.HasPrefix(got, "tester ") {
+		t.Errorf("stdio: got %q", got)
+	}
+}
+
+func TestHTTPForeignCancelIsDropped(t *testing.T) {
+	t.Parallel()
+	for _, era := range wiretest.Eras() {
+		t.Run(string(era), func(t *testing.T) {
+			t.Parallel()
+			f := newFixtures()
+			c := startHTTP(t, f)
+			answered := make(chan wiretest.Answer, 1)
+			request := c.NewRequest(era.Call(1, "block", wiretest.Object{"text": "survivor"}))
+			go func() {
+				answer, _ := c.Try(request)
+				answered <- answer
+			}()
+			<-f.started
+			for _, cancel := range wiretest.Eras() {
+				if got := c.Post(cancel.Notification("notifications/cancelled", wiretest.Object{"requestId": 1})); got.Status != 202 {
+					t.Errorf("cancel was answered %d %s", got.Status, got.Body)
+				}
+			}
+			close(f.release)
+			wantText(t, (<-answered).Last(t), "survivor")
+		})
+	}
+}
+
+func TestHTTPHangingUpCancels(t *testing.T) {
+	t.Parallel()
+	f := newFixtures()
+	c := startHTTP(t, f)
+	conn, err := net.Dial("tcp", c.Addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.NewRequest(wiretest.Modern.Call(1, "block", nil)).Write(conn); err != nil {
+		t.Fatal(err)
+	}
+	<-f.started
+	_ = conn.Close()
+	if err := <-f.finished; err == nil {
+		t.Error("the call went on")
+	}
+}
+
+func TestHTTPNotificationsAndStrayResponses(t *testing.T) {
+	t.Parallel()
+	c := startHTTP(t, newFixtures())
+	for message, want := range map[string]int{
+		wiretest.Legacy.Notification("notifications/initialized", nil): 202,
+		wiretest.Modern.Notification("notifications/unheard-of", nil):  202,
+		`{"jsonrpc":"2.0","id":1,"result":{"action":"accept"}}`:        202,
+		`{"jsonrpc":"2.0","id":1,"error":{"code":1,"message":"x"}}`:    202,
+	} {
+		if got := c.Post(message); got.Status != want || len(got.Body) != 0 {
+			t.Errorf("%s: got %d %s", message, got.Status, got.Body)
+		}
+	}
+}
+
+func TestHTTPModernErrorsHaveTheirStatus(t *testing.T) {
+	t.Parallel()
+	c := startHTTP(t, newFixtures())
+	for method, want := range map[string]int{"ping": 404, "no/such": 404, "prompts/get": 400, "tools/list": 200} {
+		if got := c.Post(wiretest.Modern.Request(1, method, nil, nil)); got.Status != want {
+			t.Errorf("%s: got %d %s", method, got.Status, got.Body)
+		}
+	}
+	mismatch := c.NewRequest(wiretest.Modern.Call(1, "echo", nil))
+	mismatch.Header.Set("Mcp-Name", "another")
+	if got := c.Do(mismatch); got.Status != 400 || got.Last(t).Code() != -32020 {
+		t.Errorf("mismatched header: %d %s", got.Status, got.Body)
+	}
+}
+
+func TestHTTPConcurrencyLimit(t *testing.T) {
+	t.Parallel()
+	f := newFixtures()
+	o := httpOptions()
+	o.MaxConcurrent = 1
+	c := wiretest.StartHTTP(t, newServer(f, nil), o, goodToken)
+	first := c.NewRequest(wiretest.Modern.Call(1, "block", nil))
+	done := make(chan error, 1)
+	go func() {
+		_, err := c.Try(first)
+		done <- err
+	}()
+	<-f.started
+	refused := c.Post(wiretest.Modern.Call(2, "echo", nil))
+	if refused.Status != 503 || refused.Header.Get("Retry-After") != "1" || refused.Last(t).Code() != -32000 {
+		t.Errorf("got %d %v %s", refused.Status, refused.Header, refused.Body)
+	}
+	live, err := http.Get("http://" + c.Addr + "/livez")
+	if err != nil || live.StatusCode != 200 {
+		t.Errorf("not alive while busy: %v %v", live, err)
+	}
+	_ = live.Body.Close()
+	close(f.release)
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestHTTPLivez(t *testing.T) {
+	t.Parallel()
+	c := startHTTP(t, newFixtures())
+	for method, want := range map[string]int{"GET": 200, "HEAD": 200, "POST": 405} {
+		r, _ := http.NewRequest(method, "http://"+c.Addr+"/livez", nil)
+		if got := c.Do(r); got.Status != want {
+			t.Errorf("%s: %d", method, got.Status)
+		}
+	}
+	r, _ := http.NewRequest("GET", "http://"+c.Addr+"/livez", nil)
+	r.Host = "evil.example"
+	if got := c.Do(r); got.Status != 403 {
+		t.Errorf("foreign host: %d", got.Status)
+	}
+}
+
+// slow sends text on a raw connection and waits for the server to hang up.
+func slow(t *testing.T, addr, text string) string {
+	t.Helper()
+	conn, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(wiretest.Patience))
+	_, _ = io.WriteString(conn, text)
+	all, err := io.ReadAll(conn)
+	var timeout net.Error
+	if errors.As(err, &timeout) && timeout.Timeout() {
+		t.Fatal("the server waits for ever")
+	}
+	return string(all)
+}
+
+func TestHTTPSlowClients(t *testing.T) {
+	t.Parallel()
+	o := httpOptions()
+	o.HeaderLimit, o.BodyLimit = 50*time.Millisecond, 50*time.Millisecond
+	c := wiretest.StartHTTP(t, newServer(newFixtures(), nil), o, goodToken)
+	slow(t, c.Addr, "POST /mcp HTTP/1.1\r\nHost: localhost\r\nX-Slow: ")
+	got := slow(t, c.Addr, "POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"+
+		"Authorization: Bearer "+goodToken+"\r\nContent-Length: 100\r\n\r\n{")
+	if !strings.HasPrefix(got, "HTTP/1.1 400") || !strings.Contains(got, "in time") {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestHTTPCallOutlastsTheBodyLimit(t *testing.T) {
+	t.Parallel()
+	f := newFixtures()
+	o := httpOptions()
+	o.HeaderLimit, o.BodyLimit = 30*time.Millisecond, 30*time.Millisecond
+	c := wiretest.StartHTTP(t, newServer(f, nil), o, goodToken)
+	time.AfterFunc(150*time.Millisecond, func() { close(f.release) })
+	wantText(t, c.Post(wiretest.Modern.Call(1, "block", wiretest.Object{"text": "long"})).Last(t), "long")
+}
+
+func TestHTTPStopLetsCallsEnd(t *testing.T) {
+	t.Parallel()
+	f := newFixtures()
+	c := startHTTP(t, f)
+	request := c.NewRequest(wiretest.Modern.Call(1, "block", wiretest.Object{"text": "last"}))
+	answered := make(chan wiretest.Answer, 1)
+	go func() {
+		answer, _ := c.Try(request)
+		answered <- answer
+	}()
+	<-f.started
+	stream := openStream(t, c)
+	c.Stop()
+	if _, err := io.ReadAll(stream); err != nil {
+		t.Errorf("the subscription did not end well: %v", err)
+	}
+	close(f.release)
+	wantText(t, (<-answered).Last(t), "last")
+	if err := c.Ended(); err != nil {
+		t.Error(err)
+	}
+}
+
+// openStream opens a subscription and waits for its acknowledgement.
+func openStream(t *testing.T, c *wiretest.HTTP) io.Reader {
+	t.Helper()
+	response, err := c.Open(c.NewRequest(wiretest.Modern.Request("sub", "subscriptions/listen",
+		wiretest.Object{"notifications": wiretest.Object{"toolsListChanged": true}}, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = response.Body.Close() })
+	stream := bufio.NewReader(response.Body)
+	for {
+		line, err := stream.ReadString('\n')
+		if err != nil {
+			t.Fatalf("no acknowledgement: %v", err)
+		}
+		if strings.Contains(line, "notifications/subscriptions/acknowledged") {
+			return stream
+		}
+	}
+}
+
+func TestHTTPStopCutsOffAtItsLimit(t *testing.T) {
+	t.Parallel()
+	f := newFixtures()
+	o := httpOptions()
+	o.DrainLimit = 20 * time.Millisecond
+	c := wiretest.StartHTTP(t, newServer(f, nil), o, goodToken)
+	request := c.NewRequest(wiretest.Modern.Call(1, "block", nil))
+	go func() { _, _ = c.Try(request) }()
+	<-f.started
+	c.Stop()
+	if err := c.Ended(); err == nil || !strings.Contains(err.Error(), "cut off") {
+		t.Errorf("got %v", err)
+	}
+}

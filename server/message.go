@@ -1,0 +1,240 @@
+package server
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/mark3labs/mcp-go/mcp"
+)
+
+const (
+	// maxSafeInteger is the largest integer that every JSON reader, mcp-go
+	// included, carries through unchanged: 2^53 - 1.
+	maxSafeInteger = 1<<53 - 1
+	maxMethod      = 128
+)
+
+type kind int
+
+const (
+	kindRequest kind = iota + 1
+	kindNotification
+	kindResponse
+)
+
+// message is a JSON-RPC message whose outline has been checked.
+type message struct {
+	kind    kind
+	raw     json.RawMessage
+	id      json.RawMessage
+	method  string
+	params  json.RawMessage
+	result  json.RawMessage
+	failure json.RawMessage
+	meta    *mcp.Meta
+}
+
+// modern reports whether the message belongs to 2026-07-28 or later.
+func (m *message) modern() bool { return mcp.IsModernProtocol(m.meta.ProtocolVersion()) }
+
+func (m *message) isCancel() bool {
+	return m.kind == kindNotification && m.method == string(mcp.MethodNotificationCancelled)
+}
+
+// parseMessage checks what mcp-go would let pass or misread: invalid UTF-8,
+// batches, null and fractional IDs, and members that encoding/json would match
+// in any case or take twice.
+func parseMessage(raw []byte) (*message, *fault) {
+	if f := checkText(raw); f != nil {
+		return nil, f
+	}
+	members, f := scanMembers(raw)
+	if f != nil {
+		return nil, f
+	}
+	m := &message{raw: raw, result: members["result"], failure: members["error"]}
+	if f := m.fill(members); f != nil {
+		return nil, f
+	}
+	return m, nil
+}
+
+func checkText(raw []byte) *fault {
+	if !utf8.Valid(raw) {
+		return parseFault(fmt.Sprintf("The message is not valid UTF-8 from byte %d on. Send JSON encoded as UTF-8.", firstInvalid(raw)))
+	}
+	trimmed := bytes.TrimLeft(raw, " \t\r\n")
+	if bytes.HasPrefix(trimmed, []byte("[")) {
+		return invalidRequest("Batches are not accepted. Send each JSON-RPC message by itself.")
+	}
+	var whole json.RawMessage
+	if err := json.Unmarshal(raw, &whole); err != nil {
+		return parseFault("The message is not valid JSON" + position(err) + ". Send one JSON-RPC 2.0 object.")
+	}
+	if !bytes.HasPrefix(trimmed, []byte("{")) {
+		return invalidRequest("The message is JSON but not an object. Send one JSON-RPC 2.0 object.")
+	}
+	return nil
+}
+
+func firstInvalid(raw []byte) int {
+	for i := 0; i < len(raw); {
+		r, size := utf8.DecodeRune(raw[i:])
+		if r == utf8.RuneError && size <= 1 {
+			return i
+		}
+		i += size
+	}
+	return len(raw)
+}
+
+func position(err error) string {
+	var syntax *json.SyntaxError
+	if errors.As(err, &syntax) {
+		return " (byte " + strconv.FormatInt(syntax.Offset, 10) + ")"
+	}
+	return ""
+}
+
+// scanMembers returns the top-level members that JSON-RPC knows, by their
+// exact names. The text is known to be one valid JSON object.
+func scanMembers(raw []byte) (map[string]json.RawMessage, *fault) {
+	members := make(map[string]json.RawMessage, 4)
+	decoder := json.NewDecoder(bytes.NewReader(raw))
+	if _, err := decoder.Token(); err != nil {
+		return nil, parseFault("The message cannot be read as JSON.")
+	}
+	for decoder.More() {
+		name, value, err := nextMember(decoder)
+		if err != nil {
+			return nil, parseFault("The message cannot be read as JSON.")
+		}
+		if f := addMember(members, name, value); f != nil {
+			return nil, f
+		}
+	}
+	return members, nil
+}
+
+func nextMember(decoder *json.Decoder) (name string, value json.RawMessage, err error) {
+	token, err := decoder.Token()
+	if err != nil {
+		return "", nil, err
+	}
+	name, _ = token.(string)
+	return name, value, decoder.Decode(&value)
+}
+
+func addMember(members map[string]json.RawMessage, name string, value json.RawMessage) *fault {
+	known := canonicalMember(name)
+	if known == "" {
+		return nil
+	}
+	if known != name {
+		return invalidRequest(fmt.Sprintf("The member %q must be written %q.", name, known))
+	}
+	if _, twice := members[name]; twice {
+		return invalidRequest(fmt.Sprintf("The member %q is there twice. Send it once.", name))
+	}
+	members[name] = value
+	return nil
+}
+
+func canonicalMember(name string) string {
+	for _, known := range [...]string{"jsonrpc", "id", "method", "params", "result", "error"} {
+		if strings.EqualFold(name, known) {
+			return known
+		}
+	}
+	return ""
+}
+
+func (m *message) fill(members map[string]json.RawMessage) *fault {
+	id, hasID := members["id"]
+	if f := m.fillKind(members, hasID); f != nil || m.kind == kindResponse {
+		m.id = id
+		return f
+	}
+	if hasID {
+		if f := checkID(id); f != nil {
+			return f
+		}
+		m.id = id
+	}
+	if string(members["jsonrpc"]) != `"2.0"` {
+		return invalidRequest(`The member "jsonrpc" must be "2.0".`).withID(m.id)
+	}
+	return m.fillParams(members["params"])
+}
+
+func (m *message) fillKind(members map[string]json.RawMessage, hasID bool) *fault {
+	method, hasMethod := members["method"]
+	answers := m.result != nil || m.failure != nil
+	switch {
+	case !hasMethod && answers:
+		m.kind = kindResponse
+		return nil
+	case !hasMethod:
+		return invalidRequest(`The message is no request: the member "method" is missing.`)
+	case answers:
+		return invalidRequest(`The message has "method" together with "result" or "error". Send a request or a response.`)
+	case hasID:
+		m.kind = kindRequest
+	default:
+		m.kind = kindNotification
+	}
+	return m.fillMethod(method)
+}
+
+func (m *message) fillMethod(raw json.RawMessage) *fault {
+	if json.Unmarshal(raw, &m.method) != nil || m.method == "" || len(m.method) > maxMethod {
+		return invalidRequest(fmt.Sprintf(`The member "method" must be a string of 1 to %d bytes.`, maxMethod))
+	}
+	return nil
+}
+
+// checkID holds IDs to what MCP allows, a string or an integer, and to
+// integers that survive the way through every JSON reader.
+func checkID(id json.RawMessage) *fault {
+	if len(id) > 0 && id[0] == '"' {
+		return nil
+	}
+	n, err := strconv.ParseInt(string(id), 10, 64)
+	if err != nil || n > maxSafeInteger || n < -maxSafeInteger {
+		return invalidRequest(`The member "id" must be a string or an integer between -(2^53-1) and 2^53-1. ` +
+			"Leave it out to send a notification.")
+	}
+	return nil
+}
+
+func (m *message) fillParams(raw json.RawMessage) *fault {
+	if absent(raw) {
+		return nil
+	}
+	if raw[0] != '{' {
+		return invalidParams(`The member "params" must be an object.`).withID(m.id)
+	}
+	m.params = raw
+	var params struct {
+		Meta *mcp.Meta `json:"_meta"`
+	}
+	if json.Unmarshal(raw, &params) == nil {
+		m.meta = params.Meta
+	}
+	return nil
+}
+
+// idKey tells apart IDs that print alike, such as 1 and "1", and joins those
+// that are written differently but are the same string.
+func idKey(id json.RawMessage) string {
+	var text string
+	if json.Unmarshal(id, &text) == nil {
+		return "s" + text
+	}
+	return "n" + string(id)
+}

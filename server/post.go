@@ -1,0 +1,149 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"strings"
+
+	"github.com/mark3labs/mcp-go/mcp"
+
+	"mcp-partner/tools"
+)
+
+// post is a POST that has passed the gates.
+type post struct {
+	caller  string
+	body    []byte
+	pass    *pass
+	message *message
+	// modern is set when either the header or the message says 2026-07-28 or
+	// later, which decides how errors map to HTTP statuses.
+	modern bool
+}
+
+// dispatch answers a message or passes it on to mcp-go.
+func (t *httpTransport) dispatch(w http.ResponseWriter, r *http.Request, p *post) {
+	m, f := parseMessage(p.body)
+	if f != nil {
+		(&refusal{status: http.StatusBadRequest, fault: f}).write(w)
+		return
+	}
+	p.message = m
+	p.modern = m.modern() || mcp.IsModernProtocol(r.Header.Get(mcp.HeaderProtocolVersion))
+	switch {
+	case m.kind == kindResponse:
+		t.takeResponse(w, p)
+	case m.isCancel():
+		// Request IDs of all clients meet in mcp-go's one anonymous session.
+		// Whoever wants to cancel a request hangs up.
+		w.WriteHeader(http.StatusAccepted)
+	default:
+		t.forward(w, r, p)
+	}
+}
+
+// takeResponse drops a response: over HTTP this server sends no requests.
+func (t *httpTransport) takeResponse(w http.ResponseWriter, p *post) {
+	t.server.log.Debug("dropped a response that answers no request")
+	if p.modern {
+		refuse(http.StatusBadRequest, "This server sends no requests over HTTP, so there is nothing to respond to.").write(w)
+		return
+	}
+	w.WriteHeader(http.StatusAccepted)
+}
+
+func (t *httpTransport) forward(w http.ResponseWriter, r *http.Request, p *post) {
+	if f := checkParams(p.message); f != nil {
+		(&refusal{status: statusOf(f.code, p.modern), fault: f}).write(w)
+		return
+	}
+	listens := p.message.kind == kindRequest && p.message.method == string(mcp.MethodSubscriptionsListen)
+	// A subscription stays for hours; it must not take the place of calls.
+	if listens && !p.pass.move(t.streams) {
+		overloaded().write(w)
+		return
+	}
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	if listens {
+		defer context.AfterFunc(t.stopping, cancel)()
+	}
+	t.exchange(ctx, w, r, p, listens)
+}
+
+// exchange runs a message through mcp-go with a response writer and a session
+// of its own.
+func (t *httpTransport) exchange(ctx context.Context, w http.ResponseWriter, r *http.Request, p *post, listens bool) {
+	out := newExchangeWriter(w, p, callerLevel{t.levels, p.caller})
+	x := &exchange{message: p.message}
+	if !listens {
+		x.session = t.sessionFor(r, p, out)
+	}
+	ctx = tools.WithNotifier(tools.WithCaller(ctx, p.caller), out)
+	t.run(out, inward(withExchange(ctx, x), r, p.body), x)
+	if x.session != nil {
+		x.session.flush()
+	}
+	out.finish(x.fault)
+}
+
+// run calls mcp-go; a panic becomes the exchange's fault.
+func (t *httpTransport) run(out *exchangeWriter, r *http.Request, x *exchange) {
+	defer func() {
+		if value := recover(); value != nil {
+			x.fault = t.server.panicked(r.Context(), x.message.method, value)
+		}
+	}()
+	t.inner.ServeHTTP(out, r)
+}
+
+func (t *httpTransport) sessionFor(r *http.Request, p *post, out *exchangeWriter) *session {
+	s := &session{peer: &peer{initialized: true}, levels: callerLevel{t.levels, p.caller}, emit: out.Notify}
+	if !p.modern {
+		s.peer.version = r.Header.Get(mcp.HeaderProtocolVersion)
+	}
+	return s
+}
+
+// inward is the request as mcp-go and the handlers get to see it. Only headers
+// of the protocol go further; credentials, cookies and what proxies add do not.
+func inward(ctx context.Context, r *http.Request, body []byte) *http.Request {
+	inner := r.WithContext(ctx)
+	inner.Header = http.Header{}
+	for name, values := range r.Header {
+		if ofProtocol(name) {
+			inner.Header[name] = values
+		}
+	}
+	inner.Body = io.NopCloser(bytes.NewReader(body))
+	inner.ContentLength = int64(len(body))
+	return inner
+}
+
+// ofProtocol knows header names in their canonical form. A session ID is left
+// out: none is ever given out, so a client that sends one means another server.
+func ofProtocol(name string) bool {
+	switch name {
+	case "Content-Type", "Accept", "Last-Event-Id":
+		return true
+	case mcp.HeaderSessionID:
+		return false
+	}
+	return strings.HasPrefix(name, "Mcp-")
+}
+
+// statusOf maps errors to statuses as 2026-07-28 prescribes; before it, an
+// error that a request ends with is a 200.
+func statusOf(code int, modern bool) int {
+	switch {
+	case !modern:
+		return http.StatusOK
+	case code == mcp.METHOD_NOT_FOUND:
+		return http.StatusNotFound
+	case code == mcp.INTERNAL_ERROR, code == codeBusy:
+		return http.StatusOK
+	}
+	return http.StatusBadRequest
+}

@@ -1,0 +1,107 @@
+package server
+
+import (
+	"log/slog"
+	"sync/atomic"
+
+	"github.com/mark3labs/mcp-go/mcp"
+	mcpserver "github.com/mark3labs/mcp-go/server"
+
+	"mcp-partner/tools"
+)
+
+// listTTL is how long a client may reuse a list that cannot change while the
+// program runs, in milliseconds.
+const listTTL = 5 * 60 * 1000
+
+// Registrar adds tools, resources and prompts. Production and test programs
+// register through the same wiring.
+type Registrar interface {
+	Register(*mcpserver.MCPServer)
+}
+
+var _ Registrar = (*tools.Service)(nil)
+
+// Completions suggest values for arguments of prompts and of resource
+// templates. Either may be nil.
+type Completions struct {
+	Prompts   mcpserver.PromptCompletionProvider
+	Resources mcpserver.ResourceCompletionProvider
+}
+
+// Options are what a Server is made of. Name and Version are required.
+type Options struct {
+	Name, Title, Version string
+	// Instructions tell an agent what the server is for and what to do first.
+	Instructions string
+	Registrar    Registrar
+	Completions  Completions
+	// Logger gets transport faults and panics; never arguments or results.
+	Logger *slog.Logger
+}
+
+// Server is an MCP server without a transport. It may serve any number of
+// stdio connections and HTTP listeners at once.
+type Server struct {
+	mcp   *mcpserver.MCPServer
+	log   *slog.Logger
+	conns atomic.Int64
+}
+
+// New composes a server.
+func New(o Options) *Server {
+	s := &Server{log: o.Logger}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	s.mcp = mcpserver.NewMCPServer(o.Name, o.Version, s.options(o)...)
+	if o.Registrar != nil {
+		o.Registrar.Register(s.mcp)
+	}
+	return s
+}
+
+// options declares what the server can do. Elicitation is missing on purpose:
+// it is a capability of clients.
+func (s *Server) options(o Options) []mcpserver.ServerOption {
+	opts := []mcpserver.ServerOption{
+		mcpserver.WithTitle(o.Title),
+		mcpserver.WithInstructions(o.Instructions),
+		mcpserver.WithToolCapabilities(true),
+		mcpserver.WithResourceCapabilities(false, true),
+		mcpserver.WithPromptCapabilities(true),
+		mcpserver.WithLogging(),
+		mcpserver.WithHooks(s.hooks()),
+		mcpserver.WithPromptHandlerMiddleware(checkPromptArguments),
+	}
+	opts = append(opts, cacheHints()...)
+	return append(opts, completions(o.Completions)...)
+}
+
+// cacheHints lets clients keep what is fixed while the program runs. What a
+// caller sees may depend on who it is, so nothing is shared between callers;
+// everything else keeps mcp-go's default, which is to ask again.
+func cacheHints() []mcpserver.ServerOption {
+	fixed := []mcp.MCPMethod{
+		mcp.MethodToolsList, mcp.MethodPromptsList, mcp.MethodResourcesTemplatesList, mcp.MethodServerDiscover,
+	}
+	opts := make([]mcpserver.ServerOption, len(fixed))
+	for i, method := range fixed {
+		opts[i] = mcpserver.WithMethodCacheHints(method, listTTL, mcp.CacheScopePrivate)
+	}
+	return opts
+}
+
+func completions(c Completions) []mcpserver.ServerOption {
+	var opts []mcpserver.ServerOption
+	if c.Prompts != nil {
+		opts = append(opts, mcpserver.WithPromptCompletionProvider(c.Prompts))
+	}
+	if c.Resources != nil {
+		opts = append(opts, mcpserver.WithResourceCompletionProvider(c.Resources))
+	}
+	if len(opts) > 0 {
+		opts = append(opts, mcpserver.WithCompletions())
+	}
+	return opts
+}

@@ -1,0 +1,234 @@
+package server
+
+import (
+	"context"
+	"maps"
+	"sync"
+
+	"github.com/mark3labs/mcp-go/mcp"
+	mcpserver "github.com/mark3labs/mcp-go/server"
+
+	"mcp-partner/tools"
+)
+
+// backlog is how many notifications sent through mcp-go's own API may wait.
+const backlog = 64
+
+// peer is what is known of a client: for older revisions as long as the
+// connection lasts, since 2026-07-28 for one request.
+type peer struct {
+	mu          sync.Mutex
+	initialized bool
+	info        mcp.Implementation
+	can         mcp.ClientCapabilities
+	version     string
+	level       mcp.LoggingLevel
+}
+
+// levels remembers the log level a client asked for where that outlives a
+// request.
+type levels interface {
+	Level() mcp.LoggingLevel
+	SetLevel(mcp.LoggingLevel)
+}
+
+// Level implements levels.
+func (p *peer) Level() mcp.LoggingLevel {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.level
+}
+
+// SetLevel implements levels.
+func (p *peer) SetLevel(level mcp.LoggingLevel) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.level = level
+}
+
+// asker puts a question to the client over a channel that goes both ways.
+type asker func(context.Context, mcp.ElicitationRequest) (*mcp.ElicitationResult, error)
+
+// session is what mcp-go sees as the client while it handles one request. It
+// routes notifications sent through mcp-go's own API to that request alone.
+type session struct {
+	id     string
+	peer   *peer
+	levels levels
+	ask    asker // nil where the client cannot be asked
+	emit   func(method string, params any) error
+	// tag is set on what a subscriptions/listen stream delivers.
+	tag any
+
+	mu     sync.Mutex
+	filter mcp.SubscriptionFilter
+	notes  chan mcp.JSONRPCNotification
+	stop   chan struct{}
+	done   chan struct{}
+}
+
+// compile-time proof of what mcp-go looks for by type assertion
+var (
+	_ mcpserver.SessionWithLogging            = (*session)(nil)
+	_ mcpserver.SessionWithClientInfo         = (*session)(nil)
+	_ mcpserver.SessionWithElicitation        = (*session)(nil)
+	_ mcpserver.SessionWithProtocolVersion    = (*session)(nil)
+	_ mcpserver.SessionWithSubscriptionFilter = (*listener)(nil)
+	_ tools.InBandSession                     = (*session)(nil)
+	_ tools.InBandSession                     = (*session)(nil)
+)
+
+// SessionID implements mcpserver.ClientSession.
+func (s *session) SessionID() string { return s.id }
+
+// Initialize implements mcpserver.ClientSession.
+func (s *session) Initialize() {
+	s.peer.mu.Lock()
+	defer s.peer.mu.Unlock()
+	s.peer.initialized = true
+}
+
+// Initialized implements mcpserver.ClientSession.
+func (s *session) Initialized() bool {
+	s.peer.mu.Lock()
+	defer s.peer.mu.Unlock()
+	return s.peer.initialized
+}
+
+// SetLogLevel implements mcpserver.SessionWithLogging.
+func (s *session) SetLogLevel(level mcp.LoggingLevel) { s.levels.SetLevel(level) }
+
+// GetLogLevel implements mcpserver.SessionWithLogging; "" lets nothing through.
+func (s *session) GetLogLevel() mcp.LoggingLevel { return s.levels.Level() }
+
+// GetClientInfo implements mcpserver.SessionWithClientInfo.
+func (s *session) GetClientInfo() mcp.Implementation {
+	s.peer.mu.Lock()
+	defer s.peer.mu.Unlock()
+	return s.peer.info
+}
+
+// SetClientInfo implements mcpserver.SessionWithClientInfo.
+func (s *session) SetClientInfo(info mcp.Implementation) {
+	s.peer.mu.Lock()
+	defer s.peer.mu.Unlock()
+	s.peer.info = info
+}
+
+// GetClientCapabilities implements mcpserver.SessionWithClientInfo.
+func (s *session) GetClientCapabilities() mcp.ClientCapabilities {
+	s.peer.mu.Lock()
+	defer s.peer.mu.Unlock()
+	return s.peer.can
+}
+
+// SetClientCapabilities implements mcpserver.SessionWithClientInfo.
+func (s *session) SetClientCapabilities(can mcp.ClientCapabilities) {
+	s.peer.mu.Lock()
+	defer s.peer.mu.Unlock()
+	s.peer.can = can
+}
+
+// ProtocolVersion implements mcpserver.SessionWithProtocolVersion.
+func (s *session) ProtocolVersion() string {
+	s.peer.mu.Lock()
+	defer s.peer.mu.Unlock()
+	return s.peer.version
+}
+
+// SetProtocolVersion is how mcp-go reports what initialize agreed on.
+func (s *session) SetProtocolVersion(version string) {
+	s.peer.mu.Lock()
+	defer s.peer.mu.Unlock()
+	s.peer.version = version
+}
+
+// RequestElicitation implements mcpserver.SessionWithElicitation. It asks only
+// clients that declared they can be asked in that mode.
+func (s *session) RequestElicitation(ctx context.Context, r mcp.ElicitationRequest) (*mcp.ElicitationResult, error) {
+	can := s.GetClientCapabilities().Elicitation
+	if s.ask == nil || can == nil || r.Params.Mode == mcp.ElicitationModeURL && can.URL == nil {
+		return nil, mcpserver.ErrElicitationNotSupported
+	}
+	return s.ask(ctx, r)
+}
+
+// AsksInBand implements tools.InBandSession: only over stdio, and only for
+// revisions that have requests from the server, is there a way to ask.
+func (s *session) AsksInBand() bool { return s.ask != nil }
+
+// NotificationChannel implements mcpserver.ClientSession. mcp-go asks for it
+// when it has something to send, and only then is there a goroutine.
+func (s *session) NotificationChannel() chan<- mcp.JSONRPCNotification {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.notes == nil {
+		s.notes = make(chan mcp.JSONRPCNotification, backlog)
+		s.stop, s.done = make(chan struct{}), make(chan struct{})
+		go s.pump(s.notes, s.stop, s.done)
+	}
+	return s.notes
+}
+
+func (s *session) pump(notes <-chan mcp.JSONRPCNotification, stop <-chan struct{}, done chan<- struct{}) {
+	defer close(done)
+	for {
+		select {
+		case n := <-notes:
+			s.pass(n)
+		case <-stop:
+			s.passRest(notes)
+			return
+		}
+	}
+}
+
+func (s *session) passRest(notes <-chan mcp.JSONRPCNotification) {
+	for {
+		select {
+		case n := <-notes:
+			s.pass(n)
+		default:
+			return
+		}
+	}
+}
+
+func (s *session) pass(n mcp.JSONRPCNotification) {
+	if s.tag != nil {
+		meta := map[string]any{mcp.MetaKeySubscriptionID: s.tag}
+		maps.Copy(meta, n.Params.Meta)
+		n.Params.Meta = meta
+	}
+	_ = s.emit(n.Method, n.Params) // a client that is gone is noticed by the transport
+}
+
+// flush delivers what mcp-go has taken so far. It is called once, when the
+// handler has returned and before its answer goes out.
+func (s *session) flush() {
+	s.mu.Lock()
+	stop, done := s.stop, s.done
+	s.mu.Unlock()
+	if stop != nil {
+		close(stop)
+		<-done
+	}
+}
+
+// listener is the session of a subscriptions/listen request: it gets the kinds
+// of notification it asked for, and nothing else.
+type listener struct{ *session }
+
+// SetSubscriptionFilter implements mcpserver.SessionWithSubscriptionFilter.
+func (l *listener) SetSubscriptionFilter(filter mcp.SubscriptionFilter) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.filter = filter
+}
+
+// SubscriptionFilter implements mcpserver.SessionWithSubscriptionFilter.
+func (l *listener) SubscriptionFilter() (mcp.SubscriptionFilter, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.filter, true
+}

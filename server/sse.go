@@ -1,0 +1,162 @@
+package server
+
+import (
+	"bytes"
+	"errors"
+	"maps"
+	"mime"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// exchangeWriter is the response to one POST. It holds mcp-go's answer back
+// until the handler has returned: if the handler notified meanwhile, the
+// response is an event stream whose last event is the answer, else it is the
+// answer as JSON. So every notification is on its own call's stream and ahead
+// of the answer.
+type exchangeWriter struct {
+	post    *post
+	levels  levels
+	control *http.ResponseController
+
+	mu       sync.Mutex
+	out      http.ResponseWriter
+	header   http.Header // what mcp-go sets
+	status   int
+	body     bytes.Buffer
+	open     bool // the event stream has begun
+	relay    bool // mcp-go streams by itself
+	finished bool
+	err      error
+}
+
+func newExchangeWriter(out http.ResponseWriter, p *post, l levels) *exchangeWriter {
+	return &exchangeWriter{post: p, levels: l, control: http.NewResponseController(out), out: out, header: http.Header{}}
+}
+
+// Header implements http.ResponseWriter.
+func (w *exchangeWriter) Header() http.Header { return w.header }
+
+// WriteHeader implements http.ResponseWriter.
+func (w *exchangeWriter) WriteHeader(status int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.status = status
+	if kind, _, _ := mime.ParseMediaType(w.header.Get("Content-Type")); kind == eventStream {
+		w.relay = true
+		w.begin()
+	}
+}
+
+// Write implements http.ResponseWriter.
+func (w *exchangeWriter) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.relay {
+		return w.body.Write(p)
+	}
+	w.send(p)
+	return len(p), w.err
+}
+
+// Flush implements http.Flusher; mcp-go streams only where it can flush.
+func (w *exchangeWriter) Flush() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.open {
+		_ = w.control.Flush() // the next write says what is wrong
+	}
+}
+
+// Notify implements tools.Notifier.
+func (w *exchangeWriter) Notify(method string, params any) error {
+	event, err := encodeNotification(method, params, askedLevel(w.post.message, w.levels))
+	if err != nil || event == nil {
+		return err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.finished {
+		return errAnswered
+	}
+	w.begin()
+	w.event(event)
+	return w.err
+}
+
+const eventStream = "text/event-stream"
+
+func (w *exchangeWriter) begin() {
+	if w.open {
+		return
+	}
+	w.open = true
+	h := w.out.Header()
+	h.Set("Content-Type", eventStream)
+	h.Set("Cache-Control", "no-cache")
+	h.Set("X-Accel-Buffering", "no") // proxies must not hold events back
+	w.extendDeadline()
+	w.out.WriteHeader(http.StatusOK)
+}
+
+// event writes one event; JSON has no line ends of its own.
+func (w *exchangeWriter) event(data []byte) {
+	w.send(append(append([]byte("event: message\ndata: "), bytes.TrimRight(data, "\n")...), "\n\n"...))
+	if w.err == nil {
+		w.err = w.control.Flush()
+	}
+	if errors.Is(w.err, http.ErrNotSupported) {
+		w.err = nil // an in-memory writer has nothing to flush
+	}
+}
+
+func (w *exchangeWriter) send(p []byte) {
+	if w.err == nil {
+		w.extendDeadline()
+		_, w.err = w.out.Write(p)
+	}
+}
+
+// extendDeadline lets a stream last as long as the client reads it.
+func (w *exchangeWriter) extendDeadline() {
+	_ = w.control.SetWriteDeadline(time.Now().Add(writeLimit)) // in-memory writers have none
+}
+
+// finish sends the answer, with our fault in place of mcp-go's where there is
+// one. It is called once, after the handler has returned.
+func (w *exchangeWriter) finish(f *fault) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.finished = true
+	if f != nil && !w.relay {
+		w.replace(f)
+	}
+	switch {
+	case w.relay:
+	case w.open && w.body.Len() > 0:
+		w.event(w.body.Bytes())
+	case !w.open:
+		w.plain()
+	}
+}
+
+func (w *exchangeWriter) replace(f *fault) {
+	w.body.Reset()
+	w.body.Write(append(f.withID(w.post.message.id).encode(), '\n'))
+	w.status = statusOf(f.code, w.post.modern)
+	w.header.Set("Content-Type", "application/json")
+	if w.post.message.kind == kindNotification {
+		w.body.Reset()
+		w.status = http.StatusAccepted
+	}
+}
+
+func (w *exchangeWriter) plain() {
+	maps.Copy(w.out.Header(), w.header)
+	w.extendDeadline()
+	if w.status != 0 {
+		w.out.WriteHeader(w.status)
+	}
+	_, w.err = w.out.Write(w.body.Bytes())
+}

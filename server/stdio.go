@@ -1,0 +1,273 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/mark3labs/mcp-go/mcp"
+
+	"mcp-partner/tools"
+)
+
+const (
+	defaultMaxFrame   = 4 << 20
+	defaultDrainLimit = 30 * time.Second
+	// defaultElicitLimit is how long a person may take to answer a question.
+	defaultElicitLimit = 120 * time.Second
+	defaultConcurrent  = 64
+	// lastWords is how long calls that were cut off may take to say so.
+	lastWords = time.Second
+)
+
+// StdioOptions bound a stdio connection. Zero values mean the defaults.
+type StdioOptions struct {
+	// MaxFrame is the longest line accepted, in bytes; 4 MiB by default.
+	MaxFrame int
+	// MaxConcurrent is how many requests run at once; 64 by default. A request
+	// that waits for a person does not count. Further ones wait.
+	MaxConcurrent int
+	// Caller is who is at the other end: the one who started the process.
+	Caller string
+	// DrainLimit is how long requests may take to end after the input has
+	// ended or the context was cancelled; 30 s by default.
+	DrainLimit time.Duration
+	// ElicitLimit is how long a question to a person waits; 120 s by default.
+	ElicitLimit time.Duration
+}
+
+func (o StdioOptions) withDefaults() StdioOptions {
+	o.MaxFrame = orDefault(o.MaxFrame, defaultMaxFrame)
+	o.MaxConcurrent = orDefault(o.MaxConcurrent, defaultConcurrent)
+	o.DrainLimit = orDefault(o.DrainLimit, defaultDrainLimit)
+	o.ElicitLimit = orDefault(o.ElicitLimit, defaultElicitLimit)
+	return o
+}
+
+func orDefault[T int | int64 | time.Duration](given, otherwise T) T {
+	if given > 0 {
+		return given
+	}
+	return otherwise
+}
+
+// stdioConn is one stdio connection.
+type stdioConn struct {
+	server *Server
+	opts   StdioOptions
+	id     string
+	base   context.Context
+	peer   *peer
+	whole  *session // gets what is broadcast to older clients
+	out    *lineWriter
+	calls  *calls
+	asks   *asks
+	slots  chan struct{}
+}
+
+// ServeStdio serves newline-delimited JSON-RPC until in ends, ctx is cancelled
+// or out fails. Then it takes nothing new in, answers every request that was
+// read, within DrainLimit, and returns: nil at the end of the input and after
+// a cancelled context, else what broke. It may return while a Read of in is
+// under way; that Read's data is dropped.
+func (s *Server) ServeStdio(ctx context.Context, in io.Reader, out io.Writer, o StdioOptions) error {
+	c := s.newStdioConn(context.WithoutCancel(ctx), out, o.withDefaults())
+	if err := s.mcp.RegisterSession(c.base, c.whole); err != nil {
+		return fmt.Errorf("stdio session: %w", err)
+	}
+	defer c.close()
+	ended := make(chan error, 1)
+	go func() { ended <- c.read(in) }()
+	var err error
+	select {
+	case err = <-ended:
+	case <-ctx.Done():
+	case <-c.out.broken:
+	}
+	c.drain()
+	return errors.Join(err, c.out.failure())
+}
+
+func (c *stdioConn) close() {
+	c.server.mcp.UnregisterSession(c.base, c.id)
+	c.whole.flush()
+	c.out.shut.Store(true)
+}
+
+func (s *Server) newStdioConn(base context.Context, out io.Writer, o StdioOptions) *stdioConn {
+	c := &stdioConn{
+		server: s,
+		opts:   o,
+		id:     fmt.Sprintf("stdio-%d", s.conns.Add(1)),
+		base:   base,
+		peer:   &peer{},
+		out:    newLineWriter(out),
+		calls:  newCalls(),
+		slots:  make(chan struct{}, o.MaxConcurrent),
+	}
+	c.asks = newAsks(c.out, o.ElicitLimit)
+	c.whole = &session{id: c.id, peer: c.peer, levels: c.peer, emit: c.broadcast}
+	return c
+}
+
+func (c *stdioConn) broadcast(method string, params any) error {
+	line, err := encodeNotification(method, params, c.peer.Level())
+	if err != nil || line == nil {
+		return err
+	}
+	return c.out.write(line)
+}
+
+// read takes frames in until the input ends. It waits for no handler, so that
+// cancellations and answers to our questions always get through.
+func (c *stdioConn) read(in io.Reader) error {
+	frames := newFrameReader(in, c.opts.MaxFrame)
+	for {
+		frame, err := frames.next()
+		switch {
+		case errors.Is(err, errFrameTooLong):
+			c.refuse(invalidRequest(fmt.Sprintf("The message is longer than %d bytes, which is the limit, and was dropped. Send less at once.", c.opts.MaxFrame)))
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return fmt.Errorf("read from the client: %w", err)
+		default:
+			c.take(frame)
+		}
+	}
+}
+
+func (c *stdioConn) refuse(f *fault) { _ = c.out.write(f.encode()) }
+
+// take handles one frame or starts handling it.
+func (c *stdioConn) take(frame []byte) {
+	if isBlank(frame) {
+		return
+	}
+	m, f := parseMessage(frame)
+	if f != nil {
+		c.refuse(f)
+		return
+	}
+	switch {
+	case m.kind == kindResponse:
+		c.takeResponse(m)
+	case m.isCancel():
+		c.calls.cancel(m.params)
+	default:
+		c.start(m)
+	}
+}
+
+func isBlank(frame []byte) bool {
+	for _, b := range frame {
+		if b != ' ' && b != '\t' && b != '\r' {
+			return false
+		}
+	}
+	return true
+}
+
+func (c *stdioConn) takeResponse(m *message) {
+	if !c.asks.deliver(m) {
+		c.server.log.Warn("dropped a response that answers no request", "connection", c.id)
+	}
+}
+
+// start runs a message on a goroutine of its own. What the messages after it
+// depend on, the handshake and the log level, is done on the spot; no handler
+// of ours stands behind these.
+func (c *stdioConn) start(m *message) {
+	k := c.newCall(m)
+	if f := c.calls.add(k); f != nil {
+		k.cancel(errStopping)
+		if m.kind == kindRequest {
+			c.refuse(f)
+		}
+		return
+	}
+	switch mcp.MCPMethod(m.method) {
+	case mcp.MethodInitialize, mcp.MethodSetLogLevel:
+		c.finish(k, &slot{})
+	case mcp.MethodSubscriptionsListen:
+		go c.finish(k, &slot{})
+	default:
+		go c.finish(k, &slot{all: c.slots})
+	}
+}
+
+func (c *stdioConn) newCall(m *message) *call {
+	k := &call{message: m, out: c.out, of: c.calls}
+	k.level = func() mcp.LoggingLevel { return askedLevel(m, c.peer) }
+	if m.kind == kindRequest {
+		k.key = idKey(m.id)
+	}
+	ctx, cancel := context.WithCancelCause(c.base)
+	k.cancel = cancel
+	k.ctx = tools.WithNotifier(tools.WithCaller(ctx, c.opts.Caller), k)
+	return k
+}
+
+// finish sees a call through to its answer.
+func (c *stdioConn) finish(k *call, place *slot) {
+	defer c.calls.remove(k)
+	defer k.cancel(nil)
+	if f := checkParams(k.message); f != nil {
+		k.answer(f.encode())
+		return
+	}
+	if !place.take(k.ctx) {
+		k.answer(stopped(k.message).encode())
+		return
+	}
+	defer place.leave()
+	k.answer(c.handle(k, place))
+}
+
+// stopped answers a request that was cut off when the server stopped.
+func stopped(m *message) *fault {
+	return busy("The server stopped before " + clip(m.method) +
+		" had ended. Check the state before repeating a call that writes.").withID(m.id)
+}
+
+// drain ends the connection: nothing new, no open questions, and an answer to
+// every request, if need be that it was cut off.
+func (c *stdioConn) drain() {
+	c.calls.close()
+	c.asks.close()
+	if c.out.failure() != nil {
+		c.calls.cancelAll() // nobody is left to answer, but writes under way end well
+	}
+	if !within(c.opts.DrainLimit, c.calls.drained) {
+		c.cutOff(c.calls.cancelAll())
+	}
+}
+
+// cutOff answers for calls that do not end, without waiting for output that
+// hangs.
+func (c *stdioConn) cutOff(left []*call) {
+	if within(lastWords, c.calls.drained) {
+		return
+	}
+	said := make(chan struct{})
+	go func() {
+		defer close(said)
+		for _, k := range left {
+			k.answer(stopped(k.message).encode())
+		}
+	}()
+	within(lastWords, said)
+}
+
+func within(limit time.Duration, done <-chan struct{}) bool {
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	select {
+	case <-done:
+		return true
+	case <-timer.C:
+		return false
+	}
+}
