@@ -79,26 +79,42 @@ func TestFilesAndFunctionsExist(t *testing.T) {
 	t.Parallel()
 	known := functions(t)
 	for page, text := range pages(t) {
-		for _, match := range goFile.FindAllStringSubmatch(text, -1) {
-			if _, err := os.Stat(filepath.Join(root, match[1])); err != nil {
-				t.Errorf("%s names %s, which is not there", page, match[1])
+		checkFiles(t, page, text)
+		checkFunctions(t, page, text, known)
+		checkTests(t, page, text, known)
+	}
+}
+
+func checkFiles(t *testing.T, page, text string) {
+	t.Helper()
+	for _, match := range goFile.FindAllStringSubmatch(text, -1) {
+		if _, err := os.Stat(filepath.Join(root, match[1])); err != nil {
+			t.Errorf("%s names %s, which is not there", page, match[1])
+		}
+	}
+}
+
+// checkFunctions reads the names in brackets behind the name of a file.
+func checkFunctions(t *testing.T, page, text string, known map[string]map[string]bool) {
+	t.Helper()
+	for _, match := range goNames.FindAllStringSubmatch(text, -1) {
+		for _, name := range codeSpan.FindAllStringSubmatch(match[2], -1) {
+			if !known[match[1]][name[1]] {
+				t.Errorf("%s names %s of %s, which is not declared there", page, name[1], match[1])
 			}
 		}
-		for _, match := range goNames.FindAllStringSubmatch(text, -1) {
-			for _, name := range codeSpan.FindAllStringSubmatch(match[2], -1) {
-				if !known[match[1]][name[1]] {
-					t.Errorf("%s names %s of %s, which is not declared there", page, name[1], match[1])
-				}
-			}
+	}
+}
+
+func checkTests(t *testing.T, page, text string, known map[string]map[string]bool) {
+	t.Helper()
+	for _, match := range testOf.FindAllStringSubmatch(text, -1) {
+		if !known[match[1]][match[2]] {
+			t.Errorf("%s names the test %s of %s, which does not exist", page, match[2], match[1])
 		}
-		for _, match := range testOf.FindAllStringSubmatch(text, -1) {
-			if !known[match[1]][match[2]] {
-				t.Errorf("%s names the test %s of %s, which does not exist", page, match[2], match[1])
-			}
-		}
-		for _, match := range testName.FindAllStringSubmatch(text, -1) {
-			t.Errorf("%s names the test %s without its folder; write folder.%s", page, match[1], match[1])
-		}
+	}
+	for _, match := range testName.FindAllStringSubmatch(text, -1) {
+		t.Errorf("%s names the test %s without its folder; write folder.%s", page, match[1], match[1])
 	}
 }
 

@@ -91,7 +91,7 @@ func (o Operation) Description() string {
 
 // Lookup returns the operation of a name.
 func Lookup(name string) (Operation, bool) {
-	for _, operation := range Catalogue() {
+	for _, operation := range catalogue() {
 		if operation.Name == name {
 			return operation, true
 		}

@@ -3,6 +3,8 @@ package schemas
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
+	"sync"
 )
 
 // Paths of the provider below the ARM endpoint, as in its published
@@ -19,12 +21,16 @@ const (
 )
 
 // Catalogue returns every operation, reading ones first.
-func Catalogue() []Operation {
+func Catalogue() []Operation { return slices.Clone(catalogue()) }
+
+// catalogue is made once, because every call looks an operation up; nothing
+// writes to it afterwards.
+var catalogue = sync.OnceValue(func() []Operation {
 	return []Operation{
 		checkPartnerLink(), getPartner(), listTenants(), listProviderOperations(),
 		findPartnerTool(), registerPartner(), updatePartner(), removePartner(),
 	}
-}
+})
 
 var linkAnswer = []string{"identity", "link"}
 

@@ -98,7 +98,7 @@ func (w *wish) query() string {
 	if len(w.asked) > 1000 {
 		return ""
 	}
-	return strings.TrimSpace(w.asked)
+	return strings.TrimSpace(strings.ToValidUTF8(w.asked, ""))
 }
 
 // oneTenant is the tenant named, when it is one and only one.

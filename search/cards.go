@@ -54,8 +54,8 @@ func cards() map[string]card {
 			sigLink: 0.8, sigRead: 0.9, sigOneID: 1.5, sigIDs: 0.7, sigNoID: -0.8, sigFleet: -2, sigTenants: -1,
 			sigOperations: -1, sigPermission: -0.8, sigTools: -0.6, sigApproval: -0.8,
 		},
-		schemas.ToolRegisterPartner: {sigLink: 0.9, sigRegister: 2.4, sigOneID: 0.2, sigFleet: -0.2, sigTools: -0.3},
-		schemas.ToolUpdatePartner:   {sigLink: 0.9, sigUpdate: 2.4, sigIDs: 0.4, sigFleet: -0.2, sigTools: -0.3},
+		schemas.ToolRegisterPartner: {sigLink: 0.9, sigRegister: 2.4, sigOneID: 0.2, sigFleet: -0.9, sigTools: -0.3},
+		schemas.ToolUpdatePartner:   {sigLink: 0.9, sigUpdate: 2.4, sigIDs: 0.4, sigFleet: -0.9, sigTools: -0.3},
 		schemas.ToolRemovePartner:   {sigLink: 0.9, sigRemove: 2.4, sigOneID: 0.2, sigFleet: -0.2, sigTools: -0.3},
 		schemas.ToolListProviderOperations: {
 			sigOperations: 1.6, sigPermission: 1.7, sigProvider: 0.9, sigRead: 0.3, sigOneID: -0.6, sigTools: -0.4,
@@ -75,11 +75,12 @@ func cards() map[string]card {
 // signals reads the signals off a wish.
 func (w *wish) signals() map[string]float64 {
 	s := map[string]float64{}
+	s[sigDirectory] = truth(w.has[directory] && (w.has[tenant] || len(w.entities.tenants) == 0))
 	s[sigProvider] = truth(w.has[provider] || w.has[namespace])
 	w.verbSignals(s)
 	w.subjectSignals(s)
 	for sig, concept := range map[string]string{
-		sigList: lists, sigReach: reach, sigDirectory: directory, sigOperations: operations,
+		sigList: lists, sigReach: reach, sigOperations: operations,
 		sigPermission: permission, sigTools: tools, sigApproval: approval,
 	} {
 		s[sig] = truth(w.has[concept])
@@ -113,6 +114,9 @@ func (w *wish) subjectSignals(s map[string]float64) {
 	few := len(w.entities.ids)
 	about := w.has[pal] || w.has[mpn] || w.has[link] || w.has[linked] || w.has[partner] || w.has[credit] || w.has[thisID] || few > 0
 	s[sigLink] = truth(about || w.has[updated] || w.has[removed])
+	if s[sigLink] == 0 && len(w.entities.tenants) > 0 {
+		s[sigLink] = 0.5 // what else is asked about a tenant here
+	}
 	s[sigOneID] = truth(few == 1 || few == 0 && w.has[thisID])
 	if w.isReading() && len(w.also) > 0 {
 		s[sigOneID] = 0 // "check, and if nothing is there register 1234567"
@@ -120,7 +124,7 @@ func (w *wish) subjectSignals(s map[string]float64) {
 	s[sigNoID] = truth(few == 0 && !w.has[thisID])
 	s[sigIDs] = truth(few > 1)
 	s[sigFleet] = truth(w.has[fleet] || w.entities.many || len(w.entities.tenants) > 1)
-	named := w.has[tenant] || w.has[lists] && len(w.entities.tenants) > 0
+	named := w.has[tenant] || w.has[directory] && len(w.entities.tenants) == 0 || w.has[lists] && len(w.entities.tenants) > 0
 	s[sigTenants] = truth(named && (!about || w.has[directory] && !w.has[linked]))
 }
 

@@ -37,7 +37,8 @@ type utterance struct {
 	UntilThen  string         `yaml:"until_then"`
 	OutOfScope bool           `yaml:"out_of_scope"`
 	Arguments  map[string]any `yaml:"arguments"`
-	language   string
+	// Language is said once a file, or with the utterance where they are mixed.
+	Language string `yaml:"language"`
 }
 
 type evalFile struct {
@@ -74,7 +75,7 @@ func readEvalFile(t testing.TB, path string) []utterance {
 		t.Fatalf("%s: %v", path, err)
 	}
 	for i := range file.Utterances {
-		file.Utterances[i].language = file.Language
+		file.Utterances[i].Language = cmp.Or(file.Utterances[i].Language, file.Language)
 	}
 	return file.Utterances
 }
@@ -159,7 +160,7 @@ func count(verdicts []verdict, split string, key func(verdict) string) map[strin
 
 func byKind(v verdict) string { return v.Kind }
 
-func byLanguage(v verdict) string { return v.language }
+func byLanguage(v verdict) string { return v.Language }
 
 // byAim groups what the aims are set for.
 func byAim(v verdict) string {
@@ -168,7 +169,7 @@ func byAim(v verdict) string {
 		return "refusal"
 	case v.Kind == "paraphrase":
 		return "paraphrases"
-	case v.language == "en" && v.Kind == "plain":
+	case v.Language == "en" && v.Kind == "plain":
 		return "plain English"
 	}
 	return ""
@@ -229,7 +230,7 @@ func logFailures(t *testing.T, verdicts []verdict) {
 	t.Helper()
 	for _, v := range verdicts {
 		if v.Split == splitTune && (!v.right || v.arguments != "") {
-			t.Logf("%s %s %q: got %s, want %s %s", v.language, v.Kind, v.Says, v.got, v.wanted(), v.arguments)
+			t.Logf("%s %s %q: got %s, want %s %s", v.Language, v.Kind, v.Says, v.got, v.wanted(), v.arguments)
 		}
 	}
 }
@@ -245,8 +246,12 @@ func checkAims(t *testing.T, verdicts []verdict) {
 		atLeast(t, language, c, 0.85)
 	}
 	for _, v := range verdicts {
-		if v.unsafe && v.Split != splitScored {
-			t.Errorf("%q asks to read and is answered first with %s", v.Says, v.got)
+		says := v.Says
+		if v.Split == splitScored {
+			says = "one of the scored part"
+		}
+		if v.unsafe {
+			t.Errorf("%q asks to read and is answered first with %s", says, v.got)
 		}
 	}
 }

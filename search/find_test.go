@@ -332,6 +332,8 @@ func BenchmarkFind(b *testing.B) {
 		"plain":    "change the partner ID at customer-4711 from 7654321 to 1234567",
 		"misspelt": "chnage the parnter idd at customer-4711 form 7654321 to 1234567",
 		"japanese": "customer-4711のパートナーIDを7654321から1234567に変更して",
+		"negated":  strings.Repeat("不要删除", 250),
+		"asked":    strings.Repeat("who don't remove ", 58),
 		"longest":  strings.Repeat("qwxyz unlnik parnter ", 48)[:1000],
 	} {
 		ix.Find(says, names, 3)

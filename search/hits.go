@@ -31,8 +31,11 @@ func (ix *Index) read(query string, names *Names) reading {
 	tokens, found := ix.takeEntities(text, tokenise(text), names)
 	r := reading{asked: query, text: text, tokens: tokens, entities: found}
 	ix.mend(r.tokens)
-	spans := longest(ix.spans(r.tokens))
+	spans := longest(ix.spans(r.tokens), len(r.tokens))
 	spoken := languages(r.tokens, spans)
+	if ix.mendAgain(r.tokens, spans, spoken) {
+		spans = longest(ix.spans(r.tokens), len(r.tokens))
+	}
 	if len(spoken) > 0 {
 		r.language = spoken[0]
 	}
@@ -58,6 +61,27 @@ func (ix *Index) mend(tokens []token) {
 		}
 		tokens[i].text = ix.speller.fix(t.text)
 	}
+}
+
+// mendAgain mends words that only a stem of a language not spoken here took for
+// its own ("registr" in English), and reports whether there was one.
+func (ix *Index) mendAgain(tokens []token, spans []span, spoken []string) bool {
+	understood := map[int]bool{}
+	for _, s := range spans {
+		for _, i := range s.at {
+			understood[i] = understood[i] || len(hitsOf(s, tokens, spoken)) > 0
+		}
+	}
+	mended := false
+	for i, t := range tokens[:min(len(tokens), maxMends)] {
+		if t.kind != word || understood[i] || len(t.text) < shortWord {
+			continue
+		}
+		if better := ix.speller.nearestWord(t.text); ix.lexicon.speaks(better, spoken) {
+			tokens[i].text, mended = better, true
+		}
+	}
+	return mended
 }
 
 // spans finds every term, the parts of compounds included.
@@ -146,24 +170,38 @@ func (ix *Index) partsOf(text string, i int) []span {
 }
 
 // longest keeps the longest spans, and of what overlaps them only spans over
-// exactly the same tokens.
-func longest(spans []span) []span {
-	slices.SortStableFunc(spans, func(a, b span) int {
-		return cmp.Or(cmp.Compare(len(b.at), len(a.at)), cmp.Compare(a.at[0], b.at[0]))
-	})
-	owner := map[int][]int{}
-	var out []span
+// exactly the same tokens. The spans come in the order of the text.
+func longest(spans []span, tokens int) []span {
+	var bySize [][]span
 	for _, s := range spans {
-		free := !slices.ContainsFunc(s.at, func(i int) bool { return owner[i] != nil && !slices.Equal(owner[i], s.at) })
-		if !free {
-			continue
+		for len(bySize) <= len(s.at) {
+			bySize = append(bySize, nil)
 		}
-		for _, i := range s.at {
-			owner[i] = s.at
+		bySize[len(s.at)] = append(bySize[len(s.at)], s)
+	}
+	owners := make([][]int, tokens)
+	var out []span
+	for _, same := range slices.Backward(bySize) {
+		for _, s := range same {
+			if s.claim(owners) {
+				out = append(out, s)
+			}
 		}
-		out = append(out, s)
 	}
 	return preferExact(out)
+}
+
+// claim takes the tokens of a span, unless another span has one of them.
+func (s span) claim(owners [][]int) bool {
+	for _, i := range s.at {
+		if owners[i] != nil && !slices.Equal(owners[i], s.at) {
+			return false
+		}
+	}
+	for _, i := range s.at {
+		owners[i] = s.at
+	}
+	return true
 }
 
 // preferExact drops what a stem means where the language has the whole word or

@@ -232,3 +232,9 @@ func (l *lexicon) isOnly(text, concept string) bool {
 func means(list []meaning, concept string) bool {
 	return slices.ContainsFunc(list, func(m meaning) bool { return m.concept == concept })
 }
+
+// speaks reports whether a single word is a term in one of the languages.
+func (l *lexicon) speaks(text string, languages []string) bool {
+	n := l.root.next[text]
+	return n != nil && slices.ContainsFunc(n.means, func(m meaning) bool { return slices.Contains(languages, m.language) })
+}

@@ -104,12 +104,40 @@ func (w *wish) outOfScope() *schemas.OutOfScope {
 	case w.registersProvider():
 		t, _ = topicOf("provider_registration")
 	case out > 0 && out >= subjects:
-	case subjects+circumstances < enough:
+	case subjects+circumstances < enough || subjects < enough/2 && !w.mayMeanUs() && w.strange():
 		return &schemas.OutOfScope{Reason: "Nothing in these words is about partner links (Partner Admin Link), which is all that the tools here do.", UseInstead: []schemas.UseInstead{}}
 	default:
 		return nil
 	}
 	return &schemas.OutOfScope{Reason: t.reason, UseInstead: t.use}
+}
+
+// mayMeanUs reports whether a verb of links, a number or "we" gives words about
+// a tenant the benefit of the doubt.
+func (w *wish) mayMeanUs() bool {
+	return w.has[registers] || w.has[updates] || w.has[removes] || w.has[id] || w.has[ours]
+}
+
+// strange reports whether the text holds content that no lexicon has: who is
+// "the CEO of Contoso" is no question about links, though it names a tenant.
+func (w *wish) strange() bool {
+	covered := map[int]bool{}
+	for _, h := range w.hits {
+		for i := h.first; i <= h.last; i++ {
+			covered[i] = true
+		}
+	}
+	words, glyphs := 0, 0
+	for i, t := range w.tokens {
+		switch {
+		case covered[i]:
+		case t.kind == word && len(t.text) > 2:
+			words++
+		case t.kind == glyph:
+			glyphs++
+		}
+	}
+	return words > 0 || glyphs > 1
 }
 
 // registersProvider tells the registration of the provider itself, which is

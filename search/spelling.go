@@ -18,8 +18,9 @@ const (
 	shortWord = 5
 	// longWord is the length from which two letters may be.
 	longWord = 9
-	// longStem bounds how much of a word is compared with stems.
-	longStem = 12
+	// longStem bounds how much of a word is compared with stems, and longEnding
+	// how much may follow a misspelt one.
+	longStem, longEnding = 12, 5
 )
 
 func newSpeller(words map[string]bool) *speller {
@@ -77,17 +78,25 @@ func (s *speller) fix(w string) string {
 	if plain := umlauts.Replace(w); plain != w && s.knows(plain) {
 		return plain
 	}
-	if found := nearest(s.near, w, allowed(w)); found != "" {
+	if found := s.nearestWord(w); found != "" {
 		return found
 	}
 	return s.fixStem(w)
+}
+
+// nearestWord returns the closest whole word, or nothing.
+func (s *speller) nearestWord(w string) string {
+	if s.words[w] {
+		return ""
+	}
+	return nearest(s.near, w, allowed(w))
 }
 
 // umlauts undoes the spelling of German without its letters.
 var umlauts = strings.NewReplacer("ae", "a", "oe", "o", "ue", "u")
 
 func (s *speller) fixStem(w string) string {
-	for size := min(len(w), longStem); size > shortWord; size-- {
+	for size := min(len(w), longStem); size > shortWord && len(w)-size <= longEnding; size-- {
 		if !utf8.RuneStart(append([]byte(w), 'x')[size]) {
 			continue
 		}

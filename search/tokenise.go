@@ -12,6 +12,10 @@ import (
 // may lengthen a text, for example a ligature.
 const maxRunes = 1200
 
+// maxTokens is where reading stops: two hundred words are a long request, and
+// in scripts without spaces a token is one rune.
+const maxTokens = 400
+
 type kind uint8
 
 const (
@@ -81,7 +85,7 @@ func letter(r rune) string {
 // term of such a script is a phrase of glyphs like any other phrase.
 func tokenise(text string) []token {
 	var out []token
-	for i := 0; i < len(text); {
+	for i := 0; i < len(text) && len(out) < maxTokens; {
 		if size := arrowAt(text[i:]); size > 0 {
 			out = append(out, token{text: "->", kind: arrow, start: i, end: i + size})
 			i += size
@@ -117,8 +121,12 @@ func runEnd(text string, end int, k kind) int {
 
 func kindOf(r rune) (kind, bool) {
 	switch {
+	case r >= 'a' && r <= 'z':
+		return word, true
 	case r >= '0' && r <= '9':
 		return number, true
+	case r < utf8.RuneSelf:
+		return 0, false
 	case unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Hangul) || r == 'ー':
 		return glyph, true
 	case unicode.IsLetter(r):
@@ -128,6 +136,9 @@ func kindOf(r rune) (kind, bool) {
 }
 
 func arrowAt(text string) int {
+	if text[0] < utf8.RuneSelf && text[0] != '-' && text[0] != '=' && text[0] != '>' {
+		return 0
+	}
 	for _, sign := range []string{"-->", "==>", "->", "=>", ">>", "→", "⇒", "➜", "➔", "⟶"} {
 		if strings.HasPrefix(text, sign) {
 			return len(sign)

@@ -14,8 +14,9 @@ type wish struct {
 	act string
 	// also are the other writing verbs that stand.
 	also []string
-	// wished is the hit of act.
-	wished hit
+	// opened is set when the text begins like a question, or has a particle
+	// that makes it one; marked when it carries a question mark.
+	opened, marked bool
 }
 
 // Windows say how far, in tokens, a small word reaches. A glyph is a token, so
@@ -32,9 +33,11 @@ func understand(r reading) wish {
 	for _, h := range r.hits {
 		w.has[h.concept] = true
 	}
+	w.marked = strings.ContainsAny(w.asked, "?？")
+	w.opened = w.opensWithQuestion()
 	verbs := w.verbs()
 	if len(verbs) > 0 {
-		w.act, w.wished = verbs[0].concept, verbs[0]
+		w.act = verbs[0].concept
 	}
 	for _, v := range verbs {
 		if writes(v.concept) && v.concept != w.act && !slices.Contains(w.also, v.concept) {
@@ -50,21 +53,32 @@ func writes(concept string) bool {
 	return concept == registers || concept == updates || concept == removes
 }
 
+// maxVerbs bounds the work on a text that is nothing but verbs; those beyond it
+// do not stand.
+const maxVerbs = 32
+
 // verbs returns the verbs that stand, first one first: not negated, not asked
 // about, not in the past.
 func (w *wish) verbs() []hit {
 	var out []hit
+	seen := 0
 	for _, h := range w.hits {
-		h.concept = w.asVerb(h)
-		switch {
-		case h.concept == "":
-		case !writes(h.concept):
-			out = append(out, h)
-		case !w.has[guard] && !w.has[supposes] && !w.negated(h) && !w.inQuestion(h):
+		if h.concept = w.asVerb(h); h.concept == "" {
+			continue
+		}
+		if seen++; seen > maxVerbs {
+			break
+		}
+		if !writes(h.concept) || w.stands(h) {
 			out = append(out, h)
 		}
 	}
 	return w.askedFor(out)
+}
+
+// stands reports whether nothing takes a writing verb back.
+func (w *wish) stands(v hit) bool {
+	return !w.has[guard] && !w.has[supposes] && !w.negated(v) && !w.inQuestion(v)
 }
 
 // asVerb returns what a hit asks to do, or nothing. A participle is a wish only
@@ -183,12 +197,11 @@ func (w *wish) inQuestion(v hit) bool {
 	if w.has[howto] {
 		return false
 	}
-	if w.opensWithQuestion() {
+	if w.opened {
 		return true
 	}
-	whole := strings.ContainsAny(w.asked, "?？")
 	return slices.ContainsFunc(w.hits, func(q hit) bool {
-		return q.concept == asks && q.last < v.first && (q.first == 0 && whole || w.reaches(q, v, 2*farWords, 2*farGlyphs))
+		return q.concept == asks && q.last < v.first && (q.first == 0 && w.marked || w.reaches(q, v, 2*farWords, 2*farGlyphs))
 	})
 }
 
@@ -196,7 +209,7 @@ func (w *wish) inQuestion(v hit) bool {
 // or, in scripts of glyphs, has a particle that does.
 func (w *wish) opensWithQuestion() bool {
 	return slices.ContainsFunc(w.hits, func(h hit) bool {
-		return h.concept == opens && (h.glyphs || h.first == 0 || h.first == 1 && w.tokens[0].kind == slot)
+		return h.concept == opens && (h.glyphs || h.first == 0 || h.first == 1 && w.tokens[0].kind == slot && w.marked)
 	}) && !w.has[howto]
 }
 
@@ -233,7 +246,7 @@ func (w *wish) hasArrow() bool {
 	return slices.ContainsFunc(w.tokens, func(t token) bool { return t.kind == arrow })
 }
 
-func (w *wish) isQuestion() bool { return w.has[asks] || w.has[supposes] || w.opensWithQuestion() }
+func (w *wish) isQuestion() bool { return w.has[asks] || w.has[supposes] || w.opened }
 
 // isReading reports whether nothing asks for a change, or something asks to
 // look before it.

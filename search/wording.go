@@ -29,10 +29,9 @@ const (
 
 // wording ranks operations by how near their texts are to a query (BM25F).
 type wording struct {
-	documents []document
-	// frequency is the number of documents that hold a term.
-	frequency map[string]int
-	average   [fields]float64
+	operations int
+	// weights hold, for each term, what it is worth to each operation.
+	weights map[string][]float64
 }
 
 type document struct {
@@ -41,7 +40,7 @@ type document struct {
 }
 
 func newWording(operations []schemas.Operation, read func(string) []token) *wording {
-	w := &wording{frequency: map[string]int{}}
+	var documents []document
 	for _, o := range operations {
 		d := document{terms: map[string][fields]float64{}}
 		d.add(fieldName, terms(read(o.Name)))
@@ -54,20 +53,61 @@ func newWording(operations []schemas.Operation, read func(string) []token) *word
 				d.add(fieldGrams, grams(tokens))
 			}
 		}
-		w.count(d)
+		documents = append(documents, d)
+	}
+	return weigh(documents)
+}
+
+// weigh works out once what every term is worth.
+func weigh(documents []document) *wording {
+	w := &wording{operations: len(documents), weights: map[string][]float64{}}
+	average := averages(documents)
+	for i, d := range documents {
+		for term, counts := range d.terms {
+			if w.weights[term] == nil {
+				w.weights[term] = make([]float64, len(documents))
+			}
+			sum := d.sum(counts, average)
+			w.weights[term][i] = sum / (saturation + sum)
+		}
+	}
+	for _, weights := range w.weights {
+		rarity := inverseFrequency(weights)
+		for i := range weights {
+			weights[i] *= rarity
+		}
 	}
 	return w
 }
 
-func (w *wording) count(d document) {
-	w.documents = append(w.documents, d)
-	for term := range d.terms {
-		w.frequency[term]++
+func averages(documents []document) (average [fields]float64) {
+	for _, d := range documents {
+		for f, length := range d.length {
+			average[f] += length / float64(len(documents))
+		}
 	}
-	n := float64(len(w.documents))
-	for f := range w.average {
-		w.average[f] += (d.length[f] - w.average[f]) / n
+	return average
+}
+
+// sum adds up the fields of a term, each normalised by its length.
+func (d *document) sum(counts, average [fields]float64) float64 {
+	sum := 0.0
+	for f, n := range counts {
+		if n > 0 {
+			sum += boost(field(f)) * n / (1 - normalisation + normalisation*d.length[f]/average[f])
+		}
 	}
+	return sum
+}
+
+func inverseFrequency(weights []float64) float64 {
+	n, holding := float64(len(weights)), 0.0
+	for _, weight := range weights {
+		if weight > 0 {
+			holding++
+		}
+	}
+	return math.Log(1 + (n-holding+0.5)/(holding+0.5))
 }
 
 func (d *document) add(f field, terms []string) {
@@ -116,33 +156,18 @@ func grams(tokens []token) []string {
 
 // rank returns a score for each operation, 1 for the nearest, 0 for none.
 func (w *wording) rank(tokens []token) []float64 {
-	scores := make([]float64, len(w.documents))
+	scores := make([]float64, w.operations)
 	seen := map[string]bool{}
 	for _, term := range append(terms(tokens), grams(tokens)...) {
-		if seen[term] || w.frequency[term] == 0 {
+		if seen[term] {
 			continue
 		}
 		seen[term] = true
-		for i, d := range w.documents {
-			scores[i] += w.score(term, d)
+		for i, weight := range w.weights[term] {
+			scores[i] += weight
 		}
 	}
 	return scale(scores)
-}
-
-func (w *wording) score(term string, d document) float64 {
-	counts, ok := d.terms[term]
-	if !ok {
-		return 0
-	}
-	sum := 0.0
-	for f, n := range counts {
-		if n > 0 {
-			sum += boost(field(f)) * n / (1 - normalisation + normalisation*d.length[f]/w.average[f])
-		}
-	}
-	n, df := float64(len(w.documents)), float64(w.frequency[term])
-	return math.Log(1+(n-df+0.5)/(df+0.5)) * sum / (saturation + sum)
 }
 
 func scale(scores []float64) []float64 {

@@ -53,6 +53,7 @@ func (f *fixtures) tools() map[string]mcpserver.ToolHandlerFunc {
 		"ask":     ask,
 		"whoami":  whoAmI,
 		"inband":  inBand,
+		"leak":    f.leak,
 		"panic":   func(context.Context, mcp.CallToolRequest) (*mcp.CallToolResult, error) { panic(hidden) },
 		"fail": func(context.Context, mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 			return nil, errors.New(hidden)
@@ -128,6 +129,15 @@ func whoAmI(ctx context.Context, r mcp.CallToolRequest) (*mcp.CallToolResult, er
 func inBand(ctx context.Context, _ mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 	session, ok := mcpserver.ClientSessionFromContext(ctx).(tools.InBandSession)
 	return mcp.NewToolResultText(fmt.Sprint(ok && session.AsksInBand())), nil
+}
+
+// leak notifies after its request has been answered.
+func (f *fixtures) leak(ctx context.Context, r mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+	go func() {
+		<-f.release
+		f.finished <- tools.NotifierOf(ctx).Notify("notifications/progress", map[string]any{"progress": 1})
+	}()
+	return echo(ctx, r)
 }
 
 func greet(_ context.Context, r mcp.GetPromptRequest) (*mcp.GetPromptResult, error) {

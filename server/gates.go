@@ -182,11 +182,11 @@ func bearerToken(h http.Header) (string, bool) {
 	return token, found && token != "" && strings.EqualFold(scheme, "Bearer")
 }
 
-// readBody reads within size and time. The deadline is taken away afterwards,
-// because net/http would cancel a long call by it.
+// readBody reads within size and time. net/http lifts the deadline itself once
+// the body is there, so that it does not end a long call.
 func (t *httpTransport) readBody(w http.ResponseWriter, r *http.Request) ([]byte, *refusal) {
-	connection := http.NewResponseController(w)
-	_ = connection.SetReadDeadline(time.Now().Add(t.opts.BodyLimit)) // in-memory writers have none
+	deadline := time.Now().Add(t.opts.BodyLimit)
+	_ = http.NewResponseController(w).SetReadDeadline(deadline) // in-memory writers have none
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, t.opts.MaxBody))
 	var tooLarge *http.MaxBytesError
 	switch {
@@ -195,6 +195,5 @@ func (t *httpTransport) readBody(w http.ResponseWriter, r *http.Request) ([]byte
 	case err != nil:
 		return nil, refuse(http.StatusBadRequest, "The body did not arrive whole and in time. Send it again.").with("Connection", "close")
 	}
-	_ = connection.SetReadDeadline(time.Time{})
 	return body, nil
 }

@@ -52,7 +52,7 @@ func TestLists(t *testing.T) {
 	t.Parallel()
 	onEveryWire(t, func(t *testing.T, era wiretest.Era, send wire) {
 		for method, want := range map[string]int{
-			"tools/list": 11, "prompts/list": 1, "resources/list": 1, "resources/templates/list": 1,
+			"tools/list": 12, "prompts/list": 1, "resources/list": 1, "resources/templates/list": 1,
 		} {
 			reply := send(era.Request("l", method, nil, nil))
 			what := strings.Split(method, "/")[0]
@@ -218,4 +218,20 @@ func untilAnswer(c *wiretest.Stdio, message string) []wiretest.Reply {
 		replies = append(replies, c.Next())
 	}
 	return replies
+}
+
+func TestNotificationsAfterTheAnswerGoNowhere(t *testing.T) {
+	t.Parallel()
+	f := newFixtures()
+	stdio := wiretest.StartStdio(t, newServer(f, nil), stdioOptions())
+	http := wiretest.StartHTTP(t, newServer(f, nil), httpOptions(), goodToken)
+	wantText(t, stdio.Ask(wiretest.Modern.Call(1, "leak", wiretest.Object{"text": "a"})), "a")
+	wantText(t, http.Post(wiretest.Modern.Call(1, "leak", wiretest.Object{"text": "b"})).Last(t), "b")
+	close(f.release)
+	for range 2 {
+		if err := <-f.finished; err == nil || !strings.Contains(err.Error(), "has been answered") {
+			t.Errorf("a late notification was taken: %v", err)
+		}
+	}
+	wantText(t, stdio.Ask(wiretest.Modern.Call(2, "echo", wiretest.Object{"text": "c"})), "c")
 }

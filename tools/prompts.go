@@ -6,8 +6,6 @@ import (
 
 	"github.com/mark3labs/mcp-go/mcp"
 	mcpserver "github.com/mark3labs/mcp-go/server"
-
-	"mcp-partner/schemas"
 )
 
 // Instructions is what an agent is told when it connects.
@@ -55,7 +53,7 @@ func (j promptJob) handle(_ context.Context, request mcp.GetPromptRequest) (*mcp
 	arguments := request.Params.Arguments
 	for _, argument := range j.prompt.Arguments {
 		if argument.Required && arguments[argument.Name] == "" {
-			return nil, schemas.NewProblem(schemas.CodeInvalidArgument, fmt.Sprintf("prompt %s needs the argument %s.", j.prompt.Name, argument.Name))
+			return nil, fmt.Errorf("%w: prompt %s needs the argument %s", mcp.ErrInvalidParams, j.prompt.Name, argument.Name)
 		}
 	}
 	return mcp.NewGetPromptResult(j.prompt.Description, []mcp.PromptMessage{

@@ -54,7 +54,7 @@ func (s *Service) readCall(ctx context.Context, request mcp.ReadResourceRequest,
 func readSchemas(_ context.Context, request mcp.ReadResourceRequest) ([]mcp.ResourceContents, error) {
 	op, ok := schemas.Lookup(variable(request, "tool"))
 	if !ok {
-		return nil, unknownTool(variable(request, "tool"))
+		return nil, fmt.Errorf("%w: %s", mcp.ErrResourceNotFound, schemas.AsProblem(unknownTool(variable(request, "tool"))).Message)
 	}
 	both, err := json.MarshalIndent(map[string]any{"input": op.InputSchema(), "answer": op.AnswerSchema()}, "", "  ")
 	if err != nil {
