@@ -124,15 +124,15 @@ func (s *Service) waiting(p proposal, intent guard.Intent, ticket guard.Ticket) 
 			p.job.op.Name, intent.PartnerID, p.target.tenant.Name),
 		Approval: &schemas.Approval{
 			ID: ticket.ID, State: "pending", ExpiresAt: ticket.ExpiresAt.UTC().Format(time.RFC3339),
-			How: "Ask the person to run this in a terminal on the machine that holds the vault: " + commandLine(p, intent),
+			How: "Ask the person to run this in a terminal on the machine that holds the vault: " + s.commandLine(p, intent),
 		},
 	}}
 }
 
 // commandLine is what a person can type to do the same, with a confirmation.
-func commandLine(p proposal, intent guard.Intent) string {
-	line := fmt.Sprintf("mcp-partner call %s --tenant %s --credential %s --partner-id %s --allow-writes",
-		p.job.op.Name, p.target.tenant.Name, p.target.credential, intent.PartnerID)
+func (s *Service) commandLine(p proposal, intent guard.Intent) string {
+	line := fmt.Sprintf("%s call %s --tenant %s --credential %s --partner-id %s --allow-writes",
+		s.d.Command, p.job.op.Name, p.target.tenant.Name, p.target.credential, intent.PartnerID)
 	if p.job.op.Name == schemas.ToolUpdatePartner {
 		line += " --expected-current-partner-id " + intent.Before.PartnerID
 	}

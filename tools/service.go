@@ -97,8 +97,9 @@ type Deps struct {
 	Clients   Clients
 	Guard     *guard.Guard
 	Search    *search.Index
-	// Version is the program's version, for documents and logs.
-	Version string
+	// Command is how a person runs this program in a shell, with the flags that
+	// lead to the same state directory; default "mcp-partner".
+	Command string
 	Now     func() time.Time
 	Logger  *slog.Logger
 }
@@ -114,6 +115,9 @@ type Service struct {
 func NewService(d Deps) *Service {
 	if d.Now == nil {
 		d.Now = time.Now
+	}
+	if d.Command == "" {
+		d.Command = "mcp-partner"
 	}
 	if d.Logger == nil {
 		d.Logger = slog.New(slog.DiscardHandler)
