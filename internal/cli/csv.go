@@ -1,0 +1,181 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"mcp-partner/schemas"
+)
+
+// tenantColumns are the columns of a list of tenants, in the order of an
+// export.
+func tenantColumns() []string {
+	return []string{
+		"name", "tenant_id", "credential", "client_id", "domains", "expected_partner_id", "labels", "owner", "external_id", "note",
+		"cloud", "arm_endpoint", "arm_audience", "authority", "ca_file", "skip_instance_discovery",
+	}
+}
+
+// tenantRow is one row by its column names. A column that the file does not
+// have is missing.
+type tenantRow map[string]string
+
+// numbered is a row with the line of the file that it begins on.
+type numbered struct {
+	tenantRow
+	line int
+}
+
+// maxCSV bounds an import, in bytes.
+const maxCSV = 16 << 20
+
+// decodeCSV reads a list of tenants: UTF-8 with or without a byte order mark,
+// commas or semicolons, any line ends. Its errors name the line.
+func decodeCSV(data []byte) ([]numbered, error) {
+	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
+	if !utf8.Valid(data) {
+		return nil, errors.New("it is not UTF-8: save it as \"CSV UTF-8\"")
+	}
+	reader := csv.NewReader(bytes.NewReader(data))
+	reader.Comma = separator(data)
+	reader.FieldsPerRecord = -1
+	header, err := reader.Read()
+	if errors.Is(err, io.EOF) {
+		return nil, errors.New("it is empty: its first line names the columns, such as name,tenant_id,client_id")
+	}
+	if err != nil {
+		return nil, csvMistake(err)
+	}
+	columns, err := columnsOf(header)
+	if err != nil {
+		return nil, err
+	}
+	return rowsOf(reader, columns)
+}
+
+// separator is whichever of the two the header uses more. Spreadsheets write
+// semicolons where the comma is the decimal sign.
+func separator(data []byte) rune {
+	header, _, _ := bytes.Cut(data, []byte("\n"))
+	if bytes.Count(header, []byte(";")) > bytes.Count(header, []byte(",")) {
+		return ';'
+	}
+	return ','
+}
+
+func columnsOf(header []string) ([]string, error) {
+	known := tenantColumns()
+	var columns []string
+	for _, written := range header {
+		name := strings.NewReplacer(" ", "_", "-", "_").Replace(strings.ToLower(strings.TrimSpace(written)))
+		switch {
+		case !slices.Contains(known, name):
+			return nil, unknownColumn(written, name, known)
+		case slices.Contains(columns, name):
+			return nil, fmt.Errorf("line 1: column %s is there twice", name)
+		}
+		columns = append(columns, name)
+	}
+	if !slices.Contains(columns, "name") {
+		return nil, errors.New("line 1: there is no column name")
+	}
+	return columns, nil
+}
+
+func unknownColumn(written, name string, known []string) error {
+	if near := schemas.Nearest(name, known); near != "" {
+		return fmt.Errorf("line 1: column %q is not known: did you mean %s?", schemas.Foreign(written), near)
+	}
+	return fmt.Errorf("line 1: column %q is not known; the columns are %s", schemas.Foreign(written), strings.Join(known, ","))
+}
+
+func rowsOf(reader *csv.Reader, columns []string) ([]numbered, error) {
+	var rows []numbered
+	for {
+		record, err := reader.Read()
+		if errors.Is(err, io.EOF) {
+			return rows, nil
+		}
+		if err != nil {
+			return nil, csvMistake(err)
+		}
+		at, _ := reader.FieldPos(0)
+		if len(record) != len(columns) {
+			return nil, fmt.Errorf("line %d: it has %d cells, and the header has %d", at, len(record), len(columns))
+		}
+		row := numbered{tenantRow{}, at}
+		for i, name := range columns {
+			row.tenantRow[name] = strings.TrimSpace(unguarded(record[i]))
+		}
+		if strings.Join(record, "") != "" {
+			rows = append(rows, row)
+		}
+	}
+}
+
+// csvMistake never passes the parser's text on, which may quote a cell.
+func csvMistake(err error) error {
+	var mistake *csv.ParseError
+	if errors.As(err, &mistake) {
+		return fmt.Errorf("line %d: a quote is missing or in the wrong place", mistake.Line)
+	}
+	return errors.New("it cannot be read as CSV")
+}
+
+// encodeCSV writes rows that decodeCSV reads back, with CRLF as RFC 4180 has
+// it.
+func encodeCSV(rows []tenantRow) ([]byte, error) {
+	var b bytes.Buffer
+	writer := csv.NewWriter(&b)
+	writer.UseCRLF = true
+	columns := tenantColumns()
+	err := writer.Write(columns)
+	for _, row := range rows {
+		record := make([]string, len(columns))
+		for i, name := range columns {
+			record[i] = guarded(row[name])
+		}
+		err = errors.Join(err, writer.Write(record))
+	}
+	writer.Flush()
+	return b.Bytes(), errors.Join(err, writer.Error())
+}
+
+// formulaStart are the characters with which a spreadsheet begins a formula.
+const formulaStart = "=+-@\t\r"
+
+// guarded puts a quote before a cell that a spreadsheet would run.
+func guarded(cell string) string {
+	if cell != "" && strings.ContainsRune(formulaStart+"'", rune(cell[0])) {
+		return "'" + cell
+	}
+	return cell
+}
+
+// unguarded takes the quote of guarded off again.
+func unguarded(cell string) string {
+	if len(cell) > 1 && cell[0] == '\'' && strings.ContainsRune(formulaStart+"'", rune(cell[1])) {
+		return cell[1:]
+	}
+	return cell
+}
+
+// listSeparators stand between several values of one cell.
+const listSeparators = ";|"
+
+// cellList splits a cell that holds several values.
+func cellList(cell string) []string {
+	var items []string
+	for _, item := range strings.FieldsFunc(cell, func(r rune) bool { return strings.ContainsRune(listSeparators, r) }) {
+		if item = strings.TrimSpace(item); item != "" {
+			items = append(items, item)
+		}
+	}
+	return items
+}

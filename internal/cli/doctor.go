@@ -1,0 +1,76 @@
+package cli
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+)
+
+type doctorOptions struct {
+	json, read bool
+	keys       keyOptions
+}
+
+// newDoctor builds `doctor`.
+func newDoctor(f *Factory, run func(context.Context, *Factory, *doctorOptions) error) *cobra.Command {
+	options := &doctorOptions{}
+	command := &cobra.Command{
+		Use:   "doctor",
+		Short: "Check the state directory, the vault and every credential",
+		Long: `Check the state directory, the vault and what protects it, the directory, and every
+credential by signing in once. With --read every tenant's link is read too. Nothing
+is changed. The exit code is 1 if a check fails.`,
+		Example: `  mcp-partner doctor
+  mcp-partner doctor --read
+  mcp-partner doctor --json`,
+		Args: noArguments,
+		RunE: func(command *cobra.Command, _ []string) error { return run(command.Context(), f, options) },
+	}
+	flags := command.Flags()
+	flags.BoolVar(&options.json, "json", false, "print {\"checks\":[{name,status,message,fix}]}")
+	flags.BoolVar(&options.read, "read", false, "read the link of every tenant too")
+	options.keys.add(flags)
+	return command
+}
+
+// The outcomes of a check.
+const (
+	checkOK   = "ok"
+	checkWarn = "warn"
+	checkFail = "fail"
+)
+
+// check is one line of the doctor. Fix is a command, or empty.
+type check struct {
+	Name    string `json:"name"`
+	Status  string `json:"status"`
+	Message string `json:"message"`
+	Fix     string `json:"fix"`
+}
+
+func runDoctor(ctx context.Context, f *Factory, o *doctorOptions) error {
+	checks := f.examine(ctx, o)
+	if o.json {
+		if err := f.printJSON(map[string][]check{"checks": checks}); err != nil {
+			return err
+		}
+	} else if err := f.showChecks(checks); err != nil {
+		return err
+	}
+	for _, c := range checks {
+		if c.Status == checkFail {
+			return silent(ExitFailed)
+		}
+	}
+	return nil
+}
+
+func (f *Factory) showChecks(checks []check) error {
+	u := f.ui()
+	styles := map[string]style{checkOK: good, checkWarn: warn, checkFail: bad}
+	for _, c := range checks {
+		u.write(u.paint(styles[c.Status], map[string]string{checkOK: "ok  ", checkWarn: "warn", checkFail: "FAIL"}[c.Status]) + "  " + u.paint(bold, c.Name) + ": " + u.paint(plain, c.Message) + "\n")
+		u.field("  fix", c.Fix)
+	}
+	return u.err
+}

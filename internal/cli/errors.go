@@ -1,0 +1,101 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"mcp-partner/schemas"
+)
+
+// The exit codes of every command.
+const (
+	ExitDone             = 0 // done, or unchanged
+	ExitFailed           = 1 // tried and did not work, or not known
+	ExitUsage            = 2 // the command line, a variable or the config file is wrong
+	ExitRefused          = 3 // not allowed, or wrong in itself
+	ExitApprovalRequired = 4 // a person has to confirm first
+)
+
+// exit is how a command ends other than well. With an empty message everything
+// has been said already.
+type exit struct {
+	code          int
+	message, next string
+}
+
+// Error implements error.
+func (e *exit) Error() string { return e.message }
+
+// usage is an error of whoever typed the command.
+func usage(next, format string, args ...any) error {
+	return &exit{ExitUsage, fmt.Sprintf(format, args...), next}
+}
+
+// failed is an error of the world.
+func failed(next, format string, args ...any) error {
+	return &exit{ExitFailed, fmt.Sprintf(format, args...), next}
+}
+
+// refused is a thing that this program will not do.
+func refused(next, format string, args ...any) error {
+	return &exit{ExitRefused, fmt.Sprintf(format, args...), next}
+}
+
+// silent ends with a code after the output has said why.
+func silent(code int) error {
+	if code == ExitDone {
+		return nil
+	}
+	return &exit{code: code}
+}
+
+// asUsage keeps a problem's words and says that the command line is to blame.
+func asUsage(err error) error {
+	if err == nil {
+		return nil
+	}
+	problem := schemas.AsProblem(err)
+	return &exit{ExitUsage, problem.Message, problem.Hint}
+}
+
+// endOf turns any error into how the command ends.
+func endOf(err error) *exit {
+	var known *exit
+	var problem *schemas.Problem
+	switch {
+	case errors.As(err, &known):
+		return known
+	case errors.As(err, &problem) && problem.Refusal():
+		return &exit{ExitRefused, problem.Message, problem.Hint}
+	case errors.As(err, &problem):
+		return &exit{ExitFailed, problem.Message, problem.Hint}
+	default:
+		return &exit{ExitFailed, err.Error(), ""}
+	}
+}
+
+// report writes an error as one or two lines: what is wrong, and what to do.
+func report(to io.Writer, end *exit) {
+	if end.message == "" {
+		return
+	}
+	fmt.Fprintf(to, "mcp-partner: %s\n", escape(end.message))
+	if end.next != "" {
+		fmt.Fprintf(to, "Next: %s\n", escape(end.next))
+	}
+}
+
+// statusExit is the exit code of an envelope.
+func statusExit(status schemas.Status) int {
+	switch status {
+	case schemas.StatusDone, schemas.StatusUnchanged:
+		return ExitDone
+	case schemas.StatusRefused:
+		return ExitRefused
+	case schemas.StatusApprovalRequired:
+		return ExitApprovalRequired
+	default:
+		return ExitFailed
+	}
+}

@@ -1,0 +1,207 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+
+	"mcp-partner/schemas"
+	"mcp-partner/vault"
+)
+
+// examine makes all checks, as far as each lets the next one be made.
+func (f *Factory) examine(ctx context.Context, o *doctorOptions) []check {
+	checks := []check{{"version", checkOK, "mcp-partner " + buildOf().Version + ", " + buildOf().Go + ".", ""}}
+	dir, err := f.stateDirectory()
+	if err != nil {
+		return append(checks, check{"state_dir", checkFail, messageOf(err) + ".", "mcp-partner doctor --state-dir DIR"})
+	}
+	h, err := f.openHouse(o.keys, nil)
+	if err != nil {
+		return append(checks, failedCheck("state_dir", err, "ls -ld "+shellWord(dir)+" "+shellWord(filepath.Join(dir, "directory.json"))))
+	}
+	defer h.Close()
+	checks = append(checks, checkStateDir(dir))
+	entries, credentials, err := h.all()
+	if err != nil {
+		return append(checks, failedCheck("directory", err, ""))
+	}
+	checks = append(checks, checkVault(ctx, h, credentials), checkDirectory(entries))
+	checks = append(checks, h.checkCredentials(ctx, entries, credentials)...)
+	if o.read {
+		checks = append(checks, h.checkTenants(ctx, entries)...)
+	}
+	return append(checks, f.checkProxy())
+}
+
+// failedCheck words a problem. Its fix is the problem's own command if it names
+// one, else the one that is given.
+func failedCheck(name string, err error, fix string) check {
+	end := endOf(err)
+	if command := commandIn(end.next); command != "" {
+		fix = command
+	}
+	return check{name, checkFail, end.message, fix}
+}
+
+// commandIn takes the command out of a hint such as "A person runs: az login".
+func commandIn(hint string) string {
+	for _, lead := range []string{"Run: ", "runs: ", "with: "} {
+		if _, command, found := strings.Cut(hint, lead); found {
+			command, _, _ = strings.Cut(command, " (") // a remark
+			return strings.TrimSuffix(command, ".")
+		}
+	}
+	return ""
+}
+
+func (h *house) all() ([]vault.Entry, []vault.CredentialConfig, error) {
+	entries, err := h.directory.List()
+	if err != nil {
+		return nil, nil, err
+	}
+	credentials, err := h.directory.Credentials()
+	return entries, credentials, err
+}
+
+// checkStateDir says whether it is there; opening the house has checked what
+// others may do in it.
+func checkStateDir(dir string) check {
+	info, err := os.Stat(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return check{"state_dir", checkWarn, dir + " is not there yet; it is made at the first change.", "mcp-partner vault init"}
+	case err != nil:
+		return check{"state_dir", checkFail, dir + " cannot be reached.", "ls -ld " + shellWord(dir)}
+	}
+	return check{"state_dir", checkOK, fmt.Sprintf("%s is there and closed to others (mode %04o).", dir, info.Mode().Perm()), ""}
+}
+
+// checkVault opens the vault. A vault that nothing needs may be missing.
+func checkVault(ctx context.Context, h *house, credentials []vault.CredentialConfig) check {
+	needed := false
+	for _, config := range credentials {
+		needed = needed || config.Kind == vault.KindClientSecret
+	}
+	err := h.open(ctx)
+	switch problem := schemas.AsProblem(err); {
+	case err == nil:
+		return check{"vault", checkOK, h.store.KeyDescription(), ""}
+	case problem.Code == schemas.CodeVaultMissing && !needed:
+		return check{"vault", checkWarn, problem.Message + " No credential needs it so far.", "mcp-partner vault init"}
+	case problem.Code == schemas.CodeVaultLocked:
+		return check{"vault", checkFail, problem.Message + " " + h.store.KeyDescription(), "mcp-partner doctor --passphrase-file FILE"}
+	}
+	return failedCheck("vault", err, "mcp-partner vault status")
+}
+
+func checkDirectory(entries []vault.Entry) check {
+	if len(entries) == 0 {
+		return check{"directory", checkWarn, "The directory holds no tenant yet.", "mcp-partner tenants add NAME --tenant-id GUID --client-id GUID --secret-stdin"}
+	}
+	return check{"directory", checkOK, fmt.Sprintf("The directory holds %d tenants.", len(entries)), ""}
+}
+
+// checkCredentials signs in once with each credential, in the first tenant
+// that uses it.
+func (h *house) checkCredentials(ctx context.Context, entries []vault.Entry, credentials []vault.CredentialConfig) []check {
+	var checks []check
+	for _, config := range credentials {
+		if config.Kind == vault.KindAzureCLI {
+			checks = append(checks, check{"azure-cli", checkWarn,
+				"The credential " + config.Name + " is whoever signed in with az: anyone with the shell can do the same without this program, past its checks and its record.",
+				"mcp-partner tenants set NAME --credential APP --client-id GUID --secret-stdin"})
+		}
+		checks = append(checks, h.checkCredential(ctx, entries, config))
+	}
+	return checks
+}
+
+func (h *house) checkCredential(ctx context.Context, entries []vault.Entry, config vault.CredentialConfig) check {
+	name := "credential " + config.Name
+	for _, entry := range entries {
+		if _, err := entry.Credential(config.Name); err != nil {
+			continue
+		}
+		if err := h.signIn(ctx, entry, config.Name); err != nil {
+			return failedCheck(name, err, "mcp-partner tenants set "+entry.Name+" --secret-stdin").at(entry.Name)
+		}
+		return check{name, checkOK, "It signs in, in tenant " + entry.Name + ".", ""}
+	}
+	return check{name, checkWarn, "No tenant uses it.", "mcp-partner tenants set NAME --credential " + config.Name}
+}
+
+// at puts a tenant's name where a fix has a place for one.
+func (c check) at(tenant string) check {
+	c.Fix = strings.Replace(c.Fix, "tenants set NAME", "tenants set "+tenant, 1)
+	return c
+}
+
+func (h *house) signIn(ctx context.Context, entry vault.Entry, credential string) error {
+	signer, err := h.source.Credential(ctx, entry.Name, credential)
+	if err != nil {
+		return err
+	}
+	_, err = signer.GetToken(ctx, policy.TokenRequestOptions{Scopes: []string{entry.Cloud.Scope()}, EnableCAE: true})
+	return err
+}
+
+// readAtOnce bounds how many links are read at the same time.
+const readAtOnce = 8
+
+// checkTenants reads every link.
+func (h *house) checkTenants(ctx context.Context, entries []vault.Entry) []check {
+	checks := make([]check, len(entries))
+	var group sync.WaitGroup
+	places := make(chan struct{}, readAtOnce)
+	for i, entry := range entries {
+		places <- struct{}{}
+		group.Go(func() {
+			defer func() { <-places }()
+			checks[i] = h.checkTenant(ctx, entry)
+		})
+	}
+	group.Wait()
+	return checks
+}
+
+func (h *house) checkTenant(ctx context.Context, entry vault.Entry) check {
+	name := "tenant " + entry.Name
+	client, err := h.clients.Client(ctx, entry.Tenant(), "")
+	if err != nil {
+		return failedCheck(name, err, "mcp-partner tenants list")
+	}
+	read := client.Link(ctx)
+	switch {
+	case read.Problem != nil:
+		return failedCheck(name, read.Problem, "mcp-partner call check_partner_link --tenant "+entry.Name).at(entry.Name)
+	case entry.ExpectedPartnerID != "" && (read.Link.State != schemas.LinkLinked || read.Link.PartnerID != entry.ExpectedPartnerID):
+		return check{name, checkWarn, "This identity is " + linkText(&read.Link) + "; expected is " + entry.ExpectedPartnerID + ".",
+			"mcp-partner call check_partner_link --tenant " + entry.Name}
+	}
+	return check{name, checkOK, "This identity is " + linkText(&read.Link) + ".", ""}
+}
+
+// checkProxy names the proxy's host alone: its URL may hold a password.
+func (f *Factory) checkProxy() check {
+	for _, variable := range []string{"HTTPS_PROXY", "https_proxy"} {
+		value, _ := f.IO.Env(variable)
+		if value == "" {
+			continue
+		}
+		proxy, err := url.Parse(value)
+		if err != nil || proxy.Host == "" {
+			return check{"proxy", checkFail, variable + " is not a URL.", "unset " + variable}
+		}
+		return check{"proxy", checkOK, "Requests go through the proxy " + proxy.Host + " (" + variable + ").", ""}
+	}
+	return check{"proxy", checkOK, "There is no proxy; requests go out directly.", ""}
+}

@@ -1,0 +1,299 @@
+package cli
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"mcp-partner/schemas"
+	"mcp-partner/vault"
+)
+
+// importPlan is what an import would do.
+type importPlan struct {
+	diff vault.Diff
+	// credentials are new.
+	credentials []vault.CredentialConfig
+}
+
+// maxMistakes is how many mistakes of a file are told at once.
+const maxMistakes = 3
+
+// importer reads rows against the directory as it is.
+type importer struct {
+	options *importOptions
+	house   *house
+	known   map[string]vault.CredentialConfig
+	plan    *importPlan
+	// lines tell where a name or a tenant ID stood first.
+	lines    map[string]int
+	ca       map[string]string
+	mistakes []string
+}
+
+// planImport works the difference out. It writes nothing, and refuses a file
+// with a mistake as a whole.
+func planImport(h *house, o *importOptions, rows []numbered) (*importPlan, error) {
+	im := &importer{options: o, house: h, known: map[string]vault.CredentialConfig{}, plan: &importPlan{}, lines: map[string]int{}, ca: map[string]string{}}
+	have, err := h.directory.Credentials()
+	if err != nil {
+		return nil, err
+	}
+	for _, config := range have {
+		im.known[strings.ToLower(config.Name)] = config
+	}
+	var entries []vault.Entry
+	for _, row := range rows {
+		entry, err := im.entry(row)
+		if err != nil {
+			im.mistakes = append(im.mistakes, fmt.Sprintf("line %d: %s", row.line, messageOf(err)))
+			continue
+		}
+		entries = append(entries, entry)
+	}
+	if len(im.mistakes) > 0 {
+		return nil, im.refusal()
+	}
+	copied, err := h.copied(im.plan.credentials...)
+	if err != nil {
+		return nil, err
+	}
+	im.plan.diff, err = copied.Plan(entries)
+	return im.plan, err
+}
+
+func (im *importer) refusal() error {
+	shown := im.mistakes[:min(len(im.mistakes), maxMistakes)]
+	text := strings.Join(shown, "; ")
+	if more := len(im.mistakes) - len(shown); more > 0 {
+		text += fmt.Sprintf("; and %d more lines", more)
+	}
+	return refused("correct the file; nothing was changed", "%s: %s", im.options.file, text)
+}
+
+// messageOf is an error's text without the code of a problem.
+func messageOf(err error) string { return strings.TrimSuffix(endOf(err).message, ".") }
+
+// entry makes a row into the entry that it stands for, and checks it by
+// itself.
+func (im *importer) entry(row numbered) (vault.Entry, error) {
+	entry, err := im.house.directory.Get(row.tenantRow["name"])
+	exists := err == nil
+	if !exists {
+		entry = vault.Entry{Name: row.tenantRow["name"], Cloud: vault.Cloud{Name: vault.CloudPublic}}
+	}
+	if err := im.unique(row); err != nil {
+		return entry, err
+	}
+	if err := im.credential(row, &entry); err != nil {
+		return entry, err
+	}
+	if err := im.cloud(row, &entry); err != nil {
+		return entry, err
+	}
+	row.texts(&entry)
+	_, err = vault.NewMemoryDirectory([]vault.Entry{entry}, im.referenced(entry))
+	return entry, err
+}
+
+// unique finds what stands in the file twice, which as a whole would be refused
+// without a line.
+func (im *importer) unique(row numbered) error {
+	for _, column := range []string{"name", "tenant_id"} {
+		value := strings.ToLower(row.tenantRow[column])
+		if value == "" {
+			continue
+		}
+		if first, twice := im.lines[column+" "+value]; twice {
+			return fmt.Errorf("%s %q stands on line %d already", column, schemas.Foreign(value), first)
+		}
+		im.lines[column+" "+value] = row.line
+	}
+	return nil
+}
+
+// texts sets what needs no thought. A column that the file does not have keeps
+// what is there.
+func (row numbered) texts(entry *vault.Entry) {
+	if id := row.tenantRow["tenant_id"]; id != "" {
+		entry.TenantID = id
+	}
+	for column, field := range map[string]*string{
+		"expected_partner_id": &entry.ExpectedPartnerID, "owner": &entry.Owner, "external_id": &entry.ExternalID, "note": &entry.Note,
+	} {
+		if value, ok := row.tenantRow[column]; ok {
+			*field = value
+		}
+	}
+	for column, field := range map[string]*[]string{"domains": &entry.Domains, "labels": &entry.Labels} {
+		if value, ok := row.tenantRow[column]; ok {
+			*field = cellList(value)
+		}
+	}
+}
+
+// credential settles which credentials act in the row's tenant.
+func (im *importer) credential(row numbered, entry *vault.Entry) error {
+	names := cellList(row.tenantRow["credential"])
+	clientID := row.tenantRow["client_id"]
+	switch {
+	case len(names) > 0:
+	case len(entry.Credentials) > 0 && clientID == "":
+		return nil
+	case len(entry.Credentials) > 0:
+		names = []string{entry.Credentials[0].Name}
+	case im.options.credential.name != "":
+		names = []string{im.options.credential.name}
+	default:
+		names = []string{entry.Name}
+	}
+	for i, name := range names {
+		id := ""
+		if i == 0 {
+			id = clientID
+		}
+		if err := im.define(name, id); err != nil {
+			return err
+		}
+	}
+	entry.Credentials = im.references(names, entry.Credentials)
+	return nil
+}
+
+// references keeps what is pinned for a credential that stays.
+func (im *importer) references(names []string, before []vault.CredentialRef) []vault.CredentialRef {
+	refs := make([]vault.CredentialRef, len(names))
+	for i, name := range names {
+		refs[i].Name = im.known[strings.ToLower(name)].Name
+		for _, ref := range before {
+			if strings.EqualFold(ref.Name, name) {
+				refs[i].PinnedObjectID = ref.PinnedObjectID
+			}
+		}
+	}
+	return refs
+}
+
+// define makes sure that a credential exists, or will.
+func (im *importer) define(name, clientID string) error {
+	if clientID == "" && strings.EqualFold(name, im.options.credential.name) {
+		clientID = im.options.credential.clientID
+	}
+	have, exists := im.known[strings.ToLower(name)]
+	switch {
+	case exists && clientID != "" && !strings.EqualFold(have.ClientID, clientID):
+		return fmt.Errorf("credential %q exists with another client ID", schemas.Foreign(name))
+	case exists:
+		return nil
+	case name == azureCLI:
+		path, err := vault.FindAzureCLI()
+		if err != nil {
+			return err
+		}
+		return im.addCredential(vault.CredentialConfig{Name: azureCLI, Kind: vault.KindAzureCLI, AzPath: path})
+	case clientID == "":
+		return fmt.Errorf("credential %q does not exist, and there is no client_id to make it with; give a client_id, or --credential NAME for rows that name none", schemas.Foreign(name))
+	}
+	return im.addCredential(vault.CredentialConfig{Name: name, Kind: vault.KindClientSecret, ClientID: clientID})
+}
+
+func (im *importer) addCredential(config vault.CredentialConfig) error {
+	if _, err := vault.NewMemoryDirectory(nil, []vault.CredentialConfig{config}); err != nil {
+		return err
+	}
+	im.known[strings.ToLower(config.Name)] = config
+	im.plan.credentials = append(im.plan.credentials, config)
+	return nil
+}
+
+func (im *importer) referenced(entry vault.Entry) []vault.CredentialConfig {
+	var configs []vault.CredentialConfig
+	for _, ref := range entry.Credentials {
+		configs = append(configs, im.known[strings.ToLower(ref.Name)])
+	}
+	return configs
+}
+
+// cloud changes an entry's cloud only where the row says something about it.
+func (im *importer) cloud(row numbered, entry *vault.Entry) error {
+	cells := row.tenantRow
+	if cells["cloud"]+cells["arm_endpoint"]+cells["arm_audience"]+cells["authority"]+cells["ca_file"] == "" {
+		return nil
+	}
+	next := vault.Cloud{Name: cells["cloud"], ARMEndpoint: cells["arm_endpoint"], ARMAudience: cells["arm_audience"], Authority: cells["authority"]}
+	if next.Name == "" {
+		next.Name = entry.Cloud.Name
+	}
+	if text := cells["skip_instance_discovery"]; text != "" {
+		skip, err := strconv.ParseBool(strings.ToLower(text))
+		if err != nil {
+			return fmt.Errorf("skip_instance_discovery is neither true nor false")
+		}
+		next.SkipInstanceDiscovery = skip
+	}
+	pem, err := im.authorities(cells["ca_file"], next, entry.Cloud)
+	next.CAPEM = pem
+	entry.Cloud = next
+	return err
+}
+
+// authorities reads a CA file once. A row that names none keeps the tenant's,
+// as long as it goes to the same place.
+func (im *importer) authorities(path string, next, before vault.Cloud) (string, error) {
+	if path == "" && before.CAPEM != "" && sameURL(next.Authority, before.Authority) && sameURL(next.ARMEndpoint, before.ARMEndpoint) {
+		return before.CAPEM, nil
+	}
+	if path == "" && next.Name == vault.CloudCustom {
+		path = im.options.caFile
+	}
+	if pem, done := im.ca[path]; done {
+		return pem, nil
+	}
+	pem, err := readCA(path)
+	if err == nil {
+		im.ca[path] = pem
+	}
+	return pem, err
+}
+
+func sameURL(a, b string) bool {
+	return strings.EqualFold(strings.TrimRight(a, "/"), strings.TrimRight(b, "/"))
+}
+
+// secretFor finds the credential that the secret of the command is for.
+func (p *importPlan) secretFor(h *house, o *importOptions) (vault.CredentialConfig, error) {
+	var candidates []vault.CredentialConfig
+	for _, config := range p.credentials {
+		if config.Kind == vault.KindClientSecret && (o.credential.name == "" || strings.EqualFold(config.Name, o.credential.name)) {
+			candidates = append(candidates, config)
+		}
+	}
+	switch {
+	case len(candidates) == 1:
+		return candidates[0], nil
+	case o.credential.name != "":
+		return h.directory.Credential(o.credential.name)
+	}
+	return vault.CredentialConfig{}, usage("say with --credential NAME whose it is", "the secret could be for any of %d new credentials", len(candidates))
+}
+
+// pendingSecret is a credential that still needs its secret.
+type pendingSecret struct{ tenant, credential string }
+
+// withoutSecret lists new credentials for which no secret came along, each with
+// a tenant by which it can be given.
+func (p *importPlan) withoutSecret(o *importOptions) []pendingSecret {
+	var missing []pendingSecret
+	for _, config := range p.credentials {
+		if config.Kind != vault.KindClientSecret || o.credential.secret.given() && len(p.credentials) == 1 || strings.EqualFold(config.Name, o.credential.name) && o.credential.secret.given() {
+			continue
+		}
+		for _, entry := range p.diff.Added {
+			if entry.Credentials[0].Name == config.Name {
+				missing = append(missing, pendingSecret{entry.Name, config.Name})
+				break
+			}
+		}
+	}
+	return missing
+}

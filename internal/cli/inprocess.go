@@ -1,0 +1,87 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+
+	"mcp-partner/guard"
+	"mcp-partner/vault"
+)
+
+// exchange puts one request to the real server over a pipe, as a client on
+// stdio would, and returns its result as the bytes that the server wrote.
+func (f *Factory) exchange(ctx context.Context, method string, params any) (json.RawMessage, error) {
+	line, err := json.Marshal(map[string]any{"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
+	if err != nil {
+		return nil, err
+	}
+	answer, err := f.converse(ctx, line)
+	if err != nil {
+		return nil, err
+	}
+	var response struct {
+		Result json.RawMessage `json:"result"`
+		Error  json.RawMessage `json:"error"`
+	}
+	if err := json.Unmarshal(answer, &response); err != nil || response.Result == nil {
+		return nil, errors.New("the server did not answer " + method + ": " + string(response.Error))
+	}
+	return response.Result, nil
+}
+
+// converse sends one line to a server of its own, with an empty directory in
+// memory: what it is asked for here does not depend on the state directory.
+func (f *Factory) converse(ctx context.Context, line []byte) ([]byte, error) {
+	directory, err := vault.NewMemoryDirectory(nil, nil)
+	if err != nil {
+		return nil, err
+	}
+	h := f.furnish(directory, vault.NewMemoryStore())
+	defer h.Close()
+	service, err := h.service(f, guard.Options{})
+	if err != nil {
+		return nil, err
+	}
+	in, send := io.Pipe()
+	receive, out := io.Pipe()
+	served := make(chan error, 1)
+	go func() {
+		served <- f.serveStdio(ctx, service, in, out)
+		_ = out.Close()
+	}()
+	if _, err := send.Write(append(line, '\n')); err != nil {
+		return nil, err
+	}
+	answer, err := bufio.NewReader(receive).ReadBytes('\n')
+	if err != nil {
+		return nil, err
+	}
+	return answer, errors.Join(send.Close(), <-served)
+}
+
+// modern is what a request of the newest revision says about its sender.
+func modern() map[string]any {
+	return map[string]any{"_meta": map[string]any{
+		"io.modelcontextprotocol/protocolVersion":    newestProtocol,
+		"io.modelcontextprotocol/clientInfo":         map[string]any{"name": "mcp-partner", "version": buildOf().Version},
+		"io.modelcontextprotocol/clientCapabilities": map[string]any{},
+	}}
+}
+
+// newestProtocol is the revision in which the command line asks its own server.
+const newestProtocol = "2026-07-28"
+
+// protocolVersions asks the server which revisions it serves.
+func (f *Factory) protocolVersions(ctx context.Context) ([]string, error) {
+	result, err := f.exchange(ctx, "server/discover", modern())
+	if err != nil {
+		return nil, err
+	}
+	var discovered struct {
+		SupportedVersions []string `json:"supportedVersions"`
+	}
+	return discovered.SupportedVersions, json.Unmarshal(result, &discovered)
+}

@@ -1,0 +1,97 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"mcp-partner/guard"
+	"mcp-partner/internal/config"
+	"mcp-partner/schemas"
+	"mcp-partner/vault"
+)
+
+// keyOptions say where the key of the vault is.
+type keyOptions struct{ passphraseFile, identityFile string }
+
+func (k *keyOptions) add(flags *pflag.FlagSet) {
+	flags.StringVar(&k.passphraseFile, "passphrase-file", "", "`FILE` with the passphrase of the vault")
+	flags.StringVar(&k.identityFile, "identity-file", "", "`FILE` with the age identity that opens the vault")
+	config.Standing(flags, "passphrase-file", "identity-file")
+}
+
+// keySource says where the key is, and whom to ask for a passphrase.
+func (f *Factory) keySource(k keyOptions) vault.KeySource {
+	return vault.KeySource{IdentityFile: k.identityFile, PassphraseFile: k.passphraseFile, Terminal: prompter{f.IO}}
+}
+
+// prompter asks for the passphrase of the vault where a write would be
+// confirmed: at the terminal, and only where somebody seems to sit there. The
+// terminal that a client's user works at is not written to.
+type prompter struct{ streams *Streams }
+
+// Passphrase implements vault.Prompter.
+func (p prompter) Passphrase(ctx context.Context, prompt string) ([]byte, error) {
+	locked := schemas.NewProblem(schemas.CodeVaultLocked, "The vault is protected by a passphrase, and there is no terminal to ask on.")
+	if !p.streams.attended() {
+		return nil, locked
+	}
+	terminal, err := p.streams.Terminal()
+	if err != nil {
+		return nil, locked
+	}
+	defer terminal.Close()
+	typed, err := terminal.Ask(ctx, escape(prompt), true)
+	if err != nil {
+		return nil, schemas.NewProblem(schemas.CodeVaultLocked, "The vault is protected by a passphrase, and none was typed.")
+	}
+	return []byte(typed), nil
+}
+
+// guardOptions say what an operator allows.
+type guardOptions struct {
+	allowWrites                bool
+	approval                   string
+	tools, tenants, partnerIDs list
+}
+
+func (g *guardOptions) add(flags *pflag.FlagSet) {
+	flags.BoolVar(&g.allowWrites, "allow-writes", false, "let tools write; a person is asked before each write")
+	flags.StringVar(&g.approval, "approval", string(guard.ApprovalAsk), "`ask or none`; none needs --simulate or --partner-ids")
+	flags.Var(&g.tools, "tools", "only these `TOOLS`, with commas between")
+	flags.Var(&g.tenants, "tenants", "only these `TENANTS`: names or globs, with commas between")
+	flags.Var(&g.partnerIDs, "partner-ids", "only these partner `IDS` may be written, with commas between")
+	config.Standing(flags, "allow-writes", "approval", "tools", "tenants", "partner-ids")
+}
+
+func (g *guardOptions) rules() guard.Options {
+	return guard.Options{
+		AllowWrites: g.allowWrites, Approval: guard.Approval(g.approval),
+		Bounds: guard.Bounds{Tools: g.tools, Tenants: g.tenants, PartnerIDs: g.partnerIDs},
+	}
+}
+
+// list is a flag of several values with commas between. It refuses an empty
+// one: --tenants "$CUSTOMERS" with nothing in the variable would otherwise be a
+// bound that bounds nothing.
+type list []string
+
+// Set implements pflag.Value; a flag that is given twice adds up.
+func (l *list) Set(text string) error {
+	for item := range strings.SplitSeq(text, ",") {
+		item = strings.TrimSpace(item)
+		if item == "" {
+			return errors.New("an item of the list is empty")
+		}
+		*l = append(*l, item)
+	}
+	return nil
+}
+
+// String implements pflag.Value.
+func (l *list) String() string { return strings.Join(*l, ",") }
+
+// Type implements pflag.Value.
+func (l *list) Type() string { return config.ListType }

@@ -1,0 +1,89 @@
+package cli
+
+import (
+	"context"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"mcp-partner/server"
+	"mcp-partner/tools"
+)
+
+// stdioCaller is who calls over stdio: whoever started the process.
+const stdioCaller = "stdio"
+
+type serveOptions struct {
+	http     string
+	keys     keyOptions
+	guard    guardOptions
+	simulate simulateOptions
+}
+
+// newServe builds `serve`.
+func newServe(f *Factory, run func(context.Context, *Factory, *serveOptions) error) *cobra.Command {
+	options := &serveOptions{}
+	command := &cobra.Command{
+		Use:   "serve",
+		Short: "Serve the tools over MCP, on stdio or on loopback HTTP",
+		Long: `Serve the tools over MCP on standard input and output, which is how clients such
+as Claude Desktop start it, or with --http on a loopback address. It ends at the
+end of its input, or at SIGTERM when every request that was read is answered.
+
+Writes are off until --allow-writes, and then a person confirms each. The bounds
+--tools, --tenants and --partner-ids hold whatever an agent asks for.
+
+With --http every request needs the bearer token that is made at start, holds for
+24 hours and is shown once: with a block for a client on a terminal, else as one
+line of JSON {"url","token","expires_at"} on standard output.`,
+		Example: `  mcp-partner serve
+  mcp-partner serve --allow-writes --tenants 'contoso,fabrikam-*' --partner-ids 1234567
+  mcp-partner serve --http 127.0.0.1:8080
+  mcp-partner serve --simulate=50 --allow-writes`,
+		Args: noArguments,
+		RunE: func(command *cobra.Command, _ []string) error {
+			if err := options.simulate.check(command.Flags()); err != nil {
+				return err
+			}
+			return run(command.Context(), f, options)
+		},
+	}
+	flags := command.Flags()
+	flags.StringVar(&options.http, "http", "", "serve streamable HTTP on this loopback `HOST:PORT` instead of stdio")
+	options.keys.add(flags)
+	options.guard.add(flags)
+	options.simulate.add(flags)
+	return command
+}
+
+func runServe(ctx context.Context, f *Factory, o *serveOptions) error {
+	if o.http != "" {
+		if err := checkLoopback(o.http); err != nil {
+			return err
+		}
+	}
+	// What the server needs to end well must not end with the signal.
+	simulated, err := o.simulate.start(context.WithoutCancel(ctx))
+	if err != nil {
+		return err
+	}
+	h, err := f.openHouse(o.keys, simulated)
+	if err != nil {
+		return err
+	}
+	defer h.Close()
+	service, err := h.service(f, o.guard.rules())
+	if err != nil {
+		return err
+	}
+	if o.http != "" {
+		return f.serveHTTP(ctx, service, o.http)
+	}
+	f.Log.Info("serving", "transport", "stdio", "simulated", simulated != nil, "allow_writes", o.guard.allowWrites)
+	return f.serveStdio(ctx, service, f.IO.In, f.IO.Out)
+}
+
+// serveStdio serves one client until its input ends or the context does.
+func (f *Factory) serveStdio(ctx context.Context, service *tools.Service, in io.Reader, out io.Writer) error {
+	return f.mcpServer(service).ServeStdio(ctx, in, out, server.StdioOptions{Caller: stdioCaller})
+}

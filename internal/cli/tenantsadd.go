@@ -1,0 +1,209 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"mcp-partner/vault"
+)
+
+// newTenantsAdd builds `tenants add`.
+func newTenantsAdd(f *Factory, run func(context.Context, *Factory, *tenantOptions) error) *cobra.Command {
+	options := &tenantOptions{}
+	command := &cobra.Command{
+		Use:   "add NAME",
+		Short: "Add a tenant",
+		Long: `Add a tenant and the credential that acts there. The client secret comes from
+standard input, a file, or a prompt without echo; never from an argument.
+
+With --credential azure-cli whoever is signed in with az acts there: no vault is
+needed, and the tenant defaults to az's current one. With --credential NAME of a
+credential that exists, several tenants share one application.
+
+Where the credential is sent (--cloud and what belongs to it) is stored with the
+tenant; no flag or variable of a later call changes it.`,
+		Example: `  mcp-partner tenants add contoso --tenant-id GUID --client-id GUID --secret-stdin < secret.txt
+  mcp-partner tenants add contoso --tenant-id GUID --client-id GUID --expect-partner 1234567
+  mcp-partner tenants add fabrikam --tenant-id GUID --credential contoso
+  mcp-partner tenants add contoso --credential azure-cli`,
+		Args: oneArgument("the tenant's name"),
+		RunE: func(command *cobra.Command, args []string) error {
+			options.name = args[0]
+			return run(command.Context(), f, options)
+		},
+	}
+	options.add(command.Flags())
+	return command
+}
+
+func runTenantsAdd(ctx context.Context, f *Factory, o *tenantOptions) error {
+	h, err := f.openHouse(o.keys, nil)
+	if err != nil {
+		return err
+	}
+	defer h.Close()
+	chosen, err := f.choose(ctx, h, &o.credential, o.name)
+	if err != nil {
+		return err
+	}
+	entry := vault.Entry{Name: o.name, Cloud: vault.Cloud{Name: vault.CloudPublic}, Credentials: []vault.CredentialRef{{Name: chosen.config.Name}}}
+	chosen.suggest(&entry)
+	if err := o.apply(&entry); err != nil {
+		return err
+	}
+	if entry.TenantID == "" {
+		return usage("mcp-partner tenants add --help", "--tenant-id is missing")
+	}
+	if err := h.rehearse(ctx, entry, chosen); err != nil {
+		return err
+	}
+	return f.store(ctx, h, chosen, &o.credential.secret, func() error { return f.finishAdd(ctx, h, entry, chosen) })
+}
+
+func (f *Factory) finishAdd(ctx context.Context, h *house, entry vault.Entry, chosen choice) error {
+	if err := h.directory.Add(ctx, entry, chosen.added()...); err != nil {
+		return err
+	}
+	u := f.ui()
+	u.linef(good, "Added %s with the credential %s.", entry.Name, chosen.config.Name)
+	u.field("tenant", entry.TenantID)
+	u.field("signed in", chosen.signedIn())
+	u.field("next", "mcp-partner call check_partner_link --tenant "+entry.Name)
+	return u.err
+}
+
+// choice is the credential that will act in a tenant.
+type choice struct {
+	config vault.CredentialConfig
+	// isNew is true for one that the directory does not have yet.
+	isNew bool
+	// account is who is signed in with az, for azure-cli alone.
+	account *vault.AzureCLIAccount
+}
+
+// choose finds or makes the credential that the flags mean.
+func (f *Factory) choose(ctx context.Context, h *house, o *credentialOptions, tenant string) (choice, error) {
+	name := o.name
+	if name == "" {
+		name = tenant
+	}
+	have, err := h.directory.Credential(name)
+	exists := err == nil
+	switch {
+	case name == azureCLI && (o.clientID != "" || o.secret.given()):
+		return choice{}, usage("leave them out, or name another credential", "--credential azure-cli has no client ID and no secret")
+	case name == azureCLI:
+		return chooseAzureCLI(ctx, have, exists)
+	case exists && o.clientID != "":
+		return choice{}, refused("leave --client-id out to share it, or choose another name with --credential",
+			"the credential %s exists already", have.Name)
+	case exists && o.secret.given():
+		return choice{}, refused("leave the secret out to share it; tenants set replaces a secret", "the credential %s exists already and has a secret", have.Name)
+	case exists && o.name != "":
+		return choice{config: have}, nil
+	case o.clientID == "":
+		return choice{}, usage("give --client-id GUID, or --credential with the name of one that exists", "--client-id is missing for the new credential %s", name)
+	}
+	return choice{config: vault.CredentialConfig{Name: name, Kind: vault.KindClientSecret, ClientID: o.clientID}, isNew: true}, nil
+}
+
+// chooseAzureCLI stores where az is: a server that a desktop client starts has
+// no useful PATH.
+func chooseAzureCLI(ctx context.Context, have vault.CredentialConfig, exists bool) (choice, error) {
+	c := choice{config: have, isNew: !exists}
+	if !exists {
+		path, err := vault.FindAzureCLI()
+		if err != nil {
+			return choice{}, err
+		}
+		c.config = vault.CredentialConfig{Name: azureCLI, Kind: vault.KindAzureCLI, AzPath: path}
+	}
+	account, err := vault.CurrentAzureCLIAccount(ctx, c.config.AzPath)
+	c.account = &account
+	return c, err
+}
+
+// suggest fills in what az knows; flags come after it.
+func (c choice) suggest(entry *vault.Entry) {
+	if c.account == nil {
+		return
+	}
+	entry.TenantID = c.account.TenantID
+	switch c.account.Cloud {
+	case "AzureUSGovernment":
+		entry.Cloud.Name = vault.CloudUSGovernment
+	case "AzureChinaCloud":
+		entry.Cloud.Name = vault.CloudChina
+	}
+}
+
+func (c choice) signedIn() string {
+	if c.account == nil {
+		return ""
+	}
+	return fmt.Sprintf("%s %s (az's current tenant: %s %s)", c.account.UserType, c.account.User, c.account.TenantID, c.account.TenantName)
+}
+
+// added is what the directory has to be given.
+func (c choice) added() []vault.CredentialConfig {
+	if c.isNew {
+		return []vault.CredentialConfig{c.config}
+	}
+	return nil
+}
+
+// rehearse makes the change on a copy, so that a mistake is found before
+// anybody types a secret.
+func (h *house) rehearse(ctx context.Context, entry vault.Entry, chosen choice) error {
+	copied, err := h.copied()
+	if err != nil {
+		return err
+	}
+	return copied.Add(ctx, entry, chosen.added()...)
+}
+
+// copied is a copy of the directory in memory.
+func (h *house) copied(more ...vault.CredentialConfig) (*vault.Directory, error) {
+	entries, err := h.directory.List()
+	if err != nil {
+		return nil, err
+	}
+	credentials, err := h.directory.Credentials()
+	if err != nil {
+		return nil, err
+	}
+	return vault.NewMemoryDirectory(entries, append(credentials, more...))
+}
+
+// store puts the secret of a new credential into the vault and goes on. If
+// what follows fails, the secret is taken out again.
+func (f *Factory) store(ctx context.Context, h *house, chosen choice, secret *secretOptions, then func() error) error {
+	if !chosen.isNew || chosen.config.Kind != vault.KindClientSecret {
+		return then()
+	}
+	if err := h.open(ctx); err != nil {
+		return err
+	}
+	value, err := f.secretOrPrompt(ctx, secret, chosen.config.Name)
+	if err != nil {
+		return err
+	}
+	if err := h.store.Put(ctx, chosen.config.Name, value); err != nil {
+		return err
+	}
+	if err := then(); err != nil {
+		_ = h.store.Delete(context.WithoutCancel(ctx), chosen.config.Name) // the first error says what matters
+		return err
+	}
+	return nil
+}
+
+// open opens the vault now, for a command that wants its error at the start.
+func (h *house) open(ctx context.Context) error {
+	if file, ok := h.store.(*vault.FileStore); ok {
+		return file.Open(ctx)
+	}
+	return nil
+}

@@ -1,0 +1,200 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"mcp-partner/vault"
+)
+
+type importOptions struct {
+	file       string
+	yes        bool
+	caFile     string
+	credential credentialOptions
+	keys       keyOptions
+}
+
+// newTenantsImport builds `tenants import`.
+func newTenantsImport(f *Factory, run func(context.Context, *Factory, *importOptions) error) *cobra.Command {
+	options := &importOptions{}
+	command := &cobra.Command{
+		Use:   "import FILE.csv",
+		Short: "Add and change tenants from a CSV file",
+		Long: `Add and change tenants from a CSV file; tenants are matched by name, and those that
+the file does not name stay. The difference is shown first; on a terminal you are
+asked, elsewhere --yes is needed. A file with a mistake changes nothing.
+
+Columns, in any order, of which name is needed:
+  name, tenant_id, credential, client_id, domains, expected_partner_id, labels,
+  owner, external_id, note, cloud, arm_endpoint, arm_audience, authority, ca_file,
+  skip_instance_discovery
+Several domains, labels or credentials in a cell have ; or | between. A column that
+is missing keeps what a tenant has; a cell that is empty clears it, but for
+tenant_id, credential and the cloud. The file is UTF-8, with commas or semicolons.
+
+Rows that name no credential get that of --credential. A secret on standard input
+is for --credential, or for the one credential that the file names.`,
+		Example: `  mcp-partner tenants import customers.csv
+  mcp-partner tenants import customers.csv --credential shared-app --client-id GUID --secret-stdin --yes < secret.txt`,
+		Args: oneArgument("the CSV file"),
+		RunE: func(command *cobra.Command, args []string) error {
+			options.file = args[0]
+			return run(command.Context(), f, options)
+		},
+	}
+	flags := command.Flags()
+	flags.BoolVar(&options.yes, "yes", false, "make the change without asking")
+	flags.StringVar(&options.caFile, "ca-file", "", "trust only the certificate authorities in this `FILE`, for rows of a custom cloud that name none")
+	options.credential.add(flags)
+	options.keys.add(flags)
+	return command
+}
+
+func runTenantsImport(ctx context.Context, f *Factory, o *importOptions) error {
+	rows, err := readRows(o.file)
+	if err != nil {
+		return err
+	}
+	h, err := f.openHouse(o.keys, nil)
+	if err != nil {
+		return err
+	}
+	defer h.Close()
+	p, err := planImport(h, o, rows)
+	if err != nil {
+		return err
+	}
+	u := f.ui()
+	u.difference(p)
+	if p.diff.Empty() && len(p.credentials) == 0 && !o.credential.secret.given() || u.err != nil {
+		return u.err
+	}
+	if err := f.agree(ctx, o.yes); err != nil {
+		return err
+	}
+	if err := f.apply(ctx, h, o, p); err != nil {
+		return err
+	}
+	u.linef(good, "%d added, %d changed.", len(p.diff.Added), len(p.diff.Changed))
+	for _, missing := range p.withoutSecret(o) {
+		u.field("next", "mcp-partner tenants set "+missing.tenant+" --secret-stdin   (the secret of the credential "+missing.credential+")")
+	}
+	return u.err
+}
+
+func readRows(path string) ([]numbered, error) {
+	info, err := os.Stat(path)
+	if err != nil || !info.Mode().IsRegular() {
+		return nil, usage("give the path of a CSV file", "%s is no file that can be read", path)
+	}
+	if info.Size() > maxCSV {
+		return nil, usage("split it", "%s is larger than %d MiB", path, maxCSV>>20)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, usage("give the path of a CSV file", "%s cannot be read", path)
+	}
+	rows, err := decodeCSV(data)
+	if err != nil {
+		return nil, refused("correct the file; nothing was changed", "%s: %s", path, err)
+	}
+	return rows, nil
+}
+
+// agree asks on a terminal whether the difference is meant.
+func (f *Factory) agree(ctx context.Context, yes bool) error {
+	if yes {
+		return nil
+	}
+	nobody := &exit{ExitApprovalRequired, "nothing was changed: somebody has to agree, and there is no terminal to ask on", "look at the difference, then give --yes"}
+	if !f.IO.attended() {
+		return nobody
+	}
+	terminal, err := f.IO.Terminal()
+	if err != nil {
+		return nobody
+	}
+	defer terminal.Close()
+	typed, err := terminal.Ask(ctx, "Make this change? Type yes: ", false)
+	if err != nil || typed != "yes" {
+		return refused("", "nothing was changed")
+	}
+	return nil
+}
+
+// apply stores the secret, then the credentials, then the tenants, so that
+// nothing is ever named before it is there.
+func (f *Factory) apply(ctx context.Context, h *house, o *importOptions, p *importPlan) error {
+	if o.credential.secret.given() {
+		config, err := p.secretFor(h, o)
+		if err != nil {
+			return err
+		}
+		if err := f.replaceSecret(ctx, h, config, &o.credential.secret); err != nil {
+			return err
+		}
+	}
+	for _, config := range p.credentials {
+		if err := h.directory.AddCredential(ctx, config); err != nil {
+			return err
+		}
+	}
+	return h.directory.Apply(ctx, p.diff)
+}
+
+// difference shows what would change, field by field.
+func (u *ui) difference(p *importPlan) {
+	for _, config := range p.credentials {
+		u.linef(good, "+ credential %s (%s%s)", config.Name, config.Kind, map[bool]string{true: " " + config.ClientID}[config.ClientID != ""])
+	}
+	u.additions(p.diff.Added)
+	for _, change := range p.diff.Changed {
+		u.linef(warn, "~ %s", change.After.Name)
+		for _, line := range changes(change.Before, change.After) {
+			u.line(plain, "    "+line)
+		}
+	}
+	u.linef(bold, "%d to add, %d to change, %d stay as they are.", len(p.diff.Added), len(p.diff.Changed), len(p.diff.Unchanged))
+}
+
+// additions shows new tenants, one on a line.
+func (u *ui) additions(entries []vault.Entry) {
+	if len(entries) == 0 {
+		return
+	}
+	columns := tenantColumns()
+	header, rows := make([]string, len(columns)+1), make([][]string, len(entries))
+	for i, column := range columns {
+		header[i+1] = strings.ToUpper(strings.ReplaceAll(column, "_", " "))
+	}
+	for i, entry := range entries {
+		row := rowOf(entry, "")
+		rows[i] = []string{"+"}
+		for _, column := range columns {
+			rows[i] = append(rows[i], row[column])
+		}
+	}
+	u.table(header, rows)
+}
+
+func changes(before, after vault.Entry) []string {
+	was, is := rowOf(before, ""), rowOf(after, "")
+	var lines []string
+	for _, column := range tenantColumns() {
+		if was[column] != is[column] {
+			lines = append(lines, fmt.Sprintf("%s: %q -> %q", column, was[column], is[column]))
+		}
+	}
+	if before.Cloud.CAPEM != after.Cloud.CAPEM {
+		lines = append(lines, "certificate authorities: other ones")
+	}
+	if len(lines) == 0 {
+		lines = append(lines, "pinned object ID: forgotten")
+	}
+	return lines
+}

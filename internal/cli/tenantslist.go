@@ -1,0 +1,63 @@
+package cli
+
+import (
+	"context"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"mcp-partner/schemas"
+)
+
+// newTenantsList builds `tenants list`.
+func newTenantsList(f *Factory, run func(context.Context, *Factory, bool) error) *cobra.Command {
+	var asJSON bool
+	command := &cobra.Command{
+		Use:     "list",
+		Short:   "List the tenants",
+		Long:    "List the tenants of the directory. With --json: {\"tenants\":[...]}, all of them, without secrets.",
+		Example: "  mcp-partner tenants list\n  mcp-partner tenants list --json",
+		Args:    noArguments,
+		RunE:    func(command *cobra.Command, _ []string) error { return run(command.Context(), f, asJSON) },
+	}
+	command.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return command
+}
+
+func runTenantsList(_ context.Context, f *Factory, asJSON bool) error {
+	h, err := f.openHouse(keyOptions{}, nil)
+	if err != nil {
+		return err
+	}
+	defer h.Close()
+	tenants, err := directory{h.directory}.List()
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		return f.printJSON(map[string][]schemas.Tenant{"tenants": tenants})
+	}
+	u := f.ui()
+	if len(tenants) == 0 {
+		u.line(warn, "There are no tenants yet.")
+		u.field("next", "mcp-partner tenants add NAME --tenant-id GUID --client-id GUID --secret-stdin")
+		return u.err
+	}
+	u.tenantTable(tenants)
+	return u.err
+}
+
+func (u *ui) tenantTable(tenants []schemas.Tenant) {
+	rows := make([][]string, len(tenants))
+	for i, t := range tenants {
+		var pins []string
+		for _, name := range t.Credentials {
+			if pin := t.ObjectIDs[name]; pin != "" {
+				pins = append(pins, pin)
+			}
+		}
+		rows[i] = []string{t.Name, t.TenantID, strings.Join(t.Domains, " "), t.Cloud, strings.Join(t.Credentials, " "), strings.Join(pins, " "),
+			t.ExpectedPartnerID, strings.Join(t.Labels, ", "), t.Owner, t.ExternalID, t.Note}
+	}
+	u.table([]string{"NAME", "TENANT ID", "DOMAINS", "CLOUD", "CREDENTIALS", "OBJECT ID", "EXPECTED", "LABELS", "OWNER", "EXTERNAL ID", "NOTE"}, rows)
+}

@@ -1,0 +1,205 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"mcp-partner/internal/config"
+	"mcp-partner/vault"
+)
+
+// newTenantsSet builds `tenants set`.
+func newTenantsSet(f *Factory, run func(context.Context, *Factory, *tenantOptions) error) *cobra.Command {
+	options := &tenantOptions{}
+	command := &cobra.Command{
+		Use:   "set NAME",
+		Short: "Change a tenant, or replace its secret",
+		Long: `Change what is given and keep the rest. An empty value clears: --object-id ''
+forgets the pinned identity, --label '' removes all labels.
+
+--secret-stdin or --secret-file replaces the secret of the tenant's credential, in
+every tenant that shares it. Where the credential is sent (--cloud, --arm-endpoint,
+--arm-audience, --authority, --ca-file, --skip-instance-discovery) changes only by
+flags that are typed: for these there are no environment variables here.`,
+		Example: `  mcp-partner tenants set contoso --secret-stdin < new-secret.txt
+  mcp-partner tenants set contoso --expect-partner 1234567 --owner 'Team Nord'
+  mcp-partner tenants set contoso --object-id ''`,
+		Args: oneArgument("the tenant's name"),
+		RunE: func(command *cobra.Command, args []string) error {
+			options.name = args[0]
+			return run(command.Context(), f, options)
+		},
+		ValidArgsFunction: f.completeTenantName,
+	}
+	options.add(command.Flags())
+	config.Typed(command.Flags(), cloudFlags()...)
+	return command
+}
+
+func runTenantsSet(ctx context.Context, f *Factory, o *tenantOptions) error {
+	if !o.given(append(cloudFlags(), attributeFlags()...)...) {
+		return usage("mcp-partner tenants set --help", "nothing was said that could be changed")
+	}
+	h, err := f.openHouse(o.keys, nil)
+	if err != nil {
+		return err
+	}
+	defer h.Close()
+	entry, err := h.directory.Resolve(o.name)
+	if err != nil {
+		return err
+	}
+	plan, err := f.planSet(ctx, h, o, entry)
+	if err != nil {
+		return err
+	}
+	if err := plan.run(ctx, f, h, o); err != nil {
+		return err
+	}
+	u := f.ui()
+	u.linef(good, "Changed %s.", entry.Name)
+	for _, done := range plan.said {
+		u.field("", done)
+	}
+	return u.err
+}
+
+// setPlan is what `tenants set` is about to do.
+type setPlan struct {
+	entry vault.Entry
+	// chosen is the credential from here on.
+	chosen choice
+	// config, if not nil, replaces the credential's settings.
+	config *vault.CredentialConfig
+	secret bool
+	said   []string
+}
+
+func (f *Factory) planSet(ctx context.Context, h *house, o *tenantOptions, entry vault.Entry) (setPlan, error) {
+	p := setPlan{entry: entry}
+	if err := f.planCredential(ctx, h, o, &p); err != nil {
+		return p, err
+	}
+	if err := o.apply(&p.entry); err != nil {
+		return p, err
+	}
+	if o.given(cloudFlags()...) {
+		p.said = append(p.said, "The credential "+p.chosen.config.Name+" is sent as the new cloud says from now on.")
+	}
+	copied, err := h.copied(p.chosen.added()...)
+	if err != nil {
+		return p, err
+	}
+	return p, copied.Set(ctx, entry.Name, p.entry)
+}
+
+// planCredential decides between the credential that is there, its client ID,
+// its secret, and another one.
+func (f *Factory) planCredential(ctx context.Context, h *house, o *tenantOptions, p *setPlan) error {
+	now, err := h.directory.Credential(p.entry.Credentials[0].Name)
+	if err != nil {
+		return err
+	}
+	c := &o.credential
+	if c.name == "" || c.name == now.Name {
+		return p.keepCredential(h, c, now)
+	}
+	if p.chosen, err = f.chooseOther(ctx, h, c, p.entry.Name); err != nil {
+		return err
+	}
+	p.secret = c.secret.given() || p.chosen.isNew && p.chosen.config.Kind == vault.KindClientSecret
+	p.entry.Credentials = []vault.CredentialRef{{Name: p.chosen.config.Name}}
+	p.said = append(p.said, "The credential is "+p.chosen.config.Name+" now; the pinned object ID is forgotten.")
+	return nil
+}
+
+// chooseOther is choose, but a secret for a credential that exists replaces it.
+func (f *Factory) chooseOther(ctx context.Context, h *house, c *credentialOptions, tenant string) (choice, error) {
+	asked := *c
+	if _, err := h.directory.Credential(c.name); err == nil {
+		asked.secret = secretOptions{}
+	}
+	return f.choose(ctx, h, &asked, tenant)
+}
+
+func (p *setPlan) keepCredential(h *house, c *credentialOptions, now vault.CredentialConfig) error {
+	p.chosen, p.secret = choice{config: now}, c.secret.given()
+	if now.Kind != vault.KindClientSecret && (p.secret || c.clientID != "") {
+		return refused("give --credential NAME for another credential", "the credential %s is azure-cli and has no client ID and no secret", now.Name)
+	}
+	shared, err := h.sharers(now.Name, p.entry.Name)
+	if err != nil {
+		return err
+	}
+	if p.secret {
+		p.said = append(p.said, "The secret of "+now.Name+" is replaced"+alsoIn(shared)+".")
+	}
+	if c.clientID != "" {
+		changed := now
+		changed.ClientID = c.clientID
+		p.config = &changed
+		p.said = append(p.said, "The client ID of "+now.Name+" is another one"+alsoIn(shared)+"; pinned object IDs stay, and notice it.")
+	}
+	return nil
+}
+
+func (p *setPlan) run(ctx context.Context, f *Factory, h *house, o *tenantOptions) error {
+	if p.secret {
+		if err := f.replaceSecret(ctx, h, p.chosen.config, &o.credential.secret); err != nil {
+			return err
+		}
+	}
+	if p.config != nil {
+		if err := h.directory.SetCredential(ctx, *p.config); err != nil {
+			return err
+		}
+	}
+	for _, added := range p.chosen.added() {
+		if err := h.directory.AddCredential(ctx, added); err != nil {
+			return err
+		}
+	}
+	return h.directory.Set(ctx, p.entry.Name, p.entry)
+}
+
+func (f *Factory) replaceSecret(ctx context.Context, h *house, credential vault.CredentialConfig, secret *secretOptions) error {
+	if err := h.open(ctx); err != nil {
+		return err
+	}
+	value, err := f.secretOrPrompt(ctx, secret, credential.Name)
+	if err != nil {
+		return err
+	}
+	name := credential.SecretName
+	if name == "" {
+		name = credential.Name
+	}
+	return h.store.Put(ctx, name, value)
+}
+
+// sharers counts the other tenants that use a credential.
+func (h *house) sharers(credential, but string) (int, error) {
+	entries, err := h.directory.List()
+	if err != nil {
+		return 0, err
+	}
+	n := 0
+	for _, entry := range entries {
+		if _, err := entry.Credential(credential); err == nil && entry.Name != but {
+			n++
+		}
+	}
+	return n, nil
+}
+
+func alsoIn(others int) string {
+	switch others {
+	case 0:
+		return ""
+	case 1:
+		return ", also for one other tenant"
+	}
+	return fmt.Sprintf(", also for %d other tenants", others)
+}

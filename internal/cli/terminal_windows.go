@@ -1,0 +1,3 @@
+package cli
+
+const terminalInput, terminalOutput = "CONIN$", "CONOUT$"

@@ -1,0 +1,124 @@
+package cli
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"mcp-partner/vault"
+)
+
+// newVault builds `vault` with its subcommands.
+func newVault(f *Factory) *cobra.Command {
+	command := &cobra.Command{
+		Use:     "vault",
+		Short:   "Make the vault of secrets, and see what protects it",
+		Example: "  mcp-partner vault init\n  mcp-partner vault status",
+		Args:    noArguments,
+		RunE:    showHelp,
+	}
+	command.AddCommand(newVaultInit(f, runVaultInit), newVaultStatus(f, runVaultStatus))
+	return command
+}
+
+type vaultInitOptions struct {
+	passphrase bool
+	keys       keyOptions
+}
+
+// newVaultInit builds `vault init`.
+func newVaultInit(f *Factory, run func(context.Context, *Factory, *vaultInitOptions) error) *cobra.Command {
+	options := &vaultInitOptions{}
+	command := &cobra.Command{
+		Use:   "init",
+		Short: "Make an empty vault",
+		Long: `Make an empty vault: one file in the state directory, encrypted with age. Without a
+flag its key is a file beside it that only you can read. --passphrase asks for a
+passphrase on the terminal, twice; it is never an argument. A vault that is there
+already is never replaced.`,
+		Example: `  mcp-partner vault init
+  mcp-partner vault init --passphrase
+  mcp-partner vault init --passphrase-file /run/secrets/vault
+  mcp-partner vault init --identity-file ~/.age/identity.txt`,
+		Args: noArguments,
+		RunE: func(command *cobra.Command, _ []string) error { return run(command.Context(), f, options) },
+	}
+	command.Flags().BoolVar(&options.passphrase, "passphrase", false, "ask for a passphrase on the terminal")
+	options.keys.add(command.Flags())
+	return command
+}
+
+func runVaultInit(ctx context.Context, f *Factory, o *vaultInitOptions) error {
+	dir, err := f.stateDirectory()
+	if err != nil {
+		return err
+	}
+	if o.passphrase && o.keys != (keyOptions{}) {
+		return usage("mcp-partner vault init --help", "--passphrase, --passphrase-file and --identity-file exclude each other")
+	}
+	source := f.keySource(o.keys)
+	if err := vault.Init(ctx, dir, vault.InitOptions{Key: source, AskPassphrase: o.passphrase}); err != nil {
+		return err
+	}
+	store, err := vault.OpenFileStore(dir, source)
+	if err != nil {
+		return err
+	}
+	u := f.ui()
+	u.line(good, "Made an empty vault in "+dir+".")
+	u.field("key", store.KeyDescription())
+	u.field("next", "mcp-partner tenants add NAME --tenant-id GUID --client-id GUID --secret-stdin")
+	return u.err
+}
+
+type vaultStatusOptions struct {
+	json bool
+	keys keyOptions
+}
+
+// newVaultStatus builds `vault status`.
+func newVaultStatus(f *Factory, run func(context.Context, *Factory, *vaultStatusOptions) error) *cobra.Command {
+	options := &vaultStatusOptions{}
+	command := &cobra.Command{
+		Use:     "status",
+		Short:   "Say what protects the vault, and open it to see whether its key fits",
+		Example: "  mcp-partner vault status\n  mcp-partner vault status --json",
+		Args:    noArguments,
+		RunE:    func(command *cobra.Command, _ []string) error { return run(command.Context(), f, options) },
+	}
+	command.Flags().BoolVar(&options.json, "json", false, "print JSON")
+	options.keys.add(command.Flags())
+	return command
+}
+
+// vaultStatus is what `vault status --json` prints. It names secrets and shows
+// none.
+type vaultStatus struct {
+	StateDir string   `json:"state_dir"`
+	Key      string   `json:"key"`
+	Secrets  []string `json:"secrets"`
+}
+
+func runVaultStatus(ctx context.Context, f *Factory, o *vaultStatusOptions) error {
+	h, err := f.openHouse(o.keys, nil)
+	if err != nil {
+		return err
+	}
+	defer h.Close()
+	names, err := h.store.List(ctx)
+	if err != nil {
+		return err
+	}
+	status := vaultStatus{f.StateDir, h.store.KeyDescription(), append([]string{}, names...)}
+	if o.json {
+		return f.printJSON(status)
+	}
+	u := f.ui()
+	u.linef(good, "The vault opens and holds %d secrets.", len(names))
+	u.field("state dir", status.StateDir)
+	u.field("key", status.Key)
+	for _, name := range names {
+		u.field("secret of", name)
+	}
+	return u.err
+}

@@ -1,0 +1,184 @@
+// Package config finds the value of a setting: the flag if it was given, else
+// the environment variable, else the config file, else the flag's default.
+//
+// Every flag NAME has a variable MCP_PARTNER_NAME. The config file holds
+// standing settings only, those that [Standing] marks: what one command does
+// to one tenant does not belong into a file that every command reads. A secret
+// is none of these: no flag, variable or key takes one.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"mcp-partner/schemas"
+)
+
+// Prefix begins the name of every environment variable of this program.
+const Prefix = "MCP_PARTNER_"
+
+// ListType is the type of flags that take several values.
+const ListType = "list"
+
+// The annotations of flags. A filled one was given by Apply.
+const (
+	standing = "mcp-partner/standing"
+	typed    = "mcp-partner/typed"
+	filled   = "mcp-partner/filled"
+)
+
+// Env looks an environment variable up, as os.LookupEnv does.
+type Env func(name string) (value string, ok bool)
+
+// EnvName returns the variable of a flag: MCP_PARTNER_ALLOW_WRITES for
+// allow-writes.
+func EnvName(flag string) string {
+	return Prefix + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+}
+
+// Standing marks flags that the config file may set.
+func Standing(flags *pflag.FlagSet, names ...string) { annotate(flags, standing, names) }
+
+// Typed marks flags that count only when they are typed: no variable sets
+// them. It is for those that say where a stored credential is sent, which
+// nothing left over in an environment may change.
+func Typed(flags *pflag.FlagSet, names ...string) { annotate(flags, typed, names) }
+
+func annotate(flags *pflag.FlagSet, mark string, names []string) {
+	for _, name := range names {
+		if err := flags.SetAnnotation(name, mark, []string{"true"}); err != nil {
+			panic("config: " + err.Error()) // a flag that does not exist
+		}
+	}
+}
+
+// IsStanding reports whether the config file may set the flag.
+func IsStanding(flag *pflag.Flag) bool { return flag.Annotations[standing] != nil }
+
+// IsTyped reports whether no environment variable sets the flag.
+func IsTyped(flag *pflag.Flag) bool {
+	return flag.Annotations[typed] != nil || slices.Contains([]string{"help", "version"}, flag.Name)
+}
+
+// WasTyped reports whether one of the flags stood on the command line itself.
+func WasTyped(flags *pflag.FlagSet, names ...string) bool {
+	return slices.ContainsFunc(names, func(name string) bool {
+		flag := flags.Lookup(name)
+		return flag != nil && flag.Changed && flag.Annotations[filled] == nil
+	})
+}
+
+// Apply gives each flag that was not typed the value of its variable or, for a
+// standing one, of the file. An empty variable counts as unset. The error
+// names the variable or the key, never the value: what was put there by
+// mistake may be a secret.
+func Apply(flags *pflag.FlagSet, env Env, file File) error {
+	var failed error
+	flags.VisitAll(func(flag *pflag.Flag) {
+		if failed == nil && !flag.Changed {
+			failed = applyOne(flags, flag, env, file)
+		}
+	})
+	return failed
+}
+
+func applyOne(flags *pflag.FlagSet, flag *pflag.Flag, env Env, file File) error {
+	if value, ok := env(EnvName(flag.Name)); ok && value != "" && !IsTyped(flag) {
+		return set(flags, flag, value, "environment variable "+EnvName(flag.Name))
+	}
+	if value, ok := file.values[flag.Name]; ok && IsStanding(flag) {
+		return set(flags, flag, value, "key "+flag.Name+" in "+file.path)
+	}
+	return nil
+}
+
+// set assigns through the flag set, so that the flag counts as given.
+func set(flags *pflag.FlagSet, flag *pflag.Flag, value, where string) error {
+	if flags.Set(flag.Name, value) == nil {
+		annotate(flags, filled, []string{flag.Name})
+		return nil
+	}
+	return fmt.Errorf("%s has a value that --%s does not take: it wants %s", where, flag.Name, Wants(flag))
+}
+
+// Wants words what a flag takes.
+func Wants(flag *pflag.Flag) string {
+	switch flag.Value.Type() {
+	case "bool":
+		return "true or false"
+	case "int", "uint64":
+		return "a whole number"
+	case ListType:
+		return "values with commas between, none of them empty"
+	case "duration":
+		return "a duration such as 50ms or 2s"
+	case "float64":
+		return "a number"
+	}
+	name, _ := pflag.UnquoteUsage(flag)
+	return name
+}
+
+// CheckEnv refuses a variable that is nearly the name of one of the flags, or
+// looks as if it held a secret: a misspelt bound would be no bound. What else
+// begins with Prefix and names no flag is returned, for a warning. Environ is
+// as os.Environ gives it, flags are the names of all flags of the program.
+func CheckEnv(environ, flags []string) (strangers []string, err error) {
+	names := make([]string, len(flags))
+	for i, flag := range flags {
+		names[i] = EnvName(flag)
+	}
+	for _, pair := range environ {
+		name, _, _ := strings.Cut(pair, "=")
+		switch {
+		case !strings.HasPrefix(name, Prefix) || slices.Contains(names, name):
+		case Secretive(name) || nearest(name, names) != "":
+			return nil, unknown("environment variable", name, names)
+		default:
+			strangers = append(strangers, name)
+		}
+	}
+	return strangers, nil
+}
+
+// nearest compares without the prefix, which all names share and which would
+// make each look like the next.
+func nearest(name string, names []string) string {
+	bare := make([]string, len(names))
+	for i := range names {
+		bare[i] = strings.TrimPrefix(names[i], Prefix)
+	}
+	near := schemas.Nearest(strings.TrimPrefix(name, Prefix), bare)
+	if near == "" || !strings.HasPrefix(name, Prefix) {
+		return near
+	}
+	return Prefix + near
+}
+
+// unknown words a name that nothing has, with the one that was perhaps meant.
+func unknown(what, name string, known []string) error {
+	if Secretive(name) {
+		return fmt.Errorf("%s %s: a secret is taken from standard input, a prompt or a file, never from here", what, name)
+	}
+	text := fmt.Sprintf("%s %s is not known", what, schemas.Foreign(name))
+	if near := nearest(name, known); near != "" {
+		text += ": did you mean " + near + "?"
+	}
+	return errors.New(text)
+}
+
+// Secretive recognises the name of something that must not stand where
+// everybody can read it.
+func Secretive(name string) bool {
+	name = strings.ToLower(strings.ReplaceAll(name, "_", "-"))
+	for _, ending := range []string{"secret", "password", "passphrase", "token", "key"} {
+		if strings.HasSuffix(name, ending) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,254 @@
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/spf13/pflag"
+)
+
+func env(pairs ...string) Env {
+	values := map[string]string{}
+	for i := 0; i < len(pairs); i += 2 {
+		values[pairs[i]] = pairs[i+1]
+	}
+	return func(name string) (string, bool) {
+		value, ok := values[name]
+		return value, ok
+	}
+}
+
+func write(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "config.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func load(t *testing.T, text string, known ...string) (File, error) {
+	t.Helper()
+	return Load(write(t, text), known, true)
+}
+
+func TestPrecedence(t *testing.T) {
+	t.Parallel()
+	cases := []struct{ name, flag, env, file, want string }{
+		{"default", "", "", "", "none"},
+		{"file over default", "", "", "file", "file"},
+		{"variable over file", "", "env", "file", "env"},
+		{"variable over default", "", "env", "", "env"},
+		{"flag over all", "flag", "env", "file", "flag"},
+		{"flag over file", "flag", "", "file", "flag"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			flags := pflag.NewFlagSet("test", pflag.ContinueOnError)
+			got := flags.String("log-level", "none", "")
+			Standing(flags, "log-level")
+			var args []string
+			if c.flag != "" {
+				args = []string{"--log-level", c.flag}
+			}
+			if err := flags.Parse(args); err != nil {
+				t.Fatal(err)
+			}
+			file := File{}
+			if c.file != "" {
+				file.values = map[string]string{"log-level": c.file}
+			}
+			if err := Apply(flags, env("MCP_PARTNER_LOG_LEVEL", c.env), file); err != nil {
+				t.Fatal(err)
+			}
+			if *got != c.want {
+				t.Errorf("value %q, want %q", *got, c.want)
+			}
+			if typed := WasTyped(flags, "log-level"); typed != (c.flag != "") {
+				t.Errorf("typed is %v", typed)
+			}
+		})
+	}
+}
+
+func TestFileSetsOnlyStandingFlags(t *testing.T) {
+	t.Parallel()
+	flags := pflag.NewFlagSet("test", pflag.ContinueOnError)
+	got := flags.String("tenants", "all", "")
+	if err := Apply(flags, env(), File{values: map[string]string{"tenants": "5"}}); err != nil || *got != "all" {
+		t.Errorf("value %q (%v), want the default", *got, err)
+	}
+}
+
+func TestTypedFlagsIgnoreVariables(t *testing.T) {
+	t.Parallel()
+	flags := pflag.NewFlagSet("test", pflag.ContinueOnError)
+	got := flags.String("authority", "", "")
+	Typed(flags, "authority")
+	if err := Apply(flags, env("MCP_PARTNER_AUTHORITY", "https://elsewhere.example"), File{}); err != nil || *got != "" || flags.Changed("authority") {
+		t.Errorf("value %q (%v), want none", *got, err)
+	}
+}
+
+func TestValuesOfEveryKind(t *testing.T) {
+	t.Parallel()
+	flags := pflag.NewFlagSet("test", pflag.ContinueOnError)
+	writes := flags.Bool("allow-writes", false, "")
+	count := flags.Int("limit", 0, "")
+	wait := flags.Duration("latency", 0, "")
+	variables := env("MCP_PARTNER_ALLOW_WRITES", "true", "MCP_PARTNER_LIMIT", "7", "MCP_PARTNER_LATENCY", "50ms")
+	if err := Apply(flags, variables, File{}); err != nil {
+		t.Fatal(err)
+	}
+	if !*writes || *count != 7 || *wait != 50*time.Millisecond {
+		t.Errorf("got %v, %v, %v", *writes, *count, *wait)
+	}
+}
+
+func TestWrongValuesAreNotRepeated(t *testing.T) {
+	t.Parallel()
+	flags := pflag.NewFlagSet("test", pflag.ContinueOnError)
+	flags.Bool("passphrase", false, "")
+	err := Apply(flags, env("MCP_PARTNER_PASSPHRASE", "hunter2"), File{})
+	if err == nil || strings.Contains(err.Error(), "hunter2") || !strings.Contains(err.Error(), "MCP_PARTNER_PASSPHRASE") || !strings.Contains(err.Error(), "true or false") {
+		t.Errorf("error %v has to name the variable and what it wants, and not the value", err)
+	}
+}
+
+func TestLoad(t *testing.T) {
+	t.Parallel()
+	file, err := load(t, "\ufeff# a comment\nlog-level: debug\nallow-writes: true\npartner-ids: [0123456, \"7654321\"]\ntenants:\n  - contoso\n  - fab-*\n",
+		"log-level", "allow-writes", "partner-ids", "tenants")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{"log-level": "debug", "allow-writes": "true", "partner-ids": "0123456,7654321", "tenants": "contoso,fab-*"}
+	if diff := cmp.Diff(want, file.values); diff != "" {
+		t.Errorf("values differ (-want +got):\n%s", diff)
+	}
+}
+
+func TestLoadRefuses(t *testing.T) {
+	t.Parallel()
+	cases := []struct{ name, text, want string }{
+		{"unknown key", "log-levle: debug", "line 1: key log-levle is not known: did you mean log-level?"},
+		{"another key", "xyzzy-plugh-frotz: 1", "line 1: key xyzzy-plugh-frotz is not known"},
+		{"secret", "client-secret: hunter2", "a secret is taken from standard input"},
+		{"twice", "log-level: a\nlog-level: b", "line 2: key log-level is there twice"},
+		{"no value", "log-level:", "key log-level has no value"},
+		{"mapping", "log-level: {a: b}", "is neither a value nor a list"},
+		{"nested list", "log-level: [[a]]", "an item that is not a value"},
+		{"comma", "log-level: [\"a,b\"]", "a comma in it"},
+		{"no mapping", "- log-level", "is not a mapping"},
+		{"scalar", "hello", "is not a mapping"},
+		{"broken", "log-level: [", "is not YAML"},
+		{"two documents", "log-level: a\n---\nlog-level: b\n", "more than one YAML document"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			_, err := load(t, c.text, "log-level")
+			if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "hunter2") {
+				t.Errorf("error %v, want %q", err, c.want)
+			}
+		})
+	}
+}
+
+func TestEmptyAndMissingFiles(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{"", "# nothing\n", "---\n"} {
+		if _, err := load(t, text); err != nil {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+	missing := filepath.Join(t.TempDir(), "none.yaml")
+	if _, err := Load(missing, nil, false); err != nil {
+		t.Errorf("a default file that is missing: %v", err)
+	}
+	if _, err := Load(missing, nil, true); err == nil || !strings.Contains(err.Error(), missing) {
+		t.Errorf("a wanted file that is missing: %v", err)
+	}
+	if _, err := Load(t.TempDir(), nil, false); err == nil {
+		t.Error("a directory was read as a config file")
+	}
+	if _, err := load(t, strings.Repeat("#", maxFile+1)); err == nil || !strings.Contains(err.Error(), "1 MiB") {
+		t.Errorf("a huge file: %v", err)
+	}
+}
+
+func TestCheckEnv(t *testing.T) {
+	t.Parallel()
+	flags := []string{"tenants", "state-dir", "allow-writes"}
+	cases := []struct {
+		name, variable, wrong string
+		strangers             []string
+	}{
+		{"known", "MCP_PARTNER_TENANTS=contoso", "", nil},
+		{"others'", "PATH=/bin", "", nil},
+		{"misspelt", "MCP_PARTNER_TENNANTS=contoso", "did you mean MCP_PARTNER_TENANTS?", nil},
+		{"secret", "MCP_PARTNER_CLIENT_SECRET=hunter2", "a secret is taken from", nil},
+		{"stranger", "MCP_PARTNER_SOMETHING_ELSE_ENTIRELY=1", "", []string{"MCP_PARTNER_SOMETHING_ELSE_ENTIRELY"}},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			strangers, err := CheckEnv([]string{c.variable}, flags)
+			if (err != nil) != (c.wrong != "") || err != nil && (!strings.Contains(err.Error(), c.wrong) || strings.Contains(err.Error(), "hunter2")) {
+				t.Errorf("error %v, want %q", err, c.wrong)
+			}
+			if diff := cmp.Diff(c.strangers, strangers); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestStateDir(t *testing.T) {
+	t.Parallel()
+	cases := []struct {
+		name, goos string
+		env        Env
+		want       string
+	}{
+		{"linux", "linux", env("HOME", "/home/a"), "/home/a/.local/state/mcp-partner"},
+		{"xdg", "linux", env("HOME", "/home/a", "XDG_STATE_HOME", "/state"), "/state/mcp-partner"},
+		{"relative xdg", "linux", env("HOME", "/home/a", "XDG_STATE_HOME", "state"), "/home/a/.local/state/mcp-partner"},
+		{"freebsd", "freebsd", env("HOME", "/home/ü b"), "/home/ü b/.local/state/mcp-partner"},
+		{"macos", "darwin", env("HOME", "/Users/a"), "/Users/a/Library/Application Support/mcp-partner"},
+		{"windows", "windows", env("AppData", "/appdata"), "/appdata/mcp-partner"},
+		{"no home", "linux", env(), ""},
+		{"relative home", "darwin", env("HOME", "."), ""},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			got, err := StateDir(c.goos, c.env)
+			if filepath.ToSlash(got) != c.want || (err == nil) != (c.want != "") {
+				t.Errorf("got %q, %v; want %q", got, err, c.want)
+			}
+			if err != nil && !strings.Contains(err.Error(), "--state-dir") {
+				t.Errorf("error %v does not say what to do", err)
+			}
+		})
+	}
+}
+
+func FuzzConfigFile(f *testing.F) {
+	f.Add("log-level: debug")
+	f.Add("partner-ids: [1, 2]")
+	f.Add("&a [*a]")
+	f.Fuzz(func(t *testing.T, text string) {
+		values, err := parse([]byte(text), []string{"log-level", "partner-ids"})
+		for key := range values {
+			if err != nil || key != "log-level" && key != "partner-ids" {
+				t.Fatalf("key %q with error %v", key, err)
+			}
+		}
+	})
+}

@@ -1,0 +1,141 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// maxFile bounds a config file, in bytes.
+const maxFile = 1 << 20
+
+// File holds the settings of one config file as text. The zero File is empty.
+type File struct {
+	path   string
+	values map[string]string
+}
+
+// Load reads a config file: one YAML mapping from names of flags to values,
+// where a list stands for values with commas between. Keys other than the known
+// ones are refused. A file that does not exist is an empty one, unless it was
+// asked for by name.
+func Load(path string, known []string, wanted bool) (File, error) {
+	data, err := read(path)
+	if errors.Is(err, fs.ErrNotExist) && !wanted {
+		return File{}, nil
+	}
+	if err != nil {
+		return File{}, fmt.Errorf("config file %s cannot be read: %w", path, reason(err))
+	}
+	values, err := parse(data, known)
+	if err != nil {
+		return File{}, fmt.Errorf("config file %s: %w", path, err)
+	}
+	return File{path, values}, nil
+}
+
+func read(path string) ([]byte, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	data, err := io.ReadAll(io.LimitReader(file, maxFile+1))
+	if err == nil && len(data) > maxFile {
+		err = errors.New("it is larger than 1 MiB")
+	}
+	return data, err
+}
+
+// reason drops the path, which the message has already.
+func reason(err error) error {
+	var at *fs.PathError
+	if errors.As(err, &at) {
+		return at.Err
+	}
+	return err
+}
+
+func parse(data []byte, known []string) (map[string]string, error) {
+	decoder := yaml.NewDecoder(strings.NewReader(strings.TrimPrefix(string(data), "\ufeff")))
+	var document yaml.Node
+	switch err := decoder.Decode(&document); {
+	case errors.Is(err, io.EOF):
+		return nil, nil
+	case err != nil:
+		return nil, errors.New("it is not YAML; write lines such as \"log-level: info\"")
+	}
+	if err := decoder.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
+		return nil, errors.New("it holds more than one YAML document")
+	}
+	root := document.Content[0]
+	if root.Tag == "!!null" {
+		return nil, nil
+	}
+	if root.Kind != yaml.MappingNode {
+		return nil, errors.New("it is not a mapping; write lines such as \"log-level: info\"")
+	}
+	return settings(root, known)
+}
+
+func settings(root *yaml.Node, known []string) (map[string]string, error) {
+	values := map[string]string{}
+	for i := 0; i < len(root.Content); i += 2 {
+		key, value := root.Content[i], root.Content[i+1]
+		if !contains(known, key.Value) {
+			return nil, fmt.Errorf("line %d: %w", key.Line, unknown("key", key.Value, known))
+		}
+		if _, twice := values[key.Value]; twice {
+			return nil, fmt.Errorf("line %d: key %s is there twice", key.Line, key.Value)
+		}
+		text, err := textOf(value)
+		if err != nil {
+			return nil, fmt.Errorf("line %d: key %s %w", key.Line, key.Value, err)
+		}
+		values[key.Value] = text
+	}
+	return values, nil
+}
+
+func contains(known []string, key string) bool {
+	for _, name := range known {
+		if name == key {
+			return true
+		}
+	}
+	return false
+}
+
+// textOf takes scalars as they are written, since YAML would read the partner
+// ID 0123456 as an octal number.
+func textOf(node *yaml.Node) (string, error) {
+	switch node.Kind {
+	case yaml.ScalarNode:
+		if node.Tag == "!!null" {
+			return "", errors.New("has no value")
+		}
+		return node.Value, nil
+	case yaml.SequenceNode:
+		return listOf(node)
+	}
+	return "", errors.New("is neither a value nor a list of values")
+}
+
+func listOf(node *yaml.Node) (string, error) {
+	items := make([]string, len(node.Content))
+	for i, item := range node.Content {
+		if item.Kind != yaml.ScalarNode || item.Tag == "!!null" {
+			return "", errors.New("has an item that is not a value")
+		}
+		if strings.Contains(item.Value, ",") {
+			return "", errors.New("has an item with a comma in it")
+		}
+		items[i] = item.Value
+	}
+	return strings.Join(items, ","), nil
+}
