@@ -16,6 +16,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 
 	"mcp-partner/guard"
+	"mcp-partner/internal/httpclient"
 	"mcp-partner/schemas"
 )
 
@@ -258,4 +259,15 @@ func (e *expiring) GetToken(context.Context, policy.TokenRequestOptions) (azcore
 		return azcore.AccessToken{Token: token, ExpiresOn: time.Now().Add(time.Hour)}, nil
 	}
 	return azcore.AccessToken{}, e.then
+}
+
+// production is the HTTP client that the program uses, trusting one authority.
+func production(t testing.TB, caPEM []byte) *http.Client {
+	t.Helper()
+	client, err := httpclient.New(httpclient.Options{CAPEM: caPEM})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.CloseIdleConnections)
+	return client
 }

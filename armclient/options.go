@@ -25,9 +25,9 @@ type Options struct {
 	// asked for: the scope is Audience + "/.default", so that the public cloud's
 	// audience, which ends in a slash, makes the documented scope with two.
 	Endpoint, Audience string
-	// Transport sends the requests. Share one among all clients; nil makes a
-	// NewHTTPClient of the client's own. An *http.Client is used without
-	// following redirects, whatever its CheckRedirect says.
+	// Transport sends the requests; share one among all clients of a cloud. An
+	// *http.Client is used without following redirects, whatever its
+	// CheckRedirect says.
 	Transport policy.Transporter
 	// Clock is asked for the time where Retry-After is a date; nil is time.Now.
 	Clock func() time.Time
@@ -37,9 +37,6 @@ type Options struct {
 }
 
 func (o Options) withDefaults() Options {
-	if o.Transport == nil {
-		o.Transport = NewHTTPClient(nil)
-	}
 	if o.Clock == nil {
 		o.Clock = time.Now
 	}
@@ -52,6 +49,8 @@ func (o Options) check(cred azcore.TokenCredential) (*url.URL, error) {
 	switch {
 	case cred == nil:
 		return nil, schemas.NewProblem(schemas.CodeInternal, "A client was asked for without a credential.")
+	case o.Transport == nil:
+		return nil, schemas.NewProblem(schemas.CodeInternal, "A client was asked for without a transport.")
 	case !schemas.IsGUID(o.TenantID):
 		return nil, invalid("The tenant ID is no GUID.")
 	case o.PinnedObjectID != "" && !schemas.IsGUID(o.PinnedObjectID):

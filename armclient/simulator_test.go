@@ -2,7 +2,6 @@ package armclient
 
 import (
 	"context"
-	"crypto/x509"
 	"testing"
 	"time"
 
@@ -43,12 +42,8 @@ func simulate(t *testing.T, config simulator.Config) simulated {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = server.Close() })
-	roots := x509.NewCertPool()
-	if !roots.AppendCertsFromPEM(server.CAPEM()) {
-		t.Fatal("no CA")
-	}
 	tenant := sim.Tenants()[0]
-	o := testOptions(NewHTTPClient(roots))
+	o := testOptions(production(t, server.CAPEM()))
 	o.TenantID, o.TenantName, o.Endpoint, o.Audience = tenant.TenantID, tenant.Name, server.ARMEndpoint(), server.Audience()
 	return simulated{sim, newClient(t, simulatorToken{sim, tenant.TenantID}, o), tenant}
 }

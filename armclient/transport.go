@@ -2,13 +2,10 @@ package armclient
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"io"
 	"net"
 	"net/http"
-	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 
@@ -18,23 +15,6 @@ import (
 // MaxBody is the most bytes of an answer that are read, after decompression.
 // The provider's answers have under one kibibyte.
 const MaxBody = 1 << 20
-
-// NewHTTPClient makes an HTTP client fit for all tenants of one cloud: enough
-// idle connections for a fleet, TLS 1.2 or later, no redirects. A nil pool means
-// the system's roots.
-func NewHTTPClient(roots *x509.CertPool) *http.Client {
-	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
-	return &http.Client{
-		CheckRedirect: noRedirect,
-		Transport: &http.Transport{
-			Proxy: http.ProxyFromEnvironment, DialContext: dialer.DialContext,
-			ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
-			MaxIdleConns: 256, MaxIdleConnsPerHost: 128, IdleConnTimeout: 90 * time.Second,
-			TLSHandshakeTimeout: 10 * time.Second, ResponseHeaderTimeout: writeTime,
-			HTTP2: &http.HTTP2Config{SendPingTimeout: 15 * time.Second, PingTimeout: 10 * time.Second},
-		},
-	}
-}
 
 func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 

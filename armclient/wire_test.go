@@ -1,8 +1,8 @@
 package armclient
 
 import (
-	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
@@ -12,7 +12,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	azlog "github.com/Azure/azure-sdk-for-go/sdk/azcore/log"
 
@@ -58,9 +57,7 @@ func startLoopback(t *testing.T, http2 bool, handler http.HandlerFunc) *loopback
 
 func (l *loopback) client(t *testing.T) *Client {
 	t.Helper()
-	roots := x509.NewCertPool()
-	roots.AddCert(l.server.Certificate())
-	o := testOptions(NewHTTPClient(roots))
+	o := testOptions(production(t, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: l.server.Certificate().Raw})))
 	o.Endpoint = l.server.URL
 	return newClient(t, withToken(goodToken()), o)
 }
@@ -225,7 +222,7 @@ func methods(seen []seenRequest) string {
 func TestUnreachableAndUntrusted(t *testing.T) {
 	t.Parallel()
 	l := startLoopback(t, false, serveLink)
-	o := testOptions(NewHTTPClient(x509.NewCertPool()))
+	o := testOptions(production(t, nil))
 	o.Endpoint = l.server.URL
 	if read := newClient(t, withToken(goodToken()), o).Link(t.Context()); codeOfProblem(read.Problem) != schemas.CodeNetwork || len(l.requests()) != 0 {
 		t.Errorf("untrusted: %+v", read.Problem)
@@ -280,17 +277,5 @@ func TestNothingLeaks(t *testing.T) {
 	}
 	if logged.Len() == 0 {
 		t.Error("nothing was logged: the test proves nothing")
-	}
-}
-
-func TestTransportOfProduction(t *testing.T) {
-	t.Parallel()
-	c := NewHTTPClient(nil)
-	transport := c.Transport.(*http.Transport)
-	if transport.TLSClientConfig.MinVersion < 0x0303 || transport.MaxIdleConnsPerHost < 64 || transport.ResponseHeaderTimeout > time.Minute {
-		t.Errorf("%+v", transport)
-	}
-	if c.CheckRedirect(nil, nil) != http.ErrUseLastResponse {
-		t.Error("redirects")
 	}
 }
