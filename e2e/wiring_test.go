@@ -1,0 +1,175 @@
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"mcp-partner/armclient"
+	"mcp-partner/guard"
+	"mcp-partner/internal/httpclient"
+	"mcp-partner/schemas"
+	"mcp-partner/search"
+	"mcp-partner/simulator"
+	"mcp-partner/tools"
+	"mcp-partner/vault"
+)
+
+// wiring is the call path put together as the binary does it, over real TLS to
+// a simulator, with two differences: reads are repeated without much of a
+// pause, and each permit that reaches the wire is counted.
+type wiring struct {
+	tb        testing.TB
+	sim       *simulator.Simulator
+	server    *simulator.Server
+	directory *vault.Directory
+	source    *vault.Source
+	http      *httpclient.Pool
+	pool      *armclient.Pool
+	service   *tools.Service
+	spent     atomic.Int64
+}
+
+const wiredCredential = "app"
+
+func newWiring(tb testing.TB, config simulator.Config) *wiring {
+	tb.Helper()
+	sim, err := simulator.New(config)
+	check(tb, err)
+	server, err := sim.Start(context.Background(), "127.0.0.1:0")
+	check(tb, err)
+	w := &wiring{tb: tb, sim: sim, server: server, http: httpclient.NewPool(httpclient.Options{})}
+	w.openVault()
+	w.pool = armclient.NewPool(w.build)
+	decider, err := guard.New(guard.Options{AllowWrites: true, Simulated: true})
+	check(tb, err)
+	w.service = tools.NewService(tools.Deps{
+		Directory: wiredDirectory{w.directory}, Clients: w, Guard: decider, Search: search.New(schemas.Catalogue(), inputSchema),
+	})
+	tb.Cleanup(func() {
+		w.source.Close()
+		w.http.CloseIdle()
+		_ = server.Close()
+	})
+	return w
+}
+
+func check(tb testing.TB, err error) {
+	tb.Helper()
+	if err != nil {
+		tb.Fatal(err)
+	}
+}
+
+func inputSchema(name string) map[string]any {
+	op, _ := schemas.Lookup(name)
+	return schemas.Object(op.InputSchema())
+}
+
+func (w *wiring) openVault() {
+	w.tb.Helper()
+	cloud := vault.Cloud{
+		Name: vault.CloudCustom, Authority: w.server.Authority(), ARMEndpoint: w.server.ARMEndpoint(), ARMAudience: w.server.Audience(),
+		CAPEM: string(w.server.CAPEM()), SkipInstanceDiscovery: true,
+	}
+	var entries []vault.Entry
+	for _, t := range w.sim.Tenants() {
+		entries = append(entries, vault.Entry{Name: t.Name, TenantID: t.TenantID, Cloud: cloud, Credentials: []vault.CredentialRef{{Name: wiredCredential}}})
+	}
+	var err error
+	w.directory, err = vault.NewMemoryDirectory(entries, []vault.CredentialConfig{
+		{Name: wiredCredential, Kind: vault.KindClientSecret, ClientID: w.sim.ClientID()},
+	})
+	check(w.tb, err)
+	secret, err := vault.NewSecret([]byte(w.sim.ClientSecret()))
+	check(w.tb, err)
+	store := vault.NewMemoryStore()
+	check(w.tb, store.Put(context.Background(), wiredCredential, secret))
+	w.source = vault.NewSource(vault.Options{Directory: w.directory, Store: store, HTTP: w.http})
+}
+
+// build makes the client of a tenant.
+func (w *wiring) build(key armclient.Key) (*armclient.Client, error) {
+	entry, err := w.directory.Get(key.Tenant)
+	if err != nil {
+		return nil, err
+	}
+	credential, err := w.source.Credential(context.Background(), entry.TenantID, key.Credential)
+	if err != nil {
+		return nil, err
+	}
+	transport, err := w.http.Client([]byte(entry.Cloud.CAPEM))
+	if err != nil {
+		return nil, err
+	}
+	return armclient.New(credential, armclient.Options{
+		TenantID: entry.TenantID, TenantName: entry.Name, Cloud: entry.Cloud.Name, Credential: key.Credential,
+		Endpoint: entry.Cloud.ARMEndpoint, Audience: entry.Cloud.ARMAudience, Transport: transport, RetryDelay: time.Millisecond,
+	})
+}
+
+// Client implements tools.Clients.
+func (w *wiring) Client(_ context.Context, tenant schemas.Tenant, _ string) (tools.Azure, error) {
+	client, err := w.pool.Get(armclient.Key{Tenant: tenant.Name, Credential: wiredCredential})
+	return counting{client, &w.spent}, err
+}
+
+// counting counts the permits that were spent.
+type counting struct {
+	*armclient.Client
+	spent *atomic.Int64
+}
+
+// Apply implements tools.Azure.
+func (c counting) Apply(ctx context.Context, permit guard.Permit, change armclient.Change) armclient.Outcome {
+	outcome := c.Client.Apply(ctx, permit, change)
+	if permit.Spent() {
+		c.spent.Add(1)
+	}
+	return outcome
+}
+
+// wiredDirectory shows the vault's directory as the tools want it.
+type wiredDirectory struct{ *vault.Directory }
+
+// Resolve implements tools.Directory.
+func (d wiredDirectory) Resolve(ref string) (schemas.Tenant, error) {
+	entry, err := d.Directory.Resolve(ref)
+	return entry.Tenant(), err
+}
+
+// List implements tools.Directory.
+func (d wiredDirectory) List() ([]schemas.Tenant, error) {
+	entries, err := d.Directory.List()
+	var tenants []schemas.Tenant
+	for _, entry := range entries {
+		tenants = append(tenants, entry.Tenant())
+	}
+	return tenants, err
+}
+
+// PinObjectID implements tools.Directory.
+func (d wiredDirectory) PinObjectID(tenant, credential, objectID string) error {
+	return d.Directory.PinObjectID(context.Background(), tenant, credential, objectID)
+}
+
+func (w *wiring) call(tool string, arguments map[string]any, person tools.Person) schemas.Envelope {
+	w.tb.Helper()
+	raw, err := json.Marshal(arguments)
+	check(w.tb, err)
+	return w.service.Call(w.tb.Context(), tools.Call{Tool: tool, Arguments: raw, Caller: "e2e", Person: person}).Envelope
+}
+
+// writes returns the requests for links that were no GET, oldest first.
+func (w *wiring) writes() []simulator.Record {
+	var writes []simulator.Record
+	for _, record := range w.sim.Journal() {
+		if record.Method != http.MethodGet && record.Op != simulator.OpToken {
+			writes = append(writes, record)
+		}
+	}
+	return writes
+}

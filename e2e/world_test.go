@@ -1,0 +1,192 @@
+package e2e
+
+import (
+	"bytes"
+	"encoding/json"
+	"encoding/pem"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"mcp-partner/simulator"
+)
+
+// world is a simulated Azure behind TLS that the test can see into, and a
+// state directory that leads to it, made by the commands that a person uses.
+type world struct {
+	tb  testing.TB
+	sim *simulator.Simulator
+	tap *tap
+	url string
+	// dir holds the state directory and what the commands are given.
+	dir, state, caFile string
+}
+
+func newWorld(tb testing.TB, config simulator.Config) *world {
+	tb.Helper()
+	sim, err := simulator.New(config)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	w := &world{tb: tb, sim: sim, tap: &tap{next: sim.Handler(), seen: make(chan string, 1024)}, dir: tb.TempDir()}
+	azure := httptest.NewUnstartedServer(w.tap)
+	azure.EnableHTTP2 = true
+	azure.Config.ErrorLog = log.New(io.Discard, "", 0)
+	azure.StartTLS()
+	tb.Cleanup(azure.Close)
+	w.url, w.state, w.caFile = azure.URL, filepath.Join(w.dir, "state"), filepath.Join(w.dir, "ca.pem")
+	w.write(w.caFile, string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: azure.Certificate().Raw})))
+	return w
+}
+
+func (w *world) write(path, text string) {
+	w.tb.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		w.tb.Fatal(err)
+	}
+}
+
+// cli is a command in the state directory.
+func (w *world) cli(args ...string) invocation {
+	return invocation{args: append(args, "--state-dir", w.state)}
+}
+
+// add adds a tenant of the simulator with a credential of its own.
+func (w *world) add(name, secret string) {
+	w.tb.Helper()
+	tenant := w.tenant(name)
+	i := w.cli("tenants", "add", name, "--tenant-id", tenant.TenantID, "--client-id", w.sim.ClientID(), "--secret-stdin",
+		"--cloud", "custom", "--arm-endpoint", w.url, "--arm-audience", w.sim.Audience(), "--authority", w.url+"/",
+		"--ca-file", w.caFile, "--skip-instance-discovery")
+	i.stdin = secret
+	i.must(w.tb)
+}
+
+// settle makes the vault and adds tenants with the right secret.
+func (w *world) settle(names ...string) {
+	w.tb.Helper()
+	w.cli("vault", "init").must(w.tb)
+	for _, name := range names {
+		w.add(name, w.sim.ClientSecret())
+	}
+}
+
+func (w *world) tenant(name string) simulator.Tenant {
+	w.tb.Helper()
+	tenant, ok := w.sim.Tenant(name)
+	if !ok {
+		w.tb.Fatalf("the simulator has no tenant %s", name)
+	}
+	return tenant
+}
+
+// tap sits between the program and Azure. It keeps every token that is minted
+// or presented, and tells of every write that arrives.
+type tap struct {
+	next http.Handler
+	// seen gets the method of each write, before it is carried out, as long as
+	// somebody listens.
+	seen chan string
+
+	mu       sync.Mutex
+	tokens   map[string]bool
+	override map[string]http.HandlerFunc
+}
+
+// ServeHTTP implements http.Handler.
+func (t *tap) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
+		t.keep(token)
+	}
+	if !strings.HasSuffix(r.URL.Path, "/oauth2/v2.0/token") {
+		if r.Method != http.MethodGet {
+			t.tell(r.Method)
+		}
+		t.next.ServeHTTP(w, r)
+		return
+	}
+	copied := &copied{ResponseWriter: w}
+	defer func() { t.minted(copied.body.Bytes()) }()
+	t.handler(r).ServeHTTP(copied, r)
+}
+
+func (t *tap) tell(method string) {
+	select {
+	case t.seen <- method:
+	default:
+	}
+}
+
+// answer replaces the token endpoint of a tenant.
+func (t *tap) answer(tenantID string, f http.HandlerFunc) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.override == nil {
+		t.override = map[string]http.HandlerFunc{}
+	}
+	t.override[tenantID] = f
+}
+
+func (t *tap) handler(r *http.Request) http.Handler {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for tenantID, f := range t.override {
+		if strings.Contains(r.URL.Path, tenantID) {
+			return f
+		}
+	}
+	return t.next
+}
+
+func (t *tap) minted(body []byte) {
+	var answer struct {
+		AccessToken string `json:"access_token"`
+	}
+	if json.Unmarshal(body, &answer) == nil && answer.AccessToken != "" {
+		t.keep(answer.AccessToken)
+	}
+}
+
+func (t *tap) keep(token string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.tokens == nil {
+		t.tokens = map[string]bool{}
+	}
+	t.tokens[token] = true
+}
+
+// all returns every token so far.
+func (t *tap) all() []string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var tokens []string
+	for token := range t.tokens {
+		tokens = append(tokens, token)
+	}
+	return tokens
+}
+
+// copied is a ResponseWriter that remembers the body.
+type copied struct {
+	http.ResponseWriter
+	body bytes.Buffer
+}
+
+// Write implements http.ResponseWriter.
+func (c *copied) Write(p []byte) (int, error) {
+	c.body.Write(p)
+	return c.ResponseWriter.Write(p)
+}
+
+// Unwrap lets http.ResponseController reach what is below.
+func (c *copied) Unwrap() http.ResponseWriter { return c.ResponseWriter }
+
+// oneTenant is the smallest world: contoso, without a link.
+func oneTenant() simulator.Config { return simulator.Config{Tenants: 1, LinkedPercent: -1} }
