@@ -55,16 +55,20 @@ func TestTokenErrors(t *testing.T) {
 			}
 			got := w.requestToken(tt.tenant, form)
 			var body struct {
-				Error, Error_description, Trace_id, Correlation_id, Timestamp string
-				Error_codes                                                   []int
+				Error         string
+				Description   string `json:"error_description"`
+				TraceID       string `json:"trace_id"`
+				CorrelationID string `json:"correlation_id"`
+				Timestamp     string
+				Codes         []int `json:"error_codes"`
 			}
 			if err := json.Unmarshal([]byte(got.body), &body); err != nil {
 				t.Fatalf("%q: %v", got.body, err)
 			}
-			if got.status != tt.status || body.Error != tt.oauth || len(body.Error_codes) != 1 || body.Error_codes[0] != tt.code {
+			if got.status != tt.status || body.Error != tt.oauth || len(body.Codes) != 1 || body.Codes[0] != tt.code {
 				t.Errorf("got %d %s, want %d %s %d", got.status, got.body, tt.status, tt.oauth, tt.code)
 			}
-			checkDescription(t, body.Error_description, body.Trace_id, body.Correlation_id, body.Timestamp)
+			checkDescription(t, body.Description, body.TraceID, body.CorrelationID, body.Timestamp)
 			if strings.Contains(got.body, form.Get("client_secret")) && form.Get("client_secret") != "" {
 				t.Error("the answer holds the secret")
 			}

@@ -55,8 +55,29 @@ func (x *exchange) Do(request *http.Request) (*http.Response, error) {
 	default:
 		return x.note(request.URL.Host, nil, errStrayRequest)
 	}
-	response, err := x.client.Do(request)
+	own, err := detached(request)
+	if err != nil {
+		return x.note(request.URL.Host, nil, err)
+	}
+	response, err := x.client.Do(own)
 	return x.note(request.URL.Host, response, err)
+}
+
+// detached copies a request with a body of its own. azcore's GetBody rewinds
+// the very reader that the transport may still be reading, which net/http does
+// when an answer, such as a redirect, comes before the request was sent.
+func detached(request *http.Request) (*http.Request, error) {
+	if request.Body == nil || request.Body == http.NoBody {
+		return request, nil
+	}
+	body, err := io.ReadAll(request.Body)
+	if err != nil {
+		return nil, err
+	}
+	own := request.Clone(request.Context())
+	own.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
+	own.Body, err = own.GetBody()
+	return own, err
 }
 
 // discovery answers the request for the authority's OpenID configuration from

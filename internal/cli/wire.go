@@ -85,7 +85,7 @@ func (h *house) service(f *Factory, rules guard.Options) (*tools.Service, error)
 	}
 	return tools.NewService(tools.Deps{
 		Directory: directory{h.directory}, Clients: h.clients, Guard: decider,
-		Search: search.New(schemas.Catalogue(), inputSchema), Logger: f.Log,
+		Search: search.New(schemas.Catalogue(), inputSchema), Command: f.shellCommand(), Logger: f.Log,
 	}), nil
 }
 
