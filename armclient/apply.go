@@ -79,7 +79,7 @@ func (c *Client) Apply(ctx context.Context, permit guard.Permit, change Change) 
 	}
 	w := c.send(ctx, permit, change)
 	if !w.sent {
-		return c.unsent(w.record, schemas.AsProblem(w.err))
+		return c.unsent(w.record, notSentAgain(w))
 	}
 	after := c.readBack(ctx, w, change)
 	outcome := verdict(w, change, after)

@@ -90,8 +90,11 @@ func TestVerdicts(t *testing.T) {
 		"create, forbidden":               {create(absent()), []reply{coded(403, "X"), notFound()}, AppliedNo, schemas.CodeForbidden, schemas.LinkNotLinked},
 		"create, forbidden, unread":       {create(absent()), []reply{coded(403, "X"), coded(403, "X")}, AppliedNo, schemas.CodeForbidden, schemas.LinkUnknown},
 		"create, unauthorized":            {create(absent()), []reply{coded(401, "X"), notFound()}, AppliedNo, schemas.CodeUnauthorized, schemas.LinkNotLinked},
-		"update, not found":               {update(linkedTo(partner2, 3)), []reply{notFound(), active(partner2, 3)}, AppliedNo, schemas.CodeNotLinked, schemas.LinkLinked},
-		"delete, not found":               {remove(linkedTo(partner1, 3)), []reply{notFound(), active(partner1, 3)}, AppliedNo, schemas.CodeNotLinked, schemas.LinkLinked},
+		"update, not found":               {update(linkedTo(partner2, 3)), []reply{notFound(), active(partner2, 3)}, AppliedNo, schemas.CodeWriteNotApplied, schemas.LinkLinked},
+		"delete, not found":               {remove(linkedTo(partner1, 3)), []reply{notFound(), active(partner1, 3)}, AppliedNo, schemas.CodeWriteNotApplied, schemas.LinkLinked},
+		"update, not found, unread":       {update(linkedTo(partner2, 3)), []reply{notFound(), status(500)}, AppliedNo, schemas.CodeWriteNotApplied, schemas.LinkUnknown},
+		"create, odd 404, as before":      {create(absent()), []reply{coded(404, "Odd"), notFound()}, AppliedNo, schemas.CodeWriteNotApplied, schemas.LinkNotLinked},
+		"create, no type, as before":      {create(absent()), []reply{coded(404, "InvalidResourceType"), notFound()}, AppliedNo, schemas.CodeProviderUnavailable, schemas.LinkNotLinked},
 		"create, hung up, as before":      {create(absent()), []reply{broken(), notFound()}, AppliedNo, schemas.CodeWriteNotApplied, schemas.LinkNotLinked},
 		"create, 500, as before":          {create(absent()), []reply{coded(500, "X"), notFound()}, AppliedNo, schemas.CodeWriteNotApplied, schemas.LinkNotLinked},
 		"create, throttled, as before":    {create(absent()), []reply{coded(429, "X"), notFound()}, AppliedNo, schemas.CodeThrottled, schemas.LinkNotLinked},
@@ -133,11 +136,62 @@ func TestVerdicts(t *testing.T) {
 				if got.Applied != test.applied || codeOfProblem(got.Problem) != test.code || got.After.Link.State != test.after {
 					t.Errorf("%s, %+v, after %+v; want %s, %q, %s", got.Applied, got.Problem, got.After.Link, test.applied, test.code, test.after)
 				}
+				checkSent(t, got)
 				if w.writes() != 1 || !once.Spent() || w.all()[0].method == http.MethodGet {
 					t.Errorf("sent %v", w.all())
 				}
 			})
 		})
+	}
+}
+
+// checkSent: refused is the word for what was never sent, and a link that was
+// read back is known.
+func checkSent(t *testing.T, got Outcome) {
+	t.Helper()
+	p := got.Problem
+	if p == nil {
+		return
+	}
+	if p.Refusal() {
+		t.Errorf("a write that was sent ends as a refusal: %+v", p)
+	}
+	known := got.After.Link.State != schemas.LinkUnknown
+	if known && p.Code != schemas.CodeThrottled && strings.Contains(p.Hint+p.Message, "Nothing is known") || p.Hint == "" {
+		t.Errorf("%s, and the link is %s", p.Hint, got.After.Link.State)
+	}
+}
+
+// The far side's own code stands beside the code that is no refusal.
+func TestTurnedDownWriteKeepsTheForeignCode(t *testing.T) {
+	t.Parallel()
+	change := Change{ChangeUpdate, partner1, linkedTo(partner2, 3)}
+	p := testClient(t, answers(notFound(), active(partner2, 3))).Apply(t.Context(), permit(t, change), change).Problem
+	if p.Code != schemas.CodeWriteNotApplied || p.ForeignCode != "NotFound" || !strings.Contains(p.Message, "404") || p.ARMRequestID != testRequestID {
+		t.Errorf("%+v", p)
+	}
+}
+
+// A write that a challenge sent back was sent, even if the gate then stops it.
+func TestChallengedWriteThatTheGateStops(t *testing.T) {
+	t.Parallel()
+	change := Change{ChangeCreate, partner1, absent()}
+	for name, test := range map[string]struct {
+		token string
+		want  schemas.Code
+	}{
+		"identity": {tokenFor(tenantID, otherID), schemas.CodeWriteNotApplied},
+		"tenant":   {tokenFor(otherID, objectID), schemas.CodeWrongTenant},
+		"opaque":   {"opaque", schemas.CodeTokenUnreadable},
+	} {
+		w := answers(status(401).with("WWW-Authenticate", challenge), active(partner1, 1))
+		got := newClient(t, withToken(goodToken(), test.token), testOptions(w)).Apply(t.Context(), permit(t, change), change)
+		if got.Applied != AppliedNo || codeOfProblem(got.Problem) != test.want || got.Problem.Refusal() || w.writes() != 1 {
+			t.Errorf("%s: %+v, %+v", name, got, got.Problem)
+		}
+		if strings.Contains(got.Problem.Message, "nothing was sent") || strings.Contains(got.Problem.Message, "before it was sent:") {
+			t.Errorf("%s: %s", name, got.Problem.Message)
+		}
 	}
 }
 

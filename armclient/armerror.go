@@ -1,99 +1,190 @@
 package armclient
 
 import (
-	"encoding/json"
+	"mime"
 	"net/http"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // armError is what an error body says. Both shapes are legal, also at once:
 // {"error":{"code","message","details"}} and {"code","message"}.
 type armError struct {
 	code, message string
-	// codes are all that the body holds, those of details included.
-	codes []string
+	// codes and messages are all that the body holds, at whatever depth.
+	codes, messages []string
+	// known: the body has one of the two shapes, nothing in it is there twice,
+	// and it has no other members than those of knownShape.
+	known bool
 }
 
-// parseARMError reads an error body; ok is false for anything that is no JSON
-// object with a code in one of the two shapes.
-func parseARMError(body []byte) (e armError, ok bool) {
-	var outer errorNode
-	if !unmarshalObject(body, &outer) {
-		return armError{}, false
+// parseARMError reads an error body. What is no JSON object says nothing.
+func parseARMError(body []byte) (e armError) {
+	outer, ok := parseObject(body)
+	if !ok {
+		return armError{}
 	}
-	inner := outer.child()
-	e.codes = append(inner.collect(nil, errorDepth), outer.collect(nil, errorDepth)...)
-	e.code, e.message = text(inner.Code), text(inner.Message)
-	if e.code == "" {
-		e.code = text(outer.Code)
-	}
-	if e.message == "" {
-		e.message = text(outer.Message)
-	}
-	return e, e.code != ""
+	inner, _ := outer.get("error").(object)
+	e.code = firstText(inner.get("code"), outer.get("code"))
+	e.message = firstText(inner.get("message"), outer.get("message"))
+	e.known = e.code != "" && knownShape(outer)
+	e.collect(outer)
+	return e
 }
 
-// errorDepth is how deep details are looked into.
-const errorDepth = 4
-
-// errorNode keeps every field raw: one odd field must not hide the others.
-type errorNode struct {
-	Error   json.RawMessage `json:"error"`
-	Code    json.RawMessage `json:"code"`
-	Message json.RawMessage `json:"message"`
-	Details json.RawMessage `json:"details"`
+// collect gathers what calls itself a code or a message, in whatever case.
+func (e *armError) collect(value any) {
+	switch v := value.(type) {
+	case []any:
+		for _, element := range v {
+			e.collect(element)
+		}
+	case object:
+		for _, m := range v {
+			e.note(m)
+			e.collect(m.value)
+		}
+	}
 }
 
-func (n errorNode) child() errorNode {
-	var child errorNode
-	if json.Unmarshal(n.Error, &child) != nil {
-		return errorNode{}
+func (e *armError) note(m member) {
+	text, isText := m.value.(string)
+	switch name := foldName(m.name); {
+	case isText && name == "code":
+		e.codes = append(e.codes, text)
+	case isText && name == "message":
+		e.messages = append(e.messages, text)
 	}
-	return child
 }
 
-func (n errorNode) collect(codes []string, depth int) []string {
-	if code := text(n.Code); code != "" {
-		codes = append(codes, code)
+func firstText(values ...any) string {
+	for _, value := range values {
+		if text, ok := value.(string); ok && text != "" {
+			return text
+		}
 	}
-	var details []errorNode
-	if depth == 0 || json.Unmarshal(n.Details, &details) != nil {
-		return codes
-	}
-	for _, detail := range details {
-		codes = detail.collect(codes, depth-1)
-	}
-	return codes
+	return ""
 }
 
-func text(raw json.RawMessage) string {
-	var s string
-	if json.Unmarshal(raw, &s) != nil {
-		return ""
+// knownShape allows error, code and message, and nothing beside them: a status
+// code, a path or a timestamp is a gateway's, and properties are a link's.
+func knownShape(outer object) bool {
+	return outer.every(func(name string, value any) bool {
+		switch name {
+		case "error":
+			node, ok := value.(object)
+			return ok && node.get("code") != nil && knownNode(node)
+		case "code":
+			return isText(value)
+		case "message":
+			return isText(value) || value == nil
+		default:
+			return false
+		}
+	})
+}
+
+// knownNode allows what ARM's common types define for an error and, the same
+// again, for its details and its inner error.
+func knownNode(node object) bool {
+	return node.every(func(name string, value any) bool {
+		switch name {
+		case "code":
+			return isText(value)
+		case "message", "target":
+			return isText(value) || value == nil
+		case "details":
+			return listOf(value, knownNode)
+		case "innererror":
+			inner, ok := value.(object)
+			return value == nil || ok && knownNode(inner)
+		case "additionalInfo":
+			return listOf(value, knownInfo)
+		default:
+			return false
+		}
+	})
+}
+
+// knownInfo is free in what it says under info, but not to speak of a link.
+func knownInfo(info object) bool {
+	return info.every(func(name string, value any) bool {
+		return name == "type" && isText(value) || name == "info" && speaksOfNoLink(value)
+	})
+}
+
+func speaksOfNoLink(value any) bool {
+	switch v := value.(type) {
+	case []any:
+		return !slices.ContainsFunc(v, func(element any) bool { return !speaksOfNoLink(element) })
+	case object:
+		return v.every(func(name string, value any) bool {
+			switch foldName(name) {
+			case "properties", "partnerid":
+				return false
+			case "code":
+				return name == "code" && isText(value)
+			default:
+				return speaksOfNoLink(value)
+			}
+		})
+	default:
+		return true
 	}
-	return s
+}
+
+func listOf(value any, known func(object) bool) bool {
+	list, ok := value.([]any)
+	return value == nil || ok && !slices.ContainsFunc(list, func(element any) bool {
+		node, ok := element.(object)
+		return !ok || !known(node)
+	})
+}
+
+func isText(value any) bool {
+	_, ok := value.(string)
+	return ok
 }
 
 // notFoundCode is the one code that is known to mean "no such link".
 const notFoundCode = "NotFound"
 
-// saysNotFound reports whether every code of the body is NotFound, and the
-// message does not blame the provider or the type instead.
+// saysNotFound reports whether the body has a known shape, every code in it is
+// NotFound, and no message says that something else than a link is not there.
 func (e armError) saysNotFound() bool {
-	return !e.blamesProvider() && len(e.codes) > 0 &&
+	return e.known && !e.blamesProvider() && !e.blamesAddress() &&
 		!slices.ContainsFunc(e.codes, func(code string) bool { return !strings.EqualFold(code, notFoundCode) })
 }
 
 // blamesProvider reports whether ARM says that the provider, or the type, is
 // not there at all.
 func (e armError) blamesProvider() bool {
-	if slices.ContainsFunc(e.codes, namespaceCode) {
-		return true
+	return slices.ContainsFunc(e.codes, namespaceCode) || slices.ContainsFunc(e.messages, func(message string) bool {
+		message = strings.ToLower(message)
+		return slices.ContainsFunc([]string{"namespace", "resource type", "resource provider"},
+			func(words string) bool { return strings.Contains(message, words) })
+	})
+}
+
+// blamesAddress reports whether a message is about where the request went, as a
+// gateway's or a web framework's is, or about the tenant.
+func (e armError) blamesAddress() bool {
+	return slices.ContainsFunc(e.messages, func(message string) bool {
+		return slices.ContainsFunc(strings.FieldsFunc(strings.ToLower(message), notLetter), addressWord)
+	})
+}
+
+func notLetter(r rune) bool { return !unicode.IsLetter(r) }
+
+func addressWord(word string) bool {
+	for _, end := range []string{"uri", "uris", "url", "urls"} {
+		if strings.HasSuffix(word, end) {
+			return true
+		}
 	}
-	message := strings.ToLower(e.message)
-	return slices.ContainsFunc([]string{"namespace", "resource type", "resource provider"},
-		func(words string) bool { return strings.Contains(message, words) })
+	return slices.ContainsFunc([]string{"http", "route", "host", "tenant", "endpoint", "path", "page", "site", "website", "gateway", "controller", "backend"},
+		func(begin string) bool { return strings.HasPrefix(word, begin) })
 }
 
 // namespaceCode knows ARM's codes for a provider or type that is not there.
@@ -125,9 +216,15 @@ func requestIDs(h http.Header) (request, correlation string) {
 	return request, h.Get("x-ms-correlation-request-id")
 }
 
-// jsonContent is false for an answer that says it is something else than JSON.
-// One that does not say is judged by its body.
+// jsonContent is false for an answer that says it is something else than JSON,
+// or says it in no readable form. One that does not say is judged by its body,
+// whose shape is looked at closely enough.
 func jsonContent(h http.Header) bool {
-	kind := h.Get("Content-Type")
-	return kind == "" || strings.Contains(strings.ToLower(kind), "json")
+	kinds := h.Values("Content-Type")
+	if len(kinds) == 0 || len(kinds) == 1 && kinds[0] == "" {
+		return true
+	}
+	kind, _, err := mime.ParseMediaType(kinds[0])
+	return err == nil && len(kinds) == 1 &&
+		(kind == "application/json" || kind == "text/json" || strings.HasSuffix(kind, "+json"))
 }

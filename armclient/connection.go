@@ -87,7 +87,7 @@ func (c *connection) read(ctx context.Context, path, version string) (*http.Resp
 	return c.send(policy.WithRetryOptions(ctx, c.retry), readTime, http.MethodGet, path, version)
 }
 
-// readPage sends a GET for a nextLink, which brings its own query.
+// readPage sends a GET for a page of a list, whose URL brings its own query.
 func (c *connection) readPage(ctx context.Context, nextLink string) (*http.Response, error) {
 	return c.send(policy.WithRetryOptions(ctx, c.retry), readTime, http.MethodGet, nextLink, "")
 }
@@ -134,11 +134,13 @@ func (c *connection) request(ctx context.Context, method, path, version string) 
 		return nil, err
 	}
 	if version != "" {
-		req.Raw().URL.RawQuery = url.Values{"api-version": {version}}.Encode()
+		req.Raw().URL.RawQuery = versionQuery(version)
 	}
 	req.Raw().Header["Accept"] = []string{"application/json"}
 	return req, nil
 }
+
+func versionQuery(version string) string { return url.Values{"api-version": {version}}.Encode() }
 
 func ensureRecord(ctx context.Context) context.Context {
 	if _, ok := ctx.Value(recordKey{}).(*record); ok {

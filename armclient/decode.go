@@ -1,9 +1,11 @@
 package armclient
 
 import (
-	"bytes"
 	"encoding/json"
+	"errors"
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -22,14 +24,14 @@ func decodePartner(resp *http.Response) (PartnerResponse, error) {
 func decodeJSON[T any](resp *http.Response) (T, error) {
 	var value, none T
 	body, err := runtime.Payload(resp) // downloaded before, so it does not fail
-	if err != nil || !unmarshalObject(body, &value) {
+	if err != nil || !jsonContent(resp.Header) || !unmarshalObject(body, &value) {
 		return none, unusable(resp)
 	}
 	return value, nil
 }
 
 func unmarshalObject(body []byte, value any) bool {
-	body = bytes.TrimSpace(bytes.TrimPrefix(body, []byte("\xef\xbb\xbf")))
+	body = withoutBOM(body)
 	return len(body) > 0 && body[0] == '{' && json.Unmarshal(body, value) == nil
 }
 
@@ -39,17 +41,23 @@ func unusable(resp *http.Response) error {
 }
 
 // UnmarshalJSON implements json.Unmarshaler, tolerantly: the recorded answers
-// differ in case, in types and in what is there at all.
+// differ in types and in what is there at all. Not in the names of members: one
+// that is there twice, or in another case, makes the answer unusable, and so
+// does an error beside the link.
 func (p *PartnerResponse) UnmarshalJSON(data []byte) error {
 	var wire struct {
-		Etag       looseInt           `json:"etag"`
-		ID         looseText          `json:"id"`
-		Name       looseText          `json:"name"`
-		Type       looseText          `json:"type"`
-		Properties *PartnerProperties `json:"properties"`
+		Etag           looseInt
+		ID, Name, Type looseText
+		Properties     *PartnerProperties
+		Error          any
 	}
-	if err := json.Unmarshal(data, &wire); err != nil {
+	if err := decodeMembers(data, map[string]any{
+		"etag": &wire.Etag, "id": &wire.ID, "name": &wire.Name, "type": &wire.Type, "properties": &wire.Properties, "error": &wire.Error,
+	}); err != nil {
 		return err
+	}
+	if wire.Error != nil {
+		return errors.New("an error and a link at once")
 	}
 	*p = PartnerResponse{Etag: wire.Etag.value, ID: wire.ID.value, Name: wire.Name.value, Type: wire.Type.value, Properties: wire.Properties}
 	return nil
@@ -59,16 +67,16 @@ func (p *PartnerResponse) UnmarshalJSON(data []byte) error {
 // said of a link must be text; the rest may be odd and is then left out.
 func (p *PartnerProperties) UnmarshalJSON(data []byte) error {
 	var wire struct {
-		PartnerID   idText     `json:"partnerId"`
-		PartnerName looseText  `json:"partnerName"`
-		TenantID    strictText `json:"tenantId"`
-		ObjectID    strictText `json:"objectId"`
-		Version     looseInt   `json:"version"`
-		CreatedTime looseTime  `json:"createdTime"`
-		UpdatedTime looseTime  `json:"updatedTime"`
-		State       strictText `json:"state"`
+		PartnerID                 idText
+		PartnerName               looseText
+		TenantID, ObjectID, State strictText
+		Version                   looseInt
+		CreatedTime, UpdatedTime  looseTime
 	}
-	if err := json.Unmarshal(data, &wire); err != nil {
+	if err := decodeMembers(data, map[string]any{
+		"partnerId": &wire.PartnerID, "partnerName": &wire.PartnerName, "tenantId": &wire.TenantID, "objectId": &wire.ObjectID,
+		"version": &wire.Version, "createdTime": &wire.CreatedTime, "updatedTime": &wire.UpdatedTime, "state": &wire.State,
+	}); err != nil {
 		return err
 	}
 	*p = PartnerProperties{
@@ -76,6 +84,20 @@ func (p *PartnerProperties) UnmarshalJSON(data []byte) error {
 		TenantID: wire.TenantID.value, ObjectID: wire.ObjectID.value, Version: wire.Version.value,
 		CreatedTime: wire.CreatedTime.value, UpdatedTime: wire.UpdatedTime.value,
 		State: (*ManagementPartnerState)(wire.State.value),
+	}
+	return nil
+}
+
+// decodeMembers fills the targets with the members of their exact names.
+func decodeMembers(data []byte, targets map[string]any) error {
+	members, err := exactMembers(data, slices.Collect(maps.Keys(targets))...)
+	if err != nil {
+		return err
+	}
+	for name, raw := range members {
+		if err := json.Unmarshal(raw, targets[name]); err != nil {
+			return err
+		}
 	}
 	return nil
 }

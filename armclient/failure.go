@@ -20,7 +20,7 @@ type rejection struct {
 	status  int
 	// absent: the provider itself says that there is no such link.
 	absent bool
-	// formed: the body is an error in one of the two known shapes.
+	// formed: the body is an error in one of the two known shapes, and no more.
 	formed bool
 }
 
@@ -87,12 +87,13 @@ func rejected(ctx context.Context, resp *http.Response) error {
 	if err != nil {
 		return failed(ctx, err)
 	}
-	said, formed := parseARMError(body)
-	if !jsonContent(resp.Header) {
-		said, formed = armError{}, false
+	var said armError
+	if jsonContent(resp.Header) {
+		said = parseARMError(body)
 	}
-	r := &rejection{status: resp.StatusCode, formed: formed}
-	r.absent = resp.StatusCode == http.StatusNotFound && formed && said.saysNotFound() && !said.foreignPrincipal()
+	r := &rejection{status: resp.StatusCode, formed: said.known}
+	// Where something was taken out of the body, it is not known what it said.
+	r.absent = resp.StatusCode == http.StatusNotFound && said.saysNotFound() && !said.foreignPrincipal() && !recordOf(ctx).echoed
 	code := codeOf(r, said)
 	r.problem = schemas.NewProblem(code, messageOf(code, resp.StatusCode), schemas.WithForeign(said.code, said.message),
 		schemas.WithRequestIDs(requestIDs(resp.Header)), schemas.WithRetryAfter(recordOf(ctx).retryAfter))
@@ -109,7 +110,7 @@ func codeOf(r *rejection, said armError) schemas.Code {
 		return schemas.CodeForeignPrincipal
 	case r.absent:
 		return schemas.CodeNotLinked
-	case r.formed && providerStatus(r.status) && said.blamesProvider():
+	case providerStatus(r.status) && said.blamesProvider():
 		return schemas.CodeProviderUnavailable
 	default:
 		return codeOfStatus(r.status)

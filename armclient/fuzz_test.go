@@ -2,6 +2,7 @@ package armclient
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -98,30 +99,37 @@ func FuzzErrorBody(f *testing.F) {
 }
 
 // plainlyNotFound reads the body in the simplest way: an object in which some
-// code is NotFound, and none that stands beside or above is anything else.
+// code is NotFound, and none at whatever depth is anything else, nor is there a
+// link.
 func plainlyNotFound(body []byte) bool {
 	var outer map[string]any
 	if json.Unmarshal([]byte(strings.TrimPrefix(string(body), "\ufeff")), &outer) != nil {
 		return false
 	}
 	found, other := 0, 0
-	count := func(object map[string]any) {
-		for key, value := range object {
-			if code, isText := value.(string); isText && strings.EqualFold(key, "code") && code != "" {
-				if strings.EqualFold(code, "NotFound") {
+	var count func(value any)
+	count = func(value any) {
+		switch v := value.(type) {
+		case []any:
+			for _, element := range v {
+				count(element)
+			}
+		case map[string]any:
+			for key, inner := range v {
+				switch {
+				case strings.EqualFold(key, "properties"), strings.EqualFold(key, "partnerId"):
+					other++
+				case !strings.EqualFold(key, "code"):
+				case strings.EqualFold(fmt.Sprint(inner), "NotFound"):
 					found++
-				} else {
+				default:
 					other++
 				}
+				count(inner)
 			}
 		}
 	}
 	count(outer)
-	for key, value := range outer {
-		if inner, isObject := value.(map[string]any); isObject && strings.EqualFold(key, "error") {
-			count(inner)
-		}
-	}
 	return found > 0 && other == 0
 }
 

@@ -19,11 +19,13 @@ import (
 type gate struct {
 	tenantID string
 	pinned   string
+	// name is the tenant's in this program's directory, for messages.
+	name     string
 	endpoint *url.URL
 }
 
 func newGate(o Options, endpoint *url.URL) *gate {
-	return &gate{tenantID: strings.ToLower(o.TenantID), pinned: strings.ToLower(o.PinnedObjectID), endpoint: endpoint}
+	return &gate{tenantID: strings.ToLower(o.TenantID), pinned: strings.ToLower(o.PinnedObjectID), name: o.tenantWords(), endpoint: endpoint}
 }
 
 // final keeps azcore's retry policy from trying again.
@@ -40,9 +42,18 @@ func (g *gate) Do(req *policy.Request) (*http.Response, error) {
 	}
 	resp, err := req.Next()
 	if resp != nil {
+		g.clean(req.Raw(), resp, err)
 		g.observe(req.Raw(), resp)
 	}
 	return resp, err
+}
+
+// clean is where text of the far side comes in; whatever reads the answer does
+// so behind it. A body that could not be read to its end is read by nobody.
+func (g *gate) clean(r *http.Request, resp *http.Response, err error) {
+	e := echoOf(r.Header.Get("Authorization"))
+	e.cleanIDs(resp.Header)
+	recordOf(r.Context()).echoed = err == nil && e.cleanBody(resp)
 }
 
 func (g *gate) admit(r *http.Request) error {
@@ -63,7 +74,7 @@ func (g *gate) admit(r *http.Request) error {
 func (g *gate) admitWrite(r *http.Request, c claims, readable bool) error {
 	if !readable {
 		return schemas.NewProblem(schemas.CodeTokenUnreadable,
-			"A write was stopped before it was sent: the token does not say which identity in which tenant it is for.")
+			"The write was not sent with this token: it does not say which identity in which tenant it is for.")
 	}
 	wire := guard.Wire{Method: r.Method, TenantID: c.tenantID, ObjectID: c.objectID, PartnerID: g.partnerID(r.URL)}
 	if err := permitOf(r.Context()).Spend(wire); err != nil {
@@ -82,15 +93,17 @@ func (g *gate) checkTarget(r *http.Request) error {
 		"A request to another host than the ARM endpoint was stopped before it was sent: an answer had named that host.")
 }
 
-// checkClaims compares whatever could be read, even if not all of it could.
+// checkClaims compares whatever could be read, even if not all of it could. A
+// write may have left before, with another token: what is said here is true of
+// this request alone.
 func (g *gate) checkClaims(c claims) error {
 	switch {
 	case c.tenantID != "" && c.tenantID != g.tenantID:
 		return schemas.NewProblem(schemas.CodeWrongTenant,
-			fmt.Sprintf("The token is for tenant %s, but tenant %s was asked for; nothing was sent.", c.tenantID, g.tenantID))
+			fmt.Sprintf("The token is for tenant %s, but %s was asked for; no request was sent with this token.", c.tenantID, g.name))
 	case g.pinned != "" && c.objectID != "" && c.objectID != g.pinned:
 		return schemas.NewProblem(schemas.CodeWrongIdentity,
-			fmt.Sprintf("The token is for identity %s, but %s is pinned for tenant %s; nothing was sent.", c.objectID, g.pinned, g.tenantID))
+			fmt.Sprintf("The token is for identity %s, but %s is pinned for %s; no request was sent with this token.", c.objectID, g.pinned, g.name))
 	}
 	return nil
 }
@@ -102,6 +115,7 @@ func (g *gate) observe(r *http.Request, resp *http.Response) {
 	seen.answer(resp)
 	if r.Method != http.MethodGet && claimsChallenge(resp) {
 		seen.wrote--
+		seen.challenged = true
 		permitOf(r.Context()).Challenged()
 	}
 }

@@ -211,14 +211,14 @@ func permitFor(t testing.TB, tool, tid, oid, partnerID string) guard.Permit {
 	if err != nil {
 		t.Fatalf("guard.New: %v", err)
 	}
-	permit, err := g.Unasked(t.Context(), guard.Intent{
+	granted, err := g.Unasked(t.Context(), guard.Intent{
 		Caller: "test", Tool: tool, PartnerID: partnerID, Before: guard.Seen{State: schemas.LinkNotLinked, Version: -1},
 		Identity: schemas.Identity{TenantID: tid, ObjectID: oid, Tenant: "contoso", Cloud: "public", Credential: "default"},
 	})
 	if err != nil {
 		t.Fatalf("Unasked: %v", err)
 	}
-	return permit
+	return granted.Permit
 }
 
 var toolOf = map[ChangeKind]string{

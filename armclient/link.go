@@ -3,6 +3,7 @@ package armclient
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 
@@ -25,9 +26,10 @@ type LinkRead struct {
 // Link reads the link of the client's identity, whichever partner it is to.
 //
 // It says not_linked in one case only: the status is 404, the token was for the
-// right tenant and identity, and the body is an error whose every code is
-// NotFound, the one code that is known from the provider for "no link". A 404
-// with any other code, or without one, is unknown.
+// right tenant and identity, and the body is an error in a known shape and no
+// more, whose every code is NotFound, the one code that is known from the
+// provider for "no link", and whose messages speak neither of the provider nor
+// of an address or a tenant. Any other 404 is unknown.
 func (c *Client) Link(ctx context.Context) LinkRead {
 	ctx, r := withRecord(ctx)
 	resp, err := c.partners.Get(ctx, nil)
@@ -124,11 +126,20 @@ func (c *Client) contradiction(l *LinkRead, p *PartnerProperties) *schemas.Probl
 	}
 	switch {
 	case tenant != "" && !strings.EqualFold(tenant, c.options.TenantID):
-		return schemas.NewProblem(schemas.CodeWrongTenant, "The answer is about another tenant than the one asked for.")
+		return schemas.NewProblem(schemas.CodeWrongTenant,
+			fmt.Sprintf("The answer is about %s, but %s was asked for.", otherTenant(tenant), c.options.tenantWords()))
 	case object != "" && !strings.EqualFold(object, c.expectedObject(l)):
 		return schemas.NewProblem(schemas.CodeWrongIdentity, "The answer is about another identity than the one that asked.")
 	}
 	return nil
+}
+
+// otherTenant names a tenant of an answer only if it is a GUID: it is foreign.
+func otherTenant(id string) string {
+	if !schemas.IsGUID(id) {
+		return "another tenant"
+	}
+	return "tenant " + strings.ToLower(id)
 }
 
 func (c *Client) expectedObject(l *LinkRead) string {

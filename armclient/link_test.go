@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"path"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 
@@ -71,6 +72,26 @@ func TestIdentityComesFromTheToken(t *testing.T) {
 	read = newClient(t, withToken(tokenFor(otherID, objectID)), testOptions(answers(notFound()))).Link(t.Context())
 	if read.Identity.TenantID != otherID || read.Link.Reason != schemas.CodeWrongTenant {
 		t.Errorf("wrong tenant: %+v", read)
+	}
+}
+
+// The identity shown is the token's, its tenant name the one asked for: the
+// message says which is which.
+func TestWrongTenantNamesBoth(t *testing.T) {
+	t.Parallel()
+	foreignBody := ok(strings.ReplaceAll(linkBody(partner1, 1, "Active"), tenantID, otherID))
+	for name, read := range map[string]LinkRead{
+		"token":  newClient(t, withToken(tokenFor(otherID, objectID)), testOptions(answers(notFound()))).Link(t.Context()),
+		"answer": testClient(t, answers(foreignBody)).Link(t.Context()),
+	} {
+		if read.Problem == nil || read.Problem.Code != schemas.CodeWrongTenant {
+			t.Fatalf("%s: %+v", name, read)
+		}
+		for _, want := range []string{"tenant " + otherID, "tenant contoso (" + tenantID + ")"} {
+			if !strings.Contains(read.Problem.Message, want) {
+				t.Errorf("%s: %q lacks %q", name, read.Problem.Message, want)
+			}
+		}
 	}
 }
 

@@ -19,7 +19,7 @@ type recorded struct {
 	About   string            `json:"about"`
 	Status  int               `json:"status"`
 	Headers map[string]string `json:"headers"`
-	// The body is one of these; {tid}, {oid}, {TID} and {OID} are filled in.
+	// The body is one of these; {tid}, {oid}, {TID}, {OID} and {token} are filled in.
 	JSON   json.RawMessage `json:"json"`
 	Text   string          `json:"text"`
 	Base64 string          `json:"base64"`
@@ -52,7 +52,8 @@ func (r recorded) body(t testing.TB) string {
 		}
 		text = string(raw)
 	}
-	fill := strings.NewReplacer("{tid}", tenantID, "{oid}", objectID, "{TID}", strings.ToUpper(tenantID), "{OID}", strings.ToUpper(objectID))
+	fill := strings.NewReplacer("{tid}", tenantID, "{oid}", objectID, "{TID}", strings.ToUpper(tenantID), "{OID}", strings.ToUpper(objectID),
+		"{token}", goodToken())
 	return fill.Replace(text) + strings.Repeat(" ", r.Pad)
 }
 

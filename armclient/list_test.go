@@ -2,6 +2,7 @@ package armclient
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -63,9 +64,35 @@ func TestNextLinkElsewhereIsNotFollowed(t *testing.T) {
 
 func TestListsEnd(t *testing.T) {
 	t.Parallel()
-	w := answers(operationsPage("?api-version=2018-02-01&again", "a"))
-	if _, _, err := testClient(t, w).Operations(t.Context()); codeOfErr(err) != schemas.CodeUnexpectedResponse || len(w.all()) != maxPages {
-		t.Errorf("%v after %d pages", err, len(w.all()))
+	pages := 0
+	endless := transportFunc(func(r *http.Request) (*http.Response, error) {
+		pages++
+		return operationsPage(fmt.Sprintf("?api-version=2018-02-01&page=%d", pages), "a").response(r), nil
+	})
+	_, _, err := newClient(t, withToken(goodToken()), testOptions(endless)).Operations(t.Context())
+	if codeOfErr(err) != schemas.CodeUnexpectedResponse || pages != maxPages {
+		t.Errorf("%v after %d pages", err, pages)
+	}
+}
+
+// A page that was read is not read again.
+func TestRepeatedNextLinkIsRefused(t *testing.T) {
+	t.Parallel()
+	const a, b = "?api-version=2018-02-01&page=a", "?api-version=2018-02-01&page=b"
+	for name, test := range map[string]struct {
+		replies []reply
+		sent    int
+	}{
+		"itself":    {[]reply{operationsPage(a, "x")}, 2},
+		"the first": {[]reply{operationsPage("?api-version=2018-02-01", "x")}, 1},
+		"absolute":  {[]reply{operationsPage(a, "x"), operationsPage(testEndpoint+schemas.PathOperations+a, "y")}, 2},
+		"a circle":  {[]reply{operationsPage(a, "x"), operationsPage(b, "y"), operationsPage(a, "z")}, 3},
+	} {
+		w := answers(test.replies...)
+		rows, _, err := testClient(t, w).Operations(t.Context())
+		if rows != nil || codeOfErr(err) != schemas.CodeUnexpectedResponse || len(w.all()) != test.sent {
+			t.Errorf("%s: %v, %v, sent %v", name, rows, err, w.all())
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package armclient
 
 import (
+	"fmt"
 	"net/url"
 	"strings"
 	"time"
@@ -59,6 +60,14 @@ func (o Options) check(cred azcore.TokenCredential) (*url.URL, error) {
 		return nil, invalid("The ARM audience is empty.")
 	}
 	return o.endpoint()
+}
+
+// tenantWords names the tenant that was asked for, for messages.
+func (o Options) tenantWords() string {
+	if o.TenantName == "" {
+		return "tenant " + strings.ToLower(o.TenantID)
+	}
+	return fmt.Sprintf("tenant %s (%s)", o.TenantName, strings.ToLower(o.TenantID))
 }
 
 func (o Options) endpoint() (*url.URL, error) {

@@ -24,6 +24,7 @@ type OperationClientListResponse struct{ OperationList }
 
 // NewListPager reads the provider's own operations, page by page.
 func (c *OperationClient) NewListPager(_ *OperationClientListOptions) *runtime.Pager[OperationClientListResponse] {
+	read := trail{}
 	return runtime.NewPager(runtime.PagingHandler[OperationClientListResponse]{
 		More: func(page OperationClientListResponse) bool { return more(page.NextLink) },
 		Fetcher: func(ctx context.Context, page *OperationClientListResponse) (OperationClientListResponse, error) {
@@ -31,7 +32,7 @@ func (c *OperationClient) NewListPager(_ *OperationClientListOptions) *runtime.P
 			if page != nil {
 				next = page.NextLink
 			}
-			resp, err := c.internal.page(ctx, schemas.PathOperations, apiVersion, next)
+			resp, err := c.internal.page(ctx, read, schemas.PathOperations, apiVersion, next)
 			if err != nil {
 				return OperationClientListResponse{}, err
 			}
@@ -55,6 +56,7 @@ type TenantsClientListResponse struct{ TenantListResult }
 // NewListPager reads the tenants that the calling identity reaches, page by
 // page. A service principal sees its own tenant alone.
 func (c *TenantsClient) NewListPager(_ *TenantsClientListOptions) *runtime.Pager[TenantsClientListResponse] {
+	read := trail{}
 	return runtime.NewPager(runtime.PagingHandler[TenantsClientListResponse]{
 		More: func(page TenantsClientListResponse) bool { return more(page.NextLink) },
 		Fetcher: func(ctx context.Context, page *TenantsClientListResponse) (TenantsClientListResponse, error) {
@@ -62,7 +64,7 @@ func (c *TenantsClient) NewListPager(_ *TenantsClientListOptions) *runtime.Pager
 			if page != nil {
 				next = page.NextLink
 			}
-			resp, err := c.internal.page(ctx, schemas.PathTenants, schemas.TenantsAPIVersion, next)
+			resp, err := c.internal.page(ctx, read, schemas.PathTenants, schemas.TenantsAPIVersion, next)
 			if err != nil {
 				return TenantsClientListResponse{}, err
 			}
@@ -74,12 +76,28 @@ func (c *TenantsClient) NewListPager(_ *TenantsClientListOptions) *runtime.Pager
 
 func more(nextLink *string) bool { return nextLink != nil && *nextLink != "" }
 
+// trail is the pages of one list that were read, by their URLs.
+type trail map[string]bool
+
+// enter notes a page, and refuses one that was read: the list would never end.
+func (t trail) enter(link string) error {
+	if t[link] {
+		return schemas.NewProblem(schemas.CodeUnexpectedResponse, "The answer names a next page that was read before; the list does not end.")
+	}
+	t[link] = true
+	return nil
+}
+
 // page reads the first page, or the one that a nextLink names.
-func (c *connection) page(ctx context.Context, path, version string, next *string) (*http.Response, error) {
+func (c *connection) page(ctx context.Context, read trail, path, version string, next *string) (*http.Response, error) {
+	first := "?" + versionQuery(version)
 	if !more(next) {
-		return c.read(ctx, path, version)
+		next = &first
 	}
 	link, err := c.nextPage(path, *next)
+	if err == nil {
+		err = read.enter(link)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -24,6 +24,11 @@ type record struct {
 	// status and the IDs are those of the last answer; 0 without one.
 	status                   int
 	requestID, correlationID string
+	// echoed: the last answer held the token, or what looks like one, which was
+	// taken out.
+	echoed bool
+	// challenged: a claims challenge was the answer to a write.
+	challenged bool
 	// retryAfter is what the last answer asked for, in seconds; 0 for nothing.
 	retryAfter int
 }

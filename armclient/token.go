@@ -29,7 +29,7 @@ func readClaims(authorization string) (claims, bool) {
 }
 
 // jwtPayload keeps raw values under their exact names: encoding/json would
-// take a claim named TID for tid.
+// take a claim named TID for tid. A payload that has both says neither.
 func jwtPayload(token string) (map[string]json.RawMessage, bool) {
 	parts := strings.Split(token, ".")
 	if len(parts) != 3 {
@@ -39,8 +39,11 @@ func jwtPayload(token string) (map[string]json.RawMessage, bool) {
 	if err != nil {
 		return nil, false
 	}
-	var payload map[string]json.RawMessage
-	return payload, json.Unmarshal(text, &payload) == nil
+	if !json.Valid(text) {
+		return nil, false
+	}
+	payload, err := exactMembers(text, "tid", "oid")
+	return payload, err == nil
 }
 
 func guidClaim(payload map[string]json.RawMessage, name string) string {

@@ -1,6 +1,8 @@
 package armclient
 
 import (
+	"fmt"
+
 	"mcp-partner/schemas"
 )
 
@@ -38,7 +40,7 @@ func verdict(w written, ch Change, after LinkRead) Outcome {
 	case after.Link.State == schemas.LinkUnknown:
 		return unconfirmed(w, after)
 	case w.rejection() != nil && ch.untouched(after.Link):
-		return Outcome{Applied: AppliedNo, Problem: schemas.AsProblem(w.err)}
+		return Outcome{Applied: AppliedNo, Problem: turnedDown(w, "read back, the link is as it was", hintAsBefore)}
 	case w.rejection() == nil && ch.reached(after.Link) && oneStep(step, visible, ch, w, after.Link):
 		return Outcome{Applied: AppliedYes}
 	case w.err != nil && ch.untouched(after.Link):
@@ -61,10 +63,71 @@ func oneStep(step int64, visible bool, ch Change, w written, after schemas.Link)
 // unconfirmed: nothing could be read back. A definite refusal stands on its own.
 func unconfirmed(w written, after LinkRead) Outcome {
 	if w.rejection() != nil {
-		return Outcome{Applied: AppliedNo, Problem: schemas.AsProblem(w.err)}
+		return Outcome{Applied: AppliedNo, Problem: turnedDown(w, "what is linked now could not be read back: "+string(after.Link.Reason), hintUnread)}
 	}
 	return Outcome{Applied: AppliedUnknown, Problem: w.problem(schemas.CodeWriteUnconfirmed,
 		"The write was sent "+w.answered()+", and what is linked now could not be read back: "+string(after.Link.Reason)+".")}
+}
+
+// The hints after a write that was turned down. The usual ones of the codes say
+// that nothing is known of the link.
+const (
+	hintAsBefore = "Nothing was changed."
+	hintUnread   = "Nothing was changed by this write. Check the link before anything else."
+)
+
+// turnedDown words a definite answer to a write. A code that would make it a
+// refusal, which means that nothing was sent, or that says nothing, gives way
+// to write_not_applied; the far side's own code stays beside it.
+func turnedDown(w written, found, hint string) *schemas.Problem {
+	answer := w.rejection()
+	own := answer.problem
+	code := own.Code
+	if own.Refusal() || code == schemas.CodeUnexpectedResponse {
+		code = schemas.CodeWriteNotApplied
+	}
+	p := w.problem(code, fmt.Sprintf("The write was sent, and turned down with %d%s; %s.", answer.status, meaning(code), found))
+	p.Hint = hint + nextStep(code)
+	return p
+}
+
+func meaning(code schemas.Code) string {
+	switch code {
+	case schemas.CodeForeignPrincipal:
+		return ": this identity has no account in this tenant"
+	case schemas.CodeProviderUnavailable:
+		return ": ARM does not know the provider for this request at this endpoint"
+	default:
+		return ""
+	}
+}
+
+func nextStep(code schemas.Code) string {
+	switch code {
+	case schemas.CodeProviderUnavailable:
+		return " If it stays, check the cloud of the directory entry."
+	case schemas.CodeForbidden:
+		return " Check what the identity may do in that tenant."
+	case schemas.CodeUnauthorized:
+		return " Check the cloud and audience of the directory entry."
+	case schemas.CodeForeignPrincipal:
+		return " Use a user or service principal that lives in that tenant."
+	case schemas.CodeBadRequest:
+		return " Use the MPN ID of a location account."
+	default:
+		return " Make a new plan before writing again."
+	}
+}
+
+// notSentAgain: a write that a claims challenge sent back, and that was then
+// stopped before it left once more. A refusal would say that nothing was sent.
+func notSentAgain(w written) *schemas.Problem {
+	own := schemas.AsProblem(w.err)
+	if !w.record.challenged || !own.Refusal() {
+		return own
+	}
+	return w.problem(schemas.CodeWriteNotApplied,
+		"The write was sent, and ARM did not carry it out but asked for a new token; with that it was stopped before it was sent again ("+string(own.Code)+").")
 }
 
 // notApplied: a throttled write keeps its own problem, which says how long to

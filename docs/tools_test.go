@@ -70,8 +70,8 @@ func paragraph(title, text string) string {
 func effectText(op schemas.Operation) string {
 	texts := map[schemas.Effect]string{
 		schemas.EffectRead:    "read; changes nothing.",
-		schemas.EffectWrite:   "write; needs `--allow-writes`, and a person confirms.",
-		schemas.EffectDestroy: "destroy (it overwrites or removes); needs `--allow-writes`, and a person confirms.",
+		schemas.EffectWrite:   "write; needs `--allow-writes` or a rule of the policy. By default a person confirms in the client.",
+		schemas.EffectDestroy: "destroy (it overwrites or removes); needs `--allow-writes` or a rule of the policy. By default an approver confirms.",
 	}
 	text := texts[op.Effect]
 	if op.Repeatable && op.Effect.Writes() {
@@ -160,7 +160,7 @@ var envelopeTexts = map[string]string{
 	"matches":       "Tools that fit, best first: `tool`, `title`, `score`, `why`, `effect`, `arguments`, `input_schema`, `example`.",
 	"out_of_scope":  "Why no tool here does it, and what does.",
 	"matches_asked": "Whether the linked ID is the one asked for; absent if that could not be told.",
-	"approval":      "A question that waits for a person: `id`, `state`, `expires_at`, `how`.",
+	"approval":      "A question that waits for an approver: `id`, `state` (`pending`, `approved`, `denied`, `used`, `expired`), `expires_at`, `how`.",
 	"plan":          "Requests that would be made: `method`, `url`, `effect`, `when`. Only with `mcp-partner call --plan`.",
 	"next_cursor":   "Pass it as `cursor` for the next page.",
 	"problem":       "Why the call was refused or failed; see [errors.md](errors.md).",

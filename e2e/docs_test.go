@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"os"
 	"os/exec"
@@ -159,7 +160,7 @@ func imported(t *testing.T) string {
 
 // The commands of the README for real use work exactly as printed, with the
 // GUIDs and the secret put in. Where the credential is sent is the one thing
-// that differs from a real tenant; it comes from the environment.
+// that differs from a real tenant; it has to be typed, so it is put in as well.
 func TestReadmeRealUse(t *testing.T) {
 	t.Parallel()
 	shell, err := exec.LookPath("sh")
@@ -179,7 +180,8 @@ func TestReadmeRealUse(t *testing.T) {
 	for _, line := range lines[1:] {
 		line = strings.Replace(line, "--tenant-id GUID", "--tenant-id "+ready.Tenants[0].TenantID, 1)
 		line = strings.Replace(line, "--client-id GUID", "--client-id "+ready.ClientID, 1)
-		o := invocation{path: shell, args: []string{"-c", line}, dir: dir, env: ready.environment(dir)}.must(t)
+		line = strings.Replace(line, "--secret-stdin", "--secret-stdin "+ready.cloud(), 1)
+		o := invocation{path: shell, args: []string{"-c", line}, dir: dir, env: []string{"HOME=" + dir}}.must(t)
 		if strings.Contains(line, "check_partner_link") && !strings.Contains(o.stdout, "This identity in tenant contoso ") {
 			t.Errorf("%s said: %s", line, o.both())
 		}
@@ -196,10 +198,8 @@ func realUse(t *testing.T) []string {
 	return strings.Split(block[1], "\n")
 }
 
-// environment leads the commands to the simulator.
-func (a announced) environment(home string) []string {
-	return []string{
-		"HOME=" + home, "MCP_PARTNER_CLOUD=custom", "MCP_PARTNER_ARM_ENDPOINT=" + a.ARMEndpoint, "MCP_PARTNER_ARM_AUDIENCE=" + a.Audience,
-		"MCP_PARTNER_AUTHORITY=" + a.Authority, "MCP_PARTNER_CA_FILE=" + a.CAFile, "MCP_PARTNER_SKIP_INSTANCE_DISCOVERY=true",
-	}
+// cloud are the flags that lead a tenant's credential to the simulator.
+func (a announced) cloud() string {
+	return fmt.Sprintf("--cloud custom --arm-endpoint %s --arm-audience %s --authority %s --ca-file '%s' --skip-instance-discovery",
+		a.ARMEndpoint, a.Audience, a.Authority, a.CAFile)
 }

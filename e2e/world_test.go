@@ -23,7 +23,9 @@ type world struct {
 	tb  testing.TB
 	sim *simulator.Simulator
 	tap *tap
-	url string
+	// gate holds requests for links where a test wants them held.
+	gate *gate
+	url  string
 	// dir holds the state directory and what the commands are given.
 	dir, state, caFile string
 }
@@ -34,7 +36,8 @@ func newWorld(tb testing.TB, config simulator.Config) *world {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	w := &world{tb: tb, sim: sim, tap: &tap{next: sim.Handler(), seen: make(chan string, 1024)}, dir: tb.TempDir()}
+	door := &gate{next: sim.Handler()}
+	w := &world{tb: tb, sim: sim, tap: &tap{next: door, seen: make(chan string, 1024)}, gate: door, dir: tb.TempDir()}
 	azure := httptest.NewUnstartedServer(w.tap)
 	azure.EnableHTTP2 = true
 	azure.Config.ErrorLog = log.New(io.Discard, "", 0)

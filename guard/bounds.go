@@ -3,7 +3,6 @@ package guard
 import (
 	"path"
 	"slices"
-	"strings"
 
 	"mcp-partner/schemas"
 )
@@ -41,43 +40,30 @@ func (b Bounds) Validate() error {
 	return nil
 }
 
-// Tool refuses a tool outside the bound.
-func (b Bounds) Tool(name string) error {
-	if len(b.Tools) == 0 || slices.Contains(b.Tools, name) {
+// admit refuses what lies outside the bound.
+func (b Bounds) admit(s Subject) error {
+	switch {
+	case len(b.Tools) > 0 && !slices.Contains(b.Tools, s.Operation.Name):
+		return outside("without the tool " + quote(s.Operation.Name) + ".")
+	case s.Tenant != "" && !b.AllowsTenant(s.Tenant):
+		return outside("for other tenants than " + quote(s.Tenant) + ".")
+	case s.Operation.Effect.Writes() && !b.allowsPartner(s):
+		return outside("for other partner IDs than " + quote(s.PartnerID) + ": a typing error would credit a stranger.")
+	default:
 		return nil
 	}
-	return schemas.NewProblem(schemas.CodeNotAllowed, "This server was started without the tool "+quote(name)+".")
 }
 
 // AllowsTenant reports whether a tenant's name lies inside the bound.
-func (b Bounds) AllowsTenant(name string) bool {
-	if len(b.Tenants) == 0 {
-		return true
-	}
-	for _, pattern := range b.Tenants {
-		if ok, err := path.Match(strings.ToLower(pattern), strings.ToLower(name)); err == nil && ok {
-			return true
-		}
-	}
-	return false
+func (b Bounds) AllowsTenant(name string) bool { return matchAny(b.Tenants, name) }
+
+// allowsPartner bounds the IDs that a write may carry, removals included.
+func (b Bounds) allowsPartner(s Subject) bool {
+	return len(b.PartnerIDs) == 0 || slices.Contains(b.PartnerIDs, s.PartnerID)
 }
 
-// Tenant refuses a tenant outside the bound.
-func (b Bounds) Tenant(name string) error {
-	if b.AllowsTenant(name) {
-		return nil
-	}
-	return schemas.NewProblem(schemas.CodeNotAllowed, "This server was started for other tenants than "+quote(name)+".")
-}
-
-// PartnerID refuses a write with an ID outside the bound. An ID that is about
-// to be removed is not checked: what is linked may be anybody's.
-func (b Bounds) PartnerID(tool, id string) error {
-	if len(b.PartnerIDs) == 0 || tool == schemas.ToolRemovePartner || slices.Contains(b.PartnerIDs, id) {
-		return nil
-	}
-	return schemas.NewProblem(schemas.CodeNotAllowed, "This server was started for other partner IDs than "+quote(id)+
-		": a typing error would credit a stranger.")
+func outside(how string) error {
+	return schemas.NewProblem(schemas.CodeNotAllowed, "This server was started "+how)
 }
 
 func quote(s string) string { return "\"" + schemas.Foreign(s) + "\"" }

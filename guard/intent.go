@@ -2,6 +2,7 @@ package guard
 
 import (
 	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"net/http"
 
@@ -30,10 +31,14 @@ type Intent struct {
 	Identity schemas.Identity
 	// Before is the state seen.
 	Before Seen
+	// LinkedName is the provider's name of what is linked now: foreign text,
+	// cleaned, shown to whoever decides. LinkedSince is its last write, RFC 3339.
+	LinkedName, LinkedSince string
 	// PartnerID is the ID in the URL of the write.
 	PartnerID string
-	// Expected is the partner ID that the directory expects in the tenant.
+	// Expected and Labels are what the directory says of the tenant.
 	Expected string
+	Labels   []string
 	// Reason is what the caller gave as the reason; it is recorded, not judged.
 	Reason string
 }
@@ -53,9 +58,29 @@ func (i Intent) Method() string {
 	}
 }
 
+// subject is what the policy looks at.
+func (i Intent) subject() Subject {
+	op, _ := schemas.Lookup(i.Tool)
+	return Subject{
+		Operation: op, Caller: i.Caller, Tenant: i.Identity.Tenant, Labels: i.Labels,
+		PartnerID: i.PartnerID, Expected: i.Expected, Link: i.Before.State,
+	}
+}
+
 // wire returns the one request that the intent may become.
 func (i Intent) wire() Wire {
 	return Wire{Method: i.Method(), TenantID: i.Identity.TenantID, ObjectID: i.Identity.ObjectID, PartnerID: i.PartnerID}
+}
+
+// ArgumentDigest names what was asked for, in hexadecimal: the SHA-256 of the
+// canonical arguments, by which entries about the same request are found. It is
+// "" for an intent without a tool.
+func (i Intent) ArgumentDigest() string {
+	if i.Tool == "" {
+		return ""
+	}
+	digest := i.binding()
+	return hex.EncodeToString(digest[:])
 }
 
 // binding is a digest of everything an approval is bound to but the state

@@ -2,6 +2,8 @@ package guard
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -9,40 +11,44 @@ import (
 // maxEvents bounds the record of a MemoryStore; the oldest go first.
 const maxEvents = 10_000
 
-// MemoryStore is a Store that lives as long as the process: for --simulate,
-// for tests, and until a durable one is configured.
+// MemoryStore is a Store that lives as long as the process: for --simulate and
+// for tests.
 type MemoryStore struct {
 	now func() time.Time
 
-	mu      sync.Mutex
-	tickets map[string]Ticket
-	events  []Event
+	mu        sync.Mutex
+	seq       int64
+	tickets   map[string]Ticket
+	events    []Event
+	freeze    Freeze
+	approvers map[string]Approver
 }
 
 // NewMemoryStore makes an empty store; now is asked for the time.
 func NewMemoryStore(now func() time.Time) *MemoryStore {
-	return &MemoryStore{now: now, tickets: map[string]Ticket{}}
+	return &MemoryStore{now: now, tickets: map[string]Ticket{}, approvers: map[string]Approver{}}
 }
 
 // PutTicket implements Store.
-func (m *MemoryStore) PutTicket(_ context.Context, ticket Ticket) (Ticket, error) {
+func (m *MemoryStore) PutTicket(_ context.Context, ticket Ticket, limit int, asked Event) (Ticket, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.sweep()
-	pending := 0
+	live := 0
 	for _, other := range m.tickets {
-		if other.InBand != ticket.InBand || other.Intent.Caller != ticket.Intent.Caller || !other.live(m.now()) {
+		if !SameKind(other, ticket) || !other.Live(m.now()) {
 			continue
 		}
-		if !ticket.InBand && other.Binding == ticket.Binding && other.Intent.Before == ticket.Intent.Before {
+		if Joins(ticket, other) {
 			return other, nil
 		}
-		pending++
+		live++
 	}
-	if pending >= ticket.limit() {
-		return Ticket{}, tooManyPending(pending)
+	if live >= limit {
+		return Ticket{}, TooManyTickets(live)
 	}
 	m.tickets[ticket.ID] = ticket
+	m.append(asked)
 	return ticket, nil
 }
 
@@ -54,28 +60,159 @@ func (m *MemoryStore) Ticket(_ context.Context, id string) (Ticket, bool, error)
 	return ticket, ok, nil
 }
 
+// Tickets implements Store.
+func (m *MemoryStore) Tickets(_ context.Context, limit int) ([]Ticket, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var tickets []Ticket
+	for _, ticket := range m.tickets {
+		if !ticket.InBand {
+			tickets = append(tickets, ticket)
+		}
+	}
+	slices.SortFunc(tickets, func(a, b Ticket) int { return b.CreatedAt.Compare(a.CreatedAt) })
+	return tickets[:min(limit, len(tickets))], nil
+}
+
+// DecideTicket implements Store.
+func (m *MemoryStore) DecideTicket(_ context.Context, id string, decision Decision, event Event) (bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	ticket, ok := m.tickets[id]
+	if !ok || ticket.Spent || ticket.Decision != nil {
+		return false, nil
+	}
+	ticket.Decision = &decision
+	m.tickets[id] = ticket
+	m.append(event)
+	return true, nil
+}
+
 // SpendTicket implements Store.
-func (m *MemoryStore) SpendTicket(_ context.Context, id string) (bool, error) {
+func (m *MemoryStore) SpendTicket(_ context.Context, id string, events ...Event) (bool, int64, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	ticket, ok := m.tickets[id]
 	if !ok || ticket.Spent {
-		return false, nil
+		return false, 0, nil
 	}
 	ticket.Spent = true
 	m.tickets[id] = ticket
-	return true, nil
+	return true, m.append(events...), nil
 }
 
 // Append implements Store.
-func (m *MemoryStore) Append(_ context.Context, event Event) error {
+func (m *MemoryStore) Append(_ context.Context, events ...Event) (int64, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if len(m.events) == maxEvents {
-		m.events = append(m.events[:0:0], m.events[maxEvents/10:]...)
+	return m.append(events...), nil
+}
+
+func (m *MemoryStore) append(events ...Event) int64 {
+	for _, event := range events {
+		if len(m.events) == maxEvents {
+			m.events = append(m.events[:0:0], m.events[maxEvents/10:]...)
+		}
+		m.seq++
+		event.Seq = m.seq
+		m.events = append(m.events, event)
 	}
-	m.events = append(m.events, event)
+	return m.seq
+}
+
+// Unfinished implements Store.
+func (m *MemoryStore) Unfinished(context.Context) ([]Event, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	open := map[int64]Event{}
+	for _, event := range m.events {
+		switch event.Kind {
+		case KindIntent:
+			open[event.Seq] = event
+		case KindOutcome:
+			delete(open, event.Of)
+		}
+	}
+	var events []Event
+	for _, event := range open {
+		events = append(events, event)
+	}
+	slices.SortFunc(events, func(a, b Event) int { return int(a.Seq - b.Seq) })
+	return events, nil
+}
+
+// Followed implements Store.
+func (m *MemoryStore) Followed(_ context.Context, seq int64, tenantID string) (bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.ContainsFunc(m.events, func(e Event) bool {
+		return e.Kind == KindIntent && e.Seq > seq && e.Intent.Identity.TenantID == tenantID
+	}), nil
+}
+
+// CountIntents implements Store.
+func (m *MemoryStore) CountIntents(_ context.Context, rule string, since time.Time) (int, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	count := 0
+	for _, event := range m.events {
+		if event.Kind == KindIntent && event.Rule == rule && !event.Time.Before(since) {
+			count++
+		}
+	}
+	return count, nil
+}
+
+// Freeze implements Store.
+func (m *MemoryStore) Freeze(context.Context) (Freeze, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.freeze, nil
+}
+
+// SetFreeze implements Store.
+func (m *MemoryStore) SetFreeze(_ context.Context, freeze Freeze, event Event) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.freeze = freeze
+	m.append(event)
 	return nil
+}
+
+// Approvers implements Store.
+func (m *MemoryStore) Approvers(context.Context) ([]Approver, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var approvers []Approver
+	for _, approver := range m.approvers {
+		approvers = append(approvers, approver)
+	}
+	slices.SortFunc(approvers, func(a, b Approver) int { return strings.Compare(a.Name, b.Name) })
+	return approvers, nil
+}
+
+// PutApprover implements Store.
+func (m *MemoryStore) PutApprover(_ context.Context, approver Approver, event Event) (bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if _, taken := m.approvers[approver.Name]; taken {
+		return false, nil
+	}
+	m.approvers[approver.Name] = approver
+	m.append(event)
+	return true, nil
+}
+
+// RemoveApprover implements Store.
+func (m *MemoryStore) RemoveApprover(_ context.Context, name string, event Event) (bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if _, ok := m.approvers[name]; !ok {
+		return false, nil
+	}
+	delete(m.approvers, name)
+	m.append(event)
+	return true, nil
 }
 
 // Events returns a copy of the record, oldest first.

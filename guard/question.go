@@ -39,9 +39,8 @@ type Question struct {
 // Fact is one labelled piece of foreign data, cleaned by schemas.Foreign.
 type Fact struct{ Label, Value string }
 
-// QuestionFor words the confirmation of an intent. PartnerName is the foreign
-// name of what is linked now, or empty.
-func QuestionFor(intent Intent, partnerName string) Question {
+// QuestionFor words the confirmation of an intent.
+func QuestionFor(intent Intent) Question {
 	q := Question{Expect: intent.PartnerID}
 	where := fmt.Sprintf("for identity %s in tenant %s (%s, %s cloud)",
 		intent.Identity.ObjectID, quote(intent.Identity.Tenant), intent.Identity.TenantID, intent.Identity.Cloud)
@@ -57,8 +56,14 @@ func QuestionFor(intent Intent, partnerName string) Question {
 		q.Text = fmt.Sprintf("Remove the link to partner ID %s %s? Attribution ends, and only this identity could link again.", intent.PartnerID, where)
 		q.Prompt = "Type the tenant's name to confirm"
 	}
-	if name := schemas.Foreign(partnerName); name != "" {
+	if name := schemas.Foreign(intent.LinkedName); name != "" {
 		q.Facts = append(q.Facts, Fact{"Linked now (name given by the provider)", name})
+	}
+	if reason := schemas.Foreign(intent.Reason); reason != "" {
+		q.Facts = append(q.Facts, Fact{"Reason given by the caller", reason})
+	}
+	if since := schemas.Foreign(intent.LinkedSince); since != "" {
+		q.Facts = append(q.Facts, Fact{"Last written", since})
 	}
 	return q
 }

@@ -32,22 +32,66 @@ func SeenOf(link schemas.Link) Seen {
 // Refused records that a call was refused. An error of the store is not the
 // caller's concern: the call is refused either way.
 func (g *Guard) Refused(ctx context.Context, intent Intent, code schemas.Code) {
-	_ = g.record(ctx, KindRefusal, intent, "", string(code))
+	event := g.event(KindRefusal, intent, "")
+	event.Result = string(code)
+	_, _ = g.o.Store.Append(ctx, event)
 }
 
-// Finished records how a permitted write ended. It returns an error so that
-// the answer can say that the record is incomplete.
-func (g *Guard) Finished(ctx context.Context, intent Intent, result string, after Seen, armRequestID string) error {
-	return g.append(ctx, Event{Kind: KindOutcome, Intent: intent, Result: result, After: after, ARMRequestID: armRequestID})
+// Outcome is how a permitted write ended.
+type Outcome struct {
+	// Result is a status or a problem code.
+	Result string
+	After  Seen
+	// ARMRequestID and CorrelationID are what ARM called the write.
+	ARMRequestID, CorrelationID string
 }
 
-func (g *Guard) record(ctx context.Context, kind string, intent Intent, approval, result string) error {
-	return g.append(ctx, Event{Kind: kind, Intent: intent, Approval: approval, Result: result})
+// Finished records the outcome of the write whose intent stands at record. It
+// returns an error so that the answer can say that the record is incomplete.
+func (g *Guard) Finished(ctx context.Context, record int64, intent Intent, outcome Outcome) error {
+	event := g.event(KindOutcome, intent, "")
+	event.Of, event.Result, event.After = record, outcome.Result, outcome.After
+	event.ARMRequestID, event.CorrelationID = outcome.ARMRequestID, outcome.CorrelationID
+	return g.append(ctx, event)
+}
+
+// Unfinished returns the intents without an outcome, as a crash leaves them.
+func (g *Guard) Unfinished(ctx context.Context) ([]Event, error) {
+	events, err := g.o.Store.Unfinished(ctx)
+	if err != nil {
+		return nil, storeProblem(err)
+	}
+	return events, nil
+}
+
+// Followed reports whether another write to the same tenant was begun after the
+// intent of an event.
+func (g *Guard) Followed(ctx context.Context, event Event) (bool, error) {
+	followed, err := g.o.Store.Followed(ctx, event.Seq, event.Intent.Identity.TenantID)
+	if err != nil {
+		return false, storeProblem(err)
+	}
+	return followed, nil
+}
+
+// Changed records a change that is no write to Azure: of the directory, a
+// credential, the policy or the approvers.
+func (g *Guard) Changed(ctx context.Context, kind Kind, detail string) error {
+	return g.append(ctx, g.change(kind, g.o.Account, detail))
+}
+
+func (g *Guard) change(kind Kind, by, detail string) Event {
+	event := g.event(kind, Intent{Caller: Caller("account:" + g.o.Account)}, "")
+	event.Approver, event.Detail = by, detail
+	return event
+}
+
+func (g *Guard) event(kind Kind, intent Intent, approval string) Event {
+	return Event{Time: g.o.Now(), Kind: kind, Intent: intent, Approval: approval}
 }
 
 func (g *Guard) append(ctx context.Context, event Event) error {
-	event.Time = g.o.Now()
-	if err := g.o.Store.Append(ctx, event); err != nil {
+	if _, err := g.o.Store.Append(ctx, event); err != nil {
 		return storeProblem(err)
 	}
 	return nil
@@ -65,6 +109,8 @@ func unknownApproval() error {
 	return schemas.NewProblem(schemas.CodeApprovalUnknown, "There is no such approval for this caller.")
 }
 
-func tooManyPending(n int) error {
+// TooManyTickets is the refusal of a store in which n of the caller's tickets
+// are live.
+func TooManyTickets(n int) error {
 	return schemas.NewProblem(schemas.CodeTooManyApprovals, fmt.Sprintf("%d questions of this caller wait for a person already.", n))
 }

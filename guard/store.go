@@ -5,44 +5,132 @@ import (
 	"time"
 )
 
-// Event is one line of the record: what was asked, approved, done or refused.
-type Event struct {
-	Time time.Time
-	// Kind is intent, outcome, refusal, asked, confirmed or declined.
-	Kind   string
-	Intent Intent
-	// Approval is the ID of the ticket that the event belongs to, if any.
-	Approval string
-	// Result is a problem code or a status; empty for an intent.
-	Result string
-	// After is the state read back; only for an outcome.
-	After Seen
-	// ARMRequestID is what ARM called the write; only for an outcome.
-	ARMRequestID string
-}
+// Kind says what an event of the record is.
+type Kind string
 
 // The kinds of events.
 const (
-	KindAsked     = "asked"
-	KindConfirmed = "confirmed"
-	KindDeclined  = "declined"
-	KindRefusal   = "refusal"
-	KindIntent    = "intent"
-	KindOutcome   = "outcome"
+	KindAsked     Kind = "asked"
+	KindApproved  Kind = "approved"
+	KindDeclined  Kind = "declined"
+	KindConfirmed Kind = "confirmed"
+	KindRefusal   Kind = "refusal"
+	KindIntent    Kind = "intent"
+	KindOutcome   Kind = "outcome"
+	KindFreeze    Kind = "freeze"
+	KindUnfreeze  Kind = "unfreeze"
+	KindApprover  Kind = "approver"
+	KindDirectory Kind = "directory"
+	KindSecret    Kind = "credential"
+	KindPolicy    Kind = "policy"
+	KindTokens    Kind = "tokens"
 )
 
+// Event is one line of the record: what was asked, approved, done or refused.
+// It holds no secret, no token and no raw body.
+type Event struct {
+	// Seq is the event's place in the record, from 1; the store sets it.
+	Seq  int64
+	Time time.Time
+	Kind Kind
+	// Intent is the write that the event is about; of other events only Caller
+	// and Identity are set.
+	Intent Intent
+	// Of is the Seq of the intent that an outcome closes.
+	Of int64
+	// Approval is the ID of the ticket that the event belongs to, if any.
+	Approval string
+	// Approver is who confirmed or declined; SameUser says that requester and
+	// approver could not be told apart.
+	Approver string
+	SameUser bool
+	// Rule is the policy rule that decided, if any.
+	Rule string
+	// Result is a problem code, a status, or for a closed intent how it was
+	// found: applied, not_applied or unknown.
+	Result string
+	// Detail says in our own words what else changed: a tenant, a credential, a
+	// digest, a reason.
+	Detail string
+	// After is the state read back; only for an outcome.
+	After Seen
+	// ARMRequestID and CorrelationID are what ARM called the write.
+	ARMRequestID, CorrelationID string
+}
+
+// Decision is what an approver said of a ticket.
+type Decision struct {
+	Approved bool
+	Approver string
+	SameUser bool
+	// Reason is why it was denied.
+	Reason string
+	// Signature is the approver's Ed25519 signature of the ticket's Digest.
+	Signature []byte
+	At        time.Time
+}
+
+// Freeze is the operator's brake. The zero value lets everything run.
+type Freeze struct {
+	// Writes stops writes; Reads stops reads as well.
+	Writes, Reads bool
+	Reason        string
+	By            string
+	Since         time.Time
+}
+
 // Store is what the guard needs to remember. Every method is safe for
-// concurrent use. An error before a write means that there is no write.
+// concurrent use, by several processes where the store is durable. An error
+// before a write means that there is no write. Errors may be problems.
 type Store interface {
-	// PutTicket adds a ticket. One that is not in band joins the live one of
-	// the same caller, binding and state, so that asking twice is asking once.
-	// It refuses with CodeTooManyApprovals when too many of the caller's wait.
-	PutTicket(ctx context.Context, ticket Ticket) (Ticket, error)
-	// Ticket returns the ticket of a handle's ID; ok is false if there is none.
+	// PutTicket adds a ticket and the event that it was asked, or returns the
+	// live one that it joins: a ticket that is not in band joins one of the
+	// same caller, binding and state. It refuses with CodeTooManyApprovals when
+	// limit of the caller's tickets of the same kind are live.
+	PutTicket(ctx context.Context, ticket Ticket, limit int, asked Event) (Ticket, error)
+	// Ticket returns a ticket; ok is false if there is none.
 	Ticket(ctx context.Context, id string) (ticket Ticket, ok bool, err error)
-	// SpendTicket marks a ticket as used or declined, once: a second call, or
-	// one for a ticket that is gone, returns false.
-	SpendTicket(ctx context.Context, id string) (bool, error)
-	// Append adds an event to the record, in order.
-	Append(ctx context.Context, event Event) error
+	// Tickets returns the tickets that are not in band, newest first, at most
+	// limit.
+	Tickets(ctx context.Context, limit int) ([]Ticket, error)
+	// DecideTicket records an approver's decision with its event, once: false
+	// for a ticket that is gone, spent or decided.
+	DecideTicket(ctx context.Context, id string, decision Decision, event Event) (bool, error)
+	// SpendTicket marks a ticket as used and appends events, all or nothing. A
+	// second call, or one for a ticket that is gone, appends nothing and returns
+	// spent false. last is the Seq of the last event.
+	SpendTicket(ctx context.Context, id string, events ...Event) (spent bool, last int64, err error)
+	// Append adds events to the record, in order, all or nothing, and returns
+	// the Seq of the last.
+	Append(ctx context.Context, events ...Event) (last int64, err error)
+	// Unfinished returns the intents that have no outcome, oldest first.
+	Unfinished(ctx context.Context) ([]Event, error)
+	// Followed reports whether a later intent than the one at seq stands in the
+	// record for the same tenant.
+	Followed(ctx context.Context, seq int64, tenantID string) (bool, error)
+	// CountIntents counts the intents that a rule allowed since a time.
+	CountIntents(ctx context.Context, rule string, since time.Time) (int, error)
+	// Freeze returns the brake as it is now, set by whichever process.
+	Freeze(ctx context.Context) (Freeze, error)
+	// SetFreeze sets or releases the brake, with its event.
+	SetFreeze(ctx context.Context, freeze Freeze, event Event) error
+	// Approvers returns all approvers, ordered by name.
+	Approvers(ctx context.Context) ([]Approver, error)
+	// PutApprover adds an approver with its event; false if the name is taken.
+	PutApprover(ctx context.Context, approver Approver, event Event) (bool, error)
+	// RemoveApprover removes one with its event; false if there is none.
+	RemoveApprover(ctx context.Context, name string, event Event) (bool, error)
+}
+
+// Approver is a person who may approve: a name and the public half of a key
+// that only the passphrase gives.
+type Approver struct {
+	Name string
+	// Salt and the cost are Argon2id's; Memory is in KiB.
+	Salt         []byte
+	Time, Memory uint32
+	Threads      uint8
+	// PublicKey is Ed25519's.
+	PublicKey []byte
+	AddedAt   time.Time
 }

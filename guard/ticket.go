@@ -1,12 +1,8 @@
 package guard
 
 import (
-	"crypto/rand"
 	"crypto/sha256"
-	"crypto/subtle"
-	"encoding/base64"
-	"encoding/hex"
-	"strings"
+	"encoding/json"
 	"time"
 )
 
@@ -16,67 +12,57 @@ const (
 	// PersonLife is how long a question waits for a person elsewhere.
 	PersonLife = 24 * time.Hour
 
-	maxPending = 10
-	maxAsked   = 100
+	// MaxPending and MaxAsked are how many live tickets of each kind a caller may have.
+	MaxPending = 10
+	MaxAsked   = 100
 )
 
-// Ticket is one question that waits for a person's answer. It holds no handle:
-// whoever reads the store cannot redeem what is in it.
+// Ticket is one question that waits for a person's answer.
 type Ticket struct {
 	// ID is what an agent sees; it refers to the ticket and opens nothing.
 	ID     string
 	Intent Intent
-	// Binding is what Redeem compares with the intent of the second call.
+	// Binding is what the second call's intent is compared with.
 	Binding   [sha256.Size]byte
 	CreatedAt time.Time
 	ExpiresAt time.Time
-	Spent     bool
-	// Approved is set when a person confirmed over another channel.
-	Approved bool
-	// InBand is true for a question asked in the client's own session.
+	// InBand is true for a question asked in the client's own session; its
+	// answer comes back with a seal. Any other waits for an approver.
 	InBand bool
-	// Handle is a digest of the secret in the Seal of an in-band question.
-	Handle [sha256.Size]byte
+	Spent  bool
+	// Decision is nil as long as no approver has decided.
+	Decision *Decision
+	// Requester is the operating-system account that the request came from.
+	Requester string
+	// Rule is the policy rule that asked.
+	Rule string
 }
 
-// live reports whether the ticket can still be answered.
-func (t Ticket) live(now time.Time) bool { return !t.Spent && now.Before(t.ExpiresAt) }
-
-// limit is how many live tickets of its kind a caller may have.
-func (t Ticket) limit() int {
-	if t.InBand {
-		return maxAsked
-	}
-	return maxPending
+// Live reports whether the ticket can still be answered or used.
+func (t Ticket) Live(now time.Time) bool {
+	return !t.Spent && now.Before(t.ExpiresAt) && (t.Decision == nil || t.Decision.Approved)
 }
 
-// Seal is the opaque state that travels with an in-band question and comes
-// back with its answer: the ticket's ID and 256 random bits.
-type Seal string
-
-// newSeal makes a ticket's ID and the secret that redeems it.
-func newSeal() (id string, seal Seal, handle [sha256.Size]byte) {
-	var ref [9]byte
-	var secret [32]byte
-	_, _ = rand.Read(ref[:]) // never fails: crypto/rand ends the process instead
-	_, _ = rand.Read(secret[:])
-	id = "ap_" + hex.EncodeToString(ref[:])
-	return id, Seal(id + "." + base64.RawURLEncoding.EncodeToString(secret[:])), sha256.Sum256(secret[:])
+// Digest is what an approver signs: everything that the ticket is bound to,
+// and the state seen.
+func (t Ticket) Digest() [sha256.Size]byte {
+	canonical, _ := json.Marshal(struct {
+		ID      string
+		Binding []byte
+		Before  Seen
+		Expires int64
+	}{t.ID, t.Binding[:], t.Intent.Before, t.ExpiresAt.Unix()})
+	return sha256.Sum256(canonical)
 }
 
-// open splits a seal; ok is false for anything that newSeal did not make.
-func (s Seal) open() (id string, handle [sha256.Size]byte, ok bool) {
-	id, text, found := strings.Cut(string(s), ".")
-	if !found {
-		return "", handle, false
-	}
-	secret, err := base64.RawURLEncoding.DecodeString(text)
-	if err != nil || len(secret) != 32 {
-		return "", handle, false
-	}
-	return id, sha256.Sum256(secret), true
+// SameKind reports whether two tickets count against the same limit.
+func SameKind(a, b Ticket) bool {
+	return a.InBand == b.InBand && a.Intent.Caller == b.Intent.Caller
 }
 
-func (t Ticket) holds(handle [sha256.Size]byte) bool {
-	return subtle.ConstantTimeCompare(t.Handle[:], handle[:]) == 1
+// Joins reports whether a new ticket asks what a live one of the same kind asks
+// already. A question in band is always its own: its answer comes to whoever
+// asked it.
+func Joins(ticket, live Ticket) bool {
+	return !ticket.InBand && live.Binding == ticket.Binding && live.Intent.Before == ticket.Intent.Before
 }

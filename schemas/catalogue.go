@@ -25,6 +25,7 @@ const (
 	ToolListProviderOperations = "list_provider_operations"
 	ToolListTenants            = "list_tenants"
 	ToolFindPartnerTool        = "find_partner_tool"
+	ToolGetApproval            = "get_approval"
 )
 
 // Route is one call to ARM that an operation makes.

@@ -12,6 +12,9 @@ const (
 	CodeUnknownCredential   Code = "unknown_credential"
 	CodeNotAllowed          Code = "not_allowed"
 	CodeWritesDisabled      Code = "writes_disabled"
+	CodePolicyDenied        Code = "policy_denied"
+	CodeRateExceeded        Code = "rate_exceeded"
+	CodeFrozen              Code = "frozen"
 	CodeAlreadyLinked       Code = "already_linked"
 	CodeNotLinked           Code = "not_linked"
 	CodeCurrentMismatch     Code = "current_partner_mismatch"
@@ -92,6 +95,9 @@ var codeTable = [...]CodeInfo{
 	{CodeUnknownCredential, "The tenant has no credential of that name.", "Leave the credential out to use the tenant's default.", true, false},
 	{CodeNotAllowed, "This server was started with a bound on tools, tenants or partner IDs, and the call lies outside it.", "Ask the operator of this server; the bound cannot be changed from here.", true, false},
 	{CodeWritesDisabled, "Writes are off.", "The operator starts the server with --allow-writes.", true, false},
+	{CodePolicyDenied, "A rule of this server's policy denies the call, or no rule allows the write.", "Ask the operator; mcp-partner policy test shows the rule.", true, false},
+	{CodeRateExceeded, "The rule that would allow the write allows only so many in a time.", "Wait, or ask the operator to raise the rule's rate.", true, true},
+	{CodeFrozen, "The operator has frozen this server.", "Wait until the operator unfreezes it; the message has the reason.", true, true},
 	{CodeAlreadyLinked, "This identity is linked to another partner ID in this tenant, and registering never overwrites.", "Use update_partner to move the link.", true, false},
 	{CodeNotLinked, "The operation needs a link, and this identity has none in this tenant.", "Use register_partner to make one.", true, false},
 	{CodeCurrentMismatch, "The partner ID that the call expects to find is not the one that is linked.", "Check the link, then call again with the current partner ID.", true, false},
@@ -113,8 +119,8 @@ var codeTable = [...]CodeInfo{
 	{CodeInteractionRequired, "Entra ID wants a person to sign in (for example for MFA).", "Use a service principal, or let a person sign in again.", false, false},
 	{CodeSignInUnavailable, "Entra ID gave no usable answer.", "Try again later. Nothing is known about the link.", false, true},
 	{CodeAzureCLIUnavailable, "The az command cannot be run, or nobody is signed in with it.", "A person installs Azure CLI and runs: az login", false, false},
-	{CodeWrongTenant, "The token is for another tenant than the one asked for; nothing was sent.", "The credential cannot reach that tenant: use one that can.", false, false},
-	{CodeWrongIdentity, "The token is for another identity than the one pinned for this tenant; nothing was sent.", "If the change is meant, a person runs: mcp-partner tenants set NAME --object-id ''", false, false},
+	{CodeWrongTenant, "The token is for another tenant than the one asked for, so the request was not sent with it.", "The credential cannot reach that tenant: use one that can.", false, false},
+	{CodeWrongIdentity, "The token is for another identity than the one pinned for this tenant, so the request was not sent with it.", "If the change is meant, a person runs: mcp-partner tenants set NAME --object-id ''", false, false},
 	{CodeTokenUnreadable, "The token cannot be decoded, so tenant and identity cannot be checked.", "Use another kind of credential; without the check nothing can be said or written.", false, false},
 	{CodeUnauthorized, "ARM did not accept the token.", "Check the cloud and audience of the directory entry.", false, false},
 	{CodeForbidden, "ARM forbids this identity the operation.", "Check what the identity may do in that tenant. Nothing is known about the link.", false, false},
@@ -130,6 +136,6 @@ var codeTable = [...]CodeInfo{
 	{CodeCancelled, "The caller went away before anything was written.", "Call again if the answer is still wanted.", false, true},
 	{CodeConcurrentChange, "The write was made, and somebody else wrote as well: the version read back is not the expected one.", "Check the link before anything else.", false, false},
 	{CodeWriteUnconfirmed, "The write was sent, and whether it happened could not be read back.", "Check the link before anything else; do not repeat the write blindly.", false, false},
-	{CodeWriteNotApplied, "The write was sent and, read back, did not happen.", "Check the link, then make a new plan.", false, true},
+	{CodeWriteNotApplied, "The write was sent and did not happen.", "Check the link, then make a new plan.", false, true},
 	{CodeInternal, "An error of this program.", "Report it with the time and the tool's name.", false, false},
 }

@@ -204,6 +204,9 @@ func jsonKind(raw json.RawMessage) string {
 func Nearest(written string, names []string) string {
 	best, distance := "", len(written)/3+1
 	for _, name := range names {
+		if len(written) >= 4 && strings.HasPrefix(strings.ToLower(name), strings.ToLower(written)) {
+			return name
+		}
 		if d := editDistance(strings.ToLower(written), strings.ToLower(name)); d <= distance && (best == "" || d < distance) {
 			best, distance = name, d
 		}

@@ -65,3 +65,8 @@ type FindPartnerToolInput struct {
 	Query string `json:"query" doc:"What the user wants, in their words, any language." minLength:"1" maxLength:"1000"`
 	Limit int    `json:"limit,omitempty" doc:"Most matches, 1 to 12. Default 3." minimum:"1" maximum:"12"`
 }
+
+// GetApprovalInput are the arguments of get_approval.
+type GetApprovalInput struct {
+	ApprovalID string `json:"approval_id" doc:"From an approval_required answer." minLength:"1" maxLength:"128"`
+}

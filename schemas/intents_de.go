@@ -27,5 +27,6 @@ func intentsGerman() map[string][]string {
 			"welche Kunden verwalten wir", "liste unsere Mandanten", "wie lautet die Mandanten-ID des Kunden", "welche Tenants erreicht unser Zugang", "zeig alle Kunden",
 		},
 		ToolFindPartnerTool: {"welches Werkzeug brauche ich", "was kannst du", "hilf mir, das richtige Tool zu finden"},
+		ToolGetApproval:     {"wurde die Freigabe schon erteilt", "wie steht es um die Genehmigung", "ist die Änderung schon freigegeben"},
 	}
 }

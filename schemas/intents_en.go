@@ -40,5 +40,6 @@ func intentsEnglish() map[string][]string {
 		ToolFindPartnerTool: {
 			"which tool do I need", "what can you do", "help me find the right command", "what tools are there",
 		},
+		ToolGetApproval: {"has anybody approved it yet", "what is the state of the approval", "was the pending change confirmed"},
 	}
 }

@@ -27,5 +27,6 @@ func intentsSpanish() map[string][]string {
 			"qué clientes gestionamos", "lista nuestros inquilinos", "cuál es el ID de inquilino del cliente", "a qué tenants llega nuestra credencial",
 		},
 		ToolFindPartnerTool: {"qué herramienta necesito", "qué puedes hacer", "ayúdame a encontrar el comando"},
+		ToolGetApproval:     {"¿ya se ha dado la aprobación?", "cuál es el estado de la aprobación", "¿alguien ha aprobado la solicitud?"},
 	}
 }

@@ -27,5 +27,6 @@ func intentsFrench() map[string][]string {
 			"quels clients gérons-nous", "liste nos locataires", "quel est l'identifiant de locataire du client", "à quels tenants notre compte a-t-il accès",
 		},
 		ToolFindPartnerTool: {"quel outil me faut-il", "que peux-tu faire", "aide-moi à trouver la bonne commande"},
+		ToolGetApproval:     {"l'approbation a-t-elle été donnée", "où en est l'approbation", "quelqu'un a-t-il approuvé la demande"},
 	}
 }

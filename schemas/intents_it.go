@@ -26,5 +26,6 @@ func intentsItalian() map[string][]string {
 			"quali clienti gestiamo", "elenca i nostri tenant", "qual è l'ID tenant del cliente", "quali tenant raggiunge la nostra credenziale",
 		},
 		ToolFindPartnerTool: {"quale strumento mi serve", "cosa puoi fare", "aiutami a trovare il comando giusto"},
+		ToolGetApproval:     {"l'approvazione è stata data", "a che punto è l'approvazione", "qualcuno ha approvato la richiesta"},
 	}
 }

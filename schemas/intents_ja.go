@@ -19,5 +19,6 @@ func intentsJapanese() map[string][]string {
 		ToolListProviderOperations: {"ManagementPartnerプロバイダーの操作一覧", "パートナーリンクに必要な権限は何ですか", "プロバイダーのアクションを一覧表示"},
 		ToolListTenants:            {"管理している顧客を教えて", "テナントの一覧を表示", "顧客のテナントIDは何ですか", "資格情報でアクセスできるテナントは"},
 		ToolFindPartnerTool:        {"どのツールを使えばいいですか", "何ができますか", "適切なコマンドを探して"},
+		ToolGetApproval:            {"承認はもう下りましたか", "承認の状態は", "誰か承認しましたか"},
 	}
 }

@@ -18,5 +18,6 @@ func intentsKorean() map[string][]string {
 		ToolListProviderOperations: {"ManagementPartner 공급자의 작업 목록", "파트너 링크 관리에 필요한 권한은 무엇인가요", "공급자의 동작을 나열해줘"},
 		ToolListTenants:            {"우리가 관리하는 고객은 누구인가요", "테넌트 목록을 보여줘", "고객의 테넌트 ID가 뭐예요", "자격 증명으로 접근할 수 있는 테넌트는"},
 		ToolFindPartnerTool:        {"어떤 도구를 써야 하나요", "무엇을 할 수 있나요", "알맞은 명령을 찾아줘"},
+		ToolGetApproval:            {"승인이 났나요", "승인 상태는 어떤가요", "누가 승인했나요"},
 	}
 }

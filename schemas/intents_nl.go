@@ -25,5 +25,6 @@ func intentsDutch() map[string][]string {
 			"welke klanten beheren we", "geef een lijst van onze tenants", "wat is de tenant-ID van de klant", "bij welke tenants kunnen onze inloggegevens",
 		},
 		ToolFindPartnerTool: {"welke tool heb ik nodig", "wat kun je", "help me het juiste commando te vinden"},
+		ToolGetApproval:     {"is de goedkeuring al gegeven", "wat is de status van de goedkeuring", "heeft iemand de aanvraag goedgekeurd"},
 	}
 }

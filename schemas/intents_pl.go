@@ -25,5 +25,6 @@ func intentsPolish() map[string][]string {
 			"jakich klientów obsługujemy", "pokaż listę tenantów", "jaki jest identyfikator dzierżawy klienta", "do których tenantów sięgają nasze poświadczenia",
 		},
 		ToolFindPartnerTool: {"jakiego narzędzia potrzebuję", "co potrafisz", "pomóż znaleźć właściwe polecenie"},
+		ToolGetApproval:     {"czy zatwierdzenie zostało już udzielone", "jaki jest stan zatwierdzenia", "czy ktoś zatwierdził wniosek"},
 	}
 }

@@ -26,5 +26,6 @@ func intentsPortuguese() map[string][]string {
 			"quais clientes gerenciamos", "liste os nossos tenants", "qual é o ID do locatário do cliente", "que tenants a nossa credencial alcança",
 		},
 		ToolFindPartnerTool: {"de que ferramenta preciso", "o que você pode fazer", "ajude-me a achar o comando certo"},
+		ToolGetApproval:     {"a aprovação já foi dada", "qual é o estado da aprovação", "alguém já aprovou o pedido"},
 	}
 }

@@ -18,5 +18,6 @@ func intentsChinese() map[string][]string {
 		ToolListProviderOperations: {"ManagementPartner提供程序有哪些操作", "管理合作伙伴链接的角色需要什么权限", "列出提供程序的操作"},
 		ToolListTenants:            {"我们管理哪些客户", "列出我们的租户", "这个客户的租户ID是多少", "我们的凭据能访问哪些租户"},
 		ToolFindPartnerTool:        {"我该用哪个工具", "你能做什么", "帮我找到合适的命令"},
+		ToolGetApproval:            {"审批通过了吗", "审批状态如何", "有人批准了吗"},
 	}
 }

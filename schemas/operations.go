@@ -28,7 +28,7 @@ func Catalogue() []Operation { return slices.Clone(catalogue()) }
 var catalogue = sync.OnceValue(func() []Operation {
 	return []Operation{
 		checkPartnerLink(), getPartner(), listTenants(), listProviderOperations(),
-		findPartnerTool(), registerPartner(), updatePartner(), removePartner(),
+		findPartnerTool(), getApproval(), registerPartner(), updatePartner(), removePartner(),
 	}
 })
 
@@ -164,6 +164,21 @@ func findPartnerTool() Operation {
 		Intents: intentsOf(ToolFindPartnerTool),
 		Examples: []Example{
 			{Says: "Which tool do I need?", Arguments: json.RawMessage(`{"query":"register 1234567 at Fabrikam"}`), Status: StatusDone},
+		},
+	}
+}
+
+func getApproval() Operation {
+	return Operation{
+		Name: ToolGetApproval, Title: "Get approval",
+		Summary: "Tell whether a person has approved a write that was answered with approval_required.",
+		Use:     "Use it instead of repeating the write while the person is still thinking.",
+		Avoid:   "It approves nothing: only a person can.",
+		Effect:  EffectRead, Repeatable: true, Azure: false,
+		Input: &GetApprovalInput{}, Answer: []string{"approval"},
+		Intents: intentsOf(ToolGetApproval),
+		Examples: []Example{
+			{Says: "Has anybody approved it yet?", Arguments: json.RawMessage(`{"approval_id":"ap_000000000000000000"}`), Status: StatusRefused},
 		},
 	}
 }

@@ -130,6 +130,9 @@ func readAnswer(m *message) (*mcp.ElicitationResult, error) {
 	if m.failure != nil {
 		return nil, errors.New("the client answered elicitation/create with an error")
 	}
+	if f := answerShape.check("result", m.result); f != nil {
+		return nil, errors.New("the client's answer to elicitation/create could be read in two ways: " + f.text)
+	}
 	var result mcp.ElicitationResult
 	if err := json.Unmarshal(m.result, &result); err != nil {
 		return nil, errors.New("the client's answer to elicitation/create cannot be read")

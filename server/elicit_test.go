@@ -20,12 +20,14 @@ func respond(id json.RawMessage, body string) string {
 func TestElicitationAnswers(t *testing.T) {
 	t.Parallel()
 	for body, want := range map[string]string{
-		`"result":{"action":"accept","content":{}}`: "accept",
-		`"result":{"action":"decline"}`:             "decline",
-		`"result":{"action":"cancel"}`:              "cancel",
-		`"result":{"action":"yes"}`:                 "error: the client's answer to elicitation/create has no known action",
-		`"result":5`:                                "error: the client's answer to elicitation/create cannot be read",
-		`"error":{"code":-1,"message":"no"}`:        "error: the client answered elicitation/create with an error",
+		`"result":{"action":"accept","content":{}}`:                     "accept",
+		`"result":{"action":"decline"}`:                                 "decline",
+		`"result":{"action":"cancel"}`:                                  "cancel",
+		`"result":{"action":"yes"}`:                                     "error: the client's answer to elicitation/create has no known action",
+		`"result":5`:                                                    "error: the client's answer to elicitation/create cannot be read",
+		`"result":{"action":"decline","action":"accept"}`:               `error: the client's answer to elicitation/create could be read in two ways: result has the member "action" twice. Send it once.`,
+		`"result":{"action":"accept","content":{"ok":false,"ok":true}}`: `error: the client's answer to elicitation/create could be read in two ways: result.content has the member "ok" twice. Send it once.`,
+		`"error":{"code":-1,"message":"no"}`:                            "error: the client answered elicitation/create with an error",
 	} {
 		c := startStdio(t, newFixtures())
 		c.Handshake(canElicit)

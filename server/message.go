@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 	"unicode/utf8"
 
 	"github.com/mark3labs/mcp-go/mcp"
@@ -17,6 +16,9 @@ const (
 	// included, carries through unchanged: 2^53 - 1.
 	maxSafeInteger = 1<<53 - 1
 	maxMethod      = 128
+	// maxNesting is how many objects and arrays encoding/json reads into one
+	// another.
+	maxNesting = 10000
 )
 
 type kind int
@@ -73,7 +75,11 @@ func checkText(raw []byte) *fault {
 		return invalidRequest("Batches are not accepted. Send each JSON-RPC message by itself.")
 	}
 	var whole json.RawMessage
-	if err := json.Unmarshal(raw, &whole); err != nil {
+	err := json.Unmarshal(raw, &whole)
+	switch {
+	case err != nil && nestedTooDeep(raw):
+		return parseFault(fmt.Sprintf("The message nests objects and arrays more than %d deep, which is the limit. Send it flatter.", maxNesting))
+	case err != nil:
 		return parseFault("The message is not valid JSON" + position(err) + ". Send one JSON-RPC 2.0 object.")
 	}
 	if !bytes.HasPrefix(trimmed, []byte("{")) {
@@ -93,6 +99,29 @@ func firstInvalid(raw []byte) int {
 	return len(raw)
 }
 
+// nestedTooDeep tells whether a message that cannot be read goes deeper than
+// the limit. It is no parser: text that is broken before that is told by the
+// depth too, which is as much in need of mending.
+func nestedTooDeep(raw []byte) bool {
+	depth, quoted := 0, false
+	for i := 0; i < len(raw); i++ {
+		switch c := raw[i]; {
+		case quoted && c == '\\':
+			i++ // what is escaped ends no string
+		case c == '"':
+			quoted = !quoted
+		case !quoted && (c == '{' || c == '['):
+			depth++
+		case !quoted && (c == '}' || c == ']'):
+			depth--
+		}
+		if depth > maxNesting {
+			return true
+		}
+	}
+	return false
+}
+
 func position(err error) string {
 	var syntax *json.SyntaxError
 	if errors.As(err, &syntax) {
@@ -105,33 +134,14 @@ func position(err error) string {
 // exact names. The text is known to be one valid JSON object.
 func scanMembers(raw []byte) (map[string]json.RawMessage, *fault) {
 	members := make(map[string]json.RawMessage, 4)
-	decoder := json.NewDecoder(bytes.NewReader(raw))
-	if _, err := decoder.Token(); err != nil {
-		return nil, parseFault("The message cannot be read as JSON.")
-	}
-	for decoder.More() {
-		name, value, err := nextMember(decoder)
-		if err != nil {
-			return nil, parseFault("The message cannot be read as JSON.")
-		}
-		if f := addMember(members, name, value); f != nil {
-			return nil, f
-		}
-	}
-	return members, nil
-}
-
-func nextMember(decoder *json.Decoder) (name string, value json.RawMessage, err error) {
-	token, err := decoder.Token()
-	if err != nil {
-		return "", nil, err
-	}
-	name, _ = token.(string)
-	return name, value, decoder.Decode(&value)
+	f := scanObject(raw, func(name string, value json.RawMessage) *fault {
+		return addMember(members, name, value)
+	})
+	return members, f
 }
 
 func addMember(members map[string]json.RawMessage, name string, value json.RawMessage) *fault {
-	known := canonicalMember(name)
+	known := envelopeShape.canonical(name)
 	if known == "" {
 		return nil
 	}
@@ -143,15 +153,6 @@ func addMember(members map[string]json.RawMessage, name string, value json.RawMe
 	}
 	members[name] = value
 	return nil
-}
-
-func canonicalMember(name string) string {
-	for _, known := range [...]string{"jsonrpc", "id", "method", "params", "result", "error"} {
-		if strings.EqualFold(name, known) {
-			return known
-		}
-	}
-	return ""
 }
 
 func (m *message) fill(members map[string]json.RawMessage) *fault {

@@ -15,6 +15,17 @@ import (
 // checkParams looks at the parameters that mcp-go takes in any form, or whose
 // refusal it would word as a dump of Go types.
 func checkParams(m *message) *fault {
+	f := checkMembers(m)
+	if f == nil {
+		f = checkValues(m)
+	}
+	if f != nil {
+		f.id = m.id
+	}
+	return f
+}
+
+func checkValues(m *message) *fault {
 	var f *fault
 	switch mcp.MCPMethod(m.method) {
 	case mcp.MethodToolsCall:
@@ -25,9 +36,6 @@ func checkParams(m *message) *fault {
 		_, f = requireString(objectOf(m.params), "params.uri", "the URI of a resource from resources/list")
 	case mcp.MethodCompletionComplete:
 		f = checkCompletion(m.params)
-	}
-	if f != nil {
-		f.id = m.id
 	}
 	return f
 }

@@ -3,8 +3,10 @@ package server
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/mark3labs/mcp-go/mcp"
@@ -55,6 +57,10 @@ func (t *httpTransport) takeResponse(w http.ResponseWriter, p *post) {
 }
 
 func (t *httpTransport) forward(w http.ResponseWriter, r *http.Request, p *post) {
+	if f := checkRevision(r, p.message); f != nil {
+		(&refusal{status: http.StatusBadRequest, fault: f}).write(w)
+		return
+	}
 	if f := checkParams(p.message); f != nil {
 		(&refusal{status: statusOf(f.code, p.modern), fault: f}).write(w)
 		return
@@ -71,6 +77,24 @@ func (t *httpTransport) forward(w http.ResponseWriter, r *http.Request, p *post)
 		defer context.AfterFunc(t.stopping, cancel)()
 	}
 	t.exchange(ctx, w, r, p, listens)
+}
+
+// checkRevision refuses a header that names a revision nobody speaks, which
+// mcp-go would refuse in plain text. A message that belongs to 2026-07-28 is
+// judged together with its _meta, by mcp-go, and initialize negotiates.
+func checkRevision(r *http.Request, m *message) *fault {
+	version := r.Header.Get(mcp.HeaderProtocolVersion)
+	if version == "" || mcp.IsValidProtocolVersion(version) || m.modern() || m.method == string(mcp.MethodInitialize) {
+		return nil
+	}
+	spoken := slices.Clone(mcp.ValidProtocolVersions)
+	return &fault{
+		id:   m.id,
+		code: mcp.UNSUPPORTED_PROTOCOL_VERSION,
+		text: fmt.Sprintf("The header %s names %q, which this server does not speak. Send one of: %s.",
+			mcp.HeaderProtocolVersion, clip(version), strings.Join(spoken, ", ")),
+		data: mcp.UnsupportedProtocolVersionData{Supported: spoken, Requested: clip(version)},
+	}
 }
 
 // exchange runs a message through mcp-go with a response writer and a session

@@ -155,7 +155,7 @@ func (c *stdioConn) take(frame []byte) {
 	case m.kind == kindResponse:
 		c.takeResponse(m)
 	case m.isCancel():
-		c.calls.cancel(m.params)
+		c.takeCancel(m)
 	default:
 		c.start(m)
 	}
@@ -174,6 +174,16 @@ func (c *stdioConn) takeResponse(m *message) {
 	if !c.asks.deliver(m) {
 		c.server.log.Warn("dropped a response that answers no request", "connection", c.id)
 	}
+}
+
+// takeCancel drops a cancellation that could mean two requests; the protocol
+// has no answer to one.
+func (c *stdioConn) takeCancel(m *message) {
+	if f := checkMembers(m); f != nil {
+		c.server.log.Warn("dropped a cancellation that cannot be read", "connection", c.id, "reason", f.text)
+		return
+	}
+	c.calls.cancel(m.params)
 }
 
 // start runs a message on a goroutine of its own. What the messages after it

@@ -99,7 +99,7 @@ func TestStdioBadInputLeavesTheServerAlive(t *testing.T) {
 		{"garbage", "hello", -32700, "not valid JSON", "null"},
 		{"cut JSON", `{"jsonrpc":"2.0","id":1`, -32700, "not valid JSON", "null"},
 		{"two values", `{"jsonrpc":"2.0","id":1,"method":"ping"} {}`, -32700, "not valid JSON", "null"},
-		{"too deep", strings.Repeat(`{"a":`, 20000), -32700, "not valid JSON", "null"},
+		{"too deep", strings.Repeat(`{"a":`, 20000), -32700, "more than 10000 deep", "null"},
 		{"invalid UTF-8", "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"\xff\"}", -32700, "UTF-8 from byte 34 on", "null"},
 		{"batch", `[{"jsonrpc":"2.0","id":1,"method":"ping"}]`, -32600, "Batches are not accepted", "null"},
 		{"string", `"ping"`, -32600, "not an object", "null"},

@@ -46,6 +46,7 @@ func (s *Service) handlersByTool() map[string]handler {
 		schemas.ToolListProviderOperations: handle(s.listProviderOperations),
 		schemas.ToolListTenants:            handle(s.listTenants),
 		schemas.ToolFindPartnerTool:        handle(s.findPartnerTool),
+		schemas.ToolGetApproval:            handle(s.getApproval),
 	}
 }
 

@@ -3,7 +3,6 @@ package tools
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"mcp-partner/armclient"
 	"mcp-partner/guard"
@@ -21,9 +20,9 @@ type proposal struct {
 // granted is a write that may be made: what was read last, the intent that was
 // confirmed against it, and the permit.
 type granted struct {
+	guard.Granted
 	before schemas.Link
 	intent guard.Intent
-	permit guard.Permit
 }
 
 // confirm gets the permit for a write. A result that is not nil ends the call
@@ -31,6 +30,7 @@ type granted struct {
 func (s *Service) confirm(ctx context.Context, p proposal) (granted, *Result) {
 	grant, early, err := s.permit(ctx, p)
 	if err != nil {
+		s.d.Guard.Refused(ctx, grant.intent, schemas.AsProblem(err).Code)
 		link := p.target.expected(p.before.Link)
 		envelope := schemas.Envelope{Identity: p.target.identity(p.before.Identity), Before: &link}
 		return grant, &Result{Envelope: p.target.blocked(envelope, err)}
@@ -39,43 +39,50 @@ func (s *Service) confirm(ctx context.Context, p proposal) (granted, *Result) {
 }
 
 // permit finds the way to a permit: an answer or an approval that came with
-// the call, the operator's word that nobody is asked, or a question.
+// the call, or what the policy says: nobody is asked, the client's person is,
+// or somebody elsewhere.
 func (s *Service) permit(ctx context.Context, p proposal) (granted, *Result, error) {
 	grant := granted{before: p.before.Link, intent: s.intent(p)}
-	question := guard.QuestionFor(grant.intent, p.before.Link.PartnerName)
-	person := p.job.call.Person
+	question := guard.QuestionFor(grant.intent)
 	var err error
-	if seal, answer, ok := person.Resume(); ok {
-		grant.permit, err = s.d.Guard.Answer(ctx, grant.intent, seal, question, answer)
+	if seal, answer, ok := p.job.call.Person.Resume(); ok {
+		grant.Granted, err = s.d.Guard.Answer(ctx, grant.intent, seal, question, answer)
 		return grant, nil, err
 	}
-	switch {
-	case p.want.confirm.ApprovalID != "":
+	if p.want.confirm.ApprovalID != "" {
 		return s.redeem(ctx, p, grant)
-	case !s.d.Guard.Asks(grant.intent):
-		grant.permit, err = s.d.Guard.Unasked(ctx, grant.intent)
+	}
+	verdict, err := s.d.Guard.Rule(ctx, grant.intent)
+	switch {
+	case err != nil:
 		return grant, nil, err
-	case person.Reachable():
-		return s.ask(ctx, p, grant, question)
+	case verdict.Ruling == guard.RulingAllow:
+		grant.Granted, err = s.d.Guard.Unasked(ctx, grant.intent)
+		return grant, nil, err
+	case verdict.Ruling == guard.RulingClient && p.job.call.Person.Reachable():
+		return s.ask(ctx, p, grant, verdict, question)
 	default:
-		ticket, err := s.d.Guard.Defer(ctx, grant.intent)
-		return grant, s.waiting(p, grant.intent, ticket), err
+		ticket, err := s.d.Guard.Defer(ctx, grant.intent, verdict)
+		if err != nil {
+			return grant, nil, err
+		}
+		return grant, s.waiting(ctx, p, ticket), nil
 	}
 }
 
 func (s *Service) redeem(ctx context.Context, p proposal, grant granted) (granted, *Result, error) {
 	permit, pending, err := s.d.Guard.Redeem(ctx, grant.intent, p.want.confirm.ApprovalID)
 	if err != nil || pending == nil {
-		grant.permit = permit
+		grant.Granted = permit
 		return grant, nil, err
 	}
-	return grant, s.waiting(p, grant.intent, *pending), nil
+	return grant, s.waiting(ctx, p, *pending), nil
 }
 
 // ask puts the question in the client's own session. A person takes time, so
 // the plan is made again before the answer counts.
-func (s *Service) ask(ctx context.Context, p proposal, grant granted, question guard.Question) (granted, *Result, error) {
-	_, seal, err := s.d.Guard.Ask(ctx, grant.intent)
+func (s *Service) ask(ctx context.Context, p proposal, grant granted, verdict guard.Verdict, question guard.Question) (granted, *Result, error) {
+	_, seal, err := s.d.Guard.Ask(ctx, grant.intent, verdict)
 	if err != nil {
 		return grant, nil, err
 	}
@@ -91,7 +98,7 @@ func (s *Service) ask(ctx context.Context, p proposal, grant granted, question g
 		}
 		grant.before, grant.intent = p.before.Link, s.intent(p)
 	}
-	grant.permit, err = s.d.Guard.Answer(context.WithoutCancel(ctx), grant.intent, seal, question, answer)
+	grant.Granted, err = s.d.Guard.Answer(context.WithoutCancel(ctx), grant.intent, seal, question, answer)
 	return grant, nil, err
 }
 
@@ -111,30 +118,19 @@ func (s *Service) intent(p proposal) guard.Intent {
 	return guard.Intent{
 		Caller: p.job.call.Caller, Tool: p.job.op.Name, Identity: *p.target.identity(p.before.Identity),
 		Before: guard.SeenOf(p.before.Link), PartnerID: p.want.partnerID,
-		Expected: p.target.tenant.ExpectedPartnerID, Reason: schemas.Foreign(p.want.confirm.Reason),
+		LinkedName: schemas.Foreign(p.before.Link.PartnerName), LinkedSince: p.before.Link.UpdatedTime,
+		Expected: p.target.tenant.ExpectedPartnerID, Labels: p.target.tenant.Labels,
+		Reason: schemas.Foreign(p.want.confirm.Reason),
 	}
 }
 
 // waiting answers that a person has to be found first.
-func (s *Service) waiting(p proposal, intent guard.Intent, ticket guard.Ticket) *Result {
+func (s *Service) waiting(ctx context.Context, p proposal, ticket guard.Ticket) *Result {
 	before := p.target.expected(p.before.Link)
 	return &Result{Envelope: schemas.Envelope{
-		Status: schemas.StatusApprovalRequired, Identity: &intent.Identity, Before: &before,
-		Summary: fmt.Sprintf("A person has to confirm %s with partner ID %s for this identity in tenant %s; nothing was written.",
-			p.job.op.Name, intent.PartnerID, p.target.tenant.Name),
-		Approval: &schemas.Approval{
-			ID: ticket.ID, State: "pending", ExpiresAt: ticket.ExpiresAt.UTC().Format(time.RFC3339),
-			How: "Ask the person to run this in a terminal on the machine that holds the vault: " + s.commandLine(p, intent),
-		},
+		Status: schemas.StatusApprovalRequired, Identity: p.target.identity(p.before.Identity), Before: &before,
+		Summary: fmt.Sprintf("A person has to approve %s with partner ID %s for this identity in tenant %s; nothing was written.",
+			p.job.op.Name, p.want.partnerID, p.target.tenant.Name),
+		Approval: s.approval(ctx, ticket),
 	}}
-}
-
-// commandLine is what a person can type to do the same, with a confirmation.
-func (s *Service) commandLine(p proposal, intent guard.Intent) string {
-	line := fmt.Sprintf("%s call %s --tenant %s --credential %s --partner-id %s --allow-writes",
-		s.d.Command, p.job.op.Name, p.target.tenant.Name, p.target.credential, intent.PartnerID)
-	if p.job.op.Name == schemas.ToolUpdatePartner {
-		line += " --expected-current-partner-id " + intent.Before.PartnerID
-	}
-	return line
 }

@@ -8,8 +8,8 @@ import (
 	"mcp-partner/search"
 )
 
-func (s *Service) findPartnerTool(_ context.Context, j *job, in *schemas.FindPartnerToolInput) Result {
-	if err := s.admit(j, "", ""); err != nil {
+func (s *Service) findPartnerTool(ctx context.Context, j *job, in *schemas.FindPartnerToolInput) Result {
+	if err := s.admit(ctx, j, schemas.Tenant{}, ""); err != nil {
 		return failure(err)
 	}
 	tenants, err := s.visible()

@@ -33,6 +33,7 @@ type house struct {
 	http      *http.Client
 	directory *directory
 	store     *guard.MemoryStore
+	guard     *guard.Guard
 	service   *tools.Service
 }
 
@@ -63,7 +64,7 @@ func build(t testing.TB, config simulator.Config, change func(*guard.Options)) *
 		})
 	}
 	slices.SortFunc(h.directory.tenants, func(a, b schemas.Tenant) int { return strings.Compare(a.Name, b.Name) })
-	options := guard.Options{AllowWrites: true, Simulated: true, Store: h.store}
+	options := guard.Options{AllowWrites: true, Approval: guard.ApprovalClient, Simulated: true, Store: h.store, ApproverCost: guard.Cost{Time: 1, Memory: 64, Threads: 1}}
 	if change != nil {
 		change(&options)
 	}
@@ -71,6 +72,7 @@ func build(t testing.TB, config simulator.Config, change func(*guard.Options)) *
 	if err != nil {
 		t.Fatal(err)
 	}
+	h.guard = g
 	h.service = tools.NewService(tools.Deps{
 		Directory: h.directory, Clients: h, Guard: g,
 		Search: search.New(schemas.Catalogue(), schemaOf),

@@ -182,8 +182,10 @@ func TestListTenantsPages(t *testing.T) {
 	if len(seen) != 11 {
 		t.Errorf("%d tenants seen: %v", len(seen), seen)
 	}
-	if envelope := h.call(schemas.ToolListTenants, `{"cursor":"!"}`); envelope.Problem == nil || envelope.Problem.Code != schemas.CodeInvalidArgument {
-		t.Errorf("a forged cursor: %+v", envelope)
+	for _, forged := range []string{"!", "zzz", "Y29udG9zbwB4"} {
+		if envelope := h.call(schemas.ToolListTenants, `{"cursor":"`+forged+`"}`); envelope.Problem == nil || envelope.Problem.Code != schemas.CodeInvalidArgument {
+			t.Errorf("forged cursor %s: %+v", forged, envelope)
+		}
 	}
 	if envelope := h.call(schemas.ToolListTenants, `{"tenant":"contoso"}`); envelope.Status != schemas.StatusRefused {
 		t.Errorf("a tenant without discover: %+v", envelope)

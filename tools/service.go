@@ -97,6 +97,9 @@ type Deps struct {
 	Clients   Clients
 	Guard     *guard.Guard
 	Search    *search.Index
+	// Simulated says that no real Azure is reached, and that approvals live no
+	// longer than this process.
+	Simulated bool
 	// Command is how a person runs this program in a shell, with the flags that
 	// lead to the same state directory; default "mcp-partner".
 	Command string

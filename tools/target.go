@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"mcp-partner/armclient"
+	"mcp-partner/guard"
 	"mcp-partner/schemas"
 )
 
@@ -20,15 +21,12 @@ type target struct {
 // target finds tenant and credential, admits the call, and opens the client.
 // PartnerID is the ID that a write would carry, or "".
 func (s *Service) target(ctx context.Context, j *job, to schemas.Target, partnerID string) (target, error) {
-	if err := s.admit(j, "", partnerID); err != nil {
-		return target{}, err
+	tenant, unknown := s.tenant(j, to.Tenant)
+	if err := s.admit(ctx, j, tenant, partnerID); err != nil {
+		return target{}, err // whether there is such a tenant comes second
 	}
-	tenant, err := s.tenant(j, to.Tenant)
-	if err != nil {
-		return target{}, err
-	}
-	if err := s.admit(j, tenant.Name, partnerID); err != nil {
-		return target{}, err
+	if unknown != nil {
+		return target{}, unknown
 	}
 	credential, err := credentialOf(tenant, to.Credential)
 	if err != nil {
@@ -41,14 +39,18 @@ func (s *Service) target(ctx context.Context, j *job, to schemas.Target, partner
 	return target{tenant: tenant, credential: credential, azure: azure}, nil
 }
 
-// admit asks the guard whether the call may go on. A plan alone writes
-// nothing, so that writes need not be switched on for it.
-func (s *Service) admit(j *job, tenant, partnerID string) error {
+// admit asks the guard whether the call may go on; the tenant is empty as long
+// as it is not known. A plan alone writes nothing, so that nothing need allow
+// the write.
+func (s *Service) admit(ctx context.Context, j *job, tenant schemas.Tenant, partnerID string) error {
 	op := j.op
-	if j.call.PlanOnly && !s.d.Guard.WritesAllowed() {
+	if j.call.PlanOnly {
 		op.Effect = schemas.EffectRead
 	}
-	return s.d.Guard.Admit(op, tenant, partnerID)
+	return s.d.Guard.Admit(ctx, guard.Subject{
+		Operation: op, Caller: j.call.Caller, Tenant: tenant.Name, Labels: tenant.Labels,
+		PartnerID: partnerID, Expected: tenant.ExpectedPartnerID,
+	})
 }
 
 // tenant resolves what the call named. Nothing named means the only tenant

@@ -14,7 +14,7 @@ import (
 const defaultPage = 50
 
 func (s *Service) listTenants(ctx context.Context, j *job, in *schemas.ListTenantsInput) Result {
-	if err := s.admit(j, "", ""); err != nil {
+	if err := s.admit(ctx, j, schemas.Tenant{}, ""); err != nil {
 		return failure(err)
 	}
 	if in.Discover {
@@ -106,7 +106,7 @@ func rowKey(row schemas.TenantRow) string { return row.Name + "\x00" + row.Tenan
 // pages neither repeat nor hide others.
 func page(rows []schemas.TenantRow, in *schemas.ListTenantsInput) Result {
 	after, err := base64.RawURLEncoding.DecodeString(in.Cursor)
-	if err != nil {
+	if _, id, isKey := strings.Cut(string(after), "\x00"); err != nil || in.Cursor != "" && (!isKey || !schemas.IsGUID(id)) {
 		return failure(schemas.NewProblem(schemas.CodeInvalidArgument, "cursor is not one that list_tenants gave: pass next_cursor as it is."))
 	}
 	total := len(rows)

@@ -98,19 +98,27 @@ func (s *Service) apply(ctx context.Context, p proposal, grant granted) Result {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeWithin)
 	defer cancel()
 	p.job.progress(3, writeSteps, "Writing, then reading back")
-	outcome := p.target.azure.Apply(ctx, grant.permit, armclient.Change{
+	outcome := p.target.azure.Apply(ctx, grant.Permit, armclient.Change{
 		Kind: p.want.kind, PartnerID: p.want.partnerID, Before: grant.before,
 	})
 	envelope := p.target.outcome(p.want, grant, outcome)
+	if err := s.d.Guard.Finished(ctx, grant.Record, grant.intent, recorded(envelope, outcome)); err != nil {
+		envelope.Summary += " The record of this write is incomplete: its outcome could not be stored, and the next start will look what became of it."
+	}
+	p.job.progress(writeSteps, writeSteps, "Done")
+	return done(envelope)
+}
+
+// recorded is what the record keeps of an outcome.
+func recorded(envelope schemas.Envelope, outcome armclient.Outcome) guard.Outcome {
 	result := string(envelope.Status)
 	if envelope.Problem != nil {
 		result = string(envelope.Problem.Code)
 	}
-	if err := s.d.Guard.Finished(ctx, grant.intent, result, guard.SeenOf(outcome.After.Link), outcome.RequestID); err != nil {
-		envelope.Summary += " The record of this write is incomplete: its outcome could not be stored."
+	return guard.Outcome{
+		Result: result, After: guard.SeenOf(outcome.After.Link),
+		ARMRequestID: outcome.RequestID, CorrelationID: outcome.CorrelationID,
 	}
-	p.job.progress(writeSteps, writeSteps, "Done")
-	return done(envelope)
 }
 
 // outcome words what became of a write.

@@ -126,7 +126,7 @@ func TestNobodyToAsk(t *testing.T) {
 	if envelope.Status != schemas.StatusApprovalRequired || envelope.Status.IsError() || envelope.Approval == nil || envelope.Approval.State != "pending" {
 		t.Fatalf("%+v", envelope)
 	}
-	if !strings.Contains(envelope.Approval.How, "mcp-partner call register_partner --tenant contoso") {
+	if !strings.Contains(envelope.Approval.How, "mcp-partner approvers add") {
 		t.Errorf("how: %s", envelope.Approval.How)
 	}
 	again := h.call(schemas.ToolRegisterPartner, `{"partner_id":"1234567","approval_id":"`+envelope.Approval.ID+`"}`)

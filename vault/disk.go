@@ -71,7 +71,7 @@ func (d disk) check() error {
 	case !info.IsDir():
 		return unsafe(d.dir+" is not a directory.", "Give another --state-dir.")
 	case exposed(info):
-		return unsafe("The state directory "+d.dir+" is open to other users.", "Run: chmod 700 "+d.dir)
+		return unsafe("The state directory "+d.dir+" is open to other users.", "Run: chmod 700 "+shellWord(d.dir))
 	}
 	return nil
 }
@@ -107,7 +107,7 @@ func (d disk) stat(name string) (stamp, error) {
 	case !info.Mode().IsRegular():
 		return stamp{}, unsafe(path+" is not a regular file.", "Remove it, or give another --state-dir.")
 	case exposed(info):
-		return stamp{}, unsafe(path+" is open to other users.", "Run: chmod 600 "+path)
+		return stamp{}, unsafe(path+" is open to other users.", "Run: chmod 600 "+shellWord(path))
 	}
 	return stamp{info}, nil
 }
@@ -299,11 +299,6 @@ func unsafe(message, hint string) *schemas.Problem {
 // corrupt says that a file is not what it should be and that nothing was
 // changed.
 func (d disk) corrupt(name, what string) *schemas.Problem {
-	path := d.path(name)
-	beside := "There is no previous version beside it; restore it from a backup."
-	if _, err := os.Lstat(path + previousMark); err == nil {
-		beside = "The previous version lies beside it as " + path + previousMark + "."
-	}
-	return schemas.NewProblem(schemas.CodeVaultCorrupt, path+" cannot be used: "+what+".",
-		schemas.WithHint("The file was left as it is. %s", beside))
+	return schemas.NewProblem(schemas.CodeVaultCorrupt, d.path(name)+" cannot be used: "+what+".",
+		schemas.WithHint("The file was left as it is. %s", d.mending(name)))
 }

@@ -81,7 +81,7 @@ func (f *FileStore) Get(ctx context.Context, name string) (Secret, error) {
 		return Secret{}, err
 	}
 	stored, ok := state.payload.secrets[fold(name)]
-	if !ok {
+	if !ok || isInternal(name) {
 		return Secret{}, noSecret(name)
 	}
 	return stored.secret, nil
@@ -93,7 +93,7 @@ func (f *FileStore) List(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	return state.payload.names(), nil
+	return withoutInternal(state.payload.names()), nil
 }
 
 // Put implements Store.
@@ -111,6 +111,9 @@ func (f *FileStore) Put(ctx context.Context, name string, secret Secret) error {
 func (f *FileStore) Delete(ctx context.Context, name string) error {
 	return f.change(ctx, func(secrets map[string]storedSecret) bool {
 		_, there := secrets[fold(name)]
+		if isInternal(name) {
+			return false
+		}
 		delete(secrets, fold(name))
 		return there
 	})
@@ -223,7 +226,7 @@ func (f *FileStore) putBack(generation, highest uint64) error {
 	return schemas.NewProblem(schemas.CodeVaultCorrupt,
 		fmt.Sprintf("%s is an older version that was put back: it is generation %d, and generation %d was here before.",
 			f.disk.path(vaultName), generation, highest),
-		schemas.WithHint("It would bring replaced secrets back. If that is meant, a person removes %s.", f.disk.path(markName)))
+		schemas.WithHint("Restore the newest vault. If this one is meant, a person runs: rm %s (it brings replaced secrets back)", shellWord(f.disk.path(markName))))
 }
 
 // change applies one change to the newest state and writes it. If it fails at

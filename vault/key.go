@@ -141,7 +141,8 @@ func besideKey(d disk) (*key, error) {
 	if seen.info == nil {
 		return nil, schemas.NewProblem(schemas.CodeVaultMissing,
 			"The vault is there and its key file "+d.path(keyName)+" is not.",
-			schemas.WithHint("Put the key file back, or start with --identity-file."))
+			schemas.WithHint("Put the key file back. A person runs: cp BACKUP/%s %[2]s && chmod 600 %[2]s (or, where it is kept elsewhere, gives --identity-file FILE)",
+				keyName, shellWord(d.path(keyName))))
 	}
 	defer clear(text)
 	return parseIdentities(text, d.path(keyName))

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 
 	"filippo.io/age"
 
@@ -55,14 +56,18 @@ func (f *FileStore) unseal(k *key, sealedFile []byte) (*payload, error) {
 }
 
 func (f *FileStore) wrongKey(k *key, sealedFile []byte) error {
-	protected := "an age identity"
+	protected, flag := "an age identity", "--identity-file"
 	if wantsPassphrase(sealedFile) {
-		protected = "a passphrase"
+		protected, flag = "a passphrase", "--passphrase-file"
+	}
+	hint := "Nothing was changed. A person runs: mcp-partner doctor " + flag + " FILE (with the key that the vault was made with"
+	if _, err := os.Lstat(f.disk.path(vaultName) + previousMark); err == nil {
+		hint += "; if that does not open it either, the file is damaged: " + f.disk.backToPrevious(vaultName)
 	}
 	return schemas.NewProblem(schemas.CodeVaultCorrupt,
 		fmt.Sprintf("%s does not open %s, which is protected by %s: the key is another one, or the head of the file is damaged.",
 			upper(k.what), f.disk.path(vaultName), protected),
-		schemas.WithHint("Give the key that the vault was made with. Nothing was changed."))
+		schemas.WithHint("%s)", hint))
 }
 
 func upper(text string) string { return string(bytes.ToUpper([]byte(text[:1]))) + text[1:] }

@@ -31,8 +31,8 @@ type Secret struct {
 // NewSecret takes a secret as it was read from standard input, a prompt or a
 // file: one newline at its end does not belong to it. It copies the bytes; the
 // caller may clear its own. It returns a CodeInvalidArgument problem for an
-// empty secret, one over MaxSecretBytes, or one with a NUL byte or text that is
-// not UTF-8.
+// empty or blank secret, one of several lines, one over MaxSecretBytes, or one
+// with a NUL byte or text that is not UTF-8.
 func NewSecret(raw []byte) (Secret, error) {
 	value := trimNewline(raw)
 	switch {
@@ -40,6 +40,10 @@ func NewSecret(raw []byte) (Secret, error) {
 		return Secret{}, invalid("The secret is empty.")
 	case len(value) > MaxSecretBytes:
 		return Secret{}, invalid("The secret is larger than %d bytes.", MaxSecretBytes)
+	case len(bytes.TrimSpace(value)) == 0:
+		return Secret{}, invalid("The secret consists of blanks only.")
+	case bytes.ContainsAny(value, "\r\n"):
+		return Secret{}, invalid("The secret has more than one line: give the secret alone.")
 	case bytes.IndexByte(value, 0) >= 0:
 		return Secret{}, invalid("The secret has a NUL byte: it is not text, or in another encoding.")
 	case !utf8.Valid(value):

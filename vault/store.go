@@ -81,6 +81,9 @@ func checkPut(name string, secret Secret) error {
 	if secret.Empty() {
 		return invalid("The secret is empty.")
 	}
+	if isInternal(name) {
+		return invalid("The name %q begins with %s, which is kept for the program's own keys: choose another.", clean(name), internalPrefix)
+	}
 	return checkName("secret name", name)
 }
 

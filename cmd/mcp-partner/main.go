@@ -12,8 +12,19 @@ import (
 )
 
 func main() {
+	surviveBrokenPipes()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// The first signal ends the program well; a second one ends it at once.
 	context.AfterFunc(ctx, stop)
 	os.Exit(cli.Main(ctx, os.Args[1:]))
+}
+
+// surviveBrokenPipes makes a write to an output that nobody reads an error
+// like any other. By default the Go runtime ends the process there, which may
+// be in the middle of a change at Azure that is then neither read back nor
+// recorded. The signal is taken, not ignored: programs that are started from
+// here would inherit that. Windows has no such signal and takes this for a
+// request that is never met.
+func surviveBrokenPipes() {
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 }

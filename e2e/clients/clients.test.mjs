@@ -10,7 +10,7 @@ import { binary, serveHTTP } from "./server.mjs";
 assert.ok(binary, "CLIENTS_BINARY is not set; start this with: node run.mjs path/to/mcp-partner");
 
 const toolNames = [
-  "check_partner_link", "find_partner_tool", "get_partner", "list_provider_operations", "list_tenants",
+  "check_partner_link", "find_partner_tool", "get_approval", "get_partner", "list_provider_operations", "list_tenants",
   "register_partner", "remove_partner", "update_partner",
 ];
 const tenant = "contoso";
@@ -207,9 +207,11 @@ for (const variant of variants) {
         const name = before ? "update_partner" : "register_partner";
         const waiting = await ask(name, { tenant, partner_id: id });
         assert.equal(waiting.status, "approval_required");
-        assert.match(waiting.approval.how, new RegExp(`mcp-partner call ${name} --tenant contoso`));
+        assert.match(waiting.approval.how, new RegExp(`mcp-partner approvals approve ${waiting.approval.id}`));
         const again = await ask(name, { tenant, partner_id: id, approval_id: waiting.approval.id });
         assert.deepEqual([again.status, again.approval.id], ["approval_required", waiting.approval.id]);
+        const { status, approval } = await ask("get_approval", { approval_id: waiting.approval.id });
+        assert.deepEqual([status, approval.id, approval.state], ["done", waiting.approval.id, "pending"]);
         assert.equal(await linked(), before);
       });
 
@@ -238,7 +240,7 @@ for (const variant of variants) {
         const [name, id] = before.partner_id ? ["remove_partner", before.partner_id] : ["register_partner", ours];
         const waiting = judge.result(name, await c.call(name, { tenant, partner_id: id }));
         assert.equal(waiting.status, "approval_required");
-        assert.ok(waiting.approval.how.includes(`--partner-id ${id}`));
+        assert.ok(waiting.approval.how.includes(`approvals approve ${waiting.approval.id}`));
         assert.deepEqual(await state(), before);
       } finally {
         await c.end();

@@ -133,6 +133,8 @@ func (a *toolArguments) read(in io.Reader) (json.RawMessage, error) {
 	switch {
 	case err != nil:
 		return nil, usage("give the arguments with --args JSON", "standard input cannot be read")
+	case len(bytes.TrimSpace(text)) == 0:
+		return nil, usage("pipe them in as one JSON object, {} for none", "--args - was given, and standard input is empty")
 	case len(text) > maxArguments:
 		return nil, usage("a tool's arguments have a few hundred bytes", "standard input holds more than %d bytes", maxArguments)
 	}

@@ -3,12 +3,16 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"mcp-partner/guard"
 	"mcp-partner/schemas"
 	"mcp-partner/tools"
+	"mcp-partner/vault"
 )
 
 // caller is who calls from this command line, for the record.
@@ -36,11 +40,14 @@ func newCall(f *Factory, run func(context.Context, *Factory, *callOptions) error
 		Long: `Call a tool through the same checks as an agent's call. The flags are the tool's
 arguments; --args takes them as one JSON object, or from standard input with -.
 
-A write needs --allow-writes. On a terminal you are asked to confirm it there, as
-an MCP client would ask; without one (neither standard input nor standard error is
-a terminal) the call ends with approval_required.
+A write needs --allow-writes, or a policy in config.yaml. On a terminal you are
+asked to confirm it there, as an MCP client would ask; without one (neither
+standard input nor standard error is a terminal) the call ends with
+approval_required. Where the policy wants an approver, an approver who sits at this
+terminal can approve at once.
 
-Exit codes: 0 done or unchanged, 1 failed, 3 refused, 4 approval required.`,
+Exit codes: 0 done or unchanged, 1 failed, 2 wrong usage, 3 refused,
+4 approval required.`,
 		Example: `  mcp-partner call check_partner_link --tenant contoso
   mcp-partner call check_partner_link --tenant contoso --json
   mcp-partner call register_partner --tenant contoso --partner-id 1234567 --plan
@@ -48,7 +55,7 @@ Exit codes: 0 done or unchanged, 1 failed, 3 refused, 4 approval required.`,
   echo '{"tenant":"contoso"}' | mcp-partner call check_partner_link --args -
   mcp-partner call check_partner_link --tenant contoso --simulate`,
 		Args: unknownToolArgument,
-		RunE: showHelp,
+		RunE: missingTool,
 	}
 	flags := command.PersistentFlags()
 	flags.StringVar(&options.arguments.base, "args", "", "all arguments as one `JSON` object; - reads it from standard input")
@@ -98,6 +105,37 @@ func unknownToolArgument(command *cobra.Command, args []string) error {
 	return usage("mcp-partner tools, or mcp-partner find 'what you want'", "there is no tool %q", schemas.Foreign(args[0]))
 }
 
+func missingTool(*cobra.Command, []string) error {
+	return usage("mcp-partner tools, or mcp-partner find 'what you want'", "call needs the name of a tool")
+}
+
+// worded words the next step for whoever types a call: what the answer to an
+// agent says about a server and a tenant in general, they can do right here.
+func worded(e schemas.Envelope) schemas.Envelope {
+	if e.Problem == nil {
+		return e
+	}
+	problem := *e.Problem
+	if problem.Code == schemas.CodeWritesDisabled {
+		problem.Message = "Writes are off without --allow-writes."
+		problem.Hint = "Add --allow-writes; a person is asked before the write."
+		e.Summary = problem.Message
+	}
+	if e.Identity != nil {
+		problem.Hint = forTenant(problem.Hint, e.Identity.Tenant)
+	}
+	e.Problem = &problem
+	return e
+}
+
+// forTenant puts a tenant's name where a command has a place for one.
+func forTenant(text, tenant string) string {
+	if tenant == "" {
+		return text
+	}
+	return strings.Replace(text, "tenants set NAME", "tenants set "+tenant, 1)
+}
+
 func callExample(op schemas.Operation) string {
 	if len(op.Examples) == 0 {
 		return ""
@@ -114,33 +152,121 @@ func runCall(ctx context.Context, f *Factory, o *callOptions) error {
 	if err != nil {
 		return err
 	}
-	envelope, err := f.call(ctx, o, arguments)
+	room, err := f.openCall(ctx, o)
 	if err != nil {
 		return err
 	}
-	if err := f.show(envelope, o.json); err != nil {
+	defer room.Close()
+	op, _ := schemas.Lookup(o.tool)
+	f.unlock(ctx, room.house, op)
+	if op.Effect.Writes() && !o.plan {
+		f.settleRecord(ctx, room.house, room.decider, room.service)
+	}
+	call := tools.Call{Tool: o.tool, Arguments: arguments, Caller: caller, Person: f.person(), PlanOnly: o.plan}
+	envelope := room.service.Call(ctx, call).Envelope
+	if err := f.show(worded(envelope), o.json); err != nil {
 		return err
+	}
+	if !o.json && envelope.Status == schemas.StatusApprovalRequired {
+		return f.offer(ctx, room, call, envelope)
 	}
 	return silent(statusExit(envelope.Status))
 }
 
-// call makes one call with a house of its own.
+// unlock opens a vault that a person has to open before anything has a
+// deadline: typing a passphrase may take longer than a plan. What goes wrong is
+// said by the call itself, in its own answer.
+func (f *Factory) unlock(ctx context.Context, h *house, op schemas.Operation) {
+	if h.keepsRecord(f.StateDir) && f.IO.attended() && (op.Effect.Writes() || h.needsSecret(op)) {
+		_ = h.open(ctx)
+	}
+}
+
+// needsSecret reports whether a tool signs in, perhaps with a stored secret.
+func (h *house) needsSecret(op schemas.Operation) bool {
+	configs, err := h.directory.Credentials()
+	stored := func(config vault.CredentialConfig) bool { return config.Kind == vault.KindClientSecret }
+	return err == nil && op.InputSchema().Properties["tenant"] != nil && slices.ContainsFunc(configs, stored)
+}
+
+// call makes one call with a house of its own, for tools that never ask.
 func (f *Factory) call(ctx context.Context, o *callOptions, arguments json.RawMessage) (schemas.Envelope, error) {
-	simulated, err := o.simulate.start(ctx)
+	room, err := f.openCall(ctx, o)
 	if err != nil {
 		return schemas.Envelope{}, err
+	}
+	defer room.Close()
+	return room.service.Call(ctx, tools.Call{Tool: o.tool, Arguments: arguments, Caller: caller, Person: tools.Nobody{}}).Envelope, nil
+}
+
+// callRoom is a house with what answers calls in it.
+type callRoom struct {
+	*house
+	decider *guard.Guard
+	service *tools.Service
+}
+
+func (f *Factory) openCall(ctx context.Context, o *callOptions) (*callRoom, error) {
+	simulated, err := o.simulate.start(ctx)
+	if err != nil {
+		return nil, err
 	}
 	h, err := f.openHouse(o.keys, simulated)
 	if err != nil {
-		return schemas.Envelope{}, err
+		return nil, err
 	}
-	defer h.Close()
-	service, err := h.service(f, o.guard.rules())
+	return f.room(h, o.guard.rules())
+}
+
+// room puts guard and service into a house, which it closes if it cannot.
+func (f *Factory) room(h *house, rules guard.Options) (*callRoom, error) {
+	decider, err := h.guard(f, rules)
 	if err != nil {
-		return schemas.Envelope{}, err
+		h.Close()
+		return nil, err
 	}
-	result := service.Call(ctx, tools.Call{
-		Tool: o.tool, Arguments: arguments, Caller: caller, Person: f.person(), PlanOnly: o.plan,
-	})
-	return result.Envelope, nil
+	return &callRoom{h, decider, h.service(f, decider)}, nil
+}
+
+// offer lets an approver who sits at this terminal approve at once.
+func (f *Factory) offer(ctx context.Context, room *callRoom, call tools.Call, envelope schemas.Envelope) error {
+	waiting := silent(ExitApprovalRequired)
+	approvers, err := room.decider.Approvers(ctx)
+	if err != nil || len(approvers) == 0 || !f.IO.attended() || envelope.Approval == nil {
+		return waiting
+	}
+	name, err := f.askLine(ctx, "Approver who approves it right here (empty: not now): ")
+	if err != nil || name == "" {
+		return waiting
+	}
+	if err := f.approve(ctx, room.decider, envelope.Approval.ID, name); err != nil {
+		return err
+	}
+	if call.Arguments, err = withApproval(call.Arguments, envelope.Approval.ID); err != nil {
+		return err
+	}
+	return f.execute(ctx, room, call, false)
+}
+
+// withApproval adds the ID of an approval to the arguments of a call.
+func withApproval(arguments json.RawMessage, id string) (json.RawMessage, error) {
+	values := map[string]json.RawMessage{}
+	if err := json.Unmarshal(arguments, &values); err != nil {
+		return nil, err
+	}
+	text, err := json.Marshal(id)
+	if err != nil {
+		return nil, err
+	}
+	values["approval_id"] = text
+	return json.Marshal(values)
+}
+
+// execute makes a call that was approved, and shows how it ended.
+func (f *Factory) execute(ctx context.Context, room *callRoom, call tools.Call, asJSON bool) error {
+	envelope := room.service.Call(ctx, call).Envelope
+	if err := f.show(envelope, asJSON); err != nil {
+		return err
+	}
+	return silent(statusExit(envelope.Status))
 }

@@ -47,11 +47,12 @@ func runDemo(ctx context.Context, f *Factory) error {
 	if err := simulated.stage(demoUnlinked, demoLinked, demoOther); err != nil {
 		return err
 	}
-	service, err := h.service(f, guard.Options{AllowWrites: true})
+	// The demo shows the program as it comes, and not somebody's configuration.
+	decider, err := guard.New(guard.Options{AllowWrites: true, Simulated: true})
 	if err != nil {
 		return err
 	}
-	return f.playDemo(ctx, service, simulated)
+	return f.playDemo(ctx, h.service(f, decider), simulated)
 }
 
 // playDemo joins client and server by two pipes, as a client's process would.

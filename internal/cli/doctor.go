@@ -16,10 +16,11 @@ func newDoctor(f *Factory, run func(context.Context, *Factory, *doctorOptions) e
 	options := &doctorOptions{}
 	command := &cobra.Command{
 		Use:   "doctor",
-		Short: "Check the state directory, the vault and every credential",
+		Short: "Check the state directory, the vault, every credential and the ledger",
 		Long: `Check the state directory, the vault and what protects it, the directory, and every
-credential by signing in once. With --read every tenant's link is read too. Nothing
-is changed. The exit code is 1 if a check fails.`,
+credential by signing in once; then the policy, the ledger, whether anything is
+frozen, and whether there are approvers. With --read every tenant's link is read
+too. Nothing is changed. The exit code is 1 if a check fails.`,
 		Example: `  mcp-partner doctor
   mcp-partner doctor --read
   mcp-partner doctor --json`,

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 
 	"mcp-partner/schemas"
 )
@@ -80,10 +82,28 @@ func report(to io.Writer, end *exit) {
 	if end.message == "" {
 		return
 	}
-	fmt.Fprintf(to, "mcp-partner: %s\n", escape(end.message))
+	fmt.Fprintf(to, "mcp-partner: %s\n", escape(clause(strings.TrimPrefix(end.message, "mcp-partner "))))
 	if end.next != "" {
-		fmt.Fprintf(to, "Next: %s\n", escape(end.next))
+		fmt.Fprintf(to, "Next: %s\n", escape(clause(end.next)))
 	}
+}
+
+// clause brings a message into the form of what stands behind a colon, whether
+// it was written as a sentence for an envelope or as a clause for here: without
+// a full stop behind a single one, and without a capital letter where an ordinary word
+// has one. Names and paths stay as they are.
+func clause(text string) string {
+	if !strings.Contains(text, ". ") {
+		text = strings.TrimSuffix(text, ".")
+	}
+	first, _, _ := strings.Cut(text, " ")
+	ordinary := []string{
+		"A", "Add", "An", "Another", "Check", "For", "Give", "If", "In", "It", "No", "Nobody", "Nothing", "Or", "Put", "Restore", "Run:", "The", "There", "This", "Try", "Use", "Whether", "Writes",
+	}
+	if slices.Contains(ordinary, first) {
+		return strings.ToLower(text[:1]) + text[1:]
+	}
+	return text
 }
 
 // statusExit is the exit code of an envelope.

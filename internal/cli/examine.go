@@ -8,10 +8,9 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
-
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 
 	"mcp-partner/schemas"
 	"mcp-partner/vault"
@@ -29,16 +28,19 @@ func (f *Factory) examine(ctx context.Context, o *doctorOptions) []check {
 		return append(checks, failedCheck("state_dir", err, "ls -ld "+shellWord(dir)+" "+shellWord(filepath.Join(dir, "directory.json"))))
 	}
 	defer h.Close()
+	// A ledger that was removed is not made anew by whoever looks for it.
+	h.unrecorded = f.missingLedger(ctx, h) != nil
 	checks = append(checks, checkStateDir(dir))
 	entries, credentials, err := h.all()
 	if err != nil {
 		return append(checks, failedCheck("directory", err, ""))
 	}
-	checks = append(checks, checkVault(ctx, h, credentials), checkDirectory(entries))
+	checks = append(checks, f.checkVault(ctx, h, credentials), checkDirectory(entries))
 	checks = append(checks, h.checkCredentials(ctx, entries, credentials)...)
 	if o.read {
 		checks = append(checks, h.checkTenants(ctx, entries)...)
 	}
+	checks = append(checks, f.checkRecord(ctx, h)...)
 	return append(checks, f.checkProxy())
 }
 
@@ -86,7 +88,7 @@ func checkStateDir(dir string) check {
 }
 
 // checkVault opens the vault. A vault that nothing needs may be missing.
-func checkVault(ctx context.Context, h *house, credentials []vault.CredentialConfig) check {
+func (f *Factory) checkVault(ctx context.Context, h *house, credentials []vault.CredentialConfig) check {
 	needed := false
 	for _, config := range credentials {
 		needed = needed || config.Kind == vault.KindClientSecret
@@ -95,7 +97,7 @@ func checkVault(ctx context.Context, h *house, credentials []vault.CredentialCon
 	switch problem := schemas.AsProblem(err); {
 	case err == nil:
 		return check{"vault", checkOK, h.store.KeyDescription(), ""}
-	case problem.Code == schemas.CodeVaultMissing && !needed:
+	case problem.Code == schemas.CodeVaultMissing && !needed && !h.keepsRecord(f.StateDir):
 		return check{"vault", checkWarn, problem.Message + " No credential needs it so far.", "mcp-partner vault init"}
 	case problem.Code == schemas.CodeVaultLocked:
 		return check{"vault", checkFail, problem.Message + " " + h.store.KeyDescription(), "mcp-partner doctor --passphrase-file FILE"}
@@ -107,7 +109,7 @@ func checkDirectory(entries []vault.Entry) check {
 	if len(entries) == 0 {
 		return check{"directory", checkWarn, "The directory holds no tenant yet.", "mcp-partner tenants add NAME --tenant-id GUID --client-id GUID --secret-stdin"}
 	}
-	return check{"directory", checkOK, fmt.Sprintf("The directory holds %d tenants.", len(entries)), ""}
+	return check{"directory", checkOK, "The directory holds " + count(len(entries), "tenant") + ".", ""}
 }
 
 // checkCredentials signs in once with each credential, in the first tenant
@@ -122,6 +124,23 @@ func (h *house) checkCredentials(ctx context.Context, entries []vault.Entry, cre
 		}
 		checks = append(checks, h.checkCredential(ctx, entries, config))
 	}
+	return append(checks, h.checkOrphans(ctx, credentials)...)
+}
+
+// checkOrphans finds secrets that no credential stands for. A vault that cannot
+// be read has been told of already.
+func (h *house) checkOrphans(ctx context.Context, credentials []vault.CredentialConfig) []check {
+	names, err := h.store.List(ctx)
+	if err != nil {
+		return nil
+	}
+	var checks []check
+	for _, name := range names {
+		used := func(config vault.CredentialConfig) bool { return strings.EqualFold(config.SecretName, name) }
+		if !slices.ContainsFunc(credentials, used) {
+			checks = append(checks, check{"secret " + name, checkWarn, "The vault holds it, and no credential uses it.", "mcp-partner vault remove " + name})
+		}
+	}
 	return checks
 }
 
@@ -131,27 +150,18 @@ func (h *house) checkCredential(ctx context.Context, entries []vault.Entry, conf
 		if _, err := entry.Credential(config.Name); err != nil {
 			continue
 		}
-		if err := h.signIn(ctx, entry, config.Name); err != nil {
+		if err := h.signIn(ctx, entry, config); err != nil {
 			return failedCheck(name, err, "mcp-partner tenants set "+entry.Name+" --secret-stdin").at(entry.Name)
 		}
 		return check{name, checkOK, "It signs in, in tenant " + entry.Name + ".", ""}
 	}
-	return check{name, checkWarn, "No tenant uses it.", "mcp-partner tenants set NAME --credential " + config.Name}
+	return check{name, checkWarn, "No tenant uses it. It can be given to one, or removed.", "mcp-partner vault remove " + config.Name}
 }
 
 // at puts a tenant's name where a fix has a place for one.
 func (c check) at(tenant string) check {
-	c.Fix = strings.Replace(c.Fix, "tenants set NAME", "tenants set "+tenant, 1)
+	c.Fix = forTenant(c.Fix, tenant)
 	return c
-}
-
-func (h *house) signIn(ctx context.Context, entry vault.Entry, credential string) error {
-	signer, err := h.source.Credential(ctx, entry.Name, credential)
-	if err != nil {
-		return err
-	}
-	_, err = signer.GetToken(ctx, policy.TokenRequestOptions{Scopes: []string{entry.Cloud.Scope()}, EnableCAE: true})
-	return err
 }
 
 // readAtOnce bounds how many links are read at the same time.

@@ -27,6 +27,10 @@ type Factory struct {
 	Log *slog.Logger
 
 	stateDir, configFile, logLevel, logFormat string
+	// serving is set by a command that runs until it is told to end.
+	serving bool
+	// file is the config file; known after prepare.
+	file config.File
 }
 
 func newFactory(streams *Streams) *Factory {
@@ -70,11 +74,11 @@ func (f *Factory) settle(command *cobra.Command, flags *pflag.FlagSet) error {
 	if err := config.Apply(flags, f.IO.Env, config.File{}); err != nil {
 		return usage(help(command), "%s", err)
 	}
-	file, err := f.loadConfig(command.Root())
-	if err != nil {
+	var err error
+	if f.file, err = f.loadConfig(command.Root()); err != nil {
 		return usage("correct the file, or give another with --config", "%s", err)
 	}
-	if err := config.Apply(flags, f.IO.Env, file); err != nil {
+	if err := config.Apply(flags, f.IO.Env, f.file); err != nil {
 		return usage(help(command), "%s", err)
 	}
 	_ = f.locate() // a command that needs the directory asks again, and says so

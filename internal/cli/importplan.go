@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -14,6 +16,33 @@ type importPlan struct {
 	diff vault.Diff
 	// credentials are new.
 	credentials []vault.CredentialConfig
+	// said is what a person should see before agreeing.
+	said []string
+}
+
+// judge looks at what the import would mean for stored secrets and for what is
+// linked.
+func (p *importPlan) judge(ctx context.Context, h *house, o *importOptions) error {
+	entries := slices.Clone(p.diff.Added)
+	for _, change := range p.diff.Changed {
+		entries = append(entries, change.After)
+	}
+	for _, entry := range entries {
+		said, err := h.checkDestination(entry, o.consent.otherAuthority)
+		if err != nil {
+			return err
+		}
+		p.said = append(p.said, said...)
+	}
+	if o.consent.keepLink {
+		return nil
+	}
+	for _, change := range p.diff.Changed {
+		if err := h.checkSuccession(ctx, change.Before, change.After, p.credentials); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // maxMistakes is how many mistakes of a file are told at once.
@@ -87,6 +116,11 @@ func (im *importer) entry(row numbered) (vault.Entry, error) {
 	}
 	if err := im.credential(row, &entry); err != nil {
 		return entry, err
+	}
+	if !exists {
+		if entry.Cloud, err = im.usualCloud(entry); err != nil {
+			return entry, err
+		}
 	}
 	if err := im.cloud(row, &entry); err != nil {
 		return entry, err
@@ -212,6 +246,11 @@ func (im *importer) referenced(entry vault.Entry) []vault.CredentialConfig {
 		configs = append(configs, im.known[strings.ToLower(ref.Name)])
 	}
 	return configs
+}
+
+// usualCloud is the cloud of a new entry whose row says nothing about it.
+func (im *importer) usualCloud(entry vault.Entry) (vault.Cloud, error) {
+	return im.house.usualCloud(im.known[strings.ToLower(entry.Credentials[0].Name)])
 }
 
 // cloud changes an entry's cloud only where the row says something about it.

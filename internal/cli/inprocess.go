@@ -39,12 +39,13 @@ func (f *Factory) converse(ctx context.Context, line []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := f.furnish(directory, vault.NewMemoryStore())
+	h := f.furnish(directory, vault.NewMemoryStore(), nil)
 	defer h.Close()
-	service, err := h.service(f, guard.Options{})
+	decider, err := guard.New(guard.Options{})
 	if err != nil {
 		return nil, err
 	}
+	service := h.service(f, decider)
 	in, send := io.Pipe()
 	receive, out := io.Pipe()
 	served := make(chan error, 1)

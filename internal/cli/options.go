@@ -3,7 +3,9 @@ package cli
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
+	"sync"
 
 	"github.com/spf13/pflag"
 
@@ -24,16 +26,47 @@ func (k *keyOptions) add(flags *pflag.FlagSet) {
 
 // keySource says where the key is, and whom to ask for a passphrase.
 func (f *Factory) keySource(k keyOptions) vault.KeySource {
-	return vault.KeySource{IdentityFile: k.identityFile, PassphraseFile: k.passphraseFile, Terminal: prompter{f.IO}}
+	ask := prompter{streams: f.IO}
+	if !f.serving {
+		ask.typed = &sync.Map{}
+	}
+	return vault.KeySource{IdentityFile: k.identityFile, PassphraseFile: k.passphraseFile, Terminal: ask}
 }
 
 // prompter asks for the passphrase of the vault where a write would be
 // confirmed: at the terminal, and only where somebody seems to sit there. The
 // terminal that a client's user works at is not written to.
-type prompter struct{ streams *Streams }
+type prompter struct {
+	streams *Streams
+	// typed keeps what was typed for each prompt, so that one command asks once,
+	// whatever needs the vault. It is nil in a server, where a mistyped
+	// passphrase must not stay.
+	typed *sync.Map
+}
+
+// typedAnswer is what came of one prompt.
+type typedAnswer struct {
+	typed string
+	err   error
+}
 
 // Passphrase implements vault.Prompter.
 func (p prompter) Passphrase(ctx context.Context, prompt string) ([]byte, error) {
+	if p.typed == nil {
+		return p.ask(ctx, prompt)
+	}
+	if before, ok := p.typed.Load(prompt); ok {
+		answer := before.(typedAnswer)
+		return []byte(answer.typed), answer.err
+	}
+	typed, err := p.ask(ctx, prompt)
+	if ctx.Err() == nil {
+		p.typed.Store(prompt, typedAnswer{string(typed), err})
+	}
+	return typed, err
+}
+
+func (p prompter) ask(ctx context.Context, prompt string) ([]byte, error) {
 	locked := schemas.NewProblem(schemas.CodeVaultLocked, "The vault is protected by a passphrase, and there is no terminal to ask on.")
 	if !p.streams.attended() {
 		return nil, locked
@@ -53,17 +86,24 @@ func (p prompter) Passphrase(ctx context.Context, prompt string) ([]byte, error)
 // guardOptions say what an operator allows.
 type guardOptions struct {
 	allowWrites                bool
-	approval                   string
+	approval                   approvalMode
 	tools, tenants, partnerIDs list
 }
 
 func (g *guardOptions) add(flags *pflag.FlagSet) {
 	flags.BoolVar(&g.allowWrites, "allow-writes", false, "let tools write; a person is asked before each write")
-	flags.StringVar(&g.approval, "approval", string(guard.ApprovalAsk), "`ask or none`; none needs --simulate or --partner-ids")
+	g.approval = approvalMode(guard.ApprovalAsk)
+	flags.Var(&g.approval, "approval", "who is asked before a write: `ask, client, person or none`; none needs --simulate or --partner-ids")
+	g.addBounds(flags)
+	config.Standing(flags, "allow-writes", "approval")
+}
+
+// addBounds adds what bounds a call whatever the policy says.
+func (g *guardOptions) addBounds(flags *pflag.FlagSet) {
 	flags.Var(&g.tools, "tools", "only these `TOOLS`, with commas between")
 	flags.Var(&g.tenants, "tenants", "only these `TENANTS`: names or globs, with commas between")
 	flags.Var(&g.partnerIDs, "partner-ids", "only these partner `IDS` may be written, with commas between")
-	config.Standing(flags, "allow-writes", "approval", "tools", "tenants", "partner-ids")
+	config.Standing(flags, "tools", "tenants", "partner-ids")
 }
 
 func (g *guardOptions) rules() guard.Options {
@@ -72,6 +112,25 @@ func (g *guardOptions) rules() guard.Options {
 		Bounds: guard.Bounds{Tools: g.tools, Tenants: g.tenants, PartnerIDs: g.partnerIDs},
 	}
 }
+
+// approvalMode is a flag that says whom to ask before a write.
+type approvalMode guard.Approval
+
+// Set implements pflag.Value.
+func (m *approvalMode) Set(text string) error {
+	modes := []guard.Approval{guard.ApprovalAsk, guard.ApprovalClient, guard.ApprovalPerson, guard.ApprovalNone}
+	if !slices.Contains(modes, guard.Approval(text)) {
+		return errors.New("no such mode")
+	}
+	*m = approvalMode(text)
+	return nil
+}
+
+// String implements pflag.Value.
+func (m *approvalMode) String() string { return string(*m) }
+
+// Type implements pflag.Value.
+func (m *approvalMode) Type() string { return "mode" }
 
 // list is a flag of several values with commas between. It refuses an empty
 // one: --tenants "$CUSTOMERS" with nothing in the variable would otherwise be a

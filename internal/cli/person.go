@@ -43,7 +43,7 @@ func (p terminalPerson) Ask(ctx context.Context, question guard.Question, _ guar
 		return tools.Answered, guard.Answer{}, err
 	}
 	defer terminal.Close()
-	typed, err := terminal.Ask(ctx, worded(question), false)
+	typed, err := terminal.Ask(ctx, laidOut(question), false)
 	if errors.Is(err, errNothingTyped) {
 		return tools.Answered, guard.Answer{Action: guard.ActionCancel}, nil
 	}
@@ -53,8 +53,8 @@ func (p terminalPerson) Ask(ctx context.Context, question guard.Question, _ guar
 	return tools.Answered, guard.Answer{Action: guard.ActionAccept, Typed: typed}, nil
 }
 
-// worded lays a question out. Facts hold foreign text and are escaped.
-func worded(question guard.Question) string {
+// laidOut lays a question out. Facts hold foreign text and are escaped.
+func laidOut(question guard.Question) string {
 	var b strings.Builder
 	b.WriteString(escape(question.Text) + "\n")
 	for _, fact := range question.Facts {

@@ -31,7 +31,7 @@ func (u *ui) envelope(e schemas.Envelope) {
 	u.tenants(e.Tenants)
 	u.operations(e.Operations)
 	u.matches(e.Matches)
-	u.outOfScope(e.OutOfScope)
+	u.outOfScope(e.OutOfScope, e.Summary)
 	u.plan(e.Plan)
 	if e.NextCursor != "" {
 		u.field("next page", "--cursor "+e.NextCursor)
@@ -132,12 +132,15 @@ func (u *ui) matches(matches []schemas.Match) {
 	}
 }
 
-func (u *ui) outOfScope(out *schemas.OutOfScope) {
+// outOfScope says why nothing fits, unless the summary has said so already.
+func (u *ui) outOfScope(out *schemas.OutOfScope, summary string) {
 	if out == nil {
 		return
 	}
-	u.blank()
-	u.line(warn, out.Reason)
+	if !strings.Contains(summary, out.Reason) {
+		u.blank()
+		u.line(warn, out.Reason)
+	}
 	for _, instead := range out.UseInstead {
 		u.field("instead", instead.Name+": "+instead.WhatFor)
 	}
@@ -170,7 +173,7 @@ func (u *ui) problem(p *schemas.Problem) {
 	u.styledField("problem", bad, string(p.Code))
 	u.field("next", p.Hint)
 	if p.RetryAfterSeconds > 0 {
-		u.field("wait", fmt.Sprintf("%d seconds", p.RetryAfterSeconds))
+		u.field("wait", count(p.RetryAfterSeconds, "second"))
 	}
 	if said := strings.TrimSpace(p.ForeignCode + " " + quoted(p.Foreign)); said != "" {
 		u.field("they said", said)

@@ -42,7 +42,9 @@ func newRoot(f *Factory) *cobra.Command {
 Microsoft.ManagementPartner, to AI agents over MCP, and to people right here.
 
 A link belongs to one identity in one tenant. Reading is always safe. Writes are
-off until --allow-writes, and then a person confirms each of them.
+off until --allow-writes or a policy in config.yaml, and then a person confirms
+each of them unless the policy says otherwise. What was asked, approved, done and
+refused stands in the ledger.
 
 Settings come from the flag, else from its environment variable
 (--state-dir is MCP_PARTNER_STATE_DIR, and so on), else from config.yaml in the
@@ -74,13 +76,14 @@ Exit codes: 0 done or unchanged, 1 failed, 2 wrong usage, 3 refused,
 	root.AddCommand(
 		newVault(f), newTenants(f), newCall(f, runCall), newTools(f, runTools), newFind(f, runFind),
 		newDoctor(f, runDoctor), newServe(f, runServe), newSimulate(f, runSimulate),
+		newPolicy(f), newApprovals(f), newApprovers(f), newFreeze(f, runFreeze), newUnfreeze(f, runUnfreeze), newLedger(f),
 		newDemo(f, runDemo), newVersion(f, runVersion),
 	)
 	return root
 }
 
-// plainHelp takes out what pflag writes behind each boolean flag, and keeps the
-// columns where they are.
+// plainHelp takes out what pflag writes behind each boolean flag, writes the one
+// optional value as it is typed, and keeps the columns where they are.
 func plainHelp(help func(*cobra.Command, []string)) func(*cobra.Command, []string) {
 	const noise = "[=true|false]"
 	return func(command *cobra.Command, args []string) {
@@ -89,7 +92,8 @@ func plainHelp(help func(*cobra.Command, []string)) func(*cobra.Command, []strin
 		command.SetOut(&text)
 		defer command.SetOut(out)
 		help(command, args)
-		_, _ = io.WriteString(out, strings.ReplaceAll(text.String(), noise, strings.Repeat(" ", len(noise)))) // there is nobody to tell
+		clean := strings.NewReplacer(noise, strings.Repeat(" ", len(noise)), " N[=10]", "[=N]   ").Replace(text.String())
+		_, _ = io.WriteString(out, clean) // there is nobody to tell
 	}
 }
 
@@ -124,10 +128,14 @@ func unknownCommand(command *cobra.Command, written string) error {
 			names = append(names, sub.Name())
 		}
 	}
-	if near := schemas.Nearest(written, names); near != "" {
-		return usage(help(command), "%s has no command %q: did you mean %s?", command.CommandPath(), schemas.Foreign(written), near)
+	where := command.CommandPath() + " has"
+	if !command.HasParent() {
+		where = "there is"
 	}
-	return usage(help(command), "%s has no command %q; it has %s", command.CommandPath(), schemas.Foreign(written), strings.Join(names, ", "))
+	if near := schemas.Nearest(written, names); near != "" {
+		return usage(help(command), "%s no command %q: did you mean %s?", where, schemas.Foreign(written), near)
+	}
+	return usage(help(command), "%s no command %q; the commands are %s", where, schemas.Foreign(written), strings.Join(names, ", "))
 }
 
 func help(command *cobra.Command) string { return command.CommandPath() + " --help" }

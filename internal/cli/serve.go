@@ -30,8 +30,10 @@ func newServe(f *Factory, run func(context.Context, *Factory, *serveOptions) err
 as Claude Desktop start it, or with --http on a loopback address. It ends at the
 end of its input, or at SIGTERM when every request that was read is answered.
 
-Writes are off until --allow-writes, and then a person confirms each. The bounds
---tools, --tenants and --partner-ids hold whatever an agent asks for.
+Writes are off until --allow-writes, and then a person confirms each: in the client
+for a new link, an approver elsewhere for what overwrites or removes (--approval). A
+policy in config.yaml takes the place of both flags. The bounds --tools, --tenants
+and --partner-ids hold whatever an agent asks for.
 
 With --http every request needs the bearer token that is made at start, holds for
 24 hours and is shown once: with a block for a client on a terminal, else as one
@@ -62,6 +64,7 @@ func runServe(ctx context.Context, f *Factory, o *serveOptions) error {
 			return err
 		}
 	}
+	f.serving = true
 	// What the server needs to end well must not end with the signal.
 	simulated, err := o.simulate.start(context.WithoutCancel(ctx))
 	if err != nil {
@@ -72,14 +75,19 @@ func runServe(ctx context.Context, f *Factory, o *serveOptions) error {
 		return err
 	}
 	defer h.Close()
-	service, err := h.service(f, o.guard.rules())
+	decider, err := h.guard(f, o.guard.rules())
 	if err != nil {
 		return err
+	}
+	service := h.service(f, decider)
+	defer f.settleInBackground(ctx, h, decider, service)()
+	if f.file.Policy() != nil && o.guard.allowWrites {
+		f.Log.Warn("the policy in the config file decides; --allow-writes and --approval have no effect")
 	}
 	if o.http != "" {
 		return f.serveHTTP(ctx, service, o.http)
 	}
-	f.Log.Info("serving", "transport", "stdio", "simulated", simulated != nil, "allow_writes", o.guard.allowWrites)
+	f.Log.Info("serving", "transport", "stdio", "simulated", simulated != nil, "allow_writes", decider.WritesAllowed())
 	return f.serveStdio(ctx, service, f.IO.In, f.IO.Out)
 }
 

@@ -31,11 +31,16 @@ func checkLoopback(address string) error {
 	if err != nil {
 		return usage("give --http 127.0.0.1:8080", "--http is not HOST:PORT")
 	}
-	if ip := net.ParseIP(host); host == "localhost" || ip != nil && ip.IsLoopback() {
+	if isLoopback(host) {
 		return nil
 	}
 	return usage("give --http 127.0.0.1:PORT, and put a proxy with TLS and sign-in of its own before it if need be",
 		"--http %s is not a loopback address: there is no TLS here, and the one token it makes is no sign-in for a network", address)
+}
+
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // bearer is the token of one start. Only its hash is kept.

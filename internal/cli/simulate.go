@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"syscall"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -68,9 +69,21 @@ func startSimulation(ctx context.Context, options worldOptions, addr string) (*s
 	}
 	server, err := sim.Start(ctx, addr)
 	if err != nil {
-		return nil, failed("give another --listen HOST:PORT", "%s", err)
+		return nil, failed("give another --listen HOST:PORT", "%s", cannotListen(addr, err))
 	}
 	return &simulation{sim, server}, nil
+}
+
+// cannotListen says in plain words why an address cannot be used.
+func cannotListen(addr string, err error) string {
+	var number syscall.Errno
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return addr + " is in use by another program"
+	case errors.As(err, &number):
+		return addr + " cannot be listened on: " + number.Error()
+	}
+	return addr + " cannot be listened on"
 }
 
 // Close ends the listener.

@@ -5,11 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"mcp-partner/internal/config"
 )
 
 type simulateCommand struct {
@@ -19,6 +22,7 @@ type simulateCommand struct {
 	tenantsOut     string
 	force          bool
 	untilStdinEnds bool
+	allowRemote    bool
 }
 
 // newSimulate builds `simulate`.
@@ -30,7 +34,8 @@ func newSimulate(f *Factory, run func(context.Context, *Factory, *simulateComman
 		Long: `Run a stand-in for Entra ID and Azure Resource Manager over TLS, to build agents
 without touching a customer. When it is ready it prints one line of JSON with the
 addresses, the client ID and secret, and the first 100 tenants. It ends at SIGINT
-or SIGTERM, or with --until-stdin-closes at the end of its input.
+or SIGTERM, or with --until-stdin-closes at the end of its input. Whoever reaches it
+can use it, so it listens on loopback addresses alone unless --allow-remote is given.
 
 Kinds of --fault:
 ` + faultHelp(),
@@ -44,6 +49,8 @@ Kinds of --fault:
 	flags := command.Flags()
 	flags.StringVar(&options.listen, "listen", "127.0.0.1:8443", "`HOST:PORT` to listen on; port 0 takes a free one")
 	flags.IntVar(&options.world.tenants, "tenants", defaultSimulated, "`N` tenants")
+	flags.BoolVar(&options.allowRemote, "allow-remote", false, "let --listen name an address that other machines reach; anybody there can use the simulation")
+	config.Typed(flags, "allow-remote")
 	options.world.add(flags)
 	flags.StringVar(&options.caOut, "ca-out", "", "write the certificate authority to this `FILE` (default: a temporary one)")
 	flags.StringVar(&options.tenantsOut, "tenants-out", "", "write the tenants to this CSV `FILE`, as tenants import takes it")
@@ -68,6 +75,9 @@ func runSimulate(ctx context.Context, f *Factory, o *simulateCommand) error {
 	if o.world.tenants < 1 {
 		return usage("mcp-partner simulate --help", "--tenants has to be at least 1")
 	}
+	if err := o.checkListen(); err != nil {
+		return err
+	}
 	s, err := startSimulation(ctx, o.world, o.listen)
 	if err != nil {
 		return err
@@ -91,6 +101,27 @@ func runSimulate(ctx context.Context, f *Factory, o *simulateCommand) error {
 		return untilEnd(ctx, f.IO.In)
 	}
 	<-ctx.Done()
+	return nil
+}
+
+// checkListen refuses an address that other machines reach: the simulation
+// prints its own secret and lets everybody in. All addresses at once are
+// refused too, because no URL is true for all of them.
+func (o *simulateCommand) checkListen() error {
+	host, _, err := net.SplitHostPort(o.listen)
+	if err != nil {
+		return usage("give --listen 127.0.0.1:8443", "--listen is not HOST:PORT")
+	}
+	ip := net.ParseIP(host)
+	switch {
+	case isLoopback(host):
+		return nil
+	case !o.allowRemote:
+		return usage("give --listen 127.0.0.1:PORT; if others are to use the simulation, add --allow-remote",
+			"--listen %s is not a loopback address, and whoever reaches a simulation can use it", o.listen)
+	case host == "" || ip != nil && ip.IsUnspecified():
+		return usage("give the address at which others reach it", "--listen %s means every address, and the certificate and the URL are for one", o.listen)
+	}
 	return nil
 }
 

@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"mcp-partner/internal/config"
 	"mcp-partner/vault"
 )
 
@@ -19,6 +20,7 @@ type tenantOptions struct {
 	caFile                               string
 	skipDiscovery                        bool
 	credential                           credentialOptions
+	consent                              consentOptions
 	keys                                 keyOptions
 }
 
@@ -39,10 +41,13 @@ func (o *tenantOptions) add(flags *pflag.FlagSet) {
 	flags.StringVar(&o.caFile, "ca-file", "", "trust only the certificate authorities in this `FILE` (PEM)")
 	flags.BoolVar(&o.skipDiscovery, "skip-instance-discovery", false, "custom cloud: do not ask Microsoft whether it knows the authority")
 	o.credential.add(flags)
+	o.consent.add(flags)
 	o.keys.add(flags)
+	config.Typed(flags, cloudFlags()...)
 }
 
-// cloudFlags say where a stored credential is sent.
+// cloudFlags say where a stored credential is sent. They count only when they
+// are typed.
 func cloudFlags() []string {
 	return []string{"cloud", "arm-endpoint", "arm-audience", "authority", "ca-file", "skip-instance-discovery"}
 }

@@ -3,9 +3,11 @@ package cli
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
+	"mcp-partner/guard"
 	"mcp-partner/vault"
 )
 
@@ -23,7 +25,9 @@ needed, and the tenant defaults to az's current one. With --credential NAME of a
 credential that exists, several tenants share one application.
 
 Where the credential is sent (--cloud and what belongs to it) is stored with the
-tenant; no flag or variable of a later call changes it.`,
+tenant; no flag or variable of a later call changes it, and here only flags that are
+typed count. A tenant that shares a credential is in the cloud of the others. A
+stored secret goes elsewhere than so far only with --allow-other-authority.`,
 		Example: `  mcp-partner tenants add contoso --tenant-id GUID --client-id GUID --secret-stdin < secret.txt
   mcp-partner tenants add contoso --tenant-id GUID --client-id GUID --expect-partner 1234567
   mcp-partner tenants add fabrikam --tenant-id GUID --credential contoso
@@ -48,7 +52,14 @@ func runTenantsAdd(ctx context.Context, f *Factory, o *tenantOptions) error {
 	if err != nil {
 		return err
 	}
-	entry := vault.Entry{Name: o.name, Cloud: vault.Cloud{Name: vault.CloudPublic}, Credentials: []vault.CredentialRef{{Name: chosen.config.Name}}}
+	cloud, err := h.usualCloud(chosen.config)
+	if err != nil {
+		return err
+	}
+	if o.given(cloudFlags()...) {
+		cloud = vault.Cloud{Name: vault.CloudPublic}
+	}
+	entry := vault.Entry{Name: o.name, Cloud: cloud, Credentials: []vault.CredentialRef{{Name: chosen.config.Name}}}
 	chosen.suggest(&entry)
 	if err := o.apply(&entry); err != nil {
 		return err
@@ -56,19 +67,28 @@ func runTenantsAdd(ctx context.Context, f *Factory, o *tenantOptions) error {
 	if entry.TenantID == "" {
 		return usage("mcp-partner tenants add --help", "--tenant-id is missing")
 	}
-	if err := h.rehearse(ctx, entry, chosen); err != nil {
+	if entry, err = h.rehearse(ctx, entry, chosen); err != nil {
 		return err
 	}
-	return f.store(ctx, h, chosen, &o.credential.secret, func() error { return f.finishAdd(ctx, h, entry, chosen) })
+	said, err := h.checkDestination(entry, o.consent.otherAuthority)
+	if err != nil {
+		return err
+	}
+	return f.store(ctx, h, chosen, &o.credential.secret, func() error { return f.finishAdd(ctx, h, entry, chosen, said) })
 }
 
-func (f *Factory) finishAdd(ctx context.Context, h *house, entry vault.Entry, chosen choice) error {
+func (f *Factory) finishAdd(ctx context.Context, h *house, entry vault.Entry, chosen choice, said []string) error {
 	if err := h.directory.Add(ctx, entry, chosen.added()...); err != nil {
 		return err
 	}
+	f.record(ctx, h, guard.KindDirectory, "The tenant %s (%s) was added, with the credential %s.", entry.Name, entry.TenantID, chosen.config.Name)
 	u := f.ui()
 	u.linef(good, "Added %s with the credential %s.", entry.Name, chosen.config.Name)
 	u.field("tenant", entry.TenantID)
+	u.destinationFields(entry.Cloud)
+	for _, text := range said {
+		u.field("", text)
+	}
 	u.field("signed in", chosen.signedIn())
 	u.field("next", "mcp-partner call check_partner_link --tenant "+entry.Name)
 	return u.err
@@ -143,7 +163,8 @@ func (c choice) signedIn() string {
 	if c.account == nil {
 		return ""
 	}
-	return fmt.Sprintf("%s %s (az's current tenant: %s %s)", c.account.UserType, c.account.User, c.account.TenantID, c.account.TenantName)
+	tenant := strings.TrimSpace(c.account.TenantID + " " + c.account.TenantName)
+	return fmt.Sprintf("%s %s (az's current tenant: %s)", c.account.UserType, c.account.User, tenant)
 }
 
 // added is what the directory has to be given.
@@ -155,13 +176,16 @@ func (c choice) added() []vault.CredentialConfig {
 }
 
 // rehearse makes the change on a copy, so that a mistake is found before
-// anybody types a secret.
-func (h *house) rehearse(ctx context.Context, entry vault.Entry, chosen choice) error {
+// anybody types a secret. It returns the entry in its normal form.
+func (h *house) rehearse(ctx context.Context, entry vault.Entry, chosen choice) (vault.Entry, error) {
 	copied, err := h.copied()
 	if err != nil {
-		return err
+		return entry, err
 	}
-	return copied.Add(ctx, entry, chosen.added()...)
+	if err := copied.Add(ctx, entry, chosen.added()...); err != nil {
+		return entry, err
+	}
+	return copied.Get(entry.Name)
 }
 
 // copied is a copy of the directory in memory.
@@ -197,6 +221,7 @@ func (f *Factory) store(ctx context.Context, h *house, chosen choice, secret *se
 		_ = h.store.Delete(context.WithoutCancel(ctx), chosen.config.Name) // the first error says what matters
 		return err
 	}
+	f.recordSecret(ctx, h, chosen.config.Name)
 	return nil
 }
 

@@ -9,7 +9,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"mcp-partner/schemas"
 	"mcp-partner/vault"
 )
 
@@ -74,11 +73,7 @@ func runTenantsExport(_ context.Context, f *Factory, o *exportOptions) error {
 }
 
 func exportJSON(entries []vault.Entry) ([]byte, error) {
-	tenants := make([]schemas.Tenant, len(entries))
-	for i, entry := range entries {
-		tenants[i] = entry.Tenant()
-	}
-	text, err := json.MarshalIndent(map[string][]schemas.Tenant{"tenants": tenants}, "", "  ")
+	text, err := json.MarshalIndent(map[string][]tenantJSON{"tenants": tenantsJSON(entries)}, "", "  ")
 	return append(text, '\n'), err
 }
 

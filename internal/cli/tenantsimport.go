@@ -8,6 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"mcp-partner/guard"
+	"mcp-partner/internal/config"
 	"mcp-partner/vault"
 )
 
@@ -16,6 +18,7 @@ type importOptions struct {
 	yes        bool
 	caFile     string
 	credential credentialOptions
+	consent    consentOptions
 	keys       keyOptions
 }
 
@@ -38,7 +41,13 @@ is missing keeps what a tenant has; a cell that is empty clears it, but for
 tenant_id, credential and the cloud. The file is UTF-8, with commas or semicolons.
 
 Rows that name no credential get that of --credential. A secret on standard input
-is for --credential, or for the one credential that the file names.`,
+is for --credential, or for the one credential that the file names.
+
+A new tenant that shares a credential and names no cloud is in the cloud of the
+others. A stored secret goes elsewhere than so far only with
+--allow-other-authority. Another tenant ID or credential is refused while the
+identity that acted there holds a link, or while that cannot be told, unless
+--keep-link is given.`,
 		Example: `  mcp-partner tenants import customers.csv
   mcp-partner tenants import customers.csv --credential shared-app --client-id GUID --secret-stdin --yes < secret.txt`,
 		Args: oneArgument("the CSV file"),
@@ -51,6 +60,9 @@ is for --credential, or for the one credential that the file names.`,
 	flags.BoolVar(&options.yes, "yes", false, "make the change without asking")
 	flags.StringVar(&options.caFile, "ca-file", "", "trust only the certificate authorities in this `FILE`, for rows of a custom cloud that name none")
 	options.credential.add(flags)
+	options.consent.add(flags)
+	options.consent.addKeepLink(flags)
+	config.Typed(flags, "ca-file")
 	options.keys.add(flags)
 	return command
 }
@@ -67,6 +79,9 @@ func runTenantsImport(ctx context.Context, f *Factory, o *importOptions) error {
 	defer h.Close()
 	p, err := planImport(h, o, rows)
 	if err != nil {
+		return err
+	}
+	if err := p.judge(ctx, h, o); err != nil {
 		return err
 	}
 	u := f.ui()
@@ -144,7 +159,15 @@ func (f *Factory) apply(ctx context.Context, h *house, o *importOptions, p *impo
 			return err
 		}
 	}
-	return h.directory.Apply(ctx, p.diff)
+	if err := h.directory.Apply(ctx, p.diff); err != nil {
+		return err
+	}
+	changed := make([]vault.Entry, len(p.diff.Changed))
+	for i, change := range p.diff.Changed {
+		changed[i] = change.After
+	}
+	f.record(ctx, h, guard.KindDirectory, "Tenants were imported; added: %s; changed: %s.", namesOf(p.diff.Added), namesOf(changed))
+	return nil
 }
 
 // difference shows what would change, field by field.
@@ -158,6 +181,9 @@ func (u *ui) difference(p *importPlan) {
 		for _, line := range changes(change.Before, change.After) {
 			u.line(plain, "    "+line)
 		}
+	}
+	for _, text := range p.said {
+		u.line(warn, text)
 	}
 	u.linef(bold, "%d to add, %d to change, %d stay as they are.", len(p.diff.Added), len(p.diff.Changed), len(p.diff.Unchanged))
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"mcp-partner/schemas"
+	"mcp-partner/vault"
 )
 
 // newTenantsList builds `tenants list`.
@@ -30,24 +31,39 @@ func runTenantsList(_ context.Context, f *Factory, asJSON bool) error {
 		return err
 	}
 	defer h.Close()
-	tenants, err := directory{h.directory}.List()
+	entries, err := h.directory.List()
 	if err != nil {
 		return err
 	}
 	if asJSON {
-		return f.printJSON(map[string][]schemas.Tenant{"tenants": tenants})
+		return f.printJSON(map[string][]tenantJSON{"tenants": tenantsJSON(entries)})
 	}
 	u := f.ui()
-	if len(tenants) == 0 {
+	if len(entries) == 0 {
 		u.line(warn, "There are no tenants yet.")
 		u.field("next", "mcp-partner tenants add NAME --tenant-id GUID --client-id GUID --secret-stdin")
 		return u.err
 	}
-	u.tenantTable(tenants)
+	u.tenantTable(tenantsJSON(entries))
 	return u.err
 }
 
-func (u *ui) tenantTable(tenants []schemas.Tenant) {
+// tenantJSON is a tenant for a program: what the tools see of it, and where its
+// credential is sent.
+type tenantJSON struct {
+	schemas.Tenant
+	Authority string `json:"authority"`
+}
+
+func tenantsJSON(entries []vault.Entry) []tenantJSON {
+	tenants := make([]tenantJSON, len(entries))
+	for i, entry := range entries {
+		tenants[i] = tenantJSON{entry.Tenant(), entry.Cloud.Authority}
+	}
+	return tenants
+}
+
+func (u *ui) tenantTable(tenants []tenantJSON) {
 	rows := make([][]string, len(tenants))
 	for i, t := range tenants {
 		var pins []string

@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
+	"mcp-partner/guard"
 	"mcp-partner/schemas"
 	"mcp-partner/vault"
 )
@@ -51,24 +53,26 @@ func runTenantsRemove(ctx context.Context, f *Factory, o *removeOptions) error {
 	if err != nil {
 		return err
 	}
-	reason := "removed with --keep-link: what was linked was not looked at"
+	reason := ", with --keep-link: what was linked was not looked at"
 	if !o.keepLink {
-		reason = "nothing was linked"
-		if err := h.checkUnlinked(ctx, entry); err != nil {
+		reason = ": nothing was linked"
+		if err := h.checkUnlinked(ctx, entry, "without its entry nobody could remove that link"); err != nil {
 			return err
 		}
 	}
-	if _, err := h.directory.Remove(ctx, entry.Name, reason); err != nil {
+	if _, err := h.directory.Remove(ctx, entry.Name, strings.TrimLeft(reason, ",: ")); err != nil {
 		return err
 	}
+	f.record(ctx, h, guard.KindDirectory, "The tenant %s (%s) was removed%s.", entry.Name, entry.TenantID, reason)
 	u := f.ui()
-	u.linef(good, "Removed %s: %s.", entry.Name, reason)
+	u.linef(good, "Removed %s%s.", entry.Name, reason)
 	u.field("archived", filepath.Join(f.StateDir, "archive.json"))
 	return u.err
 }
 
-// checkUnlinked looks at the link of every credential of the tenant.
-func (h *house) checkUnlinked(ctx context.Context, entry vault.Entry) error {
+// checkUnlinked looks at the link of every credential of the entry. What would
+// be lost is a part of the refusal.
+func (h *house) checkUnlinked(ctx context.Context, entry vault.Entry, lost string) error {
 	for _, ref := range entry.Credentials {
 		client, err := h.clients.Client(ctx, entry.Tenant(), ref.Name)
 		if err != nil {
@@ -80,7 +84,7 @@ func (h *house) checkUnlinked(ctx context.Context, entry vault.Entry) error {
 		case read.Link.State == schemas.LinkLinked:
 			return refused(
 				fmt.Sprintf("mcp-partner call remove_partner --tenant %s --credential %s --partner-id %s --allow-writes, or give --keep-link", entry.Name, ref.Name, read.Link.PartnerID),
-				"%s is still linked to partner ID %s, and without its entry nobody could remove that link", entry.Name, read.Link.PartnerID)
+				"%s is still linked to partner ID %s, and %s", entry.Name, read.Link.PartnerID, lost)
 		default:
 			return undecided(entry.Name, read.Problem)
 		}
@@ -91,7 +95,7 @@ func (h *house) checkUnlinked(ctx context.Context, entry vault.Entry) error {
 func undecided(tenant string, problem *schemas.Problem) error {
 	why, next := "", ""
 	if problem != nil {
-		why, next = " ("+problem.Message+")", problem.Hint+" "
+		why, next = " ("+strings.TrimSuffix(problem.Message, ".")+")", forTenant(problem.Hint, tenant)+" "
 	}
-	return refused(next+"Or give --keep-link.", "whether %s is still linked cannot be told%s, so it stays", tenant, why)
+	return refused(next+"Or give --keep-link.", "whether %s is still linked cannot be told%s, so it stays as it is", tenant, why)
 }

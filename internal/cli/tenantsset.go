@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"mcp-partner/internal/config"
+	"mcp-partner/guard"
 	"mcp-partner/vault"
 )
 
@@ -22,7 +22,11 @@ forgets the pinned identity, --label '' removes all labels.
 --secret-stdin or --secret-file replaces the secret of the tenant's credential, in
 every tenant that shares it. Where the credential is sent (--cloud, --arm-endpoint,
 --arm-audience, --authority, --ca-file, --skip-instance-discovery) changes only by
-flags that are typed: for these there are no environment variables here.`,
+flags that are typed: for these there are no environment variables. A stored secret
+goes elsewhere than so far only with --allow-other-authority.
+
+Another tenant ID or credential is refused while the identity that acted there holds
+a link, or while that cannot be told, unless --keep-link is given.`,
 		Example: `  mcp-partner tenants set contoso --secret-stdin < new-secret.txt
   mcp-partner tenants set contoso --expect-partner 1234567 --owner 'Team Nord'
   mcp-partner tenants set contoso --object-id ''`,
@@ -34,7 +38,7 @@ flags that are typed: for these there are no environment variables here.`,
 		ValidArgsFunction: f.completeTenantName,
 	}
 	options.add(command.Flags())
-	config.Typed(command.Flags(), cloudFlags()...)
+	options.consent.addKeepLink(command.Flags())
 	return command
 }
 
@@ -60,6 +64,9 @@ func runTenantsSet(ctx context.Context, f *Factory, o *tenantOptions) error {
 	}
 	u := f.ui()
 	u.linef(good, "Changed %s.", entry.Name)
+	if o.given(cloudFlags()...) {
+		u.destinationFields(plan.entry.Cloud)
+	}
 	for _, done := range plan.said {
 		u.field("", done)
 	}
@@ -88,11 +95,33 @@ func (f *Factory) planSet(ctx context.Context, h *house, o *tenantOptions, entry
 	if o.given(cloudFlags()...) {
 		p.said = append(p.said, "The credential "+p.chosen.config.Name+" is sent as the new cloud says from now on.")
 	}
+	return p, p.rehearse(ctx, h, o, entry)
+}
+
+// rehearse makes the change on a copy, and looks at what it would mean for the
+// stored secrets and for what is linked.
+func (p *setPlan) rehearse(ctx context.Context, h *house, o *tenantOptions, before vault.Entry) error {
 	copied, err := h.copied(p.chosen.added()...)
 	if err != nil {
-		return p, err
+		return err
 	}
-	return p, copied.Set(ctx, entry.Name, p.entry)
+	if err := copied.Set(ctx, before.Name, p.entry); err != nil {
+		return err
+	}
+	after, err := copied.Get(p.entry.Name)
+	if err != nil {
+		return err
+	}
+	var replaced []string
+	if p.secret {
+		replaced = []string{p.chosen.config.Name}
+	}
+	said, err := h.checkDestination(after, o.consent.otherAuthority, replaced...)
+	p.said = append(p.said, said...)
+	if err != nil || o.consent.keepLink {
+		return err
+	}
+	return h.checkSuccession(ctx, before, after, p.chosen.added())
 }
 
 // planCredential decides between the credential that is there, its client ID,
@@ -161,7 +190,11 @@ func (p *setPlan) run(ctx context.Context, f *Factory, h *house, o *tenantOption
 			return err
 		}
 	}
-	return h.directory.Set(ctx, p.entry.Name, p.entry)
+	if err := h.directory.Set(ctx, p.entry.Name, p.entry); err != nil {
+		return err
+	}
+	f.record(ctx, h, guard.KindDirectory, "The tenant %s (%s) was changed.", p.entry.Name, p.entry.TenantID)
+	return nil
 }
 
 func (f *Factory) replaceSecret(ctx context.Context, h *house, credential vault.CredentialConfig, secret *secretOptions) error {
@@ -176,7 +209,11 @@ func (f *Factory) replaceSecret(ctx context.Context, h *house, credential vault.
 	if name == "" {
 		name = credential.Name
 	}
-	return h.store.Put(ctx, name, value)
+	if err := h.store.Put(ctx, name, value); err != nil {
+		return err
+	}
+	f.recordSecret(ctx, h, credential.Name)
+	return nil
 }
 
 // sharers counts the other tenants that use a credential.

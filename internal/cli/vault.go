@@ -12,12 +12,12 @@ import (
 func newVault(f *Factory) *cobra.Command {
 	command := &cobra.Command{
 		Use:     "vault",
-		Short:   "Make the vault of secrets, and see what protects it",
+		Short:   "Make the vault of secrets, see what protects it, remove what is not used",
 		Example: "  mcp-partner vault init\n  mcp-partner vault status",
 		Args:    noArguments,
 		RunE:    showHelp,
 	}
-	command.AddCommand(newVaultInit(f, runVaultInit), newVaultStatus(f, runVaultStatus))
+	command.AddCommand(newVaultInit(f, runVaultInit), newVaultStatus(f, runVaultStatus), newVaultRemove(f, runVaultRemove))
 	return command
 }
 
@@ -114,7 +114,7 @@ func runVaultStatus(ctx context.Context, f *Factory, o *vaultStatusOptions) erro
 		return f.printJSON(status)
 	}
 	u := f.ui()
-	u.linef(good, "The vault opens and holds %d secrets.", len(names))
+	u.linef(good, "The vault opens and holds %s.", count(len(names), "secret"))
 	u.field("state dir", status.StateDir)
 	u.field("key", status.Key)
 	for _, name := range names {

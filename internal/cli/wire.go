@@ -7,6 +7,7 @@ import (
 	"mcp-partner/armclient"
 	"mcp-partner/guard"
 	"mcp-partner/internal/httpclient"
+	"mcp-partner/ledger"
 	"mcp-partner/schemas"
 	"mcp-partner/search"
 	"mcp-partner/server"
@@ -14,20 +15,28 @@ import (
 	"mcp-partner/vault"
 )
 
-// house is the directory of tenants, the secrets, and the clients that both
-// lead to.
+// house is the directory of tenants, the secrets, the record, and the clients
+// that all lead to.
 type house struct {
 	directory *vault.Directory
 	store     vault.Store
 	source    *vault.Source
 	http      *httpclient.Pool
 	clients   *clients
+	// ledger and keyring are of a real state directory, else nil.
+	ledger  *ledger.Ledger
+	keyring *vault.Keyring
+	// unrecorded keeps sign-ins out of the ledger. It is set before the first one.
+	unrecorded bool
+	// hook announces pending approvals, or is nil.
+	hook *webhook
 	// simulated is the world that stands in for Azure, or nil.
 	simulated *simulation
 }
 
 // openHouse opens the state directory, or with a simulation a house in memory.
-// The vault is not opened yet: that happens at the first use of a secret.
+// Neither the vault nor the ledger is opened yet: that happens at their first
+// use.
 func (f *Factory) openHouse(keys keyOptions, simulated *simulation) (*house, error) {
 	if simulated != nil {
 		return f.simulatedHouse(simulated)
@@ -44,7 +53,23 @@ func (f *Factory) openHouse(keys keyOptions, simulated *simulation) (*house, err
 	if err != nil {
 		return nil, asUsage(err)
 	}
-	return f.furnish(directory, store), nil
+	keyring := store.Keyring()
+	record := ledger.Open(ledger.Options{Dir: dir, Keys: keyring, Program: buildOf().Version})
+	var h *house
+	h = f.furnish(directory, store, func(e vault.Event) {
+		if !h.unrecorded {
+			countToken(record, e)
+		}
+	})
+	h.keyring, h.ledger = keyring, record
+	return h, nil
+}
+
+// countToken puts tokens that were minted into the record, gathered.
+func countToken(record *ledger.Ledger, e vault.Event) {
+	if e.Problem == nil {
+		record.CountToken(e.Credential, e.Tenant)
+	}
 }
 
 func (f *Factory) simulatedHouse(simulated *simulation) (*house, error) {
@@ -52,15 +77,15 @@ func (f *Factory) simulatedHouse(simulated *simulation) (*house, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := f.furnish(directory, store)
+	h := f.furnish(directory, store, nil)
 	h.simulated = simulated
 	return h, nil
 }
 
 // furnish adds what makes tokens and clients out of a directory and secrets.
-func (f *Factory) furnish(directory *vault.Directory, store vault.Store) *house {
+func (f *Factory) furnish(directory *vault.Directory, store vault.Store, onToken func(vault.Event)) *house {
 	pool := httpclient.NewPool(httpclient.Options{})
-	source := vault.NewSource(vault.Options{Directory: directory, Store: store, HTTP: pool, Logger: f.Log})
+	source := vault.NewSource(vault.Options{Directory: directory, Store: store, HTTP: pool, Logger: f.Log, OnToken: onToken})
 	return &house{
 		directory: directory, store: store, source: source, http: pool,
 		clients: newClients(directory, source, pool),
@@ -70,23 +95,64 @@ func (f *Factory) furnish(directory *vault.Directory, store vault.Store) *house 
 // Close ends what runs in the background.
 func (h *house) Close() {
 	h.source.Close()
+	h.hook.wait()
 	h.http.CloseIdle()
+	if h.ledger != nil {
+		_ = h.ledger.Close() // what could still be lost here are counts of tokens
+	}
 	if h.simulated != nil {
 		h.simulated.Close()
 	}
 }
 
-// service puts the call path of all tools together.
-func (h *house) service(f *Factory, rules guard.Options) (*tools.Service, error) {
-	rules.Simulated = h.simulated != nil
-	decider, err := guard.New(rules)
-	if err != nil {
-		return nil, asUsage(err)
+// guard makes the guard of this house. What decides are the rules of the
+// configuration, or else the flags that are given.
+func (h *house) guard(f *Factory, o guard.Options) (*guard.Guard, error) {
+	var err error
+	o.Simulated, o.Rules, o.Account = h.simulated != nil, f.file.Policy(), account()
+	if h.ledger != nil {
+		o.Store, o.Sealer = h.ledger, h.sealer()
 	}
+	if h.ledger != nil && o.Announce == nil {
+		if h.hook, err = f.newWebhook(); err != nil {
+			return nil, err
+		}
+		o.Announce = h.hook.announce
+	}
+	decider, err := guard.New(o)
+	return decider, asUsage(err)
+}
+
+// service puts the call path of all tools together.
+func (h *house) service(f *Factory, decider *guard.Guard) *tools.Service {
 	return tools.NewService(tools.Deps{
-		Directory: directory{h.directory}, Clients: h.clients, Guard: decider,
-		Search: search.New(schemas.Catalogue(), inputSchema), Command: f.shellCommand(), Logger: f.Log,
-	}), nil
+		Directory: directory{h.directory}, Clients: h.clients, Guard: decider, Command: f.command(), Simulated: h.simulated != nil,
+		Search: search.New(schemas.Catalogue(), inputSchema), Logger: f.Log,
+	})
+}
+
+// command is how a person runs this program for the same state directory.
+func (f *Factory) command() string {
+	if f.stateDir == "" {
+		return "mcp-partner"
+	}
+	return "mcp-partner --state-dir " + shellWord(f.StateDir)
+}
+
+// sealKey is the key that seals questions in the client's session.
+const sealKey = "seal"
+
+// sealer takes its keys from the vault, at each use, so that a key that was
+// rotated meanwhile counts.
+func (h *house) sealer() *guard.Sealer {
+	return guard.LazySealer(func() ([][guard.KeySize]byte, error) {
+		found, err := h.keyring.Keys(context.Background(), sealKey, guard.KeySize)
+		keys := make([][guard.KeySize]byte, len(found))
+		for i := range found {
+			keys[i] = [guard.KeySize]byte(found[i])
+		}
+		return keys, err
+	})
 }
 
 func inputSchema(name string) map[string]any {

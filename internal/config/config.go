@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -133,10 +134,12 @@ func CheckEnv(environ, flags []string) (strangers []string, err error) {
 		names[i] = EnvName(flag)
 	}
 	for _, pair := range environ {
-		name, _, _ := strings.Cut(pair, "=")
+		name, value, _ := strings.Cut(pair, "=")
 		switch {
+		case slices.Contains(names, name) && holdsSecret(name, value):
+			return nil, fmt.Errorf("environment variable %s is true or false, and has another value: a secret is taken from standard input, a prompt or a file, never from here", name)
 		case !strings.HasPrefix(name, Prefix) || slices.Contains(names, name):
-		case Secretive(name) || nearest(name, names) != "":
+		case speaksOfSecrets(name) || nearest(name, names) != "":
 			return nil, unknown("environment variable", name, names)
 		default:
 			strangers = append(strangers, name)
@@ -159,9 +162,28 @@ func nearest(name string, names []string) string {
 	return Prefix + near
 }
 
+// holdsSecret reports whether a variable that switches something which has to
+// do with secrets seems to hold one instead. Every command looks, also those
+// that have no such flag.
+func holdsSecret(name, value string) bool {
+	_, err := strconv.ParseBool(value)
+	return value != "" && err != nil && speaksOfSecrets(name) && !strings.HasSuffix(name, "_FILE")
+}
+
+// speaksOfSecrets is Secretive for a variable, where a word in the middle is
+// enough.
+func speaksOfSecrets(name string) bool {
+	for _, word := range []string{"SECRET", "PASSPHRASE", "PASSWORD"} {
+		if strings.Contains(strings.ToUpper(name), word) {
+			return true
+		}
+	}
+	return Secretive(name)
+}
+
 // unknown words a name that nothing has, with the one that was perhaps meant.
 func unknown(what, name string, known []string) error {
-	if Secretive(name) {
+	if Secretive(name) || strings.HasPrefix(name, Prefix) && speaksOfSecrets(name) {
 		return fmt.Errorf("%s %s: a secret is taken from standard input, a prompt or a file, never from here", what, name)
 	}
 	text := fmt.Sprintf("%s %s is not known", what, schemas.Foreign(name))

@@ -9,6 +9,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/pflag"
+
+	"mcp-partner/guard"
 )
 
 func env(pairs ...string) Env {
@@ -184,7 +186,7 @@ func TestEmptyAndMissingFiles(t *testing.T) {
 
 func TestCheckEnv(t *testing.T) {
 	t.Parallel()
-	flags := []string{"tenants", "state-dir", "allow-writes"}
+	flags := []string{"tenants", "state-dir", "allow-writes", "passphrase", "secret-stdin", "passphrase-file"}
 	cases := []struct {
 		name, variable, wrong string
 		strangers             []string
@@ -193,6 +195,12 @@ func TestCheckEnv(t *testing.T) {
 		{"others'", "PATH=/bin", "", nil},
 		{"misspelt", "MCP_PARTNER_TENNANTS=contoso", "did you mean MCP_PARTNER_TENANTS?", nil},
 		{"secret", "MCP_PARTNER_CLIENT_SECRET=hunter2", "a secret is taken from", nil},
+		{"secret in the middle", "MCP_PARTNER_SECRET_OF_CONTOSO=hunter2", "a secret is taken from", nil},
+		{"secret in a switch", "MCP_PARTNER_PASSPHRASE=hunter2", "is true or false", nil},
+		{"secret in another", "MCP_PARTNER_SECRET_STDIN=hunter2", "is true or false", nil},
+		{"switch", "MCP_PARTNER_SECRET_STDIN=true", "", nil},
+		{"empty switch", "MCP_PARTNER_PASSPHRASE=", "", nil},
+		{"file", "MCP_PARTNER_PASSPHRASE_FILE=/run/secrets/vault", "", nil},
 		{"stranger", "MCP_PARTNER_SOMETHING_ELSE_ENTIRELY=1", "", []string{"MCP_PARTNER_SOMETHING_ELSE_ENTIRELY"}},
 	}
 	for _, c := range cases {
@@ -232,8 +240,8 @@ func TestStateDir(t *testing.T) {
 			if filepath.ToSlash(got) != c.want || (err == nil) != (c.want != "") {
 				t.Errorf("got %q, %v; want %q", got, err, c.want)
 			}
-			if err != nil && !strings.Contains(err.Error(), "--state-dir") {
-				t.Errorf("error %v does not say what to do", err)
+			if err != nil && !strings.Contains(err.Error(), "HOME") {
+				t.Errorf("error %v does not name the variable", err)
 			}
 		})
 	}
@@ -243,12 +251,18 @@ func FuzzConfigFile(f *testing.F) {
 	f.Add("log-level: debug")
 	f.Add("partner-ids: [1, 2]")
 	f.Add("&a [*a]")
+	f.Add("policy:\n- {name: a, operations: write, answer: {ask: person}}\n- {rate: 1 per 1h, answer: deny}")
+	f.Add("approvals: {webhook: {url: https://a, key_file: b}}")
 	f.Fuzz(func(t *testing.T, text string) {
-		values, err := parse([]byte(text), []string{"log-level", "partner-ids"})
-		for key := range values {
-			if err != nil || key != "log-level" && key != "partner-ids" {
+		file := File{values: map[string]string{}}
+		err := file.parse([]byte(text), []string{"log-level", "partner-ids"})
+		for key := range file.values {
+			if key != "log-level" && key != "partner-ids" {
 				t.Fatalf("key %q with error %v", key, err)
 			}
+		}
+		if _, ruleErr := guard.NewPolicy(file.policy); ruleErr != nil {
+			t.Fatalf("a rule that means nothing was taken: %v", ruleErr)
 		}
 	})
 }

@@ -5,24 +5,31 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"mcp-partner/guard"
 )
 
 // maxFile bounds a config file, in bytes.
 const maxFile = 1 << 20
 
-// File holds the settings of one config file as text. The zero File is empty.
+// File holds the settings of one config file: those of flags as text, and what
+// no flag can say. The zero File is empty.
 type File struct {
-	path   string
-	values map[string]string
+	path    string
+	values  map[string]string
+	policy  []guard.Rule
+	webhook *Webhook
 }
 
 // Load reads a config file: one YAML mapping from names of flags to values,
-// where a list stands for values with commas between. Keys other than the known
-// ones are refused. A file that does not exist is an empty one, unless it was
+// where a list stands for values with commas between, and the sections policy
+// and approvals. Keys other than the known ones are refused. A file that does not exist is an empty one, unless it was
 // asked for by name.
 func Load(path string, known []string, wanted bool) (File, error) {
 	data, err := read(path)
@@ -32,11 +39,11 @@ func Load(path string, known []string, wanted bool) (File, error) {
 	if err != nil {
 		return File{}, fmt.Errorf("config file %s cannot be read: %w", path, reason(err))
 	}
-	values, err := parse(data, known)
-	if err != nil {
+	file := File{path: path, values: map[string]string{}}
+	if err := file.parse(data, known); err != nil {
 		return File{}, fmt.Errorf("config file %s: %w", path, err)
 	}
-	return File{path, values}, nil
+	return file, nil
 }
 
 func read(path string) ([]byte, error) {
@@ -61,54 +68,61 @@ func reason(err error) error {
 	return err
 }
 
-func parse(data []byte, known []string) (map[string]string, error) {
+func (f *File) parse(data []byte, known []string) error {
 	decoder := yaml.NewDecoder(strings.NewReader(strings.TrimPrefix(string(data), "\ufeff")))
 	var document yaml.Node
 	switch err := decoder.Decode(&document); {
 	case errors.Is(err, io.EOF):
-		return nil, nil
+		return nil
 	case err != nil:
-		return nil, errors.New("it is not YAML; write lines such as \"log-level: info\"")
+		return errors.New("it is not YAML; write lines such as \"log-level: info\", and put values with a colon in quotes")
 	}
 	if err := decoder.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
-		return nil, errors.New("it holds more than one YAML document")
+		return errors.New("it holds more than one YAML document")
 	}
 	root := document.Content[0]
 	if root.Tag == "!!null" {
-		return nil, nil
+		return nil
 	}
 	if root.Kind != yaml.MappingNode {
-		return nil, errors.New("it is not a mapping; write lines such as \"log-level: info\"")
+		return errors.New("it is not a mapping; write lines such as \"log-level: info\"")
 	}
-	return settings(root, known)
+	return f.settings(root, known)
 }
 
-func settings(root *yaml.Node, known []string) (map[string]string, error) {
-	values := map[string]string{}
+func (f *File) settings(root *yaml.Node, known []string) error {
+	more, seen := sections(), map[string]bool{}
+	all := slices.AppendSeq(slices.Clone(known), maps.Keys(more))
 	for i := 0; i < len(root.Content); i += 2 {
 		key, value := root.Content[i], root.Content[i+1]
-		if !contains(known, key.Value) {
-			return nil, fmt.Errorf("line %d: %w", key.Line, unknown("key", key.Value, known))
+		read, structured := more[key.Value]
+		switch {
+		case !slices.Contains(all, key.Value):
+			return fmt.Errorf("line %d: %w", key.Line, unknown("key", key.Value, all))
+		case seen[key.Value]:
+			return fmt.Errorf("line %d: key %s is there twice", key.Line, key.Value)
+		case structured:
+			if err := read(f, value); err != nil {
+				return err
+			}
+		default:
+			if err := f.setting(key, value); err != nil {
+				return err
+			}
 		}
-		if _, twice := values[key.Value]; twice {
-			return nil, fmt.Errorf("line %d: key %s is there twice", key.Line, key.Value)
-		}
-		text, err := textOf(value)
-		if err != nil {
-			return nil, fmt.Errorf("line %d: key %s %w", key.Line, key.Value, err)
-		}
-		values[key.Value] = text
+		seen[key.Value] = true
 	}
-	return values, nil
+	return nil
 }
 
-func contains(known []string, key string) bool {
-	for _, name := range known {
-		if name == key {
-			return true
-		}
+// setting keeps the value of a flag.
+func (f *File) setting(key, value *yaml.Node) error {
+	text, err := textOf(value)
+	if err != nil {
+		return fmt.Errorf("line %d: key %s %w", key.Line, key.Value, err)
 	}
-	return false
+	f.values[key.Value] = text
+	return nil
 }
 
 // textOf takes scalars as they are written, since YAML would read the partner

@@ -12,7 +12,7 @@ const appName = "mcp-partner"
 // the XDG convention $XDG_STATE_HOME/mcp-partner, which is
 // ~/.local/state/mcp-partner when unset; on macOS
 // ~/Library/Application Support/mcp-partner; on Windows %AppData%\mcp-partner.
-// It returns an error that says what to do where no home is known.
+// It returns an error that names the variable where no home is known.
 func StateDir(goos string, env Env) (string, error) {
 	switch goos {
 	case "windows":
@@ -30,7 +30,7 @@ func StateDir(goos string, env Env) (string, error) {
 func under(env Env, variable string, parts ...string) (string, error) {
 	base, _ := env(variable)
 	if !filepath.IsAbs(base) {
-		return "", errors.New("no state directory: " + variable + " is not set to an absolute path; give --state-dir DIR")
+		return "", errors.New("no state directory: " + variable + " is not set to an absolute path")
 	}
 	return filepath.Join(append(append([]string{base}, parts...), appName)...), nil
 }

@@ -22,6 +22,7 @@ var rooms = map[string]struct {
 	"docs":                {nil, "documents that the program shows"},
 	"search":              {[]string{"schemas"}, "a pure function over the catalogue"},
 	"guard":               {[]string{"schemas"}, "a decision must not depend on MCP, Azure or a database"},
+	"ledger":              {[]string{"schemas", "guard"}, "the guard for the types of its store; keys reach it through an interface of its own, not from the vault"},
 	"simulator":           {nil, "a stand-in that shared code with the program would confirm the program's mistakes"},
 	"internal/httpclient": {nil, "one tuned HTTP client for Entra ID and ARM"},
 	"vault":               {[]string{"schemas", "internal/httpclient"}, "credentials go in and never come out"},
@@ -29,9 +30,9 @@ var rooms = map[string]struct {
 	"tools":               {[]string{"schemas", "search", "guard", "armclient", "docs"}, "directory and vault reach it through its own interfaces"},
 	"server":              {[]string{"schemas", "guard", "tools"}, "transports know the call path, not what is behind it"},
 	"internal/wiretest":   {[]string{"server", "tools", "schemas"}, "drives the production handler without an SDK type"},
-	"internal/config":     {[]string{"schemas"}, "flags, environment and file become values"},
+	"internal/config":     {[]string{"schemas", "guard"}, "flags, environment and file become values; the guard for the rules of the policy"},
 	"internal/demo":       {[]string{"schemas"}, "an MCP client that shows what an agent sees"},
-	"internal/cli":        {[]string{"schemas", "search", "guard", "simulator", "internal/httpclient", "vault", "armclient", "tools", "server", "internal/config", "internal/demo"}, "the one place that builds everything"},
+	"internal/cli":        {[]string{"schemas", "search", "guard", "ledger", "simulator", "internal/httpclient", "vault", "armclient", "tools", "server", "internal/config", "internal/demo"}, "the one place that builds everything"},
 	"cmd/mcp-partner":     {[]string{"internal/cli"}, "signals and exit code"},
 	"internal/deptest":    {nil, "this plan"},
 }
@@ -45,6 +46,8 @@ var only = []struct {
 	{"github.com/mark3labs/mcp-go", []string{"server", "tools", "internal/demo"}, "one place knows the MCP library, so that it can be replaced without touching an intent"},
 	{"github.com/Azure/azure-sdk-for-go/sdk/azidentity", []string{"vault"}, "credentials are made where secrets are"},
 	{"filippo.io/age", []string{"vault"}, "secrets are decrypted in one place"},
+	{"modernc.org/sqlite", []string{"ledger"}, "one place knows the database, so that another can take its place"},
+	{"github.com/pressly/goose", []string{"ledger"}, "the tables are changed where they are read and written"},
 	{"github.com/spf13/cobra", []string{"internal/cli"}, "the command line is a shell around the rooms"},
 }
 

@@ -1,0 +1,206 @@
+package guard
+
+import (
+	"context"
+	"fmt"
+
+	"mcp-partner/schemas"
+)
+
+// Granted is a permit with the place of its intent in the record, which the
+// outcome refers to.
+type Granted struct {
+	Permit Permit
+	Record int64
+}
+
+// Ask opens a question in the client's own session. The seal goes with the
+// question and has to come back with its answer.
+func (g *Guard) Ask(ctx context.Context, intent Intent, verdict Verdict) (Ticket, Seal, error) {
+	ticket := newTicket(intent, g.o.Now(), InBandLife)
+	ticket.InBand = true
+	ticket, err := g.put(ctx, ticket, verdict, MaxAsked)
+	if err != nil {
+		return Ticket{}, "", err
+	}
+	seal, err := g.o.Sealer.seal(ticket)
+	if err != nil {
+		return Ticket{}, "", schemas.AsProblem(err)
+	}
+	return ticket, seal, nil
+}
+
+// Defer opens a question for a person who is not in the client's session.
+func (g *Guard) Defer(ctx context.Context, intent Intent, verdict Verdict) (Ticket, error) {
+	ticket := newTicket(intent, g.o.Now(), PersonLife)
+	stored, err := g.put(ctx, ticket, verdict, MaxPending)
+	if err == nil && stored.ID == ticket.ID {
+		g.o.Announce(stored)
+	}
+	return stored, err
+}
+
+func (g *Guard) put(ctx context.Context, ticket Ticket, verdict Verdict, limit int) (Ticket, error) {
+	ticket.Requester, ticket.Rule = g.o.Account, verdict.Rule
+	asked := g.event(KindAsked, ticket.Intent, ticket.ID)
+	asked.Rule = verdict.Rule
+	stored, err := g.o.Store.PutTicket(ctx, ticket, limit, asked)
+	if err != nil {
+		return Ticket{}, storeProblem(err)
+	}
+	return stored, nil
+}
+
+// Unasked gives the permit for an intent that the policy allows as it is.
+func (g *Guard) Unasked(ctx context.Context, intent Intent) (Granted, error) {
+	verdict, err := g.Rule(ctx, intent)
+	if err != nil {
+		return Granted{}, err
+	}
+	if verdict.Ruling != RulingAllow {
+		return Granted{}, refusePermit("a person has to confirm first")
+	}
+	return g.grant(ctx, intent, verdict, func(intended Event) (int64, error) {
+		return g.o.Store.Append(ctx, intended)
+	})
+}
+
+// Answer redeems an in-band question. Only accept with exactly the expected
+// text gives a permit; everything else is a refusal, and the question is over.
+func (g *Guard) Answer(ctx context.Context, intent Intent, seal Seal, question Question, answer Answer) (Granted, error) {
+	ticket, err := g.sealed(ctx, seal)
+	if err != nil {
+		return Granted{}, err
+	}
+	if err := g.matches(ticket, intent); err != nil {
+		return Granted{}, err
+	}
+	if refused := declined(question, answer); refused != nil {
+		return Granted{}, g.close(ctx, ticket, refused)
+	}
+	intent.Reason = ticket.Intent.Reason // the one that the person saw
+	verdict, err := g.Rule(ctx, intent)
+	if err != nil {
+		return Granted{}, err
+	}
+	if verdict.Ruling == RulingPerson {
+		return Granted{}, schemas.NewProblem(schemas.CodeApprovalMismatch, "The policy now wants another person than the client's to approve this.")
+	}
+	return g.spend(ctx, ticket, intent, verdict, string(intent.Caller))
+}
+
+// Redeem uses an approval that a person gave over another channel. While it is
+// pending, pending is set and there is no permit.
+func (g *Guard) Redeem(ctx context.Context, intent Intent, id string) (granted Granted, pending *Ticket, err error) {
+	ticket, ok, err := g.o.Store.Ticket(ctx, id)
+	if err != nil {
+		return Granted{}, nil, storeProblem(err)
+	}
+	if !ok || ticket.InBand || ticket.Intent.Caller != intent.Caller {
+		return Granted{}, nil, unknownApproval()
+	}
+	if err := g.matches(ticket, intent); err != nil {
+		return Granted{}, nil, err
+	}
+	if ticket.Decision == nil {
+		return Granted{}, &ticket, nil
+	}
+	if err := g.signed(ctx, ticket); err != nil {
+		return Granted{}, nil, err
+	}
+	intent.Reason = ticket.Intent.Reason // the one that the approver saw
+	verdict, err := g.Rule(ctx, intent)
+	if err != nil {
+		return Granted{}, nil, err
+	}
+	granted, err = g.spend(ctx, ticket, intent, verdict, ticket.Decision.Approver)
+	return granted, nil, err
+}
+
+// sealed finds the ticket that a seal was made for.
+func (g *Guard) sealed(ctx context.Context, seal Seal) (Ticket, error) {
+	id, _, err := seal.id()
+	if err != nil {
+		return Ticket{}, unknownApproval()
+	}
+	ticket, found, err := g.o.Store.Ticket(ctx, id)
+	if err != nil {
+		return Ticket{}, storeProblem(err)
+	}
+	if !found || !ticket.InBand || !g.o.Sealer.opens(seal, ticket) {
+		return Ticket{}, unknownApproval()
+	}
+	return ticket, nil
+}
+
+// matches compares a ticket with what is wanted now. A mismatch leaves the
+// ticket as it is: it may still be answered for what it was opened for.
+func (g *Guard) matches(ticket Ticket, intent Intent) error {
+	switch {
+	case ticket.Binding != intent.binding():
+		return schemas.NewProblem(schemas.CodeApprovalMismatch,
+			"The approval was given for another operation, tenant, identity or partner ID than this call's.")
+	case ticket.Decision != nil && !ticket.Decision.Approved:
+		return schemas.NewProblem(schemas.CodeApprovalDeclined, "The approver denied this: "+quote(ticket.Decision.Reason))
+	case !ticket.Live(g.o.Now()):
+		return schemas.NewProblem(schemas.CodeApprovalExpired, "The approval has expired or was used already.")
+	case ticket.Intent.Before != intent.Before:
+		return schemas.NewProblem(schemas.CodeStateMoved, fmt.Sprintf(
+			"Between plan and confirmation the link moved from %s to %s.", ticket.Intent.Before, intent.Before))
+	default:
+		return nil
+	}
+}
+
+func declined(question Question, answer Answer) *schemas.Problem {
+	switch {
+	case answer.Action != ActionAccept:
+		return schemas.NewProblem(schemas.CodeApprovalDeclined, "The person declined or closed the question.")
+	case question.Expect == "" || answer.Typed != question.Expect:
+		return schemas.NewProblem(schemas.CodeApprovalDeclined, "What was typed is not what had to be typed to confirm.")
+	default:
+		return nil
+	}
+}
+
+// close ends a ticket without a permit, so that no second answer can follow.
+func (g *Guard) close(ctx context.Context, ticket Ticket, why *schemas.Problem) error {
+	event := g.event(KindDeclined, ticket.Intent, ticket.ID)
+	event.Result = string(why.Code)
+	if _, _, err := g.o.Store.SpendTicket(ctx, ticket.ID, event); err != nil {
+		return storeProblem(err)
+	}
+	return why
+}
+
+// spend uses a ticket up and records confirmation and intent in one step.
+func (g *Guard) spend(ctx context.Context, ticket Ticket, intent Intent, verdict Verdict, by string) (Granted, error) {
+	confirmed := g.event(KindConfirmed, intent, ticket.ID)
+	confirmed.Approver = by
+	if ticket.Decision != nil {
+		confirmed.SameUser = ticket.Decision.SameUser
+	}
+	return g.grant(ctx, intent, verdict, func(intended Event) (int64, error) {
+		intended.Approval = ticket.ID
+		first, last, err := g.o.Store.SpendTicket(ctx, ticket.ID, confirmed, intended)
+		if err == nil && !first {
+			err = schemas.NewProblem(schemas.CodeApprovalExpired, "The approval was used already.")
+		}
+		return last, err
+	})
+}
+
+// grant records the intent and only then makes the permit: no record, no write.
+func (g *Guard) grant(ctx context.Context, intent Intent, verdict Verdict, record func(Event) (int64, error)) (Granted, error) {
+	bound := intent.wire()
+	if !complete(bound) {
+		return Granted{}, refusePermit("tenant, identity or partner ID is not known")
+	}
+	intended := g.event(KindIntent, intent, "")
+	intended.Rule = verdict.Rule
+	seq, err := record(intended)
+	if err != nil {
+		return Granted{}, storeProblem(err)
+	}
+	return Granted{Permit: newPermit(bound), Record: seq}, nil
+}

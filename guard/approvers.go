@@ -1,0 +1,196 @@
+package guard
+
+import (
+	"context"
+	"slices"
+
+	"mcp-partner/schemas"
+)
+
+// pendingShown is how many questions a list shows.
+const pendingShown = 100
+
+// Questions returns the questions for approvers, newest first.
+func (g *Guard) Questions(ctx context.Context) ([]Ticket, error) {
+	tickets, err := g.o.Store.Tickets(ctx, pendingShown)
+	if err != nil {
+		return nil, storeProblem(err)
+	}
+	return tickets, nil
+}
+
+// Question returns one question for approvers, or a CodeApprovalUnknown
+// problem. Caller "" is the operator, who sees all.
+func (g *Guard) Question(ctx context.Context, id string, caller Caller) (Ticket, error) {
+	ticket, ok, err := g.o.Store.Ticket(ctx, id)
+	if err != nil {
+		return Ticket{}, storeProblem(err)
+	}
+	if !ok || ticket.InBand || caller != "" && ticket.Intent.Caller != caller {
+		return Ticket{}, unknownApproval()
+	}
+	return ticket, nil
+}
+
+// State words where a question for an approver stands.
+func (g *Guard) State(t Ticket) string {
+	switch {
+	case t.Decision != nil && !t.Decision.Approved:
+		return "denied"
+	case t.Spent:
+		return "used"
+	case !g.o.Now().Before(t.ExpiresAt):
+		return "expired"
+	case t.Decision != nil:
+		return "approved"
+	default:
+		return "pending"
+	}
+}
+
+// Approve records that an approver confirmed a question. The passphrase signs
+// the question's digest; the signature is what Redeem believes.
+func (g *Guard) Approve(ctx context.Context, id, name string, passphrase []byte) (Ticket, error) {
+	ticket, err := g.Question(ctx, id, "")
+	if err != nil {
+		return Ticket{}, err
+	}
+	approver, err := g.approver(ctx, name)
+	if err != nil {
+		return Ticket{}, err
+	}
+	digest := ticket.Digest()
+	signature, err := approver.Sign(passphrase, digest[:])
+	if err != nil {
+		return Ticket{}, err
+	}
+	return g.decide(ctx, ticket, Decision{Approved: true, Approver: name, Signature: signature})
+}
+
+// Deny records that somebody said no. That needs no passphrase: a no does no
+// harm.
+func (g *Guard) Deny(ctx context.Context, id, reason string) (Ticket, error) {
+	ticket, err := g.Question(ctx, id, "")
+	if err != nil {
+		return Ticket{}, err
+	}
+	return g.decide(ctx, ticket, Decision{Approver: g.o.Account, Reason: schemas.Foreign(reason)})
+}
+
+func (g *Guard) decide(ctx context.Context, ticket Ticket, decision Decision) (Ticket, error) {
+	if state := g.State(ticket); state != "pending" {
+		return Ticket{}, schemas.NewProblem(schemas.CodeApprovalExpired, "The question is not open any more: it is "+state+".")
+	}
+	decision.At = g.o.Now()
+	decision.SameUser = ticket.Requester == g.o.Account
+	kind := KindApproved
+	if !decision.Approved {
+		kind = KindDeclined
+	}
+	event := g.event(kind, ticket.Intent, ticket.ID)
+	event.Approver, event.SameUser, event.Detail = decision.Approver, decision.SameUser, decision.Reason
+	first, err := g.o.Store.DecideTicket(ctx, ticket.ID, decision, event)
+	switch {
+	case err != nil:
+		return Ticket{}, storeProblem(err)
+	case !first:
+		return Ticket{}, schemas.NewProblem(schemas.CodeApprovalExpired, "The question was decided or used meanwhile.")
+	}
+	ticket.Decision = &decision
+	return ticket, nil
+}
+
+// signed checks the approval in a ticket against the approver's key, so that
+// an edited database approves nothing.
+func (g *Guard) signed(ctx context.Context, ticket Ticket) error {
+	approver, err := g.approver(ctx, ticket.Decision.Approver)
+	if err != nil {
+		return err
+	}
+	digest := ticket.Digest()
+	if !approver.Verify(digest[:], ticket.Decision.Signature) {
+		return schemas.NewProblem(schemas.CodeApprovalUnknown, "The approval does not carry the signature of approver "+quote(approver.Name)+".")
+	}
+	return nil
+}
+
+func (g *Guard) approver(ctx context.Context, name string) (Approver, error) {
+	approvers, err := g.o.Store.Approvers(ctx)
+	if err != nil {
+		return Approver{}, storeProblem(err)
+	}
+	i := slices.IndexFunc(approvers, func(a Approver) bool { return a.Name == name })
+	if i < 0 {
+		return Approver{}, schemas.NewProblem(schemas.CodeNotAllowed, "There is no approver "+quote(name)+".",
+			schemas.WithHint("A person sets one up with: mcp-partner approvers add NAME"))
+	}
+	return approvers[i], nil
+}
+
+// Credentials are an approver's name and passphrase.
+type Credentials struct {
+	Name       string
+	Passphrase []byte
+}
+
+// AddApprover sets an approver up. The first one needs nobody's consent, every
+// further one that of an approver.
+func (g *Guard) AddApprover(ctx context.Context, added, by Credentials) error {
+	if added.Name == "" || added.Name != schemas.Foreign(added.Name) {
+		return schemas.NewProblem(schemas.CodeInvalidArgument, "An approver needs a name, without control characters and at most 120 characters long.")
+	}
+	if err := g.vouched(ctx, by, true); err != nil {
+		return err
+	}
+	approver, err := NewApprover(added.Name, added.Passphrase, g.o.ApproverCost, g.o.Now())
+	if err != nil {
+		return err
+	}
+	fresh, err := g.o.Store.PutApprover(ctx, approver, g.change(KindApprover, by.Name, "added "+added.Name))
+	if err != nil {
+		return storeProblem(err)
+	}
+	if !fresh {
+		return schemas.NewProblem(schemas.CodeInvalidArgument, "There is an approver "+quote(added.Name)+" already.")
+	}
+	return nil
+}
+
+// RemoveApprover removes an approver; another or the same one has to consent.
+func (g *Guard) RemoveApprover(ctx context.Context, name string, by Credentials) error {
+	if err := g.vouched(ctx, by, false); err != nil {
+		return err
+	}
+	found, err := g.o.Store.RemoveApprover(ctx, name, g.change(KindApprover, by.Name, "removed "+name))
+	if err != nil {
+		return storeProblem(err)
+	}
+	if !found {
+		return schemas.NewProblem(schemas.CodeInvalidArgument, "There is no approver "+quote(name)+".")
+	}
+	return nil
+}
+
+// Approvers returns all approvers, ordered by name.
+func (g *Guard) Approvers(ctx context.Context) ([]Approver, error) {
+	approvers, err := g.o.Store.Approvers(ctx)
+	if err != nil {
+		return nil, storeProblem(err)
+	}
+	return approvers, nil
+}
+
+// vouched checks an approver's passphrase. Where there is no approver yet,
+// firstFree says whether nobody is needed.
+func (g *Guard) vouched(ctx context.Context, by Credentials, firstFree bool) error {
+	approvers, err := g.Approvers(ctx)
+	if err != nil || firstFree && len(approvers) == 0 {
+		return err
+	}
+	approver, err := g.approver(ctx, by.Name)
+	if err != nil {
+		return err
+	}
+	_, err = approver.Sign(by.Passphrase, nil)
+	return err
+}

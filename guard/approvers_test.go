@@ -1,0 +1,234 @@
+package guard_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"mcp-partner/guard"
+	"mcp-partner/schemas"
+)
+
+var anna = guard.Credentials{Name: "anna", Passphrase: []byte("correct horse")}
+
+// withApprover is a guard whose every write needs a person, and the person.
+func withApprover(t *testing.T) (*guard.Guard, *guard.MemoryStore, *clock) {
+	t.Helper()
+	c := newClock()
+	store := guard.NewMemoryStore(c.Now)
+	g := newGuard(t, guard.Options{AllowWrites: true, Approval: guard.ApprovalPerson, Store: store, Now: c.Now, Account: "ops", ApproverCost: guard.Cost{Time: 1, Memory: 64, Threads: 1}})
+	if err := g.AddApprover(t.Context(), anna, guard.Credentials{}); err != nil {
+		t.Fatal(err)
+	}
+	return g, store, c
+}
+
+func deferred(t *testing.T, g *guard.Guard, i guard.Intent) guard.Ticket {
+	t.Helper()
+	verdict, err := g.Rule(t.Context(), i)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ticket, err := g.Defer(t.Context(), i, verdict)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ticket
+}
+
+func TestAnApprovedQuestionIsRedeemedOnce(t *testing.T) {
+	t.Parallel()
+	g, store, _ := withApprover(t)
+	i := intent(schemas.ToolRegisterPartner)
+	ticket := deferred(t, g, i)
+	if _, pending, err := g.Redeem(t.Context(), i, ticket.ID); err != nil || pending == nil {
+		t.Fatalf("before: %v, %v", pending, err)
+	}
+	if _, err := g.Approve(t.Context(), ticket.ID, anna.Name, []byte("wrong horse")); codeOf(err) != schemas.CodeNotAllowed {
+		t.Fatalf("a wrong passphrase: %v", err)
+	}
+	approved, err := g.Approve(t.Context(), ticket.ID, anna.Name, anna.Passphrase)
+	if err != nil || g.State(approved) != "approved" || !approved.Decision.SameUser {
+		t.Fatalf("approve: %+v, %v", approved, err)
+	}
+	granted, _, err := g.Redeem(t.Context(), i, ticket.ID)
+	if err != nil || granted.Permit.Spend(wire()) != nil {
+		t.Fatalf("redeem: %v", err)
+	}
+	if _, _, err := g.Redeem(t.Context(), i, ticket.ID); codeOf(err) != schemas.CodeApprovalExpired {
+		t.Errorf("redeemed twice: %v", err)
+	}
+	if err := g.Finished(t.Context(), granted.Record, i, guard.Outcome{Result: "done"}); err != nil {
+		t.Fatal(err)
+	}
+	if open, _ := g.Unfinished(t.Context()); len(open) != 0 {
+		t.Errorf("unfinished: %+v", open)
+	}
+	kinds := map[guard.Kind]int{}
+	for _, event := range store.Events() {
+		kinds[event.Kind]++
+	}
+	for _, kind := range []guard.Kind{guard.KindApprover, guard.KindAsked, guard.KindApproved, guard.KindConfirmed, guard.KindIntent, guard.KindOutcome} {
+		if kinds[kind] != 1 {
+			t.Errorf("%d events %s", kinds[kind], kind)
+		}
+	}
+}
+
+func TestApprovalsThatDoNotCount(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		change func(t *testing.T, g *guard.Guard, s *guard.MemoryStore, c *clock, ticket guard.Ticket, i *guard.Intent)
+		code   schemas.Code
+	}{
+		"denied": {func(t *testing.T, g *guard.Guard, _ *guard.MemoryStore, _ *clock, ticket guard.Ticket, _ *guard.Intent) {
+			if _, err := g.Deny(t.Context(), ticket.ID, "not this month"); err != nil {
+				t.Fatal(err)
+			}
+		}, schemas.CodeApprovalDeclined},
+		"expired after the approval": {func(t *testing.T, g *guard.Guard, _ *guard.MemoryStore, c *clock, ticket guard.Ticket, _ *guard.Intent) {
+			approve(t, g, ticket)
+			c.Advance(guard.PersonLife)
+		}, schemas.CodeApprovalExpired},
+		"signed by nobody": {func(t *testing.T, _ *guard.Guard, s *guard.MemoryStore, _ *clock, ticket guard.Ticket, _ *guard.Intent) {
+			forge(t, s, ticket, guard.Decision{Approved: true, Approver: anna.Name})
+		}, schemas.CodeApprovalUnknown},
+		"signed by no approver": {func(t *testing.T, _ *guard.Guard, s *guard.MemoryStore, _ *clock, ticket guard.Ticket, _ *guard.Intent) {
+			forge(t, s, ticket, guard.Decision{Approved: true, Approver: "mallory"})
+		}, schemas.CodeNotAllowed},
+		"the approver was removed": {func(t *testing.T, g *guard.Guard, _ *guard.MemoryStore, _ *clock, ticket guard.Ticket, _ *guard.Intent) {
+			approve(t, g, ticket)
+			if err := g.RemoveApprover(t.Context(), anna.Name, anna); err != nil {
+				t.Fatal(err)
+			}
+		}, schemas.CodeNotAllowed},
+		"frozen meanwhile": {func(t *testing.T, g *guard.Guard, _ *guard.MemoryStore, _ *clock, ticket guard.Ticket, _ *guard.Intent) {
+			approve(t, g, ticket)
+			if err := g.SetFreeze(t.Context(), false, "incident"); err != nil {
+				t.Fatal(err)
+			}
+		}, schemas.CodeFrozen},
+		"state moved": {func(t *testing.T, g *guard.Guard, _ *guard.MemoryStore, _ *clock, ticket guard.Ticket, i *guard.Intent) {
+			approve(t, g, ticket)
+			i.Before = guard.Seen{State: schemas.LinkLinked, PartnerID: "9999999", Version: 4}
+		}, schemas.CodeStateMoved},
+		"another caller": {func(t *testing.T, g *guard.Guard, _ *guard.MemoryStore, _ *clock, ticket guard.Ticket, i *guard.Intent) {
+			approve(t, g, ticket)
+			i.Caller = "other"
+		}, schemas.CodeApprovalUnknown},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g, store, c := withApprover(t)
+			i := intent(schemas.ToolRegisterPartner)
+			ticket := deferred(t, g, i)
+			test.change(t, g, store, c, ticket, &i)
+			granted, pending, err := g.Redeem(t.Context(), i, ticket.ID)
+			if codeOf(err) != test.code || pending != nil || granted.Permit.Spend(wire()) == nil {
+				t.Errorf("%v, want %s", err, test.code)
+			}
+		})
+	}
+}
+
+func approve(t *testing.T, g *guard.Guard, ticket guard.Ticket) {
+	t.Helper()
+	if _, err := g.Approve(t.Context(), ticket.ID, anna.Name, anna.Passphrase); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// forge writes a decision past the guard, as an editor of the database would.
+func forge(t *testing.T, s *guard.MemoryStore, ticket guard.Ticket, d guard.Decision) {
+	t.Helper()
+	if ok, err := s.DecideTicket(context.Background(), ticket.ID, d, guard.Event{Kind: guard.KindApproved}); !ok || err != nil {
+		t.Fatal(ok, err)
+	}
+}
+
+func TestApproversVouchForEachOther(t *testing.T) {
+	t.Parallel()
+	g, _, _ := withApprover(t)
+	bert := guard.Credentials{Name: "bert", Passphrase: []byte("battery staple")}
+	if err := g.AddApprover(t.Context(), bert, guard.Credentials{}); codeOf(err) != schemas.CodeNotAllowed {
+		t.Errorf("nobody vouched: %v", err)
+	}
+	if err := g.AddApprover(t.Context(), bert, guard.Credentials{Name: "anna", Passphrase: []byte("guess guess")}); codeOf(err) != schemas.CodeNotAllowed {
+		t.Errorf("a guess vouched: %v", err)
+	}
+	if err := g.AddApprover(t.Context(), bert, anna); err != nil {
+		t.Errorf("anna vouched: %v", err)
+	}
+	if err := g.AddApprover(t.Context(), bert, anna); codeOf(err) != schemas.CodeInvalidArgument {
+		t.Errorf("twice: %v", err)
+	}
+	if err := g.AddApprover(t.Context(), guard.Credentials{Name: "c", Passphrase: []byte("short")}, anna); codeOf(err) != schemas.CodeInvalidArgument {
+		t.Errorf("a short passphrase: %v", err)
+	}
+	if err := g.AddApprover(t.Context(), guard.Credentials{Name: "a\x1b[2J", Passphrase: anna.Passphrase}, anna); codeOf(err) != schemas.CodeInvalidArgument {
+		t.Errorf("a hostile name: %v", err)
+	}
+	if err := g.RemoveApprover(t.Context(), "anna", bert); err != nil {
+		t.Errorf("remove: %v", err)
+	}
+	if approvers, _ := g.Approvers(t.Context()); len(approvers) != 1 || approvers[0].Name != "bert" {
+		t.Errorf("left: %+v", approvers)
+	}
+}
+
+func TestFreeze(t *testing.T) {
+	t.Parallel()
+	g, store, _ := withApprover(t)
+	read := guard.Subject{Operation: operation(t, schemas.ToolCheckPartnerLink)}
+	write := guard.Subject{Operation: operation(t, schemas.ToolRegisterPartner)}
+	check := func(when string, wantRead, wantWrite schemas.Code) {
+		t.Helper()
+		if got := codeOf(g.Admit(t.Context(), read)); got != wantRead {
+			t.Errorf("%s, read: %q, want %q", when, got, wantRead)
+		}
+		if got := codeOf(g.Admit(t.Context(), write)); got != wantWrite {
+			t.Errorf("%s, write: %q, want %q", when, got, wantWrite)
+		}
+	}
+	check("before", "", "")
+	if err := g.SetFreeze(t.Context(), false, ""); codeOf(err) != schemas.CodeInvalidArgument {
+		t.Errorf("without a reason: %v", err)
+	}
+	_ = g.SetFreeze(t.Context(), false, "incident 7")
+	check("frozen", "", schemas.CodeFrozen)
+	other := newGuard(t, guard.Options{AllowWrites: true, Store: store}) // another server on the same store
+	if codeOf(other.Admit(t.Context(), write)) != schemas.CodeFrozen {
+		t.Error("another server goes on")
+	}
+	_ = g.SetFreeze(t.Context(), true, "incident 7")
+	check("frozen for reads", schemas.CodeFrozen, schemas.CodeFrozen)
+	if err := g.Unfreeze(t.Context(), guard.Credentials{}); codeOf(err) != schemas.CodeNotAllowed {
+		t.Errorf("nobody unfroze: %v", err)
+	}
+	if err := g.Unfreeze(t.Context(), anna); err != nil {
+		t.Fatal(err)
+	}
+	check("after", "", "")
+}
+
+func TestSealsAreOfOneTicketAndKeysCanBeReplaced(t *testing.T) {
+	t.Parallel()
+	var old, fresh [guard.KeySize]byte
+	old[0], fresh[0] = 1, 2
+	store := guard.NewMemoryStore(time.Now)
+	before := newGuard(t, guard.Options{AllowWrites: true, Store: store, Sealer: guard.NewSealer(old)})
+	after := newGuard(t, guard.Options{AllowWrites: true, Store: store, Sealer: guard.NewSealer(fresh, old)})
+	lost := newGuard(t, guard.Options{AllowWrites: true, Store: store, Sealer: guard.NewSealer(fresh)})
+	i := intent(schemas.ToolRegisterPartner)
+	_, seal, err := before.Ask(t.Context(), i, client)
+	if err != nil {
+		t.Fatal(err)
+	}
+	accept := guard.Answer{Action: guard.ActionAccept, Typed: "1234567"}
+	if _, err := lost.Answer(t.Context(), i, seal, guard.QuestionFor(i), accept); codeOf(err) != schemas.CodeApprovalUnknown {
+		t.Errorf("without the old key: %v", err)
+	}
+	if _, err := after.Answer(t.Context(), i, seal, guard.QuestionFor(i), accept); err != nil {
+		t.Errorf("in another process, with both keys: %v", err)
+	}
+}

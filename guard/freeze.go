@@ -1,0 +1,41 @@
+package guard
+
+import (
+	"context"
+
+	"mcp-partner/schemas"
+)
+
+// Frozen returns the brake as it is now.
+func (g *Guard) Frozen(ctx context.Context) (Freeze, error) {
+	freeze, err := g.o.Store.Freeze(ctx)
+	if err != nil {
+		return Freeze{}, storeProblem(err)
+	}
+	return freeze, nil
+}
+
+// SetFreeze puts the brake on for every server of the store: writes, and reads
+// as well if told so. What has begun is completed.
+func (g *Guard) SetFreeze(ctx context.Context, reads bool, reason string) error {
+	reason = schemas.Foreign(reason)
+	if reason == "" {
+		return schemas.NewProblem(schemas.CodeInvalidArgument, "A freeze needs a reason: agents are told it.")
+	}
+	freeze := Freeze{Writes: true, Reads: reads, Reason: reason, By: g.o.Account, Since: g.o.Now()}
+	if err := g.o.Store.SetFreeze(ctx, freeze, g.change(KindFreeze, g.o.Account, reason)); err != nil {
+		return storeProblem(err)
+	}
+	return nil
+}
+
+// Unfreeze lets the brake go. It takes an approver's passphrase.
+func (g *Guard) Unfreeze(ctx context.Context, by Credentials) error {
+	if err := g.vouched(ctx, by, false); err != nil {
+		return err
+	}
+	if err := g.o.Store.SetFreeze(ctx, Freeze{}, g.change(KindUnfreeze, by.Name, "")); err != nil {
+		return storeProblem(err)
+	}
+	return nil
+}

@@ -1,0 +1,113 @@
+package guard
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"strings"
+	"time"
+
+	"golang.org/x/crypto/chacha20poly1305"
+)
+
+// Seal is the opaque state that travels with an in-band question and comes
+// back with its answer. Nobody but the guard can make or read one.
+type Seal string
+
+// KeySize is the size of a sealing key, in bytes.
+const KeySize = chacha20poly1305.KeySize
+
+var errSeal = errors.New("not a seal of this guard")
+
+// Sealer seals with its newest key and opens with any of its keys, so that a
+// key can be replaced while questions are open.
+type Sealer struct {
+	keys func() ([][KeySize]byte, error)
+}
+
+// NewSealer makes a sealer; the first key is the newest. Without keys it makes
+// one of its own that lives as long as the process.
+func NewSealer(keys ...[KeySize]byte) *Sealer {
+	if len(keys) == 0 {
+		var own [KeySize]byte
+		_, _ = rand.Read(own[:]) // never fails: crypto/rand ends the process instead
+		keys = append(keys, own)
+	}
+	return LazySealer(func() ([][KeySize]byte, error) { return keys, nil })
+}
+
+// LazySealer makes a sealer that asks for its keys at each use, the newest
+// first, so that a server starts before anybody has to open a vault.
+func LazySealer(keys func() ([][KeySize]byte, error)) *Sealer { return &Sealer{keys} }
+
+// seal binds a ticket's ID to what the ticket is bound to, its expiry included.
+func (s *Sealer) seal(t Ticket) (Seal, error) {
+	keys, err := s.keys()
+	if err != nil {
+		return "", err
+	}
+	aead, err := chacha20poly1305.NewX(keys[0][:])
+	if err != nil {
+		return "", err
+	}
+	nonce := make([]byte, aead.NonceSize())
+	_, _ = rand.Read(nonce)
+	box := aead.Seal(nonce, nonce, []byte(t.ID), bound(t))
+	return Seal(t.ID + "." + base64.RawURLEncoding.EncodeToString(box)), nil
+}
+
+// id reads which ticket a seal claims to be of; nothing is proved yet.
+func (s Seal) id() (id string, box []byte, err error) {
+	id, text, found := strings.Cut(string(s), ".")
+	if !found {
+		return "", nil, errSeal
+	}
+	box, err = base64.RawURLEncoding.DecodeString(text)
+	if err != nil || len(box) < chacha20poly1305.NonceSizeX {
+		return "", nil, errSeal
+	}
+	return id, box, nil
+}
+
+// opens reports whether a seal was made for exactly this ticket.
+func (s *Sealer) opens(seal Seal, t Ticket) bool {
+	id, box, err := seal.id()
+	if err != nil || id != t.ID {
+		return false
+	}
+	keys, err := s.keys()
+	if err != nil {
+		return false
+	}
+	for _, key := range keys {
+		aead, err := chacha20poly1305.NewX(key[:])
+		if err != nil {
+			continue
+		}
+		nonce, text := box[:aead.NonceSize()], box[aead.NonceSize():]
+		if plain, err := aead.Open(nil, nonce, text, bound(t)); err == nil && string(plain) == t.ID {
+			return true
+		}
+	}
+	return false
+}
+
+// bound is what a seal authenticates beside the ID.
+func bound(t Ticket) []byte {
+	digest := t.Digest()
+	return binary.BigEndian.AppendUint64(digest[:], uint64(t.ExpiresAt.Unix()))
+}
+
+// newID makes a ticket's ID: 72 random bits, which refer and open nothing.
+func newID() string {
+	var ref [9]byte
+	_, _ = rand.Read(ref[:])
+	return "ap_" + hex.EncodeToString(ref[:])
+}
+
+// newTicket fills in what every ticket has.
+func newTicket(intent Intent, now time.Time, life time.Duration) Ticket {
+	return Ticket{ID: newID(), Intent: intent, Binding: intent.binding(), CreatedAt: now, ExpiresAt: now.Add(life)}
+}

@@ -1,0 +1,436 @@
+//go:build !windows
+
+package cli
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"mcp-partner/schemas"
+	"mcp-partner/vault"
+)
+
+const (
+	alicesPassphrase = "correct horse battery"
+	bobsPassphrase   = "staple of another kind"
+)
+
+// office is a state directory on a real disk, with one tenant of a simulated
+// Azure, and the program to run on it.
+type office struct {
+	t     *testing.T
+	world *simulation
+	env   []string
+	state string
+}
+
+// newOffice sets a state directory up as a person would. Nothing is linked.
+func newOffice(t *testing.T) *office {
+	t.Helper()
+	world := startWorld(t)
+	if err := world.sim.ClearLink("contoso"); err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	o := &office{t: t, world: world, state: filepath.Join(dir, "state")}
+	o.env = []string{"MCP_PARTNER_STATE_DIR=" + o.state, "NO_COLOR=1", "PATH=" + os.Getenv("PATH"), "TMPDIR=" + os.TempDir(), "TERM=xterm"}
+	ca := filepath.Join(dir, "ca.pem")
+	secret := filepath.Join(dir, "secret.txt")
+	for path, text := range map[string]string{ca: string(world.server.CAPEM()), secret: world.sim.ClientSecret()} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	o.must("vault", "init")
+	contoso, _ := world.sim.Tenant("contoso")
+	cloud := world.cloud()
+	o.must("tenants", "add", "contoso", "--tenant-id", contoso.TenantID, "--client-id", world.sim.ClientID(), "--secret-file", secret, "--cloud", vault.CloudCustom,
+		"--authority", cloud.Authority, "--arm-endpoint", cloud.ARMEndpoint, "--arm-audience", cloud.ARMAudience, "--ca-file", ca, "--skip-instance-discovery")
+	return o
+}
+
+// run runs the program without a terminal.
+func (o *office) run(args ...string) (code int, out, stderr string) {
+	o.t.Helper()
+	command := exec.CommandContext(o.t.Context(), "mcp-partner", args...)
+	command.Env = o.env
+	var stdout, errors bytes.Buffer
+	command.Stdout, command.Stderr = &stdout, &errors
+	_ = command.Run() // the exit code tells
+	return command.ProcessState.ExitCode(), stdout.String(), errors.String()
+}
+
+func (o *office) must(args ...string) string {
+	o.t.Helper()
+	code, out, stderr := o.run(args...)
+	if code != ExitDone {
+		o.t.Fatalf("mcp-partner %s: exit code %d\n%s%s", strings.Join(args, " "), code, out, stderr)
+	}
+	return out
+}
+
+// ask is a call of a writing tool that waits for an approver; it returns the
+// approval's ID.
+func (o *office) ask(args ...string) string {
+	o.t.Helper()
+	code, out, stderr := o.run(append([]string{"call"}, append(args, "--allow-writes", "--approval", "person", "--json")...)...)
+	envelope := envelopeIn(o.t, out)
+	if code != ExitApprovalRequired || envelope.Approval == nil {
+		o.t.Fatalf("exit code %d: %s%s", code, out, stderr)
+	}
+	return envelope.Approval.ID
+}
+
+func envelopeIn(t *testing.T, text string) schemas.Envelope {
+	t.Helper()
+	var envelope schemas.Envelope
+	if err := json.Unmarshal([]byte(text), &envelope); err != nil {
+		t.Fatalf("%v in %s", err, text)
+	}
+	return envelope
+}
+
+// at runs the program at a terminal.
+func (o *office) at(args ...string) *session {
+	o.t.Helper()
+	return atTerminal(o.t, o.env, args...)
+}
+
+// addAlice sets the first approver up.
+func (o *office) addAlice() {
+	o.t.Helper()
+	s := o.at("approvers", "add", "alice")
+	s.expect("New passphrase of approver alice")
+	s.typeLine(alicesPassphrase + "\n")
+	s.expect("once more")
+	s.typeLine(alicesPassphrase + "\n")
+	if code, shown := s.end(); code != ExitDone || strings.Contains(shown, "horse") {
+		o.t.Fatalf("exit code %d:\n%s", code, shown)
+	}
+}
+
+func (o *office) linked() string {
+	tenant, _ := o.world.sim.Tenant("contoso")
+	return tenant.PartnerID
+}
+
+func TestAnApprovedPlanIsExecuted(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	o.addAlice()
+	id := o.ask("register_partner", "--tenant", "contoso", "--partner-id", "1234567", "--reason", "new customer")
+	if again := o.ask("register_partner", "--tenant", "contoso", "--partner-id", "1234567"); again != id {
+		t.Errorf("an identical question is another one: %s, %s", id, again)
+	}
+	if o.linked() != "" {
+		t.Fatal("linked before anybody approved")
+	}
+	s := o.at("approvals", "approve", id, "--approver", "alice", "--execute")
+	s.expect("Link partner ID 1234567")
+	s.expect("Passphrase of approver alice")
+	s.typeLine("not the passphrase\n")
+	if code, shown := s.end(); code != ExitRefused || !strings.Contains(shown, "not the passphrase of approver") || o.linked() != "" {
+		t.Fatalf("exit code %d:\n%s", code, shown)
+	}
+	s = o.at("approvals", "approve", id, "--approver", "alice", "--execute")
+	s.expect("Passphrase of approver alice")
+	s.typeLine(alicesPassphrase + "\n")
+	code, shown := s.end()
+	if code != ExitDone || !strings.Contains(shown, "Registered partner ID 1234567") || !strings.Contains(shown, "same user") || strings.Contains(shown, "horse") {
+		t.Fatalf("exit code %d:\n%s", code, shown)
+	}
+	if o.linked() != "1234567" {
+		t.Errorf("linked is %q", o.linked())
+	}
+	o.mustBeRecorded("asked", "approved", "confirmed", "intent", "outcome")
+	if code, out, _ := o.run("approvals", "show", id, "--json"); code != ExitDone || !strings.Contains(out, `"state":"used"`) || !strings.Contains(out, `"same_user":true`) {
+		t.Errorf("exit code %d: %s", code, out)
+	}
+}
+
+// mustBeRecorded looks for kinds of entries, in this order, in a record that
+// verifies.
+func (o *office) mustBeRecorded(kinds ...string) {
+	o.t.Helper()
+	o.must("ledger", "verify")
+	var list struct{ Entries []entryRow }
+	if err := json.Unmarshal([]byte(o.must("ledger", "list", "--json")), &list); err != nil {
+		o.t.Fatal(err)
+	}
+	left := kinds
+	for _, entry := range list.Entries {
+		if len(left) > 0 && entry.Kind == left[0] {
+			left = left[1:]
+		}
+	}
+	if len(left) > 0 {
+		o.t.Errorf("no entry %v in %+v", left, list.Entries)
+	}
+}
+
+// TestWhatMovedIsNotWritten approves an update of a link that somebody else has
+// changed since it was asked for.
+func TestWhatMovedIsNotWritten(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	o.addAlice()
+	if err := o.world.sim.SetLink("contoso", "1234567"); err != nil {
+		t.Fatal(err)
+	}
+	id := o.ask("update_partner", "--tenant", "contoso", "--partner-id", "7654321")
+	if err := o.world.sim.SetLink("contoso", "5555555"); err != nil {
+		t.Fatal(err)
+	}
+	s := o.at("approvals", "approve", id, "--execute")
+	s.expect("Replace partner ID 1234567 by 7654321")
+	s.expect("Approver's name: ")
+	s.typeLine("alice\n")
+	s.expect("Passphrase of approver alice")
+	s.typeLine(alicesPassphrase + "\n")
+	code, shown := s.end()
+	if code != ExitRefused || !strings.Contains(shown, string(schemas.CodeStateMoved)) || o.linked() != "5555555" {
+		t.Errorf("exit code %d, linked %s:\n%s", code, o.linked(), shown)
+	}
+}
+
+// TestThePolicyHoldsForTheApproverToo: what the config file denies, an approval
+// does not allow.
+func TestThePolicyHoldsForTheApproverToo(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	o.addAlice()
+	id := o.ask("register_partner", "--tenant", "contoso", "--partner-id", "1234567")
+	for name, c := range map[string]struct {
+		policy string
+		says   schemas.Code
+	}{
+		"denied":      {"policy: [{name: closed, answer: deny}]", schemas.CodePolicyDenied},
+		"out of tune": {"policy: []", schemas.CodePolicyDenied},
+		"bounds":      {"tenants: [fabrikam]", schemas.CodeNotAllowed},
+	} {
+		if err := os.WriteFile(filepath.Join(o.state, "config.yaml"), []byte(c.policy), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		// The first time the question is approved and not carried out; after that
+		// nobody is asked again.
+		approved := o.decided(id)
+		s := o.at("approvals", "approve", id, "--approver", "alice", "--execute")
+		if !approved {
+			s.expect("Passphrase of approver alice")
+			s.typeLine(alicesPassphrase + "\n")
+		}
+		if code, shown := s.end(); code != ExitRefused || !strings.Contains(shown, string(c.says)) || o.linked() != "" {
+			t.Errorf("%s: exit code %d:\n%s", name, code, shown)
+		}
+	}
+	if err := os.Remove(filepath.Join(o.state, "config.yaml")); err != nil {
+		t.Fatal(err)
+	}
+	if code, out, stderr := o.run("approvals", "approve", id, "--execute", "--json"); code != ExitDone || o.linked() != "1234567" {
+		t.Errorf("exit code %d: %s%s", code, out, stderr)
+	}
+}
+
+// decided reports whether a question was approved already.
+func (o *office) decided(id string) bool {
+	o.t.Helper()
+	_, out, _ := o.run("approvals", "show", id, "--json")
+	return strings.Contains(out, `"state":"approved"`)
+}
+
+func TestApproveAtOnceInTheCall(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	call := []string{"call", "register_partner", "--tenant", "contoso", "--partner-id", "1234567", "--allow-writes", "--approval", "person"}
+	s := o.at(call...)
+	if code, shown := s.end(); code != ExitApprovalRequired || !strings.Contains(shown, "approvers add NAME") {
+		t.Fatalf("without an approver: exit code %d:\n%s", code, shown)
+	}
+	o.addAlice()
+	s = o.at(call...)
+	s.expect("Approver who approves it right here")
+	s.typeLine("\n")
+	if code, shown := s.end(); code != ExitApprovalRequired || o.linked() != "" {
+		t.Fatalf("not now: exit code %d:\n%s", code, shown)
+	}
+	s = o.at(call...)
+	s.expect("Approver who approves it right here")
+	s.typeLine("mallory\n")
+	s.expect("Passphrase of approver mallory")
+	s.typeLine(alicesPassphrase + "\n")
+	if code, shown := s.end(); code != ExitRefused || !strings.Contains(shown, "there is no approver") || o.linked() != "" {
+		t.Fatalf("somebody else: exit code %d:\n%s", code, shown)
+	}
+	s = o.at(call...)
+	s.expect("Approver who approves it right here")
+	s.typeLine("alice\n")
+	s.expect("Passphrase of approver alice")
+	s.typeLine(alicesPassphrase + "\n")
+	if code, shown := s.end(); code != ExitDone || o.linked() != "1234567" {
+		t.Fatalf("alice: exit code %d:\n%s", code, shown)
+	}
+}
+
+func TestFurtherApproversNeedConsent(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	o.addAlice()
+	for _, c := range []struct {
+		name, by, consent, first, second string
+		code                             int
+		says                             string
+	}{
+		{"a stranger's consent", "mallory", alicesPassphrase, bobsPassphrase, bobsPassphrase, ExitRefused, "there is no approver"},
+		{"a wrong passphrase", "alice", bobsPassphrase, bobsPassphrase, bobsPassphrase, ExitRefused, "not the passphrase of approver"},
+		{"two that differ", "alice", alicesPassphrase, bobsPassphrase, alicesPassphrase, ExitRefused, "differ"},
+		{"too short", "alice", alicesPassphrase, "short", "short", ExitRefused, "too short"},
+		{"as it should be", "alice", alicesPassphrase, bobsPassphrase, bobsPassphrase, ExitDone, "bob may approve"},
+		{"twice", "bob", bobsPassphrase, bobsPassphrase, bobsPassphrase, ExitRefused, "already"},
+	} {
+		s := o.at("approvers", "add", "bob")
+		s.expect("An approver has to consent.")
+		s.typeLine(c.by + "\n")
+		s.expect("Passphrase of approver " + c.by)
+		s.typeLine(c.consent + "\n")
+		s.expect("New passphrase of approver bob")
+		s.typeLine(c.first + "\n")
+		s.expect("once more")
+		s.typeLine(c.second + "\n")
+		code, shown := s.end()
+		if code != c.code || !strings.Contains(shown, c.says) {
+			t.Errorf("%s: exit code %d:\n%s", c.name, code, shown)
+		}
+		if strings.Contains(shown, "horse") || strings.Contains(shown, "staple") {
+			t.Errorf("%s: a passphrase was shown:\n%s", c.name, shown)
+		}
+	}
+	s := o.at("approvers", "remove", "alice")
+	s.expect("Approver's name: ")
+	s.typeLine("bob\n")
+	s.expect("Passphrase of approver bob")
+	s.typeLine(bobsPassphrase + "\n")
+	if code, shown := s.end(); code != ExitDone {
+		t.Errorf("exit code %d:\n%s", code, shown)
+	}
+	if out := o.must("approvers", "list", "--json"); strings.Contains(out, "alice") || !strings.Contains(out, "bob") {
+		t.Error(out)
+	}
+}
+
+// TestAFreezeIsSeenByARunningServer has two processes on one state directory:
+// the server knows of the brake at its next call, and of its end too.
+func TestAFreezeIsSeenByARunningServer(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	o.addAlice()
+	server := o.serve("--allow-writes", "--approval", "person")
+	register := func() string {
+		return server.call("register_partner", map[string]any{"tenant": "contoso", "partner_id": "1234567"})
+	}
+	if answer := register(); !strings.Contains(answer, "approval_required") {
+		t.Fatal(answer)
+	}
+	o.must("freeze", "--reason", "runs wild")
+	if answer := register(); !strings.Contains(answer, "frozen") || !strings.Contains(answer, "runs wild") {
+		t.Fatal(answer)
+	}
+	if answer := server.call("check_partner_link", map[string]any{"tenant": "contoso"}); !strings.Contains(answer, "not_linked") {
+		t.Fatal(answer)
+	}
+	s := o.at("unfreeze")
+	s.expect("Approver's name: ")
+	s.typeLine("alice\n")
+	s.expect("Passphrase of approver alice")
+	s.typeLine(alicesPassphrase + "\n")
+	if code, shown := s.end(); code != ExitDone {
+		t.Fatalf("exit code %d:\n%s", code, shown)
+	}
+	if answer := register(); !strings.Contains(answer, "approval_required") {
+		t.Fatal(answer)
+	}
+	// What one process asked, another one approves and carries out, as the server's caller.
+	var list struct{ Approvals []approvalRow }
+	if err := json.Unmarshal([]byte(o.must("approvals", "list", "--json")), &list); err != nil || len(list.Approvals) != 1 {
+		t.Fatalf("%v: %+v", err, list)
+	}
+	s = o.at("approvals", "approve", list.Approvals[0].ID, "--approver", "alice")
+	s.expect("Passphrase of approver alice")
+	s.typeLine(alicesPassphrase + "\n")
+	if code, shown := s.end(); code != ExitDone {
+		t.Fatalf("exit code %d:\n%s", code, shown)
+	}
+	answer := server.call("register_partner", map[string]any{"tenant": "contoso", "partner_id": "1234567", "approval_id": list.Approvals[0].ID})
+	if !strings.Contains(answer, "read back and confirmed") || o.linked() != "1234567" {
+		t.Fatal(answer)
+	}
+	server.end()
+	o.mustBeRecorded("asked", "freeze", "refusal", "unfreeze", "approved", "intent", "outcome")
+}
+
+// client talks to a server on stdio.
+type client struct {
+	t       *testing.T
+	command *exec.Cmd
+	in      io.WriteCloser
+	out     *bufio.Reader
+	id      int
+}
+
+func (o *office) serve(args ...string) *client {
+	o.t.Helper()
+	command := exec.CommandContext(o.t.Context(), "mcp-partner", append([]string{"serve"}, args...)...)
+	command.Env = o.env
+	in, err := command.StdinPipe()
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	out, err := command.StdoutPipe()
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	if err := command.Start(); err != nil {
+		o.t.Fatal(err)
+	}
+	return &client{t: o.t, command: command, in: in, out: bufio.NewReader(out)}
+}
+
+// call calls a tool in the newest revision and returns the answer's line.
+func (c *client) call(tool string, arguments map[string]any) string {
+	c.t.Helper()
+	c.id++
+	params := modern()
+	params["name"], params["arguments"] = tool, arguments
+	line, err := json.Marshal(map[string]any{"jsonrpc": "2.0", "id": c.id, "method": "tools/call", "params": params})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	if _, err := c.in.Write(append(line, '\n')); err != nil {
+		c.t.Fatal(err)
+	}
+	for {
+		answer, err := c.out.ReadString('\n')
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		if strings.Contains(answer, `"result"`) || strings.Contains(answer, `"error"`) {
+			return answer
+		}
+	}
+}
+
+func (c *client) end() {
+	c.t.Helper()
+	if err := c.in.Close(); err != nil {
+		c.t.Fatal(err)
+	}
+	if err := c.command.Wait(); err != nil {
+		c.t.Fatal(err)
+	}
+}

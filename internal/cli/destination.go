@@ -1,0 +1,147 @@
+package cli
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"mcp-partner/internal/config"
+	"mcp-partner/vault"
+)
+
+// consentOptions are what only a person may say, on the command line itself: no
+// variable and no file counts for them.
+type consentOptions struct {
+	// otherAuthority lets a stored secret go where it has not gone so far.
+	otherAuthority bool
+	// keepLink leaves a link behind that nobody could remove any more.
+	keepLink bool
+}
+
+const (
+	otherAuthorityFlag = "allow-other-authority"
+	keepLinkFlag       = "keep-link"
+)
+
+func (c *consentOptions) add(flags *pflag.FlagSet) {
+	flags.BoolVar(&c.otherAuthority, otherAuthorityFlag, false, "send a stored secret, or its tokens, where they have not been sent so far")
+	config.Typed(flags, otherAuthorityFlag)
+}
+
+func (c *consentOptions) addKeepLink(flags *pflag.FlagSet) {
+	flags.BoolVar(&c.keepLink, keepLinkFlag, false, "change who acts there without looking, and leave whatever is linked")
+	config.Typed(flags, keepLinkFlag)
+}
+
+// destination is where a secret is sent, and where the tokens for it are.
+type destination struct{ authority, endpoint, audience string }
+
+func destinationOf(cloud vault.Cloud) destination {
+	return destination{cloud.Authority, cloud.ARMEndpoint, cloud.ARMAudience}
+}
+
+func (d destination) String() string { return d.authority + " (ARM " + d.endpoint + ")" }
+
+// cloudsOf lists where a credential is sent, one cloud for each destination: as
+// the tenants of the directory say, or if none uses it those of the archive.
+func (h *house) cloudsOf(credential string) ([]vault.Cloud, error) {
+	entries, err := h.directory.List()
+	if err != nil {
+		return nil, err
+	}
+	if found := cloudsIn(entries, credential); len(found) > 0 {
+		return found, nil
+	}
+	archived, err := h.directory.Archived()
+	for _, one := range archived {
+		entries = append(entries, one.Entry)
+	}
+	return cloudsIn(entries, credential), err
+}
+
+func cloudsIn(entries []vault.Entry, credential string) []vault.Cloud {
+	var found []vault.Cloud
+	for _, entry := range entries {
+		same := func(c vault.Cloud) bool { return destinationOf(c) == destinationOf(entry.Cloud) }
+		if _, err := entry.Credential(credential); err == nil && !slices.ContainsFunc(found, same) {
+			found = append(found, entry.Cloud)
+		}
+	}
+	return found
+}
+
+// usualCloud is where an existing credential is sent by every tenant that uses
+// it. A tenant that shares it and says nothing about its cloud is there too.
+func (h *house) usualCloud(config vault.CredentialConfig) (vault.Cloud, error) {
+	public := vault.Cloud{Name: vault.CloudPublic}
+	if _, err := h.directory.Credential(config.Name); err != nil || config.Kind != vault.KindClientSecret {
+		return public, nil // a new one
+	}
+	found, err := h.cloudsOf(config.Name)
+	if err != nil || len(found) != 1 {
+		return public, err
+	}
+	return found[0], nil
+}
+
+// checkDestination refuses an entry, in its normal form, that would send a
+// stored secret elsewhere than so far. Whoever can have somebody add a tenant
+// could otherwise have the secret of all of them sent to a host of his own.
+// Credentials that are new, or get another secret right now, are not asked
+// about. It says what was allowed.
+func (h *house) checkDestination(entry vault.Entry, allowed bool, replaced ...string) (said []string, err error) {
+	for _, ref := range entry.Credentials {
+		stored, err := h.directory.Credential(ref.Name)
+		if err != nil || stored.Kind != vault.KindClientSecret || slices.Contains(replaced, stored.Name) {
+			continue
+		}
+		known, err := h.cloudsOf(stored.Name)
+		if err != nil {
+			return nil, err
+		}
+		text, err := judgeDestination(entry, stored.Name, known, allowed)
+		if err != nil {
+			return nil, err
+		}
+		if text != "" {
+			said = append(said, text)
+		}
+	}
+	return said, nil
+}
+
+func judgeDestination(entry vault.Entry, credential string, known []vault.Cloud, allowed bool) (said string, err error) {
+	next := destinationOf(entry.Cloud)
+	var before []string
+	for _, cloud := range known {
+		if destinationOf(cloud) == next {
+			return "", nil
+		}
+		before = append(before, destinationOf(cloud).String())
+	}
+	if len(known) == 0 && entry.Cloud.Name != vault.CloudCustom {
+		return "", nil
+	}
+	was := "the stored secret of the credential " + credential + " was sent to " + strings.Join(before, " and ") + " so far"
+	if len(known) == 0 {
+		was = "no tenant uses the credential " + credential + ", so where its stored secret belongs is not known"
+	}
+	if allowed {
+		return fmt.Sprintf("%s; for %s it goes to %s now.", strings.ToUpper(was[:1])+was[1:], entry.Name, next), nil
+	}
+	return "", refused("give the cloud and the endpoints that it belongs to, or a credential of its own; if it is meant, give --"+otherAuthorityFlag,
+		"%s; for %s it would go to %s", was, entry.Name, next)
+}
+
+// destinationFields show where a credential is sent, unless it is the public
+// cloud.
+func (u *ui) destinationFields(cloud vault.Cloud) {
+	if cloud.Name == vault.CloudPublic {
+		return
+	}
+	u.field("cloud", cloud.Name)
+	u.field("authority", cloud.Authority)
+	u.field("ARM", cloud.ARMEndpoint)
+}

@@ -1,0 +1,49 @@
+package cli
+
+import (
+	"context"
+	"strings"
+
+	"mcp-partner/vault"
+)
+
+// checkSuccession refuses a change after which nobody could remove a link: one
+// that takes a credential which has acted in the tenant away, or makes the
+// entry stand for another tenant. Only a credential that has acted there once,
+// and so has a pin, can have a link.
+func (h *house) checkSuccession(ctx context.Context, before, after vault.Entry, added []vault.CredentialConfig) error {
+	leaving := before
+	leaving.Credentials = nil
+	for _, ref := range before.Credentials {
+		if ref.PinnedObjectID != "" && !h.staysIn(ref, before, after, added) {
+			leaving.Credentials = append(leaving.Credentials, ref)
+		}
+	}
+	return h.checkUnlinked(ctx, leaving, "after this change nobody could remove that link")
+}
+
+// staysIn reports whether the identity of a credential still acts in the tenant
+// after a change. Another credential of the same application is the same
+// identity.
+func (h *house) staysIn(gone vault.CredentialRef, before, after vault.Entry, added []vault.CredentialConfig) bool {
+	if !strings.EqualFold(before.TenantID, after.TenantID) {
+		return false
+	}
+	was, err := h.directory.Credential(gone.Name)
+	if err != nil {
+		return false
+	}
+	for _, ref := range after.Credentials {
+		is, err := h.directory.Credential(ref.Name)
+		for _, one := range added {
+			if strings.EqualFold(one.Name, ref.Name) {
+				is, err = one, nil
+			}
+		}
+		same := strings.EqualFold(is.Name, was.Name) || is.ClientID != "" && strings.EqualFold(is.ClientID, was.ClientID)
+		if err == nil && same {
+			return true
+		}
+	}
+	return false
+}

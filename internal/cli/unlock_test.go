@@ -1,0 +1,79 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"mcp-partner/vault"
+)
+
+// slowTyper is a person whose time must not be bounded while a passphrase is
+// asked for.
+type slowTyper struct {
+	asked   *int
+	bounded *bool
+}
+
+func (slowTyper) Close() error { return nil }
+
+func (s slowTyper) Ask(ctx context.Context, text string, _ bool) (string, error) {
+	if strings.HasPrefix(text, "Passphrase of the vault") {
+		*s.asked++
+		_, *s.bounded = ctx.Deadline()
+	}
+	return "correct horse battery", nil
+}
+
+// TestPassphraseHasNoDeadline lets calls meet a vault with a passphrase: it is
+// asked for once, before the time of the call begins.
+func TestPassphraseHasNoDeadline(t *testing.T) {
+	t.Parallel()
+	dir := lockedVault(t)
+	for _, call := range [][]string{
+		{"check_partner_link"},
+		{"register_partner", "--partner-id", "1234567", "--allow-writes", "--plan"},
+		{"register_partner", "--partner-id", "1234567", "--allow-writes"},
+	} {
+		asked, bounded := 0, false
+		var out bytes.Buffer
+		streams := &Streams{
+			In: strings.NewReader(""), Out: &out, Err: &out, InTTY: true,
+			Env:      func(string) (string, bool) { return "", false },
+			Terminal: func() (Terminal, error) { return slowTyper{&asked, &bounded}, nil },
+		}
+		Run(t.Context(), streams, append(append([]string{"--state-dir", dir, "call"}, call...), "--tenant", "contoso"))
+		if asked != 1 || bounded {
+			t.Errorf("%s: asked %d times, within a deadline: %v\n%s", call, asked, bounded, out.String())
+		}
+	}
+}
+
+// lockedVault makes a state directory with a passphrase and a tenant in it.
+func lockedVault(t *testing.T) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "state")
+	phrase := filepath.Join(t.TempDir(), "phrase")
+	if err := os.WriteFile(phrase, []byte("correct horse battery"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := vault.Init(t.Context(), dir, vault.InitOptions{Key: vault.KeySource{PassphraseFile: phrase}}); err != nil {
+		t.Fatal(err)
+	}
+	directory, err := vault.OpenDirectory(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	nowhere := vault.Cloud{Name: vault.CloudCustom, Authority: "https://127.0.0.1:1", ARMEndpoint: "https://127.0.0.1:1", ARMAudience: "https://arm.example", SkipInstanceDiscovery: true}
+	entry := vault.Entry{
+		Name: "contoso", TenantID: "11111111-2222-3333-4444-555555555555", Cloud: nowhere, Credentials: []vault.CredentialRef{{Name: "app"}},
+	}
+	config := vault.CredentialConfig{Name: "app", Kind: vault.KindClientSecret, ClientID: "11111111-2222-3333-4444-555555555556"}
+	if err := directory.Add(t.Context(), entry, config); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}

@@ -1,0 +1,136 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"runtime"
+	"sync"
+	"time"
+
+	"mcp-partner/guard"
+	"mcp-partner/internal/config"
+	"mcp-partner/internal/httpclient"
+)
+
+const (
+	// webhookWithin bounds one announcement.
+	webhookWithin = 5 * time.Second
+	// webhookSignature carries the HMAC-SHA256 of the body, in hexadecimal.
+	webhookSignature = "X-MCP-Partner-Signature"
+	// minWebhookKey is the least length of the key, in bytes.
+	minWebhookKey = 16
+	maxWebhookKey = 4096
+)
+
+// webhook announces questions that wait for an approver. A nil one announces
+// nothing.
+type webhook struct {
+	url    string
+	key    []byte
+	client *http.Client
+	log    *slog.Logger
+	sent   sync.WaitGroup
+}
+
+// announced is what a webhook gets: enough to find the question, and nothing
+// that was written by somebody else but the tenant's name in the directory.
+type announced struct {
+	ID        string `json:"id"`
+	Tool      string `json:"tool"`
+	Tenant    string `json:"tenant"`
+	PartnerID string `json:"partner_id"`
+	Requester string `json:"requester"`
+	ExpiresAt string `json:"expires_at"`
+}
+
+// newWebhook makes the one of the config file, if it has one.
+func (f *Factory) newWebhook() (*webhook, error) {
+	settings := f.file.Webhook()
+	if settings == nil {
+		return nil, nil
+	}
+	key, err := webhookKey(settings)
+	if err != nil {
+		return nil, err
+	}
+	client, err := httpclient.New(httpclient.Options{}) // follows no redirect
+	if err != nil {
+		return nil, err
+	}
+	client.Timeout = webhookWithin
+	return &webhook{url: settings.URL, key: key, client: client, log: f.Log}, nil
+}
+
+func webhookKey(settings *config.Webhook) ([]byte, error) {
+	const next = "correct approvals.webhook.key_file in the config file; a key is made with: openssl rand -hex 32 > FILE"
+	file, err := os.Open(settings.KeyFile)
+	if err != nil {
+		return nil, usage(next, "the webhook's key file %s cannot be read", settings.KeyFile)
+	}
+	defer file.Close()
+	if info, err := file.Stat(); err != nil || runtime.GOOS != "windows" && info.Mode().Perm()&0o007 != 0 {
+		return nil, usage("chmod 600 "+shellWord(settings.KeyFile), "the webhook's key file %s is open to other users", settings.KeyFile)
+	}
+	raw, err := io.ReadAll(io.LimitReader(file, maxWebhookKey))
+	key := bytes.TrimRight(raw, "\r\n")
+	if err != nil || len(key) < minWebhookKey {
+		return nil, usage(next, "the webhook's key file %s does not hold a key of at least %d bytes", settings.KeyFile, minWebhookKey)
+	}
+	return key, nil
+}
+
+// announce tells of a question in the background: nobody waits for a webhook,
+// and one that fails is logged and not tried again.
+func (w *webhook) announce(ticket guard.Ticket) {
+	if w == nil {
+		return
+	}
+	w.sent.Go(func() {
+		if status, err := w.post(ticket); err != nil || status/100 != 2 {
+			// The error's text may hold the URL, and a URL may hold a token.
+			w.log.Warn("a pending approval could not be announced", "approval", ticket.ID, "status", status, "reached", err == nil)
+		}
+	})
+}
+
+func (w *webhook) post(ticket guard.Ticket) (int, error) {
+	body, err := json.Marshal(announced{
+		ID: ticket.ID, Tool: ticket.Intent.Tool, Tenant: ticket.Intent.Identity.Tenant, PartnerID: ticket.Intent.PartnerID,
+		Requester: ticket.Requester, ExpiresAt: ticket.ExpiresAt.UTC().Format(time.RFC3339),
+	})
+	if err != nil {
+		return 0, err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), webhookWithin)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, w.url, bytes.NewReader(body))
+	if err != nil {
+		return 0, err
+	}
+	mac := hmac.New(sha256.New, w.key)
+	mac.Write(body)
+	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set(webhookSignature, "sha256="+hex.EncodeToString(mac.Sum(nil)))
+	response, err := w.client.Do(request)
+	if err != nil {
+		return 0, err
+	}
+	return response.StatusCode, response.Body.Close()
+}
+
+// wait lets announcements that were begun end; each is bounded.
+func (w *webhook) wait() {
+	if w == nil {
+		return
+	}
+	w.sent.Wait()
+	w.client.CloseIdleConnections()
+}

@@ -1,0 +1,167 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"path/filepath"
+	"slices"
+
+	"go.yaml.in/yaml/v3"
+
+	"mcp-partner/guard"
+	"mcp-partner/schemas"
+)
+
+// Webhook is where pending approvals are announced.
+type Webhook struct {
+	URL string
+	// KeyFile holds the key of the signature; in the file it may be relative to
+	// the file's own folder, because nobody knows where a client starts a server.
+	KeyFile string
+}
+
+// Policy returns the rules of the file; nil means that it has none, which is
+// not the same as an empty list of them.
+func (f File) Policy() []guard.Rule { return f.policy }
+
+// Webhook returns where pending approvals are announced, or nil.
+func (f File) Webhook() *Webhook { return f.webhook }
+
+// section reads one key whose value is more than that of a flag.
+type section func(*File, *yaml.Node) error
+
+// sections are the keys of a config file that are no flags.
+func sections() map[string]section {
+	return map[string]section{"policy": (*File).readPolicy, "approvals": (*File).readApprovals}
+}
+
+func (f *File) readPolicy(node *yaml.Node) error {
+	if node.Kind != yaml.SequenceNode {
+		return fmt.Errorf("line %d: policy is not a list of rules; begin each with \"- name: ...\"", node.Line)
+	}
+	rules := make([]guard.Rule, len(node.Content))
+	for i, item := range node.Content {
+		if err := readRule(item, i, &rules[i]); err != nil {
+			return err
+		}
+	}
+	if _, err := guard.NewPolicy(rules); err != nil {
+		return errors.New(schemas.AsProblem(err).Message)
+	}
+	f.policy = rules
+	return nil
+}
+
+// readRule reads one rule. Errors name it: by its name, or by its place.
+func readRule(node *yaml.Node, place int, rule *guard.Rule) error {
+	rule.Name = fmt.Sprintf("rule %d", place+1)
+	if node.Kind == yaml.MappingNode {
+		if name := valueOf(node, "name"); name != nil && name.Value != "" {
+			rule.Name = name.Value
+		}
+	}
+	if err := readKeys(node, ruleKeys(rule)); err != nil {
+		return fmt.Errorf("policy, %s: %w", schemas.Foreign(rule.Name), err)
+	}
+	return nil
+}
+
+func valueOf(node *yaml.Node, key string) *yaml.Node {
+	for i := 0; i+1 < len(node.Content); i += 2 {
+		if node.Content[i].Value == key {
+			return node.Content[i+1]
+		}
+	}
+	return nil
+}
+
+// ruleKeys says where each key of a rule goes.
+func ruleKeys(rule *guard.Rule) map[string]reader {
+	var when string
+	return map[string]reader{
+		"name":        word(&rule.Name),
+		"operations":  words(&rule.Operations),
+		"tenants":     words(&rule.Tenants),
+		"partner_ids": words(&rule.PartnerIDs),
+		"callers":     words(&rule.Callers),
+		"when": then(word(&when), func() error {
+			rule.When = schemas.LinkState(when)
+			return nil
+		}),
+		"rate":   rate(&rule.Rate),
+		"answer": answer(&rule.Ruling),
+	}
+}
+
+func (f *File) readApprovals(node *yaml.Node) error {
+	hook := Webhook{}
+	keys := map[string]reader{"webhook": func(node *yaml.Node) error {
+		return readKeys(node, map[string]reader{"url": word(&hook.URL), "key_file": word(&hook.KeyFile)})
+	}}
+	if err := readKeys(node, keys); err != nil {
+		return fmt.Errorf("approvals: %w", err)
+	}
+	if valueOf(node, "webhook") == nil {
+		return nil
+	}
+	if err := hook.check(); err != nil {
+		return fmt.Errorf("approvals, webhook: %w", err)
+	}
+	if !filepath.IsAbs(hook.KeyFile) {
+		hook.KeyFile = filepath.Join(filepath.Dir(f.path), hook.KeyFile)
+	}
+	f.webhook = &hook
+	return nil
+}
+
+// check refuses a webhook that others could read or answer. The text of a URL
+// is never repeated, because it may hold a password.
+func (w Webhook) check() error {
+	at, err := url.Parse(w.URL)
+	switch {
+	case w.KeyFile == "":
+		return errors.New("key_file is missing: without a signature nobody could tell an announcement from a forged one")
+	case err != nil || at.Host == "" || at.User != nil:
+		return errors.New("url is not a URL such as https://hooks.example/approvals, without a user in it")
+	case at.Scheme == "https" || at.Scheme == "http" && loopback(at.Hostname()):
+		return nil
+	}
+	return errors.New("url has to begin with https://; http:// is for loopback addresses alone")
+}
+
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// reader takes the value of a key.
+type reader func(*yaml.Node) error
+
+// readKeys reads a mapping, and refuses keys that are not known or stand twice.
+func readKeys(node *yaml.Node, keys map[string]reader) error {
+	if node.Kind != yaml.MappingNode {
+		return fmt.Errorf("line %d: it is not a mapping; write lines such as \"key: value\"", node.Line)
+	}
+	var known, seen []string
+	for key := range keys {
+		known = append(known, key)
+	}
+	slices.Sort(known)
+	for i := 0; i+1 < len(node.Content); i += 2 {
+		key, value := node.Content[i], node.Content[i+1]
+		read, ok := keys[key.Value]
+		switch {
+		case !ok:
+			return fmt.Errorf("line %d: %w", key.Line, unknown("key", key.Value, known))
+		case slices.Contains(seen, key.Value):
+			return fmt.Errorf("line %d: key %s is there twice", key.Line, key.Value)
+		}
+		if err := read(value); err != nil {
+			return fmt.Errorf("line %d: key %s %w", key.Line, key.Value, err)
+		}
+		seen = append(seen, key.Value)
+	}
+	return nil
+}

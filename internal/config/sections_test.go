@@ -1,0 +1,109 @@
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"mcp-partner/guard"
+	"mcp-partner/schemas"
+)
+
+func TestPolicySection(t *testing.T) {
+	t.Parallel()
+	file, err := load(t, `
+log-level: info
+policy:
+  - name: nightly
+    operations: [register_partner, destroy]
+    tenants: [fab*, "label:emea"]
+    partner_ids: [0123456, expected]
+    callers: night-*
+    when: not_linked
+    rate: 10 per 1h30m
+    answer: allow
+  - answer: {ask: client}
+  - {name: last, answer: "ask: person"}
+`, "log-level")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []guard.Rule{
+		{Name: "nightly", Operations: []string{"register_partner", "destroy"}, Tenants: []string{"fab*", "label:emea"}, PartnerIDs: []string{"0123456", "expected"},
+			Callers: []string{"night-*"}, When: schemas.LinkNotLinked, Rate: &guard.Rate{Count: 10, Per: 90 * time.Minute}, Ruling: guard.RulingAllow},
+		{Name: "rule 2", Ruling: guard.RulingClient},
+		{Name: "last", Ruling: guard.RulingPerson},
+	}
+	if diff := cmp.Diff(want, file.Policy()); diff != "" {
+		t.Error(diff)
+	}
+	for text, none := range map[string]bool{"": true, "log-level: info": true, "policy: []": false} {
+		if file, err := load(t, text, "log-level"); err != nil || (file.Policy() == nil) != none {
+			t.Errorf("%q: %v, %v", text, file.Policy(), err)
+		}
+	}
+}
+
+// TestSectionsThatAreWrong names the place and never repeats a value that may
+// be a secret.
+func TestSectionsThatAreWrong(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"polcy: []":      "did you mean policy",
+		"policy: deny":   "not a list of rules",
+		"policy:":        "not a list of rules",
+		"policy: [deny]": "policy, rule 1: line 1: it is not a mapping",
+		"policy: [{answer: deny, answer: allow}]":                         "key answer is there twice",
+		"policy: [{name: a, answer: deny}, {name: a, answer: deny}]":      "its name stands twice",
+		"policy: [{name: mine, anwser: deny}]":                            "policy, mine: line 1: key anwser is not known: did you mean answer?",
+		"policy: [{name: mine}]":                                          "none of deny, allow",
+		"policy: [{name: mine, answer: {aks: person}}]":                   "key aks is not known: did you mean ask?",
+		"policy: [{name: mine, answer: {ask: mallory}}]":                  "none of deny, allow",
+		"policy: [{name: mine, answer: [deny]}]":                          "key answer has no value",
+		"policy: [{name: mine, tenants: [[a]], answer: deny}]":            "neither a value nor a list of values",
+		"policy: [{name: mine, callers: [], answer: deny}]":               "key callers is an empty list",
+		"policy: [{name: mine, rate: 0 per 1h, answer: deny}]":            "not a rate",
+		"policy: [{name: mine, rate: 1 per -1h, answer: deny}]":           "not a rate",
+		"policy: [{name: mine, when: maybe, answer: deny}]":               "linked or not_linked",
+		"policy: [{name: mine, operations: [wirte], answer: deny}]":       "no operation or effect",
+		"policy: [{name: mine, partner_ids: [12], answer: deny}]":         "partner ID",
+		"policy: [{name: mine, password: hunter2, answer: deny}]":         "a secret is taken from standard input",
+		"policy: []\npolicy: []":                                          "key policy is there twice",
+		"approvals: [a]":                                                  "approvals: line 1: it is not a mapping",
+		"approvals: {webhok: {}}":                                         "did you mean webhook?",
+		"approvals: {webhook: {}}":                                        "key_file is missing",
+		"approvals: {webhook: {url: ftp://a, key_file: k}}":               "has to begin with https://",
+		"approvals: {webhook: {url: http://10.0.0.1/a, key_file: k}}":     "has to begin with https://",
+		"approvals: {webhook: {url: 'https://u:hunter2@a', key_file: k}}": "is not a URL such as",
+	} {
+		_, err := load(t, text, "log-level")
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%q: %v, want %q", text, err, want)
+		}
+	}
+}
+
+func TestWebhookSection(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "config.yaml")
+	for _, url := range []string{"https://hooks.example/a?b=c", "http://127.0.0.1:8080/a", "http://[::1]/a", "http://localhost/a"} {
+		if err := os.WriteFile(path, []byte("approvals: {webhook: {url: '"+url+"', key_file: hook.key}}"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		file, err := Load(path, nil, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(&Webhook{URL: url, KeyFile: filepath.Join(dir, "hook.key")}, file.Webhook()); diff != "" {
+			t.Error(diff)
+		}
+	}
+	if file, err := load(t, "approvals: {}"); err != nil || file.Webhook() != nil {
+		t.Errorf("%v, %v", file.Webhook(), err)
+	}
+}

@@ -1,0 +1,92 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"mcp-partner/guard"
+)
+
+// word reads one value, as it is written.
+func word(into *string) reader {
+	return func(node *yaml.Node) error {
+		if node.Kind != yaml.ScalarNode || node.Tag == "!!null" || node.Value == "" {
+			return errors.New("has no value")
+		}
+		*into = node.Value
+		return nil
+	}
+}
+
+// words reads a list of values; one alone counts as a list of one. An empty
+// list is refused: in a rule it would match everything.
+func words(into *[]string) reader {
+	return func(node *yaml.Node) error {
+		items := []*yaml.Node{node}
+		if node.Kind == yaml.SequenceNode {
+			items = node.Content
+		}
+		if len(items) == 0 {
+			return errors.New("is an empty list, which would match everything; leave the key out if that is meant")
+		}
+		for _, item := range items {
+			var text string
+			if err := word(&text)(item); err != nil {
+				return errors.New("is neither a value nor a list of values")
+			}
+			*into = append(*into, text)
+		}
+		return nil
+	}
+}
+
+// then does something more once a value was read.
+func then(read reader, do func() error) reader {
+	return func(node *yaml.Node) error {
+		if err := read(node); err != nil {
+			return err
+		}
+		return do()
+	}
+}
+
+// rate reads a bound such as "10 per 1h".
+func rate(into **guard.Rate) reader {
+	var text string
+	return then(word(&text), func() error {
+		count, per, found := strings.Cut(text, " per ")
+		n, err := strconv.Atoi(strings.TrimSpace(count))
+		span, spanErr := time.ParseDuration(strings.TrimSpace(per))
+		if !found || err != nil || spanErr != nil || n < 1 || span <= 0 {
+			return errors.New(`is not a rate such as "10 per 1h"`)
+		}
+		*into = &guard.Rate{Count: n, Per: span}
+		return nil
+	})
+}
+
+// answer reads deny, allow, or whom to ask, which YAML takes for a mapping
+// unless it is quoted.
+func answer(into *guard.Ruling) reader {
+	return func(node *yaml.Node) error {
+		if node.Kind != yaml.MappingNode {
+			var text string
+			if err := word(&text)(node); err != nil {
+				return err
+			}
+			*into = guard.Ruling(text)
+			return nil
+		}
+		var whom string
+		if err := readKeys(node, map[string]reader{"ask": word(&whom)}); err != nil {
+			return fmt.Errorf("cannot be read: %w", err)
+		}
+		*into = guard.Ruling("ask: " + whom)
+		return nil
+	}
+}

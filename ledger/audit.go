@@ -1,0 +1,150 @@
+package ledger
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/ed25519"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// maxLine bounds a line of an export, in bytes.
+const maxLine = 4 << 20
+
+// VerifyExport checks a JSONL export with a signed head and the public key
+// alone: that nothing up to the head's entry was changed, removed, inserted or
+// cut off. Entries behind it are linked to it and vouched for by nobody; the
+// report's Attested says where that begins. The error is a problem and says
+// that the input is no export at all, or that the head is not genuine.
+func VerifyExport(r io.Reader, head Head, key ed25519.PublicKey) (Report, error) {
+	if err := VerifyHead(key, head); err != nil {
+		return Report{}, err
+	}
+	a := &auditor{head: head, key: key}
+	lines := bufio.NewScanner(r)
+	lines.Buffer(make([]byte, 64<<10), maxLine)
+	for n := 1; lines.Scan(); n++ {
+		if err := a.line(n, lines.Bytes()); err != nil {
+			return Report{}, err
+		}
+		if a.stopped {
+			return a.report, nil
+		}
+	}
+	if err := lines.Err(); err != nil {
+		return Report{}, invalid("The export cannot be read: a line is too long, or reading failed.")
+	}
+	if a.report.Ledger == "" {
+		return Report{}, errNoExport
+	}
+	a.report.compareHead(head, a.report.Ledger, a.began, a.attested, a.found)
+	return a.report, nil
+}
+
+var errNoExport = invalid("The input is not an export that ledger export --format jsonl wrote.")
+
+// auditor follows the plain chain through an export.
+type auditor struct {
+	head   Head
+	key    ed25519.PublicKey
+	report Report
+
+	seq      int64
+	hash     digest
+	began    int64
+	attested digest
+	found    bool
+	stopped  bool
+}
+
+func (a *auditor) line(n int, text []byte) error {
+	if n == 1 {
+		return a.header(text)
+	}
+	var line exportLine
+	if !exact(text, &line) || (line.Event == nil) == (line.Withheld == "") {
+		// A line with more in it than is checked could tell two stories.
+		a.report.find(a.seq+1, "line %d is not one that an export holds", n)
+		a.stopped = true
+		return nil
+	}
+	a.entry(line)
+	return nil
+}
+
+// exact decodes a line, and reports whether it is byte for byte what an export
+// writes for the value.
+func exact(text []byte, value any) bool {
+	if json.Unmarshal(text, value) != nil {
+		return false
+	}
+	again, err := json.Marshal(value)
+	return err == nil && bytes.Equal(again, text)
+}
+
+func (a *auditor) header(text []byte) error {
+	var header exportHeader
+	if !exact(text, &header) || header.Format != ExportFormat || header.Ledger == "" {
+		return errNoExport
+	}
+	a.report.Ledger, a.report.Checkpoint = header.Ledger, header.Checkpoint
+	a.hash = genesisHash(header.Ledger)
+	if header.Checkpoint == nil {
+		return nil
+	}
+	at, err := header.Checkpoint.link()
+	if err != nil || header.Checkpoint.Ledger != header.Ledger || !header.Checkpoint.signatureFits(a.key) {
+		a.report.find(header.Checkpoint.Seq, "the checkpoint that stands for the removed entries up to %d was not signed with this key", header.Checkpoint.Seq)
+	}
+	a.seq, a.hash, a.began = at.seq, at.hash, at.seq
+	return nil
+}
+
+func (a *auditor) entry(line exportLine) {
+	body, err := a.body(line)
+	expected := nextHash(line.Seq, a.hash, body)
+	stored, failure := hex.DecodeString(line.Hash)
+	genuine := errors.Join(err, failure) == nil && bytes.Equal(stored, expected[:])
+	a.judge(line, genuine)
+	if a.report.Entries++; a.report.Entries == 1 {
+		a.report.First = line.Seq
+	}
+	if line.Seq == a.head.Seq {
+		a.attested, a.found = expected, true
+	}
+	a.seq, a.report.Last = line.Seq, line.Seq
+	copy(a.hash[:], stored)
+}
+
+// body returns the digest of an entry's body, computed or given.
+func (a *auditor) body(line exportLine) (d digest, err error) {
+	if line.Event != nil {
+		return bodyDigest(line.Event), nil
+	}
+	a.report.Withheld++
+	given, err := hex.DecodeString(line.Withheld)
+	if err == nil && len(given) != len(d) {
+		err = fmt.Errorf("%w: digest of %d bytes", errDamaged, len(given))
+	}
+	copy(d[:], given)
+	return d, err
+}
+
+func (a *auditor) judge(line exportLine, genuine bool) {
+	next := a.seq + 1
+	e, err := decodeEntry(line.Event)
+	told := line.Event != nil && err == nil && genuine && e.Kind == string(KindRollback) && e.MissingFrom == next && e.MissingTo == line.Seq-1
+	switch {
+	case line.Seq > next && told:
+		a.report.Gaps = append(a.report.Gaps, Gap{next, line.Seq - 1, line.Seq})
+	case line.Seq > next:
+		a.report.missing(next, line.Seq-1, "")
+	case line.Seq < next:
+		a.report.find(line.Seq, "entry %d is in the wrong place", line.Seq)
+	case !genuine:
+		a.report.find(line.Seq, "entry %d was changed, or put in, or is in another's place", line.Seq)
+	}
+}

@@ -1,0 +1,82 @@
+package ledger
+
+import (
+	"fmt"
+	"testing"
+
+	"mcp-partner/guard"
+)
+
+func BenchmarkLedgerAppend(b *testing.B) {
+	h := build(b)
+	e := event(guard.KindRefusal, intent("stdio", "contoso", "1234567"))
+	for b.Loop() {
+		if _, err := h.Append(ctx(), e); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkLedgerAppendParallel(b *testing.B) {
+	h := build(b)
+	e := event(guard.KindRefusal, intent("stdio", "contoso", "1234567"))
+	b.RunParallel(func(p *testing.PB) {
+		for p.Next() {
+			if _, err := h.Append(ctx(), e); err != nil {
+				b.Error(err)
+			}
+		}
+	})
+}
+
+// BenchmarkFreeze is what every call pays.
+func BenchmarkFreeze(b *testing.B) {
+	h := build(b)
+	h.fill(1000)
+	for b.Loop() {
+		if _, err := h.Freeze(ctx()); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkSpendTicket(b *testing.B) {
+	h := build(b)
+	for n := 0; b.Loop(); n++ {
+		b.StopTimer()
+		id := fmt.Sprint("ap_", n)
+		h.put(id)
+		b.StartTimer()
+		if spent, _, err := h.SpendTicket(ctx(), id, event(guard.KindIntent, guard.Intent{})); !spent || err != nil {
+			b.Fatal(spent, err)
+		}
+	}
+}
+
+func BenchmarkOpen(b *testing.B) {
+	h := build(b)
+	h.fill(10)
+	for b.Loop() {
+		h.reopen()
+		if _, err := h.Freeze(ctx()); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkVerify(b *testing.B) {
+	h := build(b)
+	const entries = 10_000
+	events := make([]guard.Event, entries)
+	for n := range events {
+		events[n] = event(guard.KindRefusal, intent("stdio", fmt.Sprint("tenant", n%400), "1234567"))
+	}
+	_, err := h.Append(ctx(), events...)
+	h.must(err)
+	for b.Loop() {
+		if report := h.whole(); report.Entries != entries {
+			b.Fatal(report)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/entries, "ns/entry")
+}

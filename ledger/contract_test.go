@@ -1,0 +1,338 @@
+package ledger
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"mcp-partner/guard"
+	"mcp-partner/schemas"
+)
+
+// storesUnderTest are the stores that must behave the same.
+func storesUnderTest(t *testing.T) (stores map[string]guard.Store, clock *testClock) {
+	h := build(t)
+	return map[string]guard.Store{"memory": guard.NewMemoryStore(h.clock.now), "ledger": h.Ledger}, h.clock
+}
+
+func eachStore(t *testing.T, test func(t *testing.T, s guard.Store, clock *testClock)) {
+	t.Parallel()
+	stores, clock := storesUnderTest(t)
+	for name, store := range stores {
+		t.Run(name, func(t *testing.T) { test(t, store, clock) })
+	}
+}
+
+func TestTicketsAreSpentOnce(t *testing.T) {
+	eachStore(t, func(t *testing.T, s guard.Store, _ *testClock) {
+		i := intent("stdio", "contoso", "1234567")
+		stored, err := s.PutTicket(ctx(), ticket("ap_1", i), 10, event(guard.KindAsked, i))
+		if err != nil || stored.ID != "ap_1" {
+			t.Fatal(stored, err)
+		}
+		spent, last, err := s.SpendTicket(ctx(), "ap_1", event(guard.KindConfirmed, i), event(guard.KindIntent, i))
+		if err != nil || !spent || last != 3 {
+			t.Fatal(spent, last, err)
+		}
+		for _, id := range []string{"ap_1", "ap_2"} {
+			spent, last, err = s.SpendTicket(ctx(), id, event(guard.KindIntent, i))
+			if err != nil || spent || last != 0 {
+				t.Fatal(id, spent, last, err)
+			}
+		}
+		open, err := s.Unfinished(ctx())
+		if err != nil || len(open) != 1 || open[0].Seq != 3 {
+			t.Fatal(open, err)
+		}
+		last, err = s.Append(ctx(), guard.Event{Time: noon(), Kind: guard.KindOutcome, Of: 3})
+		if err != nil || last != 4 {
+			t.Fatal(last, err)
+		}
+		if open, err = s.Unfinished(ctx()); err != nil || len(open) != 0 {
+			t.Fatal(open, err)
+		}
+	})
+}
+
+func TestATicketIsSpentWithoutEvents(t *testing.T) {
+	eachStore(t, func(t *testing.T, s guard.Store, _ *testClock) {
+		i := intent("stdio", "contoso", "1234567")
+		_, err := s.PutTicket(ctx(), ticket("ap_1", i), 10, event(guard.KindAsked, i))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range []bool{true, false} {
+			if spent, _, err := s.SpendTicket(ctx(), "ap_1"); err != nil || spent != want {
+				t.Fatal(spent, err)
+			}
+		}
+	})
+}
+
+func TestTicketsJoinAndAreLimited(t *testing.T) {
+	eachStore(t, func(t *testing.T, s guard.Store, clock *testClock) {
+		put := func(id, caller, tenant string, inBand bool) (guard.Ticket, error) {
+			i := intent(caller, tenant, "1234567")
+			new := ticket(id, i)
+			new.InBand, new.CreatedAt, new.ExpiresAt = inBand, clock.now(), clock.now().Add(time.Hour)
+			return s.PutTicket(ctx(), new, 2, event(guard.KindAsked, i))
+		}
+		for _, step := range []struct {
+			id, caller, tenant string
+			inBand             bool
+			want               string
+		}{
+			{"ap_1", "a", "contoso", false, "ap_1"}, {"ap_2", "a", "contoso", false, "ap_1"},
+			{"ap_3", "a", "fabrikam", false, "ap_3"}, {"ap_4", "a", "adatum", false, ""},
+			{"ap_5", "b", "adatum", false, "ap_5"}, {"ap_6", "a", "contoso", true, "ap_6"},
+			{"ap_7", "a", "contoso", true, "ap_7"}, {"ap_8", "a", "contoso", true, ""},
+		} {
+			got, err := put(step.id, step.caller, step.tenant, step.inBand)
+			if step.want == "" {
+				problemOf(t, err, schemas.CodeTooManyApprovals)
+			} else if err != nil || got.ID != step.want {
+				t.Errorf("%s: %s, %v", step.id, got.ID, err)
+			}
+		}
+		clock.move(2 * time.Hour)
+		if got, err := put("ap_9", "a", "contoso", false); err != nil || got.ID != "ap_9" {
+			t.Error("after all expired:", got.ID, err)
+		}
+	})
+}
+
+func TestFollowedIsAboutLaterIntentsOfTheTenant(t *testing.T) {
+	eachStore(t, func(t *testing.T, s guard.Store, clock *testClock) {
+		intent := func(kind guard.Kind, tenant string) guard.Event {
+			return guard.Event{Time: clock.now(), Kind: kind, Intent: guard.Intent{Tool: "t", Identity: schemas.Identity{TenantID: tenant}}}
+		}
+		first, err := s.Append(ctx(), intent(guard.KindIntent, "a"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, step := range []struct {
+			kind   guard.Kind
+			tenant string
+			want   bool
+		}{{guard.KindIntent, "b", false}, {guard.KindOutcome, "a", false}, {guard.KindIntent, "a", true}} {
+			if _, err := s.Append(ctx(), intent(step.kind, step.tenant)); err != nil {
+				t.Fatal(err)
+			}
+			if got, err := s.Followed(ctx(), first, "a"); got != step.want || err != nil {
+				t.Errorf("after %s of %s: %v, %v", step.kind, step.tenant, got, err)
+			}
+		}
+	})
+}
+
+func TestDecisions(t *testing.T) {
+	eachStore(t, func(t *testing.T, s guard.Store, _ *testClock) {
+		i := intent("stdio", "contoso", "1234567")
+		if _, err := s.PutTicket(ctx(), ticket("ap_1", i), 10, event(guard.KindAsked, i)); err != nil {
+			t.Fatal(err)
+		}
+		decision := guard.Decision{Approved: true, Approver: "ada", Signature: []byte{1, 2, 3}, At: noon()}
+		for n, want := range []bool{true, false} {
+			if ok, err := s.DecideTicket(ctx(), "ap_1", decision, event(guard.KindApproved, i)); err != nil || ok != want {
+				t.Fatal(n, ok, err)
+			}
+		}
+		got, ok, err := s.Ticket(ctx(), "ap_1")
+		if err != nil || !ok || !reflect.DeepEqual(*got.Decision, decision) {
+			t.Fatal(got, ok, err)
+		}
+		if ok, err := s.DecideTicket(ctx(), "ap_2", decision, event(guard.KindApproved, i)); err != nil || ok {
+			t.Fatal(ok, err)
+		}
+	})
+}
+
+// action is one random call on a store; it returns what there is to see.
+type action func(s guard.Store) any
+
+type outcome struct {
+	Value any
+	Code  schemas.Code
+}
+
+func seen(value any, err error) outcome {
+	var p *schemas.Problem
+	if errors.As(err, &p) {
+		return outcome{Code: p.Code}
+	}
+	return outcome{Value: value}
+}
+
+// randomAction draws a call. Tickets, callers and tenants are few, so that
+// calls meet.
+func randomAction(r *rand.Rand, n int, clock *testClock) action {
+	at := clock.now()
+	caller, tenant := fmt.Sprint("caller", r.IntN(2)), fmt.Sprint("tenant", r.IntN(3))
+	i := intent(caller, tenant, "1234567")
+	e := func(kind guard.Kind) guard.Event { return guard.Event{Time: at, Kind: kind, Intent: i, Rule: tenant} }
+	id := fmt.Sprint("ap_", r.IntN(n+1))
+	since := at.Add(-time.Duration(r.IntN(100)) * time.Minute)
+	switch r.IntN(14) {
+	case 0, 1, 2:
+		new := ticket(fmt.Sprint("ap_", n), i)
+		new.InBand, new.CreatedAt, new.ExpiresAt = r.IntN(4) == 0, at, at.Add(time.Duration(r.IntN(60))*time.Minute)
+		return func(s guard.Store) any { return seen(s.PutTicket(ctx(), new, 3, e(guard.KindAsked))) }
+	case 3, 4:
+		d := guard.Decision{Approved: r.IntN(2) == 0, Approver: "ada", At: at}
+		return func(s guard.Store) any { return seen(s.DecideTicket(ctx(), id, d, e(guard.KindApproved))) }
+	case 5, 6:
+		return func(s guard.Store) any {
+			spent, last, err := s.SpendTicket(ctx(), id, e(guard.KindConfirmed), e(guard.KindIntent))
+			return seen([]any{spent, last}, err)
+		}
+	case 7:
+		return func(s guard.Store) any { return seen(s.Append(ctx(), e(guard.KindIntent), e(guard.KindRefusal))) }
+	case 8:
+		closing := e(guard.KindOutcome)
+		closing.Of = int64(r.IntN(n + 1))
+		return func(s guard.Store) any { return seen(s.Append(ctx(), closing)) }
+	case 9:
+		f := guard.Freeze{Writes: r.IntN(2) == 0, Reason: tenant, Since: at}
+		return func(s guard.Store) any { return seen(nil, s.SetFreeze(ctx(), f, e(guard.KindFreeze))) }
+	case 10:
+		a := guard.Approver{Name: tenant, Salt: []byte(tenant), Time: 1, Memory: 2, Threads: 3, PublicKey: []byte("p"), AddedAt: at}
+		return func(s guard.Store) any { return seen(s.PutApprover(ctx(), a, e(guard.KindApprover))) }
+	case 11:
+		return func(s guard.Store) any { return seen(s.RemoveApprover(ctx(), tenant, e(guard.KindApprover))) }
+	case 12:
+		return func(s guard.Store) any { return seen(s.CountIntents(ctx(), tenant, since)) }
+	default:
+		return func(s guard.Store) any { clock.move(time.Duration(r.IntN(7)) * time.Minute); return nil }
+	}
+}
+
+// look returns all that a store shows.
+func look(s guard.Store, n int) []any {
+	var all []any
+	for k := range n + 1 {
+		t, ok, err := s.Ticket(ctx(), fmt.Sprint("ap_", k))
+		all = append(all, seen([]any{t, ok}, err))
+	}
+	waiting, err := s.Tickets(ctx(), 100)
+	slices.SortFunc(waiting, func(a, b guard.Ticket) int { return strings.Compare(a.ID, b.ID) })
+	all = append(all, seen(waiting, err))
+	all = append(all, seen(s.Unfinished(ctx())), seen(s.Freeze(ctx())), seen(s.Approvers(ctx())))
+	return all
+}
+
+// TestPropertyBothStoresAreAlike drives both stores with the same random calls.
+func TestPropertyBothStoresAreAlike(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(4) {
+		t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) {
+			h := build(t)
+			memory, r := guard.NewMemoryStore(h.clock.now), rand.New(rand.NewPCG(seed, 3))
+			for n := range 100 {
+				act := randomAction(r, n, h.clock)
+				want, got := act(memory), act(h.Ledger)
+				if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
+					t.Fatalf("call %d: memory and ledger differ:\n%s", n, diff)
+				}
+				if n%20 == 19 {
+					want, got := look(memory, n), look(h.Ledger, n)
+					if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
+						t.Fatalf("after call %d:\n%s", n, diff)
+					}
+				}
+			}
+			if diff := cmp.Diff(memory.Events(), h.events(), cmpopts.EquateEmpty()); diff != "" {
+				t.Fatalf("the records differ:\n%s", diff)
+			}
+			h.whole()
+			h.reopen()
+			h.whole()
+		})
+	}
+}
+
+// fillValue gives every field of a value something that is not zero.
+func fillValue(v reflect.Value, n *int) {
+	*n++
+	switch v.Interface().(type) {
+	case time.Time:
+		v.Set(reflect.ValueOf(noon().Add(time.Duration(*n) * time.Second)))
+		return
+	}
+	switch v.Kind() {
+	case reflect.Struct:
+		for k := range v.NumField() {
+			fillValue(v.Field(k), n)
+		}
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		fillValue(v.Elem(), n)
+	case reflect.Slice:
+		v.Set(reflect.MakeSlice(v.Type(), 2, 2))
+		fillValue(v.Index(0), n)
+		fillValue(v.Index(1), n)
+	case reflect.Array:
+		for k := range v.Len() {
+			fillValue(v.Index(k), n)
+		}
+	case reflect.String:
+		v.SetString(fmt.Sprintf("<text %d>\x00\u2028\n", *n))
+	case reflect.Bool:
+		v.SetBool(true)
+	case reflect.Int64:
+		v.SetInt(int64(*n))
+	case reflect.Uint8, reflect.Uint32:
+		v.SetUint(uint64(*n % 200))
+	default:
+		panic(v.Kind())
+	}
+}
+
+func filled[T any]() (value T) {
+	n := 0
+	fillValue(reflect.ValueOf(&value).Elem(), &n)
+	return value
+}
+
+// TestNoFieldIsLost fails where the guard's types get a field that the ledger
+// does not write.
+func TestNoFieldIsLost(t *testing.T) {
+	t.Parallel()
+	h := build(t)
+	e, tk, a, f := filled[guard.Event](), filled[guard.Ticket](), filled[guard.Approver](), filled[guard.Freeze]()
+	tk.ID, tk.Spent = "ap_1", false
+	_, err := h.Append(ctx(), e)
+	h.must(err)
+	_, err = h.PutTicket(ctx(), tk, 10, e)
+	h.must(err)
+	_, err = h.PutApprover(ctx(), a, e)
+	h.must(err)
+	h.must(h.SetFreeze(ctx(), f, e))
+	h.reopen()
+	for n, got := range h.events() {
+		e.Seq = int64(n + 1)
+		if diff := cmp.Diff(e, got); diff != "" {
+			t.Errorf("event %d:\n%s", n, diff)
+		}
+	}
+	gotTicket, _, err := h.Ticket(ctx(), "ap_1")
+	h.must(err)
+	gotApprovers, err := h.Approvers(ctx())
+	h.must(err)
+	gotFreeze, err := h.Freeze(ctx())
+	h.must(err)
+	if diff := cmp.Diff([]any{tk, []guard.Approver{a}, f}, []any{gotTicket, gotApprovers, gotFreeze}); diff != "" {
+		t.Error(diff)
+	}
+	if tk.Digest() != gotTicket.Digest() {
+		t.Error("an approver's signature would not fit the ticket that comes back")
+	}
+	h.whole()
+}

@@ -1,0 +1,214 @@
+package ledger
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"time"
+
+	_ "modernc.org/sqlite" // the driver registers itself as "sqlite"
+
+	"mcp-partner/guard"
+)
+
+// maxReaders bounds the connections that read at the same time.
+const maxReaders = 4
+
+// database is the open file: one connection that writes, some that read.
+type database struct {
+	write, read *sql.DB
+	file        fs.FileInfo
+	id          string
+	key         macKey
+	// freeze is asked for at every call, so it is compiled once.
+	freeze *sql.Stmt
+}
+
+func (d *database) close() error { return errors.Join(d.read.Close(), d.write.Close()) }
+
+// dsn names the file to the driver. Settings that hold for a connection go in
+// here, because database/sql makes connections when it likes.
+//
+// synchronous=FULL syncs the log at each commit: in WAL mode NORMAL may lose
+// the last commits at a power loss (SQLite's documentation of the pragma).
+// secure_delete overwrites what Prune removes.
+func dsn(path string, patience time.Duration, readOnly bool) string {
+	query := url.Values{
+		"mode":          {"rw"},
+		"_busy_timeout": {fmt.Sprint(patience.Milliseconds())},
+		"_foreign_keys": {"on"},
+		"_synchronous":  {"FULL"},
+		"_txlock":       {"immediate"},
+		"_pragma":       {"secure_delete(ON)", "trusted_schema(OFF)", "cell_size_check(ON)"},
+	}
+	if readOnly {
+		query.Set("_query_only", "on")
+		query.Set("_txlock", "deferred")
+	}
+	path = filepath.ToSlash(path)
+	if path != "" && path[0] != '/' {
+		path = "/" + path // a drive letter: file:///C:/...
+	}
+	return (&url.URL{Scheme: "file", Path: path, RawQuery: query.Encode()}).String()
+}
+
+// open checks, makes, migrates and identifies the file, one process at a time.
+func (l *Ledger) open(ctx context.Context) (*database, error) {
+	// Without a vault there is no ledger, and nothing is made for one.
+	if _, err := l.o.Keys.Counter(ctx); err != nil {
+		return nil, l.keysProblem(err)
+	}
+	if err := l.checkFiles(); err != nil {
+		return nil, err
+	}
+	unlock, err := l.lock(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	db, err := l.connect()
+	if err != nil {
+		return nil, err
+	}
+	if err := l.prepare(ctx, db); err != nil {
+		return nil, errors.Join(err, db.close())
+	}
+	return db, nil
+}
+
+func (l *Ledger) connect() (*database, error) {
+	path, err := filepath.Abs(l.path)
+	if err != nil {
+		return nil, err
+	}
+	if err := create(path); err != nil {
+		return nil, err
+	}
+	info, err := os.Lstat(path)
+	if err != nil {
+		return nil, err
+	}
+	write, err := sql.Open("sqlite", dsn(path, l.o.Patience, false))
+	if err != nil {
+		return nil, err
+	}
+	read, err := sql.Open("sqlite", dsn(path, l.o.Patience, true))
+	if err != nil {
+		return nil, errors.Join(err, write.Close())
+	}
+	// One writer in the process: callers queue here and can be cancelled, in
+	// place of polling SQLite's lock.
+	write.SetMaxOpenConns(1)
+	read.SetMaxOpenConns(maxReaders)
+	read.SetMaxIdleConns(maxReaders)
+	return &database{write: write, read: read, file: info}, nil
+}
+
+func (l *Ledger) prepare(ctx context.Context, db *database) error {
+	if err := l.migrate(ctx, db.write); err != nil {
+		return err
+	}
+	if err := l.checkSchema(ctx, db.write); err != nil {
+		return err
+	}
+	if err := l.identify(ctx, db); err != nil {
+		return err
+	}
+	var err error
+	if db.freeze, err = db.read.PrepareContext(ctx, freezeQuery); err != nil {
+		return err
+	}
+	return l.compareCounter(ctx, db)
+}
+
+// checkSchema refuses a file that would do something by itself.
+func (l *Ledger) checkSchema(ctx context.Context, db *sql.DB) error {
+	var foreign int
+	err := db.QueryRowContext(ctx, `SELECT count(*) FROM sqlite_schema WHERE type IN ('trigger', 'view')`).Scan(&foreign)
+	if err == nil && foreign > 0 {
+		return l.corrupt("it holds triggers or views, which this program does not make")
+	}
+	return err
+}
+
+// identify reads what the file is, or writes it into a new one, and proves
+// that the vault's key belongs to it.
+func (l *Ledger) identify(ctx context.Context, db *database) error {
+	id, mac, err := identity(ctx, db.write)
+	fresh := errors.Is(err, sql.ErrNoRows)
+	if err != nil && !fresh {
+		return err
+	}
+	key, err := l.macKey(ctx, fresh)
+	if err != nil {
+		return err
+	}
+	if fresh {
+		id, mac, err = l.found(ctx, db.write, key)
+	}
+	if err != nil {
+		return err
+	}
+	if expected := key.genesis(id).mac; len(mac) != len(expected) || !same(expected, digest(mac)) {
+		return l.corrupt("it was made with another key than the vault's")
+	}
+	db.id, db.key = id, key
+	return nil
+}
+
+type querier interface {
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
+func identity(ctx context.Context, q querier) (id string, mac []byte, err error) {
+	err = q.QueryRowContext(ctx, `SELECT id, mac FROM ledger WHERE one = 1`).Scan(&id, &mac)
+	return id, mac, err
+}
+
+// found gives a new file its name. A file that has entries and no name lost it.
+func (l *Ledger) found(ctx context.Context, db *sql.DB, key macKey) (string, []byte, error) {
+	var entries int
+	if err := db.QueryRowContext(ctx, `SELECT count(*) FROM (SELECT 1 FROM events LIMIT 1)`).Scan(&entries); err != nil {
+		return "", nil, err
+	}
+	if entries > 0 {
+		return "", nil, l.corrupt("it has entries and does not say which ledger it is")
+	}
+	var random [16]byte
+	_, _ = rand.Read(random[:]) // never fails: crypto/rand ends the process instead
+	id := hex.EncodeToString(random[:])
+	mac := key.genesis(id).mac
+	return id, mac[:], firstRows(ctx, db, key, id, mac)
+}
+
+// firstRows writes the file's name and a brake that is released, so that a
+// brake that is missing later was removed.
+func firstRows(ctx context.Context, db *sql.DB, key macKey, id string, mac digest) error {
+	brake, err := encodeFreeze(guard.Freeze{})
+	if err != nil {
+		return err
+	}
+	s := state{kind: stateFreeze, name: theFreeze, body: brake}
+	rowMAC := key.state(s)
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }() // nothing is left to roll back after a commit
+	_, err = tx.ExecContext(ctx, `INSERT INTO ledger (one, id, mac) VALUES (1, ?, ?)`, id, mac[:])
+	if err == nil {
+		_, err = tx.ExecContext(ctx, `INSERT INTO states (kind, name, seq, body, mac) VALUES (?, ?, 0, ?, ?)`, s.kind, s.name, string(s.body), rowMAC[:])
+	}
+	if err != nil {
+		return err
+	}
+	return tx.Commit()
+}

@@ -1,0 +1,172 @@
+package ledger
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"time"
+
+	"mcp-partner/guard"
+	"mcp-partner/schemas"
+)
+
+// The kinds of entries that the ledger makes itself.
+const (
+	// KindRollback says that the file is older than what the vault remembers.
+	KindRollback guard.Kind = "rollback"
+	// KindPrune says that old entries were removed on purpose.
+	KindPrune guard.Kind = "prune"
+)
+
+// timeLayout has a fixed width, so that times sort as text. All times are UTC.
+const timeLayout = "2006-01-02T15:04:05.000000000Z"
+
+func formatTime(t time.Time) string { return t.UTC().Format(timeLayout) }
+
+// parseTime reads what formatTime wrote.
+func parseTime(text string) (time.Time, error) { return time.Parse(timeLayout, text) }
+
+// clock parses times and keeps the first failure.
+type clock struct{ failure error }
+
+func (c *clock) parse(text string) time.Time {
+	t, err := parseTime(text)
+	if c.failure == nil && err != nil {
+		c.failure = errDamaged
+	}
+	return t
+}
+
+// unmarshal decodes a row; its failure is that the row is damaged.
+func unmarshal(text []byte, value any) clock {
+	if json.Unmarshal(text, value) != nil {
+		return clock{errDamaged}
+	}
+	return clock{}
+}
+
+// seenBody is guard.Seen as it is written.
+type seenBody struct {
+	State     string `json:"state"`
+	PartnerID string `json:"partner_id,omitempty"`
+	Version   int64  `json:"version"`
+}
+
+func newSeenBody(s guard.Seen) seenBody {
+	return seenBody{string(s.State), s.PartnerID, s.Version}
+}
+
+func (s seenBody) seen() guard.Seen {
+	return guard.Seen{State: schemas.LinkState(s.State), PartnerID: s.PartnerID, Version: s.Version}
+}
+
+// intentBody is guard.Intent as it is written, in entries and in tickets.
+type intentBody struct {
+	Caller     string   `json:"caller,omitempty"`
+	Tool       string   `json:"tool,omitempty"`
+	TenantID   string   `json:"tenant_id,omitempty"`
+	Tenant     string   `json:"tenant,omitempty"`
+	ObjectID   string   `json:"object_id,omitempty"`
+	Cloud      string   `json:"cloud,omitempty"`
+	Credential string   `json:"credential,omitempty"`
+	Before     seenBody `json:"before,omitzero"`
+	LinkedName string   `json:"linked_name,omitempty"`
+	Since      string   `json:"linked_since,omitempty"`
+	PartnerID  string   `json:"partner_id,omitempty"`
+	Expected   string   `json:"expected_partner_id,omitempty"`
+	Labels     []string `json:"labels,omitempty"`
+	Reason     string   `json:"reason,omitempty"`
+}
+
+func newIntentBody(i guard.Intent) intentBody {
+	id := i.Identity
+	return intentBody{
+		Caller: string(i.Caller), Tool: i.Tool, TenantID: id.TenantID, Tenant: id.Tenant, ObjectID: id.ObjectID,
+		Cloud: id.Cloud, Credential: id.Credential, Before: newSeenBody(i.Before),
+		LinkedName: i.LinkedName, Since: i.LinkedSince, PartnerID: i.PartnerID,
+		Expected: i.Expected, Labels: i.Labels, Reason: i.Reason,
+	}
+}
+
+func (b intentBody) intent() guard.Intent {
+	return guard.Intent{
+		Caller: guard.Caller(b.Caller), Tool: b.Tool,
+		Identity: schemas.Identity{TenantID: b.TenantID, Tenant: b.Tenant, ObjectID: b.ObjectID, Cloud: b.Cloud, Credential: b.Credential},
+		Before:   b.Before.seen(), LinkedName: b.LinkedName, LinkedSince: b.Since, PartnerID: b.PartnerID, Expected: b.Expected, Labels: b.Labels, Reason: b.Reason,
+	}
+}
+
+// entry is one line of the record as it is written. The order of its fields is
+// the canonical order: the bytes that encode makes are what the chains cover.
+type entry struct {
+	Time    string `json:"time"`
+	Kind    string `json:"kind"`
+	Program string `json:"program,omitempty"`
+	intentBody
+	Digest        string   `json:"argument_digest,omitempty"`
+	Of            int64    `json:"of,omitempty"`
+	Approval      string   `json:"approval,omitempty"`
+	Approver      string   `json:"approver,omitempty"`
+	SameUser      bool     `json:"same_user,omitempty"`
+	Rule          string   `json:"rule,omitempty"`
+	Result        string   `json:"result,omitempty"`
+	Detail        string   `json:"detail,omitempty"`
+	After         seenBody `json:"after,omitzero"`
+	ARMRequestID  string   `json:"arm_request_id,omitempty"`
+	CorrelationID string   `json:"correlation_id,omitempty"`
+	// State names the row that changed with the entry, Gone says that it was
+	// removed.
+	State string `json:"state,omitempty"`
+	Gone  bool   `json:"gone,omitempty"`
+	// MissingFrom and MissingTo are the entries that a rollback lost.
+	MissingFrom int64 `json:"missing_from,omitempty"`
+	MissingTo   int64 `json:"missing_to,omitempty"`
+	// Salt makes the digest of an entry that an export withholds say nothing of
+	// its content.
+	Salt string `json:"salt"`
+}
+
+func newEntry(e guard.Event, program string) entry {
+	return entry{
+		Time: formatTime(e.Time), Kind: string(e.Kind), Program: program, intentBody: newIntentBody(e.Intent),
+		Digest: e.Intent.ArgumentDigest(), Of: e.Of, Approval: e.Approval, Approver: e.Approver, SameUser: e.SameUser, Rule: e.Rule,
+		Result: e.Result, Detail: e.Detail, After: newSeenBody(e.After),
+		ARMRequestID: e.ARMRequestID, CorrelationID: e.CorrelationID, Salt: newSalt(),
+	}
+}
+
+func newSalt() string {
+	var salt [16]byte
+	_, _ = rand.Read(salt[:]) // never fails: crypto/rand ends the process instead
+	return base64.RawStdEncoding.EncodeToString(salt[:])
+}
+
+// encode returns the canonical bytes.
+func (e entry) encode() ([]byte, error) { return json.Marshal(e) }
+
+func decodeEntry(body []byte) (entry, error) {
+	var e entry
+	if err := json.Unmarshal(body, &e); err != nil {
+		return entry{}, errDamaged
+	}
+	return e, nil
+}
+
+func (e entry) event(seq int64) (guard.Event, error) {
+	var times clock
+	at := times.parse(e.Time)
+	return guard.Event{
+		Seq: seq, Time: at, Kind: guard.Kind(e.Kind), Intent: e.intent(), Of: e.Of,
+		Approval: e.Approval, Approver: e.Approver, SameUser: e.SameUser, Rule: e.Rule,
+		Result: e.Result, Detail: e.Detail, After: e.After.seen(),
+		ARMRequestID: e.ARMRequestID, CorrelationID: e.CorrelationID,
+	}, times.failure
+}
+
+func decodeEvent(seq int64, body []byte) (guard.Event, error) {
+	e, err := decodeEntry(body)
+	if err != nil {
+		return guard.Event{}, err
+	}
+	return e.event(seq)
+}

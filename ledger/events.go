@@ -1,0 +1,160 @@
+package ledger
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"mcp-partner/guard"
+)
+
+// Append implements guard.Store. An intent is in the vault's counter as well
+// when Append returns, because a write follows it.
+func (l *Ledger) Append(ctx context.Context, events ...guard.Event) (last int64, err error) {
+	firm := false
+	for _, event := range events {
+		firm = firm || event.Kind == guard.KindIntent
+	}
+	err = l.write(ctx, firm, func(w *writing) error {
+		err := w.events(ctx, "", false, events...)
+		last = w.tail.seq
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	return last, nil
+}
+
+// unfinished selects the intents without an outcome. SQLite would read all
+// entries if the index were not named.
+const unfinished = `FROM events INDEXED BY events_intents WHERE kind = 'intent'
+	AND NOT EXISTS (SELECT 1 FROM events o WHERE o.closes = events.seq AND o.seq > events.seq AND o.kind = 'outcome')`
+
+// Unfinished implements guard.Store.
+func (l *Ledger) Unfinished(ctx context.Context) ([]guard.Event, error) {
+	db, err := l.use(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var found []guard.Event
+	err = each(ctx, db.read, func(r row) error {
+		event, err := decodeEvent(r.seq, r.body)
+		found = append(found, event)
+		return err
+	}, `SELECT seq, body, hash, mac `+unfinished+` ORDER BY seq`)
+	return found, l.problem(err)
+}
+
+// CountIntents implements guard.Store.
+func (l *Ledger) CountIntents(ctx context.Context, rule string, since time.Time) (count int, err error) {
+	db, err := l.use(ctx)
+	if err != nil {
+		return 0, err
+	}
+	err = db.read.QueryRowContext(ctx, `SELECT count(*) FROM events WHERE kind = 'intent' AND rule = ? AND time >= ?`,
+		rule, formatTime(since)).Scan(&count)
+	return count, l.problem(err)
+}
+
+// Followed implements guard.Store.
+func (l *Ledger) Followed(ctx context.Context, seq int64, tenantID string) (followed bool, err error) {
+	db, err := l.use(ctx)
+	if err != nil {
+		return false, err
+	}
+	err = db.read.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM events WHERE seq > ? AND kind = 'intent' AND tenant_id = ?)`,
+		seq, tenantID).Scan(&followed)
+	return followed, l.problem(err)
+}
+
+// row is one entry as it stands in the file.
+type row struct {
+	seq             int64
+	body, hash, mac []byte
+}
+
+// each calls do with the entries that a query selects: seq, body, hash, mac.
+func each(ctx context.Context, q querier, do func(row) error, query string, args ...any) error {
+	rows, err := q.QueryContext(ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var r row
+		if err := rows.Scan(&r.seq, &r.body, &r.hash, &r.mac); err != nil {
+			return err
+		}
+		if err := do(r); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// Filter selects entries. Fields that are empty select all; several must all
+// fit.
+type Filter struct {
+	// Tenant is a tenant's name in the directory or its ID, without regard to case.
+	Tenant string
+	// Since and Until bound the time: from Since on, before Until.
+	Since, Until time.Time
+	// Caller and Approver are compared exactly.
+	Caller, Approver string
+	Kind             guard.Kind
+	// After leaves out entries up to that Seq, or with NewestFirst from it on.
+	After int64
+	// Limit is the most entries; 0 means all.
+	Limit int
+	// NewestFirst turns the order of List around. Exports are in order always.
+	NewestFirst bool
+}
+
+// where returns the condition and its arguments.
+func (f Filter) where() (string, []any) {
+	conditions, args := []string{"1"}, []any{}
+	add := func(condition string, wanted bool, values ...any) {
+		if wanted {
+			conditions, args = append(conditions, condition), append(args, values...)
+		}
+	}
+	add("(tenant = ? COLLATE NOCASE OR tenant_id = ? COLLATE NOCASE)", f.Tenant != "", f.Tenant, f.Tenant)
+	add("time >= ?", !f.Since.IsZero(), formatTime(f.Since))
+	add("time < ?", !f.Until.IsZero(), formatTime(f.Until))
+	add("caller = ?", f.Caller != "", f.Caller)
+	add("approver = ?", f.Approver != "", f.Approver)
+	add("kind = ?", f.Kind != "", string(f.Kind))
+	add("seq > ?", f.After != 0 && !f.NewestFirst, f.After)
+	add("seq < ?", f.After != 0 && f.NewestFirst, f.After)
+	return strings.Join(conditions, " AND "), args
+}
+
+func (f Filter) limit() int {
+	if f.Limit <= 0 {
+		return -1 // SQLite's word for no limit
+	}
+	return f.Limit
+}
+
+// List returns the entries that a filter selects, oldest first unless the
+// filter says otherwise. It shows what is in the file; Verify says whether
+// that is what was written.
+func (l *Ledger) List(ctx context.Context, f Filter) ([]guard.Event, error) {
+	db, err := l.use(ctx)
+	if err != nil {
+		return nil, err
+	}
+	condition, args := f.where()
+	order := "ASC"
+	if f.NewestFirst {
+		order = "DESC"
+	}
+	var found []guard.Event
+	err = each(ctx, db.read, func(r row) error {
+		event, err := decodeEvent(r.seq, r.body)
+		found = append(found, event)
+		return err
+	}, `SELECT seq, body, hash, mac FROM events WHERE `+condition+` ORDER BY seq `+order+` LIMIT ?`, append(args, f.limit())...)
+	return found, l.problem(err)
+}

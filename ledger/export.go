@@ -1,0 +1,252 @@
+package ledger
+
+import (
+	"bufio"
+	"context"
+	"encoding/csv"
+	"encoding/hex"
+	"encoding/json"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"mcp-partner/schemas"
+)
+
+// Format is a form of export.
+type Format string
+
+// The formats. FormatJSONL can be verified (VerifyExport); FormatCSV is for
+// spreadsheets.
+const (
+	FormatJSONL Format = "jsonl"
+	FormatCSV   Format = "csv"
+)
+
+// ExportFormat names the form of the lines of an export.
+const ExportFormat = "mcp-partner-ledger-export/1"
+
+// exportHeader is the first line of an export: where its chain begins.
+type exportHeader struct {
+	Format     string      `json:"format"`
+	Ledger     string      `json:"ledger"`
+	Checkpoint *Checkpoint `json:"checkpoint,omitempty"`
+}
+
+// exportLine is one entry of an export: whole, or only as the digest of its
+// body where the filter left it out. The digest says nothing of the content.
+type exportLine struct {
+	Seq int64 `json:"seq"`
+	// Event is the canonical body, byte for byte.
+	Event    json.RawMessage `json:"event,omitempty"`
+	Withheld string          `json:"withheld,omitempty"`
+	Hash     string          `json:"hash"`
+	MAC      string          `json:"mac"`
+}
+
+// Export writes the entries that a filter selects. JSONL holds a line for
+// every entry, so that the chain can be followed: entries that the filter left
+// out are only numbers. CSV holds the selected ones.
+func (l *Ledger) Export(ctx context.Context, w io.Writer, format Format, f Filter) error {
+	db, err := l.use(ctx)
+	if err != nil {
+		return err
+	}
+	f.NewestFirst = false
+	to := &destination{to: w}
+	switch format {
+	case FormatJSONL:
+		err = l.exportLines(ctx, db, to, f)
+	case FormatCSV:
+		err = l.exportCSV(ctx, db, to, f)
+	default:
+		err = invalid("There is no export format of that name: use jsonl or csv.")
+	}
+	if to.failure != nil {
+		return schemas.NewProblem(schemas.CodeVaultUnavailable, "The export cannot be written to its destination; what is there is cut.",
+			schemas.WithHint("Check the disk, then export again."))
+	}
+	return l.problem(err)
+}
+
+// destination tells a failure to write the export from one of the ledger.
+type destination struct {
+	to      io.Writer
+	failure error
+}
+
+func (d *destination) Write(p []byte) (int, error) {
+	n, err := d.to.Write(p)
+	d.failure = err
+	return n, err
+}
+
+func (l *Ledger) exportLines(ctx context.Context, db *database, to io.Writer, f Filter) error {
+	tx, err := db.read.BeginTx(ctx, nil) // one state of the file for header and lines
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }()
+	out := &output{Writer: bufio.NewWriter(to)}
+	header := exportHeader{Format: ExportFormat, Ledger: db.id}
+	if c, ok, err := lastCheckpoint(ctx, tx); err != nil {
+		return err
+	} else if ok {
+		header.Checkpoint = &c
+	}
+	out.line(header)
+	if err := exportEntries(ctx, tx, out, f); err != nil {
+		return err
+	}
+	return out.finish()
+}
+
+func exportEntries(ctx context.Context, q querier, out *output, f Filter) error {
+	condition, args := f.where()
+	shown := 0
+	rows, err := q.QueryContext(ctx, `SELECT seq, body, hash, mac, (`+condition+`), kind = 'rollback' FROM events ORDER BY seq`, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var r row
+		var selected, rollback bool
+		if err := rows.Scan(&r.seq, &r.body, &r.hash, &r.mac, &selected, &rollback); err != nil {
+			return err
+		}
+		selected = selected && (f.Limit <= 0 || shown < f.Limit)
+		if selected {
+			shown++
+		}
+		// The entry of a rollback says which numbers are missing.
+		out.line(r.line(selected || rollback))
+	}
+	return rows.Err()
+}
+
+// line returns an entry as an export shows it.
+func (r row) line(whole bool) exportLine {
+	line := exportLine{Seq: r.seq, Hash: hex.EncodeToString(r.hash), MAC: hex.EncodeToString(r.mac)}
+	if whole {
+		line.Event = r.body
+		return line
+	}
+	d := bodyDigest(r.body)
+	line.Withheld = hex.EncodeToString(d[:])
+	return line
+}
+
+// output keeps the first failure, so that a loop need not look at each line.
+type output struct {
+	*bufio.Writer
+	failure error
+}
+
+func (o *output) line(value any) {
+	text, err := json.Marshal(value)
+	if err == nil {
+		_, err = o.Write(append(text, '\n'))
+	}
+	if o.failure == nil {
+		o.failure = err
+	}
+}
+
+func (o *output) finish() error {
+	if o.failure != nil {
+		return o.failure
+	}
+	return o.Flush()
+}
+
+// column is one column of the CSV form.
+type column struct {
+	name  string
+	value func(seq int64, e entry) string
+}
+
+func columns() []column {
+	return []column{
+		{"seq", func(seq int64, _ entry) string { return strconv.FormatInt(seq, 10) }},
+		{"time", func(_ int64, e entry) string { return csvTime(e.Time) }},
+		{"kind", func(_ int64, e entry) string { return e.Kind }},
+		{"caller", func(_ int64, e entry) string { return e.Caller }},
+		{"tool", func(_ int64, e entry) string { return e.Tool }},
+		{"tenant", func(_ int64, e entry) string { return e.Tenant }},
+		{"tenant_id", func(_ int64, e entry) string { return e.TenantID }},
+		{"object_id", func(_ int64, e entry) string { return e.ObjectID }},
+		{"cloud", func(_ int64, e entry) string { return e.Cloud }},
+		{"credential", func(_ int64, e entry) string { return e.Credential }},
+		{"state_before", func(_ int64, e entry) string { return e.Before.State }},
+		{"partner_id_before", func(_ int64, e entry) string { return e.Before.PartnerID }},
+		{"partner_id", func(_ int64, e entry) string { return e.PartnerID }},
+		{"expected_partner_id", func(_ int64, e entry) string { return e.Expected }},
+		{"reason", func(_ int64, e entry) string { return e.Reason }},
+		{"argument_digest", func(_ int64, e entry) string { return e.Digest }},
+		{"of", func(_ int64, e entry) string { return positive(e.Of) }},
+		{"approval", func(_ int64, e entry) string { return e.Approval }},
+		{"approver", func(_ int64, e entry) string { return e.Approver }},
+		{"same_user", func(_ int64, e entry) string { return strconv.FormatBool(e.SameUser) }},
+		{"rule", func(_ int64, e entry) string { return e.Rule }},
+		{"result", func(_ int64, e entry) string { return e.Result }},
+		{"detail", func(_ int64, e entry) string { return e.Detail }},
+		{"state_after", func(_ int64, e entry) string { return e.After.State }},
+		{"partner_id_after", func(_ int64, e entry) string { return e.After.PartnerID }},
+		{"arm_request_id", func(_ int64, e entry) string { return e.ARMRequestID }},
+		{"correlation_id", func(_ int64, e entry) string { return e.CorrelationID }},
+		{"program", func(_ int64, e entry) string { return e.Program }},
+	}
+}
+
+func positive(n int64) string {
+	if n == 0 {
+		return ""
+	}
+	return strconv.FormatInt(n, 10)
+}
+
+// csvTime shortens a time to RFC 3339 as spreadsheets know it.
+func csvTime(text string) string {
+	at, err := parseTime(text)
+	if err != nil {
+		return ""
+	}
+	return at.Format(time.RFC3339Nano)
+}
+
+// cell keeps a spreadsheet from taking text for a formula.
+func cell(text string) string {
+	if text != "" && strings.ContainsRune("=+-@\t\r", rune(text[0])) {
+		return "'" + text
+	}
+	return text
+}
+
+func (l *Ledger) exportCSV(ctx context.Context, db *database, to io.Writer, f Filter) error {
+	table, out := columns(), csv.NewWriter(to)
+	cells := make([]string, len(table))
+	for i, c := range table {
+		cells[i] = c.name
+	}
+	if err := out.Write(cells); err != nil {
+		return err
+	}
+	condition, args := f.where()
+	err := each(ctx, db.read, func(r row) error {
+		e, err := decodeEntry(r.body)
+		if err != nil {
+			return err
+		}
+		for i, c := range table {
+			cells[i] = cell(c.value(r.seq, e))
+		}
+		return out.Write(cells)
+	}, `SELECT seq, body, hash, mac FROM events WHERE `+condition+` ORDER BY seq LIMIT ?`, append(args, f.limit())...)
+	out.Flush()
+	if err == nil {
+		err = out.Error()
+	}
+	return err
+}

@@ -1,0 +1,85 @@
+package ledger
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+var update = flag.Bool("update", false, "write testdata/schema-N.sql of the schema of now")
+
+// fixtureTables are dumped in this order.
+func fixtureTables() []string {
+	return []string{"schema_versions", "ledger", "events", "states", "checkpoints"}
+}
+
+// dump returns a file as the SQL that makes it.
+func (h *house) dump() string {
+	h.t.Helper()
+	db, err := h.use(ctx())
+	h.must(err)
+	var text strings.Builder
+	h.lines(&text, db, `SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%' ORDER BY type DESC, name`)
+	for _, table := range fixtureTables() {
+		var columns, values string
+		h.must(db.read.QueryRow(`SELECT group_concat(name, ', '), group_concat('quote(' || name || ')', ' || '', '' || ') FROM pragma_table_info(?)`, table).Scan(&columns, &values))
+		h.lines(&text, db, fmt.Sprintf(`SELECT 'INSERT INTO %s (%s) VALUES (' || %s || ')' FROM %s`, table, columns, values, table))
+	}
+	return text.String()
+}
+
+func (h *house) lines(text *strings.Builder, db *database, query string) {
+	h.t.Helper()
+	rows, err := db.read.Query(query)
+	h.must(err)
+	defer rows.Close()
+	for rows.Next() {
+		var line string
+		h.must(rows.Scan(&line))
+		text.WriteString(line + ";\n")
+	}
+	h.must(rows.Err())
+}
+
+// TestEveryEarlierSchemaIsRead opens a file of each schema that was ever
+// released, and the one of now. With -update it writes the latter.
+func TestEveryEarlierSchemaIsRead(t *testing.T) {
+	t.Parallel()
+	if *update {
+		versions, err := filepath.Glob("migrations/*.sql")
+		if err != nil {
+			t.Fatal(err)
+		}
+		name := filepath.Join("testdata", fmt.Sprintf("schema-%d.sql", len(versions)))
+		if err := os.WriteFile(name, []byte(furnished(t).dump()), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	fixtures, err := filepath.Glob("testdata/schema-*.sql")
+	if err != nil || len(fixtures) == 0 {
+		t.Fatal("no fixtures", err)
+	}
+	for _, fixture := range fixtures {
+		t.Run(filepath.Base(fixture), func(t *testing.T) {
+			t.Parallel()
+			text, err := os.ReadFile(fixture)
+			if err != nil {
+				t.Fatal(err)
+			}
+			h := build(t)
+			h.must(create(h.path))
+			h.sql(string(text))
+			if report := h.whole(); report.Entries != 13 {
+				t.Errorf("%+v", report)
+			}
+			if tickets, err := h.Tickets(ctx(), 10); err != nil || len(tickets) != 2 {
+				t.Error(tickets, err)
+			}
+			h.fill(2)
+			h.whole()
+		})
+	}
+}

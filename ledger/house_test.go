@@ -1,0 +1,247 @@
+package ledger
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gofrs/flock"
+
+	"mcp-partner/guard"
+	"mcp-partner/schemas"
+)
+
+// testKeys keeps the counter in a file, so that processes share it. Keys follow
+// from their names.
+type testKeys struct {
+	path string
+
+	mu      sync.Mutex
+	missing bool
+	broken  error
+	sets    int
+}
+
+func keysAt(dir string) *testKeys { return &testKeys{path: filepath.Join(dir, "counter")} }
+
+func testKey(name string) []byte {
+	key := sha256.Sum256([]byte("test key " + name))
+	return key[:]
+}
+
+func (k *testKeys) Key(_ context.Context, name string, size int, create bool) ([]byte, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.broken != nil {
+		return nil, k.broken
+	}
+	if k.missing && !create {
+		return nil, schemas.NewProblem(schemas.CodeVaultMissing, "no key "+name)
+	}
+	k.missing = false
+	return testKey(name)[:size], nil
+}
+
+func (k *testKeys) locked(do func() error) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.broken != nil {
+		return k.broken
+	}
+	lock := flock.New(k.path + ".lock")
+	if err := lock.Lock(); err != nil {
+		return err
+	}
+	defer lock.Close()
+	return do()
+}
+
+func (k *testKeys) read() int64 {
+	text, _ := os.ReadFile(k.path)
+	n, _ := strconv.ParseInt(string(text), 10, 64)
+	return n
+}
+
+func (k *testKeys) Counter(context.Context) (n int64, err error) {
+	err = k.locked(func() error { n = k.read(); return nil })
+	return n, err
+}
+
+func (k *testKeys) SetCounter(_ context.Context, value int64) error {
+	return k.locked(func() error {
+		k.sets++
+		if value <= k.read() {
+			return nil
+		}
+		return os.WriteFile(k.path, strconv.AppendInt(nil, value, 10), 0o600)
+	})
+}
+
+func (k *testKeys) breakWith(err error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.broken = err
+}
+
+// noon is when tests begin.
+func noon() time.Time { return time.Date(2026, 3, 4, 12, 0, 0, 123456789, time.UTC) }
+
+// testClock is a clock that tests move.
+type testClock struct {
+	mu sync.Mutex
+	at time.Time
+}
+
+func (c *testClock) now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.at
+}
+
+func (c *testClock) move(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at = c.at.Add(d)
+}
+
+// house is one state directory.
+type house struct {
+	*Ledger
+	t     testing.TB
+	dir   string
+	keys  *testKeys
+	clock *testClock
+}
+
+func build(t testing.TB) *house {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "state")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	h := &house{t: t, dir: dir, keys: keysAt(t.TempDir()), clock: &testClock{at: noon()}}
+	h.reopen()
+	t.Cleanup(func() { _ = h.Close() })
+	return h
+}
+
+// reopen makes a new Ledger on the same directory, as a new process would.
+func (h *house) reopen() {
+	h.t.Helper()
+	if h.Ledger != nil {
+		h.must(h.Close())
+	}
+	h.Ledger = Open(Options{Dir: h.dir, Keys: h.keys, Program: "v1.2.3", Now: h.clock.now})
+}
+
+func (h *house) must(err error) {
+	h.t.Helper()
+	if err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+func ctx() context.Context { return context.Background() }
+
+func identity1(tenant string) schemas.Identity {
+	return schemas.Identity{TenantID: "11111111-0000-0000-0000-" + fmt.Sprintf("%012x", len(tenant)), Tenant: tenant,
+		ObjectID: "22222222-0000-0000-0000-000000000001", Cloud: "public", Credential: "partner"}
+}
+
+func intent(caller, tenant, partner string) guard.Intent {
+	return guard.Intent{Caller: guard.Caller(caller), Tool: schemas.ToolRegisterPartner, Identity: identity1(tenant),
+		Before: guard.Seen{State: schemas.LinkNotLinked, Version: -1}, PartnerID: partner}
+}
+
+func event(kind guard.Kind, i guard.Intent) guard.Event {
+	return guard.Event{Time: noon(), Kind: kind, Intent: i}
+}
+
+func ticket(id string, i guard.Intent) guard.Ticket {
+	return guard.Ticket{ID: id, Intent: i, Binding: sha256.Sum256([]byte(i.Identity.Tenant + i.PartnerID)),
+		CreatedAt: noon(), ExpiresAt: noon().Add(time.Hour), Requester: "alice"}
+}
+
+// fill writes n entries: intents and their outcomes, a ticket, an approver.
+func (h *house) fill(n int) {
+	h.t.Helper()
+	i := intent("stdio", "contoso", "1234567")
+	for k := 0; k < n; k += 2 {
+		last, err := h.Append(ctx(), event(guard.KindIntent, i))
+		h.must(err)
+		outcome := event(guard.KindOutcome, i)
+		outcome.Of, outcome.Result = last, "done"
+		_, err = h.Append(ctx(), outcome)
+		h.must(err)
+	}
+}
+
+func (h *house) put(id string) guard.Ticket {
+	h.t.Helper()
+	stored, err := h.PutTicket(ctx(), ticket(id, intent("stdio", "tenant of "+id, "1234567")), 100, guard.Event{Time: noon(), Kind: guard.KindAsked, Approval: id})
+	h.must(err)
+	return stored
+}
+
+func (h *house) verify(head *Head) Report {
+	h.t.Helper()
+	report, err := h.Verify(ctx(), head)
+	h.must(err)
+	return report
+}
+
+func (h *house) whole() Report {
+	h.t.Helper()
+	report := h.verify(nil)
+	if !report.Whole() {
+		h.t.Fatalf("findings: %+v", report.Findings)
+	}
+	return report
+}
+
+func (h *house) events() []guard.Event {
+	h.t.Helper()
+	events, err := h.List(ctx(), Filter{})
+	h.must(err)
+	return events
+}
+
+// sql runs statements on the file as somebody else would who has it. The
+// ledger is closed meanwhile.
+func (h *house) sql(statements ...string) {
+	h.t.Helper()
+	h.must(h.Close())
+	db, err := sql.Open("sqlite", h.path)
+	h.must(err)
+	for _, statement := range statements {
+		if _, err := db.Exec(statement); err != nil {
+			h.t.Fatalf("%s: %v", statement, err)
+		}
+	}
+	h.must(db.Close())
+	h.Ledger = nil
+	h.reopen()
+}
+
+func problemOf(t testing.TB, err error, code schemas.Code, parts ...string) *schemas.Problem {
+	t.Helper()
+	var p *schemas.Problem
+	if !errors.As(err, &p) || p.Code != code {
+		t.Fatalf("error %v, want a problem %s", err, code)
+	}
+	for _, part := range parts {
+		if !strings.Contains(p.Message+" "+p.Hint, part) {
+			t.Errorf("message %q, hint %q: %q is not in it", p.Message, p.Hint, part)
+		}
+	}
+	return p
+}

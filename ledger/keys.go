@@ -1,0 +1,113 @@
+package ledger
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/hex"
+	"encoding/pem"
+	"errors"
+
+	"mcp-partner/schemas"
+)
+
+// The names under which the ledger asks for its keys.
+const (
+	// KeyMAC is the key of the authenticated chain and of the rows: 32 bytes.
+	KeyMAC = "ledger-mac"
+	// KeySigning is the Ed25519 seed (RFC 8032) that signs heads: 32 bytes.
+	KeySigning = "ledger-signing"
+
+	macKeySize = 32
+)
+
+// Keys is what the ledger needs of the vault. It is safe for concurrent use,
+// by several processes too. Errors that are no problems are not shown.
+type Keys interface {
+	// Key returns the key of that name, of size bytes. One that is not there is
+	// made at random and kept, once for all processes, if create is set, and is
+	// a problem otherwise.
+	Key(ctx context.Context, name string, size int, create bool) ([]byte, error)
+	// Counter returns the highest value that was set, 0 if none was.
+	Counter(ctx context.Context) (int64, error)
+	// SetCounter remembers a value for good. A lower one than the highest so
+	// far changes nothing and is no error.
+	SetCounter(ctx context.Context, value int64) error
+}
+
+// macKey asks for the key of the chain. A file that has entries and a vault
+// that has no key for them do not belong together, so none is made then.
+func (l *Ledger) macKey(ctx context.Context, create bool) (macKey, error) {
+	key, err := l.o.Keys.Key(ctx, KeyMAC, macKeySize, create)
+	if err != nil {
+		return nil, l.keysProblem(err)
+	}
+	if len(key) != macKeySize {
+		return nil, l.keysProblem(errDamaged)
+	}
+	return key, nil
+}
+
+func (l *Ledger) signingKey(ctx context.Context) (ed25519.PrivateKey, error) {
+	seed, err := l.o.Keys.Key(ctx, KeySigning, ed25519.SeedSize, true)
+	if err != nil {
+		return nil, l.keysProblem(err)
+	}
+	if len(seed) != ed25519.SeedSize {
+		return nil, l.keysProblem(errDamaged)
+	}
+	return ed25519.NewKeyFromSeed(seed), nil
+}
+
+func (l *Ledger) keysProblem(err error) error {
+	var known *schemas.Problem
+	if errors.As(err, &known) {
+		return known
+	}
+	return schemas.NewProblem(schemas.CodeVaultUnavailable,
+		"The vault does not give the key of the ledger "+l.path+". "+nothingWritten, schemas.WithHint("Run: mcp-partner doctor"))
+}
+
+// PublicKey returns the key with which an auditor checks heads and exports.
+func (l *Ledger) PublicKey(ctx context.Context) (ed25519.PublicKey, error) {
+	key, err := l.signingKey(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return key.Public().(ed25519.PublicKey), nil
+}
+
+// Fingerprint names a public key: the SHA-256 of its 32 bytes, in hexadecimal.
+func Fingerprint(key ed25519.PublicKey) string {
+	d := sha256.Sum256(key)
+	return hex.EncodeToString(d[:])
+}
+
+// MarshalPublicKey writes a public key as PEM (SubjectPublicKeyInfo, RFC 8410),
+// as other tools read it.
+func MarshalPublicKey(key ed25519.PublicKey) ([]byte, error) {
+	der, err := x509.MarshalPKIXPublicKey(key)
+	if err != nil {
+		return nil, err
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}), nil
+}
+
+// ParsePublicKey reads what MarshalPublicKey wrote.
+func ParsePublicKey(text []byte) (ed25519.PublicKey, error) {
+	block, _ := pem.Decode(text)
+	if block == nil || block.Type != "PUBLIC KEY" {
+		return nil, invalid("The public key is not in PEM form: it begins with -----BEGIN PUBLIC KEY-----.")
+	}
+	parsed, err := x509.ParsePKIXPublicKey(block.Bytes)
+	key, ok := parsed.(ed25519.PublicKey)
+	if err != nil || !ok {
+		return nil, invalid("The public key is not an Ed25519 key.")
+	}
+	return key, nil
+}
+
+func invalid(message string) *schemas.Problem {
+	return schemas.NewProblem(schemas.CodeInvalidArgument, message)
+}

@@ -1,0 +1,114 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"mcp-partner/guard"
+)
+
+// Options says where a ledger is and what it needs.
+type Options struct {
+	// Dir is the state directory; it is made with mode 0700 if there is none.
+	Dir  string
+	Keys Keys
+	// Program is the version of the program; it stands in every entry.
+	Program string
+	// Now defaults to time.Now.
+	Now func() time.Time
+	// Patience is how long a call waits for another process; 5 seconds if zero.
+	Patience time.Duration
+}
+
+// Ledger is a guard.Store in one SQLite file. It is safe for concurrent use,
+// by several processes on one state directory. Methods return problems only:
+// CodeVaultUnavailable for a file that is locked, full or out of reach,
+// CodeVaultCorrupt for one that is not what it should be, CodeCancelled, and
+// what Keys return.
+type Ledger struct {
+	o    Options
+	path string
+	// migrations holds the schema, one file a version.
+	migrations fs.FS
+	tokens     tokenCounts
+
+	mu     sync.Mutex
+	db     *database
+	closed bool
+
+	counter counter
+}
+
+var _ guard.Store = (*Ledger)(nil)
+
+// Open returns a ledger. Nothing is read, made or locked before its first use.
+func Open(o Options) *Ledger {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Patience == 0 {
+		o.Patience = 5 * time.Second
+	}
+	l := &Ledger{o: o, path: filepath.Join(o.Dir, fileName), migrations: embeddedMigrations()}
+	l.counter.keys = o.Keys
+	l.tokens.init(l)
+	return l
+}
+
+func (l *Ledger) inDir(name string) string { return filepath.Join(l.o.Dir, name) }
+
+// Path returns the name of the file.
+func (l *Ledger) Path() string { return l.path }
+
+// Close writes what is kept in memory and lets go of the file. A ledger that
+// was never used closes without opening.
+func (l *Ledger) Close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), l.o.Patience)
+	defer cancel()
+	failure := l.tokens.close(ctx)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	db := l.db
+	l.db, l.closed = nil, true
+	if db == nil {
+		return failure
+	}
+	if err := l.counter.flush(ctx); err != nil {
+		failure = errors.Join(failure, l.keysProblem(err))
+	}
+	return errors.Join(failure, l.problem(db.close()))
+}
+
+// use returns the open database, and opens it the first time. A failure is not
+// remembered: the next call tries again.
+func (l *Ledger) use(ctx context.Context) (*database, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return nil, l.unavailable("was closed", "The program is ending.")
+	}
+	if l.db != nil {
+		return l.db, l.stillThere(l.db)
+	}
+	db, err := l.open(ctx)
+	if err != nil {
+		return nil, l.problem(err)
+	}
+	l.db = db
+	return db, nil
+}
+
+// stillThere notices a file that was put in the place of the open one. What is
+// written into the old one would be lost.
+func (l *Ledger) stillThere(db *database) error {
+	info, err := os.Lstat(l.path)
+	if err == nil && os.SameFile(info, db.file) {
+		return nil
+	}
+	return l.unsafe("The ledger "+l.path, "was replaced or removed while this program was using it", "Stop every mcp-partner on this state directory, then start again.")
+}

@@ -1,0 +1,152 @@
+package ledger
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+
+	"mcp-partner/guard"
+)
+
+type approverBody struct {
+	Salt      []byte `json:"salt"`
+	Time      uint32 `json:"time"`
+	Memory    uint32 `json:"memory_kib"`
+	Threads   uint8  `json:"threads"`
+	PublicKey []byte `json:"public_key"`
+	Added     string `json:"added"`
+}
+
+func encodeApprover(a guard.Approver) ([]byte, error) {
+	return json.Marshal(approverBody{a.Salt, a.Time, a.Memory, a.Threads, a.PublicKey, formatTime(a.AddedAt)})
+}
+
+func decodeApprover(name string, text []byte) (guard.Approver, error) {
+	var b approverBody
+	times := unmarshal(text, &b)
+	return guard.Approver{
+		Name: name, Salt: b.Salt, Time: b.Time, Memory: b.Memory, Threads: b.Threads,
+		PublicKey: b.PublicKey, AddedAt: times.parse(b.Added),
+	}, times.failure
+}
+
+// Approvers implements guard.Store. One whose row was changed in the file is
+// not there.
+func (l *Ledger) Approvers(ctx context.Context) ([]guard.Approver, error) {
+	db, err := l.use(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var found []guard.Approver
+	err = db.each(ctx, db.read, func(s state) (bool, error) {
+		a, err := decodeApprover(s.name, s.body)
+		found = append(found, a)
+		return true, err
+	}, `WHERE kind = 'approver' ORDER BY name`)
+	return found, l.problem(err)
+}
+
+// PutApprover implements guard.Store.
+func (l *Ledger) PutApprover(ctx context.Context, approver guard.Approver, event guard.Event) (added bool, err error) {
+	body, err := encodeApprover(approver)
+	if err != nil {
+		return false, l.problem(err)
+	}
+	err = l.write(ctx, true, func(w *writing) error {
+		_, taken, err := w.db.one(ctx, w.Tx, stateApprover, approver.Name)
+		if err != nil || taken {
+			return err
+		}
+		added = true
+		return errors.Join(
+			w.events(ctx, ref(stateApprover, approver.Name), false, event),
+			w.put(ctx, stateApprover, approver.Name, body))
+	})
+	return added && err == nil, err
+}
+
+// RemoveApprover implements guard.Store.
+func (l *Ledger) RemoveApprover(ctx context.Context, name string, event guard.Event) (removed bool, err error) {
+	err = l.write(ctx, true, func(w *writing) error {
+		_, there, err := w.db.one(ctx, w.Tx, stateApprover, name)
+		if err != nil || !there {
+			return err
+		}
+		removed = true
+		return errors.Join(
+			w.events(ctx, ref(stateApprover, name), true, event),
+			w.remove(ctx, stateApprover, name))
+	})
+	return removed && err == nil, err
+}
+
+type freezeBody struct {
+	Writes bool   `json:"writes"`
+	Reads  bool   `json:"reads"`
+	Reason string `json:"reason,omitempty"`
+	By     string `json:"by,omitempty"`
+	Since  string `json:"since"`
+}
+
+func encodeFreeze(f guard.Freeze) ([]byte, error) {
+	return json.Marshal(freezeBody{f.Writes, f.Reads, f.Reason, f.By, formatTime(f.Since)})
+}
+
+func decodeFreeze(text []byte) (guard.Freeze, error) {
+	var b freezeBody
+	times := unmarshal(text, &b)
+	return guard.Freeze{Writes: b.Writes, Reads: b.Reads, Reason: b.Reason, By: b.By, Since: times.parse(b.Since)}, times.failure
+}
+
+// tampered is the brake when nobody can tell what it said.
+func (l *Ledger) tampered(what string) guard.Freeze {
+	return guard.Freeze{Writes: true, Reads: true, By: "mcp-partner",
+		Reason: "In the ledger " + l.path + " " + what + ". Run: mcp-partner ledger verify. Then freeze or unfreeze anew."}
+}
+
+// Freeze implements guard.Store. A brake whose row was changed, removed or put
+// back in the file, and a record that is shorter than it was, count as a brake
+// that is pulled.
+func (l *Ledger) Freeze(ctx context.Context) (guard.Freeze, error) {
+	db, err := l.use(ctx)
+	if err != nil {
+		return guard.Freeze{}, err
+	}
+	f, err := l.brake(ctx, db)
+	return f, l.problem(err)
+}
+
+// freezeQuery asks for the end of the record and for the brake's row, which a
+// new file has already: a missing one was removed.
+const freezeQuery = `SELECT coalesce((SELECT max(seq) FROM events), 0), ` + stateColumns + `
+	FROM states WHERE kind = 'freeze' AND name = 'all'`
+
+func (l *Ledger) brake(ctx context.Context, db *database) (guard.Freeze, error) {
+	seen := l.counter.knows(0) // before the query, which may see more
+	var last int64
+	row := db.freeze.QueryRowContext(ctx)
+	s, err := scanState(func(columns ...any) error { return row.Scan(append([]any{&last}, columns...)...) })
+	switch {
+	case err == nil && last < seen:
+		return l.tampered("entries are missing at the end"), nil
+	case errors.Is(err, sql.ErrNoRows), err == nil && !db.genuine(s):
+		return l.tampered("the row of the freeze was changed by something else than mcp-partner"), nil
+	case err != nil:
+		return guard.Freeze{}, err
+	}
+	return decodeFreeze(s.body)
+}
+
+// SetFreeze implements guard.Store.
+func (l *Ledger) SetFreeze(ctx context.Context, freeze guard.Freeze, event guard.Event) error {
+	body, err := encodeFreeze(freeze)
+	if err != nil {
+		return l.problem(err)
+	}
+	return l.write(ctx, true, func(w *writing) error {
+		return errors.Join(
+			w.events(ctx, ref(stateFreeze, theFreeze), false, event),
+			w.put(ctx, stateFreeze, theFreeze, body))
+	})
+}

@@ -1,0 +1,165 @@
+package ledger
+
+import (
+	"errors"
+	"os"
+	"strings"
+	"testing"
+
+	"mcp-partner/guard"
+)
+
+// copyFile keeps what the file is now, and returns a function that puts it
+// back.
+func (h *house) copyFile() (putBack func()) {
+	h.t.Helper()
+	h.reopen()
+	h.must(h.Close()) // which empties the write-ahead log
+	old, err := os.ReadFile(h.path)
+	h.must(err)
+	h.Ledger = nil
+	h.reopen()
+	return func() {
+		h.t.Helper()
+		h.must(h.Close())
+		h.must(os.WriteFile(h.path, old, 0o600))
+		h.Ledger = nil
+		h.reopen()
+	}
+}
+
+func TestAnOlderFilePutBackVoidsItsTickets(t *testing.T) {
+	t.Parallel()
+	h := build(t)
+	h.put("ap_1")
+	h.put("ap_2")
+	putBack := h.copyFile()
+	_, _, err := h.SpendTicket(ctx(), "ap_1", guard.Event{Time: noon(), Kind: guard.KindIntent, Intent: intent("stdio", "contoso", "1234567")})
+	h.must(err)
+	head, err := h.Head(ctx())
+	h.must(err)
+	putBack()
+	for _, id := range []string{"ap_1", "ap_2"} {
+		if spent, _, err := h.SpendTicket(ctx(), id); spent || err != nil {
+			t.Errorf("%s was spent after the rollback: %v", id, err)
+		}
+	}
+	events := h.events()
+	last := events[len(events)-1]
+	if last.Kind != KindRollback || last.Seq != 4 || !strings.Contains(last.Detail, "2 open tickets were voided") {
+		t.Errorf("%+v", last)
+	}
+	status, err := h.Status(ctx())
+	h.must(err)
+	if len(status.Rollbacks) != 1 || status.Rollbacks[0].MissingFrom != 3 || status.Rollbacks[0].MissingTo != 3 || status.Last != 4 || status.Remembered != 4 {
+		t.Errorf("%+v", status)
+	}
+	report := h.whole()
+	if len(report.Gaps) != 1 || report.Gaps[0] != (Gap{3, 3, 4}) {
+		t.Errorf("%+v", report)
+	}
+	if report := h.verify(&head); !findsAt(report, 3, "is missing: the head names it") {
+		t.Errorf("%+v", report)
+	}
+	h.reopen()
+	h.put("ap_3") // and life goes on, with one rollback told once
+	if report := h.whole(); report.Last != 5 || len(report.Gaps) != 1 {
+		t.Errorf("%+v", report)
+	}
+}
+
+func TestARemovedFileIsARollback(t *testing.T) {
+	t.Parallel()
+	h := furnished(t)
+	h.must(h.Close())
+	h.must(os.Remove(h.path))
+	h.reopen()
+	if report := h.whole(); len(report.Gaps) != 1 || report.Gaps[0] != (Gap{1, 13, 14}) {
+		t.Errorf("%+v", report)
+	}
+}
+
+// Entries are cut off while the ledger is open: the next write notices, and
+// until then the brake is pulled.
+func TestACutTailIsNoticedWhileOpen(t *testing.T) {
+	t.Parallel()
+	h := build(t)
+	h.put("ap_1")
+	h.fill(4)
+	db, err := h.use(ctx())
+	h.must(err)
+	_, err = db.write.Exec(`DELETE FROM events WHERE seq > 3`)
+	h.must(err)
+	if f, err := h.Freeze(ctx()); !f.Writes || err != nil {
+		t.Errorf("%+v %v", f, err)
+	}
+	if report := h.verify(nil); !findsAt(report, 4, "entries 4 to 5 are missing: the vault remembers") {
+		t.Errorf("%+v", report)
+	}
+	if spent, _, err := h.SpendTicket(ctx(), "ap_1"); spent || err != nil {
+		t.Error("spent after the cut", err)
+	}
+	if report := h.whole(); len(report.Gaps) != 1 || report.Gaps[0] != (Gap{4, 5, 6}) {
+		t.Errorf("%+v", report)
+	}
+}
+
+func TestAFileReplacedWhileOpenIsNotUsed(t *testing.T) {
+	t.Parallel()
+	h := build(t)
+	h.put("ap_1")
+	h.must(os.Rename(h.path, h.path+".away"))
+	h.must(os.WriteFile(h.path, nil, 0o600))
+	spent, _, err := h.SpendTicket(ctx(), "ap_1")
+	problemOf(t, err, "vault_unavailable", "replaced", "Nothing is written to Azure")
+	if spent {
+		t.Error("spent")
+	}
+}
+
+// The vault must know of a spent ticket before the write that follows.
+func TestNoCounterNoWrite(t *testing.T) {
+	t.Parallel()
+	h := build(t)
+	h.put("ap_1")
+	h.keys.breakWith(errors.New("canary-of-the-vault"))
+	spent, _, err := h.SpendTicket(ctx(), "ap_1", event(guard.KindIntent, guard.Intent{}))
+	p := problemOf(t, err, "vault_unavailable", h.path)
+	if spent || strings.Contains(p.Message+p.Hint, "canary") {
+		t.Error(spent, p)
+	}
+	_, err = h.Append(ctx(), event(guard.KindIntent, guard.Intent{}))
+	problemOf(t, err, "vault_unavailable")
+	if _, err = h.Append(ctx(), event(guard.KindOutcome, guard.Intent{})); err != nil {
+		t.Error("an outcome is recorded in any case:", err)
+	}
+	h.keys.breakWith(nil)
+	if spent, _, err = h.SpendTicket(ctx(), "ap_1"); spent || err != nil {
+		t.Error("a ticket that was spent for nothing stays spent:", spent, err)
+	}
+	h.put("ap_2")
+	_, err = h.Append(ctx(), event(guard.KindIntent, guard.Intent{}))
+	h.must(err)
+	if n, _ := h.keys.Counter(ctx()); n != 6 {
+		t.Errorf("the vault remembers %d", n)
+	}
+}
+
+func TestTheKeyMustBelongToTheFile(t *testing.T) {
+	t.Parallel()
+	h := furnished(t)
+	h.must(h.Close())
+	h.keys.missing = true
+	h.reopen()
+	_, err := h.Append(ctx(), event(guard.KindIntent, guard.Intent{}))
+	problemOf(t, err, "vault_missing")
+	h.keys.missing = false
+	h.sql(`UPDATE ledger SET id = 'another'`)
+	_, err = h.Freeze(ctx())
+	problemOf(t, err, "vault_corrupt", "another key")
+	h.Ledger = nil
+	h.reopen()
+	h.sql(`DELETE FROM ledger`)
+	_, err = h.Freeze(ctx())
+	problemOf(t, err, "vault_corrupt", "does not say which")
+}

@@ -1,0 +1,216 @@
+package ledger
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+
+	"mcp-partner/guard"
+	"mcp-partner/schemas"
+)
+
+// ticketBody is guard.Ticket as it is written.
+type ticketBody struct {
+	intentBody
+	Binding   []byte        `json:"binding"`
+	Created   string        `json:"created"`
+	Expires   string        `json:"expires"`
+	InBand    bool          `json:"in_band,omitempty"`
+	Spent     bool          `json:"spent,omitempty"`
+	Decision  *decisionBody `json:"decision,omitempty"`
+	Requester string        `json:"requester,omitempty"`
+	Rule      string        `json:"rule,omitempty"`
+}
+
+type decisionBody struct {
+	Approved  bool   `json:"approved"`
+	Approver  string `json:"approver,omitempty"`
+	SameUser  bool   `json:"same_user,omitempty"`
+	Reason    string `json:"reason,omitempty"`
+	Signature []byte `json:"signature,omitempty"`
+	At        string `json:"at"`
+}
+
+func encodeTicket(t guard.Ticket) ([]byte, error) {
+	body := ticketBody{
+		intentBody: newIntentBody(t.Intent), Binding: t.Binding[:], Created: formatTime(t.CreatedAt), Expires: formatTime(t.ExpiresAt),
+		InBand: t.InBand, Spent: t.Spent, Requester: t.Requester, Rule: t.Rule,
+	}
+	if d := t.Decision; d != nil {
+		body.Decision = &decisionBody{d.Approved, d.Approver, d.SameUser, d.Reason, d.Signature, formatTime(d.At)}
+	}
+	return json.Marshal(body)
+}
+
+func decodeTicket(id string, text []byte) (guard.Ticket, error) {
+	var body ticketBody
+	times := unmarshal(text, &body)
+	t := guard.Ticket{
+		ID: id, Intent: body.intent(), CreatedAt: times.parse(body.Created), ExpiresAt: times.parse(body.Expires),
+		InBand: body.InBand, Spent: body.Spent, Requester: body.Requester, Rule: body.Rule,
+	}
+	copy(t.Binding[:], body.Binding)
+	if d := body.Decision; d != nil {
+		t.Decision = &guard.Decision{
+			Approved: d.Approved, Approver: d.Approver, SameUser: d.SameUser, Reason: d.Reason,
+			Signature: d.Signature, At: times.parse(d.At),
+		}
+	}
+	return t, times.failure
+}
+
+func (w *writing) putTicket(ctx context.Context, t guard.Ticket) error {
+	body, err := encodeTicket(t)
+	if err != nil {
+		return err
+	}
+	return w.put(ctx, stateTicket, t.ID, body)
+}
+
+func (d *database) ticket(ctx context.Context, q querier, id string) (t guard.Ticket, ok bool, err error) {
+	s, ok, err := d.one(ctx, q, stateTicket, id)
+	if err != nil || !ok {
+		return guard.Ticket{}, false, err
+	}
+	t, err = decodeTicket(id, s.body)
+	return t, err == nil, err
+}
+
+func (d *database) tickets(ctx context.Context, q querier, do func(guard.Ticket) bool, clause string, args ...any) error {
+	return d.each(ctx, q, func(s state) (bool, error) {
+		t, err := decodeTicket(s.name, s.body)
+		return err == nil && do(t), err
+	}, clause, args...)
+}
+
+// openTickets returns every ticket that is not spent.
+func (w *writing) openTickets(ctx context.Context) (open []guard.Ticket, err error) {
+	err = w.db.tickets(ctx, w.Tx, func(t guard.Ticket) bool {
+		open = append(open, t)
+		return true
+	}, `WHERE kind = 'ticket' AND spent = 0`)
+	return open, err
+}
+
+// PutTicket implements guard.Store.
+func (l *Ledger) PutTicket(ctx context.Context, ticket guard.Ticket, limit int, asked guard.Event) (stored guard.Ticket, err error) {
+	err = l.write(ctx, false, func(w *writing) error {
+		joined, err := w.joins(ctx, ticket, limit)
+		if err != nil || joined.ID != "" {
+			stored = joined
+			return err
+		}
+		stored = ticket
+		if _, taken, err := w.db.ticket(ctx, w.Tx, ticket.ID); err != nil || taken {
+			return errors.Join(err, errTaken)
+		}
+		return errors.Join(w.events(ctx, ref(stateTicket, ticket.ID), false, asked), w.putTicket(ctx, ticket))
+	})
+	if err != nil {
+		return guard.Ticket{}, err
+	}
+	return stored, nil
+}
+
+// errTaken cannot happen with IDs of 72 random bits.
+var errTaken = schemas.NewProblem(schemas.CodeInternal, "A new approval has the ID of an older one.")
+
+// joins returns the live ticket that asks the same, if there is one, and
+// refuses where as many as limit are live.
+func (w *writing) joins(ctx context.Context, ticket guard.Ticket, limit int) (joined guard.Ticket, err error) {
+	live, now := 0, w.l.o.Now()
+	err = w.db.tickets(ctx, w.Tx, func(other guard.Ticket) bool {
+		if !guard.SameKind(other, ticket) || !other.Live(now) {
+			return true
+		}
+		if guard.Joins(ticket, other) {
+			joined = other
+			return false
+		}
+		live++
+		return true
+	}, `WHERE kind = 'ticket' AND spent = 0 AND caller = ? AND in_band = ? AND expires > ?`,
+		string(ticket.Intent.Caller), ticket.InBand, formatTime(now))
+	if err == nil && joined.ID == "" && live >= limit {
+		err = guard.TooManyTickets(live)
+	}
+	return joined, err
+}
+
+// Ticket implements guard.Store. A ticket whose row was changed in the file, or
+// put back from an older copy, is not there.
+func (l *Ledger) Ticket(ctx context.Context, id string) (guard.Ticket, bool, error) {
+	db, err := l.use(ctx)
+	if err != nil {
+		return guard.Ticket{}, false, err
+	}
+	t, ok, err := db.ticket(ctx, db.read, id)
+	return t, ok, l.problem(err)
+}
+
+// Tickets implements guard.Store.
+func (l *Ledger) Tickets(ctx context.Context, limit int) ([]guard.Ticket, error) {
+	db, err := l.use(ctx)
+	if err != nil || limit <= 0 {
+		return nil, err
+	}
+	var found []guard.Ticket
+	err = db.tickets(ctx, db.read, func(t guard.Ticket) bool {
+		found = append(found, t)
+		return len(found) < limit
+	}, `INDEXED BY states_waiting WHERE kind = 'ticket' AND in_band = 0 ORDER BY created DESC`)
+	return found, l.problem(err)
+}
+
+// intact returns a ticket after a look at every entry since it changed last.
+// They are a day's at most, and they prove that none of them changed it: an
+// older copy of the row fits only where the entry that came after was removed.
+func (w *writing) intact(ctx context.Context, id string) (guard.Ticket, bool, error) {
+	s, ok, err := w.db.one(ctx, w.Tx, stateTicket, id)
+	if err != nil || !ok {
+		return guard.Ticket{}, false, err
+	}
+	if err := w.unbroken(ctx, s.seq); err != nil {
+		return guard.Ticket{}, false, err
+	}
+	t, err := decodeTicket(id, s.body)
+	return t, err == nil, err
+}
+
+// DecideTicket implements guard.Store.
+func (l *Ledger) DecideTicket(ctx context.Context, id string, decision guard.Decision, event guard.Event) (bool, error) {
+	decided, _, err := l.changeTicket(ctx, id, func(t *guard.Ticket) bool {
+		if t.Decision != nil {
+			return false
+		}
+		t.Decision = &decision
+		return true
+	}, event)
+	return decided, err
+}
+
+// SpendTicket implements guard.Store.
+func (l *Ledger) SpendTicket(ctx context.Context, id string, events ...guard.Event) (bool, int64, error) {
+	return l.changeTicket(ctx, id, func(t *guard.Ticket) bool { t.Spent = true; return true }, events...)
+}
+
+// changeTicket changes a ticket that is not spent, with its events, if change
+// says so. It is in the vault's counter before the caller may act on it, so
+// that an older file cannot bring the ticket back.
+func (l *Ledger) changeTicket(ctx context.Context, id string, change func(*guard.Ticket) bool, events ...guard.Event) (changed bool, last int64, err error) {
+	err = l.write(ctx, true, func(w *writing) error {
+		t, ok, err := w.intact(ctx, id)
+		if err != nil || !ok || t.Spent || !change(&t) {
+			return err
+		}
+		if err := w.events(ctx, ref(stateTicket, id), false, events...); err != nil {
+			return err
+		}
+		changed, last = true, w.tail.seq
+		return w.putTicket(ctx, t)
+	})
+	if err != nil {
+		return false, 0, err
+	}
+	return changed, last, nil
+}

@@ -1,0 +1,284 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+)
+
+// maxFindings bounds a report; the first finding is the one that counts.
+const maxFindings = 100
+
+// Finding is one place where the file is not what was written.
+type Finding struct {
+	// Seq is the entry, 0 for a finding about no entry.
+	Seq int64 `json:"seq,omitempty"`
+	// Row names a ticket, an approver or the brake, as kind/name.
+	Row  string `json:"row,omitempty"`
+	What string `json:"what"`
+}
+
+// Gap is a run of entries that were lost when an older file was put back. The
+// record itself says so.
+type Gap struct {
+	From int64 `json:"from"`
+	To   int64 `json:"to"`
+	// NoticedAt is the entry that says so.
+	NoticedAt int64 `json:"noticed_at"`
+}
+
+// Report is what Verify and VerifyExport found.
+type Report struct {
+	Ledger string `json:"ledger"`
+	// First and Last are the entries that are there, Entries how many.
+	First   int64 `json:"first"`
+	Last    int64 `json:"last"`
+	Entries int64 `json:"entries"`
+	// Withheld is how many entries of an export are digests only.
+	Withheld int64 `json:"withheld,omitempty"`
+	// Attested is the last entry that a head vouches for, 0 without a head.
+	Attested int64 `json:"attested,omitempty"`
+	// Checkpoint is set when older entries were pruned.
+	Checkpoint *Checkpoint `json:"checkpoint,omitempty"`
+	// Gaps are losses that the record itself tells of; they are no findings.
+	Gaps []Gap `json:"gaps,omitempty"`
+	// Notes say what could not be compared.
+	Notes []string `json:"notes,omitempty"`
+	// Findings are in the order of the record, rows last; at most 100.
+	Findings []Finding `json:"findings,omitempty"`
+}
+
+// Whole reports whether nothing was found that is not what was written.
+func (r *Report) Whole() bool { return len(r.Findings) == 0 }
+
+func (r *Report) find(seq int64, format string, args ...any) {
+	if len(r.Findings) < maxFindings {
+		r.Findings = append(r.Findings, Finding{Seq: seq, What: fmt.Sprintf(format, args...)})
+	}
+}
+
+// missing finds a run of entries that are not there.
+func (r *Report) missing(from, to int64, because string) {
+	if from == to {
+		r.find(from, "entry %d is missing%s", from, because)
+		return
+	}
+	r.find(from, "entries %d to %d are missing%s", from, to, because)
+}
+
+// attest notes how far a head vouches, if nothing was found up to there.
+func (r *Report) attest(seq int64) {
+	for _, f := range r.Findings {
+		if f.Row == "" && f.Seq <= seq {
+			return
+		}
+	}
+	r.Attested = seq
+}
+
+func (r *Report) findRow(name, what string) {
+	if len(r.Findings) < maxFindings {
+		r.Findings = append(r.Findings, Finding{Row: name, What: what})
+	}
+}
+
+// Verify reads the whole file and compares it with the chain under the vault's
+// key, with the vault's counter, and with a head that was kept elsewhere, if
+// one is given. Findings are in the report, in order; an error means that the
+// file could not be looked at.
+func (l *Ledger) Verify(ctx context.Context, head *Head) (Report, error) {
+	db, err := l.use(ctx)
+	if err != nil {
+		return Report{}, err
+	}
+	seen := l.counter.knows(0) // before the snapshot, which may hold more
+	tx, err := db.read.BeginTx(ctx, nil)
+	if err != nil {
+		return Report{}, l.problem(err)
+	}
+	defer func() { _ = tx.Rollback() }()
+	v := &verifier{l: l, db: db, q: tx, head: head, report: Report{Ledger: db.id}, latest: map[string]mention{}}
+	if err := v.run(ctx, seen); err != nil {
+		return Report{}, l.problem(err)
+	}
+	return v.report, nil
+}
+
+// mention is what the record says last of a row.
+type mention struct {
+	seq  int64
+	gone bool
+}
+
+// verifier walks one snapshot of the file.
+type verifier struct {
+	l      *Ledger
+	db     *database
+	q      querier
+	head   *Head
+	report Report
+
+	before link
+	latest map[string]mention
+	// attested is the hash of the entry that the head names, if it is there.
+	attested digest
+	found    bool
+	began    int64
+}
+
+func (v *verifier) run(ctx context.Context, seen int64) error {
+	steps := []func(context.Context) error{v.file, v.schema, v.identity, v.begin, v.walk, v.states, v.againstHead}
+	for _, step := range steps {
+		if err := step(ctx); damaged(err) {
+			v.report.find(v.before.seq+1, "the file cannot be read as a database from here on")
+		} else if err != nil {
+			return err
+		}
+	}
+	if v.before.seq < seen {
+		v.report.missing(v.before.seq+1, seen, ": the vault remembers more")
+	}
+	return nil
+}
+
+// file lets SQLite look at its own structure, indexes included.
+func (v *verifier) file(ctx context.Context) error {
+	rows, err := v.q.QueryContext(ctx, `PRAGMA integrity_check(5)`)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var said string
+		if err := rows.Scan(&said); err != nil {
+			return err
+		}
+		if said != "ok" {
+			v.report.find(0, "SQLite's integrity check says: %s", plain(said))
+		}
+	}
+	return rows.Err()
+}
+
+// schema compares the file's tables with those that this program makes.
+func (v *verifier) schema(ctx context.Context) error {
+	expected, err := v.l.expectedSchema(ctx)
+	if err != nil {
+		return err
+	}
+	found, err := schemaOf(ctx, v.q)
+	if err == nil && found != expected {
+		v.report.find(0, "the tables of the file are not the ones that this program makes")
+	}
+	return err
+}
+
+// identity compares the file's name with the one that it was opened with.
+func (v *verifier) identity(ctx context.Context) error {
+	id, mac, err := identity(ctx, v.q)
+	expected := v.db.key.genesis(v.db.id).mac
+	if err == nil && (id != v.db.id || len(mac) != len(expected) || !same(digest(mac), expected)) {
+		v.report.find(0, "the name of the ledger was changed in the file")
+	}
+	return err
+}
+
+// begin finds where the chain starts, and whether that is what was signed.
+func (v *verifier) begin(ctx context.Context) error {
+	c, ok, err := lastCheckpoint(ctx, v.q)
+	if err != nil {
+		return err
+	}
+	v.before = v.db.key.genesis(v.db.id)
+	if !ok {
+		return nil
+	}
+	public, err := v.l.PublicKey(ctx)
+	if err != nil {
+		return err
+	}
+	if c.Ledger != v.db.id || !c.signatureFits(public) {
+		v.report.find(c.Seq, "the checkpoint that stands for the removed entries up to %d is not one that this ledger signed", c.Seq)
+	}
+	v.report.Checkpoint = &c
+	v.before, err = c.link()
+	v.began = v.before.seq
+	return err
+}
+
+func (v *verifier) walk(ctx context.Context) error {
+	return each(ctx, v.q, v.entry, `SELECT seq, body, hash, mac FROM events ORDER BY seq`)
+}
+
+// entry compares one entry with the one before it. What follows a bad entry is
+// compared with what is stored, so that each change is named once.
+func (v *verifier) entry(r row) error {
+	if v.report.Entries++; v.report.Entries == 1 {
+		v.report.First = r.seq
+	}
+	stored := link{seq: r.seq}
+	copy(stored.hash[:], r.hash)
+	copy(stored.mac[:], r.mac)
+	expected := v.db.key.next(v.before, r.seq, r.body)
+	v.judge(r, stored, expected)
+	if v.head != nil && v.head.Seq == r.seq {
+		v.attested, v.found = expected.hash, true
+	}
+	v.before, v.report.Last = stored, r.seq
+	return nil
+}
+
+func (v *verifier) judge(r row, stored, expected link) {
+	next, genuine := v.before.seq+1, stored == expected && len(r.hash) == len(stored.hash) && len(r.mac) == len(stored.mac)
+	e, err := decodeEntry(r.body)
+	told := err == nil && genuine && e.Kind == string(KindRollback) && e.MissingFrom == next && e.MissingTo == r.seq-1
+	switch {
+	case r.seq != next && told && r.seq > next:
+		v.report.Gaps = append(v.report.Gaps, Gap{next, r.seq - 1, r.seq})
+	case r.seq < next:
+		v.report.find(r.seq, "entry %d stands before the place where the record begins", r.seq)
+	case r.seq != next:
+		v.report.missing(next, r.seq-1, "")
+	case !genuine && stored.hash == expected.hash:
+		v.report.find(r.seq, "entry %d was changed or put in by somebody without the vault's key, who recomputed the plain chain", r.seq)
+	case !genuine:
+		v.report.find(r.seq, "entry %d was changed, or put in, or is in another's place", r.seq)
+	}
+	if err == nil && e.State != "" {
+		v.latest[e.State] = mention{r.seq, e.Gone}
+	}
+}
+
+// states compares the rows with what the record says of them.
+func (v *verifier) states(ctx context.Context) error {
+	rows, err := v.q.QueryContext(ctx, `SELECT `+stateColumns+` FROM states ORDER BY kind, name`)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	there := map[string]bool{}
+	for rows.Next() {
+		s, err := scanState(rows.Scan)
+		if err != nil {
+			return err
+		}
+		name := ref(s.kind, s.name)
+		there[name] = true
+		v.state(name, s)
+	}
+	v.missing(there)
+	return rows.Err()
+}
+
+func (v *verifier) state(name string, s state) {
+	last := v.latest[name]
+	switch {
+	case !same(s.mac, v.db.key.state(s)):
+		v.report.findRow(plain(name), "the row was changed or put in by something else than mcp-partner; it counts as not there")
+	case last.gone:
+		v.report.findRow(plain(name), fmt.Sprintf("the row was removed with entry %d and is there again; it counts as not there", last.seq))
+	case s.seq < max(s.latest, last.seq):
+		v.report.findRow(plain(name), fmt.Sprintf("the row is an older copy, of entry %d; it changed with entry %d since, and counts as not there", s.seq, max(s.latest, last.seq)))
+	case s.seq > v.before.seq:
+		v.report.findRow(plain(name), fmt.Sprintf("the row changed with entry %d, which is not there", s.seq))
+	}
+}

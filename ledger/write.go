@@ -1,0 +1,200 @@
+package ledger
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"mcp-partner/guard"
+	"mcp-partner/schemas"
+)
+
+// maxBody bounds an entry, in bytes; a line of an export holds one.
+const maxBody = 1 << 20
+
+// writing is one transaction that writes. Number and links of an entry are
+// computed in it, from the last row, so several processes make one chain.
+type writing struct {
+	*sql.Tx
+	l    *Ledger
+	db   *database
+	tail link
+	// changed says that there is something to commit.
+	changed bool
+}
+
+// write runs a function in a transaction that holds the file's write lock. An
+// error of the function undoes everything. The changes are on the disk when
+// write returns without error, and in the vault's counter if firm is set.
+func (l *Ledger) write(ctx context.Context, firm bool, change func(*writing) error) error {
+	db, err := l.use(ctx)
+	if err != nil {
+		return err
+	}
+	if err := l.writeTo(ctx, db, change); err != nil {
+		return l.problem(err)
+	}
+	if !firm {
+		return nil
+	}
+	if err := l.counter.flush(ctx); err != nil {
+		return l.keysProblem(err)
+	}
+	return nil
+}
+
+func (l *Ledger) writeTo(ctx context.Context, db *database, change func(*writing) error) error {
+	tx, err := db.write.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }() // nothing is left to roll back after a commit
+	w := &writing{Tx: tx, l: l, db: db}
+	if err := w.begin(ctx); err != nil {
+		return err
+	}
+	if err := change(w); err != nil {
+		return err
+	}
+	if !w.changed {
+		return nil
+	}
+	if err := tx.Commit(); err != nil {
+		return err
+	}
+	l.counter.knows(w.tail.seq)
+	return nil
+}
+
+// begin finds the end of the record, and whether it is behind what is known.
+func (w *writing) begin(ctx context.Context) (err error) {
+	if w.tail, err = tail(ctx, w.Tx, w.db); err != nil {
+		return err
+	}
+	if seen := w.l.counter.knows(0); w.tail.seq < seen {
+		return w.rolledBack(ctx, seen)
+	}
+	return nil
+}
+
+// tail returns the last link: of the last entry, or of the checkpoint if all
+// were pruned, or the beginning.
+func tail(ctx context.Context, q querier, db *database) (link, error) {
+	var last link
+	var hash, mac []byte
+	err := q.QueryRowContext(ctx, `SELECT seq, hash, mac FROM events ORDER BY seq DESC LIMIT 1`).Scan(&last.seq, &hash, &mac)
+	if errors.Is(err, sql.ErrNoRows) {
+		return start(ctx, q, db)
+	}
+	if err != nil {
+		return link{}, err
+	}
+	copy(last.hash[:], hash)
+	copy(last.mac[:], mac)
+	return last, nil
+}
+
+// unbroken follows the authenticated chain from an entry to the end.
+func (w *writing) unbroken(ctx context.Context, from int64) error {
+	before, err := linkBefore(ctx, w.Tx, w.db, from)
+	if err != nil {
+		return err
+	}
+	next := from
+	err = each(ctx, w.Tx, func(r row) error {
+		expected := w.db.key.next(before, r.seq, r.body)
+		if r.seq != next || !bytes.Equal(r.hash, expected.hash[:]) || !bytes.Equal(r.mac, expected.mac[:]) {
+			return w.l.corrupt(fmt.Sprintf("entry %d is not what was written", next))
+		}
+		before, next = expected, r.seq+1
+		return nil
+	}, `SELECT seq, body, hash, mac FROM events WHERE seq >= ? ORDER BY seq`, from)
+	if err == nil && next == from {
+		err = w.l.corrupt(fmt.Sprintf("entry %d is missing", from))
+	}
+	return err
+}
+
+// add puts an entry at the end of the record.
+func (w *writing) add(ctx context.Context, e entry) error { return w.addAt(ctx, w.tail.seq+1, e) }
+
+func (w *writing) addAt(ctx context.Context, seq int64, e entry) error {
+	body, err := e.encode()
+	if err != nil {
+		return err
+	}
+	if len(body) > maxBody {
+		return schemas.NewProblem(schemas.CodeInvalidArgument, "What is to be recorded is longer than 1 MiB.")
+	}
+	next := w.db.key.next(w.tail, seq, body)
+	w.changed = true
+	_, err = w.ExecContext(ctx, `INSERT INTO events (seq, body, hash, mac) VALUES (?, ?, ?, ?)`,
+		seq, string(body), next.hash[:], next.mac[:])
+	if err == nil {
+		w.tail = next
+	}
+	return err
+}
+
+// events appends events; the last one names the row that changes with them.
+func (w *writing) events(ctx context.Context, state string, gone bool, events ...guard.Event) error {
+	for i, event := range events {
+		e := newEntry(event, w.l.o.Program)
+		if i == len(events)-1 {
+			e.State, e.Gone = state, gone
+		}
+		if err := w.add(ctx, e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// rolledBack marks that the file is an older one: tickets that were spent since
+// would be unspent in it, so all are voided. Numbers go on after the lost ones.
+func (w *writing) rolledBack(ctx context.Context, seen int64) error {
+	had := w.tail.seq
+	voided, err := w.openTickets(ctx)
+	if err != nil {
+		return err
+	}
+	e := newEntry(guard.Event{Time: w.l.o.Now(), Kind: KindRollback, Detail: fmt.Sprintf(
+		"The file ends with entry %d and the vault remembers entry %d: an older ledger was put back. %d open tickets were voided. Freeze and approvers are as they were at entry %d.",
+		had, seen, len(voided), had)}, w.l.o.Program)
+	e.MissingFrom, e.MissingTo = had+1, seen
+	if err := w.addAt(ctx, seen+1, e); err != nil {
+		return err
+	}
+	for _, t := range voided {
+		t.Spent = true
+		if err := w.putTicket(ctx, t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// compareCounter notices at the opening that the vault remembers more entries
+// than the file has. The vault is asked first: entries may be added meanwhile,
+// which only makes the file longer.
+func (l *Ledger) compareCounter(ctx context.Context, db *database) error {
+	remembered, err := l.o.Keys.Counter(ctx)
+	if err != nil {
+		return l.keysProblem(err)
+	}
+	seen := l.counter.remembers(remembered)
+	last, err := tail(ctx, db.write, db)
+	if err != nil || last.seq >= seen {
+		l.counter.knows(last.seq)
+		return err
+	}
+	if err := l.writeTo(ctx, db, func(*writing) error { return nil }); err != nil {
+		return err
+	}
+	if err := l.counter.flush(ctx); err != nil {
+		return l.keysProblem(err)
+	}
+	return nil
+}

@@ -1,0 +1,103 @@
+package tools_test
+
+import (
+	"context"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"mcp-partner/guard"
+	"mcp-partner/ledger"
+	"mcp-partner/schemas"
+	"mcp-partner/search"
+	"mcp-partner/simulator"
+	"mcp-partner/tools"
+	"mcp-partner/vault"
+)
+
+// BenchmarkReadWithLedger measures a check_partner_link over TLS to a simulated
+// Azure with the record in a file, and in memory, in turn and in the same run:
+// only the ratio means something. ns/op is both. An Azure that answers at once
+// shows what the record costs; one that takes as long as a quick real one,
+// what a caller notices.
+func BenchmarkReadWithLedger(b *testing.B) {
+	for _, latency := range []time.Duration{0, 10 * time.Millisecond} {
+		b.Run(latency.String(), func(b *testing.B) { readWithLedger(b, latency) })
+	}
+}
+
+func readWithLedger(b *testing.B, latency time.Duration) {
+	h := build(b, simulator.Config{Tenants: 1, Latency: latency, Throttle: simulator.Throttle{
+		Reads: simulator.Bucket{Size: 1_000_000, PerSecond: 1_000_000}, Writes: simulator.Bucket{Size: 1_000_000, PerSecond: 1_000_000},
+	}}, nil)
+	clients := &oneClient{house: h}
+	record := ledgerWithVault(b)
+	if _, err := record.Append(b.Context(), guard.Event{Time: time.Now(), Kind: guard.KindRefusal}); err != nil {
+		b.Fatal(err)
+	}
+	durable, memory := h.over(clients, record), h.over(clients, guard.NewMemoryStore(time.Now))
+	read(b, durable) // signs in
+	read(b, memory)
+	var withLedger, without time.Duration
+	for b.Loop() {
+		withLedger += read(b, durable)
+		without += read(b, memory)
+	}
+	b.ReportMetric(float64(withLedger.Nanoseconds())/float64(b.N), "ledger-ns")
+	b.ReportMetric(float64(without.Nanoseconds())/float64(b.N), "memory-ns")
+	b.ReportMetric(withLedger.Seconds()/without.Seconds(), "ratio")
+}
+
+// ledgerWithVault is a ledger whose keys are in a vault, as in production.
+func ledgerWithVault(b *testing.B) *ledger.Ledger {
+	b.Helper()
+	dir := filepath.Join(b.TempDir(), "state")
+	if err := vault.Init(b.Context(), dir, vault.InitOptions{}); err != nil {
+		b.Fatal(err)
+	}
+	store, err := vault.OpenFileStore(dir, vault.KeySource{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	record := ledger.Open(ledger.Options{Dir: dir, Keys: store.Keyring()})
+	b.Cleanup(func() { _ = record.Close() })
+	return record
+}
+
+// over is the call path over a store.
+func (h *house) over(clients tools.Clients, store guard.Store) *tools.Service {
+	h.t.Helper()
+	decider, err := guard.New(guard.Options{AllowWrites: true, Store: store})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return tools.NewService(tools.Deps{Directory: h.directory, Clients: clients, Guard: decider, Search: search.New(schemas.Catalogue(), schemaOf)})
+}
+
+func read(b *testing.B, service *tools.Service) time.Duration {
+	began := time.Now()
+	result := service.Call(b.Context(), tools.Call{
+		Tool: schemas.ToolCheckPartnerLink, Arguments: []byte(`{"tenant":"contoso"}`), Caller: "bench", Person: tools.Nobody{},
+	})
+	took := time.Since(began)
+	if result.Envelope.Status != schemas.StatusDone {
+		b.Fatalf("%+v", result.Envelope)
+	}
+	return took
+}
+
+// oneClient keeps the client of the tenant, as the pool of the program does, so
+// that it signs in once.
+type oneClient struct {
+	*house
+	azure tools.Azure
+}
+
+// Client implements tools.Clients.
+func (o *oneClient) Client(ctx context.Context, tenant schemas.Tenant, credential string) (tools.Azure, error) {
+	var err error
+	if o.azure == nil {
+		o.azure, err = o.house.Client(ctx, tenant, credential)
+	}
+	return o.azure, err
+}

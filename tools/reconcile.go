@@ -1,0 +1,102 @@
+package tools
+
+import (
+	"context"
+
+	"mcp-partner/armclient"
+	"mcp-partner/guard"
+	"mcp-partner/schemas"
+)
+
+// Settled is how old an intent must be before it counts as abandoned: a write
+// of another process has ended long before.
+const Settled = 2 * writeWithin
+
+// How an intent without an outcome was found.
+const (
+	foundApplied    = "applied"
+	foundNotApplied = "not_applied"
+	foundUnknown    = "unknown"
+)
+
+// Reconcile closes the intents that a crash or a power loss left without an
+// outcome: it reads what is linked now and records whether the write had
+// happened. It returns how many it closed. Call it at start; what cannot be
+// read now, and what is younger than Settled, stays open for the next one.
+func (s *Service) Reconcile(ctx context.Context) (int, error) {
+	events, err := s.d.Guard.Unfinished(ctx)
+	if err != nil {
+		return 0, err
+	}
+	closed := 0
+	for _, event := range events {
+		if s.d.Now().Sub(event.Time) < Settled {
+			continue
+		}
+		outcome, ok, err := s.lookBack(ctx, event)
+		if err != nil {
+			return closed, err
+		}
+		if !ok {
+			continue
+		}
+		if err := s.d.Guard.Finished(ctx, event.Seq, event.Intent, outcome); err != nil {
+			return closed, err
+		}
+		s.d.Logger.WarnContext(ctx, "a write without an outcome was looked into",
+			"tool", event.Intent.Tool, "tenant", event.Intent.Identity.Tenant, "found", outcome.Result)
+		closed++
+	}
+	return closed, nil
+}
+
+// lookBack reads the link that an intent was about. A tenant that is gone from
+// the directory can never be read again: its intents close as unknown. So do
+// those that another write followed, because what is linked now may be its
+// doing.
+func (s *Service) lookBack(ctx context.Context, event guard.Event) (guard.Outcome, bool, error) {
+	intent := event.Intent
+	followed, err := s.d.Guard.Followed(ctx, event)
+	if err != nil {
+		return guard.Outcome{}, false, err
+	}
+	tenant, err := s.d.Directory.Resolve(intent.Identity.TenantID)
+	if err != nil {
+		return guard.Outcome{Result: foundUnknown}, schemas.AsProblem(err).Code == schemas.CodeUnknownTenant, nil
+	}
+	azure, err := s.d.Clients.Client(ctx, tenant, intent.Identity.Credential)
+	if err != nil {
+		return guard.Outcome{}, false, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, planWithin)
+	defer cancel()
+	read := azure.Link(ctx)
+	if read.Link.State == schemas.LinkUnknown || read.Identity.ObjectID != intent.Identity.ObjectID {
+		return guard.Outcome{}, false, nil
+	}
+	return guard.Outcome{Result: found(intent, read, followed), After: guard.SeenOf(read.Link), ARMRequestID: read.RequestID}, true, nil
+}
+
+// found judges by state and version, as the write itself would have been. From
+// a state that cannot be told from the one before, nothing but "not applied"
+// can follow, although somebody else may have undone the write since.
+func found(intent guard.Intent, read armclient.LinkRead, followed bool) string {
+	now := guard.SeenOf(read.Link)
+	switch {
+	case followed:
+		return foundUnknown
+	case now == intent.Before || now.State.Absent() && intent.Before.State.Absent():
+		return foundNotApplied
+	case intent.Tool == schemas.ToolRemovePartner && now.State.Absent(),
+		now.State == schemas.LinkLinked && now.PartnerID == intent.PartnerID && alone(intent.Before, now):
+		return foundApplied
+	default:
+		return foundUnknown
+	}
+}
+
+// alone reports whether one write lies between two states, where the versions
+// can be seen.
+func alone(before, now guard.Seen) bool {
+	return before.Version < 0 || now.Version < 0 || now.Version == before.Version+1
+}

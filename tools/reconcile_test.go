@@ -1,0 +1,90 @@
+package tools_test
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"mcp-partner/guard"
+	"mcp-partner/schemas"
+	"mcp-partner/simulator"
+)
+
+// abandon records an intent without an outcome, as a process that died in the
+// middle of a write leaves it.
+func (h *house) abandon(tool, tenant, partnerID string, before guard.Seen, age time.Duration) {
+	h.t.Helper()
+	truth := h.tenant(tenant)
+	_, err := h.store.Append(h.t.Context(), guard.Event{Time: time.Now().Add(-age), Kind: guard.KindIntent, Intent: guard.Intent{
+		Caller: "test", Tool: tool, PartnerID: partnerID, Before: before,
+		Identity: schemas.Identity{TenantID: truth.TenantID, Tenant: tenant, ObjectID: truth.ObjectID, Cloud: "custom", Credential: "app"},
+	}})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+func TestReconcileSaysWhatBecameOfAbandonedWrites(t *testing.T) {
+	t.Parallel()
+	none := guard.Seen{State: schemas.LinkNotLinked, Version: -1}
+	for name, test := range map[string]struct {
+		tool, linked string
+		before       guard.Seen
+		want         string
+	}{
+		"register happened":    {schemas.ToolRegisterPartner, "1234567", none, "applied"},
+		"register did not":     {schemas.ToolRegisterPartner, "", none, "not_applied"},
+		"somebody else's ID":   {schemas.ToolRegisterPartner, "7654321", none, "unknown"},
+		"update happened":      {schemas.ToolUpdatePartner, "1234567", guard.Seen{State: schemas.LinkLinked, PartnerID: "7654321", Version: 0}, "applied"},
+		"update, others wrote": {schemas.ToolUpdatePartner, "1234567", guard.Seen{State: schemas.LinkLinked, PartnerID: "7654321", Version: 5}, "unknown"},
+		"removal happened":     {schemas.ToolRemovePartner, "", guard.Seen{State: schemas.LinkLinked, PartnerID: "1234567", Version: 3}, "applied"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := build(t, simulator.Config{Tenants: 1}, nil)
+			if test.linked != "" {
+				h.link("contoso", test.linked)
+			}
+			h.abandon(test.tool, "contoso", "1234567", test.before, time.Hour)
+			closed, err := h.service.Reconcile(t.Context())
+			if err != nil || closed != 1 {
+				t.Fatalf("%d closed, %v", closed, err)
+			}
+			last := h.store.Events()[len(h.store.Events())-1]
+			if last.Kind != guard.KindOutcome || last.Of != 1 || last.Result != test.want {
+				t.Errorf("%+v, want %s", last, test.want)
+			}
+			if again, _ := h.service.Reconcile(t.Context()); again != 0 || h.writes() != 0 {
+				t.Errorf("%d closed again, %d writes", again, h.writes())
+			}
+		})
+	}
+}
+
+// What another write followed may be that one's doing.
+func TestReconcileDoesNotCreditAnAbandonedWriteWithALaterOne(t *testing.T) {
+	t.Parallel()
+	h := build(t, simulator.Config{Tenants: 1}, unasked)
+	h.abandon(schemas.ToolRegisterPartner, "contoso", "1234567", guard.Seen{State: schemas.LinkNotLinked, Version: -1}, time.Hour)
+	if envelope := h.call(schemas.ToolRegisterPartner, `{"partner_id":"1234567"}`); envelope.Status != schemas.StatusDone {
+		t.Fatalf("%+v", envelope)
+	}
+	if closed, err := h.service.Reconcile(t.Context()); closed != 1 || err != nil {
+		t.Fatalf("%d closed, %v", closed, err)
+	}
+	if last := h.store.Events()[len(h.store.Events())-1]; last.Result != "unknown" || last.Of != 1 {
+		t.Errorf("%+v", last)
+	}
+}
+
+func TestReconcileLeavesWhatItCannotTell(t *testing.T) {
+	t.Parallel()
+	h := build(t, simulator.Config{Tenants: 2}, nil)
+	none := guard.Seen{State: schemas.LinkNotLinked, Version: -1}
+	h.abandon(schemas.ToolRegisterPartner, "contoso", "1234567", none, time.Second) // may still be at work
+	h.abandon(schemas.ToolRegisterPartner, "fabrikam", "1234567", none, time.Hour)
+	h.inject("fabrikam", simulator.Rule{Kind: simulator.FaultHTML, Method: http.MethodGet})
+	if closed, err := h.service.Reconcile(t.Context()); closed != 0 || err != nil {
+		t.Errorf("%d closed, %v", closed, err)
+	}
+}

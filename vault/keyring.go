@@ -1,0 +1,198 @@
+package vault
+
+import (
+	"bytes"
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"mcp-partner/schemas"
+)
+
+const (
+	// internalPrefix begins the names of keys that the program made for itself.
+	// They stand in no list, and nobody gets or replaces them by name: one that
+	// a tenant's credential named would be sent to Entra ID.
+	internalPrefix = "internal-"
+	// previousSuffix ends the name of the key that was replaced last.
+	previousSuffix = "-previous"
+
+	counterKey     = internalPrefix + "counter"
+	counterKeySize = 32
+	counterName    = "vault.counter"
+	counterLock    = "vault.counter.lock"
+)
+
+func isInternal(name string) bool { return strings.HasPrefix(fold(name), internalPrefix) }
+
+// Keyring keeps the program's own keys in the vault, and a number that only
+// grows. Its methods return problems only, those of FileStore among them. It is
+// safe for concurrent use, by several processes too.
+//
+// The number stands in vault.counter, authenticated by a key of the vault: it
+// changes far more often than secrets do, and each change of the vault itself
+// makes every process decrypt it again. Like vault.generation it shows an older
+// state that was put back, unless this file was put back with it.
+type Keyring struct{ store *FileStore }
+
+// Keyring returns the keys that the program keeps in this vault.
+func (f *FileStore) Keyring() *Keyring { return &Keyring{f} }
+
+// Key returns the key of that name, of size bytes. One that is not there is
+// made at random and kept if create is set, and is a CodeVaultMissing problem
+// otherwise.
+func (k *Keyring) Key(ctx context.Context, name string, size int, create bool) ([]byte, error) {
+	key, ok, err := k.find(ctx, internalPrefix+name, size)
+	if err != nil || ok {
+		return key, err
+	}
+	if !create {
+		return nil, schemas.NewProblem(schemas.CodeVaultMissing, "The vault does not hold the key \""+clean(name)+"\".",
+			schemas.WithHint("Another vault was put in its place. Restore the one that belongs to this state directory from a backup."))
+	}
+	err = k.store.change(ctx, func(secrets map[string]storedSecret) bool {
+		_, there := secrets[internalPrefix+name]
+		if !there {
+			secrets[internalPrefix+name] = k.fresh(internalPrefix+name, size)
+		}
+		return !there
+	})
+	if err != nil {
+		return nil, err
+	}
+	key, _, err = k.find(ctx, internalPrefix+name, size)
+	return key, err
+}
+
+// Keys returns the key of that name, made if need be, and the one that it
+// replaced if there was one: newest first.
+func (k *Keyring) Keys(ctx context.Context, name string, size int) ([][]byte, error) {
+	newest, err := k.Key(ctx, name, size, true)
+	if err != nil {
+		return nil, err
+	}
+	previous, ok, err := k.find(ctx, internalPrefix+name+previousSuffix, size)
+	if err != nil || !ok {
+		return [][]byte{newest}, err
+	}
+	return [][]byte{newest, previous}, nil
+}
+
+// Rotate replaces the key of that name and keeps the replaced one, which Keys
+// returns as the second. The one before that is forgotten.
+func (k *Keyring) Rotate(ctx context.Context, name string, size int) error {
+	return k.store.change(ctx, func(secrets map[string]storedSecret) bool {
+		if now, ok := secrets[internalPrefix+name]; ok {
+			now.name += previousSuffix
+			secrets[internalPrefix+name+previousSuffix] = now
+		}
+		secrets[internalPrefix+name] = k.fresh(internalPrefix+name, size)
+		return true
+	})
+}
+
+func (k *Keyring) find(ctx context.Context, name string, size int) ([]byte, bool, error) {
+	state, err := k.store.open(ctx)
+	if err != nil {
+		return nil, false, err
+	}
+	stored, ok := state.payload.secrets[name]
+	if !ok {
+		return nil, false, nil
+	}
+	if key := stored.secret.bytes(); len(key) == size {
+		return bytes.Clone(key), true, nil
+	}
+	return nil, false, k.store.disk.corrupt(vaultName, "the key "+name+" in it has the wrong size")
+}
+
+func (k *Keyring) fresh(name string, size int) storedSecret {
+	return storedSecret{name, seal(randomBytes(size)), k.store.now().UTC()}
+}
+
+func randomBytes(size int) []byte {
+	b := make([]byte, size)
+	_, _ = rand.Read(b) // never fails: crypto/rand ends the process instead
+	return b
+}
+
+// Counter returns the highest number that was set, 0 if none was. A number that
+// was changed or removed is a CodeVaultCorrupt problem.
+func (k *Keyring) Counter(ctx context.Context) (int64, error) {
+	key, ok, err := k.find(ctx, counterKey, counterKeySize)
+	if err != nil || !ok {
+		return 0, err
+	}
+	return k.counter(key)
+}
+
+func (k *Keyring) counter(key []byte) (int64, error) {
+	data, seen, err := k.store.disk.read(counterName)
+	switch {
+	case err != nil:
+		return 0, err
+	case seen.info == nil:
+		return 0, k.store.disk.corrupt(counterName, "it was removed")
+	}
+	text, _, _ := strings.Cut(string(data), " ")
+	value, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || !hmac.Equal(data, encodeCounter(key, value)) {
+		return 0, k.store.disk.corrupt(counterName, "it was changed by something else than this program")
+	}
+	return value, nil
+}
+
+func encodeCounter(key []byte, value int64) []byte {
+	text := strconv.FormatInt(value, 10)
+	mac := hmac.New(sha256.New, key)
+	mac.Write([]byte(text))
+	return fmt.Appendf(nil, "%s %s\n", text, hex.EncodeToString(mac.Sum(nil)))
+}
+
+// SetCounter remembers a number for good. A lower one than the highest so far
+// changes nothing and is no error.
+func (k *Keyring) SetCounter(ctx context.Context, value int64) error {
+	// Before the lock, because a person may be asked for the passphrase.
+	if err := k.store.Open(ctx); err != nil {
+		return err
+	}
+	unlock, err := k.store.disk.lock(ctx, counterLock)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	key, ok, err := k.find(ctx, counterKey, counterKeySize)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return k.firstCounter(ctx, value)
+	}
+	now, err := k.counter(key)
+	if err != nil || now >= value {
+		return err
+	}
+	return k.store.disk.write(counterName, encodeCounter(key, value))
+}
+
+// firstCounter writes the file before the key: a crash in between leaves a
+// file that counts for nothing, and not a key whose file seems to be removed.
+func (k *Keyring) firstCounter(ctx context.Context, value int64) error {
+	key := randomBytes(counterKeySize)
+	if err := k.store.disk.write(counterName, encodeCounter(key, value)); err != nil {
+		return err
+	}
+	return k.store.change(ctx, func(secrets map[string]storedSecret) bool {
+		secrets[counterKey] = storedSecret{counterKey, seal(key), k.store.now().UTC()}
+		return true
+	})
+}
+
+// withoutInternal leaves out the names of the program's own keys.
+func withoutInternal(names []string) []string { return slices.DeleteFunc(names, isInternal) }
