@@ -6,6 +6,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"syscall"
 
 	"mcp-partner/schemas"
 )
@@ -72,6 +73,9 @@ func endOf(err error) *exit {
 		return &exit{ExitRefused, problem.Message, problem.Hint}
 	case errors.As(err, &problem):
 		return &exit{ExitFailed, problem.Message, problem.Hint}
+	case errors.Is(err, syscall.EPIPE):
+		// Whoever read the output has seen enough, as head does: nothing to say.
+		return &exit{ExitFailed, "", ""}
 	default:
 		return &exit{ExitFailed, err.Error(), ""}
 	}

@@ -3,7 +3,9 @@ package cli
 import (
 	"bytes"
 	"encoding/json"
+	"os"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -242,5 +244,20 @@ func TestSimulateCount(t *testing.T) {
 		if (err == nil) != (want >= 0) || err == nil && int(count) != want {
 			t.Errorf("%q gave %d, %v; want %d", text, count, err, want)
 		}
+	}
+}
+
+// gone is an output whose reader went away.
+type gone struct{}
+
+func (gone) Write([]byte) (int, error) { return 0, &os.PathError{Op: "write", Path: "/dev/stdout", Err: syscall.EPIPE} }
+
+func TestAReaderThatSawEnoughIsNoError(t *testing.T) {
+	t.Parallel()
+	var errs bytes.Buffer
+	streams := testStreams(map[string]string{"MCP_PARTNER_STATE_DIR": t.TempDir()})
+	streams.Out, streams.Err = gone{}, &errs
+	if code := Run(t.Context(), streams, []string{"tools"}); code != ExitFailed || errs.Len() != 0 {
+		t.Errorf("exit %d, said %q", code, errs.String())
 	}
 }
