@@ -75,7 +75,8 @@ func TestWritesEqualPermits(t *testing.T) {
 			w.step(rt, tenant)
 		}
 	})
-	if w.spent.Load() < 20 {
+	// About 25 in the mean; without any, the comparison would compare nothing.
+	if w.spent.Load() < 5 {
 		t.Errorf("only %d permits were spent; this shows little", w.spent.Load())
 	}
 }
