@@ -250,7 +250,9 @@ func TestSimulateCount(t *testing.T) {
 // gone is an output whose reader went away.
 type gone struct{}
 
-func (gone) Write([]byte) (int, error) { return 0, &os.PathError{Op: "write", Path: "/dev/stdout", Err: syscall.EPIPE} }
+func (gone) Write([]byte) (int, error) {
+	return 0, &os.PathError{Op: "write", Path: "/dev/stdout", Err: syscall.EPIPE}
+}
 
 func TestAReaderThatSawEnoughIsNoError(t *testing.T) {
 	t.Parallel()
