@@ -160,7 +160,7 @@ func (w *wiring) call(tool string, arguments map[string]any, person tools.Person
 	w.tb.Helper()
 	raw, err := json.Marshal(arguments)
 	check(w.tb, err)
-	return w.service.Call(w.tb.Context(), tools.Call{Tool: tool, Arguments: raw, Caller: "e2e", Person: person}).Envelope
+	return w.service.Call(w.tb.Context(), tools.Call{Tool: tool, Arguments: raw, Principal: guard.Principal{Caller: "e2e", Grant: guard.FullGrant()}, Person: person}).Envelope
 }
 
 // writes returns the requests for links that were no GET, oldest first.

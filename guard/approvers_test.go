@@ -179,8 +179,8 @@ func TestApproversVouchForEachOther(t *testing.T) {
 func TestFreeze(t *testing.T) {
 	t.Parallel()
 	g, store, _ := withApprover(t)
-	read := guard.Subject{Operation: operation(t, schemas.ToolCheckPartnerLink)}
-	write := guard.Subject{Operation: operation(t, schemas.ToolRegisterPartner)}
+	read := guard.Subject{Operation: operation(t, schemas.ToolCheckPartnerLink), Grant: guard.FullGrant()}
+	write := guard.Subject{Operation: operation(t, schemas.ToolRegisterPartner), Grant: guard.FullGrant()}
 	check := func(when string, wantRead, wantWrite schemas.Code) {
 		t.Helper()
 		if got := codeOf(g.Admit(t.Context(), read)); got != wantRead {

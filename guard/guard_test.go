@@ -199,7 +199,7 @@ func TestAdmit(t *testing.T) {
 		"outside although writes off ": {false, schemas.ToolUpdatePartner, "", "1234567", schemas.CodeNotAllowed},
 	} {
 		g := newGuard(t, guard.Options{AllowWrites: test.writes, Bounds: bounds})
-		if got := codeOf(g.Admit(t.Context(), guard.Subject{Operation: op(test.tool), Tenant: test.tenant, PartnerID: test.number})); got != test.code {
+		if got := codeOf(g.Admit(t.Context(), guard.Subject{Operation: op(test.tool), Grant: guard.FullGrant(), Tenant: test.tenant, PartnerID: test.number})); got != test.code {
 			t.Errorf("%s: %q, want %q", name, got, test.code)
 		}
 	}

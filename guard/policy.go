@@ -59,6 +59,8 @@ type Rule struct {
 type Subject struct {
 	Operation schemas.Operation
 	Caller    Caller
+	// Grant is what the caller was given; Admit looks at it, the rules do not.
+	Grant     Grant
 	Tenant    string
 	Labels    []string
 	PartnerID string

@@ -12,6 +12,7 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 	mcpserver "github.com/mark3labs/mcp-go/server"
 
+	"mcp-partner/guard"
 	"mcp-partner/internal/wiretest"
 	"mcp-partner/server"
 	"mcp-partner/tools"
@@ -123,7 +124,7 @@ func ask(ctx context.Context, _ mcp.CallToolRequest) (*mcp.CallToolResult, error
 
 // whoAmI shows what a handler gets to see of the client.
 func whoAmI(ctx context.Context, r mcp.CallToolRequest) (*mcp.CallToolResult, error) {
-	return mcp.NewToolResultText(fmt.Sprintf("%s %v", tools.CallerOf(ctx), r.Header)), nil
+	return mcp.NewToolResultText(fmt.Sprintf("%s %v", tools.PrincipalOf(ctx).Caller, r.Header)), nil
 }
 
 func inBand(ctx context.Context, _ mcp.CallToolRequest) (*mcp.CallToolResult, error) {
@@ -196,20 +197,34 @@ func newServer(f *fixtures, log *logBook) *server.Server {
 }
 
 func startStdio(t testing.TB, f *fixtures) *wiretest.Stdio {
-	return wiretest.StartStdio(t, newServer(f, nil), server.StdioOptions{Caller: "tester"})
+	return wiretest.StartStdio(t, newServer(f, nil), server.StdioOptions{Principal: tester("")})
 }
 
 const goodToken = "right-token"
 
+func tester(name string) guard.Principal {
+	return guard.Principal{Caller: guard.Caller("tester" + name), Grant: guard.FullGrant()}
+}
+
+// namedTokens lets in whoever has a token that begins with the good one; the
+// rest of it is the caller's name.
+type namedTokens struct{}
+
+// Takes implements server.Authenticator.
+func (namedTokens) Takes(string) bool { return true }
+
+// Authenticate implements server.Authenticator.
+func (namedTokens) Authenticate(_ context.Context, token string) (guard.Principal, error) {
+	if name, ok := strings.CutPrefix(token, goodToken); ok {
+		return tester(name), nil
+	}
+	return guard.Principal{}, errors.New("no")
+}
+
 func httpOptions() server.HTTPOptions {
 	return server.HTTPOptions{
 		MaxConcurrent: 512,
-		Bearer: func(token string) (string, error) {
-			if name, ok := strings.CutPrefix(token, goodToken); ok {
-				return "tester" + name, nil
-			}
-			return "", errors.New("no")
-		},
+		Bearer:        namedTokens{},
 	}
 }
 

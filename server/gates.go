@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"mcp-partner/guard"
 )
 
 // refusal is an HTTP answer that is given without mcp-go. Its body is a
@@ -150,20 +152,20 @@ func sameHost(origin, host string) bool {
 }
 
 // identify returns who is calling.
-func (t *httpTransport) identify(r *http.Request) (string, *refusal) {
-	if t.opts.Bearer == nil && t.opts.Anonymous != "" {
+func (t *httpTransport) identify(r *http.Request) (guard.Principal, *refusal) {
+	if t.opts.Bearer == nil && t.opts.Anonymous.Caller != "" {
 		return t.opts.Anonymous, nil
 	}
 	token, ok := bearerToken(r.Header)
 	if !ok || t.opts.Bearer == nil {
-		return "", unauthorized(`Bearer realm="mcp"`, "Send Authorization: Bearer with the token that the server printed at its start.")
+		return guard.Principal{}, unauthorized(`Bearer realm="mcp"`, "Send Authorization: Bearer with the token that the server printed at its start.")
 	}
-	caller, err := t.opts.Bearer(token)
-	if err != nil || caller == "" {
-		return "", unauthorized(`Bearer realm="mcp", error="invalid_token"`,
+	principal, err := t.opts.Bearer.Authenticate(r.Context(), token)
+	if err != nil || principal.Caller == "" {
+		return guard.Principal{}, unauthorized(`Bearer realm="mcp", error="invalid_token"`,
 			"The bearer token is not valid here. Use the one that the server printed at its start.")
 	}
-	return caller, nil
+	return principal, nil
 }
 
 func unauthorized(challenge, text string) *refusal {

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	mcpserver "github.com/mark3labs/mcp-go/server"
+
+	"mcp-partner/guard"
 )
 
 const (
@@ -26,12 +28,11 @@ const (
 // HTTPOptions say who may call over HTTP, and how much. Zero values mean the
 // defaults.
 type HTTPOptions struct {
-	// Bearer tells who a token belongs to. It must take the same time for
-	// every wrong token. An error is a 401; its text is not passed on.
-	Bearer func(token string) (caller string, err error)
-	// Anonymous is the caller of every request where Bearer is nil. With
-	// neither, every request is a 401.
-	Anonymous string
+	// Bearer tells who a token belongs to.
+	Bearer Authenticator
+	// Anonymous makes every request where Bearer is nil. With neither, every
+	// request is a 401.
+	Anonymous guard.Principal
 	// Hosts are the names and addresses, without port, under which clients may
 	// reach the server; by default those of the loopback interface.
 	Hosts []string
@@ -153,7 +154,7 @@ func (t *httpTransport) serveMCP(w http.ResponseWriter, r *http.Request) {
 		no.write(w)
 		return
 	}
-	caller, no := t.identify(r)
+	principal, no := t.identify(r)
 	if no != nil {
 		no.write(w)
 		return
@@ -163,5 +164,5 @@ func (t *httpTransport) serveMCP(w http.ResponseWriter, r *http.Request) {
 		no.write(w)
 		return
 	}
-	t.dispatch(w, r, &post{caller: caller, body: body, pass: pass})
+	t.dispatch(w, r, &post{principal: principal, body: body, pass: pass})
 }

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"mcp-partner/guard"
 	"mcp-partner/internal/wiretest"
 	"mcp-partner/server"
 )
@@ -169,7 +170,7 @@ func TestHTTPWithoutVerifierNobodyIsLetIn(t *testing.T) {
 	if got := c.Post(wiretest.Legacy.Call(1, "echo", nil)).Status; got != 401 {
 		t.Errorf("got %d", got)
 	}
-	open := wiretest.StartHTTP(t, newServer(newFixtures(), nil), server.HTTPOptions{Anonymous: "anybody"}, "")
+	open := wiretest.StartHTTP(t, newServer(newFixtures(), nil), server.HTTPOptions{Anonymous: guard.Principal{Caller: "anybody"}}, "")
 	if got := resultText(open.Post(wiretest.Legacy.Call(1, "whoami", nil)).Last(t)); !strings.HasPrefix(got, "anybody ") {
 		t.Errorf("got %q", got)
 	}

@@ -5,6 +5,8 @@ import (
 	"sync"
 
 	"github.com/mark3labs/mcp-go/mcp"
+
+	"mcp-partner/guard"
 )
 
 // limiter bounds how many are in at once; nobody waits at its door.
@@ -47,20 +49,20 @@ func overloaded() *refusal {
 // that it could belong to.
 type levelBook struct {
 	mu       sync.Mutex
-	byCaller map[string]mcp.LoggingLevel
+	byCaller map[guard.Caller]mcp.LoggingLevel
 }
 
 // maxLevels bounds the book; callers beyond it get no log messages.
 const maxLevels = 1024
 
 func newLevelBook() *levelBook {
-	return &levelBook{byCaller: map[string]mcp.LoggingLevel{}}
+	return &levelBook{byCaller: map[guard.Caller]mcp.LoggingLevel{}}
 }
 
 // callerLevel is one caller's page of the book.
 type callerLevel struct {
 	book   *levelBook
-	caller string
+	caller guard.Caller
 }
 
 // Level implements levels.

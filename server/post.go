@@ -11,15 +11,16 @@ import (
 
 	"github.com/mark3labs/mcp-go/mcp"
 
+	"mcp-partner/guard"
 	"mcp-partner/tools"
 )
 
 // post is a POST that has passed the gates.
 type post struct {
-	caller  string
-	body    []byte
-	pass    *pass
-	message *message
+	principal guard.Principal
+	body      []byte
+	pass      *pass
+	message   *message
 	// modern is set when either the header or the message says 2026-07-28 or
 	// later, which decides how errors map to HTTP statuses.
 	modern bool
@@ -100,12 +101,12 @@ func checkRevision(r *http.Request, m *message) *fault {
 // exchange runs a message through mcp-go with a response writer and a session
 // of its own.
 func (t *httpTransport) exchange(ctx context.Context, w http.ResponseWriter, r *http.Request, p *post, listens bool) {
-	out := newExchangeWriter(w, p, callerLevel{t.levels, p.caller})
+	out := newExchangeWriter(w, p, callerLevel{t.levels, p.principal.Caller})
 	x := &exchange{message: p.message}
 	if !listens {
 		x.session = t.sessionFor(r, p, out)
 	}
-	ctx = tools.WithNotifier(tools.WithCaller(ctx, p.caller), out)
+	ctx = tools.WithNotifier(tools.WithPrincipal(ctx, p.principal), out)
 	t.run(out, inward(withExchange(ctx, x), r, p.body), x)
 	if x.session != nil {
 		x.session.flush()
@@ -124,7 +125,7 @@ func (t *httpTransport) run(out *exchangeWriter, r *http.Request, x *exchange) {
 }
 
 func (t *httpTransport) sessionFor(r *http.Request, p *post, out *exchangeWriter) *session {
-	s := &session{peer: &peer{initialized: true}, levels: callerLevel{t.levels, p.caller}, emit: out.Notify}
+	s := &session{peer: &peer{initialized: true}, levels: callerLevel{t.levels, p.principal.Caller}, emit: out.Notify}
 	if !p.modern {
 		s.peer.version = r.Header.Get(mcp.HeaderProtocolVersion)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/mark3labs/mcp-go/mcp"
 
+	"mcp-partner/guard"
 	"mcp-partner/tools"
 )
 
@@ -29,8 +30,8 @@ type StdioOptions struct {
 	// MaxConcurrent is how many requests run at once; 64 by default. A request
 	// that waits for a person does not count. Further ones wait.
 	MaxConcurrent int
-	// Caller is who is at the other end: the one who started the process.
-	Caller string
+	// Principal is who is at the other end: the one who started the process.
+	Principal guard.Principal
 	// DrainLimit is how long requests may take to end after the input has
 	// ended or the context was cancelled; 30 s by default.
 	DrainLimit time.Duration
@@ -216,7 +217,7 @@ func (c *stdioConn) newCall(m *message) *call {
 	}
 	ctx, cancel := context.WithCancelCause(c.base)
 	k.cancel = cancel
-	k.ctx = tools.WithNotifier(tools.WithCaller(ctx, c.opts.Caller), k)
+	k.ctx = tools.WithNotifier(tools.WithPrincipal(ctx, c.opts.Principal), k)
 	return k
 }
 

@@ -12,7 +12,7 @@ import (
 	"mcp-partner/server"
 )
 
-func stdioOptions() server.StdioOptions { return server.StdioOptions{Caller: "tester"} }
+func stdioOptions() server.StdioOptions { return server.StdioOptions{Principal: tester("")} }
 
 func TestStdioAnswersEverythingBeforeItEnds(t *testing.T) {
 	t.Parallel()

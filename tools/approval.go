@@ -13,7 +13,7 @@ func (s *Service) getApproval(ctx context.Context, j *job, in *schemas.GetApprov
 	if err := s.admit(ctx, j, schemas.Tenant{}, ""); err != nil {
 		return failure(err)
 	}
-	ticket, err := s.d.Guard.Question(ctx, in.ApprovalID, j.call.Caller)
+	ticket, err := s.d.Guard.Question(ctx, in.ApprovalID, j.call.Principal.Caller)
 	if err != nil {
 		return failure(err)
 	}

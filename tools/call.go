@@ -60,7 +60,7 @@ func (s *Service) Call(ctx context.Context, call Call) Result {
 }
 
 func (s *Service) answer(ctx context.Context, call Call) Result {
-	if call.Caller == "" {
+	if call.Principal.Caller == "" {
 		return failure(schemas.NewProblem(schemas.CodeInternal, "The call has no caller, so nothing was done."))
 	}
 	op, ok := schemas.Lookup(call.Tool)
@@ -119,7 +119,7 @@ func problemEnvelope(err error) schemas.Envelope {
 // are a closed list.
 func (s *Service) log(ctx context.Context, call Call, result Result, took time.Duration) {
 	attributes := []slog.Attr{
-		slog.String("caller", string(call.Caller)), slog.String("tool", schemas.Foreign(call.Tool)),
+		slog.String("caller", string(call.Principal.Caller)), slog.String("tool", schemas.Foreign(call.Tool)),
 		slog.String("status", string(result.Envelope.Status)), slog.Duration("took", took),
 	}
 	if result.Asked != nil {

@@ -116,7 +116,7 @@ func again(ctx context.Context, t target) (armclient.LinkRead, error) {
 // intent is what the guard decides on.
 func (s *Service) intent(p proposal) guard.Intent {
 	return guard.Intent{
-		Caller: p.job.call.Caller, Tool: p.job.op.Name, Identity: *p.target.identity(p.before.Identity),
+		Caller: p.job.call.Principal.Caller, Tool: p.job.op.Name, Identity: *p.target.identity(p.before.Identity),
 		Before: guard.SeenOf(p.before.Link), PartnerID: p.want.partnerID,
 		LinkedName: schemas.Foreign(p.before.Link.PartnerName), LinkedSince: p.before.Link.UpdatedTime,
 		Expected: p.target.tenant.ExpectedPartnerID, Labels: p.target.tenant.Labels,

@@ -203,7 +203,7 @@ func (h *house) call(tool, arguments string) schemas.Envelope {
 func (h *house) ask(tool, arguments string, person tools.Person) tools.Result {
 	h.t.Helper()
 	result := h.service.Call(h.t.Context(), tools.Call{
-		Tool: tool, Arguments: json.RawMessage(arguments), Caller: "test", Person: person,
+		Tool: tool, Arguments: json.RawMessage(arguments), Principal: trusted("test"), Person: person,
 	})
 	if result.Asked == nil {
 		h.valid(tool, result.Envelope)

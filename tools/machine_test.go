@@ -277,7 +277,7 @@ func (m *machine) call(k kept, person *wirePerson, caller guard.Caller) {
 	}
 	m.alive(func() {
 		envelope := m.service.Call(context.Background(), tools.Call{
-			Tool: k.tool, Arguments: []byte(arguments + "}"), Caller: caller, Person: person,
+			Tool: k.tool, Arguments: []byte(arguments + "}"), Principal: trusted(caller), Person: person,
 		}).Envelope
 		if envelope.Approval != nil && k.id == "" {
 			k.id = envelope.Approval.ID

@@ -7,12 +7,11 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 	mcpserver "github.com/mark3labs/mcp-go/server"
 
-	"mcp-partner/guard"
 	"mcp-partner/schemas"
 )
 
 // Register adds the tools, resources and prompts of the service to an MCP
-// server. Requests must carry a caller, set by WithCaller.
+// server. Requests must carry a principal, set by WithPrincipal.
 func (s *Service) Register(m *mcpserver.MCPServer) {
 	for _, op := range schemas.Catalogue() {
 		m.AddTool(definition(op), s.toolHandler(m, op.Name))
@@ -48,7 +47,7 @@ func raw(value any) json.RawMessage {
 func (s *Service) toolHandler(m *mcpserver.MCPServer, name string) mcpserver.ToolHandlerFunc {
 	return func(ctx context.Context, request mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 		result := s.Call(ctx, Call{
-			Tool: name, Arguments: request.Params.RawArguments, Caller: guard.Caller(CallerOf(ctx)),
+			Tool: name, Arguments: request.Params.RawArguments, Principal: PrincipalOf(ctx),
 			Person: personOf(ctx, m, request), Progress: progressOf(ctx, request),
 		})
 		if result.Asked != nil {

@@ -23,7 +23,7 @@ const modern = `"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.model
 type wire struct {
 	*house
 	server *mcpserver.MCPServer
-	caller string
+	caller guard.Caller
 }
 
 func newWire(t *testing.T, change func(*guard.Options)) *wire {
@@ -74,7 +74,7 @@ func (w *wire) send(method, params string, capabilities string) answer {
 		body += ","
 	}
 	message := fmt.Sprintf(`{"jsonrpc":"2.0","id":1,"method":%q,"params":%s"_meta":{%s}}}`, method, body, meta)
-	response := w.server.HandleMessage(tools.WithCaller(context.Background(), w.caller), json.RawMessage(message))
+	response := w.server.HandleMessage(tools.WithPrincipal(context.Background(), trusted(w.caller)), json.RawMessage(message))
 	raw, err := json.Marshal(response)
 	if err != nil {
 		w.t.Fatal(err)
@@ -128,7 +128,7 @@ func TestHostileAnswersWriteNothing(t *testing.T) {
 	for name, test := range map[string]struct {
 		responses string
 		state     func(real string) string
-		caller    string
+		caller    guard.Caller
 		code      schemas.Code
 	}{
 		"no state":                {accept, func(string) string { return "" }, "", schemas.CodeApprovalUnknown},

@@ -1,6 +1,10 @@
 package tools
 
-import "context"
+import (
+	"context"
+
+	"mcp-partner/guard"
+)
 
 // Notifier sends a notification on the stream of the request being answered,
 // and on no other. The transport puts one into each request's context.
@@ -23,17 +27,17 @@ func NotifierOf(ctx context.Context) Notifier {
 	return n
 }
 
-type callerKey struct{}
+type principalKey struct{}
 
-// WithCaller returns a context whose request was made by caller. The
-// transport sets it after it has checked who is calling.
-func WithCaller(ctx context.Context, caller string) context.Context {
-	return context.WithValue(ctx, callerKey{}, caller)
+// WithPrincipal returns a context whose request was made by p. The transport
+// sets it after it has checked who is calling.
+func WithPrincipal(ctx context.Context, p guard.Principal) context.Context {
+	return context.WithValue(ctx, principalKey{}, p)
 }
 
-// CallerOf returns who makes the request; "" where nobody was established,
-// which no call path accepts.
-func CallerOf(ctx context.Context) string {
-	caller, _ := ctx.Value(callerKey{}).(string)
-	return caller
+// PrincipalOf returns who makes the request; the zero value where nobody was
+// established, which no call path accepts.
+func PrincipalOf(ctx context.Context) guard.Principal {
+	p, _ := ctx.Value(principalKey{}).(guard.Principal)
+	return p
 }

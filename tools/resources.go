@@ -10,7 +10,6 @@ import (
 	mcpserver "github.com/mark3labs/mcp-go/server"
 
 	"mcp-partner/docs"
-	"mcp-partner/guard"
 	"mcp-partner/schemas"
 )
 
@@ -47,7 +46,7 @@ func (s *Service) readLink(ctx context.Context, request mcp.ReadResourceRequest)
 // readCall answers a resource with a call of a reading tool, so that it goes
 // through the same bounds, checks and log as any call.
 func (s *Service) readCall(ctx context.Context, request mcp.ReadResourceRequest, tool string, arguments map[string]any) ([]mcp.ResourceContents, error) {
-	result := s.Call(ctx, Call{Tool: tool, Arguments: raw(arguments), Caller: guard.Caller(CallerOf(ctx)), Person: Nobody{}})
+	result := s.Call(ctx, Call{Tool: tool, Arguments: raw(arguments), Principal: PrincipalOf(ctx), Person: Nobody{}})
 	return contents(request, mimeJSON, string(raw(result.Envelope))), nil
 }
 

@@ -68,7 +68,8 @@ type Progress func(step, total int, message string)
 type Call struct {
 	Tool      string
 	Arguments json.RawMessage
-	Caller    guard.Caller
+	// Principal is who calls. One without a caller is answered nothing.
+	Principal guard.Principal
 	// Person must not be nil; use Nobody where there is none.
 	Person Person
 	// Progress may be nil.

@@ -48,7 +48,7 @@ func (s *Service) admit(ctx context.Context, j *job, tenant schemas.Tenant, part
 		op.Effect = schemas.EffectRead
 	}
 	return s.d.Guard.Admit(ctx, guard.Subject{
-		Operation: op, Caller: j.call.Caller, Tenant: tenant.Name, Labels: tenant.Labels,
+		Operation: op, Caller: j.call.Principal.Caller, Grant: j.call.Principal.Grant, Tenant: tenant.Name, Labels: tenant.Labels,
 		PartnerID: partnerID, Expected: tenant.ExpectedPartnerID,
 	})
 }

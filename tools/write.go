@@ -86,7 +86,7 @@ func (t target) blocked(envelope schemas.Envelope, err error) schemas.Envelope {
 // refusedEarly records a write that was refused before anything was read.
 func (s *Service) refusedEarly(ctx context.Context, j *job, w want, err error) Result {
 	s.d.Guard.Refused(ctx, guard.Intent{
-		Caller: j.call.Caller, Tool: j.op.Name, PartnerID: w.partnerID,
+		Caller: j.call.Principal.Caller, Tool: j.op.Name, PartnerID: w.partnerID,
 		Identity: schemas.Identity{Tenant: schemas.Foreign(w.to.Tenant)},
 	}, schemas.AsProblem(err).Code)
 	return failure(err)

@@ -162,7 +162,7 @@ func runCall(ctx context.Context, f *Factory, o *callOptions) error {
 	if op.Effect.Writes() && !o.plan {
 		f.settleRecord(ctx, room.house, room.decider, room.service)
 	}
-	call := tools.Call{Tool: o.tool, Arguments: arguments, Caller: caller, Person: f.person(), PlanOnly: o.plan}
+	call := tools.Call{Tool: o.tool, Arguments: arguments, Principal: trusted(caller), Person: f.person(), PlanOnly: o.plan}
 	envelope := room.service.Call(ctx, call).Envelope
 	if err := f.show(worded(envelope), o.json); err != nil {
 		return err
@@ -196,7 +196,7 @@ func (f *Factory) call(ctx context.Context, o *callOptions, arguments json.RawMe
 		return schemas.Envelope{}, err
 	}
 	defer room.Close()
-	return room.service.Call(ctx, tools.Call{Tool: o.tool, Arguments: arguments, Caller: caller, Person: tools.Nobody{}}).Envelope, nil
+	return room.service.Call(ctx, tools.Call{Tool: o.tool, Arguments: arguments, Principal: trusted(caller), Person: tools.Nobody{}}).Envelope, nil
 }
 
 // callRoom is a house with what answers calls in it.

@@ -84,7 +84,7 @@ func (f *Factory) subject(o *policyTestOptions) (guard.Subject, error) {
 		}
 	}
 	subject := guard.Subject{
-		Operation: op, Caller: guard.Caller(o.caller), Tenant: o.tenant, PartnerID: o.partnerID, Link: state,
+		Operation: op, Caller: guard.Caller(o.caller), Grant: guard.FullGrant(), Tenant: o.tenant, PartnerID: o.partnerID, Link: state,
 	}
 	return subject, f.describe(&subject)
 }

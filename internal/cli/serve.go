@@ -6,12 +6,18 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"mcp-partner/guard"
 	"mcp-partner/server"
 	"mcp-partner/tools"
 )
 
 // stdioCaller is who calls over stdio: whoever started the process.
 const stdioCaller = "stdio"
+
+// trusted is somebody who runs the program, and may do what it may.
+func trusted(caller guard.Caller) guard.Principal {
+	return guard.Principal{Caller: caller, Grant: guard.FullGrant()}
+}
 
 type serveOptions struct {
 	http     string
@@ -93,5 +99,5 @@ func runServe(ctx context.Context, f *Factory, o *serveOptions) error {
 
 // serveStdio serves one client until its input ends or the context does.
 func (f *Factory) serveStdio(ctx context.Context, service *tools.Service, in io.Reader, out io.Writer) error {
-	return f.mcpServer(service).ServeStdio(ctx, in, out, server.StdioOptions{Caller: stdioCaller})
+	return f.mcpServer(service).ServeStdio(ctx, in, out, server.StdioOptions{Principal: trusted(stdioCaller)})
 }

@@ -13,6 +13,7 @@ import (
 	"net"
 	"time"
 
+	"mcp-partner/guard"
 	"mcp-partner/server"
 	"mcp-partner/tools"
 )
@@ -20,6 +21,8 @@ import (
 const (
 	// bearerLife is how long the token that is made at start holds.
 	bearerLife = 24 * time.Hour
+	// bearerSize is its size in bytes.
+	bearerSize = 32
 	// mcpPath is where MCP is served.
 	mcpPath = "/mcp"
 )
@@ -52,22 +55,29 @@ type bearer struct {
 
 // newBearer makes a token of 256 random bits and what checks it.
 func newBearer(now func() time.Time) (token string, b *bearer) {
-	var random [32]byte
+	var random [bearerSize]byte
 	_, _ = rand.Read(random[:]) // never fails: crypto/rand ends the process instead
 	token = base64.RawURLEncoding.EncodeToString(random[:])
 	return token, &bearer{hash: sha256.Sum256([]byte(token)), expires: now().Add(bearerLife).Truncate(time.Second), now: now}
 }
 
-// check tells who a token belongs to. It takes the same time for every wrong
-// one. The caller's name holds a part of the hash, so that approvals of one
-// start mean nothing to the next.
-func (b *bearer) check(token string) (string, error) {
+// Takes implements server.Authenticator: 43 letters of base64url, without the
+// prefix or the dots of other kinds.
+func (b *bearer) Takes(token string) bool {
+	raw, err := base64.RawURLEncoding.DecodeString(token)
+	return err == nil && len(raw) == bearerSize
+}
+
+// Authenticate implements server.Authenticator. It takes the same time for
+// every wrong token. The caller's name holds a part of the hash, so that
+// approvals of one start mean nothing to the next.
+func (b *bearer) Authenticate(_ context.Context, token string) (guard.Principal, error) {
 	hash := sha256.Sum256([]byte(token))
 	right := subtle.ConstantTimeCompare(hash[:], b.hash[:]) == 1
 	if !right || !b.now().Before(b.expires) {
-		return "", errors.New("not valid")
+		return guard.Principal{}, errors.New("not valid")
 	}
-	return "http:" + hex.EncodeToString(b.hash[:4]), nil
+	return guard.Principal{Caller: guard.Caller("http:" + hex.EncodeToString(b.hash[:4])), Grant: guard.FullGrant()}, nil
 }
 
 // serveHTTP serves on a loopback address until the context ends.
@@ -81,7 +91,7 @@ func (f *Factory) serveHTTP(ctx context.Context, service *tools.Service, address
 		return errors.Join(err, listener.Close())
 	}
 	f.Log.Info("serving", "url", "http://"+listener.Addr().String()+mcpPath, "expires_at", gate.expires.UTC().Format(time.RFC3339))
-	return f.mcpServer(service).ServeListener(ctx, listener, server.HTTPOptions{Bearer: gate.check})
+	return f.mcpServer(service).ServeListener(ctx, listener, server.HTTPOptions{Bearer: server.Authenticators{gate}})
 }
 
 // showBearer tells how to connect: to a person with a block for a client, to a

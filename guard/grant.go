@@ -1,0 +1,130 @@
+package guard
+
+import (
+	"slices"
+	"strings"
+
+	"mcp-partner/schemas"
+)
+
+// Scope is a kind of call that a caller may make.
+type Scope string
+
+// The scopes. The effects read, write and destroy need the first three; a
+// caller with ScopeApprove may decide on what others asked for.
+const (
+	ScopeRead    Scope = "partner.read"
+	ScopeWrite   Scope = "partner.write"
+	ScopeChange  Scope = "partner.change"
+	ScopeApprove Scope = "partner.approve"
+)
+
+// Scopes returns all scopes.
+func Scopes() []Scope { return []Scope{ScopeRead, ScopeWrite, ScopeChange, ScopeApprove} }
+
+// ScopeFor returns the scope that an effect needs.
+func ScopeFor(effect schemas.Effect) Scope {
+	switch effect {
+	case schemas.EffectRead:
+		return ScopeRead
+	case schemas.EffectWrite:
+		return ScopeWrite
+	default:
+		return ScopeChange
+	}
+}
+
+// Grant is what one caller may do, within the operator's bounds and the policy.
+// The zero value allows nothing.
+type Grant struct {
+	Scopes []Scope
+	// Tools are names of the catalogue; empty means all that the scopes cover.
+	Tools []string
+	// Tenants are names of the directory or globs as in path.Match; empty means
+	// none, and AllTenants all.
+	Tenants []string
+	// PartnerIDs are the only IDs that a write may carry; empty means no bound
+	// beyond the operator's.
+	PartnerIDs []string
+}
+
+// AllTenants stands in a grant for every tenant.
+const AllTenants = "*"
+
+// FullGrant is the grant of whoever runs the program: at the terminal, over
+// stdio, and with the token that a server shows at its start. Approving is not
+// in it, because whoever asks must not be able to approve.
+func FullGrant() Grant {
+	return Grant{Scopes: []Scope{ScopeRead, ScopeWrite, ScopeChange}, Tenants: []string{AllTenants}}
+}
+
+// Has reports whether a scope was granted.
+func (g Grant) Has(scope Scope) bool { return slices.Contains(g.Scopes, scope) }
+
+// Allows reports whether an operation was granted.
+func (g Grant) Allows(op schemas.Operation) bool { return g.Check(op) == nil }
+
+// Check returns why an operation was not granted: a CodeInsufficientScope
+// problem that names the scope which is missing, or the tool.
+func (g Grant) Check(op schemas.Operation) error {
+	switch {
+	case !g.covers(op):
+		return schemas.NewProblem(schemas.CodeInsufficientScope,
+			"The caller was not given the scope "+string(ScopeFor(op.Effect))+", which "+op.Name+" needs.")
+	case len(g.Tools) > 0 && !slices.Contains(g.Tools, op.Name):
+		return schemas.NewProblem(schemas.CodeInsufficientScope, "The caller was given other tools than "+op.Name+".")
+	default:
+		return nil
+	}
+}
+
+// covers compares scopes. How an approval of one's own stands may be asked by
+// whoever can have one.
+func (g Grant) covers(op schemas.Operation) bool {
+	if op.Name == schemas.ToolGetApproval && (g.Has(ScopeWrite) || g.Has(ScopeChange)) {
+		return true
+	}
+	return g.Has(ScopeFor(op.Effect))
+}
+
+// AllowsTenant reports whether a tenant of the directory was granted.
+func (g Grant) AllowsTenant(name string) bool {
+	return name != "" && slices.ContainsFunc(g.Tenants, func(p string) bool { return p == AllTenants || glob(p, name) })
+}
+
+// Everywhere reports whether no tenant is out of the grant, one that is in no
+// directory included.
+func (g Grant) Everywhere() bool { return slices.Contains(g.Tenants, AllTenants) }
+
+// AllowsPartner reports whether a write may carry a partner ID.
+func (g Grant) AllowsPartner(id string) bool {
+	return len(g.PartnerIDs) == 0 || slices.Contains(g.PartnerIDs, id)
+}
+
+// admit refuses what the caller was not given. A tenant out of the grant is
+// answered as one that does not exist.
+func (g Grant) admit(s Subject) error {
+	if err := g.Check(s.Operation); err != nil {
+		return err
+	}
+	switch {
+	case s.Tenant != "" && !g.AllowsTenant(s.Tenant):
+		return schemas.NewProblem(schemas.CodeUnknownTenant, "There is no tenant "+quote(s.Tenant)+" for this caller.",
+			schemas.WithNextTool(schemas.ToolListTenants))
+	case s.Operation.Effect.Writes() && !g.AllowsPartner(s.PartnerID):
+		return schemas.NewProblem(schemas.CodeInsufficientScope, "The caller was given other partner IDs than "+quote(s.PartnerID)+".",
+			schemas.WithHint("Use one of: %s.", strings.Join(g.PartnerIDs, ", ")))
+	default:
+		return nil
+	}
+}
+
+// Principal is who calls, as the transport established it, and what that caller
+// was given. The zero value may do nothing.
+type Principal struct {
+	Caller Caller
+	Grant  Grant
+	// Token is the ID of the invocation token that was shown, if it was one. It
+	// opens nothing.
+	Token string
+}
