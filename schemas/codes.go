@@ -55,6 +55,8 @@ const (
 	CodeConcurrentChange    Code = "concurrent_change"
 	CodeWriteUnconfirmed    Code = "write_unconfirmed"
 	CodeWriteNotApplied     Code = "write_not_applied"
+	CodeUnknownRun          Code = "unknown_run"
+	CodeRunInProgress       Code = "run_in_progress"
 	CodeInternal            Code = "internal_error"
 )
 
@@ -139,5 +141,7 @@ var codeTable = [...]CodeInfo{
 	{CodeConcurrentChange, "The write was made, and somebody else wrote as well: the version read back is not the expected one.", "Check the link before anything else.", false, false},
 	{CodeWriteUnconfirmed, "The write was sent, and whether it happened could not be read back.", "Check the link before anything else; do not repeat the write blindly.", false, false},
 	{CodeWriteNotApplied, "The write was sent and did not happen.", "Check the link, then make a new plan.", false, true},
+	{CodeUnknownRun, "There is no run with that ID for this caller.", "Start a new run without run_id.", true, false},
+	{CodeRunInProgress, "A run of this caller is under way, and a caller has one at a time.", "Call again with that run_id, or wait until it has finished.", true, true},
 	{CodeInternal, "An error of this program.", "Report it with the time and the tool's name.", false, false},
 }

@@ -1,0 +1,168 @@
+package fleet
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"mcp-partner/schemas"
+)
+
+// Directory is where tenants are looked up. Its errors are problems.
+type Directory interface {
+	// List returns all tenants, ordered by name.
+	List() ([]schemas.Tenant, error)
+}
+
+// Selection says which tenants a caller means. What is empty narrows nothing;
+// the zero value means all that the caller may see.
+type Selection struct {
+	// Tenants are names, domains or tenant IDs, or globs over names as in
+	// path.Match. One that fits wants a tenant.
+	Tenants []string `json:"tenants,omitempty"`
+	// Labels must all be on a tenant.
+	Labels []string `json:"labels,omitempty"`
+}
+
+// Target is one identity in one tenant: a link belongs to such a pair, so a
+// tenant with two credentials has two.
+type Target struct {
+	Tenant     schemas.Tenant
+	Credential string
+}
+
+// Visible says which tenants exist for a caller: those inside its grant and
+// inside the operator's bounds. To name another one is like naming one that
+// does not exist.
+type Visible func(schemas.Tenant) bool
+
+// Select returns the targets that are meant, in the order of the directory and
+// of each tenant's credentials. Problems: CodeUnknownTenant for a name, glob or
+// label that fits no visible tenant, CodeDirectoryEmpty, CodeInvalidArgument for
+// a malformed glob.
+func Select(directory Directory, s Selection, visible Visible) ([]Target, error) {
+	tenants, err := directory.List()
+	if err != nil {
+		return nil, err
+	}
+	tenants = slices.DeleteFunc(tenants, func(t schemas.Tenant) bool { return !visible(t) })
+	if len(tenants) == 0 {
+		return nil, schemas.NewProblem(schemas.CodeDirectoryEmpty, "The directory of this server holds no tenant.")
+	}
+	chosen := make([]bool, len(tenants))
+	if err := s.chooseNamed(tenants, chosen); err != nil {
+		return nil, err
+	}
+	if err := s.keepLabelled(tenants, chosen); err != nil {
+		return nil, err
+	}
+	return targets(tenants, chosen), nil
+}
+
+func targets(tenants []schemas.Tenant, chosen []bool) []Target {
+	var found []Target
+	for i, tenant := range tenants {
+		if !chosen[i] {
+			continue
+		}
+		for _, credential := range tenant.Credentials {
+			found = append(found, Target{tenant, credential})
+		}
+	}
+	return found
+}
+
+// chooseNamed marks the tenants that the names mean, or all without a name.
+func (s Selection) chooseNamed(tenants []schemas.Tenant, chosen []bool) error {
+	index := indexOf(tenants)
+	for _, name := range s.Tenants {
+		fits, err := index.find(name)
+		if err != nil {
+			return err
+		}
+		for _, i := range fits {
+			chosen[i] = true
+		}
+	}
+	for i := range chosen {
+		chosen[i] = chosen[i] || len(s.Tenants) == 0
+	}
+	return nil
+}
+
+// keepLabelled unmarks tenants that lack one of the labels. A label that no
+// chosen tenant has is a mistake, and would otherwise look like a clean fleet.
+func (s Selection) keepLabelled(tenants []schemas.Tenant, chosen []bool) error {
+	for _, label := range s.Labels {
+		found := false
+		for i, tenant := range tenants {
+			chosen[i] = chosen[i] && slices.Contains(tenant.Labels, label)
+			found = found || chosen[i]
+		}
+		if !found {
+			return schemas.NewProblem(schemas.CodeUnknownTenant,
+				fmt.Sprintf("No tenant of the selection has the label %q.", schemas.Foreign(label)), schemas.WithNextTool(schemas.ToolListTenants))
+		}
+	}
+	return nil
+}
+
+// nameIndex finds tenants by what a caller may call them. Names, domains and
+// IDs cannot collide: the directory refuses that.
+type nameIndex struct {
+	names []string
+	exact map[string]int
+}
+
+func indexOf(tenants []schemas.Tenant) nameIndex {
+	index := nameIndex{exact: make(map[string]int, 3*len(tenants))}
+	for i, t := range tenants {
+		index.names = append(index.names, strings.ToLower(t.Name))
+		for _, key := range append([]string{t.Name, t.TenantID}, t.Domains...) {
+			index.exact[strings.ToLower(key)] = i
+		}
+	}
+	return index
+}
+
+const globSigns = "*?["
+
+func (x nameIndex) find(name string) ([]int, error) {
+	key := strings.ToLower(strings.TrimSpace(name))
+	if i, ok := x.exact[key]; ok {
+		return []int{i}, nil
+	}
+	if !strings.ContainsAny(key, globSigns) {
+		return nil, unknownTenant(name, x.names)
+	}
+	var fits []int
+	for i, candidate := range x.names {
+		matched, err := path.Match(key, candidate)
+		if err != nil {
+			return nil, schemas.NewProblem(schemas.CodeInvalidArgument,
+				fmt.Sprintf("%q is no glob: write * for any characters, ? for one, [ab] for one of some.", schemas.Foreign(name)))
+		}
+		if matched {
+			fits = append(fits, i)
+		}
+	}
+	if len(fits) == 0 {
+		return nil, unknownTenant(name, nil)
+	}
+	return fits, nil
+}
+
+func unknownTenant(name string, names []string) error {
+	next := schemas.WithNextTool(schemas.ToolListTenants)
+	if id := strings.TrimSpace(name); schemas.IsGUID(id) {
+		return schemas.NewProblem(schemas.CodeUnknownTenant, "No tenant in the directory has the ID "+id+
+			". If that is a subscription ID: a partner link belongs to an identity in a tenant and never to a subscription.", next)
+	}
+	message := fmt.Sprintf("No tenant in the directory has the name, domain or ID %q.", schemas.Foreign(name))
+	if near := schemas.Nearest(name, names); near != "" {
+		return schemas.NewProblem(schemas.CodeUnknownTenant, message, next,
+			schemas.WithHint("Did you mean %s? list_tenants shows all names.", near))
+	}
+	return schemas.NewProblem(schemas.CodeUnknownTenant, message, next)
+}

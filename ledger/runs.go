@@ -1,0 +1,196 @@
+package ledger
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"strings"
+	"time"
+
+	"mcp-partner/fleet"
+)
+
+var _ fleet.Store = (*Ledger)(nil)
+
+// inRuns runs a function in a transaction over the tables of runs. The record
+// and its chains are not touched.
+func (l *Ledger) inRuns(ctx context.Context, change func(*sql.Tx) error) error {
+	db, err := l.use(ctx)
+	if err != nil {
+		return err
+	}
+	tx, err := db.write.BeginTx(ctx, nil)
+	if err != nil {
+		return l.problem(err)
+	}
+	defer func() { _ = tx.Rollback() }() // nothing is left to roll back after a commit
+	if err := change(tx); err != nil {
+		return l.problem(err)
+	}
+	return l.problem(tx.Commit())
+}
+
+const runColumns = `id, kind, caller, label, created, finished, state, owner, lease, size, request`
+
+func scanRun(scan func(...any) error) (fleet.Run, error) {
+	var r fleet.Run
+	var created, finished, lease string
+	var request []byte
+	if err := scan(&r.ID, &r.Kind, &r.Caller, &r.Label, &created, &finished, &r.State, &r.Owner, &lease, &r.Rows, &request); err != nil {
+		return fleet.Run{}, err
+	}
+	var times clock
+	r.CreatedAt, r.LeaseUntil, r.Request = times.parse(created), times.parse(lease), request
+	if finished != "" {
+		r.FinishedAt = times.parse(finished)
+	}
+	return r, times.failure
+}
+
+// CreateRun implements fleet.Store.
+func (l *Ledger) CreateRun(ctx context.Context, run fleet.Run, rows []fleet.Row) (stored fleet.Run, err error) {
+	err = l.inRuns(ctx, func(tx *sql.Tx) error {
+		stored, err = scanRun(tx.QueryRowContext(ctx, `SELECT `+runColumns+` FROM runs
+			WHERE state = 'running' AND caller = ? AND kind = ? AND lease > ?`, run.Caller, run.Kind, formatTime(l.o.Now())).Scan)
+		if !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
+		stored = run
+		return errors.Join(insertRun(ctx, tx, run), insertRows(ctx, tx, run.ID, rows))
+	})
+	if err != nil {
+		return fleet.Run{}, err
+	}
+	return stored, nil
+}
+
+func insertRun(ctx context.Context, tx *sql.Tx, r fleet.Run) error {
+	_, err := tx.ExecContext(ctx, `INSERT INTO runs (`+runColumns+`) VALUES (?, ?, ?, ?, ?, '', ?, ?, ?, ?, ?)`,
+		r.ID, r.Kind, r.Caller, r.Label, formatTime(r.CreatedAt), r.State, r.Owner, formatTime(r.LeaseUntil), r.Rows, string(r.Request))
+	return err
+}
+
+// rowsAtOnce is how many rows one statement inserts: far fewer calls into
+// SQLite, and well below its limit of variables.
+const rowsAtOnce = 100
+
+func insertRows(ctx context.Context, tx *sql.Tx, id string, rows []fleet.Row) error {
+	for len(rows) > 0 {
+		some := rows[:min(len(rows), rowsAtOnce)]
+		rows = rows[len(some):]
+		args := make([]any, 0, 5*len(some))
+		for _, r := range some {
+			args = append(args, id, r.N, r.Tenant, r.TenantID, r.Credential)
+		}
+		places := strings.TrimSuffix(strings.Repeat("(?, ?, ?, ?, ?), ", len(some)), ", ")
+		if _, err := tx.ExecContext(ctx, `INSERT INTO run_rows (run, n, tenant, tenant_id, credential) VALUES `+places, args...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Run implements fleet.Store.
+func (l *Ledger) Run(ctx context.Context, id string) (fleet.Run, bool, error) {
+	db, err := l.use(ctx)
+	if err != nil {
+		return fleet.Run{}, false, err
+	}
+	run, err := scanRun(db.read.QueryRowContext(ctx, `SELECT `+runColumns+` FROM runs WHERE id = ?`, id).Scan)
+	if errors.Is(err, sql.ErrNoRows) {
+		return fleet.Run{}, false, nil
+	}
+	return run, err == nil, l.problem(err)
+}
+
+// Runs implements fleet.Store.
+func (l *Ledger) Runs(ctx context.Context, f fleet.RunFilter) ([]fleet.Run, error) {
+	db, err := l.use(ctx)
+	if err != nil {
+		return nil, err
+	}
+	limit := f.Limit
+	if limit <= 0 {
+		limit = -1
+	}
+	rows, err := db.read.QueryContext(ctx, `SELECT `+runColumns+` FROM runs
+		WHERE (?1 = '' OR kind = ?1) AND (?2 = '' OR caller = ?2) AND (?3 = '' OR label = ?3)
+		ORDER BY created DESC, id LIMIT ?4`, f.Kind, f.Caller, f.Label, limit)
+	if err != nil {
+		return nil, l.problem(err)
+	}
+	defer rows.Close()
+	var found []fleet.Run
+	for rows.Next() {
+		run, err := scanRun(rows.Scan)
+		if err != nil {
+			return nil, l.problem(err)
+		}
+		found = append(found, run)
+	}
+	return found, l.problem(rows.Err())
+}
+
+// changedOne runs a statement in a transaction and reports whether it changed a
+// row.
+func (l *Ledger) changedOne(ctx context.Context, query string, args ...any) (changed bool, err error) {
+	err = l.inRuns(ctx, func(tx *sql.Tx) error {
+		changed, err = changes(tx.ExecContext(ctx, query, args...))
+		return err
+	})
+	return changed && err == nil, err
+}
+
+func changes(result sql.Result, err error) (bool, error) {
+	if err != nil {
+		return false, err
+	}
+	n, err := result.RowsAffected()
+	return n > 0, err
+}
+
+// ClaimRun implements fleet.Store.
+func (l *Ledger) ClaimRun(ctx context.Context, id, owner string, now, leaseUntil time.Time) (bool, error) {
+	return l.changedOne(ctx, `UPDATE runs SET state = 'running', owner = ?, lease = ?
+		WHERE id = ? AND state <> 'finished' AND (state <> 'running' OR lease <= ?)`,
+		owner, formatTime(leaseUntil), id, formatTime(now))
+}
+
+// EndRun implements fleet.Store.
+func (l *Ledger) EndRun(ctx context.Context, id, owner string, state fleet.RunState, at time.Time) (bool, error) {
+	finished := ""
+	if state == fleet.RunFinished {
+		finished = formatTime(at)
+	}
+	return l.changedOne(ctx, `UPDATE runs SET state = ?, finished = ?, lease = ? WHERE id = ? AND owner = ? AND state = 'running'`,
+		state, finished, formatTime(at), id, owner)
+}
+
+// LabelRun implements fleet.Store.
+func (l *Ledger) LabelRun(ctx context.Context, id, label string) (bool, error) {
+	return l.changedOne(ctx, `UPDATE runs SET label = ? WHERE id = ?`, label, id)
+}
+
+// PruneRuns implements fleet.Store.
+func (l *Ledger) PruneRuns(ctx context.Context, before, now time.Time) (count int, err error) {
+	err = l.inRuns(ctx, func(tx *sql.Tx) error {
+		result, err := tx.ExecContext(ctx, `DELETE FROM runs WHERE label = '' AND created < ? AND (state <> 'running' OR lease <= ?)`,
+			formatTime(before), formatTime(now))
+		if err != nil {
+			return err
+		}
+		n, err := result.RowsAffected()
+		count = int(n)
+		return err
+	})
+	return count, err
+}
+
+// body is a result as JSON, which the file wants in every row.
+func body(text json.RawMessage) string {
+	if len(text) == 0 {
+		return "null"
+	}
+	return string(text)
+}

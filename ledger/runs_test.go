@@ -1,0 +1,289 @@
+package ledger
+
+import (
+	"encoding/json"
+	"fmt"
+	"iter"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"mcp-partner/fleet"
+	"mcp-partner/guard"
+)
+
+// eachRunStore runs a test against every store of runs.
+func eachRunStore(t *testing.T, test func(t *testing.T, s fleet.Store, clock *testClock)) {
+	t.Parallel()
+	h := build(t)
+	for name, store := range map[string]fleet.Store{"memory": fleet.NewMemoryStore(h.clock.now), "ledger": h.Ledger} {
+		t.Run(name, func(t *testing.T) { test(t, store, h.clock) })
+	}
+}
+
+func aRun(id string, caller guard.Caller, size int) (fleet.Run, []fleet.Row) {
+	rows := make([]fleet.Row, size)
+	for i := range rows {
+		rows[i] = fleet.Row{N: i, Tenant: fmt.Sprintf("tenant-%03d", i), TenantID: fmt.Sprintf("%08d-0000-4000-8000-000000000000", size-i), Credential: "app"}
+	}
+	return fleet.Run{ID: id, Kind: fleet.KindAudit, Caller: caller, CreatedAt: noon().UTC(), State: fleet.RunRunning, Owner: "one",
+		LeaseUntil: noon().Add(time.Minute).UTC(), Rows: size, Request: json.RawMessage(`{"tenants":["*"]}`)}, rows
+}
+
+func create1(t *testing.T, s fleet.Store, id string, caller guard.Caller, size int) fleet.Run {
+	t.Helper()
+	run, rows := aRun(id, caller, size)
+	stored, err := s.CreateRun(ctx(), run, rows)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return stored
+}
+
+func all(t *testing.T, rows iter.Seq2[fleet.Row, error]) (found []fleet.Row) {
+	t.Helper()
+	for row, err := range rows {
+		if err != nil {
+			t.Fatal(err)
+		}
+		found = append(found, row)
+	}
+	return found
+}
+
+func TestARunIsKept(t *testing.T) {
+	eachRunStore(t, func(t *testing.T, s fleet.Store, _ *testClock) {
+		want, rows := aRun("run_1", "a", 250)
+		create1(t, s, "run_1", "a", 250)
+		got, ok, err := s.Run(ctx(), "run_1")
+		if err != nil || !ok || !cmp.Equal(got, want) {
+			t.Error(cmp.Diff(want, got), ok, err)
+		}
+		if diff := cmp.Diff(rows, all(t, s.Rows(ctx(), "run_1", fleet.RowQuery{Pending: true}))); diff != "" {
+			t.Error(diff)
+		}
+		if _, ok, err := s.Run(ctx(), "run_2"); ok || err != nil {
+			t.Error(ok, err)
+		}
+	})
+}
+
+func TestOneRunAtATimeACaller(t *testing.T) {
+	eachRunStore(t, func(t *testing.T, s fleet.Store, clock *testClock) {
+		create1(t, s, "run_1", "a", 1)
+		if got := create1(t, s, "run_2", "a", 1); got.ID != "run_1" {
+			t.Error("a second run began:", got.ID)
+		}
+		if got := create1(t, s, "run_3", "b", 1); got.ID != "run_3" {
+			t.Error("another caller waits for the first:", got.ID)
+		}
+		clock.move(2 * time.Minute) // the process is gone
+		defer clock.move(-2 * time.Minute)
+		if got := create1(t, s, "run_4", "a", 1); got.ID != "run_4" {
+			t.Error("a crashed run stands in the way:", got.ID)
+		}
+	})
+}
+
+func TestARunHasOneOwner(t *testing.T) {
+	eachRunStore(t, func(t *testing.T, s fleet.Store, _ *testClock) {
+		create1(t, s, "run_1", "a", 2)
+		later, until := noon().Add(2*time.Minute), noon().Add(3*time.Minute)
+		steps := []struct {
+			name string
+			do   func() (bool, error)
+			want bool
+		}{
+			{"claim while it is alive", func() (bool, error) { return s.ClaimRun(ctx(), "run_1", "two", noon(), until) }, false},
+			{"claim after a crash", func() (bool, error) { return s.ClaimRun(ctx(), "run_1", "two", later, until) }, true},
+			{"save by the first, who woke up", func() (bool, error) {
+				return s.SaveRows(ctx(), "run_1", "one", until, []fleet.Row{{N: 0, State: "linked"}})
+			}, false},
+			{"end by the first", func() (bool, error) { return s.EndRun(ctx(), "run_1", "one", fleet.RunFinished, later) }, false},
+			{"save by the second", func() (bool, error) {
+				return s.SaveRows(ctx(), "run_1", "two", until, []fleet.Row{{N: 1, State: "linked"}})
+			}, true},
+			{"interrupt", func() (bool, error) { return s.EndRun(ctx(), "run_1", "two", fleet.RunInterrupted, later) }, true},
+			{"claim what was interrupted", func() (bool, error) { return s.ClaimRun(ctx(), "run_1", "three", later, until) }, true},
+			{"finish", func() (bool, error) { return s.EndRun(ctx(), "run_1", "three", fleet.RunFinished, later) }, true},
+			{"claim what is finished", func() (bool, error) { return s.ClaimRun(ctx(), "run_1", "four", until, until.Add(time.Hour)) }, false},
+			{"claim what is not there", func() (bool, error) { return s.ClaimRun(ctx(), "run_2", "four", until, until.Add(time.Hour)) }, false},
+		}
+		for _, step := range steps {
+			if got, err := step.do(); err != nil || got != step.want {
+				t.Fatalf("%s: %v, %v", step.name, got, err)
+			}
+		}
+		run, _, err := s.Run(ctx(), "run_1")
+		if err != nil || run.State != fleet.RunFinished || !run.FinishedAt.Equal(later) {
+			t.Error(run, err)
+		}
+		if rows := all(t, s.Rows(ctx(), "run_1", fleet.RowQuery{})); len(rows) != 1 || rows[0].N != 1 {
+			t.Error(rows)
+		}
+	})
+}
+
+// TestPagesHoldEachRowOnce goes through results in pages of any size, in both
+// orders.
+func TestPagesHoldEachRowOnce(t *testing.T) {
+	eachRunStore(t, func(t *testing.T, s fleet.Store, _ *testClock) {
+		const size = 57
+		create1(t, s, "run_1", "a", size)
+		saved := saveSome(t, s, size)
+		for _, order := range []fleet.Order{fleet.ByPlace, fleet.ByAttention} {
+			want := all(t, s.Rows(ctx(), "run_1", fleet.RowQuery{Order: order}))
+			if len(want) != saved {
+				t.Fatalf("%d rows, saved %d", len(want), saved)
+			}
+			for limit := 1; limit < size; limit += 5 {
+				if got := paged(t, s, order, limit); !cmp.Equal(got, want) {
+					t.Fatalf("pages of %d: %s", limit, cmp.Diff(want, got))
+				}
+			}
+		}
+		byTarget := all(t, s.Rows(ctx(), "run_1", fleet.RowQuery{Order: fleet.ByTarget}))
+		if !slices.IsSortedFunc(byTarget, func(a, b fleet.Row) int { return strings.Compare(a.TenantID, b.TenantID) }) {
+			t.Error("not sorted by tenant ID")
+		}
+	})
+}
+
+func saveSome(t *testing.T, s fleet.Store, size int) (saved int) {
+	t.Helper()
+	random := rand.New(rand.NewPCG(1, 2))
+	var rows []fleet.Row
+	for n := range size {
+		if random.IntN(4) == 0 {
+			continue
+		}
+		state, cause := "linked", ""
+		if random.IntN(3) == 0 {
+			state, cause = "unknown", fmt.Sprint("cause ", random.IntN(3))
+		}
+		rows = append(rows, fleet.Row{N: n, State: state, Rank: random.IntN(4), Cause: cause, Stale: n%2 == 0, Body: json.RawMessage(fmt.Sprintf(`{"n":%d}`, n))})
+	}
+	if ours, err := s.SaveRows(ctx(), "run_1", "one", noon().Add(time.Minute), rows); !ours || err != nil {
+		t.Fatal(ours, err)
+	}
+	return len(rows)
+}
+
+func paged(t *testing.T, s fleet.Store, order fleet.Order, limit int) (found []fleet.Row) {
+	t.Helper()
+	q := fleet.RowQuery{Order: order, Limit: limit}
+	for {
+		page := all(t, s.Rows(ctx(), "run_1", q))
+		if len(page) == 0 {
+			return found
+		}
+		found = append(found, page...)
+		last := page[len(page)-1]
+		q.More, q.AfterRank, q.AfterN = true, last.Rank, last.N
+	}
+}
+
+func TestRowsAreCounted(t *testing.T) {
+	eachRunStore(t, func(t *testing.T, s fleet.Store, _ *testClock) {
+		const size = 40
+		create1(t, s, "run_1", "a", size)
+		saveSome(t, s, size)
+		want, stale, groups := map[string]int{}, 0, map[string]int{}
+		for _, r := range all(t, s.Rows(ctx(), "run_1", fleet.RowQuery{})) {
+			want[r.State]++
+			if r.Stale {
+				stale++
+			}
+			if r.Cause != "" {
+				groups[r.Cause]++
+			}
+		}
+		want[""] = size - want["linked"] - want["unknown"]
+		counts, old, err := s.CountRows(ctx(), "run_1")
+		if err != nil || !cmp.Equal(counts, want) || old != stale {
+			t.Error(counts, want, old, stale, err)
+		}
+		causes, err := s.Causes(ctx(), "run_1", 10)
+		if err != nil || len(causes) != len(groups) {
+			t.Fatal(causes, err)
+		}
+		for i, g := range causes {
+			if g.Count != groups[g.Cause] || g.First.Cause != g.Cause || i > 0 && g.Count > causes[i-1].Count {
+				t.Errorf("%+v, want %d", g, groups[g.Cause])
+			}
+		}
+		if few, err := s.Causes(ctx(), "run_1", 1); err != nil || len(few) != 1 {
+			t.Error(few, err)
+		}
+	})
+}
+
+func TestRunsAreListedLabelledAndPruned(t *testing.T) {
+	eachRunStore(t, func(t *testing.T, s fleet.Store, clock *testClock) {
+		for i := range 4 {
+			run, rows := aRun(fmt.Sprintf("run_%d", i), guard.Caller(fmt.Sprint("caller ", i)), 3)
+			run.CreatedAt = noon().Add(time.Duration(i) * time.Hour)
+			if _, err := s.CreateRun(ctx(), run, rows); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if ok, err := s.LabelRun(ctx(), "run_1", "2026-11"); !ok || err != nil {
+			t.Fatal(ok, err)
+		}
+		if ok, err := s.LabelRun(ctx(), "run_9", "x"); ok || err != nil {
+			t.Fatal(ok, err)
+		}
+		ids := func(f fleet.RunFilter) string {
+			runs, err := s.Runs(ctx(), f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var found []string
+			for _, r := range runs {
+				found = append(found, r.ID)
+			}
+			return strings.Join(found, " ")
+		}
+		for want, f := range map[string]fleet.RunFilter{
+			"run_3 run_2 run_1 run_0": {}, "run_3 run_2": {Limit: 2}, "run_1": {Label: "2026-11"},
+			"run_2": {Caller: "caller 2"}, "": {Kind: "other"},
+		} {
+			if got := ids(f); got != want {
+				t.Errorf("%+v: %q, want %q", f, got, want)
+			}
+		}
+		if n, err := s.PruneRuns(ctx(), noon().Add(time.Hour*3), noon()); n != 0 || err != nil {
+			t.Error("pruned what is alive:", n, err)
+		}
+		if n, err := s.PruneRuns(ctx(), noon().Add(time.Hour*3), noon().Add(time.Hour)); n != 2 || err != nil {
+			t.Error(n, err)
+		}
+		if got := ids(fleet.RunFilter{}); got != "run_3 run_1" {
+			t.Error("left:", got)
+		}
+		if rows := all(t, s.Rows(ctx(), "run_0", fleet.RowQuery{Pending: true})); len(rows) != 0 {
+			t.Error("rows of a pruned run are left:", len(rows))
+		}
+	})
+}
+
+// TestRunsAreNoPartOfTheRecord: working papers neither lengthen nor break the
+// chains.
+func TestRunsAreNoPartOfTheRecord(t *testing.T) {
+	t.Parallel()
+	h := build(t)
+	h.fill(2)
+	create1(t, h.Ledger, "run_1", "a", 5)
+	h.fill(2)
+	h.reopen()
+	if report := h.whole(); report.Entries != 4 {
+		t.Errorf("%+v", report)
+	}
+	if run, ok, err := h.Run(ctx(), "run_1"); !ok || err != nil || run.Rows != 5 {
+		t.Error(run, ok, err)
+	}
+}
