@@ -128,6 +128,8 @@ func (f field) read(into reflect.Value, raw json.RawMessage) error {
 		return f.readInt(target, raw)
 	case f.typ.Kind() == reflect.Bool:
 		return f.readBool(target, raw)
+	case f.typ.Kind() == reflect.Slice:
+		return f.readList(target, raw)
 	default:
 		panic("schemas: no way to decode " + f.typ.String())
 	}

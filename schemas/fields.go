@@ -17,6 +17,8 @@ type field struct {
 	// Bounds in characters for strings and in value for whole numbers.
 	minLength, maxLength int
 	minimum, maximum     int
+	// maxItems bounds a list; 0 means the usual bound.
+	maxItems int
 }
 
 // fieldsOf returns the arguments of an input type in the order of its fields,
@@ -32,7 +34,7 @@ func fieldsOf(t reflect.Type) []field {
 			name: name, doc: f.Tag.Get("doc"), index: f.Index, typ: f.Type,
 			required:  options != "omitempty",
 			minLength: number(f, "minLength"), maxLength: number(f, "maxLength"),
-			minimum: number(f, "minimum"), maximum: number(f, "maximum"),
+			minimum: number(f, "minimum"), maximum: number(f, "maximum"), maxItems: number(f, "maxItems"),
 		})
 	}
 	return fields

@@ -25,6 +25,9 @@ func (o Operation) InputSchema() *jsonschema.Schema {
 }
 
 func (f field) schema() *jsonschema.Schema {
+	if f.typ.Kind() == reflect.Slice {
+		return f.listSchema()
+	}
 	s := &jsonschema.Schema{Description: f.doc}
 	switch {
 	case f.typ == partnerIDType:

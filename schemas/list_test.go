@@ -1,0 +1,64 @@
+package schemas
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+)
+
+type listInput struct {
+	Names []string    `json:"names,omitempty" doc:"Some names." minLength:"1" maxLength:"5" maxItems:"3"`
+	IDs   []PartnerID `json:"ids,omitempty" doc:"Some IDs."`
+}
+
+func TestListsAreDecodedStrictly(t *testing.T) {
+	t.Parallel()
+	op := Operation{Name: "lists", Input: &listInput{}}
+	for _, c := range []struct {
+		arguments string
+		code      Code
+		says      string
+	}{
+		{`{"names":["a","b"],"ids":["1234567"]}`, "", ""},
+		{`{"names":null}`, "", ""},
+		{`{"names":[]}`, CodeInvalidArgument, "names is an empty list"},
+		{`{"names":"a"}`, CodeInvalidArgument, "names is a string: it has to be an array"},
+		{`{"names":["a",1]}`, CodeInvalidArgument, "names[1] is a JSON number"},
+		{`{"names":["a",null]}`, CodeInvalidArgument, "names[1] is null"},
+		{`{"names":["a","toolong"]}`, CodeInvalidArgument, "names[1] has 7 characters"},
+		{`{"names":["a",""]}`, CodeInvalidArgument, "names[1] is empty"},
+		{`{"names":["a","b","c","d"]}`, CodeInvalidArgument, "names has 4 items"},
+		{`{"ids":["1234567",1234567]}`, CodeInvalidPartnerID, "ids[1] is a JSON number"},
+		{`{"ids":["12"]}`, CodeInvalidPartnerID, "ids[0] has 2 digits"},
+	} {
+		in, err := op.Decode(json.RawMessage(c.arguments))
+		if c.code == "" {
+			if err != nil {
+				t.Errorf("%s: %v", c.arguments, err)
+			} else if got := in.(*listInput); c.says == "" && strings.Contains(c.arguments, `"b"`) && (!slices.Equal(got.Names, []string{"a", "b"}) || !slices.Equal(got.IDs, []PartnerID{"1234567"})) {
+				t.Errorf("%s: %+v", c.arguments, got)
+			}
+			continue
+		}
+		if p := AsProblem(err); err == nil || p.Code != c.code || !strings.Contains(p.Message, c.says) {
+			t.Errorf("%s: %v, want %s with %q", c.arguments, err, c.code, c.says)
+		}
+	}
+}
+
+func TestListsHaveASchema(t *testing.T) {
+	t.Parallel()
+	text, err := json.Marshal(Operation{Input: &listInput{}}.InputSchema())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		`"names":{"type":"array","items":{"type":"string","minLength":1,"maxLength":5},"description":"Some names.","minItems":1,"maxItems":3}`,
+		`"items":{"type":"string","pattern":"^[0-9]{4,10}$"}`,
+	} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("%s has no %s", text, want)
+		}
+	}
+}
