@@ -136,8 +136,8 @@ func (c counting) Apply(ctx context.Context, permit guard.Permit, change armclie
 type wiredDirectory struct{ *vault.Directory }
 
 // Resolve implements tools.Directory.
-func (d wiredDirectory) Resolve(ref string) (schemas.Tenant, error) {
-	entry, err := d.Directory.Resolve(ref)
+func (d wiredDirectory) Resolve(ref string, sees func(name string) bool) (schemas.Tenant, error) {
+	entry, err := d.Directory.ResolveAmong(ref, sees)
 	return entry.Tenant(), err
 }
 

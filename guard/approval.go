@@ -97,7 +97,7 @@ func (g *Guard) Redeem(ctx context.Context, intent Intent, id string) (granted G
 		return Granted{}, nil, storeProblem(err)
 	}
 	if !ok || ticket.InBand || ticket.Intent.Caller != intent.Caller {
-		return Granted{}, nil, unknownApproval()
+		return Granted{}, nil, UnknownApproval()
 	}
 	if err := g.matches(ticket, intent); err != nil {
 		return Granted{}, nil, err
@@ -121,14 +121,14 @@ func (g *Guard) Redeem(ctx context.Context, intent Intent, id string) (granted G
 func (g *Guard) sealed(ctx context.Context, seal Seal) (Ticket, error) {
 	id, _, err := seal.id()
 	if err != nil {
-		return Ticket{}, unknownApproval()
+		return Ticket{}, UnknownApproval()
 	}
 	ticket, found, err := g.o.Store.Ticket(ctx, id)
 	if err != nil {
 		return Ticket{}, storeProblem(err)
 	}
 	if !found || !ticket.InBand || !g.o.Sealer.opens(seal, ticket) {
-		return Ticket{}, unknownApproval()
+		return Ticket{}, UnknownApproval()
 	}
 	return ticket, nil
 }

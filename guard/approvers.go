@@ -27,7 +27,7 @@ func (g *Guard) Question(ctx context.Context, id string, caller Caller) (Ticket,
 		return Ticket{}, storeProblem(err)
 	}
 	if !ok || ticket.InBand || caller != "" && ticket.Intent.Caller != caller {
-		return Ticket{}, unknownApproval()
+		return Ticket{}, UnknownApproval()
 	}
 	return ticket, nil
 }

@@ -92,6 +92,14 @@ func (g Grant) AllowsTenant(name string) bool {
 	return name != "" && slices.ContainsFunc(g.Tenants, func(p string) bool { return p == AllTenants || glob(p, name) })
 }
 
+// Sees returns AllowsTenant for a look-up, or nil where it would say yes to all.
+func (g Grant) Sees() func(name string) bool {
+	if g.Everywhere() {
+		return nil
+	}
+	return g.AllowsTenant
+}
+
 // Everywhere reports whether no tenant is out of the grant, one that is in no
 // directory included.
 func (g Grant) Everywhere() bool { return slices.Contains(g.Tenants, AllTenants) }

@@ -105,7 +105,9 @@ func storeProblem(err error) error {
 	return schemas.NewProblem(schemas.CodeVaultUnavailable, "The record of approvals cannot be read or written, so nothing is written to Azure.")
 }
 
-func unknownApproval() error {
+// UnknownApproval is the answer for an approval that is not there, or not for
+// this caller.
+func UnknownApproval() error {
 	return schemas.NewProblem(schemas.CodeApprovalUnknown, "There is no such approval for this caller.")
 }
 

@@ -3,10 +3,12 @@ package server_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
 	"mcp-partner/guard"
+	"mcp-partner/internal/wiretest"
 	"mcp-partner/server"
 )
 
@@ -43,4 +45,54 @@ func TestTheFirstAuthenticatorThatTakesATokenDecides(t *testing.T) {
 	if _, err := (server.Authenticators)(nil).Authenticate(t.Context(), "a_1"); err == nil {
 		t.Error("nobody let somebody in")
 	}
+}
+
+// What is in the list depends on who asks and on nothing else, in both eras and
+// over both transports; the tool itself stays callable, so that the call path
+// refuses and records.
+func TestToolsListShowsWhatTheCallerMayUse(t *testing.T) {
+	t.Parallel()
+	only := func(p guard.Principal, tool string) error {
+		if p.Caller == "tester-two" && tool != "echo" && tool != "whoami" {
+			return errors.New("no")
+		}
+		return nil
+	}
+	o := server.Options{Name: "fixture", Version: "1", Registrar: newFixtures(), Authorize: only}
+	for _, era := range wiretest.Eras() {
+		list := func(name string) []string {
+			stdio := wiretest.StartStdio(t, server.New(o), server.StdioOptions{Principal: tester(name)})
+			if era == wiretest.Legacy {
+				stdio.Handshake(nil)
+			}
+			http := wiretest.StartHTTP(t, server.New(o), httpOptions(), goodToken+name)
+			over := toolNames(t, stdio.Ask(era.Request(1, "tools/list", nil, nil)))
+			if got := toolNames(t, http.Post(era.Request(1, "tools/list", nil, nil)).Last(t)); !slices.Equal(got, over) {
+				t.Errorf("%s: over stdio %v, over HTTP %v", era, over, got)
+			}
+			if got := http.Post(era.Call(2, "notify", wiretest.Object{"text": "x"})).Last(t); got.Code() == -32602 {
+				t.Errorf("%s: the tool is gone for mcp-go: %s", era, got.Raw)
+			}
+			return over
+		}
+		if got := list("-two"); !slices.Equal(got, []string{"echo", "whoami"}) {
+			t.Errorf("%s: %v", era, got)
+		}
+		if got := list("-one"); len(got) < 10 {
+			t.Errorf("%s: %v", era, got)
+		}
+	}
+}
+
+func toolNames(t *testing.T, r wiretest.Reply) []string {
+	t.Helper()
+	list, _ := r.Path("tools").([]any)
+	var names []string
+	for _, tool := range list {
+		names = append(names, tool.(map[string]any)["name"].(string))
+	}
+	if scope := r.Path("cacheScope"); scope != nil && scope != "private" {
+		t.Errorf("the list may be shared: %v", scope)
+	}
+	return names
 }

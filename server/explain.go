@@ -37,10 +37,14 @@ type spoken struct{ fault *fault }
 
 func (s *spoken) Error() string { return s.fault.text }
 
-// hooks puts our words in place of mcp-go's where those are dumps of Go values
-// or would pass on whatever a handler's error says.
-func (s *Server) hooks() *mcpserver.Hooks {
+// hooks shows each caller its own tools, and puts our words in place of mcp-go's
+// where those are dumps of Go values or would pass on whatever a handler's error
+// says.
+func (s *Server) hooks(authorize Authorize) *mcpserver.Hooks {
 	hooks := &mcpserver.Hooks{}
+	hooks.AddAfterListTools(func(ctx context.Context, _ any, _ *mcp.ListToolsRequest, result *mcp.ListToolsResult) {
+		result.Tools = authorize.allowed(ctx, result.Tools)
+	})
 	hooks.AddOnError(func(ctx context.Context, _ any, method mcp.MCPMethod, request any, err error) {
 		if x := exchangeOf(ctx); x != nil {
 			x.fault = s.explain(ctx, method, request, err)

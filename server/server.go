@@ -36,6 +36,9 @@ type Options struct {
 	Instructions string
 	Registrar    Registrar
 	Completions  Completions
+	// Authorize decides which tools a caller is shown, before any is called; nil
+	// shows all. What a call may do is judged in its own path.
+	Authorize Authorize
 	// Logger gets transport faults and panics; never arguments or results.
 	Logger *slog.Logger
 }
@@ -71,7 +74,7 @@ func (s *Server) options(o Options) []mcpserver.ServerOption {
 		mcpserver.WithResourceCapabilities(false, true),
 		mcpserver.WithPromptCapabilities(true),
 		mcpserver.WithLogging(),
-		mcpserver.WithHooks(s.hooks()),
+		mcpserver.WithHooks(s.hooks(o.Authorize)),
 		mcpserver.WithPromptHandlerMiddleware(checkPromptArguments),
 	}
 	opts = append(opts, cacheHints()...)

@@ -17,6 +17,9 @@ func (s *Service) getApproval(ctx context.Context, j *job, in *schemas.GetApprov
 	if err != nil {
 		return failure(err)
 	}
+	if !j.call.Principal.Grant.AllowsTenant(ticket.Intent.Identity.Tenant) {
+		return failure(guard.UnknownApproval()) // what was given may have become less since
+	}
 	approval := s.approval(ctx, ticket)
 	return done(schemas.Envelope{
 		Status: schemas.StatusDone, Approval: approval,

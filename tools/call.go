@@ -67,6 +67,9 @@ func (s *Service) answer(ctx context.Context, call Call) Result {
 	if !ok {
 		return failure(unknownTool(call.Tool))
 	}
+	if err := call.Principal.Grant.Check(op); err != nil {
+		return s.notGranted(ctx, call, op, err)
+	}
 	input, err := op.Decode(call.Arguments)
 	if err != nil {
 		return failure(err)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/mark3labs/mcp-go/mcp"
 
+	"mcp-partner/guard"
 	"mcp-partner/schemas"
 )
 
@@ -14,21 +15,21 @@ import (
 const completionLimit = 100
 
 // CompletePromptArgument completes tenant names in prompts, inside the
-// operator's bound.
-func (s *Service) CompletePromptArgument(_ context.Context, _ string, argument mcp.CompleteArgument, _ mcp.CompleteContext) (*mcp.Completion, error) {
-	return s.complete(argument)
+// operator's bound and the caller's grant.
+func (s *Service) CompletePromptArgument(ctx context.Context, _ string, argument mcp.CompleteArgument, _ mcp.CompleteContext) (*mcp.Completion, error) {
+	return s.complete(PrincipalOf(ctx), argument)
 }
 
 // CompleteResourceArgument completes tenant and tool names in templates.
-func (s *Service) CompleteResourceArgument(_ context.Context, _ string, argument mcp.CompleteArgument, _ mcp.CompleteContext) (*mcp.Completion, error) {
-	return s.complete(argument)
+func (s *Service) CompleteResourceArgument(ctx context.Context, _ string, argument mcp.CompleteArgument, _ mcp.CompleteContext) (*mcp.Completion, error) {
+	return s.complete(PrincipalOf(ctx), argument)
 }
 
-func (s *Service) complete(argument mcp.CompleteArgument) (*mcp.Completion, error) {
+func (s *Service) complete(p guard.Principal, argument mcp.CompleteArgument) (*mcp.Completion, error) {
 	var names []string
 	switch argument.Name {
 	case "tenant":
-		tenants, err := s.visible()
+		tenants, err := s.visible(p)
 		if err != nil {
 			return nil, err
 		}
@@ -37,7 +38,9 @@ func (s *Service) complete(argument mcp.CompleteArgument) (*mcp.Completion, erro
 		}
 	case "tool":
 		for _, op := range schemas.Catalogue() {
-			names = append(names, op.Name)
+			if p.Grant.Allows(op) {
+				names = append(names, op.Name)
+			}
 		}
 	}
 	return completion(names, argument.Value), nil

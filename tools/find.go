@@ -12,7 +12,7 @@ func (s *Service) findPartnerTool(ctx context.Context, j *job, in *schemas.FindP
 	if err := s.admit(ctx, j, schemas.Tenant{}, ""); err != nil {
 		return failure(err)
 	}
-	tenants, err := s.visible()
+	tenants, err := s.visible(j.call.Principal)
 	if err != nil {
 		return failure(err)
 	}
@@ -21,7 +21,7 @@ func (s *Service) findPartnerTool(ctx context.Context, j *job, in *schemas.FindP
 	if envelope.Matches == nil {
 		envelope.Matches = []schemas.Match{}
 	}
-	envelope.Summary = foundSentence(found)
+	envelope.Summary = foundSentence(found) + notGranted(j, found)
 	return done(envelope)
 }
 
@@ -34,4 +34,15 @@ func foundSentence(found search.Result) string {
 	default:
 		return fmt.Sprintf("%s (%s) fits best; nothing was run.", found.Matches[0].Tool, found.Matches[0].Effect)
 	}
+}
+
+// notGranted says that the tool which fits best is not for this caller.
+func notGranted(j *job, found search.Result) string {
+	if len(found.Matches) == 0 {
+		return ""
+	}
+	if err := Authorize(j.call.Principal, found.Matches[0].Tool); err != nil {
+		return " " + schemas.AsProblem(err).Message
+	}
+	return ""
 }

@@ -145,10 +145,13 @@ func (d *directory) List() ([]schemas.Tenant, error) {
 	return slices.Clone(d.tenants), nil
 }
 
-func (d *directory) Resolve(ref string) (schemas.Tenant, error) {
+func (d *directory) Resolve(ref string, sees func(name string) bool) (schemas.Tenant, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, tenant := range d.tenants {
+		if sees != nil && !sees(tenant.Name) {
+			continue
+		}
 		if tenant.Name == ref || tenant.TenantID == ref || slices.Contains(tenant.Domains, ref) {
 			if pin := d.pins[tenant.Name]; pin != "" {
 				tenant.ObjectIDs = map[string]string{"app": pin}

@@ -24,6 +24,15 @@ type wire struct {
 	*house
 	server *mcpserver.MCPServer
 	caller guard.Caller
+	// grant is what the caller was given; nil is everything.
+	grant *guard.Grant
+}
+
+func (w *wire) principal() guard.Principal {
+	if w.grant == nil {
+		return trusted(w.caller)
+	}
+	return guard.Principal{Caller: w.caller, Grant: *w.grant}
 }
 
 func newWire(t *testing.T, change func(*guard.Options)) *wire {
@@ -74,7 +83,7 @@ func (w *wire) send(method, params string, capabilities string) answer {
 		body += ","
 	}
 	message := fmt.Sprintf(`{"jsonrpc":"2.0","id":1,"method":%q,"params":%s"_meta":{%s}}}`, method, body, meta)
-	response := w.server.HandleMessage(tools.WithPrincipal(context.Background(), trusted(w.caller)), json.RawMessage(message))
+	response := w.server.HandleMessage(tools.WithPrincipal(context.Background(), w.principal()), json.RawMessage(message))
 	raw, err := json.Marshal(response)
 	if err != nil {
 		w.t.Fatal(err)

@@ -8,10 +8,19 @@ import (
 	"mcp-partner/search"
 )
 
-// nameCache keeps the intent search's index of tenant names for as long as the
-// directory stays what it was.
+// maxNames is how many different lists of tenants are kept: callers who were
+// given the same tenants share one.
+const maxNames = 16
+
+// nameCache keeps the intent search's indexes of tenant names for as long as the
+// directory and what callers were given stay what they were. An index is used
+// for exactly the list that it was made of.
 type nameCache struct {
-	mu    sync.Mutex
+	mu   sync.Mutex
+	kept []namesOf // the one used last comes first
+}
+
+type namesOf struct {
 	given []search.TenantName
 	index *search.Names
 }
@@ -23,10 +32,15 @@ func (c *nameCache) of(tenants []schemas.Tenant) *search.Names {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.index == nil || !slices.EqualFunc(names, c.given, sameName) {
-		c.given, c.index = names, search.NewNames(names)
+	i := slices.IndexFunc(c.kept, func(k namesOf) bool { return slices.EqualFunc(names, k.given, sameName) })
+	if i < 0 {
+		c.kept = append(c.kept, namesOf{names, search.NewNames(names)})
+		i = len(c.kept) - 1
 	}
-	return c.index
+	found := c.kept[i]
+	c.kept = slices.Insert(slices.Delete(c.kept, i, i+1), 0, found)
+	c.kept = c.kept[:min(maxNames, len(c.kept))]
+	return found.index
 }
 
 func sameName(a, b search.TenantName) bool {

@@ -60,7 +60,7 @@ func (s *Service) lookBack(ctx context.Context, event guard.Event) (guard.Outcom
 	if err != nil {
 		return guard.Outcome{}, false, err
 	}
-	tenant, err := s.d.Directory.Resolve(intent.Identity.TenantID)
+	tenant, err := s.d.Directory.Resolve(intent.Identity.TenantID, nil)
 	if err != nil {
 		return guard.Outcome{Result: foundUnknown}, schemas.AsProblem(err).Code == schemas.CodeUnknownTenant, nil
 	}

@@ -14,8 +14,10 @@ import (
 
 // Directory is where tenants are looked up. Its errors are problems.
 type Directory interface {
-	// Resolve finds a tenant by name, domain or GUID; "" means the only one.
-	Resolve(ref string) (schemas.Tenant, error)
+	// Resolve finds a tenant by name, domain or GUID among those to whose names
+	// sees says yes; nil says yes to all. Any other is a CodeUnknownTenant
+	// problem that does not tell whether there is one.
+	Resolve(ref string, sees func(name string) bool) (schemas.Tenant, error)
 	// List returns all tenants, ordered by name.
 	List() ([]schemas.Tenant, error)
 	// PinObjectID remembers the identity seen at a credential's first success,

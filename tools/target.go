@@ -58,32 +58,43 @@ func (s *Service) admit(ctx context.Context, j *job, tenant schemas.Tenant, part
 // everywhere, so the first does.
 func (s *Service) tenant(j *job, ref string) (schemas.Tenant, error) {
 	if ref != "" {
-		return s.d.Directory.Resolve(ref)
+		return s.d.Directory.Resolve(ref, j.call.Principal.Grant.Sees())
 	}
-	tenants, err := s.visible()
+	tenants, err := s.visible(j.call.Principal)
 	if err != nil {
 		return schemas.Tenant{}, err
 	}
 	switch {
 	case len(tenants) == 0:
-		return schemas.Tenant{}, schemas.NewProblem(schemas.CodeDirectoryEmpty, "The directory of this server holds no tenant.")
+		return schemas.Tenant{}, noTenants(j.call.Principal)
 	case len(tenants) == 1 || j.op.Name == schemas.ToolListProviderOperations:
 		return tenants[0], nil
 	default:
 		return schemas.Tenant{}, schemas.NewProblem(schemas.CodeTenantRequired,
-			fmt.Sprintf("tenant is missing, and the directory holds %d: name one, such as %s.", len(tenants), someNames(tenants)),
+			fmt.Sprintf("tenant is missing, and there are %d: name one, such as %s.", len(tenants), someNames(tenants)),
 			schemas.WithNextTool(schemas.ToolListTenants))
 	}
 }
 
-// visible lists the tenants inside the operator's bound, ordered by name.
-func (s *Service) visible() ([]schemas.Tenant, error) {
+// noTenants tells the operator what to do, and a caller no more than that there
+// is nothing here for it.
+func noTenants(p guard.Principal) error {
+	if p.Grant.Everywhere() {
+		return schemas.NewProblem(schemas.CodeDirectoryEmpty, "The directory of this server holds no tenant.")
+	}
+	return schemas.NewProblem(schemas.CodeDirectoryEmpty, "This caller was given no tenant of this server.",
+		schemas.WithHint("Ask whoever gave the caller its token or role."))
+}
+
+// visible lists the tenants inside the operator's bound that a caller was
+// given, ordered by name.
+func (s *Service) visible(p guard.Principal) ([]schemas.Tenant, error) {
 	tenants, err := s.d.Directory.List()
 	if err != nil {
 		return nil, err
 	}
 	bounds := s.d.Guard.Bounds()
-	return slices.DeleteFunc(tenants, func(t schemas.Tenant) bool { return !bounds.AllowsTenant(t.Name) }), nil
+	return slices.DeleteFunc(tenants, func(t schemas.Tenant) bool { return !bounds.AllowsTenant(t.Name) || !p.Grant.AllowsTenant(t.Name) }), nil
 }
 
 func someNames(tenants []schemas.Tenant) string {

@@ -2,11 +2,11 @@ package tools
 
 import (
 	"context"
-	"encoding/base64"
 	"fmt"
 	"slices"
 	"strings"
 
+	"mcp-partner/guard"
 	"mcp-partner/schemas"
 )
 
@@ -24,7 +24,7 @@ func (s *Service) listTenants(ctx context.Context, j *job, in *schemas.ListTenan
 		return failure(schemas.NewProblem(schemas.CodeInvalidArgument,
 			"tenant and credential go with discover: true. To find one tenant, call find_partner_tool or page through the list."))
 	}
-	tenants, err := s.visible()
+	tenants, err := s.visible(j.call.Principal)
 	if err != nil {
 		return failure(err)
 	}
@@ -32,7 +32,7 @@ func (s *Service) listTenants(ctx context.Context, j *job, in *schemas.ListTenan
 	for _, tenant := range tenants {
 		rows = append(rows, rowOf(tenant))
 	}
-	return page(rows, in)
+	return page(j.call.Principal, rows, in)
 }
 
 // discoverTenants asks ARM which tenants a credential reaches, and says which
@@ -52,19 +52,20 @@ func (s *Service) discoverTenants(ctx context.Context, j *job, in *schemas.ListT
 		envelope.Identity = t.identity(identity)
 		return done(envelope)
 	}
-	rows, err := s.known(found)
+	rows, err := s.known(j.call.Principal, found)
 	if err != nil {
 		return failure(err)
 	}
-	result := page(rows, in)
+	result := page(j.call.Principal, rows, in)
 	result.Envelope.Identity = t.identity(identity)
 	result.Envelope.Summary += " A service principal sees only its own tenant; ProjectedBy and ManagedBy mean Azure Lighthouse."
 	return result
 }
 
 // known marks discovered rows that are in the directory, and hides those that
-// are, but lie outside the operator's bound.
-func (s *Service) known(found []schemas.TenantRow) ([]schemas.TenantRow, error) {
+// are, but lie outside the operator's bound or the caller's grant. What is in no
+// directory is shown to callers alone who were given every tenant.
+func (s *Service) known(p guard.Principal, found []schemas.TenantRow) ([]schemas.TenantRow, error) {
 	all, err := s.d.Directory.List()
 	if err != nil {
 		return nil, err
@@ -77,7 +78,7 @@ func (s *Service) known(found []schemas.TenantRow) ([]schemas.TenantRow, error) 
 	for _, row := range found {
 		tenant, ok := byID[strings.ToLower(row.TenantID)]
 		switch {
-		case ok && !s.d.Guard.Bounds().AllowsTenant(tenant.Name):
+		case ok && (!s.d.Guard.Bounds().AllowsTenant(tenant.Name) || !p.Grant.AllowsTenant(tenant.Name)), !ok && !p.Grant.Everywhere():
 			continue
 		case ok:
 			seen := row
@@ -101,17 +102,15 @@ func rowOf(t schemas.Tenant) schemas.TenantRow {
 // rowKey orders rows and names the place where the next page begins.
 func rowKey(row schemas.TenantRow) string { return row.Name + "\x00" + row.TenantID }
 
-// page cuts one page out of rows, which are in the order of rowKey. The cursor
-// is the key of the last row shown, so that rows which come and go between two
-// pages neither repeat nor hide others.
-func page(rows []schemas.TenantRow, in *schemas.ListTenantsInput) Result {
-	after, err := base64.RawURLEncoding.DecodeString(in.Cursor)
-	if _, id, isKey := strings.Cut(string(after), "\x00"); err != nil || in.Cursor != "" && (!isKey || !schemas.IsGUID(id)) {
-		return failure(schemas.NewProblem(schemas.CodeInvalidArgument, "cursor is not one that list_tenants gave: pass next_cursor as it is."))
+// page cuts one page out of rows, which are in the order of rowKey.
+func page(p guard.Principal, rows []schemas.TenantRow, in *schemas.ListTenantsInput) Result {
+	after, ok := openCursor(p.Caller, in.Cursor)
+	if !ok {
+		return failure(schemas.NewProblem(schemas.CodeInvalidArgument, "cursor is not one that list_tenants gave this caller: pass next_cursor as it is."))
 	}
 	total := len(rows)
 	if in.Cursor != "" {
-		rows = slices.DeleteFunc(rows, func(row schemas.TenantRow) bool { return rowKey(row) <= string(after) })
+		rows = slices.DeleteFunc(rows, func(row schemas.TenantRow) bool { return rowKey(row) <= after })
 	}
 	limit := in.Limit
 	if limit == 0 {
@@ -120,12 +119,19 @@ func page(rows []schemas.TenantRow, in *schemas.ListTenantsInput) Result {
 	envelope := schemas.Envelope{Status: schemas.StatusDone, Totals: map[string]int{"tenants": total}}
 	if len(rows) > limit {
 		rows = rows[:limit]
-		envelope.NextCursor = base64.RawURLEncoding.EncodeToString([]byte(rowKey(rows[limit-1])))
+		envelope.NextCursor = cursor(p.Caller, rowKey(rows[limit-1]))
 	}
 	envelope.Tenants = rows
 	envelope.Summary = fmt.Sprintf("%d of %d tenants.", len(rows), total)
 	if total == 0 {
-		envelope.Summary = "No tenants: a person adds one with mcp-partner tenants add."
+		envelope.Summary = nothingListed(p)
 	}
 	return done(envelope)
+}
+
+func nothingListed(p guard.Principal) string {
+	if p.Grant.Everywhere() {
+		return "No tenants: a person adds one with mcp-partner tenants add."
+	}
+	return "No tenants: this caller was given none of this server."
 }

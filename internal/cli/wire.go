@@ -168,7 +168,7 @@ func (f *Factory) mcpServer(service *tools.Service) *server.Server {
 	return server.New(server.Options{
 		Name: "mcp-partner", Title: "Partner Admin Link", Version: buildOf().Version,
 		Instructions: tools.Instructions, Registrar: service,
-		Completions: server.Completions{Prompts: service, Resources: service}, Logger: f.Log,
+		Completions: server.Completions{Prompts: service, Resources: service}, Authorize: tools.Authorize, Logger: f.Log,
 	})
 }
 
@@ -176,8 +176,8 @@ func (f *Factory) mcpServer(service *tools.Service) *server.Server {
 type directory struct{ *vault.Directory }
 
 // Resolve implements tools.Directory.
-func (d directory) Resolve(ref string) (schemas.Tenant, error) {
-	entry, err := d.Directory.Resolve(ref)
+func (d directory) Resolve(ref string, sees func(name string) bool) (schemas.Tenant, error) {
+	entry, err := d.Directory.ResolveAmong(ref, sees)
 	return entry.Tenant(), err
 }
 

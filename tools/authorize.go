@@ -1,0 +1,29 @@
+package tools
+
+import (
+	"context"
+
+	"mcp-partner/guard"
+	"mcp-partner/schemas"
+)
+
+// Authorize returns nil if a principal may use a tool, and else the problem
+// with which a call of it is refused: CodeInsufficientScope, or CodeUnknownTool
+// for what is no tool. It looks at nothing but tool and grant, so that a list
+// of tools depends on authorization alone.
+func Authorize(p guard.Principal, tool string) error {
+	op, ok := schemas.Lookup(tool)
+	if !ok {
+		return unknownTool(tool)
+	}
+	return p.Grant.Check(op)
+}
+
+// notGranted refuses a call before its arguments are looked at, and records it
+// if it would have written.
+func (s *Service) notGranted(ctx context.Context, call Call, op schemas.Operation, err error) Result {
+	if op.Effect.Writes() {
+		s.d.Guard.Refused(ctx, guard.Intent{Caller: call.Principal.Caller, Tool: op.Name}, schemas.AsProblem(err).Code)
+	}
+	return failure(err)
+}

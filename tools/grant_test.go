@@ -1,0 +1,205 @@
+package tools_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"mcp-partner/guard"
+	"mcp-partner/schemas"
+	"mcp-partner/simulator"
+	"mcp-partner/tools"
+)
+
+// as makes a wire's calls those of a caller who was given something.
+func (w *wire) as(caller guard.Caller, grant guard.Grant) *wire {
+	other := *w
+	other.caller, other.grant = caller, &grant
+	return &other
+}
+
+func (w *wire) tool(name, arguments string) schemas.Envelope {
+	w.t.Helper()
+	a := w.send("tools/call", fmt.Sprintf(`{"name":%q,"arguments":%s}`, name, arguments), noForms)
+	if a.Error != nil {
+		w.t.Fatalf("%s: %+v", name, a.Error)
+	}
+	return a.Result.StructuredContent
+}
+
+// oneTenant is the grant of a caller whose tenant is contoso.
+func oneTenant(scopes ...guard.Scope) guard.Grant {
+	return guard.Grant{Scopes: scopes, Tenants: []string{"contoso"}}
+}
+
+// What another tenant is called must not be found anywhere by a caller who was
+// not given it.
+func TestCallersSeeTheirTenantsAlone(t *testing.T) {
+	t.Parallel()
+	w := newWire(t, unasked).as("reader", oneTenant(guard.ScopeRead))
+	// "Fabrikam" by itself stands in the catalogue's fixed examples.
+	others := []string{"adventure-works", w.tenant("adventure-works").TenantID, w.tenant("fabrikam").TenantID, w.tenant("fabrikam").Domain}
+	var seen strings.Builder
+	look := func(method, params string) answer {
+		a := w.send(method, params, noForms)
+		raw, err := json.Marshal(a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen.Write(raw)
+		return a
+	}
+	for name, arguments := range map[string]string{
+		schemas.ToolListTenants: `{}`, schemas.ToolFindPartnerTool: `{"query":"register 1234567 at adventure works"}`,
+		schemas.ToolCheckPartnerLink: `{"tenant":"fabrikan"}`, schemas.ToolListProviderOperations: `{}`,
+		schemas.ToolGetPartner: `{"tenant":"adventure-work","partner_id":"1234567"}`,
+	} {
+		look("tools/call", fmt.Sprintf(`{"name":%q,"arguments":%s}`, name, arguments))
+	}
+	look("tools/call", `{"name":"list_tenants","arguments":{"discover":true}}`)
+	look("resources/read", `{"uri":"partner://tenants"}`)
+	look("completion/complete", `{"ref":{"type":"ref/prompt","name":"claim_tenant"},"argument":{"name":"tenant","value":""}}`)
+	for _, other := range others {
+		if strings.Contains(seen.String(), other) {
+			t.Errorf("%s was shown:\n%s", other, seen.String())
+		}
+	}
+	if !strings.Contains(seen.String(), "contoso") {
+		t.Error("its own tenant was shown nowhere")
+	}
+	if got := w.tool(schemas.ToolCheckPartnerLink, `{}`); got.Status != schemas.StatusDone || got.Identity.Tenant != "contoso" {
+		t.Errorf("the only tenant it has is not taken for the one it means: %+v", got)
+	}
+	if none := w.as("nobody", guard.Grant{Scopes: guard.Scopes()}).tool(schemas.ToolListTenants, `{}`); len(none.Tenants) != 0 || strings.Contains(none.Summary, "tenants add") {
+		t.Errorf("without tenants: %+v", none)
+	}
+}
+
+// A tenant out of the grant is answered, letter for letter, as one that does
+// not exist, whatever it is called by and whichever tool is asked.
+func TestATenantOutOfTheGrantDoesNotExist(t *testing.T) {
+	t.Parallel()
+	w := newWire(t, unasked).as("writer", oneTenant(guard.Scopes()...))
+	other := w.tenant("fabrikam")
+	for _, tool := range []string{schemas.ToolCheckPartnerLink, schemas.ToolRegisterPartner, schemas.ToolRemovePartner} {
+		ask := func(ref string) string {
+			arguments := fmt.Sprintf(`{"tenant":%q}`, ref)
+			if tool != schemas.ToolCheckPartnerLink {
+				arguments = fmt.Sprintf(`{"tenant":%q,"partner_id":"1234567"}`, ref)
+			}
+			raw, err := json.Marshal(w.tool(tool, arguments))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return strings.ReplaceAll(string(raw), ref, "REF")
+		}
+		for there, nowhere := range map[string]string{
+			"fabrikam": "fabrikax", other.TenantID: "00000000-0000-4000-8000-000000000999", other.Domain: "fabrikax.example",
+		} {
+			if got, want := ask(there), ask(nowhere); got != want || !strings.Contains(got, string(schemas.CodeUnknownTenant)) {
+				t.Errorf("%s: %s gives\n%s\nand one that does not exist\n%s", tool, there, got, want)
+			}
+		}
+	}
+	if w.writes() != 0 || len(w.sim.Journal()) != 0 {
+		t.Errorf("%d writes, %d requests", w.writes(), len(w.sim.Journal()))
+	}
+}
+
+func TestCallsThatWereNotGrantedAreRefused(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		grant           guard.Grant
+		tool, arguments string
+		says            string
+	}{
+		"no scope":           {guard.Grant{Tenants: []string{"contoso"}}, schemas.ToolCheckPartnerLink, `{"tenant":"contoso"}`, "partner.read"},
+		"a reader registers": {oneTenant(guard.ScopeRead), schemas.ToolRegisterPartner, `{"tenant":"contoso","partner_id":"1234567"}`, "partner.write"},
+		"a writer removes":   {oneTenant(guard.ScopeRead, guard.ScopeWrite), schemas.ToolRemovePartner, `{"tenant":"contoso","partner_id":"1234567"}`, "partner.change"},
+		"wrong arguments":    {oneTenant(guard.ScopeRead), schemas.ToolRegisterPartner, `{"nonsense":1}`, "partner.write"},
+		"another tool": {guard.Grant{Scopes: guard.Scopes(), Tenants: []string{"contoso"}, Tools: []string{schemas.ToolGetPartner}},
+			schemas.ToolCheckPartnerLink, `{"tenant":"contoso"}`, "other tools"},
+		"another partner ID": {guard.Grant{Scopes: guard.Scopes(), Tenants: []string{"contoso"}, PartnerIDs: []string{"7654321"}},
+			schemas.ToolRegisterPartner, `{"tenant":"contoso","partner_id":"1234567"}`, "other partner IDs"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWire(t, unasked).as("caller", test.grant)
+			got := w.tool(test.tool, test.arguments)
+			if got.Status != schemas.StatusRefused || got.Problem.Code != schemas.CodeInsufficientScope || !strings.Contains(got.Problem.Message, test.says) {
+				t.Errorf("%+v", got)
+			}
+			if w.writes() != 0 || len(w.sim.Journal()) != 0 {
+				t.Errorf("%d writes, %d requests", w.writes(), len(w.sim.Journal()))
+			}
+			if op, _ := schemas.Lookup(test.tool); op.Effect.Writes() != w.recorded(schemas.CodeInsufficientScope) {
+				t.Errorf("a refused write is recorded, a read is not: %+v", w.store.Events())
+			}
+		})
+	}
+}
+
+func (h *house) recorded(code schemas.Code) bool {
+	return slices.ContainsFunc(h.store.Events(), func(e guard.Event) bool { return e.Kind == guard.KindRefusal && e.Result == string(code) })
+}
+
+func TestTheSearchSaysWhatIsNotForTheCaller(t *testing.T) {
+	t.Parallel()
+	w := newWire(t, unasked).as("reader", oneTenant(guard.ScopeRead))
+	if got := w.tool(schemas.ToolFindPartnerTool, `{"query":"remove the link at contoso"}`); !strings.Contains(got.Summary, "partner.change") {
+		t.Errorf("%+v", got)
+	}
+	if got := w.tool(schemas.ToolFindPartnerTool, `{"query":"is contoso linked?"}`); strings.Contains(got.Summary, "scope") {
+		t.Errorf("%+v", got)
+	}
+	a := w.send("completion/complete", `{"ref":{"type":"ref/resource","uri":"partner://schemas/{tool}"},"argument":{"name":"tool","value":""}}`, noForms)
+	if slices.Contains(a.Result.Completion.Values, schemas.ToolRemovePartner) || !slices.Contains(a.Result.Completion.Values, schemas.ToolCheckPartnerLink) {
+		t.Errorf("%+v", a)
+	}
+}
+
+// A cursor belongs to who got it, and what it continues is made of what its
+// caller may see now.
+func TestCursorsAreTheCallersOwn(t *testing.T) {
+	t.Parallel()
+	w := newWire(t, nil)
+	mine := w.as("mine", guard.FullGrant())
+	first := mine.tool(schemas.ToolListTenants, `{"limit":1}`)
+	if first.NextCursor == "" || len(first.Tenants) != 1 {
+		t.Fatalf("%+v", first)
+	}
+	next := fmt.Sprintf(`{"limit":1,"cursor":%q}`, first.NextCursor)
+	if got := mine.tool(schemas.ToolListTenants, next); got.Status != schemas.StatusDone || len(got.Tenants) != 1 || got.Tenants[0].Name == first.Tenants[0].Name {
+		t.Errorf("its own: %+v", got)
+	}
+	if got := w.as("other", guard.FullGrant()).tool(schemas.ToolListTenants, next); got.Problem == nil || got.Problem.Code != schemas.CodeInvalidArgument {
+		t.Errorf("another's: %+v", got)
+	}
+	less := w.as("mine", guard.Grant{Scopes: guard.Scopes(), Tenants: []string{first.Tenants[0].Name}})
+	if got := less.tool(schemas.ToolListTenants, next); len(got.Tenants) != 0 {
+		t.Errorf("what was given has become less, and is shown: %+v", got)
+	}
+}
+
+func TestApprovalsEndWithTheGrant(t *testing.T) {
+	t.Parallel()
+	h := build(t, simulator.Config{Tenants: 1}, person)
+	h.approver()
+	id := h.call(schemas.ToolRegisterPartner, registering).Approval.ID
+	h.approve(id)
+	for _, call := range []tools.Call{
+		{Tool: schemas.ToolGetApproval, Arguments: []byte(`{"approval_id":"` + id + `"}`)},
+		{Tool: schemas.ToolRegisterPartner, Arguments: []byte(`{"tenant":"contoso","partner_id":"1234567","approval_id":"` + id + `"}`)},
+	} {
+		call.Person = tools.Nobody{}
+		call.Principal = guard.Principal{Caller: "test", Grant: guard.Grant{Scopes: guard.Scopes(), Tenants: []string{"fabrikam"}}}
+		if got := h.service.Call(t.Context(), call).Envelope; got.Status != schemas.StatusRefused {
+			t.Errorf("%s: %+v", call.Tool, got)
+		}
+	}
+	if h.writes() != 0 {
+		t.Errorf("%d writes", h.writes())
+	}
+}
