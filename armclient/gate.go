@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 
@@ -22,10 +23,12 @@ type gate struct {
 	// name is the tenant's in this program's directory, for messages.
 	name     string
 	endpoint *url.URL
+	// watch is Options.Observe, or nil.
+	watch func(Exchange)
 }
 
 func newGate(o Options, endpoint *url.URL) *gate {
-	return &gate{tenantID: strings.ToLower(o.TenantID), pinned: strings.ToLower(o.PinnedObjectID), name: o.tenantWords(), endpoint: endpoint}
+	return &gate{tenantID: strings.ToLower(o.TenantID), pinned: strings.ToLower(o.PinnedObjectID), name: o.tenantWords(), endpoint: endpoint, watch: o.Observe}
 }
 
 // final keeps azcore's retry policy from trying again.
@@ -40,11 +43,14 @@ func (g *gate) Do(req *policy.Request) (*http.Response, error) {
 	if err := g.admit(req.Raw()); err != nil {
 		return nil, final{err}
 	}
+	began := time.Now()
 	resp, err := req.Next()
+	took := time.Since(began)
 	if resp != nil {
 		g.clean(req.Raw(), resp, err)
-		g.observe(req.Raw(), resp)
+		g.note(req.Raw(), resp)
 	}
+	g.observe(req.Raw(), resp, err, took)
 	return resp, err
 }
 
@@ -108,9 +114,9 @@ func (g *gate) checkClaims(c claims) error {
 	return nil
 }
 
-// observe notes the answer, and tells the permit of a claims challenge: ARM
+// note keeps the answer, and tells the permit of a claims challenge: ARM
 // did not carry the request out, and the bearer policy will send it once more.
-func (g *gate) observe(r *http.Request, resp *http.Response) {
+func (g *gate) note(r *http.Request, resp *http.Response) {
 	seen := recordOf(r.Context())
 	seen.answer(resp)
 	if r.Method != http.MethodGet && claimsChallenge(resp) {

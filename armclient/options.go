@@ -35,6 +35,9 @@ type Options struct {
 	// RetryDelay is the first wait between tries of a read; 0 is azcore's 800 ms.
 	// Tests shorten it.
 	RetryDelay time.Duration
+	// Observe, if set, is told of each request that left and its answer. It must
+	// return at once, and may be called from several goroutines.
+	Observe func(Exchange)
 }
 
 func (o Options) withDefaults() Options {

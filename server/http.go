@@ -125,6 +125,8 @@ func (t *httpTransport) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		t.serveMCP(w, r)
 	case livePath:
 		t.serveLive(w, r)
+	case openAPIPath:
+		t.serveOpenAPI(w, r)
 	default:
 		refuse(http.StatusNotFound, "There is nothing here. MCP is served on "+mcpPath+".").write(w)
 	}

@@ -238,6 +238,9 @@ func TestResources(t *testing.T) {
 	if !strings.Contains(read("partner://docs/pal"), "identity") {
 		t.Error("docs/pal says nothing of identities")
 	}
+	if read("partner://openapi") != string(schemas.OpenAPI()) {
+		t.Error("partner://openapi is not the document")
+	}
 	if a := w.send("resources/read", `{"uri":"partner://schemas/nothing"}`, noForms); a.Error == nil {
 		t.Error("a schema of no tool was read")
 	}

@@ -19,6 +19,7 @@ const (
 	resourceLink    = "partner://tenants/{tenant}/link"
 	resourceSchemas = "partner://schemas/{tool}"
 	resourcePAL     = "partner://docs/pal"
+	resourceOpenAPI = "partner://openapi"
 
 	mimeJSON     = "application/json"
 	mimeMarkdown = "text/markdown"
@@ -29,6 +30,8 @@ func (s *Service) addResources(m *mcpserver.MCPServer) {
 		mcp.WithResourceDescription("The tenants of this server's directory, as list_tenants answers (first 200).")), s.readTenants)
 	m.AddResource(mcp.NewResource(resourcePAL, "pal", mcp.WithResourceTitle("What Partner Admin Link is"), mcp.WithMIMEType(mimeMarkdown),
 		mcp.WithResourceDescription("What a partner link is and is not: identity, attribution, earned credit.")), readPAL)
+	m.AddResource(mcp.NewResource(resourceOpenAPI, "openapi", mcp.WithResourceTitle("OpenAPI of the provider"), mcp.WithMIMEType(mimeJSON),
+		mcp.WithResourceDescription("OpenAPI 3.1 of Microsoft.ManagementPartner's six operations: what each answer means, errors and throttling included.")), readOpenAPI)
 	m.AddResourceTemplate(mcp.NewResourceTemplate(resourceLink, "link", mcp.WithTemplateTitle("Partner link of a tenant"), mcp.WithTemplateMIMEType(mimeJSON),
 		mcp.WithTemplateDescription("The partner link of our identity in a tenant, as check_partner_link answers.")), s.readLink)
 	m.AddResourceTemplate(mcp.NewResourceTemplate(resourceSchemas, "schemas", mcp.WithTemplateTitle("Full schemas of a tool"), mcp.WithTemplateMIMEType(mimeJSON),
@@ -64,6 +67,10 @@ func readSchemas(_ context.Context, request mcp.ReadResourceRequest) ([]mcp.Reso
 
 func readPAL(_ context.Context, request mcp.ReadResourceRequest) ([]mcp.ResourceContents, error) {
 	return contents(request, mimeMarkdown, docs.PAL()), nil
+}
+
+func readOpenAPI(_ context.Context, request mcp.ReadResourceRequest) ([]mcp.ResourceContents, error) {
+	return contents(request, mimeJSON, string(schemas.OpenAPI())), nil
 }
 
 func contents(request mcp.ReadResourceRequest, mime, text string) []mcp.ResourceContents {

@@ -31,9 +31,10 @@ var rooms = map[string]struct {
 	"tools":               {[]string{"schemas", "search", "guard", "armclient", "fleet", "docs"}, "directory and vault reach it through its own interfaces"},
 	"server":              {[]string{"schemas", "guard", "tools"}, "transports know the call path, not what is behind it"},
 	"internal/wiretest":   {[]string{"server", "tools", "schemas"}, "drives the production handler without an SDK type"},
+	"internal/contract":   {[]string{"schemas", "guard", "armclient"}, "compares exchanges with the document; its writes take permits like any"},
 	"internal/config":     {[]string{"schemas", "guard"}, "flags, environment and file become values; the guard for the rules of the policy"},
 	"internal/demo":       {[]string{"schemas"}, "an MCP client that shows what an agent sees"},
-	"internal/cli":        {[]string{"schemas", "search", "guard", "ledger", "simulator", "internal/httpclient", "vault", "armclient", "fleet", "tools", "server", "internal/config", "internal/demo"}, "the one place that builds everything"},
+	"internal/cli":        {[]string{"schemas", "search", "guard", "ledger", "simulator", "internal/httpclient", "vault", "armclient", "fleet", "tools", "server", "internal/config", "internal/contract", "internal/demo"}, "the one place that builds everything"},
 	"cmd/mcp-partner":     {[]string{"internal/cli"}, "signals and exit code"},
 	"internal/deptest":    {nil, "this plan"},
 }

@@ -1,0 +1,106 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+
+	"github.com/spf13/cobra"
+	"go.yaml.in/yaml/v3"
+
+	"mcp-partner/schemas"
+)
+
+type openAPIOptions struct {
+	format documentFormat
+	output string
+	force  bool
+}
+
+// documentFormat is a flag that says how a document is written.
+type documentFormat string
+
+const (
+	formatJSON documentFormat = "json"
+	formatYAML documentFormat = "yaml"
+)
+
+// Set implements pflag.Value.
+func (d *documentFormat) Set(text string) error {
+	if text != string(formatJSON) && text != string(formatYAML) {
+		return errors.New("no such format")
+	}
+	*d = documentFormat(text)
+	return nil
+}
+
+// String implements pflag.Value.
+func (d *documentFormat) String() string { return string(*d) }
+
+// Type implements pflag.Value.
+func (d *documentFormat) Type() string { return "format" }
+
+// newOpenAPI builds `openapi`.
+func newOpenAPI(f *Factory, run func(context.Context, *Factory, *openAPIOptions) error) *cobra.Command {
+	options := &openAPIOptions{format: formatJSON}
+	command := &cobra.Command{
+		Use:   "openapi",
+		Short: "Print the provider's wire contract as OpenAPI 3.1",
+		Long: `Print the wire contract of Microsoft.ManagementPartner's six operations as OpenAPI
+3.1: what each answer means, both shapes of errors, tenant and identity,
+throttling. MCP clients read it as partner://openapi; a server over HTTP has it at
+/openapi.json. It needs no state directory.`,
+		Example: "  mcp-partner openapi\n  mcp-partner openapi --format yaml --output managementpartner.yaml",
+		Args:    noArguments,
+		RunE:    func(command *cobra.Command, _ []string) error { return run(command.Context(), f, options) },
+	}
+	flags := command.Flags()
+	flags.Var(&options.format, "format", "`json or yaml`")
+	flags.StringVar(&options.output, "output", "", "write to this `FILE` instead of standard output")
+	flags.BoolVar(&options.force, "force", false, "let --output replace a file")
+	return command
+}
+
+func runOpenAPI(_ context.Context, f *Factory, o *openAPIOptions) error {
+	text := schemas.OpenAPI()
+	if o.format == formatYAML {
+		var err error
+		if text, err = yamlOf(text); err != nil {
+			return err
+		}
+	}
+	return f.deliver(text, o.output, o.force)
+}
+
+// deliver writes a whole document to a file, or as it is to standard output.
+func (f *Factory) deliver(text []byte, path string, force bool) error {
+	if path != "" {
+		return writeOutput(path, text, force)
+	}
+	_, err := f.IO.Out.Write(text)
+	return err
+}
+
+// yamlOf writes a JSON document as YAML with its members in the same order:
+// JSON is YAML, so that only the style has to change.
+func yamlOf(document []byte) ([]byte, error) {
+	var node yaml.Node
+	if err := yaml.Unmarshal(document, &node); err != nil {
+		return nil, err
+	}
+	unfold(&node)
+	var b bytes.Buffer
+	encoder := yaml.NewEncoder(&b)
+	encoder.SetIndent(2)
+	err := encoder.Encode(&node)
+	return b.Bytes(), errors.Join(err, encoder.Close())
+}
+
+// unfold takes braces and quotes away where YAML does without; the encoder
+// keeps the quotes that a text needs.
+func unfold(node *yaml.Node) {
+	node.Style = 0
+	for _, child := range node.Content {
+		unfold(child)
+	}
+}

@@ -1,0 +1,257 @@
+package contract
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"maps"
+	"mime"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/santhosh-tekuri/jsonschema/v6/kind"
+	"golang.org/x/text/language"
+	"golang.org/x/text/message"
+
+	"mcp-partner/armclient"
+)
+
+// Findings is how traffic compares with the document. No text in it repeats
+// what the far side said, but for names of members and headers.
+type Findings struct {
+	// Differs is what the document rules out.
+	Differs []string
+	// Notes is what the document leaves open and a reader may want to know.
+	Notes []string
+}
+
+func (f *Findings) differs(format string, args ...any) {
+	f.Differs = append(f.Differs, fmt.Sprintf(format, args...))
+}
+
+func (f *Findings) note(format string, args ...any) {
+	f.Notes = append(f.Notes, fmt.Sprintf(format, args...))
+}
+
+// Request compares a request with the document.
+func (d *Document) Request(x armclient.Exchange) Findings {
+	var f Findings
+	target, err := url.Parse(x.URL)
+	if err != nil {
+		f.differs("the URL cannot be read")
+		return f
+	}
+	op, ok := d.Find(x.Method, target.Path)
+	if !ok {
+		f.differs("no operation has this method and path")
+		return f
+	}
+	if x.Sent != 0 || x.RequestHeader.Get("Content-Type") != "" {
+		f.differs("the request has a body, and no operation takes one")
+	}
+	if x.RequestHeader.Get("If-Match")+x.RequestHeader.Get("If-None-Match") != "" {
+		f.differs("the request is conditional, and no operation is")
+	}
+	d.parameters(&f, op, target, x.RequestHeader)
+	return f
+}
+
+func (d *Document) parameters(f *Findings, op Operation, target *url.URL, header http.Header) {
+	known := map[string]bool{}
+	list, _ := op.place.node["parameters"].([]any)
+	for i := range list {
+		element, _ := list[i].(node)
+		parameter := d.resolved(place{element, fmt.Sprintf("%s/parameters/%d", op.place.at, i)})
+		name, _ := parameter.node["name"].(string)
+		known[name] = parameter.node["in"] == "query" || known[name]
+		value, given := given(op, target, header, name, parameter.node["in"])
+		switch required := parameter.node["required"] == true; {
+		case !given && required:
+			f.differs("%s is missing", name)
+		case given && d.invalid(parameter.at+"/schema", value) != "":
+			f.differs("%s is not what the document wants", name)
+		}
+	}
+	for name := range target.Query() {
+		if !known[name] {
+			f.differs("the query has %s, which the document does not know", name)
+		}
+	}
+}
+
+func given(op Operation, target *url.URL, header http.Header, name string, in any) (string, bool) {
+	switch in {
+	case "path":
+		return op.variable(target.Path)
+	case "query":
+		return target.Query().Get(name), target.Query().Has(name)
+	default:
+		return header.Get(name), header.Get(name) != ""
+	}
+}
+
+// Answer compares the answer to an operation with the document.
+func (d *Document) Answer(op Operation, x armclient.Exchange) Findings {
+	var f Findings
+	response, ok := d.response(op, x.Status)
+	if !ok {
+		f.differs("status %d is not documented for %s", x.Status, op.ID)
+		return f
+	}
+	d.headers(&f, response, x.Header)
+	d.body(&f, response, x)
+	return f
+}
+
+func (d *Document) headers(f *Findings, response place, header http.Header) {
+	documented, _ := d.child(response, "headers")
+	for _, name := range slices.Sorted(maps.Keys(documented.node)) {
+		at, _ := d.child(documented, name)
+		value := header.Get(name)
+		switch {
+		case value != "" && d.invalid(at.at+"/schema", value) != "":
+			f.differs("the header %s is not what the document says", name)
+		case value == "" && name != "WWW-Authenticate": // which is not kept
+			f.note("no header %s", name)
+		}
+	}
+	for _, name := range []string{"Location", "Azure-Asyncoperation"} {
+		if header.Get(name) != "" {
+			f.differs("a header %s, as long-running operations have it", name)
+		}
+	}
+}
+
+func (d *Document) body(f *Findings, response place, x armclient.Exchange) {
+	content, has := d.child(response, "content")
+	kind := x.Header.Get("Content-Type")
+	switch {
+	case x.Echoed:
+		f.differs("the answer repeats the token, which was taken out")
+	case x.Body == nil:
+		f.differs("the body could not be read to its end")
+	case !has && (len(x.Body) > 0 || kind != ""):
+		f.differs("a body or a Content-Type where the document has none")
+	case !has:
+	case len(x.Body) == 0 && kind == "" && x.Status >= http.StatusBadRequest:
+		f.note("an error without a body")
+	default:
+		d.media(f, content, kind, x.Body)
+	}
+}
+
+func (d *Document) media(f *Findings, content place, kind string, body []byte) {
+	base, _, err := mime.ParseMediaType(kind)
+	media, ok := d.child(content, base)
+	if err != nil || !ok {
+		f.differs("the Content-Type is not one that the document has")
+		return
+	}
+	if base == "text/html" {
+		f.note("a page of a gateway, not an answer of the provider")
+		return
+	}
+	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(body))
+	if err != nil {
+		f.differs("the body is not JSON")
+		return
+	}
+	if wrong := d.invalid(media.at+"/schema", value); wrong != "" {
+		f.differs("the body is not what the document says: %s", wrong)
+	}
+	schema, _ := d.child(media, "schema")
+	for _, name := range d.strangers(schema, value, "") {
+		f.note("a member that the document does not list: %s", plainName(name))
+	}
+}
+
+// invalid says where a value differs from the schema at a place, and in what,
+// without the value; "" if it does not.
+func (d *Document) invalid(at string, value any) string {
+	schema := d.compiled[at]
+	if schema == nil {
+		return "there is no schema at " + at
+	}
+	err := schema.Validate(value)
+	var invalid *jsonschema.ValidationError
+	switch {
+	case err == nil:
+		return ""
+	case errors.As(err, &invalid):
+		return strings.Join(slices.Compact(slices.Sorted(slices.Values(causes(invalid)))), "; ")
+	default:
+		return "it cannot be validated"
+	}
+}
+
+// causes lists the innermost errors: the place, and which rule of the schema.
+func causes(e *jsonschema.ValidationError) []string {
+	if len(e.Causes) == 0 {
+		where := strings.Join(e.InstanceLocation, ".")
+		if where == "" {
+			where = "the whole"
+		}
+		return []string{where + " (" + rule(e.ErrorKind) + ")"}
+	}
+	var all []string
+	for _, cause := range e.Causes {
+		all = append(all, causes(cause)...)
+	}
+	return all
+}
+
+// rule words which rule was broken; of missing members it names which, because
+// the document itself names them.
+func rule(broken jsonschema.ErrorKind) string {
+	if missing, ok := broken.(*kind.Required); ok {
+		return missing.LocalizedString(message.NewPrinter(language.English))
+	}
+	path := broken.KeywordPath()
+	if len(path) == 0 {
+		return "not allowed"
+	}
+	return path[len(path)-1]
+}
+
+// plainName shows the far side's own name of a member only if it looks like one.
+func plainName(name string) string {
+	if !nameForm.MatchString(name) {
+		return "(its name is not shown)"
+	}
+	return name
+}
+
+var nameForm = regexp.MustCompile(`^[A-Za-z$@_][A-Za-z0-9$@_.-]{0,40}$`)
+
+// strangers lists the members of a value that its schema does not name.
+func (d *Document) strangers(schema place, value any, at string) []string {
+	var found []string
+	switch v := value.(type) {
+	case node:
+		properties, ok := d.child(schema, "properties")
+		if !ok {
+			return nil
+		}
+		for _, name := range slices.Sorted(maps.Keys(v)) {
+			inner, known := d.child(properties, name)
+			if _, boolean := properties.node[name].(bool); !known && !boolean {
+				found = append(found, at+name)
+				continue
+			}
+			found = append(found, d.strangers(inner, v[name], at+name+".")...)
+		}
+	case []any:
+		items, ok := d.child(schema, "items")
+		for i := range v {
+			if ok {
+				found = append(found, d.strangers(items, v[i], at)...)
+			}
+		}
+	}
+	slices.Sort(found)
+	return slices.Compact(found)
+}
