@@ -1,0 +1,279 @@
+package cli
+
+import (
+	"context"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"mcp-partner/internal/clientconfig"
+)
+
+// clientOptions say which entry of which client is meant.
+type clientOptions struct {
+	client      clientconfig.Client
+	name, scope string
+}
+
+func (o *clientOptions) add(flags *pflag.FlagSet) {
+	flags.StringVar(&o.name, "name", "partner", "`NAME` of the server in the client")
+	flags.StringVar(&o.scope, "scope", string(clientconfig.ScopeUser), "whose configuration: `user or project`, the one of the working directory")
+}
+
+// serverName keeps a server's name to what every client takes.
+var serverName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+
+// check finds the client, and refuses what no client has.
+func (o *clientOptions) check(name string) error {
+	var ok bool
+	o.client, ok = clientconfig.Lookup(name)
+	switch {
+	case !ok:
+		return usage("the clients are "+strings.Join(clientconfig.Names(), ", "), "there is no client of that name")
+	case !serverName.MatchString(o.name):
+		return usage("use letters, digits, - and _, at most 64", "--name is not a name that every client takes")
+	case o.scope != string(clientconfig.ScopeUser) && o.scope != string(clientconfig.ScopeProject):
+		return usage("give --scope user or --scope project", "there is no such scope")
+	}
+	return nil
+}
+
+// file opens the client's configuration.
+func (o *clientOptions) file(f *Factory) (clientconfig.File, error) {
+	path, err := o.path(f)
+	if err != nil {
+		return clientconfig.File{}, err
+	}
+	file, err := clientconfig.Open(path)
+	if err != nil {
+		return clientconfig.File{}, untouched(path, err)
+	}
+	if o.scope == string(clientconfig.ScopeProject) {
+		file = file.Shared()
+	}
+	return file, nil
+}
+
+func (o *clientOptions) path(f *Factory) (string, error) {
+	folder, err := os.Getwd()
+	if err != nil {
+		return "", failed("change into a folder that exists", "the working directory is not known")
+	}
+	path, err := o.client.Path(clientconfig.Place{GOOS: runtime.GOOS, Env: f.IO.Env, Project: folder}, clientconfig.Scope(o.scope))
+	if err != nil {
+		return "", usage("mcp-partner install "+o.client.Name+" --print shows what to put there by hand", "%s", err)
+	}
+	return path, nil
+}
+
+// untouched says that a configuration was left as it is.
+func untouched(path string, err error) error {
+	return failed("mend the file, or put the entry there by hand: mcp-partner install CLIENT --print",
+		"%s was not changed: %s", path, err)
+}
+
+type installOptions struct {
+	clientOptions
+	url   string
+	print bool
+	// serve are more arguments for the server.
+	serve []string
+}
+
+// newInstall builds `install`.
+func newInstall(f *Factory, run func(context.Context, *Factory, *installOptions) error) *cobra.Command {
+	options := &installOptions{}
+	command := &cobra.Command{
+		Use:   "install CLIENT [-- ARGUMENTS OF serve]",
+		Short: "Write this server into the configuration of an MCP client",
+		Long: `Write this server into the configuration of an MCP client: ` + strings.Join(clientconfig.Names(), ", ") + `.
+The entry starts this very binary, by its absolute path, on the state directory of
+this call. What stands in the file besides is left as it is, comments and order
+too, and the file is copied beside itself first. No secret is ever written there.
+
+With --http the entry is the URL of a server that runs elsewhere; the client then
+signs in by OAuth when the server asks for it.
+
+What follows -- goes to serve, for example bounds. Better than flags in a client's
+file, which an agent may be able to edit, are rules in config.yaml.`,
+		Example: `  mcp-partner install claude-desktop
+  mcp-partner install vscode --scope project
+  mcp-partner install cursor --print
+  mcp-partner install claude-code --http https://partner.example/mcp
+  mcp-partner install claude-desktop -- --tenants 'contoso,fab*' --partner-ids 1234567`,
+		ValidArgs: clientconfig.Names(),
+		RunE: func(command *cobra.Command, args []string) error {
+			if err := options.take(command, args); err != nil {
+				return err
+			}
+			return run(command.Context(), f, options)
+		},
+	}
+	flags := command.Flags()
+	options.add(flags)
+	flags.StringVar(&options.url, "http", "", "`URL` of a server that runs elsewhere, in place of a command")
+	flags.BoolVar(&options.print, "print", false, "print the entry for pasting, and change nothing")
+	return command
+}
+
+// take splits the words at the dashes and checks both halves.
+func (o *installOptions) take(command *cobra.Command, args []string) error {
+	if at := command.ArgsLenAtDash(); at >= 0 {
+		args, o.serve = args[:at], args[at:]
+	}
+	if err := oneArgument("the client's name")(command, args); err != nil {
+		return err
+	}
+	if err := o.check(args[0]); err != nil {
+		return err
+	}
+	if o.url == "" {
+		return checkServeArguments(o.serve)
+	}
+	if len(o.serve) > 0 {
+		return usage("leave them out: that server was started elsewhere", "arguments of serve do not go with --http")
+	}
+	return checkServerURL(o.url)
+}
+
+// checkServeArguments reads them as serve will, so that a typing error is found
+// by the person and not by the client.
+func checkServeArguments(args []string) error {
+	root := newRoot(newFactory(&Streams{}))
+	serve, rest, err := root.Find(append([]string{"serve"}, args...))
+	if err == nil {
+		err = serve.ParseFlags(rest)
+	}
+	if err != nil {
+		return flagError(serve, err)
+	}
+	switch {
+	case serve.Flags().NArg() > 0:
+		return usage("mcp-partner serve --help", "serve takes no arguments beside its flags")
+	case serve.Flags().Changed("http") || serve.Flags().Changed("state-dir"):
+		return usage("give --state-dir and --http before the --", "--state-dir and --http are set by install itself")
+	}
+	return nil
+}
+
+// checkServerURL refuses what would put a secret into the file, or send one
+// over the network in the clear.
+func checkServerURL(text string) error {
+	const next = "give --http https://HOST/mcp"
+	u, err := url.Parse(text)
+	switch {
+	case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http":
+		return usage(next, "--http is not the URL of a server")
+	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
+		return usage(next, "--http has more than a host and a path: no name, password or token belongs into a client's file")
+	case u.Scheme == "http" && !isLoopback(u.Hostname()):
+		return usage(next, "--http is not encrypted: only a server on this machine may be reached that way")
+	}
+	return nil
+}
+
+func runInstall(_ context.Context, f *Factory, o *installOptions) error {
+	server, err := o.server(f)
+	if err != nil {
+		return err
+	}
+	block, err := o.client.Print(o.name, server)
+	if err != nil {
+		return refused("mcp-partner install "+o.client.Name+" without --http starts the server on this machine", "%s", err)
+	}
+	if o.print {
+		_, err := f.IO.Out.Write(block)
+		return err
+	}
+	file, err := o.file(f)
+	if err != nil {
+		return err
+	}
+	text, err := o.client.Set(file.Text, o.name, server)
+	if err != nil {
+		return untouched(file.Path, err)
+	}
+	if string(text) == string(file.Text) {
+		return f.showInstalled(o, file, "", nil)
+	}
+	backup, err := file.Replace(text, time.Now())
+	if err != nil {
+		return untouched(file.Path, err)
+	}
+	return f.showInstalled(o, file, backup, block)
+}
+
+// server is what the client is told.
+func (o *installOptions) server(f *Factory) (clientconfig.Server, error) {
+	if o.url != "" {
+		return clientconfig.Server{URL: o.url}, nil
+	}
+	dir, err := f.stateDirectory()
+	if err != nil {
+		return clientconfig.Server{}, err
+	}
+	program, err := thisProgram()
+	if err != nil {
+		return clientconfig.Server{}, err
+	}
+	return clientconfig.Server{Command: program, Args: append([]string{"serve", "--state-dir", dir}, o.serve...)}, nil
+}
+
+// thisProgram is the path that a client can start. What `go run` has built is
+// gone when it ends.
+func thisProgram() (string, error) {
+	path, err := os.Executable()
+	if err == nil {
+		path, err = filepath.Abs(path)
+	}
+	if err != nil {
+		return "", failed("start it by its full path", "where this program lies is not known")
+	}
+	if strings.Contains(filepath.ToSlash(path), "/go-build") {
+		return "", refused("run: go build -o mcp-partner ./cmd/mcp-partner, and install with that program",
+			"this program was started with go run and is gone when it ends, so no client could start it")
+	}
+	return path, nil
+}
+
+// showInstalled says what changed. Of the file itself only our own entry is
+// shown: the others hold secrets.
+func (f *Factory) showInstalled(o *installOptions, file clientconfig.File, backup string, block []byte) error {
+	u := f.ui()
+	if block == nil {
+		u.linef(good, "%s has this server already; nothing was changed.", o.client.Title)
+		u.field("file", file.Path)
+		return u.err
+	}
+	u.linef(good, "%s has the server %s now.", o.client.Title, o.name)
+	u.field("file", file.Path)
+	u.field("backup", backup)
+	u.blank()
+	for line := range strings.Lines(string(block)) {
+		u.line(good, "  + "+strings.TrimRight(line, "\n"))
+	}
+	u.blank()
+	u.field("next", o.client.Restart)
+	u.field("then ask", "Which tenants do we manage?")
+	u.field("undo", "mcp-partner uninstall "+o.client.Name+o.flags())
+	return u.err
+}
+
+// flags are those of the options that are not the default, for a command.
+func (o *clientOptions) flags() string {
+	text := ""
+	if o.name != "partner" {
+		text += " --name " + o.name
+	}
+	if o.scope != string(clientconfig.ScopeUser) {
+		text += " --scope " + o.scope
+	}
+	return text
+}

@@ -1,0 +1,192 @@
+package clientconfig
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+)
+
+// Scope says whose configuration is meant.
+type Scope string
+
+// The scopes: of the person, everywhere, or of one project's folder.
+const (
+	ScopeUser    Scope = "user"
+	ScopeProject Scope = "project"
+)
+
+// Place is the machine as far as paths hang on it.
+type Place struct {
+	// GOOS is as in runtime.GOOS.
+	GOOS string
+	// Env looks an environment variable up.
+	Env func(name string) (string, bool)
+	// Project is the absolute path of the project's folder.
+	Project string
+}
+
+// Client is a program that calls MCP servers.
+type Client struct {
+	// Name is what a person types, Title what it is called.
+	Name, Title string
+	// Restart says how the client comes to see a change.
+	Restart string
+	// key is the member of the file that holds the servers.
+	key string
+	// typed is set where an entry says how the server is reached.
+	typed bool
+	// noRemote says why a URL cannot stand in the file; "" if it can.
+	noRemote string
+	// user gives the path for each system below its base folder; project is
+	// below the project's folder, or nil where there is none.
+	user    map[string]location
+	project []string
+}
+
+// location is a path below the folder that an environment variable names.
+type location struct {
+	variable string
+	parts    []string
+}
+
+const (
+	serversKey = "mcpServers"
+	vscodeKey  = "servers"
+
+	linux   = "linux"
+	darwin  = "darwin"
+	windows = "windows"
+)
+
+// Clients returns the clients that are known. The places are those of each
+// client's own documentation, seen in November 2026; for Claude Desktop on
+// Linux, which has no release of its maker, that of the builds in use.
+func Clients() []Client {
+	return []Client{
+		{
+			Name: "claude-desktop", Title: "Claude Desktop", Restart: "Quit Claude Desktop and start it again.", key: serversKey,
+			noRemote: "Claude Desktop takes servers with a URL in its settings (Connectors), not from this file",
+			user:     inConfigFolder("Claude", "claude_desktop_config.json"),
+		},
+		{
+			Name: "claude-code", Title: "Claude Code", Restart: "Start a new session of Claude Code, or type /mcp.", key: serversKey, typed: true,
+			user: inHome(".claude.json"), project: []string{".mcp.json"},
+		},
+		{
+			Name: "cursor", Title: "Cursor", Restart: "Switch the server on in Cursor's settings, under MCP.", key: serversKey,
+			user: inHome(".cursor", "mcp.json"), project: []string{".cursor", "mcp.json"},
+		},
+		{
+			Name: "vscode", Title: "VS Code", Restart: "Run \"MCP: List Servers\" in VS Code and start it.", key: vscodeKey, typed: true,
+			user: inConfigFolder("Code", "User", "mcp.json"), project: []string{".vscode", "mcp.json"},
+		},
+	}
+}
+
+func inConfigFolder(parts ...string) map[string]location {
+	return map[string]location{
+		linux:   {"HOME", append([]string{".config"}, parts...)},
+		darwin:  {"HOME", append([]string{"Library", "Application Support"}, parts...)},
+		windows: {"APPDATA", parts},
+	}
+}
+
+func inHome(parts ...string) map[string]location {
+	return map[string]location{linux: {"HOME", parts}, darwin: {"HOME", parts}, windows: {"USERPROFILE", parts}}
+}
+
+// Lookup returns the client of that name.
+func Lookup(name string) (Client, bool) {
+	all := Clients()
+	i := slices.IndexFunc(all, func(c Client) bool { return c.Name == name })
+	if i < 0 {
+		return Client{}, false
+	}
+	return all[i], true
+}
+
+// Names lists the names of all clients.
+func Names() []string {
+	var names []string
+	for _, c := range Clients() {
+		names = append(names, c.Name)
+	}
+	return names
+}
+
+// Path is where the client keeps its configuration. An error says what is
+// missing: a folder of the user, or a scope that the client does not have.
+func (c Client) Path(place Place, scope Scope) (string, error) {
+	switch {
+	case scope == ScopeProject && c.project == nil:
+		return "", fmt.Errorf("%s has no configuration of a project", c.Title)
+	case scope == ScopeProject:
+		return place.join(place.Project, c.project...), nil
+	}
+	at, ok := c.user[place.GOOS]
+	if !ok {
+		at = c.user[linux]
+	}
+	if base := place.configHome(at); base != "" {
+		return place.join(base, at.parts[1:]...), nil
+	}
+	base, _ := place.Env(at.variable)
+	if base == "" {
+		return "", errors.New(at.variable + " is not set, so the folder of " + c.Title + " is not known")
+	}
+	return place.join(base, at.parts...), nil
+}
+
+// join puts a path together as the place's own system writes it.
+func (p Place) join(base string, parts ...string) string {
+	if p.GOOS == windows {
+		return strings.Join(append([]string{strings.TrimRight(base, `\`)}, parts...), `\`)
+	}
+	return path.Join(append([]string{base}, parts...)...)
+}
+
+// configHome is where XDG_CONFIG_HOME says that ~/.config is; the convention has
+// relative paths ignored.
+func (p Place) configHome(at location) string {
+	if at.parts[0] != ".config" {
+		return ""
+	}
+	dir, _ := p.Env("XDG_CONFIG_HOME")
+	if !path.IsAbs(dir) {
+		return ""
+	}
+	return dir
+}
+
+// Server is what a client is told: a command that it starts, or a URL.
+type Server struct {
+	Command string
+	Args    []string
+	URL     string
+}
+
+// entry is a server as it stands in a file.
+type entry struct {
+	Type    string   `json:"type,omitempty"`
+	Command string   `json:"command,omitempty"`
+	Args    []string `json:"args,omitempty"`
+	URL     string   `json:"url,omitempty"`
+}
+
+// entry returns the server in the client's form.
+func (c Client) entry(s Server) (entry, error) {
+	if s.URL != "" && c.noRemote != "" {
+		return entry{}, errors.New(c.noRemote)
+	}
+	e := entry{Command: s.Command, Args: s.Args, URL: s.URL}
+	switch {
+	case !c.typed:
+	case s.URL != "":
+		e.Type = "http"
+	default:
+		e.Type = "stdio"
+	}
+	return e, nil
+}

@@ -1,0 +1,275 @@
+package clientconfig
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/tailscale/hujson"
+)
+
+// defaultUnit indents files that do not show how they are indented.
+const defaultUnit = "  "
+
+// byteOrderMark begins files that some editors on Windows write.
+var byteOrderMark = []byte("\xef\xbb\xbf")
+
+// document is a JSON file with comments and trailing commas, as text. Changes
+// are made to the text, at the places that the parser found.
+type document struct {
+	// mark is the byte order mark, if there is one; text is what follows it.
+	mark, text []byte
+	root       hujson.Value
+	newline    string
+	unit       string
+}
+
+// Print returns the server as a file of its own would hold it.
+func (c Client) Print(name string, s Server) ([]byte, error) { return c.Set(nil, name, s) }
+
+// Set returns the file's text with the server under that name, in the place of
+// one that has the name already. Empty text makes a new file. An error says why
+// the text cannot be changed.
+func (c Client) Set(text []byte, name string, s Server) ([]byte, error) {
+	value, err := c.entry(s)
+	if err != nil {
+		return nil, err
+	}
+	if len(bytes.TrimSpace(bytes.TrimPrefix(text, byteOrderMark))) == 0 {
+		text = []byte("{}\n")
+	}
+	d, err := parse(text)
+	if err != nil {
+		return nil, err
+	}
+	servers, err := d.object(d.root, c.key)
+	if err != nil {
+		return nil, err
+	}
+	if servers == nil {
+		return d.insert(d.root, 1, func(indent string) string {
+			inner := indent + d.unit
+			return quoted(c.key) + ": {" + d.newline + inner + d.member(name, value, inner) + d.newline + indent + "}"
+		}), nil
+	}
+	i, err := find(*servers, name)
+	if err != nil || i < 0 {
+		return d.insert(*servers, 2, func(indent string) string { return d.member(name, value, indent) }), err
+	}
+	old := servers.Value.(*hujson.Object).Members[i]
+	return d.splice(old.Value.StartOffset, old.Value.EndOffset, d.encode(value, indentOf(old.Name.BeforeExtra, strings.Repeat(d.unit, 2)))), nil
+}
+
+// Remove returns the file's text without the server of that name; found is
+// false where there is none, and the text is what it was. Servers that are
+// empty then go too.
+func (c Client) Remove(text []byte, name string) (without []byte, found bool, err error) {
+	if len(bytes.TrimSpace(bytes.TrimPrefix(text, byteOrderMark))) == 0 {
+		return text, false, nil
+	}
+	d, err := parse(text)
+	if err != nil {
+		return nil, false, err
+	}
+	servers, err := d.object(d.root, c.key)
+	if err != nil || servers == nil {
+		return text, false, err
+	}
+	i, err := find(*servers, name)
+	if err != nil || i < 0 {
+		return text, false, err
+	}
+	if !bare(*servers) {
+		return d.remove(*servers, i), true, nil
+	}
+	i, err = find(d.root, c.key)
+	return d.remove(d.root, i), true, err
+}
+
+// Find returns the server of that name as it stands in the text; found is false
+// where there is none.
+func (c Client) Find(text []byte, name string) (server Server, found bool, err error) {
+	if len(bytes.TrimSpace(bytes.TrimPrefix(text, byteOrderMark))) == 0 {
+		return Server{}, false, nil
+	}
+	d, err := parse(text)
+	if err != nil {
+		return Server{}, false, err
+	}
+	servers, err := d.object(d.root, c.key)
+	if err != nil || servers == nil {
+		return Server{}, false, err
+	}
+	i, err := find(*servers, name)
+	if err != nil || i < 0 {
+		return Server{}, false, err
+	}
+	value := servers.Value.(*hujson.Object).Members[i].Value.Clone()
+	value.Standardize()
+	var e entry
+	if json.Unmarshal(value.Pack(), &e) != nil {
+		return Server{}, true, errors.New("the entry is not that of a server")
+	}
+	return Server{Command: e.Command, Args: e.Args, URL: e.URL}, true, nil
+}
+
+func parse(text []byte) (*document, error) {
+	body := bytes.TrimPrefix(text, byteOrderMark)
+	root, err := hujson.Parse(body)
+	if err != nil {
+		return nil, errors.New("it is not JSON" + lineOf(err))
+	}
+	if root.Value.Kind() != '{' {
+		return nil, errors.New("it does not hold one JSON object")
+	}
+	d := &document{mark: text[:len(text)-len(body)], text: body, root: root, newline: "\n", unit: defaultUnit}
+	if bytes.Contains(text, []byte("\r\n")) {
+		d.newline = "\r\n"
+	}
+	if members := root.Value.(*hujson.Object).Members; len(members) > 0 {
+		if unit := indentOf(members[0].Name.BeforeExtra, defaultUnit); unit != "" {
+			d.unit = unit
+		}
+	}
+	return d, nil
+}
+
+// lineOf takes the place out of a parser's error, whose other words may repeat
+// what stands in the file.
+func lineOf(err error) string {
+	var line, column int
+	if _, scanErr := fmt.Sscanf(err.Error(), "hujson: line %d, column %d", &line, &column); scanErr != nil {
+		return ""
+	}
+	return fmt.Sprintf(" (line %d, column %d)", line, column)
+}
+
+// object returns the member of that name, which must be an object, or nil.
+func (d *document) object(in hujson.Value, name string) (*hujson.Value, error) {
+	i, err := find(in, name)
+	if err != nil || i < 0 {
+		return nil, err
+	}
+	value := in.Value.(*hujson.Object).Members[i].Value
+	if value.Value.Kind() != '{' {
+		return nil, fmt.Errorf("its member %q is no object", name)
+	}
+	return &value, nil
+}
+
+// find returns the place of a member, or -1. One that stands twice is refused:
+// which of the two a client takes is not known.
+func find(in hujson.Value, name string) (int, error) {
+	at := -1
+	for i, member := range in.Value.(*hujson.Object).Members {
+		if member.Name.Value.(hujson.Literal).String() != name {
+			continue
+		}
+		if at >= 0 {
+			return -1, fmt.Errorf("its member %q stands twice", name)
+		}
+		at = i
+	}
+	return at, nil
+}
+
+// insert puts a member behind the last one of an object. Comments that stand
+// there stay where they are.
+func (d *document) insert(into hujson.Value, depth int, member func(indent string) string) []byte {
+	object := into.Value.(*hujson.Object)
+	end := into.EndOffset - 1
+	from, comma, indent := into.StartOffset+1, "", strings.Repeat(d.unit, depth)
+	if n := len(object.Members); n > 0 {
+		last := object.Members[n-1]
+		from, indent = last.Value.EndOffset, indentOf(last.Name.BeforeExtra, indent)
+		if last.Value.AfterExtra == nil {
+			comma = ","
+		}
+	}
+	kept := strings.TrimRight(string(d.text[from:end]), " \t\r\n")
+	return d.splice(from, end, comma+kept+d.newline+indent+member(indent)+d.newline+d.closing(from, end, strings.Repeat(d.unit, depth-1)))
+}
+
+// closing is how far the bracket that closes an object is indented.
+func (d *document) closing(from, end int, otherwise string) string {
+	return indentOf(d.text[from:end], otherwise)
+}
+
+// remove takes a member out of an object, with the comma that belongs to it.
+func (d *document) remove(from hujson.Value, i int) []byte {
+	members := from.Value.(*hujson.Object).Members
+	m := members[i]
+	kept := strings.TrimRight(string(m.Name.BeforeExtra), " \t\r\n")
+	begin, end := m.Name.StartOffset-len(m.Name.BeforeExtra), m.Value.EndOffset
+	switch {
+	case m.Value.AfterExtra != nil || i < len(members)-1:
+		end += len(m.Value.AfterExtra) + 1 // the comma behind it
+	case i > 0:
+		begin-- // the comma before it
+	}
+	if bare(from) {
+		kept, end = "", from.EndOffset-1 // nothing is left: {}
+	}
+	return d.splice(begin, end, kept)
+}
+
+func (d *document) splice(from, to int, with string) []byte {
+	var out bytes.Buffer
+	out.Write(d.mark)
+	out.Write(d.text[:from])
+	out.WriteString(with)
+	out.Write(d.text[to:])
+	return out.Bytes()
+}
+
+func (d *document) member(name string, value entry, indent string) string {
+	return quoted(name) + ": " + d.encode(value, indent)
+}
+
+// encode writes an entry with the file's indentation and line ends.
+func (d *document) encode(value entry, indent string) string {
+	var out bytes.Buffer
+	encoder := json.NewEncoder(&out)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent(indent, d.unit)
+	if err := encoder.Encode(value); err != nil {
+		panic("clientconfig: " + err.Error()) // strings alone cannot fail
+	}
+	return strings.ReplaceAll(strings.TrimSuffix(out.String(), "\n"), "\n", d.newline)
+}
+
+func quoted(text string) string { return string(hujson.String(text)) }
+
+// indentOf is the white space behind the last line end of what stands before a
+// member, or the other where there is no line end.
+func indentOf(before []byte, otherwise string) string {
+	i := bytes.LastIndexByte(before, '\n')
+	if i < 0 {
+		return otherwise
+	}
+	indent := string(before[i+1:])
+	if strings.Trim(indent, " \t") != "" {
+		return otherwise // a comment stands before it on the line
+	}
+	return indent
+}
+
+// bare reports whether an object has one member and no comment beside it, so
+// that nothing is left without that member.
+func bare(object hujson.Value) bool {
+	members := object.Value.(*hujson.Object).Members
+	if len(members) != 1 {
+		return false
+	}
+	m := members[0]
+	for _, extra := range []hujson.Extra{
+		m.Name.BeforeExtra, m.Name.AfterExtra, m.Value.BeforeExtra, m.Value.AfterExtra, object.Value.(*hujson.Object).AfterExtra,
+	} {
+		if !extra.IsStandard() {
+			return false
+		}
+	}
+	return true
+}

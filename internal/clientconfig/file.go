@@ -1,0 +1,134 @@
+package clientconfig
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// maxFile bounds a configuration; Claude Code's also holds its history.
+const maxFile = 64 << 20
+
+// File is a client's configuration as it was read.
+type File struct {
+	// Path is where it lies, behind symbolic links: people keep such files in
+	// folders of their own and link to them.
+	Path string
+	// Exists is false for one that is not there yet.
+	Exists bool
+	Text   []byte
+	mode   fs.FileMode
+}
+
+// Open reads a configuration. One that is not there is empty. The error says
+// why it cannot be read, and nothing of what stands in it.
+func Open(path string) (File, error) {
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		path = real
+	}
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return File{Path: path, mode: 0o600}, nil
+	case err != nil:
+		return File{}, errors.New("it cannot be reached")
+	case info.Mode()&fs.ModeSymlink != 0:
+		return File{}, errors.New("it is a symbolic link that leads nowhere")
+	case !info.Mode().IsRegular():
+		return File{}, errors.New("it is no file")
+	case info.Size() > maxFile:
+		return File{}, fmt.Errorf("it is larger than %d bytes", maxFile)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return File{}, errors.New("it cannot be read")
+	}
+	return File{Path: path, Exists: true, Text: text, mode: info.Mode().Perm()}, nil
+}
+
+// Shared makes a file that is not there yet readable to others, as what lies in
+// a project's folder is.
+func (f File) Shared() File {
+	if !f.Exists {
+		f.mode = 0o644
+	}
+	return f
+}
+
+// Replace writes the new text in the place of the file, whole or not at all,
+// and keeps what was there beside it. It returns the backup's path, or "" where
+// there was no file. A file that another program changed meanwhile is left as it
+// is.
+func (f File) Replace(text []byte, now time.Time) (backup string, err error) {
+	if err := os.MkdirAll(filepath.Dir(f.Path), 0o755); err != nil {
+		return "", errors.New("its folder cannot be made")
+	}
+	if f.Exists {
+		backup = f.Path + ".backup-" + now.UTC().Format("20060102T150405.000Z")
+		if err := write(backup, f.Text, f.mode); err != nil {
+			return "", fmt.Errorf("no backup can be written beside it: %w", err)
+		}
+	}
+	if err := f.swap(text); err != nil {
+		if backup != "" {
+			err = errors.Join(err, os.Remove(backup))
+		}
+		return "", err
+	}
+	return backup, nil
+}
+
+func (f File) swap(text []byte) error {
+	next := f.Path + ".new"
+	if err := write(next, text, f.mode); err != nil {
+		return err
+	}
+	err := f.unchanged()
+	if err == nil && os.Rename(next, f.Path) != nil {
+		err = errors.New("it cannot be replaced")
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(next))
+	}
+	return nil
+}
+
+// unchanged looks whether the file is still what was read: its client may be
+// running, and writes into it as well.
+func (f File) unchanged() error {
+	now, err := os.Open(f.Path)
+	if errors.Is(err, fs.ErrNotExist) && !f.Exists {
+		return nil
+	}
+	if err != nil {
+		return errors.New("it was moved or removed meanwhile; try again")
+	}
+	defer now.Close()
+	text, err := io.ReadAll(io.LimitReader(now, maxFile+1))
+	if err != nil || !f.Exists || !bytes.Equal(text, f.Text) {
+		return errors.New("another program changed it meanwhile; try again")
+	}
+	return nil
+}
+
+// write makes a new file; one of that name is left alone.
+func write(path string, text []byte, mode fs.FileMode) error {
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	if errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("%s is there already; move it away", filepath.Base(path))
+	}
+	if err != nil {
+		return errors.New("the folder cannot be written to")
+	}
+	_, err = file.Write(text)
+	if errors.Join(err, file.Sync(), file.Close()) != nil {
+		_ = os.Remove(path) // what is there is not whole
+		return errors.New("the disk is full or does not take it")
+	}
+	return nil
+}
