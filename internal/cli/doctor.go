@@ -16,11 +16,13 @@ func newDoctor(f *Factory, run func(context.Context, *Factory, *doctorOptions) e
 	options := &doctorOptions{}
 	command := &cobra.Command{
 		Use:   "doctor",
-		Short: "Check the state directory, the vault, every credential and the ledger",
+		Short: "Check the state directory, the vault, every credential, the ledger and the way to Azure",
 		Long: `Check the state directory, the vault and what protects it, the directory, and every
 credential by signing in once; then the policy, the ledger, whether anything is
-frozen, and whether there are approvers. With --read every tenant's link is read
-too. Nothing is changed. The exit code is 1 if a check fails.`,
+frozen, and whether there are approvers; then the proxy, the TLS and the clock of
+each host that credentials are sent to, the clients of this user, and the disk. With
+--read every tenant's link is read too. Nothing is changed. Each finding names the
+command that mends it. The exit code is 1 if a check fails.`,
 		Example: `  mcp-partner doctor
   mcp-partner doctor --read
   mcp-partner doctor --json`,

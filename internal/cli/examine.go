@@ -41,7 +41,10 @@ func (f *Factory) examine(ctx context.Context, o *doctorOptions) []check {
 		checks = append(checks, h.checkTenants(ctx, entries)...)
 	}
 	checks = append(checks, f.checkRecord(ctx, h)...)
-	return append(checks, f.checkProxy())
+	checks = append(checks, f.checkProxy())
+	checks = append(checks, h.checkEndpoints(ctx, entries)...)
+	checks = append(checks, f.checkClients()...)
+	return append(checks, checkDisk(dir))
 }
 
 // failedCheck words a problem. Its fix is the problem's own command if it names

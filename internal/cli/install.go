@@ -13,18 +13,18 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"mcp-partner/internal/clientconfig"
+	"mcp-partner/internal/clientfile"
 )
 
 // clientOptions say which entry of which client is meant.
 type clientOptions struct {
-	client      clientconfig.Client
+	client      clientfile.Client
 	name, scope string
 }
 
 func (o *clientOptions) add(flags *pflag.FlagSet) {
 	flags.StringVar(&o.name, "name", "partner", "`NAME` of the server in the client")
-	flags.StringVar(&o.scope, "scope", string(clientconfig.ScopeUser), "whose configuration: `user or project`, the one of the working directory")
+	flags.StringVar(&o.scope, "scope", string(clientfile.ScopeUser), "whose configuration: `user or project`, the one of the working directory")
 }
 
 // serverName keeps a server's name to what every client takes.
@@ -33,29 +33,29 @@ var serverName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 // check finds the client, and refuses what no client has.
 func (o *clientOptions) check(name string) error {
 	var ok bool
-	o.client, ok = clientconfig.Lookup(name)
+	o.client, ok = clientfile.Lookup(name)
 	switch {
 	case !ok:
-		return usage("the clients are "+strings.Join(clientconfig.Names(), ", "), "there is no client of that name")
+		return usage("the clients are "+strings.Join(clientfile.Names(), ", "), "there is no client of that name")
 	case !serverName.MatchString(o.name):
 		return usage("use letters, digits, - and _, at most 64", "--name is not a name that every client takes")
-	case o.scope != string(clientconfig.ScopeUser) && o.scope != string(clientconfig.ScopeProject):
+	case o.scope != string(clientfile.ScopeUser) && o.scope != string(clientfile.ScopeProject):
 		return usage("give --scope user or --scope project", "there is no such scope")
 	}
 	return nil
 }
 
 // file opens the client's configuration.
-func (o *clientOptions) file(f *Factory) (clientconfig.File, error) {
+func (o *clientOptions) file(f *Factory) (clientfile.File, error) {
 	path, err := o.path(f)
 	if err != nil {
-		return clientconfig.File{}, err
+		return clientfile.File{}, err
 	}
-	file, err := clientconfig.Open(path)
+	file, err := clientfile.Open(path)
 	if err != nil {
-		return clientconfig.File{}, untouched(path, err)
+		return clientfile.File{}, untouched(path, err)
 	}
-	if o.scope == string(clientconfig.ScopeProject) {
+	if o.scope == string(clientfile.ScopeProject) {
 		file = file.Shared()
 	}
 	return file, nil
@@ -66,7 +66,7 @@ func (o *clientOptions) path(f *Factory) (string, error) {
 	if err != nil {
 		return "", failed("change into a folder that exists", "the working directory is not known")
 	}
-	path, err := o.client.Path(clientconfig.Place{GOOS: runtime.GOOS, Env: f.IO.Env, Project: folder}, clientconfig.Scope(o.scope))
+	path, err := o.client.Path(clientfile.Place{GOOS: runtime.GOOS, Env: f.IO.Env, Project: folder}, clientfile.Scope(o.scope))
 	if err != nil {
 		return "", usage("mcp-partner install "+o.client.Name+" --print shows what to put there by hand", "%s", err)
 	}
@@ -93,7 +93,7 @@ func newInstall(f *Factory, run func(context.Context, *Factory, *installOptions)
 	command := &cobra.Command{
 		Use:   "install CLIENT [-- ARGUMENTS OF serve]",
 		Short: "Write this server into the configuration of an MCP client",
-		Long: `Write this server into the configuration of an MCP client: ` + strings.Join(clientconfig.Names(), ", ") + `.
+		Long: `Write this server into the configuration of an MCP client: ` + strings.Join(clientfile.Names(), ", ") + `.
 The entry starts this very binary, by its absolute path, on the state directory of
 this call. What stands in the file besides is left as it is, comments and order
 too, and the file is copied beside itself first. No secret is ever written there.
@@ -108,7 +108,7 @@ file, which an agent may be able to edit, are rules in config.yaml.`,
   mcp-partner install cursor --print
   mcp-partner install claude-code --http https://partner.example/mcp
   mcp-partner install claude-desktop -- --tenants 'contoso,fab*' --partner-ids 1234567`,
-		ValidArgs: clientconfig.Names(),
+		ValidArgs: clientfile.Names(),
 		RunE: func(command *cobra.Command, args []string) error {
 			if err := options.take(command, args); err != nil {
 				return err
@@ -211,19 +211,19 @@ func runInstall(_ context.Context, f *Factory, o *installOptions) error {
 }
 
 // server is what the client is told.
-func (o *installOptions) server(f *Factory) (clientconfig.Server, error) {
+func (o *installOptions) server(f *Factory) (clientfile.Server, error) {
 	if o.url != "" {
-		return clientconfig.Server{URL: o.url}, nil
+		return clientfile.Server{URL: o.url}, nil
 	}
 	dir, err := f.stateDirectory()
 	if err != nil {
-		return clientconfig.Server{}, err
+		return clientfile.Server{}, err
 	}
 	program, err := thisProgram()
 	if err != nil {
-		return clientconfig.Server{}, err
+		return clientfile.Server{}, err
 	}
-	return clientconfig.Server{Command: program, Args: append([]string{"serve", "--state-dir", dir}, o.serve...)}, nil
+	return clientfile.Server{Command: program, Args: append([]string{"serve", "--state-dir", dir}, o.serve...)}, nil
 }
 
 // thisProgram is the path that a client can start. What `go run` has built is
@@ -245,7 +245,7 @@ func thisProgram() (string, error) {
 
 // showInstalled says what changed. Of the file itself only our own entry is
 // shown: the others hold secrets.
-func (f *Factory) showInstalled(o *installOptions, file clientconfig.File, backup string, block []byte) error {
+func (f *Factory) showInstalled(o *installOptions, file clientfile.File, backup string, block []byte) error {
 	u := f.ui()
 	if block == nil {
 		u.linef(good, "%s has this server already; nothing was changed.", o.client.Title)
@@ -272,7 +272,7 @@ func (o *clientOptions) flags() string {
 	if o.name != "partner" {
 		text += " --name " + o.name
 	}
-	if o.scope != string(clientconfig.ScopeUser) {
+	if o.scope != string(clientfile.ScopeUser) {
 		text += " --scope " + o.scope
 	}
 	return text

@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"mcp-partner/internal/clientconfig"
+	"mcp-partner/internal/clientfile"
 )
 
 // newUninstall builds `uninstall`.
@@ -19,7 +19,7 @@ func newUninstall(f *Factory, run func(context.Context, *Factory, *clientOptions
 is copied beside itself first, and what stands in it besides is left as it is. The
 state directory stays too: remove it yourself if nothing else uses it.`,
 		Example:   "  mcp-partner uninstall claude-desktop\n  mcp-partner uninstall vscode --scope project",
-		ValidArgs: clientconfig.Names(),
+		ValidArgs: clientfile.Names(),
 		Args:      oneArgument("the client's name"),
 		RunE: func(command *cobra.Command, args []string) error {
 			if err := options.check(args[0]); err != nil {

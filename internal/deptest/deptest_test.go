@@ -33,8 +33,9 @@ var rooms = map[string]struct {
 	"internal/wiretest":   {[]string{"server", "tools", "schemas"}, "drives the production handler without an SDK type"},
 	"internal/contract":   {[]string{"schemas", "guard", "armclient"}, "compares exchanges with the document; its writes take permits like any"},
 	"internal/config":     {[]string{"schemas", "guard"}, "flags, environment and file become values; the guard for the rules of the policy"},
+	"internal/clientfile": {nil, "files of other programs, changed without knowing anything of this one"},
 	"internal/demo":       {[]string{"schemas"}, "an MCP client that shows what an agent sees"},
-	"internal/cli":        {[]string{"schemas", "search", "guard", "ledger", "simulator", "internal/httpclient", "vault", "armclient", "fleet", "tools", "server", "internal/config", "internal/contract", "internal/demo"}, "the one place that builds everything"},
+	"internal/cli":        {[]string{"schemas", "search", "guard", "ledger", "simulator", "internal/httpclient", "vault", "armclient", "fleet", "tools", "server", "internal/clientfile", "internal/config", "internal/contract", "internal/demo"}, "the one place that builds everything"},
 	"cmd/mcp-partner":     {[]string{"internal/cli"}, "signals and exit code"},
 	"internal/deptest":    {nil, "this plan"},
 }
@@ -50,6 +51,7 @@ var only = []struct {
 	{"filippo.io/age", []string{"vault"}, "secrets are decrypted in one place"},
 	{"modernc.org/sqlite", []string{"ledger"}, "one place knows the database, so that another can take its place"},
 	{"github.com/pressly/goose", []string{"ledger"}, "the tables are changed where they are read and written"},
+	{"github.com/tailscale/hujson", []string{"internal/clientfile"}, "one place edits files with comments in them"},
 	{"github.com/spf13/cobra", []string{"internal/cli"}, "the command line is a shell around the rooms"},
 }
 

@@ -1,4 +1,4 @@
-package clientconfig
+package clientfile
 
 import (
 	"bytes"
@@ -235,7 +235,7 @@ func (d *document) encode(value entry, indent string) string {
 	encoder.SetEscapeHTML(false)
 	encoder.SetIndent(indent, d.unit)
 	if err := encoder.Encode(value); err != nil {
-		panic("clientconfig: " + err.Error()) // strings alone cannot fail
+		panic("clientfile: " + err.Error()) // strings alone cannot fail
 	}
 	return strings.ReplaceAll(strings.TrimSuffix(out.String(), "\n"), "\n", d.newline)
 }
