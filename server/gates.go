@@ -114,7 +114,11 @@ func (t *httpTransport) checkHost(r *http.Request) *refusal {
 	if slices.ContainsFunc(t.opts.Hosts, func(allowed string) bool { return strings.EqualFold(allowed, host) }) {
 		return nil
 	}
-	return refuse(http.StatusForbidden, "This server does not answer under that Host. Use the address it printed at its start.")
+	return foreignHost()
+}
+
+func foreignHost() *refusal {
+	return refuse(http.StatusForbidden, "This server does not answer under that Host. Use the address it printed at its start, or have the Host allowed.")
 }
 
 func hostName(hostport string) string {

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"crypto/tls"
 	"log/slog"
 	"net/http"
 	"time"
@@ -19,7 +20,10 @@ const (
 	defaultHTTPConcurrent = 256
 	defaultHeaderLimit    = 10 * time.Second
 	defaultBodyLimit      = 30 * time.Second
-	idleLimit             = 2 * time.Minute
+	defaultIdleLimit      = 2 * time.Minute
+	// defaultConnections is how many connections are open at once. Each is a
+	// file of the process.
+	defaultConnections = 4096
 	// writeLimit is how long one write may hang on a client that does not read.
 	writeLimit     = 30 * time.Second
 	maxHeaderBytes = 64 << 10
@@ -44,12 +48,25 @@ type HTTPOptions struct {
 	// MaxConcurrent is how many requests are handled at once, and how many
 	// subscription streams are open beside them; 256 by default.
 	MaxConcurrent int
+	// MaxConnections is how many connections are open; 4096 by default. The one
+	// that has waited longest for a request makes room for one too many.
+	MaxConnections int
 	// HeaderLimit and BodyLimit are how long a client may take to send them;
-	// 10 s and 30 s by default.
-	HeaderLimit, BodyLimit time.Duration
+	// 10 s and 30 s by default. IdleLimit is how long a connection may wait for
+	// its next request; 2 minutes by default.
+	HeaderLimit, BodyLimit, IdleLimit time.Duration
 	// DrainLimit is how long calls may take to end when ServeListener stops;
 	// 30 s by default.
 	DrainLimit time.Duration
+	// TLS, if set, is what connections are encrypted with; HTTP/2 comes with it.
+	TLS *tls.Config
+	// Health answers GET /readyz; nil is always ready.
+	Health *Health
+	// Metrics answers GET /metrics for callers; nil means there are none here.
+	Metrics http.Handler
+	// OnAnswer is told the status of each request to /mcp that was answered. It
+	// must not block.
+	OnAnswer func(status int)
 }
 
 func (o HTTPOptions) withDefaults() HTTPOptions {
@@ -58,6 +75,9 @@ func (o HTTPOptions) withDefaults() HTTPOptions {
 	}
 	o.MaxBody = orDefault(o.MaxBody, defaultMaxBody)
 	o.MaxConcurrent = orDefault(o.MaxConcurrent, defaultHTTPConcurrent)
+	o.MaxConnections = orDefault(o.MaxConnections, defaultConnections)
+	o.IdleLimit = orDefault(o.IdleLimit, defaultIdleLimit)
+	o.Health = orHealthy(o.Health)
 	o.HeaderLimit = orDefault(o.HeaderLimit, defaultHeaderLimit)
 	o.BodyLimit = orDefault(o.BodyLimit, defaultBodyLimit)
 	o.DrainLimit = orDefault(o.DrainLimit, defaultDrainLimit)
@@ -70,6 +90,7 @@ type httpTransport struct {
 	opts    HTTPOptions
 	inner   *mcpserver.StreamableHTTPServer
 	foreign *http.CrossOriginProtection
+	monitor *monitor
 	calls   limiter
 	streams limiter
 	levels  *levelBook
@@ -77,7 +98,8 @@ type httpTransport struct {
 	stopping context.Context
 }
 
-// Handler serves MCP on exactly /mcp and answers GET /livez with 200.
+// Handler serves MCP on exactly /mcp, and /livez, /readyz and /metrics for those
+// who watch over the server.
 func (s *Server) Handler(o HTTPOptions) http.Handler {
 	return s.newHTTPTransport(context.Background(), o.withDefaults())
 }
@@ -88,6 +110,7 @@ func (s *Server) newHTTPTransport(stopping context.Context, o HTTPOptions) *http
 		opts:     o,
 		inner:    s.statelessHTTP(),
 		foreign:  s.crossOrigin(o.Origins),
+		monitor:  &monitor{health: o.Health, metrics: o.Metrics, hosts: o.Hosts},
 		calls:    make(limiter, o.MaxConcurrent),
 		streams:  make(limiter, o.MaxConcurrent),
 		levels:   newLevelBook(),
@@ -120,32 +143,64 @@ func (s *Server) ownSession(ctx context.Context, _ *http.Request) context.Contex
 
 // ServeHTTP implements http.Handler.
 func (t *httpTransport) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	switch r.URL.EscapedPath() {
+	switch path := r.URL.EscapedPath(); path {
 	case mcpPath:
 		t.serveMCP(w, r)
-	case livePath:
-		t.serveLive(w, r)
+	case livePath, readyPath:
+		t.monitor.serve(w, r, path)
+	case metricsPath:
+		t.serveMetrics(w, r)
 	case openAPIPath:
 		t.serveOpenAPI(w, r)
 	default:
-		refuse(http.StatusNotFound, "There is nothing here. MCP is served on "+mcpPath+".").write(w)
+		nothingHere().write(w)
 	}
 }
 
-func (t *httpTransport) serveLive(w http.ResponseWriter, r *http.Request) {
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		refuse(http.StatusMethodNotAllowed, "Use GET.").with("Allow", "GET, HEAD").write(w)
+// serveMetrics shows figures of all callers to one who is known.
+func (t *httpTransport) serveMetrics(w http.ResponseWriter, r *http.Request) {
+	if t.opts.Metrics == nil {
+		nothingHere().write(w)
 		return
 	}
 	if no := t.checkHost(r); no != nil {
 		no.write(w)
 		return
 	}
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	_, _ = w.Write([]byte("ok\n")) // a client that left needs no answer
+	if _, no := t.identify(r); no != nil {
+		no.write(w)
+		return
+	}
+	t.monitor.serve(w, r, metricsPath)
 }
 
+// serveMCP counts what is answered around handle.
 func (t *httpTransport) serveMCP(w http.ResponseWriter, r *http.Request) {
+	if t.opts.OnAnswer == nil {
+		t.handle(w, r)
+		return
+	}
+	counted := &countedWriter{ResponseWriter: w, status: http.StatusOK}
+	defer func() { t.opts.OnAnswer(counted.status) }()
+	t.handle(counted, r)
+}
+
+// countedWriter remembers the status of an answer.
+type countedWriter struct {
+	http.ResponseWriter
+	status int
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (w *countedWriter) WriteHeader(status int) {
+	w.status = status
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap lets http.ResponseController reach what is below.
+func (w *countedWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+func (t *httpTransport) handle(w http.ResponseWriter, r *http.Request) {
 	if !t.calls.enter() {
 		overloaded().write(w)
 		return

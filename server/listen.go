@@ -1,14 +1,37 @@
 package server
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"log"
 	"log/slog"
 	"net"
 	"net/http"
 	"time"
+
+	"mcp-partner/schemas"
 )
+
+// ServeMonitor serves health and metrics on a listener of its own until ctx is
+// cancelled or l fails. It closes l.
+func (s *Server) ServeMonitor(ctx context.Context, l net.Listener, o MonitorOptions) error {
+	options := HTTPOptions{TLS: o.TLS, MaxConnections: monitorConnections}.withDefaults()
+	hs := s.httpServer(Monitor(o), options)
+	hs.WriteTimeout, hs.ReadTimeout = writeLimit, options.BodyLimit
+	failed := make(chan error, 1)
+	go func() { failed <- serve(hs, l) }()
+	select {
+	case err := <-failed:
+		return fmt.Errorf("serve health and metrics: %w", err)
+	case <-ctx.Done():
+		return hs.Close()
+	}
+}
+
+// monitorConnections is plenty for those who watch over one process.
+const monitorConnections = 64
 
 // ServeListener serves HTTP on l until ctx is cancelled or l fails. Then it
 // takes no more requests, ends subscription streams, lets calls end within
@@ -20,13 +43,14 @@ func (s *Server) ServeListener(ctx context.Context, l net.Listener, o HTTPOption
 	defer stop()
 	hs := s.httpServer(s.newHTTPTransport(stopping, o), o)
 	failed := make(chan error, 1)
-	go func() { failed <- hs.Serve(l) }()
+	go func() { failed <- serve(hs, l) }()
 	select {
 	case err := <-failed:
 		return fmt.Errorf("serve HTTP: %w", err)
 	case <-ctx.Done():
 	}
 	stop()
+	o.Health.stop()
 	return drainHTTP(hs, o.DrainLimit)
 }
 
@@ -34,10 +58,33 @@ func (s *Server) httpServer(h http.Handler, o HTTPOptions) *http.Server {
 	return &http.Server{
 		Handler:           h,
 		ReadHeaderTimeout: o.HeaderLimit,
-		IdleTimeout:       idleLimit,
+		IdleTimeout:       o.IdleLimit,
 		MaxHeaderBytes:    maxHeaderBytes,
-		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+		TLSConfig:         o.TLS,
+		ConnState:         newConnections(o.MaxConnections).watch,
+		ErrorLog:          log.New(faultLog{s.log}, "", 0),
 	}
+}
+
+func serve(hs *http.Server, l net.Listener) error {
+	if hs.TLSConfig == nil {
+		return hs.Serve(l)
+	}
+	return hs.ServeTLS(l, "", "")
+}
+
+// faultLog gets what net/http says about connections. That a client broke off
+// is of no interest; that none can be taken any more is.
+type faultLog struct{ log *slog.Logger }
+
+// Write implements io.Writer.
+func (f faultLog) Write(line []byte) (int, error) {
+	level := slog.LevelDebug
+	if bytes.HasPrefix(line, []byte("http: Accept error")) {
+		level = slog.LevelError
+	}
+	f.log.Log(context.Background(), level, "connection fault", "reason", schemas.Foreign(string(line)))
+	return len(line), nil
 }
 
 func drainHTTP(hs *http.Server, limit time.Duration) error {

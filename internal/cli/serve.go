@@ -20,7 +20,7 @@ func trusted(caller guard.Caller) guard.Principal {
 }
 
 type serveOptions struct {
-	http     string
+	http     httpOptions
 	keys     keyOptions
 	guard    guardOptions
 	simulate simulateOptions
@@ -31,10 +31,10 @@ func newServe(f *Factory, run func(context.Context, *Factory, *serveOptions) err
 	options := &serveOptions{}
 	command := &cobra.Command{
 		Use:   "serve",
-		Short: "Serve the tools over MCP, on stdio or on loopback HTTP",
+		Short: "Serve the tools over MCP, on stdio or over HTTP",
 		Long: `Serve the tools over MCP on standard input and output, which is how clients such
-as Claude Desktop start it, or with --http on a loopback address. It ends at the
-end of its input, or at SIGTERM when every request that was read is answered.
+as Claude Desktop start it, or with --http over streamable HTTP. It ends at the end
+of its input, or at SIGTERM when every request that was read is answered.
 
 Writes are off until --allow-writes, and then a person confirms each: in the client
 for a new link, an approver elsewhere for what overwrites or removes (--approval). A
@@ -43,10 +43,14 @@ and --partner-ids hold whatever an agent asks for.
 
 With --http every request needs the bearer token that is made at start, holds for
 24 hours and is shown once: with a block for a client on a terminal, else as one
-line of JSON {"url","token","expires_at"} on standard output.`,
+line of JSON {"url","token","expires_at"} on standard output. An address beyond
+loopback needs --tls-cert and --tls-key, or --behind-proxy. GET /livez and /readyz
+answer without a token; /metrics wants one, unless --metrics gives it an address of
+its own.`,
 		Example: `  mcp-partner serve
   mcp-partner serve --allow-writes --tenants 'contoso,fabrikam-*' --partner-ids 1234567
   mcp-partner serve --http 127.0.0.1:8080
+  mcp-partner serve --http :8443 --tls-cert cert.pem --tls-key key.pem --allowed-hosts partner.example.com
   mcp-partner serve --simulate=50 --allow-writes`,
 		Args: noArguments,
 		RunE: func(command *cobra.Command, _ []string) error {
@@ -57,7 +61,7 @@ line of JSON {"url","token","expires_at"} on standard output.`,
 		},
 	}
 	flags := command.Flags()
-	flags.StringVar(&options.http, "http", "", "serve streamable HTTP on this loopback `HOST:PORT` instead of stdio")
+	options.http.add(flags)
 	options.keys.add(flags)
 	options.guard.add(flags)
 	options.simulate.add(flags)
@@ -65,10 +69,8 @@ line of JSON {"url","token","expires_at"} on standard output.`,
 }
 
 func runServe(ctx context.Context, f *Factory, o *serveOptions) error {
-	if o.http != "" {
-		if err := checkLoopback(o.http); err != nil {
-			return err
-		}
+	if err := o.http.check(); err != nil {
+		return err
 	}
 	f.serving = true
 	// What the server needs to end well must not end with the signal.
@@ -90,8 +92,8 @@ func runServe(ctx context.Context, f *Factory, o *serveOptions) error {
 	if f.file.Policy() != nil && o.guard.allowWrites {
 		f.Log.Warn("the policy in the config file decides; --allow-writes and --approval have no effect")
 	}
-	if o.http != "" {
-		return f.serveHTTP(ctx, service, o.http)
+	if o.http.address != "" {
+		return f.serveHTTP(ctx, h, service, &o.http)
 	}
 	f.Log.Info("serving", "transport", "stdio", "simulated", simulated != nil, "allow_writes", decider.WritesAllowed())
 	return f.serveStdio(ctx, service, f.IO.In, f.IO.Out)

@@ -189,18 +189,6 @@ func TestBearer(t *testing.T) {
 	}
 }
 
-func TestLoopbackOnly(t *testing.T) {
-	t.Parallel()
-	for address, good := range map[string]bool{
-		"127.0.0.1:0": true, "[::1]:8080": true, "localhost:8080": true, "127.8.7.6:1": true,
-		"0.0.0.0:8080": false, ":8080": false, "[::]:80": false, "192.168.1.1:80": false, "localhost.example:80": false, "8080": false, "": false,
-	} {
-		if err := checkLoopback(address); (err == nil) != good {
-			t.Errorf("%q: %v", address, err)
-		}
-	}
-}
-
 // TestServeStdioEndsWithTheSignal sends a request, then the signal, and wants
 // the answer and a good end.
 func TestServeStdioEndsWithTheSignal(t *testing.T) {

@@ -2,11 +2,7 @@ package cli
 
 import (
 	"context"
-	"crypto/rand"
-	"crypto/sha256"
-	"crypto/subtle"
-	"encoding/base64"
-	"encoding/hex"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -18,80 +14,109 @@ import (
 	"mcp-partner/tools"
 )
 
-const (
-	// bearerLife is how long the token that is made at start holds.
-	bearerLife = 24 * time.Hour
-	// bearerSize is its size in bytes.
-	bearerSize = 32
-	// mcpPath is where MCP is served.
-	mcpPath = "/mcp"
-)
+// mcpPath is where MCP is served.
+const mcpPath = "/mcp"
 
-// checkLoopback refuses an address that other machines could reach. A name is
-// refused too, but for localhost: what it leads to may change.
-func checkLoopback(address string) error {
-	host, _, err := net.SplitHostPort(address)
+// anybody is the caller where nobody is asked who he is.
+const anybody = "insecure-no-auth"
+
+// serveHTTP serves on an address until the context ends.
+func (f *Factory) serveHTTP(ctx context.Context, h *house, service *tools.Service, o *httpOptions) error {
+	encrypt, err := f.encryption(o)
 	if err != nil {
-		return usage("give --http 127.0.0.1:8080", "--http is not HOST:PORT")
+		return err
 	}
-	if isLoopback(host) {
-		return nil
-	}
-	return usage("give --http 127.0.0.1:PORT, and put a proxy with TLS and sign-in of its own before it if need be",
-		"--http %s is not a loopback address: there is no TLS here, and the one token it makes is no sign-in for a network", address)
-}
-
-func isLoopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
-}
-
-// bearer is the token of one start. Only its hash is kept.
-type bearer struct {
-	hash    [sha256.Size]byte
-	expires time.Time
-	now     func() time.Time
-}
-
-// newBearer makes a token of 256 random bits and what checks it.
-func newBearer(now func() time.Time) (token string, b *bearer) {
-	var random [bearerSize]byte
-	_, _ = rand.Read(random[:]) // never fails: crypto/rand ends the process instead
-	token = base64.RawURLEncoding.EncodeToString(random[:])
-	return token, &bearer{hash: sha256.Sum256([]byte(token)), expires: now().Add(bearerLife).Truncate(time.Second), now: now}
-}
-
-// Takes implements server.Authenticator: 43 letters of base64url, without the
-// prefix or the dots of other kinds.
-func (b *bearer) Takes(token string) bool {
-	raw, err := base64.RawURLEncoding.DecodeString(token)
-	return err == nil && len(raw) == bearerSize
-}
-
-// Authenticate implements server.Authenticator. It takes the same time for
-// every wrong token. The caller's name holds a part of the hash, so that
-// approvals of one start mean nothing to the next.
-func (b *bearer) Authenticate(_ context.Context, token string) (guard.Principal, error) {
-	hash := sha256.Sum256([]byte(token))
-	right := subtle.ConstantTimeCompare(hash[:], b.hash[:]) == 1
-	if !right || !b.now().Before(b.expires) {
-		return guard.Principal{}, errors.New("not valid")
-	}
-	return guard.Principal{Caller: guard.Caller("http:" + hex.EncodeToString(b.hash[:4])), Grant: guard.FullGrant()}, nil
-}
-
-// serveHTTP serves on a loopback address until the context ends.
-func (f *Factory) serveHTTP(ctx context.Context, service *tools.Service, address string) error {
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+	listener, err := listen(ctx, o.address)
 	if err != nil {
-		return failed("give another port, or port 0 for a free one", "%s cannot be listened on", address)
+		return err
 	}
-	token, gate := newBearer(time.Now)
-	if err := f.showBearer("http://"+listener.Addr().String()+mcpPath, token, gate.expires); err != nil {
+	options := server.HTTPOptions{Hosts: o.hosts(listener.Addr()), Origins: o.allowedOn, TLS: encrypt, Health: f.health(h)}
+	if err := f.admit(o, &options, listener.Addr()); err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	f.Log.Info("serving", "url", "http://"+listener.Addr().String()+mcpPath, "expires_at", gate.expires.UTC().Format(time.RFC3339))
-	return f.mcpServer(service).ServeListener(ctx, listener, server.HTTPOptions{Bearer: server.Authenticators{gate}})
+	s := f.mcpServer(service)
+	stop, err := f.serveMonitor(ctx, s, o, &options)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	defer stop()
+	return s.ServeListener(ctx, listener, options)
+}
+
+// encryption is nil where there is no TLS.
+func (f *Factory) encryption(o *httpOptions) (*tls.Config, error) {
+	if o.tlsCert == "" {
+		return nil, nil
+	}
+	pair, err := server.LoadKeyPair(o.tlsCert, o.tlsKey, f.Log, nil)
+	if err != nil {
+		return nil, usage("check --tls-cert and --tls-key", "TLS cannot be served: %s", err)
+	}
+	return pair.Config(), nil
+}
+
+func listen(ctx context.Context, address string) (net.Listener, error) {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+	if err != nil {
+		return nil, failed("give another port, or port 0 for a free one", "%s cannot be listened on", address)
+	}
+	return listener, nil
+}
+
+// urlOf is where clients find the server, as far as it knows itself.
+func urlOf(o *httpOptions, bound net.Addr) string {
+	scheme, host := "http", bound.String()
+	if o.tlsCert != "" {
+		scheme = "https"
+	}
+	if _, port, err := net.SplitHostPort(host); err == nil && len(o.allowedHosts) > 0 {
+		host = net.JoinHostPort(o.allowedHosts[0], port)
+	}
+	return scheme + "://" + host + mcpPath
+}
+
+// admit settles who may call, and tells how to connect.
+func (f *Factory) admit(o *httpOptions, options *server.HTTPOptions, bound net.Addr) error {
+	if err := o.checkReachable(bound); err != nil {
+		return err
+	}
+	url := urlOf(o, bound)
+	if o.noAuth {
+		options.Anonymous = guard.Principal{Caller: anybody, Grant: guard.FullGrant()}
+		f.Log.Warn("anybody who reaches this address may call: --insecure-no-auth is for a try on loopback and nothing else", "url", url)
+		return f.printLine(struct {
+			URL string `json:"url"`
+		}{url})
+	}
+	token, gate := newBearer(time.Now)
+	options.Bearer = server.Authenticators{gate}
+	f.Log.Info("serving", "url", url, "expires_at", gate.expires.UTC().Format(time.RFC3339))
+	return f.showBearer(url, token, gate.expires)
+}
+
+// serveMonitor serves health and metrics on a listener of their own, if they
+// are to have one. The returned function ends it, and is called last: whoever
+// asks meanwhile is told that the server is stopping.
+func (f *Factory) serveMonitor(ctx context.Context, s *server.Server, o *httpOptions, main *server.HTTPOptions) (stop func(), err error) {
+	if o.metrics == "" {
+		return func() {}, nil
+	}
+	listener, err := listen(ctx, o.metrics)
+	if err != nil {
+		return nil, err
+	}
+	options := server.MonitorOptions{Health: main.Health, Metrics: main.Metrics, Hosts: o.allowedHosts, TLS: main.TLS}
+	main.Metrics = nil
+	f.Log.Info("serving health and metrics", "address", listener.Addr().String())
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	ended := make(chan error, 1)
+	go func() { ended <- s.ServeMonitor(ctx, listener, options) }()
+	return func() {
+		cancel()
+		if err := <-ended; err != nil {
+			f.Log.Warn("health and metrics ended early", "address", listener.Addr().String())
+		}
+	}, nil
 }
 
 // showBearer tells how to connect: to a person with a block for a client, to a

@@ -194,9 +194,13 @@ func unknown(what, name string, known []string) error {
 }
 
 // Secretive recognises the name of something that must not stand where
-// everybody can read it.
+// everybody can read it. The key of TLS is named by its file, and has the name
+// that it has in every web server.
 func Secretive(name string) bool {
 	name = strings.ToLower(strings.ReplaceAll(name, "_", "-"))
+	if strings.HasSuffix(name, "tls-key") {
+		return false
+	}
 	for _, ending := range []string{"secret", "password", "passphrase", "token", "key"} {
 		if strings.HasSuffix(name, ending) {
 			return true

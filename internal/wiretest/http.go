@@ -19,9 +19,15 @@ type HTTP struct {
 	tb     testing.TB
 	Addr   string
 	Bearer string
+	url    string
 	client *http.Client
 	ended  chan error
 	stop   context.CancelFunc
+}
+
+// HTTPAt is a client of a server that somebody else runs.
+func HTTPAt(tb testing.TB, url, bearer string, transport http.RoundTripper) *HTTP {
+	return &HTTP{tb: tb, url: url, Bearer: bearer, client: &http.Client{Transport: transport, Timeout: 2 * Patience}}
 }
 
 // StartHTTP serves s on a free port until the test ends. bearer goes with
@@ -35,7 +41,7 @@ func StartHTTP(tb testing.TB, s *server.Server, o server.HTTPOptions, bearer str
 	ctx, stop := context.WithCancel(context.Background())
 	transport := &http.Transport{MaxIdleConnsPerHost: 512}
 	c := &HTTP{
-		tb: tb, Addr: l.Addr().String(), Bearer: bearer, ended: make(chan error, 1), stop: stop,
+		tb: tb, Addr: l.Addr().String(), url: "http://" + l.Addr().String() + "/mcp", Bearer: bearer, ended: make(chan error, 1), stop: stop,
 		client: &http.Client{Transport: transport, Timeout: 2 * Patience},
 	}
 	go func() { c.ended <- s.ServeListener(ctx, l, o) }()
@@ -64,6 +70,7 @@ func (c *HTTP) Ended() error {
 // Answer is what came back for an HTTP request.
 type Answer struct {
 	Status int
+	Proto  string
 	Header http.Header
 	Body   []byte
 }
@@ -72,7 +79,7 @@ type Answer struct {
 // revision wants. A test may change it before it is sent.
 func (c *HTTP) NewRequest(body string) *http.Request {
 	c.tb.Helper()
-	r, err := http.NewRequest(http.MethodPost, "http://"+c.Addr+"/mcp", strings.NewReader(body))
+	r, err := http.NewRequest(http.MethodPost, c.url, strings.NewReader(body))
 	if err != nil {
 		c.tb.Fatal(err)
 	}
@@ -123,7 +130,7 @@ func (c *HTTP) Try(r *http.Request) (Answer, error) {
 	}
 	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)
-	return Answer{Status: response.StatusCode, Header: response.Header, Body: body}, err
+	return Answer{Status: response.StatusCode, Proto: response.Proto, Header: response.Header, Body: body}, err
 }
 
 // Open sends a request and returns the response unread.

@@ -1,0 +1,41 @@
+package cli
+
+import (
+	"context"
+	"slices"
+
+	"mcp-partner/schemas"
+	"mcp-partner/server"
+	"mcp-partner/vault"
+)
+
+// health knows what the server cannot do without: secrets that can be read, and
+// a record that can be written.
+func (f *Factory) health(h *house) *server.Health {
+	return server.NewHealth(nil,
+		server.Check{Name: "vault", Run: func(ctx context.Context) error { return h.vaultReady(ctx, f.StateDir) }},
+		server.Check{Name: "ledger", Run: func(ctx context.Context) error { return h.ledgerReady(ctx, f.StateDir) }},
+	)
+}
+
+// vaultReady opens the vault. One that nothing needs may be missing.
+func (h *house) vaultReady(ctx context.Context, dir string) error {
+	err := h.open(ctx)
+	if err == nil || schemas.AsProblem(err).Code != schemas.CodeVaultMissing || h.keepsRecord(dir) {
+		return err
+	}
+	credentials, listErr := h.directory.Credentials()
+	if listErr != nil || slices.ContainsFunc(credentials, func(c vault.CredentialConfig) bool { return c.Kind != vault.KindAzureCLI }) {
+		return err
+	}
+	return nil
+}
+
+// ledgerReady reads what every call asks of the ledger.
+func (h *house) ledgerReady(ctx context.Context, dir string) error {
+	if !h.keepsRecord(dir) {
+		return nil
+	}
+	_, err := h.ledger.Freeze(ctx)
+	return err
+}

@@ -1,0 +1,103 @@
+package server
+
+import (
+	"bytes"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+)
+
+const (
+	// pairInterval is how often a handshake looks whether the files changed.
+	pairInterval = time.Second
+	// maxPairFile is the most that is read of a certificate or key file.
+	maxPairFile = 1 << 20
+)
+
+// KeyPair is a TLS certificate with its key. The files are read anew when they
+// change; what cannot be used leaves the pair that is in use.
+type KeyPair struct {
+	certFile, keyFile string
+	log               *slog.Logger
+	now               func() time.Time
+
+	mu     sync.Mutex
+	looked time.Time
+	// cert and key are the files as they were tried last, good or bad.
+	cert, key []byte
+	used      *tls.Certificate
+}
+
+// LoadKeyPair reads a certificate with its chain, and its key, both in PEM.
+// now is nil but in tests.
+func LoadKeyPair(certFile, keyFile string, log *slog.Logger, now func() time.Time) (*KeyPair, error) {
+	if now == nil {
+		now = time.Now
+	}
+	p := &KeyPair{certFile: certFile, keyFile: keyFile, log: log, now: now, looked: now()}
+	if _, err := p.read(); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// Config is a TLS configuration that serves the pair, from TLS 1.2 on.
+func (p *KeyPair) Config() *tls.Config {
+	return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: p.certificate}
+}
+
+// certificate is asked at each handshake.
+func (p *KeyPair) certificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if now := p.now(); now.Sub(p.looked) >= pairInterval {
+		p.looked = now
+		p.reload()
+	}
+	return p.used, nil
+}
+
+func (p *KeyPair) reload() {
+	changed, err := p.read()
+	switch {
+	case err != nil && changed:
+		p.log.Error("the new TLS certificate or key cannot be used; the one before stays in use", "reason", err.Error())
+	case changed:
+		p.log.Info("the TLS certificate was read anew", "until", p.used.Leaf.NotAfter.UTC().Format(time.RFC3339))
+	}
+}
+
+// read tries the files if they are others than those tried last. A pair that
+// was replaced by halves fails once, and the other half makes it whole.
+func (p *KeyPair) read() (changed bool, err error) {
+	cert, certErr := readSmall(p.certFile)
+	key, keyErr := readSmall(p.keyFile)
+	if bytes.Equal(cert, p.cert) && bytes.Equal(key, p.key) && p.used != nil {
+		return false, nil
+	}
+	p.cert, p.key = cert, key
+	if certErr != nil || keyErr != nil {
+		return true, errors.New("a file cannot be read")
+	}
+	pair, err := tls.X509KeyPair(cert, key)
+	if err != nil {
+		return true, errors.New("certificate and key do not belong together, or are not in PEM")
+	}
+	if !p.now().Before(pair.Leaf.NotAfter) {
+		return true, errors.New("the certificate has expired")
+	}
+	p.used = &pair
+	return true, nil
+}
+
+func readSmall(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil || info.Size() > maxPairFile {
+		return nil, fmt.Errorf("not readable, or over %d bytes", maxPairFile)
+	}
+	return os.ReadFile(path)
+}

@@ -1,0 +1,155 @@
+package server_test
+
+import (
+	"context"
+	"crypto/tls"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"mcp-partner/internal/wiretest"
+	"mcp-partner/server"
+)
+
+// shown is the name in the certificate that a server shows now.
+func shown(t *testing.T, addr string, config *tls.Config) string {
+	t.Helper()
+	conn, err := tls.Dial("tcp", addr, config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	return conn.ConnectionState().PeerCertificates[0].Subject.CommonName
+}
+
+func TestTLSPairIsReadAnew(t *testing.T) {
+	t.Parallel()
+	files, book, clock := wiretest.NewPair(t), &logBook{}, time.Now()
+	pair, err := server.LoadKeyPair(files.CertFile, files.KeyFile, slog.New(slog.NewTextHandler(book, nil)), func() time.Time { return clock })
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := tls.Listen("tcp", "127.0.0.1:0", pair.Config())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		for conn, err := l.Accept(); err == nil; conn, err = l.Accept() {
+			go func() { _, _ = io.Copy(io.Discard, conn) }()
+		}
+	}()
+	insecure := &tls.Config{InsecureSkipVerify: true} // the name is looked at, not trusted
+	// step changes the files and wants a name, once the interval is over.
+	step := func(what, want string, change func()) {
+		t.Helper()
+		change()
+		clock = clock.Add(2 * time.Second)
+		if got := shown(t, l.Addr().String(), insecure); got != want {
+			t.Errorf("%s: shows %q, want %q", what, got, want)
+		}
+	}
+	step("as it was", "first", func() {})
+	step("renewed", "second", func() { files.Renew("second", time.Now().Add(time.Hour)) })
+	key, _ := os.ReadFile(files.KeyFile)
+	step("garbage", "second", func() { files.Write(files.CertFile, []byte("no PEM")) })
+	step("half of a new pair", "second", func() {
+		files.Renew("third", time.Now().Add(time.Hour))
+		fresh, _ := os.ReadFile(files.KeyFile)
+		files.Write(files.KeyFile, key)
+		key = fresh
+	})
+	step("the other half", "third", func() { files.Write(files.KeyFile, key) })
+	step("expired", "third", func() { files.Renew("late", time.Now().Add(-time.Hour)) })
+	step("gone", "third", func() { _ = os.Remove(files.CertFile) })
+	step("back", "fourth", func() { files.Renew("fourth", time.Now().Add(time.Hour)) })
+	for _, says := range []string{"do not belong together", "expired", "cannot be read", "read anew"} {
+		if !strings.Contains(book.String(), says) {
+			t.Errorf("the log does not say %q:\n%s", says, book)
+		}
+	}
+	if n := strings.Count(book.String(), "level=ERROR"); n != 4 {
+		t.Errorf("%d errors were logged, want one for each broken pair:\n%s", n, book)
+	}
+}
+
+func TestTLSPairMustBeGoodAtTheStart(t *testing.T) {
+	t.Parallel()
+	for name, spoil := range map[string]func(*wiretest.Pair){
+		"no file": func(p *wiretest.Pair) { _ = os.Remove(p.KeyFile) },
+		"no PEM":  func(p *wiretest.Pair) { p.Write(p.CertFile, []byte("x")) },
+		"expired": func(p *wiretest.Pair) { p.Renew("old", time.Now().Add(-time.Minute)) },
+	} {
+		files := wiretest.NewPair(t)
+		spoil(files)
+		if _, err := server.LoadKeyPair(files.CertFile, files.KeyFile, slog.New(slog.DiscardHandler), nil); err == nil {
+			t.Errorf("%s: it was taken", name)
+		}
+	}
+}
+
+// startTLS serves the fixtures with TLS.
+func startTLS(t *testing.T, f *fixtures) (url string, config *tls.Config) {
+	t.Helper()
+	files := wiretest.NewPair(t)
+	pair, err := server.LoadKeyPair(files.CertFile, files.KeyFile, slog.New(slog.DiscardHandler), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := httpOptions()
+	o.TLS = pair.Config()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- newServer(f, nil).ServeListener(ctx, l, o) }()
+	t.Cleanup(func() {
+		stop()
+		<-ended
+	})
+	return "https://" + l.Addr().String() + "/mcp", files.Trust()
+}
+
+func TestTLSCarriesCallsInBothVersionsOfHTTP(t *testing.T) {
+	t.Parallel()
+	url, config := startTLS(t, newFixtures())
+	for version, h2 := range map[string]bool{"HTTP/1.1": false, "HTTP/2.0": true} {
+		for _, era := range wiretest.Eras() {
+			transport := &http.Transport{TLSClientConfig: config.Clone(), ForceAttemptHTTP2: h2}
+			defer transport.CloseIdleConnections()
+			c := wiretest.HTTPAt(t, url, goodToken, transport)
+			request := c.NewRequest(era.Request(1, "tools/call", wiretest.Object{
+				"name": "notify", "arguments": wiretest.Object{"text": "0"}, "_meta": wiretest.Object{"progressToken": "0"},
+			}, nil))
+			answer := c.Do(request)
+			if answer.Proto != version {
+				t.Errorf("%s: was answered with %s", version, answer.Proto)
+			}
+			if err := ownStream(t, answer, "0"); err != nil {
+				t.Errorf("%s %s: %v", version, era, err)
+			}
+		}
+	}
+}
+
+func TestTLSRefusesOldVersionsAndPlainText(t *testing.T) {
+	t.Parallel()
+	url, config := startTLS(t, newFixtures())
+	addr := strings.TrimSuffix(strings.TrimPrefix(url, "https://"), "/mcp")
+	old := config.Clone()
+	old.MinVersion, old.MaxVersion = tls.VersionTLS10, tls.VersionTLS11
+	if conn, err := tls.Dial("tcp", addr, old); err == nil {
+		_ = conn.Close()
+		t.Error("TLS 1.1 was taken")
+	}
+	if got := slow(t, addr, "POST /mcp HTTP/1.1\r\nHost: localhost\r\n\r\n"); !strings.HasPrefix(got, "HTTP/1.0 400") {
+		t.Errorf("plain text got %q", got)
+	}
+}

@@ -1,0 +1,192 @@
+package server
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"mcp-partner/schemas"
+)
+
+const (
+	readyPath   = "/readyz"
+	metricsPath = "/metrics"
+
+	// readyFor is how long an answer about readiness is used again: anybody may
+	// ask, and a check opens files.
+	readyFor = 2 * time.Second
+	// checkLimit bounds one check.
+	checkLimit = 5 * time.Second
+)
+
+// Check is one thing that the server cannot do without. Run returns what is
+// wrong with it; of a problem the code is shown, of another error nothing.
+type Check struct {
+	Name string
+	Run  func(context.Context) error
+}
+
+// Health knows whether the server can do its work.
+type Health struct {
+	checks []Check
+	now    func() time.Time
+
+	mu       sync.Mutex
+	until    time.Time
+	last     readiness
+	stopping bool
+}
+
+// readiness is what /readyz answers.
+type readiness struct {
+	Status string            `json:"status"`
+	Checks map[string]string `json:"checks"`
+}
+
+// NewHealth makes a Health of checks. now is nil but in tests.
+func NewHealth(now func() time.Time, checks ...Check) *Health {
+	if now == nil {
+		now = time.Now
+	}
+	return &Health{checks: checks, now: now}
+}
+
+// stop makes every answer from now on a no: the server is about to end.
+func (h *Health) stop() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.stopping = true
+}
+
+// state runs the checks, unless somebody asked just now.
+func (h *Health) state(ctx context.Context) readiness {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if now := h.now(); !now.Before(h.until) {
+		// Others wait for this answer; that one of them hangs up is no reason to fail it.
+		h.last, h.until = h.look(context.WithoutCancel(ctx)), now.Add(readyFor)
+	}
+	state := h.last
+	if h.stopping {
+		state.Status = "stopping"
+	}
+	return state
+}
+
+func (h *Health) look(ctx context.Context) readiness {
+	state := readiness{Status: "ready", Checks: map[string]string{}}
+	for _, check := range h.checks {
+		state.Checks[check.Name] = "ok"
+		if err := check.within(ctx, checkLimit); err != nil {
+			state.Status, state.Checks[check.Name] = "not_ready", string(schemas.AsProblem(err).Code)
+		}
+	}
+	return state
+}
+
+func (c Check) within(ctx context.Context, limit time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	return c.Run(ctx)
+}
+
+// monitor answers those who watch over the server: is it alive, can it work,
+// what has it done.
+type monitor struct {
+	health  *Health
+	metrics http.Handler // nil where there are none, or they are elsewhere
+	hosts   []string
+}
+
+// serve answers a request for one of its paths, if the host may be called so.
+func (m *monitor) serve(w http.ResponseWriter, r *http.Request, path string) {
+	if no := checkReading(r); no != nil {
+		no.write(w)
+		return
+	}
+	if no := m.checkHost(r); no != nil {
+		no.write(w)
+		return
+	}
+	switch {
+	case path == livePath:
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		_, _ = w.Write([]byte("ok\n")) // a client that left needs no answer
+	case path == readyPath:
+		m.ready(w, r)
+	case m.metrics != nil:
+		m.metrics.ServeHTTP(w, r)
+	default:
+		nothingHere().write(w)
+	}
+}
+
+func checkReading(r *http.Request) *refusal {
+	if r.Method == http.MethodGet || r.Method == http.MethodHead {
+		return nil
+	}
+	return refuse(http.StatusMethodNotAllowed, "Use GET.").with("Allow", "GET, HEAD")
+}
+
+// checkHost lets addresses pass beside the names that are allowed: probes come
+// to an address, and only a name can be rebound.
+func (m *monitor) checkHost(r *http.Request) *refusal {
+	host := hostName(r.Host)
+	if net.ParseIP(host) != nil || slices.ContainsFunc(m.hosts, func(allowed string) bool { return strings.EqualFold(allowed, host) }) {
+		return nil
+	}
+	return foreignHost()
+}
+
+func (m *monitor) ready(w http.ResponseWriter, r *http.Request) {
+	state := m.health.state(r.Context())
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	if state.Status != "ready" {
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}
+	_ = json.NewEncoder(w).Encode(state) // a client that left needs no answer
+}
+
+// MonitorOptions are what a listener for those who watch over the server needs.
+type MonitorOptions struct {
+	// Health answers /livez and /readyz.
+	Health *Health
+	// Metrics answers /metrics; nil means there are none.
+	Metrics http.Handler
+	// Hosts are the names under which it may be reached, beside addresses.
+	Hosts []string
+	// TLS, if set, is what connections are encrypted with.
+	TLS *tls.Config
+}
+
+// Monitor is the handler of a listener of its own for health and metrics. It
+// asks nobody who he is: what it tells is fit for all who reach it.
+func Monitor(o MonitorOptions) http.Handler {
+	m := &monitor{health: orHealthy(o.Health), metrics: o.Metrics, hosts: append([]string{"localhost"}, o.Hosts...)}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch path := r.URL.EscapedPath(); path {
+		case livePath, readyPath, metricsPath:
+			m.serve(w, r, path)
+		default:
+			nothingHere().write(w)
+		}
+	})
+}
+
+func orHealthy(h *Health) *Health {
+	if h == nil {
+		return NewHealth(nil)
+	}
+	return h
+}
+
+func nothingHere() *refusal {
+	return refuse(http.StatusNotFound, "There is nothing here. MCP is served on "+mcpPath+".")
+}

@@ -1,0 +1,177 @@
+package server_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"mcp-partner/internal/wiretest"
+	"mcp-partner/schemas"
+	"mcp-partner/server"
+)
+
+// get asks for a path beside /mcp.
+func get(t *testing.T, c *wiretest.HTTP, path string) wiretest.Answer {
+	t.Helper()
+	r, err := http.NewRequest(http.MethodGet, "http://"+c.Addr+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Bearer != "" {
+		r.Header.Set("Authorization", "Bearer "+c.Bearer)
+	}
+	return c.Do(r)
+}
+
+func TestReadyzNamesWhatIsWrong(t *testing.T) {
+	t.Parallel()
+	var broken atomic.Bool
+	var looked atomic.Int32
+	var clock atomic.Int64
+	o := httpOptions()
+	o.Health = server.NewHealth(func() time.Time { return time.Unix(clock.Load(), 0) },
+		server.Check{Name: "vault", Run: func(context.Context) error {
+			looked.Add(1)
+			if broken.Load() {
+				return schemas.NewProblem(schemas.CodeVaultLocked, "The vault of contoso is locked.")
+			}
+			return nil
+		}},
+		server.Check{Name: "ledger", Run: func(context.Context) error {
+			if broken.Load() {
+				return errors.New(hidden)
+			}
+			return nil
+		}})
+	c := wiretest.StartHTTP(t, newServer(newFixtures(), nil), o, "")
+	want := func(status int, body string) {
+		t.Helper()
+		if got := get(t, c, "/readyz"); got.Status != status || strings.TrimSpace(string(got.Body)) != body {
+			t.Errorf("got %d %s", got.Status, got.Body)
+		}
+	}
+	want(200, `{"status":"ready","checks":{"ledger":"ok","vault":"ok"}}`)
+	broken.Store(true)
+	want(200, `{"status":"ready","checks":{"ledger":"ok","vault":"ok"}}`)
+	clock.Store(2)
+	want(503, `{"status":"not_ready","checks":{"ledger":"internal_error","vault":"vault_locked"}}`)
+	broken.Store(false)
+	clock.Store(4)
+	want(200, `{"status":"ready","checks":{"ledger":"ok","vault":"ok"}}`)
+	if n := looked.Load(); n != 3 {
+		t.Errorf("four questions made %d checks, want 3", n)
+	}
+}
+
+// figures stands for metrics.
+var figures = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("figures 1\n")) })
+
+func TestMetricsOnTheMainListenerWantACaller(t *testing.T) {
+	t.Parallel()
+	o := httpOptions()
+	o.Metrics = figures
+	c := wiretest.StartHTTP(t, newServer(newFixtures(), nil), o, goodToken)
+	if got := get(t, c, "/metrics"); got.Status != 200 || string(got.Body) != "figures 1\n" {
+		t.Errorf("got %d %s", got.Status, got.Body)
+	}
+	c.Bearer = ""
+	if got := get(t, c, "/metrics"); got.Status != 401 || strings.Contains(string(got.Body), "figures") {
+		t.Errorf("without a token: %d %s", got.Status, got.Body)
+	}
+	none := startHTTP(t, newFixtures())
+	if got := get(t, none, "/metrics"); got.Status != 404 {
+		t.Errorf("where there are none: %d", got.Status)
+	}
+}
+
+func TestMonitorListener(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	health := server.NewHealth(nil)
+	go func() {
+		ended <- newServer(newFixtures(), nil).ServeMonitor(ctx, l, server.MonitorOptions{Health: health, Metrics: figures, Hosts: []string{"watch.example"}})
+	}()
+	c := wiretest.HTTPAt(t, "http://"+l.Addr().String()+"/mcp", "", &http.Transport{})
+	c.Addr = l.Addr().String()
+	for path, want := range map[string]int{"/livez": 200, "/readyz": 200, "/metrics": 200, "/mcp": 404, "/": 404, "/metrics/": 404} {
+		if got := get(t, c, path); got.Status != want {
+			t.Errorf("%s: %d", path, got.Status)
+		}
+	}
+	for host, want := range map[string]int{"localhost": 200, "10.1.2.3:9090": 200, "[fe80::1]": 200, "WATCH.example:1": 200, "evil.example": 403, "watch.example.evil": 403} {
+		r, _ := http.NewRequest(http.MethodGet, "http://"+c.Addr+"/metrics", nil)
+		r.Host = host
+		if got := c.Do(r); got.Status != want {
+			t.Errorf("Host %s: %d", host, got.Status)
+		}
+	}
+	post, _ := http.NewRequest(http.MethodPost, "http://"+c.Addr+"/readyz", strings.NewReader("{}"))
+	if got := c.Do(post); got.Status != 405 || got.Header.Get("Allow") == "" {
+		t.Errorf("POST: %d %v", got.Status, got.Header)
+	}
+	stop()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
+// A server that drains says so where it is watched from.
+func TestReadyzSaysThatTheServerIsStopping(t *testing.T) {
+	t.Parallel()
+	f, o := newFixtures(), httpOptions()
+	o.Health = server.NewHealth(nil)
+	c := wiretest.StartHTTP(t, newServer(f, nil), o, goodToken)
+	request := c.NewRequest(wiretest.Modern.Call(1, "block", nil))
+	answered := make(chan error, 1)
+	go func() {
+		_, err := c.Try(request)
+		answered <- err
+	}()
+	<-f.started
+	watch := &recorder{header: http.Header{}}
+	monitor := server.Monitor(server.MonitorOptions{Health: o.Health})
+	ask := func() string {
+		watch.body.Reset()
+		r, _ := http.NewRequest(http.MethodGet, "http://127.0.0.1/readyz", nil)
+		monitor.ServeHTTP(watch, r)
+		var state struct{ Status string }
+		if err := json.Unmarshal([]byte(watch.body.String()), &state); err != nil {
+			t.Fatal(err)
+		}
+		return state.Status
+	}
+	if got := ask(); got != "ready" {
+		t.Errorf("before: %s", got)
+	}
+	c.Stop()
+	for deadline := time.Now().Add(wiretest.Patience); ask() != "stopping"; {
+		if time.Now().After(deadline) {
+			t.Fatal("it never said that it is stopping")
+		}
+	}
+	close(f.release)
+	if err := <-answered; err != nil {
+		t.Error(err)
+	}
+}
+
+// recorder is a response in memory.
+type recorder struct {
+	header http.Header
+	body   strings.Builder
+}
+
+func (r *recorder) Header() http.Header         { return r.header }
+func (r *recorder) WriteHeader(int)             {}
+func (r *recorder) Write(p []byte) (int, error) { return r.body.Write(p) }
