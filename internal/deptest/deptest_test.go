@@ -48,6 +48,9 @@ var only = []struct {
 }{
 	{"github.com/mark3labs/mcp-go", []string{"server", "tools", "internal/demo"}, "one place knows the MCP library, so that it can be replaced without touching an intent"},
 	{"github.com/Azure/azure-sdk-for-go/sdk/azidentity", []string{"vault"}, "credentials are made where secrets are"},
+	{"github.com/AzureAD/microsoft-authentication-library-for-go", []string{"vault"}, "people sign in where what lasts of it is kept"},
+	{"software.sslmate.com/src/go-pkcs12", []string{"vault"}, "keys are read where secrets are"},
+	{"github.com/youmark/pkcs8", []string{"vault"}, "keys are read where secrets are"},
 	{"filippo.io/age", []string{"vault"}, "secrets are decrypted in one place"},
 	{"modernc.org/sqlite", []string{"ledger"}, "one place knows the database, so that another can take its place"},
 	{"github.com/pressly/goose", []string{"ledger"}, "the tables are changed where they are read and written"},
