@@ -23,7 +23,8 @@ type unverified struct {
 // without padding, of which two are JSON objects.
 func takeApart(token string) (unverified, error) {
 	parts := strings.Split(token, ".")
-	if len(token) > maxToken || len(parts) != 3 || parts[2] == "" {
+	// The decoder would pass over the ends of lines.
+	if len(token) > maxToken || len(parts) != 3 || parts[2] == "" || strings.ContainsAny(token, "\r\n") {
 		return unverified{}, errForm
 	}
 	header, err := decodePart(parts[0])

@@ -26,9 +26,11 @@ type identity struct {
 	// whose sub differs from one application to the next.
 	subject, object string
 	claims          claims
-	notBefore       time.Time
-	expires         time.Time
+	span
 }
+
+// span is when a token holds.
+type span struct{ notBefore, expires time.Time }
 
 // attempt is one verification by go-oidc with our keys. It keeps payload and
 // error, which go-oidc hands out in other forms.
@@ -113,11 +115,11 @@ func (id *identity) checkTimes(now time.Time) error {
 }
 
 // current reports whether the token holds now, within the skew.
-func (id *identity) current(now time.Time) error {
+func (s span) current(now time.Time) error {
 	switch {
-	case !now.Before(id.expires.Add(skew)):
+	case !now.Before(s.expires.Add(skew)):
 		return errExpired
-	case now.Add(skew).Before(id.notBefore):
+	case now.Add(skew).Before(s.notBefore):
 		return errNotYet
 	}
 	return nil

@@ -30,6 +30,8 @@ var rooms = map[string]struct {
 	"armclient":           {[]string{"schemas", "guard"}, "the guard for Permit alone"},
 	"tools":               {[]string{"schemas", "search", "guard", "armclient", "fleet", "docs"}, "directory and vault reach it through its own interfaces"},
 	"server":              {[]string{"schemas", "guard", "tools"}, "transports know the call path, not what is behind it"},
+	"auth":                {[]string{"schemas", "guard", "internal/httpclient"}, "what a token says becomes a principal of the guard, and nothing else of it goes further"},
+	"internal/issuertest": {nil, "an issuer for tests that shared code with the verifier would confirm its mistakes"},
 	"internal/wiretest":   {[]string{"server", "tools", "schemas"}, "drives the production handler without an SDK type"},
 	"internal/contract":   {[]string{"schemas", "guard", "armclient"}, "compares exchanges with the document; its writes take permits like any"},
 	"internal/config":     {[]string{"schemas", "guard"}, "flags, environment and file become values; the guard for the rules of the policy"},
@@ -55,6 +57,8 @@ var only = []struct {
 	{"modernc.org/sqlite", []string{"ledger"}, "one place knows the database, so that another can take its place"},
 	{"github.com/pressly/goose", []string{"ledger"}, "the tables are changed where they are read and written"},
 	{"github.com/tailscale/hujson", []string{"internal/clientfile"}, "one place edits files with comments in them"},
+	{"github.com/coreos/go-oidc", []string{"auth"}, "tokens are verified in one place"},
+	{"github.com/go-jose/go-jose", []string{"auth"}, "tokens are verified in one place"},
 	{"github.com/spf13/cobra", []string{"internal/cli"}, "the command line is a shell around the rooms"},
 }
 
