@@ -87,6 +87,11 @@ func (c *connection) read(ctx context.Context, path, version string) (*http.Resp
 	return c.send(policy.WithRetryOptions(ctx, c.retry), readTime, http.MethodGet, path, version)
 }
 
+// readOnce is read without repeating it.
+func (c *connection) readOnce(ctx context.Context, path, version string) (*http.Response, error) {
+	return c.send(policy.WithRetryOptions(ctx, noRetry()), readTime, http.MethodGet, path, version)
+}
+
 // readPage sends a GET for a page of a list, whose URL brings its own query.
 func (c *connection) readPage(ctx context.Context, nextLink string) (*http.Response, error) {
 	return c.send(policy.WithRetryOptions(ctx, c.retry), readTime, http.MethodGet, nextLink, "")

@@ -36,6 +36,14 @@ func (c *Client) Link(ctx context.Context) LinkRead {
 	return c.judge(r, resp.PartnerResponse, err)
 }
 
+// LinkOnce is Link with a single request. What may be worth another one comes
+// back at once, with RetryAfterSeconds in its problem where ARM gave a time.
+func (c *Client) LinkOnce(ctx context.Context) LinkRead {
+	ctx, r := withRecord(ctx)
+	resp, err := c.partners.Get(ctx, &PartnersClientGetOptions{Once: true})
+	return c.judge(r, resp.PartnerResponse, err)
+}
+
 // Partner reads the link by a partner ID, and after a 404 by Link, which then
 // decides. matchesAsked is whether partnerID is the one linked; nil if unknown.
 func (c *Client) Partner(ctx context.Context, partnerID string) (read LinkRead, matchesAsked *bool) {

@@ -14,16 +14,23 @@ const apiVersion = schemas.APIVersion
 // specification.
 type PartnersClient struct{ internal *connection }
 
-// PartnersClientGetOptions has the optional parameters of PartnersClient.Get;
-// there are none.
-type PartnersClientGetOptions struct{}
+// PartnersClientGetOptions has the optional parameters of PartnersClient.Get.
+type PartnersClientGetOptions struct {
+	// Once sends one request and gives its answer back, also one that asks to
+	// wait: whoever asks many tenants has better things to do meanwhile.
+	Once bool
+}
 
 // PartnersClientGetResponse is the answer of PartnersClient.Get.
 type PartnersClientGetResponse struct{ PartnerResponse }
 
 // Get reads the link of the calling identity, whichever partner it is to.
-func (c *PartnersClient) Get(ctx context.Context, _ *PartnersClientGetOptions) (PartnersClientGetResponse, error) {
-	resp, err := c.internal.read(ctx, schemas.PathPartners, apiVersion)
+func (c *PartnersClient) Get(ctx context.Context, options *PartnersClientGetOptions) (PartnersClientGetResponse, error) {
+	read := c.internal.read
+	if options != nil && options.Once {
+		read = c.internal.readOnce
+	}
+	resp, err := read(ctx, schemas.PathPartners, apiVersion)
 	if err != nil {
 		return PartnersClientGetResponse{}, err
 	}

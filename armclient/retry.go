@@ -29,7 +29,8 @@ func readRetry(o Options) policy.RetryOptions {
 }
 
 // noRetry is for writes: the answer of a write that is repeated after a lost
-// success is a misleading Conflict or 404.
+// success is a misleading Conflict or 404. It is also for a read whose caller
+// does the waiting.
 func noRetry() policy.RetryOptions { return policy.RetryOptions{MaxRetries: -1} }
 
 // pacing rewrites the wait that azcore's retry policy will find in an answer. It

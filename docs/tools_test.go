@@ -162,6 +162,10 @@ var envelopeTexts = map[string]string{
 	"matches_asked": "Whether the linked ID is the one asked for; absent if that could not be told.",
 	"approval":      "A question that waits for an approver: `id`, `state` (`pending`, `approved`, `denied`, `used`, `expired`), `expires_at`, `how`.",
 	"plan":          "Requests that would be made: `method`, `url`, `effect`, `when`. Only with `mcp-partner call --plan`.",
+	"run_id":        "Pass it as `run_id` to see more of a run, or to go on with one that was interrupted.",
+	"run":           "Where a run over many tenants stands: `id`, `kind`, `label`, `state` (`running`, `finished`, `cancelled`, `interrupted`), `created_at`, `finished_at`, `rows`, `answered`.",
+	"rows":          "Identities in tenants, those that need attention first; see [audit.md](audit.md).",
+	"causes":        "Why rows are unknown, grouped: `code`, `credential`, `authority`, `rows`, `message`, `hint`, `example`.",
 	"next_cursor":   "Pass it as `cursor` for the next page.",
 	"problem":       "Why the call was refused or failed; see [errors.md](errors.md).",
 }

@@ -26,6 +26,7 @@ const (
 	ToolListTenants            = "list_tenants"
 	ToolFindPartnerTool        = "find_partner_tool"
 	ToolGetApproval            = "get_approval"
+	ToolAuditPartnerLinks      = "audit_partner_links"
 )
 
 // Route is one call to ARM that an operation makes.

@@ -42,10 +42,14 @@ type Envelope struct {
 	MatchesAsked *bool     `json:"matches_asked,omitempty" doc:"Whether the linked ID is the one asked for."`
 	Approval     *Approval `json:"approval,omitempty"`
 	// Plan lists the requests that would be made (mcp-partner call --plan).
-	Plan       []PlannedRequest `json:"plan,omitzero"`
-	RunID      string           `json:"run_id,omitempty"`
-	NextCursor string           `json:"next_cursor,omitempty" doc:"Pass as cursor for the next page."`
-	Problem    *Problem         `json:"problem,omitempty"`
+	Plan  []PlannedRequest `json:"plan,omitzero"`
+	RunID string           `json:"run_id,omitempty" doc:"Pass as run_id to see more of this run."`
+	// Run, Rows and Causes are of a run over many tenants.
+	Run        *RunInfo     `json:"run,omitempty"`
+	Rows       []AuditRow   `json:"rows,omitzero"`
+	Causes     []AuditCause `json:"causes,omitzero"`
+	NextCursor string       `json:"next_cursor,omitempty" doc:"Pass as cursor for the next page."`
+	Problem    *Problem     `json:"problem,omitempty"`
 }
 
 // Identity is the (tenant, identity) pair that a link belongs to, from the

@@ -70,3 +70,15 @@ type FindPartnerToolInput struct {
 type GetApprovalInput struct {
 	ApprovalID string `json:"approval_id" doc:"From an approval_required answer." minLength:"1" maxLength:"128"`
 }
+
+// AuditPartnerLinksInput are the arguments of audit_partner_links.
+type AuditPartnerLinksInput struct {
+	Tenants           []string    `json:"tenants,omitempty" doc:"Tenant names, domains or GUIDs, or globs such as emea-*. Default: all." minLength:"1" maxLength:"255"`
+	Labels            []string    `json:"labels,omitempty" doc:"Only tenants with all of these labels." minLength:"1" maxLength:"500" maxItems:"32"`
+	ExpectedPartnerID PartnerID   `json:"expected_partner_id,omitempty" doc:"MPN ID that should be linked everywhere. Default: each tenant's own."`
+	OwnPartnerIDs     []PartnerID `json:"own_partner_ids,omitempty" doc:"Instead: all of these are right."`
+	StaleAfterDays    int         `json:"stale_after_days,omitempty" doc:"Mark links last written longer ago." minimum:"1" maximum:"3650"`
+	RunID             string      `json:"run_id,omitempty" doc:"See or go on with an earlier run." minLength:"1" maxLength:"64"`
+	Cursor            string      `json:"cursor,omitempty" doc:"next_cursor of the page before, with run_id." minLength:"1" maxLength:"512"`
+	Limit             int         `json:"limit,omitempty" doc:"Rows a page, 1 to 200. Default 50." minimum:"1" maximum:"200"`
+}

@@ -20,6 +20,10 @@ func intentsGerman() map[string][]string {
 		ToolRemovePartner: {
 			"entferne unsere Partnerverknüpfung", "lösche den PAL", "trenne uns vom Kunden", "nimm unsere Nummer beim Kunden raus", "hebe die Verknüpfung auf",
 		},
+		ToolAuditPartnerLinks: {
+			"welche unserer Kunden sind nicht verknüpft", "prüfe die Partnerverknüpfung bei allen Mandanten", "bei welchen Kunden fehlt unser PAL",
+			"Übersicht über alle Partnerlinks", "wo ist eine fremde Partner-ID hinterlegt", "Bericht über alle Kunden ohne Verknüpfung",
+		},
 		ToolListProviderOperations: {
 			"welche Operationen bietet der Anbieter ManagementPartner", "welche Berechtigungen braucht eine Rolle für den Partnerlink", "liste die Aktionen des Providers",
 		},

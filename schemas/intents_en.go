@@ -28,6 +28,11 @@ func intentsEnglish() map[string][]string {
 			"disassociate our MPN ID", "drop the partner registration", "get rid of the link",
 			"Remove-AzManagementPartner -PartnerId", "az managementpartner delete --partner-id", "DELETE partners",
 		},
+		ToolAuditPartnerLinks: {
+			"which of our customers are not linked", "audit the partner links of all tenants", "how many customers are missing our PAL", "check the links of every tenant",
+			"report who has the wrong partner ID", "which tenants are linked to somebody else's ID", "list customers without a partner link", "run the monthly link check over all customers",
+			"PAL coverage of the whole fleet", "a spreadsheet of everyone without our partner ID", "show more of the audit run",
+		},
 		ToolListProviderOperations: {
 			"what operations does the provider publish", "which permissions does a role need for the partner link",
 			"list the actions of Microsoft.ManagementPartner", "what can the ManagementPartner provider do",

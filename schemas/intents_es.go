@@ -20,6 +20,10 @@ func intentsSpanish() map[string][]string {
 		ToolRemovePartner: {
 			"elimina nuestro vínculo de partner", "quita nuestro número del cliente", "desvincúlanos de este inquilino", "borra el PAL", "da de baja el vínculo",
 		},
+		ToolAuditPartnerLinks: {
+			"cuáles de nuestros clientes no están vinculados", "audita los vínculos de partner de todos los inquilinos", "en qué clientes falta nuestro PAL",
+			"informe de los clientes sin vínculo", "qué clientes tienen otro ID de partner", "revisa los vínculos de todos los clientes",
+		},
 		ToolListProviderOperations: {
 			"qué operaciones ofrece el proveedor ManagementPartner", "qué permisos necesita un rol para el vínculo de partner", "lista las acciones del proveedor",
 		},

@@ -20,6 +20,10 @@ func intentsFrench() map[string][]string {
 		ToolRemovePartner: {
 			"supprime notre lien partenaire", "retire notre identifiant du client", "dissocie-nous de ce locataire", "enlève le PAL", "résilie le lien",
 		},
+		ToolAuditPartnerLinks: {
+			"lesquels de nos clients ne sont pas liés", "audite les liens partenaire de tous les locataires", "chez quels clients notre PAL manque-t-il",
+			"rapport des clients sans lien partenaire", "quels clients ont un autre identifiant partenaire", "vérifie les liens de tous les clients",
+		},
 		ToolListProviderOperations: {
 			"quelles opérations propose le fournisseur ManagementPartner", "quelles autorisations faut-il pour gérer le lien partenaire", "liste les actions du fournisseur",
 		},

@@ -19,6 +19,10 @@ func intentsItalian() map[string][]string {
 		ToolRemovePartner: {
 			"rimuovi il nostro collegamento partner", "togli il nostro codice dal cliente", "scollegaci da questo tenant", "elimina il PAL", "cancella l'associazione",
 		},
+		ToolAuditPartnerLinks: {
+			"quali dei nostri clienti non sono collegati", "controlla i collegamenti partner di tutti i tenant", "in quali clienti manca il nostro PAL",
+			"rapporto dei clienti senza collegamento", "quali clienti hanno un altro ID partner", "verifica i collegamenti di tutti i clienti",
+		},
 		ToolListProviderOperations: {
 			"quali operazioni offre il provider ManagementPartner", "quali autorizzazioni servono a un ruolo per il collegamento partner", "elenca le azioni del provider",
 		},

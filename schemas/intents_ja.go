@@ -16,6 +16,10 @@ func intentsJapanese() map[string][]string {
 		ToolRemovePartner: {
 			"パートナーリンクを削除して", "顧客から弊社の番号を外して", "紐付けを解除して", "PALを消して", "関連付けを取り消す",
 		},
+		ToolAuditPartnerLinks: {
+			"リンクされていない顧客はどこですか", "全テナントのパートナーリンクを監査して", "PALが設定されていない顧客の一覧",
+			"他社のパートナーIDになっている顧客は", "全顧客のリンク状況のレポート",
+		},
 		ToolListProviderOperations: {"ManagementPartnerプロバイダーの操作一覧", "パートナーリンクに必要な権限は何ですか", "プロバイダーのアクションを一覧表示"},
 		ToolListTenants:            {"管理している顧客を教えて", "テナントの一覧を表示", "顧客のテナントIDは何ですか", "資格情報でアクセスできるテナントは"},
 		ToolFindPartnerTool:        {"どのツールを使えばいいですか", "何ができますか", "適切なコマンドを探して"},

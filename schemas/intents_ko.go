@@ -15,6 +15,10 @@ func intentsKorean() map[string][]string {
 		ToolRemovePartner: {
 			"파트너 링크를 삭제해줘", "고객에게서 우리 번호를 제거해줘", "연결을 해제해줘", "PAL을 지워줘", "우리 등록을 취소해줘",
 		},
+		ToolAuditPartnerLinks: {
+			"연결되지 않은 고객은 어디인가요", "모든 테넌트의 파트너 링크를 감사해줘", "PAL이 없는 고객 목록",
+			"다른 파트너 ID가 연결된 고객은", "전체 고객의 링크 보고서",
+		},
 		ToolListProviderOperations: {"ManagementPartner 공급자의 작업 목록", "파트너 링크 관리에 필요한 권한은 무엇인가요", "공급자의 동작을 나열해줘"},
 		ToolListTenants:            {"우리가 관리하는 고객은 누구인가요", "테넌트 목록을 보여줘", "고객의 테넌트 ID가 뭐예요", "자격 증명으로 접근할 수 있는 테넌트는"},
 		ToolFindPartnerTool:        {"어떤 도구를 써야 하나요", "무엇을 할 수 있나요", "알맞은 명령을 찾아줘"},

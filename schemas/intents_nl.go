@@ -18,6 +18,10 @@ func intentsDutch() map[string][]string {
 		ToolRemovePartner: {
 			"verwijder onze partnerkoppeling", "haal ons nummer weg bij de klant", "ontkoppel ons van deze tenant", "verwijder de PAL", "verbreek de koppeling",
 		},
+		ToolAuditPartnerLinks: {
+			"welke van onze klanten zijn niet gekoppeld", "controleer de partnerkoppelingen van alle tenants", "bij welke klanten ontbreekt onze PAL",
+			"overzicht van klanten zonder koppeling", "welke klanten hebben een ander partner-ID", "controleer de koppelingen van alle klanten",
+		},
 		ToolListProviderOperations: {
 			"welke bewerkingen biedt de ManagementPartner-provider", "welke machtigingen heeft een rol nodig voor de partnerkoppeling", "toon de acties van de provider",
 		},

@@ -18,6 +18,10 @@ func intentsPolish() map[string][]string {
 		ToolRemovePartner: {
 			"usuń nasze powiązanie partnera", "odepnij nasz numer od klienta", "odłącz nas od tego tenanta", "skasuj PAL", "zlikwiduj powiązanie",
 		},
+		ToolAuditPartnerLinks: {
+			"którzy z naszych klientów nie są powiązani", "sprawdź powiązania partnera we wszystkich dzierżawach", "u których klientów brakuje naszego PAL",
+			"raport klientów bez powiązania", "którzy klienci mają inny identyfikator partnera", "przejrzyj powiązania wszystkich klientów",
+		},
 		ToolListProviderOperations: {
 			"jakie operacje udostępnia dostawca ManagementPartner", "jakich uprawnień potrzebuje rola do powiązania partnera", "wylistuj akcje dostawcy",
 		},

@@ -19,6 +19,10 @@ func intentsPortuguese() map[string][]string {
 		ToolRemovePartner: {
 			"remova o nosso vínculo de parceiro", "tire o nosso número do cliente", "desvincule-nos deste tenant", "apague o PAL", "exclua a associação",
 		},
+		ToolAuditPartnerLinks: {
+			"quais dos nossos clientes não estão vinculados", "audite os vínculos de parceiro de todos os locatários", "em quais clientes falta o nosso PAL",
+			"relatório dos clientes sem vínculo", "quais clientes têm outro ID de parceiro", "verifique os vínculos de todos os clientes",
+		},
 		ToolListProviderOperations: {
 			"quais operações o provedor ManagementPartner oferece", "quais permissões uma função precisa para o vínculo de parceiro", "liste as ações do provedor",
 		},

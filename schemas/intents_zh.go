@@ -15,6 +15,10 @@ func intentsChinese() map[string][]string {
 		ToolRemovePartner: {
 			"删除我们的合作伙伴链接", "把我们的编号从客户那里去掉", "解除关联", "移除PAL", "取消与该租户的绑定",
 		},
+		ToolAuditPartnerLinks: {
+			"哪些客户没有关联", "审核所有租户的合作伙伴链接", "哪些客户缺少我们的PAL",
+			"所有客户的链接报告", "哪些客户关联了别的合作伙伴ID",
+		},
 		ToolListProviderOperations: {"ManagementPartner提供程序有哪些操作", "管理合作伙伴链接的角色需要什么权限", "列出提供程序的操作"},
 		ToolListTenants:            {"我们管理哪些客户", "列出我们的租户", "这个客户的租户ID是多少", "我们的凭据能访问哪些租户"},
 		ToolFindPartnerTool:        {"我该用哪个工具", "你能做什么", "帮我找到合适的命令"},

@@ -27,7 +27,7 @@ func Catalogue() []Operation { return slices.Clone(catalogue()) }
 // writes to it afterwards.
 var catalogue = sync.OnceValue(func() []Operation {
 	return []Operation{
-		checkPartnerLink(), getPartner(), listTenants(), listProviderOperations(),
+		checkPartnerLink(), getPartner(), auditPartnerLinks(), listTenants(), listProviderOperations(),
 		findPartnerTool(), getApproval(), registerPartner(), updatePartner(), removePartner(),
 	}
 })

@@ -10,6 +10,8 @@ type Tenant struct {
 	Cloud string `json:"cloud"`
 	// ARMEndpoint is the base URL of ARM, without a trailing slash.
 	ARMEndpoint string `json:"arm_endpoint"`
+	// Authority is where its credentials sign in.
+	Authority string `json:"authority,omitempty"`
 	// Credentials are the names usable in this tenant; the first is the default.
 	Credentials       []string `json:"credentials"`
 	ExpectedPartnerID string   `json:"expected_partner_id,omitempty"`

@@ -13,6 +13,7 @@ const (
 	sigIDs        = "ids"        // names several
 	sigNoID       = "no id"      // names none
 	sigFleet      = "fleet"      // is about many tenants
+	sigOneTenant  = "one tenant" // names exactly one
 	sigTenants    = "tenants"    // is about tenants and not about links
 	sigList       = "list"       // wants an enumeration
 	sigReach      = "reach"      // asks what a credential reaches
@@ -65,7 +66,10 @@ func cards() map[string]card {
 		},
 		schemas.ToolFindPartnerTool: {sigTools: 2.2, sigRead: 0.3, sigOneID: -0.4},
 		// Operations for many tenants, and the state of an approval.
-		"audit_partner_links":  {sigLink: 0.9, sigRead: 0.9, sigFleet: 1.7, sigTenants: -0.9, sigOperations: -1, sigTools: -0.6},
+		"audit_partner_links": {
+			sigLink: 0.9, sigRead: 0.9, sigFleet: 1.7, sigOneTenant: -1.5, sigRegister: -1.2, sigUpdate: -1.2, sigRemove: -1.2,
+			sigTenants: -0.9, sigOperations: -1, sigTools: -0.6,
+		},
 		"ensure_partner_links": {sigLink: 0.7, sigRegister: 1.9, sigFleet: 1.3},
 		"transition_partner":   {sigLink: 0.7, sigUpdate: 1.9, sigFleet: 1.3, sigIDs: 0.4},
 		"get_approval":         {sigApproval: 3, sigRead: 0.5},
@@ -123,6 +127,7 @@ func (w *wish) subjectSignals(s map[string]float64) {
 	}
 	s[sigNoID] = truth(few == 0 && !w.has[thisID])
 	s[sigIDs] = truth(few > 1)
+	s[sigOneTenant] = truth(len(w.entities.tenants) == 1)
 	s[sigFleet] = truth(w.has[fleet] || w.entities.many || len(w.entities.tenants) > 1)
 	named := w.has[tenant] || w.has[directory] && len(w.entities.tenants) == 0 || w.has[lists] && len(w.entities.tenants) > 0
 	s[sigTenants] = truth(named && (!about || w.has[directory] && !w.has[linked]))

@@ -18,6 +18,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 
 	"mcp-partner/armclient"
+	"mcp-partner/fleet"
 	"mcp-partner/guard"
 	"mcp-partner/schemas"
 	"mcp-partner/search"
@@ -34,6 +35,7 @@ type house struct {
 	directory *directory
 	store     *guard.MemoryStore
 	guard     *guard.Guard
+	fleet     *fleet.Fleet
 	service   *tools.Service
 }
 
@@ -73,8 +75,10 @@ func build(t testing.TB, config simulator.Config, change func(*guard.Options)) *
 		t.Fatal(err)
 	}
 	h.guard = g
+	h.fleet = fleet.New(fleet.Options{Directory: h.directory, Clients: readers{h}, Store: fleet.NewMemoryStore(time.Now)})
+	t.Cleanup(h.fleet.Close)
 	h.service = tools.NewService(tools.Deps{
-		Directory: h.directory, Clients: h, Guard: g,
+		Directory: h.directory, Clients: h, Guard: g, Fleet: h.fleet,
 		Search: search.New(schemas.Catalogue(), schemaOf),
 	})
 	return h
@@ -95,6 +99,17 @@ func (h *house) Client(_ context.Context, tenant schemas.Tenant, credential stri
 		PinnedObjectID: tenant.ObjectIDs[credential], Endpoint: tenant.ARMEndpoint, Audience: h.server.Audience(),
 		Transport: h.http, RetryDelay: time.Millisecond,
 	})
+}
+
+// readers implements fleet.Clients with the same clients.
+type readers struct{ h *house }
+
+func (r readers) Reader(ctx context.Context, tenant schemas.Tenant, credential string) (fleet.Reader, error) {
+	client, err := r.h.Client(ctx, tenant, credential)
+	if err != nil {
+		return nil, err
+	}
+	return client.(*armclient.Client), nil
 }
 
 // signIn is a credential that asks the simulated Entra ID by the wire.

@@ -26,14 +26,9 @@ type wire struct {
 	caller guard.Caller
 	// grant is what the caller was given; nil is everything.
 	grant *guard.Grant
-	// with is who calls, if a test made it.
-	with *guard.Principal
 }
 
 func (w *wire) principal() guard.Principal {
-	if w.with != nil {
-		return *w.with
-	}
 	if w.grant == nil {
 		return trusted(w.caller)
 	}
@@ -261,7 +256,7 @@ func TestPromptsAndCompletion(t *testing.T) {
 		"compliance_check":    `{"tenant":"contoso"}`,
 	} {
 		a := w.send("prompts/get", fmt.Sprintf(`{"name":%q,"arguments":%s}`, name, arguments), noForms)
-		if a.Error != nil || len(a.Result.Messages) != 1 || !strings.Contains(a.Result.Messages[0].Content.Text, "check_partner_link") {
+		if a.Error != nil || len(a.Result.Messages) != 1 || !strings.Contains(a.Result.Messages[0].Content.Text, "_partner_link") {
 			t.Errorf("%s: %+v", name, a)
 		}
 	}

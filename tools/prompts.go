@@ -70,15 +70,15 @@ func claimText(a map[string]string) string {
 }
 
 func auditText(a map[string]string) string {
-	expected := "each tenant's expected partner ID"
+	expected, argument := "each tenant's expected partner ID", "no arguments"
 	if a["partner_id"] != "" {
-		expected = fmt.Sprintf("partner ID %q", a["partner_id"])
+		expected, argument = fmt.Sprintf("partner ID %q", a["partner_id"]), fmt.Sprintf("expected_partner_id %q", a["partner_id"])
 	}
 	return fmt.Sprintf(`Audit our partner links; what should be linked is %s.
-1. Page through list_tenants until there is no next_cursor.
-2. Call check_partner_link for each tenant. Do not change anything.
-3. Report a table: tenant, state, linked ID and name, expected ID, last write. Put unknown apart, grouped by problem code with its hint: unknown never counts as missing.
-4. Give the totals, and say that a link belongs to our identity in the tenant and that roles and earned credit were not checked.`, expected)
+1. Call audit_partner_links with %s. While run.state is running, call it again with run_id alone. Do not change anything.
+2. Page with run_id and cursor as far as rows need attention: not_linked, deleted, linked_other, unknown, stale.
+3. Report a table: tenant, state, linked ID and name, expected ID, last write. Put unknown apart, one line for each of causes with its hint: unknown never counts as missing.
+4. Give the totals, and say that a link belongs to our identity in the tenant and that roles and earned credit were not checked.`, expected, argument)
 }
 
 func transitionText(a map[string]string) string {

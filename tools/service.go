@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"mcp-partner/armclient"
+	"mcp-partner/fleet"
 	"mcp-partner/guard"
 	"mcp-partner/schemas"
 	"mcp-partner/search"
@@ -98,8 +99,10 @@ type Asked struct {
 type Deps struct {
 	Directory Directory
 	Clients   Clients
-	Guard     *guard.Guard
-	Search    *search.Index
+	// Fleet runs what is about many tenants.
+	Fleet  *fleet.Fleet
+	Guard  *guard.Guard
+	Search *search.Index
 	// Simulated says that no real Azure is reached, and that approvals live no
 	// longer than this process.
 	Simulated bool

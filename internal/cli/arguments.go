@@ -3,7 +3,9 @@ package cli
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -45,6 +47,10 @@ func (a *toolArguments) add(command *cobra.Command, op schemas.Operation) {
 		if property.Type == "boolean" {
 			flag.NoOptDefVal = "true"
 		}
+		if name == "tenants" {
+			// It hides the bound of that name, whose variable and key are not for it.
+			config.Typed(command.Flags(), flag.Name)
+		}
 	}
 }
 
@@ -60,6 +66,9 @@ var _ pflag.Value = (*argumentFlag)(nil)
 
 // Set implements pflag.Value. A value of the wrong type is passed on as text.
 func (f *argumentFlag) Set(text string) error {
+	if f.kind == "array" {
+		return f.add(text)
+	}
 	value, err := json.Marshal(text)
 	if err != nil {
 		return err
@@ -68,6 +77,28 @@ func (f *argumentFlag) Set(text string) error {
 		value = []byte(text)
 	}
 	f.into.given = append(f.into.given, toolArgument{f.name, value})
+	return nil
+}
+
+// add adds items with commas between to a list; a flag that is given twice adds
+// up.
+func (f *argumentFlag) add(text string) error {
+	var items list
+	for _, a := range f.into.given {
+		if a.name == f.name {
+			if err := json.Unmarshal(a.value, &items); err != nil {
+				return err
+			}
+		}
+	}
+	if err := items.Set(text); err != nil {
+		return err
+	}
+	value, err := json.Marshal([]string(items))
+	if err != nil {
+		return err
+	}
+	f.into.given = append(slices.DeleteFunc(f.into.given, func(a toolArgument) bool { return a.name == f.name }), toolArgument{f.name, value})
 	return nil
 }
 
@@ -93,6 +124,8 @@ func (f *argumentFlag) Type() string {
 		return "number"
 	case "boolean":
 		return ""
+	case "array":
+		return config.ListType
 	}
 	return "text"
 }
@@ -165,12 +198,25 @@ func flagsOf(op schemas.Operation, arguments map[string]any) string {
 			b.WriteString(" --" + dashed(name))
 		case string:
 			b.WriteString(" --" + dashed(name) + " " + shellWord(value))
+		case []any:
+			b.WriteString(" --" + dashed(name) + " " + shellWord(commaSeparated(value)))
+		case []string:
+			b.WriteString(" --" + dashed(name) + " " + shellWord(strings.Join(value, ",")))
 		default:
 			text, _ := json.Marshal(value) // it came out of JSON
 			b.WriteString(" --" + dashed(name) + " " + string(text))
 		}
 	}
 	return b.String()
+}
+
+// commaSeparated writes a list as its flag takes it.
+func commaSeparated(items []any) string {
+	words := make([]string, len(items))
+	for i, item := range items {
+		words[i] = fmt.Sprint(item)
+	}
+	return strings.Join(words, ",")
 }
 
 // shellWord quotes a word for a POSIX shell if it needs it.

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"slices"
 	"strings"
 
@@ -28,6 +29,7 @@ type callOptions struct {
 	keys      keyOptions
 	guard     guardOptions
 	simulate  simulateOptions
+	fleet     fleetOptions
 }
 
 // newCall builds `call` with one subcommand a tool, whose flags are the tool's
@@ -64,6 +66,7 @@ Exit codes: 0 done or unchanged, 1 failed, 2 wrong usage, 3 refused,
 	options.keys.add(flags)
 	options.guard.add(flags)
 	options.simulate.add(flags)
+	options.fleet.add(flags)
 	for _, op := range schemas.Catalogue() {
 		command.AddCommand(newCallTool(f, op, options, run))
 	}
@@ -79,8 +82,14 @@ func newCallTool(f *Factory, op schemas.Operation, options *callOptions, run fun
 		Args:    noArguments,
 		RunE: func(command *cobra.Command, _ []string) error {
 			options.tool, options.flags = op.Name, command.Flags()
-			if err := options.simulate.check(command.Flags()); err != nil {
+			if err := errors.Join(options.simulate.check(command.Flags()), options.fleet.apply(f)); err != nil {
 				return err
+			}
+			if command.LocalNonPersistentFlags().Lookup("tenants") != nil {
+				var err error
+				if options.guard.tenants, err = f.standingTenants(); err != nil {
+					return err
+				}
 			}
 			return run(command.Context(), f, options)
 		},

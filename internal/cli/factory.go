@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"mcp-partner/fleet"
 	"mcp-partner/internal/config"
 )
 
@@ -31,6 +32,8 @@ type Factory struct {
 	serving bool
 	// file is the config file; known after prepare.
 	file config.File
+	// limits bound runs over many tenants.
+	limits fleet.Limits
 }
 
 func newFactory(streams *Streams) *Factory {

@@ -30,6 +30,7 @@ func (u *ui) envelope(e schemas.Envelope) {
 	}
 	u.tenants(e.Tenants)
 	u.operations(e.Operations)
+	u.audit(e)
 	u.matches(e.Matches)
 	u.outOfScope(e.OutOfScope, e.Summary)
 	u.plan(e.Plan)

@@ -24,6 +24,7 @@ type serveOptions struct {
 	keys     keyOptions
 	guard    guardOptions
 	simulate simulateOptions
+	fleet    fleetOptions
 }
 
 // newServe builds `serve`.
@@ -65,11 +66,15 @@ its own.`,
 	options.keys.add(flags)
 	options.guard.add(flags)
 	options.simulate.add(flags)
+	options.fleet.add(flags)
 	return command
 }
 
 func runServe(ctx context.Context, f *Factory, o *serveOptions) error {
 	if err := o.http.check(); err != nil {
+		return err
+	}
+	if err := o.fleet.apply(f); err != nil {
 		return err
 	}
 	f.serving = true
@@ -93,7 +98,7 @@ func runServe(ctx context.Context, f *Factory, o *serveOptions) error {
 		f.Log.Warn("the policy in the config file decides; --allow-writes and --approval have no effect")
 	}
 	if o.http.address != "" {
-		return f.serveHTTP(ctx, h, decider, service, &o.http)
+		return f.serveHTTP(ctx, h, service, &o.http)
 	}
 	f.Log.Info("serving", "transport", "stdio", "simulated", simulated != nil, "allow_writes", decider.WritesAllowed())
 	return f.serveStdio(ctx, service, f.IO.In, f.IO.Out)

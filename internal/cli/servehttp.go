@@ -21,7 +21,7 @@ const mcpPath = "/mcp"
 const anybody = "insecure-no-auth"
 
 // serveHTTP serves on an address until the context ends.
-func (f *Factory) serveHTTP(ctx context.Context, h *house, decider *guard.Guard, service *tools.Service, o *httpOptions) error {
+func (f *Factory) serveHTTP(ctx context.Context, h *house, service *tools.Service, o *httpOptions) error {
 	encrypt, err := f.encryption(o)
 	if err != nil {
 		return err
@@ -31,7 +31,7 @@ func (f *Factory) serveHTTP(ctx context.Context, h *house, decider *guard.Guard,
 		return err
 	}
 	options := server.HTTPOptions{Hosts: o.hosts(listener.Addr()), Origins: o.allowedOn, TLS: encrypt, Health: f.health(h)}
-	if err := f.admit(o, decider, &options, listener.Addr()); err != nil {
+	if err := f.admit(o, &options, listener.Addr()); err != nil {
 		return errors.Join(err, listener.Close())
 	}
 	s := f.mcpServer(service)
@@ -76,7 +76,7 @@ func urlOf(o *httpOptions, bound net.Addr) string {
 }
 
 // admit settles who may call, and tells how to connect.
-func (f *Factory) admit(o *httpOptions, decider *guard.Guard, options *server.HTTPOptions, bound net.Addr) error {
+func (f *Factory) admit(o *httpOptions, options *server.HTTPOptions, bound net.Addr) error {
 	if err := o.checkReachable(bound); err != nil {
 		return err
 	}
@@ -89,7 +89,7 @@ func (f *Factory) admit(o *httpOptions, decider *guard.Guard, options *server.HT
 		}{url})
 	}
 	token, gate := newBearer(time.Now)
-	options.Bearer = server.Authenticators{invocationTokens{decider}, gate}
+	options.Bearer = server.Authenticators{gate}
 	f.Log.Info("serving", "url", url, "expires_at", gate.expires.UTC().Format(time.RFC3339))
 	return f.showBearer(url, token, gate.expires)
 }

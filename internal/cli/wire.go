@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 
 	"mcp-partner/armclient"
+	"mcp-partner/fleet"
 	"mcp-partner/guard"
 	"mcp-partner/internal/httpclient"
 	"mcp-partner/ledger"
@@ -28,6 +29,8 @@ type house struct {
 	keyring *vault.Keyring
 	// unrecorded keeps sign-ins out of the ledger. It is set before the first one.
 	unrecorded bool
+	// fleet runs what is about many tenants.
+	fleet *fleet.Fleet
 	// hook announces pending approvals, or is nil.
 	hook *webhook
 	// simulated is the world that stands in for Azure, or nil.
@@ -94,6 +97,9 @@ func (f *Factory) furnish(directory *vault.Directory, store vault.Store, onToken
 
 // Close ends what runs in the background.
 func (h *house) Close() {
+	if h.fleet != nil {
+		h.fleet.Close()
+	}
 	h.source.Close()
 	h.hook.wait()
 	h.http.CloseIdle()
@@ -126,7 +132,7 @@ func (h *house) guard(f *Factory, o guard.Options) (*guard.Guard, error) {
 // service puts the call path of all tools together.
 func (h *house) service(f *Factory, decider *guard.Guard) *tools.Service {
 	return tools.NewService(tools.Deps{
-		Directory: directory{h.directory}, Clients: h.clients, Guard: decider, Command: f.command(), Simulated: h.simulated != nil,
+		Directory: directory{h.directory}, Clients: h.clients, Fleet: h.openFleet(f), Guard: decider, Command: f.command(), Simulated: h.simulated != nil,
 		Search: search.New(schemas.Catalogue(), inputSchema), Logger: f.Log,
 	})
 }
@@ -258,6 +264,10 @@ func (c *clients) build(key armclient.Key) (*armclient.Client, error) {
 	if err := json.Unmarshal([]byte(key.Tenant), &where); err != nil {
 		return nil, err
 	}
+	return c.make(where)
+}
+
+func (c *clients) make(where place) (*armclient.Client, error) {
 	credential, err := c.source.Credential(context.Background(), where.TenantID, where.Credential.Name)
 	if err != nil {
 		return nil, err

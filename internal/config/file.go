@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 
@@ -25,6 +26,8 @@ type File struct {
 	values  map[string]string
 	policy  []guard.Rule
 	webhook *Webhook
+	// keepRuns is the section runs.
+	keepRuns time.Duration
 }
 
 // Load reads a config file: one YAML mapping from names of flags to values,

@@ -1,0 +1,194 @@
+package fleet
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"mcp-partner/guard"
+	"mcp-partner/schemas"
+)
+
+// Access is what a caller may see and read. It is asked anew by whoever starts
+// or resumes a run, and never stored.
+type Access struct {
+	Visible Visible
+	// Admit refuses to read a tenant: the policy denies it, or a brake is on. Its
+	// errors are problems, and become the tenant's result.
+	Admit func(context.Context, schemas.Tenant) error
+}
+
+// Audit asks what is linked in every target.
+type Audit struct {
+	Selection
+	// ExpectedIDs are the partner IDs of ours; a link to one of them is as
+	// expected. Without them the entry of each tenant says what is.
+	ExpectedIDs []string `json:"expected_ids,omitempty"`
+	// StaleAfterDays marks links that were last written longer ago; 0 marks none.
+	StaleAfterDays int `json:"stale_after_days,omitempty"`
+}
+
+// Start begins an audit, or joins the caller's own that asks the same and is
+// under way. Problems: those of Select and of the store, CodeRunInProgress.
+func (f *Fleet) Start(ctx context.Context, caller guard.Caller, label string, audit Audit, access Access) (*Active, error) {
+	if caller == Operator {
+		return nil, schemas.NewProblem(schemas.CodeInternal, "A run was asked for without a caller.")
+	}
+	targets, err := Select(f.o.Directory, audit.Selection, access.Visible)
+	if err != nil {
+		return nil, err
+	}
+	request, err := json.Marshal(audit)
+	if err != nil {
+		return nil, err
+	}
+	if n, err := f.Prune(ctx); err != nil {
+		return nil, err
+	} else if n > 0 {
+		f.o.Logger.InfoContext(ctx, "old runs were removed", "count", n)
+	}
+	f.starting.Lock()
+	defer f.starting.Unlock()
+	now := f.o.Now()
+	run := Run{
+		ID: NewRunID(), Kind: KindAudit, Caller: caller, Label: label, CreatedAt: now, State: RunRunning,
+		Owner: f.owner, LeaseUntil: now.Add(leaseTime), Rows: len(targets), Request: request,
+	}
+	stored, err := f.o.Store.CreateRun(ctx, run, pendingRows(targets))
+	if err != nil {
+		return nil, err
+	}
+	if stored.ID != run.ID {
+		return f.join(stored, run)
+	}
+	return f.launch(run, audit, targets, allTasks(len(targets)), access)
+}
+
+func allTasks(n int) []task {
+	tasks := make([]task, n)
+	for i := range tasks {
+		tasks[i].n = i
+	}
+	return tasks
+}
+
+// join follows a run that is under way, if it does what is wanted.
+func (f *Fleet) join(running, wanted Run) (*Active, error) {
+	if !bytes.Equal(running.Request, wanted.Request) {
+		return nil, inProgress(running)
+	}
+	return f.follow(running), nil
+}
+
+func inProgress(run Run) error {
+	return schemas.NewProblem(schemas.CodeRunInProgress, fmt.Sprintf("The run %s of this caller, over %d identities, is under way.", run.ID, run.Rows),
+		schemas.WithHint("Call again with run_id %s to see it, or wait until it has finished.", run.ID))
+}
+
+// follow returns a run that is under way, here or in another process.
+func (f *Fleet) follow(run Run) *Active {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if a, ok := f.active[run.ID]; ok {
+		return a
+	}
+	return &Active{id: run.ID, total: run.Rows, f: f}
+}
+
+// Resume goes on with a run of a caller: only targets without a result are
+// asked. A run that is under way is followed, and of a finished one the returned
+// Active is nil.
+func (f *Fleet) Resume(ctx context.Context, caller guard.Caller, id string, access Access) (*Active, error) {
+	f.starting.Lock()
+	defer f.starting.Unlock()
+	run, err := f.Run(ctx, caller, id)
+	switch {
+	case err != nil:
+		return nil, err
+	case run.Kind != KindAudit:
+		return nil, UnknownRun()
+	case run.State == RunRunning:
+		return f.follow(run), nil
+	case run.State == RunFinished:
+		return nil, nil
+	}
+	var audit Audit
+	if err := json.Unmarshal(run.Request, &audit); err != nil {
+		return nil, schemas.NewProblem(schemas.CodeVaultCorrupt, "What run "+id+" was asked to do cannot be read.")
+	}
+	targets, tasks, err := f.remaining(ctx, run, access.Visible)
+	if err != nil {
+		return nil, err
+	}
+	now := f.o.Now()
+	claimed, err := f.o.Store.ClaimRun(ctx, id, f.owner, now, now.Add(leaseTime))
+	if err != nil {
+		return nil, err
+	}
+	if !claimed {
+		return nil, inProgress(run)
+	}
+	return f.launch(run, audit, targets, tasks, access)
+}
+
+// remaining finds the targets without a result in the directory as it is now.
+// The place of each is that in the run; places with a result stay empty.
+func (f *Fleet) remaining(ctx context.Context, run Run, visible Visible) ([]Target, []task, error) {
+	tenants, err := f.o.Directory.List()
+	if err != nil {
+		return nil, nil, err
+	}
+	byID := make(map[string]schemas.Tenant, len(tenants))
+	for _, t := range tenants {
+		if visible(t) {
+			byID[t.TenantID] = t
+		}
+	}
+	targets := make([]Target, run.Rows)
+	var tasks []task
+	for row, err := range f.o.Store.Rows(ctx, run.ID, RowQuery{Pending: true}) {
+		if err != nil {
+			return nil, nil, err
+		}
+		tenant, ok := byID[row.TenantID]
+		if !ok {
+			tenant = schemas.Tenant{Name: row.Tenant, TenantID: row.TenantID}
+		}
+		targets[row.N] = Target{tenant, row.Credential}
+		tasks = append(tasks, task{n: row.N})
+	}
+	return targets, tasks, nil
+}
+
+// launch begins to work on a run that is in the store and is ours.
+func (f *Fleet) launch(run Run, audit Audit, targets []Target, tasks []task, access Access) (*Active, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.closed {
+		return nil, schemas.NewProblem(schemas.CodeCancelled, "The program is ending; the run can be resumed later.")
+	}
+	ctx, cancel := context.WithCancelCause(f.base)
+	a := &Active{id: run.ID, total: run.Rows, f: f, done: make(chan struct{}), cancel: cancel}
+	a.answered.Store(int64(run.Rows - len(tasks)))
+	f.active[run.ID] = a
+	w := &auditing{f: f, active: a, audit: audit, access: access, targets: targets, staleBefore: f.staleBefore(audit)}
+	w.book = newBook(f, a)
+	f.running.Go(func() {
+		defer cancel(nil)
+		w.run(ctx, tasks)
+		f.mu.Lock()
+		delete(f.active, run.ID)
+		f.mu.Unlock()
+		close(a.done)
+	})
+	return a, nil
+}
+
+func (f *Fleet) staleBefore(audit Audit) time.Time {
+	if audit.StaleAfterDays <= 0 {
+		return time.Time{}
+	}
+	return f.o.Now().AddDate(0, 0, -audit.StaleAfterDays)
+}

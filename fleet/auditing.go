@@ -1,0 +1,185 @@
+package fleet
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"mcp-partner/armclient"
+	"mcp-partner/schemas"
+)
+
+// auditing is one audit at work.
+type auditing struct {
+	f           *Fleet
+	active      *Active
+	audit       Audit
+	access      Access
+	targets     []Target
+	staleBefore time.Time
+	book        *book
+}
+
+// run asks all tasks and ends the run in the store.
+func (w *auditing) run(ctx context.Context, tasks []task) {
+	limits := w.f.o.Limits
+	ctx, cancel := context.WithTimeoutCause(ctx, limits.RunTime, errTime)
+	defer cancel()
+	ctx, lost := context.WithCancelCause(ctx)
+	defer lost(nil)
+	saved := w.book.keep(lost)
+	schedule(ctx, limits, tasks, w.place, w.ask)
+	w.active.failure = w.end(ctx, saved)
+}
+
+func (w *auditing) place(t task) place {
+	target := w.targets[t.n]
+	return place{credential: target.Credential, authority: target.Tenant.Authority}
+}
+
+// ask asks one target once.
+func (w *auditing) ask(ctx context.Context, t *task) step {
+	target := w.targets[t.n]
+	if t.tries == 0 {
+		t.first = time.Now()
+	}
+	t.tries++
+	read := w.read(ctx, target)
+	if ctx.Err() != nil && read.Problem != nil {
+		return step{} // nobody knows what it would have said; it stays without a result
+	}
+	if again := w.again(read.Problem, t); again > 0 {
+		return step{again: again, slower: slowedDown(read.Problem)}
+	}
+	w.book.add(w.row(t.n, target, read), w.pin(target, read))
+	return step{slower: slowedDown(read.Problem)}
+}
+
+// read gets what is known of a target's link. That it may not be read, or has
+// gone, is a result as well.
+func (w *auditing) read(ctx context.Context, target Target) armclient.LinkRead {
+	if !slices.Contains(target.Tenant.Credentials, target.Credential) {
+		return unread(schemas.NewProblem(schemas.CodeUnknownTenant, "Tenant or credential left the directory while the run was interrupted."))
+	}
+	if err := w.access.Admit(ctx, target.Tenant); err != nil {
+		return unread(final(err))
+	}
+	reader, err := w.f.o.Clients.Reader(ctx, target.Tenant, target.Credential)
+	if err != nil {
+		return unread(schemas.AsProblem(err))
+	}
+	ctx, cancel := context.WithTimeout(ctx, w.f.o.Limits.AttemptTime)
+	defer cancel()
+	return reader.LinkOnce(ctx)
+}
+
+// final is a refusal that is not asked about again in this run.
+func final(err error) *schemas.Problem {
+	problem := *schemas.AsProblem(err)
+	problem.Retryable = false
+	return &problem
+}
+
+func unread(problem *schemas.Problem) armclient.LinkRead {
+	return armclient.LinkRead{Link: schemas.Link{State: schemas.LinkUnknown, Reason: problem.Code}, Problem: problem}
+}
+
+const (
+	// firstBackoff is doubled with every try whose answer says nothing.
+	firstBackoff = time.Second
+	// spread is the most that is added to a wait, at random, so that those who
+	// wait for the same do not wake together.
+	spread = 250 * time.Millisecond
+)
+
+// again returns how long to wait before the next try, or 0 if the answer
+// stands. Whoever asks to wait is asked again as long as the target's time
+// allows; an answer that says nothing is worth a few tries.
+func (w *auditing) again(problem *schemas.Problem, t *task) time.Duration {
+	if problem == nil || !problem.Retryable {
+		return 0
+	}
+	limits := w.f.o.Limits
+	wait := time.Duration(problem.RetryAfterSeconds) * time.Second
+	if wait == 0 && t.tries >= limits.Tries {
+		return 0
+	}
+	if wait == 0 {
+		wait = firstBackoff << (t.tries - 1)
+	}
+	wait += rand.N(spread)
+	if time.Since(t.first)+wait > limits.TargetTime {
+		return 0
+	}
+	return wait
+}
+
+// slowedDown reports whether Entra ID asked to slow down: that is about the
+// credential or the authority. ARM's throttling is about one tenant alone.
+func slowedDown(problem *schemas.Problem) bool {
+	return problem != nil && problem.Code == schemas.CodeSignInUnavailable && problem.RetryAfterSeconds > 0
+}
+
+// pin is the identity that was seen, if it is to be remembered.
+func (w *auditing) pin(target Target, read armclient.LinkRead) *Pin {
+	oid := read.Identity.ObjectID
+	if read.Problem != nil || oid == "" || target.Tenant.ObjectIDs[target.Credential] != "" {
+		return nil
+	}
+	return &Pin{target.Tenant.Name, target.Credential, oid}
+}
+
+// endTime bounds what is stored after a run was told to end.
+const endTime = 5 * time.Second
+
+// end stores what is left and how the run ended. It returns why not all targets
+// have results.
+func (w *auditing) end(ctx context.Context, saved func() error) error {
+	failure := saved()
+	cause := context.Cause(ctx)
+	out, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTime)
+	defer cancel()
+	state := RunFinished
+	switch {
+	case failure != nil:
+		return failure // whoever resumes the run finds it by its lease
+	case errors.Is(cause, errTime):
+		failure = w.timeIsOver(out)
+	case errors.Is(cause, errCancelled):
+		state = RunCancelled
+	case cause != nil:
+		state = RunInterrupted
+	}
+	if failure != nil {
+		return failure
+	}
+	if _, err := w.f.o.Store.EndRun(out, w.active.id, w.f.owner, state, w.f.o.Now()); err != nil {
+		return err
+	}
+	switch state {
+	case RunCancelled:
+		return schemas.NewProblem(schemas.CodeCancelled, "The run "+w.active.id+" was given up before its first answer.")
+	case RunInterrupted:
+		return schemas.NewProblem(schemas.CodeCancelled, "The run "+w.active.id+" was interrupted.",
+			schemas.WithHint("It can be gone on with: mcp-partner audit resume %s", w.active.id))
+	}
+	return nil
+}
+
+// timeIsOver gives the targets that were not asked in time their result.
+func (w *auditing) timeIsOver(ctx context.Context) error {
+	var late []Row
+	problem := schemas.NewProblem(schemas.CodeTimeout, "The run's time was over before there was an answer.",
+		schemas.WithHint("Audit this tenant again, or give the run more time."))
+	for row, err := range w.f.o.Store.Rows(ctx, w.active.id, RowQuery{Pending: true}) {
+		if err != nil {
+			return err
+		}
+		late = append(late, w.row(row.N, w.targets[row.N], unread(problem)))
+	}
+	_, err := w.f.o.Store.SaveRows(ctx, w.active.id, w.f.owner, w.f.o.Now().Add(leaseTime), late)
+	w.active.answered.Add(int64(len(late)))
+	return err
+}

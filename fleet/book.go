@@ -1,0 +1,141 @@
+package fleet
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"mcp-partner/schemas"
+)
+
+const (
+	// bookEvery is how long a result may wait to be stored, with others.
+	bookEvery = 250 * time.Millisecond
+	// bookAtOnce is how many results are stored together at most.
+	bookAtOnce = 250
+	// bookTries is how often storing is tried, a second apart, before the run is
+	// given up: results that nobody can keep need not be asked for.
+	bookTries = 5
+	// pinsAtOnce is how many identities are remembered together: each time the
+	// whole directory is written.
+	pinsAtOnce = 2500
+)
+
+// book stores results while others are still being asked for, and gives the
+// signs of life of the run.
+type book struct {
+	f       *Fleet
+	active  *Active
+	entries chan entry
+	pins    []Pin
+}
+
+type entry struct {
+	row Row
+	pin *Pin
+}
+
+func newBook(f *Fleet, a *Active) *book {
+	return &book{f: f, active: a, entries: make(chan entry, bookAtOnce)}
+}
+
+// add hands a result over. It waits where storing is slower than asking.
+func (b *book) add(row Row, pin *Pin) { b.entries <- entry{row, pin} }
+
+// keep begins to store. Lost is called when it is no use to go on; what is added
+// afterwards is dropped. The returned function says that nothing more is added,
+// and returns what went wrong.
+func (b *book) keep(lost context.CancelCauseFunc) (saved func() error) {
+	var failure error
+	var keeping sync.WaitGroup
+	keeping.Go(func() {
+		failure = b.write()
+		if failure != nil {
+			lost(failure)
+			for range b.entries { // nobody must wait for a writer that has gone
+			}
+		}
+	})
+	return func() error {
+		close(b.entries)
+		keeping.Wait()
+		return failure
+	}
+}
+
+func (b *book) write() error {
+	tick := time.NewTicker(bookEvery)
+	defer tick.Stop()
+	var batch []Row
+	alive := time.Now()
+	for {
+		full, ended := false, false
+		select {
+		case e, ok := <-b.entries:
+			ended = !ok
+			if ok {
+				batch = append(batch, e.row)
+				b.pin(e.pin)
+			}
+			full = len(batch) >= bookAtOnce
+		case <-tick.C:
+			full = len(batch) > 0 || time.Since(alive) >= leaseRenewal
+		}
+		if full || ended {
+			if err := b.save(batch); err != nil {
+				return err
+			}
+			batch, alive = batch[:0], time.Now()
+		}
+		if ended {
+			b.flushPins()
+			return nil
+		}
+	}
+}
+
+// save stores a batch, also an empty one as a sign of life. It does not end with
+// the run: what was answered is kept.
+func (b *book) save(batch []Row) error {
+	var failure error
+	for try := range bookTries {
+		if try > 0 {
+			time.Sleep(time.Second)
+		}
+		ours, err := b.f.o.Store.SaveRows(context.Background(), b.active.id, b.f.owner, b.f.o.Now().Add(leaseTime), batch)
+		if err == nil && !ours {
+			return schemas.NewProblem(schemas.CodeRunInProgress, "Another process has taken over the run "+b.active.id+".")
+		}
+		if err == nil {
+			b.active.answered.Add(int64(len(batch)))
+			return nil
+		}
+		failure = err
+		b.f.o.Logger.Warn("results of a run could not be stored", "run", b.active.id, "problem", schemas.AsProblem(err).Code)
+		if !schemas.AsProblem(err).Retryable {
+			break
+		}
+	}
+	return failure
+}
+
+func (b *book) pin(pin *Pin) {
+	if pin == nil {
+		return
+	}
+	b.pins = append(b.pins, *pin)
+	if len(b.pins) >= pinsAtOnce {
+		b.flushPins()
+	}
+}
+
+// flushPins remembers the identities. A run goes on without.
+func (b *book) flushPins() {
+	if len(b.pins) == 0 {
+		return
+	}
+	if err := b.f.o.Pin(context.Background(), b.pins); err != nil {
+		b.f.o.Logger.Warn("identities could not be pinned", "run", b.active.id, "problem", schemas.AsProblem(err).Code)
+	}
+	b.pins = b.pins[:0]
+}

@@ -1,0 +1,151 @@
+package fleet
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"log/slog"
+	"sync"
+	"time"
+
+	"mcp-partner/armclient"
+	"mcp-partner/guard"
+	"mcp-partner/schemas"
+)
+
+// Reader reads the link of one identity in one tenant.
+type Reader interface {
+	// LinkOnce sends one request and does not wait for another try.
+	LinkOnce(ctx context.Context) armclient.LinkRead
+}
+
+// Clients gives the reader of a target. Its errors are problems.
+type Clients interface {
+	Reader(ctx context.Context, tenant schemas.Tenant, credential string) (Reader, error)
+}
+
+// Pin is the identity that a credential turned out to be in a tenant.
+type Pin struct{ Tenant, Credential, ObjectID string }
+
+// KeepDefault is how long runs without a label are kept: a year and a month, so
+// that this November's can be compared with the last one's.
+const KeepDefault = 400 * 24 * time.Hour
+
+const (
+	// leaseTime is after what time without a sign of life a process counts as
+	// gone; it gives one every leaseRenewal.
+	leaseTime    = 10 * time.Second
+	leaseRenewal = 3 * time.Second
+)
+
+// Options is what a Fleet works with. Directory, Clients and Store are needed.
+type Options struct {
+	Directory Directory
+	Clients   Clients
+	Store     Store
+	// Pin remembers the identities seen at their first success, all at once; may
+	// be nil. That it fails is no reason to hold a result back.
+	Pin func(context.Context, []Pin) error
+	// Limits bound every run.
+	Limits Limits
+	// Keep is how long runs without a label are kept; 0 means KeepDefault.
+	Keep time.Duration
+	// Now defaults to time.Now. It dates results and leases; waiting takes the
+	// time of the process.
+	Now    func() time.Time
+	Logger *slog.Logger
+}
+
+// Fleet runs work over many tenants in the background. It is safe for
+// concurrent use.
+type Fleet struct {
+	o Options
+	// owner names this process in the store.
+	owner string
+	base  context.Context
+	stop  context.CancelCauseFunc
+	// running are the runs of this process that are under way.
+	running sync.WaitGroup
+
+	// starting is held while a run is made, so that whoever joins it finds it.
+	starting sync.Mutex
+	mu       sync.Mutex
+	active   map[string]*Active
+	closed   bool
+}
+
+// New makes a Fleet. Nothing runs until something is started.
+func New(o Options) *Fleet {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Keep <= 0 {
+		o.Keep = KeepDefault
+	}
+	if o.Pin == nil {
+		o.Pin = func(context.Context, []Pin) error { return nil }
+	}
+	o.Limits = o.Limits.withDefaults()
+	var random [8]byte
+	_, _ = rand.Read(random[:]) // never fails: crypto/rand ends the process instead
+	base, stop := context.WithCancelCause(context.Background())
+	return &Fleet{o: o, owner: hex.EncodeToString(random[:]), base: base, stop: stop, active: map[string]*Active{}}
+}
+
+// Close interrupts what is under way and waits until it is stored as that, so
+// that it can be resumed.
+func (f *Fleet) Close() {
+	f.mu.Lock()
+	f.closed = true
+	f.mu.Unlock()
+	f.stop(errInterrupted)
+	f.running.Wait()
+}
+
+// Operator stands for whoever runs the program, to whom all runs are shown. No
+// caller of a tool has this name.
+const Operator guard.Caller = ""
+
+// Run returns a run of a caller. A run of another one is like one that does not
+// exist.
+func (f *Fleet) Run(ctx context.Context, caller guard.Caller, id string) (Run, error) {
+	run, ok, err := f.o.Store.Run(ctx, id)
+	switch {
+	case err != nil:
+		return Run{}, err
+	case !ok || caller != Operator && run.Caller != caller:
+		return Run{}, UnknownRun()
+	}
+	run.State = run.StateAt(f.o.Now())
+	return run, nil
+}
+
+// Runs returns the runs that a filter selects, newest first.
+func (f *Fleet) Runs(ctx context.Context, filter RunFilter) ([]Run, error) {
+	runs, err := f.o.Store.Runs(ctx, filter)
+	for i := range runs {
+		runs[i].State = runs[i].StateAt(f.o.Now())
+	}
+	return runs, err
+}
+
+// Label names a run of a caller.
+func (f *Fleet) Label(ctx context.Context, caller guard.Caller, id, label string) error {
+	if _, err := f.Run(ctx, caller, id); err != nil {
+		return err
+	}
+	ok, err := f.o.Store.LabelRun(ctx, id, label)
+	if err == nil && !ok {
+		return UnknownRun()
+	}
+	return err
+}
+
+// Prune removes runs without a label that are older than they are kept.
+func (f *Fleet) Prune(ctx context.Context) (int, error) {
+	now := f.o.Now()
+	return f.o.Store.PruneRuns(ctx, now.Add(-f.o.Keep), now)
+}

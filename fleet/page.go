@@ -1,0 +1,166 @@
+package fleet
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"iter"
+	"maps"
+	"time"
+
+	"mcp-partner/guard"
+	"mcp-partner/schemas"
+)
+
+// PageDefault and PageMost bound a page of rows.
+const (
+	PageDefault = 50
+	PageMost    = 200
+)
+
+// causesAtOnce is how many causes an answer shows, largest first.
+const causesAtOnce = 10
+
+// Report is what an audit found so far.
+type Report struct {
+	Run Run
+	// Totals count rows by state, and under rows, answered, pending and stale.
+	Totals map[string]int
+	// Causes say why rows are unknown, largest first.
+	Causes []schemas.AuditCause
+}
+
+// Info is where the run stands, for an answer.
+func (r Report) Info() *schemas.RunInfo {
+	info := &schemas.RunInfo{
+		ID: r.Run.ID, Kind: string(r.Run.Kind), Label: r.Run.Label, State: string(r.Run.State),
+		CreatedAt: r.Run.CreatedAt.UTC().Format(time.RFC3339), Rows: r.Run.Rows, Answered: r.Totals["answered"],
+	}
+	if !r.Run.FinishedAt.IsZero() {
+		info.FinishedAt = r.Run.FinishedAt.UTC().Format(time.RFC3339)
+	}
+	return info
+}
+
+// Audit returns what the run was asked to do.
+func (r Report) Audit() (audit Audit) {
+	_ = json.Unmarshal(r.Run.Request, &audit) // what cannot be read shows nothing
+	return audit
+}
+
+// Report returns what an audit of a caller found so far.
+func (f *Fleet) Report(ctx context.Context, caller guard.Caller, id string) (Report, error) {
+	run, err := f.Run(ctx, caller, id)
+	if err != nil {
+		return Report{}, err
+	}
+	if run.Kind != KindAudit {
+		return Report{}, UnknownRun()
+	}
+	counts, stale, err := f.o.Store.CountRows(ctx, id)
+	if err != nil {
+		return Report{}, err
+	}
+	groups, err := f.o.Store.Causes(ctx, id, causesAtOnce)
+	if err != nil {
+		return Report{}, err
+	}
+	return Report{Run: run, Totals: totals(run.Rows, counts, stale), Causes: causes(groups)}, nil
+}
+
+func totals(rows int, counts map[string]int, stale int) map[string]int {
+	all := map[string]int{"rows": rows, "answered": rows - counts[""], "pending": counts[""], "stale": stale}
+	for _, state := range schemas.RowStates() {
+		all[string(state)] = 0
+	}
+	delete(counts, "")
+	maps.Copy(all, counts)
+	return all
+}
+
+func causes(groups []Group) []schemas.AuditCause {
+	found := make([]schemas.AuditCause, 0, len(groups))
+	for _, g := range groups {
+		row, err := decodeRow(g.First)
+		if err != nil || row.Problem == nil {
+			continue
+		}
+		found = append(found, schemas.AuditCause{
+			Code: row.Problem.Code, Credential: row.Credential, Authority: row.Authority, Rows: g.Count,
+			Message: row.Problem.Message, Hint: row.Problem.Hint, Example: row.Tenant,
+		})
+	}
+	return found
+}
+
+func decodeRow(r Row) (row schemas.AuditRow, err error) {
+	if json.Unmarshal(r.Body, &row) != nil {
+		err = schemas.NewProblem(schemas.CodeVaultCorrupt, fmt.Sprintf("Row %d of a run cannot be read.", r.N))
+	}
+	return row, err
+}
+
+// Page returns rows of a report, those that need attention first, from where a
+// cursor says, and the cursor of the next page, "" behind the last one.
+func (f *Fleet) Page(ctx context.Context, id, cursor string, limit int) (rows []schemas.AuditRow, next string, err error) {
+	if limit <= 0 {
+		limit = PageDefault
+	}
+	q := RowQuery{Order: ByAttention, Limit: min(limit, PageMost) + 1}
+	if err := q.from(id, cursor); err != nil {
+		return nil, "", err
+	}
+	rows = []schemas.AuditRow{}
+	var last Row
+	for row, err := range f.o.Store.Rows(ctx, id, q) {
+		if err != nil {
+			return nil, "", err
+		}
+		if len(rows) == q.Limit-1 {
+			return rows, cursorAt(id, last), nil
+		}
+		decoded, err := decodeRow(row)
+		if err != nil {
+			return nil, "", err
+		}
+		rows, last = append(rows, decoded), row
+	}
+	return rows, "", nil
+}
+
+// All goes through every row of a report that has a result, in an order.
+func (f *Fleet) All(ctx context.Context, id string, order Order) iter.Seq2[schemas.AuditRow, error] {
+	return func(yield func(schemas.AuditRow, error) bool) {
+		for row, err := range f.o.Store.Rows(ctx, id, RowQuery{Order: order}) {
+			if err != nil {
+				yield(schemas.AuditRow{}, err)
+				return
+			}
+			if decoded, err := decodeRow(row); !yield(decoded, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+func cursorAt(id string, last Row) string {
+	return base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "%s %d %d", id, last.Rank, last.N))
+}
+
+// from reads a cursor, which must be one of this run.
+func (q *RowQuery) from(id, cursor string) error {
+	if cursor == "" {
+		return nil
+	}
+	text, err := base64.RawURLEncoding.DecodeString(cursor)
+	var of string
+	if err == nil {
+		_, err = fmt.Sscanf(string(text), "%s %d %d", &of, &q.AfterRank, &q.AfterN)
+	}
+	if err != nil || of != id {
+		return schemas.NewProblem(schemas.CodeInvalidArgument, "cursor is not one that this run gave: pass next_cursor as it is, with its run_id.")
+	}
+	q.More = true
+	return nil
+}

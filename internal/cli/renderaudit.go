@@ -1,0 +1,87 @@
+package cli
+
+import (
+	"cmp"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"mcp-partner/schemas"
+)
+
+// audit writes what an answer holds of a run over many tenants.
+func (u *ui) audit(e schemas.Envelope) {
+	if e.Run != nil {
+		u.run(e.Run)
+	}
+	u.causes(e.Causes)
+	u.auditRows(e.Rows)
+}
+
+func (u *ui) run(run *schemas.RunInfo) {
+	u.field("run", strings.TrimSpace(run.ID+" "+run.Label))
+	u.field("state", fmt.Sprintf("%s, %d of %d answered", run.State, run.Answered, run.Rows))
+}
+
+func (u *ui) causes(causes []schemas.AuditCause) {
+	for _, c := range causes {
+		u.blank()
+		u.linef(bad, "%s unknown: %s", count(c.Rows, "row"), c.Code)
+		u.field("credential", c.Credential)
+		u.field("example", c.Example+": "+c.Message)
+		u.field("next", c.Hint)
+	}
+}
+
+// auditRows writes a table of rows. Texts of the far side stand in quotes.
+func (u *ui) auditRows(rows []schemas.AuditRow) {
+	if len(rows) == 0 {
+		return
+	}
+	u.blank()
+	cells := make([][]string, len(rows))
+	for i, r := range rows {
+		cells[i] = []string{stateWords(r), r.Tenant, r.Credential, r.PartnerID, quoted(r.PartnerName), r.ExpectedPartnerID,
+			day(r.UpdatedTime), strings.Join(r.Labels, ", "), r.Owner, r.ExternalID, problemCode(r.Problem)}
+	}
+	u.table([]string{"STATE", "TENANT", "CREDENTIAL", "PARTNER ID", "PARTNER", "EXPECTED", "LAST WRITTEN", "LABELS", "OWNER", "EXTERNAL ID", "WHY UNKNOWN"}, cells)
+}
+
+func stateWords(r schemas.AuditRow) string {
+	text := strings.ReplaceAll(string(r.State), "_", " ")
+	if r.Stale {
+		text += ", stale"
+	}
+	return text
+}
+
+// day is the date of an RFC 3339 time.
+func day(text string) string {
+	date, _, _ := strings.Cut(text, "T")
+	return date
+}
+
+func problemCode(p *schemas.Problem) string {
+	if p == nil {
+		return ""
+	}
+	return string(p.Code)
+}
+
+// totals writes counts, those that need attention first.
+func (u *ui) totals(totals map[string]int) {
+	for _, state := range schemas.RowStates() {
+		n := totals[string(state)]
+		s := map[bool]style{true: plain, false: dim}[n > 0]
+		if n > 0 && state != schemas.RowLinked {
+			s = map[schemas.RowState]style{schemas.RowLinkedExpected: good, schemas.RowUnknown: bad}[state]
+			s = cmp.Or(s, warn)
+		}
+		u.styledField(strings.ReplaceAll(string(state), "_", " "), s, strconv.Itoa(n))
+	}
+	for _, extra := range []string{"stale", "pending"} {
+		if totals[extra] > 0 {
+			u.styledField(extra, warn, strconv.Itoa(totals[extra]))
+		}
+	}
+}

@@ -1,0 +1,257 @@
+package tools
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"mcp-partner/fleet"
+	"mcp-partner/guard"
+	"mcp-partner/schemas"
+)
+
+const (
+	// auditAnswerWithin is after what time an audit answers with what it has; the
+	// run goes on.
+	auditAnswerWithin = 35 * time.Second
+	// progressEvery is how often a waiting client is told how far a run is.
+	progressEvery = time.Second
+)
+
+func (s *Service) auditPartnerLinks(ctx context.Context, j *job, in *schemas.AuditPartnerLinksInput) Result {
+	if err := s.admit(ctx, j, schemas.Tenant{}, ""); err != nil {
+		return failure(err)
+	}
+	if err := checkAuditInput(in); err != nil {
+		return failure(err)
+	}
+	if j.call.PlanOnly {
+		return s.planAudit(j, in)
+	}
+	active, err := s.auditRun(ctx, j, in)
+	if err != nil {
+		return failure(err)
+	}
+	id := in.RunID
+	if active != nil {
+		id = active.ID()
+		if err := s.attend(ctx, j, active); err != nil {
+			return s.endedEarly(ctx, j, in, id, err)
+		}
+	}
+	return s.auditPage(ctx, j, in, id)
+}
+
+// checkAuditInput refuses arguments that would be silently ignored together.
+func checkAuditInput(in *schemas.AuditPartnerLinksInput) error {
+	begins := len(in.Tenants)+len(in.Labels)+len(in.OwnPartnerIDs)+in.StaleAfterDays > 0 || in.ExpectedPartnerID != ""
+	switch {
+	case in.RunID != "" && begins:
+		return schemas.NewProblem(schemas.CodeInvalidArgument, "run_id goes with cursor and limit alone: what the run asks was settled when it began.")
+	case in.Cursor != "" && in.RunID == "":
+		return schemas.NewProblem(schemas.CodeInvalidArgument, "cursor goes with run_id.")
+	case in.ExpectedPartnerID != "" && len(in.OwnPartnerIDs) > 0:
+		return schemas.NewProblem(schemas.CodeInvalidArgument, "Give expected_partner_id or own_partner_ids, not both.")
+	}
+	return nil
+}
+
+// auditOf is the audit that arguments ask for.
+func auditOf(in *schemas.AuditPartnerLinksInput) fleet.Audit {
+	audit := fleet.Audit{Selection: fleet.Selection{Tenants: in.Tenants, Labels: in.Labels}, StaleAfterDays: in.StaleAfterDays}
+	for _, id := range append([]schemas.PartnerID{in.ExpectedPartnerID}, in.OwnPartnerIDs...) {
+		if id != "" {
+			audit.ExpectedIDs = append(audit.ExpectedIDs, string(id))
+		}
+	}
+	return audit
+}
+
+// auditRun begins a run, or goes on with the named one. It returns nil where
+// there is nothing to wait for: the run has ended, or a further page is wanted.
+func (s *Service) auditRun(ctx context.Context, j *job, in *schemas.AuditPartnerLinksInput) (*fleet.Active, error) {
+	switch {
+	case in.RunID == "":
+		return s.StartAudit(ctx, j.call.Principal, "", auditOf(in))
+	case in.Cursor != "":
+		return nil, nil
+	default:
+		return s.ResumeAudit(ctx, j.call.Principal, in.RunID)
+	}
+}
+
+// StartAudit begins an audit for a caller, inside its grant and the operator's
+// bounds, or joins its own that asks the same. Its errors are problems.
+func (s *Service) StartAudit(ctx context.Context, p guard.Principal, label string, audit fleet.Audit) (*fleet.Active, error) {
+	access, err := s.auditAccess(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	return s.d.Fleet.Start(ctx, p.Caller, label, audit, access)
+}
+
+// ResumeAudit goes on with an audit of a caller, or follows it if it is under
+// way. For a finished one it returns nil.
+func (s *Service) ResumeAudit(ctx context.Context, p guard.Principal, id string) (*fleet.Active, error) {
+	access, err := s.auditAccess(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	return s.d.Fleet.Resume(ctx, p.Caller, id, access)
+}
+
+// auditAccess is what a caller's audit may see and read.
+func (s *Service) auditAccess(ctx context.Context, p guard.Principal) (fleet.Access, error) {
+	op, _ := schemas.Lookup(schemas.ToolAuditPartnerLinks)
+	j := &job{call: Call{Principal: p}, op: op}
+	if err := s.admit(ctx, j, schemas.Tenant{}, ""); err != nil {
+		return fleet.Access{}, err
+	}
+	bounds := s.d.Guard.Bounds()
+	return fleet.Access{
+		Visible: func(t schemas.Tenant) bool { return bounds.AllowsTenant(t.Name) && p.Grant.AllowsTenant(t.Name) },
+		Admit:   func(ctx context.Context, t schemas.Tenant) error { return s.admit(ctx, j, t, "") },
+	}, nil
+}
+
+// attend waits for the run for as long as a call may take. A client that hangs
+// up before it was told anything has no use for the run.
+func (s *Service) attend(ctx context.Context, j *job, active *fleet.Active) error {
+	leave := active.Attend()
+	waiting, cancel := context.WithTimeout(ctx, auditAnswerWithin)
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() { ended <- active.Wait(waiting) }()
+	err := s.followProgress(j, active, ended)
+	gone := ctx.Err() != nil
+	leave(!gone)
+	switch {
+	case gone:
+		return schemas.NewProblem(schemas.CodeCancelled, "The call was given up before there was an answer.")
+	case errors.Is(err, context.DeadlineExceeded):
+		return nil
+	default:
+		return err
+	}
+}
+
+// followProgress tells a waiting client how far the run is, until it ended.
+func (s *Service) followProgress(j *job, active *fleet.Active, ended <-chan error) error {
+	tick := time.NewTicker(progressEvery)
+	defer tick.Stop()
+	told := -1
+	tell := func() {
+		if answered, total := active.Progress(); answered != told {
+			told = answered
+			j.progress(answered, total, fmt.Sprintf("%d of %d identities answered", answered, total))
+		}
+	}
+	tell()
+	for {
+		select {
+		case err := <-ended:
+			tell()
+			return err
+		case <-tick.C:
+			tell()
+		}
+	}
+}
+
+// endedEarly answers for a run that ended before all had an answer: with what
+// there is, and why.
+func (s *Service) endedEarly(ctx context.Context, j *job, in *schemas.AuditPartnerLinksInput, id string, err error) Result {
+	result := s.auditPage(context.WithoutCancel(ctx), j, in, id)
+	problem := problemEnvelope(err)
+	result.Envelope.Status, result.Envelope.Problem = problem.Status, problem.Problem
+	result.Envelope.Summary = problem.Summary + " " + result.Envelope.Summary
+	return result
+}
+
+// auditPage answers with totals, causes and a page of rows.
+func (s *Service) auditPage(ctx context.Context, j *job, in *schemas.AuditPartnerLinksInput, id string) Result {
+	report, err := s.d.Fleet.Report(ctx, j.call.Principal.Caller, id)
+	if err != nil {
+		return failure(err)
+	}
+	rows, next, err := s.d.Fleet.Page(ctx, id, in.Cursor, in.Limit)
+	if err != nil {
+		return failure(err)
+	}
+	return done(schemas.Envelope{
+		Status: schemas.StatusDone, Summary: AuditSentence(report), RunID: id, Run: report.Info(), Totals: report.Totals,
+		Causes: report.Causes, Rows: rows, NextCursor: next,
+	})
+}
+
+// AuditSentence says for a person what an audit found, in our words alone.
+func AuditSentence(r fleet.Report) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "Of %s", identities(r.Run.Rows))
+	if pending := r.Totals["pending"]; pending > 0 {
+		fmt.Fprintf(&b, ", %d without an answer yet", pending)
+	}
+	separator := ": "
+	for _, part := range auditWords() {
+		if n := r.Totals[part.total]; n > 0 {
+			fmt.Fprintf(&b, "%s%d %s", separator, n, part.words)
+			separator = ", "
+		}
+	}
+	b.WriteString(". ")
+	switch r.Run.State {
+	case fleet.RunRunning:
+		fmt.Fprintf(&b, "The run goes on: call again with run_id %s. ", r.Run.ID)
+	case fleet.RunInterrupted, fleet.RunCancelled:
+		fmt.Fprintf(&b, "The run was %s before all were asked: call again with run_id %s to go on. ", r.Run.State, r.Run.ID)
+	}
+	b.WriteString("Unknown is not missing. " + notChecked)
+	return b.String()
+}
+
+func identities(n int) string {
+	if n == 1 {
+		return "1 identity in a tenant"
+	}
+	return fmt.Sprintf("%d identities in tenants", n)
+}
+
+type auditWord struct{ total, words string }
+
+// auditWords words the totals, in the order of schemas.RowStates.
+func auditWords() []auditWord {
+	return []auditWord{
+		{string(schemas.RowNotLinked), "have no link"}, {string(schemas.RowDeleted), "have a deleted link"},
+		{string(schemas.RowLinkedOther), "are linked to another partner ID"}, {string(schemas.RowUnknown), "could not be told"},
+		{string(schemas.RowLinked), "are linked (nothing was expected)"}, {string(schemas.RowLinkedExpected), "are linked as expected"},
+		{"stale", "of the links are stale"},
+	}
+}
+
+// planAudit answers with the requests that an audit would make.
+func (s *Service) planAudit(j *job, in *schemas.AuditPartnerLinksInput) Result {
+	bounds, p := s.d.Guard.Bounds(), j.call.Principal
+	targets, err := fleet.Select(s.d.Directory, auditOf(in).Selection, func(t schemas.Tenant) bool {
+		return bounds.AllowsTenant(t.Name) && p.Grant.AllowsTenant(t.Name)
+	})
+	if err != nil {
+		return failure(err)
+	}
+	counts, plan := map[string]int{}, []schemas.PlannedRequest{}
+	for _, t := range targets {
+		url := target{tenant: t.Tenant}.url(schemas.PathPartners, "")
+		if counts[url] == 0 {
+			plan = append(plan, schemas.PlannedRequest{Method: "GET", URL: url, Effect: schemas.EffectRead})
+		}
+		counts[url]++
+	}
+	for i := range plan {
+		plan[i].When = "once for each of " + identities(counts[plan[i].URL])
+	}
+	return done(schemas.Envelope{
+		Status: schemas.StatusDone, Plan: plan,
+		Summary: fmt.Sprintf("A plan for %s over %s; nothing was sent.", j.op.Name, identities(len(targets))),
+	})
+}
