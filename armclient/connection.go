@@ -76,7 +76,7 @@ func pipelineOptions(o Options, endpoint *url.URL) *arm.ClientOptions {
 			}},
 			Logging:          policy.LogOptions{IncludeBody: false},
 			Telemetry:        policy.TelemetryOptions{ApplicationID: applicationID},
-			Transport:        newStrict(o.Transport),
+			Transport:        newStrict(o),
 			PerRetryPolicies: []policy.Policy{newGate(o, endpoint), pacing{o.Clock}},
 		},
 	}

@@ -1,6 +1,7 @@
 package armclient
 
 import (
+	"context"
 	"fmt"
 	"net/url"
 	"strings"
@@ -38,11 +39,18 @@ type Options struct {
 	// Observe, if set, is told of each request that left and its answer. It must
 	// return at once, and may be called from several goroutines.
 	Observe func(Exchange)
+	// Watch, if set, is told of each request that leaves, repeated ones too. The
+	// request goes out under the context that it returns; the function is told
+	// the status of the answer, 0 where none came.
+	Watch func(ctx context.Context, method string) (context.Context, func(status int))
 }
 
 func (o Options) withDefaults() Options {
 	if o.Clock == nil {
 		o.Clock = time.Now
+	}
+	if o.Watch == nil {
+		o.Watch = func(ctx context.Context, _ string) (context.Context, func(int)) { return ctx, func(int) {} }
 	}
 	o.Endpoint = strings.TrimRight(o.Endpoint, "/")
 	return o

@@ -20,20 +20,39 @@ func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastRe
 
 // strict is the transport under the pipeline: no redirects, no answer for
 // another URL, no endless body.
-type strict struct{ next policy.Transporter }
+type strict struct {
+	next  policy.Transporter
+	watch func(context.Context, string) (context.Context, func(int))
+}
 
-func newStrict(next policy.Transporter) strict {
+func newStrict(o Options) strict {
+	next := o.Transport
 	if client, ok := next.(*http.Client); ok {
 		own := *client
 		own.CheckRedirect = noRedirect
 		next = &own
 	}
-	return strict{next}
+	return strict{next, o.Watch}
+}
+
+// send is the request as others watch it.
+func (s strict) send(r *http.Request) (*http.Response, error) {
+	ctx, ended := s.watch(r.Context(), r.Method)
+	if ctx != r.Context() {
+		r = r.WithContext(ctx)
+	}
+	resp, err := s.next.Do(r)
+	if err != nil {
+		ended(0)
+		return nil, err
+	}
+	ended(resp.StatusCode)
+	return resp, nil
 }
 
 // Do implements policy.Transporter.
 func (s strict) Do(r *http.Request) (*http.Response, error) {
-	resp, err := s.next.Do(r)
+	resp, err := s.send(r)
 	if err != nil {
 		recordOf(r.Context()).undelivered = dialFailed(err)
 		return nil, err

@@ -94,7 +94,7 @@ func (w *world) wroteAndRecorded(t *testing.T, s *server) {
 	if linked := w.tenant("contoso").PartnerID; linked != ourID {
 		t.Errorf("linked is %q", linked)
 	}
-	if log := s.errs.String(); !strings.Contains(log, "tool=register_partner status=done") {
+	if log := s.errs.String(); !strings.Contains(log, "tool=register_partner outcome=done") {
 		t.Errorf("the write's outcome is not in the log:\n%s", log)
 	}
 	if list := w.cli("ledger", "list").must(t).stdout; !strings.Contains(list, "  outcome ") || !strings.Contains(list, "done") {

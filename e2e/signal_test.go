@@ -99,7 +99,7 @@ func TestClientGoneDuringAWrite(t *testing.T) {
 	if code := s.code(); code != 0 {
 		t.Errorf("ended with %d:\n%s", code, s.errs)
 	}
-	if log := s.errs.String(); !strings.Contains(log, "tool=register_partner status=done") {
+	if log := s.errs.String(); !strings.Contains(log, "tool=register_partner outcome=done") {
 		t.Errorf("the write's outcome is not in the log:\n%s", log)
 	}
 }

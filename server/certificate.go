@@ -50,6 +50,13 @@ func (p *KeyPair) Config() *tls.Config {
 	return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: p.certificate}
 }
 
+// NotAfter is when the certificate in use ends.
+func (p *KeyPair) NotAfter() time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.used.Leaf.NotAfter
+}
+
 // certificate is asked at each handshake.
 func (p *KeyPair) certificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	p.mu.Lock()

@@ -106,7 +106,8 @@ func (t *httpTransport) exchange(ctx context.Context, w http.ResponseWriter, r *
 	if !listens {
 		x.session = t.sessionFor(r, p, out)
 	}
-	ctx = tools.WithNotifier(tools.WithPrincipal(ctx, p.principal), out)
+	ctx = tools.WithNotifier(t.server.facts(ctx, p.principal, p.message, r.Header.Get), out)
+	w.Header().Set(requestIDHeader, tools.RequestIDOf(ctx))
 	t.run(out, inward(withExchange(ctx, x), r, p.body), x)
 	if x.session != nil {
 		x.session.flush()

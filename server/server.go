@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"log/slog"
 	"sync/atomic"
 
@@ -39,6 +40,9 @@ type Options struct {
 	// Authorize decides which tools a caller is shown, before any is called; nil
 	// shows all. What a call may do is judged in its own path.
 	Authorize Authorize
+	// Remote makes a request part of the trace that it names, by its _meta and
+	// its headers; nil ignores both. header is nil on stdio.
+	Remote func(ctx context.Context, meta, header func(string) string) context.Context
 	// Logger gets transport faults and panics; never arguments or results.
 	Logger *slog.Logger
 }
@@ -46,14 +50,16 @@ type Options struct {
 // Server is an MCP server without a transport. It may serve any number of
 // stdio connections and HTTP listeners at once.
 type Server struct {
-	mcp   *mcpserver.MCPServer
-	log   *slog.Logger
-	conns atomic.Int64
+	mcp *mcpserver.MCPServer
+	log *slog.Logger
+	// remote is Options.Remote.
+	remote func(ctx context.Context, meta, header func(string) string) context.Context
+	conns  atomic.Int64
 }
 
 // New composes a server.
 func New(o Options) *Server {
-	s := &Server{log: o.Logger}
+	s := &Server{log: o.Logger, remote: o.Remote}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}

@@ -217,7 +217,7 @@ func (c *stdioConn) newCall(m *message) *call {
 	}
 	ctx, cancel := context.WithCancelCause(c.base)
 	k.cancel = cancel
-	k.ctx = tools.WithNotifier(tools.WithPrincipal(ctx, c.opts.Principal), k)
+	k.ctx = tools.WithNotifier(c.server.facts(ctx, c.opts.Principal, m, nil), k)
 	return k
 }
 

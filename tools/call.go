@@ -55,8 +55,12 @@ func (s *Service) handlersByTool() map[string]handler {
 // wrong stands in the envelope.
 func (s *Service) Call(ctx context.Context, call Call) Result {
 	began := s.d.Now()
+	ctx, ended := s.d.Observer.Begin(ctx, call.Tool)
 	result := s.answer(ctx, call)
-	s.log(ctx, call, result, s.d.Now().Sub(began))
+	took := s.d.Now().Sub(began)
+	outcome, code := outcomeOf(result)
+	ended(outcome, code, took)
+	s.log(ctx, call, result, took)
 	return result
 }
 
@@ -122,18 +126,16 @@ func problemEnvelope(err error) schemas.Envelope {
 // log writes one line for a call. Arguments never go into it: the attributes
 // are a closed list.
 func (s *Service) log(ctx context.Context, call Call, result Result, took time.Duration) {
+	outcome, code := outcomeOf(result)
 	attributes := []slog.Attr{
 		slog.String("caller", string(call.Principal.Caller)), slog.String("tool", schemas.Foreign(call.Tool)),
-		slog.String("status", string(result.Envelope.Status)), slog.Duration("took", took),
-	}
-	if result.Asked != nil {
-		attributes[2] = slog.String("status", "asked")
+		slog.String("outcome", outcome), slog.Duration("duration", took),
 	}
 	if identity := result.Envelope.Identity; identity != nil {
 		attributes = append(attributes, slog.String("tenant", identity.Tenant))
 	}
-	if problem := result.Envelope.Problem; problem != nil {
-		attributes = append(attributes, slog.String("problem", string(problem.Code)))
+	if code != "" {
+		attributes = append(attributes, slog.String("problem", string(code)))
 	}
 	s.d.Logger.LogAttrs(ctx, slog.LevelInfo, "call", attributes...)
 }

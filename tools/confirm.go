@@ -28,7 +28,9 @@ type granted struct {
 // confirm gets the permit for a write. A result that is not nil ends the call
 // without a write.
 func (s *Service) confirm(ctx context.Context, p proposal) (granted, *Result) {
-	grant, early, err := s.permit(ctx, p)
+	step, ended := s.d.Observer.Step(ctx, stepGuard)
+	grant, early, err := s.permit(step, p)
+	ended(err)
 	if err != nil {
 		s.d.Guard.Refused(ctx, grant.intent, schemas.AsProblem(err).Code)
 		link := p.target.expected(p.before.Link)

@@ -95,7 +95,7 @@ type Asked struct {
 	Seal     guard.Seal
 }
 
-// Deps are what a Service is made of. All but Now and Logger are required.
+// Deps are what a Service is made of. All but Now, Logger and Observer are required.
 type Deps struct {
 	Directory Directory
 	Clients   Clients
@@ -111,6 +111,8 @@ type Deps struct {
 	Command string
 	Now     func() time.Time
 	Logger  *slog.Logger
+	// Observer may be nil.
+	Observer Observer
 }
 
 // Service answers calls.
@@ -127,6 +129,9 @@ func NewService(d Deps) *Service {
 	}
 	if d.Command == "" {
 		d.Command = "mcp-partner"
+	}
+	if d.Observer == nil {
+		d.Observer = nobodyWatches{}
 	}
 	if d.Logger == nil {
 		d.Logger = slog.New(slog.DiscardHandler)

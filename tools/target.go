@@ -47,10 +47,13 @@ func (s *Service) admit(ctx context.Context, j *job, tenant schemas.Tenant, part
 	if j.call.PlanOnly {
 		op.Effect = schemas.EffectRead
 	}
-	return s.d.Guard.Admit(ctx, guard.Subject{
+	ctx, ended := s.d.Observer.Step(ctx, stepGuard)
+	err := s.d.Guard.Admit(ctx, guard.Subject{
 		Operation: op, Caller: j.call.Principal.Caller, Grant: j.call.Principal.Grant, Tenant: tenant.Name, Labels: tenant.Labels,
 		PartnerID: partnerID, Expected: tenant.ExpectedPartnerID,
 	})
+	ended(err)
+	return err
 }
 
 // tenant resolves what the call named. Nothing named means the only tenant

@@ -13,6 +13,7 @@ import (
 
 	"mcp-partner/fleet"
 	"mcp-partner/internal/config"
+	"mcp-partner/internal/telemetry"
 )
 
 // configName is the config file in the state directory.
@@ -28,6 +29,8 @@ type Factory struct {
 	Log *slog.Logger
 
 	stateDir, configFile, logLevel, logFormat string
+	// watch is told what calls do.
+	watch *telemetry.Observer
 	// serving is set by a command that runs until it is told to end.
 	serving bool
 	// file is the config file; known after prepare.
@@ -37,7 +40,7 @@ type Factory struct {
 }
 
 func newFactory(streams *Streams) *Factory {
-	return &Factory{IO: streams, Log: slog.New(slog.DiscardHandler)}
+	return &Factory{IO: streams, Log: slog.New(slog.DiscardHandler), watch: newWatch()}
 }
 
 func (f *Factory) addGlobals(flags *pflag.FlagSet) {

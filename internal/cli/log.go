@@ -1,23 +1,35 @@
 package cli
 
 import (
+	"context"
 	"io"
 	"log/slog"
 
 	"github.com/spf13/cobra"
+
+	"mcp-partner/internal/telemetry"
+	"mcp-partner/tools"
 )
 
 // newLogger logs to standard error: standard output belongs to the answer, and
 // under serve to the protocol.
 func newLogger(to io.Writer, level slog.Level, format string) (*slog.Logger, error) {
-	options := &slog.HandlerOptions{Level: level}
-	switch format {
-	case "text":
-		return slog.New(slog.NewTextHandler(to, options)), nil
-	case "json":
-		return slog.New(slog.NewJSONHandler(to, options)), nil
+	if format != "text" && format != "json" {
+		return nil, usage("give text or json", "--log-format is neither text nor json")
 	}
-	return nil, usage("give text or json", "--log-format is neither text nor json")
+	return telemetry.NewLogger(to, telemetry.LogOptions{Level: level, JSON: format == "json", Facts: factsOf}), nil
+}
+
+// factsOf is what a line of the log tells about the request it belongs to.
+func factsOf(ctx context.Context) []slog.Attr {
+	var facts []slog.Attr
+	if id := tools.RequestIDOf(ctx); id != "" {
+		facts = append(facts, slog.String("request_id", id))
+	}
+	if id := telemetry.TraceID(ctx); id != "" {
+		facts = append(facts, slog.String("trace_id", id))
+	}
+	return facts
 }
 
 // levelFor is the level that was set, else info for a server, whose log is

@@ -83,6 +83,7 @@ func runServe(ctx context.Context, f *Factory, o *serveOptions) error {
 	if err != nil {
 		return err
 	}
+	defer f.startTracing()()
 	h, err := f.openHouse(o.keys, simulated)
 	if err != nil {
 		return err
@@ -92,13 +93,20 @@ func runServe(ctx context.Context, f *Factory, o *serveOptions) error {
 	if err != nil {
 		return err
 	}
+	pair, err := f.keyPair(&o.http)
+	if err != nil {
+		return err
+	}
+	if o.http.address != "" {
+		f.startMetrics(decider, pair)
+	}
 	service := h.service(f, decider)
 	defer f.settleInBackground(ctx, h, decider, service)()
 	if f.file.Policy() != nil && o.guard.allowWrites {
 		f.Log.Warn("the policy in the config file decides; --allow-writes and --approval have no effect")
 	}
 	if o.http.address != "" {
-		return f.serveHTTP(ctx, h, service, &o.http)
+		return f.serveHTTP(ctx, h, service, &o.http, pair)
 	}
 	f.Log.Info("serving", "transport", "stdio", "simulated", simulated != nil, "allow_writes", decider.WritesAllowed())
 	return f.serveStdio(ctx, service, f.IO.In, f.IO.Out)

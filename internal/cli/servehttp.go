@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -21,16 +20,18 @@ const mcpPath = "/mcp"
 const anybody = "insecure-no-auth"
 
 // serveHTTP serves on an address until the context ends.
-func (f *Factory) serveHTTP(ctx context.Context, h *house, service *tools.Service, o *httpOptions) error {
-	encrypt, err := f.encryption(o)
-	if err != nil {
-		return err
-	}
+func (f *Factory) serveHTTP(ctx context.Context, h *house, service *tools.Service, o *httpOptions, pair *server.KeyPair) error {
 	listener, err := listen(ctx, o.address)
 	if err != nil {
 		return err
 	}
-	options := server.HTTPOptions{Hosts: o.hosts(listener.Addr()), Origins: o.allowedOn, TLS: encrypt, Health: f.health(h)}
+	options := server.HTTPOptions{
+		Hosts: o.hosts(listener.Addr()), Origins: o.allowedOn, Health: f.health(h),
+		Metrics: f.watch.Metrics, OnAnswer: f.watch.Metrics.Answered,
+	}
+	if pair != nil {
+		options.TLS = pair.Config()
+	}
 	if err := f.admit(o, &options, listener.Addr()); err != nil {
 		return errors.Join(err, listener.Close())
 	}
@@ -43,8 +44,8 @@ func (f *Factory) serveHTTP(ctx context.Context, h *house, service *tools.Servic
 	return s.ServeListener(ctx, listener, options)
 }
 
-// encryption is nil where there is no TLS.
-func (f *Factory) encryption(o *httpOptions) (*tls.Config, error) {
+// keyPair is nil where there is no TLS.
+func (f *Factory) keyPair(o *httpOptions) (*server.KeyPair, error) {
 	if o.tlsCert == "" {
 		return nil, nil
 	}
@@ -52,7 +53,7 @@ func (f *Factory) encryption(o *httpOptions) (*tls.Config, error) {
 	if err != nil {
 		return nil, usage("check --tls-cert and --tls-key", "TLS cannot be served: %s", err)
 	}
-	return pair.Config(), nil
+	return pair, nil
 }
 
 func listen(ctx context.Context, address string) (net.Listener, error) {

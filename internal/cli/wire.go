@@ -8,6 +8,7 @@ import (
 	"mcp-partner/fleet"
 	"mcp-partner/guard"
 	"mcp-partner/internal/httpclient"
+	"mcp-partner/internal/telemetry"
 	"mcp-partner/ledger"
 	"mcp-partner/schemas"
 	"mcp-partner/search"
@@ -88,10 +89,10 @@ func (f *Factory) simulatedHouse(simulated *simulation) (*house, error) {
 // furnish adds what makes tokens and clients out of a directory and secrets.
 func (f *Factory) furnish(directory *vault.Directory, store vault.Store, onToken func(vault.Event)) *house {
 	pool := httpclient.NewPool(httpclient.Options{})
-	source := vault.NewSource(vault.Options{Directory: directory, Store: store, HTTP: pool, Logger: f.Log, OnToken: onToken})
+	source := vault.NewSource(vault.Options{Directory: directory, Store: store, HTTP: pool, Logger: f.Log, OnToken: f.watchTokens(onToken)})
 	return &house{
 		directory: directory, store: store, source: source, http: pool,
-		clients: newClients(directory, source, pool),
+		clients: newClients(directory, source, pool, f.watch),
 	}
 }
 
@@ -134,6 +135,7 @@ func (h *house) service(f *Factory, decider *guard.Guard) *tools.Service {
 	return tools.NewService(tools.Deps{
 		Directory: directory{h.directory}, Clients: h.clients, Fleet: h.openFleet(f), Guard: decider, Command: f.command(), Simulated: h.simulated != nil,
 		Search: search.New(schemas.Catalogue(), inputSchema), Logger: f.Log,
+		Observer: f.watch,
 	})
 }
 
@@ -174,7 +176,7 @@ func (f *Factory) mcpServer(service *tools.Service) *server.Server {
 	return server.New(server.Options{
 		Name: "mcp-partner", Title: "Partner Admin Link", Version: buildOf().Version,
 		Instructions: tools.Instructions, Registrar: service,
-		Completions: server.Completions{Prompts: service, Resources: service}, Authorize: tools.Authorize, Logger: f.Log,
+		Completions: server.Completions{Prompts: service, Resources: service}, Authorize: tools.Authorize, Remote: f.watch.Tracing.Remote, Logger: f.Log,
 	})
 }
 
@@ -212,6 +214,7 @@ type clients struct {
 	source    *vault.Source
 	http      *httpclient.Pool
 	pool      *armclient.Pool
+	watch     *telemetry.Observer
 }
 
 // place is all that a client is made of. It is the client's key in the pool,
@@ -222,8 +225,8 @@ type place struct {
 	Credential                 vault.CredentialConfig
 }
 
-func newClients(directory *vault.Directory, source *vault.Source, http *httpclient.Pool) *clients {
-	c := &clients{directory: directory, source: source, http: http}
+func newClients(directory *vault.Directory, source *vault.Source, http *httpclient.Pool, watch *telemetry.Observer) *clients {
+	c := &clients{directory: directory, source: source, http: http, watch: watch}
 	c.pool = armclient.NewPool(c.build)
 	return c
 }
@@ -277,8 +280,9 @@ func (c *clients) make(where place) (*armclient.Client, error) {
 		return nil, schemas.NewProblem(schemas.CodeInvalidArgument, "The CA of tenant "+where.Tenant+" holds no certificate that can be read.",
 			schemas.WithHint("A person runs: mcp-partner tenants set %s --ca-file FILE", where.Tenant))
 	}
-	return armclient.New(credential, armclient.Options{
+	return armclient.New(watched{credential, c.watch}, armclient.Options{
 		TenantID: where.TenantID, TenantName: where.Tenant, Cloud: where.Cloud.Name, Credential: where.Credential.Name,
 		PinnedObjectID: where.ObjectID, Endpoint: where.Cloud.ARMEndpoint, Audience: where.Cloud.ARMAudience, Transport: transport,
+		Watch: c.watch.ARM,
 	})
 }

@@ -32,10 +32,11 @@ var rooms = map[string]struct {
 	"server":              {[]string{"schemas", "guard", "tools"}, "transports know the call path, not what is behind it"},
 	"internal/wiretest":   {[]string{"server", "tools", "schemas"}, "drives the production handler without an SDK type"},
 	"internal/contract":   {[]string{"schemas", "guard", "armclient"}, "compares exchanges with the document; its writes take permits like any"},
+	"internal/telemetry":  {[]string{"schemas"}, "log, figures and traces are told of calls through hooks; schemas for the closed lists of tools and codes"},
 	"internal/config":     {[]string{"schemas", "guard"}, "flags, environment and file become values; the guard for the rules of the policy"},
 	"internal/clientfile": {nil, "files of other programs, changed without knowing anything of this one"},
 	"internal/demo":       {[]string{"schemas"}, "an MCP client that shows what an agent sees"},
-	"internal/cli":        {[]string{"schemas", "search", "guard", "ledger", "simulator", "internal/httpclient", "vault", "armclient", "fleet", "tools", "server", "internal/clientfile", "internal/config", "internal/contract", "internal/demo"}, "the one place that builds everything"},
+	"internal/cli":        {[]string{"internal/telemetry", "schemas", "search", "guard", "ledger", "simulator", "internal/httpclient", "vault", "armclient", "fleet", "tools", "server", "internal/clientfile", "internal/config", "internal/contract", "internal/demo"}, "the one place that builds everything"},
 	"cmd/mcp-partner":     {[]string{"internal/cli"}, "signals and exit code"},
 	"internal/deptest":    {nil, "this plan"},
 }
@@ -52,6 +53,8 @@ var only = []struct {
 	{"modernc.org/sqlite", []string{"ledger"}, "one place knows the database, so that another can take its place"},
 	{"github.com/pressly/goose", []string{"ledger"}, "the tables are changed where they are read and written"},
 	{"github.com/tailscale/hujson", []string{"internal/clientfile"}, "one place edits files with comments in them"},
+	{"github.com/prometheus/client_golang", []string{"internal/telemetry"}, "figures are counted in one place"},
+	{"go.opentelemetry.io", []string{"internal/telemetry"}, "traces are made in one place"},
 	{"github.com/spf13/cobra", []string{"internal/cli"}, "the command line is a shell around the rooms"},
 }
 

@@ -1,0 +1,80 @@
+package cli
+
+import (
+	"context"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+
+	"mcp-partner/guard"
+	"mcp-partner/internal/telemetry"
+	"mcp-partner/server"
+	"mcp-partner/tools"
+	"mcp-partner/vault"
+)
+
+// newWatch tells nobody anything until figures or traces are wanted.
+func newWatch() *telemetry.Observer { return &telemetry.Observer{RequestID: tools.RequestIDOf} }
+
+// startTracing begins to send traces where the environment says so. What is
+// wrong with that is no reason not to serve.
+func (f *Factory) startTracing() (stop func()) {
+	tracing, err := telemetry.StartTracing(f.IO.Env, buildOf().Version, f.Log)
+	if err != nil {
+		f.Log.Error("no traces are sent", "reason", err.Error())
+	}
+	f.watch.Tracing = tracing
+	return tracing.Close
+}
+
+// startMetrics begins to count. It has to come before the first call.
+func (f *Factory) startMetrics(decider *guard.Guard, pair *server.KeyPair) {
+	lookups := telemetry.Lookups{Pending: func(ctx context.Context) (int, error) { return pending(ctx, decider) }}
+	if pair != nil {
+		lookups.Certificate = func() (time.Time, bool) { return pair.NotAfter(), true }
+	}
+	f.watch.Metrics = telemetry.NewMetrics(buildOf().Version, lookups)
+}
+
+// pending counts the questions that wait for an approver.
+func pending(ctx context.Context, decider *guard.Guard) (int, error) {
+	questions, err := decider.Questions(ctx)
+	n := 0
+	for _, question := range questions {
+		if decider.State(question) == "pending" {
+			n++
+		}
+	}
+	return n, err
+}
+
+// watchTokens counts sign-ins beside whatever else is told of them.
+func (f *Factory) watchTokens(next func(vault.Event)) func(vault.Event) {
+	return func(e vault.Event) {
+		code := ""
+		if e.Problem != nil {
+			code = string(e.Problem.Code)
+		}
+		f.watch.Metrics.Token(string(e.Kind), code)
+		if next != nil {
+			next(e)
+		}
+	}
+}
+
+// watched is a credential whose use is a step of the call.
+type watched struct {
+	azcore.TokenCredential
+	watch *telemetry.Observer
+}
+
+// GetToken implements azcore.TokenCredential.
+func (w watched) GetToken(ctx context.Context, o policy.TokenRequestOptions) (azcore.AccessToken, error) {
+	ctx, ended := w.watch.Step(ctx, "token")
+	token, err := w.TokenCredential.GetToken(ctx, o)
+	ended(err)
+	return token, err
+}
+
+var _ tools.Observer = (*telemetry.Observer)(nil)

@@ -1,0 +1,209 @@
+package telemetry
+
+import (
+	"context"
+	"math"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"mcp-partner/schemas"
+)
+
+const (
+	namespace = "mcp_partner"
+	// other stands for a label's value that is on no list.
+	other = "other"
+	// askLimit bounds what is looked up when somebody asks for the figures.
+	askLimit = 2 * time.Second
+	// scrapesAtOnce bounds how many ask at the same time.
+	scrapesAtOnce = 4
+)
+
+// Lookups are figures that are looked up when somebody asks. Each may be nil.
+type Lookups struct {
+	// Pending counts the questions that wait for an approver.
+	Pending func(context.Context) (int, error)
+	// Expiry is when the next credential ends; false where none is known to.
+	Expiry func() (time.Time, bool)
+	// Certificate is when the server's own certificate ends.
+	Certificate func() (time.Time, bool)
+	// Now is time.Now if nil.
+	Now func() time.Time
+}
+
+// Metrics are the figures of one process. Its methods may be called by many at
+// once; those of a nil *Metrics do nothing.
+type Metrics struct {
+	registry *prometheus.Registry
+	handler  http.Handler
+
+	calls     *prometheus.CounterVec
+	durations *prometheus.HistogramVec
+	requests  *prometheus.CounterVec
+	arm       *prometheus.CounterVec
+	armTime   *prometheus.HistogramVec
+	throttled prometheus.Counter
+	tokens    *prometheus.CounterVec
+
+	tools, codes map[string]bool
+}
+
+// NewMetrics makes figures that begin at nothing.
+func NewMetrics(version string, l Lookups) *Metrics {
+	m := &Metrics{
+		registry:  prometheus.NewRegistry(),
+		calls:     counters("calls_total", "Calls of tools, by how they ended.", "tool", "outcome", "code"),
+		durations: histogram("call_duration_seconds", "How long calls of tools took, people's answers included.", "tool"),
+		requests:  counters("http_requests_total", "Requests to the MCP endpoint, by status.", "status"),
+		arm:       counters("arm_requests_total", "Requests that left for Azure Resource Manager, by status; 0 is one without an answer.", "method", "status"),
+		armTime:   histogram("arm_request_duration_seconds", "How long Azure Resource Manager took to answer.", "method"),
+		throttled: prometheus.NewCounter(prometheus.CounterOpts{Namespace: namespace, Name: "arm_throttled_total", Help: "Answers of Azure Resource Manager with status 429."}),
+		tokens:    counters("token_requests_total", "Sign-ins, by kind of credential and by problem code; a minted token has none.", "kind", "code"),
+		tools:     map[string]bool{}, codes: map[string]bool{"": true},
+	}
+	for _, op := range schemas.Catalogue() {
+		m.tools[op.Name] = true
+	}
+	for _, info := range schemas.Codes() {
+		m.codes[string(info.Code)] = true
+	}
+	m.registry.MustRegister(m.calls, m.durations, m.requests, m.arm, m.armTime, m.throttled, m.tokens,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), build(version))
+	m.lookUp(l)
+	m.handler = promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{MaxRequestsInFlight: scrapesAtOnce, ErrorHandling: promhttp.ContinueOnError})
+	return m
+}
+
+func counters(name, help string, labels ...string) *prometheus.CounterVec {
+	return prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: namespace, Name: name, Help: help}, labels)
+}
+
+func histogram(name, help string, labels ...string) *prometheus.HistogramVec {
+	return prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Namespace: namespace, Name: name, Help: help, Buckets: []float64{.001, .005, .025, .1, .25, .5, 1, 2.5, 5, 10, 20, 45},
+	}, labels)
+}
+
+func build(version string) prometheus.Collector {
+	gauge := prometheus.NewGauge(prometheus.GaugeOpts{
+		Namespace: namespace, Name: "build_info", Help: "The version that runs.", ConstLabels: prometheus.Labels{"version": version},
+	})
+	gauge.Set(1)
+	return gauge
+}
+
+func (m *Metrics) lookUp(l Lookups) {
+	if l.Now == nil {
+		l.Now = time.Now
+	}
+	if l.Pending != nil {
+		m.registry.MustRegister(lookup("approvals_pending", "Questions that wait for an approver.", func() (float64, bool) {
+			ctx, cancel := context.WithTimeout(context.Background(), askLimit)
+			defer cancel()
+			n, err := l.Pending(ctx)
+			return float64(n), err == nil
+		}))
+	}
+	days := func(name, help string, when func() (time.Time, bool)) {
+		if when == nil {
+			return
+		}
+		m.registry.MustRegister(lookup(name, help, func() (float64, bool) {
+			at, known := when()
+			return math.Round(at.Sub(l.Now()).Hours()/24*100) / 100, known
+		}))
+	}
+	days("credential_expiry_days", "Days until the next credential ends, where that is known.", l.Expiry)
+	days("tls_certificate_expiry_days", "Days until the server's own certificate ends.", l.Certificate)
+}
+
+// looked is a gauge that may have no value.
+type looked struct {
+	desc *prometheus.Desc
+	look func() (float64, bool)
+}
+
+func lookup(name, help string, look func() (float64, bool)) looked {
+	return looked{prometheus.NewDesc(prometheus.BuildFQName(namespace, "", name), help, nil, nil), look}
+}
+
+// Describe implements prometheus.Collector.
+func (l looked) Describe(to chan<- *prometheus.Desc) { to <- l.desc }
+
+// Collect implements prometheus.Collector.
+func (l looked) Collect(to chan<- prometheus.Metric) {
+	if value, known := l.look(); known {
+		to <- prometheus.MustNewConstMetric(l.desc, prometheus.GaugeValue, value)
+	}
+}
+
+// ServeHTTP answers with the figures in Prometheus' text format.
+func (m *Metrics) ServeHTTP(w http.ResponseWriter, r *http.Request) { m.handler.ServeHTTP(w, r) }
+
+// Call counts a call of a tool. A name that is none of the catalogue, and a
+// code that is none of the list, become other.
+func (m *Metrics) Call(tool, outcome, code string, took time.Duration) {
+	if m == nil {
+		return
+	}
+	tool = listed(m.tools, tool)
+	m.calls.WithLabelValues(tool, listed(outcomes, outcome), listed(m.codes, code)).Inc()
+	m.durations.WithLabelValues(tool).Observe(took.Seconds())
+}
+
+// outcomes are the statuses of the envelope, and that a question went out.
+var outcomes = map[string]bool{
+	string(schemas.StatusDone): true, string(schemas.StatusUnchanged): true, string(schemas.StatusApprovalRequired): true,
+	string(schemas.StatusRefused): true, string(schemas.StatusFailed): true, "asked": true,
+}
+
+func listed(list map[string]bool, value string) string {
+	if list[value] {
+		return value
+	}
+	return other
+}
+
+// Answered counts a request to the MCP endpoint.
+func (m *Metrics) Answered(status int) {
+	if m != nil {
+		m.requests.WithLabelValues(statusLabel(status)).Inc()
+	}
+}
+
+// statusLabel bounds what a far side can make of a label.
+func statusLabel(status int) string {
+	if status != 0 && (status < 100 || status > 599) {
+		return other
+	}
+	return strconv.Itoa(status)
+}
+
+// ARM counts a request to Azure Resource Manager; status is 0 where no answer
+// came.
+func (m *Metrics) ARM(method string, status int, took time.Duration) {
+	if m == nil {
+		return
+	}
+	method = listed(methods, method)
+	m.arm.WithLabelValues(method, statusLabel(status)).Inc()
+	m.armTime.WithLabelValues(method).Observe(took.Seconds())
+	if status == http.StatusTooManyRequests {
+		m.throttled.Inc()
+	}
+}
+
+var methods = map[string]bool{http.MethodGet: true, http.MethodPut: true, http.MethodPatch: true, http.MethodDelete: true}
+
+// Token counts a sign-in; code is "" where a token was minted. Kind is one of
+// this program's kinds of credentials.
+func (m *Metrics) Token(kind, code string) {
+	if m != nil {
+		m.tokens.WithLabelValues(kind, listed(m.codes, code)).Inc()
+	}
+}

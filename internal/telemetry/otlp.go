@@ -1,0 +1,223 @@
+package telemetry
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
+	"google.golang.org/protobuf/proto"
+)
+
+const (
+	otlpTimeout = 10 * time.Second
+	// otlpTries and otlpPause are for collectors that are busy for a moment.
+	otlpTries = 3
+	otlpPause = 500 * time.Millisecond
+	maxPause  = 5 * time.Second
+)
+
+// otlpOptions are where spans go.
+type otlpOptions struct {
+	endpoint string
+	header   http.Header
+	timeout  time.Duration
+	gzip     bool
+	tls      *tls.Config
+}
+
+// otlpFrom reads the standard variables, nil where they want no traces. Those
+// for traces alone come before those for everything.
+func otlpFrom(env func(string) (string, bool)) (*otlpOptions, error) {
+	get := func(name string) string {
+		if value, ok := env("OTEL_EXPORTER_OTLP_TRACES_" + name); ok && value != "" {
+			return value
+		}
+		value, _ := env("OTEL_EXPORTER_OTLP_" + name)
+		return value
+	}
+	if disabled, _ := env("OTEL_SDK_DISABLED"); strings.EqualFold(disabled, "true") || get("ENDPOINT") == "" {
+		return nil, nil
+	}
+	if exporter, _ := env("OTEL_TRACES_EXPORTER"); exporter == "none" {
+		return nil, nil
+	} else if exporter != "" && exporter != "otlp" {
+		return nil, errors.New("OTEL_TRACES_EXPORTER is neither otlp nor none")
+	}
+	if protocol := get("PROTOCOL"); protocol != "" && protocol != "http/protobuf" {
+		return nil, errors.New("OTEL_EXPORTER_OTLP_PROTOCOL: only http/protobuf is spoken here")
+	}
+	o := &otlpOptions{timeout: otlpTimeout, gzip: get("COMPRESSION") == "gzip"}
+	return o, errors.Join(o.setEndpoint(env), o.setHeader(get("HEADERS")), o.setTimeout(get("TIMEOUT")), o.setTLS(get))
+}
+
+// setEndpoint takes the one for traces as it is, and adds the path to the one
+// for everything.
+func (o *otlpOptions) setEndpoint(env func(string) (string, bool)) error {
+	o.endpoint, _ = env("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+	if o.endpoint == "" {
+		base, _ := env("OTEL_EXPORTER_OTLP_ENDPOINT")
+		o.endpoint = strings.TrimRight(base, "/") + "/v1/traces"
+	}
+	u, err := url.Parse(o.endpoint)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return errors.New("OTEL_EXPORTER_OTLP_ENDPOINT is no http or https URL")
+	}
+	return nil
+}
+
+func (o *otlpOptions) setHeader(text string) error {
+	o.header = http.Header{}
+	for pair := range strings.SplitSeq(text, ",") {
+		if strings.TrimSpace(pair) == "" {
+			continue
+		}
+		name, value, found := strings.Cut(pair, "=")
+		value, err := url.PathUnescape(strings.TrimSpace(value))
+		if name = strings.TrimSpace(name); !found || name == "" || err != nil {
+			return errors.New("OTEL_EXPORTER_OTLP_HEADERS is not name=value,name=value")
+		}
+		o.header.Set(name, value)
+	}
+	return nil
+}
+
+func (o *otlpOptions) setTimeout(text string) error {
+	if text == "" {
+		return nil
+	}
+	millis, err := strconv.Atoi(text)
+	if err != nil || millis <= 0 {
+		return errors.New("OTEL_EXPORTER_OTLP_TIMEOUT is no number of milliseconds")
+	}
+	o.timeout = time.Duration(millis) * time.Millisecond
+	return nil
+}
+
+func (o *otlpOptions) setTLS(get func(string) string) error {
+	o.tls = &tls.Config{MinVersion: tls.VersionTLS12}
+	if path := get("CERTIFICATE"); path != "" {
+		content, err := os.ReadFile(path)
+		o.tls.RootCAs = x509.NewCertPool()
+		if err != nil || !o.tls.RootCAs.AppendCertsFromPEM(content) {
+			return errors.New("OTEL_EXPORTER_OTLP_CERTIFICATE names no certificate that can be read")
+		}
+	}
+	if cert, key := get("CLIENT_CERTIFICATE"), get("CLIENT_KEY"); cert != "" || key != "" {
+		pair, err := tls.LoadX509KeyPair(cert, key)
+		if err != nil {
+			return errors.New("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE and _CLIENT_KEY name no pair that can be read")
+		}
+		o.tls.Certificates = []tls.Certificate{pair}
+	}
+	return nil
+}
+
+// otlp sends spans over OTLP/HTTP. The library's own client would bring gRPC
+// into the program, 5 MB of it, for a POST.
+type otlp struct {
+	o      otlpOptions
+	client *http.Client
+}
+
+func newOTLP(o otlpOptions) *otlp {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.TLSClientConfig = o.tls
+	return &otlp{o: o, client: &http.Client{
+		Transport:     transport,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}
+}
+
+// Start implements otlptrace.Client.
+func (*otlp) Start(context.Context) error { return nil }
+
+// Stop implements otlptrace.Client.
+func (c *otlp) Stop(context.Context) error {
+	c.client.CloseIdleConnections()
+	return nil
+}
+
+// UploadTraces implements otlptrace.Client. TracesData has on the wire the form
+// of the request that a collector wants.
+func (c *otlp) UploadTraces(ctx context.Context, spans []*tracepb.ResourceSpans) error {
+	body, err := proto.Marshal(&tracepb.TracesData{ResourceSpans: spans})
+	if err != nil {
+		return errors.New("spans cannot be encoded")
+	}
+	if c.o.gzip {
+		body = zipped(body)
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.o.timeout)
+	defer cancel()
+	for try := 1; ; try++ {
+		wait, err := c.post(ctx, body)
+		if err == nil || wait == 0 || try == otlpTries || !sleep(ctx, wait) {
+			return err
+		}
+	}
+}
+
+func zipped(body []byte) []byte {
+	var buffer bytes.Buffer
+	w := gzip.NewWriter(&buffer)
+	_, _ = w.Write(body) // a buffer takes everything
+	_ = w.Close()
+	return buffer.Bytes()
+}
+
+// post sends once. wait is how long to wait before the next try, 0 for none.
+func (c *otlp) post(ctx context.Context, body []byte) (wait time.Duration, err error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.o.endpoint, bytes.NewReader(body))
+	if err != nil {
+		return 0, errors.New("the collector's URL cannot be used")
+	}
+	request.Header = c.o.header.Clone()
+	request.Header.Set("Content-Type", "application/x-protobuf")
+	if c.o.gzip {
+		request.Header.Set("Content-Encoding", "gzip")
+	}
+	response, err := c.client.Do(request)
+	if err != nil {
+		return otlpPause, errors.New("the collector could not be reached")
+	}
+	defer response.Body.Close()
+	_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, 64<<10)) // so that the connection is used again
+	switch code := response.StatusCode; {
+	case code >= 200 && code < 300:
+		return 0, nil
+	case code == http.StatusTooManyRequests || code == http.StatusBadGateway || code == http.StatusServiceUnavailable || code == http.StatusGatewayTimeout:
+		return pauseOf(response.Header), fmt.Errorf("the collector answered %d", code)
+	default:
+		return 0, fmt.Errorf("the collector answered %d", code)
+	}
+}
+
+func pauseOf(h http.Header) time.Duration {
+	if seconds, err := strconv.Atoi(h.Get("Retry-After")); err == nil && seconds > 0 {
+		return min(time.Duration(seconds)*time.Second, maxPause)
+	}
+	return otlpPause
+}
+
+func sleep(ctx context.Context, wait time.Duration) bool {
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

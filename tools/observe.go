@@ -1,0 +1,61 @@
+package tools
+
+import (
+	"context"
+	"time"
+
+	"mcp-partner/schemas"
+)
+
+// Observer is told what goes on in calls, for figures and traces. It gets no
+// arguments and no answers.
+type Observer interface {
+	// Begin is told that a call of a tool begins. The call runs under the context
+	// that it returns; the function is told how the call ended.
+	Begin(ctx context.Context, tool string) (context.Context, func(outcome string, code schemas.Code, took time.Duration))
+	// Step is told that a part of a call begins, such as "guard". The function is
+	// told how that ended.
+	Step(ctx context.Context, name string) (context.Context, func(error))
+}
+
+// nobodyWatches is the Observer of a service that has none.
+type nobodyWatches struct{}
+
+// Begin implements Observer.
+func (nobodyWatches) Begin(ctx context.Context, _ string) (context.Context, func(string, schemas.Code, time.Duration)) {
+	return ctx, func(string, schemas.Code, time.Duration) {}
+}
+
+// Step implements Observer.
+func (nobodyWatches) Step(ctx context.Context, _ string) (context.Context, func(error)) {
+	return ctx, func(error) {}
+}
+
+// stepGuard is the part of a call in which the guard decides.
+const stepGuard = "guard"
+
+// outcomeOf is how a call ended, in one word: the envelope's status, or that a
+// question went out in its place.
+func outcomeOf(result Result) (outcome string, code schemas.Code) {
+	if result.Asked != nil {
+		return "asked", ""
+	}
+	if problem := result.Envelope.Problem; problem != nil {
+		code = problem.Code
+	}
+	return string(result.Envelope.Status), code
+}
+
+type requestIDKey struct{}
+
+// WithRequestID returns a context whose request has an ID of this server's
+// making, by which log lines and traces of one request are found.
+func WithRequestID(ctx context.Context, id string) context.Context {
+	return context.WithValue(ctx, requestIDKey{}, id)
+}
+
+// RequestIDOf returns the ID of the request, or "".
+func RequestIDOf(ctx context.Context) string {
+	id, _ := ctx.Value(requestIDKey{}).(string)
+	return id
+}
