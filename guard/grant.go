@@ -135,4 +135,6 @@ type Principal struct {
 	// Token is the ID of the invocation token that was shown, if it was one. It
 	// opens nothing.
 	Token string
+	// Counted says that each call uses that token up by one.
+	Counted bool
 }

@@ -41,6 +41,9 @@ type Options struct {
 	ApproverCost Cost
 	// Account is the operating-system account of this process.
 	Account string
+	// MaxTokenLife bounds how long an invocation token may live; it defaults to
+	// MaxTokenLife, one hour.
+	MaxTokenLife time.Duration
 	// Announce is told of each question that waits for an approver; may be nil.
 	Announce func(Ticket)
 	// Now defaults to time.Now.
@@ -66,6 +69,9 @@ func New(o Options) (*Guard, error) {
 	}
 	if o.ApproverCost == (Cost{}) {
 		o.ApproverCost = recommended()
+	}
+	if o.MaxTokenLife == 0 {
+		o.MaxTokenLife = MaxTokenLife
 	}
 	if o.Announce == nil {
 		o.Announce = func(Ticket) {}

@@ -22,11 +22,12 @@ type MemoryStore struct {
 	events    []Event
 	freeze    Freeze
 	approvers map[string]Approver
+	tokens    map[string]Token
 }
 
 // NewMemoryStore makes an empty store; now is asked for the time.
 func NewMemoryStore(now func() time.Time) *MemoryStore {
-	return &MemoryStore{now: now, tickets: map[string]Ticket{}, approvers: map[string]Approver{}}
+	return &MemoryStore{now: now, tickets: map[string]Ticket{}, approvers: map[string]Approver{}, tokens: map[string]Token{}}
 }
 
 // PutTicket implements Store.

@@ -24,6 +24,9 @@ const (
 	KindSecret    Kind = "credential"
 	KindPolicy    Kind = "policy"
 	KindTokens    Kind = "tokens"
+	// KindToken is about invocation tokens: issued, revoked, or used where uses
+	// are counted. KindTokens is about those that Entra ID issued.
+	KindToken Kind = "token"
 )
 
 // Event is one line of the record: what was asked, approved, done or refused.
@@ -83,6 +86,7 @@ type Freeze struct {
 // concurrent use, by several processes where the store is durable. An error
 // before a write means that there is no write. Errors may be problems.
 type Store interface {
+	TokenStore
 	// PutTicket adds a ticket and the event that it was asked, or returns the
 	// live one that it joins: a ticket that is not in band joins one of the
 	// same caller, binding and state. It refuses with CodeTooManyApprovals when

@@ -27,8 +27,8 @@ type database struct {
 	file        fs.FileInfo
 	id          string
 	key         macKey
-	// freeze is asked for at every call, so it is compiled once.
-	freeze *sql.Stmt
+	// freeze and token are asked for at every call, so they are compiled once.
+	freeze, token *sql.Stmt
 }
 
 func (d *database) close() error { return errors.Join(d.read.Close(), d.write.Close()) }
@@ -123,6 +123,9 @@ func (l *Ledger) prepare(ctx context.Context, db *database) error {
 	}
 	var err error
 	if db.freeze, err = db.read.PrepareContext(ctx, freezeQuery); err != nil {
+		return err
+	}
+	if db.token, err = db.read.PrepareContext(ctx, tokenQuery); err != nil {
 		return err
 	}
 	return l.compareCounter(ctx, db)

@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"errors"
 
@@ -119,21 +118,19 @@ func (l *Ledger) Freeze(ctx context.Context) (guard.Freeze, error) {
 
 // freezeQuery asks for the end of the record and for the brake's row, which a
 // new file has already: a missing one was removed.
-const freezeQuery = `SELECT coalesce((SELECT max(seq) FROM events), 0), ` + stateColumns + `
+const freezeQuery = `SELECT ` + lastEntry + `, ` + stateColumns + `
 	FROM states WHERE kind = 'freeze' AND name = 'all'`
 
 func (l *Ledger) brake(ctx context.Context, db *database) (guard.Freeze, error) {
 	seen := l.counter.knows(0) // before the query, which may see more
-	var last int64
-	row := db.freeze.QueryRowContext(ctx)
-	s, err := scanState(func(columns ...any) error { return row.Scan(append([]any{&last}, columns...)...) })
+	s, last, there, err := withEnd(ctx, db.freeze)
 	switch {
-	case err == nil && last < seen:
-		return l.tampered("entries are missing at the end"), nil
-	case errors.Is(err, sql.ErrNoRows), err == nil && !db.genuine(s):
-		return l.tampered("the row of the freeze was changed by something else than mcp-partner"), nil
 	case err != nil:
 		return guard.Freeze{}, err
+	case there && last < seen:
+		return l.tampered("entries are missing at the end"), nil
+	case !there || !db.genuine(s):
+		return l.tampered("the row of the freeze was changed by something else than mcp-partner"), nil
 	}
 	return decodeFreeze(s.body)
 }

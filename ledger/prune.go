@@ -163,14 +163,14 @@ func (w *writing) keep(ctx context.Context, c Checkpoint) error {
 		Detail: fmt.Sprintf("%d entries up to %d, older than %s, were removed.", c.Removed, c.Seq, c.Before)}, w.l.o.Program))
 }
 
-// deleteOld removes entries, and the tickets that changed last with them and
-// are too old to be used.
+// deleteOld removes entries, and the tickets and tokens that changed last with
+// them and are too old to be used.
 func (w *writing) deleteOld(ctx context.Context, cut int64, before time.Time) (int64, error) {
 	result, err := w.ExecContext(ctx, `DELETE FROM events WHERE seq <= ?`, cut)
 	if err != nil {
 		return 0, err
 	}
-	if _, err := w.ExecContext(ctx, `DELETE FROM states WHERE kind = 'ticket' AND seq <= ? AND expires < ?`,
+	if _, err := w.ExecContext(ctx, `DELETE FROM states WHERE kind IN ('ticket', 'token') AND seq <= ? AND expires < ?`,
 		cut, formatTime(minTime(before, w.l.o.Now()))); err != nil {
 		return 0, err
 	}

@@ -46,7 +46,7 @@ func TestAnOlderFilePutBackVoidsItsTickets(t *testing.T) {
 	}
 	events := h.events()
 	last := events[len(events)-1]
-	if last.Kind != KindRollback || last.Seq != 4 || !strings.Contains(last.Detail, "2 open tickets were voided") {
+	if last.Kind != KindRollback || last.Seq != 4 || !strings.Contains(last.Detail, "2 open tickets and 0 invocation tokens were voided") {
 		t.Errorf("%+v", last)
 	}
 	status, err := h.Status(ctx())

@@ -11,6 +11,7 @@ const (
 	stateTicket   = "ticket"
 	stateApprover = "approver"
 	stateFreeze   = "freeze"
+	stateToken    = "token"
 	theFreeze     = "all"
 )
 
@@ -43,6 +44,20 @@ func scanState(scan func(...any) error) (s state, err error) {
 	err = scan(&s.kind, &s.name, &s.seq, &s.body, &mac, &s.latest)
 	copy(s.mac[:], mac)
 	return s, err
+}
+
+// lastEntry is the number of the last entry of the record.
+const lastEntry = `coalesce((SELECT max(seq) FROM events), 0)`
+
+// withEnd runs a statement that asks for the end of the record and for a row, in
+// one look at the file; there is false where there is no such row.
+func withEnd(ctx context.Context, statement *sql.Stmt, args ...any) (s state, last int64, there bool, err error) {
+	row := statement.QueryRowContext(ctx, args...)
+	s, err = scanState(func(columns ...any) error { return row.Scan(append([]any{&last}, columns...)...) })
+	if errors.Is(err, sql.ErrNoRows) {
+		return state{}, 0, false, nil
+	}
+	return s, last, err == nil, err
 }
 
 // genuine reports whether the row is as this program wrote it last.

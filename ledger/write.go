@@ -152,17 +152,22 @@ func (w *writing) events(ctx context.Context, state string, gone bool, events ..
 	return nil
 }
 
-// rolledBack marks that the file is an older one: tickets that were spent since
-// would be unspent in it, so all are voided. Numbers go on after the lost ones.
+// rolledBack marks that the file is an older one: tickets that were spent and
+// tokens that were used or revoked since would be good again in it, so all are
+// voided. Numbers go on after the lost ones.
 func (w *writing) rolledBack(ctx context.Context, seen int64) error {
 	had := w.tail.seq
 	voided, err := w.openTickets(ctx)
 	if err != nil {
 		return err
 	}
+	tokens, err := w.liveTokens(ctx)
+	if err != nil {
+		return err
+	}
 	e := newEntry(guard.Event{Time: w.l.o.Now(), Kind: KindRollback, Detail: fmt.Sprintf(
-		"The file ends with entry %d and the vault remembers entry %d: an older ledger was put back. %d open tickets were voided. Freeze and approvers are as they were at entry %d.",
-		had, seen, len(voided), had)}, w.l.o.Program)
+		"The file ends with entry %d and the vault remembers entry %d: an older ledger was put back. %d open tickets and %d invocation tokens were voided. Freeze and approvers are as they were at entry %d.",
+		had, seen, len(voided), len(tokens), had)}, w.l.o.Program)
 	e.MissingFrom, e.MissingTo = had+1, seen
 	if err := w.addAt(ctx, seen+1, e); err != nil {
 		return err
@@ -173,7 +178,7 @@ func (w *writing) rolledBack(ctx context.Context, seen int64) error {
 			return err
 		}
 	}
-	return nil
+	return w.voidTokens(ctx, tokens)
 }
 
 // compareCounter notices at the opening that the vault remembers more entries

@@ -12,6 +12,7 @@ const (
 	CodeUnknownCredential   Code = "unknown_credential"
 	CodeNotAllowed          Code = "not_allowed"
 	CodeInsufficientScope   Code = "insufficient_scope"
+	CodeTokenRefused        Code = "token_refused"
 	CodeWritesDisabled      Code = "writes_disabled"
 	CodePolicyDenied        Code = "policy_denied"
 	CodeRateExceeded        Code = "rate_exceeded"
@@ -98,6 +99,7 @@ var codeTable = [...]CodeInfo{
 	{CodeUnknownCredential, "The tenant has no credential of that name.", "Leave the credential out to use the tenant's default.", true, false},
 	{CodeNotAllowed, "This server was started with a bound on tools, tenants or partner IDs, and the call lies outside it.", "Ask the operator of this server; the bound cannot be changed from here.", true, false},
 	{CodeInsufficientScope, "The caller was not given the scope, tool or partner ID that the call needs.", "Ask whoever gave the caller its token or role; the message says what is missing.", true, false},
+	{CodeTokenRefused, "The invocation token was revoked, is used up, or has expired.", "Ask whoever issued it for another one.", true, false},
 	{CodeWritesDisabled, "Writes are off.", "The operator starts the server with --allow-writes.", true, false},
 	{CodePolicyDenied, "A rule of this server's policy denies the call, or no rule allows the write.", "Ask the operator; mcp-partner policy test shows the rule.", true, false},
 	{CodeRateExceeded, "The rule that would allow the write allows only so many in a time.", "Wait, or ask the operator to raise the rule's rate.", true, true},

@@ -167,7 +167,7 @@ func (t *httpTransport) identify(r *http.Request) (guard.Principal, *refusal) {
 	principal, err := t.opts.Bearer.Authenticate(r.Context(), token)
 	if err != nil || principal.Caller == "" {
 		return guard.Principal{}, unauthorized(`Bearer realm="mcp", error="invalid_token"`,
-			"The bearer token is not valid here. Use the one that the server printed at its start.")
+			"The bearer token is not valid here. Use the one that the server printed at its start, or have one issued: mcp-partner token issue.")
 	}
 	return principal, nil
 }

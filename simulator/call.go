@@ -18,19 +18,21 @@ const (
 	OpOperations Op = "operations" // GET the provider's operations
 	OpTenants    Op = "tenants"    // GET the identity's tenants
 	OpToken      Op = "token"      // POST for a token
+	OpSignIn     Op = "sign_in"    // POST for a device code, GET the sign-in page
+	OpMetadata   Op = "metadata"   // GET a token from the machine
 	OpDiscovery  Op = "discovery"  // GET OpenID or instance metadata, or keys
 	OpOther      Op = "other"
 )
 
 func (o Op) known() bool {
 	switch o {
-	case "", OpPartners, OpPartner, OpOperations, OpTenants, OpToken, OpDiscovery, OpOther:
+	case "", OpPartners, OpPartner, OpOperations, OpTenants, OpToken, OpSignIn, OpMetadata, OpDiscovery, OpOther:
 		return true
 	}
 	return false
 }
 
-func (o Op) entra() bool { return o == OpToken || o == OpDiscovery }
+func (o Op) entra() bool { return o == OpToken || o == OpSignIn || o == OpDiscovery }
 
 // route is an operation with the part of the path that varies, and who
 // answers it.
@@ -66,6 +68,8 @@ func routes() []pattern {
 		{[]string{"providers", ns, "operations"}, route{op: OpOperations, do: (*call).operations}},
 		{[]string{"tenants"}, route{op: OpTenants, do: (*call).tenants}},
 		{[]string{"*", "oauth2", "v2.0", "token"}, route{op: OpToken, do: (*call).token}},
+		{[]string{"*", "oauth2", "v2.0", "devicecode"}, route{op: OpSignIn, do: (*call).deviceCode}},
+		{[]string{"*", "oauth2", "v2.0", "authorize"}, route{op: OpSignIn, do: (*call).authorize}},
 		{[]string{"*", "v2.0", ".well-known", "openid-configuration"}, route{op: OpDiscovery, do: (*call).openID}},
 		{[]string{"common", "discovery", "instance"}, route{op: OpDiscovery, do: (*call).instance}},
 		{[]string{"*", "discovery", "v2.0", "keys"}, route{op: OpDiscovery, do: (*call).keys}},

@@ -47,7 +47,7 @@ func (c *call) entraHeaders(a answer) answer {
 // maxForm bounds a token request; one with an assertion takes a few kB.
 const maxForm = 64 << 10
 
-// token serves the token endpoint for the client credentials grant. The checks
+// token serves the token endpoint. The checks
 // come in the order in which Entra makes them.
 func (c *call) token() answer {
 	if c.r.Method != http.MethodPost {
@@ -64,11 +64,14 @@ func (c *call) token() answer {
 	if c.tenant == nil {
 		return c.entraError(http.StatusBadRequest, entraNoTenant.about(c.route.arg))
 	}
+	if form.Get("grant_type") != "client_credentials" {
+		return c.redeem(form)
+	}
 	who := c.tenant.byClient(form.Get("client_id"))
-	if who == nil || who.unknown() {
+	if who == nil || who.managed || who.unknown() {
 		return c.entraError(http.StatusBadRequest, entraNoApp.about(form.Get("client_id")))
 	}
-	if why, ok := who.prove(form); !ok {
+	if why, ok := c.prove(who, form); !ok {
 		return c.entraError(http.StatusUnauthorized, why)
 	}
 	c.who = who
@@ -81,7 +84,7 @@ func (c *call) checkForm(form url.Values) (answer, bool) {
 			return c.entraError(http.StatusBadRequest, entraMissing.about(name)), false
 		}
 	}
-	if form.Get("grant_type") != "client_credentials" {
+	if !slices.Contains(grantTypes(), form.Get("grant_type")) {
 		return c.entraError(http.StatusBadRequest, entraGrantType.about(form.Get("grant_type"))), false
 	}
 	return answer{}, true
@@ -93,14 +96,19 @@ func (p *principal) unknown() bool {
 	return p.denied
 }
 
-// prove checks by which means a client proves who it is. A kind of proof that
-// comes later gets its case here.
-func (p *principal) prove(form url.Values) (why entraProblem, ok bool) {
+// grantTypes are those that the token endpoint takes. MSAL has a short name for
+// the device code.
+func grantTypes() []string {
+	return []string{"client_credentials", "authorization_code", "refresh_token", "device_code", "urn:ietf:params:oauth:grant-type:device_code"}
+}
+
+// prove checks by which means a client proves who it is.
+func (c *call) prove(p *principal, form url.Values) (why entraProblem, ok bool) {
 	switch {
 	case form.Get("client_secret") != "":
 		return p.secret.accept(form.Get("client_secret"))
 	case form.Get("client_assertion") != "":
-		return entraAssertion.about(p.clientID), false
+		return c.proveByAssertion(p, form)
 	}
 	return entraNoProof, false
 }
@@ -196,7 +204,7 @@ func (c *call) openID() answer {
 		"authorization_endpoint":                base + "/oauth2/v2.0/authorize",
 		"device_authorization_endpoint":         base + "/oauth2/v2.0/devicecode",
 		"jwks_uri":                              base + "/discovery/v2.0/keys",
-		"token_endpoint_auth_methods_supported": []string{"client_secret_post"},
+		"token_endpoint_auth_methods_supported": []string{"client_secret_post", "private_key_jwt"},
 		"id_token_signing_alg_values_supported": []string{"ES256"},
 		"response_types_supported":              []string{"code"},
 		"subject_types_supported":               []string{"pairwise"},

@@ -37,13 +37,33 @@ var (
 		"The request body must contain the following parameter: 'client_assertion' or 'client_secret'."}
 	entraAssertion = entraProblem{"invalid_client", 700027,
 		"The certificate with which the client assertion was signed is not registered on application '%s'."}
-	entraMissing    = entraProblem{"invalid_request", 900144, "The request body must contain the following parameter: '%s'."}
-	entraGrantType  = entraProblem{"unsupported_grant_type", 70003, "The app requested an unsupported grant type '%s'."}
-	entraScope      = entraProblem{"invalid_scope", 1002012, "The provided value for scope '%s' is not valid. Client credential flows must have a scope value with /.default suffixed to the resource identifier."}
-	entraNoResource = entraProblem{"invalid_resource", 500011, "The resource principal named '%s' was not found in the tenant."}
-	entraNotPost    = entraProblem{"invalid_request", 900561, "The endpoint only accepts POST requests."}
-	entraMalformed  = entraProblem{"invalid_request", 9002313, "Invalid request. Request is malformed or invalid."}
-	entraTransient  = entraProblem{"temporarily_unavailable", 90033, "A transient error has occurred. Please try again."}
+	entraCertificateEnded = entraProblem{"invalid_client", 700027,
+		"The certificate with which the client assertion of application '%s' was signed has expired."}
+	entraSignature         = entraProblem{"invalid_client", 700027, "Client assertion failed signature validation."}
+	entraBadAssertion      = entraProblem{"invalid_client", 50013, "Assertion is invalid because of various reasons: its subject, or it was used before."}
+	entraAssertionAudience = entraProblem{"invalid_client", 700023, "Client assertion audience claim does not match Realm issuer."}
+	entraAssertionTime     = entraProblem{"invalid_client", 700024, "Client assertion is not within its valid time range."}
+	entraNoIssuer          = entraProblem{"invalid_client", 700211, "No matching federated identity record found for presented assertion issuer '%s'."}
+	entraNoAudience        = entraProblem{"invalid_client", 700212, "No matching federated identity record found for presented assertion audience."}
+	entraNoSubject         = entraProblem{"invalid_client", 700213, "No matching federated identity record found for presented assertion subject '%s'."}
+	entraNoAccount         = entraProblem{"invalid_grant", 50020, "User account '%s' does not exist in the tenant and cannot access the application."}
+	entraRefresh           = entraProblem{"invalid_grant", 700082, "The refresh token has expired or was revoked."}
+	entraInteraction       = entraProblem{"interaction_required", 50076, "Due to a configuration change made by your administrator, you must use multi-factor authentication."}
+	entraCode              = entraProblem{"invalid_grant", 70008, "The provided authorization code is invalid, has expired or was redeemed already."}
+	entraVerifier          = entraProblem{"invalid_grant", 501481, "The Code_Verifier does not match the code_challenge supplied in the authorization request."}
+	entraRedirect          = entraProblem{"invalid_request", 50011, "The redirect URI '%s' does not match the redirect URIs configured for the application."}
+	entraPending           = entraProblem{"authorization_pending", 70016, "OAuth 2.0 device flow error. Authorization is pending. Continue polling."}
+	entraSlowDown          = entraProblem{"slow_down", 70016, "OAuth 2.0 device flow error. Polling too frequently."}
+	entraDeviceLate        = entraProblem{"expired_token", 70020, "The device code has expired."}
+	entraDeclined          = entraProblem{"authorization_declined", 70018, "The user declined the authorization."}
+	entraDeviceCode        = entraProblem{"bad_verification_code", 70019, "Bad verification code."}
+	entraMissing           = entraProblem{"invalid_request", 900144, "The request body must contain the following parameter: '%s'."}
+	entraGrantType         = entraProblem{"unsupported_grant_type", 70003, "The app requested an unsupported grant type '%s'."}
+	entraScope             = entraProblem{"invalid_scope", 1002012, "The provided value for scope '%s' is not valid. Client credential flows must have a scope value with /.default suffixed to the resource identifier."}
+	entraNoResource        = entraProblem{"invalid_resource", 500011, "The resource principal named '%s' was not found in the tenant."}
+	entraNotPost           = entraProblem{"invalid_request", 900561, "The endpoint only accepts POST requests."}
+	entraMalformed         = entraProblem{"invalid_request", 9002313, "Invalid request. Request is malformed or invalid."}
+	entraTransient         = entraProblem{"temporarily_unavailable", 90033, "A transient error has occurred. Please try again."}
 )
 
 type entraErrorBody struct {

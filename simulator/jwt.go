@@ -35,10 +35,14 @@ const issuerHost = "https://login.simulator.invalid"
 
 func (s *Simulator) claims(base, tenantID string, p *principal, audience string) claims {
 	now := s.cfg.Now()
+	kind, appID := "app", p.clientID
+	if p.user != nil {
+		kind, appID = "user", PublicClientID
+	}
 	return claims{
 		Audience: audience, Issuer: base + "/" + tenantID + "/",
 		IssuedAt: now.Unix(), NotBefore: now.Unix(), Expires: now.Add(s.cfg.TokenLifetime).Unix(),
-		AppID: p.clientID, IDType: "app", ObjectID: p.objectID, Subject: p.objectID, TenantID: tenantID, Version: "1.0",
+		AppID: appID, IDType: kind, ObjectID: p.objectID, Subject: p.objectID, TenantID: tenantID, Version: "1.0",
 	}
 }
 
@@ -79,8 +83,11 @@ func newSigner() (*signer, error) {
 	return s, err
 }
 
-func (s *signer) sign(c claims) (string, error) {
-	payload, err := encodeJSON(c)
+func (s *signer) sign(c claims) (string, error) { return s.signAny(c) }
+
+// signAny signs other claims, such as those of an ID token.
+func (s *signer) signAny(claims any) (string, error) {
+	payload, err := encodeJSON(claims)
 	if err != nil {
 		return "", err
 	}

@@ -18,6 +18,9 @@ type Simulator struct {
 	routes   []pattern
 	clientID string
 	secret   *clientSecret
+	registry *registry
+	people   *people
+	machine  machine
 	partners *register
 	tenants  []*tenant
 	// lookup has every tenant by name, GUID and domain; nothing is added to it
@@ -49,8 +52,11 @@ func New(cfg Config) (*Simulator, error) {
 		partners: newRegister(cfg.Seed),
 		journal:  &journal{limit: cfg.JournalLimit},
 		signer:   sign,
+		registry: newRegistry(),
+		people:   newPeople(),
 	}
 	s.secret = &clientSecret{value: s.newSecret()}
+	s.machine.header = throw(cfg.Seed, "identity header").text()
 	s.populate()
 	return s, nil
 }

@@ -39,7 +39,13 @@ type tenant struct {
 // state change and never while waiting.
 type principal struct {
 	clientID, objectID string
-	secret             *clientSecret
+	// secret and registry are nil for identities that prove nothing here.
+	secret   *clientSecret
+	registry *registry
+	// user is the person, of an identity that is one; managed marks the identity
+	// of a machine, which gets its tokens from the machine alone.
+	user    *user
+	managed bool
 
 	mu            sync.Mutex
 	denied        bool // the application was not consented to in this tenant
@@ -94,7 +100,7 @@ func (s *Simulator) newTenant(i int) *tenant {
 	if t.has(FaultHostileNames) {
 		t.display = hostileName(habits)
 	}
-	app := &principal{clientID: s.clientID, objectID: throw(s.cfg.Seed, "object", t.id).guid(), secret: s.secret}
+	app := &principal{clientID: s.clientID, objectID: throw(s.cfg.Seed, "object", t.id).guid(), secret: s.secret, registry: s.registry}
 	app.link = s.firstLink(t)
 	t.principals = []*principal{app}
 	return t

@@ -75,6 +75,9 @@ func (s *Service) answer(ctx context.Context, call Call) Result {
 	if err := call.Principal.Grant.Check(op); err != nil {
 		return s.notGranted(ctx, call, op, err)
 	}
+	if err := s.d.Guard.Use(ctx, call.Principal); err != nil {
+		return failure(err)
+	}
 	input, err := op.Decode(call.Arguments)
 	if err != nil {
 		return failure(err)

@@ -26,9 +26,14 @@ type wire struct {
 	caller guard.Caller
 	// grant is what the caller was given; nil is everything.
 	grant *guard.Grant
+	// with is who calls, if a test made it.
+	with *guard.Principal
 }
 
 func (w *wire) principal() guard.Principal {
+	if w.with != nil {
+		return *w.with
+	}
 	if w.grant == nil {
 		return trusted(w.caller)
 	}

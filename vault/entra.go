@@ -2,45 +2,87 @@ package vault
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/cloud"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
-	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 
 	"mcp-partner/schemas"
 )
 
-// mint gets a new token, asked is false where nothing was sent or run because a
-// refusal still stands or the vault gave no secret.
-func (s *Source) mint(ctx context.Context, t target, claims string) (got token, asked bool, problem *schemas.Problem) {
-	switch t.credential.Kind {
-	case KindClientSecret:
-		return s.mintWithSecret(ctx, t, claims)
-	case KindAzureCLI:
-		return s.mintWithAzureCLI(ctx, t, claims)
-	}
-	return token{}, false, schemas.NewProblem(schemas.CodeInternal, "Credential "+t.credential.Name+" is of a kind that cannot sign in.")
+// proof is how a credential shows who it is, once.
+type proof struct {
+	// secret is what a refusal would be about; empty where there is none.
+	secret Secret
+	// credential makes the SDK's object, whose requests x carries.
+	credential func(x *exchange) (azcore.TokenCredential, error)
+	// settle, if not nil, is called after a success.
+	settle func(context.Context)
 }
 
-func (s *Source) mintWithSecret(ctx context.Context, t target, claims string) (token, bool, *schemas.Problem) {
+// mint gets a new token, asked is false where nothing was sent or run because a
+// refusal still stands, the credential has expired or the vault gave no secret.
+func (s *Source) mint(ctx context.Context, t target, claims string) (got token, asked bool, problem *schemas.Problem) {
+	if problem := t.expired(s.now()); problem != nil {
+		return token{}, false, problem
+	}
+	if t.credential.Kind == KindAzureCLI {
+		return s.mintWithAzureCLI(ctx, t, claims)
+	}
+	p, problem := s.proof(ctx, t)
+	if problem != nil {
+		return token{}, false, problem
+	}
+	return s.mintWith(ctx, t, p, claims)
+}
+
+// proof finds what a credential shows. It sends nothing to Entra ID.
+func (s *Source) proof(ctx context.Context, t target) (proof, *schemas.Problem) {
+	switch t.credential.Kind {
+	case KindWorkloadIdentity:
+		assertion, problem := s.asserted.get(ctx, t)
+		return s.assertionProof(t, assertion), problem
+	case KindManagedIdentity:
+		return proof{credential: func(x *exchange) (azcore.TokenCredential, error) { return s.managedIdentity(t, x) }}, nil
+	case KindDefault:
+		return proof{credential: func(x *exchange) (azcore.TokenCredential, error) { return s.defaultChain(t, x) }}, nil
+	}
 	secret, err := s.store.Get(ctx, t.credential.SecretName)
 	if err != nil {
-		return token{}, false, s.secretProblem(t, err)
+		return proof{}, s.secretProblem(t, err)
 	}
-	if refused := s.refusals.find(t, secret); refused != nil {
+	return s.storedProof(t, secret)
+}
+
+// storedProof is the proof of a kind that the vault holds something for.
+func (s *Source) storedProof(t target, secret Secret) (proof, *schemas.Problem) {
+	switch t.credential.Kind {
+	case KindClientSecret:
+		return s.secretProof(t, secret), nil
+	case KindClientCertificate:
+		return s.certificateProof(t, secret)
+	case KindDeviceCode, KindBrowser:
+		return s.personProof(t, secret)
+	}
+	return proof{}, schemas.NewProblem(schemas.CodeInternal, "Credential "+t.credential.Name+" is of a kind that cannot sign in.")
+}
+
+// mintWith presents a proof, unless it was refused a moment ago.
+func (s *Source) mintWith(ctx context.Context, t target, p proof, claims string) (token, bool, *schemas.Problem) {
+	if refused := s.refusals.find(t, p.secret); refused != nil {
 		return token{}, false, refused
 	}
 	var problem *schemas.Problem
-	leave := s.gates.enter(ctx, t.credentialKey(), secret)
+	leave := s.gates.enter(ctx, t.credentialKey(), p.secret)
 	defer func() { leave(problem != nil && refusesCredential(problem.Code)) }()
-	if refused := s.refusals.find(t, secret); refused != nil {
+	if refused := s.refusals.find(t, p.secret); refused != nil {
 		return token{}, false, refused
 	}
 	var got token
-	if got, problem = s.presentSecret(ctx, t, secret, claims); problem != nil {
-		s.refusals.keep(t, secret, problem)
+	if got, problem = s.present(ctx, t, p, claims); problem != nil {
+		s.refusals.keep(t, p.secret, problem)
 	}
 	return got, true, problem
 }
@@ -58,31 +100,52 @@ func (s *Source) secretProblem(t target, err error) *schemas.Problem {
 	return &problem
 }
 
-// presentSecret makes one sign-in. The SDK's credential object lives for this
-// sign-in alone: making one takes microseconds and no request, one that lives
-// on would keep the secret and a cache of its own in memory for each tenant,
-// and one that is shared holds a lock across its requests for all tenants.
-func (s *Source) presentSecret(ctx context.Context, t target, secret Secret, claims string) (token, *schemas.Problem) {
+// present makes one sign-in. The SDK's credential object lives for this sign-in
+// alone: making one takes microseconds and no request, one that lives on would
+// keep the secret and a cache of its own in memory for each tenant, and one
+// that is shared holds a lock across its requests for all tenants.
+func (s *Source) present(ctx context.Context, t target, p proof, claims string) (token, *schemas.Problem) {
 	client, err := s.http.Client([]byte(t.cloud.CAPEM))
 	if err != nil {
 		return token{}, invalid("The CA certificates of tenant %s cannot be read.", t.tenant)
 	}
 	x := newExchange(client, t)
-	credential, err := azidentity.NewClientSecretCredential(t.tenantID, t.credential.ClientID, string(secret.bytes()),
-		&azidentity.ClientSecretCredentialOptions{
-			ClientOptions:            s.clientOptions(x, t),
-			DisableInstanceDiscovery: t.cloud.Name != CloudCustom || t.cloud.SkipInstanceDiscovery,
-		})
+	credential, err := p.credential(x)
 	if err != nil {
-		return token{}, schemas.NewProblem(schemas.CodeInternal, "The sign-in to tenant "+t.tenant+" cannot be prepared.")
+		return token{}, ownProblem(err, "The sign-in to tenant "+t.tenant+" cannot be prepared.")
 	}
 	got, err := credential.GetToken(ctx, policy.TokenRequestOptions{
-		Scopes: []string{t.cloud.Scope()}, Claims: claims, EnableCAE: true,
+		Scopes: []string{t.cloud.Scope()}, Claims: t.claims(claims), EnableCAE: true,
 	})
 	if err != nil {
-		return token{}, x.problem(t, secret)
+		return token{}, x.problem(t, p.secret)
 	}
-	return s.accept(got, t)
+	sealed, problem := s.accept(got, t)
+	if problem == nil && p.settle != nil {
+		p.settle(ctx)
+	}
+	return sealed, problem
+}
+
+// ownProblem returns a problem of this package as it is. Anything else is an
+// error of the SDK, of which nothing is kept.
+func ownProblem(err error, otherwise string) *schemas.Problem {
+	var problem *schemas.Problem
+	if errors.As(err, &problem) {
+		return problem
+	}
+	return schemas.NewProblem(schemas.CodeInternal, otherwise)
+}
+
+func (t target) claims(claims string) string {
+	if claims == "" && t.credential.Kind == KindManagedIdentity {
+		return skipSharedCache
+	}
+	return claims
+}
+
+func (t target) skipsDiscovery() bool {
+	return t.cloud.Name != CloudCustom || t.cloud.SkipInstanceDiscovery
 }
 
 func (s *Source) clientOptions(x *exchange, t target) azcore.ClientOptions {

@@ -43,6 +43,8 @@ const (
 	codeExpiredSecret   = 7000222 // client secret has expired
 	codeUserNotInTenant = 50020   // the user has no account in the tenant
 	codeNoResource      = 500011  // the audience is unknown in the tenant
+	codeBadAssertion    = 700027  // the certificate is not registered, or the signature is wrong
+	codeOldAssertion    = 700024  // the assertion is not within its time
 )
 
 // problem says why a sign-in failed, from what the transport noted.
@@ -50,6 +52,8 @@ func (x *exchange) problem(t target, secret Secret) *schemas.Problem {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	switch {
+	case t.credential.Kind == KindDefault:
+		return t.chainProblem()
 	case x.tries == 0:
 		return schemas.NewProblem(schemas.CodeInternal, "The sign-in to tenant "+t.tenant+" failed before anything was sent.")
 	case x.failure != nil:
@@ -57,25 +61,28 @@ func (x *exchange) problem(t target, secret Secret) *schemas.Problem {
 	case x.status == http.StatusOK:
 		return t.unusable("answered with something that is no token", true)
 	}
+	if t.credential.Kind == KindManagedIdentity {
+		return x.managedProblem(t)
+	}
 	var body entraError
 	if json.Unmarshal(x.body, &body) != nil || body.Error == "" {
 		return t.statusProblem(x.status, x.header)
 	}
 	problem := t.entraProblem(body, x.status, x.header)
-	foreign(problem, body, secret)
+	x.foreign(problem, body, secret)
 	return problem
 }
 
 // foreign attaches what support asks for. A far side that repeats the request
 // would show the secret: then its text is dropped.
-func foreign(problem *schemas.Problem, body entraError, secret Secret) {
+func (x *exchange) foreign(problem *schemas.Problem, body entraError, secret Secret) {
 	if len(body.Codes) > 0 {
 		problem.ForeignCode = "AADSTS" + strconv.Itoa(body.Codes[0])
 	}
 	if schemas.IsGUID(body.CorrelationID) {
 		problem.CorrelationID = strings.ToLower(body.CorrelationID)
 	}
-	if !secret.occursIn(body.Description) {
+	if !secret.occursIn(body.Description) && !x.repeats(body.Description) {
 		problem.Foreign = schemas.Foreign(body.Description)
 	}
 }
@@ -136,6 +143,10 @@ func (t target) entraProblem(e entraError, status int, header http.Header) *sche
 		return t.noConsent()
 	case e.Error == "interaction_required" || e.Error == "login_required":
 		return t.wantsPerson()
+	case e.Error == "authorization_declined" || e.Error == "expired_token":
+		return t.notSignedIn(e.Error == "expired_token")
+	case t.credential.Kind == KindWorkloadIdentity && e.has(notFederated()...):
+		return t.badFederation(e)
 	case e.Error == "invalid_client":
 		return t.badSecret(e)
 	case e.Error == "unauthorized_client":
@@ -162,21 +173,24 @@ func (t target) noConsent() *schemas.Problem {
 }
 
 func (t target) wantsPerson() *schemas.Problem {
-	return schemas.NewProblem(schemas.CodeInteractionRequired,
+	p := schemas.NewProblem(schemas.CodeInteractionRequired,
 		fmt.Sprintf("Entra ID wants a person to sign in for credential %s in tenant %s.", t.credential.Name, t.tenant))
+	if t.credential.Kind.Person() {
+		t.loginHint()(p)
+	}
+	return p
 }
 
 func (t target) badSecret(e entraError) *schemas.Problem {
-	if e.has(codeExpiredSecret) {
+	switch {
+	case e.has(codeExpiredSecret):
 		return schemas.NewProblem(schemas.CodeCredentialExpired,
-			fmt.Sprintf("The secret of credential %s has expired, so it opens no tenant.", t.credential.Name), t.newSecretHint())
+			fmt.Sprintf("The %s of credential %s has expired, so it opens no tenant.", t.credential.Kind.noun(), t.credential.Name), t.renewHint())
+	case e.has(codeOldAssertion):
+		return t.clockProblem()
 	}
 	return schemas.NewProblem(schemas.CodeCredentialRejected,
-		fmt.Sprintf("Entra ID does not accept the secret of credential %s.", t.credential.Name), t.newSecretHint())
-}
-
-func (t target) newSecretHint() schemas.ProblemOption {
-	return schemas.WithHint("A person stores a new one with: mcp-partner tenants set %s --secret-stdin (the secret's value, not its ID).", t.tenant)
+		fmt.Sprintf("Entra ID does not accept the %s of credential %s.", t.credential.Kind.noun(), t.credential.Name), t.renewHint())
 }
 
 func (t target) unauthorizedClient(e entraError) *schemas.Problem {

@@ -2,7 +2,6 @@ package vault
 
 import (
 	"maps"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -41,31 +40,6 @@ type CredentialRef struct {
 	// PinnedObjectID is the object ID that this credential had in this tenant
 	// at its first success, or empty. A token with another one is not used.
 	PinnedObjectID string `json:"object_id,omitempty"`
-}
-
-// Kind is how a credential proves who it is.
-type Kind string
-
-// The kinds of credentials, a closed list.
-const (
-	// KindClientSecret is a service principal with a client secret.
-	KindClientSecret Kind = "client-secret"
-	// KindAzureCLI is whoever is signed in with the az command.
-	KindAzureCLI Kind = "azure-cli"
-)
-
-// CredentialConfig describes one credential, which many tenants may share. The
-// secret itself is in the Store under SecretName.
-type CredentialConfig struct {
-	Name string `json:"name"`
-	Kind Kind   `json:"kind"`
-	// ClientID is the application's ID (client-secret).
-	ClientID string `json:"client_id,omitempty"`
-	// SecretName is the secret's name in the Store (client-secret).
-	SecretName string `json:"secret_name,omitempty"`
-	// AzPath is the absolute path of the az command (azure-cli): a server that
-	// a desktop client starts has no useful PATH.
-	AzPath string `json:"az_path,omitempty"`
 }
 
 // Tenant is the entry as the tools see it.
@@ -194,42 +168,3 @@ func checkTexts(e *Entry) error {
 }
 
 func isHidden(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) }
-
-// normal checks a credential by itself and brings it into one form.
-func (c CredentialConfig) normal() (CredentialConfig, error) {
-	if err := checkName("credential name", c.Name); err != nil {
-		return CredentialConfig{}, err
-	}
-	switch c.Kind {
-	case KindClientSecret:
-		return c.normalClientSecret()
-	case KindAzureCLI:
-		return c.normalAzureCLI()
-	}
-	return CredentialConfig{}, invalid("credential %s is of the unknown kind %q: it is client-secret or azure-cli.", c.Name, clean(string(c.Kind)))
-}
-
-func (c CredentialConfig) normalClientSecret() (CredentialConfig, error) {
-	if !schemas.IsGUID(c.ClientID) {
-		return CredentialConfig{}, invalid("client ID %q of credential %s is not a GUID.", clean(c.ClientID), c.Name)
-	}
-	if c.AzPath != "" {
-		return CredentialConfig{}, invalid("credential %s is a client secret and has a path of az.", c.Name)
-	}
-	if c.SecretName == "" {
-		c.SecretName = c.Name
-	}
-	c.ClientID = strings.ToLower(c.ClientID)
-	return c, checkName("secret name", c.SecretName)
-}
-
-func (c CredentialConfig) normalAzureCLI() (CredentialConfig, error) {
-	if c.ClientID != "" || c.SecretName != "" {
-		return CredentialConfig{}, invalid("credential %s is azure-cli and has a client ID or a secret.", c.Name)
-	}
-	if !filepath.IsAbs(c.AzPath) || strings.ContainsRune(c.AzPath, 0) {
-		return CredentialConfig{}, invalid("credential %s has no absolute path of the az command.", c.Name)
-	}
-	c.AzPath = filepath.Clean(c.AzPath)
-	return c, nil
-}

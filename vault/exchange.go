@@ -2,10 +2,13 @@ package vault
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
+	"net/url"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -30,8 +33,14 @@ type exchange struct {
 	client   *http.Client
 	base     string // authority and tenant, without a trailing slash
 	tokenURL string
+	// also names what else may be asked, nil for nothing: the endpoint of a
+	// managed identity, or the one that begins a person's sign-in.
+	also func(*http.Request) bool
+	// machine carries what also lets through, if it is not nil.
+	machine *http.Client
 
 	mu      sync.Mutex
+	sent    []Secret // what proved who asks
 	tries   int
 	host    string // of the last request
 	failure error
@@ -47,38 +56,77 @@ func newExchange(client *http.Client, t target) *exchange {
 
 // Do implements policy.Transporter.
 func (x *exchange) Do(request *http.Request) (*http.Response, error) {
+	client := x.client
 	switch {
 	case request.Method == http.MethodGet && strings.HasSuffix(request.URL.Path, discoverySuffix):
 		return x.discovery(request)
 	case request.Method == http.MethodGet && request.URL.Scheme == "https" && request.URL.Path == instancePath:
 	case request.Method == http.MethodPost && request.URL.String() == x.tokenURL:
+	case x.also != nil && x.also(request):
+		client = cmp.Or(x.machine, x.client)
 	default:
 		return x.note(request.URL.Host, nil, errStrayRequest)
 	}
-	own, err := detached(request)
+	own, body, err := detached(request)
 	if err != nil {
 		return x.note(request.URL.Host, nil, err)
 	}
-	response, err := x.client.Do(own)
+	x.presents(request, body)
+	response, err := client.Do(own)
 	return x.note(request.URL.Host, response, err)
 }
 
 // detached copies a request with a body of its own. azcore's GetBody rewinds
 // the very reader that the transport may still be reading, which net/http does
 // when an answer, such as a redirect, comes before the request was sent.
-func detached(request *http.Request) (*http.Request, error) {
+func detached(request *http.Request) (*http.Request, []byte, error) {
 	if request.Body == nil || request.Body == http.NoBody {
-		return request, nil
+		return request, nil, nil
 	}
 	body, err := io.ReadAll(request.Body)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	own := request.Clone(request.Context())
 	own.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
 	own.Body, err = own.GetBody()
-	return own, err
+	return own, body, err
 }
+
+// proofs are the fields and headers of a sign-in that prove who asks.
+func proofs() (fields, headers []string) {
+	return []string{"client_secret", "client_assertion", "refresh_token", "code", "code_verifier", "device_code"},
+		[]string{"X-Identity-Header", "Secret", "Authorization"}
+}
+
+// presents keeps what a request proves itself with, so that a far side which
+// repeats it in an error is noticed.
+func (x *exchange) presents(request *http.Request, body []byte) {
+	fields, headers := proofs()
+	form, _ := url.ParseQuery(string(body))
+	var sent []Secret
+	for _, name := range fields {
+		if value := form.Get(name); value != "" {
+			sent = append(sent, seal([]byte(value)))
+		}
+	}
+	for _, name := range headers {
+		if value := request.Header.Get(name); value != "" {
+			sent = append(sent, seal([]byte(value)))
+		}
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.sent = sent
+}
+
+// repeats reports whether a text holds what was presented.
+func (x *exchange) repeats(text string) bool {
+	return slices.ContainsFunc(x.sent, func(s Secret) bool { return s.occursIn(text) })
+}
+
+// CloseIdleConnections is what MSAL wants of an HTTP client beside Do.
+func (x *exchange) CloseIdleConnections() {}
 
 // discovery answers the request for the authority's OpenID configuration from
 // what the entry says. The forms of the URLs are documented and the same in all
@@ -89,6 +137,8 @@ func (x *exchange) discovery(request *http.Request) (*http.Response, error) {
 		"token_endpoint":         x.tokenURL,
 		"authorization_endpoint": x.base + "/oauth2/v2.0/authorize",
 		"issuer":                 x.base + "/v2.0",
+		// MSAL goes to this one for a person's code.
+		"device_authorization_endpoint": x.base + deviceCodePath,
 	})
 	if err != nil {
 		return nil, err

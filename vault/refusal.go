@@ -2,6 +2,7 @@ package vault
 
 import (
 	"context"
+	"maps"
 	"sync"
 	"time"
 
@@ -14,6 +15,9 @@ const (
 	refusedFor = 45 * time.Second
 	// azRefusedFor is shorter, because a person may be signing in right now.
 	azRefusedFor = 5 * time.Second
+	// maxRefusals is how many may be remembered before those that ended are
+	// looked for.
+	maxRefusals = 1024
 	// gatePatience bounds the wait for the first sign-in of a credential.
 	gatePatience = 2 * time.Second
 )
@@ -77,6 +81,13 @@ func (r *refusals) keep(t target, secret Secret, problem *schemas.Problem) {
 	case schemas.CodeCredentialRejected, schemas.CodeCredentialExpired:
 	case schemas.CodeConsentMissing, schemas.CodeTenantNotFound:
 		key.tenantID = t.tenantID
+	case schemas.CodeInteractionRequired:
+		// Another sign-in is another secret, so a person who mends it is not
+		// kept waiting. A service principal's is the tenant's to mend.
+		if !t.credential.Kind.Person() {
+			return
+		}
+		key.tenantID = t.tenantID
 	case schemas.CodeAzureCLIUnavailable:
 		lasts = azRefusedFor
 	default:
@@ -84,7 +95,17 @@ func (r *refusals) keep(t target, secret Secret, problem *schemas.Problem) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.sweep()
 	r.kept[key] = refusal{*problem, secret, r.now().Add(lasts)}
+}
+
+// sweep forgets what has ended once there is much of it. The lock is held.
+func (r *refusals) sweep() {
+	if len(r.kept) < maxRefusals {
+		return
+	}
+	now := r.now()
+	maps.DeleteFunc(r.kept, func(_ refusalKey, kept refusal) bool { return !now.Before(kept.until) })
 }
 
 // gates let one sign-in of a credential go ahead of all others: if its secret

@@ -33,8 +33,8 @@ func sealToken(t azcore.AccessToken, now time.Time) token {
 	}
 }
 
-// slotKey names the place of a token. A bare token has some 2 kB, so the places
-// stay for as long as the process, one for each pair of the directory.
+// slotKey names the place of a token: one for each pair of credential and
+// tenant that was used, up to maxSlots, of which the oldest are forgotten.
 type slotKey struct{ tenantID, credential string }
 
 // slot holds the newest token of one credential in one tenant.
@@ -50,10 +50,10 @@ func (s *Source) slot(t target) *slot {
 	key := slotKey{t.tenantID, fold(t.credential.Name)}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	found, ok := s.slots[key]
+	found, ok := s.slots.Get(key)
 	if !ok {
 		found = &slot{}
-		s.slots[key] = found
+		s.slots.Add(key, found)
 	}
 	return found
 }

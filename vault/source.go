@@ -3,11 +3,13 @@ package vault
 import (
 	"context"
 	"log/slog"
+	"net/http"
 	"sync"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	lru "github.com/hashicorp/golang-lru/v2"
 
 	"mcp-partner/internal/httpclient"
 	"mcp-partner/schemas"
@@ -26,6 +28,10 @@ const (
 	// usable is how long a token must last to be handed out: a write may take
 	// 15 s at the provider.
 	usable = time.Minute
+	// maxSlots bounds the tokens that are kept, some 2 kB each: far more pairs of
+	// credential and tenant than anybody has, so that a process that runs for
+	// months while the directory changes does not grow.
+	maxSlots = 32_768
 	// azAtOnce bounds the az processes: each starts a Python interpreter.
 	azAtOnce = 4
 )
@@ -36,6 +42,9 @@ type Options struct {
 	Store     Store
 	// HTTP are the clients for Entra ID; nil makes a pool with defaults.
 	HTTP *httpclient.Pool
+	// Metadata is the client for the identity endpoint of this machine (managed
+	// identity); nil makes one that uses no proxy and follows no redirect.
+	Metadata *http.Client
 	// Clock tells the time that expiry follows; nil means time.Now.
 	Clock func() time.Time
 	// Runner starts az; nil runs the real command.
@@ -68,6 +77,7 @@ type Source struct {
 	directory *Directory
 	store     Store
 	http      *httpclient.Pool
+	metadata  *http.Client
 	now       func() time.Time
 	runner    Runner
 	logger    *slog.Logger
@@ -78,9 +88,10 @@ type Source struct {
 	az       chan struct{}
 	refusals *refusals
 	gates    *gates
+	asserted *assertions
 
 	mu    sync.Mutex
-	slots map[slotKey]*slot
+	slots *lru.Cache[slotKey, *slot]
 }
 
 // flightKey tells sign-ins apart that must not share an outcome.
@@ -93,19 +104,24 @@ type flightKey struct {
 func NewSource(options Options) *Source {
 	base, stop := context.WithCancel(context.Background())
 	s := &Source{
-		directory: options.Directory, store: options.Store, http: options.HTTP,
+		directory: options.Directory, store: options.Store, http: options.HTTP, metadata: options.Metadata,
 		now: options.Clock, runner: options.Runner, logger: options.Logger, onToken: options.OnToken,
 		stop: stop, signIns: newFlights[flightKey, token](base, signInLimit),
-		az: make(chan struct{}, azAtOnce), gates: newGates(), slots: map[slotKey]*slot{},
+		az: make(chan struct{}, azAtOnce), gates: newGates(),
 	}
+	s.slots, _ = lru.New[slotKey, *slot](maxSlots) // fails for no size but 0
 	s.fillDefaults()
 	s.refusals = newRefusals(s.now)
+	s.asserted = &assertions{now: s.now, http: func() (*http.Client, error) { return s.http.Client(nil) }}
 	return s
 }
 
 func (s *Source) fillDefaults() {
 	if s.http == nil {
 		s.http = httpclient.NewPool(httpclient.Options{})
+	}
+	if s.metadata == nil {
+		s.metadata = metadataClient()
 	}
 	if s.now == nil {
 		s.now = time.Now
@@ -196,6 +212,9 @@ func (c *tenantCredential) GetToken(ctx context.Context, options policy.TokenReq
 // checkRequest fails closed on a request that would get a token for somewhere
 // else than the entry says.
 func checkRequest(t target, options policy.TokenRequestOptions) error {
+	if problem := t.awayFromHome(); problem != nil {
+		return problem
+	}
 	if options.TenantID != "" && fold(options.TenantID) != t.tenantID {
 		return schemas.NewProblem(schemas.CodeWrongTenant,
 			"A token for another tenant than "+t.tenant+" was asked of its credential; nothing was sent.")

@@ -76,7 +76,7 @@ Exit codes: 0 done or unchanged, 1 failed, 2 wrong usage, 3 refused,
 	root.AddCommand(
 		newVault(f), newTenants(f), newCall(f, runCall), newTools(f, runTools), newFind(f, runFind),
 		newInstall(f, runInstall), newUninstall(f, runUninstall), newDoctor(f, runDoctor), newServe(f, runServe), newSimulate(f, runSimulate),
-		newPolicy(f), newApprovals(f), newApprovers(f), newFreeze(f, runFreeze), newUnfreeze(f, runUnfreeze), newLedger(f),
+		newPolicy(f), newApprovals(f), newApprovers(f), newFreeze(f, runFreeze), newUnfreeze(f, runUnfreeze), newToken(f), newLedger(f),
 		newOpenAPI(f, runOpenAPI),
 		newDemo(f, runDemo), newVersion(f, runVersion),
 	)

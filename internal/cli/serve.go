@@ -106,7 +106,7 @@ func runServe(ctx context.Context, f *Factory, o *serveOptions) error {
 		f.Log.Warn("the policy in the config file decides; --allow-writes and --approval have no effect")
 	}
 	if o.http.address != "" {
-		return f.serveHTTP(ctx, h, service, &o.http, pair)
+		return f.serveHTTP(ctx, h, decider, service, &o.http, pair)
 	}
 	f.Log.Info("serving", "transport", "stdio", "simulated", simulated != nil, "allow_writes", decider.WritesAllowed())
 	return f.serveStdio(ctx, service, f.IO.In, f.IO.Out)

@@ -20,7 +20,7 @@ const mcpPath = "/mcp"
 const anybody = "insecure-no-auth"
 
 // serveHTTP serves on an address until the context ends.
-func (f *Factory) serveHTTP(ctx context.Context, h *house, service *tools.Service, o *httpOptions, pair *server.KeyPair) error {
+func (f *Factory) serveHTTP(ctx context.Context, h *house, decider *guard.Guard, service *tools.Service, o *httpOptions, pair *server.KeyPair) error {
 	listener, err := listen(ctx, o.address)
 	if err != nil {
 		return err
@@ -32,7 +32,7 @@ func (f *Factory) serveHTTP(ctx context.Context, h *house, service *tools.Servic
 	if pair != nil {
 		options.TLS = pair.Config()
 	}
-	if err := f.admit(o, &options, listener.Addr()); err != nil {
+	if err := f.admit(o, decider, &options, listener.Addr()); err != nil {
 		return errors.Join(err, listener.Close())
 	}
 	s := f.mcpServer(service)
@@ -77,7 +77,7 @@ func urlOf(o *httpOptions, bound net.Addr) string {
 }
 
 // admit settles who may call, and tells how to connect.
-func (f *Factory) admit(o *httpOptions, options *server.HTTPOptions, bound net.Addr) error {
+func (f *Factory) admit(o *httpOptions, decider *guard.Guard, options *server.HTTPOptions, bound net.Addr) error {
 	if err := o.checkReachable(bound); err != nil {
 		return err
 	}
@@ -90,7 +90,7 @@ func (f *Factory) admit(o *httpOptions, options *server.HTTPOptions, bound net.A
 		}{url})
 	}
 	token, gate := newBearer(time.Now)
-	options.Bearer = server.Authenticators{gate}
+	options.Bearer = server.Authenticators{invocationTokens{decider}, gate}
 	f.Log.Info("serving", "url", url, "expires_at", gate.expires.UTC().Format(time.RFC3339))
 	return f.showBearer(url, token, gate.expires)
 }

@@ -30,6 +30,8 @@ var rooms = map[string]struct {
 	"armclient":           {[]string{"schemas", "guard"}, "the guard for Permit alone"},
 	"tools":               {[]string{"schemas", "search", "guard", "armclient", "fleet", "docs"}, "directory and vault reach it through its own interfaces"},
 	"server":              {[]string{"schemas", "guard", "tools"}, "transports know the call path, not what is behind it"},
+	"auth":                {[]string{"schemas", "guard", "internal/httpclient"}, "what a token says becomes a principal of the guard, and nothing else of it goes further"},
+	"internal/issuertest": {nil, "an issuer for tests that shared code with the verifier would confirm its mistakes"},
 	"internal/wiretest":   {[]string{"server", "tools", "schemas"}, "drives the production handler without an SDK type"},
 	"internal/contract":   {[]string{"schemas", "guard", "armclient"}, "compares exchanges with the document; its writes take permits like any"},
 	"internal/telemetry":  {[]string{"schemas"}, "log, figures and traces are told of calls through hooks; schemas for the closed lists of tools and codes"},
@@ -49,12 +51,17 @@ var only = []struct {
 }{
 	{"github.com/mark3labs/mcp-go", []string{"server", "tools", "internal/demo"}, "one place knows the MCP library, so that it can be replaced without touching an intent"},
 	{"github.com/Azure/azure-sdk-for-go/sdk/azidentity", []string{"vault"}, "credentials are made where secrets are"},
+	{"github.com/AzureAD/microsoft-authentication-library-for-go", []string{"vault"}, "people sign in where what lasts of it is kept"},
+	{"software.sslmate.com/src/go-pkcs12", []string{"vault"}, "keys are read where secrets are"},
+	{"github.com/youmark/pkcs8", []string{"vault"}, "keys are read where secrets are"},
 	{"filippo.io/age", []string{"vault"}, "secrets are decrypted in one place"},
 	{"modernc.org/sqlite", []string{"ledger"}, "one place knows the database, so that another can take its place"},
 	{"github.com/pressly/goose", []string{"ledger"}, "the tables are changed where they are read and written"},
 	{"github.com/tailscale/hujson", []string{"internal/clientfile"}, "one place edits files with comments in them"},
 	{"github.com/prometheus/client_golang", []string{"internal/telemetry"}, "figures are counted in one place"},
 	{"go.opentelemetry.io", []string{"internal/telemetry"}, "traces are made in one place"},
+	{"github.com/coreos/go-oidc", []string{"auth"}, "tokens are verified in one place"},
+	{"github.com/go-jose/go-jose", []string{"auth"}, "tokens are verified in one place"},
 	{"github.com/spf13/cobra", []string{"internal/cli"}, "the command line is a shell around the rooms"},
 }
 

@@ -1,0 +1,228 @@
+package auth
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"mcp-partner/guard"
+	"mcp-partner/schemas"
+)
+
+// Options say whose tokens are accepted, and for what.
+type Options struct {
+	// Issuers are URLs exactly as tokens have them in iss; at least one. For
+	// Entra ID there is one for each tenant.
+	Issuers []string
+	// Audiences are the names by which tokens are meant for this server; at
+	// least one.
+	Audiences []string
+	// CAPEM are the only authorities to trust at the issuers; empty means those
+	// of the system.
+	CAPEM []byte
+	// Client replaces the HTTP client that is made from CAPEM; for tests.
+	Client  *http.Client
+	Mapping Mapping
+	// Logger is told when an issuer cannot be reached, and at the level debug
+	// why a token was refused; never what is in it.
+	Logger *slog.Logger
+	// Now defaults to time.Now.
+	Now func() time.Time
+}
+
+// Authenticator verifies access tokens. It is safe for concurrent use.
+type Authenticator struct {
+	o         Options
+	audiences audiences
+	issuers   []issuer
+	keys      map[string]*keySet // by the issuer's name
+	known     *memory
+}
+
+// New makes an authenticator, or says which options could not mean what they
+// say. It reaches no issuer.
+func New(o Options) (*Authenticator, error) {
+	o.Now = cmpOr(o.Now, time.Now)
+	o.Logger = cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
+	if err := errors.Join(o.checkAudiences(), o.Mapping.Check()); err != nil {
+		return nil, err
+	}
+	if o.Client == nil {
+		client, err := newClient(o.CAPEM)
+		if err != nil {
+			return nil, err
+		}
+		o.Client = client
+	}
+	a := &Authenticator{o: o, audiences: audiences{own: o.Audiences, shared: o.Mapping.SharedAudiences}, keys: map[string]*keySet{}, known: newMemory()}
+	if err := a.addIssuers(); err != nil {
+		return nil, err
+	}
+	return a, a.checkGrants()
+}
+
+func cmpOr(f, otherwise func() time.Time) func() time.Time {
+	if f != nil {
+		return f
+	}
+	return otherwise
+}
+
+// strangers are names of Azure's own services, for which anybody's tool gets
+// tokens every day: whoever accepted those would accept them all.
+func strangers() []string {
+	return []string{
+		"https://management.azure.com", "https://management.core.windows.net", "https://graph.microsoft.com", "https://graph.windows.net",
+		"https://management.usgovcloudapi.net", "https://management.chinacloudapi.cn", "https://vault.azure.net",
+		"00000003-0000-0000-c000-000000000000", "00000002-0000-0000-c000-000000000000", "797f4846-ba00-4fd7-ba43-dac1f8f63013",
+	}
+}
+
+func (o Options) checkAudiences() error {
+	if len(o.Audiences) == 0 {
+		return errors.New("there is no audience: say by which name tokens are meant for this server")
+	}
+	for _, name := range slices.Concat(o.Audiences, o.Mapping.SharedAudiences) {
+		if name == "" || slices.Contains(strangers(), strings.TrimRight(strings.ToLower(name), "/")) {
+			return fmt.Errorf("the audience %q is not a name of this server", schemas.Foreign(name))
+		}
+	}
+	return nil
+}
+
+func (a *Authenticator) addIssuers() error {
+	for _, text := range a.o.Issuers {
+		one, err := parseIssuer(text)
+		if err != nil {
+			return err
+		}
+		if a.keys[one.name] != nil {
+			return fmt.Errorf("issuer %s is there twice", schemas.Foreign(text))
+		}
+		a.issuers = append(a.issuers, one)
+		a.keys[one.name] = &keySet{issuer: one, client: a.o.Client, log: a.o.Logger, now: a.o.Now}
+	}
+	if len(a.issuers) == 0 {
+		return errors.New("there is no issuer")
+	}
+	return nil
+}
+
+// checkGrants refuses a grant that is for tokens nobody accepts: it would be a
+// typing error.
+func (a *Authenticator) checkGrants() error {
+	for i, grant := range a.o.Mapping.Grants {
+		if !slices.ContainsFunc(a.issuers, func(one issuer) bool {
+			return grant.Issuer == one.name || grant.TenantID != "" && strings.EqualFold(grant.TenantID, one.tenant)
+		}) {
+			return fmt.Errorf("grant %s is for tokens of an issuer that is not accepted", grant.named(i))
+		}
+	}
+	return nil
+}
+
+// Takes reports whether a token has the form of those that are verified here.
+func (a *Authenticator) Takes(token string) bool { return looksSigned(token) }
+
+// Authenticate says who the bearer of a token is and what it may do. An error
+// is a *Refusal.
+func (a *Authenticator) Authenticate(ctx context.Context, token string) (guard.Principal, error) {
+	hash := sha256.Sum256([]byte(token))
+	if p, known := a.remembered(hash); known {
+		return p, nil
+	}
+	id, generation, err := a.verify(ctx, token)
+	if err != nil {
+		a.o.Logger.DebugContext(ctx, "a token was refused", "reason", err.Error())
+		return guard.Principal{}, err
+	}
+	p := a.o.Mapping.principal(id)
+	if generation > 0 {
+		a.known.put(hash, recollection{p, id.issuer.name, generation, id.span, a.o.Now().Add(rememberFor)})
+	}
+	return p, nil
+}
+
+// remembered returns the principal of a token that was verified lately, if
+// nothing has changed that would have it refused now.
+func (a *Authenticator) remembered(hash [sha256.Size]byte) (guard.Principal, bool) {
+	found, ok := a.known.get(hash)
+	now := a.o.Now()
+	if !ok || !now.Before(found.until) || found.span.current(now) != nil ||
+		found.generation != a.keys[found.issuer].generation() {
+		return guard.Principal{}, false
+	}
+	return found.principal, true
+}
+
+// verify takes a token through all checks. The generation is that of the keys
+// before the check, 0 if there were none, so that a token is verified again if
+// they changed meanwhile.
+func (a *Authenticator) verify(ctx context.Context, token string) (*identity, uint64, error) {
+	parts, err := takeApart(token)
+	if err == nil {
+		err = parts.checkHeader()
+	}
+	if err != nil {
+		return nil, 0, err
+	}
+	name, _ := parts.payload.text("iss")
+	keys := a.keys[name]
+	if keys == nil {
+		return nil, 0, errIssuer
+	}
+	generation := keys.generation()
+	verified, err := verifySigned(ctx, keys, token)
+	if err != nil {
+		return nil, 0, err
+	}
+	id := &identity{issuer: keys.issuer, claims: verified}
+	return id, generation, a.judge(id, parts.header)
+}
+
+// judge looks at what a verified token says.
+func (a *Authenticator) judge(id *identity, header claims) error {
+	if name, _ := id.claims.text("iss"); name != id.issuer.name {
+		return errIssuer
+	}
+	if err := id.checkTimes(a.o.Now()); err != nil {
+		return err
+	}
+	if err := a.audiences.check(id.claims); err != nil {
+		return err
+	}
+	if err := checkKind(header, id.claims); err != nil {
+		return err
+	}
+	return id.identify()
+}
+
+// Warm begins to load the keys of all issuers, so that the first token need not
+// wait for them.
+func (a *Authenticator) Warm() {
+	for _, keys := range a.keys {
+		keys.ready()
+	}
+}
+
+// Ready returns an error that names the issuers whose tokens cannot be verified
+// at present, if there are any.
+func (a *Authenticator) Ready(context.Context) error {
+	var missing []string
+	for _, one := range a.issuers {
+		if !a.keys[one.name].ready() {
+			missing = append(missing, one.host())
+		}
+	}
+	if len(missing) > 0 {
+		return errors.New("there are no keys of " + strings.Join(missing, ", "))
+	}
+	return nil
+}

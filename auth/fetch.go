@@ -1,0 +1,89 @@
+package auth
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+
+	"mcp-partner/internal/httpclient"
+)
+
+const (
+	// fetchWithin bounds one load of an issuer's keys, both requests together.
+	fetchWithin = 10 * time.Second
+	// maxDocument bounds what an issuer may answer, in bytes.
+	maxDocument = 512 << 10
+)
+
+// newClient makes the client for issuers: it follows no redirect, trusts only
+// the given authorities if there are any, and gives up early.
+func newClient(caPEM []byte) (*http.Client, error) {
+	client, err := httpclient.New(httpclient.Options{CAPEM: caPEM, DialTimeout: fetchWithin / 2, HeaderTimeout: fetchWithin / 2})
+	if err != nil {
+		return nil, err
+	}
+	client.Timeout = fetchWithin
+	return client, nil
+}
+
+// description is the part of an issuer's metadata that is needed.
+type description struct {
+	Issuer  string `json:"issuer"`
+	KeysURL string `json:"jwks_uri"`
+}
+
+// describe asks an issuer where its keys are.
+func (i issuer) describe(ctx context.Context, client *http.Client) (description, error) {
+	var d description
+	if err := getJSON(ctx, client, i.discovery(), &d); err != nil {
+		return d, fmt.Errorf("discovery: %w", err)
+	}
+	if d.Issuer != i.name {
+		return d, errors.New("discovery: it names another issuer")
+	}
+	return d, i.checkKeysURL(d.KeysURL)
+}
+
+// checkKeysURL keeps an issuer from sending this server to places of the
+// network that nobody meant.
+func (i issuer) checkKeysURL(text string) error {
+	at, err := url.Parse(text)
+	if err == nil && at.Host != "" && at.User == nil && (at.Scheme == "https" || at.Scheme == "http") {
+		if inside := loopback(at.Hostname()); inside && i.onLoopback() || !inside && at.Scheme == "https" {
+			return nil
+		}
+	}
+	return errors.New("discovery: the address of the keys is not one that is asked")
+}
+
+// getJSON reads one document. Its errors say nothing of what was answered.
+func getJSON(ctx context.Context, client *http.Client, from string, into any) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, from, nil)
+	if err != nil {
+		return errors.New("not a URL")
+	}
+	request.Header.Set("Accept", "application/json")
+	response, err := client.Do(request)
+	if err != nil {
+		return errors.New("no answer")
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("status %d", response.StatusCode)
+	}
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxDocument+1))
+	switch {
+	case err != nil:
+		return errors.New("the answer broke off")
+	case len(body) > maxDocument:
+		return errors.New("the answer is too large")
+	case json.Unmarshal(body, into) != nil:
+		return errors.New("the answer is not the JSON that was asked for")
+	}
+	return nil
+}

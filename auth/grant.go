@@ -1,0 +1,96 @@
+package auth
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"slices"
+	"strings"
+
+	"mcp-partner/guard"
+)
+
+// principal says who the bearer of a verified token is and what it may do.
+func (m Mapping) principal(id *identity) guard.Principal {
+	return guard.Principal{Caller: id.caller(), Grant: m.grant(id)}
+}
+
+// caller names the bearer the same at each call, whatever else is in its
+// tokens. An Entra ID object is named by its tenant and itself; elsewhere the
+// issuer's choice of a subject is hashed together with the issuer, so that no
+// subject can look like another caller.
+func (id *identity) caller() guard.Caller {
+	if id.issuer.tenant != "" {
+		return guard.Caller("entra:" + id.issuer.tenant + ":" + strings.ToLower(id.object))
+	}
+	sum := sha256.Sum256([]byte(id.issuer.name + "\x00" + id.subject))
+	return guard.Caller("oidc:" + hex.EncodeToString(sum[:16]))
+}
+
+// grant gives nothing but scopes to somebody for whom no grant is.
+func (m Mapping) grant(id *identity) guard.Grant {
+	given := guard.Grant{Scopes: m.scopes(id.claims)}
+	for _, grant := range m.Grants {
+		if !grant.isFor(id, m) {
+			continue
+		}
+		given.Tools, given.Tenants, given.PartnerIDs = grant.Tools, grant.Tenants, grant.PartnerIDs
+		if len(grant.Scopes) > 0 {
+			given.Scopes = slices.DeleteFunc(given.Scopes, func(s guard.Scope) bool { return !slices.Contains(grant.Scopes, s) })
+		}
+		return given
+	}
+	return given
+}
+
+// scopes are those that the token's scopes give. Only a token without any, as
+// an application gets it for itself, is judged by its roles: in a token with
+// scopes the roles are those of a person, who may have given the client less.
+func (m Mapping) scopes(c claims) []guard.Scope {
+	if c.has("scp") || c.has("scope") {
+		return gathered(m.Scopes, append(c.words("scp"), c.words("scope")...))
+	}
+	return gathered(m.Roles, c.list(m.rolesClaim()...))
+}
+
+// gathered looks names up in a table; what it does not hold gives nothing.
+func gathered(table map[string][]guard.Scope, names []string) []guard.Scope {
+	var scopes []guard.Scope
+	for _, scope := range guard.Scopes() {
+		if slices.ContainsFunc(names, func(name string) bool { return gives(table, name, scope) }) {
+			scopes = append(scopes, scope)
+		}
+	}
+	return scopes
+}
+
+func gives(table map[string][]guard.Scope, name string, scope guard.Scope) bool {
+	if table == nil {
+		return name == string(scope)
+	}
+	return slices.Contains(table[name], scope)
+}
+
+func (m Mapping) rolesClaim() []string { return orElse(m.RolesClaim, "roles") }
+
+func (m Mapping) groupsClaim() []string { return orElse(m.GroupsClaim, "groups") }
+
+func orElse(path []string, name string) []string {
+	if len(path) > 0 {
+		return path
+	}
+	return []string{name}
+}
+
+// isFor reports whether all that the grant names applies.
+func (g CallerGrant) isFor(id *identity, m Mapping) bool {
+	switch {
+	case g.Issuer != "" && (g.Issuer != id.issuer.name || id.issuer.tenant != ""),
+		g.TenantID != "" && !strings.EqualFold(g.TenantID, id.issuer.tenant),
+		g.Subject != "" && g.Subject != id.subject,
+		g.ObjectID != "" && !strings.EqualFold(g.ObjectID, id.object),
+		g.Role != "" && !slices.Contains(id.claims.list(m.rolesClaim()...), g.Role),
+		g.Group != "" && !slices.Contains(id.claims.list(m.groupsClaim()...), g.Group):
+		return false
+	}
+	return true
+}

@@ -1,0 +1,89 @@
+package auth
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+
+	"mcp-partner/schemas"
+)
+
+// issuer is one whose tokens are accepted.
+type issuer struct {
+	// name is the URL exactly as tokens have it in iss.
+	name string
+	// tenant is the Entra ID tenant in lower case, or "" for any other issuer.
+	tenant string
+}
+
+// entraV2 and entraV1 are the hosts under which Entra ID issues tokens of its
+// two versions, for the public cloud, the US government and China.
+var (
+	entraV2 = regexp.MustCompile(`^https://login\.(microsoftonline\.com|microsoftonline\.us|partner\.microsoftonline\.cn)/([^/]*)/v2\.0$`)
+	entraV1 = regexp.MustCompile(`^https://sts\.(windows\.net|chinacloudapi\.cn)/([^/]*)/$`)
+)
+
+const entraForms = "https://login.microsoftonline.com/TENANT-GUID/v2.0, or https://sts.windows.net/TENANT-GUID/ for tokens of version 1"
+
+// parseIssuer reads what an operator wrote. For Entra ID it wants one tenant:
+// the issuers for many tenants have a placeholder in their name, and whoever
+// accepted those would accept every tenant there is.
+func parseIssuer(text string) (issuer, error) {
+	at, err := url.Parse(text)
+	switch {
+	case err != nil || at.Host == "" || at.User != nil || at.RawQuery != "" || at.Fragment != "" || at.ForceQuery:
+		return issuer{}, fmt.Errorf("%q is not an issuer such as https://login.example/realms/team", schemas.Foreign(text))
+	case at.Scheme != "https" && (at.Scheme != "http" || !loopback(at.Hostname())):
+		return issuer{}, fmt.Errorf("issuer %s has to begin with https://", schemas.Foreign(text))
+	case !ofEntra(at.Hostname()):
+		return issuer{name: text}, nil
+	}
+	return entraIssuer(text)
+}
+
+func entraIssuer(text string) (issuer, error) {
+	for _, form := range []*regexp.Regexp{entraV2, entraV1} {
+		if parts := form.FindStringSubmatch(text); parts != nil && schemas.IsGUID(parts[2]) {
+			tenant := strings.ToLower(parts[2])
+			return issuer{name: strings.Replace(text, parts[2], tenant, 1), tenant: tenant}, nil
+		}
+	}
+	return issuer{}, errors.New("an issuer of Entra ID is given for each tenant, as " + entraForms)
+}
+
+// ofEntra goes by the domain, so that no other spelling of an Entra issuer is
+// taken for an ordinary one, whose callers would have other names.
+func ofEntra(host string) bool {
+	host = strings.ToLower(strings.TrimSuffix(host, "."))
+	domains := []string{"microsoftonline.com", "microsoftonline.us", "microsoftonline.cn", "windows.net", "chinacloudapi.cn", "microsoft.com"}
+	return slices.ContainsFunc(domains, func(domain string) bool { return host == domain || strings.HasSuffix(host, "."+domain) })
+}
+
+// discovery is where an issuer describes itself.
+func (i issuer) discovery() string {
+	return strings.TrimSuffix(i.name, "/") + "/.well-known/openid-configuration"
+}
+
+// onLoopback reports whether the issuer runs on this machine.
+func (i issuer) onLoopback() bool {
+	at, err := url.Parse(i.name)
+	return err == nil && loopback(at.Hostname())
+}
+
+// host is what names the issuer in the log.
+func (i issuer) host() string {
+	at, err := url.Parse(i.name)
+	if err != nil {
+		return ""
+	}
+	return at.Host
+}
+
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}

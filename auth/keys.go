@@ -1,0 +1,123 @@
+package auth
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rsa"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/coreos/go-oidc/v3/oidc"
+	"github.com/go-jose/go-jose/v4"
+)
+
+const (
+	// maxKeys bounds how many keys of an issuer are looked at, and maxTries how
+	// many of them are tried on a token that names none.
+	maxKeys  = 64
+	maxTries = 4
+	// minRSA and maxRSA bound RSA keys, in bits: a short one can be broken, and
+	// a huge one makes each check dear.
+	minRSA, maxRSA = 2048, 8192
+)
+
+// algorithms are the only ones by which a token may be signed: no shared keys,
+// and never none.
+func algorithms() []string {
+	return []string{oidc.RS256, oidc.RS384, oidc.RS512, oidc.PS256, oidc.PS384, oidc.PS512, oidc.ES256, oidc.ES384, oidc.ES512, oidc.EdDSA}
+}
+
+// joseAlgorithms are algorithms in the type of the other library.
+func joseAlgorithms() []jose.SignatureAlgorithm {
+	names := algorithms()
+	list := make([]jose.SignatureAlgorithm, len(names))
+	for i, name := range names {
+		list[i] = jose.SignatureAlgorithm(name)
+	}
+	return list
+}
+
+// loadKeys asks an issuer for its keys. One that cannot be used is left out, as
+// RFC 7517 (section 5) has it. An empty list is an answer too: the issuer took
+// all of them back.
+func loadKeys(ctx context.Context, client *http.Client, i issuer) ([]jose.JSONWebKey, error) {
+	ctx, cancel := context.WithTimeout(ctx, fetchWithin)
+	defer cancel()
+	d, err := i.describe(ctx, client)
+	if err != nil {
+		return nil, err
+	}
+	var set struct {
+		Keys []json.RawMessage `json:"keys"`
+	}
+	if err := getJSON(ctx, client, d.KeysURL, &set); err != nil {
+		return nil, fmt.Errorf("keys: %w", err)
+	}
+	if set.Keys == nil {
+		return nil, errors.New("keys: the answer has none")
+	}
+	return usableKeys(i, set.Keys), nil
+}
+
+func usableKeys(i issuer, raw []json.RawMessage) []jose.JSONWebKey {
+	keys := []jose.JSONWebKey{}
+	for _, text := range raw[:min(len(raw), maxKeys)] {
+		var key jose.JSONWebKey
+		if json.Unmarshal(text, &key) == nil && usable(key) && i.owns(text) {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
+
+// usable wants a public key for signatures.
+func usable(key jose.JSONWebKey) bool {
+	if !key.Valid() || key.Use != "" && key.Use != "sig" || key.Algorithm != "" && !slices.Contains(algorithms(), key.Algorithm) {
+		return false
+	}
+	switch public := key.Key.(type) {
+	case *rsa.PublicKey:
+		return public.N.BitLen() >= minRSA && public.N.BitLen() <= maxRSA
+	case *ecdsa.PublicKey, ed25519.PublicKey:
+		return true
+	}
+	return false
+}
+
+// owns leaves out keys that Entra ID publishes for another tenant: one list
+// serves many, and a key in it may say whose it is.
+func (i issuer) owns(key json.RawMessage) bool {
+	var of struct {
+		Issuer string `json:"issuer"`
+	}
+	if i.tenant == "" || json.Unmarshal(key, &of) != nil || of.Issuer == "" {
+		return true
+	}
+	return strings.Contains(of.Issuer, "{tenantid}") || strings.Contains(strings.ToLower(of.Issuer), i.tenant)
+}
+
+// verify checks a signature with those of the keys that the token may mean.
+// found says whether there was any.
+func verify(keys []jose.JSONWebKey, token *jose.JSONWebSignature) (payload []byte, found bool) {
+	if len(token.Signatures) != 1 {
+		return nil, false
+	}
+	header, tries := token.Signatures[0].Protected, 0
+	for _, key := range keys {
+		if header.KeyID != "" && key.KeyID != header.KeyID || key.Algorithm != "" && key.Algorithm != header.Algorithm {
+			continue
+		}
+		if tries++; tries > maxTries {
+			break
+		}
+		if payload, err := token.Verify(key); err == nil {
+			return payload, true
+		}
+	}
+	return nil, tries > 0
+}

@@ -1,0 +1,172 @@
+package auth
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+)
+
+const (
+	// refreshAfter is how old keys may be before they are asked for again in the
+	// background; a key that the issuer took back is trusted for that long.
+	refreshAfter = time.Hour
+	// keptFor is how long keys are used while the issuer cannot be reached.
+	keptFor = 24 * time.Hour
+	// retryWithKeys is the least time between two loads; so often at most can
+	// tokens with made-up keys have the issuer asked. Without any keys it is
+	// retryWithoutKeys.
+	retryWithKeys    = 30 * time.Second
+	retryWithoutKeys = 5 * time.Second
+	// waitFor is how long a token waits for keys, and maxWaiting how many may
+	// wait at once: whoever sends tokens with made-up keys while the issuer hangs
+	// must not take every place in the server.
+	waitFor    = 3 * time.Second
+	maxWaiting = 32
+)
+
+// keySet keeps the keys of one issuer. Nothing is asked before the first token
+// needs it, so that a server starts while its issuer is down.
+type keySet struct {
+	issuer issuer
+	client *http.Client
+	log    *slog.Logger
+	now    func() time.Time
+
+	mu      sync.Mutex
+	keys    []jose.JSONWebKey
+	loaded  time.Time // when the keys came
+	tried   time.Time // when they were asked for last
+	count   uint64    // how often they came
+	flight  chan struct{}
+	waiting int
+}
+
+// verify checks a token's signature. Keys that do not fit are asked for once
+// more, if that was not done just now.
+func (s *keySet) verify(ctx context.Context, token *jose.JSONWebSignature) ([]byte, error) {
+	keys := s.current()
+	payload, found := verify(keys, token)
+	if payload != nil {
+		return payload, nil
+	}
+	if err := s.reload(ctx); err != nil {
+		return nil, err
+	}
+	if keys = s.current(); keys == nil {
+		return nil, errUnverified
+	}
+	if payload, found = verify(keys, token); payload != nil {
+		return payload, nil
+	}
+	if found {
+		return nil, errSignature
+	}
+	return nil, errKey
+}
+
+// current returns the keys as long as they may be used, and has old ones
+// replaced meanwhile.
+func (s *keySet) current() []jose.JSONWebKey {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	age := s.now().Sub(s.loaded)
+	if s.keys == nil || age > keptFor {
+		return nil
+	}
+	if age > refreshAfter {
+		s.launch()
+	}
+	return s.keys
+}
+
+// generation names the present keys. It changes whenever they were loaded.
+func (s *keySet) generation() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.keys == nil || s.now().Sub(s.loaded) > keptFor {
+		return 0
+	}
+	return s.count
+}
+
+// ready reports whether there are keys, and sees to it that there will be.
+func (s *keySet) ready() bool {
+	if len(s.current()) > 0 {
+		return true
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.launch()
+	return false
+}
+
+// reload waits for new keys, if it is time to ask for them. All who wait share
+// one load, and each leaves when its own time is up.
+func (s *keySet) reload(ctx context.Context) error {
+	flight, err := s.queue()
+	if flight == nil {
+		return err
+	}
+	defer s.leave()
+	ctx, cancel := context.WithTimeout(ctx, waitFor)
+	defer cancel()
+	select {
+	case <-flight:
+		return nil
+	case <-ctx.Done():
+		return errUnverified
+	}
+}
+
+// queue returns what ends with the load that is under way, or nothing if there
+// is none to wait for.
+func (s *keySet) queue() (<-chan struct{}, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	flight := s.launch()
+	switch {
+	case flight == nil:
+		return nil, nil
+	case s.waiting >= maxWaiting:
+		return nil, errUnverified
+	}
+	s.waiting++
+	return flight, nil
+}
+
+func (s *keySet) leave() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.waiting--
+}
+
+// launch begins a load unless one is under way or was just made, and returns
+// what ends with it. The caller holds the lock.
+func (s *keySet) launch() <-chan struct{} {
+	pause := retryWithoutKeys
+	if s.keys != nil {
+		pause = retryWithKeys
+	}
+	if s.flight == nil && (s.tried.IsZero() || s.now().Sub(s.tried) >= pause) {
+		s.tried, s.flight = s.now(), make(chan struct{})
+		go s.load(s.flight)
+	}
+	return s.flight
+}
+
+func (s *keySet) load(flight chan struct{}) {
+	keys, err := loadKeys(context.Background(), s.client, s.issuer)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err == nil {
+		s.keys, s.loaded, s.count = keys, s.now(), s.count+1
+	} else {
+		s.log.Warn("the keys of an issuer could not be loaded", "issuer", s.issuer.host(), "reason", err.Error())
+	}
+	s.flight = nil
+	close(flight)
+}

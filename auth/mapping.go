@@ -1,0 +1,132 @@
+package auth
+
+import (
+	"fmt"
+	"path"
+	"slices"
+
+	"mcp-partner/guard"
+	"mcp-partner/schemas"
+)
+
+// Mapping is the operator's word on what callers may do. The zero value gives
+// the scopes to tokens that name them, and no tenant to anybody.
+type Mapping struct {
+	// Scopes and Roles say what a scope or a role in a token gives. Nil means
+	// that each of this program's scopes gives itself, under its own name.
+	Scopes, Roles map[string][]guard.Scope
+	// ScopePrefix stands before a scope where a client asks for it, though not
+	// in the token: with Entra ID the application ID URI and a slash.
+	ScopePrefix string
+	// RolesClaim and GroupsClaim are where a token has them, as a path of names;
+	// by default roles and groups.
+	RolesClaim, GroupsClaim []string
+	// SharedAudiences are others for whom a token may be as well.
+	SharedAudiences []string
+	// Grants are tried in order, and the first that is for a caller decides.
+	Grants []CallerGrant
+}
+
+// CallerGrant is what some callers may do. It is for those to whom all of what
+// is set in the first six fields after Name applies.
+type CallerGrant struct {
+	Name string
+	// Issuer or TenantID, an Entra ID tenant, says whose tokens are meant.
+	Issuer, TenantID string
+	// Subject goes with Issuer, ObjectID with TenantID; Role and Group with both.
+	Subject, ObjectID, Role, Group string
+	// Scopes bound what the token gives; empty is no bound.
+	Scopes []guard.Scope
+	// Tools, Tenants and PartnerIDs are those of guard.Grant.
+	Tools, Tenants, PartnerIDs []string
+}
+
+// Check refuses a mapping that could not mean what it says.
+func (m Mapping) Check() error {
+	for _, table := range []map[string][]guard.Scope{m.Scopes, m.Roles} {
+		for name, scopes := range table {
+			if err := checkScopes(scopes); err != nil {
+				return fmt.Errorf("%s %w", schemas.Foreign(name), err)
+			}
+		}
+	}
+	for i, grant := range m.Grants {
+		if err := grant.check(); err != nil {
+			return fmt.Errorf("grant %s %w", grant.named(i), err)
+		}
+	}
+	return nil
+}
+
+func checkScopes(scopes []guard.Scope) error {
+	for _, scope := range scopes {
+		if !slices.Contains(guard.Scopes(), scope) {
+			return fmt.Errorf("names %q; the scopes are %v", schemas.Foreign(string(scope)), guard.Scopes())
+		}
+	}
+	return nil
+}
+
+func (g CallerGrant) named(place int) string {
+	if g.Name != "" {
+		return schemas.Foreign(g.Name)
+	}
+	return fmt.Sprint(place + 1)
+}
+
+func (g CallerGrant) check() error {
+	for _, check := range []func() error{g.checkWho, g.checkTenants, g.checkRest} {
+		if err := check(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkWho wants the issuer named: a subject, a role or a group of another one
+// is somebody else's.
+func (g CallerGrant) checkWho() error {
+	switch {
+	case (g.Issuer == "") == (g.TenantID == ""):
+		return fmt.Errorf("needs issuer, or tenant_id for Entra ID, and not both")
+	case g.Subject == "" && g.ObjectID == "" && g.Role == "" && g.Group == "":
+		return fmt.Errorf("is for nobody: give subject, object_id, role or group")
+	case g.Subject != "" && g.Issuer == "", g.ObjectID != "" && g.TenantID == "":
+		return fmt.Errorf("mixes two kinds of callers: subject goes with issuer, and object_id with tenant_id")
+	case g.TenantID != "" && !schemas.IsGUID(g.TenantID), g.ObjectID != "" && !schemas.IsGUID(g.ObjectID):
+		return fmt.Errorf("has a tenant_id or object_id that is no GUID")
+	case g.Issuer == "":
+		return nil
+	}
+	of, err := parseIssuer(g.Issuer)
+	if err == nil && of.tenant != "" {
+		return fmt.Errorf("names an issuer of Entra ID: give tenant_id in its place, with object_id, role or group")
+	}
+	return err
+}
+
+func (g CallerGrant) checkTenants() error {
+	if len(g.Tenants) == 0 {
+		return fmt.Errorf("gives no tenants; give their names or globs")
+	}
+	for _, pattern := range g.Tenants {
+		if _, err := path.Match(pattern, ""); err != nil || pattern == "" {
+			return fmt.Errorf("has %q among its tenants, which is neither a name nor a glob", schemas.Foreign(pattern))
+		}
+	}
+	return nil
+}
+
+func (g CallerGrant) checkRest() error {
+	for _, tool := range g.Tools {
+		if _, ok := schemas.Lookup(tool); !ok {
+			return fmt.Errorf("names the tool %q, and there is none", schemas.Foreign(tool))
+		}
+	}
+	for _, id := range g.PartnerIDs {
+		if _, err := schemas.ParsePartnerID("partner_ids", id); err != nil {
+			return fmt.Errorf("cannot be used: %s", schemas.AsProblem(err).Message)
+		}
+	}
+	return checkScopes(g.Scopes)
+}

@@ -1,0 +1,81 @@
+package auth
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"slices"
+	"strings"
+)
+
+// maxToken bounds a token, in bytes. Entra ID's largest have about 6 kB.
+const maxToken = 16 << 10
+
+// looksSigned reports whether a token may be a JWT. No other kind of token that
+// this program knows has a dot in it.
+func looksSigned(token string) bool { return strings.Count(token, ".") >= 2 }
+
+// unverified is a token taken apart. Nothing in it is to be believed.
+type unverified struct {
+	header, payload claims
+}
+
+// takeApart wants the compact form of a signed token: three parts in base64url
+// without padding, of which two are JSON objects.
+func takeApart(token string) (unverified, error) {
+	parts := strings.Split(token, ".")
+	// The decoder would pass over the ends of lines.
+	if len(token) > maxToken || len(parts) != 3 || parts[2] == "" || strings.ContainsAny(token, "\r\n") {
+		return unverified{}, errForm
+	}
+	header, err := decodePart(parts[0])
+	if err != nil {
+		return unverified{}, err
+	}
+	payload, err := decodePart(parts[1])
+	return unverified{header, payload}, err
+}
+
+func decodePart(part string) (claims, error) {
+	text, err := base64.RawURLEncoding.Strict().DecodeString(part)
+	if err != nil {
+		return nil, errForm
+	}
+	return parseClaims(text)
+}
+
+// parseClaims keeps names as they are written: to encoding/json's structs, ISS
+// is the same as iss.
+func parseClaims(text []byte) (claims, error) {
+	var c claims
+	if json.Unmarshal(text, &c) != nil || c == nil {
+		return nil, errForm
+	}
+	return c, nil
+}
+
+// checkHeader refuses what would change how the token is to be read. Keys that
+// a token brings along (jwk, jku, x5c, x5u) are never looked at.
+func (u unverified) checkHeader() error {
+	alg, _ := u.header.text("alg")
+	if !slices.Contains(algorithms(), alg) {
+		return errHeader
+	}
+	for _, name := range []string{"crit", "b64", "zip", "enc"} {
+		if u.header.has(name) {
+			return errHeader
+		}
+	}
+	kind, given := u.header.text("typ")
+	if u.header.has("typ") && !given {
+		return errHeader
+	}
+	if !plain(kind) && mediaType(kind) != "at+jwt" {
+		return errKind
+	}
+	return nil
+}
+
+// plain reports whether a typ says no more than that it is a JWT.
+func plain(typ string) bool { return typ == "" || mediaType(typ) == "jwt" }
+
+func mediaType(typ string) string { return strings.TrimPrefix(strings.ToLower(typ), "application/") }

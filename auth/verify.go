@@ -1,0 +1,177 @@
+package auth
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/coreos/go-oidc/v3/oidc"
+	"github.com/go-jose/go-jose/v4"
+
+	"mcp-partner/schemas"
+)
+
+const (
+	// skew is how far the clocks of issuer and server may differ.
+	skew = time.Minute
+	// maxSubject bounds a subject, in bytes; OpenID Connect allows 255.
+	maxSubject = 255
+)
+
+// identity is what a verified token says.
+type identity struct {
+	issuer issuer
+	// subject is the token's sub; object its oid where the issuer is Entra ID,
+	// whose sub differs from one application to the next.
+	subject, object string
+	claims          claims
+	span
+}
+
+// span is when a token holds.
+type span struct{ notBefore, expires time.Time }
+
+// attempt is one verification by go-oidc with our keys. It keeps payload and
+// error, which go-oidc hands out in other forms.
+type attempt struct {
+	keys    *keySet
+	payload []byte
+	err     error
+}
+
+// VerifySignature implements oidc.KeySet.
+func (a *attempt) VerifySignature(ctx context.Context, token string) ([]byte, error) {
+	signed, err := jose.ParseSignedCompact(token, joseAlgorithms())
+	if err != nil {
+		a.err = errForm
+		return nil, a.err
+	}
+	a.payload, a.err = a.keys.verify(ctx, signed)
+	return a.payload, a.err
+}
+
+// verifySigned checks form, algorithm, signature and issuer, and returns the
+// claims. Audience and times are left to checks of our own, which are stricter
+// and know both ends of the skew.
+func verifySigned(ctx context.Context, keys *keySet, token string) (claims, error) {
+	tried := &attempt{keys: keys}
+	_, err := oidc.NewVerifier(keys.issuer.name, tried, &oidc.Config{
+		SupportedSigningAlgs: algorithms(), SkipClientIDCheck: true, SkipExpiryCheck: true,
+	}).Verify(ctx, token)
+	switch {
+	case tried.err != nil:
+		return nil, tried.err
+	case err != nil && tried.payload == nil:
+		return nil, errForm
+	case err != nil:
+		return nil, errClaims
+	}
+	return parseClaims(tried.payload)
+}
+
+// audiences says for whom a token may be.
+type audiences struct {
+	// own are the names of this server, and shared those of others that a token
+	// may be for as well.
+	own, shared []string
+}
+
+// check wants a token for this server. What is also good elsewhere could be
+// used here by whoever got it there.
+func (a audiences) check(c claims) error {
+	named := 0
+	for _, audience := range c.list("aud") {
+		switch {
+		case slices.Contains(a.own, audience):
+			named++
+		case !slices.Contains(a.shared, audience):
+			return errAudience
+		}
+	}
+	if named != 1 {
+		return errAudience
+	}
+	return nil
+}
+
+// checkTimes wants an end, and no beginning ahead.
+func (id *identity) checkTimes(now time.Time) error {
+	expires, given, err := id.claims.instant("exp")
+	if err != nil || !given {
+		return errClaims
+	}
+	for _, name := range []string{"nbf", "iat"} {
+		begins, given, err := id.claims.instant(name)
+		if err != nil {
+			return errClaims
+		}
+		if given && begins.After(id.notBefore) {
+			id.notBefore = begins
+		}
+	}
+	id.expires = expires
+	return id.current(now)
+}
+
+// current reports whether the token holds now, within the skew.
+func (s span) current(now time.Time) error {
+	switch {
+	case !now.Before(s.expires.Add(skew)):
+		return errExpired
+	case now.Add(skew).Before(s.notBefore):
+		return errNotYet
+	}
+	return nil
+}
+
+// checkKind tells access tokens from the other kinds that an issuer signs with
+// the same keys, and refuses tokens that are good only with a proof of a key.
+func checkKind(header, c claims) error {
+	switch kind, _ := header.text("typ"); {
+	case c.has("cnf"):
+		return errBound
+	case c.has("typ"): // Keycloak has Bearer, ID, Refresh and others here
+		if claimed, _ := c.text("typ"); claimed != "Bearer" {
+			return errKind
+		}
+		return nil
+	case !plain(kind):
+		return nil // at+jwt says what it is
+	}
+	return checkUntyped(c)
+}
+
+// checkUntyped goes by what only ID tokens and logout tokens have, and by what
+// they lack: an ID token is for its client, and most name none beside their
+// audience.
+func checkUntyped(c claims) error {
+	for _, name := range []string{"nonce", "at_hash", "c_hash", "s_hash", "events"} {
+		if c.has(name) {
+			return errKind
+		}
+	}
+	for _, name := range []string{"azp", "appid", "client_id", "cid"} {
+		if _, given := c.text(name); given {
+			return nil
+		}
+	}
+	return errKind
+}
+
+// identify reads who the token is about.
+func (id *identity) identify() error {
+	var given bool
+	if id.subject, given = id.claims.text("sub"); !given || len(id.subject) > maxSubject {
+		return errClaims
+	}
+	if id.issuer.tenant == "" {
+		return nil
+	}
+	tenant, _ := id.claims.text("tid")
+	id.object, _ = id.claims.text("oid")
+	if !strings.EqualFold(tenant, id.issuer.tenant) || !schemas.IsGUID(id.object) {
+		return errClaims
+	}
+	return nil
+}

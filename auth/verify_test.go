@@ -1,0 +1,203 @@
+package auth
+
+import (
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/pem"
+	"strings"
+	"testing"
+	"time"
+
+	"mcp-partner/internal/issuertest"
+)
+
+type change = issuertest.Claims
+
+func TestGoodToken(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, Mapping{})
+	for name, changes := range map[string]change{
+		"as it is":                {},
+		"without nbf and iat":     {"nbf": nil, "iat": nil},
+		"audience in a list":      {"aud": []string{audience}},
+		"fraction of a second":    {"exp": float64(h.clock.Now().Unix()) + 10.5},
+		"Keycloak":                {"typ": "Bearer", "nonce": "n"},
+		"Okta":                    {"azp": nil, "cid": "client"},
+		"a machine":               {"scope": nil, "roles": []string{"partner.read"}},
+		"claims that nobody uses": {"email": "alice@example", "_claim_names": change{"groups": "src1"}, "_claim_sources": change{"src1": change{"endpoint": "https://elsewhere.example"}}},
+	} {
+		if p, err := h.Authenticate(t.Context(), h.issuer.Token(h.with(changes))); err != nil || !strings.HasPrefix(string(p.Caller), "oidc:") || len(p.Grant.Scopes) != 1 {
+			t.Errorf("%s: %+v, %v", name, p, err)
+		}
+	}
+	if n := h.issuer.Requests("/.well-known/openid-configuration"); n != 1 {
+		t.Errorf("the issuer was asked %d times", n)
+	}
+}
+
+func TestRefusedClaims(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, Mapping{})
+	now := h.clock.Now().Unix()
+	for _, c := range []struct {
+		name    string
+		changes change
+		want    *Refusal
+	}{
+		{"expired", change{"exp": now - 61}, errExpired},
+		{"no end", change{"exp": nil}, errClaims},
+		{"an end that is none", change{"exp": "tomorrow"}, errClaims},
+		{"an end after all years", change{"exp": 1e18}, errClaims},
+		{"an end before all years", change{"exp": -1}, errClaims},
+		{"no time at all", change{"exp": change{}}, errClaims},
+		{"not yet valid", change{"nbf": now + 61}, errNotYet},
+		{"issued in the future", change{"iat": now + 61}, errNotYet},
+		{"a beginning that is none", change{"nbf": []int{1}}, errClaims},
+		{"wrong issuer", change{"iss": "https://login.example"}, errIssuer},
+		{"no issuer", change{"iss": nil}, errIssuer},
+		{"issuers in a list", change{"iss": []string{h.issuer.URL()}}, errIssuer},
+		{"issuer with a slash", change{"iss": h.issuer.URL() + "/"}, errIssuer},
+		{"wrong audience", change{"aud": "api://other"}, errAudience},
+		{"an audience that begins alike", change{"aud": audience + "/x"}, errAudience},
+		{"no audience", change{"aud": nil}, errAudience},
+		{"an empty audience", change{"aud": []string{}}, errAudience},
+		{"two audiences", change{"aud": []string{audience, "api://other"}}, errAudience},
+		{"the same audience twice", change{"aud": []string{audience, audience}}, errAudience},
+		{"a token for ARM", change{"aud": "https://management.azure.com"}, errAudience},
+		{"a token for ARM and this", change{"aud": []string{"https://management.azure.com", audience}}, errAudience},
+		{"ID token by its nonce", change{"nonce": "n"}, errKind},
+		{"ID token by its hash", change{"at_hash": "h"}, errKind},
+		{"ID token by what it lacks", change{"azp": nil}, errKind},
+		{"ID token of Keycloak", change{"typ": "ID"}, errKind},
+		{"refresh token of Keycloak", change{"typ": "Refresh"}, errKind},
+		{"a typ that is none", change{"typ": 1}, errKind},
+		{"logout token", change{"events": change{"http://schemas.openid.net/event/backchannel-logout": change{}}}, errKind},
+		{"bound to a key", change{"cnf": change{"jkt": "x"}}, errBound},
+		{"no subject", change{"sub": nil}, errClaims},
+		{"an empty subject", change{"sub": ""}, errClaims},
+		{"a number for a subject", change{"sub": 7}, errClaims},
+		{"a huge subject", change{"sub": strings.Repeat("a", 256)}, errClaims},
+		{"claims in other letters", change{"aud": nil, "AUD": audience}, errAudience},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			h := *h
+			h.t = t
+			h.refuses(h.issuer.Token(h.with(c.changes)), c.want)
+		})
+	}
+}
+
+func TestSkewHasBothItsEnds(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, Mapping{})
+	now := h.clock.Now().Unix()
+	h.accepts(h.issuer.Token(h.with(change{"exp": now - 59})))
+	h.refuses(h.issuer.Token(h.with(change{"exp": now - 60})), errExpired)
+	h.accepts(h.issuer.Token(h.with(change{"nbf": now + 60})))
+	h.refuses(h.issuer.Token(h.with(change{"nbf": now + 61})), errNotYet)
+}
+
+func TestForgedTokens(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, Mapping{})
+	key := h.issuer.UseRSA(2048)
+	h.accepts(h.issuer.Token(h.claims()))
+	public, err := x509.MarshalPKIXPublicKey(key.RSA.Public())
+	if err != nil {
+		t.Fatal(err)
+	}
+	inPEM := pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: public})
+	hs256 := issuertest.Unsigned(t, change{"alg": "HS256", "typ": "JWT", "kid": key.ID}, h.claims())
+	stranger := issuertest.Start(t).UseRSA(2048)
+	good := h.issuer.Token(h.claims())
+	parts := strings.Split(good, ".")
+	other := strings.Split(h.issuer.Token(h.with(change{"sub": "mallory"})), ".")
+	signed := func(header change) string { return issuertest.Sign(t, key, header, h.claims()) }
+	asStranger := func(header change) string { return issuertest.Sign(t, stranger, header, h.claims()) }
+	for name, c := range map[string]struct {
+		token string
+		want  *Refusal
+	}{
+		"alg none":                         {issuertest.Unsigned(t, change{"alg": "none"}, h.claims()) + ".", errForm},
+		"alg none with a signature":        {signed(change{"alg": "none"}), errHeader},
+		"alg None":                         {signed(change{"alg": "None"}), errHeader},
+		"HS256 with the public key in PEM": {issuertest.Shared(inPEM, hs256), errHeader},
+		"HS256 with the public key in DER": {issuertest.Shared(public, hs256), errHeader},
+		"another algorithm than the key's": {signed(change{"alg": "PS256"}), errKey},
+		"another kind of key":              {signed(change{"alg": "ES256"}), errKey},
+		"unknown kid":                      {asStranger(change{"kid": "unknown"}), errKey},
+		"a stranger's key under our kid":   {asStranger(nil), errSignature},
+		"a stranger's key without kid":     {asStranger(change{"kid": nil}), errSignature},
+		"a stranger's key in jwk":          {asStranger(change{"kid": nil, "jwk": stranger.Public()}), errSignature},
+		"a stranger's key in jku":          {asStranger(change{"kid": nil, "jku": "https://evil.example/keys"}), errSignature},
+		"a stranger's key in x5u":          {asStranger(change{"kid": nil, "x5u": "https://evil.example/cert"}), errSignature},
+		"crit":                             {signed(change{"crit": []string{"exp"}, "exp": 1}), errHeader},
+		"crit that is empty":               {signed(change{"crit": []string{}}), errHeader},
+		"b64":                              {signed(change{"b64": true}), errHeader},
+		"zip":                              {signed(change{"zip": "DEF"}), errHeader},
+		"a proof":                          {signed(change{"typ": "dpop+jwt"}), errKind},
+		"a logout token":                   {signed(change{"typ": "logout+jwt"}), errKind},
+		"a typ that is none":               {signed(change{"typ": 1}), errHeader},
+		"another payload":                  {parts[0] + "." + other[1] + "." + parts[2], errSignature},
+		"another signature":                {parts[0] + "." + parts[1] + "." + other[2], errSignature},
+		"signature cut":                    {good[:len(good)-4], errSignature},
+		"no signature":                     {parts[0] + "." + parts[1] + ".", errForm},
+		"five parts":                       {good + ".a.b", errForm},
+		"padding":                          {parts[0] + "=." + parts[1] + "." + parts[2], errForm},
+		"white space":                      {parts[0] + "." + parts[1] + "\n." + parts[2], errForm},
+		"JSON form":                        {`{"payload":"` + parts[1] + `","signatures":[{"protected":"` + parts[0] + `","signature":"` + parts[2] + `"}]}..`, errForm},
+		"header no object":                 {part("[]") + "." + parts[1] + "." + parts[2], errForm},
+		"payload null":                     {parts[0] + "." + part("null") + "." + parts[2], errForm},
+		"oversized":                        {signed(change{"x": strings.Repeat("a", maxToken)}), errForm},
+		"dots":                             {strings.Repeat(".", 1000), errForm},
+		"nothing":                          {"..", errForm},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := *h
+			h.t = t
+			h.clock.add(retryWithKeys) // so that the issuer is asked whether it has a new key
+			h.refuses(c.token, c.want)
+		})
+	}
+	for name, header := range map[string]change{
+		"at+jwt": {"typ": "application/at+JWT"}, "no typ": {"typ": nil}, "no kid": {"kid": nil}, "a jku that is not looked at": {"jku": "https://evil.example", "x5t": "abc"},
+	} {
+		if _, err := h.Authenticate(t.Context(), signed(header)); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func part(text string) string { return base64.RawURLEncoding.EncodeToString([]byte(text)) }
+
+func TestSharedAudience(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, Mapping{SharedAudiences: []string{"account"}})
+	h.accepts(h.issuer.Token(h.with(change{"aud": []string{"account", audience}})))
+	h.refuses(h.issuer.Token(h.with(change{"aud": "account"})), errAudience)
+	h.refuses(h.issuer.Token(h.with(change{"aud": []string{"account", audience, "x"}})), errAudience)
+}
+
+// TestVerifiedTokenIsNotTrustedForLonger looks at what is remembered of tokens.
+func TestVerifiedTokenIsNotTrustedForLonger(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, Mapping{})
+	h.accepts(h.issuer.Token(h.claims())) // loads the keys
+	token := h.issuer.Token(h.with(change{"exp": h.clock.Now().Add(2 * time.Minute).Unix()}))
+	h.accepts(token)
+	h.accepts(token)
+	if h.known.cache.Len() != 1 {
+		t.Errorf("%d tokens are remembered", h.known.cache.Len())
+	}
+	h.clock.add(3*time.Minute - time.Second)
+	h.accepts(token)
+	h.clock.add(time.Second)
+	h.refuses(token, errExpired)
+
+	long := h.issuer.Token(h.claims())
+	h.accepts(long)
+	h.issuer.Rotate()
+	h.clock.add(retryWithKeys)
+	h.accepts(h.issuer.Token(h.claims())) // a new key has them all loaded
+	h.refuses(long, errKey)               // and what the old one signed is forgotten
+}

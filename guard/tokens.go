@@ -1,0 +1,189 @@
+package guard
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"mcp-partner/schemas"
+)
+
+// TokenRequest is what an operator wants an invocation token for. Tenants of
+// the grant are names of the directory.
+type TokenRequest struct {
+	For   string
+	Grant Grant
+	// Life defaults to DefaultTokenLife.
+	Life time.Duration
+	// Uses is how many calls the token is good for; 0 is any number.
+	Uses int
+	// By consents where the token may approve.
+	By Credentials
+}
+
+// tokenName is what a token may be issued for: a part of a caller's name, of
+// log lines and of rules.
+var tokenName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$`)
+
+// IssueToken makes a token. The secret is returned once and kept nowhere. One
+// that may approve takes an approver's passphrase, because whoever holds it
+// decides in an approver's place.
+func (g *Guard) IssueToken(ctx context.Context, r TokenRequest) (secret string, token Token, err error) {
+	if r.Life == 0 {
+		r.Life = min(DefaultTokenLife, g.o.MaxTokenLife)
+	}
+	if err := g.checkRequest(r); err != nil {
+		return "", Token{}, err
+	}
+	by := g.o.Account
+	if r.Grant.Has(ScopeApprove) {
+		if err := g.vouched(ctx, r.By, false); err != nil {
+			return "", Token{}, err
+		}
+		by = r.By.Name
+	}
+	secret, now := newSecret(), g.o.Now()
+	token = Token{
+		ID: tokenID(secret), Hash: tokenHash(secret), Caller: TokenCaller(r.For), Grant: r.Grant,
+		IssuedBy: by, IssuedAt: now, ExpiresAt: now.Add(r.Life), Uses: r.Uses,
+	}
+	if err := g.o.Store.PutToken(ctx, token, maxTokens, g.change(KindToken, by, "issued "+token.describe())); err != nil {
+		return "", Token{}, storeProblem(err)
+	}
+	return secret, token, nil
+}
+
+func (g *Guard) checkRequest(r TokenRequest) error {
+	switch {
+	case !tokenName.MatchString(r.For):
+		return badToken("--for wants a name of letters, digits and . _ @ -, at most 64 characters long.")
+	case len(r.Grant.Scopes) == 0:
+		return badToken("A token needs a scope.")
+	case len(r.Grant.Tenants) == 0:
+		return badToken("A token needs a tenant: without one it could reach none.")
+	case r.Life < 0 || r.Life > g.o.MaxTokenLife:
+		return badToken(fmt.Sprintf("A token lives for at most %s here.", g.o.MaxTokenLife))
+	case r.Uses < 0:
+		return badToken("--uses is below zero.")
+	}
+	for _, scope := range r.Grant.Scopes {
+		if !slices.Contains(Scopes(), scope) {
+			return badToken("There is no scope " + quote(string(scope)) + ".")
+		}
+	}
+	for _, id := range r.Grant.PartnerIDs {
+		if _, err := schemas.ParsePartnerID("--partner-ids", id); err != nil {
+			return err
+		}
+	}
+	return r.Grant.checkTools()
+}
+
+// checkTools refuses a tool that the scopes do not cover: the token would look
+// as if it could.
+func (g Grant) checkTools() error {
+	for _, name := range g.Tools {
+		op, ok := schemas.Lookup(name)
+		switch {
+		case !ok:
+			return schemas.NewProblem(schemas.CodeUnknownTool, "There is no tool "+quote(name)+".", schemas.WithHint("List the tools with: mcp-partner tools"))
+		case !g.covers(op):
+			return badToken(fmt.Sprintf("The tool %s needs the scope %s.", name, ScopeFor(op.Effect)))
+		}
+	}
+	return nil
+}
+
+func badToken(message string) error {
+	return schemas.NewProblem(schemas.CodeInvalidArgument, message, schemas.WithHint("See: mcp-partner token issue --help"))
+}
+
+// describe words what a token grants, for the record.
+func (t Token) describe() string {
+	words := []string{t.ID + " for " + t.Name(), "scopes " + joined(t.Grant.Scopes), "tenants " + joined(t.Grant.Tenants)}
+	if len(t.Grant.Tools) > 0 {
+		words = append(words, "tools "+joined(t.Grant.Tools))
+	}
+	if len(t.Grant.PartnerIDs) > 0 {
+		words = append(words, "partner IDs "+joined(t.Grant.PartnerIDs))
+	}
+	if t.Uses > 0 {
+		words = append(words, fmt.Sprintf("%d uses", t.Uses))
+	}
+	return strings.Join(append(words, "until "+t.ExpiresAt.UTC().Format(time.RFC3339)), "; ")
+}
+
+func joined[T ~string](list []T) string {
+	texts := make([]string, len(list))
+	for i, text := range list {
+		texts[i] = string(text)
+	}
+	return strings.Join(texts, ", ")
+}
+
+// AuthenticateToken tells who an invocation token belongs to. A bearer that is
+// no token, or one that is revoked, used up or expired, is a CodeTokenRefused
+// problem.
+func (g *Guard) AuthenticateToken(ctx context.Context, bearer string) (Principal, error) {
+	if !IsToken(bearer) {
+		return Principal{}, tokenRefused()
+	}
+	token, ok, err := g.o.Store.Token(ctx, tokenID(bearer))
+	if err != nil {
+		return Principal{}, storeProblem(err)
+	}
+	if !ok || !token.shows(bearer) || !token.Live(g.o.Now()) {
+		return Principal{}, tokenRefused()
+	}
+	return Principal{Caller: token.Caller, Grant: token.Grant, Token: token.ID, Counted: token.Uses > 0}, nil
+}
+
+// Use counts one call of a principal whose token is good for so many. It is
+// counted before the call does anything, once in all processes; a call that
+// finds nothing left is refused.
+func (g *Guard) Use(ctx context.Context, p Principal) error {
+	if !p.Counted {
+		return nil
+	}
+	event := g.event(KindToken, Intent{Caller: p.Caller}, "")
+	event.Detail = "used " + p.Token
+	used, err := g.o.Store.UseToken(ctx, p.Token, event)
+	switch {
+	case err != nil:
+		return storeProblem(err)
+	case !used:
+		return tokenRefused()
+	default:
+		return nil
+	}
+}
+
+func tokenRefused() error {
+	return schemas.NewProblem(schemas.CodeTokenRefused, "The invocation token was revoked, is used up, has expired, or is none of this server's.")
+}
+
+// Tokens returns the tokens that the store has, newest first.
+func (g *Guard) Tokens(ctx context.Context) ([]Token, error) {
+	tokens, err := g.o.Store.Tokens(ctx)
+	if err != nil {
+		return nil, storeProblem(err)
+	}
+	return tokens, nil
+}
+
+// TokenState words where a token stands now.
+func (g *Guard) TokenState(t Token) string { return t.State(g.o.Now()) }
+
+// RevokeTokens voids the tokens that are meant, and returns how many of them
+// were live. Calls that have begun are completed. It takes no passphrase: a
+// token less does no harm.
+func (g *Guard) RevokeTokens(ctx context.Context, which TokenSelection) (int, error) {
+	revoked, err := g.o.Store.RevokeTokens(ctx, which, g.change(KindToken, g.o.Account, ""))
+	if err != nil {
+		return 0, storeProblem(err)
+	}
+	return revoked, nil
+}

@@ -1,0 +1,162 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+
+	"mcp-partner/vault"
+)
+
+// issued is a state directory with two tenants, and a server over it.
+type issued struct {
+	t      *testing.T
+	env    map[string]string
+	server *running
+	at     ready
+	// end ends the server; it may be called more than once.
+	end func()
+}
+
+func serveIssued(t *testing.T) *issued {
+	t.Helper()
+	i := &issued{t: t, env: map[string]string{"MCP_PARTNER_STATE_DIR": t.TempDir() + "/state"}}
+	i.run("", "vault", "init")
+	world := startWorld(t)
+	for _, name := range []string{"contoso", "fabrikam"} {
+		tenant, _ := world.sim.Tenant(name)
+		cloud := world.cloud()
+		ca := t.TempDir() + "/ca.pem"
+		writeFile(t, ca, cloud.CAPEM)
+		i.run(world.sim.ClientSecret(), "tenants", "add", name, "--tenant-id", tenant.TenantID, "--client-id", world.sim.ClientID(), "--secret-stdin",
+			"--cloud", vault.CloudCustom, "--arm-endpoint", cloud.ARMEndpoint, "--arm-audience", cloud.ARMAudience, "--authority", cloud.Authority, "--ca-file", ca, "--skip-instance-discovery")
+	}
+	i.server = start(t, i.env, "serve", "--http", "127.0.0.1:0", "--allow-writes", "--log-level", "debug")
+	i.server.line(&i.at)
+	i.end = sync.OnceFunc(func() {
+		i.server.stop()
+		i.server.end()
+	})
+	t.Cleanup(i.end)
+	return i
+}
+
+// run runs a command on the state directory and returns its standard output.
+func (i *issued) run(stdin string, args ...string) string {
+	i.t.Helper()
+	r := start(i.t, i.env, args...)
+	go func() {
+		_, _ = r.in.Write([]byte(stdin))
+		_ = r.in.Close()
+	}()
+	code, out := r.end()
+	if code != ExitDone {
+		i.t.Fatalf("%v: exit code %d, %s%s", args, code, out, r.err)
+	}
+	return out
+}
+
+func (i *issued) token(args ...string) (secret, id string) {
+	i.t.Helper()
+	var shown struct{ Token, ID string }
+	if err := json.Unmarshal([]byte(i.run("", append([]string{"token", "issue"}, args...)...)), &shown); err != nil {
+		i.t.Fatal(err)
+	}
+	return shown.Token, shown.ID
+}
+
+func (i *issued) call(token, tool, arguments string) (int, string) {
+	i.t.Helper()
+	return post(i.t, i.at.URL, token, fmt.Sprintf(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":%q,"arguments":%s}}`, tool, arguments))
+}
+
+func TestInvocationTokensOverHTTP(t *testing.T) {
+	t.Parallel()
+	i := serveIssued(t)
+	reader, id := i.token("--for", "reader", "--tenants", "con*")
+	check := func(name, token, tool, arguments string, status int, says string) {
+		t.Helper()
+		if got, answer := i.call(token, tool, arguments); got != status || !strings.Contains(answer, says) {
+			t.Errorf("%s: status %d, want %d that says %q: %s", name, got, status, says, answer)
+		}
+	}
+	check("its tenant", reader, "check_partner_link", `{"tenant":"contoso"}`, http.StatusOK, `"status":"done"`)
+	check("the only one it has", reader, "check_partner_link", `{}`, http.StatusOK, `"tenant":"contoso"`)
+	check("another tenant", reader, "check_partner_link", `{"tenant":"fabrikam"}`, http.StatusOK, `"code":"unknown_tenant"`)
+	check("a write", reader, "register_partner", `{"tenant":"contoso","partner_id":"1234567"}`, http.StatusOK, `"code":"insufficient_scope"`)
+	if _, list := post(t, i.at.URL, reader, `{"jsonrpc":"2.0","id":1,"method":"tools/list"}`); strings.Contains(list, "register_partner\"") || !strings.Contains(list, "check_partner_link") {
+		t.Errorf("its tools: %s", list)
+	}
+	if _, list := post(t, i.at.URL, i.at.Token, `{"jsonrpc":"2.0","id":1,"method":"tools/list"}`); !strings.Contains(list, "register_partner") {
+		t.Errorf("the start-up token's tools: %s", list)
+	}
+	once, _ := i.token("--for", "once", "--tenants", "contoso", "--uses", "1")
+	check("the one use", once, "list_tenants", `{}`, http.StatusOK, "contoso")
+	check("used up", once, "list_tenants", `{}`, http.StatusUnauthorized, "not valid")
+	short, _ := i.token("--for", "short", "--tenants", "contoso", "--ttl", "1ns")
+	check("expired", short, "list_tenants", `{}`, http.StatusUnauthorized, "not valid")
+	i.run("", "token", "revoke", id)
+	check("revoked", reader, "list_tenants", `{}`, http.StatusUnauthorized, "not valid")
+	check("made up", "mpt_"+strings.Repeat("A", 43), "list_tenants", `{}`, http.StatusUnauthorized, "not valid")
+	check("the start-up token still", i.at.Token, "list_tenants", `{}`, http.StatusOK, "fabrikam")
+	i.end()
+	log := i.server.err.String()
+	for _, secret := range []string{reader, once, short, i.at.Token} {
+		if strings.Contains(log, secret) {
+			t.Error("a token is in the log")
+		}
+	}
+	if !strings.Contains(log, "caller=token:reader") {
+		t.Errorf("the caller is not in the log:\n%s", log)
+	}
+}
+
+// An approval goes on with the next token of the same name, and with no other.
+func TestApprovalsBelongToTheNameOfAToken(t *testing.T) {
+	t.Parallel()
+	i := serveIssued(t)
+	grant := []string{"--tenants", "contoso", "--scope", "partner.read,partner.write,partner.change"}
+	first, _ := i.token(append(grant, "--for", "migration")...)
+	_, answer := i.call(first, "check_partner_link", `{"tenant":"contoso"}`)
+	var linked struct {
+		Result struct {
+			StructuredContent struct {
+				Link struct {
+					PartnerID string `json:"partner_id"`
+				}
+			}
+		}
+	}
+	if err := json.Unmarshal([]byte(answer), &linked); err != nil || linked.Result.StructuredContent.Link.PartnerID == "" {
+		t.Fatalf("%v: %s", err, answer)
+	}
+	_, answer = i.call(first, "remove_partner", fmt.Sprintf(`{"tenant":"contoso","partner_id":%q}`, linked.Result.StructuredContent.Link.PartnerID))
+	_, rest, found := strings.Cut(answer, `"approval":{"id":"`)
+	id, _, _ := strings.Cut(rest, `"`)
+	if !found {
+		t.Fatalf("no approval: %s", answer)
+	}
+	i.run("", "token", "revoke", "--for", "migration")
+	next, _ := i.token(append(grant, "--for", "migration")...)
+	other, _ := i.token(append(grant, "--for", "other")...)
+	ask := fmt.Sprintf(`{"approval_id":%q}`, id)
+	if _, answer := i.call(next, "get_approval", ask); !strings.Contains(answer, `"state":"pending"`) {
+		t.Errorf("the next of the same name: %s", answer)
+	}
+	for _, token := range []string{other, i.at.Token} {
+		if _, answer := i.call(token, "get_approval", ask); !strings.Contains(answer, `"code":"approval_unknown"`) {
+			t.Errorf("another caller: %s", answer)
+		}
+	}
+}
+
+func writeFile(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,189 @@
+// Package issuertest is an OpenID Connect issuer for tests: discovery, keys,
+// rotation and a token endpoint over TLS, with tokens signed by hand, so that
+// what verifies them is judged by other code than its own.
+package issuertest
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"fmt"
+	"math/big"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// Claims are those of a token.
+type Claims = map[string]any
+
+// Key is a key of the issuer, with the ID under which it is published.
+type Key struct {
+	ID  string
+	EC  *ecdsa.PrivateKey
+	RSA *rsa.PrivateKey
+}
+
+// Issuer answers under every name that its certificate has, and takes the name
+// under which it was asked for its own.
+type Issuer struct {
+	tb     testing.TB
+	server *httptest.Server
+	ca     []byte
+
+	mu       sync.Mutex
+	keys     []Key // the first one signs
+	made     int
+	requests map[string]int
+	instead  http.HandlerFunc
+	clients  map[string]Claims
+}
+
+// Start serves until the test ends.
+func Start(tb testing.TB) *Issuer {
+	tb.Helper()
+	i := &Issuer{tb: tb, requests: map[string]int{}, clients: map[string]Claims{}}
+	i.server = httptest.NewUnstartedServer(http.HandlerFunc(i.serve))
+	certificate := i.certify()
+	i.server.TLS = &tls.Config{Certificates: []tls.Certificate{certificate}}
+	i.server.Config.ErrorLog = nil
+	i.server.StartTLS()
+	tb.Cleanup(i.server.Close)
+	i.Rotate()
+	return i
+}
+
+// URL is the issuer's own name, on the loopback interface.
+func (i *Issuer) URL() string { return i.server.URL }
+
+// Addr is where it listens.
+func (i *Issuer) Addr() string { return i.server.Listener.Addr().String() }
+
+// CAPEM is the authority that certified it.
+func (i *Issuer) CAPEM() []byte { return i.ca }
+
+// Client reaches the issuer under every name.
+func (i *Issuer) Client() *http.Client {
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(i.ca)
+	transport := &http.Transport{
+		TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
+		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, network, i.Addr())
+		},
+	}
+	i.tb.Cleanup(transport.CloseIdleConnections)
+	return &http.Client{
+		Transport: transport, Timeout: 10 * time.Second,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// certify makes an authority, and a certificate for loopback and for the names
+// of Entra ID.
+func (i *Issuer) certify() tls.Certificate {
+	i.tb.Helper()
+	ca, caKey := i.sign(&x509.Certificate{IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign, Subject: pkix.Name{CommonName: "test issuer CA"}}, nil, nil)
+	leaf, key := i.sign(&x509.Certificate{
+		DNSNames:    []string{"localhost", "login.microsoftonline.com", "sts.windows.net", "login.example"},
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	}, ca, caKey)
+	i.ca = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: ca.Raw})
+	return tls.Certificate{Certificate: [][]byte{leaf.Raw}, PrivateKey: key}
+}
+
+func (i *Issuer) sign(template, parent *x509.Certificate, parentKey *ecdsa.PrivateKey) (*x509.Certificate, *ecdsa.PrivateKey) {
+	i.tb.Helper()
+	key := i.newEC()
+	if parent == nil {
+		parent, parentKey = template, key
+	}
+	template.SerialNumber = big.NewInt(time.Now().UnixNano())
+	template.NotBefore, template.NotAfter = time.Now().Add(-time.Hour), time.Now().Add(24*time.Hour)
+	raw, err := x509.CreateCertificate(rand.Reader, template, parent, key.Public(), parentKey)
+	if err != nil {
+		i.tb.Fatal(err)
+	}
+	certificate, err := x509.ParseCertificate(raw)
+	if err != nil {
+		i.tb.Fatal(err)
+	}
+	return certificate, key
+}
+
+func (i *Issuer) newEC() *ecdsa.PrivateKey {
+	i.tb.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		i.tb.Fatal(err)
+	}
+	return key
+}
+
+// Rotate signs with a new key from now on and publishes no other one. It
+// returns the new one.
+func (i *Issuer) Rotate() Key {
+	key := Key{EC: i.newEC()}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.made++
+	key.ID = fmt.Sprintf("key-%d", i.made)
+	i.keys = []Key{key}
+	return key
+}
+
+// UseRSA signs with an RSA key from now on and publishes no other one.
+func (i *Issuer) UseRSA(bits int) Key {
+	i.tb.Helper()
+	made, err := rsa.GenerateKey(rand.Reader, bits)
+	if err != nil {
+		i.tb.Fatal(err)
+	}
+	key := Key{ID: "rsa", RSA: made}
+	i.Publish(key)
+	return key
+}
+
+// Publish replaces the published keys; the first one signs.
+func (i *Issuer) Publish(keys ...Key) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.keys = keys
+}
+
+// SigningKey is the key that signs at present.
+func (i *Issuer) SigningKey() Key {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.keys[0]
+}
+
+// Requests counts what was asked under a path's ending.
+func (i *Issuer) Requests(ending string) int {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	count := 0
+	for path, n := range i.requests {
+		if strings.HasSuffix(path, ending) {
+			count += n
+		}
+	}
+	return count
+}
+
+// AnswerWith has all requests answered otherwise; nil goes back to normal.
+func (i *Issuer) AnswerWith(instead http.HandlerFunc) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.instead = instead
+}

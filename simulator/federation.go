@@ -1,0 +1,115 @@
+package simulator
+
+import (
+	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"net/http"
+	"slices"
+	"time"
+)
+
+// TokenExchangeAudience is whom the assertions of other issuers are for.
+const TokenExchangeAudience = "api://AzureADTokenExchange"
+
+// Federation is a federated credential of the application: which tokens of
+// which issuer it trusts.
+type Federation struct {
+	Issuer   *Issuer
+	Subject  string
+	Audience string
+}
+
+// Issuer is another identity provider, such as a Kubernetes cluster or GitHub
+// Actions. Entra ID would fetch its keys; the simulator knows them.
+type Issuer struct {
+	// URL is the issuer as its tokens name it.
+	URL string
+	key *rsa.PrivateKey
+	now func() time.Time
+}
+
+// NewIssuer makes an issuer with a key of its own.
+func (s *Simulator) NewIssuer(url string) (*Issuer, error) {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		return nil, err
+	}
+	return &Issuer{URL: url, key: key, now: s.cfg.Now}, nil
+}
+
+// Token makes a token of the issuer, valid from now for as long as life says.
+func (i *Issuer) Token(subject, audience string, life time.Duration) (string, error) {
+	now := i.now()
+	header, err := encodeJSON(map[string]string{"typ": "JWT", "alg": "RS256", "kid": "1"})
+	if err != nil {
+		return "", err
+	}
+	payload, err := encodeJSON(map[string]any{
+		"iss": i.URL, "sub": subject, "aud": []string{audience}, "iat": now.Unix(), "nbf": now.Unix(), "exp": now.Add(life).Unix(),
+	})
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256([]byte(header + "." + payload))
+	signature, err := rsa.SignPKCS1v15(nil, i.key, crypto.SHA256, sum[:])
+	return header + "." + payload + "." + encode(signature), err
+}
+
+// GitHubHandler is the OIDC endpoint of a GitHub Actions job: it gives tokens
+// for a subject to whoever has the bearer.
+func (i *Issuer) GitHubHandler(subject, bearer string, life time.Duration) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "Bearer "+bearer {
+			jsonAnswer(http.StatusUnauthorized, map[string]string{"message": "Unauthorized"}).deliver(r.Context(), w)
+			return
+		}
+		token, err := i.Token(subject, r.URL.Query().Get("audience"), life)
+		if err != nil {
+			emptyAnswer(http.StatusInternalServerError).deliver(r.Context(), w)
+			return
+		}
+		jsonAnswer(http.StatusOK, map[string]any{"count": len(token), "value": token}).deliver(r.Context(), w)
+	})
+}
+
+// Federate lets the application prove itself with the tokens of another issuer.
+// An empty audience is TokenExchangeAudience.
+func (s *Simulator) Federate(f Federation) {
+	if f.Audience == "" {
+		f.Audience = TokenExchangeAudience
+	}
+	s.registry.mu.Lock()
+	defer s.registry.mu.Unlock()
+	s.registry.federations = append(s.registry.federations, f)
+}
+
+func (r *registry) trusted() []Federation {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.federations)
+}
+
+// proveByFederation finds the federated credential that fits, and says what it
+// is that does not.
+func (c *call) proveByFederation(who *principal, a assertion) (why entraProblem, ok bool) {
+	why = entraNoIssuer.about(a.claims.Issuer)
+	for _, f := range who.registry.trusted() {
+		switch {
+		case f.Issuer.URL != a.claims.Issuer:
+			continue
+		case a.header.Algorithm != "RS256" || !verifyRSA(f.Issuer.key.Public(), a, false):
+			why = entraSignature
+		case f.Subject != a.claims.Subject:
+			why = entraNoSubject.about(a.claims.Subject)
+		case !slices.Contains(a.claims.Audience, f.Audience):
+			why = entraNoAudience
+		case a.claims.untimely(c.now):
+			why = entraAssertionTime
+		default:
+			return entraProblem{}, true
+		}
+	}
+	return why, false
+}

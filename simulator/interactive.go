@@ -1,0 +1,250 @@
+package simulator
+
+import (
+	"crypto/sha256"
+	"html"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+const (
+	deviceCodeLife = 15 * time.Minute
+	devicePoll     = 5 * time.Second
+	codeLife       = 10 * time.Minute
+)
+
+// device is a sign-in by code that somebody has begun.
+type device struct {
+	userCode, clientID string
+	until, polled      time.Time
+	every              time.Duration
+	user               *user
+	declined           bool
+}
+
+// authorization is a code that the sign-in page gave.
+type authorization struct {
+	user                             *user
+	clientID, redirectURI, challenge string
+	until                            time.Time
+}
+
+// ApproveDevice is what a person does who types a code and signs in.
+func (s *Simulator) ApproveDevice(userCode, name string) error {
+	return s.decideDevice(userCode, name, false)
+}
+
+// DeclineDevice is what a person does who types a code and says no.
+func (s *Simulator) DeclineDevice(userCode string) error { return s.decideDevice(userCode, "", true) }
+
+func (s *Simulator) decideDevice(userCode, name string, declined bool) error {
+	s.people.mu.Lock()
+	defer s.people.mu.Unlock()
+	u := s.people.users[strings.ToLower(name)]
+	for _, d := range s.people.devices {
+		if strings.EqualFold(d.userCode, userCode) && (declined || u != nil) {
+			d.user, d.declined = u, declined
+			return nil
+		}
+	}
+	return errNoDevice
+}
+
+// deviceCode begins a sign-in by code.
+func (c *call) deviceCode() answer {
+	form, a, ok := c.publicForm()
+	if !ok {
+		return a
+	}
+	s := c.sim
+	s.people.mu.Lock()
+	defer s.people.mu.Unlock()
+	code := s.secretText("device")
+	d := &device{userCode: strings.ToUpper(strings.NewReplacer("-", "", "_", "").Replace(s.secretText("user code")))[:9], clientID: form.Get("client_id"),
+		until: c.now.Add(deviceCodeLife), every: devicePoll}
+	s.people.devices[code] = d
+	return jsonAnswer(http.StatusOK, map[string]any{
+		"device_code": code, "user_code": d.userCode, "verification_uri": c.base() + "/devicelogin", "expires_in": int(deviceCodeLife.Seconds()), "interval": int(devicePoll.Seconds()),
+		"message": "To sign in, use a web browser to open the page " + c.base() + "/devicelogin and enter the code " + d.userCode + " to authenticate.",
+	})
+}
+
+// publicForm reads the form of a request that a public client makes.
+func (c *call) publicForm() (url.Values, answer, bool) {
+	if c.r.Method != http.MethodPost {
+		return nil, c.entraError(http.StatusBadRequest, entraNotPost), false
+	}
+	c.r.Body = http.MaxBytesReader(nil, c.r.Body, maxForm)
+	if c.r.ParseForm() != nil {
+		return nil, c.entraError(http.StatusBadRequest, entraMalformed), false
+	}
+	switch form := c.r.PostForm; {
+	case c.tenant == nil:
+		return nil, c.entraError(http.StatusBadRequest, entraNoTenant.about(c.route.arg)), false
+	case !c.sim.isPublic(form.Get("client_id")):
+		return nil, c.entraError(http.StatusBadRequest, entraNoApp.about(form.Get("client_id"))), false
+	default:
+		return form, answer{}, true
+	}
+}
+
+// authorize is the sign-in page. Whoever SignInBrowser named is signed in, so
+// it sends the browser on at once, with a form as response_mode=form_post wants.
+func (c *call) authorize() answer {
+	query := c.r.URL.Query()
+	redirect, err := url.Parse(query.Get("redirect_uri"))
+	switch {
+	case c.tenant == nil:
+		return c.entraError(http.StatusBadRequest, entraNoTenant.about(c.route.arg))
+	case !c.sim.isPublic(query.Get("client_id")):
+		return c.entraError(http.StatusBadRequest, entraNoApp.about(query.Get("client_id")))
+	case err != nil || redirect.Scheme != "http" || redirect.Hostname() != "localhost":
+		return c.entraError(http.StatusBadRequest, entraRedirect.about(query.Get("redirect_uri")))
+	case query.Get("response_type") != "code" || query.Get("code_challenge_method") != "S256" || query.Get("code_challenge") == "":
+		return c.entraError(http.StatusBadRequest, entraMissing.about("code_challenge"))
+	}
+	return c.signInPage(query)
+}
+
+func (c *call) signInPage(query url.Values) answer {
+	s := c.sim
+	s.people.mu.Lock()
+	defer s.people.mu.Unlock()
+	who := s.people.browser
+	if who == nil {
+		return pageAnswer("<p>Nobody is signed in in this browser.</p>")
+	}
+	fields := map[string]string{"state": query.Get("state")}
+	if _, ok := who.objects[c.tenant.id]; ok {
+		code := s.secretText("code")
+		s.people.codes[code] = &authorization{who, query.Get("client_id"), query.Get("redirect_uri"), query.Get("code_challenge"), c.now.Add(codeLife)}
+		fields["code"] = code
+	} else {
+		fields["error"], fields["error_description"] = "access_denied", "AADSTS50020: The user has no account in the tenant."
+	}
+	form := `<form method="POST" action="` + html.EscapeString(query.Get("redirect_uri")) + `">`
+	for name, value := range fields {
+		form += `<input type="hidden" name="` + name + `" value="` + html.EscapeString(value) + `">`
+	}
+	return pageAnswer(form + `<button>Continue</button></form><script>document.forms[0].submit()</script>`)
+}
+
+func pageAnswer(body string) answer {
+	return answer{status: http.StatusOK, body: []byte("<!DOCTYPE html><title>Sign in</title>" + body), header: http.Header{"Content-Type": {"text/html; charset=utf-8"}}}
+}
+
+// redeem serves the grants of people at the token endpoint.
+func (c *call) redeem(form url.Values) answer {
+	if !c.sim.isPublic(form.Get("client_id")) {
+		return c.entraError(http.StatusBadRequest, entraNoApp.about(form.Get("client_id")))
+	}
+	who, why := c.sim.person(c.now, form)
+	if who == nil {
+		return c.entraError(http.StatusBadRequest, why)
+	}
+	p := c.tenant.byObject(who.objects[c.tenant.id])
+	switch {
+	case p == nil:
+		return c.entraError(http.StatusBadRequest, entraNoAccount.about(who.name))
+	case form.Get("grant_type") == "refresh_token" && c.sim.wantsPerson(c.tenant.id):
+		return c.entraError(http.StatusBadRequest, entraInteraction)
+	}
+	c.who = p
+	return c.grantPerson(form, who)
+}
+
+func (s *Simulator) wantsPerson(tenantID string) bool {
+	s.people.mu.Lock()
+	defer s.people.mu.Unlock()
+	return s.people.strict[tenantID]
+}
+
+// person finds who stands behind a code or a refresh token.
+func (s *Simulator) person(now time.Time, form url.Values) (*user, entraProblem) {
+	s.people.mu.Lock()
+	defer s.people.mu.Unlock()
+	switch form.Get("grant_type") {
+	case "refresh_token":
+		r := s.people.refreshes[form.Get("refresh_token")]
+		if r == nil || now.After(r.until) || !strings.EqualFold(r.clientID, form.Get("client_id")) {
+			return nil, entraRefresh
+		}
+		return r.user, entraProblem{}
+	case "authorization_code":
+		return s.people.byCode(now, form)
+	}
+	return s.people.byDevice(now, form)
+}
+
+// byCode takes an authorization code, once. The lock is held.
+func (p *people) byCode(now time.Time, form url.Values) (*user, entraProblem) {
+	a := p.codes[form.Get("code")]
+	delete(p.codes, form.Get("code"))
+	sum := sha256.Sum256([]byte(form.Get("code_verifier")))
+	switch {
+	case a == nil || now.After(a.until):
+		return nil, entraCode
+	case a.redirectURI != form.Get("redirect_uri") || !strings.EqualFold(a.clientID, form.Get("client_id")):
+		return nil, entraCode
+	case a.challenge != encode(sum[:]):
+		return nil, entraVerifier
+	}
+	return a.user, entraProblem{}
+}
+
+// byDevice answers a client that polls. The lock is held.
+func (p *people) byDevice(now time.Time, form url.Values) (*user, entraProblem) {
+	d := p.devices[form.Get("device_code")]
+	switch {
+	case d == nil || !strings.EqualFold(d.clientID, form.Get("client_id")):
+		return nil, entraDeviceCode
+	case now.After(d.until):
+		return nil, entraDeviceLate
+	case d.declined:
+		return nil, entraDeclined
+	case d.user != nil:
+		delete(p.devices, form.Get("device_code"))
+		return d.user, entraProblem{}
+	}
+	hasty := !d.polled.IsZero() && now.Before(d.polled.Add(d.every))
+	d.polled = now
+	if hasty {
+		return nil, entraSlowDown
+	}
+	return nil, entraPending
+}
+
+// grantPerson issues what a person's client gets.
+func (c *call) grantPerson(form url.Values, who *user) answer {
+	audience, ok := audienceOf(form.Get("scope"))
+	if !ok || !sameAudience(audience, c.sim.Audience()) {
+		return c.entraError(http.StatusBadRequest, entraScope.about(form.Get("scope")))
+	}
+	access, err := c.issue(audience)
+	if err != nil {
+		return c.entraError(http.StatusInternalServerError, entraTransient)
+	}
+	id, err := c.sim.signer.signAny(map[string]any{
+		"aud": form.Get("client_id"), "iss": c.base() + "/" + c.tenant.id + "/v2.0", "iat": c.now.Unix(), "nbf": c.now.Unix(), "exp": c.now.Add(time.Hour).Unix(),
+		"oid": c.who.objectID, "sub": c.who.objectID, "tid": c.tenant.id, "preferred_username": who.name, "name": who.name, "ver": "2.0",
+	})
+	if err != nil {
+		return c.entraError(http.StatusInternalServerError, entraTransient)
+	}
+	info, _ := encodeJSON(map[string]string{"uid": who.objects[who.home], "utid": who.home})
+	seconds := int(c.sim.cfg.TokenLifetime.Seconds())
+	return jsonAnswer(http.StatusOK, map[string]any{
+		"token_type": "Bearer", "scope": audience + "/.default", "expires_in": seconds, "ext_expires_in": seconds,
+		"access_token": access, "refresh_token": c.newRefresh(form.Get("client_id"), who), "id_token": id, "client_info": info,
+	})
+}
+
+func (c *call) newRefresh(clientID string, who *user) string {
+	c.sim.people.mu.Lock()
+	defer c.sim.people.mu.Unlock()
+	token := "simRT~" + c.sim.secretText("refresh")
+	c.sim.people.refreshes[token] = &refresh{who, clientID, c.now.Add(refreshLife)}
+	return token
+}

@@ -1,0 +1,127 @@
+package simulator
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+)
+
+// PublicClientID is the public client under which people may sign in, beside
+// the application itself: the one that Azure CLI has in every tenant.
+const PublicClientID = "04b07795-8ddb-461a-bbee-02f9e1bf7b46"
+
+// refreshLife is how long a refresh token of a public client holds.
+const refreshLife = 90 * 24 * time.Hour
+
+// user is a person, with an identity in each tenant where it has an account.
+type user struct {
+	name, home string
+	objects    map[string]string // object ID by tenant ID
+}
+
+// people are the users and what they have begun.
+type people struct {
+	mu        sync.Mutex
+	users     map[string]*user
+	browser   *user
+	devices   map[string]*device // by device code
+	codes     map[string]*authorization
+	refreshes map[string]*refresh
+	strict    map[string]bool // tenants in which Entra ID wants to see a person
+	serial    uint64
+}
+
+// refresh is a refresh token.
+type refresh struct {
+	user     *user
+	clientID string
+	until    time.Time
+}
+
+func newPeople() *people {
+	return &people{users: map[string]*user{}, devices: map[string]*device{}, codes: map[string]*authorization{},
+		refreshes: map[string]*refresh{}, strict: map[string]bool{}}
+}
+
+// AddUser adds a person with an account in a home tenant and in others as a
+// guest. It returns the object IDs by tenant ID; a name that exists is an error.
+func (s *Simulator) AddUser(name, home string, guestIn ...string) (map[string]string, error) {
+	u := &user{name: name, objects: map[string]string{}}
+	var tenants []*tenant
+	for _, ref := range append([]string{home}, guestIn...) {
+		t, err := s.tenant(ref)
+		if err != nil {
+			return nil, err
+		}
+		tenants = append(tenants, t)
+		u.objects[t.id] = throw(s.cfg.Seed, "user", name, t.id).guid()
+	}
+	u.home = tenants[0].id
+	s.people.mu.Lock()
+	_, exists := s.people.users[strings.ToLower(name)]
+	if !exists {
+		s.people.users[strings.ToLower(name)] = u
+	}
+	s.people.mu.Unlock()
+	if exists {
+		return nil, fmt.Errorf("simulator: there is a user %s already", name)
+	}
+	for _, t := range tenants {
+		t.add(&principal{objectID: u.objects[t.id], user: u})
+	}
+	return u.objects, nil
+}
+
+func (t *tenant) add(p *principal) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.principals = append(t.principals, p)
+}
+
+// SignInBrowser makes a person the one whom the sign-in page of this simulator
+// takes for signed in; an empty name means that nobody is.
+func (s *Simulator) SignInBrowser(name string) error {
+	s.people.mu.Lock()
+	defer s.people.mu.Unlock()
+	s.people.browser = s.people.users[strings.ToLower(name)]
+	if name != "" && s.people.browser == nil {
+		return fmt.Errorf("simulator: there is no user %s", name)
+	}
+	return nil
+}
+
+// EndSignIns makes every refresh token of a person useless, as a change of the
+// password does.
+func (s *Simulator) EndSignIns(name string) {
+	s.people.mu.Lock()
+	defer s.people.mu.Unlock()
+	for token, r := range s.people.refreshes {
+		if strings.EqualFold(r.user.name, name) {
+			delete(s.people.refreshes, token)
+		}
+	}
+}
+
+// RequireInteraction makes a tenant want to see people in person, as a new
+// policy for conditional access does.
+func (s *Simulator) RequireInteraction(tenantID string, wanted bool) error {
+	t, err := s.tenant(tenantID)
+	if err != nil {
+		return err
+	}
+	s.people.mu.Lock()
+	defer s.people.mu.Unlock()
+	s.people.strict[t.id] = wanted
+	return nil
+}
+
+// secretText makes a code or a token that nobody guesses. The lock is held.
+func (s *Simulator) secretText(kind string) string {
+	s.people.serial++
+	return throw(s.cfg.Seed, kind, ordinal(s.people.serial)).text()
+}
+
+func (s *Simulator) isPublic(clientID string) bool {
+	return strings.EqualFold(clientID, PublicClientID) || strings.EqualFold(clientID, s.clientID)
+}

@@ -1,0 +1,210 @@
+package vault
+
+import (
+	"bytes"
+	"crypto/rsa"
+	"crypto/sha1" //nolint:gosec // a name for the certificate in Azure's portal, no protection
+	"crypto/x509"
+	"encoding/hex"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/youmark/pkcs8"
+	"software.sslmate.com/src/go-pkcs12"
+
+	"mcp-partner/schemas"
+)
+
+const (
+	maxCertificates = 10
+	minRSABits      = 2048
+	blockKey        = "PRIVATE KEY"
+	blockCert       = "CERTIFICATE"
+)
+
+// Certificate is what may be told of a client certificate.
+type Certificate struct {
+	Subject  string
+	NotAfter time.Time
+	// Thumbprint is the SHA-1 in hexadecimal, by which Azure's portal shows it.
+	Thumbprint string
+}
+
+// errPassphrase means that a key is encrypted and no passphrase was given.
+var errPassphrase = errors.New("a passphrase is needed")
+
+// NeedsPassphrase reports whether an error of NewCertificate says that the key
+// is encrypted and a passphrase has to be given.
+func NeedsPassphrase(err error) bool { return errors.Is(err, errPassphrase) }
+
+// NewCertificate takes a certificate with its RSA key, in PEM or as PKCS #12
+// (PFX), and returns it as a secret for a Store. An encrypted key is decrypted
+// with the passphrase, which is not kept: the vault encrypts the key instead.
+// It copies what it keeps; the caller may clear its own.
+//
+// NeedsPassphrase tells of an encrypted key without a passphrase; every other
+// error is a CodeInvalidArgument problem.
+func NewCertificate(raw, passphrase []byte) (secret Secret, about Certificate, err error) {
+	if len(raw) > MaxSecretBytes {
+		return Secret{}, Certificate{}, invalid("The certificate is larger than %d bytes.", MaxSecretBytes)
+	}
+	shielded(func() { secret, about, err = newCertificate(raw, passphrase) })
+	return secret, about, err
+}
+
+func newCertificate(raw, passphrase []byte) (Secret, Certificate, error) {
+	pair, err := readPair(raw, passphrase)
+	if err != nil {
+		return Secret{}, Certificate{}, err
+	}
+	encoded, err := pair.encode()
+	if err != nil {
+		return Secret{}, Certificate{}, err
+	}
+	return seal(encoded), pair.about(), nil
+}
+
+// pair is an RSA key with its certificate, which comes first, and those above
+// it.
+type pair struct {
+	key   *rsa.PrivateKey
+	chain []*x509.Certificate
+}
+
+func (p pair) about() Certificate {
+	leaf := p.chain[0]
+	sum := sha1.Sum(leaf.Raw)
+	return Certificate{Subject: schemas.Foreign(leaf.Subject.String()), NotAfter: leaf.NotAfter, Thumbprint: strings.ToUpper(hex.EncodeToString(sum[:]))}
+}
+
+// encode writes the pair as PEM, the form in which the vault keeps it.
+func (p pair) encode() ([]byte, error) {
+	der, err := x509.MarshalPKCS8PrivateKey(p.key)
+	if err != nil {
+		return nil, invalid("The key of the certificate cannot be stored.")
+	}
+	defer clear(der)
+	var b bytes.Buffer
+	b.Grow(MaxSecretBytes) // one that grows would leave copies of the key behind
+	_ = pem.Encode(&b, &pem.Block{Type: blockKey, Bytes: der})
+	for _, c := range p.chain {
+		_ = pem.Encode(&b, &pem.Block{Type: blockCert, Bytes: c.Raw})
+	}
+	if b.Len() > MaxSecretBytes {
+		clear(b.Bytes())
+		return nil, invalid("The certificate and those above it are larger than %d bytes.", MaxSecretBytes)
+	}
+	encoded := bytes.Clone(b.Bytes())
+	clear(b.Bytes())
+	return encoded, nil
+}
+
+// readPair reads either form.
+func readPair(raw, passphrase []byte) (pair, error) {
+	var key any
+	var certificates []*x509.Certificate
+	var err error
+	if bytes.Contains(raw, []byte("-----BEGIN ")) {
+		key, certificates, err = readPEM(raw, passphrase)
+	} else {
+		key, certificates, err = readPFX(raw, passphrase)
+	}
+	if err != nil {
+		return pair{}, err
+	}
+	return matched(key, certificates)
+}
+
+func readPEM(raw, passphrase []byte) (key any, certificates []*x509.Certificate, err error) {
+	for block, rest := pem.Decode(raw); block != nil; block, rest = pem.Decode(rest) {
+		if block.Type == blockCert {
+			certificate, err := x509.ParseCertificate(block.Bytes)
+			if err != nil {
+				return nil, nil, invalid("A certificate in the file cannot be read.")
+			}
+			certificates = append(certificates, certificate)
+			continue
+		}
+		one, err := readKeyBlock(block, passphrase)
+		clear(block.Bytes)
+		switch {
+		case err != nil:
+			return nil, nil, err
+		case key != nil && one != nil:
+			return nil, nil, invalid("The file has more than one private key: give the certificate and its own key alone.")
+		case one != nil:
+			key = one
+		}
+	}
+	return key, certificates, nil
+}
+
+// readKeyBlock returns nil for a block that holds no key.
+func readKeyBlock(block *pem.Block, passphrase []byte) (any, error) {
+	var key any
+	var err error
+	switch {
+	case block.Headers["DEK-Info"] != "":
+		return nil, invalid("The key is encrypted in an old form, which is weak: convert it with: openssl pkcs8 -topk8 -in KEY.pem")
+	case block.Type == blockKey:
+		key, err = x509.ParsePKCS8PrivateKey(block.Bytes)
+	case block.Type == "RSA PRIVATE KEY":
+		key, err = x509.ParsePKCS1PrivateKey(block.Bytes)
+	case block.Type == "EC PRIVATE KEY":
+		return nil, notRSA()
+	case block.Type == "ENCRYPTED PRIVATE KEY" && len(passphrase) == 0:
+		return nil, fmt.Errorf("%w: %w", errPassphrase, invalid("The key of the certificate is encrypted, and no passphrase was given."))
+	case block.Type == "ENCRYPTED PRIVATE KEY":
+		if key, err = pkcs8.ParsePKCS8PrivateKey(block.Bytes, passphrase); err != nil {
+			return nil, invalid("The passphrase does not open the key of the certificate.")
+		}
+	}
+	if err != nil {
+		return nil, invalid("The private key in the file cannot be read.")
+	}
+	return key, nil
+}
+
+// readPFX tries the passphrase that many tools give a file without one: none.
+func readPFX(raw, passphrase []byte) (any, []*x509.Certificate, error) {
+	key, leaf, chain, err := pkcs12.DecodeChain(raw, string(passphrase))
+	switch {
+	case errors.Is(err, pkcs12.ErrIncorrectPassword) && len(passphrase) == 0:
+		return nil, nil, fmt.Errorf("%w: %w", errPassphrase, invalid("The PFX file is encrypted, and no passphrase was given."))
+	case errors.Is(err, pkcs12.ErrIncorrectPassword):
+		return nil, nil, invalid("The passphrase does not open the PFX file.")
+	case err != nil:
+		return nil, nil, invalid("The file is neither PEM nor a PFX file with one key and its certificate.")
+	}
+	return key, append([]*x509.Certificate{leaf}, chain...), nil
+}
+
+func notRSA() error {
+	return invalid("The key of the certificate is not an RSA key: Entra ID takes RSA keys only (for example: openssl req -x509 -newkey rsa:3072 -nodes -days 365 -subj /CN=mcp-partner -keyout key.pem -out cert.pem).")
+}
+
+// matched finds the certificate of the key and puts it first.
+func matched(key any, certificates []*x509.Certificate) (pair, error) {
+	if key == nil {
+		return pair{}, invalid("The file has no private key: give certificate and key in one PEM or PFX file.")
+	}
+	private, ok := key.(*rsa.PrivateKey)
+	switch {
+	case !ok:
+		return pair{}, notRSA()
+	case private.N.BitLen() < minRSABits:
+		return pair{}, invalid("The RSA key of the certificate has %d bits: at least %d are needed.", private.N.BitLen(), minRSABits)
+	case len(certificates) > maxCertificates:
+		return pair{}, invalid("The file has more than %d certificates.", maxCertificates)
+	}
+	for i, c := range certificates {
+		if public, ok := c.PublicKey.(*rsa.PublicKey); ok && public.Equal(private.Public()) {
+			chain := append([]*x509.Certificate{c}, certificates[:i]...)
+			return pair{private, append(chain, certificates[i+1:]...)}, nil
+		}
+	}
+	return pair{}, invalid("The file has no certificate that belongs to its private key.")
+}

@@ -1,0 +1,193 @@
+package vault
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"io"
+	"math/big"
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+
+	"mcp-partner/simulator"
+)
+
+// world is a Source before the simulator's Entra ID, with one tenant entry for
+// each tenant of the simulator and one credential.
+type world struct {
+	*Source
+	tb        testing.TB
+	sim       *simulator.Simulator
+	server    *simulator.Server
+	clock     *clock
+	store     *MemoryStore
+	directory *Directory
+}
+
+const kindName = "acting"
+
+// newWorld makes one. The credential's name and client ID are filled in.
+func newWorld(tb testing.TB, tenants int, config CredentialConfig, options ...func(*Options)) *world {
+	tb.Helper()
+	w := &world{tb: tb, clock: newClock(), store: NewMemoryStore()}
+	sim, err := simulator.New(simulator.Config{Tenants: tenants, LinkedPercent: -1, Now: w.clock.Now})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	server, err := sim.Start(context.Background(), "127.0.0.1:0")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { _ = server.Close() })
+	w.sim, w.server = sim, server
+	w.directory = w.furnish(config)
+	o := Options{Directory: w.directory, Store: w.store, Clock: w.clock.Now}
+	for _, option := range options {
+		option(&o)
+	}
+	w.Source = NewSource(o)
+	tb.Cleanup(w.Close)
+	return w
+}
+
+func (w *world) furnish(config CredentialConfig) *Directory {
+	w.tb.Helper()
+	config.Name = kindName
+	if config.Kind.Application() {
+		config.ClientID = w.sim.ClientID()
+	}
+	if config.Kind == KindManagedIdentity && config.HomeTenant == "" {
+		config.HomeTenant = w.sim.Tenants()[0].TenantID
+	}
+	cloud := Cloud{Name: CloudCustom, Authority: w.server.URL(), ARMEndpoint: w.server.ARMEndpoint(), ARMAudience: w.sim.Audience(),
+		CAPEM: string(w.server.CAPEM()), SkipInstanceDiscovery: true}
+	var entries []Entry
+	for _, t := range w.sim.Tenants() {
+		entries = append(entries, Entry{Name: t.Name, TenantID: t.TenantID, Cloud: cloud, Credentials: []CredentialRef{{Name: kindName}}})
+	}
+	directory, err := NewMemoryDirectory(entries, []CredentialConfig{config})
+	if err != nil {
+		w.tb.Fatal(err)
+	}
+	return directory
+}
+
+// put stores what the credential shows.
+func (w *world) put(secret Secret) {
+	w.tb.Helper()
+	if err := w.store.Put(context.Background(), kindName, secret); err != nil {
+		w.tb.Fatal(err)
+	}
+}
+
+// token signs in at a tenant, given by name.
+func (w *world) token(tenant string) (string, error) { return w.tokenWith(tenant, "") }
+
+func (w *world) tokenWith(tenant, claims string) (string, error) {
+	credential, err := w.Credential(context.Background(), tenant, "")
+	if err != nil {
+		return "", err
+	}
+	got, err := credential.GetToken(context.Background(), policy.TokenRequestOptions{
+		Scopes: []string{w.sim.Audience() + "/.default"}, EnableCAE: true, Claims: claims})
+	return got.Token, err
+}
+
+// accepted signs in and shows the token to the simulator's ARM, which says
+// whose it is.
+func (w *world) accepted(tenant string) string {
+	w.tb.Helper()
+	token, err := w.token(tenant)
+	if err != nil {
+		w.tb.Fatalf("signing in to %s: %v", tenant, err)
+	}
+	request, err := http.NewRequest(http.MethodGet, w.server.URL()+"/providers/Microsoft.ManagementPartner/partners?api-version=2018-02-01", nil)
+	if err != nil {
+		w.tb.Fatal(err)
+	}
+	request.Header.Set("Authorization", "Bearer "+token)
+	client, err := w.http.Client(w.server.CAPEM())
+	if err != nil {
+		w.tb.Fatal(err)
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		w.tb.Fatal(err)
+	}
+	defer response.Body.Close()
+	if body, _ := io.ReadAll(response.Body); response.StatusCode != http.StatusNotFound {
+		w.tb.Fatalf("ARM answered %d to the token: %s", response.StatusCode, body)
+	}
+	records := w.sim.Journal()
+	return records[len(records)-1].ObjectID
+}
+
+// keys are made once: an RSA key takes a while.
+type keys struct {
+	once sync.Once
+	keys []*rsa.PrivateKey
+}
+
+//nolint:gochecknoglobals // of tests: RSA keys are expensive
+var rsaKeys keys
+
+func rsaKey(tb testing.TB, n int) *rsa.PrivateKey {
+	tb.Helper()
+	rsaKeys.once.Do(func() {
+		for range 2 {
+			key, err := rsa.GenerateKey(rand.Reader, 2048)
+			if err != nil {
+				panic(err)
+			}
+			rsaKeys.keys = append(rsaKeys.keys, key)
+		}
+	})
+	return rsaKeys.keys[n]
+}
+
+// certificate makes one for a key, which ends at a time.
+func certificate(tb testing.TB, key *rsa.PrivateKey, end time.Time) *x509.Certificate {
+	tb.Helper()
+	template := &x509.Certificate{SerialNumber: big.NewInt(end.Unix()), Subject: pkix.Name{CommonName: "mcp-partner"}, NotBefore: end.Add(-365 * 24 * time.Hour), NotAfter: end}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	parsed, err := x509.ParseCertificate(der)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return parsed
+}
+
+func pemOf(tb testing.TB, key *rsa.PrivateKey, certificates ...*x509.Certificate) []byte {
+	tb.Helper()
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	var b bytes.Buffer
+	_ = pem.Encode(&b, &pem.Block{Type: "PRIVATE KEY", Bytes: der})
+	for _, c := range certificates {
+		_ = pem.Encode(&b, &pem.Block{Type: "CERTIFICATE", Bytes: c.Raw})
+	}
+	return b.Bytes()
+}
+
+// stored is a certificate as the vault keeps it.
+func stored(tb testing.TB, raw []byte, passphrase string) Secret {
+	tb.Helper()
+	secret, _, err := NewCertificate(raw, []byte(passphrase))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return secret
+}
