@@ -212,17 +212,16 @@ func (a *Authenticator) Warm() {
 	}
 }
 
-// Ready returns an error that names the issuers whose tokens cannot be verified
-// at present, if there are any.
+// Ready returns a CodeSignInUnavailable problem if no token could be verified at
+// present, of any issuer. That one of several cannot be reached is logged, and no
+// reason to send the callers of all others away.
 func (a *Authenticator) Ready(context.Context) error {
-	var missing []string
-	for _, one := range a.issuers {
-		if !a.keys[one.name].ready() {
-			missing = append(missing, one.host())
-		}
+	ready := false
+	for _, keys := range a.keys {
+		ready = keys.ready() || ready
 	}
-	if len(missing) > 0 {
-		return errors.New("there are no keys of " + strings.Join(missing, ", "))
+	if ready {
+		return nil
 	}
-	return nil
+	return schemas.NewProblem(schemas.CodeSignInUnavailable, "No issuer of access tokens could be asked for its keys so far.")
 }

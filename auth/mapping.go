@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path"
 	"slices"
+	"strings"
 
 	"mcp-partner/guard"
 	"mcp-partner/schemas"
@@ -43,6 +44,14 @@ type CallerGrant struct {
 
 // Check refuses a mapping that could not mean what it says.
 func (m Mapping) Check() error {
+	for name := range m.Scopes {
+		if full := m.ScopePrefix + name; !isScopeName(name) || !isScopeName(full) {
+			return fmt.Errorf("%q is not the name of a scope: printable ASCII without spaces, quotes and backslashes", schemas.Foreign(full))
+		}
+	}
+	if m.ScopePrefix != "" && !isScopeName(m.ScopePrefix) {
+		return fmt.Errorf("the scope prefix %q is none", schemas.Foreign(m.ScopePrefix))
+	}
 	for _, table := range []map[string][]guard.Scope{m.Scopes, m.Roles} {
 		for name, scopes := range table {
 			if err := checkScopes(scopes); err != nil {
@@ -56,6 +65,12 @@ func (m Mapping) Check() error {
 		}
 	}
 	return nil
+}
+
+// isScopeName holds a name against RFC 6749 (section 3.3). What it does not allow
+// could end the quotes of a header.
+func isScopeName(name string) bool {
+	return name != "" && !strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r > '~' || r == '"' || r == '\\' })
 }
 
 func checkScopes(scopes []guard.Scope) error {

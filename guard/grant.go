@@ -64,6 +64,15 @@ func (g Grant) Has(scope Scope) bool { return slices.Contains(g.Scopes, scope) }
 // Allows reports whether an operation was granted.
 func (g Grant) Allows(op schemas.Operation) bool { return g.Check(op) == nil }
 
+// Missing returns the scope that an operation needs and that was not granted, if
+// there is one.
+func (g Grant) Missing(op schemas.Operation) (Scope, bool) {
+	if g.covers(op) {
+		return "", false
+	}
+	return ScopeFor(op.Effect), true
+}
+
 // Check returns why an operation was not granted: a CodeInsufficientScope
 // problem that names the scope which is missing, or the tool.
 func (g Grant) Check(op schemas.Operation) error {

@@ -156,20 +156,19 @@ func sameHost(origin, host string) bool {
 }
 
 // identify returns who is calling.
-func (t *httpTransport) identify(r *http.Request) (guard.Principal, *refusal) {
-	if t.opts.Bearer == nil && t.opts.Anonymous.Caller != "" {
-		return t.opts.Anonymous, nil
+func (t *httpTransport) identify(r *http.Request) (p guard.Principal, issued bool, no *refusal) {
+	if t.opts.Bearer == nil && t.opts.OAuth == nil && t.opts.Anonymous.Caller != "" {
+		return t.opts.Anonymous, false, nil
 	}
 	token, ok := bearerToken(r.Header)
-	if !ok || t.opts.Bearer == nil {
-		return guard.Principal{}, unauthorized(`Bearer realm="mcp"`, "Send Authorization: Bearer with the token that the server printed at its start.")
+	if !ok {
+		return guard.Principal{}, false, t.unauthenticated(r)
 	}
-	principal, err := t.opts.Bearer.Authenticate(r.Context(), token)
-	if err != nil || principal.Caller == "" {
-		return guard.Principal{}, unauthorized(`Bearer realm="mcp", error="invalid_token"`,
-			"The bearer token is not valid here. Use the one that the server printed at its start, or have one issued: mcp-partner token issue.")
+	p, err := t.authenticate(r, token)
+	if err != nil || p.Caller == "" {
+		return guard.Principal{}, false, t.denied(r, err)
 	}
-	return principal, nil
+	return p, t.issued(token), nil
 }
 
 func unauthorized(challenge, text string) *refusal {

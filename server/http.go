@@ -34,8 +34,13 @@ const (
 type HTTPOptions struct {
 	// Bearer tells who a token belongs to.
 	Bearer Authenticator
-	// Anonymous makes every request where Bearer is nil. With neither, every
-	// request is a 401.
+	// OAuth, if there is one, judges the tokens that it takes before Bearer does.
+	OAuth ResourceServer
+	// PublicURL is the server's address as clients know it, such as
+	// https://mcp.example, without a path; by default that of each request.
+	PublicURL string
+	// Anonymous makes every request where there is neither Bearer nor OAuth. With
+	// none of them, every request is a 401.
 	Anonymous guard.Principal
 	// Hosts are the names and addresses, without port, under which clients may
 	// reach the server; by default those of the loopback interface.
@@ -152,6 +157,8 @@ func (t *httpTransport) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		t.serveMetrics(w, r)
 	case openAPIPath:
 		t.serveOpenAPI(w, r)
+	case metadataPath, metadataPath + mcpPath:
+		t.serveMetadata(w, r)
 	default:
 		nothingHere().write(w)
 	}
@@ -167,7 +174,7 @@ func (t *httpTransport) serveMetrics(w http.ResponseWriter, r *http.Request) {
 		no.write(w)
 		return
 	}
-	if _, no := t.identify(r); no != nil {
+	if _, _, no := t.identify(r); no != nil {
 		no.write(w)
 		return
 	}
@@ -211,7 +218,7 @@ func (t *httpTransport) handle(w http.ResponseWriter, r *http.Request) {
 		no.write(w)
 		return
 	}
-	principal, no := t.identify(r)
+	principal, issued, no := t.identify(r)
 	if no != nil {
 		no.write(w)
 		return
@@ -221,5 +228,5 @@ func (t *httpTransport) handle(w http.ResponseWriter, r *http.Request) {
 		no.write(w)
 		return
 	}
-	t.dispatch(w, r, &post{principal: principal, body: body, pass: pass})
+	t.dispatch(w, r, &post{principal: principal, issued: issued, body: body, pass: pass})
 }

@@ -18,9 +18,11 @@ import (
 // post is a POST that has passed the gates.
 type post struct {
 	principal guard.Principal
-	body      []byte
-	pass      *pass
-	message   *message
+	// issued is set for a caller with an access token, who may get a better one.
+	issued  bool
+	body    []byte
+	pass    *pass
+	message *message
 	// modern is set when either the header or the message says 2026-07-28 or
 	// later, which decides how errors map to HTTP statuses.
 	modern bool
@@ -64,6 +66,10 @@ func (t *httpTransport) forward(w http.ResponseWriter, r *http.Request, p *post)
 	}
 	if f := checkParams(p.message); f != nil {
 		(&refusal{status: statusOf(f.code, p.modern), fault: f}).write(w)
+		return
+	}
+	if no := t.stepUp(r, p); no != nil {
+		no.write(w)
 		return
 	}
 	listens := p.message.kind == kindRequest && p.message.method == string(mcp.MethodSubscriptionsListen)

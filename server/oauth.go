@@ -1,0 +1,186 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/mark3labs/mcp-go/mcp"
+
+	"mcp-partner/guard"
+	"mcp-partner/schemas"
+)
+
+// metadataPath is where the protected resource metadata (RFC 9728) stands for
+// the host as a whole, and with mcpPath behind it for MCP.
+const metadataPath = "/.well-known/oauth-protected-resource"
+
+// ResourceServer is an Authenticator for access tokens that are issued
+// elsewhere. It makes the server an OAuth 2.1 resource server, which tells
+// clients where to get a token, and which scope one lacks.
+type ResourceServer interface {
+	Authenticator
+	// Metadata returns the protected resource metadata for the URL of MCP.
+	Metadata(resource string) []byte
+	// ScopeName returns what a client asks an issuer for in order to get a
+	// scope, or "" if there is nothing to ask for.
+	ScopeName(scope guard.Scope) string
+}
+
+// denial is an error of an Authenticator that says more than no. Its
+// description, in our own words, is passed on.
+type denial interface {
+	error
+	Description() string
+	// RetryAfter is above 0 where the token could not be judged at present.
+	RetryAfter() time.Duration
+}
+
+// authenticate has an access token judged by the resource server alone.
+func (t *httpTransport) authenticate(r *http.Request, token string) (guard.Principal, error) {
+	switch {
+	case t.issued(token):
+		return t.opts.OAuth.Authenticate(r.Context(), token)
+	case t.opts.Bearer != nil:
+		return t.opts.Bearer.Authenticate(r.Context(), token)
+	}
+	return guard.Principal{}, errNoToken
+}
+
+// issued reports whether a token has the form of an access token.
+func (t *httpTransport) issued(token string) bool {
+	return t.opts.OAuth != nil && t.opts.OAuth.Takes(token)
+}
+
+// unauthenticated is the answer to a request without one token.
+func (t *httpTransport) unauthenticated(r *http.Request) *refusal {
+	text := "Send Authorization: Bearer with a token that is valid here, such as the one that the server printed at its start."
+	if t.opts.OAuth != nil {
+		text = "Send Authorization: Bearer with an access token. Where to get one is told by the metadata that WWW-Authenticate names."
+	}
+	return unauthorized(t.challenge(r, "", "", t.firstScope()), text)
+}
+
+// denied is the answer to a token that is not accepted.
+func (t *httpTransport) denied(r *http.Request, err error) *refusal {
+	var more denial
+	if !errors.As(err, &more) {
+		return unauthorized(t.challenge(r, "invalid_token", "", t.firstScope()),
+			"The bearer token is not valid here. Use the one that the server printed at its start, or have one issued: mcp-partner token issue.")
+	}
+	if wait := more.RetryAfter(); wait > 0 {
+		no := refuse(http.StatusServiceUnavailable, "")
+		no.fault = busy("The token cannot be judged at present: " + more.Description() + ". Send the request again later.")
+		return no.with("Retry-After", strconv.Itoa(int(max(wait, time.Second).Seconds())))
+	}
+	return unauthorized(t.challenge(r, "invalid_token", more.Description(), t.firstScope()), "The access token is not accepted: "+more.Description()+".")
+}
+
+// firstScope is what a client needs to begin with. Others are asked for when
+// they are needed.
+func (t *httpTransport) firstScope() string {
+	if t.opts.OAuth == nil {
+		return ""
+	}
+	return t.opts.OAuth.ScopeName(guard.ScopeRead)
+}
+
+// challenge words WWW-Authenticate (RFC 6750, RFC 9728). What is empty is left
+// out.
+func (t *httpTransport) challenge(r *http.Request, code, description, scope string) string {
+	parts := []string{`Bearer realm="mcp"`}
+	add := func(name, value string) {
+		if value != "" {
+			parts = append(parts, fmt.Sprintf(`%s="%s"`, name, value))
+		}
+	}
+	add("error", code)
+	add("error_description", description)
+	add("scope", scope)
+	if t.opts.OAuth != nil {
+		add("resource_metadata", t.publicURL(r)+metadataPath+mcpPath)
+	}
+	return strings.Join(parts, ", ")
+}
+
+// publicURL is the server's own address as clients know it, without a path: the
+// one that was configured, else the one of this request, of which the name has
+// been held against the list of those that are allowed.
+func (t *httpTransport) publicURL(r *http.Request) string {
+	if t.opts.PublicURL != "" {
+		return t.opts.PublicURL
+	}
+	at := url.URL{Scheme: "http", Host: authority(r.Host)}
+	if r.TLS != nil {
+		at.Scheme = "https"
+	}
+	return at.String()
+}
+
+// authority is a Host of which the port is a number, or is left out.
+func authority(host string) string {
+	name := hostName(host)
+	if strings.Contains(name, ":") {
+		name = "[" + name + "]"
+	}
+	port := strings.TrimPrefix(host[min(len(name), len(host)):], ":")
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return name
+	}
+	return name + ":" + port
+}
+
+// serveMetadata answers anybody, for whoever has no token yet asks here.
+func (t *httpTransport) serveMetadata(w http.ResponseWriter, r *http.Request) {
+	if t.opts.OAuth == nil {
+		nothingHere().write(w)
+		return
+	}
+	for _, gate := range []func(*http.Request) *refusal{checkReading, t.checkHost} {
+		if no := gate(r); no != nil {
+			no.write(w)
+			return
+		}
+	}
+	header := w.Header()
+	header.Set("Content-Type", "application/json")
+	header.Set("Cache-Control", "no-store") // it may depend on the Host
+	header.Set("X-Content-Type-Options", "nosniff")
+	_, _ = w.Write(append(t.opts.OAuth.Metadata(t.publicURL(r)+mcpPath), '\n')) // a client that left needs no answer
+}
+
+// stepUp refuses a call for which an access token lacks the scope, so that the
+// client can ask the issuer for it. Whatever else stands against a call is said
+// in its answer.
+func (t *httpTransport) stepUp(r *http.Request, p *post) *refusal {
+	if !p.issued || p.message.kind != kindRequest || p.message.method != string(mcp.MethodToolsCall) {
+		return nil
+	}
+	name, _ := requireString(objectOf(p.message.params), "params.name", "")
+	op, known := schemas.Lookup(name)
+	if !known {
+		return nil
+	}
+	missing, lacks := p.principal.Grant.Missing(op)
+	if !lacks {
+		return nil
+	}
+	text := fmt.Sprintf("The access token lacks the scope %s, which %s needs. Sign in again and ask for it.", missing, op.Name)
+	no := refuse(http.StatusForbidden, text)
+	no.fault.id = p.message.id
+	return no.with("WWW-Authenticate", t.challenge(r, "insufficient_scope", "the tool needs a scope that the token lacks", t.neededScopes(missing)))
+}
+
+// neededScopes names what a call needs, and reading with it: whoever writes
+// reads before and after, and a client may keep only what it was told last.
+func (t *httpTransport) neededScopes(missing guard.Scope) string {
+	read, other := t.opts.OAuth.ScopeName(guard.ScopeRead), t.opts.OAuth.ScopeName(missing)
+	if read == other || read == "" || other == "" {
+		return other
+	}
+	return read + " " + other
+}

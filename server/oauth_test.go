@@ -1,0 +1,258 @@
+package server_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"mcp-partner/guard"
+	"mcp-partner/internal/wiretest"
+	"mcp-partner/server"
+)
+
+// resourceServer takes tokens with a dot. Behind it stand the scopes that they
+// have, or what is wrong with them.
+type resourceServer struct{ names map[guard.Scope]string }
+
+// sayingNo is what its refusals are.
+type sayingNo struct {
+	text string
+	wait time.Duration
+}
+
+func (s sayingNo) Error() string             { return hidden }
+func (s sayingNo) Description() string       { return s.text }
+func (s sayingNo) RetryAfter() time.Duration { return s.wait }
+
+// Takes implements server.Authenticator.
+func (resourceServer) Takes(token string) bool { return strings.Contains(token, ".") }
+
+// Authenticate implements server.Authenticator.
+func (resourceServer) Authenticate(_ context.Context, token string) (guard.Principal, error) {
+	switch _, rest, _ := strings.Cut(token, "."); rest {
+	case "expired":
+		return guard.Principal{}, sayingNo{text: "the token has expired"}
+	case "down":
+		return guard.Principal{}, sayingNo{text: "the issuer cannot be reached", wait: 5 * time.Second}
+	case "wrong":
+		return guard.Principal{}, errors.New(hidden)
+	case "none":
+		return guard.Principal{Caller: "oidc:1"}, nil
+	default:
+		p := guard.Principal{Caller: "oidc:1", Grant: guard.Grant{Tenants: []string{"*"}}}
+		for scope := range strings.SplitSeq(rest, "+") {
+			p.Grant.Scopes = append(p.Grant.Scopes, guard.Scope("partner."+scope))
+		}
+		return p, nil
+	}
+}
+
+// Metadata implements server.ResourceServer.
+func (resourceServer) Metadata(resource string) []byte {
+	return []byte(`{"resource":"` + resource + `"}`)
+}
+
+// ScopeName implements server.ResourceServer.
+func (r resourceServer) ScopeName(scope guard.Scope) string { return r.names[scope] }
+
+func newResourceServer() resourceServer {
+	return resourceServer{map[guard.Scope]string{guard.ScopeRead: "api://x/partner.read", guard.ScopeWrite: "api://x/partner.write", guard.ScopeChange: "api://x/partner.change"}}
+}
+
+func startOAuth(t *testing.T, change func(*server.HTTPOptions)) *wiretest.HTTP {
+	t.Helper()
+	o := httpOptions()
+	o.OAuth = newResourceServer()
+	if change != nil {
+		change(&o)
+	}
+	return wiretest.StartHTTP(t, newServer(newFixtures(), nil), o, "")
+}
+
+func TestOAuthChallenges(t *testing.T) {
+	t.Parallel()
+	c := startOAuth(t, nil)
+	where := `resource_metadata="http://` + c.Addr + `/.well-known/oauth-protected-resource/mcp"`
+	for _, test := range []struct {
+		name, authorization string
+		status              int
+		challenge           string
+	}{
+		{"nothing", "", 401, `Bearer realm="mcp", scope="api://x/partner.read", ` + where},
+		{"basic", "Basic eDp5", 401, `Bearer realm="mcp", scope="api://x/partner.read", ` + where},
+		{"expired", "Bearer a.expired", 401, `Bearer realm="mcp", error="invalid_token", error_description="the token has expired", scope="api://x/partner.read", ` + where},
+		{"wrong", "Bearer a.wrong", 401, `Bearer realm="mcp", error="invalid_token", scope="api://x/partner.read", ` + where},
+		{"wrong start-up token", "Bearer wrong", 401, `Bearer realm="mcp", error="invalid_token", scope="api://x/partner.read", ` + where},
+		{"issuer down", "Bearer a.down", 503, ""},
+		{"good", "Bearer a.read", 200, ""},
+		{"without any scope", "Bearer a.none", 200, ""},
+		{"good start-up token", "Bearer " + goodToken, 200, ""},
+	} {
+		for _, era := range wiretest.Eras() {
+			r := c.NewRequest(era.Request(1, "tools/list", nil, nil))
+			if test.authorization != "" {
+				r.Header.Set("Authorization", test.authorization)
+			}
+			answer := c.Do(r)
+			if answer.Status != test.status || answer.Header.Get("WWW-Authenticate") != test.challenge || strings.Contains(string(answer.Body), hidden) {
+				t.Errorf("%s, %s: %d, %q, %s", test.name, era, answer.Status, answer.Header.Get("WWW-Authenticate"), answer.Body)
+			}
+			if wait := answer.Header.Get("Retry-After"); (wait == "5") != (test.status == 503) {
+				t.Errorf("%s: Retry-After %q", test.name, wait)
+			}
+		}
+	}
+	r := c.NewRequest(wiretest.Legacy.Request(1, "tools/list", nil, nil))
+	r.Header["Authorization"] = []string{"Bearer a.read", "Bearer a.read"}
+	if answer := c.Do(r); answer.Status != 401 || strings.Contains(answer.Header.Get("WWW-Authenticate"), "error") {
+		t.Errorf("two tokens: %d %v", answer.Status, answer.Header)
+	}
+}
+
+// TestOAuthStepUp asks for tools of the catalogue, which the fixtures do not
+// have: mcp-go would answer that there is no such tool.
+func TestOAuthStepUp(t *testing.T) {
+	t.Parallel()
+	c := startOAuth(t, nil)
+	for _, test := range []struct{ token, tool, scope string }{
+		{"a.none", "check_partner_link", "api://x/partner.read"},
+		{"a.none", "register_partner", "api://x/partner.read api://x/partner.write"},
+		{"a.read", "register_partner", "api://x/partner.read api://x/partner.write"},
+		{"a.read", "remove_partner", "api://x/partner.read api://x/partner.change"},
+		{"a.write+change", "check_partner_link", "api://x/partner.read"},
+		{"a.read+approve", "update_partner", "api://x/partner.read api://x/partner.change"},
+		{"a.read", "check_partner_link", ""},
+		{"a.write", "register_partner", ""},
+		{"a.write", "get_approval", ""},
+		{"a.read", "echo", ""},
+		{goodToken, "register_partner", ""},
+	} {
+		for _, era := range wiretest.Eras() {
+			r := c.NewRequest(era.Call("call-7", test.tool, nil))
+			r.Header.Set("Authorization", "Bearer "+test.token)
+			answer := c.Do(r)
+			challenge := answer.Header.Get("WWW-Authenticate")
+			if test.scope == "" {
+				if answer.Status == 403 || challenge != "" {
+					t.Errorf("%s may not call %s: %d %s", test.token, test.tool, answer.Status, challenge)
+				}
+				continue
+			}
+			reply := answer.Last(t)
+			if answer.Status != 403 || !strings.HasPrefix(challenge, `Bearer realm="mcp", error="insufficient_scope", error_description="`) ||
+				!strings.Contains(challenge, `, scope="`+test.scope+`", resource_metadata="http`) || reply.Code() != -32600 || !strings.Contains(string(answer.Body), `"call-7"`) {
+				t.Errorf("%s calls %s over %s: %d, %s, %s", test.token, test.tool, era, answer.Status, challenge, answer.Body)
+			}
+		}
+	}
+	r := c.NewRequest(`{"jsonrpc":"2.0","method":"tools/call","params":{"name":"register_partner"}}`)
+	r.Header.Set("Authorization", "Bearer a.read")
+	if answer := c.Do(r); answer.Status == 403 {
+		t.Error("a notification was answered as if it were a call")
+	}
+}
+
+func TestOAuthMetadata(t *testing.T) {
+	t.Parallel()
+	c := startOAuth(t, nil)
+	_, port, _ := net.SplitHostPort(c.Addr)
+	get := func(path, host string) *http.Request {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+c.Addr+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if host != "" {
+			r.Host = host
+		}
+		return r
+	}
+	const root = "/.well-known/oauth-protected-resource"
+	for _, test := range []struct {
+		path, host string
+		status     int
+		resource   string
+	}{
+		{root, "", 200, "http://" + c.Addr + "/mcp"},
+		{root + "/mcp", "", 200, "http://" + c.Addr + "/mcp"},
+		{root, "localhost:" + port, 200, "http://localhost:" + port + "/mcp"},
+		{root, "localhost", 200, "http://localhost/mcp"},
+		{root, "[::1]:" + port, 200, "http://[::1]:" + port + "/mcp"},
+		{root, "[::1]", 200, "http://[::1]/mcp"},
+		{root, "localhost:evil", 200, "http://localhost/mcp"},
+		{root, "localhost:99999", 200, "http://localhost/mcp"},
+		{root, "localhost:", 200, "http://localhost/mcp"},
+		{root, "evil.example", 403, ""},
+		{root, "localhost.evil.example", 403, ""},
+		{root + "/", "", 404, ""},
+		{root + "/mcp/", "", 404, ""},
+		{root + "/other", "", 404, ""},
+		{"/.well-known/oauth-authorization-server", "", 404, ""},
+		{"/.well-known/openid-configuration", "", 404, ""},
+	} {
+		r := get(test.path, test.host)
+		r.Header.Set("Origin", "https://evil.example")
+		answer := c.Do(r)
+		if answer.Status != test.status || test.resource != "" && string(answer.Body) != `{"resource":"`+test.resource+`"}`+"\n" {
+			t.Errorf("%s on %q: %d %s", test.path, test.host, answer.Status, answer.Body)
+		}
+		for name := range answer.Header {
+			if strings.HasPrefix(name, "Access-Control") {
+				t.Errorf("%s: %s", test.path, name)
+			}
+		}
+	}
+	post := get(root, "")
+	post.Method = http.MethodPost
+	if answer := c.Do(post); answer.Status != 405 || answer.Header.Get("Allow") != "GET, HEAD" {
+		t.Errorf("POST: %d", answer.Status)
+	}
+	plain := startHTTP(t, newFixtures())
+	r := get(root, plain.Addr)
+	r.URL.Host = plain.Addr
+	if answer := plain.Do(r); answer.Status != 404 {
+		t.Errorf("without OAuth: %d", answer.Status)
+	}
+}
+
+func TestOAuthPublicURL(t *testing.T) {
+	t.Parallel()
+	c := startOAuth(t, func(o *server.HTTPOptions) {
+		o.PublicURL, o.Bearer = "https://mcp.example", nil
+		o.Anonymous = guard.Principal{Caller: "anybody", Grant: guard.FullGrant()}
+	})
+	answer := c.Post(wiretest.Legacy.Call(1, "echo", nil))
+	want := `resource_metadata="https://mcp.example/.well-known/oauth-protected-resource/mcp"`
+	if answer.Status != 401 || !strings.HasSuffix(answer.Header.Get("WWW-Authenticate"), want) {
+		t.Errorf("nobody is let in, and told to go to the public address: %d %v", answer.Status, answer.Header)
+	}
+	c.Bearer = "without-a-dot"
+	if answer := c.Post(wiretest.Legacy.Call(1, "echo", nil)); answer.Status != 401 {
+		t.Errorf("a token of no known form: %d", answer.Status)
+	}
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+c.Addr+"/.well-known/oauth-protected-resource", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if answer := c.Do(r); string(answer.Body) != `{"resource":"https://mcp.example/mcp"}`+"\n" {
+		t.Errorf("metadata: %s", answer.Body)
+	}
+}
+
+// TestOAuthWithoutNames has an issuer whose scopes give nothing, so that there
+// is nothing to ask for.
+func TestOAuthWithoutNames(t *testing.T) {
+	t.Parallel()
+	c := startOAuth(t, func(o *server.HTTPOptions) { o.OAuth = resourceServer{} })
+	if answer := c.Post(wiretest.Legacy.Call(1, "echo", nil)); strings.Contains(answer.Header.Get("WWW-Authenticate"), "scope=") {
+		t.Errorf("asks for %s", answer.Header.Get("WWW-Authenticate"))
+	}
+	c.Bearer = "a.read"
+	answer := c.Post(wiretest.Legacy.Call(1, "register_partner", nil))
+	if challenge := answer.Header.Get("WWW-Authenticate"); answer.Status != 403 || strings.Contains(challenge, "scope=\"") {
+		t.Errorf("%d %s", answer.Status, challenge)
+	}
+}
