@@ -198,7 +198,7 @@ func checkVersion(version, known int) error {
 	switch {
 	case version > known:
 		return fmt.Errorf("its version %d is that of a newer program", version)
-	case version != known:
+	case version < 1:
 		return fmt.Errorf("its version is %d where %d is known", version, known)
 	}
 	return nil

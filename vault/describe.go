@@ -23,6 +23,5 @@ func (f *FileStore) KeyDescription() string {
 		return "The vault " + vaultPath + " is encrypted with a passphrase that is asked for at the terminal and kept in memory." +
 			" That protects it on the disk and in every copy, as well as the passphrase cannot be guessed." + running
 	}
-	return "The vault " + vaultPath + " is encrypted with the key file " + f.disk.path(keyName) + " beside it." +
-		" That protects a copy of the vault without the key file, and no copy of the whole state directory: leave the key file out of backups." + running
+	return f.holder.describe(vaultPath) + running
 }

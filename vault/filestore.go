@@ -29,6 +29,8 @@ const (
 type FileStore struct {
 	disk   disk
 	source KeySource
+	// holder keeps the key where the source names none.
+	holder keyHolder
 	now    func() time.Time
 	cost   int // scrypt work factor for writing
 	// writer is held by the one change that is under way in this process.
@@ -64,7 +66,7 @@ func OpenFileStore(stateDir string, source KeySource) (*FileStore, error) {
 }
 
 func newFileStore(d disk, source KeySource) *FileStore {
-	return &FileStore{disk: d, source: source, now: time.Now, cost: workFactor, writer: make(chan struct{}, 1)}
+	return &FileStore{disk: d, source: source, holder: fileHolder{d}, now: time.Now, cost: workFactor, writer: make(chan struct{}, 1)}
 }
 
 // Open opens the vault now, for a command that wants the prompt or the error
@@ -105,6 +107,43 @@ func (f *FileStore) Put(ctx context.Context, name string, secret Secret) error {
 		secrets[fold(name)] = storedSecret{name, secret, f.now().UTC()}
 		return true
 	})
+}
+
+// Replace implements Store.
+func (f *FileStore) Replace(ctx context.Context, name string, old, next Secret) error {
+	if err := checkPut(name, next); err != nil {
+		return err
+	}
+	var refused error
+	err := f.change(ctx, func(secrets map[string]storedSecret) bool {
+		now, there := secrets[fold(name)]
+		switch {
+		case !there:
+			refused = noSecret(name)
+		case !now.secret.Equal(old):
+			refused = secretMoved(name)
+		default:
+			secrets[fold(name)] = storedSecret{now.name, next, f.now().UTC()}
+		}
+		return refused == nil
+	})
+	if err != nil {
+		return err
+	}
+	return refused
+}
+
+// Info implements Store.
+func (f *FileStore) Info(ctx context.Context, name string) (SecretInfo, error) {
+	state, err := f.open(ctx)
+	if err != nil {
+		return SecretInfo{}, err
+	}
+	stored, ok := state.payload.secrets[fold(name)]
+	if !ok || isInternal(name) {
+		return SecretInfo{}, noSecret(name)
+	}
+	return SecretInfo{Name: stored.name, UpdatedAt: stored.updated}, nil
 }
 
 // Delete implements Store.
@@ -233,6 +272,23 @@ func (f *FileStore) putBack(generation, highest uint64) error {
 // any point, the file stays as it was. An edit that returns false changes
 // nothing.
 func (f *FileStore) change(ctx context.Context, edit func(map[string]storedSecret) bool) error {
+	return f.revise(ctx, func(next *payload, _ *key) (bool, error) { return edit(next.secrets), nil })
+}
+
+// revise is change for all that is in the vault; the edit sees the key too.
+func (f *FileStore) revise(ctx context.Context, edit func(*payload, *key) (changed bool, err error)) error {
+	return f.exclusive(ctx, func(state *openVault) error {
+		next := state.payload.with(func(map[string]storedSecret) {})
+		if changed, err := edit(next, state.key); err != nil || !changed {
+			return err
+		}
+		return f.save(next, state.key)
+	})
+}
+
+// exclusive runs work on the newest state while nobody else writes, in this
+// process and others.
+func (f *FileStore) exclusive(ctx context.Context, work func(*openVault) error) error {
 	select {
 	case f.writer <- struct{}{}:
 		defer func() { <-f.writer }()
@@ -252,12 +308,7 @@ func (f *FileStore) change(ctx context.Context, edit func(map[string]storedSecre
 	if err != nil {
 		return err
 	}
-	changed := false
-	next := state.payload.with(func(secrets map[string]storedSecret) { changed = edit(secrets) })
-	if !changed {
-		return nil
-	}
-	return f.save(next, state.key)
+	return work(state)
 }
 
 // save writes the vault and then the mark: a crash in between leaves a vault

@@ -1,11 +1,10 @@
 package vault
 
 import (
+	"cmp"
 	"context"
-	"fmt"
 
-	"filippo.io/age"
-
+	"mcp-partner/internal/httpclient"
 	"mcp-partner/schemas"
 )
 
@@ -16,6 +15,11 @@ type InitOptions struct {
 	Key KeySource
 	// AskPassphrase asks at the terminal for a passphrase, twice.
 	AskPassphrase bool
+	// Settings choose the backend; the zero value is BackendFile. The ID is made
+	// here.
+	Settings Settings
+	// HTTP are the clients for a backend that is elsewhere; nil makes them.
+	HTTP *httpclient.Pool
 }
 
 // Init makes an empty vault in a state directory, which is made too if need be.
@@ -25,7 +29,24 @@ func Init(ctx context.Context, stateDir string, options InitOptions) error {
 	if err := options.Key.check(); err != nil {
 		return err
 	}
-	return initVault(ctx, newFileStore(newDisk(stateDir), options.Key), options)
+	d := newDisk(stateDir)
+	if options.Settings.Backend == "" || options.Settings.Backend == BackendFile {
+		return initVault(ctx, newFileStore(d, options.Key), options)
+	}
+	if options.AskPassphrase || options.Key.hasFile() {
+		return invalid("The key of a vault with the backend %s is in that backend: give no passphrase and no identity.", clean(string(options.Settings.Backend)))
+	}
+	options.Settings.ID = d.knownID(options.Settings.Backend)
+	var err error
+	if options.Settings, err = options.Settings.normal(); err != nil {
+		return err
+	}
+	v, err := assemble(d, options.Settings, options.Key, options.HTTP)
+	if err != nil {
+		return err
+	}
+	defer v.Close()
+	return initVault(ctx, v.keys, options)
 }
 
 func initVault(ctx context.Context, f *FileStore, options InitOptions) error {
@@ -42,6 +63,9 @@ func initVault(ctx context.Context, f *FileStore, options InitOptions) error {
 		return schemas.NewProblem(schemas.CodeInvalidArgument, "There is a vault already: "+f.disk.path(vaultName)+".",
 			schemas.WithHint("Use it, or give another --state-dir. To start over, move it away yourself."))
 	}
+	if err := f.choose(options.Settings); err != nil {
+		return err
+	}
 	k, err := f.newKey(ctx, options)
 	if err != nil {
 		return err
@@ -54,18 +78,41 @@ func initVault(ctx context.Context, f *FileStore, options InitOptions) error {
 	return f.save(&payload{generation: highest + 1, secrets: map[string]storedSecret{}}, k)
 }
 
+// knownID is the ID that an interrupted Init has written down for a backend, or
+// a new one.
+func (d disk) knownID(b Backend) string {
+	if before, err := d.readSettings(); err == nil && before.Backend == b && before.ID != "" {
+		return before.ID
+	}
+	return newID()
+}
+
+// choose writes the choice down before anything is made in the backend. Until
+// there is a vault, another choice can still take its place.
+func (f *FileStore) choose(settings Settings) error {
+	seen, err := f.disk.stat(settingsName)
+	if err != nil {
+		return err
+	}
+	if settings.Backend != "" && settings.Backend != BackendFile || seen.info != nil {
+		settings.Backend = cmp.Or(settings.Backend, BackendFile)
+		return f.disk.writeSettings(settings)
+	}
+	return nil
+}
+
 func (f *FileStore) newKey(ctx context.Context, options InitOptions) (*key, error) {
 	switch {
 	case options.AskPassphrase && (options.Key.IdentityFile != "" || options.Key.PassphraseFile != ""):
 		return nil, invalid("A passphrase is to be asked for and a key file was given: choose one.")
 	case options.AskPassphrase:
-		return f.askNewPassphrase(ctx, options.Key.prompter())
+		return askNewPassphrase(ctx, options.Key.prompter(), "New passphrase of the vault: ", "The same once more: ", f.cost)
 	case options.Key.IdentityFile != "":
 		return identityKey(options.Key.IdentityFile)
 	case options.Key.PassphraseFile != "":
 		return f.newPassphraseFileKey(options.Key.PassphraseFile)
 	}
-	return f.newKeyFile()
+	return f.newHeldKey(ctx)
 }
 
 func (f *FileStore) newPassphraseFileKey(path string) (*key, error) {
@@ -80,8 +127,8 @@ func (f *FileStore) newPassphraseFileKey(path string) (*key, error) {
 	return passphraseKey(trimNewline(text), "the passphrase in "+path, f.cost)
 }
 
-func (f *FileStore) askNewPassphrase(ctx context.Context, ask Prompter) (*key, error) {
-	first, err := ask.Passphrase(ctx, "New passphrase of the vault: ")
+func askNewPassphrase(ctx context.Context, ask Prompter, prompt, again string, cost int) (*key, error) {
+	first, err := ask.Passphrase(ctx, prompt)
 	if err != nil {
 		return nil, err
 	}
@@ -89,42 +136,43 @@ func (f *FileStore) askNewPassphrase(ctx context.Context, ask Prompter) (*key, e
 	if err := checkPassphrase(first); err != nil {
 		return nil, err
 	}
-	second, err := ask.Passphrase(ctx, "The same once more: ")
+	second, err := ask.Passphrase(ctx, again)
 	if err != nil {
 		return nil, err
 	}
 	defer clear(second)
 	if !seal(first).Equal(seal(second)) {
-		return nil, invalid("The two passphrases differ; no vault was made.")
+		return nil, invalid("The two passphrases differ; nothing was changed.")
 	}
-	return passphraseKey(first, "the passphrase", f.cost)
+	return passphraseKey(first, "the passphrase", cost)
 }
 
 func checkPassphrase(passphrase []byte) error {
 	if len(passphrase) < minPassphraseBytes {
-		return invalid("The passphrase is shorter than %d bytes; no vault was made.", minPassphraseBytes)
+		return invalid("The passphrase is shorter than %d bytes; nothing was changed.", minPassphraseBytes)
 	}
 	return nil
 }
 
-// newKeyFile makes vault.key, or takes the one that an interrupted Init left.
-func (f *FileStore) newKeyFile() (*key, error) {
-	seen, err := f.disk.stat(keyName)
+// newHeldKey makes a key for the holder, or takes the one that an interrupted
+// Init left.
+func (f *FileStore) newHeldKey(ctx context.Context) (*key, error) {
+	text, err := f.holder.read(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if seen.info != nil {
-		return besideKey(f.disk)
+	if text != nil {
+		clear(text)
+		return held(ctx, f.holder)
 	}
-	identity, err := age.GenerateX25519Identity()
+	identity, err := newIdentity()
 	if err != nil {
-		return nil, schemas.NewProblem(schemas.CodeInternal, "No key could be generated; no vault was made.")
-	}
-	text := fmt.Appendf(nil, "# The key of %s. Whoever has both files can read the secrets.\n# public key: %s\n%s\n",
-		vaultName, identity.Recipient(), identity)
-	defer clear(text)
-	if err := f.disk.write(keyName, text); err != nil {
 		return nil, err
 	}
-	return besideKey(f.disk)
+	made := keyText(identity.String())
+	defer clear(made)
+	if err := f.holder.write(ctx, made); err != nil {
+		return nil, err
+	}
+	return held(ctx, f.holder)
 }

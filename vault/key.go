@@ -57,6 +57,9 @@ func (k KeySource) check() error {
 	return nil
 }
 
+// hasFile reports whether a file with a key was given.
+func (k KeySource) hasFile() bool { return k.IdentityFile != "" || k.PassphraseFile != "" }
+
 func (k KeySource) prompter() Prompter {
 	if k.Terminal != nil {
 		return k.Terminal
@@ -73,7 +76,7 @@ type key struct {
 }
 
 // keyFor returns the key for a vault whose file begins as given.
-func (k KeySource) keyFor(ctx context.Context, d disk, sealedFile []byte, cost int) (*key, error) {
+func (k KeySource) keyFor(ctx context.Context, d disk, h keyHolder, sealedFile []byte, cost int) (*key, error) {
 	switch {
 	case k.IdentityFile != "":
 		return identityKey(k.IdentityFile)
@@ -82,7 +85,7 @@ func (k KeySource) keyFor(ctx context.Context, d disk, sealedFile []byte, cost i
 	case wantsPassphrase(sealedFile):
 		return promptedKey(ctx, k.prompter(), "Passphrase of the vault "+d.path(vaultName)+": ", cost)
 	}
-	return besideKey(d)
+	return held(ctx, h)
 }
 
 // wantsPassphrase looks at the header of an age file, which is not secret.
@@ -130,22 +133,6 @@ func identityKey(path string) (*key, error) {
 	}
 	defer clear(text)
 	return parseIdentities(text, path)
-}
-
-// besideKey reads the key file that Init put into the state directory.
-func besideKey(d disk) (*key, error) {
-	text, seen, err := d.read(keyName)
-	if err != nil {
-		return nil, err
-	}
-	if seen.info == nil {
-		return nil, schemas.NewProblem(schemas.CodeVaultMissing,
-			"The vault is there and its key file "+d.path(keyName)+" is not.",
-			schemas.WithHint("Put the key file back. A person runs: cp BACKUP/%s %[2]s && chmod 600 %[2]s (or, where it is kept elsewhere, gives --identity-file FILE)",
-				keyName, shellWord(d.path(keyName))))
-	}
-	defer clear(text)
-	return parseIdentities(text, d.path(keyName))
 }
 
 // parseIdentities never passes on an error of the parser, which quotes lines.

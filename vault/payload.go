@@ -11,14 +11,17 @@ import (
 	"time"
 )
 
-// payloadVersion is the version of what is inside of the encrypted file.
-const payloadVersion = 1
+// payloadVersion is the newest version of what is inside of the encrypted file.
+// Without recipients the first one is written, which older programs read.
+const payloadVersion = 2
 
 // payload is the content of a vault. It is never changed once others see it.
 type payload struct {
 	// generation rises by one with every write.
 	generation uint64
 	secrets    map[string]storedSecret // by folded name
+	// recipients can open the vault; empty where one key alone can.
+	recipients []Recipient
 }
 
 type storedSecret struct {
@@ -31,6 +34,7 @@ type payloadFile struct {
 	Version    int             `json:"version"`
 	Generation uint64          `json:"generation"`
 	Secrets    []payloadSecret `json:"secrets"`
+	Recipients []Recipient     `json:"recipients,omitempty"`
 }
 
 type payloadSecret struct {
@@ -43,7 +47,10 @@ func (f *payloadFile) version() int { return f.Version }
 
 // encode returns the plain payload; the caller clears it after use.
 func (p *payload) encode() ([]byte, error) {
-	file := payloadFile{Version: payloadVersion, Generation: p.generation, Secrets: []payloadSecret{}}
+	file := payloadFile{Version: 1, Generation: p.generation, Secrets: []payloadSecret{}, Recipients: p.recipients}
+	if len(p.recipients) > 0 {
+		file.Version = payloadVersion
+	}
 	for _, s := range p.secrets {
 		file.Secrets = append(file.Secrets, payloadSecret{s.name, s.secret.bytes(), s.updated})
 	}
@@ -60,7 +67,10 @@ func decodePayload(data []byte) (*payload, error) {
 	if file.Generation == 0 {
 		return nil, errors.New("it has no generation number")
 	}
-	p := &payload{generation: file.Generation, secrets: make(map[string]storedSecret, len(file.Secrets))}
+	p := &payload{generation: file.Generation, secrets: make(map[string]storedSecret, len(file.Secrets)), recipients: file.Recipients}
+	if _, err := p.audience(&key{}); err != nil || len(p.recipients) > maxRecipients {
+		return nil, errors.New("its list of recipients is malformed")
+	}
 	for i, s := range file.Secrets {
 		if err := p.adopt(s); err != nil {
 			return nil, fmt.Errorf("secret %d in it %w", i+1, err)
@@ -85,7 +95,7 @@ func (p *payload) adopt(s payloadSecret) error {
 
 // with returns a copy of the next generation, changed by edit.
 func (p *payload) with(edit func(map[string]storedSecret)) *payload {
-	next := &payload{generation: p.generation + 1, secrets: make(map[string]storedSecret, len(p.secrets)+1)}
+	next := &payload{generation: p.generation + 1, secrets: make(map[string]storedSecret, len(p.secrets)+1), recipients: slices.Clone(p.recipients)}
 	for key, s := range p.secrets {
 		next.secrets[key] = s
 	}

@@ -24,7 +24,7 @@ func (f *FileStore) decrypt(ctx context.Context, sealedFile []byte) (*key, *payl
 			return before.key, content, nil
 		}
 	}
-	k, err := f.source.keyFor(ctx, f.disk, sealedFile, f.cost)
+	k, err := f.source.keyFor(ctx, f.disk, f.holder, sealedFile, f.cost)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -73,11 +73,15 @@ func (f *FileStore) wrongKey(k *key, sealedFile []byte) error {
 func upper(text string) string { return string(bytes.ToUpper([]byte(text[:1]))) + text[1:] }
 
 func sealPayload(content *payload, k *key) ([]byte, error) {
+	audience, err := content.audience(k)
+	if err != nil {
+		return nil, err
+	}
 	plainText, err := content.encode()
 	defer clear(plainText)
 	var sealedFile bytes.Buffer
 	if err == nil {
-		err = encryptTo(&sealedFile, plainText, k.recipient)
+		err = encryptTo(&sealedFile, plainText, audience...)
 	}
 	if err != nil {
 		return nil, schemas.NewProblem(schemas.CodeInternal, "The vault cannot be encrypted; nothing was changed.")
@@ -85,8 +89,8 @@ func sealPayload(content *payload, k *key) ([]byte, error) {
 	return sealedFile.Bytes(), nil
 }
 
-func encryptTo(target io.Writer, plainText []byte, recipient age.Recipient) error {
-	writer, err := age.Encrypt(target, recipient)
+func encryptTo(target io.Writer, plainText []byte, audience ...age.Recipient) error {
+	writer, err := age.Encrypt(target, audience...)
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	"mcp-partner/schemas"
 )
@@ -17,6 +18,11 @@ type Store interface {
 	Get(ctx context.Context, name string) (Secret, error)
 	// Put stores a secret, in place of one with the same name.
 	Put(ctx context.Context, name string, secret Secret) error
+	// Replace stores a secret in place of the old one. It returns a
+	// CodeStateMoved problem if another one is there by now.
+	Replace(ctx context.Context, name string, old, next Secret) error
+	// Info says what is known of a secret beside itself.
+	Info(ctx context.Context, name string) (SecretInfo, error)
 	// Delete removes a secret; one that is not there is no error.
 	Delete(ctx context.Context, name string) error
 	// List returns the names, sorted.
@@ -24,6 +30,15 @@ type Store interface {
 	// KeyDescription says in plain words what protects the secrets and what
 	// against, and what it does not protect against.
 	KeyDescription() string
+}
+
+// SecretInfo is what a store knows of a secret beside itself.
+type SecretInfo struct {
+	Name string
+	// UpdatedAt is when it was stored; zero where that is not known.
+	UpdatedAt time.Time
+	// ExpiresAt is when the backend lets it end; zero where that is not known.
+	ExpiresAt time.Time
 }
 
 // MemoryStore keeps secrets in the memory of this process alone.
@@ -55,6 +70,30 @@ func (m *MemoryStore) Put(_ context.Context, name string, secret Secret) error {
 	defer m.mu.Unlock()
 	m.secrets[fold(name)] = secret
 	return nil
+}
+
+// Replace implements Store.
+func (m *MemoryStore) Replace(_ context.Context, name string, old, next Secret) error {
+	if err := checkPut(name, next); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	now, ok := m.secrets[fold(name)]
+	if !ok {
+		return noSecret(name)
+	}
+	if !now.Equal(old) {
+		return secretMoved(name)
+	}
+	m.secrets[fold(name)] = next
+	return nil
+}
+
+// Info implements Store.
+func (m *MemoryStore) Info(ctx context.Context, name string) (SecretInfo, error) {
+	_, err := m.Get(ctx, name)
+	return SecretInfo{Name: name}, err
 }
 
 // Delete implements Store.

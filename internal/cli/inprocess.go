@@ -39,7 +39,7 @@ func (f *Factory) converse(ctx context.Context, line []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := f.furnish(directory, vault.NewMemoryStore(), nil)
+	h := f.furnish(directory, vault.NewMemoryStore(), nil, nil)
 	defer h.Close()
 	decider, err := guard.New(guard.Options{})
 	if err != nil {

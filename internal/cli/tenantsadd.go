@@ -227,8 +227,8 @@ func (f *Factory) store(ctx context.Context, h *house, chosen choice, secret *se
 
 // open opens the vault now, for a command that wants its error at the start.
 func (h *house) open(ctx context.Context) error {
-	if file, ok := h.store.(*vault.FileStore); ok {
-		return file.Open(ctx)
+	if h.vault == nil {
+		return nil
 	}
-	return nil
+	return h.vault.Open(ctx)
 }

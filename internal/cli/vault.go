@@ -12,18 +12,22 @@ import (
 func newVault(f *Factory) *cobra.Command {
 	command := &cobra.Command{
 		Use:     "vault",
-		Short:   "Make the vault of secrets, see what protects it, remove what is not used",
+		Short:   "Keep the secrets: choose where, list, try, replace, copy and restore them",
 		Example: "  mcp-partner vault init\n  mcp-partner vault status",
 		Args:    noArguments,
 		RunE:    showHelp,
 	}
-	command.AddCommand(newVaultInit(f, runVaultInit), newVaultStatus(f, runVaultStatus), newVaultRemove(f, runVaultRemove))
+	command.AddCommand(newVaultInit(f, runVaultInit), newVaultStatus(f, runVaultStatus), newVaultRemove(f, runVaultRemove),
+		newVaultAdd(f, runVaultAdd), newVaultList(f, runVaultList), newVaultShow(f, runVaultShow), newVaultTest(f, runVaultTest),
+		newVaultRotateKey(f, runVaultRotateKey), newVaultRotateSecret(f, runVaultRotateSecret),
+		newVaultBackup(f, runVaultBackup), newVaultRestore(f, runVaultRestore), newVaultRecipients(f))
 	return command
 }
 
 type vaultInitOptions struct {
 	passphrase bool
 	keys       keyOptions
+	backend    backendOptions
 }
 
 // newVaultInit builds `vault init`.
@@ -35,16 +39,25 @@ func newVaultInit(f *Factory, run func(context.Context, *Factory, *vaultInitOpti
 		Long: `Make an empty vault: one file in the state directory, encrypted with age. Without a
 flag its key is a file beside it that only you can read. --passphrase asks for a
 passphrase on the terminal, twice; it is never an argument. A vault that is there
-already is never replaced.`,
+already is never replaced.
+
+--backend keychain keeps the key of that file in the keychain of this system.
+--backend hashicorp and azurekeyvault keep the secrets on a server. The choice is
+made once; no flag or variable of a later call changes it. docs/vault.md says which
+backend is for whom.`,
 		Example: `  mcp-partner vault init
   mcp-partner vault init --passphrase
   mcp-partner vault init --passphrase-file /run/secrets/vault
-  mcp-partner vault init --identity-file ~/.age/identity.txt`,
+  mcp-partner vault init --identity-file ~/.age/identity.txt
+  mcp-partner vault init --backend keychain
+  mcp-partner vault init --backend hashicorp --server https://vault.example.com:8200 --auth approle --auth-role ROLE-ID --auth-file /run/secrets/secret-id
+  mcp-partner vault init --backend azurekeyvault --server https://NAME.vault.azure.net --auth managed-identity`,
 		Args: noArguments,
 		RunE: func(command *cobra.Command, _ []string) error { return run(command.Context(), f, options) },
 	}
 	command.Flags().BoolVar(&options.passphrase, "passphrase", false, "ask for a passphrase on the terminal")
 	options.keys.add(command.Flags())
+	options.backend.add(command.Flags())
 	return command
 }
 
@@ -56,16 +69,22 @@ func runVaultInit(ctx context.Context, f *Factory, o *vaultInitOptions) error {
 	if o.passphrase && o.keys != (keyOptions{}) {
 		return usage("mcp-partner vault init --help", "--passphrase, --passphrase-file and --identity-file exclude each other")
 	}
-	source := f.keySource(o.keys)
-	if err := vault.Init(ctx, dir, vault.InitOptions{Key: source, AskPassphrase: o.passphrase}); err != nil {
-		return err
-	}
-	store, err := vault.OpenFileStore(dir, source)
+	settings, err := o.backend.settings()
 	if err != nil {
 		return err
 	}
+	source := f.keySource(o.keys)
+	if err := vault.Init(ctx, dir, vault.InitOptions{Key: source, AskPassphrase: o.passphrase, Settings: settings}); err != nil {
+		return err
+	}
+	store, err := vault.OpenVault(dir, source, nil)
+	if err != nil {
+		return err
+	}
+	defer store.Close()
 	u := f.ui()
 	u.line(good, "Made an empty vault in "+dir+".")
+	u.field("backend", string(store.Settings().Backend))
 	u.field("key", store.KeyDescription())
 	u.field("next", "mcp-partner tenants add NAME --tenant-id GUID --client-id GUID --secret-stdin")
 	return u.err
@@ -95,6 +114,7 @@ func newVaultStatus(f *Factory, run func(context.Context, *Factory, *vaultStatus
 // none.
 type vaultStatus struct {
 	StateDir string   `json:"state_dir"`
+	Backend  string   `json:"backend"`
 	Key      string   `json:"key"`
 	Secrets  []string `json:"secrets"`
 }
@@ -109,13 +129,17 @@ func runVaultStatus(ctx context.Context, f *Factory, o *vaultStatusOptions) erro
 	if err != nil {
 		return err
 	}
-	status := vaultStatus{f.StateDir, h.store.KeyDescription(), append([]string{}, names...)}
+	if err := h.open(ctx); err != nil {
+		return err
+	}
+	status := vaultStatus{f.StateDir, string(h.vault.Settings().Backend), h.store.KeyDescription(), append([]string{}, names...)}
 	if o.json {
 		return f.printJSON(status)
 	}
 	u := f.ui()
 	u.linef(good, "The vault opens and holds %s.", count(len(names), "secret"))
 	u.field("state dir", status.StateDir)
+	u.field("backend", status.Backend)
 	u.field("key", status.Key)
 	for _, name := range names {
 		u.field("secret of", name)

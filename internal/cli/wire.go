@@ -25,9 +25,10 @@ type house struct {
 	source    *vault.Source
 	http      *httpclient.Pool
 	clients   *clients
-	// ledger and keyring are of a real state directory, else nil.
+	// ledger, keyring and vault are of a real state directory, else nil.
 	ledger  *ledger.Ledger
 	keyring *vault.Keyring
+	vault   *vault.Vault
 	// unrecorded keeps sign-ins out of the ledger. It is set before the first one.
 	unrecorded bool
 	// fleet runs what is about many tenants.
@@ -53,19 +54,20 @@ func (f *Factory) openHouse(keys keyOptions, simulated *simulation) (*house, err
 	if err != nil {
 		return nil, err
 	}
-	store, err := vault.OpenFileStore(dir, f.keySource(keys))
+	pool := httpclient.NewPool(httpclient.Options{})
+	store, err := vault.OpenVault(dir, f.keySource(keys), pool)
 	if err != nil {
-		return nil, asUsage(err)
+		return nil, wrongKeyFlags(err)
 	}
 	keyring := store.Keyring()
 	record := ledger.Open(ledger.Options{Dir: dir, Keys: keyring, Program: buildOf().Version})
 	var h *house
-	h = f.furnish(directory, store, func(e vault.Event) {
+	h = f.furnish(directory, store, pool, func(e vault.Event) {
 		if !h.unrecorded {
 			countToken(record, e)
 		}
 	})
-	h.keyring, h.ledger = keyring, record
+	h.keyring, h.ledger, h.vault = keyring, record, store
 	return h, nil
 }
 
@@ -81,14 +83,17 @@ func (f *Factory) simulatedHouse(simulated *simulation) (*house, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := f.furnish(directory, store, nil)
+	h := f.furnish(directory, store, nil, nil)
 	h.simulated = simulated
 	return h, nil
 }
 
-// furnish adds what makes tokens and clients out of a directory and secrets.
-func (f *Factory) furnish(directory *vault.Directory, store vault.Store, onToken func(vault.Event)) *house {
-	pool := httpclient.NewPool(httpclient.Options{})
+// furnish adds what makes tokens and clients out of a directory and secrets. A
+// pool that is nil is made.
+func (f *Factory) furnish(directory *vault.Directory, store vault.Store, pool *httpclient.Pool, onToken func(vault.Event)) *house {
+	if pool == nil {
+		pool = httpclient.NewPool(httpclient.Options{})
+	}
 	source := vault.NewSource(vault.Options{Directory: directory, Store: store, HTTP: pool, Logger: f.Log, OnToken: f.watchTokens(onToken)})
 	return &house{
 		directory: directory, store: store, source: source, http: pool,
@@ -103,10 +108,13 @@ func (h *house) Close() {
 	}
 	h.source.Close()
 	h.hook.wait()
-	h.http.CloseIdle()
 	if h.ledger != nil {
 		_ = h.ledger.Close() // what could still be lost here are counts of tokens
 	}
+	if h.vault != nil {
+		h.vault.Close()
+	}
+	h.http.CloseIdle()
 	if h.simulated != nil {
 		h.simulated.Close()
 	}

@@ -26,7 +26,7 @@ var rooms = map[string]struct {
 	"ledger":              {[]string{"schemas", "guard", "fleet"}, "guard and fleet for the types of their stores; keys reach it through an interface of its own, not from the vault"},
 	"simulator":           {nil, "a stand-in that shared code with the program would confirm the program's mistakes"},
 	"internal/httpclient": {nil, "one tuned HTTP client for Entra ID and ARM"},
-	"vault":               {[]string{"schemas", "internal/httpclient"}, "credentials go in and never come out"},
+	"vault":               {[]string{"schemas", "internal/httpclient", "vault/internal/hashicorp", "vault/internal/azurekeyvault", "vault/internal/keychain", "vault/internal/backend"}, "credentials go in and never come out"},
 	"armclient":           {[]string{"schemas", "guard"}, "the guard for Permit alone"},
 	"tools":               {[]string{"schemas", "search", "guard", "armclient", "fleet", "docs"}, "directory and vault reach it through its own interfaces"},
 	"server":              {[]string{"schemas", "guard", "tools"}, "transports know the call path, not what is behind it"},
@@ -41,6 +41,11 @@ var rooms = map[string]struct {
 	"internal/cli":        {[]string{"internal/telemetry", "schemas", "search", "guard", "ledger", "simulator", "internal/httpclient", "vault", "armclient", "fleet", "tools", "server", "internal/clientfile", "internal/config", "internal/contract", "internal/demo"}, "the one place that builds everything"},
 	"cmd/mcp-partner":     {[]string{"internal/cli"}, "signals and exit code"},
 	"internal/deptest":    {nil, "this plan"},
+
+	"vault/internal/backend":       {[]string{"schemas"}, "what the vault needs of a store elsewhere; only the vault sees the bytes of a secret"},
+	"vault/internal/hashicorp":     {[]string{"schemas", "internal/httpclient", "vault/internal/backend"}, "the client of HashiCorp Vault stays behind the vault; the HTTP client to check a CA"},
+	"vault/internal/azurekeyvault": {[]string{"schemas", "internal/httpclient", "vault/internal/backend"}, "the client of Azure Key Vault stays behind the vault; the HTTP client to check a CA"},
+	"vault/internal/keychain":      {[]string{"schemas", "vault/internal/backend"}, "the keychain of the system stays behind the vault"},
 }
 
 // only says which packages alone may import a module.
@@ -50,7 +55,10 @@ var only = []struct {
 	because string
 }{
 	{"github.com/mark3labs/mcp-go", []string{"server", "tools", "internal/demo"}, "one place knows the MCP library, so that it can be replaced without touching an intent"},
-	{"github.com/Azure/azure-sdk-for-go/sdk/azidentity", []string{"vault"}, "credentials are made where secrets are"},
+	{"github.com/Azure/azure-sdk-for-go/sdk/azidentity", []string{"vault", "vault/internal/azurekeyvault"}, "credentials are made where secrets are"},
+	{"github.com/hashicorp/vault/api", []string{"vault/internal/hashicorp"}, "one place knows the client of the vault server"},
+	{"github.com/Azure/azure-sdk-for-go/sdk/security/keyvault", []string{"vault/internal/azurekeyvault"}, "one place knows the client of Key Vault"},
+	{"github.com/zalando/go-keyring", []string{"vault/internal/keychain"}, "one place knows the keychain of the system"},
 	{"github.com/AzureAD/microsoft-authentication-library-for-go", []string{"vault"}, "people sign in where what lasts of it is kept"},
 	{"software.sslmate.com/src/go-pkcs12", []string{"vault"}, "keys are read where secrets are"},
 	{"github.com/youmark/pkcs8", []string{"vault"}, "keys are read where secrets are"},

@@ -1,0 +1,119 @@
+package cli
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"mcp-partner/guard"
+	"mcp-partner/internal/config"
+	"mcp-partner/vault"
+)
+
+type vaultAddOptions struct {
+	name, azureRole, clientID string
+	secret                    secretOptions
+	keys                      keyOptions
+}
+
+// newVaultAdd builds `vault add`.
+func newVaultAdd(f *Factory, run func(context.Context, *Factory, *vaultAddOptions) error) *cobra.Command {
+	options := &vaultAddOptions{}
+	command := &cobra.Command{
+		Use:   "add NAME",
+		Short: "Store a secret under a name that is not taken",
+		Long: `Store a secret under a name that is not taken. A credential uses the secret of its
+own name, so tenants add or tenants set can take it from there; usually they store the
+secret themselves. To replace one, use vault rotate-secret.
+
+With the backend hashicorp, --azure-role makes the server's Azure engine give the
+password, for the application of --client-id. The role has to name an application that
+exists: the engine's default mode makes a new identity for each password, and a
+partner link belongs to one identity.`,
+		Example: `  mcp-partner vault add contoso-app --secret-stdin < secret
+  mcp-partner vault add contoso-app --azure-role partner-app --client-id GUID`,
+		Args: oneArgument("the name of the secret"),
+		RunE: func(command *cobra.Command, args []string) error {
+			options.name = args[0]
+			return run(command.Context(), f, options)
+		},
+	}
+	flags := command.Flags()
+	options.secret.add(flags)
+	flags.StringVar(&options.azureRole, "azure-role", "", "let the `ROLE` of the server's Azure engine make the password (hashicorp)")
+	flags.StringVar(&options.clientID, "client-id", "", "`GUID` of the application of that role")
+	config.Typed(flags, "azure-role", "client-id")
+	options.keys.add(flags)
+	return command
+}
+
+func runVaultAdd(ctx context.Context, f *Factory, o *vaultAddOptions) error {
+	h, err := f.openVault(ctx, o.keys)
+	if err != nil {
+		return err
+	}
+	defer h.Close()
+	taken, err := h.holds(ctx, o.name)
+	if err != nil {
+		return err
+	}
+	if taken {
+		return refused("mcp-partner vault rotate-secret "+shellWord(o.name), "the vault holds a secret of that name already")
+	}
+	if err := f.addSecret(ctx, h, o); err != nil {
+		return err
+	}
+	f.record(ctx, h, guard.KindSecret, "The secret %s was stored.", o.name)
+	u := f.ui()
+	u.linef(good, "Stored the secret %s.", o.name)
+	u.field("next", "mcp-partner tenants add NAME --tenant-id GUID --client-id GUID --credential "+shellWord(o.name))
+	return u.err
+}
+
+func (f *Factory) addSecret(ctx context.Context, h *house, o *vaultAddOptions) error {
+	if o.azureRole != "" || o.clientID != "" {
+		if o.secret.given() || o.azureRole == "" || o.clientID == "" {
+			return usage("mcp-partner vault add --help", "--azure-role and --client-id belong together, without a secret")
+		}
+		return h.vault.PutAzureRole(ctx, o.name, o.azureRole, o.clientID)
+	}
+	value, err := f.secretOrPrompt(ctx, &o.secret, o.name)
+	if err != nil {
+		return err
+	}
+	return h.store.Put(ctx, o.name, value)
+}
+
+// openVault opens the house and its vault, for a command about the vault.
+func (f *Factory) openVault(ctx context.Context, keys keyOptions) (*house, error) {
+	h, err := f.openHouse(keys, nil)
+	if err != nil {
+		return nil, err
+	}
+	if err := h.open(ctx); err != nil {
+		h.Close()
+		return nil, err
+	}
+	return h, nil
+}
+
+// holds reports whether the vault has a secret of that name.
+func (h *house) holds(ctx context.Context, name string) (bool, error) {
+	_, err := h.store.Info(ctx, name)
+	if err == nil {
+		return true, nil
+	}
+	return false, unlessMissing(err)
+}
+
+// usesOf lists the credentials that a secret stands behind.
+func (h *house) usesOf(secret string) ([]vault.CredentialConfig, error) {
+	configs, err := h.directory.Credentials()
+	var found []vault.CredentialConfig
+	for _, config := range configs {
+		if config.SecretName != "" && sameName(config.SecretName, secret) {
+			found = append(found, config)
+		}
+	}
+	return found, err
+}

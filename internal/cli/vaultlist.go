@@ -1,0 +1,232 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"mcp-partner/schemas"
+	"mcp-partner/vault"
+)
+
+type vaultListOptions struct {
+	name string
+	json bool
+	keys keyOptions
+}
+
+// newVaultList builds `vault list`.
+func newVaultList(f *Factory, run func(context.Context, *Factory, *vaultListOptions) error) *cobra.Command {
+	options := &vaultListOptions{}
+	command := &cobra.Command{
+		Use:     "list",
+		Short:   "List the secrets: what they are for, where they are used, when they end",
+		Example: "  mcp-partner vault list\n  mcp-partner vault list --json",
+		Args:    noArguments,
+		RunE:    func(command *cobra.Command, _ []string) error { return run(command.Context(), f, options) },
+	}
+	command.Flags().BoolVar(&options.json, "json", false, "print JSON")
+	options.keys.add(command.Flags())
+	return command
+}
+
+// newVaultShow builds `vault show`.
+func newVaultShow(f *Factory, run func(context.Context, *Factory, *vaultListOptions) error) *cobra.Command {
+	options := &vaultListOptions{}
+	command := &cobra.Command{
+		Use:     "show NAME",
+		Short:   "Show what is known of one secret, and never the secret",
+		Example: "  mcp-partner vault show contoso",
+		Args:    oneArgument("the name of the secret"),
+		RunE: func(command *cobra.Command, args []string) error {
+			options.name = args[0]
+			return run(command.Context(), f, options)
+		},
+	}
+	command.Flags().BoolVar(&options.json, "json", false, "print JSON")
+	options.keys.add(command.Flags())
+	return command
+}
+
+// secretJSON is a secret for a program, without the secret.
+type secretJSON struct {
+	Name string `json:"name"`
+	// Kinds and Credentials are empty for a secret that nothing uses.
+	Kinds       []string   `json:"kinds"`
+	Credentials []string   `json:"credentials"`
+	Tenants     []string   `json:"tenants"`
+	UpdatedAt   *time.Time `json:"updated_at,omitempty"`
+	// Expiry is valid, soon, expired or unknown; none of what has no end.
+	Expiry    string     `json:"expiry"`
+	ExpiresAt *time.Time `json:"expires_at,omitempty"`
+}
+
+func runVaultList(ctx context.Context, f *Factory, o *vaultListOptions) error {
+	h, err := f.openVault(ctx, o.keys)
+	if err != nil {
+		return err
+	}
+	defer h.Close()
+	names, err := h.store.List(ctx)
+	if err != nil {
+		return err
+	}
+	secrets := []secretJSON{}
+	for _, name := range names {
+		one, err := h.describe(ctx, name)
+		if err != nil {
+			return err
+		}
+		secrets = append(secrets, one)
+	}
+	if o.json {
+		return f.printJSON(map[string][]secretJSON{"secrets": secrets})
+	}
+	u := f.ui()
+	if len(secrets) == 0 {
+		u.line(warn, "The vault holds no secret yet.")
+		return u.err
+	}
+	u.secretTable(secrets)
+	return u.err
+}
+
+func runVaultShow(ctx context.Context, f *Factory, o *vaultListOptions) error {
+	h, err := f.openVault(ctx, o.keys)
+	if err != nil {
+		return err
+	}
+	defer h.Close()
+	one, err := h.describe(ctx, o.name)
+	if err != nil {
+		return err
+	}
+	if o.json {
+		return f.printJSON(one)
+	}
+	u := f.ui()
+	u.line(bold, one.Name)
+	u.field("kind", strings.Join(one.Kinds, ", "))
+	u.field("credential", strings.Join(one.Credentials, ", "))
+	u.field("tenants", strings.Join(one.Tenants, ", "))
+	u.field("stored", dayOf(one.UpdatedAt))
+	u.field("ends", one.end())
+	return u.err
+}
+
+// describe gathers what directory and backend know of a secret. Where both know
+// an end, the nearer one counts.
+func (h *house) describe(ctx context.Context, name string) (secretJSON, error) {
+	info, err := h.store.Info(ctx, name)
+	if err != nil {
+		return secretJSON{}, err
+	}
+	uses, err := h.usesOf(name)
+	if err != nil {
+		return secretJSON{}, err
+	}
+	entries, err := h.directory.List()
+	if err != nil {
+		return secretJSON{}, err
+	}
+	one := secretJSON{Name: info.Name, Kinds: []string{}, Credentials: []string{}, Tenants: []string{}, UpdatedAt: unlessZero(info.UpdatedAt)}
+	one.Expiry, one.ExpiresAt = worstEnd(time.Now(), info.ExpiresAt, uses)
+	for _, config := range uses {
+		one.Kinds = appendNew(one.Kinds, string(config.Kind))
+		one.Credentials = append(one.Credentials, config.Name)
+	}
+	for _, entry := range entries {
+		if usesAny(entry, one.Credentials) {
+			one.Tenants = append(one.Tenants, entry.Name)
+		}
+	}
+	return one, nil
+}
+
+// worstEnd is the nearest end that is known. Without one, the end is unknown,
+// unless nothing that uses the secret has an end.
+func worstEnd(now, backend time.Time, uses []vault.CredentialConfig) (string, *time.Time) {
+	nearest, state := backend, vault.ExpiryNone
+	for _, config := range uses {
+		one, end := config.Expiry(now)
+		if one != vault.ExpiryNone {
+			state = vault.ExpiryUnknown
+		}
+		if !end.IsZero() && (nearest.IsZero() || end.Before(nearest)) {
+			nearest = end
+		}
+	}
+	if nearest.IsZero() {
+		if len(uses) == 0 {
+			state = vault.ExpiryUnknown
+		}
+		return string(state), nil
+	}
+	known := vault.CredentialConfig{Kind: vault.KindClientSecret, Expires: nearest.UTC().Format(time.RFC3339)}
+	state, _ = known.Expiry(now)
+	return string(state), &nearest
+}
+
+func usesAny(entry vault.Entry, credentials []string) bool {
+	for _, name := range credentials {
+		if _, err := entry.Credential(name); err == nil {
+			return true
+		}
+	}
+	return false
+}
+
+func appendNew(list []string, item string) []string {
+	for _, have := range list {
+		if have == item {
+			return list
+		}
+	}
+	return append(list, item)
+}
+
+func sameName(a, b string) bool { return strings.EqualFold(a, b) }
+
+func unlessZero(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
+
+// unlessMissing is the error, unless it says that there is no such secret.
+func unlessMissing(err error) error {
+	if schemas.AsProblem(err).Code == schemas.CodeVaultMissing {
+		return nil
+	}
+	return err
+}
+
+func dayOf(t *time.Time) string {
+	if t == nil {
+		return ""
+	}
+	return t.UTC().Format(time.DateOnly)
+}
+
+func (s secretJSON) end() string {
+	if s.ExpiresAt == nil {
+		return s.Expiry
+	}
+	return fmt.Sprintf("%s (%s)", dayOf(s.ExpiresAt), s.Expiry)
+}
+
+func (u *ui) secretTable(secrets []secretJSON) {
+	rows := make([][]string, len(secrets))
+	for i, s := range secrets {
+		tenants := ""
+		if len(s.Tenants) > 0 {
+			tenants = fmt.Sprint(len(s.Tenants))
+		}
+		rows[i] = []string{s.Name, strings.Join(s.Kinds, " "), strings.Join(s.Credentials, " "), tenants, dayOf(s.UpdatedAt), s.end()}
+	}
+	u.table([]string{"SECRET", "KIND", "CREDENTIALS", "TENANTS", "STORED", "ENDS"}, rows)
+}

@@ -1,0 +1,117 @@
+package cli
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"mcp-partner/vault"
+)
+
+type vaultTestOptions struct {
+	name string
+	json bool
+	keys keyOptions
+}
+
+// newVaultTest builds `vault test`.
+func newVaultTest(f *Factory, run func(context.Context, *Factory, *vaultTestOptions) error) *cobra.Command {
+	options := &vaultTestOptions{}
+	command := &cobra.Command{
+		Use:   "test NAME",
+		Short: "Sign in once with a secret in each tenant that uses it, and change nothing",
+		Long: `Sign in once with each credential that uses a secret, in each of its tenants, and
+look at whose token it is as a call would. It ends with 1 if one of them fails.`,
+		Example: "  mcp-partner vault test contoso",
+		Args:    oneArgument("the name of the secret"),
+		RunE: func(command *cobra.Command, args []string) error {
+			options.name = args[0]
+			return run(command.Context(), f, options)
+		},
+	}
+	command.Flags().BoolVar(&options.json, "json", false, "print JSON")
+	options.keys.add(command.Flags())
+	return command
+}
+
+// signInJSON is one sign-in that was tried.
+type signInJSON struct {
+	Tenant     string `json:"tenant"`
+	Credential string `json:"credential"`
+	OK         bool   `json:"ok"`
+	Message    string `json:"message,omitempty"`
+	Fix        string `json:"fix,omitempty"`
+}
+
+func runVaultTest(ctx context.Context, f *Factory, o *vaultTestOptions) error {
+	h, err := f.openVault(ctx, o.keys)
+	if err != nil {
+		return err
+	}
+	defer h.Close()
+	if _, err := h.store.Info(ctx, o.name); err != nil {
+		return err
+	}
+	places, err := h.placesOf(o.name)
+	if err != nil {
+		return err
+	}
+	if len(places) == 0 {
+		return refused("mcp-partner tenants add NAME --credential "+shellWord(o.name), "no tenant uses the secret %s, so there is nowhere to try it", o.name)
+	}
+	tried := []signInJSON{}
+	code := ExitDone
+	for _, place := range places {
+		one := signInJSON{Tenant: place.entry.Name, Credential: place.config.Name, OK: true}
+		if err := h.signIn(ctx, place.entry, place.config); err != nil {
+			end := endOf(err)
+			one.OK, one.Message, one.Fix = false, end.message, end.next
+			code = ExitFailed
+		}
+		tried = append(tried, one)
+	}
+	if err := f.showSignIns(tried, o.json); err != nil {
+		return err
+	}
+	return silent(code)
+}
+
+func (f *Factory) showSignIns(tried []signInJSON, asJSON bool) error {
+	if asJSON {
+		return f.printJSON(map[string][]signInJSON{"sign_ins": tried})
+	}
+	u := f.ui()
+	for _, one := range tried {
+		if one.OK {
+			u.linef(good, "%s signs in, in tenant %s.", one.Credential, one.Tenant)
+			continue
+		}
+		u.linef(bad, "%s does not sign in, in tenant %s: %s", one.Credential, one.Tenant, one.Message)
+		u.field("next", one.Fix)
+	}
+	return u.err
+}
+
+// place is a tenant in which a credential acts.
+type placeOfUse struct {
+	entry  vault.Entry
+	config vault.CredentialConfig
+}
+
+// placesOf lists where a secret is used.
+func (h *house) placesOf(secret string) ([]placeOfUse, error) {
+	uses, err := h.usesOf(secret)
+	if err != nil {
+		return nil, err
+	}
+	entries, err := h.directory.List()
+	var places []placeOfUse
+	for _, config := range uses {
+		for _, entry := range entries {
+			if usesAny(entry, []string{config.Name}) {
+				places = append(places, placeOfUse{entry, config})
+			}
+		}
+	}
+	return places, err
+}

@@ -1,0 +1,122 @@
+package vault
+
+import (
+	"encoding/hex"
+	"regexp"
+
+	"mcp-partner/vault/internal/azurekeyvault"
+	"mcp-partner/vault/internal/hashicorp"
+)
+
+// Backend is where the secrets of a state directory are.
+type Backend string
+
+// The backends, a closed list.
+const (
+	// BackendFile is one file of the state directory, encrypted with age.
+	BackendFile Backend = "file"
+	// BackendKeychain is that file with its key in the keychain of the system.
+	BackendKeychain Backend = "keychain"
+	// BackendHashiCorp is HashiCorp Vault or OpenBao.
+	BackendHashiCorp Backend = "hashicorp"
+	// BackendAzureKeyVault is Azure Key Vault.
+	BackendAzureKeyVault Backend = "azurekeyvault"
+)
+
+// Backends returns all of them, in the order of the documents.
+func Backends() []Backend {
+	return []Backend{BackendFile, BackendKeychain, BackendHashiCorp, BackendAzureKeyVault}
+}
+
+// The settings of the backends that are elsewhere.
+type (
+	// HashiCorpSettings are those of BackendHashiCorp.
+	HashiCorpSettings = hashicorp.Settings
+	// HashiCorpAuth says how to sign in there.
+	HashiCorpAuth = hashicorp.Auth
+	// AzureKeyVaultSettings are those of BackendAzureKeyVault.
+	AzureKeyVaultSettings = azurekeyvault.Settings
+	// AzureKeyVaultAuth says how to sign in there.
+	AzureKeyVaultAuth = azurekeyvault.Auth
+)
+
+// Settings are the choice of a backend. They are made once, by Init, and hold
+// no secret.
+type Settings struct {
+	Backend Backend `json:"backend"`
+	// ID tells the program's own key of this state directory from those of
+	// others in the same backend.
+	ID            string                 `json:"id,omitempty"`
+	HashiCorp     *HashiCorpSettings     `json:"hashicorp,omitempty"`
+	AzureKeyVault *AzureKeyVaultSettings `json:"azure_key_vault,omitempty"`
+}
+
+const (
+	settingsName    = "backend.json"
+	settingsVersion = 1
+	idBytes         = 8
+)
+
+type settingsFile struct {
+	Version int `json:"version"`
+	Settings
+}
+
+func (f *settingsFile) version() int { return f.Version }
+
+// newID makes the name of a state directory.
+func newID() string { return hex.EncodeToString(randomBytes(idBytes)) }
+
+var idForm = regexp.MustCompile(`^[0-9a-f]{16}$`)
+
+// normal checks a choice and fills in what is usual.
+func (s Settings) normal() (Settings, error) {
+	if s.Backend == "" {
+		s.Backend = BackendFile
+	}
+	if s.Backend != BackendFile && !idForm.MatchString(s.ID) {
+		return s, invalid("The settings of the backend lack the ID of this state directory.")
+	}
+	if (s.HashiCorp != nil) != (s.Backend == BackendHashiCorp) || (s.AzureKeyVault != nil) != (s.Backend == BackendAzureKeyVault) {
+		return s, invalid("The settings are not those of the backend %q.", clean(string(s.Backend)))
+	}
+	switch s.Backend {
+	case BackendFile, BackendKeychain:
+		return s, nil
+	case BackendHashiCorp:
+		normal, err := s.HashiCorp.Normal()
+		s.HashiCorp = &normal
+		return s, err
+	case BackendAzureKeyVault:
+		normal, err := s.AzureKeyVault.Normal()
+		s.AzureKeyVault = &normal
+		return s, err
+	}
+	return s, invalid("There is no backend %q: it is file, keychain, hashicorp or azurekeyvault.", clean(string(s.Backend)))
+}
+
+// readSettings returns the choice of a state directory. One without a file is
+// older than the choice, or has taken the default.
+func (d disk) readSettings() (Settings, error) {
+	data, seen, err := d.read(settingsName)
+	if err != nil || seen.info == nil {
+		return Settings{Backend: BackendFile}, err
+	}
+	var file settingsFile
+	if err := decodeVersioned(data, settingsVersion, &file); err != nil {
+		return Settings{}, d.corrupt(settingsName, plain(err))
+	}
+	settings, err := file.normal()
+	if err != nil {
+		return Settings{}, d.corrupt(settingsName, "what it says does not fit together")
+	}
+	return settings, nil
+}
+
+func (d disk) writeSettings(s Settings) error {
+	data, err := encodeJSON(settingsFile{settingsVersion, s})
+	if err != nil {
+		return err
+	}
+	return d.write(settingsName, data)
+}

@@ -1,0 +1,199 @@
+package vault
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"slices"
+	"time"
+
+	"filippo.io/age"
+
+	"mcp-partner/schemas"
+)
+
+// backupVersion is the version of what is inside of an encrypted backup.
+const backupVersion = 1
+
+// Locker says how a backup is locked or opened: for age identities, or with a
+// passphrase from a file or from the terminal.
+type Locker struct {
+	// Recipients are age public keys, for Backup.
+	Recipients []string
+	// Key has the identity file, for Restore, or the passphrase file.
+	Key KeySource
+}
+
+// BackupInfo says what a backup holds. It names secrets and shows none.
+type BackupInfo struct {
+	MadeAt     time.Time `json:"made_at"`
+	Backend    Backend   `json:"backend"`
+	Generation uint64    `json:"generation"`
+	// Secrets are the names of those in it; secrets that are elsewhere stay there.
+	Secrets []string `json:"secrets"`
+	// Keys is how many of the program's own keys are in it.
+	Keys int `json:"keys"`
+	// Entries is the number that the program's counter had: how many entries the
+	// ledger, which is not in it, has at least.
+	Entries int64 `json:"entries"`
+	// Directory is true where the tenants are in it.
+	Directory bool `json:"directory"`
+}
+
+type backupFile struct {
+	Version    int             `json:"version"`
+	MadeAt     time.Time       `json:"made_at"`
+	Settings   Settings        `json:"settings"`
+	Generation uint64          `json:"generation"`
+	Secrets    []payloadSecret `json:"secrets"`
+	Recipients []Recipient     `json:"recipients,omitempty"`
+	Counter    int64           `json:"counter"`
+	Directory  json.RawMessage `json:"directory,omitempty"`
+	Archive    json.RawMessage `json:"archive,omitempty"`
+}
+
+func (f *backupFile) version() int { return f.Version }
+
+func (f *backupFile) info() BackupInfo {
+	info := BackupInfo{MadeAt: f.MadeAt, Backend: f.Settings.Backend, Generation: f.Generation, Entries: f.Counter, Directory: f.Directory != nil, Secrets: []string{}}
+	for _, s := range f.Secrets {
+		if isInternal(s.Name) {
+			info.Keys++
+		} else {
+			info.Secrets = append(info.Secrets, s.Name)
+		}
+	}
+	return info
+}
+
+// Backup returns an encrypted copy of what the state directory holds: secrets,
+// the program's own keys, tenants and settings, and not the ledger, of which an
+// older copy must not take the place of a newer one. Problems: those of Open,
+// CodeInvalidArgument where nothing locks it.
+func (v *Vault) Backup(ctx context.Context, lock Locker) ([]byte, BackupInfo, error) {
+	state, err := v.keys.open(ctx)
+	if err != nil {
+		return nil, BackupInfo{}, err
+	}
+	file, err := v.gather(ctx, state)
+	if err != nil {
+		return nil, BackupInfo{}, err
+	}
+	audience, err := lock.audience(ctx, v.keys.cost)
+	if err != nil {
+		return nil, BackupInfo{}, err
+	}
+	plainText, err := json.Marshal(file)
+	defer clear(plainText)
+	var sealedFile bytes.Buffer
+	if err == nil {
+		err = encryptTo(&sealedFile, plainText, audience...)
+	}
+	if err != nil {
+		return nil, BackupInfo{}, schemas.NewProblem(schemas.CodeInternal, "The backup cannot be encrypted; nothing was written.")
+	}
+	return sealedFile.Bytes(), file.info(), nil
+}
+
+func (v *Vault) gather(ctx context.Context, state *openVault) (*backupFile, error) {
+	counter, err := v.Keyring().Counter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	file := &backupFile{
+		Version: backupVersion, MadeAt: v.keys.now().UTC().Truncate(time.Second), Settings: v.settings,
+		Generation: state.payload.generation, Recipients: state.payload.recipients, Counter: counter, Secrets: []payloadSecret{},
+	}
+	for _, s := range state.payload.secrets {
+		file.Secrets = append(file.Secrets, payloadSecret{s.name, s.secret.bytes(), s.updated})
+	}
+	slices.SortFunc(file.Secrets, func(a, b payloadSecret) int { return cmp.Compare(a.Name, b.Name) })
+	for name, into := range map[string]*json.RawMessage{directoryName: &file.Directory, archiveName: &file.Archive} {
+		data, seen, err := v.keys.disk.read(name)
+		if err != nil {
+			return nil, err
+		}
+		if seen.info != nil && !json.Valid(data) {
+			return nil, v.keys.disk.corrupt(name, "it is not JSON")
+		}
+		*into = data
+	}
+	return file, nil
+}
+
+// audience is for whom a backup is encrypted.
+func (l Locker) audience(ctx context.Context, cost int) ([]age.Recipient, error) {
+	if len(l.Recipients) > 0 && l.Key.PassphraseFile != "" {
+		return nil, invalid("Recipients and a passphrase exclude each other: choose one for the backup.")
+	}
+	var all []age.Recipient
+	for _, one := range l.Recipients {
+		recipient, err := parseRecipient(one)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, recipient)
+	}
+	if len(all) > 0 {
+		return all, nil
+	}
+	// Its checks and prompts are those of a new vault.
+	f := &FileStore{source: l.Key, cost: cost}
+	var k *key
+	var err error
+	if l.Key.PassphraseFile != "" {
+		k, err = f.newPassphraseFileKey(l.Key.PassphraseFile)
+	} else {
+		k, err = askNewPassphrase(ctx, l.Key.prompter(), "New passphrase of the backup: ", "The passphrase of the backup once more: ", cost)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return []age.Recipient{k.recipient}, nil
+}
+
+// unlock decrypts a backup. What comes out is checked as strictly as a vault.
+func (l Locker) unlock(ctx context.Context, sealedFile []byte) (*backupFile, error) {
+	k, err := l.key(ctx, sealedFile)
+	if err != nil {
+		return nil, err
+	}
+	var mismatch *age.NoIdentityMatchError
+	reader, err := age.Decrypt(bytes.NewReader(sealedFile), k.identities...)
+	if errors.As(err, &mismatch) {
+		return nil, brokenBackup(upper(k.what) + " does not open it, or its head is damaged")
+	}
+	if err != nil {
+		return nil, brokenBackup("its header is damaged, or it is no backup")
+	}
+	plainText, err := io.ReadAll(io.LimitReader(reader, maxFileBytes))
+	defer clear(plainText)
+	if err != nil {
+		return nil, brokenBackup("its content is damaged or cut off")
+	}
+	file := &backupFile{}
+	if err := decodeVersioned(plainText, backupVersion, file); err != nil {
+		return nil, brokenBackup("it was decrypted, but " + plain(err))
+	}
+	return file, nil
+}
+
+func (l Locker) key(ctx context.Context, sealedFile []byte) (*key, error) {
+	switch {
+	case l.Key.IdentityFile != "":
+		return identityKey(l.Key.IdentityFile)
+	case l.Key.PassphraseFile != "":
+		return passphraseFileKey(l.Key.PassphraseFile, workFactor)
+	case wantsPassphrase(sealedFile):
+		return promptedKey(ctx, l.Key.prompter(), "Passphrase of the backup: ", workFactor)
+	}
+	return nil, invalid("This backup is for an age identity, or it is no backup: give the file of the identity.")
+}
+
+func brokenBackup(what string) error {
+	return schemas.NewProblem(schemas.CodeVaultCorrupt, "The backup cannot be used: "+what+".",
+		schemas.WithHint("Nothing was changed. Check the key, or use another copy of the backup."))
+}

@@ -1,0 +1,232 @@
+package azurekeyvault
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	"github.com/Azure/azure-sdk-for-go/sdk/security/keyvault/azsecrets"
+
+	"mcp-partner/schemas"
+	"mcp-partner/vault/internal/backend"
+)
+
+const (
+	// callLimit bounds a call with its sign-in and its repetitions.
+	callLimit = 20 * time.Second
+	tryLimit  = 8 * time.Second
+	// maxBytes is the size of a secret that Key Vault takes: 25 kB.
+	maxBytes = 25_000
+	// maxPages bounds a list: a page has at most 25 names.
+	maxPages = 400
+)
+
+// Backend is the secrets with one prefix in one key vault.
+type Backend struct {
+	settings Settings
+	client   *azsecrets.Client
+}
+
+// Open returns the backend of settings in their normal form. Nothing is sent
+// yet. The client is shared and verifies what the settings trust; az gives
+// tokens for MethodAzureCLI. A CodeVaultUnavailable problem says that this
+// machine cannot sign in so.
+func Open(settings Settings, client *http.Client, az azcore.TokenCredential) (*Backend, error) {
+	options := azcore.ClientOptions{
+		Transport: backend.Guarded(client),
+		Retry:     policy.RetryOptions{MaxRetries: 1, RetryDelay: 250 * time.Millisecond, MaxRetryDelay: 2 * time.Second, TryTimeout: tryLimit},
+		Telemetry: policy.TelemetryOptions{ApplicationID: "mcp-partner"},
+	}
+	credential, err := settings.credential(options, az)
+	if err != nil {
+		return nil, err
+	}
+	_, loopback, _ := settings.place()
+	secrets, err := azsecrets.NewClient(settings.URL, credential, &azsecrets.ClientOptions{
+		ClientOptions: options, DisableChallengeResourceVerification: loopback,
+	})
+	if err != nil {
+		return nil, backend.Broken("The client of the key vault cannot be made.", "Check its URL.")
+	}
+	return &Backend{settings, secrets}, nil
+}
+
+// do bounds a call and words its error. The SDK splits the challenge of the far
+// side without looking at its length, so a malformed one makes it panic.
+func (b *Backend) do(ctx context.Context, doing string, work func(context.Context) error) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, callLimit)
+	defer cancel()
+	defer func() {
+		if recover() != nil {
+			err = backend.Broken("The key vault "+b.settings.URL+" answered in a way that its client cannot read.", "Check the URL, and what stands between.")
+		}
+	}()
+	return b.problem(ctx, work(ctx), doing)
+}
+
+// Get implements backend.Backend.
+func (b *Backend) Get(ctx context.Context, name string) (item backend.Item, err error) {
+	err = b.do(ctx, "reading the secret "+name, func(ctx context.Context) error {
+		item, err = b.get(ctx, name)
+		return err
+	})
+	return item, err
+}
+
+func (b *Backend) get(ctx context.Context, name string) (backend.Item, error) {
+	found, err := b.client.GetSecret(ctx, b.settings.Prefix+name, "", nil)
+	var answer *azcore.ResponseError
+	if errors.As(err, &answer) && answer.StatusCode == http.StatusNotFound && answer.ErrorCode == "SecretNotFound" {
+		return backend.Item{}, nil
+	}
+	if err != nil {
+		return backend.Item{}, err
+	}
+	if found.ID == nil || found.Value == nil || *found.Value == "" {
+		return backend.Item{}, errUnusable
+	}
+	item := backend.Item{Value: []byte(*found.Value), Version: found.ID.Version()}
+	if attributes := found.Attributes; attributes != nil {
+		item.UpdatedAt, item.ExpiresAt = timeOf(attributes.Updated), timeOf(attributes.Expires)
+	}
+	return item, nil
+}
+
+func timeOf(t *time.Time) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return *t
+}
+
+// Put implements backend.Backend. Key Vault knows no check-and-set, so what
+// somebody else stores between the look and the write becomes the version
+// before this one.
+func (b *Backend) Put(ctx context.Context, name string, value []byte, version string) error {
+	if len(value) > maxBytes || !utf8.Valid(value) {
+		return invalid("The secret " + name + " is no text of at most 25 kB, and Azure Key Vault takes nothing else.")
+	}
+	return b.do(ctx, "storing the secret "+name, func(ctx context.Context) error {
+		now, err := b.get(ctx, name)
+		if err != nil {
+			return err
+		}
+		if now.Version != version {
+			return backend.Moved(name)
+		}
+		text := string(value)
+		_, err = b.client.SetSecret(ctx, b.settings.Prefix+name, azsecrets.SetSecretParameters{Value: &text}, nil)
+		return err
+	})
+}
+
+// Delete implements backend.Backend. Key Vault keeps what was deleted for as
+// long as its owner has set.
+func (b *Backend) Delete(ctx context.Context, name string) error {
+	return b.do(ctx, "removing the secret "+name, func(ctx context.Context) error {
+		_, err := b.client.DeleteSecret(ctx, b.settings.Prefix+name, nil)
+		var answer *azcore.ResponseError
+		if errors.As(err, &answer) && answer.StatusCode == http.StatusNotFound && answer.ErrorCode == "SecretNotFound" {
+			return nil
+		}
+		return err
+	})
+}
+
+// List implements backend.Backend.
+func (b *Backend) List(ctx context.Context) ([]string, error) {
+	var names []string
+	err := b.do(ctx, "listing the secrets", func(ctx context.Context) error {
+		pager := b.client.NewListSecretPropertiesPager(nil)
+		for pages := 0; pager.More(); pages++ {
+			page, err := pager.NextPage(ctx)
+			if err != nil {
+				return err
+			}
+			if pages == maxPages || !b.isOwn(page.NextLink) {
+				return errUnusable
+			}
+			names = b.appendNames(names, page.Value)
+		}
+		return nil
+	})
+	return names, err
+}
+
+// isOwn refuses a next page elsewhere: the token would go along.
+func (b *Backend) isOwn(next *string) bool {
+	return next == nil || *next == "" || strings.HasPrefix(strings.ToLower(*next), strings.ToLower(b.settings.URL)+"/")
+}
+
+func (b *Backend) appendNames(names []string, page []*azsecrets.SecretProperties) []string {
+	for _, secret := range page {
+		if secret == nil || secret.ID == nil {
+			continue
+		}
+		if name, own := strings.CutPrefix(strings.ToLower(secret.ID.Name()), b.settings.Prefix); own && b.CheckName(name) == nil {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// CheckName implements backend.Backend.
+func (b *Backend) CheckName(name string) error { return backend.CheckPlainName(name, false) }
+
+// Describe implements backend.Backend.
+func (b *Backend) Describe() string {
+	return "The secrets are in the key vault " + b.settings.URL + ", under names that begin with " + b.settings.Prefix +
+		". It decides who may read them and keeps a record of it. This program signs in with " + b.settings.Auth.Method +
+		"; whoever can sign in so on this machine can read them too."
+}
+
+// Close implements backend.Backend; nothing is borrowed.
+func (b *Backend) Close(context.Context) {}
+
+var errUnusable = errors.New("the answer is none of a key vault")
+
+// problem words an error in this program's own words.
+func (b *Backend) problem(ctx context.Context, err error, doing string) error {
+	var known *schemas.Problem
+	var answer *azcore.ResponseError
+	name := "The key vault " + b.settings.URL
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &known):
+		return known
+	case errors.Is(ctx.Err(), context.Canceled):
+		return schemas.NewProblem(schemas.CodeCancelled, "The call was cancelled while the key vault was asked.")
+	case errors.Is(ctx.Err(), context.DeadlineExceeded) || errors.Is(err, context.DeadlineExceeded):
+		return backend.Unavailable(name+" did not answer in time.", "Try again later; until then tokens that are at hand are used on.")
+	case errors.Is(err, errSignIn):
+		return backend.Unavailable("The sign-in to the key vault with "+b.settings.Auth.Method+" failed.", "Check that the identity is given to this machine, and its federation.")
+	case errors.Is(err, errChallenge):
+		return backend.Broken(name+" asked for a token that is not for a key vault; none was sent.", "Check the URL, and what stands between.")
+	case errors.Is(err, backend.ErrRedirect):
+		return backend.Broken(name+" wants to send "+doing+" elsewhere, which is not followed: the token would go along.", "Check the URL, and what stands between.")
+	case errors.As(err, &answer):
+		return b.refusal(answer, doing)
+	}
+	return b.unreachable(err, name)
+}
+
+func (b *Backend) refusal(answer *azcore.ResponseError, doing string) error {
+	name := "The key vault " + b.settings.URL
+	switch code := answer.StatusCode; {
+	case code == http.StatusUnauthorized || code == http.StatusForbidden:
+		return backend.Broken(name+" does not allow "+doing+".", "Give the identity the role Key Vault Secrets Officer there, and open the firewall of the key vault for this machine.")
+	case code == http.StatusConflict:
+		return backend.Broken(name+" still keeps a deleted secret of that name.", "A person recovers or purges it: az keyvault secret recover, or az keyvault secret purge")
+	case code == http.StatusTooManyRequests:
+		return backend.Unavailable(name+" has too many requests at the moment.", "Try again later.")
+	case code >= 500:
+		return backend.Unavailable(name+" failed at "+doing+".", "Try again later.")
+	}
+	return backend.Broken(name+" does not accept "+doing+".", "Check the URL, and what stands between.")
+}

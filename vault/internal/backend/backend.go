@@ -1,0 +1,140 @@
+// Package backend says what the vault needs of a store of secrets that is
+// elsewhere, and holds what its implementations share.
+package backend
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"regexp"
+	"time"
+
+	"mcp-partner/schemas"
+)
+
+// MaxAnswer bounds an answer of a far store, in bytes. A secret has at most
+// 64 KiB.
+const MaxAnswer = 1 << 20
+
+// Errors of a transport that Guarded made.
+var (
+	// ErrRedirect means that the far side wanted to send the request, and with
+	// it the token, elsewhere.
+	ErrRedirect = errors.New("the answer was a redirect")
+	// ErrTooLarge means that the answer has more than MaxAnswer bytes.
+	ErrTooLarge = errors.New("the answer is too large")
+)
+
+// Item is what a store holds under one name.
+type Item struct {
+	// Value is nil where there is none.
+	Value []byte
+	// Version names this state of the item for Put; its form is the store's own.
+	Version string
+	// UpdatedAt and ExpiresAt are zero where the store does not know.
+	UpdatedAt, ExpiresAt time.Time
+}
+
+// Backend is a store of secrets that is elsewhere. Implementations are safe for
+// concurrent use, bound every call in time, and return problems whose texts
+// are their own: what the far side says may hold a secret.
+type Backend interface {
+	// Get returns the item of that name; one that is not there is no error.
+	Get(ctx context.Context, name string) (Item, error)
+	// Put stores a value in place of the item whose Version is given. It returns
+	// a CodeStateMoved problem if another one is there by now.
+	Put(ctx context.Context, name string, value []byte, version string) error
+	// Delete removes an item; one that is not there is no error.
+	Delete(ctx context.Context, name string) error
+	// List returns the names of all items.
+	List(ctx context.Context) ([]string, error)
+	// CheckName refuses a name that the store cannot hold.
+	CheckName(name string) error
+	// Describe says in plain words where the secrets are and who can read them.
+	Describe() string
+	// Close gives back what was borrowed: leases and sign-ins.
+	Close(ctx context.Context)
+}
+
+// Unavailable makes a problem that may go away by itself.
+func Unavailable(message, hint string) *schemas.Problem {
+	return schemas.NewProblem(schemas.CodeVaultUnavailable, message, schemas.WithHint("%s", hint))
+}
+
+// Broken makes a problem that stays until a person acts.
+func Broken(message, hint string) *schemas.Problem {
+	p := Unavailable(message, hint)
+	p.Retryable = false
+	return p
+}
+
+// Moved makes the problem that somebody else changed the item meanwhile.
+func Moved(name string) *schemas.Problem {
+	return schemas.NewProblem(schemas.CodeStateMoved, "The secret "+name+" was changed by somebody else meanwhile; nothing was stored.",
+		schemas.WithHint("Look at it again, then repeat the change if it is still wanted."))
+}
+
+var plainName = regexp.MustCompile(`^[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?$`)
+
+// CheckPlainName refuses what is not made of letters a to z, digits and
+// hyphens, with underscores if they are allowed: names become parts of a path.
+func CheckPlainName(name string, underscore bool) error {
+	ok := plainName.MatchString(name)
+	for _, r := range name {
+		ok = ok && (r != '_' || underscore)
+	}
+	if ok {
+		return nil
+	}
+	letters := "letters, digits and hyphens"
+	if underscore {
+		letters = "letters, digits, hyphens and underscores"
+	}
+	return schemas.NewProblem(schemas.CodeInvalidArgument,
+		"The name \""+schemas.Foreign(name)+"\" does not fit this backend, which takes "+letters+" only: choose another.")
+}
+
+// Guarded returns a client that treats a redirect as an error and reads at most
+// MaxAnswer bytes of an answer.
+func Guarded(base *http.Client) *http.Client {
+	return &http.Client{Transport: guarded{base.Transport}, CheckRedirect: base.CheckRedirect}
+}
+
+type guarded struct{ base http.RoundTripper }
+
+// RoundTrip implements http.RoundTripper.
+func (g guarded) RoundTrip(request *http.Request) (*http.Response, error) {
+	response, err := g.base.RoundTrip(request)
+	if err != nil {
+		return nil, err
+	}
+	if response.StatusCode >= 300 && response.StatusCode < 400 {
+		_ = response.Body.Close()
+		return nil, ErrRedirect
+	}
+	response.Body = &boundedBody{response.Body, MaxAnswer}
+	return response, nil
+}
+
+// CloseIdleConnections lets http.Client close what is idle.
+func (g guarded) CloseIdleConnections() {
+	if closer, ok := g.base.(interface{ CloseIdleConnections() }); ok {
+		closer.CloseIdleConnections()
+	}
+}
+
+// boundedBody fails where more comes than is wanted, in place of ending early.
+type boundedBody struct {
+	io.ReadCloser
+	left int
+}
+
+// Read implements io.Reader.
+func (b *boundedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if b.left -= n; b.left < 0 {
+		return 0, ErrTooLarge
+	}
+	return n, err
+}

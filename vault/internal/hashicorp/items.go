@@ -1,0 +1,139 @@
+package hashicorp
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/hashicorp/vault/api"
+
+	"mcp-partner/vault/internal/backend"
+)
+
+// The fields of an item. People write value; a role of the Azure engine stands
+// in the place of a value where the server makes the password.
+const (
+	fieldText     = "value"
+	fieldBytes    = "value_base64"
+	fieldRole     = "azure_role"
+	fieldClientID = "client_id"
+	fieldExpires  = "expires_at"
+)
+
+// Get implements backend.Backend. An item that names a role of the Azure engine
+// gives that role's password.
+func (b *Backend) Get(ctx context.Context, name string) (backend.Item, error) {
+	data, item, err := b.read(ctx, name)
+	if err != nil || data == nil {
+		return item, err
+	}
+	if role, ok := data[fieldRole].(string); ok {
+		client, _ := data[fieldClientID].(string)
+		return b.password(ctx, name, role, client)
+	}
+	if item.Value, err = valueOf(data); err != nil {
+		return backend.Item{}, err
+	}
+	if text, ok := data[fieldExpires].(string); ok {
+		item.ExpiresAt, _ = time.Parse(time.RFC3339, text) // a date that cannot be read is not known
+	}
+	return item, nil
+}
+
+// read returns the fields of an item, nil if there is none.
+func (b *Backend) read(ctx context.Context, name string) (data map[string]any, item backend.Item, err error) {
+	err = b.do(ctx, "reading the secret "+name, func(ctx context.Context, s *session) error {
+		found, err := s.reader.KVv2(b.settings.Mount).Get(ctx, b.path(name))
+		if errors.Is(err, api.ErrSecretNotFound) {
+			data, item = nil, backend.Item{}
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		data = found.Data
+		if meta := found.VersionMetadata; meta != nil {
+			item.Version, item.UpdatedAt = strconv.Itoa(meta.Version), meta.CreatedTime
+		}
+		return nil
+	})
+	return data, item, err
+}
+
+func (b *Backend) path(name string) string { return b.settings.Path + "/" + name }
+
+// valueOf reads a value, which may be no text: a certificate with its key.
+func valueOf(data map[string]any) ([]byte, error) {
+	if text, ok := data[fieldText].(string); ok && text != "" {
+		return []byte(text), nil
+	}
+	if text, ok := data[fieldBytes].(string); ok && text != "" {
+		if value, err := base64.StdEncoding.DecodeString(text); err == nil {
+			return value, nil
+		}
+	}
+	return nil, unusable("an item without a field \"value\"")
+}
+
+// Put implements backend.Backend.
+func (b *Backend) Put(ctx context.Context, name string, value []byte, version string) error {
+	fields := map[string]any{fieldText: string(value)}
+	if !utf8.Valid(value) {
+		fields = map[string]any{fieldBytes: base64.StdEncoding.EncodeToString(value)}
+	}
+	return b.put(ctx, name, fields, version)
+}
+
+// put writes fields if the item is still at a version, by the engine's own
+// check-and-set.
+func (b *Backend) put(ctx context.Context, name string, fields map[string]any, version string) error {
+	expected := 0
+	if version != "" {
+		var err error
+		if expected, err = strconv.Atoi(version); err != nil {
+			return backend.Moved(name)
+		}
+	}
+	return b.do(ctx, "storing the secret "+name, func(ctx context.Context, s *session) error {
+		_, err := s.writer.KVv2(b.settings.Mount).Put(ctx, b.path(name), fields, api.WithCheckAndSet(expected))
+		if status(err) == 400 && says(err, "check-and-set") {
+			return backend.Moved(name)
+		}
+		return err
+	})
+}
+
+// Delete implements backend.Backend. It removes all versions: a secret that was
+// removed is not to be brought back by an undelete.
+func (b *Backend) Delete(ctx context.Context, name string) error {
+	return b.do(ctx, "removing the secret "+name, func(ctx context.Context, s *session) error {
+		return s.writer.KVv2(b.settings.Mount).DeleteMetadata(ctx, b.path(name))
+	})
+}
+
+// List implements backend.Backend.
+func (b *Backend) List(ctx context.Context) ([]string, error) {
+	var names []string
+	err := b.do(ctx, "listing the secrets", func(ctx context.Context, s *session) error {
+		found, err := s.reader.Logical().ListWithContext(ctx, b.settings.Mount+"/metadata/"+b.settings.Path)
+		if err != nil || found == nil {
+			return err
+		}
+		keys, ok := found.Data["keys"].([]any)
+		if !ok {
+			return unusable("no list of names")
+		}
+		names = names[:0]
+		for _, key := range keys {
+			if name, ok := key.(string); ok && !strings.HasSuffix(name, "/") {
+				names = append(names, name)
+			}
+		}
+		return nil
+	})
+	return names, err
+}

@@ -1,0 +1,96 @@
+package hashicorp
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/hashicorp/vault/api"
+
+	"mcp-partner/schemas"
+	"mcp-partner/vault/internal/backend"
+)
+
+// status is the HTTP status of an error of the server, 0 for any other.
+func status(err error) int {
+	var answer *api.ResponseError
+	if errors.As(err, &answer) {
+		return answer.StatusCode
+	}
+	return 0
+}
+
+// says reports whether the server's own words hold a word. They are looked at
+// and never passed on.
+func says(err error, word string) bool {
+	var answer *api.ResponseError
+	return errors.As(err, &answer) && strings.Contains(strings.ToLower(strings.Join(answer.Errors, " ")), word)
+}
+
+// refusedToken reports whether the server may have refused the token itself: it
+// answers the same to one that has ended and to one that may not do this.
+func refusedToken(err error) bool {
+	code := status(err)
+	return code == http.StatusForbidden || code == http.StatusUnauthorized
+}
+
+// problem words an error in this program's own words.
+func (b *Backend) problem(ctx context.Context, err error, doing string) error {
+	var known *schemas.Problem
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &known):
+		return known
+	case errors.Is(ctx.Err(), context.Canceled):
+		return schemas.NewProblem(schemas.CodeCancelled, "The call was cancelled while the vault server was asked.")
+	case status(err) != 0:
+		return b.refusal(err, doing)
+	}
+	return b.unreachable(ctx, err, doing)
+}
+
+func (b *Backend) refusal(err error, doing string) error {
+	server := "The vault server " + b.settings.Address
+	switch code := status(err); {
+	case code == http.StatusServiceUnavailable && says(err, "sealed"):
+		return backend.Unavailable(server+" is sealed.", "An operator of the server unseals it; until then tokens that are at hand are used on.")
+	case refusedToken(err) && doing == "signing in":
+		return backend.Broken(server+" refuses the sign-in with "+b.settings.Auth.Method+".",
+			"Check the role and put a fresh token, secret ID or JWT into "+b.settings.Auth.File+".")
+	case refusedToken(err):
+		return backend.Broken(server+" does not allow "+doing+".", "Give the role a policy for "+b.settings.Mount+"/data/"+b.settings.Path+
+			"/* and "+b.settings.Mount+"/metadata/"+b.settings.Path+"/*; docs/vault.md has one.")
+	case code == http.StatusBadRequest && doing == "signing in":
+		return backend.Broken(server+" does not accept the sign-in with "+b.settings.Auth.Method+".",
+			"Check the role and put a fresh token, secret ID or JWT into "+b.settings.Auth.File+".")
+	case code == http.StatusNotFound:
+		return backend.Broken(server+" has nothing at the path for "+doing+".", "Check the mounts: key/value version 2 at "+b.settings.Mount+", and the namespace.")
+	case code == http.StatusTooManyRequests:
+		return backend.Unavailable(server+" has too many requests at the moment.", "Try again later.")
+	case code >= 500:
+		return backend.Unavailable(server+" failed at "+doing+".", "Try again later; the server's own log has the reason.")
+	}
+	return backend.Broken(server+" does not accept "+doing+".", "Check that "+b.settings.Mount+" is a key/value engine of version 2.")
+}
+
+func (b *Backend) unreachable(ctx context.Context, err error, doing string) error {
+	server := "The vault server " + b.settings.Address
+	var certificate *tls.CertificateVerificationError
+	switch {
+	case errors.Is(err, backend.ErrRedirect):
+		return backend.Broken(server+" wants to send "+doing+" elsewhere, which is not followed: the token would go along.",
+			"Give the address of the active server, or let the load balancer find it.")
+	case errors.Is(err, backend.ErrTooLarge):
+		return backend.Broken(server+" gave an answer that is far too large.", "Check that it is a vault server.")
+	case errors.As(err, &certificate):
+		return backend.Broken(server+" shows a certificate that is not trusted here.", "Give its authority with --ca-file when the backend is chosen.")
+	case errors.Is(err, context.DeadlineExceeded) || errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return backend.Unavailable(server+" did not answer in time.", "Try again later; until then tokens that are at hand are used on.")
+	case isTransport(err):
+		return backend.Unavailable(server+" cannot be reached.", "Check the network and the server; until then tokens that are at hand are used on.")
+	}
+	return backend.Unavailable(server+" gave an answer that is none of a vault server.", "Check the address, and what stands between.")
+}

@@ -1,0 +1,152 @@
+package vault
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"filippo.io/age"
+
+	"mcp-partner/schemas"
+)
+
+// ownerName names the one who made the vault in the list of recipients.
+const ownerName = "owner"
+
+// maxRecipients bounds the list: each one is an operation at every write.
+const maxRecipients = 64
+
+// Recipient is somebody, a person or a server, who can open a vault in a file.
+// The key is the public half of an age identity and no secret.
+type Recipient struct {
+	Name    string    `json:"name"`
+	Key     string    `json:"key"`
+	AddedAt time.Time `json:"added_at"`
+}
+
+// Recipients returns who can open the vault, by name. It is empty for a vault
+// that has one key only. Problems: those of Open, CodeInvalidArgument where the
+// secrets are elsewhere.
+func (v *Vault) Recipients(ctx context.Context) ([]Recipient, error) {
+	if err := v.shareable(); err != nil {
+		return nil, err
+	}
+	state, err := v.keys.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return slices.Clone(state.payload.recipients), nil
+}
+
+// AddRecipient lets an age identity open the vault from now on. With the first
+// one, whoever made the vault becomes the recipient "owner".
+func (v *Vault) AddRecipient(ctx context.Context, name, publicKey string) error {
+	if err := v.shareable(); err != nil {
+		return err
+	}
+	if err := checkName("recipient name", name); err != nil {
+		return err
+	}
+	if _, err := parseRecipient(publicKey); err != nil {
+		return err
+	}
+	return v.keys.revise(ctx, func(next *payload, k *key) (bool, error) {
+		if err := next.ownFirst(k, v.keys.now()); err != nil {
+			return false, err
+		}
+		for _, r := range next.recipients {
+			if fold(r.Name) == fold(name) || r.Key == publicKey {
+				return false, invalid("The recipient %s is in the list already, or its key is.", clean(name))
+			}
+		}
+		if len(next.recipients) == maxRecipients {
+			return false, invalid("A vault has at most %d recipients.", maxRecipients)
+		}
+		next.recipients = append(next.recipients, Recipient{name, publicKey, v.keys.now().UTC()})
+		slices.SortFunc(next.recipients, func(a, b Recipient) int { return cmp.Compare(a.Name, b.Name) })
+		return true, nil
+	})
+}
+
+// RemoveRecipient encrypts the vault again without one recipient, and returns
+// the names of the secrets that this one could read until now: all of them
+// should be replaced, since a copy may have been kept.
+func (v *Vault) RemoveRecipient(ctx context.Context, name string) ([]string, error) {
+	if err := v.shareable(); err != nil {
+		return nil, err
+	}
+	var known []string
+	err := v.keys.revise(ctx, func(next *payload, k *key) (bool, error) {
+		i := slices.IndexFunc(next.recipients, func(r Recipient) bool { return fold(r.Name) == fold(name) })
+		if i < 0 {
+			return false, invalid("The vault has no recipient %q.", clean(name))
+		}
+		if k.owns(next.recipients[i].Key) {
+			return false, invalid("The recipient %s is the key that opens this vault here: removing it would lock you out.", next.recipients[i].Name)
+		}
+		next.recipients = slices.Delete(next.recipients, i, i+1)
+		known = withoutInternal(next.names())
+		return true, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return known, v.keys.dropPrevious(ctx)
+}
+
+// shareable refuses where recipients are not what lets people in.
+func (v *Vault) shareable() error {
+	if v.remote == nil {
+		return nil
+	}
+	return invalid("The secrets of this vault are in %s, which decides itself who may read them: add people there.", v.settings.Backend)
+}
+
+// ownFirst puts the key that opens the vault into an empty list.
+func (p *payload) ownFirst(k *key, now time.Time) error {
+	if len(p.recipients) > 0 {
+		return nil
+	}
+	own, ok := k.recipient.(*age.X25519Recipient)
+	if !ok {
+		return schemas.NewProblem(schemas.CodeInvalidArgument,
+			"A vault with a passphrase, or with a key of another kind than X25519, cannot have recipients.",
+			schemas.WithHint("Give it a key of its own first: mcp-partner vault rotate-key --new-key-file"))
+	}
+	p.recipients = []Recipient{{ownerName, own.String(), now.UTC()}}
+	return nil
+}
+
+// owns reports whether a public key belongs to one of the key's identities.
+func (k *key) owns(publicKey string) bool {
+	return slices.ContainsFunc(k.identities, func(identity age.Identity) bool {
+		own, ok := identity.(*age.X25519Identity)
+		return ok && own.Recipient().String() == publicKey
+	})
+}
+
+func parseRecipient(publicKey string) (age.Recipient, error) {
+	recipient, err := age.ParseX25519Recipient(publicKey)
+	if err != nil {
+		return nil, schemas.NewProblem(schemas.CodeInvalidArgument, "The key of the recipient is not an age public key of the kind X25519.",
+			schemas.WithHint("It begins with age1 and has 62 characters; age-keygen prints it. The secret half stays where it is."))
+	}
+	return recipient, nil
+}
+
+// audience is for whom a payload is encrypted: the list, or the one key.
+func (p *payload) audience(k *key) ([]age.Recipient, error) {
+	if len(p.recipients) == 0 {
+		return []age.Recipient{k.recipient}, nil
+	}
+	var all []age.Recipient
+	for _, r := range p.recipients {
+		recipient, err := parseRecipient(r.Key)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, recipient)
+	}
+	return all, nil
+}

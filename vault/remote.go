@@ -1,0 +1,201 @@
+package vault
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"mcp-partner/schemas"
+	"mcp-partner/vault/internal/backend"
+)
+
+const (
+	// freshFor is how long a secret of a backend is used without asking again,
+	// and so the longest time in which a changed one is not noticed.
+	freshFor = time.Minute
+	// fetchLimit bounds one fetch.
+	fetchLimit = 25 * time.Second
+)
+
+// RemoteStore keeps secrets in a backend that is elsewhere. What was fetched is
+// kept for a minute: thousands of tenants share one secret.
+type RemoteStore struct {
+	backend backend.Backend
+	now     func() time.Time
+	base    context.Context
+	stop    context.CancelFunc
+	fetches *flights[string, fetched]
+
+	mu     sync.Mutex
+	cached map[string]fetched
+}
+
+// fetched is a secret as the backend gave it.
+type fetched struct {
+	secret Secret
+	info   SecretInfo
+	at     time.Time
+}
+
+func newRemoteStore(b backend.Backend) *RemoteStore {
+	base, stop := context.WithCancel(context.Background())
+	return &RemoteStore{
+		backend: b, now: time.Now, base: base, stop: stop,
+		fetches: newFlights[string, fetched](base, fetchLimit), cached: map[string]fetched{},
+	}
+}
+
+// Get implements Store.
+func (r *RemoteStore) Get(ctx context.Context, name string) (Secret, error) {
+	found, err := r.fetch(ctx, name)
+	return found.secret, err
+}
+
+// Info implements Store.
+func (r *RemoteStore) Info(ctx context.Context, name string) (SecretInfo, error) {
+	found, err := r.fetch(ctx, name)
+	return found.info, err
+}
+
+func (r *RemoteStore) fetch(ctx context.Context, name string) (fetched, error) {
+	key := fold(name)
+	if isInternal(name) || r.backend.CheckName(key) != nil {
+		return fetched{}, noSecret(name)
+	}
+	if known, ok := r.known(key); ok {
+		return known, nil
+	}
+	found, err := r.fetches.do(ctx, key, func(ctx context.Context) (fetched, error) { return r.ask(ctx, key) })
+	if isContext(err) {
+		return fetched{}, contextProblem(err, "Asking the backend of the vault")
+	}
+	return found, err
+}
+
+func (r *RemoteStore) known(key string) (fetched, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	found, ok := r.cached[key]
+	return found, ok && r.now().Sub(found.at) < freshFor
+}
+
+// ask fetches a secret. An older answer is dropped first: where the backend no
+// longer gives it, it is not used on.
+func (r *RemoteStore) ask(ctx context.Context, key string) (fetched, error) {
+	r.forget(key)
+	began := r.now()
+	item, err := r.backend.Get(ctx, key)
+	if err != nil {
+		return fetched{}, err
+	}
+	if item.Value == nil {
+		return fetched{}, noSecret(key)
+	}
+	if len(item.Value) > MaxSecretBytes {
+		return fetched{}, schemas.NewProblem(schemas.CodeVaultCorrupt, "The secret "+key+" in the backend is larger than a secret can be.")
+	}
+	// A newline at the end is one that somebody's editor or shell put there.
+	found := fetched{seal(trimNewline(item.Value)), SecretInfo{key, item.UpdatedAt, item.ExpiresAt}, began}
+	if found.secret.Empty() {
+		return fetched{}, noSecret(key)
+	}
+	r.remember(key, found)
+	return found, nil
+}
+
+func (r *RemoteStore) remember(key string, found fetched) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.cached[key] = found
+	time.AfterFunc(freshFor, func() { r.drop(key, found.at) })
+}
+
+// drop lets go of a secret that would be fetched anew anyway.
+func (r *RemoteStore) drop(key string, at time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.cached[key].at.Equal(at) {
+		delete(r.cached, key)
+	}
+}
+
+func (r *RemoteStore) forget(key string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.cached, key)
+}
+
+// Put implements Store.
+func (r *RemoteStore) Put(ctx context.Context, name string, secret Secret) error {
+	return r.put(ctx, name, secret, func(backend.Item) error { return nil })
+}
+
+// Replace implements Store.
+func (r *RemoteStore) Replace(ctx context.Context, name string, old, next Secret) error {
+	return r.put(ctx, name, next, func(now backend.Item) error {
+		if now.Value == nil {
+			return noSecret(name)
+		}
+		if !seal(trimNewline(now.Value)).Equal(old) {
+			return secretMoved(name)
+		}
+		return nil
+	})
+}
+
+func (r *RemoteStore) put(ctx context.Context, name string, secret Secret, check func(backend.Item) error) error {
+	if err := checkPut(name, secret); err != nil {
+		return err
+	}
+	key := fold(name)
+	if err := r.backend.CheckName(key); err != nil {
+		return err
+	}
+	defer r.forget(key)
+	now, err := r.backend.Get(ctx, key)
+	if err != nil {
+		return err
+	}
+	if err := check(now); err != nil {
+		return err
+	}
+	return r.backend.Put(ctx, key, secret.bytes(), now.Version)
+}
+
+// Delete implements Store.
+func (r *RemoteStore) Delete(ctx context.Context, name string) error {
+	key := fold(name)
+	if isInternal(name) || r.backend.CheckName(key) != nil {
+		return nil
+	}
+	defer r.forget(key)
+	return r.backend.Delete(ctx, key)
+}
+
+// List implements Store.
+func (r *RemoteStore) List(ctx context.Context) ([]string, error) {
+	names, err := r.backend.List(ctx)
+	if err != nil {
+		return nil, err
+	}
+	names = slices.DeleteFunc(names, func(name string) bool { return checkName("secret name", name) != nil })
+	slices.Sort(names)
+	return withoutInternal(names), nil
+}
+
+// KeyDescription implements Store.
+func (r *RemoteStore) KeyDescription() string { return r.backend.Describe() }
+
+func (r *RemoteStore) close(ctx context.Context) {
+	r.stop()
+	r.backend.Close(ctx)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	clear(r.cached)
+}
+
+func secretMoved(name string) error {
+	return schemas.NewProblem(schemas.CodeStateMoved, "The secret "+clean(name)+" was changed by somebody else meanwhile; nothing was stored.",
+		schemas.WithHint("Look at it again, then repeat the change if it is still wanted."))
+}

@@ -1,0 +1,200 @@
+package vault
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"mcp-partner/schemas"
+)
+
+// RestoreOptions say how a backup is put back.
+type RestoreOptions struct {
+	Lock Locker
+	// Force puts it back although secrets that are here would be replaced or
+	// removed.
+	Force bool
+}
+
+// Restored says what came back.
+type Restored struct {
+	BackupInfo
+	// Older is true where the vault here had a higher generation.
+	Older bool `json:"older"`
+	// Replaced names secrets that were here with another value, or are not in
+	// the backup and were removed.
+	Replaced []string `json:"replaced"`
+	// OwnKeys is true where the program's own keys in the backup came back, false
+	// where those that are here stayed.
+	OwnKeys bool `json:"own_keys"`
+	// Tenants is true where the directory of tenants came back; one that is here
+	// stays.
+	Tenants bool `json:"tenants"`
+}
+
+// Restore puts a backup back into a vault that Init has made. Secrets become
+// those of the backup; where they are elsewhere, those of the backup are put
+// there. The program's own keys and a directory of tenants that are here stay,
+// since the ledger here belongs to them. Problems: those of Open,
+// CodeVaultCorrupt for a backup that cannot be used, CodeStateMoved where it
+// would replace secrets and is not forced.
+func (v *Vault) Restore(ctx context.Context, sealedFile []byte, o RestoreOptions) (Restored, error) {
+	if err := v.Open(ctx); err != nil {
+		return Restored{}, err
+	}
+	file, err := o.Lock.unlock(ctx, sealedFile)
+	if err != nil {
+		return Restored{}, err
+	}
+	// The form of a payload is that of a vault, and so are its checks.
+	content := &payload{generation: file.Generation, secrets: map[string]storedSecret{}, recipients: file.Recipients}
+	for _, s := range file.Secrets {
+		if err := content.adopt(s); err != nil {
+			return Restored{}, brokenBackup("a secret in it " + plain(err))
+		}
+	}
+	done := Restored{BackupInfo: file.info(), Replaced: []string{}}
+	if v.remote != nil {
+		err = v.restoreRemote(ctx, content, file, o, &done)
+	} else {
+		err = v.restoreFile(ctx, content, file, o, &done)
+	}
+	if err != nil {
+		return done, err
+	}
+	done.Tenants, err = v.restoreDirectory(ctx, file)
+	return done, err
+}
+
+// restoreFile changes the vault in one write.
+func (v *Vault) restoreFile(ctx context.Context, content *payload, file *backupFile, o RestoreOptions, done *Restored) error {
+	return v.keys.revise(ctx, func(next *payload, k *key) (bool, error) {
+		done.Older = file.Generation < next.generation-1
+		for name, here := range next.secrets {
+			if isInternal(name) {
+				continue
+			}
+			if there, ok := content.secrets[name]; !ok || !there.secret.Equal(here.secret) {
+				done.Replaced = append(done.Replaced, here.name)
+			}
+		}
+		slices.Sort(done.Replaced)
+		if err := done.check(o); err != nil {
+			return false, err
+		}
+		next.takeSecrets(content)
+		next.takeRecipients(content, k)
+		return true, v.takeKeys(next, content, file, done)
+	})
+}
+
+// check refuses to lose what is here.
+func (r *Restored) check(o RestoreOptions) error {
+	if len(r.Replaced) == 0 || o.Force {
+		return nil
+	}
+	age := "The backup is not older than the vault here, and"
+	if r.Older {
+		age = fmt.Sprintf("The backup is older than the vault here (generation %d of %s), and", r.Generation, r.MadeAt.Format("2006-01-02"))
+	}
+	return schemas.NewProblem(schemas.CodeStateMoved,
+		age+" it would replace or remove secrets that are here: "+strings.Join(r.Replaced, ", ")+". Nothing was changed.",
+		schemas.WithHint("Make a backup of the vault as it is, then give --force."))
+}
+
+// takeSecrets replaces the secrets and leaves the program's own keys.
+func (p *payload) takeSecrets(from *payload) {
+	for name := range p.secrets {
+		if !isInternal(name) {
+			delete(p.secrets, name)
+		}
+	}
+	for name, s := range from.secrets {
+		if !isInternal(name) {
+			p.secrets[name] = s
+		}
+	}
+}
+
+// takeRecipients takes the list of the backup if the key here is in it: another
+// list would lock out whoever restores.
+func (p *payload) takeRecipients(from *payload, k *key) {
+	if slices.ContainsFunc(from.recipients, func(r Recipient) bool { return k.owns(r.Key) }) {
+		p.recipients = from.recipients
+	}
+}
+
+// takeKeys takes the program's own keys where there are none yet. The counter
+// comes with its number, so that a ledger that is missing is noticed.
+func (v *Vault) takeKeys(next, from *payload, file *backupFile, done *Restored) error {
+	for name := range next.secrets {
+		if isInternal(name) {
+			return nil
+		}
+	}
+	for name, s := range from.secrets {
+		if isInternal(name) {
+			next.secrets[name] = s
+			done.OwnKeys = true
+		}
+	}
+	counter, ok := next.secrets[counterKey]
+	if !ok {
+		return nil
+	}
+	return v.keys.disk.write(counterName, encodeCounter(counter.secret.bytes(), file.Counter))
+}
+
+// restoreRemote puts each secret into the backend. What is there under another
+// name stays.
+func (v *Vault) restoreRemote(ctx context.Context, content *payload, file *backupFile, o RestoreOptions, done *Restored) error {
+	names := withoutInternal(content.names())
+	var missing []string
+	for _, name := range names {
+		there, err := v.remote.Get(ctx, name)
+		switch {
+		case err != nil && schemas.AsProblem(err).Code == schemas.CodeVaultMissing:
+			missing = append(missing, name)
+		case err != nil:
+			return err
+		case !there.Equal(content.secrets[fold(name)].secret):
+			done.Replaced = append(done.Replaced, name)
+		}
+	}
+	if err := done.check(o); err != nil {
+		return err
+	}
+	for _, name := range slices.Concat(missing, done.Replaced) {
+		if err := v.remote.Put(ctx, name, content.secrets[fold(name)].secret); err != nil {
+			return err
+		}
+	}
+	return v.keys.revise(ctx, func(next *payload, _ *key) (bool, error) {
+		err := v.takeKeys(next, content, file, done)
+		return done.OwnKeys, err
+	})
+}
+
+// restoreDirectory puts the tenants back where there are none.
+func (v *Vault) restoreDirectory(ctx context.Context, file *backupFile) (bool, error) {
+	d := v.keys.disk
+	unlock, err := d.lock(ctx, directoryLock)
+	if err != nil {
+		return false, err
+	}
+	defer unlock()
+	seen, err := d.stat(directoryName)
+	if err != nil || seen.info != nil || file.Directory == nil {
+		return false, err
+	}
+	if _, err := decodeDirectory(file.Directory); err != nil {
+		return false, brokenBackup("its directory of tenants cannot be read: " + plain(err))
+	}
+	if file.Archive != nil {
+		if err := d.write(archiveName, file.Archive); err != nil {
+			return false, err
+		}
+	}
+	return true, d.write(directoryName, file.Directory)
+}

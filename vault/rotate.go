@@ -1,0 +1,255 @@
+package vault
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"slices"
+	"strings"
+
+	"filippo.io/age"
+
+	"mcp-partner/schemas"
+)
+
+// RotateOptions say what the new key of a vault is. The zero value makes a new
+// key where the old one is kept.
+type RotateOptions struct {
+	// DryRun changes nothing.
+	DryRun bool
+	// To has the file of the new identity or passphrase.
+	To KeySource
+	// AskPassphrase asks at the terminal for a new passphrase, twice.
+	AskPassphrase bool
+	// KeyFile gives a vault with a passphrase or an identity file a key beside it.
+	KeyFile bool
+	// Fresh names keys of the program that are replaced too.
+	Fresh []string
+}
+
+// Rotation says what a change of the key did, or would do.
+type Rotation struct {
+	// Secrets and Keys are how many secrets and keys of the program were
+	// encrypted again.
+	Secrets int `json:"secrets"`
+	Keys    int `json:"keys"`
+	// Resumed is true where an earlier change was interrupted and was finished.
+	Resumed bool `json:"resumed"`
+	// From and To name the old and the new key.
+	From string `json:"from"`
+	To   string `json:"to"`
+}
+
+// pendingMark is in the text of a holder while two keys are there.
+const pendingMark = "# The key is being changed: the first identity is the new one.\n"
+
+// RotateKey encrypts the vault again under a new key. Whenever it is killed, the
+// vault opens with what is there, and calling it again finishes the change.
+// Problems: those of Open, CodeInvalidArgument where it is not said what the new
+// key is.
+func (v *Vault) RotateKey(ctx context.Context, o RotateOptions) (Rotation, error) {
+	if err := o.To.check(); err != nil {
+		return Rotation{}, err
+	}
+	named := o.To.hasFile() || o.AskPassphrase
+	if named && o.KeyFile || o.To.hasFile() && o.AskPassphrase {
+		return Rotation{}, invalid("More than one new key was named: choose one.")
+	}
+	if (named || o.KeyFile) && v.settings.Backend != BackendFile {
+		return Rotation{}, invalid("The key of this vault is in its backend, %s, and stays there: name no other.", v.settings.Backend)
+	}
+	return v.keys.rotate(ctx, o, named)
+}
+
+func (f *FileStore) rotate(ctx context.Context, o RotateOptions, named bool) (done Rotation, err error) {
+	err = f.exclusive(ctx, func(state *openVault) error {
+		done = rotationOf(state)
+		heldNow := !f.source.hasFile() && !state.key.isPassphrase()
+		switch {
+		case named:
+			done, err = f.rotateTo(ctx, state, o, done)
+		case heldNow || o.KeyFile:
+			done, err = f.rotateHeld(ctx, state, o, done, heldNow)
+		default:
+			err = schemas.NewProblem(schemas.CodeInvalidArgument, "The key of this vault is not kept here, so it has to be said what the new one is.",
+				schemas.WithHint("Give --new-passphrase, --new-passphrase-file FILE, --new-identity-file FILE, or --new-key-file for a key beside the vault."))
+		}
+		return err
+	})
+	return done, err
+}
+
+func rotationOf(state *openVault) Rotation {
+	names := state.payload.names()
+	keys := 0
+	for _, name := range names {
+		if isInternal(name) {
+			keys++
+		}
+	}
+	return Rotation{Secrets: len(names) - keys, Keys: keys, From: state.key.what}
+}
+
+// rotateTo changes to a key that a person keeps. One file is replaced, so there
+// is nothing to resume.
+func (f *FileStore) rotateTo(ctx context.Context, state *openVault, o RotateOptions, done Rotation) (Rotation, error) {
+	next, err := f.newKey(ctx, InitOptions{Key: KeySource{o.To.IdentityFile, o.To.PassphraseFile, f.source.Terminal}, AskPassphrase: o.AskPassphrase})
+	if err != nil {
+		return done, err
+	}
+	done.To = next.what
+	content, err := f.refreshed(state.payload, state.key, next, o.Fresh)
+	if err != nil || o.DryRun {
+		return done, err
+	}
+	if err := f.saveProven(content, next); err != nil {
+		return done, err
+	}
+	return done, f.removeKeyFile()
+}
+
+// removeKeyFile takes the key file away that opens nothing any more.
+func (f *FileStore) removeKeyFile() error {
+	if _, beside := f.holder.(fileHolder); !beside {
+		return nil
+	}
+	if err := f.disk.step("remove " + keyName); err != nil {
+		return err
+	}
+	if err := os.Remove(f.disk.path(keyName)); err != nil && !os.IsNotExist(err) {
+		return f.disk.unavailable("removed", f.disk.path(keyName), err)
+	}
+	return nil
+}
+
+// rotateHeld changes the key that the holder keeps, in three steps: the new key
+// beside the old one, the vault under the new one, the new key alone. After each
+// of them the vault opens with what the holder has.
+func (f *FileStore) rotateHeld(ctx context.Context, state *openVault, o RotateOptions, done Rotation, heldNow bool) (Rotation, error) {
+	text, err := f.holder.read(ctx)
+	defer clear(text)
+	if err != nil {
+		return done, err
+	}
+	before := identitiesIn(text)
+	pending := bytes.Contains(text, []byte(pendingMark)) && len(before) > 0
+	done.To, done.Resumed = f.holder.what(), pending
+	if o.DryRun {
+		return done, nil
+	}
+	if !pending {
+		identity, err := newIdentity()
+		if err != nil {
+			return done, err
+		}
+		before = append([]string{identity.String()}, before...)
+		if err := f.hold(ctx, append([]byte(pendingMark), keyText(before...)...)); err != nil {
+			return done, err
+		}
+	}
+	next, err := parseIdentities([]byte(before[0]), f.holder.what())
+	if err != nil {
+		return done, err
+	}
+	if !pending || !f.opens(next) {
+		content, err := f.refreshed(state.payload, state.key, next, o.Fresh)
+		if err != nil {
+			return done, err
+		}
+		if err := f.saveProven(content, next); err != nil {
+			return done, err
+		}
+	}
+	return done, f.hold(ctx, keyText(before[0]))
+}
+
+func (f *FileStore) hold(ctx context.Context, text []byte) error {
+	defer clear(text)
+	return f.holder.write(ctx, text)
+}
+
+// identitiesIn returns the lines of a holder's text that are identities.
+func identitiesIn(text []byte) []string {
+	var found []string
+	for line := range strings.Lines(string(text)) {
+		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {
+			found = append(found, line)
+		}
+	}
+	return found
+}
+
+// opens reports whether a key opens the vault as it is on the disk.
+func (f *FileStore) opens(k *key) bool {
+	sealedFile, _, err := f.disk.read(vaultName)
+	if err != nil {
+		return false
+	}
+	_, err = f.unseal(k, sealedFile)
+	return err == nil
+}
+
+// refreshed is the payload for a new key: the list of recipients has the new
+// one in place of the old one, and some of the program's own keys are new.
+func (f *FileStore) refreshed(now *payload, old, next *key, fresh []string) (*payload, error) {
+	content := now.with(func(secrets map[string]storedSecret) {
+		for _, name := range fresh {
+			f.renew(secrets, name)
+		}
+	})
+	if len(content.recipients) == 0 {
+		return content, nil
+	}
+	own, ok := next.recipient.(*age.X25519Recipient)
+	i := slices.IndexFunc(content.recipients, func(r Recipient) bool { return old.owns(r.Key) || ok && r.Key == own.String() })
+	if !ok || i < 0 {
+		return nil, invalid("This vault has recipients, so its new key has to be of the kind X25519, in place of one of them.")
+	}
+	content.recipients[i].Key = own.String()
+	return content, nil
+}
+
+// renew replaces a key of the program that is there and keeps the replaced one.
+func (f *FileStore) renew(secrets map[string]storedSecret, name string) {
+	now, ok := secrets[internalPrefix+name]
+	if !ok {
+		return
+	}
+	size := len(now.secret.bytes())
+	now.name += previousSuffix
+	secrets[internalPrefix+name+previousSuffix] = now
+	secrets[internalPrefix+name] = f.Keyring().fresh(internalPrefix+name, size)
+}
+
+// saveProven writes the vault and reads it back with the new key, before the
+// old one is let go of. The version before it, which the old key opens, goes.
+func (f *FileStore) saveProven(content *payload, k *key) error {
+	if err := f.save(content, k); err != nil {
+		return err
+	}
+	if !f.opens(k) {
+		return f.disk.corrupt(vaultName, "it was written and does not open with the new key; the old key was kept")
+	}
+	return f.overwritePrevious()
+}
+
+// overwritePrevious puts the newest version in the place of the one before it,
+// which others than those of the newest can read.
+func (f *FileStore) overwritePrevious() error {
+	sealedFile, _, err := f.disk.read(vaultName)
+	if err != nil {
+		return err
+	}
+	return f.disk.write(vaultName+previousMark, sealedFile)
+}
+
+// dropPrevious is overwritePrevious under the lock.
+func (f *FileStore) dropPrevious(ctx context.Context) error {
+	return f.exclusive(ctx, func(*openVault) error { return f.overwritePrevious() })
+}
+
+// isPassphrase reports whether the key is made of a passphrase.
+func (k *key) isPassphrase() bool {
+	_, ok := k.recipient.(*age.ScryptRecipient)
+	return ok
+}

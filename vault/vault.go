@@ -1,0 +1,149 @@
+package vault
+
+import (
+	"context"
+	"os/exec"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+
+	"mcp-partner/internal/httpclient"
+	"mcp-partner/schemas"
+	"mcp-partner/vault/internal/azurekeyvault"
+	"mcp-partner/vault/internal/backend"
+	"mcp-partner/vault/internal/hashicorp"
+	"mcp-partner/vault/internal/keychain"
+)
+
+// Vault is the secrets of one state directory, wherever they are, and the
+// program's own keys.
+type Vault struct {
+	Store
+	settings Settings
+	// keys is vault.age. It holds the program's own keys on every backend, and
+	// the secrets too where they are in the state directory.
+	keys *FileStore
+	// remote is nil where the secrets are in keys.
+	remote *RemoteStore
+}
+
+// OpenVault returns the vault that Init chose for a state directory. Nothing is
+// asked of a backend yet. Problems: CodeInvalidArgument for a key source that
+// contradicts itself or the backend, CodeVaultCorrupt for settings that cannot
+// be read, CodeVaultUnavailable.
+func OpenVault(stateDir string, source KeySource, pool *httpclient.Pool) (*Vault, error) {
+	d := newDisk(stateDir)
+	settings, err := d.readSettings()
+	if err != nil {
+		return nil, err
+	}
+	return assemble(d, settings, source, pool)
+}
+
+// assemble builds the parts of a vault.
+func assemble(d disk, settings Settings, source KeySource, pool *httpclient.Pool) (*Vault, error) {
+	if err := source.check(); err != nil {
+		return nil, err
+	}
+	if settings.Backend != BackendFile && source.hasFile() {
+		return nil, invalid("The key of this vault is in its backend, %s: give no --identity-file and no --passphrase-file.", settings.Backend)
+	}
+	v := &Vault{settings: settings, keys: newFileStore(d, source)}
+	v.Store = v.keys
+	switch settings.Backend {
+	case BackendFile:
+		return v, nil
+	case BackendKeychain:
+		v.keys.holder = keychainHolder{keychain.Keychain{ID: settings.ID}, d}
+		return v, nil
+	}
+	far, err := connect(settings, pool)
+	if err != nil {
+		return nil, err
+	}
+	v.remote = newRemoteStore(far)
+	v.Store = v.remote
+	v.keys.holder = remoteHolder{far, internalPrefix + settings.ID, d}
+	return v, nil
+}
+
+// connect makes the backend that is elsewhere; nothing is sent yet.
+func connect(settings Settings, pool *httpclient.Pool) (backend.Backend, error) {
+	if pool == nil {
+		pool = httpclient.NewPool(httpclient.Options{})
+	}
+	if s := settings.HashiCorp; s != nil {
+		client, err := pool.Client([]byte(s.CAPEM))
+		if err != nil {
+			return nil, invalid("The CA certificates of the backend cannot be read.")
+		}
+		return hashicorp.Open(*s, client, readKeyFile), nil
+	}
+	s := settings.AzureKeyVault
+	client, err := pool.Client([]byte(s.CAPEM))
+	if err != nil {
+		return nil, invalid("The CA certificates of the backend cannot be read.")
+	}
+	return azurekeyvault.Open(*s, client, keyVaultToken{execRunner{}, s.Auth})
+}
+
+// Settings returns the choice of the backend.
+func (v *Vault) Settings() Settings { return v.settings }
+
+// Keyring returns the program's own keys.
+func (v *Vault) Keyring() *Keyring { return v.keys.Keyring() }
+
+// Open opens the vault now, for a command that wants the prompt or the error at
+// its start. Where secrets are elsewhere, that signs in there.
+func (v *Vault) Open(ctx context.Context) error { return v.keys.Open(ctx) }
+
+// KeyDescription implements Store.
+func (v *Vault) KeyDescription() string { return v.keys.KeyDescription() }
+
+// Close gives back what a backend lent: leases of passwords, and its sign-in.
+func (v *Vault) Close() {
+	if v.remote != nil {
+		v.remote.close(context.Background())
+	}
+}
+
+// PutAzureRole stores under a name that its secret is the password which the
+// Azure engine of the backend makes for a role, of the application with that
+// client ID. Problems: CodeInvalidArgument where the backend has no such engine,
+// the name is taken, or the role makes a new identity for each password;
+// CodeVaultUnavailable.
+func (v *Vault) PutAzureRole(ctx context.Context, name, role, clientID string) error {
+	if err := checkName("secret name", name); err != nil {
+		return err
+	}
+	if v.remote == nil {
+		return invalid("Only the backend hashicorp has an engine for passwords of Azure.")
+	}
+	engine, ok := v.remote.backend.(*hashicorp.Backend)
+	if !ok || isInternal(name) || !schemas.IsGUID(clientID) {
+		return invalid("A password of the Azure engine needs the backend hashicorp, a name of its own and the client ID of the application.")
+	}
+	if err := engine.CheckName(fold(name)); err != nil {
+		return err
+	}
+	defer v.remote.forget(fold(name))
+	return engine.PutAzureRole(ctx, fold(name), role, fold(clientID))
+}
+
+// keyVaultToken signs in to Key Vault with az, whose path is in the settings.
+type keyVaultToken struct {
+	runner Runner
+	auth   AzureKeyVaultAuth
+}
+
+// GetToken implements azcore.TokenCredential. Its errors say nothing: the
+// backend words them.
+func (a keyVaultToken) GetToken(ctx context.Context, options policy.TokenRequestOptions) (azcore.AccessToken, error) {
+	stdout, _, err := a.runner.Run(ctx, a.auth.AzPath, "account", "get-access-token",
+		"--output", "json", "--scope", options.Scopes[0], "--tenant", a.auth.TenantID)
+	defer clear(stdout)
+	if err != nil {
+		return azcore.AccessToken{}, exec.ErrNotFound
+	}
+	return decodeAzToken(stdout)
+}
