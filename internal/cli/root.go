@@ -74,11 +74,27 @@ Exit codes: 0 done or unchanged, 1 failed, 2 wrong usage, 3 refused,
 	root.CompletionOptions.HiddenDefaultCmd = false
 	f.addGlobals(root.PersistentFlags())
 	root.AddCommand(
-		newVault(f), newTenants(f), newCall(f, runCall), newTools(f, runTools), newFind(f, runFind),
-		newInstall(f, runInstall), newUninstall(f, runUninstall), newDoctor(f, runDoctor), newServe(f, runServe), newSimulate(f, runSimulate),
-		newPolicy(f), newApprovals(f), newApprovers(f), newFreeze(f, runFreeze), newUnfreeze(f, runUnfreeze), newToken(f), newLedger(f),
+		newVault(f),
+		newTenants(f),
+		newCall(f, runCall),
+		newTools(f, runTools),
+		newFind(f, runFind),
+		newInstall(f, runInstall),
+		newUninstall(f, runUninstall),
+		newDoctor(f, runDoctor),
+		newHealth(f, runHealth),
+		newServe(f, runServe),
+		newSimulate(f, runSimulate),
+		newPolicy(f),
+		newApprovals(f),
+		newApprovers(f),
+		newFreeze(f, runFreeze),
+		newUnfreeze(f, runUnfreeze),
+		newToken(f),
+		newLedger(f),
 		newOpenAPI(f, runOpenAPI),
-		newDemo(f, runDemo), newVersion(f, runVersion),
+		newDemo(f, runDemo),
+		newVersion(f, runVersion),
 	)
 	return root
 }

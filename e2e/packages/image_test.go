@@ -1,0 +1,93 @@
+package packages
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/compose-spec/compose-go/v2/cli"
+	"github.com/compose-spec/compose-go/v2/types"
+	"github.com/moby/buildkit/frontend/dockerfile/instructions"
+	"github.com/moby/buildkit/frontend/dockerfile/linter"
+	"github.com/moby/buildkit/frontend/dockerfile/parser"
+)
+
+// TestImage reads the Dockerfile as the builder does, with its own linter, and
+// wants the last stage to be bare and to run as nobody in particular.
+func TestImage(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(filepath.Join(root, "deploy", "Dockerfile"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	parsed, err := parser.Parse(bytes.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	lint := linter.New(&linter.Config{Warn: func(rule, _, _, message string, _ []parser.Range) { t.Errorf("%s: %s", rule, message) }})
+	stages, _, err := instructions.Parse(parsed.AST, lint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := stages[len(stages)-1]
+	if last.BaseName != "scratch" {
+		t.Errorf("the image is made from %s", last.BaseName)
+	}
+	var user, health, entry bool
+	for _, command := range last.Commands {
+		switch c := command.(type) {
+		case *instructions.UserCommand:
+			user = c.User != "" && c.User != "0" && !strings.HasPrefix(c.User, "root")
+		case *instructions.HealthCheckCommand:
+			health = len(c.Health.Test) > 1 && c.Health.Test[0] == "CMD"
+		case *instructions.EntrypointCommand:
+			entry = !c.PrependShell
+		}
+	}
+	if !user || !health || !entry {
+		t.Errorf("user %v, health check without a shell %v, entry point without a shell %v", user, health, entry)
+	}
+}
+
+// TestComposition reads the composition as docker compose does.
+func TestComposition(t *testing.T) {
+	t.Parallel()
+	options, err := cli.NewProjectOptions([]string{filepath.Join(root, "deploy", "compose.yaml")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	project, err := options.LoadProject(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var volumes []string
+	for _, name := range []string{"a", "b"} {
+		service, err := project.GetService(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		hardened := service.ReadOnly && service.User == "65532:65532" && slices.Equal(service.CapDrop, []string{"ALL"}) &&
+			slices.Contains(service.SecurityOpt, "no-new-privileges:true") && len(service.Ports) == 0
+		if !hardened {
+			t.Errorf("%s is not as closed as it could be: %+v", name, service)
+		}
+		for _, volume := range service.Volumes {
+			if volume.Type == types.VolumeTypeVolume && volume.Target == "/state" {
+				volumes = append(volumes, volume.Source)
+			}
+		}
+		if _, err := os.Stat(filepath.Join(service.Build.Context, service.Build.Dockerfile)); err != nil {
+			t.Error(err)
+		}
+	}
+	if !slices.Equal(volumes, []string{"state", "state"}) {
+		t.Errorf("the two servers do not share one state: %v", volumes)
+	}
+	proxy, err := project.GetService("proxy")
+	if err != nil || len(proxy.Ports) != 1 || len(proxy.DependsOn) != 2 {
+		t.Errorf("the proxy: %v, %+v", err, proxy)
+	}
+}

@@ -1,0 +1,127 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"mcp-partner/internal/httpclient"
+)
+
+const (
+	// probeLimit bounds a probe; container engines give up after some seconds.
+	probeLimit = 10 * time.Second
+	// maxReadiness bounds what is read of an answer.
+	maxReadiness = 64 << 10
+)
+
+type probeOptions struct{ url, caFile string }
+
+// newHealth builds `health`, which a container without a shell can run.
+func newHealth(f *Factory, run func(context.Context, *Factory, *probeOptions) error) *cobra.Command {
+	options := &probeOptions{}
+	command := &cobra.Command{
+		Use:   "health",
+		Short: "Ask a server that runs whether it can do its work",
+		Long: `Ask a server that was started with --http whether it can do its work, as a
+container's health check or a script does. The exit code is 0 if it is ready, else 1,
+and what is not ready is named. No token is needed and none is sent.`,
+		Example: "  mcp-partner health\n  mcp-partner health --url https://partner.example/readyz --ca-file ca.pem",
+		Args:    noArguments,
+		RunE:    func(command *cobra.Command, _ []string) error { return run(command.Context(), f, options) },
+	}
+	flags := command.Flags()
+	flags.StringVar(&options.url, "url", "http://127.0.0.1:8080/readyz", "`URL` of its /readyz")
+	flags.StringVar(&options.caFile, "ca-file", "", "`FILE` with the authorities to trust, in place of the system's")
+	return command
+}
+
+func runHealth(ctx context.Context, f *Factory, o *probeOptions) error {
+	response, err := o.ask(ctx)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	var state struct {
+		Status string            `json:"status"`
+		Checks map[string]string `json:"checks"`
+	}
+	if err := json.NewDecoder(io.LimitReader(response.Body, maxReadiness)).Decode(&state); err != nil {
+		return failed("give the URL of its /readyz with --url", "what answers there is no mcp-partner, or not its /readyz")
+	}
+	u := f.ui()
+	if response.StatusCode == http.StatusOK {
+		u.line(good, "Ready.")
+		return u.err
+	}
+	u.linef(bad, "Not ready: %s.", unready(state.Status, state.Checks))
+	if u.err != nil {
+		return u.err
+	}
+	return silent(ExitFailed)
+}
+
+// unready names what is not ready, in a fixed order.
+func unready(status string, checks map[string]string) string {
+	var names []string
+	for name, state := range checks {
+		if state != "ok" {
+			names = append(names, name+" ("+state+")")
+		}
+	}
+	if len(names) == 0 {
+		return "it is " + status
+	}
+	slices.Sort(names)
+	return strings.Join(names, ", ")
+}
+
+func (o *probeOptions) ask(ctx context.Context) (*http.Response, error) {
+	if u, err := url.Parse(o.url); err != nil || u.Host == "" || u.User != nil {
+		return nil, usage("give --url http://127.0.0.1:8080/readyz", "--url is not the URL of a server")
+	}
+	var ca []byte
+	var err error
+	if o.caFile != "" {
+		if ca, err = os.ReadFile(o.caFile); err != nil {
+			return nil, usage("give the path of a PEM file", "--ca-file cannot be read")
+		}
+	}
+	client, err := httpclient.New(httpclient.Options{CAPEM: ca, HeaderTimeout: probeLimit})
+	if err != nil {
+		return nil, usage("give the path of a PEM file", "%s", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, probeLimit)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, o.url, nil)
+	if err != nil {
+		cancel()
+		return nil, usage("give --url http://127.0.0.1:8080/readyz", "--url is not the URL of a server")
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		cancel()
+		return nil, failed("start it with: mcp-partner serve --http 127.0.0.1:8080", "nothing answers at %s", hostOf(o.url))
+	}
+	response.Body = cancelled{response.Body, cancel}
+	return response, nil
+}
+
+// cancelled ends a request's context with its body.
+type cancelled struct {
+	io.ReadCloser
+	cancel context.CancelFunc
+}
+
+// Close implements io.Closer.
+func (c cancelled) Close() error {
+	defer c.cancel()
+	return c.ReadCloser.Close()
+}
