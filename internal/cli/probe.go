@@ -54,7 +54,7 @@ func runHealth(ctx context.Context, f *Factory, o *probeOptions) error {
 		Status string            `json:"status"`
 		Checks map[string]string `json:"checks"`
 	}
-	if err := json.NewDecoder(io.LimitReader(response.Body, maxReadiness)).Decode(&state); err != nil {
+	if err := json.NewDecoder(io.LimitReader(response.Body, maxReadiness)).Decode(&state); err != nil || state.Status == "" {
 		return failed("give the URL of its /readyz with --url", "what answers there is no mcp-partner, or not its /readyz")
 	}
 	u := f.ui()

@@ -40,6 +40,8 @@ var rooms = map[string]struct {
 	"internal/demo":       {[]string{"schemas"}, "an MCP client that shows what an agent sees"},
 	"internal/cli":        {[]string{"internal/telemetry", "schemas", "search", "guard", "ledger", "simulator", "internal/httpclient", "vault", "armclient", "fleet", "tools", "server", "internal/clientfile", "internal/config", "internal/contract", "internal/demo"}, "the one place that builds everything"},
 	"cmd/mcp-partner":     {[]string{"internal/cli"}, "signals and exit code"},
+	"deploy/notices":      {nil, "reads a binary, not the program"},
+	"deploy/serverjson":   {nil, "reads bundles, not the program"},
 	"internal/deptest":    {nil, "this plan"},
 
 	"vault/internal/backend":       {[]string{"schemas"}, "what the vault needs of a store elsewhere; only the vault sees the bytes of a secret"},
