@@ -82,7 +82,7 @@ func (g *Guard) decide(ctx context.Context, ticket Ticket, decision Decision) (T
 		return Ticket{}, schemas.NewProblem(schemas.CodeApprovalExpired, "The question is not open any more: it is "+state+".")
 	}
 	decision.At = g.o.Now()
-	decision.SameUser = ticket.Requester == g.o.Account
+	decision.SameUser = g.sameUser(ticket, decision)
 	kind := KindApproved
 	if !decision.Approved {
 		kind = KindDeclined
@@ -100,9 +100,13 @@ func (g *Guard) decide(ctx context.Context, ticket Ticket, decision Decision) (T
 	return ticket, nil
 }
 
-// signed checks the approval in a ticket against the approver's key, so that
-// an edited database approves nothing.
+// signed checks the approval in a ticket against the approver's key, or the
+// proof of one that was given over the network, so that an edited database
+// approves nothing.
 func (g *Guard) signed(ctx context.Context, ticket Ticket) error {
+	if ticket.Decision.By != "" {
+		return g.attested(ticket)
+	}
 	approver, err := g.approver(ctx, ticket.Decision.Approver)
 	if err != nil {
 		return err

@@ -44,17 +44,10 @@ func LazySealer(keys func() ([][KeySize]byte, error)) *Sealer { return &Sealer{k
 
 // seal binds a ticket's ID to what the ticket is bound to, its expiry included.
 func (s *Sealer) seal(t Ticket) (Seal, error) {
-	keys, err := s.keys()
+	box, err := s.box(t.ID, bound(t))
 	if err != nil {
 		return "", err
 	}
-	aead, err := chacha20poly1305.NewX(keys[0][:])
-	if err != nil {
-		return "", err
-	}
-	nonce := make([]byte, aead.NonceSize())
-	_, _ = rand.Read(nonce)
-	box := aead.Seal(nonce, nonce, []byte(t.ID), bound(t))
 	return Seal(t.ID + "." + base64.RawURLEncoding.EncodeToString(box)), nil
 }
 
@@ -77,21 +70,42 @@ func (s *Sealer) opens(seal Seal, t Ticket) bool {
 	if err != nil || id != t.ID {
 		return false
 	}
+	plain, ok := s.unbox(box, bound(t))
+	return ok && string(plain) == t.ID
+}
+
+// box seals a text with the newest key, bound to what else goes with it.
+func (s *Sealer) box(text string, with []byte) ([]byte, error) {
 	keys, err := s.keys()
 	if err != nil {
-		return false
+		return nil, err
 	}
+	aead, err := chacha20poly1305.NewX(keys[0][:])
+	if err != nil {
+		return nil, err
+	}
+	nonce := make([]byte, aead.NonceSize())
+	_, _ = rand.Read(nonce)
+	return aead.Seal(nonce, nonce, []byte(text), with), nil
+}
+
+// unbox opens with whichever key fits.
+func (s *Sealer) unbox(box, with []byte) ([]byte, bool) {
+	keys, err := s.keys()
+	if err != nil || len(box) < chacha20poly1305.NonceSizeX {
+		return nil, false
+	}
+	nonce, text := box[:chacha20poly1305.NonceSizeX], box[chacha20poly1305.NonceSizeX:]
 	for _, key := range keys {
 		aead, err := chacha20poly1305.NewX(key[:])
 		if err != nil {
 			continue
 		}
-		nonce, text := box[:aead.NonceSize()], box[aead.NonceSize():]
-		if plain, err := aead.Open(nil, nonce, text, bound(t)); err == nil && string(plain) == t.ID {
-			return true
+		if plain, err := aead.Open(nil, nonce, text, with); err == nil {
+			return plain, true
 		}
 	}
-	return false
+	return nil, false
 }
 
 // bound is what a seal authenticates beside the ID.

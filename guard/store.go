@@ -68,7 +68,11 @@ type Decision struct {
 	SameUser bool
 	// Reason is why it was denied.
 	Reason string
-	// Signature is the approver's Ed25519 signature of the ticket's Digest.
+	// By is the caller who decided over the network; "" for an approver with a
+	// passphrase.
+	By Caller
+	// Signature is the approver's Ed25519 signature of the ticket's Digest, or
+	// the guard's proof that the caller By approved it.
 	Signature []byte
 	At        time.Time
 }

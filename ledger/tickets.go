@@ -27,6 +27,7 @@ type decisionBody struct {
 	Approver  string `json:"approver,omitempty"`
 	SameUser  bool   `json:"same_user,omitempty"`
 	Reason    string `json:"reason,omitempty"`
+	By        string `json:"by,omitempty"`
 	Signature []byte `json:"signature,omitempty"`
 	At        string `json:"at"`
 }
@@ -37,7 +38,7 @@ func encodeTicket(t guard.Ticket) ([]byte, error) {
 		InBand: t.InBand, Spent: t.Spent, Requester: t.Requester, Rule: t.Rule,
 	}
 	if d := t.Decision; d != nil {
-		body.Decision = &decisionBody{d.Approved, d.Approver, d.SameUser, d.Reason, d.Signature, formatTime(d.At)}
+		body.Decision = &decisionBody{d.Approved, d.Approver, d.SameUser, d.Reason, string(d.By), d.Signature, formatTime(d.At)}
 	}
 	return json.Marshal(body)
 }
@@ -53,7 +54,7 @@ func decodeTicket(id string, text []byte) (guard.Ticket, error) {
 	if d := body.Decision; d != nil {
 		t.Decision = &guard.Decision{
 			Approved: d.Approved, Approver: d.Approver, SameUser: d.SameUser, Reason: d.Reason,
-			Signature: d.Signature, At: times.parse(d.At),
+			By: guard.Caller(d.By), Signature: d.Signature, At: times.parse(d.At),
 		}
 	}
 	return t, times.failure

@@ -69,6 +69,9 @@ type HTTPOptions struct {
 	Health *Health
 	// Metrics answers GET /metrics for callers; nil means there are none here.
 	Metrics http.Handler
+	// Approvals is where callers with the approver's scope decide, below
+	// /approvals; nil means that nobody can here.
+	Approvals ApprovalDesk
 	// OnAnswer is told the status of each request to /mcp that was answered. It
 	// must not block.
 	OnAnswer func(status int)
@@ -103,7 +106,7 @@ type httpTransport struct {
 	stopping context.Context
 }
 
-// Handler serves MCP on exactly /mcp, and /livez, /readyz and /metrics for those
+// Handler serves MCP on exactly /mcp, decisions of approvers below /approvals, and /livez, /readyz and /metrics for those
 // who watch over the server.
 func (s *Server) Handler(o HTTPOptions) http.Handler {
 	return s.newHTTPTransport(context.Background(), o.withDefaults())
@@ -160,6 +163,10 @@ func (t *httpTransport) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case metadataPath, metadataPath + mcpPath:
 		t.serveMetadata(w, r)
 	default:
+		if id, ok := approvalID(path); ok {
+			t.serveApprovals(w, r, id)
+			return
+		}
 		nothingHere().write(w)
 	}
 }

@@ -28,6 +28,7 @@ func (f *Factory) serveHTTP(ctx context.Context, h *house, decider *guard.Guard,
 	options := server.HTTPOptions{
 		Hosts: o.hosts(listener.Addr()), Origins: o.allowedOn, Health: f.health(h),
 		Metrics: f.watch.Metrics, OnAnswer: f.watch.Metrics.Answered,
+		Approvals: service,
 	}
 	if pair != nil {
 		options.TLS = pair.Config()

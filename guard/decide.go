@@ -1,0 +1,138 @@
+package guard
+
+import (
+	"bytes"
+	"context"
+	"encoding/hex"
+	"slices"
+	"strings"
+
+	"mcp-partner/schemas"
+)
+
+// Ruled is what a caller with ScopeApprove says of a question.
+type Ruled struct {
+	// Approved is the answer; Reason is why it was denied.
+	Approved bool
+	Reason   string
+	// Digest is that of the question as it was shown, in hexadecimal: what is
+	// approved is what was seen.
+	Digest string
+}
+
+// QuestionsFor returns the questions that a caller with ScopeApprove may decide
+// on: those that wait, of tenants, tools and partner IDs in its grant, and not
+// its own. Newest first.
+func (g *Guard) QuestionsFor(ctx context.Context, p Principal) ([]Ticket, error) {
+	if err := p.mayApprove(); err != nil {
+		return nil, err
+	}
+	tickets, err := g.Questions(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(tickets, func(t Ticket) bool {
+		return g.State(t) != "pending" || !p.Grant.decides(t) || t.Intent.Caller == p.Caller
+	}), nil
+}
+
+// QuestionFor returns one question that a caller with ScopeApprove may look at.
+// One out of its grant is answered as one that is not there.
+func (g *Guard) QuestionFor(ctx context.Context, p Principal, id string) (Ticket, error) {
+	if err := p.mayApprove(); err != nil {
+		return Ticket{}, err
+	}
+	ticket, err := g.Question(ctx, id, "")
+	if err != nil {
+		return Ticket{}, err
+	}
+	if !p.Grant.decides(ticket) {
+		return Ticket{}, UnknownApproval()
+	}
+	return ticket, nil
+}
+
+// DecideAs records what a caller with ScopeApprove says of a question. Whoever
+// asked cannot decide. An approval carries a proof under the sealing key, which
+// Redeem wants: a row of the store approves nothing.
+func (g *Guard) DecideAs(ctx context.Context, p Principal, id string, said Ruled) (Ticket, error) {
+	ticket, err := g.QuestionFor(ctx, p, id)
+	if err != nil {
+		return Ticket{}, err
+	}
+	if ticket.Intent.Caller == p.Caller {
+		return Ticket{}, schemas.NewProblem(schemas.CodeNotAllowed, "Whoever asked for a write cannot decide on it.",
+			schemas.WithHint("Somebody else with the scope %s has to.", ScopeApprove))
+	}
+	if digest := ticket.Digest(); said.Approved && said.Digest != hex.EncodeToString(digest[:]) {
+		return Ticket{}, schemas.NewProblem(schemas.CodeApprovalMismatch, "The digest is not that of the approval: what is approved has to be what was shown.",
+			schemas.WithHint("Read the approval, and send its digest with the decision."))
+	}
+	if err := g.Use(ctx, p); err != nil {
+		return Ticket{}, err
+	}
+	decision := Decision{Approved: said.Approved, Approver: string(p.Caller), By: p.Caller}
+	if !said.Approved {
+		decision.Reason = schemas.Foreign(said.Reason)
+		return g.decide(ctx, ticket, decision)
+	}
+	if decision.Signature, err = g.o.Sealer.attest(ticket, p.Caller); err != nil {
+		return Ticket{}, schemas.AsProblem(err)
+	}
+	return g.decide(ctx, ticket, decision)
+}
+
+func (p Principal) mayApprove() error {
+	if p.Caller != "" && p.Grant.Has(ScopeApprove) {
+		return nil
+	}
+	return schemas.NewProblem(schemas.CodeInsufficientScope, "The caller was not given the scope "+string(ScopeApprove)+", which deciding on approvals needs.")
+}
+
+// decides reports whether a question lies inside what an approver was given.
+func (g Grant) decides(t Ticket) bool {
+	return g.AllowsTenant(t.Intent.Identity.Tenant) && g.AllowsPartner(t.Intent.PartnerID) &&
+		(len(g.Tools) == 0 || slices.Contains(g.Tools, t.Intent.Tool))
+}
+
+// attested checks the proof of a decision that was made over the network.
+func (g *Guard) attested(t Ticket) error {
+	if t.Decision.By == t.Intent.Caller || !g.o.Sealer.attests(t, t.Decision.By, t.Decision.Signature) {
+		return schemas.NewProblem(schemas.CodeApprovalUnknown, "The approval does not carry the proof that "+quote(string(t.Decision.By))+" gave it.")
+	}
+	return nil
+}
+
+// sameUser reports whether requester and approver cannot be told apart: at the
+// terminal by the account of the operating system, over the network by the
+// names of callers, where both are of one kind.
+func (g *Guard) sameUser(t Ticket, d Decision) bool {
+	if d.By == "" {
+		return t.Requester == g.o.Account
+	}
+	return !toldApart(t.Intent.Caller, d.By)
+}
+
+// toldApart compares two callers. Names of different kinds can be those of one
+// person, and who is behind stdio, the terminal or the token of a start is not
+// known at all.
+func toldApart(a, b Caller) bool {
+	kind, _, named := strings.Cut(string(a), ":")
+	other, _, _ := strings.Cut(string(b), ":")
+	return named && kind == other && a != b && slices.Contains([]string{"token", "oidc", "entra"}, kind)
+}
+
+// attest proves under the newest key that a caller approved exactly this ticket.
+func (s *Sealer) attest(t Ticket, by Caller) ([]byte, error) { return s.box(t.ID, approvedBy(t, by)) }
+
+func (s *Sealer) attests(t Ticket, by Caller, proof []byte) bool {
+	plain, ok := s.unbox(proof, approvedBy(t, by))
+	return ok && bytes.Equal(plain, []byte(t.ID))
+}
+
+// approvedBy is what a proof authenticates beside the ID. It begins with words
+// of its own, so that no seal of a question fits.
+func approvedBy(t Ticket, by Caller) []byte {
+	digest := t.Digest()
+	return append(append([]byte("mcp-partner approved by\x00"), digest[:]...), by...)
+}

@@ -1,0 +1,236 @@
+package guard_test
+
+import (
+	"encoding/hex"
+	"testing"
+	"time"
+
+	"mcp-partner/guard"
+	"mcp-partner/schemas"
+)
+
+// alice may approve in contoso; bot asks.
+func alice() guard.Principal {
+	return guard.Principal{Caller: "token:alice", Grant: guard.Grant{Scopes: []guard.Scope{guard.ScopeApprove}, Tenants: []string{"contoso"}}}
+}
+
+func askedBy(caller guard.Caller) guard.Intent {
+	i := intent(schemas.ToolRegisterPartner)
+	i.Caller = caller
+	return i
+}
+
+func yes(t guard.Ticket) guard.Ruled {
+	digest := t.Digest()
+	return guard.Ruled{Approved: true, Digest: hex.EncodeToString(digest[:])}
+}
+
+func TestACallerWithTheScopeApproves(t *testing.T) {
+	t.Parallel()
+	g, store, _ := withApprover(t)
+	i := askedBy("token:bot")
+	ticket := deferred(t, g, i)
+	if list, err := g.QuestionsFor(t.Context(), alice()); err != nil || len(list) != 1 || list[0].ID != ticket.ID {
+		t.Fatalf("%+v, %v", list, err)
+	}
+	decided, err := g.DecideAs(t.Context(), alice(), ticket.ID, yes(ticket))
+	if err != nil || g.State(decided) != "approved" || decided.Decision.Approver != "token:alice" || decided.Decision.SameUser {
+		t.Fatalf("%+v, %v", decided.Decision, err)
+	}
+	if _, err := g.DecideAs(t.Context(), alice(), ticket.ID, yes(ticket)); codeOf(err) != schemas.CodeApprovalExpired {
+		t.Errorf("decided twice: %v", err)
+	}
+	if list, err := g.QuestionsFor(t.Context(), alice()); err != nil || len(list) != 0 {
+		t.Errorf("what is decided waits still: %+v, %v", list, err)
+	}
+	granted, pending, err := g.Redeem(t.Context(), i, ticket.ID)
+	if err != nil || pending != nil || granted.Permit.Spend(wire()) != nil {
+		t.Fatalf("%v", err)
+	}
+	if _, _, err := g.Redeem(t.Context(), i, ticket.ID); codeOf(err) != schemas.CodeApprovalExpired {
+		t.Errorf("redeemed twice: %v", err)
+	}
+	var kinds []guard.Kind
+	for _, e := range store.Events() {
+		if e.Approval == ticket.ID && e.Kind != guard.KindAsked {
+			kinds = append(kinds, e.Kind)
+			if e.Kind != guard.KindIntent && e.Approver != "token:alice" {
+				t.Errorf("%s by %q", e.Kind, e.Approver)
+			}
+		}
+	}
+	if len(kinds) != 3 || kinds[0] != guard.KindApproved || kinds[1] != guard.KindConfirmed || kinds[2] != guard.KindIntent {
+		t.Errorf("%v", kinds)
+	}
+}
+
+func TestACallerWithTheScopeDenies(t *testing.T) {
+	t.Parallel()
+	g, _, _ := withApprover(t)
+	i := askedBy("token:bot")
+	ticket := deferred(t, g, i)
+	decided, err := g.DecideAs(t.Context(), alice(), ticket.ID, guard.Ruled{Reason: "not \x1b[31mours"})
+	if err != nil || g.State(decided) != "denied" || decided.Decision.Reason != schemas.Foreign("not \x1b[31mours") {
+		t.Fatalf("%+v, %v", decided.Decision, err)
+	}
+	if _, _, err := g.Redeem(t.Context(), i, ticket.ID); codeOf(err) != schemas.CodeApprovalDeclined {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestWhoCannotDecide(t *testing.T) {
+	t.Parallel()
+	change := func(change func(*guard.Principal)) guard.Principal {
+		p := alice()
+		change(&p)
+		return p
+	}
+	for name, test := range map[string]struct {
+		who  guard.Principal
+		said func(guard.Ticket) guard.Ruled
+		code schemas.Code
+	}{
+		"without the scope": {change(func(p *guard.Principal) {
+			p.Grant.Scopes = []guard.Scope{guard.ScopeRead, guard.ScopeWrite, guard.ScopeChange}
+		}), yes, schemas.CodeInsufficientScope},
+		"whoever runs it":      {guard.Principal{Caller: "stdio", Grant: guard.FullGrant()}, yes, schemas.CodeInsufficientScope},
+		"nobody":               {change(func(p *guard.Principal) { p.Caller = "" }), yes, schemas.CodeInsufficientScope},
+		"the requester":        {change(func(p *guard.Principal) { p.Caller = "token:bot" }), yes, schemas.CodeNotAllowed},
+		"another tenant's":     {change(func(p *guard.Principal) { p.Grant.Tenants = []string{"fabrikam"} }), yes, schemas.CodeApprovalUnknown},
+		"no tenants":           {change(func(p *guard.Principal) { p.Grant.Tenants = nil }), yes, schemas.CodeApprovalUnknown},
+		"another partner ID's": {change(func(p *guard.Principal) { p.Grant.PartnerIDs = []string{"7654321"} }), yes, schemas.CodeApprovalUnknown},
+		"another tool's":       {change(func(p *guard.Principal) { p.Grant.Tools = []string{schemas.ToolRemovePartner} }), yes, schemas.CodeApprovalUnknown},
+		"not what was shown": {alice(), func(guard.Ticket) guard.Ruled {
+			return guard.Ruled{Approved: true, Digest: hex.EncodeToString(make([]byte, 32))}
+		}, schemas.CodeApprovalMismatch},
+		"no digest":             {alice(), func(guard.Ticket) guard.Ruled { return guard.Ruled{Approved: true} }, schemas.CodeApprovalMismatch},
+		"a token that is spent": {change(func(p *guard.Principal) { p.Token, p.Counted = "tk_0", true }), yes, schemas.CodeTokenRefused},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g, _, _ := withApprover(t)
+			i := askedBy("token:bot")
+			ticket := deferred(t, g, i)
+			if _, err := g.DecideAs(t.Context(), test.who, ticket.ID, test.said(ticket)); codeOf(err) != test.code {
+				t.Errorf("%v, want %s", err, test.code)
+			}
+			if list, err := g.QuestionsFor(t.Context(), test.who); err == nil && test.code != schemas.CodeApprovalMismatch && test.code != schemas.CodeTokenRefused && len(list) > 0 {
+				t.Errorf("it is shown %+v", list)
+			}
+			if _, pending, err := g.Redeem(t.Context(), i, ticket.ID); err != nil || pending == nil {
+				t.Errorf("after it: %v, %v", pending, err)
+			}
+		})
+	}
+}
+
+// In-band questions are the client's own, and expired ones are over.
+func TestWhatCannotBeDecided(t *testing.T) {
+	t.Parallel()
+	g, _, c := withApprover(t)
+	inBand, _, err := g.Ask(t.Context(), askedBy("token:bot"), client)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := g.DecideAs(t.Context(), alice(), inBand.ID, yes(inBand)); codeOf(err) != schemas.CodeApprovalUnknown {
+		t.Errorf("a question of the client's: %v", err)
+	}
+	ticket := deferred(t, g, askedBy("token:bot"))
+	c.Advance(guard.PersonLife + time.Second)
+	if _, err := g.DecideAs(t.Context(), alice(), ticket.ID, yes(ticket)); codeOf(err) != schemas.CodeApprovalExpired {
+		t.Errorf("an expired one: %v", err)
+	}
+}
+
+// Whoever can write rows of the store, and has no key of the vault, approves
+// nothing: neither by naming a caller nor with a proof of something else.
+func TestARowOfTheStoreApprovesNothing(t *testing.T) {
+	t.Parallel()
+	for name, forged := range map[string]func(t *testing.T, g *guard.Guard, ticket guard.Ticket) guard.Decision{
+		"no proof": func(*testing.T, *guard.Guard, guard.Ticket) guard.Decision { return guard.Decision{} },
+		"zeros": func(*testing.T, *guard.Guard, guard.Ticket) guard.Decision {
+			return guard.Decision{Signature: make([]byte, 80)}
+		},
+		"of another guard": func(t *testing.T, _ *guard.Guard, ticket guard.Ticket) guard.Decision {
+			store := guard.NewMemoryStore(newClock().Now)
+			other := newGuard(t, guard.Options{AllowWrites: true, Approval: guard.ApprovalPerson, Store: store, Now: newClock().Now})
+			if _, err := store.PutTicket(t.Context(), ticket, 10, guard.Event{}); err != nil {
+				t.Fatal(err)
+			}
+			decided, err := other.DecideAs(t.Context(), alice(), ticket.ID, yes(ticket))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return *decided.Decision
+		},
+		"of another ticket": func(t *testing.T, g *guard.Guard, _ guard.Ticket) guard.Decision {
+			i := askedBy("token:bot")
+			i.PartnerID = "7654321"
+			other := deferred(t, g, i)
+			decided, err := g.DecideAs(t.Context(), alice(), other.ID, yes(other))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return *decided.Decision
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g, store, _ := withApprover(t)
+			i := askedBy("token:bot")
+			ticket := deferred(t, g, i)
+			decision := forged(t, g, ticket)
+			decision.Approved, decision.By, decision.Approver = true, "token:alice", "token:alice"
+			forge(t, store, ticket, decision)
+			if granted, _, err := g.Redeem(t.Context(), i, ticket.ID); codeOf(err) != schemas.CodeApprovalUnknown || granted.Permit.Spend(wire()) == nil {
+				t.Errorf("%v", err)
+			}
+		})
+	}
+}
+
+// A proof names who approved: another name, the requester's among them, does
+// not fit it.
+func TestAProofNamesItsCaller(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[guard.Caller]schemas.Code{
+		"token:alice": "", "token:bob": schemas.CodeApprovalUnknown, "token:alicf": schemas.CodeApprovalUnknown, "token:bot": schemas.CodeApprovalUnknown,
+	} {
+		sealer := guard.NewSealer()
+		on := func() (*guard.Guard, *guard.MemoryStore) {
+			store := guard.NewMemoryStore(newClock().Now)
+			return newGuard(t, guard.Options{AllowWrites: true, Approval: guard.ApprovalPerson, Store: store, Sealer: sealer, Now: newClock().Now}), store
+		}
+		here, _ := on()
+		there, store := on()
+		i := askedBy("token:bot")
+		ticket := deferred(t, here, i)
+		decided, err := here.DecideAs(t.Context(), alice(), ticket.ID, yes(ticket))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := store.PutTicket(t.Context(), ticket, 10, guard.Event{}); err != nil {
+			t.Fatal(err)
+		}
+		decision := *decided.Decision
+		decision.By = name
+		forge(t, store, ticket, decision)
+		if _, _, err := there.Redeem(t.Context(), i, ticket.ID); codeOf(err) != want {
+			t.Errorf("%s: %v, want %q", name, err, want)
+		}
+	}
+}
+
+func TestSameUserOverTheNetwork(t *testing.T) {
+	t.Parallel()
+	for asked, want := range map[guard.Caller]bool{
+		"token:bot": false, "stdio": true, "terminal": true, "http:0123abcd": true, "insecure-no-auth": true, "entra:t:o": true, "oidc:0123": true,
+	} {
+		g, _, _ := withApprover(t)
+		ticket := deferred(t, g, askedBy(asked))
+		decided, err := g.DecideAs(t.Context(), alice(), ticket.ID, yes(ticket))
+		if err != nil || decided.Decision.SameUser != want {
+			t.Errorf("asked by %s: %+v, %v", asked, decided.Decision, err)
+		}
+	}
+}

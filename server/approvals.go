@@ -1,0 +1,171 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"strings"
+
+	"mcp-partner/guard"
+	"mcp-partner/schemas"
+	"mcp-partner/tools"
+)
+
+// approvalsPath lists what waits for an approver; one is below it.
+const approvalsPath = "/approvals"
+
+// ApprovalDesk is where callers with the scope guard.ScopeApprove decide. Its
+// errors are problems, also for those without the scope.
+type ApprovalDesk interface {
+	PendingApprovals(ctx context.Context, p guard.Principal) ([]tools.PendingApproval, error)
+	PendingApproval(ctx context.Context, p guard.Principal, id string) (tools.PendingApproval, error)
+	DecideApproval(ctx context.Context, p guard.Principal, id string, said guard.Ruled) (tools.PendingApproval, error)
+}
+
+var _ ApprovalDesk = (*tools.Service)(nil)
+
+// approvalID takes the ID out of /approvals/ID; "" is the list. ok is false for
+// every other path.
+func approvalID(path string) (id string, ok bool) {
+	if path == approvalsPath {
+		return "", true
+	}
+	id, below := strings.CutPrefix(path, approvalsPath+"/")
+	return id, below && id != "" && !strings.ContainsAny(id, "/%")
+}
+
+// serveApprovals is no part of MCP: what approves must not be a tool of the
+// agent that asks. It stands behind the same gates as MCP does.
+func (t *httpTransport) serveApprovals(w http.ResponseWriter, r *http.Request, id string) {
+	if t.opts.Approvals == nil {
+		nothingHere().write(w)
+		return
+	}
+	if !t.calls.enter() {
+		overloaded().write(w)
+		return
+	}
+	defer t.calls.leave()
+	principal, no := t.approver(r, id)
+	if no != nil {
+		no.write(w)
+		return
+	}
+	if r.Method == http.MethodPost {
+		t.decide(w, r, principal, id)
+		return
+	}
+	var shown any
+	var err error
+	if id == "" {
+		var list []tools.PendingApproval
+		list, err = t.opts.Approvals.PendingApprovals(r.Context(), principal)
+		shown = map[string][]tools.PendingApproval{"approvals": list}
+	} else {
+		shown, err = t.opts.Approvals.PendingApproval(r.Context(), principal, id)
+	}
+	answerJSON(w, shown, err)
+}
+
+// approver passes the gates and tells who is there.
+func (t *httpTransport) approver(r *http.Request, id string) (guard.Principal, *refusal) {
+	for _, gate := range []func(*http.Request) *refusal{t.checkHost, t.checkOrigin, t.checkLength} {
+		if no := gate(r); no != nil {
+			return guard.Principal{}, no
+		}
+	}
+	switch {
+	case id == "" && r.Method != http.MethodGet:
+		return guard.Principal{}, refuse(http.StatusMethodNotAllowed, "Use GET for the list, and POST for one approval.").with("Allow", http.MethodGet)
+	case r.Method == http.MethodPost:
+		if no := checkContentType(r); no != nil {
+			return guard.Principal{}, no
+		}
+	case r.Method != http.MethodGet:
+		return guard.Principal{}, refuse(http.StatusMethodNotAllowed, "Use GET to see an approval, and POST to decide.").with("Allow", "GET, POST")
+	}
+	return t.identify(r)
+}
+
+// ruling is the body of a decision.
+type ruling struct {
+	Decision string `json:"decision"`
+	Digest   string `json:"digest"`
+	Reason   string `json:"reason"`
+}
+
+func (t *httpTransport) decide(w http.ResponseWriter, r *http.Request, p guard.Principal, id string) {
+	body, no := t.readBody(w, r)
+	if no != nil {
+		no.write(w)
+		return
+	}
+	said, err := readRuling(body)
+	if err != nil {
+		answerJSON(w, nil, err)
+		return
+	}
+	// What was decided is recorded also if the approver hangs up.
+	shown, err := t.opts.Approvals.DecideApproval(context.WithoutCancel(r.Context()), p, id, said)
+	answerJSON(w, shown, err)
+}
+
+func readRuling(body []byte) (guard.Ruled, error) {
+	var said ruling
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	decoder.DisallowUnknownFields()
+	err := decoder.Decode(&said)
+	if _, more := decoder.Token(); err != nil || more != io.EOF {
+		return guard.Ruled{}, badRuling("The body is not one JSON object with decision, digest and reason alone.")
+	}
+	switch said.Decision {
+	case "approve":
+		return guard.Ruled{Approved: true, Digest: said.Digest}, nil
+	case "deny":
+		if schemas.Foreign(said.Reason) == "" {
+			return guard.Ruled{}, badRuling("A denial needs a reason: whoever asked is told it.")
+		}
+		return guard.Ruled{Reason: said.Reason}, nil
+	default:
+		return guard.Ruled{}, badRuling("decision is neither approve nor deny.")
+	}
+}
+
+func badRuling(message string) error {
+	return schemas.NewProblem(schemas.CodeInvalidArgument, message,
+		schemas.WithHint(`Send {"decision":"approve","digest":"..."} or {"decision":"deny","reason":"..."}.`))
+}
+
+// answerJSON writes a value, or the problem in its place.
+func answerJSON(w http.ResponseWriter, value any, err error) {
+	status := http.StatusOK
+	if err != nil {
+		problem := schemas.AsProblem(err)
+		status, value = problemStatus(problem.Code), map[string]*schemas.Problem{"problem": problem}
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(value) // a client that left needs no answer
+}
+
+// problemStatus is the status of an answer outside MCP.
+func problemStatus(code schemas.Code) int {
+	switch code {
+	case schemas.CodeInvalidArgument:
+		return http.StatusBadRequest
+	case schemas.CodeTokenRefused:
+		return http.StatusUnauthorized
+	case schemas.CodeInsufficientScope, schemas.CodeNotAllowed:
+		return http.StatusForbidden
+	case schemas.CodeApprovalUnknown:
+		return http.StatusNotFound
+	case schemas.CodeApprovalExpired, schemas.CodeApprovalMismatch:
+		return http.StatusConflict
+	default:
+		return http.StatusServiceUnavailable
+	}
+}
