@@ -86,7 +86,12 @@ func (t *httpTransport) approver(r *http.Request, id string) (guard.Principal, *
 	case r.Method != http.MethodGet:
 		return guard.Principal{}, refuse(http.StatusMethodNotAllowed, "Use GET to see an approval, and POST to decide.").with("Allow", "GET, POST")
 	}
-	return t.identify(r)
+	principal, issued, no := t.identify(r)
+	if no == nil && issued && !principal.Grant.Has(guard.ScopeApprove) {
+		no = refuse(http.StatusForbidden, "The access token lacks the scope "+string(guard.ScopeApprove)+". Sign in again and ask for it.").
+			with("WWW-Authenticate", t.challenge(r, "insufficient_scope", "deciding needs a scope that the token lacks", t.neededScopes(guard.ScopeApprove)))
+	}
+	return principal, no
 }
 
 // ruling is the body of a decision.
