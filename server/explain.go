@@ -69,11 +69,14 @@ func explainKnown(ctx context.Context, method mcp.MCPMethod, request any, err er
 	var worded *spoken
 	var unparsable *mcpserver.UnparsableMessageError
 	var cursor base64.CorruptInputError
+	var incapable mcp.MissingRequiredClientCapabilityError
 	switch {
 	case errors.As(err, &worded):
 		return worded.fault
 	case errors.As(err, &unparsable):
 		return explainShape(method, err)
+	case errors.As(err, &incapable):
+		return incapableClient(incapable.Capability)
 	case errors.As(err, &cursor):
 		return invalidParams("params.cursor is not one that this server gave. Leave it out to start from the beginning.")
 	case errors.Is(err, mcp.ErrInvalidParams):
@@ -82,6 +85,16 @@ func explainKnown(ctx context.Context, method mcp.MCPMethod, request any, err er
 		return &fault{code: resourceNotFoundCode(ctx), text: handlerText(err)}
 	}
 	return explainMissing(ctx, request, err)
+}
+
+// incapableClient names the capability as the protocol has it, in an object of
+// the form of a client's own declaration. mcp-go leaves that out.
+func incapableClient(capability string) *fault {
+	return &fault{
+		code: mcp.MISSING_REQUIRED_CLIENT_CAPABILITY,
+		text: fmt.Sprintf("This request needs the client capability %q, which the client did not declare in its _meta.", clip(capability)),
+		data: map[string]any{"requiredCapabilities": map[string]any{capability: map[string]any{}}},
+	}
 }
 
 // handlerText is what a handler said, without the prefix that mcp-go's error
