@@ -59,6 +59,9 @@ func (f *fixtures) tools() map[string]mcpserver.ToolHandlerFunc {
 		"fail": func(context.Context, mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 			return nil, errors.New(hidden)
 		},
+		"sampler": func(context.Context, mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+			return nil, mcp.MissingRequiredClientCapabilityError{Capability: "sampling"}
+		},
 		"nothing": func(context.Context, mcp.CallToolRequest) (*mcp.CallToolResult, error) { return nil, nil },
 	}
 }

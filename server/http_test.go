@@ -263,6 +263,10 @@ func TestHTTPModernErrorsHaveTheirStatus(t *testing.T) {
 			t.Errorf("%s: got %d %s", method, got.Status, got.Body)
 		}
 	}
+	incapable := c.Post(wiretest.Modern.Call(1, "sampler", nil))
+	if incapable.Status != 400 || incapable.Last(t).Code() != -32021 || !strings.Contains(string(incapable.Body), `"data":{"requiredCapabilities":{"sampling":{}}}`) {
+		t.Errorf("missing capability: %d %s", incapable.Status, incapable.Body)
+	}
 	mismatch := c.NewRequest(wiretest.Modern.Call(1, "echo", nil))
 	mismatch.Header.Set("Mcp-Name", "another")
 	if got := c.Do(mismatch); got.Status != 400 || got.Last(t).Code() != -32020 {

@@ -52,7 +52,7 @@ func TestLists(t *testing.T) {
 	t.Parallel()
 	onEveryWire(t, func(t *testing.T, era wiretest.Era, send wire) {
 		for method, want := range map[string]int{
-			"tools/list": 12, "prompts/list": 1, "resources/list": 1, "resources/templates/list": 1,
+			"tools/list": 13, "prompts/list": 1, "resources/list": 1, "resources/templates/list": 1,
 		} {
 			reply := send(era.Request("l", method, nil, nil))
 			what := strings.Split(method, "/")[0]
