@@ -21,6 +21,8 @@ type Tenant struct {
 	Owner      string            `json:"owner,omitempty"`
 	ExternalID string            `json:"external_id,omitempty"`
 	Note       string            `json:"note,omitempty"`
+	// CredentialStatus has what is known of each credential, in their order.
+	CredentialStatus []CredentialView `json:"credential_status,omitempty"`
 }
 
 // TenantRow is one row of list_tenants. DisplayName is foreign text.
@@ -36,6 +38,9 @@ type TenantRow struct {
 	Owner             string   `json:"owner,omitempty"`
 	ExternalID        string   `json:"external_id,omitempty"`
 	Note              string   `json:"note,omitempty"`
+	// CredentialStatus says of each credential what kind it is, when it ends and
+	// when it last worked.
+	CredentialStatus []CredentialView `json:"credential_status,omitempty"`
 	// Category is ARM's tenantCategory for a discovered tenant: Home,
 	// ProjectedBy or ManagedBy (the latter two mean Azure Lighthouse).
 	Category string `json:"category,omitempty"`

@@ -63,7 +63,7 @@ func (c *call) deviceCode() answer {
 	defer s.people.mu.Unlock()
 	code := s.secretText("device")
 	d := &device{userCode: strings.ToUpper(strings.NewReplacer("-", "", "_", "").Replace(s.secretText("user code")))[:9], clientID: form.Get("client_id"),
-		until: c.now.Add(deviceCodeLife), every: devicePoll}
+		until: c.now.Add(deviceCodeLife), every: devicePoll, user: s.people.eager}
 	s.people.devices[code] = d
 	return jsonAnswer(http.StatusOK, map[string]any{
 		"device_code": code, "user_code": d.userCode, "verification_uri": c.base() + "/devicelogin", "expires_in": int(deviceCodeLife.Seconds()), "interval": int(devicePoll.Seconds()),

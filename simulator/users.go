@@ -25,6 +25,7 @@ type people struct {
 	mu        sync.Mutex
 	users     map[string]*user
 	browser   *user
+	eager     *user              // approves every code
 	devices   map[string]*device // by device code
 	codes     map[string]*authorization
 	refreshes map[string]*refresh
@@ -89,6 +90,14 @@ func (s *Simulator) SignInBrowser(name string) error {
 		return fmt.Errorf("simulator: there is no user %s", name)
 	}
 	return nil
+}
+
+// ApproveDevices makes a person approve every code that a client asks for from
+// now on; an empty name means that nobody does.
+func (s *Simulator) ApproveDevices(name string) {
+	s.people.mu.Lock()
+	defer s.people.mu.Unlock()
+	s.people.eager = s.people.users[strings.ToLower(name)]
 }
 
 // EndSignIns makes every refresh token of a person useless, as a change of the

@@ -3,6 +3,7 @@ package vault
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
@@ -91,10 +92,16 @@ func refusesCredential(code schemas.Code) bool {
 	return code == schemas.CodeCredentialRejected || code == schemas.CodeCredentialExpired
 }
 
-// secretProblem adds the tenant to what the vault said.
+// secretProblem adds to what the vault said whose secret it is and, where there
+// is a vault, how one of that kind gets into it.
 func (s *Source) secretProblem(t target, err error) *schemas.Problem {
 	problem := *schemas.AsProblem(err)
 	if problem.Code == schemas.CodeVaultMissing {
+		if noVault := strings.Contains(problem.Hint, "vault init"); !noVault && t.credential.Kind.Person() {
+			return t.notSignedInYet()
+		} else if !noVault {
+			t.storeHint()(&problem)
+		}
 		problem.Message += " The credential " + t.credential.Name + " of tenant " + t.tenant + " needs it."
 	}
 	return &problem

@@ -185,12 +185,12 @@ func (t target) badSecret(e entraError) *schemas.Problem {
 	switch {
 	case e.has(codeExpiredSecret):
 		return schemas.NewProblem(schemas.CodeCredentialExpired,
-			fmt.Sprintf("The %s of credential %s has expired, so it opens no tenant.", t.credential.Kind.noun(), t.credential.Name), t.renewHint())
+			fmt.Sprintf("The %s of credential %s has expired, so it opens no tenant.", t.credential.Kind.Shows(), t.credential.Name), t.renewHint())
 	case e.has(codeOldAssertion):
 		return t.clockProblem()
 	}
 	return schemas.NewProblem(schemas.CodeCredentialRejected,
-		fmt.Sprintf("Entra ID does not accept the %s of credential %s.", t.credential.Kind.noun(), t.credential.Name), t.renewHint())
+		fmt.Sprintf("Entra ID does not accept the %s of credential %s.", t.credential.Kind.Shows(), t.credential.Name), t.renewHint())
 }
 
 func (t target) unauthorizedClient(e entraError) *schemas.Problem {

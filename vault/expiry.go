@@ -84,6 +84,18 @@ func (t target) expired(now time.Time) *schemas.Problem {
 
 func (t target) expiredProblem(end time.Time) *schemas.Problem {
 	return schemas.NewProblem(schemas.CodeCredentialExpired,
-		fmt.Sprintf("The %s of credential %s has expired on %s, so it opens no tenant; nothing was sent.", t.credential.Kind.noun(), t.credential.Name, end.Format(time.DateOnly)),
+		fmt.Sprintf("The %s of credential %s has expired on %s, so it opens no tenant; nothing was sent.", t.credential.Kind.Shows(), t.credential.Name, end.Format(time.DateOnly)),
 		t.renewHint())
+}
+
+// NextExpiry returns when the first of the credentials ends whose end is known,
+// which may have passed; false where none is.
+func NextExpiry(list []CredentialStatus) (time.Time, bool) {
+	var first time.Time
+	for _, c := range list {
+		if !c.Expires.IsZero() && (first.IsZero() || c.Expires.Before(first)) {
+			first = c.Expires
+		}
+	}
+	return first, !first.IsZero()
 }

@@ -6,8 +6,8 @@ import (
 	"mcp-partner/schemas"
 )
 
-// noun is what a credential of the kind shows to prove who it is.
-func (k Kind) noun() string {
+// Shows is what a credential of the kind shows to prove who it is, as a noun.
+func (k Kind) Shows() string {
 	switch k {
 	case KindClientCertificate:
 		return "certificate"
@@ -38,6 +38,14 @@ func (t target) renewHint() schemas.ProblemOption {
 		return schemas.WithHint("Give the tenant a credential of a kind of its own; see docs/credentials.md.")
 	}
 	return schemas.WithHint("A person stores a new one with: mcp-partner tenants set %s --secret-stdin (the secret's value, not its ID).", t.tenant)
+}
+
+// storeHint says how a person stores what the vault lacks.
+func (t target) storeHint() schemas.ProblemOption {
+	if t.credential.Kind == KindClientCertificate {
+		return schemas.WithHint("A person stores it with: mcp-partner tenants set %s --certificate-file FILE", t.tenant)
+	}
+	return schemas.WithHint("A person stores it with: mcp-partner tenants set %s --secret-stdin", t.tenant)
 }
 
 func (t target) loginHint() schemas.ProblemOption {

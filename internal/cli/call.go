@@ -194,7 +194,7 @@ func (f *Factory) unlock(ctx context.Context, h *house, op schemas.Operation) {
 // needsSecret reports whether a tool signs in, perhaps with a stored secret.
 func (h *house) needsSecret(op schemas.Operation) bool {
 	configs, err := h.directory.Credentials()
-	stored := func(config vault.CredentialConfig) bool { return config.Kind == vault.KindClientSecret }
+	stored := func(config vault.CredentialConfig) bool { return config.Kind.Stored() }
 	return err == nil && op.InputSchema().Properties["tenant"] != nil && slices.ContainsFunc(configs, stored)
 }
 

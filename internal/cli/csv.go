@@ -19,6 +19,7 @@ func tenantColumns() []string {
 	return []string{
 		"name", "tenant_id", "credential", "client_id", "domains", "expected_partner_id", "labels", "owner", "external_id", "note",
 		"cloud", "arm_endpoint", "arm_audience", "authority", "ca_file", "skip_instance_discovery",
+		"kind", "expires", "assertion", "home_tenant", "identity",
 	}
 }
 

@@ -76,7 +76,7 @@ func cloudsIn(entries []vault.Entry, credential string) []vault.Cloud {
 // it. A tenant that shares it and says nothing about its cloud is there too.
 func (h *house) usualCloud(config vault.CredentialConfig) (vault.Cloud, error) {
 	public := vault.Cloud{Name: vault.CloudPublic}
-	if _, err := h.directory.Credential(config.Name); err != nil || config.Kind != vault.KindClientSecret {
+	if _, err := h.directory.Credential(config.Name); err != nil || config.Kind == vault.KindAzureCLI {
 		return public, nil // a new one
 	}
 	found, err := h.cloudsOf(config.Name)
@@ -94,14 +94,14 @@ func (h *house) usualCloud(config vault.CredentialConfig) (vault.Cloud, error) {
 func (h *house) checkDestination(entry vault.Entry, allowed bool, replaced ...string) (said []string, err error) {
 	for _, ref := range entry.Credentials {
 		stored, err := h.directory.Credential(ref.Name)
-		if err != nil || stored.Kind != vault.KindClientSecret || slices.Contains(replaced, stored.Name) {
+		if err != nil || slices.Contains(replaced, stored.Name) {
 			continue
 		}
 		known, err := h.cloudsOf(stored.Name)
 		if err != nil {
 			return nil, err
 		}
-		text, err := judgeDestination(entry, stored.Name, known, allowed)
+		text, err := judgeDestination(entry, stored, known, allowed)
 		if err != nil {
 			return nil, err
 		}
@@ -112,7 +112,7 @@ func (h *house) checkDestination(entry vault.Entry, allowed bool, replaced ...st
 	return said, nil
 }
 
-func judgeDestination(entry vault.Entry, credential string, known []vault.Cloud, allowed bool) (said string, err error) {
+func judgeDestination(entry vault.Entry, credential vault.CredentialConfig, known []vault.Cloud, allowed bool) (said string, err error) {
 	next := destinationOf(entry.Cloud)
 	var before []string
 	for _, cloud := range known {
@@ -124,9 +124,13 @@ func judgeDestination(entry vault.Entry, credential string, known []vault.Cloud,
 	if len(known) == 0 && entry.Cloud.Name != vault.CloudCustom {
 		return "", nil
 	}
-	was := "the stored secret of the credential " + credential + " was sent to " + strings.Join(before, " and ") + " so far"
+	what := "what the credential " + credential.Name + " signs in with"
+	if credential.Kind.Given() {
+		what = "the stored secret of the credential " + credential.Name
+	}
+	was := what + " was sent to " + strings.Join(before, " and ") + " so far"
 	if len(known) == 0 {
-		was = "no tenant uses the credential " + credential + ", so where its stored secret belongs is not known"
+		was = "no tenant uses the credential " + credential.Name + ", so where " + strings.Replace(what, "the stored secret of the credential "+credential.Name, "its stored secret", 1) + " belongs is not known"
 	}
 	if allowed {
 		return fmt.Sprintf("%s; for %s it goes to %s now.", strings.ToUpper(was[:1])+was[1:], entry.Name, next), nil

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"mcp-partner/schemas"
 	"mcp-partner/vault"
@@ -36,7 +37,7 @@ func (f *Factory) examine(ctx context.Context, o *doctorOptions) []check {
 		return append(checks, failedCheck("directory", err, ""))
 	}
 	checks = append(checks, f.checkVault(ctx, h, credentials), checkDirectory(entries))
-	checks = append(checks, h.checkCredentials(ctx, entries, credentials)...)
+	checks = append(checks, f.checkCredentials(ctx, h, entries, credentials)...)
 	if o.read {
 		checks = append(checks, h.checkTenants(ctx, entries)...)
 	}
@@ -94,7 +95,7 @@ func checkStateDir(dir string) check {
 func (f *Factory) checkVault(ctx context.Context, h *house, credentials []vault.CredentialConfig) check {
 	needed := false
 	for _, config := range credentials {
-		needed = needed || config.Kind == vault.KindClientSecret
+		needed = needed || config.Kind.Stored()
 	}
 	err := h.open(ctx)
 	switch problem := schemas.AsProblem(err); {
@@ -117,16 +118,18 @@ func checkDirectory(entries []vault.Entry) check {
 
 // checkCredentials signs in once with each credential, in the first tenant
 // that uses it.
-func (h *house) checkCredentials(ctx context.Context, entries []vault.Entry, credentials []vault.CredentialConfig) []check {
+func (f *Factory) checkCredentials(ctx context.Context, h *house, entries []vault.Entry, credentials []vault.CredentialConfig) []check {
+	before := h.health.All()
 	var checks []check
 	for _, config := range credentials {
-		if config.Kind == vault.KindAzureCLI {
-			checks = append(checks, check{"azure-cli", checkWarn,
-				"The credential " + config.Name + " is whoever signed in with az: anyone with the shell can do the same without this program, past its checks and its record.",
-				"mcp-partner tenants set NAME --credential APP --client-id GUID --secret-stdin"})
-		}
-		checks = append(checks, h.checkCredential(ctx, entries, config))
+		checks = append(checks, warnOfKind(config)...)
+		signs := h.checkCredential(ctx, entries, config)
+		signs.Message += lastFailure(before[strings.ToLower(config.Name)])
+		checks = append(checks, signs)
+		checks = append(checks, checkExpiry(config, entries, time.Now())...)
+		checks = append(checks, checkHome(config, entries)...)
 	}
+	checks = append(checks, f.checkSurroundings(credentials)...)
 	return append(checks, h.checkOrphans(ctx, credentials)...)
 }
 

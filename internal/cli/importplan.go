@@ -182,11 +182,11 @@ func (im *importer) credential(row numbered, entry *vault.Entry) error {
 		names = []string{entry.Name}
 	}
 	for i, name := range names {
-		id := ""
+		cells := tenantRow{}
 		if i == 0 {
-			id = clientID
+			cells = row.tenantRow // which describe the first
 		}
-		if err := im.define(name, id); err != nil {
+		if err := im.define(name, cells, entry.TenantID); err != nil {
 			return err
 		}
 	}
@@ -206,29 +206,6 @@ func (im *importer) references(names []string, before []vault.CredentialRef) []v
 		}
 	}
 	return refs
-}
-
-// define makes sure that a credential exists, or will.
-func (im *importer) define(name, clientID string) error {
-	if clientID == "" && strings.EqualFold(name, im.options.credential.name) {
-		clientID = im.options.credential.clientID
-	}
-	have, exists := im.known[strings.ToLower(name)]
-	switch {
-	case exists && clientID != "" && !strings.EqualFold(have.ClientID, clientID):
-		return fmt.Errorf("credential %q exists with another client ID", schemas.Foreign(name))
-	case exists:
-		return nil
-	case name == azureCLI:
-		path, err := vault.FindAzureCLI()
-		if err != nil {
-			return err
-		}
-		return im.addCredential(vault.CredentialConfig{Name: azureCLI, Kind: vault.KindAzureCLI, AzPath: path})
-	case clientID == "":
-		return fmt.Errorf("credential %q does not exist, and there is no client_id to make it with; give a client_id, or --credential NAME for rows that name none", schemas.Foreign(name))
-	}
-	return im.addCredential(vault.CredentialConfig{Name: name, Kind: vault.KindClientSecret, ClientID: clientID})
 }
 
 func (im *importer) addCredential(config vault.CredentialConfig) error {
@@ -297,42 +274,4 @@ func (im *importer) authorities(path string, next, before vault.Cloud) (string, 
 
 func sameURL(a, b string) bool {
 	return strings.EqualFold(strings.TrimRight(a, "/"), strings.TrimRight(b, "/"))
-}
-
-// secretFor finds the credential that the secret of the command is for.
-func (p *importPlan) secretFor(h *house, o *importOptions) (vault.CredentialConfig, error) {
-	var candidates []vault.CredentialConfig
-	for _, config := range p.credentials {
-		if config.Kind == vault.KindClientSecret && (o.credential.name == "" || strings.EqualFold(config.Name, o.credential.name)) {
-			candidates = append(candidates, config)
-		}
-	}
-	switch {
-	case len(candidates) == 1:
-		return candidates[0], nil
-	case o.credential.name != "":
-		return h.directory.Credential(o.credential.name)
-	}
-	return vault.CredentialConfig{}, usage("say with --credential NAME whose it is", "the secret could be for any of %d new credentials", len(candidates))
-}
-
-// pendingSecret is a credential that still needs its secret.
-type pendingSecret struct{ tenant, credential string }
-
-// withoutSecret lists new credentials for which no secret came along, each with
-// a tenant by which it can be given.
-func (p *importPlan) withoutSecret(o *importOptions) []pendingSecret {
-	var missing []pendingSecret
-	for _, config := range p.credentials {
-		if config.Kind != vault.KindClientSecret || o.credential.secret.given() && len(p.credentials) == 1 || strings.EqualFold(config.Name, o.credential.name) && o.credential.secret.given() {
-			continue
-		}
-		for _, entry := range p.diff.Added {
-			if entry.Credentials[0].Name == config.Name {
-				missing = append(missing, pendingSecret{entry.Name, config.Name})
-				break
-			}
-		}
-	}
-	return missing
 }

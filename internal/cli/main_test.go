@@ -38,7 +38,7 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup:               setup,
-		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"json": jsonCommand, "sim": simCommand, "mode": modeCommand},
+		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"json": jsonCommand, "sim": simCommand, "mode": modeCommand, "kind": kindCommand},
 	})
 }
 

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"io"
 	"os"
 
@@ -18,13 +19,18 @@ const azureCLI = "azure-cli"
 type credentialOptions struct {
 	name, clientID string
 	secret         secretOptions
+	kind           kindOptions
 }
 
 func (c *credentialOptions) add(flags *pflag.FlagSet) {
 	flags.StringVar(&c.name, "credential", "", "`NAME` of the credential, or azure-cli (default: named after the tenant)")
 	flags.StringVar(&c.clientID, "client-id", "", "`GUID` of the application")
 	c.secret.add(flags)
+	c.kind.add(flags)
 }
+
+// given reports whether the flags name something that goes into the vault.
+func (c *credentialOptions) given() bool { return c.secret.given() || c.kind.certificate() }
 
 // secretOptions are the ways of a secret that come by flag: never the secret
 // itself, which every process on the machine could read there.
@@ -55,21 +61,43 @@ func (s *secretOptions) read(in io.Reader) (vault.Secret, error) {
 }
 
 func readSecretFile(path string) (vault.Secret, error) {
-	file, err := os.Open(path)
+	raw, err := readSecretBytes(path, "--secret-file")
 	if err != nil {
-		return vault.Secret{}, usage("give the path of a file that you can read", "--secret-file %s cannot be read", path)
+		return vault.Secret{}, err
 	}
-	defer file.Close()
-	return readSecret(file, path)
+	defer clear(raw)
+	return vault.NewSecret(raw)
 }
 
 func readSecret(from io.Reader, name string) (vault.Secret, error) {
-	raw, err := io.ReadAll(io.LimitReader(from, vault.MaxSecretBytes+2))
-	defer clear(raw)
+	raw, err := readAtMost(from, name)
 	if err != nil {
-		return vault.Secret{}, usage("give the secret with --secret-file FILE", "%s cannot be read", name)
+		return vault.Secret{}, err
 	}
+	defer clear(raw)
 	return vault.NewSecret(raw)
+}
+
+// readSecretBytes reads a small file; the caller clears what it gets.
+func readSecretBytes(path, flag string) ([]byte, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, usage("give the path of a file that you can read", "%s %s cannot be read", flag, path)
+	}
+	defer file.Close()
+	return readAtMost(file, path)
+}
+
+// readAtMost reads into one buffer: one that grows would leave copies of a
+// secret behind.
+func readAtMost(from io.Reader, name string) ([]byte, error) {
+	buffer := make([]byte, vault.MaxSecretBytes+2)
+	n, err := io.ReadFull(from, buffer)
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
+		clear(buffer)
+		return nil, usage("give it as a file", "%s cannot be read", name)
+	}
+	return buffer[:n], nil
 }
 
 // secretOrPrompt asks at the terminal where no flag says where the secret is.

@@ -78,6 +78,7 @@ func runServe(ctx context.Context, f *Factory, o *serveOptions) error {
 		return err
 	}
 	f.serving = true
+	f.keepMemory()
 	// What the server needs to end well must not end with the signal.
 	simulated, err := o.simulate.start(context.WithoutCancel(ctx))
 	if err != nil {
@@ -98,7 +99,7 @@ func runServe(ctx context.Context, f *Factory, o *serveOptions) error {
 		return err
 	}
 	if o.http.address != "" {
-		f.startMetrics(decider, pair)
+		f.startMetrics(h, decider, pair)
 	}
 	service := h.service(f, decider)
 	defer f.settleInBackground(ctx, h, decider, service)()

@@ -40,8 +40,7 @@ func (h *house) staysIn(gone vault.CredentialRef, before, after vault.Entry, add
 				is, err = one, nil
 			}
 		}
-		same := strings.EqualFold(is.Name, was.Name) || is.ClientID != "" && strings.EqualFold(is.ClientID, was.ClientID)
-		if err == nil && same {
+		if err == nil && is.SameIdentity(was) {
 			return true
 		}
 	}

@@ -29,8 +29,8 @@ func (f *Factory) startTracing() (stop func()) {
 }
 
 // startMetrics begins to count. It has to come before the first call.
-func (f *Factory) startMetrics(decider *guard.Guard, pair *server.KeyPair) {
-	lookups := telemetry.Lookups{Pending: func(ctx context.Context) (int, error) { return pending(ctx, decider) }}
+func (f *Factory) startMetrics(h *house, decider *guard.Guard, pair *server.KeyPair) {
+	lookups := telemetry.Lookups{Expiry: h.nextExpiry, Pending: func(ctx context.Context) (int, error) { return pending(ctx, decider) }}
 	if pair != nil {
 		lookups.Certificate = func() (time.Time, bool) { return pair.NotAfter(), true }
 	}

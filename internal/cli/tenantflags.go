@@ -54,10 +54,10 @@ func cloudFlags() []string {
 
 // attributeFlags are all others that say something about a tenant.
 func attributeFlags() []string {
-	return []string{
+	return append(kindFlags(),
 		"tenant-id", "expect-partner", "domain", "label", "owner", "external-id", "note", "object-id",
 		"credential", "client-id", "secret-stdin", "secret-file",
-	}
+	)
 }
 
 // given reports whether one of the flags has a value.

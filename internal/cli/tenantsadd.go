@@ -17,8 +17,10 @@ func newTenantsAdd(f *Factory, run func(context.Context, *Factory, *tenantOption
 	command := &cobra.Command{
 		Use:   "add NAME",
 		Short: "Add a tenant",
-		Long: `Add a tenant and the credential that acts there. The client secret comes from
-standard input, a file, or a prompt without echo; never from an argument.
+		Long: `Add a tenant and the credential that acts there. The client secret, or the
+certificate with its key, comes from standard input, a file, or a prompt without
+echo; never from an argument. --kind names another way to sign in; which is for
+whom: docs/credentials.md.
 
 With --credential azure-cli whoever is signed in with az acts there: no vault is
 needed, and the tenant defaults to az's current one. With --credential NAME of a
@@ -30,6 +32,8 @@ typed count. A tenant that shares a credential is in the cloud of the others. A
 stored secret goes elsewhere than so far only with --allow-other-authority.`,
 		Example: `  mcp-partner tenants add contoso --tenant-id GUID --client-id GUID --secret-stdin < secret.txt
   mcp-partner tenants add contoso --tenant-id GUID --client-id GUID --expect-partner 1234567
+  mcp-partner tenants add contoso --tenant-id GUID --client-id GUID --certificate-file app.pfx
+  mcp-partner tenants add contoso --tenant-id GUID --kind managed-identity
   mcp-partner tenants add fabrikam --tenant-id GUID --credential contoso
   mcp-partner tenants add contoso --credential azure-cli`,
 		Args: oneArgument("the tenant's name"),
@@ -48,7 +52,7 @@ func runTenantsAdd(ctx context.Context, f *Factory, o *tenantOptions) error {
 		return err
 	}
 	defer h.Close()
-	chosen, err := f.choose(ctx, h, &o.credential, o.name)
+	chosen, err := f.choose(ctx, h, &o.credential, o.name, o.tenantID)
 	if err != nil {
 		return err
 	}
@@ -74,7 +78,7 @@ func runTenantsAdd(ctx context.Context, f *Factory, o *tenantOptions) error {
 	if err != nil {
 		return err
 	}
-	return f.store(ctx, h, chosen, &o.credential.secret, func() error { return f.finishAdd(ctx, h, entry, chosen, said) })
+	return f.store(ctx, h, chosen, &o.credential, func(chosen choice) error { return f.finishAdd(ctx, h, entry, chosen, said) })
 }
 
 func (f *Factory) finishAdd(ctx context.Context, h *house, entry vault.Entry, chosen choice, said []string) error {
@@ -90,7 +94,8 @@ func (f *Factory) finishAdd(ctx context.Context, h *house, entry vault.Entry, ch
 		u.field("", text)
 	}
 	u.field("signed in", chosen.signedIn())
-	u.field("next", "mcp-partner call check_partner_link --tenant "+entry.Name)
+	u.credentialFields(chosen.config)
+	u.field("next", chosen.next(entry.Name))
 	return u.err
 }
 
@@ -104,29 +109,33 @@ type choice struct {
 }
 
 // choose finds or makes the credential that the flags mean.
-func (f *Factory) choose(ctx context.Context, h *house, o *credentialOptions, tenant string) (choice, error) {
+func (f *Factory) choose(ctx context.Context, h *house, o *credentialOptions, tenant, tenantID string) (choice, error) {
 	name := o.name
-	if name == "" {
+	switch {
+	case name == "" && o.kind.kind == azureCLI:
+		name = azureCLI
+	case name == "":
 		name = tenant
 	}
 	have, err := h.directory.Credential(name)
 	exists := err == nil
 	switch {
-	case name == azureCLI && (o.clientID != "" || o.secret.given()):
+	case name == azureCLI && (o.clientID != "" || o.given()):
 		return choice{}, usage("leave them out, or name another credential", "--credential azure-cli has no client ID and no secret")
+	case (name == azureCLI) != (o.kind.kind == azureCLI) && o.kind.kind != "" && (name == azureCLI || o.kind.kind == azureCLI):
+		return choice{}, usage("give --credential azure-cli alone", "the credential of the kind azure-cli has that name, and no other has it")
 	case name == azureCLI:
 		return chooseAzureCLI(ctx, have, exists)
 	case exists && o.clientID != "":
 		return choice{}, refused("leave --client-id out to share it, or choose another name with --credential",
 			"the credential %s exists already", have.Name)
-	case exists && o.secret.given():
-		return choice{}, refused("leave the secret out to share it; tenants set replaces a secret", "the credential %s exists already and has a secret", have.Name)
+	case exists && (o.given() || o.kind.kind != ""):
+		return choice{}, refused("leave the secret and the kind out to share it; tenants set replaces a secret", "the credential %s exists already and has a secret", have.Name)
 	case exists && o.name != "":
 		return choice{config: have}, nil
-	case o.clientID == "":
-		return choice{}, usage("give --client-id GUID, or --credential with the name of one that exists", "--client-id is missing for the new credential %s", name)
 	}
-	return choice{config: vault.CredentialConfig{Name: name, Kind: vault.KindClientSecret, ClientID: o.clientID}, isNew: true}, nil
+	config, err := o.config(name, tenantID)
+	return choice{config: config, isNew: true}, err
 }
 
 // chooseAzureCLI stores where az is: a server that a desktop client starts has
@@ -167,6 +176,14 @@ func (c choice) signedIn() string {
 	return fmt.Sprintf("%s %s (az's current tenant: %s)", c.account.UserType, c.account.User, tenant)
 }
 
+// next is what a person does now.
+func (c choice) next(tenant string) string {
+	if c.isNew && c.config.Kind.Person() {
+		return "mcp-partner vault login " + c.config.Name
+	}
+	return "mcp-partner call check_partner_link --tenant " + tenant
+}
+
 // added is what the directory has to be given.
 func (c choice) added() []vault.CredentialConfig {
 	if c.isNew {
@@ -203,21 +220,22 @@ func (h *house) copied(more ...vault.CredentialConfig) (*vault.Directory, error)
 
 // store puts the secret of a new credential into the vault and goes on. If
 // what follows fails, the secret is taken out again.
-func (f *Factory) store(ctx context.Context, h *house, chosen choice, secret *secretOptions, then func() error) error {
-	if !chosen.isNew || chosen.config.Kind != vault.KindClientSecret {
-		return then()
+func (f *Factory) store(ctx context.Context, h *house, chosen choice, o *credentialOptions, then func(choice) error) error {
+	if !chosen.isNew || !chosen.config.Kind.Given() {
+		return then(chosen)
 	}
 	if err := h.open(ctx); err != nil {
 		return err
 	}
-	value, err := f.secretOrPrompt(ctx, secret, chosen.config.Name)
+	got, err := o.ask(ctx, f, chosen.config)
 	if err != nil {
 		return err
 	}
-	if err := h.store.Put(ctx, chosen.config.Name, value); err != nil {
+	chosen.config = got.config
+	if err := h.store.Put(ctx, chosen.config.Name, got.secret); err != nil {
 		return err
 	}
-	if err := then(); err != nil {
+	if err := then(chosen); err != nil {
 		_ = h.store.Delete(context.WithoutCancel(ctx), chosen.config.Name) // the first error says what matters
 		return err
 	}

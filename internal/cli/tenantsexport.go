@@ -55,7 +55,7 @@ func runTenantsExport(_ context.Context, f *Factory, o *exportOptions) error {
 	case "csv":
 		text, err = h.exportCSV(entries)
 	case "json":
-		text, err = exportJSON(entries)
+		text, err = h.exportJSON(entries)
 	default:
 		return usage("give csv or json", "--format is neither csv nor json")
 	}
@@ -72,8 +72,12 @@ func runTenantsExport(_ context.Context, f *Factory, o *exportOptions) error {
 	return err
 }
 
-func exportJSON(entries []vault.Entry) ([]byte, error) {
-	text, err := json.MarshalIndent(map[string][]tenantJSON{"tenants": tenantsJSON(entries)}, "", "  ")
+func (h *house) exportJSON(entries []vault.Entry) ([]byte, error) {
+	tenants, err := h.tenantsJSON(entries)
+	if err != nil {
+		return nil, err
+	}
+	text, err := json.MarshalIndent(map[string][]tenantJSON{"tenants": tenants}, "", "  ")
 	return append(text, '\n'), err
 }
 
@@ -87,7 +91,7 @@ func (h *house) exportCSV(entries []vault.Entry) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		rows[i] = rowOf(entry, config.ClientID)
+		rows[i] = rowOf(entry, config)
 	}
 	return encodeCSV(rows)
 }
@@ -101,16 +105,17 @@ func fitsCSV(entry vault.Entry) error {
 }
 
 // rowOf is an entry as a row. Microsoft's clouds need their name alone.
-func rowOf(entry vault.Entry, clientID string) tenantRow {
+func rowOf(entry vault.Entry, credential vault.CredentialConfig) tenantRow {
 	var credentials []string
 	for _, ref := range entry.Credentials {
 		credentials = append(credentials, ref.Name)
 	}
 	row := tenantRow{
-		"name": entry.Name, "tenant_id": entry.TenantID, "credential": strings.Join(credentials, ";"), "client_id": clientID,
+		"name": entry.Name, "tenant_id": entry.TenantID, "credential": strings.Join(credentials, ";"), "client_id": credential.ClientID,
 		"domains": strings.Join(entry.Domains, ";"), "expected_partner_id": entry.ExpectedPartnerID, "labels": strings.Join(entry.Labels, ";"),
 		"owner": entry.Owner, "external_id": entry.ExternalID, "note": entry.Note, "cloud": entry.Cloud.Name,
 	}
+	row.setCredential(credential)
 	if entry.Cloud.Name == vault.CloudCustom {
 		row["arm_endpoint"], row["arm_audience"], row["authority"] = entry.Cloud.ARMEndpoint, entry.Cloud.ARMAudience, entry.Cloud.Authority
 		row["skip_instance_discovery"] = strconv.FormatBool(entry.Cloud.SkipInstanceDiscovery)

@@ -35,10 +35,14 @@ asked, elsewhere --yes is needed. A file with a mistake changes nothing.
 Columns, in any order, of which name is needed:
   name, tenant_id, credential, client_id, domains, expected_partner_id, labels,
   owner, external_id, note, cloud, arm_endpoint, arm_audience, authority, ca_file,
-  skip_instance_discovery
+  skip_instance_discovery, kind, expires, assertion, home_tenant, identity
 Several domains, labels or credentials in a cell have ; or | between. A column that
 is missing keeps what a tenant has; a cell that is empty clears it, but for
 tenant_id, credential and the cloud. The file is UTF-8, with commas or semicolons.
+
+kind and what follows it describe a new credential: assertion is a token file or
+the word github, identity a resource ID or an object ID. Secrets and certificates
+are given afterwards, or for one credential at once.
 
 Rows that name no credential get that of --credential. A secret on standard input
 is for --credential, or for the one credential that the file names.
@@ -86,7 +90,7 @@ func runTenantsImport(ctx context.Context, f *Factory, o *importOptions) error {
 	}
 	u := f.ui()
 	u.difference(p)
-	if p.diff.Empty() && len(p.credentials) == 0 && !o.credential.secret.given() || u.err != nil {
+	if p.diff.Empty() && len(p.credentials) == 0 && !o.credential.given() || u.err != nil {
 		return u.err
 	}
 	if err := f.agree(ctx, o.yes); err != nil {
@@ -97,7 +101,7 @@ func runTenantsImport(ctx context.Context, f *Factory, o *importOptions) error {
 	}
 	u.linef(good, "%d added, %d changed.", len(p.diff.Added), len(p.diff.Changed))
 	for _, missing := range p.withoutSecret(o) {
-		u.field("next", "mcp-partner tenants set "+missing.tenant+" --secret-stdin   (the secret of the credential "+missing.credential+")")
+		u.field("next", missing.command())
 	}
 	return u.err
 }
@@ -145,12 +149,8 @@ func (f *Factory) agree(ctx context.Context, yes bool) error {
 // apply stores the secret, then the credentials, then the tenants, so that
 // nothing is ever named before it is there.
 func (f *Factory) apply(ctx context.Context, h *house, o *importOptions, p *importPlan) error {
-	if o.credential.secret.given() {
-		config, err := p.secretFor(h, o)
-		if err != nil {
-			return err
-		}
-		if err := f.replaceSecret(ctx, h, config, &o.credential.secret); err != nil {
+	if o.credential.given() {
+		if err := p.takeSecret(ctx, f, h, o); err != nil {
 			return err
 		}
 	}
@@ -199,7 +199,7 @@ func (u *ui) additions(entries []vault.Entry) {
 		header[i+1] = strings.ToUpper(strings.ReplaceAll(column, "_", " "))
 	}
 	for i, entry := range entries {
-		row := rowOf(entry, "")
+		row := rowOf(entry, vault.CredentialConfig{})
 		rows[i] = []string{"+"}
 		for _, column := range columns {
 			rows[i] = append(rows[i], row[column])
@@ -209,7 +209,7 @@ func (u *ui) additions(entries []vault.Entry) {
 }
 
 func changes(before, after vault.Entry) []string {
-	was, is := rowOf(before, ""), rowOf(after, "")
+	was, is := rowOf(before, vault.CredentialConfig{}), rowOf(after, vault.CredentialConfig{})
 	var lines []string
 	for _, column := range tenantColumns() {
 		if was[column] != is[column] {

@@ -35,8 +35,12 @@ func runTenantsList(_ context.Context, f *Factory, asJSON bool) error {
 	if err != nil {
 		return err
 	}
+	tenants, err := h.tenantsJSON(entries)
+	if err != nil {
+		return err
+	}
 	if asJSON {
-		return f.printJSON(map[string][]tenantJSON{"tenants": tenantsJSON(entries)})
+		return f.printJSON(map[string][]tenantJSON{"tenants": tenants})
 	}
 	u := f.ui()
 	if len(entries) == 0 {
@@ -44,7 +48,7 @@ func runTenantsList(_ context.Context, f *Factory, asJSON bool) error {
 		u.field("next", "mcp-partner tenants add NAME --tenant-id GUID --client-id GUID --secret-stdin")
 		return u.err
 	}
-	u.tenantTable(tenantsJSON(entries))
+	u.tenantTable(tenants)
 	return u.err
 }
 
@@ -55,12 +59,20 @@ type tenantJSON struct {
 	Authority string `json:"authority"`
 }
 
-func tenantsJSON(entries []vault.Entry) []tenantJSON {
+func (h *house) tenantsJSON(entries []vault.Entry) ([]tenantJSON, error) {
+	status, err := h.directory.Status(h.health)
+	if err != nil {
+		return nil, err
+	}
+	views := map[string]schemas.CredentialView{}
+	for _, one := range status {
+		views[strings.ToLower(one.Name)] = one.View()
+	}
 	tenants := make([]tenantJSON, len(entries))
 	for i, entry := range entries {
-		tenants[i] = tenantJSON{entry.Tenant(), entry.Cloud.Authority}
+		tenants[i] = tenantJSON{withStatus(entry.Tenant(), views), entry.Cloud.Authority}
 	}
-	return tenants
+	return tenants, nil
 }
 
 func (u *ui) tenantTable(tenants []tenantJSON) {
@@ -72,8 +84,9 @@ func (u *ui) tenantTable(tenants []tenantJSON) {
 				pins = append(pins, pin)
 			}
 		}
-		rows[i] = []string{t.Name, t.TenantID, strings.Join(t.Domains, " "), t.Cloud, strings.Join(t.Credentials, " "), strings.Join(pins, " "),
+		kinds, ends := kindsAndEnds(t.CredentialStatus)
+		rows[i] = []string{t.Name, t.TenantID, strings.Join(t.Domains, " "), t.Cloud, strings.Join(t.Credentials, " "), kinds, ends, strings.Join(pins, " "),
 			t.ExpectedPartnerID, strings.Join(t.Labels, ", "), t.Owner, t.ExternalID, t.Note}
 	}
-	u.table([]string{"NAME", "TENANT ID", "DOMAINS", "CLOUD", "CREDENTIALS", "OBJECT ID", "EXPECTED", "LABELS", "OWNER", "EXTERNAL ID", "NOTE"}, rows)
+	u.table([]string{"NAME", "TENANT ID", "DOMAINS", "CLOUD", "CREDENTIALS", "KIND", "ENDS", "OBJECT ID", "EXPECTED", "LABELS", "OWNER", "EXTERNAL ID", "NOTE"}, rows)
 }

@@ -135,40 +135,51 @@ func (f *Factory) planCredential(ctx context.Context, h *house, o *tenantOptions
 	if c.name == "" || c.name == now.Name {
 		return p.keepCredential(h, c, now)
 	}
-	if p.chosen, err = f.chooseOther(ctx, h, c, p.entry.Name); err != nil {
+	if p.chosen, err = f.chooseOther(ctx, h, c, p.entry.Name, p.entry.TenantID); err != nil {
 		return err
 	}
-	p.secret = c.secret.given() || p.chosen.isNew && p.chosen.config.Kind == vault.KindClientSecret
+	p.secret = c.given() || p.chosen.isNew && p.chosen.config.Kind.Given()
+	if !p.chosen.isNew {
+		if err := c.changes(p.chosen.config); err != nil {
+			return err
+		}
+	}
 	p.entry.Credentials = []vault.CredentialRef{{Name: p.chosen.config.Name}}
 	p.said = append(p.said, "The credential is "+p.chosen.config.Name+" now; the pinned object ID is forgotten.")
 	return nil
 }
 
 // chooseOther is choose, but a secret for a credential that exists replaces it.
-func (f *Factory) chooseOther(ctx context.Context, h *house, c *credentialOptions, tenant string) (choice, error) {
+func (f *Factory) chooseOther(ctx context.Context, h *house, c *credentialOptions, tenant, tenantID string) (choice, error) {
 	asked := *c
 	if _, err := h.directory.Credential(c.name); err == nil {
 		asked.secret = secretOptions{}
+		asked.kind.certificateFile, asked.kind.certificateStdin = "", false
 	}
-	return f.choose(ctx, h, &asked, tenant)
+	return f.choose(ctx, h, &asked, tenant, tenantID)
 }
 
 func (p *setPlan) keepCredential(h *house, c *credentialOptions, now vault.CredentialConfig) error {
-	p.chosen, p.secret = choice{config: now}, c.secret.given()
-	if now.Kind != vault.KindClientSecret && (p.secret || c.clientID != "") {
-		return refused("give --credential NAME for another credential", "the credential %s is azure-cli and has no client ID and no secret", now.Name)
+	p.chosen, p.secret = choice{config: now}, c.given()
+	if err := c.changes(now); err != nil {
+		return err
 	}
 	shared, err := h.sharers(now.Name, p.entry.Name)
 	if err != nil {
 		return err
 	}
 	if p.secret {
-		p.said = append(p.said, "The secret of "+now.Name+" is replaced"+alsoIn(shared)+".")
+		p.said = append(p.said, "The "+now.Kind.Shows()+" of "+now.Name+" is replaced"+alsoIn(shared)+".")
 	}
-	if c.clientID != "" {
-		changed := now
-		changed.ClientID = c.clientID
+	changed, err := c.changed(now)
+	if err != nil {
+		return err
+	}
+	if changed != now && !p.secret {
 		p.config = &changed
+	}
+	if changed.ClientID != now.ClientID {
+		p.chosen.config.ClientID = changed.ClientID
 		p.said = append(p.said, "The client ID of "+now.Name+" is another one"+alsoIn(shared)+"; pinned object IDs stay, and notice it.")
 	}
 	return nil
@@ -176,7 +187,7 @@ func (p *setPlan) keepCredential(h *house, c *credentialOptions, now vault.Crede
 
 func (p *setPlan) run(ctx context.Context, f *Factory, h *house, o *tenantOptions) error {
 	if p.secret {
-		if err := f.replaceSecret(ctx, h, p.chosen.config, &o.credential.secret); err != nil {
+		if err := p.replace(ctx, f, h, &o.credential); err != nil {
 			return err
 		}
 	}
@@ -197,23 +208,39 @@ func (p *setPlan) run(ctx context.Context, f *Factory, h *house, o *tenantOption
 	return nil
 }
 
-func (f *Factory) replaceSecret(ctx context.Context, h *house, credential vault.CredentialConfig, secret *secretOptions) error {
-	if err := h.open(ctx); err != nil {
-		return err
-	}
-	value, err := f.secretOrPrompt(ctx, secret, credential.Name)
+// replace puts another secret in the place of the one there is. What was known
+// of the former goes with it.
+func (p *setPlan) replace(ctx context.Context, f *Factory, h *house, o *credentialOptions) error {
+	renewed, err := f.replaceSecret(ctx, h, p.chosen.config, o)
 	if err != nil {
 		return err
+	}
+	p.chosen.config = renewed
+	if !p.chosen.isNew {
+		p.config = &renewed
+	}
+	return nil
+}
+
+// replaceSecret stores the secret that the flags name, and returns the
+// credential with what is known of it.
+func (f *Factory) replaceSecret(ctx context.Context, h *house, credential vault.CredentialConfig, o *credentialOptions) (vault.CredentialConfig, error) {
+	if err := h.open(ctx); err != nil {
+		return credential, err
+	}
+	got, err := o.ask(ctx, f, credential)
+	if err != nil {
+		return credential, err
 	}
 	name := credential.SecretName
 	if name == "" {
 		name = credential.Name
 	}
-	if err := h.store.Put(ctx, name, value); err != nil {
-		return err
+	if err := h.store.Put(ctx, name, got.secret); err != nil {
+		return credential, err
 	}
 	f.recordSecret(ctx, h, credential.Name)
-	return nil
+	return got.config, nil
 }
 
 // sharers counts the other tenants that use a credential.

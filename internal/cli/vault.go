@@ -20,7 +20,7 @@ func newVault(f *Factory) *cobra.Command {
 	command.AddCommand(newVaultInit(f, runVaultInit), newVaultStatus(f, runVaultStatus), newVaultRemove(f, runVaultRemove),
 		newVaultAdd(f, runVaultAdd), newVaultList(f, runVaultList), newVaultShow(f, runVaultShow), newVaultTest(f, runVaultTest),
 		newVaultRotateKey(f, runVaultRotateKey), newVaultRotateSecret(f, runVaultRotateSecret),
-		newVaultBackup(f, runVaultBackup), newVaultRestore(f, runVaultRestore), newVaultRecipients(f))
+		newVaultBackup(f, runVaultBackup), newVaultRestore(f, runVaultRestore), newVaultRecipients(f), newVaultLogin(f, runVaultLogin))
 	return command
 }
 

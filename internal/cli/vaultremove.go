@@ -8,7 +8,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"mcp-partner/guard"
-	"mcp-partner/vault"
 )
 
 type vaultRemoveOptions struct {
@@ -46,7 +45,7 @@ func runVaultRemove(ctx context.Context, f *Factory, o *vaultRemoveOptions) erro
 	if err != nil {
 		return f.removeSecret(ctx, h, o.name)
 	}
-	if config.Kind == vault.KindClientSecret {
+	if config.Kind.Stored() {
 		if err := h.open(ctx); err != nil {
 			return err
 		}
@@ -55,7 +54,7 @@ func runVaultRemove(ctx context.Context, f *Factory, o *vaultRemoveOptions) erro
 	if err := h.directory.RemoveCredential(ctx, config.Name); err != nil {
 		return err
 	}
-	if config.Kind != vault.KindClientSecret {
+	if !config.Kind.Stored() {
 		return f.removed(ctx, h, "credential "+config.Name)
 	}
 	if h.checkUnused(config.SecretName) != nil {

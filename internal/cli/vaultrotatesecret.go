@@ -109,7 +109,7 @@ func (f *Factory) readSuccessor(ctx context.Context, o *rotateSecretOptions, kin
 		}
 		return f.readCertificateFile(ctx, o.secret.file)
 	}
-	return successor{}, refused("sign in again: mcp-partner tenants --help", "the vault keeps the sign-in of a person under %s, which is not replaced by hand", o.name)
+	return successor{}, refused("mcp-partner vault login NAME", "the vault keeps the sign-in of a person under %s, which is not replaced by hand", o.name)
 }
 
 func (f *Factory) readCertificateFile(ctx context.Context, path string) (successor, error) {

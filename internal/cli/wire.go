@@ -25,6 +25,8 @@ type house struct {
 	source    *vault.Source
 	http      *httpclient.Pool
 	clients   *clients
+	// health is what became of sign-ins.
+	health *vault.HealthFile
 	// ledger, keyring and vault are of a real state directory, else nil.
 	ledger  *ledger.Ledger
 	keyring *vault.Keyring
@@ -94,9 +96,10 @@ func (f *Factory) furnish(directory *vault.Directory, store vault.Store, pool *h
 	if pool == nil {
 		pool = httpclient.NewPool(httpclient.Options{})
 	}
-	source := vault.NewSource(vault.Options{Directory: directory, Store: store, HTTP: pool, Logger: f.Log, OnToken: f.watchTokens(onToken)})
+	health := f.openHealth(onToken != nil)
+	source := vault.NewSource(vault.Options{Directory: directory, Store: store, HTTP: pool, Logger: f.Log, OnToken: noted(health, f.watchTokens(onToken))})
 	return &house{
-		directory: directory, store: store, source: source, http: pool,
+		health: health, directory: directory, store: store, source: source, http: pool,
 		clients: newClients(directory, source, pool, f.watch),
 	}
 }
@@ -107,6 +110,7 @@ func (h *house) Close() {
 		h.fleet.Close()
 	}
 	h.source.Close()
+	h.health.Close()
 	h.hook.wait()
 	if h.ledger != nil {
 		_ = h.ledger.Close() // what could still be lost here are counts of tokens
@@ -141,7 +145,7 @@ func (h *house) guard(f *Factory, o guard.Options) (*guard.Guard, error) {
 // service puts the call path of all tools together.
 func (h *house) service(f *Factory, decider *guard.Guard) *tools.Service {
 	return tools.NewService(tools.Deps{
-		Directory: directory{h.directory}, Clients: h.clients, Fleet: h.openFleet(f), Guard: decider, Command: f.command(), Simulated: h.simulated != nil,
+		Directory: directory{h.directory, h.health}, Clients: h.clients, Fleet: h.openFleet(f), Guard: decider, Command: f.command(), Simulated: h.simulated != nil,
 		Search: search.New(schemas.Catalogue(), inputSchema), Logger: f.Log,
 		Observer: f.watch,
 	})
@@ -189,7 +193,10 @@ func (f *Factory) mcpServer(service *tools.Service) *server.Server {
 }
 
 // directory shows the vault's directory as the tools want it.
-type directory struct{ *vault.Directory }
+type directory struct {
+	*vault.Directory
+	health *vault.HealthFile
+}
 
 // Resolve implements tools.Directory.
 func (d directory) Resolve(ref string, sees func(name string) bool) (schemas.Tenant, error) {
@@ -203,11 +210,12 @@ func (d directory) List() ([]schemas.Tenant, error) {
 	if err != nil {
 		return nil, err
 	}
+	views, err := d.views()
 	tenants := make([]schemas.Tenant, len(entries))
 	for i, entry := range entries {
-		tenants[i] = entry.Tenant()
+		tenants[i] = withStatus(entry.Tenant(), views)
 	}
-	return tenants, nil
+	return tenants, err
 }
 
 // PinObjectID implements tools.Directory. It waits for the lock no longer than

@@ -20,7 +20,7 @@ func (h *house) openFleet(f *Factory) *fleet.Fleet {
 		store = h.ledger
 	}
 	h.fleet = fleet.New(fleet.Options{
-		Directory: directory{h.directory}, Clients: passing{h.clients}, Store: store, Pin: h.pin,
+		Directory: directory{h.directory, h.health}, Clients: passing{h.clients}, Store: store, Pin: h.pin,
 		Limits: f.fleetLimits(), Keep: f.file.KeepRuns(), Logger: f.Log,
 	})
 	return h.fleet

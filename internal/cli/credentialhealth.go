@@ -1,0 +1,69 @@
+package cli
+
+import (
+	"strings"
+	"time"
+
+	"mcp-partner/internal/harden"
+	"mcp-partner/schemas"
+	"mcp-partner/vault"
+)
+
+// keepMemory keeps secrets in the memory of a server out of core dumps and away
+// from other programs of the same user, as far as the system lets it.
+func (f *Factory) keepMemory() {
+	if err := harden.NoDumps(); err != nil {
+		f.Log.Warn("the memory of this process is not protected as it should be", "reason", err.Error())
+	}
+}
+
+// openHealth opens what is remembered of sign-ins: in the state directory, or
+// in memory for a house that is not of one.
+func (f *Factory) openHealth(kept bool) *vault.HealthFile {
+	if !kept {
+		return vault.OpenHealth("")
+	}
+	return vault.OpenHealth(f.StateDir)
+}
+
+// noted tells of a sign-in to both.
+func noted(health *vault.HealthFile, then func(vault.Event)) func(vault.Event) {
+	return func(e vault.Event) {
+		health.Note(e)
+		if then != nil {
+			then(e)
+		}
+	}
+}
+
+// views are the credentials as agents see them, by their folded names. How many
+// tenants use one is not told: a caller may see some of them only.
+func (d directory) views() (map[string]schemas.CredentialView, error) {
+	list, err := d.Status(d.health)
+	views := make(map[string]schemas.CredentialView, len(list))
+	for _, one := range list {
+		view := one.View()
+		view.Tenants = 0
+		views[strings.ToLower(one.Name)] = view
+	}
+	return views, err
+}
+
+func withStatus(tenant schemas.Tenant, views map[string]schemas.CredentialView) schemas.Tenant {
+	for _, name := range tenant.Credentials {
+		if view, ok := views[strings.ToLower(name)]; ok {
+			tenant.CredentialStatus = append(tenant.CredentialStatus, view)
+		}
+	}
+	return tenant
+}
+
+// nextExpiry returns when the first credential of the directory ends whose end
+// is known; false where none is.
+func (h *house) nextExpiry() (time.Time, bool) {
+	list, err := h.directory.Status(h.health)
+	if err != nil {
+		return time.Time{}, false
+	}
+	return vault.NextExpiry(list)
+}

@@ -1,0 +1,125 @@
+package cli
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"mcp-partner/schemas"
+	"mcp-partner/vault"
+)
+
+// warnOfKind says what is wrong with a kind as such.
+func warnOfKind(config vault.CredentialConfig) []check {
+	const instead = "mcp-partner tenants set NAME --credential APP --client-id GUID --secret-stdin"
+	switch config.Kind {
+	case vault.KindAzureCLI:
+		return []check{{"azure-cli", checkWarn,
+			"The credential " + config.Name + " is whoever signed in with az: anyone with the shell can do the same without this program, past its checks and its record.", instead}}
+	case vault.KindDefault:
+		return []check{{"kind of " + config.Name, checkWarn,
+			"The credential " + config.Name + " is whatever the identity SDK finds first: a variable, a file or a signed-in tool decides who acts, and another may tomorrow.", instead}}
+	}
+	return nil
+}
+
+// checkExpiry says when a credential ends. What is not known cannot be warned
+// of in time.
+func checkExpiry(config vault.CredentialConfig, entries []vault.Entry, now time.Time) []check {
+	name := "end of " + config.Name
+	fix := "mcp-partner tenants set " + tenantWith(entries, config.Name) + map[vault.Kind]string{
+		vault.KindClientCertificate: " --certificate-file FILE", vault.KindClientSecret: " --secret-stdin --expires DATE"}[config.Kind]
+	switch state, end := config.Expiry(now); state {
+	case vault.ExpiryUnknown:
+		return []check{{name, checkWarn, "Nobody said when the secret ends, so it can end without a warning.", strings.Replace(fix, " --secret-stdin", "", 1)}}
+	case vault.ExpiryPast:
+		return []check{{name, checkFail, "It ended on " + end.Format(time.DateOnly) + " and opens no tenant.", fix}}
+	case vault.ExpirySoon:
+		return []check{{name, checkWarn, fmt.Sprintf("It ends on %s, in %s.", end.Format(time.DateOnly), count(int(end.Sub(now).Hours()/24), "day")), fix}}
+	case vault.ExpiryValid:
+		return []check{{name, checkOK, "It ends on " + end.Format(time.DateOnly) + ".", ""}}
+	}
+	return nil
+}
+
+// checkHome finds tenants in which a managed identity does not exist.
+func checkHome(config vault.CredentialConfig, entries []vault.Entry) []check {
+	var checks []check
+	for _, entry := range entries {
+		if _, err := entry.Credential(config.Name); err == nil && config.HomeTenant != "" && config.HomeTenant != entry.TenantID {
+			checks = append(checks, check{"home of " + config.Name, checkFail,
+				"The managed identity exists in tenant " + config.HomeTenant + " only, and " + entry.Name + " is another.",
+				"mcp-partner tenants set " + entry.Name + " --credential APP --client-id GUID --secret-stdin"})
+		}
+	}
+	return checks
+}
+
+// tenantWith is a tenant that uses a credential.
+func tenantWith(entries []vault.Entry, credential string) string {
+	for _, entry := range entries {
+		if _, err := entry.Credential(credential); err == nil {
+			return entry.Name
+		}
+	}
+	return "NAME"
+}
+
+func lastFailure(h vault.Health) string {
+	if h.LastFailure.IsZero() || h.LastSuccess.After(h.LastFailure) {
+		return ""
+	}
+	return fmt.Sprintf(" Before this it failed on %s, in tenant %s (%s).", h.LastFailure.Format(time.RFC3339), schemas.Foreign(h.LastTenant), schemas.Foreign(string(h.LastProblem)))
+}
+
+// checkSurroundings shows the variables that decide where a managed identity or
+// the kind default is asked for, and by their names those that look as if they
+// decided something and do not. A value may be a secret and is never shown.
+func (f *Factory) checkSurroundings(credentials []vault.CredentialConfig) []check {
+	var set []string
+	for _, name := range vault.IdentityVariables() {
+		if value, _ := f.IO.Env(name); value != "" {
+			set = append(set, name)
+		}
+	}
+	var checks []check
+	if slices.ContainsFunc(credentials, func(c vault.CredentialConfig) bool { return c.Kind.Surroundings() }) {
+		checks = append(checks, check{"identity endpoint", checkOK, identityEndpoint(set), ""})
+	}
+	for _, name := range ignoredVariables() {
+		if value, _ := f.IO.Env(name); value != "" {
+			checks = append(checks, check{"variable " + name, checkWarn, name + " is set and is not obeyed: where a credential is sent stands in the directory.", "unset " + name})
+		}
+	}
+	return checks
+}
+
+func identityEndpoint(set []string) string {
+	if len(set) == 0 {
+		return "Managed identities are asked for at the metadata service of a virtual machine (169.254.169.254)."
+	}
+	return "Managed identities are asked for where the environment says: " + strings.Join(set, ", ") + "."
+}
+
+// ignoredVariables redirect other programs that use the same SDK.
+func ignoredVariables() []string {
+	return []string{"AZURE_AUTHORITY_HOST", "AZURE_REGIONAL_AUTHORITY_NAME", "MSAL_FORCE_REGION"}
+}
+
+// kindsAndEnds are two cells of a table.
+func kindsAndEnds(status []schemas.CredentialView) (kinds, ends string) {
+	var k, e []string
+	for _, one := range status {
+		k = append(k, one.Kind)
+		switch {
+		case one.ExpiresAt != "":
+			e = append(e, one.ExpiresAt[:len(time.DateOnly)])
+		case one.Expiry == string(vault.ExpiryUnknown):
+			e = append(e, "unknown")
+		default:
+			e = append(e, "-")
+		}
+	}
+	return strings.Join(k, " "), strings.Join(e, " ")
+}

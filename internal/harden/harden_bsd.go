@@ -1,0 +1,16 @@
+//go:build darwin || freebsd || netbsd || openbsd
+
+package harden
+
+import (
+	"fmt"
+
+	"golang.org/x/sys/unix"
+)
+
+func noDumps() error {
+	if err := unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{}); err != nil {
+		return fmt.Errorf("core dumps cannot be switched off: %w", err)
+	}
+	return nil
+}

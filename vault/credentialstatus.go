@@ -1,0 +1,71 @@
+package vault
+
+import (
+	"strings"
+	"time"
+
+	"mcp-partner/schemas"
+)
+
+// Renewed returns the credential as it is once another secret has taken the
+// place of the one it had. What was known of the former, its end and its
+// thumbprint, goes with it. certificate is that of a client-certificate, else
+// zero; expires is what a person said of a client secret's end, or empty.
+func (c CredentialConfig) Renewed(certificate Certificate, expires string) CredentialConfig {
+	c.Expires, c.Thumbprint = expires, ""
+	if c.Kind == KindClientCertificate {
+		c.Expires, c.Thumbprint = formatExpiry(certificate.NotAfter), certificate.Thumbprint
+	}
+	return c
+}
+
+// CredentialStatus is what may be told of a credential, to anybody.
+type CredentialStatus struct {
+	Name string
+	Kind Kind
+	// Tenants is how many entries name it.
+	Tenants int
+	Expiry  ExpiryState
+	// Expires is zero where the end is not known or there is none.
+	Expires time.Time
+	Health
+}
+
+// Status lists every credential in the order of its addition, with what health,
+// which may be nil, knows of its sign-ins.
+func (d *Directory) Status(health *HealthFile) ([]CredentialStatus, error) {
+	s, err := d.snapshot()
+	if err != nil {
+		return nil, err
+	}
+	used := map[string]int{}
+	for _, e := range s.entries {
+		for _, ref := range e.Credentials {
+			used[fold(ref.Name)]++
+		}
+	}
+	known := health.All()
+	list := make([]CredentialStatus, len(s.credentials))
+	for i, c := range s.credentials {
+		state, end := c.Expiry(d.now())
+		list[i] = CredentialStatus{c.Name, c.Kind, used[fold(c.Name)], state, end, known[fold(c.Name)]}
+	}
+	return list, nil
+}
+
+// View is the status as agents see it.
+func (c CredentialStatus) View() schemas.CredentialView {
+	v := schemas.CredentialView{Name: c.Name, Kind: string(c.Kind), Tenants: c.Tenants, Expiry: string(c.Expiry)}
+	for _, field := range []struct {
+		at   time.Time
+		into *string
+	}{{c.Expires, &v.ExpiresAt}, {c.LastSuccess, &v.LastSuccess}, {c.LastFailure, &v.LastFailure}} {
+		if !field.at.IsZero() {
+			*field.into = field.at.UTC().Format(time.RFC3339)
+		}
+	}
+	if !c.LastFailure.IsZero() {
+		v.LastProblem = schemas.Code(strings.TrimSpace(string(c.LastProblem)))
+	}
+	return v
+}
