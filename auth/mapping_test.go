@@ -51,6 +51,8 @@ func TestGrants(t *testing.T) {
 		{"scp as a list", Mapping{}, change{"scope": nil, "scp": []string{"partner.read", "partner.change"}}, guard.Grant{Scopes: read(guard.ScopeChange)}},
 		{"unknown scopes", Mapping{}, change{"scope": "partner.* partner.Read partner.readx * admin"}, guard.Grant{}},
 		{"a scope that is none", Mapping{}, change{"scope": 7}, guard.Grant{}},
+		{"approving is given by nobody but the operator", Mapping{}, change{"scope": "partner.read partner.approve"}, none},
+		{"approving", Mapping{Scopes: map[string][]guard.Scope{"approver": {guard.ScopeApprove}}}, change{"scope": "approver"}, guard.Grant{Scopes: []guard.Scope{guard.ScopeApprove}}},
 		{"renamed scopes", Mapping{Scopes: map[string][]guard.Scope{"pal": read(guard.ScopeWrite)}}, change{"scope": "pal"}, guard.Grant{Scopes: read(guard.ScopeWrite)}},
 		{"own names mean nothing where they were renamed", Mapping{Scopes: map[string][]guard.Scope{"pal": read()}}, change{}, guard.Grant{}},
 		{"neither scope nor role", Mapping{}, change{"scope": nil}, guard.Grant{}},

@@ -46,10 +46,10 @@ func (a *Authenticator) ScopeName(scope guard.Scope) string {
 // scopeName prefers the scope that gives least beside the wanted one, and of
 // those the first by name.
 func (m Mapping) scopeName(scope guard.Scope) string {
-	if m.Scopes == nil {
-		return string(scope)
-	}
 	best := ""
+	if gives(m.Scopes, string(scope), scope) {
+		best = string(scope)
+	}
 	for name, gives := range m.Scopes {
 		if !slices.Contains(gives, scope) {
 			continue

@@ -47,7 +47,8 @@ func TestExampleConfigIsComplete(t *testing.T) {
 		t.Fatal(err)
 	}
 	keys := allFlags(newRoot(newFactory(testStreams(nil))), func(flag *pflag.Flag) bool { return config.IsStanding(flag) })
-	keys = append(keys, "policy", "approvals", "name", "operations", "tenants", "partner_ids", "callers", "when", "rate", "answer", "webhook", "url", "key_file")
+	keys = append(keys, "policy", "approvals", "name", "operations", "tenants", "partner_ids", "callers", "when", "rate", "answer", "webhook", "url", "key_file",
+		"scopes", "roles", "scope_prefix", "roles_claim", "groups_claim", "shared_audiences", "grants", "tenant_id", "object_id", "issuer", "subject", "role", "tools")
 	for _, key := range keys {
 		if !regexp.MustCompile(`(?m)^[# -]*`+key+`:`).Match(text) && !regexp.MustCompile(`- `+key+`:`).Match(text) {
 			t.Errorf("config.example.yaml does not show %s", key)

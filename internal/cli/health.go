@@ -11,11 +11,11 @@ import (
 
 // health knows what the server cannot do without: secrets that can be read, and
 // a record that can be written.
-func (f *Factory) health(h *house) *server.Health {
-	return server.NewHealth(nil,
-		server.Check{Name: "vault", Run: func(ctx context.Context) error { return h.vaultReady(ctx, f.StateDir) }},
-		server.Check{Name: "ledger", Run: func(ctx context.Context) error { return h.ledgerReady(ctx, f.StateDir) }},
-	)
+func (f *Factory) health(h *house, more ...server.Check) *server.Health {
+	return server.NewHealth(nil, append([]server.Check{
+		{Name: "vault", Run: func(ctx context.Context) error { return h.vaultReady(ctx, f.StateDir) }},
+		{Name: "ledger", Run: func(ctx context.Context) error { return h.ledgerReady(ctx, f.StateDir) }},
+	}, more...)...)
 }
 
 // vaultReady opens the vault. One that nothing needs may be missing.

@@ -17,6 +17,7 @@ type httpOptions struct {
 	tlsCert, tlsKey         string
 	behindProxy, noAuth     bool
 	allowedHosts, allowedOn list
+	oauth                   oauthOptions
 }
 
 func (o *httpOptions) add(flags *pflag.FlagSet) {
@@ -30,6 +31,7 @@ func (o *httpOptions) add(flags *pflag.FlagSet) {
 	flags.BoolVar(&o.noAuth, "insecure-no-auth", false, "ask no caller who he is: for a try on loopback, and nothing else")
 	config.Standing(flags, "http", "metrics", "tls-cert", "tls-key", "behind-proxy", "allowed-hosts", "allowed-origins")
 	config.Typed(flags, "insecure-no-auth")
+	o.oauth.add(flags)
 }
 
 // check refuses what would serve beyond this machine by accident.
@@ -37,7 +39,7 @@ func (o *httpOptions) check() error {
 	if o.address == "" {
 		return o.checkAlone()
 	}
-	for _, wrong := range []func() error{o.checkPair, o.checkOrigins, o.checkNames, o.checkNoAuth} {
+	for _, wrong := range []func() error{o.checkPair, o.checkOrigins, o.checkNames, o.checkNoAuth, o.checkOAuth} {
 		if err := wrong(); err != nil {
 			return err
 		}
@@ -53,6 +55,7 @@ func (o *httpOptions) checkAlone() error {
 	given := map[string]bool{
 		"--tls-cert": o.tlsCert != "", "--tls-key": o.tlsKey != "", "--metrics": o.metrics != "", "--behind-proxy": o.behindProxy,
 		"--allowed-hosts": len(o.allowedHosts) > 0, "--allowed-origins": len(o.allowedOn) > 0, "--insecure-no-auth": o.noAuth,
+		"--oidc-issuer": len(o.oauth.issuers) > 0, "--oidc-audience": len(o.oauth.audiences) > 0, "--oidc-ca-file": o.oauth.caFile != "", "--public-url": o.oauth.publicURL != "",
 	}
 	for flag, set := range given {
 		if set {
@@ -123,7 +126,7 @@ func isLoopback(host string) bool {
 // hosts are the names under which the server answers: those that are allowed,
 // and those of the address it is bound to.
 func (o *httpOptions) hosts(bound net.Addr) []string {
-	hosts := slices.Clone([]string(o.allowedHosts))
+	hosts := append(slices.Clone([]string(o.allowedHosts)), o.oauth.publicHosts()...)
 	if o.onLoopback() {
 		return append(hosts, "localhost", "127.0.0.1", "::1")
 	}

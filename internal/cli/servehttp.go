@@ -21,17 +21,24 @@ const anybody = "insecure-no-auth"
 
 // serveHTTP serves on an address until the context ends.
 func (f *Factory) serveHTTP(ctx context.Context, h *house, decider *guard.Guard, service *tools.Service, o *httpOptions, pair *server.KeyPair) error {
+	verifier, err := f.verifier(&o.oauth)
+	if err != nil {
+		return err
+	}
 	listener, err := listen(ctx, o.address)
 	if err != nil {
 		return err
 	}
 	options := server.HTTPOptions{
-		Hosts: o.hosts(listener.Addr()), Origins: o.allowedOn, Health: f.health(h),
+		Hosts: o.hosts(listener.Addr()), Origins: o.allowedOn, Health: f.health(h, issuersCheck(verifier)...),
 		Metrics: f.watch.Metrics, OnAnswer: f.watch.Metrics.Answered,
 		Approvals: service,
 	}
 	if pair != nil {
 		options.TLS = pair.Config()
+	}
+	if verifier != nil {
+		options.OAuth, options.PublicURL = verifier, o.oauth.public()
 	}
 	if err := f.admit(o, decider, &options, listener.Addr()); err != nil {
 		return errors.Join(err, listener.Close())
@@ -89,6 +96,9 @@ func (f *Factory) admit(o *httpOptions, decider *guard.Guard, options *server.HT
 		return f.printLine(struct {
 			URL string `json:"url"`
 		}{url})
+	}
+	if options.OAuth != nil {
+		return f.admitOAuth(decider, options, url)
 	}
 	token, gate := newBearer(time.Now)
 	options.Bearer = server.Authenticators{invocationTokens{decider}, gate}

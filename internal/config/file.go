@@ -13,6 +13,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"mcp-partner/auth"
 	"mcp-partner/guard"
 )
 
@@ -28,6 +29,7 @@ type File struct {
 	webhook *Webhook
 	// keepRuns is the section runs.
 	keepRuns time.Duration
+	callers  auth.Mapping
 }
 
 // Load reads a config file: one YAML mapping from names of flags to values,

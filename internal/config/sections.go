@@ -34,7 +34,7 @@ type section func(*File, *yaml.Node) error
 
 // sections are the keys of a config file that are no flags.
 func sections() map[string]section {
-	return map[string]section{"policy": (*File).readPolicy, "approvals": (*File).readApprovals, "runs": (*File).readRuns}
+	return map[string]section{"policy": (*File).readPolicy, "approvals": (*File).readApprovals, "runs": (*File).readRuns, "callers": (*File).readCallers}
 }
 
 func (f *File) readPolicy(node *yaml.Node) error {

@@ -17,11 +17,11 @@ var attributes = map[string]bool{
 	// of a call
 	"request_id": true, "trace_id": true, "caller": true, "tool": true, "tenant": true, "outcome": true, "problem": true, "duration_ms": true,
 	// of a request and its connection
-	"method": true, "reason": true, "stack": true, "error_type": true, "connection": true, "origin": true,
+	"method": true, "reason": true, "stack": true, "error_type": true, "connection": true, "origin": true, "issuer": true,
 	// of the start and the end
 	"url": true, "address": true, "transport": true, "expires_at": true, "until": true, "simulated": true, "allow_writes": true,
 	// of sign-ins, approvals, runs and the record
-	"credential": true, "refresh": true, "code": true, "entra_code": true, "correlation_id": true, "expires": true, "approval": true, "status": true, "reached": true, "count": true, "found": true,
+	"credential": true, "refresh": true, "code": true, "entra_code": true, "correlation_id": true, "expires": true, "approval": true, "status": true, "reached": true, "count": true, "found": true, "run": true,
 }
 
 // maxText is the most of a text that is logged, in bytes.

@@ -1,0 +1,85 @@
+package cli
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"mcp-partner/auth"
+	"mcp-partner/internal/config"
+)
+
+// TestExampleCallers hands the mappings of the documents to what reads them in a
+// server.
+func TestExampleCallers(t *testing.T) {
+	t.Parallel()
+	flags := allFlags(newRoot(newFactory(testStreams(nil))), config.IsStanding)
+	example, err := config.Load(examplePath, flags, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, err := os.ReadFile("../../docs/oauth.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	block := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindSubmatch(page)
+	path := filepath.Join(t.TempDir(), "config.yaml")
+	if err := os.WriteFile(path, block[1], 0o600); err != nil {
+		t.Fatal(err)
+	}
+	short, err := config.Load(path, nil, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range []config.File{example, short} {
+		verifier, err := auth.New(auth.Options{
+			Issuers:   []string{"https://login.microsoftonline.com/11111111-2222-3333-4444-555555555555/v2.0", "https://login.example.com/realms/partners"},
+			Audiences: []string{"aaaaaaaa-2222-3333-4444-555555555555"}, Mapping: file.Callers(),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := string(verifier.Metadata("https://x/mcp")); len(file.Callers().Grants) < 2 || !strings.Contains(got, `"scopes_supported":["api://mcp-partner/partner.read","api://mcp-partner/partner.write","api://mcp-partner/partner.change"]`) {
+			t.Errorf("%+v: %s", file.Callers(), got)
+		}
+	}
+}
+
+func TestOAuthFlags(t *testing.T) {
+	t.Parallel()
+	const issuer, name = "--oidc-issuer=https://login.example", "--oidc-audience=me"
+	empty := filepath.Join(t.TempDir(), "empty.pem")
+	if err := os.WriteFile(empty, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		want string
+		args []string
+	}{
+		{"--oidc-issuer is for HTTP", []string{issuer}},
+		{"needs --oidc-audience", []string{"--http=127.0.0.1:0", issuer}},
+		{"are for access tokens of an issuer", []string{"--http=127.0.0.1:0", name}},
+		{"are for access tokens of an issuer", []string{"--http=127.0.0.1:0", "--public-url=https://a.example"}},
+		{"contradict each other", []string{"--http=127.0.0.1:0", issuer, name, "--insecure-no-auth"}},
+		{"does not know the address that clients use", []string{"--http=127.0.0.1:0", issuer, name, "--behind-proxy"}},
+		{"has to begin with https://", []string{"--http=127.0.0.1:0", issuer, name, "--public-url=http://a.example"}},
+		{"no URL of a server", []string{"--http=127.0.0.1:0", issuer, name, "--public-url=https://a.example/partner/mcp"}},
+		{"no URL of a server", []string{"--http=127.0.0.1:0", issuer, name, "--public-url=https://u@a.example"}},
+		{"no URL of a server", []string{"--http=127.0.0.1:0", issuer, name, "--public-url=https://a.example/?x"}},
+		{"no URL of a server", []string{"--http=127.0.0.1:0", issuer, name, "--public-url=a.example"}},
+		{"has to begin with https://", []string{"--http=127.0.0.1:0", "--oidc-issuer=http://login.example", name}},
+		{"for each tenant", []string{"--http=127.0.0.1:0", "--oidc-issuer=https://login.microsoftonline.com/common/v2.0", name}},
+		{"is not a name of this server", []string{"--http=127.0.0.1:0", issuer, "--oidc-audience=https://management.azure.com/"}},
+		{"--oidc-ca-file cannot be read, or is empty", []string{"--http=127.0.0.1:0", issuer, name, "--oidc-ca-file=" + empty}},
+		{"--oidc-ca-file cannot be read, or is empty", []string{"--http=127.0.0.1:0", issuer, name, "--oidc-ca-file=" + empty + ".not"}},
+	} {
+		streams := testStreams(nil)
+		code := Run(t.Context(), streams, append([]string{"serve", "--simulate=1", "--state-dir", t.TempDir()}, c.args...))
+		if said := streams.Err.(*bytes.Buffer).String(); code != ExitUsage || !strings.Contains(said, c.want) {
+			t.Errorf("%v: exit code %d, %s", c.args, code, said)
+		}
+	}
+}
