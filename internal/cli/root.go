@@ -93,6 +93,7 @@ Exit codes: 0 done or unchanged, 1 failed, 2 wrong usage, 3 refused,
 		newToken(f),
 		newLedger(f),
 		newOpenAPI(f, runOpenAPI),
+		newContract(f),
 		newDemo(f, runDemo),
 		newVersion(f, runVersion),
 	)
