@@ -223,10 +223,10 @@ type auditWord struct{ total, words string }
 // auditWords words the totals, in the order of schemas.RowStates.
 func auditWords() []auditWord {
 	return []auditWord{
-		{string(schemas.RowNotLinked), "have no link"}, {string(schemas.RowDeleted), "have a deleted link"},
-		{string(schemas.RowLinkedOther), "are linked to another partner ID"}, {string(schemas.RowUnknown), "could not be told"},
-		{string(schemas.RowLinked), "are linked (nothing was expected)"}, {string(schemas.RowLinkedExpected), "are linked as expected"},
-		{"stale", "of the links are stale"},
+		{string(schemas.RowNotLinked), "without a link"}, {string(schemas.RowDeleted), "with a deleted link"},
+		{string(schemas.RowLinkedOther), "linked to another partner ID"}, {string(schemas.RowUnknown), "that could not be told"},
+		{string(schemas.RowLinked), "linked (nothing was expected)"}, {string(schemas.RowLinkedExpected), "linked as expected"},
+		{"stale", "stale among the links"},
 	}
 }
 

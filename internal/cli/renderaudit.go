@@ -3,6 +3,7 @@ package cli
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -70,18 +71,16 @@ func problemCode(p *schemas.Problem) string {
 
 // totals writes counts, those that need attention first.
 func (u *ui) totals(totals map[string]int) {
-	for _, state := range schemas.RowStates() {
-		n := totals[string(state)]
-		s := map[bool]style{true: plain, false: dim}[n > 0]
-		if n > 0 && state != schemas.RowLinked {
-			s = map[schemas.RowState]style{schemas.RowLinkedExpected: good, schemas.RowUnknown: bad}[state]
-			s = cmp.Or(s, warn)
-		}
-		u.styledField(strings.ReplaceAll(string(state), "_", " "), s, strconv.Itoa(n))
+	words := []string{"stale", "pending"}
+	for _, state := range slices.Backward(schemas.RowStates()) {
+		words = slices.Insert(words, 0, string(state))
 	}
-	for _, extra := range []string{"stale", "pending"} {
-		if totals[extra] > 0 {
-			u.styledField(extra, warn, strconv.Itoa(totals[extra]))
+	for _, word := range words {
+		n := totals[word]
+		if n == 0 {
+			continue
 		}
+		style := cmp.Or(map[string]style{string(schemas.RowLinkedExpected): good, string(schemas.RowLinked): plain, string(schemas.RowUnknown): bad}[word], warn)
+		u.write("  " + strings.Repeat(" ", max(0, 7-len(strconv.Itoa(n)))) + u.paint(style, strconv.Itoa(n)) + "  " + u.paint(plain, strings.ReplaceAll(word, "_", " ")) + "\n")
 	}
 }

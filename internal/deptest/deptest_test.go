@@ -39,11 +39,13 @@ var rooms = map[string]struct {
 	"internal/config":     {[]string{"schemas", "guard", "auth"}, "flags, environment and file become values; the guard for the rules of the policy, auth for those of callers"},
 	"internal/clientfile": {nil, "files of other programs, changed without knowing anything of this one"},
 	"internal/demo":       {[]string{"schemas"}, "an MCP client that shows what an agent sees"},
-	"internal/cli":        {[]string{"internal/telemetry", "schemas", "search", "guard", "ledger", "simulator", "internal/harden", "internal/httpclient", "vault", "armclient", "fleet", "tools", "server", "auth", "internal/clientfile", "internal/config", "internal/contract", "internal/demo"}, "the one place that builds everything"},
+	"internal/cli":        {[]string{"internal/auditreport", "internal/telemetry", "schemas", "search", "guard", "ledger", "simulator", "internal/harden", "internal/httpclient", "vault", "armclient", "fleet", "tools", "server", "auth", "internal/clientfile", "internal/config", "internal/contract", "internal/demo"}, "the one place that builds everything"},
 	"cmd/mcp-partner":     {[]string{"internal/cli"}, "signals and exit code"},
 	"deploy/notices":      {nil, "reads a binary, not the program"},
 	"deploy/serverjson":   {nil, "reads bundles, not the program"},
 	"internal/deptest":    {nil, "this plan"},
+
+	"internal/auditreport": {[]string{"schemas", "fleet"}, "what an audit found, written for people and programs"},
 
 	"vault/internal/backend":       {[]string{"schemas"}, "what the vault needs of a store elsewhere; only the vault sees the bytes of a secret"},
 	"vault/internal/hashicorp":     {[]string{"schemas", "internal/httpclient", "vault/internal/backend"}, "the client of HashiCorp Vault stays behind the vault; the HTTP client to check a CA"},

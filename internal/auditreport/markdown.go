@@ -1,0 +1,114 @@
+package auditreport
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"strings"
+
+	"mcp-partner/schemas"
+)
+
+// markdown writes a page for a wiki or a ticket.
+func (r Report) markdown(w io.Writer, rows Rows) error {
+	out := bufio.NewWriter(w)
+	fmt.Fprintf(out, "# Partner links%s\n\n%s\n\n", titled(r.Run.Label, escapeMarkdown), r.Summary)
+	fmt.Fprintf(out, "Run `%s`, begun %s.\n\n", r.Run.ID, r.Info().CreatedAt)
+	line(out, "State", "Rows")
+	line(out, "---", "---:")
+	for _, state := range shownTotals() {
+		line(out, stateTitle(state), fmt.Sprint(r.Totals[state]))
+	}
+	r.markdownCauses(out)
+	fmt.Fprint(out, "\n## Rows\n\n")
+	line(out, "State", "Tenant", "Credential", "Partner ID", "Partner", "Expected", "Last written", "Labels", "Owner", "External ID", "Why unknown")
+	line(out, strings.Split(strings.Repeat("---,", 10)+"---", ",")...)
+	for row, err := range rows {
+		if err != nil {
+			return err
+		}
+		line(out, stateOf(row), escapeMarkdown(row.Tenant), escapeMarkdown(row.Credential), row.PartnerID, escapeMarkdown(row.PartnerName),
+			row.ExpectedPartnerID, day(row.UpdatedTime), escapeMarkdown(strings.Join(row.Labels, ", ")), escapeMarkdown(row.Owner),
+			escapeMarkdown(row.ExternalID), escapeMarkdown(why(row)))
+	}
+	return out.Flush()
+}
+
+func (r Report) markdownCauses(out io.Writer) {
+	if len(r.Causes) == 0 {
+		return
+	}
+	fmt.Fprint(out, "\n## Why rows are unknown\n\n")
+	line(out, "Rows", "Problem", "Credential", "For example", "What to do")
+	line(out, "---:", "---", "---", "---", "---")
+	for _, c := range r.Causes {
+		line(out, fmt.Sprint(c.Rows), escapeMarkdown(string(c.Code)), escapeMarkdown(c.Credential), escapeMarkdown(c.Example+": "+c.Message), escapeMarkdown(c.Hint))
+	}
+}
+
+func line(out io.Writer, cells ...string) { fmt.Fprintf(out, "| %s |\n", strings.Join(cells, " | ")) }
+
+// markdownSigns are what a renderer might take for markup, HTML included.
+const markdownSigns = "\\`*_{}[]()<>#+-.!|~&:@"
+
+// escapeMarkdown makes a text stand as it is in a table. Letters after a
+// backslash would stay as they are, so only signs get one.
+func escapeMarkdown(text string) string {
+	var b strings.Builder
+	for _, r := range strings.Join(strings.Fields(text), " ") {
+		switch {
+		case r == '<':
+			b.WriteString("&lt;") // renderers that keep HTML would look behind the backslash
+			continue
+		case strings.ContainsRune(markdownSigns, r):
+			b.WriteByte('\\')
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
+}
+
+// titled adds the label of a run to a heading.
+func titled(label string, escape func(string) string) string {
+	if label == "" {
+		return ""
+	}
+	return ": " + escape(label)
+}
+
+// shownTotals are the totals of a report, in the order of its rows.
+func shownTotals() []string {
+	var all []string
+	for _, state := range schemas.RowStates() {
+		all = append(all, string(state))
+	}
+	return append(all, "stale", "pending")
+}
+
+func stateTitle(state string) string {
+	return map[string]string{
+		"not_linked": "Not linked", "deleted": "Deleted", "linked_other": "Linked to another", "unknown": "Unknown",
+		"linked": "Linked", "linked_expected": "Linked as expected", "stale": "Stale (of the linked)", "pending": "No answer yet",
+	}[state]
+}
+
+func stateOf(row schemas.AuditRow) string {
+	if row.Stale {
+		return stateTitle(string(row.State)) + ", stale"
+	}
+	return stateTitle(string(row.State))
+}
+
+// day is the date of an RFC 3339 time.
+func day(text string) string {
+	date, _, _ := strings.Cut(text, "T")
+	return date
+}
+
+// why says what stands between a row and an answer.
+func why(row schemas.AuditRow) string {
+	if row.Problem == nil {
+		return ""
+	}
+	return string(row.Problem.Code) + ": " + row.Problem.Message
+}

@@ -1,0 +1,148 @@
+// Package auditreport writes what an audit found for people and programs: CSV, JSON
+// lines, Markdown, and one self-contained HTML file. Each format escapes for its
+// own world: what Azure and operators call things is data.
+package auditreport
+
+import (
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"io"
+	"iter"
+	"strings"
+
+	"mcp-partner/fleet"
+	"mcp-partner/schemas"
+)
+
+// Rows are the rows of a report, in the order in which they are to stand.
+type Rows = iter.Seq2[schemas.AuditRow, error]
+
+// Format is a kind of file.
+type Format string
+
+// The formats of this package.
+const (
+	CSV      Format = "csv"
+	JSONL    Format = "jsonl"
+	Markdown Format = "markdown"
+	HTML     Format = "html"
+)
+
+// Report is what is written.
+type Report struct {
+	fleet.Report
+	// Summary is the sentence that says what was found.
+	Summary string
+	// Program names what made the report, with its version.
+	Program string
+	// Cell makes a text harmless for a spreadsheet.
+	Cell func(string) string
+}
+
+// Write writes a report. The rows are gone through once and not kept, except by
+// the writer.
+func (r Report) Write(w io.Writer, format Format, rows Rows) error {
+	switch format {
+	case CSV:
+		return r.csv(w, rows)
+	case JSONL:
+		return jsonl(w, rows)
+	case Markdown:
+		return r.markdown(w, rows)
+	case HTML:
+		return r.html(w, rows)
+	default:
+		return fmt.Errorf("no such format: %s", format)
+	}
+}
+
+// column is one column of the tabular formats.
+type column struct {
+	// name is the header of CSV, title that for people.
+	name, title string
+	value       func(schemas.AuditRow) string
+}
+
+func columns() []column {
+	return []column{
+		{"state", "State", func(r schemas.AuditRow) string { return string(r.State) }},
+		{"stale", "Stale", func(r schemas.AuditRow) string { return yes(r.Stale) }},
+		{"tenant", "Tenant", func(r schemas.AuditRow) string { return r.Tenant }},
+		{"tenant_id", "Tenant ID", func(r schemas.AuditRow) string { return r.TenantID }},
+		{"credential", "Credential", func(r schemas.AuditRow) string { return r.Credential }},
+		{"object_id", "Identity", func(r schemas.AuditRow) string { return r.ObjectID }},
+		{"cloud", "Cloud", func(r schemas.AuditRow) string { return r.Cloud }},
+		{"partner_id", "Partner ID", func(r schemas.AuditRow) string { return r.PartnerID }},
+		{"partner_name", "Partner", func(r schemas.AuditRow) string { return r.PartnerName }},
+		{"expected_partner_id", "Expected", func(r schemas.AuditRow) string { return r.ExpectedPartnerID }},
+		{"updated_time", "Last written", func(r schemas.AuditRow) string { return r.UpdatedTime }},
+		{"labels", "Labels", func(r schemas.AuditRow) string { return strings.Join(r.Labels, "; ") }},
+		{"owner", "Owner", func(r schemas.AuditRow) string { return r.Owner }},
+		{"external_id", "External ID", func(r schemas.AuditRow) string { return r.ExternalID }},
+		{"checked_at", "Checked", func(r schemas.AuditRow) string { return r.CheckedAt }},
+		{"problem_code", "Why unknown", ofProblem(func(p *schemas.Problem) string { return string(p.Code) })},
+		{"problem_message", "Message", ofProblem(func(p *schemas.Problem) string { return p.Message })},
+		{"problem_hint", "What to do", ofProblem(func(p *schemas.Problem) string { return p.Hint })},
+		{"foreign_code", "Their code", ofProblem(func(p *schemas.Problem) string { return p.ForeignCode })},
+		{"arm_request_id", "Request ID", ofProblem(func(p *schemas.Problem) string { return p.ARMRequestID })},
+		{"correlation_id", "Correlation ID", ofProblem(func(p *schemas.Problem) string { return p.CorrelationID })},
+	}
+}
+
+func yes(b bool) string {
+	if b {
+		return "yes"
+	}
+	return ""
+}
+
+func ofProblem(value func(*schemas.Problem) string) func(schemas.AuditRow) string {
+	return func(r schemas.AuditRow) string {
+		if r.Problem == nil {
+			return ""
+		}
+		return value(r.Problem)
+	}
+}
+
+// csv writes RFC 4180 with CRLF and a header.
+func (r Report) csv(w io.Writer, rows Rows) error {
+	writer := csv.NewWriter(w)
+	writer.UseCRLF = true
+	all := columns()
+	record := make([]string, len(all))
+	for i, c := range all {
+		record[i] = c.name
+	}
+	if err := writer.Write(record); err != nil {
+		return err
+	}
+	for row, err := range rows {
+		if err != nil {
+			return err
+		}
+		for i, c := range all {
+			record[i] = r.Cell(c.value(row))
+		}
+		if err := writer.Write(record); err != nil {
+			return err
+		}
+	}
+	writer.Flush()
+	return writer.Error()
+}
+
+// jsonl writes a row as a line of JSON, in the shape of the tool's answer.
+func jsonl(w io.Writer, rows Rows) error {
+	encoder := json.NewEncoder(w)
+	for row, err := range rows {
+		if err != nil {
+			return err
+		}
+		if err := encoder.Encode(row); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,138 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"mcp-partner/fleet"
+	"mcp-partner/schemas"
+)
+
+type auditDiffOptions struct {
+	house         auditHouse
+	json          bool
+	before, after string
+}
+
+// newAuditDiff builds `audit diff`.
+func newAuditDiff(f *Factory, run func(context.Context, *Factory, *auditDiffOptions) error) *cobra.Command {
+	options := &auditDiffOptions{}
+	command := &cobra.Command{
+		Use:   "diff EARLIER LATER",
+		Short: "Compare two audits",
+		Long: `Compare two audits by tenant and credential: newly missing, newly unknown, changed,
+newly linked, known again, gone (in the earlier one alone), new (in the later one
+alone). An audit is named by its ID, its label, or latest. What was unknown on
+either side is never called newly missing.`,
+		Example: `  mcp-partner audit diff 2026-10 2026-11
+  mcp-partner audit diff 2026-10 latest --json`,
+		Args: twoArguments("the earlier and the later audit"),
+		RunE: func(command *cobra.Command, args []string) error {
+			options.before, options.after = args[0], args[1]
+			return run(command.Context(), f, options)
+		},
+	}
+	command.Flags().BoolVar(&options.json, "json", false, "print a line of JSON for each change")
+	options.house.keys.add(command.Flags())
+	options.house.fleet.concurrency = 1 // nothing is asked
+	return command
+}
+
+// twoArguments wants the two things that a command is about.
+func twoArguments(what string) cobra.PositionalArgs {
+	return func(command *cobra.Command, args []string) error {
+		if len(args) == 2 {
+			return nil
+		}
+		return usage(help(command), "%s takes two arguments, %s, and got %d", command.CommandPath(), what, len(args))
+	}
+}
+
+func runAuditDiff(ctx context.Context, f *Factory, o *auditDiffOptions) error {
+	room, err := f.openAudits(ctx, &o.house)
+	if err != nil {
+		return err
+	}
+	defer room.Close()
+	before, err := f.runNamed(ctx, room, o.before)
+	if err != nil {
+		return err
+	}
+	after, err := f.runNamed(ctx, room, o.after)
+	if err != nil {
+		return err
+	}
+	if o.json {
+		return f.diffLines(ctx, room, before, after)
+	}
+	return f.diffTable(ctx, room, before, after)
+}
+
+func (f *Factory) diffLines(ctx context.Context, room *callRoom, before, after fleet.Run) error {
+	encoder := json.NewEncoder(f.IO.Out)
+	for change, err := range room.fleet.Diff(ctx, before.ID, after.ID) {
+		if err != nil {
+			return err
+		}
+		if err := encoder.Encode(change); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (f *Factory) diffTable(ctx context.Context, room *callRoom, before, after fleet.Run) error {
+	changes := map[fleet.ChangeKind][][]string{}
+	for change, err := range room.fleet.Diff(ctx, before.ID, after.ID) {
+		if err != nil {
+			return err
+		}
+		row := change.Row()
+		changes[change.Kind] = append(changes[change.Kind], []string{
+			strings.ReplaceAll(string(change.Kind), "_", " "), row.Tenant, row.Credential, wasState(change.Before), wasState(change.After),
+		})
+	}
+	u := f.ui()
+	u.linef(plain, "From %s (%s) to %s (%s)", before.ID, before.CreatedAt.UTC().Format("2006-01-02"), after.ID, after.CreatedAt.UTC().Format("2006-01-02"))
+	var rows [][]string
+	for _, kind := range fleet.ChangeKinds() {
+		if n := len(changes[kind]); n > 0 {
+			u.field(strings.ReplaceAll(string(kind), "_", " "), number(n))
+		}
+		rows = append(rows, changes[kind]...)
+	}
+	if len(rows) == 0 {
+		u.line(good, "Nothing differs.")
+		return u.err
+	}
+	u.blank()
+	u.table([]string{"CHANGE", "TENANT", "CREDENTIAL", "THEN", "NOW"}, rows)
+	return u.err
+}
+
+// wasState words one side of a change.
+func wasState(row *schemas.AuditRow) string {
+	if row == nil {
+		return ""
+	}
+	text := stateWords(*row)
+	switch {
+	case row.PartnerID != "":
+		return fmt.Sprintf("%s %s", text, row.PartnerID)
+	case row.Problem != nil:
+		return fmt.Sprintf("%s (%s)", text, row.Problem.Code)
+	}
+	return text
+}
+
+func number(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return strconv.Itoa(n)
+}

@@ -1,0 +1,132 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"iter"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"mcp-partner/fleet"
+	"mcp-partner/internal/auditreport"
+	"mcp-partner/schemas"
+	"mcp-partner/tools"
+)
+
+// reportOptions say how a report is written, and what makes it fail.
+type reportOptions struct {
+	format, output string
+	force, all     bool
+	failOn         list
+}
+
+// formatTable is for a terminal; the other formats are those of the reports.
+const formatTable = "table"
+
+func (o *reportOptions) add(flags *pflag.FlagSet) {
+	flags.StringVar(&o.format, "format", formatTable, "`table, csv, jsonl, markdown or html`")
+	flags.StringVarP(&o.output, "output", "o", "", "write to this `FILE`, readable for you alone")
+	flags.BoolVar(&o.force, "force", false, "replace a file that is there")
+	flags.BoolVar(&o.all, "all", false, "show in the table also what is in order")
+	flags.Var(&o.failOn, "fail-on", "end with 1 if there is any of these `STATES`: "+strings.Join(failWords(), ", "))
+}
+
+func (o *reportOptions) check() error {
+	switch auditreport.Format(o.format) {
+	case formatTable, auditreport.CSV, auditreport.JSONL, auditreport.Markdown, auditreport.HTML:
+	default:
+		return usage("give table, csv, jsonl, markdown or html", "--format is none that there is")
+	}
+	for _, word := range o.failOn {
+		if _, ok := failStates()[word]; !ok {
+			return usage("give some of "+strings.Join(failWords(), ", "), "--fail-on has a state that there is not")
+		}
+	}
+	return nil
+}
+
+// fails reports whether the totals are what the caller calls a failure.
+func (o *reportOptions) fails(totals map[string]int) bool {
+	for _, word := range o.failOn {
+		if totals[string(failStates()[word])] > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// writeReport writes the report of a run where the options say.
+func (f *Factory) writeReport(ctx context.Context, room *callRoom, id string, o *reportOptions) error {
+	found, err := room.fleet.Report(ctx, fleet.Operator, id)
+	if err != nil {
+		return err
+	}
+	rows := room.fleet.All(ctx, id, fleet.ByAttention)
+	if err := f.deliverReport(found, rows, o); err != nil {
+		return err
+	}
+	if o.fails(found.Totals) {
+		return silent(ExitFailed)
+	}
+	return nil
+}
+
+// deliverReport writes to standard output, or to a file and says so.
+func (f *Factory) deliverReport(found fleet.Report, rows auditreport.Rows, o *reportOptions) error {
+	if o.output == "" {
+		return f.reportTo(f.IO.Out, found, rows, o)
+	}
+	var text bytes.Buffer
+	if err := f.reportTo(&text, found, rows, o); err != nil {
+		return err
+	}
+	if err := writeOutput(o.output, text.Bytes(), o.force); err != nil {
+		return err
+	}
+	f.note(tools.AuditSentence(found))
+	return nil
+}
+
+func (f *Factory) reportTo(w io.Writer, found fleet.Report, rows auditreport.Rows, o *reportOptions) error {
+	if o.format == formatTable {
+		u := &ui{out: w, color: f.IO.Color && o.output == ""}
+		return u.report(found, rows, o.all)
+	}
+	r := auditreport.Report{Report: found, Summary: tools.AuditSentence(found), Program: "mcp-partner " + buildOf().Version, Cell: guarded}
+	return r.Write(w, auditreport.Format(o.format), rows)
+}
+
+// report writes totals, causes and the rows that need attention.
+func (u *ui) report(found fleet.Report, rows auditreport.Rows, all bool) error {
+	style := good
+	if found.Totals["answered"] != found.Totals[string(schemas.RowLinkedExpected)]+found.Totals[string(schemas.RowLinked)] {
+		style = warn
+	}
+	u.line(style, tools.AuditSentence(found))
+	u.run(found.Info())
+	u.blank()
+	u.totals(found.Totals)
+	u.causes(found.Causes)
+	shown, err := attention(rows, all)
+	u.auditRows(shown)
+	if err == nil {
+		err = u.err
+	}
+	return err
+}
+
+// attention keeps the rows that somebody should look at, or all.
+func attention(rows iter.Seq2[schemas.AuditRow, error], all bool) (shown []schemas.AuditRow, err error) {
+	for row, err := range rows {
+		if err != nil {
+			return nil, err
+		}
+		inOrder := !row.Stale && (row.State == schemas.RowLinkedExpected || row.State == schemas.RowLinked)
+		if all || !inOrder {
+			shown = append(shown, row)
+		}
+	}
+	return shown, nil
+}
