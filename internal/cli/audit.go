@@ -183,7 +183,7 @@ func runAudit(ctx context.Context, f *Factory, o *auditOptions) error {
 
 // finishAudit waits for a run and writes its report.
 func (f *Factory) finishAudit(ctx context.Context, room *callRoom, active *fleet.Active, o *reportOptions) error {
-	failure := f.watch(ctx, active)
+	failure := f.watchRun(ctx, active)
 	if ctx.Err() != nil {
 		active.Interrupt()
 		_ = active.Wait(context.WithoutCancel(ctx)) // it ends at once, and says the same
@@ -195,8 +195,8 @@ func (f *Factory) finishAudit(ctx context.Context, room *callRoom, active *fleet
 	return f.writeReport(ctx, room, active.ID(), o)
 }
 
-// watch waits for a run and draws how far it is, where somebody looks.
-func (f *Factory) watch(ctx context.Context, active *fleet.Active) error {
+// watchRun waits for a run and draws how far it is, where somebody looks.
+func (f *Factory) watchRun(ctx context.Context, active *fleet.Active) error {
 	bar := f.progressBar()
 	defer bar.clear()
 	ended := make(chan error, 1)

@@ -24,6 +24,8 @@ func newAuditResume(f *Factory, run func(context.Context, *Factory, *auditResume
 		Short: "Go on with an audit that was interrupted",
 		Long: `Go on with an audit that was interrupted, also by a crash: only what has no answer yet
 is asked. After a crash the process counts as gone after ten seconds.`,
+		Example: `  mcp-partner audit resume latest
+  mcp-partner audit resume 2026-11 --format csv --output links.csv`,
 		Args: oneArgument("the audit"),
 		RunE: func(command *cobra.Command, args []string) error {
 			options.run = args[0]

@@ -44,8 +44,10 @@ func newAuditList(f *Factory, run func(context.Context, *Factory, *auditListOpti
 	command := &cobra.Command{
 		Use:   "list",
 		Short: "List the audits that are kept, the newest first",
-		Args:  noArguments,
-		RunE:  func(command *cobra.Command, _ []string) error { return run(command.Context(), f, options) },
+		Example: `  mcp-partner audit list
+  mcp-partner audit list --limit 0 --json`,
+		Args: noArguments,
+		RunE: func(command *cobra.Command, _ []string) error { return run(command.Context(), f, options) },
 	}
 	flags := command.Flags()
 	flags.IntVar(&options.limit, "limit", 20, "at most `N` audits; 0 is all")
@@ -155,7 +157,9 @@ func newAuditLabel(f *Factory, run func(context.Context, *Factory, *auditHouse, 
 		Use:   "label RUN LABEL",
 		Short: "Name an audit, so that it is kept and can be found",
 		Long:  "Name an audit. An empty name takes the name away, and the audit is removed when it is old enough.",
-		Args:  twoArguments("the audit and its name"),
+		Example: `  mcp-partner audit label latest 2026-11
+  mcp-partner audit label 2026-11 ''`,
+		Args: twoArguments("the audit and its name"),
 		RunE: func(command *cobra.Command, args []string) error {
 			return run(command.Context(), f, options, args[0], args[1])
 		},
