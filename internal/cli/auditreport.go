@@ -64,7 +64,7 @@ func (f *Factory) writeReport(ctx context.Context, room *callRoom, id string, o 
 		return err
 	}
 	rows := room.fleet.All(ctx, id, fleet.ByAttention)
-	if err := f.deliverReport(found, rows, o); err != nil {
+	if err := f.deliverAudit(found, rows, o); err != nil {
 		return err
 	}
 	if o.fails(found.Totals) {
@@ -73,13 +73,13 @@ func (f *Factory) writeReport(ctx context.Context, room *callRoom, id string, o 
 	return nil
 }
 
-// deliverReport writes to standard output, or to a file and says so.
-func (f *Factory) deliverReport(found fleet.Report, rows auditreport.Rows, o *reportOptions) error {
+// deliverAudit writes to standard output, or to a file and says so.
+func (f *Factory) deliverAudit(found fleet.Report, rows auditreport.Rows, o *reportOptions) error {
 	if o.output == "" {
-		return f.reportTo(f.IO.Out, found, rows, o)
+		return f.auditTo(f.IO.Out, found, rows, o)
 	}
 	var text bytes.Buffer
-	if err := f.reportTo(&text, found, rows, o); err != nil {
+	if err := f.auditTo(&text, found, rows, o); err != nil {
 		return err
 	}
 	if err := writeOutput(o.output, text.Bytes(), o.force); err != nil {
@@ -89,7 +89,7 @@ func (f *Factory) deliverReport(found fleet.Report, rows auditreport.Rows, o *re
 	return nil
 }
 
-func (f *Factory) reportTo(w io.Writer, found fleet.Report, rows auditreport.Rows, o *reportOptions) error {
+func (f *Factory) auditTo(w io.Writer, found fleet.Report, rows auditreport.Rows, o *reportOptions) error {
 	if o.format == formatTable {
 		u := &ui{out: w, color: f.IO.Color && o.output == ""}
 		return u.report(found, rows, o.all)
