@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"net"
 	"net/url"
 	"os"
 	"strings"
@@ -123,12 +124,12 @@ func issuersCheck(verifier *auth.Authenticator) []server.Check {
 
 // admitOAuth lets in whoever has an access token or an invocation token. There
 // is no token of the start: it could do everything, and nobody would need it.
-func (f *Factory) admitOAuth(decider *guard.Guard, options *server.HTTPOptions, address string) error {
+func (f *Factory) admitOAuth(decider *guard.Guard, options *server.HTTPOptions, address string, bound net.Addr) error {
 	options.Bearer = server.Authenticators{invocationTokens{decider}}
 	if options.PublicURL != "" {
 		address = options.PublicURL + mcpPath
 	}
-	f.Log.Info("serving", "url", address)
+	f.Log.Info("serving", "url", address, "address", bound.String())
 	return f.printLine(struct {
 		URL string `json:"url"`
 	}{address})

@@ -98,7 +98,7 @@ func (f *Factory) admit(o *httpOptions, decider *guard.Guard, options *server.HT
 		}{url})
 	}
 	if options.OAuth != nil {
-		return f.admitOAuth(decider, options, url)
+		return f.admitOAuth(decider, options, url, bound)
 	}
 	token, gate := newBearer(time.Now)
 	options.Bearer = server.Authenticators{invocationTokens{decider}, gate}
