@@ -166,6 +166,7 @@ var envelopeTexts = map[string]string{
 	"run":           "Where a run over many tenants stands: `id`, `kind`, `label`, `state` (`running`, `finished`, `cancelled`, `interrupted`), `created_at`, `finished_at`, `rows`, `answered`.",
 	"rows":          "Identities in tenants, those that need attention first; see [audit.md](audit.md).",
 	"causes":        "Why rows are unknown, grouped: `code`, `credential`, `authority`, `rows`, `message`, `hint`, `example`.",
+	"changes":       "Rows of a plan or a run that writes to many tenants, those that need a person first: `tenant`, `state`, `before`, `after`, `partner_id`, `steps`, `rule`, `warning`, `why`, `problem` and more; see [transitions.md](transitions.md).",
 	"next_cursor":   "Pass it as `cursor` for the next page.",
 	"problem":       "Why the call was refused or failed; see [errors.md](errors.md).",
 }

@@ -156,6 +156,14 @@ func (d wiredDirectory) PinObjectID(tenant, credential, objectID string) error {
 	return d.Directory.PinObjectID(context.Background(), tenant, credential, objectID)
 }
 
+// ExpectPartnerID implements tools.Directory.
+func (d wiredDirectory) ExpectPartnerID(tenant, partnerID string) error {
+	return d.Directory.Edit(context.Background(), tenant, func(e *vault.Entry) error {
+		e.ExpectedPartnerID = partnerID
+		return nil
+	})
+}
+
 func (w *wiring) call(tool string, arguments map[string]any, person tools.Person) schemas.Envelope {
 	w.tb.Helper()
 	raw, err := json.Marshal(arguments)

@@ -137,16 +137,26 @@ func (g *Guard) sealed(ctx context.Context, seal Seal) (Ticket, error) {
 // ticket as it is: it may still be answered for what it was opened for.
 func (g *Guard) matches(ticket Ticket, intent Intent) error {
 	switch {
-	case ticket.Binding != intent.binding():
+	case ticket.Plan != nil || ticket.Binding != intent.binding():
 		return schemas.NewProblem(schemas.CodeApprovalMismatch,
 			"The approval was given for another operation, tenant, identity or partner ID than this call's.")
+	case g.usable(ticket) != nil:
+		return g.usable(ticket)
+	case ticket.Intent.Before != intent.Before:
+		return schemas.NewProblem(schemas.CodeStateMoved, fmt.Sprintf(
+			"Between plan and confirmation the link moved from %s to %s.", ticket.Intent.Before, intent.Before))
+	default:
+		return nil
+	}
+}
+
+// usable refuses a ticket that was denied, used or left to expire.
+func (g *Guard) usable(ticket Ticket) error {
+	switch {
 	case ticket.Decision != nil && !ticket.Decision.Approved:
 		return schemas.NewProblem(schemas.CodeApprovalDeclined, "The approver denied this: "+quote(ticket.Decision.Reason))
 	case !ticket.Live(g.o.Now()):
 		return schemas.NewProblem(schemas.CodeApprovalExpired, "The approval has expired or was used already.")
-	case ticket.Intent.Before != intent.Before:
-		return schemas.NewProblem(schemas.CodeStateMoved, fmt.Sprintf(
-			"Between plan and confirmation the link moved from %s to %s.", ticket.Intent.Before, intent.Before))
 	default:
 		return nil
 	}
@@ -197,7 +207,7 @@ func (g *Guard) grant(ctx context.Context, intent Intent, verdict Verdict, recor
 		return Granted{}, refusePermit("tenant, identity or partner ID is not known")
 	}
 	intended := g.event(KindIntent, intent, "")
-	intended.Rule, intended.AtMost = verdict.Rule, verdict.rate
+	intended.Rule = verdict.Rule
 	seq, err := record(intended)
 	if err != nil {
 		return Granted{}, storeProblem(err)

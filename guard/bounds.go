@@ -57,9 +57,10 @@ func (b Bounds) admit(s Subject) error {
 // AllowsTenant reports whether a tenant's name lies inside the bound.
 func (b Bounds) AllowsTenant(name string) bool { return matchAny(b.Tenants, name) }
 
-// allowsPartner bounds the IDs that a write may carry, removals included.
+// allowsPartner bounds the IDs that a write may carry, removals included. As
+// long as neither tenant nor ID is known, nothing can be said.
 func (b Bounds) allowsPartner(s Subject) bool {
-	return len(b.PartnerIDs) == 0 || slices.Contains(b.PartnerIDs, s.PartnerID)
+	return len(b.PartnerIDs) == 0 || s.undecided() || slices.Contains(b.PartnerIDs, s.PartnerID)
 }
 
 func outside(how string) error {
@@ -67,3 +68,7 @@ func outside(how string) error {
 }
 
 func quote(s string) string { return "\"" + schemas.Foreign(s) + "\"" }
+
+// undecided is a call for many tenants, each of which is asked about on its own
+// once its ID is known.
+func (s Subject) undecided() bool { return s.Tenant == "" && s.PartnerID == "" }

@@ -32,7 +32,7 @@ func (g *Guard) QuestionsFor(ctx context.Context, p Principal) ([]Ticket, error)
 		return nil, err
 	}
 	return slices.DeleteFunc(tickets, func(t Ticket) bool {
-		return g.State(t) != "pending" || !p.Grant.decides(t) || t.Intent.Caller == p.Caller
+		return g.State(t) != "pending" || !g.decides(ctx, p.Grant, t) || t.Intent.Caller == p.Caller
 	}), nil
 }
 
@@ -46,7 +46,7 @@ func (g *Guard) QuestionFor(ctx context.Context, p Principal, id string) (Ticket
 	if err != nil {
 		return Ticket{}, err
 	}
-	if !p.Grant.decides(ticket) {
+	if !g.decides(ctx, p.Grant, ticket) {
 		return Ticket{}, UnknownApproval()
 	}
 	return ticket, nil
@@ -89,10 +89,19 @@ func (p Principal) mayApprove() error {
 	return schemas.NewProblem(schemas.CodeInsufficientScope, "The caller was not given the scope "+string(ScopeApprove)+", which deciding on approvals needs.")
 }
 
-// decides reports whether a question lies inside what an approver was given.
-func (g Grant) decides(t Ticket) bool {
-	return g.AllowsTenant(t.Intent.Identity.Tenant) && g.AllowsPartner(t.Intent.PartnerID) &&
-		(len(g.Tools) == 0 || slices.Contains(g.Tools, t.Intent.Tool))
+// decides reports whether a question lies inside what an approver was given; a
+// plan does only with every row, those that are not written included.
+func (g *Guard) decides(ctx context.Context, grant Grant, t Ticket) bool {
+	if len(grant.Tools) > 0 && !slices.Contains(grant.Tools, t.Intent.Tool) {
+		return false
+	}
+	if t.Plan == nil {
+		return grant.AllowsTenant(t.Intent.Identity.Tenant) && grant.AllowsPartner(t.Intent.PartnerID)
+	}
+	plan, err := g.PlanOf(ctx, t)
+	return err == nil && !slices.ContainsFunc(plan.Rows, func(row PlanRow) bool {
+		return !grant.AllowsTenant(row.Identity.Tenant) || len(row.Steps) > 0 && !grant.AllowsPartner(row.PartnerID)
+	})
 }
 
 // attested checks the proof of a decision that was made over the network.

@@ -128,7 +128,7 @@ func (g Grant) admit(s Subject) error {
 	case s.Tenant != "" && !g.AllowsTenant(s.Tenant):
 		return schemas.NewProblem(schemas.CodeUnknownTenant, "There is no tenant "+quote(s.Tenant)+" for this caller.",
 			schemas.WithNextTool(schemas.ToolListTenants))
-	case s.Operation.Effect.Writes() && !g.AllowsPartner(s.PartnerID):
+	case s.Operation.Effect.Writes() && !s.undecided() && !g.AllowsPartner(s.PartnerID):
 		return schemas.NewProblem(schemas.CodeInsufficientScope, "The caller was given other partner IDs than "+quote(s.PartnerID)+".",
 			schemas.WithHint("Use one of: %s.", strings.Join(g.PartnerIDs, ", ")))
 	default:

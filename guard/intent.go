@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"net/http"
+	"strconv"
 
 	"mcp-partner/schemas"
 )
@@ -15,10 +16,22 @@ type Caller string
 // Seen is what a plan read before anybody was asked: the state that a permit
 // is bound to.
 type Seen struct {
-	State     schemas.LinkState
-	PartnerID string
+	State     schemas.LinkState `json:"state"`
+	PartnerID string            `json:"partner_id,omitempty"`
 	// Version is -1 where there is none to see.
-	Version int64
+	Version int64 `json:"version"`
+}
+
+// Moved reports whether a link is another one than it was, as far as can be
+// seen. That there is no link can be said in two ways, one without a version.
+func (s Seen) Moved(now Seen) bool {
+	unseen := s.Version < 0 || now.Version < 0
+	switch {
+	case s.State.Absent() && now.State.Absent():
+		return !unseen && s.Version != now.Version
+	default:
+		return s.State != now.State || s.PartnerID != now.PartnerID || !unseen && s.Version != now.Version
+	}
 }
 
 // Intent is one write that somebody wants, complete: what the guard decides
@@ -41,17 +54,21 @@ type Intent struct {
 	Labels   []string
 	// Reason is what the caller gave as the reason; it is recorded, not judged.
 	Reason string
+	// Run, Row and Step are those of a plan for many tenants, else empty.
+	Run  string
+	Row  int
+	Step Step
 }
 
 // Method returns the HTTP method with which the intent's tool writes, or ""
 // for a tool that does not write.
 func (i Intent) Method() string {
-	switch i.Tool {
-	case schemas.ToolRegisterPartner:
+	switch {
+	case i.Tool == schemas.ToolRegisterPartner, i.Step == StepCreate, i.Step == StepReplace, i.Step == StepRestore:
 		return http.MethodPut
-	case schemas.ToolUpdatePartner:
+	case i.Tool == schemas.ToolUpdatePartner, i.Step == StepUpdate:
 		return http.MethodPatch
-	case schemas.ToolRemovePartner:
+	case i.Tool == schemas.ToolRemovePartner, i.Step == StepRemove:
 		return http.MethodDelete
 	default:
 		return ""
@@ -87,7 +104,11 @@ func (i Intent) ArgumentDigest() string {
 // seen, which is compared on its own so that a move can be told from a
 // mismatch. Reason is left out: it may be worded anew.
 func (i Intent) binding() [sha256.Size]byte {
-	canonical, _ := json.Marshal([]string{string(i.Caller), i.Tool, i.Identity.TenantID,
-		i.Identity.ObjectID, i.Identity.Cloud, i.Identity.Credential, i.PartnerID})
+	bound := []string{string(i.Caller), i.Tool, i.Identity.TenantID,
+		i.Identity.ObjectID, i.Identity.Cloud, i.Identity.Credential, i.PartnerID}
+	if i.Run != "" {
+		bound = append(bound, i.Run, strconv.Itoa(i.Row), string(i.Step))
+	}
+	canonical, _ := json.Marshal(bound)
 	return sha256.Sum256(canonical)
 }

@@ -23,11 +23,12 @@ type MemoryStore struct {
 	freeze    Freeze
 	approvers map[string]Approver
 	tokens    map[string]Token
+	runs      memoryRuns
 }
 
 // NewMemoryStore makes an empty store; now is asked for the time.
 func NewMemoryStore(now func() time.Time) *MemoryStore {
-	return &MemoryStore{now: now, tickets: map[string]Ticket{}, approvers: map[string]Approver{}, tokens: map[string]Token{}}
+	return &MemoryStore{now: now, tickets: map[string]Ticket{}, approvers: map[string]Approver{}, tokens: map[string]Token{}, runs: newMemoryRuns()}
 }
 
 // PutTicket implements Store.
@@ -48,6 +49,7 @@ func (m *MemoryStore) PutTicket(_ context.Context, ticket Ticket, limit int, ask
 	if live >= limit {
 		return Ticket{}, TooManyTickets(live)
 	}
+	ticket = m.runs.keepPlan(ticket)
 	m.tickets[ticket.ID] = ticket
 	m.append(asked)
 	return ticket, nil
@@ -97,9 +99,6 @@ func (m *MemoryStore) SpendTicket(_ context.Context, id string, events ...Event)
 	if !ok || ticket.Spent {
 		return false, 0, nil
 	}
-	if err := m.withinRates(events); err != nil {
-		return false, 0, err
-	}
 	ticket.Spent = true
 	m.tickets[id] = ticket
 	return true, m.append(events...), nil
@@ -109,20 +108,7 @@ func (m *MemoryStore) SpendTicket(_ context.Context, id string, events ...Event)
 func (m *MemoryStore) Append(_ context.Context, events ...Event) (int64, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if err := m.withinRates(events); err != nil {
-		return 0, err
-	}
 	return m.append(events...), nil
-}
-
-// withinRates refuses events that would exceed a rule's rate.
-func (m *MemoryStore) withinRates(events []Event) error {
-	for _, event := range events {
-		if event.AtMost != nil && m.count(event.Rule, event.Time.Add(-event.AtMost.Per)) >= event.AtMost.Count {
-			return RateExceeded(event.Rule, *event.AtMost)
-		}
-	}
-	return nil
 }
 
 func (m *MemoryStore) append(events ...Event) int64 {
@@ -141,6 +127,10 @@ func (m *MemoryStore) append(events ...Event) int64 {
 func (m *MemoryStore) Unfinished(context.Context) ([]Event, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	return m.unfinished(), nil
+}
+
+func (m *MemoryStore) unfinished() []Event {
 	open := map[int64]Event{}
 	for _, event := range m.events {
 		switch event.Kind {
@@ -155,7 +145,7 @@ func (m *MemoryStore) Unfinished(context.Context) ([]Event, error) {
 		events = append(events, event)
 	}
 	slices.SortFunc(events, func(a, b Event) int { return int(a.Seq - b.Seq) })
-	return events, nil
+	return events
 }
 
 // Followed implements Store.
@@ -174,7 +164,8 @@ func (m *MemoryStore) CountIntents(_ context.Context, rule string, since time.Ti
 	return m.count(rule, since), nil
 }
 
-func (m *MemoryStore) count(rule string, since time.Time) (count int) {
+func (m *MemoryStore) count(rule string, since time.Time) int {
+	count := 0
 	for _, event := range m.events {
 		if event.Kind == KindIntent && event.Rule == rule && !event.Time.Before(since) {
 			count++

@@ -26,7 +26,11 @@ const (
 	KindTokens    Kind = "tokens"
 	// KindToken is about invocation tokens: issued, revoked, or used where uses
 	// are counted. KindTokens is about those that Entra ID issued.
-	KindToken Kind = "token"
+	KindToken     Kind = "token"
+	KindRunOpened Kind = "run opened"
+	KindRunEnded  Kind = "run ended"
+	// KindStep says where a tenant of a run stands, without a write.
+	KindStep Kind = "step"
 )
 
 // Event is one line of the record: what was asked, approved, done or refused.
@@ -49,10 +53,6 @@ type Event struct {
 	SameUser bool
 	// Rule is the policy rule that decided, if any.
 	Rule string
-	// AtMost bounds an intent: it is appended only where fewer than so many
-	// intents of its rule stand in the record for that time before Time. It is
-	// not recorded.
-	AtMost *Rate
 	// Result is a problem code, a status, or for a closed intent how it was
 	// found: applied, not_applied or unknown.
 	Result string
@@ -95,6 +95,7 @@ type Freeze struct {
 // before a write means that there is no write. Errors may be problems.
 type Store interface {
 	TokenStore
+	RunStore
 	// PutTicket adds a ticket and the event that it was asked, or returns the
 	// live one that it joins: a ticket that is not in band joins one of the
 	// same caller, binding and state. It refuses with CodeTooManyApprovals when
@@ -108,14 +109,12 @@ type Store interface {
 	// DecideTicket records an approver's decision with its event, once: false
 	// for a ticket that is gone, spent or decided.
 	DecideTicket(ctx context.Context, id string, decision Decision, event Event) (bool, error)
-	// SpendTicket marks a ticket as used and appends events, all or nothing; an
-	// event out of its AtMost undoes all with RateExceeded. A
+	// SpendTicket marks a ticket as used and appends events, all or nothing. A
 	// second call, or one for a ticket that is gone, appends nothing and returns
 	// spent false. last is the Seq of the last event.
 	SpendTicket(ctx context.Context, id string, events ...Event) (spent bool, last int64, err error)
 	// Append adds events to the record, in order, all or nothing, and returns
-	// the Seq of the last. One out of its AtMost is refused with RateExceeded;
-	// count and append are one step, in all processes.
+	// the Seq of the last.
 	Append(ctx context.Context, events ...Event) (last int64, err error)
 	// Unfinished returns the intents that have no outcome, oldest first.
 	Unfinished(ctx context.Context) ([]Event, error)

@@ -4,6 +4,8 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"time"
+
+	"mcp-partner/schemas"
 )
 
 const (
@@ -36,6 +38,9 @@ type Ticket struct {
 	Requester string
 	// Rule is the policy rule that asked.
 	Rule string
+	// Plan is set where the question is about many tenants. Intent then names
+	// caller, tool, partner ID and reason only.
+	Plan *PlanHead
 }
 
 // Live reports whether the ticket can still be answered or used.
@@ -49,9 +54,10 @@ func (t Ticket) Digest() [sha256.Size]byte {
 	canonical, _ := json.Marshal(struct {
 		ID      string
 		Binding []byte
-		Before  Seen
+		Before  seenNames
 		Expires int64
-	}{t.ID, t.Binding[:], t.Intent.Before, t.ExpiresAt.Unix()})
+		Plan    []byte `json:",omitempty"`
+	}{t.ID, t.Binding[:], seenNames(t.Intent.Before), t.ExpiresAt.Unix(), t.planDigest()})
 	return sha256.Sum256(canonical)
 }
 
@@ -65,4 +71,19 @@ func SameKind(a, b Ticket) bool {
 // asked it.
 func Joins(ticket, live Ticket) bool {
 	return !ticket.InBand && live.Binding == ticket.Binding && live.Intent.Before == ticket.Intent.Before
+}
+
+// seenNames keeps the digest of tickets as it was before Seen had names of its
+// own in JSON: approvals outlive an upgrade.
+type seenNames struct {
+	State     schemas.LinkState
+	PartnerID string
+	Version   int64
+}
+
+func (t Ticket) planDigest() []byte {
+	if t.Plan == nil {
+		return nil
+	}
+	return t.Plan.Digest[:]
 }

@@ -174,6 +174,9 @@ func (w *writing) deleteOld(ctx context.Context, cut int64, before time.Time) (i
 		cut, formatTime(minTime(before, w.l.o.Now()))); err != nil {
 		return 0, err
 	}
+	if err := w.deleteRuns(ctx, cut, before); err != nil {
+		return 0, err
+	}
 	return result.RowsAffected()
 }
 

@@ -20,6 +20,15 @@ type ticketBody struct {
 	Decision  *decisionBody `json:"decision,omitempty"`
 	Requester string        `json:"requester,omitempty"`
 	Rule      string        `json:"rule,omitempty"`
+	Plan      *planBody     `json:"plan,omitempty"`
+}
+
+// planBody is guard.PlanHead as it is written; the plan has a row of its own.
+type planBody struct {
+	Digest   []byte `json:"digest"`
+	Requests int    `json:"requests"`
+	Rows     int    `json:"rows"`
+	All      int    `json:"all"`
 }
 
 type decisionBody struct {
@@ -40,6 +49,9 @@ func encodeTicket(t guard.Ticket) ([]byte, error) {
 	if d := t.Decision; d != nil {
 		body.Decision = &decisionBody{d.Approved, d.Approver, d.SameUser, d.Reason, string(d.By), d.Signature, formatTime(d.At)}
 	}
+	if p := t.Plan; p != nil {
+		body.Plan = &planBody{p.Digest[:], p.Requests, p.Rows, p.All}
+	}
 	return json.Marshal(body)
 }
 
@@ -56,6 +68,10 @@ func decodeTicket(id string, text []byte) (guard.Ticket, error) {
 			Approved: d.Approved, Approver: d.Approver, SameUser: d.SameUser, Reason: d.Reason,
 			By: guard.Caller(d.By), Signature: d.Signature, At: times.parse(d.At),
 		}
+	}
+	if p := body.Plan; p != nil {
+		t.Plan = &guard.PlanHead{Requests: p.Requests, Rows: p.Rows, All: p.All}
+		copy(t.Plan.Digest[:], p.Digest)
 	}
 	return t, times.failure
 }
@@ -104,6 +120,11 @@ func (l *Ledger) PutTicket(ctx context.Context, ticket guard.Ticket, limit int, 
 		stored = ticket
 		if _, taken, err := w.db.ticket(ctx, w.Tx, ticket.ID); err != nil || taken {
 			return errors.Join(err, errTaken)
+		}
+		if ticket.Plan != nil {
+			if err := w.putPlan(ctx, ticket.ID, ticket.Plan.Body); err != nil {
+				return err
+			}
 		}
 		return errors.Join(w.events(ctx, ref(stateTicket, ticket.ID), false, asked), w.putTicket(ctx, ticket))
 	})

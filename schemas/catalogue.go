@@ -27,6 +27,8 @@ const (
 	ToolFindPartnerTool        = "find_partner_tool"
 	ToolGetApproval            = "get_approval"
 	ToolAuditPartnerLinks      = "audit_partner_links"
+	ToolEnsurePartnerLinks     = "ensure_partner_links"
+	ToolTransitionPartner      = "transition_partner"
 )
 
 // Route is one call to ARM that an operation makes.

@@ -26,6 +26,9 @@ const (
 	CodeApprovalMismatch    Code = "approval_mismatch"
 	CodeStateMoved          Code = "state_moved"
 	CodeTooManyApprovals    Code = "too_many_approvals"
+	CodeRunBusy             Code = "run_busy"
+	CodeRunIncomplete       Code = "run_incomplete"
+	CodeStranded            Code = "stranded"
 	CodePermitRefused       Code = "permit_refused"
 	CodeVaultMissing        Code = "vault_missing"
 	CodeVaultLocked         Code = "vault_locked"
@@ -113,6 +116,9 @@ var codeTable = [...]CodeInfo{
 	{CodeApprovalMismatch, "The approval belongs to another operation, tenant, identity or partner ID.", "Call again without approval_id to make a new plan.", true, false},
 	{CodeStateMoved, "What is linked changed between the plan and its confirmation; nothing was written.", "Read the new state, then call again to make a new plan.", true, false},
 	{CodeTooManyApprovals, "Too many questions of this caller wait for a person.", "Let a person answer or let them expire first.", true, true},
+	{CodeRunBusy, "Another write to the same link has not ended, or another process works on the same tenant of the run.", "Wait a minute, then resume the run.", true, true},
+	{CodeRunIncomplete, "The run is over, and not every tenant of it is as planned.", "Look at the rows that come first; resume the run for those that wait.", false, true},
+	{CodeStranded, "In some tenants the old link was removed, the new ID was refused, and the old link could not be put back.", "Resume the run to try both again, or register a partner ID there that is accepted. Tell a person now.", false, false},
 	{CodePermitRefused, "A request that would have written carried no valid permit and was stopped before it was sent.", "Nothing was written. Report this: it is a defect of this program.", true, false},
 	{CodeVaultMissing, "There is no vault yet, or it holds no such secret.", "A person runs: mcp-partner vault init, then adds the tenant's secret.", false, false},
 	{CodeVaultLocked, "The vault needs a passphrase, and there is no terminal to ask on.", "Start the server with --passphrase-file, or use a key file.", false, false},

@@ -45,11 +45,13 @@ type Envelope struct {
 	Plan  []PlannedRequest `json:"plan,omitzero"`
 	RunID string           `json:"run_id,omitempty" doc:"Pass as run_id to see more of this run."`
 	// Run, Rows and Causes are of a run over many tenants.
-	Run        *RunInfo     `json:"run,omitempty"`
-	Rows       []AuditRow   `json:"rows,omitzero"`
-	Causes     []AuditCause `json:"causes,omitzero"`
-	NextCursor string       `json:"next_cursor,omitempty" doc:"Pass as cursor for the next page."`
-	Problem    *Problem     `json:"problem,omitempty"`
+	Run    *RunInfo     `json:"run,omitempty"`
+	Rows   []AuditRow   `json:"rows,omitzero"`
+	Causes []AuditCause `json:"causes,omitzero"`
+	// Changes are the rows of a plan or a run that writes to many tenants.
+	Changes    []ChangeRow `json:"changes,omitzero"`
+	NextCursor string      `json:"next_cursor,omitempty" doc:"Pass as cursor for the next page."`
+	Problem    *Problem    `json:"problem,omitempty"`
 }
 
 // Identity is the (tenant, identity) pair that a link belongs to, from the

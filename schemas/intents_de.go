@@ -32,5 +32,11 @@ func intentsGerman() map[string][]string {
 		},
 		ToolFindPartnerTool: {"welches Werkzeug brauche ich", "was kannst du", "hilf mir, das richtige Tool zu finden"},
 		ToolGetApproval:     {"wurde die Freigabe schon erteilt", "wie steht es um die Genehmigung", "ist die Änderung schon freigegeben"},
+		ToolEnsurePartnerLinks: {
+			"registriere unsere Partner-ID bei allen Kunden", "verknüpfe unsere MPN-ID in jedem Mandanten ohne Verknüpfung", "richte PAL überall ein, wo es fehlt", "trag unsere Nummer bei sämtlichen Kunden ein",
+		},
+		ToolTransitionPartner: {
+			"stell alle Verknüpfungen von der alten auf die neue Partner-ID um", "wir haben fusioniert, ersetze die alte MPN-ID bei allen Kunden", "ändere die Partnernummer in allen Mandanten", "zieh alle Links auf die neue Nummer um",
+		},
 	}
 }

@@ -46,5 +46,11 @@ func intentsEnglish() map[string][]string {
 			"which tool do I need", "what can you do", "help me find the right command", "what tools are there",
 		},
 		ToolGetApproval: {"has anybody approved it yet", "what is the state of the approval", "was the pending change confirmed"},
+		ToolEnsurePartnerLinks: {
+			"register our partner ID at all customers", "link our MPN ID in every tenant that has no link", "set up PAL everywhere it is missing", "create the partner admin link at hundreds of tenants", "make sure every customer is linked to us", "New-AzManagementPartner in all subscriptions' tenants",
+		},
+		ToolTransitionPartner: {
+			"move every link from the old partner ID to the new one", "we merged, replace the old MPN ID at all customers", "change the partner number in every tenant", "migrate all our links to another MPN ID", "switch the whole fleet to the new partner ID",
+		},
 	}
 }

@@ -32,5 +32,11 @@ func intentsSpanish() map[string][]string {
 		},
 		ToolFindPartnerTool: {"qué herramienta necesito", "qué puedes hacer", "ayúdame a encontrar el comando"},
 		ToolGetApproval:     {"¿ya se ha dado la aprobación?", "cuál es el estado de la aprobación", "¿alguien ha aprobado la solicitud?"},
+		ToolEnsurePartnerLinks: {
+			"registra nuestro ID de socio en todos los clientes", "vincula nuestro MPN en cada inquilino sin vínculo", "configura el PAL en todas partes donde falte",
+		},
+		ToolTransitionPartner: {
+			"mueve todos los vínculos del ID de socio antiguo al nuevo", "nos fusionamos, reemplaza el MPN antiguo en todos los clientes", "cambia el número de socio en todos los inquilinos",
+		},
 	}
 }

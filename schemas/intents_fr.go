@@ -32,5 +32,11 @@ func intentsFrench() map[string][]string {
 		},
 		ToolFindPartnerTool: {"quel outil me faut-il", "que peux-tu faire", "aide-moi à trouver la bonne commande"},
 		ToolGetApproval:     {"l'approbation a-t-elle été donnée", "où en est l'approbation", "quelqu'un a-t-il approuvé la demande"},
+		ToolEnsurePartnerLinks: {
+			"enregistre notre identifiant partenaire chez tous les clients", "associe notre MPN dans chaque locataire sans lien", "mets en place le PAL partout où il manque",
+		},
+		ToolTransitionPartner: {
+			"déplace tous les liens de l'ancien identifiant partenaire vers le nouveau", "nous avons fusionné, remplace l'ancien MPN chez tous les clients", "change le numéro de partenaire dans tous les locataires",
+		},
 	}
 }

@@ -31,5 +31,11 @@ func intentsItalian() map[string][]string {
 		},
 		ToolFindPartnerTool: {"quale strumento mi serve", "cosa puoi fare", "aiutami a trovare il comando giusto"},
 		ToolGetApproval:     {"l'approvazione è stata data", "a che punto è l'approvazione", "qualcuno ha approvato la richiesta"},
+		ToolEnsurePartnerLinks: {
+			"registra il nostro ID partner presso tutti i clienti", "collega il nostro MPN in ogni tenant senza collegamento", "configura il PAL ovunque manchi",
+		},
+		ToolTransitionPartner: {
+			"sposta tutti i collegamenti dal vecchio ID partner al nuovo", "ci siamo fusi, sostituisci il vecchio MPN presso tutti i clienti", "cambia il numero partner in tutti i tenant",
+		},
 	}
 }

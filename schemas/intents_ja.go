@@ -24,5 +24,11 @@ func intentsJapanese() map[string][]string {
 		ToolListTenants:            {"管理している顧客を教えて", "テナントの一覧を表示", "顧客のテナントIDは何ですか", "資格情報でアクセスできるテナントは"},
 		ToolFindPartnerTool:        {"どのツールを使えばいいですか", "何ができますか", "適切なコマンドを探して"},
 		ToolGetApproval:            {"承認はもう下りましたか", "承認の状態は", "誰か承認しましたか"},
+		ToolEnsurePartnerLinks: {
+			"すべての顧客に当社のパートナーIDを登録して", "リンクのない全テナントにMPN IDを紐付けて", "未設定のテナントすべてにPALを設定して",
+		},
+		ToolTransitionPartner: {
+			"すべてのリンクを古いパートナーIDから新しいIDに移して", "合併したので全顧客の古いMPN IDを置き換えて", "全テナントのパートナー番号を変更して",
+		},
 	}
 }

@@ -23,5 +23,11 @@ func intentsKorean() map[string][]string {
 		ToolListTenants:            {"우리가 관리하는 고객은 누구인가요", "테넌트 목록을 보여줘", "고객의 테넌트 ID가 뭐예요", "자격 증명으로 접근할 수 있는 테넌트는"},
 		ToolFindPartnerTool:        {"어떤 도구를 써야 하나요", "무엇을 할 수 있나요", "알맞은 명령을 찾아줘"},
 		ToolGetApproval:            {"승인이 났나요", "승인 상태는 어떤가요", "누가 승인했나요"},
+		ToolEnsurePartnerLinks: {
+			"모든 고객에 우리 파트너 ID를 등록해줘", "링크가 없는 모든 테넌트에 MPN ID를 연결해줘", "PAL이 없는 모든 곳에 PAL을 설정해줘",
+		},
+		ToolTransitionPartner: {
+			"모든 링크를 이전 파트너 ID에서 새 ID로 옮겨줘", "합병했으니 모든 고객의 기존 MPN ID를 바꿔줘", "모든 테넌트의 파트너 번호를 변경해줘",
+		},
 	}
 }

@@ -30,5 +30,11 @@ func intentsDutch() map[string][]string {
 		},
 		ToolFindPartnerTool: {"welke tool heb ik nodig", "wat kun je", "help me het juiste commando te vinden"},
 		ToolGetApproval:     {"is de goedkeuring al gegeven", "wat is de status van de goedkeuring", "heeft iemand de aanvraag goedgekeurd"},
+		ToolEnsurePartnerLinks: {
+			"registreer onze partner-ID bij alle klanten", "koppel onze MPN-ID in elke tenant zonder koppeling", "stel PAL overal in waar het ontbreekt",
+		},
+		ToolTransitionPartner: {
+			"verplaats alle koppelingen van de oude naar de nieuwe partner-ID", "we zijn gefuseerd, vervang de oude MPN-ID bij alle klanten", "wijzig het partnernummer in alle tenants",
+		},
 	}
 }

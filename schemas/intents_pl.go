@@ -30,5 +30,11 @@ func intentsPolish() map[string][]string {
 		},
 		ToolFindPartnerTool: {"jakiego narzędzia potrzebuję", "co potrafisz", "pomóż znaleźć właściwe polecenie"},
 		ToolGetApproval:     {"czy zatwierdzenie zostało już udzielone", "jaki jest stan zatwierdzenia", "czy ktoś zatwierdził wniosek"},
+		ToolEnsurePartnerLinks: {
+			"zarejestruj nasz identyfikator partnera u wszystkich klientów", "połącz nasz MPN w każdej dzierżawie bez połączenia", "skonfiguruj PAL wszędzie, gdzie go brakuje",
+		},
+		ToolTransitionPartner: {
+			"przenieś wszystkie połączenia ze starego identyfikatora partnera na nowy", "połączyliśmy się, zamień stary MPN u wszystkich klientów", "zmień numer partnera we wszystkich dzierżawach",
+		},
 	}
 }

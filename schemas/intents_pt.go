@@ -31,5 +31,11 @@ func intentsPortuguese() map[string][]string {
 		},
 		ToolFindPartnerTool: {"de que ferramenta preciso", "o que você pode fazer", "ajude-me a achar o comando certo"},
 		ToolGetApproval:     {"a aprovação já foi dada", "qual é o estado da aprovação", "alguém já aprovou o pedido"},
+		ToolEnsurePartnerLinks: {
+			"registe o nosso ID de parceiro em todos os clientes", "associe o nosso MPN em cada locatário sem ligação", "configure o PAL em todo o lado onde falta",
+		},
+		ToolTransitionPartner: {
+			"mova todas as ligações do ID de parceiro antigo para o novo", "fizemos uma fusão, substitua o MPN antigo em todos os clientes", "altere o número de parceiro em todos os locatários",
+		},
 	}
 }

@@ -23,5 +23,11 @@ func intentsChinese() map[string][]string {
 		ToolListTenants:            {"我们管理哪些客户", "列出我们的租户", "这个客户的租户ID是多少", "我们的凭据能访问哪些租户"},
 		ToolFindPartnerTool:        {"我该用哪个工具", "你能做什么", "帮我找到合适的命令"},
 		ToolGetApproval:            {"审批通过了吗", "审批状态如何", "有人批准了吗"},
+		ToolEnsurePartnerLinks: {
+			"在所有客户中注册我们的合作伙伴ID", "把我们的MPN ID关联到每个没有链接的租户", "在所有缺少PAL的租户中设置PAL",
+		},
+		ToolTransitionPartner: {
+			"把所有链接从旧的合作伙伴ID移到新的ID", "我们合并了,把所有客户的旧MPN ID换成新的", "更改所有租户的合作伙伴编号",
+		},
 	}
 }

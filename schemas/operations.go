@@ -29,6 +29,7 @@ var catalogue = sync.OnceValue(func() []Operation {
 	return []Operation{
 		checkPartnerLink(), getPartner(), auditPartnerLinks(), listTenants(), listProviderOperations(),
 		findPartnerTool(), getApproval(), registerPartner(), updatePartner(), removePartner(),
+		ensurePartnerLinks(), transitionPartner(),
 	}
 })
 

@@ -70,8 +70,8 @@ func cards() map[string]card {
 			sigLink: 0.9, sigRead: 0.9, sigFleet: 1.7, sigOneTenant: -1.5, sigRegister: -1.2, sigUpdate: -1.2, sigRemove: -1.2,
 			sigTenants: -0.9, sigOperations: -1, sigTools: -0.6,
 		},
-		"ensure_partner_links": {sigLink: 0.7, sigRegister: 1.9, sigFleet: 1.3},
-		"transition_partner":   {sigLink: 0.7, sigUpdate: 1.9, sigFleet: 1.3, sigIDs: 0.4},
+		"ensure_partner_links": {sigLink: 0.7, sigRegister: 1.9, sigFleet: 1.3, sigOneTenant: -2},
+		"transition_partner":   {sigLink: 0.7, sigUpdate: 1.9, sigFleet: 1.3, sigIDs: 0.4, sigOneTenant: -2},
 		"get_approval":         {sigApproval: 3, sigRead: 0.5},
 	}
 }

@@ -98,7 +98,7 @@ func TestArguments(t *testing.T) {
 		"register 1234567 at CONTOSO.COM":                                  {"tenant": "contoso", "partner_id": "1234567"},
 		"register MPN ID: 1234567 for Fabrikam, Inc.":                      {"tenant": "fabrikam", "partner_id": "1234567"},
 		"register 1234567 at 11111111-2222-3333-4444-555555555555":         {"tenant": "litware", "partner_id": "1234567"},
-		"register 1234567 at contoso and fabrikam":                         {"partner_id": "1234567"},
+		"register 1234567 at contoso and fabrikam":                         {"partner_id": "1234567", "tenants": []string{"contoso", "fabrikam"}},
 		"register 1234567 at a tenant that nobody knows":                   {"partner_id": "1234567"},
 		"register partner 2020 at contoso":                                 {"tenant": "contoso", "partner_id": "2020"},
 		"register our partner ID at contoso in 2024":                       {"tenant": "contoso"},

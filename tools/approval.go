@@ -17,6 +17,9 @@ func (s *Service) getApproval(ctx context.Context, j *job, in *schemas.GetApprov
 	if err != nil {
 		return failure(err)
 	}
+	if ticket.Plan != nil {
+		return s.planApproval(ctx, ticket)
+	}
 	if !j.call.Principal.Grant.AllowsTenant(ticket.Intent.Identity.Tenant) {
 		return failure(guard.UnknownApproval()) // what was given may have become less since
 	}

@@ -48,6 +48,8 @@ func (s *Service) handlersByTool() map[string]handler {
 		schemas.ToolFindPartnerTool:        handle(s.findPartnerTool),
 		schemas.ToolGetApproval:            handle(s.getApproval),
 		schemas.ToolAuditPartnerLinks:      handle(s.auditPartnerLinks),
+		schemas.ToolEnsurePartnerLinks:     handle(s.ensurePartnerLinks),
+		schemas.ToolTransitionPartner:      handle(s.transitionPartner),
 	}
 }
 

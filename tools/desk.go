@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"time"
 
+	"mcp-partner/fleet"
 	"mcp-partner/guard"
 	"mcp-partner/schemas"
 )
@@ -36,6 +37,9 @@ type PendingApproval struct {
 	Approver string `json:"approver,omitempty"`
 	SameUser bool   `json:"same_user,omitempty"`
 	Denied   string `json:"denied,omitempty"`
+	// Rows are the whole plan of a write to many tenants, those first that would
+	// be written. It is what the digest stands for.
+	Rows []schemas.ChangeRow `json:"rows,omitempty"`
 }
 
 // PendingApprovals returns what a caller with the approver's scope may decide
@@ -47,7 +51,7 @@ func (s *Service) PendingApprovals(ctx context.Context, p guard.Principal) ([]Pe
 	}
 	shown := make([]PendingApproval, len(tickets))
 	for i, ticket := range tickets {
-		shown[i] = s.pending(ticket)
+		shown[i] = s.pending(ctx, ticket)
 	}
 	return shown, nil
 }
@@ -58,7 +62,7 @@ func (s *Service) PendingApproval(ctx context.Context, p guard.Principal, id str
 	if err != nil {
 		return PendingApproval{}, err
 	}
-	return s.pending(ticket), nil
+	return s.pending(ctx, ticket), nil
 }
 
 // DecideApproval records what a caller with the approver's scope says.
@@ -68,7 +72,7 @@ func (s *Service) DecideApproval(ctx context.Context, p guard.Principal, id stri
 	if err != nil {
 		return PendingApproval{}, err
 	}
-	return s.pending(ticket), nil
+	return s.pending(ctx, ticket), nil
 }
 
 func (s *Service) logDecision(ctx context.Context, p guard.Principal, said guard.Ruled, err error) {
@@ -82,7 +86,7 @@ func (s *Service) logDecision(ctx context.Context, p guard.Principal, said guard
 	s.d.Logger.InfoContext(ctx, "decision", "caller", string(p.Caller), "status", status)
 }
 
-func (s *Service) pending(t guard.Ticket) PendingApproval {
+func (s *Service) pending(ctx context.Context, t guard.Ticket) PendingApproval {
 	digest := t.Digest()
 	shown := PendingApproval{
 		ID: t.ID, State: s.d.Guard.State(t), Text: guard.QuestionFor(t.Intent).Text, Tool: t.Intent.Tool, Identity: t.Intent.Identity,
@@ -90,8 +94,24 @@ func (s *Service) pending(t guard.Ticket) PendingApproval {
 		LinkedSince: schemas.Foreign(t.Intent.LinkedSince), AskedBy: string(t.Intent.Caller), Reason: schemas.Foreign(t.Intent.Reason), Rule: t.Rule,
 		CreatedAt: t.CreatedAt.UTC().Format(time.RFC3339), ExpiresAt: t.ExpiresAt.UTC().Format(time.RFC3339), Digest: hex.EncodeToString(digest[:]),
 	}
+	if t.Plan != nil {
+		s.showPlan(ctx, t, &shown)
+	}
 	if t.Decision != nil {
 		shown.Approver, shown.SameUser, shown.Denied = t.Decision.Approver, t.Decision.SameUser, t.Decision.Reason
 	}
 	return shown
+}
+
+// showPlan adds the plan of a write to many tenants. One that cannot be read
+// cannot be carried out either.
+func (s *Service) showPlan(ctx context.Context, t guard.Ticket, shown *PendingApproval) {
+	plan, err := s.d.Guard.PlanOf(ctx, t)
+	if err != nil {
+		shown.Text = schemas.AsProblem(err).Message
+		return
+	}
+	shown.Text, shown.Before = guard.PlanQuestion(plan).Text, ""
+	shown.Rows = fleet.Changes(plan, nil, nil)
+	fleet.WrittenFirst(shown.Rows)
 }

@@ -250,3 +250,17 @@ func (h *house) intents() int {
 	}
 	return n
 }
+
+func (d *directory) ExpectPartnerID(tenant, partnerID string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.broken {
+		return schemas.NewProblem(schemas.CodeVaultUnavailable, "The directory cannot be written.")
+	}
+	for i := range d.tenants {
+		if d.tenants[i].Name == tenant {
+			d.tenants[i].ExpectedPartnerID = partnerID
+		}
+	}
+	return nil
+}

@@ -22,7 +22,9 @@ const (
 // Reconcile closes the intents that a crash or a power loss left without an
 // outcome: it reads what is linked now and records whether the write had
 // happened. It returns how many it closed. Call it at start; what cannot be
-// read now, and what is younger than Settled, stays open for the next one.
+// read now, and what is younger than Settled, stays open for the next one. An
+// intent of a run is the run's: tenants that have begun are completed or
+// compensated, and no other begins.
 func (s *Service) Reconcile(ctx context.Context) (int, error) {
 	events, err := s.d.Guard.Unfinished(ctx)
 	if err != nil {
@@ -30,7 +32,7 @@ func (s *Service) Reconcile(ctx context.Context) (int, error) {
 	}
 	closed := 0
 	for _, event := range events {
-		if s.d.Now().Sub(event.Time) < Settled {
+		if event.Intent.Run != "" || s.d.Now().Sub(event.Time) < Settled {
 			continue
 		}
 		outcome, ok, err := s.lookBack(ctx, event)
@@ -47,7 +49,8 @@ func (s *Service) Reconcile(ctx context.Context) (int, error) {
 			"tool", event.Intent.Tool, "tenant", event.Intent.Identity.Tenant, "found", outcome.Result)
 		closed++
 	}
-	return closed, nil
+	runs, err := s.writer.CompleteAll(ctx)
+	return closed + runs, err
 }
 
 // lookBack reads the link that an intent was about. A tenant that is gone from

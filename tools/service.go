@@ -24,6 +24,8 @@ type Directory interface {
 	// PinObjectID remembers the identity seen at a credential's first success,
 	// so that another one in its place is noticed before anything is sent.
 	PinObjectID(tenant, credential, objectID string) error
+	// ExpectPartnerID makes a partner ID the expected one of a tenant.
+	ExpectPartnerID(tenant, partnerID string) error
 }
 
 // Azure is one identity in one tenant, as armclient gives it.
@@ -80,6 +82,9 @@ type Call struct {
 	// PlanOnly answers with the requests that the call would make; it reads and
 	// never writes or asks.
 	PlanOnly bool
+	// Patient waits for a run until it rests, however long that takes; else the
+	// call answers before clients give up, and the run goes on.
+	Patient bool
 }
 
 // Result is how a call ended. Asked is set when the envelope is to be held
@@ -109,6 +114,9 @@ type Deps struct {
 	// Command is how a person runs this program in a shell, with the flags that
 	// lead to the same state directory; default "mcp-partner".
 	Command string
+	// Settled replaces the time after which a write without an outcome has ended;
+	// zero means fleet.Settled.
+	Settled time.Duration
 	Now     func() time.Time
 	Logger  *slog.Logger
 	// Observer may be nil.
@@ -120,6 +128,7 @@ type Service struct {
 	d        Deps
 	handlers map[string]handler
 	names    nameCache
+	writer   *fleet.Writer
 }
 
 // NewService makes a service of its parts.
@@ -137,6 +146,7 @@ func NewService(d Deps) *Service {
 		d.Logger = slog.New(slog.DiscardHandler)
 	}
 	s := &Service{d: d}
+	s.writer = s.newWriter()
 	s.handlers = s.handlersByTool()
 	return s
 }

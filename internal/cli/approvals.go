@@ -2,11 +2,13 @@ package cli
 
 import (
 	"context"
+	"encoding/hex"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"mcp-partner/guard"
+	"mcp-partner/schemas"
 )
 
 // newApprovals builds `approvals` with its subcommands.
@@ -25,7 +27,6 @@ passphrase that was set with mcp-partner approvers add, typed on the terminal.`,
 	command.AddCommand(
 		newApprovalsList(f, runApprovalsList), newApprovalsShow(f, runApprovalsShow),
 		newApprovalsApprove(f, runApprovalsApprove), newApprovalsDeny(f, runApprovalsDeny),
-		newApprovalsRotateKey(f, runApprovalsRotateKey),
 	)
 	return command
 }
@@ -65,6 +66,11 @@ type approvalRow struct {
 	ExpiresAt string `json:"expires_at"`
 	Approver  string `json:"approver,omitempty"`
 	Denied    string `json:"denied,omitempty"`
+	// Tenants is how many tenants a plan is for, Digest what it is; both only for
+	// a plan, and Rows only where one is shown.
+	Tenants int                 `json:"tenants,omitempty"`
+	Digest  string              `json:"plan_digest,omitempty"`
+	Rows    []schemas.ChangeRow `json:"rows,omitempty"`
 }
 
 func (r *callRoom) approvalRow(t guard.Ticket) approvalRow {
@@ -75,6 +81,10 @@ func (r *callRoom) approvalRow(t guard.Ticket) approvalRow {
 		Before: t.Intent.Before.String(), LinkedName: t.Intent.LinkedName, LinkedSince: t.Intent.LinkedSince, PartnerID: t.Intent.PartnerID,
 		Caller: string(t.Intent.Caller), Requester: t.Requester, SameUser: t.Requester == account(),
 		Reason: t.Intent.Reason, Rule: t.Rule, CreatedAt: stamp(t.CreatedAt), ExpiresAt: stamp(t.ExpiresAt),
+	}
+	if t.Plan != nil {
+		row.Tenants, row.Digest = t.Plan.Rows, hex.EncodeToString(t.Plan.Digest[:])
+		row.Tenant, row.Before = count(t.Plan.Rows, "tenant"), ""
 	}
 	if t.Decision != nil {
 		row.Approver, row.Denied, row.SameUser = t.Decision.Approver, t.Decision.Reason, t.Decision.SameUser

@@ -58,7 +58,7 @@ func runApprovalsApprove(ctx context.Context, f *Factory, o *approveOptions) err
 	if err != nil {
 		return err
 	}
-	if err := f.showPlan(room, ticket, o.json); err != nil {
+	if err := f.showPlan(ctx, room, ticket, o.json); err != nil {
 		return err
 	}
 	// What was approved before needs nobody again: the agent could go on as well.
@@ -84,10 +84,13 @@ func (f *Factory) approveBy(ctx context.Context, decider *guard.Guard, o *approv
 }
 
 // showPlan shows what is about to be approved before anything is typed.
-func (f *Factory) showPlan(room *callRoom, ticket guard.Ticket, aside bool) error {
+func (f *Factory) showPlan(ctx context.Context, room *callRoom, ticket guard.Ticket, aside bool) error {
 	u := f.ui()
 	if aside {
 		u = &ui{out: f.IO.Err}
+	}
+	if ticket.Plan != nil {
+		return f.showManyTicket(ctx, room, ticket, u, false, f.nextPage)
 	}
 	u.ticket(ticket, room.approvalRow(ticket))
 	return u.err
@@ -98,7 +101,11 @@ func (f *Factory) approved(o *approveOptions, ticket guard.Ticket) error {
 		return f.printJSON(map[string]string{"id": o.id, "state": "approved", "approver": o.approver})
 	}
 	u := f.ui()
-	u.linef(good, "Approved. It holds until %s and for one write.", stamp(ticket.ExpiresAt))
+	what := "one write"
+	if ticket.Plan != nil {
+		what = "one run of exactly this plan"
+	}
+	u.linef(good, "Approved. It holds until %s and for %s.", stamp(ticket.ExpiresAt), what)
 	u.field("next", fmt.Sprintf("the agent calls %s again with approval_id %s", ticket.Intent.Tool, o.id))
 	return u.err
 }
@@ -106,11 +113,14 @@ func (f *Factory) approved(o *approveOptions, ticket guard.Ticket) error {
 // executeTicket makes the call that the approval was asked for.
 func (f *Factory) executeTicket(ctx context.Context, room *callRoom, ticket guard.Ticket, asJSON bool) error {
 	arguments, err := ticketArguments(ticket)
+	if ticket.Plan != nil {
+		arguments, err = room.planArguments(ctx, ticket)
+	}
 	if err != nil {
 		return err
 	}
 	return f.execute(ctx, room, tools.Call{
-		Tool: ticket.Intent.Tool, Arguments: arguments, Principal: trusted(ticket.Intent.Caller), Person: tools.Nobody{},
+		Tool: ticket.Intent.Tool, Arguments: arguments, Principal: trusted(ticket.Intent.Caller), Person: tools.Nobody{}, Patient: true,
 	}, asJSON)
 }
 

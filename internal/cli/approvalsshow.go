@@ -43,6 +43,9 @@ func runApprovalsShow(ctx context.Context, f *Factory, o *approvalsShowOptions) 
 	if err != nil {
 		return err
 	}
+	if ticket.Plan != nil {
+		return f.showManyTicket(ctx, room, ticket, f.ui(), o.json, nil)
+	}
 	if o.json {
 		return f.printJSON(room.approvalRow(ticket))
 	}

@@ -171,7 +171,7 @@ func runCall(ctx context.Context, f *Factory, o *callOptions) error {
 	if op.Effect.Writes() && !o.plan {
 		f.settleRecord(ctx, room.house, room.decider, room.service)
 	}
-	call := tools.Call{Tool: o.tool, Arguments: arguments, Principal: trusted(caller), Person: f.person(), PlanOnly: o.plan}
+	call := tools.Call{Tool: o.tool, Arguments: arguments, Principal: trusted(caller), Person: f.person(), PlanOnly: o.plan, Patient: true}
 	envelope := room.service.Call(ctx, call).Envelope
 	if err := f.show(worded(envelope), o.json); err != nil {
 		return err

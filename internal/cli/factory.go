@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -33,6 +34,8 @@ type Factory struct {
 	watch *telemetry.Observer
 	// serving is set by a command that runs until it is told to end.
 	serving bool
+	// settled replaces the time after which a write without an outcome has ended.
+	settled time.Duration
 	// file is the config file; known after prepare.
 	file config.File
 	// limits bound runs over many tenants.

@@ -34,6 +34,8 @@ func (u *ui) envelope(e schemas.Envelope) {
 	u.matches(e.Matches)
 	u.outOfScope(e.OutOfScope, e.Summary)
 	u.plan(e.Plan)
+	u.changes(e.Changes)
+	u.field("run", e.RunID)
 	if e.NextCursor != "" {
 		u.field("next page", "--cursor "+e.NextCursor)
 	}

@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/json"
 
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
-
 	"mcp-partner/armclient"
 	"mcp-partner/fleet"
 	"mcp-partner/guard"
@@ -37,6 +35,8 @@ type house struct {
 	unrecorded bool
 	// fleet runs what is about many tenants.
 	fleet *fleet.Fleet
+	// services may have runs that go on behind a call.
+	services []*tools.Service
 	// hook announces pending approvals, or is nil.
 	hook *webhook
 	// simulated is the world that stands in for Azure, or nil.
@@ -108,6 +108,9 @@ func (f *Factory) furnish(directory *vault.Directory, store vault.Store, pool *h
 
 // Close ends what runs in the background.
 func (h *house) Close() {
+	for _, service := range h.services {
+		service.Close()
+	}
 	if h.fleet != nil {
 		h.fleet.Close()
 	}
@@ -146,11 +149,13 @@ func (h *house) guard(f *Factory, o guard.Options) (*guard.Guard, error) {
 
 // service puts the call path of all tools together.
 func (h *house) service(f *Factory, decider *guard.Guard) *tools.Service {
-	return tools.NewService(tools.Deps{
+	service := tools.NewService(tools.Deps{
 		Directory: directory{h.directory, h.health}, Clients: h.clients, Fleet: h.openFleet(f), Guard: decider, Command: f.command(), Simulated: h.simulated != nil,
 		Search: search.New(schemas.Catalogue(), inputSchema), Logger: f.Log,
-		Observer: f.watch,
+		Observer: f.watch, Settled: f.settled,
 	})
+	h.services = append(h.services, service)
+	return service
 }
 
 // command is how a person runs this program for the same state directory.
@@ -226,6 +231,14 @@ func (d directory) PinObjectID(tenant, credential, objectID string) error {
 	return d.Directory.PinObjectID(context.Background(), tenant, credential, objectID)
 }
 
+// ExpectPartnerID implements tools.Directory.
+func (d directory) ExpectPartnerID(tenant, partnerID string) error {
+	return d.Directory.Edit(context.Background(), tenant, func(e *vault.Entry) error {
+		e.ExpectedPartnerID = partnerID
+		return nil
+	})
+}
+
 // clients hands out one ARM client for each identity in a tenant.
 type clients struct {
 	directory *vault.Directory
@@ -289,27 +302,18 @@ func (c *clients) build(key armclient.Key) (*armclient.Client, error) {
 }
 
 func (c *clients) make(where place) (*armclient.Client, error) {
-	credential, options, err := c.options(where)
+	credential, err := c.source.Credential(context.Background(), where.TenantID, where.Credential.Name)
 	if err != nil {
 		return nil, err
 	}
-	return armclient.New(credential, options)
-}
-
-// options are what every client of a place is made of.
-func (c *clients) options(where place) (azcore.TokenCredential, armclient.Options, error) {
-	credential, err := c.source.Credential(context.Background(), where.TenantID, where.Credential.Name)
-	if err != nil {
-		return nil, armclient.Options{}, err
-	}
 	transport, err := c.http.Client([]byte(where.Cloud.CAPEM))
 	if err != nil {
-		return nil, armclient.Options{}, schemas.NewProblem(schemas.CodeInvalidArgument, "The CA of tenant "+where.Tenant+" holds no certificate that can be read.",
+		return nil, schemas.NewProblem(schemas.CodeInvalidArgument, "The CA of tenant "+where.Tenant+" holds no certificate that can be read.",
 			schemas.WithHint("A person runs: mcp-partner tenants set %s --ca-file FILE", where.Tenant))
 	}
-	return watched{credential, c.watch}, armclient.Options{
+	return armclient.New(watched{credential, c.watch}, armclient.Options{
 		TenantID: where.TenantID, TenantName: where.Tenant, Cloud: where.Cloud.Name, Credential: where.Credential.Name,
 		PinnedObjectID: where.ObjectID, Endpoint: where.Cloud.ARMEndpoint, Audience: where.Cloud.ARMAudience, Transport: transport,
 		Watch: c.watch.ARM,
-	}, nil
+	})
 }

@@ -1,0 +1,184 @@
+package fleet
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"mcp-partner/guard"
+	"mcp-partner/schemas"
+)
+
+// Changes shows a plan or a run, row by row in the order of the plan. Progress
+// is nil for a plan; notes say why rows were left as they stand.
+func Changes(plan guard.Plan, progress map[int]guard.Progress, notes map[int]schemas.Code) []schemas.ChangeRow {
+	rows := make([]schemas.ChangeRow, len(plan.Rows))
+	for i, row := range plan.Rows {
+		rows[i] = change(plan, row)
+		if at, begun := progress[i]; begun {
+			follow(&rows[i], plan, row, at)
+		}
+		if code := notes[i]; code != "" && !progress[i].Stage.Final() {
+			rows[i].Problem = code
+			if rows[i].State == schemas.ChangePlanned {
+				rows[i].State, rows[i].Why = schemas.ChangeWaiting, "Not begun; it may be later in this run."
+			}
+		}
+	}
+	return rows
+}
+
+// change is a row as the plan has it.
+func change(plan guard.Plan, row guard.PlanRow) schemas.ChangeRow {
+	c := schemas.ChangeRow{
+		Tenant: row.Identity.Tenant, TenantID: row.Identity.TenantID, Credential: row.Identity.Credential, ObjectID: row.Identity.ObjectID,
+		State: schemas.ChangePlanned, Before: linkOf(row.Before, row), PartnerID: row.PartnerID, Rule: row.Rule, Warning: row.Warning,
+		Problem: row.Problem,
+	}
+	for _, step := range row.Steps {
+		c.Steps = append(c.Steps, string(step))
+	}
+	if len(row.Steps) == 0 {
+		c.State, c.Why = schemas.ChangeState(row.Finding), why(plan, row)
+	}
+	return c
+}
+
+// why says of a row that is only listed what is so, and who could change it.
+func why(plan guard.Plan, row guard.PlanRow) string {
+	switch row.Finding {
+	case guard.FindingUnchanged:
+		return "This ID is linked already."
+	case guard.FindingLinkedOther:
+		if plan.Tool == schemas.ToolTransitionPartner {
+			return fmt.Sprintf("Our identity holds %s, which is none of %s.", row.Before.PartnerID, IDs(plan.From))
+		}
+		return fmt.Sprintf("Our identity holds %s, and registering never overwrites; transition_partner moves a link.", row.Before.PartnerID)
+	case guard.FindingNotLinked:
+		return "Our identity holds no link here. If another partner's identity holds one, only that identity can remove it; ensure_partner_links registers ours beside it."
+	case guard.FindingUnknown:
+		return "What is linked could not be told, so nothing is written."
+	case guard.FindingNothingExpected:
+		return "No partner ID was given, and the directory expects none here."
+	default:
+		return "The rule " + row.Rule + " denies it."
+	}
+}
+
+// follow adds where a row of a run stands.
+func follow(c *schemas.ChangeRow, plan guard.Plan, row guard.PlanRow, at guard.Progress) {
+	c.State, c.Problem = stateOf(at.Stage), schemas.Code(at.Result)
+	c.ARMRequestID, c.CorrelationID = at.ARMRequestID, at.CorrelationID
+	if at.Revision > 0 && at.Seen.State != "" {
+		c.After = linkOf(at.Seen, row)
+	}
+	c.Why = told(plan, row, at)
+}
+
+func stateOf(stage guard.Stage) schemas.ChangeState {
+	switch {
+	case stage == guard.StagePlanned:
+		return schemas.ChangeWaiting
+	case stage.Final():
+		return schemas.ChangeState(stage)
+	default:
+		return schemas.ChangeUnfinished
+	}
+}
+
+// told says of a row that has begun what a person has to know.
+func told(plan guard.Plan, row guard.PlanRow, at guard.Progress) string {
+	switch at.Stage {
+	case guard.StageStranded:
+		return fmt.Sprintf("Nothing is linked now: %s was removed, %s was refused, and %s could not be put back. Resume the run to try both again.",
+			row.Before.PartnerID, row.PartnerID, row.Before.PartnerID)
+	case guard.StageRestored:
+		return fmt.Sprintf("%s was refused, and %s was put back.", row.PartnerID, row.Before.PartnerID)
+	case guard.StageSkipped:
+		return "Nothing was written: something is not as it was when the plan was made."
+	case guard.StageFailed:
+		return "It was tried and did not work. Now: " + at.Seen.String() + "."
+	case guard.StagePlanned:
+		return "Not begun; it may be later in this run."
+	case guard.StageDone:
+		return ""
+	case guard.StageRemoved, guard.StageReplacing, guard.StageRestoring, guard.StageRemoving:
+		return "Begun and not finished; there may be no link now. The next start goes on, or: resume the run."
+	default:
+		return "Begun, and what became of it is not known yet. The next start looks, or: resume the run."
+	}
+}
+
+func linkOf(seen guard.Seen, row guard.PlanRow) *schemas.Link {
+	link := &schemas.Link{State: seen.State, PartnerID: seen.PartnerID}
+	if seen.Version >= 0 {
+		link.Version = new(seen.Version)
+	}
+	if seen == row.Before {
+		link.PartnerName, link.UpdatedTime = row.LinkedName, row.LinkedSince
+	}
+	if seen.State == schemas.LinkUnknown {
+		link.Reason = row.Problem
+	}
+	return link
+}
+
+// Totals counts rows by state.
+func Totals(rows []schemas.ChangeRow) map[string]int {
+	totals := map[string]int{"tenants": len(rows)}
+	for _, row := range rows {
+		totals[string(row.State)]++
+	}
+	return totals
+}
+
+// SortChanges orders rows: those that need a person first.
+func SortChanges(rows []schemas.ChangeRow) {
+	order := schemas.ChangeStates()
+	slices.SortStableFunc(rows, func(a, b schemas.ChangeRow) int {
+		return slices.Index(order, a.State) - slices.Index(order, b.State)
+	})
+}
+
+// Headline says what a run came to in one sentence, and first of all which
+// tenants have no link any more.
+func Headline(rows []schemas.ChangeRow) string {
+	totals := Totals(rows)
+	var parts []string
+	for _, state := range schemas.ChangeStates() {
+		if n := totals[string(state)]; n > 0 && state != schemas.ChangeStranded {
+			parts = append(parts, fmt.Sprintf("%d %s", n, strings.ReplaceAll(string(state), "_", " ")))
+		}
+	}
+	text := fmt.Sprintf("%d rows: %s.", len(rows), strings.Join(parts, ", "))
+	if names := without(rows); len(names) > 0 {
+		return fmt.Sprintf("STRANDED: %d without a link now: %s. Of %s", len(names), strings.Join(names, ", "), text)
+	}
+	return text
+}
+
+// without names the tenants that lost their link in a run and got none.
+func without(rows []schemas.ChangeRow) []string {
+	var names []string
+	for _, row := range rows {
+		if row.State == schemas.ChangeStranded || row.State == schemas.ChangeUnfinished && lost(row) {
+			names = append(names, row.Tenant)
+		}
+	}
+	if more := len(names) - 20; more > 0 {
+		names = append(names[:20:20], fmt.Sprintf("and %d more", more))
+	}
+	return names
+}
+
+// lost reports whether a link that was there is gone, as far as is known.
+func lost(row schemas.ChangeRow) bool {
+	return row.Before != nil && row.Before.State == schemas.LinkLinked && row.After != nil && row.After.State.Absent()
+}
+
+// WrittenFirst orders the rows of a plan for whoever approves it: what would be
+// written, then what would not.
+func WrittenFirst(rows []schemas.ChangeRow) {
+	SortChanges(rows)
+	slices.SortStableFunc(rows, func(a, b schemas.ChangeRow) int { return min(len(b.Steps), 1) - min(len(a.Steps), 1) })
+}

@@ -1,0 +1,255 @@
+package fleet
+
+import (
+	"context"
+	"time"
+
+	"mcp-partner/armclient"
+	"mcp-partner/guard"
+	"mcp-partner/schemas"
+)
+
+const (
+	// maxMoves bounds what is done in one tenant in one go; a replacement with
+	// all its tries and its way back takes fewer.
+	maxMoves = 40
+	// maxLooks is how often a tenant that has begun is looked at in vain.
+	maxLooks = 6
+	// longestWait bounds a pause that the far side asks for.
+	longestWait = 2 * time.Minute
+)
+
+// driven is one tenant of a run while it is worked on.
+type driven struct {
+	*Writer
+	run *Carried
+	row guard.PlanRow
+	at  guard.Progress
+	// began says that the first write of the tenant was permitted here.
+	began bool
+	// seen is the last look, if it still holds.
+	seen     *armclient.LinkRead
+	identity Identity
+	tenant   schemas.Tenant
+	looks    int
+	retry    time.Duration
+}
+
+// drive works on a tenant until it rests, and reports whether it began here.
+func (w *Writer) drive(ctx context.Context, a *Carried, row int, at guard.Progress) bool {
+	at.Row = row
+	d := &driven{Writer: w, run: a, row: a.Plan.Rows[row], at: at}
+	for range maxMoves {
+		if !d.step(ctx) {
+			break
+		}
+	}
+	return d.began
+}
+
+// step makes one move, and reports whether there may be another.
+func (d *driven) step(ctx context.Context) bool {
+	see := sight{known: true}
+	if d.at.Stage != guard.StageWritten {
+		see = d.look(ctx)
+	}
+	switch m := next(d.row, d.at, see); m.verb {
+	case record:
+		return d.record(ctx, m, guard.Outcome{Result: foundBy(m), After: see.now})
+	case write:
+		return d.write(ctx, m.step)
+	case again:
+		return d.wait(m.result)
+	default:
+		d.left(m.result)
+		return false
+	}
+}
+
+// foundBy words what a look found out about a write without an outcome, as the
+// record has it for every write.
+func foundBy(m move) string {
+	switch {
+	case m.spent:
+		return "not_applied"
+	case m.result != "":
+		return string(m.result)
+	default:
+		return "applied"
+	}
+}
+
+func (d *driven) left(code schemas.Code) {
+	if code != "" {
+		d.run.note(d.at.Row, code)
+	}
+}
+
+// open finds the entry and the identity of the row.
+func (d *driven) open(ctx context.Context) (err error) {
+	if d.identity != nil {
+		return nil
+	}
+	if d.tenant, err = d.o.Tenants.Entry(d.row.Identity.Tenant); err != nil {
+		return err
+	}
+	identity, err := d.o.Open(ctx, d.tenant, d.row.Identity.Credential)
+	if err != nil {
+		return err
+	}
+	d.identity = identity
+	return nil
+}
+
+// look reads what is linked now, unless the last answer still holds. An answer
+// for another identity than the plan's says nothing about the row.
+func (d *driven) look(ctx context.Context) sight {
+	see := sight{settled: d.o.Now().Sub(d.at.At) >= d.o.Settled}
+	if d.seen == nil {
+		if err := d.open(ctx); err != nil {
+			see.code = schemas.AsProblem(err).Code
+			return see
+		}
+		ctx, cancel := context.WithTimeout(ctx, lookTime)
+		defer cancel()
+		read := d.identity.Link(ctx)
+		d.seen = &read
+	}
+	switch {
+	case d.seen.Problem != nil:
+		see.code, d.retry = d.seen.Problem.Code, time.Duration(d.seen.Problem.RetryAfterSeconds)*time.Second
+		d.seen = nil
+	case d.seen.Identity.ObjectID != d.row.Identity.ObjectID:
+		see.code = schemas.CodeWrongIdentity
+	default:
+		see.known, see.now = true, guard.SeenOf(d.seen.Link)
+	}
+	return see
+}
+
+// wait pauses before the next look. A write that may still be at work is waited
+// for until it has ended; a tenant that cannot be read is looked at a few times.
+func (d *driven) wait(code schemas.Code) bool {
+	d.seen = nil
+	pause := max(d.retry, d.o.Pause<<min(d.looks, 4))
+	d.retry = 0
+	if code == schemas.CodeWriteUnconfirmed && d.run.mode == Complete {
+		d.left(code) // whoever asked does not wait for that; the next start looks again
+		return false
+	} else if code == schemas.CodeWriteUnconfirmed {
+		pause = max(d.o.Pause/8, d.o.Settled-d.o.Now().Sub(d.at.At))
+	} else if d.looks++; d.looks > maxLooks || pause > longestWait {
+		d.left(code)
+		return false
+	}
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-d.closing.Done():
+		d.left(code)
+		return false
+	}
+}
+
+// record keeps where the tenant stands now. What the directory expects is
+// changed before the tenant counts as done.
+func (d *driven) record(ctx context.Context, m move, found guard.Outcome) bool {
+	if d.at.Stage == guard.StageWritten {
+		if err := d.expect(ctx, d.run, d.row); err != nil {
+			d.left(schemas.AsProblem(err).Code)
+			return false
+		}
+		found = guard.Outcome{Result: string(schemas.StatusDone), After: d.at.Seen}
+	}
+	to := d.at
+	to.Stage, to.Result = m.stage, string(m.result)
+	switch {
+	case m.spent:
+		to.Tries++
+	case m.stage == guard.StageRemoved && d.at.Stage == guard.StageRemoving:
+		to.Tries = 0
+	}
+	settled, err := d.o.Guard.Settle(ctx, d.run.OpenRun, to, found)
+	if err != nil {
+		d.left(schemas.AsProblem(err).Code)
+		return false
+	}
+	d.at = settled
+	return !settled.Stage.Final()
+}
+
+// write asks for the permit of a step and uses it. Nothing that the caller or a
+// closing server does cancels it: what was begun is read back and recorded.
+func (d *driven) write(ctx context.Context, step guard.Step) bool {
+	first := d.at.Stage == guard.StagePlanned
+	if first && d.closing.Err() != nil {
+		return false
+	}
+	granted, at, err := d.o.Guard.Permit(ctx, d.run.OpenRun, d.at, step, d.here())
+	if err != nil {
+		return d.refused(ctx, first, schemas.AsProblem(err))
+	}
+	d.began = d.began || first
+	before := d.seen.Link
+	d.at, d.seen = at, nil
+	ctx, cancel := context.WithTimeout(ctx, applyTime)
+	defer cancel()
+	outcome := d.identity.Apply(ctx, granted.Permit, changeOf(d.row, step, before))
+	m := after(d.at, outcome, granted.Permit.Spent())
+	found := guard.Outcome{Result: resultOf(m, outcome), ARMRequestID: outcome.RequestID, CorrelationID: outcome.CorrelationID}
+	if outcome.After.Problem == nil {
+		found.After = guard.SeenOf(outcome.After.Link)
+		d.seen = &outcome.After
+	}
+	if m.stage == guard.StageWritten && d.run.Tool != schemas.ToolTransitionPartner {
+		m.stage = guard.StageDone // the directory expects nothing new
+	}
+	if !d.record(context.WithoutCancel(ctx), m, found) {
+		return false
+	}
+	return !m.spent || d.wait(d.patience(outcome))
+}
+
+// patience is the code to wait by after an attempt that changed nothing, with
+// the time that the far side asked for.
+func (d *driven) patience(outcome armclient.Outcome) schemas.Code {
+	if outcome.Problem == nil {
+		return ""
+	}
+	d.retry = time.Duration(outcome.Problem.RetryAfterSeconds) * time.Second
+	return outcome.Problem.Code
+}
+
+func resultOf(m move, outcome armclient.Outcome) string {
+	if outcome.Problem != nil {
+		return string(outcome.Problem.Code)
+	}
+	return string(schemas.StatusDone)
+}
+
+func (d *driven) here() guard.Here {
+	identity := d.seen.Identity
+	if identity.TenantID == "" {
+		identity.TenantID = d.tenant.TenantID
+	}
+	identity.Tenant, identity.Cloud, identity.Credential = d.tenant.Name, d.tenant.Cloud, d.row.Identity.Credential
+	return guard.Here{Seen: guard.SeenOf(d.seen.Link), Tenant: d.tenant, Identity: identity}
+}
+
+// refused ends what was not begun for good where the approval does not cover it
+// any more, and leaves it where it may be begun later. What has begun is looked
+// at again if the link moved.
+func (d *driven) refused(ctx context.Context, first bool, problem *schemas.Problem) bool {
+	switch {
+	case first && (problem.Code == schemas.CodeStateMoved || problem.Code == schemas.CodePolicyDenied ||
+		problem.Code == schemas.CodeNotAllowed || problem.Code == schemas.CodeApprovalMismatch):
+		return d.record(ctx, move{stage: guard.StageSkipped, result: problem.Code}, guard.Outcome{Result: string(problem.Code), After: guard.SeenOf(d.seen.Link)})
+	case !first && problem.Code == schemas.CodeStateMoved:
+		return d.wait(problem.Code)
+	default:
+		d.left(problem.Code)
+		return false
+	}
+}

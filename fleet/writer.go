@@ -1,0 +1,251 @@
+package fleet
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"mcp-partner/armclient"
+	"mcp-partner/guard"
+	"mcp-partner/schemas"
+)
+
+// Identity is one identity in one tenant, as armclient gives it.
+type Identity interface {
+	Link(ctx context.Context) armclient.LinkRead
+	Apply(ctx context.Context, permit guard.Permit, change armclient.Change) armclient.Outcome
+}
+
+// Tenants is where the entries of tenants are looked up and kept. Its errors
+// are problems.
+type Tenants interface {
+	// Entry returns the entry of exactly that name.
+	Entry(name string) (schemas.Tenant, error)
+	// Expect makes a partner ID the expected one of an entry. One that is
+	// expected already is no change.
+	Expect(name, partnerID string) error
+}
+
+const (
+	// WriteConcurrency is how many tenants are written to at the same time. In
+	// one tenant there is one write at a time.
+	WriteConcurrency = 16
+	// readConcurrency is how many are read at the same time for a plan.
+	readConcurrency = 64
+	// applyTime bounds one write with its confirming read. A PUT was seen to take
+	// about 15 seconds.
+	applyTime = 28 * time.Second
+	// lookTime bounds one read of a link.
+	lookTime = 15 * time.Second
+	// Settled is how old a write without an outcome must be before it counts as
+	// ended: no process waits for one longer.
+	Settled = 2 * applyTime
+)
+
+// WriterOptions are what a Writer is made of. Guard, Tenants and Open are required.
+type WriterOptions struct {
+	Guard   *guard.Guard
+	Tenants Tenants
+	// Open gives the identity of a credential in a tenant.
+	Open func(ctx context.Context, tenant schemas.Tenant, credential string) (Identity, error)
+	// Settled replaces the time after which a write has ended; zero is Settled.
+	Settled time.Duration
+	// Pause is the first pause before a tenant is looked at again; a second if zero.
+	Pause time.Duration
+	Now   func() time.Time
+	// Logger may be nil.
+	Logger *slog.Logger
+}
+
+// Writer makes plans for many tenants, and carries out the runs of those that
+// were approved. It is safe for concurrent use.
+type Writer struct {
+	o WriterOptions
+	// closing ends the waits, and keeps tenants from beginning.
+	closing context.Context
+	close   context.CancelFunc
+
+	mu     sync.Mutex
+	active map[string]*Carried
+	ended  sync.WaitGroup
+}
+
+// NewWriter makes a Writer.
+func NewWriter(o WriterOptions) *Writer {
+	if o.Settled == 0 {
+		o.Settled = Settled
+	}
+	if o.Pause == 0 {
+		o.Pause = time.Second
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	w := &Writer{o: o, active: map[string]*Carried{}}
+	w.closing, w.close = context.WithCancel(context.Background())
+	return w
+}
+
+// Close keeps further tenants from beginning and waits until those that have
+// begun stand where another process can go on.
+func (w *Writer) Close() {
+	w.close()
+	w.ended.Wait()
+}
+
+// Mode says which tenants of a run are worked on.
+type Mode int
+
+const (
+	// Complete works on those that have begun alone: it completes or compensates.
+	Complete Mode = iota
+	// Continue also begins those that have not begun, and tries stranded ones again.
+	Continue
+)
+
+// Carried is a run that is being carried out in this process.
+type Carried struct {
+	guard.OpenRun
+	mode Mode
+	done chan struct{}
+	// report is told of each tenant that has come to rest; may be nil.
+	report func(done, total int)
+
+	mu    sync.Mutex
+	notes map[int]schemas.Code
+	moved int
+	total int
+	err   error
+}
+
+// Done is closed when nothing more happens in this process.
+func (a *Carried) Done() <-chan struct{} { return a.done }
+
+// Notes says of rows that were left as they stand why; by row.
+func (a *Carried) Notes() map[int]schemas.Code {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	notes := make(map[int]schemas.Code, len(a.notes))
+	for row, code := range a.notes {
+		notes[row] = code
+	}
+	return notes
+}
+
+// Err is what kept the run from being carried out, if anything did.
+func (a *Carried) Err() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.err
+}
+
+func (a *Carried) note(row int, code schemas.Code) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.notes[row] = code
+}
+
+func (a *Carried) rested() {
+	a.mu.Lock()
+	a.moved++
+	done, total, report := a.moved, a.total, a.report
+	a.mu.Unlock()
+	if report != nil {
+		report(done, total)
+	}
+}
+
+// Start carries a run out, apart from the caller: it goes on when ctx ends. A
+// run that this process works on already is joined. First bounds how many
+// tenants begin; 0 is no bound.
+func (w *Writer) Start(ctx context.Context, run guard.OpenRun, mode Mode, first int, report func(done, total int)) *Carried {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if a, ok := w.active[run.ID]; ok {
+		return a
+	}
+	a := &Carried{OpenRun: run, mode: mode, done: make(chan struct{}), report: report, notes: map[int]schemas.Code{}}
+	w.active[run.ID] = a
+	w.ended.Go(func() {
+		defer close(a.done)
+		defer w.forget(run.ID)
+		if err := w.carryOut(context.WithoutCancel(ctx), a, first); err != nil {
+			a.mu.Lock()
+			a.err = err
+			a.mu.Unlock()
+			w.o.Logger.WarnContext(ctx, "a run could not be carried out", "run", run.ID, "problem", schemas.AsProblem(err).Code)
+		}
+	})
+	return a
+}
+
+func (w *Writer) forget(id string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.active, id)
+}
+
+// Working returns the run if this process works on it.
+func (w *Writer) Working(id string) (*Carried, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	a, ok := w.active[id]
+	return a, ok
+}
+
+// CompleteAll goes through the runs that have not ended and completes or
+// compensates the tenants that have begun. No other tenant begins. It returns
+// how many runs had such tenants.
+func (w *Writer) CompleteAll(ctx context.Context) (int, error) {
+	runs, err := w.o.Guard.OpenRuns(ctx)
+	if err != nil {
+		return 0, err
+	}
+	touched := 0
+	for _, run := range runs {
+		opened, progress, err := w.o.Guard.LoadRun(ctx, run.ID, "")
+		if err != nil {
+			w.o.Logger.WarnContext(ctx, "a run cannot be read", "run", run.ID, "problem", schemas.AsProblem(err).Code)
+			continue
+		}
+		if !anyBegun(progress) && !w.over(opened, progress) {
+			continue
+		}
+		touched++
+		select {
+		case <-w.Start(ctx, opened, Complete, 0, nil).Done():
+		case <-ctx.Done():
+			return touched, nil
+		}
+	}
+	return touched, nil
+}
+
+func anyBegun(progress map[int]guard.Progress) bool {
+	for _, p := range progress {
+		if p.Stage.Begun() {
+			return true
+		}
+	}
+	return false
+}
+
+// over reports whether no tenant of a run can begin or go on any more.
+func (w *Writer) over(run guard.OpenRun, progress map[int]guard.Progress) bool {
+	if anyBegun(progress) {
+		return false
+	}
+	if run.Ended(w.o.Now()) {
+		return true
+	}
+	for i, row := range run.Plan.Rows {
+		if stage := progress[i].Stage; len(row.Steps) > 0 && (!stage.Final() || stage == guard.StageStranded) {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,123 @@
+package guard
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"mcp-partner/schemas"
+)
+
+// subject is what the policy looks at in a row.
+func (p Plan) subject(row PlanRow) Subject {
+	op, _ := schemas.Lookup(p.Tool)
+	return Subject{
+		Operation: op, Caller: p.Caller, Tenant: row.Identity.Tenant, Labels: row.Labels,
+		PartnerID: row.PartnerID, Expected: row.Expected, Link: row.Before.State,
+	}
+}
+
+// RulePlan asks freeze, grant, bounds and policy about every row, with the state
+// that was seen. What is denied stays in the plan as a row that is not written; the
+// strictest ruling of the others is the plan's. An error refuses all of it.
+func (g *Guard) RulePlan(ctx context.Context, plan *Plan, grant Grant) (Verdict, error) {
+	if err := g.thawed(ctx, true); err != nil {
+		return Verdict{}, err
+	}
+	strictest := Verdict{Ruling: RulingAllow, Rule: defaultRule, Why: "nothing is written"}
+	uses := map[string]int{}
+	for i := range plan.Rows {
+		row := &plan.Rows[i]
+		if len(row.Steps) == 0 {
+			continue
+		}
+		verdict := g.ruleRow(*plan, *row)
+		if err := grant.admit(plan.subject(*row)); err != nil {
+			verdict = Verdict{Ruling: RulingDeny, Rule: "grant", Why: schemas.AsProblem(err).Message}
+		}
+		row.Rule, row.Ruling = verdict.Rule, verdict.Ruling
+		if verdict.Ruling == RulingDeny {
+			row.Steps, row.Finding = nil, FindingDenied
+			continue
+		}
+		if strictness(verdict.Ruling) >= strictness(strictest.Ruling) {
+			strictest = verdict
+		}
+		if uses[verdict.Rule] += len(row.Steps); verdict.rate != nil && uses[verdict.Rule] > verdict.rate.Count {
+			row.Warning = join(row.Warning, fmt.Sprintf("The rule %s allows %d writes in %s: this tenant has to wait.", quote(verdict.Rule), verdict.rate.Count, verdict.rate.Per))
+		}
+	}
+	return strictest, nil
+}
+
+// ruleRow is the policy's word on a row; what lies outside the bounds is denied.
+func (g *Guard) ruleRow(plan Plan, row PlanRow) Verdict {
+	subject := plan.subject(row)
+	if err := g.o.Bounds.admit(subject); err != nil {
+		return Verdict{Ruling: RulingDeny, Rule: "bounds", Why: schemas.AsProblem(err).Message}
+	}
+	return g.verdict(subject)
+}
+
+// strictness orders rulings by how far from the agent the person is who is asked.
+func strictness(r Ruling) int {
+	return slices.Index([]Ruling{RulingAllow, RulingClient, RulingPerson, RulingDeny}, r)
+}
+
+func join(a, b string) string { return strings.TrimSpace(a + " " + b) }
+
+// PlanQuestion words the confirmation of a plan. For a registration the partner
+// ID has to be typed, for a transition the new ID and the number of tenants;
+// where each tenant gets its own ID, the number alone.
+func PlanQuestion(plan Plan) Question {
+	requests, rows := plan.Writes()
+	q := Question{Expect: plan.To + " " + strconv.Itoa(rows), Prompt: "Type the new partner ID, a space, and the number of tenants to confirm"}
+	switch {
+	case plan.Tool == schemas.ToolEnsurePartnerLinks && plan.To == "":
+		q.Expect, q.Prompt = strconv.Itoa(rows), "Type the number of tenants to confirm"
+		q.Text = fmt.Sprintf("Register the expected partner ID of each tenant in %s? Nothing is linked there now.", tenants(rows))
+	case plan.Tool == schemas.ToolEnsurePartnerLinks:
+		q.Expect, q.Prompt = plan.To, "Type the partner ID to confirm"
+		q.Text = fmt.Sprintf("Register partner ID %s in %s? Nothing is linked there now. A typing error would credit somebody else.", plan.To, tenants(rows))
+	case plan.Strategy == StrategyReplace:
+		q.Text = fmt.Sprintf("Replace partner ID %s by %s in %s, by removing the link and registering anew? For a moment nothing is linked there. "+
+			"If the new ID cannot be registered the old one is put back; the provider may refuse that.", strings.Join(plan.From, ", "), plan.To, tenants(rows))
+	default:
+		q.Text = fmt.Sprintf("Replace partner ID %s by %s in %s? Attribution moves to the new ID.", strings.Join(plan.From, ", "), plan.To, tenants(rows))
+	}
+	q.Text += fmt.Sprintf(" %d requests at most write; %d further rows are listed and not touched.", requests, len(plan.Rows)-rows)
+	if plan.First > 0 {
+		q.Text += fmt.Sprintf(" It stops after the first %d.", plan.First)
+	}
+	q.Facts = append(q.Facts, Fact{"Tenants", plan.names()})
+	if reason := schemas.Foreign(plan.Reason); reason != "" {
+		q.Facts = append(q.Facts, Fact{"Reason given by the caller", reason})
+	}
+	return q
+}
+
+// namesShown is how many tenants a form names; a list of more is read by nobody.
+const namesShown = 100
+
+// names lists the tenants that are written in, by their names in the directory.
+func (p Plan) names() string {
+	var names []string
+	for _, row := range p.Rows {
+		if len(row.Steps) > 0 {
+			names = append(names, row.Identity.Tenant)
+		}
+	}
+	if more := len(names) - namesShown; more > 0 {
+		names = append(names[:namesShown:namesShown], fmt.Sprintf("and %d more", more))
+	}
+	return strings.Join(names, ", ")
+}
+
+func tenants(n int) string {
+	if n == 1 {
+		return "1 tenant"
+	}
+	return fmt.Sprintf("%d tenants", n)
+}

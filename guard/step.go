@@ -1,0 +1,241 @@
+package guard
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"time"
+
+	"mcp-partner/schemas"
+)
+
+func describe(plan Plan, run Run) string {
+	requests, rows := plan.Writes()
+	return fmt.Sprintf("%d requests in %s, plan %s", requests, tenants(rows), hex.EncodeToString(run.Digest[:]))
+}
+
+func (g *Guard) runEvent(kind Kind, run OpenRun, detail string) Event {
+	event := g.event(kind, run.Plan.intent(), run.Approval)
+	event.Intent.Run, event.Detail = run.ID, detail
+	return event
+}
+
+// RunOf returns LoadRun's answer for a caller, as long as what the caller is
+// given covers the whole plan.
+func (g *Guard) RunOf(ctx context.Context, id string, p Principal) (OpenRun, map[int]Progress, error) {
+	run, progress, err := g.LoadRun(ctx, id, p.Caller)
+	if err == nil && (p.Caller == "" || run.Plan.within(p.Grant) != nil) {
+		return OpenRun{}, nil, unknownRun()
+	}
+	return run, progress, err
+}
+
+func unknownRun() error {
+	return schemas.NewProblem(schemas.CodeUnknownRun, "There is no such run of this caller.")
+}
+
+// LoadRun returns a run with the plan that was approved, and where its tenants
+// stand. Caller "" is the operator, who sees all.
+func (g *Guard) LoadRun(ctx context.Context, id string, caller Caller) (OpenRun, map[int]Progress, error) {
+	run, ok, err := g.o.Store.OpenedRun(ctx, id)
+	if err != nil {
+		return OpenRun{}, nil, storeProblem(err)
+	}
+	if !ok || caller != "" && run.Caller != caller {
+		return OpenRun{}, nil, unknownRun()
+	}
+	plan, err := g.plan(ctx, run.Plan, run.Digest)
+	if err != nil {
+		return OpenRun{}, nil, err
+	}
+	progress, err := g.o.Store.Progress(ctx, id)
+	if err != nil {
+		return OpenRun{}, nil, storeProblem(err)
+	}
+	return OpenRun{run, plan}, progress, nil
+}
+
+// OpenRuns returns the runs that have not ended, oldest first.
+func (g *Guard) OpenRuns(ctx context.Context) ([]Run, error) {
+	runs, err := g.o.Store.OpenedRuns(ctx, true, 0)
+	if err != nil {
+		return nil, storeProblem(err)
+	}
+	return runs, nil
+}
+
+// RecentRuns returns the newest runs first, at most limit.
+func (g *Guard) RecentRuns(ctx context.Context, limit int) ([]Run, error) {
+	runs, err := g.o.Store.OpenedRuns(ctx, false, limit)
+	if err != nil {
+		return nil, storeProblem(err)
+	}
+	return runs, nil
+}
+
+// EndRun records that no tenant of the run may begin any more.
+func (g *Guard) EndRun(ctx context.Context, run OpenRun, detail string) error {
+	if err := g.o.Store.CloseRun(ctx, run.ID, g.o.Now(), g.runEvent(KindRunEnded, run, detail)); err != nil {
+		return storeProblem(err)
+	}
+	return nil
+}
+
+// Here is what holds in a tenant now: the link that was read, and what the
+// directory says.
+type Here struct {
+	Seen Seen
+	// Tenant is the directory's entry as it is now.
+	Tenant schemas.Tenant
+	// Identity is the one that read.
+	Identity schemas.Identity
+}
+
+// Permit allows one step of one row of a run: only one that the approved plan
+// has, from the state that the plan saw, in the order of the plan, and once.
+// The intent is recorded before there is a permit. The first step of a tenant
+// needs all that a write needs; what has begun goes on whatever was frozen,
+// expired or denied since.
+func (g *Guard) Permit(ctx context.Context, run OpenRun, at Progress, step Step, here Here) (Granted, Progress, error) {
+	if at.Row < 0 || at.Row >= len(run.Plan.Rows) || !run.Plan.Rows[at.Row].may(at, step) {
+		return Granted{}, at, refusePermit("the approved plan has no such step there")
+	}
+	row := run.Plan.Rows[at.Row]
+	if err := samePlace(row, here); err != nil {
+		return Granted{}, at, err
+	}
+	gate, rule := Gate{}, row.Rule
+	if at.Stage == StagePlanned {
+		verdict, err := g.mayBegin(ctx, run, row, here)
+		if err != nil {
+			return Granted{}, at, err
+		}
+		gate, rule = g.gate(row, verdict), verdict.Rule
+	} else if !here.Seen.State.Absent() {
+		return Granted{}, at, moved(Seen{State: schemas.LinkNotLinked, Version: -1}, here.Seen)
+	}
+	return g.begin(ctx, run, at, step, here, gate, rule)
+}
+
+// samePlace refuses a tenant whose entry leads elsewhere than the plan's did.
+func samePlace(row PlanRow, here Here) error {
+	planned := row.Identity
+	if here.Identity.TenantID != planned.TenantID || here.Identity.ObjectID != planned.ObjectID || here.Identity.ObjectID == "" ||
+		here.Identity.Credential != planned.Credential || here.Tenant.Name != planned.Tenant || here.Identity.Cloud != planned.Cloud {
+		return schemas.NewProblem(schemas.CodeApprovalMismatch, "The directory or the identity is another one than when the plan was made.")
+	}
+	return nil
+}
+
+func moved(before, now Seen) error {
+	return schemas.NewProblem(schemas.CodeStateMoved, fmt.Sprintf("The link moved from %s to %s.", before, now))
+}
+
+// mayBegin is what a tenant's first write needs beside the approval: no freeze,
+// a run that is open, the state of the plan, and a policy that asks for no more
+// than was given.
+func (g *Guard) mayBegin(ctx context.Context, run OpenRun, row PlanRow, here Here) (Verdict, error) {
+	if err := g.thawed(ctx, true); err != nil {
+		return Verdict{}, err
+	}
+	current, ok, err := g.o.Store.OpenedRun(ctx, run.ID)
+	switch {
+	case err != nil:
+		return Verdict{}, storeProblem(err)
+	case !ok || current.Digest != run.Digest || current.Ended(g.o.Now()):
+		return Verdict{}, schemas.NewProblem(schemas.CodeApprovalExpired, "The run has ended or its approval has expired.")
+	case row.Before.Moved(here.Seen):
+		return Verdict{}, moved(row.Before, here.Seen)
+	}
+	row.Labels, row.Expected = here.Tenant.Labels, here.Tenant.ExpectedPartnerID
+	if run.Plan.To == "" && row.Expected != row.PartnerID {
+		return Verdict{}, schemas.NewProblem(schemas.CodeApprovalMismatch, "The directory expects another partner ID now than when the plan was made.")
+	}
+	verdict := g.ruleRow(run.Plan, row)
+	if verdict.Ruling == RulingDeny {
+		return Verdict{}, denied(verdict)
+	}
+	if strictness(verdict.Ruling) > strictness(current.Ruling) {
+		return Verdict{}, schemas.NewProblem(schemas.CodeApprovalMismatch, "The policy now wants somebody else than was asked to approve this.")
+	}
+	return verdict, nil
+}
+
+func (g *Guard) gate(row PlanRow, verdict Verdict) Gate {
+	gate := Gate{TenantID: row.Identity.TenantID, ObjectID: row.Identity.ObjectID}
+	if verdict.rate != nil {
+		gate.Rule, gate.Since, gate.Count = verdict.Rule, g.o.Now().Add(-verdict.rate.Per), verdict.rate.Count
+	}
+	return gate
+}
+
+// begin records the intent and only then makes the permit.
+func (g *Guard) begin(ctx context.Context, run OpenRun, at Progress, step Step, here Here, gate Gate, rule string) (Granted, Progress, error) {
+	intent := run.Plan.intentOf(run.ID, at.Row, step, here.Seen)
+	bound := intent.wire()
+	if !complete(bound) {
+		return Granted{}, at, refusePermit("tenant, identity or partner ID is not known")
+	}
+	intended := g.event(KindIntent, intent, run.Approval)
+	intended.Rule = rule
+	next := at
+	next.Stage, next.Step, next.At, next.Seen = stageOf(step), step, intended.Time, here.Seen
+	advanced, next, err := g.o.Store.Advance(ctx, run.ID, next.revised(), gate, intended)
+	if err != nil {
+		return Granted{}, at, storeProblem(err)
+	}
+	if err := held(advanced, gate, g.o.Now()); err != nil {
+		return Granted{}, at, err
+	}
+	return Granted{Permit: newPermit(bound), Record: next.Intent}, next, nil
+}
+
+func (p Progress) revised() Progress {
+	p.Revision++
+	return p
+}
+
+// held words why the store did not advance a row.
+func held(a Advanced, gate Gate, now time.Time) error {
+	switch a {
+	case AdvancedYes:
+		return nil
+	case AdvancedBusy:
+		return schemas.NewProblem(schemas.CodeRunBusy, "Another write to this link has not ended.")
+	case AdvancedOver:
+		return schemas.NewProblem(schemas.CodeRateExceeded, fmt.Sprintf("The policy's rule %s allows %d writes in a time, and they are used up.", quote(gate.Rule), gate.Count),
+			schemas.WithRetryAfter(int(now.Sub(gate.Since).Seconds())))
+	default:
+		return schemas.NewProblem(schemas.CodeRunBusy, "Another process is at work in this tenant of the run.")
+	}
+}
+
+// Settle records where a row stands after a write, or without one: what became
+// of the intent that is open, if there is one, and how the row goes on.
+// Next.Result is what the row shows, found.Result what the record says.
+func (g *Guard) Settle(ctx context.Context, run OpenRun, next Progress, found Outcome) (Progress, error) {
+	intent := run.Plan.intentOf(run.ID, next.Row, next.Step, next.Seen)
+	event := g.event(settling(next), intent, run.Approval)
+	event.Of, event.Result, event.After, event.Detail = next.Intent, found.Result, found.After, string(next.Stage)
+	event.ARMRequestID, event.CorrelationID = found.ARMRequestID, found.CorrelationID
+	next.Intent = 0
+	if found.After.State != "" {
+		next.Seen = found.After
+	}
+	if found.ARMRequestID+found.CorrelationID != "" {
+		next.ARMRequestID, next.CorrelationID = found.ARMRequestID, found.CorrelationID
+	}
+	advanced, stored, err := g.o.Store.Advance(ctx, run.ID, next.revised(), Gate{}, event)
+	if err != nil {
+		return next, storeProblem(err)
+	}
+	return stored, held(advanced, Gate{}, g.o.Now())
+}
+
+// settling is the kind of the entry with which a row stands elsewhere.
+func settling(p Progress) Kind {
+	if p.Intent != 0 {
+		return KindOutcome
+	}
+	return KindStep
+}

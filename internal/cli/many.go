@@ -1,0 +1,161 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"mcp-partner/guard"
+	"mcp-partner/internal/config"
+	"mcp-partner/schemas"
+	"mcp-partner/tools"
+)
+
+// manyOptions are those of the commands that write to many tenants.
+type manyOptions struct {
+	tool                    string
+	tenants, labels         list
+	credential, reason      string
+	approvalID              string
+	first                   int
+	plan, json, listed      bool
+	resume, run             string
+	settled                 time.Duration
+	format, output          string
+	force                   bool
+	partnerID, to, strategy string
+	from                    list
+	keys                    keyOptions
+	guard                   guardOptions
+	simulate                simulateOptions
+}
+
+func (o *manyOptions) add(flags *pflag.FlagSet) {
+	flags.Var(&o.tenants, "tenants", "only these `TENANTS`: names or globs, with commas between (default: all)")
+	flags.Var(&o.labels, "labels", "only tenants with all of these `LABELS`")
+	flags.StringVar(&o.credential, "credential", "", "only the credential `NAME` of each tenant")
+	flags.IntVar(&o.first, "first", 0, "stop after `N` tenants; --resume goes on")
+	flags.BoolVar(&o.plan, "plan", false, "show what would be written where, and write nothing")
+	flags.StringVar(&o.resume, "resume", "", "go on with the `RUN`: complete or compensate what has begun, and begin the rest")
+	flags.StringVar(&o.run, "run", "", "show the `RUN` and write nothing")
+	flags.BoolVar(&o.listed, "list", false, "list the runs of this command, newest first")
+	flags.StringVar(&o.reason, "reason", "", "why, for the record and for whoever approves")
+	flags.StringVar(&o.approvalID, "approval-id", "", "the `ID` of an approval that was given")
+	flags.DurationVar(&o.settled, "settled-after", 0, "how long a write whose outcome is not known may still be at work (default 56s)")
+	flags.StringVar(&o.format, "format", "table", "how rows are printed: `table, csv or jsonl`")
+	flags.StringVarP(&o.output, "output", "o", "", "write the rows to this `FILE` instead of standard output")
+	flags.BoolVar(&o.force, "force", false, "let --output replace a file")
+	flags.BoolVar(&o.json, "json", false, "print the answer as JSON and nothing else")
+	config.Typed(flags, "tenants", "labels", "credential", "first", "plan", "resume", "run", "list", "reason", "approval-id", "settled-after", "format", "output", "force", "json")
+	o.keys.add(flags)
+	o.guard.addAsking(flags)
+	o.simulate.add(flags)
+}
+
+// addAsking adds who is asked and which IDs may be written; the tenants of the
+// command are a selection, and their bound comes from elsewhere.
+func (g *guardOptions) addAsking(flags *pflag.FlagSet) {
+	flags.BoolVar(&g.allowWrites, "allow-writes", false, "let this command write; a person is asked before it does")
+	g.approval = approvalMode(guard.ApprovalAsk)
+	flags.Var(&g.approval, "approval", "who is asked before a write: `ask, client, person or none`; none needs --simulate or --partner-ids")
+	flags.Var(&g.partnerIDs, "partner-ids", "only these partner `IDS` may be written, with commas between")
+	config.Standing(flags, "allow-writes", "approval", "partner-ids")
+}
+
+// prepare settles what the flags leave open.
+func (o *manyOptions) prepare(f *Factory, flags *pflag.FlagSet) (err error) {
+	if err := o.simulate.check(flags); err != nil {
+		return err
+	}
+	if o.resume != "" && o.run != "" {
+		return usage("give one of them", "--resume goes on with a run, and --run only shows one")
+	}
+	if o.format != "table" && o.format != "csv" && o.format != "jsonl" {
+		return usage("give table, csv or jsonl", "--format is none of table, csv and jsonl")
+	}
+	o.guard.tenants, err = f.standingTenants()
+	f.settled = o.settled
+	return err
+}
+
+// arguments are those of the tool.
+func (o *manyOptions) arguments() (json.RawMessage, error) {
+	given := map[string]any{}
+	put := func(name string, value any, there bool) {
+		if there {
+			given[name] = value
+		}
+	}
+	put("run_id", o.resume+o.run, o.resume+o.run != "")
+	put("resume", true, o.resume != "")
+	put("first", o.first, o.first != 0)
+	if o.resume+o.run == "" {
+		put("partner_id", o.partnerID, o.partnerID != "")
+		put("from", []string(o.from), len(o.from) > 0)
+		put("to", o.to, o.to != "")
+		put("strategy", o.strategy, o.strategy != "")
+		put("tenants", []string(o.tenants), len(o.tenants) > 0)
+		put("labels", []string(o.labels), len(o.labels) > 0)
+		put("credential", o.credential, o.credential != "")
+		put("plan", true, o.plan)
+		put("reason", o.reason, o.reason != "")
+		put("approval_id", o.approvalID, o.approvalID != "")
+	}
+	return json.Marshal(given)
+}
+
+func runMany(ctx context.Context, f *Factory, o *manyOptions) error {
+	simulated, err := o.simulate.start(ctx)
+	if err != nil {
+		return err
+	}
+	h, err := f.openHouse(o.keys, simulated)
+	if err != nil {
+		return err
+	}
+	room, err := f.room(h, o.guard.rules())
+	if err != nil {
+		return err
+	}
+	defer room.Close()
+	op, _ := schemas.Lookup(o.tool)
+	f.unlock(ctx, room.house, op)
+	if o.listed {
+		return f.listRuns(ctx, room, o)
+	}
+	if !o.plan && o.run == "" && o.resume == "" {
+		f.settleRecord(ctx, room.house, room.decider, room.service)
+	}
+	call, err := o.call(ctx, f, room)
+	if err != nil {
+		return err
+	}
+	envelope := room.service.Call(ctx, call).Envelope
+	if err := f.showMany(worded(envelope), o); err != nil {
+		return err
+	}
+	if !o.json && envelope.Status == schemas.StatusApprovalRequired {
+		return f.offer(ctx, room, call, envelope)
+	}
+	return silent(statusExit(envelope.Status))
+}
+
+// call is the call of the tool. A run is gone on with as the caller that it
+// belongs to: whoever keeps the state directory may do that.
+func (o *manyOptions) call(ctx context.Context, f *Factory, room *callRoom) (tools.Call, error) {
+	arguments, err := o.arguments()
+	if err != nil {
+		return tools.Call{}, err
+	}
+	call := tools.Call{Tool: o.tool, Arguments: arguments, Principal: trusted(caller), Person: f.person(), Patient: true, Progress: f.progress(o)}
+	if id := o.resume + o.run; id != "" {
+		run, _, err := room.decider.LoadRun(ctx, id, "")
+		if err != nil {
+			return tools.Call{}, err
+		}
+		call.Principal = trusted(run.Caller)
+	}
+	return call, nil
+}

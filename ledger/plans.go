@@ -1,0 +1,342 @@
+package ledger
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"mcp-partner/guard"
+	"mcp-partner/schemas"
+)
+
+// The kinds of rows of runs. A step's name is its run's, a slash and the number
+// of its row in the plan, with leading zeros.
+const (
+	stateRun  = "run"
+	statePlan = "plan"
+	stateStep = "step"
+)
+
+// openRunBody is guard.Run as it is written.
+type openRunBody struct {
+	Plan     string `json:"plan"`
+	Digest   []byte `json:"digest"`
+	Caller   string `json:"caller"`
+	Tool     string `json:"tool"`
+	Approval string `json:"approval,omitempty"`
+	Approver string `json:"approver,omitempty"`
+	Ruling   string `json:"ruling"`
+	Opened   string `json:"opened"`
+	Expires  string `json:"expires"`
+	Ended    string `json:"ended,omitempty"`
+}
+
+func encodeOpenRun(r guard.Run) ([]byte, error) {
+	body := openRunBody{r.Plan, r.Digest[:], string(r.Caller), r.Tool, r.Approval, r.Approver, string(r.Ruling), formatTime(r.OpenedAt), formatTime(r.ExpiresAt), ""}
+	if !r.EndedAt.IsZero() {
+		body.Ended = formatTime(r.EndedAt)
+	}
+	return json.Marshal(body)
+}
+
+func decodeOpenRun(id string, text []byte) (guard.Run, error) {
+	var body openRunBody
+	times := unmarshal(text, &body)
+	r := guard.Run{
+		ID: id, Plan: body.Plan, Caller: guard.Caller(body.Caller), Tool: body.Tool, Approval: body.Approval, Approver: body.Approver,
+		Ruling: guard.Ruling(body.Ruling), OpenedAt: times.parse(body.Opened), ExpiresAt: times.parse(body.Expires),
+	}
+	if copy(r.Digest[:], body.Digest); body.Ended != "" {
+		r.EndedAt = times.parse(body.Ended)
+	}
+	return r, times.failure
+}
+
+// stepBody is guard.Progress as it is written.
+type stepBody struct {
+	Row           int      `json:"row"`
+	Stage         string   `json:"stage"`
+	Revision      int64    `json:"revision"`
+	Intent        int64    `json:"intent,omitempty"`
+	Step          string   `json:"step,omitempty"`
+	At            string   `json:"at"`
+	Seen          seenBody `json:"seen,omitzero"`
+	Tries         int      `json:"tries,omitempty"`
+	Result        string   `json:"result,omitempty"`
+	ARMRequestID  string   `json:"arm_request_id,omitempty"`
+	CorrelationID string   `json:"correlation_id,omitempty"`
+}
+
+func encodeStep(p guard.Progress) ([]byte, error) {
+	return json.Marshal(stepBody{
+		p.Row, string(p.Stage), p.Revision, p.Intent, string(p.Step), formatTime(p.At), newSeenBody(p.Seen),
+		p.Tries, p.Result, p.ARMRequestID, p.CorrelationID,
+	})
+}
+
+func decodeStep(text []byte) (guard.Progress, error) {
+	var b stepBody
+	times := unmarshal(text, &b)
+	return guard.Progress{
+		Row: b.Row, Stage: guard.Stage(b.Stage), Revision: b.Revision, Intent: b.Intent, Step: guard.Step(b.Step), At: times.parse(b.At),
+		Seen: b.Seen.seen(), Tries: b.Tries, Result: b.Result, ARMRequestID: b.ARMRequestID, CorrelationID: b.CorrelationID,
+	}, times.failure
+}
+
+func stepName(run string, row int) string { return fmt.Sprintf("%s/%08d", run, row) }
+
+// putPlan keeps a plan's bytes. No entry is about it: its digest stands in the
+// ticket and in the run.
+func (w *writing) putPlan(ctx context.Context, id string, body []byte) error {
+	return w.put(ctx, statePlan, id, body)
+}
+
+// Plan implements guard.RunStore.
+func (l *Ledger) Plan(ctx context.Context, id string) ([]byte, bool, error) {
+	s, ok, err := l.row(ctx, statePlan, id)
+	return s.body, ok, err
+}
+
+func (l *Ledger) row(ctx context.Context, kind, name string) (state, bool, error) {
+	db, err := l.use(ctx)
+	if err != nil {
+		return state{}, false, err
+	}
+	s, ok, err := db.one(ctx, db.read, kind, name)
+	return s, ok, l.problem(err)
+}
+
+// OpenRun implements guard.RunStore.
+func (l *Ledger) OpenRun(ctx context.Context, run guard.Run, body []byte, events ...guard.Event) (opened bool, err error) {
+	err = l.write(ctx, true, func(w *writing) error {
+		var ok bool
+		if events, ok, err = w.spendFor(ctx, run, body, events); err != nil || !ok {
+			return err
+		}
+		text, err := encodeOpenRun(run)
+		if err != nil {
+			return err
+		}
+		opened = true
+		return errors.Join(w.events(ctx, ref(stateRun, run.ID), false, events...), w.put(ctx, stateRun, run.ID, text))
+	})
+	return opened && err == nil, err
+}
+
+// spendFor spends the ticket of a run, which is what the first event is about,
+// and returns the others. A run without a ticket brings its plan.
+func (w *writing) spendFor(ctx context.Context, run guard.Run, body []byte, events []guard.Event) (rest []guard.Event, ok bool, err error) {
+	if run.Approval == "" {
+		return events, true, w.putPlan(ctx, run.Plan, body)
+	}
+	t, ok, err := w.intact(ctx, run.Approval)
+	if err != nil || !ok || t.Spent || len(events) < 2 {
+		return nil, false, err
+	}
+	t.Spent = true
+	return events[1:], true, errors.Join(w.events(ctx, ref(stateTicket, t.ID), false, events[0]), w.putTicket(ctx, t))
+}
+
+// OpenedRun implements guard.RunStore. A run whose row was changed in the file is not
+// there.
+func (l *Ledger) OpenedRun(ctx context.Context, id string) (guard.Run, bool, error) {
+	s, ok, err := l.row(ctx, stateRun, id)
+	if err != nil || !ok {
+		return guard.Run{}, false, err
+	}
+	r, err := decodeOpenRun(id, s.body)
+	return r, err == nil, l.problem(err)
+}
+
+// OpenedRuns implements guard.RunStore.
+func (l *Ledger) OpenedRuns(ctx context.Context, open bool, limit int) ([]guard.Run, error) {
+	db, err := l.use(ctx)
+	if err != nil {
+		return nil, err
+	}
+	runs, err := db.runs(ctx, db.read)
+	if err != nil {
+		return nil, l.problem(err)
+	}
+	if open {
+		return slices.DeleteFunc(runs, func(r guard.Run) bool { return !r.EndedAt.IsZero() }), nil
+	}
+	slices.Reverse(runs)
+	return runs[:min(limit, len(runs))], nil
+}
+
+// runs returns all runs, oldest first.
+func (d *database) runs(ctx context.Context, q querier) (found []guard.Run, err error) {
+	err = d.each(ctx, q, func(s state) (bool, error) {
+		r, err := decodeOpenRun(s.name, s.body)
+		found = append(found, r)
+		return true, err
+	}, `WHERE kind = 'run'`)
+	slices.SortFunc(found, func(a, b guard.Run) int { return a.OpenedAt.Compare(b.OpenedAt) })
+	return found, err
+}
+
+// CloseRun implements guard.RunStore.
+func (l *Ledger) CloseRun(ctx context.Context, id string, at time.Time, event guard.Event) error {
+	return l.write(ctx, false, func(w *writing) error { return w.closeRun(ctx, id, at, event) })
+}
+
+func (w *writing) closeRun(ctx context.Context, id string, at time.Time, event guard.Event) error {
+	s, ok, err := w.db.one(ctx, w.Tx, stateRun, id)
+	if err != nil || !ok {
+		return err
+	}
+	r, err := decodeOpenRun(id, s.body)
+	if err != nil || !r.EndedAt.IsZero() {
+		return err
+	}
+	r.EndedAt = at
+	text, err := encodeOpenRun(r)
+	if err != nil {
+		return err
+	}
+	return errors.Join(w.events(ctx, ref(stateRun, id), false, event), w.put(ctx, stateRun, id, text))
+}
+
+// Progress implements guard.RunStore. A row that was changed in the file is an
+// error, and not one that has not begun.
+func (l *Ledger) Progress(ctx context.Context, run string) (map[int]guard.Progress, error) {
+	db, err := l.use(ctx)
+	if err != nil {
+		return nil, err
+	}
+	found := map[int]guard.Progress{}
+	err = db.each(ctx, db.read, func(s state) (bool, error) {
+		p, err := decodeStep(s.body)
+		found[p.Row] = p
+		return true, err
+	}, `WHERE kind = 'step' AND name > ? AND name < ?`, run+"/", run+"0")
+	if err != nil {
+		return nil, l.problem(err)
+	}
+	var rows int
+	err = db.read.QueryRowContext(ctx, `SELECT count(DISTINCT state) FROM events WHERE state > ? AND state < ?`, ref(stateStep, run+"/"), ref(stateStep, run+"0")).Scan(&rows)
+	if err == nil && rows > len(found) {
+		err = l.corrupt("where the tenants of the run " + run + " stand was changed by something else than mcp-partner")
+	}
+	return found, l.problem(err)
+}
+
+// Advance implements guard.RunStore.
+func (l *Ledger) Advance(ctx context.Context, run string, next guard.Progress, gate guard.Gate, events ...guard.Event) (became guard.Advanced, now guard.Progress, err error) {
+	intends := len(events) > 0 && events[len(events)-1].Kind == guard.KindIntent
+	err = l.write(ctx, intends, func(w *writing) error {
+		if now, err = w.step(ctx, run, next.Row); err != nil {
+			return err
+		}
+		if became, err = w.admits(ctx, now, next, gate); err != nil || became != guard.AdvancedYes {
+			return err
+		}
+		name := stepName(run, next.Row)
+		if err := w.events(ctx, ref(stateStep, name), false, events...); err != nil {
+			return err
+		}
+		if now = next; intends {
+			now.Intent = w.tail.seq
+		}
+		text, err := encodeStep(now)
+		if err != nil {
+			return err
+		}
+		return w.put(ctx, stateStep, name, text)
+	})
+	return became, now, err
+}
+
+// step returns where a row of a run stands. One that the record speaks of and
+// that is not there, or not genuine, was tampered with.
+func (w *writing) step(ctx context.Context, run string, row int) (guard.Progress, error) {
+	name := stepName(run, row)
+	s, ok, err := w.db.one(ctx, w.Tx, stateStep, name)
+	if err != nil {
+		return guard.Progress{}, err
+	}
+	if ok {
+		return decodeStep(s.body)
+	}
+	var told bool
+	err = w.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM events WHERE state = ?)`, ref(stateStep, name)).Scan(&told)
+	if err == nil && (told || s.name != "") {
+		err = w.l.corrupt("where the run " + run + " stands in a tenant was changed by something else than mcp-partner")
+	}
+	return guard.Progress{Row: row}, err
+}
+
+// admits looks at the gate inside the transaction, so that two processes do not
+// pass it together.
+func (w *writing) admits(ctx context.Context, now, next guard.Progress, gate guard.Gate) (guard.Advanced, error) {
+	if now.Revision != next.Revision-1 {
+		return guard.AdvancedStale, nil
+	}
+	if gate.TenantID != "" {
+		if busy, err := w.writingTo(ctx, gate); err != nil || busy {
+			return guard.AdvancedBusy, err
+		}
+	}
+	if gate.Count == 0 {
+		return guard.AdvancedYes, nil
+	}
+	var used int
+	err := w.QueryRowContext(ctx, `SELECT count(*) FROM events WHERE kind = 'intent' AND rule = ? AND time >= ?`, gate.Rule, formatTime(gate.Since)).Scan(&used)
+	if used >= gate.Count {
+		return guard.AdvancedOver, err
+	}
+	return guard.AdvancedYes, err
+}
+
+// writingTo reports whether an intent for the link has no outcome yet.
+func (w *writing) writingTo(ctx context.Context, gate guard.Gate) (busy bool, err error) {
+	err = w.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 `+unfinished+` AND tenant_id = ? AND body ->> '$.object_id' = ?)`, gate.TenantID, gate.ObjectID).Scan(&busy)
+	return busy, err
+}
+
+// voidRuns ends the runs of a file that was put back: what they have done since
+// is not in it.
+func (w *writing) voidRuns(ctx context.Context) (ended int, err error) {
+	runs, err := w.db.runs(ctx, w.Tx)
+	if err != nil {
+		return 0, err
+	}
+	for _, r := range runs {
+		if !r.EndedAt.IsZero() {
+			continue
+		}
+		event := guard.Event{Time: w.l.o.Now(), Kind: guard.KindRunEnded, Detail: "an older ledger was put back",
+			Intent: guard.Intent{Caller: r.Caller, Tool: r.Tool, Run: r.ID}, Result: string(schemas.CodeApprovalExpired)}
+		if err := w.closeRun(ctx, r.ID, w.l.o.Now(), event); err != nil {
+			return ended, err
+		}
+		ended++
+	}
+	return ended, nil
+}
+
+// deleteRuns removes runs that ended long ago with where their tenants stood,
+// and plans that nothing refers to any more.
+func (w *writing) deleteRuns(ctx context.Context, cut int64, before time.Time) error {
+	for _, statement := range []struct {
+		text string
+		args []any
+	}{
+		{`DELETE FROM states WHERE kind = 'run' AND seq <= ? AND body ->> '$.ended' < ? AND NOT EXISTS (
+			SELECT 1 FROM states s WHERE s.kind = 'step' AND s.seq > ? AND s.name > states.name || '/' AND s.name < states.name || '0')`,
+			[]any{cut, formatTime(before), cut}},
+		{`DELETE FROM states WHERE kind = 'step' AND NOT EXISTS (
+			SELECT 1 FROM states r WHERE r.kind = 'run' AND r.name = substr(states.name, 1, instr(states.name, '/') - 1))`, nil},
+		{`DELETE FROM states WHERE kind = 'plan' AND NOT EXISTS (SELECT 1 FROM states t WHERE t.kind = 'ticket' AND t.name = states.name)
+			AND NOT EXISTS (SELECT 1 FROM states r WHERE r.kind = 'run' AND r.body ->> '$.plan' = states.name)`, nil},
+	} {
+		if _, err := w.ExecContext(ctx, statement.text, statement.args...); err != nil {
+			return err
+		}
+	}
+	return nil
+}

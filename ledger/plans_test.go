@@ -1,0 +1,244 @@
+package ledger
+
+import (
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"mcp-partner/guard"
+	"mcp-partner/schemas"
+)
+
+func anOpenRun(id, approval string) guard.Run {
+	r := guard.Run{ID: id, Plan: id, Caller: "stdio", Tool: schemas.ToolEnsurePartnerLinks, Approval: approval, Ruling: guard.RulingPerson,
+		OpenedAt: noon(), ExpiresAt: noon().Add(time.Hour)}
+	if approval != "" {
+		r.Plan = approval
+	}
+	return r
+}
+
+func stepIntent(tenant, run string, row int) guard.Event {
+	i := intent("stdio", tenant, "1234567")
+	i.Tool, i.Run, i.Row, i.Step = schemas.ToolEnsurePartnerLinks, run, row, guard.StepCreate
+	return event(guard.KindIntent, i)
+}
+
+func openRun(t *testing.T, s guard.Store, r guard.Run) bool {
+	t.Helper()
+	opened, err := s.OpenRun(ctx(), r, []byte(`{"rows":[]}`), event(guard.KindConfirmed, guard.Intent{}), event(guard.KindRunOpened, guard.Intent{Run: r.ID}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return opened
+}
+
+func advance(t *testing.T, s guard.Store, run string, p guard.Progress, gate guard.Gate, events ...guard.Event) (guard.Advanced, guard.Progress) {
+	t.Helper()
+	became, now, err := s.Advance(ctx(), run, p, gate, events...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return became, now
+}
+
+func TestATicketOpensOneRun(t *testing.T) {
+	eachStore(t, func(t *testing.T, s guard.Store, _ *testClock) {
+		i := guard.Intent{Caller: "stdio", Tool: schemas.ToolEnsurePartnerLinks}
+		asked := ticket("ap_1", i)
+		asked.Plan = &guard.PlanHead{Rows: 1, Body: []byte(`{"rows":[1]}`)}
+		if _, err := s.PutTicket(ctx(), asked, 10, event(guard.KindAsked, i)); err != nil {
+			t.Fatal(err)
+		}
+		if stored, _, err := s.Ticket(ctx(), "ap_1"); err != nil || stored.Plan == nil || stored.Plan.Body != nil {
+			t.Error("the ticket carries its plan:", stored.Plan, err)
+		}
+		if body, ok, err := s.Plan(ctx(), "ap_1"); err != nil || !ok || string(body) != `{"rows":[1]}` {
+			t.Errorf("%q %v %v", body, ok, err)
+		}
+		if !openRun(t, s, anOpenRun("run_1", "ap_1")) || openRun(t, s, anOpenRun("run_2", "ap_1")) || openRun(t, s, anOpenRun("run_3", "ap_9")) {
+			t.Error("a ticket has to open one run")
+		}
+		if spent, _, err := s.SpendTicket(ctx(), "ap_1"); spent || err != nil {
+			t.Error("the ticket was not spent by its run", err)
+		}
+		if !openRun(t, s, anOpenRun("run_4", "")) {
+			t.Error("a run without a ticket is not opened")
+		}
+		runs, err := s.OpenedRuns(ctx(), true, 0)
+		if err != nil || len(runs) != 2 {
+			t.Fatal(runs, err)
+		}
+		for range 2 {
+			if err := s.CloseRun(ctx(), "run_1", noon().Add(time.Minute), event(guard.KindRunEnded, i)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		got, ok, err := s.OpenedRun(ctx(), "run_1")
+		want := anOpenRun("run_1", "ap_1")
+		want.EndedAt = noon().Add(time.Minute)
+		if diff := cmp.Diff(want, got); diff != "" || !ok || err != nil {
+			t.Error(diff, ok, err)
+		}
+		if runs, err = s.OpenedRuns(ctx(), true, 0); err != nil || len(runs) != 1 || runs[0].ID != "run_4" {
+			t.Error(runs, err)
+		}
+	})
+}
+
+func TestARowAdvancesOnceARevision(t *testing.T) {
+	eachStore(t, func(t *testing.T, s guard.Store, _ *testClock) {
+		openRun(t, s, anOpenRun("run_1", ""))
+		gate := guard.Gate{TenantID: identity1("contoso").TenantID, ObjectID: identity1("contoso").ObjectID}
+		begun := guard.Progress{Row: 3, Stage: guard.StageWriting, Revision: 1, Step: guard.StepCreate, At: noon(), Seen: guard.Seen{State: schemas.LinkNotLinked, Version: -1}}
+		became, now := advance(t, s, "run_1", begun, gate, stepIntent("contoso", "run_1", 3))
+		begun.Intent = now.Intent
+		if became != guard.AdvancedYes || now.Intent == 0 || cmp.Diff(begun, now) != "" {
+			t.Fatal(became, cmp.Diff(begun, now))
+		}
+		if became, _ = advance(t, s, "run_1", begun, gate, stepIntent("contoso", "run_1", 3)); became != guard.AdvancedStale {
+			t.Error("the same revision twice:", became)
+		}
+		other := guard.Progress{Row: 4, Stage: guard.StageWriting, Revision: 1, At: noon()}
+		if became, _ = advance(t, s, "run_1", other, gate, stepIntent("contoso", "run_1", 4)); became != guard.AdvancedBusy {
+			t.Error("two writes to one link at once:", became)
+		}
+		ended := begun
+		ended.Stage, ended.Revision, ended.Intent, ended.Result, ended.Tries, ended.ARMRequestID, ended.CorrelationID = guard.StageDone, 2, 0, "done", 2, "r", "c"
+		outcome := event(guard.KindOutcome, guard.Intent{Run: "run_1", Row: 3})
+		outcome.Of = begun.Intent
+		if became, _ = advance(t, s, "run_1", ended, guard.Gate{}, outcome); became != guard.AdvancedYes {
+			t.Error(became)
+		}
+		over := guard.Gate{Rule: "r", Since: noon().Add(-time.Hour), Count: 1}
+		counted := stepIntent("fabrikam", "run_1", 5)
+		counted.Rule = "r"
+		five := guard.Progress{Row: 5, Stage: guard.StageWriting, Revision: 1, At: noon()}
+		if became, _ = advance(t, s, "run_1", five, over, counted); became != guard.AdvancedYes {
+			t.Error(became)
+		}
+		five.Row = 6
+		if became, _ = advance(t, s, "run_1", five, over, counted); became != guard.AdvancedOver {
+			t.Error("over the rate:", became)
+		}
+		progress, err := s.Progress(ctx(), "run_1")
+		if err != nil || len(progress) != 2 || cmp.Diff(ended, progress[3]) != "" {
+			t.Error(cmp.Diff(ended, progress[3]), err)
+		}
+	})
+}
+
+func TestManyRaceForOneRow(t *testing.T) {
+	eachStore(t, func(t *testing.T, s guard.Store, _ *testClock) {
+		openRun(t, s, anOpenRun("run_1", ""))
+		var won atomic.Int64
+		var all sync.WaitGroup
+		for range 16 {
+			all.Go(func() {
+				became, _, err := s.Advance(ctx(), "run_1", guard.Progress{Row: 1, Stage: guard.StageWriting, Revision: 1, At: noon()}, guard.Gate{}, stepIntent("contoso", "run_1", 1))
+				if err != nil {
+					t.Error(err)
+				}
+				if became == guard.AdvancedYes {
+					won.Add(1)
+				}
+			})
+		}
+		all.Wait()
+		if won.Load() != 1 {
+			t.Errorf("%d won", won.Load())
+		}
+	})
+}
+
+// Who has the file alone can neither make a run, nor change one, nor take back
+// where a tenant stands.
+func TestRowsOfRunsAreAuthenticated(t *testing.T) {
+	t.Parallel()
+	prepare := func(t *testing.T) *house {
+		h := build(t)
+		openRun(t, h.Ledger, anOpenRun("run_1", ""))
+		advance(t, h.Ledger, "run_1", guard.Progress{Row: 1, Stage: guard.StageWriting, Revision: 1, At: noon()}, guard.Gate{}, stepIntent("contoso", "run_1", 1))
+		return h
+	}
+	for name, c := range map[string]struct {
+		statement     string
+		run, progress bool // are still there
+	}{
+		"another plan":           {`UPDATE states SET body = replace(body, '"plan":"run_1"', '"plan":"run_2"') WHERE kind = 'run'`, false, true},
+		"a run under a new name": {`UPDATE states SET name = 'run_9' WHERE kind = 'run'`, false, true},
+		"a step taken back":      {`UPDATE states SET body = replace(body, '"writing"', '""') WHERE kind = 'step'`, true, false},
+		"a step removed":         {`DELETE FROM states WHERE kind = 'step'`, true, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := prepare(t)
+			h.sql(c.statement)
+			for _, id := range []string{"run_1", "run_9"} {
+				if _, ok, err := h.OpenedRun(ctx(), id); err != nil || ok != (c.run && id == "run_1") {
+					t.Error(id, ok, err)
+				}
+			}
+			progress, err := h.Progress(ctx(), "run_1")
+			_, _, again := h.Advance(ctx(), "run_1", guard.Progress{Row: 1, Stage: guard.StageWriting, Revision: 1, At: noon()}, guard.Gate{}, stepIntent("contoso", "run_1", 1))
+			if c.progress {
+				h.must(err)
+				h.must(again)
+				if progress[1].Stage != guard.StageWriting {
+					t.Error(progress)
+				}
+				return
+			}
+			problemOf(t, err, schemas.CodeVaultCorrupt)
+			problemOf(t, again, schemas.CodeVaultCorrupt)
+		})
+	}
+}
+
+// An older file that is put back carries runs whose tenants have gone on since:
+// none of them may begin another tenant.
+func TestAnOlderFileEndsItsRuns(t *testing.T) {
+	t.Parallel()
+	h := build(t)
+	openRun(t, h.Ledger, anOpenRun("run_1", ""))
+	last := h.events()
+	h.must(h.keys.SetCounter(ctx(), last[len(last)-1].Seq+5))
+	h.reopen()
+	h.fill(2)
+	got, ok, err := h.OpenedRun(ctx(), "run_1")
+	if err != nil || !ok || got.EndedAt.IsZero() {
+		t.Error(got, ok, err)
+	}
+	h.whole()
+}
+
+func TestPrunedRunsAreGone(t *testing.T) {
+	t.Parallel()
+	h := build(t)
+	for _, id := range []string{"run_1", "run_2"} {
+		openRun(t, h.Ledger, anOpenRun(id, ""))
+		_, now := advance(t, h.Ledger, id, guard.Progress{Row: 1, Stage: guard.StageWriting, Revision: 1, At: noon()}, guard.Gate{}, stepIntent("tenant of "+id, id, 1))
+		outcome := event(guard.KindOutcome, guard.Intent{Run: id, Row: 1})
+		outcome.Of = now.Intent
+		now.Intent, now.Stage = 0, guard.StageDone
+		now.Revision++
+		advance(t, h.Ledger, id, now, guard.Gate{}, outcome)
+	}
+	h.must(h.CloseRun(ctx(), "run_1", noon(), event(guard.KindRunEnded, guard.Intent{Run: "run_1"})))
+	h.clock.move(48 * time.Hour)
+	if _, err := h.Prune(ctx(), h.clock.now().Add(-time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	for id, kept := range map[string]bool{"run_1": false, "run_2": true} {
+		_, ok, err := h.OpenedRun(ctx(), id)
+		_, planned, failure := h.Plan(ctx(), id)
+		progress, unread := h.Progress(ctx(), id)
+		if err != nil || failure != nil || unread != nil || ok != kept || planned != kept || (len(progress) == 1) != kept {
+			t.Error(id, ok, planned, progress, err, failure, unread)
+		}
+	}
+	h.whole()
+}

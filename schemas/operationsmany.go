@@ -1,0 +1,46 @@
+package schemas
+
+import (
+	"encoding/json"
+	"net/http"
+)
+
+var manyAnswer = []string{"totals", "changes", "run_id", "next_cursor", "approval"}
+
+func ensurePartnerLinks() Operation {
+	return Operation{
+		Name: ToolEnsurePartnerLinks, Title: "Register in many tenants",
+		Summary: "Register our partner ID in every tenant where our identity has no link yet, under one approval.",
+		Use:     "A long run goes on by itself; run_id shows it.",
+		Avoid:   "It never overwrites: other IDs are reported, use transition_partner.",
+		Effect:  EffectWrite, Repeatable: true, Azure: true,
+		Routes: []Route{readLink("in each tenant, before and after"), {http.MethodPut, PathPartner, "where nothing is linked"}},
+		Input:  &EnsurePartnerLinksInput{}, Answer: manyAnswer,
+		Intents: intentsOf(ToolEnsurePartnerLinks),
+		Examples: []Example{
+			{Says: "Register 1234567 at all customers", Arguments: json.RawMessage(`{"partner_id":"1234567"}`), Status: StatusDone},
+			{Says: "Register 1234567 where it is linked already", Arguments: json.RawMessage(`{"partner_id":"1234567"}`), Link: "1234567", Status: StatusUnchanged},
+			{Says: "What would registering 1234567 everywhere do?", Arguments: json.RawMessage(`{"partner_id":"1234567","plan":true}`), Status: StatusDone},
+		},
+	}
+}
+
+func transitionPartner() Operation {
+	return Operation{
+		Name: ToolTransitionPartner, Title: "Move links to another partner ID",
+		Summary: "Move every link that our identities hold from old partner IDs to a new one, under one approval.",
+		Use:     "For a merger. A long run goes on by itself; run_id shows it.",
+		Avoid:   "Links of other identities only they can touch.",
+		Effect:  EffectDestroy, Repeatable: true, Azure: true,
+		Routes: []Route{
+			readLink("in each tenant, before and after"), {http.MethodPatch, PathPartner, "where an old ID is linked"},
+			{http.MethodDelete, PathPartner, "with remove-then-register"}, {http.MethodPut, PathPartner, "with remove-then-register, and to put the old link back"},
+		},
+		Input: &TransitionPartnerInput{}, Answer: manyAnswer,
+		Intents: intentsOf(ToolTransitionPartner),
+		Examples: []Example{
+			{Says: "We merged: move every link from 7654321 to 1234567", Arguments: json.RawMessage(`{"from":["7654321"],"to":"1234567"}`), Link: "7654321", Status: StatusDone},
+			{Says: "Move links that we do not hold", Arguments: json.RawMessage(`{"from":["7654321"],"to":"1234567"}`), Status: StatusUnchanged},
+		},
+	}
+}

@@ -1,0 +1,302 @@
+package tools
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"mcp-partner/fleet"
+	"mcp-partner/guard"
+	"mcp-partner/schemas"
+)
+
+const (
+	// planManyWithin bounds the reading for a plan over many tenants; what was
+	// not read by then is unknown.
+	planManyWithin = 25 * time.Second
+	// answerWithin is when a call answers although its run goes on.
+	answerWithin = 38 * time.Second
+)
+
+// newWriter makes what carries out runs, with the parts of the service.
+func (s *Service) newWriter() *fleet.Writer {
+	return fleet.NewWriter(fleet.WriterOptions{
+		Guard: s.d.Guard, Tenants: entries{s.d.Directory}, Settled: s.d.Settled, Now: s.d.Now, Logger: s.d.Logger,
+		Open: func(ctx context.Context, tenant schemas.Tenant, credential string) (fleet.Identity, error) {
+			return s.d.Clients.Client(ctx, tenant, credential)
+		},
+	})
+}
+
+// Close keeps runs from going on to further tenants, and waits until those that
+// have begun stand where the next start can go on.
+func (s *Service) Close() { s.writer.Close() }
+
+// entries shows the directory as a run wants it.
+type entries struct{ Directory }
+
+// Entry implements fleet.Tenants.
+func (e entries) Entry(name string) (schemas.Tenant, error) { return e.Resolve(name, nil) }
+
+// Expect implements fleet.Tenants.
+func (e entries) Expect(name, partnerID string) error { return e.ExpectPartnerID(name, partnerID) }
+
+// manyWant is a call of a tool that writes to many tenants.
+type manyWant struct {
+	many    schemas.Many
+	ref     schemas.RunRef
+	confirm schemas.Confirmation
+	// asked are the arguments that an approval is bound to.
+	asked    askedMany
+	strategy guard.Strategy
+	// everyCredential means all identities of a tenant, not the default alone.
+	everyCredential bool
+	// whole answers with all rows at once.
+	whole bool
+}
+
+// askedMany are the arguments of a plan, by the names of the tools.
+type askedMany struct {
+	PartnerID  string   `json:"partner_id,omitempty"`
+	From       []string `json:"from,omitempty"`
+	To         string   `json:"to,omitempty"`
+	Strategy   string   `json:"strategy,omitempty"`
+	Tenants    []string `json:"tenants,omitempty"`
+	Labels     []string `json:"labels,omitempty"`
+	Credential string   `json:"credential,omitempty"`
+	First      int      `json:"first,omitempty"`
+}
+
+func (a askedMany) canonical() string {
+	text, err := json.Marshal(a)
+	if err != nil {
+		panic("tools: " + err.Error()) // strings and numbers only
+	}
+	return string(text)
+}
+
+func (s *Service) ensurePartnerLinks(ctx context.Context, j *job, in *schemas.EnsurePartnerLinksInput) Result {
+	return s.many(ctx, j, manyWant{
+		many: in.Many, ref: in.RunRef, confirm: in.Confirmation,
+		asked: askedMany{
+			PartnerID: string(in.PartnerID), Tenants: in.Tenants, Labels: in.Labels, Credential: in.Many.Credential, First: in.First,
+		},
+	})
+}
+
+func (s *Service) transitionPartner(ctx context.Context, j *job, in *schemas.TransitionPartnerInput) Result {
+	var from []string
+	for _, id := range in.From {
+		from = append(from, string(id))
+	}
+	w := manyWant{
+		many: in.Many, ref: in.RunRef, confirm: in.Confirmation, strategy: guard.Strategy(in.Strategy), everyCredential: true,
+		asked: askedMany{
+			From: from, To: string(in.To), Strategy: in.Strategy, Tenants: in.Tenants, Labels: in.Labels, Credential: in.Many.Credential, First: in.First,
+		},
+	}
+	if w.strategy == "" {
+		w.strategy = guard.StrategyUpdate
+	}
+	if err := checkTransition(w); err != nil && in.RunID == "" {
+		return failure(err)
+	}
+	return s.many(ctx, j, w)
+}
+
+func checkTransition(w manyWant) error {
+	bad := func(message string) error { return schemas.NewProblem(schemas.CodeInvalidArgument, message) }
+	switch {
+	case len(w.asked.From) == 0:
+		return bad("from is missing: name the partner IDs that links are to be moved away from.")
+	case w.asked.To == "":
+		return bad("to is missing: name the new partner ID.")
+	case slices.Contains(w.asked.From, w.asked.To):
+		return bad("to is one of from: a link cannot be moved to the ID that it has.")
+	case w.strategy != guard.StrategyUpdate && w.strategy != guard.StrategyReplace:
+		return bad("strategy is update or remove-then-register.")
+	default:
+		return nil
+	}
+}
+
+// to is the ID afterwards, "" where each entry's own is registered.
+func (w manyWant) to() string { return w.asked.PartnerID + w.asked.To }
+
+// reads reports whether the call writes nothing and asks nobody.
+func (w manyWant) reads(j *job) bool {
+	return j.call.PlanOnly || w.many.Plan || w.ref.RunID != "" && !w.ref.Resume
+}
+
+func (w manyWant) request(j *job) guard.Request {
+	return guard.Request{Caller: j.call.Principal.Caller, Grant: j.call.Principal.Grant, Tool: j.op.Name, Asked: w.asked.canonical()}
+}
+
+// many is the way of every write to many tenants: plan by reads, have the whole
+// plan confirmed once, open a run, and let it go on by itself.
+func (s *Service) many(ctx context.Context, j *job, w manyWant) Result {
+	w.whole = j.call.Patient && w.ref.Limit == 0
+	if w.reads(j) {
+		quiet := *j
+		quiet.call.PlanOnly = true
+		j = &quiet
+	}
+	if err := s.admit(ctx, j, schemas.Tenant{}, w.to()); err != nil {
+		return s.refusedMany(ctx, j, w, err)
+	}
+	if w.ref.RunID != "" {
+		return s.earlier(ctx, j, w)
+	}
+	run, early, err := s.openRun(ctx, j, w)
+	switch {
+	case err != nil:
+		return s.refusedMany(ctx, j, w, err)
+	case early != nil:
+		return *early
+	}
+	return s.carryOut(ctx, j, w, run, run.Plan.First)
+}
+
+func (s *Service) refusedMany(ctx context.Context, j *job, w manyWant, err error) Result {
+	if !w.reads(j) {
+		s.d.Guard.Refused(ctx, guard.Intent{Caller: j.call.Principal.Caller, Tool: j.op.Name, PartnerID: w.to()}, schemas.AsProblem(err).Code)
+	}
+	return failure(err)
+}
+
+// openRun finds the way to a run: an answer or an approval that came with the
+// call, or a new plan and what the policy says of it. A result that is not nil
+// ends the call.
+func (s *Service) openRun(ctx context.Context, j *job, w manyWant) (guard.OpenRun, *Result, error) {
+	if seal, answer, ok := j.call.Person.Resume(); ok && !w.reads(j) {
+		run, err := s.d.Guard.RunAnswered(ctx, w.request(j), seal, answer)
+		return run, nil, err
+	}
+	if w.confirm.ApprovalID != "" && !w.reads(j) {
+		run, pending, err := s.d.Guard.RunApproved(ctx, w.request(j), w.confirm.ApprovalID)
+		if err != nil || pending == nil {
+			return run, nil, err
+		}
+		plan, err := s.d.Guard.PlanOf(ctx, *pending)
+		return run, s.waitingMany(ctx, w, plan, *pending), err
+	}
+	plan, err := s.planMany(ctx, j, w)
+	if err != nil {
+		return guard.OpenRun{}, nil, err
+	}
+	if w.reads(j) && !s.d.Guard.WritesAllowed() {
+		_, rows := plan.Writes() // what would be, if anything could be written here
+		return guard.OpenRun{}, s.onlyPlan(w, plan, rows), nil
+	}
+	verdict, err := s.d.Guard.RulePlan(ctx, &plan, j.call.Principal.Grant)
+	if err != nil && !w.reads(j) {
+		return guard.OpenRun{}, nil, err
+	}
+	if _, rows := plan.Writes(); rows == 0 || w.reads(j) {
+		return guard.OpenRun{}, s.onlyPlan(w, plan, rows), nil
+	}
+	return s.confirmMany(ctx, j, w, plan, verdict)
+}
+
+// planMany selects the targets and reads their links.
+func (s *Service) planMany(ctx context.Context, j *job, w manyWant) (guard.Plan, error) {
+	targets, err := fleet.Select(s.d.Directory, fleet.Selection{Tenants: w.many.Tenants, Labels: w.many.Labels}, s.seenBy(j.call.Principal))
+	if err != nil {
+		return guard.Plan{}, err
+	}
+	if targets = w.narrow(targets); len(targets) == 0 {
+		return guard.Plan{}, schemas.NewProblem(schemas.CodeUnknownCredential, "No tenant of the selection has a credential of that name.")
+	}
+	if !j.call.Patient {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, planManyWithin)
+		defer cancel()
+	}
+	return s.writer.Plan(ctx, fleet.Wish{
+		Caller: j.call.Principal.Caller, Tool: j.op.Name, Asked: w.asked.canonical(), To: w.to(), From: w.asked.From,
+		Strategy: w.strategy, First: w.many.First, Reason: w.confirm.Reason, Targets: targets,
+	}, func(done, total int) { j.progress(done, total, "Reading links for the plan") }), nil
+}
+
+// seenBy says which tenants exist for a caller.
+func (s *Service) seenBy(p guard.Principal) fleet.Visible {
+	bounds := s.d.Guard.Bounds()
+	return func(t schemas.Tenant) bool { return bounds.AllowsTenant(t.Name) && p.Grant.AllowsTenant(t.Name) }
+}
+
+// narrow keeps the named credential, or the default one where one link a tenant
+// is wanted.
+func (w manyWant) narrow(targets []fleet.Target) []fleet.Target {
+	return slices.DeleteFunc(targets, func(t fleet.Target) bool {
+		if w.many.Credential != "" {
+			return t.Credential != w.many.Credential
+		}
+		return !w.everyCredential && t.Credential != t.Tenant.Credentials[0]
+	})
+}
+
+// confirmMany has a plan confirmed as the policy says.
+func (s *Service) confirmMany(ctx context.Context, j *job, w manyWant, plan guard.Plan, verdict guard.Verdict) (guard.OpenRun, *Result, error) {
+	switch {
+	case verdict.Ruling == guard.RulingAllow:
+		run, err := s.d.Guard.RunUnasked(ctx, plan, j.call.Principal.Grant)
+		return run, nil, err
+	case verdict.Ruling == guard.RulingClient && j.call.Person.Reachable():
+		return s.askMany(ctx, j, w, plan, verdict)
+	default:
+		ticket, err := s.d.Guard.DeferPlan(ctx, plan, verdict)
+		if err != nil {
+			return guard.OpenRun{}, nil, err
+		}
+		return guard.OpenRun{}, s.waitingMany(ctx, w, plan, ticket), nil
+	}
+}
+
+func (s *Service) askMany(ctx context.Context, j *job, w manyWant, plan guard.Plan, verdict guard.Verdict) (guard.OpenRun, *Result, error) {
+	_, seal, err := s.d.Guard.AskPlan(ctx, plan, verdict)
+	if err != nil {
+		return guard.OpenRun{}, nil, err
+	}
+	question := guard.PlanQuestion(plan)
+	reply, answer, err := j.call.Person.Ask(ctx, question, seal)
+	switch {
+	case err != nil:
+		answer = guard.Answer{Action: guard.ActionCancel}
+	case reply == Later:
+		return guard.OpenRun{}, &Result{Asked: &Asked{Question: question, Seal: seal}}, nil
+	}
+	run, err := s.d.Guard.RunAnswered(context.WithoutCancel(ctx), w.request(j), seal, answer)
+	return run, nil, err
+}
+
+// onlyPlan answers with a plan that is not carried out.
+func (s *Service) onlyPlan(w manyWant, plan guard.Plan, rows int) *Result {
+	envelope := s.page(w, fleet.Changes(plan, nil, nil))
+	envelope.Status = schemas.StatusDone
+	envelope.Summary = fmt.Sprintf("A plan for %s: %d would be written; nothing was written. %s", plan.Tool, rows, envelope.Summary)
+	if !w.many.Plan && rows == 0 {
+		envelope.Status = schemas.StatusUnchanged
+		envelope.Summary = "Nothing is to be written. " + fleet.Headline(fleet.Changes(plan, nil, nil))
+	}
+	return &Result{Envelope: envelope}
+}
+
+// waitingMany answers that an approver has to be found first.
+func (s *Service) waitingMany(ctx context.Context, w manyWant, plan guard.Plan, ticket guard.Ticket) *Result {
+	envelope := s.page(w, fleet.Changes(plan, nil, nil))
+	_, rows := plan.Writes()
+	envelope.Status, envelope.Approval = schemas.StatusApprovalRequired, s.approval(ctx, ticket)
+	envelope.Summary = fmt.Sprintf("A person has to approve %s in %d tenants; nothing was written. %s", plan.Tool, rows, envelope.Summary)
+	return &Result{Envelope: envelope}
+}
+
+// planApproval is getApproval for a plan.
+func (s *Service) planApproval(ctx context.Context, ticket guard.Ticket) Result {
+	approval := s.approval(ctx, ticket)
+	return done(schemas.Envelope{
+		Status: schemas.StatusDone, Approval: approval,
+		Summary: fmt.Sprintf("The approval of %s in %d tenants is %s.", ticket.Intent.Tool, ticket.Plan.Rows, approval.State),
+	})
+}

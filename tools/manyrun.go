@@ -1,0 +1,128 @@
+package tools
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"mcp-partner/fleet"
+	"mcp-partner/guard"
+	"mcp-partner/schemas"
+)
+
+// earlier answers about a run that was opened before, and goes on with it where
+// that is asked for.
+func (s *Service) earlier(ctx context.Context, j *job, w manyWant) Result {
+	run, _, err := s.d.Guard.RunOf(ctx, w.ref.RunID, j.call.Principal)
+	if err == nil && run.Tool != j.op.Name {
+		err = schemas.NewProblem(schemas.CodeUnknownRun, "There is no such run of this tool.", schemas.WithNextTool(run.Tool))
+	}
+	if err != nil {
+		return s.refusedMany(ctx, j, w, err)
+	}
+	if w.ref.Resume && !j.call.PlanOnly {
+		return s.carryOut(ctx, j, w, run, w.many.First)
+	}
+	return s.shown(ctx, j, w, run.ID)
+}
+
+// carryOut starts a run and answers when it rests, or before the client gives
+// up: then it goes on.
+func (s *Service) carryOut(ctx context.Context, j *job, w manyWant, run guard.OpenRun, first int) Result {
+	active := s.writer.Start(ctx, run, fleet.Continue, first, func(done, total int) {
+		j.progress(done, total, "Writing, then reading back")
+	})
+	var timeout <-chan time.Time
+	if !j.call.Patient {
+		timer := time.NewTimer(answerWithin)
+		defer timer.Stop()
+		timeout = timer.C
+	}
+	select {
+	case <-active.Done():
+	case <-timeout:
+	case <-ctx.Done(): // the client is gone; the run goes on
+	}
+	result := s.shown(context.WithoutCancel(ctx), j, w, run.ID, active)
+	if err := active.Err(); err != nil && result.Envelope.Problem == nil {
+		return s.refusedMany(ctx, j, w, err)
+	}
+	return result
+}
+
+// shown is where a run stands.
+func (s *Service) shown(ctx context.Context, j *job, w manyWant, id string, actives ...*fleet.Carried) Result {
+	run, progress, err := s.d.Guard.RunOf(ctx, id, j.call.Principal)
+	if err != nil {
+		return failure(err)
+	}
+	active, working := s.writer.Working(id)
+	if working {
+		actives = append(actives, active)
+	}
+	notes := map[int]schemas.Code{}
+	for _, a := range actives {
+		for row, code := range a.Notes() {
+			notes[row] = code
+		}
+	}
+	rows := fleet.Changes(run.Plan, progress, notes)
+	envelope := s.page(w, rows)
+	envelope.RunID = id
+	s.judge(&envelope, fleet.Totals(rows), working, run.Ended(s.d.Now()))
+	return Result{Envelope: envelope}
+}
+
+// judge says how a run ended, or that it has not.
+func (s *Service) judge(envelope *schemas.Envelope, totals map[string]int, working, ended bool) {
+	envelope.Status = schemas.StatusDone
+	count := func(states ...schemas.ChangeState) (n int) {
+		for _, state := range states {
+			n += totals[string(state)]
+		}
+		return n
+	}
+	waiting := count(schemas.ChangeWaiting, schemas.ChangePlanned)
+	switch {
+	case count(schemas.ChangeStranded) > 0:
+		envelope.Problem = schemas.NewProblem(schemas.CodeStranded, envelope.Summary)
+	case working:
+		envelope.Summary = fmt.Sprintf("The run goes on; call again with run_id %s. So far: %s", envelope.RunID, envelope.Summary)
+	case count(schemas.ChangeUnfinished, schemas.ChangeFailed, schemas.ChangeRestored, schemas.ChangeSkipped) > 0:
+		envelope.Problem = schemas.NewProblem(schemas.CodeRunIncomplete, envelope.Summary)
+	case waiting > 0 && ended:
+		envelope.Problem = schemas.NewProblem(schemas.CodeApprovalExpired, "The approval of the run has expired before every tenant had begun. "+envelope.Summary)
+	case waiting > 0:
+		envelope.Summary = fmt.Sprintf("%d tenants have not begun; to go on call again with run_id %s and resume. %s", waiting, envelope.RunID, envelope.Summary)
+	case count(schemas.ChangeDone) == 0:
+		envelope.Status = schemas.StatusUnchanged
+	}
+	if envelope.Problem != nil {
+		envelope.Status = problemEnvelope(envelope.Problem).Status
+		envelope.Summary = envelope.Problem.Message
+	}
+}
+
+// page cuts one page out of the rows, those that need a person first. While a
+// run goes on its rows move between pages.
+func (s *Service) page(w manyWant, rows []schemas.ChangeRow) schemas.Envelope {
+	envelope := schemas.Envelope{Totals: fleet.Totals(rows), Summary: fleet.Headline(rows)}
+	fleet.SortChanges(rows)
+	from, err := strconv.Atoi(w.ref.Cursor)
+	if err != nil || from < 0 || from > len(rows) {
+		from = 0
+	}
+	limit := w.ref.Limit
+	if limit == 0 {
+		limit = defaultPage
+	}
+	if w.whole {
+		limit = len(rows)
+	}
+	envelope.Changes = rows[from:min(from+limit, len(rows))]
+	if from+limit < len(rows) {
+		envelope.NextCursor = strconv.Itoa(from + limit)
+	}
+	return envelope
+}
