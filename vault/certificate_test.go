@@ -188,13 +188,13 @@ func TestAzidentityJudgesTheSimulatorsAssertions(t *testing.T) {
 	issued := certificate(t, key, year())
 	w.sim.RegisterCertificate(issued)
 	ask := func(c *x509.Certificate, key crypto.PrivateKey) error {
-		client, err := w.http.Client(w.server.CAPEM())
+		client, err := w.http.Client([]byte(caOf(w.azure)))
 		if err != nil {
 			return err
 		}
 		credential, err := azidentity.NewClientCertificateCredential(w.sim.Tenants()[0].TenantID, w.sim.ClientID(), []*x509.Certificate{c}, key,
 			&azidentity.ClientCertificateCredentialOptions{DisableInstanceDiscovery: true, ClientOptions: azcore.ClientOptions{
-				Transport: client, Cloud: cloud.Configuration{ActiveDirectoryAuthorityHost: w.server.Authority()}}})
+				Transport: client, Cloud: cloud.Configuration{ActiveDirectoryAuthorityHost: w.azure.URL}}})
 		if err != nil {
 			return err
 		}

@@ -54,6 +54,8 @@ func (x *exchange) problem(t target, secret Secret) *schemas.Problem {
 	switch {
 	case t.credential.Kind == KindDefault:
 		return t.chainProblem()
+	case x.tries == 0 && t.credential.Kind.Person():
+		return t.notSignedInYet() // at this authority
 	case x.tries == 0:
 		return schemas.NewProblem(schemas.CodeInternal, "The sign-in to tenant "+t.tenant+" failed before anything was sent.")
 	case x.failure != nil:

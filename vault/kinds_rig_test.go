@@ -9,9 +9,12 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"io"
+	"log"
 	"math/big"
 	"net/http"
+	"net/http/httptest"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -24,9 +27,11 @@ import (
 // each tenant of the simulator and one credential.
 type world struct {
 	*Source
-	tb        testing.TB
-	sim       *simulator.Simulator
-	server    *simulator.Server
+	tb    testing.TB
+	sim   *simulator.Simulator
+	azure *httptest.Server
+	// override, if set, answers in the place of Entra ID.
+	override  atomic.Pointer[http.HandlerFunc]
 	clock     *clock
 	store     *MemoryStore
 	directory *Directory
@@ -42,12 +47,12 @@ func newWorld(tb testing.TB, tenants int, config CredentialConfig, options ...fu
 	if err != nil {
 		tb.Fatal(err)
 	}
-	server, err := sim.Start(context.Background(), "127.0.0.1:0")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	tb.Cleanup(func() { _ = server.Close() })
-	w.sim, w.server = sim, server
+	w.sim = sim
+	w.azure = httptest.NewUnstartedServer(http.HandlerFunc(w.serve))
+	w.azure.EnableHTTP2 = true
+	w.azure.Config.ErrorLog = log.New(io.Discard, "", 0)
+	w.azure.StartTLS()
+	tb.Cleanup(w.azure.Close)
 	w.directory = w.furnish(config)
 	o := Options{Directory: w.directory, Store: w.store, Clock: w.clock.Now}
 	for _, option := range options {
@@ -58,6 +63,17 @@ func newWorld(tb testing.TB, tenants int, config CredentialConfig, options ...fu
 	return w
 }
 
+func (w *world) serve(rw http.ResponseWriter, r *http.Request) {
+	if f := w.override.Load(); f != nil {
+		(*f)(rw, r)
+		return
+	}
+	w.sim.Handler().ServeHTTP(rw, r)
+}
+
+// answer lets another take Entra ID's place.
+func (w *world) answer(f http.HandlerFunc) { w.override.Store(&f) }
+
 func (w *world) furnish(config CredentialConfig) *Directory {
 	w.tb.Helper()
 	config.Name = kindName
@@ -67,8 +83,8 @@ func (w *world) furnish(config CredentialConfig) *Directory {
 	if config.Kind == KindManagedIdentity && config.HomeTenant == "" {
 		config.HomeTenant = w.sim.Tenants()[0].TenantID
 	}
-	cloud := Cloud{Name: CloudCustom, Authority: w.server.URL(), ARMEndpoint: w.server.ARMEndpoint(), ARMAudience: w.sim.Audience(),
-		CAPEM: string(w.server.CAPEM()), SkipInstanceDiscovery: true}
+	cloud := Cloud{Name: CloudCustom, Authority: w.azure.URL, ARMEndpoint: w.azure.URL, ARMAudience: w.sim.Audience(),
+		CAPEM: caOf(w.azure), SkipInstanceDiscovery: true}
 	var entries []Entry
 	for _, t := range w.sim.Tenants() {
 		entries = append(entries, Entry{Name: t.Name, TenantID: t.TenantID, Cloud: cloud, Credentials: []CredentialRef{{Name: kindName}}})
@@ -109,12 +125,12 @@ func (w *world) accepted(tenant string) string {
 	if err != nil {
 		w.tb.Fatalf("signing in to %s: %v", tenant, err)
 	}
-	request, err := http.NewRequest(http.MethodGet, w.server.URL()+"/providers/Microsoft.ManagementPartner/partners?api-version=2018-02-01", nil)
+	request, err := http.NewRequest(http.MethodGet, w.azure.URL+"/providers/Microsoft.ManagementPartner/partners?api-version=2018-02-01", nil)
 	if err != nil {
 		w.tb.Fatal(err)
 	}
 	request.Header.Set("Authorization", "Bearer "+token)
-	client, err := w.http.Client(w.server.CAPEM())
+	client, err := w.http.Client([]byte(caOf(w.azure)))
 	if err != nil {
 		w.tb.Fatal(err)
 	}
@@ -190,4 +206,9 @@ func stored(tb testing.TB, raw []byte, passphrase string) Secret {
 		tb.Fatal(err)
 	}
 	return secret
+}
+
+// caOf is the certificate of a test server, to trust.
+func caOf(server *httptest.Server) string {
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}))
 }
