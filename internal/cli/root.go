@@ -55,7 +55,8 @@ Windows. A secret is never taken from a flag, a variable or config.yaml.
 
 Exit codes: 0 done or unchanged, 1 failed, 2 wrong usage, 3 refused,
 4 a person has to approve first.`,
-		Example: `  mcp-partner vault init
+		Example: `  mcp-partner setup
+  mcp-partner vault init
   mcp-partner tenants add contoso --tenant-id GUID --client-id GUID --secret-stdin
   mcp-partner call check_partner_link --tenant contoso
   mcp-partner serve
@@ -74,6 +75,7 @@ Exit codes: 0 done or unchanged, 1 failed, 2 wrong usage, 3 refused,
 	root.CompletionOptions.HiddenDefaultCmd = false
 	f.addGlobals(root.PersistentFlags())
 	root.AddCommand(
+		newSetup(f, runSetup),
 		newVault(f),
 		newTenants(f),
 		newCall(f, runCall),

@@ -26,6 +26,9 @@ type Webhook struct {
 // not the same as an empty list of them.
 func (f File) Policy() []guard.Rule { return f.policy }
 
+// Sets reports whether the file has a value for a flag.
+func (f File) Sets(flag string) bool { return f.values[flag] != "" }
+
 // Webhook returns where pending approvals are announced, or nil.
 func (f File) Webhook() *Webhook { return f.webhook }
 

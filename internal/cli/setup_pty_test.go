@@ -1,0 +1,110 @@
+//go:build !windows
+
+package cli
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestSetupAsksAtTheTerminal sets everything up by typed answers alone, in a
+// home directory where Claude Desktop and Cursor have a folder.
+func TestSetupAsksAtTheTerminal(t *testing.T) {
+	t.Parallel()
+	world := startWorld(t)
+	home := filepath.Join(t.TempDir(), "home of Zoë")
+	for _, folder := range []string{".cursor", ".config/Claude"} {
+		if err := os.MkdirAll(filepath.Join(home, folder), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ca := filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(ca, world.server.CAPEM(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	contoso, _ := world.sim.Tenant("contoso")
+	cloud := world.cloud()
+	env := []string{"HOME=" + home, "MCP_PARTNER_STATE_DIR=" + filepath.Join(home, "state"), "PATH=/nowhere", "NO_COLOR=1"}
+	s := atTerminal(t, env, "setup", "--cloud", "custom", "--authority", cloud.Authority, "--arm-endpoint", cloud.ARMEndpoint,
+		"--arm-audience", cloud.ARMAudience, "--ca-file", ca, "--skip-instance-discovery")
+	for _, turn := range [][2]string{
+		{"Where is its key to be [auto]: ", "nowhere else"},
+		{"That is none of them.", ""},
+		{"Where is its key to be [auto]: ", "file"},
+		{"all others will be denied: ", "1234567"},
+		{"such as contoso: ", "contoso"},
+		{"Who is to act there [secret]: ", ""},
+		{"The customer's tenant ID (a GUID): ", contoso.TenantID},
+		{"The application's client ID (a GUID): ", world.sim.ClientID()},
+		{"Client secret of contoso (not shown): ", world.sim.ClientSecret()},
+		{"configuration of Claude Desktop? (Y/n): ", "n"},
+		{"configuration of Cursor? (Y/n): ", ""},
+	} {
+		s.expect(turn[0])
+		if strings.HasSuffix(turn[0], ": ") {
+			s.shown.Reset()
+			s.typeLine(turn[1] + "\n")
+		}
+	}
+	code, shown := s.end()
+	if code != ExitDone || strings.Contains(shown, world.sim.ClientSecret()) {
+		t.Fatalf("exit code %d:\n%s", code, shown)
+	}
+	if !strings.Contains(shown, "Cursor has the server partner now") || !strings.Contains(shown, `Ask your agent: "Is our partner link in place at contoso?"`) {
+		t.Errorf("shown:\n%s", shown)
+	}
+	if _, err := os.Stat(filepath.Join(home, ".cursor", "mcp.json")); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(filepath.Join(home, ".config", "Claude", "claude_desktop_config.json")); err == nil {
+		t.Error("a client that was declined was written to")
+	}
+}
+
+// TestSetupThatIsLeftKeepsWhatIsDone closes the terminal at the second question.
+func TestSetupThatIsLeftKeepsWhatIsDone(t *testing.T) {
+	t.Parallel()
+	state := filepath.Join(t.TempDir(), "state")
+	s := atTerminal(t, []string{"MCP_PARTNER_STATE_DIR=" + state, "NO_COLOR=1"}, "setup", "--protect-by", "file")
+	s.expect("all others will be denied: ")
+	s.typeLine("\x04")
+	code, shown := s.end()
+	if code != ExitRefused || !strings.Contains(shown, "what is done stays done") {
+		t.Errorf("exit code %d:\n%s", code, shown)
+	}
+	if _, err := os.Stat(filepath.Join(state, "vault.age")); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestSetupSignsAPersonIn lets the person that the simulated Entra ID knows
+// approve every code.
+func TestSetupSignsAPersonIn(t *testing.T) {
+	t.Parallel()
+	world := startWorld(t)
+	if _, err := world.sim.AddUser("ann", "contoso"); err != nil {
+		t.Fatal(err)
+	}
+	world.sim.ApproveDevices("ann")
+	dir := t.TempDir()
+	ca := filepath.Join(dir, "ca.pem")
+	if err := os.WriteFile(ca, world.server.CAPEM(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	contoso, _ := world.sim.Tenant("contoso")
+	cloud := world.cloud()
+	env := []string{"HOME=" + dir, "MCP_PARTNER_STATE_DIR=" + filepath.Join(dir, "state"), "PATH=/nowhere", "NO_COLOR=1"}
+	s := atTerminal(t, env, "setup", "contoso", "--protect-by", "file", "--partner-ids", "1234567", "--cloud", "custom", "--authority", cloud.Authority,
+		"--arm-endpoint", cloud.ARMEndpoint, "--arm-audience", cloud.ARMAudience, "--ca-file", ca, "--skip-instance-discovery")
+	s.expect("Who is to act there [secret]: ")
+	s.typeLine("person\n")
+	s.expect("The customer's tenant ID (a GUID): ")
+	s.typeLine(contoso.TenantID + "\n")
+	s.expect("type the code there")
+	code, shown := s.end()
+	if code != ExitDone || !strings.Contains(shown, "Signed in for the credential contoso") || !strings.Contains(shown, "This identity is ") {
+		t.Errorf("exit code %d:\n%s", code, shown)
+	}
+}
