@@ -207,7 +207,7 @@ func (g *Guard) grant(ctx context.Context, intent Intent, verdict Verdict, recor
 		return Granted{}, refusePermit("tenant, identity or partner ID is not known")
 	}
 	intended := g.event(KindIntent, intent, "")
-	intended.Rule = verdict.Rule
+	intended.Rule, intended.AtMost = verdict.Rule, verdict.rate
 	seq, err := record(intended)
 	if err != nil {
 		return Granted{}, storeProblem(err)

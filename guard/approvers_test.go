@@ -232,3 +232,25 @@ func TestSealsAreOfOneTicketAndKeysCanBeReplaced(t *testing.T) {
 		t.Errorf("in another process, with both keys: %v", err)
 	}
 }
+
+// Only an approver lets go: a second freeze, which takes no passphrase, must not
+// free the reads.
+func TestAFreezeIsNotLiftedByALesserOne(t *testing.T) {
+	t.Parallel()
+	g, _, _ := withApprover(t)
+	if err := g.SetFreeze(t.Context(), true, "a leak"); err != nil {
+		t.Fatal(err)
+	}
+	if err := g.SetFreeze(t.Context(), false, "never mind"); err != nil {
+		t.Fatal(err)
+	}
+	if f, err := g.Frozen(t.Context()); err != nil || !f.Reads {
+		t.Errorf("%+v, %v", f, err)
+	}
+	if err := g.Unfreeze(t.Context(), anna); err != nil {
+		t.Fatal(err)
+	}
+	if f, err := g.Frozen(t.Context()); err != nil || f != (guard.Freeze{}) {
+		t.Errorf("%+v, %v", f, err)
+	}
+}

@@ -180,6 +180,8 @@ func (g *Guard) Rule(ctx context.Context, intent Intent) (Verdict, error) {
 	return verdict, g.withinRate(ctx, verdict)
 }
 
+// withinRate refuses early, before anybody is asked. What holds is counted again
+// with the intent.
 func (g *Guard) withinRate(ctx context.Context, v Verdict) error {
 	if v.rate == nil {
 		return nil
@@ -191,8 +193,13 @@ func (g *Guard) withinRate(ctx context.Context, v Verdict) error {
 	if count < v.rate.Count {
 		return nil
 	}
+	return RateExceeded(v.Rule, *v.rate)
+}
+
+// RateExceeded is the refusal of a write beyond what a rule lets through.
+func RateExceeded(rule string, rate Rate) error {
 	return schemas.NewProblem(schemas.CodeRateExceeded, fmt.Sprintf("The policy's rule %s allows %d writes in %s, and they are used up.",
-		quote(v.Rule), v.rate.Count, v.rate.Per), schemas.WithRetryAfter(int(v.rate.Per.Seconds())))
+		quote(rule), rate.Count, rate.Per), schemas.WithRetryAfter(int(rate.Per.Seconds())))
 }
 
 func denied(v Verdict) error {

@@ -99,6 +99,9 @@ func (m *MemoryStore) SpendTicket(_ context.Context, id string, events ...Event)
 	if !ok || ticket.Spent {
 		return false, 0, nil
 	}
+	if err := m.withinRates(events); err != nil {
+		return false, 0, err
+	}
 	ticket.Spent = true
 	m.tickets[id] = ticket
 	return true, m.append(events...), nil
@@ -108,7 +111,20 @@ func (m *MemoryStore) SpendTicket(_ context.Context, id string, events ...Event)
 func (m *MemoryStore) Append(_ context.Context, events ...Event) (int64, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if err := m.withinRates(events); err != nil {
+		return 0, err
+	}
 	return m.append(events...), nil
+}
+
+// withinRates refuses events that would exceed a rule's rate.
+func (m *MemoryStore) withinRates(events []Event) error {
+	for _, event := range events {
+		if event.AtMost != nil && m.count(event.Rule, event.Time.Add(-event.AtMost.Per)) >= event.AtMost.Count {
+			return RateExceeded(event.Rule, *event.AtMost)
+		}
+	}
+	return nil
 }
 
 func (m *MemoryStore) append(events ...Event) int64 {
@@ -164,8 +180,7 @@ func (m *MemoryStore) CountIntents(_ context.Context, rule string, since time.Ti
 	return m.count(rule, since), nil
 }
 
-func (m *MemoryStore) count(rule string, since time.Time) int {
-	count := 0
+func (m *MemoryStore) count(rule string, since time.Time) (count int) {
 	for _, event := range m.events {
 		if event.Kind == KindIntent && event.Rule == rule && !event.Time.Before(since) {
 			count++

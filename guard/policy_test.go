@@ -1,6 +1,9 @@
 package guard_test
 
 import (
+	"context"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -144,6 +147,33 @@ func TestARateIsHeldTo(t *testing.T) {
 	c.Advance(time.Hour + time.Second)
 	if _, err := g.Unasked(t.Context(), intent(schemas.ToolRegisterPartner)); err != nil {
 		t.Errorf("after the hour: %v", err)
+	}
+}
+
+// 64 calls race for the five writes of a rule.
+func TestARateIsHeldToByManyAtOnce(t *testing.T) {
+	t.Parallel()
+	c := newClock()
+	store := guard.NewMemoryStore(c.Now)
+	g := newGuard(t, guard.Options{Now: c.Now, Store: store, Rules: []guard.Rule{{
+		Operations: []string{"write"}, Tenants: []string{"*"}, PartnerIDs: []string{"1234567"},
+		Rate: &guard.Rate{Count: 5, Per: time.Hour}, Ruling: guard.RulingAllow,
+	}}})
+	var group sync.WaitGroup
+	var granted atomic.Int32
+	for range 64 {
+		group.Go(func() {
+			_, err := g.Unasked(context.Background(), intent(schemas.ToolRegisterPartner))
+			if err == nil {
+				granted.Add(1)
+			} else if codeOf(err) != schemas.CodeRateExceeded {
+				t.Errorf("%v", err)
+			}
+		})
+	}
+	group.Wait()
+	if open, err := store.Unfinished(t.Context()); granted.Load() != 5 || len(open) != 5 || err != nil {
+		t.Errorf("%d permits, %d intents, %v", granted.Load(), len(open), err)
 	}
 }
 

@@ -53,6 +53,10 @@ type Event struct {
 	SameUser bool
 	// Rule is the policy rule that decided, if any.
 	Rule string
+	// AtMost bounds an intent: it is appended only where fewer than so many
+	// intents of its rule stand in the record for that time before Time. It is
+	// not recorded.
+	AtMost *Rate
 	// Result is a problem code, a status, or for a closed intent how it was
 	// found: applied, not_applied or unknown.
 	Result string
@@ -109,12 +113,14 @@ type Store interface {
 	// DecideTicket records an approver's decision with its event, once: false
 	// for a ticket that is gone, spent or decided.
 	DecideTicket(ctx context.Context, id string, decision Decision, event Event) (bool, error)
-	// SpendTicket marks a ticket as used and appends events, all or nothing. A
+	// SpendTicket marks a ticket as used and appends events, all or nothing; an
+	// event out of its AtMost undoes all with RateExceeded. A
 	// second call, or one for a ticket that is gone, appends nothing and returns
 	// spent false. last is the Seq of the last event.
 	SpendTicket(ctx context.Context, id string, events ...Event) (spent bool, last int64, err error)
 	// Append adds events to the record, in order, all or nothing, and returns
-	// the Seq of the last.
+	// the Seq of the last. One out of its AtMost is refused with RateExceeded;
+	// count and append are one step, in all processes.
 	Append(ctx context.Context, events ...Event) (last int64, err error)
 	// Unfinished returns the intents that have no outcome, oldest first.
 	Unfinished(ctx context.Context) ([]Event, error)

@@ -308,6 +308,10 @@ func TestNoFieldIsLost(t *testing.T) {
 	h := build(t)
 	e, tk, a, f := filled[guard.Event](), filled[guard.Ticket](), filled[guard.Approver](), filled[guard.Freeze]()
 	tk.ID, tk.Spent, tk.Plan.Body = "ap_1", false, []byte(`{"rows":[]}`)
+	e.AtMost = nil // a condition, and no part of the record
+	invoked := filled[guard.Token]()
+	invoked.ID = "tk_1"
+	h.must(h.PutToken(ctx(), invoked, 10, e))
 	_, err := h.Append(ctx(), e)
 	h.must(err)
 	_, err = h.PutTicket(ctx(), tk, 10, e)
@@ -321,6 +325,11 @@ func TestNoFieldIsLost(t *testing.T) {
 		if diff := cmp.Diff(e, got); diff != "" {
 			t.Errorf("event %d:\n%s", n, diff)
 		}
+	}
+	gotToken, _, err := h.Token(ctx(), "tk_1")
+	h.must(err)
+	if diff := cmp.Diff(invoked, gotToken); diff != "" {
+		t.Error(diff)
 	}
 	gotTicket, _, err := h.Ticket(ctx(), "ap_1")
 	h.must(err)

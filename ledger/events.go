@@ -52,9 +52,27 @@ func (l *Ledger) CountIntents(ctx context.Context, rule string, since time.Time)
 	if err != nil {
 		return 0, err
 	}
-	err = db.read.QueryRowContext(ctx, `SELECT count(*) FROM events WHERE kind = 'intent' AND rule = ? AND time >= ?`,
-		rule, formatTime(since)).Scan(&count)
+	count, err = countIntents(ctx, db.read, rule, since)
 	return count, l.problem(err)
+}
+
+func countIntents(ctx context.Context, q querier, rule string, since time.Time) (count int, err error) {
+	err = q.QueryRowContext(ctx, `SELECT count(*) FROM events WHERE kind = 'intent' AND rule = ? AND time >= ?`,
+		rule, formatTime(since)).Scan(&count)
+	return count, err
+}
+
+// withinRate refuses an intent beyond its rule's rate. The write lock is held,
+// so that nobody else's comes in between.
+func (w *writing) withinRate(ctx context.Context, event guard.Event) error {
+	if event.AtMost == nil {
+		return nil
+	}
+	count, err := countIntents(ctx, w.Tx, event.Rule, event.Time.Add(-event.AtMost.Per))
+	if err != nil || count < event.AtMost.Count {
+		return err
+	}
+	return guard.RateExceeded(event.Rule, *event.AtMost)
 }
 
 // Followed implements guard.Store.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"os"
 
 	"mcp-partner/guard"
 )
@@ -106,8 +107,18 @@ func (l *Ledger) tampered(what string) guard.Freeze {
 
 // Freeze implements guard.Store. A brake whose row was changed, removed or put
 // back in the file, and a record that is shorter than it was, count as a brake
-// that is pulled.
+// that is pulled. A freeze of reads holds by its file also where there is no
+// record to be read.
 func (l *Ledger) Freeze(ctx context.Context) (guard.Freeze, error) {
+	f, err := l.recorded(ctx)
+	if (err != nil || !f.Reads) && l.marked() {
+		return l.fromMark(), nil
+	}
+	return f, err
+}
+
+// recorded is the brake as the record has it.
+func (l *Ledger) recorded(ctx context.Context) (guard.Freeze, error) {
 	db, err := l.use(ctx)
 	if err != nil {
 		return guard.Freeze{}, err
@@ -135,15 +146,40 @@ func (l *Ledger) brake(ctx context.Context, db *database) (guard.Freeze, error) 
 	return decodeFreeze(s.body)
 }
 
-// SetFreeze implements guard.Store.
+// SetFreeze implements guard.Store. The file of a freeze of reads is there
+// before the record says so, and stays until the record says otherwise: if the
+// record cannot be written, reads are stopped all the same.
 func (l *Ledger) SetFreeze(ctx context.Context, freeze guard.Freeze, event guard.Event) error {
 	body, err := encodeFreeze(freeze)
 	if err != nil {
 		return l.problem(err)
 	}
-	return l.write(ctx, true, func(w *writing) error {
+	_, err = l.use(ctx)
+	if there := l.exists(); err != nil && !there {
+		return err // there is no record here, and none is begun for a brake
+	}
+	if freeze.Reads {
+		if err := l.mark(freeze); err != nil {
+			return l.problem(err)
+		}
+	}
+	err = l.write(ctx, true, func(w *writing) error {
 		return errors.Join(
 			w.events(ctx, ref(stateFreeze, theFreeze), false, event),
 			w.put(ctx, stateFreeze, theFreeze, body))
 	})
+	switch {
+	case err != nil && freeze.Reads:
+		return l.stoppedAnyway(err)
+	case err != nil || freeze.Reads:
+		return err
+	default:
+		return l.problem(l.unmark())
+	}
+}
+
+// exists reports whether there is a file of a ledger, usable or not.
+func (l *Ledger) exists() bool {
+	_, err := os.Lstat(l.path)
+	return err == nil
 }

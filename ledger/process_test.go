@@ -9,12 +9,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"mcp-partner/guard"
+	"mcp-partner/schemas"
 )
 
 const (
@@ -30,7 +30,11 @@ func TestMain(m *testing.M) {
 	case "":
 		os.Exit(m.Run())
 	case "spender":
-		os.Exit(playSpender(l))
+		os.Exit(playRacer(l, spends(l)))
+	case "user":
+		os.Exit(playRacer(l, uses(l)))
+	case "rated":
+		os.Exit(playRacer(l, writesAtMost5(l)))
 	case "appender":
 		os.Exit(playAppender(l))
 	case "endless":
@@ -39,23 +43,32 @@ func TestMain(m *testing.M) {
 	os.Exit(3)
 }
 
-// playSpender tries to spend one ticket 32 times at once, and prints how often
-// it could.
-func playSpender(l *Ledger) int {
+// playRacer tries something 32 times at once when it is told to, and prints how
+// often it could.
+func playRacer(l *Ledger, try func() (bool, error)) int {
 	if _, err := l.Freeze(context.Background()); err != nil {
 		return fail(err)
 	}
 	fmt.Println("ready")
 	_, _ = bufio.NewReader(os.Stdin).ReadString('\n')
+	won, err := race(32, try)
+	if err != nil {
+		return fail(err)
+	}
+	fmt.Println("won", won)
+	return closed(l)
+}
+
+// race tries something so many times at once.
+func race(times int, try func() (bool, error)) (won int, failed error) {
 	var group sync.WaitGroup
 	var mu sync.Mutex
-	won, failed := 0, error(nil)
-	for range 32 {
+	for range times {
 		group.Go(func() {
-			spent, _, err := l.SpendTicket(context.Background(), "ap_1", event(guard.KindIntent, intent("stdio", "contoso", "1234567")))
+			ok, err := try()
 			mu.Lock()
 			defer mu.Unlock()
-			if spent {
+			if ok {
 				won++
 			}
 			if err != nil {
@@ -64,11 +77,31 @@ func playSpender(l *Ledger) int {
 		})
 	}
 	group.Wait()
-	if failed != nil {
-		return fail(failed)
+	return won, failed
+}
+
+// spends, uses and writesAtMost5 are what is raced for.
+func spends(l *Ledger) func() (bool, error) {
+	return func() (bool, error) {
+		spent, _, err := l.SpendTicket(context.Background(), "ap_1", event(guard.KindIntent, intent("stdio", "contoso", "1234567")))
+		return spent, err
 	}
-	fmt.Println("won", won)
-	return closed(l)
+}
+
+func uses(l *Ledger) func() (bool, error) {
+	return func() (bool, error) { return l.UseToken(context.Background(), "tk_1", aboutToken()) }
+}
+
+func writesAtMost5(l *Ledger) func() (bool, error) {
+	intended := event(guard.KindIntent, intent("stdio", "contoso", "1234567"))
+	intended.Rule, intended.AtMost = "nightly", &guard.Rate{Count: 5, Per: time.Hour}
+	return func() (bool, error) {
+		_, err := l.Append(context.Background(), intended)
+		if problem := schemas.AsProblem(err); problem != nil && problem.Code == schemas.CodeRateExceeded {
+			return false, nil
+		}
+		return err == nil, err
+	}
 }
 
 func fail(err error) int {
@@ -123,11 +156,72 @@ func TestTwoProcessesRaceForOneTicket(t *testing.T) {
 	t.Parallel()
 	h := build(t)
 	h.put("ap_1")
-	var outputs [2]strings.Builder
+	if won := h.raced("spender"); won != 1 {
+		t.Errorf("%d winners", won)
+	}
+	if open, err := h.Unfinished(ctx()); err != nil || len(open) != 1 {
+		t.Error(open, err)
+	}
+	h.whole()
+}
+
+// The uses of a token are counted once, whichever process is called.
+func TestTwoProcessesRaceForTheUsesOfAToken(t *testing.T) {
+	t.Parallel()
+	h := build(t)
+	h.issue("tk_1", "nightly", 5)
+	if won := h.raced("user"); won != 5 {
+		t.Errorf("%d uses of 5", won)
+	}
+	if got, ok, err := h.Token(ctx(), "tk_1"); err != nil || !ok || got.Used != 5 || h.holds("tk_1") {
+		t.Errorf("%+v %v %v", got, ok, err)
+	}
+	h.whole()
+}
+
+// A rule's rate holds over all processes.
+func TestTwoProcessesHoldARate(t *testing.T) {
+	t.Parallel()
+	h := build(t)
+	if won := h.raced("rated"); won != 5 {
+		t.Errorf("%d writes of 5", won)
+	}
+	if open, err := h.Unfinished(ctx()); err != nil || len(open) != 5 {
+		t.Error(len(open), err)
+	}
+	h.whole()
+}
+
+// So it does over 64 calls of one, with a ticket for each.
+func TestManyCallsHoldARate(t *testing.T) {
+	t.Parallel()
+	h := build(t)
+	if won, err := race(64, writesAtMost5(h.Ledger)); won != 5 || err != nil {
+		t.Errorf("%d writes of 5, %v", won, err)
+	}
+	h.put("ap_1")
+	intended := event(guard.KindIntent, intent("stdio", "contoso", "1234567"))
+	intended.Rule, intended.AtMost = "nightly", &guard.Rate{Count: 5, Per: time.Hour}
+	_, _, err := h.SpendTicket(ctx(), "ap_1", event(guard.KindConfirmed, intended.Intent), intended)
+	problemOf(t, err, schemas.CodeRateExceeded, "nightly", "5 writes")
+	if ticket, ok, err := h.Ticket(ctx(), "ap_1"); !ok || ticket.Spent || err != nil {
+		t.Error("a ticket was spent for a write that the rate refused", ticket, err)
+	}
+	intended.AtMost = &guard.Rate{Count: 6, Per: time.Hour}
+	if spent, _, err := h.SpendTicket(ctx(), "ap_1", event(guard.KindConfirmed, intended.Intent), intended); !spent || err != nil {
+		t.Error(spent, err)
+	}
+	h.whole()
+}
+
+// raced starts two processes that race, and returns how often they won together.
+func (h *house) raced(role string) (won int) {
+	h.t.Helper()
 	var group sync.WaitGroup
+	var mu sync.Mutex
 	start := make(chan struct{})
-	for n := range outputs {
-		command := h.child("spender")
+	for range 2 {
+		command := h.child(role)
 		input, err := command.StdinPipe()
 		h.must(err)
 		output, err := command.StdoutPipe()
@@ -135,29 +229,25 @@ func TestTwoProcessesRaceForOneTicket(t *testing.T) {
 		h.must(command.Start())
 		lines := bufio.NewScanner(output)
 		if !lines.Scan() || lines.Text() != "ready" {
-			t.Fatal("not ready:", lines.Text())
+			h.t.Fatal("not ready:", lines.Text())
 		}
 		group.Go(func() {
 			<-start
 			_, _ = input.Write([]byte("go\n"))
-			for lines.Scan() {
-				outputs[n].WriteString(lines.Text())
+			lines.Scan()
+			said := lines.Text()
+			var n int
+			if _, err := fmt.Sscanf(said, "won %d", &n); err != nil || command.Wait() != nil {
+				h.t.Error(said)
 			}
-			if err := command.Wait(); err != nil {
-				t.Error(err, outputs[n].String())
-			}
+			mu.Lock()
+			defer mu.Unlock()
+			won += n
 		})
 	}
 	close(start)
 	group.Wait()
-	got := outputs[0].String() + " " + outputs[1].String()
-	if got != "won 1 won 0" && got != "won 0 won 1" {
-		t.Error(got)
-	}
-	if open, err := h.Unfinished(ctx()); err != nil || len(open) != 1 {
-		t.Error(open, err)
-	}
-	h.whole()
+	return won
 }
 
 func TestTwoProcessesMakeOneChain(t *testing.T) {

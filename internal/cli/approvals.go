@@ -27,6 +27,7 @@ passphrase that was set with mcp-partner approvers add, typed on the terminal.`,
 	command.AddCommand(
 		newApprovalsList(f, runApprovalsList), newApprovalsShow(f, runApprovalsShow),
 		newApprovalsApprove(f, runApprovalsApprove), newApprovalsDeny(f, runApprovalsDeny),
+		newApprovalsRotateKey(f, runApprovalsRotateKey),
 	)
 	return command
 }

@@ -168,3 +168,37 @@ func TestADenialOverHTTP(t *testing.T) {
 		t.Errorf("exit code %d: %s", code, out)
 	}
 }
+
+// One rotation leaves what is open; forgetting the replaced key voids it.
+func TestRotatingTheKeyOfApprovals(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		rotate []string
+		linked string
+		says   string
+	}{
+		"once":      {nil, "1234567", `"status":"done"`},
+		"void open": {[]string{"--void-open"}, "", `"code":"approval_unknown"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o := newOffice(t)
+			o.addAlice()
+			id := o.ask("register_partner", "--tenant", "contoso", "--partner-id", "1234567")
+			at := o.serveHTTP()
+			approver := o.approverToken("alice")
+			_, body := o.http(at, approver, "GET", "/approvals/"+id, "")
+			_, rest, _ := strings.Cut(body, `"digest":"`)
+			digest, _, _ := strings.Cut(rest, `"`)
+			if status, body := o.http(at, approver, "POST", "/approvals/"+id, fmt.Sprintf(`{"decision":"approve","digest":%q}`, digest)); status != http.StatusOK {
+				t.Fatalf("status %d: %s", status, body)
+			}
+			o.must(append([]string{"approvals", "rotate-key"}, test.rotate...)...)
+			_, out, _ := o.run("call", "register_partner", "--tenant", "contoso", "--partner-id", "1234567", "--approval-id", id, "--allow-writes", "--approval", "person", "--json")
+			if !strings.Contains(out, test.says) || o.linked() != test.linked {
+				t.Errorf("linked is %q: %s", o.linked(), out)
+			}
+			o.mustBeRecorded("approved", "credential")
+		})
+	}
+}

@@ -98,6 +98,7 @@ Exit codes: 0 done or unchanged, 1 failed, 2 wrong usage, 3 refused,
 		newEnsure(f, runMany),
 		newTransition(f, runMany),
 		newOpenAPI(f, runOpenAPI),
+		newContract(f),
 		newDemo(f, runDemo),
 		newVersion(f, runVersion),
 	)

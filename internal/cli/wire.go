@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+
 	"mcp-partner/armclient"
 	"mcp-partner/fleet"
 	"mcp-partner/guard"
@@ -302,18 +304,27 @@ func (c *clients) build(key armclient.Key) (*armclient.Client, error) {
 }
 
 func (c *clients) make(where place) (*armclient.Client, error) {
-	credential, err := c.source.Credential(context.Background(), where.TenantID, where.Credential.Name)
+	credential, options, err := c.options(where)
 	if err != nil {
 		return nil, err
 	}
+	return armclient.New(credential, options)
+}
+
+// options are what every client of a place is made of.
+func (c *clients) options(where place) (azcore.TokenCredential, armclient.Options, error) {
+	credential, err := c.source.Credential(context.Background(), where.TenantID, where.Credential.Name)
+	if err != nil {
+		return nil, armclient.Options{}, err
+	}
 	transport, err := c.http.Client([]byte(where.Cloud.CAPEM))
 	if err != nil {
-		return nil, schemas.NewProblem(schemas.CodeInvalidArgument, "The CA of tenant "+where.Tenant+" holds no certificate that can be read.",
+		return nil, armclient.Options{}, schemas.NewProblem(schemas.CodeInvalidArgument, "The CA of tenant "+where.Tenant+" holds no certificate that can be read.",
 			schemas.WithHint("A person runs: mcp-partner tenants set %s --ca-file FILE", where.Tenant))
 	}
-	return armclient.New(watched{credential, c.watch}, armclient.Options{
+	return watched{credential, c.watch}, armclient.Options{
 		TenantID: where.TenantID, TenantName: where.Tenant, Cloud: where.Cloud.Name, Credential: where.Credential.Name,
 		PinnedObjectID: where.ObjectID, Endpoint: where.Cloud.ARMEndpoint, Audience: where.Cloud.ARMAudience, Transport: transport,
 		Watch: c.watch.ARM,
-	})
+	}, nil
 }

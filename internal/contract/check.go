@@ -217,15 +217,20 @@ func rule(broken jsonschema.ErrorKind) string {
 	return path[len(path)-1]
 }
 
-// plainName shows the far side's own name of a member only if it looks like one.
+// plainName shows the far side's own name of a member, with what leads to it,
+// only if it looks like one and is shorter than a piece of a token that
+// armclient would notice: it looks for those in values alone.
 func plainName(name string) string {
-	if !nameForm.MatchString(name) {
-		return "(its name is not shown)"
+	steps := strings.Split(name, ".")
+	for i, step := range steps {
+		if !nameForm.MatchString(step) {
+			steps[i] = "(its name is not shown)"
+		}
 	}
-	return name
+	return strings.Join(steps, ".")
 }
 
-var nameForm = regexp.MustCompile(`^[A-Za-z$@_][A-Za-z0-9$@_.-]{0,40}$`)
+var nameForm = regexp.MustCompile(`^[A-Za-z$@_][A-Za-z0-9$@_-]{0,14}$`)
 
 // strangers lists the members of a value that its schema does not name.
 func (d *Document) strangers(schema place, value any, at string) []string {

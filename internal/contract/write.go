@@ -1,9 +1,175 @@
 package contract
 
 import (
+	"context"
+	"fmt"
+
 	"mcp-partner/armclient"
+	"mcp-partner/guard"
 	"mcp-partner/schemas"
 )
+
+// Writer is how a link is made, moved and removed: as the guard allows, with a
+// permit and a record for each request, and one confirmation for the run.
+type Writer struct {
+	Guard     *guard.Guard
+	Principal guard.Principal
+	// PartnerID is linked and removed again. Second, if set, is the one to which
+	// the link is moved in between; else it is moved to itself.
+	PartnerID, Second string
+	// Confirm asks the person at the terminal for the whole run; nil where there
+	// is none. It is asked only if the policy wants somebody asked.
+	Confirm func(context.Context, guard.Question) (guard.Answer, error)
+
+	confirmed bool
+}
+
+// moved is the ID to which the link is moved.
+func (w *Writer) moved() string {
+	if w.Second != "" {
+		return w.Second
+	}
+	return w.PartnerID
+}
+
+// mayWrite refuses a run that would touch a link that is there, or that the
+// policy would not let come to its end, and has the run confirmed.
+func (r *run) mayWrite(ctx context.Context) error {
+	if r.read.Problem != nil {
+		return r.read.Problem
+	}
+	if !r.read.Link.State.Absent() {
+		return schemas.NewProblem(schemas.CodeAlreadyLinked,
+			"This identity has a link in that tenant already, and contract verify touches no link that it did not make itself.",
+			schemas.WithHint("Use a tenant and a credential that are meant for tests, without a link; or leave --with-partner-id out."))
+	}
+	ask := false
+	for _, planned := range r.plan() {
+		verdict, err := r.rule(ctx, planned)
+		if err != nil {
+			return err
+		}
+		if verdict.Ruling == guard.RulingPerson {
+			return schemas.NewProblem(schemas.CodePolicyDenied,
+				fmt.Sprintf("The policy wants an approver for %s, and a run that is confirmed once cannot wait for one.", planned.Tool),
+				schemas.WithHint("Give --approval client to confirm the run at this terminal, or a rule that allows it in that tenant."))
+		}
+		ask = ask || verdict.Ruling == guard.RulingClient
+	}
+	if !ask {
+		return nil
+	}
+	return r.confirm(ctx)
+}
+
+// plan is one intent for each kind of write, in the states in which they will be
+// made.
+func (r *run) plan() []guard.Intent {
+	w := r.Writer
+	linked := schemas.Link{State: schemas.LinkLinked, PartnerID: w.PartnerID}
+	moved := schemas.Link{State: schemas.LinkLinked, PartnerID: w.moved()}
+	return []guard.Intent{
+		r.intent(armclient.ChangeCreate, w.PartnerID, r.read.Link), r.intent(armclient.ChangeUpdate, w.moved(), linked),
+		r.intent(armclient.ChangeDelete, w.PartnerID, linked), r.intent(armclient.ChangeDelete, w.moved(), moved),
+	}
+}
+
+func (r *run) confirm(ctx context.Context) error {
+	w := r.Writer
+	expect := r.Tenant.Name + " " + w.PartnerID
+	question := guard.Question{
+		Text: fmt.Sprintf("Make a link to partner ID %s for identity %s in tenant %s (%s), move it to %s, and remove it again, to see how the provider answers?"+
+			" Up to eight requests that write are sent, and attribution changes while it lasts. Only in a tenant that is meant for tests.",
+			w.PartnerID, r.read.Identity.ObjectID, r.Tenant.Name, r.Tenant.TenantID, w.moved()),
+		Prompt: "Type the tenant's name and the partner ID, with a space between", Expect: expect,
+	}
+	declined := schemas.NewProblem(schemas.CodeApprovalDeclined, "The run was not confirmed; nothing was written.",
+		schemas.WithHint("Run it at a terminal, or with a policy that allows these writes in that tenant."))
+	if w.Confirm == nil {
+		return declined
+	}
+	answer, err := w.Confirm(ctx, question)
+	if err != nil || answer.Action != guard.ActionAccept || answer.Typed != expect {
+		return declined
+	}
+	w.confirmed = true
+	return nil
+}
+
+func (r *run) intent(kind armclient.ChangeKind, partnerID string, before schemas.Link) guard.Intent {
+	identity := r.read.Identity
+	identity.Tenant = r.Tenant.Name
+	return guard.Intent{
+		Caller: r.Writer.Principal.Caller, Tool: toolOf(kind), Identity: identity, PartnerID: partnerID, Before: guard.SeenOf(before),
+		Expected: r.Tenant.ExpectedPartnerID, Labels: r.Tenant.Labels, Reason: "contract verify",
+	}
+}
+
+// rule asks bounds, freeze and policy.
+func (r *run) rule(ctx context.Context, intent guard.Intent) (guard.Verdict, error) {
+	op, _ := schemas.Lookup(intent.Tool)
+	w := r.Writer
+	if err := w.Guard.Admit(ctx, guard.Subject{
+		Operation: op, Caller: intent.Caller, Grant: w.Principal.Grant, Tenant: r.Tenant.Name, Labels: intent.Labels,
+		PartnerID: intent.PartnerID, Expected: intent.Expected,
+	}); err != nil {
+		return guard.Verdict{}, err
+	}
+	return w.Guard.Rule(ctx, intent)
+}
+
+// permit gets the permit for one request. What the policy wants asked was
+// answered for the whole run; each request still has a ticket of its own, which
+// is bound to it and spent once.
+func (r *run) permit(ctx context.Context, intent guard.Intent) (guard.Granted, error) {
+	verdict, err := r.rule(ctx, intent)
+	if err != nil {
+		return guard.Granted{}, err
+	}
+	g := r.Writer.Guard
+	switch {
+	case verdict.Ruling == guard.RulingAllow:
+		return g.Unasked(ctx, intent)
+	case verdict.Ruling == guard.RulingClient && r.Writer.confirmed:
+		_, seal, err := g.Ask(ctx, intent, verdict)
+		if err != nil {
+			return guard.Granted{}, err
+		}
+		question := guard.QuestionFor(intent)
+		return g.Answer(ctx, intent, seal, question, guard.Answer{Action: guard.ActionAccept, Typed: question.Expect})
+	default:
+		return guard.Granted{}, schemas.NewProblem(schemas.CodeApprovalDeclined, "This write was not confirmed with the run.")
+	}
+}
+
+// write sends one request that writes, and reads back. Whatever happens then is
+// recorded. An error means that nothing was sent.
+func (r *run) write(ctx context.Context, kind armclient.ChangeKind, partnerID string) (armclient.Outcome, []armclient.Exchange, error) {
+	intent := r.intent(kind, partnerID, r.read.Link)
+	granted, err := r.permit(ctx, intent)
+	if err != nil {
+		r.Writer.Guard.Refused(ctx, intent, schemas.AsProblem(err).Code)
+		return armclient.Outcome{}, nil, err
+	}
+	ctx = context.WithoutCancel(ctx)
+	var outcome armclient.Outcome
+	all := r.Wire.during(ctx, func(ctx context.Context) {
+		outcome = r.Wire.client.Apply(ctx, granted.Permit, armclient.Change{Kind: kind, PartnerID: partnerID, Before: r.read.Link})
+	})
+	r.read = outcome.After
+	if err := r.Writer.Guard.Finished(ctx, granted.Record, intent, recorded(outcome)); err != nil {
+		r.report.Remains = "The record of a write is incomplete: its outcome could not be stored."
+	}
+	return outcome, all, nil
+}
+
+func recorded(outcome armclient.Outcome) guard.Outcome {
+	result := string(schemas.StatusDone)
+	if outcome.Problem != nil {
+		result = string(outcome.Problem.Code)
+	}
+	return guard.Outcome{Result: result, After: guard.SeenOf(outcome.After.Link), ARMRequestID: outcome.RequestID, CorrelationID: outcome.CorrelationID}
+}
 
 // toolOf is the operation of the catalogue that a change is made by, for the
 // guard and the record.

@@ -1,0 +1,119 @@
+package contract
+
+import (
+	"bytes"
+	"encoding/json"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"mcp-partner/schemas"
+)
+
+// redactor takes out of the far side's text what names a tenant, an identity, a
+// partner or a person. It works by what such things look like and, for names,
+// by what the directory knows.
+type redactor struct{ names []string }
+
+var (
+	guidLike    = regexp.MustCompile(`(?i)[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}`)
+	numberLike  = regexp.MustCompile(`[0-9]{4,}`)
+	addressLike = regexp.MustCompile(`\S+@\S+`)
+	urlLike     = regexp.MustCompile(`(?i)\bhttps?://\S+`)
+	longWord    = regexp.MustCompile(`[A-Za-z0-9_+/=-]{32,}`)
+)
+
+// text cleans one text of the far side.
+func (r redactor) text(text string) string {
+	text = schemas.Foreign(text)
+	for _, name := range r.names {
+		if len(name) > 2 {
+			text = regexp.MustCompile(`(?i)`+regexp.QuoteMeta(name)).ReplaceAllString(text, "{tenant}")
+		}
+	}
+	for _, one := range []struct {
+		like *regexp.Regexp
+		put  string
+	}{{addressLike, "{address}"}, {urlLike, "{url}"}, {guidLike, "{guid}"}, {longWord, "{word}"}, {numberLike, "{number}"}} {
+		text = one.like.ReplaceAllString(text, one.put)
+	}
+	return text
+}
+
+// telling are the members whose values are shown, cleaned: they say what
+// happened and not to whom.
+func telling(name string) bool {
+	return slices.Contains([]string{"code", "message", "state", "type", "origin"}, name)
+}
+
+// shape writes a body with its values taken out.
+func (r redactor) shape(body []byte) string {
+	var value any
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	decoder.UseNumber()
+	if len(body) == 0 || decoder.Decode(&value) != nil {
+		return ""
+	}
+	text, err := json.MarshalIndent(r.emptied("", value, 0), "", "  ")
+	if err != nil {
+		return ""
+	}
+	return unescaped.Replace(string(text))
+}
+
+// unescaped undoes what encoding/json does for HTML.
+var unescaped = strings.NewReplacer(`\u003c`, "<", `\u003e`, ">", `\u0026`, "&")
+
+const deepest = 8
+
+func (r redactor) emptied(name string, value any, depth int) any {
+	if depth > deepest {
+		return "(deeper)"
+	}
+	switch v := value.(type) {
+	case map[string]any:
+		out := map[string]any{}
+		for _, member := range slices.Sorted(maps.Keys(v)) {
+			out[plainName(member)] = r.emptied(member, v[member], depth+1)
+		}
+		return out
+	case []any:
+		if len(v) == 0 {
+			return []any{}
+		}
+		return []any{r.emptied(name, v[0], depth+1)}
+	case string:
+		if telling(name) {
+			return r.text(v)
+		}
+		return "(text)"
+	case json.Number:
+		return "(number)"
+	case nil:
+		return nil
+	default:
+		return "(true or false)"
+	}
+}
+
+// said returns the code and the shape of an error body.
+func said(body []byte) (code, shape string) {
+	var wire struct {
+		Code  *string
+		Error *struct{ Code string }
+	}
+	if json.Unmarshal(body, &wire) != nil {
+		return "", ""
+	}
+	switch {
+	case wire.Error != nil && wire.Code != nil:
+		return wire.Error.Code, "both shapes at once"
+	case wire.Error != nil:
+		return wire.Error.Code, "nested"
+	case wire.Code != nil:
+		return *wire.Code, "flat"
+	default:
+		return "", ""
+	}
+}

@@ -1,0 +1,199 @@
+package contract
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"mcp-partner/armclient"
+	"mcp-partner/schemas"
+)
+
+// absentID has the form of a partner ID and is nobody's link; malformedID has
+// not even the form.
+const (
+	absentID    = "9999999999"
+	malformedID = "abc"
+)
+
+// Verifier compares the provider as it answers one identity in one tenant.
+type Verifier struct {
+	Document *Document
+	Wire     *Wire
+	Tenant   schemas.Tenant
+	// Program and CredentialKind stand in the report.
+	Program, CredentialKind string
+	Simulated               bool
+	// Writer makes a link and removes it again; nil only reads.
+	Writer *Writer
+	Now    func() time.Time
+}
+
+// run is one verification on its way.
+type run struct {
+	*Verifier
+	report Report
+	redact redactor
+	// read is the link as it was read last.
+	read armclient.LinkRead
+	// made: a request of this run made or moved a link. shared: somebody else
+	// wrote there meanwhile.
+	made, shared bool
+}
+
+// Verify asks, and reports. An error means that nothing could be compared, or
+// that a link which was to be made may not be: it is a *schemas.Problem.
+func (v *Verifier) Verify(ctx context.Context) (Report, error) {
+	r := &run{Verifier: v, redact: redactor{names: names(v.Tenant)}, report: Report{
+		Program: v.Program, APIVersion: schemas.APIVersion, Cloud: v.Tenant.Cloud, Credential: v.CredentialKind,
+		Simulated: v.Simulated, Time: v.Now(),
+	}}
+	if err := r.ownLink(ctx); err != nil {
+		return r.report, err
+	}
+	if v.Writer != nil {
+		if err := r.mayWrite(ctx); err != nil {
+			return r.report, err
+		}
+	}
+	r.operations(ctx)
+	r.probe(ctx, "GET of a partner ID that is not linked", absentID, "", expected{statuses: []int{404}, codes: map[int][]string{404: {"NotFound"}}, settles: "Status and code of a GET of another ID than the linked one"})
+	r.probe(ctx, "GET of something that is no partner ID", malformedID, "", expected{statuses: []int{400}, codes: map[int][]string{400: {"BadRequest"}}, settles: "Status of a malformed and of a PartnerGlobal ID"})
+	r.probe(ctx, "GET under an api-version that does not exist", absentID, "2017-01-01", expected{statuses: []int{400, 404}})
+	if v.Writer != nil {
+		r.life(ctx)
+	}
+	return r.report, nil
+}
+
+// names are what the directory calls a tenant.
+func names(t schemas.Tenant) []string {
+	all := append([]string{t.Name, t.TenantID}, t.Domains...)
+	slices.SortFunc(all, func(a, b string) int { return len(b) - len(a) })
+	return all
+}
+
+// expected is what the document says of one situation, beside what it says of
+// the operation.
+type expected struct {
+	statuses []int
+	// codes are the documented error codes by status; none means any.
+	codes map[int][]string
+	// settles is the open question that the answer closes, if the document calls
+	// it unknown.
+	settles string
+}
+
+func (e expected) String() string {
+	var parts []string
+	for _, status := range e.statuses {
+		text := fmt.Sprint(status)
+		if codes := e.codes[status]; len(codes) > 0 {
+			text += " " + strings.Join(codes, " or ")
+		}
+		parts = append(parts, text)
+	}
+	return strings.Join(parts, ", or ")
+}
+
+// ownLink comes first: without a clear answer there is nothing to compare with.
+func (r *run) ownLink(ctx context.Context) error {
+	all := r.Wire.during(ctx, func(ctx context.Context) { r.read = r.Wire.client.Link(ctx) })
+	check := r.compare("GET of the own link", all, http.MethodGet, schemas.PathPartners, linkOrNone())
+	if check.Verdict == Untold {
+		return r.read.Problem
+	}
+	if r.read.Link.State == schemas.LinkLinked {
+		check.Settles = ""
+	}
+	r.add(check)
+	return nil
+}
+
+func linkOrNone() expected {
+	return expected{statuses: []int{200, 404}, codes: map[int][]string{404: {"NotFound"}}, settles: "Code and text of a GET without a link"}
+}
+
+func (r *run) operations(ctx context.Context) {
+	var rows []schemas.ProviderOperation
+	all := r.Wire.during(ctx, func(ctx context.Context) { rows, _, _ = r.Wire.client.Operations(ctx) })
+	check := r.compare("GET of the operations", all, http.MethodGet, schemas.PathOperations, expected{statuses: []int{200}})
+	check.Answered += fmt.Sprintf(", %d operations in %d pages", len(rows), len(all))
+	for _, name := range []string{"partners/read", "partners/write", "partners/delete"} {
+		if !slices.ContainsFunc(rows, func(o schemas.ProviderOperation) bool { return strings.HasSuffix(strings.ToLower(o.Name), name) }) {
+			check.Details = append(check.Details, "no operation ends in "+name)
+		}
+	}
+	r.add(check)
+}
+
+func (r *run) probe(ctx context.Context, name, segment, version string, want expected) {
+	all := r.Wire.during(ctx, func(ctx context.Context) { _ = r.Wire.probe.Get(ctx, segment, version) }) // the exchange says more
+	check := r.compare(name, all, http.MethodGet, schemas.PathPartners+"/"+segment, want)
+	r.add(check)
+}
+
+func (r *run) add(check Check) { r.report.Checks = append(r.report.Checks, check) }
+
+// compare judges the last exchange of a kind, and of the others whether they
+// keep the document.
+func (r *run) compare(name string, all []armclient.Exchange, method, path string, want expected) Check {
+	check := Check{Name: name, Documented: want.String(), Verdict: Untold, Answered: "nothing"}
+	x, ok := last(all, method, path)
+	if !ok || x.Status == 0 {
+		check.Details = []string{"no answer came"}
+		return check
+	}
+	op, _ := r.Document.Find(method, path)
+	code, form := said(x.Body)
+	check.Answered, check.Shape = answered(x, r.redact.text(code), form), r.redact.shape(x.Body)
+	findings := r.Document.Answer(op, x)
+	check.Verdict = verdict(r.Document.Evidence(op, x.Status), want, x, code, &findings)
+	if check.Verdict == Settled || check.Verdict == Differs {
+		check.Settles = want.settles
+	}
+	check.Details = append(check.Details, append(findings.Differs, findings.Notes...)...)
+	return check
+}
+
+func answered(x armclient.Exchange, code, form string) string {
+	text := fmt.Sprint(x.Status)
+	if code != "" {
+		text += " " + code + ", " + form
+	}
+	return text + fmt.Sprintf(", after %d ms", x.Took.Milliseconds())
+}
+
+func verdict(evidence string, want expected, x armclient.Exchange, code string, f *Findings) Verdict {
+	switch {
+	case inconclusive(x):
+		return Untold
+	case !slices.Contains(want.statuses, x.Status):
+		f.differs("status %d, and the document has %s for this", x.Status, want)
+	case len(want.codes[x.Status]) > 0 && !slices.Contains(want.codes[x.Status], code):
+		f.differs("another code than the document has for this: %s", want)
+	}
+	switch {
+	case len(f.Differs) > 0:
+		return Differs
+	case want.settles != "" && strings.Contains(evidence, "unknown"):
+		return Settled
+	default:
+		return Agrees
+	}
+}
+
+// inconclusive answers say nothing about the question: they come before the
+// provider, or from a gateway.
+func inconclusive(x armclient.Exchange) bool {
+	switch {
+	case x.Status == http.StatusUnauthorized, x.Status == http.StatusForbidden, x.Status == http.StatusTooManyRequests, x.Status >= 500:
+		return true
+	default:
+		kind := x.Header.Get("Content-Type")
+		return strings.HasPrefix(kind, "text/html") || x.Status == http.StatusNotFound && kind == "" && len(x.Body) == 0
+	}
+}

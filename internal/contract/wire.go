@@ -1,0 +1,70 @@
+package contract
+
+import (
+	"context"
+	"net/url"
+	"slices"
+	"sync"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+
+	"mcp-partner/armclient"
+)
+
+// Wire is the way to the provider for one identity in one tenant: the program's
+// own clients, with their gate and their checks, and somebody who watches.
+type Wire struct {
+	client *armclient.Client
+	probe  *armclient.ProbeClient
+
+	mu   sync.Mutex
+	seen []armclient.Exchange
+}
+
+// Dial builds the clients; it sends nothing. An error is a *schemas.Problem.
+func Dial(credential azcore.TokenCredential, o armclient.Options) (*Wire, error) {
+	w := &Wire{}
+	o.Observe = w.watch
+	client, err := armclient.New(credential, o)
+	if err != nil {
+		return nil, err
+	}
+	factory, err := armclient.NewClientFactory(credential, o)
+	if err != nil {
+		return nil, err
+	}
+	w.client, w.probe = client, factory.NewProbeClient()
+	return w, nil
+}
+
+func (w *Wire) watch(x armclient.Exchange) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.seen = append(w.seen, x)
+}
+
+// take returns what was exchanged since it was asked last.
+func (w *Wire) take() []armclient.Exchange {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	taken := w.seen
+	w.seen = nil
+	return taken
+}
+
+// during returns what f exchanged.
+func (w *Wire) during(ctx context.Context, f func(context.Context)) []armclient.Exchange {
+	w.take()
+	f(ctx)
+	return w.take()
+}
+
+// last returns the last exchange with a method and a path that ends so.
+func last(all []armclient.Exchange, method, path string) (armclient.Exchange, bool) {
+	for _, x := range slices.Backward(all) {
+		if target, err := url.Parse(x.URL); err == nil && x.Method == method && target.Path == path {
+			return x, true
+		}
+	}
+	return armclient.Exchange{}, false
+}

@@ -1,0 +1,111 @@
+package ledger
+
+import (
+	"errors"
+	"os"
+	"strings"
+	"testing"
+
+	"mcp-partner/guard"
+	"mcp-partner/schemas"
+)
+
+func (h *house) freeze(f guard.Freeze) error {
+	kind := guard.KindFreeze
+	if f == (guard.Freeze{}) {
+		kind = guard.KindUnfreeze
+	}
+	return h.SetFreeze(ctx(), f, guard.Event{Time: noon(), Kind: kind})
+}
+
+func ofReads() guard.Freeze {
+	return guard.Freeze{Writes: true, Reads: true, Reason: "a leak", By: "ops", Since: noon()}
+}
+
+// A freeze of reads holds whatever is done to the ledger, and where the ledger
+// cannot be opened.
+func TestAFreezeOfReadsHoldsWithoutALedger(t *testing.T) {
+	t.Parallel()
+	for name, spoil := range map[string]func(h *house){
+		"untouched": func(*house) {},
+		"damaged":   func(h *house) { h.must(os.WriteFile(h.path, []byte(strings.Repeat("no ledger ", 1000)), 0o600)) },
+		"removed": func(h *house) {
+			h.must(errors.Join(os.Remove(h.path), os.RemoveAll(h.path+"-wal"), os.RemoveAll(h.path+"-shm")))
+		},
+		"locked": func(h *house) { h.keys.breakWith(schemas.NewProblem(schemas.CodeVaultLocked, "locked")) },
+		"row edited": func(h *house) {
+			h.sql(`UPDATE states SET body = json_set(body, '$.reads', json('false')) WHERE kind = 'freeze'`)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := build(t)
+			h.must(h.freeze(ofReads()))
+			h.must(h.Close())
+			spoil(h)
+			h.Ledger = nil
+			h.reopen()
+			f, err := h.Freeze(ctx())
+			if err != nil || !f.Reads || !f.Writes || f.Reason == "" {
+				t.Errorf("%+v, %v", f, err)
+			}
+		})
+	}
+}
+
+func TestAnUnfreezeLiftsBoth(t *testing.T) {
+	t.Parallel()
+	h := build(t)
+	h.must(h.freeze(ofReads()))
+	if f, err := h.Freeze(ctx()); err != nil || f != ofReads() {
+		t.Fatalf("%+v, %v", f, err)
+	}
+	h.must(h.freeze(guard.Freeze{}))
+	if f, err := h.Freeze(ctx()); err != nil || f != (guard.Freeze{}) || h.marked() {
+		t.Errorf("%+v, %v", f, err)
+	}
+	h.must(h.freeze(guard.Freeze{Writes: true, Reason: "audit"}))
+	if h.marked() {
+		t.Error("a freeze of writes left the file of one of reads")
+	}
+	h.whole()
+}
+
+// A freeze that cannot be recorded still stops everything; where there is no
+// ledger at all, none is begun for it.
+func TestAFreezeThatCannotBeRecorded(t *testing.T) {
+	t.Parallel()
+	h := build(t)
+	h.keys.breakWith(schemas.NewProblem(schemas.CodeVaultMissing, "none"))
+	if err := h.freeze(ofReads()); schemas.AsProblem(err) == nil || h.marked() {
+		t.Errorf("without a ledger: %v", err)
+	}
+	h.keys.breakWith(nil)
+	h.fill(2)
+	h.must(h.Close())
+	h.Ledger = nil
+	h.reopen()
+	h.keys.breakWith(schemas.NewProblem(schemas.CodeVaultLocked, "locked"))
+	problemOf(t, h.freeze(ofReads()), schemas.CodeVaultLocked, "stopped all the same")
+	if f, err := h.Freeze(ctx()); err != nil || !f.Reads || f.Reason != "a leak" {
+		t.Errorf("%+v, %v", f, err)
+	}
+	h.keys.breakWith(nil)
+	h.must(h.freeze(guard.Freeze{}))
+	if f, err := h.Freeze(ctx()); err != nil || f != (guard.Freeze{}) {
+		t.Errorf("%+v, %v", f, err)
+	}
+}
+
+// What stands in the file is text of somebody else.
+func TestTheFileOfAFreezeIsForeign(t *testing.T) {
+	t.Parallel()
+	for name, text := range map[string]string{"nothing": "", "no JSON": "thaw", "hostile": `{"writes":false,"reads":false,"reason":"\u001b[2Jgo on","since":"2026-03-04T12:00:00.000000000Z"}`, "huge": strings.Repeat("x", maxMark+1)} {
+		h := build(t)
+		h.fill(2)
+		h.must(os.WriteFile(h.inDir(markName), []byte(text), 0o600))
+		if f, err := h.Freeze(ctx()); err != nil || !f.Reads || !f.Writes || f.Reason == "" || strings.ContainsAny(f.Reason, "\x1b\n") {
+			t.Errorf("%s: %+v, %v", name, f, err)
+		}
+	}
+}
