@@ -9,8 +9,9 @@ func newContract(f *Factory) *cobra.Command {
 		Short: "Compare the provider with its published contract",
 		Long: `Compare the provider as it really answers with the contract that mcp-partner
 openapi prints.`,
-		Args: noArguments,
-		RunE: showHelp,
+		Example: "  mcp-partner contract verify --tenant contoso",
+		Args:    noArguments,
+		RunE:    showHelp,
 	}
 	command.AddCommand(newContractVerify(f, runContractVerify))
 	return command

@@ -12,37 +12,20 @@ import (
 )
 
 type openAPIOptions struct {
-	format documentFormat
+	format string
 	output string
 	force  bool
 }
 
-// documentFormat is a flag that says how a document is written.
-type documentFormat string
-
+// The forms of the document.
 const (
-	formatJSON documentFormat = "json"
-	formatYAML documentFormat = "yaml"
+	formatJSON = "json"
+	formatYAML = "yaml"
 )
-
-// Set implements pflag.Value.
-func (d *documentFormat) Set(text string) error {
-	if text != string(formatJSON) && text != string(formatYAML) {
-		return errors.New("no such format")
-	}
-	*d = documentFormat(text)
-	return nil
-}
-
-// String implements pflag.Value.
-func (d *documentFormat) String() string { return string(*d) }
-
-// Type implements pflag.Value.
-func (d *documentFormat) Type() string { return "format" }
 
 // newOpenAPI builds `openapi`.
 func newOpenAPI(f *Factory, run func(context.Context, *Factory, *openAPIOptions) error) *cobra.Command {
-	options := &openAPIOptions{format: formatJSON}
+	options := &openAPIOptions{}
 	command := &cobra.Command{
 		Use:   "openapi",
 		Short: "Print the provider's wire contract as OpenAPI 3.1",
@@ -52,10 +35,15 @@ throttling. MCP clients read it as partner://openapi; a server over HTTP has it 
 /openapi.json. It needs no state directory.`,
 		Example: "  mcp-partner openapi\n  mcp-partner openapi --format yaml --output managementpartner.yaml",
 		Args:    noArguments,
-		RunE:    func(command *cobra.Command, _ []string) error { return run(command.Context(), f, options) },
+		RunE: func(command *cobra.Command, _ []string) error {
+			if options.format != formatJSON && options.format != formatYAML {
+				return usage(help(command), "--format is json or yaml")
+			}
+			return run(command.Context(), f, options)
+		},
 	}
 	flags := command.Flags()
-	flags.Var(&options.format, "format", "`json or yaml`")
+	flags.StringVar(&options.format, "format", formatJSON, "`json or yaml`")
 	flags.StringVar(&options.output, "output", "", "write to this `FILE` instead of standard output")
 	flags.BoolVar(&options.force, "force", false, "let --output replace a file")
 	return command

@@ -2,37 +2,106 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
+	"slices"
 
 	"github.com/spf13/cobra"
 
 	"mcp-partner/schemas"
 )
 
+type toolsOptions struct {
+	json   bool
+	format string
+}
+
+// The forms in which frameworks take tools.
+const (
+	formatMCP       = "mcp"
+	formatOpenAI    = "openai"
+	formatAnthropic = "anthropic"
+	formatMarkdown  = "markdown"
+)
+
 // newTools builds `tools`.
-func newTools(f *Factory, run func(context.Context, *Factory, bool) error) *cobra.Command {
-	var asJSON bool
+func newTools(f *Factory, run func(context.Context, *Factory, *toolsOptions) error) *cobra.Command {
+	options := &toolsOptions{}
 	command := &cobra.Command{
 		Use:   "tools",
-		Short: "List the tools",
+		Short: "List the tools, also for frameworks that speak no MCP",
 		Long: `List the tools. With --json it prints the result of tools/list, byte for byte as
-an MCP client gets it. It needs no state directory and no vault.`,
-		Example: "  mcp-partner tools\n  mcp-partner tools --json",
+an MCP client gets it. It needs no state directory and no vault.
+
+--format openai and anthropic print the list that the APIs of those names take;
+mcp-partner call TOOL --args - --json carries out what a model answers. markdown is
+for a prompt. docs/frameworks.md has a program for each.`,
+		Example: "  mcp-partner tools\n  mcp-partner tools --format openai\n  echo '{\"tenant\":\"contoso\"}' | mcp-partner call check_partner_link --args - --json",
 		Args:    noArguments,
-		RunE:    func(command *cobra.Command, _ []string) error { return run(command.Context(), f, asJSON) },
+		RunE: func(command *cobra.Command, _ []string) error {
+			if !slices.Contains([]string{"", formatMCP, formatOpenAI, formatAnthropic, formatMarkdown}, options.format) {
+				return usage(help(command), "--format is mcp, openai, anthropic or markdown")
+			}
+			if options.json && options.format != "" && options.format != formatMCP {
+				return usage(help(command), "--json is --format mcp, and another --format was given")
+			}
+			return run(command.Context(), f, options)
+		},
 	}
-	command.Flags().BoolVar(&asJSON, "json", false, "print the tools/list result")
+	flags := command.Flags()
+	flags.BoolVar(&options.json, "json", false, "print the tools/list result, as --format mcp does")
+	flags.StringVar(&options.format, "format", "", "`mcp, openai, anthropic or markdown` (default: a table)")
 	return command
 }
 
-func runTools(ctx context.Context, f *Factory, asJSON bool) error {
-	if !asJSON {
+func runTools(ctx context.Context, f *Factory, o *toolsOptions) error {
+	switch {
+	case o.json || o.format == formatMCP:
+		result, err := f.exchange(ctx, "tools/list", modern())
+		if err != nil {
+			return err
+		}
+		return f.printRawJSON(result)
+	case o.format == formatOpenAI:
+		return f.printTools(openAITool)
+	case o.format == formatAnthropic:
+		return f.printTools(anthropicTool)
+	case o.format == formatMarkdown:
+		_, err := f.IO.Out.Write([]byte(toolsMarkdown(schemas.Catalogue())))
+		return err
+	default:
 		u := f.ui()
 		u.toolTable(schemas.Catalogue())
 		return u.err
 	}
-	result, err := f.exchange(ctx, "tools/list", modern())
-	if err != nil {
-		return err
+}
+
+// printTools prints the list of tools in the form of a framework.
+func (f *Factory) printTools(form func(schemas.Operation) any) error {
+	var all []any
+	for _, op := range schemas.Catalogue() {
+		all = append(all, form(op))
 	}
-	return f.printRawJSON(result)
+	return f.printJSON(all)
+}
+
+// function is what both forms say of a tool; the member that holds the schema
+// is named differently.
+type function struct {
+	Name        string         `json:"name"`
+	Description string         `json:"description"`
+	Parameters  json.Marshaler `json:"parameters,omitempty"`
+	InputSchema json.Marshaler `json:"input_schema,omitempty"`
+}
+
+// openAITool is an element of "tools" in the Chat Completions API.
+func openAITool(op schemas.Operation) any {
+	return struct {
+		Type     string   `json:"type"`
+		Function function `json:"function"`
+	}{"function", function{Name: op.Name, Description: op.Description(), Parameters: op.InputSchema()}}
+}
+
+// anthropicTool is an element of "tools" in the Messages API.
+func anthropicTool(op schemas.Operation) any {
+	return function{Name: op.Name, Description: op.Description(), InputSchema: op.InputSchema()}
 }
