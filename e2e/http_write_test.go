@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -69,14 +70,16 @@ func TestClientGoneDuringAWriteOverHTTP(t *testing.T) {
 	go func() {
 		response, err := http.DefaultClient.Do(request)
 		if err == nil {
-			_, err = response.Body.Read(make([]byte, 1<<20))
+			_, err = io.Copy(io.Discard, response.Body) // events come until it leaves
 			_ = response.Body.Close()
 		}
 		left <- err
 	}()
 	w.awaitWrite()
 	leave()
-	<-left
+	if err := <-left; err == nil {
+		t.Fatal("the answer came before the client could leave")
+	}
 	for deadline := time.Now().Add(patience); !strings.Contains(s.errs.String(), "tool=register_partner outcome=done"); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("the write did not end:\n%s", s.errs)
