@@ -100,10 +100,25 @@ func (f *Factory) admit(o *httpOptions, decider *guard.Guard, options *server.HT
 	if options.OAuth != nil {
 		return f.admitOAuth(decider, options, url, bound)
 	}
+	if !o.onLoopback() || o.behindProxy {
+		return f.admitTokens(decider, options, url)
+	}
 	token, gate := newBearer(time.Now)
 	options.Bearer = server.Authenticators{invocationTokens{decider}, gate}
 	f.Log.Info("serving", "url", url, "expires_at", gate.expires.UTC().Format(time.RFC3339))
 	return f.showBearer(url, token, gate.expires)
+}
+
+// admitTokens admits issued tokens alone. A server that others reach makes no
+// token at its start: it would stand in the log of whatever started it, and its
+// caller may do all that the server may.
+func (f *Factory) admitTokens(decider *guard.Guard, options *server.HTTPOptions, url string) error {
+	options.Bearer = server.Authenticators{invocationTokens{decider}}
+	f.Log.Info("serving", "url", url)
+	return f.printLine(struct {
+		URL  string `json:"url"`
+		Next string `json:"next"`
+	}{url, "mcp-partner token issue --for NAME --tenants TENANTS"})
 }
 
 // serveMonitor serves health and metrics on a listener of their own, if they

@@ -175,3 +175,19 @@ func TestNoVariableSwitchesAuthenticationOff(t *testing.T) {
 		}
 	}
 }
+
+// TestServerThatOthersReachMakesNoToken starts one behind a proxy, whose first
+// caller has a token that was issued.
+func TestServerThatOthersReachMakesNoToken(t *testing.T) {
+	t.Parallel()
+	r := start(t, nil, "serve", "--simulate", "--http", "127.0.0.1:0", "--behind-proxy", "--allowed-hosts", "partner.example")
+	line, err := r.out.ReadString('\n')
+	var at map[string]string
+	if err != nil || json.Unmarshal([]byte(line), &at) != nil || at["token"] != "" || !strings.Contains(at["next"], "token issue") {
+		t.Fatalf("said %q, %v", line, err)
+	}
+	r.stop()
+	if code, _ := r.end(); code != ExitDone {
+		t.Errorf("exit code %d", code)
+	}
+}
