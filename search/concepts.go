@@ -31,6 +31,7 @@ const (
 	removed   = "removed"
 	lists     = "list"
 	alters    = "alter" // writes, without saying how
+	amends    = "amend" // says what it should be; with what it wrongly is, a change
 
 	// What it is about.
 	pal        = "pal"
@@ -71,7 +72,7 @@ func knownConcept(concept string) bool {
 	}
 	switch concept {
 	case stop, known, negates, guard, only, asks, opens, howto, wants, supposes, been, joins,
-		reads, registers, linked, updates, updated, removes, removed, lists, alters,
+		reads, registers, linked, updates, updated, removes, removed, lists, alters, amends,
 		pal, mpn, partner, link, id, ours, tenant, fleet, namespace, provider, thisID, operations, permission,
 		tools, approval, reach, expected, directory, credit,
 		from, to, oldID, newID, insteadOf, at, counts, otherNumber:

@@ -25,6 +25,10 @@ const (
 	splitTune   = "tune"
 	splitScored = "scored"
 	splitFresh  = "fresh"
+	// splitHeldOut1 and splitHeldOut2 were each written as unseen, and scored once
+	// before anything was changed on their account.
+	splitHeldOut1 = "heldout-1"
+	splitHeldOut2 = "heldout-2"
 )
 
 type utterance struct {
@@ -181,7 +185,7 @@ func TestEval(t *testing.T) {
 	for _, u := range readUtterances(t) {
 		verdicts = append(verdicts, judge(ix, names, u))
 	}
-	for _, split := range []string{splitTune, splitScored, splitFresh} {
+	for _, split := range []string{splitTune, splitScored, splitFresh, splitHeldOut1, splitHeldOut2} {
 		logSplit(t, verdicts, split)
 	}
 	logFailures(t, verdicts)
@@ -242,6 +246,9 @@ func checkAims(t *testing.T, verdicts []verdict) {
 	for name, aim := range map[string]float64{"plain English": 0.95, "paraphrases": 0.90, "refusal": 0.95} {
 		atLeast(t, name, groups[name], aim)
 	}
+	whole := func(verdict) string { return "" }
+	atLeast(t, splitHeldOut1, count(verdicts, splitHeldOut1, whole)[""], 0.95)
+	atLeast(t, splitHeldOut2, count(verdicts, splitHeldOut2, whole)[""], 0.90)
 	for language, c := range count(verdicts, splitScored, byLanguage) {
 		atLeast(t, language, c, 0.85)
 	}

@@ -77,7 +77,11 @@ func (ix *Index) mendAgain(tokens []token, spans []span, spoken []string) bool {
 		if t.kind != word || understood[i] || len(t.text) < shortWord {
 			continue
 		}
-		if better := ix.speller.nearestWord(t.text); ix.lexicon.speaks(better, spoken) {
+		better := ix.speller.nearestWord(t.text)
+		if !ix.lexicon.speaks(better, spoken) {
+			better = ix.speller.fixStem(t.text)
+		}
+		if better != t.text && ix.lexicon.speaks(better, spoken) {
 			tokens[i].text, mended = better, true
 		}
 	}
@@ -110,7 +114,9 @@ func (ix *Index) subjects(r reading, spoken []string) []hit {
 		for i := h.first; i <= h.last; i++ {
 			for _, s := range ix.lexicon.spansAt(r.tokens[:h.last+1], i) {
 				inner := hitsOf(s, r.tokens, spoken)
-				out = append(out, slices.DeleteFunc(inner, func(h hit) bool { return !subject(h.concept) })...)
+				out = append(out, slices.DeleteFunc(inner, func(in hit) bool {
+					return !subject(in.concept) || h.concept == directory && in.concept == linked // "registered customers"
+				})...)
 			}
 		}
 	}

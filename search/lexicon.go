@@ -235,6 +235,17 @@ func means(list []meaning, concept string) bool {
 
 // speaks reports whether a single word is a term in one of the languages.
 func (l *lexicon) speaks(text string, languages []string) bool {
-	n := l.root.next[text]
-	return n != nil && slices.ContainsFunc(n.means, func(m meaning) bool { return slices.Contains(languages, m.language) })
+	spoken := func(n *node) bool {
+		return n != nil && slices.ContainsFunc(n.means, func(m meaning) bool { return slices.Contains(languages, m.language) })
+	}
+	for size := len(text); size >= tellingStem; size-- {
+		if spoken(l.root.stems[text[:size]]) {
+			return true
+		}
+	}
+	return spoken(l.root.next[text])
 }
+
+// tellingStem is the least length of a stem that a mended word may be
+// known by: shorter ones begin too many words.
+const tellingStem = 6

@@ -35,6 +35,8 @@ const (
 	// worthOfID and worthOfTenant are what a named entity is worth.
 	worthOfID     = 2.0
 	worthOfTenant = 1.0
+	// worthOfPermission is what permissions add where they are those for a link.
+	worthOfPermission = 1.5
 	// enough is the least that an utterance must be worth.
 	enough = 1.0
 	// Topics: the first term, each further one, and a near miss.
@@ -55,6 +57,9 @@ func (w *wish) inScope() (subjects, circumstances float64) {
 	}
 	if len(w.entities.ids) > 0 {
 		subjects += worthOfID
+	}
+	if w.has[permission] && (w.has[partner] || w.has[pal] || w.has[mpn] || w.has[namespace]) {
+		subjects += worthOfPermission // what a role needs for it, and not who gets the role
 	}
 	if len(w.entities.tenants) > 0 {
 		circumstances += worthOfTenant

@@ -78,6 +78,9 @@ func (w *wish) verbs() []hit {
 
 // stands reports whether nothing takes a writing verb back.
 func (w *wish) stands(v hit) bool {
+	if w.has[permission] && (w.has[asks] || w.marked) {
+		return false // which permissions somebody would need for it
+	}
 	return !w.has[guard] && !w.has[supposes] && !w.negated(v) && !w.inQuestion(v)
 }
 
@@ -197,12 +200,18 @@ func (w *wish) inQuestion(v hit) bool {
 	if w.has[howto] {
 		return false
 	}
-	if w.opened {
+	if w.opened && (w.marked || v.glyphs || !w.brokenBefore(v)) {
 		return true
 	}
 	return slices.ContainsFunc(w.hits, func(q hit) bool {
 		return q.concept == asks && q.last < v.first && (q.first == 0 && w.marked || w.reaches(q, v, 2*farWords, 2*farGlyphs))
 	})
+}
+
+// brokenBefore reports whether a clause ends before the verb: "we have lost
+// Contoso, remove the link" begins like a question in some languages.
+func (w *wish) brokenBefore(v hit) bool {
+	return slices.ContainsFunc(w.tokens[min(1, v.first):v.first], func(t token) bool { return t.breaks })
 }
 
 // opensWithQuestion reports whether the sentence begins with a word that asks,
@@ -236,10 +245,16 @@ func (w *wish) exchange() {
 	swap := both && (len(w.entities.ids) > 1 || w.has[newID] || w.has[oldID])
 	instead := w.has[insteadOf] && (w.act == registers || w.act == "" && len(w.entities.ids) > 0 && !w.isQuestion() && !w.has[guard])
 	moved := len(w.entities.ids) > 1 && w.hasArrow() && (w.act == "" || w.act == registers) && !w.isQuestion() && !w.has[guard]
-	if swap || instead || moved {
+	if swap || instead || moved || w.mends() {
 		w.also = slices.DeleteFunc(append(w.also, w.act), func(a string) bool { return a == updates || a == "" })
 		w.act = updates
 	}
+}
+
+// mends reports whether the words say that what is there is wrong, and what it
+// should be: a change, though no verb asks for one.
+func (w *wish) mends() bool {
+	return w.has[amends] && w.has[oldID] && len(w.entities.ids) > 0 && (w.act == "" || w.act == registers) && !w.isQuestion() && !w.marked && !w.has[guard]
 }
 
 func (w *wish) hasArrow() bool {
