@@ -42,6 +42,7 @@ type Ledger struct {
 	closed bool
 
 	counter counter
+	glance  glance
 }
 
 var _ guard.Store = (*Ledger)(nil)

@@ -123,7 +123,14 @@ func (l *Ledger) recorded(ctx context.Context) (guard.Freeze, error) {
 	if err != nil {
 		return guard.Freeze{}, err
 	}
+	at, settled := l.footprint() // before the reading, which may see more
+	if f, ok := l.glance.recall(at); settled && ok {
+		return f, nil
+	}
 	f, err := l.brake(ctx, db)
+	if err == nil && settled {
+		l.glance.keep(at, f)
+	}
 	return f, l.problem(err)
 }
 

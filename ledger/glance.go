@@ -1,0 +1,89 @@
+package ledger
+
+import (
+	"io/fs"
+	"os"
+	"sync"
+	"time"
+
+	"mcp-partner/guard"
+)
+
+// How long the file must have been left alone before a look at its times can
+// stand for reading it: more than a kernel rounds to, or for a time without a
+// fraction, more than the coarsest file system does.
+const (
+	settled       = 100 * time.Millisecond
+	coarseSettled = 3 * time.Second
+)
+
+// settles reports whether a change from now on would leave another time.
+func settles(at, now time.Time) bool {
+	if at.Nanosecond() == 0 {
+		return now.Sub(at) >= coarseSettled
+	}
+	return now.Sub(at) >= settled
+}
+
+// footprint is what the file system says of the database and its log. Each
+// commit writes to one of them, so as long as both are the same nothing was
+// committed. That is only true of times that lie well before the look: two
+// changes of one moment can leave the same time.
+type footprint struct{ database, log trace }
+
+type trace struct {
+	size int64
+	at   time.Time
+	file fs.FileInfo
+}
+
+func (t trace) same(u trace) bool {
+	return t.size == u.size && t.at.Equal(u.at) && (t.file == nil) == (u.file == nil) && (t.file == nil || os.SameFile(t.file, u.file))
+}
+
+// footprint looks at the files; ok is false where times cannot be relied on.
+func (l *Ledger) footprint() (f footprint, ok bool) {
+	if !timesTell {
+		return footprint{}, false
+	}
+	now := time.Now()
+	for _, look := range []struct {
+		path string
+		into *trace
+	}{{l.path, &f.database}, {l.path + "-wal", &f.log}} {
+		info, err := os.Lstat(look.path)
+		if err != nil {
+			continue // none is a trace as well: then the other one has changed
+		}
+		*look.into = trace{info.Size(), info.ModTime(), info}
+		if !settles(info.ModTime(), now) {
+			return footprint{}, false
+		}
+	}
+	return f, f.database.file != nil
+}
+
+// glance keeps the brake as it was read last, for as long as the file is what it
+// was: every call asks for it, and hardly any finds it changed.
+type glance struct {
+	mu     sync.Mutex
+	known  bool
+	at     footprint
+	freeze guard.Freeze
+}
+
+func (g *glance) recall(at footprint) (guard.Freeze, bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.known || !g.at.database.same(at.database) || !g.at.log.same(at.log) {
+		return guard.Freeze{}, false
+	}
+	return g.freeze, true
+}
+
+// keep is given the footprint from before the reading.
+func (g *glance) keep(at footprint, freeze guard.Freeze) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.known, g.at, g.freeze = true, at, freeze
+}
