@@ -3,10 +3,7 @@ package vault
 import (
 	"context"
 	"fmt"
-	"net/url"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 )
@@ -95,35 +92,4 @@ func BenchmarkTokenWarm(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
-}
-
-// BenchmarkTokenMany signs in to many tenants, 64 at a time, at an Entra ID that
-// takes 50 ms for an answer. ideal is how often the time of one request each
-// was needed.
-func BenchmarkTokenMany(b *testing.B) {
-	const tenants, atOnce, latency = 256, 64, 50 * time.Millisecond
-	for b.Loop() {
-		b.StopTimer()
-		r := newRig(b, tenants)
-		slow := r.entra.token
-		r.entra.set(func(tenant string, _ url.Values) answer {
-			time.Sleep(latency)
-			return slow(tenant, time.Hour, 0)
-		})
-		b.StartTimer()
-		var group sync.WaitGroup
-		room := make(chan struct{}, atOnce)
-		for n := range tenants {
-			room <- struct{}{}
-			group.Go(func() {
-				defer func() { <-room }()
-				if _, err := r.get(context.Background(), n, ""); err != nil {
-					b.Error(err)
-				}
-			})
-		}
-		group.Wait()
-	}
-	ideal := latency * (tenants / atOnce)
-	b.ReportMetric(float64(b.Elapsed())/float64(b.N)/float64(ideal), "x-ideal")
 }

@@ -54,6 +54,10 @@ func (s *Source) proof(ctx context.Context, t target) (proof, *schemas.Problem) 
 	if err != nil {
 		return proof{}, s.secretProblem(t, err)
 	}
+	// A backend may know when its secret ends where nobody said.
+	if info, err := s.store.Info(ctx, t.credential.SecretName); err == nil && !info.ExpiresAt.IsZero() && !s.now().Before(info.ExpiresAt) {
+		return proof{}, t.expiredProblem(info.ExpiresAt)
+	}
 	return s.storedProof(t, secret)
 }
 

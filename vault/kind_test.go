@@ -1,6 +1,7 @@
 package vault
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
@@ -125,5 +126,32 @@ func TestKnownEndOfASecret(t *testing.T) {
 	problem := wantCode(t, err, schemas.CodeCredentialExpired)
 	if w.sim.Stats().TokenRequests != before || !strings.Contains(problem.Hint, "tenants set contoso --secret-stdin") {
 		t.Errorf("%d requests, hint %q", w.sim.Stats().TokenRequests-before, problem.Hint)
+	}
+}
+
+// dated is a store whose backend knows when a secret ends.
+type dated struct {
+	*MemoryStore
+	end time.Time
+}
+
+// Info implements Store.
+func (d dated) Info(ctx context.Context, name string) (SecretInfo, error) {
+	info, err := d.MemoryStore.Info(ctx, name)
+	info.ExpiresAt = d.end
+	return info, err
+}
+
+func TestEndThatABackendKnows(t *testing.T) {
+	t.Parallel()
+	w := ready(t, KindClientSecret, 1)
+	w.Source.store = dated{w.store, w.clock.Now().Add(time.Hour)}
+	w.accepted("contoso")
+	w.clock.advance(2 * time.Hour)
+	before := w.sim.Stats().TokenRequests
+	_, err := w.token("contoso")
+	wantCode(t, err, schemas.CodeCredentialExpired)
+	if got := w.sim.Stats().TokenRequests - before; got != 0 {
+		t.Errorf("%d requests with a secret that has ended", got)
 	}
 }

@@ -126,7 +126,7 @@ func (f *Factory) checkCredentials(ctx context.Context, h *house, entries []vaul
 		signs := h.checkCredential(ctx, entries, config)
 		signs.Message += lastFailure(before[strings.ToLower(config.Name)])
 		checks = append(checks, signs)
-		checks = append(checks, checkExpiry(config, entries, time.Now())...)
+		checks = append(checks, checkExpiry(h.withKnownEnd(ctx, config), entries, time.Now())...)
 		checks = append(checks, checkHome(config, entries)...)
 	}
 	checks = append(checks, f.checkSurroundings(credentials)...)

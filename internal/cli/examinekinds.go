@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -54,6 +55,17 @@ func checkHome(config vault.CredentialConfig, entries []vault.Entry) []check {
 		}
 	}
 	return checks
+}
+
+// withKnownEnd adds the end that a backend knows where nobody else does.
+func (h *house) withKnownEnd(ctx context.Context, config vault.CredentialConfig) vault.CredentialConfig {
+	if config.Expires != "" || !config.Kind.Given() {
+		return config
+	}
+	if info, err := h.store.Info(ctx, config.SecretName); err == nil && !info.ExpiresAt.IsZero() {
+		config.Expires = info.ExpiresAt.UTC().Format(time.RFC3339)
+	}
+	return config
 }
 
 // tenantWith is a tenant that uses a credential.
