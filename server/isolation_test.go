@@ -1,203 +1,140 @@
 package server_test
 
 import (
+	"context"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
-	"runtime"
-	"strings"
 	"sync"
 	"testing"
-	"time"
+
+	"github.com/mark3labs/mcp-go/mcp"
+	mcpserver "github.com/mark3labs/mcp-go/server"
 
 	"mcp-partner/internal/wiretest"
+	"mcp-partner/server"
+	"mcp-partner/tools"
 )
 
-// Sixteen callers at once, each with a bearer of its own and all with the same
-// request ID. Each gets its own progress and log messages, all of them, in order
-// and ahead of its answer; an onlooker with an open subscription gets nothing.
-func TestHTTPSixteenCallersDoNotMeet(t *testing.T) {
+// crowd is how many callers are at it at once.
+const crowd = 16
+
+// rooms holds calls until all are there, and tells each caller of its own alone.
+type rooms struct {
+	inside  sync.WaitGroup
+	release chan struct{}
+}
+
+// Register implements server.Registrar.
+func (r *rooms) Register(m *mcpserver.MCPServer) {
+	m.AddTool(mcp.NewTool("stay"), r.stay)
+	m.AddTool(mcp.NewTool("pass"), func(ctx context.Context, _ mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+		return mcp.NewToolResultText(name(ctx)), nil
+	})
+}
+
+func name(ctx context.Context) string { return string(tools.PrincipalOf(ctx).Caller) }
+
+func (r *rooms) stay(ctx context.Context, request mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+	tell := func(step int) error {
+		return tools.NotifierOf(ctx).Notify("notifications/progress", map[string]any{
+			"progressToken": request.Params.Meta.ProgressToken, "progress": step, "message": name(ctx),
+		})
+	}
+	if err := tell(1); err != nil {
+		return nil, err
+	}
+	// Through mcp-go's own API, which knows sessions and no requests.
+	if err := mcpserver.ServerFromContext(ctx).SendNotificationToClient(ctx, "notifications/progress", map[string]any{
+		"progressToken": request.Params.Meta.ProgressToken, "progress": 2, "message": name(ctx),
+	}); err != nil {
+		return nil, err
+	}
+	r.inside.Done()
+	select {
+	case <-r.release:
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	if err := tell(3); err != nil {
+		return nil, err
+	}
+	return mcp.NewToolResultText(name(ctx)), nil
+}
+
+// 16 callers, in both eras at once, use the same request ID and the same
+// progress token. While all of them wait, each tries to cancel, to see and to
+// resume what the others have. Each gets its own answer, with its own three
+// notifications, and nobody's call ends early.
+func TestNobodyReachesAnothersCall(t *testing.T) {
 	t.Parallel()
+	r := &rooms{release: make(chan struct{})}
+	c := wiretest.StartHTTP(t, server.New(server.Options{Name: "rooms", Version: "1", Registrar: r}), httpOptions(), goodToken)
+	as := func(n int, message string, change func(*http.Request)) wiretest.Answer {
+		request := c.NewRequest(message)
+		request.Header.Set("Authorization", fmt.Sprintf("Bearer %s-%d", goodToken, n))
+		if change != nil {
+			change(request)
+		}
+		return c.Do(request)
+	}
+	r.inside.Add(crowd)
+	answers := make([]wiretest.Answer, crowd)
+	var calls sync.WaitGroup
+	for n := range crowd {
+		calls.Go(func() {
+			era := wiretest.Eras()[n%2]
+			answers[n] = as(n, era.Request(1, "tools/call", wiretest.Object{"name": "stay", "_meta": wiretest.Object{"progressToken": "p"}}, nil), nil)
+		})
+	}
+	r.inside.Wait()
+	var others sync.WaitGroup
+	for n := range crowd {
+		others.Go(func() { meddle(t, n, as) })
+	}
+	others.Wait()
+	close(r.release)
+	calls.Wait()
+	for n, answer := range answers {
+		own(t, n, answer)
+	}
+}
+
+// meddle is what one caller tries while the others' calls are under way.
+func meddle(t *testing.T, n int, as func(int, string, func(*http.Request)) wiretest.Answer) {
 	for _, era := range wiretest.Eras() {
-		t.Run(string(era), func(t *testing.T) {
-			t.Parallel()
-			f := newFixtures()
-			c := startHTTP(t, f)
-			c.Bearer = goodToken + "-onlooker"
-			onlooker := openStream(t, c)
-			var callers sync.WaitGroup
-			for i := range 16 {
-				callers.Go(func() { callAlone(t, c, era, fmt.Sprintf("caller-%d", i)) })
-			}
-			callers.Wait()
-			c.Stop()
-			rest, err := io.ReadAll(onlooker)
-			if err != nil || strings.Contains(string(rest), "caller-") || strings.Contains(string(rest), "notifications/progress") || strings.Contains(string(rest), "notifications/message") {
-				t.Errorf("the onlooker got %q, %v", rest, err)
-			}
+		if got := as(n, era.Notification("notifications/cancelled", wiretest.Object{"requestId": 1}), nil); got.Status != http.StatusAccepted || len(got.Body) > 0 {
+			t.Errorf("%d: a cancellation is answered with status %d, %s", n, got.Status, got.Body)
+		}
+		pass := as(n, era.Request(1, "tools/call", wiretest.Object{"name": "pass"}, nil), func(r *http.Request) { r.Header.Set("Mcp-Session-Id", "somebody's") })
+		if got := resultText(pass.Last(t)); got != fmt.Sprintf("tester-%d", n) {
+			t.Errorf("%d: its own call beside the others is answered as %q: %s", n, got, pass.Body)
+		}
+	}
+	for _, header := range []string{"Last-Event-Id", "Mcp-Session-Id"} {
+		listen := as(n, "", func(r *http.Request) {
+			r.Method = http.MethodGet
+			r.Header.Set("Accept", "text/event-stream")
+			r.Header.Set(header, "1")
 		})
-	}
-}
-
-// callAlone makes eight calls as one caller and looks at every message that
-// comes back.
-func callAlone(t *testing.T, c *wiretest.HTTP, era wiretest.Era, name string) {
-	as := func(body string) wiretest.Answer {
-		r := c.NewRequest(body)
-		r.Header.Set("Authorization", "Bearer "+goodToken+"-"+name)
-		answer, err := c.Try(r)
-		if err != nil {
-			t.Error(err)
-		}
-		return answer
-	}
-	if era == wiretest.Legacy {
-		as(era.Request(0, "logging/setLevel", wiretest.Object{"level": "debug"}, nil))
-	}
-	for i := range 4 {
-		token := fmt.Sprintf("%s-%d", name, i)
-		answer := as(era.Request(1, "tools/call", wiretest.Object{
-			"name": "notify", "arguments": wiretest.Object{"text": token}, "_meta": wiretest.Object{"progressToken": token},
-		}, nil))
-		if err := ownStream(t, answer, token); err != nil {
-			t.Errorf("%s: %v", era, err)
-		}
-		logged := as(era.Request(1, "tools/call", wiretest.Object{
-			"name": "log", "arguments": wiretest.Object{"text": token},
-			"_meta": wiretest.Object{"io.modelcontextprotocol/logLevel": "debug"},
-		}, nil))
-		replies := logged.Replies(t)
-		if len(replies) != 4 || resultText(replies[3]) != token {
-			t.Errorf("%s %s: got %s", era, token, logged.Body)
+		if listen.Status != http.StatusMethodNotAllowed {
+			t.Errorf("%d: resuming with %s is answered with status %d, %s", n, header, listen.Status, listen.Body)
 		}
 	}
 }
 
-// A log level belongs to its caller: another caller's does not change.
-func TestHTTPLogLevelIsTheCallersOwn(t *testing.T) {
-	t.Parallel()
-	c := startHTTP(t, newFixtures())
-	c.Bearer = goodToken + "-loud"
-	c.Post(wiretest.Legacy.Request(1, "logging/setLevel", wiretest.Object{"level": "debug"}, nil))
-	if got := len(c.Post(wiretest.Legacy.Call(2, "log", nil)).Replies(t)); got != 4 {
-		t.Errorf("the caller who asked for all gets %d messages", got)
-	}
-	c.Bearer = goodToken + "-quiet"
-	if got := len(c.Post(wiretest.Legacy.Call(2, "log", nil)).Replies(t)); got != 1 {
-		t.Errorf("another caller gets %d messages", got)
-	}
-}
-
-// There is nothing that could be resumed: no session is given out, none is
-// taken, and an event ID of another call leads to no other stream.
-func TestHTTPNobodyResumesAnothersCall(t *testing.T) {
-	t.Parallel()
-	// An older client's event ID means nothing; 2026-07-28 has none.
-	for era, resumed := range map[wiretest.Era]int{wiretest.Legacy: 200, wiretest.Modern: 400} {
-		t.Run(string(era), func(t *testing.T) {
-			t.Parallel()
-			f := newFixtures()
-			c := startHTTP(t, f)
-			victim := c.NewRequest(era.Call(7, "block", wiretest.Object{"text": "victim"}))
-			answered := make(chan wiretest.Answer, 1)
-			go func() {
-				answer, _ := c.Try(victim)
-				answered <- answer
-			}()
-			<-f.started
-			c.Bearer = goodToken + "-thief"
-			for _, session := range []string{"", "mcp-session-0b5a1d1e-0c5c-4f36-8a0a-2f3c8f1f6c11", "../../etc/passwd", strings.Repeat("x", 4096), "s\u00e9ance", "a b;c=d", "0"} {
-				for method, want := range map[string]int{"GET": 405, "DELETE": 405, "POST": resumed} {
-					r := c.NewRequest(era.Call(7, "echo", wiretest.Object{"text": "thief"}))
-					r.Method = method
-					r.Header.Set("Last-Event-Id", "1")
-					r.Header.Set("Mcp-Session-Id", session)
-					answer := c.Do(r)
-					if answer.Status != want || strings.Contains(string(answer.Body), "victim") || answer.Header.Get("Mcp-Session-Id") != "" {
-						t.Errorf("%s with session %.20q: %d %v %s", method, session, answer.Status, answer.Header, answer.Body)
-					}
-				}
-			}
-			close(f.release)
-			wantText(t, (<-answered).Last(t), "victim")
-		})
-	}
-}
-
-// comeAndGo has clients that connect, call and leave: well, in the middle of
-// their call, before its end is read, and without a word.
-func comeAndGo(t *testing.T, c *wiretest.HTTP, clients int) {
+// own looks at what a caller got: three notifications and an answer, all its own.
+func own(t *testing.T, n int, answer wiretest.Answer) {
 	t.Helper()
-	var all sync.WaitGroup
-	places := make(chan struct{}, 32)
-	for i := range clients {
-		places <- struct{}{}
-		all.Go(func() {
-			defer func() { <-places }()
-			conn, err := net.Dial("tcp", c.Addr)
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			defer conn.Close()
-			era := wiretest.Eras()[i%2]
-			r := c.NewRequest(era.Call(i, []string{"echo", "notify", "block", "echo"}[i%4], wiretest.Object{"text": "x"}))
-			r.Header.Set("Authorization", fmt.Sprintf("Bearer %s-%d", goodToken, i))
-			if i%4 == 3 {
-				return
-			}
-			if err := r.Write(conn); err != nil || i%4 != 0 {
-				return
-			}
-			_, _ = io.CopyN(io.Discard, conn, 12) // the status line has come
-		})
+	want := fmt.Sprintf("tester-%d", n)
+	replies := answer.Replies(t)
+	if len(replies) != 4 {
+		t.Errorf("%s got %d messages: %s", want, len(replies), answer.Body)
+		return
 	}
-	all.Wait()
-}
-
-// settled waits until all connections are gone and returns what is held.
-func settled(t *testing.T, f *fixtures) (goroutines int, heap uint64) {
-	t.Helper()
-	last := -1
-	for deadline := time.Now().Add(wiretest.Patience); ; time.Sleep(20 * time.Millisecond) {
-		for len(f.started) > 0 {
-			<-f.started
-		}
-		for len(f.finished) > 0 {
-			<-f.finished
-		}
-		goroutines = runtime.NumGoroutine()
-		if goroutines == last {
-			break
-		}
-		last = goroutines
-		if time.Now().After(deadline) {
-			t.Fatal("it does not settle")
+	for step, reply := range replies[:3] {
+		if reply.Method != "notifications/progress" || reply.Param("message") != want || reply.Param("progress") != float64(step+1) {
+			t.Errorf("%s got %s", want, reply.Raw)
 		}
 	}
-	runtime.GC()
-	runtime.GC()
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	return goroutines, m.HeapAlloc
-}
-
-// Not parallel, because what it counts belongs to the whole process.
-func TestNothingGrowsWithClientsThatComeAndGo(t *testing.T) {
-	f := newFixtures()
-	c := startHTTP(t, f)
-	comeAndGo(t, c, 1000) // fills pools, and the book of levels
-	goroutines, heap := settled(t, f)
-	comeAndGo(t, c, 2000)
-	afterG, afterH := settled(t, f)
-	t.Logf("goroutines %d, then %d; heap %d KiB, then %d KiB", goroutines, afterG, heap>>10, afterH>>10)
-	if afterG > goroutines+8 {
-		t.Errorf("goroutines grew from %d to %d", goroutines, afterG)
-	}
-	if afterH > heap+512<<10 {
-		t.Errorf("the heap grew from %d to %d KiB", heap>>10, afterH>>10)
-	}
-	http.DefaultClient.CloseIdleConnections()
-	wantText(t, c.Post(wiretest.Modern.Call(1, "echo", wiretest.Object{"text": "alive"})).Last(t), "alive")
+	wantText(t, replies[3], want)
 }

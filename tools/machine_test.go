@@ -276,9 +276,13 @@ func (m *machine) call(k kept, person *wirePerson, caller guard.Caller) {
 		arguments += fmt.Sprintf(`,"approval_id":%q`, k.id)
 	}
 	m.alive(func() {
+		who, before := m.principal(caller), m.spent
 		envelope := m.service.Call(context.Background(), tools.Call{
-			Tool: k.tool, Arguments: []byte(arguments + "}"), Principal: trusted(caller), Person: person,
+			Tool: k.tool, Arguments: []byte(arguments + "}"), Principal: who, Person: person,
 		}).Envelope
+		if op, _ := schemas.Lookup(k.tool); m.spent != before && (!who.Grant.Allows(op) || !who.Grant.AllowsTenant(k.tenant) || !who.Grant.AllowsPartner(k.partnerID)) {
+			m.rt.Fatalf("%+v wrote %+v", who, k)
+		}
 		if envelope.Approval != nil && k.id == "" {
 			k.id = envelope.Approval.ID
 			m.deferred = append(m.deferred, k)
@@ -330,7 +334,7 @@ func pick(m *machine, from []kept) (kept, bool) {
 
 // step does one thing that happens in the life of a server.
 func (m *machine) step() {
-	switch m.draw("step", "propose", "propose", "answer", "redeem", "redeem", "approve", "approve", "around") {
+	switch m.draw("step", "propose", "propose", "answer", "redeem", "redeem", "approve", "decide", "forge", "around") {
 	case "propose":
 		k := m.proposal()
 		m.call(k, &wirePerson{m: m, about: k, kind: m.draw("person", "yes", "yes", "no", "wrong", "later", "nobody")}, m.caller())
@@ -345,6 +349,14 @@ func (m *machine) step() {
 	case "approve":
 		if k, ok := pick(m, m.deferred); ok {
 			_, _ = m.decider.Approve(context.Background(), k.id, anna.Name, anna.Passphrase) // refused where it is not open any more
+		}
+	case "decide":
+		if k, ok := pick(m, m.deferred); ok {
+			m.decide(k)
+		}
+	case "forge":
+		if k, ok := pick(m, m.deferred); ok {
+			m.forge(k)
 		}
 	default:
 		m.around()

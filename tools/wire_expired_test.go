@@ -1,0 +1,153 @@
+package tools_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"testing"
+	"time"
+
+	"mcp-partner/guard"
+	"mcp-partner/internal/wiretest"
+	"mcp-partner/schemas"
+	"mcp-partner/server"
+	"mcp-partner/simulator"
+	"mcp-partner/tools"
+)
+
+// anyone lets everybody in as one caller.
+type anyone struct{}
+
+// Takes implements server.Authenticator.
+func (anyone) Takes(string) bool { return true }
+
+// Authenticate implements server.Authenticator.
+func (anyone) Authenticate(context.Context, string) (guard.Principal, error) {
+	return trusted("wire"), nil
+}
+
+// late is the call path behind the real transports, over a clock that a test
+// moves.
+type late struct {
+	*house
+	clock *watch
+}
+
+func newLate(t *testing.T, ask guard.Approval) *late {
+	t.Helper()
+	l := &late{clock: &watch{now: time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)}}
+	l.house = build(t, simulator.Config{Tenants: 1}, func(o *guard.Options) {
+		o.Store, o.Now, o.Approval = guard.NewMemoryStore(l.clock.Now), l.clock.Now, ask
+	})
+	return l
+}
+
+// onEachWire runs a test over both transports in some eras.
+func onEachWire(t *testing.T, ask guard.Approval, eras []wiretest.Era, test func(t *testing.T, l *late, era wiretest.Era, say func(string) wiretest.Reply)) {
+	for _, era := range eras {
+		t.Run("stdio/"+string(era), func(t *testing.T) {
+			t.Parallel()
+			l := newLate(t, ask)
+			c := wiretest.StartStdio(t, l.serving(), server.StdioOptions{Principal: trusted("wire")})
+			if era == wiretest.Legacy {
+				c.Handshake(nil)
+			}
+			test(t, l, era, func(message string) wiretest.Reply {
+				reply := c.Ask(message)
+				for reply.Method != "" {
+					reply = c.Next() // progress comes first
+				}
+				return reply
+			})
+		})
+		t.Run("http/"+string(era), func(t *testing.T) {
+			t.Parallel()
+			l := newLate(t, ask)
+			c := wiretest.StartHTTP(t, l.serving(), server.HTTPOptions{Bearer: anyone{}}, "x")
+			test(t, l, era, func(message string) wiretest.Reply { return c.Post(message).Last(t) })
+		})
+	}
+}
+
+func (l *late) serving() *server.Server {
+	return server.New(server.Options{Name: "late", Version: "1", Registrar: l.service, Authorize: tools.Authorize})
+}
+
+func envelopeOf(t *testing.T, reply wiretest.Reply) schemas.Envelope {
+	t.Helper()
+	var result struct{ StructuredContent schemas.Envelope }
+	if err := json.Unmarshal(reply.Result, &result); err != nil {
+		t.Fatalf("%v in %s", err, reply.Raw)
+	}
+	return result.StructuredContent
+}
+
+func wantProblem(t *testing.T, reply wiretest.Reply, code schemas.Code) {
+	t.Helper()
+	if got := envelopeOf(t, reply); got.Problem == nil || got.Problem.Code != code {
+		t.Errorf("%s, want %s", reply.Raw, code)
+	}
+}
+
+// A question in the client lives for five minutes; the right answer afterwards
+// is refused, and so is the same answer in time again.
+func TestALateAnswerOnTheWire(t *testing.T) {
+	t.Parallel()
+	// An older client is asked while its call waits, or not at all.
+	onEachWire(t, guard.ApprovalClient, []wiretest.Era{wiretest.Modern}, func(t *testing.T, l *late, era wiretest.Era, say func(string) wiretest.Reply) {
+		params := wiretest.Object{"name": schemas.ToolRegisterPartner, "arguments": wiretest.Object{"tenant": "contoso", "partner_id": "1234567"}}
+		asked := say(era.Request(1, "tools/call", params, wiretest.Object{"elicitation": wiretest.Object{}}))
+		state, _ := asked.Path("requestState").(string)
+		if state == "" {
+			t.Fatalf("nobody was asked: %s", asked.Raw)
+		}
+		params["requestState"] = state
+		params["inputResponses"] = wiretest.Object{"confirm": wiretest.Object{"action": "accept", "content": wiretest.Object{"confirmation": "1234567"}}}
+		l.clock.wait(guard.InBandLife)
+		for id := range 2 {
+			wantProblem(t, say(era.Request(id+2, "tools/call", params, wiretest.Object{"elicitation": wiretest.Object{}})), schemas.CodeApprovalExpired)
+		}
+		if l.writes() != 0 {
+			t.Errorf("%d writes", l.writes())
+		}
+	})
+}
+
+// An approval lives for a day, whether somebody approved or not; silence is
+// never a consent.
+func TestALateApprovalOnTheWire(t *testing.T) {
+	t.Parallel()
+	onEachWire(t, guard.ApprovalPerson, wiretest.Eras(), func(t *testing.T, l *late, era wiretest.Era, say func(string) wiretest.Reply) {
+		l.approver()
+		call := func(more string) wiretest.Reply {
+			var arguments wiretest.Object
+			if err := json.Unmarshal(fmt.Appendf(nil, `{"tenant":"contoso","partner_id":"1234567"%s}`, more), &arguments); err != nil {
+				t.Fatal(err)
+			}
+			return say(era.Call(1, schemas.ToolRegisterPartner, arguments))
+		}
+		state := func(id string) string {
+			return envelopeOf(t, say(era.Call(2, schemas.ToolGetApproval, wiretest.Object{"approval_id": id}))).Approval.State
+		}
+		silent := envelopeOf(t, call("")).Approval.ID
+		if got := state(silent); got != "pending" {
+			t.Errorf("after asking: %s", got)
+		}
+		l.clock.wait(guard.PersonLife)
+		if got := state(silent); got != "expired" {
+			t.Errorf("after a day of silence: %s", got)
+		}
+		approved := envelopeOf(t, call("")).Approval.ID
+		if approved == silent {
+			t.Fatal("a new question joined one that has expired")
+		}
+		l.approve(approved)
+		l.clock.wait(guard.PersonLife)
+		for _, id := range []string{silent, approved} {
+			wantProblem(t, call(fmt.Sprintf(`,"approval_id":%q`, id)), schemas.CodeApprovalExpired)
+		}
+		if l.writes() != 0 {
+			t.Errorf("%d writes", l.writes())
+		}
+	})
+}
