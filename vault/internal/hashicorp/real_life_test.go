@@ -1,0 +1,226 @@
+package hashicorp
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"mcp-partner/internal/vaulttest"
+	"mcp-partner/schemas"
+)
+
+// await asks until it is so; real lifetimes have no clock to turn.
+func await(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		if is() {
+			return
+		}
+	}
+	t.Fatalf("not in time: %s", what)
+}
+
+func TestRealTokenIsRenewed(t *testing.T) {
+	t.Parallel()
+	s := vaulttest.Start(t)
+	token, file := s.Token(t, map[string]any{"ttl": "3s", "renewable": true})
+	b := openReal(t, s, Auth{Method: MethodToken, File: file})
+	s.Set(t, "one", "1")
+	wantValue(t, b, "one", "1")
+	began := time.Now()
+	await(t, "the token outlives its first lifetime twice", func() bool { return time.Since(began) > 6*time.Second })
+	if status, _ := s.Do(t, http.MethodGet, "auth/token/lookup-self", token, nil); status != http.StatusOK {
+		t.Fatalf("the token was not renewed: %d", status)
+	}
+	wantValue(t, b, "one", "1")
+}
+
+func TestRealExpiredTokenSignsInAgain(t *testing.T) {
+	t.Parallel()
+	s := vaulttest.Start(t)
+	role := appRole(t, s, map[string]any{"token_ttl": "2s", "token_max_ttl": "2s"})
+	b := openReal(t, s, Auth{Method: MethodAppRole, Role: role, File: vaulttest.File(t, secretID(t, s))})
+	s.Set(t, "one", "1")
+	wantValue(t, b, "one", "1")
+	first := b.session.reader.Token()
+	await(t, "the first token has ended", func() bool {
+		status, _ := s.Do(t, http.MethodGet, "auth/token/lookup-self", first, nil)
+		return status == http.StatusForbidden
+	})
+	wantValue(t, b, "one", "1")
+	if second := b.session.reader.Token(); second == first {
+		t.Error("the token that ended is still the session's")
+	}
+}
+
+func TestRealSealedServer(t *testing.T) {
+	t.Parallel()
+	s := vaulttest.Start(t)
+	_, file := s.Token(t, nil)
+	b := openReal(t, s, Auth{Method: MethodToken, File: file})
+	s.Set(t, "one", "1")
+	wantValue(t, b, "one", "1")
+	s.Seal(t)
+	_, err := b.Get(t.Context(), "one")
+	wantCode(t, err, schemas.CodeVaultUnavailable, "is sealed", "tokens that are at hand are used on")
+	if !schemas.AsProblem(err).Retryable {
+		t.Error("a sealed server counts as broken for good")
+	}
+	fresh := openReal(t, s, Auth{Method: MethodToken, File: file})
+	_, err = fresh.Get(t.Context(), "one")
+	wantCode(t, err, schemas.CodeVaultUnavailable, "is sealed")
+	s.Unseal(t)
+	wantValue(t, b, "one", "1")
+}
+
+func TestRealPolicyRefusal(t *testing.T) {
+	t.Parallel()
+	s := vaulttest.Start(t)
+	_, file := s.Token(t, map[string]any{"policies": []string{"default"}})
+	b := openReal(t, s, Auth{Method: MethodToken, File: file})
+	s.Set(t, "one", "secret-of-somebody")
+	_, err := b.Get(t.Context(), "one")
+	wantCode(t, err, schemas.CodeVaultUnavailable, "does not allow reading the secret one", "docs/vault.md")
+	if schemas.AsProblem(err).Retryable {
+		t.Error("a refusal counts as something that goes away")
+	}
+	wantCode(t, b.Put(t.Context(), "one", []byte("x"), "1"), schemas.CodeVaultUnavailable, "does not allow storing")
+}
+
+const (
+	clientID = "11111111-2222-4333-8444-555555555555"
+	objectID = "99999999-2222-4333-8444-555555555555"
+)
+
+// engineRole makes a role of the stand-in for the Azure engine.
+func engineRole(t *testing.T, s *vaulttest.Server, settings map[string]any) {
+	t.Helper()
+	body := map[string]any{"client_id": clientID, "application_object_id": objectID, "ttl": "1h", "max_ttl": "2h"}
+	for name, value := range settings {
+		body[name] = value
+	}
+	s.Must(t, http.MethodPost, "azure/roles/partner-app", s.RootToken, body)
+}
+
+func revoked(t *testing.T, s *vaulttest.Server) []string {
+	t.Helper()
+	answer := s.Must(t, http.MethodGet, "azure/revoked", s.RootToken, nil)
+	var passwords []string
+	list, _ := answer["data"].(map[string]any)["passwords"].([]any)
+	for _, one := range list {
+		passwords = append(passwords, fmt.Sprint(one))
+	}
+	return passwords
+}
+
+func TestRealAzureEngineLendsPasswords(t *testing.T) {
+	t.Parallel()
+	s := vaulttest.Start(t)
+	engineRole(t, s, nil)
+	_, file := s.Token(t, nil)
+	b := openReal(t, s, Auth{Method: MethodToken, File: file})
+	if err := b.PutAzureRole(t.Context(), "app", "partner-app", clientID); err != nil {
+		t.Fatal(err)
+	}
+	first, err := b.Get(t.Context(), "app")
+	if err != nil || !strings.HasPrefix(string(first.Value), "azure-engine-") {
+		t.Fatalf("no password of the engine: %v", err)
+	}
+	if first.ExpiresAt.Before(time.Now().Add(50 * time.Minute)) {
+		t.Errorf("the lease of an hour ends at %s", first.ExpiresAt)
+	}
+	second, err := b.Get(t.Context(), "app")
+	if err != nil || string(second.Value) != string(first.Value) {
+		t.Errorf("each use takes a password of its own: %v", err)
+	}
+	if got := revoked(t, s); len(got) != 0 {
+		t.Errorf("revoked while in use: %d", len(got))
+	}
+	b.Close(context.Background())
+	if got := revoked(t, s); !slices.Equal(got, []string{string(first.Value)}) {
+		t.Errorf("at the end %d passwords were revoked, want the one", len(got))
+	}
+}
+
+func TestRealAzureLeaseIsRenewedAndReplaced(t *testing.T) {
+	t.Parallel()
+	s := vaulttest.Start(t)
+	engineRole(t, s, map[string]any{"ttl": "2s", "max_ttl": "6s"})
+	_, file := s.Token(t, nil)
+	b := openReal(t, s, Auth{Method: MethodToken, File: file})
+	if err := b.PutAzureRole(t.Context(), "app", "partner-app", clientID); err != nil {
+		t.Fatal(err)
+	}
+	first, err := b.Get(t.Context(), "app")
+	if err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	await(t, "another password", func() bool {
+		now, err := b.Get(t.Context(), "app")
+		return err == nil && string(now.Value) != string(first.Value)
+	})
+	if lasted := time.Since(began); lasted < 3*time.Second {
+		t.Errorf("a lease of 2 s with a maximum of 6 s was replaced after %s: it was not renewed", lasted)
+	}
+}
+
+func TestRealAzureEngineInItsDefaultModeIsRefused(t *testing.T) {
+	t.Parallel()
+	s := vaulttest.Start(t)
+	engineRole(t, s, map[string]any{"application_object_id": ""})
+	_, file := s.Token(t, nil)
+	b := openReal(t, s, Auth{Method: MethodToken, File: file})
+	wantCode(t, b.PutAzureRole(t.Context(), "app", "partner-app", clientID), schemas.CodeInvalidArgument,
+		"new service principal", "has no link", "application_object_id")
+	// A role that was changed after it had been taken is refused as well.
+	engineRole(t, s, nil)
+	if err := b.PutAzureRole(t.Context(), "app", "partner-app", clientID); err != nil {
+		t.Fatal(err)
+	}
+	engineRole(t, s, map[string]any{"application_object_id": ""})
+	_, err := b.Get(t.Context(), "app")
+	wantCode(t, err, schemas.CodeInvalidArgument, "new service principal")
+	// So is the password of another application; it is given back.
+	engineRole(t, s, map[string]any{"client_id": objectID})
+	_, err = b.Get(t.Context(), "app")
+	wantCode(t, err, schemas.CodeVaultUnavailable, "another application")
+	if got := revoked(t, s); len(got) != 1 {
+		t.Errorf("%d passwords of another application were given back, want 1", len(got))
+	}
+}
+
+func TestRealKubernetes(t *testing.T) {
+	t.Parallel()
+	s := vaulttest.Start(t)
+	// The cluster's side: it reviews the token of a service account.
+	cluster := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var review struct {
+			Spec struct{ Token string }
+		}
+		_ = json.NewDecoder(r.Body).Decode(&review) // an empty token is refused below
+		good := strings.Count(review.Spec.Token, ".") == 2
+		w.WriteHeader(http.StatusCreated)
+		_ = json.NewEncoder(w).Encode(map[string]any{"kind": "TokenReview", "apiVersion": "authentication.k8s.io/v1", "status": map[string]any{
+			"authenticated": good, "audiences": []string{"vault"}, "user": map[string]any{"username": "system:serviceaccount:partner:server", "uid": "u1", "groups": []string{}},
+		}})
+	}))
+	t.Cleanup(cluster.Close)
+	key := jwtIssuer(t, s)
+	s.Must(t, http.MethodPost, "sys/auth/kubernetes", s.RootToken, map[string]any{"type": "kubernetes"})
+	s.Must(t, http.MethodPost, "auth/kubernetes/config", s.RootToken, map[string]any{
+		"kubernetes_host": cluster.URL, "disable_local_ca_jwt": true, "token_reviewer_jwt": serviceAccount(t, key), "kubernetes_ca_cert": s.CAPEM,
+	})
+	s.Must(t, http.MethodPost, "auth/kubernetes/role/server", s.RootToken, map[string]any{
+		"bound_service_account_names": "server", "bound_service_account_namespaces": "partner", "token_policies": "mcp-partner",
+	})
+	s.Set(t, "one", "1")
+	b := openReal(t, s, Auth{Method: MethodKubernetes, Role: "server", File: vaulttest.File(t, serviceAccount(t, key))})
+	wantValue(t, b, "one", "1")
+}
