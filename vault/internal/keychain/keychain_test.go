@@ -1,0 +1,81 @@
+package keychain
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/zalando/go-keyring"
+
+	"mcp-partner/schemas"
+)
+
+// variable asks for a test against the keychain of this session. The CI lane
+// keychain sets it, inside of a session with a keyring of its own.
+const variable = "KEYCHAIN_UNDER_TEST"
+
+func TestRealKeychain(t *testing.T) {
+	t.Parallel()
+	if os.Getenv(variable) == "" {
+		t.Skip("not asked for: bash .ci/run keychain starts a keyring and sets " + variable)
+	}
+	k := Keychain{ID: fmt.Sprintf("test-%d", os.Getpid())}
+	t.Cleanup(func() {
+		if err := k.Delete(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	if text, err := k.Read(t.Context()); err != nil || text != nil {
+		t.Fatalf("before anything was written: %d bytes, %v", len(text), err)
+	}
+	for _, text := range []string{"first\nof two lines\n", strings.Repeat("x", MaxBytes)} {
+		if err := k.Write(t.Context(), []byte(text)); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := k.Read(t.Context()); err != nil || string(got) != text {
+			t.Fatalf("read back %d bytes of %d, %v", len(got), len(text), err)
+		}
+	}
+	for range 2 { // the second time there is nothing any more
+		if err := k.Delete(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if text, err := k.Read(t.Context()); err != nil || text != nil {
+		t.Errorf("after the removal: %d bytes, %v", len(text), err)
+	}
+}
+
+// TestFailuresAreWorded has the system say things that may not come out.
+func TestFailuresAreWorded(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		err  error
+		code schemas.Code
+		word string
+	}{
+		{errors.New("dbus: CANARY"), schemas.CodeVaultUnavailable, "locked"},
+		{context.DeadlineExceeded, schemas.CodeVaultUnavailable, "in time"},
+		{keyring.ErrUnsupportedPlatform, schemas.CodeVaultUnavailable, "no keychain"},
+		{keyring.ErrSetDataTooBig, schemas.CodeVaultUnavailable, "too large"},
+	} {
+		k := Keychain{ID: "x", Reachable: func() error { return c.err }}
+		_, err := k.Read(t.Context())
+		problem := schemas.AsProblem(err)
+		if problem.Code != c.code || !strings.Contains(problem.Message, c.word) || strings.Contains(problem.Error()+problem.Hint, "CANARY") {
+			t.Errorf("%v becomes %v", c.err, problem)
+		}
+	}
+	k := Keychain{ID: "x", Reachable: func() error { return nil }}
+	if err := k.Write(t.Context(), make([]byte, MaxBytes+1)); schemas.AsProblem(err).Code != schemas.CodeVaultUnavailable {
+		t.Errorf("a text that no keychain takes: %v", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := (Keychain{ID: "x", Reachable: func() error { return ctx.Err() }}).Read(ctx); schemas.AsProblem(err).Code != schemas.CodeCancelled {
+		t.Errorf("a caller that went away: %v", err)
+	}
+}

@@ -1,0 +1,53 @@
+package vault
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"mcp-partner/schemas"
+)
+
+// TestRealKeychainVault makes, uses and changes a vault whose key is in the
+// keychain of this session. The CI lane keychain asks for it.
+func TestRealKeychainVault(t *testing.T) {
+	t.Parallel()
+	if os.Getenv("KEYCHAIN_UNDER_TEST") == "" {
+		t.Skip("not asked for: bash .ci/run keychain starts a keyring and sets KEYCHAIN_UNDER_TEST")
+	}
+	dir := stateDir(t)
+	if err := Init(t.Context(), dir, InitOptions{Settings: Settings{Backend: BackendKeychain}}); err != nil {
+		t.Fatal(err)
+	}
+	v := openWhole(t, dir, KeySource{})
+	holder := v.keys.holder.(keychainHolder)
+	t.Cleanup(func() {
+		if err := holder.keychain.Delete(t.Context()); err != nil && t.Context().Err() == nil {
+			t.Error(err)
+		}
+	})
+	put(t, v, "contoso", testSecret)
+	wantSecret(t, openWhole(t, dir, KeySource{}), "contoso", testSecret)
+	if _, err := os.Stat(filepath.Join(dir, keyName)); !os.IsNotExist(err) {
+		t.Errorf("there is a key file all the same: %v", err)
+	}
+	text, err := holder.read(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := identitiesIn(text)[0]
+	if !opensWith(t, old, readState(t, dir, vaultName)) {
+		t.Error("the key of the keychain does not open the vault")
+	}
+	if _, err := v.RotateKey(t.Context(), RotateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if opensWith(t, old, readState(t, dir, vaultName)) {
+		t.Error("the old key opens the vault")
+	}
+	wantSecret(t, openWhole(t, dir, KeySource{}), "contoso", testSecret)
+	if err := holder.keychain.Delete(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	wantCode(t, openWhole(t, dir, KeySource{}).Open(t.Context()), schemas.CodeVaultMissing)
+}
