@@ -121,19 +121,7 @@ func (h *oauthHouse) call(token string, era wiretest.Era, tool string, arguments
 	return h.post(token, era, era.Call("c-1", tool, arguments))
 }
 
-func (h *oauthHouse) get(path string) (int, http.Header, string) {
-	h.tb.Helper()
-	response, err := h.client.Get(strings.TrimSuffix(h.at, "/mcp") + path)
-	if err != nil {
-		h.tb.Fatal(err)
-	}
-	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
-	if err != nil {
-		h.tb.Fatal(err)
-	}
-	return response.StatusCode, response.Header, string(body)
-}
+func (h *oauthHouse) get(path string) (int, http.Header, string) { return h.getAs("", path) }
 
 // keepsNoToken looks for the callers' tokens where they must not be.
 func (h *oauthHouse) keepsNoToken() {
@@ -143,8 +131,8 @@ func (h *oauthHouse) keepsNoToken() {
 		h.tb.Errorf("the server ended with %d", code)
 	}
 	said := h.server.errs.String()
-	if !strings.Contains(said, "level=DEBUG") {
-		h.tb.Error("the log says little")
+	if !strings.Contains(said, "level=INFO") {
+		h.tb.Error("the log says nothing")
 	}
 	sent := strings.Join(h.tap.all(), "\n")
 	for _, token := range h.tokens {
@@ -351,7 +339,14 @@ callers:
 // clients are told to go.
 func (h *oauthHouse) listening() string {
 	h.tb.Helper()
-	said := h.server.errs.String()
+	said := ""
+	for deadline, tick := time.After(patience), time.NewTicker(5*time.Millisecond); !strings.Contains(said, " address="); said = h.server.errs.String() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			h.tb.Fatal("the server does not say where it listens")
+		}
+	}
 	_, rest, found := strings.Cut(said, "address=")
 	address, _, _ := strings.Cut(rest, " ")
 	address = strings.TrimSpace(strings.SplitN(address, "\n", 2)[0])
@@ -404,4 +399,84 @@ func TestOAuthIssuerThatIsDown(t *testing.T) {
 		t.Errorf("metadata: %d %s", status, body)
 	}
 	h.keepsNoToken()
+}
+
+// TestOAuthEveryWayIn asks by all the ways that are not tools what a caller may
+// not see: one without a mapping, one without a scope, and one with neither.
+func TestOAuthEveryWayIn(t *testing.T) {
+	t.Parallel()
+	h := serveOAuth(t, nil, machines, nil)
+	callers := map[string]string{
+		"no mapping": h.machine("stranger", nil),
+		"no scope":   h.machine("nightly", issuertest.Claims{"roles": []string{"other"}}),
+		"nothing":    h.machine("nobody", issuertest.Claims{"roles": nil}),
+	}
+	for name, token := range callers {
+		for _, era := range wiretest.Eras() {
+			for _, body := range []string{
+				era.Request(1, "resources/list", nil, nil),
+				era.Request(2, "resources/templates/list", nil, nil),
+				era.Request(3, "resources/read", wiretest.Object{"uri": "partner://tenants"}, nil),
+				era.Request(4, "resources/read", wiretest.Object{"uri": "partner://tenants/contoso/link"}, nil),
+				era.Request(5, "prompts/list", nil, nil),
+				era.Request(6, "prompts/get", wiretest.Object{"name": "compliance_check", "arguments": wiretest.Object{}}, nil),
+				era.Request(7, "completion/complete", wiretest.Object{
+					"ref": wiretest.Object{"type": "ref/resource", "uri": "partner://tenants/{tenant}/link"}, "argument": wiretest.Object{"name": "tenant", "value": "c"},
+				}, nil),
+				era.Call(8, "find_partner_tool", wiretest.Object{"query": "check contoso"}),
+				era.Call(9, "get_approval", wiretest.Object{"approval_id": "ap_0123456789abcdef01"}),
+			} {
+				answer := h.post(token, era, body)
+				said := strings.ReplaceAll(string(answer.Body), "check contoso", "")
+				for _, secret := range []string{h.tenant("contoso").TenantID, h.tenant("fabrikam").TenantID, "fabrikam", `"not_linked"`, h.tenant("contoso").ObjectID} {
+					if strings.Contains(said, secret) {
+						t.Errorf("%s, %s: %s is told %s: %s", name, era, body, secret, said)
+					}
+				}
+				if strings.Contains(body, `"completion/complete"`) && strings.Contains(said, "contoso") {
+					t.Errorf("%s, %s: completed %s", name, era, said)
+				}
+				if answer.Status >= 500 {
+					t.Errorf("%s, %s: %s is answered %d %s", name, era, body, answer.Status, said)
+				}
+			}
+		}
+		if status, _, body := h.getAs(token, "/metrics"); status != 403 {
+			t.Errorf("%s: figures: %d %.80s", name, status, body)
+		}
+		if status, header, _ := h.getAs(token, "/approvals"); status != 403 || !strings.Contains(header.Get("WWW-Authenticate"), "insufficient_scope") {
+			t.Errorf("%s: approvals: %d %v", name, status, header)
+		}
+	}
+	if status, _, body := h.getAs(h.machine("nightly", nil), "/metrics"); status != 200 || strings.Contains(body, "nightly") || strings.Contains(body, "contoso") {
+		t.Errorf("figures: %d %.200s", status, body)
+	}
+	for _, path := range []string{"/metrics", "/approvals"} {
+		if status, header, _ := h.getAs("", path); status != 401 || !strings.Contains(header.Get("WWW-Authenticate"), "resource_metadata=") {
+			t.Errorf("%s without a token: %d %v", path, status, header)
+		}
+	}
+	h.keepsNoToken()
+}
+
+func (h *oauthHouse) getAs(token, path string) (int, http.Header, string) {
+	h.tb.Helper()
+	request, err := http.NewRequest(http.MethodGet, strings.TrimSuffix(h.at, "/mcp")+path, nil)
+	if err != nil {
+		h.tb.Fatal(err)
+	}
+	if token != "" {
+		h.tokens = append(h.tokens, token)
+		request.Header.Set("Authorization", "Bearer "+token)
+	}
+	response, err := h.client.Do(request)
+	if err != nil {
+		h.tb.Fatal(err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		h.tb.Fatal(err)
+	}
+	return response.StatusCode, response.Header, string(body)
 }

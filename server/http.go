@@ -171,7 +171,8 @@ func (t *httpTransport) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// serveMetrics shows figures of all callers to one who is known.
+// serveMetrics shows figures of all callers to one who was given something. That
+// an issuer knows somebody is not enough.
 func (t *httpTransport) serveMetrics(w http.ResponseWriter, r *http.Request) {
 	if t.opts.Metrics == nil {
 		nothingHere().write(w)
@@ -181,7 +182,11 @@ func (t *httpTransport) serveMetrics(w http.ResponseWriter, r *http.Request) {
 		no.write(w)
 		return
 	}
-	if _, _, no := t.identify(r); no != nil {
+	p, _, no := t.identify(r)
+	if no == nil && (!p.Grant.Has(guard.ScopeRead) || len(p.Grant.Tenants) == 0) {
+		no = refuse(http.StatusForbidden, "Figures are for callers who may read tenants.")
+	}
+	if no != nil {
 		no.write(w)
 		return
 	}

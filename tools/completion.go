@@ -27,8 +27,9 @@ func (s *Service) CompleteResourceArgument(ctx context.Context, _ string, argume
 
 func (s *Service) complete(p guard.Principal, argument mcp.CompleteArgument) (*mcp.Completion, error) {
 	var names []string
-	switch argument.Name {
-	case "tenant":
+	switch {
+	case len(p.Grant.Scopes) == 0: // who may do nothing need not know names either
+	case argument.Name == "tenant":
 		tenants, err := s.visible(p)
 		if err != nil {
 			return nil, err
@@ -36,7 +37,7 @@ func (s *Service) complete(p guard.Principal, argument mcp.CompleteArgument) (*m
 		for _, tenant := range tenants {
 			names = append(names, tenant.Name)
 		}
-	case "tool":
+	case argument.Name == "tool":
 		for _, op := range schemas.Catalogue() {
 			if p.Grant.Allows(op) {
 				names = append(names, op.Name)
