@@ -15,14 +15,11 @@ func Changes(plan guard.Plan, progress map[int]guard.Progress, notes map[int]sch
 	rows := make([]schemas.ChangeRow, len(plan.Rows))
 	for i, row := range plan.Rows {
 		rows[i] = change(plan, row)
-		if at, begun := progress[i]; begun {
-			follow(&rows[i], plan, row, at)
+		if len(row.Steps) > 0 && progress != nil {
+			follow(&rows[i], plan, row, progress[i])
 		}
 		if code := notes[i]; code != "" && !progress[i].Stage.Final() {
 			rows[i].Problem = code
-			if rows[i].State == schemas.ChangePlanned {
-				rows[i].State, rows[i].Why = schemas.ChangeWaiting, "Not begun; it may be later in this run."
-			}
 		}
 	}
 	return rows

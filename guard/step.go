@@ -52,6 +52,9 @@ func (g *Guard) LoadRun(ctx context.Context, id string, caller Caller) (OpenRun,
 	if err != nil {
 		return OpenRun{}, nil, storeProblem(err)
 	}
+	if progress == nil {
+		progress = map[int]Progress{}
+	}
 	return OpenRun{run, plan}, progress, nil
 }
 

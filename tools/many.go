@@ -23,7 +23,7 @@ const (
 // newWriter makes what carries out runs, with the parts of the service.
 func (s *Service) newWriter() *fleet.Writer {
 	return fleet.NewWriter(fleet.WriterOptions{
-		Guard: s.d.Guard, Tenants: entries{s.d.Directory}, Settled: s.d.Settled, Now: s.d.Now, Logger: s.d.Logger,
+		Guard: s.d.Guard, Tenants: entries{s.d.Directory}, Settled: s.d.Settled, Pause: s.d.Pause, Now: s.d.Now, Logger: s.d.Logger,
 		Open: func(ctx context.Context, tenant schemas.Tenant, credential string) (fleet.Identity, error) {
 			return s.d.Clients.Client(ctx, tenant, credential)
 		},

@@ -94,7 +94,7 @@ func (s *Service) judge(envelope *schemas.Envelope, totals map[string]int, worki
 	case waiting > 0 && ended:
 		envelope.Problem = schemas.NewProblem(schemas.CodeApprovalExpired, "The approval of the run has expired before every tenant had begun. "+envelope.Summary)
 	case waiting > 0:
-		envelope.Summary = fmt.Sprintf("%d tenants have not begun; to go on call again with run_id %s and resume. %s", waiting, envelope.RunID, envelope.Summary)
+		envelope.Summary = fmt.Sprintf("Not begun yet: %d; to go on call again with run_id %s and resume. %s", waiting, envelope.RunID, envelope.Summary)
 	case count(schemas.ChangeDone) == 0:
 		envelope.Status = schemas.StatusUnchanged
 	}

@@ -117,6 +117,9 @@ type Deps struct {
 	// Settled replaces the time after which a write without an outcome has ended;
 	// zero means fleet.Settled.
 	Settled time.Duration
+	// Pause is the first pause before a tenant of a run is looked at again; zero
+	// means a second.
+	Pause time.Duration
 	Now     func() time.Time
 	Logger  *slog.Logger
 	// Observer may be nil.

@@ -1,0 +1,203 @@
+package fleet
+
+import (
+	"fmt"
+	"testing"
+
+	"mcp-partner/armclient"
+	"mcp-partner/guard"
+	"mcp-partner/schemas"
+)
+
+const fromID, toID, otherID = "7654321", "1234567", "2345678"
+
+// tenantModel is one tenant in a world of its own: where its row stands, what is
+// linked in truth, and what happened so far.
+type tenantModel struct {
+	at guard.Progress
+	// linked is "" for no link; version rises with each write.
+	linked  string
+	version int64
+	// moved counts how often the new ID was linked by us, foreign that somebody
+	// else wrote.
+	moved, removed int
+	foreign        bool
+}
+
+func (m tenantModel) seen() guard.Seen {
+	if m.linked == "" {
+		return guard.Seen{State: schemas.LinkNotLinked, Version: -1}
+	}
+	return guard.Seen{State: schemas.LinkLinked, PartnerID: m.linked, Version: m.version}
+}
+
+func (m tenantModel) link() schemas.Link {
+	seen := m.seen()
+	link := schemas.Link{State: seen.State, PartnerID: seen.PartnerID}
+	if seen.Version >= 0 {
+		link.Version = new(seen.Version)
+	}
+	return link
+}
+
+// carriedOut is the provider doing what a step asks for, if it can.
+func (m tenantModel) carriedOut(row guard.PlanRow, step guard.Step) (tenantModel, bool) {
+	change := changeOf(row, step, schemas.Link{})
+	switch {
+	case change.Kind == armclient.ChangeCreate && m.linked != "",
+		change.Kind != armclient.ChangeCreate && m.linked == "",
+		change.Kind == armclient.ChangeDelete && m.linked != change.PartnerID:
+		return m, false
+	case change.Kind == armclient.ChangeDelete:
+		m.linked = ""
+		m.removed++
+	default:
+		m.linked = change.PartnerID
+	}
+	if m.linked == toID {
+		m.moved++
+	}
+	m.version++
+	return m, true
+}
+
+// moved is where a row stands after a move, as drive has it.
+func (m tenantModel) recorded(to move) tenantModel {
+	before := m.at.Stage
+	m.at.Stage, m.at.Result, m.at.Intent = to.stage, string(to.result), 0
+	switch {
+	case to.spent:
+		m.at.Tries++
+	case to.stage == guard.StageRemoved && before == guard.StageRemoving:
+		m.at.Tries = 0
+	}
+	return m
+}
+
+// exploration visits every state that a tenant can come into.
+type exploration struct {
+	t       *testing.T
+	row     guard.PlanRow
+	visited map[string]bool
+	final   map[guard.Stage]int
+	// foreign lets somebody else write at any time.
+	foreign bool
+}
+
+func (x *exploration) visit(m tenantModel) {
+	// What cannot change what follows is left out of the key, so that the
+	// exploration ends.
+	key := fmt.Sprintf("%s %s %d %s %+v %v %s %d %d %v", m.at.Stage, m.at.Step, min(m.at.Tries, 2*maxTries+2), m.at.Result, m.at.Seen, m.at.Intent != 0, m.linked, m.moved, m.version-m.at.Seen.Version, m.foreign)
+	if x.visited[key] || m.version > 60 {
+		return
+	}
+	x.visited[key] = true
+	x.judge(m)
+	if x.foreign && !m.foreign {
+		for _, somebody := range []string{otherID, fromID, toID, ""} {
+			theirs := m
+			theirs.linked, theirs.version, theirs.foreign = somebody, m.version+1, true
+			x.visit(theirs)
+		}
+	}
+	for _, settled := range []bool{true, false} {
+		x.act(m, next(x.row, m.at, sight{known: true, now: m.seen(), settled: settled}))
+	}
+	x.act(m, next(x.row, m.at, sight{code: schemas.CodeTimeout}))
+}
+
+func (x *exploration) act(m tenantModel, to move) {
+	switch to.verb {
+	case record:
+		x.visit(m.recorded(to))
+	case write:
+		x.write(m, to.step)
+	}
+}
+
+// write takes every way that a write can go.
+func (x *exploration) write(m tenantModel, step guard.Step) {
+	begun := m
+	begun.at.Stage, begun.at.Step, begun.at.Seen, begun.at.Intent = stageOfStep(step), step, m.seen(), 1
+	done, ok := begun.carriedOut(x.row, step)
+	x.visit(begun) // the process dies before the write is carried out
+	if ok {
+		x.visit(done) // or after
+		x.visit(done.recorded(after(done.at, armclient.Outcome{Applied: armclient.AppliedYes, After: armclient.LinkRead{Link: done.link()}}, true)))
+	}
+	unread := armclient.LinkRead{Link: schemas.Link{State: schemas.LinkUnknown}, Problem: schemas.NewProblem(schemas.CodeTimeout, "")}
+	for _, world := range []tenantModel{begun, done} {
+		lost := armclient.Outcome{Applied: armclient.AppliedUnknown, After: unread, Problem: schemas.NewProblem(schemas.CodeWriteUnconfirmed, "")}
+		x.visit(world.recorded(after(world.at, lost, true)))
+	}
+	for _, code := range []schemas.Code{schemas.CodeBadRequest, schemas.CodeThrottled, schemas.CodeWriteNotApplied, schemas.CodeConflict} {
+		refused := armclient.Outcome{Applied: armclient.AppliedNo, After: armclient.LinkRead{Link: begun.link()}, Problem: schemas.NewProblem(code, "")}
+		x.visit(begun.recorded(after(begun.at, refused, true)))
+		refused.After = unread
+		x.visit(begun.recorded(after(begun.at, refused, true)))
+		x.visit(begun.recorded(after(begun.at, refused, false)))
+	}
+}
+
+// stageOfStep is where the guard lets a row stand while a step is under way.
+func stageOfStep(step guard.Step) guard.Stage {
+	return map[guard.Step]guard.Stage{
+		guard.StepCreate: guard.StageWriting, guard.StepUpdate: guard.StageWriting, guard.StepRemove: guard.StageRemoving,
+		guard.StepReplace: guard.StageReplacing, guard.StepRestore: guard.StageRestoring,
+	}[step]
+}
+
+// judge holds a state against what a row may say of the world.
+func (x *exploration) judge(m tenantModel) {
+	x.t.Helper()
+	had := x.row.Before.State == schemas.LinkLinked
+	bad := func(format string, args ...any) {
+		x.t.Errorf("%s: %s (row %+v, linked %q)", x.row.Steps, fmt.Sprintf(format, args...), m.at, m.linked)
+	}
+	if m.at.Stage.Final() {
+		x.final[m.at.Stage]++
+	}
+	switch stage := m.at.Stage; {
+	case m.foreign: // what somebody else does after the last look, or undoes unseen, nobody can know
+	case m.moved > 1:
+		bad("moved %d times", m.moved)
+	case (stage == guard.StageDone || stage == guard.StageWritten) && m.linked != toID:
+		bad("%s, and the new ID is not linked", stage)
+	case stage == guard.StageRestored && m.linked != fromID:
+		bad("restored, and the old ID is not linked")
+	case stage == guard.StageStranded && m.linked != "":
+		bad("stranded, and something is linked")
+	case stage == guard.StageSkipped:
+		bad("skipped, and nobody else wrote")
+	case had && m.linked == "" && (stage == guard.StagePlanned || stage.Final() && stage != guard.StageStranded):
+		bad("no link, and the row does not say so")
+	case stage.Begun() && next(x.row, m.at, sight{known: true, now: m.seen(), settled: true}).verb != record && next(x.row, m.at, sight{known: true, now: m.seen(), settled: true}).verb != write:
+		bad("begun, and it does not go on")
+	}
+}
+
+// Every state that a tenant can come into, whatever goes wrong and wherever the
+// process dies: a row never says of the link what is not so, a tenant without
+// its link says so, nothing is moved twice, and what has begun goes on.
+func TestEveryStateOfATenant(t *testing.T) {
+	t.Parallel()
+	linked := guard.Seen{State: schemas.LinkLinked, PartnerID: fromID, Version: 5}
+	for name, row := range map[string]guard.PlanRow{
+		"ensure":  {Before: guard.Seen{State: schemas.LinkNotLinked, Version: -1}, PartnerID: toID, Steps: []guard.Step{guard.StepCreate}},
+		"update":  {Before: linked, PartnerID: toID, Steps: []guard.Step{guard.StepUpdate}},
+		"replace": {Before: linked, PartnerID: toID, Steps: []guard.Step{guard.StepRemove, guard.StepReplace}},
+	} {
+		for _, foreign := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, somebody else writes: %v", name, foreign), func(t *testing.T) {
+				t.Parallel()
+				x := &exploration{t: t, row: row, visited: map[string]bool{}, final: map[guard.Stage]int{}, foreign: foreign}
+				x.visit(tenantModel{linked: row.Before.PartnerID, version: 5})
+				t.Logf("%d states; ends: %v", len(x.visited), x.final)
+				if len(x.visited) < 20 || x.final[guard.StageDone] == 0 || x.final[guard.StageFailed] == 0 ||
+					name == "replace" && (x.final[guard.StageRestored] == 0 || x.final[guard.StageStranded] == 0) || foreign && x.final[guard.StageSkipped] == 0 {
+					t.Error("the exploration did not come far")
+				}
+			})
+		}
+	}
+}
