@@ -119,9 +119,9 @@ type Deps struct {
 	Settled time.Duration
 	// Pause is the first pause before a tenant of a run is looked at again; zero
 	// means a second.
-	Pause time.Duration
-	Now     func() time.Time
-	Logger  *slog.Logger
+	Pause  time.Duration
+	Now    func() time.Time
+	Logger *slog.Logger
 	// Observer may be nil.
 	Observer Observer
 }
