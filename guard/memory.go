@@ -2,6 +2,7 @@ package guard
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -16,10 +17,12 @@ const maxEvents = 10_000
 type MemoryStore struct {
 	now func() time.Time
 
-	mu        sync.Mutex
-	seq       int64
-	tickets   map[string]Ticket
-	events    []Event
+	mu      sync.Mutex
+	seq     int64
+	tickets map[string]Ticket
+	events  []Event
+	// open are the intents without an outcome, by Seq.
+	open      map[int64]Event
 	freeze    Freeze
 	approvers map[string]Approver
 	tokens    map[string]Token
@@ -28,7 +31,7 @@ type MemoryStore struct {
 
 // NewMemoryStore makes an empty store; now is asked for the time.
 func NewMemoryStore(now func() time.Time) *MemoryStore {
-	return &MemoryStore{now: now, tickets: map[string]Ticket{}, approvers: map[string]Approver{}, tokens: map[string]Token{}, runs: newMemoryRuns()}
+	return &MemoryStore{now: now, tickets: map[string]Ticket{}, open: map[int64]Event{}, approvers: map[string]Approver{}, tokens: map[string]Token{}, runs: newMemoryRuns()}
 }
 
 // PutTicket implements Store.
@@ -135,6 +138,12 @@ func (m *MemoryStore) append(events ...Event) int64 {
 		m.seq++
 		event.Seq = m.seq
 		m.events = append(m.events, event)
+		switch event.Kind {
+		case KindIntent:
+			m.open[event.Seq] = event
+		case KindOutcome:
+			delete(m.open, event.Of)
+		}
 	}
 	return m.seq
 }
@@ -147,19 +156,7 @@ func (m *MemoryStore) Unfinished(context.Context) ([]Event, error) {
 }
 
 func (m *MemoryStore) unfinished() []Event {
-	open := map[int64]Event{}
-	for _, event := range m.events {
-		switch event.Kind {
-		case KindIntent:
-			open[event.Seq] = event
-		case KindOutcome:
-			delete(open, event.Of)
-		}
-	}
-	var events []Event
-	for _, event := range open {
-		events = append(events, event)
-	}
+	events := slices.Collect(maps.Values(m.open))
 	slices.SortFunc(events, func(a, b Event) int { return int(a.Seq - b.Seq) })
 	return events
 }

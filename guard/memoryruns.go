@@ -125,7 +125,10 @@ func (m *MemoryStore) Advance(_ context.Context, run string, next Progress, gate
 
 // writing reports whether a write to the link has no outcome yet.
 func (m *MemoryStore) writing(gate Gate) bool {
-	return slices.ContainsFunc(m.unfinished(), func(e Event) bool {
-		return e.Intent.Identity.TenantID == gate.TenantID && e.Intent.Identity.ObjectID == gate.ObjectID
-	})
+	for _, e := range m.open {
+		if e.Intent.Identity.TenantID == gate.TenantID && e.Intent.Identity.ObjectID == gate.ObjectID {
+			return true
+		}
+	}
+	return false
 }
