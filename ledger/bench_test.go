@@ -80,3 +80,31 @@ func BenchmarkVerify(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/entries, "ns/entry")
 }
+
+// BenchmarkAdvance is what a step of a run costs the ledger, intent and outcome:
+// two synced transactions, and the counter of the vault once. The record holds
+// so many intents before.
+func BenchmarkAdvance(b *testing.B) {
+	for _, before := range []int{0, 5000} {
+		b.Run(fmt.Sprint(before), func(b *testing.B) {
+			h := build(b)
+			h.fill(2 * before)
+			openRunIn(b, h.Ledger, anOpenRun("run_1", ""))
+			for row := 0; b.Loop(); row++ {
+				began := stepIntent(fmt.Sprint("tenant ", row), "run_1", row)
+				gate := guard.Gate{TenantID: began.Intent.Identity.TenantID, ObjectID: began.Intent.Identity.ObjectID}
+				became, now, err := h.Advance(ctx(), "run_1", guard.Progress{Row: row, Stage: guard.StageWriting, Revision: 1, At: noon()}, gate, began)
+				if became != guard.AdvancedYes || err != nil {
+					b.Fatal(became, err)
+				}
+				outcome := event(guard.KindOutcome, began.Intent)
+				outcome.Of = now.Intent
+				now.Stage, now.Intent = guard.StageDone, 0
+				now.Revision++
+				if became, _, err = h.Advance(ctx(), "run_1", now, guard.Gate{}, outcome); became != guard.AdvancedYes || err != nil {
+					b.Fatal(became, err)
+				}
+			}
+		})
+	}
+}

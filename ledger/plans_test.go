@@ -27,7 +27,9 @@ func stepIntent(tenant, run string, row int) guard.Event {
 	return event(guard.KindIntent, i)
 }
 
-func openRun(t *testing.T, s guard.Store, r guard.Run) bool {
+func openRun(t *testing.T, s guard.Store, r guard.Run) bool { return openRunIn(t, s, r) }
+
+func openRunIn(t testing.TB, s guard.Store, r guard.Run) bool {
 	t.Helper()
 	opened, err := s.OpenRun(ctx(), r, []byte(`{"rows":[]}`), event(guard.KindConfirmed, guard.Intent{}), event(guard.KindRunOpened, guard.Intent{Run: r.ID}))
 	if err != nil {
