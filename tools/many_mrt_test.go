@@ -1,0 +1,69 @@
+package tools_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"mcp-partner/guard"
+	"mcp-partner/schemas"
+	"mcp-partner/tools"
+)
+
+// A form that goes out with the result is answered by another call.
+func TestAPlanIsConfirmedInASecondCall(t *testing.T) {
+	t.Parallel()
+	h := fleetOf(t, 2, nil)
+	asked := h.ask(schemas.ToolEnsurePartnerLinks, ensuring, laterPerson{}).Asked
+	if asked == nil || h.writes() != 0 {
+		t.Fatal("nobody was asked")
+	}
+	answer := func(arguments, action string) schemas.Envelope {
+		person := resumed{seal: asked.Seal, answer: guard.Answer{Action: guard.Action(action), Typed: asked.Question.Expect}}
+		return h.ask(schemas.ToolEnsurePartnerLinks, arguments, person).Envelope
+	}
+	if e := answer(`{"partner_id":"2345678"}`, "accept"); e.Problem == nil || e.Problem.Code != schemas.CodeApprovalMismatch || h.writes() != 0 {
+		t.Errorf("with other arguments: %+v", e)
+	}
+	if e := answer(ensuring, "accept"); e.Status != schemas.StatusDone || h.writes() != 2 {
+		t.Errorf("%s, %d writes", e.Summary, h.writes())
+	}
+	if e := answer(ensuring, "accept"); e.Problem == nil || e.Problem.Code != schemas.CodeApprovalExpired || h.writes() != 2 {
+		t.Errorf("replayed: %+v", e)
+	}
+}
+
+type laterPerson struct{ afterThePlan }
+
+func (laterPerson) Ask(context.Context, guard.Question, guard.Seal) (tools.Reply, guard.Answer, error) {
+	return tools.Later, guard.Answer{}, nil
+}
+
+type resumed struct {
+	tools.Nobody
+	seal   guard.Seal
+	answer guard.Answer
+}
+
+func (r resumed) Resume() (guard.Seal, guard.Answer, bool) { return r.seal, r.answer, true }
+
+// Rows come in pages, those first that need a person.
+func TestARunIsShownInPages(t *testing.T) {
+	t.Parallel()
+	h := fleetOf(t, 7, unasked)
+	e := h.call(schemas.ToolEnsurePartnerLinks, `{"partner_id":"1234567","limit":3}`)
+	seen := map[string]bool{}
+	for cursor := e.NextCursor; ; {
+		for _, row := range e.Changes {
+			seen[row.Tenant] = true
+		}
+		if cursor == "" {
+			break
+		}
+		e = h.call(schemas.ToolEnsurePartnerLinks, fmt.Sprintf(`{"run_id":%q,"limit":3,"cursor":%q}`, e.RunID, cursor))
+		cursor = e.NextCursor
+	}
+	if len(seen) != 7 {
+		t.Errorf("%d tenants were shown", len(seen))
+	}
+}
