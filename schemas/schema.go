@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"reflect"
 	"slices"
+	"sync"
 
 	"github.com/google/jsonschema-go/jsonschema"
 )
@@ -51,15 +52,22 @@ func (f field) schema() *jsonschema.Schema {
 // AnswerSchema returns the whole JSON Schema of the operation's envelope. It
 // is what the tests validate against and what partner://schemas/{tool} shows.
 func (o Operation) AnswerSchema() *jsonschema.Schema {
-	schema := structSchema(reflect.TypeFor[Envelope]())
-	for name := range schema.Properties {
-		if !slices.Contains(o.envelopeFields(), name) {
-			delete(schema.Properties, name)
+	whole, fields := envelopeSchema(), o.envelopeFields()
+	schema := *whole
+	schema.Properties = map[string]*jsonschema.Schema{}
+	schema.PropertyOrder = nil
+	for _, name := range whole.PropertyOrder {
+		if slices.Contains(fields, name) {
+			schema.Properties[name] = whole.Properties[name]
+			schema.PropertyOrder = append(schema.PropertyOrder, name)
 		}
 	}
-	schema.PropertyOrder = slices.DeleteFunc(schema.PropertyOrder, func(name string) bool { return schema.Properties[name] == nil })
-	return schema
+	return &schema
 }
+
+// envelopeSchema is made once: every tool's answer is a part of it, and a
+// server makes all of them at its start. Nothing writes to it afterwards.
+var envelopeSchema = sync.OnceValue(func() *jsonschema.Schema { return structSchema(reflect.TypeFor[Envelope]()) })
 
 // OutputSchema returns the schema that tools/list publishes. It is shallow on
 // purpose: a dozen whole ones would cost every conversation 23 kB.

@@ -5,7 +5,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"regexp"
 	"runtime"
 	"strings"
 	"time"
@@ -27,8 +26,16 @@ func (o *clientOptions) add(flags *pflag.FlagSet) {
 	flags.StringVar(&o.scope, "scope", string(clientfile.ScopeUser), "whose configuration: `user or project`, the one of the working directory")
 }
 
-// serverName keeps a server's name to what every client takes.
-var serverName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+// maxServerName bounds a server's name, in bytes.
+const maxServerName = 64
+
+// isServerName keeps a server's name to what every client takes.
+func isServerName(name string) bool {
+	strange := func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '_'
+	}
+	return name != "" && len(name) <= maxServerName && !strings.ContainsFunc(name, strange)
+}
 
 // check finds the client, and refuses what no client has.
 func (o *clientOptions) check(name string) error {
@@ -37,7 +44,7 @@ func (o *clientOptions) check(name string) error {
 	switch {
 	case !ok:
 		return usage("the clients are "+strings.Join(clientfile.Names(), ", "), "there is no client of that name")
-	case !serverName.MatchString(o.name):
+	case !isServerName(o.name):
 		return usage("use letters, digits, - and _, at most 64", "--name is not a name that every client takes")
 	case o.scope != string(clientfile.ScopeUser) && o.scope != string(clientfile.ScopeProject):
 		return usage("give --scope user or --scope project", "there is no such scope")
