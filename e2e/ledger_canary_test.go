@@ -4,6 +4,8 @@ package e2e
 
 import (
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -32,8 +34,9 @@ func TestCanaryOfTheRecord(t *testing.T) {
 	c.writesElsewhere(s)
 	c.wrongPassphrase()
 	s.ask(proposal{schemas.ToolRegisterPartner, wiretest.Object{"tenant": "fabrikam", "partner_id": ourID}}.call("late", nil))
+	issued := c.invocationTokens()
 	c.recordCommands()
-	secrets := append(c.tap.all(), c.sim.ClientSecret(), madeUp, passphrase, c.ageKey(), seal)
+	secrets := append(append(c.tap.all(), issued...), c.sim.ClientSecret(), madeUp, passphrase, c.ageKey(), seal)
 	secrets = append(secrets, c.keys()...)
 	c.filesInUse()
 	c.search(secrets) // while the server has the files open
@@ -74,6 +77,49 @@ func (c *canary) writesElsewhere(s *server) {
 	if linked := c.tenant("contoso").PartnerID; linked != "" {
 		c.tb.Errorf("linked is %q", linked)
 	}
+}
+
+// invocationTokens issues tokens, calls with them until they are used up, approves
+// with one, and revokes them. What shows a token once is not kept.
+func (c *canary) invocationTokens() []string {
+	c.tb.Helper()
+	web := c.cli("serve", "--http", "127.0.0.1:0", "--log-level", "debug").start(c.tb)
+	at := web.connection()
+	once := between(c.cli("token", "issue", "--for", "once", "--tenants", "contoso", "--uses", "1", "--log-level", "debug").must(c.tb).stdout, `"token":"`, `"`)
+	s := c.cli("token", "issue", "--for", "alice", "--scope", "partner.approve", "--tenants", "*", "--approver", approver, "--json").atTerminal(c.tb)
+	s.answer("Passphrase of approver", passphrase)
+	approves := between(s.end(), `"token":"`, `"`)
+	if once == "" || approves == "" {
+		c.tb.Fatal("no token was issued")
+	}
+	for _, token := range []string{once, once, approves, once + "x", at.Token} {
+		as := connection{URL: at.URL, Token: token}
+		body, err := as.post(wiretest.Modern.Call("1", schemas.ToolListTenants, nil), schemas.ToolListTenants)
+		check(c.tb, err)
+		c.said = append(c.said, body)
+		request, err := http.NewRequest(http.MethodGet, strings.TrimSuffix(at.URL, "/mcp")+"/approvals", nil)
+		check(c.tb, err)
+		request.Header.Set("Authorization", "Bearer "+token)
+		response, err := http.DefaultClient.Do(request)
+		check(c.tb, err)
+		list, err := io.ReadAll(response.Body)
+		check(c.tb, err)
+		check(c.tb, response.Body.Close())
+		c.said = append(c.said, string(list))
+	}
+	for _, args := range [][]string{{"token", "list"}, {"token", "list", "--json"}, {"token", "revoke", "--for", "alice"}, {"approvals", "rotate-key"}} {
+		c.hear(c.cli(args...))
+	}
+	web.signal()
+	web.code()
+	c.said = append(c.said, web.errs.String())
+	return []string{once, approves, at.Token, strings.TrimPrefix(once, "mpt_"), strings.TrimPrefix(approves, "mpt_")}
+}
+
+func between(text, before, after string) string {
+	_, rest, _ := strings.Cut(text, before)
+	found, _, _ := strings.Cut(rest, after)
+	return found
 }
 
 // wrongPassphrase types a passphrase that is almost right.

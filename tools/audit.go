@@ -30,6 +30,9 @@ func (s *Service) auditPartnerLinks(ctx context.Context, j *job, in *schemas.Aud
 	if j.call.PlanOnly {
 		return s.planAudit(j, in)
 	}
+	if err := s.stillGranted(ctx, j.call.Principal, in.RunID); err != nil {
+		return failure(err)
+	}
 	active, err := s.auditRun(ctx, j, in)
 	if err != nil {
 		return failure(err)

@@ -27,3 +27,11 @@ func (s *Service) notGranted(ctx context.Context, call Call, op schemas.Operatio
 	}
 	return failure(err)
 }
+
+// stillGranted refuses a run that reaches out of what its caller has now.
+func (s *Service) stillGranted(ctx context.Context, p guard.Principal, run string) error {
+	if sees := p.Grant.Sees(); run != "" && sees != nil {
+		return s.d.Fleet.Within(ctx, run, sees)
+	}
+	return nil
+}

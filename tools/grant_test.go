@@ -203,3 +203,34 @@ func TestApprovalsEndWithTheGrant(t *testing.T) {
 		t.Errorf("%d writes", h.writes())
 	}
 }
+
+// A run belongs to who began it, and ends to be seen where a tenant of it is
+// not the caller's any more.
+func TestRunsAreTheCallersOwn(t *testing.T) {
+	t.Parallel()
+	w := newWire(t, nil)
+	two := guard.Grant{Scopes: []guard.Scope{guard.ScopeRead}, Tenants: []string{"contoso", "fabrikam"}}
+	mine := w.as("mine", two)
+	run := mine.tool(schemas.ToolAuditPartnerLinks, `{"limit":1}`)
+	if run.RunID == "" || run.NextCursor == "" || run.Totals["rows"] != 2 {
+		t.Fatalf("%+v", run)
+	}
+	follow, next := fmt.Sprintf(`{"run_id":%q}`, run.RunID), fmt.Sprintf(`{"run_id":%q,"cursor":%q}`, run.RunID, run.NextCursor)
+	for _, arguments := range []string{follow, next} {
+		if got := mine.tool(schemas.ToolAuditPartnerLinks, arguments); got.Status != schemas.StatusDone || len(got.Rows) == 0 {
+			t.Errorf("its own: %+v", got)
+		}
+		for name, other := range map[string]*wire{
+			"another caller": w.as("other", two), "whoever runs it": w.as("stdio", guard.FullGrant()), "less was given since": w.as("mine", oneTenant(guard.ScopeRead)),
+		} {
+			got := other.tool(schemas.ToolAuditPartnerLinks, arguments)
+			raw, err := json.Marshal(got)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got.Status != schemas.StatusRefused || strings.Contains(string(raw), "fabrikam") {
+				t.Errorf("%s: %s", name, raw)
+			}
+		}
+	}
+}

@@ -160,3 +160,59 @@ func writeFile(t *testing.T, path, text string) {
 		t.Fatal(err)
 	}
 }
+
+// Two servers on one state directory count the uses of a token together, and
+// both see that one was revoked. A cursor and a run of one caller are nothing to
+// another.
+func TestTokensHoldForEveryServer(t *testing.T) {
+	t.Parallel()
+	i := serveIssued(t)
+	second := start(t, i.env, "serve", "--http", "127.0.0.1:0")
+	var there ready
+	second.line(&there)
+	t.Cleanup(func() {
+		second.stop()
+		second.end()
+	})
+	servers := []string{i.at.URL, there.URL}
+	call := func(n int, token, tool, arguments string) (int, string) {
+		t.Helper()
+		return post(t, servers[n%2], token, fmt.Sprintf(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":%q,"arguments":%s}}`, tool, arguments))
+	}
+	four, _ := i.token("--for", "four", "--tenants", "*", "--uses", "4")
+	for n := range 6 {
+		status, answer := call(n, four, "list_tenants", `{}`)
+		if want := map[bool]int{true: http.StatusOK, false: http.StatusUnauthorized}[n < 4]; status != want {
+			t.Errorf("use %d: status %d, want %d: %s", n+1, status, want, answer)
+		}
+	}
+	mine, _ := i.token("--for", "mine", "--tenants", "*")
+	other, _ := i.token("--for", "other", "--tenants", "*")
+	_, answer := call(0, mine, "list_tenants", `{"limit":1}`)
+	cursor := between(answer, `"next_cursor":"`, `"`)
+	_, answer = call(0, mine, "audit_partner_links", `{}`)
+	run := between(answer, `"run_id":"`, `"`)
+	if cursor == "" || run == "" {
+		t.Fatalf("cursor %q, run %q: %s", cursor, run, answer)
+	}
+	for tool, arguments := range map[string]string{"list_tenants": fmt.Sprintf(`{"cursor":%q}`, cursor), "audit_partner_links": fmt.Sprintf(`{"run_id":%q}`, run)} {
+		if _, answer := call(1, mine, tool, arguments); !strings.Contains(answer, `"status":"done"`) {
+			t.Errorf("%s by the other server: %s", tool, answer)
+		}
+		if _, answer := call(1, other, tool, arguments); !strings.Contains(answer, `"status":"refused"`) {
+			t.Errorf("%s by another caller: %s", tool, answer)
+		}
+	}
+	i.run("", "token", "revoke", "--all")
+	for n := range 2 {
+		if status, _ := call(n, mine, "list_tenants", `{}`); status != http.StatusUnauthorized {
+			t.Errorf("server %d: status %d after the revocation", n+1, status)
+		}
+	}
+}
+
+func between(text, before, after string) string {
+	_, rest, _ := strings.Cut(text, before)
+	found, _, _ := strings.Cut(rest, after)
+	return found
+}
