@@ -70,6 +70,7 @@ func newCertificate(raw, passphrase []byte) (Secret, Certificate, error) {
 // pair is an RSA key with its certificate, which comes first, and those above
 // it.
 type pair struct {
+	unprintable
 	key   *rsa.PrivateKey
 	chain []*x509.Certificate
 }
@@ -203,7 +204,7 @@ func matched(key any, certificates []*x509.Certificate) (pair, error) {
 	for i, c := range certificates {
 		if public, ok := c.PublicKey.(*rsa.PublicKey); ok && public.Equal(private.Public()) {
 			chain := append([]*x509.Certificate{c}, certificates[:i]...)
-			return pair{private, append(chain, certificates[i+1:]...)}, nil
+			return pair{key: private, chain: append(chain, certificates[i+1:]...)}, nil
 		}
 	}
 	return pair{}, invalid("The file has no certificate that belongs to its private key.")

@@ -9,6 +9,7 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
+	"encoding/json"
 	"encoding/pem"
 	"fmt"
 	"strings"
@@ -219,9 +220,18 @@ func TestStoredCertificatePrintsNothing(t *testing.T) {
 	key := rsaKey(t, 0)
 	secret := stored(t, pemOf(t, key, certificate(t, key, year())), "")
 	holder := struct{ p proof }{proof{secret: secret}}
-	for _, text := range []string{fmt.Sprintf("%v %+v %#v %s", secret, secret, secret, secret), fmt.Sprintf("%+v %#v", holder, holder)} {
-		if strings.Contains(text, "PRIVATE KEY") || strings.Contains(text, "45 45 45 45") {
-			t.Errorf("printed: %s", text)
+	found, err := readPair(secret.bytes(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	record := signInRecord{Cache: map[string]json.RawMessage{"RefreshToken": []byte(`"PRIVATE KEY"`)}}
+	x := &exchange{sent: []Secret{secret}, body: []byte("PRIVATE KEY")}
+	for _, value := range []any{secret, holder, found, &found, record, &signInCache{record: record, fresh: record.Cache}, silent{tenantID: "PRIVATE KEY"}, x} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x"} {
+			text := fmt.Sprintf(verb, value)
+			if strings.Contains(text, "PRIVATE KEY") || strings.Contains(text, "45 45 45 45") || strings.Contains(text, "50524956") || strings.Contains(text, key.D.String()[:20]) {
+				t.Errorf("%s of a %T shows it", verb, value)
+			}
 		}
 	}
 }

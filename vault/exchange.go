@@ -30,6 +30,7 @@ var errStrayRequest = errors.New("a request to another place than the directory 
 // status and, unless it is a token, its body. The SDK's errors, which hold the
 // request, need not be looked at.
 type exchange struct {
+	unprintable
 	client   *http.Client
 	base     string // authority and tenant, without a trailing slash
 	tokenURL string

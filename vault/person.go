@@ -27,6 +27,7 @@ const (
 // signInRecord is what the vault holds of a person's sign-in: MSAL's cache
 // without the access tokens, which live for an hour and in memory alone.
 type signInRecord struct {
+	unprintable
 	Version    int       `json:"version"`
 	Account    string    `json:"account"`
 	SignedInAt time.Time `json:"signed_in_at"`
@@ -63,7 +64,7 @@ func (s *Source) personProof(t target, stored Secret) (proof, *schemas.Problem) 
 	p := proof{secret: stored, settle: func(ctx context.Context) { s.renew(ctx, t, stored, kept) }}
 	p.credential = func(x *exchange) (azcore.TokenCredential, error) {
 		client, err := t.publicClient(x, kept)
-		return silent{client, t.tenantID}, err
+		return silent{client: client, tenantID: t.tenantID}, err
 	}
 	return p, nil
 }
@@ -81,6 +82,7 @@ func (t target) publicClient(x *exchange, kept cache.ExportReplace) (public.Clie
 
 // silent is a person's credential that asks nobody.
 type silent struct {
+	unprintable
 	client   public.Client
 	tenantID string
 }
@@ -104,6 +106,7 @@ func (s silent) GetToken(ctx context.Context, options policy.TokenRequestOptions
 
 // signInCache lends MSAL what the vault holds, and takes what it makes of it.
 type signInCache struct {
+	unprintable
 	record signInRecord
 	// fresh is MSAL's cache after the sign-in, without access tokens.
 	fresh map[string]json.RawMessage
