@@ -3,7 +3,7 @@ package vault
 import (
 	"bytes"
 	"crypto/rsa"
-	"crypto/sha1" //nolint:gosec // a name for the certificate in Azure's portal, no protection
+	"crypto/sha1" // a name for the certificate in Azure's portal, no protection
 	"crypto/x509"
 	"encoding/hex"
 	"encoding/pem"

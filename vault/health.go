@@ -33,8 +33,8 @@ type Health struct {
 	LastTenant string `json:"last_tenant,omitempty"`
 }
 
-// merge takes what is newer of both.
-func (h Health) merge(other Health) Health {
+// Newer takes what is newer of both.
+func (h Health) Newer(other Health) Health {
 	if other.LastSuccess.After(h.LastSuccess) {
 		h.LastSuccess = other.LastSuccess
 	}
@@ -99,7 +99,7 @@ func (h *HealthFile) Note(e Event) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	name := fold(e.Credential)
-	h.fresh[name] = h.fresh[name].merge(one)
+	h.fresh[name] = h.fresh[name].Newer(one)
 	if h.pending == nil && h.disk != nil && !h.closed {
 		h.pending = time.AfterFunc(healthPause, h.flush)
 	}
@@ -145,7 +145,7 @@ func (h *HealthFile) Close() {
 
 func mergeInto(known, more map[string]Health) {
 	for name, one := range more {
-		known[name] = known[name].merge(one)
+		known[name] = known[name].Newer(one)
 	}
 }
 

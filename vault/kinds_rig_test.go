@@ -152,7 +152,7 @@ type keys struct {
 	keys []*rsa.PrivateKey
 }
 
-//nolint:gochecknoglobals // of tests: RSA keys are expensive
+// rsaKeys are shared by all tests: making one is expensive.
 var rsaKeys keys
 
 func rsaKey(tb testing.TB, n int) *rsa.PrivateKey {

@@ -62,6 +62,10 @@ type secretJSON struct {
 	// Expiry is valid, soon, expired or unknown; none of what has no end.
 	Expiry    string     `json:"expiry"`
 	ExpiresAt *time.Time `json:"expires_at,omitempty"`
+	// LastSuccess, LastFailure and LastProblem are of the sign-ins with it.
+	LastSuccess *time.Time   `json:"last_success,omitempty"`
+	LastFailure *time.Time   `json:"last_failure,omitempty"`
+	LastProblem schemas.Code `json:"last_problem,omitempty"`
 }
 
 func runVaultList(ctx context.Context, f *Factory, o *vaultListOptions) error {
@@ -114,6 +118,8 @@ func runVaultShow(ctx context.Context, f *Factory, o *vaultListOptions) error {
 	u.field("tenants", strings.Join(one.Tenants, ", "))
 	u.field("stored", dayOf(one.UpdatedAt))
 	u.field("ends", one.end())
+	u.field("last worked", dayOf(one.LastSuccess))
+	u.field("last failed", one.failed())
 	return u.err
 }
 
@@ -138,6 +144,7 @@ func (h *house) describe(ctx context.Context, name string) (secretJSON, error) {
 		one.Kinds = appendNew(one.Kinds, string(config.Kind))
 		one.Credentials = append(one.Credentials, config.Name)
 	}
+	one.signedIn(h.health.All())
 	for _, entry := range entries {
 		if usesAny(entry, one.Credentials) {
 			one.Tenants = append(one.Tenants, entry.Name)
@@ -205,6 +212,23 @@ func unlessMissing(err error) error {
 	return err
 }
 
+// signedIn adds what became of the sign-ins with a secret.
+func (s *secretJSON) signedIn(known map[string]vault.Health) {
+	var all vault.Health
+	for _, credential := range s.Credentials {
+		all = all.Newer(known[strings.ToLower(credential)])
+	}
+	s.LastSuccess, s.LastFailure, s.LastProblem = unlessZero(all.LastSuccess), unlessZero(all.LastFailure), all.LastProblem
+}
+
+// failed says when sign-ins failed last, and why.
+func (s secretJSON) failed() string {
+	if s.LastFailure == nil {
+		return ""
+	}
+	return fmt.Sprintf("%s (%s)", dayOf(s.LastFailure), schemas.Foreign(string(s.LastProblem)))
+}
+
 func dayOf(t *time.Time) string {
 	if t == nil {
 		return ""
@@ -226,7 +250,7 @@ func (u *ui) secretTable(secrets []secretJSON) {
 		if len(s.Tenants) > 0 {
 			tenants = fmt.Sprint(len(s.Tenants))
 		}
-		rows[i] = []string{s.Name, strings.Join(s.Kinds, " "), strings.Join(s.Credentials, " "), tenants, dayOf(s.UpdatedAt), s.end()}
+		rows[i] = []string{s.Name, strings.Join(s.Kinds, " "), strings.Join(s.Credentials, " "), tenants, dayOf(s.UpdatedAt), s.end(), dayOf(s.LastSuccess), s.failed()}
 	}
-	u.table([]string{"SECRET", "KIND", "CREDENTIALS", "TENANTS", "STORED", "ENDS"}, rows)
+	u.table([]string{"SECRET", "KIND", "CREDENTIALS", "TENANTS", "STORED", "ENDS", "LAST WORKED", "LAST FAILED"}, rows)
 }
