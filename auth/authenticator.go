@@ -134,6 +134,9 @@ func (a *Authenticator) Takes(token string) bool { return looksSigned(token) }
 // Authenticate says who the bearer of a token is and what it may do. An error
 // is a *Refusal.
 func (a *Authenticator) Authenticate(ctx context.Context, token string) (guard.Principal, error) {
+	if len(token) > maxToken {
+		return guard.Principal{}, errForm
+	}
 	hash := sha256.Sum256([]byte(token))
 	if p, known := a.remembered(hash); known {
 		return p, nil

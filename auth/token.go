@@ -22,9 +22,9 @@ type unverified struct {
 // takeApart wants the compact form of a signed token: three parts in base64url
 // without padding, of which two are JSON objects.
 func takeApart(token string) (unverified, error) {
-	parts := strings.Split(token, ".")
+	parts := strings.SplitN(token, ".", 4)
 	// The decoder would pass over the ends of lines.
-	if len(token) > maxToken || len(parts) != 3 || parts[2] == "" || strings.ContainsAny(token, "\r\n") {
+	if len(parts) != 3 || parts[2] == "" || strings.ContainsAny(token, "\r\n") {
 		return unverified{}, errForm
 	}
 	header, err := decodePart(parts[0])
