@@ -74,18 +74,22 @@ func checkText(raw []byte) *fault {
 	if bytes.HasPrefix(trimmed, []byte("[")) {
 		return invalidRequest("Batches are not accepted. Send each JSON-RPC message by itself.")
 	}
-	var whole json.RawMessage
-	err := json.Unmarshal(raw, &whole)
-	switch {
-	case err != nil && nestedTooDeep(raw):
-		return parseFault(fmt.Sprintf("The message nests objects and arrays more than %d deep, which is the limit. Send it flatter.", maxNesting))
-	case err != nil:
-		return parseFault("The message is not valid JSON" + position(err) + ". Send one JSON-RPC 2.0 object.")
+	if !json.Valid(raw) {
+		return invalidText(raw)
 	}
 	if !bytes.HasPrefix(trimmed, []byte("{")) {
 		return invalidRequest("The message is JSON but not an object. Send one JSON-RPC 2.0 object.")
 	}
 	return nil
+}
+
+// invalidText says what is wrong with a text that is no JSON.
+func invalidText(raw []byte) *fault {
+	if nestedTooDeep(raw) {
+		return parseFault(fmt.Sprintf("The message nests objects and arrays more than %d deep, which is the limit. Send it flatter.", maxNesting))
+	}
+	var whole json.RawMessage
+	return parseFault("The message is not valid JSON" + position(json.Unmarshal(raw, &whole)) + ". Send one JSON-RPC 2.0 object.")
 }
 
 func firstInvalid(raw []byte) int {
