@@ -19,7 +19,7 @@ Every tool answers with one envelope, described at the end. An MCP client gets i
 ` + "`mcp-partner call TOOL --json`" + ` prints it. Arguments are decoded strictly: an unknown, repeated or wrongly cased name is refused.
 On the command line an argument is a flag with dashes: ` + "`partner_id`" + ` is ` + "`--partner-id`" + `.
 
-The examples are run by a test against the simulator, with the given partner ID linked before the call and a person who confirms.
+A problem has a code of a closed list; [errors.md](errors.md) says what each means and what to do. The examples are run by a test against the simulator, with the given partner ID linked before the call and a person who confirms.
 
 `
 
@@ -54,7 +54,7 @@ func toolSection(op schemas.Operation) string {
 		"\n## " + op.Name, op.Summary,
 		paragraph("When to use it", op.Use), paragraph("When not, and what to know", op.Avoid),
 		"**Effect:** " + effectText(op), routes(op), arguments(op),
-		"**Answer:** " + fields(op), examples(op),
+		"**Answer:** " + fields(op), problems(op), examples(op),
 	}
 	parts = slices.DeleteFunc(parts, func(part string) bool { return part == "" })
 	return strings.Join(parts, "\n\n") + "\n"
@@ -110,6 +110,8 @@ func arguments(op schemas.Operation) string {
 
 func typeText(s *jsonschema.Schema) string {
 	switch {
+	case s.Type == "array" && s.Items != nil:
+		return "list of " + typeText(s.Items)
 	case s.Pattern != "":
 		return "string, " + code(s.Pattern)
 	case s.Minimum != nil && s.Maximum != nil:
@@ -127,6 +129,42 @@ func fields(op schemas.Operation) string {
 		names = append(names, code(name))
 	}
 	return strings.Join(names, ", ") + "."
+}
+
+// problems lists what may go wrong: the codes that are this tool's own first,
+// then those that every tool which goes to Azure has.
+func problems(op schemas.Operation) string {
+	check, _ := schemas.Lookup(schemas.ToolCheckPartnerLink)
+	var own, usual []string
+	for _, problem := range op.Problems() {
+		if slices.Contains(check.Problems(), problem) && op.Azure && op.Name != check.Name {
+			usual = append(usual, code(string(problem)))
+		} else {
+			own = append(own, code(string(problem)))
+		}
+	}
+	text := "**Problems:** " + strings.Join(own, ", ")
+	if len(own) == 0 {
+		text = "**Problems:** none of its own"
+	}
+	if len(usual) > 0 {
+		text += "; and those of " + code(check.Name) + except(check, usual)
+	}
+	return text + "."
+}
+
+// except names the problems of the usual ones that a tool cannot have.
+func except(usual schemas.Operation, had []string) string {
+	var missing []string
+	for _, problem := range usual.Problems() {
+		if !slices.Contains(had, code(string(problem))) {
+			missing = append(missing, code(string(problem)))
+		}
+	}
+	if len(missing) == 0 {
+		return ""
+	}
+	return " but for " + strings.Join(missing, ", ")
 }
 
 func examples(op schemas.Operation) string {

@@ -2,6 +2,7 @@ package tools_test
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 	"unicode"
@@ -34,6 +35,9 @@ func (h *house) valid(tool string, envelope schemas.Envelope) {
 	}
 	h.plain(envelope.Summary)
 	if envelope.Problem != nil {
+		if !slices.Contains(op.Problems(), envelope.Problem.Code) {
+			h.t.Errorf("%s: its documentation does not have the problem %s", tool, envelope.Problem.Code)
+		}
 		h.plain(envelope.Problem.Message)
 		h.plain(envelope.Problem.Hint)
 		if problem := envelope.Problem; problem.NextTool != "" {
