@@ -86,13 +86,9 @@ func unread(problem *schemas.Problem) armclient.LinkRead {
 	return armclient.LinkRead{Link: schemas.Link{State: schemas.LinkUnknown, Reason: problem.Code}, Problem: problem}
 }
 
-const (
-	// firstBackoff is doubled with every try whose answer says nothing.
-	firstBackoff = time.Second
-	// spread is the most that is added to a wait, at random, so that those who
-	// wait for the same do not wake together.
-	spread = 250 * time.Millisecond
-)
+// mostSpread is the most that is added to a wait, at random, so that those who
+// wait for the same do not wake together.
+const mostSpread = 250 * time.Millisecond
 
 // again returns how long to wait before the next try, or 0 if the answer
 // stands. Whoever asks to wait is asked again as long as the target's time
@@ -107,9 +103,9 @@ func (w *auditing) again(problem *schemas.Problem, t *task) time.Duration {
 		return 0
 	}
 	if wait == 0 {
-		wait = firstBackoff << (t.tries - 1)
+		wait = limits.Backoff << (t.tries - 1)
 	}
-	wait += rand.N(spread)
+	wait += rand.N(min(wait/4, mostSpread) + 1)
 	if time.Since(t.first)+wait > limits.TargetTime {
 		return 0
 	}

@@ -23,13 +23,15 @@ type Limits struct {
 	// Tries is how often a target is asked whose answer says nothing; 3. Waiting
 	// as long as the far side asks for is bounded by TargetTime alone.
 	Tries int
+	// Backoff is the first wait before such another try, doubled each time; 1 s.
+	Backoff time.Duration
 }
 
 func (l Limits) withDefaults() Limits {
 	for _, d := range []struct {
 		field *time.Duration
 		value time.Duration
-	}{{&l.AttemptTime, 30 * time.Second}, {&l.TargetTime, 5 * time.Minute}, {&l.RunTime, 2 * time.Hour}} {
+	}{{&l.AttemptTime, 30 * time.Second}, {&l.TargetTime, 5 * time.Minute}, {&l.RunTime, 2 * time.Hour}, {&l.Backoff, time.Second}} {
 		if *d.field <= 0 {
 			*d.field = d.value
 		}

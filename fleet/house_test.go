@@ -1,0 +1,223 @@
+package fleet_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"mcp-partner/armclient"
+	"mcp-partner/fleet"
+	"mcp-partner/guard"
+	"mcp-partner/internal/httpclient"
+	"mcp-partner/schemas"
+	"mcp-partner/simulator"
+	"mcp-partner/vault"
+)
+
+// ours is the partner ID that the tests expect, the simulator's most frequent.
+const ours = "1234567"
+
+// house is a fleet over a simulated Azure: the vault's real sign-in, the real
+// pipeline, real bytes on a socket.
+type house struct {
+	t         testing.TB
+	sim       *simulator.Simulator
+	server    *simulator.Server
+	directory *vault.Directory
+	secrets   vault.Store
+	source    *vault.Source
+	http      *httpclient.Pool
+	store     fleet.Store
+	*fleet.Fleet
+
+	mu   sync.Mutex
+	pins []fleet.Pin
+}
+
+func build(t testing.TB, config simulator.Config, change func(*fleet.Options)) *house {
+	t.Helper()
+	sim, err := simulator.New(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, err := sim.Start(context.Background(), "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := &house{t: t, sim: sim, server: server, secrets: vault.NewMemoryStore(), http: httpclient.NewPool(httpclient.Options{}), store: fleet.NewMemoryStore(time.Now)}
+	if h.directory, err = vault.NewMemoryDirectory(h.entries(), []vault.CredentialConfig{{Name: "app", Kind: vault.KindClientSecret, ClientID: sim.ClientID()}}); err != nil {
+		t.Fatal(err)
+	}
+	h.storeSecret(sim.ClientSecret())
+	h.source = vault.NewSource(vault.Options{Directory: h.directory, Store: h.secrets, HTTP: h.http})
+	h.open(change)
+	t.Cleanup(func() {
+		h.Close()
+		h.source.Close()
+		h.http.CloseIdle()
+		_ = server.Close()
+	})
+	return h
+}
+
+// open makes a fleet on the house's store, as another process would.
+func (h *house) open(change func(*fleet.Options)) {
+	o := fleet.Options{Directory: directory{h.directory}, Clients: h, Store: h.store, Pin: h.pin, Limits: fleet.Limits{Backoff: time.Millisecond}}
+	if change != nil {
+		change(&o)
+	}
+	h.Fleet = fleet.New(o)
+}
+
+func (h *house) storeSecret(text string) {
+	h.t.Helper()
+	secret, err := vault.NewSecret([]byte(text))
+	if err == nil {
+		err = h.secrets.Put(context.Background(), "app", secret)
+	}
+	if err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+func (h *house) entries() []vault.Entry {
+	cloud := vault.Cloud{Name: vault.CloudCustom, Authority: h.server.Authority(), ARMEndpoint: h.server.ARMEndpoint(),
+		ARMAudience: h.server.Audience(), CAPEM: string(h.server.CAPEM()), SkipInstanceDiscovery: true}
+	var entries []vault.Entry
+	for _, t := range h.sim.Tenants() {
+		entries = append(entries, vault.Entry{Name: t.Name, TenantID: t.TenantID, Domains: []string{t.Domain}, Cloud: cloud, Credentials: []vault.CredentialRef{{Name: "app"}}})
+	}
+	return entries
+}
+
+type directory struct{ *vault.Directory }
+
+func (d directory) List() ([]schemas.Tenant, error) {
+	entries, err := d.Directory.List()
+	tenants := make([]schemas.Tenant, len(entries))
+	for i, entry := range entries {
+		tenants[i] = entry.Tenant()
+	}
+	return tenants, err
+}
+
+func (h *house) pin(_ context.Context, pins []fleet.Pin) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.pins = append(h.pins, pins...)
+	return nil
+}
+
+// Reader implements fleet.Clients.
+func (h *house) Reader(ctx context.Context, tenant schemas.Tenant, credential string) (fleet.Reader, error) {
+	token, err := h.source.Credential(ctx, tenant.TenantID, credential)
+	if err != nil {
+		return nil, err
+	}
+	transport, err := h.http.Client(h.server.CAPEM())
+	if err != nil {
+		return nil, err
+	}
+	client, err := armclient.New(token, armclient.Options{TenantID: tenant.TenantID, TenantName: tenant.Name, Cloud: tenant.Cloud, Credential: credential,
+		PinnedObjectID: tenant.ObjectIDs[credential], Endpoint: tenant.ARMEndpoint, Audience: h.server.Audience(), Transport: transport})
+	if err != nil {
+		return nil, err
+	}
+	return client, nil
+}
+
+// everything is the access of a caller who may see and read all.
+func everything() fleet.Access {
+	return fleet.Access{Visible: func(schemas.Tenant) bool { return true }, Admit: func(context.Context, schemas.Tenant) error { return nil }}
+}
+
+func expecting(ids ...string) fleet.Audit { return fleet.Audit{ExpectedIDs: ids} }
+
+// begin starts an audit of the caller test.
+func (h *house) begin(audit fleet.Audit) *fleet.Active {
+	h.t.Helper()
+	active, err := h.Start(h.t.Context(), "test", "", audit, everything())
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return active
+}
+
+// audited runs an audit to its end.
+func (h *house) audited(audit fleet.Audit) (fleet.Report, []schemas.AuditRow) {
+	h.t.Helper()
+	active := h.begin(audit)
+	if err := active.Wait(h.t.Context()); err != nil {
+		h.t.Fatal(err)
+	}
+	return h.found("test", active.ID())
+}
+
+func (h *house) found(caller guard.Caller, id string) (fleet.Report, []schemas.AuditRow) {
+	h.t.Helper()
+	report, err := h.Report(h.t.Context(), caller, id)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	var rows []schemas.AuditRow
+	for row, err := range h.All(h.t.Context(), id, fleet.ByPlace) {
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		rows = append(rows, row)
+	}
+	return report, rows
+}
+
+// journal returns what was asked, by tenant.
+func (h *house) journal() map[string][]simulator.Record {
+	found := map[string][]simulator.Record{}
+	for _, r := range h.sim.Journal() {
+		if r.Op != simulator.OpDiscovery {
+			found[r.TenantID] = append(found[r.TenantID], r)
+		}
+	}
+	return found
+}
+
+// reads counts the requests for links.
+func (h *house) reads() int { return int(h.sim.Stats().ARMReads) }
+
+func (h *house) tenant(name string) simulator.Tenant {
+	h.t.Helper()
+	tenant, ok := h.sim.Tenant(name)
+	if !ok {
+		h.t.Fatalf("there is no tenant %s", name)
+	}
+	return tenant
+}
+
+func problemCode(err error) schemas.Code {
+	if err == nil {
+		return ""
+	}
+	return schemas.AsProblem(err).Code
+}
+
+// stateOf returns one row's state and the code of its problem.
+func stateOf(rows []schemas.AuditRow, tenant string) string {
+	i := slices.IndexFunc(rows, func(r schemas.AuditRow) bool { return r.Tenant == tenant })
+	if i < 0 {
+		return "no row"
+	}
+	text := string(rows[i].State)
+	if rows[i].Problem != nil {
+		text += " " + string(rows[i].Problem.Code)
+	}
+	return strings.TrimSpace(text)
+}
+
+func fault(kind simulator.FaultKind, percent float64) simulator.Fault {
+	return simulator.Fault{Kind: kind, Percent: percent}
+}
+
+func mixture(faults []simulator.Fault) string { return fmt.Sprint(faults) }
