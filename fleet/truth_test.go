@@ -124,7 +124,7 @@ func hidden(asked []simulator.Record, denied bool, truth simulator.Tenant) bool 
 // row that says that nothing is linked is true, and so is the ID of one that is.
 func TestNeverAFalseNotLinked(t *testing.T) {
 	t.Parallel()
-	mixtures := 24
+	mixtures := 16
 	if underRace {
 		mixtures = 6
 	}
