@@ -112,6 +112,11 @@ func (c *canary) commands() {
 		c.hear(c.cli("call", "check_partner_link", "--tenant", tenant, "--json"))
 		c.hear(c.cli("call", "remove_partner", "--tenant", tenant, "--partner-id", ourID, "--plan", "--allow-writes"))
 	}
+	for _, format := range []string{"table", "csv", "jsonl", "markdown", "html"} {
+		c.hear(c.cli("audit", "--expected", ourID, "--all", "--format", format))
+		c.hear(c.cli("audit", "show", "latest", "--format", format, "--output", filepath.Join(c.state, "report."+format), "--force"))
+	}
+	c.hear(c.cli("audit", "diff", "latest", "latest"))
 	c.secretCommands()
 }
 
@@ -178,6 +183,7 @@ func (c *canary) calls() []toolCall {
 	calls := []toolCall{
 		{schemas.ToolListTenants, nil}, {schemas.ToolListTenants, wiretest.Object{"discover": true, "tenant": "contoso"}},
 		{schemas.ToolFindPartnerTool, wiretest.Object{"query": "check contoso"}}, {"no_such_tool", nil},
+		{schemas.ToolAuditPartnerLinks, nil}, {schemas.ToolAuditPartnerLinks, wiretest.Object{"run_id": "run_000000000000000000"}},
 		{schemas.ToolCheckPartnerLink, wiretest.Object{"tenat": "contoso"}}, {schemas.ToolCheckPartnerLink, wiretest.Object{"tenant": 7}},
 	}
 	for _, tenant := range c.tenants() {

@@ -1,0 +1,108 @@
+package e2e
+
+import (
+	"encoding/csv"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"mcp-partner/schemas"
+	"mcp-partner/simulator"
+)
+
+// manyTenants writes the tenants of a simulation into the directory, all with
+// one credential.
+func (w *world) manyTenants() {
+	w.tb.Helper()
+	path := filepath.Join(w.dir, "tenants.csv")
+	file, err := os.Create(path)
+	if err != nil {
+		w.tb.Fatal(err)
+	}
+	out := csv.NewWriter(file)
+	records := [][]string{{"name", "tenant_id", "credential", "client_id", "cloud", "arm_endpoint", "arm_audience", "authority", "ca_file", "skip_instance_discovery"}}
+	for _, t := range w.sim.Tenants() {
+		records = append(records, []string{t.Name, t.TenantID, "app", w.sim.ClientID(), "custom", w.url, w.sim.Audience(), w.url + "/", w.caFile, "true"})
+	}
+	if err := out.WriteAll(records); err != nil {
+		w.tb.Fatal(err)
+	}
+	if err := file.Close(); err != nil {
+		w.tb.Fatal(err)
+	}
+	w.cli("vault", "init").must(w.tb)
+	i := w.cli("tenants", "import", path, "--yes", "--secret-stdin")
+	i.stdin = w.sim.ClientSecret()
+	i.must(w.tb)
+}
+
+// linkReads counts the requests for links, by tenant.
+func (w *world) linkReads() map[string]int {
+	reads := map[string]int{}
+	for _, r := range w.sim.Journal() {
+		if r.Op == simulator.OpPartners {
+			reads[r.TenantID]++
+		}
+	}
+	return reads
+}
+
+// auditRows are the results that are stored of the newest audit.
+func (w *world) auditRows() []schemas.AuditRow {
+	w.tb.Helper()
+	var rows []schemas.AuditRow
+	for line := range strings.Lines(w.cli("audit", "show", "latest", "--format", "jsonl").must(w.tb).stdout) {
+		var row schemas.AuditRow
+		if err := json.Unmarshal([]byte(line), &row); err != nil {
+			w.tb.Fatal(err)
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+// TestAnAuditSurvivesAKill: a process that is killed in the middle of an audit
+// loses at most what it had not stored yet, and resume asks for nothing else.
+func TestAnAuditSurvivesAKill(t *testing.T) {
+	t.Parallel()
+	const size = 120
+	w := newWorld(t, simulator.Config{Tenants: size, Latency: 50 * time.Millisecond})
+	w.manyTenants()
+	running := w.cli("audit", "--concurrency", "3", "--label", "killed").start(t)
+	for deadline := time.Now().Add(patience); len(w.linkReads()) < size/2; {
+		if time.Now().After(deadline) {
+			t.Fatalf("the audit did not get far: %s", running.errs)
+		}
+		time.Sleep(5 * time.Millisecond) // another process is at work
+	}
+	running.kill()
+	stored, before := w.auditRows(), w.linkReads()
+	if len(stored) == 0 || len(stored) >= size {
+		t.Fatalf("%d rows were stored", len(stored))
+	}
+	listed := w.cli("audit", "list", "--json").must(t).stdout
+	out := w.cli("audit", "resume", "killed", "--all").must(t)
+	if !strings.Contains(out.stdout, "finished, 120 of 120 answered") {
+		t.Errorf("%s\nwas listed as %s", out.both(), listed)
+	}
+	after := w.linkReads()
+	for _, row := range stored {
+		if after[row.TenantID] != before[row.TenantID] {
+			t.Errorf("%s had an answer and was asked again", row.Tenant)
+		}
+	}
+	rows := w.auditRows()
+	for _, row := range rows {
+		truth := w.tenant(row.TenantID)
+		if got := row.PartnerID; row.State == schemas.RowUnknown || got != truth.PartnerID || after[row.TenantID] > 2 {
+			t.Errorf("%s: %s %q, the truth is %q; asked %d times", row.Tenant, row.State, got, truth.PartnerID, after[row.TenantID])
+		}
+	}
+	if len(rows) != size {
+		t.Errorf("%d rows", len(rows))
+	}
+	w.verify()
+}
