@@ -20,6 +20,8 @@ import (
 type echo struct {
 	token string // as squeeze leaves it
 	forms string // all forms, squeezed, one behind the other
+	// blocks are what forms are cut into, to look at most of a text only once.
+	blocks *blocks
 }
 
 // piece is how many characters of a token in a row count as it.
@@ -33,7 +35,8 @@ func echoOf(authorization string) echo {
 	plain := squeeze(token)
 	encoded := squeeze(base64.StdEncoding.EncodeToString([]byte(token)))
 	// The separator is no character that squeeze leaves: no piece reaches over it.
-	return echo{token: plain, forms: plain + "\x00" + encoded + "\x00" + hex.EncodeToString([]byte(token))}
+	forms := plain + "\x00" + encoded + "\x00" + hex.EncodeToString([]byte(token))
+	return echo{token: plain, forms: forms, blocks: blocksOf(forms)}
 }
 
 // squeeze keeps the characters that tokens are written with. It makes no
@@ -70,11 +73,21 @@ func (e echo) in(text string) bool {
 	if e.token != "" && strings.Contains(squeezed, e.token) {
 		return true
 	}
-	for i := 0; i+piece <= len(squeezed); i++ {
-		// Answers are short and tokens long: an index of the token's pieces would
-		// cost more to make than it saves.
-		if strings.Contains(e.forms, squeezed[i:i+piece]) {
-			return true
+	return e.inPieces(squeezed)
+}
+
+// inPieces reports whether a squeezed text holds a piece of a form. A piece
+// covers one of the blocks that the forms are cut into, wherever it begins, so
+// the forms are searched only around a block that occurs in the text.
+func (e echo) inPieces(squeezed string) bool {
+	for i := 0; i+block <= len(squeezed); i++ {
+		if !e.blocks.mayHave(squeezed[i : i+block]) {
+			continue
+		}
+		for start := max(0, i-block+1); start <= i && start+piece <= len(squeezed); start++ {
+			if strings.Contains(e.forms, squeezed[start:start+piece]) {
+				return true
+			}
 		}
 	}
 	return false
