@@ -45,11 +45,11 @@ func TestScheduleKeepsItsBudgets(t *testing.T) {
 			places[i] = place{rapid.SampledFrom([]string{"a", "b", "c"}).Draw(r, "credential"), rapid.SampledFrom([]string{"x", "y"}).Draw(r, "authority")}
 			waits[i] = rapid.SliceOfN(rapid.Map(rapid.IntRange(1, 5000), func(ms int) time.Duration { return time.Duration(ms) * time.Millisecond }), 0, 3).Draw(r, "waits")
 		}
-		synctest.Test(t, func(*testing.T) { follow(r, limits, places, waits) })
+		synctest.Test(t, func(*testing.T) { runOnce(r, limits, places, waits) })
 	})
 }
 
-func follow(r *rapid.T, limits Limits, places []place, waits [][]time.Duration) {
+func runOnce(r *rapid.T, limits Limits, places []place, waits [][]time.Duration) {
 	running, notBefore, done := newCounted(), make([]time.Time, len(places)), make([]int, len(places))
 	var mu sync.Mutex
 	schedule(context.Background(), limits, allTasks(len(places)), func(t task) place { return places[t.n] }, func(_ context.Context, t *task) step {
