@@ -71,3 +71,27 @@ func TestWhatIsMissingIsNamed(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// TestFormerNamesStillCount asks rules, bounds and grants that know an
+// operation by a name that it had before.
+func TestFormerNamesStillCount(t *testing.T) {
+	t.Parallel()
+	op := schemas.Operation{Name: "look_at_link", Former: []string{schemas.ToolCheckPartnerLink}, Effect: schemas.EffectRead}
+	known := []string{schemas.ToolCheckPartnerLink}
+	grant := guard.Grant{Scopes: []guard.Scope{guard.ScopeRead}, Tools: known, Tenants: []string{"*"}}
+	subject := guard.Subject{Operation: op, Caller: "token:x", Tenant: "contoso", Grant: grant}
+	bounded, err := guard.New(guard.Options{Bounds: guard.Bounds{Tools: known}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := bounded.Admit(t.Context(), subject); err != nil {
+		t.Errorf("a bound and a grant: %v", err)
+	}
+	policy, err := guard.NewPolicy([]guard.Rule{{Operations: known, Ruling: guard.RulingDeny}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if verdict := policy.Evaluate(subject); verdict.Ruling != guard.RulingDeny {
+		t.Errorf("a rule: %+v", verdict)
+	}
+}

@@ -159,7 +159,7 @@ func (r Rule) match(s Subject) matching {
 }
 
 func (r Rule) matchOperation(op schemas.Operation) bool {
-	return len(r.Operations) == 0 || slices.Contains(r.Operations, op.Name) || slices.Contains(r.Operations, string(op.Effect))
+	return len(r.Operations) == 0 || slices.ContainsFunc(r.Operations, op.Called) || slices.Contains(r.Operations, string(op.Effect))
 }
 
 func (r Rule) matchTenant(s Subject) bool {

@@ -1,6 +1,9 @@
 package schemas
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"slices"
+)
 
 // Effect is what an operation may do to the link.
 type Effect string
@@ -64,6 +67,9 @@ type Intent struct {
 // tools, the command line, the intent index and the documents are made of it.
 type Operation struct {
 	Name, Title string
+	// Former are names that the tool had before. Calls, rules, bounds and tokens
+	// that know them go on; lists do not show them.
+	Former []string
 	// Summary is one sentence that starts with a verb.
 	Summary string
 	// Use and Avoid say when this is the right tool, and when another is.
@@ -93,10 +99,13 @@ func (o Operation) Description() string {
 	return text
 }
 
-// Lookup returns the operation of a name.
+// Called reports whether a name is the operation's, now or formerly.
+func (o Operation) Called(name string) bool { return o.Name == name || slices.Contains(o.Former, name) }
+
+// Lookup returns the operation of a name, a former one too.
 func Lookup(name string) (Operation, bool) {
 	for _, operation := range catalogue() {
-		if operation.Name == name {
+		if operation.Called(name) {
 			return operation, true
 		}
 	}

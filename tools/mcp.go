@@ -14,7 +14,11 @@ import (
 // server. Requests must carry a principal, set by WithPrincipal.
 func (s *Service) Register(m *mcpserver.MCPServer) {
 	for _, op := range schemas.Catalogue() {
-		m.AddTool(definition(op), s.toolHandler(m, op.Name))
+		for _, name := range append([]string{op.Name}, op.Former...) {
+			tool := definition(op)
+			tool.Name = name
+			m.AddTool(tool, s.toolHandler(m, op.Name))
+		}
 	}
 	s.addResources(m)
 	s.addPrompts(m)
