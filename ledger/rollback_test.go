@@ -5,6 +5,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"mcp-partner/guard"
 )
@@ -162,4 +163,54 @@ func TestTheKeyMustBelongToTheFile(t *testing.T) {
 	h.sql(`DELETE FROM ledger`)
 	_, err = h.Freeze(ctx())
 	problemOf(t, err, "vault_corrupt", "does not say which")
+}
+
+// A ledger that is put back together with the vault's counter of the same age is
+// an earlier state, and nothing on the machine knows of a later one: what was
+// spent is good again until its time is over. Only a head that was kept
+// elsewhere tells, also after the numbers were given anew.
+func TestALedgerPutBackWithItsCounter(t *testing.T) {
+	t.Parallel()
+	h := build(t)
+	h.put("ap_1")                 // 1
+	h.issue("tk_1", "nightly", 1) // 2
+	putBack := h.copyFile()
+	counter, err := os.ReadFile(h.keys.path)
+	h.must(err)
+	spend := func() bool {
+		spent, _, err := h.SpendTicket(ctx(), "ap_1", event(guard.KindIntent, intent("stdio", "contoso", "1234567")))
+		h.must(err)
+		return spent
+	}
+	use := func() bool {
+		used, err := h.UseToken(ctx(), "tk_1", aboutToken())
+		h.must(err)
+		return used
+	}
+	if !spend() || !use() || spend() || use() { // 3 and 4
+		t.Fatal("not once each")
+	}
+	head, err := h.Head(ctx())
+	h.must(err)
+	putBack()
+	h.must(os.WriteFile(h.keys.path, counter, 0o600))
+	h.Ledger = nil
+	h.reopen()
+	if report := h.whole(); len(report.Gaps) != 0 || report.Last != 2 {
+		t.Errorf("without a head: %+v", report)
+	}
+	if report := h.verify(&head); !findsAt(report, 3, "entries 3 to 4 are missing") {
+		t.Errorf("with the head: %+v", report.Findings)
+	}
+	if !spend() || !use() {
+		t.Error("docs/ledger.md says that this is not noticed")
+	}
+	h.whole()
+	if report := h.verify(&head); report.Whole() {
+		t.Error("other entries of the same numbers fit the head")
+	}
+	h.clock.move(2 * time.Hour)
+	if used := use(); used {
+		t.Error("a token outlived its time")
+	}
 }
