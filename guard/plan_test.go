@@ -68,7 +68,12 @@ func code(err error) schemas.Code {
 
 func opened(t testing.TB, g *guard.Guard, p guard.Plan) guard.OpenRun {
 	t.Helper()
-	run, err := g.RunUnasked(t.Context(), p, guard.FullGrant())
+	return openedBy(t, g, p, "")
+}
+
+func openedBy(t testing.TB, g *guard.Guard, p guard.Plan, token string) guard.OpenRun {
+	t.Helper()
+	run, err := g.RunUnasked(t.Context(), p, guard.Principal{Caller: p.Caller, Grant: guard.FullGrant(), Token: token})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -168,6 +173,12 @@ func TestWhatHasBegunGoesOn(t *testing.T) {
 			}
 			return g, schemas.CodeFrozen
 		},
+		"revoked": func(g *guard.Guard, _ *time.Time) (*guard.Guard, schemas.Code) {
+			if n, err := g.RevokeTokens(context.Background(), guard.TokenSelection{All: true}); n != 1 || err != nil {
+				panic(err)
+			}
+			return g, schemas.CodeTokenRefused
+		},
 		"expired": func(g *guard.Guard, now *time.Time) (*guard.Guard, schemas.Code) {
 			*now = now.Add(guard.RunLife)
 			return g, schemas.CodeApprovalExpired
@@ -178,7 +189,11 @@ func TestWhatHasBegunGoesOn(t *testing.T) {
 			t.Parallel()
 			now := time.Now()
 			g, _ := allowing(t, func(o *guard.Options) { o.Now = func() time.Time { return now } })
-			run := opened(t, g, manyPlan(schemas.ToolTransitionPartner, 4, guard.StepRemove, guard.StepReplace))
+			_, token, err := g.IssueToken(t.Context(), guard.TokenRequest{For: "agent", Grant: guard.Grant{Scopes: []guard.Scope{guard.ScopeChange}, Tenants: []string{"tenant-0"}}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			run := openedBy(t, g, manyPlan(schemas.ToolTransitionPartner, 4, guard.StepRemove, guard.StepReplace), token.ID)
 			_, at, err := g.Permit(t.Context(), run, guard.Progress{}, guard.StepRemove, hereOf(run.Plan.Rows[0]))
 			if err != nil {
 				t.Fatal(err)

@@ -17,6 +17,8 @@ type Request struct {
 	Caller Caller
 	// Grant is what the caller is given now; it has to cover the whole plan.
 	Grant Grant
+	// Token is the ID of the invocation token that was shown, if it was one.
+	Token string
 	Tool  string
 	// Asked are the canonical arguments of the call.
 	Asked string
@@ -55,8 +57,8 @@ func (g *Guard) planTicket(plan Plan) Ticket {
 }
 
 // RunUnasked opens the run of a plan that the policy allows as it is.
-func (g *Guard) RunUnasked(ctx context.Context, plan Plan, grant Grant) (OpenRun, error) {
-	verdict, err := g.RulePlan(ctx, &plan, grant)
+func (g *Guard) RunUnasked(ctx context.Context, plan Plan, p Principal) (OpenRun, error) {
+	verdict, err := g.RulePlan(ctx, &plan, p.Grant)
 	if err != nil {
 		return OpenRun{}, err
 	}
@@ -64,7 +66,7 @@ func (g *Guard) RunUnasked(ctx context.Context, plan Plan, grant Grant) (OpenRun
 		return OpenRun{}, refusePermit("a person has to confirm first")
 	}
 	run := g.newRun(plan, plan.head(), RulingAllow)
-	run.Plan = run.ID
+	run.Plan, run.Token = run.ID, p.Token
 	return g.open(ctx, run, plan, plan.Encode())
 }
 
@@ -83,7 +85,7 @@ func (g *Guard) RunAnswered(ctx context.Context, asked Request, seal Seal, answe
 	if refused := declined(PlanQuestion(plan), answer); refused != nil {
 		return OpenRun{}, g.close(ctx, ticket, refused)
 	}
-	return g.redeem(ctx, ticket, plan, RulingClient, string(asked.Caller))
+	return g.redeem(ctx, ticket, plan, asked, RulingClient, string(asked.Caller))
 }
 
 // RunApproved opens the run of a plan that an approver signed. While it is
@@ -106,7 +108,7 @@ func (g *Guard) RunApproved(ctx context.Context, asked Request, id string) (run 
 	if err := g.signed(ctx, ticket); err != nil {
 		return OpenRun{}, nil, err
 	}
-	run, err = g.redeem(ctx, ticket, plan, RulingPerson, ticket.Decision.Approver)
+	run, err = g.redeem(ctx, ticket, plan, asked, RulingPerson, ticket.Decision.Approver)
 	return run, nil, err
 }
 
@@ -161,12 +163,12 @@ func (g *Guard) plan(ctx context.Context, id string, digest [32]byte) (Plan, err
 	return plan, nil
 }
 
-func (g *Guard) redeem(ctx context.Context, ticket Ticket, plan Plan, ruling Ruling, by string) (OpenRun, error) {
+func (g *Guard) redeem(ctx context.Context, ticket Ticket, plan Plan, asked Request, ruling Ruling, by string) (OpenRun, error) {
 	if err := g.thawed(ctx, true); err != nil {
 		return OpenRun{}, err
 	}
 	run := g.newRun(plan, ticket.Plan, ruling)
-	run.Plan, run.Approval, run.Approver = ticket.ID, ticket.ID, by
+	run.Plan, run.Approval, run.Approver, run.Token = ticket.ID, ticket.ID, by, asked.Token
 	confirmed := g.event(KindConfirmed, plan.intent(), ticket.ID)
 	confirmed.Approver = by
 	if ticket.Decision != nil {

@@ -24,6 +24,9 @@ type Run struct {
 	// Approval is the ticket that was spent, "" where the policy asked nobody.
 	Approval string
 	Approver string
+	// Token is the invocation token with which it was opened, if any. Once that is
+	// revoked no further tenant begins; that it expires changes nothing.
+	Token string
 	// Ruling is who was asked: it covers rows that ask for no more.
 	Ruling              Ruling
 	OpenedAt, ExpiresAt time.Time

@@ -150,6 +150,9 @@ func (g *Guard) mayBegin(ctx context.Context, run OpenRun, row PlanRow, here Her
 	case row.Before.Moved(here.Seen):
 		return Verdict{}, moved(row.Before, here.Seen)
 	}
+	if err := g.revoked(ctx, current); err != nil {
+		return Verdict{}, err
+	}
 	row.Labels, row.Expected = here.Tenant.Labels, here.Tenant.ExpectedPartnerID
 	if run.Plan.To == "" && row.Expected != row.PartnerID {
 		return Verdict{}, schemas.NewProblem(schemas.CodeApprovalMismatch, "The directory expects another partner ID now than when the plan was made.")
@@ -162,6 +165,22 @@ func (g *Guard) mayBegin(ctx context.Context, run OpenRun, row PlanRow, here Her
 		return Verdict{}, schemas.NewProblem(schemas.CodeApprovalMismatch, "The policy now wants somebody else than was asked to approve this.")
 	}
 	return verdict, nil
+}
+
+// revoked refuses a run whose token was taken back.
+func (g *Guard) revoked(ctx context.Context, run Run) error {
+	if run.Token == "" {
+		return nil
+	}
+	token, ok, err := g.o.Store.Token(ctx, run.Token)
+	switch {
+	case err != nil:
+		return storeProblem(err)
+	case ok && !token.RevokedAt.IsZero():
+		return tokenRefused()
+	default:
+		return nil
+	}
 }
 
 func (g *Guard) gate(row PlanRow, verdict Verdict) Gate {

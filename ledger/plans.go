@@ -32,10 +32,11 @@ type openRunBody struct {
 	Opened   string `json:"opened"`
 	Expires  string `json:"expires"`
 	Ended    string `json:"ended,omitempty"`
+	Token    string `json:"token,omitempty"`
 }
 
 func encodeOpenRun(r guard.Run) ([]byte, error) {
-	body := openRunBody{r.Plan, r.Digest[:], string(r.Caller), r.Tool, r.Approval, r.Approver, string(r.Ruling), formatTime(r.OpenedAt), formatTime(r.ExpiresAt), ""}
+	body := openRunBody{r.Plan, r.Digest[:], string(r.Caller), r.Tool, r.Approval, r.Approver, string(r.Ruling), formatTime(r.OpenedAt), formatTime(r.ExpiresAt), "", r.Token}
 	if !r.EndedAt.IsZero() {
 		body.Ended = formatTime(r.EndedAt)
 	}
@@ -47,7 +48,7 @@ func decodeOpenRun(id string, text []byte) (guard.Run, error) {
 	times := unmarshal(text, &body)
 	r := guard.Run{
 		ID: id, Plan: body.Plan, Caller: guard.Caller(body.Caller), Tool: body.Tool, Approval: body.Approval, Approver: body.Approver,
-		Ruling: guard.Ruling(body.Ruling), OpenedAt: times.parse(body.Opened), ExpiresAt: times.parse(body.Expires),
+		Ruling: guard.Ruling(body.Ruling), OpenedAt: times.parse(body.Opened), ExpiresAt: times.parse(body.Expires), Token: body.Token,
 	}
 	if copy(r.Digest[:], body.Digest); body.Ended != "" {
 		r.EndedAt = times.parse(body.Ended)

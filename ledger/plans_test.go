@@ -13,7 +13,7 @@ import (
 )
 
 func anOpenRun(id, approval string) guard.Run {
-	r := guard.Run{ID: id, Plan: id, Caller: "stdio", Tool: schemas.ToolEnsurePartnerLinks, Approval: approval, Ruling: guard.RulingPerson,
+	r := guard.Run{ID: id, Plan: id, Caller: "stdio", Tool: schemas.ToolEnsurePartnerLinks, Approval: approval, Approver: "alice", Token: "mpt", Ruling: guard.RulingPerson,
 		OpenedAt: noon(), ExpiresAt: noon().Add(time.Hour)}
 	if approval != "" {
 		r.Plan = approval

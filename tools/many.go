@@ -131,7 +131,7 @@ func (w manyWant) reads(j *job) bool {
 }
 
 func (w manyWant) request(j *job) guard.Request {
-	return guard.Request{Caller: j.call.Principal.Caller, Grant: j.call.Principal.Grant, Tool: j.op.Name, Asked: w.asked.canonical()}
+	return guard.Request{Caller: j.call.Principal.Caller, Grant: j.call.Principal.Grant, Token: j.call.Principal.Token, Tool: j.op.Name, Asked: w.asked.canonical()}
 }
 
 // many is the way of every write to many tenants: plan by reads, have the whole
@@ -217,7 +217,7 @@ func (s *Service) planMany(ctx context.Context, j *job, w manyWant) (guard.Plan,
 	return s.writer.Plan(ctx, fleet.Wish{
 		Caller: j.call.Principal.Caller, Tool: j.op.Name, Asked: w.asked.canonical(), To: w.to(), From: w.asked.From,
 		Strategy: w.strategy, First: w.many.First, Reason: w.confirm.Reason, Targets: targets,
-	}, func(done, total int) { j.progress(done, total, "Reading links for the plan") }), nil
+	}, j.paced("Reading links for the plan")), nil
 }
 
 // seenBy says which tenants exist for a caller.
@@ -241,7 +241,7 @@ func (w manyWant) narrow(targets []fleet.Target) []fleet.Target {
 func (s *Service) confirmMany(ctx context.Context, j *job, w manyWant, plan guard.Plan, verdict guard.Verdict) (guard.OpenRun, *Result, error) {
 	switch {
 	case verdict.Ruling == guard.RulingAllow:
-		run, err := s.d.Guard.RunUnasked(ctx, plan, j.call.Principal.Grant)
+		run, err := s.d.Guard.RunUnasked(ctx, plan, j.call.Principal)
 		return run, nil, err
 	case verdict.Ruling == guard.RulingClient && j.call.Person.Reachable():
 		return s.askMany(ctx, j, w, plan, verdict)

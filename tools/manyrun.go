@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"sync"
 	"time"
 
 	"mcp-partner/fleet"
@@ -30,9 +31,7 @@ func (s *Service) earlier(ctx context.Context, j *job, w manyWant) Result {
 // carryOut starts a run and answers when it rests, or before the client gives
 // up: then it goes on.
 func (s *Service) carryOut(ctx context.Context, j *job, w manyWant, run guard.OpenRun, first int) Result {
-	active := s.writer.Start(ctx, run, fleet.Continue, first, func(done, total int) {
-		j.progress(done, total, "Writing, then reading back")
-	})
+	active := s.writer.Start(ctx, run, fleet.Continue, first, j.paced("Writing, then reading back"))
 	var timeout <-chan time.Time
 	if !j.call.Patient {
 		timer := time.NewTimer(answerWithin)
@@ -125,4 +124,20 @@ func (s *Service) page(w manyWant, rows []schemas.ChangeRow) schemas.Envelope {
 		envelope.NextCursor = strconv.Itoa(from + limit)
 	}
 	return envelope
+}
+
+// paced tells a waiting client how far a run is, about once a second and at the
+// end.
+func (j *job) paced(message string) func(done, total int) {
+	var mu sync.Mutex
+	var told time.Time
+	most := 0
+	return func(done, total int) {
+		mu.Lock()
+		defer mu.Unlock()
+		if now := time.Now(); done > most && (done == total || now.Sub(told) >= progressEvery) {
+			told, most = now, done
+			j.progress(done, total, message)
+		}
+	}
 }

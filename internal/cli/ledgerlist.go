@@ -89,6 +89,8 @@ type entryRow struct {
 	Rule          string `json:"rule,omitempty"`
 	Result        string `json:"result,omitempty"`
 	Detail        string `json:"detail,omitempty"`
+	RunID         string `json:"run_id,omitempty"`
+	Step          string `json:"step,omitempty"`
 	ARMRequestID  string `json:"arm_request_id,omitempty"`
 	CorrelationID string `json:"correlation_id,omitempty"`
 }
@@ -102,7 +104,7 @@ func entryRows(events []guard.Event) []entryRow {
 			Credential: e.Intent.Identity.Credential, Before: e.Intent.Before.String(), PartnerID: e.Intent.PartnerID,
 			After: e.After.String(), Reason: e.Intent.Reason, Of: e.Of, Approval: e.Approval, Approver: e.Approver,
 			SameUser: e.SameUser, Rule: e.Rule, Result: e.Result, Detail: e.Detail,
-			ARMRequestID: e.ARMRequestID, CorrelationID: e.CorrelationID,
+			RunID: e.Intent.Run, Step: string(e.Intent.Step), ARMRequestID: e.ARMRequestID, CorrelationID: e.CorrelationID,
 		}
 	}
 	return rows

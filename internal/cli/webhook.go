@@ -47,6 +47,8 @@ type announced struct {
 	Tool      string `json:"tool"`
 	Tenant    string `json:"tenant"`
 	PartnerID string `json:"partner_id"`
+	// Tenants is how many tenants a plan is for; such a question has no Tenant.
+	Tenants   int    `json:"tenants,omitempty"`
 	Requester string `json:"requester"`
 	ExpiresAt string `json:"expires_at"`
 }
@@ -102,10 +104,14 @@ func (w *webhook) announce(ticket guard.Ticket) {
 }
 
 func (w *webhook) post(ticket guard.Ticket) (int, error) {
-	body, err := json.Marshal(announced{
+	what := announced{
 		ID: ticket.ID, Tool: ticket.Intent.Tool, Tenant: ticket.Intent.Identity.Tenant, PartnerID: ticket.Intent.PartnerID,
 		Requester: ticket.Requester, ExpiresAt: ticket.ExpiresAt.UTC().Format(time.RFC3339),
-	})
+	}
+	if ticket.Plan != nil {
+		what.Tenants = ticket.Plan.Rows
+	}
+	body, err := json.Marshal(what)
 	if err != nil {
 		return 0, err
 	}
