@@ -34,7 +34,11 @@ type office struct {
 // newOffice sets a state directory up as a person would. Nothing is linked.
 func newOffice(t *testing.T) *office {
 	t.Helper()
-	world := startWorld(t)
+	return newOfficeIn(t, startWorld(t))
+}
+
+func newOfficeIn(t *testing.T, world *simulation) *office {
+	t.Helper()
 	if err := world.sim.ClearLink("contoso"); err != nil {
 		t.Fatal(err)
 	}

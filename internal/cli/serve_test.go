@@ -17,7 +17,12 @@ import (
 // startWorld starts a simulated Azure for one test.
 func startWorld(t *testing.T) *simulation {
 	t.Helper()
-	world, err := startSimulation(context.Background(), worldOptions{tenants: 3}, "127.0.0.1:0")
+	return startWorldOf(t, 3)
+}
+
+func startWorldOf(t *testing.T, tenants int) *simulation {
+	t.Helper()
+	world, err := startSimulation(context.Background(), worldOptions{tenants: tenants}, "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,125 @@
+//go:build !windows
+
+package cli
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"mcp-partner/schemas"
+)
+
+// crowd adds the other tenants of the world to the directory.
+func (o *office) crowd() {
+	o.t.Helper()
+	cloud := o.world.cloud()
+	rows := []string{"name,tenant_id,credential,cloud,arm_endpoint,arm_audience,authority,skip_instance_discovery"}
+	for _, tenant := range o.world.sim.Tenants() {
+		if err := o.world.sim.ClearLink(tenant.TenantID); err != nil {
+			o.t.Fatal(err)
+		}
+		if tenant.Name != "contoso" {
+			rows = append(rows, strings.Join([]string{tenant.Name, tenant.TenantID, "contoso", "custom", cloud.ARMEndpoint, cloud.ARMAudience, cloud.Authority, "true"}, ","))
+		}
+	}
+	dir := o.t.TempDir()
+	list, ca := filepath.Join(dir, "tenants.csv"), filepath.Join(dir, "ca.pem")
+	for path, text := range map[string]string{list: strings.Join(rows, "\n") + "\n", ca: string(o.world.server.CAPEM())} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			o.t.Fatal(err)
+		}
+	}
+	o.must("tenants", "import", list, "--ca-file", ca, "--yes")
+}
+
+// linkedTo counts the tenants that are linked to a partner.
+func (o *office) linkedTo(partnerID string) (n int) {
+	for _, tenant := range o.world.sim.Tenants() {
+		if tenant.PartnerID == partnerID {
+			n++
+		}
+	}
+	return n
+}
+
+// A plan for many tenants is shown to whoever approves it page by page, and
+// approved and carried out whole.
+func TestAPlanForManyIsApprovedWhole(t *testing.T) {
+	t.Parallel()
+	o := newOfficeIn(t, startWorldOf(t, planPage+3))
+	o.addAlice()
+	o.crowd()
+	code, out, stderr := o.run("ensure", "--partner-id", "1234567", "--allow-writes", "--approval", "person", "--reason", "roll-out", "--json")
+	asked := envelopeIn(t, out)
+	if code != ExitApprovalRequired || asked.Approval == nil || o.linkedTo("1234567") != 0 {
+		t.Fatalf("exit code %d: %s%s", code, out, stderr)
+	}
+	id := asked.Approval.ID
+	if shown := o.must("approvals", "show", id); strings.Count(shown, "create") != planPage+3 || !strings.Contains(shown, "Register partner ID 1234567 in 43 tenants?") || !strings.Contains(shown, "roll-out") {
+		t.Errorf("not every row is shown:\n%s", shown)
+	}
+	if list := o.must("approvals", "list"); !strings.Contains(list, id) || !strings.Contains(list, "43 tenants") {
+		t.Errorf("the list:\n%s", list)
+	}
+	s := o.at("approvals", "approve", id, "--approver", "alice", "--execute")
+	s.expect("3 rows more")
+	s.typeLine("q\n")
+	if code, shown := s.end(); code != ExitRefused || o.linkedTo("1234567") != 0 {
+		t.Fatalf("a plan that was not read to its end: exit code %d:\n%s", code, shown)
+	}
+	s = o.at("approvals", "approve", id, "--approver", "alice", "--execute")
+	s.expect("3 rows more")
+	s.typeLine("\n")
+	s.expect("Passphrase of approver alice")
+	s.typeLine(alicesPassphrase + "\n")
+	code, shown := s.end()
+	if code != ExitDone || !strings.Contains(shown, "43 done") || o.linkedTo("1234567") != planPage+3 || strings.Contains(shown, "horse") {
+		t.Fatalf("exit code %d, %d linked:\n%s", code, o.linkedTo("1234567"), shown)
+	}
+	o.mustBeRecorded("asked", "approved", "confirmed", "run opened", "intent", "outcome", "run ended")
+	o.reports()
+}
+
+// reports looks at the forms in which a run is reported.
+func (o *office) reports() {
+	o.t.Helper()
+	list := o.must("ensure", "--list")
+	run := list[strings.Index(list, "run_"):]
+	run = run[:strings.IndexByte(run, ' ')]
+	if csv := o.must("ensure", "--run", run, "--format", "csv"); strings.Count(csv, "\n") != planPage+4 || !strings.HasPrefix(csv, "tenant,tenant_id,") || !strings.Contains(csv, ",done,not_linked,") {
+		o.t.Errorf("as CSV:\n%s", csv)
+	}
+	path := filepath.Join(o.t.TempDir(), "report.jsonl")
+	o.must("ensure", "--run", run, "--format", "jsonl", "-o", path)
+	if text, err := os.ReadFile(path); err != nil || strings.Count(string(text), `"state":"done"`) != planPage+3 {
+		o.t.Errorf("as JSONL: %v\n%s", err, text)
+	}
+	if code, _, _ := o.run("ensure", "--run", run, "--format", "jsonl", "-o", path); code != ExitRefused {
+		o.t.Errorf("it wrote over a file: %d", code)
+	}
+	if code, out, _ := o.run("transition", "--run", run, "--json"); code != ExitRefused || !strings.Contains(out, string(schemas.CodeUnknownRun)) {
+		o.t.Errorf("the other command shows it: %d %s", code, out)
+	}
+}
+
+// At a terminal the ID and the number are typed, and the rows are written.
+func TestATransitionIsConfirmedAtTheTerminal(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	if err := o.world.sim.SetLink("contoso", "7654321"); err != nil {
+		t.Fatal(err)
+	}
+	s := o.at("transition", "--from", "7654321", "--to", "1234567", "--allow-writes", "--approval", "client")
+	s.expect("Replace partner ID 7654321 by 1234567 in 1 tenant?")
+	s.expect("Type the new partner ID")
+	s.typeLine("1234567 1\n")
+	code, shown := s.end()
+	if code != ExitDone || o.linked() != "1234567" || !strings.Contains(shown, "1 done") {
+		t.Errorf("exit code %d, %s:\n%s", code, o.linked(), shown)
+	}
+	if list := o.must("tenants", "list"); !strings.Contains(list, "1234567") {
+		t.Errorf("the directory does not expect the new ID:\n%s", list)
+	}
+}
