@@ -74,6 +74,9 @@ func runTenantsAdd(ctx context.Context, f *Factory, o *tenantOptions) error {
 	if entry, err = h.rehearse(ctx, entry, chosen); err != nil {
 		return err
 	}
+	if home := chosen.config.HomeTenant; home != "" && !strings.EqualFold(home, entry.TenantID) {
+		return refused("give "+entry.Name+" a credential of another kind", "the managed identity of the credential %s exists in tenant %s only", chosen.config.Name, home)
+	}
 	said, err := h.checkDestination(entry, o.consent.otherAuthority)
 	if err != nil {
 		return err
