@@ -92,6 +92,7 @@ func TestRotateSecret(t *testing.T) {
 			Name, Expiry string
 			Kinds        []string
 			Tenants      []string
+			LastSuccess  string `json:"last_success"`
 		}
 	}
 	if err := json.Unmarshal([]byte(w.cli("vault", "list", "--json").must(t).stdout), &list); err != nil {
@@ -99,6 +100,8 @@ func TestRotateSecret(t *testing.T) {
 	}
 	if one := list.Secrets[0]; one.Name != "contoso" || one.Expiry != "valid" || one.Kinds[0] != "client-secret" || one.Tenants[0] != "contoso" {
 		t.Errorf("the list says %+v", one)
+	} else if one.LastSuccess == "" {
+		t.Errorf("the list does not say that it has signed in: %+v", one)
 	}
 	if o := w.cli("ledger", "list", "--json").must(t); !strings.Contains(o.stdout, "The secret contoso was replaced; the new one had signed in as contoso in contoso.") {
 		t.Errorf("the record does not say that the secret was replaced:\n%s", o.stdout)

@@ -2,10 +2,9 @@ package cli
 
 import (
 	"context"
-	"io"
-	"os"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"mcp-partner/guard"
 	"mcp-partner/internal/config"
@@ -14,9 +13,9 @@ import (
 )
 
 type rotateSecretOptions struct {
-	name, expires string
-	secret        secretOptions
-	keys          keyOptions
+	name       string
+	credential credentialOptions
+	keys       keyOptions
 }
 
 // newVaultRotateSecret builds `vault rotate-secret`.
@@ -28,12 +27,12 @@ func newVaultRotateSecret(f *Factory, run func(context.Context, *Factory, *rotat
 		Long: `Replace a secret after the new one has proved that it signs in. Each credential that
 uses it gets one token with the new secret, in the first of its tenants; if one fails,
 the old secret stays. Then the new one is stored if the old one is still the one that
-was there. A certificate with its key comes with --secret-file, in PEM or PFX.
+was there. A certificate with its key comes with --certificate-file, in PEM or PFX.
 
 Make the new secret beside the old one in Entra ID, run this, and delete the old one
 there afterwards. A new secret takes up to a minute until Entra ID knows it everywhere.`,
 		Example: `  mcp-partner vault rotate-secret contoso --secret-stdin < new-secret
-  mcp-partner vault rotate-secret contoso --secret-file new.pem
+  mcp-partner vault rotate-secret contoso --certificate-file new.pem
   mcp-partner vault rotate-secret contoso --expires 2027-06-30`,
 		Args: oneArgument("the name of the secret"),
 		RunE: func(command *cobra.Command, args []string) error {
@@ -41,18 +40,21 @@ there afterwards. A new secret takes up to a minute until Entra ID knows it ever
 			return run(command.Context(), f, options)
 		},
 	}
-	options.secret.add(command.Flags())
-	command.Flags().StringVar(&options.expires, "expires", "", "`DATE` on which the new secret ends")
-	config.Typed(command.Flags(), "expires")
+	options.add(command.Flags())
 	options.keys.add(command.Flags())
 	return command
 }
 
-// successor is a secret that shall take the place of another one.
-type successor struct {
-	secret vault.Secret
-	// expires and thumbprint go into the credentials that use it.
-	expires, thumbprint string
+// add adds the flags of a secret and of a certificate, and none of what else a
+// credential has.
+func (o *rotateSecretOptions) add(flags *pflag.FlagSet) {
+	kind := &o.credential.kind
+	o.credential.secret.add(flags)
+	flags.StringVar(&kind.certificateFile, "certificate-file", "", "read the new certificate with its RSA key from this `FILE` (PEM or PFX)")
+	flags.BoolVar(&kind.certificateStdin, "certificate-stdin", false, "read the new certificate with its RSA key from standard input")
+	flags.StringVar(&kind.passphraseFile, "certificate-passphrase-file", "", "`FILE` with the passphrase of the certificate's key (default: asked for if it needs one)")
+	flags.StringVar(&kind.expires, "expires", "", "when the new client secret ends, a `DATE` such as 2027-01-31")
+	config.Typed(flags, "certificate-file", "certificate-stdin", "certificate-passphrase-file", "expires")
 }
 
 func runVaultRotateSecret(ctx context.Context, f *Factory, o *rotateSecretOptions) error {
@@ -72,7 +74,7 @@ func runVaultRotateSecret(ctx context.Context, f *Factory, o *rotateSecretOption
 	if len(places) == 0 {
 		return refused("give it to a tenant first, or remove it and add the new one", "no tenant uses the secret %s, so a new one cannot be proved", o.name)
 	}
-	next, err := f.readSuccessor(ctx, o, places[0].config.Kind)
+	next, err := f.readSuccessor(ctx, o, places[0].config)
 	if err != nil {
 		return err
 	}
@@ -91,50 +93,17 @@ func runVaultRotateSecret(ctx context.Context, f *Factory, o *rotateSecretOption
 }
 
 // readSuccessor takes the new secret in the form of the kind that uses it.
-func (f *Factory) readSuccessor(ctx context.Context, o *rotateSecretOptions, kind vault.Kind) (successor, error) {
-	expires := ""
-	if o.expires != "" {
-		var err error
-		if expires, err = vault.ParseExpiry(o.expires); err != nil {
-			return successor{}, asUsage(err)
-		}
+func (f *Factory) readSuccessor(ctx context.Context, o *rotateSecretOptions, config vault.CredentialConfig) (given, error) {
+	kind := config.Kind
+	switch {
+	case !kind.Given():
+		return given{}, refused("mcp-partner tenants --help", "the vault keeps the sign-in of a person under %s, which is not replaced by hand", o.name)
+	case kind == vault.KindClientCertificate && o.credential.secret.given():
+		return given{}, usage("give --certificate-file FILE", "the secret %s is a certificate", o.name)
+	case kind == vault.KindClientSecret && o.credential.kind.certificate():
+		return given{}, usage("give --secret-file FILE", "the secret %s is a client secret", o.name)
 	}
-	switch kind {
-	case vault.KindClientSecret:
-		secret, err := f.secretOrPrompt(ctx, &o.secret, o.name)
-		return successor{secret: secret, expires: expires}, err
-	case vault.KindClientCertificate:
-		if o.secret.file == "" {
-			return successor{}, usage("give --secret-file FILE", "the secret %s is a certificate, which comes from a file", o.name)
-		}
-		return f.readCertificateFile(ctx, o.secret.file)
-	}
-	return successor{}, refused("mcp-partner vault login NAME", "the vault keeps the sign-in of a person under %s, which is not replaced by hand", o.name)
-}
-
-func (f *Factory) readCertificateFile(ctx context.Context, path string) (successor, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return successor{}, usage("give the path of a file that you can read", "--secret-file %s cannot be read", path)
-	}
-	defer file.Close()
-	raw, err := io.ReadAll(io.LimitReader(file, vault.MaxSecretBytes+1))
-	defer clear(raw)
-	if err != nil {
-		return successor{}, usage("give the path of a file that you can read", "--secret-file %s cannot be read", path)
-	}
-	secret, about, err := vault.NewCertificate(raw, nil)
-	if vault.NeedsPassphrase(err) {
-		var typed string
-		if typed, err = f.ask(ctx, "Passphrase of "+path+" (not shown): ", true); err != nil {
-			return successor{}, err
-		}
-		secret, about, err = vault.NewCertificate(raw, []byte(typed))
-	}
-	if err != nil {
-		return successor{}, err
-	}
-	return successor{secret, about.NotAfter.UTC().Format("2006-01-02T15:04:05Z07:00"), about.Thumbprint}, nil
+	return o.credential.ask(ctx, f, config)
 }
 
 // firstPlaces keeps one tenant for each credential.
@@ -152,7 +121,7 @@ func firstPlaces(places []placeOfUse) []placeOfUse {
 
 // prove signs in with the successor, with what is known of it, and leaves
 // everything as it is.
-func (h *house) prove(ctx context.Context, name string, next successor, places []placeOfUse) (proved string, err error) {
+func (h *house) prove(ctx context.Context, name string, next given, places []placeOfUse) (proved string, err error) {
 	for _, place := range places {
 		trial, err := h.trial(name, next, place)
 		if err != nil {
@@ -172,7 +141,7 @@ func (h *house) prove(ctx context.Context, name string, next successor, places [
 }
 
 // trial is a house with one tenant, in which the successor is the secret.
-func (h *house) trial(name string, next successor, place placeOfUse) (*house, error) {
+func (h *house) trial(name string, next given, place placeOfUse) (*house, error) {
 	config := next.in(place.config)
 	entry := place.entry
 	ref, err := entry.Credential(config.Name)
@@ -188,12 +157,9 @@ func (h *house) trial(name string, next successor, place placeOfUse) (*house, er
 	return &house{directory: directory, store: store, source: vault.NewSource(vault.Options{Directory: directory, Store: store, HTTP: h.http})}, nil
 }
 
-// in is a credential as it is with the successor.
-func (s successor) in(config vault.CredentialConfig) vault.CredentialConfig {
-	config.Expires = s.expires
-	if s.thumbprint != "" {
-		config.Thumbprint = s.thumbprint
-	}
+// in is a credential as it is with what was given.
+func (g given) in(config vault.CredentialConfig) vault.CredentialConfig {
+	config.Expires, config.Thumbprint = g.config.Expires, g.config.Thumbprint
 	return config
 }
 
@@ -220,7 +186,7 @@ func unproved(err error) error {
 }
 
 // finishRotation writes down when the new secret ends.
-func (f *Factory) finishRotation(ctx context.Context, h *house, name string, next successor, places []placeOfUse) error {
+func (f *Factory) finishRotation(ctx context.Context, h *house, name string, next given, places []placeOfUse) error {
 	u := f.ui()
 	u.linef(good, "Replaced the secret %s after the new one had signed in.", name)
 	for _, place := range firstPlaces(places) {
@@ -231,7 +197,7 @@ func (f *Factory) finishRotation(ctx context.Context, h *house, name string, nex
 			return err
 		}
 	}
-	u.field("ends", next.expires)
+	u.field("ends", next.config.Expires)
 	u.field("next", "delete the old secret in Entra ID")
 	return u.err
 }
