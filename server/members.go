@@ -1,7 +1,6 @@
 package server
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -130,32 +129,4 @@ func (s *shape) canonical(name string) string {
 		}
 	}
 	return ""
-}
-
-// scanObject visits the members of an object in their order, until a fault.
-// The text is known to be one valid JSON object.
-func scanObject(raw []byte, visit func(name string, value json.RawMessage) *fault) *fault {
-	decoder := json.NewDecoder(bytes.NewReader(raw))
-	if _, err := decoder.Token(); err != nil {
-		return parseFault("The message cannot be read as JSON.")
-	}
-	for decoder.More() {
-		name, value, err := nextMember(decoder)
-		if err != nil {
-			return parseFault("The message cannot be read as JSON.")
-		}
-		if f := visit(name, value); f != nil {
-			return f
-		}
-	}
-	return nil
-}
-
-func nextMember(decoder *json.Decoder) (name string, value json.RawMessage, err error) {
-	token, err := decoder.Token()
-	if err != nil {
-		return "", nil, err
-	}
-	name, _ = token.(string)
-	return name, value, decoder.Decode(&value)
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/mark3labs/mcp-go/mcp"
@@ -225,13 +226,21 @@ func (m *message) fillParams(raw json.RawMessage) *fault {
 		return invalidParams(`The member "params" must be an object.`).withID(m.id)
 	}
 	m.params = raw
-	var params struct {
-		Meta *mcp.Meta `json:"_meta"`
-	}
-	if json.Unmarshal(raw, &params) == nil {
-		m.meta = params.Meta
-	}
+	m.meta = metaOf(raw)
 	return nil
+}
+
+// metaOf reads the _meta of parameters, in any case and the last of several, as
+// encoding/json would; that it is there once and so written is checked later.
+func metaOf(params json.RawMessage) (meta *mcp.Meta) {
+	_ = scanObject(params, func(name string, value json.RawMessage) *fault {
+		var read *mcp.Meta
+		if strings.EqualFold(name, "_meta") && json.Unmarshal(value, &read) == nil {
+			meta = read
+		}
+		return nil
+	})
+	return meta
 }
 
 // idKey tells apart IDs that print alike, such as 1 and "1", and joins those

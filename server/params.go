@@ -42,10 +42,14 @@ func checkValues(m *message) *fault {
 
 // objectOf returns the members of a JSON object, or none.
 func objectOf(raw json.RawMessage) map[string]json.RawMessage {
-	var members map[string]json.RawMessage
-	if json.Unmarshal(raw, &members) != nil {
+	if !isObject(raw) {
 		return nil
 	}
+	members := make(map[string]json.RawMessage, 4)
+	_ = scanObject(raw, func(name string, value json.RawMessage) *fault {
+		members[name] = value
+		return nil
+	})
 	return members
 }
 
