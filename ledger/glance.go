@@ -63,27 +63,55 @@ func (l *Ledger) footprint() (f footprint, ok bool) {
 	return f, f.database.file != nil
 }
 
-// glance keeps the brake as it was read last, for as long as the file is what it
-// was: every call asks for it, and hardly any finds it changed.
+// glance keeps what was read last of the brake and of tokens, for as long as the
+// file is what it was: every call asks for them, and hardly any finds a change.
 type glance struct {
 	mu     sync.Mutex
-	known  bool
 	at     footprint
-	freeze guard.Freeze
+	brake  *guard.Freeze
+	tokens map[string]guard.Token
+}
+
+// fresh forgets what was read of another state of the file. The caller holds mu.
+func (g *glance) fresh(at footprint) {
+	if !g.at.database.same(at.database) || !g.at.log.same(at.log) || g.tokens == nil {
+		g.at, g.brake, g.tokens = at, nil, map[string]guard.Token{}
+	}
 }
 
 func (g *glance) recall(at footprint) (guard.Freeze, bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if !g.known || !g.at.database.same(at.database) || !g.at.log.same(at.log) {
+	g.fresh(at)
+	if g.brake == nil {
 		return guard.Freeze{}, false
 	}
-	return g.freeze, true
+	return *g.brake, true
 }
 
 // keep is given the footprint from before the reading.
 func (g *glance) keep(at footprint, freeze guard.Freeze) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.known, g.at, g.freeze = true, at, freeze
+	g.fresh(at)
+	g.brake = &freeze
+}
+
+// maxKeptTokens bounds how many tokens are kept.
+const maxKeptTokens = 1000
+
+func (g *glance) recallToken(at footprint, id string) (guard.Token, bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.fresh(at)
+	t, ok := g.tokens[id]
+	return t, ok
+}
+
+func (g *glance) keepToken(at footprint, t guard.Token) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.fresh(at); len(g.tokens) < maxKeptTokens {
+		g.tokens[t.ID] = t
+	}
 }

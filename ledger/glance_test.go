@@ -68,7 +68,7 @@ func TestAGlanceIsNotTakenTooEarly(t *testing.T) {
 		h := build(t)
 		h.fill(2)
 		h.age(age)
-		if h.frozen(); h.glance.known {
+		if h.frozen(); h.glance.brake != nil {
 			t.Errorf("%s: kept", name)
 		}
 	}
@@ -108,5 +108,41 @@ func TestWhenTimesSettle(t *testing.T) {
 		if got := settles(test.at, now); got != test.want {
 			t.Errorf("%s: %v", name, got)
 		}
+	}
+}
+
+// A token is looked up once while nobody writes, and a revocation or a use by
+// another process is seen at the next call.
+func TestAGlanceStandsForReadingAToken(t *testing.T) {
+	t.Parallel()
+	h := build(t)
+	other := Open(Options{Dir: h.dir, Keys: h.keys, Now: h.clock.now})
+	t.Cleanup(func() { _ = other.Close() })
+	h.issue("tk_1", "nightly", 1)
+	h.issue("tk_2", "other", 0)
+	kept := func(id string) bool {
+		at, settled := h.footprint()
+		_, ok := h.glance.recallToken(at, id)
+		return settled && ok
+	}
+	for id, end := range map[string]func() error{
+		"tk_1": func() error { _, err := other.UseToken(ctx(), "tk_1", aboutToken()); return err },
+		"tk_2": func() error {
+			_, err := other.RevokeTokens(ctx(), guard.TokenSelection{ID: "tk_2"}, aboutToken())
+			return err
+		},
+	} {
+		h.age(time.Hour)
+		if !h.holds(id) || !kept(id) || !h.holds(id) {
+			t.Errorf("%s does not hold, or is not kept", id)
+		}
+		h.must(end())
+		if h.holds(id) || kept(id) {
+			t.Errorf("%s holds after its end", id)
+		}
+	}
+	h.age(time.Hour)
+	if h.holds("tk_9") || kept("tk_9") {
+		t.Error("a token that is not there is kept")
 	}
 }
