@@ -58,6 +58,8 @@ func (x *exchange) problem(t target, secret Secret) *schemas.Problem {
 		return t.notSignedInYet() // at this authority
 	case x.tries == 0:
 		return schemas.NewProblem(schemas.CodeInternal, "The sign-in to tenant "+t.tenant+" failed before anything was sent.")
+	case x.failure != nil && t.credential.Kind == KindManagedIdentity && !errors.Is(x.failure, context.Canceled) && !errors.Is(x.failure, errStrayRequest):
+		return t.noEndpoint("nothing answers at " + x.host)
 	case x.failure != nil:
 		return networkProblem(x.failure, t, x.host)
 	case x.status == http.StatusOK:

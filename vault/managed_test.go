@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -139,6 +140,22 @@ func TestManagedIdentityThatIsNotThere(t *testing.T) {
 	}
 	if got := service.n.Load(); got != 1 {
 		t.Errorf("the endpoint was asked %d times, want once", got)
+	}
+}
+
+// Elsewhere than in Azure nothing answers.
+func TestNoMachineInAzure(t *testing.T) {
+	clearIdentityVariables(t)
+	nowhere := func(context.Context, string, string) (net.Conn, error) {
+		return nil, &net.OpError{Op: "dial", Err: syscall.EHOSTUNREACH}
+	}
+	w := newWorld(t, 1, CredentialConfig{Kind: KindManagedIdentity}, func(o *Options) {
+		o.Metadata = &http.Client{Transport: &http.Transport{DialContext: nowhere}}
+	})
+	_, err := w.token("contoso")
+	problem := wantCode(t, err, schemas.CodeSignInUnavailable)
+	if !strings.Contains(problem.Message, "nothing answers at 169.254.169.254") || !strings.Contains(problem.Hint, "machine in Azure") {
+		t.Errorf("problem is %+v", problem)
 	}
 }
 

@@ -171,6 +171,9 @@ func (p *setPlan) keepCredential(h *house, c *credentialOptions, now vault.Crede
 	if p.secret {
 		p.said = append(p.said, "The "+now.Kind.Shows()+" of "+now.Name+" is replaced"+alsoIn(shared)+".")
 	}
+	if p.secret && now.Kind == vault.KindClientSecret && now.Expires != "" && c.kind.expires == "" {
+		p.said = append(p.said, "When the new one ends is not known: give it with --expires DATE.")
+	}
 	changed, err := c.changed(now)
 	if err != nil {
 		return err
