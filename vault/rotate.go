@@ -133,7 +133,7 @@ func (f *FileStore) rotateHeld(ctx context.Context, state *openVault, o RotateOp
 	}
 	before := identitiesIn(text)
 	pending := bytes.Contains(text, []byte(pendingMark)) && len(before) > 0
-	done.To, done.Resumed = f.holder.what(), pending
+	done.To, done.Resumed = "a new one in "+f.holder.what(), pending
 	if o.DryRun {
 		return done, nil
 	}
