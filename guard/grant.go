@@ -147,3 +147,9 @@ type Principal struct {
 	// Counted says that each call uses that token up by one.
 	Counted bool
 }
+
+// Remote reports whether a caller came over HTTP: its name has a kind before it.
+func (c Caller) Remote() bool {
+	kind, _, named := strings.Cut(string(c), ":")
+	return named && slices.Contains([]string{"http", "token", "oidc", "entra"}, kind)
+}

@@ -57,6 +57,9 @@ func (s *Service) toApprove(ctx context.Context, ticket guard.Ticket) string {
 		return "This is a simulation in one process, so nobody elsewhere can approve: use a client that can ask its user, or start with --approval none."
 	}
 	approve := fmt.Sprintf("Ask an approver to run this in a terminal on the machine that holds the state directory: %s approvals approve %s --approver NAME --execute", s.d.Command, ticket.ID)
+	if ticket.Intent.Caller.Remote() {
+		approve = fmt.Sprintf("Somebody else whose token has the scope %s can decide at /approvals/%s of this server. Or: %s", guard.ScopeApprove, ticket.ID, approve)
+	}
 	if approvers, err := s.d.Guard.Approvers(ctx); err == nil && len(approvers) == 0 {
 		return fmt.Sprintf("No approver is set up yet. A person runs once: %s approvers add NAME. %s", s.d.Command, approve)
 	}

@@ -100,6 +100,9 @@ func TestApprovingOverHTTP(t *testing.T) {
 	if !found {
 		t.Fatalf("no approval in %s", answer)
 	}
+	if !strings.Contains(answer, "at /approvals/"+id) {
+		t.Errorf("the agent is not told of the way over HTTP: %s", answer)
+	}
 	for name, token := range map[string]string{"who asked": bot.Token, "the token of the start": at.Token} {
 		if status, body := o.http(at, token, "POST", "/approvals/"+id, `{"decision":"approve","digest":""}`); status != http.StatusForbidden {
 			t.Errorf("%s: status %d, %s", name, status, body)
