@@ -1,0 +1,140 @@
+package tools_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"mcp-partner/guard"
+	"mcp-partner/schemas"
+	"mcp-partner/simulator"
+	"mcp-partner/tools"
+)
+
+// audit calls the tool as a principal and checks the answer against its schema.
+func (h *house) audit(ctx context.Context, p guard.Principal, arguments string, progress tools.Progress) schemas.Envelope {
+	h.t.Helper()
+	envelope := h.service.Call(ctx, tools.Call{
+		Tool: schemas.ToolAuditPartnerLinks, Arguments: json.RawMessage(arguments), Principal: p, Person: tools.Nobody{}, Progress: progress,
+	}).Envelope
+	h.valid(schemas.ToolAuditPartnerLinks, envelope)
+	return envelope
+}
+
+func everywhere(caller guard.Caller) guard.Principal {
+	return guard.Principal{Caller: caller, Grant: guard.FullGrant()}
+}
+
+// TestAuditPages goes through all rows with the cursor: each stands there once,
+// those that need attention first, and a page stays small.
+func TestAuditPages(t *testing.T) {
+	t.Parallel()
+	const size = 130
+	h := build(t, simulator.Config{Tenants: size}, nil)
+	for _, tenant := range h.sim.Tenants()[:40] {
+		h.link(tenant.Name, "1234567")
+	}
+	h.link("contoso", "7654321")
+	first := h.audit(t.Context(), everywhere("a"), `{"expected_partner_id":"1234567"}`, nil)
+	if first.Status != schemas.StatusDone || len(first.Rows) != 50 || first.Totals["rows"] != size || first.NextCursor == "" {
+		t.Fatalf("%+v", first)
+	}
+	seen, states := map[string]bool{}, []schemas.RowState{}
+	for page := first; ; {
+		if text, _ := json.Marshal(page); len(text) > 40_000 {
+			t.Errorf("a page has %d bytes", len(text))
+		}
+		for _, row := range page.Rows {
+			if seen[row.Tenant] {
+				t.Errorf("%s stands there twice", row.Tenant)
+			}
+			seen[row.Tenant] = true
+			states = append(states, row.State)
+		}
+		if page.NextCursor == "" {
+			break
+		}
+		page = h.audit(t.Context(), everywhere("a"), fmt.Sprintf(`{"run_id":%q,"cursor":%q,"limit":33}`, first.RunID, page.NextCursor), nil)
+	}
+	if len(seen) != size || states[0] != schemas.RowNotLinked || states[size-41] != schemas.RowNotLinked || states[size-40] != schemas.RowLinkedOther || states[size-1] != schemas.RowLinkedExpected {
+		t.Errorf("%d rows in the order %v", len(seen), states)
+	}
+	if n := h.writes(); n != 0 {
+		t.Errorf("an audit wrote %d times", n)
+	}
+}
+
+// TestAuditStaysInsideTheGrant: a caller is told nothing of tenants that it was
+// not given, and of runs that are not its own.
+func TestAuditStaysInsideTheGrant(t *testing.T) {
+	t.Parallel()
+	h := build(t, simulator.Config{Tenants: 10}, func(o *guard.Options) { o.Bounds.Tenants = []string{"contoso", "fabrikam", "litware"} })
+	few := guard.Principal{Caller: "few", Grant: guard.Grant{Scopes: []guard.Scope{guard.ScopeRead}, Tenants: []string{"contoso", "northwind"}}}
+	own := h.audit(t.Context(), few, `{}`, nil)
+	if len(own.Rows) != 1 || own.Rows[0].Tenant != "contoso" {
+		t.Errorf("%+v", own.Rows)
+	}
+	all := h.audit(t.Context(), everywhere("all"), `{}`, nil)
+	if all.Totals["rows"] != 3 {
+		t.Errorf("the operator's bound: %+v", all.Totals)
+	}
+	for arguments, code := range map[string]schemas.Code{
+		`{"tenants":["fabrikam"]}`:                                        schemas.CodeUnknownTenant, // of the operator's, not of the caller's
+		`{"tenants":["northwind"]}`:                                       schemas.CodeUnknownTenant, // the other way round
+		`{"tenants":["fab*"]}`:                                            schemas.CodeUnknownTenant,
+		fmt.Sprintf(`{"run_id":%q}`, all.RunID):                           schemas.CodeUnknownRun,
+		`{"run_id":"run_000000000000000000"}`:                             schemas.CodeUnknownRun,
+		fmt.Sprintf(`{"run_id":%q,"limit":1}`, "../x"):                    schemas.CodeUnknownRun,
+		`{"cursor":"abc"}`:                                                schemas.CodeInvalidArgument,
+		`{"run_id":"run_0","labels":["x"]}`:                               schemas.CodeInvalidArgument,
+		`{"tenants":[]}`:                                                  schemas.CodeInvalidArgument,
+		`{"own_partner_ids":["1"]}`:                                       schemas.CodeInvalidPartnerID,
+		`{"expected_partner_id":"1234567","tenant":"a"}`:                  schemas.CodeUnknownArgument,
+		`{"expected_partner_id":"1234567","own_partner_ids":["7654321"]}`: schemas.CodeInvalidArgument,
+	} {
+		if e := h.audit(t.Context(), few, arguments, nil); e.Problem == nil || e.Problem.Code != code || strings.Contains(e.Summary, "litware") {
+			t.Errorf("%s: %+v, want %s", arguments, e.Problem, code)
+		}
+	}
+	none := guard.Principal{Caller: "none", Grant: guard.Grant{Scopes: []guard.Scope{guard.ScopeWrite}, Tenants: []string{guard.AllTenants}}}
+	if e := h.audit(t.Context(), none, `{}`, nil); e.Status != schemas.StatusRefused {
+		t.Errorf("a caller without the scope to read: %+v", e)
+	}
+}
+
+// TestAuditTellsHowFarItIs, and a client that hangs up ends the run.
+func TestAuditTellsHowFarItIs(t *testing.T) {
+	t.Parallel()
+	h := build(t, simulator.Config{Tenants: 12}, nil)
+	var steps []int
+	e := h.audit(t.Context(), everywhere("a"), `{}`, func(step, total int, _ string) {
+		if steps = append(steps, step); total != 12 {
+			t.Errorf("of %d", total)
+		}
+	})
+	if len(steps) < 2 || steps[len(steps)-1] != 12 || e.Run.State != "finished" {
+		t.Errorf("told %v, %+v", steps, e.Run)
+	}
+	gone, hangUp := context.WithCancel(t.Context())
+	h.sim.Inject(simulator.Rule{Kind: simulator.FaultThrottleLong, TenantID: "contoso"})
+	cancelled := h.audit(gone, everywhere("b"), `{}`, func(int, int, string) { hangUp() })
+	if cancelled.Problem == nil || cancelled.Problem.Code != schemas.CodeCancelled || cancelled.Run == nil {
+		t.Fatalf("%+v", cancelled)
+	}
+	h.fleet.Close()
+	if run, err := h.fleet.Run(t.Context(), "b", cancelled.RunID); err != nil || run.State != "cancelled" {
+		t.Errorf("%+v, %v", run, err)
+	}
+}
+
+// TestAuditPlans says what would be asked, and asks nothing.
+func TestAuditPlans(t *testing.T) {
+	t.Parallel()
+	h := build(t, simulator.Config{Tenants: 10}, nil)
+	e := h.service.Call(t.Context(), tools.Call{Tool: schemas.ToolAuditPartnerLinks, Arguments: json.RawMessage(`{"tenants":["t*"]}`), Principal: everywhere("a"), Person: tools.Nobody{}, PlanOnly: true}).Envelope
+	if e.Status != schemas.StatusDone || len(e.Plan) != 1 || !strings.Contains(e.Plan[0].When, "1 identity") || len(h.sim.Journal()) != 0 {
+		t.Errorf("%+v, %d requests", e, len(h.sim.Journal()))
+	}
+}
