@@ -3,6 +3,7 @@ package e2e
 import (
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 
 	"mcp-partner/internal/wiretest"
@@ -90,6 +91,9 @@ func TestTheNextStartCompletesWhatHasBegun(t *testing.T) {
 	}
 	run := c.openRuns("transition")[0]
 	c.reported(e, run, "before the next start")
+	if o := c.cli("doctor", "--json").run(t); !strings.Contains(o.stdout, "In the run "+run+" 1 tenant is begun and not finished.") {
+		t.Errorf("the doctor does not say so: %s", o.both())
+	}
 	put := c.gate.hold(http.MethodPut, true)
 	s := c.cli("serve", "--log-level", "error").start(t)
 	s.greet(wiretest.Legacy)

@@ -39,6 +39,12 @@ type driven struct {
 func (w *Writer) drive(ctx context.Context, a *Carried, row int, at guard.Progress) bool {
 	at.Row = row
 	d := &driven{Writer: w, run: a, row: a.Plan.Rows[row], at: at}
+	if at.Stage == guard.StagePlanned {
+		if err := w.o.Guard.MayBegin(ctx); err != nil {
+			d.left(schemas.AsProblem(err).Code)
+			return false
+		}
+	}
 	for range maxMoves {
 		if !d.step(ctx) {
 			break
@@ -238,13 +244,13 @@ func (d *driven) here() guard.Here {
 	return guard.Here{Seen: guard.SeenOf(d.seen.Link), Tenant: d.tenant, Identity: identity}
 }
 
-// refused ends what was not begun for good where the approval does not cover it
-// any more, and leaves it where it may be begun later. What has begun is looked
-// at again if the link moved.
+// refused ends what was not begun for good where link, directory or identity are
+// not those of the plan any more, and leaves it where it may be begun later:
+// once a freeze or a rule is lifted. What has begun is looked at again if the
+// link moved.
 func (d *driven) refused(ctx context.Context, first bool, problem *schemas.Problem) bool {
 	switch {
-	case first && (problem.Code == schemas.CodeStateMoved || problem.Code == schemas.CodePolicyDenied ||
-		problem.Code == schemas.CodeNotAllowed || problem.Code == schemas.CodeApprovalMismatch):
+	case first && (problem.Code == schemas.CodeStateMoved || problem.Code == schemas.CodeApprovalMismatch):
 		return d.record(ctx, move{stage: guard.StageSkipped, result: problem.Code}, guard.Outcome{Result: string(problem.Code), After: guard.SeenOf(d.seen.Link)})
 	case !first && problem.Code == schemas.CodeStateMoved:
 		return d.wait(problem.Code)

@@ -43,3 +43,7 @@ func (g *Guard) Unfreeze(ctx context.Context, by Credentials) error {
 	}
 	return nil
 }
+
+// MayBegin refuses while writes are frozen, so that a run asks nobody about
+// tenants that could not begin. Permit asks again.
+func (g *Guard) MayBegin(ctx context.Context) error { return g.thawed(ctx, true) }

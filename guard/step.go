@@ -162,7 +162,7 @@ func (g *Guard) mayBegin(ctx context.Context, run OpenRun, row PlanRow, here Her
 		return Verdict{}, denied(verdict)
 	}
 	if strictness(verdict.Ruling) > strictness(current.Ruling) {
-		return Verdict{}, schemas.NewProblem(schemas.CodeApprovalMismatch, "The policy now wants somebody else than was asked to approve this.")
+		return Verdict{}, schemas.NewProblem(schemas.CodePolicyDenied, "The policy now wants somebody else than was asked to approve this: "+quote(verdict.Rule)+".")
 	}
 	return verdict, nil
 }

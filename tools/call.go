@@ -24,6 +24,9 @@ const (
 type job struct {
 	call Call
 	op   schemas.Operation
+	// since is when the call began, or when the person whom it asked answered:
+	// from then on its answer is waited for.
+	since time.Time
 }
 
 // handler answers one tool's call; input is what the catalogue's Input is.

@@ -137,7 +137,7 @@ func (w manyWant) request(j *job) guard.Request {
 // many is the way of every write to many tenants: plan by reads, have the whole
 // plan confirmed once, open a run, and let it go on by itself.
 func (s *Service) many(ctx context.Context, j *job, w manyWant) Result {
-	w.whole = j.call.Patient && w.ref.Limit == 0
+	w.whole, j.since = j.call.Patient && w.ref.Limit == 0, time.Now()
 	if w.reads(j) {
 		quiet := *j
 		quiet.call.PlanOnly = true
@@ -261,6 +261,7 @@ func (s *Service) askMany(ctx context.Context, j *job, w manyWant, plan guard.Pl
 	}
 	question := guard.PlanQuestion(plan)
 	reply, answer, err := j.call.Person.Ask(ctx, question, seal)
+	j.since = time.Now()
 	switch {
 	case err != nil:
 		answer = guard.Answer{Action: guard.ActionCancel}

@@ -432,13 +432,17 @@ func TestAPolicyThatChangedAfterTheApproval(t *testing.T) {
 	}
 	h.hurry(strict, time.Nanosecond)
 	got := h.call(schemas.ToolEnsurePartnerLinks, `{"run_id":"`+e.Envelope.RunID+`","resume":true}`)
-	if got.Totals["skipped"] != 2 || h.writes() != 1 {
+	if got.Totals["waiting"] != 2 || h.writes() != 1 {
 		t.Errorf("%v, %d writes", got.Totals, h.writes())
 	}
 	if code := states(got)[n[1]].Problem; code != schemas.CodePolicyDenied {
-		t.Errorf("%s is skipped for %s", n[1], code)
+		t.Errorf("%s waits for %s", n[1], code)
 	}
-	if code := states(got)[n[2]].Problem; code != schemas.CodeApprovalMismatch {
-		t.Errorf("%s is skipped for %s", n[2], code)
+	if code := states(got)[n[2]].Problem; code != schemas.CodePolicyDenied {
+		t.Errorf("%s waits for %s", n[2], code)
+	}
+	h.hurry(h.guard, time.Nanosecond) // the policy is as it was again
+	if got = h.call(schemas.ToolEnsurePartnerLinks, `{"run_id":"`+e.Envelope.RunID+`","resume":true}`); got.Status != schemas.StatusDone || h.writes() != 3 {
+		t.Errorf("%v, %d writes", got.Totals, h.writes())
 	}
 }

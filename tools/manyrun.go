@@ -34,7 +34,7 @@ func (s *Service) carryOut(ctx context.Context, j *job, w manyWant, run guard.Op
 	active := s.writer.Start(ctx, run, fleet.Continue, first, j.paced("Writing, then reading back"))
 	var timeout <-chan time.Time
 	if !j.call.Patient {
-		timer := time.NewTimer(answerWithin)
+		timer := time.NewTimer(answerWithin - time.Since(j.since))
 		defer timer.Stop()
 		timeout = timer.C
 	}

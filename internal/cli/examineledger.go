@@ -26,7 +26,7 @@ func (f *Factory) checkRecord(ctx context.Context, h *house) []check {
 			check{"ledger", checkOK, "There is no ledger yet; it is made at the first call or change, and needs a vault.", ""},
 			check{"approvers", checkWarn, "There is no approver yet, so nothing can be approved outside of a client.", "mcp-partner approvers add NAME"})
 	}
-	return append(checks, checkLedger(ctx, h), checkFreeze(ctx, h), checkApprovers(ctx, h))
+	return append(checks, checkLedger(ctx, h), checkFreeze(ctx, h), checkApprovers(ctx, h), checkRuns(ctx, h))
 }
 
 // checkPolicy sums up what decides on writes.

@@ -115,7 +115,7 @@ func runMany(ctx context.Context, f *Factory, o *manyOptions) error {
 	if err != nil {
 		return err
 	}
-	room, err := f.room(h, o.guard.rules())
+	room, err := f.room(h, o.rules())
 	if err != nil {
 		return err
 	}
@@ -140,6 +140,16 @@ func runMany(ctx context.Context, f *Factory, o *manyOptions) error {
 		return f.offer(ctx, room, call, envelope)
 	}
 	return silent(statusExit(envelope.Status))
+}
+
+// rules are those of the flags. To resume is to want what was approved to be
+// written; it covers no run of which nobody was asked.
+func (o *manyOptions) rules() guard.Options {
+	rules := o.guard.rules()
+	if o.resume != "" && !o.guard.allowWrites {
+		rules.AllowWrites, rules.Approval = true, guard.ApprovalClient
+	}
+	return rules
 }
 
 // call is the call of the tool. A run is gone on with as the caller that it
