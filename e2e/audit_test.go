@@ -106,3 +106,34 @@ func TestAnAuditSurvivesAKill(t *testing.T) {
 	}
 	w.verify()
 }
+
+// TestAnAuditIsInterrupted by the person who waits for it: it says how to go on,
+// and nothing is lost.
+func TestAnAuditIsInterrupted(t *testing.T) {
+	t.Parallel()
+	const size = 60
+	w := newWorld(t, simulator.Config{Tenants: size, Latency: 50 * time.Millisecond})
+	w.manyTenants()
+	running := w.cli("audit", "--concurrency", "2").start(t)
+	for deadline := time.Now().Add(patience); len(w.linkReads()) < size/3; {
+		if time.Now().After(deadline) {
+			t.Fatalf("the audit did not get far: %s", running.errs)
+		}
+		time.Sleep(5 * time.Millisecond) // another process is at work
+	}
+	if err := running.command.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	<-running.ended
+	if code := running.command.ProcessState.ExitCode(); code != 1 || !strings.Contains(running.errs.String(), "audit resume run_") {
+		t.Errorf("it ended with %d and said %s", code, running.errs)
+	}
+	if out := w.cli("audit", "resume", "latest").must(t); !strings.Contains(out.stdout, "finished, 60 of 60 answered") {
+		t.Error(out.both())
+	}
+	for tenant, n := range w.linkReads() {
+		if n > 2 {
+			t.Errorf("%s was asked %d times", tenant, n)
+		}
+	}
+}
