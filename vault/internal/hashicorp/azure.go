@@ -95,10 +95,9 @@ func (b *Backend) leaseOf(ctx context.Context, s *session, secret *api.Secret, c
 		_ = s.writer.Sys().RevokeWithContext(ctx, secret.LeaseID) // it ends by itself too
 		return nil, unusable("a password of another application than the one that was named for this secret")
 	}
-	now := time.Now()
+	// It has no end that anybody has to know of: it is renewed, then replaced.
 	return &lease{id: secret.LeaseID, clientID: clientID, client: s.writer, item: backend.Item{
-		Value: []byte(password), Version: secret.LeaseID, UpdatedAt: now,
-		ExpiresAt: now.Add(time.Duration(secret.LeaseDuration) * time.Second),
+		Value: []byte(password), Version: secret.LeaseID, UpdatedAt: time.Now(),
 	}}, nil
 }
 

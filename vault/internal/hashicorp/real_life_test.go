@@ -132,8 +132,8 @@ func TestRealAzureEngineLendsPasswords(t *testing.T) {
 	if err != nil || !strings.HasPrefix(string(first.Value), "azure-engine-") {
 		t.Fatalf("no password of the engine: %v", err)
 	}
-	if first.ExpiresAt.Before(time.Now().Add(50 * time.Minute)) {
-		t.Errorf("the lease of an hour ends at %s", first.ExpiresAt)
+	if !first.ExpiresAt.IsZero() {
+		t.Errorf("a password that is renewed and replaced counts as one that ends at %s", first.ExpiresAt)
 	}
 	second, err := b.Get(t.Context(), "app")
 	if err != nil || string(second.Value) != string(first.Value) {
