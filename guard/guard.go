@@ -139,6 +139,9 @@ func (g *Guard) Admit(ctx context.Context, s Subject) error {
 	if err := g.thawed(ctx, s.Operation.Effect.Writes()); err != nil {
 		return err
 	}
+	if err := g.stillHolds(ctx, s.Token); err != nil {
+		return err
+	}
 	if err := s.Grant.admit(s); err != nil {
 		return err
 	}

@@ -9,14 +9,14 @@ import (
 func (m *MemoryStore) PutToken(_ context.Context, token Token, limit int, event Event) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	live := 0
+	open := 0
 	for _, other := range m.tokens {
-		if other.Live(m.now()) {
-			live++
+		if other.Open(m.now()) {
+			open++
 		}
 	}
-	if live >= limit {
-		return TooManyTokens(live)
+	if open >= limit {
+		return TooManyTokens(open)
 	}
 	m.tokens[token.ID] = token
 	m.append(event)
@@ -63,7 +63,7 @@ func (m *MemoryStore) RevokeTokens(_ context.Context, which TokenSelection, even
 	defer m.mu.Unlock()
 	revoked := 0
 	for id, token := range m.tokens {
-		if !which.Selects(token) || !token.Live(m.now()) {
+		if !which.Selects(token) || !token.Open(m.now()) {
 			continue
 		}
 		token.RevokedAt = m.now()

@@ -59,8 +59,10 @@ type Rule struct {
 type Subject struct {
 	Operation schemas.Operation
 	Caller    Caller
-	// Grant is what the caller was given; Admit looks at it, the rules do not.
+	// Grant is what the caller was given, and Token the ID of the invocation
+	// token that it has from, if any; Admit looks at both, the rules do not.
 	Grant     Grant
+	Token     string
 	Tenant    string
 	Labels    []string
 	PartnerID string

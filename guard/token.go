@@ -49,7 +49,13 @@ type Token struct {
 
 // Live reports whether the token can still be called with.
 func (t Token) Live(now time.Time) bool {
-	return t.RevokedAt.IsZero() && now.Before(t.ExpiresAt) && (t.Uses == 0 || t.Used < t.Uses)
+	return t.Open(now) && (t.Uses == 0 || t.Used < t.Uses)
+}
+
+// Open reports whether the token was not revoked and has not expired. One that
+// is used up may have calls that are under way.
+func (t Token) Open(now time.Time) bool {
+	return t.RevokedAt.IsZero() && now.Before(t.ExpiresAt)
 }
 
 // State words where a token stands.

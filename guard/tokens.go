@@ -161,6 +161,24 @@ func (g *Guard) Use(ctx context.Context, p Principal) error {
 	}
 }
 
+// stillHolds refuses what has not begun when a token was revoked or has expired:
+// a call may go through many tenants. Whether uses are left is counted at its
+// beginning.
+func (g *Guard) stillHolds(ctx context.Context, id string) error {
+	if id == "" {
+		return nil
+	}
+	token, ok, err := g.o.Store.Token(ctx, id)
+	switch {
+	case err != nil:
+		return storeProblem(err)
+	case !ok || !token.Open(g.o.Now()):
+		return tokenRefused()
+	default:
+		return nil
+	}
+}
+
 func tokenRefused() error {
 	return schemas.NewProblem(schemas.CodeTokenRefused, "The invocation token was revoked, is used up, has expired, or is none of this server's.")
 }
@@ -178,7 +196,7 @@ func (g *Guard) Tokens(ctx context.Context) ([]Token, error) {
 func (g *Guard) TokenState(t Token) string { return t.State(g.o.Now()) }
 
 // RevokeTokens voids the tokens that are meant, and returns how many of them
-// were live. Calls that have begun are completed. It takes no passphrase: a
+// were open. Calls to a tenant that have begun are completed. It takes no passphrase: a
 // token less does no harm.
 func (g *Guard) RevokeTokens(ctx context.Context, which TokenSelection) (int, error) {
 	revoked, err := g.o.Store.RevokeTokens(ctx, which, g.change(KindToken, g.o.Account, ""))

@@ -82,16 +82,16 @@ func (d *database) tokens(ctx context.Context, q querier, clause string, args ..
 	return found, err
 }
 
-// liveTokens returns the tokens with which somebody could call now.
-func (w *writing) liveTokens(ctx context.Context) (live []guard.Token, err error) {
+// openTokens returns the tokens that were not revoked and have not expired.
+func (w *writing) openTokens(ctx context.Context) (open []guard.Token, err error) {
 	now := w.l.o.Now()
 	all, err := w.db.tokens(ctx, w.Tx, `AND expires > ?`, formatTime(now))
 	for _, t := range all {
-		if t.Live(now) {
-			live = append(live, t)
+		if t.Open(now) {
+			open = append(open, t)
 		}
 	}
-	return live, err
+	return open, err
 }
 
 // voidTokens ends tokens with the entry that was written last.
@@ -108,12 +108,12 @@ func (w *writing) voidTokens(ctx context.Context, tokens []guard.Token) error {
 // PutToken implements guard.TokenStore.
 func (l *Ledger) PutToken(ctx context.Context, token guard.Token, limit int, event guard.Event) error {
 	return l.write(ctx, true, func(w *writing) error {
-		live, err := w.liveTokens(ctx)
+		open, err := w.openTokens(ctx)
 		if err != nil {
 			return err
 		}
-		if len(live) >= limit {
-			return guard.TooManyTokens(len(live))
+		if len(open) >= limit {
+			return guard.TooManyTokens(len(open))
 		}
 		if _, taken, err := w.db.one(ctx, w.Tx, stateToken, token.ID); err != nil || taken {
 			return errors.Join(err, errTaken)
@@ -192,11 +192,11 @@ func (l *Ledger) UseToken(ctx context.Context, id string, event guard.Event) (us
 // RevokeTokens implements guard.TokenStore.
 func (l *Ledger) RevokeTokens(ctx context.Context, which guard.TokenSelection, event guard.Event) (revoked int, err error) {
 	err = l.write(ctx, true, func(w *writing) error {
-		live, err := w.liveTokens(ctx)
+		open, err := w.openTokens(ctx)
 		if err != nil {
 			return err
 		}
-		for _, t := range live {
+		for _, t := range open {
 			if !which.Selects(t) {
 				continue
 			}

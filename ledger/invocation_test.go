@@ -58,7 +58,7 @@ func TestTokensOfAStore(t *testing.T) {
 				t.Error("use", n+1, used, err)
 			}
 		}
-		if n, err := s.RevokeTokens(ctx(), guard.TokenSelection{For: guard.TokenCaller("nightly")}, aboutToken()); n != 1 || err != nil {
+		if n, err := s.RevokeTokens(ctx(), guard.TokenSelection{For: guard.TokenCaller("nightly")}, aboutToken()); n != 2 || err != nil {
 			t.Error("revoked", n, err)
 		}
 		if used, err := s.UseToken(ctx(), "tk_2", aboutToken()); used || err != nil {

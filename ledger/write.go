@@ -164,7 +164,7 @@ func (w *writing) rolledBack(ctx context.Context, seen int64) error {
 	if err != nil {
 		return err
 	}
-	tokens, err := w.liveTokens(ctx)
+	tokens, err := w.openTokens(ctx)
 	if err != nil {
 		return err
 	}

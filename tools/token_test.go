@@ -39,3 +39,61 @@ func TestEachCallUsesATokenUpByOne(t *testing.T) {
 		t.Errorf("%+v, %v", tokens, err)
 	}
 }
+
+// What has not begun when a token ends does not begin: each tenant of a call is
+// asked about on its own.
+func TestATokenThatEndsStopsWhatHasNotBegun(t *testing.T) {
+	t.Parallel()
+	w := newWire(t, unasked)
+	secret, token, err := w.guard.IssueToken(t.Context(), guard.TokenRequest{For: "nightly", Uses: 1, Grant: guard.Grant{
+		Scopes: []guard.Scope{guard.ScopeRead, guard.ScopeWrite}, Tenants: []string{"contoso", "fabrikam"},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := w.guard.AuthenticateToken(t.Context(), secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	subject := guard.Subject{Operation: operationOf(schemas.ToolCheckPartnerLink), Caller: p.Caller, Grant: p.Grant, Token: p.Token, Tenant: "contoso"}
+	if err := w.guard.Use(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.guard.Admit(t.Context(), subject); err != nil {
+		t.Errorf("the last use does not hold for its own call: %v", err)
+	}
+	if _, err := w.guard.RevokeTokens(t.Context(), guard.TokenSelection{All: true}); err != nil {
+		t.Fatal(err)
+	}
+	if tokens, err := w.guard.Tokens(t.Context()); err != nil || tokens[0].ID != token.ID {
+		t.Fatal(tokens, err)
+	}
+	unbound, _, err := w.guard.IssueToken(t.Context(), guard.TokenRequest{For: "nightly", Grant: p.Grant})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p, err = w.guard.AuthenticateToken(t.Context(), unbound); err != nil {
+		t.Fatal(err)
+	}
+	w.with = &p
+	if _, err := w.guard.RevokeTokens(t.Context(), guard.TokenSelection{All: true}); err != nil {
+		t.Fatal(err)
+	}
+	before := len(w.sim.Journal())
+	for tool, arguments := range map[string]string{
+		schemas.ToolCheckPartnerLink: `{"tenant":"contoso"}`, schemas.ToolListTenants: `{}`, schemas.ToolAuditPartnerLinks: `{}`,
+		schemas.ToolRegisterPartner: `{"tenant":"contoso","partner_id":"1234567"}`,
+	} {
+		if got := w.tool(tool, arguments); got.Status != schemas.StatusRefused || got.Problem.Code != schemas.CodeTokenRefused {
+			t.Errorf("%s: %+v", tool, got)
+		}
+	}
+	if len(w.sim.Journal()) != before {
+		t.Error("something reached Azure")
+	}
+}
+
+func operationOf(tool string) schemas.Operation {
+	op, _ := schemas.Lookup(tool)
+	return op
+}

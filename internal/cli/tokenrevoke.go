@@ -64,6 +64,6 @@ func runTokenRevoke(ctx context.Context, f *Factory, o *tokenRevokeOptions) erro
 		return f.printJSON(map[string]int{"revoked": revoked})
 	}
 	u := f.ui()
-	u.linef(good, "%s revoked.", count(revoked, "live token"))
+	u.linef(good, "%s revoked.", count(revoked, "token"))
 	return u.err
 }
