@@ -94,9 +94,12 @@ func (a *Active) Attend() (leave func(answered bool)) {
 	}
 }
 
-// Interrupt ends the run so that it can be resumed.
-func (a *Active) Interrupt() {
-	if a.cancel != nil {
-		a.cancel(errInterrupted)
+// Interrupt ends the run so that it can be resumed. It returns false for one of
+// another process, which goes on.
+func (a *Active) Interrupt() bool {
+	if a.cancel == nil {
+		return false
 	}
+	a.cancel(errInterrupted)
+	return true
 }

@@ -400,3 +400,31 @@ func TestRequestsCompareByWhatTheyAsk(t *testing.T) {
 		t.Errorf("%s, %v", text, err)
 	}
 }
+
+// TestAnotherProcessIsWatched: who asks the same there follows the run, and
+// cannot end it.
+func TestAnotherProcessIsWatched(t *testing.T) {
+	t.Parallel()
+	h, release := blocked(t, 5)
+	first := h.begin(fleet.Audit{})
+	other := fleet.New(fleet.Options{Directory: directory{h.directory}, Clients: h, Store: h.store})
+	defer other.Close()
+	joined, err := other.Start(t.Context(), "test", "", fleet.Audit{}, everything())
+	if err != nil || joined.ID() != first.ID() {
+		t.Fatal(joined, err)
+	}
+	joined.Attend()(false)
+	if joined.Interrupt() {
+		t.Error("a run was interrupted from another process")
+	}
+	release()
+	if err := joined.Wait(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if answered, total := joined.Progress(); answered > total || total != 5 {
+		t.Error(answered, total)
+	}
+	if run, err := other.Run(t.Context(), "test", joined.ID()); err != nil || run.State != fleet.RunFinished {
+		t.Error(run, err)
+	}
+}

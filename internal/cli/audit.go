@@ -185,7 +185,9 @@ func runAudit(ctx context.Context, f *Factory, o *auditOptions) error {
 func (f *Factory) finishAudit(ctx context.Context, room *callRoom, active *fleet.Active, o *reportOptions) error {
 	failure := f.watchRun(ctx, active)
 	if ctx.Err() != nil {
-		active.Interrupt()
+		if !active.Interrupt() {
+			return failed("see it with: "+f.command()+" audit show "+active.ID(), "the run %s goes on in another process", active.ID())
+		}
 		_ = active.Wait(context.WithoutCancel(ctx)) // it ends at once, and says the same
 		return failed("go on with: "+f.command()+" audit resume "+active.ID(), "the run %s was interrupted", active.ID())
 	}
