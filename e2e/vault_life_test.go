@@ -203,3 +203,42 @@ func TestRealVaultServerBehindTheProgram(t *testing.T) {
 	}
 	s.Must(t, http.MethodGet, "secret/metadata/mcp-partner?list=true", s.RootToken, nil)
 }
+
+// TestRealVaultServerCanary says the commands about a vault on a server, with
+// the server there, refusing and sealed, and finds neither a secret nor the
+// token of the server in what is said nor in the state directory.
+func TestRealVaultServerCanary(t *testing.T) {
+	t.Parallel()
+	s := vaulttest.Start(t)
+	c := &canary{world: newWorld(t, oneTenant())}
+	token, file := s.Token(t, nil)
+	ca, backup := filepath.Join(c.dir, "vault-ca.pem"), filepath.Join(c.dir, "backup.age")
+	c.write(ca, s.CAPEM)
+	passphrase := c.passphraseFile("passphrase", "correct horse battery staple")
+	c.hear(c.cli("vault", "init", "--backend", "hashicorp", "--server", s.Address, "--ca-file", ca, "--auth", "token", "--auth-file", file))
+	c.add("contoso", c.sim.ClientSecret())
+	c.withSecret("vault", "add", "spare", "--secret-stdin")
+	c.withSecret("vault", "rotate-secret", "contoso", "--secret-stdin")
+	again := [][]string{
+		{"vault", "list", "--json"}, {"vault", "show", "contoso"}, {"vault", "test", "contoso"}, {"vault", "status", "--json"}, {"doctor"},
+		{"vault", "add", "app", "--azure-role", "partner-app", "--client-id", c.sim.ClientID()}, {"vault", "recipients", "list"},
+		{"vault", "rotate-key", "--json"}, {"vault", "backup", backup, "--backup-passphrase-file", passphrase, "--json"},
+		{"vault", "restore", backup, "--backup-passphrase-file", passphrase}, {"call", "check_partner_link", "--tenant", "contoso", "--json"},
+	}
+	for _, when := range []func(){func() {}, func() { s.Seal(t) }, func() {
+		s.Unseal(t)
+		s.Must(t, http.MethodPost, "auth/token/revoke", s.RootToken, map[string]any{"token": token})
+	}} {
+		when()
+		for _, args := range again {
+			c.hear(c.cli(args...))
+		}
+	}
+	said := strings.Join(c.said, "\n")
+	for _, words := range []string{"is sealed", "refuses the sign-in with token", "has no role partner-app"} {
+		if !strings.Contains(said, words) {
+			t.Errorf("nothing said %q", words)
+		}
+	}
+	c.search(append(c.tap.all(), c.sim.ClientSecret(), madeUp, token, s.RootToken, s.UnsealKey))
+}
