@@ -41,7 +41,9 @@ func newPair(t *testing.T) *pair {
 	var behind [2]http.Handler
 	for i := range p.processes {
 		p.processes[i] = p.cli("serve", "--allow-writes", "--approval", "ask", "--http", "127.0.0.1:0", "--behind-proxy").start(t)
-		target, err := url.Parse(strings.TrimSuffix(p.processes[i].connection().URL, "/mcp"))
+		var at struct{ URL string } // and no token: others reach this server
+		check(t, json.Unmarshal(p.processes[i].line(), &at))
+		target, err := url.Parse(strings.TrimSuffix(at.URL, "/mcp"))
 		check(t, err)
 		proxy := httputil.NewSingleHostReverseProxy(target)
 		proxy.FlushInterval = -1
