@@ -61,11 +61,14 @@ func (a *Active) watch(ctx context.Context) error {
 	defer ticker.Stop()
 	for {
 		run, err := a.f.Run(ctx, Operator, a.id)
-		if err != nil || run.State != RunRunning {
+		if err != nil {
 			return err
 		}
 		if counts, _, err := a.f.o.Store.CountRows(ctx, a.id); err == nil {
 			a.answered.Store(int64(run.Rows - counts[""]))
+		}
+		if run.State != RunRunning {
+			return nil
 		}
 		select {
 		case <-ticker.C:
