@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"mcp-partner/armclient"
 	"mcp-partner/guard"
@@ -30,37 +31,71 @@ type Wish struct {
 }
 
 // Plan reads what is linked at every target and says what would be written
-// where. It writes nothing. What was not read by the end of ctx is unknown.
+// where. It writes nothing. A tenant for which ARM asks to wait is put aside
+// while the others go on; what was not read by the end of ctx is unknown.
 func (w *Writer) Plan(ctx context.Context, wish Wish, report func(done, total int)) guard.Plan {
 	plan := guard.Plan{
 		Caller: wish.Caller, Tool: wish.Tool, Asked: wish.Asked, To: wish.To, From: wish.From,
 		Strategy: wish.Strategy, First: wish.First, Reason: schemas.Foreign(wish.Reason), Rows: make([]guard.PlanRow, len(wish.Targets)),
 	}
-	var done atomic.Int64
-	inParallel(len(wish.Targets), readConcurrency, func(i int) {
-		plan.Rows[i] = wish.row(wish.Targets[i], w.read(ctx, wish.Targets[i]))
-		if n := int(done.Add(1)); report != nil {
-			report(n, len(wish.Targets))
-		}
-	})
+	late := unread(schemas.NewProblem(schemas.CodeTimeout, "There was no time left to read this link."))
+	for i, target := range wish.Targets {
+		plan.Rows[i] = wish.row(target, late)
+	}
+	p := &planning{w, wish, plan.Rows, Limits{}.withDefaults(), report, atomic.Int64{}}
+	schedule(ctx, p.limits, allTasks(len(wish.Targets)), p.place, p.ask)
 	return plan
+}
+
+// planning is a plan that is being made.
+type planning struct {
+	*Writer
+	wish   Wish
+	rows   []guard.PlanRow
+	limits Limits
+	report func(done, total int)
+	done   atomic.Int64
+}
+
+func (p *planning) place(t task) place {
+	target := p.wish.Targets[t.n]
+	return place{credential: target.Credential, authority: target.Tenant.Authority}
+}
+
+// ask reads one target. An answer that says how long to wait is asked for again
+// then, as long as the target's time allows; any other stands.
+func (p *planning) ask(ctx context.Context, t *task) step {
+	if t.tries == 0 {
+		t.first = time.Now()
+	}
+	t.tries++
+	target := p.wish.Targets[t.n]
+	read := p.read(ctx, target)
+	if wait := patience(read.Problem); wait > 0 && ctx.Err() == nil && time.Since(t.first)+wait < p.limits.TargetTime {
+		return step{again: wait, slower: slowedDown(read.Problem)}
+	}
+	p.rows[t.n] = p.wish.row(target, read)
+	if n := int(p.done.Add(1)); p.report != nil {
+		p.report(n, len(p.rows))
+	}
+	return step{slower: slowedDown(read.Problem)}
+}
+
+func patience(problem *schemas.Problem) time.Duration {
+	if problem == nil || !problem.Retryable {
+		return 0
+	}
+	return time.Duration(problem.RetryAfterSeconds) * time.Second
 }
 
 func (w *Writer) read(ctx context.Context, t Target) armclient.LinkRead {
 	ctx, cancel := context.WithTimeout(ctx, lookTime)
 	defer cancel()
-	if ctx.Err() != nil {
-		return failedRead(schemas.NewProblem(schemas.CodeTimeout, "There was no time left to read this link."))
-	}
 	identity, err := w.o.Open(ctx, t.Tenant, t.Credential)
 	if err != nil {
-		return failedRead(schemas.AsProblem(err))
+		return unread(schemas.AsProblem(err))
 	}
 	return identity.Link(ctx)
-}
-
-func failedRead(problem *schemas.Problem) armclient.LinkRead {
-	return armclient.LinkRead{Link: schemas.Link{State: schemas.LinkUnknown, Reason: problem.Code}, Problem: problem}
 }
 
 // row makes a row of what was read.

@@ -31,8 +31,6 @@ const (
 	// WriteConcurrency is how many tenants are written to at the same time. In
 	// one tenant there is one write at a time.
 	WriteConcurrency = 16
-	// readConcurrency is how many are read at the same time for a plan.
-	readConcurrency = 64
 	// applyTime bounds one write with its confirming read. A PUT was seen to take
 	// about 15 seconds.
 	applyTime = 28 * time.Second
