@@ -158,19 +158,24 @@ func (a *Carried) rested() {
 }
 
 // Start carries a run out, apart from the caller: it goes on when ctx ends. A
-// run that this process works on already is joined. First bounds how many
-// tenants begin; 0 is no bound.
+// run that this process works on already is joined, unless it only completes
+// what has begun and more is wanted: then that comes after it. First bounds how
+// many tenants begin; 0 is no bound.
 func (w *Writer) Start(ctx context.Context, run guard.OpenRun, mode Mode, first int, report func(done, total int)) *Carried {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if a, ok := w.active[run.ID]; ok {
-		return a
+	before, working := w.active[run.ID]
+	if working && before.mode >= mode {
+		return before
 	}
 	a := &Carried{OpenRun: run, mode: mode, done: make(chan struct{}), report: report, notes: map[int]schemas.Code{}}
 	w.active[run.ID] = a
 	w.ended.Go(func() {
 		defer close(a.done)
-		defer w.forget(run.ID)
+		defer w.forget(a)
+		if working {
+			<-before.done
+		}
 		if err := w.carryOut(context.WithoutCancel(ctx), a, first); err != nil {
 			a.mu.Lock()
 			a.err = err
@@ -181,10 +186,12 @@ func (w *Writer) Start(ctx context.Context, run guard.OpenRun, mode Mode, first 
 	return a
 }
 
-func (w *Writer) forget(id string) {
+func (w *Writer) forget(a *Carried) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	delete(w.active, id)
+	if w.active[a.ID] == a {
+		delete(w.active, a.ID)
+	}
 }
 
 // Working returns the run if this process works on it.

@@ -1,0 +1,51 @@
+package tools_test
+
+import (
+	"testing"
+
+	"mcp-partner/guard"
+	"mcp-partner/schemas"
+)
+
+// An approver over the network sees a plan only whole: with every tenant of it
+// in the grant, and with every row.
+func TestAPlanIsDecidedOverTheNetwork(t *testing.T) {
+	t.Parallel()
+	h := fleetOf(t, 3, person)
+	n := names(h)
+	h.link(n[2], newID)
+	id := h.call(schemas.ToolEnsurePartnerLinks, ensuring).Approval.ID
+	boss := func(change func(*guard.Grant)) guard.Principal {
+		grant := guard.Grant{Scopes: []guard.Scope{guard.ScopeApprove}, Tenants: []string{guard.AllTenants}}
+		change(&grant)
+		return guard.Principal{Caller: "token:boss", Grant: grant}
+	}
+	for what, p := range map[string]guard.Principal{
+		"two of three tenants": boss(func(g *guard.Grant) { g.Tenants = n[:2] }),
+		"another partner ID":   boss(func(g *guard.Grant) { g.PartnerIDs = []string{oldID} }),
+		"another tool":         boss(func(g *guard.Grant) { g.Tools = []string{schemas.ToolRegisterPartner} }),
+	} {
+		list, err := h.service.PendingApprovals(t.Context(), p)
+		if err != nil || len(list) != 0 {
+			t.Errorf("%s: %+v, %v", what, list, err)
+		}
+		if _, err := h.service.DecideApproval(t.Context(), p, id, guard.Ruled{Approved: true}); err == nil {
+			t.Errorf("%s: decided", what)
+		}
+	}
+	p := boss(func(*guard.Grant) {})
+	shown, err := h.service.PendingApproval(t.Context(), p, id)
+	if err != nil || len(shown.Rows) != 3 || len(shown.Rows[0].Steps) != 1 || shown.Rows[2].State != schemas.ChangeUnchanged || shown.Text == "" {
+		t.Fatalf("%+v, %v", shown, err)
+	}
+	if _, err := h.service.DecideApproval(t.Context(), p, id, guard.Ruled{Approved: true, Digest: "00"}); schemas.AsProblem(err).Code != schemas.CodeApprovalMismatch {
+		t.Errorf("another digest: %v", err)
+	}
+	if _, err := h.service.DecideApproval(t.Context(), p, id, guard.Ruled{Approved: true, Digest: shown.Digest}); err != nil {
+		t.Fatal(err)
+	}
+	e := h.call(schemas.ToolEnsurePartnerLinks, `{"partner_id":"1234567","approval_id":"`+id+`"}`)
+	if e.Status != schemas.StatusDone || h.writes() != 2 {
+		t.Errorf("%s, %d writes", e.Summary, h.writes())
+	}
+}
