@@ -3,7 +3,6 @@
 package e2e
 
 import (
-	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -35,15 +34,11 @@ func newPair(t *testing.T) *pair {
 	}
 	p.settle("contoso", "fabrikam")
 	p.appoint()
-	var issued struct{ Token string }
-	out := p.cli("token", "issue", "--for", "agent", "--scope", "partner.read,partner.write,partner.change", "--tenants", "*", "--json").must(t)
-	check(t, json.Unmarshal([]byte(out.stdout), &issued))
+	token := p.issue("partner.read,partner.write,partner.change")
 	var behind [2]http.Handler
 	for i := range p.processes {
 		p.processes[i] = p.cli("serve", "--allow-writes", "--approval", "ask", "--http", "127.0.0.1:0", "--behind-proxy").start(t)
-		var at struct{ URL string } // and no token: others reach this server
-		check(t, json.Unmarshal(p.processes[i].line(), &at))
-		target, err := url.Parse(strings.TrimSuffix(at.URL, "/mcp"))
+		target, err := url.Parse(strings.TrimSuffix(p.processes[i].address(), "/mcp"))
 		check(t, err)
 		proxy := httputil.NewSingleHostReverseProxy(target)
 		proxy.FlushInterval = -1
@@ -56,7 +51,7 @@ func newPair(t *testing.T) *pair {
 		behind[i].ServeHTTP(w, r)
 	}))
 	t.Cleanup(balancer.Close)
-	p.web = connection{URL: balancer.URL + "/mcp", Token: issued.Token}
+	p.web = connection{URL: balancer.URL + "/mcp", Token: token}
 	return p
 }
 

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"encoding/json"
 	"io"
 	"net/http"
 	"strings"
@@ -92,14 +93,32 @@ func TestClientGoneDuringAWriteOverHTTP(t *testing.T) {
 	w.finished()
 }
 
+// issue makes a token for a caller named agent.
+func (w *world) issue(scopes string) string {
+	w.tb.Helper()
+	var issued struct{ Token string }
+	out := w.cli("token", "issue", "--for", "agent", "--scope", scopes, "--tenants", "*", "--json").must(w.tb)
+	check(w.tb, json.Unmarshal([]byte(out.stdout), &issued))
+	return issued.Token
+}
+
+// address is where a server says that it is, whether or not it makes a bearer.
+func (s *server) address() string {
+	s.tb.Helper()
+	var at struct{ URL string }
+	check(s.tb, json.Unmarshal(s.line(), &at))
+	return at.URL
+}
+
 // The program behind a proxy believes none of what proxies say about clients.
 func TestWhatAProxySaysIsNotBelieved(t *testing.T) {
 	t.Parallel()
-	i := invocation{args: []string{"serve", "--simulate=3", "--http", "127.0.0.1:0", "--behind-proxy", "--allowed-hosts", "partner.example"}}
-	s := i.start(t)
-	connection := s.connection()
-	url := strings.Replace(connection.URL, "partner.example", "127.0.0.1", 1)
-	c := wiretest.HTTPAt(t, url, connection.Token, http.DefaultTransport)
+	w := newWorld(t, oneTenant())
+	w.settle("contoso")
+	token := w.issue("partner.read")
+	s := w.cli("serve", "--http", "127.0.0.1:0", "--behind-proxy", "--allowed-hosts", "partner.example").start(t)
+	url := strings.Replace(s.address(), "partner.example", "127.0.0.1", 1)
+	c := wiretest.HTTPAt(t, url, token, http.DefaultTransport)
 	for name, test := range map[string]struct {
 		change func(*http.Request)
 		status int
@@ -116,7 +135,7 @@ func TestWhatAProxySaysIsNotBelieved(t *testing.T) {
 		"a forwarded user in place of a bearer": {func(r *http.Request) {
 			r.Header.Del("Authorization")
 			for _, header := range []string{"X-Forwarded-User", "X-Remote-User", "X-Auth-Request-Access-Token", "X-Forwarded-Access-Token"} {
-				r.Header.Set(header, connection.Token)
+				r.Header.Set(header, token)
 			}
 			r.Header.Set("X-Forwarded-For", "127.0.0.1")
 		}, 401},
