@@ -5,6 +5,7 @@ package cli
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -104,22 +105,31 @@ func (o *office) reports() {
 	}
 }
 
-// At a terminal the ID and the number are typed, and the rows are written.
+// At a terminal the ID and the number are typed; what was confirmed once is gone
+// on with without being asked again.
 func TestATransitionIsConfirmedAtTheTerminal(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t)
-	if err := o.world.sim.SetLink("contoso", "7654321"); err != nil {
-		t.Fatal(err)
+	o.crowd()
+	for _, tenant := range o.world.sim.Tenants() {
+		if err := o.world.sim.SetLink(tenant.TenantID, "7654321"); err != nil {
+			t.Fatal(err)
+		}
 	}
-	s := o.at("transition", "--from", "7654321", "--to", "1234567", "--allow-writes", "--approval", "client")
-	s.expect("Replace partner ID 7654321 by 1234567 in 1 tenant?")
+	s := o.at("transition", "--from", "7654321", "--to", "1234567", "--first", "1", "--allow-writes", "--approval", "client")
+	s.expect("Replace partner ID 7654321 by 1234567 in 3 tenants?")
 	s.expect("Type the new partner ID")
-	s.typeLine("1234567 1\n")
+	s.typeLine("1234567 3\n")
 	code, shown := s.end()
-	if code != ExitDone || o.linked() != "1234567" || !strings.Contains(shown, "1 done") {
-		t.Errorf("exit code %d, %s:\n%s", code, o.linked(), shown)
+	if code != ExitDone || o.linkedTo("1234567") != 1 || !strings.Contains(shown, "Not begun yet: 2") {
+		t.Errorf("exit code %d, %d linked:\n%s", code, o.linkedTo("1234567"), shown)
 	}
-	if list := o.must("tenants", "list"); !strings.Contains(list, "1234567") {
-		t.Errorf("the directory does not expect the new ID:\n%s", list)
+	run := regexp.MustCompile(`run_[0-9a-f]{18}`).FindString(shown)
+	o.must("transition", "--resume", run)
+	if list := o.must("tenants", "list"); o.linkedTo("1234567") != 3 || strings.Count(list, "1234567") != 3 {
+		t.Errorf("%d linked; the directory does not expect the new ID:\n%s", o.linkedTo("1234567"), list)
+	}
+	if code, _, stderr := o.run("transition", "--resume", "run_000000000000000000"); code == ExitDone || !strings.Contains(stderr, "no such run") {
+		t.Errorf("a run that is not there: %d %s", code, stderr)
 	}
 }
