@@ -49,8 +49,7 @@ type keySet struct {
 // more, if that was not done just now.
 func (s *keySet) verify(ctx context.Context, token *jose.JSONWebSignature) ([]byte, error) {
 	keys := s.current()
-	payload, found := verify(keys, token)
-	if payload != nil {
+	if payload, _ := verify(keys, token); payload != nil {
 		return payload, nil
 	}
 	if err := s.reload(ctx); err != nil {
@@ -59,10 +58,11 @@ func (s *keySet) verify(ctx context.Context, token *jose.JSONWebSignature) ([]by
 	if keys = s.current(); keys == nil {
 		return nil, errUnverified
 	}
-	if payload, found = verify(keys, token); payload != nil {
+	payload, found := verify(keys, token)
+	switch {
+	case payload != nil:
 		return payload, nil
-	}
-	if found {
+	case found:
 		return nil, errSignature
 	}
 	return nil, errKey
