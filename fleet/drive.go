@@ -27,6 +27,8 @@ type driven struct {
 	at  guard.Progress
 	// began says that the first write of the tenant was permitted here.
 	began bool
+	// wrote says that something was written here.
+	wrote bool
 	// seen is the last look, if it still holds.
 	seen     *armclient.LinkRead
 	identity Identity
@@ -65,6 +67,10 @@ func (d *driven) step(ctx context.Context) bool {
 	case write:
 		return d.write(ctx, m.step)
 	case again:
+		if d.run.mode == Complete && !d.wrote {
+			d.left(m.result) // a start waits for nobody; the next one looks again
+			return false
+		}
 		return d.wait(m.result)
 	default:
 		d.left(m.result)
@@ -139,10 +145,7 @@ func (d *driven) wait(code schemas.Code) bool {
 	d.seen = nil
 	pause := max(d.retry, d.o.Pause<<min(d.looks, 4))
 	d.retry = 0
-	if code == schemas.CodeWriteUnconfirmed && d.run.mode == Complete {
-		d.left(code) // whoever asked does not wait for that; the next start looks again
-		return false
-	} else if code == schemas.CodeWriteUnconfirmed {
+	if code == schemas.CodeWriteUnconfirmed {
 		pause = max(d.o.Pause/8, d.o.Settled-d.o.Now().Sub(d.at.At))
 	} else if d.looks++; d.looks > maxLooks || pause > longestWait {
 		d.left(code)
@@ -197,7 +200,7 @@ func (d *driven) write(ctx context.Context, step guard.Step) bool {
 	if err != nil {
 		return d.refused(ctx, first, schemas.AsProblem(err))
 	}
-	d.began = d.began || first
+	d.began, d.wrote = d.began || first, true
 	before := d.seen.Link
 	d.at, d.seen = at, nil
 	ctx, cancel := context.WithTimeout(ctx, applyTime)

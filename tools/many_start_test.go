@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"mcp-partner/schemas"
 	"mcp-partner/tools"
@@ -56,6 +58,14 @@ func TestAResumptionMeetsTheNextStart(t *testing.T) {
 	run = dying.Call(ctx, tools.Call{
 		Tool: schemas.ToolTransitionPartner, Arguments: json.RawMessage(replacing[:len(replacing)-1] + `,"first":1}`), Principal: trusted("test"), Person: tools.Nobody{},
 	}).Envelope.RunID
+	// As long as the write may be at work nobody judges it, and a start does not wait.
+	h.hurry(h.guard, time.Hour)
+	if _, err := h.service.Reconcile(t.Context()); err != nil || h.writes() != 1 {
+		t.Errorf("%d writes, %v", h.writes(), err)
+	}
+	if e := h.call(schemas.ToolTransitionPartner, `{"run_id":"`+run+`"}`); e.Totals["unfinished"] != 1 || !strings.HasPrefix(e.Summary, "STRANDED: 1 ") {
+		t.Errorf("%v: %s", e.Totals, e.Summary)
+	}
 	h.hurry(h.guard, 1)
 	all.Go(func() {
 		if _, err := h.service.Reconcile(context.Background()); err != nil {
