@@ -61,7 +61,7 @@ func (f *Fleet) Start(ctx context.Context, caller guard.Caller, label string, au
 		return nil, err
 	}
 	if stored.ID != run.ID {
-		return f.join(stored, run)
+		return f.join(ctx, stored, run, targets)
 	}
 	return f.launch(run, audit, targets, allTasks(len(targets)), access)
 }
@@ -74,12 +74,26 @@ func allTasks(n int) []task {
 	return tasks
 }
 
-// join follows a run that is under way, if it does what is wanted.
-func (f *Fleet) join(running, wanted Run) (*Active, error) {
+// join follows a run that is under way, if it does what is wanted and in no
+// other tenants: the same words mean more tenants for whoever was given more,
+// and one caller's tokens need not have been given the same.
+func (f *Fleet) join(ctx context.Context, running, wanted Run, targets []Target) (*Active, error) {
 	if !bytes.Equal(running.Request, wanted.Request) {
 		return nil, inProgress(running)
 	}
-	return f.follow(running), nil
+	meant := make(map[string]bool, len(targets))
+	for _, t := range targets {
+		meant[t.Tenant.Name] = true
+	}
+	err := f.Within(ctx, running.ID, func(tenant string) bool { return meant[tenant] })
+	switch {
+	case err == nil:
+		return f.follow(running), nil
+	case schemas.AsProblem(err).Code == schemas.CodeUnknownRun:
+		return nil, inProgress(running)
+	default:
+		return nil, err
+	}
 }
 
 func inProgress(run Run) error {

@@ -87,7 +87,7 @@ func stateOf(stage guard.Stage) schemas.ChangeState {
 func told(plan guard.Plan, row guard.PlanRow, at guard.Progress) string {
 	switch at.Stage {
 	case guard.StageStranded:
-		return fmt.Sprintf("Nothing is linked now: %s was removed, %s was refused, and %s could not be put back. Resume the run to try both again.",
+		return fmt.Sprintf("Nothing is linked now: %s was removed, %s was refused, and %s could not be put back. To try both again resume the run while its approval holds; later register one of them.",
 			row.Before.PartnerID, row.PartnerID, row.Before.PartnerID)
 	case guard.StageRestored:
 		return fmt.Sprintf("%s was refused, and %s was put back.", row.PartnerID, row.Before.PartnerID)

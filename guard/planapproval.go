@@ -2,6 +2,7 @@ package guard
 
 import (
 	"context"
+	"slices"
 
 	"mcp-partner/schemas"
 )
@@ -123,10 +124,21 @@ func (g *Guard) approvable(ctx context.Context, ticket Ticket, asked Request) (P
 		return Plan{}, err
 	}
 	plan, err := g.PlanOf(ctx, ticket)
-	if err == nil {
-		err = plan.within(asked.Grant)
+	switch {
+	case err != nil:
+		return Plan{}, err
+	case !plan.ShownTo(asked.Grant):
+		return Plan{}, UnknownApproval()
+	default:
+		return plan, plan.within(asked.Grant)
 	}
-	return plan, err
+}
+
+// ShownTo reports whether a caller may see the whole plan. What was given may
+// have become less since it was made, and rows that are not written in tell of
+// their tenants as well.
+func (p Plan) ShownTo(grant Grant) bool {
+	return !slices.ContainsFunc(p.Rows, func(row PlanRow) bool { return !grant.AllowsTenant(row.Identity.Tenant) })
 }
 
 // within refuses a plan that writes what a caller is not given any more.

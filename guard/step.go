@@ -24,7 +24,7 @@ func (g *Guard) runEvent(kind Kind, run OpenRun, detail string) Event {
 // given covers the whole plan.
 func (g *Guard) RunOf(ctx context.Context, id string, p Principal) (OpenRun, map[int]Progress, error) {
 	run, progress, err := g.LoadRun(ctx, id, p.Caller)
-	if err == nil && (p.Caller == "" || run.Plan.within(p.Grant) != nil) {
+	if err == nil && (p.Caller == "" || !run.Plan.ShownTo(p.Grant) || run.Plan.within(p.Grant) != nil) {
 		return OpenRun{}, nil, unknownRun()
 	}
 	return run, progress, err
@@ -98,7 +98,8 @@ type Here struct {
 // has, from the state that the plan saw, in the order of the plan, and once.
 // The intent is recorded before there is a permit. The first step of a tenant
 // needs all that a write needs; what has begun goes on whatever was frozen,
-// expired or denied since.
+// expired or denied since. A stranded tenant rests: to try it again is a
+// beginning.
 func (g *Guard) Permit(ctx context.Context, run OpenRun, at Progress, step Step, here Here) (Granted, Progress, error) {
 	if at.Row < 0 || at.Row >= len(run.Plan.Rows) || !run.Plan.Rows[at.Row].may(at, step) {
 		return Granted{}, at, refusePermit("the approved plan has no such step there")
@@ -108,14 +109,15 @@ func (g *Guard) Permit(ctx context.Context, run OpenRun, at Progress, step Step,
 		return Granted{}, at, err
 	}
 	gate, rule := Gate{}, row.Rule
-	if at.Stage == StagePlanned {
-		verdict, err := g.mayBegin(ctx, run, row, here)
+	if at.Stage != StagePlanned && !here.Seen.State.Absent() {
+		return Granted{}, at, moved(Seen{State: schemas.LinkNotLinked, Version: -1}, here.Seen)
+	}
+	if !at.Stage.Begun() {
+		verdict, err := g.mayBegin(ctx, run, row, at.Stage, here)
 		if err != nil {
 			return Granted{}, at, err
 		}
 		gate, rule = g.gate(row, verdict), verdict.Rule
-	} else if !here.Seen.State.Absent() {
-		return Granted{}, at, moved(Seen{State: schemas.LinkNotLinked, Version: -1}, here.Seen)
 	}
 	return g.begin(ctx, run, at, step, here, gate, rule)
 }
@@ -136,8 +138,8 @@ func moved(before, now Seen) error {
 
 // mayBegin is what a tenant's first write needs beside the approval: no freeze,
 // a run that is open, the state of the plan, and a policy that asks for no more
-// than was given.
-func (g *Guard) mayBegin(ctx context.Context, run OpenRun, row PlanRow, here Here) (Verdict, error) {
+// than was given. A stranded tenant has lost the state of the plan.
+func (g *Guard) mayBegin(ctx context.Context, run OpenRun, row PlanRow, stage Stage, here Here) (Verdict, error) {
 	if err := g.thawed(ctx, true); err != nil {
 		return Verdict{}, err
 	}
@@ -147,7 +149,7 @@ func (g *Guard) mayBegin(ctx context.Context, run OpenRun, row PlanRow, here Her
 		return Verdict{}, storeProblem(err)
 	case !ok || current.Digest != run.Digest || current.Ended(g.o.Now()):
 		return Verdict{}, schemas.NewProblem(schemas.CodeApprovalExpired, "The run has ended or its approval has expired.")
-	case row.Before.Moved(here.Seen):
+	case stage == StagePlanned && row.Before.Moved(here.Seen):
 		return Verdict{}, moved(row.Before, here.Seen)
 	}
 	if err := g.revoked(ctx, current); err != nil {

@@ -18,7 +18,7 @@ func (s *Service) getApproval(ctx context.Context, j *job, in *schemas.GetApprov
 		return failure(err)
 	}
 	if ticket.Plan != nil {
-		return s.planApproval(ctx, ticket)
+		return s.planApproval(ctx, j, ticket)
 	}
 	if !j.call.Principal.Grant.AllowsTenant(ticket.Intent.Identity.Tenant) {
 		return failure(guard.UnknownApproval()) // what was given may have become less since

@@ -294,7 +294,14 @@ func (s *Service) waitingMany(ctx context.Context, w manyWant, plan guard.Plan, 
 }
 
 // planApproval is getApproval for a plan.
-func (s *Service) planApproval(ctx context.Context, ticket guard.Ticket) Result {
+func (s *Service) planApproval(ctx context.Context, j *job, ticket guard.Ticket) Result {
+	plan, err := s.d.Guard.PlanOf(ctx, ticket)
+	if err == nil && !plan.ShownTo(j.call.Principal.Grant) {
+		err = guard.UnknownApproval()
+	}
+	if err != nil {
+		return failure(err)
+	}
 	approval := s.approval(ctx, ticket)
 	return done(schemas.Envelope{
 		Status: schemas.StatusDone, Approval: approval,

@@ -1,0 +1,132 @@
+package tools_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"testing"
+	"time"
+
+	"mcp-partner/guard"
+	"mcp-partner/schemas"
+	"mcp-partner/simulator"
+	"mcp-partner/tools"
+)
+
+// given calls a tool as the caller of call, who was given some tenants alone.
+func (h *house) given(tenants []string, tool, arguments string) schemas.Envelope {
+	h.t.Helper()
+	grant := guard.FullGrant()
+	grant.Tenants = tenants
+	return h.service.Call(h.t.Context(), tools.Call{
+		Tool: tool, Arguments: json.RawMessage(arguments), Principal: guard.Principal{Caller: "test", Grant: grant}, Person: tools.Nobody{},
+	}).Envelope
+}
+
+// A tenant in which a plan writes nothing is a tenant as well: a caller from
+// whom it was taken sees neither plan, nor approval, nor run.
+func TestAPlanIsShownToWhoeverMaySeeAllOfIt(t *testing.T) {
+	t.Parallel()
+	h := fleetOf(t, 2, person)
+	h.approver()
+	n := names(h)
+	h.link(n[1], newID) // unchanged: listed, and not written
+	asked := h.call(schemas.ToolEnsurePartnerLinks, ensuring)
+	if asked.Approval == nil {
+		t.Fatalf("%+v", asked)
+	}
+	id := asked.Approval.ID
+	with := ensuring[:len(ensuring)-1] + `,"approval_id":"` + id + `"}`
+	unseen := func(when, tool, arguments string) {
+		t.Helper()
+		got := h.given(n[:1], tool, arguments)
+		if got.Problem == nil || got.Problem.Code != schemas.CodeApprovalUnknown && got.Problem.Code != schemas.CodeUnknownRun ||
+			len(got.Changes) > 0 || got.Approval != nil {
+			t.Errorf("%s, %s %s: %+v", when, tool, arguments, got)
+		}
+	}
+	unseen("pending", schemas.ToolGetApproval, `{"approval_id":"`+id+`"}`)
+	unseen("pending", schemas.ToolEnsurePartnerLinks, with)
+	h.approve(id)
+	unseen("approved", schemas.ToolEnsurePartnerLinks, with)
+	run := h.call(schemas.ToolEnsurePartnerLinks, with)
+	if run.RunID == "" || h.writes() != 1 {
+		t.Fatalf("%+v", run)
+	}
+	unseen("used", schemas.ToolGetApproval, `{"approval_id":"`+id+`"}`)
+	unseen("carried out", schemas.ToolEnsurePartnerLinks, `{"run_id":"`+run.RunID+`"}`)
+	unseen("carried out", schemas.ToolEnsurePartnerLinks, `{"run_id":"`+run.RunID+`","resume":true}`)
+}
+
+// Two tokens of one name are one caller and may have been given different
+// tenants: who has fewer does not come into the audit of who has more.
+func TestJoiningAnAuditGivesNoTenants(t *testing.T) {
+	t.Parallel()
+	h := fleetOf(t, 2, nil)
+	n := names(h)
+	reached, goOn := make(chan struct{}, 2), make(chan struct{})
+	h.http.Transport = roundTrip{h.http.Transport, func(r *http.Request) {
+		if r.Method == http.MethodGet {
+			reached <- struct{}{}
+			<-goOn
+		}
+	}}
+	whole := make(chan schemas.Envelope)
+	go func() { whole <- h.call(schemas.ToolAuditPartnerLinks, `{}`) }()
+	<-reached
+	joined := make(chan schemas.Envelope)
+	go func() { joined <- h.given(n[:1], schemas.ToolAuditPartnerLinks, `{}`) }()
+	select {
+	case e := <-joined:
+		if e.Problem == nil || e.Problem.Code != schemas.CodeRunInProgress || e.RunID != "" {
+			t.Errorf("%+v", e)
+		}
+		close(goOn)
+	case <-time.After(5 * time.Second):
+		close(goOn)
+		t.Errorf("joined: %+v", <-joined)
+	}
+	if e := <-whole; e.Totals["rows"] != 2 {
+		t.Errorf("%+v", e)
+	}
+	if e := h.given(n[:1], schemas.ToolAuditPartnerLinks, `{}`); e.Totals["rows"] != 1 {
+		t.Errorf("an audit of its own: %+v", e)
+	}
+}
+
+// A stranded tenant rests. To try it again is a write that somebody begins, so it
+// takes what every beginning takes, freeze and time included.
+func TestAStrandedTenantIsTriedAgainOnlyWhereAWriteMayBegin(t *testing.T) {
+	t.Parallel()
+	for name, stop := range map[string]struct {
+		do   func(h *house, late *time.Duration)
+		code schemas.Code
+	}{
+		"frozen": {func(h *house, _ *time.Duration) {
+			if err := h.guard.SetFreeze(h.t.Context(), false, "enough"); err != nil {
+				h.t.Fatal(err)
+			}
+		}, schemas.CodeFrozen},
+		"late": {func(_ *house, late *time.Duration) { *late = guard.RunLife }, schemas.CodeApprovalExpired},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var late time.Duration
+			h := fleetOf(t, 1, func(o *guard.Options) {
+				unasked(o)
+				o.Now = func() time.Time { return time.Now().Add(late) }
+			})
+			n := names(h)
+			h.link(n[0], oldID)
+			refusing := h.sim.Inject(simulator.Rule{TenantID: h.tenant(n[0]).TenantID, Kind: simulator.FaultForbidden, Method: http.MethodPut})
+			e := h.call(schemas.ToolTransitionPartner, replacing)
+			h.wantState(e, n[0], schemas.ChangeStranded, "")
+			refusing()
+			before := h.writes()
+			stop.do(h, &late)
+			e = h.call(schemas.ToolTransitionPartner, `{"run_id":"`+e.RunID+`","resume":true}`)
+			if h.writes() != before {
+				t.Errorf("%d writes, %s", h.writes()-before, e.Summary)
+			}
+		})
+	}
+}
