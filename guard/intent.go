@@ -54,10 +54,23 @@ type Intent struct {
 	Labels   []string
 	// Reason is what the caller gave as the reason; it is recorded, not judged.
 	Reason string
+	// Place is PlaceOf the tenant's entry. An approval is bound to it; it is not
+	// kept.
+	Place string
 	// Run, Row and Step are those of a plan for many tenants, else empty.
 	Run  string
 	Row  int
 	Step Step
+}
+
+// PlaceOf names where an entry's requests and sign-ins go, as far as the name of
+// its cloud does not say it: the same tenant and identity exist wherever
+// somebody says so.
+func PlaceOf(t schemas.Tenant) string {
+	if t.Cloud != "custom" {
+		return ""
+	}
+	return t.ARMEndpoint + " " + t.Authority
 }
 
 // Method returns the HTTP method with which the intent's tool writes, or ""
@@ -96,7 +109,7 @@ func (i Intent) ArgumentDigest() string {
 	if i.Tool == "" {
 		return ""
 	}
-	digest := i.binding()
+	digest := sha256.Sum256(canonical(i.arguments()))
 	return hex.EncodeToString(digest[:])
 }
 
@@ -104,11 +117,24 @@ func (i Intent) ArgumentDigest() string {
 // seen, which is compared on its own so that a move can be told from a
 // mismatch. Reason is left out: it may be worded anew.
 func (i Intent) binding() [sha256.Size]byte {
-	bound := []string{string(i.Caller), i.Tool, i.Identity.TenantID,
+	bound := i.arguments()
+	if i.Place != "" {
+		bound = append(bound, "at "+i.Place)
+	}
+	return sha256.Sum256(canonical(bound))
+}
+
+// arguments are what is asked for, and of whom.
+func (i Intent) arguments() []string {
+	asked := []string{string(i.Caller), i.Tool, i.Identity.TenantID,
 		i.Identity.ObjectID, i.Identity.Cloud, i.Identity.Credential, i.PartnerID}
 	if i.Run != "" {
-		bound = append(bound, i.Run, strconv.Itoa(i.Row), string(i.Step))
+		asked = append(asked, i.Run, strconv.Itoa(i.Row), string(i.Step))
 	}
-	canonical, _ := json.Marshal(bound)
-	return sha256.Sum256(canonical)
+	return asked
+}
+
+func canonical(list []string) []byte {
+	text, _ := json.Marshal(list) // strings cannot fail
+	return text
 }

@@ -55,7 +55,9 @@ type Plan struct {
 // PlanRow is one identity in one tenant.
 type PlanRow struct {
 	Identity schemas.Identity `json:"identity"`
-	Before   Seen             `json:"before"`
+	// Place is PlaceOf the tenant's entry.
+	Place  string `json:"place,omitempty"`
+	Before Seen   `json:"before"`
 	// LinkedName is foreign text, cleaned. LinkedSince is the last write, RFC 3339.
 	LinkedName  string `json:"linked_name,omitempty"`
 	LinkedSince string `json:"linked_since,omitempty"`

@@ -126,7 +126,8 @@ func (g *Guard) Permit(ctx context.Context, run OpenRun, at Progress, step Step,
 func samePlace(row PlanRow, here Here) error {
 	planned := row.Identity
 	if here.Identity.TenantID != planned.TenantID || here.Identity.ObjectID != planned.ObjectID || here.Identity.ObjectID == "" ||
-		here.Identity.Credential != planned.Credential || here.Tenant.Name != planned.Tenant || here.Identity.Cloud != planned.Cloud {
+		here.Identity.Credential != planned.Credential || here.Tenant.Name != planned.Tenant || here.Identity.Cloud != planned.Cloud ||
+		PlaceOf(here.Tenant) != row.Place {
 		return schemas.NewProblem(schemas.CodeApprovalMismatch, "The directory or the identity is another one than when the plan was made.")
 	}
 	return nil

@@ -122,7 +122,7 @@ func (s *Service) intent(p proposal) guard.Intent {
 		Before: guard.SeenOf(p.before.Link), PartnerID: p.want.partnerID,
 		LinkedName: schemas.Foreign(p.before.Link.PartnerName), LinkedSince: p.before.Link.UpdatedTime,
 		Expected: p.target.tenant.ExpectedPartnerID, Labels: p.target.tenant.Labels,
-		Reason: schemas.Foreign(p.want.confirm.Reason),
+		Reason: schemas.Foreign(p.want.confirm.Reason), Place: guard.PlaceOf(p.target.tenant),
 	}
 }
 

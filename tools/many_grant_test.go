@@ -3,6 +3,7 @@ package tools_test
 import (
 	"encoding/json"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -128,5 +129,49 @@ func TestAStrandedTenantIsTriedAgainOnlyWhereAWriteMayBegin(t *testing.T) {
 				t.Errorf("%d writes, %s", h.writes()-before, e.Summary)
 			}
 		})
+	}
+}
+
+// Where an entry's requests and sign-ins go is part of what was approved: the
+// same tenant and object IDs exist wherever somebody says so.
+func TestAnEntryThatPointsElsewhereIsNotWrittenTo(t *testing.T) {
+	t.Parallel()
+	for name, repoint := range map[string]func(*schemas.Tenant){
+		"endpoint":  func(t *schemas.Tenant) { t.ARMEndpoint = strings.Replace(t.ARMEndpoint, "127.0.0.1", "localhost", 1) },
+		"authority": func(t *schemas.Tenant) { t.Authority = "https://login.elsewhere.example/" },
+	} {
+		h := fleetOf(t, 2, nil)
+		n := names(h)
+		e := h.ask(schemas.ToolEnsurePartnerLinks, ensuring, afterThePlan{do: func() {
+			h.directory.mu.Lock()
+			defer h.directory.mu.Unlock()
+			repoint(&h.directory.tenants[0])
+		}}).Envelope
+		h.wantState(e, n[0], schemas.ChangeSkipped, "")
+		h.wantState(e, n[1], schemas.ChangeDone, newID)
+		if row := states(e)[n[0]]; row.Problem != schemas.CodeApprovalMismatch {
+			t.Errorf("%s: %s", name, row.Problem)
+		}
+	}
+}
+
+// The same holds for a single write that waits for an approver.
+func TestAnApprovedWriteGoesWhereItWasAskedFor(t *testing.T) {
+	t.Parallel()
+	h := fleetOf(t, 1, person)
+	h.approver()
+	asked := `{"tenant":"` + names(h)[0] + `","partner_id":"1234567"}`
+	id := h.call(schemas.ToolRegisterPartner, asked).Approval.ID
+	h.approve(id)
+	entry := &h.directory.tenants[0]
+	was := entry.ARMEndpoint
+	entry.ARMEndpoint = strings.Replace(was, "127.0.0.1", "localhost", 1)
+	with := asked[:len(asked)-1] + `,"approval_id":"` + id + `"}`
+	if e := h.call(schemas.ToolRegisterPartner, with); e.Problem == nil || e.Problem.Code != schemas.CodeApprovalMismatch || h.writes() != 0 {
+		t.Errorf("elsewhere: %+v, %d writes", e, h.writes())
+	}
+	entry.ARMEndpoint = was
+	if e := h.call(schemas.ToolRegisterPartner, with); e.Status != schemas.StatusDone || h.writes() != 1 {
+		t.Errorf("where it was asked for: %s, %d writes", e.Summary, h.writes())
 	}
 }
