@@ -94,7 +94,7 @@ func (f *Factory) auditTo(w io.Writer, found fleet.Report, rows auditreport.Rows
 		u := &ui{out: w, color: f.IO.Color && o.output == ""}
 		return u.report(found, rows, o.all)
 	}
-	r := auditreport.Report{Report: found, Summary: tools.AuditSentence(found), Program: "mcp-partner " + buildOf().Version, Cell: guarded}
+	r := auditreport.Report{Report: found, Summary: tools.AuditSentence(found), Program: "mcp-partner " + buildOf().Version, Cell: reportCell}
 	return r.Write(w, auditreport.Format(o.format), rows)
 }
 

@@ -92,7 +92,7 @@ func changesCSV(rows []schemas.ChangeRow) ([]byte, error) {
 		record := []string{r.Tenant, r.TenantID, r.Credential, r.ObjectID, string(r.State), linkWord(r.Before), name, r.PartnerID, linkWord(r.After),
 			strings.Join(r.Steps, " "), r.Rule, r.Warning, r.Why, string(r.Problem), r.ARMRequestID, r.CorrelationID}
 		for i := range record {
-			record[i] = guarded(record[i])
+			record[i] = reportCell(record[i])
 		}
 		if err == nil {
 			err = writer.Write(record)
