@@ -84,6 +84,9 @@ func TestAnAuditSurvivesAKill(t *testing.T) {
 		t.Fatalf("%d rows were stored", len(stored))
 	}
 	listed := w.cli("audit", "list", "--json").must(t).stdout
+	if half := w.cli("audit", "diff", "killed", "killed").must(t).both(); !strings.Contains(half, "without an answer") {
+		t.Errorf("half an audit is compared without a word: %s", half)
+	}
 	out := w.cli("audit", "resume", "killed", "--all").must(t)
 	if !strings.Contains(out.stdout, "finished, 120 of 120 answered") {
 		t.Errorf("%s\nwas listed as %s", out.both(), listed)

@@ -43,11 +43,11 @@ func (t *httpTransport) serveApprovals(w http.ResponseWriter, r *http.Request, i
 		nothingHere().write(w)
 		return
 	}
-	if !t.calls.enter() {
+	if !t.desk.enter() {
 		overloaded().write(w)
 		return
 	}
-	defer t.calls.leave()
+	defer t.desk.leave()
 	principal, no := t.approver(r, id)
 	if no != nil {
 		no.write(w)

@@ -50,8 +50,9 @@ type HTTPOptions struct {
 	Origins []string
 	// MaxBody is the largest request body in bytes; 1 MiB by default.
 	MaxBody int64
-	// MaxConcurrent is how many requests are handled at once, and how many
-	// subscription streams are open beside them; 256 by default.
+	// MaxConcurrent is how many requests are handled at once, three of four for
+	// one caller, and how many subscription streams are open and how many
+	// approvers are served beside them; 256 by default.
 	MaxConcurrent int
 	// MaxConnections is how many connections are open; 4096 by default. The one
 	// that has waited longest for a request makes room for one too many.
@@ -99,9 +100,11 @@ type httpTransport struct {
 	inner   *mcpserver.StreamableHTTPServer
 	foreign *http.CrossOriginProtection
 	monitor *monitor
-	calls   limiter
-	streams limiter
-	levels  *levelBook
+	calls   *shared
+	streams *shared
+	// desk are the places of approvers, which no agent takes.
+	desk   limiter
+	levels *levelBook
 	// stopping ends subscription streams, which nothing else would end.
 	stopping context.Context
 }
@@ -119,8 +122,9 @@ func (s *Server) newHTTPTransport(stopping context.Context, o HTTPOptions) *http
 		inner:    s.statelessHTTP(),
 		foreign:  s.crossOrigin(o.Origins),
 		monitor:  &monitor{health: o.Health, metrics: o.Metrics, hosts: o.Hosts},
-		calls:    make(limiter, o.MaxConcurrent),
-		streams:  make(limiter, o.MaxConcurrent),
+		calls:    newShared(o.MaxConcurrent),
+		streams:  newShared(o.MaxConcurrent),
+		desk:     make(limiter, o.MaxConcurrent),
 		levels:   newLevelBook(),
 		stopping: stopping,
 	}
@@ -233,6 +237,10 @@ func (t *httpTransport) handle(w http.ResponseWriter, r *http.Request) {
 	principal, issued, no := t.identify(r)
 	if no != nil {
 		no.write(w)
+		return
+	}
+	if !pass.of(principal.Caller) {
+		overloaded().write(w)
 		return
 	}
 	body, no := t.readBody(w, r)

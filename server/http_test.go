@@ -302,6 +302,42 @@ func TestHTTPConcurrencyLimit(t *testing.T) {
 	}
 }
 
+// One caller gets three places of four: another one still gets in, and so does
+// an approver.
+func TestHTTPOneCallerLeavesRoomForOthers(t *testing.T) {
+	t.Parallel()
+	f := newFixtures()
+	o := httpOptions()
+	o.MaxConcurrent = 4
+	c := wiretest.StartHTTP(t, newServer(f, nil), o, goodToken)
+	done := make(chan error, 3)
+	for id := range 3 {
+		request := c.NewRequest(wiretest.Modern.Call(id+1, "block", nil))
+		go func() {
+			_, err := c.Try(request)
+			done <- err
+		}()
+		<-f.started
+	}
+	if got := c.Post(wiretest.Modern.Call(5, "echo", nil)); got.Status != 503 || got.Header.Get("Retry-After") != "1" {
+		t.Errorf("a fourth: %d %s", got.Status, got.Body)
+	}
+	other := c.NewRequest(wiretest.Modern.Call(6, "echo", nil))
+	other.Header.Set("Authorization", "Bearer "+goodToken+"-other")
+	if got := c.Do(other); got.Status != 200 {
+		t.Errorf("another caller: %d %s", got.Status, got.Body)
+	}
+	close(f.release)
+	for range 3 {
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+	if got := c.Post(wiretest.Modern.Call(7, "echo", nil)); got.Status != 200 {
+		t.Errorf("afterwards: %d %s", got.Status, got.Body)
+	}
+}
+
 func TestHTTPLivez(t *testing.T) {
 	t.Parallel()
 	c := startHTTP(t, newFixtures())

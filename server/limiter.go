@@ -23,18 +23,72 @@ func (l limiter) enter() bool {
 
 func (l limiter) leave() { <-l }
 
-// pass is one request's place in a limiter.
-type pass struct{ in limiter }
+// shared is a limiter of which one caller gets three places of four, so that
+// there is always one for somebody else.
+type shared struct {
+	limiter
+	mu   sync.Mutex
+	held map[guard.Caller]int
+}
 
-func (p *pass) leave() { p.in.leave() }
+func newShared(places int) *shared {
+	return &shared{limiter: make(limiter, places), held: map[guard.Caller]int{}}
+}
+
+// claim takes a share for a caller who has a place.
+func (s *shared) claim(caller guard.Caller) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.held[caller] >= cap(s.limiter)-cap(s.limiter)/4 {
+		return false
+	}
+	s.held[caller]++
+	return true
+}
+
+func (s *shared) unclaim(caller guard.Caller) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.held[caller]--; s.held[caller] == 0 {
+		delete(s.held, caller)
+	}
+}
+
+// pass is one request's place in a limiter, and its caller's share once that is
+// known.
+type pass struct {
+	in     *shared
+	caller guard.Caller
+}
+
+func (p *pass) leave() {
+	if p.caller != "" {
+		p.in.unclaim(p.caller)
+	}
+	p.in.leave()
+}
+
+// of says whose place it is, if there is a share left.
+func (p *pass) of(caller guard.Caller) bool {
+	if !p.in.claim(caller) {
+		return false
+	}
+	p.caller = caller
+	return true
+}
 
 // move gives the place up for one in another limiter, if there is one.
-func (p *pass) move(to limiter) bool {
+func (p *pass) move(to *shared) bool {
+	next := &pass{in: to}
 	if !to.enter() {
 		return false
 	}
-	p.in.leave()
-	p.in = to
+	if !next.of(p.caller) {
+		next.leave()
+		return false
+	}
+	p.leave()
+	*p = *next
 	return true
 }
 

@@ -67,10 +67,25 @@ func runAuditDiff(ctx context.Context, f *Factory, o *auditDiffOptions) error {
 	if err != nil {
 		return err
 	}
+	for _, run := range []fleet.Run{before, after} {
+		if err := f.noteUnanswered(ctx, room, run); err != nil {
+			return err
+		}
+	}
 	if o.json {
 		return f.diffLines(ctx, room, before, after)
 	}
 	return f.diffTable(ctx, room, before, after)
+}
+
+// noteUnanswered says of an audit that was not finished that its open rows look
+// as if they were not in it.
+func (f *Factory) noteUnanswered(ctx context.Context, room *callRoom, run fleet.Run) error {
+	found, err := room.fleet.Report(ctx, fleet.Operator, run.ID)
+	if err == nil && found.Totals["pending"] > 0 {
+		f.note(fmt.Sprintf("%s of %s without an answer; the comparison shows them as gone or new.", count(found.Totals["pending"], "row"), run.ID))
+	}
+	return err
 }
 
 func (f *Factory) diffLines(ctx context.Context, room *callRoom, before, after fleet.Run) error {

@@ -47,8 +47,12 @@ func (o *reportOptions) check() error {
 	return nil
 }
 
-// fails reports whether the totals are what the caller calls a failure.
+// fails reports whether the totals are what the caller calls a failure. As long
+// as rows are without an answer nobody can say that there is none of a state.
 func (o *reportOptions) fails(totals map[string]int) bool {
+	if len(o.failOn) > 0 && totals["pending"] > 0 {
+		return true
+	}
 	for _, word := range o.failOn {
 		if totals[string(failStates()[word])] > 0 {
 			return true
@@ -101,7 +105,7 @@ func (f *Factory) auditTo(w io.Writer, found fleet.Report, rows auditreport.Rows
 // report writes totals, causes and the rows that need attention.
 func (u *ui) report(found fleet.Report, rows auditreport.Rows, all bool) error {
 	style := good
-	if found.Totals["answered"] != found.Totals[string(schemas.RowLinkedExpected)]+found.Totals[string(schemas.RowLinked)] {
+	if found.Totals["rows"] != found.Totals[string(schemas.RowLinkedExpected)]+found.Totals[string(schemas.RowLinked)] {
 		style = warn
 	}
 	u.line(style, tools.AuditSentence(found))

@@ -263,3 +263,24 @@ func TestAReaderThatSawEnoughIsNoError(t *testing.T) {
 		t.Errorf("exit %d, said %q", code, errs.String())
 	}
 }
+
+// A pipeline must not pass on an audit that was cut off: what has no answer yet
+// may be anything.
+func TestFailOnTakesNoHalfAnAuditForAWholeOne(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		on     list
+		totals map[string]int
+		fails  bool
+	}{
+		{list{"not_linked"}, map[string]int{"rows": 2, "answered": 2, "linked": 2}, false},
+		{list{"not_linked"}, map[string]int{"rows": 2, "answered": 2, "unknown": 2}, false},
+		{list{"not_linked"}, map[string]int{"rows": 2, "answered": 1, "linked": 1, "pending": 1}, true},
+		{list{"other", "unknown"}, map[string]int{"rows": 2, "answered": 2, "unknown": 1}, true},
+		{nil, map[string]int{"rows": 2, "answered": 1, "pending": 1}, false},
+	} {
+		if got := (&reportOptions{failOn: c.on}).fails(c.totals); got != c.fails {
+			t.Errorf("--fail-on %v of %v: %v", c.on, c.totals, got)
+		}
+	}
+}
