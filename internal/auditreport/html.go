@@ -2,39 +2,30 @@ package auditreport
 
 import (
 	"bufio"
+	"bytes"
 	"crypto/sha256"
 	_ "embed"
 	"encoding/base64"
 	"fmt"
-	"html/template"
 	"io"
+	"strconv"
+
+	"golang.org/x/net/html"
 
 	"mcp-partner/schemas"
 )
 
-// The page, its style and its script. Style and script are put in whole, and the
-// page's policy allows these two by their hashes and nothing else: no other
-// script, no image, no font, no request.
+// Style and script are put in whole, and the page's policy allows these two by
+// their hashes and nothing else: no other script, no image, no font, no request.
 var (
-	//go:embed page.html
-	pageText string
 	//go:embed page.css
 	styleText string
 	//go:embed page.js
 	scriptText string
 )
 
-// page is what the template shows.
-type page struct {
-	Report
-	Title  string
-	Policy string
-	Style  template.CSS
-	Script template.JS
-	Bar    []segment
-	Groups []group
-	Rows   func(yield func(schemas.AuditRow) bool)
-}
+// pending counts rows without an answer; it is no state of a row.
+const pending = "pending"
 
 // segment is one part of the bar of totals, in per mille of its width.
 type segment struct {
@@ -49,32 +40,28 @@ type group struct {
 	Count        int
 }
 
-// html writes the whole report as one file.
+// html writes the whole report as one file. The rows are written as they come;
+// what stands before and after them is made once, around a mark.
 func (r Report) html(w io.Writer, rows Rows) error {
-	parsed, err := template.New("page").Funcs(template.FuncMap{"state": stateOf, "day": day, "why": why}).Parse(pageText)
-	if err != nil {
+	mark := &html.Node{Type: html.CommentNode, Data: "rows"}
+	var around bytes.Buffer
+	if err := html.Render(&around, r.page(mark)); err != nil {
 		return err
 	}
-	var failure error
+	before, after, _ := bytes.Cut(around.Bytes(), []byte("<!--rows-->"))
 	out := bufio.NewWriter(w)
-	shown := page{
-		Report: r, Title: "Partner links" + titled(r.Run.Label, func(s string) string { return s }), Policy: policy(),
-		Style: template.CSS(styleText), Script: template.JS(scriptText), //nolint:gosec // both are files of this package
-		Bar: r.bar(), Groups: r.groups(),
-		Rows: func(yield func(schemas.AuditRow) bool) {
-			for row, err := range rows {
-				if failure = err; err != nil || !yield(row) {
-					return
-				}
-			}
-		},
+	out.WriteString("<!DOCTYPE html>\n") // an error of the writer stays with it, until Flush
+	out.Write(before)
+	for row, err := range rows {
+		if err != nil {
+			return err
+		}
+		if err := html.Render(out, rowOf(row)); err != nil {
+			return err
+		}
+		out.WriteByte('\n')
 	}
-	if err := parsed.Execute(out, shown); err != nil {
-		return err
-	}
-	if failure != nil {
-		return failure
-	}
+	out.Write(after)
 	return out.Flush()
 }
 
@@ -111,10 +98,15 @@ func (r Report) bar() []segment {
 
 // groups are the states that occur.
 func (r Report) groups() (found []group) {
-	for _, state := range append(schemas.RowStates(), "pending") {
+	for _, state := range append(schemas.RowStates(), pending) {
 		if n := r.Totals[string(state)]; n > 0 {
 			found = append(found, group{string(state), stateTitle(string(state)), n})
 		}
 	}
 	return found
 }
+
+func count(n int) string { return strconv.Itoa(n) }
+
+// size writes a length of the drawing with as many digits as it needs.
+func size(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }

@@ -1,0 +1,151 @@
+package auditreport
+
+import (
+	"strings"
+
+	"golang.org/x/net/html"
+
+	"mcp-partner/schemas"
+)
+
+// page is the whole document, with a mark where the rows belong.
+func (r Report) page(mark *html.Node) *html.Node {
+	title := "Partner links" + titled(r.Run.Label, func(s string) string { return s })
+	head := el("head", nil,
+		el("meta", at("charset", "utf-8")),
+		el("meta", at("http-equiv", "Content-Security-Policy", "content", policy())),
+		el("meta", at("name", "viewport", "content", "width=device-width, initial-scale=1")),
+		el("meta", at("name", "referrer", "content", "no-referrer")),
+		el("meta", at("name", "color-scheme", "content", "light dark")),
+		said("title", "", title), said("style", "", styleText),
+	)
+	body := el("body", nil,
+		el("header", nil, said("h1", "", title), said("p", "lead", r.Summary), r.facts()),
+		el("main", nil, r.totals(), r.causes(), table(mark)),
+		el("footer", nil, said("p", "", "A link belongs to one identity in one tenant; other identities may have others. Names of partners are what Azure calls them. Roles and earned credit were not checked.")),
+		said("script", "", scriptText),
+	)
+	return el("html", at("lang", "en"), head, body)
+}
+
+// facts say what the report is of.
+func (r Report) facts() *html.Node {
+	info, audit := r.Info(), r.Audit()
+	list := el("dl", at("class", "facts"))
+	add := func(name string, value *html.Node) {
+		list.AppendChild(el("div", nil, said("dt", "", name), el("dd", nil, value)))
+	}
+	add("Run", said("code", "", r.Run.ID))
+	add("State", text(info.State+", "+count(info.Answered)+" of "+count(info.Rows)+" answered"))
+	add("Begun", text(info.CreatedAt))
+	if info.FinishedAt != "" {
+		add("Finished", text(info.FinishedAt))
+	}
+	if len(audit.ExpectedIDs) > 0 {
+		add("Expected", text(strings.Join(audit.ExpectedIDs, ", ")))
+	}
+	if audit.StaleAfterDays > 0 {
+		add("Stale after", text(count(audit.StaleAfterDays)+" days"))
+	}
+	add("Made by", text(r.Program))
+	return list
+}
+
+// totals are a bar, and a button for each state that filters the rows.
+func (r Report) totals() *html.Node {
+	chips := el("ul", at("class", "chips", "id", "chips", "role", "group", "aria-label", "Show rows by state"))
+	for _, g := range r.groups() {
+		if g.State != pending {
+			chips.AppendChild(el("li", nil, el("button", at("type", "button", "class", "chip s-"+g.State, "data-state", g.State, "aria-pressed", "true"),
+				dot(), said("b", "", count(g.Count)), text(" "+g.Title))))
+		}
+	}
+	if n := r.Totals["stale"]; n > 0 {
+		chips.AppendChild(el("li", nil, el("button", at("type", "button", "class", "chip stale", "data-stale", "", "aria-pressed", "false"),
+			said("b", "", count(n)), text(" Only stale"))))
+	}
+	waiting := r.Totals[pending]
+	return el("section", at("aria-labelledby", "totals"), el("h2", at("id", "totals"), text("Totals")), r.drawing(), chips,
+		when(waiting > 0, func() *html.Node { return said("p", "note", count(waiting)+" without an answer yet.") }))
+}
+
+// drawing is the bar, with its figures as a title for whoever does not see it.
+func (r Report) drawing() *html.Node {
+	segments := r.bar()
+	if len(segments) == 0 {
+		return nil
+	}
+	var titles []string
+	var parts []*html.Node
+	for _, s := range segments {
+		title := count(s.Count) + " " + s.Title
+		titles = append(titles, title)
+		parts = append(parts, el("rect", at("class", "s-"+s.State, "x", size(s.At), "y", "0", "width", size(s.Width), "height", "36"), said("title", "", title)))
+	}
+	all := append([]*html.Node{el("title", at("id", "bar-title"), text(strings.Join(titles, ", ")))}, parts...)
+	return el("svg", at("class", "bar", "viewBox", "0 0 1000 36", "preserveAspectRatio", "none", "role", "img", "aria-labelledby", "bar-title"), all...)
+}
+
+// causes say why rows are unknown.
+func (r Report) causes() *html.Node {
+	if len(r.Causes) == 0 {
+		return nil
+	}
+	body := el("tbody", nil)
+	for _, c := range r.Causes {
+		body.AppendChild(el("tr", nil, said("td", "number", count(c.Rows)), el("td", nil, said("code", "", string(c.Code))),
+			said("td", "", c.Credential), said("td", "", c.Example+": "+c.Message), said("td", "", c.Hint)))
+	}
+	head := el("tr", nil, el("th", at("scope", "col", "class", "number"), text("Rows")))
+	for _, name := range []string{"Problem", "Credential", "For example", "What to do"} {
+		head.AppendChild(el("th", at("scope", "col"), text(name)))
+	}
+	return el("section", at("aria-labelledby", "causes"), el("h2", at("id", "causes"), text("Why rows are unknown")),
+		said("p", "note", "Unknown is not missing: nothing is known about these links until the cause is mended."),
+		el("div", at("class", "scroll"), el("table", at("class", "causes"), el("thead", nil, head), body)))
+}
+
+// table is the table of rows, without them.
+func table(mark *html.Node) *html.Node {
+	head := el("tr", nil)
+	for _, name := range []string{"State", "Tenant", "Partner ID", "Partner", "Expected", "Last written", "Labels", "Owner", "External ID", "Identity"} {
+		head.AppendChild(el("th", at("scope", "col", "aria-sort", "none"), el("button", at("type", "button"), text(name))))
+	}
+	filter := el("label", at("class", "search"), text("Filter "),
+		el("input", at("id", "filter", "type", "search", "autocomplete", "off", "spellcheck", "false", "placeholder", "tenant, partner, label, owner")))
+	return el("section", at("aria-labelledby", "rows"),
+		el("div", at("class", "tools"), el("h2", at("id", "rows"), text("Identities in tenants")), filter, el("output", at("id", "shown", "aria-live", "polite"))),
+		el("div", at("class", "scroll"), el("table", at("class", "rows", "id", "table"), el("thead", nil, head), el("tbody", nil, mark))),
+		el("p", at("class", "none", "id", "none", "hidden", ""), text("No row fits the filter.")))
+}
+
+// rowOf is one row of the table.
+func rowOf(row schemas.AuditRow) *html.Node {
+	attributes := at("data-state", string(row.State))
+	if row.Stale {
+		attributes = append(attributes, html.Attribute{Key: "data-stale"})
+	}
+	labels := el("td", nil)
+	for _, label := range row.Labels {
+		labels.AppendChild(el("span", at("class", "label"), foreign(label)))
+		labels.AppendChild(text(" "))
+	}
+	return el("tr", attributes,
+		el("td", nil, el("span", at("class", "tag s-"+string(row.State)), dot(), text(stateOf(row)))),
+		el("th", at("scope", "row"), foreign(row.Tenant), said("small", "guid", row.TenantID)),
+		said("td", "id", row.PartnerID), partnerOf(row), said("td", "id", row.ExpectedPartnerID), said("td", "id", day(row.UpdatedTime)),
+		labels, el("td", nil, foreign(row.Owner)), el("td", nil, foreign(row.ExternalID)),
+		el("td", nil, text(row.Credential), said("small", "guid", row.ObjectID)))
+}
+
+// partnerOf is the partner's name, or why it is not known.
+func partnerOf(row schemas.AuditRow) *html.Node {
+	if row.Problem == nil {
+		return el("td", nil, foreign(row.PartnerName))
+	}
+	small := func(lead, s string) *html.Node {
+		return when(s != "", func() *html.Node { return said("small", "", lead+s) })
+	}
+	return el("td", nil, said("span", "why", why(row)), small("", row.Problem.Hint),
+		small("request ", row.Problem.ARMRequestID), small("correlation ", row.Problem.CorrelationID))
+}
