@@ -27,9 +27,10 @@ func (s *Service) Register(m *mcpserver.MCPServer) {
 // definition is the operation as tools/list shows it. All four hints are set,
 // because a client takes an absent one for the dangerous value.
 func definition(op schemas.Operation) mcp.Tool {
+	published := op.Published()
 	return mcp.Tool{
 		Name: op.Name, Title: op.Title, Description: op.Description(),
-		RawInputSchema: raw(op.InputSchema()), RawOutputSchema: raw(op.OutputSchema()),
+		RawInputSchema: published.Input, RawOutputSchema: published.Output,
 		Annotations: mcp.ToolAnnotation{
 			Title:           op.Title,
 			ReadOnlyHint:    new(!op.Effect.Writes()),
