@@ -58,7 +58,24 @@ func checkAuditInput(in *schemas.AuditPartnerLinksInput) error {
 	case in.ExpectedPartnerID != "" && len(in.OwnPartnerIDs) > 0:
 		return schemas.NewProblem(schemas.CodeInvalidArgument, "Give expected_partner_id or own_partner_ids, not both.")
 	}
-	return nil
+	return checkSelection(in.Tenants, in.Labels)
+}
+
+// mostSelected bounds what a call names tenants and labels with, in bytes: runs
+// and plans keep it, and a thousand GUIDs are half of it.
+const mostSelected = 64 << 10
+
+func checkSelection(lists ...[]string) error {
+	size := 0
+	for _, list := range lists {
+		for _, text := range list {
+			size += len(text)
+		}
+	}
+	if size <= mostSelected {
+		return nil
+	}
+	return schemas.NewProblem(schemas.CodeInvalidArgument, fmt.Sprintf("tenants and labels are longer than %d characters together: use globs, or several calls.", mostSelected))
 }
 
 // auditOf is the audit that arguments ask for.

@@ -146,6 +146,9 @@ func (s *Service) many(ctx context.Context, j *job, w manyWant) Result {
 	if err := s.admit(ctx, j, schemas.Tenant{}, w.to()); err != nil {
 		return s.refusedMany(ctx, j, w, err)
 	}
+	if err := checkSelection(w.many.Tenants, w.many.Labels); err != nil {
+		return s.refusedMany(ctx, j, w, err)
+	}
 	if w.ref.RunID != "" {
 		return s.earlier(ctx, j, w)
 	}

@@ -175,3 +175,22 @@ func TestAnApprovedWriteGoesWhereItWasAskedFor(t *testing.T) {
 		t.Errorf("where it was asked for: %s, %d writes", e.Summary, h.writes())
 	}
 }
+
+// What a run keeps of its call is bounded: calls that differ in nothing else must
+// not fill the disk.
+func TestALongSelectionIsRefused(t *testing.T) {
+	t.Parallel()
+	h := fleetOf(t, 1, unasked)
+	long := `["` + strings.TrimSuffix(strings.Repeat(names(h)[0]+strings.Repeat("*", 200)+`","`, 400), `","`) + `"]`
+	for tool, arguments := range map[string]string{
+		schemas.ToolAuditPartnerLinks: `{"tenants":` + long + `}`, schemas.ToolEnsurePartnerLinks: `{"partner_id":"1234567","tenants":` + long + `}`,
+		schemas.ToolTransitionPartner: `{"from":["7654321"],"to":"1234567","tenants":` + long + `}`,
+	} {
+		if e := h.call(tool, arguments); e.Problem == nil || e.Problem.Code != schemas.CodeInvalidArgument {
+			t.Errorf("%s: %s", tool, e.Summary)
+		}
+	}
+	if stats := h.sim.Stats(); stats.ARMReads+stats.ARMWrites > 0 {
+		t.Errorf("%+v", stats)
+	}
+}
