@@ -216,6 +216,14 @@ func requestIDs(h http.Header) (request, correlation string) {
 	return request, h.Get("x-ms-correlation-request-id")
 }
 
+// fromARM reports whether an answer has an ID that ARM, or the provider behind
+// it, gives every answer. What stands in between has words for "not found" too,
+// and answers without one.
+func fromARM(h http.Header) bool {
+	request, correlation := requestIDs(h)
+	return request+correlation != ""
+}
+
 // jsonContent is false for an answer that says it is something else than JSON,
 // or says it in no readable form. One that does not say is judged by its body,
 // whose shape is looked at closely enough.

@@ -110,7 +110,9 @@ func TestRequestIDForms(t *testing.T) {
 		"Bearer":                    "Bearer",
 		"eyJhbGciOi":                "",
 	} {
-		read := testClient(t, answers(notFound().with("x-ms-request-id", id))).Link(t.Context())
+		answer := notFound()
+		answer.header = map[string]string{"x-ms-request-id": id, "x-ms-correlation-request-id": testRequestID}
+		read := testClient(t, answers(answer)).Link(t.Context())
 		if read.RequestID != want || read.Link.State != schemas.LinkNotLinked {
 			t.Errorf("%q gives %q in %+v", id, read.RequestID, read.Link)
 		}

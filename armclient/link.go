@@ -25,11 +25,12 @@ type LinkRead struct {
 
 // Link reads the link of the client's identity, whichever partner it is to.
 //
-// It says not_linked in one case only: the status is 404, the token was for the
-// right tenant and identity, and the body is an error in a known shape and no
-// more, whose every code is NotFound, the one code that is known from the
-// provider for "no link", and whose messages speak neither of the provider nor
-// of an address or a tenant. Any other 404 is unknown.
+// It says not_linked in one case only: the status is 404, the answer has a
+// request ID as all of ARM's have, the token was for the right tenant and
+// identity, and the body is an error in a known shape and no more, whose every
+// code is NotFound, the one code that is known from the provider for "no link",
+// and whose messages speak neither of the provider nor of an address or a
+// tenant. Any other 404 is unknown.
 func (c *Client) Link(ctx context.Context) LinkRead {
 	ctx, r := withRecord(ctx)
 	resp, err := c.partners.Get(ctx, nil)
