@@ -105,7 +105,7 @@ func (g *Guard) decide(ctx context.Context, ticket Ticket, decision Decision) (T
 // approves nothing.
 func (g *Guard) signed(ctx context.Context, ticket Ticket) error {
 	if ticket.Decision.By != "" {
-		return g.attested(ticket)
+		return g.attested(ctx, ticket)
 	}
 	approver, err := g.approver(ctx, ticket.Decision.Approver)
 	if err != nil {
@@ -160,9 +160,13 @@ func (g *Guard) AddApprover(ctx context.Context, added, by Credentials) error {
 	return nil
 }
 
-// RemoveApprover removes an approver; another or the same one has to consent.
+// RemoveApprover removes an approver, and revokes the tokens to approve that the
+// approver consented to; another or the same one has to consent.
 func (g *Guard) RemoveApprover(ctx context.Context, name string, by Credentials) error {
 	if err := g.vouched(ctx, by, false); err != nil {
+		return err
+	}
+	if err := g.revokeVouched(ctx, name); err != nil {
 		return err
 	}
 	found, err := g.o.Store.RemoveApprover(ctx, name, g.change(KindApprover, by.Name, "removed "+name))
@@ -171,6 +175,24 @@ func (g *Guard) RemoveApprover(ctx context.Context, name string, by Credentials)
 	}
 	if !found {
 		return schemas.NewProblem(schemas.CodeInvalidArgument, "There is no approver "+quote(name)+".")
+	}
+	return nil
+}
+
+// revokeVouched ends the tokens that decide in an approver's place, and with them
+// what they approved and nobody has used.
+func (g *Guard) revokeVouched(ctx context.Context, approver string) error {
+	tokens, err := g.Tokens(ctx)
+	if err != nil {
+		return err
+	}
+	for _, t := range tokens {
+		if t.IssuedBy != approver || !t.Grant.Has(ScopeApprove) || !t.Live(g.o.Now()) {
+			continue
+		}
+		if _, err := g.RevokeTokens(ctx, TokenSelection{ID: t.ID}); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -71,7 +71,7 @@ func (g *Guard) DecideAs(ctx context.Context, p Principal, id string, said Ruled
 	if err := g.Use(ctx, p); err != nil {
 		return Ticket{}, err
 	}
-	decision := Decision{Approved: said.Approved, Approver: string(p.Caller), By: p.Caller}
+	decision := Decision{Approved: said.Approved, Approver: string(p.Caller), By: p.Caller, Token: p.Token}
 	if !said.Approved {
 		decision.Reason = schemas.Foreign(said.Reason)
 		return g.decide(ctx, ticket, decision)
@@ -104,12 +104,32 @@ func (g *Guard) decides(ctx context.Context, grant Grant, t Ticket) bool {
 	})
 }
 
-// attested checks the proof of a decision that was made over the network.
-func (g *Guard) attested(t Ticket) error {
+// attested checks the proof of a decision that was made over the network, and
+// that the token behind it was not taken back since.
+func (g *Guard) attested(ctx context.Context, t Ticket) error {
 	if t.Decision.By == t.Intent.Caller || !g.o.Sealer.attests(t, t.Decision.By, t.Decision.Signature) {
 		return schemas.NewProblem(schemas.CodeApprovalUnknown, "The approval does not carry the proof that "+quote(string(t.Decision.By))+" gave it.")
 	}
-	return nil
+	return g.stillVouched(ctx, t.Decision.Token)
+}
+
+// stillVouched refuses a token that was taken back, or whose approver was.
+func (g *Guard) stillVouched(ctx context.Context, id string) error {
+	if id == "" {
+		return nil // an access token, which no approver stands behind
+	}
+	if err := g.revoked(ctx, id); err != nil {
+		return err
+	}
+	token, ok, err := g.o.Store.Token(ctx, id)
+	switch {
+	case err != nil:
+		return storeProblem(err)
+	case !ok:
+		return tokenRefused()
+	}
+	_, err = g.approver(ctx, token.IssuedBy)
+	return err
 }
 
 // sameUser reports whether requester and approver cannot be told apart: at the

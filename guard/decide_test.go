@@ -2,6 +2,7 @@ package guard_test
 
 import (
 	"encoding/hex"
+	"strings"
 	"testing"
 	"time"
 
@@ -231,6 +232,59 @@ func TestSameUserOverTheNetwork(t *testing.T) {
 		decided, err := g.DecideAs(t.Context(), alice(), ticket.ID, yes(ticket))
 		if err != nil || decided.Decision.SameUser != want {
 			t.Errorf("asked by %s: %+v, %v", asked, decided.Decision, err)
+		}
+	}
+}
+
+// What a token approved holds as long as nobody takes the token back, and a token
+// that decides in an approver's place goes with that approver.
+func TestAnApprovalEndsWithItsToken(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(t *testing.T, g *guard.Guard){
+		"revoked": func(t *testing.T, g *guard.Guard) {
+			if n, err := g.RevokeTokens(t.Context(), guard.TokenSelection{For: "token:alice"}); n != 1 || err != nil {
+				t.Fatal(n, err)
+			}
+		},
+		"its approver removed": func(t *testing.T, g *guard.Guard) {
+			if err := g.RemoveApprover(t.Context(), anna.Name, anna); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"":                                  func(*testing.T, *guard.Guard) {},
+		"expired, and its approver removed": nil,
+	} {
+		g, _, c := withApprover(t)
+		if end == nil {
+			end = func(t *testing.T, g *guard.Guard) {
+				c.Advance(guard.DefaultTokenLife)
+				if err := g.RemoveApprover(t.Context(), anna.Name, anna); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		secret, _ := issue(t, g, guard.TokenRequest{For: "alice", Grant: alice().Grant, By: anna})
+		reading, _ := issue(t, g, readToken("nightly"))
+		p, err := g.AuthenticateToken(t.Context(), secret)
+		if err != nil {
+			t.Fatal(err)
+		}
+		i := askedBy("token:bot")
+		ticket := deferred(t, g, i)
+		if _, err := g.DecideAs(t.Context(), p, ticket.ID, yes(ticket)); err != nil {
+			t.Fatal(err)
+		}
+		end(t, g)
+		if _, err := g.AuthenticateToken(t.Context(), secret); (err != nil) != (name != "") {
+			t.Errorf("%s: the token: %v", name, err)
+		}
+		if _, err := g.AuthenticateToken(t.Context(), reading); err != nil && !strings.HasPrefix(name, "expired") {
+			t.Errorf("%s: a token to read: %v", name, err)
+		}
+		c.Advance(guard.DefaultTokenLife) // that it expires changes nothing
+		granted, _, err := g.Redeem(t.Context(), i, ticket.ID)
+		if name == "" && err != nil || name != "" && (codeOf(err) != schemas.CodeTokenRefused && codeOf(err) != schemas.CodeNotAllowed || granted != guard.Granted{}) {
+			t.Errorf("%s: redeemed: %v", name, err)
 		}
 	}
 }

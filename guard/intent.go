@@ -54,8 +54,7 @@ type Intent struct {
 	Labels   []string
 	// Reason is what the caller gave as the reason; it is recorded, not judged.
 	Reason string
-	// Place is PlaceOf the tenant's entry. An approval is bound to it; it is not
-	// kept.
+	// Place is PlaceOf the tenant's entry.
 	Place string
 	// Run, Row and Step are those of a plan for many tenants, else empty.
 	Run  string

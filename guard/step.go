@@ -153,7 +153,7 @@ func (g *Guard) mayBegin(ctx context.Context, run OpenRun, row PlanRow, stage St
 	case stage == StagePlanned && row.Before.Moved(here.Seen):
 		return Verdict{}, moved(row.Before, here.Seen)
 	}
-	if err := g.revoked(ctx, current); err != nil {
+	if err := g.revoked(ctx, current.Token); err != nil {
 		return Verdict{}, err
 	}
 	row.Labels, row.Expected = here.Tenant.Labels, here.Tenant.ExpectedPartnerID
@@ -170,12 +170,12 @@ func (g *Guard) mayBegin(ctx context.Context, run OpenRun, row PlanRow, stage St
 	return verdict, nil
 }
 
-// revoked refuses a run whose token was taken back.
-func (g *Guard) revoked(ctx context.Context, run Run) error {
-	if run.Token == "" {
+// revoked refuses what was opened or approved with a token that was taken back.
+func (g *Guard) revoked(ctx context.Context, id string) error {
+	if id == "" {
 		return nil
 	}
-	token, ok, err := g.o.Store.Token(ctx, run.Token)
+	token, ok, err := g.o.Store.Token(ctx, id)
 	switch {
 	case err != nil:
 		return storeProblem(err)

@@ -79,6 +79,9 @@ type Decision struct {
 	// By is the caller who decided over the network; "" for an approver with a
 	// passphrase.
 	By Caller
+	// Token is the ID of the invocation token that By decided with, if it was
+	// one. Revoked, it voids the decision.
+	Token string
 	// Signature is the approver's Ed25519 signature of the ticket's Digest, or
 	// the guard's proof that the caller By approved it.
 	Signature []byte

@@ -139,7 +139,7 @@ func TestDecisions(t *testing.T) {
 		if _, err := s.PutTicket(ctx(), ticket("ap_1", i), 10, event(guard.KindAsked, i)); err != nil {
 			t.Fatal(err)
 		}
-		decision := guard.Decision{Approved: true, Approver: "ada", Signature: []byte{1, 2, 3}, At: noon()}
+		decision := guard.Decision{Approved: true, Approver: "ada", By: "token:ada", Token: "tk_1", Signature: []byte{1, 2, 3}, At: noon()}
 		for n, want := range []bool{true, false} {
 			if ok, err := s.DecideTicket(ctx(), "ap_1", decision, event(guard.KindApproved, i)); err != nil || ok != want {
 				t.Fatal(n, ok, err)

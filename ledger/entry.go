@@ -79,6 +79,7 @@ type intentBody struct {
 	Run        string   `json:"run,omitempty"`
 	Row        int      `json:"row,omitempty"`
 	Step       string   `json:"step,omitempty"`
+	Place      string   `json:"place,omitempty"`
 }
 
 func newIntentBody(i guard.Intent) intentBody {
@@ -87,7 +88,7 @@ func newIntentBody(i guard.Intent) intentBody {
 		Caller: string(i.Caller), Tool: i.Tool, TenantID: id.TenantID, Tenant: id.Tenant, ObjectID: id.ObjectID,
 		Cloud: id.Cloud, Credential: id.Credential, Before: newSeenBody(i.Before),
 		LinkedName: i.LinkedName, Since: i.LinkedSince, PartnerID: i.PartnerID,
-		Expected: i.Expected, Labels: i.Labels, Reason: i.Reason, Run: i.Run, Row: i.Row, Step: string(i.Step),
+		Expected: i.Expected, Labels: i.Labels, Reason: i.Reason, Run: i.Run, Row: i.Row, Step: string(i.Step), Place: i.Place,
 	}
 }
 
@@ -96,7 +97,7 @@ func (b intentBody) intent() guard.Intent {
 		Caller: guard.Caller(b.Caller), Tool: b.Tool,
 		Identity: schemas.Identity{TenantID: b.TenantID, Tenant: b.Tenant, ObjectID: b.ObjectID, Cloud: b.Cloud, Credential: b.Credential},
 		Before:   b.Before.seen(), LinkedName: b.LinkedName, LinkedSince: b.Since, PartnerID: b.PartnerID, Expected: b.Expected, Labels: b.Labels, Reason: b.Reason,
-		Run: b.Run, Row: b.Row, Step: guard.Step(b.Step),
+		Run: b.Run, Row: b.Row, Step: guard.Step(b.Step), Place: b.Place,
 	}
 }
 

@@ -37,6 +37,7 @@ type decisionBody struct {
 	SameUser  bool   `json:"same_user,omitempty"`
 	Reason    string `json:"reason,omitempty"`
 	By        string `json:"by,omitempty"`
+	Token     string `json:"token,omitempty"`
 	Signature []byte `json:"signature,omitempty"`
 	At        string `json:"at"`
 }
@@ -47,7 +48,7 @@ func encodeTicket(t guard.Ticket) ([]byte, error) {
 		InBand: t.InBand, Spent: t.Spent, Requester: t.Requester, Rule: t.Rule,
 	}
 	if d := t.Decision; d != nil {
-		body.Decision = &decisionBody{d.Approved, d.Approver, d.SameUser, d.Reason, string(d.By), d.Signature, formatTime(d.At)}
+		body.Decision = &decisionBody{d.Approved, d.Approver, d.SameUser, d.Reason, string(d.By), d.Token, d.Signature, formatTime(d.At)}
 	}
 	if p := t.Plan; p != nil {
 		body.Plan = &planBody{p.Digest[:], p.Requests, p.Rows, p.All}
@@ -66,7 +67,7 @@ func decodeTicket(id string, text []byte) (guard.Ticket, error) {
 	if d := body.Decision; d != nil {
 		t.Decision = &guard.Decision{
 			Approved: d.Approved, Approver: d.Approver, SameUser: d.SameUser, Reason: d.Reason,
-			By: guard.Caller(d.By), Signature: d.Signature, At: times.parse(d.At),
+			By: guard.Caller(d.By), Token: d.Token, Signature: d.Signature, At: times.parse(d.At),
 		}
 	}
 	if p := body.Plan; p != nil {
