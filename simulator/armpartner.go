@@ -200,19 +200,3 @@ func (c *call) operations() answer {
 	}
 	return c.fromProvider(jsonAnswer(http.StatusOK, body))
 }
-
-// tenants shows a service principal its own tenant, as ARM does.
-func (c *call) tenants() answer {
-	if c.writes() {
-		return notAllowed("GET")
-	}
-	name := c.tenant.display
-	if c.plan.shows(FaultHostileNames) {
-		name = hostileName(c.throw("name"))
-	}
-	own := map[string]any{
-		"id": "/tenants/" + c.tenant.id, "tenantId": c.tenant.id, "displayName": name, "defaultDomain": c.tenant.domain,
-		"domains": []string{c.tenant.domain}, "countryCode": "US", "tenantCategory": "Home", "tenantType": "AAD",
-	}
-	return jsonAnswer(http.StatusOK, map[string]any{"value": []any{own}})
-}

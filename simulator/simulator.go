@@ -13,16 +13,17 @@ import (
 // Entra ID and ARM. It is safe for concurrent use, and may be served by any
 // number of servers at once.
 type Simulator struct {
-	cfg      Config
-	draws    []drawn
-	routes   []pattern
-	clientID string
-	secret   *clientSecret
-	registry *registry
-	people   *people
-	machine  machine
-	partners *register
-	tenants  []*tenant
+	cfg       Config
+	draws     []drawn
+	routes    []pattern
+	clientID  string
+	secret    *clientSecret
+	registry  *registry
+	people    *people
+	delegated delegations
+	machine   machine
+	partners  *register
+	tenants   []*tenant
 	// lookup has every tenant by name, GUID and domain; nothing is added to it
 	// after New.
 	lookup    map[string]*tenant

@@ -64,6 +64,12 @@ func CloudNamed(name string) (Cloud, error) {
 // Scope is the OAuth 2.0 scope of Azure Resource Manager in this cloud.
 func (c Cloud) Scope() string { return c.ARMAudience + "/.default" }
 
+// ConsentURL is the page on which an administrator of a tenant consents to an
+// application. There is nothing secret in it.
+func (c Cloud) ConsentURL(tenantID, clientID string) string {
+	return c.Authority + "/" + url.PathEscape(tenantID) + "/adminconsent?client_id=" + url.QueryEscape(clientID)
+}
+
 // normal checks a cloud and brings its URLs into one form. A cloud with one of
 // Microsoft's names takes its endpoints from CloudNamed and refuses others: a
 // name that everybody trusts must not lead elsewhere.

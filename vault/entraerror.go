@@ -172,8 +172,7 @@ func (t target) noTenant() *schemas.Problem {
 func (t target) noConsent() *schemas.Problem {
 	return schemas.NewProblem(schemas.CodeConsentMissing,
 		fmt.Sprintf("The application of credential %s is not in tenant %s, or nobody there consented to it.", t.credential.Name, t.tenant),
-		schemas.WithHint("An administrator of that tenant opens %s/%s/adminconsent?client_id=%s (if the client ID is right).",
-			t.cloud.Authority, t.tenantID, t.credential.ClientID))
+		schemas.WithHint("An administrator of that tenant opens %s (if the client ID is right).", t.cloud.ConsentURL(t.tenantID, t.credential.ClientID)))
 }
 
 func (t target) wantsPerson() *schemas.Problem {

@@ -18,6 +18,10 @@ const (
 	maxSuggestions = 3
 )
 
+// FoldName maps a name or a domain to the form in which the directory compares
+// them: two that a person reads as one are one.
+func FoldName(name string) string { return fold(name) }
+
 // fold maps a name to the form in which names are compared: case folded and
 // NFKC, so that two names that a person reads as one are one.
 func fold(text string) string {
@@ -85,6 +89,33 @@ func runeMistake(name string) string {
 		}
 	}
 	return ""
+}
+
+// maxSuggestedRunes leaves room for what makes a suggested name unique.
+const maxSuggestedRunes = 48
+
+// SuggestName makes a tenant's name out of what a company or a domain is called:
+// folded, with a - for whatever a name cannot have. It is empty where nothing
+// usable is left.
+func SuggestName(text string) string {
+	var name []rune
+	gap := false
+	for _, r := range fold(text) {
+		switch {
+		case unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsMark(r) && len(name) > 0 && !gap:
+			if gap && len(name) > 0 {
+				name = append(name, '-')
+			}
+			name, gap = append(name, r), false
+		default:
+			gap = true
+		}
+	}
+	suggested := strings.TrimRight(string(name[:min(len(name), maxSuggestedRunes)]), "-")
+	if checkName("name", suggested) != nil {
+		return ""
+	}
+	return suggested
 }
 
 // checkDomain refuses what cannot be a DNS domain name of a tenant.

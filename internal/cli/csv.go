@@ -132,11 +132,13 @@ func csvMistake(err error) error {
 
 // encodeCSV writes rows that decodeCSV reads back, with CRLF as RFC 4180 has
 // it.
-func encodeCSV(rows []tenantRow) ([]byte, error) {
+func encodeCSV(rows []tenantRow) ([]byte, error) { return encodeColumns(tenantColumns(), rows) }
+
+// encodeColumns writes some columns of rows.
+func encodeColumns(columns []string, rows []tenantRow) ([]byte, error) {
 	var b bytes.Buffer
 	writer := csv.NewWriter(&b)
 	writer.UseCRLF = true
-	columns := tenantColumns()
 	err := writer.Write(columns)
 	for _, row := range rows {
 		record := make([]string, len(columns))

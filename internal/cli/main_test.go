@@ -79,7 +79,8 @@ func setup(env *testscript.Env) error {
 
 // simCommand changes the simulated Azure of a script:
 //
-//	sim link TENANT ID | sim unlink TENANT | sim fault TENANT KIND | sim renew
+//	sim link TENANT ID | sim unlink TENANT | sim fault TENANT KIND [PATH] | sim renew
+//	sim lighthouse MANAGING CUSTOMER CATEGORY
 func simCommand(ts *testscript.TestScript, neg bool, args []string) {
 	world, _ := ts.Value(worldKey).(*simulation)
 	if neg || len(args) == 0 {
@@ -92,7 +93,9 @@ func simCommand(ts *testscript.TestScript, neg bool, args []string) {
 	case "unlink":
 		err = world.sim.ClearLink(args[1])
 	case "fault":
-		world.sim.Inject(simulator.Rule{TenantID: args[1], Kind: simulator.FaultKind(args[2])})
+		world.sim.Inject(simulator.Rule{TenantID: args[1], Kind: simulator.FaultKind(args[2]), Path: simulator.Op(append(args, "")[3])})
+	case "lighthouse":
+		err = world.sim.Delegate(args[1], args[2], args[3])
 	case "renew":
 		err = os.WriteFile(ts.MkAbs("secret.txt"), []byte(world.sim.RenewSecret()+"\n"), 0o600)
 	default:

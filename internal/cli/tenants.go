@@ -20,6 +20,7 @@ where that credential is sent. It holds no secret; those are in the vault.`,
 	command.AddCommand(
 		newTenantsAdd(f, runTenantsAdd), newTenantsList(f, runTenantsList), newTenantsSet(f, runTenantsSet),
 		newTenantsImport(f, runTenantsImport), newTenantsExport(f, runTenantsExport), newTenantsRemove(f, runTenantsRemove),
+		newTenantsConsentLinks(f, runTenantsConsentLinks), newTenantsDiscover(f, runTenantsDiscover),
 	)
 	return command
 }

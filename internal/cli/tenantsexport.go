@@ -65,11 +65,7 @@ func runTenantsExport(_ context.Context, f *Factory, o *exportOptions) error {
 	if o.output != "" {
 		return writeOutput(o.output, text, o.force)
 	}
-	if f.IO.OutTTY {
-		text = []byte(escapeJSON(strings.ReplaceAll(string(text), "\r\n", "\n")))
-	}
-	_, err = f.IO.Out.Write(text)
-	return err
+	return f.printCSV(text)
 }
 
 func (h *house) exportJSON(entries []vault.Entry) ([]byte, error) {

@@ -1,0 +1,59 @@
+package cli
+
+import (
+	"strconv"
+	"strings"
+
+	"mcp-partner/vault"
+)
+
+// tenantNames are the names and domains that are taken.
+type tenantNames struct {
+	names, domains map[string]bool
+}
+
+// names are those of the directory.
+func (h *house) names() (*tenantNames, error) {
+	entries, err := h.directory.List()
+	n := &tenantNames{map[string]bool{}, map[string]bool{}}
+	for _, entry := range entries {
+		n.take(entry.Name)
+		n.unclaimed(entry.Domains)
+	}
+	return n, err
+}
+
+// take claims a name.
+func (n *tenantNames) take(name string) { n.names[vault.FoldName(name)] = true }
+
+// suggest makes a name that is free out of what a tenant is called, else of its
+// domain, else of its ID, and claims it.
+func (n *tenantNames) suggest(called string, domains []string, tenantID string) string {
+	base := vault.SuggestName(called)
+	if base == "" && len(domains) > 0 {
+		label, _, _ := strings.Cut(domains[0], ".")
+		base = vault.SuggestName(label)
+	}
+	if base == "" {
+		base = strings.TrimSuffix("tenant-"+vault.SuggestName(tenantID[:min(len(tenantID), 8)]), "-")
+	}
+	name := base
+	for i := 2; n.names[vault.FoldName(name)]; i++ {
+		name = base + "-" + strconv.Itoa(i)
+	}
+	n.take(name)
+	return name
+}
+
+// unclaimed are the domains that can be used and that no other tenant has; it
+// claims them.
+func (n *tenantNames) unclaimed(domains []string) []string {
+	var free []string
+	for _, domain := range domains {
+		if key := vault.FoldName(domain); vault.IsDomain(domain) && !n.domains[key] {
+			n.domains[key] = true
+			free = append(free, domain)
+		}
+	}
+	return free
+}

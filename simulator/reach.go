@@ -1,0 +1,94 @@
+package simulator
+
+import (
+	"fmt"
+	"net/http"
+	"sync"
+)
+
+// The categories of a tenant in a list of tenants.
+const (
+	CategoryHome        = "Home"
+	CategoryProjectedBy = "ProjectedBy"
+	CategoryManagedBy   = "ManagedBy"
+)
+
+// delegations are what customers gave a managing tenant through Lighthouse.
+type delegations struct {
+	mu   sync.Mutex
+	list []delegation
+}
+
+type delegation struct{ managing, customer, category string }
+
+// Delegate lets the people of a managing tenant see a customer's tenant through
+// Lighthouse, in the category ProjectedBy or ManagedBy. Tenants are given by
+// name, domain or GUID.
+func (s *Simulator) Delegate(managing, customer, category string) error {
+	if category != CategoryProjectedBy && category != CategoryManagedBy {
+		return fmt.Errorf("simulator: %q is not a category of Lighthouse", category)
+	}
+	from, err := s.tenant(managing)
+	if err != nil {
+		return err
+	}
+	to, err := s.tenant(customer)
+	if err != nil {
+		return err
+	}
+	s.delegated.mu.Lock()
+	defer s.delegated.mu.Unlock()
+	s.delegated.list = append(s.delegated.list, delegation{from.id, to.id, category})
+	return nil
+}
+
+func (s *Simulator) delegatedTo(managing string) []delegation {
+	s.delegated.mu.Lock()
+	defer s.delegated.mu.Unlock()
+	var found []delegation
+	for _, d := range s.delegated.list {
+		if d.managing == managing {
+			found = append(found, d)
+		}
+	}
+	return found
+}
+
+// tenants shows a service principal its own tenant, as ARM does, and a person
+// every tenant with an account or a delegation.
+func (c *call) tenants() answer {
+	if c.writes() {
+		return notAllowed("GET")
+	}
+	rows := []any{c.tenantRow(c.tenant, CategoryHome)}
+	if c.who.user == nil {
+		return jsonAnswer(http.StatusOK, map[string]any{"value": rows})
+	}
+	seen := map[string]bool{c.tenant.id: true}
+	add := func(id, category string) {
+		if t := c.sim.find(id); t != nil && !seen[id] {
+			seen[id] = true
+			rows = append(rows, c.tenantRow(t, category))
+		}
+	}
+	for _, t := range c.sim.tenants {
+		if c.who.user.objects[t.id] != "" {
+			add(t.id, CategoryHome)
+		}
+	}
+	for _, d := range c.sim.delegatedTo(c.tenant.id) {
+		add(d.customer, d.category)
+	}
+	return jsonAnswer(http.StatusOK, map[string]any{"value": rows})
+}
+
+func (c *call) tenantRow(t *tenant, category string) map[string]any {
+	name := t.display
+	if c.plan.shows(FaultHostileNames) {
+		name = hostileName(c.throw("name"))
+	}
+	return map[string]any{
+		"id": "/tenants/" + t.id, "tenantId": t.id, "displayName": name, "defaultDomain": t.domain,
+		"domains": []string{t.domain}, "countryCode": "US", "tenantCategory": category, "tenantType": "AAD",
+	}
+}
