@@ -9,7 +9,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"mcp-partner/schemas"
 )
@@ -37,15 +36,37 @@ type numbered struct {
 // maxCSV bounds an import, in bytes.
 const maxCSV = 16 << 20
 
-// decodeCSV reads a list of tenants: UTF-8 with or without a byte order mark,
-// commas or semicolons, any line ends. Its errors name the line.
-func decodeCSV(data []byte) ([]numbered, error) {
-	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
-	if !utf8.Valid(data) {
-		return nil, errors.New("it is not UTF-8: save it as \"CSV UTF-8\"")
+// table is a file that was read.
+type table struct {
+	columns []column
+	rows    []numbered
+}
+
+// leftOut are the columns that mean nothing here.
+func (t *table) leftOut() []string {
+	var names []string
+	for _, c := range t.columns {
+		if c.field == "" && strings.TrimSpace(c.written) != "" {
+			names = append(names, schemas.Foreign(strings.TrimSpace(c.written)))
+		}
 	}
-	reader := csv.NewReader(bytes.NewReader(data))
-	reader.Comma = separator(data)
+	return names
+}
+
+// foreign reports whether a field comes from a column of somebody else's.
+func (t *table) foreign(field string) bool {
+	return slices.ContainsFunc(t.columns, func(c column) bool { return c.foreign && c.field == field })
+}
+
+// decodeCSV reads a list of tenants: UTF-8 or UTF-16, with commas, semicolons or
+// tabs, any line ends. Its errors name the line.
+func decodeCSV(data []byte, maps columnMap) (*table, error) {
+	text, err := csvText(data)
+	if err != nil {
+		return nil, err
+	}
+	reader := csv.NewReader(strings.NewReader(text))
+	reader.Comma = separator(text)
 	reader.FieldsPerRecord = -1
 	header, err := reader.Read()
 	if errors.Is(err, io.EOF) {
@@ -54,50 +75,15 @@ func decodeCSV(data []byte) ([]numbered, error) {
 	if err != nil {
 		return nil, csvMistake(err)
 	}
-	columns, err := columnsOf(header)
+	columns, err := columnsOf(header, maps)
 	if err != nil {
 		return nil, err
 	}
-	return rowsOf(reader, columns)
+	rows, err := rowsOf(reader, columns)
+	return &table{columns, rows}, err
 }
 
-// separator is whichever of the two the header uses more. Spreadsheets write
-// semicolons where the comma is the decimal sign.
-func separator(data []byte) rune {
-	header, _, _ := bytes.Cut(data, []byte("\n"))
-	if bytes.Count(header, []byte(";")) > bytes.Count(header, []byte(",")) {
-		return ';'
-	}
-	return ','
-}
-
-func columnsOf(header []string) ([]string, error) {
-	known := tenantColumns()
-	var columns []string
-	for _, written := range header {
-		name := strings.NewReplacer(" ", "_", "-", "_").Replace(strings.ToLower(strings.TrimSpace(written)))
-		switch {
-		case !slices.Contains(known, name):
-			return nil, unknownColumn(written, name, known)
-		case slices.Contains(columns, name):
-			return nil, fmt.Errorf("line 1: column %s is there twice", name)
-		}
-		columns = append(columns, name)
-	}
-	if !slices.Contains(columns, "name") {
-		return nil, errors.New("line 1: there is no column name")
-	}
-	return columns, nil
-}
-
-func unknownColumn(written, name string, known []string) error {
-	if near := schemas.Nearest(name, known); near != "" {
-		return fmt.Errorf("line 1: column %q is not known: did you mean %s?", schemas.Foreign(written), near)
-	}
-	return fmt.Errorf("line 1: column %q is not known; the columns are %s", schemas.Foreign(written), strings.Join(known, ","))
-}
-
-func rowsOf(reader *csv.Reader, columns []string) ([]numbered, error) {
+func rowsOf(reader *csv.Reader, columns []column) ([]numbered, error) {
 	var rows []numbered
 	for {
 		record, err := reader.Read()
@@ -112,8 +98,10 @@ func rowsOf(reader *csv.Reader, columns []string) ([]numbered, error) {
 			return nil, fmt.Errorf("line %d: it has %d cells, and the header has %d", at, len(record), len(columns))
 		}
 		row := numbered{tenantRow{}, at}
-		for i, name := range columns {
-			row.tenantRow[name] = strings.TrimSpace(unguarded(record[i]))
+		for i, c := range columns {
+			if c.field != "" {
+				row.tenantRow[c.field] = strings.TrimSpace(unguarded(record[i]))
+			}
 		}
 		if strings.Join(record, "") != "" {
 			rows = append(rows, row)

@@ -23,11 +23,11 @@ func TestCSVComesBack(t *testing.T) {
 			t.Errorf("a cell begins a formula (%q):\n%s", start, text)
 		}
 	}
-	got, err := decodeCSV(text)
+	got, err := decodeCSV(text, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i, row := range got {
+	for i, row := range got.rows {
 		for _, column := range tenantColumns() {
 			if row.tenantRow[column] != rows[i][column] {
 				t.Errorf("row %d, %s is %q, was %q", i, column, row.tenantRow[column], rows[i][column])
@@ -52,11 +52,11 @@ func TestDecodeCSV(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got, err := decodeCSV([]byte(text))
+			got, err := decodeCSV([]byte(text), nil)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(want, got, cmp.AllowUnexported(numbered{})); diff != "" {
+			if diff := cmp.Diff(want, got.rows, cmp.AllowUnexported(numbered{})); diff != "" {
 				t.Error(diff)
 			}
 		})
@@ -67,7 +67,9 @@ func TestDecodeCSVRefuses(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ text, want string }{
 		"empty":          {"", "it is empty"},
-		"UTF-16":         {"\xff\xfen\x00a\x00", "not UTF-8"},
+		"half a UTF-16":  {"\xff\xfen\x00a", "not UTF-8"},
+		"bare UTF-16":    {"n\x00a\x00m\x00e\x00", "not UTF-8"},
+		"half a pair":    {"\xff\xfen\x00\x00\xd8", "not UTF-8"},
 		"Latin-1":        {"name\ngr\xf6\xdfe\n", "not UTF-8"},
 		"unknown column": {"name,tenant\na,b\n", `column "tenant" is not known`},
 		"misspelt":       {"name,tenant_idd\na,b\n", "did you mean tenant_id?"},
@@ -80,7 +82,7 @@ func TestDecodeCSVRefuses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if _, err := decodeCSV([]byte(c.text)); err == nil || !strings.Contains(err.Error(), c.want) {
+			if _, err := decodeCSV([]byte(c.text), nil); err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("error %v, want %q", err, c.want)
 			}
 		})
@@ -91,19 +93,19 @@ func FuzzDecodeCSV(f *testing.F) {
 	f.Add("name,note\na,b\n")
 	f.Add("\ufeffname;note\r\n\"a\";'=1\r\n")
 	f.Fuzz(func(t *testing.T, text string) {
-		rows, err := decodeCSV([]byte(text))
+		read, err := decodeCSV([]byte(text), nil)
 		if err != nil {
 			return
 		}
-		bare := make([]tenantRow, len(rows))
-		for i, row := range rows {
+		bare := make([]tenantRow, len(read.rows))
+		for i, row := range read.rows {
 			bare[i] = row.tenantRow
 		}
 		again, err := encodeCSV(bare)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := decodeCSV(again); err != nil {
+		if _, err := decodeCSV(again, nil); err != nil {
 			t.Fatalf("%v in what was written for %q:\n%s", err, text, again)
 		}
 	})

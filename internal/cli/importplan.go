@@ -60,16 +60,21 @@ type importer struct {
 	mistakes []string
 }
 
+func newImporter(h *house, o *importOptions) (*importer, error) {
+	im := &importer{options: o, house: h, known: map[string]vault.CredentialConfig{}, plan: &importPlan{}, lines: map[string]int{}, ca: map[string]string{}}
+	have, err := h.directory.Credentials()
+	for _, config := range have {
+		im.known[strings.ToLower(config.Name)] = config
+	}
+	return im, err
+}
+
 // planImport works the difference out. It writes nothing, and refuses a file
 // with a mistake as a whole.
 func planImport(h *house, o *importOptions, rows []numbered) (*importPlan, error) {
-	im := &importer{options: o, house: h, known: map[string]vault.CredentialConfig{}, plan: &importPlan{}, lines: map[string]int{}, ca: map[string]string{}}
-	have, err := h.directory.Credentials()
+	im, err := newImporter(h, o)
 	if err != nil {
 		return nil, err
-	}
-	for _, config := range have {
-		im.known[strings.ToLower(config.Name)] = config
 	}
 	var entries []vault.Entry
 	for _, row := range rows {
@@ -142,6 +147,18 @@ func (im *importer) unique(row numbered) error {
 			return fmt.Errorf("%s %q stands on line %d already", column, schemas.Foreign(value), first)
 		}
 		im.lines[column+" "+value] = row.line
+	}
+	return im.uniqueDomains(row)
+}
+
+// uniqueDomains finds a domain that two rows claim: it belongs to one tenant.
+func (im *importer) uniqueDomains(row numbered) error {
+	for _, domain := range cellList(row.tenantRow["domains"]) {
+		key := "domain " + vault.FoldName(domain)
+		if first, twice := im.lines[key]; twice && first != row.line {
+			return fmt.Errorf("domain %q stands on line %d already", schemas.Foreign(domain), first)
+		}
+		im.lines[key] = row.line
 	}
 	return nil
 }

@@ -17,6 +17,8 @@ type importOptions struct {
 	file       string
 	yes        bool
 	caFile     string
+	maps       list
+	resolve    bool
 	credential credentialOptions
 	consent    consentOptions
 	keys       keyOptions
@@ -28,17 +30,29 @@ func newTenantsImport(f *Factory, run func(context.Context, *Factory, *importOpt
 	command := &cobra.Command{
 		Use:   "import FILE.csv",
 		Short: "Add and change tenants from a CSV file",
-		Long: `Add and change tenants from a CSV file; tenants are matched by name, and those that
-the file does not name stay. The difference is shown first; on a terminal you are
-asked, elsewhere --yes is needed. A file with a mistake changes nothing.
+		Long: `Add and change tenants from a CSV file; tenants are matched by name, or where there
+is none by tenant ID or domain, and those that the file does not name stay. The
+difference is shown first; on a terminal you are asked, elsewhere --yes is needed. A
+file with a mistake changes nothing.
 
-Columns, in any order, of which name is needed:
+Columns, in any order, of which name, company or domains is needed:
   name, tenant_id, credential, client_id, domains, expected_partner_id, labels,
   owner, external_id, note, cloud, arm_endpoint, arm_audience, authority, ca_file,
-  skip_instance_discovery, kind, expires, assertion, home_tenant, identity
+  skip_instance_discovery, kind, expires, assertion, home_tenant, identity, company
 Several domains, labels or credentials in a cell have ; or | between. A column that
 is missing keeps what a tenant has; a cell that is empty clears it, but for
-tenant_id, credential and the cloud. The file is UTF-8, with commas or semicolons.
+tenant_id, credential and the cloud. The file is UTF-8, or UTF-16 that says so, with
+commas, semicolons or tabs. Headers are compared without case, spaces and dashes.
+
+Partner Center's export of customers is taken as it is: Microsoft ID is the tenant_id,
+Company name the company, Primary domain name a domain, Tags are labels, Relationship
+is left out. Its domains and tags are added to those that an entry has, and its empty
+cells clear nothing. For other files --map "COLUMN=FIELD" says what a column is; what
+is not known is then left out, and named. A new row without a name gets one made of
+its company, else of its domain; the company becomes the note if there is none.
+
+With --resolve-domains a new row that has a domain and no tenant_id gets it from Entra
+ID's public discovery document: the domain is sent there, and no credential.
 
 kind and what follows it describe a new credential: assertion is a token file or
 the word github, identity a resource ID or an object ID. Secrets and certificates
@@ -53,6 +67,8 @@ others. A stored secret goes elsewhere than so far only with
 identity that acted there holds a link, or while that cannot be told, unless
 --keep-link is given.`,
 		Example: `  mcp-partner tenants import customers.csv
+  mcp-partner tenants import Customers.csv --credential partner-app
+  mcp-partner tenants import crm.csv --map "Kunde=company" --map "Domain=domains" --resolve-domains
   mcp-partner tenants import customers.csv --credential shared-app --client-id GUID --secret-stdin --yes < secret.txt`,
 		Args: oneArgument("the CSV file"),
 		RunE: func(command *cobra.Command, args []string) error {
@@ -63,6 +79,8 @@ identity that acted there holds a link, or while that cannot be told, unless
 	flags := command.Flags()
 	flags.BoolVar(&options.yes, "yes", false, "make the change without asking")
 	flags.StringVar(&options.caFile, "ca-file", "", "trust only the certificate authorities in this `FILE`, for rows of a custom cloud that name none")
+	flags.Var(&options.maps, "map", "a `COLUMN=FIELD` of the file, or COLUMN= to leave the column out; may be given again")
+	flags.BoolVar(&options.resolve, "resolve-domains", false, "ask Entra ID, without a credential, for the tenants of rows that have a domain alone")
 	options.credential.add(flags)
 	options.consent.add(flags)
 	options.consent.addKeepLink(flags)
@@ -72,7 +90,7 @@ identity that acted there holds a link, or while that cannot be told, unless
 }
 
 func runTenantsImport(ctx context.Context, f *Factory, o *importOptions) error {
-	rows, err := readRows(o.file)
+	file, err := o.readTable()
 	if err != nil {
 		return err
 	}
@@ -81,7 +99,7 @@ func runTenantsImport(ctx context.Context, f *Factory, o *importOptions) error {
 		return err
 	}
 	defer h.Close()
-	p, err := planImport(h, o, rows)
+	p, err := f.plan(ctx, h, o, file)
 	if err != nil {
 		return err
 	}
@@ -106,7 +124,37 @@ func runTenantsImport(ctx context.Context, f *Factory, o *importOptions) error {
 	return u.err
 }
 
-func readRows(path string) ([]numbered, error) {
+// plan makes rows of the file and works out what they would change.
+func (f *Factory) plan(ctx context.Context, h *house, o *importOptions, file *table) (*importPlan, error) {
+	rows, said, err := f.arrange(ctx, h, o, file)
+	if err != nil {
+		return nil, err
+	}
+	p, err := planImport(h, o, rows)
+	if err != nil {
+		return nil, err
+	}
+	p.said = said
+	return p, nil
+}
+
+func (o *importOptions) readTable() (*table, error) {
+	maps, err := columnMapOf(o.maps)
+	if err != nil {
+		return nil, err
+	}
+	data, err := readCSV(o.file)
+	if err != nil {
+		return nil, err
+	}
+	file, err := decodeCSV(data, maps)
+	if err != nil {
+		return nil, refused("correct the file; nothing was changed", "%s: %s", o.file, err)
+	}
+	return file, nil
+}
+
+func readCSV(path string) ([]byte, error) {
 	info, err := os.Stat(path)
 	if err != nil || !info.Mode().IsRegular() {
 		return nil, usage("give the path of a CSV file", "%s is no file that can be read", path)
@@ -118,11 +166,7 @@ func readRows(path string) ([]numbered, error) {
 	if err != nil {
 		return nil, usage("give the path of a CSV file", "%s cannot be read", path)
 	}
-	rows, err := decodeCSV(data)
-	if err != nil {
-		return nil, refused("correct the file; nothing was changed", "%s: %s", path, err)
-	}
-	return rows, nil
+	return data, nil
 }
 
 // agree asks on a terminal whether the difference is meant.

@@ -1,0 +1,168 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"mcp-partner/schemas"
+	"mcp-partner/vault"
+)
+
+// lookups is how many domains are asked about at once.
+const lookups = 16
+
+// question is a domain whose tenant is not known, and where to ask.
+type question struct {
+	cloud  vault.Cloud
+	domain string
+}
+
+type reply struct {
+	tenantID string
+	err      error
+}
+
+// asked is a row that waits for a reply.
+type asked struct {
+	numbered
+	question
+}
+
+// resolve fills in the tenant IDs of rows that have a domain alone. It says whom
+// it asks before it does.
+func (f *Factory) resolve(ctx context.Context, a *arranger, wanted bool) error {
+	open, err := a.open()
+	if err != nil || len(open) == 0 {
+		return err
+	}
+	if !wanted {
+		return refused("add --resolve-domains to ask Entra ID which tenants they are, which sends it the domains and no credential",
+			"%d rows have a domain and no tenant ID, the first on line %d; nothing was changed", len(open), open[0].line)
+	}
+	var questions []question
+	for _, one := range open {
+		if !slices.Contains(questions, one.question) {
+			questions = append(questions, one.question)
+		}
+	}
+	u := f.ui()
+	u.linef(dim, "Asking %s for the tenants of %d domains; no credential is sent.", strings.Join(hostsOf(questions), ", "), len(questions))
+	if u.err != nil {
+		return u.err
+	}
+	return u.fillIn(open, a.house.tenantsOf(ctx, questions))
+}
+
+// open are the rows of new tenants with a domain and without a tenant ID.
+func (a *arranger) open() ([]asked, error) {
+	var open []asked
+	for _, row := range a.file.rows {
+		domains := cellList(row.tenantRow["domains"])
+		if row.tenantRow["tenant_id"] != "" || len(domains) == 0 {
+			continue
+		}
+		if _, err := a.house.directory.Get(row.tenantRow["name"]); err == nil {
+			continue // which keeps its tenant ID
+		}
+		cloud, err := a.cloudOf(row)
+		if err != nil {
+			return nil, refused("correct the file; nothing was changed", "%s: line %d: %s", a.options.file, row.line, messageOf(err))
+		}
+		open = append(open, asked{row, question{cloud, vault.FoldName(domains[0])}})
+	}
+	return open, nil
+}
+
+// cloudOf is the cloud that a new row will be in.
+func (a *arranger) cloudOf(row numbered) (vault.Cloud, error) {
+	name := a.options.credential.name
+	if names := cellList(row.tenantRow["credential"]); len(names) > 0 {
+		name = names[0]
+	}
+	entry := vault.Entry{Cloud: vault.Cloud{Name: vault.CloudPublic}}
+	if config, known := a.known[strings.ToLower(name)]; known {
+		usual, err := a.house.usualCloud(config)
+		if err != nil {
+			return usual, err
+		}
+		entry.Cloud = usual
+	}
+	if err := a.cloud(row, &entry); err != nil {
+		return entry.Cloud, err
+	}
+	if entry.Cloud.AuthorityHost() == "" {
+		return entry.Cloud, errors.New("its cloud cannot be asked: it is public, usgovernment, china or custom with its endpoints")
+	}
+	return entry.Cloud, nil
+}
+
+func hostsOf(questions []question) []string {
+	var hosts []string
+	for _, q := range questions {
+		hosts = append(hosts, q.cloud.AuthorityHost())
+	}
+	slices.Sort(hosts)
+	return slices.Compact(hosts)
+}
+
+// tenantsOf asks about domains, some at once.
+func (h *house) tenantsOf(ctx context.Context, questions []question) map[question]reply {
+	replies := make([]reply, len(questions))
+	next := make(chan int)
+	var workers sync.WaitGroup
+	for range min(lookups, len(questions)) {
+		workers.Go(func() {
+			for i := range next {
+				replies[i].tenantID, replies[i].err = vault.TenantOfDomain(ctx, h.http, questions[i].cloud, questions[i].domain)
+			}
+		})
+	}
+	for i := range questions {
+		next <- i
+	}
+	close(next)
+	workers.Wait()
+	all := make(map[question]reply, len(questions))
+	for i, q := range questions {
+		all[q] = replies[i]
+	}
+	return all
+}
+
+// fillIn gives each row the ID of its tenant, or names every row that has none
+// and why: a domain that nobody knows is another mistake than a host that did not
+// answer.
+func (u *ui) fillIn(open []asked, replies map[question]reply) error {
+	unknown, unanswered := 0, 0
+	for _, one := range open {
+		switch r := replies[one.question]; {
+		case r.err == nil:
+			one.tenantRow["tenant_id"] = r.tenantID
+			continue
+		case schemas.AsProblem(r.err).Code == schemas.CodeTenantNotFound || schemas.AsProblem(r.err).Code == schemas.CodeInvalidArgument:
+			unknown++
+		default:
+			unanswered++
+		}
+		u.linef(bad, "line %d: %s", one.line, endOf(replies[one.question].err).message)
+	}
+	switch {
+	case u.err != nil || unknown+unanswered == 0:
+		return u.err
+	case unanswered == 0:
+		return refused("correct the domain, give a tenant_id, or take the rows out", "%d domains are of no tenant; nothing was changed", unknown)
+	}
+	return failed("look at the network and the proxy, then run it again", "%s; nothing was changed", unresolved(unknown, unanswered))
+}
+
+func unresolved(unknown, unanswered int) string {
+	text := fmt.Sprintf("of %d domains it could not be told which tenant they are", unanswered)
+	if unknown > 0 {
+		text += fmt.Sprintf(", and %d are of no tenant", unknown)
+	}
+	return text
+}

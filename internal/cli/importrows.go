@@ -1,0 +1,162 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"mcp-partner/schemas"
+	"mcp-partner/vault"
+)
+
+// arranger makes rows of anybody's file into rows of ours: each with the name of
+// its entry, and with a tenant ID.
+type arranger struct {
+	*importer
+	file *table
+	// byTenant and byDomain are the entries of the directory.
+	byTenant, byDomain map[string]vault.Entry
+	names              *tenantNames
+	// first are the rows that a tenant ID stood in first.
+	first map[string]numbered
+	said  []string
+}
+
+// arrange returns the rows in which an import can be planned, and what should be
+// seen before it is agreed to. Domains are looked up only where --resolve-domains
+// says so.
+func (f *Factory) arrange(ctx context.Context, h *house, o *importOptions, file *table) (rows []numbered, said []string, err error) {
+	a, err := newArranger(h, o, file)
+	if err != nil {
+		return nil, nil, err
+	}
+	if left := file.leftOut(); len(left) > 0 {
+		a.said = append(a.said, "Columns left out: "+strings.Join(left, ", ")+".")
+	}
+	for _, row := range file.rows {
+		a.fromForeign(row)
+		a.recognise(row)
+	}
+	if err := f.resolve(ctx, a, o.resolve); err != nil {
+		return nil, nil, err
+	}
+	for _, row := range file.rows {
+		if !a.again(row) {
+			a.complete(row)
+			rows = append(rows, row)
+		}
+	}
+	return rows, a.said, nil
+}
+
+func newArranger(h *house, o *importOptions, file *table) (*arranger, error) {
+	im, err := newImporter(h, o)
+	if err != nil {
+		return nil, err
+	}
+	entries, err := h.directory.List()
+	if err != nil {
+		return nil, err
+	}
+	names, err := h.names()
+	if err != nil {
+		return nil, err
+	}
+	a := &arranger{importer: im, file: file, names: names, byTenant: map[string]vault.Entry{}, byDomain: map[string]vault.Entry{}, first: map[string]numbered{}}
+	for _, entry := range entries {
+		a.byTenant[entry.TenantID] = entry
+		for _, domain := range entry.Domains {
+			a.byDomain[domain] = entry
+		}
+	}
+	for _, row := range file.rows {
+		names.take(row.tenantRow["name"])
+	}
+	return a, nil
+}
+
+// fromForeign lets an empty cell of somebody else's column clear nothing, and
+// splits tags, which may have commas between.
+func (a *arranger) fromForeign(row numbered) {
+	if a.file.foreign("labels") {
+		row.tenantRow["labels"] = strings.ReplaceAll(row.tenantRow["labels"], ",", ";")
+	}
+	for field, value := range row.tenantRow {
+		if value == "" && a.file.foreign(field) {
+			delete(row.tenantRow, field)
+		}
+	}
+}
+
+// recognise finds the entry that a row without a name is about: by tenant ID,
+// else by a domain.
+func (a *arranger) recognise(row numbered) {
+	if row.tenantRow["name"] != "" {
+		return
+	}
+	if id := row.tenantRow["tenant_id"]; id != "" {
+		if entry, ok := a.byTenant[strings.ToLower(id)]; ok {
+			row.tenantRow["name"] = entry.Name
+		}
+		return
+	}
+	for _, domain := range cellList(row.tenantRow["domains"]) {
+		if entry, ok := a.byDomain[vault.FoldName(domain)]; ok {
+			row.tenantRow["name"], row.tenantRow["tenant_id"] = entry.Name, entry.TenantID
+			return
+		}
+	}
+}
+
+// again reports whether a customer stands in the list a second time, as Partner
+// Center lists those whom a partner sells to in two ways.
+func (a *arranger) again(row numbered) bool {
+	id, called := strings.ToLower(row.tenantRow["tenant_id"]), row.tenantRow[company]
+	if id == "" || called == "" {
+		return false
+	}
+	before, twice := a.first[id]
+	if !twice {
+		a.first[id] = row
+		return false
+	}
+	if vault.FoldName(before.tenantRow[company]) != vault.FoldName(called) {
+		return false
+	}
+	a.said = append(a.said, fmt.Sprintf("Line %d is left out: it is the customer of line %d again.", row.line, before.line))
+	return true
+}
+
+// complete gives a row what follows from the others: a name, a note that search
+// finds the company by, and the lists that the entry has already.
+func (a *arranger) complete(row numbered) {
+	cells := row.tenantRow
+	if cells["name"] == "" {
+		a.recognise(row) // by what was looked up
+	}
+	domains := cellList(cells["domains"])
+	if cells["name"] == "" && (cells[company] != "" || len(domains) > 0) {
+		cells["name"] = a.names.suggest(cells[company], domains, cells["tenant_id"])
+	}
+	entry, err := a.house.directory.Get(cells["name"])
+	if _, own := cells["note"]; !own && cells[company] != "" && (err != nil || entry.Note == "") {
+		cells["note"] = schemas.Foreign(cells[company])
+	}
+	for field, have := range map[string][]string{"domains": entry.Domains, "labels": entry.Labels} {
+		if cells[field] != "" && a.file.foreign(field) {
+			cells[field] = joined(have, cellList(cells[field]))
+		}
+	}
+}
+
+// joined adds to a list what it does not have yet.
+func joined(have, more []string) string {
+	all := slices.Clone(have)
+	for _, item := range more {
+		if !slices.ContainsFunc(all, func(known string) bool { return vault.FoldName(known) == vault.FoldName(item) }) {
+			all = append(all, item)
+		}
+	}
+	return strings.Join(all, ";")
+}
