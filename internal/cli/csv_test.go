@@ -1,8 +1,10 @@
 package cli
 
 import (
+	"encoding/binary"
 	"strings"
 	"testing"
+	"unicode/utf16"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -48,6 +50,9 @@ func TestDecodeCSV(t *testing.T) {
 		"CRLF":              "name,tenant_id,note\r\na,1,\"x, y\"\r\n\r\nb,,\r\n",
 		"semicolons":        "name;tenant_id;note\na;1;x, y\n\nb;;\n",
 		"header in any way": "NAME, Tenant-ID ,Note\n a ,1,\"x, y\"\n\nb,,\n",
+		"tabs":              "name\ttenant_id\tnote\na\t1\tx, y\n\nb\t\t\n",
+		"UTF-16":            utf16Text("name\ttenant_id\tnote\r\na\t1\tx, y\r\n\r\nb\t\t\r\n", binary.LittleEndian),
+		"UTF-16, big end":   utf16Text("name,tenant_id,note\na,1,\"x, y\"\n\nb,,\n", binary.BigEndian),
 		"row of commas":     "name,tenant_id,note\na,1,\"x, y\"\n,,\nb,,\n",
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -60,6 +65,40 @@ func TestDecodeCSV(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+// utf16Text is a text as Excel saves "Unicode text".
+func utf16Text(text string, order binary.AppendByteOrder) string {
+	data := order.AppendUint16(nil, 0xfeff)
+	for _, unit := range utf16.Encode([]rune(text)) {
+		data = order.AppendUint16(data, unit)
+	}
+	return string(data)
+}
+
+func TestUTF16KeepsEveryLetter(t *testing.T) {
+	t.Parallel()
+	got, err := decodeCSV([]byte(utf16Text("Company name\tMicrosoft ID\nGröße 株式会社 😀\tx\n", binary.LittleEndian)), nil)
+	if err != nil || got.rows[0].tenantRow[company] != "Größe 株式会社 😀" || got.rows[0].tenantRow["tenant_id"] != "x" {
+		t.Errorf("%v, %v", got, err)
+	}
+}
+
+// Every header that Partner Center is documented to write, or may write.
+func TestHeadersOfExports(t *testing.T) {
+	t.Parallel()
+	for header, want := range map[string]string{
+		"Microsoft ID": "tenant_id", "Microsoft Id": "tenant_id", " MICROSOFT_ID ": "tenant_id", "Customer tenant ID": "tenant_id", "\u00a0Customer\u00a0Id": "tenant_id",
+		"Company name": company, "Customer company name": company, "CustomerName": company, "Primary domain name": "domains", "Tags": "labels", "Relationship": "",
+		"Tenant-ID": "tenant_id", "Expected Partner ID": "expected_partner_id", "\ufeffname": "name",
+	} {
+		if c, known := meaning(header, nil); !known || c.field != want {
+			t.Errorf("%q is %q (%v), want %q", header, c.field, known, want)
+		}
+	}
+	if c, known := meaning("Company name", columnMap{"companyname": {"Company Name", "owner"}}); !known || c.field != "owner" || c.foreign {
+		t.Errorf("--map does not come first: %+v", c)
 	}
 }
 

@@ -84,7 +84,7 @@ identity that acted there holds a link, or while that cannot be told, unless
 	options.credential.add(flags)
 	options.consent.add(flags)
 	options.consent.addKeepLink(flags)
-	config.Typed(flags, "ca-file")
+	config.Typed(flags, "ca-file", "map", "resolve-domains")
 	options.keys.add(flags)
 	return command
 }
