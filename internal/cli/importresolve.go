@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 
+	"mcp-partner/internal/httpclient"
 	"mcp-partner/schemas"
 	"mcp-partner/vault"
 )
@@ -54,7 +55,11 @@ func (f *Factory) resolve(ctx context.Context, a *arranger, wanted bool) error {
 	if u.err != nil {
 		return u.err
 	}
-	return u.fillIn(open, a.house.tenantsOf(ctx, questions))
+	replies := a.house.tenantsOf(ctx, questions)
+	if ctx.Err() != nil {
+		return schemas.NewProblem(schemas.CodeCancelled, "The look-up of domains was stopped; nothing was changed.")
+	}
+	return u.fillIn(open, replies)
 }
 
 // open are the rows of new tenants with a domain and without a tenant ID.
@@ -111,13 +116,14 @@ func hostsOf(questions []question) []string {
 
 // tenantsOf asks about domains, some at once.
 func (h *house) tenantsOf(ctx context.Context, questions []question) map[question]reply {
+	search := &domainSearch{pool: h.http, silent: map[string]int{}}
 	replies := make([]reply, len(questions))
 	next := make(chan int)
 	var workers sync.WaitGroup
 	for range min(lookups, len(questions)) {
 		workers.Go(func() {
 			for i := range next {
-				replies[i].tenantID, replies[i].err = vault.TenantOfDomain(ctx, h.http, questions[i].cloud, questions[i].domain)
+				replies[i] = search.ask(ctx, questions[i])
 			}
 		})
 	}
@@ -131,6 +137,42 @@ func (h *house) tenantsOf(ctx context.Context, questions []question) map[questio
 		all[q] = replies[i]
 	}
 	return all
+}
+
+// domainSearch gives a host up that does not answer: hundreds of domains would
+// wait for it in vain.
+type domainSearch struct {
+	pool *httpclient.Pool
+
+	mu sync.Mutex
+	// silent counts the look-ups since the last answer, by host.
+	silent map[string]int
+}
+
+func (s *domainSearch) ask(ctx context.Context, q question) reply {
+	host := q.cloud.AuthorityHost()
+	if s.gaveUp(host) {
+		return reply{err: schemas.NewProblem(schemas.CodeNetwork, fmt.Sprintf("Entra ID (%s) does not answer and was no longer asked for the domain %s.", host, q.domain))}
+	}
+	id, err := vault.TenantOfDomain(ctx, s.pool, q.cloud, q.domain)
+	s.note(host, err)
+	return reply{id, err}
+}
+
+func (s *domainSearch) gaveUp(host string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.silent[host] >= lookups
+}
+
+func (s *domainSearch) note(host string, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err != nil && slices.Contains([]schemas.Code{schemas.CodeNetwork, schemas.CodeTimeout}, schemas.AsProblem(err).Code) {
+		s.silent[host]++
+		return
+	}
+	s.silent[host] = 0
 }
 
 // fillIn gives each row the ID of its tenant, or names every row that has none

@@ -74,7 +74,7 @@ func (h *house) consentRows(credential string) ([]tenantRow, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !config.Kind.Application() {
+	if config.ClientID == "" || !config.Kind.Application() && !config.Kind.Person() {
 		return nil, refused("give the credential of an application", "the credential %s is of the kind %s, and no administrator consents to it here", config.Name, config.Kind)
 	}
 	entries, err := h.directory.List()
