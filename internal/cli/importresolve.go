@@ -42,7 +42,7 @@ func (f *Factory) resolve(ctx context.Context, a *arranger, wanted bool) error {
 	}
 	if !wanted {
 		return refused("add --resolve-domains to ask Entra ID which tenants they are, which sends it the domains and no credential",
-			"%d rows have a domain and no tenant ID, the first on line %d; nothing was changed", len(open), open[0].line)
+			"%s with a domain and no tenant ID, the first on line %d; nothing was changed", count(len(open), "row"), open[0].line)
 	}
 	var questions []question
 	for _, one := range open {
@@ -51,7 +51,7 @@ func (f *Factory) resolve(ctx context.Context, a *arranger, wanted bool) error {
 		}
 	}
 	u := f.ui()
-	u.linef(dim, "Asking %s for the tenants of %d domains; no credential is sent.", strings.Join(hostsOf(questions), ", "), len(questions))
+	u.linef(dim, "Asking %s for the tenants of %s; no credential is sent.", strings.Join(hostsOf(questions), ", "), count(len(questions), "domain"))
 	if u.err != nil {
 		return u.err
 	}
@@ -196,15 +196,15 @@ func (u *ui) fillIn(open []asked, replies map[question]reply) error {
 	case u.err != nil || unknown+unanswered == 0:
 		return u.err
 	case unanswered == 0:
-		return refused("correct the domain, give a tenant_id, or take the rows out", "%d domains are of no tenant; nothing was changed", unknown)
+		return refused("correct the domain, give a tenant_id, or take the rows out", "no tenant was found for %s; nothing was changed", count(unknown, "domain"))
 	}
 	return failed("look at the network and the proxy, then run it again", "%s; nothing was changed", unresolved(unknown, unanswered))
 }
 
 func unresolved(unknown, unanswered int) string {
-	text := fmt.Sprintf("of %d domains it could not be told which tenant they are", unanswered)
+	text := count(unanswered, "domain") + " could not be looked up"
 	if unknown > 0 {
-		text += fmt.Sprintf(", and %d are of no tenant", unknown)
+		text += ", and no tenant was found for " + count(unknown, "domain")
 	}
 	return text
 }

@@ -47,6 +47,9 @@ func (f *Factory) arrange(ctx context.Context, h *house, o *importOptions, file 
 			rows = append(rows, row)
 		}
 	}
+	if len(a.mistakes) > 0 {
+		return nil, nil, a.refusal()
+	}
 	return rows, a.said, nil
 }
 
@@ -146,6 +149,21 @@ func (a *arranger) complete(row numbered) {
 	for field, have := range map[string][]string{"domains": entry.Domains, "labels": entry.Labels} {
 		if cells[field] != "" && a.file.foreign(field) {
 			cells[field] = joined(have, cellList(cells[field]))
+		}
+	}
+	a.moved(row)
+}
+
+// moved finds a domain of somebody else's list that another entry has: it went to
+// another tenant, which a person has to look at.
+func (a *arranger) moved(row numbered) {
+	if !a.file.foreign("domains") {
+		return
+	}
+	for _, domain := range cellList(row.tenantRow["domains"]) {
+		owner, taken := a.byDomain[vault.FoldName(domain)]
+		if taken && vault.FoldName(owner.Name) != vault.FoldName(row.tenantRow["name"]) {
+			a.mistakes = append(a.mistakes, fmt.Sprintf("line %d: domain %q is that of %s in the directory, which is another tenant", row.line, schemas.Foreign(domain), owner.Name))
 		}
 	}
 }

@@ -162,7 +162,7 @@ func notesOf(config vault.CredentialConfig, found []foundTenant) []string {
 		notes = append(notes, fmt.Sprintf("If %s signs in as a service principal, this is its own tenant alone.", config.Name))
 	}
 	if n := countLighthouse(found); n > 0 {
-		notes = append(notes, fmt.Sprintf("%d reached through Azure Lighthouse: do not link them one by one; link once, in the managing tenant.", n))
+		notes = append(notes, count(n, "tenant")+" reached through Azure Lighthouse, which are not linked one by one: link once, in the managing tenant.")
 	}
 	return notes
 }
@@ -213,8 +213,8 @@ func (f *Factory) writeDiscovery(h *house, found discovery, o *discoverOptions) 
 	}
 	u := &ui{out: f.IO.Err}
 	lighthouse := countLighthouse(found.Tenants)
-	u.linef(plain, "%d tenants to import; left out: %d that are in the directory, %d of Lighthouse.",
-		len(rows), len(found.Tenants)-lighthouse-len(rows), lighthouse)
+	u.linef(plain, "%s to import; left out: %d in the directory, %d of Lighthouse.",
+		count(len(rows), "tenant"), len(found.Tenants)-lighthouse-len(rows), lighthouse)
 	for _, note := range found.Notes {
 		u.line(plain, note)
 	}
