@@ -42,6 +42,10 @@ func newPair(t *testing.T) *pair {
 		check(t, err)
 		proxy := httputil.NewSingleHostReverseProxy(target)
 		proxy.FlushInterval = -1
+		// A transport of its own: others close connections of the default one.
+		own := http.DefaultTransport.(*http.Transport).Clone()
+		t.Cleanup(own.CloseIdleConnections)
+		proxy.Transport = own
 		behind[i] = proxy
 	}
 	var turn atomic.Int64

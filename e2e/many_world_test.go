@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"mcp-partner/schemas"
@@ -179,19 +180,21 @@ func (c *crowd) killed(at int, args []string) bool {
 	c.tb.Helper()
 	s := c.cli(args...)
 	command := s.command(c.tb.Context())
-	ended := make(chan struct{})
-	died := false
+	started, ended := make(chan struct{}), make(chan struct{})
+	var died atomic.Bool
 	c.trap.set(at, func() {
-		died = true
+		died.Store(true)
+		<-started // its first request may come before Start has returned
 		_ = command.Process.Kill()
 		<-ended
 	})
 	check(c.tb, command.Start())
+	close(started)
 	_ = command.Wait() // its state is not asked for
 	close(ended)
 	c.trap.active.Wait()
 	c.trap.set(0, nil)
-	return died
+	return died.Load()
 }
 
 // written are the writes that changed links since a place in the journal, by
