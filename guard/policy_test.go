@@ -187,3 +187,33 @@ func BenchmarkGuardDecide(b *testing.B) {
 		}
 	}
 }
+
+// TestADenialHoldsForManyTenantsToo: who denies a write somewhere does not want
+// it there by a run either. What allows one says nothing of the other.
+func TestADenialHoldsForManyTenantsToo(t *testing.T) {
+	t.Parallel()
+	for single, many := range map[string]string{
+		schemas.ToolRegisterPartner: schemas.ToolEnsurePartnerLinks,
+		schemas.ToolUpdatePartner:   schemas.ToolTransitionPartner,
+		schemas.ToolRemovePartner:   schemas.ToolTransitionPartner,
+	} {
+		op, _ := schemas.Lookup(many)
+		subject := guard.Subject{Operation: op, Caller: "stdio", Tenant: "contoso", PartnerID: "1234567"}
+		wide := guard.Rule{Name: "wide", Operations: []string{many}, Tenants: []string{"*"}, PartnerIDs: []string{"1234567"}, Ruling: guard.RulingAllow}
+		deny := guard.Rule{Name: "deny", Operations: []string{single}, Tenants: []string{"contoso"}, Ruling: guard.RulingDeny}
+		policy, err := guard.NewPolicy([]guard.Rule{deny, wide})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if verdict := policy.Evaluate(subject); verdict.Rule != "deny" {
+			t.Errorf("%s is denied, and %s is answered by %+v", single, many, verdict)
+		}
+		wide.Operations = []string{single}
+		if policy, err = guard.NewPolicy([]guard.Rule{wide}); err != nil {
+			t.Fatal(err)
+		}
+		if verdict := policy.Evaluate(subject); verdict.Ruling != guard.RulingDeny {
+			t.Errorf("%s is allowed, and %s is answered by %+v", single, many, verdict)
+		}
+	}
+}

@@ -70,6 +70,9 @@ type Operation struct {
 	// Former are names that the tool had before. Calls, rules, bounds and tokens
 	// that know them go on; lists do not show them.
 	Former []string
+	// Does are operations whose work this one does in many tenants: who denies
+	// one of them denies this as well.
+	Does []string
 	// Summary is one sentence that starts with a verb.
 	Summary string
 	// Use and Avoid say when this is the right tool, and when another is.

@@ -9,7 +9,7 @@ var manyAnswer = []string{"totals", "changes", "run_id", "next_cursor", "approva
 
 func ensurePartnerLinks() Operation {
 	return Operation{
-		Name: ToolEnsurePartnerLinks, Title: "Register in many tenants",
+		Name: ToolEnsurePartnerLinks, Title: "Register in many tenants", Does: []string{ToolRegisterPartner},
 		Summary: "Register our partner ID in every tenant where our identity has no link yet, under one approval.",
 		Use:     "A long run goes on by itself; run_id shows it.",
 		Avoid:   "It never overwrites: other IDs are reported, use transition_partner.",
@@ -27,7 +27,7 @@ func ensurePartnerLinks() Operation {
 
 func transitionPartner() Operation {
 	return Operation{
-		Name: ToolTransitionPartner, Title: "Move links to another partner ID",
+		Name: ToolTransitionPartner, Title: "Move links to another partner ID", Does: []string{ToolUpdatePartner, ToolRemovePartner},
 		Summary: "Move every link that our identities hold from old partner IDs to a new one, under one approval.",
 		Use:     "For a merger. A long run goes on by itself; run_id shows it.",
 		Avoid:   "Links of other identities only they can touch.",
