@@ -3,6 +3,8 @@ package schemas
 import (
 	"encoding/json"
 	"slices"
+
+	"github.com/google/jsonschema-go/jsonschema"
 )
 
 // Effect is what an operation may do to the link.
@@ -89,6 +91,8 @@ type Operation struct {
 	Answer   []string
 	Intents  []Intent
 	Examples []Example
+	// input makes the schema of the arguments, once.
+	input func() *jsonschema.Schema
 }
 
 // Description is what a client shows to its model.

@@ -26,11 +26,15 @@ func Catalogue() []Operation { return slices.Clone(catalogue()) }
 // catalogue is made once, because every call looks an operation up; nothing
 // writes to it afterwards.
 var catalogue = sync.OnceValue(func() []Operation {
-	return []Operation{
+	all := []Operation{
 		checkPartnerLink(), getPartner(), auditPartnerLinks(), listTenants(), listProviderOperations(),
 		findPartnerTool(), getApproval(), registerPartner(), updatePartner(), removePartner(),
 		ensurePartnerLinks(), transitionPartner(),
 	}
+	for i := range all {
+		all[i].input = sync.OnceValue(all[i].inputSchema)
+	}
+	return all
 })
 
 var linkAnswer = []string{"identity", "link"}
