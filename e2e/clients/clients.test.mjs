@@ -10,8 +10,9 @@ import { binary, serveHTTP } from "./server.mjs";
 assert.ok(binary, "CLIENTS_BINARY is not set; start this with: node run.mjs path/to/mcp-partner");
 
 const toolNames = [
-  "check_partner_link", "find_partner_tool", "get_approval", "get_partner", "list_provider_operations", "list_tenants",
-  "register_partner", "remove_partner", "update_partner",
+  "audit_partner_links", "check_partner_link", "ensure_partner_links", "find_partner_tool", "get_approval",
+  "get_partner", "list_provider_operations", "list_tenants", "register_partner", "remove_partner",
+  "transition_partner", "update_partner",
 ];
 const tenant = "contoso";
 const ours = "1234567";
@@ -70,6 +71,8 @@ for (const variant of variants) {
       assert.equal(page.tenants.length, 2);
       assert.equal((await ask("list_tenants", { limit: 2, cursor: page.next_cursor })).tenants.length, 1);
       assert.ok((await ask("list_provider_operations", { tenant })).operations.length > 0);
+      const audit = await ask("audit_partner_links", { expected_partner_id: ours });
+      assert.equal(audit.rows.length, 3);
       for (const { name } of tenants.tenants) {
         const { status, link, identity } = await ask("check_partner_link", { tenant: name });
         assert.equal(status, "done");
@@ -102,7 +105,7 @@ for (const variant of variants) {
 
     test("resources and templates", async () => {
       const { resources } = await c.client.listResources();
-      assert.deepEqual(resources.map((resource) => resource.uri).sort(), ["partner://docs/pal", "partner://tenants"]);
+      assert.deepEqual(resources.map((resource) => resource.uri).sort(), ["partner://docs/pal", "partner://openapi", "partner://tenants"]);
       const { resourceTemplates: templates } = await c.client.listResourceTemplates();
       assert.deepEqual(templates.map((template) => template.uriTemplate).sort(), ["partner://schemas/{tool}", "partner://tenants/{tenant}/link"]);
       const read = async (uri) => {
@@ -112,6 +115,7 @@ for (const variant of variants) {
         return contents[0];
       };
       assert.match((await read("partner://docs/pal")).text, /Partner Admin Link/);
+      assert.equal(JSON.parse((await read("partner://openapi")).text).openapi, "3.1.0");
       judge.envelope("list_tenants", JSON.parse((await read("partner://tenants")).text));
       const link = JSON.parse((await read(`partner://tenants/${tenant}/link`)).text);
       judge.envelope("check_partner_link", link);

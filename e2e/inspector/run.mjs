@@ -14,7 +14,7 @@ import { fileURLToPath } from "node:url";
 
 const inspector = fileURLToPath(new URL("node_modules/@modelcontextprotocol/inspector/clients/launcher/build/index.js", import.meta.url));
 const serveArguments = ["serve", "--simulate=3"];
-const toolCount = 9;
+const toolCount = 12;
 
 const binary = process.argv[2] && resolve(process.argv[2]);
 if (!binary) {
