@@ -135,3 +135,17 @@ func kindsAndEnds(status []schemas.CredentialView) (kinds, ends string) {
 	}
 	return strings.Join(k, " "), strings.Join(e, " ")
 }
+
+// lastOf says when credentials last worked, and when and why they last failed.
+func lastOf(status []schemas.CredentialView) (worked, failed string) {
+	var w, f []string
+	for _, one := range status {
+		if one.LastSuccess != "" {
+			w = append(w, one.LastSuccess)
+		}
+		if one.LastFailure != "" {
+			f = append(f, one.LastFailure+" "+string(one.LastProblem))
+		}
+	}
+	return strings.Join(w, " "), strings.Join(f, " ")
+}

@@ -85,8 +85,9 @@ func (u *ui) tenantTable(tenants []tenantJSON) {
 			}
 		}
 		kinds, ends := kindsAndEnds(t.CredentialStatus)
-		rows[i] = []string{t.Name, t.TenantID, strings.Join(t.Domains, " "), t.Cloud, strings.Join(t.Credentials, " "), kinds, ends, strings.Join(pins, " "),
+		worked, failed := lastOf(t.CredentialStatus)
+		rows[i] = []string{t.Name, t.TenantID, strings.Join(t.Domains, " "), t.Cloud, strings.Join(t.Credentials, " "), kinds, ends, worked, failed, strings.Join(pins, " "),
 			t.ExpectedPartnerID, strings.Join(t.Labels, ", "), t.Owner, t.ExternalID, t.Note}
 	}
-	u.table([]string{"NAME", "TENANT ID", "DOMAINS", "CLOUD", "CREDENTIALS", "KIND", "ENDS", "OBJECT ID", "EXPECTED", "LABELS", "OWNER", "EXTERNAL ID", "NOTE"}, rows)
+	u.table([]string{"NAME", "TENANT ID", "DOMAINS", "CLOUD", "CREDENTIALS", "KIND", "ENDS", "LAST WORKED", "LAST FAILED", "OBJECT ID", "EXPECTED", "LABELS", "OWNER", "EXTERNAL ID", "NOTE"}, rows)
 }
