@@ -28,6 +28,9 @@ const (
 // well and that do not, notifications, subscriptions, and clients that leave.
 func TestSoak(t *testing.T) {
 	t.Parallel()
+	if len(raceFlags()) > 0 {
+		t.Skip("the race detector remembers every access, so its memory grows; the lanes test and soak measure without it")
+	}
 	length := shortSoak
 	if text := os.Getenv(soakVariable); text != "" {
 		given, err := time.ParseDuration(text)

@@ -40,7 +40,7 @@ func TestKilledWhileASecretIsStored(t *testing.T) {
 		i := w.cli("vault", "add", name, "--secret-stdin")
 		i.stdin = "secret-of-" + name
 		began := time.Now()
-		ended := i.killed(t, rand.N(took+took/8))
+		ended := i.killed(t, momentOf(n, took))
 		if ended {
 			took = time.Since(began) // the machine may be busier or quieter by now
 		}
@@ -77,7 +77,7 @@ func TestKilledWhileTheKeyIsChanged(t *testing.T) {
 	key := w.key(t)
 	for n := range kills() {
 		began := time.Now()
-		if w.cli("vault", "rotate-key").killed(t, rand.N(took+took/8)) {
+		if w.cli("vault", "rotate-key").killed(t, momentOf(n, took)) {
 			took = time.Since(began)
 		}
 		if now := w.secrets(t); !slices.Equal(now, []string{"contoso"}) {
@@ -100,6 +100,14 @@ func TestKilledWhileTheKeyIsChanged(t *testing.T) {
 		t.Error("after a whole change there is more than one key")
 	}
 	w.cli("ledger", "verify").must(t)
+}
+
+// momentOf spreads the kills over the whole time that a command takes, and a
+// little beyond: each has a part of it for its own, so that some come early and
+// some late however few there are and wherever the change itself lies.
+func momentOf(n int, took time.Duration) time.Duration {
+	part := (took + took/8) / time.Duration(kills())
+	return part*time.Duration(n) + rand.N(part+1)
 }
 
 func clocked(work func()) time.Duration {

@@ -28,6 +28,10 @@ func TestMain(m *testing.M) {
 	}})
 }
 
+// noRest keeps a program with the race detector from sleeping for a second at
+// its end.
+const noRest = "atexit_sleep_ms=0"
+
 // worldKey is where a script finds its simulated Azure.
 const worldKey = "world"
 
@@ -65,6 +69,7 @@ func setup(env *testscript.Env) error {
 	cloud := world.cloud()
 	env.Setenv("MCP_PARTNER_STATE_DIR", filepath.Join(env.WorkDir, "state"))
 	env.Setenv("PROGRAM", program)
+	env.Setenv("GORACE", noRest)
 	env.Setenv("ESC", "\x1b[2Jx.csv")
 	env.Setenv("CLIENT_ID", world.sim.ClientID())
 	env.Setenv("CONTOSO", contoso.TenantID)

@@ -34,7 +34,7 @@ type session struct {
 func atTerminal(t *testing.T, env []string, args ...string) *session {
 	t.Helper()
 	command := exec.CommandContext(t.Context(), "mcp-partner", args...)
-	command.Env = append([]string{"PATH=" + os.Getenv("PATH"), "TMPDIR=" + os.TempDir(), "MCP_PARTNER_STATE_DIR=" + t.TempDir(), "TERM=xterm"}, env...)
+	command.Env = append([]string{"GORACE=" + noRest, "PATH=" + os.Getenv("PATH"), "TMPDIR=" + os.TempDir(), "MCP_PARTNER_STATE_DIR=" + t.TempDir(), "TERM=xterm"}, env...)
 	tty, err := pty.StartWithSize(command, &pty.Winsize{Rows: 50, Cols: 500})
 	if err != nil {
 		t.Fatal(err)
