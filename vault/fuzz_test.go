@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
 // What the decoder takes, it writes and takes again the same; what it refuses,
@@ -88,7 +90,7 @@ func FuzzDecodeDirectory(f *testing.F) {
 // Names that are taken are found again in whatever case they are written, and
 // hold nothing that a terminal or a path would read in its own way.
 func FuzzNames(f *testing.F) {
-	for _, name := range []string{"contoso", "Straße", "a.b", "\u202e", "½", "ǅ", "İ", "a\x00"} {
+	for _, name := range []string{"contoso", "Straße", "a.b", "\u202e", "½", "ǅ", "İ", "Ꮪ", "a\x00"} {
 		f.Add(name)
 	}
 	f.Fuzz(func(t *testing.T, name string) {
@@ -105,4 +107,22 @@ func FuzzNames(f *testing.F) {
 			t.Errorf("%q was taken", name)
 		}
 	})
+}
+
+// Every letter that a name may have folds to one form, once and for all, from
+// either of its cases. The Turkish letters are the two that Unicode excepts:
+// their other case is another letter's.
+func TestEachLetterFolds(t *testing.T) {
+	for r := rune(utf8.RuneSelf); r <= unicode.MaxRune; r++ {
+		name := string(r)
+		if checkName("name", name) != nil || r == 'İ' || r == 'ı' {
+			continue
+		}
+		folded := fold(name)
+		for _, written := range []string{folded, strings.ToUpper(name), strings.ToLower(name)} {
+			if fold(written) != folded {
+				t.Errorf("%q (%U) folds to %q, written as %q to %q", name, r, folded, written, fold(written))
+			}
+		}
+	}
 }

@@ -28,8 +28,9 @@ func fold(text string) string {
 	if isASCII(text) {
 		return strings.ToLower(text)
 	}
-	// A Caser has state, so each call makes its own.
-	return norm.NFKC.String(cases.Fold().String(norm.NFKC.String(text)))
+	// A Caser has state, so each call makes its own. It swaps the two cases of
+	// Cherokee instead of folding them, so the lower case is taken after it.
+	return norm.NFKC.String(strings.ToLower(cases.Fold().String(norm.NFKC.String(text))))
 }
 
 func isASCII(text string) bool {
