@@ -196,7 +196,7 @@ var envelopeTexts = map[string]string{
 	"tenants":       "Rows of tenants.",
 	"totals":        "Counts.",
 	"matches":       "Tools that fit, best first: `tool`, `title`, `score`, `why`, `effect`, `arguments`, `input_schema`, `example`.",
-	"out_of_scope":  "Why no tool here does it, and what does.",
+	"out_of_scope":  "Always there in an answer of `find_partner_tool`: `null`, or `reason` and `use_instead` (rows of `name`, `what_for`) where no tool here does it.",
 	"matches_asked": "Whether the linked ID is the one asked for; absent if that could not be told.",
 	"approval":      "A question that waits for an approver: `id`, `state` (`pending`, `approved`, `denied`, `used`, `expired`), `expires_at`, `how`.",
 	"plan":          "Requests that would be made: `method`, `url`, `effect`, `when`. Only with `mcp-partner call --plan`.",

@@ -36,8 +36,8 @@ type Envelope struct {
 	Tenants    []TenantRow         `json:"tenants,omitzero"`
 	Totals     map[string]int      `json:"totals,omitempty"`
 	Matches    []Match             `json:"matches,omitzero"`
-	// OutOfScope says where else a thing is done, when no tool here does it.
-	OutOfScope *OutOfScope `json:"out_of_scope,omitempty"`
+	// OutOfScope stands in every answer of find_partner_tool and in no other.
+	OutOfScope *Scope `json:"out_of_scope,omitempty"`
 	// MatchesAsked says, for get_partner, whether the linked ID is the one asked for.
 	MatchesAsked *bool     `json:"matches_asked,omitempty" doc:"Whether the linked ID is the one asked for."`
 	Approval     *Approval `json:"approval,omitempty"`
@@ -136,16 +136,4 @@ type Match struct {
 	Arguments   map[string]any `json:"arguments"`
 	InputSchema map[string]any `json:"input_schema"`
 	Example     map[string]any `json:"example,omitempty"`
-}
-
-// OutOfScope says that no tool here does what was asked, and what does.
-type OutOfScope struct {
-	Reason     string       `json:"reason"`
-	UseInstead []UseInstead `json:"use_instead"`
-}
-
-// UseInstead names another product and what it is for.
-type UseInstead struct {
-	Name    string `json:"name"`
-	WhatFor string `json:"what_for"`
 }

@@ -97,7 +97,7 @@ func (o Operation) shallow(name string, property *jsonschema.Schema) *jsonschema
 	if name == "status" {
 		return &jsonschema.Schema{Type: property.Type, Enum: property.Enum}
 	}
-	s := &jsonschema.Schema{Type: property.Type}
+	s := &jsonschema.Schema{Type: property.Type, Types: property.Types}
 	if property.Items != nil {
 		s.Items = &jsonschema.Schema{Type: property.Items.Type}
 	}
@@ -121,7 +121,8 @@ func (o Operation) envelopeFields() []string {
 }
 
 // structSchema describes a Go struct from its json, doc and enum tags. Unlike
-// an inferred schema it keeps no null alternatives, which some clients refuse.
+// an inferred schema it keeps no null alternatives but that of a Scope, which
+// is said: other fields are left out.
 func structSchema(t reflect.Type) *jsonschema.Schema {
 	s := &jsonschema.Schema{
 		Type: "object", Properties: map[string]*jsonschema.Schema{},
@@ -142,6 +143,11 @@ func structSchema(t reflect.Type) *jsonschema.Schema {
 }
 
 func typeSchema(t reflect.Type) *jsonschema.Schema {
+	if t == reflect.TypeFor[Scope]() {
+		s := structSchema(reflect.TypeFor[OutOfScope]())
+		s.Type, s.Types = "", []string{s.Type, "null"}
+		return s
+	}
 	switch t.Kind() {
 	case reflect.Pointer:
 		return typeSchema(t.Elem())

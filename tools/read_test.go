@@ -3,6 +3,7 @@ package tools_test
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -243,7 +244,8 @@ func TestTenantsThatAreNotClear(t *testing.T) {
 		}
 	}
 	h.directory.tenants = nil
-	if envelope := h.call(schemas.ToolCheckPartnerLink, `{}`); envelope.Problem.Code != schemas.CodeDirectoryEmpty {
+	if envelope := h.call(schemas.ToolCheckPartnerLink, `{}`); envelope.Problem.Code != schemas.CodeDirectoryEmpty ||
+		!strings.HasPrefix(envelope.Problem.Hint, "A person runs: mcp-partner setup (") {
 		t.Errorf("empty directory: %+v", envelope.Problem)
 	}
 }
@@ -262,6 +264,9 @@ func TestFindPartnerToolRunsNothing(t *testing.T) {
 	envelope := h.call(schemas.ToolFindPartnerTool, `{"query":"is our partner link in place at contoso?"}`)
 	if envelope.Status != schemas.StatusDone || len(envelope.Matches) == 0 || envelope.Matches[0].Tool != schemas.ToolCheckPartnerLink {
 		t.Errorf("%+v", envelope)
+	}
+	if envelope.OutOfScope == nil || envelope.OutOfScope.Out != nil {
+		t.Errorf("what is in scope is answered with out_of_scope %+v", envelope.OutOfScope)
 	}
 	if n := len(h.sim.Journal()); n != 0 {
 		t.Errorf("a search made %d requests", n)

@@ -83,6 +83,10 @@ for (const variant of variants) {
       const found = await ask("find_partner_tool", { query: "register 1234567 at Fabrikam" });
       assert.equal(found.matches[0].tool, "register_partner");
       assert.ok(judge.accepts("register_partner", found.matches[0].arguments), JSON.stringify(found.matches[0].arguments));
+      assert.equal(found.out_of_scope, null);
+      const elsewhere = await ask("find_partner_tool", { query: "what did contoso spend last month?" });
+      assert.deepEqual(elsewhere.matches, []);
+      assert.ok(elsewhere.out_of_scope.use_instead.length > 0, JSON.stringify(elsewhere));
     });
 
     test("mistakes are refused with a code, and nobody is asked", async () => {

@@ -84,7 +84,7 @@ func checkStateDir(dir string) check {
 	info, err := os.Stat(dir)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return check{"state_dir", checkWarn, dir + " is not there yet; it is made at the first change.", "mcp-partner vault init"}
+		return check{"state_dir", checkWarn, dir + " is not there yet; it is made at the first change.", "mcp-partner setup"}
 	case err != nil:
 		return check{"state_dir", checkFail, dir + " cannot be reached.", "ls -ld " + shellWord(dir)}
 	}
@@ -111,7 +111,7 @@ func (f *Factory) checkVault(ctx context.Context, h *house, credentials []vault.
 
 func checkDirectory(entries []vault.Entry) check {
 	if len(entries) == 0 {
-		return check{"directory", checkWarn, "The directory holds no tenant yet.", "mcp-partner tenants add NAME --tenant-id GUID --client-id GUID --secret-stdin"}
+		return check{"directory", checkWarn, "The directory holds no tenant yet.", "mcp-partner setup"}
 	}
 	return check{"directory", checkOK, "The directory holds " + count(len(entries), "tenant") + ".", ""}
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/url"
 	"os"
@@ -143,8 +144,19 @@ func clockFix() string {
 
 // checkDisk looks whether the ledger can grow.
 func checkDisk(dir string) check {
-	free, err := freeBytes(dir)
+	free, err := freeBytes(nearest(dir))
 	return judgeDisk(dir, free, err)
+}
+
+// nearest is the folder, or the one above it in which it will be made.
+func nearest(dir string) string {
+	for dir != filepath.Dir(dir) {
+		if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+		dir = filepath.Dir(dir)
+	}
+	return dir
 }
 
 func judgeDisk(dir string, free uint64, err error) check {

@@ -136,10 +136,11 @@ func (u *ui) matches(matches []schemas.Match) {
 }
 
 // outOfScope says why nothing fits, unless the summary has said so already.
-func (u *ui) outOfScope(out *schemas.OutOfScope, summary string) {
-	if out == nil {
+func (u *ui) outOfScope(scope *schemas.Scope, summary string) {
+	if scope == nil || scope.Out == nil {
 		return
 	}
+	out := scope.Out
 	if !strings.Contains(summary, out.Reason) {
 		u.blank()
 		u.line(warn, out.Reason)

@@ -45,7 +45,7 @@ func runTenantsList(_ context.Context, f *Factory, asJSON bool) error {
 	u := f.ui()
 	if len(entries) == 0 {
 		u.line(warn, "There are no tenants yet.")
-		u.field("next", "mcp-partner tenants add NAME --tenant-id GUID --client-id GUID --secret-stdin")
+		u.field("next", "mcp-partner setup")
 		return u.err
 	}
 	u.tenantTable(tenants)

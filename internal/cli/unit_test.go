@@ -79,7 +79,7 @@ func TestRenderingEscapesEverything(t *testing.T) {
 		Operations: []schemas.ProviderOperation{{Name: evil, Operation: evil, Description: evil}},
 		Tenants:    []schemas.TenantRow{{Name: evil, TenantID: evil, DisplayName: evil, Labels: []string{evil}}},
 		Matches:    []schemas.Match{{Tool: schemas.ToolGetPartner, Why: evil, Arguments: map[string]any{"partner_id": evil}}},
-		OutOfScope: &schemas.OutOfScope{Reason: evil, UseInstead: []schemas.UseInstead{{Name: evil, WhatFor: evil}}},
+		OutOfScope: &schemas.Scope{Out: &schemas.OutOfScope{Reason: evil, UseInstead: []schemas.UseInstead{{Name: evil, WhatFor: evil}}}},
 		Plan:       []schemas.PlannedRequest{{Method: evil, URL: evil, When: evil}},
 		Approval:   &schemas.Approval{ID: evil, State: evil, How: evil},
 		Problem:    &schemas.Problem{Code: evil, Message: evil, Hint: evil, Foreign: evil, ForeignCode: evil, ARMRequestID: evil, CorrelationID: evil, RetryAfterSeconds: 3},
