@@ -69,6 +69,11 @@ type askedMany struct {
 	First      int      `json:"first,omitempty"`
 }
 
+// begins reports whether there is anything that only a new run heeds.
+func (a askedMany) begins() bool {
+	return a.PartnerID+a.To+a.Strategy+a.Credential != "" || len(a.From)+len(a.Tenants)+len(a.Labels) > 0
+}
+
 func (a askedMany) canonical() string {
 	text, err := json.Marshal(a)
 	if err != nil {
@@ -122,6 +127,20 @@ func checkTransition(w manyWant) error {
 	}
 }
 
+// check refuses arguments of which one would be silently ignored: whoever goes
+// on with a run for one tenant must not go on with it for all.
+func (w manyWant) check() error {
+	switch {
+	case w.ref.RunID != "" && w.asked.begins():
+		return schemas.NewProblem(schemas.CodeInvalidArgument,
+			"run_id goes with resume, first, cursor and limit alone: what the run does and where was settled when it was opened.")
+	case w.ref.RunID == "" && w.ref.Resume:
+		return schemas.NewProblem(schemas.CodeInvalidArgument, "resume goes with run_id: name the run to go on with.")
+	default:
+		return checkSelection(w.many.Tenants, w.many.Labels)
+	}
+}
+
 // to is the ID afterwards, "" where each entry's own is registered.
 func (w manyWant) to() string { return w.asked.PartnerID + w.asked.To }
 
@@ -146,7 +165,7 @@ func (s *Service) many(ctx context.Context, j *job, w manyWant) Result {
 	if err := s.admit(ctx, j, schemas.Tenant{}, w.to()); err != nil {
 		return s.refusedMany(ctx, j, w, err)
 	}
-	if err := checkSelection(w.many.Tenants, w.many.Labels); err != nil {
+	if err := w.check(); err != nil {
 		return s.refusedMany(ctx, j, w, err)
 	}
 	if w.ref.RunID != "" {

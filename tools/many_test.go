@@ -301,6 +301,15 @@ func TestAFreezeStopsWhatHasNotBegun(t *testing.T) {
 			}
 		}
 	}}
+	for _, ignored := range []string{`"tenants":["` + n[2] + `"]`, `"to":"1234567"`, `"strategy":"update"`, `"labels":["a"]`} {
+		e := h.call(schemas.ToolTransitionPartner, `{"run_id":"`+first.RunID+`","resume":true,`+ignored+`}`)
+		if e.Problem == nil || e.Problem.Code != schemas.CodeInvalidArgument || h.writes() != 2 {
+			t.Fatalf("resumed with %s: %s, %d writes", ignored, e.Summary, h.writes())
+		}
+	}
+	if e := h.call(schemas.ToolEnsurePartnerLinks, `{"partner_id":"1234567","resume":true}`); e.Problem == nil || e.Problem.Code != schemas.CodeInvalidArgument {
+		t.Errorf("to resume no run is %s", e.Summary)
+	}
 	e := h.call(schemas.ToolTransitionPartner, `{"run_id":"`+first.RunID+`","resume":true,"first":1}`)
 	if e.Totals["done"] != 2 || e.Totals["waiting"] != 1 || e.Totals["unfinished"] != 0 {
 		t.Errorf("%v: %s", e.Totals, e.Summary)

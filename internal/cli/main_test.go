@@ -120,7 +120,8 @@ func modeCommand(ts *testscript.TestScript, neg bool, args []string) {
 
 // jsonCommand looks into one JSON document, which stdout or a file must be as a
 // whole: json stdout link.state linked. With a negation the path must not lead
-// to that value; without a value the path must exist.
+// to that value; without a value the path must exist. What is there is $JSON
+// afterwards.
 func jsonCommand(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) < 2 || len(args) > 3 {
 		ts.Fatalf("usage: [!] json FILE PATH [VALUE]")
@@ -136,6 +137,7 @@ func jsonCommand(ts *testscript.TestScript, neg bool, args []string) {
 	if holds == neg {
 		ts.Fatalf("%s: %s is %q (found: %v)", args[0], args[1], text, found)
 	}
+	ts.Setenv("JSON", text)
 }
 
 // dig follows a path such as checks.0.status; "len" is the length of a list.

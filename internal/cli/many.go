@@ -69,8 +69,8 @@ func (o *manyOptions) prepare(f *Factory, flags *pflag.FlagSet) (err error) {
 	if err := o.simulate.check(flags); err != nil {
 		return err
 	}
-	if o.resume != "" && o.run != "" {
-		return usage("give one of them", "--resume goes on with a run, and --run only shows one")
+	if err := o.checkFlags(flags); err != nil {
+		return err
 	}
 	if o.format != "table" && o.format != "csv" && o.format != "jsonl" {
 		return usage("give table, csv or jsonl", "--format is none of table, csv and jsonl")
@@ -78,6 +78,31 @@ func (o *manyOptions) prepare(f *Factory, flags *pflag.FlagSet) (err error) {
 	o.guard.tenants, err = f.standingTenants()
 	f.settled = o.settled
 	return err
+}
+
+// checkFlags refuses what would be silently ignored. A variable of a script that
+// is empty by mistake must not turn a resumption into a run over all tenants.
+func (o *manyOptions) checkFlags(flags *pflag.FlagSet) error {
+	for _, name := range []string{"resume", "run", "partner-id", "to", "strategy", "credential", "approval-id"} {
+		if flag := flags.Lookup(name); flag != nil && flag.Changed && flag.Value.String() == "" {
+			return usage("give it a value, or leave it out", "--%s is empty", name)
+		}
+	}
+	if flags.Changed("first") && o.first < 1 {
+		return usage("give a number from 1 on, or leave it out", "--first is %d", o.first)
+	}
+	if o.resume+o.run == "" {
+		return nil
+	}
+	for _, name := range []string{"partner-id", "from", "to", "strategy", "tenants", "labels", "credential", "approval-id"} {
+		if flags.Changed(name) {
+			return usage("leave it out, or make a new plan", "--%s does not go with --resume and --run: what the run does and where was settled when it was opened", name)
+		}
+	}
+	if o.resume != "" && (o.run != "" || o.plan) {
+		return usage("give one of them", "--resume goes on with a run; --run only shows one, and --plan writes nothing")
+	}
+	return nil
 }
 
 // arguments are those of the tool.
