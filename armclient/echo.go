@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
+	"sync"
 	"unicode"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
@@ -61,12 +62,14 @@ func squeeze(text string) string {
 
 // tokenLike finds what looks like any token: the beginning of a JWT, or the
 // scheme with something after it.
-var tokenLike = regexp.MustCompile(`(?:^|[^A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{4,}|eyJ[A-Za-z0-9_-]{16,}|(?i:\bbearer\s)`)
+var tokenLike = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?:^|[^A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{4,}|eyJ[A-Za-z0-9_-]{16,}|(?i:\bbearer\s)`)
+})
 
 // in reports whether a text holds the token, a piece of it, or what looks like
 // another one.
 func (e echo) in(text string) bool {
-	if tokenLike.MatchString(shown(text)) {
+	if tokenLike().MatchString(shown(text)) {
 		return true
 	}
 	squeezed := squeeze(text)
@@ -133,10 +136,12 @@ func (e echo) cleanBody(resp *http.Response) (found bool) {
 }
 
 // requestIDForm has room for a GUID and for the longer IDs of gateways.
-var requestIDForm = regexp.MustCompile(`^[A-Za-z0-9._:-]{1,64}$`)
+var requestIDForm = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[A-Za-z0-9._:-]{1,64}$`)
+})
 
 func (e echo) acceptsID(id string) bool {
-	return requestIDForm.MatchString(id) && !e.in(id) && !strings.Contains(e.token, squeeze(id))
+	return requestIDForm().MatchString(id) && !e.in(id) && !strings.Contains(e.token, squeeze(id))
 }
 
 // withoutEchoes puts an empty string in place of every string of the JSON text

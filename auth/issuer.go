@@ -22,9 +22,9 @@ type issuer struct {
 
 // entraV2 and entraV1 are the hosts under which Entra ID issues tokens of its
 // two versions, for the public cloud, the US government and China.
-var (
-	entraV2 = regexp.MustCompile(`^https://login\.(microsoftonline\.com|microsoftonline\.us|partner\.microsoftonline\.cn)/([^/]*)/v2\.0$`)
-	entraV1 = regexp.MustCompile(`^https://sts\.(windows\.net|chinacloudapi\.cn)/([^/]*)/$`)
+const (
+	entraV2 = `^https://login\.(microsoftonline\.com|microsoftonline\.us|partner\.microsoftonline\.cn)/([^/]*)/v2\.0$`
+	entraV1 = `^https://sts\.(windows\.net|chinacloudapi\.cn)/([^/]*)/$`
 )
 
 const entraForms = "https://login.microsoftonline.com/TENANT-GUID/v2.0, or https://sts.windows.net/TENANT-GUID/ for tokens of version 1"
@@ -46,8 +46,8 @@ func parseIssuer(text string) (issuer, error) {
 }
 
 func entraIssuer(text string) (issuer, error) {
-	for _, form := range []*regexp.Regexp{entraV2, entraV1} {
-		if parts := form.FindStringSubmatch(text); parts != nil && schemas.IsGUID(parts[2]) {
+	for _, form := range []string{entraV2, entraV1} {
+		if parts := regexp.MustCompile(form).FindStringSubmatch(text); parts != nil && schemas.IsGUID(parts[2]) {
 			tenant := strings.ToLower(parts[2])
 			return issuer{name: strings.Replace(text, parts[2], tenant, 1), tenant: tenant}, nil
 		}

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"mcp-partner/schemas"
@@ -26,7 +27,9 @@ type TokenRequest struct {
 
 // tokenName is what a token may be issued for: a part of a caller's name, of
 // log lines and of rules.
-var tokenName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$`)
+var tokenName = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$`)
+})
 
 // IssueToken makes a token. The secret is returned once and kept nowhere. One
 // that may approve takes an approver's passphrase, because whoever holds it
@@ -58,7 +61,7 @@ func (g *Guard) IssueToken(ctx context.Context, r TokenRequest) (secret string, 
 
 func (g *Guard) checkRequest(r TokenRequest) error {
 	switch {
-	case !tokenName.MatchString(r.For):
+	case !tokenName().MatchString(r.For):
 		return badToken("--for wants a name of letters, digits and . _ @ -, at most 64 characters long.")
 	case len(r.Grant.Scopes) == 0:
 		return badToken("A token needs a scope.")

@@ -89,7 +89,6 @@ type Operation struct {
 	Input any
 	// Answer lists the envelope fields that are the point of the answer.
 	Answer   []string
-	Intents  []Intent
 	Examples []Example
 	// input makes the schema of the arguments, once.
 	input func() *jsonschema.Schema

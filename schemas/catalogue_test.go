@@ -33,7 +33,7 @@ func TestEveryOperationIsComplete(t *testing.T) {
 				t.Errorf("%s: example %q: %v", op.Name, example.Says, err)
 			}
 		}
-		if len(op.Intents) == 0 {
+		if len(op.Intents()) == 0 {
 			t.Errorf("%s has no intents", op.Name)
 		}
 	}

@@ -1,7 +1,8 @@
 package schemas
 
-// intentsOf returns what people say when they mean the tool, by language.
-func intentsOf(tool string) []Intent {
+// Intents returns what people say when they mean the operation, by language.
+// They are put together here, for the search alone: a server starts without.
+func (o Operation) Intents() []Intent {
 	var out []Intent
 	for _, spoken := range []struct {
 		language string
@@ -12,7 +13,7 @@ func intentsOf(tool string) []Intent {
 		{"nl", intentsDutch()}, {"pl", intentsPolish()}, {"ja", intentsJapanese()},
 		{"zh", intentsChinese()}, {"ko", intentsKorean()},
 	} {
-		if says := spoken.says[tool]; len(says) > 0 {
+		if says := spoken.says[o.Name]; len(says) > 0 {
 			out = append(out, Intent{Language: spoken.language, Says: says})
 		}
 	}

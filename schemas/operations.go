@@ -49,7 +49,6 @@ func checkPartnerLink() Operation {
 		Avoid:   "unknown means it could not be told, never that there is no link.",
 		Effect:  EffectRead, Repeatable: true, Azure: true,
 		Routes: []Route{readLink("")}, Input: &CheckPartnerLinkInput{}, Answer: linkAnswer,
-		Intents: intentsOf(ToolCheckPartnerLink),
 		Examples: []Example{
 			{Says: "Is our partner link in place at Contoso?", Arguments: json.RawMessage(`{"tenant":"contoso"}`), Link: "1234567", Status: StatusDone},
 			{Says: "Which MPN ID is linked at Fabrikam?", Arguments: json.RawMessage(`{"tenant":"fabrikam"}`), Status: StatusDone},
@@ -66,7 +65,6 @@ func getPartner() Operation {
 		Effect:  EffectRead, Repeatable: true, Azure: true,
 		Routes: []Route{{http.MethodGet, PathPartner, ""}, readLink("after a 404")},
 		Input:  &GetPartnerInput{}, Answer: []string{"identity", "link", "matches_asked"},
-		Intents: intentsOf(ToolGetPartner),
 		Examples: []Example{
 			{Says: "Is 1234567 the partner ID at Contoso?", Arguments: json.RawMessage(`{"tenant":"contoso","partner_id":"1234567"}`), Link: "1234567", Status: StatusDone},
 			{Says: "Look up partner 7654321 at Contoso", Arguments: json.RawMessage(`{"tenant":"contoso","partner_id":"7654321"}`), Link: "1234567", Status: StatusDone},
@@ -83,7 +81,6 @@ func registerPartner() Operation {
 		Effect:  EffectWrite, Repeatable: true, Azure: true,
 		Routes: []Route{readLink("before and after"), {http.MethodPut, PathPartner, "when nothing is linked"}},
 		Input:  &RegisterPartnerInput{}, Answer: []string{"identity", "before", "after", "approval"},
-		Intents: intentsOf(ToolRegisterPartner),
 		Examples: []Example{
 			{Says: "Register 1234567 at Fabrikam", Arguments: json.RawMessage(`{"tenant":"fabrikam","partner_id":"1234567"}`), Status: StatusDone},
 			{Says: "Register 1234567 at Fabrikam again", Arguments: json.RawMessage(`{"tenant":"fabrikam","partner_id":"1234567"}`), Link: "1234567", Status: StatusUnchanged},
@@ -101,7 +98,6 @@ func updatePartner() Operation {
 		Effect:  EffectDestroy, Repeatable: true, Azure: true,
 		Routes: []Route{readLink("before and after"), {http.MethodPatch, PathPartner, "when another ID is linked"}},
 		Input:  &UpdatePartnerInput{}, Answer: []string{"identity", "before", "after", "approval"},
-		Intents: intentsOf(ToolUpdatePartner),
 		Examples: []Example{
 			{Says: "Change the partner ID at Contoso from 7654321 to 1234567", Arguments: json.RawMessage(`{"tenant":"contoso","partner_id":"1234567","expected_current_partner_id":"7654321"}`), Link: "7654321", Status: StatusDone},
 			{Says: "Change the partner ID where none is linked", Arguments: json.RawMessage(`{"tenant":"contoso","partner_id":"1234567"}`), Status: StatusRefused},
@@ -118,7 +114,6 @@ func removePartner() Operation {
 		Effect:  EffectDestroy, Repeatable: true, Azure: true,
 		Routes: []Route{readLink("before and after"), {http.MethodDelete, PathPartner, "when this ID is linked"}},
 		Input:  &RemovePartnerInput{}, Answer: []string{"identity", "before", "after", "approval"},
-		Intents: intentsOf(ToolRemovePartner),
 		Examples: []Example{
 			{Says: "Remove our link 1234567 at Contoso, they left us", Arguments: json.RawMessage(`{"tenant":"contoso","partner_id":"1234567"}`), Link: "1234567", Status: StatusDone},
 			{Says: "Remove a link where there is none", Arguments: json.RawMessage(`{"tenant":"contoso","partner_id":"1234567"}`), Status: StatusUnchanged},
@@ -135,7 +130,6 @@ func listProviderOperations() Operation {
 		Effect:  EffectRead, Repeatable: true, Azure: true,
 		Routes: []Route{{http.MethodGet, PathOperations, "all pages"}},
 		Input:  &ListProviderOperationsInput{}, Answer: []string{"identity", "operations"},
-		Intents: intentsOf(ToolListProviderOperations),
 		Examples: []Example{
 			{Says: "What can the ManagementPartner provider do?", Arguments: json.RawMessage(`{"tenant":"contoso"}`), Status: StatusDone},
 		},
@@ -151,7 +145,6 @@ func listTenants() Operation {
 		Effect:  EffectRead, Repeatable: true, Azure: true,
 		Routes: []Route{{http.MethodGet, PathTenants, "with discover"}},
 		Input:  &ListTenantsInput{}, Answer: []string{"tenants", "totals", "next_cursor"},
-		Intents: intentsOf(ToolListTenants),
 		Examples: []Example{
 			{Says: "Which customers do we manage?", Arguments: json.RawMessage(`{}`), Status: StatusDone},
 			{Says: "Which tenants can our credential at Contoso see?", Arguments: json.RawMessage(`{"discover":true,"tenant":"contoso"}`), Status: StatusDone},
@@ -166,7 +159,6 @@ func findPartnerTool() Operation {
 		Use:     "Runs nothing. Says where else to go when the wish is out of scope.",
 		Effect:  EffectRead, Repeatable: true, Azure: false,
 		Input: &FindPartnerToolInput{}, Answer: []string{"matches", "out_of_scope"},
-		Intents: intentsOf(ToolFindPartnerTool),
 		Examples: []Example{
 			{Says: "Which tool do I need?", Arguments: json.RawMessage(`{"query":"register 1234567 at Fabrikam"}`), Status: StatusDone},
 		},
@@ -181,7 +173,6 @@ func getApproval() Operation {
 		Avoid:   "It approves nothing: only a person can.",
 		Effect:  EffectRead, Repeatable: true, Azure: false,
 		Input: &GetApprovalInput{}, Answer: []string{"approval"},
-		Intents: intentsOf(ToolGetApproval),
 		Examples: []Example{
 			{Says: "Has anybody approved it yet?", Arguments: json.RawMessage(`{"approval_id":"ap_000000000000000000"}`), Status: StatusRefused},
 		},

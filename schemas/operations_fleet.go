@@ -11,7 +11,6 @@ func auditPartnerLinks() Operation {
 		Effect:  EffectRead, Repeatable: true, Azure: true,
 		Routes: []Route{readLink("once for each identity")},
 		Input:  &AuditPartnerLinksInput{}, Answer: []string{"run_id", "run", "totals", "causes", "rows", "next_cursor"},
-		Intents: intentsOf(ToolAuditPartnerLinks),
 		Examples: []Example{
 			{Says: "Which of our customers are not linked?", Arguments: json.RawMessage(`{}`), Link: "1234567", Status: StatusDone},
 			{Says: "Is 1234567 linked at Contoso and Fabrikam?", Arguments: json.RawMessage(`{"tenants":["contoso","fabrikam"],"expected_partner_id":"1234567"}`), Link: "1234567", Status: StatusDone},

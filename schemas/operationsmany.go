@@ -16,7 +16,6 @@ func ensurePartnerLinks() Operation {
 		Effect:  EffectWrite, Repeatable: true, Azure: true,
 		Routes: []Route{readLink("in each tenant, before and after"), {http.MethodPut, PathPartner, "where nothing is linked"}},
 		Input:  &EnsurePartnerLinksInput{}, Answer: manyAnswer,
-		Intents: intentsOf(ToolEnsurePartnerLinks),
 		Examples: []Example{
 			{Says: "Register 1234567 at all customers", Arguments: json.RawMessage(`{"partner_id":"1234567"}`), Status: StatusDone},
 			{Says: "Register 1234567 where it is linked already", Arguments: json.RawMessage(`{"partner_id":"1234567"}`), Link: "1234567", Status: StatusUnchanged},
@@ -37,7 +36,6 @@ func transitionPartner() Operation {
 			{http.MethodDelete, PathPartner, "with remove-then-register"}, {http.MethodPut, PathPartner, "with remove-then-register, and to put the old link back"},
 		},
 		Input: &TransitionPartnerInput{}, Answer: manyAnswer,
-		Intents: intentsOf(ToolTransitionPartner),
 		Examples: []Example{
 			{Says: "We merged: move every link from 7654321 to 1234567", Arguments: json.RawMessage(`{"from":["7654321"],"to":"1234567"}`), Link: "7654321", Status: StatusDone},
 			{Says: "Move links that we do not hold", Arguments: json.RawMessage(`{"from":["7654321"],"to":"1234567"}`), Status: StatusUnchanged},

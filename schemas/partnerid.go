@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 )
 
 // PartnerID is an MPN ID (partner ID) of a location account: 4 to 10 ASCII
@@ -12,7 +13,9 @@ type PartnerID string
 
 const partnerIDPattern = `^[0-9]{4,10}$`
 
-var partnerIDForm = regexp.MustCompile(partnerIDPattern)
+var partnerIDForm = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(partnerIDPattern)
+})
 
 // IsGUID reports whether text has the form of a GUID, in either case.
 func IsGUID(text string) bool {
@@ -42,7 +45,7 @@ func isHex(c byte) bool {
 // name for the message. It returns a CodeInvalidPartnerID problem that says
 // which mistake was made.
 func ParsePartnerID(field, text string) (PartnerID, error) {
-	if partnerIDForm.MatchString(text) {
+	if partnerIDForm().MatchString(text) {
 		return PartnerID(text), nil
 	}
 	return "", NewProblem(CodeInvalidPartnerID, partnerIDMistake(field, text))

@@ -58,7 +58,7 @@ func (ix *Index) prepare() {
 
 // learn takes the words of what people say into the vocabulary.
 func learn(words map[string]bool, o schemas.Operation) {
-	for _, intent := range o.Intents {
+	for _, intent := range o.Intents() {
 		for _, says := range intent.Says {
 			for _, t := range tokenise(fold(says)) {
 				if t.kind == word {

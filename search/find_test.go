@@ -38,10 +38,10 @@ func TestIntentsFindTheirOperation(t *testing.T) {
 	t.Parallel()
 	ix := New(schemas.Catalogue(), nil)
 	for _, o := range schemas.Catalogue() {
-		if len(o.Intents) == 0 {
+		if len(o.Intents()) == 0 {
 			t.Errorf("%s has no intents", o.Name)
 		}
-		for _, intent := range o.Intents {
+		for _, intent := range o.Intents() {
 			for _, says := range intent.Says {
 				found := ix.Find(says, nil, 3)
 				if !slices.ContainsFunc(found.Matches, func(m schemas.Match) bool { return m.Tool == o.Name }) {

@@ -46,7 +46,7 @@ func newWording(operations []schemas.Operation, read func(string) []token) *word
 		d.add(fieldName, terms(read(o.Name)))
 		d.add(fieldTitle, terms(read(o.Title)))
 		d.add(fieldSummary, terms(read(o.Summary+" "+o.Use)))
-		for _, intent := range o.Intents {
+		for _, intent := range o.Intents() {
 			for _, says := range intent.Says {
 				tokens := read(says)
 				d.add(fieldSays, terms(tokens))

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -188,11 +189,13 @@ func (c *call) requestID() string { return c.throw("request").guid() }
 func (c *call) base() string { return "https://" + c.r.Host }
 
 // guidPattern is what the services accept as an ID made by the client.
-var guidPattern = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
+var guidPattern = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
+})
 
 // correlationID is the client's own, if it sent one, else the request's.
 func (c *call) correlationID(header string) string {
-	if id := c.r.Header.Get(header); guidPattern.MatchString(id) {
+	if id := c.r.Header.Get(header); guidPattern().MatchString(id) {
 		return strings.ToLower(id)
 	}
 	return c.requestID()

@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
@@ -142,7 +143,9 @@ func decodeAzToken(data []byte) (azcore.AccessToken, error) {
 	return azcore.AccessToken{Token: answer.AccessToken, ExpiresOn: expires.UTC()}, nil
 }
 
-var aadstsNumber = regexp.MustCompile(`AADSTS(\d{4,8})`)
+var aadstsNumber = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`AADSTS(\d{4,8})`)
+})
 
 // azProblem judges a failed run. Of az's text only the number of Entra ID's
 // error is used: its traces may hold anything.
@@ -154,8 +157,8 @@ func (t target) azProblem(ctx context.Context, stderr []byte, err error) *schema
 	if !errors.As(err, &exit) {
 		return azNotRunnable(t.credential.AzPath, err)
 	}
-	problem := t.azJudge(aadstsNumber.FindSubmatch(stderr))
-	if found := aadstsNumber.Find(stderr); found != nil {
+	problem := t.azJudge(aadstsNumber().FindSubmatch(stderr))
+	if found := aadstsNumber().Find(stderr); found != nil {
 		problem.ForeignCode = string(found)
 	}
 	return problem

@@ -3,6 +3,7 @@ package vault
 import (
 	"encoding/hex"
 	"regexp"
+	"sync"
 
 	"mcp-partner/vault/internal/azurekeyvault"
 	"mcp-partner/vault/internal/hashicorp"
@@ -67,14 +68,16 @@ func (f *settingsFile) version() int { return f.Version }
 // newID makes the name of a state directory.
 func newID() string { return hex.EncodeToString(randomBytes(idBytes)) }
 
-var idForm = regexp.MustCompile(`^[0-9a-f]{16}$`)
+var idForm = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[0-9a-f]{16}$`)
+})
 
 // normal checks a choice and fills in what is usual.
 func (s Settings) normal() (Settings, error) {
 	if s.Backend == "" {
 		s.Backend = BackendFile
 	}
-	if s.Backend != BackendFile && !idForm.MatchString(s.ID) {
+	if s.Backend != BackendFile && !idForm().MatchString(s.ID) {
 		return s, invalid("The settings of the backend lack the ID of this state directory.")
 	}
 	if (s.HashiCorp != nil) != (s.Backend == BackendHashiCorp) || (s.AzureKeyVault != nil) != (s.Backend == BackendAzureKeyVault) {

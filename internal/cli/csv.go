@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"mcp-partner/schemas"
 )
@@ -161,12 +162,14 @@ func unguarded(cell string) string {
 // cellStart finds what could begin a formula: at the start, behind spaces, in
 // full width, and behind each sign at which some spreadsheet begins the next
 // cell, whatever the separator of the file is.
-var cellStart = regexp.MustCompile(`((?:^|[;,|\t\r\n])["\s]*)([=+\-@\x{FF1D}\x{FF0B}\x{FF0D}\x{FF20}])`)
+var cellStart = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`((?:^|[;,|\t\r\n])["\s]*)([=+\-@\x{FF1D}\x{FF0B}\x{FF0D}\x{FF20}])`)
+})
 
 // reportCell is guarded for a file that people look at and nobody reads back:
 // it holds the provider's words, which anybody can choose.
 func reportCell(cell string) string {
-	if quoted := cellStart.ReplaceAllString(cell, "$1'$2"); quoted != cell {
+	if quoted := cellStart().ReplaceAllString(cell, "$1'$2"); quoted != cell {
 		return quoted
 	}
 	return guarded(cell)

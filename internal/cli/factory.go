@@ -1,12 +1,15 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -58,7 +61,7 @@ func (f *Factory) addGlobals(flags *pflag.FlagSet) {
 // before a completion that looks into the state directory.
 func (f *Factory) prepare(command *cobra.Command, _ []string) error {
 	flags := command.Flags()
-	strangers, err := config.CheckEnv(f.IO.Environ, allFlags(command.Root(), func(*pflag.Flag) bool { return true }))
+	strangers, err := f.checkEnv(command.Root())
 	if err != nil {
 		return usage(help(command), "%s", err)
 	}
@@ -76,6 +79,16 @@ func (f *Factory) prepare(command *cobra.Command, _ []string) error {
 		fmt.Fprintf(f.IO.Err, "mcp-partner: note: environment variable %s names no setting and is ignored\n", escape(name))
 	}
 	return nil
+}
+
+// checkEnv judges the environment's variables that bear the program's prefix.
+// Where there is none, as in most starts, the flags need not be gathered.
+func (f *Factory) checkEnv(root *cobra.Command) (strangers []string, err error) {
+	own := slices.DeleteFunc(slices.Clone(f.IO.Environ), func(pair string) bool { return !strings.HasPrefix(pair, config.Prefix) })
+	if len(own) == 0 {
+		return nil, nil
+	}
+	return config.CheckEnv(own, allFlags(root, func(*pflag.Flag) bool { return true }))
 }
 
 // settle fills the flags in and finds the state directory.
@@ -105,16 +118,19 @@ func (f *Factory) stateDirectory() (string, error) {
 // loadConfig reads --config, else config.yaml in the state directory. It never
 // looks into the working directory, where anybody may have put a file.
 func (f *Factory) loadConfig(root *cobra.Command) (config.File, error) {
-	known := allFlags(root, config.IsStanding)
 	if f.configFile != "" {
-		return config.Load(f.configFile, known, true)
+		return config.Load(f.configFile, allFlags(root, config.IsStanding), true)
 	}
 	// Where there is no directory to look into, a command that needs one says so.
 	if f.locate() != nil || !isDirectory(f.StateDir) {
 		return config.File{}, nil
 	}
-	known = slices.DeleteFunc(known, func(name string) bool { return name == "state-dir" })
-	return config.Load(filepath.Join(f.StateDir, configName), known, false)
+	path := filepath.Join(f.StateDir, configName)
+	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+		return config.File{}, nil
+	}
+	known := allFlags(root, func(flag *pflag.Flag) bool { return config.IsStanding(flag) && flag.Name != "state-dir" })
+	return config.Load(path, known, false)
 }
 
 func isDirectory(path string) bool {

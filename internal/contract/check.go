@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/santhosh-tekuri/jsonschema/v6/kind"
@@ -223,14 +224,16 @@ func rule(broken jsonschema.ErrorKind) string {
 func plainName(name string) string {
 	steps := strings.Split(name, ".")
 	for i, step := range steps {
-		if !nameForm.MatchString(step) {
+		if !nameForm().MatchString(step) {
 			steps[i] = "(its name is not shown)"
 		}
 	}
 	return strings.Join(steps, ".")
 }
 
-var nameForm = regexp.MustCompile(`^[A-Za-z$@_][A-Za-z0-9$@_-]{0,14}$`)
+var nameForm = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[A-Za-z$@_][A-Za-z0-9$@_-]{0,14}$`)
+})
 
 // strangers lists the members of a value that its schema does not name.
 func (d *Document) strangers(schema place, value any, at string) []string {

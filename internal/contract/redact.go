@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"mcp-partner/schemas"
 )
@@ -16,13 +17,23 @@ import (
 // by what the directory knows.
 type redactor struct{ names []string }
 
-var (
-	guidLike    = regexp.MustCompile(`(?i)[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}`)
-	numberLike  = regexp.MustCompile(`[0-9]{4,}`)
-	addressLike = regexp.MustCompile(`\S+@\S+`)
-	urlLike     = regexp.MustCompile(`(?i)\bhttps?://\S+`)
-	longWord    = regexp.MustCompile(`[A-Za-z0-9_+/=-]{32,}`)
-)
+// mark is something that names somebody by what it looks like, and what is
+// put in its place.
+type mark struct {
+	like *regexp.Regexp
+	put  string
+}
+
+// marks are in the order in which they are taken out.
+var marks = sync.OnceValue(func() []mark {
+	return []mark{
+		{regexp.MustCompile(`\S+@\S+`), "{address}"},
+		{regexp.MustCompile(`(?i)\bhttps?://\S+`), "{url}"},
+		{regexp.MustCompile(`(?i)[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}`), "{guid}"},
+		{regexp.MustCompile(`[A-Za-z0-9_+/=-]{32,}`), "{word}"},
+		{regexp.MustCompile(`[0-9]{4,}`), "{number}"},
+	}
+})
 
 // text cleans one text of the far side.
 func (r redactor) text(text string) string {
@@ -32,10 +43,7 @@ func (r redactor) text(text string) string {
 			text = regexp.MustCompile(`(?i)`+regexp.QuoteMeta(name)).ReplaceAllString(text, "{tenant}")
 		}
 	}
-	for _, one := range []struct {
-		like *regexp.Regexp
-		put  string
-	}{{addressLike, "{address}"}, {urlLike, "{url}"}, {guidLike, "{guid}"}, {longWord, "{word}"}, {numberLike, "{number}"}} {
+	for _, one := range marks() {
 		text = one.like.ReplaceAllString(text, one.put)
 	}
 	return text

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"regexp"
+	"sync"
 	"time"
 
 	"mcp-partner/schemas"
@@ -75,12 +76,14 @@ func Moved(name string) *schemas.Problem {
 		schemas.WithHint("Look at it again, then repeat the change if it is still wanted."))
 }
 
-var plainName = regexp.MustCompile(`^[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?$`)
+var plainName = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?$`)
+})
 
 // CheckPlainName refuses what is not made of letters a to z, digits and
 // hyphens, with underscores if they are allowed: names become parts of a path.
 func CheckPlainName(name string, underscore bool) error {
-	ok := plainName.MatchString(name)
+	ok := plainName().MatchString(name)
 	for _, r := range name {
 		ok = ok && (r != '_' || underscore)
 	}
