@@ -149,8 +149,7 @@ func (g *Guard) Admit(ctx context.Context, s Subject) error {
 		return err
 	}
 	if s.Operation.Effect.Writes() && !g.WritesAllowed() {
-		return schemas.NewProblem(schemas.CodeWritesDisabled,
-			"This server reads only: it was started without --allow-writes, so "+s.Operation.Name+" is off.")
+		return writesOff(s.Operation.Name)
 	}
 	if s.Tenant == "" {
 		return nil
@@ -159,6 +158,10 @@ func (g *Guard) Admit(ctx context.Context, s Subject) error {
 		return denied(verdict)
 	}
 	return nil
+}
+
+func writesOff(tool string) error {
+	return schemas.NewProblem(schemas.CodeWritesDisabled, "This server reads only: it was started without --allow-writes, so "+tool+" is off.")
 }
 
 // verdict asks the policy; the flag that nobody is asked stands above it,

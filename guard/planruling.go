@@ -19,13 +19,11 @@ func (p Plan) subject(row PlanRow) Subject {
 	}
 }
 
-// RulePlan asks freeze, grant, bounds and policy about every row, with the state
+// RulePlan asks grant, bounds and policy about every row, with the state
 // that was seen. What is denied stays in the plan as a row that is not written; the
-// strictest ruling of the others is the plan's. An error refuses all of it.
+// strictest ruling of the others is the plan's. An error refuses all of it:
+// writes are off or frozen. The rows say what would be denied even then.
 func (g *Guard) RulePlan(ctx context.Context, plan *Plan, grant Grant) (Verdict, error) {
-	if err := g.thawed(ctx, true); err != nil {
-		return Verdict{}, err
-	}
 	strictest := Verdict{Ruling: RulingAllow, Rule: defaultRule, Why: "nothing is written"}
 	uses := map[string]int{}
 	for i := range plan.Rows {
@@ -33,10 +31,7 @@ func (g *Guard) RulePlan(ctx context.Context, plan *Plan, grant Grant) (Verdict,
 		if len(row.Steps) == 0 {
 			continue
 		}
-		verdict := g.ruleRow(*plan, *row)
-		if err := grant.admit(plan.subject(*row)); err != nil {
-			verdict = Verdict{Ruling: RulingDeny, Rule: "grant", Why: schemas.AsProblem(err).Message}
-		}
+		verdict := g.plannedRow(*plan, *row, grant)
 		row.Rule, row.Ruling = verdict.Rule, verdict.Ruling
 		if verdict.Ruling == RulingDeny {
 			row.Steps, row.Finding = nil, FindingDenied
@@ -49,7 +44,23 @@ func (g *Guard) RulePlan(ctx context.Context, plan *Plan, grant Grant) (Verdict,
 			row.Warning = join(row.Warning, fmt.Sprintf("The rule %s allows %d writes in %s: this tenant has to wait.", quote(verdict.Rule), verdict.rate.Count, verdict.rate.Per))
 		}
 	}
-	return strictest, nil
+	if !g.WritesAllowed() {
+		return Verdict{}, writesOff(plan.Tool)
+	}
+	return strictest, g.thawed(ctx, true)
+}
+
+// plannedRow is the word on a row of a plan for a caller. Where writes are off
+// altogether a policy would deny every row, so bounds and grant alone are asked.
+func (g *Guard) plannedRow(plan Plan, row PlanRow, grant Grant) Verdict {
+	subject := plan.subject(row)
+	if err := grant.admit(subject); err != nil {
+		return Verdict{Ruling: RulingDeny, Rule: "grant", Why: schemas.AsProblem(err).Message}
+	}
+	if !g.WritesAllowed() && g.o.Bounds.admit(subject) == nil {
+		return Verdict{Ruling: RulingAllow, Rule: defaultRule}
+	}
+	return g.ruleRow(plan, row)
 }
 
 // ruleRow is the policy's word on a row; what lies outside the bounds is denied.
@@ -82,12 +93,13 @@ func PlanQuestion(plan Plan) Question {
 		q.Expect, q.Prompt = plan.To, "Type the partner ID to confirm"
 		q.Text = fmt.Sprintf("Register partner ID %s in %s? Nothing is linked there now. A typing error would credit somebody else.", plan.To, tenants(rows))
 	case plan.Strategy == StrategyReplace:
-		q.Text = fmt.Sprintf("Replace partner ID %s by %s in %s, by removing the link and registering anew? For a moment nothing is linked there. "+
-			"If the new ID cannot be registered the old one is put back; the provider may refuse that.", strings.Join(plan.From, ", "), plan.To, tenants(rows))
+		q.Text = fmt.Sprintf("Replace partner ID %s by %s in %s, by removing the link and registering anew? "+
+			"If the new ID cannot be registered the old one is put back.", strings.Join(plan.From, ", "), plan.To, tenants(rows))
 	default:
 		q.Text = fmt.Sprintf("Replace partner ID %s by %s in %s? Attribution moves to the new ID.", strings.Join(plan.From, ", "), plan.To, tenants(rows))
 	}
 	q.Text += fmt.Sprintf(" %d requests at most write; %d further rows are listed and not touched.", requests, len(plan.Rows)-rows)
+	q.Text += " Not undone: " + plan.Undone() + "."
 	if plan.First > 0 {
 		q.Text += fmt.Sprintf(" It stops after the first %d.", plan.First)
 	}
@@ -96,6 +108,18 @@ func PlanQuestion(plan Plan) Question {
 		q.Facts = append(q.Facts, Fact{"Reason given by the caller", reason})
 	}
 	return q
+}
+
+// Undone says what of a plan cannot be taken back.
+func (p Plan) Undone() string {
+	switch {
+	case p.Tool == schemas.ToolEnsurePartnerLinks:
+		return "the link can be removed again, by this identity alone; attribution of the time between stays with the ID"
+	case p.Strategy == StrategyReplace:
+		return "between removing and registering nothing is linked; an ID that the provider refuses cannot come back"
+	default:
+		return "the old ID can come back by another update alone, unless the provider refuses it by then"
+	}
 }
 
 // namesShown is how many tenants a form names; a list of more is read by nobody.

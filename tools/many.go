@@ -208,16 +208,12 @@ func (s *Service) openRun(ctx context.Context, j *job, w manyWant) (guard.OpenRu
 	if err != nil {
 		return guard.OpenRun{}, nil, err
 	}
-	if w.reads(j) && !s.d.Guard.WritesAllowed() {
-		_, rows := plan.Writes() // what would be, if anything could be written here
-		return guard.OpenRun{}, s.onlyPlan(w, plan, rows), nil
-	}
 	verdict, err := s.d.Guard.RulePlan(ctx, &plan, j.call.Principal.Grant)
 	if err != nil && !w.reads(j) {
 		return guard.OpenRun{}, nil, err
 	}
 	if _, rows := plan.Writes(); rows == 0 || w.reads(j) {
-		return guard.OpenRun{}, s.onlyPlan(w, plan, rows), nil
+		return guard.OpenRun{}, s.onlyPlan(w, plan, rows, err), nil
 	}
 	return s.confirmMany(ctx, j, w, plan, verdict)
 }
@@ -294,11 +290,15 @@ func (s *Service) askMany(ctx context.Context, j *job, w manyWant, plan guard.Pl
 	return run, nil, err
 }
 
-// onlyPlan answers with a plan that is not carried out.
-func (s *Service) onlyPlan(w manyWant, plan guard.Plan, rows int) *Result {
+// onlyPlan answers with a plan that is not carried out. Held is what would keep
+// all of it from being carried out now.
+func (s *Service) onlyPlan(w manyWant, plan guard.Plan, rows int, held error) *Result {
 	envelope := s.page(w, fleet.Changes(plan, nil, nil))
 	envelope.Status = schemas.StatusDone
-	envelope.Summary = fmt.Sprintf("A plan for %s: %d would be written; nothing was written. %s", plan.Tool, rows, envelope.Summary)
+	envelope.Summary = fmt.Sprintf("A plan for %s: %d would be written; nothing was written. %s%s", plan.Tool, rows, envelope.Summary, notUndone(plan, rows))
+	if held != nil {
+		envelope.Summary += " " + heldBy(schemas.AsProblem(held).Code)
+	}
 	if !w.many.Plan && rows == 0 {
 		envelope.Status = schemas.StatusUnchanged
 		envelope.Summary = "Nothing is to be written. " + fleet.Headline(fleet.Changes(plan, nil, nil))
@@ -306,12 +306,32 @@ func (s *Service) onlyPlan(w manyWant, plan guard.Plan, rows int) *Result {
 	return &Result{Envelope: envelope}
 }
 
+// heldBy says what keeps a plan from being carried out now.
+func heldBy(code schemas.Code) string {
+	switch code {
+	case schemas.CodeWritesDisabled:
+		return "Writes are off here."
+	case schemas.CodeFrozen:
+		return "Writes are frozen now."
+	default:
+		return "It could not be carried out now: " + string(code) + "."
+	}
+}
+
+// notUndone says of a plan that writes what cannot be taken back.
+func notUndone(plan guard.Plan, rows int) string {
+	if rows == 0 {
+		return ""
+	}
+	return " Not undone: " + plan.Undone() + "."
+}
+
 // waitingMany answers that an approver has to be found first.
 func (s *Service) waitingMany(ctx context.Context, w manyWant, plan guard.Plan, ticket guard.Ticket) *Result {
 	envelope := s.page(w, fleet.Changes(plan, nil, nil))
 	_, rows := plan.Writes()
 	envelope.Status, envelope.Approval = schemas.StatusApprovalRequired, s.approval(ctx, ticket)
-	envelope.Summary = fmt.Sprintf("A person has to approve %s in %d tenants; nothing was written. %s", plan.Tool, rows, envelope.Summary)
+	envelope.Summary = fmt.Sprintf("A person has to approve %s in %d tenants; nothing was written. %s%s", plan.Tool, rows, envelope.Summary, notUndone(plan, rows))
 	return &Result{Envelope: envelope}
 }
 

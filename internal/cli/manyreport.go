@@ -178,17 +178,5 @@ func (u *ui) planHead(plan guard.Plan) {
 	if plan.First > 0 {
 		u.field("stops after", count(plan.First, "tenant"))
 	}
-	u.styledField("not undone", warn, undone(plan))
-}
-
-// undone says what of a plan cannot be taken back.
-func undone(plan guard.Plan) string {
-	switch {
-	case plan.Tool == schemas.ToolEnsurePartnerLinks:
-		return "the link can be removed again, by this identity alone; attribution of the time between stays with the ID"
-	case plan.Strategy == guard.StrategyReplace:
-		return "between removing and registering nothing is linked; an ID that the provider refuses cannot come back"
-	default:
-		return "the old ID can come back by another update alone, unless the provider refuses it by then"
-	}
+	u.styledField("not undone", warn, plan.Undone())
 }

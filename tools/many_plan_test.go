@@ -1,0 +1,72 @@
+package tools_test
+
+import (
+	"strings"
+	"testing"
+
+	"mcp-partner/guard"
+	"mcp-partner/schemas"
+)
+
+// A plan says what bounds and grants would deny also where nothing can be
+// written at all, and what holds everything back.
+func TestAPlanWarnsWhereNothingCanBeWritten(t *testing.T) {
+	t.Parallel()
+	const plan = `{"from":["7654321"],"to":"1234567","plan":true}`
+	for what, c := range map[string]struct {
+		change  func(*guard.Options)
+		frozen  bool
+		planned int
+		says    string
+	}{
+		"writes off":                   {func(o *guard.Options) { o.AllowWrites = false }, false, 2, "Writes are off here."},
+		"writes off, another ID bound": {func(o *guard.Options) { o.AllowWrites, o.Bounds.PartnerIDs = false, []string{oldID} }, false, 0, "2 denied"},
+		"another ID bound":             {func(o *guard.Options) { o.Bounds.PartnerIDs = []string{oldID} }, false, 0, "2 denied"},
+		"frozen":                       {unasked, true, 2, "Writes are frozen now."},
+		"a policy":                     {denying, false, 0, "2 denied"},
+		"a policy, and frozen":         {denying, true, 0, "2 denied"},
+	} {
+		h := fleetOf(t, 2, c.change)
+		for _, name := range names(h) {
+			h.link(name, oldID)
+		}
+		if c.frozen {
+			if err := h.guard.SetFreeze(t.Context(), false, "enough"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		e := h.call(schemas.ToolTransitionPartner, plan)
+		if e.Status != schemas.StatusDone || e.Totals["planned"] != c.planned || !strings.Contains(e.Summary, c.says) || h.writes() != 0 {
+			t.Errorf("%s: %s, %v: %s", what, e.Status, e.Totals, e.Summary)
+		}
+	}
+}
+
+// denying is a policy that allows no write of the new ID.
+func denying(o *guard.Options) {
+	o.Rules = []guard.Rule{{Name: "not that one", PartnerIDs: []string{newID}, Ruling: guard.RulingDeny}}
+}
+
+// Whoever decides on a plan is told what cannot be undone, by each way.
+func TestAPlanSaysWhatCannotBeUndone(t *testing.T) {
+	t.Parallel()
+	h := fleetOf(t, 2, person)
+	n := names(h)
+	h.link(n[0], oldID)
+	for arguments, want := range map[string]string{
+		`{"from":["7654321"],"to":"1234567"`:                                   "the old ID can come back by another update alone",
+		`{"from":["7654321"],"to":"1234567","strategy":"remove-then-register"`: "between removing and registering nothing is linked",
+	} {
+		for _, how := range []string{`,"plan":true}`, `}`} {
+			if e := h.call(schemas.ToolTransitionPartner, arguments+how); !strings.Contains(e.Summary, want) {
+				t.Errorf("%s%s: %s: %s", arguments, how, e.Status, e.Summary)
+			}
+		}
+	}
+	if e := h.call(schemas.ToolEnsurePartnerLinks, `{"partner_id":"1234567","plan":true}`); !strings.Contains(e.Summary, "by this identity alone") {
+		t.Error(e.Summary)
+	}
+	if e := h.call(schemas.ToolTransitionPartner, `{"from":["2345678"],"to":"1234567","plan":true}`); strings.Contains(e.Summary, "Not undone") {
+		t.Errorf("nothing would be written: %s", e.Summary)
+	}
+}
