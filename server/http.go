@@ -27,6 +27,8 @@ const (
 	// writeLimit is how long one write may hang on a client that does not read.
 	writeLimit     = 30 * time.Second
 	maxHeaderBytes = 64 << 10
+	// lingerLimit is how long a body may go on to arrive that nobody reads.
+	lingerLimit = time.Second
 )
 
 // HTTPOptions say who may call over HTTP, and how much. Zero values mean the

@@ -385,6 +385,28 @@ func TestHTTPSlowClients(t *testing.T) {
 	}
 }
 
+// A request that is answered without its body does not hold its connection until
+// the body comes. The answer waits a little, for a body that is on its way.
+func TestHTTPBodiesThatNobodyReadsAreNotWaitedFor(t *testing.T) {
+	t.Parallel()
+	c := wiretest.StartHTTP(t, newServer(newFixtures(), nil), httpOptions(), goodToken)
+	for head, status := range map[string]string{
+		"POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n":            "401",
+		"POST /mcp HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{":                                  "415",
+		"POST /livez HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n":                                            "405",
+		"GET /livez HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n{":                                            "200",
+		"GET /nowhere HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n":                                           "404",
+		"POST /approvals/ap_1 HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n": "404",
+	} {
+		t.Run(status, func(t *testing.T) {
+			t.Parallel()
+			if got := slow(t, c.Addr, head); !strings.HasPrefix(got, "HTTP/1.1 "+status) {
+				t.Errorf("got %q", got)
+			}
+		})
+	}
+}
+
 func TestHTTPCallOutlastsTheBodyLimit(t *testing.T) {
 	t.Parallel()
 	f := newFixtures()

@@ -56,7 +56,7 @@ func (s *Server) ServeListener(ctx context.Context, l net.Listener, o HTTPOption
 
 func (s *Server) httpServer(h http.Handler, o HTTPOptions) *http.Server {
 	return &http.Server{
-		Handler:           h,
+		Handler:           unwaiting(h),
 		ReadHeaderTimeout: o.HeaderLimit,
 		IdleTimeout:       o.IdleLimit,
 		MaxHeaderBytes:    maxHeaderBytes,
@@ -64,6 +64,19 @@ func (s *Server) httpServer(h http.Handler, o HTTPOptions) *http.Server {
 		ConnState:         newConnections(o.MaxConnections).watch,
 		ErrorLog:          log.New(faultLog{s.log}, "", 0),
 	}
+}
+
+// unwaiting keeps net/http from waiting for a body that nobody reads, such as
+// that of a request which is refused: it does so after the handler has returned,
+// for as long as the client likes, and such a connection would hold a place that
+// nobody can push it out of. Whoever reads a body sets a deadline of its own.
+func unwaiting(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ContentLength != 0 { // without a body the deadline would end the call
+			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(lingerLimit))
+		}
+		h.ServeHTTP(w, r)
+	})
 }
 
 func serve(hs *http.Server, l net.Listener) error {
