@@ -45,7 +45,21 @@ func (r *refusal) write(w http.ResponseWriter) {
 // checkRequest looks at everything that can be judged before anybody has been
 // identified or a byte of the body read.
 func (t *httpTransport) checkRequest(r *http.Request) *refusal {
-	gates := []func(*http.Request) *refusal{checkMethod, checkContentType, checkAccept, t.checkLength, t.checkHost, t.checkOrigin}
+	return firstNo(r, t.checkHost, t.checkOrigin, checkMethod, checkContentType, checkAccept, t.checkLength)
+}
+
+// checkOutside looks at who may have sent a request to any other path than MCP's.
+// Probes come to an address.
+func (t *httpTransport) checkOutside(r *http.Request, path string) *refusal {
+	host := t.checkHost
+	if path == livePath || path == readyPath {
+		host = t.monitor.checkHost
+	}
+	return firstNo(r, host, t.checkOrigin)
+}
+
+// firstNo asks gates in order.
+func firstNo(r *http.Request, gates ...func(*http.Request) *refusal) *refusal {
 	for _, gate := range gates {
 		if no := gate(r); no != nil {
 			return no
@@ -147,6 +161,10 @@ func (t *httpTransport) checkOrigin(r *http.Request) *refusal {
 	if t.foreign.Check(r) == nil && (origin == "" || slices.Contains(t.opts.Origins, origin) || sameHost(origin, r.Host)) {
 		return nil
 	}
+	return foreignOrigin()
+}
+
+func foreignOrigin() *refusal {
 	return refuse(http.StatusForbidden, "Web pages of this Origin may not call this server.")
 }
 

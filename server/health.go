@@ -104,13 +104,9 @@ type monitor struct {
 	hosts   []string
 }
 
-// serve answers a request for one of its paths, if the host may be called so.
+// serve answers a request for one of its paths.
 func (m *monitor) serve(w http.ResponseWriter, r *http.Request, path string) {
 	if no := checkReading(r); no != nil {
-		no.write(w)
-		return
-	}
-	if no := m.checkHost(r); no != nil {
 		no.write(w)
 		return
 	}
@@ -144,6 +140,14 @@ func (m *monitor) checkHost(r *http.Request) *refusal {
 	return foreignHost()
 }
 
+// onlyOwnOrigin keeps web pages of others out where no origins can be allowed.
+func onlyOwnOrigin(r *http.Request) *refusal {
+	if origin := r.Header.Get("Origin"); origin != "" && !sameHost(origin, r.Host) {
+		return foreignOrigin()
+	}
+	return nil
+}
+
 func (m *monitor) ready(w http.ResponseWriter, r *http.Request) {
 	state := m.health.state(r.Context())
 	w.Header().Set("Content-Type", "application/json")
@@ -171,6 +175,10 @@ type MonitorOptions struct {
 func Monitor(o MonitorOptions) http.Handler {
 	m := &monitor{health: orHealthy(o.Health), metrics: o.Metrics, hosts: append([]string{"localhost"}, o.Hosts...)}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if no := firstNo(r, m.checkHost, onlyOwnOrigin); no != nil {
+			no.write(w)
+			return
+		}
 		switch path := r.URL.EscapedPath(); path {
 		case livePath, readyPath, metricsPath:
 			m.serve(w, r, path)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -123,6 +124,40 @@ func TestMonitorListener(t *testing.T) {
 	stop()
 	if err := <-ended; err != nil {
 		t.Error(err)
+	}
+}
+
+// Host and Origin are looked at around everything, paths without anything
+// included, on both listeners.
+func TestForeignPagesReachNothing(t *testing.T) {
+	t.Parallel()
+	all := []string{"/mcp", "/livez", "/readyz", "/metrics", "/openapi.json", "/approvals", "/approvals/ap_1", "/.well-known/oauth-protected-resource/mcp", "/"}
+	o := httpOptions()
+	o.Metrics, o.Approvals, o.Origins = figures, &desk{}, []string{"https://app.example"}
+	o.OAuth, o.Bearer = newResourceServer(), namedTokens{}
+	main := newServer(newFixtures(), nil).Handler(o)
+	watch := server.Monitor(server.MonitorOptions{Metrics: figures})
+	for name, change := range map[string]func(*http.Request){
+		"Host":   func(r *http.Request) { r.Host = "evil.example" },
+		"Origin": func(r *http.Request) { r.Header.Set("Origin", "https://evil.example") },
+	} {
+		for listener, handler := range map[string]http.Handler{"main": main, "watch": watch} {
+			for _, path := range all {
+				r := httptest.NewRequest(http.MethodGet, "http://localhost"+path, nil)
+				r.Header.Set("Authorization", "Bearer "+goodToken)
+				change(r)
+				w := httptest.NewRecorder()
+				if handler.ServeHTTP(w, r); w.Code != 403 || !strings.Contains(w.Body.String(), name) {
+					t.Errorf("foreign %s on %s%s: %d %s", name, listener, path, w.Code, w.Body)
+				}
+			}
+		}
+	}
+	r := httptest.NewRequest(http.MethodGet, "http://localhost/livez", nil)
+	r.Header.Set("Origin", "https://app.example")
+	w := httptest.NewRecorder()
+	if main.ServeHTTP(w, r); w.Code != 200 {
+		t.Errorf("an allowed origin: %d %s", w.Code, w.Body)
 	}
 }
 

@@ -157,15 +157,22 @@ func (s *Server) ownSession(ctx context.Context, _ *http.Request) context.Contex
 
 // ServeHTTP implements http.Handler.
 func (t *httpTransport) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	switch path := r.URL.EscapedPath(); path {
-	case mcpPath:
-		t.serveMCP(w, r)
+	path := r.URL.EscapedPath()
+	if path == mcpPath {
+		t.serveMCP(w, r) // counts what its gates refuse
+		return
+	}
+	if no := t.checkOutside(r, path); no != nil {
+		no.write(w)
+		return
+	}
+	switch path {
 	case livePath, readyPath:
 		t.monitor.serve(w, r, path)
 	case metricsPath:
 		t.serveMetrics(w, r)
 	case openAPIPath:
-		t.serveOpenAPI(w, r)
+		serveOpenAPI(w, r)
 	case metadataPath, metadataPath + mcpPath:
 		t.serveMetadata(w, r)
 	default:
@@ -182,10 +189,6 @@ func (t *httpTransport) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (t *httpTransport) serveMetrics(w http.ResponseWriter, r *http.Request) {
 	if t.opts.Metrics == nil {
 		nothingHere().write(w)
-		return
-	}
-	if no := t.checkHost(r); no != nil {
-		no.write(w)
 		return
 	}
 	p, _, no := t.identify(r)
