@@ -28,8 +28,9 @@
 //
 // Before a ticket is spent or decided, all entries since it changed last are
 // compared with the authenticated chain, so that an older copy of its row has
-// no effect even where the entry about the change was removed. For the brake
-// and the approvers, which may be years old, only Verify looks at all of it.
+// no effect even where the entry about the change was removed. So it is before
+// each step of a run. For the brake and the approvers, which may be years old,
+// only Verify looks at all of it.
 //
 // It does not stop anybody who has both the file and the vault's key, and a
 // tail that was cut off together with an older vault is found only with a head

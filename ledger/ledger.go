@@ -43,6 +43,7 @@ type Ledger struct {
 
 	counter counter
 	glance  glance
+	trail   trail
 }
 
 var _ guard.Store = (*Ledger)(nil)

@@ -142,14 +142,22 @@ func (w *writing) spendFor(ctx context.Context, run guard.Run, body []byte, even
 }
 
 // OpenedRun implements guard.RunStore. A run whose row was changed in the file is not
-// there.
-func (l *Ledger) OpenedRun(ctx context.Context, id string) (guard.Run, bool, error) {
-	s, ok, err := l.row(ctx, stateRun, id)
-	if err != nil || !ok {
+// there. One whose row is another than the record says of it last is an error, and
+// so is every run where an entry since then is not what was written.
+func (l *Ledger) OpenedRun(ctx context.Context, id string) (r guard.Run, ok bool, err error) {
+	err = l.following(ctx, func(k view) error {
+		s, there, err := k.run(ctx, id)
+		if err != nil || !there {
+			return err
+		}
+		ok = true
+		r, err = decodeOpenRun(id, s.body)
+		return err
+	})
+	if err != nil {
 		return guard.Run{}, false, err
 	}
-	r, err := decodeOpenRun(id, s.body)
-	return r, err == nil, l.problem(err)
+	return r, ok, nil
 }
 
 // OpenedRuns implements guard.RunStore.
@@ -205,31 +213,33 @@ func (w *writing) closeRun(ctx context.Context, id string, at time.Time, event g
 // Progress implements guard.RunStore. A row that was changed in the file is an
 // error, and not one that has not begun.
 func (l *Ledger) Progress(ctx context.Context, run string) (map[int]guard.Progress, error) {
-	db, err := l.use(ctx)
-	if err != nil {
-		return nil, err
-	}
 	found := map[int]guard.Progress{}
-	err = db.each(ctx, db.read, func(s state) (bool, error) {
-		p, err := decodeStep(s.body)
-		found[p.Row] = p
-		return true, err
-	}, `WHERE kind = 'step' AND name > ? AND name < ?`, run+"/", run+"0")
-	if err != nil {
-		return nil, l.problem(err)
-	}
-	var rows int
-	err = db.read.QueryRowContext(ctx, `SELECT count(DISTINCT state) FROM events WHERE state > ? AND state < ?`, ref(stateStep, run+"/"), ref(stateStep, run+"0")).Scan(&rows)
-	if err == nil && rows > len(found) {
-		err = l.corrupt("where the tenants of the run " + run + " stand was changed by something else than mcp-partner")
-	}
-	return found, l.problem(err)
+	err := l.following(ctx, func(k view) error {
+		var there []state
+		err := k.db.each(ctx, k.q, func(s state) (bool, error) {
+			there = append(there, s)
+			p, err := decodeStep(s.body)
+			found[p.Row] = p
+			return true, err
+		}, `WHERE kind = 'step' AND name > ? AND name < ?`, run+"/", run+"0")
+		if err != nil {
+			return err
+		}
+		return k.allSteps(ctx, run, there)
+	})
+	return found, err
 }
 
-// Advance implements guard.RunStore.
+// Advance implements guard.RunStore. Before an intent, after which a write follows,
+// the run and the step are compared with the chain of the record.
 func (l *Ledger) Advance(ctx context.Context, run string, next guard.Progress, gate guard.Gate, events ...guard.Event) (became guard.Advanced, now guard.Progress, err error) {
 	intends := len(events) > 0 && events[len(events)-1].Kind == guard.KindIntent
 	err = l.write(ctx, intends, func(w *writing) error {
+		if intends {
+			if err = w.vouched(ctx, run, next.Row); err != nil {
+				return err
+			}
+		}
 		if now, err = w.step(ctx, run, next.Row); err != nil {
 			return err
 		}
