@@ -1,8 +1,12 @@
 package docs_test
 
 import (
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
+
+	"mcp-partner/schemas"
 )
 
 // readme is the first page of the repository.
@@ -22,4 +26,50 @@ func TestReadmeToolTable(t *testing.T) {
 		t.Fatalf("%s has no %s and %s around its table of tools", readme, strings.TrimSpace(tableBegin), tableEnd)
 	}
 	same(t, readme, before+tableBegin+toolTable()+tableEnd+after)
+}
+
+// maxReadme bounds the first page, in bytes: beyond it nobody reads to the end.
+const maxReadme = 15_000
+
+// TestReadmeIsShortAndInOrder keeps what a stranger needs first first.
+func TestReadmeIsShortAndInOrder(t *testing.T) {
+	t.Parallel()
+	text := read(t, readme)
+	if len(text) >= maxReadme {
+		t.Errorf("%s has %d bytes", readme, len(text))
+	}
+	var order []int
+	for _, mark := range []string{
+		"\n\nAn MCP server that ", "](docs/session.svg)", "$ go run ", "$ go test ", "### Connect a client", "## Tools",
+		"## What an approval looks like", "**In Claude Desktop**", "**On the terminal**",
+		"## Safety: what the switches are, and what they are not", "## Troubleshooting, by message", "## Not affiliated with Microsoft",
+	} {
+		order = append(order, strings.Index(text, mark))
+	}
+	if slices.Contains(order, -1) || !slices.IsSorted(order) {
+		t.Errorf("%s lacks something, or has it in another order: %v", readme, order)
+	}
+}
+
+var firstCell = regexp.MustCompile("(?m)^\\| ((?:`[a-z_]+`(?:, )?)+) \\|")
+
+// TestTroubleshootingNamesCodesThatExist looks into the table by message.
+func TestTroubleshootingNamesCodesThatExist(t *testing.T) {
+	t.Parallel()
+	_, table, _ := strings.Cut(read(t, readme), "## Troubleshooting, by message")
+	cells := firstCell.FindAllStringSubmatch(table, -1)
+	if len(cells) < 10 {
+		t.Fatalf("%d rows name codes", len(cells))
+	}
+	known := []string{string(schemas.StatusApprovalRequired)}
+	for _, info := range schemas.Codes() {
+		known = append(known, string(info.Code))
+	}
+	for _, cell := range cells {
+		for name := range strings.SplitSeq(cell[1], ", ") {
+			if !slices.Contains(known, strings.Trim(name, "`")) {
+				t.Errorf("%s explains %s, which no answer has", readme, name)
+			}
+		}
+	}
 }
