@@ -48,7 +48,7 @@ func why(plan guard.Plan, row guard.PlanRow) string {
 		return "This ID is linked already."
 	case guard.FindingLinkedOther:
 		if plan.Tool == schemas.ToolTransitionPartner {
-			return fmt.Sprintf("Our identity holds %s, which is none of %s.", row.Before.PartnerID, IDs(plan.From))
+			return fmt.Sprintf("Our identity holds %s, which is none of %s. If another identity holds one of them, only that identity can remove it.", row.Before.PartnerID, IDs(plan.From))
 		}
 		return fmt.Sprintf("Our identity holds %s, and registering never overwrites; transition_partner moves a link.", row.Before.PartnerID)
 	case guard.FindingNotLinked:

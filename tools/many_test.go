@@ -128,8 +128,10 @@ func TestTransitionMovesWhatWeHoldAndSaysWhatNot(t *testing.T) {
 		if h.writes() != requests || h.intents() != requests {
 			t.Errorf("%d writes, %d intents", h.writes(), h.intents())
 		}
-		if why := states(e)[n[0]].Why; !strings.Contains(why, "only that identity can remove it") {
-			t.Errorf("of a link that may be somebody else's it says %q", why)
+		for _, held := range []string{n[0], n[3], n[4]} {
+			if why := states(e)[held].Why; !strings.Contains(why, "only that identity can remove it") {
+				t.Errorf("of a link that may be somebody else's it says %q", why)
+			}
 		}
 		if entry, err := h.directory.Resolve(n[2], nil); err != nil || entry.ExpectedPartnerID != newID {
 			t.Errorf("the directory expects %q", entry.ExpectedPartnerID)

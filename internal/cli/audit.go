@@ -106,14 +106,20 @@ func (o *auditOptions) request() (fleet.Audit, error) {
 		return audit, usage("give one of them", "--expected and --own-ids exclude each other")
 	case o.staleAfterDays < 0 || o.staleAfterDays > 3650:
 		return audit, usage("give a number of days up to 3650", "--stale-after-days is out of range")
-	case len(o.label) > maxRunLabel:
-		return audit, usage("give a shorter one", "--label has more than %d characters", maxRunLabel)
 	}
-	return audit, nil
+	return audit, checkRunLabel(o.label)
 }
 
 // maxRunLabel bounds the name of a run, in bytes.
 const maxRunLabel = 100
+
+// checkRunLabel refuses names by which a run could not be found.
+func checkRunLabel(label string) error {
+	if len(label) > maxRunLabel || label == lastRun || strings.HasPrefix(label, runPrefix) {
+		return usage("give a short name such as 2026-11", "the name of a run is longer than %d characters, or means something else", maxRunLabel)
+	}
+	return nil
+}
 
 // maxNames bounds a file of tenants, in bytes.
 const maxNames = 4 << 20
@@ -218,11 +224,12 @@ func (f *Factory) watchRun(ctx context.Context, active *fleet.Active) error {
 	}
 }
 
-// failStates are the words of --fail-on, with the totals that they look at.
-func failStates() map[string]schemas.RowState {
-	return map[string]schemas.RowState{
-		"other": schemas.RowLinkedOther, "not_linked": schemas.RowNotLinked, "deleted": schemas.RowDeleted,
-		"unknown": schemas.RowUnknown, "stale": "stale",
+// failStates are the words of --fail-on, with the totals that they look at. A
+// deleted link is none, so whoever asks for missing links means those as well.
+func failStates() map[string][]schemas.RowState {
+	return map[string][]schemas.RowState{
+		"other": {schemas.RowLinkedOther}, "not_linked": {schemas.RowNotLinked, schemas.RowDeleted}, "deleted": {schemas.RowDeleted},
+		"unknown": {schemas.RowUnknown}, "stale": {"stale"},
 	}
 }
 

@@ -30,7 +30,7 @@ func (o *reportOptions) add(flags *pflag.FlagSet) {
 	flags.StringVarP(&o.output, "output", "o", "", "write to this `FILE`, readable for you alone")
 	flags.BoolVar(&o.force, "force", false, "replace a file that is there")
 	flags.BoolVar(&o.all, "all", false, "show in the table also what is in order")
-	flags.Var(&o.failOn, "fail-on", "end with 1 if there is any of these `STATES`: "+strings.Join(failWords(), ", "))
+	flags.Var(&o.failOn, "fail-on", "end with 1 if there is any of these `STATES`: "+strings.Join(failWords(), ", ")+"; a deleted link is not_linked as well")
 }
 
 func (o *reportOptions) check() error {
@@ -54,8 +54,10 @@ func (o *reportOptions) fails(totals map[string]int) bool {
 		return true
 	}
 	for _, word := range o.failOn {
-		if totals[string(failStates()[word])] > 0 {
-			return true
+		for _, state := range failStates()[word] {
+			if totals[string(state)] > 0 {
+				return true
+			}
 		}
 	}
 	return false

@@ -10,12 +10,15 @@ import (
 	"mcp-partner/schemas"
 )
 
-// lastRun is how the newest audit is called.
-const lastRun = "latest"
+// lastRun is how the newest audit is called; IDs begin with runPrefix.
+const (
+	lastRun   = "latest"
+	runPrefix = "run_"
+)
 
 // runNamed finds an audit by its ID, by its label, or the newest.
 func (f *Factory) runNamed(ctx context.Context, room *callRoom, name string) (fleet.Run, error) {
-	if strings.HasPrefix(name, "run_") {
+	if strings.HasPrefix(name, runPrefix) {
 		return room.fleet.Run(ctx, fleet.Operator, name)
 	}
 	filter := fleet.RunFilter{Kind: fleet.KindAudit, Label: name, Limit: 1}
@@ -170,8 +173,8 @@ func newAuditLabel(f *Factory, run func(context.Context, *Factory, *auditHouse, 
 }
 
 func runAuditLabel(ctx context.Context, f *Factory, o *auditHouse, name, label string) error {
-	if len(label) > maxRunLabel || label == lastRun || strings.HasPrefix(label, "run_") {
-		return usage("give a short name such as 2026-11", "the name is longer than %d characters, or means something else", maxRunLabel)
+	if err := checkRunLabel(label); err != nil {
+		return err
 	}
 	room, err := f.openAudits(ctx, o)
 	if err != nil {

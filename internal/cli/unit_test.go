@@ -265,7 +265,7 @@ func TestAReaderThatSawEnoughIsNoError(t *testing.T) {
 }
 
 // A pipeline must not pass on an audit that was cut off: what has no answer yet
-// may be anything.
+// may be anything. A deleted link is a missing one.
 func TestFailOnTakesNoHalfAnAuditForAWholeOne(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -276,6 +276,8 @@ func TestFailOnTakesNoHalfAnAuditForAWholeOne(t *testing.T) {
 		{list{"not_linked"}, map[string]int{"rows": 2, "answered": 2, "linked": 2}, false},
 		{list{"not_linked"}, map[string]int{"rows": 2, "answered": 2, "unknown": 2}, false},
 		{list{"not_linked"}, map[string]int{"rows": 2, "answered": 1, "linked": 1, "pending": 1}, true},
+		{list{"other", "not_linked", "unknown"}, map[string]int{"rows": 2, "answered": 2, "linked": 1, "deleted": 1}, true},
+		{list{"deleted"}, map[string]int{"rows": 2, "answered": 2, "not_linked": 2}, false},
 		{list{"other", "unknown"}, map[string]int{"rows": 2, "answered": 2, "unknown": 1}, true},
 		{nil, map[string]int{"rows": 2, "answered": 1, "pending": 1}, false},
 	} {
