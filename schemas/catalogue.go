@@ -90,8 +90,9 @@ type Operation struct {
 	// Answer lists the envelope fields that are the point of the answer.
 	Answer   []string
 	Examples []Example
-	// input makes the schema of the arguments, once.
-	input func() *jsonschema.Schema
+	// input makes the schema of the arguments, once, and fields their list.
+	input  func() *jsonschema.Schema
+	fields func() []field
 }
 
 // Description is what a client shows to its model.

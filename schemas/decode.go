@@ -22,7 +22,7 @@ func (o Operation) Decode(arguments json.RawMessage) (any, error) {
 		return nil, err
 	}
 	into := reflect.New(reflect.TypeOf(o.Input).Elem())
-	fields := fieldsOf(into.Type().Elem())
+	fields := o.arguments()
 	given := map[string]bool{}
 	for _, pair := range pairs {
 		field, err := match(o.Name, fields, pair.name)

@@ -21,6 +21,16 @@ type field struct {
 	maxItems int
 }
 
+// arguments lists what an operation takes.
+func (o Operation) arguments() []field {
+	if o.fields != nil {
+		return o.fields()
+	}
+	return o.listFields()
+}
+
+func (o Operation) listFields() []field { return fieldsOf(reflect.TypeOf(o.Input).Elem()) }
+
 // fieldsOf returns the arguments of an input type in the order of its fields,
 // embedded structs in their place.
 func fieldsOf(t reflect.Type) []field {

@@ -32,6 +32,7 @@ var catalogue = sync.OnceValue(func() []Operation {
 		ensurePartnerLinks(), transitionPartner(),
 	}
 	for i := range all {
+		all[i].fields = sync.OnceValue(all[i].listFields)
 		all[i].input = sync.OnceValue(all[i].inputSchema)
 	}
 	return all

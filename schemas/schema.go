@@ -23,7 +23,7 @@ func (o Operation) inputSchema() *jsonschema.Schema {
 		Type: "object", Properties: map[string]*jsonschema.Schema{},
 		AdditionalProperties: &jsonschema.Schema{Not: &jsonschema.Schema{}},
 	}
-	for _, f := range fieldsOf(reflect.TypeOf(o.Input).Elem()) {
+	for _, f := range o.arguments() {
 		schema.Properties[f.name] = f.schema()
 		schema.PropertyOrder = append(schema.PropertyOrder, f.name)
 		if f.required {
