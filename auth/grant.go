@@ -64,11 +64,11 @@ func gathered(table map[string][]guard.Scope, names []string) []guard.Scope {
 }
 
 // gives reports whether a table has a name give a scope. Without a table each
-// scope gives itself, but for the one to approve: that an issuer happens to know
-// its name is not the operator's word.
+// scope of the tools gives itself. To approve, and to see figures of all callers,
+// takes the operator's word: that an issuer happens to know the name is none.
 func gives(table map[string][]guard.Scope, name string, scope guard.Scope) bool {
 	if table == nil {
-		return name == string(scope) && scope != guard.ScopeApprove
+		return name == string(scope) && scope.OfTools()
 	}
 	return slices.Contains(table[name], scope)
 }

@@ -14,8 +14,7 @@ import (
 // the scopes to tokens that name them, and no tenant to anybody.
 type Mapping struct {
 	// Scopes and Roles say what a scope or a role in a token gives. Nil means
-	// that each of this program's scopes gives itself, under its own name, but for
-	// the one to approve.
+	// that each scope of the tools gives itself, under its own name.
 	Scopes, Roles map[string][]guard.Scope
 	// ScopePrefix stands before a scope where a client asks for it, though not
 	// in the token: with Entra ID the application ID URI and a slash.

@@ -405,7 +405,8 @@ func TestOAuthIssuerThatIsDown(t *testing.T) {
 // not see: one without a mapping, one without a scope, and one with neither.
 func TestOAuthEveryWayIn(t *testing.T) {
 	t.Parallel()
-	h := serveOAuth(t, nil, machines, nil)
+	roles := "callers:\n  roles: {partner.read: [partner.read], Watch: [partner.metrics]}"
+	h := serveOAuth(t, nil, strings.Replace(machines, "callers:", roles, 1), nil)
 	callers := map[string]string{
 		"no mapping": h.machine("stranger", nil),
 		"no scope":   h.machine("nightly", issuertest.Claims{"roles": []string{"other"}}),
@@ -441,14 +442,18 @@ func TestOAuthEveryWayIn(t *testing.T) {
 				}
 			}
 		}
-		if status, _, body := h.getAs(token, "/metrics"); status != 403 {
+		if status, header, body := h.getAs(token, "/metrics"); status != 403 || !strings.Contains(header.Get("WWW-Authenticate"), "insufficient_scope") {
 			t.Errorf("%s: figures: %d %.80s", name, status, body)
 		}
 		if status, header, _ := h.getAs(token, "/approvals"); status != 403 || !strings.Contains(header.Get("WWW-Authenticate"), "insufficient_scope") {
 			t.Errorf("%s: approvals: %d %v", name, status, header)
 		}
 	}
-	if status, _, body := h.getAs(h.machine("nightly", nil), "/metrics"); status != 200 || strings.Contains(body, "nightly") || strings.Contains(body, "contoso") {
+	if status, _, body := h.getAs(h.machine("nightly", nil), "/metrics"); status != 403 {
+		t.Errorf("figures for whoever may read: %d %.80s", status, body)
+	}
+	watch := h.machine("watch", issuertest.Claims{"roles": []string{"Watch"}})
+	if status, _, body := h.getAs(watch, "/metrics"); status != 200 || strings.Contains(body, "nightly") || strings.Contains(body, "contoso") {
 		t.Errorf("figures: %d %.200s", status, body)
 	}
 	for _, path := range []string{"/metrics", "/approvals"} {

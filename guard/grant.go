@@ -11,16 +11,23 @@ import (
 type Scope string
 
 // The scopes. The effects read, write and destroy need the first three; a
-// caller with ScopeApprove may decide on what others asked for.
+// caller with ScopeApprove may decide on what others asked for, and one with
+// ScopeMetrics may see figures, which tell of the calls of all.
 const (
 	ScopeRead    Scope = "partner.read"
 	ScopeWrite   Scope = "partner.write"
 	ScopeChange  Scope = "partner.change"
 	ScopeApprove Scope = "partner.approve"
+	ScopeMetrics Scope = "partner.metrics"
 )
 
 // Scopes returns all scopes.
-func Scopes() []Scope { return []Scope{ScopeRead, ScopeWrite, ScopeChange, ScopeApprove} }
+func Scopes() []Scope {
+	return []Scope{ScopeRead, ScopeWrite, ScopeChange, ScopeApprove, ScopeMetrics}
+}
+
+// OfTools reports whether a scope is one that calls of tools need.
+func (s Scope) OfTools() bool { return s == ScopeRead || s == ScopeWrite || s == ScopeChange }
 
 // ScopeFor returns the scope that an effect needs.
 func ScopeFor(effect schemas.Effect) Scope {
@@ -55,7 +62,7 @@ const AllTenants = "*"
 // stdio, and with the token that a server shows at its start. Approving is not
 // in it, because whoever asks must not be able to approve.
 func FullGrant() Grant {
-	return Grant{Scopes: []Scope{ScopeRead, ScopeWrite, ScopeChange}, Tenants: []string{AllTenants}}
+	return Grant{Scopes: []Scope{ScopeRead, ScopeWrite, ScopeChange, ScopeMetrics}, Tenants: []string{AllTenants}}
 }
 
 // Has reports whether a scope was granted.

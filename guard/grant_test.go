@@ -59,6 +59,9 @@ func TestAFullGrantIsEverythingButApproving(t *testing.T) {
 	if !full.AllowsTenant("any/thing") || !full.Everywhere() || !full.AllowsPartner("1234567") {
 		t.Error("a full grant has a bound")
 	}
+	if !full.Has(guard.ScopeMetrics) {
+		t.Error("a full grant shows no figures")
+	}
 	if full.Has(guard.ScopeApprove) || slices.Contains(full.Scopes, guard.ScopeApprove) {
 		t.Error("a full grant approves")
 	}

@@ -65,7 +65,7 @@ func (g *Guard) checkRequest(r TokenRequest) error {
 		return badToken("--for wants a name of letters, digits and . _ @ -, at most 64 characters long.")
 	case len(r.Grant.Scopes) == 0:
 		return badToken("A token needs a scope.")
-	case len(r.Grant.Tenants) == 0:
+	case len(r.Grant.Tenants) == 0 && !slices.Equal(r.Grant.Scopes, []Scope{ScopeMetrics}):
 		return badToken("A token needs a tenant: without one it could reach none.")
 	case r.Life < 0 || r.Life > g.o.MaxTokenLife:
 		return badToken(fmt.Sprintf("A token lives for at most %s here.", g.o.MaxTokenLife))
@@ -106,7 +106,10 @@ func badToken(message string) error {
 
 // describe words what a token grants, for the record.
 func (t Token) describe() string {
-	words := []string{t.ID + " for " + t.Name(), "scopes " + joined(t.Grant.Scopes), "tenants " + joined(t.Grant.Tenants)}
+	words := []string{t.ID + " for " + t.Name(), "scopes " + joined(t.Grant.Scopes)}
+	if len(t.Grant.Tenants) > 0 {
+		words = append(words, "tenants "+joined(t.Grant.Tenants))
+	}
 	if len(t.Grant.Tools) > 0 {
 		words = append(words, "tools "+joined(t.Grant.Tools))
 	}

@@ -70,6 +70,9 @@ func TestTokensThatAreNotIssued(t *testing.T) {
 		"no scope":            func(r *guard.TokenRequest) { r.Grant.Scopes = nil },
 		"an unknown scope":    func(r *guard.TokenRequest) { r.Grant.Scopes = []guard.Scope{"partner.all"} },
 		"no tenant":           func(r *guard.TokenRequest) { r.Grant.Tenants = nil },
+		"more than figures, no tenant": func(r *guard.TokenRequest) {
+			r.Grant.Scopes, r.Grant.Tenants = []guard.Scope{guard.ScopeMetrics, guard.ScopeRead}, nil
+		},
 		"too long":            func(r *guard.TokenRequest) { r.Life = guard.MaxTokenLife + time.Second },
 		"below zero":          func(r *guard.TokenRequest) { r.Life = -time.Second },
 		"uses below zero":     func(r *guard.TokenRequest) { r.Uses = -1 },

@@ -7,11 +7,13 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"mcp-partner/guard"
 	"mcp-partner/internal/wiretest"
 	"mcp-partner/schemas"
 	"mcp-partner/server"
@@ -73,17 +75,31 @@ func TestReadyzNamesWhatIsWrong(t *testing.T) {
 // figures stands for metrics.
 var figures = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("figures 1\n")) })
 
-func TestMetricsOnTheMainListenerWantACaller(t *testing.T) {
+// Figures tell what all callers call. Whoever may read every tenant was not given
+// them by that.
+func TestMetricsOnTheMainListenerWantTheirScope(t *testing.T) {
 	t.Parallel()
 	o := httpOptions()
-	o.Metrics = figures
-	c := wiretest.StartHTTP(t, newServer(newFixtures(), nil), o, goodToken)
-	if got := get(t, c, "/metrics"); got.Status != 200 || string(got.Body) != "figures 1\n" {
-		t.Errorf("got %d %s", got.Status, got.Body)
-	}
-	c.Bearer = ""
-	if got := get(t, c, "/metrics"); got.Status != 401 || strings.Contains(string(got.Body), "figures") {
-		t.Errorf("without a token: %d %s", got.Status, got.Body)
+	o.Metrics, o.Bearer, o.OAuth = figures, scopeTokens{}, newResourceServer()
+	c := wiretest.StartHTTP(t, newServer(newFixtures(), nil), o, "")
+	for _, test := range []struct {
+		bearer, challenge string
+		status            int
+	}{
+		{"", `Bearer realm="mcp"`, 401},
+		{"nobody's", "invalid_token", 401},
+		{"metrics", "", 200},
+		{"read", "", 403},
+		{"at.metrics", "", 200},
+		{"at.read+write+change+approve", "insufficient_scope", 403},
+		{"at.none", "insufficient_scope", 403},
+	} {
+		c.Bearer = test.bearer
+		got := get(t, c, "/metrics")
+		if got.Status != test.status || strings.Contains(string(got.Body), "figures 1") != (test.status == 200) ||
+			!strings.Contains(got.Header.Get("WWW-Authenticate"), test.challenge) {
+			t.Errorf("%q: %d %v %s", test.bearer, got.Status, got.Header, got.Body)
+		}
 	}
 	none := startHTTP(t, newFixtures())
 	if got := get(t, none, "/metrics"); got.Status != 404 {
@@ -159,6 +175,21 @@ func TestForeignPagesReachNothing(t *testing.T) {
 	if main.ServeHTTP(w, r); w.Code != 200 {
 		t.Errorf("an allowed origin: %d %s", w.Code, w.Body)
 	}
+}
+
+// scopeTokens lets in whoever names a scope, for every tenant.
+type scopeTokens struct{}
+
+// Takes implements server.Authenticator.
+func (scopeTokens) Takes(string) bool { return true }
+
+// Authenticate implements server.Authenticator.
+func (scopeTokens) Authenticate(_ context.Context, token string) (guard.Principal, error) {
+	scope := guard.Scope("partner." + token)
+	if !slices.Contains(guard.Scopes(), scope) {
+		return guard.Principal{}, errors.New("no")
+	}
+	return guard.Principal{Caller: "token:x", Grant: guard.Grant{Scopes: []guard.Scope{scope}, Tenants: []string{guard.AllTenants}}}, nil
 }
 
 // A server that drains says so where it is watched from.

@@ -70,7 +70,8 @@ type HTTPOptions struct {
 	TLS *tls.Config
 	// Health answers GET /readyz; nil is always ready.
 	Health *Health
-	// Metrics answers GET /metrics for callers; nil means there are none here.
+	// Metrics answers GET /metrics for callers with the scope guard.ScopeMetrics;
+	// nil means there are none here.
 	Metrics http.Handler
 	// Approvals is where callers with the approver's scope decide, below
 	// /approvals; nil means that nobody can here.
@@ -184,16 +185,19 @@ func (t *httpTransport) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// serveMetrics shows figures of all callers to one who was given something. That
-// an issuer knows somebody is not enough.
+// serveMetrics shows figures to callers who were given them: they tell what all
+// others call, and how often.
 func (t *httpTransport) serveMetrics(w http.ResponseWriter, r *http.Request) {
 	if t.opts.Metrics == nil {
 		nothingHere().write(w)
 		return
 	}
-	p, _, no := t.identify(r)
-	if no == nil && (!p.Grant.Has(guard.ScopeRead) || len(p.Grant.Tenants) == 0) {
-		no = refuse(http.StatusForbidden, "Figures are for callers who may read tenants.")
+	p, issued, no := t.identify(r)
+	if no == nil && !p.Grant.Has(guard.ScopeMetrics) {
+		no = refuse(http.StatusForbidden, "Figures tell of all callers. They are for those with the scope "+string(guard.ScopeMetrics)+".")
+		if issued {
+			no.with("WWW-Authenticate", t.challenge(r, "insufficient_scope", "figures need a scope that the token lacks", t.opts.OAuth.ScopeName(guard.ScopeMetrics)))
+		}
 	}
 	if no != nil {
 		no.write(w)

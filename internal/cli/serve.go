@@ -46,8 +46,8 @@ With --http every request needs the bearer token that is made at start, holds fo
 24 hours and is shown once: with a block for a client on a terminal, else as one
 line of JSON {"url","token","expires_at"} on standard output. An address beyond
 loopback needs --tls-cert and --tls-key, or --behind-proxy. GET /livez and /readyz
-answer without a token; /metrics wants one, unless --metrics gives it an address of
-its own.`,
+answer without a token; /metrics wants one with the scope partner.metrics, as that
+of the start is, unless --metrics gives it an address of its own.`,
 		Example: `  mcp-partner serve
   mcp-partner serve --allow-writes --tenants 'contoso,fabrikam-*' --partner-ids 1234567
   mcp-partner serve --http 127.0.0.1:8080

@@ -74,6 +74,22 @@ func (i *issued) call(token, tool, arguments string) (int, string) {
 	return post(i.t, i.at.URL, token, fmt.Sprintf(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":%q,"arguments":%s}}`, tool, arguments))
 }
 
+// figures asks for /metrics and returns the status.
+func (i *issued) figures(token string) int {
+	i.t.Helper()
+	request, err := http.NewRequestWithContext(i.t.Context(), http.MethodGet, strings.TrimSuffix(i.at.URL, "/mcp")+"/metrics", nil)
+	if err != nil {
+		i.t.Fatal(err)
+	}
+	request.Header.Set("Authorization", "Bearer "+token)
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		i.t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	return answer.StatusCode
+}
+
 func TestInvocationTokensOverHTTP(t *testing.T) {
 	t.Parallel()
 	i := serveIssued(t)
@@ -99,6 +115,13 @@ func TestInvocationTokensOverHTTP(t *testing.T) {
 	check("used up", once, "list_tenants", `{}`, http.StatusUnauthorized, "not valid")
 	short, _ := i.token("--for", "short", "--tenants", "contoso", "--ttl", "1ns")
 	check("expired", short, "list_tenants", `{}`, http.StatusUnauthorized, "not valid")
+	watch, _ := i.token("--for", "prometheus", "--scope", "partner.metrics")
+	for token, want := range map[string]int{watch: http.StatusOK, reader: http.StatusForbidden, i.at.Token: http.StatusOK} {
+		if got := i.figures(token); got != want {
+			t.Errorf("figures: status %d, want %d", got, want)
+		}
+	}
+	check("figures alone", watch, "list_tenants", `{}`, http.StatusOK, `"code":"insufficient_scope"`)
 	i.run("", "token", "revoke", id)
 	check("revoked", reader, "list_tenants", `{}`, http.StatusUnauthorized, "not valid")
 	check("made up", "mpt_"+strings.Repeat("A", 43), "list_tenants", `{}`, http.StatusUnauthorized, "not valid")

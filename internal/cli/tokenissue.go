@@ -35,7 +35,8 @@ hold as well. Tokens for the same name are one caller: approvals go on with the 
 
 Scopes: partner.read (check, get, operations, tenants, audit, find), partner.write
 (register, ensure), partner.change (update, remove, transition), partner.approve
-(approve what others asked for, over HTTP; an approver has to consent).
+(approve what others asked for, over HTTP; an approver has to consent),
+partner.metrics (the figures of all callers at /metrics; alone it needs no tenant).
 
 Globs in --tenants are expanded now: a tenant that is added later is not in it. With
 --uses the token is good for so many calls of tools.`,
@@ -79,7 +80,7 @@ func (s *scopeList) Set(text string) error {
 }
 
 func runTokenIssue(ctx context.Context, f *Factory, o *tokenIssueOptions) error {
-	if o.caller == "" || len(o.tenants) == 0 {
+	if o.caller == "" || len(o.tenants) == 0 && !slices.Equal(o.scopes, list{string(guard.ScopeMetrics)}) {
 		return usage("mcp-partner token issue --help", "--for and --tenants have to be given: a token is for one caller, in named tenants")
 	}
 	rules := operatorRules(nil)
@@ -137,7 +138,7 @@ func (r *callRoom) expand(patterns []string) ([]string, error) {
 			return nil, usage("mcp-partner tenants list", "--tenants has %q, which fits no tenant of the directory", schemas.Foreign(pattern))
 		}
 	}
-	var names []string
+	names := []string{}
 	for _, entry := range entries {
 		if wanted[entry.Name] && !slices.Contains(names, entry.Name) {
 			names = append(names, entry.Name)
@@ -158,7 +159,9 @@ func (f *Factory) showToken(o *tokenIssueOptions, secret string, row tokenRow) e
 	u.write(secret + "\n")
 	u.field("id", row.ID)
 	u.field("scopes", strings.Join(o.scopes, ", "))
-	u.field("tenants", strings.Join(row.Tenants, ", "))
+	if len(row.Tenants) > 0 {
+		u.field("tenants", strings.Join(row.Tenants, ", "))
+	}
 	u.field("header", "Authorization: Bearer "+guard.TokenPrefix+"...")
 	u.field("revoke", f.command()+" token revoke "+row.ID)
 	return u.err
