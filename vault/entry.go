@@ -89,7 +89,7 @@ func (e Entry) clone() Entry {
 // normal checks an entry by itself and brings it into one form.
 func (e Entry) normal() (Entry, error) {
 	e = e.clone()
-	if err := checkName("tenant name", e.Name); err != nil {
+	if err := CheckTenantName(e.Name); err != nil {
 		return Entry{}, err
 	}
 	if !schemas.IsGUID(e.TenantID) {

@@ -42,6 +42,10 @@ func isASCII(text string) bool {
 	return true
 }
 
+// CheckTenantName returns a problem that says what is wrong with a name for a
+// tenant, so that whoever types one can be asked again.
+func CheckTenantName(name string) error { return checkName("tenant name", name) }
+
 // checkName refuses what cannot be the name of a tenant or a credential. The
 // folded form is checked too: some characters turn into a dot or a slash.
 func checkName(field, name string) error {

@@ -33,9 +33,15 @@ func TestSetupAsksAtTheTerminal(t *testing.T) {
 		{"Where is its key to be [auto]: ", "nowhere else"},
 		{"That is none of them.", ""},
 		{"Where is its key to be [auto]: ", "file"},
+		{"all others will be denied: ", "1234567, 12a"},
+		{"A partner ID has characters that are no ASCII digits", ""},
 		{"all others will be denied: ", "1234567"},
+		{"such as contoso: ", "contoso.com"},
+		{"has a dot: that would look like a domain or a path", ""},
 		{"such as contoso: ", "contoso"},
 		{"Who is to act there [secret]: ", ""},
+		{"The customer's tenant ID (a GUID): ", "contoso"},
+		{"That is no GUID", ""},
 		{"The customer's tenant ID (a GUID): ", contoso.TenantID},
 		{"The application's client ID (a GUID): ", world.sim.ClientID()},
 		{"Client secret of contoso (not shown): ", world.sim.ClientSecret()},
@@ -76,6 +82,48 @@ func TestSetupThatIsLeftKeepsWhatIsDone(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(state, "vault.age")); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestSetupGivesUpAfterThreeMistakes keeps nothing of what was mistyped.
+func TestSetupGivesUpAfterThreeMistakes(t *testing.T) {
+	t.Parallel()
+	state := filepath.Join(t.TempDir(), "state")
+	s := atTerminal(t, []string{"MCP_PARTNER_STATE_DIR=" + state, "NO_COLOR=1"}, "setup", "--protect-by", "file")
+	for range attempts {
+		s.expect("all others will be denied: ")
+		s.shown.Reset()
+		s.typeLine("Contoso\n")
+	}
+	code, shown := s.end()
+	if code != ExitUsage || !strings.Contains(shown, "mcp-partner: a partner ID has characters") {
+		t.Errorf("exit code %d:\n%s", code, shown)
+	}
+	if _, err := os.Stat(filepath.Join(state, "config.yaml")); err == nil {
+		t.Error("a config file was made of mistakes")
+	}
+}
+
+// TestSetupOffersAzsTenant stands for somebody who is signed in with Azure CLI:
+// its tenant is offered, and another one may be typed.
+func TestSetupOffersAzsTenant(t *testing.T) {
+	t.Parallel()
+	bin, state := t.TempDir(), filepath.Join(t.TempDir(), "state")
+	const az = `#!/bin/sh
+echo '{"environmentName":"AzureCloud","tenantId":"11111111-2222-3333-4444-555555555555","user":{"name":"ann@contoso.example","type":"user"}}'
+`
+	if err := os.WriteFile(filepath.Join(bin, "az"), []byte(az), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	s := atTerminal(t, []string{"MCP_PARTNER_STATE_DIR=" + state, "NO_COLOR=1", "PATH=" + bin}, "setup", "contoso", "--protect-by", "file", "--partner-ids", "1234567",
+		"--cloud", "custom", "--authority", "https://127.0.0.1:1/", "--arm-endpoint", "https://127.0.0.1:1", "--arm-audience", "https://a.invalid/", "--skip-instance-discovery")
+	s.expect("Who is to act there [az]: ")
+	s.typeLine("\n")
+	s.expect("The customer's tenant ID (a GUID) [11111111-2222-3333-4444-555555555555]: ")
+	s.typeLine("22222222-2222-3333-4444-555555555555\n")
+	code, shown := s.end()
+	if code != ExitFailed || !strings.Contains(shown, "Added contoso with the credential azure-cli") || !strings.Contains(shown, "22222222-2222-3333-4444-555555555555\r\n  cloud") {
+		t.Errorf("exit code %d:\n%s", code, shown)
 	}
 }
 

@@ -26,6 +26,26 @@ func (s *firstRun) ask(ctx context.Context, question, usual string) (string, err
 	return typed, nil
 }
 
+// attempts is how often a person may mistype one answer.
+const attempts = 3
+
+// askUntil asks for something until take accepts it, and says what was wrong.
+// With --yes take gets what is usual, once.
+func (s *firstRun) askUntil(ctx context.Context, question, usual string, take func(string) error) (wrong error) {
+	for range attempts {
+		typed, err := s.ask(ctx, question, usual)
+		if err != nil {
+			return err
+		}
+		if wrong = take(typed); wrong == nil || s.terminal == nil {
+			return wrong
+		}
+		mistake := strings.TrimSuffix(endOf(wrong).message, ".")
+		s.u.linef(warn, "  %s%s.", strings.ToUpper(mistake[:1]), mistake[1:])
+	}
+	return wrong
+}
+
 // agrees asks for yes or no; nothing but a yes is one where no is usual. With
 // --yes it is what is usual.
 func (s *firstRun) agrees(ctx context.Context, question string, usual bool) (bool, error) {
@@ -41,23 +61,20 @@ func (s *firstRun) agrees(ctx context.Context, question string, usual bool) (boo
 }
 
 // pick asks for one of several names.
-func (s *firstRun) pick(ctx context.Context, question string, choices [][2]string, usual string) (string, error) {
-	for _, choice := range choices {
-		s.u.field(choice[0], choice[1])
+func (s *firstRun) pick(ctx context.Context, question string, choices [][2]string, usual string) (choice string, err error) {
+	for _, c := range choices {
+		s.u.field(c[0], c[1])
 	}
-	for range 3 {
-		typed, err := s.ask(ctx, question, usual)
-		if err != nil {
-			return "", err
-		}
-		for _, choice := range choices {
-			if strings.EqualFold(typed, choice[0]) {
-				return choice[0], nil
+	err = s.askUntil(ctx, question, usual, func(typed string) error {
+		for _, c := range choices {
+			if strings.EqualFold(typed, c[0]) {
+				choice = c[0]
+				return nil
 			}
 		}
-		s.u.line(warn, "  That is none of them.")
-	}
-	return "", usage("mcp-partner setup --help", "nothing was chosen")
+		return usage("mcp-partner setup --help", "that is none of them")
+	})
+	return choice, err
 }
 
 // stopped words a terminal that was closed or a person who left.

@@ -9,7 +9,7 @@ import (
 // askPerson makes the credential a person who signs in with a code. Without a
 // client ID it is Microsoft's own application for signing in on devices.
 func (s *firstRun) askPerson(ctx context.Context) error {
-	if err := s.askInto(ctx, "tenant-id", "The customer's tenant ID (a GUID)"); err != nil {
+	if err := s.askInto(ctx, "tenant-id", tenantQuestion, ""); err != nil {
 		return err
 	}
 	return s.set("kind", string(vault.KindDeviceCode))

@@ -100,14 +100,9 @@ func (s *firstRun) boundPartnerIDs(ctx context.Context) error {
 		return s.u.err
 	}
 	if len(s.o.partnerIDs) == 0 {
-		typed, err := s.ask(ctx, "Your partner IDs (MPN IDs of location accounts), with commas between; all others will be denied", "")
+		err := s.askUntil(ctx, "Your partner IDs (MPN IDs of location accounts), with commas between; all others will be denied", "", s.takePartnerIDs)
 		if err != nil {
 			return err
-		}
-		if typed != "" {
-			if err := s.o.partnerIDs.Set(typed); err != nil {
-				return usage("write them as 1234567,7654321", "%s", err)
-			}
 		}
 	}
 	if len(s.o.partnerIDs) == 0 {
@@ -115,16 +110,39 @@ func (s *firstRun) boundPartnerIDs(ctx context.Context) error {
 		s.u.field("later", "partner-ids: [\"1234567\"] in "+path)
 		return s.u.err
 	}
-	for _, id := range s.o.partnerIDs {
-		if _, err := schemas.ParsePartnerID("--partner-ids", id); err != nil {
-			return asUsage(err)
-		}
+	if err := checkPartnerIDs("--partner-ids", s.o.partnerIDs); err != nil {
+		return err
 	}
 	if err := s.f.addSetting(path, partnerIDsLine(s.o.partnerIDs)); err != nil {
 		return err
 	}
 	s.u.linef(good, "  Only %s may be written; %s says so.", strings.Join(s.o.partnerIDs, ", "), path)
 	return s.u.err
+}
+
+// takePartnerIDs reads what was typed; nothing is an answer too.
+func (s *firstRun) takePartnerIDs(typed string) error {
+	if typed == "" {
+		return nil
+	}
+	var ids list
+	if err := ids.Set(typed); err != nil {
+		return usage("write them as 1234567,7654321", "%s", err)
+	}
+	if err := checkPartnerIDs("a partner ID", ids); err != nil {
+		return err
+	}
+	s.o.partnerIDs = ids
+	return nil
+}
+
+func checkPartnerIDs(field string, ids list) error {
+	for _, id := range ids {
+		if _, err := schemas.ParsePartnerID(field, id); err != nil {
+			return asUsage(err)
+		}
+	}
+	return nil
 }
 
 func partnerIDsLine(ids []string) string {
@@ -203,19 +221,27 @@ func (s *firstRun) knownTenant(entries []vault.Entry) string {
 }
 
 // askTenant asks for what `tenants add` needs and no flag says.
-func (s *firstRun) askTenant(ctx context.Context) (err error) {
+func (s *firstRun) askTenant(ctx context.Context) error {
 	if s.o.tenant.name == "" {
-		if s.o.tenant.name, err = s.ask(ctx, "A short name for the customer's tenant, such as contoso", ""); err != nil {
+		if err := s.askUntil(ctx, "A short name for the customer's tenant, such as contoso", "", s.takeName); err != nil {
 			return err
 		}
-	}
-	if s.o.tenant.name == "" {
-		return usage("mcp-partner setup contoso", "the first tenant has no name")
 	}
 	if s.o.tenant.given("credential", "client-id", "kind") || s.terminal == nil {
 		return nil
 	}
 	return s.askCredential(ctx)
+}
+
+func (s *firstRun) takeName(typed string) error {
+	if typed == "" {
+		return usage("mcp-partner setup contoso", "the first tenant has no name")
+	}
+	if err := vault.CheckTenantName(typed); err != nil {
+		return asUsage(err)
+	}
+	s.o.tenant.name = typed
+	return nil
 }
 
 // The ways to sign in that setup offers; tenants add knows more.
@@ -231,7 +257,8 @@ func (s *firstRun) askCredential(ctx context.Context) error {
 		{wayPerson, "you: sign in with a code, in a browser on any device"},
 	}
 	usual := waySecret
-	if account, ok := s.azAccount(ctx); ok {
+	account, signedIn := s.azAccount(ctx)
+	if signedIn {
 		choices = append([][2]string{{wayAz, "whoever is signed in with Azure CLI: " + account.User}}, choices...)
 		usual = wayAz
 	}
@@ -241,6 +268,9 @@ func (s *firstRun) askCredential(ctx context.Context) error {
 	}
 	switch way {
 	case wayAz:
+		if err := s.askInto(ctx, "tenant-id", tenantQuestion, account.TenantID); err != nil {
+			return err
+		}
 		return s.set("credential", azureCLI)
 	case wayPerson:
 		return s.askPerson(ctx)
@@ -257,23 +287,26 @@ func (s *firstRun) azAccount(ctx context.Context) (vault.AzureCLIAccount, bool) 
 	return account, err == nil
 }
 
+const tenantQuestion = "The customer's tenant ID (a GUID)"
+
 func (s *firstRun) askApplication(ctx context.Context) error {
-	return errors.Join(s.askInto(ctx, "tenant-id", "The customer's tenant ID (a GUID)"), s.askInto(ctx, "client-id", "The application's client ID (a GUID)"))
+	if err := s.askInto(ctx, "tenant-id", tenantQuestion, ""); err != nil {
+		return err
+	}
+	return s.askInto(ctx, "client-id", "The application's client ID (a GUID)", "")
 }
 
-// askInto asks for the value of a flag that was not given.
-func (s *firstRun) askInto(ctx context.Context, flag, question string) error {
+// askInto asks for the GUID that is the value of a flag, if it was not given.
+func (s *firstRun) askInto(ctx context.Context, flag, question, usual string) error {
 	if s.o.tenant.given(flag) {
 		return nil
 	}
-	typed, err := s.ask(ctx, question, "")
-	if err != nil {
-		return err
-	}
-	if !schemas.IsGUID(typed) {
-		return usage("it looks like 00000000-0000-0000-0000-000000000000", "that is no GUID")
-	}
-	return s.set(flag, typed)
+	return s.askUntil(ctx, question, usual, func(typed string) error {
+		if !schemas.IsGUID(typed) {
+			return usage("mcp-partner setup again", "that is no GUID, which looks like 00000000-0000-0000-0000-000000000000")
+		}
+		return s.set(flag, typed)
+	})
 }
 
 // set gives a flag a value, as if it had been typed.
@@ -299,7 +332,7 @@ func (s *firstRun) prove(ctx context.Context) error {
 	if found.Status == checkFail {
 		return failed(found.Fix+"; then run setup again", "%s", strings.TrimSuffix(found.Message, "."))
 	}
-	s.u.linef(good, "  %s: %s", entry.Name, found.Message)
+	s.u.linef(map[string]style{checkOK: good, checkWarn: warn}[found.Status], "  %s: %s", entry.Name, found.Message)
 	s.u.field("the same", "mcp-partner call check_partner_link --tenant "+entry.Name)
 	return s.u.err
 }
