@@ -90,7 +90,7 @@ func told(plan guard.Plan, row guard.PlanRow, at guard.Progress) string {
 		return fmt.Sprintf("Nothing is linked now: %s was removed, %s was refused, and %s could not be put back. To try both again resume the run while its approval holds; later register one of them.",
 			row.Before.PartnerID, row.PartnerID, row.Before.PartnerID)
 	case guard.StageRestored:
-		return fmt.Sprintf("%s was refused, and %s was put back.", row.PartnerID, row.Before.PartnerID)
+		return strings.TrimSpace(fmt.Sprintf("%s was refused, and %s was put back. %s", row.PartnerID, row.Before.PartnerID, doubt(row, at)))
 	case guard.StageSkipped:
 		return "Nothing was written: something is not as it was when the plan was made."
 	case guard.StageFailed:
@@ -98,11 +98,27 @@ func told(plan guard.Plan, row guard.PlanRow, at guard.Progress) string {
 	case guard.StagePlanned:
 		return "Not begun; it may be later in this run."
 	case guard.StageDone:
-		return ""
+		return doubt(row, at)
 	case guard.StageRemoved, guard.StageReplacing, guard.StageRestoring, guard.StageRemoving:
 		return "Begun and not finished; there may be no link now. The next start goes on, or: resume the run."
 	default:
 		return "Begun, and what became of it is not known yet. The next start looks, or: resume the run."
+	}
+}
+
+// doubt says of a row that was written what others did, or may have done unseen,
+// between two writes of this run. Versions tell where they can be seen: each write
+// adds one.
+func doubt(row guard.PlanRow, at guard.Progress) string {
+	visible := row.Before.Version >= 0 && at.Seen.Version >= 0
+	rose, ours := at.Seen.Version-row.Before.Version, int64(len(row.Steps))
+	switch {
+	case visible && rose != ours:
+		return fmt.Sprintf("The link was written %d times where this run wrote %d: somebody else wrote in between.", rose, ours)
+	case !visible && at.Unseen:
+		return "Of an earlier write of this run nothing was to be seen, so it was made again. Either it never arrived, or somebody removed the link in between."
+	default:
+		return ""
 	}
 }
 
@@ -158,7 +174,7 @@ func Headline(rows []schemas.ChangeRow) string {
 func without(rows []schemas.ChangeRow) []string {
 	var names []string
 	for _, row := range rows {
-		if row.State == schemas.ChangeStranded || row.State == schemas.ChangeUnfinished && lost(row) {
+		if row.State == schemas.ChangeStranded || (row.State == schemas.ChangeUnfinished || row.State == schemas.ChangeFailed) && lost(row) {
 			names = append(names, row.Tenant)
 		}
 	}

@@ -173,7 +173,7 @@ func (d *driven) record(ctx context.Context, m move, found guard.Outcome) bool {
 		found = guard.Outcome{Result: string(schemas.StatusDone), After: d.at.Seen}
 	}
 	to := d.at
-	to.Stage, to.Result = m.stage, string(m.result)
+	to.Stage, to.Result, to.Unseen = m.stage, string(m.result), d.at.Unseen || m.unseen
 	switch {
 	case m.spent:
 		to.Tries++

@@ -41,6 +41,8 @@ type move struct {
 	result schemas.Code
 	// spent counts the attempt as one that changed nothing.
 	spent bool
+	// unseen says that a removal of what was written would have looked the same.
+	unseen bool
 }
 
 // next decides how a tenant goes on. It is a pure function of the approved row,
@@ -91,11 +93,24 @@ func wrote(row guard.PlanRow, at guard.Progress, see sight) move {
 	switch {
 	case holds(see.now, row.PartnerID) && oneWrite(at.Seen, see.now):
 		return move{verb: record, stage: guard.StageWritten}
-	case !at.Seen.Moved(see.now):
+	case !othersWrote(at, see.now) && !shownRemoved(at.Seen, see.now):
 		return unwritten(at, see, guard.StagePlanned)
 	default:
 		return move{verb: record, stage: guard.StageFailed, result: schemas.CodeConcurrentChange}
 	}
+}
+
+// othersWrote reports whether somebody else is known to have written since the
+// last step began.
+func othersWrote(at guard.Progress, now guard.Seen) bool {
+	return schemas.Code(at.Result) == schemas.CodeConcurrentChange || at.Seen.Moved(now)
+}
+
+// shownRemoved: where there was no trace of a link there is one that was
+// removed. Of another kind of answer for the same it cannot be told, and then
+// nothing is lost by asking a person.
+func shownRemoved(before, now guard.Seen) bool {
+	return before.State == schemas.LinkNotLinked && now.State == schemas.LinkDeleted
 }
 
 // removed judges a DELETE whose outcome is not known. Whoever made it so, what
@@ -114,7 +129,7 @@ func removed(at guard.Progress, see sight) move {
 // registered judges a PUT of the second half whose outcome is not known.
 func registered(row guard.PlanRow, at guard.Progress, see sight) move {
 	switch {
-	case see.now.State.Absent():
+	case see.now.State.Absent() && !othersWrote(at, see.now):
 		return unwritten(at, see, guard.StageRemoved)
 	case at.Step == guard.StepRestore && holds(see.now, row.Before.PartnerID):
 		return move{verb: record, stage: guard.StageRestored}
@@ -130,7 +145,8 @@ func unwritten(at guard.Progress, see sight, back guard.Stage) move {
 	if !see.settled {
 		return move{verb: again, result: schemas.CodeWriteUnconfirmed}
 	}
-	return move{verb: record, stage: back, result: schemas.CodeWriteNotApplied, spent: true}
+	hidden := see.now.State.Absent() && (at.Seen.Version < 0 || see.now.Version < 0)
+	return move{verb: record, stage: back, result: schemas.CodeWriteNotApplied, spent: true, unseen: hidden}
 }
 
 // unlinked is a tenant whose old link is removed and whose new one is not made.

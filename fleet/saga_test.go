@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"mcp-partner/armclient"
@@ -119,6 +120,7 @@ func (x *exploration) act(m tenantModel, to move) {
 func (x *exploration) write(m tenantModel, step guard.Step) {
 	begun := m
 	begun.at.Stage, begun.at.Step, begun.at.Seen, begun.at.Intent = stageOfStep(step), step, m.seen(), 1
+	begun.at.Result = ""
 	done, ok := begun.carriedOut(x.row, step)
 	x.visit(begun) // the process dies before the write is carried out
 	if ok {
@@ -136,6 +138,70 @@ func (x *exploration) write(m tenantModel, step guard.Step) {
 		refused.After = unread
 		x.visit(begun.recorded(after(begun.at, refused, true)))
 		x.visit(begun.recorded(after(begun.at, refused, false)))
+	}
+}
+
+// What others did while nobody looked is told where it can be: a link that was
+// made and removed since is not made again, and where only a second link shows
+// it, or nothing does, the row says so.
+func TestALinkThatSomebodyRemovedMeanwhile(t *testing.T) {
+	t.Parallel()
+	absent, deleted := guard.Seen{State: schemas.LinkNotLinked, Version: -1}, func(version int64) guard.Seen {
+		return guard.Seen{State: schemas.LinkDeleted, Version: version}
+	}
+	creating, replacing := guard.StageWriting, guard.StageReplacing
+	for what, c := range map[string]struct {
+		at       guard.Progress
+		now      guard.Seen
+		again    bool
+		doubtful bool
+	}{
+		"nothing to be seen before and now":      {guard.Progress{Stage: creating, Step: guard.StepCreate, Seen: absent}, absent, true, true},
+		"removed already before, and as it was":  {guard.Progress{Stage: creating, Step: guard.StepCreate, Seen: deleted(4)}, deleted(4), true, false},
+		"removed already before, and again":      {guard.Progress{Stage: creating, Step: guard.StepCreate, Seen: deleted(4)}, deleted(6), false, false},
+		"nothing before, removed now":            {guard.Progress{Stage: creating, Step: guard.StepCreate, Seen: absent}, deleted(2), false, false},
+		"the answer told of somebody else":       {guard.Progress{Stage: creating, Step: guard.StepCreate, Seen: deleted(6), Result: string(schemas.CodeConcurrentChange)}, deleted(6), false, false},
+		"replaced, nothing to be seen":           {guard.Progress{Stage: replacing, Step: guard.StepReplace, Seen: absent}, absent, true, true},
+		"replaced, two ways to say the same":     {guard.Progress{Stage: replacing, Step: guard.StepReplace, Seen: absent}, deleted(6), true, true},
+		"replaced, removed since":                {guard.Progress{Stage: replacing, Step: guard.StepReplace, Seen: deleted(6)}, deleted(8), false, false},
+		"put back, removed since":                {guard.Progress{Stage: guard.StageRestoring, Step: guard.StepRestore, Seen: deleted(6)}, deleted(8), false, false},
+		"put back, and nothing of it to be seen": {guard.Progress{Stage: guard.StageRestoring, Step: guard.StepRestore, Seen: deleted(6)}, deleted(6), true, false},
+	} {
+		row := guard.PlanRow{PartnerID: toID, Before: guard.Seen{State: schemas.LinkLinked, PartnerID: fromID, Version: 5}}
+		m := next(row, c.at, sight{known: true, now: c.now, settled: true})
+		if again := m.verb == record && m.spent; again != c.again || m.unseen != c.doubtful || !again && m.stage != guard.StageFailed {
+			t.Errorf("%s: %+v", what, m)
+		}
+	}
+}
+
+func TestARowSaysWhatOthersMayHaveDone(t *testing.T) {
+	t.Parallel()
+	replaced := guard.PlanRow{
+		PartnerID: toID, Before: guard.Seen{State: schemas.LinkLinked, PartnerID: fromID, Version: 5}, Steps: []guard.Step{guard.StepRemove, guard.StepReplace},
+	}
+	created := guard.PlanRow{PartnerID: toID, Before: guard.Seen{State: schemas.LinkNotLinked, Version: -1}, Steps: []guard.Step{guard.StepCreate}}
+	now := func(version int64) guard.Seen {
+		return guard.Seen{State: schemas.LinkLinked, PartnerID: toID, Version: version}
+	}
+	for _, c := range []struct {
+		row  guard.PlanRow
+		at   guard.Progress
+		says string
+	}{
+		{replaced, guard.Progress{Seen: now(7), Unseen: true}, ""},
+		{replaced, guard.Progress{Seen: now(9), Unseen: true}, "written 4 times where this run wrote 2"},
+		{replaced, guard.Progress{Seen: now(-1), Unseen: true}, "somebody removed the link in between"},
+		{created, guard.Progress{Seen: now(1)}, ""},
+		{created, guard.Progress{Seen: now(3), Unseen: true}, "somebody removed the link in between"},
+	} {
+		for _, stage := range []guard.Stage{guard.StageDone, guard.StageRestored} {
+			c.at.Stage = stage
+			rows := Changes(guard.Plan{Rows: []guard.PlanRow{c.row}}, map[int]guard.Progress{0: c.at}, nil)
+			if got := doubt(c.row, c.at); c.says == "" && got != "" || !strings.Contains(rows[0].Why, c.says) {
+				t.Errorf("%+v: %q", c.at, rows[0].Why)
+			}
+		}
 	}
 }
 

@@ -82,6 +82,9 @@ type Progress struct {
 	Seen Seen
 	// Tries counts the attempts of the current half that changed nothing.
 	Tries int
+	// Unseen says that an attempt was repeated of which nothing was to be seen,
+	// and that a link which somebody had removed would have looked the same.
+	Unseen bool
 	// Result is a status or a problem code.
 	Result string
 	// ARMRequestID and CorrelationID are ARM's of the last write.

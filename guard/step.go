@@ -205,6 +205,7 @@ func (g *Guard) begin(ctx context.Context, run OpenRun, at Progress, step Step, 
 	intended.Rule = rule
 	next := at
 	next.Stage, next.Step, next.At, next.Seen = stageOf(step), step, intended.Time, here.Seen
+	next.Result = "" // that was the one before
 	advanced, next, err := g.o.Store.Advance(ctx, run.ID, next.revised(), gate, intended)
 	if err != nil {
 		return Granted{}, at, storeProblem(err)

@@ -66,6 +66,7 @@ type stepBody struct {
 	At            string   `json:"at"`
 	Seen          seenBody `json:"seen,omitzero"`
 	Tries         int      `json:"tries,omitempty"`
+	Unseen        bool     `json:"unseen,omitempty"`
 	Result        string   `json:"result,omitempty"`
 	ARMRequestID  string   `json:"arm_request_id,omitempty"`
 	CorrelationID string   `json:"correlation_id,omitempty"`
@@ -74,7 +75,7 @@ type stepBody struct {
 func encodeStep(p guard.Progress) ([]byte, error) {
 	return json.Marshal(stepBody{
 		p.Row, string(p.Stage), p.Revision, p.Intent, string(p.Step), formatTime(p.At), newSeenBody(p.Seen),
-		p.Tries, p.Result, p.ARMRequestID, p.CorrelationID,
+		p.Tries, p.Unseen, p.Result, p.ARMRequestID, p.CorrelationID,
 	})
 }
 
@@ -83,7 +84,7 @@ func decodeStep(text []byte) (guard.Progress, error) {
 	times := unmarshal(text, &b)
 	return guard.Progress{
 		Row: b.Row, Stage: guard.Stage(b.Stage), Revision: b.Revision, Intent: b.Intent, Step: guard.Step(b.Step), At: times.parse(b.At),
-		Seen: b.Seen.seen(), Tries: b.Tries, Result: b.Result, ARMRequestID: b.ARMRequestID, CorrelationID: b.CorrelationID,
+		Seen: b.Seen.seen(), Tries: b.Tries, Unseen: b.Unseen, Result: b.Result, ARMRequestID: b.ARMRequestID, CorrelationID: b.CorrelationID,
 	}, times.failure
 }
 

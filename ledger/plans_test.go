@@ -109,7 +109,7 @@ func TestARowAdvancesOnceARevision(t *testing.T) {
 			t.Error("two writes to one link at once:", became)
 		}
 		ended := begun
-		ended.Stage, ended.Revision, ended.Intent, ended.Result, ended.Tries, ended.ARMRequestID, ended.CorrelationID = guard.StageDone, 2, 0, "done", 2, "r", "c"
+		ended.Stage, ended.Revision, ended.Intent, ended.Result, ended.Tries, ended.Unseen, ended.ARMRequestID, ended.CorrelationID = guard.StageDone, 2, 0, "done", 2, true, "r", "c"
 		outcome := event(guard.KindOutcome, guard.Intent{Run: "run_1", Row: 3})
 		outcome.Of = begun.Intent
 		if became, _ = advance(t, s, "run_1", ended, guard.Gate{}, outcome); became != guard.AdvancedYes {

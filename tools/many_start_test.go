@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"mcp-partner/schemas"
+	"mcp-partner/simulator"
 	"mcp-partner/tools"
 )
 
@@ -78,5 +79,74 @@ func TestAResumptionMeetsTheNextStart(t *testing.T) {
 	close(goOn)
 	if e := <-answer; e.Status != schemas.StatusDone || e.Totals["done"] != 3 || h.writes() != 2*3 {
 		t.Errorf("%v, %d writes: %s", e.Totals, h.writes(), e.Summary)
+	}
+}
+
+// lastWrite sends the first PUT, and then the process is gone.
+type lastWrite struct {
+	next http.RoundTripper
+	sent atomic.Bool
+	done chan struct{}
+	dead chan struct{}
+}
+
+func (l *lastWrite) RoundTrip(r *http.Request) (*http.Response, error) {
+	answer, err := l.next.RoundTrip(r)
+	if r.Method != http.MethodPut || !l.sent.CompareAndSwap(false, true) {
+		return answer, err
+	}
+	if err == nil {
+		_ = answer.Body.Close()
+	}
+	close(l.done)
+	<-l.dead
+	return nil, errors.New("the process is gone")
+}
+
+// A process dies after its PUT, and somebody removes the link before anybody
+// looks. A 404 does not show that, so the link is made again; the row says what
+// may have been, and what was where the versions tell. A provider that shows
+// removed links tells before, and nothing is written.
+func TestALinkIsRemovedBeforeTheNextStartLooks(t *testing.T) {
+	t.Parallel()
+	for what, c := range map[string]struct {
+		tool, arguments string
+		tombstone       bool
+		state           schemas.ChangeState
+		says            string
+		puts            int
+	}{
+		"registered":             {schemas.ToolEnsurePartnerLinks, ensuring, false, schemas.ChangeDone, "somebody removed the link in between", 2},
+		"replaced":               {schemas.ToolTransitionPartner, replacing, false, schemas.ChangeDone, "written 4 times where this run wrote 2", 3},
+		"registered, it is told": {schemas.ToolEnsurePartnerLinks, ensuring, true, schemas.ChangeFailed, "Now: ", 1},
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			h := fleetOf(t, 1, unasked)
+			tenant := names(h)[0]
+			if c.tool == schemas.ToolTransitionPartner {
+				h.link(tenant, oldID)
+			}
+			last := &lastWrite{next: h.http.Transport, done: make(chan struct{}), dead: make(chan struct{})}
+			h.http.Transport = last
+			dying := h.service
+			defer dying.Close()
+			defer close(last.dead)
+			ctx, hangUp := context.WithCancel(t.Context())
+			go func() { <-last.done; hangUp() }()
+			run := dying.Call(ctx, tools.Call{Tool: c.tool, Arguments: json.RawMessage(c.arguments), Principal: trusted("test"), Person: tools.Nobody{}}).Envelope.RunID
+			if c.tombstone {
+				h.inject(tenant, simulator.Rule{Kind: simulator.FaultDeleted200})
+			}
+			if err := h.sim.Tombstone(h.tenant(tenant).TenantID); err != nil {
+				t.Fatal(err)
+			}
+			h.hurry(h.guard, 1)
+			e := h.call(c.tool, `{"run_id":"`+run+`","resume":true}`)
+			row := e.Changes[0]
+			if row.State != c.state || !strings.Contains(row.Why, c.says) || h.writes() != c.puts {
+				t.Errorf("%s, %d writes: %+v", e.Summary, h.writes(), row)
+			}
+		})
 	}
 }
