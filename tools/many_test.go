@@ -446,6 +446,9 @@ func TestAPolicyThatChangedAfterTheApproval(t *testing.T) {
 	if got.Totals["waiting"] != 2 || h.writes() != 1 {
 		t.Errorf("%v, %d writes", got.Totals, h.writes())
 	}
+	if got.Problem == nil || got.Problem.Code != schemas.CodeRunIncomplete {
+		t.Errorf("tenants were held back, and the run is %s: %s", got.Status, got.Summary)
+	}
 	if code := states(got)[n[1]].Problem; code != schemas.CodePolicyDenied {
 		t.Errorf("%s waits for %s", n[1], code)
 	}

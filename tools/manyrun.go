@@ -3,6 +3,7 @@ package tools
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -69,13 +70,14 @@ func (s *Service) shown(ctx context.Context, j *job, w manyWant, id string, acti
 	rows := fleet.Changes(run.Plan, progress, notes)
 	envelope := s.page(w, rows)
 	envelope.RunID = id
-	s.judge(&envelope, fleet.Totals(rows), working, run.Ended(s.d.Now()))
+	s.judge(&envelope, rows, working, run.Ended(s.d.Now()))
 	return Result{Envelope: envelope}
 }
 
 // judge says how a run ended, or that it has not.
-func (s *Service) judge(envelope *schemas.Envelope, totals map[string]int, working, ended bool) {
+func (s *Service) judge(envelope *schemas.Envelope, rows []schemas.ChangeRow, working, ended bool) {
 	envelope.Status = schemas.StatusDone
+	totals := fleet.Totals(rows)
 	count := func(states ...schemas.ChangeState) (n int) {
 		for _, state := range states {
 			n += totals[string(state)]
@@ -92,6 +94,8 @@ func (s *Service) judge(envelope *schemas.Envelope, totals map[string]int, worki
 		envelope.Problem = schemas.NewProblem(schemas.CodeRunIncomplete, envelope.Summary)
 	case waiting > 0 && ended:
 		envelope.Problem = schemas.NewProblem(schemas.CodeApprovalExpired, "The approval of the run has expired before every tenant had begun. "+envelope.Summary)
+	case slices.ContainsFunc(rows, heldBack):
+		envelope.Problem = schemas.NewProblem(schemas.CodeRunIncomplete, envelope.Summary)
 	case waiting > 0:
 		envelope.Summary = fmt.Sprintf("Not begun yet: %d; to go on call again with run_id %s and resume. %s", waiting, envelope.RunID, envelope.Summary)
 	case count(schemas.ChangeDone) == 0:
@@ -101,6 +105,11 @@ func (s *Service) judge(envelope *schemas.Envelope, totals map[string]int, worki
 		envelope.Status = problemEnvelope(envelope.Problem).Status
 		envelope.Summary = envelope.Problem.Message
 	}
+}
+
+// heldBack reports whether a row was to begin and may not now.
+func heldBack(row schemas.ChangeRow) bool {
+	return row.State == schemas.ChangeWaiting && row.Problem != ""
 }
 
 // page cuts one page out of the rows, those that need a person first. While a
