@@ -21,6 +21,8 @@ type proof struct {
 	credential func(x *exchange) (azcore.TokenCredential, error)
 	// settle, if not nil, is called after a success.
 	settle func(context.Context)
+	// drop, if not nil, is called when the sign-in is over.
+	drop func()
 }
 
 // mint gets a new token, asked is false where nothing was sent or run because a
@@ -35,6 +37,9 @@ func (s *Source) mint(ctx context.Context, t target, claims string) (got token, 
 	p, problem := s.proof(ctx, t)
 	if problem != nil {
 		return token{}, false, problem
+	}
+	if p.drop != nil {
+		defer p.drop()
 	}
 	return s.mintWith(ctx, t, p, claims)
 }

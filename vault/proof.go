@@ -2,8 +2,6 @@ package vault
 
 import (
 	"context"
-	"crypto/rsa"
-	"crypto/x509"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
@@ -18,25 +16,19 @@ func (s *Source) secretProof(t target, secret Secret) proof {
 	}}
 }
 
-// certificateProof reads the key for this sign-in alone. The certificate itself
-// says when it ends, whatever the directory says.
+// certificateProof reads the key, for this sign-in and those beside it. The
+// certificate itself says when it ends, whatever the directory says.
 func (s *Source) certificateProof(t target, secret Secret) (proof, *schemas.Problem) {
-	var key *rsa.PrivateKey
-	var chain []*x509.Certificate
-	var err error
-	shielded(func() {
-		var found pair
-		found, err = readPair(secret.bytes(), nil)
-		key, chain = found.key, found.chain
-	})
+	found, drop, err := s.pairs.take(secret)
 	if err != nil {
 		return proof{}, schemas.NewProblem(schemas.CodeVaultCorrupt, "What the vault holds for the credential "+t.credential.Name+" is no certificate with its key.", t.renewHint())
 	}
-	if end := chain[0].NotAfter; !s.now().Before(end) {
+	if end := found.chain[0].NotAfter; !s.now().Before(end) {
+		drop()
 		return proof{}, t.expiredProblem(end)
 	}
-	return proof{secret: secret, credential: func(x *exchange) (azcore.TokenCredential, error) {
-		return azidentity.NewClientCertificateCredential(t.tenantID, t.credential.ClientID, chain, key,
+	return proof{secret: secret, drop: drop, credential: func(x *exchange) (azcore.TokenCredential, error) {
+		return azidentity.NewClientCertificateCredential(t.tenantID, t.credential.ClientID, found.chain, found.key,
 			&azidentity.ClientCertificateCredentialOptions{ClientOptions: s.clientOptions(x, t), DisableInstanceDiscovery: t.skipsDiscovery()})
 	}}, nil
 }

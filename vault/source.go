@@ -89,6 +89,7 @@ type Source struct {
 	refusals *refusals
 	gates    *gates
 	asserted *assertions
+	pairs    *pairs
 
 	mu    sync.Mutex
 	slots *lru.Cache[slotKey, *slot]
@@ -107,7 +108,7 @@ func NewSource(options Options) *Source {
 		directory: options.Directory, store: options.Store, http: options.HTTP, metadata: options.Metadata,
 		now: options.Clock, runner: options.Runner, logger: options.Logger, onToken: options.OnToken,
 		stop: stop, signIns: newFlights[flightKey, token](base, signInLimit),
-		az: make(chan struct{}, azAtOnce), gates: newGates(),
+		az: make(chan struct{}, azAtOnce), gates: newGates(), pairs: &pairs{},
 	}
 	s.slots, _ = lru.New[slotKey, *slot](maxSlots) // fails for no size but 0
 	s.fillDefaults()
