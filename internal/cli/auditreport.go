@@ -1,10 +1,9 @@
 package cli
 
 import (
-	"bytes"
 	"context"
+	"errors"
 	"io"
-	"iter"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -84,11 +83,7 @@ func (f *Factory) deliverAudit(found fleet.Report, rows auditreport.Rows, o *rep
 	if o.output == "" {
 		return f.auditTo(f.IO.Out, found, rows, o)
 	}
-	var text bytes.Buffer
-	if err := f.auditTo(&text, found, rows, o); err != nil {
-		return err
-	}
-	if err := writeOutput(o.output, text.Bytes(), o.force); err != nil {
+	if err := streamOutput(o.output, o.force, func(w io.Writer) error { return f.auditTo(w, found, rows, o) }); err != nil {
 		return err
 	}
 	f.note(tools.AuditSentence(found))
@@ -115,24 +110,17 @@ func (u *ui) report(found fleet.Report, rows auditreport.Rows, all bool) error {
 	u.blank()
 	u.totals(found.Totals)
 	u.causes(found.Causes)
-	shown, err := attention(rows, all)
-	u.auditRows(shown)
-	if err == nil {
-		err = u.err
-	}
-	return err
+	return errors.Join(u.auditRows(attention(rows, all)), u.err)
 }
 
 // attention keeps the rows that somebody should look at, or all.
-func attention(rows iter.Seq2[schemas.AuditRow, error], all bool) (shown []schemas.AuditRow, err error) {
-	for row, err := range rows {
-		if err != nil {
-			return nil, err
-		}
-		inOrder := !row.Stale && (row.State == schemas.RowLinkedExpected || row.State == schemas.RowLinked)
-		if all || !inOrder {
-			shown = append(shown, row)
+func attention(rows auditreport.Rows, all bool) auditreport.Rows {
+	return func(yield func(schemas.AuditRow, error) bool) {
+		for row, err := range rows {
+			inOrder := !row.Stale && (row.State == schemas.RowLinkedExpected || row.State == schemas.RowLinked)
+			if (all || !inOrder || err != nil) && !yield(row, err) {
+				return
+			}
 		}
 	}
-	return shown, nil
 }

@@ -1,8 +1,10 @@
 package cli
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -22,6 +24,22 @@ func (f *Factory) printLine(value any) error {
 // writeOutput writes a file that only its owner can read. It replaces a file
 // only when forced, and never goes through a symbolic link.
 func writeOutput(path string, data []byte, force bool) error {
+	return streamOutput(path, force, whole(data))
+}
+
+// content writes what belongs into a file.
+type content func(io.Writer) error
+
+func whole(data []byte) content {
+	return func(w io.Writer) error {
+		_, err := w.Write(data)
+		return err
+	}
+}
+
+// streamOutput is writeOutput for what is too long to be held in memory. Where
+// the content fails, its error is returned and the place is as it was.
+func streamOutput(path string, force bool, c content) error {
 	info, err := os.Lstat(path)
 	switch {
 	case err == nil && !info.Mode().IsRegular():
@@ -32,30 +50,30 @@ func writeOutput(path string, data []byte, force bool) error {
 		return unwritable(path)
 	}
 	if force {
-		return replace(path, data)
+		return replace(path, c)
 	}
-	return create(path, data)
+	return create(path, c)
 }
 
 // create makes a new file; the exclusive flag also refuses a link that came
 // after the look.
-func create(path string, data []byte) error {
+func create(path string, c content) error {
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return unwritable(path)
 	}
-	return fill(file, data)
+	return fill(file, path, c)
 }
 
 // replace puts a new file in the place of a name, whatever the name has become
 // since it was looked at.
-func replace(path string, data []byte) error {
+func replace(path string, c content) error {
 	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*") // with mode 0600
 	if err != nil {
 		return unwritable(path)
 	}
-	if err := fill(file, data); err != nil {
-		return unwritable(path)
+	if err := fill(file, path, c); err != nil {
+		return err
 	}
 	if os.Rename(file.Name(), path) != nil {
 		_ = os.Remove(file.Name())
@@ -64,14 +82,31 @@ func replace(path string, data []byte) error {
 	return nil
 }
 
-// fill writes and closes a file, or removes it.
-func fill(file *os.File, data []byte) error {
-	_, err := file.Write(data)
-	if errors.Join(err, file.Sync(), file.Close()) == nil {
+// fill writes and closes a file that is to be at a path, or removes it.
+func fill(file *os.File, path string, c content) error {
+	out := &outputFile{file: file}
+	failure := c(out)
+	closed := errors.Join(file.Sync(), file.Close())
+	if failure == nil && out.err == nil && closed == nil {
 		return nil
 	}
 	_ = os.Remove(file.Name())
-	return unwritable(file.Name())
+	if failure != nil && out.err == nil {
+		return failure
+	}
+	return unwritable(path)
+}
+
+// outputFile tells the errors of a file from those of what is written to it.
+type outputFile struct {
+	file *os.File
+	err  error
+}
+
+func (w *outputFile) Write(data []byte) (n int, err error) {
+	n, err = w.file.Write(data)
+	w.err = cmp.Or(w.err, err)
+	return n, err
 }
 
 func unwritable(path string) error {

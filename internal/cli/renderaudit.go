@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"mcp-partner/internal/auditreport"
 	"mcp-partner/schemas"
 )
 
@@ -16,7 +17,7 @@ func (u *ui) audit(e schemas.Envelope) {
 		u.run(e.Run)
 	}
 	u.causes(e.Causes)
-	u.auditRows(e.Rows)
+	_ = u.auditRows(these(e.Rows)) // they are at hand
 }
 
 func (u *ui) run(run *schemas.RunInfo) {
@@ -35,17 +36,28 @@ func (u *ui) causes(causes []schemas.AuditCause) {
 }
 
 // auditRows writes a table of rows. Texts of the far side stand in quotes.
-func (u *ui) auditRows(rows []schemas.AuditRow) {
-	if len(rows) == 0 {
-		return
+func (u *ui) auditRows(rows auditreport.Rows) error {
+	return u.longTable([]string{"STATE", "TENANT", "CREDENTIAL", "PARTNER ID", "PARTNER", "EXPECTED", "LAST WRITTEN", "LABELS", "OWNER", "EXTERNAL ID", "WHY UNKNOWN"},
+		func(yield func([]string, error) bool) {
+			for r, err := range rows {
+				cells := []string{stateWords(r), r.Tenant, r.Credential, r.PartnerID, quoted(r.PartnerName), r.ExpectedPartnerID,
+					day(r.UpdatedTime), strings.Join(r.Labels, ", "), r.Owner, r.ExternalID, problemCode(r.Problem)}
+				if !yield(cells, err) {
+					return
+				}
+			}
+		})
+}
+
+// these are rows that are at hand.
+func these(rows []schemas.AuditRow) auditreport.Rows {
+	return func(yield func(schemas.AuditRow, error) bool) {
+		for _, row := range rows {
+			if !yield(row, nil) {
+				return
+			}
+		}
 	}
-	u.blank()
-	cells := make([][]string, len(rows))
-	for i, r := range rows {
-		cells[i] = []string{stateWords(r), r.Tenant, r.Credential, r.PartnerID, quoted(r.PartnerName), r.ExpectedPartnerID,
-			day(r.UpdatedTime), strings.Join(r.Labels, ", "), r.Owner, r.ExternalID, problemCode(r.Problem)}
-	}
-	u.table([]string{"STATE", "TENANT", "CREDENTIAL", "PARTNER ID", "PARTNER", "EXPECTED", "LAST WRITTEN", "LABELS", "OWNER", "EXTERNAL ID", "WHY UNKNOWN"}, cells)
 }
 
 func stateWords(r schemas.AuditRow) string {

@@ -163,7 +163,7 @@ func (f *Factory) addSetting(path, line string) error {
 		text = append(text, '\n')
 	}
 	next := path + ".new"
-	if err := create(next, append(text, line...)); err != nil {
+	if err := create(next, whole(append(text, line...))); err != nil {
 		return err
 	}
 	defer func() { _ = os.Remove(next) }() // gone already where all went well

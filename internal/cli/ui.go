@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"iter"
 	"strings"
 	"unicode/utf8"
 
@@ -74,19 +75,54 @@ func (u *ui) styledField(label string, s style, value string) {
 func (u *ui) table(header []string, rows [][]string) {
 	widths := make([]int, len(header))
 	for _, row := range rows {
-		for i, cell := range row {
-			widths[i] = max(widths[i], columns(escape(cell)))
-		}
+		widen(widths, row)
 	}
+	u.head(header, widths)
+	for _, row := range rows {
+		u.row(plain, row, widths)
+	}
+}
+
+// longTable is a table, with an empty line before it, of rows that are gone
+// through twice instead of kept: first for the widths. Rows that came in between
+// may stand out. Without a row nothing is written.
+func (u *ui) longTable(header []string, rows iter.Seq2[[]string, error]) error {
+	widths, found := make([]int, len(header)), false
+	for row, err := range rows {
+		if err != nil {
+			return err
+		}
+		widen(widths, row)
+		found = true
+	}
+	if !found {
+		return nil
+	}
+	u.blank()
+	u.head(header, widths)
+	for row, err := range rows {
+		if err != nil {
+			return err
+		}
+		u.row(plain, row, widths)
+	}
+	return nil
+}
+
+func widen(widths []int, row []string) {
+	for i, cell := range row {
+		widths[i] = max(widths[i], columns(escape(cell)))
+	}
+}
+
+// head writes the names of the columns that are not empty.
+func (u *ui) head(header []string, widths []int) {
 	for i, name := range header {
 		if widths[i] > 0 {
 			widths[i] = max(widths[i], columns(name))
 		}
 	}
 	u.row(dim, header, widths)
-	for _, row := range rows {
-		u.row(plain, row, widths)
-	}
 }
 
 func (u *ui) row(s style, cells []string, widths []int) {
@@ -97,7 +133,7 @@ func (u *ui) row(s style, cells []string, widths []int) {
 			continue
 		}
 		b.WriteString(pending + u.paint(s, cell))
-		pending = strings.Repeat(" ", widths[i]-columns(escape(cell))+2)
+		pending = strings.Repeat(" ", max(1, widths[i]-columns(escape(cell))+2))
 	}
 	u.write(strings.TrimRight(b.String(), " ") + "\n")
 }
