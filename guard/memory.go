@@ -120,6 +120,12 @@ func (m *MemoryStore) Append(_ context.Context, events ...Event) (int64, error) 
 	return m.append(events...), nil
 }
 
+// Refused implements Store.
+func (m *MemoryStore) Refused(ctx context.Context, event Event) error {
+	_, err := m.Append(ctx, event)
+	return err
+}
+
 // withinRates refuses events that would exceed a rule's rate.
 func (m *MemoryStore) withinRates(events []Event) error {
 	for _, event := range events {

@@ -34,7 +34,7 @@ func SeenOf(link schemas.Link) Seen {
 func (g *Guard) Refused(ctx context.Context, intent Intent, code schemas.Code) {
 	event := g.event(KindRefusal, intent, "")
 	event.Result = string(code)
-	_, _ = g.o.Store.Append(ctx, event)
+	_ = g.o.Store.Refused(ctx, event)
 }
 
 // Outcome is how a permitted write ended.

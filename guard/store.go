@@ -125,6 +125,9 @@ type Store interface {
 	// the Seq of the last. One out of its AtMost is refused with RateExceeded;
 	// count and append are one step, in all processes.
 	Append(ctx context.Context, events ...Event) (last int64, err error)
+	// Refused adds a refusal. A store that lasts may count those that a caller gets
+	// again and again, and add the number later.
+	Refused(ctx context.Context, event Event) error
 	// Unfinished returns the intents that have no outcome, oldest first.
 	Unfinished(ctx context.Context) ([]Event, error)
 	// Followed reports whether a later intent than the one at seq stands in the

@@ -36,6 +36,7 @@ type Ledger struct {
 	// migrations holds the schema, one file a version.
 	migrations fs.FS
 	tokens     tokenCounts
+	refusals   refusals
 
 	mu     sync.Mutex
 	db     *database
@@ -59,6 +60,7 @@ func Open(o Options) *Ledger {
 	l := &Ledger{o: o, path: filepath.Join(o.Dir, fileName), migrations: embeddedMigrations()}
 	l.counter.keys = o.Keys
 	l.tokens.init(l)
+	l.refusals.init(l)
 	return l
 }
 
@@ -72,7 +74,7 @@ func (l *Ledger) Path() string { return l.path }
 func (l *Ledger) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), l.o.Patience)
 	defer cancel()
-	failure := l.tokens.close(ctx)
+	failure := errors.Join(l.tokens.end(ctx), l.refusals.end(ctx))
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	db := l.db

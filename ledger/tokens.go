@@ -23,19 +23,13 @@ const (
 // tokenCounts gathers what CountToken counts: credential, tenant, number.
 type tokenCounts struct {
 	ledger *Ledger
-	// after calls a function later; tests replace it.
-	after func(time.Duration, func()) (stop func() bool)
 
-	mu     sync.Mutex
+	mu sync.Mutex
+	alarm
 	counts map[string]map[string]int
-	stop   func() bool
-	closed bool
 }
 
-func (c *tokenCounts) init(l *Ledger) {
-	c.ledger = l
-	c.after = func(d time.Duration, f func()) func() bool { return time.AfterFunc(d, f).Stop }
-}
+func (c *tokenCounts) init(l *Ledger) { c.ledger, c.alarm = l, newAlarm() }
 
 // CountToken counts a token that was issued. It touches memory alone; within a
 // minute, and at Close, one entry a credential says how many there were. A
@@ -48,9 +42,7 @@ func (l *Ledger) CountToken(credential, tenant string) {
 		return
 	}
 	c.add(credential, tenant, 1)
-	if c.stop == nil {
-		c.stop = c.after(tokenPeriod, func() { c.flushLater() })
-	}
+	c.set(l, tokenPeriod, c.flush)
 }
 
 // add counts. The caller holds mu.
@@ -68,7 +60,8 @@ func (c *tokenCounts) take() map[string]map[string]int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	counts := c.counts
-	c.counts, c.stop = nil, nil
+	c.counts = nil
+	c.rang()
 	return counts
 }
 
@@ -81,15 +74,7 @@ func (c *tokenCounts) putBack(counts map[string]map[string]int) {
 			c.add(credential, tenant, n)
 		}
 	}
-	if c.stop == nil && !c.closed {
-		c.stop = c.after(tokenPeriod, func() { c.flushLater() })
-	}
-}
-
-func (c *tokenCounts) flushLater() {
-	ctx, cancel := context.WithTimeout(context.Background(), c.ledger.o.Patience)
-	defer cancel()
-	_ = c.flush(ctx) // what failed is kept for the next minute
+	c.set(c.ledger, tokenPeriod, c.flush)
 }
 
 func (c *tokenCounts) flush(ctx context.Context) error {
@@ -108,12 +93,9 @@ func (c *tokenCounts) flush(ctx context.Context) error {
 	return err
 }
 
-func (c *tokenCounts) close(ctx context.Context) error {
+func (c *tokenCounts) end(ctx context.Context) error {
 	c.mu.Lock()
-	if c.stop != nil {
-		c.stop()
-	}
-	c.closed = true
+	c.close()
 	c.mu.Unlock()
 	return c.flush(ctx)
 }

@@ -1,0 +1,163 @@
+package ledger
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"mcp-partner/guard"
+)
+
+const (
+	// refusalPeriod is how long the refusals of callers are kept apart.
+	refusalPeriod = 10 * time.Minute
+	// maxTold is how many different refusals of a caller get an entry of their own
+	// in that time.
+	maxTold = 20
+)
+
+// refusals keeps callers who are refused again and again from filling the disk:
+// what is refused once more is counted, and the number written when the period
+// is over.
+type refusals struct {
+	ledger *Ledger
+
+	mu sync.Mutex
+	alarm
+	since   time.Time
+	callers map[guard.Caller]*refused
+}
+
+// refused is one caller's.
+type refused struct {
+	// told have an entry each; again is how often they were refused after it.
+	told  map[refusal]guard.Event
+	again map[refusal]int
+	// others are those beyond, without what they were about.
+	others map[refusal]int
+}
+
+// refusal is what two refusals that are the same have in common.
+type refusal struct{ tool, code, tenant, partnerID string }
+
+func refusalOf(e guard.Event) refusal {
+	return refusal{e.Intent.Tool, e.Result, e.Intent.Identity.Tenant, e.Intent.PartnerID}
+}
+
+// Refused implements guard.Store: the entry is there when it returns, or the
+// refusal is counted and becomes part of one within ten minutes and at Close. A
+// crash loses what was not written yet.
+func (l *Ledger) Refused(ctx context.Context, event guard.Event) error {
+	if l.refusals.count(event) {
+		return nil
+	}
+	_, err := l.Append(ctx, event)
+	if err != nil {
+		l.refusals.missed(event)
+	}
+	return err
+}
+
+func (r *refusals) init(l *Ledger) { r.ledger, r.alarm = l, newAlarm() }
+
+// count reports whether a refusal was counted; else it wants an entry.
+func (r *refusals) count(event guard.Event) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		return false
+	}
+	c, what := r.of(event.Intent.Caller), refusalOf(event)
+	_, told := c.told[what]
+	switch {
+	case told:
+		c.again[what]++
+		return true
+	case len(c.told) < maxTold:
+		c.told[what] = event
+		return false
+	default:
+		c.others[refusal{tool: what.tool, code: what.code}]++
+		return true
+	}
+}
+
+// missed counts a refusal whose entry could not be written.
+func (r *refusals) missed(event guard.Event) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	c, what := r.of(event.Intent.Caller), refusalOf(event)
+	c.told[what] = event
+	c.again[what]++
+}
+
+// of returns a caller's refusals of this period, which begins with the first. The
+// caller holds mu.
+func (r *refusals) of(caller guard.Caller) *refused {
+	if r.callers == nil {
+		r.callers, r.since = map[guard.Caller]*refused{}, r.ledger.o.Now()
+	}
+	r.set(r.ledger, refusalPeriod, r.flush)
+	if r.callers[caller] == nil {
+		r.callers[caller] = &refused{map[refusal]guard.Event{}, map[refusal]int{}, map[refusal]int{}}
+	}
+	return r.callers[caller]
+}
+
+// flush writes what was counted, and begins a new period. What cannot be written
+// stays for the next time.
+func (r *refusals) flush(ctx context.Context) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.rang()
+	var events []guard.Event
+	for _, caller := range slices.Sorted(maps.Keys(r.callers)) {
+		events = append(events, r.callers[caller].events(caller, r.since, r.ledger.o.Now())...)
+	}
+	if len(events) > 0 {
+		if _, err := r.ledger.Append(ctx, events...); err != nil {
+			r.set(r.ledger, refusalPeriod, r.flush)
+			return err
+		}
+	}
+	r.callers = nil
+	return nil
+}
+
+func (r *refusals) end(ctx context.Context) error {
+	r.mu.Lock()
+	r.close()
+	r.mu.Unlock()
+	return r.flush(ctx)
+}
+
+// events words what was counted: an entry for each that has one already, and one
+// for all others.
+func (c *refused) events(caller guard.Caller, since, now time.Time) (events []guard.Event) {
+	for _, what := range sorted(c.again) {
+		e := c.told[what]
+		e.Time, e.Detail = now, fmt.Sprintf("%d more refusals of this since %s", c.again[what], since.UTC().Format(time.RFC3339))
+		events = append(events, e)
+	}
+	if len(c.others) == 0 {
+		return events
+	}
+	total, parts := 0, []string(nil)
+	for _, what := range sorted(c.others) {
+		total += c.others[what]
+		parts = append(parts, fmt.Sprintf("%s %s %d", what.tool, what.code, c.others[what]))
+	}
+	return append(events, guard.Event{Time: now, Kind: guard.KindRefusal, Intent: guard.Intent{Caller: caller},
+		Detail: fmt.Sprintf("%d refusals of other calls since %s: %s", total, since.UTC().Format(time.RFC3339), strings.Join(parts, ", "))})
+}
+
+func sorted(counts map[refusal]int) []refusal {
+	return slices.SortedFunc(maps.Keys(counts), func(a, b refusal) int {
+		return cmp.Or(cmp.Compare(a.tool, b.tool), cmp.Compare(a.code, b.code), cmp.Compare(a.tenant, b.tenant), cmp.Compare(a.partnerID, b.partnerID))
+	})
+}
