@@ -31,6 +31,13 @@ type Pin struct{ Tenant, Credential, ObjectID string }
 // that this November's can be compared with the last one's.
 const KeepDefault = 400 * 24 * time.Hour
 
+// MostRuns and MostRows bound what is kept of a caller's runs without a label:
+// whoever asks in a loop must not fill the disk.
+const (
+	MostRuns = 500
+	MostRows = 1_000_000
+)
+
 const (
 	// leaseTime is after what time without a sign of life a process counts as
 	// gone; it gives one every leaseRenewal.
@@ -144,8 +151,9 @@ func (f *Fleet) Label(ctx context.Context, caller guard.Caller, id, label string
 	return err
 }
 
-// Prune removes runs without a label that are older than they are kept.
+// Prune removes runs without a label that are older than they are kept, or more
+// of a caller than are kept.
 func (f *Fleet) Prune(ctx context.Context) (int, error) {
 	now := f.o.Now()
-	return f.o.Store.PruneRuns(ctx, now.Add(-f.o.Keep), now)
+	return f.o.Store.PruneRuns(ctx, Keeping{Since: now.Add(-f.o.Keep), Runs: MostRuns, Rows: MostRows}, now)
 }

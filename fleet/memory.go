@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"mcp-partner/guard"
 )
 
 // MemoryStore is a Store that lives as long as the process: for --simulate, for
@@ -60,18 +62,27 @@ func (m *MemoryStore) Runs(_ context.Context, f RunFilter) ([]Run, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var found []Run
-	for _, run := range m.runs {
+	for _, run := range m.newestFirst() {
 		if (f.Kind == "" || f.Kind == run.Kind) && (f.Caller == "" || f.Caller == run.Caller) && (f.Label == "" || f.Label == run.Label) {
-			found = append(found, run.Run)
+			found = append(found, run)
 		}
 	}
-	slices.SortFunc(found, func(a, b Run) int {
-		return cmp.Or(b.CreatedAt.Compare(a.CreatedAt), strings.Compare(a.ID, b.ID))
-	})
 	if f.Limit > 0 && len(found) > f.Limit {
 		found = found[:f.Limit]
 	}
 	return found, nil
+}
+
+// newestFirst returns all runs. The caller holds mu.
+func (m *MemoryStore) newestFirst() []Run {
+	var runs []Run
+	for _, run := range m.runs {
+		runs = append(runs, run.Run)
+	}
+	slices.SortFunc(runs, func(a, b Run) int {
+		return cmp.Or(b.CreatedAt.Compare(a.CreatedAt), strings.Compare(a.ID, b.ID))
+	})
+	return runs
 }
 
 // change does something with a run under the lock, if there is one and it fits.
@@ -124,13 +135,20 @@ func (m *MemoryStore) LabelRun(_ context.Context, id, label string) (bool, error
 }
 
 // PruneRuns implements Store.
-func (m *MemoryStore) PruneRuns(_ context.Context, before, now time.Time) (int, error) {
+func (m *MemoryStore) PruneRuns(_ context.Context, keep Keeping, now time.Time) (int, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	had := len(m.runs)
-	for id, run := range m.runs {
-		if run.Label == "" && run.CreatedAt.Before(before) && !run.Live(now) {
-			delete(m.runs, id)
+	runs, rows := map[guard.Caller]int{}, map[guard.Caller]int{}
+	for _, run := range m.newestFirst() {
+		if run.Label != "" {
+			continue
+		}
+		runs[run.Caller]++
+		rows[run.Caller] += run.Rows
+		many := runs[run.Caller] > keep.Runs || rows[run.Caller] > keep.Rows && runs[run.Caller] > 1
+		if (many || run.CreatedAt.Before(keep.Since)) && !run.Live(now) {
+			delete(m.runs, run.ID)
 		}
 	}
 	return had - len(m.runs), nil

@@ -48,6 +48,14 @@ type RunFilter struct {
 	Limit int
 }
 
+// Keeping says which runs without a label are kept: those made since a time, and
+// of each caller the newest, so many and with so many rows together at most. The
+// newest one is kept with any number of rows.
+type Keeping struct {
+	Since      time.Time
+	Runs, Rows int
+}
+
 // Store is what runs need to remember. Every method is safe for concurrent use,
 // by several processes where the store is durable. Errors may be problems.
 type Store interface {
@@ -76,7 +84,7 @@ type Store interface {
 	// Causes groups the rows that have a cause, largest group first, at most
 	// limit groups.
 	Causes(ctx context.Context, id string, limit int) ([]Group, error)
-	// PruneRuns removes runs without a label that were made before a time and
-	// that nobody works on at now. It returns how many.
-	PruneRuns(ctx context.Context, before, now time.Time) (int, error)
+	// PruneRuns removes the runs without a label that are not to be kept and that
+	// nobody works on at now. It returns how many.
+	PruneRuns(ctx context.Context, keep Keeping, now time.Time) (int, error)
 }

@@ -39,18 +39,18 @@ func (m *MemoryStore) PutTicket(_ context.Context, ticket Ticket, limit int, ask
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.sweep()
-	live := 0
+	taken := 0
 	for _, other := range m.tickets {
-		if !SameKind(other, ticket) || !other.Live(m.now()) {
+		if !SameKind(other, ticket) || !other.Counts(m.now()) {
 			continue
 		}
 		if Joins(ticket, other) {
 			return other, nil
 		}
-		live++
+		taken++
 	}
-	if live >= limit {
-		return Ticket{}, TooManyTickets(live)
+	if taken >= limit {
+		return Ticket{}, TooManyTickets(ticket, taken)
 	}
 	ticket = m.runs.keepPlan(ticket)
 	m.tickets[ticket.ID] = ticket
@@ -105,7 +105,7 @@ func (m *MemoryStore) SpendTicket(_ context.Context, id string, events ...Event)
 	if err := m.withinRates(events); err != nil {
 		return false, 0, err
 	}
-	ticket.Spent = true
+	ticket.Spend(events)
 	m.tickets[id] = ticket
 	return true, m.append(events...), nil
 }

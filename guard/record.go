@@ -111,8 +111,11 @@ func UnknownApproval() error {
 	return schemas.NewProblem(schemas.CodeApprovalUnknown, "There is no such approval for this caller.")
 }
 
-// TooManyTickets is the refusal of a store in which n of the caller's tickets
-// are live.
-func TooManyTickets(n int) error {
+// TooManyTickets is the refusal of a further ticket where n of its caller count.
+func TooManyTickets(ticket Ticket, n int) error {
+	if ticket.InBand {
+		return schemas.NewProblem(schemas.CodeTooManyApprovals, fmt.Sprintf("%d questions of this caller were not confirmed within an hour.", n),
+			schemas.WithHint("Ask the person what is wanted, and wait before anything is asked again."))
+	}
 	return schemas.NewProblem(schemas.CodeTooManyApprovals, fmt.Sprintf("%d questions of this caller wait for a person already.", n))
 }

@@ -106,7 +106,8 @@ type Store interface {
 	// PutTicket adds a ticket and the event that it was asked, or returns the
 	// live one that it joins: a ticket that is not in band joins one of the
 	// same caller, binding and state. It refuses with CodeTooManyApprovals when
-	// limit of the caller's tickets of the same kind are live.
+	// limit of the caller's tickets of the same kind count. The plans of questions
+	// in the client that came to nothing may be dropped.
 	PutTicket(ctx context.Context, ticket Ticket, limit int, asked Event) (Ticket, error)
 	// Ticket returns a ticket; ok is false if there is none.
 	Ticket(ctx context.Context, id string) (ticket Ticket, ok bool, err error)

@@ -3,6 +3,7 @@ package guard
 import (
 	"crypto/sha256"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"mcp-partner/schemas"
@@ -14,7 +15,11 @@ const (
 	// PersonLife is how long a question waits for a person elsewhere.
 	PersonLife = 24 * time.Hour
 
-	// MaxPending and MaxAsked are how many live tickets of each kind a caller may have.
+	// AskedWithin is how long a question in the client that nobody confirmed counts.
+	AskedWithin = time.Hour
+
+	// MaxPending is how many live tickets for approvers a caller may have, MaxAsked
+	// how many questions in the client that count.
 	MaxPending = 10
 	MaxAsked   = 100
 )
@@ -32,6 +37,8 @@ type Ticket struct {
 	// answer comes back with a seal. Any other waits for an approver.
 	InBand bool
 	Spent  bool
+	// Declined says of a spent one that it ended without a confirmation.
+	Declined bool
 	// Decision is nil as long as no approver has decided.
 	Decision *Decision
 	// Requester is the operating-system account that the request came from.
@@ -46,6 +53,23 @@ type Ticket struct {
 // Live reports whether the ticket can still be answered or used.
 func (t Ticket) Live(now time.Time) bool {
 	return !t.Spent && now.Before(t.ExpiresAt) && (t.Decision == nil || t.Decision.Approved)
+}
+
+// Counts reports whether a ticket takes one of its caller's places. One for an
+// approver does as long as it is live. A question in the client does for an hour
+// unless it was confirmed: a person who says no again and again is to be left
+// alone, and a client that answers by itself must not fill the disk.
+func (t Ticket) Counts(now time.Time) bool {
+	if !t.InBand {
+		return t.Live(now)
+	}
+	return (!t.Spent || t.Declined) && now.Before(t.CreatedAt.Add(AskedWithin))
+}
+
+// Spend marks a ticket as used, with the events that are recorded of it.
+func (t *Ticket) Spend(events []Event) {
+	t.Spent = true
+	t.Declined = slices.ContainsFunc(events, func(e Event) bool { return e.Kind == KindDeclined })
 }
 
 // Digest is what an approver signs: everything that the ticket is bound to,

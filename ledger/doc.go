@@ -40,9 +40,10 @@
 //
 // A write is one transaction and is on the disk when the call returns
 // (write-ahead log, synchronous=FULL). Counts of tokens are kept in memory for
-// up to a minute; a crash loses them, by design, and they are the only thing
-// that it loses. The brake is asked for at every call: as long as neither the
-// file nor its log has a new time or size, what was read last stands. Nothing is opened or read before the first use.
+// up to a minute, and of refusals that came before for up to ten; a crash loses
+// them, by design, and nothing else. The brake is asked for at every call: as
+// long as neither the file nor its log has a new time or size, what was read
+// last stands. Nothing is opened or read before the first use.
 //
 // The record holds personal data: who called and approved, the operating-system
 // account of a requester, and reasons that people typed. Prune removes it by

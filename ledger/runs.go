@@ -173,10 +173,13 @@ func (l *Ledger) LabelRun(ctx context.Context, id, label string) (bool, error) {
 }
 
 // PruneRuns implements fleet.Store.
-func (l *Ledger) PruneRuns(ctx context.Context, before, now time.Time) (count int, err error) {
+func (l *Ledger) PruneRuns(ctx context.Context, keep fleet.Keeping, now time.Time) (count int, err error) {
 	err = l.inRuns(ctx, func(tx *sql.Tx) error {
-		result, err := tx.ExecContext(ctx, `DELETE FROM runs WHERE label = '' AND created < ? AND (state <> 'running' OR lease <= ?)`,
-			formatTime(before), formatTime(now))
+		result, err := tx.ExecContext(ctx, `DELETE FROM runs WHERE label = '' AND (state <> 'running' OR lease <= ?)
+			AND (created < ? OR id IN (SELECT id FROM (SELECT id, row_number() OVER newest AS n, sum(size) OVER newest AS all_rows FROM runs
+				WHERE label = '' WINDOW newest AS (PARTITION BY caller ORDER BY created DESC, id ROWS UNBOUNDED PRECEDING))
+				WHERE n > ? OR all_rows > ? AND n > 1))`,
+			formatTime(now), formatTime(keep.Since), keep.Runs, keep.Rows)
 		if err != nil {
 			return err
 		}

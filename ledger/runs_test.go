@@ -256,10 +256,11 @@ func TestRunsAreListedLabelledAndPruned(t *testing.T) {
 				t.Errorf("%+v: %q, want %q", f, got, want)
 			}
 		}
-		if n, err := s.PruneRuns(ctx(), noon().Add(time.Hour*3), noon()); n != 0 || err != nil {
+		old := fleet.Keeping{Since: noon().Add(3 * time.Hour), Runs: 9, Rows: 99}
+		if n, err := s.PruneRuns(ctx(), old, noon()); n != 0 || err != nil {
 			t.Error("pruned what is alive:", n, err)
 		}
-		if n, err := s.PruneRuns(ctx(), noon().Add(time.Hour*3), noon().Add(time.Hour)); n != 2 || err != nil {
+		if n, err := s.PruneRuns(ctx(), old, noon().Add(time.Hour)); n != 2 || err != nil {
 			t.Error(n, err)
 		}
 		if got := ids(fleet.RunFilter{}); got != "run_3 run_1" {
@@ -269,6 +270,54 @@ func TestRunsAreListedLabelledAndPruned(t *testing.T) {
 			t.Error("rows of a pruned run are left:", len(rows))
 		}
 	})
+}
+
+// A caller who audits in a loop keeps the newest runs, and not a disk full.
+func TestOfEachCallerTheNewestRunsAreKept(t *testing.T) {
+	t.Parallel()
+	for want, keep := range map[string]fleet.Keeping{
+		"a_5 a_8 a_9 b_0 b_2 b_3": {Runs: 2, Rows: 99},
+		"a_5 a_7 a_8 a_9 b_0 b_3": {Since: noon().Add(3 * time.Hour), Runs: 3, Rows: 9},
+		"a_5 a_9 b_0 b_3":         {Runs: 9, Rows: 1},
+	} {
+		t.Run(want, func(t *testing.T) {
+			eachRunStore(t, func(t *testing.T, s fleet.Store, _ *testClock) {
+				auditedInALoop(t, s)
+				if _, err := s.PruneRuns(ctx(), keep, noon()); err != nil {
+					t.Fatal(err)
+				}
+				runs, err := s.Runs(ctx(), fleet.RunFilter{})
+				var left []string
+				for _, r := range runs {
+					left = append(left, r.ID)
+				}
+				slices.Sort(left)
+				if err != nil || strings.Join(left, " ") != want {
+					t.Errorf("%+v: %q, %v", keep, left, err)
+				}
+			})
+		})
+	}
+}
+
+// auditedInALoop makes ten runs of one caller and four of another, of three rows
+// each; one of each has a label.
+func auditedInALoop(t *testing.T, s fleet.Store) {
+	t.Helper()
+	for caller, n := range map[guard.Caller]int{"a": 10, "b": 4} {
+		for i := range n {
+			run, rows := aRun(fmt.Sprint(caller, "_", i), caller, 3)
+			run.CreatedAt, run.LeaseUntil = noon().Add(time.Duration(i)*time.Hour), noon()
+			if _, err := s.CreateRun(ctx(), run, rows); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for _, id := range []string{"a_5", "b_0"} {
+		if ok, err := s.LabelRun(ctx(), id, "kept"); !ok || err != nil {
+			t.Fatal(ok, err)
+		}
+	}
 }
 
 // TestRunsAreNoPartOfTheRecord: working papers neither lengthen nor break the

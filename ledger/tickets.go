@@ -17,6 +17,7 @@ type ticketBody struct {
 	Expires   string        `json:"expires"`
 	InBand    bool          `json:"in_band,omitempty"`
 	Spent     bool          `json:"spent,omitempty"`
+	Declined  bool          `json:"declined,omitempty"`
 	Decision  *decisionBody `json:"decision,omitempty"`
 	Requester string        `json:"requester,omitempty"`
 	Rule      string        `json:"rule,omitempty"`
@@ -45,7 +46,7 @@ type decisionBody struct {
 func encodeTicket(t guard.Ticket) ([]byte, error) {
 	body := ticketBody{
 		intentBody: newIntentBody(t.Intent), Binding: t.Binding[:], Created: formatTime(t.CreatedAt), Expires: formatTime(t.ExpiresAt),
-		InBand: t.InBand, Spent: t.Spent, Requester: t.Requester, Rule: t.Rule,
+		InBand: t.InBand, Spent: t.Spent, Declined: t.Declined, Requester: t.Requester, Rule: t.Rule,
 	}
 	if d := t.Decision; d != nil {
 		body.Decision = &decisionBody{d.Approved, d.Approver, d.SameUser, d.Reason, string(d.By), d.Token, d.Signature, formatTime(d.At)}
@@ -61,7 +62,7 @@ func decodeTicket(id string, text []byte) (guard.Ticket, error) {
 	times := unmarshal(text, &body)
 	t := guard.Ticket{
 		ID: id, Intent: body.intent(), CreatedAt: times.parse(body.Created), ExpiresAt: times.parse(body.Expires),
-		InBand: body.InBand, Spent: body.Spent, Requester: body.Requester, Rule: body.Rule,
+		InBand: body.InBand, Spent: body.Spent, Declined: body.Declined, Requester: body.Requester, Rule: body.Rule,
 	}
 	copy(t.Binding[:], body.Binding)
 	if d := body.Decision; d != nil {
@@ -123,6 +124,9 @@ func (l *Ledger) PutTicket(ctx context.Context, ticket guard.Ticket, limit int, 
 			return errors.Join(err, errTaken)
 		}
 		if ticket.Plan != nil {
+			if err := w.dropPlans(ctx); err != nil {
+				return err
+			}
 			if err := w.putPlan(ctx, ticket.ID, ticket.Plan.Body); err != nil {
 				return err
 			}
@@ -139,25 +143,37 @@ func (l *Ledger) PutTicket(ctx context.Context, ticket guard.Ticket, limit int, 
 var errTaken = schemas.NewProblem(schemas.CodeInternal, "A new approval has the ID of an older one.")
 
 // joins returns the live ticket that asks the same, if there is one, and
-// refuses where as many as limit are live.
+// refuses where as many as limit count.
 func (w *writing) joins(ctx context.Context, ticket guard.Ticket, limit int) (joined guard.Ticket, err error) {
-	live, now := 0, w.l.o.Now()
+	taken, now := 0, w.l.o.Now()
+	clause, since := `WHERE kind = 'ticket' AND spent = 0 AND caller = ? AND in_band = 0 AND expires > ?`, now
+	if ticket.InBand {
+		clause, since = `INDEXED BY states_asked WHERE kind = 'ticket' AND caller = ? AND in_band = 1 AND created > ?`, now.Add(-guard.AskedWithin)
+	}
 	err = w.db.tickets(ctx, w.Tx, func(other guard.Ticket) bool {
-		if !guard.SameKind(other, ticket) || !other.Live(now) {
+		if !other.Counts(now) {
 			return true
 		}
 		if guard.Joins(ticket, other) {
 			joined = other
 			return false
 		}
-		live++
+		taken++
 		return true
-	}, `WHERE kind = 'ticket' AND spent = 0 AND caller = ? AND in_band = ? AND expires > ?`,
-		string(ticket.Intent.Caller), ticket.InBand, formatTime(now))
-	if err == nil && joined.ID == "" && live >= limit {
-		err = guard.TooManyTickets(live)
+	}, clause, string(ticket.Intent.Caller), formatTime(since))
+	if err == nil && joined.ID == "" && taken >= limit {
+		err = guard.TooManyTickets(ticket, taken)
 	}
 	return joined, err
+}
+
+// dropPlans removes the plans of questions in the client that were declined or
+// not answered: nobody can open a run with them.
+func (w *writing) dropPlans(ctx context.Context) error {
+	_, err := w.ExecContext(ctx, `DELETE FROM states WHERE kind = 'plan' AND EXISTS (SELECT 1 FROM states t
+		WHERE t.kind = 'ticket' AND t.name = states.name AND t.in_band = 1 AND (t.body ->> '$.declined' OR t.spent = 0 AND t.expires < ?))`,
+		formatTime(w.l.o.Now()))
+	return err
 }
 
 // Ticket implements guard.Store. A ticket whose row was changed in the file, or
@@ -214,7 +230,7 @@ func (l *Ledger) DecideTicket(ctx context.Context, id string, decision guard.Dec
 
 // SpendTicket implements guard.Store.
 func (l *Ledger) SpendTicket(ctx context.Context, id string, events ...guard.Event) (bool, int64, error) {
-	return l.changeTicket(ctx, id, func(t *guard.Ticket) bool { t.Spent = true; return true }, events...)
+	return l.changeTicket(ctx, id, func(t *guard.Ticket) bool { t.Spend(events); return true }, events...)
 }
 
 // changeTicket changes a ticket that is not spent, with its events, if change
