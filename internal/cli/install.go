@@ -88,8 +88,9 @@ func untouched(path string, err error) error {
 
 type installOptions struct {
 	clientOptions
-	url   string
-	print bool
+	url      string
+	clientID string
+	print    bool
 	// serve are more arguments for the server.
 	serve []string
 }
@@ -103,17 +104,19 @@ func newInstall(f *Factory, run func(context.Context, *Factory, *installOptions)
 		Long: `Write this server into the configuration of an MCP client: ` + strings.Join(clientfile.Names(), ", ") + `.
 The entry starts this very binary, by its absolute path, on the state directory of
 this call. What stands in the file besides is left as it is, comments and order
-too, and the file is copied beside itself first. No secret is ever written there.
+too, and so is what you added to the entry itself. The file is copied beside itself
+first, and the difference is shown. No secret is ever written there.
 
 With --http the entry is the URL of a server that runs elsewhere; the client then
-signs in by OAuth when the server asks for it.
+signs in by OAuth when the server asks for it. Where the issuer registers no clients
+by itself, as Entra ID, --client-id names the registration that is meant for this.
 
 What follows -- goes to serve, for example bounds. Better than flags in a client's
 file, which an agent may be able to edit, are rules in config.yaml.`,
 		Example: `  mcp-partner install claude-desktop
   mcp-partner install vscode --scope project
   mcp-partner install cursor --print
-  mcp-partner install claude-code --http https://partner.example/mcp
+  mcp-partner install claude-code --http https://partner.example/mcp --client-id GUID
   mcp-partner install claude-desktop -- --tenants 'contoso,fab*' --partner-ids 1234567`,
 		ValidArgs: clientfile.Names(),
 		RunE: func(command *cobra.Command, args []string) error {
@@ -126,6 +129,7 @@ file, which an agent may be able to edit, are rules in config.yaml.`,
 	flags := command.Flags()
 	options.add(flags)
 	flags.StringVar(&options.url, "http", "", "`URL` of a server that runs elsewhere, in place of a command")
+	flags.StringVar(&options.clientID, "client-id", "", "`ID` of the client's registration with the issuer, for --http; it is no secret")
 	flags.BoolVar(&options.print, "print", false, "print the entry for pasting, and change nothing")
 	return command
 }
@@ -141,13 +145,24 @@ func (o *installOptions) take(command *cobra.Command, args []string) error {
 	if err := o.check(args[0]); err != nil {
 		return err
 	}
-	if o.url == "" {
+	switch {
+	case o.url == "" && o.clientID != "":
+		return usage("give --http URL as well, or leave it out", "--client-id is for a server with a URL")
+	case o.url == "":
 		return checkServeArguments(o.serve)
+	case o.clientID != "" && !isClientID(o.clientID):
+		return usage("it is the ID of the registration, such as a GUID; no secret belongs into a client's file", "--client-id is no ID")
 	}
 	if len(o.serve) > 0 {
 		return usage("leave them out: that server was started elsewhere", "arguments of serve do not go with --http")
 	}
 	return checkServerURL(o.url)
+}
+
+// isClientID keeps an ID to what issuers give out.
+func isClientID(text string) bool {
+	strange := func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune("\"'`\\$<>{}", r) }
+	return len(text) <= 128 && !strings.ContainsFunc(text, strange)
 }
 
 // checkServeArguments reads them as serve will, so that a typing error is found
@@ -203,6 +218,10 @@ func runInstall(_ context.Context, f *Factory, o *installOptions) error {
 	if err != nil {
 		return err
 	}
+	old, err := o.ours(file)
+	if err != nil {
+		return err
+	}
 	text, err := o.client.Set(file.Text, o.name, server)
 	if err != nil {
 		return untouched(file.Path, err)
@@ -214,13 +233,13 @@ func runInstall(_ context.Context, f *Factory, o *installOptions) error {
 	if err != nil {
 		return untouched(file.Path, err)
 	}
-	return f.showInstalled(o, file, backup, block)
+	return f.showInstalled(o, file, backup, difference(string(old), string(block)))
 }
 
 // server is what the client is told.
 func (o *installOptions) server(f *Factory) (clientfile.Server, error) {
 	if o.url != "" {
-		return clientfile.Server{URL: o.url}, nil
+		return clientfile.Server{URL: o.url, ClientID: o.clientID}, nil
 	}
 	dir, err := f.stateDirectory()
 	if err != nil {
@@ -250,11 +269,10 @@ func thisProgram() (string, error) {
 	return path, nil
 }
 
-// showInstalled says what changed. Of the file itself only our own entry is
-// shown: the others hold secrets.
-func (f *Factory) showInstalled(o *installOptions, file clientfile.File, backup string, block []byte) error {
+// showInstalled says what changed; no difference means that nothing did.
+func (f *Factory) showInstalled(o *installOptions, file clientfile.File, backup string, lines []string) error {
 	u := f.ui()
-	if block == nil {
+	if lines == nil {
 		u.linef(good, "%s has this server already; nothing was changed.", o.client.Title)
 		u.field("file", file.Path)
 		return u.err
@@ -262,11 +280,7 @@ func (f *Factory) showInstalled(o *installOptions, file clientfile.File, backup 
 	u.linef(good, "%s has the server %s now.", o.client.Title, o.name)
 	u.field("file", file.Path)
 	u.field("backup", backup)
-	u.blank()
-	for line := range strings.Lines(string(block)) {
-		u.line(good, "  + "+strings.TrimRight(line, "\n"))
-	}
-	u.blank()
+	u.changedLines(lines)
 	u.field("next", o.client.Restart)
 	u.field("then ask", "Which tenants do we manage?")
 	u.field("undo", "mcp-partner uninstall "+o.client.Name+o.flags())

@@ -37,6 +37,10 @@ func runUninstall(_ context.Context, f *Factory, o *clientOptions) error {
 	if err != nil {
 		return err
 	}
+	block, err := o.ours(file)
+	if err != nil {
+		return err
+	}
 	text, found, err := o.client.Remove(file.Text, o.name)
 	if err != nil {
 		return untouched(file.Path, err)
@@ -54,6 +58,7 @@ func runUninstall(_ context.Context, f *Factory, o *clientOptions) error {
 	u.linef(good, "%s no longer has the server %s.", o.client.Title, o.name)
 	u.field("file", file.Path)
 	u.field("backup", backup)
+	u.changedLines(difference(string(block), ""))
 	u.field("next", o.client.Restart)
 	return u.err
 }

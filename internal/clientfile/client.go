@@ -37,6 +37,8 @@ type Client struct {
 	key string
 	// typed is set where an entry says how the server is reached.
 	typed bool
+	// clientID is the path of the ID under which the issuer knows the client.
+	clientID []string
 	// noRemote says why a URL cannot stand in the file; "" if it can.
 	noRemote string
 	// user gives the path for each system below its base folder; project is
@@ -72,15 +74,15 @@ func Clients() []Client {
 		},
 		{
 			Name: "claude-code", Title: "Claude Code", Restart: "Start a new session of Claude Code, or type /mcp.", key: serversKey, typed: true,
-			user: inHome(".claude.json"), project: []string{".mcp.json"},
+			clientID: []string{"oauth", "clientId"}, user: inHome(".claude.json"), project: []string{".mcp.json"},
 		},
 		{
 			Name: "cursor", Title: "Cursor", Restart: "Switch the server on in Cursor's settings, under MCP.", key: serversKey,
-			user: inHome(".cursor", "mcp.json"), project: []string{".cursor", "mcp.json"},
+			clientID: []string{"auth", "CLIENT_ID"}, user: inHome(".cursor", "mcp.json"), project: []string{".cursor", "mcp.json"},
 		},
 		{
 			Name: "vscode", Title: "VS Code", Restart: "Run \"MCP: List Servers\" in VS Code and start it.", key: vscodeKey, typed: true,
-			user: inConfigFolder("Code", "User", "mcp.json"), project: []string{".vscode", "mcp.json"},
+			clientID: []string{"oauth", "clientId"}, user: inConfigFolder("Code", "User", "mcp.json"), project: []string{".vscode", "mcp.json"},
 		},
 	}
 }
@@ -158,35 +160,4 @@ func (p Place) configHome(at location) string {
 		return ""
 	}
 	return dir
-}
-
-// Server is what a client is told: a command that it starts, or a URL.
-type Server struct {
-	Command string
-	Args    []string
-	URL     string
-}
-
-// entry is a server as it stands in a file.
-type entry struct {
-	Type    string   `json:"type,omitempty"`
-	Command string   `json:"command,omitempty"`
-	Args    []string `json:"args,omitempty"`
-	URL     string   `json:"url,omitempty"`
-}
-
-// entry returns the server in the client's form.
-func (c Client) entry(s Server) (entry, error) {
-	if s.URL != "" && c.noRemote != "" {
-		return entry{}, errors.New(c.noRemote)
-	}
-	e := entry{Command: s.Command, Args: s.Args, URL: s.URL}
-	switch {
-	case !c.typed:
-	case s.URL != "":
-		e.Type = "http"
-	default:
-		e.Type = "stdio"
-	}
-	return e, nil
 }

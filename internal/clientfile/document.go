@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/tailscale/hujson"
@@ -26,47 +28,59 @@ type document struct {
 	unit       string
 }
 
-// Print returns the server as a file of its own would hold it.
-func (c Client) Print(name string, s Server) ([]byte, error) { return c.Set(nil, name, s) }
-
-// Set returns the file's text with the server under that name, in the place of
-// one that has the name already. Empty text makes a new file. An error says why
-// the text cannot be changed.
-func (c Client) Set(text []byte, name string, s Server) ([]byte, error) {
-	value, err := c.entry(s)
-	if err != nil {
-		return nil, err
-	}
-	if len(bytes.TrimSpace(bytes.TrimPrefix(text, byteOrderMark))) == 0 {
-		text = []byte("{}\n")
-	}
+// setAt returns the text with a value at the end of a path of members. Objects on
+// the way are made where they are missing. A value that says the same already
+// stays as it was written.
+func setAt(text []byte, path []string, value any) ([]byte, error) {
 	d, err := parse(text)
 	if err != nil {
 		return nil, err
 	}
-	servers, err := d.object(d.root, c.key)
-	if err != nil {
-		return nil, err
+	in, outer := d.root, ""
+	for depth, name := range path {
+		i, err := find(in, name)
+		if err != nil {
+			return nil, err
+		}
+		if i < 0 {
+			return d.insert(in, outer, name, nested(path[depth+1:], value)), nil
+		}
+		member := in.Value.(*hujson.Object).Members[i]
+		in, outer = member.Value, indentOf(member.Name.BeforeExtra, outer+d.unit)
+		switch last := depth == len(path)-1; {
+		case last && says(in, value):
+			return text, nil
+		case last:
+			return d.splice(in.StartOffset, in.EndOffset, d.encode(value, outer)), nil
+		case in.Value.Kind() != '{':
+			return nil, fmt.Errorf("its member %q is no object", name)
+		}
 	}
-	if servers == nil {
-		return d.insert(d.root, 1, func(indent string) string {
-			inner := indent + d.unit
-			return quoted(c.key) + ": {" + d.newline + inner + d.member(name, value, inner) + d.newline + indent + "}"
-		}), nil
+	return text, nil
+}
+
+// nested puts objects of one member around a value.
+func nested(names []string, value any) any {
+	for _, name := range slices.Backward(names) {
+		value = map[string]any{name: value}
 	}
-	i, err := find(*servers, name)
-	if err != nil || i < 0 {
-		return d.insert(*servers, 2, func(indent string) string { return d.member(name, value, indent) }), err
-	}
-	old := servers.Value.(*hujson.Object).Members[i]
-	return d.splice(old.Value.StartOffset, old.Value.EndOffset, d.encode(value, indentOf(old.Name.BeforeExtra, strings.Repeat(d.unit, 2)))), nil
+	return value
+}
+
+// says reports whether a value in a file means what the other one does.
+func says(have hujson.Value, value any) bool {
+	plain := have.Clone()
+	plain.Standardize()
+	text, err := json.Marshal(value)
+	var a, b any
+	return err == nil && json.Unmarshal(plain.Pack(), &a) == nil && json.Unmarshal(text, &b) == nil && reflect.DeepEqual(a, b)
 }
 
 // Remove returns the file's text without the server of that name; found is
 // false where there is none, and the text is what it was. Servers that are
 // empty then go too.
 func (c Client) Remove(text []byte, name string) (without []byte, found bool, err error) {
-	if len(bytes.TrimSpace(bytes.TrimPrefix(text, byteOrderMark))) == 0 {
+	if blank(text) {
 		return text, false, nil
 	}
 	d, err := parse(text)
@@ -88,32 +102,27 @@ func (c Client) Remove(text []byte, name string) (without []byte, found bool, er
 	return d.remove(d.root, i), true, err
 }
 
-// Find returns the server of that name as it stands in the text; found is false
-// where there is none.
-func (c Client) Find(text []byte, name string) (server Server, found bool, err error) {
-	if len(bytes.TrimSpace(bytes.TrimPrefix(text, byteOrderMark))) == 0 {
-		return Server{}, false, nil
+// entryOf is the value of the server of that name, or nil.
+func (c Client) entryOf(text []byte, name string) (*hujson.Value, error) {
+	if blank(text) {
+		return nil, nil
 	}
 	d, err := parse(text)
 	if err != nil {
-		return Server{}, false, err
+		return nil, err
 	}
 	servers, err := d.object(d.root, c.key)
 	if err != nil || servers == nil {
-		return Server{}, false, err
+		return nil, err
 	}
 	i, err := find(*servers, name)
 	if err != nil || i < 0 {
-		return Server{}, false, err
+		return nil, err
 	}
-	value := servers.Value.(*hujson.Object).Members[i].Value.Clone()
-	value.Standardize()
-	var e entry
-	if json.Unmarshal(value.Pack(), &e) != nil {
-		return Server{}, true, errors.New("the entry is not that of a server")
-	}
-	return Server{Command: e.Command, Args: e.Args, URL: e.URL}, true, nil
+	return &servers.Value.(*hujson.Object).Members[i].Value, nil
 }
+
+func blank(text []byte) bool { return len(bytes.TrimSpace(bytes.TrimPrefix(text, byteOrderMark))) == 0 }
 
 func parse(text []byte) (*document, error) {
 	body := bytes.TrimPrefix(text, byteOrderMark)
@@ -164,7 +173,7 @@ func (d *document) object(in hujson.Value, name string) (*hujson.Value, error) {
 func find(in hujson.Value, name string) (int, error) {
 	at := -1
 	for i, member := range in.Value.(*hujson.Object).Members {
-		if member.Name.Value.(hujson.Literal).String() != name {
+		if nameOf(member) != name {
 			continue
 		}
 		if at >= 0 {
@@ -175,12 +184,12 @@ func find(in hujson.Value, name string) (int, error) {
 	return at, nil
 }
 
-// insert puts a member behind the last one of an object. Comments that stand
-// there stay where they are.
-func (d *document) insert(into hujson.Value, depth int, member func(indent string) string) []byte {
+// insert puts a member behind the last one of an object, which is indented by
+// outer. Comments that stand there stay where they are.
+func (d *document) insert(into hujson.Value, outer, name string, value any) []byte {
 	object := into.Value.(*hujson.Object)
 	end := into.EndOffset - 1
-	from, comma, indent := into.StartOffset+1, "", strings.Repeat(d.unit, depth)
+	from, comma, indent := into.StartOffset+1, "", outer+d.unit
 	if n := len(object.Members); n > 0 {
 		last := object.Members[n-1]
 		from, indent = last.Value.EndOffset, indentOf(last.Name.BeforeExtra, indent)
@@ -189,7 +198,8 @@ func (d *document) insert(into hujson.Value, depth int, member func(indent strin
 		}
 	}
 	kept := strings.TrimRight(string(d.text[from:end]), " \t\r\n")
-	return d.splice(from, end, comma+kept+d.newline+indent+member(indent)+d.newline+d.closing(from, end, strings.Repeat(d.unit, depth-1)))
+	member := quoted(name) + ": " + d.encode(value, indent)
+	return d.splice(from, end, comma+kept+d.newline+indent+member+d.newline+d.closing(from, end, outer))
 }
 
 // closing is how far the bracket that closes an object is indented.
@@ -224,18 +234,14 @@ func (d *document) splice(from, to int, with string) []byte {
 	return out.Bytes()
 }
 
-func (d *document) member(name string, value entry, indent string) string {
-	return quoted(name) + ": " + d.encode(value, indent)
-}
-
-// encode writes an entry with the file's indentation and line ends.
-func (d *document) encode(value entry, indent string) string {
+// encode writes a value with the file's indentation and line ends.
+func (d *document) encode(value any, indent string) string {
 	var out bytes.Buffer
 	encoder := json.NewEncoder(&out)
 	encoder.SetEscapeHTML(false)
 	encoder.SetIndent(indent, d.unit)
 	if err := encoder.Encode(value); err != nil {
-		panic("clientfile: " + err.Error()) // strings alone cannot fail
+		panic("clientfile: " + err.Error()) // strings and objects of them cannot fail
 	}
 	return strings.ReplaceAll(strings.TrimSuffix(out.String(), "\n"), "\n", d.newline)
 }

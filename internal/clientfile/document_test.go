@@ -101,6 +101,69 @@ func TestSetKeepsEverythingElse(t *testing.T) {
 	}
 }
 
+// TestSetKeepsWhatAPersonAdded sets the server anew in entries that a person has
+// worked on. What leads elsewhere is written anew as a whole.
+func TestSetKeepsWhatAPersonAdded(t *testing.T) {
+	t.Parallel()
+	remote := Server{URL: "https://partner.example/mcp", ClientID: "11111111-2222-3333-4444-555555555555"}
+	cases := []struct {
+		name, client string
+		server       Server
+		before, want string
+	}{
+		{"variables and a comment", "cursor", Server{Command: "/new", Args: []string{"serve"}},
+			`{"mcpServers": {"partner": {"command": "/old", "args": ["serve"], "env": {"HTTPS_PROXY": "http://p"} /* ours */}}}`,
+			`{"mcpServers": {"partner": {"command": "/new", "args": ["serve"], "env": {"HTTPS_PROXY": "http://p"} /* ours */}}}`},
+		{"all is said on one line already", "cursor", Server{Command: "/new", Args: []string{"serve"}},
+			`{"mcpServers": {"partner": {"args": ["serve"], "command": "/new"}}}`, `{"mcpServers": {"partner": {"args": ["serve"], "command": "/new"}}}`},
+		{"a port for the sign-in", "claude-code", remote,
+			`{"mcpServers": {"partner": {"type": "http", "url": "https://old/mcp", "oauth": {"callbackPort": 8080}}}}`,
+			`{"mcpServers": {"partner": {"type": "http", "url": "https://partner.example/mcp", "oauth": {"callbackPort": 8080,
+        "clientId": "11111111-2222-3333-4444-555555555555"
+      }}}}`},
+		{"from a command to a URL", "vscode", remote, "{\n  \"servers\": {\n    \"partner\": {\"command\": \"/old\", \"env\": {\"A\": \"b\"}}\n  }\n}\n", `{
+  "servers": {
+    "partner": {
+      "type": "http",
+      "url": "https://partner.example/mcp",
+      "oauth": {
+        "clientId": "11111111-2222-3333-4444-555555555555"
+      }
+    }
+  }
+}
+`},
+		{"a client of Cursor's own form", "cursor", remote, "", `{
+  "mcpServers": {
+    "partner": {
+      "url": "https://partner.example/mcp",
+      "auth": {
+        "CLIENT_ID": "11111111-2222-3333-4444-555555555555"
+      }
+    }
+  }
+}
+`},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			got, err := client(t, c.client).Set([]byte(c.before), "partner", c.server)
+			if err != nil || string(got) != c.want {
+				t.Fatalf("%v, got:\n%s\nwant:\n%s", err, got, c.want)
+			}
+			found, ok, err := client(t, c.client).Find(got, "partner")
+			if err != nil || !ok || found.ClientID != c.server.ClientID || found.URL != c.server.URL || found.Command != c.server.Command {
+				t.Errorf("found %+v, %v", found, err)
+			}
+			again, err := client(t, c.client).Set(got, "partner", c.server)
+			if err != nil || string(again) != string(got) {
+				t.Errorf("%v, set again:\n%s", err, again)
+			}
+		})
+	}
+}
+
 // TestRemoveUndoesSet takes the entry out again and wants the very bytes that
 // were there before, or what is the same without an empty list of servers.
 func TestRemoveUndoesSet(t *testing.T) {
@@ -203,6 +266,9 @@ func FuzzSetAndRemove(f *testing.F) {
 		with, err := c.Set(text, "partner", ours)
 		if err != nil {
 			return
+		}
+		if again, err := c.Set(with, "partner", ours); err != nil || !bytes.Equal(again, with) {
+			t.Fatalf("%v: set again:\n%s\nafter\n%s", err, again, with)
 		}
 		if got := meaning(t, with); got[serversKey].(map[string]any)["partner"].(map[string]any)["command"] != ours.Command {
 			t.Fatalf("our entry is not there:\n%s", with)

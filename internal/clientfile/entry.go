@@ -1,0 +1,146 @@
+package clientfile
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"slices"
+
+	"github.com/tailscale/hujson"
+)
+
+// Server is what a client is told: a command that it starts, or a URL.
+type Server struct {
+	Command string
+	Args    []string
+	URL     string
+	// ClientID is the one under which the issuer of the server at URL knows the
+	// client; "" where clients register themselves.
+	ClientID string
+}
+
+// member is a member of an entry, and where it stands in it.
+type member struct {
+	path  []string
+	value any
+}
+
+// members are the server in the client's form.
+func (c Client) members(s Server) ([]member, error) {
+	var all []member
+	add := func(value any, path ...string) { all = append(all, member{path, value}) }
+	if s.URL != "" && c.noRemote != "" {
+		return nil, errors.New(c.noRemote)
+	}
+	if c.typed {
+		add(map[bool]string{true: "http", false: "stdio"}[s.URL != ""], "type")
+	}
+	if s.URL == "" {
+		add(s.Command, "command")
+		add(s.Args, "args")
+		return all, nil
+	}
+	add(s.URL, "url")
+	if s.ClientID != "" {
+		add(s.ClientID, c.clientID...)
+	}
+	return all, nil
+}
+
+// Print returns the server as a file of its own would hold it.
+func (c Client) Print(name string, s Server) ([]byte, error) { return c.Set(nil, name, s) }
+
+// Set returns the file's text with the server under that name. An entry that
+// has the name already keeps what a person has added to it, such as variables,
+// as long as it reaches its server in the same way. Empty text makes a new file.
+// An error says why the text cannot be changed.
+func (c Client) Set(text []byte, name string, s Server) ([]byte, error) {
+	members, err := c.members(s)
+	if err != nil {
+		return nil, err
+	}
+	if blank(text) {
+		text = append(bytes.TrimSpace(text), "{}\n"...)
+	}
+	old, err := c.entryOf(text, name)
+	if err != nil {
+		return nil, err
+	}
+	entry := []string{c.key, name}
+	if old != nil && sameWay(*old, s) {
+		merged, err := setAll(text, entry, members)
+		if err != nil || extended(*old) || bytes.Equal(merged, text) {
+			return merged, err
+		}
+	}
+	if text, err = setAt(text, entry, struct{}{}); err != nil {
+		return nil, err
+	}
+	return setAll(text, entry, members)
+}
+
+func setAll(text []byte, entry []string, members []member) (_ []byte, err error) {
+	for _, m := range members {
+		if text, err = setAt(text, slices.Concat(entry, m.path), m.value); err != nil {
+			return nil, err
+		}
+	}
+	return text, nil
+}
+
+// sameWay reports whether an entry reaches its server as s does.
+func sameWay(old hujson.Value, s Server) bool {
+	object, ok := old.Value.(*hujson.Object)
+	if !ok {
+		return false
+	}
+	has := func(name string) bool { return slices.ContainsFunc(object.Members, called(name)) }
+	return has("url") == (s.URL != "") && has("command") == (s.URL == "")
+}
+
+// extended reports whether an entry has more in it than Set writes.
+func extended(old hujson.Value) bool {
+	object := old.Value.(*hujson.Object)
+	written := func(m hujson.ObjectMember) bool {
+		return slices.Contains([]string{"type", "command", "args", "url"}, nameOf(m)) && m.Name.BeforeExtra.IsStandard()
+	}
+	for _, m := range object.Members {
+		if !written(m) {
+			return true
+		}
+	}
+	return !object.AfterExtra.IsStandard()
+}
+
+func nameOf(m hujson.ObjectMember) string { return m.Name.Value.(hujson.Literal).String() }
+
+func called(name string) func(hujson.ObjectMember) bool {
+	return func(m hujson.ObjectMember) bool { return nameOf(m) == name }
+}
+
+// Find returns the server of that name as it stands in the text; found is false
+// where there is none.
+func (c Client) Find(text []byte, name string) (server Server, found bool, err error) {
+	value, err := c.entryOf(text, name)
+	if err != nil || value == nil {
+		return Server{}, false, err
+	}
+	plain := value.Clone()
+	plain.Standardize()
+	var e struct {
+		Command string   `json:"command"`
+		Args    []string `json:"args"`
+		URL     string   `json:"url"`
+		OAuth   struct {
+			ClientID string `json:"clientId"`
+		} `json:"oauth"`
+		Auth struct {
+			ClientID string `json:"CLIENT_ID"`
+		} `json:"auth"`
+	}
+	if json.Unmarshal(plain.Pack(), &e) != nil {
+		return Server{}, true, errors.New("the entry is not that of a server")
+	}
+	return Server{Command: e.Command, Args: e.Args, URL: e.URL, ClientID: cmp.Or(e.OAuth.ClientID, e.Auth.ClientID)}, true, nil
+}
