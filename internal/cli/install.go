@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"mcp-partner/internal/clientfile"
+	"mcp-partner/internal/config"
 )
 
 // clientOptions say which entry of which client is meant.
@@ -131,6 +132,7 @@ file, which an agent may be able to edit, are rules in config.yaml.`,
 	flags.StringVar(&options.url, "http", "", "`URL` of a server that runs elsewhere, in place of a command")
 	flags.StringVar(&options.clientID, "client-id", "", "`ID` of the client's registration with the issuer, for --http; it is no secret")
 	flags.BoolVar(&options.print, "print", false, "print the entry for pasting, and change nothing")
+	config.Typed(flags, "http", "client-id") // their variables are meant for serve and tenants add
 	return command
 }
 
