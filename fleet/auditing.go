@@ -164,18 +164,26 @@ func (w *auditing) end(ctx context.Context, saved func() error) error {
 	return nil
 }
 
-// timeIsOver gives the targets that were not asked in time their result.
+// timeIsOver gives the targets that were not asked in time their result, so many
+// at once.
 func (w *auditing) timeIsOver(ctx context.Context) error {
-	var late []Row
 	problem := schemas.NewProblem(schemas.CodeTimeout, "The run's time was over before there was an answer.",
-		schemas.WithHint("Audit this tenant again, or give the run more time."))
-	for row, err := range w.f.o.Store.Rows(ctx, w.active.id, RowQuery{Pending: true}) {
-		if err != nil {
+		schemas.WithHint("Audit this tenant again, in a run over fewer."))
+	for {
+		var late []Row
+		for row, err := range w.f.o.Store.Rows(ctx, w.active.id, RowQuery{Pending: true, Limit: bookAtOnce}) {
+			if err != nil {
+				return err
+			}
+			late = append(late, w.row(row.N, w.targets[row.N], unread(problem)))
+		}
+		if len(late) == 0 {
+			return nil
+		}
+		ours, err := w.f.o.Store.SaveRows(ctx, w.active.id, w.f.owner, w.f.o.Now().Add(leaseTime), late)
+		if err != nil || !ours {
 			return err
 		}
-		late = append(late, w.row(row.N, w.targets[row.N], unread(problem)))
+		w.active.answered.Add(int64(len(late)))
 	}
-	_, err := w.f.o.Store.SaveRows(ctx, w.active.id, w.f.owner, w.f.o.Now().Add(leaseTime), late)
-	w.active.answered.Add(int64(len(late)))
-	return err
 }

@@ -69,6 +69,15 @@ func (f *Fleet) Report(ctx context.Context, caller guard.Caller, id string) (Rep
 	return Report{Run: run, Totals: totals(run.Rows, counts, stale), Causes: causes(groups)}, nil
 }
 
+// OtherCauses counts the unknown rows whose cause is none of Causes.
+func (r Report) OtherCauses() int {
+	rest := r.Totals[string(schemas.RowUnknown)]
+	for _, c := range r.Causes {
+		rest -= c.Rows
+	}
+	return max(0, rest)
+}
+
 func totals(rows int, counts map[string]int, stale int) map[string]int {
 	all := map[string]int{"rows": rows, "answered": rows - counts[""], "pending": counts[""], "stale": stale}
 	for _, state := range schemas.RowStates() {

@@ -1,6 +1,7 @@
 package schemas
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 )
@@ -39,6 +40,15 @@ func (p *Problem) Error() string { return string(p.Code) + ": " + p.Message }
 // Refusal reports whether the problem is a refusal (nothing was attempted and
 // the same call will be refused again) rather than a failure.
 func (p *Problem) Refusal() bool { return infoOf(p.Code).Refusal }
+
+// RequestID is the ID that Microsoft's support asks for: ARM's of the request, else
+// the correlation ID; "" without a problem.
+func (p *Problem) RequestID() string {
+	if p == nil {
+		return ""
+	}
+	return cmp.Or(p.ARMRequestID, p.CorrelationID)
+}
 
 // ProblemOption changes one field of a new Problem.
 type ProblemOption func(*Problem)

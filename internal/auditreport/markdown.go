@@ -21,15 +21,15 @@ func (r Report) markdown(w io.Writer, rows Rows) error {
 	}
 	r.markdownCauses(out)
 	fmt.Fprint(out, "\n## Rows\n\n")
-	line(out, "State", "Tenant", "Credential", "Partner ID", "Partner", "Expected", "Last written", "Labels", "Owner", "External ID", "Why unknown")
-	line(out, strings.Split(strings.Repeat("---,", 10)+"---", ",")...)
+	line(out, "State", "Tenant", "Credential", "Partner ID", "Partner", "Expected", "Last written", "Labels", "Owner", "External ID", "Why unknown", "Request ID")
+	line(out, strings.Split(strings.Repeat("---,", 11)+"---", ",")...)
 	for row, err := range rows {
 		if err != nil {
 			return err
 		}
 		line(out, stateOf(row), escapeMarkdown(row.Tenant), escapeMarkdown(row.Credential), row.PartnerID, escapeMarkdown(row.PartnerName),
 			row.ExpectedPartnerID, day(row.UpdatedTime), escapeMarkdown(strings.Join(row.Labels, ", ")), escapeMarkdown(row.Owner),
-			escapeMarkdown(row.ExternalID), escapeMarkdown(why(row)))
+			escapeMarkdown(row.ExternalID), escapeMarkdown(why(row)), escapeMarkdown(row.Problem.RequestID()))
 	}
 	return out.Flush()
 }
@@ -44,6 +44,14 @@ func (r Report) markdownCauses(out io.Writer) {
 	for _, c := range r.Causes {
 		line(out, fmt.Sprint(c.Rows), escapeMarkdown(string(c.Code)), escapeMarkdown(c.Credential), escapeMarkdown(c.Example+": "+c.Message), escapeMarkdown(c.Hint))
 	}
+	if n := r.OtherCauses(); n > 0 {
+		fmt.Fprintf(out, "\n%s\n", furtherCauses(n))
+	}
+}
+
+// furtherCauses says how many unknown rows have causes that are not listed.
+func furtherCauses(n int) string {
+	return fmt.Sprintf("%d more rows are unknown for further causes; each row says its own.", n)
 }
 
 func line(out io.Writer, cells ...string) { fmt.Fprintf(out, "| %s |\n", strings.Join(cells, " | ")) }

@@ -102,7 +102,8 @@ func (r Report) causes() *html.Node {
 	}
 	return el("section", at("aria-labelledby", "causes"), el("h2", at("id", "causes"), text("Why rows are unknown")),
 		said("p", "note", "Unknown is not missing: nothing is known about these links until the cause is mended."),
-		el("div", at("class", "scroll"), el("table", at("class", "causes"), el("thead", nil, head), body)))
+		el("div", at("class", "scroll"), el("table", at("class", "causes"), el("thead", nil, head), body)),
+		when(r.OtherCauses() > 0, func() *html.Node { return said("p", "note", furtherCauses(r.OtherCauses())) }))
 }
 
 // table is the table of rows, without them.

@@ -36,7 +36,7 @@ func rows() iter.Seq2[schemas.AuditRow, error] {
 				Labels: []string{text, "gold"}, Owner: text, ExternalID: text, CheckedAt: "2026-11-25T12:00:00Z",
 			}
 			if row.State == schemas.RowUnknown {
-				row.Problem = schemas.NewProblem(schemas.CodeForbidden, "ARM answered 403 at "+text)
+				row.Problem = schemas.NewProblem(schemas.CodeForbidden, "ARM answered 403 at "+text, schemas.WithRequestIDs("arm"+text, "correlation"))
 			}
 			if !yield(row, nil) {
 				return
@@ -55,7 +55,7 @@ func sample() auditreport.Report {
 			Run: fleet.Run{ID: "run_0123456789abcdef01", Kind: fleet.KindAudit, Label: hostile[0], State: fleet.RunFinished, Rows: len(hostile),
 				CreatedAt: time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC), Request: json.RawMessage(`{"expected_ids":["7654321"]}`)},
 			Totals: totals,
-			Causes: []schemas.AuditCause{{Code: schemas.CodeForbidden, Credential: hostile[1], Rows: 2, Message: hostile[2], Hint: hostile[4], Example: hostile[5]}},
+			Causes: []schemas.AuditCause{{Code: schemas.CodeForbidden, Credential: hostile[1], Rows: 1, Message: hostile[2], Hint: hostile[4], Example: hostile[5]}},
 		},
 		Summary: "A summary.", Program: "mcp-partner v1", Cell: func(s string) string {
 			if s != "" && strings.ContainsRune("=+-@\t\r", rune(s[0])) {
@@ -119,12 +119,28 @@ func TestMarkdown(t *testing.T) {
 	}
 	bar := regexp.MustCompile(`(?:^|[^\\])\|`)
 	for _, line := range lines {
-		if n := len(bar.FindAllString(line, -1)); n != 12 {
+		if n := len(bar.FindAllString(line, -1)); n != 13 {
 			t.Errorf("%d cells in %s", n-1, line)
 		}
 	}
 	if found := regexp.MustCompile("(?m)[^\\\\][`*<>\\[\\]!:]").FindString(strings.ReplaceAll(strings.Join(lines[2:], "\n"), "---:", "")); found != "" {
 		t.Errorf("%q is not escaped in\n%s", found, table)
+	}
+}
+
+// TestUnknownRowsCanBeFollowedUp: support asks for request IDs, and a cause that
+// is not listed is not passed over.
+func TestUnknownRowsCanBeFollowedUp(t *testing.T) {
+	t.Parallel()
+	unescaped := strings.NewReplacer(`\`, "", "&#34;", `"`)
+	for _, format := range []auditreport.Format{auditreport.CSV, auditreport.JSONL, auditreport.Markdown, auditreport.HTML} {
+		text := unescaped.Replace(written(t, format))
+		if !strings.Contains(text, "arm| a | b |") {
+			t.Errorf("%s has no request ID", format)
+		}
+		if people := format == auditreport.Markdown || format == auditreport.HTML; people != strings.Contains(text, "1 more rows are unknown for further causes") {
+			t.Errorf("%s on further causes: %v", format, !people)
+		}
 	}
 }
 

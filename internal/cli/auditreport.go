@@ -110,6 +110,10 @@ func (u *ui) report(found fleet.Report, rows auditreport.Rows, all bool) error {
 	u.blank()
 	u.totals(found.Totals)
 	u.causes(found.Causes)
+	if n := found.OtherCauses(); n > 0 {
+		u.blank()
+		u.linef(bad, "%s unknown for further causes; each row says its own", count(n, "more row"))
+	}
 	return errors.Join(u.auditRows(attention(rows, all)), u.err)
 }
 

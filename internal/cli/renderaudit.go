@@ -37,11 +37,11 @@ func (u *ui) causes(causes []schemas.AuditCause) {
 
 // auditRows writes a table of rows. Texts of the far side stand in quotes.
 func (u *ui) auditRows(rows auditreport.Rows) error {
-	return u.longTable([]string{"STATE", "TENANT", "CREDENTIAL", "PARTNER ID", "PARTNER", "EXPECTED", "LAST WRITTEN", "LABELS", "OWNER", "EXTERNAL ID", "WHY UNKNOWN"},
+	return u.longTable([]string{"STATE", "TENANT", "CREDENTIAL", "PARTNER ID", "PARTNER", "EXPECTED", "LAST WRITTEN", "LABELS", "OWNER", "EXTERNAL ID", "WHY UNKNOWN", "REQUEST ID"},
 		func(yield func([]string, error) bool) {
 			for r, err := range rows {
 				cells := []string{stateWords(r), r.Tenant, r.Credential, r.PartnerID, quoted(r.PartnerName), r.ExpectedPartnerID,
-					day(r.UpdatedTime), strings.Join(r.Labels, ", "), r.Owner, r.ExternalID, problemCode(r.Problem)}
+					day(r.UpdatedTime), strings.Join(r.Labels, ", "), r.Owner, r.ExternalID, problemCode(r.Problem), r.Problem.RequestID()}
 				if !yield(cells, err) {
 					return
 				}
