@@ -95,7 +95,6 @@ func newCallTool(f *Factory, op schemas.Operation, options *callOptions, run fun
 		},
 	}
 	options.arguments.add(command, op)
-	f.completeArguments(command, op)
 	return command
 }
 

@@ -25,6 +25,9 @@ func Run(ctx context.Context, streams *Streams, args []string) int {
 	f := newFactory(streams)
 	root := newRoot(f)
 	root.SetArgs(args)
+	if completing(args) {
+		f.completeFlags(root)
+	}
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return ExitDone

@@ -36,7 +36,7 @@ credential and the secret stay in the vault; other tenants may use them.`,
 			options.name = args[0]
 			return run(command.Context(), f, options)
 		},
-		ValidArgsFunction: f.completeTenantName,
+		ValidArgsFunction: first(f.tenantNames),
 	}
 	command.Flags().BoolVar(&options.keepLink, "keep-link", false, "remove it without looking, and leave whatever is linked")
 	options.keys.add(command.Flags())

@@ -35,7 +35,7 @@ a link, or while that cannot be told, unless --keep-link is given.`,
 			options.name = args[0]
 			return run(command.Context(), f, options)
 		},
-		ValidArgsFunction: f.completeTenantName,
+		ValidArgsFunction: first(f.tenantNames),
 	}
 	options.add(command.Flags())
 	options.consent.addKeepLink(command.Flags())

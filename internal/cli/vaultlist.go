@@ -37,10 +37,11 @@ func newVaultList(f *Factory, run func(context.Context, *Factory, *vaultListOpti
 func newVaultShow(f *Factory, run func(context.Context, *Factory, *vaultListOptions) error) *cobra.Command {
 	options := &vaultListOptions{}
 	command := &cobra.Command{
-		Use:     "show NAME",
-		Short:   "Show what is known of one secret, and never the secret",
-		Example: "  mcp-partner vault show contoso",
-		Args:    oneArgument("the name of the secret"),
+		Use:               "show NAME",
+		Short:             "Show what is known of one secret, and never the secret",
+		Example:           "  mcp-partner vault show contoso",
+		Args:              oneArgument("the name of the secret"),
+		ValidArgsFunction: first(f.credentialNames),
 		RunE: func(command *cobra.Command, args []string) error {
 			options.name = args[0]
 			return run(command.Context(), f, options)

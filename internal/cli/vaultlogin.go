@@ -31,8 +31,9 @@ asks anybody: it answers interaction_required with this command.
 
 You sign in at the tenant of the first entry that uses the credential, or that of
 --tenant. Somebody else than the pinned identity is refused.`,
-		Example: "  mcp-partner vault login alice\n  mcp-partner vault login alice --tenant fabrikam",
-		Args:    oneArgument("the name of the credential"),
+		Example:           "  mcp-partner vault login alice\n  mcp-partner vault login alice --tenant fabrikam",
+		Args:              oneArgument("the name of the credential"),
+		ValidArgsFunction: first(f.credentialNames),
 		RunE: func(command *cobra.Command, args []string) error {
 			options.credential = args[0]
 			return run(command.Context(), f, options)

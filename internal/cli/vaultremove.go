@@ -24,8 +24,9 @@ func newVaultRemove(f *Factory, run func(context.Context, *Factory, *vaultRemove
 		Long: `Remove a credential that no tenant uses, and its secret. One that a tenant uses
 stays. Without a credential of that name, a secret of that name is removed if no
 credential uses it. vault.age.previous holds the secret until the next change.`,
-		Example: "  mcp-partner vault remove old-app",
-		Args:    oneArgument("the name of the credential"),
+		Example:           "  mcp-partner vault remove old-app",
+		Args:              oneArgument("the name of the credential"),
+		ValidArgsFunction: first(f.credentialNames),
 		RunE: func(command *cobra.Command, args []string) error {
 			options.name = args[0]
 			return run(command.Context(), f, options)

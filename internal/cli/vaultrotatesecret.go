@@ -34,7 +34,8 @@ there afterwards. A new secret takes up to a minute until Entra ID knows it ever
 		Example: `  mcp-partner vault rotate-secret contoso --secret-stdin < new-secret
   mcp-partner vault rotate-secret contoso --certificate-file new.pem
   mcp-partner vault rotate-secret contoso --expires 2027-06-30`,
-		Args: oneArgument("the name of the secret"),
+		Args:              oneArgument("the name of the secret"),
+		ValidArgsFunction: first(f.credentialNames),
 		RunE: func(command *cobra.Command, args []string) error {
 			options.name = args[0]
 			return run(command.Context(), f, options)

@@ -22,8 +22,9 @@ func newVaultTest(f *Factory, run func(context.Context, *Factory, *vaultTestOpti
 		Short: "Sign in once with a secret in each tenant that uses it, and change nothing",
 		Long: `Sign in once with each credential that uses a secret, in each of its tenants, and
 look at whose token it is as a call would. It ends with 1 if one of them fails.`,
-		Example: "  mcp-partner vault test contoso",
-		Args:    oneArgument("the name of the secret"),
+		Example:           "  mcp-partner vault test contoso",
+		Args:              oneArgument("the name of the secret"),
+		ValidArgsFunction: first(f.credentialNames),
 		RunE: func(command *cobra.Command, args []string) error {
 			options.name = args[0]
 			return run(command.Context(), f, options)
