@@ -67,6 +67,19 @@ func newCertificate(raw, passphrase []byte) (Secret, Certificate, error) {
 	return seal(encoded), pair.about(), nil
 }
 
+// CertificateOf tells of the certificate that a Store holds. Whoever put it there
+// may have been another program: the key must not be encrypted. Errors are
+// CodeInvalidArgument problems.
+func CertificateOf(secret Secret) (about Certificate, err error) {
+	shielded(func() {
+		var found pair
+		if found, err = readPair(secret.bytes(), nil); err == nil {
+			about = found.about()
+		}
+	})
+	return about, err
+}
+
 // pair is an RSA key with its certificate, which comes first, and those above
 // it.
 type pair struct {

@@ -1,6 +1,7 @@
 package vault
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"net/http"
@@ -58,6 +59,9 @@ func (s *Source) Login(ctx context.Context, tenant, credential string, ui LoginU
 	if t.credential.Kind == KindDeviceCode && strings.Contains(strings.ToLower(t.cloud.Authority), "token") {
 		return SignedIn{}, invalid("The authority of tenant %s has the word token in its name, which device codes cannot cope with: use the kind browser.", t.tenant)
 	}
+	if err := s.replaceable(ctx, t); err != nil {
+		return SignedIn{}, err
+	}
 	ctx, cancel := context.WithTimeout(ctx, loginLimit)
 	defer cancel()
 	kept := &signInCache{}
@@ -66,6 +70,21 @@ func (s *Source) Login(ctx context.Context, tenant, credential string, ui LoginU
 		return SignedIn{}, problem
 	}
 	return s.keepSignIn(ctx, t, result, kept)
+}
+
+// replaceable refuses a sign-in where the vault holds somebody's secret under
+// the name. The sign-in of another version of this program may be replaced.
+func (s *Source) replaceable(ctx context.Context, t target) error {
+	stored, err := s.store.Get(ctx, t.credential.SecretName)
+	switch {
+	case err != nil && schemas.AsProblem(err).Code == schemas.CodeVaultMissing:
+		return nil
+	case err != nil:
+		return err
+	case !bytes.HasPrefix(stored.bytes(), []byte("{")):
+		return invalid("The vault holds a secret under the name %s, which a sign-in would replace: give the person a credential of another name.", t.credential.SecretName)
+	}
+	return nil
 }
 
 func (s *Source) interact(ctx context.Context, t target, kept *signInCache, ui LoginUI) (public.AuthResult, *schemas.Problem) {

@@ -151,11 +151,6 @@ func (s *Source) renew(ctx context.Context, t target, stored Secret, kept *signI
 	if len(fresh) == 0 || now.Sub(kept.record.RenewedAt) < renewAfter {
 		return
 	}
-	// Somebody may have signed in anew meanwhile.
-	current, err := s.store.Get(ctx, t.credential.SecretName)
-	if err != nil || !current.Equal(stored) {
-		return
-	}
 	record := kept.record
 	record.RenewedAt = now.UTC()
 	record.Cache = map[string]json.RawMessage{}
@@ -165,9 +160,10 @@ func (s *Source) renew(ctx context.Context, t target, stored Secret, kept *signI
 	record.Cache["RefreshToken"] = fresh
 	secret, err := record.encode()
 	if err == nil {
-		err = s.store.Put(ctx, t.credential.SecretName, secret)
+		err = s.store.Replace(ctx, t.credential.SecretName, stored, secret)
 	}
-	if err != nil {
+	// Somebody who signed in anew meanwhile has a newer one.
+	if err != nil && schemas.AsProblem(err).Code != schemas.CodeStateMoved {
 		s.logger.Warn("a renewed sign-in was not stored", "credential", t.credential.Name, "code", schemas.AsProblem(err).Code)
 	}
 }

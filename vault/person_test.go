@@ -223,3 +223,17 @@ func TestNobodySignsInWithASecret(t *testing.T) {
 	_, err := w.Login(context.Background(), "contoso", kindName, LoginUI{})
 	wantCode(t, err, schemas.CodeInvalidArgument)
 }
+
+func TestSignInReplacesNoSecret(t *testing.T) {
+	t.Parallel()
+	w, _ := peopled(t, KindDeviceCode)
+	theirs := mustSecret(t, "somebody's secret")
+	w.put(theirs)
+	ui := w.ui()
+	ui.Device = func(DevicePrompt) error { t.Error("a person was asked"); return nil }
+	_, err := w.Login(context.Background(), "contoso", kindName, ui)
+	wantCode(t, err, schemas.CodeInvalidArgument)
+	if kept, err := w.store.Get(context.Background(), kindName); err != nil || !kept.Equal(theirs) {
+		t.Error("a sign-in took the place of a secret")
+	}
+}

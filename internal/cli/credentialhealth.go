@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"strings"
 	"time"
 
 	"mcp-partner/internal/harden"
@@ -44,14 +43,14 @@ func (d directory) views() (map[string]schemas.CredentialView, error) {
 	for _, one := range list {
 		view := one.View()
 		view.Tenants = 0
-		views[strings.ToLower(one.Name)] = view
+		views[vault.FoldName(one.Name)] = view
 	}
 	return views, err
 }
 
 func withStatus(tenant schemas.Tenant, views map[string]schemas.CredentialView) schemas.Tenant {
 	for _, name := range tenant.Credentials {
-		if view, ok := views[strings.ToLower(name)]; ok {
+		if view, ok := views[vault.FoldName(name)]; ok {
 			tenant.CredentialStatus = append(tenant.CredentialStatus, view)
 		}
 	}

@@ -33,15 +33,20 @@ func kindFlags() []string {
 
 func (k *kindOptions) add(flags *pflag.FlagSet) {
 	flags.StringVar(&k.kind, "kind", "", "`KIND` of a new credential: "+kindNames())
-	flags.StringVar(&k.certificateFile, "certificate-file", "", "read the client certificate with its RSA key from this `FILE` (PEM or PFX)")
-	flags.BoolVar(&k.certificateStdin, "certificate-stdin", false, "read the client certificate with its RSA key from standard input")
-	flags.StringVar(&k.passphraseFile, "certificate-passphrase-file", "", "`FILE` with the passphrase of the certificate's key (default: asked for if it needs one)")
+	k.addCertificate(flags, "the client certificate")
 	flags.StringVar(&k.tokenFile, "token-file", "", "workload identity: the platform keeps a token in this `FILE`")
 	flags.BoolVar(&k.github, "github-oidc", false, "workload identity: the token comes from the job's OIDC endpoint (GitHub Actions)")
 	flags.StringVar(&k.homeTenant, "home-tenant", "", "managed identity: `GUID` of the tenant in which it exists (default: --tenant-id)")
 	flags.StringVar(&k.resourceID, "identity-resource-id", "", "managed identity: the user-assigned one with this resource `ID`")
 	flags.StringVar(&k.identityObjectID, "identity-object-id", "", "managed identity: the user-assigned one with this object ID (`GUID`)")
 	flags.StringVar(&k.expires, "expires", "", "when the client secret ends, a `DATE` such as 2027-01-31")
+}
+
+// addCertificate adds the ways of a certificate with its key.
+func (k *kindOptions) addCertificate(flags *pflag.FlagSet, what string) {
+	flags.StringVar(&k.certificateFile, "certificate-file", "", "read "+what+" with its RSA key from this `FILE` (PEM or PFX)")
+	flags.BoolVar(&k.certificateStdin, "certificate-stdin", false, "read "+what+" with its RSA key from standard input")
+	flags.StringVar(&k.passphraseFile, "certificate-passphrase-file", "", "`FILE` with the passphrase of the certificate's key (default: asked for if it needs one)")
 }
 
 func kindNames() string {
@@ -168,6 +173,8 @@ func (k *kindOptions) fillAssertion(config *vault.CredentialConfig) error {
 type given struct {
 	secret vault.Secret
 	config vault.CredentialConfig
+	// held is true for a secret that the vault holds already.
+	held bool
 }
 
 // ask reads the secret or the certificate of a credential, from where the flags
@@ -181,7 +188,7 @@ func (c *credentialOptions) ask(ctx context.Context, f *Factory, config vault.Cr
 		return given{}, err
 	}
 	secret, err := f.secretOrPrompt(ctx, &c.secret, config.Name)
-	return given{secret, config.Renewed(vault.Certificate{}, end)}, err
+	return given{secret: secret, config: config.Renewed(vault.Certificate{}, end)}, err
 }
 
 func (c *credentialOptions) askCertificate(ctx context.Context, f *Factory, config vault.CredentialConfig) (given, error) {
@@ -202,7 +209,7 @@ func (c *credentialOptions) askCertificate(ctx context.Context, f *Factory, conf
 		}
 		secret, about, err = vault.NewCertificate(raw, passphrase)
 	}
-	return given{secret, config.Renewed(about, "")}, err
+	return given{secret: secret, config: config.Renewed(about, "")}, err
 }
 
 func (k *kindOptions) readCertificate(f *Factory) ([]byte, error) {

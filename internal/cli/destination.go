@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -86,30 +87,48 @@ func (h *house) usualCloud(config vault.CredentialConfig) (vault.Cloud, error) {
 	return found[0], nil
 }
 
-// checkDestination refuses an entry, in its normal form, that would send a
+// checkDestinations refuses entries, in their normal form, that would send a
 // stored secret elsewhere than so far. Whoever can have somebody add a tenant
 // could otherwise have the secret of all of them sent to a host of his own.
-// Credentials that are new, or get another secret right now, are not asked
-// about. It says what was allowed.
-func (h *house) checkDestination(entry vault.Entry, allowed bool, replaced ...string) (said []string, err error) {
-	for _, ref := range entry.Credentials {
-		stored, err := h.directory.Credential(ref.Name)
-		if err != nil || slices.Contains(replaced, stored.Name) {
-			continue
-		}
-		known, err := h.cloudsOf(stored.Name)
-		if err != nil {
+// Credentials that get another secret right now are not asked about, nor those
+// that are new, unless the vault holds a secret for them. It says what was
+// allowed.
+func (h *house) checkDestinations(ctx context.Context, entries []vault.Entry, fresh []vault.CredentialConfig, allowed bool, replaced ...string) (said []string, err error) {
+	held := map[string]vault.CredentialConfig{}
+	if slices.ContainsFunc(entries, func(e vault.Entry) bool { return e.Cloud.Name == vault.CloudCustom }) {
+		if held, err = h.heldFor(ctx, fresh); err != nil {
 			return nil, err
 		}
-		text, err := judgeDestination(entry, stored, known, allowed)
-		if err != nil {
-			return nil, err
-		}
-		if text != "" {
-			said = append(said, text)
+	}
+	for _, entry := range entries {
+		for _, ref := range entry.Credentials {
+			text, err := h.checkDestination(entry, ref.Name, held, allowed, replaced)
+			if err != nil {
+				return nil, err
+			}
+			if text != "" {
+				said = append(said, text)
+			}
 		}
 	}
 	return said, nil
+}
+
+func (h *house) checkDestination(entry vault.Entry, credential string, held map[string]vault.CredentialConfig, allowed bool, replaced []string) (said string, err error) {
+	stored, err := h.directory.Credential(credential)
+	if err != nil {
+		var ok bool
+		if stored, ok = held[vault.FoldName(credential)]; !ok {
+			return "", nil
+		}
+	} else if slices.Contains(replaced, stored.Name) {
+		return "", nil
+	}
+	known, err := h.cloudsOf(stored.Name)
+	if err != nil {
+		return "", err
+	}
+	return judgeDestination(entry, stored, known, allowed)
 }
 
 func judgeDestination(entry vault.Entry, credential vault.CredentialConfig, known []vault.Cloud, allowed bool) (said string, err error) {

@@ -124,7 +124,7 @@ func (f *Factory) checkCredentials(ctx context.Context, h *house, entries []vaul
 	for _, config := range credentials {
 		checks = append(checks, warnOfKind(config)...)
 		signs := h.checkCredential(ctx, entries, config)
-		signs.Message += lastFailure(before[strings.ToLower(config.Name)])
+		signs.Message += lastFailure(before[vault.FoldName(config.Name)])
 		checks = append(checks, signs)
 		checks = append(checks, checkExpiry(h.withKnownEnd(ctx, config), entries, time.Now())...)
 		checks = append(checks, checkHome(config, entries)...)
@@ -142,7 +142,7 @@ func (h *house) checkOrphans(ctx context.Context, credentials []vault.Credential
 	}
 	var checks []check
 	for _, name := range names {
-		used := func(config vault.CredentialConfig) bool { return strings.EqualFold(config.SecretName, name) }
+		used := func(config vault.CredentialConfig) bool { return sameName(config.SecretName, name) }
 		if !slices.ContainsFunc(credentials, used) {
 			checks = append(checks, check{"secret " + name, checkWarn, "The vault holds it, and no credential uses it.", "mcp-partner vault remove " + name})
 		}

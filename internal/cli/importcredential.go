@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"mcp-partner/schemas"
@@ -42,12 +43,12 @@ func (r tenantRow) credential(clientID string) credentialOptions {
 
 // define makes sure that a credential exists, or will.
 func (im *importer) define(name string, cells tenantRow, tenantID string) error {
-	mine := strings.EqualFold(name, im.options.credential.name)
+	mine := sameName(name, im.options.credential.name)
 	clientID := cells["client_id"]
 	if clientID == "" && mine {
 		clientID = im.options.credential.clientID
 	}
-	have, exists := im.known[strings.ToLower(name)]
+	have, exists := im.known[vault.FoldName(name)]
 	switch {
 	case exists && clientID != "" && !strings.EqualFold(have.ClientID, clientID):
 		return fmt.Errorf("credential %q exists with another client ID", schemas.Foreign(name))
@@ -99,7 +100,7 @@ func (p *importPlan) takeSecret(ctx context.Context, f *Factory, h *house, o *im
 		return err
 	}
 	for i, fresh := range p.credentials {
-		if strings.EqualFold(fresh.Name, config.Name) {
+		if sameName(fresh.Name, config.Name) {
 			if renewed.Expires == "" {
 				renewed.Expires = fresh.Expires // what the file says of it
 			}
@@ -114,7 +115,7 @@ func (p *importPlan) takeSecret(ctx context.Context, f *Factory, h *house, o *im
 func (p *importPlan) secretFor(h *house, o *importOptions) (vault.CredentialConfig, error) {
 	var candidates []vault.CredentialConfig
 	for _, config := range p.credentials {
-		if config.Kind.Given() && (o.credential.name == "" || strings.EqualFold(config.Name, o.credential.name)) {
+		if config.Kind.Given() && (o.credential.name == "" || sameName(config.Name, o.credential.name)) {
 			candidates = append(candidates, config)
 		}
 	}
@@ -144,13 +145,37 @@ func (p pendingSecret) command() string {
 	return "mcp-partner tenants set " + p.tenant + " --secret-stdin   (the secret of the credential " + p.credential + ")"
 }
 
+// came reports whether the secret of a new credential came along.
+func (p *importPlan) came(config vault.CredentialConfig, o *importOptions) bool {
+	return o.credential.given() && (len(p.credentials) == 1 || sameName(config.Name, o.credential.name))
+}
+
+// adopt takes for new credentials what the vault holds for them already. One
+// that does not open now leaves them without, which is said at the end.
+func (p *importPlan) adopt(ctx context.Context, h *house, o *importOptions) error {
+	for i, config := range p.credentials {
+		if !config.Kind.Given() || p.came(config, o) {
+			continue
+		}
+		if held, err := h.holds(ctx, config.Name); err != nil || !held {
+			continue
+		}
+		got, err := h.adopt(ctx, config, config.Expires)
+		if err != nil {
+			return err
+		}
+		p.credentials[i] = got.config
+		p.held = append(p.held, config.Name)
+	}
+	return nil
+}
+
 // withoutSecret lists new credentials for which no secret came along, each with
 // a tenant by which it can be given.
 func (p *importPlan) withoutSecret(o *importOptions) []pendingSecret {
 	var missing []pendingSecret
 	for _, config := range p.credentials {
-		came := o.credential.given() && (len(p.credentials) == 1 || strings.EqualFold(config.Name, o.credential.name))
-		if !config.Kind.Stored() || came {
+		if !config.Kind.Stored() || p.came(config, o) || slices.Contains(p.held, config.Name) {
 			continue
 		}
 		for _, entry := range p.diff.Added {

@@ -16,6 +16,8 @@ type importPlan struct {
 	diff vault.Diff
 	// credentials are new.
 	credentials []vault.CredentialConfig
+	// held are the names of those whose secret the vault holds already.
+	held []string
 	// said is what a person should see before agreeing.
 	said []string
 }
@@ -27,13 +29,11 @@ func (p *importPlan) judge(ctx context.Context, h *house, o *importOptions) erro
 	for _, change := range p.diff.Changed {
 		entries = append(entries, change.After)
 	}
-	for _, entry := range entries {
-		said, err := h.checkDestination(entry, o.consent.otherAuthority)
-		if err != nil {
-			return err
-		}
-		p.said = append(p.said, said...)
+	said, err := h.checkDestinations(ctx, entries, p.credentials, o.consent.otherAuthority)
+	if err != nil {
+		return err
 	}
+	p.said = append(p.said, said...)
 	if o.consent.keepLink {
 		return nil
 	}
@@ -64,7 +64,7 @@ func newImporter(h *house, o *importOptions) (*importer, error) {
 	im := &importer{options: o, house: h, known: map[string]vault.CredentialConfig{}, plan: &importPlan{}, lines: map[string]int{}, ca: map[string]string{}}
 	have, err := h.directory.Credentials()
 	for _, config := range have {
-		im.known[strings.ToLower(config.Name)] = config
+		im.known[vault.FoldName(config.Name)] = config
 	}
 	return im, err
 }
@@ -215,9 +215,9 @@ func (im *importer) credential(row numbered, entry *vault.Entry) error {
 func (im *importer) references(names []string, before []vault.CredentialRef) []vault.CredentialRef {
 	refs := make([]vault.CredentialRef, len(names))
 	for i, name := range names {
-		refs[i].Name = im.known[strings.ToLower(name)].Name
+		refs[i].Name = im.known[vault.FoldName(name)].Name
 		for _, ref := range before {
-			if strings.EqualFold(ref.Name, name) {
+			if sameName(ref.Name, name) {
 				refs[i].PinnedObjectID = ref.PinnedObjectID
 			}
 		}
@@ -229,7 +229,7 @@ func (im *importer) addCredential(config vault.CredentialConfig) error {
 	if _, err := vault.NewMemoryDirectory(nil, []vault.CredentialConfig{config}); err != nil {
 		return err
 	}
-	im.known[strings.ToLower(config.Name)] = config
+	im.known[vault.FoldName(config.Name)] = config
 	im.plan.credentials = append(im.plan.credentials, config)
 	return nil
 }
@@ -237,14 +237,14 @@ func (im *importer) addCredential(config vault.CredentialConfig) error {
 func (im *importer) referenced(entry vault.Entry) []vault.CredentialConfig {
 	var configs []vault.CredentialConfig
 	for _, ref := range entry.Credentials {
-		configs = append(configs, im.known[strings.ToLower(ref.Name)])
+		configs = append(configs, im.known[vault.FoldName(ref.Name)])
 	}
 	return configs
 }
 
 // usualCloud is the cloud of a new entry whose row says nothing about it.
 func (im *importer) usualCloud(entry vault.Entry) (vault.Cloud, error) {
-	return im.house.usualCloud(im.known[strings.ToLower(entry.Credentials[0].Name)])
+	return im.house.usualCloud(im.known[vault.FoldName(entry.Credentials[0].Name)])
 }
 
 // cloud changes an entry's cloud only where the row says something about it.

@@ -89,7 +89,7 @@ func (a *arranger) cloudOf(row numbered) (vault.Cloud, error) {
 		name = names[0]
 	}
 	entry := vault.Entry{Cloud: vault.Cloud{Name: vault.CloudPublic}}
-	if config, known := a.known[strings.ToLower(name)]; known {
+	if config, known := a.known[vault.FoldName(name)]; known {
 		usual, err := a.house.usualCloud(config)
 		if err != nil {
 			return usual, err

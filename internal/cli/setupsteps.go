@@ -210,7 +210,7 @@ func (s *firstRun) addTenant(ctx context.Context) error {
 
 // knownTenant is the tenant that was named, or the first where none was.
 func (s *firstRun) knownTenant(entries []vault.Entry) string {
-	i := slices.IndexFunc(entries, func(e vault.Entry) bool { return strings.EqualFold(e.Name, s.o.tenant.name) })
+	i := slices.IndexFunc(entries, func(e vault.Entry) bool { return sameName(e.Name, s.o.tenant.name) })
 	switch {
 	case i >= 0:
 		return entries[i].Name

@@ -36,7 +36,7 @@ func (h *house) staysIn(gone vault.CredentialRef, before, after vault.Entry, add
 	for _, ref := range after.Credentials {
 		is, err := h.directory.Credential(ref.Name)
 		for _, one := range added {
-			if strings.EqualFold(one.Name, ref.Name) {
+			if sameName(one.Name, ref.Name) {
 				is, err = one, nil
 			}
 		}

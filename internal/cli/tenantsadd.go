@@ -77,7 +77,7 @@ func runTenantsAdd(ctx context.Context, f *Factory, o *tenantOptions) error {
 	if home := chosen.config.HomeTenant; home != "" && !strings.EqualFold(home, entry.TenantID) {
 		return refused("give "+entry.Name+" a credential of another kind", "the managed identity of the credential %s exists in tenant %s only", chosen.config.Name, home)
 	}
-	said, err := h.checkDestination(entry, o.consent.otherAuthority)
+	said, err := h.checkDestinations(ctx, []vault.Entry{entry}, chosen.added(), o.consent.otherAuthority)
 	if err != nil {
 		return err
 	}
@@ -97,6 +97,7 @@ func (f *Factory) finishAdd(ctx context.Context, h *house, entry vault.Entry, ch
 		u.field("", text)
 	}
 	u.field("signed in", chosen.signedIn())
+	u.field("secret", map[bool]string{true: "the one that the vault holds under that name"}[chosen.held])
 	u.credentialFields(chosen.config)
 	u.field("next", chosen.next(entry.Name))
 	return u.err
@@ -107,6 +108,8 @@ type choice struct {
 	config vault.CredentialConfig
 	// isNew is true for one that the directory does not have yet.
 	isNew bool
+	// held is true where the vault held its secret already.
+	held bool
 	// account is who is signed in with az, for azure-cli alone.
 	account *vault.AzureCLIAccount
 }
@@ -230,11 +233,14 @@ func (f *Factory) store(ctx context.Context, h *house, chosen choice, o *credent
 	if err := h.open(ctx); err != nil {
 		return err
 	}
-	got, err := o.ask(ctx, f, chosen.config)
+	got, err := f.secretOf(ctx, h, chosen.config, o)
 	if err != nil {
 		return err
 	}
-	chosen.config = got.config
+	chosen.config, chosen.held = got.config, got.held
+	if got.held {
+		return then(chosen)
+	}
 	if err := h.store.Put(ctx, chosen.config.Name, got.secret); err != nil {
 		return err
 	}

@@ -193,6 +193,9 @@ func (f *Factory) agree(ctx context.Context, yes bool) error {
 // apply stores the secret, then the credentials, then the tenants, so that
 // nothing is ever named before it is there.
 func (f *Factory) apply(ctx context.Context, h *house, o *importOptions, p *importPlan) error {
+	if err := p.adopt(ctx, h, o); err != nil {
+		return err
+	}
 	if o.credential.given() {
 		if err := p.takeSecret(ctx, f, h, o); err != nil {
 			return err

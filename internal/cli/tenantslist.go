@@ -66,7 +66,7 @@ func (h *house) tenantsJSON(entries []vault.Entry) ([]tenantJSON, error) {
 	}
 	views := map[string]schemas.CredentialView{}
 	for _, one := range status {
-		views[strings.ToLower(one.Name)] = one.View()
+		views[vault.FoldName(one.Name)] = one.View()
 	}
 	tenants := make([]tenantJSON, len(entries))
 	for i, entry := range entries {

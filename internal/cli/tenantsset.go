@@ -116,7 +116,7 @@ func (p *setPlan) rehearse(ctx context.Context, h *house, o *tenantOptions, befo
 	if p.secret {
 		replaced = []string{p.chosen.config.Name}
 	}
-	said, err := h.checkDestination(after, o.consent.otherAuthority, replaced...)
+	said, err := h.checkDestinations(ctx, []vault.Entry{after}, p.chosen.added(), o.consent.otherAuthority, replaced...)
 	p.said = append(p.said, said...)
 	if err != nil || o.consent.keepLink {
 		return err
@@ -231,9 +231,9 @@ func (f *Factory) replaceSecret(ctx context.Context, h *house, credential vault.
 	if err := h.open(ctx); err != nil {
 		return credential, err
 	}
-	got, err := o.ask(ctx, f, credential)
-	if err != nil {
-		return credential, err
+	got, err := f.secretOf(ctx, h, credential, o)
+	if err != nil || got.held {
+		return got.config, err
 	}
 	name := credential.SecretName
 	if name == "" {

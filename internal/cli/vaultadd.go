@@ -12,7 +12,7 @@ import (
 
 type vaultAddOptions struct {
 	name, azureRole, clientID string
-	secret                    secretOptions
+	credential                credentialOptions
 	keys                      keyOptions
 }
 
@@ -22,15 +22,17 @@ func newVaultAdd(f *Factory, run func(context.Context, *Factory, *vaultAddOption
 	command := &cobra.Command{
 		Use:   "add NAME",
 		Short: "Store a secret under a name that is not taken",
-		Long: `Store a secret under a name that is not taken. A credential uses the secret of its
-own name, so tenants add or tenants set can take it from there; usually they store the
-secret themselves. To replace one, use vault rotate-secret.
+		Long: `Store a client secret, or a certificate with its key, under a name that is not taken.
+A credential uses the secret of its own name: tenants add --credential NAME takes it
+from there, as it takes one that another program has put into a backend. Usually
+tenants add stores the secret itself. To replace one, use vault rotate-secret.
 
 With the backend hashicorp, --azure-role makes the server's Azure engine give the
 password, for the application of --client-id. The role has to name an application that
 exists: the engine's default mode makes a new identity for each password, and a
 partner link belongs to one identity.`,
 		Example: `  mcp-partner vault add contoso-app --secret-stdin < secret
+  mcp-partner vault add contoso-app --certificate-file app.pem
   mcp-partner vault add contoso-app --azure-role partner-app --client-id GUID`,
 		Args: oneArgument("the name of the secret"),
 		RunE: func(command *cobra.Command, args []string) error {
@@ -39,10 +41,11 @@ partner link belongs to one identity.`,
 		},
 	}
 	flags := command.Flags()
-	options.secret.add(flags)
+	options.credential.secret.add(flags)
+	options.credential.kind.addCertificate(flags, "the certificate")
 	flags.StringVar(&options.azureRole, "azure-role", "", "let the `ROLE` of the server's Azure engine make the password (hashicorp)")
 	flags.StringVar(&options.clientID, "client-id", "", "`GUID` of the application of that role")
-	config.Typed(flags, "azure-role", "client-id")
+	config.Typed(flags, "azure-role", "client-id", "certificate-file", "certificate-stdin", "certificate-passphrase-file")
 	options.keys.add(flags)
 	return command
 }
@@ -66,22 +69,33 @@ func runVaultAdd(ctx context.Context, f *Factory, o *vaultAddOptions) error {
 	f.record(ctx, h, guard.KindSecret, "The secret %s was stored.", o.name)
 	u := f.ui()
 	u.linef(good, "Stored the secret %s.", o.name)
-	u.field("next", "mcp-partner tenants add NAME --tenant-id GUID --client-id GUID --credential "+shellWord(o.name))
+	next := "mcp-partner tenants add NAME --tenant-id GUID --client-id GUID --credential " + shellWord(o.name)
+	if o.credential.kind.certificate() {
+		next += " --kind " + string(vault.KindClientCertificate)
+	}
+	u.field("next", next)
 	return u.err
 }
 
 func (f *Factory) addSecret(ctx context.Context, h *house, o *vaultAddOptions) error {
 	if o.azureRole != "" || o.clientID != "" {
-		if o.secret.given() || o.azureRole == "" || o.clientID == "" {
+		if o.credential.given() || o.azureRole == "" || o.clientID == "" {
 			return usage("mcp-partner vault add --help", "--azure-role and --client-id belong together, without a secret")
 		}
 		return h.vault.PutAzureRole(ctx, o.name, o.azureRole, o.clientID)
 	}
-	value, err := f.secretOrPrompt(ctx, &o.secret, o.name)
+	kind := vault.KindClientSecret
+	switch certificate := o.credential.kind.certificate(); {
+	case certificate && o.credential.secret.given():
+		return usage("give one of them", "a secret and a certificate were both given")
+	case certificate:
+		kind = vault.KindClientCertificate
+	}
+	got, err := o.credential.ask(ctx, f, vault.CredentialConfig{Name: o.name, Kind: kind})
 	if err != nil {
 		return err
 	}
-	return h.store.Put(ctx, o.name, value)
+	return h.store.Put(ctx, o.name, got.secret)
 }
 
 // openVault opens the house and its vault, for a command about the vault.

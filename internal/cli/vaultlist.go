@@ -196,7 +196,7 @@ func appendNew(list []string, item string) []string {
 	return append(list, item)
 }
 
-func sameName(a, b string) bool { return strings.EqualFold(a, b) }
+func sameName(a, b string) bool { return vault.FoldName(a) == vault.FoldName(b) }
 
 func unlessZero(t time.Time) *time.Time {
 	if t.IsZero() {
@@ -217,7 +217,7 @@ func unlessMissing(err error) error {
 func (s *secretJSON) signedIn(known map[string]vault.Health) {
 	var all vault.Health
 	for _, credential := range s.Credentials {
-		all = all.Newer(known[strings.ToLower(credential)])
+		all = all.Newer(known[vault.FoldName(credential)])
 	}
 	s.LastSuccess, s.LastFailure, s.LastProblem = unlessZero(all.LastSuccess), unlessZero(all.LastFailure), all.LastProblem
 }

@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -76,7 +75,7 @@ func (f *Factory) removeSecret(ctx context.Context, h *house, name string) error
 	if err != nil {
 		return err
 	}
-	if !slices.ContainsFunc(names, func(have string) bool { return strings.EqualFold(have, name) }) {
+	if !slices.ContainsFunc(names, func(have string) bool { return sameName(have, name) }) {
 		return refused("mcp-partner vault status", "the vault holds no secret of that name, and the directory no credential")
 	}
 	if err := h.store.Delete(ctx, name); err != nil {
@@ -92,7 +91,7 @@ func (h *house) checkUnused(secret string) error {
 		return err
 	}
 	for _, config := range configs {
-		if strings.EqualFold(config.SecretName, secret) {
+		if sameName(config.SecretName, secret) {
 			return refused("remove that credential", "the secret %s is that of the credential %s", secret, config.Name)
 		}
 	}

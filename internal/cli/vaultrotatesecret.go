@@ -51,9 +51,7 @@ there afterwards. A new secret takes up to a minute until Entra ID knows it ever
 func (o *rotateSecretOptions) add(flags *pflag.FlagSet) {
 	kind := &o.credential.kind
 	o.credential.secret.add(flags)
-	flags.StringVar(&kind.certificateFile, "certificate-file", "", "read the new certificate with its RSA key from this `FILE` (PEM or PFX)")
-	flags.BoolVar(&kind.certificateStdin, "certificate-stdin", false, "read the new certificate with its RSA key from standard input")
-	flags.StringVar(&kind.passphraseFile, "certificate-passphrase-file", "", "`FILE` with the passphrase of the certificate's key (default: asked for if it needs one)")
+	kind.addCertificate(flags, "the new certificate")
 	flags.StringVar(&kind.expires, "expires", "", "when the new client secret ends, a `DATE` such as 2027-01-31")
 	config.Typed(flags, "certificate-file", "certificate-stdin", "certificate-passphrase-file", "expires")
 }
