@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"mcp-partner/guard"
@@ -28,7 +29,8 @@ type Options struct {
 	// of the system.
 	CAPEM []byte
 	// Client replaces the HTTP client that is made from CAPEM; for tests.
-	Client  *http.Client
+	Client *http.Client
+	// Mapping is the one to begin with; Remap replaces it.
 	Mapping Mapping
 	// Logger is told when an issuer cannot be reached, and at the level debug
 	// why a token was refused; never what is in it.
@@ -39,11 +41,12 @@ type Options struct {
 
 // Authenticator verifies access tokens. It is safe for concurrent use.
 type Authenticator struct {
-	o         Options
-	audiences audiences
-	issuers   []issuer
-	keys      map[string]*keySet // by the issuer's name
-	known     *memory
+	o       Options
+	issuers []issuer
+	keys    map[string]*keySet // by the issuer's name
+	known   *memory
+	// mapping is the one in force. It is replaced as a whole.
+	mapping atomic.Pointer[Mapping]
 }
 
 // New makes an authenticator, or says which options could not mean what they
@@ -51,7 +54,7 @@ type Authenticator struct {
 func New(o Options) (*Authenticator, error) {
 	o.Now = cmpOr(o.Now, time.Now)
 	o.Logger = cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
-	if err := errors.Join(o.checkAudiences(), o.Mapping.Check()); err != nil {
+	if err := o.checkAudiences(); err != nil {
 		return nil, err
 	}
 	if o.Client == nil {
@@ -61,11 +64,22 @@ func New(o Options) (*Authenticator, error) {
 		}
 		o.Client = client
 	}
-	a := &Authenticator{o: o, audiences: audiences{own: o.Audiences, shared: o.Mapping.SharedAudiences}, keys: map[string]*keySet{}, known: newMemory()}
+	a := &Authenticator{o: o, keys: map[string]*keySet{}, known: newMemory()}
 	if err := a.addIssuers(); err != nil {
 		return nil, err
 	}
-	return a, a.checkGrants()
+	return a, a.Remap(o.Mapping)
+}
+
+// Remap puts a mapping in force, or says why it cannot be used: then the one
+// before stays. It counts for every call from now on, and for what calls before
+// have not begun yet.
+func (a *Authenticator) Remap(m Mapping) error {
+	if err := errors.Join(m.Check(), checkAudienceNames(m.SharedAudiences), a.checkGrants(m)); err != nil {
+		return err
+	}
+	a.mapping.Store(&m)
+	return nil
 }
 
 func cmpOr(f, otherwise func() time.Time) func() time.Time {
@@ -89,7 +103,11 @@ func (o Options) checkAudiences() error {
 	if len(o.Audiences) == 0 {
 		return errors.New("there is no audience: say by which name tokens are meant for this server")
 	}
-	for _, name := range slices.Concat(o.Audiences, o.Mapping.SharedAudiences) {
+	return checkAudienceNames(o.Audiences)
+}
+
+func checkAudienceNames(names []string) error {
+	for _, name := range names {
 		if name == "" || slices.Contains(strangers(), strings.TrimRight(strings.ToLower(name), "/")) {
 			return fmt.Errorf("the audience %q is not a name of this server", schemas.Foreign(name))
 		}
@@ -117,8 +135,8 @@ func (a *Authenticator) addIssuers() error {
 
 // checkGrants refuses a grant that is for tokens nobody accepts: it would be a
 // typing error.
-func (a *Authenticator) checkGrants() error {
-	for i, grant := range a.o.Mapping.Grants {
+func (a *Authenticator) checkGrants(m Mapping) error {
+	for i, grant := range m.Grants {
 		if !slices.ContainsFunc(a.issuers, func(one issuer) bool {
 			return grant.Issuer == one.name || grant.TenantID != "" && strings.EqualFold(grant.TenantID, one.tenant)
 		}) {
@@ -141,16 +159,32 @@ func (a *Authenticator) Authenticate(ctx context.Context, token string) (guard.P
 	if p, known := a.remembered(hash); known {
 		return p, nil
 	}
+	mapping := a.mapping.Load()
 	id, generation, err := a.verify(ctx, token)
 	if err != nil {
 		a.o.Logger.DebugContext(ctx, "a token was refused", "reason", err.Error())
 		return guard.Principal{}, err
 	}
-	p := a.o.Mapping.principal(id)
+	p := guard.Principal{Caller: id.caller(), Grant: mapping.grant(id)}
+	p.Still = a.still(id, mapping, p.Grant)
 	if generation > 0 {
-		a.known.put(hash, recollection{p, id.issuer.name, generation, id.span, a.o.Now().Add(rememberFor)})
+		a.known.put(hash, recollection{p, id.issuer.name, generation, mapping, id.span, a.o.Now().Add(rememberFor)})
 	}
 	return p, nil
+}
+
+// still says what the bearer of a verified token is given as long as the token
+// holds. That the issuer has withdrawn something meanwhile is not known here.
+func (a *Authenticator) still(id *identity, then *Mapping, grant guard.Grant) guard.Still {
+	return func() (guard.Grant, error) {
+		if id.current(a.o.Now()) != nil {
+			return guard.Grant{}, schemas.NewProblem(schemas.CodeTokenRefused, "The access token has expired.")
+		}
+		if now := a.mapping.Load(); now != then {
+			return now.grant(id), nil
+		}
+		return grant, nil
+	}
 }
 
 // remembered returns the principal of a token that was verified lately, if
@@ -158,7 +192,7 @@ func (a *Authenticator) Authenticate(ctx context.Context, token string) (guard.P
 func (a *Authenticator) remembered(hash [sha256.Size]byte) (guard.Principal, bool) {
 	found, ok := a.known.get(hash)
 	now := a.o.Now()
-	if !ok || !now.Before(found.until) || found.span.current(now) != nil ||
+	if !ok || !now.Before(found.until) || found.span.current(now) != nil || found.mapping != a.mapping.Load() ||
 		found.generation != a.keys[found.issuer].generation() {
 		return guard.Principal{}, false
 	}
@@ -198,7 +232,7 @@ func (a *Authenticator) judge(id *identity, header claims) error {
 	if err := id.checkTimes(a.o.Now()); err != nil {
 		return err
 	}
-	if err := a.audiences.check(id.claims); err != nil {
+	if err := (audiences{own: a.o.Audiences, shared: a.mapping.Load().SharedAudiences}).check(id.claims); err != nil {
 		return err
 	}
 	if err := checkKind(header, id.claims); err != nil {

@@ -8,6 +8,6 @@
 // here as well, because go-oidc's own key set asks the issuer again for every
 // token that does not fit, and reads answers of any size.
 //
-// A token that was verified is forgotten; only its hash is kept for a while. It
-// goes nowhere: not to Azure, not into the log, not into an error.
+// A token that was verified is forgotten; only its hash and what it said are kept
+// for a while. It goes nowhere: not to Azure, not into the log, not into an error.
 package auth

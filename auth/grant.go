@@ -9,11 +9,6 @@ import (
 	"mcp-partner/guard"
 )
 
-// principal says who the bearer of a verified token is and what it may do.
-func (m Mapping) principal(id *identity) guard.Principal {
-	return guard.Principal{Caller: id.caller(), Grant: m.grant(id)}
-}
-
 // caller names the bearer the same at each call, whatever else is in its
 // tokens. An Entra ID object is named by its tenant and itself; elsewhere the
 // issuer's choice of a subject is hashed together with the issuer, so that no

@@ -11,17 +11,21 @@ import (
 
 const (
 	// rememberFor is how long a token that was verified counts as such. It is
-	// looked at anew whenever the issuer's keys were loaded again.
+	// looked at anew whenever the issuer's keys were loaded again, and with another
+	// mapping.
 	rememberFor = 5 * time.Minute
 	// maxRemembered bounds how many are remembered.
 	maxRemembered = 1024
 )
 
-// recollection is what came of a token: nothing of the token itself.
+// recollection is what came of a token. The principal knows the token's claims,
+// for its grant to be made anew of another mapping, and nothing that would prove
+// them to anybody.
 type recollection struct {
 	principal  guard.Principal
 	issuer     string
 	generation uint64
+	mapping    *Mapping
 	span       span
 	until      time.Time
 }

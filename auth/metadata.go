@@ -36,11 +36,12 @@ func (a *Authenticator) Metadata(resource string) []byte {
 // ScopeName returns what a client asks the issuer for in order to get a scope,
 // or "" if no scope of a token gives it.
 func (a *Authenticator) ScopeName(scope guard.Scope) string {
-	name := a.o.Mapping.scopeName(scope)
+	mapping := a.mapping.Load()
+	name := mapping.scopeName(scope)
 	if name == "" {
 		return ""
 	}
-	return a.o.Mapping.ScopePrefix + name
+	return mapping.ScopePrefix + name
 }
 
 // scopeName prefers the scope that gives least beside the wanted one, and of

@@ -35,6 +35,8 @@ type oauthHouse struct {
 	issuer *issuertest.Issuer
 	server *server
 	client *http.Client
+	// config is the config file.
+	config string
 	// at is the address of MCP, and tokens are all that were sent there.
 	at     string
 	tokens []string
@@ -54,10 +56,11 @@ func (h *oauthHouse) serve(t *testing.T, names []string, mapping string, env []s
 	if names == nil {
 		names = []string{h.issuer.URL()}
 	}
-	config, ca := filepath.Join(h.dir, "oauth.yaml"), filepath.Join(h.dir, "issuer.pem")
-	h.write(config, strings.ReplaceAll(mapping, "ISSUER", h.issuer.URL()))
+	ca := filepath.Join(h.dir, "issuer.pem")
+	h.config = filepath.Join(h.dir, "oauth.yaml")
+	h.remap(mapping)
 	h.write(ca, string(h.issuer.CAPEM()))
-	i := h.cli(append([]string{"serve", "--http", "127.0.0.1:0", "--allow-writes", "--log-level", "debug", "--config", config,
+	i := h.cli(append([]string{"serve", "--http", "127.0.0.1:0", "--allow-writes", "--log-level", "debug", "--config", h.config,
 		"--oidc-issuer", strings.Join(names, ","), "--oidc-audience", oauthName, "--oidc-ca-file", ca}, more...)...)
 	i.env = env
 	h.server = i.start(t)
@@ -70,6 +73,12 @@ func (h *oauthHouse) serve(t *testing.T, names []string, mapping string, env []s
 	t.Cleanup(transport.CloseIdleConnections)
 	h.client = &http.Client{Transport: transport, Timeout: patience}
 	return h
+}
+
+// remap writes a mapping into the config file.
+func (h *oauthHouse) remap(mapping string) {
+	h.tb.Helper()
+	h.write(h.config, strings.ReplaceAll(mapping, "ISSUER", h.issuer.URL()))
 }
 
 // machine gets a token as a machine does, by client credentials.

@@ -81,12 +81,44 @@ func (i invocation) must(tb testing.TB) outcome {
 type recorder struct {
 	mu   sync.Mutex
 	text bytes.Buffer
+	// grown is closed when there is more, if somebody waits for that.
+	grown chan struct{}
 }
 
 func (r *recorder) Write(p []byte) (int, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.grown != nil {
+		close(r.grown)
+		r.grown = nil
+	}
 	return r.text.Write(p)
+}
+
+// await waits until a text was said.
+func (r *recorder) await(tb testing.TB, text string) {
+	tb.Helper()
+	timeout := time.After(patience)
+	for {
+		said, more := r.soFar()
+		if strings.Contains(said, text) {
+			return
+		}
+		select {
+		case <-more:
+		case <-timeout:
+			tb.Fatalf("%q was not said:\n%s", text, said)
+		}
+	}
+}
+
+func (r *recorder) soFar() (said string, more <-chan struct{}) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.grown == nil {
+		r.grown = make(chan struct{})
+	}
+	return r.text.String(), r.grown
 }
 
 func (r *recorder) String() string {

@@ -32,8 +32,8 @@ func (w *Writer) carryOut(ctx context.Context, a *Carried, first int) error {
 	if _, progress, err = w.o.Guard.LoadRun(ctx, a.ID, ""); err != nil {
 		return err
 	}
-	if w.over(a.OpenRun, progress) {
-		return w.o.Guard.EndRun(ctx, a.OpenRun, "")
+	if run := a.opened(); w.over(run, progress) {
+		return w.o.Guard.EndRun(ctx, run, "")
 	}
 	return nil
 }

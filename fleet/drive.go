@@ -180,7 +180,7 @@ func (d *driven) record(ctx context.Context, m move, found guard.Outcome) bool {
 	case m.stage == guard.StageRemoved && d.at.Stage == guard.StageRemoving:
 		to.Tries = 0
 	}
-	settled, err := d.o.Guard.Settle(ctx, d.run.OpenRun, to, found)
+	settled, err := d.o.Guard.Settle(ctx, d.run.opened(), to, found)
 	if err != nil {
 		d.left(schemas.AsProblem(err).Code)
 		return false
@@ -196,7 +196,7 @@ func (d *driven) write(ctx context.Context, step guard.Step) bool {
 	if first && d.closing.Err() != nil {
 		return false
 	}
-	granted, at, err := d.o.Guard.Permit(ctx, d.run.OpenRun, d.at, step, d.here())
+	granted, at, err := d.o.Guard.Permit(ctx, d.run.opened(), d.at, step, d.here())
 	if err != nil {
 		return d.refused(ctx, first, schemas.AsProblem(err))
 	}

@@ -147,6 +147,21 @@ func (a *Carried) note(row int, code schemas.Code) {
 	a.notes[row] = code
 }
 
+// opened is the run with whoever goes on with it now.
+func (a *Carried) opened() guard.OpenRun {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.OpenRun
+}
+
+// goOn has a further call of the caller stand for the run: its token may end
+// later than that of the call before.
+func (a *Carried) goOn(by guard.Principal) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.By = by
+}
+
 func (a *Carried) rested() {
 	a.mu.Lock()
 	a.moved++
@@ -166,6 +181,9 @@ func (w *Writer) Start(ctx context.Context, run guard.OpenRun, mode Mode, first 
 	defer w.mu.Unlock()
 	before, working := w.active[run.ID]
 	if working && before.mode >= mode {
+		if mode == Continue {
+			before.goOn(run.By)
+		}
 		return before
 	}
 	a := &Carried{OpenRun: run, mode: mode, done: make(chan struct{}), report: report, notes: map[int]schemas.Code{}}

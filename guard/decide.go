@@ -118,14 +118,11 @@ func (g *Guard) stillVouched(ctx context.Context, id string) error {
 	if id == "" {
 		return nil // an access token, which no approver stands behind
 	}
-	if err := g.revoked(ctx, id); err != nil {
-		return err
-	}
 	token, ok, err := g.o.Store.Token(ctx, id)
 	switch {
 	case err != nil:
 		return storeProblem(err)
-	case !ok:
+	case !ok || !token.RevokedAt.IsZero():
 		return tokenRefused()
 	}
 	_, err = g.approver(ctx, token.IssuedBy)

@@ -139,10 +139,7 @@ func (g *Guard) Admit(ctx context.Context, s Subject) error {
 	if err := g.thawed(ctx, s.Operation.Effect.Writes()); err != nil {
 		return err
 	}
-	if err := g.stillHolds(ctx, s.Token); err != nil {
-		return err
-	}
-	if err := s.Grant.admit(s); err != nil {
+	if err := g.given(ctx, s); err != nil {
 		return err
 	}
 	if err := g.o.Bounds.admit(s); err != nil {
@@ -162,6 +159,21 @@ func (g *Guard) Admit(ctx context.Context, s Subject) error {
 
 func writesOff(tool string) error {
 	return schemas.NewProblem(schemas.CodeWritesDisabled, "This server reads only: it was started without --allow-writes, so "+tool+" is off.")
+}
+
+// given refuses what the caller is not given now.
+func (g *Guard) given(ctx context.Context, s Subject) error {
+	if err := g.stillHolds(ctx, s.Token); err != nil {
+		return err
+	}
+	if s.Still == nil {
+		return s.Grant.admit(s)
+	}
+	grant, err := s.Still()
+	if err != nil {
+		return err
+	}
+	return grant.admit(s)
 }
 
 // verdict asks the policy; the flag that nobody is asked stands above it,

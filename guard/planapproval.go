@@ -11,16 +11,16 @@ import (
 type OpenRun struct {
 	Run
 	Plan Plan
+	// By is whoever goes on with it now. Nobody does at a start, which completes
+	// what has begun.
+	By Principal
 }
 
 // Request names a plan by what the caller asked for.
 type Request struct {
-	Caller Caller
-	// Grant is what the caller is given now; it has to cover the whole plan.
-	Grant Grant
-	// Token is the ID of the invocation token that was shown, if it was one.
-	Token string
-	Tool  string
+	// Principal is who asks; what it is given now has to cover the whole plan.
+	Principal
+	Tool string
 	// Asked are the canonical arguments of the call.
 	Asked string
 }
@@ -68,7 +68,7 @@ func (g *Guard) RunUnasked(ctx context.Context, plan Plan, p Principal) (OpenRun
 	}
 	run := g.newRun(plan, plan.head(), RulingAllow)
 	run.Plan, run.Token = run.ID, p.Token
-	return g.open(ctx, run, plan, plan.Encode())
+	return g.open(ctx, OpenRun{run, plan, p}, plan.Encode())
 }
 
 // RunAnswered redeems an in-band question about a plan. Only accept with exactly
@@ -186,7 +186,7 @@ func (g *Guard) redeem(ctx context.Context, ticket Ticket, plan Plan, asked Requ
 	if ticket.Decision != nil {
 		confirmed.SameUser = ticket.Decision.SameUser
 	}
-	return g.open(ctx, run, plan, nil, confirmed)
+	return g.open(ctx, OpenRun{run, plan, asked.Principal}, nil, confirmed)
 }
 
 func (g *Guard) newRun(plan Plan, head *PlanHead, ruling Ruling) Run {
@@ -195,15 +195,15 @@ func (g *Guard) newRun(plan Plan, head *PlanHead, ruling Ruling) Run {
 }
 
 // open records the run; the ticket is spent in the same step.
-func (g *Guard) open(ctx context.Context, run Run, plan Plan, body []byte, before ...Event) (OpenRun, error) {
-	opened := g.runEvent(KindRunOpened, OpenRun{run, plan}, describe(plan, run))
+func (g *Guard) open(ctx context.Context, run OpenRun, body []byte, before ...Event) (OpenRun, error) {
+	opened := g.runEvent(KindRunOpened, run, describe(run.Plan, run.Run))
 	opened.Approver = run.Approver
-	first, err := g.o.Store.OpenRun(ctx, run, body, append(before, opened)...)
+	first, err := g.o.Store.OpenRun(ctx, run.Run, body, append(before, opened)...)
 	switch {
 	case err != nil:
 		return OpenRun{}, storeProblem(err)
 	case !first:
 		return OpenRun{}, schemas.NewProblem(schemas.CodeApprovalExpired, "The approval was used already.")
 	}
-	return OpenRun{run, plan}, nil
+	return run, nil
 }

@@ -59,10 +59,11 @@ type Rule struct {
 type Subject struct {
 	Operation schemas.Operation
 	Caller    Caller
-	// Grant is what the caller was given, and Token the ID of the invocation
-	// token that it has from, if any; Admit looks at both, the rules do not.
+	// Grant, Token and Still are the principal's. Admit looks at them, the rules
+	// do not.
 	Grant     Grant
 	Token     string
+	Still     Still
 	Tenant    string
 	Labels    []string
 	PartnerID string

@@ -25,7 +25,8 @@ type Run struct {
 	Approval string
 	Approver string
 	// Token is the invocation token with which it was opened, if any. Once that is
-	// revoked no further tenant begins; that it expires changes nothing.
+	// revoked no further tenant begins, whoever goes on. Once it has expired, one
+	// does with the caller's next token.
 	Token string
 	// Ruling is who was asked: it covers rows that ask for no more.
 	Ruling              Ruling

@@ -27,6 +27,7 @@ func (g *Guard) RunOf(ctx context.Context, id string, p Principal) (OpenRun, map
 	if err == nil && (p.Caller == "" || !run.Plan.ShownTo(p.Grant) || run.Plan.within(p.Grant) != nil) {
 		return OpenRun{}, nil, unknownRun()
 	}
+	run.By = p
 	return run, progress, err
 }
 
@@ -55,7 +56,7 @@ func (g *Guard) LoadRun(ctx context.Context, id string, caller Caller) (OpenRun,
 	if progress == nil {
 		progress = map[int]Progress{}
 	}
-	return OpenRun{run, plan}, progress, nil
+	return OpenRun{Run: run, Plan: plan}, progress, nil
 }
 
 // OpenRuns returns the runs that have not ended, oldest first.
@@ -113,7 +114,7 @@ func (g *Guard) Permit(ctx context.Context, run OpenRun, at Progress, step Step,
 		return Granted{}, at, moved(Seen{State: schemas.LinkNotLinked, Version: -1}, here.Seen)
 	}
 	if !at.Stage.Begun() {
-		verdict, err := g.mayBegin(ctx, run, row, at.Stage, here)
+		verdict, err := g.mayBegin(ctx, run, row, at, here)
 		if err != nil {
 			return Granted{}, at, err
 		}
@@ -138,9 +139,10 @@ func moved(before, now Seen) error {
 }
 
 // mayBegin is what a tenant's first write needs beside the approval: no freeze,
-// a run that is open, the state of the plan, and a policy that asks for no more
-// than was given. A stranded tenant has lost the state of the plan.
-func (g *Guard) mayBegin(ctx context.Context, run OpenRun, row PlanRow, stage Stage, here Here) (Verdict, error) {
+// a run that is open, an approval and a caller that still count, the state of the
+// plan, and a policy that asks for no more than was given. A stranded tenant has
+// lost the state of the plan.
+func (g *Guard) mayBegin(ctx context.Context, run OpenRun, row PlanRow, at Progress, here Here) (Verdict, error) {
 	if err := g.thawed(ctx, true); err != nil {
 		return Verdict{}, err
 	}
@@ -150,10 +152,13 @@ func (g *Guard) mayBegin(ctx context.Context, run OpenRun, row PlanRow, stage St
 		return Verdict{}, storeProblem(err)
 	case !ok || current.Digest != run.Digest || current.Ended(g.o.Now()):
 		return Verdict{}, schemas.NewProblem(schemas.CodeApprovalExpired, "The run has ended or its approval has expired.")
-	case stage == StagePlanned && row.Before.Moved(here.Seen):
+	case at.Stage == StagePlanned && row.Before.Moved(here.Seen):
 		return Verdict{}, moved(row.Before, here.Seen)
 	}
-	if err := g.revoked(ctx, current.Token); err != nil {
+	if err := g.stillApproved(ctx, current); err != nil {
+		return Verdict{}, err
+	}
+	if err := g.stillGiven(ctx, run, row, at); err != nil {
 		return Verdict{}, err
 	}
 	row.Labels, row.Expected = here.Tenant.Labels, here.Tenant.ExpectedPartnerID
@@ -170,6 +175,41 @@ func (g *Guard) mayBegin(ctx context.Context, run OpenRun, row PlanRow, stage St
 	return verdict, nil
 }
 
+// stillApproved refuses further tenants once the token with which the run was
+// opened was revoked, or the approver or the approver's token is not there any
+// more: a plan may take hours, and the approval is looked at as if it were used
+// now.
+func (g *Guard) stillApproved(ctx context.Context, run Run) error {
+	if err := g.revoked(ctx, run.Token); err != nil || run.Ruling != RulingPerson {
+		return err
+	}
+	ticket, ok, err := g.o.Store.Ticket(ctx, run.Approval)
+	switch {
+	case err != nil:
+		return storeProblem(err)
+	case !ok || ticket.Decision == nil || !ticket.Decision.Approved:
+		return UnknownApproval()
+	default:
+		return g.signed(ctx, ticket)
+	}
+}
+
+// stillGiven refuses a tenant that whoever goes on with the run is not given any
+// more. Where nobody does, at a start, only a tenant is begun anew of which the
+// first write was permitted before and did not arrive.
+func (g *Guard) stillGiven(ctx context.Context, run OpenRun, row PlanRow, at Progress) error {
+	switch {
+	case run.By.Caller != "":
+		subject := run.Plan.subject(row)
+		subject.Grant, subject.Token, subject.Still = run.By.Grant, run.By.Token, run.By.Still
+		return g.given(ctx, subject)
+	case at.Step == "":
+		return refusePermit("nobody goes on with the run")
+	default:
+		return nil
+	}
+}
+
 // revoked refuses what was opened or approved with a token that was taken back.
 func (g *Guard) revoked(ctx context.Context, id string) error {
 	if id == "" {
@@ -179,7 +219,7 @@ func (g *Guard) revoked(ctx context.Context, id string) error {
 	switch {
 	case err != nil:
 		return storeProblem(err)
-	case ok && !token.RevokedAt.IsZero():
+	case !ok || !token.RevokedAt.IsZero():
 		return tokenRefused()
 	default:
 		return nil

@@ -102,7 +102,7 @@ var codeTable = [...]CodeInfo{
 	{CodeUnknownCredential, "The tenant has no credential of that name.", "Leave the credential out to use the tenant's default.", true, false},
 	{CodeNotAllowed, "This server was started with a bound on tools, tenants or partner IDs, and the call lies outside it.", "Ask the operator of this server; the bound cannot be changed from here.", true, false},
 	{CodeInsufficientScope, "The caller was not given the scope, tool or partner ID that the call needs.", "Ask whoever gave the caller its token or role; the message says what is missing.", true, false},
-	{CodeTokenRefused, "The invocation token was revoked, is used up, or has expired.", "Ask whoever issued it for another one.", true, false},
+	{CodeTokenRefused, "The caller's token was revoked, is used up, or has expired.", "Get another one; a run of the same caller goes on with run_id and resume unless its token was revoked.", true, false},
 	{CodeWritesDisabled, "Writes are off.", "The operator starts the server with --allow-writes.", true, false},
 	{CodePolicyDenied, "A rule of this server's policy denies the call, or no rule allows the write.", "Ask the operator; mcp-partner policy test shows the rule.", true, false},
 	{CodeRateExceeded, "The rule that would allow the write allows only so many in a time.", "Wait, or ask the operator to raise the rule's rate.", true, true},

@@ -150,7 +150,7 @@ func (w manyWant) reads(j *job) bool {
 }
 
 func (w manyWant) request(j *job) guard.Request {
-	return guard.Request{Caller: j.call.Principal.Caller, Grant: j.call.Principal.Grant, Token: j.call.Principal.Token, Tool: j.op.Name, Asked: w.asked.canonical()}
+	return guard.Request{Principal: j.call.Principal, Tool: j.op.Name, Asked: w.asked.canonical()}
 }
 
 // many is the way of every write to many tenants: plan by reads, have the whole

@@ -49,8 +49,8 @@ func (s *Service) admit(ctx context.Context, j *job, tenant schemas.Tenant, part
 	}
 	ctx, ended := s.d.Observer.Step(ctx, stepGuard)
 	err := s.d.Guard.Admit(ctx, guard.Subject{
-		Operation: op, Caller: j.call.Principal.Caller, Grant: j.call.Principal.Grant, Token: j.call.Principal.Token, Tenant: tenant.Name, Labels: tenant.Labels,
-		PartnerID: partnerID, Expected: tenant.ExpectedPartnerID,
+		Operation: op, Caller: j.call.Principal.Caller, Grant: j.call.Principal.Grant, Token: j.call.Principal.Token, Still: j.call.Principal.Still,
+		Tenant: tenant.Name, Labels: tenant.Labels, PartnerID: partnerID, Expected: tenant.ExpectedPartnerID,
 	})
 	ended(err)
 	return err

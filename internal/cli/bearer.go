@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"mcp-partner/guard"
+	"mcp-partner/schemas"
 )
 
 const (
@@ -47,9 +48,20 @@ func (b *bearer) Takes(token string) bool {
 // approvals of one start mean nothing to the next.
 func (b *bearer) Authenticate(_ context.Context, token string) (guard.Principal, error) {
 	hash := sha256.Sum256([]byte(token))
-	right := subtle.ConstantTimeCompare(hash[:], b.hash[:]) == 1
-	if !right || !b.now().Before(b.expires) {
+	if subtle.ConstantTimeCompare(hash[:], b.hash[:]) != 1 {
 		return guard.Principal{}, errors.New("not valid")
 	}
-	return guard.Principal{Caller: guard.Caller("http:" + hex.EncodeToString(b.hash[:4])), Grant: guard.FullGrant()}, nil
+	grant, err := b.still()
+	if err != nil {
+		return guard.Principal{}, err
+	}
+	return guard.Principal{Caller: guard.Caller("http:" + hex.EncodeToString(b.hash[:4])), Grant: grant, Still: b.still}, nil
+}
+
+// still is what the token gives until it ends.
+func (b *bearer) still() (guard.Grant, error) {
+	if !b.now().Before(b.expires) {
+		return guard.Grant{}, schemas.NewProblem(schemas.CodeTokenRefused, "The token of the server's start has expired.")
+	}
+	return guard.FullGrant(), nil
 }

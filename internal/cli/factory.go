@@ -39,8 +39,9 @@ type Factory struct {
 	serving bool
 	// settled replaces the time after which a write without an outcome has ended.
 	settled time.Duration
-	// file is the config file; known after prepare.
-	file config.File
+	// file is the config file, and config where it is; known after prepare.
+	file   config.File
+	config configSource
 	// limits bound runs over many tenants.
 	limits fleet.Limits
 }
@@ -119,18 +120,32 @@ func (f *Factory) stateDirectory() (string, error) {
 // looks into the working directory, where anybody may have put a file.
 func (f *Factory) loadConfig(root *cobra.Command) (config.File, error) {
 	if f.configFile != "" {
-		return config.Load(f.configFile, allFlags(root, config.IsStanding), true)
+		f.config = configSource{f.configFile, root, config.IsStanding}
+		return f.config.read()
 	}
 	// Where there is no directory to look into, a command that needs one says so.
-	if f.locate() != nil || !isDirectory(f.StateDir) {
+	if f.locate() != nil {
 		return config.File{}, nil
 	}
-	path := filepath.Join(f.StateDir, configName)
-	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+	f.config = configSource{filepath.Join(f.StateDir, configName), root, func(flag *pflag.Flag) bool {
+		return config.IsStanding(flag) && flag.Name != "state-dir"
+	}}
+	if _, err := os.Lstat(f.config.path); errors.Is(err, fs.ErrNotExist) || !isDirectory(f.StateDir) {
 		return config.File{}, nil
 	}
-	known := allFlags(root, func(flag *pflag.Flag) bool { return config.IsStanding(flag) && flag.Name != "state-dir" })
-	return config.Load(path, known, false)
+	return f.config.read()
+}
+
+// configSource is a config file and the flags that it may set.
+type configSource struct {
+	path  string
+	root  *cobra.Command
+	known func(*pflag.Flag) bool
+}
+
+// read reads the file, which has to be there.
+func (c configSource) read() (config.File, error) {
+	return config.Load(c.path, allFlags(c.root, c.known), true)
 }
 
 func isDirectory(path string) bool {

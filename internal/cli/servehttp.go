@@ -38,6 +38,7 @@ func (f *Factory) serveHTTP(ctx context.Context, h *house, decider *guard.Guard,
 	if err != nil {
 		return err
 	}
+	defer f.watchCallers(ctx, verifier)()
 	listener, err := listen(ctx, o.address)
 	if err != nil {
 		return err

@@ -1,0 +1,222 @@
+package guard_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"mcp-partner/guard"
+	"mcp-partner/schemas"
+)
+
+// agentGrant is what agent's tokens grant in the tests of runs.
+func agentGrant() guard.Grant {
+	return guard.Grant{Scopes: []guard.Scope{guard.ScopeChange}, Tenants: []string{"tenant-0", "tenant-1", "tenant-2", "tenant-3"}}
+}
+
+// agentToken issues a token for agent and shows it.
+func agentToken(t *testing.T, g *guard.Guard) guard.Principal {
+	t.Helper()
+	secret, _ := issue(t, g, guard.TokenRequest{For: "agent", Grant: agentGrant()})
+	p, err := g.AuthenticateToken(t.Context(), secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// approvedRun opens a run of agent's whose plan somebody approves.
+func approvedRun(t *testing.T, g *guard.Guard, p guard.Principal, approve func(guard.Ticket)) guard.OpenRun {
+	t.Helper()
+	plan := manyPlan(schemas.ToolTransitionPartner, 4, guard.StepRemove, guard.StepReplace)
+	plan.Caller = p.Caller
+	verdict, err := g.RulePlan(t.Context(), &plan, p.Grant)
+	if err != nil || verdict.Ruling != guard.RulingPerson {
+		t.Fatal(verdict, err)
+	}
+	ticket, err := g.DeferPlan(t.Context(), plan, verdict)
+	if err != nil {
+		t.Fatal(err)
+	}
+	approve(ticket)
+	run, pending, err := g.RunApproved(t.Context(), guard.Request{Principal: p, Tool: plan.Tool, Asked: plan.Asked}, ticket.ID)
+	if err != nil || pending != nil {
+		t.Fatal(pending, err)
+	}
+	return run
+}
+
+// taken is a store from which tokens can be taken.
+type taken struct {
+	*guard.MemoryStore
+	gone bool
+}
+
+// Token implements guard.TokenStore.
+func (s *taken) Token(ctx context.Context, id string) (guard.Token, bool, error) {
+	if s.gone {
+		return guard.Token{}, false, nil
+	}
+	return s.MemoryStore.Token(ctx, id)
+}
+
+// goingOn is a run with one tenant begun, and what happens to it.
+type goingOn struct {
+	t        *testing.T
+	g        *guard.Guard
+	clock    *clock
+	store    *taken
+	agent    guard.Principal
+	approver guard.Token
+	// given and err are what the caller's Still says.
+	given guard.Grant
+	err   error
+}
+
+func (o *goingOn) revoke(which guard.TokenSelection) {
+	o.t.Helper()
+	if n, err := o.g.RevokeTokens(o.t.Context(), which); n == 0 || err != nil {
+		o.t.Fatal(n, err)
+	}
+}
+
+// An approval covers the whole plan, for as long as whoever goes on with the run
+// may call, is given the tenant, and whoever approved may approve. What has begun
+// is finished whatever becomes of them.
+func TestWhoeverGoesOnHasToBeLetInStill(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		change func(*goingOn)
+		want   schemas.Code
+		// next is what the caller's next token gets.
+		next schemas.Code
+	}{
+		"nothing":             {func(*goingOn) {}, "", ""},
+		"the token expires":   {func(o *goingOn) { o.clock.Advance(guard.DefaultTokenLife) }, schemas.CodeTokenRefused, ""},
+		"the token is gone":   {func(o *goingOn) { o.store.gone = true }, schemas.CodeTokenRefused, schemas.CodeTokenRefused},
+		"revoked by ID":       {func(o *goingOn) { o.revoke(guard.TokenSelection{ID: o.agent.Token}) }, schemas.CodeTokenRefused, schemas.CodeTokenRefused},
+		"revoked by name":     {func(o *goingOn) { o.revoke(guard.TokenSelection{For: o.agent.Caller}) }, schemas.CodeTokenRefused, schemas.CodeTokenRefused},
+		"all are revoked":     {func(o *goingOn) { o.revoke(guard.TokenSelection{All: true}) }, schemas.CodeTokenRefused, schemas.CodeTokenRefused},
+		"the tenant is taken": {func(o *goingOn) { o.given.Tenants = o.given.Tenants[:2] }, schemas.CodeUnknownTenant, ""},
+		"the scope is taken":  {func(o *goingOn) { o.given.Scopes = nil }, schemas.CodeInsufficientScope, ""},
+		"the ID is taken":     {func(o *goingOn) { o.given.PartnerIDs = []string{"7654321"} }, schemas.CodeInsufficientScope, ""},
+		"the caller is out":   {func(o *goingOn) { o.err = errors.New("out") }, schemas.CodeInternal, ""},
+		"the approver's token is revoked": {func(o *goingOn) { o.revoke(guard.TokenSelection{ID: o.approver.ID}) },
+			schemas.CodeTokenRefused, schemas.CodeTokenRefused},
+		"the approver is removed": {func(o *goingOn) {
+			if err := o.g.RemoveApprover(o.t.Context(), anna.Name, anna); err != nil {
+				o.t.Fatal(err)
+			}
+		}, schemas.CodeTokenRefused, schemas.CodeTokenRefused},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o := &goingOn{t: t, clock: newClock(), given: agentGrant()}
+			o.store = &taken{MemoryStore: guard.NewMemoryStore(o.clock.Now)}
+			o.g = newGuard(t, guard.Options{AllowWrites: true, Approval: guard.ApprovalPerson, Store: o.store, Now: o.clock.Now, ApproverCost: guard.Cost{Time: 1, Memory: 64, Threads: 1}})
+			if err := o.g.AddApprover(t.Context(), anna, guard.Credentials{}); err != nil {
+				t.Fatal(err)
+			}
+			request := readToken("alice")
+			request.Grant = guard.Grant{Scopes: []guard.Scope{guard.ScopeApprove}, Tenants: agentGrant().Tenants}
+			request.By, request.Life = anna, guard.MaxTokenLife
+			_, o.approver = issue(t, o.g, request)
+			o.agent = agentToken(t, o.g)
+			o.agent.Still = func() (guard.Grant, error) {
+				if o.err != nil {
+					return guard.Grant{}, schemas.AsProblem(o.err)
+				}
+				return o.given, nil
+			}
+			run := approvedRun(t, o.g, o.agent, func(ticket guard.Ticket) {
+				p := guard.Principal{Caller: o.approver.Caller, Grant: o.approver.Grant, Token: o.approver.ID}
+				if _, err := o.g.DecideAs(t.Context(), p, ticket.ID, yes(ticket)); err != nil {
+					t.Fatal(err)
+				}
+			})
+			_, at, err := o.g.Permit(t.Context(), run, guard.Progress{}, guard.StepRemove, hereOf(run.Plan.Rows[0]))
+			if err != nil {
+				t.Fatal(err)
+			}
+			test.change(o)
+			begin := func(run guard.OpenRun) schemas.Code {
+				_, _, err := o.g.Permit(t.Context(), run, guard.Progress{Row: 2}, guard.StepRemove, hereOf(run.Plan.Rows[2]))
+				return code(err)
+			}
+			if got := begin(run); got != test.want {
+				t.Errorf("another tenant begins: %q, want %q", got, test.want)
+			}
+			o.finishes(run, at)
+			if test.want == "" || o.store.gone {
+				return
+			}
+			next, _, err := o.g.RunOf(t.Context(), run.ID, agentToken(t, o.g))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := begin(next); got != test.next {
+				t.Errorf("with the next token: %q, want %q", got, test.next)
+			}
+		})
+	}
+}
+
+// finishes puts the second half of what has begun.
+func (o *goingOn) finishes(run guard.OpenRun, at guard.Progress) {
+	o.t.Helper()
+	gone := hereOf(run.Plan.Rows[0])
+	gone.Seen = guard.Seen{State: schemas.LinkDeleted, Version: 5}
+	at.Stage = guard.StageRemoved
+	at, err := o.g.Settle(o.t.Context(), run, at, guard.Outcome{Result: "done", After: gone.Seen})
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	if _, _, err := o.g.Permit(o.t.Context(), run, at, guard.StepReplace, gone); err != nil {
+		o.t.Errorf("the second half: %v", err)
+	}
+}
+
+// An approver at the terminal who was removed approves no further tenants.
+func TestARemovedApproverApprovesNoFurtherTenant(t *testing.T) {
+	t.Parallel()
+	g, _, _ := withApprover(t)
+	run := approvedRun(t, g, guard.Principal{Caller: "stdio", Grant: guard.FullGrant()}, func(ticket guard.Ticket) {
+		if _, err := g.Approve(t.Context(), ticket.ID, anna.Name, anna.Passphrase); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if _, _, err := g.Permit(t.Context(), run, guard.Progress{}, guard.StepRemove, hereOf(run.Plan.Rows[0])); err != nil {
+		t.Fatal(err)
+	}
+	if err := g.RemoveApprover(t.Context(), anna.Name, anna); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := g.Permit(t.Context(), run, guard.Progress{Row: 2}, guard.StepRemove, hereOf(run.Plan.Rows[2])); code(err) != schemas.CodeNotAllowed {
+		t.Errorf("%v", err)
+	}
+}
+
+// A start goes on with nothing that has not begun.
+func TestAStartBeginsNoTenant(t *testing.T) {
+	t.Parallel()
+	g, _ := allowing(t, nil)
+	run := opened(t, g, manyPlan(schemas.ToolTransitionPartner, 4, guard.StepRemove, guard.StepReplace))
+	_, at, err := g.Permit(t.Context(), run, guard.Progress{}, guard.StepRemove, hereOf(run.Plan.Rows[0]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	started, _, err := g.LoadRun(t.Context(), run.ID, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := g.Permit(t.Context(), started, guard.Progress{Row: 2}, guard.StepRemove, hereOf(run.Plan.Rows[2])); code(err) != schemas.CodePermitRefused {
+		t.Errorf("a tenant that has not begun: %v", err)
+	}
+	at.Stage, at.Tries = guard.StagePlanned, 1 // the first write did not arrive
+	if at, err = g.Settle(t.Context(), run, at, guard.Outcome{Result: "not_applied"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := g.Permit(t.Context(), started, at, guard.StepRemove, hereOf(run.Plan.Rows[0])); err != nil {
+		t.Errorf("a tenant that has begun: %v", err)
+	}
+}
