@@ -227,15 +227,20 @@ func (s *Service) planMany(ctx context.Context, j *job, w manyWant) (guard.Plan,
 	if targets = w.narrow(targets); len(targets) == 0 {
 		return guard.Plan{}, schemas.NewProblem(schemas.CodeUnknownCredential, "No tenant of the selection has a credential of that name.")
 	}
+	reading := ctx
 	if !j.call.Patient {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, planManyWithin)
+		reading, cancel = context.WithTimeout(ctx, planManyWithin)
 		defer cancel()
 	}
-	return s.writer.Plan(ctx, fleet.Wish{
+	plan := s.writer.Plan(reading, fleet.Wish{
 		Caller: j.call.Principal.Caller, Tool: j.op.Name, Asked: w.asked.canonical(), To: w.to(), From: w.asked.From,
 		Strategy: w.strategy, First: w.many.First, Reason: w.confirm.Reason, Targets: targets,
-	}, j.paced("Reading links for the plan")), nil
+	}, j.paced("Reading links for the plan"))
+	if ctx.Err() != nil {
+		return guard.Plan{}, schemas.NewProblem(schemas.CodeCancelled, "The call was given up while links were read for the plan.")
+	}
+	return plan, nil
 }
 
 // seenBy says which tenants exist for a caller.

@@ -65,6 +65,34 @@ func TestARunGoesOnWithoutItsCaller(t *testing.T) {
 	}
 }
 
+// The command line waits for its run. Interrupted, it completes what has begun
+// and says that the run is not over; an unfinished plan is none.
+func TestAPatientCallerIsInterrupted(t *testing.T) {
+	t.Parallel()
+	for method, want := range map[string]schemas.Code{http.MethodGet: schemas.CodeCancelled, http.MethodDelete: schemas.CodeRunIncomplete} {
+		h := fleetOf(t, 60, unasked)
+		for _, name := range names(h) {
+			h.link(name, oldID)
+		}
+		ctx, interrupt := context.WithCancel(t.Context())
+		h.http.Transport = roundTrip{h.http.Transport, func(r *http.Request) {
+			if r.Method == method {
+				interrupt()
+			}
+		}}
+		e := h.service.Call(ctx, tools.Call{
+			Tool: schemas.ToolTransitionPartner, Arguments: json.RawMessage(replacing), Principal: trusted("test"), Person: tools.Nobody{}, Patient: true,
+		}).Envelope
+		if e.Status != schemas.StatusFailed || e.Problem.Code != want {
+			t.Fatalf("at a %s: %s: %s", method, e.Status, e.Summary)
+		}
+		begun := 2 * e.Totals["done"]
+		if e.Totals["unfinished"] != 0 || h.writes() != begun || method == http.MethodDelete && (begun == 0 || e.Totals["waiting"] == 0) {
+			t.Errorf("%v, %d writes: %s", e.Totals, h.writes(), e.Summary)
+		}
+	}
+}
+
 // A write whose answer was lost is not sent again: it is read back.
 func TestALostAnswerIsReadBack(t *testing.T) {
 	t.Parallel()

@@ -30,7 +30,8 @@ func (s *Service) earlier(ctx context.Context, j *job, w manyWant) Result {
 }
 
 // carryOut starts a run and answers when it rests, or before the client gives
-// up: then it goes on.
+// up: then it goes on. A patient caller is a process that ends when it is
+// interrupted, so what has begun is completed before.
 func (s *Service) carryOut(ctx context.Context, j *job, w manyWant, run guard.OpenRun, first int) Result {
 	active := s.writer.Start(ctx, run, fleet.Continue, first, j.paced("Writing, then reading back"))
 	var timeout <-chan time.Time
@@ -43,12 +44,27 @@ func (s *Service) carryOut(ctx context.Context, j *job, w manyWant, run guard.Op
 	case <-active.Done():
 	case <-timeout:
 	case <-ctx.Done(): // the client is gone; the run goes on
+		if j.call.Patient {
+			s.Close()
+			<-active.Done()
+		}
 	}
 	result := s.shown(context.WithoutCancel(ctx), j, w, run.ID, active)
+	if ctx.Err() != nil && j.call.Patient {
+		interrupted(&result.Envelope)
+	}
 	if err := active.Err(); err != nil && result.Envelope.Problem == nil {
 		return s.refusedMany(ctx, j, w, err)
 	}
 	return result
+}
+
+// interrupted says of a run that was ended by hand that it is not over.
+func interrupted(envelope *schemas.Envelope) {
+	if envelope.Problem == nil && envelope.Totals[string(schemas.ChangeWaiting)] > 0 {
+		envelope.Problem = schemas.NewProblem(schemas.CodeRunIncomplete, "The run was interrupted. "+envelope.Summary)
+		envelope.Status, envelope.Summary = schemas.StatusFailed, envelope.Problem.Message
+	}
 }
 
 // shown is where a run stands.

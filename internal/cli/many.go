@@ -157,6 +157,7 @@ func runMany(ctx context.Context, f *Factory, o *manyOptions) error {
 	if err != nil {
 		return err
 	}
+	defer context.AfterFunc(ctx, func() { f.note("interrupted: no further tenant begins, and what has begun is completed first") })()
 	envelope := room.service.Call(ctx, call).Envelope
 	if err := f.showMany(worded(envelope), o); err != nil {
 		return err
