@@ -71,7 +71,7 @@ func (r Report) Summary() string {
 	var parts []string
 	for _, v := range []Verdict{Agrees, Settled, Differs, Untold, Skipped} {
 		if n := r.count(v); n > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", n, v))
+			parts = append(parts, fmt.Sprintf("%s: %d", v, n))
 		}
 	}
 	return strings.Join(parts, ", ")
@@ -110,12 +110,16 @@ func (c Check) details() string {
 		return ""
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "\n### %s: %s\n\n", cell(c.Name), c.Verdict)
-	for _, detail := range c.Details {
-		b.WriteString("- " + cell(detail) + "\n")
-	}
+	fmt.Fprintf(&b, "\n### %s: %s\n", cell(c.Name), c.Verdict)
+	points := slices.Clone(c.Details)
 	if c.Settles != "" && slices.Contains([]Verdict{Settled, Differs}, c.Verdict) {
-		b.WriteString("- closes the open question: " + cell(c.Settles) + "\n")
+		points = append(points, "closes the open question: "+c.Settles)
+	}
+	if len(points) > 0 {
+		b.WriteString("\n")
+	}
+	for _, point := range points {
+		b.WriteString("- " + cell(point) + "\n")
 	}
 	if c.Shape != "" {
 		b.WriteString("\n```json\n" + strings.ReplaceAll(c.Shape, "```", "'''") + "\n```\n")

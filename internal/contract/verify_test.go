@@ -320,6 +320,9 @@ func TestReportTellsNoNames(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := report.Markdown()
+	if strings.Contains(text, "\n\n\n") || !strings.Contains(text, "settled: ") {
+		t.Errorf("the report is not laid out well:\n%s", text)
+	}
 	object, _ := w.sim.Tenant(w.tenant.Name)
 	for _, secret := range []string{w.tenant.TenantID, object.ObjectID, w.tenant.Domain, w.tenant.Name, secondID, ownID, "eyJ", token[:16], token[20:40], "\x1b", "\u202e", "<script"} {
 		if strings.Contains(strings.ToLower(text), strings.ToLower(secret)) {
