@@ -304,11 +304,25 @@ func (s *Service) onlyPlan(w manyWant, plan guard.Plan, rows int, held error) *R
 	if held != nil {
 		envelope.Summary += " " + heldBy(schemas.AsProblem(held).Code)
 	}
-	if !w.many.Plan && rows == 0 {
+	switch code := nothingTold(plan); {
+	case w.many.Plan || rows > 0:
+	case code != "":
+		envelope.Problem = schemas.NewProblem(code, fmt.Sprintf("What is linked could be told in none of %d rows, so nothing is written.", len(plan.Rows)))
+		envelope.Status, envelope.Summary = problemEnvelope(envelope.Problem).Status, envelope.Problem.Message
+	default:
 		envelope.Status = schemas.StatusUnchanged
 		envelope.Summary = "Nothing is to be written. " + fleet.Headline(fleet.Changes(plan, nil, nil))
 	}
 	return &Result{Envelope: envelope}
+}
+
+// nothingTold is the problem of a row, where no row of a plan could be told. To
+// call that unchanged would be a guess.
+func nothingTold(plan guard.Plan) schemas.Code {
+	if slices.ContainsFunc(plan.Rows, func(row guard.PlanRow) bool { return row.Finding != guard.FindingUnknown }) {
+		return ""
+	}
+	return plan.Rows[0].Problem
 }
 
 // heldBy says what keeps a plan from being carried out now.

@@ -6,6 +6,7 @@ import (
 
 	"mcp-partner/guard"
 	"mcp-partner/schemas"
+	"mcp-partner/simulator"
 )
 
 // A plan says what bounds and grants would deny also where nothing can be
@@ -68,5 +69,22 @@ func TestAPlanSaysWhatCannotBeUndone(t *testing.T) {
 	}
 	if e := h.call(schemas.ToolTransitionPartner, `{"from":["2345678"],"to":"1234567","plan":true}`); strings.Contains(e.Summary, "Not undone") {
 		t.Errorf("nothing would be written: %s", e.Summary)
+	}
+}
+
+// Where nothing could be told, nothing is called unchanged.
+func TestAPlanOfWhichNothingIsKnown(t *testing.T) {
+	t.Parallel()
+	h := fleetOf(t, 2, unasked)
+	n := names(h)
+	tell := h.sim.Inject(simulator.Rule{TenantID: h.tenant(n[0]).TenantID, Kind: simulator.FaultForbidden})
+	h.inject(n[1], simulator.Rule{Kind: simulator.FaultForbidden})
+	if e := h.call(schemas.ToolEnsurePartnerLinks, ensuring); e.Status != schemas.StatusFailed || e.Problem.Code != schemas.CodeForbidden || len(e.Changes) != 2 {
+		t.Errorf("%s: %s", e.Status, e.Summary)
+	}
+	tell()
+	h.link(n[0], newID)
+	if e := h.call(schemas.ToolEnsurePartnerLinks, ensuring); e.Status != schemas.StatusUnchanged || !strings.Contains(e.Summary, "1 unknown") {
+		t.Errorf("%s: %s", e.Status, e.Summary)
 	}
 }
