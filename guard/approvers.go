@@ -7,17 +7,41 @@ import (
 	"mcp-partner/schemas"
 )
 
-// pendingShown is how many questions a list shows.
-const pendingShown = 100
+// questionsShown is how many of the newest questions a list shows, beside those
+// that are live.
+const questionsShown = 100
 
-// Questions returns the questions for approvers, newest first.
+// Questions returns the questions for approvers, newest first: all that are
+// live, and of the others those among the newest.
 func (g *Guard) Questions(ctx context.Context) ([]Ticket, error) {
-	tickets, err := g.o.Store.Tickets(ctx, pendingShown)
+	tickets, err := g.o.Store.Tickets(ctx, questionsShown)
 	if err != nil {
 		return nil, storeProblem(err)
 	}
+	live, err := g.o.Store.Waiting(ctx)
+	if err != nil {
+		return nil, storeProblem(err)
+	}
+	for _, ticket := range live {
+		if !slices.ContainsFunc(tickets, func(t Ticket) bool { return t.ID == ticket.ID }) {
+			tickets = append(tickets, ticket)
+		}
+	}
+	slices.SortStableFunc(tickets, newestFirst)
 	return tickets, nil
 }
+
+// Pending returns all questions that wait for an approver, newest first. None is
+// left out, however many came after it.
+func (g *Guard) Pending(ctx context.Context) ([]Ticket, error) {
+	live, err := g.o.Store.Waiting(ctx)
+	if err != nil {
+		return nil, storeProblem(err)
+	}
+	return slices.DeleteFunc(live, func(t Ticket) bool { return t.Decision != nil }), nil
+}
+
+func newestFirst(a, b Ticket) int { return b.CreatedAt.Compare(a.CreatedAt) }
 
 // Question returns one question for approvers, or a CodeApprovalUnknown
 // problem. Caller "" is the operator, who sees all.

@@ -2,6 +2,7 @@ package guard_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
 
@@ -252,5 +253,34 @@ func TestAFreezeIsNotLiftedByALesserOne(t *testing.T) {
 	}
 	if f, err := g.Frozen(t.Context()); err != nil || f != (guard.Freeze{}) {
 		t.Errorf("%+v, %v", f, err)
+	}
+}
+
+// However many questions came later and were decided, one that waits is shown to
+// approvers and counted.
+func TestNoQuestionIsPushedOut(t *testing.T) {
+	t.Parallel()
+	g, _, c := withApprover(t)
+	waiting := deferred(t, g, askedBy("token:first"))
+	for i := range 150 {
+		c.Advance(time.Second)
+		later := deferred(t, g, askedBy(guard.Caller(fmt.Sprint("token:", i))))
+		if _, err := g.Deny(t.Context(), later.ID, "no"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	only := func(what string, tickets []guard.Ticket, err error) {
+		t.Helper()
+		if err != nil || len(tickets) != 1 || tickets[0].ID != waiting.ID {
+			t.Errorf("%s: %d tickets, %v", what, len(tickets), err)
+		}
+	}
+	pending, err := g.Pending(t.Context())
+	only("pending", pending, err)
+	shown, err := g.QuestionsFor(t.Context(), alice())
+	only("an approver's", shown, err)
+	all, err := g.Questions(t.Context())
+	if err != nil || len(all) != 101 || all[100].ID != waiting.ID || all[0].CreatedAt.Before(all[1].CreatedAt) {
+		t.Errorf("all: %d, %v", len(all), err)
 	}
 }

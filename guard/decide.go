@@ -27,12 +27,12 @@ func (g *Guard) QuestionsFor(ctx context.Context, p Principal) ([]Ticket, error)
 	if err := p.mayApprove(); err != nil {
 		return nil, err
 	}
-	tickets, err := g.Questions(ctx)
+	tickets, err := g.Pending(ctx)
 	if err != nil {
 		return nil, err
 	}
 	return slices.DeleteFunc(tickets, func(t Ticket) bool {
-		return g.State(t) != "pending" || !g.decides(ctx, p.Grant, t) || t.Intent.Caller == p.Caller
+		return !g.decides(ctx, p.Grant, t) || t.Intent.Caller == p.Caller
 	}), nil
 }
 

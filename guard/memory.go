@@ -68,16 +68,26 @@ func (m *MemoryStore) Ticket(_ context.Context, id string) (Ticket, bool, error)
 
 // Tickets implements Store.
 func (m *MemoryStore) Tickets(_ context.Context, limit int) ([]Ticket, error) {
+	tickets := m.deferred(func(Ticket) bool { return true })
+	return tickets[:min(limit, len(tickets))], nil
+}
+
+// Waiting implements Store.
+func (m *MemoryStore) Waiting(context.Context) ([]Ticket, error) {
+	return m.deferred(func(t Ticket) bool { return t.Live(m.now()) }), nil
+}
+
+// deferred returns tickets that are not in band, newest first.
+func (m *MemoryStore) deferred(want func(Ticket) bool) (tickets []Ticket) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	var tickets []Ticket
 	for _, ticket := range m.tickets {
-		if !ticket.InBand {
+		if !ticket.InBand && want(ticket) {
 			tickets = append(tickets, ticket)
 		}
 	}
-	slices.SortFunc(tickets, func(a, b Ticket) int { return b.CreatedAt.Compare(a.CreatedAt) })
-	return tickets[:min(limit, len(tickets))], nil
+	slices.SortFunc(tickets, newestFirst)
+	return tickets
 }
 
 // DecideTicket implements Store.

@@ -114,6 +114,8 @@ type Store interface {
 	// Tickets returns the tickets that are not in band, newest first, at most
 	// limit.
 	Tickets(ctx context.Context, limit int) ([]Ticket, error)
+	// Waiting returns all that are not in band and live, newest first.
+	Waiting(ctx context.Context) ([]Ticket, error)
 	// DecideTicket records an approver's decision with its event, once: false
 	// for a ticket that is gone, spent or decided.
 	DecideTicket(ctx context.Context, id string, decision Decision, event Event) (bool, error)

@@ -224,6 +224,9 @@ func look(s guard.Store, n int) []any {
 	waiting, err := s.Tickets(ctx(), 100)
 	slices.SortFunc(waiting, func(a, b guard.Ticket) int { return strings.Compare(a.ID, b.ID) })
 	all = append(all, seen(waiting, err))
+	live, err := s.Waiting(ctx())
+	slices.SortFunc(live, func(a, b guard.Ticket) int { return strings.Compare(a.ID, b.ID) })
+	all = append(all, seen(live, err))
 	all = append(all, seen(s.Unfinished(ctx())), seen(s.Freeze(ctx())), seen(s.Approvers(ctx())))
 	return all
 }

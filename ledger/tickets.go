@@ -201,6 +201,23 @@ func (l *Ledger) Tickets(ctx context.Context, limit int) ([]guard.Ticket, error)
 	return found, l.problem(err)
 }
 
+// Waiting implements guard.Store.
+func (l *Ledger) Waiting(ctx context.Context) ([]guard.Ticket, error) {
+	db, err := l.use(ctx)
+	if err != nil {
+		return nil, err
+	}
+	now := l.o.Now()
+	var found []guard.Ticket
+	err = db.tickets(ctx, db.read, func(t guard.Ticket) bool {
+		if t.Live(now) {
+			found = append(found, t)
+		}
+		return true
+	}, `INDEXED BY states_open WHERE kind = 'ticket' AND spent = 0 AND in_band = 0 AND expires > ? ORDER BY created DESC`, formatTime(now))
+	return found, l.problem(err)
+}
+
 // intact returns a ticket after a look at every entry since it changed last.
 // They are a day's at most, and they prove that none of them changed it: an
 // older copy of the row fits only where the entry that came after was removed.

@@ -30,23 +30,14 @@ func (f *Factory) startTracing() (stop func()) {
 
 // startMetrics begins to count. It has to come before the first call.
 func (f *Factory) startMetrics(h *house, decider *guard.Guard, pair *server.KeyPair) {
-	lookups := telemetry.Lookups{Expiry: h.nextExpiry, Pending: func(ctx context.Context) (int, error) { return pending(ctx, decider) }}
+	lookups := telemetry.Lookups{Expiry: h.nextExpiry, Pending: func(ctx context.Context) (int, error) {
+		questions, err := decider.Pending(ctx)
+		return len(questions), err
+	}}
 	if pair != nil {
 		lookups.Certificate = func() (time.Time, bool) { return pair.NotAfter(), true }
 	}
 	f.watch.Metrics = telemetry.NewMetrics(buildOf().Version, lookups)
-}
-
-// pending counts the questions that wait for an approver.
-func pending(ctx context.Context, decider *guard.Guard) (int, error) {
-	questions, err := decider.Questions(ctx)
-	n := 0
-	for _, question := range questions {
-		if decider.State(question) == "pending" {
-			n++
-		}
-	}
-	return n, err
 }
 
 // watchTokens counts sign-ins beside whatever else is told of them.
