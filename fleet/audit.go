@@ -78,7 +78,8 @@ func allTasks(n int) []task {
 // other tenants: the same words mean more tenants for whoever was given more,
 // and one caller's tokens need not have been given the same.
 func (f *Fleet) join(ctx context.Context, running, wanted Run, targets []Target) (*Active, error) {
-	if !bytes.Equal(running.Request, wanted.Request) {
+	renamed := wanted.Label != "" && wanted.Label != running.Label
+	if !bytes.Equal(running.Request, wanted.Request) || renamed && running.Label != "" {
 		return nil, inProgress(running)
 	}
 	meant := make(map[string]bool, len(targets))
@@ -86,6 +87,9 @@ func (f *Fleet) join(ctx context.Context, running, wanted Run, targets []Target)
 		meant[t.Tenant.Name] = true
 	}
 	err := f.Within(ctx, running.ID, func(tenant string) bool { return meant[tenant] })
+	if err == nil && renamed {
+		_, err = f.o.Store.LabelRun(ctx, running.ID, wanted.Label)
+	}
 	switch {
 	case err == nil:
 		return f.follow(running), nil

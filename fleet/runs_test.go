@@ -115,7 +115,14 @@ func TestACallerHasOneRunAtATime(t *testing.T) {
 	if same := h.begin(expecting(ours)); same != first {
 		t.Error("the same question did not join")
 	}
-	_, err := h.Start(t.Context(), "test", "", fleet.Audit{}, everything())
+	named, err := h.Start(t.Context(), "test", "2026-11", expecting(ours), everything())
+	if run, _ := h.Run(t.Context(), "test", first.ID()); err != nil || named != first || run.Label != "2026-11" {
+		t.Errorf("the name that was wanted is %q, %v", run.Label, err)
+	}
+	if _, err := h.Start(t.Context(), "test", "2026-12", expecting(ours), everything()); problemCode(err) != schemas.CodeRunInProgress {
+		t.Error("a run has two names:", err)
+	}
+	_, err = h.Start(t.Context(), "test", "", fleet.Audit{}, everything())
 	if problemCode(err) != schemas.CodeRunInProgress || !strings.Contains(schemas.AsProblem(err).Hint, first.ID()) {
 		t.Error(err)
 	}

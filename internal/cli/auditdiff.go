@@ -67,6 +67,9 @@ func runAuditDiff(ctx context.Context, f *Factory, o *auditDiffOptions) error {
 	if err != nil {
 		return err
 	}
+	if after.CreatedAt.Before(before.CreatedAt) {
+		f.note("the first audit is the later one: newly missing and newly linked mean the opposite.")
+	}
 	for _, run := range []fleet.Run{before, after} {
 		if err := f.noteUnanswered(ctx, room, run); err != nil {
 			return err

@@ -43,7 +43,10 @@ func (o *reportOptions) check() error {
 			return usage("give some of "+strings.Join(failWords(), ", "), "--fail-on has a state that there is not")
 		}
 	}
-	return nil
+	if o.output == "" {
+		return nil
+	}
+	return checkOutput(o.output, o.force)
 }
 
 // fails reports whether the totals are what the caller calls a failure. As long

@@ -75,6 +75,9 @@ func (o *manyOptions) prepare(f *Factory, flags *pflag.FlagSet) (err error) {
 	if o.format != "table" && o.format != "csv" && o.format != "jsonl" {
 		return usage("give table, csv or jsonl", "--format is none of table, csv and jsonl")
 	}
+	if err := o.checkReport(); err != nil {
+		return err
+	}
 	o.guard.tenants, err = f.standingTenants()
 	f.settled = o.settled
 	return err
@@ -103,6 +106,19 @@ func (o *manyOptions) checkFlags(flags *pflag.FlagSet) error {
 		return usage("give one of them", "--resume goes on with a run; --run only shows one, and --plan writes nothing")
 	}
 	return nil
+}
+
+// checkReport refuses before anything is written a report that could not be
+// written afterwards.
+func (o *manyOptions) checkReport() error {
+	switch {
+	case o.output == "":
+		return nil
+	case o.format == "table" || o.json:
+		return usage("give --format csv or jsonl", "--output takes neither a table nor the answer as JSON")
+	default:
+		return checkOutput(o.output, o.force)
+	}
 }
 
 // arguments are those of the tool.

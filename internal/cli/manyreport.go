@@ -36,9 +36,6 @@ func (f *Factory) showMany(e schemas.Envelope, o *manyOptions) error {
 		return err
 	}
 	if o.output != "" {
-		if o.format == "table" {
-			return usage("give --format csv or jsonl", "a table is for the terminal, and --output is for a file")
-		}
 		if err := writeOutput(o.output, text, o.force); err != nil {
 			return err
 		}

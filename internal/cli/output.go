@@ -40,6 +40,18 @@ func whole(data []byte) content {
 // streamOutput is writeOutput for what is too long to be held in memory. Where
 // the content fails, its error is returned and the place is as it was.
 func streamOutput(path string, force bool, c content) error {
+	if err := checkOutput(path, force); err != nil {
+		return err
+	}
+	if force {
+		return replace(path, c)
+	}
+	return create(path, c)
+}
+
+// checkOutput refuses a place that cannot be written to. What takes long asks
+// before it begins, so that its result has somewhere to go.
+func checkOutput(path string, force bool) error {
 	info, err := os.Lstat(path)
 	switch {
 	case err == nil && !info.Mode().IsRegular():
@@ -49,10 +61,10 @@ func streamOutput(path string, force bool, c content) error {
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return unwritable(path)
 	}
-	if force {
-		return replace(path, c)
+	if folder, err := os.Stat(filepath.Dir(path)); err != nil || !folder.IsDir() {
+		return unwritable(path)
 	}
-	return create(path, c)
+	return nil
 }
 
 // create makes a new file; the exclusive flag also refuses a link that came
