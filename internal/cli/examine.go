@@ -157,7 +157,7 @@ func (h *house) checkCredential(ctx context.Context, entries []vault.Entry, conf
 			continue
 		}
 		if err := h.signIn(ctx, entry, config); err != nil {
-			return failedCheck(name, err, "mcp-partner tenants set "+entry.Name+" --secret-stdin").at(entry.Name)
+			return failedCheck(name, err, signInFix(err, entry, config)).at(entry.Name)
 		}
 		return check{name, checkOK, "It signs in, in tenant " + entry.Name + ".", ""}
 	}
@@ -198,7 +198,7 @@ func (h *house) checkTenant(ctx context.Context, entry vault.Entry) check {
 	read := client.Link(ctx)
 	switch {
 	case read.Problem != nil:
-		return failedCheck(name, read.Problem, "mcp-partner call check_partner_link --tenant "+entry.Name).at(entry.Name)
+		return failedCheck(name, read.Problem, readFix(read.Problem, entry)).at(entry.Name)
 	case entry.ExpectedPartnerID != "" && (read.Link.State != schemas.LinkLinked || read.Link.PartnerID != entry.ExpectedPartnerID):
 		return check{name, checkWarn, "This identity is " + linkText(&read.Link) + "; expected is " + entry.ExpectedPartnerID + ".",
 			"mcp-partner call check_partner_link --tenant " + entry.Name}

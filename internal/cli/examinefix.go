@@ -1,0 +1,53 @@
+package cli
+
+import (
+	"mcp-partner/schemas"
+	"mcp-partner/vault"
+)
+
+// signInFix is the command for a sign-in that failed, where the problem names
+// none itself. A new secret mends no network.
+func signInFix(err error, entry vault.Entry, config vault.CredentialConfig) string {
+	if fix := networkFix(err, entry.Cloud.Authority); fix != "" {
+		return fix
+	}
+	switch schemas.AsProblem(err).Code {
+	case schemas.CodeConsentMissing:
+		return "mcp-partner tenants consent-links --credential " + shellWord(config.Name)
+	case schemas.CodeTenantNotFound, schemas.CodeWrongTenant:
+		return "mcp-partner tenants set " + entry.Name + " --tenant-id GUID"
+	}
+	switch config.Kind {
+	case vault.KindClientSecret:
+		return "mcp-partner tenants set " + entry.Name + " --secret-stdin"
+	case vault.KindClientCertificate:
+		return "mcp-partner tenants set " + entry.Name + " --certificate-file FILE"
+	case vault.KindDeviceCode, vault.KindBrowser:
+		return "mcp-partner vault login " + shellWord(config.Name)
+	}
+	return "mcp-partner tenants set " + entry.Name + " --credential APP --client-id GUID --secret-stdin"
+}
+
+// readFix is the command for a link that could not be read.
+func readFix(err error, entry vault.Entry) string {
+	if fix := networkFix(err, entry.Cloud.Authority, entry.Cloud.ARMEndpoint); fix != "" {
+		return fix
+	}
+	return "mcp-partner call check_partner_link --tenant " + entry.Name
+}
+
+// networkFix is for hosts that were not reached, or will answer later; "" is for
+// every other problem.
+func networkFix(err error, hosts ...string) string {
+	switch schemas.AsProblem(err).Code {
+	case schemas.CodeNetwork, schemas.CodeTimeout:
+		command := "curl -sSI"
+		for _, host := range hosts {
+			command += " " + shellWord(host)
+		}
+		return command
+	case schemas.CodeSignInUnavailable, schemas.CodeThrottled, schemas.CodeARMUnavailable:
+		return "mcp-partner doctor" // again, later
+	}
+	return ""
+}
