@@ -103,7 +103,7 @@ func TestRotateSecret(t *testing.T) {
 	} else if one.LastSuccess == "" {
 		t.Errorf("the list does not say that it has signed in: %+v", one)
 	}
-	if o := w.cli("ledger", "list", "--json").must(t); !strings.Contains(o.stdout, "The secret contoso was replaced; the new one had signed in as contoso in contoso.") {
+	if o := w.cli("ledger", "list", "--json").must(t); !strings.Contains(o.stdout, "A new secret for contoso signed in as contoso in contoso.") || !strings.Contains(o.stdout, "The secret contoso was replaced") {
 		t.Errorf("the record does not say that the secret was replaced:\n%s", o.stdout)
 	}
 }

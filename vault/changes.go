@@ -86,6 +86,21 @@ func (d *Directory) SetCredential(ctx context.Context, config CredentialConfig) 
 	})
 }
 
+// revise replaces a credential that is still what it was; one that somebody has
+// changed meanwhile stays.
+func (d *Directory) revise(ctx context.Context, before, after CredentialConfig) error {
+	if now, err := d.Credential(before.Name); err != nil || now != before {
+		return err
+	}
+	return d.change(ctx, func(work *draft) error {
+		if now, err := work.config(before.Name); err != nil || now != before {
+			return err
+		}
+		work.credentials[work.credential[fold(before.Name)]] = after
+		return nil
+	})
+}
+
 // RemoveCredential takes a credential out. It returns a CodeInvalidArgument
 // problem that names a tenant which still uses it.
 func (d *Directory) RemoveCredential(ctx context.Context, name string) error {

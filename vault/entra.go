@@ -1,6 +1,7 @@
 package vault
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strings"
@@ -28,9 +29,6 @@ type proof struct {
 // mint gets a new token, asked is false where nothing was sent or run because a
 // refusal still stands, the credential has expired or the vault gave no secret.
 func (s *Source) mint(ctx context.Context, t target, claims string) (got token, asked bool, problem *schemas.Problem) {
-	if problem := t.expired(s.now()); problem != nil {
-		return token{}, false, problem
-	}
 	if t.credential.Kind == KindAzureCLI {
 		return s.mintWithAzureCLI(ctx, t, claims)
 	}
@@ -57,22 +55,18 @@ func (s *Source) proof(ctx context.Context, t target) (proof, *schemas.Problem) 
 	}
 	secret, err := s.store.Get(ctx, t.credential.SecretName)
 	if err != nil {
-		return proof{}, s.secretProblem(t, err)
+		return proof{}, cmp.Or(t.expired(s.now()), s.secretProblem(t, err))
 	}
-	// A backend may know when its secret ends where nobody said.
-	if info, err := s.store.Info(ctx, t.credential.SecretName); err == nil && !info.ExpiresAt.IsZero() && !s.now().Before(info.ExpiresAt) {
-		return proof{}, t.expiredProblem(info.ExpiresAt)
-	}
-	return s.storedProof(t, secret)
+	return s.storedProof(ctx, t, secret)
 }
 
 // storedProof is the proof of a kind that the vault holds something for.
-func (s *Source) storedProof(t target, secret Secret) (proof, *schemas.Problem) {
+func (s *Source) storedProof(ctx context.Context, t target, secret Secret) (proof, *schemas.Problem) {
 	switch t.credential.Kind {
 	case KindClientSecret:
-		return s.secretProof(t, secret), nil
+		return s.secretProof(ctx, t, secret)
 	case KindClientCertificate:
-		return s.certificateProof(t, secret)
+		return s.certificateProof(ctx, t, secret)
 	case KindDeviceCode, KindBrowser:
 		return s.personProof(t, secret)
 	}

@@ -79,13 +79,9 @@ func (t target) expired(now time.Time) *schemas.Problem {
 	if state != ExpiryPast {
 		return nil
 	}
-	return t.expiredProblem(end)
-}
-
-func (t target) expiredProblem(end time.Time) *schemas.Problem {
 	return schemas.NewProblem(schemas.CodeCredentialExpired,
 		fmt.Sprintf("The %s of credential %s has expired on %s, so it opens no tenant; nothing was sent.", t.credential.Kind.Shows(), t.credential.Name, end.Format(time.DateOnly)),
-		t.renewHint())
+		t.endHint())
 }
 
 // NextExpiry returns when the first of the credentials ends whose end is known,

@@ -155,3 +155,54 @@ func TestEndThatABackendKnows(t *testing.T) {
 		t.Errorf("%d requests with a secret that has ended", got)
 	}
 }
+
+// Somebody who replaces a secret in a backend tells the directory nothing.
+func TestEndOfASecretThatWasReplacedInABackend(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1, CredentialConfig{Kind: KindClientSecret, Expires: formatExpiry(time.Now().Add(-time.Hour))})
+	w.put(mustSecret(t, w.sim.ClientSecret()))
+	_, err := w.token("contoso")
+	if problem := wantCode(t, err, schemas.CodeCredentialExpired); !strings.Contains(problem.Hint, "tenants set contoso --expires DATE") {
+		t.Errorf("hint %q", problem.Hint)
+	}
+	end := w.clock.Now().Add(60 * 24 * time.Hour).UTC().Truncate(time.Second)
+	w.Source.store = dated{w.store, end}
+	w.accepted("contoso")
+	if known, err := w.directory.Credential(kindName); err != nil || known.Expires != formatExpiry(end) {
+		t.Errorf("the directory says %q (%v), want %s", known.Expires, err, end)
+	}
+}
+
+func TestEndOfACertificateThatWasReplacedInABackend(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1, CredentialConfig{Kind: KindClientCertificate, Expires: formatExpiry(time.Now().Add(-time.Hour)), Thumbprint: "AB"})
+	issued := certificate(t, rsaKey(t, 0), year())
+	w.sim.RegisterCertificate(issued)
+	w.put(stored(t, pemOf(t, rsaKey(t, 0), issued), ""))
+	w.accepted("contoso")
+	known, err := w.directory.Credential(kindName)
+	if err != nil || known.Expires != formatExpiry(issued.NotAfter) || len(known.Thumbprint) != 40 {
+		t.Errorf("the directory says %+v (%v)", known, err)
+	}
+}
+
+// What somebody has changed meanwhile is not set back.
+func TestRevisedCredential(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1, CredentialConfig{Kind: KindClientSecret})
+	before, err := w.directory.Credential(kindName)
+	if err != nil {
+		t.Fatal(err)
+	}
+	moved, after := before, before
+	moved.ClientID, after.Expires = tenantID(7), "2031-01-02T00:00:00Z"
+	if err := w.directory.SetCredential(t.Context(), moved); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.directory.revise(t.Context(), before, after); err != nil {
+		t.Fatal(err)
+	}
+	if now, err := w.directory.Credential(kindName); err != nil || now != moved {
+		t.Errorf("the credential is %+v (%v), want %+v", now, err, moved)
+	}
+}

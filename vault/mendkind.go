@@ -40,6 +40,15 @@ func (t target) renewHint() schemas.ProblemOption {
 	return schemas.WithHint("A person stores a new one with: mcp-partner tenants set %s --secret-stdin (the secret's value, not its ID).", t.tenant)
 }
 
+// endHint is renewHint for a secret whose end a person said: another one may be
+// in its place by now, put there by another program.
+func (t target) endHint() schemas.ProblemOption {
+	if t.credential.Kind != KindClientSecret {
+		return t.renewHint()
+	}
+	return schemas.WithHint("A person stores a new one with: mcp-partner tenants set %s --secret-stdin --expires DATE; or, where the vault holds a new one already, says when that ends: mcp-partner tenants set %s --expires DATE", t.tenant, t.tenant)
+}
+
 // storeHint says how a person stores what the vault lacks.
 func (t target) storeHint() schemas.ProblemOption {
 	if t.credential.Kind == KindClientCertificate {

@@ -9,23 +9,46 @@ import (
 	"mcp-partner/schemas"
 )
 
-func (s *Source) secretProof(t target, secret Secret) proof {
+// secretProof goes by the end that the backend tells, if it tells one: somebody
+// may have put another secret there than the one that the directory knows of.
+func (s *Source) secretProof(ctx context.Context, t target, secret Secret) (proof, *schemas.Problem) {
+	if info, err := s.store.Info(ctx, t.credential.SecretName); err == nil && !info.ExpiresAt.IsZero() {
+		t.credential = s.learnEnd(ctx, t.credential, Certificate{NotAfter: info.ExpiresAt})
+	}
+	if problem := t.expired(s.now()); problem != nil {
+		return proof{}, problem
+	}
 	return proof{secret: secret, credential: func(x *exchange) (azcore.TokenCredential, error) {
 		return azidentity.NewClientSecretCredential(t.tenantID, t.credential.ClientID, string(secret.bytes()),
 			&azidentity.ClientSecretCredentialOptions{ClientOptions: s.clientOptions(x, t), DisableInstanceDiscovery: t.skipsDiscovery()})
-	}}
+	}}, nil
+}
+
+// learnEnd writes down when a stored secret ends that says so itself, so that
+// lists and figures know it without opening the vault. Nothing depends on it.
+func (s *Source) learnEnd(ctx context.Context, config CredentialConfig, about Certificate) CredentialConfig {
+	next := config
+	next.Expires, next.Thumbprint = formatExpiry(about.NotAfter), about.Thumbprint
+	if next == config {
+		return config
+	}
+	if err := s.directory.revise(ctx, config, next); err != nil {
+		s.logger.Warn("when a credential ends was not written down", "credential", config.Name, "code", schemas.AsProblem(err).Code)
+	}
+	return next
 }
 
 // certificateProof reads the key, for this sign-in and those beside it. The
 // certificate itself says when it ends, whatever the directory says.
-func (s *Source) certificateProof(t target, secret Secret) (proof, *schemas.Problem) {
+func (s *Source) certificateProof(ctx context.Context, t target, secret Secret) (proof, *schemas.Problem) {
 	found, drop, err := s.pairs.take(secret)
 	if err != nil {
 		return proof{}, schemas.NewProblem(schemas.CodeVaultCorrupt, "What the vault holds for the credential "+t.credential.Name+" is no certificate with its key.", t.renewHint())
 	}
-	if end := found.chain[0].NotAfter; !s.now().Before(end) {
+	t.credential = s.learnEnd(ctx, t.credential, found.about())
+	if problem := t.expired(s.now()); problem != nil {
 		drop()
-		return proof{}, t.expiredProblem(end)
+		return proof{}, problem
 	}
 	return proof{secret: secret, drop: drop, credential: func(x *exchange) (azcore.TokenCredential, error) {
 		return azidentity.NewClientCertificateCredential(t.tenantID, t.credential.ClientID, found.chain, found.key,

@@ -63,7 +63,7 @@ func (s *Source) slot(t target) *slot {
 func (l *slot) cached(t target, now time.Time) (got token, good, stale bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.token.open == nil || l.target != t || !now.Before(l.token.usableUntil) {
+	if l.token.open == nil || l.target != t.opens() || !now.Before(l.token.usableUntil) {
 		return token{}, false, false
 	}
 	stale = !now.Before(l.token.refreshOn) && !now.Before(l.pausedUntil)
@@ -76,7 +76,7 @@ func (l *slot) cached(t target, now time.Time) (got token, good, stale bool) {
 func (l *slot) keep(t target, fresh token) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.target, l.token = t, fresh
+	l.target, l.token = t.opens(), fresh
 }
 
 // token returns a good token: the one at hand, or a new one. Claims mean that
@@ -85,13 +85,13 @@ func (s *Source) token(ctx context.Context, t target, claims string) (token, err
 	if claims == "" {
 		got, good, stale := s.slot(t).cached(t, s.now())
 		if stale {
-			s.signIns.start(ctx, flightKey{t, ""}, func(ctx context.Context) (token, error) { return s.signIn(ctx, t, "", true) })
+			s.signIns.start(ctx, flightKey{t.opens(), ""}, func(ctx context.Context) (token, error) { return s.signIn(ctx, t, "", true) })
 		}
 		if good {
 			return got, nil
 		}
 	}
-	got, err := s.signIns.do(ctx, flightKey{t, claims}, func(ctx context.Context) (token, error) { return s.signIn(ctx, t, claims, false) })
+	got, err := s.signIns.do(ctx, flightKey{t.opens(), claims}, func(ctx context.Context) (token, error) { return s.signIn(ctx, t, claims, false) })
 	if ctx.Err() != nil && err != nil && isContext(err) {
 		return token{}, contextProblem(err, "Signing in to tenant "+t.tenant)
 	}

@@ -144,13 +144,20 @@ func (s *Source) Close() {
 	s.signIns.running.Wait()
 }
 
-// target is all that decides which token comes back: a change of any part
-// makes another token necessary.
+// target is where a token is asked for, and with what.
 type target struct {
 	tenant     string
 	tenantID   string
 	cloud      Cloud
 	credential CredentialConfig
+}
+
+// opens is all that decides which token comes back: a change of any part makes
+// another token necessary. When a secret ends is no such part; it may be learned
+// while sign-ins go on.
+func (t target) opens() target {
+	t.credential.Expires, t.credential.Thumbprint = "", ""
+	return t
 }
 
 // target reads the directory as it is now.

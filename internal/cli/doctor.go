@@ -21,9 +21,9 @@ func newDoctor(f *Factory, run func(context.Context, *Factory, *doctorOptions) e
 credential by signing in once; then the policy, the ledger, whether anything is
 frozen, and whether there are approvers; then the proxy, the TLS and the clock of
 each host that credentials are sent to, the clients of this user, and the disk. With
---read every tenant's link is read too. Nothing is changed but the note of when each
-credential last worked. Each finding names the command that mends it. The exit code
-is 1 if a check fails.`,
+--read every tenant's link is read too. Nothing is changed but the notes of when each
+credential last worked and when it ends. Each finding names the command that mends it.
+The exit code is 1 if a check fails.`,
 		Example: `  mcp-partner doctor
   mcp-partner doctor --read
   mcp-partner doctor --json`,

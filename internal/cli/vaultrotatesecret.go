@@ -84,10 +84,11 @@ func runVaultRotateSecret(ctx context.Context, f *Factory, o *rotateSecretOption
 	if err != nil {
 		return unproved(err)
 	}
+	f.record(ctx, h, guard.KindSecret, "A new secret for %s signed in as %s.", o.name, proved)
 	if err := h.store.Replace(ctx, o.name, old, next.secret); err != nil {
 		return err
 	}
-	f.record(ctx, h, guard.KindSecret, "The secret %s was replaced; the new one had signed in as %s.", o.name, proved)
+	f.record(ctx, h, guard.KindSecret, "The secret %s was replaced by the one that had signed in.", o.name)
 	return f.finishRotation(ctx, h, o.name, next, places)
 }
 
@@ -175,6 +176,15 @@ func (p proposed) Get(ctx context.Context, name string) (vault.Secret, error) {
 		return p.secret, nil
 	}
 	return p.Store.Get(ctx, name)
+}
+
+// Info implements vault.Store. When the old secret ends says nothing of the new
+// one.
+func (p proposed) Info(ctx context.Context, name string) (vault.SecretInfo, error) {
+	if sameName(name, p.name) {
+		return vault.SecretInfo{Name: name}, nil
+	}
+	return p.Store.Info(ctx, name)
 }
 
 // unproved says that the old secret stays.

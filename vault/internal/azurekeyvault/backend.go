@@ -2,6 +2,7 @@ package azurekeyvault
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"net/http"
 	"strings"
@@ -24,6 +25,9 @@ const (
 	maxBytes = 25_000
 	// maxPages bounds a list: a page has at most 25 names.
 	maxPages = 400
+	// pfxContent marks the secret of a certificate that Key Vault keeps and
+	// renews: a PFX file in base64.
+	pfxContent = "application/x-pkcs12"
 )
 
 // Backend is the secrets with one prefix in one key vault.
@@ -91,6 +95,13 @@ func (b *Backend) get(ctx context.Context, name string) (backend.Item, error) {
 		return backend.Item{}, errUnusable
 	}
 	item := backend.Item{Value: []byte(*found.Value), Version: found.ID.Version()}
+	if found.ContentType != nil && *found.ContentType == pfxContent {
+		value, err := base64.StdEncoding.DecodeString(*found.Value)
+		if err != nil {
+			return backend.Item{}, errUnusable
+		}
+		item.Value = value
+	}
 	if attributes := found.Attributes; attributes != nil {
 		item.UpdatedAt, item.ExpiresAt = timeOf(attributes.Updated), timeOf(attributes.Expires)
 	}

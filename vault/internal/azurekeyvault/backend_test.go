@@ -2,6 +2,7 @@ package azurekeyvault
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -60,6 +61,18 @@ func TestLifeOfASecret(t *testing.T) {
 	if len(by.asked) == 0 || by.asked[0].Scopes[0] != rightScope {
 		t.Errorf("tokens were asked for %v", by.asked)
 	}
+}
+
+// The secret of a certificate that Key Vault keeps is a PFX file in base64.
+func TestCertificateOfKeyVault(t *testing.T) {
+	t.Parallel()
+	k := newKeyVault(t)
+	b := k.open(t, &signIn{})
+	k.issue("mcp-partner-app", base64.StdEncoding.EncodeToString([]byte{0x30, 0x82, 0, 0xff}))
+	wantValue(t, b, "app", "\x30\x82\x00\xff")
+	k.issue("mcp-partner-app", "no base64")
+	_, err := b.Get(t.Context(), "app")
+	wantCode(t, err, schemas.CodeVaultUnavailable)
 }
 
 // TestChallengeOfAnotherAudience has the far side ask for a token that opens

@@ -42,7 +42,7 @@ type keyVault struct {
 	answer http.HandlerFunc
 }
 
-type version struct{ id, value string }
+type version struct{ id, value, content string }
 
 func newKeyVault(t *testing.T) *keyVault {
 	t.Helper()
@@ -88,7 +88,7 @@ func fail(w http.ResponseWriter, status int, code string) {
 }
 
 func (k *keyVault) bundle(name string, v version) map[string]any {
-	return map[string]any{"id": k.URL + "/secrets/" + name + "/" + v.id, "value": v.value, "attributes": map[string]any{
+	return map[string]any{"id": k.URL + "/secrets/" + name + "/" + v.id, "value": v.value, "contentType": v.content, "attributes": map[string]any{
 		"enabled": true, "created": 1700000000, "updated": 1700000000, "exp": 1900000000,
 	}}
 }
@@ -111,7 +111,7 @@ func (k *keyVault) put(w http.ResponseWriter, r *http.Request, name string) {
 	}
 	id := make([]byte, 16)
 	_, _ = rand.Read(id)
-	made := version{hex.EncodeToString(id), body.Value}
+	made := version{id: hex.EncodeToString(id), value: body.Value}
 	k.secrets[name] = append(k.secrets[name], made)
 	_ = json.NewEncoder(w).Encode(k.bundle(name, made))
 }
@@ -153,7 +153,14 @@ func (k *keyVault) answers(handler http.HandlerFunc) {
 func (k *keyVault) set(name, value string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.secrets[name] = append(k.secrets[name], version{fmt.Sprintf("%032d", len(k.secrets[name])), value})
+	k.secrets[name] = append(k.secrets[name], version{id: fmt.Sprintf("%032d", len(k.secrets[name])), value: value})
+}
+
+// issue stores what the service keeps of a certificate under its name.
+func (k *keyVault) issue(name, value string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.secrets[name] = append(k.secrets[name], version{strings.Repeat("c", 32), value, "application/x-pkcs12"})
 }
 
 // sent tells whether a text was in any request's line or token.
