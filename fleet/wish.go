@@ -44,7 +44,29 @@ func (w *Writer) Plan(ctx context.Context, wish Wish, report func(done, total in
 	}
 	p := &planning{w, wish, plan.Rows, Limits{}.withDefaults(), report, atomic.Int64{}}
 	schedule(ctx, p.limits, allTasks(len(wish.Targets)), p.place, p.ask)
+	plan.Rows = identities(plan.Rows)
 	return plan
+}
+
+// identities keeps one row for each identity in a tenant: two credentials of one
+// application have one link, and to move it twice would look like somebody
+// else's doing. What could not be read stays.
+func identities(rows []guard.PlanRow) []guard.PlanRow {
+	first := map[[2]string]int{}
+	kept := rows[:0]
+	for _, row := range rows {
+		key := [2]string{strings.ToLower(row.Identity.TenantID), row.Identity.ObjectID}
+		n, twice := first[key]
+		switch known := row.Finding != guard.FindingUnknown && row.Identity.ObjectID != ""; {
+		case known && twice:
+			kept[n].Warning = strings.TrimSpace(kept[n].Warning + " The credential " + row.Identity.Credential + " is the same identity.")
+			continue
+		case known:
+			first[key] = len(kept)
+		}
+		kept = append(kept, row)
+	}
+	return kept
 }
 
 // planning is a plan that is being made.

@@ -94,7 +94,7 @@ func unasked(o *guard.Options) { o.Approval = guard.ApprovalNone }
 
 // Client implements tools.Clients with the real pipeline.
 func (h *house) Client(_ context.Context, tenant schemas.Tenant, credential string) (tools.Azure, error) {
-	return armclient.New(&signIn{h: h, tenant: tenant.TenantID}, armclient.Options{
+	return armclient.New(&signIn{h: h, tenant: tenant.TenantID, person: credential == personCredential}, armclient.Options{
 		TenantID: tenant.TenantID, TenantName: tenant.Name, Cloud: tenant.Cloud, Credential: credential,
 		PinnedObjectID: tenant.ObjectIDs[credential], Endpoint: tenant.ARMEndpoint, Audience: h.server.Audience(),
 		Transport: h.http, RetryDelay: time.Millisecond,
@@ -112,15 +112,24 @@ func (r readers) Reader(ctx context.Context, tenant schemas.Tenant, credential s
 	return client.(*armclient.Client), nil
 }
 
+// personCredential is another identity than the application's, where the
+// simulator has one with this ID and secret.
+const personCredential = "person"
+
 // signIn is a credential that asks the simulated Entra ID by the wire.
 type signIn struct {
 	h      *house
 	tenant string
+	person bool
 }
 
 func (s *signIn) GetToken(ctx context.Context, o policy.TokenRequestOptions) (azcore.AccessToken, error) {
+	id, secret := s.h.sim.ClientID(), s.h.sim.ClientSecret()
+	if s.person {
+		id, secret = personCredential, personCredential
+	}
 	form := url.Values{
-		"grant_type": {"client_credentials"}, "client_id": {s.h.sim.ClientID()}, "client_secret": {s.h.sim.ClientSecret()},
+		"grant_type": {"client_credentials"}, "client_id": {id}, "client_secret": {secret},
 		"scope": {strings.Join(o.Scopes, " ")},
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.h.server.Authority()+s.tenant+"/oauth2/v2.0/token", strings.NewReader(form.Encode()))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -133,7 +134,12 @@ func TestWhatPassesIsTriedAgain(t *testing.T) {
 func TestIdentitiesOfATenant(t *testing.T) {
 	t.Parallel()
 	h := fleetOf(t, 2, unasked)
-	h.directory.tenants[0].Credentials = []string{"app", "person"}
+	n := names(h)
+	if err := h.sim.AddPrincipal(n[0], "person-1", personCredential, personCredential); err != nil {
+		t.Fatal(err)
+	}
+	// Two of the three credentials are one identity: its certificate and its secret.
+	h.directory.tenants[0].Credentials = []string{"app", personCredential, "certificate"}
 	for arguments, rows := range map[string]int{ensuring: 2, moving: 3, `{"from":["7654321"],"to":"1234567","credential":"person"}`: 1} {
 		tool := schemas.ToolTransitionPartner
 		if arguments == ensuring {
@@ -142,6 +148,14 @@ func TestIdentitiesOfATenant(t *testing.T) {
 		if e := h.call(tool, arguments[:len(arguments)-1]+`,"plan":true}`); len(e.Changes) != rows {
 			t.Errorf("%s: %d rows", arguments, len(e.Changes))
 		}
+	}
+	h.link(n[0], oldID)
+	e := h.call(schemas.ToolTransitionPartner, moving)
+	if row := states(e)[n[0]]; e.Status != schemas.StatusDone || e.Totals["done"] != 1 || h.writes() != 1 {
+		t.Errorf("%s, %d writes: %+v", e.Summary, h.writes(), row)
+	}
+	if warned := e.Changes[len(e.Changes)-1]; warned.Credential != "app" || !strings.Contains(warned.Warning, "certificate is the same identity") {
+		t.Errorf("%+v", warned)
 	}
 }
 
