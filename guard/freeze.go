@@ -17,14 +17,11 @@ func (g *Guard) Frozen(ctx context.Context) (Freeze, error) {
 
 // SetFreeze puts the brake on for every server of the store: writes, and reads
 // as well if told so, or if they are frozen already: only Unfreeze lets go. What
-// has begun is completed.
+// has begun is completed. Frozen says what is stopped then.
 func (g *Guard) SetFreeze(ctx context.Context, reads bool, reason string) error {
 	reason = schemas.Foreign(reason)
 	if reason == "" {
 		return schemas.NewProblem(schemas.CodeInvalidArgument, "A freeze needs a reason: agents are told it.")
-	}
-	if now, err := g.o.Store.Freeze(ctx); err == nil && now.Reads {
-		reads = true
 	}
 	freeze := Freeze{Writes: true, Reads: reads, Reason: reason, By: g.o.Account, Since: g.o.Now()}
 	if err := g.o.Store.SetFreeze(ctx, freeze, g.change(KindFreeze, g.o.Account, reason)); err != nil {

@@ -213,7 +213,8 @@ func (m *MemoryStore) Freeze(context.Context) (Freeze, error) {
 func (m *MemoryStore) SetFreeze(_ context.Context, freeze Freeze, event Event) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.freeze = freeze
+	freeze.Reads = freeze.Reads || freeze.Writes && m.freeze.Reads
+	m.freeze, event.Result = freeze, freeze.Scope()
 	m.append(event)
 	return nil
 }

@@ -97,6 +97,18 @@ type Freeze struct {
 	Since         time.Time
 }
 
+// Scope names what is stopped, "" if nothing is.
+func (f Freeze) Scope() string {
+	switch {
+	case f.Reads:
+		return "writes and reads"
+	case f.Writes:
+		return "writes"
+	default:
+		return ""
+	}
+}
+
 // Store is what the guard needs to remember. Every method is safe for
 // concurrent use, by several processes where the store is durable. An error
 // before a write means that there is no write. Errors may be problems.
@@ -140,7 +152,9 @@ type Store interface {
 	CountIntents(ctx context.Context, rule string, since time.Time) (int, error)
 	// Freeze returns the brake as it is now, set by whichever process.
 	Freeze(ctx context.Context) (Freeze, error)
-	// SetFreeze sets or releases the brake, with its event.
+	// SetFreeze sets or releases the brake, with its event, whose Result becomes
+	// the scope. Where reads are frozen a freeze of writes is one of reads as well:
+	// only releasing it lets them go.
 	SetFreeze(ctx context.Context, freeze Freeze, event Event) error
 	// Approvers returns all approvers, ordered by name.
 	Approvers(ctx context.Context) ([]Approver, error)

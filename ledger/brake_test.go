@@ -3,6 +3,7 @@ package ledger
 import (
 	"errors"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -69,6 +70,45 @@ func TestAnUnfreezeLiftsBoth(t *testing.T) {
 		t.Error("a freeze of writes left the file of one of reads")
 	}
 	h.whole()
+}
+
+// A freeze takes no passphrase, so none must let go what another one stopped, not
+// even one that was begun before it.
+func TestALesserFreezeLetsNothingGo(t *testing.T) {
+	eachStore(t, func(t *testing.T, s guard.Store, _ *testClock) {
+		freeze := func(f guard.Freeze, kind guard.Kind) {
+			t.Helper()
+			if err := s.SetFreeze(ctx(), f, guard.Event{Time: noon(), Kind: kind}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		writes := guard.Freeze{Writes: true, Reason: "audit"}
+		for _, step := range []struct {
+			set  guard.Freeze
+			want string
+		}{{writes, "writes"}, {ofReads(), "writes and reads"}, {writes, "writes and reads"}, {guard.Freeze{}, ""}, {writes, "writes"}} {
+			freeze(step.set, guard.KindFreeze)
+			if f, err := s.Freeze(ctx()); err != nil || f.Scope() != step.want {
+				t.Errorf("%+v: %+v, %v", step.set, f, err)
+			}
+		}
+	})
+}
+
+func TestAFreezeSaysInTheRecordWhatItStops(t *testing.T) {
+	t.Parallel()
+	h := build(t)
+	h.must(h.freeze(ofReads()))
+	h.must(os.Remove(h.inDir(markName))) // by somebody who wants to read
+	h.must(h.freeze(guard.Freeze{Writes: true, Reason: "audit"}))
+	h.must(h.freeze(guard.Freeze{}))
+	var said []string
+	for _, e := range h.events() {
+		said = append(said, e.Result)
+	}
+	if want := []string{"writes and reads", "writes and reads", ""}; !slices.Equal(said, want) || h.marked() {
+		t.Errorf("%q, want %q", said, want)
+	}
 }
 
 // A freeze that cannot be recorded still stops everything; where there is no

@@ -311,7 +311,7 @@ func TestNoFieldIsLost(t *testing.T) {
 	h := build(t)
 	e, tk, a, f := filled[guard.Event](), filled[guard.Ticket](), filled[guard.Approver](), filled[guard.Freeze]()
 	tk.ID, tk.Spent, tk.Plan.Body = "ap_1", false, []byte(`{"rows":[]}`)
-	e.AtMost = nil // a condition, and no part of the record
+	e.AtMost, e.Result = nil, f.Scope() // a condition, and no part of the record; what a freeze makes of it
 	invoked := filled[guard.Token]()
 	invoked.ID = "tk_1"
 	h.must(h.PutToken(ctx(), invoked, 10, e))

@@ -157,11 +157,7 @@ func (l *Ledger) brake(ctx context.Context, db *database) (guard.Freeze, error) 
 // before the record says so, and stays until the record says otherwise: if the
 // record cannot be written, reads are stopped all the same.
 func (l *Ledger) SetFreeze(ctx context.Context, freeze guard.Freeze, event guard.Event) error {
-	body, err := encodeFreeze(freeze)
-	if err != nil {
-		return l.problem(err)
-	}
-	_, err = l.use(ctx)
+	_, err := l.use(ctx)
 	if there := l.exists(); err != nil && !there {
 		return err // there is no record here, and none is begun for a brake
 	}
@@ -171,6 +167,14 @@ func (l *Ledger) SetFreeze(ctx context.Context, freeze guard.Freeze, event guard
 		}
 	}
 	err = l.write(ctx, true, func(w *writing) error {
+		if freeze.Reads, err = w.readsStop(ctx, freeze); err != nil {
+			return err
+		}
+		body, err := encodeFreeze(freeze)
+		if err != nil {
+			return err
+		}
+		event.Result = freeze.Scope()
 		return errors.Join(
 			w.events(ctx, ref(stateFreeze, theFreeze), false, event),
 			w.put(ctx, stateFreeze, theFreeze, body))
@@ -183,6 +187,27 @@ func (l *Ledger) SetFreeze(ctx context.Context, freeze guard.Freeze, event guard
 	default:
 		return l.problem(l.unmark())
 	}
+}
+
+// readsStop reports whether a freeze stops reads: because it says so, or because
+// they are stopped and it is no release. The write lock is held, so that nobody
+// else's freeze comes in between.
+func (w *writing) readsStop(ctx context.Context, freeze guard.Freeze) (bool, error) {
+	switch {
+	case freeze.Reads, !freeze.Writes:
+		return freeze.Reads, nil
+	case w.l.marked():
+		return true, nil
+	}
+	s, genuine, err := w.db.one(ctx, w.Tx, stateFreeze, theFreeze)
+	if err != nil {
+		return false, err
+	}
+	if now, err := decodeFreeze(s.body); genuine && !now.Reads {
+		return false, err
+	}
+	freeze.Reads = true // also where the brake was tampered with, which counts as pulled
+	return true, w.l.mark(freeze)
 }
 
 // exists reports whether there is a file of a ledger, usable or not.

@@ -44,12 +44,12 @@ func runFreeze(ctx context.Context, f *Factory, o *freezeOptions) error {
 	if err := room.decider.SetFreeze(ctx, o.reads, o.reason); err != nil {
 		return err
 	}
-	what := "Writes are"
-	if o.reads {
-		what = "Writes and reads are"
+	now, err := room.decider.Frozen(ctx)
+	if err != nil {
+		return err
 	}
 	u := f.ui()
-	u.linef(warn, "%s frozen for every server on %s.", what, f.StateDir)
+	u.linef(warn, "Frozen for every server on %s: %s.", f.StateDir, now.Scope())
 	u.field("next", f.command()+" unfreeze --approver NAME")
 	if approvers, err := room.decider.Approvers(ctx); err == nil && len(approvers) == 0 {
 		u.field("", "There is no approver yet. First: "+f.command()+" approvers add NAME")
