@@ -123,10 +123,8 @@ func worded(e schemas.Envelope) schemas.Envelope {
 	if e.Problem == nil {
 		return e
 	}
-	problem := *e.Problem
+	problem := atHand(*e.Problem)
 	if problem.Code == schemas.CodeWritesDisabled {
-		problem.Message = "Writes are off without --allow-writes."
-		problem.Hint = "Add --allow-writes; a person is asked before the write."
 		e.Summary = problem.Message
 	}
 	if e.Identity != nil {
@@ -134,6 +132,15 @@ func worded(e schemas.Envelope) schemas.Envelope {
 	}
 	e.Problem = &problem
 	return e
+}
+
+// atHand words a refusal of writes for somebody who can add the flag.
+func atHand(problem schemas.Problem) schemas.Problem {
+	if problem.Code == schemas.CodeWritesDisabled {
+		problem.Message = "Writes are off without --allow-writes."
+		problem.Hint = "Add --allow-writes; a person is asked before the write."
+	}
+	return problem
 }
 
 // forTenant puts a tenant's name where a command has a place for one.

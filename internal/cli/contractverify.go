@@ -108,6 +108,11 @@ func runContractVerify(ctx context.Context, f *Factory, o *contractVerifyOptions
 		return err
 	}
 	report, err := verifier.Verify(ctx)
+	var problem *schemas.Problem
+	if errors.As(err, &problem) {
+		worded := atHand(*problem)
+		return &worded
+	}
 	if err != nil {
 		return err
 	}

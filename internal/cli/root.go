@@ -37,11 +37,7 @@ func Run(ctx context.Context, streams *Streams, args []string) int {
 	return end.code
 }
 
-func newRoot(f *Factory) *cobra.Command {
-	root := &cobra.Command{
-		Use:   "mcp-partner",
-		Short: "Partner Admin Link for AI agents and for people",
-		Long: `mcp-partner serves tools for Partner Admin Link (PAL), the Azure provider
+const rootText = `mcp-partner serves tools for Partner Admin Link (PAL), the Azure provider
 Microsoft.ManagementPartner, to AI agents over MCP, and to people right here.
 
 A link belongs to one identity in one tenant. Reading is always safe. Writes are
@@ -57,7 +53,13 @@ $XDG_STATE_HOME/mcp-partner or ~/.local/state/mcp-partner on Linux,
 Windows. A secret is never taken from a flag, a variable or config.yaml.
 
 Exit codes: 0 done or unchanged, 1 failed, 2 wrong usage, 3 refused,
-4 a person has to approve first.`,
+4 a person has to approve first.`
+
+func newRoot(f *Factory) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "mcp-partner",
+		Short: "Partner Admin Link for AI agents and for people",
+		Long:  rootText,
 		Example: `  mcp-partner setup
   mcp-partner vault init
   mcp-partner tenants add contoso --tenant-id GUID --client-id GUID --secret-stdin
@@ -77,7 +79,12 @@ Exit codes: 0 done or unchanged, 1 failed, 2 wrong usage, 3 refused,
 	root.SetHelpFunc(plainHelp(root.HelpFunc()))
 	root.CompletionOptions.HiddenDefaultCmd = false
 	f.addGlobals(root.PersistentFlags())
-	root.AddCommand(
+	root.AddCommand(f.commands()...)
+	return root
+}
+
+func (f *Factory) commands() []*cobra.Command {
+	return []*cobra.Command{
 		newSetup(f, runSetup),
 		newVault(f),
 		newTenants(f),
@@ -104,8 +111,7 @@ Exit codes: 0 done or unchanged, 1 failed, 2 wrong usage, 3 refused,
 		newContract(f),
 		newDemo(f, runDemo),
 		newVersion(f, runVersion),
-	)
-	return root
+	}
 }
 
 // plainHelp takes out what pflag writes behind each boolean flag, writes the one
