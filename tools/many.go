@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"mcp-partner/fleet"
@@ -136,9 +137,23 @@ func (w manyWant) check() error {
 			"run_id goes with resume, first, cursor and limit alone: what the run does and where was settled when it was opened.")
 	case w.ref.RunID == "" && w.ref.Resume:
 		return schemas.NewProblem(schemas.CodeInvalidArgument, "resume goes with run_id: name the run to go on with.")
+	case w.ref.Cursor != "" && w.from() < 0:
+		return schemas.NewProblem(schemas.CodeInvalidArgument, "cursor is not one that this tool gave: pass next_cursor as it is.")
 	default:
 		return checkSelection(w.many.Tenants, w.many.Labels)
 	}
+}
+
+// from is the place at which the page begins, below 0 where the cursor says none.
+func (w manyWant) from() int {
+	if w.ref.Cursor == "" {
+		return 0
+	}
+	from, err := strconv.Atoi(w.ref.Cursor)
+	if err != nil {
+		return -1
+	}
+	return from
 }
 
 // to is the ID afterwards, "" where each entry's own is registered.

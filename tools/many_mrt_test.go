@@ -66,4 +66,15 @@ func TestARunIsShownInPages(t *testing.T) {
 	if len(seen) != 7 {
 		t.Errorf("%d tenants were shown", len(seen))
 	}
+	page := func(cursor string) schemas.Envelope {
+		return h.call(schemas.ToolEnsurePartnerLinks, fmt.Sprintf(`{"run_id":%q,"cursor":%q}`, e.RunID, cursor))
+	}
+	if behind := page("900"); len(behind.Changes) != 0 || behind.NextCursor != "" {
+		t.Errorf("behind the last row there are %d", len(behind.Changes))
+	}
+	for _, cursor := range []string{"x", "-1", "99999999999999999999"} {
+		if e := page(cursor); e.Problem == nil || e.Problem.Code != schemas.CodeInvalidArgument {
+			t.Errorf("the cursor %s: %s", cursor, e.Summary)
+		}
+	}
 }

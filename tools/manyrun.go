@@ -133,10 +133,7 @@ func heldBack(row schemas.ChangeRow) bool {
 func (s *Service) page(w manyWant, rows []schemas.ChangeRow) schemas.Envelope {
 	envelope := schemas.Envelope{Totals: fleet.Totals(rows), Summary: fleet.Headline(rows)}
 	fleet.SortChanges(rows)
-	from, err := strconv.Atoi(w.ref.Cursor)
-	if err != nil || from < 0 || from > len(rows) {
-		from = 0
-	}
+	from := min(w.from(), len(rows))
 	limit := w.ref.Limit
 	if limit == 0 {
 		limit = defaultPage
