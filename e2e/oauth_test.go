@@ -462,7 +462,8 @@ func TestOAuthEveryWayIn(t *testing.T) {
 		t.Errorf("figures for whoever may read: %d %.80s", status, body)
 	}
 	watch := h.machine("watch", issuertest.Claims{"roles": []string{"Watch"}})
-	if status, _, body := h.getAs(watch, "/metrics"); status != 200 || strings.Contains(body, "nightly") || strings.Contains(body, "contoso") {
+	if status, _, body := h.getAs(watch, "/metrics"); status != 200 || strings.Contains(body, "nightly") || strings.Contains(body, "contoso") ||
+		!strings.Contains(body, `mcp_partner_credential_tenants{kind="client-secret"}`) {
 		t.Errorf("figures: %d %.200s", status, body)
 	}
 	for _, path := range []string{"/metrics", "/approvals"} {

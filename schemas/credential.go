@@ -6,7 +6,7 @@ type CredentialView struct {
 	Name string `json:"name" doc:"Name of the credential."`
 	// Kind is one of the kinds of docs/credentials.md.
 	Kind string `json:"kind" doc:"How it proves who it is, such as client-secret."`
-	// Tenants is how many tenants of the directory use it.
+	// Tenants is how many tenants use it, of those that the asker sees.
 	Tenants int `json:"tenants,omitempty" doc:"How many tenants use it."`
 	// Expiry is none, unknown, valid, soon or expired.
 	Expiry string `json:"expiry" doc:"none, unknown, valid, soon (within 30 days) or expired."`

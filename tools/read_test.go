@@ -193,6 +193,21 @@ func TestListTenantsPages(t *testing.T) {
 	}
 }
 
+// What a caller is told of a credential is about the tenants that it sees.
+func TestListTenantsCountsWhomACredentialServes(t *testing.T) {
+	t.Parallel()
+	h := build(t, simulator.Config{Tenants: 3}, func(o *guard.Options) { o.Bounds.Tenants = []string{"contoso", "fabrikam"} })
+	h.directory.mu.Lock()
+	for i := range h.directory.tenants {
+		h.directory.tenants[i].CredentialStatus = []schemas.CredentialView{{Name: "app", Kind: "client-secret"}}
+	}
+	h.directory.mu.Unlock()
+	envelope := h.call(schemas.ToolListTenants, `{"limit":1}`)
+	if len(envelope.Tenants) != 1 || envelope.Tenants[0].CredentialStatus[0].Tenants != 2 {
+		t.Errorf("rows %+v", envelope.Tenants)
+	}
+}
+
 func TestListTenantsDiscovers(t *testing.T) {
 	t.Parallel()
 	h := build(t, simulator.Config{Tenants: 2}, nil)

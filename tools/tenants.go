@@ -32,7 +32,26 @@ func (s *Service) listTenants(ctx context.Context, j *job, in *schemas.ListTenan
 	for _, tenant := range tenants {
 		rows = append(rows, rowOf(tenant))
 	}
+	countServed(rows)
 	return page(j.call.Principal, rows, in)
+}
+
+// countServed says of each credential how many of the tenants use it that the
+// caller sees.
+func countServed(rows []schemas.TenantRow) {
+	served := map[string]int{}
+	for _, row := range rows {
+		for _, credential := range row.CredentialStatus {
+			served[credential.Name]++
+		}
+	}
+	for i := range rows {
+		status := slices.Clone(rows[i].CredentialStatus)
+		for j := range status {
+			status[j].Tenants = served[status[j].Name]
+		}
+		rows[i].CredentialStatus = status
+	}
 }
 
 // discoverTenants asks ARM which tenants a credential reaches, and says which

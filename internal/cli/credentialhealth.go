@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"mcp-partner/internal/harden"
+	"mcp-partner/internal/telemetry"
 	"mcp-partner/schemas"
 	"mcp-partner/vault"
 )
@@ -36,7 +37,7 @@ func noted(health *vault.HealthFile, then func(vault.Event)) func(vault.Event) {
 }
 
 // views are the credentials as agents see them, by their folded names. How many
-// tenants use one is not told: a caller may see some of them only.
+// tenants use one is counted by the tool, among those that a caller sees.
 func (d directory) views() (map[string]schemas.CredentialView, error) {
 	list, err := d.Status(d.health)
 	views := make(map[string]schemas.CredentialView, len(list))
@@ -65,4 +66,18 @@ func (h *house) nextExpiry() (time.Time, bool) {
 		return time.Time{}, false
 	}
 	return vault.NextExpiry(list)
+}
+
+// credentialFigures are the credentials as /metrics tells of them.
+func (h *house) credentialFigures() []telemetry.Credential {
+	list, err := h.directory.Status(h.health)
+	if err != nil {
+		return nil
+	}
+	figures := make([]telemetry.Credential, len(list))
+	for i, c := range list {
+		figures[i] = telemetry.Credential{Kind: string(c.Kind), Expiry: string(c.Expiry), Tenants: c.Tenants, Ends: c.Expires,
+			LastSuccess: c.LastSuccess, LastFailure: c.LastFailure, LastProblem: string(c.LastProblem)}
+	}
+	return figures
 }

@@ -124,7 +124,7 @@ func (f *Factory) checkCredentials(ctx context.Context, h *house, entries []vaul
 	for _, config := range credentials {
 		checks = append(checks, warnOfKind(config)...)
 		signs := h.checkCredential(ctx, entries, config)
-		signs.Message += lastFailure(before[vault.FoldName(config.Name)])
+		signs.Message += standing(config, entries, before[vault.FoldName(config.Name)])
 		checks = append(checks, signs)
 		checks = append(checks, checkExpiry(h.withKnownEnd(ctx, config), entries, time.Now())...)
 		checks = append(checks, checkHome(config, entries)...)

@@ -78,11 +78,23 @@ func tenantWith(entries []vault.Entry, credential string) string {
 	return "NAME"
 }
 
-func lastFailure(h vault.Health) string {
-	if h.LastFailure.IsZero() || h.LastSuccess.After(h.LastFailure) {
-		return ""
+// standing says what a credential is, whom it serves, and what became of its
+// sign-ins before this one.
+func standing(config vault.CredentialConfig, entries []vault.Entry, before vault.Health) string {
+	served := 0
+	for _, entry := range entries {
+		if _, err := entry.Credential(config.Name); err == nil {
+			served++
+		}
 	}
-	return fmt.Sprintf(" Before this it failed on %s, in tenant %s (%s).", h.LastFailure.Format(time.RFC3339), schemas.Foreign(h.LastTenant), schemas.Foreign(string(h.LastProblem)))
+	text := fmt.Sprintf(" It is of the kind %s, for %s.", config.Kind, count(served, "tenant"))
+	if !before.LastSuccess.IsZero() {
+		text += " Before this it worked on " + before.LastSuccess.UTC().Format(time.RFC3339) + "."
+	}
+	if !before.LastFailure.IsZero() {
+		text += fmt.Sprintf(" Before this it failed on %s, in tenant %s (%s).", before.LastFailure.UTC().Format(time.RFC3339), schemas.Foreign(before.LastTenant), schemas.Foreign(string(before.LastProblem)))
+	}
+	return text
 }
 
 // checkSurroundings shows the variables that decide where a managed identity or

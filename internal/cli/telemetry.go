@@ -30,7 +30,7 @@ func (f *Factory) startTracing() (stop func()) {
 
 // startMetrics begins to count. It has to come before the first call.
 func (f *Factory) startMetrics(h *house, decider *guard.Guard, pair *server.KeyPair) {
-	lookups := telemetry.Lookups{Expiry: h.nextExpiry, Pending: func(ctx context.Context) (int, error) {
+	lookups := telemetry.Lookups{Expiry: h.nextExpiry, Credentials: h.credentialFigures, Pending: func(ctx context.Context) (int, error) {
 		questions, err := decider.Pending(ctx)
 		return len(questions), err
 	}}

@@ -30,6 +30,8 @@ type Lookups struct {
 	Pending func(context.Context) (int, error)
 	// Expiry is when the next credential ends; false where none is known to.
 	Expiry func() (time.Time, bool)
+	// Credentials are what the directory has.
+	Credentials func() []Credential
 	// Certificate is when the server's own certificate ends.
 	Certificate func() (time.Time, bool)
 	// Now is time.Now if nil.
@@ -108,6 +110,9 @@ func (m *Metrics) lookUp(l Lookups) {
 			n, err := l.Pending(ctx)
 			return float64(n), err == nil
 		}))
+	}
+	if l.Credentials != nil {
+		m.registry.MustRegister(newCredentials(l.Credentials, m.codes))
 	}
 	days := func(name, help string, when func() (time.Time, bool)) {
 		if when == nil {

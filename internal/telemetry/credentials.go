@@ -1,0 +1,105 @@
+package telemetry
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Credential is what figures are made of for a credential. Times that are not
+// known are zero. It has no name: many are named after a customer.
+type Credential struct {
+	// Kind and Expiry are of the program's closed lists.
+	Kind, Expiry string
+	// Tenants is how many tenants of the directory use it.
+	Tenants                        int
+	Ends, LastSuccess, LastFailure time.Time
+	// LastProblem is the code of the last failure.
+	LastProblem string
+}
+
+func (c Credential) failing() bool { return c.LastFailure.After(c.LastSuccess) }
+
+// credentials looks the credentials up at each scrape, and sums them up by kind.
+type credentials struct {
+	look  func() []Credential
+	codes map[string]bool
+
+	number, tenants, ends, success, failure, failing *prometheus.Desc
+}
+
+func newCredentials(look func() []Credential, codes map[string]bool) *credentials {
+	desc := func(name, help string, labels ...string) *prometheus.Desc {
+		return prometheus.NewDesc(prometheus.BuildFQName(namespace, "", name), help, append([]string{"kind"}, labels...), nil)
+	}
+	return &credentials{
+		look: look, codes: codes,
+		number:  desc("credentials", "Credentials, by how their end stands.", "expiry"),
+		tenants: desc("credential_tenants", "Tenants that credentials of a kind serve."),
+		ends:    desc("credential_end_timestamp_seconds", "When the next credential of a kind ends, where that is known."),
+		success: desc("credential_last_success_timestamp_seconds", "When a credential of a kind last signed in."),
+		failure: desc("credential_last_failure_timestamp_seconds", "When a credential of a kind last failed to sign in, by why.", "code"),
+		failing: desc("credentials_failing", "Credentials whose last sign-in failed, by why.", "code"),
+	}
+}
+
+// Describe implements prometheus.Collector.
+func (c *credentials) Describe(to chan<- *prometheus.Desc) {
+	for _, desc := range []*prometheus.Desc{c.number, c.tenants, c.ends, c.success, c.failure, c.failing} {
+		to <- desc
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (c *credentials) Collect(to chan<- prometheus.Metric) {
+	sums := sums{}
+	for _, one := range c.look() {
+		code := listed(c.codes, one.LastProblem)
+		sums.add(c.number, 1, one.Kind, one.Expiry)
+		sums.add(c.tenants, float64(one.Tenants), one.Kind)
+		sums.first(c.ends, one.Ends, one.Kind)
+		sums.last(c.success, one.LastSuccess, one.Kind)
+		sums.last(c.failure, one.LastFailure, one.Kind, code)
+		if one.failing() {
+			sums.add(c.failing, 1, one.Kind, code)
+		}
+	}
+	for of, value := range sums {
+		labels := []string{of.kind}
+		if of.other != "" {
+			labels = append(labels, of.other)
+		}
+		to <- prometheus.MustNewConstMetric(of.desc, prometheus.GaugeValue, value, labels...)
+	}
+}
+
+// sums are figures by their labels.
+type sums map[sumKey]float64
+
+type sumKey struct {
+	desc        *prometheus.Desc
+	kind, other string
+}
+
+func keyOf(desc *prometheus.Desc, kind string, other []string) sumKey {
+	return sumKey{desc, kind, append(other, "")[0]}
+}
+
+func (s sums) add(desc *prometheus.Desc, n float64, kind string, other ...string) {
+	s[keyOf(desc, kind, other)] += n
+}
+
+// first keeps the earliest time that is known.
+func (s sums) first(desc *prometheus.Desc, at time.Time, kind string, other ...string) {
+	key := keyOf(desc, kind, other)
+	if have, ok := s[key]; !at.IsZero() && (!ok || float64(at.Unix()) < have) {
+		s[key] = float64(at.Unix())
+	}
+}
+
+// last keeps the latest time that is known.
+func (s sums) last(desc *prometheus.Desc, at time.Time, kind string, other ...string) {
+	if key := keyOf(desc, kind, other); !at.IsZero() {
+		s[key] = max(s[key], float64(at.Unix()))
+	}
+}
