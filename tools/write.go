@@ -104,6 +104,8 @@ func (s *Service) apply(ctx context.Context, p proposal, grant granted) Result {
 	envelope := p.target.outcome(p.want, grant, outcome)
 	if err := s.d.Guard.Finished(ctx, grant.Record, grant.intent, recorded(envelope, outcome)); err != nil {
 		envelope.Summary += " The record of this write is incomplete: its outcome could not be stored, and the next start will look what became of it."
+		s.d.Logger.ErrorContext(ctx, "the outcome of a write could not be recorded",
+			"tool", p.job.op.Name, "tenant", p.target.tenant.Name, "problem", schemas.AsProblem(err).Code)
 	}
 	p.job.progress(writeSteps, writeSteps, "Done")
 	return done(envelope)
