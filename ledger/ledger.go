@@ -21,6 +21,9 @@ type Options struct {
 	Program string
 	// Now defaults to time.Now.
 	Now func() time.Time
+	// RolledBack is told that an older file was found in the place of the ledger,
+	// and how many entries it lacks; may be nil.
+	RolledBack func(missing int64)
 	// Patience is how long a call waits for another process; 5 seconds if zero.
 	Patience time.Duration
 }

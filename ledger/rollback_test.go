@@ -3,6 +3,7 @@ package ledger
 import (
 	"errors"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -212,5 +213,28 @@ func TestALedgerPutBackWithItsCounter(t *testing.T) {
 	h.clock.move(2 * time.Hour)
 	if used := use(); used {
 		t.Error("a token outlived its time")
+	}
+}
+
+// What was denied was not open, and whoever runs the program is told at once.
+func TestAnOlderFileIsToldOf(t *testing.T) {
+	t.Parallel()
+	h := build(t)
+	h.put("ap_1")
+	h.put("ap_2")
+	if denied, err := h.DecideTicket(ctx(), "ap_2", guard.Decision{At: noon()}, event(guard.KindDeclined, guard.Intent{})); !denied || err != nil {
+		t.Fatal(denied, err)
+	}
+	putBack := h.copyFile()
+	h.fill(4)
+	putBack()
+	var told []int64
+	h.o.RolledBack = func(missing int64) { told = append(told, missing) }
+	h.fill(2)
+	if !slices.Equal(told, []int64{4}) {
+		t.Error("told:", told)
+	}
+	if detail := h.events()[3].Detail; !strings.Contains(detail, "1 open tickets and 0 invocation tokens") {
+		t.Error(detail)
 	}
 }

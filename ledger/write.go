@@ -23,6 +23,8 @@ type writing struct {
 	tail link
 	// changed says that there is something to commit.
 	changed bool
+	// lost is how many entries an older file lacks, if it was noticed here.
+	lost int64
 }
 
 // write runs a function in a transaction that holds the file's write lock. An
@@ -65,6 +67,9 @@ func (l *Ledger) writeTo(ctx context.Context, db *database, change func(*writing
 		return err
 	}
 	l.counter.knows(w.tail.seq)
+	if w.lost > 0 && l.o.RolledBack != nil {
+		l.o.RolledBack(w.lost)
+	}
 	return nil
 }
 
@@ -159,7 +164,7 @@ func (w *writing) events(ctx context.Context, state string, gone bool, events ..
 // tokens that were used or revoked since would be good again in it, so all are
 // voided. Numbers go on after the lost ones.
 func (w *writing) rolledBack(ctx context.Context, seen int64) error {
-	had := w.tail.seq
+	had, now := w.tail.seq, w.l.o.Now()
 	voided, err := w.openTickets(ctx)
 	if err != nil {
 		return err
@@ -168,9 +173,16 @@ func (w *writing) rolledBack(ctx context.Context, seen int64) error {
 	if err != nil {
 		return err
 	}
-	e := newEntry(guard.Event{Time: w.l.o.Now(), Kind: KindRollback, Detail: fmt.Sprintf(
+	open := 0
+	for _, t := range voided {
+		if t.Live(now) {
+			open++
+		}
+	}
+	w.lost = seen - had
+	e := newEntry(guard.Event{Time: now, Kind: KindRollback, Detail: fmt.Sprintf(
 		"The file ends with entry %d and the vault remembers entry %d: an older ledger was put back. %d open tickets and %d invocation tokens were voided. Freeze and approvers are as they were at entry %d.",
-		had, seen, len(voided), len(tokens), had)}, w.l.o.Program)
+		had, seen, open, len(tokens), had)}, w.l.o.Program)
 	e.MissingFrom, e.MissingTo = had+1, seen
 	if err := w.addAt(ctx, seen+1, e); err != nil {
 		return err

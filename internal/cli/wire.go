@@ -66,7 +66,9 @@ func (f *Factory) openHouse(keys keyOptions, simulated *simulation) (*house, err
 		return nil, wrongKeyFlags(err)
 	}
 	keyring := store.Keyring()
-	record := ledger.Open(ledger.Options{Dir: dir, Keys: keyring, Program: buildOf().Version})
+	record := ledger.Open(ledger.Options{Dir: dir, Keys: keyring, Program: buildOf().Version, RolledBack: func(missing int64) {
+		f.Log.Warn("an older ledger was put back: its open approvals and tokens were voided, and entries are missing", "count", missing)
+	}})
 	var h *house
 	h = f.furnish(directory, store, pool, func(e vault.Event) {
 		if !h.unrecorded {
