@@ -303,7 +303,7 @@ func (s *firstRun) askInto(ctx context.Context, flag, question, usual string) er
 	}
 	return s.askUntil(ctx, question, usual, func(typed string) error {
 		if !schemas.IsGUID(typed) {
-			return usage("mcp-partner setup again", "that is no GUID, which looks like 00000000-0000-0000-0000-000000000000")
+			return usage("run mcp-partner setup again: what is done stays done", "that is no GUID, which looks like 00000000-0000-0000-0000-000000000000")
 		}
 		return s.set(flag, typed)
 	})
