@@ -148,6 +148,7 @@ func answerJSON(w http.ResponseWriter, value any, err error) {
 		problem := schemas.AsProblem(err)
 		status, value = problemStatus(problem.Code), map[string]*schemas.Problem{"problem": problem}
 	}
+	beginAnswer(w)
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")

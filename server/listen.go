@@ -56,7 +56,7 @@ func (s *Server) ServeListener(ctx context.Context, l net.Listener, o HTTPOption
 
 func (s *Server) httpServer(h http.Handler, o HTTPOptions) *http.Server {
 	return &http.Server{
-		Handler:           unwaiting(h),
+		Handler:           impatient(h),
 		ReadHeaderTimeout: o.HeaderLimit,
 		IdleTimeout:       o.IdleLimit,
 		MaxHeaderBytes:    maxHeaderBytes,
@@ -66,17 +66,25 @@ func (s *Server) httpServer(h http.Handler, o HTTPOptions) *http.Server {
 	}
 }
 
-// unwaiting keeps net/http from waiting for a body that nobody reads, such as
-// that of a request which is refused: it does so after the handler has returned,
-// for as long as the client likes, and such a connection would hold a place that
-// nobody can push it out of. Whoever reads a body sets a deadline of its own.
-func unwaiting(h http.Handler) http.Handler {
+// impatient keeps net/http from waiting for clients for as long as they like. It
+// does so after the handler has returned, for a body that nobody reads, such as
+// that of a request which is refused, and for an answer that nobody takes; such a
+// connection would hold a place that nobody can push it out of. Whoever reads a
+// body, or writes an answer of some length, sets a deadline of its own.
+func impatient(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.ContentLength != 0 { // without a body the deadline would end the call
 			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(lingerLimit))
 		}
+		defer beginAnswer(w)
 		h.ServeHTTP(w, r)
 	})
+}
+
+// beginAnswer bounds how long an answer may take to go out. Before a call has
+// ended it would be too early: over HTTP/2 the deadline ends the call.
+func beginAnswer(w http.ResponseWriter) {
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writeLimit)) // in-memory writers have none
 }
 
 func serve(hs *http.Server, l net.Listener) error {

@@ -144,6 +144,7 @@ func (t *httpTransport) serveMetadata(w http.ResponseWriter, r *http.Request) {
 		no.write(w)
 		return
 	}
+	beginAnswer(w)
 	header := w.Header()
 	header.Set("Content-Type", "application/json")
 	header.Set("Cache-Control", "no-store") // it may depend on the Host
