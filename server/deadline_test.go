@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"bufio"
 	"context"
 	"net"
 	"net/http"
@@ -21,6 +22,8 @@ type timed struct {
 	mu       sync.Mutex
 	writes   int
 	unending int
+	// lifted gets a word whenever a deadline is lifted after a write.
+	lifted chan struct{}
 }
 
 // Accept implements net.Listener.
@@ -45,6 +48,12 @@ type timedConn struct {
 func (c *timedConn) SetWriteDeadline(t time.Time) error {
 	c.of.mu.Lock()
 	c.until = t
+	if t.IsZero() && c.of.writes > 0 {
+		select {
+		case c.of.lifted <- struct{}{}:
+		default:
+		}
+	}
 	c.of.mu.Unlock()
 	return c.Conn.SetWriteDeadline(t)
 }
@@ -64,20 +73,15 @@ func (c *timedConn) Write(p []byte) (int, error) {
 // the answer is.
 func TestNoAnswerWaitsForEver(t *testing.T) {
 	t.Parallel()
-	tcp, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	l := &timed{Listener: tcp}
+	l := listenTimed(t)
 	long := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(make([]byte, 1<<16)) })
 	o := server.HTTPOptions{OAuth: newResourceServer(), Bearer: approving{}, Approvals: &desk{}, Metrics: long}
-	ctx, stop := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- newServer(newFixtures(), nil).ServeListener(ctx, l, o) }()
-	c := wiretest.HTTPAt(t, "http://"+tcp.Addr().String()+"/mcp", goodToken, &http.Transport{})
-	c.Addr = tcp.Addr().String()
+	c := l.serve(t, o)
+	notifying := wiretest.Modern.Request(2, "tools/call", wiretest.Object{
+		"name": "notify", "arguments": wiretest.Object{"text": "0"}, "_meta": wiretest.Object{"progressToken": "0"},
+	}, nil)
 	messages := map[string]string{
-		"an answer": wiretest.Modern.Call(1, "echo", wiretest.Object{"text": "fine"}), "a stream": wiretest.Modern.Call(2, "progress", nil), "no message": "{",
+		"an answer": wiretest.Modern.Call(1, "echo", wiretest.Object{"text": "fine"}), "a stream": notifying, "no message": "{",
 		"a cancel": `{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}`, "a response": `{"jsonrpc":"2.0","id":1,"result":{}}`,
 	}
 	check := func(name string) {
@@ -102,8 +106,54 @@ func TestNoAnswerWaitsForEver(t *testing.T) {
 		t.Errorf("/metrics: %d", got.Status)
 	}
 	check("/metrics")
-	stop()
-	if err := <-ended; err != nil {
-		t.Error(err)
+}
+
+// A stream may be silent for longer than a write may take. Over HTTP/2 a deadline
+// that was set for an event would end the stream when it passes.
+func TestASilentStreamHasNoDeadline(t *testing.T) {
+	t.Parallel()
+	l := listenTimed(t)
+	c := l.serve(t, httpOptions())
+	r := c.NewRequest(wiretest.Modern.Request("sub", "subscriptions/listen", wiretest.Object{"notifications": wiretest.Object{"toolsListChanged": true}}, nil))
+	ctx, hangUp := context.WithCancel(t.Context())
+	defer hangUp()
+	answer, err := http.DefaultTransport.RoundTrip(r.WithContext(ctx))
+	if err != nil {
+		t.Fatal(err)
 	}
+	defer answer.Body.Close()
+	if line, err := bufio.NewReader(answer.Body).ReadString('\n'); err != nil || !strings.HasPrefix(line, "event:") {
+		t.Fatalf("%q, %v", line, err)
+	}
+	select {
+	case <-l.lifted:
+	case <-time.After(wiretest.Patience):
+		t.Error("the deadline of the first event stays")
+	}
+}
+
+func listenTimed(t *testing.T) *timed {
+	t.Helper()
+	tcp, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &timed{Listener: tcp, lifted: make(chan struct{}, 1)}
+}
+
+// serve serves on the listener until the test ends.
+func (l *timed) serve(t *testing.T, o server.HTTPOptions) *wiretest.HTTP {
+	t.Helper()
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- newServer(newFixtures(), nil).ServeListener(ctx, l, o) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+	c := wiretest.HTTPAt(t, "http://"+l.Addr().String()+"/mcp", goodToken, &http.Transport{})
+	c.Addr = l.Addr().String()
+	return c
 }

@@ -65,7 +65,9 @@ func (w *exchangeWriter) Flush() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.open {
+		w.extendDeadline()
 		_ = w.control.Flush() // the next write says what is wrong
+		w.liftDeadline()
 	}
 }
 
@@ -109,6 +111,7 @@ func (w *exchangeWriter) event(data []byte) {
 	if errors.Is(w.err, http.ErrNotSupported) {
 		w.err = nil // an in-memory writer has nothing to flush
 	}
+	w.liftDeadline()
 }
 
 func (w *exchangeWriter) send(p []byte) {
@@ -121,6 +124,12 @@ func (w *exchangeWriter) send(p []byte) {
 // extendDeadline lets a stream last as long as the client reads it.
 func (w *exchangeWriter) extendDeadline() {
 	_ = w.control.SetWriteDeadline(time.Now().Add(writeLimit)) // in-memory writers have none
+}
+
+// liftDeadline lets a stream be silent for as long as the call is: over HTTP/2 a
+// deadline that passes ends it, also when there is nothing to write.
+func (w *exchangeWriter) liftDeadline() {
+	_ = w.control.SetWriteDeadline(time.Time{})
 }
 
 // finish sends the answer, with our fault in place of mcp-go's where there is
