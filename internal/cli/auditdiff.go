@@ -3,7 +3,9 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"iter"
 	"strconv"
 	"strings"
 
@@ -104,34 +106,54 @@ func (f *Factory) diffLines(ctx context.Context, room *callRoom, before, after f
 	return nil
 }
 
+// diffTable counts the changes and shows them by kind. It goes through the two
+// audits again and again instead of keeping what differs.
 func (f *Factory) diffTable(ctx context.Context, room *callRoom, before, after fleet.Run) error {
-	changes := map[fleet.ChangeKind][][]string{}
+	counts := map[fleet.ChangeKind]int{}
 	for change, err := range room.fleet.Diff(ctx, before.ID, after.ID) {
 		if err != nil {
 			return err
 		}
-		row := change.Row()
-		changes[change.Kind] = append(changes[change.Kind], []string{
-			strings.ReplaceAll(string(change.Kind), "_", " "), row.Tenant, row.Credential, wasState(change.Before), wasState(change.After),
-		})
+		counts[change.Kind]++
 	}
 	u := f.ui()
 	u.linef(plain, "From %s (%s) to %s (%s)", before.ID, before.CreatedAt.UTC().Format("2006-01-02"), after.ID, after.CreatedAt.UTC().Format("2006-01-02"))
-	var rows [][]string
 	for _, kind := range fleet.ChangeKinds() {
-		if n := len(changes[kind]); n > 0 {
-			u.field(strings.ReplaceAll(string(kind), "_", " "), number(n))
-		}
-		rows = append(rows, changes[kind]...)
+		u.field(kindWords(kind), number(counts[kind]))
 	}
-	if len(rows) == 0 {
+	if len(counts) == 0 {
 		u.line(good, "Nothing differs.")
 		return u.err
 	}
-	u.blank()
-	u.table([]string{"CHANGE", "TENANT", "CREDENTIAL", "THEN", "NOW"}, rows)
-	return u.err
+	rows := func(yield func([]string, error) bool) {
+		for _, kind := range fleet.ChangeKinds() {
+			if counts[kind] > 0 && !changesOf(kind, room.fleet.Diff(ctx, before.ID, after.ID), yield) {
+				return
+			}
+		}
+	}
+	return errors.Join(u.longTable([]string{"CHANGE", "TENANT", "CREDENTIAL", "THEN", "NOW"}, rows), u.err)
 }
+
+// changesOf yields the cells of the changes of one kind, and reports whether more
+// are wanted.
+func changesOf(kind fleet.ChangeKind, changes iter.Seq2[fleet.Change, error], yield func([]string, error) bool) bool {
+	for change, err := range changes {
+		if err != nil {
+			return yield(nil, err)
+		}
+		if change.Kind != kind {
+			continue
+		}
+		row := change.Row()
+		if !yield([]string{kindWords(kind), row.Tenant, row.Credential, wasState(change.Before), wasState(change.After)}, nil) {
+			return false
+		}
+	}
+	return true
+}
+
+func kindWords(kind fleet.ChangeKind) string { return strings.ReplaceAll(string(kind), "_", " ") }
 
 // wasState words one side of a change.
 func wasState(row *schemas.AuditRow) string {
