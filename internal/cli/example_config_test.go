@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -35,6 +36,9 @@ func TestExampleConfig(t *testing.T) {
 		Run(t.Context(), streams, append(append([]string{"policy", "test"}, c.args...), "--json", "--config", examplePath, "--state-dir", filepath.Join(t.TempDir(), "state")))
 		if out := outOf(streams); !strings.Contains(out, c.says) {
 			t.Errorf("%v: %s, want %s", c.args, out, c.says)
+		}
+		if note := streams.Err.(*bytes.Buffer).String(); !strings.Contains(note, "the directory has no tenant "+c.args[3]) {
+			t.Errorf("a tenant that nobody knows is judged without a word: %q", note)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -99,7 +100,11 @@ func (f *Factory) describe(subject *guard.Subject) error {
 	defer h.Close()
 	entry, err := h.directory.Resolve(subject.Tenant)
 	if err != nil {
-		return unlessUnknown(err)
+		if err := unlessUnknown(err); err != nil {
+			return err
+		}
+		fmt.Fprintf(f.IO.Err, "mcp-partner: note: the directory has no tenant %s, so labels and its expected partner ID match nothing\n", escape(subject.Tenant))
+		return nil
 	}
 	tenant := entry.Tenant()
 	subject.Tenant, subject.Labels, subject.Expected = tenant.Name, tenant.Labels, tenant.ExpectedPartnerID

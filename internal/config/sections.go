@@ -49,9 +49,9 @@ func (f *File) readPolicy(node *yaml.Node) error {
 		if err := readRule(item, i, &rules[i]); err != nil {
 			return err
 		}
-	}
-	if _, err := guard.NewPolicy(rules); err != nil {
-		return errors.New(schemas.AsProblem(err).Message)
+		if _, err := guard.NewPolicy(rules[:i+1]); err != nil {
+			return fmt.Errorf("line %d: %s", item.Line, schemas.AsProblem(err).Message)
+		}
 	}
 	f.policy = rules
 	return nil
