@@ -47,6 +47,7 @@ var rooms = map[string]struct {
 
 	"internal/auditreport": {[]string{"schemas", "fleet"}, "what an audit found, written for people and programs"},
 
+	"internal/keyvaulttest":        {nil, "stands in for Azure Key Vault in tests"},
 	"internal/vaulttest":           {nil, "starts a real HashiCorp Vault for tests and talks to it without the client under test"},
 	"vault/internal/backend":       {[]string{"schemas"}, "what the vault needs of a store elsewhere; only the vault sees the bytes of a secret"},
 	"vault/internal/hashicorp":     {[]string{"schemas", "internal/httpclient", "vault/internal/backend"}, "the client of HashiCorp Vault stays behind the vault; the HTTP client to check a CA"},

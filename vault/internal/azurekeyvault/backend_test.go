@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"mcp-partner/internal/keyvaulttest"
 	"mcp-partner/schemas"
 )
 
@@ -30,9 +31,9 @@ func wantValue(t *testing.T, b *Backend, name, value string) string {
 
 func TestLifeOfASecret(t *testing.T) {
 	t.Parallel()
-	k := newKeyVault(t)
+	k := keyvaulttest.New(t)
 	by := &signIn{}
-	b := k.open(t, by)
+	b := open(t, k, by)
 	none := wantValue(t, b, "contoso", "")
 	if err := b.Put(t.Context(), "contoso", []byte("first"), none); err != nil {
 		t.Fatal(err)
@@ -42,11 +43,11 @@ func TestLifeOfASecret(t *testing.T) {
 	if err != nil || item.ExpiresAt.Year() != 2030 || item.UpdatedAt.Year() != 2023 {
 		t.Errorf("times are %s and %s, %v", item.UpdatedAt, item.ExpiresAt, err)
 	}
-	k.set("mcp-partner-contoso", "second")
+	k.Set("mcp-partner-contoso", "second")
 	wantCode(t, b.Put(t.Context(), "contoso", []byte("late"), first), schemas.CodeStateMoved)
 	wantValue(t, b, "contoso", "second")
-	k.set("somebody-elses", "x")
-	k.set("mcp-partner-fabrikam", "y")
+	k.Set("somebody-elses", "x")
+	k.Set("mcp-partner-fabrikam", "y")
 	names, err := b.List(t.Context())
 	slices.Sort(names)
 	if err != nil || !slices.Equal(names, []string{"contoso", "fabrikam"}) {
@@ -66,11 +67,11 @@ func TestLifeOfASecret(t *testing.T) {
 // The secret of a certificate that Key Vault keeps is a PFX file in base64.
 func TestCertificateOfKeyVault(t *testing.T) {
 	t.Parallel()
-	k := newKeyVault(t)
-	b := k.open(t, &signIn{})
-	k.issue("mcp-partner-app", base64.StdEncoding.EncodeToString([]byte{0x30, 0x82, 0, 0xff}))
+	k := keyvaulttest.New(t)
+	b := open(t, k, &signIn{})
+	k.Issue("mcp-partner-app", base64.StdEncoding.EncodeToString([]byte{0x30, 0x82, 0, 0xff}))
 	wantValue(t, b, "app", "\x30\x82\x00\xff")
-	k.issue("mcp-partner-app", "no base64")
+	k.Issue("mcp-partner-app", "no base64")
 	_, err := b.Get(t.Context(), "app")
 	wantCode(t, err, schemas.CodeVaultUnavailable)
 }
@@ -79,22 +80,22 @@ func TestCertificateOfKeyVault(t *testing.T) {
 // something else. None is asked for, and none is sent.
 func TestChallengeOfAnotherAudience(t *testing.T) {
 	t.Parallel()
-	for name, change := range map[string]func(*keyVault){
-		"another audience": func(k *keyVault) { k.resource = "https://management.azure.com" },
-		"another tenant": func(k *keyVault) {
-			k.authority = "https://login.microsoftonline.com/44444444-2222-4333-8444-555555555555"
+	for name, change := range map[string]func(*keyvaulttest.Vault){
+		"another audience": func(k *keyvaulttest.Vault) { k.Resource = "https://management.azure.com" },
+		"another tenant": func(k *keyvaulttest.Vault) {
+			k.Authority = "https://login.microsoftonline.com/44444444-2222-4333-8444-555555555555"
 		},
-		"no authority": func(k *keyVault) { k.authority = "x" },
-		"nothing":      func(k *keyVault) { k.authority, k.resource = "", "" },
+		"no authority": func(k *keyvaulttest.Vault) { k.Authority = "x" },
+		"nothing":      func(k *keyvaulttest.Vault) { k.Authority, k.Resource = "", "" },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			k := newKeyVault(t)
+			k := keyvaulttest.New(t)
 			change(k)
 			by := &signIn{}
-			_, err := k.open(t, by).Get(t.Context(), "one")
+			_, err := open(t, k, by).Get(t.Context(), "one")
 			wantCode(t, err, schemas.CodeVaultUnavailable)
-			if len(by.asked) > 0 || k.sent(goodToken) {
+			if len(by.asked) > 0 || k.Sent(goodToken) {
 				t.Errorf("a token was asked for (%v) or sent", by.asked)
 			}
 		})
@@ -103,8 +104,8 @@ func TestChallengeOfAnotherAudience(t *testing.T) {
 
 func TestFailedSignInShowsNothing(t *testing.T) {
 	t.Parallel()
-	k := newKeyVault(t)
-	_, err := k.open(t, &signIn{err: errors.New("request body: client_assertion=CANARY")}).Get(t.Context(), "one")
+	k := keyvaulttest.New(t)
+	_, err := open(t, k, &signIn{err: errors.New("request body: client_assertion=CANARY")}).Get(t.Context(), "one")
 	wantCode(t, err, schemas.CodeVaultUnavailable, "sign-in to the key vault with azure-cli failed")
 	if strings.Contains(fmt.Sprintf("%v %+v", err, err), "CANARY") {
 		t.Errorf("the error of the sign-in comes out: %v", err)
@@ -139,9 +140,9 @@ func TestHostileServers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			k := newKeyVault(t)
-			k.answers(answer)
-			b := k.open(t, &signIn{})
+			k := keyvaulttest.New(t)
+			k.Answers(answer)
+			b := open(t, k, &signIn{})
 			_, getting := b.Get(t.Context(), "one")
 			_, listing := b.List(t.Context())
 			for doing, err := range map[string]error{"get": getting, "list": listing, "put": b.Put(t.Context(), "one", []byte("v"), "")} {
@@ -167,14 +168,14 @@ func TestNothingGoesElsewhere(t *testing.T) {
 	var landed atomic.Int32
 	thief := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { landed.Add(1) }))
 	t.Cleanup(thief.Close)
-	k := newKeyVault(t)
-	b := k.open(t, &signIn{})
+	k := keyvaulttest.New(t)
+	b := open(t, k, &signIn{})
 	for _, code := range []int{301, 302, 307, 308} {
-		k.answers(func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, thief.URL, code) })
+		k.Answers(func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, thief.URL, code) })
 		_, err := b.Get(t.Context(), "one")
 		wantCode(t, err, schemas.CodeVaultUnavailable, "elsewhere, which is not followed")
 	}
-	k.answers(func(w http.ResponseWriter, _ *http.Request) {
+	k.Answers(func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprintf(w, `{"value":[],"nextLink":"%s/secrets"}`, thief.URL)
 	})
 	_, err := b.List(t.Context())
@@ -186,8 +187,8 @@ func TestNothingGoesElsewhere(t *testing.T) {
 
 func TestUnreachableKeyVault(t *testing.T) {
 	t.Parallel()
-	k := newKeyVault(t)
-	b := k.open(t, &signIn{})
+	k := keyvaulttest.New(t)
+	b := open(t, k, &signIn{})
 	k.Close()
 	_, err := b.Get(t.Context(), "one")
 	wantCode(t, err, schemas.CodeVaultUnavailable, "cannot be reached")

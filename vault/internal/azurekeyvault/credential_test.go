@@ -2,7 +2,6 @@ package azurekeyvault
 
 import (
 	"encoding/json"
-	"encoding/pem"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -14,6 +13,7 @@ import (
 	"testing"
 
 	"mcp-partner/internal/httpclient"
+	"mcp-partner/internal/keyvaulttest"
 	"mcp-partner/schemas"
 )
 
@@ -77,14 +77,13 @@ func (d detour) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // openAs opens a stand-in of Key Vault by the real clients of Azure's SDK.
-func openAs(t *testing.T, k *keyVault, e *entra, auth Auth) *Backend {
+func openAs(t *testing.T, k *keyvaulttest.Vault, e *entra, auth Auth) *Backend {
 	t.Helper()
-	ca := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: k.Certificate().Raw}))
-	settings, err := Settings{URL: k.URL, CAPEM: ca, Auth: auth}.Normal()
+	settings, err := Settings{URL: k.URL, CAPEM: k.CAPEM(), Auth: auth}.Normal()
 	if err != nil {
 		t.Fatal(err)
 	}
-	client, err := httpclient.New(httpclient.Options{CAPEM: []byte(ca)})
+	client, err := httpclient.New(httpclient.Options{CAPEM: []byte(k.CAPEM())})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,10 +102,10 @@ func openAs(t *testing.T, k *keyVault, e *entra, auth Auth) *Backend {
 
 // No t.Parallel: the platform tells of a managed identity by the environment.
 func TestManagedIdentity(t *testing.T) {
-	k, e := newKeyVault(t), newEntra(t)
+	k, e := keyvaulttest.New(t), newEntra(t)
 	t.Setenv("IDENTITY_ENDPOINT", e.URL+"/msi/token")
 	t.Setenv("IDENTITY_HEADER", "header-of-the-platform")
-	k.set("mcp-partner-contoso", "value")
+	k.Set("mcp-partner-contoso", "value")
 	const user = "11111111-2222-4333-8444-555555555555"
 	wantValue(t, openAs(t, k, e, Auth{Method: MethodManagedIdentity}), "contoso", "value")
 	wantValue(t, openAs(t, k, e, Auth{Method: MethodManagedIdentity, ClientID: user}), "contoso", "value")
@@ -120,8 +119,8 @@ func TestManagedIdentity(t *testing.T) {
 
 func TestWorkloadIdentity(t *testing.T) {
 	t.Parallel()
-	k, e := newKeyVault(t), newEntra(t)
-	k.set("mcp-partner-contoso", "value")
+	k, e := keyvaulttest.New(t), newEntra(t)
+	k.Set("mcp-partner-contoso", "value")
 	file := filepath.Join(t.TempDir(), "federated")
 	if err := os.WriteFile(file, []byte("token.of.cluster"), 0o600); err != nil {
 		t.Fatal(err)
