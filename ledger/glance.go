@@ -41,27 +41,21 @@ func (t trace) same(u trace) bool {
 	return t.size == u.size && t.at.Equal(u.at) && (t.file == nil) == (u.file == nil) && (t.file == nil || os.SameFile(t.file, u.file))
 }
 
-// footprint looks at the files; ok is false where times cannot be relied on.
-func (l *Ledger) footprint() (f footprint, ok bool) {
+// footprint is what the files are now, of which the database's was looked at
+// already; ok is false where times cannot be relied on.
+func (l *Ledger) footprint(database fs.FileInfo) (f footprint, ok bool) {
 	if !timesTell {
 		return footprint{}, false
 	}
 	now := time.Now()
-	for _, look := range []struct {
-		path string
-		into *trace
-	}{{l.path, &f.database}, {l.path + "-wal", &f.log}} {
-		info, err := os.Lstat(look.path)
-		if err != nil {
-			continue // none is a trace as well: then the other one has changed
-		}
-		*look.into = trace{info.Size(), info.ModTime(), info}
-		if !settles(info.ModTime(), now) {
-			return footprint{}, false
-		}
+	f.database = traceOf(database)
+	if log, err := os.Lstat(l.path + "-wal"); err == nil {
+		f.log = traceOf(log) // none is a trace as well: then the other one has changed
 	}
-	return f, f.database.file != nil
+	return f, settles(f.database.at, now) && (f.log.file == nil || settles(f.log.at, now))
 }
+
+func traceOf(info fs.FileInfo) trace { return trace{info.Size(), info.ModTime(), info} }
 
 // glance keeps what was read last of the brake and of tokens, for as long as the
 // file is what it was: every call asks for them, and hardly any finds a change.

@@ -22,6 +22,13 @@ func (h *house) age(by time.Duration) {
 	}
 }
 
+func (h *house) glimpse() (footprint, bool) {
+	h.t.Helper()
+	_, info, err := h.useAsSeen(ctx())
+	h.must(err)
+	return h.footprint(info)
+}
+
 func (h *house) frozen() bool {
 	h.t.Helper()
 	f, err := h.Freeze(ctx())
@@ -47,7 +54,7 @@ func TestAGlanceStandsForReadingTheBrake(t *testing.T) {
 			if h.frozen() == want {
 				t.Fatalf("round %d: frozen is %v already", round, want)
 			}
-			if at, settled := h.footprint(); !settled {
+			if at, settled := h.glimpse(); !settled {
 				t.Fatal("the files are not settled")
 			} else if _, known := h.glance.recall(at); !known {
 				t.Fatal("a glance does not stand for the reading")
@@ -121,7 +128,7 @@ func TestAGlanceStandsForReadingAToken(t *testing.T) {
 	h.issue("tk_1", "nightly", 1)
 	h.issue("tk_2", "other", 0)
 	kept := func(id string) bool {
-		at, settled := h.footprint()
+		at, settled := h.glimpse()
 		_, ok := h.glance.recallToken(at, id)
 		return settled && ok
 	}

@@ -130,11 +130,11 @@ const tokenQuery = `SELECT ` + lastEntry + `, ` + stateColumns + ` FROM states W
 // is not there, and none is where entries are missing at the end: what was
 // revoked since would be live again.
 func (l *Ledger) Token(ctx context.Context, id string) (guard.Token, bool, error) {
-	db, err := l.use(ctx)
+	db, info, err := l.useAsSeen(ctx)
 	if err != nil {
 		return guard.Token{}, false, err
 	}
-	at, settled := l.footprint()
+	at, settled := l.footprint(info)
 	if t, ok := l.glance.recallToken(at, id); settled && ok {
 		return t, true, nil
 	}

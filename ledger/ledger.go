@@ -94,28 +94,34 @@ func (l *Ledger) Close() error {
 // use returns the open database, and opens it the first time. A failure is not
 // remembered: the next call tries again.
 func (l *Ledger) use(ctx context.Context) (*database, error) {
+	db, _, err := l.useAsSeen(ctx)
+	return db, err
+}
+
+// useAsSeen is use, with what the file system says of the file now.
+func (l *Ledger) useAsSeen(ctx context.Context) (*database, fs.FileInfo, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.closed {
-		return nil, l.unavailable("was closed", "The program is ending.")
+		return nil, nil, l.unavailable("was closed", "The program is ending.")
 	}
-	if l.db != nil {
-		return l.db, l.stillThere(l.db)
+	if l.db == nil {
+		db, err := l.open(ctx)
+		if err != nil {
+			return nil, nil, l.problem(err)
+		}
+		l.db = db
 	}
-	db, err := l.open(ctx)
-	if err != nil {
-		return nil, l.problem(err)
-	}
-	l.db = db
-	return db, nil
+	info, err := l.stillThere(l.db)
+	return l.db, info, err
 }
 
 // stillThere notices a file that was put in the place of the open one. What is
 // written into the old one would be lost.
-func (l *Ledger) stillThere(db *database) error {
+func (l *Ledger) stillThere(db *database) (fs.FileInfo, error) {
 	info, err := os.Lstat(l.path)
 	if err == nil && os.SameFile(info, db.file) {
-		return nil
+		return info, nil
 	}
-	return l.unsafe("The ledger "+l.path, "was replaced or removed while this program was using it", "Stop every mcp-partner on this state directory, then start again.")
+	return nil, l.unsafe("The ledger "+l.path, "was replaced or removed while this program was using it", "Stop every mcp-partner on this state directory, then start again.")
 }

@@ -119,11 +119,11 @@ func (l *Ledger) Freeze(ctx context.Context) (guard.Freeze, error) {
 
 // recorded is the brake as the record has it.
 func (l *Ledger) recorded(ctx context.Context) (guard.Freeze, error) {
-	db, err := l.use(ctx)
+	db, info, err := l.useAsSeen(ctx)
 	if err != nil {
 		return guard.Freeze{}, err
 	}
-	at, settled := l.footprint() // before the reading, which may see more
+	at, settled := l.footprint(info) // before the reading, which may see more
 	if f, ok := l.glance.recall(at); settled && ok {
 		return f, nil
 	}
