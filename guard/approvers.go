@@ -211,7 +211,7 @@ func (g *Guard) revokeVouched(ctx context.Context, approver string) error {
 		return err
 	}
 	for _, t := range tokens {
-		if t.IssuedBy != approver || !t.Grant.Has(ScopeApprove) || !t.Live(g.o.Now()) {
+		if t.IssuedBy != approver || !t.Grant.Has(ScopeApprove) || !t.Revocable(g.o.Now()) {
 			continue
 		}
 		if _, err := g.RevokeTokens(ctx, TokenSelection{ID: t.ID}); err != nil {

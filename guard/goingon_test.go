@@ -91,11 +91,19 @@ func TestWhoeverGoesOnHasToBeLetInStill(t *testing.T) {
 		// next is what the caller's next token gets.
 		next schemas.Code
 	}{
-		"nothing":             {func(*goingOn) {}, "", ""},
-		"the token expires":   {func(o *goingOn) { o.clock.Advance(guard.DefaultTokenLife) }, schemas.CodeTokenRefused, ""},
-		"the token is gone":   {func(o *goingOn) { o.store.gone = true }, schemas.CodeTokenRefused, schemas.CodeTokenRefused},
-		"revoked by ID":       {func(o *goingOn) { o.revoke(guard.TokenSelection{ID: o.agent.Token}) }, schemas.CodeTokenRefused, schemas.CodeTokenRefused},
-		"revoked by name":     {func(o *goingOn) { o.revoke(guard.TokenSelection{For: o.agent.Caller}) }, schemas.CodeTokenRefused, schemas.CodeTokenRefused},
+		"nothing":           {func(*goingOn) {}, "", ""},
+		"the token expires": {func(o *goingOn) { o.clock.Advance(guard.DefaultTokenLife) }, schemas.CodeTokenRefused, ""},
+		"the token is gone": {func(o *goingOn) { o.store.gone = true }, schemas.CodeTokenRefused, schemas.CodeTokenRefused},
+		"revoked by ID":     {func(o *goingOn) { o.revoke(guard.TokenSelection{ID: o.agent.Token}) }, schemas.CodeTokenRefused, schemas.CodeTokenRefused},
+		"revoked by name":   {func(o *goingOn) { o.revoke(guard.TokenSelection{For: o.agent.Caller}) }, schemas.CodeTokenRefused, schemas.CodeTokenRefused},
+		"revoked after its end": {func(o *goingOn) {
+			o.clock.Advance(guard.DefaultTokenLife)
+			o.revoke(guard.TokenSelection{ID: o.agent.Token})
+		}, schemas.CodeTokenRefused, schemas.CodeTokenRefused},
+		"the approver's token is revoked after its end": {func(o *goingOn) {
+			o.clock.Advance(guard.MaxTokenLife)
+			o.revoke(guard.TokenSelection{ID: o.approver.ID})
+		}, schemas.CodeTokenRefused, schemas.CodeTokenRefused},
 		"all are revoked":     {func(o *goingOn) { o.revoke(guard.TokenSelection{All: true}) }, schemas.CodeTokenRefused, schemas.CodeTokenRefused},
 		"the tenant is taken": {func(o *goingOn) { o.given.Tenants = o.given.Tenants[:2] }, schemas.CodeUnknownTenant, ""},
 		"the scope is taken":  {func(o *goingOn) { o.given.Scopes = nil }, schemas.CodeInsufficientScope, ""},

@@ -63,7 +63,7 @@ func (m *MemoryStore) RevokeTokens(_ context.Context, which TokenSelection, even
 	defer m.mu.Unlock()
 	revoked := 0
 	for id, token := range m.tokens {
-		if !which.Selects(token) || !token.Open(m.now()) {
+		if !which.Selects(token) || !token.Revocable(m.now()) {
 			continue
 		}
 		token.RevokedAt = m.now()

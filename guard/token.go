@@ -22,6 +22,10 @@ const (
 	DefaultTokenLife = 15 * time.Minute
 	MaxTokenLife     = time.Hour
 
+	// ReachAfterEnd is for how long after its end a token may have something left
+	// that it approved or opened.
+	ReachAfterEnd = PersonLife + RunLife
+
 	// tokenCaller begins the name of a caller who has an invocation token.
 	tokenCaller = "token:"
 	// maxTokens bounds the tokens that hold at the same time.
@@ -56,6 +60,13 @@ func (t Token) Live(now time.Time) bool {
 // is used up may have calls that are under way.
 func (t Token) Open(now time.Time) bool {
 	return t.RevokedAt.IsZero() && now.Before(t.ExpiresAt)
+}
+
+// Revocable reports whether to revoke the token stops anything. After its end
+// that may be what was approved with it or a run that it opened, for as long as
+// those can have something left.
+func (t Token) Revocable(now time.Time) bool {
+	return t.RevokedAt.IsZero() && now.Before(t.ExpiresAt.Add(ReachAfterEnd))
 }
 
 // State words where a token stands.

@@ -202,8 +202,8 @@ func (g *Guard) Tokens(ctx context.Context) ([]Token, error) {
 func (g *Guard) TokenState(t Token) string { return t.State(g.o.Now()) }
 
 // RevokeTokens voids the tokens that are meant, and returns how many of them
-// were open. Calls to a tenant that have begun are completed. It takes no passphrase: a
-// token less does no harm.
+// were revocable. Calls to a tenant that have begun are completed. It takes no
+// passphrase: a token less does no harm.
 func (g *Guard) RevokeTokens(ctx context.Context, which TokenSelection) (int, error) {
 	revoked, err := g.o.Store.RevokeTokens(ctx, which, g.change(KindToken, g.o.Account, ""))
 	if err != nil {

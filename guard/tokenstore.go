@@ -21,8 +21,8 @@ type TokenStore interface {
 	// UseToken counts one use of a live token, with its event. used is false,
 	// and nothing changes, if the token is not there or not live any more.
 	UseToken(ctx context.Context, id string, event Event) (used bool, err error)
-	// RevokeTokens voids the open tokens that are selected, used up or not, each with the event,
-	// whose Detail it words by RevokedDetail, and returns how many.
+	// RevokeTokens voids the revocable tokens that are selected, each with the
+	// event, whose Detail it words by RevokedDetail, and returns how many.
 	RevokeTokens(ctx context.Context, which TokenSelection, event Event) (revoked int, err error)
 }
 

@@ -192,15 +192,16 @@ func (l *Ledger) UseToken(ctx context.Context, id string, event guard.Event) (us
 // RevokeTokens implements guard.TokenStore.
 func (l *Ledger) RevokeTokens(ctx context.Context, which guard.TokenSelection, event guard.Event) (revoked int, err error) {
 	err = l.write(ctx, true, func(w *writing) error {
-		open, err := w.openTokens(ctx)
+		now := w.l.o.Now()
+		all, err := w.db.tokens(ctx, w.Tx, `AND expires > ?`, formatTime(now.Add(-guard.ReachAfterEnd)))
 		if err != nil {
 			return err
 		}
-		for _, t := range open {
-			if !which.Selects(t) {
+		for _, t := range all {
+			if !which.Selects(t) || !t.Revocable(now) {
 				continue
 			}
-			t.RevokedAt, event.Detail = w.l.o.Now(), guard.RevokedDetail(t)
+			t.RevokedAt, event.Detail = now, guard.RevokedDetail(t)
 			if err := w.changeToken(ctx, t, event); err != nil {
 				return err
 			}

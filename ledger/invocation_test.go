@@ -71,6 +71,11 @@ func TestTokensOfAStore(t *testing.T) {
 		if used, err := s.UseToken(ctx(), "tk_3", aboutToken()); used || err != nil {
 			t.Error("an expired one was used", err)
 		}
+		for n, want := range []int{1, 0} { // what it opened or approved may be left
+			if revoked, err := s.RevokeTokens(ctx(), guard.TokenSelection{ID: "tk_3"}, aboutToken()); revoked != want || err != nil {
+				t.Error("an expired one, time", n+1, revoked, err)
+			}
+		}
 		if all, err := s.Tokens(ctx()); len(all) != 3 || err != nil {
 			t.Error(len(all), err)
 		}

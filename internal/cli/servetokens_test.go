@@ -124,6 +124,11 @@ func TestInvocationTokensOverHTTP(t *testing.T) {
 	check("figures alone", watch, "list_tenants", `{}`, http.StatusOK, `"code":"insufficient_scope"`)
 	i.run("", "token", "revoke", id)
 	check("revoked", reader, "list_tenants", `{}`, http.StatusUnauthorized, "not valid")
+	for _, again := range []string{id, "tk_000000000000000000"} {
+		if code, out := start(t, i.env, "token", "revoke", again).end(); code != ExitFailed {
+			t.Errorf("revoking nothing: exit code %d, %s", code, out)
+		}
+	}
 	check("made up", "mpt_"+strings.Repeat("A", 43), "list_tenants", `{}`, http.StatusUnauthorized, "not valid")
 	check("the start-up token still", i.at.Token, "list_tenants", `{}`, http.StatusOK, "fabrikam")
 	i.end()

@@ -22,7 +22,9 @@ func newTokenRevoke(f *Factory, run func(context.Context, *Factory, *tokenRevoke
 		Use:   "revoke [ID]",
 		Short: "Void a token, those for a name, or all",
 		Long: `Void tokens: one by its ID, those that were issued for a name, or all. It is seen at
-the next call by every server on the state directory; what has begun is completed.`,
+the next call by every server on the state directory; what has begun is completed.
+An expired token can be revoked too: that ends a run which it opened, and what it
+approved and nobody has used.`,
 		Example: `  mcp-partner token revoke tk_0123456789abcdef01
   mcp-partner token revoke --for nightly
   mcp-partner token revoke --all`,
@@ -59,6 +61,9 @@ func runTokenRevoke(ctx context.Context, f *Factory, o *tokenRevokeOptions) erro
 	revoked, err := room.decider.RevokeTokens(ctx, which)
 	if err != nil {
 		return err
+	}
+	if revoked == 0 && !o.all {
+		return failed("mcp-partner token list", "nothing was revoked: no such token can still do anything")
 	}
 	if o.json {
 		return f.printJSON(map[string]int{"revoked": revoked})
