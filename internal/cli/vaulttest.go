@@ -2,6 +2,8 @@ package cli
 
 import (
 	"context"
+	"slices"
+	"sync"
 
 	"github.com/spf13/cobra"
 
@@ -60,21 +62,42 @@ func runVaultTest(ctx context.Context, f *Factory, o *vaultTestOptions) error {
 	if len(places) == 0 {
 		return refused("mcp-partner tenants add NAME --credential "+shellWord(o.name), "no tenant uses the secret %s, so there is nowhere to try it", o.name)
 	}
-	tried := []signInJSON{}
-	code := ExitDone
-	for _, place := range places {
-		one := signInJSON{Tenant: place.entry.Name, Credential: place.config.Name, OK: true}
-		if err := h.signIn(ctx, place.entry, place.config); err != nil {
-			end := endOf(err)
-			one.OK, one.Message, one.Fix = false, end.message, end.next
-			code = ExitFailed
-		}
-		tried = append(tried, one)
-	}
+	tried := h.trySignIns(ctx, places)
 	if err := f.showSignIns(tried, o.json); err != nil {
 		return err
 	}
-	return silent(code)
+	if slices.ContainsFunc(tried, func(one signInJSON) bool { return !one.OK }) {
+		return silent(ExitFailed)
+	}
+	return nil
+}
+
+// signInsAtOnce bounds how many tenants are tried at the same time.
+const signInsAtOnce = 64
+
+// trySignIns signs in at each place; the outcomes are in their order.
+func (h *house) trySignIns(ctx context.Context, places []placeOfUse) []signInJSON {
+	tried := make([]signInJSON, len(places))
+	var group sync.WaitGroup
+	room := make(chan struct{}, signInsAtOnce)
+	for i, place := range places {
+		room <- struct{}{}
+		group.Go(func() {
+			defer func() { <-room }()
+			tried[i] = h.trySignIn(ctx, place)
+		})
+	}
+	group.Wait()
+	return tried
+}
+
+func (h *house) trySignIn(ctx context.Context, place placeOfUse) signInJSON {
+	one := signInJSON{Tenant: place.entry.Name, Credential: place.config.Name, OK: true}
+	if err := h.signIn(ctx, place.entry, place.config); err != nil {
+		end := endOf(err)
+		one.OK, one.Message, one.Fix = false, end.message, end.next
+	}
+	return one
 }
 
 func (f *Factory) showSignIns(tried []signInJSON, asJSON bool) error {
@@ -93,7 +116,7 @@ func (f *Factory) showSignIns(tried []signInJSON, asJSON bool) error {
 	return u.err
 }
 
-// place is a tenant in which a credential acts.
+// placeOfUse is a tenant in which a credential acts.
 type placeOfUse struct {
 	entry  vault.Entry
 	config vault.CredentialConfig
