@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"mcp-partner/guard"
+	"mcp-partner/schemas"
 )
 
 func (h *house) export(format Format, f Filter) string {
@@ -255,6 +256,18 @@ func (h *house) gone(text string) {
 		if err == nil && bytes.Contains(file, []byte(text)) {
 			h.t.Errorf("%q is in ledger.db%s still", text, suffix)
 		}
+	}
+}
+
+// What would show that somebody changed the record is not removed.
+func TestPruneKeepsARecordThatWasChanged(t *testing.T) {
+	t.Parallel()
+	h := furnished(t)
+	h.sql(`UPDATE events SET body = replace(body, '1234567', '7654321') WHERE seq = 3`)
+	_, err := h.Prune(ctx(), noon().Add(time.Hour))
+	problemOf(t, err, schemas.CodeVaultCorrupt, "entry 3 is not what was written")
+	if report := h.verify(nil); report.Entries != 13 || report.Findings[0].Seq != 3 {
+		t.Errorf("%+v", report)
 	}
 }
 

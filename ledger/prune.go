@@ -72,7 +72,8 @@ func start(ctx context.Context, q querier, db *database) (link, error) {
 
 // Prune removes the entries that are older than before, and the tickets that
 // ended by then, and leaves a signed checkpoint with which the chains go on. It
-// stops at the first intent without an outcome. With nothing to remove it
+// stops at the first intent without an outcome. A record that is not what was
+// written stays as it is, because what shows that would be removed. With nothing to remove it
 // returns the zero Checkpoint. An error beside a checkpoint says that the
 // entries are removed and that the file could not be compacted, so that traces
 // of them may be in it. Backups and exports keep what they have.
@@ -84,6 +85,9 @@ func (l *Ledger) Prune(ctx context.Context, before time.Time) (made Checkpoint, 
 	err = l.write(ctx, true, func(w *writing) error {
 		cut, err := w.cut(ctx, before)
 		if err != nil || cut == 0 {
+			return err
+		}
+		if err := w.wholeChain(ctx); err != nil {
 			return err
 		}
 		made, err = w.prune(ctx, cut, before, key)

@@ -69,6 +69,11 @@ func (w *writing) vouched(ctx context.Context, run string, row int) error {
 	return k.step(ctx, stepName(run, row))
 }
 
+// wholeChain follows the chain from where the record begins to its end.
+func (w *writing) wholeChain(ctx context.Context) error {
+	return view{&trail{}, w.l, w.db, w.Tx}.follow(ctx, 1)
+}
+
 // run returns the row of a run after a look at every entry since it changed last.
 func (k view) run(ctx context.Context, id string) (state, bool, error) {
 	s, ok, err := k.db.one(ctx, k.q, stateRun, id)
