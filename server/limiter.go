@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"sync"
 
+	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/mark3labs/mcp-go/mcp"
 
 	"mcp-partner/guard"
@@ -102,15 +103,19 @@ func overloaded() *refusal {
 // revisions set it in a request of its own, and over HTTP there is no session
 // that it could belong to.
 type levelBook struct {
-	mu       sync.Mutex
-	byCaller map[guard.Caller]mcp.LoggingLevel
+	byCaller *lru.Cache[guard.Caller, mcp.LoggingLevel]
 }
 
-// maxLevels bounds the book; callers beyond it get no log messages.
+// maxLevels bounds the book. For one caller more, the one who has called for log
+// messages longest ago is forgotten.
 const maxLevels = 1024
 
 func newLevelBook() *levelBook {
-	return &levelBook{byCaller: map[guard.Caller]mcp.LoggingLevel{}}
+	byCaller, err := lru.New[guard.Caller, mcp.LoggingLevel](maxLevels)
+	if err != nil {
+		panic(err) // only for a size that is not positive
+	}
+	return &levelBook{byCaller}
 }
 
 // callerLevel is one caller's page of the book.
@@ -121,16 +126,9 @@ type callerLevel struct {
 
 // Level implements levels.
 func (c callerLevel) Level() mcp.LoggingLevel {
-	c.book.mu.Lock()
-	defer c.book.mu.Unlock()
-	return c.book.byCaller[c.caller]
+	level, _ := c.book.byCaller.Get(c.caller)
+	return level
 }
 
 // SetLevel implements levels.
-func (c callerLevel) SetLevel(level mcp.LoggingLevel) {
-	c.book.mu.Lock()
-	defer c.book.mu.Unlock()
-	if _, known := c.book.byCaller[c.caller]; known || len(c.book.byCaller) < maxLevels {
-		c.book.byCaller[c.caller] = level
-	}
-}
+func (c callerLevel) SetLevel(level mcp.LoggingLevel) { c.book.byCaller.Add(c.caller, level) }

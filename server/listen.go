@@ -73,7 +73,9 @@ func (s *Server) httpServer(h http.Handler, o HTTPOptions) *http.Server {
 // body, or writes an answer of some length, sets a deadline of its own.
 func impatient(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.ContentLength != 0 { // without a body the deadline would end the call
+		// Without a body the deadline would end the call; over HTTP/2 nobody waits
+		// for one, and a deadline that has passed cannot be moved.
+		if r.ContentLength != 0 && r.ProtoMajor == 1 {
 			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(lingerLimit))
 		}
 		defer beginAnswer(w)

@@ -75,7 +75,6 @@ var (
 	_ mcpserver.SessionWithProtocolVersion    = (*session)(nil)
 	_ mcpserver.SessionWithSubscriptionFilter = (*listener)(nil)
 	_ tools.InBandSession                     = (*session)(nil)
-	_ tools.InBandSession                     = (*session)(nil)
 )
 
 // SessionID implements mcpserver.ClientSession.
