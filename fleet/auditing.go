@@ -57,9 +57,24 @@ func (w *auditing) ask(ctx context.Context, t *task) step {
 	return step{slower: slowedDown(read.Problem)}
 }
 
-// read gets what is known of a target's link. That it may not be read, or has
-// gone, is a result as well.
+// read gets what is known of a target's link. Where its credential does not get
+// as far as a token, another one of the same identity may.
 func (w *auditing) read(ctx context.Context, target Target) armclient.LinkRead {
+	first := w.readWith(ctx, target)
+	if first.Problem == nil || first.Problem.Retryable || first.TokenReadable {
+		return first
+	}
+	for _, name := range target.spares() {
+		if read := w.readWith(ctx, Target{target.Tenant, name}); read.Problem == nil {
+			return read
+		}
+	}
+	return first
+}
+
+// readWith reads with one credential. That the link may not be read, or its
+// tenant has gone, is a result as well.
+func (w *auditing) readWith(ctx context.Context, target Target) armclient.LinkRead {
 	if !slices.Contains(target.Tenant.Credentials, target.Credential) {
 		return unread(schemas.NewProblem(schemas.CodeUnknownTenant, "Tenant or credential left the directory while the run was interrupted."))
 	}

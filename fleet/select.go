@@ -32,6 +32,22 @@ type Target struct {
 	Credential string
 }
 
+// Identities keeps one target for each identity of a tenant, with its first
+// credential: the others open the same link.
+func Identities(targets []Target) []Target {
+	return slices.DeleteFunc(targets, func(t Target) bool { return t.Tenant.SameIdentity[t.Credential] != "" })
+}
+
+// spares are the other credentials of the target's identity.
+func (t Target) spares() (names []string) {
+	for _, name := range t.Tenant.Credentials {
+		if t.Tenant.SameIdentity[name] == t.Credential {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
 // Visible says which tenants exist for a caller: those inside its grant and
 // inside the operator's bounds. To name another one is like naming one that
 // does not exist.

@@ -16,11 +16,14 @@ type Tenant struct {
 	Credentials       []string `json:"credentials"`
 	ExpectedPartnerID string   `json:"expected_partner_id,omitempty"`
 	// ObjectIDs maps a credential's name to the object ID pinned after its first success.
-	ObjectIDs  map[string]string `json:"object_ids,omitempty"`
-	Labels     []string          `json:"labels,omitempty"`
-	Owner      string            `json:"owner,omitempty"`
-	ExternalID string            `json:"external_id,omitempty"`
-	Note       string            `json:"note,omitempty"`
+	ObjectIDs map[string]string `json:"object_ids,omitempty"`
+	// SameIdentity maps the name of a credential to an earlier one that is the same
+	// identity for certain: the secret and the certificate of one application.
+	SameIdentity map[string]string `json:"-"`
+	Labels       []string          `json:"labels,omitempty"`
+	Owner        string            `json:"owner,omitempty"`
+	ExternalID   string            `json:"external_id,omitempty"`
+	Note         string            `json:"note,omitempty"`
 	// CredentialStatus has what is known of each credential, in their order.
 	CredentialStatus []CredentialView `json:"credential_status,omitempty"`
 }

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"slices"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 
@@ -221,12 +222,40 @@ func (d directory) List() ([]schemas.Tenant, error) {
 	if err != nil {
 		return nil, err
 	}
+	configs, err := d.Directory.Credentials()
+	if err != nil {
+		return nil, err
+	}
 	views, err := d.views()
 	tenants := make([]schemas.Tenant, len(entries))
 	for i, entry := range entries {
 		tenants[i] = withStatus(entry.Tenant(), views)
+		tenants[i].SameIdentity = sameIdentities(entry.Credentials, configs)
 	}
 	return tenants, err
+}
+
+// sameIdentities finds the credentials of a tenant that are the same identity as
+// one before them.
+func sameIdentities(refs []vault.CredentialRef, configs []vault.CredentialConfig) map[string]string {
+	if len(refs) < 2 {
+		return nil
+	}
+	same, seen := map[string]string{}, []vault.CredentialConfig{}
+	for _, ref := range refs {
+		i := slices.IndexFunc(configs, func(c vault.CredentialConfig) bool { return vault.FoldName(c.Name) == vault.FoldName(ref.Name) })
+		if i < 0 {
+			continue
+		}
+		config := configs[i]
+		config.Name = ref.Name
+		if n := slices.IndexFunc(seen, config.SameIdentity); n >= 0 {
+			same[ref.Name] = seen[n].Name
+			continue
+		}
+		seen = append(seen, config)
+	}
+	return same
 }
 
 // PinObjectID implements tools.Directory. It waits for the lock no longer than

@@ -1,0 +1,56 @@
+package fleet_test
+
+import (
+	"context"
+	"testing"
+
+	"mcp-partner/fleet"
+	"mcp-partner/schemas"
+	"mcp-partner/simulator"
+)
+
+// rotating is a directory whose first tenant has two credentials of one
+// application, and a third of another one.
+type rotating struct{ fleet.Directory }
+
+func (r rotating) List() ([]schemas.Tenant, error) {
+	tenants, err := r.Directory.List()
+	if err == nil {
+		tenants[0].Credentials = []string{"old", "app", "person"}
+		tenants[0].SameIdentity = map[string]string{"app": "old"}
+	}
+	return tenants, err
+}
+
+// expired are clients of which two credentials open nothing.
+type expired struct{ fleet.Clients }
+
+func (e expired) Reader(ctx context.Context, tenant schemas.Tenant, credential string) (fleet.Reader, error) {
+	if credential != "app" {
+		return nil, schemas.NewProblem(schemas.CodeCredentialExpired, "It has ended.")
+	}
+	return e.Clients.Reader(ctx, tenant, credential)
+}
+
+// A row is an identity in a tenant. Two credentials of one application are one
+// row, which is known if either of them opens the tenant.
+func TestARowIsAnIdentity(t *testing.T) {
+	t.Parallel()
+	h := build(t, simulator.Config{Tenants: 2}, func(o *fleet.Options) {
+		o.Directory, o.Clients = rotating{o.Directory}, expired{o.Clients}
+	})
+	for _, tenant := range h.sim.Tenants() {
+		if err := h.sim.SetLink(tenant.TenantID, ours); err != nil {
+			t.Fatal(err)
+		}
+	}
+	report, rows := h.audited(expecting(ours))
+	if report.Totals["rows"] != 3 || report.Totals["linked_expected"] != 2 || report.Totals["unknown"] != 1 || h.reads() != 2 {
+		t.Errorf("%v, %d reads", report.Totals, h.reads())
+	}
+	for _, row := range rows {
+		if (row.Credential == "person") != (row.State == schemas.RowUnknown) {
+			t.Errorf("%s of %s is %s", row.Credential, row.Tenant, row.State)
+		}
+	}
+}
