@@ -131,6 +131,11 @@ func (im *importer) entry(row numbered) (vault.Entry, error) {
 		return entry, err
 	}
 	row.texts(&entry)
+	for _, config := range im.referenced(entry) {
+		if err := atHome(entry, config); err != nil {
+			return entry, err
+		}
+	}
 	_, err = vault.NewMemoryDirectory([]vault.Entry{entry}, im.referenced(entry))
 	return entry, err
 }

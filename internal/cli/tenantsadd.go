@@ -74,8 +74,8 @@ func runTenantsAdd(ctx context.Context, f *Factory, o *tenantOptions) error {
 	if entry, err = h.rehearse(ctx, entry, chosen); err != nil {
 		return err
 	}
-	if home := chosen.config.HomeTenant; home != "" && !strings.EqualFold(home, entry.TenantID) {
-		return refused("give "+entry.Name+" a credential of another kind", "the managed identity of the credential %s exists in tenant %s only", chosen.config.Name, home)
+	if err := atHome(entry, chosen.config); err != nil {
+		return err
 	}
 	said, err := h.checkDestinations(ctx, []vault.Entry{entry}, chosen.added(), o.consent.otherAuthority)
 	if err != nil {
@@ -101,6 +101,14 @@ func (f *Factory) finishAdd(ctx context.Context, h *house, entry vault.Entry, ch
 	u.credentialFields(chosen.config)
 	u.field("next", chosen.next(entry.Name))
 	return u.err
+}
+
+// atHome refuses a managed identity for a tenant in which it does not exist.
+func atHome(entry vault.Entry, config vault.CredentialConfig) error {
+	if home := config.HomeTenant; home != "" && !strings.EqualFold(home, entry.TenantID) {
+		return refused("give "+entry.Name+" a credential of another kind", "the managed identity of the credential %s exists in tenant %s only", config.Name, home)
+	}
+	return nil
 }
 
 // choice is the credential that will act in a tenant.
