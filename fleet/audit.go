@@ -40,7 +40,7 @@ func (f *Fleet) Start(ctx context.Context, caller guard.Caller, label string, au
 	if err != nil {
 		return nil, err
 	}
-	targets = Identities(targets)
+	targets = OnePerIdentity(targets)
 	request, err := json.Marshal(audit)
 	if err != nil {
 		return nil, err

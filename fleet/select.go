@@ -32,9 +32,9 @@ type Target struct {
 	Credential string
 }
 
-// Identities keeps one target for each identity of a tenant, with its first
+// OnePerIdentity keeps one target for each identity of a tenant, with its first
 // credential: the others open the same link.
-func Identities(targets []Target) []Target {
+func OnePerIdentity(targets []Target) []Target {
 	return slices.DeleteFunc(targets, func(t Target) bool { return t.Tenant.SameIdentity[t.Credential] != "" })
 }
 

@@ -44,14 +44,14 @@ func (w *Writer) Plan(ctx context.Context, wish Wish, report func(done, total in
 	}
 	p := &planning{w, wish, plan.Rows, Limits{}.withDefaults(), report, atomic.Int64{}}
 	schedule(ctx, p.limits, allTasks(len(wish.Targets)), p.place, p.ask)
-	plan.Rows = identities(plan.Rows)
+	plan.Rows = rowPerIdentity(plan.Rows)
 	return plan
 }
 
-// identities keeps one row for each identity in a tenant: two credentials of one
+// rowPerIdentity keeps one row for each identity in a tenant: two credentials of one
 // application have one link, and to move it twice would look like somebody
 // else's doing. What could not be read stays.
-func identities(rows []guard.PlanRow) []guard.PlanRow {
+func rowPerIdentity(rows []guard.PlanRow) []guard.PlanRow {
 	first := map[[2]string]int{}
 	kept := rows[:0]
 	for _, row := range rows {

@@ -259,7 +259,7 @@ func (s *Service) planAudit(j *job, in *schemas.AuditPartnerLinksInput) Result {
 	if err != nil {
 		return failure(err)
 	}
-	targets = fleet.Identities(targets)
+	targets = fleet.OnePerIdentity(targets)
 	counts, plan := map[string]int{}, []schemas.PlannedRequest{}
 	for _, t := range targets {
 		url := target{tenant: t.Tenant}.url(schemas.PathPartners, "")
