@@ -1,5 +1,17 @@
 package vault
 
+// NeedsPerson reports whether the vault opens with a passphrase that somebody
+// has to type, as no server can.
+func (v *Vault) NeedsPerson() bool { return v.keys.needsPerson() }
+
+func (f *FileStore) needsPerson() bool {
+	if f.source.hasFile() {
+		return false
+	}
+	sealedFile, seen, err := f.disk.read(vaultName)
+	return err == nil && seen.info != nil && wantsPassphrase(sealedFile)
+}
+
 // KeyDescription implements Store. It looks at what is there without opening
 // the vault or asking for a passphrase.
 func (f *FileStore) KeyDescription() string {

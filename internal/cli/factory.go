@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -37,6 +38,8 @@ type Factory struct {
 	watch *telemetry.Observer
 	// serving is set by a command that runs until it is told to end.
 	serving bool
+	// typed keeps passphrases of the vault as long as the command runs.
+	typed sync.Map
 	// settled replaces the time after which a write without an outcome has ended.
 	settled time.Duration
 	// file is the config file, and config where it is; known after prepare.

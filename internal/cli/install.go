@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 
 	"mcp-partner/internal/clientfile"
 	"mcp-partner/internal/config"
+	"mcp-partner/vault"
 )
 
 // clientOptions say which entry of which client is meant.
@@ -235,7 +237,10 @@ func runInstall(_ context.Context, f *Factory, o *installOptions) error {
 	if err != nil {
 		return untouched(file.Path, err)
 	}
-	return f.showInstalled(o, file, backup, difference(string(old), string(block)))
+	if err := f.showInstalled(o, file, backup, difference(string(old), string(block))); err != nil {
+		return err
+	}
+	return f.warnOfPassphrase(o)
 }
 
 // server is what the client is told.
@@ -286,6 +291,30 @@ func (f *Factory) showInstalled(o *installOptions, file clientfile.File, backup 
 	u.field("next", o.client.Restart)
 	u.field("then ask", "Which tenants do we manage?")
 	u.field("undo", "mcp-partner uninstall "+o.client.Name+o.flags())
+	return u.err
+}
+
+// warnOfPassphrase tells that the server will stay locked: a client starts it
+// without a terminal.
+func (f *Factory) warnOfPassphrase(o *installOptions) error {
+	given := func(name string) bool {
+		return f.file.Sets(name) || slices.ContainsFunc(o.serve, func(arg string) bool { return strings.HasPrefix(arg, "--"+name) })
+	}
+	if o.url != "" || given("passphrase-file") || given("identity-file") {
+		return nil
+	}
+	store, err := vault.OpenVault(f.StateDir, vault.KeySource{}, nil)
+	if err != nil {
+		return nil // doctor tells what is wrong with it
+	}
+	defer store.Close()
+	if !store.NeedsPerson() {
+		return nil
+	}
+	u := f.ui()
+	u.blank()
+	u.line(warn, "The vault opens with a passphrase that somebody types, and a client starts the server without a terminal.")
+	u.field("give it", "mcp-partner install "+o.client.Name+o.flags()+" -- --passphrase-file FILE")
 	return u.err
 }
 

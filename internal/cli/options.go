@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -24,11 +25,27 @@ func (k *keyOptions) add(flags *pflag.FlagSet) {
 	config.Standing(flags, "passphrase-file", "identity-file")
 }
 
+// arguments are the flags that a server needs to open the same vault.
+func (k keyOptions) arguments() ([]string, error) {
+	var all []string
+	for _, flag := range [][2]string{{"--passphrase-file", k.passphraseFile}, {"--identity-file", k.identityFile}} {
+		if flag[1] == "" {
+			continue
+		}
+		path, err := filepath.Abs(flag[1])
+		if err != nil {
+			return nil, failed("give "+flag[0]+" with an absolute path", "the working directory is not known")
+		}
+		all = append(all, flag[0], path)
+	}
+	return all, nil
+}
+
 // keySource says where the key is, and whom to ask for a passphrase.
 func (f *Factory) keySource(k keyOptions) vault.KeySource {
 	ask := prompter{streams: f.IO}
 	if !f.serving {
-		ask.typed = &sync.Map{}
+		ask.typed = &f.typed
 	}
 	return vault.KeySource{IdentityFile: k.identityFile, PassphraseFile: k.passphraseFile, Terminal: ask}
 }

@@ -104,6 +104,40 @@ func TestSetupGivesUpAfterThreeMistakes(t *testing.T) {
 	}
 }
 
+// TestSetupAsksForThePassphraseOnce has the key of the vault in somebody's head:
+// it is typed twice when it is made, and once to open the vault, and the client's
+// server is said to lack it.
+func TestSetupAsksForThePassphraseOnce(t *testing.T) {
+	t.Parallel()
+	world := startWorld(t)
+	dir := t.TempDir()
+	ca, secret := filepath.Join(dir, "ca.pem"), filepath.Join(dir, "secret")
+	for path, text := range map[string]string{ca: string(world.server.CAPEM()), secret: world.sim.ClientSecret()} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	contoso, _ := world.sim.Tenant("contoso")
+	cloud := world.cloud()
+	env := []string{"HOME=" + dir, "MCP_PARTNER_STATE_DIR=" + filepath.Join(dir, "state"), "PATH=/nowhere", "NO_COLOR=1"}
+	s := atTerminal(t, env, "setup", "contoso", "--protect-by", "passphrase", "--partner-ids", "1234567", "--client", "cursor",
+		"--tenant-id", contoso.TenantID, "--client-id", world.sim.ClientID(), "--secret-file", secret, "--cloud", "custom", "--authority", cloud.Authority,
+		"--arm-endpoint", cloud.ARMEndpoint, "--arm-audience", cloud.ARMAudience, "--ca-file", ca, "--skip-instance-discovery")
+	const passphrase = "correct horse battery staple"
+	for _, prompt := range []string{"New passphrase of the vault: ", "The same once more: ", "Passphrase of the vault "} {
+		s.expect(prompt)
+		s.shown.Reset()
+		s.typeLine(passphrase + "\n")
+	}
+	code, shown := s.end()
+	if code != ExitDone || strings.Contains(shown, "Passphrase of the vault") || strings.Contains(shown, passphrase) {
+		t.Errorf("exit code %d:\n%s", code, shown)
+	}
+	if !strings.Contains(shown, "mcp-partner install cursor -- --passphrase-file FILE") {
+		t.Errorf("nobody is told that the server stays locked:\n%s", shown)
+	}
+}
+
 // TestSetupOffersAzsTenant stands for somebody who is signed in with Azure CLI:
 // its tenant is offered, and another one may be typed.
 func TestSetupOffersAzsTenant(t *testing.T) {

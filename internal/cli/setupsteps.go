@@ -352,8 +352,12 @@ func (s *firstRun) installClients(ctx context.Context) error {
 			}
 		}
 	}
+	serve, err := s.o.tenant.keys.arguments()
+	if err != nil {
+		return err
+	}
 	for _, name := range names {
-		o := &installOptions{clientOptions: clientOptions{name: "partner", scope: string(clientfile.ScopeUser)}}
+		o := &installOptions{clientOptions: clientOptions{name: "partner", scope: string(clientfile.ScopeUser)}, serve: serve}
 		if err := o.check(name); err != nil {
 			return err
 		}
