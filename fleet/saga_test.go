@@ -205,6 +205,28 @@ func TestARowSaysWhatOthersMayHaveDone(t *testing.T) {
 	}
 }
 
+// Whoever took it, a link that is gone stands in the first line.
+func TestALostLinkStandsFirst(t *testing.T) {
+	t.Parallel()
+	linked, absent := &schemas.Link{State: schemas.LinkLinked, PartnerID: fromID}, &schemas.Link{State: schemas.LinkNotLinked}
+	for _, c := range []struct {
+		row   schemas.ChangeRow
+		first bool
+	}{
+		{schemas.ChangeRow{State: schemas.ChangeStranded, Before: linked}, true},
+		{schemas.ChangeRow{State: schemas.ChangeFailed, Before: linked, After: absent}, true},
+		{schemas.ChangeRow{State: schemas.ChangeUnfinished, Before: linked, After: absent}, true},
+		{schemas.ChangeRow{State: schemas.ChangeFailed, Before: linked, After: linked}, false},
+		{schemas.ChangeRow{State: schemas.ChangeFailed, Before: absent, After: absent}, false},
+		{schemas.ChangeRow{State: schemas.ChangeSkipped, Before: linked, After: absent}, false},
+	} {
+		c.row.Tenant = "contoso"
+		if got := Headline([]schemas.ChangeRow{c.row}); strings.HasPrefix(got, "STRANDED: 1 without a link now: contoso.") != c.first {
+			t.Errorf("%s, then %s: %s", c.row.State, c.row.Before.State, got)
+		}
+	}
+}
+
 // stageOfStep is where the guard lets a row stand while a step is under way.
 func stageOfStep(step guard.Step) guard.Stage {
 	return map[guard.Step]guard.Stage{
