@@ -19,8 +19,9 @@ func newTenantsAdd(f *Factory, run func(context.Context, *Factory, *tenantOption
 		Short: "Add a tenant",
 		Long: `Add a tenant and the credential that acts there. The client secret, or the
 certificate with its key, comes from standard input, a file, or a prompt without
-echo; never from an argument. --kind names another way to sign in; which is for
-whom: docs/credentials.md.
+echo; never from an argument. One that the vault holds under the name of the new
+credential already is used. --kind names another way to sign in; which is for whom:
+docs/credentials.md.
 
 With --credential azure-cli whoever is signed in with az acts there: no vault is
 needed, and the tenant defaults to az's current one. With --credential NAME of a

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"mcp-partner/guard"
 	"mcp-partner/internal/config"
@@ -76,17 +77,20 @@ identity that acted there holds a link, or while that cannot be told, unless
 			return run(command.Context(), f, options)
 		},
 	}
-	flags := command.Flags()
-	flags.BoolVar(&options.yes, "yes", false, "make the change without asking")
-	flags.StringVar(&options.caFile, "ca-file", "", "trust only the certificate authorities in this `FILE`, for rows of a custom cloud that name none")
-	flags.Var(&options.maps, "map", "a `COLUMN=FIELD` of the file, or COLUMN= to leave the column out; may be given again")
-	flags.BoolVar(&options.resolve, "resolve-domains", false, "ask Entra ID, without a credential, for the tenants of rows that have a domain alone")
-	options.credential.add(flags)
-	options.consent.add(flags)
-	options.consent.addKeepLink(flags)
-	config.Typed(flags, "ca-file", "map", "resolve-domains")
-	options.keys.add(flags)
+	options.add(command.Flags())
 	return command
+}
+
+func (o *importOptions) add(flags *pflag.FlagSet) {
+	flags.BoolVar(&o.yes, "yes", false, "make the change without asking")
+	flags.StringVar(&o.caFile, "ca-file", "", "trust only the certificate authorities in this `FILE`, for rows of a custom cloud that name none")
+	flags.Var(&o.maps, "map", "a `COLUMN=FIELD` of the file, or COLUMN= to leave the column out; may be given again")
+	flags.BoolVar(&o.resolve, "resolve-domains", false, "ask Entra ID, without a credential, for the tenants of rows that have a domain alone")
+	o.credential.add(flags)
+	o.consent.add(flags)
+	o.consent.addKeepLink(flags)
+	config.Typed(flags, "ca-file", "map", "resolve-domains")
+	o.keys.add(flags)
 }
 
 func runTenantsImport(ctx context.Context, f *Factory, o *importOptions) error {
