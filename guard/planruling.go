@@ -58,7 +58,7 @@ func (g *Guard) plannedRow(plan Plan, row PlanRow, grant Grant) Verdict {
 		return Verdict{Ruling: RulingDeny, Rule: "grant", Why: schemas.AsProblem(err).Message}
 	}
 	if !g.WritesAllowed() && g.o.Bounds.admit(subject) == nil {
-		return Verdict{Ruling: RulingAllow, Rule: defaultRule}
+		return Verdict{Ruling: RulingAllow}
 	}
 	return g.ruleRow(plan, row)
 }

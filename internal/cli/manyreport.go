@@ -35,6 +35,7 @@ func (f *Factory) showMany(e schemas.Envelope, o *manyOptions) error {
 	if err != nil {
 		return err
 	}
+	u := f.ui()
 	if o.output != "" {
 		if err := writeOutput(o.output, text, o.force); err != nil {
 			return err
@@ -44,10 +45,11 @@ func (f *Factory) showMany(e schemas.Envelope, o *manyOptions) error {
 		if f.IO.OutTTY {
 			text = []byte(escapeJSON(strings.ReplaceAll(string(text), "\r\n", "\n")))
 		}
-		_, err := f.IO.Out.Write(text)
-		return err
+		if _, err := f.IO.Out.Write(text); err != nil {
+			return err
+		}
+		e.Changes, u.out, u.color = nil, f.IO.Err, false // what a person has to know stands beside the rows
 	}
-	u := f.ui()
 	u.envelope(e)
 	return u.err
 }
