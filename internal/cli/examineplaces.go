@@ -216,6 +216,9 @@ func (f *Factory) judgeClient(c clientfile.Client, server clientfile.Server) che
 	if i < 0 || i+1 >= len(server.Args) || filepath.Clean(server.Args[i+1]) != f.StateDir {
 		return check{name, checkWarn, c.Title + " starts this server on another state directory than this one.", again}
 	}
+	if f.staysLocked(server.Args) {
+		return check{name, checkWarn, c.Title + " starts this server without a terminal and without the passphrase that opens the vault.", again + " -- --passphrase-file FILE"}
+	}
 	return check{name, checkOK, c.Title + " starts " + server.Command + strings.TrimSuffix(" "+strings.Join(boundsIn(server.Args), " "), " ") + " on this state directory.", ""}
 }
 

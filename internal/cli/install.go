@@ -297,18 +297,7 @@ func (f *Factory) showInstalled(o *installOptions, file clientfile.File, backup 
 // warnOfPassphrase tells that the server will stay locked: a client starts it
 // without a terminal.
 func (f *Factory) warnOfPassphrase(o *installOptions) error {
-	given := func(name string) bool {
-		return f.file.Sets(name) || slices.ContainsFunc(o.serve, func(arg string) bool { return strings.HasPrefix(arg, "--"+name) })
-	}
-	if o.url != "" || given("passphrase-file") || given("identity-file") {
-		return nil
-	}
-	store, err := vault.OpenVault(f.StateDir, vault.KeySource{}, nil)
-	if err != nil {
-		return nil // doctor tells what is wrong with it
-	}
-	defer store.Close()
-	if !store.NeedsPerson() {
+	if o.url != "" || !f.staysLocked(o.serve) {
 		return nil
 	}
 	u := f.ui()
@@ -316,6 +305,23 @@ func (f *Factory) warnOfPassphrase(o *installOptions) error {
 	u.line(warn, "The vault opens with a passphrase that somebody types, and a client starts the server without a terminal.")
 	u.field("give it", "mcp-partner install "+o.client.Name+o.flags()+" -- --passphrase-file FILE")
 	return u.err
+}
+
+// staysLocked reports whether a server that is started with these arguments, and
+// no terminal, cannot open the vault.
+func (f *Factory) staysLocked(serve []string) bool {
+	given := func(name string) bool {
+		return f.file.Sets(name) || slices.ContainsFunc(serve, func(arg string) bool { return strings.HasPrefix(arg, "--"+name) })
+	}
+	if given("passphrase-file") || given("identity-file") {
+		return false
+	}
+	store, err := vault.OpenVault(f.StateDir, vault.KeySource{}, nil)
+	if err != nil {
+		return false // doctor tells what is wrong with it
+	}
+	defer store.Close()
+	return store.NeedsPerson()
 }
 
 // flags are those of the options that are not the default, for a command.
