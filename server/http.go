@@ -158,6 +158,9 @@ func (s *Server) ownSession(ctx context.Context, _ *http.Request) context.Contex
 
 // ServeHTTP implements http.Handler.
 func (t *httpTransport) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if t.admitPage(w, r) {
+		return
+	}
 	path := r.URL.EscapedPath()
 	if path == mcpPath {
 		t.serveMCP(w, r) // counts what its gates refuse
