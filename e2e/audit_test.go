@@ -87,6 +87,9 @@ func TestAnAuditSurvivesAKill(t *testing.T) {
 	if half := w.cli("audit", "diff", "killed", "killed").must(t).both(); !strings.Contains(half, "without an answer") {
 		t.Errorf("half an audit is compared without a word: %s", half)
 	}
+	if half := w.cli("audit", "show", "killed", "--format", "csv").must(t); !strings.Contains(half.both(), "without an answer yet") || strings.Contains(half.stdout, "without an answer yet") {
+		t.Errorf("half an audit is reported without a word: %s", half.both())
+	}
 	out := w.cli("audit", "resume", "killed", "--all").must(t)
 	if !strings.Contains(out.stdout, "finished, 120 of 120 answered") {
 		t.Errorf("%s\nwas listed as %s", out.both(), listed)

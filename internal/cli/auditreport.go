@@ -75,6 +75,9 @@ func (f *Factory) writeReport(ctx context.Context, room *callRoom, id string, o 
 	if err := f.deliverAudit(found, rows, o); err != nil {
 		return err
 	}
+	if n := found.Totals["pending"]; n > 0 {
+		f.note(count(n, "row") + " of " + id + " without an answer yet, and not in the report; go on with: " + f.command() + " audit resume " + id)
+	}
 	if o.fails(found.Totals) {
 		return silent(ExitFailed)
 	}
