@@ -91,10 +91,11 @@ func (o *httpOptions) checkNames() error {
 	return nil
 }
 
-// checkNoAuth keeps an open server on loopback, also by way of a proxy.
+// checkNoAuth keeps an open server on loopback, also by way of a proxy or of a web
+// page in somebody's browser.
 func (o *httpOptions) checkNoAuth() error {
-	if o.noAuth && (!o.onLoopback() || o.behindProxy || len(o.allowedHosts) > 0) {
-		return usage("leave --insecure-no-auth out, or bind to 127.0.0.1 without --behind-proxy and --allowed-hosts",
+	if o.noAuth && (!o.onLoopback() || o.behindProxy || len(o.allowedHosts) > 0 || len(o.allowedOn) > 0) {
+		return usage("leave --insecure-no-auth out, or bind to 127.0.0.1 without --behind-proxy, --allowed-hosts and --allowed-origins",
 			"--insecure-no-auth is for loopback alone: whoever reaches the server may do all that it may")
 	}
 	return nil

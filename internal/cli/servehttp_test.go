@@ -41,6 +41,7 @@ func TestWhereHTTPMayBeServed(t *testing.T) {
 		{[]string{"--http", "127.0.0.1:0", "--insecure-no-auth"}, ""},
 		{[]string{"--http", "127.0.0.1:0", "--insecure-no-auth", "--behind-proxy"}, "loopback alone"},
 		{[]string{"--http", "127.0.0.1:0", "--insecure-no-auth", "--allowed-hosts", "a.example"}, "loopback alone"},
+		{[]string{"--http", "127.0.0.1:0", "--insecure-no-auth", "--allowed-origins", "https://app.example"}, "loopback alone"},
 		{append([]string{"--http", ":8443", "--insecure-no-auth"}, pair...), "loopback alone"},
 		{[]string{"--http", "127.0.0.1:0", "--metrics", "127.0.0.1:0"}, ""},
 		{[]string{"--http", "127.0.0.1:0", "--metrics", ":9090"}, "--metrics :9090 is beyond loopback"},
