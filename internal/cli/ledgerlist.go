@@ -80,6 +80,7 @@ type entryRow struct {
 	Credential    string `json:"credential,omitempty"`
 	Before        string `json:"before,omitempty"`
 	PartnerID     string `json:"partner_id,omitempty"`
+	Arguments     string `json:"argument_digest,omitempty"`
 	After         string `json:"after,omitempty"`
 	Reason        string `json:"reason,omitempty"`
 	Of            int64  `json:"of,omitempty"`
@@ -101,7 +102,7 @@ func entryRows(events []guard.Event) []entryRow {
 		rows[i] = entryRow{
 			Seq: e.Seq, Time: stamp(e.Time), Kind: string(e.Kind), Caller: string(e.Intent.Caller), Tool: e.Intent.Tool,
 			Tenant: e.Intent.Identity.Tenant, TenantID: e.Intent.Identity.TenantID, ObjectID: e.Intent.Identity.ObjectID,
-			Credential: e.Intent.Identity.Credential, Before: e.Intent.Before.String(), PartnerID: e.Intent.PartnerID,
+			Credential: e.Intent.Identity.Credential, Before: e.Intent.Before.String(), PartnerID: e.Intent.PartnerID, Arguments: e.Intent.ArgumentDigest(),
 			After: e.After.String(), Reason: e.Intent.Reason, Of: e.Of, Approval: e.Approval, Approver: e.Approver,
 			SameUser: e.SameUser, Rule: e.Rule, Result: e.Result, Detail: e.Detail,
 			RunID: e.Intent.Run, Step: string(e.Intent.Step), ARMRequestID: e.ARMRequestID, CorrelationID: e.CorrelationID,
