@@ -29,9 +29,11 @@ func (s *Source) secretProof(ctx context.Context, t target, secret Secret) (proo
 func (s *Source) learnEnd(ctx context.Context, config CredentialConfig, about Certificate) CredentialConfig {
 	next := config
 	next.Expires, next.Thumbprint = formatExpiry(about.NotAfter), about.Thumbprint
-	if next == config {
-		return config
+	// Sign-ins come by the dozen, and one of them does for all.
+	if next == config || !s.learning.TryLock() {
+		return next
 	}
+	defer s.learning.Unlock()
 	if err := s.directory.revise(ctx, config, next); err != nil {
 		s.logger.Warn("when a credential ends was not written down", "credential", config.Name, "code", schemas.AsProblem(err).Code)
 	}

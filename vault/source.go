@@ -90,6 +90,8 @@ type Source struct {
 	gates    *gates
 	asserted *assertions
 	pairs    *pairs
+	// learning is held by whoever writes down when a secret ends.
+	learning sync.Mutex
 
 	mu    sync.Mutex
 	slots *lru.Cache[slotKey, *slot]
