@@ -1,0 +1,30 @@
+package fleet
+
+import (
+	"testing"
+
+	"mcp-partner/guard"
+)
+
+// A run that is resumed while it is worked on is from then on that of the call
+// which resumed it, whose token may end later. Whoever only completes what has
+// begun speaks for nobody.
+func TestAResumptionTakesARunOver(t *testing.T) {
+	t.Parallel()
+	w := NewWriter(WriterOptions{})
+	working := &Carried{OpenRun: guard.OpenRun{Run: guard.Run{ID: "run_1"}, By: guard.Principal{Caller: "token:a", Token: "tk_1"}}, mode: Continue}
+	w.active["run_1"] = working
+	for _, step := range []struct {
+		mode Mode
+		by   guard.Principal
+		want string
+	}{
+		{Complete, guard.Principal{}, "tk_1"},
+		{Continue, guard.Principal{Caller: "token:a", Token: "tk_2"}, "tk_2"},
+	} {
+		joined := w.Start(t.Context(), guard.OpenRun{Run: guard.Run{ID: "run_1"}, By: step.by}, step.mode, 0, nil)
+		if joined != working || working.opened().By.Token != step.want {
+			t.Errorf("mode %d: it is that of %q, want %q", step.mode, working.opened().By.Token, step.want)
+		}
+	}
+}
