@@ -45,6 +45,9 @@ func change(plan guard.Plan, row guard.PlanRow) schemas.ChangeRow {
 func why(plan guard.Plan, row guard.PlanRow) string {
 	switch row.Finding {
 	case guard.FindingUnchanged:
+		if row.Expected != "" && row.Expected != row.PartnerID {
+			return "This ID is linked already; the directory expects " + row.Expected + " here."
+		}
 		return "This ID is linked already."
 	case guard.FindingLinkedOther:
 		if plan.Tool == schemas.ToolTransitionPartner {

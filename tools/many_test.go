@@ -117,7 +117,7 @@ func TestTransitionMovesWhatWeHoldAndSaysWhatNot(t *testing.T) {
 	for strategy, requests := range map[string]int{moving: 1, replacing: 2} {
 		h := fleetOf(t, 6, unasked)
 		n := h.everyState()
-		h.directory.tenants[2].ExpectedPartnerID = oldID
+		h.directory.tenants[1].ExpectedPartnerID, h.directory.tenants[2].ExpectedPartnerID = oldID, oldID
 		e := h.call(schemas.ToolTransitionPartner, strategy)
 		h.wantState(e, n[0], schemas.ChangeNotLinked, "")
 		h.wantState(e, n[1], schemas.ChangeUnchanged, newID)
@@ -132,6 +132,9 @@ func TestTransitionMovesWhatWeHoldAndSaysWhatNot(t *testing.T) {
 			if why := states(e)[held].Why; !strings.Contains(why, "only that identity can remove it") {
 				t.Errorf("of a link that may be somebody else's it says %q", why)
 			}
+		}
+		if why := states(e)[n[1]].Why; !strings.Contains(why, "the directory expects "+oldID) {
+			t.Errorf("of a link that is moved already it says %q", why)
 		}
 		if entry, err := h.directory.Resolve(n[2], nil); err != nil || entry.ExpectedPartnerID != newID {
 			t.Errorf("the directory expects %q", entry.ExpectedPartnerID)
