@@ -2,6 +2,7 @@ package server
 
 import (
 	"container/list"
+	"context"
 	"net"
 	"net/http"
 	"sync"
@@ -50,6 +51,25 @@ func (c *connections) note(conn net.Conn, state http.ConnState) net.Conn {
 		delete(c.open, conn)
 	}
 	return nil
+}
+
+type connectionKey struct{}
+
+// withConnection is http.Server's ConnContext.
+func withConnection(ctx context.Context, conn net.Conn) context.Context {
+	return context.WithValue(ctx, connectionKey{}, conn)
+}
+
+// answering counts a connection as waiting once its request has been answered:
+// net/http still calls it active while the rest of a body has not come that nobody
+// reads. Over HTTP/2 other requests may be under way.
+func (c *connections) answering(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h.ServeHTTP(w, r)
+		if conn, ok := r.Context().Value(connectionKey{}).(net.Conn); ok && r.ProtoMajor == 1 {
+			c.note(conn, http.StateIdle)
+		}
+	})
 }
 
 func (c *connections) stopWaiting(conn net.Conn) {

@@ -407,6 +407,25 @@ func TestHTTPBodiesThatNobodyReadsAreNotWaitedFor(t *testing.T) {
 	}
 }
 
+// Nor does it keep others out while it waits.
+func TestHTTPConnectionsThatWereAnsweredMakeRoom(t *testing.T) {
+	t.Parallel()
+	o := httpOptions()
+	o.MaxConnections = 4
+	c := wiretest.StartHTTP(t, newServer(newFixtures(), nil), o, goodToken)
+	for range 20 {
+		for range o.MaxConnections {
+			conn := dial(t, c.Addr)
+			_, _ = io.WriteString(conn, "POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n")
+		}
+		conn := dial(t, c.Addr)
+		_, _ = io.WriteString(conn, "GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+		if answer, err := io.ReadAll(conn); err != nil || !strings.HasPrefix(string(answer), "HTTP/1.1 200") {
+			t.Fatalf("somebody else is kept out: %q, %v", answer, err)
+		}
+	}
+}
+
 func TestHTTPCallOutlastsTheBodyLimit(t *testing.T) {
 	t.Parallel()
 	f := newFixtures()

@@ -55,13 +55,15 @@ func (s *Server) ServeListener(ctx context.Context, l net.Listener, o HTTPOption
 }
 
 func (s *Server) httpServer(h http.Handler, o HTTPOptions) *http.Server {
+	open := newConnections(o.MaxConnections)
 	return &http.Server{
-		Handler:           impatient(h),
+		Handler:           impatient(open.answering(h)),
 		ReadHeaderTimeout: o.HeaderLimit,
 		IdleTimeout:       o.IdleLimit,
 		MaxHeaderBytes:    maxHeaderBytes,
 		TLSConfig:         o.TLS,
-		ConnState:         newConnections(o.MaxConnections).watch,
+		ConnState:         open.watch,
+		ConnContext:       withConnection,
 		ErrorLog:          log.New(faultLog{s.log}, "", 0),
 	}
 }
