@@ -108,3 +108,20 @@ func BenchmarkAdvance(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkProgress is what a look at a large run costs.
+func BenchmarkProgress(b *testing.B) {
+	h := build(b)
+	openRunIn(b, h.Ledger, anOpenRun("run_1", ""))
+	const rows = 1000
+	for row := range rows {
+		now, err := h.begin(row)
+		h.must(err)
+		h.done(now)
+	}
+	for b.Loop() {
+		if progress, err := h.Progress(ctx(), "run_1"); err != nil || len(progress) != rows {
+			b.Fatal(len(progress), err)
+		}
+	}
+}

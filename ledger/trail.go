@@ -114,10 +114,17 @@ func (k view) allSteps(ctx context.Context, run string, there []state) error {
 	if err != nil || !ok {
 		return errors.Join(err, k.counted(ctx, run, len(there)))
 	}
+	oldest := k.at.seq
+	for _, s := range there {
+		oldest = min(oldest, s.seq)
+	}
+	if err := k.follow(ctx, oldest); err != nil {
+		return err
+	}
 	names := map[string]bool{}
 	for _, s := range there {
 		names[ref(s.kind, s.name)] = true
-		if err := errors.Join(k.follow(ctx, s.seq), k.vouch(s)); err != nil {
+		if err := k.vouch(s); err != nil {
 			return err
 		}
 	}
