@@ -29,6 +29,9 @@ func Backends() []Backend {
 	return []Backend{BackendFile, BackendKeychain, BackendHashiCorp, BackendAzureKeyVault}
 }
 
+// Shared reports whether others may keep secrets in the same place.
+func (b Backend) Shared() bool { return b == BackendHashiCorp || b == BackendAzureKeyVault }
+
 // The settings of the backends that are elsewhere.
 type (
 	// HashiCorpSettings are those of BackendHashiCorp.

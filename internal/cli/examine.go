@@ -140,11 +140,16 @@ func (h *house) checkOrphans(ctx context.Context, credentials []vault.Credential
 	if err != nil {
 		return nil
 	}
+	fix := "mcp-partner vault remove "
+	if h.vault != nil && h.vault.Settings().Backend.Shared() {
+		// Others may use it: it is not for this state directory to remove.
+		fix = "mcp-partner tenants add NAME --tenant-id GUID --client-id GUID --credential "
+	}
 	var checks []check
 	for _, name := range names {
 		used := func(config vault.CredentialConfig) bool { return sameName(config.SecretName, name) }
 		if !slices.ContainsFunc(credentials, used) {
-			checks = append(checks, check{"secret " + name, checkWarn, "The vault holds it, and no credential uses it.", "mcp-partner vault remove " + name})
+			checks = append(checks, check{"secret " + name, checkWarn, "The vault holds it, and no credential here uses it.", fix + name})
 		}
 	}
 	return checks

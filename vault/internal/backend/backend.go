@@ -58,6 +58,14 @@ type Backend interface {
 	Close(ctx context.Context)
 }
 
+// Looker is a Backend whose Get may do more than look: make a password that is
+// lent, for example.
+type Looker interface {
+	// Look returns what Get does, but for the value of an item that is made when
+	// somebody gets it.
+	Look(ctx context.Context, name string) (item Item, found bool, err error)
+}
+
 // Unavailable makes a problem that may go away by itself.
 func Unavailable(message, hint string) *schemas.Problem {
 	return schemas.NewProblem(schemas.CodeVaultUnavailable, message, schemas.WithHint("%s", hint))

@@ -35,6 +35,22 @@ func (b *Backend) Get(ctx context.Context, name string) (backend.Item, error) {
 		client, _ := data[fieldClientID].(string)
 		return b.password(ctx, name, role, client)
 	}
+	return filled(item, data)
+}
+
+// Look implements backend.Looker. It takes no password of the Azure engine.
+func (b *Backend) Look(ctx context.Context, name string) (item backend.Item, found bool, err error) {
+	data, item, err := b.read(ctx, name)
+	if _, lent := data[fieldRole].(string); err != nil || data == nil || lent {
+		return item, err == nil && data != nil, err
+	}
+	item, err = filled(item, data)
+	return item, err == nil, err
+}
+
+// filled adds to an item what its fields say.
+func filled(item backend.Item, data map[string]any) (backend.Item, error) {
+	var err error
 	if item.Value, err = valueOf(data); err != nil {
 		return backend.Item{}, err
 	}
@@ -94,8 +110,8 @@ func (b *Backend) put(ctx context.Context, name string, fields map[string]any, v
 	expected := 0
 	if version != "" {
 		var err error
-		if expected, err = strconv.Atoi(version); err != nil {
-			return backend.Moved(name)
+		if expected, err = strconv.Atoi(version); err != nil { // it is that of a lease
+			return invalid("The Azure engine of the vault server makes the password of " + name + ", so there is nothing to replace by hand: remove it first, or choose another name.")
 		}
 	}
 	return b.do(ctx, "storing the secret "+name, func(ctx context.Context, s *session) error {

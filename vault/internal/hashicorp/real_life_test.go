@@ -128,10 +128,17 @@ func TestRealAzureEngineLendsPasswords(t *testing.T) {
 	if err := b.PutAzureRole(t.Context(), "app", "partner-app", clientID); err != nil {
 		t.Fatal(err)
 	}
+	if seen, found, err := b.Look(t.Context(), "app"); err != nil || !found || seen.Value != nil || seen.UpdatedAt.IsZero() {
+		t.Errorf("a look gives %+v (found: %v), %v", seen, found, err)
+	}
+	if _, found, err := b.Look(t.Context(), "nothing"); err != nil || found {
+		t.Errorf("a look at nothing finds it, or fails: %v", err)
+	}
 	first, err := b.Get(t.Context(), "app")
 	if err != nil || !strings.HasPrefix(string(first.Value), "azure-engine-") {
 		t.Fatalf("no password of the engine: %v", err)
 	}
+	wantCode(t, b.Put(t.Context(), "app", []byte("by hand"), first.Version), schemas.CodeInvalidArgument, "nothing to replace by hand")
 	if !first.ExpiresAt.IsZero() {
 		t.Errorf("a password that is renewed and replaced counts as one that ends at %s", first.ExpiresAt)
 	}
