@@ -115,7 +115,7 @@ var codeTable = [...]CodeInfo{
 	{CodeApprovalExpired, "The approval has expired or was used already.", "Call again without approval_id to make a new plan.", true, false},
 	{CodeApprovalMismatch, "The approval belongs to another operation, tenant, identity or partner ID.", "Call again without approval_id to make a new plan.", true, false},
 	{CodeStateMoved, "What is linked changed between the plan and its confirmation; nothing was written.", "Read the new state, then call again to make a new plan.", true, false},
-	{CodeTooManyApprovals, "Too many questions of this caller wait for a person.", "Let a person answer or let them expire first.", true, true},
+	{CodeTooManyApprovals, "Too many questions of this caller wait for a person, or were not confirmed within an hour.", "Let a person answer or let them expire first.", true, true},
 	{CodeRunBusy, "Another write to the same link has not ended, or another process works on the same tenant of the run.", "Wait a minute, then resume the run.", true, true},
 	{CodeRunIncomplete, "The run is over, and not every tenant of it is as planned.", "Look at the rows that come first; resume the run for those that wait.", false, true},
 	{CodeStranded, "In some tenants the old link was removed, the new ID was refused, and the old link could not be put back.", "Resume the run to try both again, or register a partner ID there that is accepted. Tell a person now.", false, false},
