@@ -57,15 +57,17 @@ func checkHome(config vault.CredentialConfig, entries []vault.Entry) []check {
 	return checks
 }
 
-// withKnownEnd adds the end that a backend knows where nobody else does.
+// withKnownEnd is a credential with the end that is known by now: a sign-in may
+// just have learned it, and the backend may know one.
 func (h *house) withKnownEnd(ctx context.Context, config vault.CredentialConfig) vault.CredentialConfig {
-	if config.Expires != "" || !config.Kind.Given() {
+	if now, err := h.directory.Credential(config.Name); err == nil {
+		config = now
+	}
+	if !config.Kind.Given() {
 		return config
 	}
-	if info, err := h.store.Info(ctx, config.SecretName); err == nil && !info.ExpiresAt.IsZero() {
-		config.Expires = info.ExpiresAt.UTC().Format(time.RFC3339)
-	}
-	return config
+	info, _ := h.store.Info(ctx, config.SecretName) // without one, nothing more is known
+	return withEnd(config, info.ExpiresAt)
 }
 
 // tenantWith is a tenant that uses a credential.

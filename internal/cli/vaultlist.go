@@ -124,8 +124,7 @@ func runVaultShow(ctx context.Context, f *Factory, o *vaultListOptions) error {
 	return u.err
 }
 
-// describe gathers what directory and backend know of a secret. Where both know
-// an end, the nearer one counts.
+// describe gathers what directory and backend know of a secret.
 func (h *house) describe(ctx context.Context, name string) (secretJSON, error) {
 	info, err := h.store.Info(ctx, name)
 	if err != nil {
@@ -157,25 +156,29 @@ func (h *house) describe(ctx context.Context, name string) (secretJSON, error) {
 // worstEnd is the nearest end that is known. Without one, the end is unknown,
 // unless nothing that uses the secret has an end.
 func worstEnd(now, backend time.Time, uses []vault.CredentialConfig) (string, *time.Time) {
-	nearest, state := backend, vault.ExpiryNone
+	if len(uses) == 0 {
+		uses = []vault.CredentialConfig{{Kind: vault.KindClientSecret}}
+	}
+	worst, nearest := vault.ExpiryNone, time.Time{}
 	for _, config := range uses {
-		one, end := config.Expiry(now)
-		if one != vault.ExpiryNone {
-			state = vault.ExpiryUnknown
-		}
-		if !end.IsZero() && (nearest.IsZero() || end.Before(nearest)) {
-			nearest = end
+		state, end := withEnd(config, backend).Expiry(now)
+		switch {
+		case !end.IsZero() && (nearest.IsZero() || end.Before(nearest)):
+			worst, nearest = state, end
+		case nearest.IsZero() && state == vault.ExpiryUnknown:
+			worst = state
 		}
 	}
-	if nearest.IsZero() {
-		if len(uses) == 0 {
-			state = vault.ExpiryUnknown
-		}
-		return string(state), nil
+	return string(worst), unlessZero(nearest)
+}
+
+// withEnd is a credential with the end that its backend tells, if it tells one:
+// that comes before what somebody said once. A certificate says its end itself.
+func withEnd(config vault.CredentialConfig, backend time.Time) vault.CredentialConfig {
+	if config.Kind == vault.KindClientSecret && !backend.IsZero() {
+		config.Expires = backend.UTC().Format(time.RFC3339)
 	}
-	known := vault.CredentialConfig{Kind: vault.KindClientSecret, Expires: nearest.UTC().Format(time.RFC3339)}
-	state, _ = known.Expiry(now)
-	return string(state), &nearest
+	return config
 }
 
 func usesAny(entry vault.Entry, credentials []string) bool {
