@@ -1,6 +1,7 @@
 package tools
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -73,9 +74,11 @@ func (s *Service) shown(ctx context.Context, j *job, w manyWant, id string, acti
 	if err != nil {
 		return failure(err)
 	}
-	active, working := s.writer.Working(id)
-	if working {
-		actives = append(actives, active)
+	at := rests
+	if active, working := s.writer.Working(id); working {
+		actives, at = append(actives, active), worksHere
+	} else if len(actives) == 0 && s.underWay(progress) {
+		at = worksElsewhere
 	}
 	notes := map[int]schemas.Code{}
 	for _, a := range actives {
@@ -86,12 +89,34 @@ func (s *Service) shown(ctx context.Context, j *job, w manyWant, id string, acti
 	rows := fleet.Changes(run.Plan, progress, notes)
 	envelope := s.page(w, rows)
 	envelope.RunID = id
-	s.judge(&envelope, rows, working, run.Ended(s.d.Now()))
+	s.judge(&envelope, rows, at, run.Ended(s.d.Now()))
 	return Result{Envelope: envelope}
 }
 
+// work says who is at work in a run.
+type work int
+
+const (
+	rests work = iota
+	worksHere
+	// worksElsewhere says that it may be another process, or was until just now.
+	worksElsewhere
+)
+
+// underWay reports whether another process may be at work in a run: a tenant has
+// begun, and no longer ago than a write can take.
+func (s *Service) underWay(progress map[int]guard.Progress) bool {
+	settled := cmp.Or(s.d.Settled, fleet.Settled)
+	for _, at := range progress {
+		if at.Stage.Begun() && s.d.Now().Sub(at.At) < settled {
+			return true
+		}
+	}
+	return false
+}
+
 // judge says how a run ended, or that it has not.
-func (s *Service) judge(envelope *schemas.Envelope, rows []schemas.ChangeRow, working, ended bool) {
+func (s *Service) judge(envelope *schemas.Envelope, rows []schemas.ChangeRow, at work, ended bool) {
 	envelope.Status = schemas.StatusDone
 	totals := fleet.Totals(rows)
 	count := func(states ...schemas.ChangeState) (n int) {
@@ -104,7 +129,9 @@ func (s *Service) judge(envelope *schemas.Envelope, rows []schemas.ChangeRow, wo
 	switch {
 	case count(schemas.ChangeStranded) > 0:
 		envelope.Problem = schemas.NewProblem(schemas.CodeStranded, envelope.Summary)
-	case working:
+	case at == worksElsewhere:
+		envelope.Summary += fmt.Sprintf(" Another process may be at work in it; call again with run_id %s.", envelope.RunID)
+	case at == worksHere:
 		envelope.Summary = fmt.Sprintf("The run goes on; call again with run_id %s. So far: %s", envelope.RunID, envelope.Summary)
 	case count(schemas.ChangeUnfinished, schemas.ChangeFailed, schemas.ChangeRestored, schemas.ChangeSkipped) > 0:
 		envelope.Problem = schemas.NewProblem(schemas.CodeRunIncomplete, envelope.Summary)
