@@ -25,10 +25,11 @@ const (
 	splitTune   = "tune"
 	splitScored = "scored"
 	splitFresh  = "fresh"
-	// splitHeldOut1 and splitHeldOut2 were each written as unseen, and scored once
-	// before anything was changed on their account.
+	// Each of these was written as unseen, and scored once before anything was
+	// changed on its account.
 	splitHeldOut1 = "heldout-1"
 	splitHeldOut2 = "heldout-2"
+	splitHeldOut3 = "heldout-3"
 )
 
 type utterance struct {
@@ -185,7 +186,7 @@ func TestEval(t *testing.T) {
 	for _, u := range readUtterances(t) {
 		verdicts = append(verdicts, judge(ix, names, u))
 	}
-	for _, split := range []string{splitTune, splitScored, splitFresh, splitHeldOut1, splitHeldOut2} {
+	for _, split := range []string{splitTune, splitScored, splitFresh, splitHeldOut1, splitHeldOut2, splitHeldOut3} {
 		logSplit(t, verdicts, split)
 	}
 	logFailures(t, verdicts)
