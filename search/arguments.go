@@ -57,6 +57,10 @@ func (w *wish) argument(name string, all []string) any {
 		return several(w.sources(old, now))
 	case "discover":
 		return yes(w.has[reach])
+	case "approval_id":
+		return said(w.entities.approval)
+	case "run_id":
+		return said(w.entities.run)
 	case "stale_after_days":
 		return days(w.entities.days)
 	case "query":
@@ -184,7 +188,7 @@ func (w *wish) age(m partnerMention) int {
 		}
 		switch {
 		case gap > 0 && gap <= near && w.clear(h.last, m.at):
-			age += ahead(h, gap)
+			age += before(h, gap)
 		case behind == 1:
 			age += after(h)
 		}
@@ -197,8 +201,8 @@ func (w *wish) clear(from, to int) bool {
 	return !slices.ContainsFunc(w.tokens[from+1:to], func(t token) bool { return t.text == slotID || t.kind == arrow })
 }
 
-// ahead weighs a word that stands some tokens before an ID.
-func ahead(h hit, gap int) int {
+// before weighs a word that stands some tokens before an ID.
+func before(h hit, gap int) int {
 	switch h.concept {
 	case oldID, insteadOf:
 		return -4

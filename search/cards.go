@@ -23,6 +23,7 @@ const (
 	sigProvider   = "provider"   // names the provider
 	sigTools      = "tools"      // is about the tools here
 	sigApproval   = "approval"   // is about an approval
+	sigRun        = "run"        // names a run over many tenants
 )
 
 // card is what a person means by an operation: how much each signal speaks for
@@ -68,10 +69,10 @@ func cards() map[string]card {
 		// Operations for many tenants, and the state of an approval.
 		"audit_partner_links": {
 			sigLink: 0.9, sigRead: 0.9, sigFleet: 1.7, sigOneTenant: -1.5, sigRegister: -1.2, sigUpdate: -1.2, sigRemove: -1.2,
-			sigTenants: -0.9, sigOperations: -1, sigTools: -0.6,
+			sigTenants: -0.9, sigOperations: -1, sigTools: -0.6, sigRun: 2.5,
 		},
-		"ensure_partner_links": {sigLink: 0.7, sigRegister: 1.9, sigFleet: 1.3, sigOneTenant: -2},
-		"transition_partner":   {sigLink: 0.7, sigUpdate: 1.9, sigFleet: 1.3, sigIDs: 0.4, sigOneTenant: -2},
+		"ensure_partner_links": {sigLink: 0.7, sigRegister: 1.9, sigFleet: 1.3, sigOneTenant: -2, sigRun: 1.5},
+		"transition_partner":   {sigLink: 0.7, sigUpdate: 1.9, sigFleet: 1.3, sigIDs: 0.4, sigOneTenant: -2, sigRun: 1.5},
 		"get_approval":         {sigApproval: 3, sigRead: 0.5},
 	}
 }
@@ -83,12 +84,14 @@ func (w *wish) signals() map[string]float64 {
 	s[sigProvider] = truth(w.has[provider] || w.has[namespace])
 	w.verbSignals(s)
 	w.subjectSignals(s)
+	s[sigRun] = truth(w.entities.run != "")
 	for sig, concept := range map[string]string{
 		sigList: lists, sigReach: reach, sigOperations: operations,
 		sigPermission: permission, sigTools: tools, sigApproval: approval,
 	} {
 		s[sig] = truth(w.has[concept])
 	}
+	s[sigApproval] = max(s[sigApproval], truth(w.entities.approval != "" && w.isReading()))
 	return s
 }
 
@@ -116,9 +119,9 @@ func signalOf(act string) string {
 
 func (w *wish) subjectSignals(s map[string]float64) {
 	few := len(w.entities.ids)
-	about := w.has[pal] || w.has[mpn] || w.has[link] || w.has[linked] || w.has[partner] || w.has[credit] || w.has[thisID] || few > 0
+	about := w.has[pal] || w.has[mpn] || w.has[link] || w.has[linked] || w.has[partner] || w.has[credit] || w.has[holds] || w.has[thisID] || few > 0
 	s[sigLink] = truth(about || w.has[updated] || w.has[removed])
-	if s[sigLink] == 0 && len(w.entities.tenants) > 0 {
+	if s[sigLink] == 0 && (len(w.entities.tenants) > 0 || w.stranger) {
 		s[sigLink] = 0.5 // what else is asked about a tenant here
 	}
 	s[sigOneID] = truth(few == 1 || few == 0 && w.has[thisID])
@@ -127,8 +130,8 @@ func (w *wish) subjectSignals(s map[string]float64) {
 	}
 	s[sigNoID] = truth(few == 0 && !w.has[thisID])
 	s[sigIDs] = truth(few > 1)
-	s[sigOneTenant] = truth(len(w.entities.tenants) == 1)
-	s[sigFleet] = truth(w.has[fleet] || w.entities.many || len(w.entities.tenants) > 1)
+	s[sigOneTenant] = truth(len(w.entities.tenants) == 1 || w.stranger && !w.meansMany())
+	s[sigFleet] = truth(w.meansMany())
 	named := w.has[tenant] || w.has[directory] && len(w.entities.tenants) == 0 || w.has[lists] && len(w.entities.tenants) > 0
 	s[sigTenants] = truth(named && (!about || w.has[directory] && !w.has[linked]))
 }

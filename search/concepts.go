@@ -10,15 +10,17 @@ const (
 	known = "known" // an ordinary word that must not be taken for a typing error
 
 	// How something is wished.
-	negates  = "not"   // takes back the verb beside it
-	guard    = "guard" // "change nothing", "read-only": takes back every writing verb
-	only     = "only"  // ends what a negation covers
-	asks     = "ask"   // a question word: the rest is asked about
-	opens    = "open"  // asks when it opens the sentence
-	howto    = "how"   // asks for the way to do it, so the verb stands
-	wants    = "want"  // asks for it, so that a participle is a wish
-	supposes = "hypo"  // "what happens if"
-	been     = "been"  // makes the verb beside it a state
+	negates  = "not"      // takes back the verb beside it
+	guard    = "guard"    // "change nothing", "read-only": takes back every writing verb
+	only     = "only"     // ends what a negation covers
+	asks     = "ask"      // a question word: the rest is asked about
+	opens    = "open"     // asks when it opens the sentence
+	howto    = "how"      // asks for the way to do it, so the verb stands
+	wants    = "want"     // asks for it, so that a participle is a wish
+	supposes = "hypo"     // "what happens if"
+	been     = "been"     // makes the verb beside it a state
+	ahead    = "before"   // what comes after it is not asked for yet
+	nolonger = "nolonger" // with a wish, and where a link is meant: an end
 	joins    = "and"
 
 	// Verbs, and what has been done by them.
@@ -32,6 +34,9 @@ const (
 	lists     = "list"
 	alters    = "alter" // writes, without saying how
 	amends    = "amend" // says what it should be; with what it wrongly is, a change
+	errs      = "errs"  // says that it is wrong
+	shall     = "shall" // says what it should be, and much else
+	holds     = "state" // how it is with a link: no verb, but about one
 
 	// What it is about.
 	pal        = "pal"
@@ -42,6 +47,8 @@ const (
 	ours       = "ours"
 	tenant     = "tenant"
 	fleet      = "fleet"
+	every      = "every"     // all or each: of tenants or links, a fleet
+	plural     = "plural"    // more than one tenant
 	namespace  = "namespace" // Microsoft.ManagementPartner by name
 	provider   = "provider"  // a provider, not said which
 	thisID     = "thisid"    // one ID that is pointed at and not spelt out
@@ -71,9 +78,9 @@ func knownConcept(concept string) bool {
 		return ok
 	}
 	switch concept {
-	case stop, known, negates, guard, only, asks, opens, howto, wants, supposes, been, joins,
-		reads, registers, linked, updates, updated, removes, removed, lists, alters, amends,
-		pal, mpn, partner, link, id, ours, tenant, fleet, namespace, provider, thisID, operations, permission,
+	case stop, known, negates, guard, only, asks, opens, howto, wants, supposes, been, ahead, nolonger, joins,
+		reads, registers, linked, updates, updated, removes, removed, lists, alters, amends, errs, shall, holds,
+		pal, mpn, partner, link, id, ours, tenant, fleet, every, plural, namespace, provider, thisID, operations, permission,
 		tools, approval, reach, expected, directory, credit,
 		from, to, oldID, newID, insteadOf, at, counts, otherNumber:
 		return true

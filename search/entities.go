@@ -13,6 +13,7 @@ const (
 	slotID     = "#id"
 	slotGUID   = "#guid"
 	slotNumber = "#number"
+	slotHandle = "#handle"
 )
 
 // entities are what an utterance names.
@@ -22,6 +23,8 @@ type entities struct {
 	tenants [][]string
 	ids     []partnerMention
 	guids   int
+	// approval and run are the first of each that is named, or empty.
+	approval, run string
 	// days is the first count of days, or 0.
 	days int
 	// many is set when a count of customers or tenants is named.
@@ -37,7 +40,7 @@ type partnerMention struct {
 // takeEntities replaces what is named by slots and returns the shorter tokens.
 func (ix *Index) takeEntities(text string, tokens []token, names *Names) ([]token, entities) {
 	var found entities
-	tokens = takeGUIDs(text, tokens, names, &found)
+	tokens = takeHandles(text, takeGUIDs(text, tokens, names, &found), &found)
 	tokens = ix.takeTenants(tokens, names, &found)
 	for i := range tokens {
 		if tokens[i].kind == number {

@@ -24,7 +24,7 @@ func TestLexiconsLoad(t *testing.T) {
 
 func TestLexiconRefusesUnknownConcepts(t *testing.T) {
 	t.Parallel()
-	lex := &lexicon{words: map[string]bool{}, parts: map[string]bool{}}
+	lex := newLexicon()
 	for _, line := range []string{"verb: go", "!nowhere: x", "no colon"} {
 		if err := lex.read("en", line); err == nil {
 			t.Errorf("%q was taken", line)

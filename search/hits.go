@@ -13,6 +13,8 @@ type hit struct {
 	// first and last are the tokens where the term begins and ends.
 	first, last int
 	glyphs      bool
+	// soft is set on a verb whose word may be no verb.
+	soft bool
 }
 
 // reading is a text as tokens and the concepts found in them.
@@ -74,7 +76,7 @@ func (ix *Index) mendAgain(tokens []token, spans []span, spoken []string) bool {
 	}
 	mended := false
 	for i, t := range tokens[:min(len(tokens), maxMends)] {
-		if t.kind != word || understood[i] || len(t.text) < shortWord {
+		if t.kind != word || understood[i] || len(t.text) < shortWord || ix.speller.ordinary[t.text] {
 			continue
 		}
 		better := ix.speller.nearestWord(t.text)
@@ -130,15 +132,25 @@ const (
 	minPart     = 4
 )
 
-// compound returns the terms that stand in a long word from left to right.
+// compound returns the terms that stand in a long word from left to right, all
+// of one language that joins words.
 func (ix *Index) compound(text string) []string {
-	if len(text) < minCompound {
+	if len(text) < minCompound || ix.speller.ordinary[text] {
 		return nil
 	}
+	for _, language := range []string{"de", "nl"} {
+		if parts := compoundOf(text, ix.lexicon.parts[language]); parts != nil {
+			return parts
+		}
+	}
+	return nil
+}
+
+func compoundOf(text string, known map[string]bool) []string {
 	var parts []string
 	covered := 0
 	for i := 0; i+minPart <= len(text); {
-		part := ix.partAt(text[i:])
+		part := partAt(text[i:], known)
 		if part == "" {
 			_, size := utf8.DecodeRuneInString(text[i:])
 			i += size
@@ -154,9 +166,9 @@ func (ix *Index) compound(text string) []string {
 	return parts
 }
 
-func (ix *Index) partAt(text string) string {
+func partAt(text string, known map[string]bool) string {
 	for size := min(len(text), 2*longStem); size >= minPart; size-- {
-		if ix.lexicon.parts[text[:size]] {
+		if known[text[:size]] {
 			return text[:size]
 		}
 	}

@@ -34,12 +34,13 @@ type lexicon struct {
 	root node
 	// words are all single words of terms: what a misspelt word may have meant.
 	words map[string]bool
-	// parts are the nouns and verbs that a compound may be made of.
-	parts map[string]bool
+	// parts are the nouns and verbs that a compound may be made of, for each
+	// language that joins words.
+	parts map[string]map[string]bool
 }
 
 func loadLexicon() (*lexicon, error) {
-	lex := &lexicon{words: map[string]bool{}, parts: map[string]bool{}}
+	lex := newLexicon()
 	files, err := lexicons.ReadDir("lexicon")
 	if err != nil {
 		return nil, err
@@ -54,6 +55,10 @@ func loadLexicon() (*lexicon, error) {
 		}
 	}
 	return lex, nil
+}
+
+func newLexicon() *lexicon {
+	return &lexicon{words: map[string]bool{}, parts: map[string]map[string]bool{"de": {}, "nl": {}}}
 }
 
 func (l *lexicon) read(language, text string) error {
@@ -78,7 +83,7 @@ func (l *lexicon) add(m meaning, term string) {
 	steps := l.steps(term)
 	for _, step := range steps {
 		at = at.grow(step)
-		l.note(step, m.concept, len(steps) == 1)
+		l.note(step, m, len(steps) == 1)
 	}
 	if at != &l.root {
 		at.means = append(at.means, m)
@@ -123,13 +128,19 @@ func (n *node) grow(step string) *node {
 	return (*edges)[key]
 }
 
-func (l *lexicon) note(step, concept string, alone bool) {
+func (l *lexicon) note(step string, m meaning, alone bool) {
 	if step == "_" {
 		return
 	}
 	l.words[step] = true
-	if stem := strings.TrimSuffix(step, "*"); alone && len(stem) >= 4 && inCompounds(concept) {
-		l.parts[stem] = true
+	stem := strings.TrimSuffix(step, "*")
+	if !alone || len(stem) < minPart || !inCompounds(m.concept) {
+		return
+	}
+	for language, parts := range l.parts {
+		if m.language == language || m.language == anyLanguage {
+			parts[stem] = true
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package search
 
 import (
+	"slices"
 	"strings"
 
 	"mcp-partner/schemas"
@@ -23,7 +24,7 @@ func worth(concept string) float64 {
 		return 0.8
 	case tenant, fleet, provider:
 		return 0.7
-	case id, registers, updates, removes, expected:
+	case id, registers, updates, removes, expected, holds:
 		return 0.4
 	case ours, reads, lists, asks, reach:
 		return 0.2
@@ -34,6 +35,7 @@ func worth(concept string) float64 {
 const (
 	// worthOfID and worthOfTenant are what a named entity is worth.
 	worthOfID     = 2.0
+	worthOfHandle = 3.0
 	worthOfTenant = 1.0
 	// worthOfPermission is what permissions add where they are those for a link.
 	worthOfPermission = 1.5
@@ -61,8 +63,11 @@ func (w *wish) inScope() (subjects, circumstances float64) {
 	if w.has[permission] && (w.has[partner] || w.has[pal] || w.has[mpn] || w.has[namespace]) {
 		subjects += worthOfPermission // what a role needs for it, and not who gets the role
 	}
-	if len(w.entities.tenants) > 0 {
+	if len(w.entities.tenants) > 0 || w.stranger {
 		circumstances += worthOfTenant
+	}
+	if w.entities.approval != "" || w.entities.run != "" {
+		subjects += worthOfHandle
 	}
 	if w.has[tenant] && (w.has[directory] || w.has[lists] || w.has[reach]) {
 		subjects++
@@ -76,7 +81,7 @@ func (w *wish) elsewhere() (topic, float64) {
 	scores := map[string]float64{}
 	for _, h := range w.hits {
 		name, ok := strings.CutPrefix(h.concept, "!")
-		if !ok {
+		if !ok || w.isOurVerb(h) {
 			continue
 		}
 		near, isNear := strings.CutPrefix(name, "!")
@@ -90,6 +95,17 @@ func (w *wish) elsewhere() (topic, float64) {
 		}
 	}
 	return loudest(scores)
+}
+
+// isOurVerb reports whether a word of another product is a verb of ours too, in
+// a text that says what it is about: "onboard them with 1234567".
+func (w *wish) isOurVerb(topic hit) bool {
+	if len(w.entities.ids) == 0 && !w.has[mpn] && !w.has[pal] || strings.HasPrefix(topic.concept, "!!") {
+		return false
+	}
+	return slices.ContainsFunc(w.hits, func(h hit) bool {
+		return writes(h.concept) && h.first == topic.first && h.last == topic.last
+	})
 }
 
 func loudest(scores map[string]float64) (best topic, score float64) {
@@ -120,22 +136,17 @@ func (w *wish) outOfScope() *schemas.OutOfScope {
 // mayMeanUs reports whether a verb of links, a number or "we" gives words about
 // a tenant the benefit of the doubt.
 func (w *wish) mayMeanUs() bool {
-	return w.has[registers] || w.has[updates] || w.has[removes] || w.has[id] || w.has[ours]
+	return w.has[registers] || w.has[updates] || w.has[removes] || w.has[id] || w.has[ours] || w.has[guard]
 }
 
 // strange reports whether the text holds content that no lexicon has: who is
 // "the CEO of Contoso" is no question about links, though it names a tenant.
 func (w *wish) strange() bool {
-	covered := map[int]bool{}
-	for _, h := range w.hits {
-		for i := h.first; i <= h.last; i++ {
-			covered[i] = true
-		}
-	}
+	covered := w.covered(func(h hit) bool { return h.concept != counts })
 	words, glyphs := 0, 0
 	for i, t := range w.tokens {
 		switch {
-		case covered[i]:
+		case covered[i], w.strangerAt[i]:
 		case t.kind == word && len(t.text) > 2:
 			words++
 		case t.kind == glyph:
@@ -143,6 +154,17 @@ func (w *wish) strange() bool {
 		}
 	}
 	return words > 0 || glyphs > 1
+}
+
+// covered tells which tokens belong to a hit that counts.
+func (w *wish) covered(by func(hit) bool) map[int]bool {
+	out := map[int]bool{}
+	for _, h := range w.hits {
+		for i := h.first; i <= h.last && by(h); i++ {
+			out[i] = true
+		}
+	}
+	return out
 }
 
 // registersProvider tells the registration of the provider itself, which is

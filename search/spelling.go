@@ -1,14 +1,22 @@
 package search
 
 import (
+	_ "embed"
 	"strings"
 	"unicode/utf8"
 )
+
+// ordinary are frequent words of the languages that look like a misspelt word of
+// some lexicon and are none: "entry" is no "Entra". They are never mended.
+//
+//go:embed ordinary.txt
+var ordinary string
 
 // speller maps a misspelt word to the word of the lexicons that it was meant
 // to be. Words and stems are found by the forms that one deletion leaves.
 type speller struct {
 	words, stems map[string]bool
+	ordinary     map[string]bool
 	near         map[string][]string // deletions of words
 	nearStem     map[string][]string
 }
@@ -24,7 +32,10 @@ const (
 )
 
 func newSpeller(words map[string]bool) *speller {
-	s := &speller{words: map[string]bool{}, stems: map[string]bool{}, near: map[string][]string{}, nearStem: map[string][]string{}}
+	s := &speller{words: map[string]bool{}, stems: map[string]bool{}, ordinary: map[string]bool{}, near: map[string][]string{}, nearStem: map[string][]string{}}
+	for w := range strings.FieldsSeq(ordinary) {
+		s.ordinary[w] = true
+	}
 	for w := range words {
 		stem, isStem := strings.CutSuffix(w, "*")
 		first, _ := utf8.DecodeRuneInString(w)
@@ -57,9 +68,9 @@ func deletions(w string, visit func(string)) {
 	}
 }
 
-// knows reports whether a word is spelt as some lexicon has it.
+// knows reports whether a word is spelt as some lexicon has it, or is ordinary.
 func (s *speller) knows(w string) bool {
-	if s.words[w] {
+	if s.words[w] || s.ordinary[w] {
 		return true
 	}
 	for size := len(w); size >= minStem; size-- {
@@ -86,7 +97,7 @@ func (s *speller) fix(w string) string {
 
 // nearestWord returns the closest whole word, or nothing.
 func (s *speller) nearestWord(w string) string {
-	if s.words[w] {
+	if s.words[w] || s.ordinary[w] {
 		return ""
 	}
 	return nearest(s.near, w, allowed(w))

@@ -38,7 +38,7 @@ type token struct {
 // fold makes texts comparable: compatibility forms, case, accents, and letters
 // that have no decomposition.
 func fold(text string) string {
-	text = strings.ToLower(norm.NFKC.String(clip(text)))
+	text = tellApart(strings.ToLower(norm.NFKC.String(clip(text))))
 	var b strings.Builder
 	b.Grow(len(text))
 	for _, r := range norm.NFD.String(text) {
@@ -47,6 +47,30 @@ func fold(text string) string {
 		}
 	}
 	return norm.NFC.String(b.String())
+}
+
+// tellApart keeps the accents that tell a wish from something else: without
+// them the German "change" is "other", and the French "link" is "linked".
+func tellApart(text string) string {
+	text = strings.ReplaceAll(text, "änder", "aender")
+	if !strings.Contains(text, "é") {
+		return text
+	}
+	var b strings.Builder
+	letters := 0
+	for i, r := range text {
+		if !unicode.IsLetter(r) {
+			letters = 0
+		}
+		letters++
+		next, _ := utf8.DecodeRuneInString(text[i+utf8.RuneLen(r):])
+		if r == 'é' && letters >= shortWord && !unicode.IsLetter(next) {
+			b.WriteString("ee")
+			continue
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
 }
 
 func clip(text string) string {

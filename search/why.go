@@ -14,7 +14,7 @@ func (w *wish) why(o schemas.Operation) string {
 }
 
 func (w *wish) purpose(o schemas.Operation) string {
-	many := (w.has[fleet] || w.entities.many) && slices.Contains(argumentNames(o.Input), "tenant")
+	many := w.meansMany() && slices.Contains(argumentNames(o.Input), "tenant")
 	switch {
 	case many && o.Name != schemas.ToolListTenants:
 		return "Works on one tenant a call, so call it for each"

@@ -17,6 +17,10 @@ type wish struct {
 	// opened is set when the text begins like a question, or has a particle
 	// that makes it one; marked when it carries a question mark.
 	opened, marked bool
+	// stranger is set when a tenant is named that the directory lacks, by the
+	// tokens of strangerAt.
+	stranger   bool
+	strangerAt map[int]bool
 }
 
 // Windows say how far, in tokens, a small word reaches. A glyph is a token, so
@@ -29,10 +33,11 @@ const (
 )
 
 func understand(r reading) wish {
-	w := wish{reading: r, has: map[string]bool{}}
+	w := wish{reading: r, has: map[string]bool{}, strangerAt: map[int]bool{}}
 	for _, h := range r.hits {
 		w.has[h.concept] = true
 	}
+	w.noteStranger()
 	w.marked = strings.ContainsAny(w.asked, "?？")
 	w.opened = w.opensWithQuestion()
 	verbs := w.verbs()
@@ -63,6 +68,7 @@ func (w *wish) verbs() []hit {
 	var out []hit
 	seen := 0
 	for _, h := range w.hits {
+		h.soft = w.mayBeOther(h)
 		if h.concept = w.asVerb(h); h.concept == "" {
 			continue
 		}
@@ -73,7 +79,7 @@ func (w *wish) verbs() []hit {
 			out = append(out, h)
 		}
 	}
-	return w.askedFor(out)
+	return firmFirst(w.askedFor(out))
 }
 
 // stands reports whether nothing takes a writing verb back.
@@ -81,7 +87,7 @@ func (w *wish) stands(v hit) bool {
 	if w.has[permission] && (w.has[asks] || w.marked) {
 		return false // which permissions somebody would need for it
 	}
-	return !w.has[guard] && !w.has[supposes] && !w.negated(v) && !w.inQuestion(v)
+	return !w.has[guard] && !w.has[supposes] && !w.negated(v) && !w.notYet(v) && !w.inQuestion(v)
 }
 
 // asVerb returns what a hit asks to do, or nothing. A participle is a wish only
@@ -200,6 +206,9 @@ func (w *wish) inQuestion(v hit) bool {
 	if w.has[howto] {
 		return false
 	}
+	if w.asksLast(v) {
+		return true
+	}
 	if w.opened && (w.marked || v.glyphs || !w.brokenBefore(v)) {
 		return true
 	}
@@ -249,12 +258,16 @@ func (w *wish) exchange() {
 		w.also = slices.DeleteFunc(append(w.also, w.act), func(a string) bool { return a == updates || a == "" })
 		w.act = updates
 	}
+	if w.ends() {
+		w.act = removes
+	}
 }
 
 // mends reports whether the words say that what is there is wrong, and what it
 // should be: a change, though no verb asks for one.
 func (w *wish) mends() bool {
-	return w.has[amends] && w.has[oldID] && len(w.entities.ids) > 0 && (w.act == "" || w.act == registers) && !w.isQuestion() && !w.marked && !w.has[guard]
+	wrong := w.has[errs] || len(w.entities.ids) > 1
+	return (w.has[amends] && (wrong || w.has[oldID]) || w.has[shall] && wrong) && len(w.entities.ids) > 0 && (w.act == "" || w.act == registers) && !w.isQuestion() && !w.marked && !w.has[guard]
 }
 
 func (w *wish) hasArrow() bool {
