@@ -114,5 +114,5 @@ func (w *wish) mayBeOther(v hit) bool {
 // should no longer be listed as their partner".
 func (w *wish) ends() bool {
 	about := w.has[pal] || w.has[mpn] || w.has[partner] || w.has[link] || w.has[linked] || len(w.entities.ids) > 0
-	return w.has[nolonger] && w.has[wants] && about && w.act == "" && !w.isQuestion() && !w.marked && !w.has[guard]
+	return w.has[nolonger] && w.wanted() && about && w.act == "" && !w.isQuestion() && !w.marked && !w.has[guard]
 }

@@ -97,7 +97,7 @@ func (w *wish) asVerb(h hit) string {
 	case reads, lists:
 		return h.concept
 	case registers, updates, removes:
-		if w.before(h, been, 2) && !w.has[wants] || w.pastAfter(h) {
+		if w.before(h, been, 2) && !w.wanted() || w.pastAfter(h) {
 			return ""
 		}
 		return h.concept
@@ -106,12 +106,15 @@ func (w *wish) asVerb(h hit) string {
 			return registers
 		}
 	case linked, updated, removed:
-		if w.has[wants] && !w.has[reads] && !w.isQuestion() {
+		if w.wanted() && !w.has[reads] && !w.isQuestion() {
 			return wishOf(h.concept)
 		}
 	}
 	return ""
 }
+
+// wanted reports whether a word wants something; "must be" is one phrase.
+func (w *wish) wanted() bool { return w.has[wants] || w.has[shall] }
 
 // pastAfter reports whether a particle after the verb makes it a state, as in
 // Chinese, Japanese and Korean. A single glyph does so only in a question.
