@@ -72,7 +72,7 @@ func takeGUIDs(text string, tokens []token, names *Names, found *entities) []tok
 		} else {
 			found.guids++
 		}
-		guid.breaks = tokens[last].breaks
+		guid.breaks, guid.ends = tokens[last].breaks, tokens[last].ends
 		out, i = append(out, guid), last
 	}
 	return out
@@ -91,7 +91,7 @@ func (ix *Index) takeTenants(tokens []token, names *Names, found *entities) []to
 	for _, m := range mentions {
 		out = append(out, tokens[at:m.first]...)
 		last := tokens[m.last-1]
-		out = append(out, token{text: slotTenant, kind: slot, start: tokens[m.first].start, end: last.end, breaks: last.breaks})
+		out = append(out, token{text: slotTenant, kind: slot, start: tokens[m.first].start, end: last.end, breaks: last.breaks, ends: last.ends})
 		if !slices.ContainsFunc(found.tenants, func(t []string) bool { return slices.Equal(t, m.tenants) }) {
 			found.tenants = append(found.tenants, m.tenants)
 		}

@@ -32,7 +32,7 @@ func takeHandles(text string, tokens []token, found *entities) []token {
 		for i+1 < len(tokens) && tokens[i+1].start < taken.end {
 			i++
 		}
-		taken.breaks = tokens[i].breaks
+		taken.breaks, taken.ends = tokens[i].breaks, tokens[i].ends
 		out = append(out, taken)
 		found.noteHandle(handle)
 	}
@@ -74,10 +74,16 @@ func (w *wish) noteStranger() {
 		w.stranger = true
 		return
 	}
-	capitals := capitalised(w.asked)
+	var capitals map[string]bool
 	covered := w.covered(func(h hit) bool { return h.concept != known })
 	for i, t := range w.tokens {
-		if t.kind == word && !covered[i] && (capitals[t.text] && w.placed(i) || w.isDomain(i)) {
+		if t.kind != word || covered[i] {
+			continue
+		}
+		if capitals == nil {
+			capitals = capitalised(w.asked)
+		}
+		if capitals[t.text] && w.placed(i) || w.isDomain(i) {
 			w.stranger, w.strangerAt[i] = true, true
 		}
 	}

@@ -79,8 +79,8 @@ func (ix *Index) mendAgain(tokens []token, spans []span, spoken []string) bool {
 		if t.kind != word || understood[i] || len(t.text) < shortWord || ix.speller.ordinary[t.text] {
 			continue
 		}
-		better := ix.speller.nearestWord(t.text)
-		if !ix.lexicon.speaks(better, spoken) {
+		better := ix.speller.nearestOf(t.text, func(entry string) bool { return ix.lexicon.speaks(entry, spoken) })
+		if better == "" {
 			better = ix.speller.fixStem(t.text)
 		}
 		if better != t.text && ix.lexicon.speaks(better, spoken) {

@@ -24,7 +24,7 @@ func worth(concept string) float64 {
 		return 0.8
 	case tenant, fleet, provider:
 		return 0.7
-	case id, registers, updates, removes, expected, holds:
+	case id, registers, updates, updated, removes, removed, expected, holds:
 		return 0.4
 	case ours, reads, lists, asks, reach:
 		return 0.2
@@ -51,7 +51,7 @@ const (
 func (w *wish) inScope() (subjects, circumstances float64) {
 	for concept := range w.has {
 		switch concept {
-		case tenant, fleet, registers, updates, removes, reads, lists, asks, ours:
+		case tenant, fleet, registers, updates, updated, removes, removed, reads, lists, asks, ours:
 			circumstances += worth(concept)
 		default:
 			subjects += worth(concept)
@@ -85,6 +85,9 @@ func (w *wish) elsewhere() (topic, float64) {
 			continue
 		}
 		near, isNear := strings.CutPrefix(name, "!")
+		if near == "provider_registration" && w.asksForActions() {
+			continue
+		}
 		switch {
 		case isNear:
 			scores[near] = max(scores[near], nearMiss)
@@ -95,6 +98,12 @@ func (w *wish) elsewhere() (topic, float64) {
 		}
 	}
 	return loudest(scores)
+}
+
+// asksForActions reports whether a resource provider is named because of what
+// it can do for partners, and not to register it.
+func (w *wish) asksForActions() bool {
+	return (w.has[operations] || w.has[permission]) && (w.has[partner] || w.has[pal] || w.has[namespace]) && !w.has[registers]
 }
 
 // isOurVerb reports whether a word of another product is a verb of ours too, in
@@ -121,6 +130,9 @@ func loudest(scores map[string]float64) (best topic, score float64) {
 func (w *wish) outOfScope() *schemas.OutOfScope {
 	subjects, circumstances := w.inScope()
 	t, out := w.elsewhere()
+	if out > 0 && out < nearMiss && w.standsAlone() {
+		return nil
+	}
 	switch {
 	case w.registersProvider():
 		t, _ = topicOf("provider_registration")
@@ -142,7 +154,7 @@ func (w *wish) mayMeanUs() bool {
 // strange reports whether the text holds content that no lexicon has: who is
 // "the CEO of Contoso" is no question about links, though it names a tenant.
 func (w *wish) strange() bool {
-	covered := w.covered(func(h hit) bool { return h.concept != counts })
+	covered := w.covered(func(h hit) bool { return h.concept != counts && h.concept != otherNumber })
 	words, glyphs := 0, 0
 	for i, t := range w.tokens {
 		switch {
@@ -157,8 +169,8 @@ func (w *wish) strange() bool {
 }
 
 // covered tells which tokens belong to a hit that counts.
-func (w *wish) covered(by func(hit) bool) map[int]bool {
-	out := map[int]bool{}
+func (w *wish) covered(by func(hit) bool) []bool {
+	out := make([]bool, len(w.tokens))
 	for _, h := range w.hits {
 		for i := h.first; i <= h.last && by(h); i++ {
 			out[i] = true

@@ -1,6 +1,9 @@
 package search
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // The shapes of a sentence that no single word shows: how many tenants are
 // meant, which clause asks, what is a noun beside a verb, what should end.
@@ -75,6 +78,15 @@ func (w *wish) hasAt(token int, concepts ...string) bool {
 	return slices.ContainsFunc(w.hits, func(h hit) bool { return h.first == token && slices.Contains(concepts, h.concept) })
 }
 
+// asksAfter reports whether a text with a question mark has the verb where no
+// imperative stands: neither first in its clause nor after a word that wants.
+func (w *wish) asksAfter(v hit) bool {
+	if !w.marked || v.glyphs || v.first == 0 || w.tokens[v.first-1].breaks || w.has[wants] {
+		return false
+	}
+	return !w.hasAt(v.first-1, joins, only) && w.tokens[v.first-1].kind != slot
+}
+
 // notYet reports whether the verb is what comes later: "before you remove it".
 func (w *wish) notYet(v hit) bool {
 	return slices.ContainsFunc(w.hits, func(b hit) bool {
@@ -115,4 +127,71 @@ func (w *wish) mayBeOther(v hit) bool {
 func (w *wish) ends() bool {
 	about := w.has[pal] || w.has[mpn] || w.has[partner] || w.has[link] || w.has[linked] || len(w.entities.ids) > 0
 	return w.has[nolonger] && w.wanted() && about && w.act == "" && !w.isQuestion() && !w.marked && !w.has[guard]
+}
+
+// asksForNew reports whether a new link with an ID is wanted, without a verb
+// that makes it: "we need a new partner link with 1234567".
+func (w *wish) asksForNew() bool {
+	return w.act == "" && w.has[wants] && w.has[newID] && (w.has[pal] || w.has[link]) && len(w.entities.ids) == 1 &&
+		!w.has[oldID] && !w.isQuestion() && !w.marked && !w.has[guard] && !w.has[negates]
+}
+
+// gentler prefers to register where many tenants are to have one ID and the
+// words say both: what is there already is then left alone.
+func (w *wish) gentler() {
+	if w.act != updates || len(w.entities.ids) > 1 || w.has[oldID] || !w.meansMany() {
+		return
+	}
+	if i := slices.Index(w.also, registers); i >= 0 {
+		w.act, w.also[i] = registers, updates
+	}
+}
+
+// fromOneToOther reports whether the words lead from one ID to another with
+// nothing else between: "from 1234567 to 7654321".
+func (w *wish) fromOneToOther() bool {
+	a, b := w.entities.ids[0].at, w.entities.ids[1].at
+	if b-a > nearWords {
+		return false
+	}
+	leads := func(concept string, first, last int) bool {
+		return slices.ContainsFunc(w.hits, func(h hit) bool { return h.concept == concept && h.first >= first && h.last <= last })
+	}
+	return leads(from, a-1, a-1) && leads(to, a+1, b-1) || leads(from, a+1, b-1) && leads(to, b+1, b+2)
+}
+
+// standsAlone reports whether one sentence of several is about a link, wants or
+// asks something, and has nothing of another product: the others are the story.
+func (w *wish) standsAlone() bool {
+	first := 0
+	for i, t := range w.tokens {
+		if !t.ends && i < len(w.tokens)-1 {
+			continue
+		}
+		if (first > 0 || i < len(w.tokens)-1) && w.clean(first, i) {
+			return true
+		}
+		first = i + 1
+	}
+	return false
+}
+
+// clean reports whether the tokens from first to last are a wish of their own.
+func (w *wish) clean(first, last int) bool {
+	subject, wish := 0.0, false
+	for _, h := range w.hits {
+		if h.first < first || h.last > last {
+			continue
+		}
+		switch h.concept {
+		case pal, mpn, partner, link, linked, approval:
+			subject += worth(h.concept)
+		case asks, opens, wants, howto, reads, registers, updates, removes:
+			wish = true
+		}
+		if strings.HasPrefix(h.concept, "!") {
+			return false
+		}
+	}
+	return subject >= enough && wish
 }

@@ -100,8 +100,18 @@ func (s *speller) nearestWord(w string) string {
 	if s.words[w] || s.ordinary[w] {
 		return ""
 	}
-	return nearest(s.near, w, allowed(w))
+	return nearest(s.near, w, allowed(w), anyEntry)
 }
+
+// nearestOf returns the closest whole word among those that count, or nothing.
+func (s *speller) nearestOf(w string, counts func(string) bool) string {
+	if s.words[w] || s.ordinary[w] {
+		return ""
+	}
+	return nearest(s.near, w, allowed(w), counts)
+}
+
+func anyEntry(string) bool { return true }
 
 // umlauts undoes the spelling of German without its letters.
 var umlauts = strings.NewReplacer("ae", "a", "oe", "o", "ue", "u")
@@ -111,7 +121,7 @@ func (s *speller) fixStem(w string) string {
 		if !utf8.RuneStart(append([]byte(w), 'x')[size]) {
 			continue
 		}
-		if stem := nearest(s.nearStem, w[:size], 1); stem != "" {
+		if stem := nearest(s.nearStem, w[:size], 1, anyEntry); stem != "" {
 			return stem + w[size:]
 		}
 	}
@@ -126,13 +136,14 @@ func allowed(w string) int {
 }
 
 // nearest picks the closest entry that begins alike, then the first by
-// alphabet, so that the same word always has the same answer.
-func nearest(table map[string][]string, w string, most int) string {
+// alphabet, so that the same word always has the same answer. Only entries that
+// count are looked at.
+func nearest(table map[string][]string, w string, most int, counts func(string) bool) string {
 	best, bestCost := "", 2*most+2
 	deletions(w, func(d string) {
 		for _, entry := range table[d] {
 			cost := 2 * distance(w, entry)
-			if cost > 2*most || !comparable(w, entry) {
+			if cost > 2*most || !comparable(w, entry) || !counts(entry) {
 				continue
 			}
 			if entry[0] != w[0] {

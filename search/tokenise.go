@@ -31,8 +31,8 @@ type token struct {
 	text       string
 	kind       kind
 	start, end int // bytes in the folded text
-	// breaks is set when a clause ends after the token.
-	breaks bool
+	// breaks is set when a clause ends after the token, ends when a sentence does.
+	breaks, ends bool
 }
 
 // fold makes texts comparable: compatibility forms, case, accents, and letters
@@ -177,10 +177,22 @@ func markBreak(out []token, r rune, rest string) {
 	if len(out) == 0 {
 		return
 	}
+	last := &out[len(out)-1]
+	last.ends = last.ends || endsSentence(r, rest)
 	switch r {
 	case ',', ';', '!', '?', '、', '。', '\n', '(', ')', '–', '—':
-		out[len(out)-1].breaks = true
+		last.breaks = true
 	case '.', ':':
-		out[len(out)-1].breaks = rest == "" || rest[0] == ' '
+		last.breaks = rest == "" || rest[0] == ' '
 	}
+}
+
+func endsSentence(r rune, rest string) bool {
+	switch r {
+	case '!', '?', '。', '\n':
+		return true
+	case '.':
+		return rest == "" || rest[0] == ' '
+	}
+	return false
 }

@@ -209,7 +209,7 @@ func (w *wish) inQuestion(v hit) bool {
 	if w.has[howto] {
 		return false
 	}
-	if w.asksLast(v) {
+	if w.asksLast(v) || w.asksAfter(v) {
 		return true
 	}
 	if w.opened && (w.marked || v.glyphs || !w.brokenBefore(v)) {
@@ -256,7 +256,7 @@ func (w *wish) exchange() {
 	both := w.act == removes && slices.Contains(w.also, registers) || w.act == registers && slices.Contains(w.also, removes)
 	swap := both && (len(w.entities.ids) > 1 || w.has[newID] || w.has[oldID])
 	instead := w.has[insteadOf] && (w.act == registers || w.act == "" && len(w.entities.ids) > 0 && !w.isQuestion() && !w.has[guard])
-	moved := len(w.entities.ids) > 1 && w.hasArrow() && (w.act == "" || w.act == registers) && !w.isQuestion() && !w.has[guard]
+	moved := len(w.entities.ids) > 1 && (w.hasArrow() || w.fromOneToOther()) && (w.act == "" || w.act == registers) && !w.isQuestion() && !w.has[guard]
 	if swap || instead || moved || w.mends() {
 		w.also = slices.DeleteFunc(append(w.also, w.act), func(a string) bool { return a == updates || a == "" })
 		w.act = updates
@@ -264,6 +264,10 @@ func (w *wish) exchange() {
 	if w.ends() {
 		w.act = removes
 	}
+	if w.asksForNew() {
+		w.act = registers
+	}
+	w.gentler()
 }
 
 // mends reports whether the words say that what is there is wrong, and what it
