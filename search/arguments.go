@@ -204,7 +204,7 @@ func (w *wish) clear(from, to int) bool {
 // before weighs a word that stands some tokens before an ID.
 func before(h hit, gap int) int {
 	switch h.concept {
-	case oldID, insteadOf:
+	case oldID, insteadOf, nolonger:
 		return -4
 	case newID:
 		return 4

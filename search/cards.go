@@ -119,7 +119,7 @@ func signalOf(act string) string {
 
 func (w *wish) subjectSignals(s map[string]float64) {
 	few := len(w.entities.ids)
-	about := w.has[pal] || w.has[mpn] || w.has[link] || w.has[linked] || w.has[partner] || w.has[credit] || w.has[holds] || w.has[thisID] || few > 0
+	about := w.has[pal] || w.has[mpn] || w.has[link] || w.has[linked] || w.has[partner] || w.has[credit] || w.has[holds] || w.has[id] && (w.has[newID] || w.has[expected]) || w.has[thisID] || few > 0
 	s[sigLink] = truth(about || w.has[updated] || w.has[removed])
 	if s[sigLink] == 0 && (len(w.entities.tenants) > 0 || w.stranger) {
 		s[sigLink] = 0.5 // what else is asked about a tenant here

@@ -31,6 +31,11 @@ const (
 	updated   = "updated"
 	removes   = "remove"
 	removed   = "removed"
+	lacks     = "lacks"   // says that there is no link, or asks for those without one
+	uses      = "uses"    // "use 1234567": a wish to link it, if it is one
+	brings    = "brings"  // "see to it that": makes a state a wish
+	ensures   = "ensures" // "make sure": looks first, or makes it so
+	still     = "still"   // asks how it is now
 	lists     = "list"
 	alters    = "alter" // writes, without saying how
 	amends    = "amend" // says what it should be; with what it wrongly is, a change
@@ -79,7 +84,7 @@ func knownConcept(concept string) bool {
 	}
 	switch concept {
 	case stop, known, negates, guard, only, asks, opens, howto, wants, supposes, been, ahead, nolonger, joins,
-		reads, registers, linked, updates, updated, removes, removed, lists, alters, amends, errs, shall, holds,
+		reads, registers, linked, updates, updated, removes, removed, lists, alters, amends, errs, shall, holds, lacks, uses, brings, ensures, still,
 		pal, mpn, partner, link, id, ours, tenant, fleet, every, plural, namespace, provider, thisID, operations, permission,
 		tools, approval, reach, expected, directory, credit,
 		from, to, oldID, newID, insteadOf, at, counts, otherNumber:
@@ -91,7 +96,7 @@ func knownConcept(concept string) bool {
 // inCompounds tells concepts that stand inside longer words.
 func inCompounds(concept string) bool {
 	switch concept {
-	case registers, linked, updates, removes, lists, pal, mpn, partner, link, id, tenant, permission:
+	case registers, linked, lacks, updates, removes, lists, pal, mpn, partner, link, id, tenant, permission:
 		return true
 	}
 	return strings.HasPrefix(concept, "!")
@@ -101,7 +106,7 @@ func inCompounds(concept string) bool {
 // phrase: "which customers" asks, and it is about customers.
 func subject(concept string) bool {
 	switch concept {
-	case pal, mpn, partner, link, linked, tenant, tools, operations, permission, namespace:
+	case pal, mpn, partner, link, linked, lacks, tenant, tools, operations, permission, namespace:
 		return true
 	}
 	return false
@@ -110,7 +115,7 @@ func subject(concept string) bool {
 // holdsSubject tells the phrases that may have a subject inside.
 func holdsSubject(concept string) bool {
 	switch concept {
-	case fleet, lists, directory, howto, reads, registers, updates, removes, linked:
+	case fleet, lists, directory, howto, reads, registers, updates, removes, linked, lacks:
 		return true
 	}
 	return false

@@ -33,10 +33,11 @@ func (ix *Index) read(query string, names *Names) reading {
 	tokens, found := ix.takeEntities(text, tokenise(text), names)
 	r := reading{asked: query, text: text, tokens: tokens, entities: found}
 	ix.mend(r.tokens)
-	spans := longest(ix.spans(r.tokens), len(r.tokens))
-	spoken := languages(r.tokens, spans)
+	all := ix.spans(r.tokens)
+	spoken := languages(r.tokens, all)
+	spans := longest(spokenSpans(all, r.tokens, spoken), len(r.tokens))
 	if ix.mendAgain(r.tokens, spans, spoken) {
-		spans = longest(ix.spans(r.tokens), len(r.tokens))
+		spans = longest(spokenSpans(ix.spans(r.tokens), r.tokens, spoken), len(r.tokens))
 	}
 	if len(spoken) > 0 {
 		r.language = spoken[0]
@@ -47,6 +48,12 @@ func (ix *Index) read(query string, names *Names) reading {
 	r.hits = append(r.hits, ix.subjects(r, spoken)...)
 	slices.SortStableFunc(r.hits, func(a, b hit) int { return cmp.Compare(a.first, b.first) })
 	return r
+}
+
+// spokenSpans keeps the spans that mean something in the languages spoken, so
+// that no term of another one takes their words.
+func spokenSpans(spans []span, tokens []token, spoken []string) []span {
+	return slices.DeleteFunc(spans, func(s span) bool { return len(hitsOf(s, tokens, spoken)) == 0 })
 }
 
 // maxMends bounds how many words of one query are looked up as misspelt.
@@ -253,7 +260,7 @@ func preferExact(spans []span) []span {
 // settles tells the concepts whose words may begin like a verb.
 func settles(concept string) bool {
 	switch concept {
-	case linked, updated, removed, known, link, pal, mpn, id:
+	case linked, lacks, updated, removed, known, link, pal, mpn, id:
 		return true
 	}
 	return false
@@ -262,14 +269,24 @@ func settles(concept string) bool {
 // languages ranks the languages of a text by how many tokens they explain, and
 // drops those far behind the first.
 func languages(tokens []token, spans []span) []string {
-	scores := map[string]int{}
+	explained := map[string][]bool{}
 	for _, s := range spans {
-		seen := map[string]bool{}
 		for _, m := range s.means {
-			if m.language != anyLanguage && !seen[m.language] {
-				seen[m.language] = true
-				scores[m.language] += len(s.at)
+			if m.language == anyLanguage {
+				continue
 			}
+			if explained[m.language] == nil {
+				explained[m.language] = make([]bool, len(tokens))
+			}
+			for _, i := range s.at {
+				explained[m.language][i] = true
+			}
+		}
+	}
+	scores := map[string]int{}
+	for language, at := range explained {
+		for _, yes := range at {
+			scores[language] += int(truth(yes))
 		}
 	}
 	favourScript(tokens, scores)
@@ -332,7 +349,8 @@ func hitsOf(s span, tokens []token, spoken []string) []hit {
 // isManner tells the small words, which mean other things in other languages.
 func isManner(concept string) bool {
 	switch concept {
-	case stop, known, negates, only, asks, opens, wants, been, joins, from, to, at, counts, otherNumber, ours, oldID, newID:
+	case stop, known, negates, only, asks, opens, wants, been, joins, from, to, at, counts, otherNumber, ours, oldID, newID,
+		every, ahead, nolonger, errs, shall, holds, lacks, uses, brings, ensures, still:
 		return true
 	}
 	return strings.HasPrefix(concept, "!!")

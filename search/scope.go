@@ -18,7 +18,7 @@ func worth(concept string) float64 {
 		return 1.9
 	case credit:
 		return 1.5
-	case partner, link, linked, approval, directory:
+	case partner, link, linked, lacks, approval, directory:
 		return 1
 	case operations, permission:
 		return 0.8
@@ -148,7 +148,7 @@ func (w *wish) outOfScope() *schemas.OutOfScope {
 // mayMeanUs reports whether a verb of links, a number or "we" gives words about
 // a tenant the benefit of the doubt.
 func (w *wish) mayMeanUs() bool {
-	return w.has[registers] || w.has[updates] || w.has[removes] || w.has[id] || w.has[ours] || w.has[guard]
+	return w.has[registers] || w.has[updates] || w.has[removes] || w.has[id] || w.has[ours] || w.has[guard] || w.has[linked] || w.has[updated] || w.has[removed]
 }
 
 // strange reports whether the text holds content that no lexicon has: who is

@@ -129,6 +129,28 @@ func (w *wish) ends() bool {
 	return w.has[nolonger] && w.wanted() && about && w.act == "" && !w.isQuestion() && !w.marked && !w.has[guard]
 }
 
+// noLongerButNow reports whether one ID is to give way to another: "no longer
+// 7654321 but 1234567".
+func (w *wish) noLongerButNow() bool {
+	return w.has[nolonger] && len(w.entities.ids) > 1 && !w.isQuestion() && !w.marked && !w.has[guard] && (w.act == "" || w.act == registers || w.act == removes)
+}
+
+// isToBe reports whether a state is wished for: "see to it that Microsoft counts
+// it for us with 1234567", "make sure every customer is linked to 1234567".
+func (w *wish) isToBe() bool {
+	if w.isQuestion() || w.marked || w.has[guard] || w.has[negates] || writes(w.act) {
+		return false
+	}
+	linkedTo := w.has[pal] || w.has[linked] || w.has[credit] || w.has[ours] || w.has[partner]
+	return w.has[brings] && linkedTo && len(w.entities.ids) > 0 ||
+		w.has[ensures] && (w.has[linked] || w.has[mpn] || w.has[pal]) && w.meansMany() && len(w.entities.tenants) == 0 && !w.has[still]
+}
+
+// beginsClause reports whether a word stands where an imperative does.
+func (w *wish) beginsClause(h hit) bool {
+	return h.first == 0 || w.tokens[h.first-1].breaks || w.hasAt(h.first-1, joins, wants)
+}
+
 // asksForNew reports whether a new link with an ID is wanted, without a verb
 // that makes it: "we need a new partner link with 1234567".
 func (w *wish) asksForNew() bool {
@@ -184,7 +206,7 @@ func (w *wish) clean(first, last int) bool {
 			continue
 		}
 		switch h.concept {
-		case pal, mpn, partner, link, linked, approval:
+		case pal, mpn, partner, link, linked, lacks, approval:
 			subject += worth(h.concept)
 		case asks, opens, wants, howto, reads, registers, updates, removes:
 			wish = true

@@ -37,6 +37,9 @@ func understand(r reading) wish {
 	for _, h := range r.hits {
 		w.has[h.concept] = true
 	}
+	if w.has[lacks] {
+		w.has[linked] = true
+	}
 	w.noteStranger()
 	w.marked = strings.ContainsAny(w.asked, "?？")
 	w.opened = w.opensWithQuestion()
@@ -105,7 +108,17 @@ func (w *wish) asVerb(h hit) string {
 		if w.linkIsVerb(h) {
 			return registers
 		}
+	case uses:
+		if len(w.entities.ids) > 0 && (h.glyphs || w.beginsClause(h)) {
+			return registers
+		}
 	case linked, updated, removed:
+		if h.concept == linked && w.language == "en" && w.tokens[h.first].text == "set" && w.beginsClause(h) {
+			return registers
+		}
+		if w.hasAt(h.first, lacks) {
+			return "" // "every unlinked customer gets it"
+		}
 		if w.wanted() && !w.has[reads] && !w.isQuestion() {
 			return wishOf(h.concept)
 		}
@@ -254,17 +267,17 @@ func (w *wish) askedFor(verbs []hit) []hit {
 // on with another, one in place of the other, an arrow between two IDs.
 func (w *wish) exchange() {
 	both := w.act == removes && slices.Contains(w.also, registers) || w.act == registers && slices.Contains(w.also, removes)
-	swap := both && (len(w.entities.ids) > 1 || w.has[newID] || w.has[oldID])
+	swap := (both || w.act == removes && slices.Contains(w.also, updates)) && (len(w.entities.ids) > 1 || w.has[newID] || w.has[oldID])
 	instead := w.has[insteadOf] && (w.act == registers || w.act == "" && len(w.entities.ids) > 0 && !w.isQuestion() && !w.has[guard])
 	moved := len(w.entities.ids) > 1 && (w.hasArrow() || w.fromOneToOther()) && (w.act == "" || w.act == registers) && !w.isQuestion() && !w.has[guard]
-	if swap || instead || moved || w.mends() {
+	if swap || instead || moved || w.mends() || w.noLongerButNow() {
 		w.also = slices.DeleteFunc(append(w.also, w.act), func(a string) bool { return a == updates || a == "" })
 		w.act = updates
 	}
 	if w.ends() {
 		w.act = removes
 	}
-	if w.asksForNew() {
+	if w.asksForNew() || w.isToBe() {
 		w.act = registers
 	}
 	w.gentler()
