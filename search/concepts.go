@@ -34,7 +34,7 @@ const (
 	lacks     = "lacks"   // says that there is no link, or asks for those without one
 	uses      = "uses"    // "use 1234567": a wish to link it, if it is one
 	brings    = "brings"  // "see to it that": makes a state a wish
-	ensures   = "ensures" // "make sure": looks first, or makes it so
+	ensures   = "ensures" // "ensure": makes it so where many are meant
 	still     = "still"   // asks how it is now
 	lists     = "list"
 	alters    = "alter" // writes, without saying how
@@ -115,7 +115,7 @@ func subject(concept string) bool {
 // holdsSubject tells the phrases that may have a subject inside.
 func holdsSubject(concept string) bool {
 	switch concept {
-	case fleet, lists, directory, howto, reads, registers, updates, removes, linked, lacks:
+	case fleet, lists, directory, howto, reads, registers, updates, removes, linked, lacks, brings:
 		return true
 	}
 	return false
