@@ -69,7 +69,7 @@ func cards() map[string]card {
 		// Operations for many tenants, and the state of an approval.
 		"audit_partner_links": {
 			sigLink: 0.9, sigRead: 0.9, sigFleet: 1.7, sigOneTenant: -1.5, sigRegister: -1.2, sigUpdate: -1.2, sigRemove: -1.2,
-			sigTenants: -0.9, sigOperations: -1, sigTools: -0.6, sigRun: 2.5,
+			sigTenants: -0.9, sigOperations: -1, sigTools: -1.2, sigRun: 2.5,
 		},
 		"ensure_partner_links": {sigLink: 0.7, sigRegister: 1.9, sigFleet: 1.3, sigOneTenant: -2, sigRun: 1.5},
 		"transition_partner":   {sigLink: 0.7, sigUpdate: 1.9, sigFleet: 1.3, sigIDs: 0.4, sigOneTenant: -2, sigRun: 1.5},
@@ -120,6 +120,9 @@ func signalOf(act string) string {
 func (w *wish) subjectSignals(s map[string]float64) {
 	few := len(w.entities.ids)
 	about := w.has[pal] || w.has[mpn] || w.has[link] || w.has[linked] || w.has[partner] || w.has[credit] || w.has[holds] || w.has[id] && (w.has[newID] || w.has[expected]) || w.has[thisID] || few > 0
+	if w.isReading() && w.meansMany() {
+		about = about || w.has[registers] || w.has[updates] || w.has[removes] // "who still has to be registered"
+	}
 	s[sigLink] = truth(about || w.has[updated] || w.has[removed])
 	if s[sigLink] == 0 && (len(w.entities.tenants) > 0 || w.stranger) {
 		s[sigLink] = 0.5 // what else is asked about a tenant here

@@ -145,10 +145,15 @@ func (w *wish) outOfScope() *schemas.OutOfScope {
 	return &schemas.OutOfScope{Reason: t.reason, UseInstead: t.use}
 }
 
-// mayMeanUs reports whether a verb of links, a number or "we" gives words about
-// a tenant the benefit of the doubt.
+// mayMeanUs reports whether a state of links, a number or "we" gives words about
+// a tenant the benefit of the doubt; a verb alone does so only where nothing is to be
+// changed.
 func (w *wish) mayMeanUs() bool {
-	return w.has[registers] || w.has[updates] || w.has[removes] || w.has[id] || w.has[ours] || w.has[guard] || w.has[linked] || w.has[updated] || w.has[removed]
+	if writes(w.act) {
+		return w.has[id] || w.has[linked] || w.has[ours]
+	}
+	return w.has[registers] || w.has[updates] || w.has[removes] || w.has[id] || w.has[ours] || w.has[guard] ||
+		w.has[linked] || w.has[updated] || w.has[removed]
 }
 
 // strange reports whether the text holds content that no lexicon has: who is
