@@ -78,13 +78,31 @@ func (w *wish) hasAt(token int, concepts ...string) bool {
 	return slices.ContainsFunc(w.hits, func(h hit) bool { return h.first == token && slices.Contains(concepts, h.concept) })
 }
 
-// asksAfter reports whether a text with a question mark has the verb where no
-// imperative stands: neither first in its clause nor after a word that wants.
+// asksAfter reports whether a question has the verb where no imperative stands:
+// neither first in its clause nor after a word such as "please". In scripts
+// without spaces the question ends with a word that asks.
 func (w *wish) asksAfter(v hit) bool {
-	if !w.marked || v.glyphs || v.first == 0 || w.tokens[v.first-1].breaks || w.has[wants] {
+	if v.glyphs {
+		return w.endsAsking(v)
+	}
+	if !w.marked || v.first == 0 || w.tokens[v.first-1].breaks || w.tokens[v.first-1].kind == slot {
 		return false
 	}
-	return !w.hasAt(v.first-1, joins, only) && w.tokens[v.first-1].kind != slot
+	return !w.hasAt(v.first-1, joins, only) && !w.pleaseBefore(v)
+}
+
+// pleaseBefore reports whether a wish opens the clause of the verb, as "please"
+// does, with nobody between who is asked whether they have to.
+func (w *wish) pleaseBefore(v hit) bool {
+	return w.hasAt(v.first-1, wants) && (v.first == 1 || w.tokens[v.first-2].breaks)
+}
+
+// endsAsking reports whether the last word is one that asks and follows the verb.
+func (w *wish) endsAsking(v hit) bool {
+	last := len(w.tokens) - 1
+	return slices.ContainsFunc(w.hits, func(h hit) bool {
+		return (h.concept == asks || h.concept == opens) && h.glyphs && h.first > v.last && h.last == last
+	})
 }
 
 // notYet reports whether the verb is what comes later: "before you remove it".
