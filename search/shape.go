@@ -42,7 +42,7 @@ func (w *wish) meansMany() bool {
 	if len(w.entities.tenants) == 1 {
 		return false
 	}
-	return w.has[plural] || w.quantified() || w.has[every] && len(w.entities.ids) > 1
+	return w.has[plural] || w.has[lists] && w.has[tenant] || w.quantified() || w.has[every] && len(w.entities.ids) > 1
 }
 
 // asksLast reports whether the last clause is a question of its own and the
