@@ -156,12 +156,12 @@ func (w *wish) noLongerButNow() bool {
 // isToBe reports whether a state is wished for: "see to it that Microsoft counts
 // it for us with 1234567", "make sure every customer is linked to 1234567".
 func (w *wish) isToBe() bool {
-	if w.isQuestion() || w.marked || w.has[guard] || w.has[negates] || writes(w.act) {
+	if w.isQuestion() || w.marked || w.has[guard] || writes(w.act) {
 		return false
 	}
 	linkedTo := w.has[pal] || w.has[linked] || w.has[credit] || w.has[ours] || w.has[partner]
 	return w.has[brings] && linkedTo && len(w.entities.ids) > 0 ||
-		w.has[ensures] && (w.has[linked] || w.has[mpn] || w.has[pal]) && w.meansMany() && len(w.entities.tenants) == 0 && !w.has[still]
+		w.has[ensures] && !w.has[negates] && (w.has[linked] || w.has[mpn] || w.has[pal]) && w.meansMany() && len(w.entities.tenants) == 0 && !w.has[still]
 }
 
 // beginsClause reports whether a word stands where an imperative does.

@@ -156,7 +156,7 @@ func (w *wish) linkIsVerb(h hit) bool {
 		return h.first+1 < len(w.tokens)
 	}
 	switch w.tokens[h.first-1].text {
-	case "to", "so", "therefore", "also", "still", "please", "pls", "and", "then", "us", "you", "we", "i", "can", "must", "should", "just", "now", "lets", "t", "not", "dont", "will", "kindly":
+	case "to", "so", "therefore", "also", "still", "please", "pls", "and", "then", "us", "you", "u", "we", "i", "can", "must", "should", "just", "now", "lets", "t", "not", "dont", "will", "kindly":
 		return true
 	}
 	return false
