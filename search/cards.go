@@ -1,6 +1,11 @@
 package search
 
-import "mcp-partner/schemas"
+import (
+	"maps"
+	"slices"
+
+	"mcp-partner/schemas"
+)
 
 // The signals that a card weighs. Each is 0 to 1.
 const (
@@ -29,6 +34,21 @@ const (
 // card is what a person means by an operation: how much each signal speaks for
 // it or against it.
 type card map[string]float64
+
+// part is one signal of a card and its weight.
+type part struct {
+	signal string
+	weight float64
+}
+
+// parts lists a card in a fixed order, so that its sum is always the same.
+func (c card) parts() []part {
+	var out []part
+	for _, signal := range slices.Sorted(maps.Keys(c)) {
+		out = append(out, part{signal, c[signal]})
+	}
+	return out
+}
 
 // cardOf returns the card of an operation. Cards whose operation the catalogue
 // lacks are never asked for. An operation without a card of its own is weighed

@@ -15,7 +15,7 @@ type Index struct {
 	lexicon    *lexicon
 	speller    *speller
 	wording    *wording
-	cards      []card
+	cards      [][]part
 	arguments  [][]string
 	build      sync.Once
 }
@@ -49,7 +49,7 @@ func (ix *Index) prepare() {
 	}
 	for _, o := range ix.operations {
 		learn(words, o)
-		ix.cards = append(ix.cards, cardOf(o))
+		ix.cards = append(ix.cards, cardOf(o).parts())
 		ix.arguments = append(ix.arguments, argumentNames(o.Input))
 	}
 	ix.speller = newSpeller(words)

@@ -269,26 +269,7 @@ func settles(concept string) bool {
 // languages ranks the languages of a text by how many tokens they explain, and
 // drops those far behind the first.
 func languages(tokens []token, spans []span) []string {
-	explained := map[string][]bool{}
-	for _, s := range spans {
-		for _, m := range s.means {
-			if m.language == anyLanguage {
-				continue
-			}
-			if explained[m.language] == nil {
-				explained[m.language] = make([]bool, len(tokens))
-			}
-			for _, i := range s.at {
-				explained[m.language][i] = true
-			}
-		}
-	}
-	scores := map[string]int{}
-	for language, at := range explained {
-		for _, yes := range at {
-			scores[language] += int(truth(yes))
-		}
-	}
+	scores := explained(tokens, spans)
 	favourScript(tokens, scores)
 	var out []string
 	for language := range scores {
@@ -302,6 +283,31 @@ func languages(tokens []token, spans []span) []string {
 		out = out[:near]
 	}
 	return out
+}
+
+// explained counts for each language the tokens that its terms cover.
+func explained(tokens []token, spans []span) map[string]int {
+	covered := map[string][]bool{}
+	for _, s := range spans {
+		for _, m := range s.means {
+			if m.language == anyLanguage {
+				continue
+			}
+			if covered[m.language] == nil {
+				covered[m.language] = make([]bool, len(tokens))
+			}
+			for _, i := range s.at {
+				covered[m.language][i] = true
+			}
+		}
+	}
+	scores := map[string]int{}
+	for language, at := range covered {
+		for _, yes := range at {
+			scores[language] += int(truth(yes))
+		}
+	}
+	return scores
 }
 
 // preference settles a tie for English.

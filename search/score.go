@@ -30,8 +30,8 @@ func (ix *Index) rank(w wish) []ranked {
 	var out []ranked
 	for i, o := range ix.operations {
 		sum := shareOfWording * near[i]
-		for signal, weight := range ix.cards[i] {
-			sum += weight * signals[signal]
+		for _, p := range ix.cards[i] {
+			sum += p.weight * signals[p.signal]
 		}
 		out = append(out, ranked{i, round(min(max(sum/fullScore, 0), 1))})
 		if !w.allows(o) {
