@@ -30,6 +30,7 @@ const (
 	splitHeldOut1 = "heldout-1"
 	splitHeldOut2 = "heldout-2"
 	splitHeldOut3 = "heldout-3"
+	splitHeldOut4 = "heldout-4"
 )
 
 type utterance struct {
@@ -190,7 +191,7 @@ func TestEval(t *testing.T) {
 	for _, u := range readUtterances(t) {
 		verdicts = append(verdicts, judge(ix, names, u))
 	}
-	for _, split := range []string{splitTune, splitScored, splitFresh, splitHeldOut1, splitHeldOut2, splitHeldOut3} {
+	for _, split := range []string{splitTune, splitScored, splitFresh, splitHeldOut1, splitHeldOut2, splitHeldOut3, splitHeldOut4} {
 		logSplit(t, verdicts, split)
 	}
 	logFailures(t, verdicts)
