@@ -141,7 +141,8 @@ func (w *wish) subjectSignals(s map[string]float64) {
 	few := len(w.entities.ids)
 	about := w.has[pal] || w.has[mpn] || w.has[link] || w.has[linked] || w.has[partner] || w.has[credit] || w.has[holds] || w.has[id] && (w.has[newID] || w.has[expected]) || w.has[thisID] || few > 0
 	if w.isReading() && w.meansMany() {
-		about = about || w.has[registers] || w.has[updates] || w.has[removes] // "who still has to be registered"
+		// "who still has to be registered", "who got the new one"
+		about = about || w.has[registers] || w.has[updates] || w.has[removes] || w.has[newID] || w.has[oldID]
 	}
 	s[sigLink] = truth(about || w.has[updated] || w.has[removed])
 	if s[sigLink] == 0 && (len(w.entities.tenants) > 0 || w.stranger) {
@@ -156,7 +157,8 @@ func (w *wish) subjectSignals(s map[string]float64) {
 	s[sigOneTenant] = truth(len(w.entities.tenants) == 1 || w.stranger && !w.meansMany())
 	s[sigFleet] = truth(w.meansMany())
 	named := w.has[tenant] || w.has[directory] && len(w.entities.tenants) == 0 || w.has[lists] && len(w.entities.tenants) > 0
-	s[sigTenants] = truth(named && (!about || w.has[directory] && !w.has[linked]))
+	kept := w.has[directory] && (!w.has[linked] || w.has[lists] && !w.has[lacks] && !w.has[pal] && !w.has[mpn] && few == 0)
+	s[sigTenants] = truth(named && (!about || kept))
 }
 
 func truth(b bool) float64 {

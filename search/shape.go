@@ -159,9 +159,44 @@ func (w *wish) isToBe() bool {
 	if w.isQuestion() || w.marked || w.has[guard] || writes(w.act) {
 		return false
 	}
+	if w.needsID() {
+		return true
+	}
 	linkedTo := w.has[pal] || w.has[linked] || w.has[credit] || w.has[ours] || w.has[partner]
 	return w.has[brings] && linkedTo && len(w.entities.ids) > 0 ||
-		w.has[ensures] && !w.has[negates] && (w.has[linked] || w.has[mpn] || w.has[pal]) && w.meansMany() && len(w.entities.tenants) == 0 && !w.has[still]
+		w.has[ensures] && !w.has[negates] && (w.has[linked] || w.has[mpn] || w.has[pal] || len(w.entities.ids) > 0) && w.meansMany() && len(w.entities.tenants) == 0 && !w.has[still]
+}
+
+// needsID reports whether tenants are said to need an ID: "contoso and fabrikam
+// need 1234567". Nothing is asked, and nothing about a link is said.
+func (w *wish) needsID() bool {
+	if w.act != "" || len(w.entities.ids) != 1 || len(w.entities.tenants) == 0 && !w.meansMany() || w.has[negates] || w.has[expected] {
+		return false
+	}
+	id := w.entities.ids[0].at
+	return slices.ContainsFunc(w.hits, func(h hit) bool {
+		return h.concept == wants && h.last < id && id-h.last <= nearWords && h.first > 0 && w.clear(h.last, id)
+	})
+}
+
+// isState reports whether a participle tells how it is: a form of "to be" stands
+// before it that is not itself wished for.
+func (w *wish) isState(h hit) bool {
+	return slices.ContainsFunc(w.hits, func(b hit) bool {
+		near := 2
+		if w.tokens[b.first].text == "have" {
+			near = 1 // "have it linked" is a wish
+		}
+		return b.concept == been && w.tokens[b.first].text != "be" && b.last < h.first && h.first-b.last <= near && w.reaches(b, h, near, near)
+	})
+}
+
+// isSuffix reports whether a negation belongs to the word before it, as in
+// Japanese and Korean: "those that are not linked, link them".
+func (w *wish) isSuffix(n hit) bool {
+	return (w.language == "ja" || w.language == "ko") && slices.ContainsFunc(w.hits, func(h hit) bool {
+		return (writes(h.concept) || h.concept == linked || h.concept == lacks) && h.last < n.first && n.first-h.last <= 3
+	})
 }
 
 // beginsClause reports whether a word stands where an imperative does.

@@ -116,8 +116,8 @@ func (w *wish) asVerb(h hit) string {
 		if h.concept == linked && w.language == "en" && w.tokens[h.first].text == "set" && w.beginsClause(h) {
 			return registers
 		}
-		if w.hasAt(h.first, lacks) {
-			return "" // "every unlinked customer gets it"
+		if w.hasAt(h.first, lacks) || w.isState(h) {
+			return "" // "every unlinked customer gets it"; "I want to ask if it is linked"
 		}
 		if w.wanted() && !w.has[reads] && !w.isQuestion() {
 			return wishOf(h.concept)
@@ -169,7 +169,7 @@ func (w *wish) negated(v hit) bool {
 		if n.concept != negates {
 			continue
 		}
-		if n.first >= v.first && n.first <= v.last || n.last < v.first && w.reaches(n, v, farWords, farGlyphs) {
+		if n.first >= v.first && n.first <= v.last || n.last < v.first && !w.isSuffix(n) && w.reaches(n, v, farWords, farGlyphs) {
 			return true
 		}
 		if n.first > v.last && w.reaches(v, n, farWords, farGlyphs) && !w.verbBetween(n, v) {
@@ -287,7 +287,8 @@ func (w *wish) exchange() {
 // should be: a change, though no verb asks for one.
 func (w *wish) mends() bool {
 	wrong := w.has[errs] || len(w.entities.ids) > 1
-	return (w.has[amends] && (wrong || w.has[oldID]) || w.has[shall] && wrong) && len(w.entities.ids) > 0 && (w.act == "" || w.act == registers) && !w.isQuestion() && !w.marked && !w.has[guard]
+	right := w.has[amends] && (wrong || w.has[oldID]) || w.has[shall] && wrong || w.has[errs] && w.has[newID]
+	return right && len(w.entities.ids) > 0 && (w.act == "" || w.act == registers) && !w.isQuestion() && !w.marked && !w.has[guard]
 }
 
 func (w *wish) hasArrow() bool {
