@@ -40,6 +40,9 @@ func understand(r reading) wish {
 	if w.has[lacks] {
 		w.has[linked] = true
 	}
+	if w.has[plural] {
+		w.has[tenant] = true
+	}
 	w.noteStranger()
 	w.marked = strings.ContainsAny(w.asked, "?？")
 	w.opened = w.opensWithQuestion()
