@@ -150,7 +150,8 @@ func (w *wish) ends() bool {
 // noLongerButNow reports whether one ID is to give way to another: "no longer
 // 7654321 but 1234567".
 func (w *wish) noLongerButNow() bool {
-	return w.has[nolonger] && len(w.entities.ids) > 1 && !w.isQuestion() && !w.marked && !w.has[guard] && (w.act == "" || w.act == registers || w.act == removes)
+	left := w.has[nolonger] || w.has[oldID] && w.wanted()
+	return left && len(w.entities.ids) > 1 && !w.isQuestion() && !w.marked && !w.has[guard] && (w.act == "" || w.act == registers || w.act == removes)
 }
 
 // isToBe reports whether a state is wished for: "see to it that Microsoft counts
@@ -174,6 +175,9 @@ func (w *wish) needsID() bool {
 		return false
 	}
 	id := w.entities.ids[0].at
+	if w.hasArrow() && len(w.entities.tenants) == 1 && !w.has[holds] {
+		return true // "contoso -> 1234567"
+	}
 	return slices.ContainsFunc(w.hits, func(h hit) bool {
 		return h.concept == wants && h.last < id && id-h.last <= nearWords && h.first > 0 && w.clear(h.last, id)
 	})
@@ -189,6 +193,24 @@ func (w *wish) isState(h hit) bool {
 		}
 		return b.concept == been && w.tokens[b.first].text != "be" && b.last < h.first && h.first-b.last <= near && w.reaches(b, h, near, near)
 	})
+}
+
+// asksToBeAllowed reports whether the words are about what somebody may do, or
+// needs for it, rather than about doing it.
+func (w *wish) asksToBeAllowed(v hit) bool {
+	return slices.ContainsFunc(w.hits, func(h hit) bool {
+		return h.concept == permission && (w.has[asks] || w.marked || h.last < v.first && !w.beginsClause(v))
+	})
+}
+
+// isGerund reports whether an English verb is a noun: "removing it is not what I
+// want". It is a wish only beside a word that wants it.
+func (w *wish) isGerund(v hit) bool {
+	if w.language != "en" || v.first != v.last || !strings.HasSuffix(w.tokens[v.first].text, "ing") {
+		return false
+	}
+	means := v.first > 0 && w.tokens[v.first-1].text == "by"
+	return !means && (!w.wanted() || w.has[negates])
 }
 
 // isSuffix reports whether a negation belongs to the word before it, as in
@@ -211,10 +233,17 @@ func (w *wish) asksForNew() bool {
 		!w.has[oldID] && !w.isQuestion() && !w.marked && !w.has[guard] && !w.has[negates]
 }
 
-// gentler prefers to register where many tenants are to have one ID and the
-// words say both: what is there already is then left alone.
+// gentler prefers to register where nothing is linked yet, and where many tenants
+// are to have one ID and the words say both: what is there is then left alone.
 func (w *wish) gentler() {
-	if w.act != updates || len(w.entities.ids) > 1 || w.has[oldID] || !w.meansMany() {
+	if w.act != updates || len(w.entities.ids) > 1 || w.has[oldID] {
+		return
+	}
+	if w.has[lacks] && len(w.entities.ids) == 1 {
+		w.act, w.also = registers, append(w.also, updates) // "it has none, fix that"
+		return
+	}
+	if !w.meansMany() {
 		return
 	}
 	if i := slices.Index(w.also, registers); i >= 0 {

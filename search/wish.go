@@ -90,8 +90,8 @@ func (w *wish) verbs() []hit {
 
 // stands reports whether nothing takes a writing verb back.
 func (w *wish) stands(v hit) bool {
-	if w.has[permission] && (w.has[asks] || w.marked) {
-		return false // which permissions somebody would need for it
+	if w.asksToBeAllowed(v) || w.isGerund(v) {
+		return false
 	}
 	return !w.has[guard] && !w.has[supposes] && !w.negated(v) && !w.notYet(v) && !w.inQuestion(v)
 }
