@@ -85,7 +85,7 @@ func (w *wish) asksAfter(v hit) bool {
 	if v.glyphs {
 		return w.endsAsking(v)
 	}
-	if !w.marked || v.first == 0 || w.tokens[v.first-1].breaks || w.tokens[v.first-1].kind == slot {
+	if !w.marked || v.first == 0 || w.tokens[v.first-1].breaks {
 		return false
 	}
 	return !w.hasAt(v.first-1, joins, only) && !w.pleaseBefore(v)

@@ -116,10 +116,10 @@ func (w *wish) asVerb(h hit) string {
 			return registers
 		}
 	case linked, updated, removed:
-		if h.concept == linked && w.language == "en" && w.tokens[h.first].text == "set" && w.beginsClause(h) {
+		if h.concept == linked && w.language == "en" && w.tokens[h.first].text == "set" && w.setsIt(h.first) {
 			return registers
 		}
-		if w.hasAt(h.first, lacks) || w.isState(h) {
+		if w.hasAt(h.first, lacks) || w.has[nolonger] || w.isState(h) {
 			return "" // "every unlinked customer gets it"; "I want to ask if it is linked"
 		}
 		if w.wanted() && !w.has[reads] && !w.isQuestion() {
@@ -152,13 +152,28 @@ func wishOf(participle string) string {
 
 // linkIsVerb settles the English noun that is also a verb.
 func (w *wish) linkIsVerb(h hit) bool {
-	if h.first != h.last || w.tokens[h.first].text != "link" || w.language != "en" {
-		return false
+	return h.first == h.last && w.tokens[h.first].text == "link" && w.language == "en" && w.orders(h.first)
+}
+
+// setsIt tells "set 1234567" and "could you set it" from "it is set".
+func (w *wish) setsIt(i int) bool {
+	if i == 0 || w.tokens[i-1].breaks {
+		return i+1 < len(w.tokens)
 	}
-	if h.first == 0 || w.tokens[h.first-1].breaks {
-		return h.first+1 < len(w.tokens)
+	switch w.tokens[i-1].text {
+	case "to", "please", "pls", "and", "then", "you", "u", "kindly":
+		return true
 	}
-	switch w.tokens[h.first-1].text {
+	return false
+}
+
+// orders reports whether an English word stands where an imperative or an
+// infinitive does, with something after it.
+func (w *wish) orders(i int) bool {
+	if i == 0 || w.tokens[i-1].breaks {
+		return i+1 < len(w.tokens)
+	}
+	switch w.tokens[i-1].text {
 	case "to", "so", "therefore", "also", "still", "please", "pls", "and", "then", "us", "you", "u", "we", "i", "can", "must", "should", "just", "now", "lets", "t", "not", "dont", "will", "kindly":
 		return true
 	}
