@@ -31,6 +31,7 @@ const (
 	splitHeldOut2 = "heldout-2"
 	splitHeldOut3 = "heldout-3"
 	splitHeldOut4 = "heldout-4"
+	splitHeldOut5 = "heldout-5"
 )
 
 type utterance struct {
@@ -191,7 +192,7 @@ func TestEval(t *testing.T) {
 	for _, u := range readUtterances(t) {
 		verdicts = append(verdicts, judge(ix, names, u))
 	}
-	for _, split := range []string{splitTune, splitScored, splitFresh, splitHeldOut1, splitHeldOut2, splitHeldOut3, splitHeldOut4} {
+	for _, split := range []string{splitTune, splitScored, splitFresh, splitHeldOut1, splitHeldOut2, splitHeldOut3, splitHeldOut4, splitHeldOut5} {
 		logSplit(t, verdicts, split)
 	}
 	logFailures(t, verdicts)
