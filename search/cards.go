@@ -158,7 +158,7 @@ func (w *wish) subjectSignals(s map[string]float64) {
 	s[sigFleet] = truth(w.meansMany())
 	named := w.has[tenant] || w.has[directory] && len(w.entities.tenants) == 0 || w.has[lists] && len(w.entities.tenants) > 0
 	kept := w.has[directory] && (!w.has[linked] || w.has[lists] && !w.has[lacks] && !w.has[pal] && !w.has[mpn] && few == 0)
-	s[sigTenants] = truth(named && (!about || kept))
+	s[sigTenants] = truth(named && (!about || kept) && !(w.has[tools] && !w.has[tenant]))
 }
 
 func truth(b bool) float64 {

@@ -130,7 +130,7 @@ func loudest(scores map[string]float64) (best topic, score float64) {
 func (w *wish) outOfScope() *schemas.OutOfScope {
 	subjects, circumstances := w.inScope()
 	t, out := w.elsewhere()
-	if out > 0 && out < nearMiss && w.standsAlone() {
+	if out > 0 && out < nearMiss && (w.standsAlone() || w.orderedAlone()) {
 		return nil
 	}
 	switch {

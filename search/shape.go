@@ -85,8 +85,11 @@ func (w *wish) asksAfter(v hit) bool {
 	if v.glyphs {
 		return w.endsAsking(v)
 	}
-	if !w.marked || v.first == 0 || w.tokens[v.first-1].breaks {
+	if !w.marked {
 		return false
+	}
+	if v.first == 0 || w.tokens[v.first-1].breaks {
+		return v.first > 0 && v.last == len(w.tokens)-1 // "..., correct?"
 	}
 	return !w.hasAt(v.first-1, joins, only) && !w.pleaseBefore(v)
 }
@@ -273,6 +276,28 @@ func (w *wish) standsAlone() bool {
 			continue
 		}
 		if (first > 0 || i < len(w.tokens)-1) && w.clean(first, i) {
+			return true
+		}
+		first = i + 1
+	}
+	return false
+}
+
+// orderedAlone reports whether one clause has both the verb that is to be done
+// and an ID, and nothing of another product.
+func (w *wish) orderedAlone() bool {
+	if !writes(w.act) {
+		return false
+	}
+	first := 0
+	for i, t := range w.tokens {
+		if !t.breaks && i < len(w.tokens)-1 {
+			continue
+		}
+		named := slices.ContainsFunc(w.entities.ids, func(m partnerMention) bool { return m.at >= first && m.at <= i })
+		ours := slices.ContainsFunc(w.hits, func(h hit) bool { return h.concept == w.act && h.first >= first && h.last <= i })
+		foreign := slices.ContainsFunc(w.hits, func(h hit) bool { return strings.HasPrefix(h.concept, "!") && h.first >= first && h.last <= i })
+		if named && ours && !foreign {
 			return true
 		}
 		first = i + 1

@@ -112,7 +112,7 @@ func (w *wish) asVerb(h hit) string {
 			return registers
 		}
 	case uses:
-		if len(w.entities.ids) > 0 && (h.glyphs || w.beginsClause(h)) {
+		if len(w.entities.ids) > 0 && (h.glyphs || w.beginsClause(h) || w.language == "en" && w.setsIt(h.first)) {
 			return registers
 		}
 	case linked, updated, removed:
@@ -161,7 +161,7 @@ func (w *wish) setsIt(i int) bool {
 		return i+1 < len(w.tokens)
 	}
 	switch w.tokens[i-1].text {
-	case "to", "please", "pls", "and", "then", "you", "u", "kindly":
+	case "to", "please", "pls", "and", "then", "you", "u", "now", "kindly":
 		return true
 	}
 	return false
@@ -304,9 +304,14 @@ func (w *wish) exchange() {
 // mends reports whether the words say that what is there is wrong, and what it
 // should be: a change, though no verb asks for one.
 func (w *wish) mends() bool {
+	if len(w.entities.ids) == 0 || w.act != "" && w.act != registers || w.marked || w.has[guard] || w.has[supposes] {
+		return false
+	}
+	if w.isQuestion() && !w.has[errs] {
+		return false // "who mistyped it, it must be 1234567" is no question
+	}
 	wrong := w.has[errs] || len(w.entities.ids) > 1
-	right := w.has[amends] && (wrong || w.has[oldID]) || w.has[shall] && wrong || w.has[errs] && w.has[newID]
-	return right && len(w.entities.ids) > 0 && (w.act == "" || w.act == registers) && !w.isQuestion() && !w.marked && !w.has[guard]
+	return w.has[amends] && (wrong || w.has[oldID]) || w.has[shall] && wrong || w.has[errs] && w.has[newID]
 }
 
 func (w *wish) hasArrow() bool {
