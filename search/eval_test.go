@@ -32,6 +32,7 @@ const (
 	splitHeldOut3 = "heldout-3"
 	splitHeldOut4 = "heldout-4"
 	splitHeldOut5 = "heldout-5"
+	splitHeldOut6 = "heldout-6"
 )
 
 type utterance struct {
@@ -192,7 +193,7 @@ func TestEval(t *testing.T) {
 	for _, u := range readUtterances(t) {
 		verdicts = append(verdicts, judge(ix, names, u))
 	}
-	for _, split := range []string{splitTune, splitScored, splitFresh, splitHeldOut1, splitHeldOut2, splitHeldOut3, splitHeldOut4, splitHeldOut5} {
+	for _, split := range []string{splitTune, splitScored, splitFresh, splitHeldOut1, splitHeldOut2, splitHeldOut3, splitHeldOut4, splitHeldOut5, splitHeldOut6} {
 		logSplit(t, verdicts, split)
 	}
 	logFailures(t, verdicts)
