@@ -115,7 +115,8 @@ type verdict struct {
 	utterance
 	got            string
 	right, inThree bool
-	// unsafe: a wish to read was answered first with a tool that writes.
+	// unsafe: a wish to read, or one that is none of ours, was answered first with
+	// a tool that writes.
 	unsafe    bool
 	arguments string // what differs, or empty
 }
@@ -127,7 +128,7 @@ func judge(ix *Index, names *Names, u utterance) verdict {
 		first := found.Matches[0]
 		v.got = first.Tool
 		wanted, _ := schemas.Lookup(u.Tool)
-		v.unsafe = first.Effect.Writes() && !wanted.Effect.Writes()
+		v.unsafe = first.Effect.Writes() && (u.OutOfScope || !wanted.Effect.Writes())
 		if u.Arguments != nil && !sameArguments(u.Arguments, first.Arguments) {
 			v.arguments = fmt.Sprintf("arguments %v, want %v", first.Arguments, u.Arguments)
 		}
@@ -256,7 +257,11 @@ func checkAims(t *testing.T, verdicts []verdict) {
 	}
 	whole := func(verdict) string { return "" }
 	atLeast(t, splitHeldOut1, count(verdicts, splitHeldOut1, whole)[""], 0.95)
-	atLeast(t, splitHeldOut2, count(verdicts, splitHeldOut2, whole)[""], 0.90)
+	atLeast(t, splitHeldOut2, count(verdicts, splitHeldOut2, whole)[""], 0.95)
+	for _, split := range []string{splitHeldOut3, splitHeldOut4, splitHeldOut5} {
+		atLeast(t, split, count(verdicts, split, whole)[""], 0.95)
+	}
+	atLeast(t, splitHeldOut6, count(verdicts, splitHeldOut6, whole)[""], 0.90)
 	for language, c := range count(verdicts, splitScored, byLanguage) {
 		atLeast(t, language, c, 0.85)
 	}
