@@ -147,7 +147,7 @@ func (c *canary) recordCommands() {
 // keys are the vault's own: whoever has them could make a record.
 func (c *canary) keys() (keys []string) {
 	c.tb.Helper()
-	store, err := vault.OpenFileStore(c.state, vault.KeySource{})
+	store, err := vault.OpenVault(c.state, vault.KeySource{}, nil)
 	check(c.tb, err)
 	for _, name := range []string{ledger.KeyMAC, ledger.KeySigning, "seal"} {
 		key, err := store.Keyring().Key(c.tb.Context(), name, 32, false)

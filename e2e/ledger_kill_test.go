@@ -157,7 +157,7 @@ func (w *world) open(now func() time.Time) *opened {
 	w.tb.Helper()
 	directory, err := vault.OpenDirectory(w.state)
 	check(w.tb, err)
-	secrets, err := vault.OpenFileStore(w.state, vault.KeySource{})
+	secrets, err := vault.OpenVault(w.state, vault.KeySource{}, nil)
 	check(w.tb, err)
 	pool := httpclient.NewPool(httpclient.Options{})
 	inside := &wiring{tb: w.tb, directory: directory, http: pool, source: vault.NewSource(vault.Options{Directory: directory, Store: secrets, HTTP: pool})}

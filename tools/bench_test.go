@@ -66,7 +66,7 @@ func ledgerWithVault(b *testing.B) *ledger.Ledger {
 	if err := vault.Init(b.Context(), dir, vault.InitOptions{}); err != nil {
 		b.Fatal(err)
 	}
-	store, err := vault.OpenFileStore(dir, vault.KeySource{})
+	store, err := vault.OpenVault(dir, vault.KeySource{}, nil)
 	if err != nil {
 		b.Fatal(err)
 	}

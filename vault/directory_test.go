@@ -387,10 +387,10 @@ func TestCloudsOfMicrosoft(t *testing.T) {
 	wantCode(t, err, schemas.CodeInvalidArgument)
 }
 
-func TestPrepareStateDir(t *testing.T) {
+func TestStateDirIsPrepared(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "a", "b")
-	if err := PrepareStateDir(dir); err != nil {
+	if err := newDisk(dir).prepare(); err != nil {
 		t.Fatal(err)
 	}
 	if info, err := os.Stat(dir); err != nil || info.Mode().Perm() != dirMode {
@@ -400,5 +400,5 @@ func TestPrepareStateDir(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	wantCode(t, PrepareStateDir(file), schemas.CodeVaultUnavailable)
+	wantCode(t, newDisk(file).prepare(), schemas.CodeVaultUnavailable)
 }

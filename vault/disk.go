@@ -76,12 +76,8 @@ func (d disk) check() error {
 	return nil
 }
 
-// PrepareStateDir makes a state directory that only its owner can enter, or
-// checks that an existing one is so. It returns a CodeVaultUnavailable problem
-// if it is not.
-func PrepareStateDir(path string) error { return newDisk(path).prepare() }
-
-// prepare makes the state directory if there is none.
+// prepare makes a state directory that only its owner can enter, or checks that
+// an existing one is so. It returns a CodeVaultUnavailable problem if it is not.
 func (d disk) prepare() error {
 	if err := d.check(); err != nil {
 		return err

@@ -55,16 +55,8 @@ type opening struct {
 	err   error
 }
 
-// OpenFileStore returns the store in a state directory. Nothing is read yet, so
-// that a server starts without a key it may never need. It returns a
-// CodeInvalidArgument problem for a contradictory source.
-func OpenFileStore(stateDir string, source KeySource) (*FileStore, error) {
-	if err := source.check(); err != nil {
-		return nil, err
-	}
-	return newFileStore(newDisk(stateDir), source), nil
-}
-
+// newFileStore reads nothing yet, so that a server starts without a key it may
+// never need.
 func newFileStore(d disk, source KeySource) *FileStore {
 	return &FileStore{disk: d, source: source, holder: fileHolder{d}, now: time.Now, cost: workFactor, writer: make(chan struct{}, 1)}
 }

@@ -36,12 +36,12 @@ func newVault(tb testing.TB) (string, *FileStore) {
 
 func openVaultAt(tb testing.TB, dir string, source KeySource) *FileStore {
 	tb.Helper()
-	store, err := OpenFileStore(dir, source)
+	v, err := OpenVault(dir, source, nil)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	store.cost = lowCost
-	return store
+	v.keys.cost = lowCost
+	return v.keys
 }
 
 func put(tb testing.TB, store Store, name, text string) {
@@ -268,7 +268,7 @@ func TestInitPassphraseMistakes(t *testing.T) {
 			t.Errorf("%s: a vault was made", name)
 		}
 	}
-	_, err := OpenFileStore(t.TempDir(), KeySource{IdentityFile: "a", PassphraseFile: "b"})
+	_, err := OpenVault(t.TempDir(), KeySource{IdentityFile: "a", PassphraseFile: "b"}, nil)
 	wantCode(t, err, schemas.CodeInvalidArgument)
 }
 

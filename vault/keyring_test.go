@@ -19,7 +19,7 @@ func keyringsIn(t *testing.T, n int) (dir string, rings []*Keyring) {
 		t.Fatal(err)
 	}
 	for range n {
-		store, err := OpenFileStore(dir, KeySource{})
+		store, err := OpenVault(dir, KeySource{}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

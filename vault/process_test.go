@@ -42,7 +42,7 @@ func TestMain(m *testing.M) {
 // playWriter writes to vault and directory until it is killed, and says so
 // after each write.
 func playWriter(dir string) int {
-	store, err := OpenFileStore(dir, KeySource{})
+	store, err := OpenVault(dir, KeySource{}, nil)
 	if err != nil {
 		return 1
 	}
@@ -65,7 +65,7 @@ func playWriter(dir string) int {
 
 // playOpener opens the vault with what the terminal device gives.
 func playOpener(dir string) int {
-	store, err := OpenFileStore(dir, KeySource{})
+	store, err := OpenVault(dir, KeySource{}, nil)
 	if err == nil {
 		err = store.Open(context.Background())
 	}

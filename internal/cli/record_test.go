@@ -149,7 +149,7 @@ func inhabit(t *testing.T, dir string, world *simulation) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	store, err := vault.OpenFileStore(dir, vault.KeySource{})
+	store, err := vault.OpenVault(dir, vault.KeySource{}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"runtime/debug"
 	"time"
 
 	"mcp-partner/guard"
@@ -19,18 +18,6 @@ const mcpPath = "/mcp"
 
 // anybody is the caller where nobody is asked who he is.
 const anybody = "insecure-no-auth"
-
-// heapGrowth is how much the heap may grow, in percent of what is in use, before
-// garbage is collected. Go's own 100 makes a server that answers thousands of
-// small calls collect all the time; what is in use is some 10 MB.
-const heapGrowth = 400
-
-// tune leaves memory alone where the operator has said how it is to be used.
-func (f *Factory) tune() {
-	if set, _ := f.IO.Env("GOGC"); set == "" {
-		debug.SetGCPercent(heapGrowth)
-	}
-}
 
 // serveHTTP serves on an address until the context ends.
 func (f *Factory) serveHTTP(ctx context.Context, h *house, decider *guard.Guard, service *tools.Service, o *httpOptions, pair *server.KeyPair) error {
@@ -57,7 +44,6 @@ func (f *Factory) serveHTTP(ctx context.Context, h *house, decider *guard.Guard,
 	if err := f.admit(o, decider, &options, listener.Addr()); err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	f.tune()
 	s := f.mcpServer(service)
 	stop, err := f.serveMonitor(ctx, s, o, &options)
 	if err != nil {
