@@ -106,7 +106,7 @@ func inCompounds(concept string) bool {
 // phrase: "which customers" asks, and it is about customers.
 func subject(concept string) bool {
 	switch concept {
-	case pal, mpn, partner, link, linked, lacks, ours, tenant, tools, operations, permission, namespace:
+	case pal, mpn, partner, link, linked, lacks, ours, asks, tenant, tools, operations, permission, namespace:
 		return true
 	}
 	return false

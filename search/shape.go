@@ -48,16 +48,57 @@ func (w *wish) meansMany() bool {
 // asksLast reports whether the last clause is a question of its own and the
 // verb stands before it: "they claim to be linked, who is recorded?"
 func (w *wish) asksLast(v hit) bool {
-	if !w.marked {
+	begin := w.lastClause()
+	if !w.marked && !w.asksWhat(begin) {
 		return false
 	}
-	begin := w.lastClause()
 	if v.last >= begin || len(w.tokens)-begin < leastQuestion {
 		return false
 	}
 	return slices.ContainsFunc(w.hits, func(h hit) bool {
 		return (h.concept == asks || h.concept == opens) && (h.first == begin || h.first == begin+1 && w.hasAt(begin, only, joins))
 	})
+}
+
+// asksWhat reports whether an English clause without a question mark begins with
+// a word that only asks: "who" and "which" may belong to what is before.
+func (w *wish) asksWhat(begin int) bool {
+	switch w.tokens[begin].text {
+	case "what", "whats", "how":
+		return w.language == "en" && begin > 0
+	}
+	return false
+}
+
+// whoMay reports whether it is asked who can do it, rather than for it.
+func (w *wish) whoMay() bool {
+	return slices.ContainsFunc(w.hits, func(g hit) bool {
+		return g.concept == howto && g.first > 0 && slices.ContainsFunc(w.hits, func(h hit) bool {
+			return h.concept == asks && h.first == 0 && (h.last == g.first-1 || w.isWho(h))
+		})
+	})
+}
+
+// isWho tells the words for "who" of scripts that put the verb behind them.
+func (w *wish) isWho(h hit) bool {
+	switch w.tokens[h.first].text {
+	case "誰", "谁", "누":
+		return true
+	}
+	return false
+}
+
+// isTold reports whether an English verb says what somebody did: past and
+// imperative of "cut" are one word.
+func (w *wish) isTold(v hit) bool {
+	if w.language != "en" || v.first == 0 {
+		return false
+	}
+	switch w.tokens[v.first-1].text {
+	case "someone", "somebody", "they", "he", "she", "who":
+		return true
+	}
+	return false
 }
 
 // leastQuestion is the least length of a question: "is that OK?" only asks for
@@ -94,10 +135,14 @@ func (w *wish) asksAfter(v hit) bool {
 	return !w.hasAt(v.first-1, joins, only) && !w.pleaseBefore(v)
 }
 
-// pleaseBefore reports whether a wish opens the clause of the verb, as "please"
-// does, with nobody between who is asked whether they have to.
+// pleaseBefore reports whether a word before the verb makes it a request, and not
+// one that asks whether somebody has to.
 func (w *wish) pleaseBefore(v hit) bool {
-	return w.hasAt(v.first-1, wants) && (v.first == 1 || w.tokens[v.first-2].breaks)
+	switch w.tokens[v.first-1].text {
+	case "please", "pls", "plz", "kindly", "bitte", "favor", "favore", "stp", "svp", "plait", "graag", "alsjeblieft", "alstublieft", "prosze", "porfa":
+		return true
+	}
+	return false
 }
 
 // endsAsking reports whether the last word is one that asks and follows the verb.
@@ -202,7 +247,7 @@ func (w *wish) isState(h hit) bool {
 // needs for it, rather than about doing it.
 func (w *wish) asksToBeAllowed(v hit) bool {
 	return slices.ContainsFunc(w.hits, func(h hit) bool {
-		return h.concept == permission && (w.has[asks] || w.marked || h.last < v.first && !w.beginsClause(v))
+		return h.concept == permission && (w.has[asks] || w.marked || v.glyphs && h.first > v.last || h.last < v.first && !w.beginsClause(v))
 	})
 }
 

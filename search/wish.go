@@ -44,7 +44,7 @@ func understand(r reading) wish {
 		w.has[tenant] = true
 	}
 	w.noteStranger()
-	w.marked = strings.ContainsAny(w.asked, "?？")
+	w.marked = strings.ContainsAny(w.asked, "?？¿")
 	w.opened = w.opensWithQuestion()
 	verbs := w.verbs()
 	if len(verbs) > 0 {
@@ -90,7 +90,7 @@ func (w *wish) verbs() []hit {
 
 // stands reports whether nothing takes a writing verb back.
 func (w *wish) stands(v hit) bool {
-	if w.asksToBeAllowed(v) || w.isGerund(v) {
+	if w.asksToBeAllowed(v) || w.isGerund(v) || w.isTold(v) {
 		return false
 	}
 	return !w.has[guard] && !w.has[supposes] && !w.negated(v) && !w.notYet(v) && !w.inQuestion(v)
@@ -119,7 +119,7 @@ func (w *wish) asVerb(h hit) string {
 		if h.concept == linked && w.language == "en" && w.tokens[h.first].text == "set" && w.setsIt(h.first) {
 			return registers
 		}
-		if w.hasAt(h.first, lacks) || w.has[nolonger] || w.isState(h) {
+		if w.hasAt(h.first, lacks) && !w.before(h, shall, 2) || w.has[nolonger] || w.isState(h) {
 			return "" // "every unlinked customer gets it"; "I want to ask if it is linked"
 		}
 		if w.wanted() && !w.has[reads] && !w.isQuestion() {
@@ -237,13 +237,13 @@ func (w *wish) before(h hit, concept string, words int) bool {
 // inQuestion reports whether the verb is asked about rather than asked for. A
 // question word that opens the text governs all of it, if a mark says so.
 func (w *wish) inQuestion(v hit) bool {
-	if w.has[howto] {
+	if w.has[howto] && !w.whoMay() {
 		return false
 	}
 	if w.asksLast(v) || w.asksAfter(v) {
 		return true
 	}
-	if w.opened && (w.marked || v.glyphs || !w.brokenBefore(v)) {
+	if w.opened && (w.marked || w.has[approval] || v.glyphs || !w.brokenBefore(v)) {
 		return true
 	}
 	return slices.ContainsFunc(w.hits, func(q hit) bool {
