@@ -268,7 +268,7 @@ func TestInitPassphraseMistakes(t *testing.T) {
 			t.Errorf("%s: a vault was made", name)
 		}
 	}
-	_, err := OpenVault(t.TempDir(), KeySource{IdentityFile: "a", PassphraseFile: "b"}, nil)
+	_, err := OpenVault(stateDir(t), KeySource{IdentityFile: "a", PassphraseFile: "b"}, nil)
 	wantCode(t, err, schemas.CodeInvalidArgument)
 }
 

@@ -70,7 +70,11 @@ func TestUnsafeFilesAreRefused(t *testing.T) {
 		if err := spoil(dir); err != nil {
 			t.Fatal(err)
 		}
-		problem := wantCode(t, openVaultAt(t, dir, KeySource{}).Open(context.Background()), schemas.CodeVaultUnavailable)
+		v, err := OpenVault(dir, KeySource{}, nil)
+		if err == nil {
+			err = v.Open(t.Context())
+		}
+		problem := wantCode(t, err, schemas.CodeVaultUnavailable)
 		if problem.Retryable || problem.Hint == "" {
 			t.Errorf("%s: retryable %t, hint %q", name, problem.Retryable, problem.Hint)
 		}
