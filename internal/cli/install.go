@@ -237,6 +237,7 @@ func runInstall(_ context.Context, f *Factory, o *installOptions) error {
 	if err != nil {
 		return untouched(file.Path, err)
 	}
+	file.Text = text
 	if err := f.showInstalled(o, file, backup, difference(string(old), string(block))); err != nil {
 		return err
 	}
@@ -282,12 +283,14 @@ func (f *Factory) showInstalled(o *installOptions, file clientfile.File, backup 
 	if lines == nil {
 		u.linef(good, "%s has this server already; nothing was changed.", o.client.Title)
 		u.field("file", file.Path)
+		u.keptFields(o.client.Kept(file.Text, o.name))
 		return u.err
 	}
 	u.linef(good, "%s has the server %s now.", o.client.Title, o.name)
 	u.field("file", file.Path)
 	u.field("backup", backup)
 	u.changedLines(lines)
+	u.keptFields(o.client.Kept(file.Text, o.name))
 	u.field("next", o.client.Restart)
 	u.field("then ask", "Which tenants do we manage?")
 	u.field("undo", "mcp-partner uninstall "+o.client.Name+o.flags())

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"mcp-partner/internal/clientfile"
+	"mcp-partner/internal/config"
+	"mcp-partner/schemas"
 )
 
 // ours returns the entry that stands there already, as this program would write
@@ -31,13 +33,41 @@ func (o *clientOptions) ours(file clientfile.File) (block []byte, err error) {
 }
 
 // startsThis reports whether an entry starts this program, perhaps an older
-// copy of it that lies elsewhere.
+// copy of it that lies elsewhere. Somebody else's may have a name that begins
+// with ours.
 func startsThis(s clientfile.Server) bool {
 	name := s.Command[strings.LastIndexAny(s.Command, `/\`)+1:]
 	if own, err := thisProgram(); err == nil && name == filepath.Base(own) {
 		return true
 	}
-	return strings.HasPrefix(name, "mcp-partner") || slices.Contains(s.Args, "serve") && slices.Contains(s.Args, "--state-dir")
+	serves := slices.Contains(s.Args, "serve")
+	return strings.TrimSuffix(name, ".exe") == programName ||
+		serves && (strings.HasPrefix(name, programName) || slices.Contains(s.Args, "--state-dir"))
+}
+
+// programName is what the program is called where nobody renamed it.
+const programName = "mcp-partner"
+
+// keptFields tells what else stands in the entry, by name: what a person added to
+// it, or whoever wrote the file of a project. A variable of ours is a setting of the
+// server like a flag that is shown.
+func (u *ui) keptFields(kept []string) {
+	if len(kept) == 0 {
+		return
+	}
+	names := make([]string, len(kept))
+	for i, name := range kept {
+		names[i] = schemas.Foreign(name)
+	}
+	u.field("kept", strings.Join(names, ", "))
+	if slices.ContainsFunc(kept, decides) {
+		u.line(warn, "What was kept decides as well what the server may do, and it was not written by this program. Look at it in the file.")
+	}
+}
+
+// decides reports whether something that was kept can set flags of the server.
+func decides(kept string) bool {
+	return strings.HasPrefix(strings.ToUpper(kept), "ENV "+config.Prefix) || kept == "envFile"
 }
 
 // presentable leaves out of a URL what may be a secret that somebody wrote there.

@@ -144,3 +144,30 @@ func (c Client) Find(text []byte, name string) (server Server, found bool, err e
 	}
 	return Server{Command: e.Command, Args: e.Args, URL: e.URL, ClientID: cmp.Or(e.OAuth.ClientID, e.Auth.ClientID)}, true, nil
 }
+
+// Kept lists by name what stands in an entry and is not written by Set: members,
+// and for variables each of them, as "env NAME". Values are not told.
+func (c Client) Kept(text []byte, name string) (kept []string) {
+	value, err := c.entryOf(text, name)
+	if err != nil || value == nil {
+		return nil
+	}
+	object, ok := value.Value.(*hujson.Object)
+	if !ok {
+		return nil
+	}
+	for _, m := range object.Members {
+		member := nameOf(m)
+		variables, ok := m.Value.Value.(*hujson.Object)
+		switch {
+		case slices.Contains([]string{"type", "command", "args", "url"}, member) || len(c.clientID) > 0 && member == c.clientID[0]:
+		case member == "env" && ok:
+			for _, variable := range variables.Members {
+				kept = append(kept, "env "+nameOf(variable))
+			}
+		default:
+			kept = append(kept, member)
+		}
+	}
+	return kept
+}
