@@ -180,11 +180,21 @@ func (a *Authenticator) still(id *identity, then *Mapping, grant guard.Grant) gu
 		if id.current(a.o.Now()) != nil {
 			return guard.Grant{}, schemas.NewProblem(schemas.CodeTokenRefused, "The access token has expired.")
 		}
-		if now := a.mapping.Load(); now != then {
+		now := a.mapping.Load()
+		switch {
+		case now == then:
+			return grant, nil
+		case a.audiences(now).check(id.claims) != nil:
+			return guard.Grant{}, schemas.NewProblem(schemas.CodeTokenRefused, "The access token is for an audience that is not shared any more.")
+		default:
 			return now.grant(id), nil
 		}
-		return grant, nil
 	}
+}
+
+// audiences are those of a mapping.
+func (a *Authenticator) audiences(m *Mapping) audiences {
+	return audiences{own: a.o.Audiences, shared: m.SharedAudiences}
 }
 
 // remembered returns the principal of a token that was verified lately, if
@@ -232,7 +242,7 @@ func (a *Authenticator) judge(id *identity, header claims) error {
 	if err := id.checkTimes(a.o.Now()); err != nil {
 		return err
 	}
-	if err := (audiences{own: a.o.Audiences, shared: a.mapping.Load().SharedAudiences}).check(id.claims); err != nil {
+	if err := a.audiences(a.mapping.Load()).check(id.claims); err != nil {
 		return err
 	}
 	if err := checkKind(header, id.claims); err != nil {

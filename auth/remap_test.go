@@ -76,13 +76,21 @@ func TestAMappingThatCannotBeUsedLeavesTheOneBefore(t *testing.T) {
 	}
 }
 
-// Audiences that are shared no more void the tokens for them.
+// Audiences that are shared no more void the tokens for them, also for what was
+// called before and has not begun.
 func TestSharedAudiencesAreTakenBack(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, Mapping{SharedAudiences: []string{"account"}})
 	h.accepts(h.issuer.Token(h.claims()))
 	token := h.issuer.Token(h.with(change{"aud": []string{audience, "account"}}))
-	h.accepts(token)
+	p := h.accepts(token)
+	h.remap(Mapping{SharedAudiences: []string{"account", "other"}})
+	if _, err := p.Still(); err != nil {
+		t.Errorf("an audience that is shared still: %v", err)
+	}
 	h.remap(Mapping{})
 	h.refuses(token, errAudience)
+	if _, err := p.Still(); schemas.AsProblem(err).Code != schemas.CodeTokenRefused {
+		t.Errorf("a call from before: %v", err)
+	}
 }
