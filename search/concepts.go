@@ -115,7 +115,7 @@ func subject(concept string) bool {
 // holdsSubject tells the phrases that may have a subject inside.
 func holdsSubject(concept string) bool {
 	switch concept {
-	case fleet, lists, directory, howto, reads, registers, updates, removes, linked, lacks, brings:
+	case fleet, lists, directory, tools, howto, reads, registers, updates, removes, linked, lacks, brings:
 		return true
 	}
 	return false

@@ -152,7 +152,19 @@ func wishOf(participle string) string {
 
 // linkIsVerb settles the English noun that is also a verb.
 func (w *wish) linkIsVerb(h hit) bool {
-	return h.first == h.last && w.tokens[h.first].text == "link" && w.language == "en" && w.orders(h.first)
+	return h.first == h.last && w.tokens[h.first].text == "link" && w.language == "en" && w.orders(h.first) && !w.isStateOf(h.first+1)
+}
+
+// isStateOf tells "link status contoso" from "link contoso".
+func (w *wish) isStateOf(i int) bool {
+	if i >= len(w.tokens) {
+		return false
+	}
+	switch w.tokens[i].text {
+	case "state", "status", "check", "report", "info", "details", "audit", "overview", "id":
+		return true
+	}
+	return false
 }
 
 // setsIt tells "set 1234567" and "could you set it" from "it is set".
