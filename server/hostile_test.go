@@ -113,7 +113,7 @@ func TestHTTPDripFeeding(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			o := httpOptions()
-			o.HeaderLimit, o.BodyLimit = 100*time.Millisecond, 100*time.Millisecond
+			o.HeaderLimit, o.BodyLimit = 400*time.Millisecond, 400*time.Millisecond
 			c := wiretest.StartHTTP(t, newServer(newFixtures(), nil), o, goodToken)
 			conn := dial(t, c.Addr)
 			_, _ = io.WriteString(conn, head)

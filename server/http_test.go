@@ -375,7 +375,7 @@ func slow(t *testing.T, addr, text string) string {
 func TestHTTPSlowClients(t *testing.T) {
 	t.Parallel()
 	o := httpOptions()
-	o.HeaderLimit, o.BodyLimit = 50*time.Millisecond, 50*time.Millisecond
+	o.HeaderLimit, o.BodyLimit = 300*time.Millisecond, 300*time.Millisecond
 	c := wiretest.StartHTTP(t, newServer(newFixtures(), nil), o, goodToken)
 	slow(t, c.Addr, "POST /mcp HTTP/1.1\r\nHost: localhost\r\nX-Slow: ")
 	got := slow(t, c.Addr, "POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"+
@@ -430,9 +430,9 @@ func TestHTTPCallOutlastsTheBodyLimit(t *testing.T) {
 	t.Parallel()
 	f := newFixtures()
 	o := httpOptions()
-	o.HeaderLimit, o.BodyLimit = 30*time.Millisecond, 30*time.Millisecond
+	o.HeaderLimit, o.BodyLimit = 300*time.Millisecond, 300*time.Millisecond
 	c := wiretest.StartHTTP(t, newServer(f, nil), o, goodToken)
-	time.AfterFunc(150*time.Millisecond, func() { close(f.release) })
+	time.AfterFunc(900*time.Millisecond, func() { close(f.release) })
 	wantText(t, c.Post(wiretest.Modern.Call(1, "block", wiretest.Object{"text": "long"})).Last(t), "long")
 }
 

@@ -40,15 +40,24 @@ func atTerminal(t *testing.T, env []string, args ...string) *session {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = tty.Close() })
-	if err := tty.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil && !errors.Is(err, os.ErrNoDeadline) {
-		t.Fatal(err)
-	}
 	return &session{t: t, command: command, tty: tty}
+}
+
+// silence is how long the terminal may show nothing new before a test gives up:
+// on a machine that has other things to do a passphrase takes its time.
+const silence = time.Minute
+
+func (s *session) await() {
+	s.t.Helper()
+	if err := s.tty.SetReadDeadline(time.Now().Add(silence)); err != nil && !errors.Is(err, os.ErrNoDeadline) {
+		s.t.Fatal(err)
+	}
 }
 
 // expect reads on until the terminal shows the text.
 func (s *session) expect(text string) {
 	s.t.Helper()
+	s.await()
 	buffer := make([]byte, 4096)
 	for !strings.Contains(s.shown.String(), text) {
 		n, err := s.tty.Read(buffer)
@@ -69,6 +78,7 @@ func (s *session) typeLine(text string) {
 // end waits for the program and returns its exit code and all it has shown.
 func (s *session) end() (int, string) {
 	s.t.Helper()
+	s.await()
 	// A terminal whose other side is closed ends with EIO instead of EOF.
 	if _, err := io.Copy(&s.shown, s.tty); err != nil && !errors.Is(err, syscall.EIO) {
 		s.t.Fatal(err)

@@ -43,7 +43,7 @@ func open(t *testing.T, k *keyvaulttest.Vault, by *signIn) *Backend {
 	if err != nil {
 		t.Fatal(err)
 	}
-	client, err := httpclient.New(httpclient.Options{CAPEM: []byte(k.CAPEM()), HeaderTimeout: 300 * time.Millisecond})
+	client, err := httpclient.New(httpclient.Options{CAPEM: []byte(k.CAPEM())})
 	if err != nil {
 		t.Fatal(err)
 	}

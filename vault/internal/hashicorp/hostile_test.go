@@ -29,7 +29,7 @@ func openAt(t *testing.T, handler http.HandlerFunc) (*Backend, *httptest.Server)
 	if err != nil {
 		t.Fatal(err)
 	}
-	client, err := httpclient.New(httpclient.Options{CAPEM: []byte(ca), HeaderTimeout: 300 * time.Millisecond})
+	client, err := httpclient.New(httpclient.Options{CAPEM: []byte(ca), HeaderTimeout: time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
