@@ -36,17 +36,16 @@ func noted(health *vault.HealthFile, then func(vault.Event)) func(vault.Event) {
 	}
 }
 
-// views are the credentials as agents see them, by their folded names. How many
+// viewsOf are the credentials as agents see them, by their folded names. How many
 // tenants use one is counted by the tool, among those that a caller sees.
-func (d directory) views() (map[string]schemas.CredentialView, error) {
-	list, err := d.Status(d.health)
+func viewsOf(list []vault.CredentialStatus) map[string]schemas.CredentialView {
 	views := make(map[string]schemas.CredentialView, len(list))
 	for _, one := range list {
 		view := one.View()
 		view.Tenants = 0
 		views[vault.FoldName(one.Name)] = view
 	}
-	return views, err
+	return views
 }
 
 func withStatus(tenant schemas.Tenant, views map[string]schemas.CredentialView) schemas.Tenant {

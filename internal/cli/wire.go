@@ -218,21 +218,17 @@ func (d directory) Resolve(ref string, sees func(name string) bool) (schemas.Ten
 
 // List implements tools.Directory.
 func (d directory) List() ([]schemas.Tenant, error) {
-	entries, err := d.Directory.List()
+	all, err := d.Listing(d.health)
 	if err != nil {
 		return nil, err
 	}
-	configs, err := d.Directory.Credentials()
-	if err != nil {
-		return nil, err
-	}
-	views, err := d.views()
-	tenants := make([]schemas.Tenant, len(entries))
-	for i, entry := range entries {
+	views := viewsOf(all.Status)
+	tenants := make([]schemas.Tenant, len(all.Entries))
+	for i, entry := range all.Entries {
 		tenants[i] = withStatus(entry.Tenant(), views)
-		tenants[i].SameIdentity = sameIdentities(entry.Credentials, configs)
+		tenants[i].SameIdentity = sameIdentities(entry.Credentials, all.Credentials)
 	}
-	return tenants, err
+	return tenants, nil
 }
 
 // sameIdentities finds the credentials of a tenant that are the same identity as
