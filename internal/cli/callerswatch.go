@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io/fs"
@@ -23,31 +22,66 @@ const callersInterval = time.Second
 // what they had.
 type callersWatch struct {
 	path  string
-	load  func() (config.File, error)
+	parse func(data []byte) (config.File, error)
 	remap func(auth.Mapping) error
 	log   *slog.Logger
 
-	// tried is the file as it was tried last, good or bad, nil if there was none;
-	// used is the mapping in force.
-	tried []byte
-	used  auth.Mapping
+	// seen is the file as it was at the last look, tried as it was tried last.
+	seen, tried glimpse
+	used        auth.Mapping
 }
 
-// look reads the file anew if it is another one than that tried last. A file that
-// is gone is no word on anybody: the next one may be on its way.
+// glimpse is a file at one look. The zero glimpse is of none.
+type glimpse struct {
+	text   string
+	there  bool
+	reason string
+}
+
+// look tries the file anew if it is another one than that tried last, and the same
+// at two looks: half of one that is being written may be a good file that gives
+// more, because what bounds a grant had not come yet. A file that is gone is no
+// word on anybody: the next one may be on its way.
 func (w *callersWatch) look() {
-	data, err := os.ReadFile(w.path)
-	if w.tried == nil && errors.Is(err, fs.ErrNotExist) || w.tried != nil && bytes.Equal(data, w.tried) {
+	now := glimpseOf(w.path)
+	settled := now == w.seen
+	if w.seen = now; !settled || now == w.tried {
 		return
 	}
-	w.tried = append([]byte{}, data...)
-	if err := w.read(); err != nil {
+	w.tried = now
+	if err := w.use(now); err != nil {
 		w.log.Error("the changed config file cannot be used; callers keep what they had", "reason", err.Error())
 	}
 }
 
-func (w *callersWatch) read() error {
-	file, err := w.load()
+// glimpseOf reads a file. One that can be read only once, such as a pipe, is not
+// touched.
+func glimpseOf(path string) glimpse {
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return glimpse{}
+	}
+	if err == nil && !info.Mode().IsRegular() {
+		err = errors.New("it is no regular file")
+	}
+	var data []byte
+	if err == nil {
+		data, err = config.Read(path)
+	}
+	if err != nil {
+		return glimpse{there: true, reason: err.Error()}
+	}
+	return glimpse{text: string(data), there: true}
+}
+
+func (w *callersWatch) use(now glimpse) error {
+	switch {
+	case !now.there:
+		return errors.New("the file is gone")
+	case now.reason != "":
+		return errors.New(now.reason)
+	}
+	file, err := w.parse([]byte(now.text))
 	if err != nil || reflect.DeepEqual(file.Callers(), w.used) {
 		return err
 	}
@@ -59,12 +93,19 @@ func (w *callersWatch) read() error {
 	return nil
 }
 
+// readOnce reports whether there is something else than a file: what came through
+// a pipe at the start does not come again.
+func readOnce(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && !info.Mode().IsRegular()
+}
+
 // watchCallers looks at the config file until the returned function is called.
 func (f *Factory) watchCallers(ctx context.Context, verifier *auth.Authenticator) (stop func()) {
-	if verifier == nil {
+	if verifier == nil || readOnce(f.config.path) {
 		return func() {}
 	}
-	watch := &callersWatch{path: f.config.path, load: f.config.read, remap: verifier.Remap, log: f.Log, used: f.file.Callers()}
+	watch := &callersWatch{path: f.config.path, parse: f.config.parse, remap: verifier.Remap, log: f.Log, used: f.file.Callers()}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	var watching sync.WaitGroup
 	watching.Go(func() {

@@ -22,7 +22,7 @@ func TestCallersAreReadAnew(t *testing.T) {
 	var remapped []string
 	w := &callersWatch{
 		path: path, log: slog.New(slog.NewTextHandler(&log, nil)),
-		load: func() (config.File, error) { return config.Load(path, []string{"log-level"}, true) },
+		parse: func(data []byte) (config.File, error) { return config.Parse(path, data, []string{"log-level"}) },
 		remap: func(m auth.Mapping) error {
 			given := "nobody"
 			if len(m.Grants) > 0 {
@@ -60,8 +60,35 @@ func TestCallersAreReadAnew(t *testing.T) {
 			t.Fatal(err)
 		}
 		w.look()
+		if len(remapped) > 0 || log.Len() > 0 {
+			t.Errorf("%s: tried while it may still be written", step.name)
+		}
+		w.look()
 		if got := strings.Join(remapped, " "); got != step.remapped || !strings.Contains(log.String(), step.says) || step.says == "" && log.Len() > 0 {
 			t.Errorf("%s: %q, want %q; the log says %q", step.name, got, step.remapped, log.String())
 		}
+	}
+}
+
+// A file of which half has come is no other file yet, even where the half is good.
+func TestHalfAFileGivesNobodyMore(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "config.yaml")
+	const whole = "callers:\n  grants:\n    - issuer: https://issuer.example\n      subject: alice\n      tenants:\n        - contoso-test\n      partner_ids: [\"1234567\"]\n"
+	var grants []auth.CallerGrant
+	w := &callersWatch{
+		path: path, log: slog.New(slog.DiscardHandler),
+		parse: func(data []byte) (config.File, error) { return config.Parse(path, data, nil) },
+		remap: func(m auth.Mapping) error { grants = append(grants, m.Grants...); return nil },
+	}
+	for n := range len(whole) + 1 {
+		if err := os.WriteFile(path, []byte(whole[:n]), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		w.look()
+	}
+	w.look()
+	if len(grants) != 1 || grants[0].Tenants[0] != "contoso-test" || len(grants[0].PartnerIDs) != 1 {
+		t.Errorf("%+v", grants)
 	}
 }

@@ -151,6 +151,11 @@ func (c configSource) read() (config.File, error) {
 	return config.Load(c.path, allFlags(c.root, c.known), true)
 }
 
+// parse is read for what was read already.
+func (c configSource) parse(data []byte) (config.File, error) {
+	return config.Parse(c.path, data, allFlags(c.root, c.known))
+}
+
 func isDirectory(path string) bool {
 	info, err := os.Stat(path)
 	return err == nil && info.IsDir()

@@ -37,13 +37,18 @@ type File struct {
 // and approvals. Keys other than the known ones are refused. A file that does not exist is an empty one, unless it was
 // asked for by name.
 func Load(path string, known []string, wanted bool) (File, error) {
-	data, err := read(path)
+	data, err := Read(path)
 	if errors.Is(err, fs.ErrNotExist) && !wanted {
 		return File{}, nil
 	}
 	if err != nil {
-		return File{}, fmt.Errorf("config file %s cannot be read: %w", path, reason(err))
+		return File{}, err
 	}
+	return Parse(path, data, known)
+}
+
+// Parse is Load for a file that was read already.
+func Parse(path string, data []byte, known []string) (File, error) {
 	file := File{path: path, values: map[string]string{}}
 	if err := file.parse(data, known); err != nil {
 		return File{}, fmt.Errorf("config file %s: %w", path, err)
@@ -51,7 +56,16 @@ func Load(path string, known []string, wanted bool) (File, error) {
 	return file, nil
 }
 
-func read(path string) ([]byte, error) {
+// Read returns what stands in a config file.
+func Read(path string) ([]byte, error) {
+	data, err := readAll(path)
+	if err != nil {
+		return nil, fmt.Errorf("config file %s cannot be read: %w", path, reason(err))
+	}
+	return data, nil
+}
+
+func readAll(path string) ([]byte, error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return nil, err
