@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"time"
 
 	"mcp-partner/armclient"
@@ -65,11 +66,18 @@ func (w *auditing) read(ctx context.Context, target Target) armclient.LinkRead {
 		return first
 	}
 	for _, name := range target.spares() {
-		if read := w.readWith(ctx, Target{target.Tenant, name}); read.Problem == nil {
+		if read := w.readWith(ctx, Target{target.Tenant, name}); read.Problem == nil && target.mayBe(read.Identity) {
 			return read
 		}
 	}
 	return first
+}
+
+// mayBe reports whether the identity that was seen is the one that the target's
+// credential had before: an application that was made anew has no link of the old one.
+func (t Target) mayBe(seen schemas.Identity) bool {
+	pin := t.Tenant.ObjectIDs[t.Credential]
+	return pin == "" || strings.EqualFold(pin, seen.ObjectID)
 }
 
 // readWith reads with one credential. That the link may not be read, or its

@@ -11,13 +11,18 @@ import (
 
 // rotating is a directory whose first tenant has two credentials of one
 // application, and a third of another one.
-type rotating struct{ fleet.Directory }
+type rotating struct {
+	fleet.Directory
+	// pin is the identity that the first of them had.
+	pin string
+}
 
 func (r rotating) List() ([]schemas.Tenant, error) {
 	tenants, err := r.Directory.List()
 	if err == nil {
 		tenants[0].Credentials = []string{"old", "app", "person"}
 		tenants[0].SameIdentity = map[string]string{"app": "old"}
+		tenants[0].ObjectIDs = map[string]string{"old": r.pin}
 	}
 	return tenants, err
 }
@@ -37,7 +42,7 @@ func (e expired) Reader(ctx context.Context, tenant schemas.Tenant, credential s
 func TestARowIsAnIdentity(t *testing.T) {
 	t.Parallel()
 	h := build(t, simulator.Config{Tenants: 2}, func(o *fleet.Options) {
-		o.Directory, o.Clients = rotating{o.Directory}, expired{o.Clients}
+		o.Directory, o.Clients = rotating{o.Directory, ""}, expired{o.Clients}
 	})
 	for _, tenant := range h.sim.Tenants() {
 		if err := h.sim.SetLink(tenant.TenantID, ours); err != nil {
@@ -52,5 +57,18 @@ func TestARowIsAnIdentity(t *testing.T) {
 		if (row.Credential == "person") != (row.State == schemas.RowUnknown) {
 			t.Errorf("%s of %s is %s", row.Credential, row.Tenant, row.State)
 		}
+	}
+}
+
+// What another credential sees is no answer about an identity that was another one
+// so far: nothing is linked to an application that was made anew.
+func TestAnotherIdentityDoesNotAnswerForARow(t *testing.T) {
+	t.Parallel()
+	h := build(t, simulator.Config{Tenants: 1}, func(o *fleet.Options) {
+		o.Directory, o.Clients = rotating{o.Directory, "99999999-9999-4999-8999-999999999999"}, expired{o.Clients}
+	})
+	report, rows := h.audited(expecting(ours))
+	if report.Totals["not_linked"] != 0 || report.Totals["unknown"] != 2 {
+		t.Errorf("%v, %+v", report.Totals, rows)
 	}
 }
