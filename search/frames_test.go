@@ -16,6 +16,8 @@ type frames struct {
 		Do, Done, Doing string
 	} `yaml:"verbs"`
 	Questions, Marked, Orders []string
+	// Commands, Things and Places make orders about what is none of ours.
+	Commands, Things, Places []string
 }
 
 func readFrames(t *testing.T) map[string]frames {
@@ -77,6 +79,21 @@ func TestFramesOfOrders(t *testing.T) {
 		for _, says := range f.fill(f.Orders) {
 			if found := ix.Find(says, names, 1); len(found.Matches) == 0 || !found.Matches[0].Effect.Writes() {
 				t.Errorf("%s %q: got %v, want a tool that writes", language, says, toolsOf(found))
+			}
+		}
+	}
+}
+
+// What is none of ours is never answered first with a tool that writes.
+func TestFramesOfOtherThings(t *testing.T) {
+	t.Parallel()
+	ix, names := New(schemas.Catalogue(), nil), evalNames()
+	for language, f := range readFrames(t) {
+		for _, command := range f.Commands {
+			for _, thing := range f.Things {
+				for _, place := range f.Places {
+					checkReads(t, ix, names, language, command+" "+thing+" "+place)
+				}
 			}
 		}
 	}

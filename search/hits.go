@@ -124,7 +124,7 @@ func (ix *Index) subjects(r reading, spoken []string) []hit {
 			for _, s := range ix.lexicon.spansAt(r.tokens[:h.last+1], i) {
 				inner := hitsOf(s, r.tokens, spoken)
 				out = append(out, slices.DeleteFunc(inner, func(in hit) bool {
-					return !subject(in.concept) || h.concept == howto && in.concept == asks || h.concept == directory && in.concept == linked // "registered customers"
+					return !subject(in.concept) || h.concept == howto && in.concept == asks || writes(h.concept) && in.concept == linked && r.tokens[in.first].text == "set" || h.concept == directory && in.concept == linked // "registered customers"
 				})...)
 			}
 		}

@@ -53,6 +53,8 @@ func (w *wish) inScope() (subjects, circumstances float64) {
 		switch concept {
 		case tenant, fleet, registers, updates, updated, removes, removed, reads, lists, asks, ours:
 			circumstances += worth(concept)
+		case link:
+			subjects += worth(concept) * truth(w.namesLink())
 		default:
 			subjects += worth(concept)
 		}
@@ -73,6 +75,13 @@ func (w *wish) inScope() (subjects, circumstances float64) {
 		subjects++
 	}
 	return subjects, circumstances
+}
+
+// namesLink reports whether a link is named, and not only the verb "to link".
+func (w *wish) namesLink() bool {
+	return slices.ContainsFunc(w.hits, func(h hit) bool {
+		return h.concept == link && (h.glyphs || !slices.ContainsFunc(w.ordered, func(v hit) bool { return v.first == h.first && v.concept == registers }))
+	})
 }
 
 // elsewhere returns the topic of another product that speaks loudest, and how
@@ -150,7 +159,7 @@ func (w *wish) outOfScope() *schemas.OutOfScope {
 // changed.
 func (w *wish) mayMeanUs() bool {
 	if writes(w.act) {
-		return w.has[id] || w.has[linked] || w.has[ours]
+		return w.has[id] || w.has[linked]
 	}
 	return w.has[registers] || w.has[updates] || w.has[removes] || w.has[id] || w.has[ours] || w.has[guard] ||
 		w.has[linked] || w.has[updated] || w.has[removed]

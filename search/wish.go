@@ -12,6 +12,8 @@ type wish struct {
 	// act is the verb that stands: reads, lists, registers, updates, removes,
 	// or empty where there is none, which is a question.
 	act string
+	// ordered are the verbs that stand, in the order of the text.
+	ordered []hit
 	// also are the other writing verbs that stand.
 	also []string
 	// opened is set when the text begins like a question, or has a particle
@@ -46,11 +48,11 @@ func understand(r reading) wish {
 	w.noteStranger()
 	w.marked = strings.ContainsAny(w.asked, "?？¿")
 	w.opened = w.opensWithQuestion()
-	verbs := w.verbs()
-	if len(verbs) > 0 {
-		w.act = verbs[0].concept
+	w.ordered = w.verbs()
+	if len(w.ordered) > 0 {
+		w.act = w.ordered[0].concept
 	}
-	for _, v := range verbs {
+	for _, v := range w.ordered {
 		if writes(v.concept) && v.concept != w.act && !slices.Contains(w.also, v.concept) {
 			w.also = append(w.also, v.concept)
 		}
