@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"mcp-partner/guard"
@@ -72,7 +73,8 @@ func start(ctx context.Context, q querier, db *database) (link, error) {
 
 // Prune removes the entries that are older than before, and the tickets that
 // ended by then, and leaves a signed checkpoint with which the chains go on. It
-// stops at the first intent without an outcome. A record that is not what was
+// stops at the first intent without an outcome, and where a run was opened that
+// can still go on: what it has done is told by its entries alone. A record that is not what was
 // written stays as it is, because what shows that would be removed. With nothing to remove it
 // returns the zero Checkpoint. An error beside a checkpoint says that the
 // entries are removed and that the file could not be compacted, so that traces
@@ -106,7 +108,34 @@ func (w *writing) cut(ctx context.Context, before time.Time) (cut int64, err err
 			coalesce((SELECT min(seq) FROM events WHERE time >= ?), 9223372036854775807),
 			coalesce((SELECT min(seq) `+unfinished+`), 9223372036854775807))`,
 		formatTime(before)).Scan(&cut)
+	if err != nil || cut == 0 {
+		return 0, err
+	}
+	first, err := w.firstOfOpenRuns(ctx)
+	if err != nil || first > cut {
+		return cut, err
+	}
+	err = w.QueryRowContext(ctx, `SELECT coalesce(max(seq), 0) FROM events WHERE seq < ?`, first).Scan(&cut)
 	return cut, err
+}
+
+// firstOfOpenRuns returns the first entry about a run of which tenants may begin,
+// beyond every entry if there is none.
+func (w *writing) firstOfOpenRuns(ctx context.Context) (first int64, err error) {
+	first = math.MaxInt64
+	runs, err := w.db.runs(ctx, w.Tx)
+	for _, r := range runs {
+		var seq int64
+		if r.Ended(w.l.o.Now()) {
+			continue
+		}
+		err := w.QueryRowContext(ctx, `SELECT coalesce(min(seq), 9223372036854775807) FROM events WHERE state = ?`, ref(stateRun, r.ID)).Scan(&seq)
+		if err != nil {
+			return 0, err
+		}
+		first = min(first, seq)
+	}
+	return first, err
 }
 
 func (w *writing) prune(ctx context.Context, cut int64, before time.Time, key ed25519.PrivateKey) (Checkpoint, error) {

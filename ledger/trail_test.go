@@ -133,3 +133,29 @@ func TestARunGoesOnWithWhatIsLeftOfTheRecord(t *testing.T) {
 	}
 	h.whole()
 }
+
+// A pruning leaves what a run has done in the record as long as more of it may be
+// done: that a tenant was written in must not be forgotten with the entry.
+func TestPruningLeavesWhatAnOpenRunHasDone(t *testing.T) {
+	t.Parallel()
+	h := build(t)
+	h.fill(3)
+	run := anOpenRun("run_1", "")
+	run.ExpiresAt = noon().Add(2 * time.Hour)
+	openRun(t, h.Ledger, run)
+	now, err := h.begin(1)
+	h.must(err)
+	h.done(now)
+	h.clock.move(time.Hour)
+	if made, err := h.Prune(ctx(), h.clock.now()); err != nil || made.Count != 3 {
+		t.Fatal(made, err)
+	}
+	h.meanwhile(`DELETE FROM states WHERE kind = 'step'`)
+	h.reopen()
+	_, err = h.begin(1)
+	problemOf(t, err, schemas.CodeVaultCorrupt)
+	h.clock.move(time.Hour)
+	if made, err := h.Prune(ctx(), h.clock.now()); err != nil || made.Removed == 0 {
+		t.Error("nothing keeps the entries of a run that is over:", made, err)
+	}
+}
