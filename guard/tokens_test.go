@@ -143,11 +143,13 @@ func TestTokensAreRevoked(t *testing.T) {
 	revoke(guard.TokenSelection{All: true}, 1)
 	live(false, false, false)
 	revoke(guard.TokenSelection{All: true}, 0)
-	_, late := issue(t, g, readToken("late"))
-	_, later := issue(t, g, readToken("later"))
-	c.Advance(guard.DefaultTokenLife + guard.ReachAfterEnd - time.Second)
-	revoke(guard.TokenSelection{ID: late.ID}, 1) // what it opened or approved may be left
 	c.Advance(time.Second)
+	_, late := issue(t, g, readToken("late"))
+	c.Advance(time.Second)
+	_, later := issue(t, g, readToken("later"))
+	c.Advance(guard.DefaultTokenLife + guard.ReachAfterEnd - 2*time.Second)
+	revoke(guard.TokenSelection{ID: late.ID}, 1) // what it opened or approved may be left
+	c.Advance(2 * time.Second)
 	revoke(guard.TokenSelection{ID: later.ID}, 0)
 	tokens, err := g.Tokens(t.Context())
 	if err != nil || len(tokens) != 5 || tokens[4].ID != one.ID || g.TokenState(tokens[2]) != "revoked" {
