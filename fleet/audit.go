@@ -102,7 +102,7 @@ func (f *Fleet) join(ctx context.Context, running, wanted Run, targets []Target)
 }
 
 func inProgress(run Run) error {
-	return schemas.NewProblem(schemas.CodeRunInProgress, fmt.Sprintf("The run %s of this caller, over %d identities, is under way.", run.ID, run.Rows),
+	return schemas.NewProblem(schemas.CodeRunInProgress, fmt.Sprintf("The run %s of this caller, with %s, is under way.", run.ID, schemas.Count(run.Rows, "row")),
 		schemas.WithHint("Call again with run_id %s to see it, or wait until it has finished.", run.ID))
 }
 

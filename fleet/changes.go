@@ -166,11 +166,7 @@ func Headline(rows []schemas.ChangeRow) string {
 			parts = append(parts, fmt.Sprintf("%d %s", n, strings.ReplaceAll(string(state), "_", " ")))
 		}
 	}
-	rowsText := "rows"
-	if len(rows) == 1 {
-		rowsText = "row"
-	}
-	text := fmt.Sprintf("%d %s: %s.", len(rows), rowsText, strings.Join(parts, ", "))
+	text := fmt.Sprintf("%s: %s.", schemas.Count(len(rows), "row"), strings.Join(parts, ", "))
 	if names := without(rows); len(names) > 0 {
 		return fmt.Sprintf("STRANDED: %d without a link now: %s. Of %s", len(names), strings.Join(names, ", "), text)
 	}

@@ -98,7 +98,7 @@ func PlanQuestion(plan Plan) Question {
 	default:
 		q.Text = fmt.Sprintf("Replace partner ID %s by %s in %s? Attribution moves to the new ID.", strings.Join(plan.From, ", "), plan.To, tenants(rows))
 	}
-	q.Text += fmt.Sprintf(" %d requests at most write; %d further rows are listed and not touched.", requests, len(plan.Rows)-rows)
+	q.Text += fmt.Sprintf(" It takes %s that write, at most. Rows that are listed and not touched: %d.", schemas.Count(requests, "request"), len(plan.Rows)-rows)
 	q.Text += " Not undone: " + plan.Undone() + "."
 	if plan.First > 0 {
 		q.Text += fmt.Sprintf(" It stops after the first %d.", plan.First)
@@ -139,9 +139,4 @@ func (p Plan) names() string {
 	return strings.Join(names, ", ")
 }
 
-func tenants(n int) string {
-	if n == 1 {
-		return "1 tenant"
-	}
-	return fmt.Sprintf("%d tenants", n)
-}
+func tenants(n int) string { return schemas.Count(n, "tenant") }

@@ -11,7 +11,7 @@ import (
 
 func describe(plan Plan, run Run) string {
 	requests, rows := plan.Writes()
-	return fmt.Sprintf("%d requests in %s, plan %s", requests, tenants(rows), hex.EncodeToString(run.Digest[:]))
+	return fmt.Sprintf("%s in %s, plan %s", schemas.Count(requests, "request"), tenants(rows), hex.EncodeToString(run.Digest[:]))
 }
 
 func (g *Guard) runEvent(kind Kind, run OpenRun, detail string) Event {

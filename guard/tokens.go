@@ -117,7 +117,7 @@ func (t Token) describe() string {
 		words = append(words, "partner IDs "+joined(t.Grant.PartnerIDs))
 	}
 	if t.Uses > 0 {
-		words = append(words, fmt.Sprintf("%d uses", t.Uses))
+		words = append(words, schemas.Count(t.Uses, "use"))
 	}
 	return strings.Join(append(words, "until "+t.ExpiresAt.UTC().Format(time.RFC3339)), "; ")
 }

@@ -118,7 +118,7 @@ func TestAnOlderFilePutBackVoidsItsTokens(t *testing.T) {
 		}
 	}
 	events := h.events()
-	if last := events[len(events)-1]; last.Kind != KindRollback || !strings.Contains(last.Detail, "2 invocation tokens were voided") {
+	if last := events[len(events)-1]; last.Kind != KindRollback || !strings.Contains(last.Detail, "and 2 invocation tokens.") {
 		t.Errorf("%+v", last)
 	}
 	if report := h.whole(); len(report.Gaps) != 1 {

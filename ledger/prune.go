@@ -193,7 +193,7 @@ func (w *writing) keep(ctx context.Context, c Checkpoint) error {
 		return err
 	}
 	return w.add(ctx, newEntry(guard.Event{Time: w.l.o.Now(), Kind: KindPrune,
-		Detail: fmt.Sprintf("%d entries up to %d, older than %s, were removed.", c.Removed, c.Seq, c.Before)}, w.l.o.Program))
+		Detail: fmt.Sprintf("All entries up to %d, older than %s, were removed: %d.", c.Seq, c.Before, c.Removed)}, w.l.o.Program))
 }
 
 // deleteOld removes entries, and the tickets and tokens that changed last with

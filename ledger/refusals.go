@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"mcp-partner/guard"
+	"mcp-partner/schemas"
 )
 
 const (
@@ -141,7 +142,7 @@ func (r *refusals) end(ctx context.Context) error {
 func (c *refused) events(caller guard.Caller, since, now time.Time) (events []guard.Event) {
 	for _, what := range sorted(c.again) {
 		e := c.told[what]
-		e.Time, e.Detail = now, fmt.Sprintf("%d more refusals of this since %s", c.again[what], since.UTC().Format(time.RFC3339))
+		e.Time, e.Detail = now, schemas.Count(c.again[what], "more refusal")+" of this since "+since.UTC().Format(time.RFC3339)
 		events = append(events, e)
 	}
 	if len(c.others) == 0 {
@@ -153,7 +154,7 @@ func (c *refused) events(caller guard.Caller, since, now time.Time) (events []gu
 		parts = append(parts, fmt.Sprintf("%s %s %d", what.tool, what.code, c.others[what]))
 	}
 	return append(events, guard.Event{Time: now, Kind: guard.KindRefusal, Intent: guard.Intent{Caller: caller},
-		Detail: fmt.Sprintf("%d refusals of other calls since %s: %s", total, since.UTC().Format(time.RFC3339), strings.Join(parts, ", "))})
+		Detail: fmt.Sprintf("%s of other calls since %s: %s", schemas.Count(total, "refusal"), since.UTC().Format(time.RFC3339), strings.Join(parts, ", "))})
 }
 
 func sorted(counts map[refusal]int) []refusal {

@@ -48,7 +48,7 @@ func TestAnOlderFilePutBackVoidsItsTickets(t *testing.T) {
 	}
 	events := h.events()
 	last := events[len(events)-1]
-	if last.Kind != KindRollback || last.Seq != 4 || !strings.Contains(last.Detail, "2 open tickets and 0 invocation tokens were voided") {
+	if last.Kind != KindRollback || last.Seq != 4 || !strings.Contains(last.Detail, "Voided: 2 open tickets and 0 invocation tokens.") {
 		t.Errorf("%+v", last)
 	}
 	status, err := h.Status(ctx())
@@ -234,7 +234,7 @@ func TestAnOlderFileIsToldOf(t *testing.T) {
 	if !slices.Equal(told, []int64{4}) {
 		t.Error("told:", told)
 	}
-	if detail := h.events()[3].Detail; !strings.Contains(detail, "1 open tickets and 0 invocation tokens") {
+	if detail := h.events()[3].Detail; !strings.Contains(detail, "Voided: 1 open ticket and 0 invocation tokens.") {
 		t.Error(detail)
 	}
 }

@@ -112,11 +112,11 @@ func tokenEvent(at time.Time, credential string, tenants map[string]int) guard.E
 		}
 	}
 	if more := len(names) - len(parts); more > 0 {
-		parts = append(parts, fmt.Sprintf("and %d more tenants", more))
+		parts = append(parts, "and "+schemas.Count(more, "more tenant"))
 	}
 	if len(names) == 1 {
 		identity.Tenant = names[0]
 	}
 	return guard.Event{Time: at, Kind: guard.KindTokens, Intent: guard.Intent{Identity: identity},
-		Detail: fmt.Sprintf("%d tokens: %s", total, strings.Join(parts, ", "))}
+		Detail: schemas.Count(total, "token") + ": " + strings.Join(parts, ", ")}
 }

@@ -56,7 +56,7 @@ func TestTokensAreCountedTogether(t *testing.T) {
 	}
 	h.CountToken("partner", "tenant1")
 	h.reopen() // Close writes the rest
-	if events = h.events(); len(events) != 3 || events[2].Detail != "1 tokens: tenant1 1" {
+	if events = h.events(); len(events) != 3 || events[2].Detail != "1 token: tenant1 1" {
 		t.Errorf("%+v", events)
 	}
 }

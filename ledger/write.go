@@ -181,8 +181,8 @@ func (w *writing) rolledBack(ctx context.Context, seen int64) error {
 	}
 	w.lost = seen - had
 	e := newEntry(guard.Event{Time: now, Kind: KindRollback, Detail: fmt.Sprintf(
-		"The file ends with entry %d and the vault remembers entry %d: an older ledger was put back. %d open tickets and %d invocation tokens were voided. Freeze and approvers are as they were at entry %d.",
-		had, seen, open, len(tokens), had)}, w.l.o.Program)
+		"The file ends with entry %d and the vault remembers entry %d: an older ledger was put back. Voided: %s and %s. Freeze and approvers are as they were at entry %d.",
+		had, seen, schemas.Count(open, "open ticket"), schemas.Count(len(tokens), "invocation token"), had)}, w.l.o.Program)
 	e.MissingFrom, e.MissingTo = had+1, seen
 	if err := w.addAt(ctx, seen+1, e); err != nil {
 		return err

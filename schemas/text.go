@@ -1,6 +1,7 @@
 package schemas
 
 import (
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -47,4 +48,12 @@ func printable(r rune, size int) bool {
 	}
 	return unicode.IsGraphic(r) && !unicode.Is(unicode.Cf, r) && !unicode.Is(unicode.Co, r) &&
 		!unicode.Is(unicode.Variation_Selector, r)
+}
+
+// Count words a number of things whose plural ends in s: 1 tenant, 2 tenants.
+func Count(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return strconv.Itoa(n) + " " + thing + "s"
 }

@@ -322,7 +322,7 @@ func (s *Service) onlyPlan(w manyWant, plan guard.Plan, rows int, held error) *R
 	switch code := nothingTold(plan); {
 	case w.many.Plan || rows > 0:
 	case code != "":
-		envelope.Problem = schemas.NewProblem(code, fmt.Sprintf("What is linked could be told in none of %d rows, so nothing is written.", len(plan.Rows)))
+		envelope.Problem = schemas.NewProblem(code, "What is linked could be told in none of the rows, so nothing is written.")
 		envelope.Status, envelope.Summary = problemEnvelope(envelope.Problem).Status, envelope.Problem.Message
 	default:
 		envelope.Status = schemas.StatusUnchanged
@@ -365,7 +365,7 @@ func (s *Service) waitingMany(ctx context.Context, w manyWant, plan guard.Plan, 
 	envelope := s.page(w, fleet.Changes(plan, nil, nil))
 	_, rows := plan.Writes()
 	envelope.Status, envelope.Approval = schemas.StatusApprovalRequired, s.approval(ctx, ticket)
-	envelope.Summary = fmt.Sprintf("A person has to approve %s in %d tenants; nothing was written. %s%s", plan.Tool, rows, envelope.Summary, notUndone(plan, rows))
+	envelope.Summary = fmt.Sprintf("A person has to approve %s in %s; nothing was written. %s%s", plan.Tool, schemas.Count(rows, "tenant"), envelope.Summary, notUndone(plan, rows))
 	return &Result{Envelope: envelope}
 }
 
@@ -381,6 +381,6 @@ func (s *Service) planApproval(ctx context.Context, j *job, ticket guard.Ticket)
 	approval := s.approval(ctx, ticket)
 	return done(schemas.Envelope{
 		Status: schemas.StatusDone, Approval: approval,
-		Summary: fmt.Sprintf("The approval of %s in %d tenants is %s.", ticket.Intent.Tool, ticket.Plan.Rows, approval.State),
+		Summary: fmt.Sprintf("The approval of %s in %s is %s.", ticket.Intent.Tool, schemas.Count(ticket.Plan.Rows, "tenant"), approval.State),
 	})
 }

@@ -51,7 +51,7 @@ func (r Report) markdownCauses(out io.Writer) {
 
 // furtherCauses says how many unknown rows have causes that are not listed.
 func furtherCauses(n int) string {
-	return fmt.Sprintf("%d more rows are unknown for further causes; each row says its own.", n)
+	return schemas.Count(n, "more row") + " unknown for further causes; each row says its own."
 }
 
 func line(out io.Writer, cells ...string) { fmt.Fprintf(out, "| %s |\n", strings.Join(cells, " | ")) }

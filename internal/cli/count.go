@@ -1,14 +1,12 @@
 package cli
 
-import "strconv"
+import (
+	"strconv"
 
-// count words a number of things: 1 tenant, 2 tenants.
-func count(n int, thing string) string {
-	if n == 1 {
-		return "1 " + thing
-	}
-	return strconv.Itoa(n) + " " + thing + "s"
-}
+	"mcp-partner/schemas"
+)
+
+func count(n int, thing string) string { return schemas.Count(n, thing) }
 
 func entriesText(n int64) string {
 	if n == 1 {
