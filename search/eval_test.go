@@ -33,6 +33,7 @@ const (
 	splitHeldOut4 = "heldout-4"
 	splitHeldOut5 = "heldout-5"
 	splitHeldOut6 = "heldout-6"
+	splitHeldOut7 = "heldout-7"
 )
 
 type utterance struct {
@@ -194,7 +195,7 @@ func TestEval(t *testing.T) {
 	for _, u := range readUtterances(t) {
 		verdicts = append(verdicts, judge(ix, names, u))
 	}
-	for _, split := range []string{splitTune, splitScored, splitFresh, splitHeldOut1, splitHeldOut2, splitHeldOut3, splitHeldOut4, splitHeldOut5, splitHeldOut6} {
+	for _, split := range []string{splitTune, splitScored, splitFresh, splitHeldOut1, splitHeldOut2, splitHeldOut3, splitHeldOut4, splitHeldOut5, splitHeldOut6, splitHeldOut7} {
 		logSplit(t, verdicts, split)
 	}
 	logFailures(t, verdicts)
@@ -262,6 +263,7 @@ func checkAims(t *testing.T, verdicts []verdict) {
 		atLeast(t, split, count(verdicts, split, whole)[""], 0.95)
 	}
 	atLeast(t, splitHeldOut6, count(verdicts, splitHeldOut6, whole)[""], 0.90)
+	atLeast(t, splitHeldOut7, count(verdicts, splitHeldOut7, whole)[""], 0.90)
 	for language, c := range count(verdicts, splitScored, byLanguage) {
 		atLeast(t, language, c, 0.85)
 	}

@@ -188,7 +188,7 @@ func (w *wish) orders(i int) bool {
 		return i+1 < len(w.tokens)
 	}
 	switch w.tokens[i-1].text {
-	case "to", "so", "therefore", "also", "still", "please", "pls", "and", "then", "us", "you", "u", "we", "i", "can", "must", "should", "just", "now", "lets", "t", "not", "dont", "will", "kindly":
+	case "to", "so", "go", "therefore", "also", "still", "please", "pls", "and", "then", "us", "you", "u", "we", "i", "can", "must", "should", "just", "now", "lets", "t", "not", "dont", "will", "kindly":
 		return true
 	}
 	return false
