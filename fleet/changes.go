@@ -110,15 +110,16 @@ func told(plan guard.Plan, row guard.PlanRow, at guard.Progress) string {
 }
 
 // doubt says of a row that was written what others did, or may have done unseen,
-// between two writes of this run. Versions tell where they can be seen: each write
-// adds one.
+// between two writes of this run. Versions tell where they can be seen, because
+// each write adds one. Lower than that they tell nothing: a provider may begin to
+// count anew with a new link.
 func doubt(row guard.PlanRow, at guard.Progress) string {
 	visible := row.Before.Version >= 0 && at.Seen.Version >= 0
 	rose, ours := at.Seen.Version-row.Before.Version, int64(len(row.Steps))
 	switch {
-	case visible && rose != ours:
+	case visible && rose > ours:
 		return fmt.Sprintf("The link was written %d times where this run wrote %d: somebody else wrote in between.", rose, ours)
-	case !visible && at.Unseen:
+	case at.Unseen && (!visible || rose != ours):
 		return "Of an earlier write of this run nothing was to be seen, so it was made again. Either it never arrived, or somebody removed the link in between."
 	default:
 		return ""

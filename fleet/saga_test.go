@@ -192,6 +192,8 @@ func TestARowSaysWhatOthersMayHaveDone(t *testing.T) {
 		{replaced, guard.Progress{Seen: now(7), Unseen: true}, ""},
 		{replaced, guard.Progress{Seen: now(9), Unseen: true}, "written 4 times where this run wrote 2"},
 		{replaced, guard.Progress{Seen: now(-1), Unseen: true}, "somebody removed the link in between"},
+		{replaced, guard.Progress{Seen: now(1)}, ""}, // a provider that counts each link anew
+		{replaced, guard.Progress{Seen: now(1), Unseen: true}, "somebody removed the link in between"},
 		{created, guard.Progress{Seen: now(1)}, ""},
 		{created, guard.Progress{Seen: now(3), Unseen: true}, "somebody removed the link in between"},
 	} {
