@@ -68,11 +68,11 @@ func (s *Server) httpServer(h http.Handler, o HTTPOptions) *http.Server {
 	}
 }
 
-// impatient keeps net/http from waiting for clients for as long as they like. It
-// does so after the handler has returned, for a body that nobody reads, such as
-// that of a request which is refused, and for an answer that nobody takes; such a
-// connection would hold a place that nobody can push it out of. Whoever reads a
-// body, or writes an answer of some length, sets a deadline of its own.
+// impatient keeps net/http from waiting for clients for as long as they like.
+// After the handler has returned it would wait for the rest of a body that nobody
+// reads, such as that of a request which is refused, and for a client that takes
+// no answer, and nobody could push such a connection out of its place. Whoever
+// reads a body, or writes an answer of some length, sets a deadline of its own.
 func impatient(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// Without a body the deadline would end the call; over HTTP/2 nobody waits

@@ -72,9 +72,12 @@ func decides(kept string) bool {
 
 // presentable leaves out of a URL what may be a secret that somebody wrote there.
 func presentable(s clientfile.Server) clientfile.Server {
+	if s.URL == "" {
+		return s
+	}
 	u, err := url.Parse(s.URL)
-	if s.URL == "" || err != nil {
-		s.URL = strings.Repeat("?", min(1, len(s.URL)))
+	if err != nil {
+		s.URL = "?"
 		return s
 	}
 	s.URL = (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()
@@ -110,7 +113,14 @@ func difference(before, after string) []string {
 func (u *ui) changedLines(lines []string) {
 	u.blank()
 	for _, line := range lines {
-		u.line(map[byte]style{'+': good, '-': bad, ' ': plain}[line[0]], "  "+line)
+		shown := plain
+		switch line[0] {
+		case '+':
+			shown = good
+		case '-':
+			shown = bad
+		}
+		u.line(shown, "  "+line)
 	}
 	u.blank()
 }

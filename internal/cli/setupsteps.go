@@ -332,7 +332,11 @@ func (s *firstRun) prove(ctx context.Context) error {
 	if found.Status == checkFail {
 		return failed(found.Fix+"; then run setup again", "%s", strings.TrimSuffix(found.Message, "."))
 	}
-	s.u.linef(map[string]style{checkOK: good, checkWarn: warn}[found.Status], "  %s: %s", entry.Name, found.Message)
+	shown := good
+	if found.Status == checkWarn {
+		shown = warn
+	}
+	s.u.linef(shown, "  %s: %s", entry.Name, found.Message)
 	s.u.field("the same", "mcp-partner call check_partner_link --tenant "+entry.Name)
 	return s.u.err
 }

@@ -98,7 +98,9 @@ func (f *Factory) finishAdd(ctx context.Context, h *house, entry vault.Entry, ch
 		u.field("", text)
 	}
 	u.field("signed in", chosen.signedIn())
-	u.field("secret", map[bool]string{true: "the one that the vault holds under that name"}[chosen.held])
+	if chosen.held {
+		u.field("secret", "the one that the vault holds under that name")
+	}
 	u.credentialFields(chosen.config)
 	u.field("next", chosen.next(entry.Name))
 	return u.err

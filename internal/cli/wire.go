@@ -239,7 +239,7 @@ func sameIdentities(refs []vault.CredentialRef, configs []vault.CredentialConfig
 	}
 	same, seen := map[string]string{}, []vault.CredentialConfig{}
 	for _, ref := range refs {
-		i := slices.IndexFunc(configs, func(c vault.CredentialConfig) bool { return vault.FoldName(c.Name) == vault.FoldName(ref.Name) })
+		i := slices.IndexFunc(configs, func(c vault.CredentialConfig) bool { return sameName(c.Name, ref.Name) })
 		if i < 0 {
 			continue
 		}

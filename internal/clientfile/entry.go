@@ -33,8 +33,12 @@ func (c Client) members(s Server) ([]member, error) {
 	if s.URL != "" && c.noRemote != "" {
 		return nil, errors.New(c.noRemote)
 	}
+	kind := "http"
+	if s.URL == "" {
+		kind = "stdio"
+	}
 	if c.typed {
-		add(map[bool]string{true: "http", false: "stdio"}[s.URL != ""], "type")
+		add(kind, "type")
 	}
 	if s.URL == "" {
 		add(s.Command, "command")

@@ -55,13 +55,13 @@ func (c *credentials) Collect(to chan<- prometheus.Metric) {
 	sums := sums{}
 	for _, one := range c.look() {
 		code := listed(c.codes, one.LastProblem)
-		sums.add(c.number, 1, one.Kind, one.Expiry)
-		sums.add(c.tenants, float64(one.Tenants), one.Kind)
-		sums.first(c.ends, one.Ends, one.Kind)
-		sums.last(c.success, one.LastSuccess, one.Kind)
-		sums.last(c.failure, one.LastFailure, one.Kind, code)
+		sums.add(sumKey{c.number, one.Kind, one.Expiry}, 1)
+		sums.add(sumKey{c.tenants, one.Kind, ""}, float64(one.Tenants))
+		sums.first(sumKey{c.ends, one.Kind, ""}, one.Ends)
+		sums.last(sumKey{c.success, one.Kind, ""}, one.LastSuccess)
+		sums.last(sumKey{c.failure, one.Kind, code}, one.LastFailure)
 		if one.failing() {
-			sums.add(c.failing, 1, one.Kind, code)
+			sums.add(sumKey{c.failing, one.Kind, code}, 1)
 		}
 	}
 	for of, value := range sums {
@@ -76,30 +76,24 @@ func (c *credentials) Collect(to chan<- prometheus.Metric) {
 // sums are figures by their labels.
 type sums map[sumKey]float64
 
+// sumKey is a figure with its labels: the kind, and another one or "".
 type sumKey struct {
 	desc        *prometheus.Desc
 	kind, other string
 }
 
-func keyOf(desc *prometheus.Desc, kind string, other []string) sumKey {
-	return sumKey{desc, kind, append(other, "")[0]}
-}
-
-func (s sums) add(desc *prometheus.Desc, n float64, kind string, other ...string) {
-	s[keyOf(desc, kind, other)] += n
-}
+func (s sums) add(key sumKey, n float64) { s[key] += n }
 
 // first keeps the earliest time that is known.
-func (s sums) first(desc *prometheus.Desc, at time.Time, kind string, other ...string) {
-	key := keyOf(desc, kind, other)
+func (s sums) first(key sumKey, at time.Time) {
 	if have, ok := s[key]; !at.IsZero() && (!ok || float64(at.Unix()) < have) {
 		s[key] = float64(at.Unix())
 	}
 }
 
 // last keeps the latest time that is known.
-func (s sums) last(desc *prometheus.Desc, at time.Time, kind string, other ...string) {
-	if key := keyOf(desc, kind, other); !at.IsZero() {
+func (s sums) last(key sumKey, at time.Time) {
+	if !at.IsZero() {
 		s[key] = max(s[key], float64(at.Unix()))
 	}
 }
