@@ -96,8 +96,7 @@ const partnerIDsKey = "partner-ids"
 func (s *firstRun) boundPartnerIDs(ctx context.Context) error {
 	path := filepath.Join(s.f.StateDir, configName)
 	if s.f.file.Sets(partnerIDsKey) {
-		s.u.linef(good, "  %s bounds them already.", path)
-		return s.u.err
+		return s.boundAlready(s.f.config.path)
 	}
 	if len(s.o.partnerIDs) == 0 {
 		err := s.askUntil(ctx, "Your partner IDs (MPN IDs of location accounts), with commas between; all others will be denied", "", s.takePartnerIDs)
@@ -117,6 +116,23 @@ func (s *firstRun) boundPartnerIDs(ctx context.Context) error {
 		return err
 	}
 	s.u.linef(good, "  Only %s may be written; %s says so.", strings.Join(s.o.partnerIDs, ", "), path)
+	return s.u.err
+}
+
+// boundAlready says which IDs the file names. It is not changed for others: who wrote
+// them there may be somebody else.
+func (s *firstRun) boundAlready(path string) error {
+	bound := strings.Split(s.f.file.Value(partnerIDsKey), ",")
+	for i := range bound {
+		bound[i] = strings.TrimSpace(bound[i])
+	}
+	slices.Sort(bound)
+	given := slices.Sorted(slices.Values(s.o.partnerIDs))
+	if len(given) > 0 && !slices.Equal(slices.Compact(given), slices.Compact(bound)) {
+		return refused("correct the line "+partnerIDsKey+" there, or leave --partner-ids out",
+			"%s lets %s be written already, which are other partner IDs than those given", path, escape(strings.Join(bound, ", ")))
+	}
+	s.u.linef(good, "  %s bounds them already: only %s may be written.", path, strings.Join(bound, ", "))
 	return s.u.err
 }
 
