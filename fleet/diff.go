@@ -44,23 +44,24 @@ type Change struct {
 func (c Change) Row() *schemas.AuditRow { return cmp.Or(c.After, c.Before) }
 
 // Diff goes through what differs between two audits, an earlier and a later
-// one, by tenant ID and credential. It keeps one row of each in memory.
+// one, by tenant ID. It keeps the rows of one tenant of each in memory.
 func (f *Fleet) Diff(ctx context.Context, before, after string) iter.Seq2[Change, error] {
 	return func(yield func(Change, error) bool) {
-		nextOld, stopOld := iter.Pull2(f.All(ctx, before, ByTarget))
+		nextOld, stopOld := iter.Pull2(byTenant(f.All(ctx, before, ByTarget)))
 		defer stopOld()
-		nextNew, stopNew := iter.Pull2(f.All(ctx, after, ByTarget))
+		nextNew, stopNew := iter.Pull2(byTenant(f.All(ctx, after, ByTarget)))
 		defer stopNew()
 		old, recent := pulled(nextOld()), pulled(nextNew())
-		for old.row != nil || recent.row != nil || old.err != nil || recent.err != nil {
+		for old.rows != nil || recent.rows != nil || old.err != nil || recent.err != nil {
 			if err := cmp.Or(old.err, recent.err); err != nil {
 				yield(Change{}, err)
 				return
 			}
 			order := old.compare(recent)
-			change := compared(old.upTo(order <= 0), recent.upTo(order >= 0))
-			if change.Kind != "" && !yield(change, nil) {
-				return
+			for _, change := range differences(old.upTo(order <= 0), recent.upTo(order >= 0)) {
+				if !yield(change, nil) {
+					return
+				}
 			}
 			if order <= 0 {
 				old = pulled(nextOld())
@@ -72,37 +73,89 @@ func (f *Fleet) Diff(ctx context.Context, before, after string) iter.Seq2[Change
 	}
 }
 
-// head is the next row of one side; without a row that side has ended.
-type head struct {
-	row *schemas.AuditRow
-	err error
-}
-
-func pulled(row schemas.AuditRow, err error, ok bool) head {
-	if !ok || err != nil {
-		return head{err: err}
+// byTenant puts rows that stand beside each other together, a tenant at a time.
+func byTenant(rows iter.Seq2[schemas.AuditRow, error]) iter.Seq2[[]schemas.AuditRow, error] {
+	return func(yield func([]schemas.AuditRow, error) bool) {
+		var group []schemas.AuditRow
+		for row, err := range rows {
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			if len(group) > 0 && group[0].TenantID != row.TenantID {
+				if !yield(group, nil) {
+					return
+				}
+				group = nil
+			}
+			group = append(group, row)
+		}
+		if len(group) > 0 {
+			yield(group, nil)
+		}
 	}
-	return head{row: &row}
 }
 
-// upTo is the row if it takes part in this step.
-func (h head) upTo(takesPart bool) *schemas.AuditRow {
+// head is the next tenant of one side; without rows that side has ended.
+type head struct {
+	rows []schemas.AuditRow
+	err  error
+}
+
+func pulled(rows []schemas.AuditRow, err error, _ bool) head { return head{rows, err} }
+
+// upTo are the rows if they take part in this step.
+func (h head) upTo(takesPart bool) []schemas.AuditRow {
 	if !takesPart {
 		return nil
 	}
-	return h.row
+	return h.rows
 }
 
 // compare orders two heads; a side that has ended comes last.
 func (h head) compare(other head) int {
 	switch {
-	case h.row == nil:
+	case h.rows == nil:
 		return 1
-	case other.row == nil:
+	case other.rows == nil:
 		return -1
 	}
-	return cmp.Or(cmp.Compare(h.row.TenantID, other.row.TenantID), cmp.Compare(h.row.Credential, other.row.Credential))
+	return cmp.Compare(h.rows[0].TenantID, other.rows[0].TenantID)
 }
+
+// differences compares the rows of a tenant. Those of one credential belong
+// together, and of the others those of one identity: its link is the same one,
+// whatever opens the tenant now.
+func differences(old, recent []schemas.AuditRow) (found []Change) {
+	after, taken := make([]*schemas.AuditRow, len(old)), make([]bool, len(recent))
+	for _, same := range []func(a, b schemas.AuditRow) bool{sameCredential, sameIdentity} {
+		for i := range old {
+			for n := range recent {
+				if after[i] == nil && !taken[n] && same(old[i], recent[n]) {
+					after[i], taken[n] = &recent[n], true
+				}
+			}
+		}
+	}
+	add := func(before, after *schemas.AuditRow) {
+		if change := compared(before, after); change.Kind != "" {
+			found = append(found, change)
+		}
+	}
+	for i := range old {
+		add(&old[i], after[i])
+	}
+	for n := range recent {
+		if !taken[n] {
+			add(nil, &recent[n])
+		}
+	}
+	return found
+}
+
+func sameCredential(a, b schemas.AuditRow) bool { return a.Credential == b.Credential }
+
+func sameIdentity(a, b schemas.AuditRow) bool { return a.ObjectID != "" && a.ObjectID == b.ObjectID }
 
 // compared judges one row, of which one side may be missing. An empty kind says
 // that nothing differs.

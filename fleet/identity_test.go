@@ -72,3 +72,48 @@ func TestAnotherIdentityDoesNotAnswerForARow(t *testing.T) {
 		t.Errorf("%v, %+v", report.Totals, rows)
 	}
 }
+
+// rotated is the directory once the first credential was taken out.
+type rotated struct {
+	rotating
+	over *bool
+}
+
+func (r rotated) List() ([]schemas.Tenant, error) {
+	tenants, err := r.rotating.List()
+	if err == nil && *r.over {
+		tenants[0].Credentials, tenants[0].SameIdentity = []string{"app", "person"}, nil
+	}
+	return tenants, err
+}
+
+// A link that is lost while its credential is replaced is newly missing.
+func TestDiffFollowsAnIdentityThroughItsCredentials(t *testing.T) {
+	t.Parallel()
+	over := false
+	h := build(t, simulator.Config{Tenants: 1}, func(o *fleet.Options) {
+		o.Directory, o.Clients = rotated{rotating{o.Directory, ""}, &over}, expired{o.Clients}
+	})
+	if err := h.sim.SetLink("contoso", ours); err != nil {
+		t.Fatal(err)
+	}
+	linked, _ := h.audited(expecting(ours))
+	over = true
+	again, _ := h.audited(expecting(ours))
+	if err := h.sim.ClearLink("contoso"); err != nil {
+		t.Fatal(err)
+	}
+	lost, _ := h.audited(expecting(ours))
+	for change := range h.Diff(t.Context(), linked.Run.ID, again.Run.ID) {
+		t.Errorf("nothing but the credential differs, and %s is %s", change.Row().Credential, change.Kind)
+	}
+	var kinds []fleet.ChangeKind
+	for change, err := range h.Diff(t.Context(), linked.Run.ID, lost.Run.ID) {
+		if kinds = append(kinds, change.Kind); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(kinds) != 1 || kinds[0] != fleet.NewlyMissing {
+		t.Error(kinds)
+	}
+}

@@ -27,7 +27,7 @@ func newAuditDiff(f *Factory, run func(context.Context, *Factory, *auditDiffOpti
 	command := &cobra.Command{
 		Use:   "diff EARLIER LATER",
 		Short: "Compare two audits",
-		Long: `Compare two audits by tenant and credential: newly missing, newly unknown, changed,
+		Long: `Compare two audits by tenant and identity: newly missing, newly unknown, changed,
 newly linked, known again, gone (in the earlier one alone), new (in the later one
 alone). An audit is named by its ID, its label, or latest. What was unknown on
 either side is never called newly missing.`,
