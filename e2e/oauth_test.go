@@ -1,17 +1,12 @@
 package e2e
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
-	"io/fs"
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -27,154 +22,6 @@ const (
 	entraObject = "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee"
 	entraIssuer = "https://login.microsoftonline.com/" + entraTenant + "/v2.0"
 )
-
-// oauthHouse is the binary as a resource server, over a world with two tenants
-// that are not linked.
-type oauthHouse struct {
-	*world
-	issuer *issuertest.Issuer
-	server *server
-	client *http.Client
-	// config is the config file.
-	config string
-	// at is the address of MCP, and tokens are all that were sent there.
-	at     string
-	tokens []string
-}
-
-// serveOAuth starts the binary with a mapping and flags; ISSUER in the mapping
-// is the issuer's name.
-func serveOAuth(t *testing.T, names []string, mapping string, env []string, more ...string) *oauthHouse {
-	t.Helper()
-	h := &oauthHouse{world: newWorld(t, simulator.Config{Tenants: 2, LinkedPercent: -1}), issuer: issuertest.Start(t)}
-	h.settle("contoso", "fabrikam")
-	return h.serve(t, names, mapping, env, more...)
-}
-
-func (h *oauthHouse) serve(t *testing.T, names []string, mapping string, env []string, more ...string) *oauthHouse {
-	t.Helper()
-	if names == nil {
-		names = []string{h.issuer.URL()}
-	}
-	ca := filepath.Join(h.dir, "issuer.pem")
-	h.config = filepath.Join(h.dir, "oauth.yaml")
-	h.remap(mapping)
-	h.write(ca, string(h.issuer.CAPEM()))
-	i := h.cli(append([]string{"serve", "--http", "127.0.0.1:0", "--allow-writes", "--log-level", "debug", "--config", h.config,
-		"--oidc-issuer", strings.Join(names, ","), "--oidc-audience", oauthName, "--oidc-ca-file", ca}, more...)...)
-	i.env = env
-	h.server = i.start(t)
-	var shown map[string]string
-	if err := json.Unmarshal(h.server.line(), &shown); err != nil || len(shown) != 1 {
-		t.Fatalf("shown at the start: %v, %v", shown, err)
-	}
-	h.at = shown["url"]
-	transport := &http.Transport{}
-	t.Cleanup(transport.CloseIdleConnections)
-	h.client = &http.Client{Transport: transport, Timeout: patience}
-	return h
-}
-
-// remap writes a mapping into the config file.
-func (h *oauthHouse) remap(mapping string) {
-	h.tb.Helper()
-	h.write(h.config, strings.ReplaceAll(mapping, "ISSUER", h.issuer.URL()))
-}
-
-// machine gets a token as a machine does, by client credentials.
-func (h *oauthHouse) machine(name string, changes issuertest.Claims) string {
-	h.tb.Helper()
-	h.issuer.Register(name, issuertest.With(h.claims(name), changes))
-	form := strings.NewReader(url.Values{"grant_type": {"client_credentials"}}.Encode())
-	request, err := http.NewRequest(http.MethodPost, h.issuer.URL()+"/token", form)
-	if err != nil {
-		h.tb.Fatal(err)
-	}
-	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	request.SetBasicAuth(name, name+"-secret")
-	response, err := h.issuer.Client().Do(request)
-	if err != nil {
-		h.tb.Fatal(err)
-	}
-	defer response.Body.Close()
-	var answer struct {
-		AccessToken string `json:"access_token"`
-	}
-	if err := json.NewDecoder(response.Body).Decode(&answer); err != nil || answer.AccessToken == "" {
-		h.tb.Fatalf("no token: %v", err)
-	}
-	return answer.AccessToken
-}
-
-// claims are those of an application that acts for itself.
-func (h *oauthHouse) claims(name string) issuertest.Claims {
-	now := time.Now().Unix()
-	return issuertest.Claims{
-		"iss": h.issuer.URL(), "aud": oauthName, "sub": "sub-of-" + name, "azp": name, "roles": []string{"partner.read"},
-		"iat": now, "nbf": now, "exp": now + 3600,
-	}
-}
-
-// post sends a message with a token, or without one.
-func (h *oauthHouse) post(token string, era wiretest.Era, body string) wiretest.Answer {
-	h.tb.Helper()
-	if token != "" {
-		h.tokens = append(h.tokens, token)
-	}
-	c := wiretest.HTTPAt(h.tb, h.at, token, h.client.Transport)
-	return c.Do(c.NewRequest(body))
-}
-
-func (h *oauthHouse) call(token string, era wiretest.Era, tool string, arguments wiretest.Object) wiretest.Answer {
-	h.tb.Helper()
-	return h.post(token, era, era.Call("c-1", tool, arguments))
-}
-
-func (h *oauthHouse) get(path string) (int, http.Header, string) { return h.getAs("", path) }
-
-// keepsNoToken looks for the callers' tokens where they must not be.
-func (h *oauthHouse) keepsNoToken() {
-	h.tb.Helper()
-	h.server.signal()
-	if code := h.server.code(); code != 0 {
-		h.tb.Errorf("the server ended with %d", code)
-	}
-	said := h.server.errs.String()
-	if !strings.Contains(said, "level=INFO") {
-		h.tb.Error("the log says nothing")
-	}
-	sent := strings.Join(h.tap.all(), "\n")
-	for _, token := range h.tokens {
-		signature := token[strings.LastIndexByte(token, '.')+1:]
-		payload := strings.Split(token+"..", ".")[1]
-		for _, secret := range []string{token, signature, payload} {
-			if len(secret) < 16 {
-				continue
-			}
-			if strings.Contains(said, secret) || strings.Contains(sent, secret) {
-				h.tb.Errorf("a caller's token is in the log or went to Azure: %s", said)
-			}
-			h.notInFiles([]byte(secret))
-		}
-	}
-}
-
-func (h *oauthHouse) notInFiles(secret []byte) {
-	h.tb.Helper()
-	err := filepath.WalkDir(h.state, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		data, err := os.ReadFile(path)
-		if bytes.Contains(data, secret) {
-			h.tb.Errorf("a caller's token is in %s", path)
-		}
-		return err
-	})
-	if err != nil {
-		h.tb.Error(err)
-	}
-}
 
 const machines = `
 callers:
@@ -344,27 +191,6 @@ callers:
 	}
 }
 
-// listening asks the system where the server listens, which is not where its
-// clients are told to go.
-func (h *oauthHouse) listening() string {
-	h.tb.Helper()
-	said := ""
-	for deadline, tick := time.After(patience), time.NewTicker(5*time.Millisecond); !strings.Contains(said, " address="); said = h.server.errs.String() {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			h.tb.Fatal("the server does not say where it listens")
-		}
-	}
-	_, rest, found := strings.Cut(said, "address=")
-	address, _, _ := strings.Cut(rest, " ")
-	address = strings.TrimSpace(strings.SplitN(address, "\n", 2)[0])
-	if _, _, err := net.SplitHostPort(address); !found || err != nil {
-		h.tb.Fatalf("no address in the log: %s", said)
-	}
-	return address
-}
-
 // tunnel is a proxy that leads every host to one address.
 func tunnel(to string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
@@ -472,26 +298,4 @@ func TestOAuthEveryWayIn(t *testing.T) {
 		}
 	}
 	h.keepsNoToken()
-}
-
-func (h *oauthHouse) getAs(token, path string) (int, http.Header, string) {
-	h.tb.Helper()
-	request, err := http.NewRequest(http.MethodGet, strings.TrimSuffix(h.at, "/mcp")+path, nil)
-	if err != nil {
-		h.tb.Fatal(err)
-	}
-	if token != "" {
-		h.tokens = append(h.tokens, token)
-		request.Header.Set("Authorization", "Bearer "+token)
-	}
-	response, err := h.client.Do(request)
-	if err != nil {
-		h.tb.Fatal(err)
-	}
-	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
-	if err != nil {
-		h.tb.Fatal(err)
-	}
-	return response.StatusCode, response.Header, string(body)
 }
