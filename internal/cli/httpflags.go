@@ -78,8 +78,22 @@ func (o *httpOptions) checkOrigins() error {
 		if err != nil || u.Scheme == "" || u.Host == "" || u.Path != "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
 			return usage("write it as https://app.example, without a path", "--allowed-origins has an item that is no web origin")
 		}
+		if sent := asBrowsersSend(u); sent != origin {
+			return usage("name each origin as browsers send it: in lower case, without the usual port and without *",
+				"--allowed-origins has an item that no page would ever be let in for")
+		}
 	}
 	return nil
+}
+
+// asBrowsersSend is the form of an origin that stands in requests, which it is
+// compared with letter by letter; "" for what is no single one.
+func asBrowsersSend(u *url.URL) string {
+	host, usual := strings.ToLower(u.Host), map[string]string{"https": ":443", "http": ":80"}[u.Scheme]
+	if strings.Contains(host, "*") {
+		return ""
+	}
+	return u.Scheme + "://" + strings.TrimSuffix(host, usual)
 }
 
 func (o *httpOptions) checkNames() error {
