@@ -36,14 +36,19 @@ func (o *clientOptions) ours(file clientfile.File) (block []byte, err error) {
 // copy of it that lies elsewhere. Somebody else's may have a name that begins
 // with ours.
 func startsThis(s clientfile.Server) bool {
-	name := s.Command[strings.LastIndexAny(s.Command, `/\`)+1:]
-	if own, err := thisProgram(); err == nil && name == filepath.Base(own) {
-		return true
-	}
 	serves := slices.Contains(s.Args, "serve")
-	return strings.TrimSuffix(name, ".exe") == programName ||
-		serves && (strings.HasPrefix(name, programName) || slices.Contains(s.Args, "--state-dir"))
+	return isThis(s.Command) || serves && (strings.HasPrefix(fileName(s.Command), programName) || slices.Contains(s.Args, "--state-dir"))
 }
+
+// isThis reports whether a command is this program by its name.
+func isThis(command string) bool {
+	name := fileName(command)
+	own, err := thisProgram()
+	return err == nil && name == filepath.Base(own) || strings.TrimSuffix(name, ".exe") == programName
+}
+
+// fileName is the last part of a path of any system.
+func fileName(path string) string { return path[strings.LastIndexAny(path, `/\`)+1:] }
 
 // programName is what the program is called where nobody renamed it.
 const programName = "mcp-partner"
@@ -70,8 +75,13 @@ func decides(kept string) bool {
 	return strings.HasPrefix(strings.ToUpper(kept), "ENV "+config.Prefix) || kept == "envFile"
 }
 
-// presentable leaves out of a URL what may be a secret that somebody wrote there.
+// presentable leaves out what may be a secret that somebody wrote there: all of a
+// URL but where it leads, and the arguments of a program that starts this one, such
+// as docker. Our own flags take no secret.
 func presentable(s clientfile.Server) clientfile.Server {
+	if s.URL == "" && !isThis(s.Command) {
+		s.Args = []string{"(not shown)"}
+	}
 	if s.URL == "" {
 		return s
 	}
