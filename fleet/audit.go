@@ -75,12 +75,12 @@ func allTasks(n int) []task {
 	return tasks
 }
 
-// join follows a run that is under way, if it does what is wanted and in no
-// other tenants: the same words mean more tenants for whoever was given more,
-// and one caller's tokens need not have been given the same.
+// join follows a run that is under way, if it does what is wanted and in the
+// same tenants: the same words mean more tenants for whoever was given more, or
+// once one was added, and one caller's tokens need not have been given the same.
 func (f *Fleet) join(ctx context.Context, running, wanted Run, targets []Target) (*Active, error) {
 	renamed := wanted.Label != "" && wanted.Label != running.Label
-	if !bytes.Equal(running.Request, wanted.Request) || renamed && running.Label != "" {
+	if !bytes.Equal(running.Request, wanted.Request) || running.Rows != wanted.Rows || renamed && running.Label != "" {
 		return nil, inProgress(running)
 	}
 	meant := make(map[string]bool, len(targets))

@@ -139,6 +139,26 @@ func TestACallerHasOneRunAtATime(t *testing.T) {
 	h.audited(fleet.Audit{})
 }
 
+// TestARunOfFewerTenantsIsNotJoined: whoever sees more would take its answer for
+// one about all.
+func TestARunOfFewerTenantsIsNotJoined(t *testing.T) {
+	t.Parallel()
+	h, release := blocked(t, 5)
+	narrow := everything()
+	narrow.Visible = func(tenant schemas.Tenant) bool { return tenant.Name != "contoso" }
+	first, err := h.Start(t.Context(), "test", "", fleet.Audit{}, narrow)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.Start(t.Context(), "test", "", fleet.Audit{}, everything()); problemCode(err) != schemas.CodeRunInProgress {
+		t.Error(err)
+	}
+	release()
+	if err := first.Wait(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestARunBelongsToItsCaller: for another one it is like one that does not
 // exist.
 func TestARunBelongsToItsCaller(t *testing.T) {
