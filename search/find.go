@@ -3,6 +3,7 @@ package search
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"sync"
 
 	"mcp-partner/schemas"
@@ -43,17 +44,14 @@ func (ix *Index) prepare() {
 		panic(fmt.Sprintf("search: the embedded lexicons: %v", err)) // a test reads them all
 	}
 	ix.lexicon = lex
-	words := map[string]bool{}
-	for w := range lex.words {
-		words[w] = true
-	}
+	words := maps.Clone(lex.words)
 	for _, o := range ix.operations {
 		learn(words, o)
 		ix.cards = append(ix.cards, cardOf(o).parts())
 		ix.arguments = append(ix.arguments, argumentNames(o.Input))
 	}
 	ix.speller = newSpeller(words)
-	ix.wording = newWording(ix.operations, func(text string) []token { return ix.read(text, nil).tokens })
+	ix.wording = newWording(ix.operations, func(text string) []token { return ix.cut(text, nil).tokens })
 }
 
 // learn takes the words of what people say into the vocabulary.

@@ -27,12 +27,9 @@ type reading struct {
 	hits     []hit
 }
 
-// read folds, cuts, takes out entities, mends the spelling, and finds concepts.
+// read cuts a text and finds the concepts in it.
 func (ix *Index) read(query string, names *Names) reading {
-	text := fold(query)
-	tokens, found := ix.takeEntities(text, tokenise(text), names)
-	r := reading{asked: query, text: text, tokens: tokens, entities: found}
-	ix.mend(r.tokens)
+	r := ix.cut(query, names)
 	all := ix.spans(r.tokens)
 	spoken := languages(r.tokens, all)
 	spans := longest(spokenSpans(all, r.tokens, spoken), len(r.tokens))
@@ -48,6 +45,14 @@ func (ix *Index) read(query string, names *Names) reading {
 	r.hits = append(r.hits, ix.subjects(r, spoken)...)
 	slices.SortStableFunc(r.hits, func(a, b hit) int { return cmp.Compare(a.first, b.first) })
 	return r
+}
+
+// cut folds and cuts a text, takes out entities and mends the spelling.
+func (ix *Index) cut(query string, names *Names) reading {
+	text := fold(query)
+	tokens, found := ix.takeEntities(text, tokenise(text), names)
+	ix.mend(tokens)
+	return reading{asked: query, text: text, tokens: tokens, entities: found}
 }
 
 // spokenSpans keeps the spans that mean something in the languages spoken, so
@@ -185,7 +190,7 @@ func partAt(text string, known map[string]bool) string {
 func (ix *Index) partsOf(text string, i int) []span {
 	var out []span
 	for _, part := range ix.compound(text) {
-		for _, n := range []*node{ix.lexicon.root.next[part], ix.lexicon.root.stems[part]} {
+		for _, n := range []*node{ix.lexicon.root.next.get(part), ix.lexicon.root.stems.get(part)} {
 			if n != nil {
 				out = append(out, span{at: []int{i}, means: n.means, exact: true, size: len(part)})
 			}

@@ -24,11 +24,44 @@ type meaning struct{ language, concept string }
 
 // node is one step of the trie of terms.
 type node struct {
-	next  map[string]*node
-	stems map[string]*node
-	gap   *node
-	means []meaning
+	next, stems edges
+	gap         *node
+	means       []meaning
 }
+
+// edges lead on by a word or a stem. Most nodes have one edge, which needs no
+// map.
+type edges struct {
+	key  string
+	to   *node
+	more map[string]*node
+}
+
+func (e *edges) get(key string) *node {
+	if e.to != nil && e.key == key {
+		return e.to
+	}
+	return e.more[key]
+}
+
+// grow returns the node that an edge leads to, and makes it where it lacks.
+func (e *edges) grow(key string) *node {
+	if to := e.get(key); to != nil {
+		return to
+	}
+	to := &node{}
+	switch {
+	case e.to == nil:
+		e.key, e.to = key, to
+	case e.more == nil:
+		e.more = map[string]*node{key: to}
+	default:
+		e.more[key] = to
+	}
+	return to
+}
+
+func (e *edges) none() bool { return e.to == nil }
 
 type lexicon struct {
 	root node
@@ -62,7 +95,7 @@ func newLexicon() *lexicon {
 }
 
 func (l *lexicon) read(language, text string) error {
-	for n, line := range strings.Split(text, "\n") {
+	for n, line := range strings.Split(foldAll(text), "\n") {
 		line, _, _ = strings.Cut(line, "#")
 		if line = strings.TrimSpace(line); line == "" {
 			continue
@@ -90,10 +123,10 @@ func (l *lexicon) add(m meaning, term string) {
 	}
 }
 
-// steps cuts a term; "_" is a gap and a trailing star stays with its stem.
+// steps cuts a folded term; "_" is a gap and a trailing star stays with its stem.
 func (l *lexicon) steps(term string) []string {
 	var out []string
-	for field := range strings.FieldsSeq(fold(term)) {
+	for field := range strings.FieldsSeq(term) {
 		if field == "_" {
 			out = append(out, field)
 			continue
@@ -115,17 +148,10 @@ func (n *node) grow(step string) *node {
 		}
 		return n.gap
 	}
-	edges, key := &n.next, step
 	if stem, ok := strings.CutSuffix(step, "*"); ok {
-		edges, key = &n.stems, stem
+		return n.stems.grow(stem)
 	}
-	if *edges == nil {
-		*edges = map[string]*node{}
-	}
-	if (*edges)[key] == nil {
-		(*edges)[key] = &node{}
-	}
-	return (*edges)[key]
+	return n.next.grow(step)
 }
 
 func (l *lexicon) note(step string, m meaning, alone bool) {
@@ -203,14 +229,14 @@ const minStem = 3
 // follow visits the nodes that a token leads to, by the whole word or a stem,
 // and says how many bytes matched.
 func (n *node) follow(text string, visit func(next *node, size int)) {
-	if next := n.next[text]; next != nil {
+	if next := n.next.get(text); next != nil {
 		visit(next, len(text))
 	}
-	if n.stems == nil {
+	if n.stems.none() {
 		return
 	}
 	for size := len(text); size >= minStem; size-- {
-		if next := n.stems[text[:size]]; next != nil {
+		if next := n.stems.get(text[:size]); next != nil {
 			visit(next, size)
 		}
 	}
@@ -229,13 +255,13 @@ func (l *lexicon) begins(tokens []token, i int, concept string) bool {
 
 // has reports whether a single word may mean the concept in any language.
 func (l *lexicon) has(text, concept string) bool {
-	n := l.root.next[text]
+	n := l.root.next.get(text)
 	return n != nil && means(n.means, concept)
 }
 
 // isOnly reports whether a single word means the concept and nothing else.
 func (l *lexicon) isOnly(text, concept string) bool {
-	n := l.root.next[text]
+	n := l.root.next.get(text)
 	return n != nil && len(n.means) > 0 &&
 		!slices.ContainsFunc(n.means, func(m meaning) bool { return m.concept != concept })
 }
@@ -250,11 +276,11 @@ func (l *lexicon) speaks(text string, languages []string) bool {
 		return n != nil && slices.ContainsFunc(n.means, func(m meaning) bool { return slices.Contains(languages, m.language) })
 	}
 	for size := len(text); size >= tellingStem; size-- {
-		if spoken(l.root.stems[text[:size]]) {
+		if spoken(l.root.stems.get(text[:size])) {
 			return true
 		}
 	}
-	return spoken(l.root.next[text])
+	return spoken(l.root.next.get(text))
 }
 
 // tellingStem is the least length of a stem that a mended word may be

@@ -17,8 +17,8 @@ var ordinary string
 type speller struct {
 	words, stems map[string]bool
 	ordinary     map[string]bool
-	near         map[string][]string // deletions of words
-	nearStem     map[string][]string
+	near         deletionIndex // of words
+	nearStem     deletionIndex
 }
 
 const (
@@ -32,7 +32,7 @@ const (
 )
 
 func newSpeller(words map[string]bool) *speller {
-	s := &speller{words: map[string]bool{}, stems: map[string]bool{}, ordinary: map[string]bool{}, near: map[string][]string{}, nearStem: map[string][]string{}}
+	s := &speller{words: make(map[string]bool, len(words)), stems: map[string]bool{}, ordinary: map[string]bool{}, near: newDeletionIndex(len(words)), nearStem: newDeletionIndex(len(words) / 4)}
 	for w := range strings.FieldsSeq(ordinary) {
 		s.ordinary[w] = true
 	}
@@ -44,28 +44,13 @@ func newSpeller(words map[string]bool) *speller {
 		}
 		if isStem {
 			s.stems[stem] = true
-			noteDeletions(s.nearStem, stem, shortWord+1)
+			s.nearStem.add(stem, shortWord+1)
 			continue
 		}
 		s.words[w] = true
-		noteDeletions(s.near, w, shortWord-1)
+		s.near.add(w, shortWord-1)
 	}
 	return s
-}
-
-func noteDeletions(table map[string][]string, w string, least int) {
-	if utf8.RuneCountInString(w) < least {
-		return
-	}
-	deletions(w, func(d string) { table[d] = append(table[d], w) })
-}
-
-// deletions visits a word and every form of it that lacks one letter.
-func deletions(w string, visit func(string)) {
-	visit(w)
-	for i, r := range w {
-		visit(w[:i] + w[i+utf8.RuneLen(r):])
-	}
 }
 
 // knows reports whether a word is spelt as some lexicon has it, or is ordinary.
@@ -100,7 +85,7 @@ func (s *speller) nearestWord(w string) string {
 	if s.words[w] || s.ordinary[w] {
 		return ""
 	}
-	return nearest(s.near, w, allowed(w), anyEntry)
+	return nearest(&s.near, w, allowed(w), anyEntry)
 }
 
 // nearestOf returns the closest whole word among those that count, or nothing.
@@ -108,7 +93,7 @@ func (s *speller) nearestOf(w string, counts func(string) bool) string {
 	if s.words[w] || s.ordinary[w] {
 		return ""
 	}
-	return nearest(s.near, w, allowed(w), counts)
+	return nearest(&s.near, w, allowed(w), counts)
 }
 
 func anyEntry(string) bool { return true }
@@ -121,7 +106,7 @@ func (s *speller) fixStem(w string) string {
 		if !utf8.RuneStart(append([]byte(w), 'x')[size]) {
 			continue
 		}
-		if stem := nearest(s.nearStem, w[:size], 1, anyEntry); stem != "" {
+		if stem := nearest(&s.nearStem, w[:size], 1, anyEntry); stem != "" {
 			return stem + w[size:]
 		}
 	}
@@ -138,10 +123,10 @@ func allowed(w string) int {
 // nearest picks the closest entry that begins alike, then the first by
 // alphabet, so that the same word always has the same answer. Only entries that
 // count are looked at.
-func nearest(table map[string][]string, w string, most int, counts func(string) bool) string {
+func nearest(table *deletionIndex, w string, most int, counts func(string) bool) string {
 	best, bestCost := "", 2*most+2
-	deletions(w, func(d string) {
-		for _, entry := range table[d] {
+	deletions(w, func(form uint64) {
+		for entry := range table.of(form) {
 			cost := 2 * distance(w, entry)
 			if cost > 2*most || !comparable(w, entry) || !counts(entry) {
 				continue

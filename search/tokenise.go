@@ -37,16 +37,32 @@ type token struct {
 
 // fold makes texts comparable: compatibility forms, case, accents, and letters
 // that have no decomposition.
-func fold(text string) string {
-	text = tellApart(strings.ToLower(norm.NFKC.String(clip(text))))
+func fold(text string) string { return foldAll(clip(text)) }
+
+// foldAll folds a text of any length.
+func foldAll(text string) string {
+	if isPlain(text) {
+		return strings.ToLower(text)
+	}
+	text = tellApart(strings.ToLower(norm.NFKC.String(text)))
 	var b strings.Builder
 	b.Grow(len(text))
 	for _, r := range norm.NFD.String(text) {
 		if r < 0x300 || r > 0x36f {
-			b.WriteString(letter(r))
+			writeLetter(&b, r)
 		}
 	}
 	return norm.NFC.String(b.String())
+}
+
+// isPlain reports whether a text is ASCII, where only the case can differ.
+func isPlain(text string) bool {
+	for i := range len(text) {
+		if text[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
 }
 
 // tellApart keeps the accents that tell a wish from something else: without
@@ -85,24 +101,24 @@ func clip(text string) string {
 	return text
 }
 
-func letter(r rune) string {
+func writeLetter(b *strings.Builder, r rune) {
 	switch r {
 	case 'ß':
-		return "ss"
+		b.WriteString("ss")
 	case 'ł':
-		return "l"
+		b.WriteByte('l')
 	case 'ø':
-		return "o"
+		b.WriteByte('o')
 	case 'æ':
-		return "ae"
+		b.WriteString("ae")
 	case 'œ':
-		return "oe"
+		b.WriteString("oe")
 	case 'ı':
-		return "i"
+		b.WriteByte('i')
 	case '\u200b', '\u200c', '\u200d', '\ufeff', '\u00ad':
-		return ""
+	default:
+		b.WriteRune(r)
 	}
-	return string(r)
 }
 
 // tokenise cuts a folded text. Every glyph is a token of its own, so that a
