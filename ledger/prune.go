@@ -74,11 +74,12 @@ func start(ctx context.Context, q querier, db *database) (link, error) {
 // Prune removes the entries that are older than before, and the tickets that
 // ended by then, and leaves a signed checkpoint with which the chains go on. It
 // stops at the first intent without an outcome, and where a run was opened that
-// can still go on: what it has done is told by its entries alone. A record that is not what was
-// written stays as it is, because what shows that would be removed. With nothing to remove it
-// returns the zero Checkpoint. An error beside a checkpoint says that the
-// entries are removed and that the file could not be compacted, so that traces
-// of them may be in it. Backups and exports keep what they have.
+// can still go on: what it has done is told by its entries alone. A record that is
+// not what was written stays as it is, because what shows that would be removed.
+// With nothing to remove it returns the zero Checkpoint. An error beside a
+// checkpoint says that the entries are removed and that the file could not be
+// compacted, so that traces of them may be in it. Backups and exports keep what
+// they have.
 func (l *Ledger) Prune(ctx context.Context, before time.Time) (made Checkpoint, err error) {
 	key, err := l.signingKey(ctx)
 	if err != nil {
@@ -122,20 +123,23 @@ func (w *writing) cut(ctx context.Context, before time.Time) (cut int64, err err
 // firstOfOpenRuns returns the first entry about a run of which tenants may begin,
 // beyond every entry if there is none.
 func (w *writing) firstOfOpenRuns(ctx context.Context) (first int64, err error) {
-	first = math.MaxInt64
 	runs, err := w.db.runs(ctx, w.Tx)
+	if err != nil {
+		return 0, err
+	}
+	first = math.MaxInt64
 	for _, r := range runs {
-		var seq int64
 		if r.Ended(w.l.o.Now()) {
 			continue
 		}
-		err := w.QueryRowContext(ctx, `SELECT coalesce(min(seq), 9223372036854775807) FROM events WHERE state = ?`, ref(stateRun, r.ID)).Scan(&seq)
+		var opened int64
+		err := w.QueryRowContext(ctx, `SELECT coalesce(min(seq), 9223372036854775807) FROM events WHERE state = ?`, ref(stateRun, r.ID)).Scan(&opened)
 		if err != nil {
 			return 0, err
 		}
-		first = min(first, seq)
+		first = min(first, opened)
 	}
-	return first, err
+	return first, nil
 }
 
 func (w *writing) prune(ctx context.Context, cut int64, before time.Time, key ed25519.PrivateKey) (Checkpoint, error) {
