@@ -133,8 +133,8 @@ func (g *Guard) Policy() *Policy { return g.policy }
 func (g *Guard) WritesAllowed() bool { return g.o.AllowWrites || g.o.Rules != nil }
 
 // Admit refuses a call that is frozen, not granted to its caller, outside the
-// bounds or denied whatever the link, before anything is read. The subject's Tenant is "" as long as it
-// is not known.
+// bounds or denied whatever the link, before anything is read. The subject's
+// Tenant is "" as long as it is not known.
 func (g *Guard) Admit(ctx context.Context, s Subject) error {
 	if err := g.thawed(ctx, s.Operation.Effect.Writes()); err != nil {
 		return err

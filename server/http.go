@@ -112,8 +112,8 @@ type httpTransport struct {
 	stopping context.Context
 }
 
-// Handler serves MCP on exactly /mcp, decisions of approvers below /approvals, and /livez, /readyz and /metrics for those
-// who watch over the server.
+// Handler serves MCP on exactly /mcp, decisions of approvers below /approvals, and
+// /livez, /readyz and /metrics for those who watch over the server.
 func (s *Server) Handler(o HTTPOptions) http.Handler {
 	return s.newHTTPTransport(context.Background(), o.withDefaults())
 }

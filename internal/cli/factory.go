@@ -148,7 +148,7 @@ type configSource struct {
 
 // read reads the file, which has to be there.
 func (c configSource) read() (config.File, error) {
-	return config.Load(c.path, allFlags(c.root, c.known), true)
+	return config.Load(c.path, allFlags(c.root, c.known))
 }
 
 // parse is read for what was read already.

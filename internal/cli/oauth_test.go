@@ -17,7 +17,7 @@ import (
 func TestExampleCallers(t *testing.T) {
 	t.Parallel()
 	flags := allFlags(newRoot(newFactory(testStreams(nil))), config.IsStanding)
-	example, err := config.Load(examplePath, flags, true)
+	example, err := config.Load(examplePath, flags)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -30,7 +30,7 @@ func TestExampleCallers(t *testing.T) {
 	if err := os.WriteFile(path, block[1], 0o600); err != nil {
 		t.Fatal(err)
 	}
-	short, err := config.Load(path, nil, true)
+	short, err := config.Load(path, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

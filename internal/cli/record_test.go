@@ -282,7 +282,7 @@ func hookFor(t *testing.T, url, key string) (*webhook, *syncBuffer) {
 	}
 	f := newFactory(testStreams(nil))
 	var err error
-	if f.file, err = config.Load(file, nil, true); err != nil {
+	if f.file, err = config.Load(file, nil); err != nil {
 		t.Fatal(err)
 	}
 	log := &syncBuffer{}

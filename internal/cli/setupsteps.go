@@ -184,7 +184,7 @@ func (f *Factory) addSetting(path, line string) error {
 	}
 	defer func() { _ = os.Remove(next) }() // gone already where all went well
 	known := allFlags(newRoot(newFactory(f.IO)), config.IsStanding)
-	file, err := config.Load(next, known, true)
+	file, err := config.Load(next, known)
 	if err != nil || !file.Sets(partnerIDsKey) {
 		return failed("add the line yourself: "+strings.TrimSpace(line[strings.Index(line, "\n"):]), "%s cannot be added to", path)
 	}

@@ -35,7 +35,7 @@ func write(t *testing.T, text string) string {
 
 func load(t *testing.T, text string, known ...string) (File, error) {
 	t.Helper()
-	return Load(write(t, text), known, true)
+	return Load(write(t, text), known)
 }
 
 func TestPrecedence(t *testing.T) {
@@ -170,13 +170,10 @@ func TestEmptyAndMissingFiles(t *testing.T) {
 		}
 	}
 	missing := filepath.Join(t.TempDir(), "none.yaml")
-	if _, err := Load(missing, nil, false); err != nil {
-		t.Errorf("a default file that is missing: %v", err)
+	if _, err := Load(missing, nil); err == nil || !strings.Contains(err.Error(), missing) {
+		t.Errorf("a file that is missing: %v", err)
 	}
-	if _, err := Load(missing, nil, true); err == nil || !strings.Contains(err.Error(), missing) {
-		t.Errorf("a wanted file that is missing: %v", err)
-	}
-	if _, err := Load(t.TempDir(), nil, false); err == nil {
+	if _, err := Load(t.TempDir(), nil); err == nil {
 		t.Error("a directory was read as a config file")
 	}
 	if _, err := load(t, strings.Repeat("#", maxFile+1)); err == nil || !strings.Contains(err.Error(), "1 MiB") {

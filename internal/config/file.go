@@ -33,14 +33,10 @@ type File struct {
 }
 
 // Load reads a config file: one YAML mapping from names of flags to values,
-// where a list stands for values with commas between, and the sections policy
-// and approvals. Keys other than the known ones are refused. A file that does not exist is an empty one, unless it was
-// asked for by name.
-func Load(path string, known []string, wanted bool) (File, error) {
+// where a list stands for values with commas between, and the sections callers,
+// policy, approvals and runs. Keys other than the known ones are refused.
+func Load(path string, known []string) (File, error) {
 	data, err := Read(path)
-	if errors.Is(err, fs.ErrNotExist) && !wanted {
-		return File{}, nil
-	}
 	if err != nil {
 		return File{}, err
 	}

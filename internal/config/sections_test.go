@@ -96,7 +96,7 @@ func TestWebhookSection(t *testing.T) {
 		if err := os.WriteFile(path, []byte("approvals: {webhook: {url: '"+url+"', key_file: hook.key}}"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		file, err := Load(path, nil, true)
+		file, err := Load(path, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
