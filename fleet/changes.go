@@ -72,7 +72,7 @@ func follow(c *schemas.ChangeRow, plan guard.Plan, row guard.PlanRow, at guard.P
 	if at.Revision > 0 && at.Seen.State != "" {
 		c.After = linkOf(at.Seen, row)
 	}
-	c.Why = told(plan, row, at)
+	c.Why = told(row, at)
 }
 
 func stateOf(stage guard.Stage) schemas.ChangeState {
@@ -87,7 +87,7 @@ func stateOf(stage guard.Stage) schemas.ChangeState {
 }
 
 // told says of a row that has begun what a person has to know.
-func told(plan guard.Plan, row guard.PlanRow, at guard.Progress) string {
+func told(row guard.PlanRow, at guard.Progress) string {
 	switch at.Stage {
 	case guard.StageStranded:
 		return fmt.Sprintf("Nothing is linked now: %s was removed, %s was refused, and %s could not be put back. To try both again resume the run while its approval holds; later register one of them.",

@@ -207,7 +207,7 @@ func (d *driven) write(ctx context.Context, step guard.Step) bool {
 	defer cancel()
 	outcome := d.identity.Apply(ctx, granted.Permit, changeOf(d.row, step, before))
 	m := after(d.at, outcome, granted.Permit.Spent())
-	found := guard.Outcome{Result: resultOf(m, outcome), ARMRequestID: outcome.RequestID, CorrelationID: outcome.CorrelationID}
+	found := guard.Outcome{Result: resultOf(outcome), ARMRequestID: outcome.RequestID, CorrelationID: outcome.CorrelationID}
 	if outcome.After.Problem == nil {
 		found.After = guard.SeenOf(outcome.After.Link)
 		d.seen = &outcome.After
@@ -231,7 +231,7 @@ func (d *driven) patience(outcome armclient.Outcome) schemas.Code {
 	return outcome.Problem.Code
 }
 
-func resultOf(m move, outcome armclient.Outcome) string {
+func resultOf(outcome armclient.Outcome) string {
 	if outcome.Problem != nil {
 		return string(outcome.Problem.Code)
 	}

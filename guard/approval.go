@@ -60,7 +60,7 @@ func (g *Guard) Unasked(ctx context.Context, intent Intent) (Granted, error) {
 	if verdict.Ruling != RulingAllow {
 		return Granted{}, refusePermit("a person has to confirm first")
 	}
-	return g.grant(ctx, intent, verdict, func(intended Event) (int64, error) {
+	return g.grant(intent, verdict, func(intended Event) (int64, error) {
 		return g.o.Store.Append(ctx, intended)
 	})
 }
@@ -190,7 +190,7 @@ func (g *Guard) spend(ctx context.Context, ticket Ticket, intent Intent, verdict
 	if ticket.Decision != nil {
 		confirmed.SameUser = ticket.Decision.SameUser
 	}
-	return g.grant(ctx, intent, verdict, func(intended Event) (int64, error) {
+	return g.grant(intent, verdict, func(intended Event) (int64, error) {
 		intended.Approval = ticket.ID
 		first, last, err := g.o.Store.SpendTicket(ctx, ticket.ID, confirmed, intended)
 		if err == nil && !first {
@@ -201,7 +201,7 @@ func (g *Guard) spend(ctx context.Context, ticket Ticket, intent Intent, verdict
 }
 
 // grant records the intent and only then makes the permit: no record, no write.
-func (g *Guard) grant(ctx context.Context, intent Intent, verdict Verdict, record func(Event) (int64, error)) (Granted, error) {
+func (g *Guard) grant(intent Intent, verdict Verdict, record func(Event) (int64, error)) (Granted, error) {
 	bound := intent.wire()
 	if !complete(bound) {
 		return Granted{}, refusePermit("tenant, identity or partner ID is not known")

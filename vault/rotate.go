@@ -69,7 +69,7 @@ func (f *FileStore) rotate(ctx context.Context, o RotateOptions, named bool) (do
 		case named:
 			done, err = f.rotateTo(ctx, state, o, done)
 		case heldNow || o.KeyFile:
-			done, err = f.rotateHeld(ctx, state, o, done, heldNow)
+			done, err = f.rotateHeld(ctx, state, o, done)
 		default:
 			err = schemas.NewProblem(schemas.CodeInvalidArgument, "The key of this vault is not kept here, so it has to be said what the new one is.",
 				schemas.WithHint("Give --new-passphrase, --new-passphrase-file FILE, --new-identity-file FILE, or --new-key-file for a key beside the vault."))
@@ -125,7 +125,7 @@ func (f *FileStore) removeKeyFile() error {
 // rotateHeld changes the key that the holder keeps, in three steps: the new key
 // beside the old one, the vault under the new one, the new key alone. After each
 // of them the vault opens with what the holder has.
-func (f *FileStore) rotateHeld(ctx context.Context, state *openVault, o RotateOptions, done Rotation, heldNow bool) (Rotation, error) {
+func (f *FileStore) rotateHeld(ctx context.Context, state *openVault, o RotateOptions, done Rotation) (Rotation, error) {
 	text, err := f.holder.read(ctx)
 	defer clear(text)
 	if err != nil {
