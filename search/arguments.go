@@ -170,7 +170,7 @@ func (w *wish) fromTo() (old, now string) {
 		return "", ids[0].id
 	}
 	a, b := ids[0], ids[1]
-	if w.age(a) > w.age(b) {
+	if w.age(a) > w.age(b) || w.age(a) == w.age(b) && w.toOneFromOther() {
 		a, b = b, a
 	}
 	return a.id, b.id

@@ -27,6 +27,7 @@ const (
 	sigPermission = "permission" // is about permissions
 	sigProvider   = "provider"   // names the provider
 	sigTools      = "tools"      // is about the tools here
+	sigWhichTool  = "which tool" // asks for a tool that does it
 	sigApproval   = "approval"   // is about an approval
 	sigRun        = "run"        // names a run over many tenants
 )
@@ -85,7 +86,7 @@ func cards() map[string]card {
 		schemas.ToolListTenants: {
 			sigTenants: 2.1, sigList: 0.6, sigReach: 0.9, sigDirectory: 0.9, sigRead: 0.3, sigLink: -0.6, sigOneID: -0.6,
 		},
-		schemas.ToolFindPartnerTool: {sigTools: 2.2, sigRead: 0.3, sigOneID: -0.4},
+		schemas.ToolFindPartnerTool: {sigTools: 2.2, sigWhichTool: 1.5, sigRead: 0.3, sigOneID: -0.4},
 		// Operations for many tenants, and the state of an approval.
 		"audit_partner_links": {
 			sigLink: 0.9, sigRead: 0.9, sigFleet: 1.7, sigOneTenant: -1.5, sigRegister: -1.2, sigUpdate: -1.2, sigRemove: -1.2,
@@ -107,7 +108,7 @@ func (w *wish) signals() map[string]float64 {
 	s[sigRun] = truth(w.entities.run != "")
 	for sig, concept := range map[string]string{
 		sigList: lists, sigReach: reach, sigOperations: operations,
-		sigPermission: permission, sigTools: tools, sigApproval: approval,
+		sigPermission: permission, sigTools: tools, sigWhichTool: whichTool, sigApproval: approval,
 	} {
 		s[sig] = truth(w.has[concept])
 	}
@@ -157,7 +158,8 @@ func (w *wish) subjectSignals(s map[string]float64) {
 	s[sigOneTenant] = truth(len(w.entities.tenants) == 1 || w.stranger && !w.meansMany())
 	s[sigFleet] = truth(w.meansMany())
 	named := w.has[tenant] || w.has[directory] && len(w.entities.tenants) == 0 || w.has[lists] && len(w.entities.tenants) > 0
-	kept := w.has[directory] && (!w.has[linked] || w.has[lists] && !w.has[lacks] && !w.has[pal] && !w.has[mpn] && few == 0)
+	aboutLinks := w.has[lacks] || w.has[mpn] || w.has[linked] && !w.has[lists]
+	kept := w.has[directory] && !w.has[pal] && few == 0 && !(w.has[linked] && aboutLinks)
 	s[sigTenants] = truth(named && (!about || kept) && !(w.has[tools] && !w.has[tenant]))
 }
 

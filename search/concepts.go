@@ -11,6 +11,7 @@ const (
 
 	// How something is wished.
 	negates  = "not"      // takes back the verb beside it
+	without  = "without"  // the one of these that says of a noun that there is none
 	guard    = "guard"    // "change nothing", "read-only": takes back every writing verb
 	only     = "only"     // ends what a negation covers
 	asks     = "ask"      // a question word: the rest is asked about
@@ -31,6 +32,7 @@ const (
 	updated   = "updated"
 	removes   = "remove"
 	removed   = "removed"
+	repairs   = "repair"  // mends something, without saying how
 	lacks     = "lacks"   // says that there is no link, or asks for those without one
 	uses      = "uses"    // "use 1234567": a wish to link it, if it is one
 	brings    = "brings"  // "see to it that": makes a state a wish
@@ -51,7 +53,9 @@ const (
 	id         = "id"
 	ours       = "ours"
 	tenant     = "tenant"
+	newcomer   = "newcomer" // a new customer: a tenant where an ID is named, else a contract to be made
 	fleet      = "fleet"
+	whoever    = "whoever"   // everything that, whoever: of tenants, if nothing says else
 	every      = "every"     // all or each: of tenants or links, a fleet
 	plural     = "plural"    // more than one tenant
 	namespace  = "namespace" // Microsoft.ManagementPartner by name
@@ -60,6 +64,7 @@ const (
 	operations = "operations"
 	permission = "permission"
 	tools      = "tool"
+	whichTool  = "whichtool" // asks for the tool, whatever it is to do
 	approval   = "approval"
 	reach      = "reach"
 	expected   = "expected"
@@ -83,10 +88,10 @@ func knownConcept(concept string) bool {
 		return ok
 	}
 	switch concept {
-	case stop, known, negates, guard, only, asks, opens, howto, wants, supposes, been, ahead, nolonger, joins,
-		reads, registers, linked, updates, updated, removes, removed, lists, alters, amends, errs, shall, holds, lacks, uses, brings, ensures, still,
-		pal, mpn, partner, link, id, ours, tenant, fleet, every, plural, namespace, provider, thisID, operations, permission,
-		tools, approval, reach, expected, directory, credit,
+	case stop, known, negates, without, guard, only, asks, opens, howto, wants, supposes, been, ahead, nolonger, joins,
+		reads, registers, linked, updates, updated, removes, removed, lists, alters, amends, errs, shall, holds, repairs, lacks, uses, brings, ensures, still,
+		pal, mpn, partner, link, id, ours, tenant, newcomer, fleet, whoever, every, plural, namespace, provider, thisID, operations, permission,
+		tools, whichTool, approval, reach, expected, directory, credit,
 		from, to, oldID, newID, insteadOf, at, counts, otherNumber:
 		return true
 	}
@@ -106,7 +111,7 @@ func inCompounds(concept string) bool {
 // phrase: "which customers" asks, and it is about customers.
 func subject(concept string) bool {
 	switch concept {
-	case pal, mpn, partner, link, linked, lacks, ours, asks, tenant, tools, operations, permission, namespace:
+	case pal, mpn, partner, link, linked, lacks, ours, asks, tenant, tools, whichTool, without, operations, permission, namespace:
 		return true
 	}
 	return false
@@ -115,7 +120,7 @@ func subject(concept string) bool {
 // holdsSubject tells the phrases that may have a subject inside.
 func holdsSubject(concept string) bool {
 	switch concept {
-	case fleet, lists, directory, tools, howto, reads, registers, updates, removes, linked, lacks, brings:
+	case fleet, whoever, lists, directory, tools, whichTool, howto, reads, registers, updates, removes, linked, lacks, brings:
 		return true
 	}
 	return false

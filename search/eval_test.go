@@ -34,6 +34,7 @@ const (
 	splitHeldOut5 = "heldout-5"
 	splitHeldOut6 = "heldout-6"
 	splitHeldOut7 = "heldout-7"
+	splitHeldOut8 = "heldout-8"
 )
 
 type utterance struct {
@@ -195,7 +196,7 @@ func TestEval(t *testing.T) {
 	for _, u := range readUtterances(t) {
 		verdicts = append(verdicts, judge(ix, names, u))
 	}
-	for _, split := range []string{splitTune, splitScored, splitFresh, splitHeldOut1, splitHeldOut2, splitHeldOut3, splitHeldOut4, splitHeldOut5, splitHeldOut6, splitHeldOut7} {
+	for _, split := range []string{splitTune, splitScored, splitFresh, splitHeldOut1, splitHeldOut2, splitHeldOut3, splitHeldOut4, splitHeldOut5, splitHeldOut6, splitHeldOut7, splitHeldOut8} {
 		logSplit(t, verdicts, split)
 	}
 	logFailures(t, verdicts)
@@ -264,6 +265,7 @@ func checkAims(t *testing.T, verdicts []verdict) {
 	}
 	atLeast(t, splitHeldOut6, count(verdicts, splitHeldOut6, whole)[""], 0.90)
 	atLeast(t, splitHeldOut7, count(verdicts, splitHeldOut7, whole)[""], 0.90)
+	atLeast(t, splitHeldOut8, count(verdicts, splitHeldOut8, whole)[""], 0.90)
 	for language, c := range count(verdicts, splitScored, byLanguage) {
 		atLeast(t, language, c, 0.85)
 	}

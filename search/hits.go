@@ -129,6 +129,9 @@ func (ix *Index) subjects(r reading, spoken []string) []hit {
 			for _, s := range ix.lexicon.spansAt(r.tokens[:h.last+1], i) {
 				inner := hitsOf(s, r.tokens, spoken)
 				out = append(out, slices.DeleteFunc(inner, func(in hit) bool {
+					if in.concept == to && writes(h.concept) {
+						return in.last != h.last // "bring _ onto"
+					}
 					return !subject(in.concept) || h.concept == howto && in.concept == asks || writes(h.concept) && in.concept == linked && r.tokens[in.first].text == "set" || h.concept == directory && in.concept == linked // "registered customers"
 				})...)
 			}
@@ -360,8 +363,8 @@ func hitsOf(s span, tokens []token, spoken []string) []hit {
 // isManner tells the small words, which mean other things in other languages.
 func isManner(concept string) bool {
 	switch concept {
-	case stop, known, negates, only, asks, opens, wants, been, joins, from, to, at, counts, otherNumber, ours, oldID, newID,
-		every, ahead, nolonger, errs, shall, holds, lacks, uses, brings, ensures, still:
+	case stop, known, negates, without, only, asks, opens, wants, been, joins, from, to, at, counts, otherNumber, ours, oldID, newID,
+		every, ahead, nolonger, errs, shall, holds, repairs, lacks, whoever, whichTool, uses, brings, ensures, still:
 		return true
 	}
 	return strings.HasPrefix(concept, "!!")

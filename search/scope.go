@@ -90,6 +90,9 @@ func (w *wish) elsewhere() (topic, float64) {
 	scores := map[string]float64{}
 	for _, h := range w.hits {
 		name, ok := strings.CutPrefix(h.concept, "!")
+		if h.concept == newcomer && len(w.entities.ids) == 0 {
+			name, ok = "partner_center", true
+		}
 		if !ok || w.isOurVerb(h) {
 			continue
 		}

@@ -34,7 +34,7 @@ func (ix *Index) rank(w wish) []ranked {
 			sum += p.weight * signals[p.signal]
 		}
 		out = append(out, ranked{i, round(min(max(sum/fullScore, 0), 1))})
-		if !w.allows(o) {
+		if !w.allows(o) && !w.has[whichTool] {
 			out[i].score = round(out[i].score / 2)
 		}
 	}

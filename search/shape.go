@@ -42,6 +42,9 @@ func (w *wish) meansMany() bool {
 	if len(w.entities.tenants) == 1 {
 		return false
 	}
+	if w.has[whoever] && !w.stranger {
+		return true
+	}
 	return w.has[plural] || w.has[lists] && w.has[tenant] || w.quantified() || w.has[every] && len(w.entities.ids) > 1
 }
 
@@ -287,7 +290,7 @@ func (w *wish) gentler() {
 	if w.act != updates || len(w.entities.ids) > 1 || w.has[oldID] {
 		return
 	}
-	if w.has[lacks] && len(w.entities.ids) == 1 {
+	if w.has[lacks] {
 		w.act, w.also = registers, append(w.also, updates) // "it has none, fix that"
 		return
 	}
@@ -306,10 +309,20 @@ func (w *wish) fromOneToOther() bool {
 	if b-a > nearWords {
 		return false
 	}
-	leads := func(concept string, first, last int) bool {
-		return slices.ContainsFunc(w.hits, func(h hit) bool { return h.concept == concept && h.first >= first && h.last <= last })
-	}
-	return leads(from, a-1, a-1) && leads(to, a+1, b-1) || leads(from, a+1, b-1) && leads(to, b+1, b+2)
+	return w.toOneFromOther() || w.leads(from, a-1, a-1) && w.leads(to, a+1, b-1) || w.leads(from, a+1, b-1) && w.leads(to, b+1, b+2)
+}
+
+// leads reports whether a word such as "from" stands between two tokens.
+func (w *wish) leads(concept string, first, last int) bool {
+	return slices.ContainsFunc(w.hits, func(h hit) bool { return h.concept == concept && h.first >= first && h.last <= last })
+}
+
+// toOneFromOther reports whether the new ID is named first: "to the new number
+// 1234567 from 7654321". Scripts of glyphs have their particles behind.
+func (w *wish) toOneFromOther() bool {
+	a, b := w.entities.ids[0].at, w.entities.ids[1].at
+	glyphs := slices.ContainsFunc(w.tokens, func(t token) bool { return t.kind == glyph })
+	return !glyphs && b-a <= nearWords && w.leads(to, a-nearWords-1, a-1) && w.leads(from, a+1, b-1) && !w.leads(to, a+1, b-1)
 }
 
 // standsAlone reports whether one sentence of several is about a link, wants or

@@ -36,13 +36,17 @@ const (
 
 func understand(r reading) wish {
 	w := wish{reading: r, has: map[string]bool{}, strangerAt: map[int]bool{}}
-	for _, h := range r.hits {
+	w.dropNewcomers()
+	for _, h := range w.hits {
 		w.has[h.concept] = true
+	}
+	if w.namesGap() {
+		w.has[lacks] = true
 	}
 	if w.has[lacks] {
 		w.has[linked] = true
 	}
-	if w.has[plural] {
+	if w.has[plural] || w.has[newcomer] {
 		w.has[tenant] = true
 	}
 	w.noteStranger()
@@ -108,7 +112,14 @@ func (w *wish) asVerb(h hit) string {
 		if w.before(h, been, 2) && !w.wanted() || w.pastAfter(h) {
 			return ""
 		}
+		if w.isForNewcomer(h) {
+			return registers
+		}
 		return h.concept
+	case repairs:
+		if !w.before(h, been, 2) && !w.pastAfter(h) {
+			return updates
+		}
 	case link:
 		if w.linkIsVerb(h) {
 			return registers
@@ -313,6 +324,28 @@ func (w *wish) exchange() {
 		w.act = registers
 	}
 	w.gentler()
+	if w.onlyRepairs() {
+		w.also, w.act = append([]string{w.act}, w.also...), ""
+	}
+	w.nameForTool()
+}
+
+// nameForTool leaves what a tool is asked for beside the question for it: the
+// verb that stands, else the first that is named.
+func (w *wish) nameForTool() {
+	if !w.has[whichTool] {
+		return
+	}
+	named := w.act
+	for _, h := range w.hits {
+		if !writes(named) && !w.negated(h) {
+			named = h.concept
+		}
+	}
+	w.act = ""
+	if writes(named) && !slices.Contains(w.also, named) {
+		w.also = append(w.also, named)
+	}
 }
 
 // mends reports whether the words say that what is there is wrong, and what it
