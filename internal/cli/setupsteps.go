@@ -179,6 +179,7 @@ func (f *Factory) addSetting(path, line string) error {
 		text = append(text, '\n')
 	}
 	next := path + ".new"
+	_ = os.Remove(next) // a set-up that was killed left it
 	if err := create(next, whole(append(text, line...))); err != nil {
 		return err
 	}
