@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 	"unicode/utf8"
@@ -129,6 +130,7 @@ func FuzzStdioRequests(f *testing.F) {
 	f.Add("x", "tools/call", `{"name":"notify","_meta":null}`)
 	f.Add("x", "server/discover", `{"_meta":{"io.modelcontextprotocol/protocolVersion":"2027-01-01"}}`)
 	f.Add("x", "logging/setLevel", `{"level":"loud"}`)
+	f.Add("x", strings.Repeat("\xff", 100), `{}`) // three bytes each in JSON, and so too long
 	s := newServer(newFixtures(), nil)
 	f.Fuzz(func(t *testing.T, id, method, params string) {
 		var object map[string]json.RawMessage

@@ -194,14 +194,21 @@ func (m *message) fillKind(members map[string]json.RawMessage, hasID bool) *faul
 	default:
 		m.kind = kindNotification
 	}
-	return m.fillMethod(method)
+	return m.fillMethod(method, members["id"])
 }
 
-func (m *message) fillMethod(raw json.RawMessage) *fault {
-	if json.Unmarshal(raw, &m.method) != nil || m.method == "" || len(m.method) > maxMethod {
-		return invalidRequest(fmt.Sprintf(`The member "method" must be a string of 1 to %d bytes.`, maxMethod))
+// fillMethod puts the ID to a method that is empty or too long: that is a request
+// all the same, and somebody waits for its answer.
+func (m *message) fillMethod(raw, id json.RawMessage) *fault {
+	isText := json.Unmarshal(raw, &m.method) == nil
+	if isText && m.method != "" && len(m.method) <= maxMethod {
+		return nil
 	}
-	return nil
+	f := invalidRequest(fmt.Sprintf(`The member "method" must be a string of 1 to %d bytes.`, maxMethod))
+	if isText && m.kind == kindRequest && checkID(id) == nil {
+		return f.withID(id)
+	}
+	return f
 }
 
 // checkID holds IDs to what MCP allows, a string or an integer, and to

@@ -107,6 +107,7 @@ func TestStdioBadInputLeavesTheServerAlive(t *testing.T) {
 		{"no method", `{"jsonrpc":"2.0","id":1}`, -32600, `"method" is missing`, "null"},
 		{"empty object", `{}`, -32600, `"method" is missing`, "null"},
 		{"method is a number", `{"jsonrpc":"2.0","id":1,"method":1}`, -32600, `"method" must be a string`, "null"},
+		{"method too long", `{"jsonrpc":"2.0","id":1,"method":"` + strings.Repeat("x", 129) + `"}`, -32600, `"method" must be a string`, "1"},
 		{"request and response", `{"jsonrpc":"2.0","id":1,"method":"ping","result":{}}`, -32600, "together", "null"},
 		{"old version", `{"jsonrpc":"1.0","id":1,"method":"ping"}`, -32600, `"jsonrpc" must be "2.0"`, "1"},
 		{"no version", `{"id":"a","method":"ping"}`, -32600, `"jsonrpc" must be "2.0"`, `"a"`},
