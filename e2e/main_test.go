@@ -37,7 +37,11 @@ func run(m *testing.M) int {
 // everywhere.
 func build(to, path string) error {
 	args := slices.Concat([]string{"build", "-buildvcs=false", "-o", to}, raceFlags(), []string{path})
-	if out, err := exec.Command("go", args...).CombinedOutput(); err != nil {
+	command := exec.Command("go", args...)
+	if raceFlags() == nil {
+		command.Env = append(os.Environ(), "CGO_ENABLED=0") // as releases are built
+	}
+	if out, err := command.CombinedOutput(); err != nil {
 		return fmt.Errorf("go %v: %w\n%s", args, err, out)
 	}
 	return nil
