@@ -29,7 +29,11 @@ CREATE INDEX events_intents ON events (rule, time) WHERE kind = 'intent';
 CREATE INDEX events_closes ON events (closes) WHERE closes IS NOT NULL;
 CREATE INDEX events_states ON events (state, seq) WHERE state IS NOT NULL;
 
--- What holds now: tickets, approvers, the brake. seq is the entry of the record
+-- Whether another write to the same link is open is asked before each tenant of
+-- a run begins.
+CREATE INDEX events_tenants ON events (tenant_id, seq) WHERE kind = 'intent';
+
+-- What holds now: tickets, approvers, tokens, the freeze. seq is the entry of the record
 -- with which the row changed last.
 CREATE TABLE states (
     kind    TEXT NOT NULL,
@@ -48,8 +52,51 @@ CREATE TABLE states (
 CREATE INDEX states_open ON states (caller, in_band, expires) WHERE kind = 'ticket' AND spent = 0;
 CREATE INDEX states_waiting ON states (created) WHERE kind = 'ticket' AND in_band = 0;
 
+-- How many questions of a caller in the client came to nothing is asked before
+-- each further one.
+CREATE INDEX states_asked ON states (caller, created) WHERE kind = 'ticket' AND in_band = 1;
+
+-- Invocation tokens are rows of states, of the kind token. Those of one name
+-- are revoked together, and live ones are counted.
+CREATE INDEX states_tokens ON states (caller, expires) WHERE kind = 'token';
+
 -- Where the record begins after entries were removed on purpose.
 CREATE TABLE checkpoints (
     seq  INTEGER PRIMARY KEY,
     body TEXT NOT NULL CHECK (json_valid(body))
 ) STRICT;
+
+-- Runs over many tenants, and the place of each target in them. They are working
+-- papers and no part of the record: nothing here proves anything, and nothing is
+-- written to Azure because of it.
+CREATE TABLE runs (
+    id       TEXT PRIMARY KEY,
+    kind     TEXT NOT NULL,
+    caller   TEXT NOT NULL,
+    label    TEXT NOT NULL DEFAULT '',
+    created  TEXT NOT NULL,
+    finished TEXT NOT NULL DEFAULT '',
+    state    TEXT NOT NULL,
+    owner    TEXT NOT NULL,
+    lease    TEXT NOT NULL,
+    size     INTEGER NOT NULL,
+    request  TEXT NOT NULL CHECK (json_valid(request))
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX runs_newest ON runs (created);
+CREATE INDEX runs_alive ON runs (caller, kind) WHERE state = 'running';
+
+-- state is '' as long as a row has no result.
+CREATE TABLE run_rows (
+    run        TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+    n          INTEGER NOT NULL,
+    tenant     TEXT NOT NULL,
+    tenant_id  TEXT NOT NULL,
+    credential TEXT NOT NULL,
+    state      TEXT NOT NULL DEFAULT '',
+    rank       INTEGER NOT NULL DEFAULT 0,
+    cause      TEXT NOT NULL DEFAULT '',
+    stale      INTEGER NOT NULL DEFAULT 0,
+    body       TEXT NOT NULL DEFAULT 'null',
+    PRIMARY KEY (run, n)
+) STRICT, WITHOUT ROWID;
