@@ -27,7 +27,7 @@ var (
 func pages(t *testing.T) map[string]string {
 	t.Helper()
 	found := map[string]string{}
-	for _, pattern := range []string{"*.md", "adr/*.md", root + "/*.md"} {
+	for _, pattern := range []string{"*.md", "adr/*.md", "dev/*.md", root + "/*.md"} {
 		paths, err := filepath.Glob(pattern)
 		if err != nil {
 			t.Fatal(err)
