@@ -8,9 +8,9 @@ import (
 	"encoding/json"
 	"io"
 	"strconv"
-	"strings"
 	"time"
 
+	"mcp-partner/internal/csvcell"
 	"mcp-partner/schemas"
 )
 
@@ -216,16 +216,8 @@ func csvTime(text string) string {
 	return at.Format(time.RFC3339Nano)
 }
 
-// cell keeps a spreadsheet from taking text for a formula.
-func cell(text string) string {
-	if text != "" && strings.ContainsRune("=+-@\t\r", rune(text[0])) {
-		return "'" + text
-	}
-	return text
-}
-
 func (l *Ledger) exportCSV(ctx context.Context, db *database, to io.Writer, f Filter) error {
-	table, out := columns(), csv.NewWriter(to)
+	table, out, quoter := columns(), csv.NewWriter(to), csvcell.New()
 	cells := make([]string, len(table))
 	for i, c := range table {
 		cells[i] = c.name
@@ -240,7 +232,7 @@ func (l *Ledger) exportCSV(ctx context.Context, db *database, to io.Writer, f Fi
 			return err
 		}
 		for i, c := range table {
-			cells[i] = cell(c.value(r.seq, e))
+			cells[i] = quoter.Quote(c.value(r.seq, e))
 		}
 		return out.Write(cells)
 	}, `SELECT seq, body, hash, mac FROM events WHERE `+condition+` ORDER BY seq LIMIT ?`, append(args, f.limit())...)

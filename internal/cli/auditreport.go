@@ -10,6 +10,7 @@ import (
 
 	"mcp-partner/fleet"
 	"mcp-partner/internal/auditreport"
+	"mcp-partner/internal/csvcell"
 	"mcp-partner/schemas"
 	"mcp-partner/tools"
 )
@@ -101,7 +102,7 @@ func (f *Factory) auditTo(w io.Writer, found fleet.Report, rows auditreport.Rows
 		u := &ui{out: w, color: f.IO.Color && o.output == ""}
 		return u.report(found, rows, o.all)
 	}
-	r := auditreport.Report{Report: found, Summary: tools.AuditSentence(found), Program: "mcp-partner " + buildOf().Version, Cell: reportCell}
+	r := auditreport.Report{Report: found, Summary: tools.AuditSentence(found), Program: "mcp-partner " + buildOf().Version, Cell: csvcell.New().Quote}
 	return r.Write(w, auditreport.Format(o.format), rows)
 }
 

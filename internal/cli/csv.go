@@ -6,11 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"slices"
 	"strings"
-	"sync"
 
+	"mcp-partner/internal/csvcell"
 	"mcp-partner/schemas"
 )
 
@@ -86,6 +85,7 @@ func decodeCSV(data []byte, maps columnMap) (*table, error) {
 
 func rowsOf(reader *csv.Reader, columns []column) ([]numbered, error) {
 	var rows []numbered
+	quoter := csvcell.New()
 	for {
 		record, err := reader.Read()
 		if errors.Is(err, io.EOF) {
@@ -101,7 +101,7 @@ func rowsOf(reader *csv.Reader, columns []column) ([]numbered, error) {
 		row := numbered{tenantRow{}, at}
 		for i, c := range columns {
 			if c.field != "" {
-				row.tenantRow[c.field] = strings.TrimSpace(unguarded(record[i]))
+				row.tenantRow[c.field] = strings.TrimSpace(quoter.Unquote(record[i]))
 			}
 		}
 		if strings.Join(record, "") != "" {
@@ -128,51 +128,17 @@ func encodeColumns(columns []string, rows []tenantRow) ([]byte, error) {
 	var b bytes.Buffer
 	writer := csv.NewWriter(&b)
 	writer.UseCRLF = true
+	quoter := csvcell.New()
 	err := writer.Write(columns)
 	for _, row := range rows {
 		record := make([]string, len(columns))
 		for i, name := range columns {
-			record[i] = guarded(row[name])
+			record[i] = quoter.Quote(row[name])
 		}
 		err = errors.Join(err, writer.Write(record))
 	}
 	writer.Flush()
 	return b.Bytes(), errors.Join(err, writer.Error())
-}
-
-// formulaStart are the characters with which a spreadsheet begins a formula.
-const formulaStart = "=+-@\t\r"
-
-// guarded puts a quote before a cell that a spreadsheet would run.
-func guarded(cell string) string {
-	if cell != "" && strings.ContainsRune(formulaStart+"'", rune(cell[0])) {
-		return "'" + cell
-	}
-	return cell
-}
-
-// unguarded takes the quote of guarded off again.
-func unguarded(cell string) string {
-	if len(cell) > 1 && cell[0] == '\'' && strings.ContainsRune(formulaStart+"'", rune(cell[1])) {
-		return cell[1:]
-	}
-	return cell
-}
-
-// cellStart finds what could begin a formula: at the start, behind spaces, in
-// full width, and behind each sign at which some spreadsheet begins the next
-// cell, whatever the separator of the file is.
-var cellStart = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`((?:^|[;,|\t\r\n])["\s]*)([=+\-@\x{FF1D}\x{FF0B}\x{FF0D}\x{FF20}])`)
-})
-
-// reportCell is guarded for a file that people look at and nobody reads back:
-// it holds the provider's words, which anybody can choose.
-func reportCell(cell string) string {
-	if quoted := cellStart().ReplaceAllString(cell, "$1'$2"); quoted != cell {
-		return quoted
-	}
-	return guarded(cell)
 }
 
 // listSeparators stand between several values of one cell.

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"mcp-partner/guard"
+	"mcp-partner/internal/csvcell"
 	"mcp-partner/schemas"
 	"mcp-partner/tools"
 )
@@ -82,6 +83,7 @@ func changesCSV(rows []schemas.ChangeRow) ([]byte, error) {
 	var b bytes.Buffer
 	writer := csv.NewWriter(&b)
 	writer.UseCRLF = true
+	quoter := csvcell.New()
 	err := writer.Write(changeColumns())
 	for _, r := range rows {
 		name := ""
@@ -91,7 +93,7 @@ func changesCSV(rows []schemas.ChangeRow) ([]byte, error) {
 		record := []string{r.Tenant, r.TenantID, r.Credential, r.ObjectID, string(r.State), linkWord(r.Before), name, r.PartnerID, linkWord(r.After),
 			strings.Join(r.Steps, " "), r.Rule, r.Warning, r.Why, string(r.Problem), r.ARMRequestID, r.CorrelationID}
 		for i := range record {
-			record[i] = reportCell(record[i])
+			record[i] = quoter.Quote(record[i])
 		}
 		if err == nil {
 			err = writer.Write(record)
