@@ -66,7 +66,7 @@ func (t *httpTransport) serveApprovals(w http.ResponseWriter, r *http.Request, i
 	} else {
 		shown, err = t.opts.Approvals.PendingApproval(r.Context(), principal, id)
 	}
-	answerJSON(w, shown, err)
+	answerJSON(w, r, shown, err)
 }
 
 // approver passes the gates and tells who is there.
@@ -107,12 +107,12 @@ func (t *httpTransport) decide(w http.ResponseWriter, r *http.Request, p guard.P
 	}
 	said, err := readRuling(body)
 	if err != nil {
-		answerJSON(w, nil, err)
+		answerJSON(w, r, nil, err)
 		return
 	}
 	// What was decided is recorded also if the approver hangs up.
 	shown, err := t.opts.Approvals.DecideApproval(context.WithoutCancel(r.Context()), p, id, said)
-	answerJSON(w, shown, err)
+	answerJSON(w, r, shown, err)
 }
 
 func readRuling(body []byte) (guard.Ruled, error) {
@@ -142,13 +142,13 @@ func badRuling(message string) error {
 }
 
 // answerJSON writes a value, or the problem in its place.
-func answerJSON(w http.ResponseWriter, value any, err error) {
+func answerJSON(w http.ResponseWriter, r *http.Request, value any, err error) {
 	status := http.StatusOK
 	if err != nil {
 		problem := schemas.AsProblem(err)
 		status, value = problemStatus(problem.Code), map[string]*schemas.Problem{"problem": problem}
 	}
-	beginAnswer(w)
+	beginAnswer(w, r)
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")

@@ -176,6 +176,7 @@ func sameHost(origin, host string) bool {
 // identify returns who is calling.
 func (t *httpTransport) identify(r *http.Request) (p guard.Principal, issued bool, no *refusal) {
 	if t.opts.Bearer == nil && t.opts.OAuth == nil && t.opts.Anonymous.Caller != "" {
+		visitOf(r).authenticated()
 		return t.opts.Anonymous, false, nil
 	}
 	token, ok := bearerToken(r.Header)
@@ -186,6 +187,7 @@ func (t *httpTransport) identify(r *http.Request) (p guard.Principal, issued boo
 	if err != nil || p.Caller == "" {
 		return guard.Principal{}, false, t.denied(r, err)
 	}
+	visitOf(r).authenticated()
 	return p, t.issued(token), nil
 }
 

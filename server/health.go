@@ -110,7 +110,7 @@ func (m *monitor) serve(w http.ResponseWriter, r *http.Request, path string) {
 		no.write(w)
 		return
 	}
-	beginAnswer(w)
+	beginAnswer(w, r)
 	switch {
 	case path == livePath:
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")

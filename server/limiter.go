@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"net/http"
 	"sync"
 
@@ -10,7 +11,7 @@ import (
 	"mcp-partner/guard"
 )
 
-// limiter bounds how many are in at once; nobody waits at its door.
+// limiter bounds how many are in at once.
 type limiter chan struct{}
 
 func (l limiter) enter() bool {
@@ -23,6 +24,16 @@ func (l limiter) enter() bool {
 }
 
 func (l limiter) leave() { <-l }
+
+// wait is enter for one that waits; false means that the context ended first.
+func (l limiter) wait(ctx context.Context) bool {
+	select {
+	case l <- struct{}{}:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
 
 // shared is a limiter of which one caller gets three places of four, so that
 // there is always one for somebody else.

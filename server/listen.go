@@ -33,6 +33,14 @@ func (s *Server) ServeMonitor(ctx context.Context, l net.Listener, o MonitorOpti
 // monitorConnections is plenty for those who watch over one process.
 const monitorConnections = 64
 
+const (
+	// maxStreams is how many requests of one HTTP/2 connection are handled at once.
+	maxStreams = 100
+	// pingInterval is after how long a silent HTTP/2 connection is asked whether
+	// anybody is there.
+	pingInterval = time.Minute
+)
+
 // ServeListener serves HTTP on l until ctx is cancelled or l fails. Then it
 // takes no more requests, ends subscription streams, lets calls end within
 // DrainLimit and closes what is left. It returns nil after a cancelled context
@@ -57,14 +65,28 @@ func (s *Server) ServeListener(ctx context.Context, l net.Listener, o HTTPOption
 func (s *Server) httpServer(h http.Handler, o HTTPOptions) *http.Server {
 	open := newConnections(o.MaxConnections)
 	return &http.Server{
-		Handler:           impatient(open.answering(h)),
+		Handler:           open.counting(impatient(h)),
 		ReadHeaderTimeout: o.HeaderLimit,
 		IdleTimeout:       o.IdleLimit,
 		MaxHeaderBytes:    maxHeaderBytes,
 		TLSConfig:         o.TLS,
+		HTTP2:             http2Limits(),
 		ConnState:         open.watch,
 		ConnContext:       withConnection,
 		ErrorLog:          log.New(faultLog{s.log}, "", 0),
+	}
+}
+
+// http2Limits bound what one connection can hold, and end one that takes nothing
+// or is gone.
+func http2Limits() *http.HTTP2Config {
+	return &http.HTTP2Config{
+		MaxConcurrentStreams:          maxStreams,
+		MaxReceiveBufferPerConnection: 64 << 10, // the least that HTTP/2 has
+		MaxReceiveBufferPerStream:     64 << 10,
+		SendPingTimeout:               pingInterval,
+		PingTimeout:                   writeLimit,
+		WriteByteTimeout:              writeLimit,
 	}
 }
 
@@ -80,14 +102,16 @@ func impatient(h http.Handler) http.Handler {
 		if r.ContentLength != 0 && r.ProtoMajor == 1 {
 			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(lingerLimit))
 		}
-		defer beginAnswer(w)
+		defer beginAnswer(w, r)
 		h.ServeHTTP(w, r)
 	})
 }
 
 // beginAnswer bounds how long an answer may take to go out. Before a call has
-// ended it would be too early: over HTTP/2 the deadline ends the call.
-func beginAnswer(w http.ResponseWriter) {
+// ended it would be too early: over HTTP/2 the deadline ends the call. From here
+// on the connection counts as waiting.
+func beginAnswer(w http.ResponseWriter, r *http.Request) {
+	visitOf(r).rest()
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writeLimit)) // in-memory writers have none
 }
 

@@ -144,7 +144,7 @@ func (t *httpTransport) serveMetadata(w http.ResponseWriter, r *http.Request) {
 		no.write(w)
 		return
 	}
-	beginAnswer(w)
+	beginAnswer(w, r)
 	header := w.Header()
 	header.Set("Content-Type", "application/json")
 	header.Set("Cache-Control", "no-store") // it may depend on the Host

@@ -15,7 +15,7 @@ func serveOpenAPI(w http.ResponseWriter, r *http.Request) {
 		no.write(w)
 		return
 	}
-	beginAnswer(w)
+	beginAnswer(w, r)
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	_, _ = w.Write(schemas.OpenAPI()) // a client that left needs no answer

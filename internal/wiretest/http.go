@@ -3,6 +3,7 @@ package wiretest
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"io"
 	"net"
@@ -19,6 +20,8 @@ type HTTP struct {
 	tb     testing.TB
 	Addr   string
 	Bearer string
+	// Base is the scheme and address of the server.
+	Base   string
 	url    string
 	client *http.Client
 	ended  chan error
@@ -34,16 +37,47 @@ func HTTPAt(tb testing.TB, url, bearer string, transport http.RoundTripper) *HTT
 // every request; "" sends none.
 func StartHTTP(tb testing.TB, s *server.Server, o server.HTTPOptions, bearer string) *HTTP {
 	tb.Helper()
+	return start(tb, s, o, bearer, &http.Transport{MaxIdleConnsPerHost: 512})
+}
+
+// StartHTTP2 is StartHTTP with TLS and a client that speaks HTTP/2.
+func StartHTTP2(tb testing.TB, s *server.Server, o server.HTTPOptions, bearer string) *HTTP {
+	tb.Helper()
+	files := NewPair(tb)
+	pair, err := tls.LoadX509KeyPair(files.CertFile, files.KeyFile)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	o.TLS = &tls.Config{Certificates: []tls.Certificate{pair}}
+	return start(tb, s, o, bearer, &http.Transport{TLSClientConfig: files.Trust(), ForceAttemptHTTP2: true})
+}
+
+// Starter is StartHTTP or StartHTTP2.
+type Starter func(tb testing.TB, s *server.Server, o server.HTTPOptions, bearer string) *HTTP
+
+// OverEachHTTP runs a test over HTTP/1.1 and over HTTP/2.
+func OverEachHTTP(t *testing.T, test func(t *testing.T, start Starter)) {
+	for name, start := range map[string]Starter{"HTTP/1.1": StartHTTP, "HTTP/2": StartHTTP2} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, start)
+		})
+	}
+}
+
+func start(tb testing.TB, s *server.Server, o server.HTTPOptions, bearer string, transport *http.Transport) *HTTP {
+	tb.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		tb.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	transport := &http.Transport{MaxIdleConnsPerHost: 512}
-	c := &HTTP{
-		tb: tb, Addr: l.Addr().String(), url: "http://" + l.Addr().String() + "/mcp", Bearer: bearer, ended: make(chan error, 1), stop: stop,
-		client: &http.Client{Transport: transport, Timeout: 2 * Patience},
+	base := "http://" + l.Addr().String()
+	if o.TLS != nil {
+		base = "https://" + l.Addr().String()
 	}
+	c := HTTPAt(tb, base+"/mcp", bearer, transport)
+	c.Addr, c.Base, c.ended, c.stop = l.Addr().String(), base, make(chan error, 1), stop
 	go func() { c.ended <- s.ServeListener(ctx, l, o) }()
 	tb.Cleanup(func() {
 		stop()
