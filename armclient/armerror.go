@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+
+	"mcp-partner/internal/strictjson"
 )
 
 // armError is what an error body says. Both shapes are legal, also at once:
@@ -50,7 +52,7 @@ func (e *armError) collect(value any) {
 
 func (e *armError) note(m member) {
 	text, isText := m.value.(string)
-	switch name := foldName(m.name); {
+	switch name := strictjson.Fold(m.name); {
 	case isText && name == "code":
 		e.codes = append(e.codes, text)
 	case isText && name == "message":
@@ -120,7 +122,7 @@ func speaksOfNoLink(value any) bool {
 		return !slices.ContainsFunc(v, func(element any) bool { return !speaksOfNoLink(element) })
 	case object:
 		return v.every(func(name string, value any) bool {
-			switch foldName(name) {
+			switch strictjson.Fold(name) {
 			case "properties", "partnerid":
 				return false
 			case "code":

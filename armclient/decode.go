@@ -12,6 +12,7 @@ import (
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 
+	"mcp-partner/internal/strictjson"
 	"mcp-partner/schemas"
 )
 
@@ -88,9 +89,13 @@ func (p *PartnerProperties) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// decodeMembers fills the targets with the members of their exact names.
+// decodeMembers fills the targets with the members of their exact names; null has
+// none.
 func decodeMembers(data []byte, targets map[string]any) error {
-	members, err := exactMembers(data, slices.Collect(maps.Keys(targets))...)
+	if string(data) == "null" {
+		return nil
+	}
+	members, err := strictjson.Named(data, slices.Collect(maps.Keys(targets))...)
 	if err != nil {
 		return err
 	}

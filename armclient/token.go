@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"strings"
 
+	"mcp-partner/internal/strictjson"
 	"mcp-partner/schemas"
 )
 
@@ -42,7 +43,7 @@ func jwtPayload(token string) (map[string]json.RawMessage, bool) {
 	if !json.Valid(text) {
 		return nil, false
 	}
-	payload, err := exactMembers(text, "tid", "oid")
+	payload, err := strictjson.Named(text, "tid", "oid")
 	return payload, err == nil
 }
 

@@ -2,9 +2,10 @@ package auth
 
 import (
 	"encoding/base64"
-	"encoding/json"
 	"slices"
 	"strings"
+
+	"mcp-partner/internal/strictjson"
 )
 
 // maxToken bounds a token, in bytes. Entra ID's largest have about 6 kB.
@@ -43,11 +44,10 @@ func decodePart(part string) (claims, error) {
 	return parseClaims(text)
 }
 
-// parseClaims keeps names as they are written: to encoding/json's structs, ISS
-// is the same as iss.
+// parseClaims takes names as they are written, each once.
 func parseClaims(text []byte) (claims, error) {
-	var c claims
-	if json.Unmarshal(text, &c) != nil || c == nil {
+	c, err := strictjson.All(text)
+	if err != nil {
 		return nil, errForm
 	}
 	return c, nil

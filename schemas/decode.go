@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"mcp-partner/internal/strictjson"
 )
 
 // Decode reads a tool's arguments strictly into a new value of the operation's
@@ -60,25 +62,15 @@ func members(raw json.RawMessage) ([]member, error) {
 	if !utf8.Valid(trimmed) {
 		return nil, invalid("The arguments are not valid UTF-8.")
 	}
-	decoder := json.NewDecoder(bytes.NewReader(trimmed))
-	token, err := decoder.Token()
-	if err != nil || token != json.Delim('{') {
+	if trimmed[0] != '{' {
 		return nil, invalid("The arguments are not one JSON object: write {\"name\": \"value\"}.")
 	}
-	var pairs []member
-	for decoder.More() {
-		name, err := decoder.Token()
-		if err != nil {
-			return nil, invalid("The arguments are not well-formed JSON.")
-		}
-		var value json.RawMessage
-		if err := decoder.Decode(&value); err != nil {
-			return nil, invalid("The arguments are not well-formed JSON.")
-		}
-		pairs = append(pairs, member{name.(string), value})
-	}
-	if _, err := decoder.Token(); err != nil || len(bytes.TrimSpace(trimmed[decoder.InputOffset():])) > 0 {
+	if !json.Valid(trimmed) {
 		return nil, invalid("The arguments are not well-formed JSON.")
+	}
+	var pairs []member
+	for name, value := range strictjson.Members(trimmed) {
+		pairs = append(pairs, member{name, value})
 	}
 	return pairs, nil
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/mark3labs/mcp-go/mcp"
+
+	"mcp-partner/internal/strictjson"
 )
 
 // shape is what the members of an object are called. encoding/json takes a
@@ -95,7 +97,7 @@ func (s *shape) check(path string, raw json.RawMessage) *fault {
 		return nil
 	}
 	seen := map[string]bool{}
-	return scanObject(raw, func(name string, value json.RawMessage) *fault {
+	for name, value := range strictjson.Members(raw) {
 		if known := s.canonical(name); known != "" && known != name {
 			return invalidParams(fmt.Sprintf("%s has a member %q, which must be written %q.", path, name, known))
 		}
@@ -103,8 +105,11 @@ func (s *shape) check(path string, raw json.RawMessage) *fault {
 			return invalidParams(fmt.Sprintf("%s has the member %q twice. Send it once.", path, clip(name)))
 		}
 		seen[name] = true
-		return s.checkInside(path, name, value)
-	})
+		if f := s.checkInside(path, name, value); f != nil {
+			return f
+		}
+	}
+	return nil
 }
 
 func (s *shape) checkInside(path, name string, value json.RawMessage) *fault {

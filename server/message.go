@@ -10,6 +10,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/mark3labs/mcp-go/mcp"
+
+	"mcp-partner/internal/strictjson"
 )
 
 const (
@@ -139,10 +141,12 @@ func position(err error) string {
 // exact names. The text is known to be one valid JSON object.
 func scanMembers(raw []byte) (map[string]json.RawMessage, *fault) {
 	members := make(map[string]json.RawMessage, 4)
-	f := scanObject(raw, func(name string, value json.RawMessage) *fault {
-		return addMember(members, name, value)
-	})
-	return members, f
+	for name, value := range strictjson.Members(raw) {
+		if f := addMember(members, name, value); f != nil {
+			return nil, f
+		}
+	}
+	return members, nil
 }
 
 func addMember(members map[string]json.RawMessage, name string, value json.RawMessage) *fault {
@@ -240,13 +244,12 @@ func (m *message) fillParams(raw json.RawMessage) *fault {
 // metaOf reads the _meta of parameters, in any case and the last of several, as
 // encoding/json would; that it is there once and so written is checked later.
 func metaOf(params json.RawMessage) (meta *mcp.Meta) {
-	_ = scanObject(params, func(name string, value json.RawMessage) *fault {
+	for name, value := range strictjson.Members(params) {
 		var read *mcp.Meta
 		if strings.EqualFold(name, "_meta") && json.Unmarshal(value, &read) == nil {
 			meta = read
 		}
-		return nil
-	})
+	}
 	return meta
 }
 

@@ -10,6 +10,8 @@ import (
 
 	"github.com/mark3labs/mcp-go/mcp"
 	mcpserver "github.com/mark3labs/mcp-go/server"
+
+	"mcp-partner/internal/strictjson"
 )
 
 // checkParams looks at the parameters that mcp-go takes in any form, or whose
@@ -46,10 +48,9 @@ func objectOf(raw json.RawMessage) map[string]json.RawMessage {
 		return nil
 	}
 	members := make(map[string]json.RawMessage, 4)
-	_ = scanObject(raw, func(name string, value json.RawMessage) *fault {
+	for name, value := range strictjson.Members(raw) {
 		members[name] = value
-		return nil
-	})
+	}
 	return members
 }
 

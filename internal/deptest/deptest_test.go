@@ -18,7 +18,8 @@ var rooms = map[string]struct {
 	mayImport []string
 	reason    string
 }{
-	"schemas":             {nil, "what an agent sees must not depend on how it is made"},
+	"internal/strictjson": {nil, "one reader of JSON whose members have one meaning"},
+	"schemas":             {[]string{"internal/strictjson"}, "what an agent sees must not depend on how it is made"},
 	"docs":                {nil, "documents that the program shows"},
 	"search":              {[]string{"schemas"}, "a pure function over the catalogue"},
 	"guard":               {[]string{"schemas"}, "a decision must not depend on MCP, Azure or a database"},
@@ -29,10 +30,10 @@ var rooms = map[string]struct {
 	"internal/harden":     {nil, "what the process keeps to itself is the same whatever it does"},
 	"internal/httpclient": {nil, "one tuned HTTP client for Entra ID and ARM"},
 	"vault":               {[]string{"schemas", "internal/httpclient", "vault/internal/hashicorp", "vault/internal/azurekeyvault", "vault/internal/keychain", "vault/internal/backend"}, "credentials go in and never come out"},
-	"armclient":           {[]string{"schemas", "guard"}, "the guard for Permit alone"},
+	"armclient":           {[]string{"schemas", "guard", "internal/strictjson"}, "the guard for Permit alone"},
 	"tools":               {[]string{"schemas", "search", "guard", "armclient", "fleet", "docs"}, "directory and vault reach it through its own interfaces"},
-	"server":              {[]string{"schemas", "guard", "tools"}, "transports know the call path, not what is behind it"},
-	"auth":                {[]string{"schemas", "guard", "internal/httpclient"}, "what a token says becomes a principal of the guard, and nothing else of it goes further"},
+	"server":              {[]string{"schemas", "guard", "tools", "internal/strictjson"}, "transports know the call path, not what is behind it"},
+	"auth":                {[]string{"schemas", "guard", "internal/strictjson", "internal/httpclient"}, "what a token says becomes a principal of the guard, and nothing else of it goes further"},
 	"internal/issuertest": {nil, "an issuer for tests that shared code with the verifier would confirm its mistakes"},
 	"internal/wiretest":   {[]string{"server", "tools", "schemas"}, "drives the production handler without an SDK type"},
 	"internal/contract":   {[]string{"schemas", "guard", "armclient"}, "compares exchanges with the document; its writes take permits like any"},
