@@ -57,7 +57,7 @@ func TestPlansOfQuestionsThatCameToNothingAreDropped(t *testing.T) {
 		t.Helper()
 		asked := ticket(id, guard.Intent{Caller: "stdio", Tool: schemas.ToolEnsurePartnerLinks, PartnerID: id})
 		asked.InBand, asked.CreatedAt, asked.ExpiresAt = inBand, h.clock.now(), h.clock.now().Add(guard.InBandLife)
-		asked.Plan = &guard.PlanHead{Rows: 1, Body: []byte(`{"rows":[1]}`)}
+		asked.Plan = onePlan()
 		_, err := h.PutTicket(ctx(), asked, 10, event(guard.KindAsked, asked.Intent))
 		h.must(err)
 	}

@@ -40,6 +40,7 @@ func VerifyExport(r io.Reader, head Head, key ed25519.PublicKey) (Report, error)
 	if a.report.Ledger == "" {
 		return Report{}, errNoExport
 	}
+	a.report.findGaps()
 	a.report.compareHead(head, a.report.Ledger, a.began, a.attested, a.found)
 	return a.report, nil
 }
@@ -136,15 +137,19 @@ func (a *auditor) body(line exportLine) (d digest, err error) {
 func (a *auditor) judge(line exportLine, genuine bool) {
 	next := a.seq + 1
 	e, err := decodeEntry(line.Event)
-	told := line.Event != nil && err == nil && genuine && e.Kind == string(KindRollback) && e.MissingFrom == next && e.MissingTo == line.Seq-1
+	told := line.Event != nil && err == nil && genuine
+	gap, noticed := e.noticed(next, line.Seq)
 	switch {
-	case line.Seq > next && told:
-		a.report.Gaps = append(a.report.Gaps, Gap{next, line.Seq - 1, line.Seq})
+	case noticed && told:
+		a.report.Gaps = append(a.report.Gaps, gap)
 	case line.Seq > next:
 		a.report.missing(next, line.Seq-1, "")
 	case line.Seq < next:
 		a.report.find(line.Seq, "entry %d is in the wrong place", line.Seq)
 	case !genuine:
 		a.report.find(line.Seq, "entry %d was changed, or put in, or is in another's place", line.Seq)
+	}
+	if told {
+		a.report.accept(line.Seq, e)
 	}
 }

@@ -105,23 +105,23 @@ func (l *Ledger) exportLines(ctx context.Context, db *database, to io.Writer, f 
 func exportEntries(ctx context.Context, q querier, out *output, f Filter) error {
 	condition, args := f.where()
 	shown := 0
-	rows, err := q.QueryContext(ctx, `SELECT seq, body, hash, mac, (`+condition+`), kind = 'rollback' FROM events ORDER BY seq`, args...)
+	rows, err := q.QueryContext(ctx, `SELECT seq, body, hash, mac, (`+condition+`), kind IN ('rollback', 'gap_accepted') FROM events ORDER BY seq`, args...)
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
 	for rows.Next() {
 		var r row
-		var selected, rollback bool
-		if err := rows.Scan(&r.seq, &r.body, &r.hash, &r.mac, &selected, &rollback); err != nil {
+		var selected, aboutGap bool
+		if err := rows.Scan(&r.seq, &r.body, &r.hash, &r.mac, &selected, &aboutGap); err != nil {
 			return err
 		}
 		selected = selected && (f.Limit <= 0 || shown < f.Limit)
 		if selected {
 			shown++
 		}
-		// The entry of a rollback says which numbers are missing.
-		out.line(r.line(selected || rollback))
+		// These entries say which numbers are missing, and who accepted it.
+		out.line(r.line(selected || aboutGap))
 	}
 	return rows.Err()
 }

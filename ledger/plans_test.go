@@ -1,8 +1,10 @@
 package ledger
 
 import (
+	"crypto/sha256"
 	"sync"
 	"sync/atomic"
+	"strings"
 	"testing"
 	"time"
 
@@ -14,11 +16,17 @@ import (
 
 func anOpenRun(id, approval string) guard.Run {
 	r := guard.Run{ID: id, Plan: id, Caller: "stdio", Tool: schemas.ToolEnsurePartnerLinks, Approval: approval, Approver: "alice", Token: "mpt", Ruling: guard.RulingPerson,
-		OpenedAt: noon(), ExpiresAt: noon().Add(time.Hour)}
+		OpenedAt: noon(), ExpiresAt: noon().Add(time.Hour), Digest: sha256.Sum256([]byte(`{"rows":[]}`))}
 	if approval != "" {
-		r.Plan = approval
+		r.Plan, r.Digest = approval, onePlan().Digest
 	}
 	return r
+}
+
+// onePlan is a plan of one row.
+func onePlan() *guard.PlanHead {
+	body := []byte(`{"rows":[1]}`)
+	return &guard.PlanHead{Rows: 1, Body: body, Digest: sha256.Sum256(body)}
 }
 
 func stepIntent(tenant, run string, row int) guard.Event {
@@ -51,7 +59,7 @@ func TestATicketOpensOneRun(t *testing.T) {
 	eachStore(t, func(t *testing.T, s guard.Store, _ *testClock) {
 		i := guard.Intent{Caller: "stdio", Tool: schemas.ToolEnsurePartnerLinks}
 		asked := ticket("ap_1", i)
-		asked.Plan = &guard.PlanHead{Rows: 1, Body: []byte(`{"rows":[1]}`)}
+		asked.Plan = onePlan()
 		if _, err := s.PutTicket(ctx(), asked, 10, event(guard.KindAsked, i)); err != nil {
 			t.Fatal(err)
 		}
@@ -210,7 +218,7 @@ func TestAnOlderFileEndsItsRuns(t *testing.T) {
 	if err != nil || !ok || got.EndedAt.IsZero() {
 		t.Error(got, ok, err)
 	}
-	h.whole()
+	h.hasGap(Gap{From: 3, To: 7, NoticedAt: 8})
 }
 
 func TestPrunedRunsAreGone(t *testing.T) {
@@ -239,4 +247,38 @@ func TestPrunedRunsAreGone(t *testing.T) {
 		}
 	}
 	h.whole()
+}
+
+// The rows of plans are named by no entry of the record.
+func TestVerifyFindsAPlanThatWasRemovedOrReplaced(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ name, statement, row, what string }{
+		{"of a run without a ticket", `DELETE FROM states WHERE kind = 'plan' AND name = 'run_1'`, "plan/run_1", "the plan that run/run_1 was decided on was removed"},
+		{"of a run with a ticket", `DELETE FROM states WHERE kind = 'plan' AND name = 'ap_1'`, "plan/ap_1", "was decided on was removed"},
+		{"of a ticket that waits", `DELETE FROM states WHERE kind = 'plan' AND name = 'ap_2'`, "plan/ap_2", "the plan that ticket/ap_2 was decided on was removed"},
+		{"changed", `UPDATE states SET body = '{"rows":[2]}' WHERE kind = 'plan' AND name = 'ap_1'`, "plan/ap_1", "was changed or put in"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			h := build(t)
+			for _, id := range []string{"ap_1", "ap_2"} {
+				asked := ticket(id, guard.Intent{Caller: "stdio", Tool: schemas.ToolEnsurePartnerLinks, PartnerID: id})
+				asked.Plan = onePlan()
+				_, err := h.PutTicket(ctx(), asked, 10, event(guard.KindAsked, asked.Intent))
+				h.must(err)
+			}
+			openRun(t, h.Ledger, anOpenRun("run_1", ""))
+			openRun(t, h.Ledger, anOpenRun("run_2", "ap_1"))
+			h.whole()
+			h.sql(test.statement)
+			report := h.verify(nil)
+			found := false
+			for _, finding := range report.Findings {
+				found = found || finding.Row == test.row && strings.Contains(finding.What, test.what)
+			}
+			if !found {
+				t.Errorf("%+v", report.Findings)
+			}
+		})
+	}
 }

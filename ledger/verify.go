@@ -17,15 +17,6 @@ type Finding struct {
 	What string `json:"what"`
 }
 
-// Gap is a run of entries that were lost when an older file was put back. The
-// record itself says so.
-type Gap struct {
-	From int64 `json:"from"`
-	To   int64 `json:"to"`
-	// NoticedAt is the entry that says so.
-	NoticedAt int64 `json:"noticed_at"`
-}
-
 // Report is what Verify and VerifyExport found.
 type Report struct {
 	Ledger string `json:"ledger"`
@@ -39,7 +30,8 @@ type Report struct {
 	Attested int64 `json:"attested,omitempty"`
 	// Checkpoint is set when older entries were pruned.
 	Checkpoint *Checkpoint `json:"checkpoint,omitempty"`
-	// Gaps are losses that the record itself tells of; they are no findings.
+	// Gaps are losses that the record itself noticed. One that no approver has
+	// accepted is a finding as well.
 	Gaps []Gap `json:"gaps,omitempty"`
 	// Notes say what could not be compared.
 	Notes []string `json:"notes,omitempty"`
@@ -206,7 +198,9 @@ func (v *verifier) begin(ctx context.Context) error {
 }
 
 func (v *verifier) walk(ctx context.Context) error {
-	return each(ctx, v.q, v.entry, `SELECT seq, body, hash, mac FROM events ORDER BY seq`)
+	err := each(ctx, v.q, v.entry, `SELECT seq, body, hash, mac FROM events ORDER BY seq`)
+	v.report.findGaps()
+	return err
 }
 
 // entry compares one entry with the one before it. What follows a bad entry is
@@ -230,10 +224,10 @@ func (v *verifier) entry(r row) error {
 func (v *verifier) judge(r row, stored, expected link) {
 	next, genuine := v.before.seq+1, stored == expected && len(r.hash) == len(stored.hash) && len(r.mac) == len(stored.mac)
 	e, err := decodeEntry(r.body)
-	told := err == nil && genuine && e.Kind == string(KindRollback) && e.MissingFrom == next && e.MissingTo == r.seq-1
+	gap, noticed := e.noticed(next, r.seq)
 	switch {
-	case r.seq != next && told && r.seq > next:
-		v.report.Gaps = append(v.report.Gaps, Gap{next, r.seq - 1, r.seq})
+	case noticed && genuine && err == nil:
+		v.report.Gaps = append(v.report.Gaps, gap)
 	case r.seq < next:
 		v.report.find(r.seq, "entry %d stands before the place where the record begins", r.seq)
 	case r.seq != next:
@@ -242,6 +236,9 @@ func (v *verifier) judge(r row, stored, expected link) {
 		v.report.find(r.seq, "entry %d was changed or put in by somebody without the vault's key, who recomputed the plain chain", r.seq)
 	case !genuine:
 		v.report.find(r.seq, "entry %d was changed, or put in, or is in another's place", r.seq)
+	}
+	if err == nil && genuine {
+		v.report.accept(r.seq, e)
 	}
 	if err == nil && e.State != "" {
 		v.latest[e.State] = mention{r.seq, e.Gone}
@@ -255,7 +252,7 @@ func (v *verifier) states(ctx context.Context) error {
 		return err
 	}
 	defer rows.Close()
-	there := map[string]bool{}
+	there, plans := map[string]bool{}, newPlans()
 	for rows.Next() {
 		s, err := scanState(rows.Scan)
 		if err != nil {
@@ -264,8 +261,15 @@ func (v *verifier) states(ctx context.Context) error {
 		name := ref(s.kind, s.name)
 		there[name] = true
 		v.state(name, s)
+		if !v.db.genuine(s) {
+			continue
+		}
+		if err := plans.note(v.l, s); err != nil {
+			return err
+		}
 	}
 	v.missing(there)
+	plans.report(&v.report)
 	return rows.Err()
 }
 

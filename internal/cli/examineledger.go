@@ -8,7 +8,6 @@ import (
 	"os"
 
 	"mcp-partner/guard"
-	"mcp-partner/ledger"
 )
 
 // checkRecord looks at everything that decides on writes: the ledger, the brake,
@@ -61,16 +60,8 @@ func checkLedger(ctx context.Context, h *house) check {
 		return failedCheck("ledger", err, verify)
 	case !report.Whole():
 		return check{"ledger", checkFail, "The ledger is not what was written: " + findingText(report.Findings[0]) + ".", verify}
-	case len(status.Rollbacks) > 0:
-		return check{"ledger", checkWarn, rollbackText(status), verify}
 	}
 	return check{"ledger", checkOK, fmt.Sprintf("%s up to %d, each linked to the one before; the vault remembers %d.", entriesText(status.Entries), status.Last, status.Remembered), ""}
-}
-
-func rollbackText(status ledger.Status) string {
-	last := status.Rollbacks[len(status.Rollbacks)-1]
-	return fmt.Sprintf("An older ledger was put back, noticed on %s: entries %d to %d are missing, and open approvals were voided.",
-		stamp(last.Time), last.MissingFrom, last.MissingTo)
 }
 
 func checkFreeze(ctx context.Context, h *house) check {

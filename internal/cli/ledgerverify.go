@@ -12,6 +12,8 @@ import (
 
 type ledgerVerifyOptions struct {
 	head, export, publicKey string
+	acceptGap               string
+	reason, approver        string
 	json                    bool
 	keys                    keyOptions
 }
@@ -30,8 +32,12 @@ vault.
 An auditor without the vault verifies an export instead, with a head and the public
 key that mcp-partner ledger head --public-key-file has written.
 
+Missing entries stay a finding until an approver accepts them with --accept-gap,
+which records the reason.
+
 Exit codes: 0 nothing was found, 1 something was, or it could not be told.`,
 		Example: `  mcp-partner ledger verify --head head.json
+  mcp-partner ledger verify --accept-gap 28-32 --reason "restored the backup of Monday" --approver alice
   mcp-partner ledger verify --export ledger.jsonl --head head.json --public-key-file ledger.pem`,
 		Args: noArguments,
 		RunE: func(command *cobra.Command, _ []string) error { return run(command.Context(), f, options) },
@@ -40,12 +46,22 @@ Exit codes: 0 nothing was found, 1 something was, or it could not be told.`,
 	flags.StringVar(&options.head, "head", "", "head `FILE` that was kept elsewhere")
 	flags.StringVar(&options.export, "export", "", "verify this exported `FILE` (jsonl) in place of the ledger")
 	flags.StringVar(&options.publicKey, "public-key-file", "", "`FILE` with the public key, for --export")
+	flags.StringVar(&options.acceptGap, "accept-gap", "", "accept the missing entries `FROM-TO` as an approver")
+	flags.StringVar(&options.reason, "reason", "", "`TEXT` that says why these entries are missing; needed with --accept-gap")
+	flags.StringVar(&options.approver, "approver", "", "`NAME` of the approver who accepts (default: asked for)")
 	flags.BoolVar(&options.json, "json", false, "print the report as JSON")
 	options.keys.add(flags)
 	return command
 }
 
 func runLedgerVerify(ctx context.Context, f *Factory, o *ledgerVerifyOptions) error {
+	if o.acceptGap != "" {
+		if err := f.acceptGap(ctx, o); err != nil {
+			return err
+		}
+	} else if o.reason != "" || o.approver != "" {
+		return usage("give --accept-gap FROM-TO too, or leave them out", "--reason and --approver go with --accept-gap")
+	}
 	report, err := f.verifyLedger(ctx, o)
 	if err != nil {
 		return err
@@ -138,7 +154,11 @@ func (f *Factory) showReport(report ledger.Report, o *ledgerVerifyOptions) error
 		u.styledField("found", bad, findingText(finding))
 	}
 	for _, gap := range report.Gaps {
-		u.styledField("gap", warn, fmt.Sprintf("entries %d to %d were lost when an older ledger was put back, as entry %d says", gap.From, gap.To, gap.NoticedAt))
+		if gap.AcceptedAt > 0 {
+			u.styledField("gap", warn, fmt.Sprintf("%s missing, accepted by %s with entry %d: %s", gap, gap.Approver, gap.AcceptedAt, gap.Reason))
+			continue
+		}
+		u.field("next", fmt.Sprintf("if you know why: mcp-partner ledger verify --accept-gap %d-%d --reason TEXT --approver NAME", gap.From, gap.To))
 	}
 	if report.Attested > 0 {
 		u.field("attested", fmt.Sprintf("up to entry %d by the head", report.Attested))
