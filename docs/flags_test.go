@@ -1,6 +1,7 @@
 package docs_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -13,7 +14,7 @@ const (
 	flagsEnd   = "<!-- flags:end -->"
 )
 
-// TestFlagsPage holds the table at the end of configuration.md to the flags
+// TestFlagsPage holds the tables at the end of configuration.md to the flags
 // themselves.
 func TestFlagsPage(t *testing.T) {
 	t.Parallel()
@@ -21,38 +22,90 @@ func TestFlagsPage(t *testing.T) {
 	before, rest, begun := strings.Cut(text, flagsBegin)
 	_, after, ended := strings.Cut(rest, flagsEnd)
 	if !begun || !ended {
-		t.Fatalf("configuration.md has no %s and %s around its table of flags", strings.TrimSpace(flagsBegin), flagsEnd)
+		t.Fatalf("configuration.md has no %s and %s around its tables of flags", strings.TrimSpace(flagsBegin), flagsEnd)
 	}
-	same(t, "configuration.md", before+flagsBegin+flagTable()+flagsEnd+after)
+	same(t, "configuration.md", before+flagsBegin+flagTables()+flagsEnd+after)
 }
 
-// flagTable has a row for each flag that means the same in all its commands.
-func flagTable() string {
-	type meaning struct{ name, value, usage, standard, variable, file string }
-	commands := map[meaning][]string{}
-	var order []meaning
-	for _, flag := range cli.Flags() {
-		m := meaning{flag.Name, flag.Value, flag.Usage, flag.Default, "yes", yesNo(flag.File)}
-		if flag.Variable == "" {
-			m.variable = "typed"
-		}
-		if commands[m] == nil {
-			order = append(order, m)
-		}
-		commands[m] = append(commands[m], flag.Command)
+// source is where the value of a flag may come from beside the command line.
+type source int
+
+const (
+	fromFile source = iota // a variable or config.yaml
+	fromVariable
+	fromNowhere
+)
+
+func sourceOf(flag cli.FlagInfo) source {
+	switch {
+	case flag.File:
+		return fromFile
+	case flag.Variable != "":
+		return fromVariable
 	}
-	slices.SortStableFunc(order, func(a, b meaning) int { return strings.Compare(a.name, b.name) })
+	return fromNowhere
+}
+
+// flagRow is one flag of one source, in all commands that have it.
+type flagRow struct {
+	name             string
+	commands, usages []string
+}
+
+func flagTables() string {
+	titles := map[source]string{
+		fromFile:     "Command line, variable or `config.yaml`",
+		fromVariable: "Command line or variable",
+		fromNowhere:  "Command line only",
+	}
 	var b strings.Builder
-	b.WriteString(head("Flag", "Commands", "Default", "Variable", "File", "What it does"))
-	for _, m := range order {
-		b.WriteString(row(code("--"+m.name), where(commands[m]), standard(m.standard), m.variable, m.file, m.usage))
+	for _, from := range []source{fromFile, fromVariable, fromNowhere} {
+		fmt.Fprintf(&b, "### %s\n\n%s", titles[from], head("Flag", "Commands", "What it does"))
+		for _, r := range flagRows(from) {
+			b.WriteString(row(code("--"+r.name), where(r.commands), usage(r.usages)))
+		}
+		b.WriteString("\n")
 	}
 	return b.String()
 }
 
+func flagRows(from source) []*flagRow {
+	byName := map[string]*flagRow{}
+	var rows []*flagRow
+	for _, flag := range cli.Flags() {
+		if sourceOf(flag) != from {
+			continue
+		}
+		r := byName[flag.Name]
+		if r == nil {
+			r = &flagRow{name: flag.Name}
+			byName[flag.Name], rows = r, append(rows, r)
+		}
+		r.commands = append(r.commands, flag.Command)
+		if text := withDefault(flag); !slices.Contains(r.usages, text) {
+			r.usages = append(r.usages, text)
+		}
+	}
+	slices.SortFunc(rows, func(a, b *flagRow) int { return strings.Compare(a.name, b.name) })
+	return rows
+}
+
+// withDefault is the help of a flag with its default, where the help does not
+// say it.
+func withDefault(flag cli.FlagInfo) string {
+	if slices.Contains([]string{"", "[]", "false", "0"}, flag.Default) || strings.Contains(flag.Usage, "default") {
+		return flag.Usage
+	}
+	return flag.Usage + " (default " + flag.Default + ")"
+}
+
+// where names three commands at most: help lists them all.
 func where(commands []string) string {
 	if slices.Contains(commands, "") {
 		return "all"
+	}
+	if len(commands) > 4 {
+		return where(commands[:3]) + fmt.Sprintf(" and %d more", len(commands)-3)
 	}
 	var names []string
 	for _, command := range commands {
@@ -61,9 +114,11 @@ func where(commands []string) string {
 	return strings.Join(names, ", ")
 }
 
-func standard(text string) string {
-	if text == "" || text == "[]" || text == "false" {
-		return ""
+// usage joins two meanings of a flag. Of more it takes the shortest: they say
+// the same in the words of their commands.
+func usage(texts []string) string {
+	if len(texts) > 2 {
+		texts = []string{slices.MinFunc(texts, func(a, b string) int { return len(a) - len(b) })}
 	}
-	return code(text)
+	return strings.Join(texts, "; or ")
 }
