@@ -26,6 +26,7 @@ var rooms = map[string]struct {
 	"fleet":               {[]string{"schemas", "guard", "armclient"}, "many tenants at once; directory, clients and store reach it through its own interfaces"},
 	"ledger":              {[]string{"schemas", "guard", "fleet", "internal/csvcell"}, "guard and fleet for the types of their stores; keys reach it through an interface of its own, not from the vault"},
 	"simulator":           {nil, "a stand-in that shared code with the program would confirm the program's mistakes"},
+	"internal/csvfile":    {nil, "files that people bring are read in one way, whatever they are for"},
 	"internal/csvcell":    {nil, "one rule for cells that a spreadsheet could run"},
 	"internal/harden":     {nil, "what the process keeps to itself is the same whatever it does"},
 	"internal/httpclient": {nil, "one tuned HTTP client for Entra ID and ARM"},

@@ -1,0 +1,241 @@
+package csvfile
+
+import (
+	"bufio"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"unicode"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// maxLinesBeforeHeader bounds the lines that are passed over before a header.
+const maxLinesBeforeHeader = 10
+
+var errNoHeader = errors.New("the file is empty or has no header: its first line names the columns, such as name,tenant_id,client_id")
+
+// Reader reads the rows of one file.
+type Reader struct {
+	csv        *csv.Reader
+	header     []string
+	headerLine int
+	// skipped is how many lines stand before the header.
+	skipped int
+	// Separator is what stands between the cells.
+	Separator rune
+}
+
+// NewReader finds encoding, separator and header. Its errors say what the file
+// is instead, in a sentence that begins in lower case and ends without a stop.
+func NewReader(r io.Reader) (*Reader, error) {
+	text, err := plainText(r)
+	if err != nil {
+		return nil, err
+	}
+	reader := &Reader{}
+	line, err := reader.skipPreamble(text)
+	if err != nil {
+		return nil, err
+	}
+	if reader.Separator == 0 {
+		reader.Separator = separator(line)
+	}
+	rows := csv.NewReader(text)
+	rows.Comma, rows.FieldsPerRecord, rows.ReuseRecord = reader.Separator, -1, true
+	reader.csv = rows
+	return reader, reader.readHeader()
+}
+
+// Header returns the cells of the header, cleaned as all cells are.
+func (r *Reader) Header() []string { return r.header }
+
+// Read returns the cells of the next row and the line of the file on which the
+// row begins, counted from 1. Empty rows are passed over. The slice is used
+// again by the next call. At the end the error is io.EOF.
+func (r *Reader) Read() (cells []string, line int, err error) {
+	for {
+		cells, line, err = r.row()
+		if err != nil {
+			return nil, line, err
+		}
+		if !empty(cells) {
+			break
+		}
+	}
+	for len(cells) > len(r.header) && cells[len(cells)-1] == "" {
+		cells = cells[:len(cells)-1] // a separator at the end of the line
+	}
+	if len(r.header) == 1 && len(cells) > 1 {
+		return nil, line, noHeaderAt(r.headerLine)
+	}
+	if len(cells) != len(r.header) {
+		return nil, line, fmt.Errorf("line %d has %d cells, and the header has %d", line, len(cells), len(r.header))
+	}
+	return cells, line, nil
+}
+
+func (r *Reader) row() ([]string, int, error) {
+	cells, err := r.csv.Read()
+	if err != nil {
+		return nil, 0, r.mistake(err)
+	}
+	at, _ := r.csv.FieldPos(0)
+	for i, cell := range cells {
+		if cells[i], err = clean(cell); err != nil {
+			return nil, 0, fmt.Errorf("line %d: %w", at+r.skipped, err)
+		}
+	}
+	return cells, at + r.skipped, nil
+}
+
+func (r *Reader) mistake(err error) error {
+	var parse *csv.ParseError
+	switch {
+	case errors.Is(err, io.EOF):
+		return io.EOF
+	case errors.As(err, &parse) && (errors.Is(err, csv.ErrQuote) || errors.Is(err, csv.ErrBareQuote)):
+		return fmt.Errorf("line %d: a quotation mark is inside a cell or never closed; a cell that holds one is written \"like \"\"this\"\"\"", parse.StartLine+r.skipped)
+	case errors.As(err, &parse):
+		return fmt.Errorf("line %d cannot be read", parse.Line+r.skipped)
+	}
+	return err
+}
+
+// skipPreamble passes over what programs write before a header: "sep=;",
+// "#TYPE ..." and lines of separators alone. It returns the header's line,
+// which stays unread.
+func (r *Reader) skipPreamble(text *bufio.Reader) (string, error) {
+	for range maxLinesBeforeHeader {
+		line := peekLine(text)
+		sep, isSep := sepLine(line)
+		switch {
+		case isSep:
+			r.Separator = sep
+		case strings.HasPrefix(strings.TrimPrefix(line, `"`), "#TYPE"):
+		case strings.Trim(line, "\",;\t| ") == "" && line != "":
+		case line == "" && !atEnd(text):
+		default:
+			return line, nil
+		}
+		if _, err := text.ReadString('\n'); err != nil {
+			break
+		}
+		r.skipped++
+	}
+	return "", errNoHeader
+}
+
+// sepLine reads the line with which spreadsheets are told the separator.
+func sepLine(line string) (rune, bool) {
+	line = strings.Trim(line, `" `)
+	if len(line) < 4 || !strings.EqualFold(line[:4], "sep=") {
+		return 0, false
+	}
+	switch value := strings.TrimRight(line[4:], `"`); value {
+	case ",", ";", "\t", "|":
+		return rune(value[0]), true
+	case "":
+		return '\t', line[4:] == "" // a tab that was trimmed
+	}
+	return 0, false
+}
+
+// peekLine returns the next line without its end, or as much of it as is looked
+// at.
+func peekLine(text *bufio.Reader) string {
+	start, _ := text.Peek(sniffed / 2) // an error shows when the rows are read
+	line, _, _ := strings.Cut(string(start), "\n")
+	return line
+}
+
+func atEnd(text *bufio.Reader) bool {
+	_, err := text.Peek(1)
+	return err != nil
+}
+
+// separator is the one that stands most often outside of quotes in the header.
+// Spreadsheets write semicolons where the comma is the decimal sign, and tabs
+// into Unicode text.
+func separator(header string) rune {
+	counts, quoted := map[rune]int{}, false
+	for _, c := range header {
+		if c == '"' {
+			quoted = !quoted
+		} else if !quoted {
+			counts[c]++
+		}
+	}
+	best := ','
+	for _, c := range ";\t|" {
+		if counts[c] > counts[best] {
+			best = c
+		}
+	}
+	return best
+}
+
+// readHeader reads the header and refuses a title in its place.
+func (r *Reader) readHeader() error {
+	cells, line, err := r.row()
+	if errors.Is(err, io.EOF) {
+		return errNoHeader
+	}
+	if err != nil {
+		return err
+	}
+	if filled(cells) == 1 && len(cells) > 1 {
+		return noHeaderAt(line)
+	}
+	for len(cells) > 1 && cells[len(cells)-1] == "" {
+		cells = cells[:len(cells)-1]
+	}
+	r.header, r.headerLine = slices.Clone(cells), line
+	return nil
+}
+
+func noHeaderAt(line int) error {
+	return fmt.Errorf("line %d does not look like a header: it has text in one cell only; delete the lines above the names of the columns", line)
+}
+
+func filled(cells []string) (n int) {
+	for _, cell := range cells {
+		if cell != "" {
+			n++
+		}
+	}
+	return n
+}
+
+func empty(cells []string) bool { return filled(cells) == 0 }
+
+// clean drops spaces and invisible characters around a cell and composes its
+// letters, so that one text has one spelling.
+func clean(cell string) (string, error) {
+	if isPlain(cell) {
+		return strings.TrimSpace(cell), nil
+	}
+	if strings.ContainsAny(cell, "\x00\ufffd") {
+		return "", ErrEncoding
+	}
+	return norm.NFC.String(strings.TrimFunc(cell, Invisible)), nil
+}
+
+// isPlain reports a cell of printable ASCII, which most are.
+func isPlain(cell string) bool {
+	for i := range len(cell) {
+		if c := cell[i]; c >= 0x80 || c == 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// Invisible reports characters that show nothing: spaces of every kind, byte
+// order marks, zero-width and other format characters.
+func Invisible(r rune) bool {
+	return unicode.IsSpace(r) || unicode.Is(unicode.Cf, r) || unicode.Is(unicode.Zs, r)
+}

@@ -1,0 +1,168 @@
+package csvfile
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+
+	"golang.org/x/text/encoding"
+	"golang.org/x/text/encoding/unicode"
+	"golang.org/x/text/transform"
+)
+
+// sniffed is how much of a file is looked at before it is read, in bytes.
+const sniffed = 64 << 10
+
+// ErrEncoding is about bytes that are no text in UTF-8 or UTF-16.
+var ErrEncoding = errors.New(`the file is neither UTF-8 nor UTF-16: save it as "CSV UTF-8"`)
+
+// signatures are the first bytes of files that people take for CSV.
+func signatures() []struct{ prefix, is string } {
+	return []struct{ prefix, is string }{
+		{"PK\x03\x04", `an Excel workbook (.xlsx) or another ZIP file: open it and save the sheet as "CSV UTF-8"`},
+		{"\xd0\xcf\x11\xe0", `an Excel workbook of the older format (.xls): open it and save the sheet as "CSV UTF-8"`},
+		{"\x1f\x8b", "compressed with gzip: unpack it first"},
+		{"%PDF", "a PDF document: export the list as CSV"},
+		{"{\\rtf", "a rich text document: save it as plain text"},
+		{"<!DOCTYPE", "an HTML page: the download was probably answered by a sign-in page"},
+		{"<html", "an HTML page: the download was probably answered by a sign-in page"},
+		{"<?xml", "an XML document: export the list as CSV"},
+	}
+}
+
+// plainText returns the text of a file as UTF-8 with LF line ends.
+func plainText(r io.Reader) (*bufio.Reader, error) {
+	in := bufio.NewReaderSize(r, sniffed)
+	start, err := in.Peek(sniffed)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("the file cannot be read: %w", err)
+	}
+	for _, s := range signatures() {
+		if bytes.HasPrefix(bytes.TrimPrefix(start, []byte("\xef\xbb\xbf")), []byte(s.prefix)) {
+			return nil, fmt.Errorf("the file is %s", s.is)
+		}
+	}
+	text := bufio.NewReaderSize(transform.NewReader(in, decoder(start)), sniffed)
+	decoded, err := text.Peek(sniffed / 2)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, readError(err)
+	}
+	return bufio.NewReaderSize(&lineEnds{in: text, unicode: !bytes.ContainsAny(decoded, "\r\n")}, sniffed), nil
+}
+
+// decoder goes by the byte order mark, and without one by where the zero bytes
+// of UTF-16 are.
+func decoder(start []byte) transform.Transformer {
+	utf8 := transform.Chain(skipBOM(start), encoding.UTF8Validator)
+	switch {
+	case bytes.HasPrefix(start, []byte{0xff, 0xfe}), zerosAt(start, 1):
+		return strictUTF16(unicode.LittleEndian)
+	case bytes.HasPrefix(start, []byte{0xfe, 0xff}), zerosAt(start, 0):
+		return strictUTF16(unicode.BigEndian)
+	}
+	return utf8
+}
+
+func skipBOM(start []byte) transform.Transformer {
+	if bytes.HasPrefix(start, []byte("\xef\xbb\xbf")) {
+		return unicode.UTF8BOM.NewDecoder()
+	}
+	return transform.Nop
+}
+
+// zerosAt reports text in UTF-16 without a byte order mark: the first eight
+// characters of a header are ASCII, so every second byte is zero.
+func zerosAt(start []byte, offset int) bool {
+	if len(start) < 16 {
+		return false
+	}
+	for i := range 16 {
+		if (start[i] == 0) != (i%2 == offset) {
+			return false
+		}
+	}
+	return true
+}
+
+// strictUTF16 decodes with or without a byte order mark. A character that
+// cannot be decoded becomes U+FFFD, which the reader of rows refuses.
+func strictUTF16(order unicode.Endianness) transform.Transformer {
+	return unicode.UTF16(order, unicode.UseBOM).NewDecoder()
+}
+
+func readError(err error) error {
+	if errors.Is(err, encoding.ErrInvalidUTF8) {
+		return ErrEncoding
+	}
+	return fmt.Errorf("the file cannot be read: %w", err)
+}
+
+// lineEnds turns CRLF and CR into LF. Where a file has neither CR nor LF, the
+// line ends of Unicode (U+0085, U+2028, U+2029) are taken; elsewhere they are
+// part of a cell.
+type lineEnds struct {
+	in      *bufio.Reader
+	unicode bool
+	wasCR   bool
+}
+
+// Read implements io.Reader.
+func (l *lineEnds) Read(p []byte) (int, error) {
+	n, err := l.in.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		err = readError(err)
+	}
+	text := p[:n]
+	if l.unicode {
+		return l.foldUnicode(p, n, err)
+	}
+	if !l.wasCR && bytes.IndexByte(text, '\r') < 0 {
+		return n, err
+	}
+	kept := 0
+	for _, c := range text {
+		switch {
+		case c == '\r':
+			p[kept] = '\n'
+			kept++
+		case c == '\n' && l.wasCR: // the second half of CRLF
+		default:
+			p[kept] = c
+			kept++
+		}
+		l.wasCR = c == '\r'
+	}
+	return kept, err
+}
+
+// foldUnicode makes room for the rest of a character that the end of the buffer
+// cuts, and replaces the line ends in what is then whole.
+func (l *lineEnds) foldUnicode(p []byte, n int, err error) (int, error) {
+	for n > 0 && n < len(p) && cut(p[:n]) {
+		c, failure := l.in.ReadByte()
+		if failure != nil {
+			break
+		}
+		p[n] = c
+		n++
+	}
+	text := p[:n]
+	for _, end := range []string{"\u0085", "\u2028", "\u2029"} {
+		text = bytes.ReplaceAll(text, []byte(end), []byte("\n"))
+	}
+	return copy(p, text), err
+}
+
+// cut reports that the last character of a text is not whole.
+func cut(text []byte) bool {
+	for i := 1; i <= 3 && i <= len(text); i++ {
+		if c := text[len(text)-i]; c >= 0xc0 {
+			return c >= 0xf0 && i < 4 || c >= 0xe0 && c < 0xf0 && i < 3 || c < 0xe0 && i < 2
+		} else if c < 0x80 {
+			return false
+		}
+	}
+	return false
+}
