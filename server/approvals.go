@@ -1,14 +1,13 @@
 package server
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"io"
 	"net/http"
 	"strings"
 
 	"mcp-partner/guard"
+	"mcp-partner/internal/strictjson"
 	"mcp-partner/schemas"
 	"mcp-partner/tools"
 )
@@ -92,13 +91,6 @@ func (t *httpTransport) approver(r *http.Request, id string) (guard.Principal, *
 	return principal, no
 }
 
-// ruling is the body of a decision.
-type ruling struct {
-	Decision string `json:"decision"`
-	Digest   string `json:"digest"`
-	Reason   string `json:"reason"`
-}
-
 func (t *httpTransport) decide(w http.ResponseWriter, r *http.Request, p guard.Principal, id string) {
 	body, no := t.readBody(w, r)
 	if no != nil {
@@ -116,24 +108,28 @@ func (t *httpTransport) decide(w http.ResponseWriter, r *http.Request, p guard.P
 }
 
 func readRuling(body []byte) (guard.Ruled, error) {
-	var said ruling
-	decoder := json.NewDecoder(bytes.NewReader(body))
-	decoder.DisallowUnknownFields()
-	err := decoder.Decode(&said)
-	if _, more := decoder.Token(); err != nil || more != io.EOF {
-		return guard.Ruled{}, badRuling("The body is not one JSON object with decision, digest and reason alone.")
+	members, err := strictjson.Only(strictjson.WithoutBOM(body), "decision", "digest", "reason")
+	if err != nil {
+		return guard.Ruled{}, badRuling("The body is not one JSON object with decision, digest and reason alone, each at most once.")
 	}
-	switch said.Decision {
+	decision, digest, reason := textOf(members["decision"]), textOf(members["digest"]), textOf(members["reason"])
+	switch decision {
 	case "approve":
-		return guard.Ruled{Approved: true, Digest: said.Digest}, nil
+		return guard.Ruled{Approved: true, Digest: digest}, nil
 	case "deny":
-		if schemas.Foreign(said.Reason) == "" {
+		if schemas.Foreign(reason) == "" {
 			return guard.Ruled{}, badRuling("A denial needs a reason: whoever asked is told it.")
 		}
-		return guard.Ruled{Reason: said.Reason}, nil
+		return guard.Ruled{Reason: reason}, nil
 	default:
 		return guard.Ruled{}, badRuling("decision is neither approve nor deny.")
 	}
+}
+
+// textOf is "" for a member that is missing or no text.
+func textOf(raw json.RawMessage) (text string) {
+	_ = json.Unmarshal(raw, &text)
+	return text
 }
 
 func badRuling(message string) error {

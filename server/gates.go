@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -9,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -45,7 +47,7 @@ func (r *refusal) write(w http.ResponseWriter) {
 // checkRequest looks at everything that can be judged before anybody has been
 // identified or a byte of the body read.
 func (t *httpTransport) checkRequest(r *http.Request) *refusal {
-	return firstNo(r, t.checkHost, t.checkOrigin, checkMethod, checkContentType, checkAccept, t.checkLength)
+	return firstNo(r, t.checkHost, t.checkOrigin, checkMethod, checkContentType, checkContentEncoding, checkAccept, t.checkLength)
 }
 
 // checkOutside looks at who may have sent a request to any other path than MCP's.
@@ -55,7 +57,7 @@ func (t *httpTransport) checkOutside(r *http.Request, path string) *refusal {
 	if path == livePath || path == readyPath {
 		host = t.monitor.checkHost
 	}
-	return firstNo(r, host, t.checkOrigin)
+	return firstNo(r, host, t.checkOrigin, checkContentEncoding)
 }
 
 // firstNo asks gates in order.
@@ -85,28 +87,52 @@ func checkContentType(r *http.Request) *refusal {
 	return refuse(http.StatusUnsupportedMediaType, "Send the message with Content-Type: application/json, in UTF-8.")
 }
 
-// checkAccept wants both forms an answer can take. A missing header accepts
-// anything, as HTTP has it.
-func checkAccept(r *http.Request) *refusal {
-	accept := strings.Join(r.Header.Values("Accept"), ",")
-	if accept == "" || accepts(accept, "application/json") && accepts(accept, "text/event-stream") {
-		return nil
+// checkContentEncoding refuses bodies that say they are compressed: something in
+// between may have read another text than is read here.
+func checkContentEncoding(r *http.Request) *refusal {
+	for _, coding := range r.Header.Values("Content-Encoding") {
+		if !strings.EqualFold(strings.TrimSpace(coding), "identity") {
+			return refuse(http.StatusUnsupportedMediaType, "Send the body as it is, without Content-Encoding.").with("Accept-Encoding", "identity")
+		}
 	}
-	return refuse(http.StatusNotAcceptable, "Send Accept: application/json, text/event-stream. An answer can be either.")
+	return nil
 }
 
+// formats are the forms of an answer that a client takes.
+type formats struct{ json, stream bool }
+
+// formatsOf reads Accept. A missing header accepts anything, as HTTP has it.
+func formatsOf(r *http.Request) formats {
+	accept := strings.Join(r.Header.Values("Accept"), ",")
+	if accept == "" {
+		return formats{true, true}
+	}
+	return formats{accepts(accept, "application/json"), accepts(accept, eventStream)}
+}
+
+func checkAccept(r *http.Request) *refusal {
+	if formatsOf(r) != (formats{}) {
+		return nil
+	}
+	return refuse(http.StatusNotAcceptable, "Send Accept: application/json, text/event-stream. An answer is one of the two.")
+}
+
+// accepts goes by the range that names the type most exactly.
 func accepts(header, want string) bool {
 	group, _, _ := strings.Cut(want, "/")
+	ranges := []string{"*/*", group + "/*", want}
+	best, taken := -1, false
 	for part := range strings.SplitSeq(header, ",") {
 		kind, params, err := mime.ParseMediaType(strings.TrimSpace(part))
-		if err != nil || params["q"] == "0" {
+		at := slices.Index(ranges, kind)
+		if err != nil || at < best {
 			continue
 		}
-		if kind == want || kind == group+"/*" || kind == "*/*" {
-			return true
-		}
+		quality, err := strconv.ParseFloat(cmp.Or(params["q"], "1"), 64)
+		taken = err == nil && quality > 0 || at == best && taken
+		best = at
 	}
-	return false
+	return best >= 0 && taken
 }
 
 func (t *httpTransport) checkLength(r *http.Request) *refusal {
@@ -157,20 +183,35 @@ func (s *Server) crossOrigin(origins []string) *http.CrossOriginProtection {
 // checkOrigin goes by Sec-Fetch-Site as browsers set it, and by the Origin
 // itself too, which other software can be made to send.
 func (t *httpTransport) checkOrigin(r *http.Request) *refusal {
-	origin := r.Header.Get("Origin")
-	if t.foreign.Check(r) == nil && (origin == "" || slices.Contains(t.opts.Origins, origin) || sameHost(origin, r.Host)) {
+	origin, ok := originOf(r)
+	if ok && t.foreign.Check(r) == nil && (origin == "" || slices.Contains(t.opts.Origins, origin) || ownOrigin(origin, r)) {
 		return nil
 	}
 	return foreignOrigin()
+}
+
+// originOf returns the one Origin of a request, or "". ok is false where there
+// are two, of which somebody in between may have checked the other.
+func originOf(r *http.Request) (origin string, ok bool) {
+	origins := r.Header.Values("Origin")
+	if len(origins) == 0 {
+		return "", len(r.Header.Values("Sec-Fetch-Site")) <= 1
+	}
+	return origins[0], len(origins) == 1 && origins[0] != "" && len(r.Header.Values("Sec-Fetch-Site")) <= 1
 }
 
 func foreignOrigin() *refusal {
 	return refuse(http.StatusForbidden, "Web pages of this Origin may not call this server.")
 }
 
-func sameHost(origin, host string) bool {
+// ownOrigin wants the exact form in which browsers send an origin, so that
+// nothing beside scheme and host can be in it.
+func ownOrigin(origin string, r *http.Request) bool {
 	u, err := url.Parse(origin)
-	return err == nil && u.Host != "" && strings.EqualFold(u.Host, host)
+	if err != nil || u.Host == "" || origin != u.Scheme+"://"+u.Host || !strings.EqualFold(u.Host, r.Host) {
+		return false
+	}
+	return u.Scheme == "https" || u.Scheme == "http" && r.TLS == nil
 }
 
 // identify returns who is calling.

@@ -131,11 +131,11 @@ func checkReading(r *http.Request) *refusal {
 	return refuse(http.StatusMethodNotAllowed, "Use GET.").with("Allow", "GET, HEAD")
 }
 
-// checkHost lets addresses pass beside the names that are allowed: probes come
-// to an address, and only a name can be rebound.
+// checkHost lets addresses and requests without a Host pass beside the names that
+// are allowed: probes come so, and only a name can be rebound.
 func (m *monitor) checkHost(r *http.Request) *refusal {
 	host := hostName(r.Host)
-	if net.ParseIP(host) != nil || slices.ContainsFunc(m.hosts, func(allowed string) bool { return strings.EqualFold(allowed, host) }) {
+	if host == "" || net.ParseIP(host) != nil || slices.ContainsFunc(m.hosts, func(allowed string) bool { return strings.EqualFold(allowed, host) }) {
 		return nil
 	}
 	return foreignHost()
@@ -143,10 +143,10 @@ func (m *monitor) checkHost(r *http.Request) *refusal {
 
 // onlyOwnOrigin keeps web pages of others out where no origins can be allowed.
 func onlyOwnOrigin(r *http.Request) *refusal {
-	if origin := r.Header.Get("Origin"); origin != "" && !sameHost(origin, r.Host) {
-		return foreignOrigin()
+	if origin, ok := originOf(r); ok && (origin == "" || ownOrigin(origin, r)) {
+		return nil
 	}
-	return nil
+	return foreignOrigin()
 }
 
 func (m *monitor) ready(w http.ResponseWriter, r *http.Request) {
@@ -176,7 +176,7 @@ type MonitorOptions struct {
 func Monitor(o MonitorOptions) http.Handler {
 	m := &monitor{health: orHealthy(o.Health), metrics: o.Metrics, hosts: append([]string{"localhost"}, o.Hosts...)}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if no := firstNo(r, m.checkHost, onlyOwnOrigin); no != nil {
+		if no := firstNo(r, m.checkHost, onlyOwnOrigin, checkContentEncoding); no != nil {
 			no.write(w)
 			return
 		}

@@ -24,6 +24,10 @@ const (
 	// defaultConnections is how many connections are open at once. Each is a
 	// file of the process.
 	defaultConnections = 4096
+	defaultKeepAlive   = 3 * time.Second
+	// firstKeepAlive is how long a call may take before its stream begins by itself:
+	// until then an error can have a status of its own.
+	firstKeepAlive = 500 * time.Millisecond
 	// writeLimit is how long one write may hang on a client that does not read.
 	writeLimit     = 30 * time.Second
 	maxHeaderBytes = 64 << 10
@@ -66,6 +70,10 @@ type HTTPOptions struct {
 	// DrainLimit is how long calls may take to end when ServeListener stops;
 	// 30 s by default.
 	DrainLimit time.Duration
+	// KeepAlive is how often a comment is sent on the answer to a call that takes
+	// long, so that nothing in between takes it for dead; 3 s by default. The first
+	// comes after half a second.
+	KeepAlive time.Duration
 	// TLS, if set, is what connections are encrypted with; HTTP/2 comes with it.
 	TLS *tls.Config
 	// Health answers GET /readyz; nil is always ready.
@@ -92,6 +100,7 @@ func (o HTTPOptions) withDefaults() HTTPOptions {
 	o.Health = orHealthy(o.Health)
 	o.HeaderLimit = orDefault(o.HeaderLimit, defaultHeaderLimit)
 	o.BodyLimit = orDefault(o.BodyLimit, defaultBodyLimit)
+	o.KeepAlive = orDefault(o.KeepAlive, defaultKeepAlive)
 	o.DrainLimit = orDefault(o.DrainLimit, defaultDrainLimit)
 	return o
 }
@@ -112,7 +121,7 @@ type httpTransport struct {
 	stopping context.Context
 }
 
-// Handler serves MCP on exactly /mcp, decisions of approvers below /approvals, and
+// Handler serves MCP on /mcp and /mcp/ alike, decisions of approvers below /approvals, and
 // /livez, /readyz and /metrics for those who watch over the server.
 func (s *Server) Handler(o HTTPOptions) http.Handler {
 	return s.newHTTPTransport(context.Background(), o.withDefaults())
@@ -162,7 +171,7 @@ func (t *httpTransport) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	path := r.URL.EscapedPath()
-	if path == mcpPath {
+	if path == mcpPath || path == mcpPath+"/" {
 		t.serveMCP(w, r) // counts what its gates refuse
 		return
 	}
@@ -177,7 +186,7 @@ func (t *httpTransport) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		t.serveMetrics(w, r)
 	case openAPIPath:
 		serveOpenAPI(w, r)
-	case metadataPath, metadataPath + mcpPath:
+	case metadataPath, metadataPath + mcpPath, metadataPath + mcpPath + "/":
 		t.serveMetadata(w, r)
 	default:
 		if id, ok := approvalID(path); ok {
@@ -260,5 +269,5 @@ func (t *httpTransport) handle(w http.ResponseWriter, r *http.Request) {
 		no.write(w)
 		return
 	}
-	t.dispatch(w, r, &post{principal: principal, issued: issued, body: body, pass: pass})
+	t.dispatch(w, r, &post{principal: principal, issued: issued, body: body, pass: pass, takes: formatsOf(r)})
 }

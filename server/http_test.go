@@ -71,10 +71,14 @@ func ownStream(t *testing.T, answer wiretest.Answer, token string) error {
 
 func TestHTTPHostileRequests(t *testing.T) {
 	t.Parallel()
+	wiretest.OverEachHTTP(t, hostileRequests)
+}
+
+func hostileRequests(t *testing.T, start wiretest.Starter) {
 	o := httpOptions()
 	o.Origins = []string{"https://app.example"}
 	log := &logBook{}
-	c := wiretest.StartHTTP(t, newServer(newFixtures(), log), o, goodToken)
+	c := start(t, newServer(newFixtures(), log), o, goodToken)
 	_, port, _ := net.SplitHostPort(c.Addr)
 	set := func(name, value string) func(*http.Request) {
 		return func(r *http.Request) { r.Header.Set(name, value) }
@@ -95,10 +99,24 @@ func TestHTTPHostileRequests(t *testing.T) {
 	}{
 		{"as it should be", func(*http.Request) {}, 200, "", `"fine"`},
 		{"Host localhost", func(r *http.Request) { r.Host = "LOCALHOST:" + port }, 200, "", "fine"},
-		{"own Origin", set("Origin", "http://"+c.Addr), 200, "", "fine"},
+		{"own Origin", set("Origin", c.Base), 200, "", "fine"},
 		{"allowed Origin", set("Origin", "https://app.example"), 200, "", "fine"},
 		{"foreign Origin", set("Origin", "https://evil.example"), 403, "", "Origin"},
 		{"null Origin", set("Origin", "null"), 403, "", "Origin"},
+		{"two Origins", func(r *http.Request) { r.Header["Origin"] = []string{c.Base, "https://evil.example"} }, 403, "", "Origin"},
+		{"the own Origin twice", func(r *http.Request) { r.Header["Origin"] = []string{c.Base, c.Base} }, 403, "", "Origin"},
+		{"an empty Origin", func(r *http.Request) { r.Header["Origin"] = []string{""} }, 403, "", "Origin"},
+		{"own host, another scheme", set("Origin", "ftp://"+c.Addr), 403, "", "Origin"},
+		{"own host, an extension", set("Origin", "chrome-extension://"+c.Addr), 403, "", "Origin"},
+		{"own host, no scheme", set("Origin", "//"+c.Addr), 403, "", "Origin"},
+		{"own host, a user", set("Origin", strings.Replace(c.Base, "://", "://user@", 1)), 403, "", "Origin"},
+		{"own host, a password", set("Origin", strings.Replace(c.Base, "://", "://evil.example:x@", 1)), 403, "", "Origin"},
+		{"own host, a path", set("Origin", c.Base+"/"), 403, "", "Origin"},
+		{"own host, a query", set("Origin", c.Base+"?x"), 403, "", "Origin"},
+		{"own host, capitals", set("Origin", strings.ToUpper(c.Base)), 403, "", "Origin"},
+		{"Content-Encoding of a plain body", set("Content-Encoding", "gzip"), 415, "Accept-Encoding: identity", "Content-Encoding"},
+		{"a second Content-Encoding", func(r *http.Request) { r.Header["Content-Encoding"] = []string{"identity", "br"} }, 415, "", "Content-Encoding"},
+		{"Content-Encoding that is none", set("Content-Encoding", "identity"), 200, "", "fine"},
 		{"Origin of another port", set("Origin", "http://127.0.0.1:1"), 403, "", "Origin"},
 		{"cross-site", set("Sec-Fetch-Site", "cross-site"), 403, "", "Origin"},
 		{"foreign Origin that claims to be the same", func(r *http.Request) {
@@ -127,12 +145,20 @@ func TestHTTPHostileRequests(t *testing.T) {
 		{"UTF-16", set("Content-Type", "application/json; charset=utf-16"), 415, "", "UTF-8"},
 		{"UTF-8", set("Content-Type", "application/json; charset=UTF-8"), 200, "", "fine"},
 		{"Accept HTML", set("Accept", "text/html"), 406, "", "Accept"},
-		{"Accept JSON alone", set("Accept", "application/json"), 406, "", "Accept"},
-		{"Accept but not SSE", set("Accept", "*/*, text/event-stream;q=0"), 200, "", "fine"},
+		{"Accept JSON alone", set("Accept", "application/json"), 200, "Content-Type: application/json", "fine"},
+		{"Accept a group alone", set("Accept", "application/*"), 200, "Content-Type: application/json", "fine"},
+		{"Accept a stream alone", set("Accept", "text/event-stream"), 200, "Content-Type: text/event-stream", "fine"},
+		{"Accept text of any kind", set("Accept", "text/*"), 200, "Content-Type: text/event-stream", "fine"},
+		{"Accept but not SSE", set("Accept", "*/*, text/event-stream;q=0.0"), 200, "Content-Type: application/json", "fine"},
+		{"Accept but not JSON", set("Accept", "application/json;q=0, */*"), 200, "Content-Type: text/event-stream", "fine"},
+		{"Accept nothing", set("Accept", "*/*;q=0"), 406, "", "Accept"},
+		{"Accept with a broken quality", set("Accept", "application/json;q=x"), 406, "", "Accept"},
 		{"Accept anything", set("Accept", "*/*"), 200, "", "fine"},
 		{"no Accept", func(r *http.Request) { r.Header.Del("Accept") }, 200, "", "fine"},
 		{"big body", body(big), 413, "", "1048576 bytes"},
 		{"big chunked body", func(r *http.Request) { body(big)(r); r.ContentLength = -1 }, 413, "", "1048576 bytes"},
+		{"byte order mark", body("\ufeff" + wiretest.Legacy.Call(1, "echo", wiretest.Object{"text": "fine"})), 200, "", "fine"},
+		{"two byte order marks", body("\ufeff\ufeff{}"), 400, "", "not valid JSON"},
 		{"batch", body(`[{"jsonrpc":"2.0","id":1,"method":"ping"}]`), 400, "", "Batches are not accepted"},
 		{"garbage", body("hello"), 400, "", "not valid JSON"},
 		{"empty body", body(""), 400, "", "not valid JSON"},
@@ -140,7 +166,9 @@ func TestHTTPHostileRequests(t *testing.T) {
 		{"null id", body(`{"jsonrpc":"2.0","id":null,"method":"ping"}`), 400, "", `\"id\" must be`},
 		{"unknown revision", set("Mcp-Protocol-Version", "1999-01-01"), 400, "", "1999-01-01"},
 		{"another path", func(r *http.Request) { r.URL.Path = "/" }, 404, "", "/mcp"},
-		{"path with a slash", func(r *http.Request) { r.URL.Path = "/mcp/" }, 404, "", "/mcp"},
+		{"path with a slash", func(r *http.Request) { r.URL.Path = "/mcp/" }, 200, "", "fine"},
+		{"path with two slashes", func(r *http.Request) { r.URL.Path = "/mcp//" }, 404, "", "/mcp"},
+		{"path with a slash, escaped", func(r *http.Request) { r.URL.Path, r.URL.RawPath = "/mcp/", "/mcp%2F" }, 404, "", "/mcp"},
 		{"path below", func(r *http.Request) { r.URL.Path = "/mcp/x" }, 404, "", "/mcp"},
 		{"SSE of old", func(r *http.Request) { r.URL.Path = "/sse" }, 404, "", "/mcp"},
 	} {

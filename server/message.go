@@ -55,6 +55,7 @@ func (m *message) isCancel() bool {
 // batches, null and fractional IDs, and members that encoding/json would match
 // in any case or take twice.
 func parseMessage(raw []byte) (*message, *fault) {
+	raw = strictjson.WithoutBOM(raw)
 	if f := checkText(raw); f != nil {
 		return nil, f
 	}

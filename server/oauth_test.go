@@ -188,7 +188,7 @@ func TestOAuthMetadata(t *testing.T) {
 		{root, "evil.example", 403, ""},
 		{root, "localhost.evil.example", 403, ""},
 		{root + "/", "", 404, ""},
-		{root + "/mcp/", "", 404, ""},
+		{root + "/mcp/", "", 200, "http://" + c.Addr + "/mcp"},
 		{root + "/other", "", 404, ""},
 		{"/.well-known/oauth-authorization-server", "", 404, ""},
 		{"/.well-known/openid-configuration", "", 404, ""},

@@ -20,8 +20,8 @@ const (
 // says. To a page of the server's own origin and to everybody else nothing is
 // said.
 func (t *httpTransport) admitPage(w http.ResponseWriter, r *http.Request) (answered bool) {
-	origin := r.Header.Get("Origin")
-	if origin == "" || !slices.Contains(t.opts.Origins, origin) || t.checkHost(r) != nil {
+	origin, ok := originOf(r)
+	if !ok || origin == "" || !slices.Contains(t.opts.Origins, origin) || t.checkHost(r) != nil {
 		return false
 	}
 	h := w.Header()

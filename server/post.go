@@ -22,6 +22,7 @@ type post struct {
 	issued  bool
 	body    []byte
 	pass    *pass
+	takes   formats
 	message *message
 	// modern is set when either the header or the message says 2026-07-28 or
 	// later, which decides how errors map to HTTP statuses.
@@ -73,6 +74,10 @@ func (t *httpTransport) forward(w http.ResponseWriter, r *http.Request, p *post)
 		return
 	}
 	listens := p.message.kind == kindRequest && p.message.method == string(mcp.MethodSubscriptionsListen)
+	if listens && !p.takes.stream {
+		refuse(http.StatusNotAcceptable, "A subscription is an event stream. Send Accept: text/event-stream.").write(w)
+		return
+	}
 	// A subscription stays for hours; it must not take the place of calls.
 	if listens && !p.pass.move(t.streams) {
 		overloaded().write(w)
@@ -108,13 +113,14 @@ func checkRevision(r *http.Request, m *message) *fault {
 // of its own.
 func (t *httpTransport) exchange(ctx context.Context, w http.ResponseWriter, r *http.Request, p *post, listens bool) {
 	out := newExchangeWriter(w, p, callerLevel{t.levels, p.principal.Caller})
+	out.keepAlive(t.opts.KeepAlive)
 	x := &exchange{message: p.message}
 	if !listens {
 		x.session = t.sessionFor(r, p, out)
 	}
 	ctx = tools.WithNotifier(t.server.facts(ctx, p.principal, p.message, r.Header.Get), out)
 	w.Header().Set(requestIDHeader, tools.RequestIDOf(ctx))
-	t.run(out, inward(withExchange(ctx, x), r, p.body), x)
+	t.run(out, inward(withExchange(ctx, x), r, p.message.raw), x)
 	if x.session != nil {
 		x.session.flush()
 	}
@@ -149,6 +155,7 @@ func inward(ctx context.Context, r *http.Request, body []byte) *http.Request {
 			inner.Header[name] = values
 		}
 	}
+	inner.Header.Set("Accept", "application/json, "+eventStream) // what the client takes is seen to here
 	inner.Body = io.NopCloser(bytes.NewReader(body))
 	inner.ContentLength = int64(len(body))
 	return inner
@@ -158,7 +165,7 @@ func inward(ctx context.Context, r *http.Request, body []byte) *http.Request {
 // out: none is ever given out, so a client that sends one means another server.
 func ofProtocol(name string) bool {
 	switch name {
-	case "Content-Type", "Accept", "Last-Event-Id":
+	case "Content-Type", "Last-Event-Id":
 		return true
 	case mcp.HeaderSessionID:
 		return false

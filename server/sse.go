@@ -29,6 +29,8 @@ type exchangeWriter struct {
 	relay    bool // mcp-go streams by itself
 	finished bool
 	err      error
+	// beat sends the next comment; nil where there are none.
+	beat *time.Timer
 }
 
 func newExchangeWriter(out http.ResponseWriter, p *post, l levels) *exchangeWriter {
@@ -82,9 +84,34 @@ func (w *exchangeWriter) Notify(method string, params any) error {
 	if w.finished {
 		return errAnswered
 	}
+	if !w.post.takes.stream {
+		return nil // the client takes the answer alone
+	}
 	w.begin()
 	w.event(event)
 	return w.err
+}
+
+// keepAlive begins the stream of a request that takes long, and sends a comment on
+// it every interval.
+func (w *exchangeWriter) keepAlive(interval time.Duration) {
+	if w.post.message.kind != kindRequest || !w.post.takes.stream {
+		return
+	}
+	w.mu.Lock() // the timer may be faster than this
+	defer w.mu.Unlock()
+	w.beat = time.AfterFunc(min(firstKeepAlive, interval), func() { w.comment(interval) })
+}
+
+func (w *exchangeWriter) comment(interval time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.finished || w.err != nil {
+		return
+	}
+	w.begin()
+	w.deliver([]byte(":\n\n"))
+	w.beat.Reset(interval)
 }
 
 const eventStream = "text/event-stream"
@@ -104,7 +131,12 @@ func (w *exchangeWriter) begin() {
 
 // event writes one event; JSON has no line ends of its own.
 func (w *exchangeWriter) event(data []byte) {
-	w.send(append(append([]byte("event: message\ndata: "), bytes.TrimRight(data, "\n")...), "\n\n"...))
+	w.deliver(append(append([]byte("event: message\ndata: "), bytes.TrimRight(data, "\n")...), "\n\n"...))
+}
+
+// deliver writes what is whole, and lets the client have it at once.
+func (w *exchangeWriter) deliver(p []byte) {
+	w.send(p)
 	if w.err == nil {
 		w.err = w.control.Flush()
 	}
@@ -138,8 +170,14 @@ func (w *exchangeWriter) finish(f *fault) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.finished = true
+	if w.beat != nil {
+		w.beat.Stop()
+	}
 	if f != nil && !w.relay {
 		w.replace(f)
+	}
+	if !w.post.takes.json && w.status == http.StatusOK && w.body.Len() > 0 {
+		w.begin()
 	}
 	switch {
 	case w.relay:

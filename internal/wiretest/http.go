@@ -185,6 +185,9 @@ func (a Answer) Replies(tb testing.TB) []Reply {
 	}
 	var replies []Reply
 	for event := range bytes.SplitSeq(bytes.TrimSuffix(a.Body, []byte("\n\n")), []byte("\n\n")) {
+		if bytes.HasPrefix(event, []byte(":")) {
+			continue // a comment
+		}
 		replies = append(replies, Parse(tb, eventData(tb, event)))
 	}
 	return replies
