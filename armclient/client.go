@@ -19,6 +19,7 @@ type Client struct {
 	// settle is how long a link is left alone after a write without an answer,
 	// before it is read a second time.
 	settle time.Duration
+	roles  func() (roleClients, error)
 }
 
 // New makes a client. It sends nothing. An error is a *schemas.Problem about the
@@ -31,6 +32,7 @@ func New(cred azcore.TokenCredential, o Options) (*Client, error) {
 	return &Client{
 		options: o, partners: factory.NewPartnersClient(), partner: factory.NewPartnerClient(),
 		operation: factory.NewOperationClient(), tenants: factory.NewTenantsClient(), settle: settleTime(o),
+		roles: lazyRoleClients(cred, o),
 	}, nil
 }
 

@@ -106,8 +106,12 @@ func (c *call) checkVersion() (answer, bool) {
 	switch c.route.op {
 	case OpOther:
 		return answer{}, true
-	case OpTenants:
+	case OpTenants, OpSubscriptions:
 		want = tenantsAPIVersion
+	case OpRoleAssignments, OpRoleDefinitions:
+		want = rolesAPIVersion
+	case OpRoleSchedules:
+		want = schedulesAPIVersion
 	}
 	got := c.r.URL.Query().Get("api-version")
 	switch {
@@ -120,7 +124,7 @@ func (c *call) checkVersion() (answer, bool) {
 }
 
 func (c *call) wrongVersion(got, want string) answer {
-	if c.route.op == OpTenants {
+	if c.route.op != OpPartner && c.route.op != OpPartners && c.route.op != OpOperations {
 		return armError(400, "InvalidApiVersionParameter", "The api-version '"+clip(got)+"' is invalid. The supported versions are '"+want+"'.")
 	}
 	return armError(400, "NoRegisteredProviderFound", "No registered resource provider found for location '' and API version '"+clip(got)+

@@ -23,11 +23,17 @@ const (
 	OpMetadata   Op = "metadata"   // GET a token from the machine
 	OpDiscovery  Op = "discovery"  // GET OpenID or instance metadata, or keys
 	OpOther      Op = "other"
+
+	OpSubscriptions   Op = "subscriptions"    // GET what the identity sees
+	OpRoleAssignments Op = "role_assignments" // GET those of a subscription
+	OpRoleDefinitions Op = "role_definitions" // GET all of a subscription, or one
+	OpRoleSchedules   Op = "role_schedules"   // GET when assignments hold
 )
 
 func (o Op) known() bool {
 	switch o {
-	case "", OpPartners, OpPartner, OpOperations, OpTenants, OpToken, OpSignIn, OpMetadata, OpDiscovery, OpOther:
+	case "", OpPartners, OpPartner, OpOperations, OpTenants, OpToken, OpSignIn, OpMetadata, OpDiscovery, OpOther,
+		OpSubscriptions, OpRoleAssignments, OpRoleDefinitions, OpRoleSchedules:
 		return true
 	}
 	return false
@@ -62,12 +68,17 @@ type pattern struct {
 }
 
 func routes() []pattern {
-	const ns = "microsoft.managementpartner"
+	const ns, authorization = "microsoft.managementpartner", "microsoft.authorization"
 	return []pattern{
 		{[]string{"providers", ns, "partners"}, route{op: OpPartners, do: (*call).getPartners}},
 		{[]string{"providers", ns, "partners", "*"}, route{op: OpPartner, do: (*call).partner}},
 		{[]string{"providers", ns, "operations"}, route{op: OpOperations, do: (*call).operations}},
 		{[]string{"tenants"}, route{op: OpTenants, do: (*call).tenants}},
+		{[]string{"subscriptions"}, route{op: OpSubscriptions, do: (*call).subscriptions}},
+		{[]string{"subscriptions", "*", "providers", authorization, "roleassignments"}, route{op: OpRoleAssignments, do: (*call).roleAssignments}},
+		{[]string{"subscriptions", "*", "providers", authorization, "roledefinitions"}, route{op: OpRoleDefinitions, do: (*call).roleDefinitions}},
+		{[]string{"subscriptions", "*", "providers", authorization, "roledefinitions", "*"}, route{op: OpRoleDefinitions, do: (*call).roleDefinition}},
+		{[]string{"providers", authorization, "roleassignmentscheduleinstances"}, route{op: OpRoleSchedules, do: (*call).roleSchedules}},
 		{[]string{"*", "oauth2", "v2.0", "token"}, route{op: OpToken, do: (*call).token}},
 		{[]string{"*", "oauth2", "v2.0", "devicecode"}, route{op: OpSignIn, do: (*call).deviceCode}},
 		{[]string{"*", "oauth2", "v2.0", "authorize"}, route{op: OpSignIn, do: (*call).authorize}},

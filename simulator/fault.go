@@ -90,7 +90,7 @@ func (r reach) covers(c *call) bool {
 	case toWrites:
 		return partner && c.writes()
 	case toNamed:
-		return partner || c.route.op == OpTenants
+		return partner || c.route.op == OpTenants || c.route.op == OpSubscriptions
 	case toToken:
 		return c.route.op == OpToken || c.route.op == OpDiscovery
 	case toARM:

@@ -33,6 +33,7 @@ type tenant struct {
 	tokenCalls   atomic.Uint64
 	mu           sync.RWMutex
 	principals   []*principal // the application's own comes first
+	roles        *Roles       // nil for those that follow from the seed
 }
 
 // principal is an identity in one tenant. Its lock is held for the length of a

@@ -31,7 +31,8 @@ var rooms = map[string]struct {
 	"internal/harden":     {nil, "what the process keeps to itself is the same whatever it does"},
 	"internal/httpclient": {nil, "one tuned HTTP client for Entra ID and ARM"},
 	"vault":               {[]string{"schemas", "internal/httpclient", "vault/internal/hashicorp", "vault/internal/azurekeyvault", "vault/internal/keychain", "vault/internal/backend"}, "credentials go in and never come out"},
-	"armclient":           {[]string{"schemas", "guard", "internal/strictjson"}, "the guard for Permit alone"},
+	"armclient":           {[]string{"schemas", "guard", "internal/strictjson", "internal/pec"}, "the guard for Permit alone, internal/pec for what is read of roles"},
+	"internal/pec":        {[]string{"schemas"}, "the verdict on roles is a pure function of what was read"},
 	"tools":               {[]string{"schemas", "search", "guard", "armclient", "fleet", "docs"}, "directory and vault reach it through its own interfaces"},
 	"server":              {[]string{"schemas", "guard", "tools", "internal/strictjson"}, "transports know the call path, not what is behind it"},
 	"auth":                {[]string{"schemas", "guard", "internal/strictjson", "internal/httpclient"}, "what a token says becomes a principal of the guard, and nothing else of it goes further"},
@@ -66,6 +67,7 @@ var only = []struct {
 }{
 	{"github.com/mark3labs/mcp-go", []string{"server", "tools", "internal/demo"}, "one place knows the MCP library, so that it can be replaced without touching an intent"},
 	{"github.com/Azure/azure-sdk-for-go/sdk/azidentity", []string{"vault", "vault/internal/azurekeyvault"}, "credentials are made where secrets are"},
+	{"github.com/Azure/azure-sdk-for-go/sdk/resourcemanager", []string{"armclient"}, "requests to ARM pass one gate"},
 	{"github.com/hashicorp/vault/api", []string{"vault/internal/hashicorp"}, "one place knows the client of the vault server"},
 	{"github.com/Azure/azure-sdk-for-go/sdk/security/keyvault", []string{"vault/internal/azurekeyvault"}, "one place knows the client of Key Vault"},
 	{"github.com/zalando/go-keyring", []string{"vault/internal/keychain"}, "one place knows the keychain of the system"},

@@ -1,0 +1,224 @@
+package armclient
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/arm"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
+	"github.com/Azure/azure-sdk-for-go/sdk/resourcemanager/authorization/armauthorization/v2"
+	"github.com/Azure/azure-sdk-for-go/sdk/resourcemanager/resources/armsubscriptions"
+
+	"mcp-partner/internal/pec"
+	"mcp-partner/schemas"
+)
+
+// roleClients are Microsoft's clients for subscriptions and roles, on pipelines
+// with the same gate as all others.
+type roleClients struct {
+	subscriptions *armsubscriptions.Client
+	assignments   *armauthorization.RoleAssignmentsClient
+	definitions   *armauthorization.RoleDefinitionsClient
+	schedules     *armauthorization.RoleAssignmentScheduleInstancesClient
+}
+
+// lazyRoleClients makes them when roles are asked for: most processes never do.
+func lazyRoleClients(credential azcore.TokenCredential, o Options) func() (roleClients, error) {
+	return sync.OnceValues(func() (roleClients, error) {
+		o = o.withDefaults()
+		endpoint, err := o.check(credential)
+		if err != nil {
+			return roleClients{}, err
+		}
+		options := pipelineOptions(o, endpoint)
+		options.PerCallPolicies = []policy.Policy{listPolicy{}}
+		return newRoleClients(tokenSource{credential}, options)
+	})
+}
+
+// RoleReader reads subscriptions and the roles in them. It implements
+// pec.Reader.
+type RoleReader struct {
+	client *Client
+	retry  policy.RetryOptions
+}
+
+// Roles returns a reader that repeats a request as Link does.
+func (c *Client) Roles() *RoleReader { return &RoleReader{c, readRetry(c.options)} }
+
+// RolesOnce returns a reader that sends each request once, as LinkOnce does.
+func (c *Client) RolesOnce() *RoleReader { return &RoleReader{c, noRetry()} }
+
+// Subscriptions implements pec.Reader.
+func (r *RoleReader) Subscriptions(ctx context.Context) ([]pec.Subscription, pec.Identity, error) {
+	ctx, seen, cancel := r.begin(ctx)
+	defer cancel()
+	clients, err := r.client.roles()
+	if err != nil {
+		return nil, pec.Identity{}, err
+	}
+	rows, err := collectRoles(ctx, clients.subscriptions.NewListPager(nil), func(page armsubscriptions.ClientListResponse) []pec.Subscription {
+		return convert(page.Value, subscription)
+	})
+	return rows, pec.Identity{TenantID: seen.claims.tenantID, ObjectID: seen.claims.objectID}, err
+}
+
+// Assignments implements pec.Reader.
+func (r *RoleReader) Assignments(ctx context.Context, subscriptionID, objectID string) ([]pec.Assignment, string, error) {
+	ctx, seen, cancel := r.begin(ctx)
+	defer cancel()
+	clients, err := r.client.roles()
+	if err != nil {
+		return nil, "", err
+	}
+	if !schemas.IsGUID(subscriptionID) || !schemas.IsGUID(objectID) {
+		return nil, "", schemas.NewProblem(schemas.CodeInvalidArgument, "A subscription ID and an object ID are GUIDs.")
+	}
+	filter := "assignedTo('" + objectID + "')"
+	pager := clients.assignments.NewListForScopePager("subscriptions/"+subscriptionID, &armauthorization.RoleAssignmentsClientListForScopeOptions{Filter: &filter})
+	rows, err := collectRoles(ctx, pager, func(page armauthorization.RoleAssignmentsClientListForScopeResponse) []pec.Assignment {
+		return convertAll(page.Value, assignment)
+	})
+	if err == nil && !strings.EqualFold(seen.claims.objectID, objectID) {
+		err = schemas.NewProblem(schemas.CodeWrongIdentity, "The token changed to another identity while roles were read.")
+	}
+	return rows, schemas.Foreign(seen.requestID), err
+}
+
+// Schedules implements pec.Reader.
+func (r *RoleReader) Schedules(ctx context.Context) ([]pec.Schedule, error) {
+	ctx, _, cancel := r.begin(ctx)
+	defer cancel()
+	clients, err := r.client.roles()
+	if err != nil {
+		return nil, err
+	}
+	filter := "asTarget()"
+	pager := clients.schedules.NewListForScopePager("", &armauthorization.RoleAssignmentScheduleInstancesClientListForScopeOptions{Filter: &filter})
+	return collectRoles(ctx, pager, func(page armauthorization.RoleAssignmentScheduleInstancesClientListForScopeResponse) []pec.Schedule {
+		return convert(page.Value, schedule)
+	})
+}
+
+// Role implements pec.Reader.
+func (r *RoleReader) Role(ctx context.Context, subscriptionID, roleID string) (pec.Role, error) {
+	ctx, _, cancel := r.begin(ctx)
+	defer cancel()
+	clients, err := r.client.roles()
+	if err != nil {
+		return pec.Role{}, err
+	}
+	resp, err := clients.definitions.Get(ctx, "subscriptions/"+subscriptionID, roleID, nil)
+	if err != nil {
+		return pec.Role{}, roleProblem(ctx, err)
+	}
+	p := resp.Properties
+	if p == nil || p.RoleName == nil {
+		return pec.Role{}, schemas.NewProblem(schemas.CodeUnexpectedResponse, "ARM answered with a role definition that has no name.")
+	}
+	return pec.Role{ID: roleID, Name: clean(p.RoleName), Custom: strings.EqualFold(value(p.RoleType), "CustomRole")}, nil
+}
+
+// begin prepares a context as connection.send does for the provider's calls.
+func (r *RoleReader) begin(ctx context.Context) (context.Context, *record, context.CancelFunc) {
+	ctx, cancel := withDeadline(ctx, readTime)
+	ctx, seen := withRecord(ctx)
+	ctx = policy.WithHTTPHeader(ctx, http.Header{})
+	return policy.WithRetryOptions(ctx, r.retry), seen, cancel
+}
+
+func newRoleClients(credential azcore.TokenCredential, options *arm.ClientOptions) (roleClients, error) {
+	subscriptions, err := armsubscriptions.NewClient(credential, options)
+	if err != nil {
+		return roleClients{}, invalid("azcore does not take the ARM endpoint and audience.")
+	}
+	// The subscription is named in each call's scope.
+	factory, err := armauthorization.NewClientFactory("00000000-0000-0000-0000-000000000000", credential, options)
+	if err != nil {
+		return roleClients{}, invalid("azcore does not take the ARM endpoint and audience.")
+	}
+	return roleClients{
+		subscriptions: subscriptions, assignments: factory.NewRoleAssignmentsClient(),
+		definitions: factory.NewRoleDefinitionsClient(), schedules: factory.NewRoleAssignmentScheduleInstancesClient(),
+	}, nil
+}
+
+// collectRoles reads all pages. Unlike collect it gives the modules' errors words.
+func collectRoles[P, R any](ctx context.Context, pager *runtime.Pager[P], rowsOf func(P) []R) ([]R, error) {
+	var rows []R
+	ctx = withTrail(ctx)
+	for pages := 0; pager.More(); pages++ {
+		if pages == maxPages || len(rows) > maxRows {
+			return nil, schemas.NewProblem(schemas.CodeUnexpectedResponse, "ARM's list has more pages than this program reads.")
+		}
+		page, err := pager.NextPage(ctx)
+		if err != nil {
+			return nil, roleProblem(ctx, err)
+		}
+		rows = append(rows, rowsOf(page)...)
+	}
+	return rows, nil
+}
+
+// convertAll keeps a place for what is null: it is an assignment that cannot be read.
+func convertAll[W, R any](values []*W, row func(W) R) []R {
+	rows := make([]R, 0, len(values))
+	for _, v := range values {
+		if v == nil {
+			v = new(W)
+		}
+		rows = append(rows, row(*v))
+	}
+	return rows
+}
+
+func subscription(s armsubscriptions.Subscription) (pec.Subscription, bool) {
+	row := pec.Subscription{
+		ID: strings.ToLower(value(s.SubscriptionID)), TenantID: strings.ToLower(value(s.TenantID)),
+		Name: clean(s.DisplayName), State: schemas.Foreign(value((*string)(s.State))), Listed: true,
+	}
+	for _, m := range s.ManagedByTenants {
+		if m != nil && schemas.IsGUID(value(m.TenantID)) {
+			row.ManagedBy = append(row.ManagedBy, strings.ToLower(*m.TenantID))
+		}
+	}
+	slices.Sort(row.ManagedBy)
+	return row, schemas.IsGUID(row.ID)
+}
+
+func assignment(a armauthorization.RoleAssignment) pec.Assignment {
+	p := a.Properties
+	if p == nil {
+		return pec.Assignment{}
+	}
+	return pec.Assignment{
+		RoleID: pec.RoleIDOf(value(p.RoleDefinitionID)), PrincipalID: value(p.PrincipalID),
+		PrincipalType: value((*string)(p.PrincipalType)), Scope: value(p.Scope), Conditional: value(p.Condition) != "", Created: at(p.CreatedOn),
+	}
+}
+
+func schedule(s armauthorization.RoleAssignmentScheduleInstance) (pec.Schedule, bool) {
+	p := s.Properties
+	if p == nil {
+		return pec.Schedule{}, false
+	}
+	return pec.Schedule{
+		RoleID: pec.RoleIDOf(value(p.RoleDefinitionID)), PrincipalID: value(p.PrincipalID), Scope: value(p.Scope),
+		Activated: strings.EqualFold(value((*string)(p.AssignmentType)), string(armauthorization.AssignmentTypeActivated)),
+		Start:     at(p.StartDateTime), End: at(p.EndDateTime),
+	}, true
+}
+
+// at drops .NET's zero time.
+func at(t *time.Time) time.Time {
+	if t == nil || t.Year() <= 1 {
+		return time.Time{}
+	}
+	return *t
+}

@@ -1,0 +1,164 @@
+package pec
+
+import (
+	"bufio"
+	"bytes"
+	_ "embed"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"strings"
+	"sync"
+	"time"
+
+	"mcp-partner/schemas"
+)
+
+//go:embed roles.csv
+var builtIn []byte
+
+// List says which Azure roles are eligible for partner earned credit.
+type List struct {
+	// Date is when the list was published, as 2020-12; after an override it names
+	// both dates.
+	Date   string
+	Source string
+	roles  map[string]listed
+}
+
+type listed struct {
+	name     string
+	eligible bool
+}
+
+// standing is what the list says of a role.
+type standing int
+
+const (
+	unlisted standing = iota
+	notEligible
+	eligible
+)
+
+// BuiltIn returns Microsoft's published list.
+var BuiltIn = sync.OnceValue(func() *List {
+	list, err := parse(bytes.NewReader(builtIn), false)
+	if err != nil {
+		panic(err) // a test reads the file
+	}
+	return list
+})
+
+// Override returns the list with the changes of a file: rows add or change a
+// role, and rows whose third column is "remove" take one out. The file needs a
+// line "# date: 2026-11".
+func (l *List) Override(file io.Reader) (*List, error) {
+	changes, err := parse(file, true)
+	if err != nil {
+		return nil, err
+	}
+	merged := &List{Date: l.Date + ", changed " + changes.Date, Source: l.Source, roles: maps.Clone(l.roles)}
+	for id, role := range changes.roles {
+		if role.name == "" {
+			delete(merged.roles, id)
+			continue
+		}
+		merged.roles[id] = role
+	}
+	return merged, nil
+}
+
+// Len returns how many roles are on the list, and how many of them are eligible.
+func (l *List) Len() (all, eligible int) {
+	for _, role := range l.roles {
+		if role.eligible {
+			eligible++
+		}
+	}
+	return len(l.roles), eligible
+}
+
+func (l *List) lookup(roleID string) (string, standing) {
+	role, ok := l.roles[roleID]
+	switch {
+	case !ok:
+		return "", unlisted
+	case role.eligible:
+		return role.name, eligible
+	default:
+		return role.name, notEligible
+	}
+}
+
+// parse reads a list. Only an override may remove roles.
+func parse(file io.Reader, override bool) (*List, error) {
+	text := bufio.NewReader(file)
+	list := &List{roles: map[string]listed{}}
+	if err := list.readHead(text); err != nil {
+		return nil, err
+	}
+	reader := csv.NewReader(text)
+	reader.FieldsPerRecord = 3
+	for {
+		record, err := reader.Read()
+		if errors.Is(err, io.EOF) {
+			return list, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("list of roles: %w", err)
+		}
+		line, _ := reader.FieldPos(0)
+		if err := list.add(record, override); err != nil {
+			return nil, fmt.Errorf("list of roles, line %d below the comments: %w", line, err)
+		}
+	}
+}
+
+// readHead reads the comments at the top, which hold source and date.
+func (l *List) readHead(text *bufio.Reader) error {
+	for {
+		next, err := text.Peek(1)
+		if err != nil || next[0] != '#' {
+			break
+		}
+		line, _ := text.ReadString('\n')
+		name, value, _ := strings.Cut(strings.TrimLeft(line, "# "), ":")
+		switch strings.TrimSpace(name) {
+		case "date":
+			l.Date = strings.TrimSpace(value)
+		case "source":
+			l.Source = strings.TrimSpace(value)
+		}
+	}
+	for _, layout := range []string{"2006-01", time.DateOnly} {
+		if _, err := time.Parse(layout, l.Date); err == nil {
+			return nil
+		}
+	}
+	return errors.New(`list of roles: it needs a line "# date: 2026-11" above its rows, with the month in which the list was published`)
+}
+
+func (l *List) add(record []string, override bool) error {
+	id, name, verdict := strings.ToLower(strings.TrimSpace(record[0])), schemas.Foreign(record[1]), strings.TrimSpace(record[2])
+	if id == "role_definition_guid" {
+		return nil
+	}
+	_, twice := l.roles[id]
+	switch {
+	case !schemas.IsGUID(id):
+		return fmt.Errorf("%q is not the GUID of a role definition", record[0])
+	case twice:
+		return fmt.Errorf("role %s is there twice", id)
+	case verdict == "remove" && override:
+		l.roles[id] = listed{}
+		return nil
+	case name == "":
+		return fmt.Errorf("role %s has no name", id)
+	case verdict != "yes" && verdict != "no":
+		return fmt.Errorf("role %s: eligible is %q, and has to be yes or no (or remove, in an override)", id, record[2])
+	}
+	l.roles[id] = listed{name: name, eligible: verdict == "yes"}
+	return nil
+}

@@ -1,0 +1,259 @@
+package pec
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"mcp-partner/schemas"
+)
+
+// Reasons for which a verdict is unknown, beside the codes of problems.
+const (
+	ReasonCondition   = "condition"
+	ReasonLighthouse  = "lighthouse"
+	ReasonForeign     = "group_of_another_tenant"
+	ReasonUnreadable  = "unreadable_assignment"
+	ReasonEnded       = "time_is_over"
+	ReasonNothingSeen = "no_assignment_listed"
+)
+
+// Held is what was read of an identity's roles in one subscription.
+type Held struct {
+	Identity     Identity
+	Subscription Subscription
+	Assignments  []Assignment
+	Schedules    []Schedule
+	// Names are role definitions by GUID, for roles that are on no list.
+	Names     map[string]Role
+	Problem   *schemas.Problem
+	RequestID string
+	Now       time.Time
+}
+
+// weight is what one assignment says of the verdict.
+type weight int
+
+const (
+	counts weight = iota // an eligible role that is held
+	doubtful
+	offList
+	onListNot
+)
+
+// weighed is an assignment with what it says.
+type weighed struct {
+	role   schemas.PECRole
+	weight weight
+	reason string
+}
+
+// Judge says whether an identity holds an eligible role in a subscription. It
+// depends on its arguments alone.
+func (l *List) Judge(h Held) schemas.PECSubscription {
+	row := schemas.PECSubscription{
+		SubscriptionID: h.Subscription.ID, Name: h.Subscription.Name, State: h.Subscription.State,
+		Lighthouse: len(h.Subscription.ManagedBy) > 0 || h.delegated(), RequestID: h.RequestID,
+	}
+	if h.Problem == nil && h.othersListed() {
+		h.Problem = schemas.NewProblem(schemas.CodeUnexpectedResponse, "ARM listed assignments of other identities.")
+	}
+	if h.Problem != nil {
+		return unread(row, h)
+	}
+	held := make([]weighed, len(h.Assignments))
+	for i, a := range h.Assignments {
+		held[i] = l.weigh(h, a)
+	}
+	slices.SortStableFunc(held, stronger)
+	for _, w := range held {
+		row.Roles = append(row.Roles, w.role)
+	}
+	decide(&row, h, held)
+	if s := row.State; s != "" && !strings.EqualFold(s, "Enabled") {
+		row.Why += fmt.Sprintf(" The subscription's state is %s.", s)
+	}
+	return row
+}
+
+// delegated reports whether the identity reaches the subscription from outside
+// its tenant: then its roles are in a delegation, which no list of assignments shows.
+func (h Held) delegated() bool {
+	home, managing := h.Identity.TenantID, h.Subscription.ManagedBy
+	owner := h.Subscription.TenantID
+	return owner != "" && !strings.EqualFold(owner, home) ||
+		slices.ContainsFunc(managing, func(id string) bool { return strings.EqualFold(id, home) })
+}
+
+// othersListed reports whether the answer holds assignments of other people or
+// applications: then it was not filtered, and its groups prove nothing.
+func (h Held) othersListed() bool {
+	return slices.ContainsFunc(h.Assignments, func(a Assignment) bool {
+		return !strings.EqualFold(a.PrincipalID, h.Identity.ObjectID) &&
+			(strings.EqualFold(a.PrincipalType, "User") || strings.EqualFold(a.PrincipalType, "ServicePrincipal"))
+	})
+}
+
+// weigh says what one assignment means.
+func (l *List) weigh(h Held, a Assignment) weighed {
+	name, stands := l.lookup(a.RoleID)
+	kind := scopeKind(a.Scope, h.Subscription.ID)
+	direct := strings.EqualFold(a.PrincipalID, h.Identity.ObjectID)
+	w := weighed{role: schemas.PECRole{
+		Role: cmp.Or(name, h.Names[a.RoleID].Name, a.RoleID, "a role that could not be read"), RoleID: a.RoleID,
+		Custom: h.Names[a.RoleID].Custom, Scope: schemas.Foreign(a.Scope), ScopeKind: kind, Since: stamp(a.Created), Conditional: a.Conditional,
+	}}
+	if !direct {
+		w.role.Group = schemas.Foreign(a.PrincipalID)
+	}
+	end := h.end(a)
+	w.role.Until = stamp(end)
+	w.role.Listed = []string{"unlisted", "not_eligible", "eligible"}[stands]
+	switch {
+	case a.RoleID == "" || kind == "" && stands != notEligible:
+		w.weight, w.reason = doubtful, ReasonUnreadable
+	case stands == unlisted:
+		w.weight = offList
+	case stands == notEligible:
+		w.weight = onListNot
+	case !direct && strings.EqualFold(a.PrincipalType, "ForeignGroup"):
+		w.weight, w.reason = doubtful, ReasonForeign
+	case !direct && !strings.EqualFold(a.PrincipalType, "Group"):
+		w.weight, w.reason = doubtful, ReasonUnreadable
+	case !end.IsZero() && !end.After(h.Now):
+		w.weight, w.reason = doubtful, ReasonEnded
+	case a.Conditional:
+		w.weight, w.reason = doubtful, ReasonCondition
+	}
+	return w
+}
+
+// end is when an assignment ends, or zero. One that ends and one that does not
+// may both give the role at a scope; then it does not end.
+func (h Held) end(a Assignment) time.Time {
+	var last time.Time
+	for _, s := range h.Schedules {
+		if s.RoleID != a.RoleID || !strings.EqualFold(s.Scope, a.Scope) || !strings.EqualFold(s.PrincipalID, a.PrincipalID) {
+			continue
+		}
+		if s.End.IsZero() {
+			return time.Time{}
+		}
+		if s.End.After(last) {
+			last = s.End
+		}
+	}
+	return last
+}
+
+func stamp(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339)
+}
+
+// stronger orders assignments: those that decide first, of those the ones that
+// cover the subscription, and of those the ones without an end.
+func stronger(a, b weighed) int {
+	return cmp.Or(cmp.Compare(a.weight, b.weight), cmp.Compare(breadth(a.role.ScopeKind)/3, breadth(b.role.ScopeKind)/3),
+		cmp.Compare(min(len(a.role.Until), 1), min(len(b.role.Until), 1)), cmp.Compare(breadth(a.role.ScopeKind), breadth(b.role.ScopeKind)))
+}
+
+// breadth orders the kinds of scopes; from 3 on they are below the subscription.
+func breadth(kind string) int {
+	return slices.Index([]string{ScopeRoot, ScopeManagementGroup, ScopeSubscription, ScopeResourceGroup, ScopeResource, ""}, kind)
+}
+
+// decide makes the verdict of weighed assignments, the strongest first.
+func decide(row *schemas.PECSubscription, h Held, held []weighed) {
+	switch {
+	case len(held) > 0 && held[0].weight == counts:
+		row.Verdict, row.Partial = schemas.PECEligible, below(held[0].role.ScopeKind)
+		row.Why = describe(held[0].role) + "."
+		if row.Partial {
+			row.Why = "Only below the subscription: " + row.Why
+		}
+	case len(held) > 0 && held[0].weight == doubtful:
+		doubt(row, held[0].reason, describe(held[0].role))
+	case h.delegated():
+		doubt(row, ReasonLighthouse, "")
+	case len(held) > 0 && held[0].weight == offList:
+		row.Verdict = schemas.PECUnlisted
+		row.Why = "Held roles are on no list of Microsoft's: " + names(held) + "."
+	case len(held) > 0:
+		row.Verdict = schemas.PECNotEligible
+		row.Why = "Held roles are listed as not eligible: " + names(held) + "."
+	case h.Subscription.Listed:
+		doubt(row, ReasonNothingSeen, "")
+	default:
+		row.Verdict, row.Why = schemas.PECNotEligible, "ARM lists no role assignment of this identity in the subscription."
+	}
+}
+
+// doubt makes the verdict unknown, with the reason and the next step.
+func doubt(row *schemas.PECSubscription, reason, role string) {
+	row.Verdict, row.Reason = schemas.PECUnknown, reason
+	switch reason {
+	case ReasonCondition:
+		row.Why = role + ", under a condition; whether that counts is not known."
+		row.Fix = "Read the condition of the assignment in the portal, or assign an eligible role without one."
+	case ReasonLighthouse:
+		row.Why = "The subscription is delegated through Azure Lighthouse, whose roles are in no list of assignments."
+		row.Fix = "Run: az managedservices assignment list --include-definition true --subscription " + row.SubscriptionID
+	case ReasonForeign:
+		row.Why = role + ", a group of another tenant; whether this identity is in it cannot be read."
+		row.Fix = "Assign an eligible role to this identity, or to a group of the customer's tenant."
+	case ReasonEnded:
+		row.Why = role + ", and that time is over; the assignment is still listed."
+		row.Fix = "Check again in an hour, or activate the role anew."
+	case ReasonNothingSeen:
+		row.Why = "This identity sees the subscription, and ARM lists no role assignment that explains it."
+		row.Fix = "Let an owner of the subscription look: az role assignment list --include-inherited --include-groups --assignee OBJECT-ID"
+	default:
+		row.Why = "An assignment could not be read: " + role + "."
+		row.Fix = "Look at the assignment in the portal, under Access control (IAM)."
+	}
+}
+
+// unread is the verdict where the assignments could not be read.
+func unread(row schemas.PECSubscription, h Held) schemas.PECSubscription {
+	row.Verdict, row.Reason, row.Why, row.Fix = schemas.PECUnknown, string(h.Problem.Code), h.Problem.Message, h.Problem.Hint
+	row.RequestID = cmp.Or(row.RequestID, h.Problem.RequestID())
+	if h.Problem.Code == schemas.CodeForbidden {
+		row.Why = "This identity may not read role assignments at the subscription (ARM answered 403); it may hold roles there or below it."
+		row.Fix = fmt.Sprintf("Let an owner look: az role assignment list --all --include-groups --assignee %s --subscription %s", h.Identity.ObjectID, row.SubscriptionID)
+	}
+	return row
+}
+
+// describe says what is held, where and through whom.
+func describe(r schemas.PECRole) string {
+	text := r.Role
+	if r.Group != "" {
+		text += " through group " + r.Group
+	}
+	if r.ScopeKind != ScopeSubscription {
+		text += " at " + r.Scope
+	}
+	if r.Until != "" {
+		text += " until " + r.Until
+	}
+	return text
+}
+
+// names lists the roles once each, at most five.
+func names(held []weighed) string {
+	var list []string
+	for _, w := range held {
+		if !slices.Contains(list, w.role.Role) {
+			list = append(list, w.role.Role)
+		}
+	}
+	if more := len(list) - 5; more > 0 {
+		list = append(list[:5:5], fmt.Sprintf("and %d more", more))
+	}
+	return strings.Join(list, ", ")
+}
