@@ -52,7 +52,7 @@ func toolTable() string {
 func toolSection(op schemas.Operation) string {
 	parts := []string{
 		"\n## " + op.Name, op.Summary,
-		paragraph("When to use it", op.Use), paragraph("When not, and what to know", op.Avoid),
+		paragraph("When to use it", op.Use), paragraph("Limit", op.Limit),
 		"**Effect:** " + effectText(op), routes(op), arguments(op),
 		"**Answer:** " + fields(op), problems(op), examples(op),
 	}
@@ -186,27 +186,26 @@ func examples(op schemas.Operation) string {
 // envelopeTexts says for a reader what each field of the envelope is. Fields
 // that no tool answers with yet have no row.
 var envelopeTexts = map[string]string{
-	"status":        "How the call ended: `done`, `unchanged`, `approval_required`, `refused` or `failed`. `isError` is set for the last two.",
-	"summary":       "One sentence for a person, in the program's own words only.",
-	"identity":      "Which identity in which tenant the answer is about: `tenant_id`, `tenant`, `object_id`, `cloud`, `credential`. IDs come from the token.",
-	"link":          "What is linked: `state` (`linked`, `not_linked`, `deleted`, `unknown`) and, as far as known, `partner_id`, `partner_name`, `partner_state`, `version`, `created_time`, `updated_time`, `reason`, `expected_partner_id`, `matches_expected`.",
-	"before":        "The link that a write found; same shape as `link`.",
-	"after":         "The link read back after a write; same shape as `link`.",
-	"operations":    "The provider's own operations.",
-	"tenants":       "Rows of tenants.",
-	"totals":        "Counts.",
-	"matches":       "Tools that fit, best first: `tool`, `title`, `score`, `why`, `effect`, `arguments`, `input_schema`, `example`.",
-	"out_of_scope":  "Always there in an answer of `find_partner_tool`: `null`, or `reason` and `use_instead` (rows of `name`, `what_for`) where no tool here does it.",
-	"matches_asked": "Whether the linked ID is the one asked for; absent if that could not be told.",
-	"approval":      "A question that waits for an approver: `id`, `state` (`pending`, `approved`, `denied`, `used`, `expired`), `expires_at`, `how`.",
-	"plan":          "Requests that would be made: `method`, `url`, `effect`, `when`. Only with `mcp-partner call --plan`.",
-	"run_id":        "Pass it as `run_id` to see more of a run, or to go on with one that was interrupted.",
-	"run":           "Where a run over many tenants stands: `id`, `kind`, `label`, `state` (`running`, `finished`, `cancelled`, `interrupted`), `created_at`, `finished_at`, `rows`, `answered`.",
-	"rows":          "Identities in tenants, those that need attention first; see [audit.md](audit.md).",
-	"causes":        "Why rows are unknown, grouped: `code`, `credential`, `authority`, `rows`, `message`, `hint`, `example`.",
-	"changes":       "Rows of a plan or a run that writes to many tenants, those that need a person first: `tenant`, `state`, `before`, `after`, `partner_id`, `steps`, `rule`, `warning`, `why`, `problem` and more; see [transitions.md](transitions.md).",
-	"next_cursor":   "Pass it as `cursor` for the next page.",
-	"problem":       "Why the call was refused or failed; see [errors.md](errors.md).",
+	"status":       "How the call ended: `done`, `unchanged`, `approval_required`, `refused` or `failed`. `isError` is set for the last two.",
+	"summary":      "One sentence for a person, in the program's own words only.",
+	"identity":     "Which identity in which tenant the answer is about: `tenant_id`, `tenant`, `object_id`, `cloud`, `credential`. IDs come from the token.",
+	"link":         "What is linked: `state` (`linked`, `not_linked`, `deleted`, `unknown`) and, as far as known, `partner_id`, `partner_name`, `partner_state`, `version`, `created_time`, `updated_time`, `reason`, `expected_partner_id`, `matches_expected`, and `matches` (whether the `partner_id` asked about is the one linked; absent if that is not known).",
+	"before":       "The link that a write found; same shape as `link`.",
+	"after":        "The link read back after a write; same shape as `link`.",
+	"operations":   "The provider's own operations.",
+	"tenants":      "Rows of tenants.",
+	"totals":       "Counts.",
+	"matches":      "Tools that fit, best first: `tool`, `title`, `score`, `why`, `effect`, `arguments`, `input_schema`, `example`.",
+	"out_of_scope": "Always there in an answer of `find_partner_tool`: `null`, or `reason` and `use_instead` (rows of `name`, `what_for`) where no tool here does it.",
+	"approval":     "A question that waits for an approver: `id`, `state` (`pending`, `approved`, `denied`, `used`, `expired`), `expires_at`, `how`.",
+	"plan":         "Requests that would be made: `method`, `url`, `effect`, `when`. Only with `mcp-partner call --plan`.",
+	"run_id":       "Pass it as `run_id` to see more of a run, or to go on with one that was interrupted.",
+	"run":          "Where a run over many tenants stands: `id`, `kind`, `label`, `state` (`running`, `finished`, `cancelled`, `interrupted`), `created_at`, `finished_at`, `rows`, `answered`.",
+	"rows":         "Identities in tenants, those that need attention first; see [audit.md](audit.md).",
+	"causes":       "Why rows are unknown, grouped: `code`, `credential`, `authority`, `rows`, `message`, `hint`, `example`.",
+	"changes":      "Rows of a plan or a run that writes to many tenants, those that need a person first: `tenant`, `state`, `before`, `after`, `partner_id`, `steps`, `rule`, `warning`, `why`, `problem` and more; see [transitions.md](transitions.md).",
+	"next_cursor":  "Pass it as `cursor` for the next page.",
+	"problem":      "Why the call was refused or failed; see [errors.md](errors.md).",
 }
 
 func envelopeSection(t *testing.T) string {

@@ -196,7 +196,7 @@ func (c *canary) calls() []toolCall {
 		}
 		calls = append(calls,
 			toolCall{schemas.ToolCheckPartnerLink, of(nil)}, toolCall{schemas.ToolListProviderOperations, of(nil)},
-			toolCall{schemas.ToolGetPartner, of(wiretest.Object{"partner_id": ourID})},
+			toolCall{schemas.ToolCheckPartnerLink, of(wiretest.Object{"partner_id": ourID})},
 			toolCall{schemas.ToolRegisterPartner, of(wiretest.Object{"partner_id": ourID})},
 			toolCall{schemas.ToolUpdatePartner, of(wiretest.Object{"partner_id": otherID})},
 			toolCall{schemas.ToolRemovePartner, of(wiretest.Object{"partner_id": otherID})},

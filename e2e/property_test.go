@@ -83,7 +83,7 @@ func TestWritesEqualPermits(t *testing.T) {
 
 func (w *wiring) step(rt *rapid.T, tenant string) {
 	tool := rapid.SampledFrom([]string{
-		schemas.ToolCheckPartnerLink, schemas.ToolGetPartner, schemas.ToolRegisterPartner, schemas.ToolUpdatePartner, schemas.ToolRemovePartner,
+		schemas.ToolCheckPartnerLink, schemas.ToolCheckPartnerLink, schemas.ToolRegisterPartner, schemas.ToolUpdatePartner, schemas.ToolRemovePartner,
 	}).Draw(rt, "tool")
 	arguments := map[string]any{"tenant": tenant}
 	if tool != schemas.ToolCheckPartnerLink {

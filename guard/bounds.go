@@ -43,7 +43,7 @@ func (b Bounds) Validate() error {
 // admit refuses what lies outside the bound.
 func (b Bounds) admit(s Subject) error {
 	switch {
-	case len(b.Tools) > 0 && !slices.ContainsFunc(b.Tools, s.Operation.Called):
+	case len(b.Tools) > 0 && !slices.Contains(b.Tools, s.Operation.Name):
 		return outside("without the tool " + quote(s.Operation.Name) + ".")
 	case s.Tenant != "" && !b.AllowsTenant(s.Tenant):
 		return outside("for other tenants than " + quote(s.Tenant) + ".")

@@ -87,7 +87,7 @@ func (g Grant) Check(op schemas.Operation) error {
 	case !g.covers(op):
 		return schemas.NewProblem(schemas.CodeInsufficientScope,
 			"The caller was not given the scope "+string(ScopeFor(op.Effect))+", which "+op.Name+" needs.")
-	case len(g.Tools) > 0 && !slices.ContainsFunc(g.Tools, op.Called):
+	case len(g.Tools) > 0 && !slices.Contains(g.Tools, op.Name):
 		return schemas.NewProblem(schemas.CodeInsufficientScope, "The caller was given other tools than "+op.Name+".")
 	default:
 		return nil

@@ -164,7 +164,7 @@ func (r Rule) match(s Subject) matching {
 // matchOperation goes by names and effects. A denial of an operation also holds
 // for one that does the same in many tenants; what allows or asks does not.
 func (r Rule) matchOperation(op schemas.Operation) bool {
-	if len(r.Operations) == 0 || slices.ContainsFunc(r.Operations, op.Called) || slices.Contains(r.Operations, string(op.Effect)) {
+	if len(r.Operations) == 0 || slices.Contains(r.Operations, op.Name) || slices.Contains(r.Operations, string(op.Effect)) {
 		return true
 	}
 	return r.Ruling == RulingDeny && slices.ContainsFunc(op.Does, func(name string) bool { return slices.Contains(r.Operations, name) })

@@ -35,7 +35,7 @@ func TestATokenGrantsWhatItWasIssuedFor(t *testing.T) {
 	}
 	p, err := g.AuthenticateToken(t.Context(), secret)
 	if err != nil || p.Caller != "token:nightly" || p.Token != token.ID || !p.Counted || !p.Grant.AllowsTenant("fabrikam") || p.Grant.AllowsTenant("adatum") ||
-		!p.Grant.Allows(operation(t, schemas.ToolCheckPartnerLink)) || p.Grant.Allows(operation(t, schemas.ToolGetPartner)) || p.Grant.AllowsPartner("7654321") {
+		!p.Grant.Allows(operation(t, schemas.ToolCheckPartnerLink)) || p.Grant.Allows(operation(t, schemas.ToolListTenants)) || p.Grant.AllowsPartner("7654321") {
 		t.Errorf("%+v, %v", p, err)
 	}
 	other, _ := issue(t, g, request)

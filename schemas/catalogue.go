@@ -2,7 +2,6 @@ package schemas
 
 import (
 	"encoding/json"
-	"slices"
 
 	"github.com/google/jsonschema-go/jsonschema"
 )
@@ -23,7 +22,6 @@ func (e Effect) Writes() bool { return e != EffectRead }
 // The names of the tools.
 const (
 	ToolCheckPartnerLink       = "check_partner_link"
-	ToolGetPartner             = "get_partner"
 	ToolRegisterPartner        = "register_partner"
 	ToolUpdatePartner          = "update_partner"
 	ToolRemovePartner          = "remove_partner"
@@ -69,16 +67,14 @@ type Intent struct {
 // tools, the command line, the intent index and the documents are made of it.
 type Operation struct {
 	Name, Title string
-	// Former are names that the tool had before. Calls, rules, bounds and tokens
-	// that know them go on; lists do not show them.
-	Former []string
 	// Does are operations whose work this one does in many tenants: who denies
 	// one of them denies this as well.
 	Does []string
-	// Summary is one sentence that starts with a verb.
+	// Summary is one sentence that starts with a verb and names the object.
 	Summary string
-	// Use and Avoid say when this is the right tool, and when another is.
-	Use, Avoid string
+	// Use says when to call this tool instead of its neighbour, Limit what it does
+	// not do.
+	Use, Limit string
 	Effect     Effect
 	// Repeatable is true where a second, equal call changes nothing more.
 	Repeatable bool
@@ -98,7 +94,7 @@ type Operation struct {
 // Description is what a client shows to its model.
 func (o Operation) Description() string {
 	text := o.Summary
-	for _, more := range []string{o.Use, o.Avoid} {
+	for _, more := range []string{o.Use, o.Limit} {
 		if more != "" {
 			text += " " + more
 		}
@@ -106,13 +102,10 @@ func (o Operation) Description() string {
 	return text
 }
 
-// Called reports whether a name is the operation's, now or formerly.
-func (o Operation) Called(name string) bool { return o.Name == name || slices.Contains(o.Former, name) }
-
-// Lookup returns the operation of a name, a former one too.
+// Lookup returns the operation of a name.
 func Lookup(name string) (Operation, bool) {
 	for _, operation := range catalogue() {
-		if operation.Called(name) {
+		if operation.Name == name {
 			return operation, true
 		}
 	}

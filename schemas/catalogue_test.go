@@ -64,7 +64,7 @@ func TestSchemasAreClosedAndDescribed(t *testing.T) {
 			}
 		}
 		for _, name := range op.Answer {
-			if op.OutputSchema().Properties[name] == nil {
+			if op.AnswerSchema().Properties[name] == nil {
 				t.Errorf("%s: the answer field %s is not in the envelope", op.Name, name)
 			}
 		}

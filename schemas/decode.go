@@ -149,9 +149,20 @@ func (f field) readString(target reflect.Value, raw json.RawMessage) error {
 		return invalid("%s is empty: leave it out, or say what it is.", f.name)
 	case f.maxLength > 0 && runes > f.maxLength:
 		return invalid("%s has %d characters: it may have at most %d.", f.name, runes, f.maxLength)
+	case len(f.values) > 0 && !slices.Contains(f.values, any(text)):
+		return invalid("%s is %q: use %s.", f.name, Foreign(text), oneOf(f.values))
 	}
 	target.SetString(text)
 	return nil
+}
+
+// oneOf lists the values of an enum for a message.
+func oneOf(values []any) string {
+	names := make([]string, len(values))
+	for i, value := range values {
+		names[i] = fmt.Sprint(value)
+	}
+	return strings.Join(names, " or ")
 }
 
 func (f field) readInt(target reflect.Value, raw json.RawMessage) error {

@@ -37,10 +37,8 @@ type Envelope struct {
 	Totals     map[string]int      `json:"totals,omitempty"`
 	Matches    []Match             `json:"matches,omitzero"`
 	// OutOfScope stands in every answer of find_partner_tool and in no other.
-	OutOfScope *Scope `json:"out_of_scope,omitempty"`
-	// MatchesAsked says, for get_partner, whether the linked ID is the one asked for.
-	MatchesAsked *bool     `json:"matches_asked,omitempty" doc:"Whether the linked ID is the one asked for."`
-	Approval     *Approval `json:"approval,omitempty"`
+	OutOfScope *Scope    `json:"out_of_scope,omitempty"`
+	Approval   *Approval `json:"approval,omitempty"`
 	// Plan lists the requests that would be made (mcp-partner call --plan).
 	Plan  []PlannedRequest `json:"plan,omitzero"`
 	RunID string           `json:"run_id,omitempty" doc:"Pass as run_id to see more of this run."`
@@ -94,6 +92,8 @@ type Link struct {
 	Reason            Code   `json:"reason,omitempty" doc:"Why the state is unknown."`
 	ExpectedPartnerID string `json:"expected_partner_id,omitempty" doc:"What the directory expects."`
 	MatchesExpected   *bool  `json:"matches_expected,omitempty" doc:"Whether the linked ID is the expected one."`
+	// Matches answers check_partner_link with partner_id; nil if it is not known.
+	Matches *bool `json:"matches,omitempty" doc:"Whether the linked ID is the partner_id that was asked about."`
 }
 
 // ProviderOperation is one row of the provider's own list of operations. All

@@ -19,6 +19,8 @@ type field struct {
 	minimum, maximum     int
 	// maxItems bounds a list; 0 means the usual bound.
 	maxItems int
+	// values are all that a string may be, where they are few.
+	values []any
 }
 
 // arguments lists what an operation takes.
@@ -45,6 +47,7 @@ func fieldsOf(t reflect.Type) []field {
 			required:  options != "omitempty",
 			minLength: number(f, "minLength"), maxLength: number(f, "maxLength"),
 			minimum: number(f, "minimum"), maximum: number(f, "maximum"), maxItems: number(f, "maxItems"),
+			values: enumOf(f.Tag.Get("enum")),
 		})
 	}
 	return fields

@@ -5,8 +5,6 @@ func intentsGerman() map[string][]string {
 		ToolCheckPartnerLink: {
 			"ist unsere Partnerverknüpfung beim Kunden aktiv", "welche MPN-ID ist hinterlegt", "prüfe den PAL-Status",
 			"sind wir als Partner eingetragen", "zeig mir den Partnerlink", "welche Partnernummer steht im Mandanten", "wer ist der eingetragene Partner",
-		},
-		ToolGetPartner: {
 			"ist das die verknüpfte Partner-ID", "schau nach, ob diese MPN-ID hinterlegt ist", "stimmt diese Partnernummer mit der verknüpften überein", "suche den Partner mit dieser ID",
 		},
 		ToolRegisterPartner: {

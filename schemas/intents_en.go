@@ -7,8 +7,6 @@ func intentsEnglish() map[string][]string {
 			"check the PAL status", "are we getting attribution for this customer", "show the partner admin link",
 			"what partner number is registered", "verify that our ID is still linked", "is PAL set up for this tenant",
 			"see whether the link is missing", "Get-AzManagementPartner", "az managementpartner show", "GET /providers/Microsoft.ManagementPartner/partners",
-		},
-		ToolGetPartner: {
 			"is this ID the partner ID of the tenant", "look up partner by ID", "does the linked ID match this number",
 			"check whether this MPN ID is the one that is linked", "what do you know about this partner ID",
 			"Get-AzManagementPartner -PartnerId", "az managementpartner show --partner-id", "what is the name behind this MPN ID",

@@ -5,8 +5,6 @@ func intentsSpanish() map[string][]string {
 		ToolCheckPartnerLink: {
 			"está activo nuestro vínculo de partner en el cliente", "qué MPN ID está vinculado", "comprueba el estado del PAL",
 			"estamos registrados como partner", "muéstrame el vínculo de socio", "qué número de partner figura en el inquilino",
-		},
-		ToolGetPartner: {
 			"es este el ID de partner vinculado", "busca el partner con este número", "coincide este MPN con el que está vinculado",
 		},
 		ToolRegisterPartner: {

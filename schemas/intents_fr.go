@@ -5,8 +5,6 @@ func intentsFrench() map[string][]string {
 		ToolCheckPartnerLink: {
 			"notre lien partenaire est-il en place chez le client", "quel identifiant MPN est lié", "vérifie le statut du PAL",
 			"sommes-nous enregistrés comme partenaire", "montre-moi le lien partenaire", "quel est le partenaire déclaré dans ce locataire",
-		},
-		ToolGetPartner: {
 			"est-ce que cet ID est l'identifiant partenaire lié", "recherche le partenaire par son numéro", "ce numéro MPN correspond-il à celui qui est lié",
 		},
 		ToolRegisterPartner: {

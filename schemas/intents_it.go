@@ -5,8 +5,6 @@ func intentsItalian() map[string][]string {
 		ToolCheckPartnerLink: {
 			"il nostro collegamento partner è attivo presso il cliente", "quale MPN ID è collegato", "controlla lo stato del PAL",
 			"risultiamo registrati come partner", "mostrami il collegamento partner", "quale codice partner c'è nel tenant",
-		},
-		ToolGetPartner: {
 			"è questo l'ID partner collegato", "cerca il partner con questo codice", "questo MPN corrisponde a quello collegato",
 		},
 		ToolRegisterPartner: {

@@ -4,8 +4,8 @@ func intentsKorean() map[string][]string {
 	return map[string][]string{
 		ToolCheckPartnerLink: {
 			"고객 테넌트에 파트너 링크가 등록되어 있나요", "어떤 MPN ID가 연결되어 있나요", "PAL 상태를 확인해줘", "우리가 파트너로 등록되어 있는지 알려줘", "파트너 관리 링크 보여줘", "이 테넌트의 파트너 번호는 무엇인가요",
+			"이 ID가 연결된 파트너 ID인가요", "이 번호의 파트너를 조회해줘", "이 MPN이 등록된 것과 일치하나요",
 		},
-		ToolGetPartner: {"이 ID가 연결된 파트너 ID인가요", "이 번호의 파트너를 조회해줘", "이 MPN이 등록된 것과 일치하나요"},
 		ToolRegisterPartner: {
 			"우리 파트너 ID를 등록해줘", "MPN ID를 테넌트에 연결해줘", "고객에게 우리 번호를 추가해줘", "PAL을 설정해줘", "파트너 관리 링크를 생성해줘",
 		},

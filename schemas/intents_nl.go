@@ -5,8 +5,6 @@ func intentsDutch() map[string][]string {
 		ToolCheckPartnerLink: {
 			"staat onze partnerkoppeling bij de klant", "welk MPN ID is gekoppeld", "controleer de PAL-status",
 			"staan wij geregistreerd als partner", "laat de partnerlink zien", "welk partnernummer staat in deze tenant",
-		},
-		ToolGetPartner: {
 			"is dit het gekoppelde partner-ID", "zoek de partner met dit nummer", "klopt dit MPN-nummer met het gekoppelde",
 		},
 		ToolRegisterPartner: {

@@ -5,8 +5,6 @@ func intentsPolish() map[string][]string {
 		ToolCheckPartnerLink: {
 			"czy nasze powiązanie partnera jest aktywne u klienta", "jaki MPN ID jest powiązany", "sprawdź status PAL",
 			"czy jesteśmy zarejestrowani jako partner", "pokaż link partnera", "jaki numer partnera jest przypisany do tenanta",
-		},
-		ToolGetPartner: {
 			"czy to jest powiązany identyfikator partnera", "wyszukaj partnera o tym numerze", "czy ten MPN zgadza się z powiązanym",
 		},
 		ToolRegisterPartner: {

@@ -5,8 +5,6 @@ func intentsPortuguese() map[string][]string {
 		ToolCheckPartnerLink: {
 			"o nosso vínculo de parceiro está ativo no cliente", "qual MPN ID está vinculado", "verifique o status do PAL",
 			"estamos registrados como parceiro", "mostre o link de parceiro", "qual número de parceiro consta no tenant",
-		},
-		ToolGetPartner: {
 			"este é o ID de parceiro vinculado", "procure o parceiro com este número", "este MPN corresponde ao que está vinculado",
 		},
 		ToolRegisterPartner: {

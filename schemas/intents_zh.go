@@ -4,8 +4,8 @@ func intentsChinese() map[string][]string {
 	return map[string][]string{
 		ToolCheckPartnerLink: {
 			"客户那里我们的合作伙伴链接设置好了吗", "关联的是哪个MPN ID", "检查PAL状态", "我们登记为合作伙伴了吗", "查看合作伙伴管理链接", "这个租户绑定的合作伙伴编号是多少",
+			"这个ID是不是已关联的合作伙伴ID", "查一下这个编号的合作伙伴", "这个MPN和已绑定的一致吗",
 		},
-		ToolGetPartner: {"这个ID是不是已关联的合作伙伴ID", "查一下这个编号的合作伙伴", "这个MPN和已绑定的一致吗"},
 		ToolRegisterPartner: {
 			"注册我们的合作伙伴ID", "把我们的MPN关联到租户", "在客户那里添加我们的编号", "设置合作伙伴管理链接", "建立PAL", "绑定我们的合作伙伴编号",
 		},

@@ -62,5 +62,5 @@ func (f field) readItem(target reflect.Value, raw json.RawMessage) error {
 func (f field) listSchema() *jsonschema.Schema {
 	item := f.item(f.name)
 	item.doc = ""
-	return &jsonschema.Schema{Description: f.doc, Type: "array", Items: item.schema(), MinItems: ptr(1), MaxItems: ptr(f.most())}
+	return &jsonschema.Schema{Description: f.doc, Type: "array", Items: item.schema(), MaxItems: ptr(f.most())}
 }

@@ -27,7 +27,7 @@ func Catalogue() []Operation { return slices.Clone(catalogue()) }
 // writes to it afterwards.
 var catalogue = sync.OnceValue(func() []Operation {
 	all := []Operation{
-		checkPartnerLink(), getPartner(), auditPartnerLinks(), listTenants(), listProviderOperations(),
+		checkPartnerLink(), auditPartnerLinks(), listTenants(), listProviderOperations(),
 		findPartnerTool(), getApproval(), registerPartner(), updatePartner(), removePartner(),
 		ensurePartnerLinks(), transitionPartner(),
 	}
@@ -45,30 +45,16 @@ func readLink(when string) Route { return Route{http.MethodGet, PathPartners, wh
 func checkPartnerLink() Operation {
 	return Operation{
 		Name: ToolCheckPartnerLink, Title: "Check partner link",
-		Summary: "Tell which partner ID (MPN ID) is linked to our identity in a tenant (Partner Admin Link).",
-		Use:     "Use it first, and for any question whether a link is in place.",
-		Avoid:   "unknown means it could not be told, never that there is no link.",
+		Summary: "Check which partner ID (MPN ID) is linked to this server's identity in one tenant (Partner Admin Link).",
+		Use:     "With partner_id it says whether that ID is the one linked; for several tenants use audit_partner_links.",
+		Limit:   "unknown means that the link could not be read.",
 		Effect:  EffectRead, Repeatable: true, Azure: true,
-		Routes: []Route{readLink("")}, Input: &CheckPartnerLinkInput{}, Answer: linkAnswer,
+		Routes: []Route{{http.MethodGet, PathPartner, "with partner_id"}, readLink("without partner_id, or after a 404")},
+		Input:  &CheckPartnerLinkInput{}, Answer: linkAnswer,
 		Examples: []Example{
 			{Says: "Is our partner link in place at Contoso?", Arguments: json.RawMessage(`{"tenant":"contoso"}`), Link: "1234567", Status: StatusDone},
 			{Says: "Which MPN ID is linked at Fabrikam?", Arguments: json.RawMessage(`{"tenant":"fabrikam"}`), Status: StatusDone},
-		},
-	}
-}
-
-func getPartner() Operation {
-	return Operation{
-		Name: ToolGetPartner, Title: "Get partner by ID",
-		Summary: "Tell whether one given partner ID is the one linked to our identity in a tenant.",
-		Use:     "Use it when the question names an ID.",
-		Avoid:   "It knows nothing of partners that are not linked; it is no directory of partners.",
-		Effect:  EffectRead, Repeatable: true, Azure: true,
-		Routes: []Route{{http.MethodGet, PathPartner, ""}, readLink("after a 404")},
-		Input:  &GetPartnerInput{}, Answer: []string{"identity", "link", "matches_asked"},
-		Examples: []Example{
-			{Says: "Is 1234567 the partner ID at Contoso?", Arguments: json.RawMessage(`{"tenant":"contoso","partner_id":"1234567"}`), Link: "1234567", Status: StatusDone},
-			{Says: "Look up partner 7654321 at Contoso", Arguments: json.RawMessage(`{"tenant":"contoso","partner_id":"7654321"}`), Link: "1234567", Status: StatusDone},
+			{Says: "Is 1234567 the partner ID at Contoso?", Arguments: json.RawMessage(`{"tenant":"contoso","partner_id":"1234567"}`), Link: "7654321", Status: StatusDone},
 		},
 	}
 }
@@ -76,9 +62,9 @@ func getPartner() Operation {
 func registerPartner() Operation {
 	return Operation{
 		Name: ToolRegisterPartner, Title: "Register partner link",
-		Summary: "Link our partner ID (MPN ID) to our identity in a tenant that has no link yet.",
-		Use:     "A person is asked to confirm.",
-		Avoid:   "It never overwrites: another ID that is linked is refused, use update_partner.",
+		Summary: "Link a partner ID (MPN ID) to this server's identity in one tenant.",
+		Use:     "Use it where check_partner_link says not_linked; for many tenants use ensure_partner_links.",
+		Limit:   "It never overwrites a link; a person confirms first.",
 		Effect:  EffectWrite, Repeatable: true, Azure: true,
 		Routes: []Route{readLink("before and after"), {http.MethodPut, PathPartner, "when nothing is linked"}},
 		Input:  &RegisterPartnerInput{}, Answer: []string{"identity", "before", "after", "approval"},
@@ -93,9 +79,9 @@ func registerPartner() Operation {
 func updatePartner() Operation {
 	return Operation{
 		Name: ToolUpdatePartner, Title: "Change partner link",
-		Summary: "Replace the partner ID that our identity holds in a tenant by another one.",
-		Use:     "A person is asked to confirm; the old ID stops earning attribution.",
-		Avoid:   "Without a link it is refused, use register_partner. It cannot touch links of other identities.",
+		Summary: "Replace the partner ID that this server's identity holds in one tenant.",
+		Use:     "Use it where another ID is linked; for many tenants use transition_partner.",
+		Limit:   "It cannot change links of other identities; a person confirms first.",
 		Effect:  EffectDestroy, Repeatable: true, Azure: true,
 		Routes: []Route{readLink("before and after"), {http.MethodPatch, PathPartner, "when another ID is linked"}},
 		Input:  &UpdatePartnerInput{}, Answer: []string{"identity", "before", "after", "approval"},
@@ -109,9 +95,9 @@ func updatePartner() Operation {
 func removePartner() Operation {
 	return Operation{
 		Name: ToolRemovePartner, Title: "Remove partner link",
-		Summary: "Remove the partner link that our identity holds in a tenant; attribution ends.",
-		Use:     "A person is asked to confirm. partner_id must be the one linked now.",
-		Avoid:   "To change the ID use update_partner, which leaves no gap.",
+		Summary: "Remove the partner link that this server's identity holds in one tenant.",
+		Use:     "Use it to end attribution; to change the ID use update_partner, which leaves no gap.",
+		Limit:   "partner_id must be the ID linked now; a person confirms first.",
 		Effect:  EffectDestroy, Repeatable: true, Azure: true,
 		Routes: []Route{readLink("before and after"), {http.MethodDelete, PathPartner, "when this ID is linked"}},
 		Input:  &RemovePartnerInput{}, Answer: []string{"identity", "before", "after", "approval"},
@@ -125,9 +111,9 @@ func removePartner() Operation {
 func listProviderOperations() Operation {
 	return Operation{
 		Name: ToolListProviderOperations, Title: "List provider operations",
-		Summary: "List the operations that Microsoft.ManagementPartner itself publishes.",
-		Use:     "Use it to see which permissions a role would need.",
-		Avoid:   "It says nothing about links.",
+		Summary: "List the operations that the Azure provider Microsoft.ManagementPartner publishes.",
+		Use:     "Use it to find the permissions that a role needs.",
+		Limit:   "It reads no links.",
 		Effect:  EffectRead, Repeatable: true, Azure: true,
 		Routes: []Route{{http.MethodGet, PathOperations, "all pages"}},
 		Input:  &ListProviderOperationsInput{}, Answer: []string{"identity", "operations"},
@@ -140,9 +126,9 @@ func listProviderOperations() Operation {
 func listTenants() Operation {
 	return Operation{
 		Name: ToolListTenants, Title: "List tenants",
-		Summary: "List the customer tenants of this server's directory, with expected partner ID and labels.",
-		Use:     "Use it to find a tenant's name; with discover it asks ARM which tenants the credential reaches.",
-		Avoid:   "It does not read links.",
+		Summary: "List the tenants in this server's directory with company, domains, labels and expected partner ID.",
+		Use:     "Use it to find a tenant's name.",
+		Limit:   "It reads no links.",
 		Effect:  EffectRead, Repeatable: true, Azure: true,
 		Routes: []Route{{http.MethodGet, PathTenants, "with discover"}},
 		Input:  &ListTenantsInput{}, Answer: []string{"tenants", "totals", "next_cursor"},
@@ -156,8 +142,9 @@ func listTenants() Operation {
 func findPartnerTool() Operation {
 	return Operation{
 		Name: ToolFindPartnerTool, Title: "Find the right tool",
-		Summary: "Find the tool for what a user said, in any language, with arguments read from the words.",
-		Use:     "Runs nothing. Says where else to go when the wish is out of scope.",
+		Summary: "Find the tool and its arguments for a request in any language.",
+		Use:     "Use it when no tool clearly fits; it also says where else a request belongs.",
+		Limit:   "It runs nothing.",
 		Effect:  EffectRead, Repeatable: true, Azure: false,
 		Input: &FindPartnerToolInput{}, Answer: []string{"matches", "out_of_scope"},
 		Examples: []Example{
@@ -169,9 +156,9 @@ func findPartnerTool() Operation {
 func getApproval() Operation {
 	return Operation{
 		Name: ToolGetApproval, Title: "Get approval",
-		Summary: "Tell whether a person has approved a write that was answered with approval_required.",
-		Use:     "Use it instead of repeating the write while the person is still thinking.",
-		Avoid:   "It approves nothing: only a person can.",
+		Summary: "Get the state of an approval that a write is waiting for.",
+		Use:     "Use it to see whether a person has decided; then call the write again with approval_id.",
+		Limit:   "Only a person can approve.",
 		Effect:  EffectRead, Repeatable: true, Azure: false,
 		Input: &GetApprovalInput{}, Answer: []string{"approval"},
 		Examples: []Example{

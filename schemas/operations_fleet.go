@@ -5,9 +5,9 @@ import "encoding/json"
 func auditPartnerLinks() Operation {
 	return Operation{
 		Name: ToolAuditPartnerLinks, Title: "Audit partner links",
-		Summary: "Tell for many tenants at once which are linked to the right partner ID, to another, or not at all.",
-		Use:     "Use it for more than one tenant. It answers within 40 s; a long run goes on, call again with run_id.",
-		Avoid:   "Rows that are unknown are not missing: causes says what to mend.",
+		Summary: "Check the partner links of many tenants: expected partner ID, another one, or none.",
+		Use:     "Use it for more than one tenant; while run.state is running, call it again with run_id.",
+		Limit:   "Rows in state unknown are not missing: causes says what to fix.",
 		Effect:  EffectRead, Repeatable: true, Azure: true,
 		Routes: []Route{readLink("once for each identity")},
 		Input:  &AuditPartnerLinksInput{}, Answer: []string{"run_id", "run", "totals", "causes", "rows", "next_cursor"},

@@ -10,9 +10,9 @@ var manyAnswer = []string{"totals", "changes", "run_id", "next_cursor", "approva
 func ensurePartnerLinks() Operation {
 	return Operation{
 		Name: ToolEnsurePartnerLinks, Title: "Register in many tenants", Does: []string{ToolRegisterPartner},
-		Summary: "Register our partner ID in every tenant where our identity has no link yet, under one approval.",
-		Use:     "A long run goes on by itself; run_id shows it.",
-		Avoid:   "It never overwrites: other IDs are reported, use transition_partner.",
+		Summary: "Register a partner ID in many tenants where this server's identity has no link, under one approval.",
+		Use:     "Use it instead of many register_partner calls; plan only shows it, run_id follows a long run.",
+		Limit:   "It never overwrites another ID; transition_partner does.",
 		Effect:  EffectWrite, Repeatable: true, Azure: true,
 		Routes: []Route{readLink("in each tenant, before and after"), {http.MethodPut, PathPartner, "where nothing is linked"}},
 		Input:  &EnsurePartnerLinksInput{}, Answer: manyAnswer,
@@ -27,9 +27,9 @@ func ensurePartnerLinks() Operation {
 func transitionPartner() Operation {
 	return Operation{
 		Name: ToolTransitionPartner, Title: "Move links to another partner ID", Does: []string{ToolUpdatePartner, ToolRemovePartner},
-		Summary: "Move every link that our identities hold from old partner IDs to a new one, under one approval.",
-		Use:     "For a merger. A long run goes on by itself; run_id shows it.",
-		Avoid:   "Links of other identities only they can touch.",
+		Summary: "Move the links that this server's identities hold from old partner IDs to a new one, under one approval.",
+		Use:     "Use it instead of many update_partner calls; plan only shows it, run_id follows a long run.",
+		Limit:   "It cannot move links of other identities.",
 		Effect:  EffectDestroy, Repeatable: true, Azure: true,
 		Routes: []Route{
 			readLink("in each tenant, before and after"), {http.MethodPatch, PathPartner, "where an old ID is linked"},

@@ -21,8 +21,8 @@ func TestProblemsOfOperations(t *testing.T) {
 		}
 	}
 	for tool, codes := range map[string][]Code{
-		ToolCheckPartnerLink: {CodeWritesDisabled, CodeAlreadyLinked, CodeUnknownRun, CodeInvalidPartnerID, CodeApprovalUnknown},
-		ToolFindPartnerTool:  {CodeThrottled, CodeVaultMissing, CodeUnknownTenant},
+		ToolCheckPartnerLink: {CodeWritesDisabled, CodeAlreadyLinked, CodeUnknownRun, CodeApprovalUnknown},
+		ToolFindPartnerTool:  {CodeThrottled, CodeVaultMissing, CodeUnknownTenant, CodeInvalidPartnerID},
 		ToolRegisterPartner:  {CodeNotLinked, CodeStranded, CodeUnknownRun},
 		ToolGetApproval:      {CodeUnauthorized, CodeConcurrentChange},
 	} {

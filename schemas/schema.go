@@ -46,8 +46,8 @@ func (f field) schema() *jsonschema.Schema {
 	case f.typ.Kind() == reflect.Bool:
 		s.Type = "boolean"
 	default:
-		s.Type = "string"
-		if f.minLength > 0 {
+		s.Type, s.Enum = "string", f.values
+		if f.minLength > 0 && f.required { // an empty optional text counts as left out
 			s.MinLength = ptr(f.minLength)
 		}
 		if f.maxLength > 0 {
@@ -77,38 +77,22 @@ func (o Operation) AnswerSchema() *jsonschema.Schema {
 // server makes all of them at its start. Nothing writes to it afterwards.
 var envelopeSchema = sync.OnceValue(func() *jsonschema.Schema { return structSchema(reflect.TypeFor[Envelope]()) })
 
-// OutputSchema returns the schema that tools/list publishes. It is shallow on
-// purpose: a dozen whole ones would cost every conversation 23 kB.
+// OutputSchema returns the schema that tools/list publishes: what every answer
+// has, and what an agent branches on. The whole one is AnswerSchema, which an
+// agent reads at partner://schemas/{tool}.
 func (o Operation) OutputSchema() *jsonschema.Schema {
-	full := o.AnswerSchema()
-	shallow := &jsonschema.Schema{
-		Type: "object", Properties: map[string]*jsonschema.Schema{}, Required: full.Required,
-		PropertyOrder: full.PropertyOrder,
+	full := envelopeSchema()
+	status, summary := full.Properties["status"], full.Properties["summary"]
+	ends := status.Enum
+	if !o.Effect.Writes() {
+		ends = []any{string(StatusDone), string(StatusRefused), string(StatusFailed)}
 	}
-	for name, property := range full.Properties {
-		shallow.Properties[name] = o.shallow(name, property)
+	return &jsonschema.Schema{
+		Type: "object", Required: full.Required, PropertyOrder: []string{"status", "summary", "problem"},
+		Properties: map[string]*jsonschema.Schema{
+			"status": {Type: status.Type, Enum: ends}, "summary": {Type: summary.Type}, "problem": {Type: "object"},
+		},
 	}
-	return shallow
-}
-
-// shallow keeps what an agent branches on and hides the rest behind a type.
-func (o Operation) shallow(name string, property *jsonschema.Schema) *jsonschema.Schema {
-	keep := map[string][]string{"problem": {"code", "message"}, "link": {"state"}}[name]
-	if name == "status" {
-		return &jsonschema.Schema{Type: property.Type, Enum: property.Enum}
-	}
-	s := &jsonschema.Schema{Type: property.Type, Types: property.Types}
-	if property.Items != nil {
-		s.Items = &jsonschema.Schema{Type: property.Items.Type}
-	}
-	for _, inner := range keep {
-		if s.Properties == nil {
-			s.Properties, s.Required = map[string]*jsonschema.Schema{}, keep
-		}
-		s.PropertyOrder = append(s.PropertyOrder, inner)
-		s.Properties[inner] = &jsonschema.Schema{Type: property.Properties[inner].Type, Enum: property.Properties[inner].Enum}
-	}
-	return s
 }
 
 // envelopeFields lists what may stand in the operation's envelope.

@@ -70,11 +70,7 @@ func cardOf(o schemas.Operation) card {
 func cards() map[string]card {
 	return map[string]card{
 		schemas.ToolCheckPartnerLink: {
-			sigLink: 1.2, sigRead: 1, sigFleet: 0.2, sigOneID: -0.9, sigTenants: -0.9,
-			sigOperations: -1, sigPermission: -0.8, sigTools: -0.6, sigApproval: -0.8,
-		},
-		schemas.ToolGetPartner: {
-			sigLink: 0.8, sigRead: 0.9, sigOneID: 1.5, sigIDs: 0.7, sigNoID: -0.8, sigFleet: -2, sigTenants: -1,
+			sigLink: 1.2, sigRead: 1, sigFleet: 0.2, sigTenants: -0.9,
 			sigOperations: -1, sigPermission: -0.8, sigTools: -0.6, sigApproval: -0.8,
 		},
 		schemas.ToolRegisterPartner: {sigLink: 0.9, sigRegister: 2.4, sigOneID: 0.2, sigFleet: -0.9, sigTools: -0.3},

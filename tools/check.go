@@ -16,30 +16,22 @@ func (s *Service) checkPartnerLink(ctx context.Context, j *job, in *schemas.Chec
 	if err != nil {
 		return failure(err)
 	}
+	asked := string(in.PartnerID)
 	if j.call.PlanOnly {
-		return done(t.planned(j.op, ""))
+		return done(t.planned(j.op, asked))
 	}
 	j.progress(1, 1, "Reading the link")
-	read := t.azure.Link(ctx)
-	s.pin(ctx, t, read)
-	return done(t.reading(read))
-}
-
-func (s *Service) getPartner(ctx context.Context, j *job, in *schemas.GetPartnerInput) Result {
-	t, err := s.target(ctx, j, in.Target, "")
-	if err != nil {
-		return failure(err)
+	if asked == "" {
+		read := t.azure.Link(ctx)
+		s.pin(ctx, t, read)
+		return done(t.reading(read))
 	}
-	if j.call.PlanOnly {
-		return done(t.planned(j.op, string(in.PartnerID)))
-	}
-	j.progress(1, 1, "Reading the link")
-	read, matches := t.azure.Partner(ctx, string(in.PartnerID))
+	read, matches := t.azure.Partner(ctx, asked)
 	s.pin(ctx, t, read)
 	envelope := t.reading(read)
-	envelope.MatchesAsked = matches
+	envelope.Link.Matches = matches
 	if matches != nil && !*matches {
-		envelope.Summary = fmt.Sprintf("Partner ID %s is not the one linked. %s", in.PartnerID, envelope.Summary)
+		envelope.Summary = fmt.Sprintf("Partner ID %s is not the one linked. %s", asked, envelope.Summary)
 	}
 	return done(envelope)
 }

@@ -14,11 +14,7 @@ import (
 // server. Requests must carry a principal, set by WithPrincipal.
 func (s *Service) Register(m *mcpserver.MCPServer) {
 	for _, op := range schemas.Catalogue() {
-		for _, name := range append([]string{op.Name}, op.Former...) {
-			tool := definition(op)
-			tool.Name = name
-			m.AddTool(tool, s.toolHandler(m, op.Name))
-		}
+		m.AddTool(definition(op), s.toolHandler(m, op.Name))
 	}
 	s.addResources(m)
 	s.addPrompts(m)
@@ -32,7 +28,6 @@ func definition(op schemas.Operation) mcp.Tool {
 		Name: op.Name, Title: op.Title, Description: op.Description(),
 		RawInputSchema: published.Input, RawOutputSchema: published.Output,
 		Annotations: mcp.ToolAnnotation{
-			Title:           op.Title,
 			ReadOnlyHint:    new(!op.Effect.Writes()),
 			DestructiveHint: new(op.Effect == schemas.EffectDestroy),
 			IdempotentHint:  new(op.Repeatable),

@@ -19,6 +19,9 @@ func (t target) planned(op schemas.Operation, partnerID string) schemas.Envelope
 func (t target) requests(op schemas.Operation, partnerID string) []schemas.PlannedRequest {
 	var plan []schemas.PlannedRequest
 	for _, route := range op.Routes {
+		if partnerID == "" && strings.Contains(route.Path, "{partner_id}") {
+			continue // it is taken with a partner ID only
+		}
 		effect := schemas.EffectRead
 		if route.Method != "GET" {
 			effect = op.Effect

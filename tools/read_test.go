@@ -77,7 +77,7 @@ func TestWhatCannotBeToldIsUnknown(t *testing.T) {
 			h := build(t, simulator.Config{Tenants: 1}, nil)
 			h.inject("contoso", simulator.Rule{Kind: kind})
 			for _, call := range []struct{ tool, arguments string }{
-				{schemas.ToolCheckPartnerLink, `{}`}, {schemas.ToolGetPartner, `{"partner_id":"1234567"}`},
+				{schemas.ToolCheckPartnerLink, `{}`}, {schemas.ToolCheckPartnerLink, `{"partner_id":"1234567"}`},
 			} {
 				envelope := h.call(call.tool, call.arguments)
 				if envelope.Status != schemas.StatusFailed || envelope.Link == nil || envelope.Link.State != schemas.LinkUnknown ||
@@ -99,7 +99,7 @@ func TestAThrottledReadRecovers(t *testing.T) {
 	}
 }
 
-func TestGetPartner(t *testing.T) {
+func TestCheckPartnerLinkComparesAnID(t *testing.T) {
 	t.Parallel()
 	h := build(t, simulator.Config{Tenants: 2}, nil)
 	h.link("contoso", "1234567")
@@ -112,8 +112,8 @@ func TestGetPartner(t *testing.T) {
 		"another":        {`{"tenant":"contoso","partner_id":"7654321"}`, schemas.LinkLinked, false},
 		"none is linked": {`{"tenant":"fabrikam","partner_id":"7654321"}`, schemas.LinkNotLinked, false},
 	} {
-		envelope := h.call(schemas.ToolGetPartner, test.arguments)
-		if envelope.Status != schemas.StatusDone || envelope.Link.State != test.state || envelope.MatchesAsked == nil || *envelope.MatchesAsked != test.matches {
+		envelope := h.call(schemas.ToolCheckPartnerLink, test.arguments)
+		if envelope.Status != schemas.StatusDone || envelope.Link.State != test.state || envelope.Link.Matches == nil || *envelope.Link.Matches != test.matches {
 			t.Errorf("%s: %+v", name, envelope)
 		}
 	}

@@ -270,6 +270,9 @@ func TestPlansWriteNothing(t *testing.T) {
 	if envelope := plan(schemas.ToolCheckPartnerLink, `{}`); len(envelope.Plan) != 1 || h.sim.Stats().ARMReads != reads {
 		t.Errorf("check: %+v", envelope)
 	}
+	if envelope := plan(schemas.ToolCheckPartnerLink, `{"partner_id":"1234567"}`); len(envelope.Plan) != 2 || !strings.Contains(envelope.Plan[0].URL, "/partners/1234567?") {
+		t.Errorf("check with partner_id: %+v", envelope)
+	}
 }
 
 // Every example of the catalogue ends as it says.

@@ -11,7 +11,7 @@ assert.ok(binary, "CLIENTS_BINARY is not set; start this with: node run.mjs path
 
 const toolNames = [
   "audit_partner_links", "check_partner_link", "ensure_partner_links", "find_partner_tool", "get_approval",
-  "get_partner", "list_provider_operations", "list_tenants", "register_partner", "remove_partner",
+  "list_provider_operations", "list_tenants", "register_partner", "remove_partner",
   "transition_partner", "update_partner",
 ];
 const tenant = "contoso";
@@ -77,8 +77,8 @@ for (const variant of variants) {
         const { status, link, identity } = await ask("check_partner_link", { tenant: name });
         assert.equal(status, "done");
         assert.equal(identity.tenant, name);
-        const asked = await ask("get_partner", { tenant: name, partner_id: link.partner_id ?? ours });
-        assert.equal(asked.matches_asked, link.state === "linked");
+        const asked = await ask("check_partner_link", { tenant: name, partner_id: link.partner_id ?? ours });
+        assert.equal(asked.link.matches, link.state === "linked");
       }
       const found = await ask("find_partner_tool", { query: "register 1234567 at Fabrikam" });
       assert.equal(found.matches[0].tool, "register_partner");

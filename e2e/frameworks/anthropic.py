@@ -41,7 +41,7 @@ def canned(messages):
     last = messages[-1]["content"]
     if isinstance(last, list):
         return [{"type": "text", "text": json.loads(last[0]["content"])["summary"]}]
-    return [{"type": "tool_use", "id": "toolu_1", "name": "get_partner", "input": {"tenant": "contoso", "partner_id": "1234567"}}]
+    return [{"type": "tool_use", "id": "toolu_1", "name": "check_partner_link", "input": {"tenant": "contoso", "partner_id": "1234567"}}]
 
 
 messages = [{"role": "user", "content": sys.argv[1] if len(sys.argv) > 1 else "Is 1234567 the partner ID at Contoso?"}]

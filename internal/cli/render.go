@@ -25,9 +25,6 @@ func (u *ui) envelope(e schemas.Envelope) {
 	u.link("link", e.Link)
 	u.link("before", e.Before)
 	u.link("after", e.After)
-	if e.MatchesAsked != nil {
-		u.field("asked ID", map[bool]string{true: "is the one linked", false: "is not the one linked"}[*e.MatchesAsked])
-	}
 	u.tenants(e.Tenants)
 	u.operations(e.Operations)
 	u.audit(e)
@@ -74,6 +71,9 @@ func (u *ui) link(label string, link *schemas.Link) {
 	}
 	if link.ExpectedPartnerID != "" {
 		u.field("", "expected "+link.ExpectedPartnerID)
+	}
+	if link.Matches != nil {
+		u.field("asked ID", map[bool]string{true: "is the one linked", false: "is not the one linked"}[*link.Matches])
 	}
 }
 

@@ -71,14 +71,13 @@ func TestRenderingEscapesEverything(t *testing.T) {
 	const evil = "x\x1b[31m\u202ey"
 	version := int64(1)
 	link := &schemas.Link{State: schemas.LinkLinked, PartnerID: evil, PartnerName: evil, Version: &version, UpdatedTime: evil, ExpectedPartnerID: evil, Reason: evil}
-	matched := true
 	envelope := schemas.Envelope{
 		Status: schemas.StatusFailed, Summary: evil,
 		Identity: &schemas.Identity{TenantID: evil, Tenant: evil, ObjectID: evil, Cloud: evil, Credential: evil},
-		Link:     link, Before: link, After: link, MatchesAsked: &matched, NextCursor: evil,
+		Link:     link, Before: link, After: link, NextCursor: evil,
 		Operations: []schemas.ProviderOperation{{Name: evil, Operation: evil, Description: evil}},
 		Tenants:    []schemas.TenantRow{{Name: evil, TenantID: evil, DisplayName: evil, Labels: []string{evil}}},
-		Matches:    []schemas.Match{{Tool: schemas.ToolGetPartner, Why: evil, Arguments: map[string]any{"partner_id": evil}}},
+		Matches:    []schemas.Match{{Tool: schemas.ToolCheckPartnerLink, Why: evil, Arguments: map[string]any{"partner_id": evil}}},
 		OutOfScope: &schemas.Scope{Out: &schemas.OutOfScope{Reason: evil, UseInstead: []schemas.UseInstead{{Name: evil, WhatFor: evil}}}},
 		Plan:       []schemas.PlannedRequest{{Method: evil, URL: evil, When: evil}},
 		Approval:   &schemas.Approval{ID: evil, State: evil, How: evil},
