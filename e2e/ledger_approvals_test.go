@@ -28,7 +28,7 @@ func callIn(era wiretest.Era, id any, tool string, arguments wiretest.Object, mo
 // as nobody denied it; until then it is pending, whatever a client answers.
 func TestHostileClientAndAnApprover(t *testing.T) {
 	t.Parallel()
-	o := newOffice(t, "person")
+	o := newOffice(t, "approver")
 	o.appoint()
 	o.stdio.greet(wiretest.Modern)
 	p := registering("contoso", ourID)

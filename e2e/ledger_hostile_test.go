@@ -167,7 +167,7 @@ func bend(state string) string {
 // that says why, over stdio and over HTTP.
 func TestHostileModernClient(t *testing.T) {
 	t.Parallel()
-	o := newOffice(t, "client")
+	o := newOffice(t, "requester")
 	o.stdio.greet(wiretest.Modern)
 	mine := registering("contoso", ourID)
 	speakers := map[string]speaker{"stdio": overStdio{o.stdio}, "HTTP": overHTTP{o.web, t, wiretest.Modern}}
@@ -269,7 +269,7 @@ func (s *server) form(id any, arguments wiretest.Object) wiretest.Reply {
 // writes nothing, and one that nobody answers blocks nobody.
 func TestHostileLegacyClientOnStdio(t *testing.T) {
 	t.Parallel()
-	o := newOffice(t, "client")
+	o := newOffice(t, "requester")
 	s := o.stdio
 	s.greetWithForms()
 	mine := registering("contoso", ourID).arguments
@@ -319,7 +319,7 @@ func (o *office) leftOpen(s *server, arguments wiretest.Object) {
 // for that.
 func TestHostileLegacyClientOverHTTP(t *testing.T) {
 	t.Parallel()
-	o := newOffice(t, "client")
+	o := newOffice(t, "requester")
 	client := overHTTP{o.web, t, wiretest.Legacy}
 	o.stdio.greet(wiretest.Modern)
 	state := o.stdio.asked(registering("contoso", ourID))

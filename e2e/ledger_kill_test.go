@@ -20,7 +20,7 @@ import (
 // asking starts a server that asks its client before it writes.
 func (w *world) asking(more ...string) *server {
 	w.tb.Helper()
-	s := w.cli(append([]string{"serve", "--allow-writes", "--approval", "client", "--log-level", "error"}, more...)...).start(w.tb)
+	s := w.cli(append([]string{"serve", "--allow-writes", "--approval", "requester", "--log-level", "error"}, more...)...).start(w.tb)
 	s.greet(wiretest.Modern)
 	return s
 }

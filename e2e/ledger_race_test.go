@@ -15,7 +15,7 @@ import (
 // elsewhere starts a server whose writes wait for an approver.
 func (w *world) elsewhere() *server {
 	w.tb.Helper()
-	s := w.cli("serve", "--allow-writes", "--approval", "person", "--log-level", "error").start(w.tb)
+	s := w.cli("serve", "--allow-writes", "--approval", "approver", "--log-level", "error").start(w.tb)
 	s.greet(wiretest.Legacy)
 	return s
 }

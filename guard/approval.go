@@ -32,7 +32,7 @@ func (g *Guard) Ask(ctx context.Context, intent Intent, verdict Verdict) (Ticket
 
 // Defer opens a question for a person who is not in the client's session.
 func (g *Guard) Defer(ctx context.Context, intent Intent, verdict Verdict) (Ticket, error) {
-	ticket := newTicket(intent, g.o.Now(), PersonLife)
+	ticket := newTicket(intent, g.o.Now(), ApproverLife)
 	stored, err := g.put(ctx, ticket, verdict, MaxPending)
 	if err == nil && stored.ID == ticket.ID {
 		g.o.Announce(stored)
@@ -83,7 +83,7 @@ func (g *Guard) Answer(ctx context.Context, intent Intent, seal Seal, question Q
 	if err != nil {
 		return Granted{}, err
 	}
-	if verdict.Ruling == RulingPerson {
+	if verdict.Ruling == RulingApprover {
 		return Granted{}, schemas.NewProblem(schemas.CodeApprovalMismatch, "The policy now wants another person than the client's to approve this.")
 	}
 	return g.spend(ctx, ticket, intent, verdict, string(intent.Caller))

@@ -17,7 +17,7 @@ func withApprover(t *testing.T) (*guard.Guard, *guard.MemoryStore, *clock) {
 	t.Helper()
 	c := newClock()
 	store := guard.NewMemoryStore(c.Now)
-	g := newGuard(t, guard.Options{AllowWrites: true, Approval: guard.ApprovalPerson, Store: store, Now: c.Now, Account: "ops", ApproverCost: guard.Cost{Time: 1, Memory: 64, Threads: 1}})
+	g := newGuard(t, guard.Options{AllowWrites: true, Approval: guard.ApprovalApprover, Store: store, Now: c.Now, Account: "ops", ApproverCost: guard.Cost{Time: 1, Memory: 64, Threads: 1}})
 	if err := g.AddApprover(t.Context(), anna, guard.Credentials{}); err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +89,7 @@ func TestApprovalsThatDoNotCount(t *testing.T) {
 		}, schemas.CodeApprovalDeclined},
 		"expired after the approval": {func(t *testing.T, g *guard.Guard, _ *guard.MemoryStore, c *clock, ticket guard.Ticket, _ *guard.Intent) {
 			approve(t, g, ticket)
-			c.Advance(guard.PersonLife)
+			c.Advance(guard.ApproverLife)
 		}, schemas.CodeApprovalExpired},
 		"signed by nobody": {func(t *testing.T, _ *guard.Guard, s *guard.MemoryStore, _ *clock, ticket guard.Ticket, _ *guard.Intent) {
 			forge(t, s, ticket, guard.Decision{Approved: true, Approver: anna.Name})

@@ -137,7 +137,7 @@ func TestWhatCannotBeDecided(t *testing.T) {
 		t.Errorf("a question of the client's: %v", err)
 	}
 	ticket := deferred(t, g, askedBy("token:bot"))
-	c.Advance(guard.PersonLife + time.Second)
+	c.Advance(guard.ApproverLife + time.Second)
 	if _, err := g.DecideAs(t.Context(), alice(), ticket.ID, yes(ticket)); codeOf(err) != schemas.CodeApprovalExpired {
 		t.Errorf("an expired one: %v", err)
 	}
@@ -154,7 +154,7 @@ func TestARowOfTheStoreApprovesNothing(t *testing.T) {
 		},
 		"of another guard": func(t *testing.T, _ *guard.Guard, ticket guard.Ticket) guard.Decision {
 			store := guard.NewMemoryStore(newClock().Now)
-			other := newGuard(t, guard.Options{AllowWrites: true, Approval: guard.ApprovalPerson, Store: store, Now: newClock().Now})
+			other := newGuard(t, guard.Options{AllowWrites: true, Approval: guard.ApprovalApprover, Store: store, Now: newClock().Now})
 			if _, err := store.PutTicket(t.Context(), ticket, 10, guard.Event{}); err != nil {
 				t.Fatal(err)
 			}
@@ -200,7 +200,7 @@ func TestAProofNamesItsCaller(t *testing.T) {
 		sealer := guard.NewSealer()
 		on := func() (*guard.Guard, *guard.MemoryStore) {
 			store := guard.NewMemoryStore(newClock().Now)
-			return newGuard(t, guard.Options{AllowWrites: true, Approval: guard.ApprovalPerson, Store: store, Sealer: sealer, Now: newClock().Now}), store
+			return newGuard(t, guard.Options{AllowWrites: true, Approval: guard.ApprovalApprover, Store: store, Sealer: sealer, Now: newClock().Now}), store
 		}
 		here, _ := on()
 		there, store := on()

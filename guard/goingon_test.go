@@ -31,7 +31,7 @@ func approvedRun(t *testing.T, g *guard.Guard, p guard.Principal, approve func(g
 	plan := manyPlan(schemas.ToolTransitionPartner, 4, guard.StepRemove, guard.StepReplace)
 	plan.Caller = p.Caller
 	verdict, err := g.RulePlan(t.Context(), &plan, p.Grant)
-	if err != nil || verdict.Ruling != guard.RulingPerson {
+	if err != nil || verdict.Ruling != guard.RulingApprover {
 		t.Fatal(verdict, err)
 	}
 	ticket, err := g.DeferPlan(t.Context(), plan, verdict)
@@ -121,7 +121,7 @@ func TestWhoeverGoesOnHasToBeLetInStill(t *testing.T) {
 			t.Parallel()
 			o := &goingOn{t: t, clock: newClock(), given: agentGrant()}
 			o.store = &taken{MemoryStore: guard.NewMemoryStore(o.clock.Now)}
-			o.g = newGuard(t, guard.Options{AllowWrites: true, Approval: guard.ApprovalPerson, Store: o.store, Now: o.clock.Now, ApproverCost: guard.Cost{Time: 1, Memory: 64, Threads: 1}})
+			o.g = newGuard(t, guard.Options{AllowWrites: true, Approval: guard.ApprovalApprover, Store: o.store, Now: o.clock.Now, ApproverCost: guard.Cost{Time: 1, Memory: 64, Threads: 1}})
 			if err := o.g.AddApprover(t.Context(), anna, guard.Credentials{}); err != nil {
 				t.Fatal(err)
 			}

@@ -16,10 +16,10 @@ type Approval string
 // elsewhere for what overwrites or removes. ApprovalNone is legal only against
 // the simulator or with a bound on partner IDs.
 const (
-	ApprovalAsk    Approval = "ask"
-	ApprovalClient Approval = "client"
-	ApprovalPerson Approval = "person"
-	ApprovalNone   Approval = "none"
+	ApprovalAsk       Approval = "ask"
+	ApprovalRequester Approval = "requester"
+	ApprovalApprover  Approval = "approver"
+	ApprovalNone      Approval = "none"
 )
 
 // Options is what an operator decides at start.
@@ -106,17 +106,17 @@ func (o Options) rules() ([]Rule, error) {
 		return nil, nil
 	case o.asks() && o.Simulated:
 		// A simulation has no approvers, and nothing that another person would protect.
-		return []Rule{{Name: "--allow-writes, simulated", Operations: append(writes, destroys...), Ruling: RulingClient}}, nil
+		return []Rule{{Name: "--allow-writes, simulated", Operations: append(writes, destroys...), Ruling: RulingRequester}}, nil
 	case o.asks():
-		return []Rule{{Name: "--allow-writes, new links", Operations: writes, Ruling: RulingClient}, {Name: "--allow-writes", Operations: destroys, Ruling: RulingPerson}}, nil
-	case o.Approval == ApprovalClient:
-		return []Rule{{Name: "--approval client", Operations: append(writes, destroys...), Ruling: RulingClient}}, nil
-	case o.Approval == ApprovalPerson:
-		return []Rule{{Name: "--approval person", Operations: append(writes, destroys...), Ruling: RulingPerson}}, nil
+		return []Rule{{Name: "--allow-writes, new links", Operations: writes, Ruling: RulingRequester}, {Name: "--allow-writes", Operations: destroys, Ruling: RulingApprover}}, nil
+	case o.Approval == ApprovalRequester:
+		return []Rule{{Name: "--approval requester", Operations: append(writes, destroys...), Ruling: RulingRequester}}, nil
+	case o.Approval == ApprovalApprover:
+		return []Rule{{Name: "--approval approver", Operations: append(writes, destroys...), Ruling: RulingApprover}}, nil
 	case o.Approval == ApprovalNone:
 		return nil, nil // see unasked
 	default:
-		return nil, schemas.NewProblem(schemas.CodeInvalidArgument, "--approval is "+quote(string(o.Approval))+"; it is ask, client, person or none.")
+		return nil, schemas.NewProblem(schemas.CodeInvalidArgument, "--approval is "+quote(string(o.Approval))+"; it is ask, requester, approver or none.")
 	}
 }
 

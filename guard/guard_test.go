@@ -21,8 +21,8 @@ const (
 )
 
 var (
-	client = guard.Verdict{Ruling: guard.RulingClient, Rule: "test"}
-	person = guard.Verdict{Ruling: guard.RulingPerson, Rule: "test"}
+	client = guard.Verdict{Ruling: guard.RulingRequester, Rule: "test"}
+	person = guard.Verdict{Ruling: guard.RulingApprover, Rule: "test"}
 )
 
 type clock struct {
@@ -352,7 +352,7 @@ func TestDeferredApprovals(t *testing.T) {
 	if _, err := g.Defer(t.Context(), other, person); codeOf(err) != schemas.CodeTooManyApprovals {
 		t.Errorf("the eleventh: %v", err)
 	}
-	c.Advance(guard.PersonLife)
+	c.Advance(guard.ApproverLife)
 	if _, _, err := g.Redeem(t.Context(), i, first.ID); codeOf(err) != schemas.CodeApprovalExpired {
 		t.Errorf("an expired approval: %v", err)
 	}

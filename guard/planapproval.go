@@ -51,7 +51,7 @@ func (g *Guard) DeferPlan(ctx context.Context, plan Plan, verdict Verdict) (Tick
 }
 
 func (g *Guard) planTicket(plan Plan) Ticket {
-	ticket := newTicket(plan.intent(), g.o.Now(), PersonLife)
+	ticket := newTicket(plan.intent(), g.o.Now(), ApproverLife)
 	ticket.Plan = plan.head()
 	ticket.Binding = planBinding(plan.Caller, plan.Tool, plan.Asked, ticket.Plan.Digest)
 	return ticket
@@ -86,7 +86,7 @@ func (g *Guard) RunAnswered(ctx context.Context, asked Request, seal Seal, answe
 	if refused := declined(PlanQuestion(plan), answer); refused != nil {
 		return OpenRun{}, g.close(ctx, ticket, refused)
 	}
-	return g.redeem(ctx, ticket, plan, asked, RulingClient, string(asked.Caller))
+	return g.redeem(ctx, ticket, plan, asked, RulingRequester, string(asked.Caller))
 }
 
 // RunApproved opens the run of a plan that an approver signed. While it is
@@ -109,7 +109,7 @@ func (g *Guard) RunApproved(ctx context.Context, asked Request, id string) (run 
 	if err := g.signed(ctx, ticket); err != nil {
 		return OpenRun{}, nil, err
 	}
-	run, err = g.redeem(ctx, ticket, plan, asked, RulingPerson, ticket.Decision.Approver)
+	run, err = g.redeem(ctx, ticket, plan, asked, RulingApprover, ticket.Decision.Approver)
 	return run, nil, err
 }
 

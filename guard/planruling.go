@@ -74,7 +74,7 @@ func (g *Guard) ruleRow(plan Plan, row PlanRow) Verdict {
 
 // strictness orders rulings by how far from the agent the person is who is asked.
 func strictness(r Ruling) int {
-	return slices.Index([]Ruling{RulingAllow, RulingClient, RulingPerson, RulingDeny}, r)
+	return slices.Index([]Ruling{RulingAllow, RulingRequester, RulingApprover, RulingDeny}, r)
 }
 
 func join(a, b string) string { return strings.TrimSpace(a + " " + b) }

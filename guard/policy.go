@@ -16,13 +16,13 @@ import (
 // Ruling is what a rule says of a call.
 type Ruling string
 
-// The rulings. RulingClient has a person confirm in the client's session,
-// RulingPerson over another channel than the agent's.
+// The rulings. RulingRequester asks the person at the client that makes the call,
+// RulingApprover asks an approver over another channel.
 const (
-	RulingDeny   Ruling = "deny"
-	RulingAllow  Ruling = "allow"
-	RulingClient Ruling = "ask: client"
-	RulingPerson Ruling = "ask: person"
+	RulingDeny      Ruling = "deny"
+	RulingAllow     Ruling = "allow"
+	RulingRequester Ruling = "ask: requester"
+	RulingApprover  Ruling = "ask: approver"
 )
 
 // Expected stands in a rule's partner IDs for the entry's expected one.

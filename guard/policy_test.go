@@ -25,8 +25,8 @@ func TestPolicyFirstMatchDecides(t *testing.T) {
 	policy, err := guard.NewPolicy([]guard.Rule{
 		{Name: "closed", Tenants: []string{"label:closed"}, Ruling: guard.RulingDeny},
 		{Name: "nightly", Operations: []string{"write"}, Callers: []string{"night-*"}, Tenants: []string{"fab*"}, PartnerIDs: []string{"1234567"}, When: schemas.LinkNotLinked, Ruling: guard.RulingAllow},
-		{Name: "expected", Operations: []string{schemas.ToolRegisterPartner}, PartnerIDs: []string{guard.Expected}, Ruling: guard.RulingClient},
-		{Name: "own", Operations: []string{"write", "destroy"}, PartnerIDs: []string{"1234567"}, Ruling: guard.RulingPerson},
+		{Name: "expected", Operations: []string{schemas.ToolRegisterPartner}, PartnerIDs: []string{guard.Expected}, Ruling: guard.RulingRequester},
+		{Name: "own", Operations: []string{"write", "destroy"}, PartnerIDs: []string{"1234567"}, Ruling: guard.RulingApprover},
 		{Name: "no reads of litware", Operations: []string{"read"}, Tenants: []string{"litware"}, Ruling: guard.RulingDeny},
 	})
 	if err != nil {
@@ -44,14 +44,14 @@ func TestPolicyFirstMatchDecides(t *testing.T) {
 		"read denied":                  {check, guard.Subject{Tenant: "litware"}, guard.RulingDeny, "no reads of litware"},
 		"night, not linked":            {register, guard.Subject{Caller: "night-1", Tenant: "Fabrikam", PartnerID: "1234567", Link: schemas.LinkNotLinked}, guard.RulingAllow, "nightly"},
 		"night, deleted counts as not": {register, guard.Subject{Caller: "night-1", Tenant: "fabrikam", PartnerID: "1234567", Link: schemas.LinkDeleted}, guard.RulingAllow, "nightly"},
-		"night, linked":                {register, guard.Subject{Caller: "night-1", Tenant: "fabrikam", PartnerID: "1234567", Link: schemas.LinkLinked}, guard.RulingPerson, "own"},
+		"night, linked":                {register, guard.Subject{Caller: "night-1", Tenant: "fabrikam", PartnerID: "1234567", Link: schemas.LinkLinked}, guard.RulingApprover, "own"},
 		"night, not known":             {register, guard.Subject{Caller: "night-1", Tenant: "fabrikam", PartnerID: "1234567", Link: schemas.LinkUnknown}, guard.RulingDeny, "nightly"},
 		"night, nothing read yet":      {register, guard.Subject{Caller: "night-1", Tenant: "fabrikam", PartnerID: "1234567"}, guard.RulingDeny, "nightly"},
-		"day":                          {register, guard.Subject{Caller: "stdio", Tenant: "fabrikam", PartnerID: "1234567", Link: schemas.LinkNotLinked}, guard.RulingPerson, "own"},
-		"the expected ID":              {register, guard.Subject{Tenant: "contoso", PartnerID: "5555555", Expected: "5555555", Link: schemas.LinkNotLinked}, guard.RulingClient, "expected"},
+		"day":                          {register, guard.Subject{Caller: "stdio", Tenant: "fabrikam", PartnerID: "1234567", Link: schemas.LinkNotLinked}, guard.RulingApprover, "own"},
+		"the expected ID":              {register, guard.Subject{Tenant: "contoso", PartnerID: "5555555", Expected: "5555555", Link: schemas.LinkNotLinked}, guard.RulingRequester, "expected"},
 		"nothing is expected":          {register, guard.Subject{Tenant: "contoso", PartnerID: "5555555", Link: schemas.LinkNotLinked}, guard.RulingDeny, "default"},
 		"a stranger's ID":              {update, guard.Subject{Tenant: "contoso", PartnerID: "7654321", Link: schemas.LinkLinked}, guard.RulingDeny, "default"},
-		"destroys":                     {update, guard.Subject{Tenant: "contoso", PartnerID: "1234567", Link: schemas.LinkLinked}, guard.RulingPerson, "own"},
+		"destroys":                     {update, guard.Subject{Tenant: "contoso", PartnerID: "1234567", Link: schemas.LinkLinked}, guard.RulingApprover, "own"},
 	} {
 		test.subject.Operation = operation(t, test.tool)
 		if got := policy.Evaluate(test.subject); got.Ruling != test.ruling || got.Rule != test.rule {
@@ -95,12 +95,12 @@ func TestFlagsStandForRules(t *testing.T) {
 		options          guard.Options
 		register, update guard.Ruling
 	}{
-		"nothing":  {guard.Options{}, guard.RulingDeny, guard.RulingDeny},
-		"writes":   {guard.Options{AllowWrites: true}, guard.RulingClient, guard.RulingPerson},
-		"client":   {guard.Options{AllowWrites: true, Approval: guard.ApprovalClient}, guard.RulingClient, guard.RulingClient},
-		"person":   {guard.Options{AllowWrites: true, Approval: guard.ApprovalPerson}, guard.RulingPerson, guard.RulingPerson},
-		"none":     {guard.Options{AllowWrites: true, Approval: guard.ApprovalNone, Simulated: true}, guard.RulingAllow, guard.RulingAllow},
-		"none off": {guard.Options{Approval: guard.ApprovalNone, Simulated: true}, guard.RulingDeny, guard.RulingDeny},
+		"nothing":   {guard.Options{}, guard.RulingDeny, guard.RulingDeny},
+		"writes":    {guard.Options{AllowWrites: true}, guard.RulingRequester, guard.RulingApprover},
+		"requester": {guard.Options{AllowWrites: true, Approval: guard.ApprovalRequester}, guard.RulingRequester, guard.RulingRequester},
+		"approver":  {guard.Options{AllowWrites: true, Approval: guard.ApprovalApprover}, guard.RulingApprover, guard.RulingApprover},
+		"none":      {guard.Options{AllowWrites: true, Approval: guard.ApprovalNone, Simulated: true}, guard.RulingAllow, guard.RulingAllow},
+		"none off":  {guard.Options{Approval: guard.ApprovalNone, Simulated: true}, guard.RulingDeny, guard.RulingDeny},
 	} {
 		g := newGuard(t, test.options)
 		for tool, want := range map[string]guard.Ruling{schemas.ToolRegisterPartner: test.register, schemas.ToolUpdatePartner: test.update} {
@@ -116,8 +116,8 @@ func TestFlagsStandForRules(t *testing.T) {
 func TestASimulationAsksItsClient(t *testing.T) {
 	t.Parallel()
 	for approval, want := range map[guard.Approval]guard.Ruling{
-		"": guard.RulingClient, guard.ApprovalAsk: guard.RulingClient, guard.ApprovalClient: guard.RulingClient,
-		guard.ApprovalPerson: guard.RulingPerson,
+		"": guard.RulingRequester, guard.ApprovalAsk: guard.RulingRequester, guard.ApprovalRequester: guard.RulingRequester,
+		guard.ApprovalApprover: guard.RulingApprover,
 	} {
 		g, err := guard.New(guard.Options{AllowWrites: true, Approval: approval, Simulated: true})
 		if err != nil {

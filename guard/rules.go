@@ -25,8 +25,8 @@ func badRule(r Rule, problem string) error {
 }
 
 func (r Rule) badRuling() string {
-	if !slices.Contains([]Ruling{RulingDeny, RulingAllow, RulingClient, RulingPerson}, r.Ruling) {
-		return fmt.Sprintf("the answer %q is none of deny, allow, ask: client and ask: person", r.Ruling)
+	if !slices.Contains([]Ruling{RulingDeny, RulingAllow, RulingRequester, RulingApprover}, r.Ruling) {
+		return fmt.Sprintf("the answer %q is none of deny, allow, ask: requester and ask: approver", r.Ruling)
 	}
 	return ""
 }

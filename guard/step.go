@@ -180,7 +180,7 @@ func (g *Guard) mayBegin(ctx context.Context, run OpenRun, row PlanRow, at Progr
 // more: a plan may take hours, and the approval is looked at as if it were used
 // now.
 func (g *Guard) stillApproved(ctx context.Context, run Run) error {
-	if err := g.revoked(ctx, run.Token); err != nil || run.Ruling != RulingPerson {
+	if err := g.revoked(ctx, run.Token); err != nil || run.Ruling != RulingApprover {
 		return err
 	}
 	ticket, ok, err := g.o.Store.Ticket(ctx, run.Approval)

@@ -12,8 +12,8 @@ import (
 const (
 	// InBandLife is how long a question asked in the client's session lives.
 	InBandLife = 5 * time.Minute
-	// PersonLife is how long a question waits for a person elsewhere.
-	PersonLife = 24 * time.Hour
+	// ApproverLife is how long a question waits for an approver.
+	ApproverLife = 24 * time.Hour
 
 	// AskedWithin is how long a question in the client that nobody confirmed counts.
 	AskedWithin = time.Hour

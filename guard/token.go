@@ -24,7 +24,7 @@ const (
 
 	// ReachAfterEnd is for how long after its end a token may have something left
 	// that it approved or opened.
-	ReachAfterEnd = PersonLife + RunLife
+	ReachAfterEnd = ApproverLife + RunLife
 
 	// tokenCaller begins the name of a caller who has an invocation token.
 	tokenCaller = "token:"

@@ -15,7 +15,7 @@ import (
 )
 
 func anOpenRun(id, approval string) guard.Run {
-	r := guard.Run{ID: id, Plan: id, Caller: "stdio", Tool: schemas.ToolEnsurePartnerLinks, Approval: approval, Approver: "alice", Token: "mpt", Ruling: guard.RulingPerson,
+	r := guard.Run{ID: id, Plan: id, Caller: "stdio", Tool: schemas.ToolEnsurePartnerLinks, Approval: approval, Approver: "alice", Token: "mpt", Ruling: guard.RulingApprover,
 		OpenedAt: noon(), ExpiresAt: noon().Add(time.Hour), Digest: sha256.Sum256([]byte(`{"rows":[]}`))}
 	if approval != "" {
 		r.Plan, r.Digest = approval, onePlan().Digest

@@ -13,7 +13,7 @@ import (
 var anna = guard.Credentials{Name: "anna", Passphrase: []byte("correct horse")}
 
 // person is the policy under which every write waits for an approver.
-func person(o *guard.Options) { o.Approval, o.Simulated = guard.ApprovalPerson, false }
+func person(o *guard.Options) { o.Approval, o.Simulated = guard.ApprovalApprover, false }
 
 func (h *house) approver() {
 	h.t.Helper()

@@ -61,7 +61,7 @@ func (s *Service) permit(ctx context.Context, p proposal) (granted, *Result, err
 	case verdict.Ruling == guard.RulingAllow:
 		grant.Granted, err = s.d.Guard.Unasked(ctx, grant.intent)
 		return grant, nil, err
-	case verdict.Ruling == guard.RulingClient && p.job.call.Person.Reachable():
+	case verdict.Ruling == guard.RulingRequester && p.job.call.Person.Reachable():
 		return s.ask(ctx, p, grant, verdict, question)
 	default:
 		ticket, err := s.d.Guard.Defer(ctx, grant.intent, verdict)

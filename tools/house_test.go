@@ -66,7 +66,7 @@ func build(t testing.TB, config simulator.Config, change func(*guard.Options)) *
 		})
 	}
 	slices.SortFunc(h.directory.tenants, func(a, b schemas.Tenant) int { return strings.Compare(a.Name, b.Name) })
-	options := guard.Options{AllowWrites: true, Approval: guard.ApprovalClient, Simulated: true, Store: h.store, ApproverCost: guard.Cost{Time: 1, Memory: 64, Threads: 1}}
+	options := guard.Options{AllowWrites: true, Approval: guard.ApprovalRequester, Simulated: true, Store: h.store, ApproverCost: guard.Cost{Time: 1, Memory: 64, Threads: 1}}
 	if change != nil {
 		change(&options)
 	}

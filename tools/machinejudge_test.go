@@ -104,7 +104,7 @@ func (m *machine) permitted(intent guard.Event, story []guard.Event) {
 	count := map[guard.Kind]int{}
 	for _, event := range story {
 		count[event.Kind]++
-		if event.Kind == guard.KindAsked && (event.Seq > intent.Seq || intent.Time.Sub(event.Time) > guard.PersonLife || !same(event.Intent, intent.Intent)) {
+		if event.Kind == guard.KindAsked && (event.Seq > intent.Seq || intent.Time.Sub(event.Time) > guard.ApproverLife || !same(event.Intent, intent.Intent)) {
 			m.rt.Fatalf("%+v was asked as %+v", intent, event)
 		}
 		if event.Kind == guard.KindAsked && event.Intent.Tool == schemas.ToolRegisterPartner && count[guard.KindApproved] == 0 && event.Rule != intent.Rule {

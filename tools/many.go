@@ -281,7 +281,7 @@ func (s *Service) confirmMany(ctx context.Context, j *job, w manyWant, plan guar
 	case verdict.Ruling == guard.RulingAllow:
 		run, err := s.d.Guard.RunUnasked(ctx, plan, j.call.Principal)
 		return run, nil, err
-	case verdict.Ruling == guard.RulingClient && j.call.Person.Reachable():
+	case verdict.Ruling == guard.RulingRequester && j.call.Person.Reachable():
 		return s.askMany(ctx, j, w, plan, verdict)
 	default:
 		ticket, err := s.d.Guard.DeferPlan(ctx, plan, verdict)

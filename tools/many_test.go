@@ -422,7 +422,7 @@ func TestThePolicyIsAskedAboutEachRow(t *testing.T) {
 		t.Errorf("%v, %d writes", e.Totals, h.writes())
 	}
 	rules[1].Tenants = append([]string{n[1], n[2], n[3]}, "*")
-	rules = append([]guard.Rule{{Name: "somebody", Tenants: []string{n[2]}, Ruling: guard.RulingPerson}}, rules...)
+	rules = append([]guard.Rule{{Name: "somebody", Tenants: []string{n[2]}, Ruling: guard.RulingApprover}}, rules...)
 	h = fleetOf(t, 4, func(o *guard.Options) { o.Rules = rules })
 	if e := h.call(schemas.ToolEnsurePartnerLinks, ensuring); e.Status != schemas.StatusApprovalRequired || h.writes() != 0 {
 		t.Errorf("one row wants a person: %s, %d writes", e.Summary, h.writes())
@@ -439,7 +439,7 @@ func TestAPolicyThatChangedAfterTheApproval(t *testing.T) {
 		t.Fatal(e.Envelope.Summary)
 	}
 	strict, err := guard.New(guard.Options{Store: h.store, Rules: []guard.Rule{
-		{Name: "closed", Tenants: []string{n[1]}, Ruling: guard.RulingDeny}, {Name: "a person", Ruling: guard.RulingPerson},
+		{Name: "closed", Tenants: []string{n[1]}, Ruling: guard.RulingDeny}, {Name: "a person", Ruling: guard.RulingApprover},
 	}})
 	if err != nil {
 		t.Fatal(err)

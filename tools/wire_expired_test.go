@@ -94,7 +94,7 @@ func wantProblem(t *testing.T, reply wiretest.Reply, code schemas.Code) {
 func TestALateAnswerOnTheWire(t *testing.T) {
 	t.Parallel()
 	// An older client is asked while its call waits, or not at all.
-	onEachWire(t, guard.ApprovalClient, []wiretest.Era{wiretest.Modern}, func(t *testing.T, l *late, era wiretest.Era, say func(string) wiretest.Reply) {
+	onEachWire(t, guard.ApprovalRequester, []wiretest.Era{wiretest.Modern}, func(t *testing.T, l *late, era wiretest.Era, say func(string) wiretest.Reply) {
 		params := wiretest.Object{"name": schemas.ToolRegisterPartner, "arguments": wiretest.Object{"tenant": "contoso", "partner_id": "1234567"}}
 		asked := say(era.Request(1, "tools/call", params, wiretest.Object{"elicitation": wiretest.Object{}}))
 		state, _ := asked.Path("requestState").(string)
@@ -117,7 +117,7 @@ func TestALateAnswerOnTheWire(t *testing.T) {
 // never a consent.
 func TestALateApprovalOnTheWire(t *testing.T) {
 	t.Parallel()
-	onEachWire(t, guard.ApprovalPerson, wiretest.Eras(), func(t *testing.T, l *late, era wiretest.Era, say func(string) wiretest.Reply) {
+	onEachWire(t, guard.ApprovalApprover, wiretest.Eras(), func(t *testing.T, l *late, era wiretest.Era, say func(string) wiretest.Reply) {
 		l.approver()
 		call := func(more string) wiretest.Reply {
 			var arguments wiretest.Object
@@ -133,7 +133,7 @@ func TestALateApprovalOnTheWire(t *testing.T) {
 		if got := state(silent); got != "pending" {
 			t.Errorf("after asking: %s", got)
 		}
-		l.clock.wait(guard.PersonLife)
+		l.clock.wait(guard.ApproverLife)
 		if got := state(silent); got != "expired" {
 			t.Errorf("after a day of silence: %s", got)
 		}
@@ -142,7 +142,7 @@ func TestALateApprovalOnTheWire(t *testing.T) {
 			t.Fatal("a new question joined one that has expired")
 		}
 		l.approve(approved)
-		l.clock.wait(guard.PersonLife)
+		l.clock.wait(guard.ApproverLife)
 		for _, id := range []string{silent, approved} {
 			wantProblem(t, call(fmt.Sprintf(`,"approval_id":%q`, id)), schemas.CodeApprovalExpired)
 		}

@@ -84,7 +84,7 @@ func TestApprovingOverHTTP(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t)
 	o.addAlice()
-	at := o.serveHTTP("--allow-writes", "--approval", "person")
+	at := o.serveHTTP("--allow-writes", "--approval", "approver")
 	var bot struct{ Token string }
 	if err := json.Unmarshal([]byte(o.must("token", "issue", "--for", "bot", "--tenants", "contoso", "--scope", "partner.read,partner.write")), &bot); err != nil {
 		t.Fatal(err)
@@ -167,7 +167,7 @@ func TestADenialOverHTTP(t *testing.T) {
 	if status, body := o.http(at, approver, "POST", "/approvals/"+id, `{"decision":"deny","reason":"not ours"}`); status != http.StatusOK || !strings.Contains(body, `"state":"denied"`) {
 		t.Fatalf("status %d: %s", status, body)
 	}
-	if code, out, _ := o.run("call", "register_partner", "--tenant", "contoso", "--partner-id", "1234567", "--approval-id", id, "--allow-writes", "--approval", "person", "--json"); code != ExitRefused || !strings.Contains(out, "not ours") || o.linked() != "" {
+	if code, out, _ := o.run("call", "register_partner", "--tenant", "contoso", "--partner-id", "1234567", "--approval-id", id, "--allow-writes", "--approval", "approver", "--json"); code != ExitRefused || !strings.Contains(out, "not ours") || o.linked() != "" {
 		t.Errorf("exit code %d: %s", code, out)
 	}
 }
@@ -197,7 +197,7 @@ func TestRotatingTheKeyOfApprovals(t *testing.T) {
 				t.Fatalf("status %d: %s", status, body)
 			}
 			o.must(append([]string{"approvals", "rotate-key"}, test.rotate...)...)
-			_, out, _ := o.run("call", "register_partner", "--tenant", "contoso", "--partner-id", "1234567", "--approval-id", id, "--allow-writes", "--approval", "person", "--json")
+			_, out, _ := o.run("call", "register_partner", "--tenant", "contoso", "--partner-id", "1234567", "--approval-id", id, "--allow-writes", "--approval", "approver", "--json")
 			if !strings.Contains(out, test.says) || o.linked() != test.linked {
 				t.Errorf("linked is %q: %s", o.linked(), out)
 			}

@@ -84,7 +84,7 @@ func (o *office) must(args ...string) string {
 // approval's ID.
 func (o *office) ask(args ...string) string {
 	o.t.Helper()
-	code, out, stderr := o.run(append([]string{"call"}, append(args, "--allow-writes", "--approval", "person", "--json")...)...)
+	code, out, stderr := o.run(append([]string{"call"}, append(args, "--allow-writes", "--approval", "approver", "--json")...)...)
 	envelope := envelopeIn(o.t, out)
 	if code != ExitApprovalRequired || envelope.Approval == nil {
 		o.t.Fatalf("exit code %d: %s%s", code, out, stderr)
@@ -252,7 +252,7 @@ func (o *office) decided(id string) bool {
 func TestApproveAtOnceInTheCall(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t)
-	call := []string{"call", "register_partner", "--tenant", "contoso", "--partner-id", "1234567", "--allow-writes", "--approval", "person"}
+	call := []string{"call", "register_partner", "--tenant", "contoso", "--partner-id", "1234567", "--allow-writes", "--approval", "approver"}
 	s := o.at(call...)
 	if code, shown := s.end(); code != ExitApprovalRequired || !strings.Contains(shown, "approvers add NAME") {
 		t.Fatalf("without an approver: exit code %d:\n%s", code, shown)
@@ -334,7 +334,7 @@ func TestAFreezeIsSeenByARunningServer(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t)
 	o.addAlice()
-	server := o.serve("--allow-writes", "--approval", "person")
+	server := o.serve("--allow-writes", "--approval", "approver")
 	register := func() string {
 		return server.call("register_partner", map[string]any{"tenant": "contoso", "partner_id": "1234567"})
 	}

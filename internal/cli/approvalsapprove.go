@@ -142,7 +142,7 @@ func ticketArguments(ticket guard.Ticket) (json.RawMessage, error) {
 // is about. Bounds hold where they are given. Nothing new is asked here, so
 // there is nothing to announce.
 func operatorRules(bounds *guardOptions) guard.Options {
-	rules := guard.Options{AllowWrites: true, Approval: guard.ApprovalPerson, Announce: func(guard.Ticket) {}}
+	rules := guard.Options{AllowWrites: true, Approval: guard.ApprovalApprover, Announce: func(guard.Ticket) {}}
 	if bounds != nil {
 		rules.Bounds = bounds.rules().Bounds
 	}

@@ -52,7 +52,7 @@ func TestAPlanForManyIsApprovedWhole(t *testing.T) {
 	o := newOfficeIn(t, startWorldOf(t, planPage+3))
 	o.addAlice()
 	o.crowd()
-	code, out, stderr := o.run("ensure", "--partner-id", "1234567", "--allow-writes", "--approval", "person", "--reason", "roll-out", "--json")
+	code, out, stderr := o.run("ensure", "--partner-id", "1234567", "--allow-writes", "--approval", "approver", "--reason", "roll-out", "--json")
 	asked := envelopeIn(t, out)
 	if code != ExitApprovalRequired || asked.Approval == nil || o.linkedTo("1234567") != 0 {
 		t.Fatalf("exit code %d: %s%s", code, out, stderr)
@@ -116,7 +116,7 @@ func TestATransitionIsConfirmedAtTheTerminal(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	s := o.at("transition", "--from", "7654321", "--to", "1234567", "--first", "1", "--allow-writes", "--approval", "client")
+	s := o.at("transition", "--from", "7654321", "--to", "1234567", "--first", "1", "--allow-writes", "--approval", "requester")
 	s.expect("Replace partner ID 7654321 by 1234567 in 3 tenants?")
 	s.expect("Type the new partner ID")
 	s.typeLine("1234567 3\n")

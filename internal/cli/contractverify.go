@@ -46,7 +46,7 @@ is confirmed once at this terminal. An approver elsewhere cannot be waited for.
 Exit codes: 0 the provider keeps the contract, 1 it does not or could not be asked,
 2 wrong usage, 3 refused.`,
 		Example: `  mcp-partner contract verify --tenant contoso
-  mcp-partner contract verify --tenant test --with-partner-id 1234567 --yes --allow-writes --approval client
+  mcp-partner contract verify --tenant test --with-partner-id 1234567 --yes --allow-writes --approval requester
   mcp-partner contract verify --tenant contoso --simulate`,
 		Args: noArguments,
 		RunE: func(command *cobra.Command, _ []string) error {

@@ -27,8 +27,8 @@ func TestExampleConfig(t *testing.T) {
 		says string
 	}{
 		{[]string{"--tool", "register_partner", "--tenant", "fabrikam-eu", "--partner-id", "1234567", "--caller", "http:ab", "--state", "not_linked"}, `"verdict":"allow","rule":"nightly onboarding"`},
-		{[]string{"--tool", "register_partner", "--tenant", "fabrikam-eu", "--partner-id", "1234567", "--caller", "stdio", "--state", "not_linked"}, `"verdict":"ask: person","rule":"own IDs"`},
-		{[]string{"--tool", "remove_partner", "--tenant", "contoso", "--partner-id", "7654321", "--state", "linked"}, `"verdict":"ask: person","rule":"own IDs"`},
+		{[]string{"--tool", "register_partner", "--tenant", "fabrikam-eu", "--partner-id", "1234567", "--caller", "stdio", "--state", "not_linked"}, `"verdict":"ask: approver","rule":"own IDs"`},
+		{[]string{"--tool", "remove_partner", "--tenant", "contoso", "--partner-id", "7654321", "--state", "linked"}, `"verdict":"ask: approver","rule":"own IDs"`},
 		{[]string{"--tool", "update_partner", "--tenant", "contoso", "--partner-id", "5555555"}, `"verdict":"deny","rule":"bounds"`},
 		{[]string{"--tool", "check_partner_link", "--tenant", "contoso"}, `"verdict":"allow","rule":"default"`},
 	} {

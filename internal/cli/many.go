@@ -59,7 +59,7 @@ func (o *manyOptions) add(flags *pflag.FlagSet) {
 func (g *guardOptions) addAsking(flags *pflag.FlagSet) {
 	flags.BoolVar(&g.allowWrites, "allow-writes", false, "let this command write; a person is asked before it does")
 	g.approval = approvalMode(guard.ApprovalAsk)
-	flags.Var(&g.approval, "approval", "who is asked before a write: `ask, client, person or none`; none needs --simulate or --partner-ids")
+	flags.Var(&g.approval, "approval", "who is asked before a write: `ask, requester, approver or none`; none needs --simulate or --partner-ids")
 	flags.Var(&g.partnerIDs, "partner-ids", "only these partner `IDS` may be written, with commas between")
 	config.Standing(flags, "allow-writes", "approval", "partner-ids")
 }
@@ -189,7 +189,7 @@ func runMany(ctx context.Context, f *Factory, o *manyOptions) error {
 func (o *manyOptions) rules() guard.Options {
 	rules := o.guard.rules()
 	if o.resume != "" && !o.guard.allowWrites {
-		rules.AllowWrites, rules.Approval = true, guard.ApprovalClient
+		rules.AllowWrites, rules.Approval = true, guard.ApprovalRequester
 	}
 	return rules
 }

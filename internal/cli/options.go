@@ -110,7 +110,7 @@ type guardOptions struct {
 func (g *guardOptions) add(flags *pflag.FlagSet) {
 	flags.BoolVar(&g.allowWrites, "allow-writes", false, "let tools write; a person is asked before each write")
 	g.approval = approvalMode(guard.ApprovalAsk)
-	flags.Var(&g.approval, "approval", "who is asked before a write: `ask, client, person or none`; none needs --simulate or --partner-ids")
+	flags.Var(&g.approval, "approval", "who is asked before a write: `ask, requester, approver or none`; none needs --simulate or --partner-ids")
 	g.addBounds(flags)
 	config.Standing(flags, "allow-writes", "approval")
 }
@@ -135,7 +135,7 @@ type approvalMode guard.Approval
 
 // Set implements pflag.Value.
 func (m *approvalMode) Set(text string) error {
-	modes := []guard.Approval{guard.ApprovalAsk, guard.ApprovalClient, guard.ApprovalPerson, guard.ApprovalNone}
+	modes := []guard.Approval{guard.ApprovalAsk, guard.ApprovalRequester, guard.ApprovalApprover, guard.ApprovalNone}
 	if !slices.Contains(modes, guard.Approval(text)) {
 		return errors.New("no such mode")
 	}

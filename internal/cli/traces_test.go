@@ -107,7 +107,7 @@ func TestTracesOfAServer(t *testing.T) {
 // TestFiguresOfAServer counts what a few calls do.
 func TestFiguresOfAServer(t *testing.T) {
 	t.Parallel()
-	r := start(t, nil, "serve", "--simulate", "--http", "127.0.0.1:0", "--approval", "person", "--allow-writes")
+	r := start(t, nil, "serve", "--simulate", "--http", "127.0.0.1:0", "--approval", "approver", "--allow-writes")
 	var at ready
 	r.line(&at)
 	c := wiretest.HTTPAt(t, at.URL, at.Token, &http.Transport{})

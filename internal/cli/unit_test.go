@@ -183,7 +183,7 @@ func TestEveryCommandHelps(t *testing.T) {
 // TestEveryFlagHasAVariable sets each flag of each command by its variable.
 func TestEveryFlagHasAVariable(t *testing.T) {
 	t.Parallel()
-	samples := map[string]string{"bool": "true", "int": "3", "uint64": "3", "duration": "3s", config.ListType: "a,b", "mode": "person", "format": "yaml", "place": "file"}
+	samples := map[string]string{"bool": "true", "int": "3", "uint64": "3", "duration": "3s", config.ListType: "a,b", "mode": "approver", "format": "yaml", "place": "file"}
 	var walk func(*cobra.Command)
 	walk = func(command *cobra.Command) {
 		command.Flags().AddFlagSet(command.InheritedFlags())

@@ -248,7 +248,7 @@ func FuzzConfigFile(f *testing.F) {
 	f.Add("log-level: debug")
 	f.Add("partner-ids: [1, 2]")
 	f.Add("&a [*a]")
-	f.Add("policy:\n- {name: a, operations: write, answer: {ask: person}}\n- {rate: 1 per 1h, answer: deny}")
+	f.Add("policy:\n- {name: a, operations: write, answer: {ask: approver}}\n- {rate: 1 per 1h, answer: deny}")
 	f.Add("approvals: {webhook: {url: https://a, key_file: b}}")
 	f.Fuzz(func(t *testing.T, text string) {
 		file := File{values: map[string]string{}}

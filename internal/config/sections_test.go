@@ -26,8 +26,8 @@ policy:
     when: not_linked
     rate: 10 per 1h30m
     answer: allow
-  - answer: {ask: client}
-  - {name: last, answer: "ask: person"}
+  - answer: {ask: requester}
+  - {name: last, answer: "ask: approver"}
 `, "log-level")
 	if err != nil {
 		t.Fatal(err)
@@ -35,8 +35,8 @@ policy:
 	want := []guard.Rule{
 		{Name: "nightly", Operations: []string{"register_partner", "destroy"}, Tenants: []string{"fab*", "label:emea"}, PartnerIDs: []string{"0123456", "expected"},
 			Callers: []string{"night-*"}, When: schemas.LinkNotLinked, Rate: &guard.Rate{Count: 10, Per: 90 * time.Minute}, Ruling: guard.RulingAllow},
-		{Name: "rule 2", Ruling: guard.RulingClient},
-		{Name: "last", Ruling: guard.RulingPerson},
+		{Name: "rule 2", Ruling: guard.RulingRequester},
+		{Name: "last", Ruling: guard.RulingApprover},
 	}
 	if diff := cmp.Diff(want, file.Policy()); diff != "" {
 		t.Error(diff)

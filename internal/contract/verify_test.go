@@ -254,9 +254,9 @@ func TestVerifyAsksTheGuard(t *testing.T) {
 		"outside a bound":   {options: guard.Options{AllowWrites: true, Approval: guard.ApprovalNone, Bounds: guard.Bounds{PartnerIDs: []string{"5555555"}}}, code: schemas.CodeNotAllowed},
 		"denied":            {options: rule(guard.RulingAllow, schemas.ToolRegisterPartner), code: schemas.CodePolicyDenied},
 		"an approver":       {options: guard.Options{AllowWrites: true}, confirm: accept, code: schemas.CodePolicyDenied},
-		"nobody there":      {options: guard.Options{AllowWrites: true, Approval: guard.ApprovalClient}, code: schemas.CodeApprovalDeclined},
-		"typed wrongly":     {options: guard.Options{AllowWrites: true, Approval: guard.ApprovalClient}, confirm: wrong, code: schemas.CodeApprovalDeclined},
-		"confirmed":         {options: guard.Options{AllowWrites: true, Approval: guard.ApprovalClient}, confirm: accept, writes: 7},
+		"nobody there":      {options: guard.Options{AllowWrites: true, Approval: guard.ApprovalRequester}, code: schemas.CodeApprovalDeclined},
+		"typed wrongly":     {options: guard.Options{AllowWrites: true, Approval: guard.ApprovalRequester}, confirm: wrong, code: schemas.CodeApprovalDeclined},
+		"confirmed":         {options: guard.Options{AllowWrites: true, Approval: guard.ApprovalRequester}, confirm: accept, writes: 7},
 		"allowed by a rule": {options: rule(guard.RulingAllow, "write", "destroy"), writes: 6}, // not for the ID that nobody has
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -49,12 +49,12 @@ func (r *run) mayWrite(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if verdict.Ruling == guard.RulingPerson {
+		if verdict.Ruling == guard.RulingApprover {
 			return schemas.NewProblem(schemas.CodePolicyDenied,
 				fmt.Sprintf("The policy wants an approver for %s, and a run that is confirmed once cannot wait for one.", planned.Tool),
-				schemas.WithHint("Give --approval client to confirm the run at this terminal, or a rule that allows it in that tenant."))
+				schemas.WithHint("Give --approval requester to confirm the run at this terminal, or a rule that allows it in that tenant."))
 		}
-		ask = ask || verdict.Ruling == guard.RulingClient
+		ask = ask || verdict.Ruling == guard.RulingRequester
 	}
 	if !ask {
 		return nil
@@ -130,7 +130,7 @@ func (r *run) permit(ctx context.Context, intent guard.Intent) (guard.Granted, e
 	switch {
 	case verdict.Ruling == guard.RulingAllow:
 		return g.Unasked(ctx, intent)
-	case verdict.Ruling == guard.RulingClient && r.Writer.confirmed:
+	case verdict.Ruling == guard.RulingRequester && r.Writer.confirmed:
 		_, seal, err := g.Ask(ctx, intent, verdict)
 		if err != nil {
 			return guard.Granted{}, err
