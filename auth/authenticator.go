@@ -166,7 +166,7 @@ func (a *Authenticator) Authenticate(ctx context.Context, token string) (guard.P
 		return guard.Principal{}, err
 	}
 	p := guard.Principal{Caller: id.caller(), Grant: mapping.grant(id)}
-	p.Still = a.still(id, mapping, p.Grant)
+	p.Revalidate = a.still(id, mapping, p.Grant)
 	if generation > 0 {
 		a.known.put(hash, recollection{p, id.issuer.name, generation, mapping, id.span, a.o.Now().Add(rememberFor)})
 	}
@@ -175,7 +175,7 @@ func (a *Authenticator) Authenticate(ctx context.Context, token string) (guard.P
 
 // still says what the bearer of a verified token is given as long as the token
 // holds. That the issuer has withdrawn something meanwhile is not known here.
-func (a *Authenticator) still(id *identity, then *Mapping, grant guard.Grant) guard.Still {
+func (a *Authenticator) still(id *identity, then *Mapping, grant guard.Grant) guard.Revalidate {
 	return func() (guard.Grant, error) {
 		if id.current(a.o.Now()) != nil {
 			return guard.Grant{}, schemas.NewProblem(schemas.CodeTokenRefused, "The access token has expired.")

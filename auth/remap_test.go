@@ -32,7 +32,7 @@ func TestAnotherMappingCountsAtOnce(t *testing.T) {
 	before := h.accepts(token)
 	want := func(when string, p guard.Principal, tenants ...string) {
 		t.Helper()
-		grant, err := p.Still()
+		grant, err := p.Revalidate()
 		if err != nil || !slices.Equal(grant.Tenants, tenants) || !slices.Equal(h.accepts(token).Grant.Tenants, tenants) {
 			t.Errorf("%s: %v and %v, %v", when, grant.Tenants, h.accepts(token).Grant.Tenants, err)
 		}
@@ -43,14 +43,14 @@ func TestAnotherMappingCountsAtOnce(t *testing.T) {
 	h.remap(Mapping{})
 	want("no grant", before)
 	h.remap(Mapping{Scopes: map[string][]guard.Scope{"other": {guard.ScopeRead}}, Grants: h.grants("contoso").Grants})
-	if grant, err := before.Still(); err != nil || len(grant.Scopes) != 0 || len(h.accepts(token).Grant.Scopes) != 0 {
+	if grant, err := before.Revalidate(); err != nil || len(grant.Scopes) != 0 || len(h.accepts(token).Grant.Scopes) != 0 {
 		t.Errorf("scopes that the mapping gives no more: %v, %v", grant.Scopes, err)
 	}
 	if text := string(h.Metadata("https://x/mcp")); !strings.Contains(text, `"other"`) {
 		t.Errorf("the metadata is that of before: %s", text)
 	}
 	h.clock.add(time.Hour + skew)
-	if _, err := before.Still(); schemas.AsProblem(err).Code != schemas.CodeTokenRefused {
+	if _, err := before.Revalidate(); schemas.AsProblem(err).Code != schemas.CodeTokenRefused {
 		t.Errorf("after the token's end: %v", err)
 	}
 }
@@ -70,7 +70,7 @@ func TestAMappingThatCannotBeUsedLeavesTheOneBefore(t *testing.T) {
 		if h.Remap(bad) == nil {
 			t.Errorf("%s was taken", name)
 		}
-		if grant, err := p.Still(); err != nil || !slices.Equal(grant.Tenants, []string{"contoso"}) {
+		if grant, err := p.Revalidate(); err != nil || !slices.Equal(grant.Tenants, []string{"contoso"}) {
 			t.Errorf("after %s: %v, %v", name, grant.Tenants, err)
 		}
 	}
@@ -85,12 +85,12 @@ func TestSharedAudiencesAreTakenBack(t *testing.T) {
 	token := h.issuer.Token(h.with(change{"aud": []string{audience, "account"}}))
 	p := h.accepts(token)
 	h.remap(Mapping{SharedAudiences: []string{"account", "other"}})
-	if _, err := p.Still(); err != nil {
+	if _, err := p.Revalidate(); err != nil {
 		t.Errorf("an audience that is shared still: %v", err)
 	}
 	h.remap(Mapping{})
 	h.refuses(token, errAudience)
-	if _, err := p.Still(); schemas.AsProblem(err).Code != schemas.CodeTokenRefused {
+	if _, err := p.Revalidate(); schemas.AsProblem(err).Code != schemas.CodeTokenRefused {
 		t.Errorf("a call from before: %v", err)
 	}
 }

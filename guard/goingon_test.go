@@ -130,7 +130,7 @@ func TestWhoeverGoesOnHasToBeLetInStill(t *testing.T) {
 			request.By, request.Life = anna, guard.MaxTokenLife
 			_, o.approver = issue(t, o.g, request)
 			o.agent = agentToken(t, o.g)
-			o.agent.Still = func() (guard.Grant, error) {
+			o.agent.Revalidate = func() (guard.Grant, error) {
 				if o.err != nil {
 					return guard.Grant{}, schemas.AsProblem(o.err)
 				}

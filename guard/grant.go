@@ -153,14 +153,14 @@ type Principal struct {
 	Token string
 	// Counted says that each call uses that token up by one.
 	Counted bool
-	// Still tells what the caller is given now, or why it is not let in any more.
+	// Revalidate tells what the caller is given now, or why it is not let in any more.
 	// It is asked again before anything begins, which may be long after the call
 	// came. Nil is for a caller whose grant stays as it is.
-	Still Still
+	Revalidate Revalidate
 }
 
-// Still is asked about a caller again. Its errors are problems.
-type Still func() (Grant, error)
+// Revalidate is asked about a caller again. Its errors are problems.
+type Revalidate func() (Grant, error)
 
 // Remote reports whether a caller came over HTTP: its name has a kind before it.
 func (c Caller) Remote() bool {

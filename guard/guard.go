@@ -166,10 +166,10 @@ func (g *Guard) given(ctx context.Context, s Subject) error {
 	if err := g.stillHolds(ctx, s.Token); err != nil {
 		return err
 	}
-	if s.Still == nil {
+	if s.Revalidate == nil {
 		return s.Grant.admit(s)
 	}
-	grant, err := s.Still()
+	grant, err := s.Revalidate()
 	if err != nil {
 		return err
 	}

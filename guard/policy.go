@@ -59,14 +59,14 @@ type Rule struct {
 type Subject struct {
 	Operation schemas.Operation
 	Caller    Caller
-	// Grant, Token and Still are the principal's. Admit looks at them, the rules
+	// Grant, Token and Revalidate are the principal's. Admit looks at them, the rules
 	// do not.
-	Grant     Grant
-	Token     string
-	Still     Still
-	Tenant    string
-	Labels    []string
-	PartnerID string
+	Grant      Grant
+	Token      string
+	Revalidate Revalidate
+	Tenant     string
+	Labels     []string
+	PartnerID  string
 	// Expected is the partner ID that the directory expects, or "".
 	Expected string
 	// Link is the state seen, or "" where nothing has been read yet.

@@ -201,7 +201,7 @@ func (g *Guard) stillGiven(ctx context.Context, run OpenRun, row PlanRow, at Pro
 	switch {
 	case run.By.Caller != "":
 		subject := run.Plan.subject(row)
-		subject.Grant, subject.Token, subject.Still = run.By.Grant, run.By.Token, run.By.Still
+		subject.Grant, subject.Token, subject.Revalidate = run.By.Grant, run.By.Token, run.By.Revalidate
 		return g.given(ctx, subject)
 	case at.Step == "":
 		return refusePermit("nobody goes on with the run")

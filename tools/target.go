@@ -49,7 +49,7 @@ func (s *Service) admit(ctx context.Context, j *job, tenant schemas.Tenant, part
 	}
 	ctx, ended := s.d.Observer.Step(ctx, stepGuard)
 	err := s.d.Guard.Admit(ctx, guard.Subject{
-		Operation: op, Caller: j.call.Principal.Caller, Grant: j.call.Principal.Grant, Token: j.call.Principal.Token, Still: j.call.Principal.Still,
+		Operation: op, Caller: j.call.Principal.Caller, Grant: j.call.Principal.Grant, Token: j.call.Principal.Token, Revalidate: j.call.Principal.Revalidate,
 		Tenant: tenant.Name, Labels: tenant.Labels, PartnerID: partnerID, Expected: tenant.ExpectedPartnerID,
 	})
 	ended(err)

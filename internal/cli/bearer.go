@@ -55,7 +55,7 @@ func (b *bearer) Authenticate(_ context.Context, token string) (guard.Principal,
 	if err != nil {
 		return guard.Principal{}, err
 	}
-	return guard.Principal{Caller: guard.Caller("http:" + hex.EncodeToString(b.hash[:4])), Grant: grant, Still: b.still}, nil
+	return guard.Principal{Caller: guard.Caller("http:" + hex.EncodeToString(b.hash[:4])), Grant: grant, Revalidate: b.still}, nil
 }
 
 // still is what the token gives until it ends.

@@ -192,7 +192,7 @@ func TestBearer(t *testing.T) {
 	if _, err := b.Authenticate(t.Context(), token); err == nil {
 		t.Error("the token outlived its time")
 	}
-	if _, err := who.Still(); err == nil {
+	if _, err := who.Revalidate(); err == nil {
 		t.Error("what was called with the token goes on when it has ended")
 	}
 }
