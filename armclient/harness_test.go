@@ -212,7 +212,7 @@ func permitFor(t testing.TB, tool, tid, oid, partnerID string) guard.Permit {
 		t.Fatalf("guard.New: %v", err)
 	}
 	granted, err := g.Unasked(t.Context(), guard.Intent{
-		Caller: "test", Tool: tool, PartnerID: partnerID, Before: guard.Seen{State: schemas.LinkNotLinked, Version: -1},
+		Caller: "test", Tool: tool, PartnerID: partnerID, Before: guard.LinkSnapshot{State: schemas.LinkNotLinked, Version: -1},
 		Identity: schemas.Identity{TenantID: tid, ObjectID: oid, Tenant: "contoso", Cloud: "public", Credential: "default"},
 	})
 	if err != nil {

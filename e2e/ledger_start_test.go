@@ -22,7 +22,7 @@ func (w *world) abandon() {
 	check(w.tb, err)
 	tenant := w.tenant("contoso")
 	intent := guard.Intent{
-		Caller: "stdio", Tool: schemas.ToolRegisterPartner, PartnerID: ourID, Before: guard.Seen{State: schemas.LinkNotLinked, Version: -1},
+		Caller: "stdio", Tool: schemas.ToolRegisterPartner, PartnerID: ourID, Before: guard.LinkSnapshot{State: schemas.LinkNotLinked, Version: -1},
 		Identity: schemas.Identity{
 			TenantID: tenant.TenantID, Tenant: tenant.Name, ObjectID: tenant.ObjectID, Cloud: entry.Cloud.Name, Credential: entry.Credentials[0].Name,
 		},

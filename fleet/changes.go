@@ -69,8 +69,8 @@ func why(plan guard.Plan, row guard.PlanRow) string {
 func follow(c *schemas.ChangeRow, plan guard.Plan, row guard.PlanRow, at guard.Progress) {
 	c.State, c.Problem = stateOf(at.Stage), schemas.Code(at.Result)
 	c.ARMRequestID, c.CorrelationID = at.ARMRequestID, at.CorrelationID
-	if at.Revision > 0 && at.Seen.State != "" {
-		c.After = linkOf(at.Seen, row)
+	if at.Revision > 0 && at.Snapshot.State != "" {
+		c.After = linkOf(at.Snapshot, row)
 	}
 	c.Why = told(row, at)
 }
@@ -97,7 +97,7 @@ func told(row guard.PlanRow, at guard.Progress) string {
 	case guard.StageSkipped:
 		return "Nothing was written: something is not as it was when the plan was made."
 	case guard.StageFailed:
-		return "It was tried and did not work. Now: " + at.Seen.String() + "."
+		return "It was tried and did not work. Now: " + at.Snapshot.String() + "."
 	case guard.StagePlanned:
 		return "Not begun; it may be later in this run."
 	case guard.StageDone:
@@ -114,8 +114,8 @@ func told(row guard.PlanRow, at guard.Progress) string {
 // each write adds one. Lower than that they tell nothing: a provider may begin to
 // count anew with a new link.
 func doubt(row guard.PlanRow, at guard.Progress) string {
-	visible := row.Before.Version >= 0 && at.Seen.Version >= 0
-	rose, ours := at.Seen.Version-row.Before.Version, int64(len(row.Steps))
+	visible := row.Before.Version >= 0 && at.Snapshot.Version >= 0
+	rose, ours := at.Snapshot.Version-row.Before.Version, int64(len(row.Steps))
 	switch {
 	case visible && rose > ours:
 		return fmt.Sprintf("The link was written %d times where this run wrote %d: somebody else wrote in between.", rose, ours)
@@ -126,7 +126,7 @@ func doubt(row guard.PlanRow, at guard.Progress) string {
 	}
 }
 
-func linkOf(seen guard.Seen, row guard.PlanRow) *schemas.Link {
+func linkOf(seen guard.LinkSnapshot, row guard.PlanRow) *schemas.Link {
 	link := &schemas.Link{State: seen.State, PartnerID: seen.PartnerID}
 	if seen.Version >= 0 {
 		link.Version = new(seen.Version)

@@ -134,7 +134,7 @@ func (d *driven) look(ctx context.Context) sight {
 	case d.seen.Identity.ObjectID != d.row.Identity.ObjectID:
 		see.code = schemas.CodeWrongIdentity
 	default:
-		see.known, see.now = true, guard.SeenOf(d.seen.Link)
+		see.known, see.now = true, guard.SnapshotOf(d.seen.Link)
 	}
 	return see
 }
@@ -170,7 +170,7 @@ func (d *driven) record(ctx context.Context, m move, found guard.Outcome) bool {
 			d.left(schemas.AsProblem(err).Code)
 			return false
 		}
-		found = guard.Outcome{Result: string(schemas.StatusDone), After: d.at.Seen}
+		found = guard.Outcome{Result: string(schemas.StatusDone), After: d.at.Snapshot}
 	}
 	to := d.at
 	to.Stage, to.Result, to.Unseen = m.stage, string(m.result), d.at.Unseen || m.unseen
@@ -209,7 +209,7 @@ func (d *driven) write(ctx context.Context, step guard.Step) bool {
 	m := after(d.at, outcome, granted.Permit.Spent())
 	found := guard.Outcome{Result: resultOf(outcome), ARMRequestID: outcome.RequestID, CorrelationID: outcome.CorrelationID}
 	if outcome.After.Problem == nil {
-		found.After = guard.SeenOf(outcome.After.Link)
+		found.After = guard.SnapshotOf(outcome.After.Link)
 		d.seen = &outcome.After
 	}
 	if m.stage == guard.StageWritten && d.run.Tool != schemas.ToolTransitionPartner {
@@ -244,7 +244,7 @@ func (d *driven) here() guard.Here {
 		identity.TenantID = d.tenant.TenantID
 	}
 	identity.Tenant, identity.Cloud, identity.Credential = d.tenant.Name, d.tenant.Cloud, d.row.Identity.Credential
-	return guard.Here{Seen: guard.SeenOf(d.seen.Link), Tenant: d.tenant, Identity: identity}
+	return guard.Here{Snapshot: guard.SnapshotOf(d.seen.Link), Tenant: d.tenant, Identity: identity}
 }
 
 // refused ends what was not begun for good where link, directory or identity are
@@ -254,7 +254,7 @@ func (d *driven) here() guard.Here {
 func (d *driven) refused(ctx context.Context, first bool, problem *schemas.Problem) bool {
 	switch {
 	case first && (problem.Code == schemas.CodeStateMoved || problem.Code == schemas.CodeApprovalMismatch):
-		return d.record(ctx, move{stage: guard.StageSkipped, result: problem.Code}, guard.Outcome{Result: string(problem.Code), After: guard.SeenOf(d.seen.Link)})
+		return d.record(ctx, move{stage: guard.StageSkipped, result: problem.Code}, guard.Outcome{Result: string(problem.Code), After: guard.SnapshotOf(d.seen.Link)})
 	case !first && problem.Code == schemas.CodeStateMoved:
 		return d.wait(problem.Code)
 	default:

@@ -13,7 +13,7 @@ const maxTries = 3
 type sight struct {
 	// known says that now is what is linked, else code says why not.
 	known bool
-	now   guard.Seen
+	now   guard.LinkSnapshot
 	code  schemas.Code
 	// settled says that a write whose outcome is not known has ended by now.
 	settled bool
@@ -91,9 +91,9 @@ func begin(row guard.PlanRow, see sight) move {
 // wrote judges a PUT or PATCH whose outcome is not known.
 func wrote(row guard.PlanRow, at guard.Progress, see sight) move {
 	switch {
-	case holds(see.now, row.PartnerID) && oneWrite(at.Seen, see.now):
+	case holds(see.now, row.PartnerID) && oneWrite(at.Snapshot, see.now):
 		return move{verb: record, stage: guard.StageWritten}
-	case !othersWrote(at, see.now) && !shownRemoved(at.Seen, see.now):
+	case !othersWrote(at, see.now) && !shownRemoved(at.Snapshot, see.now):
 		return unwritten(at, see, guard.StagePlanned)
 	default:
 		return move{verb: record, stage: guard.StageFailed, result: schemas.CodeConcurrentChange}
@@ -102,14 +102,14 @@ func wrote(row guard.PlanRow, at guard.Progress, see sight) move {
 
 // othersWrote reports whether somebody else is known to have written since the
 // last step began.
-func othersWrote(at guard.Progress, now guard.Seen) bool {
-	return schemas.Code(at.Result) == schemas.CodeConcurrentChange || at.Seen.Moved(now)
+func othersWrote(at guard.Progress, now guard.LinkSnapshot) bool {
+	return schemas.Code(at.Result) == schemas.CodeConcurrentChange || at.Snapshot.Moved(now)
 }
 
 // shownRemoved: where there was no trace of a link there is one that was
 // removed. Of another kind of answer for the same it cannot be told, and then
 // nothing is lost by asking a person.
-func shownRemoved(before, now guard.Seen) bool {
+func shownRemoved(before, now guard.LinkSnapshot) bool {
 	return before.State == schemas.LinkNotLinked && now.State == schemas.LinkDeleted
 }
 
@@ -119,7 +119,7 @@ func removed(at guard.Progress, see sight) move {
 	switch {
 	case see.now.State.Absent():
 		return move{verb: record, stage: guard.StageRemoved}
-	case !at.Seen.Moved(see.now):
+	case !at.Snapshot.Moved(see.now):
 		return unwritten(at, see, guard.StagePlanned)
 	default:
 		return move{verb: record, stage: guard.StageFailed, result: schemas.CodeConcurrentChange}
@@ -145,7 +145,7 @@ func unwritten(at guard.Progress, see sight, back guard.Stage) move {
 	if !see.settled {
 		return move{verb: again, result: schemas.CodeWriteUnconfirmed}
 	}
-	hidden := see.now.State.Absent() && (at.Seen.Version < 0 || see.now.Version < 0)
+	hidden := see.now.State.Absent() && (at.Snapshot.Version < 0 || see.now.Version < 0)
 	return move{verb: record, stage: back, result: schemas.CodeWriteNotApplied, spent: true, unseen: hidden}
 }
 
@@ -180,12 +180,12 @@ func passes(code schemas.Code) bool {
 	return schemas.NewProblem(code, "").Retryable
 }
 
-func holds(now guard.Seen, partnerID string) bool {
+func holds(now guard.LinkSnapshot, partnerID string) bool {
 	return now.State == schemas.LinkLinked && now.PartnerID == partnerID
 }
 
 // oneWrite reports whether one write lies between two states, where the
 // versions can be seen.
-func oneWrite(before, now guard.Seen) bool {
+func oneWrite(before, now guard.LinkSnapshot) bool {
 	return before.Version < 0 || now.Version < 0 || now.Version == before.Version+1
 }

@@ -25,11 +25,11 @@ type tenantModel struct {
 	foreign        bool
 }
 
-func (m tenantModel) seen() guard.Seen {
+func (m tenantModel) seen() guard.LinkSnapshot {
 	if m.linked == "" {
-		return guard.Seen{State: schemas.LinkNotLinked, Version: -1}
+		return guard.LinkSnapshot{State: schemas.LinkNotLinked, Version: -1}
 	}
-	return guard.Seen{State: schemas.LinkLinked, PartnerID: m.linked, Version: m.version}
+	return guard.LinkSnapshot{State: schemas.LinkLinked, PartnerID: m.linked, Version: m.version}
 }
 
 func (m tenantModel) link() schemas.Link {
@@ -88,7 +88,7 @@ type exploration struct {
 func (x *exploration) visit(m tenantModel) {
 	// What cannot change what follows is left out of the key, so that the
 	// exploration ends.
-	key := fmt.Sprintf("%s %s %d %s %+v %v %s %d %d %v", m.at.Stage, m.at.Step, min(m.at.Tries, 2*maxTries+2), m.at.Result, m.at.Seen, m.at.Intent != 0, m.linked, m.moved, m.version-m.at.Seen.Version, m.foreign)
+	key := fmt.Sprintf("%s %s %d %s %+v %v %s %d %d %v", m.at.Stage, m.at.Step, min(m.at.Tries, 2*maxTries+2), m.at.Result, m.at.Snapshot, m.at.Intent != 0, m.linked, m.moved, m.version-m.at.Snapshot.Version, m.foreign)
 	if x.visited[key] || m.version > 60 {
 		return
 	}
@@ -119,7 +119,7 @@ func (x *exploration) act(m tenantModel, to move) {
 // write takes every way that a write can go.
 func (x *exploration) write(m tenantModel, step guard.Step) {
 	begun := m
-	begun.at.Stage, begun.at.Step, begun.at.Seen, begun.at.Intent = stageOfStep(step), step, m.seen(), 1
+	begun.at.Stage, begun.at.Step, begun.at.Snapshot, begun.at.Intent = stageOfStep(step), step, m.seen(), 1
 	begun.at.Result = ""
 	done, ok := begun.carriedOut(x.row, step)
 	x.visit(begun) // the process dies before the write is carried out
@@ -146,28 +146,28 @@ func (x *exploration) write(m tenantModel, step guard.Step) {
 // it, or nothing does, the row says so.
 func TestALinkThatSomebodyRemovedMeanwhile(t *testing.T) {
 	t.Parallel()
-	absent, deleted := guard.Seen{State: schemas.LinkNotLinked, Version: -1}, func(version int64) guard.Seen {
-		return guard.Seen{State: schemas.LinkDeleted, Version: version}
+	absent, deleted := guard.LinkSnapshot{State: schemas.LinkNotLinked, Version: -1}, func(version int64) guard.LinkSnapshot {
+		return guard.LinkSnapshot{State: schemas.LinkDeleted, Version: version}
 	}
 	creating, replacing := guard.StageWriting, guard.StageReplacing
 	for what, c := range map[string]struct {
 		at       guard.Progress
-		now      guard.Seen
+		now      guard.LinkSnapshot
 		again    bool
 		doubtful bool
 	}{
-		"nothing to be seen before and now":      {guard.Progress{Stage: creating, Step: guard.StepCreate, Seen: absent}, absent, true, true},
-		"removed already before, and as it was":  {guard.Progress{Stage: creating, Step: guard.StepCreate, Seen: deleted(4)}, deleted(4), true, false},
-		"removed already before, and again":      {guard.Progress{Stage: creating, Step: guard.StepCreate, Seen: deleted(4)}, deleted(6), false, false},
-		"nothing before, removed now":            {guard.Progress{Stage: creating, Step: guard.StepCreate, Seen: absent}, deleted(2), false, false},
-		"the answer told of somebody else":       {guard.Progress{Stage: creating, Step: guard.StepCreate, Seen: deleted(6), Result: string(schemas.CodeConcurrentChange)}, deleted(6), false, false},
-		"replaced, nothing to be seen":           {guard.Progress{Stage: replacing, Step: guard.StepReplace, Seen: absent}, absent, true, true},
-		"replaced, two ways to say the same":     {guard.Progress{Stage: replacing, Step: guard.StepReplace, Seen: absent}, deleted(6), true, true},
-		"replaced, removed since":                {guard.Progress{Stage: replacing, Step: guard.StepReplace, Seen: deleted(6)}, deleted(8), false, false},
-		"put back, removed since":                {guard.Progress{Stage: guard.StageRestoring, Step: guard.StepRestore, Seen: deleted(6)}, deleted(8), false, false},
-		"put back, and nothing of it to be seen": {guard.Progress{Stage: guard.StageRestoring, Step: guard.StepRestore, Seen: deleted(6)}, deleted(6), true, false},
+		"nothing to be seen before and now":      {guard.Progress{Stage: creating, Step: guard.StepCreate, Snapshot: absent}, absent, true, true},
+		"removed already before, and as it was":  {guard.Progress{Stage: creating, Step: guard.StepCreate, Snapshot: deleted(4)}, deleted(4), true, false},
+		"removed already before, and again":      {guard.Progress{Stage: creating, Step: guard.StepCreate, Snapshot: deleted(4)}, deleted(6), false, false},
+		"nothing before, removed now":            {guard.Progress{Stage: creating, Step: guard.StepCreate, Snapshot: absent}, deleted(2), false, false},
+		"the answer told of somebody else":       {guard.Progress{Stage: creating, Step: guard.StepCreate, Snapshot: deleted(6), Result: string(schemas.CodeConcurrentChange)}, deleted(6), false, false},
+		"replaced, nothing to be seen":           {guard.Progress{Stage: replacing, Step: guard.StepReplace, Snapshot: absent}, absent, true, true},
+		"replaced, two ways to say the same":     {guard.Progress{Stage: replacing, Step: guard.StepReplace, Snapshot: absent}, deleted(6), true, true},
+		"replaced, removed since":                {guard.Progress{Stage: replacing, Step: guard.StepReplace, Snapshot: deleted(6)}, deleted(8), false, false},
+		"put back, removed since":                {guard.Progress{Stage: guard.StageRestoring, Step: guard.StepRestore, Snapshot: deleted(6)}, deleted(8), false, false},
+		"put back, and nothing of it to be seen": {guard.Progress{Stage: guard.StageRestoring, Step: guard.StepRestore, Snapshot: deleted(6)}, deleted(6), true, false},
 	} {
-		row := guard.PlanRow{PartnerID: toID, Before: guard.Seen{State: schemas.LinkLinked, PartnerID: fromID, Version: 5}}
+		row := guard.PlanRow{PartnerID: toID, Before: guard.LinkSnapshot{State: schemas.LinkLinked, PartnerID: fromID, Version: 5}}
 		m := next(row, c.at, sight{known: true, now: c.now, settled: true})
 		if again := m.verb == record && m.spent; again != c.again || m.unseen != c.doubtful || !again && m.stage != guard.StageFailed {
 			t.Errorf("%s: %+v", what, m)
@@ -178,24 +178,24 @@ func TestALinkThatSomebodyRemovedMeanwhile(t *testing.T) {
 func TestARowSaysWhatOthersMayHaveDone(t *testing.T) {
 	t.Parallel()
 	replaced := guard.PlanRow{
-		PartnerID: toID, Before: guard.Seen{State: schemas.LinkLinked, PartnerID: fromID, Version: 5}, Steps: []guard.Step{guard.StepRemove, guard.StepReplace},
+		PartnerID: toID, Before: guard.LinkSnapshot{State: schemas.LinkLinked, PartnerID: fromID, Version: 5}, Steps: []guard.Step{guard.StepRemove, guard.StepReplace},
 	}
-	created := guard.PlanRow{PartnerID: toID, Before: guard.Seen{State: schemas.LinkNotLinked, Version: -1}, Steps: []guard.Step{guard.StepCreate}}
-	now := func(version int64) guard.Seen {
-		return guard.Seen{State: schemas.LinkLinked, PartnerID: toID, Version: version}
+	created := guard.PlanRow{PartnerID: toID, Before: guard.LinkSnapshot{State: schemas.LinkNotLinked, Version: -1}, Steps: []guard.Step{guard.StepCreate}}
+	now := func(version int64) guard.LinkSnapshot {
+		return guard.LinkSnapshot{State: schemas.LinkLinked, PartnerID: toID, Version: version}
 	}
 	for _, c := range []struct {
 		row  guard.PlanRow
 		at   guard.Progress
 		says string
 	}{
-		{replaced, guard.Progress{Seen: now(7), Unseen: true}, ""},
-		{replaced, guard.Progress{Seen: now(9), Unseen: true}, "written 4 times where this run wrote 2"},
-		{replaced, guard.Progress{Seen: now(-1), Unseen: true}, "somebody removed the link in between"},
-		{replaced, guard.Progress{Seen: now(1)}, ""}, // a provider that counts each link anew
-		{replaced, guard.Progress{Seen: now(1), Unseen: true}, "somebody removed the link in between"},
-		{created, guard.Progress{Seen: now(1)}, ""},
-		{created, guard.Progress{Seen: now(3), Unseen: true}, "somebody removed the link in between"},
+		{replaced, guard.Progress{Snapshot: now(7), Unseen: true}, ""},
+		{replaced, guard.Progress{Snapshot: now(9), Unseen: true}, "written 4 times where this run wrote 2"},
+		{replaced, guard.Progress{Snapshot: now(-1), Unseen: true}, "somebody removed the link in between"},
+		{replaced, guard.Progress{Snapshot: now(1)}, ""}, // a provider that counts each link anew
+		{replaced, guard.Progress{Snapshot: now(1), Unseen: true}, "somebody removed the link in between"},
+		{created, guard.Progress{Snapshot: now(1)}, ""},
+		{created, guard.Progress{Snapshot: now(3), Unseen: true}, "somebody removed the link in between"},
 	} {
 		for _, stage := range []guard.Stage{guard.StageDone, guard.StageRestored} {
 			c.at.Stage = stage
@@ -271,9 +271,9 @@ func (x *exploration) judge(m tenantModel) {
 // its link says so, nothing is moved twice, and what has begun goes on.
 func TestEveryStateOfATenant(t *testing.T) {
 	t.Parallel()
-	linked := guard.Seen{State: schemas.LinkLinked, PartnerID: fromID, Version: 5}
+	linked := guard.LinkSnapshot{State: schemas.LinkLinked, PartnerID: fromID, Version: 5}
 	for name, row := range map[string]guard.PlanRow{
-		"ensure":  {Before: guard.Seen{State: schemas.LinkNotLinked, Version: -1}, PartnerID: toID, Steps: []guard.Step{guard.StepCreate}},
+		"ensure":  {Before: guard.LinkSnapshot{State: schemas.LinkNotLinked, Version: -1}, PartnerID: toID, Steps: []guard.Step{guard.StepCreate}},
 		"update":  {Before: linked, PartnerID: toID, Steps: []guard.Step{guard.StepUpdate}},
 		"replace": {Before: linked, PartnerID: toID, Steps: []guard.Step{guard.StepRemove, guard.StepReplace}},
 	} {

@@ -123,7 +123,7 @@ func (w *Writer) read(ctx context.Context, t Target) armclient.LinkRead {
 // row makes a row of what was read.
 func (w Wish) row(t Target, read armclient.LinkRead) guard.PlanRow {
 	row := guard.PlanRow{
-		Identity: read.Identity, Place: guard.PlaceOf(t.Tenant), Before: guard.SeenOf(read.Link), LinkedName: schemas.Foreign(read.Link.PartnerName), LinkedSince: read.Link.UpdatedTime,
+		Identity: read.Identity, Place: guard.PlaceOf(t.Tenant), Before: guard.SnapshotOf(read.Link), LinkedName: schemas.Foreign(read.Link.PartnerName), LinkedSince: read.Link.UpdatedTime,
 		PartnerID: w.To, Expected: t.Tenant.ExpectedPartnerID, Labels: t.Tenant.Labels,
 	}
 	if row.Identity.TenantID == "" {

@@ -111,7 +111,7 @@ func TestApprovalsThatDoNotCount(t *testing.T) {
 		}, schemas.CodeFrozen},
 		"state moved": {func(t *testing.T, g *guard.Guard, _ *guard.MemoryStore, _ *clock, ticket guard.Ticket, i *guard.Intent) {
 			approve(t, g, ticket)
-			i.Before = guard.Seen{State: schemas.LinkLinked, PartnerID: "9999999", Version: 4}
+			i.Before = guard.LinkSnapshot{State: schemas.LinkLinked, PartnerID: "9999999", Version: 4}
 		}, schemas.CodeStateMoved},
 		"another caller": {func(t *testing.T, g *guard.Guard, _ *guard.MemoryStore, _ *clock, ticket guard.Ticket, i *guard.Intent) {
 			approve(t, g, ticket)

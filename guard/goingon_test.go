@@ -173,9 +173,9 @@ func TestWhoeverGoesOnHasToBeLetInStill(t *testing.T) {
 func (o *goingOn) finishes(run guard.OpenRun, at guard.Progress) {
 	o.t.Helper()
 	gone := hereOf(run.Plan.Rows[0])
-	gone.Seen = guard.Seen{State: schemas.LinkDeleted, Version: 5}
+	gone.Snapshot = guard.LinkSnapshot{State: schemas.LinkDeleted, Version: 5}
 	at.Stage = guard.StageRemoved
-	at, err := o.g.Settle(o.t.Context(), run, at, guard.Outcome{Result: "done", After: gone.Seen})
+	at, err := o.g.Settle(o.t.Context(), run, at, guard.Outcome{Result: "done", After: gone.Snapshot})
 	if err != nil {
 		o.t.Fatal(err)
 	}

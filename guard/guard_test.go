@@ -48,10 +48,10 @@ func intent(tool string) guard.Intent {
 	i := guard.Intent{
 		Caller: "stdio", Tool: tool, PartnerID: "1234567",
 		Identity: schemas.Identity{TenantID: tenantID, Tenant: "contoso", ObjectID: objectID, Cloud: "public", Credential: "app"},
-		Before:   guard.Seen{State: schemas.LinkNotLinked, Version: -1},
+		Before:   guard.LinkSnapshot{State: schemas.LinkNotLinked, Version: -1},
 	}
 	if tool != schemas.ToolRegisterPartner {
-		i.Before = guard.Seen{State: schemas.LinkLinked, PartnerID: "7654321", Version: 3}
+		i.Before = guard.LinkSnapshot{State: schemas.LinkLinked, PartnerID: "7654321", Version: 3}
 	}
 	return i
 }
@@ -231,7 +231,7 @@ func TestAnswers(t *testing.T) {
 		"other operation":      {answer: guard.Answer{Action: guard.ActionAccept, Typed: want}, change: func(i *guard.Intent) { i.Tool = schemas.ToolUpdatePartner }, code: schemas.CodeApprovalMismatch},
 		"state moved": {answer: guard.Answer{Action: guard.ActionAccept, Typed: want}, code: schemas.CodeStateMoved,
 			change: func(i *guard.Intent) {
-				i.Before = guard.Seen{State: schemas.LinkLinked, PartnerID: "9999999", Version: 1}
+				i.Before = guard.LinkSnapshot{State: schemas.LinkLinked, PartnerID: "9999999", Version: 1}
 			}},
 	} {
 		t.Run(name, func(t *testing.T) {

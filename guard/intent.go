@@ -13,9 +13,9 @@ import (
 // Caller is who asks: "stdio", "terminal", or the subject of a bearer token.
 type Caller string
 
-// Seen is what a plan read before anybody was asked: the state that a permit
+// LinkSnapshot is what a plan read before anybody was asked: the state that a permit
 // is bound to.
-type Seen struct {
+type LinkSnapshot struct {
 	State     schemas.LinkState `json:"state"`
 	PartnerID string            `json:"partner_id,omitempty"`
 	// Version is -1 where there is none to see.
@@ -24,7 +24,7 @@ type Seen struct {
 
 // Moved reports whether a link is another one than it was, as far as can be
 // seen. That there is no link can be said in two ways, one without a version.
-func (s Seen) Moved(now Seen) bool {
+func (s LinkSnapshot) Moved(now LinkSnapshot) bool {
 	unseen := s.Version < 0 || now.Version < 0
 	switch {
 	case s.State.Absent() && now.State.Absent():
@@ -43,7 +43,7 @@ type Intent struct {
 	// Identity is the (tenant, identity) pair, from the claims of the token.
 	Identity schemas.Identity
 	// Before is the state seen.
-	Before Seen
+	Before LinkSnapshot
 	// LinkedName is the provider's name of what is linked now: foreign text,
 	// cleaned, shown to whoever decides. LinkedSince is its last write, RFC 3339.
 	LinkedName, LinkedSince string

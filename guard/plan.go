@@ -56,8 +56,8 @@ type Plan struct {
 type PlanRow struct {
 	Identity schemas.Identity `json:"identity"`
 	// Place is PlaceOf the tenant's entry.
-	Place  string `json:"place,omitempty"`
-	Before Seen   `json:"before"`
+	Place  string       `json:"place,omitempty"`
+	Before LinkSnapshot `json:"before"`
 	// LinkedName is foreign text, cleaned. LinkedSince is the last write, RFC 3339.
 	LinkedName  string `json:"linked_name,omitempty"`
 	LinkedSince string `json:"linked_since,omitempty"`
@@ -150,7 +150,7 @@ func planBinding(caller Caller, tool, asked string, digest [sha256.Size]byte) [s
 }
 
 // intentOf is one step of a row, with the state that was seen before it.
-func (p Plan) intentOf(run string, at int, step Step, now Seen) Intent {
+func (p Plan) intentOf(run string, at int, step Step, now LinkSnapshot) Intent {
 	row := p.Rows[at]
 	id := row.PartnerID
 	if step == StepRemove || step == StepRestore {

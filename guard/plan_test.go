@@ -24,10 +24,10 @@ func manyPlan(tool string, rows int, steps ...guard.Step) guard.Plan {
 		row := guard.PlanRow{
 			Identity: schemas.Identity{TenantID: fmt.Sprintf("aaaaaaaa-0000-4000-8000-%012d", i), Tenant: fmt.Sprintf("tenant-%d", i),
 				ObjectID: fmt.Sprintf("bbbbbbbb-0000-4000-8000-%012d", i), Cloud: "public", Credential: "app"},
-			Before: guard.Seen{State: schemas.LinkNotLinked, Version: -1}, PartnerID: "1234567", LinkedName: "Some name", Labels: []string{"gold"},
+			Before: guard.LinkSnapshot{State: schemas.LinkNotLinked, Version: -1}, PartnerID: "1234567", LinkedName: "Some name", Labels: []string{"gold"},
 		}
 		if tool == schemas.ToolTransitionPartner {
-			row.Before = guard.Seen{State: schemas.LinkLinked, PartnerID: "7654321", Version: 4}
+			row.Before = guard.LinkSnapshot{State: schemas.LinkLinked, PartnerID: "7654321", Version: 4}
 		}
 		if i%2 == 0 {
 			row.Steps = steps
@@ -40,7 +40,7 @@ func manyPlan(tool string, rows int, steps ...guard.Step) guard.Plan {
 }
 
 func hereOf(row guard.PlanRow) guard.Here {
-	return guard.Here{Seen: row.Before, Identity: row.Identity, Tenant: schemas.Tenant{Name: row.Identity.Tenant, Labels: row.Labels}}
+	return guard.Here{Snapshot: row.Before, Identity: row.Identity, Tenant: schemas.Tenant{Name: row.Identity.Tenant, Labels: row.Labels}}
 }
 
 // allowing is a guard that asks nobody, with its store.
@@ -122,9 +122,9 @@ func TestWhatThePlanHasNot(t *testing.T) {
 		"another step":              {func(_ *guard.OpenRun, _ *guard.Progress, s *guard.Step, _ *guard.Here) { *s = guard.StepUpdate }, schemas.CodePermitRefused},
 		"the second step first":     {func(_ *guard.OpenRun, _ *guard.Progress, s *guard.Step, _ *guard.Here) { *s = guard.StepReplace }, schemas.CodePermitRefused},
 		"the way back first":        {func(_ *guard.OpenRun, _ *guard.Progress, s *guard.Step, _ *guard.Here) { *s = guard.StepRestore }, schemas.CodePermitRefused},
-		"a link that moved":         {func(_ *guard.OpenRun, _ *guard.Progress, _ *guard.Step, h *guard.Here) { h.Seen.Version++ }, schemas.CodeStateMoved},
+		"a link that moved":         {func(_ *guard.OpenRun, _ *guard.Progress, _ *guard.Step, h *guard.Here) { h.Snapshot.Version++ }, schemas.CodeStateMoved},
 		"a link that is gone": {func(_ *guard.OpenRun, _ *guard.Progress, _ *guard.Step, h *guard.Here) {
-			h.Seen = guard.Seen{State: schemas.LinkNotLinked, Version: -1}
+			h.Snapshot = guard.LinkSnapshot{State: schemas.LinkNotLinked, Version: -1}
 		}, schemas.CodeStateMoved},
 		"another identity": {func(_ *guard.OpenRun, _ *guard.Progress, _ *guard.Step, h *guard.Here) {
 			h.Identity.ObjectID = "cccccccc-0000-4000-8000-000000000000"
@@ -203,16 +203,16 @@ func TestWhatHasBegunGoesOn(t *testing.T) {
 				t.Errorf("another tenant begins: %v", err)
 			}
 			gone := hereOf(run.Plan.Rows[0])
-			gone.Seen = guard.Seen{State: schemas.LinkDeleted, Version: 5}
+			gone.Snapshot = guard.LinkSnapshot{State: schemas.LinkDeleted, Version: 5}
 			at.Stage = guard.StageRemoved
-			if at, err = g.Settle(t.Context(), run, at, guard.Outcome{Result: "done", After: gone.Seen}); err != nil {
+			if at, err = g.Settle(t.Context(), run, at, guard.Outcome{Result: "done", After: gone.Snapshot}); err != nil {
 				t.Fatal(err)
 			}
 			if _, at, err = g.Permit(t.Context(), run, at, guard.StepReplace, gone); err != nil {
 				t.Errorf("the second half: %v", err)
 			}
 			at.Stage, at.Tries = guard.StageRemoved, 1
-			if at, err = g.Settle(t.Context(), run, at, guard.Outcome{Result: "bad_request", After: gone.Seen}); err != nil {
+			if at, err = g.Settle(t.Context(), run, at, guard.Outcome{Result: "bad_request", After: gone.Snapshot}); err != nil {
 				t.Fatal(err)
 			}
 			if _, _, err = g.Permit(t.Context(), run, at, guard.StepRestore, gone); err != nil {

@@ -9,7 +9,7 @@ import (
 )
 
 // String words a state for a message, without foreign text.
-func (s Seen) String() string {
+func (s LinkSnapshot) String() string {
 	switch {
 	case s.State == schemas.LinkLinked && s.Version >= 0:
 		return fmt.Sprintf("linked to %s (version %d)", quote(s.PartnerID), s.Version)
@@ -20,9 +20,9 @@ func (s Seen) String() string {
 	}
 }
 
-// SeenOf takes what a permit is bound to out of a link that was read.
-func SeenOf(link schemas.Link) Seen {
-	seen := Seen{State: link.State, PartnerID: link.PartnerID, Version: -1}
+// SnapshotOf takes what a permit is bound to out of a link that was read.
+func SnapshotOf(link schemas.Link) LinkSnapshot {
+	seen := LinkSnapshot{State: link.State, PartnerID: link.PartnerID, Version: -1}
 	if link.Version != nil {
 		seen.Version = *link.Version
 	}
@@ -41,7 +41,7 @@ func (g *Guard) Refused(ctx context.Context, intent Intent, code schemas.Code) {
 type Outcome struct {
 	// Result is a status or a problem code.
 	Result string
-	After  Seen
+	After  LinkSnapshot
 	// ARMRequestID and CorrelationID are what ARM called the write.
 	ARMRequestID, CorrelationID string
 }

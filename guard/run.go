@@ -79,8 +79,8 @@ type Progress struct {
 	// Step is the last one that was begun, At when.
 	Step Step
 	At   time.Time
-	// Seen is what was linked before the last step, and after it once it is known.
-	Seen Seen
+	// LinkSnapshot is what was linked before the last step, and after it once it is known.
+	Snapshot LinkSnapshot
 	// Tries counts the attempts of the current half that changed nothing.
 	Tries int
 	// Unseen says that an attempt was repeated of which nothing was to be seen,

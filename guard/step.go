@@ -88,7 +88,7 @@ func (g *Guard) EndRun(ctx context.Context, run OpenRun, detail string) error {
 // Here is what holds in a tenant now: the link that was read, and what the
 // directory says.
 type Here struct {
-	Seen Seen
+	Snapshot LinkSnapshot
 	// Tenant is the directory's entry as it is now.
 	Tenant schemas.Tenant
 	// Identity is the one that read.
@@ -110,8 +110,8 @@ func (g *Guard) Permit(ctx context.Context, run OpenRun, at Progress, step Step,
 		return Granted{}, at, err
 	}
 	gate, rule := Gate{}, row.Rule
-	if at.Stage != StagePlanned && !here.Seen.State.Absent() {
-		return Granted{}, at, moved(Seen{State: schemas.LinkNotLinked, Version: -1}, here.Seen)
+	if at.Stage != StagePlanned && !here.Snapshot.State.Absent() {
+		return Granted{}, at, moved(LinkSnapshot{State: schemas.LinkNotLinked, Version: -1}, here.Snapshot)
 	}
 	if !at.Stage.Begun() {
 		verdict, err := g.mayBegin(ctx, run, row, at, here)
@@ -134,7 +134,7 @@ func samePlace(row PlanRow, here Here) error {
 	return nil
 }
 
-func moved(before, now Seen) error {
+func moved(before, now LinkSnapshot) error {
 	return schemas.NewProblem(schemas.CodeStateMoved, fmt.Sprintf("The link moved from %s to %s.", before, now))
 }
 
@@ -152,8 +152,8 @@ func (g *Guard) mayBegin(ctx context.Context, run OpenRun, row PlanRow, at Progr
 		return Verdict{}, storeProblem(err)
 	case !ok || current.Digest != run.Digest || current.Ended(g.o.Now()):
 		return Verdict{}, schemas.NewProblem(schemas.CodeApprovalExpired, "The run has ended or its approval has expired.")
-	case at.Stage == StagePlanned && row.Before.Moved(here.Seen):
-		return Verdict{}, moved(row.Before, here.Seen)
+	case at.Stage == StagePlanned && row.Before.Moved(here.Snapshot):
+		return Verdict{}, moved(row.Before, here.Snapshot)
 	}
 	if err := g.stillApproved(ctx, current); err != nil {
 		return Verdict{}, err
@@ -236,7 +236,7 @@ func (g *Guard) gate(row PlanRow, verdict Verdict) Gate {
 
 // begin records the intent and only then makes the permit.
 func (g *Guard) begin(ctx context.Context, run OpenRun, at Progress, step Step, here Here, gate Gate, rule string) (Granted, Progress, error) {
-	intent := run.Plan.intentOf(run.ID, at.Row, step, here.Seen)
+	intent := run.Plan.intentOf(run.ID, at.Row, step, here.Snapshot)
 	bound := intent.wire()
 	if !complete(bound) {
 		return Granted{}, at, refusePermit("tenant, identity or partner ID is not known")
@@ -244,7 +244,7 @@ func (g *Guard) begin(ctx context.Context, run OpenRun, at Progress, step Step, 
 	intended := g.event(KindIntent, intent, run.Approval)
 	intended.Rule = rule
 	next := at
-	next.Stage, next.Step, next.At, next.Seen = stageOf(step), step, intended.Time, here.Seen
+	next.Stage, next.Step, next.At, next.Snapshot = stageOf(step), step, intended.Time, here.Snapshot
 	next.Result = "" // that was the one before
 	advanced, next, err := g.o.Store.Advance(ctx, run.ID, next.revised(), gate, intended)
 	if err != nil {
@@ -280,13 +280,13 @@ func held(a Advanced, gate Gate, now time.Time) error {
 // of the intent that is open, if there is one, and how the row goes on.
 // Next.Result is what the row shows, found.Result what the record says.
 func (g *Guard) Settle(ctx context.Context, run OpenRun, next Progress, found Outcome) (Progress, error) {
-	intent := run.Plan.intentOf(run.ID, next.Row, next.Step, next.Seen)
+	intent := run.Plan.intentOf(run.ID, next.Row, next.Step, next.Snapshot)
 	event := g.event(settling(next), intent, run.Approval)
 	event.Of, event.Result, event.After, event.Detail = next.Intent, found.Result, found.After, string(next.Stage)
 	event.ARMRequestID, event.CorrelationID = found.ARMRequestID, found.CorrelationID
 	next.Intent = 0
 	if found.After.State != "" {
-		next.Seen = found.After
+		next.Snapshot = found.After
 	}
 	if found.ARMRequestID+found.CorrelationID != "" {
 		next.ARMRequestID, next.CorrelationID = found.ARMRequestID, found.CorrelationID

@@ -64,7 +64,7 @@ type Event struct {
 	// digest, a reason.
 	Detail string
 	// After is the state read back; only for an outcome.
-	After Seen
+	After LinkSnapshot
 	// ARMRequestID and CorrelationID are what ARM called the write.
 	ARMRequestID, CorrelationID string
 }

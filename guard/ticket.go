@@ -97,7 +97,7 @@ func Joins(ticket, live Ticket) bool {
 	return !ticket.InBand && live.Binding == ticket.Binding && live.Intent.Before == ticket.Intent.Before
 }
 
-// seenNames keeps the digest of tickets as it was before Seen had names of its
+// seenNames keeps the digest of tickets as it was before LinkSnapshot had names of its
 // own in JSON: approvals outlive an upgrade.
 type seenNames struct {
 	State     schemas.LinkState

@@ -52,12 +52,12 @@ type seenBody struct {
 	Version   int64  `json:"version"`
 }
 
-func newSeenBody(s guard.Seen) seenBody {
+func newSeenBody(s guard.LinkSnapshot) seenBody {
 	return seenBody{string(s.State), s.PartnerID, s.Version}
 }
 
-func (s seenBody) seen() guard.Seen {
-	return guard.Seen{State: schemas.LinkState(s.State), PartnerID: s.PartnerID, Version: s.Version}
+func (s seenBody) seen() guard.LinkSnapshot {
+	return guard.LinkSnapshot{State: schemas.LinkState(s.State), PartnerID: s.PartnerID, Version: s.Version}
 }
 
 // intentBody is guard.Intent as it is written, in entries and in tickets.

@@ -159,7 +159,7 @@ func identity1(tenant string) schemas.Identity {
 
 func intent(caller, tenant, partner string) guard.Intent {
 	return guard.Intent{Caller: guard.Caller(caller), Tool: schemas.ToolRegisterPartner, Identity: identity1(tenant),
-		Before: guard.Seen{State: schemas.LinkNotLinked, Version: -1}, PartnerID: partner}
+		Before: guard.LinkSnapshot{State: schemas.LinkNotLinked, Version: -1}, PartnerID: partner}
 }
 
 func event(kind guard.Kind, i guard.Intent) guard.Event {

@@ -74,7 +74,7 @@ type stepBody struct {
 
 func encodeStep(p guard.Progress) ([]byte, error) {
 	return json.Marshal(stepBody{
-		p.Row, string(p.Stage), p.Revision, p.Intent, string(p.Step), formatTime(p.At), newSeenBody(p.Seen),
+		p.Row, string(p.Stage), p.Revision, p.Intent, string(p.Step), formatTime(p.At), newSeenBody(p.Snapshot),
 		p.Tries, p.Unseen, p.Result, p.ARMRequestID, p.CorrelationID,
 	})
 }
@@ -84,7 +84,7 @@ func decodeStep(text []byte) (guard.Progress, error) {
 	times := unmarshal(text, &b)
 	return guard.Progress{
 		Row: b.Row, Stage: guard.Stage(b.Stage), Revision: b.Revision, Intent: b.Intent, Step: guard.Step(b.Step), At: times.parse(b.At),
-		Seen: b.Seen.seen(), Tries: b.Tries, Unseen: b.Unseen, Result: b.Result, ARMRequestID: b.ARMRequestID, CorrelationID: b.CorrelationID,
+		Snapshot: b.Seen.seen(), Tries: b.Tries, Unseen: b.Unseen, Result: b.Result, ARMRequestID: b.ARMRequestID, CorrelationID: b.CorrelationID,
 	}, times.failure
 }
 

@@ -103,7 +103,7 @@ func TestARowAdvancesOnceARevision(t *testing.T) {
 	eachStore(t, func(t *testing.T, s guard.Store, _ *testClock) {
 		openRun(t, s, anOpenRun("run_1", ""))
 		gate := guard.Gate{TenantID: identity1("contoso").TenantID, ObjectID: identity1("contoso").ObjectID}
-		begun := guard.Progress{Row: 3, Stage: guard.StageWriting, Revision: 1, Step: guard.StepCreate, At: noon(), Seen: guard.Seen{State: schemas.LinkNotLinked, Version: -1}}
+		begun := guard.Progress{Row: 3, Stage: guard.StageWriting, Revision: 1, Step: guard.StepCreate, At: noon(), Snapshot: guard.LinkSnapshot{State: schemas.LinkNotLinked, Version: -1}}
 		became, now := advance(t, s, "run_1", begun, gate, stepIntent("contoso", "run_1", 3))
 		begun.Intent = now.Intent
 		if became != guard.AdvancedYes || now.Intent == 0 || cmp.Diff(begun, now) != "" {

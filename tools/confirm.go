@@ -119,7 +119,7 @@ func again(ctx context.Context, t target) (armclient.LinkRead, error) {
 func (s *Service) intent(p proposal) guard.Intent {
 	return guard.Intent{
 		Caller: p.job.call.Principal.Caller, Tool: p.job.op.Name, Identity: *p.target.identity(p.before.Identity),
-		Before: guard.SeenOf(p.before.Link), PartnerID: p.want.partnerID,
+		Before: guard.SnapshotOf(p.before.Link), PartnerID: p.want.partnerID,
 		LinkedName: schemas.Foreign(p.before.Link.PartnerName), LinkedSince: p.before.Link.UpdatedTime,
 		Expected: p.target.tenant.ExpectedPartnerID, Labels: p.target.tenant.Labels,
 		Reason: schemas.Foreign(p.want.confirm.Reason), Place: guard.PlaceOf(p.target.tenant),

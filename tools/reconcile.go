@@ -77,14 +77,14 @@ func (s *Service) lookBack(ctx context.Context, event guard.Event) (guard.Outcom
 	if read.Link.State == schemas.LinkUnknown || read.Identity.ObjectID != intent.Identity.ObjectID {
 		return guard.Outcome{}, false, nil
 	}
-	return guard.Outcome{Result: found(intent, read, followed), After: guard.SeenOf(read.Link), ARMRequestID: read.RequestID}, true, nil
+	return guard.Outcome{Result: found(intent, read, followed), After: guard.SnapshotOf(read.Link), ARMRequestID: read.RequestID}, true, nil
 }
 
 // found judges by state and version, as the write itself would have been. From
 // a state that cannot be told from the one before, nothing but "not applied"
 // can follow, although somebody else may have undone the write since.
 func found(intent guard.Intent, read armclient.LinkRead, followed bool) string {
-	now := guard.SeenOf(read.Link)
+	now := guard.SnapshotOf(read.Link)
 	switch {
 	case followed:
 		return foundUnknown
@@ -100,6 +100,6 @@ func found(intent guard.Intent, read armclient.LinkRead, followed bool) string {
 
 // alone reports whether one write lies between two states, where the versions
 // can be seen.
-func alone(before, now guard.Seen) bool {
+func alone(before, now guard.LinkSnapshot) bool {
 	return before.Version < 0 || now.Version < 0 || now.Version == before.Version+1
 }

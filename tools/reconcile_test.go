@@ -12,7 +12,7 @@ import (
 
 // abandon records an intent without an outcome, as a process that died in the
 // middle of a write leaves it.
-func (h *house) abandon(tool, tenant, partnerID string, before guard.Seen, age time.Duration) {
+func (h *house) abandon(tool, tenant, partnerID string, before guard.LinkSnapshot, age time.Duration) {
 	h.t.Helper()
 	truth := h.tenant(tenant)
 	_, err := h.store.Append(h.t.Context(), guard.Event{Time: time.Now().Add(-age), Kind: guard.KindIntent, Intent: guard.Intent{
@@ -26,18 +26,18 @@ func (h *house) abandon(tool, tenant, partnerID string, before guard.Seen, age t
 
 func TestReconcileSaysWhatBecameOfAbandonedWrites(t *testing.T) {
 	t.Parallel()
-	none := guard.Seen{State: schemas.LinkNotLinked, Version: -1}
+	none := guard.LinkSnapshot{State: schemas.LinkNotLinked, Version: -1}
 	for name, test := range map[string]struct {
 		tool, linked string
-		before       guard.Seen
+		before       guard.LinkSnapshot
 		want         string
 	}{
 		"register happened":    {schemas.ToolRegisterPartner, "1234567", none, "applied"},
 		"register did not":     {schemas.ToolRegisterPartner, "", none, "not_applied"},
 		"somebody else's ID":   {schemas.ToolRegisterPartner, "7654321", none, "unknown"},
-		"update happened":      {schemas.ToolUpdatePartner, "1234567", guard.Seen{State: schemas.LinkLinked, PartnerID: "7654321", Version: 0}, "applied"},
-		"update, others wrote": {schemas.ToolUpdatePartner, "1234567", guard.Seen{State: schemas.LinkLinked, PartnerID: "7654321", Version: 5}, "unknown"},
-		"removal happened":     {schemas.ToolRemovePartner, "", guard.Seen{State: schemas.LinkLinked, PartnerID: "1234567", Version: 3}, "applied"},
+		"update happened":      {schemas.ToolUpdatePartner, "1234567", guard.LinkSnapshot{State: schemas.LinkLinked, PartnerID: "7654321", Version: 0}, "applied"},
+		"update, others wrote": {schemas.ToolUpdatePartner, "1234567", guard.LinkSnapshot{State: schemas.LinkLinked, PartnerID: "7654321", Version: 5}, "unknown"},
+		"removal happened":     {schemas.ToolRemovePartner, "", guard.LinkSnapshot{State: schemas.LinkLinked, PartnerID: "1234567", Version: 3}, "applied"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -65,7 +65,7 @@ func TestReconcileSaysWhatBecameOfAbandonedWrites(t *testing.T) {
 func TestReconcileDoesNotCreditAnAbandonedWriteWithALaterOne(t *testing.T) {
 	t.Parallel()
 	h := build(t, simulator.Config{Tenants: 1}, unasked)
-	h.abandon(schemas.ToolRegisterPartner, "contoso", "1234567", guard.Seen{State: schemas.LinkNotLinked, Version: -1}, time.Hour)
+	h.abandon(schemas.ToolRegisterPartner, "contoso", "1234567", guard.LinkSnapshot{State: schemas.LinkNotLinked, Version: -1}, time.Hour)
 	if envelope := h.call(schemas.ToolRegisterPartner, `{"partner_id":"1234567"}`); envelope.Status != schemas.StatusDone {
 		t.Fatalf("%+v", envelope)
 	}
@@ -80,7 +80,7 @@ func TestReconcileDoesNotCreditAnAbandonedWriteWithALaterOne(t *testing.T) {
 func TestReconcileLeavesWhatItCannotTell(t *testing.T) {
 	t.Parallel()
 	h := build(t, simulator.Config{Tenants: 2}, nil)
-	none := guard.Seen{State: schemas.LinkNotLinked, Version: -1}
+	none := guard.LinkSnapshot{State: schemas.LinkNotLinked, Version: -1}
 	h.abandon(schemas.ToolRegisterPartner, "contoso", "1234567", none, time.Second) // may still be at work
 	h.abandon(schemas.ToolRegisterPartner, "fabrikam", "1234567", none, time.Hour)
 	h.inject("fabrikam", simulator.Rule{Kind: simulator.FaultHTML, Method: http.MethodGet})

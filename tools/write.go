@@ -118,7 +118,7 @@ func recorded(envelope schemas.Envelope, outcome armclient.Outcome) guard.Outcom
 		result = string(envelope.Problem.Code)
 	}
 	return guard.Outcome{
-		Result: result, After: guard.SeenOf(outcome.After.Link),
+		Result: result, After: guard.SnapshotOf(outcome.After.Link),
 		ARMRequestID: outcome.RequestID, CorrelationID: outcome.CorrelationID,
 	}
 }

@@ -70,7 +70,7 @@ func TestHostileNamesAreShownAsTheyAre(t *testing.T) {
 	intent := guard.Intent{
 		Caller: hostileText, Tool: schemas.ToolRegisterPartner, PartnerID: "1234567", Reason: hostileText,
 		Identity: schemas.Identity{Tenant: hostileText, TenantID: hostileText, ObjectID: hostileText, Credential: hostileText, Cloud: hostileText},
-		Before:   guard.Seen{State: schemas.LinkNotLinked, Version: -1},
+		Before:   guard.LinkSnapshot{State: schemas.LinkNotLinked, Version: -1},
 	}
 	now := time.Now()
 	ticket := guard.Ticket{ID: "ap_000000000000000001", Intent: intent, CreatedAt: now, ExpiresAt: now.Add(time.Hour), Requester: hostileText, Rule: hostileText}
@@ -322,7 +322,7 @@ func TestQuestionsOutliveARotation(t *testing.T) {
 		t.Fatal(err)
 	}
 	intent := guard.Intent{Caller: "stdio", Tool: schemas.ToolRegisterPartner, PartnerID: "1234567",
-		Identity: schemas.Identity{Tenant: "contoso", TenantID: "t", ObjectID: "o"}, Before: guard.Seen{State: schemas.LinkNotLinked, Version: -1}}
+		Identity: schemas.Identity{Tenant: "contoso", TenantID: "t", ObjectID: "o"}, Before: guard.LinkSnapshot{State: schemas.LinkNotLinked, Version: -1}}
 	question := guard.QuestionFor(intent)
 	for rotations, want := range []schemas.Code{"", "", schemas.CodeApprovalUnknown} {
 		_, seal, err := decider.Ask(t.Context(), intent, guard.Verdict{Rule: "test"})

@@ -263,7 +263,7 @@ func permitFor(t testing.TB, identity schemas.Identity, change armclient.Change)
 	}
 	identity.Tenant = "test"
 	granted, err := g.Unasked(t.Context(), guard.Intent{
-		Caller: "test", Tool: toolOf(change.Kind), PartnerID: change.PartnerID, Identity: identity, Before: guard.SeenOf(change.Before),
+		Caller: "test", Tool: toolOf(change.Kind), PartnerID: change.PartnerID, Identity: identity, Before: guard.SnapshotOf(change.Before),
 	})
 	if err != nil {
 		t.Fatal(err)

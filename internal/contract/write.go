@@ -100,7 +100,7 @@ func (r *run) intent(kind armclient.ChangeKind, partnerID string, before schemas
 	identity := r.read.Identity
 	identity.Tenant = r.Tenant.Name
 	return guard.Intent{
-		Caller: r.Writer.Principal.Caller, Tool: toolOf(kind), Identity: identity, PartnerID: partnerID, Before: guard.SeenOf(before),
+		Caller: r.Writer.Principal.Caller, Tool: toolOf(kind), Identity: identity, PartnerID: partnerID, Before: guard.SnapshotOf(before),
 		Expected: r.Tenant.ExpectedPartnerID, Labels: r.Tenant.Labels, Reason: "contract verify",
 	}
 }
@@ -168,7 +168,7 @@ func recorded(outcome armclient.Outcome) guard.Outcome {
 	if outcome.Problem != nil {
 		result = string(outcome.Problem.Code)
 	}
-	return guard.Outcome{Result: result, After: guard.SeenOf(outcome.After.Link), ARMRequestID: outcome.RequestID, CorrelationID: outcome.CorrelationID}
+	return guard.Outcome{Result: result, After: guard.SnapshotOf(outcome.After.Link), ARMRequestID: outcome.RequestID, CorrelationID: outcome.CorrelationID}
 }
 
 // toolOf is the operation of the catalogue that a change is made by, for the
