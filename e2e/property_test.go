@@ -15,7 +15,7 @@ import (
 
 // whims answers a question as it was drawn to.
 type whims struct {
-	tools.Nobody
+	tools.NoConfirmer
 	reachable bool
 	answer    func(guard.Question) guard.Answer
 }

@@ -164,11 +164,11 @@ func (d wiredDirectory) ExpectPartnerID(tenant, partnerID string) error {
 	})
 }
 
-func (w *wiring) call(tool string, arguments map[string]any, person tools.Person) schemas.Envelope {
+func (w *wiring) call(tool string, arguments map[string]any, person tools.Confirmer) schemas.Envelope {
 	w.tb.Helper()
 	raw, err := json.Marshal(arguments)
 	check(w.tb, err)
-	return w.service.Call(w.tb.Context(), tools.Call{Tool: tool, Arguments: raw, Principal: guard.Principal{Caller: "e2e", Grant: guard.FullGrant()}, Person: person}).Envelope
+	return w.service.Call(w.tb.Context(), tools.Call{Tool: tool, Arguments: raw, Principal: guard.Principal{Caller: "e2e", Grant: guard.FullGrant()}, Confirmer: person}).Envelope
 }
 
 // writes returns the requests for links that were no GET, oldest first.

@@ -64,7 +64,7 @@ func (a *Active) watch(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if counts, _, err := a.f.o.Store.CountRows(ctx, a.id); err == nil {
+		if counts, _, err := a.f.opts.Store.CountRows(ctx, a.id); err == nil {
 			a.answered.Store(int64(run.Rows - counts[""]))
 		}
 		if run.State != RunRunning {

@@ -36,7 +36,7 @@ func (f *Fleet) Start(ctx context.Context, caller guard.Caller, label string, au
 	if caller == Operator {
 		return nil, schemas.NewProblem(schemas.CodeInternal, "A run was asked for without a caller.")
 	}
-	targets, err := Select(f.o.Directory, audit.Selection, access.Visible)
+	targets, err := Select(f.opts.Directory, audit.Selection, access.Visible)
 	if err != nil {
 		return nil, err
 	}
@@ -48,16 +48,16 @@ func (f *Fleet) Start(ctx context.Context, caller guard.Caller, label string, au
 	if n, err := f.Prune(ctx); err != nil {
 		return nil, err
 	} else if n > 0 {
-		f.o.Logger.InfoContext(ctx, "old runs were removed", "count", n)
+		f.opts.Logger.InfoContext(ctx, "old runs were removed", "count", n)
 	}
 	f.starting.Lock()
 	defer f.starting.Unlock()
-	now := f.o.Now()
+	now := f.opts.Now()
 	run := Run{
-		ID: NewRunID(), Kind: KindAudit, Caller: caller, Label: label, CreatedAt: now, State: RunRunning,
+		ID: NewRunID(), Kind: RunKindAudit, Caller: caller, Label: label, CreatedAt: now, State: RunRunning,
 		Owner: f.owner, LeaseUntil: now.Add(leaseTime), Rows: len(targets), Request: request,
 	}
-	stored, err := f.o.Store.CreateRun(ctx, run, pendingRows(targets))
+	stored, err := f.opts.Store.CreateRun(ctx, run, pendingRows(targets))
 	if err != nil {
 		return nil, err
 	}
@@ -89,7 +89,7 @@ func (f *Fleet) join(ctx context.Context, running, wanted Run, targets []Target)
 	}
 	err := f.Within(ctx, running.ID, func(tenant string) bool { return meant[tenant] })
 	if err == nil && renamed {
-		_, err = f.o.Store.LabelRun(ctx, running.ID, wanted.Label)
+		_, err = f.opts.Store.LabelRun(ctx, running.ID, wanted.Label)
 	}
 	switch {
 	case err == nil:
@@ -126,7 +126,7 @@ func (f *Fleet) Resume(ctx context.Context, caller guard.Caller, id string, acce
 	switch {
 	case err != nil:
 		return nil, err
-	case run.Kind != KindAudit:
+	case run.Kind != RunKindAudit:
 		return nil, UnknownRun()
 	case run.State == RunRunning:
 		return f.follow(run), nil
@@ -141,8 +141,8 @@ func (f *Fleet) Resume(ctx context.Context, caller guard.Caller, id string, acce
 	if err != nil {
 		return nil, err
 	}
-	now := f.o.Now()
-	claimed, err := f.o.Store.ClaimRun(ctx, id, f.owner, now, now.Add(leaseTime))
+	now := f.opts.Now()
+	claimed, err := f.opts.Store.ClaimRun(ctx, id, f.owner, now, now.Add(leaseTime))
 	if err != nil {
 		return nil, err
 	}
@@ -155,7 +155,7 @@ func (f *Fleet) Resume(ctx context.Context, caller guard.Caller, id string, acce
 // remaining finds the targets without a result in the directory as it is now.
 // The place of each is that in the run; places with a result stay empty.
 func (f *Fleet) remaining(ctx context.Context, run Run, visible Visible) ([]Target, []task, error) {
-	tenants, err := f.o.Directory.List()
+	tenants, err := f.opts.Directory.List()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -167,7 +167,7 @@ func (f *Fleet) remaining(ctx context.Context, run Run, visible Visible) ([]Targ
 	}
 	targets := make([]Target, run.Rows)
 	var tasks []task
-	for row, err := range f.o.Store.Rows(ctx, run.ID, RowQuery{Pending: true}) {
+	for row, err := range f.opts.Store.Rows(ctx, run.ID, RowQuery{Pending: true}) {
 		if err != nil {
 			return nil, nil, err
 		}
@@ -193,7 +193,7 @@ func (f *Fleet) launch(run Run, audit Audit, targets []Target, tasks []task, acc
 	a.answered.Store(int64(run.Rows - len(tasks)))
 	f.active[run.ID] = a
 	w := &auditing{f: f, active: a, audit: audit, access: access, targets: targets, staleBefore: f.staleBefore(audit)}
-	w.book = newBook(f, a)
+	w.results = newResultWriter(f, a)
 	f.running.Go(func() {
 		defer cancel(nil)
 		w.run(ctx, tasks)
@@ -209,5 +209,5 @@ func (f *Fleet) staleBefore(audit Audit) time.Time {
 	if audit.StaleAfterDays <= 0 {
 		return time.Time{}
 	}
-	return f.o.Now().AddDate(0, 0, -audit.StaleAfterDays)
+	return f.opts.Now().AddDate(0, 0, -audit.StaleAfterDays)
 }

@@ -20,24 +20,24 @@ type auditing struct {
 	access      Access
 	targets     []Target
 	staleBefore time.Time
-	book        *book
+	results     *resultWriter
 }
 
 // run asks all tasks and ends the run in the store.
 func (w *auditing) run(ctx context.Context, tasks []task) {
-	limits := w.f.o.Limits
+	limits := w.f.opts.Limits
 	ctx, cancel := context.WithTimeoutCause(ctx, limits.RunTime, errTime)
 	defer cancel()
 	ctx, lost := context.WithCancelCause(ctx)
 	defer lost(nil)
-	saved := w.book.keep(lost)
-	schedule(ctx, limits, tasks, w.place, w.ask)
+	saved := w.results.keep(lost)
+	schedule(ctx, limits, tasks, w.budgetKey, w.ask)
 	w.active.failure = w.end(ctx, saved)
 }
 
-func (w *auditing) place(t task) place {
+func (w *auditing) budgetKey(t task) budgetKey {
 	target := w.targets[t.n]
-	return place{credential: target.Credential, authority: target.Tenant.Authority}
+	return budgetKey{credential: target.Credential, authority: target.Tenant.Authority}
 }
 
 // ask asks one target once.
@@ -54,7 +54,7 @@ func (w *auditing) ask(ctx context.Context, t *task) step {
 	if again := w.again(read.Problem, t); again > 0 {
 		return step{again: again, slower: slowedDown(read.Problem)}
 	}
-	w.book.add(w.row(t.n, target, read), w.pin(target, read))
+	w.results.add(w.row(t.n, target, read), w.pin(target, read))
 	return step{slower: slowedDown(read.Problem)}
 }
 
@@ -87,19 +87,19 @@ func (w *auditing) readWith(ctx context.Context, target Target) armclient.LinkRe
 		return unread(schemas.NewProblem(schemas.CodeUnknownTenant, "Tenant or credential left the directory while the run was interrupted."))
 	}
 	if err := w.access.Admit(ctx, target.Tenant); err != nil {
-		return unread(final(err))
+		return unread(nonRetriable(err))
 	}
-	reader, err := w.f.o.Clients.Reader(ctx, target.Tenant, target.Credential)
+	reader, err := w.f.opts.Clients.Reader(ctx, target.Tenant, target.Credential)
 	if err != nil {
 		return unread(schemas.AsProblem(err))
 	}
-	ctx, cancel := context.WithTimeout(ctx, w.f.o.Limits.AttemptTime)
+	ctx, cancel := context.WithTimeout(ctx, w.f.opts.Limits.AttemptTime)
 	defer cancel()
 	return reader.LinkOnce(ctx)
 }
 
-// final is a refusal that is not asked about again in this run.
-func final(err error) *schemas.Problem {
+// nonRetriable is a refusal that is not asked about again in this run.
+func nonRetriable(err error) *schemas.Problem {
 	problem := *schemas.AsProblem(err)
 	problem.Retryable = false
 	return &problem
@@ -120,7 +120,7 @@ func (w *auditing) again(problem *schemas.Problem, t *task) time.Duration {
 	if problem == nil || !problem.Retryable {
 		return 0
 	}
-	limits := w.f.o.Limits
+	limits := w.f.opts.Limits
 	wait := time.Duration(problem.RetryAfterSeconds) * time.Second
 	if wait == 0 && t.tries >= limits.Tries {
 		return 0
@@ -174,7 +174,7 @@ func (w *auditing) end(ctx context.Context, saved func() error) error {
 	if failure != nil {
 		return failure
 	}
-	if _, err := w.f.o.Store.EndRun(out, w.active.id, w.f.owner, state, w.f.o.Now()); err != nil {
+	if _, err := w.f.opts.Store.EndRun(out, w.active.id, w.f.owner, state, w.f.opts.Now()); err != nil {
 		return err
 	}
 	switch state {
@@ -194,7 +194,7 @@ func (w *auditing) timeIsOver(ctx context.Context) error {
 		schemas.WithHint("Audit this tenant again, in a run over fewer."))
 	for {
 		var late []Row
-		for row, err := range w.f.o.Store.Rows(ctx, w.active.id, RowQuery{Pending: true, Limit: bookAtOnce}) {
+		for row, err := range w.f.opts.Store.Rows(ctx, w.active.id, RowQuery{Pending: true, Limit: flushSize}) {
 			if err != nil {
 				return err
 			}
@@ -203,7 +203,7 @@ func (w *auditing) timeIsOver(ctx context.Context) error {
 		if len(late) == 0 {
 			return nil
 		}
-		ours, err := w.f.o.Store.SaveRows(ctx, w.active.id, w.f.owner, w.f.o.Now().Add(leaseTime), late)
+		ours, err := w.f.opts.Store.SaveRows(ctx, w.active.id, w.f.owner, w.f.opts.Now().Add(leaseTime), late)
 		if err != nil || !ours {
 			return err
 		}

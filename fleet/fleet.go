@@ -66,7 +66,7 @@ type Options struct {
 // Fleet runs work over many tenants in the background. It is safe for
 // concurrent use.
 type Fleet struct {
-	o Options
+	opts Options
 	// owner names this process in the store.
 	owner string
 	base  context.Context
@@ -99,7 +99,7 @@ func New(o Options) *Fleet {
 	var random [8]byte
 	_, _ = rand.Read(random[:]) // never fails: crypto/rand ends the process instead
 	base, stop := context.WithCancelCause(context.Background())
-	return &Fleet{o: o, owner: hex.EncodeToString(random[:]), base: base, stop: stop, active: map[string]*Active{}}
+	return &Fleet{opts: o, owner: hex.EncodeToString(random[:]), base: base, stop: stop, active: map[string]*Active{}}
 }
 
 // Close interrupts what is under way and waits until it is stored as that, so
@@ -119,22 +119,22 @@ const Operator guard.Caller = ""
 // Run returns a run of a caller. A run of another one is like one that does not
 // exist.
 func (f *Fleet) Run(ctx context.Context, caller guard.Caller, id string) (Run, error) {
-	run, ok, err := f.o.Store.Run(ctx, id)
+	run, ok, err := f.opts.Store.Run(ctx, id)
 	switch {
 	case err != nil:
 		return Run{}, err
 	case !ok || caller != Operator && run.Caller != caller:
 		return Run{}, UnknownRun()
 	}
-	run.State = run.StateAt(f.o.Now())
+	run.State = run.StateAt(f.opts.Now())
 	return run, nil
 }
 
 // Runs returns the runs that a filter selects, newest first.
 func (f *Fleet) Runs(ctx context.Context, filter RunFilter) ([]Run, error) {
-	runs, err := f.o.Store.Runs(ctx, filter)
+	runs, err := f.opts.Store.Runs(ctx, filter)
 	for i := range runs {
-		runs[i].State = runs[i].StateAt(f.o.Now())
+		runs[i].State = runs[i].StateAt(f.opts.Now())
 	}
 	return runs, err
 }
@@ -144,7 +144,7 @@ func (f *Fleet) Label(ctx context.Context, caller guard.Caller, id, label string
 	if _, err := f.Run(ctx, caller, id); err != nil {
 		return err
 	}
-	ok, err := f.o.Store.LabelRun(ctx, id, label)
+	ok, err := f.opts.Store.LabelRun(ctx, id, label)
 	if err == nil && !ok {
 		return UnknownRun()
 	}
@@ -154,6 +154,6 @@ func (f *Fleet) Label(ctx context.Context, caller guard.Caller, id, label string
 // Prune removes runs without a label that are older than they are kept, or more
 // of a caller than are kept.
 func (f *Fleet) Prune(ctx context.Context) (int, error) {
-	now := f.o.Now()
-	return f.o.Store.PruneRuns(ctx, Keeping{Since: now.Add(-f.o.Keep), Runs: MostRuns, Rows: MostRows}, now)
+	now := f.opts.Now()
+	return f.opts.Store.PruneRuns(ctx, Keeping{Since: now.Add(-f.opts.Keep), Runs: MostRuns, Rows: MostRows}, now)
 }

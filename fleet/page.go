@@ -55,14 +55,14 @@ func (f *Fleet) Report(ctx context.Context, caller guard.Caller, id string) (Rep
 	if err != nil {
 		return Report{}, err
 	}
-	if run.Kind != KindAudit {
+	if run.Kind != RunKindAudit {
 		return Report{}, UnknownRun()
 	}
-	counts, stale, err := f.o.Store.CountRows(ctx, id)
+	counts, stale, err := f.opts.Store.CountRows(ctx, id)
 	if err != nil {
 		return Report{}, err
 	}
-	groups, err := f.o.Store.Causes(ctx, id, causesAtOnce)
+	groups, err := f.opts.Store.Causes(ctx, id, causesAtOnce)
 	if err != nil {
 		return Report{}, err
 	}
@@ -122,7 +122,7 @@ func (f *Fleet) Page(ctx context.Context, id, cursor string, limit int) (rows []
 	}
 	rows = []schemas.AuditRow{}
 	var last Row
-	for row, err := range f.o.Store.Rows(ctx, id, q) {
+	for row, err := range f.opts.Store.Rows(ctx, id, q) {
 		if err != nil {
 			return nil, "", err
 		}
@@ -141,7 +141,7 @@ func (f *Fleet) Page(ctx context.Context, id, cursor string, limit int) (rows []
 // All goes through every row of a report that has a result, in an order.
 func (f *Fleet) All(ctx context.Context, id string, order Order) iter.Seq2[schemas.AuditRow, error] {
 	return func(yield func(schemas.AuditRow, error) bool) {
-		for row, err := range f.o.Store.Rows(ctx, id, RowQuery{Order: order}) {
+		for row, err := range f.opts.Store.Rows(ctx, id, RowQuery{Order: order}) {
 			if err != nil {
 				yield(schemas.AuditRow{}, err)
 				return

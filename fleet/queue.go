@@ -13,7 +13,7 @@ type queue struct {
 	mu          sync.Mutex
 	changed     *sync.Cond
 	authorities []*authority
-	groups      map[place]*group
+	groups      map[budgetKey]*group
 	waiting     waiting
 	timer       *time.Timer
 	// left counts the tasks that are not done.
@@ -45,8 +45,8 @@ func (b *budget) slower() { b.now = max(1, b.now/2) }
 
 func (b *budget) faster() { b.now = min(b.most, b.now+1) }
 
-func newQueue(limits Limits, tasks []task, placeOf func(task) place) *queue {
-	q := &queue{groups: map[place]*group{}, left: len(tasks)}
+func newQueue(limits Limits, tasks []task, placeOf func(task) budgetKey) *queue {
+	q := &queue{groups: map[budgetKey]*group{}, left: len(tasks)}
 	q.changed = sync.NewCond(&q.mu)
 	byName := map[string]*authority{}
 	for _, t := range tasks {
@@ -59,7 +59,7 @@ func newQueue(limits Limits, tasks []task, placeOf func(task) place) *queue {
 	return q
 }
 
-func (q *queue) groupAt(where place, limits Limits, byName map[string]*authority) *group {
+func (q *queue) groupAt(where budgetKey, limits Limits, byName map[string]*authority) *group {
 	if g, ok := q.groups[where]; ok {
 		return g
 	}

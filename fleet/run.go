@@ -10,11 +10,11 @@ import (
 	"mcp-partner/schemas"
 )
 
-// Kind is what a run does.
-type Kind string
+// RunKind is what a run does.
+type RunKind string
 
-// KindAudit reads the link of every target and writes nothing.
-const KindAudit Kind = "audit"
+// RunKindAudit reads the link of every target and writes nothing.
+const RunKindAudit RunKind = "audit"
 
 // RunState is where a run stands.
 type RunState string
@@ -35,7 +35,7 @@ const (
 type Run struct {
 	// ID is run_ and 18 hexadecimal digits.
 	ID     string
-	Kind   Kind
+	Kind   RunKind
 	Caller guard.Caller
 	// Label is the operator's own name for it, such as 2026-11; may be empty.
 	Label                 string

@@ -9,8 +9,8 @@ import (
 // nothing and may work later.
 const maxTries = 3
 
-// sight is what a look at a tenant of a run gave.
-type sight struct {
+// observation is what a look at a tenant of a run gave.
+type observation struct {
 	// known says that now is what is linked, else code says why not.
 	known bool
 	now   guard.LinkSnapshot
@@ -19,12 +19,12 @@ type sight struct {
 	settled bool
 }
 
-// verb is what is to be done with a tenant.
-type verb int
+// actionKind is what is to be done with a tenant.
+type actionKind int
 
 const (
 	// leave it as it stands: nothing can be done in this process.
-	leave verb = iota
+	leave actionKind = iota
 	// again: look once more, after a while.
 	again
 	// record where it stands.
@@ -33,9 +33,9 @@ const (
 	write
 )
 
-// move is the next thing to do with a tenant.
-type move struct {
-	verb   verb
+// action is the next thing to do with a tenant.
+type action struct {
+	kind   actionKind
 	step   guard.Step
 	stage  guard.Stage
 	result schemas.Code
@@ -49,54 +49,54 @@ type move struct {
 // of where the tenant stands, and of what is linked now, so the same question
 // has the same answer in the process that began and in the one that finds the
 // tenant after a crash.
-func next(row guard.PlanRow, at guard.Progress, see sight) move {
+func next(row guard.PlanRow, at guard.Progress, seen observation) action {
 	switch at.Stage {
 	case guard.StagePlanned:
-		return begin(row, see)
+		return begin(row, seen)
 	case guard.StageWritten:
-		return move{verb: record, stage: guard.StageDone}
+		return action{kind: record, stage: guard.StageDone}
 	}
 	if at.Stage.Final() && at.Stage != guard.StageStranded {
-		return move{verb: leave}
+		return action{kind: leave}
 	}
-	if !see.known {
-		return move{verb: again, result: see.code}
+	if !seen.known {
+		return action{kind: again, result: seen.code}
 	}
 	switch at.Stage {
 	case guard.StageWriting:
-		return wrote(row, at, see)
+		return wrote(row, at, seen)
 	case guard.StageRemoving:
-		return removed(at, see)
+		return removed(at, seen)
 	case guard.StageReplacing, guard.StageRestoring:
-		return registered(row, at, see)
+		return registered(row, at, seen)
 	default: // removed, stranded
-		return unlinked(row, at, see)
+		return unlinked(row, at, seen)
 	}
 }
 
 // begin opens a tenant whose link is as the plan saw it.
-func begin(row guard.PlanRow, see sight) move {
+func begin(row guard.PlanRow, seen observation) action {
 	switch {
 	case len(row.Steps) == 0:
-		return move{verb: leave}
-	case !see.known:
-		return move{verb: leave, result: see.code}
-	case row.Before.Moved(see.now):
-		return move{verb: record, stage: guard.StageSkipped, result: schemas.CodeStateMoved}
+		return action{kind: leave}
+	case !seen.known:
+		return action{kind: leave, result: seen.code}
+	case row.Before.Moved(seen.now):
+		return action{kind: record, stage: guard.StageSkipped, result: schemas.CodeStateMoved}
 	default:
-		return move{verb: write, step: row.Steps[0]}
+		return action{kind: write, step: row.Steps[0]}
 	}
 }
 
 // wrote judges a PUT or PATCH whose outcome is not known.
-func wrote(row guard.PlanRow, at guard.Progress, see sight) move {
+func wrote(row guard.PlanRow, at guard.Progress, seen observation) action {
 	switch {
-	case holds(see.now, row.PartnerID) && oneWrite(at.Snapshot, see.now):
-		return move{verb: record, stage: guard.StageWritten}
-	case !othersWrote(at, see.now) && !shownRemoved(at.Snapshot, see.now):
-		return unwritten(at, see, guard.StagePlanned)
+	case holds(seen.now, row.PartnerID) && oneWrite(at.Snapshot, seen.now):
+		return action{kind: record, stage: guard.StageWritten}
+	case !othersWrote(at, seen.now) && !shownRemoved(at.Snapshot, seen.now):
+		return unwritten(at, seen, guard.StagePlanned)
 	default:
-		return move{verb: record, stage: guard.StageFailed, result: schemas.CodeConcurrentChange}
+		return action{kind: record, stage: guard.StageFailed, result: schemas.CodeConcurrentChange}
 	}
 }
 
@@ -115,58 +115,58 @@ func shownRemoved(before, now guard.LinkSnapshot) bool {
 
 // removed judges a DELETE whose outcome is not known. Whoever made it so, what
 // is gone is gone, and the tenant must not stay like that.
-func removed(at guard.Progress, see sight) move {
+func removed(at guard.Progress, seen observation) action {
 	switch {
-	case see.now.State.Absent():
-		return move{verb: record, stage: guard.StageRemoved}
-	case !at.Snapshot.Moved(see.now):
-		return unwritten(at, see, guard.StagePlanned)
+	case seen.now.State.Absent():
+		return action{kind: record, stage: guard.StageRemoved}
+	case !at.Snapshot.Moved(seen.now):
+		return unwritten(at, seen, guard.StagePlanned)
 	default:
-		return move{verb: record, stage: guard.StageFailed, result: schemas.CodeConcurrentChange}
+		return action{kind: record, stage: guard.StageFailed, result: schemas.CodeConcurrentChange}
 	}
 }
 
 // registered judges a PUT of the second half whose outcome is not known.
-func registered(row guard.PlanRow, at guard.Progress, see sight) move {
+func registered(row guard.PlanRow, at guard.Progress, seen observation) action {
 	switch {
-	case see.now.State.Absent() && !othersWrote(at, see.now):
-		return unwritten(at, see, guard.StageRemoved)
-	case at.Step == guard.StepRestore && holds(see.now, row.Before.PartnerID):
-		return move{verb: record, stage: guard.StageRestored}
-	case holds(see.now, row.PartnerID):
-		return move{verb: record, stage: guard.StageWritten}
+	case seen.now.State.Absent() && !othersWrote(at, seen.now):
+		return unwritten(at, seen, guard.StageRemoved)
+	case at.Step == guard.StepRestore && holds(seen.now, row.Before.PartnerID):
+		return action{kind: record, stage: guard.StageRestored}
+	case holds(seen.now, row.PartnerID):
+		return action{kind: record, stage: guard.StageWritten}
 	default:
-		return move{verb: record, stage: guard.StageFailed, result: schemas.CodeConcurrentChange}
+		return action{kind: record, stage: guard.StageFailed, result: schemas.CodeConcurrentChange}
 	}
 }
 
 // unwritten is a write that has not happened, once it cannot happen any more.
-func unwritten(at guard.Progress, see sight, back guard.Stage) move {
-	if !see.settled {
-		return move{verb: again, result: schemas.CodeWriteUnconfirmed}
+func unwritten(at guard.Progress, seen observation, back guard.Stage) action {
+	if !seen.settled {
+		return action{kind: again, result: schemas.CodeWriteUnconfirmed}
 	}
-	hidden := see.now.State.Absent() && (at.Snapshot.Version < 0 || see.now.Version < 0)
-	return move{verb: record, stage: back, result: schemas.CodeWriteNotApplied, spent: true, unseen: hidden}
+	hidden := seen.now.State.Absent() && (at.Snapshot.Version < 0 || seen.now.Version < 0)
+	return action{kind: record, stage: back, result: schemas.CodeWriteNotApplied, spent: true, unseen: hidden}
 }
 
 // unlinked is a tenant whose old link is removed and whose new one is not made.
 // The new ID is tried first; once it was refused for good the old one is put
 // back, and once that was refused too the tenant is stranded.
-func unlinked(row guard.PlanRow, at guard.Progress, see sight) move {
+func unlinked(row guard.PlanRow, at guard.Progress, seen observation) action {
 	restoring := at.Step == guard.StepRestore && at.Stage != guard.StageStranded
 	switch {
-	case holds(see.now, row.PartnerID):
-		return move{verb: record, stage: guard.StageWritten}
-	case holds(see.now, row.Before.PartnerID):
-		return move{verb: record, stage: guard.StageRestored}
-	case !see.now.State.Absent():
-		return move{verb: record, stage: guard.StageFailed, result: schemas.CodeConcurrentChange}
+	case holds(seen.now, row.PartnerID):
+		return action{kind: record, stage: guard.StageWritten}
+	case holds(seen.now, row.Before.PartnerID):
+		return action{kind: record, stage: guard.StageRestored}
+	case !seen.now.State.Absent():
+		return action{kind: record, stage: guard.StageFailed, result: schemas.CodeConcurrentChange}
 	case at.Stage == guard.StageStranded, at.Tries == 0, !restoring && mayTry(at, maxTries):
-		return move{verb: write, step: guard.StepReplace}
+		return action{kind: write, step: guard.StepReplace}
 	case !restoring, mayTry(at, 2*maxTries):
-		return move{verb: write, step: guard.StepRestore}
+		return action{kind: write, step: guard.StepRestore}
 	default:
-		return move{verb: record, stage: guard.StageStranded, result: schemas.Code(at.Result)}
+		return action{kind: record, stage: guard.StageStranded, result: schemas.Code(at.Result)}
 	}
 }
 

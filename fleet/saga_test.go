@@ -63,7 +63,7 @@ func (m tenantModel) carriedOut(row guard.PlanRow, step guard.Step) (tenantModel
 }
 
 // moved is where a row stands after a move, as drive has it.
-func (m tenantModel) recorded(to move) tenantModel {
+func (m tenantModel) recorded(to action) tenantModel {
 	before := m.at.Stage
 	m.at.Stage, m.at.Result, m.at.Intent = to.stage, string(to.result), 0
 	switch {
@@ -102,13 +102,13 @@ func (x *exploration) visit(m tenantModel) {
 		}
 	}
 	for _, settled := range []bool{true, false} {
-		x.act(m, next(x.row, m.at, sight{known: true, now: m.seen(), settled: settled}))
+		x.act(m, next(x.row, m.at, observation{known: true, now: m.seen(), settled: settled}))
 	}
-	x.act(m, next(x.row, m.at, sight{code: schemas.CodeTimeout}))
+	x.act(m, next(x.row, m.at, observation{code: schemas.CodeTimeout}))
 }
 
-func (x *exploration) act(m tenantModel, to move) {
-	switch to.verb {
+func (x *exploration) act(m tenantModel, to action) {
+	switch to.kind {
 	case record:
 		x.visit(m.recorded(to))
 	case write:
@@ -168,8 +168,8 @@ func TestALinkThatSomebodyRemovedMeanwhile(t *testing.T) {
 		"put back, and nothing of it to be seen": {guard.Progress{Stage: guard.StageRestoring, Step: guard.StepRestore, Snapshot: deleted(6)}, deleted(6), true, false},
 	} {
 		row := guard.PlanRow{PartnerID: toID, Before: guard.LinkSnapshot{State: schemas.LinkLinked, PartnerID: fromID, Version: 5}}
-		m := next(row, c.at, sight{known: true, now: c.now, settled: true})
-		if again := m.verb == record && m.spent; again != c.again || m.unseen != c.doubtful || !again && m.stage != guard.StageFailed {
+		m := next(row, c.at, observation{known: true, now: c.now, settled: true})
+		if again := m.kind == record && m.spent; again != c.again || m.unseen != c.doubtful || !again && m.stage != guard.StageFailed {
 			t.Errorf("%s: %+v", what, m)
 		}
 	}
@@ -261,7 +261,7 @@ func (x *exploration) judge(m tenantModel) {
 		bad("skipped, and nobody else wrote")
 	case had && m.linked == "" && (stage == guard.StagePlanned || stage.Final() && stage != guard.StageStranded):
 		bad("no link, and the row does not say so")
-	case stage.Begun() && next(x.row, m.at, sight{known: true, now: m.seen(), settled: true}).verb != record && next(x.row, m.at, sight{known: true, now: m.seen(), settled: true}).verb != write:
+	case stage.Begun() && next(x.row, m.at, observation{known: true, now: m.seen(), settled: true}).kind != record && next(x.row, m.at, observation{known: true, now: m.seen(), settled: true}).kind != write:
 		bad("begun, and it does not go on")
 	}
 }

@@ -9,7 +9,7 @@ import (
 // after decides where a tenant stands after a write of this process, from what
 // armclient judged. What is not certain leaves it under way: next looks again.
 // Sent says that the request may have reached the far side.
-func after(at guard.Progress, outcome armclient.Outcome, sent bool) move {
+func after(at guard.Progress, outcome armclient.Outcome, sent bool) action {
 	code := schemas.Code("")
 	if outcome.Problem != nil {
 		code = outcome.Problem.Code
@@ -17,17 +17,17 @@ func after(at guard.Progress, outcome armclient.Outcome, sent bool) move {
 	now := outcome.After.Link
 	switch {
 	case outcome.Applied == armclient.AppliedYes && outcome.Problem == nil:
-		return move{verb: record, stage: reached(at.Step)}
+		return action{kind: record, stage: reached(at.Step)}
 	case secondHalf(at.Step) && outcome.Applied == armclient.AppliedNo && (now.State.Absent() || !sent):
-		return move{verb: record, stage: guard.StageRemoved, result: code, spent: true}
+		return action{kind: record, stage: guard.StageRemoved, result: code, spent: true}
 	case at.Step == guard.StepRemove && now.State.Absent():
-		return move{verb: record, stage: guard.StageRemoved, result: code}
+		return action{kind: record, stage: guard.StageRemoved, result: code}
 	case outcome.Applied == armclient.AppliedUnknown || now.State == schemas.LinkUnknown && sent || secondHalf(at.Step):
-		return move{verb: record, stage: at.Stage, result: code}
+		return action{kind: record, stage: at.Stage, result: code}
 	case outcome.Applied == armclient.AppliedNo && passes(code) && at.Tries+1 < maxTries:
-		return move{verb: record, stage: guard.StagePlanned, result: code, spent: true}
+		return action{kind: record, stage: guard.StagePlanned, result: code, spent: true}
 	default:
-		return move{verb: record, stage: guard.StageFailed, result: code}
+		return action{kind: record, stage: guard.StageFailed, result: code}
 	}
 }
 

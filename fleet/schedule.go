@@ -72,14 +72,14 @@ type step struct {
 	slower bool
 }
 
-// place says by which budgets a task is bounded.
-type place struct{ credential, authority string }
+// budgetKey says by which budgets a task is bounded.
+type budgetKey struct{ credential, authority string }
 
 // schedule runs tasks, so many at a time and within their budgets, until all
 // are done or the context ends. A task that has to wait is put aside, and its
 // worker goes on with another one. Tasks that had begun when the context ended
 // are not waited for longer than they themselves look at it.
-func schedule(ctx context.Context, limits Limits, tasks []task, placeOf func(task) place, do func(context.Context, *task) step) {
+func schedule(ctx context.Context, limits Limits, tasks []task, placeOf func(task) budgetKey, do func(context.Context, *task) step) {
 	q := newQueue(limits, tasks, placeOf)
 	defer context.AfterFunc(ctx, q.close)()
 	defer q.close()

@@ -40,19 +40,19 @@ func TestScheduleKeepsItsBudgets(t *testing.T) {
 			PerCredential: rapid.IntRange(0, 5).Draw(r, "per credential"), PerAuthority: rapid.IntRange(0, 7).Draw(r, "per authority"),
 		}.withDefaults()
 		n := rapid.IntRange(0, 60).Draw(r, "tasks")
-		places, waits := make([]place, n), make([][]time.Duration, n)
+		places, waits := make([]budgetKey, n), make([][]time.Duration, n)
 		for i := range n {
-			places[i] = place{rapid.SampledFrom([]string{"a", "b", "c"}).Draw(r, "credential"), rapid.SampledFrom([]string{"x", "y"}).Draw(r, "authority")}
+			places[i] = budgetKey{rapid.SampledFrom([]string{"a", "b", "c"}).Draw(r, "credential"), rapid.SampledFrom([]string{"x", "y"}).Draw(r, "authority")}
 			waits[i] = rapid.SliceOfN(rapid.Map(rapid.IntRange(1, 5000), func(ms int) time.Duration { return time.Duration(ms) * time.Millisecond }), 0, 3).Draw(r, "waits")
 		}
 		synctest.Test(t, func(*testing.T) { runOnce(r, limits, places, waits) })
 	})
 }
 
-func runOnce(r *rapid.T, limits Limits, places []place, waits [][]time.Duration) {
+func runOnce(r *rapid.T, limits Limits, places []budgetKey, waits [][]time.Duration) {
 	running, notBefore, done := newCounted(), make([]time.Time, len(places)), make([]int, len(places))
 	var mu sync.Mutex
-	schedule(context.Background(), limits, allTasks(len(places)), func(t task) place { return places[t.n] }, func(_ context.Context, t *task) step {
+	schedule(context.Background(), limits, allTasks(len(places)), func(t task) budgetKey { return places[t.n] }, func(_ context.Context, t *task) step {
 		at := places[t.n]
 		names := []string{"", at.authority, at.authority + at.credential}
 		running.add(1, names...)
@@ -93,7 +93,7 @@ func TestScheduleDoesNotWaitForThoseWhoWait(t *testing.T) {
 		began := time.Now()
 		var mu sync.Mutex
 		var quick time.Duration
-		schedule(t.Context(), Limits{Concurrency: 2}.withDefaults(), allTasks(100), func(task) place { return place{} }, func(_ context.Context, task *task) step {
+		schedule(t.Context(), Limits{Concurrency: 2}.withDefaults(), allTasks(100), func(task) budgetKey { return budgetKey{} }, func(_ context.Context, task *task) step {
 			time.Sleep(10 * time.Millisecond)
 			if task.tries++; task.n < 50 && task.tries == 1 {
 				return step{again: time.Minute}
@@ -122,7 +122,7 @@ func TestScheduleSlowsDown(t *testing.T) {
 		const most = 16
 		var mu sync.Mutex
 		inFlight, after, end := 0, 0, 0
-		schedule(t.Context(), Limits{Concurrency: most}.withDefaults(), allTasks(600), func(task) place { return place{} }, func(_ context.Context, task *task) step {
+		schedule(t.Context(), Limits{Concurrency: most}.withDefaults(), allTasks(600), func(task) budgetKey { return budgetKey{} }, func(_ context.Context, task *task) step {
 			mu.Lock()
 			inFlight++
 			switch {
@@ -154,7 +154,7 @@ func TestScheduleEnds(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		defer cancel()
 		began, tried := time.Now(), 0
-		schedule(ctx, Limits{Concurrency: 1}.withDefaults(), allTasks(3), func(task) place { return place{} }, func(context.Context, *task) step {
+		schedule(ctx, Limits{Concurrency: 1}.withDefaults(), allTasks(3), func(task) budgetKey { return budgetKey{} }, func(context.Context, *task) step {
 			tried++
 			return step{again: time.Hour}
 		})
@@ -168,5 +168,5 @@ func TestScheduleEnds(t *testing.T) {
 func BenchmarkSchedule(b *testing.B) {
 	limits := Limits{}.withDefaults()
 	names := []string{"a", "b", "c", "d"}
-	schedule(b.Context(), limits, allTasks(b.N), func(t task) place { return place{names[t.n%4], names[rand.IntN(2)]} }, func(context.Context, *task) step { return step{} })
+	schedule(b.Context(), limits, allTasks(b.N), func(t task) budgetKey { return budgetKey{names[t.n%4], names[rand.IntN(2)]} }, func(context.Context, *task) step { return step{} })
 }

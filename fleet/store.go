@@ -41,7 +41,7 @@ type Group struct {
 
 // RunFilter selects runs, newest first. Fields that are empty select all.
 type RunFilter struct {
-	Kind   Kind
+	Kind   RunKind
 	Caller guard.Caller
 	Label  string
 	// Limit is the most runs; 0 means all.

@@ -59,13 +59,13 @@ type WriterOptions struct {
 // Writer makes plans for many tenants, and carries out the runs of those that
 // were approved. It is safe for concurrent use.
 type Writer struct {
-	o WriterOptions
+	opts WriterOptions
 	// closing ends the waits, and keeps tenants from beginning.
 	closing context.Context
 	close   context.CancelFunc
 
 	mu     sync.Mutex
-	active map[string]*Carried
+	active map[string]*Execution
 	ended  sync.WaitGroup
 }
 
@@ -83,7 +83,7 @@ func NewWriter(o WriterOptions) *Writer {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	w := &Writer{o: o, active: map[string]*Carried{}}
+	w := &Writer{opts: o, active: map[string]*Execution{}}
 	w.closing, w.close = context.WithCancel(context.Background())
 	return w
 }
@@ -105,8 +105,8 @@ const (
 	Continue
 )
 
-// Carried is a run that is being carried out in this process.
-type Carried struct {
+// Execution is a run that is being carried out in this process.
+type Execution struct {
 	guard.OpenRun
 	mode Mode
 	done chan struct{}
@@ -121,10 +121,10 @@ type Carried struct {
 }
 
 // Done is closed when nothing more happens in this process.
-func (a *Carried) Done() <-chan struct{} { return a.done }
+func (a *Execution) Done() <-chan struct{} { return a.done }
 
 // Notes says of rows that were left as they stand why; by row.
-func (a *Carried) Notes() map[int]schemas.Code {
+func (a *Execution) Notes() map[int]schemas.Code {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	notes := make(map[int]schemas.Code, len(a.notes))
@@ -135,20 +135,20 @@ func (a *Carried) Notes() map[int]schemas.Code {
 }
 
 // Err is what kept the run from being carried out, if anything did.
-func (a *Carried) Err() error {
+func (a *Execution) Err() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.err
 }
 
-func (a *Carried) note(row int, code schemas.Code) {
+func (a *Execution) note(row int, code schemas.Code) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.notes[row] = code
 }
 
 // opened is the run with whoever goes on with it now.
-func (a *Carried) opened() guard.OpenRun {
+func (a *Execution) opened() guard.OpenRun {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.OpenRun
@@ -156,13 +156,13 @@ func (a *Carried) opened() guard.OpenRun {
 
 // goOn has a further call of the caller stand for the run: its token may end
 // later than that of the call before.
-func (a *Carried) goOn(by guard.Principal) {
+func (a *Execution) goOn(by guard.Principal) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.By = by
 }
 
-func (a *Carried) rested() {
+func (a *Execution) rested() {
 	a.mu.Lock()
 	a.moved++
 	done, total, report := a.moved, a.total, a.report
@@ -176,7 +176,7 @@ func (a *Carried) rested() {
 // run that this process works on already is joined, unless it only completes
 // what has begun and more is wanted: then that comes after it. First bounds how
 // many tenants begin; 0 is no bound.
-func (w *Writer) Start(ctx context.Context, run guard.OpenRun, mode Mode, first int, report func(done, total int)) *Carried {
+func (w *Writer) Start(ctx context.Context, run guard.OpenRun, mode Mode, first int, report func(done, total int)) *Execution {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	before, working := w.active[run.ID]
@@ -186,7 +186,7 @@ func (w *Writer) Start(ctx context.Context, run guard.OpenRun, mode Mode, first 
 		}
 		return before
 	}
-	a := &Carried{OpenRun: run, mode: mode, done: make(chan struct{}), report: report, notes: map[int]schemas.Code{}}
+	a := &Execution{OpenRun: run, mode: mode, done: make(chan struct{}), report: report, notes: map[int]schemas.Code{}}
 	w.active[run.ID] = a
 	w.ended.Go(func() {
 		defer close(a.done)
@@ -194,17 +194,17 @@ func (w *Writer) Start(ctx context.Context, run guard.OpenRun, mode Mode, first 
 		if working {
 			<-before.done
 		}
-		if err := w.carryOut(context.WithoutCancel(ctx), a, first); err != nil {
+		if err := w.execute(context.WithoutCancel(ctx), a, first); err != nil {
 			a.mu.Lock()
 			a.err = err
 			a.mu.Unlock()
-			w.o.Logger.WarnContext(ctx, "a run could not be carried out", "run", run.ID, "problem", schemas.AsProblem(err).Code)
+			w.opts.Logger.WarnContext(ctx, "a run could not be carried out", "run", run.ID, "problem", schemas.AsProblem(err).Code)
 		}
 	})
 	return a
 }
 
-func (w *Writer) forget(a *Carried) {
+func (w *Writer) forget(a *Execution) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.active[a.ID] == a {
@@ -213,7 +213,7 @@ func (w *Writer) forget(a *Carried) {
 }
 
 // Working returns the run if this process works on it.
-func (w *Writer) Working(id string) (*Carried, bool) {
+func (w *Writer) Working(id string) (*Execution, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	a, ok := w.active[id]
@@ -224,15 +224,15 @@ func (w *Writer) Working(id string) (*Carried, bool) {
 // compensates the tenants that have begun. No other tenant begins. It returns
 // how many runs had such tenants.
 func (w *Writer) CompleteAll(ctx context.Context) (int, error) {
-	runs, err := w.o.Guard.OpenRuns(ctx)
+	runs, err := w.opts.Guard.OpenRuns(ctx)
 	if err != nil {
 		return 0, err
 	}
 	touched := 0
 	for _, run := range runs {
-		opened, progress, err := w.o.Guard.LoadRun(ctx, run.ID, "")
+		opened, progress, err := w.opts.Guard.LoadRun(ctx, run.ID, "")
 		if err != nil {
-			w.o.Logger.WarnContext(ctx, "a run cannot be read", "run", run.ID, "problem", schemas.AsProblem(err).Code)
+			w.opts.Logger.WarnContext(ctx, "a run cannot be read", "run", run.ID, "problem", schemas.AsProblem(err).Code)
 			continue
 		}
 		if !anyBegun(progress) && !w.over(opened, progress) {
@@ -262,7 +262,7 @@ func (w *Writer) over(run guard.OpenRun, progress map[int]guard.Progress) bool {
 	if anyBegun(progress) {
 		return false
 	}
-	if run.Ended(w.o.Now()) {
+	if run.Ended(w.opts.Now()) {
 		return true
 	}
 	for i, row := range run.Plan.Rows {

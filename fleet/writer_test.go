@@ -12,7 +12,7 @@ import (
 func TestAResumptionTakesARunOver(t *testing.T) {
 	t.Parallel()
 	w := NewWriter(WriterOptions{})
-	working := &Carried{OpenRun: guard.OpenRun{Run: guard.Run{ID: "run_1"}, By: guard.Principal{Caller: "token:a", Token: "tk_1"}}, mode: Continue}
+	working := &Execution{OpenRun: guard.OpenRun{Run: guard.Run{ID: "run_1"}, By: guard.Principal{Caller: "token:a", Token: "tk_1"}}, mode: Continue}
 	w.active["run_1"] = working
 	for _, step := range []struct {
 		mode Mode

@@ -17,13 +17,13 @@ type Granted struct {
 // Ask opens a question in the client's own session. The seal goes with the
 // question and has to come back with its answer.
 func (g *Guard) Ask(ctx context.Context, intent Intent, verdict Verdict) (Ticket, Seal, error) {
-	ticket := newTicket(intent, g.o.Now(), InBandLife)
+	ticket := newTicket(intent, g.opts.Now(), InBandLife)
 	ticket.InBand = true
 	ticket, err := g.put(ctx, ticket, verdict, MaxAsked)
 	if err != nil {
 		return Ticket{}, "", err
 	}
-	seal, err := g.o.Sealer.seal(ticket)
+	seal, err := g.opts.Sealer.seal(ticket)
 	if err != nil {
 		return Ticket{}, "", schemas.AsProblem(err)
 	}
@@ -32,19 +32,19 @@ func (g *Guard) Ask(ctx context.Context, intent Intent, verdict Verdict) (Ticket
 
 // Defer opens a question for a person who is not in the client's session.
 func (g *Guard) Defer(ctx context.Context, intent Intent, verdict Verdict) (Ticket, error) {
-	ticket := newTicket(intent, g.o.Now(), ApproverLife)
+	ticket := newTicket(intent, g.opts.Now(), ApproverLife)
 	stored, err := g.put(ctx, ticket, verdict, MaxPending)
 	if err == nil && stored.ID == ticket.ID {
-		g.o.Announce(stored)
+		g.opts.Announce(stored)
 	}
 	return stored, err
 }
 
 func (g *Guard) put(ctx context.Context, ticket Ticket, verdict Verdict, limit int) (Ticket, error) {
-	ticket.Requester, ticket.Rule = g.o.Account, verdict.Rule
+	ticket.Requester, ticket.Rule = g.opts.Account, verdict.Rule
 	asked := g.event(KindAsked, ticket.Intent, ticket.ID)
 	asked.Rule = verdict.Rule
-	stored, err := g.o.Store.PutTicket(ctx, ticket, limit, asked)
+	stored, err := g.opts.Store.PutTicket(ctx, ticket, limit, asked)
 	if err != nil {
 		return Ticket{}, storeProblem(err)
 	}
@@ -60,8 +60,8 @@ func (g *Guard) Unasked(ctx context.Context, intent Intent) (Granted, error) {
 	if verdict.Ruling != RulingAllow {
 		return Granted{}, refusePermit("a person has to confirm first")
 	}
-	return g.grant(intent, verdict, func(intended Event) (int64, error) {
-		return g.o.Store.Append(ctx, intended)
+	return g.issue(intent, verdict, func(intended Event) (int64, error) {
+		return g.opts.Store.Append(ctx, intended)
 	})
 }
 
@@ -92,7 +92,7 @@ func (g *Guard) Answer(ctx context.Context, intent Intent, seal Seal, question Q
 // Redeem uses an approval that a person gave over another channel. While it is
 // pending, pending is set and there is no permit.
 func (g *Guard) Redeem(ctx context.Context, intent Intent, id string) (granted Granted, pending *Ticket, err error) {
-	ticket, ok, err := g.o.Store.Ticket(ctx, id)
+	ticket, ok, err := g.opts.Store.Ticket(ctx, id)
 	if err != nil {
 		return Granted{}, nil, storeProblem(err)
 	}
@@ -123,11 +123,11 @@ func (g *Guard) sealed(ctx context.Context, seal Seal) (Ticket, error) {
 	if err != nil {
 		return Ticket{}, UnknownApproval()
 	}
-	ticket, found, err := g.o.Store.Ticket(ctx, id)
+	ticket, found, err := g.opts.Store.Ticket(ctx, id)
 	if err != nil {
 		return Ticket{}, storeProblem(err)
 	}
-	if !found || !ticket.InBand || !g.o.Sealer.opens(seal, ticket) {
+	if !found || !ticket.InBand || !g.opts.Sealer.opens(seal, ticket) {
 		return Ticket{}, UnknownApproval()
 	}
 	return ticket, nil
@@ -155,7 +155,7 @@ func (g *Guard) usable(ticket Ticket) error {
 	switch {
 	case ticket.Decision != nil && !ticket.Decision.Approved:
 		return schemas.NewProblem(schemas.CodeApprovalDeclined, "The approver denied this: "+quote(ticket.Decision.Reason))
-	case !ticket.Live(g.o.Now()):
+	case !ticket.Live(g.opts.Now()):
 		return schemas.NewProblem(schemas.CodeApprovalExpired, "The approval has expired or was used already.")
 	default:
 		return nil
@@ -177,7 +177,7 @@ func declined(question Question, answer Answer) *schemas.Problem {
 func (g *Guard) close(ctx context.Context, ticket Ticket, why *schemas.Problem) error {
 	event := g.event(KindDeclined, ticket.Intent, ticket.ID)
 	event.Result = string(why.Code)
-	if _, _, err := g.o.Store.SpendTicket(ctx, ticket.ID, event); err != nil {
+	if _, _, err := g.opts.Store.SpendTicket(ctx, ticket.ID, event); err != nil {
 		return storeProblem(err)
 	}
 	return why
@@ -190,9 +190,9 @@ func (g *Guard) spend(ctx context.Context, ticket Ticket, intent Intent, verdict
 	if ticket.Decision != nil {
 		confirmed.SameUser = ticket.Decision.SameUser
 	}
-	return g.grant(intent, verdict, func(intended Event) (int64, error) {
+	return g.issue(intent, verdict, func(intended Event) (int64, error) {
 		intended.Approval = ticket.ID
-		first, last, err := g.o.Store.SpendTicket(ctx, ticket.ID, confirmed, intended)
+		first, last, err := g.opts.Store.SpendTicket(ctx, ticket.ID, confirmed, intended)
 		if err == nil && !first {
 			err = schemas.NewProblem(schemas.CodeApprovalExpired, "The approval was used already.")
 		}
@@ -200,8 +200,8 @@ func (g *Guard) spend(ctx context.Context, ticket Ticket, intent Intent, verdict
 	})
 }
 
-// grant records the intent and only then makes the permit: no record, no write.
-func (g *Guard) grant(intent Intent, verdict Verdict, record func(Event) (int64, error)) (Granted, error) {
+// issue records the intent and only then makes the permit: no record, no write.
+func (g *Guard) issue(intent Intent, verdict Verdict, record func(Event) (int64, error)) (Granted, error) {
 	bound := intent.wire()
 	if !complete(bound) {
 		return Granted{}, refusePermit("tenant, identity or partner ID is not known")

@@ -14,11 +14,11 @@ const questionsShown = 100
 // Questions returns the questions for approvers, newest first: all that are
 // live, and of the others those among the newest.
 func (g *Guard) Questions(ctx context.Context) ([]Ticket, error) {
-	tickets, err := g.o.Store.Tickets(ctx, questionsShown)
+	tickets, err := g.opts.Store.Tickets(ctx, questionsShown)
 	if err != nil {
 		return nil, storeProblem(err)
 	}
-	live, err := g.o.Store.Waiting(ctx)
+	live, err := g.opts.Store.Waiting(ctx)
 	if err != nil {
 		return nil, storeProblem(err)
 	}
@@ -34,7 +34,7 @@ func (g *Guard) Questions(ctx context.Context) ([]Ticket, error) {
 // Pending returns all questions that wait for an approver, newest first. None is
 // left out, however many came after it.
 func (g *Guard) Pending(ctx context.Context) ([]Ticket, error) {
-	live, err := g.o.Store.Waiting(ctx)
+	live, err := g.opts.Store.Waiting(ctx)
 	if err != nil {
 		return nil, storeProblem(err)
 	}
@@ -46,7 +46,7 @@ func newestFirst(a, b Ticket) int { return b.CreatedAt.Compare(a.CreatedAt) }
 // Question returns one question for approvers, or a CodeApprovalUnknown
 // problem. Caller "" is the operator, who sees all.
 func (g *Guard) Question(ctx context.Context, id string, caller Caller) (Ticket, error) {
-	ticket, ok, err := g.o.Store.Ticket(ctx, id)
+	ticket, ok, err := g.opts.Store.Ticket(ctx, id)
 	if err != nil {
 		return Ticket{}, storeProblem(err)
 	}
@@ -63,7 +63,7 @@ func (g *Guard) State(t Ticket) string {
 		return "denied"
 	case t.Spent:
 		return "used"
-	case !g.o.Now().Before(t.ExpiresAt):
+	case !g.opts.Now().Before(t.ExpiresAt):
 		return "expired"
 	case t.Decision != nil:
 		return "approved"
@@ -98,14 +98,14 @@ func (g *Guard) Deny(ctx context.Context, id, reason string) (Ticket, error) {
 	if err != nil {
 		return Ticket{}, err
 	}
-	return g.decide(ctx, ticket, Decision{Approver: g.o.Account, Reason: schemas.Foreign(reason)})
+	return g.decide(ctx, ticket, Decision{Approver: g.opts.Account, Reason: schemas.Foreign(reason)})
 }
 
 func (g *Guard) decide(ctx context.Context, ticket Ticket, decision Decision) (Ticket, error) {
 	if state := g.State(ticket); state != "pending" {
 		return Ticket{}, schemas.NewProblem(schemas.CodeApprovalExpired, "The question is not open any more: it is "+state+".")
 	}
-	decision.At = g.o.Now()
+	decision.At = g.opts.Now()
 	decision.SameUser = g.sameUser(ticket, decision)
 	kind := KindApproved
 	if !decision.Approved {
@@ -113,7 +113,7 @@ func (g *Guard) decide(ctx context.Context, ticket Ticket, decision Decision) (T
 	}
 	event := g.event(kind, ticket.Intent, ticket.ID)
 	event.Approver, event.SameUser, event.Detail = decision.Approver, decision.SameUser, decision.Reason
-	first, err := g.o.Store.DecideTicket(ctx, ticket.ID, decision, event)
+	first, err := g.opts.Store.DecideTicket(ctx, ticket.ID, decision, event)
 	switch {
 	case err != nil:
 		return Ticket{}, storeProblem(err)
@@ -143,7 +143,7 @@ func (g *Guard) signed(ctx context.Context, ticket Ticket) error {
 }
 
 func (g *Guard) approver(ctx context.Context, name string) (Approver, error) {
-	approvers, err := g.o.Store.Approvers(ctx)
+	approvers, err := g.opts.Store.Approvers(ctx)
 	if err != nil {
 		return Approver{}, storeProblem(err)
 	}
@@ -170,11 +170,11 @@ func (g *Guard) AddApprover(ctx context.Context, added, by Credentials) error {
 	if err := g.vouched(ctx, by, true); err != nil {
 		return err
 	}
-	approver, err := NewApprover(added.Name, added.Passphrase, g.o.ApproverCost, g.o.Now())
+	approver, err := NewApprover(added.Name, added.Passphrase, g.opts.ApproverCost, g.opts.Now())
 	if err != nil {
 		return err
 	}
-	fresh, err := g.o.Store.PutApprover(ctx, approver, g.change(KindApprover, by.Name, "added "+added.Name))
+	fresh, err := g.opts.Store.PutApprover(ctx, approver, g.change(KindApprover, by.Name, "added "+added.Name))
 	if err != nil {
 		return storeProblem(err)
 	}
@@ -193,7 +193,7 @@ func (g *Guard) RemoveApprover(ctx context.Context, name string, by Credentials)
 	if err := g.revokeVouched(ctx, name); err != nil {
 		return err
 	}
-	found, err := g.o.Store.RemoveApprover(ctx, name, g.change(KindApprover, by.Name, "removed "+name))
+	found, err := g.opts.Store.RemoveApprover(ctx, name, g.change(KindApprover, by.Name, "removed "+name))
 	if err != nil {
 		return storeProblem(err)
 	}
@@ -211,7 +211,7 @@ func (g *Guard) revokeVouched(ctx context.Context, approver string) error {
 		return err
 	}
 	for _, t := range tokens {
-		if t.IssuedBy != approver || !t.Grant.Has(ScopeApprove) || !t.Revocable(g.o.Now()) {
+		if t.IssuedBy != approver || !t.Grant.Has(ScopeApprove) || !t.Revocable(g.opts.Now()) {
 			continue
 		}
 		if _, err := g.RevokeTokens(ctx, TokenSelection{ID: t.ID}); err != nil {
@@ -223,7 +223,7 @@ func (g *Guard) revokeVouched(ctx context.Context, approver string) error {
 
 // Approvers returns all approvers, ordered by name.
 func (g *Guard) Approvers(ctx context.Context) ([]Approver, error) {
-	approvers, err := g.o.Store.Approvers(ctx)
+	approvers, err := g.opts.Store.Approvers(ctx)
 	if err != nil {
 		return nil, storeProblem(err)
 	}

@@ -65,11 +65,11 @@ func TestAnApprovedQuestionIsRedeemedOnce(t *testing.T) {
 	if open, _ := g.Unfinished(t.Context()); len(open) != 0 {
 		t.Errorf("unfinished: %+v", open)
 	}
-	kinds := map[guard.Kind]int{}
+	kinds := map[guard.EventKind]int{}
 	for _, event := range store.Events() {
 		kinds[event.Kind]++
 	}
-	for _, kind := range []guard.Kind{guard.KindApprover, guard.KindAsked, guard.KindApproved, guard.KindConfirmed, guard.KindIntent, guard.KindOutcome} {
+	for _, kind := range []guard.EventKind{guard.KindApprover, guard.KindAsked, guard.KindApproved, guard.KindConfirmed, guard.KindIntent, guard.KindOutcome} {
 		if kinds[kind] != 1 {
 			t.Errorf("%d events %s", kinds[kind], kind)
 		}

@@ -10,8 +10,8 @@ import (
 	"mcp-partner/schemas"
 )
 
-// Ruled is what a caller with ScopeApprove says of a question.
-type Ruled struct {
+// DecisionRequest is what a caller with ScopeApprove says of a question.
+type DecisionRequest struct {
 	// Approved is the answer; Reason is why it was denied.
 	Approved bool
 	Reason   string
@@ -55,7 +55,7 @@ func (g *Guard) QuestionFor(ctx context.Context, p Principal, id string) (Ticket
 // DecideAs records what a caller with ScopeApprove says of a question. Whoever
 // asked cannot decide. An approval carries a proof under the sealing key, which
 // Redeem wants: a row of the store approves nothing.
-func (g *Guard) DecideAs(ctx context.Context, p Principal, id string, said Ruled) (Ticket, error) {
+func (g *Guard) DecideAs(ctx context.Context, p Principal, id string, said DecisionRequest) (Ticket, error) {
 	ticket, err := g.QuestionFor(ctx, p, id)
 	if err != nil {
 		return Ticket{}, err
@@ -76,7 +76,7 @@ func (g *Guard) DecideAs(ctx context.Context, p Principal, id string, said Ruled
 		decision.Reason = schemas.Foreign(said.Reason)
 		return g.decide(ctx, ticket, decision)
 	}
-	if decision.Signature, err = g.o.Sealer.attest(ticket, p.Caller); err != nil {
+	if decision.Signature, err = g.opts.Sealer.attest(ticket, p.Caller); err != nil {
 		return Ticket{}, schemas.AsProblem(err)
 	}
 	return g.decide(ctx, ticket, decision)
@@ -107,7 +107,7 @@ func (g *Guard) decides(ctx context.Context, grant Grant, t Ticket) bool {
 // attested checks the proof of a decision that was made over the network, and
 // that the token behind it was not taken back since.
 func (g *Guard) attested(ctx context.Context, t Ticket) error {
-	if t.Decision.By == t.Intent.Caller || !g.o.Sealer.attests(t, t.Decision.By, t.Decision.Signature) {
+	if t.Decision.By == t.Intent.Caller || !g.opts.Sealer.attests(t, t.Decision.By, t.Decision.Signature) {
 		return schemas.NewProblem(schemas.CodeApprovalUnknown, "The approval does not carry the proof that "+quote(string(t.Decision.By))+" gave it.")
 	}
 	return g.stillVouched(ctx, t.Decision.Token)
@@ -118,7 +118,7 @@ func (g *Guard) stillVouched(ctx context.Context, id string) error {
 	if id == "" {
 		return nil // an access token, which no approver stands behind
 	}
-	token, ok, err := g.o.Store.Token(ctx, id)
+	token, ok, err := g.opts.Store.Token(ctx, id)
 	switch {
 	case err != nil:
 		return storeProblem(err)
@@ -134,7 +134,7 @@ func (g *Guard) stillVouched(ctx context.Context, id string) error {
 // names of callers, where both are of one kind.
 func (g *Guard) sameUser(t Ticket, d Decision) bool {
 	if d.By == "" {
-		return t.Requester == g.o.Account
+		return t.Requester == g.opts.Account
 	}
 	return !toldApart(t.Intent.Caller, d.By)
 }

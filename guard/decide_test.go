@@ -21,9 +21,9 @@ func askedBy(caller guard.Caller) guard.Intent {
 	return i
 }
 
-func yes(t guard.Ticket) guard.Ruled {
+func yes(t guard.Ticket) guard.DecisionRequest {
 	digest := t.Digest()
-	return guard.Ruled{Approved: true, Digest: hex.EncodeToString(digest[:])}
+	return guard.DecisionRequest{Approved: true, Digest: hex.EncodeToString(digest[:])}
 }
 
 func TestACallerWithTheScopeApproves(t *testing.T) {
@@ -51,7 +51,7 @@ func TestACallerWithTheScopeApproves(t *testing.T) {
 	if _, _, err := g.Redeem(t.Context(), i, ticket.ID); codeOf(err) != schemas.CodeApprovalExpired {
 		t.Errorf("redeemed twice: %v", err)
 	}
-	var kinds []guard.Kind
+	var kinds []guard.EventKind
 	for _, e := range store.Events() {
 		if e.Approval == ticket.ID && e.Kind != guard.KindAsked {
 			kinds = append(kinds, e.Kind)
@@ -70,7 +70,7 @@ func TestACallerWithTheScopeDenies(t *testing.T) {
 	g, _, _ := withApprover(t)
 	i := askedBy("token:bot")
 	ticket := deferred(t, g, i)
-	decided, err := g.DecideAs(t.Context(), alice(), ticket.ID, guard.Ruled{Reason: "not \x1b[31mours"})
+	decided, err := g.DecideAs(t.Context(), alice(), ticket.ID, guard.DecisionRequest{Reason: "not \x1b[31mours"})
 	if err != nil || g.State(decided) != "denied" || decided.Decision.Reason != schemas.Foreign("not \x1b[31mours") {
 		t.Fatalf("%+v, %v", decided.Decision, err)
 	}
@@ -88,7 +88,7 @@ func TestWhoCannotDecide(t *testing.T) {
 	}
 	for name, test := range map[string]struct {
 		who  guard.Principal
-		said func(guard.Ticket) guard.Ruled
+		said func(guard.Ticket) guard.DecisionRequest
 		code schemas.Code
 	}{
 		"without the scope": {change(func(p *guard.Principal) {
@@ -101,10 +101,10 @@ func TestWhoCannotDecide(t *testing.T) {
 		"no tenants":           {change(func(p *guard.Principal) { p.Grant.Tenants = nil }), yes, schemas.CodeApprovalUnknown},
 		"another partner ID's": {change(func(p *guard.Principal) { p.Grant.PartnerIDs = []string{"7654321"} }), yes, schemas.CodeApprovalUnknown},
 		"another tool's":       {change(func(p *guard.Principal) { p.Grant.Tools = []string{schemas.ToolRemovePartner} }), yes, schemas.CodeApprovalUnknown},
-		"not what was shown": {alice(), func(guard.Ticket) guard.Ruled {
-			return guard.Ruled{Approved: true, Digest: hex.EncodeToString(make([]byte, 32))}
+		"not what was shown": {alice(), func(guard.Ticket) guard.DecisionRequest {
+			return guard.DecisionRequest{Approved: true, Digest: hex.EncodeToString(make([]byte, 32))}
 		}, schemas.CodeApprovalMismatch},
-		"no digest":             {alice(), func(guard.Ticket) guard.Ruled { return guard.Ruled{Approved: true} }, schemas.CodeApprovalMismatch},
+		"no digest":             {alice(), func(guard.Ticket) guard.DecisionRequest { return guard.DecisionRequest{Approved: true} }, schemas.CodeApprovalMismatch},
 		"a token that is spent": {change(func(p *guard.Principal) { p.Token, p.Counted = "tk_0", true }), yes, schemas.CodeTokenRefused},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -8,7 +8,7 @@ import (
 
 // Frozen returns the brake as it is now.
 func (g *Guard) Frozen(ctx context.Context) (Freeze, error) {
-	freeze, err := g.o.Store.Freeze(ctx)
+	freeze, err := g.opts.Store.Freeze(ctx)
 	if err != nil {
 		return Freeze{}, storeProblem(err)
 	}
@@ -23,8 +23,8 @@ func (g *Guard) SetFreeze(ctx context.Context, reads bool, reason string) error 
 	if reason == "" {
 		return schemas.NewProblem(schemas.CodeInvalidArgument, "A freeze needs a reason: agents are told it.")
 	}
-	freeze := Freeze{Writes: true, Reads: reads, Reason: reason, By: g.o.Account, Since: g.o.Now()}
-	if err := g.o.Store.SetFreeze(ctx, freeze, g.change(KindFreeze, g.o.Account, reason)); err != nil {
+	freeze := Freeze{Writes: true, Reads: reads, Reason: reason, By: g.opts.Account, Since: g.opts.Now()}
+	if err := g.opts.Store.SetFreeze(ctx, freeze, g.change(KindFreeze, g.opts.Account, reason)); err != nil {
 		return storeProblem(err)
 	}
 	return nil
@@ -35,7 +35,7 @@ func (g *Guard) Unfreeze(ctx context.Context, by Credentials) error {
 	if err := g.vouched(ctx, by, false); err != nil {
 		return err
 	}
-	if err := g.o.Store.SetFreeze(ctx, Freeze{}, g.change(KindUnfreeze, by.Name, "")); err != nil {
+	if err := g.opts.Store.SetFreeze(ctx, Freeze{}, g.change(KindUnfreeze, by.Name, "")); err != nil {
 		return storeProblem(err)
 	}
 	return nil

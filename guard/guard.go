@@ -52,7 +52,7 @@ type Options struct {
 
 // Guard decides on every call, and is the only maker of permits.
 type Guard struct {
-	o      Options
+	opts   Options
 	policy *Policy
 }
 
@@ -87,7 +87,7 @@ func New(o Options) (*Guard, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Guard{o: o, policy: policy}, nil
+	return &Guard{opts: o, policy: policy}, nil
 }
 
 // rules returns the configured ones, or those that the flags stand for.
@@ -124,13 +124,13 @@ func (o Options) rules() ([]Rule, error) {
 func (o Options) asks() bool { return o.Approval == ApprovalAsk || o.Approval == "" }
 
 // Bounds returns the operator's bounds, for lists that must not show more.
-func (g *Guard) Bounds() Bounds { return g.o.Bounds }
+func (g *Guard) Bounds() Bounds { return g.opts.Bounds }
 
 // Policy returns the rules in force.
 func (g *Guard) Policy() *Policy { return g.policy }
 
 // WritesAllowed reports whether any write could ever be allowed.
-func (g *Guard) WritesAllowed() bool { return g.o.AllowWrites || g.o.Rules != nil }
+func (g *Guard) WritesAllowed() bool { return g.opts.AllowWrites || g.opts.Rules != nil }
 
 // Admit refuses a call that is frozen, not granted to its caller, outside the
 // bounds or denied whatever the link, before anything is read. The subject's
@@ -142,7 +142,7 @@ func (g *Guard) Admit(ctx context.Context, s Subject) error {
 	if err := g.given(ctx, s); err != nil {
 		return err
 	}
-	if err := g.o.Bounds.admit(s); err != nil {
+	if err := g.opts.Bounds.admit(s); err != nil {
 		return err
 	}
 	if s.Operation.Effect.Writes() && !g.WritesAllowed() {
@@ -179,7 +179,7 @@ func (g *Guard) given(ctx context.Context, s Subject) error {
 // verdict asks the policy; the flag that nobody is asked stands above it,
 // because it has bounds of its own.
 func (g *Guard) verdict(s Subject) Verdict {
-	if g.o.Approval == ApprovalNone && g.o.Rules == nil && g.o.AllowWrites && s.Operation.Effect.Writes() {
+	if g.opts.Approval == ApprovalNone && g.opts.Rules == nil && g.opts.AllowWrites && s.Operation.Effect.Writes() {
 		return Verdict{Ruling: RulingAllow, Rule: "--approval none", Why: "the operator said so by flag"}
 	}
 	return g.policy.Evaluate(s)
@@ -204,7 +204,7 @@ func (g *Guard) withinRate(ctx context.Context, v Verdict) error {
 	if v.rate == nil {
 		return nil
 	}
-	count, err := g.o.Store.CountIntents(ctx, v.Rule, g.o.Now().Add(-v.rate.Per))
+	count, err := g.opts.Store.CountIntents(ctx, v.Rule, g.opts.Now().Add(-v.rate.Per))
 	if err != nil {
 		return storeProblem(err)
 	}
@@ -227,7 +227,7 @@ func denied(v Verdict) error {
 // thawed refuses while the brake is on. A brake that cannot be read counts as
 // on for writes; reads go on, because nothing can be harmed by them.
 func (g *Guard) thawed(ctx context.Context, write bool) error {
-	freeze, err := g.o.Store.Freeze(ctx)
+	freeze, err := g.opts.Store.Freeze(ctx)
 	switch {
 	case err != nil && write:
 		return storeProblem(err)

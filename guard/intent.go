@@ -54,18 +54,18 @@ type Intent struct {
 	Labels   []string
 	// Reason is what the caller gave as the reason; it is recorded, not judged.
 	Reason string
-	// Place is PlaceOf the tenant's entry.
-	Place string
+	// Endpoint is EndpointOf the tenant's entry.
+	Endpoint string
 	// Run, Row and Step are those of a plan for many tenants, else empty.
 	Run  string
 	Row  int
 	Step Step
 }
 
-// PlaceOf names where an entry's requests and sign-ins go, as far as the name of
+// EndpointOf names where an entry's requests and sign-ins go, as far as the name of
 // its cloud does not say it: the same tenant and identity exist wherever
 // somebody says so.
-func PlaceOf(t schemas.Tenant) string {
+func EndpointOf(t schemas.Tenant) string {
 	if t.Cloud != "custom" {
 		return ""
 	}
@@ -117,8 +117,8 @@ func (i Intent) ArgumentDigest() string {
 // mismatch. Reason is left out: it may be worded anew.
 func (i Intent) binding() [sha256.Size]byte {
 	bound := i.arguments()
-	if i.Place != "" {
-		bound = append(bound, "at "+i.Place)
+	if i.Endpoint != "" {
+		bound = append(bound, "at "+i.Endpoint)
 	}
 	return sha256.Sum256(canonical(bound))
 }

@@ -19,18 +19,18 @@ type Wire struct {
 
 // Permit allows exactly one request that is no GET. Only a Guard makes one;
 // the zero value allows nothing. Copies share the one use.
-type Permit struct{ grant *grant }
+type Permit struct{ use *permitUse }
 
-type grant struct {
+type permitUse struct {
 	mu    sync.Mutex
 	bound Wire
-	state grantState
+	state permitState
 }
 
-type grantState int
+type permitState int
 
 const (
-	fresh grantState = iota
+	fresh permitState = iota
 	spent
 	challenged // spent, and the answer was a claims challenge: one more
 	exhausted
@@ -38,26 +38,26 @@ const (
 
 // newPermit binds a permit to a request. A field left empty would match
 // nothing, because Spend refuses empty fields.
-func newPermit(bound Wire) Permit { return Permit{grant: &grant{bound: fold(bound)}} }
+func newPermit(bound Wire) Permit { return Permit{use: &permitUse{bound: fold(bound)}} }
 
 // Spend uses the permit up for the request at hand. It returns a
 // CodePermitRefused problem, and the request must not be sent, if the permit
 // is empty, was spent already, or is bound to anything else.
 func (p Permit) Spend(request Wire) error {
-	if p.grant == nil {
+	if p.use == nil {
 		return refusePermit("there is none")
 	}
 	request = fold(request)
-	p.grant.mu.Lock()
-	defer p.grant.mu.Unlock()
-	if request != p.grant.bound || !complete(request) {
+	p.use.mu.Lock()
+	defer p.use.mu.Unlock()
+	if request != p.use.bound || !complete(request) {
 		return refusePermit("it is for another request")
 	}
-	switch p.grant.state {
+	switch p.use.state {
 	case fresh:
-		p.grant.state = spent
+		p.use.state = spent
 	case challenged:
-		p.grant.state = exhausted
+		p.use.state = exhausted
 	default:
 		return refusePermit("it was used already")
 	}
@@ -68,25 +68,25 @@ func (p Permit) Spend(request Wire) error {
 // challenge, which says that the request was not carried out. The permit may
 // then be spent once more, and only once.
 func (p Permit) Challenged() {
-	if p.grant == nil {
+	if p.use == nil {
 		return
 	}
-	p.grant.mu.Lock()
-	defer p.grant.mu.Unlock()
-	if p.grant.state == spent {
-		p.grant.state = challenged
+	p.use.mu.Lock()
+	defer p.use.mu.Unlock()
+	if p.use.state == spent {
+		p.use.state = challenged
 	}
 }
 
 // Spent reports whether the permit has been used at least once: whether a
 // request may have reached the far side.
 func (p Permit) Spent() bool {
-	if p.grant == nil {
+	if p.use == nil {
 		return false
 	}
-	p.grant.mu.Lock()
-	defer p.grant.mu.Unlock()
-	return p.grant.state != fresh
+	p.use.mu.Lock()
+	defer p.use.mu.Unlock()
+	return p.use.state != fresh
 }
 
 func fold(w Wire) Wire {

@@ -39,8 +39,8 @@ type Plan struct {
 	Caller Caller `json:"caller"`
 	// Tool is the operation's name in the catalogue.
 	Tool string `json:"tool"`
-	// Asked are the canonical arguments of the call.
-	Asked string `json:"asked"`
+	// Arguments are the canonical arguments of the call.
+	Arguments string `json:"arguments"`
 	// To is the partner ID afterwards, "" where each tenant's expected one is
 	// registered. From are the IDs that a transition moves away from.
 	To       string   `json:"to,omitempty"`
@@ -55,9 +55,9 @@ type Plan struct {
 // PlanRow is one identity in one tenant.
 type PlanRow struct {
 	Identity schemas.Identity `json:"identity"`
-	// Place is PlaceOf the tenant's entry.
-	Place  string       `json:"place,omitempty"`
-	Before LinkSnapshot `json:"before"`
+	// Endpoint is EndpointOf the tenant's entry.
+	Endpoint string       `json:"endpoint,omitempty"`
+	Before   LinkSnapshot `json:"before"`
 	// LinkedName is foreign text, cleaned. LinkedSince is the last write, RFC 3339.
 	LinkedName  string `json:"linked_name,omitempty"`
 	LinkedSince string `json:"linked_since,omitempty"`

@@ -16,7 +16,7 @@ import (
 
 // manyPlan is a plan over so many tenants, half of which are written to.
 func manyPlan(tool string, rows int, steps ...guard.Step) guard.Plan {
-	p := guard.Plan{Caller: "stdio", Tool: tool, Asked: `{"to":"1234567"}`, To: "1234567"}
+	p := guard.Plan{Caller: "stdio", Tool: tool, Arguments: `{"to":"1234567"}`, To: "1234567"}
 	if tool == schemas.ToolTransitionPartner {
 		p.From = []string{"7654321"}
 	}
@@ -39,8 +39,8 @@ func manyPlan(tool string, rows int, steps ...guard.Step) guard.Plan {
 	return p
 }
 
-func hereOf(row guard.PlanRow) guard.Here {
-	return guard.Here{Snapshot: row.Before, Identity: row.Identity, Tenant: schemas.Tenant{Name: row.Identity.Tenant, Labels: row.Labels}}
+func hereOf(row guard.PlanRow) guard.StepContext {
+	return guard.StepContext{Snapshot: row.Before, Identity: row.Identity, Tenant: schemas.Tenant{Name: row.Identity.Tenant, Labels: row.Labels}}
 }
 
 // allowing is a guard that asks nobody, with its store.
@@ -114,34 +114,38 @@ func TestAPermitOfARunIsForOneStep(t *testing.T) {
 func TestWhatThePlanHasNot(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		change func(*guard.OpenRun, *guard.Progress, *guard.Step, *guard.Here)
+		change func(*guard.OpenRun, *guard.Progress, *guard.Step, *guard.StepContext)
 		want   schemas.Code
 	}{
-		"a row that is only listed": {func(_ *guard.OpenRun, at *guard.Progress, _ *guard.Step, _ *guard.Here) { at.Row = 1 }, schemas.CodePermitRefused},
-		"a row that is not there":   {func(_ *guard.OpenRun, at *guard.Progress, _ *guard.Step, _ *guard.Here) { at.Row = 99 }, schemas.CodePermitRefused},
-		"another step":              {func(_ *guard.OpenRun, _ *guard.Progress, s *guard.Step, _ *guard.Here) { *s = guard.StepUpdate }, schemas.CodePermitRefused},
-		"the second step first":     {func(_ *guard.OpenRun, _ *guard.Progress, s *guard.Step, _ *guard.Here) { *s = guard.StepReplace }, schemas.CodePermitRefused},
-		"the way back first":        {func(_ *guard.OpenRun, _ *guard.Progress, s *guard.Step, _ *guard.Here) { *s = guard.StepRestore }, schemas.CodePermitRefused},
-		"a link that moved":         {func(_ *guard.OpenRun, _ *guard.Progress, _ *guard.Step, h *guard.Here) { h.Snapshot.Version++ }, schemas.CodeStateMoved},
-		"a link that is gone": {func(_ *guard.OpenRun, _ *guard.Progress, _ *guard.Step, h *guard.Here) {
+		"a row that is only listed": {func(_ *guard.OpenRun, at *guard.Progress, _ *guard.Step, _ *guard.StepContext) { at.Row = 1 }, schemas.CodePermitRefused},
+		"a row that is not there":   {func(_ *guard.OpenRun, at *guard.Progress, _ *guard.Step, _ *guard.StepContext) { at.Row = 99 }, schemas.CodePermitRefused},
+		"another step":              {func(_ *guard.OpenRun, _ *guard.Progress, s *guard.Step, _ *guard.StepContext) { *s = guard.StepUpdate }, schemas.CodePermitRefused},
+		"the second step first":     {func(_ *guard.OpenRun, _ *guard.Progress, s *guard.Step, _ *guard.StepContext) { *s = guard.StepReplace }, schemas.CodePermitRefused},
+		"the way back first":        {func(_ *guard.OpenRun, _ *guard.Progress, s *guard.Step, _ *guard.StepContext) { *s = guard.StepRestore }, schemas.CodePermitRefused},
+		"a link that moved":         {func(_ *guard.OpenRun, _ *guard.Progress, _ *guard.Step, h *guard.StepContext) { h.Snapshot.Version++ }, schemas.CodeStateMoved},
+		"a link that is gone": {func(_ *guard.OpenRun, _ *guard.Progress, _ *guard.Step, h *guard.StepContext) {
 			h.Snapshot = guard.LinkSnapshot{State: schemas.LinkNotLinked, Version: -1}
 		}, schemas.CodeStateMoved},
-		"another identity": {func(_ *guard.OpenRun, _ *guard.Progress, _ *guard.Step, h *guard.Here) {
+		"another identity": {func(_ *guard.OpenRun, _ *guard.Progress, _ *guard.Step, h *guard.StepContext) {
 			h.Identity.ObjectID = "cccccccc-0000-4000-8000-000000000000"
 		}, schemas.CodeApprovalMismatch},
-		"no identity": {func(_ *guard.OpenRun, _ *guard.Progress, _ *guard.Step, h *guard.Here) { h.Identity.ObjectID = "" }, schemas.CodeApprovalMismatch},
-		"another tenant": {func(_ *guard.OpenRun, _ *guard.Progress, _ *guard.Step, h *guard.Here) {
+		"no identity": {func(_ *guard.OpenRun, _ *guard.Progress, _ *guard.Step, h *guard.StepContext) {
+			h.Identity.ObjectID = ""
+		}, schemas.CodeApprovalMismatch},
+		"another tenant": {func(_ *guard.OpenRun, _ *guard.Progress, _ *guard.Step, h *guard.StepContext) {
 			h.Identity.TenantID = "cccccccc-0000-4000-8000-000000000000"
 		}, schemas.CodeApprovalMismatch},
-		"another credential": {func(_ *guard.OpenRun, _ *guard.Progress, _ *guard.Step, h *guard.Here) {
+		"another credential": {func(_ *guard.OpenRun, _ *guard.Progress, _ *guard.Step, h *guard.StepContext) {
 			h.Identity.Credential = "other"
 		}, schemas.CodeApprovalMismatch},
-		"another entry of the directory": {func(_ *guard.OpenRun, _ *guard.Progress, _ *guard.Step, h *guard.Here) { h.Tenant.Name = "other" }, schemas.CodeApprovalMismatch},
-		"a run that was never opened": {func(r *guard.OpenRun, _ *guard.Progress, _ *guard.Step, _ *guard.Here) {
+		"another entry of the directory": {func(_ *guard.OpenRun, _ *guard.Progress, _ *guard.Step, h *guard.StepContext) {
+			h.Tenant.Name = "other"
+		}, schemas.CodeApprovalMismatch},
+		"a run that was never opened": {func(r *guard.OpenRun, _ *guard.Progress, _ *guard.Step, _ *guard.StepContext) {
 			r.ID = "run_000000000000000000"
 		}, schemas.CodeApprovalExpired},
-		"a run of another plan": {func(r *guard.OpenRun, _ *guard.Progress, _ *guard.Step, _ *guard.Here) { r.Digest[0]++ }, schemas.CodeApprovalExpired},
-		"the new ID is linked already": {func(_ *guard.OpenRun, at *guard.Progress, s *guard.Step, _ *guard.Here) {
+		"a run of another plan": {func(r *guard.OpenRun, _ *guard.Progress, _ *guard.Step, _ *guard.StepContext) { r.Digest[0]++ }, schemas.CodeApprovalExpired},
+		"the new ID is linked already": {func(_ *guard.OpenRun, at *guard.Progress, s *guard.Step, _ *guard.StepContext) {
 			at.Stage, *s = guard.StageRemoved, guard.StepReplace
 		}, schemas.CodeStateMoved},
 	} {
@@ -269,7 +273,7 @@ func TestTheDigestCoversThePlan(t *testing.T) {
 	base := manyPlan(schemas.ToolTransitionPartner, 3, guard.StepUpdate)
 	seen := map[string]string{string(base.Encode()): "the plan itself"}
 	for name, change := range map[string]func(*guard.Plan){
-		"caller": func(p *guard.Plan) { p.Caller = "other" }, "tool": func(p *guard.Plan) { p.Tool = "other" }, "asked": func(p *guard.Plan) { p.Asked = "{}" },
+		"caller": func(p *guard.Plan) { p.Caller = "other" }, "tool": func(p *guard.Plan) { p.Tool = "other" }, "asked": func(p *guard.Plan) { p.Arguments = "{}" },
 		"to": func(p *guard.Plan) { p.To = "2345678" }, "from": func(p *guard.Plan) { p.From = append(p.From, "2345678") },
 		"strategy": func(p *guard.Plan) { p.Strategy = guard.StrategyReplace }, "first": func(p *guard.Plan) { p.First = 1 }, "reason": func(p *guard.Plan) { p.Reason = "why" },
 		"a row less": func(p *guard.Plan) { p.Rows = p.Rows[:2] }, "order": func(p *guard.Plan) { p.Rows[0], p.Rows[2] = p.Rows[2], p.Rows[0] },

@@ -21,8 +21,8 @@ type Request struct {
 	// Principal is who asks; what it is given now has to cover the whole plan.
 	Principal
 	Tool string
-	// Asked are the canonical arguments of the call.
-	Asked string
+	// Arguments are the canonical arguments of the call.
+	Arguments string
 }
 
 // AskPlan opens the question about a plan in the client's own session.
@@ -33,7 +33,7 @@ func (g *Guard) AskPlan(ctx context.Context, plan Plan, verdict Verdict) (Ticket
 	if err != nil {
 		return Ticket{}, "", err
 	}
-	seal, err := g.o.Sealer.seal(ticket)
+	seal, err := g.opts.Sealer.seal(ticket)
 	if err != nil {
 		return Ticket{}, "", schemas.AsProblem(err)
 	}
@@ -45,15 +45,15 @@ func (g *Guard) DeferPlan(ctx context.Context, plan Plan, verdict Verdict) (Tick
 	ticket := g.planTicket(plan)
 	stored, err := g.put(ctx, ticket, verdict, MaxPending)
 	if err == nil && stored.ID == ticket.ID {
-		g.o.Announce(stored)
+		g.opts.Announce(stored)
 	}
 	return stored, err
 }
 
 func (g *Guard) planTicket(plan Plan) Ticket {
-	ticket := newTicket(plan.intent(), g.o.Now(), ApproverLife)
+	ticket := newTicket(plan.intent(), g.opts.Now(), ApproverLife)
 	ticket.Plan = plan.head()
-	ticket.Binding = planBinding(plan.Caller, plan.Tool, plan.Asked, ticket.Plan.Digest)
+	ticket.Binding = planBinding(plan.Caller, plan.Tool, plan.Arguments, ticket.Plan.Digest)
 	return ticket
 }
 
@@ -92,7 +92,7 @@ func (g *Guard) RunAnswered(ctx context.Context, asked Request, seal Seal, answe
 // RunApproved opens the run of a plan that an approver signed. While it is
 // pending, pending is set and there is no run.
 func (g *Guard) RunApproved(ctx context.Context, asked Request, id string) (run OpenRun, pending *Ticket, err error) {
-	ticket, ok, err := g.o.Store.Ticket(ctx, id)
+	ticket, ok, err := g.opts.Store.Ticket(ctx, id)
 	if err != nil {
 		return OpenRun{}, nil, storeProblem(err)
 	}
@@ -116,7 +116,7 @@ func (g *Guard) RunApproved(ctx context.Context, asked Request, id string) (run 
 // approvable returns the plan of a ticket that can still be redeemed, if the
 // call asks for exactly what was asked for then.
 func (g *Guard) approvable(ctx context.Context, ticket Ticket, asked Request) (Plan, error) {
-	if ticket.Plan == nil || ticket.Binding != planBinding(asked.Caller, asked.Tool, asked.Asked, ticket.Plan.Digest) {
+	if ticket.Plan == nil || ticket.Binding != planBinding(asked.Caller, asked.Tool, asked.Arguments, ticket.Plan.Digest) {
 		return Plan{}, schemas.NewProblem(schemas.CodeApprovalMismatch,
 			"The approval was given for another operation, other arguments or another plan than this call's.")
 	}
@@ -164,7 +164,7 @@ func (g *Guard) PlanOf(ctx context.Context, ticket Ticket) (Plan, error) {
 }
 
 func (g *Guard) plan(ctx context.Context, id string, digest [32]byte) (Plan, error) {
-	body, ok, err := g.o.Store.Plan(ctx, id)
+	body, ok, err := g.opts.Store.Plan(ctx, id)
 	if err != nil {
 		return Plan{}, storeProblem(err)
 	}
@@ -190,7 +190,7 @@ func (g *Guard) redeem(ctx context.Context, ticket Ticket, plan Plan, asked Requ
 }
 
 func (g *Guard) newRun(plan Plan, head *PlanHead, ruling Ruling) Run {
-	now := g.o.Now()
+	now := g.opts.Now()
 	return Run{ID: newRunID(), Digest: head.Digest, Caller: plan.Caller, Tool: plan.Tool, Ruling: ruling, OpenedAt: now, ExpiresAt: now.Add(RunLife)}
 }
 
@@ -198,7 +198,7 @@ func (g *Guard) newRun(plan Plan, head *PlanHead, ruling Ruling) Run {
 func (g *Guard) open(ctx context.Context, run OpenRun, body []byte, before ...Event) (OpenRun, error) {
 	opened := g.runEvent(KindRunOpened, run, describe(run.Plan, run.Run))
 	opened.Approver = run.Approver
-	first, err := g.o.Store.OpenRun(ctx, run.Run, body, append(before, opened)...)
+	first, err := g.opts.Store.OpenRun(ctx, run.Run, body, append(before, opened)...)
 	switch {
 	case err != nil:
 		return OpenRun{}, storeProblem(err)

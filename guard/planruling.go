@@ -57,7 +57,7 @@ func (g *Guard) plannedRow(plan Plan, row PlanRow, grant Grant) Verdict {
 	if err := grant.admit(subject); err != nil {
 		return Verdict{Ruling: RulingDeny, Rule: "grant", Why: schemas.AsProblem(err).Message}
 	}
-	if !g.WritesAllowed() && g.o.Bounds.admit(subject) == nil {
+	if !g.WritesAllowed() && g.opts.Bounds.admit(subject) == nil {
 		return Verdict{Ruling: RulingAllow}
 	}
 	return g.ruleRow(plan, row)
@@ -66,7 +66,7 @@ func (g *Guard) plannedRow(plan Plan, row PlanRow, grant Grant) Verdict {
 // ruleRow is the policy's word on a row; what lies outside the bounds is denied.
 func (g *Guard) ruleRow(plan Plan, row PlanRow) Verdict {
 	subject := plan.subject(row)
-	if err := g.o.Bounds.admit(subject); err != nil {
+	if err := g.opts.Bounds.admit(subject); err != nil {
 		return Verdict{Ruling: RulingDeny, Rule: "bounds", Why: schemas.AsProblem(err).Message}
 	}
 	return g.verdict(subject)

@@ -34,7 +34,7 @@ func SnapshotOf(link schemas.Link) LinkSnapshot {
 func (g *Guard) Refused(ctx context.Context, intent Intent, code schemas.Code) {
 	event := g.event(KindRefusal, intent, "")
 	event.Result = string(code)
-	_ = g.o.Store.Refused(ctx, event)
+	_ = g.opts.Store.Refused(ctx, event)
 }
 
 // Outcome is how a permitted write ended.
@@ -57,7 +57,7 @@ func (g *Guard) Finished(ctx context.Context, record int64, intent Intent, outco
 
 // Unfinished returns the intents without an outcome, as a crash leaves them.
 func (g *Guard) Unfinished(ctx context.Context) ([]Event, error) {
-	events, err := g.o.Store.Unfinished(ctx)
+	events, err := g.opts.Store.Unfinished(ctx)
 	if err != nil {
 		return nil, storeProblem(err)
 	}
@@ -67,7 +67,7 @@ func (g *Guard) Unfinished(ctx context.Context) ([]Event, error) {
 // Followed reports whether another write to the same tenant was begun after the
 // intent of an event.
 func (g *Guard) Followed(ctx context.Context, event Event) (bool, error) {
-	followed, err := g.o.Store.Followed(ctx, event.Seq, event.Intent.Identity.TenantID)
+	followed, err := g.opts.Store.Followed(ctx, event.Seq, event.Intent.Identity.TenantID)
 	if err != nil {
 		return false, storeProblem(err)
 	}
@@ -76,22 +76,22 @@ func (g *Guard) Followed(ctx context.Context, event Event) (bool, error) {
 
 // Changed records a change that is no write to Azure: of the directory, a
 // credential, the policy or the approvers.
-func (g *Guard) Changed(ctx context.Context, kind Kind, detail string) error {
-	return g.append(ctx, g.change(kind, g.o.Account, detail))
+func (g *Guard) Changed(ctx context.Context, kind EventKind, detail string) error {
+	return g.append(ctx, g.change(kind, g.opts.Account, detail))
 }
 
-func (g *Guard) change(kind Kind, by, detail string) Event {
-	event := g.event(kind, Intent{Caller: Caller("account:" + g.o.Account)}, "")
+func (g *Guard) change(kind EventKind, by, detail string) Event {
+	event := g.event(kind, Intent{Caller: Caller("account:" + g.opts.Account)}, "")
 	event.Approver, event.Detail = by, detail
 	return event
 }
 
-func (g *Guard) event(kind Kind, intent Intent, approval string) Event {
-	return Event{Time: g.o.Now(), Kind: kind, Intent: intent, Approval: approval}
+func (g *Guard) event(kind EventKind, intent Intent, approval string) Event {
+	return Event{Time: g.opts.Now(), Kind: kind, Intent: intent, Approval: approval}
 }
 
 func (g *Guard) append(ctx context.Context, event Event) error {
-	if _, err := g.o.Store.Append(ctx, event); err != nil {
+	if _, err := g.opts.Store.Append(ctx, event); err != nil {
 		return storeProblem(err)
 	}
 	return nil

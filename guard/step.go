@@ -14,7 +14,7 @@ func describe(plan Plan, run Run) string {
 	return fmt.Sprintf("%s in %s, plan %s", schemas.Count(requests, "request"), tenants(rows), hex.EncodeToString(run.Digest[:]))
 }
 
-func (g *Guard) runEvent(kind Kind, run OpenRun, detail string) Event {
+func (g *Guard) runEvent(kind EventKind, run OpenRun, detail string) Event {
 	event := g.event(kind, run.Plan.intent(), run.Approval)
 	event.Intent.Run, event.Detail = run.ID, detail
 	return event
@@ -38,7 +38,7 @@ func unknownRun() error {
 // LoadRun returns a run with the plan that was approved, and where its tenants
 // stand. Caller "" is the operator, who sees all.
 func (g *Guard) LoadRun(ctx context.Context, id string, caller Caller) (OpenRun, map[int]Progress, error) {
-	run, ok, err := g.o.Store.OpenedRun(ctx, id)
+	run, ok, err := g.opts.Store.OpenedRun(ctx, id)
 	if err != nil {
 		return OpenRun{}, nil, storeProblem(err)
 	}
@@ -49,7 +49,7 @@ func (g *Guard) LoadRun(ctx context.Context, id string, caller Caller) (OpenRun,
 	if err != nil {
 		return OpenRun{}, nil, err
 	}
-	progress, err := g.o.Store.Progress(ctx, id)
+	progress, err := g.opts.Store.Progress(ctx, id)
 	if err != nil {
 		return OpenRun{}, nil, storeProblem(err)
 	}
@@ -61,7 +61,7 @@ func (g *Guard) LoadRun(ctx context.Context, id string, caller Caller) (OpenRun,
 
 // OpenRuns returns the runs that have not ended, oldest first.
 func (g *Guard) OpenRuns(ctx context.Context) ([]Run, error) {
-	runs, err := g.o.Store.OpenedRuns(ctx, true, 0)
+	runs, err := g.opts.Store.OpenedRuns(ctx, true, 0)
 	if err != nil {
 		return nil, storeProblem(err)
 	}
@@ -70,7 +70,7 @@ func (g *Guard) OpenRuns(ctx context.Context) ([]Run, error) {
 
 // RecentRuns returns the newest runs first, at most limit.
 func (g *Guard) RecentRuns(ctx context.Context, limit int) ([]Run, error) {
-	runs, err := g.o.Store.OpenedRuns(ctx, false, limit)
+	runs, err := g.opts.Store.OpenedRuns(ctx, false, limit)
 	if err != nil {
 		return nil, storeProblem(err)
 	}
@@ -79,15 +79,15 @@ func (g *Guard) RecentRuns(ctx context.Context, limit int) ([]Run, error) {
 
 // EndRun records that no tenant of the run may begin any more.
 func (g *Guard) EndRun(ctx context.Context, run OpenRun, detail string) error {
-	if err := g.o.Store.CloseRun(ctx, run.ID, g.o.Now(), g.runEvent(KindRunEnded, run, detail)); err != nil {
+	if err := g.opts.Store.CloseRun(ctx, run.ID, g.opts.Now(), g.runEvent(KindRunEnded, run, detail)); err != nil {
 		return storeProblem(err)
 	}
 	return nil
 }
 
-// Here is what holds in a tenant now: the link that was read, and what the
+// StepContext is what holds in a tenant now: the link that was read, and what the
 // directory says.
-type Here struct {
+type StepContext struct {
 	Snapshot LinkSnapshot
 	// Tenant is the directory's entry as it is now.
 	Tenant schemas.Tenant
@@ -101,12 +101,12 @@ type Here struct {
 // needs all that a write needs; what has begun goes on whatever was frozen,
 // expired or denied since. A stranded tenant rests: to try it again is a
 // beginning.
-func (g *Guard) Permit(ctx context.Context, run OpenRun, at Progress, step Step, here Here) (Granted, Progress, error) {
+func (g *Guard) Permit(ctx context.Context, run OpenRun, at Progress, step Step, here StepContext) (Granted, Progress, error) {
 	if at.Row < 0 || at.Row >= len(run.Plan.Rows) || !run.Plan.Rows[at.Row].may(at, step) {
 		return Granted{}, at, refusePermit("the approved plan has no such step there")
 	}
 	row := run.Plan.Rows[at.Row]
-	if err := samePlace(row, here); err != nil {
+	if err := sameEndpoint(row, here); err != nil {
 		return Granted{}, at, err
 	}
 	gate, rule := Gate{}, row.Rule
@@ -123,12 +123,12 @@ func (g *Guard) Permit(ctx context.Context, run OpenRun, at Progress, step Step,
 	return g.begin(ctx, run, at, step, here, gate, rule)
 }
 
-// samePlace refuses a tenant whose entry leads elsewhere than the plan's did.
-func samePlace(row PlanRow, here Here) error {
+// sameEndpoint refuses a tenant whose entry leads elsewhere than the plan's did.
+func sameEndpoint(row PlanRow, here StepContext) error {
 	planned := row.Identity
 	if here.Identity.TenantID != planned.TenantID || here.Identity.ObjectID != planned.ObjectID || here.Identity.ObjectID == "" ||
 		here.Identity.Credential != planned.Credential || here.Tenant.Name != planned.Tenant || here.Identity.Cloud != planned.Cloud ||
-		PlaceOf(here.Tenant) != row.Place {
+		EndpointOf(here.Tenant) != row.Endpoint {
 		return schemas.NewProblem(schemas.CodeApprovalMismatch, "The directory or the identity is another one than when the plan was made.")
 	}
 	return nil
@@ -142,15 +142,15 @@ func moved(before, now LinkSnapshot) error {
 // a run that is open, an approval and a caller that still count, the state of the
 // plan, and a policy that asks for no more than was given. A stranded tenant has
 // lost the state of the plan.
-func (g *Guard) mayBegin(ctx context.Context, run OpenRun, row PlanRow, at Progress, here Here) (Verdict, error) {
+func (g *Guard) mayBegin(ctx context.Context, run OpenRun, row PlanRow, at Progress, here StepContext) (Verdict, error) {
 	if err := g.thawed(ctx, true); err != nil {
 		return Verdict{}, err
 	}
-	current, ok, err := g.o.Store.OpenedRun(ctx, run.ID)
+	current, ok, err := g.opts.Store.OpenedRun(ctx, run.ID)
 	switch {
 	case err != nil:
 		return Verdict{}, storeProblem(err)
-	case !ok || current.Digest != run.Digest || current.Ended(g.o.Now()):
+	case !ok || current.Digest != run.Digest || current.Ended(g.opts.Now()):
 		return Verdict{}, schemas.NewProblem(schemas.CodeApprovalExpired, "The run has ended or its approval has expired.")
 	case at.Stage == StagePlanned && row.Before.Moved(here.Snapshot):
 		return Verdict{}, moved(row.Before, here.Snapshot)
@@ -183,7 +183,7 @@ func (g *Guard) stillApproved(ctx context.Context, run Run) error {
 	if err := g.revoked(ctx, run.Token); err != nil || run.Ruling != RulingApprover {
 		return err
 	}
-	ticket, ok, err := g.o.Store.Ticket(ctx, run.Approval)
+	ticket, ok, err := g.opts.Store.Ticket(ctx, run.Approval)
 	switch {
 	case err != nil:
 		return storeProblem(err)
@@ -215,7 +215,7 @@ func (g *Guard) revoked(ctx context.Context, id string) error {
 	if id == "" {
 		return nil
 	}
-	token, ok, err := g.o.Store.Token(ctx, id)
+	token, ok, err := g.opts.Store.Token(ctx, id)
 	switch {
 	case err != nil:
 		return storeProblem(err)
@@ -229,13 +229,13 @@ func (g *Guard) revoked(ctx context.Context, id string) error {
 func (g *Guard) gate(row PlanRow, verdict Verdict) Gate {
 	gate := Gate{TenantID: row.Identity.TenantID, ObjectID: row.Identity.ObjectID}
 	if verdict.rate != nil {
-		gate.Rule, gate.Since, gate.Count = verdict.Rule, g.o.Now().Add(-verdict.rate.Per), verdict.rate.Count
+		gate.Rule, gate.Since, gate.Count = verdict.Rule, g.opts.Now().Add(-verdict.rate.Per), verdict.rate.Count
 	}
 	return gate
 }
 
 // begin records the intent and only then makes the permit.
-func (g *Guard) begin(ctx context.Context, run OpenRun, at Progress, step Step, here Here, gate Gate, rule string) (Granted, Progress, error) {
+func (g *Guard) begin(ctx context.Context, run OpenRun, at Progress, step Step, here StepContext, gate Gate, rule string) (Granted, Progress, error) {
 	intent := run.Plan.intentOf(run.ID, at.Row, step, here.Snapshot)
 	bound := intent.wire()
 	if !complete(bound) {
@@ -246,11 +246,11 @@ func (g *Guard) begin(ctx context.Context, run OpenRun, at Progress, step Step, 
 	next := at
 	next.Stage, next.Step, next.At, next.Snapshot = stageOf(step), step, intended.Time, here.Snapshot
 	next.Result = "" // that was the one before
-	advanced, next, err := g.o.Store.Advance(ctx, run.ID, next.revised(), gate, intended)
+	advanced, next, err := g.opts.Store.Advance(ctx, run.ID, next.revised(), gate, intended)
 	if err != nil {
 		return Granted{}, at, storeProblem(err)
 	}
-	if err := held(advanced, gate, g.o.Now()); err != nil {
+	if err := held(advanced, gate, g.opts.Now()); err != nil {
 		return Granted{}, at, err
 	}
 	return Granted{Permit: newPermit(bound), Record: next.Intent}, next, nil
@@ -291,15 +291,15 @@ func (g *Guard) Settle(ctx context.Context, run OpenRun, next Progress, found Ou
 	if found.ARMRequestID+found.CorrelationID != "" {
 		next.ARMRequestID, next.CorrelationID = found.ARMRequestID, found.CorrelationID
 	}
-	advanced, stored, err := g.o.Store.Advance(ctx, run.ID, next.revised(), Gate{}, event)
+	advanced, stored, err := g.opts.Store.Advance(ctx, run.ID, next.revised(), Gate{}, event)
 	if err != nil {
 		return next, storeProblem(err)
 	}
-	return stored, held(advanced, Gate{}, g.o.Now())
+	return stored, held(advanced, Gate{}, g.opts.Now())
 }
 
 // settling is the kind of the entry with which a row stands elsewhere.
-func settling(p Progress) Kind {
+func settling(p Progress) EventKind {
 	if p.Intent != 0 {
 		return KindOutcome
 	}

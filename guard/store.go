@@ -5,32 +5,32 @@ import (
 	"time"
 )
 
-// Kind says what an event of the record is.
-type Kind string
+// EventKind says what an event of the record is.
+type EventKind string
 
 // The kinds of events.
 const (
-	KindAsked     Kind = "asked"
-	KindApproved  Kind = "approved"
-	KindDeclined  Kind = "declined"
-	KindConfirmed Kind = "confirmed"
-	KindRefusal   Kind = "refusal"
-	KindIntent    Kind = "intent"
-	KindOutcome   Kind = "outcome"
-	KindFreeze    Kind = "freeze"
-	KindUnfreeze  Kind = "unfreeze"
-	KindApprover  Kind = "approver"
-	KindDirectory Kind = "directory"
-	KindSecret    Kind = "credential"
-	KindPolicy    Kind = "policy"
-	KindTokens    Kind = "tokens"
+	KindAsked     EventKind = "asked"
+	KindApproved  EventKind = "approved"
+	KindDeclined  EventKind = "declined"
+	KindConfirmed EventKind = "confirmed"
+	KindRefusal   EventKind = "refusal"
+	KindIntent    EventKind = "intent"
+	KindOutcome   EventKind = "outcome"
+	KindFreeze    EventKind = "freeze"
+	KindUnfreeze  EventKind = "unfreeze"
+	KindApprover  EventKind = "approver"
+	KindDirectory EventKind = "directory"
+	KindSecret    EventKind = "credential"
+	KindPolicy    EventKind = "policy"
+	KindTokens    EventKind = "tokens"
 	// KindToken is about invocation tokens: issued, revoked, or used where uses
 	// are counted. KindTokens is about those that Entra ID issued.
-	KindToken     Kind = "token"
-	KindRunOpened Kind = "run opened"
-	KindRunEnded  Kind = "run ended"
+	KindToken     EventKind = "token"
+	KindRunOpened EventKind = "run opened"
+	KindRunEnded  EventKind = "run ended"
 	// KindStep says where a tenant of a run stands, without a write.
-	KindStep Kind = "step"
+	KindStep EventKind = "step"
 )
 
 // Event is one line of the record: what was asked, approved, done or refused.
@@ -39,7 +39,7 @@ type Event struct {
 	// Seq is the event's place in the record, from 1; the store sets it.
 	Seq  int64
 	Time time.Time
-	Kind Kind
+	Kind EventKind
 	// Intent is the write that the event is about; of other events only Caller
 	// and Identity are set.
 	Intent Intent

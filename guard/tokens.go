@@ -36,24 +36,24 @@ var tokenName = sync.OnceValue(func() *regexp.Regexp {
 // decides in an approver's place.
 func (g *Guard) IssueToken(ctx context.Context, r TokenRequest) (secret string, token Token, err error) {
 	if r.Life == 0 {
-		r.Life = min(DefaultTokenLife, g.o.MaxTokenLife)
+		r.Life = min(DefaultTokenLife, g.opts.MaxTokenLife)
 	}
 	if err := g.checkRequest(r); err != nil {
 		return "", Token{}, err
 	}
-	by := g.o.Account
+	by := g.opts.Account
 	if r.Grant.Has(ScopeApprove) {
 		if err := g.vouched(ctx, r.By, false); err != nil {
 			return "", Token{}, err
 		}
 		by = r.By.Name
 	}
-	secret, now := newSecret(), g.o.Now()
+	secret, now := newSecret(), g.opts.Now()
 	token = Token{
 		ID: tokenID(secret), Hash: tokenHash(secret), Caller: TokenCaller(r.For), Grant: r.Grant,
 		IssuedBy: by, IssuedAt: now, ExpiresAt: now.Add(r.Life), Uses: r.Uses,
 	}
-	if err := g.o.Store.PutToken(ctx, token, maxTokens, g.change(KindToken, by, "issued "+token.describe())); err != nil {
+	if err := g.opts.Store.PutToken(ctx, token, maxTokens, g.change(KindToken, by, "issued "+token.describe())); err != nil {
 		return "", Token{}, storeProblem(err)
 	}
 	return secret, token, nil
@@ -67,8 +67,8 @@ func (g *Guard) checkRequest(r TokenRequest) error {
 		return badToken("A token needs a scope.")
 	case len(r.Grant.Tenants) == 0 && !slices.Equal(r.Grant.Scopes, []Scope{ScopeMetrics}):
 		return badToken("A token needs a tenant: without one it could reach none.")
-	case r.Life < 0 || r.Life > g.o.MaxTokenLife:
-		return badToken(fmt.Sprintf("A token lives for at most %s here.", g.o.MaxTokenLife))
+	case r.Life < 0 || r.Life > g.opts.MaxTokenLife:
+		return badToken(fmt.Sprintf("A token lives for at most %s here.", g.opts.MaxTokenLife))
 	case r.Uses < 0:
 		return badToken("--uses is below zero.")
 	}
@@ -137,11 +137,11 @@ func (g *Guard) AuthenticateToken(ctx context.Context, bearer string) (Principal
 	if !IsToken(bearer) {
 		return Principal{}, tokenRefused()
 	}
-	token, ok, err := g.o.Store.Token(ctx, tokenID(bearer))
+	token, ok, err := g.opts.Store.Token(ctx, tokenID(bearer))
 	if err != nil {
 		return Principal{}, storeProblem(err)
 	}
-	if !ok || !token.shows(bearer) || !token.Live(g.o.Now()) {
+	if !ok || !token.shows(bearer) || !token.Live(g.opts.Now()) {
 		return Principal{}, tokenRefused()
 	}
 	return Principal{Caller: token.Caller, Grant: token.Grant, Token: token.ID, Counted: token.Uses > 0}, nil
@@ -156,7 +156,7 @@ func (g *Guard) Use(ctx context.Context, p Principal) error {
 	}
 	event := g.event(KindToken, Intent{Caller: p.Caller}, "")
 	event.Detail = "used " + p.Token
-	used, err := g.o.Store.UseToken(ctx, p.Token, event)
+	used, err := g.opts.Store.UseToken(ctx, p.Token, event)
 	switch {
 	case err != nil:
 		return storeProblem(err)
@@ -174,11 +174,11 @@ func (g *Guard) stillHolds(ctx context.Context, id string) error {
 	if id == "" {
 		return nil
 	}
-	token, ok, err := g.o.Store.Token(ctx, id)
+	token, ok, err := g.opts.Store.Token(ctx, id)
 	switch {
 	case err != nil:
 		return storeProblem(err)
-	case !ok || !token.Open(g.o.Now()):
+	case !ok || !token.Open(g.opts.Now()):
 		return tokenRefused()
 	default:
 		return nil
@@ -191,7 +191,7 @@ func tokenRefused() error {
 
 // Tokens returns the tokens that the store has, newest first.
 func (g *Guard) Tokens(ctx context.Context) ([]Token, error) {
-	tokens, err := g.o.Store.Tokens(ctx)
+	tokens, err := g.opts.Store.Tokens(ctx)
 	if err != nil {
 		return nil, storeProblem(err)
 	}
@@ -199,13 +199,13 @@ func (g *Guard) Tokens(ctx context.Context) ([]Token, error) {
 }
 
 // TokenState words where a token stands now.
-func (g *Guard) TokenState(t Token) string { return t.State(g.o.Now()) }
+func (g *Guard) TokenState(t Token) string { return t.State(g.opts.Now()) }
 
 // RevokeTokens voids the tokens that are meant, and returns how many of them
 // were revocable. Calls to a tenant that have begun are completed. It takes no
 // passphrase: a token less does no harm.
 func (g *Guard) RevokeTokens(ctx context.Context, which TokenSelection) (int, error) {
-	revoked, err := g.o.Store.RevokeTokens(ctx, which, g.change(KindToken, g.o.Account, ""))
+	revoked, err := g.opts.Store.RevokeTokens(ctx, which, g.change(KindToken, g.opts.Account, ""))
 	if err != nil {
 		return 0, storeProblem(err)
 	}

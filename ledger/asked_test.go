@@ -21,13 +21,13 @@ func TestQuestionsThatCameToNothingCountForAnHour(t *testing.T) {
 			stored, err := s.PutTicket(ctx(), asked, 3, event(guard.KindAsked, asked.Intent))
 			return stored.ID, err
 		}
-		end := func(id string, kind guard.Kind) {
+		end := func(id string, kind guard.EventKind) {
 			t.Helper()
 			if spent, _, err := s.SpendTicket(ctx(), id, event(kind, guard.Intent{})); !spent || err != nil {
 				t.Fatal(spent, err)
 			}
 		}
-		for _, ending := range []guard.Kind{guard.KindDeclined, guard.KindConfirmed, "", guard.KindConfirmed, guard.KindDeclined} {
+		for _, ending := range []guard.EventKind{guard.KindDeclined, guard.KindConfirmed, "", guard.KindConfirmed, guard.KindDeclined} {
 			id, err := ask("stdio")
 			if err != nil {
 				t.Fatal(err)

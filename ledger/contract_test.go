@@ -111,7 +111,7 @@ func TestTicketsJoinAndAreLimited(t *testing.T) {
 
 func TestFollowedIsAboutLaterIntentsOfTheTenant(t *testing.T) {
 	eachStore(t, func(t *testing.T, s guard.Store, clock *testClock) {
-		intent := func(kind guard.Kind, tenant string) guard.Event {
+		intent := func(kind guard.EventKind, tenant string) guard.Event {
 			return guard.Event{Time: clock.now(), Kind: kind, Intent: guard.Intent{Tool: "t", Identity: schemas.Identity{TenantID: tenant}}}
 		}
 		first, err := s.Append(ctx(), intent(guard.KindIntent, "a"))
@@ -119,7 +119,7 @@ func TestFollowedIsAboutLaterIntentsOfTheTenant(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, step := range []struct {
-			kind   guard.Kind
+			kind   guard.EventKind
 			tenant string
 			want   bool
 		}{{guard.KindIntent, "b", false}, {guard.KindOutcome, "a", false}, {guard.KindIntent, "a", true}} {
@@ -177,7 +177,9 @@ func randomAction(r *rand.Rand, n int, clock *testClock) action {
 	at := clock.now()
 	caller, tenant := fmt.Sprint("caller", r.IntN(2)), fmt.Sprint("tenant", r.IntN(3))
 	i := intent(caller, tenant, "1234567")
-	e := func(kind guard.Kind) guard.Event { return guard.Event{Time: at, Kind: kind, Intent: i, Rule: tenant} }
+	e := func(kind guard.EventKind) guard.Event {
+		return guard.Event{Time: at, Kind: kind, Intent: i, Rule: tenant}
+	}
 	id := fmt.Sprint("ap_", r.IntN(n+1))
 	since := at.Add(-time.Duration(r.IntN(100)) * time.Minute)
 	switch r.IntN(14) {

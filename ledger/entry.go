@@ -13,9 +13,9 @@ import (
 // The kinds of entries that the ledger makes itself.
 const (
 	// KindRollback says that the file is older than what the vault remembers.
-	KindRollback guard.Kind = "rollback"
+	KindRollback guard.EventKind = "rollback"
 	// KindPrune says that old entries were removed on purpose.
-	KindPrune guard.Kind = "prune"
+	KindPrune guard.EventKind = "prune"
 )
 
 // timeLayout has a fixed width, so that times sort as text. All times are UTC.
@@ -45,7 +45,7 @@ func unmarshal(text []byte, value any) clock {
 	return clock{}
 }
 
-// seenBody is guard.Seen as it is written.
+// seenBody is guard.LinkSnapshot as it is written.
 type seenBody struct {
 	State     string `json:"state"`
 	PartnerID string `json:"partner_id,omitempty"`
@@ -88,7 +88,7 @@ func newIntentBody(i guard.Intent) intentBody {
 		Caller: string(i.Caller), Tool: i.Tool, TenantID: id.TenantID, Tenant: id.Tenant, ObjectID: id.ObjectID,
 		Cloud: id.Cloud, Credential: id.Credential, Before: newSeenBody(i.Before),
 		LinkedName: i.LinkedName, Since: i.LinkedSince, PartnerID: i.PartnerID,
-		Expected: i.Expected, Labels: i.Labels, Reason: i.Reason, Run: i.Run, Row: i.Row, Step: string(i.Step), Place: i.Place,
+		Expected: i.Expected, Labels: i.Labels, Reason: i.Reason, Run: i.Run, Row: i.Row, Step: string(i.Step), Place: i.Endpoint,
 	}
 }
 
@@ -97,7 +97,7 @@ func (b intentBody) intent() guard.Intent {
 		Caller: guard.Caller(b.Caller), Tool: b.Tool,
 		Identity: schemas.Identity{TenantID: b.TenantID, Tenant: b.Tenant, ObjectID: b.ObjectID, Cloud: b.Cloud, Credential: b.Credential},
 		Before:   b.Before.seen(), LinkedName: b.LinkedName, LinkedSince: b.Since, PartnerID: b.PartnerID, Expected: b.Expected, Labels: b.Labels, Reason: b.Reason,
-		Run: b.Run, Row: b.Row, Step: guard.Step(b.Step), Place: b.Place,
+		Run: b.Run, Row: b.Row, Step: guard.Step(b.Step), Endpoint: b.Place,
 	}
 }
 
@@ -161,7 +161,7 @@ func (e entry) event(seq int64) (guard.Event, error) {
 	var times clock
 	at := times.parse(e.Time)
 	return guard.Event{
-		Seq: seq, Time: at, Kind: guard.Kind(e.Kind), Intent: e.intent(), Of: e.Of,
+		Seq: seq, Time: at, Kind: guard.EventKind(e.Kind), Intent: e.intent(), Of: e.Of,
 		Approval: e.Approval, Approver: e.Approver, SameUser: e.SameUser, Rule: e.Rule,
 		Result: e.Result, Detail: e.Detail, After: e.After.seen(),
 		ARMRequestID: e.ARMRequestID, CorrelationID: e.CorrelationID,

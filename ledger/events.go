@@ -120,7 +120,7 @@ type Filter struct {
 	Since, Until time.Time
 	// Caller and Approver are compared exactly.
 	Caller, Approver string
-	Kind             guard.Kind
+	Kind             guard.EventKind
 	// After leaves out entries up to that Seq, or with NewestFirst from it on.
 	After int64
 	// Limit is the most entries; 0 means all.

@@ -162,7 +162,7 @@ func intent(caller, tenant, partner string) guard.Intent {
 		Before: guard.LinkSnapshot{State: schemas.LinkNotLinked, Version: -1}, PartnerID: partner}
 }
 
-func event(kind guard.Kind, i guard.Intent) guard.Event {
+func event(kind guard.EventKind, i guard.Intent) guard.Event {
 	return guard.Event{Time: noon(), Kind: kind, Intent: i}
 }
 

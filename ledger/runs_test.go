@@ -30,7 +30,7 @@ func aRun(id string, caller guard.Caller, size int) (fleet.Run, []fleet.Row) {
 	for i := range rows {
 		rows[i] = fleet.Row{N: i, Tenant: fmt.Sprintf("tenant-%03d", i), TenantID: fmt.Sprintf("%08d-0000-4000-8000-000000000000", size-i), Credential: "app"}
 	}
-	return fleet.Run{ID: id, Kind: fleet.KindAudit, Caller: caller, CreatedAt: noon().UTC(), State: fleet.RunRunning, Owner: "one",
+	return fleet.Run{ID: id, Kind: fleet.RunKindAudit, Caller: caller, CreatedAt: noon().UTC(), State: fleet.RunRunning, Owner: "one",
 		LeaseUntil: noon().Add(time.Minute).UTC(), Rows: size, Request: json.RawMessage(`{"tenants":["*"]}`)}, rows
 }
 

@@ -20,7 +20,7 @@ const approvalsPath = "/approvals"
 type ApprovalDesk interface {
 	PendingApprovals(ctx context.Context, p guard.Principal) ([]tools.PendingApproval, error)
 	PendingApproval(ctx context.Context, p guard.Principal, id string) (tools.PendingApproval, error)
-	DecideApproval(ctx context.Context, p guard.Principal, id string, said guard.Ruled) (tools.PendingApproval, error)
+	DecideApproval(ctx context.Context, p guard.Principal, id string, said guard.DecisionRequest) (tools.PendingApproval, error)
 }
 
 var _ ApprovalDesk = (*tools.Service)(nil)
@@ -107,22 +107,22 @@ func (t *httpTransport) decide(w http.ResponseWriter, r *http.Request, p guard.P
 	answerJSON(w, r, shown, err)
 }
 
-func readRuling(body []byte) (guard.Ruled, error) {
+func readRuling(body []byte) (guard.DecisionRequest, error) {
 	members, err := strictjson.Only(strictjson.WithoutBOM(body), "decision", "digest", "reason")
 	if err != nil {
-		return guard.Ruled{}, badRuling("The body is not one JSON object with decision, digest and reason alone, each at most once.")
+		return guard.DecisionRequest{}, badRuling("The body is not one JSON object with decision, digest and reason alone, each at most once.")
 	}
 	decision, digest, reason := textOf(members["decision"]), textOf(members["digest"]), textOf(members["reason"])
 	switch decision {
 	case "approve":
-		return guard.Ruled{Approved: true, Digest: digest}, nil
+		return guard.DecisionRequest{Approved: true, Digest: digest}, nil
 	case "deny":
 		if schemas.Foreign(reason) == "" {
-			return guard.Ruled{}, badRuling("A denial needs a reason: whoever asked is told it.")
+			return guard.DecisionRequest{}, badRuling("A denial needs a reason: whoever asked is told it.")
 		}
-		return guard.Ruled{Reason: reason}, nil
+		return guard.DecisionRequest{Reason: reason}, nil
 	default:
-		return guard.Ruled{}, badRuling("decision is neither approve nor deny.")
+		return guard.DecisionRequest{}, badRuling("decision is neither approve nor deny.")
 	}
 }
 

@@ -18,7 +18,7 @@ import (
 // desk answers as if one approval waited, and remembers what was decided.
 type desk struct {
 	mu   sync.Mutex
-	said []guard.Ruled
+	said []guard.DecisionRequest
 	by   []guard.Caller
 }
 
@@ -43,7 +43,7 @@ func (d *desk) PendingApproval(_ context.Context, p guard.Principal, id string) 
 	return tools.PendingApproval{ID: id}, nil
 }
 
-func (d *desk) DecideApproval(ctx context.Context, p guard.Principal, id string, said guard.Ruled) (tools.PendingApproval, error) {
+func (d *desk) DecideApproval(ctx context.Context, p guard.Principal, id string, said guard.DecisionRequest) (tools.PendingApproval, error) {
 	shown, err := d.PendingApproval(ctx, p, id)
 	if err == nil {
 		d.mu.Lock()

@@ -13,7 +13,7 @@ func (s *Service) getApproval(ctx context.Context, j *job, in *schemas.GetApprov
 	if err := s.admit(ctx, j, schemas.Tenant{}, ""); err != nil {
 		return failure(err)
 	}
-	ticket, err := s.d.Guard.Question(ctx, in.ApprovalID, j.call.Principal.Caller)
+	ticket, err := s.deps.Guard.Question(ctx, in.ApprovalID, j.call.Principal.Caller)
 	if err != nil {
 		return failure(err)
 	}
@@ -33,7 +33,7 @@ func (s *Service) getApproval(ctx context.Context, j *job, in *schemas.GetApprov
 
 // approval is a question for an approver as a client sees it.
 func (s *Service) approval(ctx context.Context, ticket guard.Ticket) *schemas.Approval {
-	state := s.d.Guard.State(ticket)
+	state := s.deps.Guard.State(ticket)
 	return &schemas.Approval{
 		ID: ticket.ID, State: state, ExpiresAt: ticket.ExpiresAt.UTC().Format(time.RFC3339),
 		How: s.how(ctx, ticket, state),
@@ -53,15 +53,15 @@ func (s *Service) how(ctx context.Context, ticket guard.Ticket, state string) st
 }
 
 func (s *Service) toApprove(ctx context.Context, ticket guard.Ticket) string {
-	if s.d.Simulated {
+	if s.deps.Simulated {
 		return "This is a simulation in one process, so nobody elsewhere can approve: use a client that can ask its user, or start with --approval none."
 	}
-	approve := fmt.Sprintf("Ask an approver to run this in a terminal on the machine that holds the state directory: %s approvals approve %s --approver NAME --execute", s.d.Command, ticket.ID)
+	approve := fmt.Sprintf("Ask an approver to run this in a terminal on the machine that holds the state directory: %s approvals approve %s --approver NAME --execute", s.deps.Command, ticket.ID)
 	if ticket.Intent.Caller.Remote() {
 		approve = fmt.Sprintf("Somebody else whose token has the scope %s can decide at /approvals/%s of this server. Or: %s", guard.ScopeApprove, ticket.ID, approve)
 	}
-	if approvers, err := s.d.Guard.Approvers(ctx); err == nil && len(approvers) == 0 {
-		return fmt.Sprintf("No approver is set up yet. A person runs once: %s approvers add NAME. %s", s.d.Command, approve)
+	if approvers, err := s.deps.Guard.Approvers(ctx); err == nil && len(approvers) == 0 {
+		return fmt.Sprintf("No approver is set up yet. A person runs once: %s approvers add NAME. %s", s.deps.Command, approve)
 	}
 	return approve
 }

@@ -74,7 +74,7 @@ func TestApprovalsAreTheCallersOwn(t *testing.T) {
 		{Tool: schemas.ToolGetApproval, Arguments: []byte(`{"approval_id":"` + id + `"}`)},
 		{Tool: schemas.ToolRegisterPartner, Arguments: []byte(`{"tenant":"contoso","partner_id":"1234567","approval_id":"` + id + `"}`)},
 	} {
-		call.Principal, call.Person = trusted("other"), tools.Nobody{}
+		call.Principal, call.Confirmer = trusted("other"), tools.NoConfirmer{}
 		envelope := h.service.Call(t.Context(), call).Envelope
 		if envelope.Status != schemas.StatusRefused || envelope.Problem.Code != schemas.CodeApprovalUnknown {
 			t.Errorf("%s: %+v", call.Tool, envelope)
@@ -152,7 +152,7 @@ func TestAFreezeDoesNotCutAWriteInTwo(t *testing.T) {
 	t.Parallel()
 	h := build(t, simulator.Config{Tenants: 1}, unasked)
 	result := h.service.Call(t.Context(), tools.Call{
-		Tool: schemas.ToolRegisterPartner, Arguments: []byte(registering), Principal: trusted("test"), Person: tools.Nobody{},
+		Tool: schemas.ToolRegisterPartner, Arguments: []byte(registering), Principal: trusted("test"), Confirmer: tools.NoConfirmer{},
 		Progress: func(step, _ int, _ string) {
 			if step == 3 {
 				_ = h.guard.SetFreeze(t.Context(), true, "now")

@@ -109,7 +109,7 @@ func (s *Service) StartAudit(ctx context.Context, p guard.Principal, label strin
 	if err != nil {
 		return nil, err
 	}
-	return s.d.Fleet.Start(ctx, p.Caller, label, audit, access)
+	return s.deps.Fleet.Start(ctx, p.Caller, label, audit, access)
 }
 
 // ResumeAudit goes on with an audit of a caller, or follows it if it is under
@@ -119,7 +119,7 @@ func (s *Service) ResumeAudit(ctx context.Context, p guard.Principal, id string)
 	if err != nil {
 		return nil, err
 	}
-	return s.d.Fleet.Resume(ctx, p.Caller, id, access)
+	return s.deps.Fleet.Resume(ctx, p.Caller, id, access)
 }
 
 // auditAccess is what a caller's audit may see and read.
@@ -129,7 +129,7 @@ func (s *Service) auditAccess(ctx context.Context, p guard.Principal) (fleet.Acc
 	if err := s.admit(ctx, j, schemas.Tenant{}, ""); err != nil {
 		return fleet.Access{}, err
 	}
-	bounds := s.d.Guard.Bounds()
+	bounds := s.deps.Guard.Bounds()
 	return fleet.Access{
 		Visible: func(t schemas.Tenant) bool { return bounds.AllowsTenant(t.Name) && p.Grant.AllowsTenant(t.Name) },
 		Admit:   func(ctx context.Context, t schemas.Tenant) error { return s.admit(ctx, j, t, "") },
@@ -192,11 +192,11 @@ func (s *Service) endedEarly(ctx context.Context, j *job, in *schemas.AuditPartn
 
 // auditPage answers with totals, causes and a page of rows.
 func (s *Service) auditPage(ctx context.Context, j *job, in *schemas.AuditPartnerLinksInput, id string) Result {
-	report, err := s.d.Fleet.Report(ctx, j.call.Principal.Caller, id)
+	report, err := s.deps.Fleet.Report(ctx, j.call.Principal.Caller, id)
 	if err != nil {
 		return failure(err)
 	}
-	rows, next, err := s.d.Fleet.Page(ctx, id, in.Cursor, in.Limit)
+	rows, next, err := s.deps.Fleet.Page(ctx, id, in.Cursor, in.Limit)
 	if err != nil {
 		return failure(err)
 	}
@@ -252,8 +252,8 @@ func auditWords() []auditWord {
 
 // planAudit answers with the requests that an audit would make.
 func (s *Service) planAudit(j *job, in *schemas.AuditPartnerLinksInput) Result {
-	bounds, p := s.d.Guard.Bounds(), j.call.Principal
-	targets, err := fleet.Select(s.d.Directory, auditOf(in).Selection, func(t schemas.Tenant) bool {
+	bounds, p := s.deps.Guard.Bounds(), j.call.Principal
+	targets, err := fleet.Select(s.deps.Directory, auditOf(in).Selection, func(t schemas.Tenant) bool {
 		return bounds.AllowsTenant(t.Name) && p.Grant.AllowsTenant(t.Name)
 	})
 	if err != nil {

@@ -17,7 +17,7 @@ import (
 func (h *house) audit(ctx context.Context, p guard.Principal, arguments string, progress tools.Progress) schemas.Envelope {
 	h.t.Helper()
 	envelope := h.service.Call(ctx, tools.Call{
-		Tool: schemas.ToolAuditPartnerLinks, Arguments: json.RawMessage(arguments), Principal: p, Person: tools.Nobody{}, Progress: progress,
+		Tool: schemas.ToolAuditPartnerLinks, Arguments: json.RawMessage(arguments), Principal: p, Confirmer: tools.NoConfirmer{}, Progress: progress,
 	}).Envelope
 	h.valid(schemas.ToolAuditPartnerLinks, envelope)
 	return envelope
@@ -133,7 +133,7 @@ func TestAuditTellsHowFarItIs(t *testing.T) {
 func TestAuditPlans(t *testing.T) {
 	t.Parallel()
 	h := build(t, simulator.Config{Tenants: 10}, nil)
-	e := h.service.Call(t.Context(), tools.Call{Tool: schemas.ToolAuditPartnerLinks, Arguments: json.RawMessage(`{"tenants":["t*"]}`), Principal: everywhere("a"), Person: tools.Nobody{}, PlanOnly: true}).Envelope
+	e := h.service.Call(t.Context(), tools.Call{Tool: schemas.ToolAuditPartnerLinks, Arguments: json.RawMessage(`{"tenants":["t*"]}`), Principal: everywhere("a"), Confirmer: tools.NoConfirmer{}, PlanOnly: true}).Envelope
 	if e.Status != schemas.StatusDone || len(e.Plan) != 1 || !strings.Contains(e.Plan[0].When, "1 identity") || len(h.sim.Journal()) != 0 {
 		t.Errorf("%+v, %d requests", e, len(h.sim.Journal()))
 	}

@@ -23,7 +23,7 @@ func Authorize(p guard.Principal, tool string) error {
 // if it would have written.
 func (s *Service) notGranted(ctx context.Context, call Call, op schemas.Operation, err error) Result {
 	if op.Effect.Writes() {
-		s.d.Guard.Refused(ctx, guard.Intent{Caller: call.Principal.Caller, Tool: op.Name}, schemas.AsProblem(err).Code)
+		s.deps.Guard.Refused(ctx, guard.Intent{Caller: call.Principal.Caller, Tool: op.Name}, schemas.AsProblem(err).Code)
 	}
 	return failure(err)
 }
@@ -31,7 +31,7 @@ func (s *Service) notGranted(ctx context.Context, call Call, op schemas.Operatio
 // stillGranted refuses a run that reaches out of what its caller has now.
 func (s *Service) stillGranted(ctx context.Context, p guard.Principal, run string) error {
 	if sees := p.Grant.Sees(); run != "" && sees != nil {
-		return s.d.Fleet.Within(ctx, run, sees)
+		return s.deps.Fleet.Within(ctx, run, sees)
 	}
 	return nil
 }

@@ -88,7 +88,7 @@ func (h *house) over(clients tools.Clients, store guard.Store) *tools.Service {
 func read(b *testing.B, service *tools.Service) time.Duration {
 	began := time.Now()
 	result := service.Call(b.Context(), tools.Call{
-		Tool: schemas.ToolCheckPartnerLink, Arguments: []byte(`{"tenant":"contoso"}`), Principal: trusted("bench"), Person: tools.Nobody{},
+		Tool: schemas.ToolCheckPartnerLink, Arguments: []byte(`{"tenant":"contoso"}`), Principal: trusted("bench"), Confirmer: tools.NoConfirmer{},
 	})
 	took := time.Since(began)
 	if result.Envelope.Status != schemas.StatusDone {

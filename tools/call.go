@@ -58,10 +58,10 @@ func (s *Service) handlersByTool() map[string]handler {
 // Call answers one call of a tool. It never returns an error: whatever goes
 // wrong stands in the envelope.
 func (s *Service) Call(ctx context.Context, call Call) Result {
-	began := s.d.Now()
-	ctx, ended := s.d.Observer.Begin(ctx, call.Tool)
+	began := s.deps.Now()
+	ctx, ended := s.deps.Observer.Begin(ctx, call.Tool)
 	result := s.answer(ctx, call)
-	took := s.d.Now().Sub(began)
+	took := s.deps.Now().Sub(began)
 	outcome, code := outcomeOf(result)
 	ended(outcome, code, took)
 	s.log(ctx, call, result, took)
@@ -79,7 +79,7 @@ func (s *Service) answer(ctx context.Context, call Call) Result {
 	if err := call.Principal.Grant.Check(op); err != nil {
 		return s.notGranted(ctx, call, op, err)
 	}
-	if err := s.d.Guard.Use(ctx, call.Principal); err != nil {
+	if err := s.deps.Guard.Use(ctx, call.Principal); err != nil {
 		return failure(err)
 	}
 	input, err := op.Decode(call.Arguments)
@@ -144,5 +144,5 @@ func (s *Service) log(ctx context.Context, call Call, result Result, took time.D
 	if code != "" {
 		attributes = append(attributes, slog.String("problem", string(code)))
 	}
-	s.d.Logger.LogAttrs(ctx, slog.LevelInfo, "call", attributes...)
+	s.deps.Logger.LogAttrs(ctx, slog.LevelInfo, "call", attributes...)
 }

@@ -11,15 +11,15 @@ import (
 
 // proposal is a planned write that looks for its permit.
 type proposal struct {
-	job    *job
-	target target
-	want   want
-	before armclient.LinkRead
+	job     *job
+	target  target
+	request writeRequest
+	before  armclient.LinkRead
 }
 
-// granted is a write that may be made: what was read last, the intent that was
+// authorized is a write that may be made: what was read last, the intent that was
 // confirmed against it, and the permit.
-type granted struct {
+type authorized struct {
 	guard.Granted
 	before schemas.Link
 	intent guard.Intent
@@ -27,12 +27,12 @@ type granted struct {
 
 // confirm gets the permit for a write. A result that is not nil ends the call
 // without a write.
-func (s *Service) confirm(ctx context.Context, p proposal) (granted, *Result) {
-	step, ended := s.d.Observer.Step(ctx, stepGuard)
+func (s *Service) confirm(ctx context.Context, p proposal) (authorized, *Result) {
+	step, ended := s.deps.Observer.Step(ctx, stepGuard)
 	grant, early, err := s.permit(step, p)
 	ended(err)
 	if err != nil {
-		s.d.Guard.Refused(ctx, grant.intent, schemas.AsProblem(err).Code)
+		s.deps.Guard.Refused(ctx, grant.intent, schemas.AsProblem(err).Code)
 		link := p.target.expected(p.before.Link)
 		envelope := schemas.Envelope{Identity: p.target.identity(p.before.Identity), Before: &link}
 		return grant, &Result{Envelope: p.target.blocked(envelope, err)}
@@ -43,28 +43,28 @@ func (s *Service) confirm(ctx context.Context, p proposal) (granted, *Result) {
 // permit finds the way to a permit: an answer or an approval that came with
 // the call, or what the policy says: nobody is asked, the client's person is,
 // or somebody elsewhere.
-func (s *Service) permit(ctx context.Context, p proposal) (granted, *Result, error) {
-	grant := granted{before: p.before.Link, intent: s.intent(p)}
+func (s *Service) permit(ctx context.Context, p proposal) (authorized, *Result, error) {
+	grant := authorized{before: p.before.Link, intent: s.intent(p)}
 	question := guard.QuestionFor(grant.intent)
 	var err error
-	if seal, answer, ok := p.job.call.Person.Resume(); ok {
-		grant.Granted, err = s.d.Guard.Answer(ctx, grant.intent, seal, question, answer)
+	if seal, answer, ok := p.job.call.Confirmer.Resume(); ok {
+		grant.Granted, err = s.deps.Guard.Answer(ctx, grant.intent, seal, question, answer)
 		return grant, nil, err
 	}
-	if p.want.confirm.ApprovalID != "" {
+	if p.request.confirm.ApprovalID != "" {
 		return s.redeem(ctx, p, grant)
 	}
-	verdict, err := s.d.Guard.Rule(ctx, grant.intent)
+	verdict, err := s.deps.Guard.Rule(ctx, grant.intent)
 	switch {
 	case err != nil:
 		return grant, nil, err
 	case verdict.Ruling == guard.RulingAllow:
-		grant.Granted, err = s.d.Guard.Unasked(ctx, grant.intent)
+		grant.Granted, err = s.deps.Guard.Unasked(ctx, grant.intent)
 		return grant, nil, err
-	case verdict.Ruling == guard.RulingRequester && p.job.call.Person.Reachable():
+	case verdict.Ruling == guard.RulingRequester && p.job.call.Confirmer.Reachable():
 		return s.ask(ctx, p, grant, verdict, question)
 	default:
-		ticket, err := s.d.Guard.Defer(ctx, grant.intent, verdict)
+		ticket, err := s.deps.Guard.Defer(ctx, grant.intent, verdict)
 		if err != nil {
 			return grant, nil, err
 		}
@@ -72,8 +72,8 @@ func (s *Service) permit(ctx context.Context, p proposal) (granted, *Result, err
 	}
 }
 
-func (s *Service) redeem(ctx context.Context, p proposal, grant granted) (granted, *Result, error) {
-	permit, pending, err := s.d.Guard.Redeem(ctx, grant.intent, p.want.confirm.ApprovalID)
+func (s *Service) redeem(ctx context.Context, p proposal, grant authorized) (authorized, *Result, error) {
+	permit, pending, err := s.deps.Guard.Redeem(ctx, grant.intent, p.request.confirm.ApprovalID)
 	if err != nil || pending == nil {
 		grant.Granted = permit
 		return grant, nil, err
@@ -83,24 +83,24 @@ func (s *Service) redeem(ctx context.Context, p proposal, grant granted) (grante
 
 // ask puts the question in the client's own session. A person takes time, so
 // the plan is made again before the answer counts.
-func (s *Service) ask(ctx context.Context, p proposal, grant granted, verdict guard.Verdict, question guard.Question) (granted, *Result, error) {
-	_, seal, err := s.d.Guard.Ask(ctx, grant.intent, verdict)
+func (s *Service) ask(ctx context.Context, p proposal, grant authorized, verdict guard.Verdict, question guard.Question) (authorized, *Result, error) {
+	_, seal, err := s.deps.Guard.Ask(ctx, grant.intent, verdict)
 	if err != nil {
 		return grant, nil, err
 	}
-	reply, answer, err := p.job.call.Person.Ask(ctx, question, seal)
+	reply, answer, err := p.job.call.Confirmer.Ask(ctx, question, seal)
 	switch {
 	case err != nil:
 		answer = guard.Answer{Action: guard.ActionCancel}
 	case reply == Later:
-		return grant, &Result{Asked: &Asked{Question: question, Seal: seal}}, nil
+		return grant, &Result{Elicitation: &Elicitation{Question: question, Seal: seal}}, nil
 	case answer.Action == guard.ActionAccept:
 		if p.before, err = again(ctx, p.target); err != nil {
 			return grant, nil, err
 		}
 		grant.before, grant.intent = p.before.Link, s.intent(p)
 	}
-	grant.Granted, err = s.d.Guard.Answer(context.WithoutCancel(ctx), grant.intent, seal, question, answer)
+	grant.Granted, err = s.deps.Guard.Answer(context.WithoutCancel(ctx), grant.intent, seal, question, answer)
 	return grant, nil, err
 }
 
@@ -119,10 +119,10 @@ func again(ctx context.Context, t target) (armclient.LinkRead, error) {
 func (s *Service) intent(p proposal) guard.Intent {
 	return guard.Intent{
 		Caller: p.job.call.Principal.Caller, Tool: p.job.op.Name, Identity: *p.target.identity(p.before.Identity),
-		Before: guard.SnapshotOf(p.before.Link), PartnerID: p.want.partnerID,
+		Before: guard.SnapshotOf(p.before.Link), PartnerID: p.request.partnerID,
 		LinkedName: schemas.Foreign(p.before.Link.PartnerName), LinkedSince: p.before.Link.UpdatedTime,
 		Expected: p.target.tenant.ExpectedPartnerID, Labels: p.target.tenant.Labels,
-		Reason: schemas.Foreign(p.want.confirm.Reason), Place: guard.PlaceOf(p.target.tenant),
+		Reason: schemas.Foreign(p.request.confirm.Reason), Endpoint: guard.EndpointOf(p.target.tenant),
 	}
 }
 
@@ -132,7 +132,7 @@ func (s *Service) waiting(ctx context.Context, p proposal, ticket guard.Ticket) 
 	return &Result{Envelope: schemas.Envelope{
 		Status: schemas.StatusApprovalRequired, Identity: p.target.identity(p.before.Identity), Before: &before,
 		Summary: fmt.Sprintf("A person has to approve %s with partner ID %s for this identity in tenant %s; nothing was written.",
-			p.job.op.Name, p.want.partnerID, p.target.tenant.Name),
+			p.job.op.Name, p.request.partnerID, p.target.tenant.Name),
 		Approval: s.approval(ctx, ticket),
 	}}
 }

@@ -16,7 +16,7 @@ func (s *Service) findPartnerTool(ctx context.Context, j *job, in *schemas.FindP
 	if err != nil {
 		return failure(err)
 	}
-	found := s.d.Search.Find(in.Query, s.names.of(tenants), in.Limit)
+	found := s.deps.Search.Find(in.Query, s.names.of(tenants), in.Limit)
 	envelope := schemas.Envelope{Status: schemas.StatusDone, Matches: found.Matches, OutOfScope: &schemas.Scope{Out: found.OutOfScope}}
 	if envelope.Matches == nil {
 		envelope.Matches = []schemas.Match{}

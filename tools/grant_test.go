@@ -193,7 +193,7 @@ func TestApprovalsEndWithTheGrant(t *testing.T) {
 		{Tool: schemas.ToolGetApproval, Arguments: []byte(`{"approval_id":"` + id + `"}`)},
 		{Tool: schemas.ToolRegisterPartner, Arguments: []byte(`{"tenant":"contoso","partner_id":"1234567","approval_id":"` + id + `"}`)},
 	} {
-		call.Person = tools.Nobody{}
+		call.Confirmer = tools.NoConfirmer{}
 		call.Principal = guard.Principal{Caller: "test", Grant: guard.Grant{Scopes: guard.Scopes(), Tenants: []string{"fabrikam"}}}
 		if got := h.service.Call(t.Context(), call).Envelope; got.Status != schemas.StatusRefused {
 			t.Errorf("%s: %+v", call.Tool, got)

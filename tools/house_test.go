@@ -224,15 +224,15 @@ func (h *house) inject(name string, rule simulator.Rule) {
 
 func (h *house) call(tool, arguments string) schemas.Envelope {
 	h.t.Helper()
-	return h.ask(tool, arguments, tools.Nobody{}).Envelope
+	return h.ask(tool, arguments, tools.NoConfirmer{}).Envelope
 }
 
-func (h *house) ask(tool, arguments string, person tools.Person) tools.Result {
+func (h *house) ask(tool, arguments string, person tools.Confirmer) tools.Result {
 	h.t.Helper()
 	result := h.service.Call(h.t.Context(), tools.Call{
-		Tool: tool, Arguments: json.RawMessage(arguments), Principal: trusted("test"), Person: person,
+		Tool: tool, Arguments: json.RawMessage(arguments), Principal: trusted("test"), Confirmer: person,
 	})
-	if result.Asked == nil {
+	if result.Elicitation == nil {
 		h.valid(tool, result.Envelope)
 	}
 	return result

@@ -224,7 +224,7 @@ func (m *machine) intended(tenant, partnerID string) {
 
 // wirePerson answers as it was drawn to, or later.
 type wirePerson struct {
-	tools.Nobody
+	tools.NoConfirmer
 	m      *machine
 	kind   string
 	resume *kept
@@ -278,7 +278,7 @@ func (m *machine) call(k kept, person *wirePerson, caller guard.Caller) {
 	m.alive(func() {
 		who, before := m.principal(caller), m.spent
 		envelope := m.service.Call(context.Background(), tools.Call{
-			Tool: k.tool, Arguments: []byte(arguments + "}"), Principal: who, Person: person,
+			Tool: k.tool, Arguments: []byte(arguments + "}"), Principal: who, Confirmer: person,
 		}).Envelope
 		if op, _ := schemas.Lookup(k.tool); m.spent != before && (!who.Grant.Allows(op) || !who.Grant.AllowsTenant(k.tenant) || !who.Grant.AllowsPartner(k.partnerID)) {
 			m.rt.Fatalf("%+v wrote %+v", who, k)

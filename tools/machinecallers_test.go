@@ -41,7 +41,7 @@ func (m *machine) decide(k kept) {
 		who.Grant = guard.FullGrant()
 	}
 	digest := ticket.Digest()
-	said := guard.Ruled{Approved: m.draw("ruled", "yes", "yes", "no") == "yes", Reason: "no", Digest: hex.EncodeToString(digest[:])}
+	said := guard.DecisionRequest{Approved: m.draw("ruled", "yes", "yes", "no") == "yes", Reason: "no", Digest: hex.EncodeToString(digest[:])}
 	if _, err := m.decider.DecideAs(context.Background(), who, k.id, said); err == nil && kind != "alice" {
 		m.rt.Fatalf("%s decided", kind)
 	}

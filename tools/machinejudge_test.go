@@ -101,7 +101,7 @@ func (m *machine) trace(events []guard.Event) (intents, reconciled int) {
 // permitted fails the test unless an intent has one question of its own, that
 // was answered in time with yes by whoever had to.
 func (m *machine) permitted(intent guard.Event, story []guard.Event) {
-	count := map[guard.Kind]int{}
+	count := map[guard.EventKind]int{}
 	for _, event := range story {
 		count[event.Kind]++
 		if event.Kind == guard.KindAsked && (event.Seq > intent.Seq || intent.Time.Sub(event.Time) > guard.ApproverLife || !same(event.Intent, intent.Intent)) {

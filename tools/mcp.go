@@ -48,10 +48,10 @@ func (s *Service) toolHandler(m *mcpserver.MCPServer, name string) mcpserver.Too
 	return func(ctx context.Context, request mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 		result := s.Call(ctx, Call{
 			Tool: name, Arguments: request.Params.RawArguments, Principal: PrincipalOf(ctx),
-			Person: personOf(ctx, m, request), Progress: progressOf(ctx, request),
+			Confirmer: confirmerOf(ctx, m, request), Progress: progressOf(ctx, request),
 		})
-		if result.Asked != nil {
-			return inputRequired(*result.Asked), nil
+		if result.Elicitation != nil {
+			return inputRequired(*result.Elicitation), nil
 		}
 		return toolResult(result.Envelope), nil
 	}

@@ -18,7 +18,7 @@ import (
 // fullDisk is a store that takes entries of all kinds but one.
 type fullDisk struct {
 	*guard.MemoryStore
-	refuses guard.Kind
+	refuses guard.EventKind
 }
 
 // Append implements guard.Store.
@@ -33,7 +33,7 @@ func (d *fullDisk) Append(ctx context.Context, events ...guard.Event) (int64, er
 // cannot, the answer and the log say so, and the next start looks into it.
 func TestADiskThatIsFullAroundAWrite(t *testing.T) {
 	t.Parallel()
-	for _, refuses := range []guard.Kind{guard.KindIntent, guard.KindOutcome} {
+	for _, refuses := range []guard.EventKind{guard.KindIntent, guard.KindOutcome} {
 		t.Run(string(refuses), func(t *testing.T) {
 			t.Parallel()
 			disk := &fullDisk{guard.NewMemoryStore(time.Now), refuses}

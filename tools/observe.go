@@ -7,7 +7,7 @@ import (
 	"mcp-partner/schemas"
 )
 
-// Observer is told what goes on in calls, for figures and traces. It gets no
+// Observer is told what goes on in calls, for metrics and traces. It gets no
 // arguments and no answers.
 type Observer interface {
 	// Begin is told that a call of a tool begins. The call runs under the context
@@ -18,16 +18,16 @@ type Observer interface {
 	Step(ctx context.Context, name string) (context.Context, func(error))
 }
 
-// nobodyWatches is the Observer of a service that has none.
-type nobodyWatches struct{}
+// nopObserver is the Observer of a service that has none.
+type nopObserver struct{}
 
 // Begin implements Observer.
-func (nobodyWatches) Begin(ctx context.Context, _ string) (context.Context, func(string, schemas.Code, time.Duration)) {
+func (nopObserver) Begin(ctx context.Context, _ string) (context.Context, func(string, schemas.Code, time.Duration)) {
 	return ctx, func(string, schemas.Code, time.Duration) {}
 }
 
 // Step implements Observer.
-func (nobodyWatches) Step(ctx context.Context, _ string) (context.Context, func(error)) {
+func (nopObserver) Step(ctx context.Context, _ string) (context.Context, func(error)) {
 	return ctx, func(error) {}
 }
 
@@ -37,7 +37,7 @@ const stepGuard = "guard"
 // outcomeOf is how a call ended, in one word: the envelope's status, or that a
 // question went out in its place.
 func outcomeOf(result Result) (outcome string, code schemas.Code) {
-	if result.Asked != nil {
+	if result.Elicitation != nil {
 		return "asked", ""
 	}
 	if problem := result.Envelope.Problem; problem != nil {

@@ -26,13 +26,13 @@ const (
 // intent of a run is the run's: tenants that have begun are completed or
 // compensated, and no other begins.
 func (s *Service) Reconcile(ctx context.Context) (int, error) {
-	events, err := s.d.Guard.Unfinished(ctx)
+	events, err := s.deps.Guard.Unfinished(ctx)
 	if err != nil {
 		return 0, err
 	}
 	closed := 0
 	for _, event := range events {
-		if event.Intent.Run != "" || s.d.Now().Sub(event.Time) < Settled {
+		if event.Intent.Run != "" || s.deps.Now().Sub(event.Time) < Settled {
 			continue
 		}
 		outcome, ok, err := s.lookBack(ctx, event)
@@ -42,10 +42,10 @@ func (s *Service) Reconcile(ctx context.Context) (int, error) {
 		if !ok {
 			continue
 		}
-		if err := s.d.Guard.Finished(ctx, event.Seq, event.Intent, outcome); err != nil {
+		if err := s.deps.Guard.Finished(ctx, event.Seq, event.Intent, outcome); err != nil {
 			return closed, err
 		}
-		s.d.Logger.WarnContext(ctx, "a write without an outcome was looked into",
+		s.deps.Logger.WarnContext(ctx, "a write without an outcome was looked into",
 			"tool", event.Intent.Tool, "tenant", event.Intent.Identity.Tenant, "found", outcome.Result)
 		closed++
 	}
@@ -59,15 +59,15 @@ func (s *Service) Reconcile(ctx context.Context) (int, error) {
 // doing.
 func (s *Service) lookBack(ctx context.Context, event guard.Event) (guard.Outcome, bool, error) {
 	intent := event.Intent
-	followed, err := s.d.Guard.Followed(ctx, event)
+	followed, err := s.deps.Guard.Followed(ctx, event)
 	if err != nil {
 		return guard.Outcome{}, false, err
 	}
-	tenant, err := s.d.Directory.Resolve(intent.Identity.TenantID, nil)
+	tenant, err := s.deps.Directory.Resolve(intent.Identity.TenantID, nil)
 	if err != nil {
 		return guard.Outcome{Result: foundUnknown}, schemas.AsProblem(err).Code == schemas.CodeUnknownTenant, nil
 	}
-	azure, err := s.d.Clients.Client(ctx, tenant, intent.Identity.Credential)
+	azure, err := s.deps.Clients.Client(ctx, tenant, intent.Identity.Credential)
 	if err != nil {
 		return guard.Outcome{}, false, nil
 	}

@@ -10,7 +10,7 @@ import (
 
 func (s *Service) registerPartner(ctx context.Context, j *job, in *schemas.RegisterPartnerInput) Result {
 	id := string(in.PartnerID)
-	return s.write(ctx, j, want{
+	return s.write(ctx, j, writeRequest{
 		to: in.Target, confirm: in.Confirmation, partnerID: id, kind: armclient.ChangeCreate,
 		judge: func(now schemas.Link) (string, error) {
 			switch {
@@ -31,7 +31,7 @@ func (s *Service) registerPartner(ctx context.Context, j *job, in *schemas.Regis
 
 func (s *Service) updatePartner(ctx context.Context, j *job, in *schemas.UpdatePartnerInput) Result {
 	id, expected := string(in.PartnerID), string(in.ExpectedCurrentPartnerID)
-	return s.write(ctx, j, want{
+	return s.write(ctx, j, writeRequest{
 		to: in.Target, confirm: in.Confirmation, partnerID: id, kind: armclient.ChangeUpdate,
 		judge: func(now schemas.Link) (string, error) {
 			switch {
@@ -52,7 +52,7 @@ func (s *Service) updatePartner(ctx context.Context, j *job, in *schemas.UpdateP
 
 func (s *Service) removePartner(ctx context.Context, j *job, in *schemas.RemovePartnerInput) Result {
 	id := string(in.PartnerID)
-	return s.write(ctx, j, want{
+	return s.write(ctx, j, writeRequest{
 		to: in.Target, confirm: in.Confirmation, partnerID: id, kind: armclient.ChangeDelete,
 		judge: func(now schemas.Link) (string, error) {
 			switch {

@@ -49,7 +49,7 @@ func (s *Service) readLink(ctx context.Context, request mcp.ReadResourceRequest)
 // readCall answers a resource with a call of a reading tool, so that it goes
 // through the same bounds, checks and log as any call.
 func (s *Service) readCall(ctx context.Context, request mcp.ReadResourceRequest, tool string, arguments map[string]any) ([]mcp.ResourceContents, error) {
-	result := s.Call(ctx, Call{Tool: tool, Arguments: raw(arguments), Principal: PrincipalOf(ctx), Person: Nobody{}})
+	result := s.Call(ctx, Call{Tool: tool, Arguments: raw(arguments), Principal: PrincipalOf(ctx), Confirmer: NoConfirmer{}})
 	return contents(request, mimeJSON, string(raw(result.Envelope))), nil
 }
 

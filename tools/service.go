@@ -43,8 +43,8 @@ type Clients interface {
 	Client(ctx context.Context, tenant schemas.Tenant, credential string) (Azure, error)
 }
 
-// Person is how a call reaches somebody who can confirm a write.
-type Person interface {
+// Confirmer is how a call reaches somebody who can confirm a write.
+type Confirmer interface {
 	// Resume returns the answer that came with this call to a question asked
 	// in an earlier one; ok is false where there is none.
 	Resume() (seal guard.Seal, answer guard.Answer, ok bool)
@@ -75,8 +75,8 @@ type Call struct {
 	Arguments json.RawMessage
 	// Principal is who calls. One without a caller is answered nothing.
 	Principal guard.Principal
-	// Person must not be nil; use Nobody where there is none.
-	Person Person
+	// Confirmer must not be nil; use NoConfirmer where there is none.
+	Confirmer Confirmer
 	// Progress may be nil.
 	Progress Progress
 	// PlanOnly answers with the requests that the call would make; it reads and
@@ -87,15 +87,15 @@ type Call struct {
 	Patient bool
 }
 
-// Result is how a call ended. Asked is set when the envelope is to be held
+// Result is how a call ended. Elicitation is set when the envelope is to be held
 // back, because a question goes out with this call's result instead.
 type Result struct {
-	Envelope schemas.Envelope
-	Asked    *Asked
+	Envelope    schemas.Envelope
+	Elicitation *Elicitation
 }
 
-// Asked is a question that goes out with a call's result.
-type Asked struct {
+// Elicitation is a question that goes out with a call's result.
+type Elicitation struct {
 	Question guard.Question
 	Seal     guard.Seal
 }
@@ -128,7 +128,7 @@ type Deps struct {
 
 // Service answers calls.
 type Service struct {
-	d        Deps
+	deps     Deps
 	handlers map[string]handler
 	names    nameCache
 	writer   *fleet.Writer
@@ -143,27 +143,27 @@ func NewService(d Deps) *Service {
 		d.Command = "mcp-partner"
 	}
 	if d.Observer == nil {
-		d.Observer = nobodyWatches{}
+		d.Observer = nopObserver{}
 	}
 	if d.Logger == nil {
 		d.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Service{d: d}
+	s := &Service{deps: d}
 	s.writer = s.newWriter()
 	s.handlers = s.handlersByTool()
 	return s
 }
 
-// Nobody is the Person of a call behind which there is none.
-type Nobody struct{}
+// NoConfirmer is the Confirmer of a call behind which there is none.
+type NoConfirmer struct{}
 
-// Resume implements Person: there is never an answer.
-func (Nobody) Resume() (guard.Seal, guard.Answer, bool) { return "", guard.Answer{}, false }
+// Resume implements Confirmer: there is never an answer.
+func (NoConfirmer) Resume() (guard.Seal, guard.Answer, bool) { return "", guard.Answer{}, false }
 
-// Reachable implements Person.
-func (Nobody) Reachable() bool { return false }
+// Reachable implements Confirmer.
+func (NoConfirmer) Reachable() bool { return false }
 
-// Ask implements Person: silence is never a consent.
-func (Nobody) Ask(context.Context, guard.Question, guard.Seal) (Reply, guard.Answer, error) {
+// Ask implements Confirmer: silence is never a consent.
+func (NoConfirmer) Ask(context.Context, guard.Question, guard.Seal) (Reply, guard.Answer, error) {
 	return Answered, guard.Answer{Action: guard.ActionCancel}, nil
 }

@@ -32,7 +32,7 @@ func (s *Service) target(ctx context.Context, j *job, to schemas.Target, partner
 	if err != nil {
 		return target{}, err
 	}
-	azure, err := s.d.Clients.Client(ctx, tenant, credential)
+	azure, err := s.deps.Clients.Client(ctx, tenant, credential)
 	if err != nil {
 		return target{}, err
 	}
@@ -47,8 +47,8 @@ func (s *Service) admit(ctx context.Context, j *job, tenant schemas.Tenant, part
 	if j.call.PlanOnly {
 		op.Effect = schemas.EffectRead
 	}
-	ctx, ended := s.d.Observer.Step(ctx, stepGuard)
-	err := s.d.Guard.Admit(ctx, guard.Subject{
+	ctx, ended := s.deps.Observer.Step(ctx, stepGuard)
+	err := s.deps.Guard.Admit(ctx, guard.Subject{
 		Operation: op, Caller: j.call.Principal.Caller, Grant: j.call.Principal.Grant, Token: j.call.Principal.Token, Revalidate: j.call.Principal.Revalidate,
 		Tenant: tenant.Name, Labels: tenant.Labels, PartnerID: partnerID, Expected: tenant.ExpectedPartnerID,
 	})
@@ -61,7 +61,7 @@ func (s *Service) admit(ctx context.Context, j *job, tenant schemas.Tenant, part
 // everywhere, so the first does.
 func (s *Service) tenant(j *job, ref string) (schemas.Tenant, error) {
 	if ref != "" {
-		return s.d.Directory.Resolve(ref, j.call.Principal.Grant.Sees())
+		return s.deps.Directory.Resolve(ref, j.call.Principal.Grant.Sees())
 	}
 	tenants, err := s.visible(j.call.Principal)
 	if err != nil {
@@ -92,11 +92,11 @@ func noTenants(p guard.Principal) error {
 // visible lists the tenants inside the operator's bound that a caller was
 // given, ordered by name.
 func (s *Service) visible(p guard.Principal) ([]schemas.Tenant, error) {
-	tenants, err := s.d.Directory.List()
+	tenants, err := s.deps.Directory.List()
 	if err != nil {
 		return nil, err
 	}
-	bounds := s.d.Guard.Bounds()
+	bounds := s.deps.Guard.Bounds()
 	return slices.DeleteFunc(tenants, func(t schemas.Tenant) bool { return !bounds.AllowsTenant(t.Name) || !p.Grant.AllowsTenant(t.Name) }), nil
 }
 
@@ -154,7 +154,7 @@ func (s *Service) pin(ctx context.Context, t target, read armclient.LinkRead) {
 	if read.Link.State == schemas.LinkUnknown || oid == "" || t.tenant.ObjectIDs[t.credential] != "" {
 		return
 	}
-	if err := s.d.Directory.PinObjectID(t.tenant.Name, t.credential, oid); err != nil {
-		s.d.Logger.WarnContext(ctx, "the identity could not be pinned", "tenant", t.tenant.Name, "problem", schemas.AsProblem(err).Code)
+	if err := s.deps.Directory.PinObjectID(t.tenant.Name, t.credential, oid); err != nil {
+		s.deps.Logger.WarnContext(ctx, "the identity could not be pinned", "tenant", t.tenant.Name, "problem", schemas.AsProblem(err).Code)
 	}
 }

@@ -85,7 +85,7 @@ func (s *Service) discoverTenants(ctx context.Context, j *job, in *schemas.ListT
 // are, but lie outside the operator's bound or the caller's grant. What is in no
 // directory is shown to callers alone who were given every tenant.
 func (s *Service) known(p guard.Principal, found []schemas.TenantRow) ([]schemas.TenantRow, error) {
-	all, err := s.d.Directory.List()
+	all, err := s.deps.Directory.List()
 	if err != nil {
 		return nil, err
 	}
@@ -97,7 +97,7 @@ func (s *Service) known(p guard.Principal, found []schemas.TenantRow) ([]schemas
 	for _, row := range found {
 		tenant, ok := byID[strings.ToLower(row.TenantID)]
 		switch {
-		case ok && (!s.d.Guard.Bounds().AllowsTenant(tenant.Name) || !p.Grant.AllowsTenant(tenant.Name)), !ok && !p.Grant.Everywhere():
+		case ok && (!s.deps.Guard.Bounds().AllowsTenant(tenant.Name) || !p.Grant.AllowsTenant(tenant.Name)), !ok && !p.Grant.Everywhere():
 			continue
 		case ok:
 			seen := row

@@ -9,9 +9,9 @@ import (
 	"mcp-partner/schemas"
 )
 
-// want is a write that a caller wants, before it is known whether it is
+// writeRequest is a write that a caller wants, before it is known whether it is
 // needed, legal, allowed and confirmed.
-type want struct {
+type writeRequest struct {
 	to        schemas.Target
 	confirm   schemas.Confirmation
 	partnerID string
@@ -27,13 +27,13 @@ const writeSteps = 4
 
 // write is the way of every write: plan by a read, have it confirmed, apply it
 // under a permit, confirm by a read, record.
-func (s *Service) write(ctx context.Context, j *job, w want) Result {
+func (s *Service) write(ctx context.Context, j *job, w writeRequest) Result {
 	t, err := s.target(ctx, j, w.to, w.partnerID)
 	if err != nil {
 		return s.refusedEarly(ctx, j, w, err)
 	}
 	j.progress(1, writeSteps, "Reading the link")
-	p := proposal{job: j, target: t, want: w}
+	p := proposal{job: j, target: t, request: w}
 	if early := s.plan(ctx, &p); early != nil {
 		return *early
 	}
@@ -56,18 +56,18 @@ func (s *Service) plan(ctx context.Context, p *proposal) *Result {
 	if p.before.Problem != nil {
 		return &Result{Envelope: p.target.blocked(envelope, p.before.Problem)}
 	}
-	unchanged, err := p.want.judge(p.before.Link)
+	unchanged, err := p.request.judge(p.before.Link)
 	tenant := p.target.tenant.Name
 	switch {
 	case err != nil:
-		s.d.Guard.Refused(ctx, s.intent(*p), schemas.AsProblem(err).Code)
+		s.deps.Guard.Refused(ctx, s.intent(*p), schemas.AsProblem(err).Code)
 		return &Result{Envelope: p.target.blocked(envelope, err)}
 	case unchanged != "":
 		envelope.Status, envelope.After = schemas.StatusUnchanged, &link
 		envelope.Summary = fmt.Sprintf("%s for this identity in tenant %s; nothing was written.", unchanged, tenant)
 		return &Result{Envelope: envelope}
 	case p.job.call.PlanOnly:
-		envelope.Status, envelope.Plan = schemas.StatusDone, p.target.requests(p.job.op, p.want.partnerID)
+		envelope.Status, envelope.Plan = schemas.StatusDone, p.target.requests(p.job.op, p.request.partnerID)
 		envelope.Summary = fmt.Sprintf("A plan for %s in tenant %s; nothing was written.", p.job.op.Name, tenant)
 		return &Result{Envelope: envelope}
 	default:
@@ -84,8 +84,8 @@ func (t target) blocked(envelope schemas.Envelope, err error) schemas.Envelope {
 }
 
 // refusedEarly records a write that was refused before anything was read.
-func (s *Service) refusedEarly(ctx context.Context, j *job, w want, err error) Result {
-	s.d.Guard.Refused(ctx, guard.Intent{
+func (s *Service) refusedEarly(ctx context.Context, j *job, w writeRequest, err error) Result {
+	s.deps.Guard.Refused(ctx, guard.Intent{
 		Caller: j.call.Principal.Caller, Tool: j.op.Name, PartnerID: w.partnerID,
 		Identity: schemas.Identity{Tenant: schemas.Foreign(w.to.Tenant)},
 	}, schemas.AsProblem(err).Code)
@@ -94,17 +94,17 @@ func (s *Service) refusedEarly(ctx context.Context, j *job, w want, err error) R
 
 // apply makes the write. From the permit to the record nothing that the client
 // does cancels it: a write that was begun is confirmed and recorded.
-func (s *Service) apply(ctx context.Context, p proposal, grant granted) Result {
+func (s *Service) apply(ctx context.Context, p proposal, grant authorized) Result {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeWithin)
 	defer cancel()
 	p.job.progress(3, writeSteps, "Writing, then reading back")
 	outcome := p.target.azure.Apply(ctx, grant.Permit, armclient.Change{
-		Kind: p.want.kind, PartnerID: p.want.partnerID, Before: grant.before,
+		Kind: p.request.kind, PartnerID: p.request.partnerID, Before: grant.before,
 	})
-	envelope := p.target.outcome(p.want, grant, outcome)
-	if err := s.d.Guard.Finished(ctx, grant.Record, grant.intent, recorded(envelope, outcome)); err != nil {
+	envelope := p.target.outcome(p.request, grant, outcome)
+	if err := s.deps.Guard.Finished(ctx, grant.Record, grant.intent, recorded(envelope, outcome)); err != nil {
 		envelope.Summary += " The record of this write is incomplete: its outcome could not be stored, and the next start will look what became of it."
-		s.d.Logger.ErrorContext(ctx, "the outcome of a write could not be recorded",
+		s.deps.Logger.ErrorContext(ctx, "the outcome of a write could not be recorded",
 			"tool", p.job.op.Name, "tenant", p.target.tenant.Name, "problem", schemas.AsProblem(err).Code)
 	}
 	p.job.progress(writeSteps, writeSteps, "Done")
@@ -124,7 +124,7 @@ func recorded(envelope schemas.Envelope, outcome armclient.Outcome) guard.Outcom
 }
 
 // outcome words what became of a write.
-func (t target) outcome(w want, grant granted, outcome armclient.Outcome) schemas.Envelope {
+func (t target) outcome(w writeRequest, grant authorized, outcome armclient.Outcome) schemas.Envelope {
 	before, after := t.expected(grant.before), t.expected(outcome.After.Link)
 	envelope := schemas.Envelope{Identity: &grant.intent.Identity, Before: &before, After: &after}
 	where := fmt.Sprintf("for this identity in tenant %s", t.tenant.Name)

@@ -226,7 +226,7 @@ func TestAWriteGoesOnWhenTheClientHangsUp(t *testing.T) {
 	h := build(t, simulator.Config{Tenants: 1}, nil)
 	ctx, hangUp := context.WithCancel(t.Context())
 	result := h.service.Call(ctx, tools.Call{
-		Tool: schemas.ToolRegisterPartner, Arguments: []byte(`{"partner_id":"1234567"}`), Principal: trusted("test"), Person: types("1234567"),
+		Tool: schemas.ToolRegisterPartner, Arguments: []byte(`{"partner_id":"1234567"}`), Principal: trusted("test"), Confirmer: types("1234567"),
 		Progress: func(step, _ int, _ string) {
 			if step == 3 {
 				hangUp()
@@ -247,7 +247,7 @@ func TestACallerWhoIsGoneBeforeThePlan(t *testing.T) {
 	h := build(t, simulator.Config{Tenants: 1}, unasked)
 	ctx, hangUp := context.WithCancel(t.Context())
 	hangUp()
-	result := h.service.Call(ctx, tools.Call{Tool: schemas.ToolRegisterPartner, Arguments: []byte(`{"partner_id":"1234567"}`), Principal: trusted("test"), Person: tools.Nobody{}})
+	result := h.service.Call(ctx, tools.Call{Tool: schemas.ToolRegisterPartner, Arguments: []byte(`{"partner_id":"1234567"}`), Principal: trusted("test"), Confirmer: tools.NoConfirmer{}})
 	if result.Envelope.Status != schemas.StatusFailed || result.Envelope.Problem.Code != schemas.CodeCancelled || h.writes() != 0 {
 		t.Errorf("%+v", result.Envelope)
 	}
@@ -257,7 +257,7 @@ func TestPlansWriteNothing(t *testing.T) {
 	t.Parallel()
 	h := build(t, simulator.Config{Tenants: 1}, func(o *guard.Options) { o.AllowWrites = false })
 	plan := func(tool, arguments string) schemas.Envelope {
-		envelope := h.service.Call(t.Context(), tools.Call{Tool: tool, Arguments: []byte(arguments), Principal: trusted("test"), Person: tools.Nobody{}, PlanOnly: true}).Envelope
+		envelope := h.service.Call(t.Context(), tools.Call{Tool: tool, Arguments: []byte(arguments), Principal: trusted("test"), Confirmer: tools.NoConfirmer{}, PlanOnly: true}).Envelope
 		h.valid(tool, envelope)
 		return envelope
 	}

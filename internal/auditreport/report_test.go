@@ -52,7 +52,7 @@ func sample() auditreport.Report {
 	}
 	return auditreport.Report{
 		Report: fleet.Report{
-			Run: fleet.Run{ID: "run_0123456789abcdef01", Kind: fleet.KindAudit, Label: hostile[0], State: fleet.RunFinished, Rows: len(hostile),
+			Run: fleet.Run{ID: "run_0123456789abcdef01", Kind: fleet.RunKindAudit, Label: hostile[0], State: fleet.RunFinished, Rows: len(hostile),
 				CreatedAt: time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC), Request: json.RawMessage(`{"expected_ids":["7654321"]}`)},
 			Totals: totals,
 			Causes: []schemas.AuditCause{{Code: schemas.CodeForbidden, Credential: hostile[1], Rows: 1, Message: hostile[2], Hint: hostile[4], Example: hostile[5]}},

@@ -120,7 +120,7 @@ func (f *Factory) executeTicket(ctx context.Context, room *callRoom, ticket guar
 		return err
 	}
 	return f.execute(ctx, room, tools.Call{
-		Tool: ticket.Intent.Tool, Arguments: arguments, Principal: trusted(ticket.Intent.Caller), Person: tools.Nobody{}, Patient: true,
+		Tool: ticket.Intent.Tool, Arguments: arguments, Principal: trusted(ticket.Intent.Caller), Confirmer: tools.NoConfirmer{}, Patient: true,
 	}, asJSON)
 }
 

@@ -75,5 +75,5 @@ func (r *callRoom) planArguments(ctx context.Context, ticket guard.Ticket) (json
 	if err != nil {
 		return nil, err
 	}
-	return withApproval(json.RawMessage(plan.Asked), ticket.ID)
+	return withApproval(json.RawMessage(plan.Arguments), ticket.ID)
 }

@@ -21,7 +21,7 @@ func (f *Factory) runNamed(ctx context.Context, room *callRoom, name string) (fl
 	if strings.HasPrefix(name, runPrefix) {
 		return room.fleet.Run(ctx, fleet.Operator, name)
 	}
-	filter := fleet.RunFilter{Kind: fleet.KindAudit, Label: name, Limit: 1}
+	filter := fleet.RunFilter{Kind: fleet.RunKindAudit, Label: name, Limit: 1}
 	if name == lastRun {
 		filter.Label = ""
 	}
@@ -76,7 +76,7 @@ func runAuditList(ctx context.Context, f *Factory, o *auditListOptions) error {
 		return err
 	}
 	defer room.Close()
-	runs, err := room.fleet.Runs(ctx, fleet.RunFilter{Kind: fleet.KindAudit, Limit: o.limit})
+	runs, err := room.fleet.Runs(ctx, fleet.RunFilter{Kind: fleet.RunKindAudit, Limit: o.limit})
 	if err != nil {
 		return err
 	}

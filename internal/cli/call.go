@@ -177,7 +177,7 @@ func runCall(ctx context.Context, f *Factory, o *callOptions) error {
 	if op.Effect.Writes() && !o.plan {
 		f.settleRecord(ctx, room.house, room.decider, room.service)
 	}
-	call := tools.Call{Tool: o.tool, Arguments: arguments, Principal: trusted(caller), Person: f.person(), PlanOnly: o.plan, Patient: true}
+	call := tools.Call{Tool: o.tool, Arguments: arguments, Principal: trusted(caller), Confirmer: f.person(), PlanOnly: o.plan, Patient: true}
 	envelope := room.service.Call(ctx, call).Envelope
 	if err := f.show(worded(envelope), o.json); err != nil {
 		return err
@@ -211,7 +211,7 @@ func (f *Factory) call(ctx context.Context, o *callOptions, arguments json.RawMe
 		return schemas.Envelope{}, err
 	}
 	defer room.Close()
-	return room.service.Call(ctx, tools.Call{Tool: o.tool, Arguments: arguments, Principal: trusted(caller), Person: tools.Nobody{}}).Envelope, nil
+	return room.service.Call(ctx, tools.Call{Tool: o.tool, Arguments: arguments, Principal: trusted(caller), Confirmer: tools.NoConfirmer{}}).Envelope, nil
 }
 
 // callRoom is a house with what answers calls in it.

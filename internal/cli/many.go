@@ -201,7 +201,7 @@ func (o *manyOptions) call(ctx context.Context, f *Factory, room *callRoom) (too
 	if err != nil {
 		return tools.Call{}, err
 	}
-	call := tools.Call{Tool: o.tool, Arguments: arguments, Principal: trusted(caller), Person: f.person(), Patient: true, Progress: f.progress(o)}
+	call := tools.Call{Tool: o.tool, Arguments: arguments, Principal: trusted(caller), Confirmer: f.person(), Patient: true, Progress: f.progress(o)}
 	if id := o.resume + o.run; id != "" {
 		run, _, err := room.decider.LoadRun(ctx, id, "")
 		if err != nil {

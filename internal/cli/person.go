@@ -16,9 +16,9 @@ type terminalPerson struct {
 }
 
 // person returns whoever sits at the terminal, or nobody.
-func (f *Factory) person() tools.Person {
+func (f *Factory) person() tools.Confirmer {
 	if !f.IO.attended() {
-		return tools.Nobody{}
+		return tools.NoConfirmer{}
 	}
 	return terminalPerson{f.IO}
 }

@@ -13,7 +13,7 @@ import (
 // record writes into the ledger that somebody changed the directory or the
 // vault. The change was made by then, so a record that cannot be written is
 // told and undoes nothing. Where there is no vault there is no record.
-func (f *Factory) record(ctx context.Context, h *house, kind guard.Kind, format string, args ...any) {
+func (f *Factory) record(ctx context.Context, h *house, kind guard.EventKind, format string, args ...any) {
 	if !h.keepsRecord(f.StateDir) {
 		return
 	}

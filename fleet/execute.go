@@ -9,10 +9,10 @@ import (
 	"mcp-partner/schemas"
 )
 
-// carryOut works on a run: on the tenants that have begun first, then on those
+// execute works on a run: on the tenants that have begun first, then on those
 // that may begin. It ends the run once nothing is left in it.
-func (w *Writer) carryOut(ctx context.Context, a *Carried, first int) error {
-	_, progress, err := w.o.Guard.LoadRun(ctx, a.ID, "")
+func (w *Writer) execute(ctx context.Context, a *Execution, first int) error {
+	_, progress, err := w.opts.Guard.LoadRun(ctx, a.ID, "")
 	if err != nil {
 		return err
 	}
@@ -27,13 +27,13 @@ func (w *Writer) carryOut(ctx context.Context, a *Carried, first int) error {
 		}
 	}
 	a.total = len(begun) + bounded(len(planned), first)
-	w.each(a, begun, func(row int) bool { return w.drive(ctx, a, row, progress[row]) })
+	w.each(a, begun, func(row int) bool { return w.advance(ctx, a, row, progress[row]) })
 	w.beginSome(ctx, a, planned, progress, first)
-	if _, progress, err = w.o.Guard.LoadRun(ctx, a.ID, ""); err != nil {
+	if _, progress, err = w.opts.Guard.LoadRun(ctx, a.ID, ""); err != nil {
 		return err
 	}
 	if run := a.opened(); w.over(run, progress) {
-		return w.o.Guard.EndRun(ctx, run, "")
+		return w.opts.Guard.EndRun(ctx, run, "")
 	}
 	return nil
 }
@@ -47,7 +47,7 @@ func bounded(n, most int) int {
 
 // beginSome begins tenants until so many have begun; those that turned out not
 // to be written to do not count.
-func (w *Writer) beginSome(ctx context.Context, a *Carried, planned []int, progress map[int]guard.Progress, first int) {
+func (w *Writer) beginSome(ctx context.Context, a *Execution, planned []int, progress map[int]guard.Progress, first int) {
 	left := len(planned)
 	if first > 0 {
 		left = first
@@ -56,14 +56,14 @@ func (w *Writer) beginSome(ctx context.Context, a *Carried, planned []int, progr
 		batch := planned[:min(left, len(planned))]
 		planned = planned[len(batch):]
 		left -= w.each(a, batch, func(row int) bool {
-			return w.closing.Err() == nil && w.drive(ctx, a, row, progress[row])
+			return w.closing.Err() == nil && w.advance(ctx, a, row, progress[row])
 		})
 	}
 }
 
 // each works on rows, so many at a time and those of one tenant one after the
 // other, and counts the true answers.
-func (w *Writer) each(a *Carried, rows []int, do func(row int) bool) (count int) {
+func (w *Writer) each(a *Execution, rows []int, do func(row int) bool) (count int) {
 	groups := map[string][]int{}
 	var order []string
 	for _, row := range rows {
@@ -107,16 +107,16 @@ func inParallel(n, most int, do func(int)) {
 
 // expect keeps what a transition makes of the directory: what is linked now is
 // what is expected from now on.
-func (w *Writer) expect(ctx context.Context, a *Carried, row guard.PlanRow) error {
+func (w *Writer) expect(ctx context.Context, a *Execution, row guard.PlanRow) error {
 	if a.Tool != schemas.ToolTransitionPartner {
 		return nil
 	}
-	tenant, err := w.o.Tenants.Entry(row.Identity.Tenant)
+	tenant, err := w.opts.Tenants.Entry(row.Identity.Tenant)
 	if err != nil || tenant.ExpectedPartnerID == row.PartnerID {
 		return err
 	}
-	if err := w.o.Tenants.Expect(tenant.Name, row.PartnerID); err != nil {
+	if err := w.opts.Tenants.Expect(tenant.Name, row.PartnerID); err != nil {
 		return err
 	}
-	return w.o.Guard.Changed(ctx, guard.KindDirectory, "Tenant "+tenant.Name+" expects partner ID "+row.PartnerID+" from now on: "+a.ID+".")
+	return w.opts.Guard.Changed(ctx, guard.KindDirectory, "Tenant "+tenant.Name+" expects partner ID "+row.PartnerID+" from now on: "+a.ID+".")
 }

@@ -26,21 +26,21 @@ type InBandSession interface {
 	AsksInBand() bool
 }
 
-// personOf finds out how the person behind a call can be asked. A client that
+// confirmerOf finds out how the person behind a call can be asked. A client that
 // did not declare elicitation is never asked.
-func personOf(ctx context.Context, m *mcpserver.MCPServer, request mcp.CallToolRequest) Person {
+func confirmerOf(ctx context.Context, m *mcpserver.MCPServer, request mcp.CallToolRequest) Confirmer {
 	if mcpserver.IsModernRequest(ctx) {
 		info := mcpserver.RequestProtocolInfoFromContext(ctx)
-		return modernPerson{params: request.Params.MultiRoundTripParams, elicits: elicits(info.ClientCapabilities)}
+		return elicitationConfirmer{params: request.Params.MultiRoundTripParams, elicits: elicits(info.ClientCapabilities)}
 	}
 	session, ok := mcpserver.ClientSessionFromContext(ctx).(InBandSession)
 	if !ok || !session.AsksInBand() {
-		return Nobody{}
+		return NoConfirmer{}
 	}
 	if capabilities := session.GetClientCapabilities(); !elicits(&capabilities) {
-		return Nobody{}
+		return NoConfirmer{}
 	}
-	return legacyPerson{server: m}
+	return sessionConfirmer{server: m}
 }
 
 // elicits reports whether a client shows forms. An empty capability means
@@ -52,15 +52,15 @@ func elicits(capabilities *mcp.ClientCapabilities) bool {
 	return capabilities.Elicitation.Form != nil || capabilities.Elicitation.URL == nil
 }
 
-// modernPerson answers in a second call, as protocol 2026-07-28 has it.
-type modernPerson struct {
+// elicitationConfirmer answers in a second call, as protocol 2026-07-28 has it.
+type elicitationConfirmer struct {
 	params  mcp.MultiRoundTripParams
 	elicits bool
 }
 
-// Resume implements Person. Whatever came with the call is handed to the
+// Resume implements Confirmer. Whatever came with the call is handed to the
 // guard, which knows whether it asked.
-func (p modernPerson) Resume() (guard.Seal, guard.Answer, bool) {
+func (p elicitationConfirmer) Resume() (guard.Seal, guard.Answer, bool) {
 	if p.params.RequestState == "" && len(p.params.InputResponses) == 0 {
 		return "", guard.Answer{}, false
 	}
@@ -71,26 +71,26 @@ func (p modernPerson) Resume() (guard.Seal, guard.Answer, bool) {
 	return guard.Seal(p.params.RequestState), answer, true
 }
 
-// Reachable implements Person.
-func (p modernPerson) Reachable() bool { return p.elicits }
+// Reachable implements Confirmer.
+func (p elicitationConfirmer) Reachable() bool { return p.elicits }
 
-// Ask implements Person: the question goes out with the result.
-func (p modernPerson) Ask(context.Context, guard.Question, guard.Seal) (Reply, guard.Answer, error) {
+// Ask implements Confirmer: the question goes out with the result.
+func (p elicitationConfirmer) Ask(context.Context, guard.Question, guard.Seal) (Reply, guard.Answer, error) {
 	return Later, guard.Answer{}, nil
 }
 
-// legacyPerson is asked by a request of the server's own, on the session's
+// sessionConfirmer is asked by a request of the server's own, on the session's
 // stream, while the call waits.
-type legacyPerson struct{ server *mcpserver.MCPServer }
+type sessionConfirmer struct{ server *mcpserver.MCPServer }
 
-// Resume implements Person.
-func (legacyPerson) Resume() (guard.Seal, guard.Answer, bool) { return "", guard.Answer{}, false }
+// Resume implements Confirmer.
+func (sessionConfirmer) Resume() (guard.Seal, guard.Answer, bool) { return "", guard.Answer{}, false }
 
-// Reachable implements Person.
-func (legacyPerson) Reachable() bool { return true }
+// Reachable implements Confirmer.
+func (sessionConfirmer) Reachable() bool { return true }
 
-// Ask implements Person. How long a form may stay open is the session's to say.
-func (p legacyPerson) Ask(ctx context.Context, question guard.Question, _ guard.Seal) (Reply, guard.Answer, error) {
+// Ask implements Confirmer. How long a form may stay open is the session's to say.
+func (p sessionConfirmer) Ask(ctx context.Context, question guard.Question, _ guard.Seal) (Reply, guard.Answer, error) {
 	result, err := p.server.RequestElicitation(ctx, mcp.ElicitationRequest{Params: form(question)})
 	if err != nil {
 		return Answered, guard.Answer{}, err
@@ -127,6 +127,6 @@ func form(question guard.Question) mcp.ElicitationParams {
 }
 
 // inputRequired is the result that carries a question to a modern client.
-func inputRequired(asked Asked) *mcp.CallToolResult {
+func inputRequired(asked Elicitation) *mcp.CallToolResult {
 	return mcpserver.NewInputRequestBuilder(string(asked.Seal)).Elicit(questionKey, form(asked.Question)).ToolResult()
 }

@@ -10,19 +10,19 @@ import (
 )
 
 const (
-	// maxMoves bounds what is done in one tenant in one go; a replacement with
+	// maxActions bounds what is done in one tenant in one go; a replacement with
 	// all its tries and its way back takes fewer.
-	maxMoves = 40
-	// maxLooks is how often a tenant that has begun is looked at in vain.
-	maxLooks = 6
+	maxActions = 40
+	// maxObservations is how often a tenant that has begun is looked at in vain.
+	maxObservations = 6
 	// longestWait bounds a pause that the far side asks for.
 	longestWait = 2 * time.Minute
 )
 
-// driven is one tenant of a run while it is worked on.
-type driven struct {
+// tenantRun is one tenant of a run while it is worked on.
+type tenantRun struct {
 	*Writer
-	run *Carried
+	run *Execution
 	row guard.PlanRow
 	at  guard.Progress
 	// began says that the first write of the tenant was permitted here.
@@ -30,24 +30,24 @@ type driven struct {
 	// wrote says that something was written here.
 	wrote bool
 	// seen is the last look, if it still holds.
-	seen     *armclient.LinkRead
-	identity Identity
-	tenant   schemas.Tenant
-	looks    int
-	retry    time.Duration
+	seen         *armclient.LinkRead
+	identity     Identity
+	tenant       schemas.Tenant
+	observations int
+	retry        time.Duration
 }
 
-// drive works on a tenant until it rests, and reports whether it began here.
-func (w *Writer) drive(ctx context.Context, a *Carried, row int, at guard.Progress) bool {
+// advance works on a tenant until it rests, and reports whether it began here.
+func (w *Writer) advance(ctx context.Context, a *Execution, row int, at guard.Progress) bool {
 	at.Row = row
-	d := &driven{Writer: w, run: a, row: a.Plan.Rows[row], at: at}
+	d := &tenantRun{Writer: w, run: a, row: a.Plan.Rows[row], at: at}
 	if at.Stage == guard.StagePlanned {
-		if err := w.o.Guard.MayBegin(ctx); err != nil {
+		if err := w.opts.Guard.MayBegin(ctx); err != nil {
 			d.left(schemas.AsProblem(err).Code)
 			return false
 		}
 	}
-	for range maxMoves {
+	for range maxActions {
 		if !d.step(ctx) {
 			break
 		}
@@ -56,14 +56,14 @@ func (w *Writer) drive(ctx context.Context, a *Carried, row int, at guard.Progre
 }
 
 // step makes one move, and reports whether there may be another.
-func (d *driven) step(ctx context.Context) bool {
-	see := sight{known: true}
+func (d *tenantRun) step(ctx context.Context) bool {
+	seen := observation{known: true}
 	if d.at.Stage != guard.StageWritten {
-		see = d.look(ctx)
+		seen = d.observe(ctx)
 	}
-	switch m := next(d.row, d.at, see); m.verb {
+	switch m := next(d.row, d.at, seen); m.kind {
 	case record:
-		return d.record(ctx, m, guard.Outcome{Result: foundBy(m), After: see.now})
+		return d.record(ctx, m, guard.Outcome{Result: foundBy(m), After: seen.now})
 	case write:
 		return d.write(ctx, m.step)
 	case again:
@@ -80,7 +80,7 @@ func (d *driven) step(ctx context.Context) bool {
 
 // foundBy words what a look found out about a write without an outcome, as the
 // record has it for every write.
-func foundBy(m move) string {
+func foundBy(m action) string {
 	switch {
 	case m.spent:
 		return "not_applied"
@@ -91,21 +91,21 @@ func foundBy(m move) string {
 	}
 }
 
-func (d *driven) left(code schemas.Code) {
+func (d *tenantRun) left(code schemas.Code) {
 	if code != "" {
 		d.run.note(d.at.Row, code)
 	}
 }
 
 // open finds the entry and the identity of the row.
-func (d *driven) open(ctx context.Context) (err error) {
+func (d *tenantRun) open(ctx context.Context) (err error) {
 	if d.identity != nil {
 		return nil
 	}
-	if d.tenant, err = d.o.Tenants.Entry(d.row.Identity.Tenant); err != nil {
+	if d.tenant, err = d.opts.Tenants.Entry(d.row.Identity.Tenant); err != nil {
 		return err
 	}
-	identity, err := d.o.Open(ctx, d.tenant, d.row.Identity.Credential)
+	identity, err := d.opts.Open(ctx, d.tenant, d.row.Identity.Credential)
 	if err != nil {
 		return err
 	}
@@ -113,14 +113,14 @@ func (d *driven) open(ctx context.Context) (err error) {
 	return nil
 }
 
-// look reads what is linked now, unless the last answer still holds. An answer
+// observe reads what is linked now, unless the last answer still holds. An answer
 // for another identity than the plan's says nothing about the row.
-func (d *driven) look(ctx context.Context) sight {
-	see := sight{settled: d.o.Now().Sub(d.at.At) >= d.o.Settled}
+func (d *tenantRun) observe(ctx context.Context) observation {
+	seen := observation{settled: d.opts.Now().Sub(d.at.At) >= d.opts.Settled}
 	if d.seen == nil {
 		if err := d.open(ctx); err != nil {
-			see.code = schemas.AsProblem(err).Code
-			return see
+			seen.code = schemas.AsProblem(err).Code
+			return seen
 		}
 		ctx, cancel := context.WithTimeout(ctx, lookTime)
 		defer cancel()
@@ -129,25 +129,25 @@ func (d *driven) look(ctx context.Context) sight {
 	}
 	switch {
 	case d.seen.Problem != nil:
-		see.code, d.retry = d.seen.Problem.Code, time.Duration(d.seen.Problem.RetryAfterSeconds)*time.Second
+		seen.code, d.retry = d.seen.Problem.Code, time.Duration(d.seen.Problem.RetryAfterSeconds)*time.Second
 		d.seen = nil
 	case d.seen.Identity.ObjectID != d.row.Identity.ObjectID:
-		see.code = schemas.CodeWrongIdentity
+		seen.code = schemas.CodeWrongIdentity
 	default:
-		see.known, see.now = true, guard.SnapshotOf(d.seen.Link)
+		seen.known, seen.now = true, guard.SnapshotOf(d.seen.Link)
 	}
-	return see
+	return seen
 }
 
 // wait pauses before the next look. A write that may still be at work is waited
 // for until it has ended; a tenant that cannot be read is looked at a few times.
-func (d *driven) wait(code schemas.Code) bool {
+func (d *tenantRun) wait(code schemas.Code) bool {
 	d.seen = nil
-	pause := max(d.retry, d.o.Pause<<min(d.looks, 4))
+	pause := max(d.retry, d.opts.Pause<<min(d.observations, 4))
 	d.retry = 0
 	if code == schemas.CodeWriteUnconfirmed {
-		pause = max(d.o.Pause/8, d.o.Settled-d.o.Now().Sub(d.at.At))
-	} else if d.looks++; d.looks > maxLooks || pause > longestWait {
+		pause = max(d.opts.Pause/8, d.opts.Settled-d.opts.Now().Sub(d.at.At))
+	} else if d.observations++; d.observations > maxObservations || pause > longestWait {
 		d.left(code)
 		return false
 	}
@@ -164,7 +164,7 @@ func (d *driven) wait(code schemas.Code) bool {
 
 // record keeps where the tenant stands now. What the directory expects is
 // changed before the tenant counts as done.
-func (d *driven) record(ctx context.Context, m move, found guard.Outcome) bool {
+func (d *tenantRun) record(ctx context.Context, m action, found guard.Outcome) bool {
 	if d.at.Stage == guard.StageWritten {
 		if err := d.expect(ctx, d.run, d.row); err != nil {
 			d.left(schemas.AsProblem(err).Code)
@@ -180,7 +180,7 @@ func (d *driven) record(ctx context.Context, m move, found guard.Outcome) bool {
 	case m.stage == guard.StageRemoved && d.at.Stage == guard.StageRemoving:
 		to.Tries = 0
 	}
-	settled, err := d.o.Guard.Settle(ctx, d.run.opened(), to, found)
+	settled, err := d.opts.Guard.Settle(ctx, d.run.opened(), to, found)
 	if err != nil {
 		d.left(schemas.AsProblem(err).Code)
 		return false
@@ -191,12 +191,12 @@ func (d *driven) record(ctx context.Context, m move, found guard.Outcome) bool {
 
 // write asks for the permit of a step and uses it. Nothing that the caller or a
 // closing server does cancels it: what was begun is read back and recorded.
-func (d *driven) write(ctx context.Context, step guard.Step) bool {
+func (d *tenantRun) write(ctx context.Context, step guard.Step) bool {
 	first := d.at.Stage == guard.StagePlanned
 	if first && d.closing.Err() != nil {
 		return false
 	}
-	granted, at, err := d.o.Guard.Permit(ctx, d.run.opened(), d.at, step, d.here())
+	granted, at, err := d.opts.Guard.Permit(ctx, d.run.opened(), d.at, step, d.stepContext())
 	if err != nil {
 		return d.refused(ctx, first, schemas.AsProblem(err))
 	}
@@ -223,7 +223,7 @@ func (d *driven) write(ctx context.Context, step guard.Step) bool {
 
 // patience is the code to wait by after an attempt that changed nothing, with
 // the time that the far side asked for.
-func (d *driven) patience(outcome armclient.Outcome) schemas.Code {
+func (d *tenantRun) patience(outcome armclient.Outcome) schemas.Code {
 	if outcome.Problem == nil {
 		return ""
 	}
@@ -238,23 +238,23 @@ func resultOf(outcome armclient.Outcome) string {
 	return string(schemas.StatusDone)
 }
 
-func (d *driven) here() guard.Here {
+func (d *tenantRun) stepContext() guard.StepContext {
 	identity := d.seen.Identity
 	if identity.TenantID == "" {
 		identity.TenantID = d.tenant.TenantID
 	}
 	identity.Tenant, identity.Cloud, identity.Credential = d.tenant.Name, d.tenant.Cloud, d.row.Identity.Credential
-	return guard.Here{Snapshot: guard.SnapshotOf(d.seen.Link), Tenant: d.tenant, Identity: identity}
+	return guard.StepContext{Snapshot: guard.SnapshotOf(d.seen.Link), Tenant: d.tenant, Identity: identity}
 }
 
 // refused ends what was not begun for good where link, directory or identity are
 // not those of the plan any more, and leaves it where it may be begun later:
 // once a freeze or a rule is lifted. What has begun is looked at again if the
 // link moved.
-func (d *driven) refused(ctx context.Context, first bool, problem *schemas.Problem) bool {
+func (d *tenantRun) refused(ctx context.Context, first bool, problem *schemas.Problem) bool {
 	switch {
 	case first && (problem.Code == schemas.CodeStateMoved || problem.Code == schemas.CodeApprovalMismatch):
-		return d.record(ctx, move{stage: guard.StageSkipped, result: problem.Code}, guard.Outcome{Result: string(problem.Code), After: guard.SnapshotOf(d.seen.Link)})
+		return d.record(ctx, action{stage: guard.StageSkipped, result: problem.Code}, guard.Outcome{Result: string(problem.Code), After: guard.SnapshotOf(d.seen.Link)})
 	case !first && problem.Code == schemas.CodeStateMoved:
 		return d.wait(problem.Code)
 	default:

@@ -45,7 +45,7 @@ type PendingApproval struct {
 // PendingApprovals returns what a caller with the approver's scope may decide
 // on, newest first. Errors are problems.
 func (s *Service) PendingApprovals(ctx context.Context, p guard.Principal) ([]PendingApproval, error) {
-	tickets, err := s.d.Guard.QuestionsFor(ctx, p)
+	tickets, err := s.deps.Guard.QuestionsFor(ctx, p)
 	if err != nil {
 		return nil, err
 	}
@@ -58,7 +58,7 @@ func (s *Service) PendingApprovals(ctx context.Context, p guard.Principal) ([]Pe
 
 // PendingApproval returns one of them, decided or not.
 func (s *Service) PendingApproval(ctx context.Context, p guard.Principal, id string) (PendingApproval, error) {
-	ticket, err := s.d.Guard.QuestionFor(ctx, p, id)
+	ticket, err := s.deps.Guard.QuestionFor(ctx, p, id)
 	if err != nil {
 		return PendingApproval{}, err
 	}
@@ -66,8 +66,8 @@ func (s *Service) PendingApproval(ctx context.Context, p guard.Principal, id str
 }
 
 // DecideApproval records what a caller with the approver's scope says.
-func (s *Service) DecideApproval(ctx context.Context, p guard.Principal, id string, said guard.Ruled) (PendingApproval, error) {
-	ticket, err := s.d.Guard.DecideAs(ctx, p, id, said)
+func (s *Service) DecideApproval(ctx context.Context, p guard.Principal, id string, said guard.DecisionRequest) (PendingApproval, error) {
+	ticket, err := s.deps.Guard.DecideAs(ctx, p, id, said)
 	s.logDecision(ctx, p, said, err)
 	if err != nil {
 		return PendingApproval{}, err
@@ -75,7 +75,7 @@ func (s *Service) DecideApproval(ctx context.Context, p guard.Principal, id stri
 	return s.pending(ctx, ticket), nil
 }
 
-func (s *Service) logDecision(ctx context.Context, p guard.Principal, said guard.Ruled, err error) {
+func (s *Service) logDecision(ctx context.Context, p guard.Principal, said guard.DecisionRequest, err error) {
 	status := "denied"
 	switch {
 	case err != nil:
@@ -83,13 +83,13 @@ func (s *Service) logDecision(ctx context.Context, p guard.Principal, said guard
 	case said.Approved:
 		status = "approved"
 	}
-	s.d.Logger.InfoContext(ctx, "decision", "caller", string(p.Caller), "status", status)
+	s.deps.Logger.InfoContext(ctx, "decision", "caller", string(p.Caller), "status", status)
 }
 
 func (s *Service) pending(ctx context.Context, t guard.Ticket) PendingApproval {
 	digest := t.Digest()
 	shown := PendingApproval{
-		ID: t.ID, State: s.d.Guard.State(t), Text: guard.QuestionFor(t.Intent).Text, Tool: t.Intent.Tool, Identity: t.Intent.Identity,
+		ID: t.ID, State: s.deps.Guard.State(t), Text: guard.QuestionFor(t.Intent).Text, Tool: t.Intent.Tool, Identity: t.Intent.Identity,
 		PartnerID: t.Intent.PartnerID, Before: t.Intent.Before.String(), LinkedName: schemas.Foreign(t.Intent.LinkedName),
 		LinkedSince: schemas.Foreign(t.Intent.LinkedSince), AskedBy: string(t.Intent.Caller), Reason: schemas.Foreign(t.Intent.Reason), Rule: t.Rule,
 		CreatedAt: t.CreatedAt.UTC().Format(time.RFC3339), ExpiresAt: t.ExpiresAt.UTC().Format(time.RFC3339), Digest: hex.EncodeToString(digest[:]),
@@ -106,7 +106,7 @@ func (s *Service) pending(ctx context.Context, t guard.Ticket) PendingApproval {
 // showPlan adds the plan of a write to many tenants. One that cannot be read
 // cannot be carried out either.
 func (s *Service) showPlan(ctx context.Context, t guard.Ticket, shown *PendingApproval) {
-	plan, err := s.d.Guard.PlanOf(ctx, t)
+	plan, err := s.deps.Guard.PlanOf(ctx, t)
 	if err != nil {
 		shown.Text = schemas.AsProblem(err).Message
 		return

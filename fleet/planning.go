@@ -13,14 +13,14 @@ import (
 	"mcp-partner/schemas"
 )
 
-// Wish is what a caller wants to be done in many tenants, before anything was
+// PlanRequest is what a caller wants to be done in many tenants, before anything was
 // read.
-type Wish struct {
+type PlanRequest struct {
 	Caller guard.Caller
 	// Tool is ensure_partner_links or transition_partner.
 	Tool string
-	// Asked are the canonical arguments of the call.
-	Asked string
+	// Arguments are the canonical arguments of the call.
+	Arguments string
 	// To is the partner ID afterwards; "" registers the one that each entry expects.
 	To       string
 	From     []string
@@ -33,17 +33,17 @@ type Wish struct {
 // Plan reads what is linked at every target and says what would be written
 // where. It writes nothing. A tenant for which ARM asks to wait is put aside
 // while the others go on; what was not read by the end of ctx is unknown.
-func (w *Writer) Plan(ctx context.Context, wish Wish, report func(done, total int)) guard.Plan {
+func (w *Writer) Plan(ctx context.Context, request PlanRequest, report func(done, total int)) guard.Plan {
 	plan := guard.Plan{
-		Caller: wish.Caller, Tool: wish.Tool, Asked: wish.Asked, To: wish.To, From: wish.From,
-		Strategy: wish.Strategy, First: wish.First, Reason: schemas.Foreign(wish.Reason), Rows: make([]guard.PlanRow, len(wish.Targets)),
+		Caller: request.Caller, Tool: request.Tool, Arguments: request.Arguments, To: request.To, From: request.From,
+		Strategy: request.Strategy, First: request.First, Reason: schemas.Foreign(request.Reason), Rows: make([]guard.PlanRow, len(request.Targets)),
 	}
 	late := unread(schemas.NewProblem(schemas.CodeTimeout, "There was no time left to read this link."))
-	for i, target := range wish.Targets {
-		plan.Rows[i] = wish.row(target, late)
+	for i, target := range request.Targets {
+		plan.Rows[i] = request.row(target, late)
 	}
-	p := &planning{w, wish, plan.Rows, Limits{}.withDefaults(), report, atomic.Int64{}}
-	schedule(ctx, p.limits, allTasks(len(wish.Targets)), p.place, p.ask)
+	p := &planning{w, request, plan.Rows, Limits{}.withDefaults(), report, atomic.Int64{}}
+	schedule(ctx, p.limits, allTasks(len(request.Targets)), p.budgetKey, p.ask)
 	plan.Rows = rowPerIdentity(plan.Rows)
 	return plan
 }
@@ -72,16 +72,16 @@ func rowPerIdentity(rows []guard.PlanRow) []guard.PlanRow {
 // planning is a plan that is being made.
 type planning struct {
 	*Writer
-	wish   Wish
-	rows   []guard.PlanRow
-	limits Limits
-	report func(done, total int)
-	done   atomic.Int64
+	request PlanRequest
+	rows    []guard.PlanRow
+	limits  Limits
+	report  func(done, total int)
+	done    atomic.Int64
 }
 
-func (p *planning) place(t task) place {
-	target := p.wish.Targets[t.n]
-	return place{credential: target.Credential, authority: target.Tenant.Authority}
+func (p *planning) budgetKey(t task) budgetKey {
+	target := p.request.Targets[t.n]
+	return budgetKey{credential: target.Credential, authority: target.Tenant.Authority}
 }
 
 // ask reads one target. An answer that says how long to wait is asked for again
@@ -91,12 +91,12 @@ func (p *planning) ask(ctx context.Context, t *task) step {
 		t.first = time.Now()
 	}
 	t.tries++
-	target := p.wish.Targets[t.n]
+	target := p.request.Targets[t.n]
 	read := p.read(ctx, target)
 	if wait := patience(read.Problem); wait > 0 && ctx.Err() == nil && time.Since(t.first)+wait < p.limits.TargetTime {
 		return step{again: wait, slower: slowedDown(read.Problem)}
 	}
-	p.rows[t.n] = p.wish.row(target, read)
+	p.rows[t.n] = p.request.row(target, read)
 	if n := int(p.done.Add(1)); p.report != nil {
 		p.report(n, len(p.rows))
 	}
@@ -113,7 +113,7 @@ func patience(problem *schemas.Problem) time.Duration {
 func (w *Writer) read(ctx context.Context, t Target) armclient.LinkRead {
 	ctx, cancel := context.WithTimeout(ctx, lookTime)
 	defer cancel()
-	identity, err := w.o.Open(ctx, t.Tenant, t.Credential)
+	identity, err := w.opts.Open(ctx, t.Tenant, t.Credential)
 	if err != nil {
 		return unread(schemas.AsProblem(err))
 	}
@@ -121,10 +121,10 @@ func (w *Writer) read(ctx context.Context, t Target) armclient.LinkRead {
 }
 
 // row makes a row of what was read.
-func (w Wish) row(t Target, read armclient.LinkRead) guard.PlanRow {
+func (r PlanRequest) row(t Target, read armclient.LinkRead) guard.PlanRow {
 	row := guard.PlanRow{
-		Identity: read.Identity, Place: guard.PlaceOf(t.Tenant), Before: guard.SnapshotOf(read.Link), LinkedName: schemas.Foreign(read.Link.PartnerName), LinkedSince: read.Link.UpdatedTime,
-		PartnerID: w.To, Expected: t.Tenant.ExpectedPartnerID, Labels: t.Tenant.Labels,
+		Identity: read.Identity, Endpoint: guard.EndpointOf(t.Tenant), Before: guard.SnapshotOf(read.Link), LinkedName: schemas.Foreign(read.Link.PartnerName), LinkedSince: read.Link.UpdatedTime,
+		PartnerID: r.To, Expected: t.Tenant.ExpectedPartnerID, Labels: t.Tenant.Labels,
 	}
 	if row.Identity.TenantID == "" {
 		row.Identity.TenantID = t.Tenant.TenantID
@@ -141,39 +141,39 @@ func (w Wish) row(t Target, read armclient.LinkRead) guard.PlanRow {
 	case read.Link.State == schemas.LinkLinked && read.Link.PartnerID == row.PartnerID:
 		row.Finding = guard.FindingUnchanged
 	default:
-		w.write(&row)
+		r.write(&row)
 	}
 	return row
 }
 
 // write decides on the steps of a row that is not as it is wished.
-func (w Wish) write(row *guard.PlanRow) {
+func (r PlanRequest) write(row *guard.PlanRow) {
 	absent := row.Before.State.Absent()
 	switch {
-	case w.Tool == schemas.ToolEnsurePartnerLinks && absent:
+	case r.Tool == schemas.ToolEnsurePartnerLinks && absent:
 		row.Steps = []guard.Step{guard.StepCreate}
-	case w.Tool == schemas.ToolEnsurePartnerLinks:
+	case r.Tool == schemas.ToolEnsurePartnerLinks:
 		row.Finding = guard.FindingLinkedOther
 	case absent:
 		row.Finding = guard.FindingNotLinked
-	case !slices.Contains(w.From, row.Before.PartnerID):
+	case !slices.Contains(r.From, row.Before.PartnerID):
 		row.Finding = guard.FindingLinkedOther
-	case w.Strategy == guard.StrategyReplace:
+	case r.Strategy == guard.StrategyReplace:
 		row.Steps = []guard.Step{guard.StepRemove, guard.StepReplace}
 	default:
 		row.Steps = []guard.Step{guard.StepUpdate}
 	}
 	if len(row.Steps) > 0 {
-		row.Warning = w.warning(*row)
+		row.Warning = r.warning(*row)
 	}
 }
 
 // warning says what the directory makes of the new ID.
-func (w Wish) warning(row guard.PlanRow) string {
+func (r PlanRequest) warning(row guard.PlanRow) string {
 	switch {
-	case row.Expected == "" || row.Expected == row.PartnerID || slices.Contains(w.From, row.Expected):
+	case row.Expected == "" || row.Expected == row.PartnerID || slices.Contains(r.From, row.Expected):
 		return ""
-	case w.Tool == schemas.ToolTransitionPartner:
+	case r.Tool == schemas.ToolTransitionPartner:
 		return fmt.Sprintf("The directory expects %s here; afterwards it will expect %s.", row.Expected, row.PartnerID)
 	default:
 		return fmt.Sprintf("The directory expects %s here, and not %s.", row.Expected, row.PartnerID)

@@ -16,7 +16,7 @@ import (
 const (
 	// planManyWithin bounds the reading for a plan over many tenants; what was
 	// not read by then is unknown.
-	planManyWithin = 25 * time.Second
+	planBatchWithin = 25 * time.Second
 	// answerWithin is when a call answers although its run goes on.
 	answerWithin = 38 * time.Second
 )
@@ -24,9 +24,9 @@ const (
 // newWriter makes what carries out runs, with the parts of the service.
 func (s *Service) newWriter() *fleet.Writer {
 	return fleet.NewWriter(fleet.WriterOptions{
-		Guard: s.d.Guard, Tenants: entries{s.d.Directory}, Settled: s.d.Settled, Pause: s.d.Pause, Now: s.d.Now, Logger: s.d.Logger,
+		Guard: s.deps.Guard, Tenants: entries{s.deps.Directory}, Settled: s.deps.Settled, Pause: s.deps.Pause, Now: s.deps.Now, Logger: s.deps.Logger,
 		Open: func(ctx context.Context, tenant schemas.Tenant, credential string) (fleet.Identity, error) {
-			return s.d.Clients.Client(ctx, tenant, credential)
+			return s.deps.Clients.Client(ctx, tenant, credential)
 		},
 	})
 }
@@ -44,22 +44,22 @@ func (e entries) Entry(name string) (schemas.Tenant, error) { return e.Resolve(n
 // Expect implements fleet.Tenants.
 func (e entries) Expect(name, partnerID string) error { return e.ExpectPartnerID(name, partnerID) }
 
-// manyWant is a call of a tool that writes to many tenants.
-type manyWant struct {
+// batchRequest is a call of a tool that writes to many tenants.
+type batchRequest struct {
 	many    schemas.Many
 	ref     schemas.RunRef
 	confirm schemas.Confirmation
 	// asked are the arguments that an approval is bound to.
-	asked    askedMany
-	strategy guard.Strategy
+	arguments batchArguments
+	strategy  guard.Strategy
 	// everyCredential means all identities of a tenant, not the default alone.
 	everyCredential bool
 	// whole answers with all rows at once.
 	whole bool
 }
 
-// askedMany are the arguments of a plan, by the names of the tools.
-type askedMany struct {
+// batchArguments are the arguments of a plan, by the names of the tools.
+type batchArguments struct {
 	PartnerID  string   `json:"partner_id,omitempty"`
 	From       []string `json:"from,omitempty"`
 	To         string   `json:"to,omitempty"`
@@ -71,11 +71,11 @@ type askedMany struct {
 }
 
 // begins reports whether there is anything that only a new run heeds.
-func (a askedMany) begins() bool {
+func (a batchArguments) begins() bool {
 	return a.PartnerID+a.To+a.Strategy+a.Credential != "" || len(a.From)+len(a.Tenants)+len(a.Labels) > 0
 }
 
-func (a askedMany) canonical() string {
+func (a batchArguments) canonical() string {
 	text, err := json.Marshal(a)
 	if err != nil {
 		panic("tools: " + err.Error()) // strings and numbers only
@@ -84,9 +84,9 @@ func (a askedMany) canonical() string {
 }
 
 func (s *Service) ensurePartnerLinks(ctx context.Context, j *job, in *schemas.EnsurePartnerLinksInput) Result {
-	return s.many(ctx, j, manyWant{
+	return s.batch(ctx, j, batchRequest{
 		many: in.Many, ref: in.RunRef, confirm: in.Confirmation,
-		asked: askedMany{
+		arguments: batchArguments{
 			PartnerID: string(in.PartnerID), Tenants: in.Tenants, Labels: in.Labels, Credential: in.Many.Credential, First: in.First,
 		},
 	})
@@ -97,9 +97,9 @@ func (s *Service) transitionPartner(ctx context.Context, j *job, in *schemas.Tra
 	for _, id := range in.From {
 		from = append(from, string(id))
 	}
-	w := manyWant{
+	w := batchRequest{
 		many: in.Many, ref: in.RunRef, confirm: in.Confirmation, strategy: guard.Strategy(in.Strategy), everyCredential: true,
-		asked: askedMany{
+		arguments: batchArguments{
 			From: from, To: string(in.To), Strategy: in.Strategy, Tenants: in.Tenants, Labels: in.Labels, Credential: in.Many.Credential, First: in.First,
 		},
 	}
@@ -109,17 +109,17 @@ func (s *Service) transitionPartner(ctx context.Context, j *job, in *schemas.Tra
 	if err := checkTransition(w); err != nil && in.RunID == "" {
 		return failure(err)
 	}
-	return s.many(ctx, j, w)
+	return s.batch(ctx, j, w)
 }
 
-func checkTransition(w manyWant) error {
+func checkTransition(w batchRequest) error {
 	bad := func(message string) error { return schemas.NewProblem(schemas.CodeInvalidArgument, message) }
 	switch {
-	case len(w.asked.From) == 0:
+	case len(w.arguments.From) == 0:
 		return bad("from is missing: name the partner IDs that links are to be moved away from.")
-	case w.asked.To == "":
+	case w.arguments.To == "":
 		return bad("to is missing: name the new partner ID.")
-	case slices.Contains(w.asked.From, w.asked.To):
+	case slices.Contains(w.arguments.From, w.arguments.To):
 		return bad("to is one of from: a link cannot be moved to the ID that it has.")
 	case w.strategy != guard.StrategyUpdate && w.strategy != guard.StrategyReplace:
 		return bad("strategy is update or remove-then-register.")
@@ -130,9 +130,9 @@ func checkTransition(w manyWant) error {
 
 // check refuses arguments of which one would be silently ignored: whoever goes
 // on with a run for one tenant must not go on with it for all.
-func (w manyWant) check() error {
+func (w batchRequest) check() error {
 	switch {
-	case w.ref.RunID != "" && w.asked.begins():
+	case w.ref.RunID != "" && w.arguments.begins():
 		return schemas.NewProblem(schemas.CodeInvalidArgument,
 			"run_id goes with resume, first, cursor and limit alone: what the run does and where was settled when it was opened.")
 	case w.ref.RunID == "" && w.ref.Resume:
@@ -145,7 +145,7 @@ func (w manyWant) check() error {
 }
 
 // from is the place at which the page begins, below 0 where the cursor says none.
-func (w manyWant) from() int {
+func (w batchRequest) from() int {
 	if w.ref.Cursor == "" {
 		return 0
 	}
@@ -157,20 +157,20 @@ func (w manyWant) from() int {
 }
 
 // to is the ID afterwards, "" where each entry's own is registered.
-func (w manyWant) to() string { return w.asked.PartnerID + w.asked.To }
+func (w batchRequest) to() string { return w.arguments.PartnerID + w.arguments.To }
 
 // reads reports whether the call writes nothing and asks nobody.
-func (w manyWant) reads(j *job) bool {
+func (w batchRequest) reads(j *job) bool {
 	return j.call.PlanOnly || w.many.Plan || w.ref.RunID != "" && !w.ref.Resume
 }
 
-func (w manyWant) request(j *job) guard.Request {
-	return guard.Request{Principal: j.call.Principal, Tool: j.op.Name, Asked: w.asked.canonical()}
+func (w batchRequest) request(j *job) guard.Request {
+	return guard.Request{Principal: j.call.Principal, Tool: j.op.Name, Arguments: w.arguments.canonical()}
 }
 
-// many is the way of every write to many tenants: plan by reads, have the whole
+// batch is the way of every write to many tenants: plan by reads, have the whole
 // plan confirmed once, open a run, and let it go on by itself.
-func (s *Service) many(ctx context.Context, j *job, w manyWant) Result {
+func (s *Service) batch(ctx context.Context, j *job, w batchRequest) Result {
 	w.whole, j.since = j.call.Patient && w.ref.Limit == 0, time.Now()
 	if w.reads(j) {
 		quiet := *j
@@ -178,10 +178,10 @@ func (s *Service) many(ctx context.Context, j *job, w manyWant) Result {
 		j = &quiet
 	}
 	if err := s.admit(ctx, j, schemas.Tenant{}, w.to()); err != nil {
-		return s.refusedMany(ctx, j, w, err)
+		return s.refusedBatch(ctx, j, w, err)
 	}
 	if err := w.check(); err != nil {
-		return s.refusedMany(ctx, j, w, err)
+		return s.refusedBatch(ctx, j, w, err)
 	}
 	if w.ref.RunID != "" {
 		return s.earlier(ctx, j, w)
@@ -189,16 +189,16 @@ func (s *Service) many(ctx context.Context, j *job, w manyWant) Result {
 	run, early, err := s.openRun(ctx, j, w)
 	switch {
 	case err != nil:
-		return s.refusedMany(ctx, j, w, err)
+		return s.refusedBatch(ctx, j, w, err)
 	case early != nil:
 		return *early
 	}
-	return s.carryOut(ctx, j, w, run, run.Plan.First)
+	return s.execute(ctx, j, w, run, run.Plan.First)
 }
 
-func (s *Service) refusedMany(ctx context.Context, j *job, w manyWant, err error) Result {
+func (s *Service) refusedBatch(ctx context.Context, j *job, w batchRequest, err error) Result {
 	if !w.reads(j) {
-		s.d.Guard.Refused(ctx, guard.Intent{Caller: j.call.Principal.Caller, Tool: j.op.Name, PartnerID: w.to()}, schemas.AsProblem(err).Code)
+		s.deps.Guard.Refused(ctx, guard.Intent{Caller: j.call.Principal.Caller, Tool: j.op.Name, PartnerID: w.to()}, schemas.AsProblem(err).Code)
 	}
 	return failure(err)
 }
@@ -206,36 +206,36 @@ func (s *Service) refusedMany(ctx context.Context, j *job, w manyWant, err error
 // openRun finds the way to a run: an answer or an approval that came with the
 // call, or a new plan and what the policy says of it. A result that is not nil
 // ends the call.
-func (s *Service) openRun(ctx context.Context, j *job, w manyWant) (guard.OpenRun, *Result, error) {
-	if seal, answer, ok := j.call.Person.Resume(); ok && !w.reads(j) {
-		run, err := s.d.Guard.RunAnswered(ctx, w.request(j), seal, answer)
+func (s *Service) openRun(ctx context.Context, j *job, w batchRequest) (guard.OpenRun, *Result, error) {
+	if seal, answer, ok := j.call.Confirmer.Resume(); ok && !w.reads(j) {
+		run, err := s.deps.Guard.RunAnswered(ctx, w.request(j), seal, answer)
 		return run, nil, err
 	}
 	if w.confirm.ApprovalID != "" && !w.reads(j) {
-		run, pending, err := s.d.Guard.RunApproved(ctx, w.request(j), w.confirm.ApprovalID)
+		run, pending, err := s.deps.Guard.RunApproved(ctx, w.request(j), w.confirm.ApprovalID)
 		if err != nil || pending == nil {
 			return run, nil, err
 		}
-		plan, err := s.d.Guard.PlanOf(ctx, *pending)
-		return run, s.waitingMany(ctx, w, plan, *pending), err
+		plan, err := s.deps.Guard.PlanOf(ctx, *pending)
+		return run, s.waitingBatch(ctx, w, plan, *pending), err
 	}
-	plan, err := s.planMany(ctx, j, w)
+	plan, err := s.planBatch(ctx, j, w)
 	if err != nil {
 		return guard.OpenRun{}, nil, err
 	}
-	verdict, err := s.d.Guard.RulePlan(ctx, &plan, j.call.Principal.Grant)
+	verdict, err := s.deps.Guard.RulePlan(ctx, &plan, j.call.Principal.Grant)
 	if err != nil && !w.reads(j) {
 		return guard.OpenRun{}, nil, err
 	}
 	if _, rows := plan.Writes(); rows == 0 || w.reads(j) {
 		return guard.OpenRun{}, s.onlyPlan(w, plan, rows, err), nil
 	}
-	return s.confirmMany(ctx, j, w, plan, verdict)
+	return s.confirmBatch(ctx, j, w, plan, verdict)
 }
 
-// planMany selects the targets and reads their links.
-func (s *Service) planMany(ctx context.Context, j *job, w manyWant) (guard.Plan, error) {
-	targets, err := fleet.Select(s.d.Directory, fleet.Selection{Tenants: w.many.Tenants, Labels: w.many.Labels}, s.seenBy(j.call.Principal))
+// planBatch selects the targets and reads their links.
+func (s *Service) planBatch(ctx context.Context, j *job, w batchRequest) (guard.Plan, error) {
+	targets, err := fleet.Select(s.deps.Directory, fleet.Selection{Tenants: w.many.Tenants, Labels: w.many.Labels}, s.seenBy(j.call.Principal))
 	if err != nil {
 		return guard.Plan{}, err
 	}
@@ -245,11 +245,11 @@ func (s *Service) planMany(ctx context.Context, j *job, w manyWant) (guard.Plan,
 	reading := ctx
 	if !j.call.Patient {
 		var cancel context.CancelFunc
-		reading, cancel = context.WithTimeout(ctx, planManyWithin)
+		reading, cancel = context.WithTimeout(ctx, planBatchWithin)
 		defer cancel()
 	}
-	plan := s.writer.Plan(reading, fleet.Wish{
-		Caller: j.call.Principal.Caller, Tool: j.op.Name, Asked: w.asked.canonical(), To: w.to(), From: w.asked.From,
+	plan := s.writer.Plan(reading, fleet.PlanRequest{
+		Caller: j.call.Principal.Caller, Tool: j.op.Name, Arguments: w.arguments.canonical(), To: w.to(), From: w.arguments.From,
 		Strategy: w.strategy, First: w.many.First, Reason: w.confirm.Reason, Targets: targets,
 	}, j.paced("Reading links for the plan"))
 	if ctx.Err() != nil {
@@ -260,13 +260,13 @@ func (s *Service) planMany(ctx context.Context, j *job, w manyWant) (guard.Plan,
 
 // seenBy says which tenants exist for a caller.
 func (s *Service) seenBy(p guard.Principal) fleet.Visible {
-	bounds := s.d.Guard.Bounds()
+	bounds := s.deps.Guard.Bounds()
 	return func(t schemas.Tenant) bool { return bounds.AllowsTenant(t.Name) && p.Grant.AllowsTenant(t.Name) }
 }
 
 // narrow keeps the named credential, or the default one where one link a tenant
 // is wanted.
-func (w manyWant) narrow(targets []fleet.Target) []fleet.Target {
+func (w batchRequest) narrow(targets []fleet.Target) []fleet.Target {
 	return slices.DeleteFunc(targets, func(t fleet.Target) bool {
 		if w.many.Credential != "" {
 			return t.Credential != w.many.Credential
@@ -275,44 +275,44 @@ func (w manyWant) narrow(targets []fleet.Target) []fleet.Target {
 	})
 }
 
-// confirmMany has a plan confirmed as the policy says.
-func (s *Service) confirmMany(ctx context.Context, j *job, w manyWant, plan guard.Plan, verdict guard.Verdict) (guard.OpenRun, *Result, error) {
+// confirmBatch has a plan confirmed as the policy says.
+func (s *Service) confirmBatch(ctx context.Context, j *job, w batchRequest, plan guard.Plan, verdict guard.Verdict) (guard.OpenRun, *Result, error) {
 	switch {
 	case verdict.Ruling == guard.RulingAllow:
-		run, err := s.d.Guard.RunUnasked(ctx, plan, j.call.Principal)
+		run, err := s.deps.Guard.RunUnasked(ctx, plan, j.call.Principal)
 		return run, nil, err
-	case verdict.Ruling == guard.RulingRequester && j.call.Person.Reachable():
-		return s.askMany(ctx, j, w, plan, verdict)
+	case verdict.Ruling == guard.RulingRequester && j.call.Confirmer.Reachable():
+		return s.askBatch(ctx, j, w, plan, verdict)
 	default:
-		ticket, err := s.d.Guard.DeferPlan(ctx, plan, verdict)
+		ticket, err := s.deps.Guard.DeferPlan(ctx, plan, verdict)
 		if err != nil {
 			return guard.OpenRun{}, nil, err
 		}
-		return guard.OpenRun{}, s.waitingMany(ctx, w, plan, ticket), nil
+		return guard.OpenRun{}, s.waitingBatch(ctx, w, plan, ticket), nil
 	}
 }
 
-func (s *Service) askMany(ctx context.Context, j *job, w manyWant, plan guard.Plan, verdict guard.Verdict) (guard.OpenRun, *Result, error) {
-	_, seal, err := s.d.Guard.AskPlan(ctx, plan, verdict)
+func (s *Service) askBatch(ctx context.Context, j *job, w batchRequest, plan guard.Plan, verdict guard.Verdict) (guard.OpenRun, *Result, error) {
+	_, seal, err := s.deps.Guard.AskPlan(ctx, plan, verdict)
 	if err != nil {
 		return guard.OpenRun{}, nil, err
 	}
 	question := guard.PlanQuestion(plan)
-	reply, answer, err := j.call.Person.Ask(ctx, question, seal)
+	reply, answer, err := j.call.Confirmer.Ask(ctx, question, seal)
 	j.since = time.Now()
 	switch {
 	case err != nil:
 		answer = guard.Answer{Action: guard.ActionCancel}
 	case reply == Later:
-		return guard.OpenRun{}, &Result{Asked: &Asked{Question: question, Seal: seal}}, nil
+		return guard.OpenRun{}, &Result{Elicitation: &Elicitation{Question: question, Seal: seal}}, nil
 	}
-	run, err := s.d.Guard.RunAnswered(context.WithoutCancel(ctx), w.request(j), seal, answer)
+	run, err := s.deps.Guard.RunAnswered(context.WithoutCancel(ctx), w.request(j), seal, answer)
 	return run, nil, err
 }
 
 // onlyPlan answers with a plan that is not carried out. Held is what would keep
 // all of it from being carried out now.
-func (s *Service) onlyPlan(w manyWant, plan guard.Plan, rows int, held error) *Result {
+func (s *Service) onlyPlan(w batchRequest, plan guard.Plan, rows int, held error) *Result {
 	envelope := s.page(w, fleet.Changes(plan, nil, nil))
 	envelope.Status = schemas.StatusDone
 	envelope.Summary = fmt.Sprintf("A plan for %s: %d would be written; nothing was written. %s%s", plan.Tool, rows, envelope.Summary, notUndone(plan, rows))
@@ -360,8 +360,8 @@ func notUndone(plan guard.Plan, rows int) string {
 	return " Not undone: " + plan.Undone() + "."
 }
 
-// waitingMany answers that an approver has to be found first.
-func (s *Service) waitingMany(ctx context.Context, w manyWant, plan guard.Plan, ticket guard.Ticket) *Result {
+// waitingBatch answers that an approver has to be found first.
+func (s *Service) waitingBatch(ctx context.Context, w batchRequest, plan guard.Plan, ticket guard.Ticket) *Result {
 	envelope := s.page(w, fleet.Changes(plan, nil, nil))
 	_, rows := plan.Writes()
 	envelope.Status, envelope.Approval = schemas.StatusApprovalRequired, s.approval(ctx, ticket)
@@ -371,7 +371,7 @@ func (s *Service) waitingMany(ctx context.Context, w manyWant, plan guard.Plan, 
 
 // planApproval is getApproval for a plan.
 func (s *Service) planApproval(ctx context.Context, j *job, ticket guard.Ticket) Result {
-	plan, err := s.d.Guard.PlanOf(ctx, ticket)
+	plan, err := s.deps.Guard.PlanOf(ctx, ticket)
 	if err == nil && !plan.ShownTo(j.call.Principal.Grant) {
 		err = guard.UnknownApproval()
 	}

@@ -56,7 +56,7 @@ func TestARunGoesOnWithoutItsCaller(t *testing.T) {
 		}
 	}}
 	e := h.service.Call(ctx, tools.Call{
-		Tool: schemas.ToolEnsurePartnerLinks, Arguments: json.RawMessage(ensuring), Principal: trusted("test"), Person: tools.Nobody{},
+		Tool: schemas.ToolEnsurePartnerLinks, Arguments: json.RawMessage(ensuring), Principal: trusted("test"), Confirmer: tools.NoConfirmer{},
 	}).Envelope
 	if e.RunID == "" {
 		t.Fatalf("%+v", e)
@@ -82,7 +82,7 @@ func TestAPatientCallerIsInterrupted(t *testing.T) {
 			}
 		}}
 		e := h.service.Call(ctx, tools.Call{
-			Tool: schemas.ToolTransitionPartner, Arguments: json.RawMessage(replacing), Principal: trusted("test"), Person: tools.Nobody{}, Patient: true,
+			Tool: schemas.ToolTransitionPartner, Arguments: json.RawMessage(replacing), Principal: trusted("test"), Confirmer: tools.NoConfirmer{}, Patient: true,
 		}).Envelope
 		if e.Status != schemas.StatusFailed || e.Problem.Code != want {
 			t.Fatalf("at a %s: %s: %s", method, e.Status, e.Summary)

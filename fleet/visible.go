@@ -7,7 +7,7 @@ import "context"
 // began, and totals would tell of the rest.
 func (f *Fleet) Within(ctx context.Context, id string, sees func(tenant string) bool) error {
 	for _, pending := range []bool{false, true} {
-		for row, err := range f.o.Store.Rows(ctx, id, RowQuery{Pending: pending}) {
+		for row, err := range f.opts.Store.Rows(ctx, id, RowQuery{Pending: pending}) {
 			if err != nil {
 				return err
 			}

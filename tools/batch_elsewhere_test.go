@@ -26,7 +26,7 @@ func TestARunThatAnotherProcessCarriesOutGoesOn(t *testing.T) {
 	carrying := h.service
 	go func() {
 		ended <- carrying.Call(t.Context(), tools.Call{
-			Tool: schemas.ToolEnsurePartnerLinks, Arguments: json.RawMessage(ensuring), Principal: trusted("test"), Person: tools.Nobody{},
+			Tool: schemas.ToolEnsurePartnerLinks, Arguments: json.RawMessage(ensuring), Principal: trusted("test"), Confirmer: tools.NoConfirmer{},
 		})
 	}()
 	<-writing

@@ -20,11 +20,11 @@ func (w *auditing) row(n int, target Target, read armclient.LinkRead) Row {
 	link := read.Link
 	found := schemas.AuditRow{
 		Tenant: tenant.Name, TenantID: tenant.TenantID, Credential: target.Credential, ObjectID: read.Identity.ObjectID,
-		Cloud: tenant.Cloud, Authority: tenant.Authority, State: judge(link, expected), PartnerID: link.PartnerID,
+		Cloud: tenant.Cloud, Authority: tenant.Authority, State: rowState(link, expected), PartnerID: link.PartnerID,
 		PartnerName: link.PartnerName, PartnerState: link.PartnerState, ExpectedPartnerID: strings.Join(expected, " "),
 		UpdatedTime: link.UpdatedTime, CreatedTime: link.CreatedTime, Version: link.Version,
 		Labels: tenant.Labels, Owner: tenant.Owner, ExternalID: tenant.ExternalID,
-		CheckedAt: w.f.o.Now().UTC().Format(time.RFC3339), Problem: read.Problem,
+		CheckedAt: w.f.opts.Now().UTC().Format(time.RFC3339), Problem: read.Problem,
 	}
 	found.Stale = found.State.Linked() && writtenBefore(link.UpdatedTime, w.staleBefore)
 	body, _ := json.Marshal(found) // strings, numbers and a problem: it cannot fail
@@ -34,22 +34,22 @@ func (w *auditing) row(n int, target Target, read armclient.LinkRead) Row {
 	}
 }
 
-// judge says what a link is against what is expected. Whatever is not clearly
+// rowState says what a link is against what is expected. Whatever is not clearly
 // something else is unknown.
-func judge(link schemas.Link, expected []string) schemas.RowState {
+func rowState(link schemas.Link, expected []string) schemas.RowState {
 	switch link.State {
 	case schemas.LinkNotLinked:
 		return schemas.RowNotLinked
 	case schemas.LinkDeleted:
 		return schemas.RowDeleted
 	case schemas.LinkLinked:
-		return judgeLinked(link.PartnerID, expected)
+		return linkedRowState(link.PartnerID, expected)
 	default:
 		return schemas.RowUnknown
 	}
 }
 
-func judgeLinked(id string, expected []string) schemas.RowState {
+func linkedRowState(id string, expected []string) schemas.RowState {
 	switch {
 	case len(expected) == 0:
 		return schemas.RowLinked

@@ -29,7 +29,7 @@ func TestAPlanIsDecidedOverTheNetwork(t *testing.T) {
 		if err != nil || len(list) != 0 {
 			t.Errorf("%s: %+v, %v", what, list, err)
 		}
-		if _, err := h.service.DecideApproval(t.Context(), p, id, guard.Ruled{Approved: true}); err == nil {
+		if _, err := h.service.DecideApproval(t.Context(), p, id, guard.DecisionRequest{Approved: true}); err == nil {
 			t.Errorf("%s: decided", what)
 		}
 	}
@@ -38,10 +38,10 @@ func TestAPlanIsDecidedOverTheNetwork(t *testing.T) {
 	if err != nil || len(shown.Rows) != 3 || len(shown.Rows[0].Steps) != 1 || shown.Rows[2].State != schemas.ChangeUnchanged || shown.Text == "" {
 		t.Fatalf("%+v, %v", shown, err)
 	}
-	if _, err := h.service.DecideApproval(t.Context(), p, id, guard.Ruled{Approved: true, Digest: "00"}); schemas.AsProblem(err).Code != schemas.CodeApprovalMismatch {
+	if _, err := h.service.DecideApproval(t.Context(), p, id, guard.DecisionRequest{Approved: true, Digest: "00"}); schemas.AsProblem(err).Code != schemas.CodeApprovalMismatch {
 		t.Errorf("another digest: %v", err)
 	}
-	if _, err := h.service.DecideApproval(t.Context(), p, id, guard.Ruled{Approved: true, Digest: shown.Digest}); err != nil {
+	if _, err := h.service.DecideApproval(t.Context(), p, id, guard.DecisionRequest{Approved: true, Digest: shown.Digest}); err != nil {
 		t.Fatal(err)
 	}
 	e := h.call(schemas.ToolEnsurePartnerLinks, `{"partner_id":"1234567","approval_id":"`+id+`"}`)

@@ -16,24 +16,24 @@ import (
 
 // earlier answers about a run that was opened before, and goes on with it where
 // that is asked for.
-func (s *Service) earlier(ctx context.Context, j *job, w manyWant) Result {
-	run, _, err := s.d.Guard.RunOf(ctx, w.ref.RunID, j.call.Principal)
+func (s *Service) earlier(ctx context.Context, j *job, w batchRequest) Result {
+	run, _, err := s.deps.Guard.RunOf(ctx, w.ref.RunID, j.call.Principal)
 	if err == nil && run.Tool != j.op.Name {
 		err = schemas.NewProblem(schemas.CodeUnknownRun, "There is no such run of this tool.", schemas.WithNextTool(run.Tool))
 	}
 	if err != nil {
-		return s.refusedMany(ctx, j, w, err)
+		return s.refusedBatch(ctx, j, w, err)
 	}
 	if w.ref.Resume && !j.call.PlanOnly {
-		return s.carryOut(ctx, j, w, run, w.many.First)
+		return s.execute(ctx, j, w, run, w.many.First)
 	}
 	return s.shown(ctx, j, w, run.ID)
 }
 
-// carryOut starts a run and answers when it rests, or before the client gives
+// execute starts a run and answers when it rests, or before the client gives
 // up: then it goes on. A patient caller is a process that ends when it is
 // interrupted, so what has begun is completed before.
-func (s *Service) carryOut(ctx context.Context, j *job, w manyWant, run guard.OpenRun, first int) Result {
+func (s *Service) execute(ctx context.Context, j *job, w batchRequest, run guard.OpenRun, first int) Result {
 	active := s.writer.Start(ctx, run, fleet.Continue, first, j.paced("Writing, then reading back"))
 	var timeout <-chan time.Time
 	if !j.call.Patient {
@@ -55,7 +55,7 @@ func (s *Service) carryOut(ctx context.Context, j *job, w manyWant, run guard.Op
 		interrupted(&result.Envelope)
 	}
 	if err := active.Err(); err != nil && result.Envelope.Problem == nil {
-		return s.refusedMany(ctx, j, w, err)
+		return s.refusedBatch(ctx, j, w, err)
 	}
 	return result
 }
@@ -69,8 +69,8 @@ func interrupted(envelope *schemas.Envelope) {
 }
 
 // shown is where a run stands.
-func (s *Service) shown(ctx context.Context, j *job, w manyWant, id string, actives ...*fleet.Carried) Result {
-	run, progress, err := s.d.Guard.RunOf(ctx, id, j.call.Principal)
+func (s *Service) shown(ctx context.Context, j *job, w batchRequest, id string, actives ...*fleet.Execution) Result {
+	run, progress, err := s.deps.Guard.RunOf(ctx, id, j.call.Principal)
 	if err != nil {
 		return failure(err)
 	}
@@ -89,7 +89,7 @@ func (s *Service) shown(ctx context.Context, j *job, w manyWant, id string, acti
 	rows := fleet.Changes(run.Plan, progress, notes)
 	envelope := s.page(w, rows)
 	envelope.RunID = id
-	s.judge(&envelope, rows, at, run.Ended(s.d.Now()))
+	s.judge(&envelope, rows, at, run.Ended(s.deps.Now()))
 	return Result{Envelope: envelope}
 }
 
@@ -106,9 +106,9 @@ const (
 // underWay reports whether another process may be at work in a run: a tenant has
 // begun, and no longer ago than a write can take.
 func (s *Service) underWay(progress map[int]guard.Progress) bool {
-	settled := cmp.Or(s.d.Settled, fleet.Settled)
+	settled := cmp.Or(s.deps.Settled, fleet.Settled)
 	for _, at := range progress {
-		if at.Stage.Begun() && s.d.Now().Sub(at.At) < settled {
+		if at.Stage.Begun() && s.deps.Now().Sub(at.At) < settled {
 			return true
 		}
 	}
@@ -157,7 +157,7 @@ func heldBack(row schemas.ChangeRow) bool {
 
 // page cuts one page out of the rows, those that need a person first. While a
 // run goes on its rows move between pages.
-func (s *Service) page(w manyWant, rows []schemas.ChangeRow) schemas.Envelope {
+func (s *Service) page(w batchRequest, rows []schemas.ChangeRow) schemas.Envelope {
 	envelope := schemas.Envelope{Totals: fleet.Totals(rows), Summary: fleet.Headline(rows)}
 	fleet.SortChanges(rows)
 	from := min(w.from(), len(rows))

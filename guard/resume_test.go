@@ -39,7 +39,7 @@ func approvedRun(t *testing.T, g *guard.Guard, p guard.Principal, approve func(g
 		t.Fatal(err)
 	}
 	approve(ticket)
-	run, pending, err := g.RunApproved(t.Context(), guard.Request{Principal: p, Tool: plan.Tool, Asked: plan.Asked}, ticket.ID)
+	run, pending, err := g.RunApproved(t.Context(), guard.Request{Principal: p, Tool: plan.Tool, Arguments: plan.Arguments}, ticket.ID)
 	if err != nil || pending != nil {
 		t.Fatal(pending, err)
 	}

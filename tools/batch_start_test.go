@@ -57,7 +57,7 @@ func TestAResumptionMeetsTheNextStart(t *testing.T) {
 		hangUp()
 	})
 	run = dying.Call(ctx, tools.Call{
-		Tool: schemas.ToolTransitionPartner, Arguments: json.RawMessage(replacing[:len(replacing)-1] + `,"first":1}`), Principal: trusted("test"), Person: tools.Nobody{},
+		Tool: schemas.ToolTransitionPartner, Arguments: json.RawMessage(replacing[:len(replacing)-1] + `,"first":1}`), Principal: trusted("test"), Confirmer: tools.NoConfirmer{},
 	}).Envelope.RunID
 	// As long as the write may be at work nobody judges it, and a start does not wait.
 	h.hurry(h.guard, time.Hour)
@@ -134,7 +134,7 @@ func TestALinkIsRemovedBeforeTheNextStartLooks(t *testing.T) {
 			defer close(last.dead)
 			ctx, hangUp := context.WithCancel(t.Context())
 			go func() { <-last.done; hangUp() }()
-			run := dying.Call(ctx, tools.Call{Tool: c.tool, Arguments: json.RawMessage(c.arguments), Principal: trusted("test"), Person: tools.Nobody{}}).Envelope.RunID
+			run := dying.Call(ctx, tools.Call{Tool: c.tool, Arguments: json.RawMessage(c.arguments), Principal: trusted("test"), Confirmer: tools.NoConfirmer{}}).Envelope.RunID
 			if c.tombstone {
 				h.inject(tenant, simulator.Rule{Kind: simulator.FaultDeleted200})
 			}

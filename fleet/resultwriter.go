@@ -9,21 +9,21 @@ import (
 )
 
 const (
-	// bookEvery is how long a result may wait to be stored, with others.
-	bookEvery = 250 * time.Millisecond
-	// bookAtOnce is how many results are stored together at most.
-	bookAtOnce = 250
-	// bookTries is how often storing is tried, a second apart, before the run is
+	// flushInterval is how long a result may wait to be stored, with others.
+	flushInterval = 250 * time.Millisecond
+	// flushSize is how many results are stored together at most.
+	flushSize = 250
+	// flushTries is how often storing is tried, a second apart, before the run is
 	// given up: results that nobody can keep need not be asked for.
-	bookTries = 5
+	flushTries = 5
 	// pinsAtOnce is how many identities are remembered together: each time the
 	// whole directory is written.
 	pinsAtOnce = 2500
 )
 
-// book stores results while others are still being asked for, and gives the
+// resultWriter stores results while others are still being asked for, and gives the
 // signs of life of the run.
-type book struct {
+type resultWriter struct {
 	f       *Fleet
 	active  *Active
 	entries chan entry
@@ -35,17 +35,17 @@ type entry struct {
 	pin *Pin
 }
 
-func newBook(f *Fleet, a *Active) *book {
-	return &book{f: f, active: a, entries: make(chan entry, bookAtOnce)}
+func newResultWriter(f *Fleet, a *Active) *resultWriter {
+	return &resultWriter{f: f, active: a, entries: make(chan entry, flushSize)}
 }
 
 // add hands a result over. It waits where storing is slower than asking.
-func (b *book) add(row Row, pin *Pin) { b.entries <- entry{row, pin} }
+func (b *resultWriter) add(row Row, pin *Pin) { b.entries <- entry{row, pin} }
 
 // keep begins to store. Lost is called when it is no use to go on; what is added
 // afterwards is dropped. The returned function says that nothing more is added,
 // and returns what went wrong.
-func (b *book) keep(lost context.CancelCauseFunc) (saved func() error) {
+func (b *resultWriter) keep(lost context.CancelCauseFunc) (saved func() error) {
 	var failure error
 	var keeping sync.WaitGroup
 	keeping.Go(func() {
@@ -63,8 +63,8 @@ func (b *book) keep(lost context.CancelCauseFunc) (saved func() error) {
 	}
 }
 
-func (b *book) write() error {
-	tick := time.NewTicker(bookEvery)
+func (b *resultWriter) write() error {
+	tick := time.NewTicker(flushInterval)
 	defer tick.Stop()
 	var batch []Row
 	alive := time.Now()
@@ -77,7 +77,7 @@ func (b *book) write() error {
 				batch = append(batch, e.row)
 				b.pin(e.pin)
 			}
-			full = len(batch) >= bookAtOnce
+			full = len(batch) >= flushSize
 		case <-tick.C:
 			full = len(batch) > 0 || time.Since(alive) >= leaseRenewal
 		}
@@ -96,13 +96,13 @@ func (b *book) write() error {
 
 // save stores a batch, also an empty one as a sign of life. It does not end with
 // the run: what was answered is kept.
-func (b *book) save(batch []Row) error {
+func (b *resultWriter) save(batch []Row) error {
 	var failure error
-	for try := range bookTries {
+	for try := range flushTries {
 		if try > 0 {
 			time.Sleep(time.Second)
 		}
-		ours, err := b.f.o.Store.SaveRows(context.Background(), b.active.id, b.f.owner, b.f.o.Now().Add(leaseTime), batch)
+		ours, err := b.f.opts.Store.SaveRows(context.Background(), b.active.id, b.f.owner, b.f.opts.Now().Add(leaseTime), batch)
 		if err == nil && !ours {
 			return schemas.NewProblem(schemas.CodeRunInProgress, "Another process has taken over the run "+b.active.id+".")
 		}
@@ -111,7 +111,7 @@ func (b *book) save(batch []Row) error {
 			return nil
 		}
 		failure = err
-		b.f.o.Logger.Warn("results of a run could not be stored", "run", b.active.id, "problem", schemas.AsProblem(err).Code)
+		b.f.opts.Logger.Warn("results of a run could not be stored", "run", b.active.id, "problem", schemas.AsProblem(err).Code)
 		if !schemas.AsProblem(err).Retryable {
 			break
 		}
@@ -119,7 +119,7 @@ func (b *book) save(batch []Row) error {
 	return failure
 }
 
-func (b *book) pin(pin *Pin) {
+func (b *resultWriter) pin(pin *Pin) {
 	if pin == nil {
 		return
 	}
@@ -130,12 +130,12 @@ func (b *book) pin(pin *Pin) {
 }
 
 // flushPins remembers the identities. A run goes on without.
-func (b *book) flushPins() {
+func (b *resultWriter) flushPins() {
 	if len(b.pins) == 0 {
 		return
 	}
-	if err := b.f.o.Pin(context.Background(), b.pins); err != nil {
-		b.f.o.Logger.Warn("identities could not be pinned", "run", b.active.id, "problem", schemas.AsProblem(err).Code)
+	if err := b.f.opts.Pin(context.Background(), b.pins); err != nil {
+		b.f.opts.Logger.Warn("identities could not be pinned", "run", b.active.id, "problem", schemas.AsProblem(err).Code)
 	}
 	b.pins = b.pins[:0]
 }

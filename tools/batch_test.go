@@ -207,7 +207,7 @@ func TestStrandedStandsFirst(t *testing.T) {
 // afterThePlan does something between the plan and what follows it, as
 // somebody who confirms takes time.
 type afterThePlan struct {
-	tools.Nobody
+	tools.NoConfirmer
 	do func()
 	// typed replaces what has to be typed.
 	typed *string
@@ -389,7 +389,7 @@ func TestARunBelongsToItsCaller(t *testing.T) {
 	for _, p := range []guard.Principal{trusted("other"), {Caller: "test", Grant: narrow}} {
 		for _, more := range []string{"", `,"resume":true`} {
 			got := h.service.Call(t.Context(), tools.Call{
-				Tool: schemas.ToolEnsurePartnerLinks, Arguments: json.RawMessage(`{"run_id":"` + e.RunID + `"` + more + `}`), Principal: p, Person: tools.Nobody{},
+				Tool: schemas.ToolEnsurePartnerLinks, Arguments: json.RawMessage(`{"run_id":"` + e.RunID + `"` + more + `}`), Principal: p, Confirmer: tools.NoConfirmer{},
 			}).Envelope
 			if got.Problem == nil || got.Problem.Code != schemas.CodeUnknownRun || len(got.Changes) > 0 {
 				t.Errorf("%s: %+v", p.Caller, got)

@@ -49,12 +49,12 @@ func TestAPlanWaitsForOneTenantAlone(t *testing.T) {
 			return slowTenant{tenant.Name, map[string]int{"tenant-1": 2, "tenant-2": 99}[tenant.Name], &mu, asked}, nil
 		}})
 		defer w.Close()
-		wish := Wish{Tool: schemas.ToolEnsurePartnerLinks, To: toID}
+		request := PlanRequest{Tool: schemas.ToolEnsurePartnerLinks, To: toID}
 		for i := range 200 {
-			wish.Targets = append(wish.Targets, Target{schemas.Tenant{Name: fmt.Sprint("tenant-", i)}, "app"})
+			request.Targets = append(request.Targets, Target{schemas.Tenant{Name: fmt.Sprint("tenant-", i)}, "app"})
 		}
 		began := time.Now()
-		plan := w.Plan(t.Context(), wish, nil)
+		plan := w.Plan(t.Context(), request, nil)
 		for i, row := range plan.Rows {
 			want := guard.Finding("")
 			if i == 2 {

@@ -19,7 +19,7 @@ func (h *house) given(tenants []string, tool, arguments string) schemas.Envelope
 	grant := guard.FullGrant()
 	grant.Tenants = tenants
 	return h.service.Call(h.t.Context(), tools.Call{
-		Tool: tool, Arguments: json.RawMessage(arguments), Principal: guard.Principal{Caller: "test", Grant: grant}, Person: tools.Nobody{},
+		Tool: tool, Arguments: json.RawMessage(arguments), Principal: guard.Principal{Caller: "test", Grant: grant}, Confirmer: tools.NoConfirmer{},
 	}).Envelope
 }
 

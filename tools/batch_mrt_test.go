@@ -14,7 +14,7 @@ import (
 func TestAPlanIsConfirmedInASecondCall(t *testing.T) {
 	t.Parallel()
 	h := fleetOf(t, 2, nil)
-	asked := h.ask(schemas.ToolEnsurePartnerLinks, ensuring, laterPerson{}).Asked
+	asked := h.ask(schemas.ToolEnsurePartnerLinks, ensuring, laterPerson{}).Elicitation
 	if asked == nil || h.writes() != 0 {
 		t.Fatal("nobody was asked")
 	}
@@ -40,7 +40,7 @@ func (laterPerson) Ask(context.Context, guard.Question, guard.Seal) (tools.Reply
 }
 
 type resumed struct {
-	tools.Nobody
+	tools.NoConfirmer
 	seal   guard.Seal
 	answer guard.Answer
 }
