@@ -232,7 +232,7 @@ func (g *Guard) Approvers(ctx context.Context) ([]Approver, error) {
 
 // Attest returns an event that an approver answers for, after the passphrase
 // was checked. The caller records it.
-func (g *Guard) Attest(ctx context.Context, kind Kind, by Credentials, detail string) (Event, error) {
+func (g *Guard) Attest(ctx context.Context, kind EventKind, by Credentials, detail string) (Event, error) {
 	if err := g.vouched(ctx, by, false); err != nil {
 		return Event{}, err
 	}

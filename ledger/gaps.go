@@ -9,7 +9,7 @@ import (
 )
 
 // KindGapAccepted says that an approver answers for entries that are missing.
-const KindGapAccepted guard.Kind = "gap_accepted"
+const KindGapAccepted guard.EventKind = "gap_accepted"
 
 // Gap is a run of entries that were lost: an older file was put back, or the
 // newest entries were deleted. The entry of kind rollback that noticed it is
