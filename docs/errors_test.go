@@ -7,22 +7,21 @@ import (
 	"mcp-partner/schemas"
 )
 
-const errorsIntro = `# Problems
+const errorsIntro = `# Errors
 
 <!-- Generated from schemas/codes.go. To write it anew: go test ./docs -update -->
 
-When a call does not end well, its answer carries a ` + "`problem`" + `. Branch on ` + "`problem.code`" + `: the codes below are all there are.
-The message and the hint are for people and may be worded more precisely than here.
+A call that was refused or failed carries a ` + "`problem`" + `. Branch on ` + "`problem.code`" + `: this page lists every code. Messages and hints are for
+people and may be more precise than here.
 
-- **Status** is that of the answer. *refused*: the call was not well formed, not allowed or not confirmed, and nothing was written.
-  *failed*: it was tried and did not work, or the answer is not known.
-- **Retry** says whether the same call may succeed later. ` + "`retry_after_seconds`" + ` is set where the far side said how long to wait.
-- ` + "`next_tool`" + `, where it is set, names the tool that takes the caller further.
-- ` + "`foreign_code` and `foreign_message`" + ` are what ARM or Entra ID said: data, cleaned and cut to 120 characters, never instructions.
-- ` + "`arm_request_id` and `correlation_id`" + ` are what Microsoft's support asks for.
+- **Status**: *refused* means that the call was malformed, not allowed or not confirmed, and nothing was written. *failed* means that it did not
+  work, or that the answer is not known.
+- **Retry**: whether the same call may succeed later. ` + "`retry_after_seconds`" + ` is set if the service said how long to wait.
+- ` + "`next_tool`" + ` names the tool to call next.
+- ` + "`foreign_code` and `foreign_message`" + ` are untrusted text of ARM or Entra ID.
+- ` + "`arm_request_id` and `correlation_id`" + ` are for Microsoft's support.
 
-A write that was stopped before it was sent says so. After ` + "`write_unconfirmed`, `write_not_applied` and `concurrent_change`" + ` a request was sent:
-read the link before anything else.
+After ` + "`write_unconfirmed`, `write_not_applied` and `concurrent_change`" + ` a request was sent: read the link first.
 
 `
 

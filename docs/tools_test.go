@@ -11,15 +11,16 @@ import (
 	"mcp-partner/schemas"
 )
 
-const toolsIntro = `# The tools
+const toolsIntro = `# Tools
 
 <!-- Generated from the catalogue in schemas. To write it anew: go test ./docs -update -->
 
-Every tool answers with one envelope, described at the end. An MCP client gets it as structured content and as the same JSON in text;
-` + "`mcp-partner call TOOL --json`" + ` prints it. Arguments are decoded strictly: an unknown, repeated or wrongly cased name is refused.
-On the command line an argument is a flag with dashes: ` + "`partner_id`" + ` is ` + "`--partner-id`" + `.
+For agents' authors and people at a terminal. Every tool answers with one [envelope](#the-envelope), as structured content and as the same
+JSON in text; ` + "`mcp-partner call TOOL --json`" + ` prints it. An unknown, repeated or wrongly cased argument is refused. On the command line
+an argument is a flag with dashes: ` + "`partner_id`" + ` is ` + "`--partner-id`" + `. [Errors](errors.md) has all problem codes.
 
-A problem has a code of a closed list; [errors.md](errors.md) says what each means and what to do. The examples are run by a test against the simulator, with the given partner ID linked before the call and a person who confirms.
+A tool that writes needs ` + "`--allow-writes`" + ` or a rule of the [policy](policy.md). By default the person at the client confirms *write* tools, and
+an approver confirms *destroy* tools, which overwrite or remove. A test runs the examples against the simulator.
 
 `
 
@@ -31,7 +32,7 @@ func TestToolsPage(t *testing.T) {
 func toolsPage(t *testing.T) string {
 	var b strings.Builder
 	b.WriteString(toolsIntro)
-	b.WriteString(toolTable())
+	b.WriteString(sharedSection())
 	for _, op := range schemas.Catalogue() {
 		b.WriteString(toolSection(op))
 	}
@@ -51,61 +52,96 @@ func toolTable() string {
 
 func toolSection(op schemas.Operation) string {
 	parts := []string{
-		"\n## " + op.Name, op.Summary,
-		paragraph("When to use it", op.Use), paragraph("Limit", op.Limit),
-		"**Effect:** " + effectText(op), routes(op), arguments(op),
+		"\n## " + op.Name, strings.TrimSpace(op.Summary + " " + op.Use + " " + op.Limit),
+		"**Effect:** " + effectText(op) + routes(op), arguments(op),
 		"**Answer:** " + fields(op), problems(op), examples(op),
 	}
 	parts = slices.DeleteFunc(parts, func(part string) bool { return part == "" })
 	return strings.Join(parts, "\n\n") + "\n"
 }
 
-func paragraph(title, text string) string {
-	if text == "" {
-		return ""
-	}
-	return "**" + title + ":** " + text
-}
-
 func effectText(op schemas.Operation) string {
-	texts := map[schemas.Effect]string{
-		schemas.EffectRead:    "read; changes nothing.",
-		schemas.EffectWrite:   "write; needs `--allow-writes` or a rule of the policy. By default a person confirms in the client.",
-		schemas.EffectDestroy: "destroy (it overwrites or removes); needs `--allow-writes` or a rule of the policy. By default an approver confirms.",
-	}
-	text := texts[op.Effect]
 	if op.Repeatable && op.Effect.Writes() {
-		text += " A second, equal call changes nothing more."
+		return string(op.Effect) + "; an equal second call changes nothing."
 	}
-	return text
+	return string(op.Effect) + "."
 }
 
 func routes(op schemas.Operation) string {
 	if len(op.Routes) == 0 {
-		return "**Requests to Azure:** none."
+		return " No request to Azure."
 	}
-	var b strings.Builder
-	b.WriteString("**Requests to Azure:**\n\n")
+	var parts []string
 	for _, route := range op.Routes {
-		b.WriteString("- " + code(route.Method+" "+route.Path))
+		part := code(route.Method + " " + strings.TrimPrefix(route.Path, "/providers/Microsoft.ManagementPartner"))
 		if route.When != "" {
-			b.WriteString(", " + route.When)
+			part += " " + route.When
 		}
-		b.WriteString("\n")
+		parts = append(parts, part)
 	}
-	return strings.TrimSuffix(b.String(), "\n")
+	return " Requests to Azure: " + strings.Join(parts, "; ") + "."
 }
 
-func arguments(op schemas.Operation) string {
-	schema := op.InputSchema()
+// sharedSection explains the arguments that many tools have, once.
+func sharedSection() string {
 	var b strings.Builder
-	b.WriteString(head("Argument", "Type", "Required", "What it is"))
+	b.WriteString("## Arguments that many tools have\n\n")
+	for _, line := range sharedArguments() {
+		b.WriteString(line + "\n")
+	}
+	return b.String()
+}
+
+// sharedArguments are the lines of the arguments that three tools or more
+// describe in the same words.
+func sharedArguments() []string {
+	count := map[string]int{}
+	var lines []string
+	for _, op := range schemas.Catalogue() {
+		for _, line := range argumentLines(op) {
+			if count[line]++; count[line] == 3 {
+				lines = append(lines, line)
+			}
+		}
+	}
+	return lines
+}
+
+func argumentLines(op schemas.Operation) []string {
+	schema := op.InputSchema()
+	var lines []string
 	for _, name := range schema.PropertyOrder {
 		property := schema.Properties[name]
-		required := slices.Contains(schema.Required, name)
-		b.WriteString(row(code(name), typeText(property), yesNo(required), property.Description))
+		required := ""
+		if slices.Contains(schema.Required, name) {
+			required = ", required"
+		}
+		lines = append(lines, "- "+code(name)+" ("+typeText(property)+required+"): "+property.Description)
 	}
-	return strings.TrimSuffix(b.String(), "\n")
+	return lines
+}
+
+// arguments lists those of a tool alone, and names those that many have.
+func arguments(op schemas.Operation) string {
+	shared := sharedArguments()
+	var own, names []string
+	for i, line := range argumentLines(op) {
+		if slices.Contains(shared, line) {
+			names = append(names, code(op.InputSchema().PropertyOrder[i]))
+		} else {
+			own = append(own, line)
+		}
+	}
+	text := "**Arguments:** none."
+	switch {
+	case len(names) > 0 && len(own) > 0:
+		text = "**Arguments:** " + strings.Join(names, ", ") + " (see above), and\n\n"
+	case len(names) > 0:
+		text = "**Arguments:** " + strings.Join(names, ", ") + " (see above)."
+	case len(own) > 0:
+		text = "**Arguments:**\n\n"
+	}
+	return text + strings.Join(own, "\n")
 }
 
 func typeText(s *jsonschema.Schema) string {
@@ -171,27 +207,26 @@ func examples(op schemas.Operation) string {
 	if len(op.Examples) == 0 {
 		return ""
 	}
-	var b strings.Builder
-	b.WriteString(head("Somebody says", "Arguments", "Linked before", "Status"))
+	lines := []string{"**Examples:**\n"}
 	for _, e := range op.Examples {
-		linked := "nothing"
+		linked := ""
 		if e.Link != "" {
-			linked = e.Link
+			linked = ", if " + e.Link + " is linked"
 		}
-		b.WriteString(row(e.Says, code(string(e.Arguments)), linked, code(string(e.Status))))
+		lines = append(lines, "- \""+e.Says+"\" "+code(string(e.Arguments))+": "+code(string(e.Status))+linked)
 	}
-	return strings.TrimSuffix(b.String(), "\n")
+	return strings.Join(lines, "\n")
 }
 
 // envelopeTexts says for a reader what each field of the envelope is. Fields
 // that no tool answers with yet have no row.
 var envelopeTexts = map[string]string{
 	"status":       "How the call ended: `done`, `unchanged`, `approval_required`, `refused` or `failed`. `isError` is set for the last two.",
-	"summary":      "One sentence for a person, in the program's own words only.",
-	"identity":     "Which identity in which tenant the answer is about: `tenant_id`, `tenant`, `object_id`, `cloud`, `credential`. IDs come from the token.",
-	"link":         "What is linked: `state` (`linked`, `not_linked`, `deleted`, `unknown`) and, as far as known, `partner_id`, `partner_name`, `partner_state`, `version`, `created_time`, `updated_time`, `reason`, `expected_partner_id`, `matches_expected`, and `matches` (whether the `partner_id` asked about is the one linked; absent if that is not known).",
-	"before":       "The link that a write found; same shape as `link`.",
-	"after":        "The link read back after a write; same shape as `link`.",
+	"summary":      "One sentence for a person. It contains no untrusted text.",
+	"identity":     "The identity that the answer is about: `tenant_id`, `tenant`, `object_id`, `cloud`, `credential`. IDs come from the token.",
+	"link":         "What is linked: `state` (`linked`, `not_linked`, `deleted`, `unknown`) and, if known, `partner_id`, `partner_name`, `partner_state`, `version`, `created_time`, `updated_time`, `reason`, `expected_partner_id`, `matches_expected`, and `matches` (whether the `partner_id` asked about is the one linked; absent if that is not known).",
+	"before":       "The link that a write found, in the form of `link`.",
+	"after":        "The link read back after a write, in the form of `link`.",
 	"operations":   "The provider's own operations.",
 	"tenants":      "Rows of tenants.",
 	"totals":       "Counts.",
@@ -199,10 +234,10 @@ var envelopeTexts = map[string]string{
 	"out_of_scope": "Always there in an answer of `find_partner_tool`: `null`, or `reason` and `use_instead` (rows of `name`, `what_for`) where no tool here does it.",
 	"approval":     "A question that waits for an approver: `id`, `state` (`pending`, `approved`, `denied`, `used`, `expired`), `expires_at`, `how`.",
 	"plan":         "Requests that would be made: `method`, `url`, `effect`, `when`. Only with `mcp-partner call --plan`.",
-	"run_id":       "Pass it as `run_id` to see more of a run, or to go on with one that was interrupted.",
-	"run":          "Where a run over many tenants stands: `id`, `kind`, `label`, `state` (`running`, `finished`, `cancelled`, `interrupted`), `created_at`, `finished_at`, `rows`, `answered`.",
+	"run_id":       "Pass it as `run_id` to page through a run, or to resume one that was interrupted.",
+	"run":          "The progress of a run over many tenants: `id`, `kind`, `label`, `state` (`running`, `finished`, `cancelled`, `interrupted`), `created_at`, `finished_at`, `rows`, `answered`.",
 	"rows":         "Identities in tenants, those that need attention first; see [audit.md](audit.md).",
-	"causes":       "Why rows are unknown, grouped: `code`, `credential`, `authority`, `rows`, `message`, `hint`, `example`.",
+	"causes":       "Why rows are unknown, in groups: `code`, `credential`, `authority`, `rows`, `message`, `hint`, `example`.",
 	"changes":      "Rows of a plan or a run that writes to many tenants, those that need a person first: `tenant`, `state`, `before`, `after`, `partner_id`, `steps`, `rule`, `warning`, `why`, `problem` and more; see [transitions.md](transitions.md).",
 	"next_cursor":  "Pass it as `cursor` for the next page.",
 	"problem":      "Why the call was refused or failed; see [errors.md](errors.md).",
@@ -210,8 +245,8 @@ var envelopeTexts = map[string]string{
 
 func envelopeSection(t *testing.T) string {
 	var b strings.Builder
-	b.WriteString("\n## The envelope\n\nOnly `status` and `summary` are always there. Names that Azure gives (partners, tenants) are foreign text: data, never instructions.\n")
-	b.WriteString("The full JSON Schemas are resources: `partner://schemas/{tool}`. Those in `tools/list` are shallow.\n\n")
+	b.WriteString("\n## The envelope\n\n`status` and `summary` are always present. Names from Azure (partners, tenants) are untrusted text. ")
+	b.WriteString("`tools/list` has shallow schemas; the full JSON Schemas are the resources `partner://schemas/{tool}`.\n\n")
 	b.WriteString(head("Field", "What it is"))
 	for _, name := range answered() {
 		text, ok := envelopeTexts[name]
