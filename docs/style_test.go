@@ -1,0 +1,89 @@
+package docs_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// plainRooms are the folders whose texts keep to the list, with all below them.
+var plainRooms = []string{}
+
+// pendingPages are pages whose texts come from rooms that are not plain yet.
+var pendingPages = []string{"errors.md", "tools.md", "configuration.md", "dev/search.md"}
+
+// banned are the phrases of testdata/banned.txt, as one expression.
+func banned(t *testing.T) *regexp.Regexp {
+	t.Helper()
+	var parts []string
+	for line := range strings.Lines(read(t, "testdata/banned.txt")) {
+		phrase := strings.TrimSpace(line)
+		if phrase == "" || strings.HasPrefix(phrase, "#") {
+			continue
+		}
+		part := strings.ReplaceAll(regexp.QuoteMeta(phrase), " ", `\s+`)
+		parts = append(parts, strings.ReplaceAll(part, `\*`, `\w*`))
+	}
+	return regexp.MustCompile(`(?i)\b(?:` + strings.Join(parts, "|") + `)\b`)
+}
+
+// TestDocumentsAvoidBannedPhrases reads the documents, code blocks included.
+func TestDocumentsAvoidBannedPhrases(t *testing.T) {
+	t.Parallel()
+	phrases := banned(t)
+	for page := range pages(t) {
+		if slices.Contains(pendingPages, filepath.ToSlash(page)) {
+			continue
+		}
+		for _, found := range phrases.FindAllString(read(t, page), -1) {
+			t.Errorf("%s says %q", page, found)
+		}
+	}
+}
+
+// TestProgramAvoidsBannedPhrases reads the string literals of production code:
+// help, problems, tool descriptions, prompts and log messages.
+func TestProgramAvoidsBannedPhrases(t *testing.T) {
+	t.Parallel()
+	phrases := banned(t)
+	for _, room := range plainRooms {
+		err := filepath.WalkDir(filepath.Join(root, room), func(path string, entry fs.DirEntry, err error) error {
+			if err != nil || filepath.Ext(path) != ".go" || strings.HasSuffix(path, "_test.go") {
+				return err
+			}
+			return eachLiteral(path, func(at token.Position, text string) {
+				if found := phrases.FindString(text); found != "" {
+					t.Errorf("%s:%d says %q in %q", at.Filename, at.Line, found, text)
+				}
+			})
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func eachLiteral(path string, do func(token.Position, string)) error {
+	files := token.NewFileSet()
+	file, err := parser.ParseFile(files, path, nil, parser.SkipObjectResolution)
+	if err != nil {
+		return err
+	}
+	ast.Inspect(file, func(node ast.Node) bool {
+		if literal, ok := node.(*ast.BasicLit); ok && literal.Kind == token.STRING {
+			if text, err := strconv.Unquote(literal.Value); err == nil {
+				do(files.Position(literal.Pos()), text)
+			}
+		}
+		return true
+	})
+	return nil
+}
+
