@@ -86,4 +86,3 @@ func eachLiteral(path string, do func(token.Position, string)) error {
 	})
 	return nil
 }
-
