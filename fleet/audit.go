@@ -15,7 +15,7 @@ import (
 // or resumes a run, and never stored.
 type Access struct {
 	Visible Visible
-	// Admit refuses to read a tenant: the policy denies it, or a brake is on. Its
+	// Admit refuses to read a tenant: the policy denies it, or a freeze is in force. Its
 	// errors are problems, and become the tenant's result.
 	Admit func(context.Context, schemas.Tenant) error
 }

@@ -6,7 +6,7 @@ import (
 	"mcp-partner/schemas"
 )
 
-// Frozen returns the brake as it is now.
+// Frozen returns the freeze as it is now.
 func (g *Guard) Frozen(ctx context.Context) (Freeze, error) {
 	freeze, err := g.opts.Store.Freeze(ctx)
 	if err != nil {
@@ -15,7 +15,7 @@ func (g *Guard) Frozen(ctx context.Context) (Freeze, error) {
 	return freeze, nil
 }
 
-// SetFreeze puts the brake on for every server of the store: writes, and reads
+// SetFreeze freezes every server of the store: writes, and reads
 // as well if told so, or if they are frozen already: only Unfreeze lets go. What
 // has begun is completed. Frozen says what is stopped then.
 func (g *Guard) SetFreeze(ctx context.Context, reads bool, reason string) error {
@@ -30,7 +30,7 @@ func (g *Guard) SetFreeze(ctx context.Context, reads bool, reason string) error 
 	return nil
 }
 
-// Unfreeze lets the brake go. It takes an approver's passphrase.
+// Unfreeze lifts the freeze. It takes an approver's passphrase.
 func (g *Guard) Unfreeze(ctx context.Context, by Credentials) error {
 	if err := g.vouched(ctx, by, false); err != nil {
 		return err

@@ -224,7 +224,7 @@ func denied(v Verdict) error {
 	return schemas.NewProblem(schemas.CodePolicyDenied, fmt.Sprintf("The policy denies this: %s (%s).", quote(v.Rule), v.Why))
 }
 
-// thawed refuses while the brake is on. A brake that cannot be read counts as
+// thawed refuses while a freeze is in force. A freeze that cannot be read counts as
 // on for writes; reads go on, because nothing can be harmed by them.
 func (g *Guard) thawed(ctx context.Context, write bool) error {
 	freeze, err := g.opts.Store.Freeze(ctx)

@@ -88,7 +88,7 @@ type Decision struct {
 	At        time.Time
 }
 
-// Freeze is the operator's brake. The zero value lets everything run.
+// Freeze is the operator's stop. The zero value lets everything run.
 type Freeze struct {
 	// Writes stops writes; Reads stops reads as well.
 	Writes, Reads bool
@@ -150,9 +150,9 @@ type Store interface {
 	Followed(ctx context.Context, seq int64, tenantID string) (bool, error)
 	// CountIntents counts the intents that a rule allowed since a time.
 	CountIntents(ctx context.Context, rule string, since time.Time) (int, error)
-	// Freeze returns the brake as it is now, set by whichever process.
+	// Freeze returns the freeze as it is now, set by whichever process.
 	Freeze(ctx context.Context) (Freeze, error)
-	// SetFreeze sets or releases the brake, with its event, whose Result becomes
+	// SetFreeze sets or lifts it, with its event, whose Result becomes
 	// the scope. Where reads are frozen a freeze of writes is one of reads as well:
 	// only releasing it lets them go.
 	SetFreeze(ctx context.Context, freeze Freeze, event Event) error

@@ -27,11 +27,14 @@ type database struct {
 	file        fs.FileInfo
 	id          string
 	key         macKey
-	// freeze and token are asked for at every call, so they are compiled once.
+	// freeze and token are asked for at every change, so they are compiled once.
 	freeze, token *sql.Stmt
+	commits       commits
 }
 
-func (d *database) close() error { return errors.Join(d.read.Close(), d.write.Close()) }
+func (d *database) close() error {
+	return errors.Join(d.commits.close(), d.read.Close(), d.write.Close())
+}
 
 // dsn names the file to the driver. Settings that hold for a connection go in
 // here, because database/sql makes connections when it likes.
@@ -106,9 +109,9 @@ func (l *Ledger) connect() (*database, error) {
 	// One writer in the process: callers queue here and can be cancelled, in
 	// place of polling SQLite's lock.
 	write.SetMaxOpenConns(1)
-	read.SetMaxOpenConns(maxReaders)
+	read.SetMaxOpenConns(maxReaders + 1) // one is for looking at changes
 	read.SetMaxIdleConns(maxReaders)
-	return &database{write: write, read: read, file: info}, nil
+	return &database{write: write, read: read, file: info, commits: commits{from: read}}, nil
 }
 
 func (l *Ledger) prepare(ctx context.Context, db *database) error {
@@ -192,14 +195,14 @@ func (l *Ledger) found(ctx context.Context, db *sql.DB, key macKey) (string, []b
 	return id, mac[:], firstRows(ctx, db, key, id, mac)
 }
 
-// firstRows writes the file's name and a brake that is released, so that a
-// brake that is missing later was removed.
+// firstRows writes the file's name and a freeze that is released, so that a
+// freeze that is missing later was removed.
 func firstRows(ctx context.Context, db *sql.DB, key macKey, id string, mac digest) error {
-	brake, err := encodeFreeze(guard.Freeze{})
+	freeze, err := encodeFreeze(guard.Freeze{})
 	if err != nil {
 		return err
 	}
-	s := state{kind: stateFreeze, name: theFreeze, body: brake}
+	s := state{kind: stateFreeze, name: theFreeze, body: freeze}
 	rowMAC := key.state(s)
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {

@@ -231,7 +231,7 @@ func TestPruneLeavesACheckpoint(t *testing.T) {
 		t.Errorf("%+v", report)
 	}
 	if f, err := h.Freeze(ctx()); f.Reason != "audit" || err != nil {
-		t.Error("the brake was lost:", f, err)
+		t.Error("the freeze was lost:", f, err)
 	}
 	if report := h.verify(&early); !report.Whole() || report.Attested != 8 {
 		t.Errorf("%+v", report)

@@ -6,6 +6,3 @@ import "io/fs"
 
 // exposed reports whether anyone but the owner can read or write a file.
 func exposed(info fs.FileInfo) bool { return info.Mode().Perm()&0o077 != 0 }
-
-// timesTell: a write sets the time of the file before it returns.
-const timesTell = true

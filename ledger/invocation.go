@@ -130,22 +130,21 @@ const tokenQuery = `SELECT ` + lastEntry + `, ` + stateColumns + ` FROM states W
 // is not there, and none is where entries are missing at the end: what was
 // revoked since would be live again.
 func (l *Ledger) Token(ctx context.Context, id string) (guard.Token, bool, error) {
-	db, info, err := l.useAsSeen(ctx)
+	seen, err := l.looks.get(ctx)
 	if err != nil {
-		return guard.Token{}, false, err
+		return guard.Token{}, false, l.problem(err)
 	}
-	at, settled := l.footprint(info)
-	if t, ok := l.glance.recallToken(at, id); settled && ok {
+	if t, ok := l.recent.tokenAt(seen.revision, id); ok {
 		return t, true, nil
 	}
-	seen := l.counter.knows(0) // before the query, which may see more
-	s, last, ok, err := withEnd(ctx, db.token, id)
-	if err != nil || !ok || last < seen || !db.genuine(s) {
+	known := l.counter.knows(0) // before the query, which may see more
+	s, last, ok, err := withEnd(ctx, seen.db.token, id)
+	if err != nil || !ok || last < known || !seen.db.genuine(s) {
 		return guard.Token{}, false, l.problem(err)
 	}
 	t, err := decodeToken(id, s.body)
-	if err == nil && settled {
-		l.glance.keepToken(at, t)
+	if err == nil {
+		l.recent.keepToken(seen.revision, t)
 	}
 	return t, err == nil, l.problem(err)
 }

@@ -46,8 +46,9 @@ type Ledger struct {
 	closed bool
 
 	counter counter
-	glance  glance
-	trail   trail
+	looks   *latest[observation]
+	recent  recent
+	prefix  verifiedPrefix
 }
 
 var _ guard.Store = (*Ledger)(nil)
@@ -62,6 +63,7 @@ func Open(o Options) *Ledger {
 	}
 	l := &Ledger{o: o, path: filepath.Join(o.Dir, fileName), migrations: embeddedMigrations()}
 	l.counter.keys = o.Keys
+	l.looks = newLatest(l.look)
 	l.tokens.init(l)
 	l.refusals.init(l)
 	return l
@@ -94,34 +96,27 @@ func (l *Ledger) Close() error {
 // use returns the open database, and opens it the first time. A failure is not
 // remembered: the next call tries again.
 func (l *Ledger) use(ctx context.Context) (*database, error) {
-	db, _, err := l.useAsSeen(ctx)
-	return db, err
-}
-
-// useAsSeen is use, with what the file system says of the file now.
-func (l *Ledger) useAsSeen(ctx context.Context) (*database, fs.FileInfo, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.closed {
-		return nil, nil, l.unavailable("was closed", "The program is ending.")
+		return nil, l.unavailable("was closed", "The program is ending.")
 	}
 	if l.db == nil {
 		db, err := l.open(ctx)
 		if err != nil {
-			return nil, nil, l.problem(err)
+			return nil, l.problem(err)
 		}
 		l.db = db
 	}
-	info, err := l.stillThere(l.db)
-	return l.db, info, err
+	return l.db, l.stillThere(l.db)
 }
 
 // stillThere notices a file that was put in the place of the open one. What is
 // written into the old one would be lost.
-func (l *Ledger) stillThere(db *database) (fs.FileInfo, error) {
+func (l *Ledger) stillThere(db *database) error {
 	info, err := os.Lstat(l.path)
 	if err == nil && os.SameFile(info, db.file) {
-		return info, nil
+		return nil
 	}
-	return nil, l.unsafe("The ledger "+l.path, "was replaced or removed while this program was using it", "Stop every mcp-partner on this state directory, then start again.")
+	return l.unsafe("The ledger "+l.path, "was replaced or removed while this program was using it", "Stop every mcp-partner on this state directory, then start again.")
 }

@@ -2,9 +2,9 @@ package ledger
 
 import (
 	"crypto/sha256"
+	"strings"
 	"sync"
 	"sync/atomic"
-	"strings"
 	"testing"
 	"time"
 

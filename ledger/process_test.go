@@ -37,6 +37,8 @@ func TestMain(m *testing.M) {
 		os.Exit(playRacer(l, writesAtMost5(l)))
 	case "appender":
 		os.Exit(playAppender(l))
+	case "commander":
+		os.Exit(playCommander(l))
 	case "endless":
 		os.Exit(playEndless(l))
 	}

@@ -29,7 +29,7 @@ type refusals struct {
 	ledger *Ledger
 
 	mu sync.Mutex
-	alarm
+	flushTimer
 	since   time.Time
 	callers map[guard.Caller]*refused
 }
@@ -64,7 +64,7 @@ func (l *Ledger) Refused(ctx context.Context, event guard.Event) error {
 	return err
 }
 
-func (r *refusals) init(l *Ledger) { r.ledger, r.alarm = l, newAlarm() }
+func (r *refusals) init(l *Ledger) { r.ledger, r.flushTimer = l, newFlushTimer() }
 
 // count reports whether a refusal was counted; else it wants an entry.
 func (r *refusals) count(event guard.Event) bool {
@@ -115,7 +115,7 @@ func (r *refusals) of(caller guard.Caller) *refused {
 func (r *refusals) flush(ctx context.Context) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.rang()
+	r.fired()
 	var events []guard.Event
 	for _, caller := range slices.Sorted(maps.Keys(r.callers)) {
 		events = append(events, r.callers[caller].events(caller, r.since, r.ledger.o.Now())...)

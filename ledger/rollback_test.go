@@ -77,7 +77,7 @@ func TestARemovedFileIsARollback(t *testing.T) {
 }
 
 // Entries are cut off while the ledger is open: the next write notices, and
-// until then the brake is pulled.
+// until then the freeze is pulled.
 func TestACutTailIsNoticedWhileOpen(t *testing.T) {
 	t.Parallel()
 	h := build(t)

@@ -6,7 +6,7 @@ import (
 	"errors"
 )
 
-// The kinds of rows that hold now, and the name of the one brake.
+// The kinds of rows that hold now, and the name of the one freeze.
 const (
 	stateTicket   = "ticket"
 	stateApprover = "approver"

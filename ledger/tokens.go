@@ -25,11 +25,11 @@ type tokenCounts struct {
 	ledger *Ledger
 
 	mu sync.Mutex
-	alarm
+	flushTimer
 	counts map[string]map[string]int
 }
 
-func (c *tokenCounts) init(l *Ledger) { c.ledger, c.alarm = l, newAlarm() }
+func (c *tokenCounts) init(l *Ledger) { c.ledger, c.flushTimer = l, newFlushTimer() }
 
 // CountToken counts a token that was issued. It touches memory alone; within a
 // minute, and at Close, one entry a credential says how many there were. A
@@ -61,7 +61,7 @@ func (c *tokenCounts) take() map[string]map[string]int {
 	defer c.mu.Unlock()
 	counts := c.counts
 	c.counts = nil
-	c.rang()
+	c.fired()
 	return counts
 }
 

@@ -12,7 +12,7 @@ const maxFindings = 100
 type Finding struct {
 	// Seq is the entry, 0 for a finding about no entry.
 	Seq int64 `json:"seq,omitempty"`
-	// Row names a ticket, an approver or the brake, as kind/name.
+	// Row names a ticket, an approver or the freeze, as kind/name.
 	Row  string `json:"row,omitempty"`
 	What string `json:"what"`
 }

@@ -10,11 +10,11 @@ import (
 	"sync"
 )
 
-// trail is what this process has read of the authenticated chain and found to be
+// verifiedPrefix is what this process has read of the authenticated chain and found to be
 // what was written, without a gap up to the last entry read. With it the rows of
 // runs are compared with everything that was recorded about them, at the cost of
 // the entries that came since the last look.
-type trail struct {
+type verifiedPrefix struct {
 	mu sync.Mutex
 	// first is the entry at which the reading began, at the link that it came to.
 	first int64
@@ -29,36 +29,36 @@ const maxChanges = 100_000
 // errBroken means that an entry does not fit the chain.
 var errBroken = errors.New("the chain is broken")
 
-// view is one look at the file with the trail in hand. Whoever has one holds mu.
+// view is one look at the file with the verified prefix in hand. Whoever has one holds mu.
 type view struct {
-	*trail
+	*verifiedPrefix
 	l  *Ledger
 	db *database
 	q  querier
 }
 
-// following runs a function with a view. The trail is taken first, so that the
+// following runs a function with a view. The prefix is locked first, so that the
 // view never shows less than what was read already.
 func (l *Ledger) following(ctx context.Context, do func(view) error) error {
 	db, err := l.use(ctx)
 	if err != nil {
 		return err
 	}
-	l.trail.mu.Lock()
-	defer l.trail.mu.Unlock()
+	l.prefix.mu.Lock()
+	defer l.prefix.mu.Unlock()
 	tx, err := db.read.BeginTx(ctx, nil)
 	if err != nil {
 		return l.problem(err)
 	}
 	defer func() { _ = tx.Rollback() }() // it only read
-	return l.problem(do(view{&l.trail, l, db, tx}))
+	return l.problem(do(view{&l.prefix, l, db, tx}))
 }
 
 // vouched compares a run and one of its steps with every entry about them.
 func (w *writing) vouched(ctx context.Context, run string, row int) error {
-	w.l.trail.mu.Lock()
-	defer w.l.trail.mu.Unlock()
-	k := view{&w.l.trail, w.l, w.db, w.Tx}
+	w.l.prefix.mu.Lock()
+	defer w.l.prefix.mu.Unlock()
+	k := view{&w.l.prefix, w.l, w.db, w.Tx}
 	_, ok, err := k.run(ctx, run)
 	if err == nil && !ok {
 		err = k.changed(ref(stateRun, run))
@@ -71,7 +71,7 @@ func (w *writing) vouched(ctx context.Context, run string, row int) error {
 
 // wholeChain follows the chain from where the record begins to its end.
 func (w *writing) wholeChain(ctx context.Context) error {
-	return view{&trail{}, w.l, w.db, w.Tx}.follow(ctx, 1)
+	return view{&verifiedPrefix{}, w.l, w.db, w.Tx}.follow(ctx, 1)
 }
 
 // run returns the row of a run after a look at every entry since it changed last.

@@ -1,0 +1,214 @@
+package ledger
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+
+	"mcp-partner/guard"
+	"mcp-partner/schemas"
+)
+
+type freezeBody struct {
+	Writes bool   `json:"writes"`
+	Reads  bool   `json:"reads"`
+	Reason string `json:"reason,omitempty"`
+	By     string `json:"by,omitempty"`
+	Since  string `json:"since"`
+}
+
+func encodeFreeze(f guard.Freeze) ([]byte, error) {
+	return json.Marshal(freezeBody{f.Writes, f.Reads, f.Reason, f.By, formatTime(f.Since)})
+}
+
+func decodeFreeze(text []byte) (guard.Freeze, error) {
+	var b freezeBody
+	times := unmarshal(text, &b)
+	return guard.Freeze{Writes: b.Writes, Reads: b.Reads, Reason: b.Reason, By: b.By, Since: times.parse(b.Since)}, times.failure
+}
+
+// tampered is the freeze where the row cannot be trusted.
+func (l *Ledger) tampered(what string) guard.Freeze {
+	return guard.Freeze{Writes: true, Reads: true, By: "mcp-partner",
+		Reason: "In the ledger " + l.path + " " + what + ". Run: mcp-partner ledger verify. Then freeze or unfreeze anew."}
+}
+
+// Freeze implements guard.Store. A freeze whose row was changed, removed or put
+// back in the file, and a record that is shorter than it was, count as a freeze of
+// everything. A freeze of reads holds by its file also where there is no record to
+// be read.
+func (l *Ledger) Freeze(ctx context.Context) (guard.Freeze, error) {
+	seen, err := l.looks.get(ctx)
+	var freeze guard.Freeze
+	if err == nil {
+		freeze, err = l.recorded(ctx, seen)
+	}
+	if (err != nil || !freeze.Reads) && l.markedIn(seen) {
+		return l.fromMark(), nil
+	}
+	return freeze, l.problem(err)
+}
+
+// recorded is the freeze as the record has it.
+func (l *Ledger) recorded(ctx context.Context, seen observation) (guard.Freeze, error) {
+	if freeze, ok := l.recent.freezeAt(seen.revision); ok {
+		return freeze, nil
+	}
+	freeze, err := l.readFreeze(ctx, seen.db)
+	if err == nil {
+		l.recent.keepFreeze(seen.revision, freeze)
+	}
+	return freeze, err
+}
+
+// freezeQuery asks for the end of the record and for the freeze's row, which a
+// new file has already: a missing one was removed.
+const freezeQuery = `SELECT ` + lastEntry + `, ` + stateColumns + `
+	FROM states WHERE kind = 'freeze' AND name = 'all'`
+
+func (l *Ledger) readFreeze(ctx context.Context, db *database) (guard.Freeze, error) {
+	seen := l.counter.knows(0) // before the query, which may see more
+	s, last, there, err := withEnd(ctx, db.freeze)
+	switch {
+	case err != nil:
+		return guard.Freeze{}, err
+	case there && last < seen:
+		return l.tampered("entries are missing at the end"), nil
+	case !there || !db.genuine(s):
+		return l.tampered("the row of the freeze was changed by something else than mcp-partner"), nil
+	}
+	return decodeFreeze(s.body)
+}
+
+// SetFreeze implements guard.Store. The file of a freeze of reads is there
+// before the record says so, and stays until the record says otherwise: if the
+// record cannot be written, reads are stopped all the same.
+func (l *Ledger) SetFreeze(ctx context.Context, freeze guard.Freeze, event guard.Event) error {
+	_, err := l.use(ctx)
+	if there := l.exists(); err != nil && !there {
+		return err // there is no record here, and none is begun for a freeze
+	}
+	if freeze.Reads {
+		if err := l.mark(freeze); err != nil {
+			return l.problem(err)
+		}
+	}
+	err = l.write(ctx, true, func(w *writing) error {
+		if freeze.Reads, err = w.readsStop(ctx, freeze); err != nil {
+			return err
+		}
+		body, err := encodeFreeze(freeze)
+		if err != nil {
+			return err
+		}
+		event.Result = freeze.Scope()
+		return errors.Join(
+			w.events(ctx, ref(stateFreeze, theFreeze), false, event),
+			w.put(ctx, stateFreeze, theFreeze, body))
+	})
+	switch {
+	case err != nil && freeze.Reads:
+		return l.stoppedAnyway(err)
+	case err != nil || freeze.Reads:
+		return err
+	default:
+		return l.problem(l.unmark())
+	}
+}
+
+// readsStop reports whether a freeze stops reads: because it says so, or because
+// they are stopped and it is no release. The write lock is held, so that nobody
+// else's freeze comes in between.
+func (w *writing) readsStop(ctx context.Context, freeze guard.Freeze) (bool, error) {
+	switch {
+	case freeze.Reads, !freeze.Writes:
+		return freeze.Reads, nil
+	case w.l.marked():
+		return true, nil
+	}
+	s, genuine, err := w.db.one(ctx, w.Tx, stateFreeze, theFreeze)
+	if err != nil {
+		return false, err
+	}
+	if now, err := decodeFreeze(s.body); genuine && !now.Reads {
+		return false, err
+	}
+	freeze.Reads = true // also where the freeze was tampered with, which counts as pulled
+	return true, w.l.mark(freeze)
+}
+
+// exists reports whether there is a file of a ledger, usable or not.
+func (l *Ledger) exists() bool {
+	_, err := os.Lstat(l.path)
+	return err == nil
+}
+
+// markName is the file that stands for a freeze of reads. It holds where the
+// ledger cannot be opened or was removed, and where the two disagree: whoever
+// lifts a freeze has to lift both.
+const markName = "ledger.frozen"
+
+// maxMark bounds what is read of it, in bytes.
+const maxMark = 4 << 10
+
+// mark puts the file there, whole.
+func (l *Ledger) mark(f guard.Freeze) error {
+	body, err := encodeFreeze(f)
+	if err != nil {
+		return err
+	}
+	file, err := os.CreateTemp(l.o.Dir, markName+".*") // of mode 0600
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(body)
+	if err := errors.Join(err, file.Sync(), file.Close()); err != nil {
+		return errors.Join(err, os.Remove(file.Name()))
+	}
+	return os.Rename(file.Name(), l.inDir(markName))
+}
+
+// stoppedAnyway says of a freeze of reads that could not be recorded what holds.
+func (l *Ledger) stoppedAnyway(err error) error {
+	p := *schemas.AsProblem(l.problem(err))
+	p.Message += " Writes and reads are stopped all the same, by the file " + l.inDir(markName) + "."
+	return &p
+}
+
+// unmark takes the file away.
+func (l *Ledger) unmark() error {
+	err := os.Remove(l.inDir(markName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// marked reports whether the file is there. What cannot be looked at counts as
+// there.
+func (l *Ledger) marked() bool {
+	_, err := os.Lstat(l.inDir(markName))
+	return !errors.Is(err, fs.ErrNotExist)
+}
+
+// fromMark is the freeze that the file tells of, as far as it can be read.
+func (l *Ledger) fromMark() guard.Freeze {
+	freeze := guard.Freeze{Writes: true, Reads: true, By: "mcp-partner", Reason: "The file " + l.inDir(markName) + " says so."}
+	file, err := os.Open(l.inDir(markName))
+	if err != nil {
+		return freeze
+	}
+	defer file.Close()
+	body, err := io.ReadAll(io.LimitReader(file, maxMark))
+	if err != nil || !json.Valid(body) {
+		return freeze
+	}
+	told, err := decodeFreeze(body)
+	if reason := schemas.Foreign(told.Reason); err == nil && reason != "" {
+		freeze.Reason, freeze.By, freeze.Since = reason, schemas.Foreign(told.By), told.Since
+	}
+	return freeze
+}

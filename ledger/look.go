@@ -1,0 +1,157 @@
+package ledger
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"sync"
+
+	"mcp-partner/guard"
+)
+
+// observation is what one look found of all that may change between two calls.
+type observation struct {
+	db *database
+	// revision changes with everything that is committed, by this process or
+	// another one.
+	revision revision
+	// marked says that the file of a freeze of reads is there.
+	marked bool
+}
+
+// look asks once for everything. Calls that come meanwhile share the next look.
+func (l *Ledger) look(ctx context.Context) (seen observation, err error) {
+	ctx, cancel := context.WithTimeout(ctx, l.o.Patience)
+	defer cancel()
+	seen.marked = l.marked()
+	if seen.db, err = l.use(ctx); err != nil {
+		return seen, err
+	}
+	seen.revision, err = seen.db.commits.now(ctx)
+	return seen, l.problem(err)
+}
+
+// markedIn looks at the mark again where the call went away before its look.
+func (l *Ledger) markedIn(seen observation) bool {
+	return seen.marked || seen.db == nil && l.marked()
+}
+
+// revision tells one state of the database from every other one that this
+// process sees.
+type revision struct{ connection, version int64 }
+
+// commits tells whether something was committed. SQLite counts for each
+// connection what the others commit, and not what it commits itself; so this one
+// is kept for the question, and writes nothing.
+type commits struct {
+	from *sql.DB
+
+	// mu is held by one look at a time.
+	mu         sync.Mutex
+	conn       *sql.Conn
+	version    *sql.Stmt
+	connection int64
+}
+
+func (c *commits) now(ctx context.Context) (r revision, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.conn == nil {
+		if err := c.connect(ctx); err != nil {
+			return revision{}, err
+		}
+	}
+	r.connection = c.connection
+	// A context that can end would cost more than the question, whose wait the
+	// driver bounds.
+	if err := c.version.QueryRowContext(context.WithoutCancel(ctx)).Scan(&r.version); err != nil {
+		return revision{}, errors.Join(err, c.disconnect())
+	}
+	return r, nil
+}
+
+// connect begins a count that is comparable with none before it.
+func (c *commits) connect(ctx context.Context) (err error) {
+	if c.conn, err = c.from.Conn(ctx); err != nil {
+		return err
+	}
+	c.connection++
+	if c.version, err = c.conn.PrepareContext(ctx, `PRAGMA data_version`); err != nil {
+		return errors.Join(err, c.disconnect())
+	}
+	return nil
+}
+
+func (c *commits) disconnect() error {
+	var err error
+	if c.version != nil {
+		err = c.version.Close()
+	}
+	err = errors.Join(err, c.conn.Close())
+	c.conn, c.version = nil, nil
+	return err
+}
+
+func (c *commits) close() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.conn == nil {
+		return nil
+	}
+	return c.disconnect()
+}
+
+// maxRecentTokens bounds how many tokens are kept in memory.
+const maxRecentTokens = 1000
+
+// recent keeps what was read last of the freeze and of tokens, for as long as
+// nothing is committed: every call asks for them, and hardly any finds a change.
+type recent struct {
+	mu     sync.Mutex
+	at     revision
+	freeze *guard.Freeze
+	tokens map[string]guard.Token
+}
+
+// turnTo forgets what was read of another revision. The caller holds mu.
+func (r *recent) turnTo(at revision) {
+	if r.at != at || r.tokens == nil {
+		r.at, r.freeze, r.tokens = at, nil, map[string]guard.Token{}
+	}
+}
+
+func (r *recent) freezeAt(at revision) (guard.Freeze, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.turnTo(at)
+	if r.freeze == nil {
+		return guard.Freeze{}, false
+	}
+	return *r.freeze, true
+}
+
+// keepFreeze is given the revision from before the reading, which may have seen
+// more.
+func (r *recent) keepFreeze(at revision, freeze guard.Freeze) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.at == at {
+		r.freeze = &freeze
+	}
+}
+
+func (r *recent) tokenAt(at revision, id string) (guard.Token, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.turnTo(at)
+	t, ok := r.tokens[id]
+	return t, ok
+}
+
+func (r *recent) keepToken(at revision, t guard.Token) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.at == at && len(r.tokens) < maxRecentTokens {
+		r.tokens[t.ID] = t
+	}
+}
