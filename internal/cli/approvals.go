@@ -25,9 +25,9 @@ passphrase that was set with mcp-partner approvers add, typed on the terminal.`,
 		RunE: showHelp,
 	}
 	command.AddCommand(
-		newApprovalsList(f, runApprovalsList), newApprovalsShow(f, runApprovalsShow),
-		newApprovalsApprove(f, runApprovalsApprove), newApprovalsDeny(f, runApprovalsDeny),
-		newApprovalsRotateKey(f, runApprovalsRotateKey),
+		newApprovalsList(f), newApprovalsShow(f),
+		newApprovalsApprove(f), newApprovalsDeny(f),
+		newApprovalsRotateKey(f),
 	)
 	return command
 }

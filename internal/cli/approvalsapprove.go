@@ -19,7 +19,7 @@ type approveOptions struct {
 }
 
 // newApprovalsApprove builds `approvals approve`.
-func newApprovalsApprove(f *Factory, run func(context.Context, *Factory, *approveOptions) error) *cobra.Command {
+func newApprovalsApprove(f *Factory) *cobra.Command {
 	options := &approveOptions{}
 	command := &cobra.Command{
 		Use:   "approve ID",
@@ -36,7 +36,7 @@ and the bounds --tools, --tenants and --partner-ids.`,
 		Args: oneArgument("the approval's ID"),
 		RunE: func(command *cobra.Command, args []string) error {
 			options.id = args[0]
-			return run(command.Context(), f, options)
+			return runApprovalsApprove(command.Context(), f, options)
 		},
 	}
 	flags := command.Flags()

@@ -12,7 +12,7 @@ type denyOptions struct {
 }
 
 // newApprovalsDeny builds `approvals deny`.
-func newApprovalsDeny(f *Factory, run func(context.Context, *Factory, *denyOptions) error) *cobra.Command {
+func newApprovalsDeny(f *Factory) *cobra.Command {
 	options := &denyOptions{}
 	command := &cobra.Command{
 		Use:   "deny ID",
@@ -23,7 +23,7 @@ the reason.`,
 		Args:    oneArgument("the approval's ID"),
 		RunE: func(command *cobra.Command, args []string) error {
 			options.id = args[0]
-			return run(command.Context(), f, options)
+			return runApprovalsDeny(command.Context(), f, options)
 		},
 	}
 	command.Flags().StringVar(&options.reason, "reason", "", "why, for the agent and the record")

@@ -12,14 +12,14 @@ type approvalsListOptions struct {
 }
 
 // newApprovalsList builds `approvals list`.
-func newApprovalsList(f *Factory, run func(context.Context, *Factory, *approvalsListOptions) error) *cobra.Command {
+func newApprovalsList(f *Factory) *cobra.Command {
 	options := &approvalsListOptions{}
 	command := &cobra.Command{
 		Use:     "list",
 		Short:   "List the questions for approvers, newest first",
 		Example: "  mcp-partner approvals list\n  mcp-partner approvals list --json",
 		Args:    noArguments,
-		RunE:    func(command *cobra.Command, _ []string) error { return run(command.Context(), f, options) },
+		RunE:    func(command *cobra.Command, _ []string) error { return runApprovalsList(command.Context(), f, options) },
 	}
 	command.Flags().BoolVar(&options.json, "json", false, "print {\"approvals\":[...]}")
 	options.keys.add(command.Flags())

@@ -15,7 +15,7 @@ type rotateOptions struct {
 }
 
 // newApprovalsRotateKey builds `approvals rotate-key`.
-func newApprovalsRotateKey(f *Factory, run func(context.Context, *Factory, *rotateOptions) error) *cobra.Command {
+func newApprovalsRotateKey(f *Factory) *cobra.Command {
 	options := &rotateOptions{}
 	command := &cobra.Command{
 		Use:   "rotate-key",
@@ -28,7 +28,9 @@ what was asked or approved under it, and not used, has to be asked anew.`,
 		Example: `  mcp-partner approvals rotate-key
   mcp-partner approvals rotate-key --void-open`,
 		Args: noArguments,
-		RunE: func(command *cobra.Command, _ []string) error { return run(command.Context(), f, options) },
+		RunE: func(command *cobra.Command, _ []string) error {
+			return runApprovalsRotateKey(command.Context(), f, options)
+		},
 	}
 	command.Flags().BoolVar(&options.voidOpen, "void-open", false, "forget the replaced key as well")
 	command.Flags().BoolVar(&options.json, "json", false, "print {\"rotated\":\"seal\",\"void_open\":...}")

@@ -16,7 +16,7 @@ type approvalsShowOptions struct {
 }
 
 // newApprovalsShow builds `approvals show`.
-func newApprovalsShow(f *Factory, run func(context.Context, *Factory, *approvalsShowOptions) error) *cobra.Command {
+func newApprovalsShow(f *Factory) *cobra.Command {
 	options := &approvalsShowOptions{}
 	command := &cobra.Command{
 		Use:     "show ID",
@@ -25,7 +25,7 @@ func newApprovalsShow(f *Factory, run func(context.Context, *Factory, *approvals
 		Args:    oneArgument("the approval's ID"),
 		RunE: func(command *cobra.Command, args []string) error {
 			options.id = args[0]
-			return run(command.Context(), f, options)
+			return runApprovalsShow(command.Context(), f, options)
 		},
 	}
 	command.Flags().BoolVar(&options.json, "json", false, "print JSON")

@@ -21,7 +21,7 @@ approver needs nobody's consent; every further one needs that of an approver.`,
 		RunE:    showHelp,
 	}
 	command.AddCommand(
-		newApproversAdd(f, runApproversAdd), newApproversList(f, runApproversList), newApproversRemove(f, runApproversRemove),
+		newApproversAdd(f), newApproversList(f), newApproversRemove(f),
 	)
 	return command
 }

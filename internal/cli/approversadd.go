@@ -9,7 +9,7 @@ import (
 )
 
 // newApproversAdd builds `approvers add`.
-func newApproversAdd(f *Factory, run func(context.Context, *Factory, *approverOptions) error) *cobra.Command {
+func newApproversAdd(f *Factory) *cobra.Command {
 	options := &approverOptions{}
 	command := &cobra.Command{
 		Use:   "add NAME",
@@ -20,7 +20,7 @@ there are approvers already, one of them is asked to consent.`,
 		Args:    oneArgument("the approver's name"),
 		RunE: func(command *cobra.Command, args []string) error {
 			options.name = args[0]
-			return run(command.Context(), f, options)
+			return runApproversAdd(command.Context(), f, options)
 		},
 	}
 	options.keys.add(command.Flags())

@@ -7,14 +7,14 @@ import (
 )
 
 // newApproversList builds `approvers list`.
-func newApproversList(f *Factory, run func(context.Context, *Factory, *approverOptions) error) *cobra.Command {
+func newApproversList(f *Factory) *cobra.Command {
 	options := &approverOptions{}
 	command := &cobra.Command{
 		Use:     "list",
 		Short:   "List the approvers",
 		Example: "  mcp-partner approvers list\n  mcp-partner approvers list --json",
 		Args:    noArguments,
-		RunE:    func(command *cobra.Command, _ []string) error { return run(command.Context(), f, options) },
+		RunE:    func(command *cobra.Command, _ []string) error { return runApproversList(command.Context(), f, options) },
 	}
 	command.Flags().BoolVar(&options.json, "json", false, "print {\"approvers\":[{name,added_at}]}")
 	options.keys.add(command.Flags())

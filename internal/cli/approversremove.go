@@ -7,7 +7,7 @@ import (
 )
 
 // newApproversRemove builds `approvers remove`.
-func newApproversRemove(f *Factory, run func(context.Context, *Factory, *approverOptions) error) *cobra.Command {
+func newApproversRemove(f *Factory) *cobra.Command {
 	options := &approverOptions{}
 	command := &cobra.Command{
 		Use:   "remove NAME",
@@ -18,7 +18,7 @@ approved and nobody has used is void from then on.`,
 		Args:    oneArgument("the approver's name"),
 		RunE: func(command *cobra.Command, args []string) error {
 			options.name = args[0]
-			return run(command.Context(), f, options)
+			return runApproversRemove(command.Context(), f, options)
 		},
 	}
 	options.keys.add(command.Flags())

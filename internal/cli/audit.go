@@ -78,8 +78,8 @@ Exit codes: 0 done, 1 failed or --fail-on found something, 2 wrong usage, 3 refu
 	flags.StringVar(&options.label, "label", "", "name the run, such as `2026-11`; a run with a name is kept")
 	options.report.add(flags)
 	options.house.add(flags)
-	command.AddCommand(newAuditList(f, runAuditList), newAuditShow(f, runAuditShow), newAuditResume(f, runAuditResume),
-		newAuditDiff(f, runAuditDiff), newAuditLabel(f, runAuditLabel))
+	command.AddCommand(newAuditList(f), newAuditShow(f), newAuditResume(f),
+		newAuditDiff(f), newAuditLabel(f))
 	return command
 }
 

@@ -22,7 +22,7 @@ type auditDiffOptions struct {
 }
 
 // newAuditDiff builds `audit diff`.
-func newAuditDiff(f *Factory, run func(context.Context, *Factory, *auditDiffOptions) error) *cobra.Command {
+func newAuditDiff(f *Factory) *cobra.Command {
 	options := &auditDiffOptions{}
 	command := &cobra.Command{
 		Use:   "diff EARLIER LATER",
@@ -36,7 +36,7 @@ either side is never called newly missing.`,
 		Args: twoArguments("the earlier and the later audit"),
 		RunE: func(command *cobra.Command, args []string) error {
 			options.before, options.after = args[0], args[1]
-			return run(command.Context(), f, options)
+			return runAuditDiff(command.Context(), f, options)
 		},
 	}
 	command.Flags().BoolVar(&options.json, "json", false, "print a line of JSON for each change")

@@ -17,7 +17,7 @@ type auditResumeOptions struct {
 }
 
 // newAuditResume builds `audit resume`.
-func newAuditResume(f *Factory, run func(context.Context, *Factory, *auditResumeOptions) error) *cobra.Command {
+func newAuditResume(f *Factory) *cobra.Command {
 	options := &auditResumeOptions{}
 	command := &cobra.Command{
 		Use:   "resume RUN",
@@ -32,7 +32,7 @@ is asked. After a crash the process counts as gone after ten seconds.`,
 			if err := options.house.simulate.check(command.Flags()); err != nil {
 				return err
 			}
-			return run(command.Context(), f, options)
+			return runAuditResume(command.Context(), f, options)
 		},
 	}
 	options.report.add(command.Flags())

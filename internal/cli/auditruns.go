@@ -42,7 +42,7 @@ type auditListOptions struct {
 }
 
 // newAuditList builds `audit list`.
-func newAuditList(f *Factory, run func(context.Context, *Factory, *auditListOptions) error) *cobra.Command {
+func newAuditList(f *Factory) *cobra.Command {
 	options := &auditListOptions{}
 	command := &cobra.Command{
 		Use:   "list",
@@ -50,7 +50,7 @@ func newAuditList(f *Factory, run func(context.Context, *Factory, *auditListOpti
 		Example: `  mcp-partner audit list
   mcp-partner audit list --limit 0 --json`,
 		Args: noArguments,
-		RunE: func(command *cobra.Command, _ []string) error { return run(command.Context(), f, options) },
+		RunE: func(command *cobra.Command, _ []string) error { return runAuditList(command.Context(), f, options) },
 	}
 	flags := command.Flags()
 	flags.IntVar(&options.limit, "limit", 20, "at most `N` audits; 0 is all")
@@ -117,7 +117,7 @@ type auditShowOptions struct {
 }
 
 // newAuditShow builds `audit show`.
-func newAuditShow(f *Factory, run func(context.Context, *Factory, *auditShowOptions) error) *cobra.Command {
+func newAuditShow(f *Factory) *cobra.Command {
 	options := &auditShowOptions{}
 	command := &cobra.Command{
 		Use:   "show RUN",
@@ -128,7 +128,7 @@ func newAuditShow(f *Factory, run func(context.Context, *Factory, *auditShowOpti
 		Args: oneArgument("the audit"),
 		RunE: func(command *cobra.Command, args []string) error {
 			options.run = args[0]
-			return run(command.Context(), f, options)
+			return runAuditShow(command.Context(), f, options)
 		},
 	}
 	options.report.add(command.Flags())
@@ -154,7 +154,7 @@ func runAuditShow(ctx context.Context, f *Factory, o *auditShowOptions) error {
 }
 
 // newAuditLabel builds `audit label`.
-func newAuditLabel(f *Factory, run func(context.Context, *Factory, *auditHouse, string, string) error) *cobra.Command {
+func newAuditLabel(f *Factory) *cobra.Command {
 	options := &auditHouse{}
 	command := &cobra.Command{
 		Use:   "label RUN LABEL",
@@ -164,7 +164,7 @@ func newAuditLabel(f *Factory, run func(context.Context, *Factory, *auditHouse, 
   mcp-partner audit label 2026-11 ''`,
 		Args: twoArguments("the audit and its name"),
 		RunE: func(command *cobra.Command, args []string) error {
-			return run(command.Context(), f, options, args[0], args[1])
+			return runAuditLabel(command.Context(), f, options, args[0], args[1])
 		},
 	}
 	options.keys.add(command.Flags())

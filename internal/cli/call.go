@@ -34,7 +34,7 @@ type callOptions struct {
 
 // newCall builds `call` with one subcommand a tool, whose flags are the tool's
 // arguments.
-func newCall(f *Factory, run func(context.Context, *Factory, *callOptions) error) *cobra.Command {
+func newCall(f *Factory) *cobra.Command {
 	options := &callOptions{}
 	command := &cobra.Command{
 		Use:   "call TOOL",
@@ -68,12 +68,12 @@ Exit codes: 0 done or unchanged, 1 failed, 2 wrong usage, 3 refused,
 	options.simulate.add(flags)
 	options.fleet.add(flags)
 	for _, op := range schemas.Catalogue() {
-		command.AddCommand(newCallTool(f, op, options, run))
+		command.AddCommand(newCallTool(f, op, options))
 	}
 	return command
 }
 
-func newCallTool(f *Factory, op schemas.Operation, options *callOptions, run func(context.Context, *Factory, *callOptions) error) *cobra.Command {
+func newCallTool(f *Factory, op schemas.Operation, options *callOptions) *cobra.Command {
 	command := &cobra.Command{
 		Use:     op.Name,
 		Short:   op.Title + " (" + string(op.Effect) + ")",
@@ -91,7 +91,7 @@ func newCallTool(f *Factory, op schemas.Operation, options *callOptions, run fun
 					return err
 				}
 			}
-			return run(command.Context(), f, options)
+			return runCall(command.Context(), f, options)
 		},
 	}
 	options.arguments.add(command, op)

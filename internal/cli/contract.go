@@ -13,6 +13,6 @@ openapi prints.`,
 		Args:    noArguments,
 		RunE:    showHelp,
 	}
-	command.AddCommand(newContractVerify(f, runContractVerify))
+	command.AddCommand(newContractVerify(f))
 	return command
 }

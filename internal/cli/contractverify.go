@@ -27,7 +27,7 @@ type contractVerifyOptions struct {
 }
 
 // newContractVerify builds `contract verify`.
-func newContractVerify(f *Factory, run func(context.Context, *Factory, *contractVerifyOptions) error) *cobra.Command {
+func newContractVerify(f *Factory) *cobra.Command {
 	options := &contractVerifyOptions{}
 	command := &cobra.Command{
 		Use:   "verify",
@@ -56,7 +56,7 @@ Exit codes: 0 the provider keeps the contract, 1 it does not or could not be ask
 			if err := options.check(); err != nil {
 				return err
 			}
-			return run(command.Context(), f, options)
+			return runContractVerify(command.Context(), f, options)
 		},
 	}
 	flags := command.Flags()

@@ -21,7 +21,7 @@ const (
 )
 
 // newDemo builds `demo`.
-func newDemo(f *Factory, run func(context.Context, *Factory) error) *cobra.Command {
+func newDemo(f *Factory) *cobra.Command {
 	return &cobra.Command{
 		Use:   "demo",
 		Short: "Show what an agent sees, against a simulated Azure",
@@ -30,7 +30,7 @@ client over a stdio pipe, and go through the main job: what is asked, what comes
 back, and whether that is as it should be. Exit code 0 only if every step is.`,
 		Example: "  mcp-partner demo",
 		Args:    noArguments,
-		RunE:    func(command *cobra.Command, _ []string) error { return run(command.Context(), f) },
+		RunE:    func(command *cobra.Command, _ []string) error { return runDemo(command.Context(), f) },
 	}
 }
 

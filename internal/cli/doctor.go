@@ -12,7 +12,7 @@ type doctorOptions struct {
 }
 
 // newDoctor builds `doctor`.
-func newDoctor(f *Factory, run func(context.Context, *Factory, *doctorOptions) error) *cobra.Command {
+func newDoctor(f *Factory) *cobra.Command {
 	options := &doctorOptions{}
 	command := &cobra.Command{
 		Use:   "doctor",
@@ -28,7 +28,7 @@ The exit code is 1 if a check fails.`,
   mcp-partner doctor --read
   mcp-partner doctor --json`,
 		Args: noArguments,
-		RunE: func(command *cobra.Command, _ []string) error { return run(command.Context(), f, options) },
+		RunE: func(command *cobra.Command, _ []string) error { return runDoctor(command.Context(), f, options) },
 	}
 	flags := command.Flags()
 	flags.BoolVar(&options.json, "json", false, "print {\"checks\":[{name,status,message,fix}]}")

@@ -1,8 +1,6 @@
 package cli
 
 import (
-	"context"
-
 	"github.com/spf13/cobra"
 
 	"mcp-partner/internal/config"
@@ -10,7 +8,7 @@ import (
 )
 
 // newEnsure builds `ensure`.
-func newEnsure(f *Factory, run func(context.Context, *Factory, *manyOptions) error) *cobra.Command {
+func newEnsure(f *Factory) *cobra.Command {
 	options := &manyOptions{tool: schemas.ToolEnsurePartnerLinks}
 	command := &cobra.Command{
 		Use:   "ensure",
@@ -35,7 +33,7 @@ Exit codes: 0 done or unchanged, 1 not every tenant is as planned, 2 wrong usage
 			if err := options.prepare(f, command.Flags()); err != nil {
 				return err
 			}
-			return run(command.Context(), f, options)
+			return runMany(command.Context(), f, options)
 		},
 	}
 	flags := command.Flags()
@@ -46,7 +44,7 @@ Exit codes: 0 done or unchanged, 1 not every tenant is as planned, 2 wrong usage
 }
 
 // newTransition builds `transition`.
-func newTransition(f *Factory, run func(context.Context, *Factory, *manyOptions) error) *cobra.Command {
+func newTransition(f *Factory) *cobra.Command {
 	options := &manyOptions{tool: schemas.ToolTransitionPartner}
 	command := &cobra.Command{
 		Use:   "transition",
@@ -73,7 +71,7 @@ on with --resume, for 24 hours.`,
 			if err := options.prepare(f, command.Flags()); err != nil {
 				return err
 			}
-			return run(command.Context(), f, options)
+			return runMany(command.Context(), f, options)
 		},
 	}
 	flags := command.Flags()

@@ -18,7 +18,7 @@ type findOptions struct {
 }
 
 // newFind builds `find`.
-func newFind(f *Factory, run func(context.Context, *Factory, *findOptions) error) *cobra.Command {
+func newFind(f *Factory) *cobra.Command {
 	options := &findOptions{}
 	command := &cobra.Command{
 		Use:   "find QUERY...",
@@ -38,7 +38,7 @@ It needs no vault, and works with an empty directory.`,
 			if err := options.simulate.check(command.Flags()); err != nil {
 				return err
 			}
-			return run(command.Context(), f, options)
+			return runFind(command.Context(), f, options)
 		},
 	}
 	flags := command.Flags()

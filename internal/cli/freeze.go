@@ -13,7 +13,7 @@ type freezeOptions struct {
 }
 
 // newFreeze builds `freeze`.
-func newFreeze(f *Factory, run func(context.Context, *Factory, *freezeOptions) error) *cobra.Command {
+func newFreeze(f *Factory) *cobra.Command {
 	options := &freezeOptions{}
 	command := &cobra.Command{
 		Use:   "freeze",
@@ -24,7 +24,7 @@ told the reason. It takes no passphrase; to unfreeze takes an approver's.`,
 		Example: `  mcp-partner freeze --reason 'the agent of Team Nord runs wild'
   mcp-partner freeze --reads --reason 'credential leaked'`,
 		Args: noArguments,
-		RunE: func(command *cobra.Command, _ []string) error { return run(command.Context(), f, options) },
+		RunE: func(command *cobra.Command, _ []string) error { return runFreeze(command.Context(), f, options) },
 	}
 	command.Flags().BoolVar(&options.reads, "reads", false, "stop reads too")
 	command.Flags().StringVar(&options.reason, "reason", "", "why, for agents and the record")

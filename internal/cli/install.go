@@ -99,7 +99,7 @@ type installOptions struct {
 }
 
 // newInstall builds `install`.
-func newInstall(f *Factory, run func(context.Context, *Factory, *installOptions) error) *cobra.Command {
+func newInstall(f *Factory) *cobra.Command {
 	options := &installOptions{}
 	command := &cobra.Command{
 		Use:   "install CLIENT [-- ARGUMENTS OF serve]",
@@ -126,7 +126,7 @@ file, which an agent may be able to edit, are rules in config.yaml.`,
 			if err := options.take(command, args); err != nil {
 				return err
 			}
-			return run(command.Context(), f, options)
+			return runInstall(command.Context(), f, options)
 		},
 	}
 	flags := command.Flags()

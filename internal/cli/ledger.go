@@ -28,8 +28,8 @@ mcp-partner ledger head, and verify against it.`,
 		RunE: showHelp,
 	}
 	command.AddCommand(
-		newLedgerList(f, runLedgerList), newLedgerVerify(f, runLedgerVerify), newLedgerHead(f, runLedgerHead),
-		newLedgerExport(f, runLedgerExport), newLedgerPrune(f, runLedgerPrune),
+		newLedgerList(f), newLedgerVerify(f), newLedgerHead(f),
+		newLedgerExport(f), newLedgerPrune(f),
 	)
 	return command
 }

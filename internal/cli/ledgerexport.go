@@ -17,7 +17,7 @@ type ledgerExportOptions struct {
 }
 
 // newLedgerExport builds `ledger export`.
-func newLedgerExport(f *Factory, run func(context.Context, *Factory, *ledgerExportOptions) error) *cobra.Command {
+func newLedgerExport(f *Factory) *cobra.Command {
 	options := &ledgerExportOptions{}
 	command := &cobra.Command{
 		Use:   "export",
@@ -29,7 +29,7 @@ approvers, accounts, and reasons that people typed.`,
 		Example: `  mcp-partner ledger export --format jsonl -o ledger.jsonl
   mcp-partner ledger export --format csv --tenant contoso --since 2026-01-01`,
 		Args: noArguments,
-		RunE: func(command *cobra.Command, _ []string) error { return run(command.Context(), f, options) },
+		RunE: func(command *cobra.Command, _ []string) error { return runLedgerExport(command.Context(), f, options) },
 	}
 	flags := command.Flags()
 	flags.StringVar(&options.format, "format", string(ledger.FormatJSONL), "`jsonl or csv`")

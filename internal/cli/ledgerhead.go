@@ -18,7 +18,7 @@ type ledgerHeadOptions struct {
 }
 
 // newLedgerHead builds `ledger head`.
-func newLedgerHead(f *Factory, run func(context.Context, *Factory, *ledgerHeadOptions) error) *cobra.Command {
+func newLedgerHead(f *Factory) *cobra.Command {
 	options := &ledgerHeadOptions{}
 	command := &cobra.Command{
 		Use:   "head",
@@ -30,7 +30,7 @@ exports.`,
 		Example: `  mcp-partner ledger head > head.json
   mcp-partner ledger head -o head.json --public-key-file ledger.pem`,
 		Args: noArguments,
-		RunE: func(command *cobra.Command, _ []string) error { return run(command.Context(), f, options) },
+		RunE: func(command *cobra.Command, _ []string) error { return runLedgerHead(command.Context(), f, options) },
 	}
 	flags := command.Flags()
 	flags.StringVarP(&options.output, "output", "o", "", "write to this `FILE`, readable for you alone")

@@ -19,7 +19,7 @@ type ledgerListOptions struct {
 }
 
 // newLedgerList builds `ledger list`.
-func newLedgerList(f *Factory, run func(context.Context, *Factory, *ledgerListOptions) error) *cobra.Command {
+func newLedgerList(f *Factory) *cobra.Command {
 	options := &ledgerListOptions{}
 	command := &cobra.Command{
 		Use:   "list",
@@ -30,7 +30,7 @@ written, mcp-partner ledger verify says.`,
   mcp-partner ledger list --tenant contoso --since 2026-01-01 --until 2026-02-01
   mcp-partner ledger list --approver alice --limit 0 --json`,
 		Args: noArguments,
-		RunE: func(command *cobra.Command, _ []string) error { return run(command.Context(), f, options) },
+		RunE: func(command *cobra.Command, _ []string) error { return runLedgerList(command.Context(), f, options) },
 	}
 	flags := command.Flags()
 	options.filter.add(flags)

@@ -13,7 +13,7 @@ type ledgerPruneOptions struct {
 }
 
 // newLedgerPrune builds `ledger prune`.
-func newLedgerPrune(f *Factory, run func(context.Context, *Factory, *ledgerPruneOptions) error) *cobra.Command {
+func newLedgerPrune(f *Factory) *cobra.Command {
 	options := &ledgerPruneOptions{}
 	command := &cobra.Command{
 		Use:   "prune",
@@ -23,7 +23,7 @@ rest can still be verified, and an entry says what was removed. A write whose ou
 is not known, and what came after it, stays. Exports and backups keep what they have.`,
 		Example: "  mcp-partner ledger prune --before 2025-01-01",
 		Args:    noArguments,
-		RunE:    func(command *cobra.Command, _ []string) error { return run(command.Context(), f, options) },
+		RunE:    func(command *cobra.Command, _ []string) error { return runLedgerPrune(command.Context(), f, options) },
 	}
 	command.Flags().StringVar(&options.before, "before", "", "remove entries older than this `DATE`: 2026-01-31 (UTC) or RFC 3339")
 	options.keys.add(command.Flags())

@@ -19,7 +19,7 @@ type ledgerVerifyOptions struct {
 }
 
 // newLedgerVerify builds `ledger verify`.
-func newLedgerVerify(f *Factory, run func(context.Context, *Factory, *ledgerVerifyOptions) error) *cobra.Command {
+func newLedgerVerify(f *Factory) *cobra.Command {
 	options := &ledgerVerifyOptions{}
 	command := &cobra.Command{
 		Use:   "verify",
@@ -40,7 +40,7 @@ Exit codes: 0 nothing was found, 1 something was, or it could not be told.`,
   mcp-partner ledger verify --accept-gap 28-32 --reason "restored the backup of Monday" --approver alice
   mcp-partner ledger verify --export ledger.jsonl --head head.json --public-key-file ledger.pem`,
 		Args: noArguments,
-		RunE: func(command *cobra.Command, _ []string) error { return run(command.Context(), f, options) },
+		RunE: func(command *cobra.Command, _ []string) error { return runLedgerVerify(command.Context(), f, options) },
 	}
 	flags := command.Flags()
 	flags.StringVar(&options.head, "head", "", "head `FILE` that was kept elsewhere")

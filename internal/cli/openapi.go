@@ -24,7 +24,7 @@ const (
 )
 
 // newOpenAPI builds `openapi`.
-func newOpenAPI(f *Factory, run func(context.Context, *Factory, *openAPIOptions) error) *cobra.Command {
+func newOpenAPI(f *Factory) *cobra.Command {
 	options := &openAPIOptions{}
 	command := &cobra.Command{
 		Use:   "openapi",
@@ -39,7 +39,7 @@ throttling. MCP clients read it as partner://openapi; a server over HTTP has it 
 			if options.format != formatJSON && options.format != formatYAML {
 				return usage(help(command), "--format is json or yaml")
 			}
-			return run(command.Context(), f, options)
+			return runOpenAPI(command.Context(), f, options)
 		},
 	}
 	flags := command.Flags()

@@ -13,6 +13,6 @@ func newPolicy(f *Factory) *cobra.Command {
 		Args:    noArguments,
 		RunE:    showHelp,
 	}
-	command.AddCommand(newPolicyTest(f, runPolicyTest))
+	command.AddCommand(newPolicyTest(f))
 	return command
 }

@@ -17,7 +17,7 @@ type policyTestOptions struct {
 }
 
 // newPolicyTest builds `policy test`.
-func newPolicyTest(f *Factory, run func(context.Context, *Factory, *policyTestOptions) error) *cobra.Command {
+func newPolicyTest(f *Factory) *cobra.Command {
 	options := &policyTestOptions{}
 	command := &cobra.Command{
 		Use:   "test",
@@ -31,7 +31,7 @@ token's hash. Exit codes: 0 for allow and ask, 3 for deny.`,
 		Example: `  mcp-partner policy test --tool update_partner --tenant contoso --partner-id 1234567 --caller stdio
   mcp-partner policy test --tool register_partner --tenant contoso --partner-id 1234567 --state not_linked --json`,
 		Args: noArguments,
-		RunE: func(command *cobra.Command, _ []string) error { return run(command.Context(), f, options) },
+		RunE: func(command *cobra.Command, _ []string) error { return runPolicyTest(command.Context(), f, options) },
 	}
 	flags := command.Flags()
 	flags.StringVar(&options.tool, "tool", "", "`NAME` of the tool")

@@ -26,7 +26,7 @@ const (
 type probeOptions struct{ url, caFile string }
 
 // newHealth builds `health`, which a container without a shell can run.
-func newHealth(f *Factory, run func(context.Context, *Factory, *probeOptions) error) *cobra.Command {
+func newHealth(f *Factory) *cobra.Command {
 	options := &probeOptions{}
 	command := &cobra.Command{
 		Use:   "health",
@@ -36,7 +36,7 @@ container's health check or a script does. The exit code is 0 if it is ready, el
 and what is not ready is named. No token is needed and none is sent.`,
 		Example: "  mcp-partner health\n  mcp-partner health --url https://partner.example/readyz --ca-file ca.pem",
 		Args:    noArguments,
-		RunE:    func(command *cobra.Command, _ []string) error { return run(command.Context(), f, options) },
+		RunE:    func(command *cobra.Command, _ []string) error { return runHealth(command.Context(), f, options) },
 	}
 	flags := command.Flags()
 	flags.StringVar(&options.url, "url", "http://127.0.0.1:8080/readyz", "`URL` of its /readyz")

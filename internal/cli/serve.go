@@ -28,7 +28,7 @@ type serveOptions struct {
 }
 
 // newServe builds `serve`.
-func newServe(f *Factory, run func(context.Context, *Factory, *serveOptions) error) *cobra.Command {
+func newServe(f *Factory) *cobra.Command {
 	options := &serveOptions{}
 	command := &cobra.Command{
 		Use:   "serve",
@@ -58,7 +58,7 @@ of the start is, unless --metrics gives it an address of its own.`,
 			if err := options.simulate.check(command.Flags()); err != nil {
 				return err
 			}
-			return run(command.Context(), f, options)
+			return runServe(command.Context(), f, options)
 		},
 	}
 	flags := command.Flags()

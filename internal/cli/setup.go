@@ -22,7 +22,7 @@ type setupOptions struct {
 }
 
 // newSetup builds `setup`.
-func newSetup(f *Factory, run func(context.Context, *Factory, *setupOptions) error) *cobra.Command {
+func newSetup(f *Factory) *cobra.Command {
 	options := &setupOptions{}
 	command := &cobra.Command{
 		Use:   "setup [TENANT]",
@@ -43,7 +43,7 @@ the answers as flags, those of tenants add among them.`,
 			if len(args) == 1 {
 				options.tenant.name = args[0]
 			}
-			return run(command.Context(), f, options)
+			return runSetup(command.Context(), f, options)
 		},
 	}
 	flags := command.Flags()

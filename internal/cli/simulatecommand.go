@@ -27,7 +27,7 @@ type simulateCommand struct {
 }
 
 // newSimulate builds `simulate`.
-func newSimulate(f *Factory, run func(context.Context, *Factory, *simulateCommand) error) *cobra.Command {
+func newSimulate(f *Factory) *cobra.Command {
 	options := &simulateCommand{}
 	command := &cobra.Command{
 		Use:   "simulate",
@@ -45,7 +45,7 @@ Kinds of --fault:
   mcp-partner simulate --fault throttle_burst=10 --fault html=2 --seed 7
   mcp-partner simulate --ca-out ca.pem --tenants-out tenants.csv`,
 		Args: noArguments,
-		RunE: func(command *cobra.Command, _ []string) error { return run(command.Context(), f, options) },
+		RunE: func(command *cobra.Command, _ []string) error { return runSimulate(command.Context(), f, options) },
 	}
 	flags := command.Flags()
 	flags.StringVar(&options.listen, "listen", "127.0.0.1:8443", "`HOST:PORT` to listen on; port 0 takes a free one")

@@ -18,9 +18,9 @@ where that credential is sent. It holds no secret; those are in the vault.`,
 		RunE: showHelp,
 	}
 	command.AddCommand(
-		newTenantsAdd(f, runTenantsAdd), newTenantsList(f, runTenantsList), newTenantsSet(f, runTenantsSet),
-		newTenantsImport(f, runTenantsImport), newTenantsExport(f, runTenantsExport), newTenantsRemove(f, runTenantsRemove),
-		newTenantsConsentLinks(f, runTenantsConsentLinks), newTenantsDiscover(f, runTenantsDiscover),
+		newTenantsAdd(f), newTenantsList(f), newTenantsSet(f),
+		newTenantsImport(f), newTenantsExport(f), newTenantsRemove(f),
+		newTenantsConsentLinks(f), newTenantsDiscover(f),
 	)
 	return command
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // newTenantsAdd builds `tenants add`.
-func newTenantsAdd(f *Factory, run func(context.Context, *Factory, *tenantOptions) error) *cobra.Command {
+func newTenantsAdd(f *Factory) *cobra.Command {
 	options := &tenantOptions{}
 	command := &cobra.Command{
 		Use:   "add NAME",
@@ -40,7 +40,7 @@ stored secret goes elsewhere than so far only with --allow-other-authority.`,
 		Args: oneArgument("the tenant's name"),
 		RunE: func(command *cobra.Command, args []string) error {
 			options.name = args[0]
-			return run(command.Context(), f, options)
+			return runTenantsAdd(command.Context(), f, options)
 		},
 	}
 	options.add(command.Flags())

@@ -15,7 +15,7 @@ type consentLinksOptions struct {
 }
 
 // newTenantsConsentLinks builds `tenants consent-links`.
-func newTenantsConsentLinks(f *Factory, run func(context.Context, *Factory, *consentLinksOptions) error) *cobra.Command {
+func newTenantsConsentLinks(f *Factory) *cobra.Command {
 	options := &consentLinksOptions{}
 	command := &cobra.Command{
 		Use:   "consent-links",
@@ -28,7 +28,9 @@ tenants that consented already are listed too; mcp-partner doctor says which did
 		Example: `  mcp-partner tenants consent-links --credential partner-app
   mcp-partner tenants consent-links --credential partner-app --csv -o consent.csv`,
 		Args: noArguments,
-		RunE: func(command *cobra.Command, _ []string) error { return run(command.Context(), f, options) },
+		RunE: func(command *cobra.Command, _ []string) error {
+			return runTenantsConsentLinks(command.Context(), f, options)
+		},
 	}
 	flags := command.Flags()
 	flags.StringVar(&options.credential, "credential", "", "`NAME` of the credential whose application is consented to")

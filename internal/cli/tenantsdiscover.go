@@ -19,7 +19,7 @@ type discoverOptions struct {
 }
 
 // newTenantsDiscover builds `tenants discover`.
-func newTenantsDiscover(f *Factory, run func(context.Context, *Factory, *discoverOptions) error) *cobra.Command {
+func newTenantsDiscover(f *Factory) *cobra.Command {
 	options := &discoverOptions{}
 	command := &cobra.Command{
 		Use:   "discover",
@@ -38,7 +38,9 @@ directory that uses the credential: the first, or --tenant.`,
   mcp-partner tenants discover --credential alice --csv -o found.csv
   mcp-partner tenants import found.csv`,
 		Args: noArguments,
-		RunE: func(command *cobra.Command, _ []string) error { return run(command.Context(), f, options) },
+		RunE: func(command *cobra.Command, _ []string) error {
+			return runTenantsDiscover(command.Context(), f, options)
+		},
 	}
 	flags := command.Flags()
 	flags.StringVar(&options.credential, "credential", "", "`NAME` of the credential")

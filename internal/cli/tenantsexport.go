@@ -18,7 +18,7 @@ type exportOptions struct {
 }
 
 // newTenantsExport builds `tenants export`.
-func newTenantsExport(f *Factory, run func(context.Context, *Factory, *exportOptions) error) *cobra.Command {
+func newTenantsExport(f *Factory) *cobra.Command {
 	options := &exportOptions{}
 	command := &cobra.Command{
 		Use:   "export",
@@ -31,7 +31,7 @@ The CSV names no CA file: --ca-file is given anew at an import.`,
 		Example: `  mcp-partner tenants export -o tenants.csv
   mcp-partner tenants export --format json`,
 		Args: noArguments,
-		RunE: func(command *cobra.Command, _ []string) error { return run(command.Context(), f, options) },
+		RunE: func(command *cobra.Command, _ []string) error { return runTenantsExport(command.Context(), f, options) },
 	}
 	flags := command.Flags()
 	flags.StringVar(&options.format, "format", "csv", "`csv or json`")

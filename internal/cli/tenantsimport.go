@@ -26,7 +26,7 @@ type importOptions struct {
 }
 
 // newTenantsImport builds `tenants import`.
-func newTenantsImport(f *Factory, run func(context.Context, *Factory, *importOptions) error) *cobra.Command {
+func newTenantsImport(f *Factory) *cobra.Command {
 	options := &importOptions{}
 	command := &cobra.Command{
 		Use:   "import FILE.csv",
@@ -74,7 +74,7 @@ identity that acted there holds a link, or while that cannot be told, unless
 		Args: oneArgument("the CSV file"),
 		RunE: func(command *cobra.Command, args []string) error {
 			options.file = args[0]
-			return run(command.Context(), f, options)
+			return runTenantsImport(command.Context(), f, options)
 		},
 	}
 	options.add(command.Flags())

@@ -11,7 +11,7 @@ import (
 )
 
 // newTenantsList builds `tenants list`.
-func newTenantsList(f *Factory, run func(context.Context, *Factory, bool) error) *cobra.Command {
+func newTenantsList(f *Factory) *cobra.Command {
 	var asJSON bool
 	command := &cobra.Command{
 		Use:     "list",
@@ -19,7 +19,7 @@ func newTenantsList(f *Factory, run func(context.Context, *Factory, bool) error)
 		Long:    "List the tenants of the directory. With --json: {\"tenants\":[...]}, all of them, without secrets.",
 		Example: "  mcp-partner tenants list\n  mcp-partner tenants list --json",
 		Args:    noArguments,
-		RunE:    func(command *cobra.Command, _ []string) error { return run(command.Context(), f, asJSON) },
+		RunE:    func(command *cobra.Command, _ []string) error { return runTenantsList(command.Context(), f, asJSON) },
 	}
 	command.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return command

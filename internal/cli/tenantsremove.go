@@ -20,7 +20,7 @@ type removeOptions struct {
 }
 
 // newTenantsRemove builds `tenants remove`.
-func newTenantsRemove(f *Factory, run func(context.Context, *Factory, *removeOptions) error) *cobra.Command {
+func newTenantsRemove(f *Factory) *cobra.Command {
 	options := &removeOptions{}
 	command := &cobra.Command{
 		Use:   "remove NAME",
@@ -34,7 +34,7 @@ credential and the secret stay in the vault; other tenants may use them.`,
 		Args: oneArgument("the tenant's name"),
 		RunE: func(command *cobra.Command, args []string) error {
 			options.name = args[0]
-			return run(command.Context(), f, options)
+			return runTenantsRemove(command.Context(), f, options)
 		},
 		ValidArgsFunction: first(f.tenantNames),
 	}

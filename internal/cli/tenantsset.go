@@ -11,7 +11,7 @@ import (
 )
 
 // newTenantsSet builds `tenants set`.
-func newTenantsSet(f *Factory, run func(context.Context, *Factory, *tenantOptions) error) *cobra.Command {
+func newTenantsSet(f *Factory) *cobra.Command {
 	options := &tenantOptions{}
 	command := &cobra.Command{
 		Use:   "set NAME",
@@ -33,7 +33,7 @@ a link, or while that cannot be told, unless --keep-link is given.`,
 		Args: oneArgument("the tenant's name"),
 		RunE: func(command *cobra.Command, args []string) error {
 			options.name = args[0]
-			return run(command.Context(), f, options)
+			return runTenantsSet(command.Context(), f, options)
 		},
 		ValidArgsFunction: first(f.tenantNames),
 	}

@@ -20,7 +20,7 @@ directory and across restarts. Only a hash of a token is kept.`,
 		Args: noArguments,
 		RunE: showHelp,
 	}
-	command.AddCommand(newTokenIssue(f, runTokenIssue), newTokenList(f, runTokenList), newTokenRevoke(f, runTokenRevoke))
+	command.AddCommand(newTokenIssue(f), newTokenList(f), newTokenRevoke(f))
 	return command
 }
 

@@ -24,7 +24,7 @@ type tokenIssueOptions struct {
 }
 
 // newTokenIssue builds `token issue`.
-func newTokenIssue(f *Factory, run func(context.Context, *Factory, *tokenIssueOptions) error) *cobra.Command {
+func newTokenIssue(f *Factory) *cobra.Command {
 	options := &tokenIssueOptions{}
 	command := &cobra.Command{
 		Use:   "issue",
@@ -44,7 +44,7 @@ Globs in --tenants are expanded now: a tenant that is added later is not in it. 
   mcp-partner token issue --for migration --scope partner.read,partner.write --tenants contoso --partner-ids 1234567 --ttl 30m
   mcp-partner token issue --for alice --scope partner.approve --tenants '*' --approver alice`,
 		Args: noArguments,
-		RunE: func(command *cobra.Command, _ []string) error { return run(command.Context(), f, options) },
+		RunE: func(command *cobra.Command, _ []string) error { return runTokenIssue(command.Context(), f, options) },
 	}
 	flags := command.Flags()
 	flags.StringVar(&options.caller, "for", "", "`NAME` of the caller: letters, digits and . _ @ -")

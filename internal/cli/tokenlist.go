@@ -16,14 +16,14 @@ type tokenListOptions struct {
 }
 
 // newTokenList builds `token list`.
-func newTokenList(f *Factory, run func(context.Context, *Factory, *tokenListOptions) error) *cobra.Command {
+func newTokenList(f *Factory) *cobra.Command {
 	options := &tokenListOptions{}
 	command := &cobra.Command{
 		Use:     "list",
 		Short:   "List the tokens of the last 30 days, newest first; the tokens themselves are kept nowhere",
 		Example: "  mcp-partner token list\n  mcp-partner token list --json",
 		Args:    noArguments,
-		RunE:    func(command *cobra.Command, _ []string) error { return run(command.Context(), f, options) },
+		RunE:    func(command *cobra.Command, _ []string) error { return runTokenList(command.Context(), f, options) },
 	}
 	command.Flags().BoolVar(&options.json, "json", false, "print {\"tokens\":[...]}")
 	options.keys.add(command.Flags())

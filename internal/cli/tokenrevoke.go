@@ -16,7 +16,7 @@ type tokenRevokeOptions struct {
 }
 
 // newTokenRevoke builds `token revoke`.
-func newTokenRevoke(f *Factory, run func(context.Context, *Factory, *tokenRevokeOptions) error) *cobra.Command {
+func newTokenRevoke(f *Factory) *cobra.Command {
 	options := &tokenRevokeOptions{}
 	command := &cobra.Command{
 		Use:   "revoke [ID]",
@@ -33,7 +33,7 @@ approved and nobody has used.`,
 			if len(args) == 1 {
 				options.id = args[0]
 			}
-			return run(command.Context(), f, options)
+			return runTokenRevoke(command.Context(), f, options)
 		},
 	}
 	flags := command.Flags()

@@ -24,7 +24,7 @@ const (
 )
 
 // newTools builds `tools`.
-func newTools(f *Factory, run func(context.Context, *Factory, *toolsOptions) error) *cobra.Command {
+func newTools(f *Factory) *cobra.Command {
 	options := &toolsOptions{}
 	command := &cobra.Command{
 		Use:   "tools",
@@ -44,7 +44,7 @@ for a prompt. docs/frameworks.md has a program for each.`,
 			if options.json && options.format != "" && options.format != formatMCP {
 				return usage(help(command), "--json is --format mcp, and another --format was given")
 			}
-			return run(command.Context(), f, options)
+			return runTools(command.Context(), f, options)
 		},
 	}
 	flags := command.Flags()

@@ -7,14 +7,14 @@ import (
 )
 
 // newUnfreeze builds `unfreeze`.
-func newUnfreeze(f *Factory, run func(context.Context, *Factory, *freezeOptions) error) *cobra.Command {
+func newUnfreeze(f *Factory) *cobra.Command {
 	options := &freezeOptions{}
 	command := &cobra.Command{
 		Use:     "unfreeze",
 		Short:   "Let everything run again, with an approver's passphrase",
 		Example: "  mcp-partner unfreeze --approver alice",
 		Args:    noArguments,
-		RunE:    func(command *cobra.Command, _ []string) error { return run(command.Context(), f, options) },
+		RunE:    func(command *cobra.Command, _ []string) error { return runUnfreeze(command.Context(), f, options) },
 	}
 	command.Flags().StringVar(&options.approver, "approver", "", "`NAME` of the approver (default: asked for)")
 	options.keys.add(command.Flags())

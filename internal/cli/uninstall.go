@@ -10,7 +10,7 @@ import (
 )
 
 // newUninstall builds `uninstall`.
-func newUninstall(f *Factory, run func(context.Context, *Factory, *clientOptions) error) *cobra.Command {
+func newUninstall(f *Factory) *cobra.Command {
 	options := &clientOptions{}
 	command := &cobra.Command{
 		Use:   "uninstall CLIENT",
@@ -25,7 +25,7 @@ state directory stays too: remove it yourself if nothing else uses it.`,
 			if err := options.check(args[0]); err != nil {
 				return err
 			}
-			return run(command.Context(), f, options)
+			return runUninstall(command.Context(), f, options)
 		},
 	}
 	options.add(command.Flags())

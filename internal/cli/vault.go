@@ -17,10 +17,10 @@ func newVault(f *Factory) *cobra.Command {
 		Args:    noArguments,
 		RunE:    showHelp,
 	}
-	command.AddCommand(newVaultInit(f, runVaultInit), newVaultStatus(f, runVaultStatus), newVaultRemove(f, runVaultRemove),
-		newVaultAdd(f, runVaultAdd), newVaultList(f, runVaultList), newVaultShow(f, runVaultShow), newVaultTest(f, runVaultTest),
-		newVaultRotateKey(f, runVaultRotateKey), newVaultRotateSecret(f, runVaultRotateSecret),
-		newVaultBackup(f, runVaultBackup), newVaultRestore(f, runVaultRestore), newVaultRecipients(f), newVaultLogin(f, runVaultLogin))
+	command.AddCommand(newVaultInit(f), newVaultStatus(f), newVaultRemove(f),
+		newVaultAdd(f), newVaultList(f), newVaultShow(f), newVaultTest(f),
+		newVaultRotateKey(f), newVaultRotateSecret(f),
+		newVaultBackup(f), newVaultRestore(f), newVaultRecipients(f), newVaultLogin(f))
 	return command
 }
 
@@ -31,7 +31,7 @@ type vaultInitOptions struct {
 }
 
 // newVaultInit builds `vault init`.
-func newVaultInit(f *Factory, run func(context.Context, *Factory, *vaultInitOptions) error) *cobra.Command {
+func newVaultInit(f *Factory) *cobra.Command {
 	options := &vaultInitOptions{}
 	command := &cobra.Command{
 		Use:   "init",
@@ -53,7 +53,7 @@ backend is for whom.`,
   mcp-partner vault init --backend hashicorp --server https://vault.example.com:8200 --auth approle --auth-role ROLE-ID --auth-file /run/secrets/secret-id
   mcp-partner vault init --backend azurekeyvault --server https://NAME.vault.azure.net --auth managed-identity`,
 		Args: noArguments,
-		RunE: func(command *cobra.Command, _ []string) error { return run(command.Context(), f, options) },
+		RunE: func(command *cobra.Command, _ []string) error { return runVaultInit(command.Context(), f, options) },
 	}
 	command.Flags().BoolVar(&options.passphrase, "passphrase", false, "ask for a passphrase on the terminal")
 	options.keys.add(command.Flags())
@@ -96,14 +96,14 @@ type vaultStatusOptions struct {
 }
 
 // newVaultStatus builds `vault status`.
-func newVaultStatus(f *Factory, run func(context.Context, *Factory, *vaultStatusOptions) error) *cobra.Command {
+func newVaultStatus(f *Factory) *cobra.Command {
 	options := &vaultStatusOptions{}
 	command := &cobra.Command{
 		Use:     "status",
 		Short:   "Say what protects the vault, and open it to see whether its key fits",
 		Example: "  mcp-partner vault status\n  mcp-partner vault status --json",
 		Args:    noArguments,
-		RunE:    func(command *cobra.Command, _ []string) error { return run(command.Context(), f, options) },
+		RunE:    func(command *cobra.Command, _ []string) error { return runVaultStatus(command.Context(), f, options) },
 	}
 	command.Flags().BoolVar(&options.json, "json", false, "print JSON")
 	options.keys.add(command.Flags())

@@ -17,7 +17,7 @@ type vaultAddOptions struct {
 }
 
 // newVaultAdd builds `vault add`.
-func newVaultAdd(f *Factory, run func(context.Context, *Factory, *vaultAddOptions) error) *cobra.Command {
+func newVaultAdd(f *Factory) *cobra.Command {
 	options := &vaultAddOptions{}
 	command := &cobra.Command{
 		Use:   "add NAME",
@@ -37,7 +37,7 @@ partner link belongs to one identity.`,
 		Args: oneArgument("the name of the secret"),
 		RunE: func(command *cobra.Command, args []string) error {
 			options.name = args[0]
-			return run(command.Context(), f, options)
+			return runVaultAdd(command.Context(), f, options)
 		},
 	}
 	flags := command.Flags()

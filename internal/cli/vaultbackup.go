@@ -25,7 +25,7 @@ type vaultBackupOptions struct {
 }
 
 // newVaultBackup builds `vault backup`.
-func newVaultBackup(f *Factory, run func(context.Context, *Factory, *vaultBackupOptions) error) *cobra.Command {
+func newVaultBackup(f *Factory) *cobra.Command {
 	options := &vaultBackupOptions{}
 	command := &cobra.Command{
 		Use:   "backup FILE",
@@ -42,7 +42,7 @@ ledger: copy ledger.db while nothing runs, or use ledger export.`,
 		Args: oneArgument("the file to write"),
 		RunE: func(command *cobra.Command, args []string) error {
 			options.file = args[0]
-			return run(command.Context(), f, options)
+			return runVaultBackup(command.Context(), f, options)
 		},
 	}
 	flags := command.Flags()
@@ -103,7 +103,7 @@ type vaultRestoreOptions struct {
 }
 
 // newVaultRestore builds `vault restore`.
-func newVaultRestore(f *Factory, run func(context.Context, *Factory, *vaultRestoreOptions) error) *cobra.Command {
+func newVaultRestore(f *Factory) *cobra.Command {
 	options := &vaultRestoreOptions{}
 	command := &cobra.Command{
 		Use:   "restore FILE",
@@ -118,7 +118,7 @@ put ledger.db back too, before anything else is run.`,
 		Args: oneArgument("the file of the backup"),
 		RunE: func(command *cobra.Command, args []string) error {
 			options.file = args[0]
-			return run(command.Context(), f, options)
+			return runVaultRestore(command.Context(), f, options)
 		},
 	}
 	flags := command.Flags()

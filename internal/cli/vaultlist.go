@@ -19,14 +19,14 @@ type vaultListOptions struct {
 }
 
 // newVaultList builds `vault list`.
-func newVaultList(f *Factory, run func(context.Context, *Factory, *vaultListOptions) error) *cobra.Command {
+func newVaultList(f *Factory) *cobra.Command {
 	options := &vaultListOptions{}
 	command := &cobra.Command{
 		Use:     "list",
 		Short:   "List the secrets: what they are for, where they are used, when they end",
 		Example: "  mcp-partner vault list\n  mcp-partner vault list --json",
 		Args:    noArguments,
-		RunE:    func(command *cobra.Command, _ []string) error { return run(command.Context(), f, options) },
+		RunE:    func(command *cobra.Command, _ []string) error { return runVaultList(command.Context(), f, options) },
 	}
 	command.Flags().BoolVar(&options.json, "json", false, "print JSON")
 	options.keys.add(command.Flags())
@@ -34,7 +34,7 @@ func newVaultList(f *Factory, run func(context.Context, *Factory, *vaultListOpti
 }
 
 // newVaultShow builds `vault show`.
-func newVaultShow(f *Factory, run func(context.Context, *Factory, *vaultListOptions) error) *cobra.Command {
+func newVaultShow(f *Factory) *cobra.Command {
 	options := &vaultListOptions{}
 	command := &cobra.Command{
 		Use:               "show NAME",
@@ -44,7 +44,7 @@ func newVaultShow(f *Factory, run func(context.Context, *Factory, *vaultListOpti
 		ValidArgsFunction: first(f.credentialNames),
 		RunE: func(command *cobra.Command, args []string) error {
 			options.name = args[0]
-			return run(command.Context(), f, options)
+			return runVaultShow(command.Context(), f, options)
 		},
 	}
 	command.Flags().BoolVar(&options.json, "json", false, "print JSON")

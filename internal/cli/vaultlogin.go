@@ -19,7 +19,7 @@ type vaultLoginOptions struct {
 }
 
 // newVaultLogin builds `vault login`.
-func newVaultLogin(f *Factory, run func(context.Context, *Factory, *vaultLoginOptions) error) *cobra.Command {
+func newVaultLogin(f *Factory) *cobra.Command {
 	options := &vaultLoginOptions{}
 	command := &cobra.Command{
 		Use:   "login NAME",
@@ -36,7 +36,7 @@ You sign in at the tenant of the first entry that uses the credential, or that o
 		ValidArgsFunction: first(f.credentialNames),
 		RunE: func(command *cobra.Command, args []string) error {
 			options.credential = args[0]
-			return run(command.Context(), f, options)
+			return runVaultLogin(command.Context(), f, options)
 		},
 	}
 	flags := command.Flags()

@@ -28,11 +28,11 @@ their own. They get the vault itself (vault.age and directory.json) and open it 
 		Args:    noArguments,
 		RunE:    showHelp,
 	}
-	command.AddCommand(newRecipientsAdd(f, runRecipientsAdd), newRecipientsList(f, runRecipientsList), newRecipientsRemove(f, runRecipientsRemove))
+	command.AddCommand(newRecipientsAdd(f), newRecipientsList(f), newRecipientsRemove(f))
 	return command
 }
 
-func newRecipientsAdd(f *Factory, run func(context.Context, *Factory, *recipientsOptions) error) *cobra.Command {
+func newRecipientsAdd(f *Factory) *cobra.Command {
 	options := &recipientsOptions{}
 	command := &cobra.Command{
 		Use:     "add NAME PUBLIC-KEY",
@@ -46,28 +46,30 @@ func newRecipientsAdd(f *Factory, run func(context.Context, *Factory, *recipient
 		},
 		RunE: func(command *cobra.Command, args []string) error {
 			options.name, options.key = args[0], args[1]
-			return run(command.Context(), f, options)
+			return runRecipientsAdd(command.Context(), f, options)
 		},
 	}
 	options.keys.add(command.Flags())
 	return command
 }
 
-func newRecipientsList(f *Factory, run func(context.Context, *Factory, *recipientsOptions) error) *cobra.Command {
+func newRecipientsList(f *Factory) *cobra.Command {
 	options := &recipientsOptions{}
 	command := &cobra.Command{
 		Use:     "list",
 		Short:   "List who can open the vault",
 		Example: "  mcp-partner vault recipients list --json",
 		Args:    noArguments,
-		RunE:    func(command *cobra.Command, _ []string) error { return run(command.Context(), f, options) },
+		RunE: func(command *cobra.Command, _ []string) error {
+			return runRecipientsList(command.Context(), f, options)
+		},
 	}
 	command.Flags().BoolVar(&options.json, "json", false, "print JSON")
 	options.keys.add(command.Flags())
 	return command
 }
 
-func newRecipientsRemove(f *Factory, run func(context.Context, *Factory, *recipientsOptions) error) *cobra.Command {
+func newRecipientsRemove(f *Factory) *cobra.Command {
 	options := &recipientsOptions{}
 	command := &cobra.Command{
 		Use:   "remove NAME",
@@ -79,7 +81,7 @@ listed.`,
 		Args:    oneArgument("the name of the recipient"),
 		RunE: func(command *cobra.Command, args []string) error {
 			options.name = args[0]
-			return run(command.Context(), f, options)
+			return runRecipientsRemove(command.Context(), f, options)
 		},
 	}
 	command.Flags().BoolVar(&options.json, "json", false, "print JSON")

@@ -15,7 +15,7 @@ type vaultRemoveOptions struct {
 }
 
 // newVaultRemove builds `vault remove`.
-func newVaultRemove(f *Factory, run func(context.Context, *Factory, *vaultRemoveOptions) error) *cobra.Command {
+func newVaultRemove(f *Factory) *cobra.Command {
 	options := &vaultRemoveOptions{}
 	command := &cobra.Command{
 		Use:   "remove NAME",
@@ -28,7 +28,7 @@ credential uses it. vault.age.previous holds the secret until the next change.`,
 		ValidArgsFunction: first(f.credentialNames),
 		RunE: func(command *cobra.Command, args []string) error {
 			options.name = args[0]
-			return run(command.Context(), f, options)
+			return runVaultRemove(command.Context(), f, options)
 		},
 	}
 	options.keys.add(command.Flags())

@@ -17,7 +17,7 @@ type rotateKeyOptions struct {
 }
 
 // newVaultRotateKey builds `vault rotate-key`.
-func newVaultRotateKey(f *Factory, run func(context.Context, *Factory, *rotateKeyOptions) error) *cobra.Command {
+func newVaultRotateKey(f *Factory) *cobra.Command {
 	options := &rotateKeyOptions{}
 	command := &cobra.Command{
 		Use:   "rotate-key",
@@ -35,7 +35,9 @@ the server: this changes the key of the program's own keys.`,
   mcp-partner vault rotate-key --new-passphrase
   mcp-partner vault rotate-key --passphrase-file OLD --new-passphrase-file NEW`,
 		Args: noArguments,
-		RunE: func(command *cobra.Command, _ []string) error { return run(command.Context(), f, options) },
+		RunE: func(command *cobra.Command, _ []string) error {
+			return runVaultRotateKey(command.Context(), f, options)
+		},
 	}
 	flags := command.Flags()
 	flags.BoolVar(&options.dryRun, "dry-run", false, "say what would be done, and change nothing")

@@ -19,7 +19,7 @@ type rotateSecretOptions struct {
 }
 
 // newVaultRotateSecret builds `vault rotate-secret`.
-func newVaultRotateSecret(f *Factory, run func(context.Context, *Factory, *rotateSecretOptions) error) *cobra.Command {
+func newVaultRotateSecret(f *Factory) *cobra.Command {
 	options := &rotateSecretOptions{}
 	command := &cobra.Command{
 		Use:   "rotate-secret NAME",
@@ -38,7 +38,7 @@ there afterwards. A new secret takes up to a minute until Entra ID knows it ever
 		ValidArgsFunction: first(f.credentialNames),
 		RunE: func(command *cobra.Command, args []string) error {
 			options.name = args[0]
-			return run(command.Context(), f, options)
+			return runVaultRotateSecret(command.Context(), f, options)
 		},
 	}
 	options.add(command.Flags())

@@ -17,7 +17,7 @@ type vaultTestOptions struct {
 }
 
 // newVaultTest builds `vault test`.
-func newVaultTest(f *Factory, run func(context.Context, *Factory, *vaultTestOptions) error) *cobra.Command {
+func newVaultTest(f *Factory) *cobra.Command {
 	options := &vaultTestOptions{}
 	command := &cobra.Command{
 		Use:   "test NAME",
@@ -29,7 +29,7 @@ look at whose token it is as a call would. It ends with 1 if one of them fails.`
 		ValidArgsFunction: first(f.credentialNames),
 		RunE: func(command *cobra.Command, args []string) error {
 			options.name = args[0]
-			return run(command.Context(), f, options)
+			return runVaultTest(command.Context(), f, options)
 		},
 	}
 	command.Flags().BoolVar(&options.json, "json", false, "print JSON")

@@ -7,14 +7,14 @@ import (
 )
 
 // newVersion builds `version`.
-func newVersion(f *Factory, run func(context.Context, *Factory, bool) error) *cobra.Command {
+func newVersion(f *Factory) *cobra.Command {
 	var asJSON bool
 	command := &cobra.Command{
 		Use:     "version",
 		Short:   "Show version, commit, Go and the protocol versions that are served",
 		Example: "  mcp-partner version\n  mcp-partner version --json",
 		Args:    noArguments,
-		RunE:    func(command *cobra.Command, _ []string) error { return run(command.Context(), f, asJSON) },
+		RunE:    func(command *cobra.Command, _ []string) error { return runVersion(command.Context(), f, asJSON) },
 	}
 	command.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return command
