@@ -33,12 +33,12 @@ passphrase that was set with mcp-partner approvers add, typed on the terminal.`,
 }
 
 // operator is the guard of the state directory for whoever keeps it.
-func (f *Factory) operator(keys keyOptions, rules guard.Options) (*callRoom, error) {
-	h, err := f.openHouse(keys, nil)
+func (s *Settings) operator(keys keyOptions, rules guard.Options) (*callRoom, error) {
+	h, err := s.openHouse(keys, nil)
 	if err != nil {
 		return nil, err
 	}
-	return f.room(h, rules)
+	return s.room(h, rules)
 }
 
 // approvalRow is a question for approvers as the command line shows it.
@@ -97,7 +97,7 @@ func stamp(at time.Time) string { return at.UTC().Format(time.RFC3339) }
 
 // approve asks an approver for the passphrase and records the approval.
 func (f *Factory) approve(ctx context.Context, decider *guard.Guard, id, approver string) error {
-	by, err := f.askCredentials(ctx, approver)
+	by, err := f.IO.askCredentials(ctx, approver)
 	if err != nil {
 		return err
 	}

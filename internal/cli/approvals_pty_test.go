@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"mcp-partner/internal/simtest"
 	"mcp-partner/schemas"
 	"mcp-partner/vault"
 )
@@ -26,7 +27,7 @@ const (
 // Azure, and the program to run on it.
 type office struct {
 	t     *testing.T
-	world *simulation
+	world *simtest.World
 	env   []string
 	state string
 }
@@ -37,9 +38,9 @@ func newOffice(t *testing.T) *office {
 	return newOfficeIn(t, startWorld(t))
 }
 
-func newOfficeIn(t *testing.T, world *simulation) *office {
+func newOfficeIn(t *testing.T, world *simtest.World) *office {
 	t.Helper()
-	if err := world.sim.ClearLink("contoso"); err != nil {
+	if err := world.Sim.ClearLink("contoso"); err != nil {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
@@ -47,15 +48,15 @@ func newOfficeIn(t *testing.T, world *simulation) *office {
 	o.env = []string{"MCP_PARTNER_STATE_DIR=" + o.state, "NO_COLOR=1", "PATH=" + os.Getenv("PATH"), "TMPDIR=" + os.TempDir(), "TERM=xterm"}
 	ca := filepath.Join(dir, "ca.pem")
 	secret := filepath.Join(dir, "secret.txt")
-	for path, text := range map[string]string{ca: string(world.server.CAPEM()), secret: world.sim.ClientSecret()} {
+	for path, text := range map[string]string{ca: string(world.Server.CAPEM()), secret: world.Sim.ClientSecret()} {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
 	o.must("vault", "init")
-	contoso, _ := world.sim.Tenant("contoso")
-	cloud := world.cloud()
-	o.must("tenants", "add", "contoso", "--tenant-id", contoso.TenantID, "--client-id", world.sim.ClientID(), "--secret-file", secret, "--cloud", vault.CloudCustom,
+	contoso, _ := world.Sim.Tenant("contoso")
+	cloud := world.Cloud()
+	o.must("tenants", "add", "contoso", "--tenant-id", contoso.TenantID, "--client-id", world.Sim.ClientID(), "--secret-file", secret, "--cloud", vault.CloudCustom,
 		"--authority", cloud.Authority, "--arm-endpoint", cloud.ARMEndpoint, "--arm-audience", cloud.ARMAudience, "--ca-file", ca, "--skip-instance-discovery")
 	return o
 }
@@ -121,7 +122,7 @@ func (o *office) addAlice() {
 }
 
 func (o *office) linked() string {
-	tenant, _ := o.world.sim.Tenant("contoso")
+	tenant, _ := o.world.Sim.Tenant("contoso")
 	return tenant.PartnerID
 }
 
@@ -185,11 +186,11 @@ func TestWhatMovedIsNotWritten(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t)
 	o.addAlice()
-	if err := o.world.sim.SetLink("contoso", "1234567"); err != nil {
+	if err := o.world.Sim.SetLink("contoso", "1234567"); err != nil {
 		t.Fatal(err)
 	}
 	id := o.ask("update_partner", "--tenant", "contoso", "--partner-id", "7654321")
-	if err := o.world.sim.SetLink("contoso", "5555555"); err != nil {
+	if err := o.world.Sim.SetLink("contoso", "5555555"); err != nil {
 		t.Fatal(err)
 	}
 	s := o.at("approvals", "approve", id, "--execute")

@@ -76,7 +76,7 @@ func runApprovalsApprove(ctx context.Context, f *Factory, o *approveOptions) err
 // approveBy asks who approves, unless it was said.
 func (f *Factory) approveBy(ctx context.Context, decider *guard.Guard, o *approveOptions) (err error) {
 	if o.approver == "" {
-		if o.approver, err = f.askLine(ctx, "Approver's name: "); err != nil {
+		if o.approver, err = f.IO.askLine(ctx, "Approver's name: "); err != nil {
 			return err
 		}
 	}
@@ -85,12 +85,12 @@ func (f *Factory) approveBy(ctx context.Context, decider *guard.Guard, o *approv
 
 // showPlan shows what is about to be approved before anything is typed.
 func (f *Factory) showPlan(ctx context.Context, room *callRoom, ticket guard.Ticket, aside bool) error {
-	u := f.ui()
+	u := f.IO.ui()
 	if aside {
 		u = &ui{out: f.IO.Err}
 	}
 	if ticket.Plan != nil {
-		return f.showManyTicket(ctx, room, ticket, u, false, f.nextPage)
+		return f.showManyTicket(ctx, room, ticket, u, false, func(ctx context.Context, left int) error { return f.nextPage(ctx, left) })
 	}
 	u.ticket(ticket, room.approvalRow(ticket))
 	return u.err
@@ -98,9 +98,9 @@ func (f *Factory) showPlan(ctx context.Context, room *callRoom, ticket guard.Tic
 
 func (f *Factory) approved(o *approveOptions, ticket guard.Ticket) error {
 	if o.json {
-		return f.printJSON(map[string]string{"id": o.id, "state": "approved", "approver": o.approver})
+		return f.IO.printJSON(map[string]string{"id": o.id, "state": "approved", "approver": o.approver})
 	}
-	u := f.ui()
+	u := f.IO.ui()
 	what := "one write"
 	if ticket.Plan != nil {
 		what = "one run of exactly this plan"

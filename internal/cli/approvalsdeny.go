@@ -44,7 +44,7 @@ func runApprovalsDeny(ctx context.Context, f *Factory, o *denyOptions) error {
 	if err != nil {
 		return err
 	}
-	u := f.ui()
+	u := f.IO.ui()
 	u.linef(good, "Denied %s.", ticket.ID)
 	return u.err
 }

@@ -32,9 +32,9 @@ func runApprovalsList(ctx context.Context, f *Factory, o *approvalsListOptions) 
 		return err
 	}
 	if o.json {
-		return f.printJSON(map[string][]approvalRow{"approvals": rows})
+		return f.IO.printJSON(map[string][]approvalRow{"approvals": rows})
 	}
-	u := f.ui()
+	u := f.IO.ui()
 	if len(rows) == 0 {
 		u.line(plain, "Nothing waits for an approver.")
 		return u.err

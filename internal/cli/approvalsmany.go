@@ -26,7 +26,7 @@ func (f *Factory) showManyTicket(ctx context.Context, room *callRoom, ticket gua
 	fleet.WrittenFirst(rows)
 	if asJSON {
 		row.Rows = rows
-		return f.printJSON(row)
+		return f.IO.printJSON(row)
 	}
 	u.manyTicket(plan, row)
 	for from := 0; from < len(rows); from += planPage {
@@ -42,7 +42,7 @@ func (f *Factory) showManyTicket(ctx context.Context, room *callRoom, ticket gua
 
 // nextPage waits until whoever approves has seen a page.
 func (f *Factory) nextPage(ctx context.Context, left int) error {
-	answer, err := f.askLine(ctx, fmt.Sprintf("%s more; Enter shows them, q stops: ", count(left, "row")))
+	answer, err := f.IO.askLine(ctx, fmt.Sprintf("%s more; Enter shows them, q stops: ", count(left, "row")))
 	if err == nil && answer != "" {
 		err = refused("run approvals approve again to see all of it", "the plan was not read to its end, so nothing was approved")
 	}

@@ -9,16 +9,20 @@ import (
 	"strings"
 	"testing"
 
+	"mcp-partner/internal/simtest"
 	"mcp-partner/schemas"
 )
+
+// rowsOnAPage is how many rows of a plan are shown at once.
+const rowsOnAPage = 40
 
 // crowd adds the other tenants of the world to the directory.
 func (o *office) crowd() {
 	o.t.Helper()
-	cloud := o.world.cloud()
+	cloud := o.world.Cloud()
 	rows := []string{"name,tenant_id,credential,cloud,arm_endpoint,arm_audience,authority,skip_instance_discovery"}
-	for _, tenant := range o.world.sim.Tenants() {
-		if err := o.world.sim.ClearLink(tenant.TenantID); err != nil {
+	for _, tenant := range o.world.Sim.Tenants() {
+		if err := o.world.Sim.ClearLink(tenant.TenantID); err != nil {
 			o.t.Fatal(err)
 		}
 		if tenant.Name != "contoso" {
@@ -27,7 +31,7 @@ func (o *office) crowd() {
 	}
 	dir := o.t.TempDir()
 	list, ca := filepath.Join(dir, "tenants.csv"), filepath.Join(dir, "ca.pem")
-	for path, text := range map[string]string{list: strings.Join(rows, "\n") + "\n", ca: string(o.world.server.CAPEM())} {
+	for path, text := range map[string]string{list: strings.Join(rows, "\n") + "\n", ca: string(o.world.Server.CAPEM())} {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			o.t.Fatal(err)
 		}
@@ -37,7 +41,7 @@ func (o *office) crowd() {
 
 // linkedTo counts the tenants that are linked to a partner.
 func (o *office) linkedTo(partnerID string) (n int) {
-	for _, tenant := range o.world.sim.Tenants() {
+	for _, tenant := range o.world.Sim.Tenants() {
 		if tenant.PartnerID == partnerID {
 			n++
 		}
@@ -49,7 +53,7 @@ func (o *office) linkedTo(partnerID string) (n int) {
 // approved and carried out whole.
 func TestAPlanForManyIsApprovedWhole(t *testing.T) {
 	t.Parallel()
-	o := newOfficeIn(t, startWorldOf(t, planPage+3))
+	o := newOfficeIn(t, simtest.Start(t, rowsOnAPage+3))
 	o.addAlice()
 	o.crowd()
 	code, out, stderr := o.run("ensure", "--partner-id", "1234567", "--allow-writes", "--approval", "approver", "--reason", "roll-out", "--json")
@@ -58,7 +62,7 @@ func TestAPlanForManyIsApprovedWhole(t *testing.T) {
 		t.Fatalf("exit code %d: %s%s", code, out, stderr)
 	}
 	id := asked.Approval.ID
-	if shown := o.must("approvals", "show", id); strings.Count(shown, "create") != planPage+3 || !strings.Contains(shown, "Register partner ID 1234567 in 43 tenants?") || !strings.Contains(shown, "roll-out") {
+	if shown := o.must("approvals", "show", id); strings.Count(shown, "create") != rowsOnAPage+3 || !strings.Contains(shown, "Register partner ID 1234567 in 43 tenants?") || !strings.Contains(shown, "roll-out") {
 		t.Errorf("not every row is shown:\n%s", shown)
 	}
 	if list := o.must("approvals", "list"); !strings.Contains(list, id) || !strings.Contains(list, "43 tenants") {
@@ -76,7 +80,7 @@ func TestAPlanForManyIsApprovedWhole(t *testing.T) {
 	s.expect("Passphrase of approver alice")
 	s.typeLine(alicesPassphrase + "\n")
 	code, shown := s.end()
-	if code != ExitDone || !strings.Contains(shown, "43 done") || o.linkedTo("1234567") != planPage+3 || strings.Contains(shown, "horse") {
+	if code != ExitDone || !strings.Contains(shown, "43 done") || o.linkedTo("1234567") != rowsOnAPage+3 || strings.Contains(shown, "horse") {
 		t.Fatalf("exit code %d, %d linked:\n%s", code, o.linkedTo("1234567"), shown)
 	}
 	o.mustBeRecorded("asked", "approved", "confirmed", "run opened", "intent", "outcome", "run ended")
@@ -89,12 +93,12 @@ func (o *office) reports() {
 	list := o.must("ensure", "--list")
 	run := list[strings.Index(list, "run_"):]
 	run = run[:strings.IndexByte(run, ' ')]
-	if csv := o.must("ensure", "--run", run, "--format", "csv"); strings.Count(csv, "\n") != planPage+4 || !strings.HasPrefix(csv, "tenant,tenant_id,") || !strings.Contains(csv, ",done,not_linked,") {
+	if csv := o.must("ensure", "--run", run, "--format", "csv"); strings.Count(csv, "\n") != rowsOnAPage+4 || !strings.HasPrefix(csv, "tenant,tenant_id,") || !strings.Contains(csv, ",done,not_linked,") {
 		o.t.Errorf("as CSV:\n%s", csv)
 	}
 	path := filepath.Join(o.t.TempDir(), "report.jsonl")
 	o.must("ensure", "--run", run, "--format", "jsonl", "-o", path)
-	if text, err := os.ReadFile(path); err != nil || strings.Count(string(text), `"state":"done"`) != planPage+3 {
+	if text, err := os.ReadFile(path); err != nil || strings.Count(string(text), `"state":"done"`) != rowsOnAPage+3 {
 		o.t.Errorf("as JSONL: %v\n%s", err, text)
 	}
 	if code, _, _ := o.run("ensure", "--run", run, "--format", "jsonl", "-o", path); code != ExitRefused {
@@ -111,8 +115,8 @@ func TestATransitionIsConfirmedAtTheTerminal(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t)
 	o.crowd()
-	for _, tenant := range o.world.sim.Tenants() {
-		if err := o.world.sim.SetLink(tenant.TenantID, "7654321"); err != nil {
+	for _, tenant := range o.world.Sim.Tenants() {
+		if err := o.world.Sim.SetLink(tenant.TenantID, "7654321"); err != nil {
 			t.Fatal(err)
 		}
 	}

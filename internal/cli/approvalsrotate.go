@@ -53,12 +53,12 @@ func runApprovalsRotateKey(ctx context.Context, f *Factory, o *rotateOptions) er
 	}
 	recorded := room.decider.Changed(ctx, guard.KindSecret, detail)
 	if o.json {
-		if err := f.printJSON(map[string]any{"rotated": sealKey, "void_open": o.voidOpen, "recorded": recorded == nil}); err != nil {
+		if err := f.IO.printJSON(map[string]any{"rotated": sealKey, "void_open": o.voidOpen, "recorded": recorded == nil}); err != nil {
 			return err
 		}
 		return recorded
 	}
-	u := f.ui()
+	u := f.IO.ui()
 	u.line(good, detail)
 	if recorded != nil {
 		u.line(warn, "It could not be recorded: "+schemas.AsProblem(recorded).Message)

@@ -44,12 +44,12 @@ func runApprovalsShow(ctx context.Context, f *Factory, o *approvalsShowOptions) 
 		return err
 	}
 	if ticket.Plan != nil {
-		return f.showManyTicket(ctx, room, ticket, f.ui(), o.json, nil)
+		return f.showManyTicket(ctx, room, ticket, f.IO.ui(), o.json, nil)
 	}
 	if o.json {
-		return f.printJSON(room.approvalRow(ticket))
+		return f.IO.printJSON(room.approvalRow(ticket))
 	}
-	u := f.ui()
+	u := f.IO.ui()
 	u.ticket(ticket, room.approvalRow(ticket))
 	return u.err
 }

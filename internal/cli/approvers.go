@@ -34,9 +34,9 @@ type approverOptions struct {
 
 // askConsent asks some approver for name and passphrase.
 func (f *Factory) askConsent(ctx context.Context, why string) (guard.Credentials, error) {
-	name, err := f.askLine(ctx, why+" Approver's name: ")
+	name, err := f.IO.askLine(ctx, why+" Approver's name: ")
 	if err != nil {
 		return guard.Credentials{}, err
 	}
-	return f.askCredentials(ctx, name)
+	return f.IO.askCredentials(ctx, name)
 }

@@ -44,7 +44,7 @@ func runApproversAdd(ctx context.Context, f *Factory, o *approverOptions) error 
 		}
 	}
 	defer clear(by.Passphrase)
-	added, err := f.askNewCredentials(ctx, o.name)
+	added, err := f.IO.askNewCredentials(ctx, o.name)
 	if err != nil {
 		return err
 	}
@@ -52,7 +52,7 @@ func runApproversAdd(ctx context.Context, f *Factory, o *approverOptions) error 
 	if err := room.decider.AddApprover(ctx, added, by); err != nil {
 		return err
 	}
-	u := f.ui()
+	u := f.IO.ui()
 	u.linef(good, "%s may approve writes from now on.", o.name)
 	u.field("next", f.command()+" approvals list")
 	return u.err

@@ -42,9 +42,9 @@ func runApproversList(ctx context.Context, f *Factory, o *approverOptions) error
 		cells[i] = []string{a.Name, stamp(a.AddedAt)}
 	}
 	if o.json {
-		return f.printJSON(map[string][]approverRow{"approvers": rows})
+		return f.IO.printJSON(map[string][]approverRow{"approvers": rows})
 	}
-	u := f.ui()
+	u := f.IO.ui()
 	if len(rows) == 0 {
 		u.line(warn, "There is no approver yet.")
 		u.field("next", f.command()+" approvers add NAME")

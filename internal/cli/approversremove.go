@@ -39,7 +39,7 @@ func runApproversRemove(ctx context.Context, f *Factory, o *approverOptions) err
 	if err := room.decider.RemoveApprover(ctx, o.name, by); err != nil {
 		return err
 	}
-	u := f.ui()
+	u := f.IO.ui()
 	u.linef(good, "%s may not approve any more.", o.name)
 	return u.err
 }

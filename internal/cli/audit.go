@@ -157,7 +157,7 @@ func (f *Factory) openAudits(ctx context.Context, o *auditHouse) (*callRoom, err
 	if err != nil {
 		return nil, err
 	}
-	call := &callOptions{keys: o.keys, simulate: o.simulate}
+	call := &sessionOptions{keys: o.keys, simulate: o.simulate}
 	call.guard.tenants = bound
 	return f.openCall(ctx, call)
 }
@@ -175,8 +175,8 @@ func runAudit(ctx context.Context, f *Factory, o *auditOptions) error {
 		return err
 	}
 	defer room.Close()
-	if !room.keepsRecord(f.StateDir) && room.simulated == nil {
-		f.note("there is no vault, so this run is not kept")
+	if !room.keepsRecord() && room.simulated == nil {
+		f.IO.note("there is no vault, so this run is not kept")
 	}
 	op, _ := schemas.Lookup(schemas.ToolAuditPartnerLinks)
 	f.unlock(ctx, room.house, op)
@@ -205,7 +205,7 @@ func (f *Factory) finishAudit(ctx context.Context, room *callRoom, active *fleet
 
 // watchRun waits for a run and draws how far it is, where somebody looks.
 func (f *Factory) watchRun(ctx context.Context, active *fleet.Active) error {
-	bar := f.progressBar()
+	bar := f.IO.progressBar()
 	defer bar.clear()
 	ended := make(chan error, 1)
 	go func() { ended <- active.Wait(ctx) }()

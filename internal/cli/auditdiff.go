@@ -70,7 +70,7 @@ func runAuditDiff(ctx context.Context, f *Factory, o *auditDiffOptions) error {
 		return err
 	}
 	if after.CreatedAt.Before(before.CreatedAt) {
-		f.note("the first audit is the later one: newly missing and newly linked mean the opposite.")
+		f.IO.note("the first audit is the later one: newly missing and newly linked mean the opposite.")
 	}
 	for _, run := range []fleet.Run{before, after} {
 		if err := f.noteUnanswered(ctx, room, run); err != nil {
@@ -88,7 +88,7 @@ func runAuditDiff(ctx context.Context, f *Factory, o *auditDiffOptions) error {
 func (f *Factory) noteUnanswered(ctx context.Context, room *callRoom, run fleet.Run) error {
 	found, err := room.fleet.Report(ctx, fleet.Operator, run.ID)
 	if err == nil && found.Totals["pending"] > 0 {
-		f.note(fmt.Sprintf("%s of %s without an answer; the comparison shows them as gone or new.", count(found.Totals["pending"], "row"), run.ID))
+		f.IO.note(fmt.Sprintf("%s of %s without an answer; the comparison shows them as gone or new.", count(found.Totals["pending"], "row"), run.ID))
 	}
 	return err
 }
@@ -116,7 +116,7 @@ func (f *Factory) diffTable(ctx context.Context, room *callRoom, before, after f
 		}
 		counts[change.Kind]++
 	}
-	u := f.ui()
+	u := f.IO.ui()
 	u.linef(plain, "From %s (%s) to %s (%s)", before.ID, before.CreatedAt.UTC().Format("2006-01-02"), after.ID, after.CreatedAt.UTC().Format("2006-01-02"))
 	for _, kind := range fleet.ChangeKinds() {
 		u.field(kindWords(kind), number(counts[kind]))

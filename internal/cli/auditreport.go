@@ -77,7 +77,7 @@ func (f *Factory) writeReport(ctx context.Context, room *callRoom, id string, o 
 		return err
 	}
 	if n := found.Totals["pending"]; n > 0 {
-		f.note(count(n, "row") + " of " + id + " without an answer yet, and not in the report; go on with: " + f.command() + " audit resume " + id)
+		f.IO.note(count(n, "row") + " of " + id + " without an answer yet, and not in the report; go on with: " + f.command() + " audit resume " + id)
 	}
 	if o.fails(found.Totals) {
 		return silent(ExitFailed)
@@ -93,7 +93,7 @@ func (f *Factory) deliverAudit(found fleet.Report, rows auditreport.Rows, o *rep
 	if err := streamOutput(o.output, o.force, func(w io.Writer) error { return f.auditTo(w, found, rows, o) }); err != nil {
 		return err
 	}
-	f.note(tools.AuditSentence(found))
+	f.IO.note(tools.AuditSentence(found))
 	return nil
 }
 

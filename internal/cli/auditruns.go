@@ -89,9 +89,9 @@ func runAuditList(ctx context.Context, f *Factory, o *auditListOptions) error {
 		listed = append(listed, listedRun{found.Info(), string(run.Caller), found.Totals})
 	}
 	if o.json {
-		return f.printJSON(map[string][]listedRun{"runs": listed})
+		return f.IO.printJSON(map[string][]listedRun{"runs": listed})
 	}
-	u := f.ui()
+	u := f.IO.ui()
 	u.runs(listed)
 	return u.err
 }

@@ -16,41 +16,41 @@ import (
 // settleRecord does what a start owes the record: it closes what a crash left open,
 // and says which policy is in force from now on. It is never in the way of a
 // call: what fails is logged, and the next start tries again.
-func (f *Factory) settleRecord(ctx context.Context, h *house, decider *guard.Guard, service *tools.Service) {
-	if !h.keepsRecord(f.StateDir) {
+func (s *Settings) settleRecord(ctx context.Context, h *house, decider *guard.Guard, service *tools.Service) {
+	if !h.keepsRecord() {
 		return
 	}
 	if closed, err := service.Reconcile(ctx); err != nil {
-		f.Log.WarnContext(ctx, "writes without an outcome could not be looked into", "problem", schemas.AsProblem(err).Code)
+		s.Log.WarnContext(ctx, "writes without an outcome could not be looked into", "problem", schemas.AsProblem(err).Code)
 	} else if closed > 0 {
-		f.Log.InfoContext(ctx, "writes without an outcome were closed", "count", closed)
+		s.Log.InfoContext(ctx, "writes without an outcome were closed", "count", closed)
 	}
 	if err := h.recordPolicy(ctx, decider); err != nil {
-		f.Log.WarnContext(ctx, "the policy could not be recorded", "problem", schemas.AsProblem(err).Code)
+		s.Log.WarnContext(ctx, "the policy could not be recorded", "problem", schemas.AsProblem(err).Code)
 	}
 }
 
 // keepsRecord reports whether there can be a record: its key is in the vault,
 // so without a vault there is none, and nobody is asked for anything.
-func (h *house) keepsRecord(dir string) bool {
+func (h *house) keepsRecord() bool {
 	if h.ledger == nil {
 		return false
 	}
-	_, err := os.Stat(filepath.Join(dir, "vault.age"))
+	_, err := os.Stat(filepath.Join(h.settings.StateDir, "vault.age"))
 	return err == nil
 }
 
 // settleInBackground is settleRecord beside a server that starts. The returned
 // function ends it and waits for its end.
-func (f *Factory) settleInBackground(ctx context.Context, h *house, decider *guard.Guard, service *tools.Service) (stop func()) {
+func (s *Settings) settleInBackground(ctx context.Context, h *house, decider *guard.Guard, service *tools.Service) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var running sync.WaitGroup
 	running.Go(func() {
-		f.settleRecord(ctx, h, decider, service)
+		s.settleRecord(ctx, h, decider, service)
 		// What a crash just before this start left is too young the first time.
 		select {
 		case <-time.After(tools.Settled + time.Second):
-			f.settleRecord(ctx, h, decider, service)
+			s.settleRecord(ctx, h, decider, service)
 		case <-ctx.Done():
 		}
 	})

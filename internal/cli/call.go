@@ -26,10 +26,16 @@ type callOptions struct {
 	arguments toolArguments
 	json      bool
 	plan      bool
-	keys      keyOptions
-	guard     guardOptions
-	simulate  simulateOptions
-	fleet     fleetOptions
+	sessionOptions
+}
+
+// sessionOptions say in which directory a call is made, and what may be done
+// there.
+type sessionOptions struct {
+	keys     keyOptions
+	guard    guardOptions
+	simulate simulateOptions
+	fleet    fleetOptions
 }
 
 // newCall builds `call` with one subcommand a tool, whose flags are the tool's
@@ -167,7 +173,7 @@ func runCall(ctx context.Context, f *Factory, o *callOptions) error {
 	if err != nil {
 		return err
 	}
-	room, err := f.openCall(ctx, o)
+	room, err := f.openCall(ctx, &o.sessionOptions)
 	if err != nil {
 		return err
 	}
@@ -177,9 +183,9 @@ func runCall(ctx context.Context, f *Factory, o *callOptions) error {
 	if op.Effect.Writes() && !o.plan {
 		f.settleRecord(ctx, room.house, room.decider, room.service)
 	}
-	call := tools.Call{Tool: o.tool, Arguments: arguments, Principal: trusted(caller), Confirmer: f.person(), PlanOnly: o.plan, Patient: true}
+	call := tools.Call{Tool: o.tool, Arguments: arguments, Principal: trusted(caller), Confirmer: f.IO.person(), PlanOnly: o.plan, Patient: true}
 	envelope := room.service.Call(ctx, call).Envelope
-	if err := f.show(worded(envelope), o.json); err != nil {
+	if err := f.IO.show(worded(envelope), o.json); err != nil {
 		return err
 	}
 	if !o.json && envelope.Status == schemas.StatusApprovalRequired {
@@ -192,7 +198,7 @@ func runCall(ctx context.Context, f *Factory, o *callOptions) error {
 // deadline: typing a passphrase may take longer than a plan. What goes wrong is
 // said by the call itself, in its own answer.
 func (f *Factory) unlock(ctx context.Context, h *house, op schemas.Operation) {
-	if h.keepsRecord(f.StateDir) && f.IO.attended() && (op.Effect.Writes() || h.needsSecret(op)) {
+	if h.keepsRecord() && f.IO.attended() && (op.Effect.Writes() || h.needsSecret(op)) {
 		_ = h.open(ctx)
 	}
 }
@@ -205,13 +211,13 @@ func (h *house) needsSecret(op schemas.Operation) bool {
 }
 
 // call makes one call with a house of its own, for tools that never ask.
-func (f *Factory) call(ctx context.Context, o *callOptions, arguments json.RawMessage) (schemas.Envelope, error) {
+func (f *Factory) call(ctx context.Context, o *sessionOptions, tool string, arguments json.RawMessage) (schemas.Envelope, error) {
 	room, err := f.openCall(ctx, o)
 	if err != nil {
 		return schemas.Envelope{}, err
 	}
 	defer room.Close()
-	return room.service.Call(ctx, tools.Call{Tool: o.tool, Arguments: arguments, Principal: trusted(caller), Confirmer: tools.NoConfirmer{}}).Envelope, nil
+	return room.service.Call(ctx, tools.Call{Tool: tool, Arguments: arguments, Principal: trusted(caller), Confirmer: tools.NoConfirmer{}}).Envelope, nil
 }
 
 // callRoom is a house with what answers calls in it.
@@ -221,7 +227,7 @@ type callRoom struct {
 	service *tools.Service
 }
 
-func (f *Factory) openCall(ctx context.Context, o *callOptions) (*callRoom, error) {
+func (f *Factory) openCall(ctx context.Context, o *sessionOptions) (*callRoom, error) {
 	simulated, err := o.simulate.start(ctx)
 	if err != nil {
 		return nil, err
@@ -234,13 +240,13 @@ func (f *Factory) openCall(ctx context.Context, o *callOptions) (*callRoom, erro
 }
 
 // room puts guard and service into a house, which it closes if it cannot.
-func (f *Factory) room(h *house, rules guard.Options) (*callRoom, error) {
-	decider, err := h.guard(f, rules)
+func (s *Settings) room(h *house, rules guard.Options) (*callRoom, error) {
+	decider, err := h.guard(rules)
 	if err != nil {
 		h.Close()
 		return nil, err
 	}
-	return &callRoom{h, decider, h.service(f, decider)}, nil
+	return &callRoom{h, decider, h.service(decider)}, nil
 }
 
 // offer lets an approver who sits at this terminal approve at once.
@@ -250,7 +256,7 @@ func (f *Factory) offer(ctx context.Context, room *callRoom, call tools.Call, en
 	if err != nil || len(approvers) == 0 || !f.IO.attended() || envelope.Approval == nil {
 		return waiting
 	}
-	name, err := f.askLine(ctx, "Approver who approves it right here (empty: not now): ")
+	name, err := f.IO.askLine(ctx, "Approver who approves it right here (empty: not now): ")
 	if err != nil || name == "" {
 		return waiting
 	}
@@ -280,7 +286,7 @@ func withApproval(arguments json.RawMessage, id string) (json.RawMessage, error)
 // execute makes a call that was approved, and shows how it ended.
 func (f *Factory) execute(ctx context.Context, room *callRoom, call tools.Call, asJSON bool) error {
 	envelope := room.service.Call(ctx, call).Envelope
-	if err := f.show(envelope, asJSON); err != nil {
+	if err := f.IO.show(envelope, asJSON); err != nil {
 		return err
 	}
 	return silent(statusExit(envelope.Status))

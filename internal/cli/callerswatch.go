@@ -101,11 +101,11 @@ func readOnce(path string) bool {
 }
 
 // watchCallers looks at the config file until the returned function is called.
-func (f *Factory) watchCallers(ctx context.Context, verifier *auth.Authenticator) (stop func()) {
-	if verifier == nil || readOnce(f.config.path) {
+func (s *Settings) watchCallers(ctx context.Context, verifier *auth.Authenticator) (stop func()) {
+	if verifier == nil || readOnce(s.Source.path) {
 		return func() {}
 	}
-	watch := &callersWatch{path: f.config.path, parse: f.config.parse, remap: verifier.Remap, log: f.Log, used: f.file.Callers()}
+	watch := &callersWatch{path: s.Source.path, parse: s.Source.parse, remap: verifier.Remap, log: s.Log, used: s.Config.Callers()}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	var watching sync.WaitGroup
 	watching.Go(func() {

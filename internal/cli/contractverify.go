@@ -98,7 +98,7 @@ func (o *contractVerifyOptions) check() error {
 }
 
 func runContractVerify(ctx context.Context, f *Factory, o *contractVerifyOptions) error {
-	room, err := f.openCall(ctx, &callOptions{keys: o.keys, guard: o.guard, simulate: o.simulate})
+	room, err := f.openCall(ctx, &sessionOptions{keys: o.keys, guard: o.guard, simulate: o.simulate})
 	if err != nil {
 		return err
 	}
@@ -169,7 +169,7 @@ func (r *callRoom) chosen(tenant, credential string) (schemas.Tenant, string, er
 
 // confirmRun asks whoever sits at the terminal, or is nil.
 func (f *Factory) confirmRun() func(context.Context, guard.Question) (guard.Answer, error) {
-	person := f.person()
+	person := f.IO.person()
 	if !person.Reachable() {
 		return nil
 	}
@@ -185,7 +185,7 @@ func (f *Factory) confirmRun() func(context.Context, guard.Question) (guard.Answ
 func (f *Factory) deliverReport(report contract.Report, o *contractVerifyOptions) error {
 	switch {
 	case o.json && o.output == "":
-		return f.printJSON(report)
+		return f.IO.printJSON(report)
 	case o.json:
 		text, err := json.MarshalIndent(report, "", "  ")
 		if err != nil {

@@ -11,19 +11,19 @@ import (
 
 // keepMemory keeps secrets in the memory of a server out of core dumps and away
 // from other programs of the same user, as far as the system lets it.
-func (f *Factory) keepMemory() {
+func (s *Settings) keepMemory() {
 	if err := harden.NoDumps(); err != nil {
-		f.Log.Warn("the memory of this process is not protected as it should be", "reason", err.Error())
+		s.Log.Warn("the memory of this process is not protected as it should be", "reason", err.Error())
 	}
 }
 
 // openHealth opens what is remembered of sign-ins: in the state directory, or
 // in memory for a house that is not of one.
-func (f *Factory) openHealth(kept bool) *vault.HealthFile {
+func (s *Settings) openHealth(kept bool) *vault.HealthFile {
 	if !kept {
 		return vault.OpenHealth("")
 	}
-	return vault.OpenHealth(f.StateDir)
+	return vault.OpenHealth(s.StateDir)
 }
 
 // noted tells of a sign-in to both.

@@ -79,7 +79,7 @@ func (k *kindOptions) meant() (vault.Kind, error) {
 	case k.kind == "":
 		return meant, nil
 	case !slices.Contains(vault.Kinds(), named):
-		return "", usage("it is one of "+kindNames(), "--kind %s is not known", escape(k.kind))
+		return "", usage("it is one of "+kindNames(), "--kind %s is not known", k.kind)
 	case meant != vault.KindClientSecret && named != meant:
 		return "", usage("leave --kind out, or the flags of another kind", "the flags are those of the kind %s, and --kind is %s", meant, named)
 	}
@@ -143,7 +143,7 @@ func (k *kindOptions) end() (string, error) {
 	}
 	end, err := vault.ParseExpiry(k.expires)
 	if err != nil {
-		return "", usage("give a day such as 2027-01-31", "--expires %s is no date", escape(k.expires))
+		return "", usage("give a day such as 2027-01-31", "--expires %s is no date", k.expires)
 	}
 	return end, nil
 }
@@ -162,7 +162,7 @@ func (k *kindOptions) fillAssertion(config *vault.CredentialConfig) error {
 	}
 	path, err := filepath.Abs(k.tokenFile)
 	if err != nil {
-		return usage("give an absolute path", "--token-file %s cannot be found", escape(k.tokenFile))
+		return usage("give an absolute path", "--token-file %s cannot be found", k.tokenFile)
 	}
 	config.AssertionSource, config.TokenFile = vault.AssertionFile, path
 	return nil

@@ -52,7 +52,7 @@ func runDemo(ctx context.Context, f *Factory) error {
 	if err != nil {
 		return err
 	}
-	return f.playDemo(ctx, h.service(f, decider), simulated)
+	return f.playDemo(ctx, h.service(decider), simulated)
 }
 
 // playDemo joins client and server by two pipes, as a client's process would.

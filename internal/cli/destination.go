@@ -21,10 +21,8 @@ type consentOptions struct {
 	keepLink bool
 }
 
-const (
-	otherAuthorityFlag = "allow-other-authority"
-	keepLinkFlag       = "keep-link"
-)
+// otherAuthorityFlag says it.
+const otherAuthorityFlag = "allow-other-authority"
 
 func (c *consentOptions) add(flags *pflag.FlagSet) {
 	flags.BoolVar(&c.otherAuthority, otherAuthorityFlag, false, "send a stored secret, or its tokens, where they have not been sent so far")
@@ -32,8 +30,8 @@ func (c *consentOptions) add(flags *pflag.FlagSet) {
 }
 
 func (c *consentOptions) addKeepLink(flags *pflag.FlagSet) {
-	flags.BoolVar(&c.keepLink, keepLinkFlag, false, "change who acts there without looking, and leave whatever is linked")
-	config.Typed(flags, keepLinkFlag)
+	flags.BoolVar(&c.keepLink, "keep-link", false, "change who acts there without looking, and leave whatever is linked")
+	config.Typed(flags, "keep-link")
 }
 
 // destination is where a secret is sent, and where the tokens for it are.

@@ -55,7 +55,7 @@ type check struct {
 func runDoctor(ctx context.Context, f *Factory, o *doctorOptions) error {
 	checks := f.examine(ctx, o)
 	if o.json {
-		if err := f.printJSON(map[string][]check{"checks": checks}); err != nil {
+		if err := f.IO.printJSON(map[string][]check{"checks": checks}); err != nil {
 			return err
 		}
 	} else if err := f.showChecks(checks); err != nil {
@@ -70,7 +70,7 @@ func runDoctor(ctx context.Context, f *Factory, o *doctorOptions) error {
 }
 
 func (f *Factory) showChecks(checks []check) error {
-	u := f.ui()
+	u := f.IO.ui()
 	styles := map[string]style{checkOK: good, checkWarn: warn, checkFail: bad}
 	for _, c := range checks {
 		u.write(u.paint(styles[c.Status], map[string]string{checkOK: "ok  ", checkWarn: "warn", checkFail: "FAIL"}[c.Status]) + "  " + u.paint(bold, c.Name) + ": " + u.paint(plain, c.Message) + "\n")

@@ -30,7 +30,7 @@ func (f *Factory) examine(ctx context.Context, o *doctorOptions) []check {
 	}
 	defer h.Close()
 	// A ledger that was removed is not made anew by whoever looks for it.
-	h.unrecorded = f.missingLedger(ctx, h) != nil
+	h.unrecorded = h.missingLedger(ctx) != nil
 	checks = append(checks, checkStateDir(dir))
 	entries, credentials, err := h.all()
 	if err != nil {
@@ -101,7 +101,7 @@ func (f *Factory) checkVault(ctx context.Context, h *house, credentials []vault.
 	switch problem := schemas.AsProblem(err); {
 	case err == nil:
 		return check{"vault", checkOK, h.store.KeyDescription(), ""}
-	case problem.Code == schemas.CodeVaultMissing && !needed && !h.keepsRecord(f.StateDir):
+	case problem.Code == schemas.CodeVaultMissing && !needed && !h.keepsRecord():
 		return check{"vault", checkWarn, problem.Message + " No credential needs it so far.", "mcp-partner vault init"}
 	case problem.Code == schemas.CodeVaultLocked:
 		return check{"vault", checkFail, problem.Message + " " + h.store.KeyDescription(), "mcp-partner doctor --passphrase-file FILE"}

@@ -14,11 +14,11 @@ import (
 // the approvers, the policy and where approvals are announced.
 func (f *Factory) checkRecord(ctx context.Context, h *house) []check {
 	checks := []check{f.checkPolicy()}
-	if f.file.Webhook() != nil {
+	if f.Config.Webhook() != nil {
 		checks = append(checks, f.checkWebhook())
 	}
-	if _, err := os.Stat(h.ledger.Path()); errors.Is(err, fs.ErrNotExist) || !h.keepsRecord(f.StateDir) {
-		if err := f.missingLedger(ctx, h); err != nil {
+	if _, err := os.Stat(h.ledger.Path()); errors.Is(err, fs.ErrNotExist) || !h.keepsRecord() {
+		if err := h.missingLedger(ctx); err != nil {
 			return append(checks, failedCheck("ledger", err, "cp BACKUP/ledger.db "+shellWord(h.ledger.Path())))
 		}
 		return append(checks,
@@ -30,7 +30,7 @@ func (f *Factory) checkRecord(ctx context.Context, h *house) []check {
 
 // checkPolicy sums up what decides on writes.
 func (f *Factory) checkPolicy() check {
-	rules := f.file.Policy()
+	rules := f.Config.Policy()
 	if rules == nil {
 		return check{"policy", checkOK, "There is no policy in the config file; the flags --allow-writes and --approval decide.", ""}
 	}
@@ -97,8 +97,8 @@ func approverText(n int) string {
 
 // missingLedger tells a ledger that was removed from one that is there or was
 // never made: the vault remembers how far it had come.
-func (f *Factory) missingLedger(ctx context.Context, h *house) error {
-	if _, err := os.Stat(h.ledger.Path()); !errors.Is(err, fs.ErrNotExist) || !h.keepsRecord(f.StateDir) {
+func (h *house) missingLedger(ctx context.Context) error {
+	if _, err := os.Stat(h.ledger.Path()); !errors.Is(err, fs.ErrNotExist) || !h.keepsRecord() {
 		return nil
 	}
 	remembered, err := h.keyring.Counter(ctx)

@@ -58,11 +58,11 @@ func runFind(ctx context.Context, f *Factory, o *findOptions) error {
 	if err != nil {
 		return err
 	}
-	envelope, err := f.call(ctx, &callOptions{tool: schemas.ToolFindPartnerTool, simulate: o.simulate}, raw)
+	envelope, err := f.call(ctx, &sessionOptions{simulate: o.simulate}, schemas.ToolFindPartnerTool, raw)
 	if err != nil {
 		return err
 	}
-	if err := f.show(envelope, o.json); err != nil {
+	if err := f.IO.show(envelope, o.json); err != nil {
 		return err
 	}
 	return silent(statusExit(envelope.Status))

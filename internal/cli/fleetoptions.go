@@ -22,7 +22,7 @@ func (o *fleetOptions) apply(f *Factory) error {
 	if o.concurrency < 1 || o.concurrency > mostConcurrency {
 		return usage("give a number from 1 to 512", "--concurrency is out of range")
 	}
-	f.limits = fleet.Limits{Concurrency: o.concurrency}
+	f.Limits = fleet.Limits{Concurrency: o.concurrency}
 	return nil
 }
 
@@ -33,7 +33,7 @@ func (f *Factory) standingTenants() (list, error) {
 	var bound guardOptions
 	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
 	bound.addBounds(flags)
-	if err := config.Apply(flags, f.IO.Env, f.file); err != nil {
+	if err := config.Apply(flags, f.IO.Env, f.Config); err != nil {
 		return nil, usage("correct the setting", "%s", err)
 	}
 	return bound.tenants, nil

@@ -48,7 +48,7 @@ func runFreeze(ctx context.Context, f *Factory, o *freezeOptions) error {
 	if err != nil {
 		return err
 	}
-	u := f.ui()
+	u := f.IO.ui()
 	u.linef(warn, "Frozen for every server on %s: %s.", f.StateDir, now.Scope())
 	u.field("next", f.command()+" unfreeze --approver NAME")
 	if approvers, err := room.decider.Approvers(ctx); err == nil && len(approvers) == 0 {

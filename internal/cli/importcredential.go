@@ -87,7 +87,7 @@ func (im *importer) defineNew(name, clientID string, cells tenantRow, tenantID s
 
 // takeSecret stores the secret or the certificate that came along, for the one
 // credential that it can be meant for.
-func (p *importPlan) takeSecret(ctx context.Context, f *Factory, h *house, o *importOptions) error {
+func (p *importPlan) takeSecret(ctx context.Context, f *Factory, h *house, o *importRequest) error {
 	config, err := p.secretFor(h, o)
 	if err != nil {
 		return err
@@ -112,7 +112,7 @@ func (p *importPlan) takeSecret(ctx context.Context, f *Factory, h *house, o *im
 }
 
 // secretFor finds the credential that the secret of the command is for.
-func (p *importPlan) secretFor(h *house, o *importOptions) (vault.CredentialConfig, error) {
+func (p *importPlan) secretFor(h *house, o *importRequest) (vault.CredentialConfig, error) {
 	var candidates []vault.CredentialConfig
 	for _, config := range p.credentials {
 		if config.Kind.Given() && (o.credential.name == "" || sameName(config.Name, o.credential.name)) {
@@ -146,13 +146,13 @@ func (p pendingSecret) command() string {
 }
 
 // came reports whether the secret of a new credential came along.
-func (p *importPlan) came(config vault.CredentialConfig, o *importOptions) bool {
+func (p *importPlan) came(config vault.CredentialConfig, o *importRequest) bool {
 	return o.credential.given() && (len(p.credentials) == 1 || sameName(config.Name, o.credential.name))
 }
 
 // adopt takes for new credentials what the vault holds for them already. One
 // that does not open now leaves them without, which is said at the end.
-func (p *importPlan) adopt(ctx context.Context, h *house, o *importOptions) error {
+func (p *importPlan) adopt(ctx context.Context, h *house, o *importRequest) error {
 	for i, config := range p.credentials {
 		if !config.Kind.Given() || p.came(config, o) {
 			continue
@@ -172,7 +172,7 @@ func (p *importPlan) adopt(ctx context.Context, h *house, o *importOptions) erro
 
 // withoutSecret lists new credentials for which no secret came along, each with
 // a tenant by which it can be given.
-func (p *importPlan) withoutSecret(o *importOptions) []pendingSecret {
+func (p *importPlan) withoutSecret(o *importRequest) []pendingSecret {
 	var missing []pendingSecret
 	for _, config := range p.credentials {
 		if !config.Kind.Stored() || p.came(config, o) || slices.Contains(p.held, config.Name) {

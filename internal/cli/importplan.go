@@ -24,7 +24,7 @@ type importPlan struct {
 
 // judge looks at what the import would mean for stored secrets and for what is
 // linked.
-func (p *importPlan) judge(ctx context.Context, h *house, o *importOptions) error {
+func (p *importPlan) judge(ctx context.Context, h *house, o *importRequest) error {
 	entries := slices.Clone(p.diff.Added)
 	for _, change := range p.diff.Changed {
 		entries = append(entries, change.After)
@@ -50,7 +50,7 @@ const maxMistakes = 3
 
 // importer reads rows against the directory as it is.
 type importer struct {
-	options *importOptions
+	options *importRequest
 	house   *house
 	known   map[string]vault.CredentialConfig
 	plan    *importPlan
@@ -60,7 +60,7 @@ type importer struct {
 	mistakes []string
 }
 
-func newImporter(h *house, o *importOptions) (*importer, error) {
+func newImporter(h *house, o *importRequest) (*importer, error) {
 	im := &importer{options: o, house: h, known: map[string]vault.CredentialConfig{}, plan: &importPlan{}, lines: map[string]int{}, ca: map[string]string{}}
 	have, err := h.directory.Credentials()
 	for _, config := range have {
@@ -71,7 +71,7 @@ func newImporter(h *house, o *importOptions) (*importer, error) {
 
 // planImport works the difference out. It writes nothing, and refuses a file
 // with a mistake as a whole.
-func planImport(h *house, o *importOptions, rows []numbered) (*importPlan, error) {
+func planImport(h *house, o *importRequest, rows []numbered) (*importPlan, error) {
 	im, err := newImporter(h, o)
 	if err != nil {
 		return nil, err

@@ -35,7 +35,7 @@ type asked struct {
 
 // resolve fills in the tenant IDs of rows that have a domain alone. It says whom
 // it asks before it does.
-func (f *Factory) resolve(ctx context.Context, a *arranger, wanted bool) error {
+func (a *arranger) resolve(ctx context.Context, wanted bool) error {
 	open, err := a.open()
 	if err != nil || len(open) == 0 {
 		return err
@@ -50,16 +50,15 @@ func (f *Factory) resolve(ctx context.Context, a *arranger, wanted bool) error {
 			questions = append(questions, one.question)
 		}
 	}
-	u := f.ui()
-	u.linef(dim, "Asking %s for the tenants of %s; no credential is sent.", strings.Join(hostsOf(questions), ", "), count(len(questions), "domain"))
-	if u.err != nil {
-		return u.err
+	asking := fmt.Sprintf("Asking %s for the tenants of %s; no credential is sent.", strings.Join(hostsOf(questions), ", "), count(len(questions), "domain"))
+	if err := a.options.progress(false, asking); err != nil {
+		return err
 	}
-	replies := a.house.tenantsOf(ctx, questions)
+	replies := tenantsOf(ctx, a.house.http, questions)
 	if ctx.Err() != nil {
 		return schemas.NewProblem(schemas.CodeCancelled, "The look-up of domains was stopped; nothing was changed.")
 	}
-	return u.fillIn(open, replies)
+	return a.fillIn(open, replies)
 }
 
 // open are the rows of new tenants with a domain and without a tenant ID.
@@ -115,8 +114,8 @@ func hostsOf(questions []question) []string {
 }
 
 // tenantsOf asks about domains, some at once.
-func (h *house) tenantsOf(ctx context.Context, questions []question) map[question]reply {
-	search := &domainSearch{pool: h.http, silent: map[string]int{}}
+func tenantsOf(ctx context.Context, pool *httpclient.Pool, questions []question) map[question]reply {
+	search := &domainSearch{pool: pool, silent: map[string]int{}}
 	replies := make([]reply, len(questions))
 	next := make(chan int)
 	var workers sync.WaitGroup
@@ -178,7 +177,7 @@ func (s *domainSearch) note(host string, err error) {
 // fillIn gives each row the ID of its tenant, or names every row that has none
 // and why: a domain that nobody knows is another mistake than a host that did not
 // answer.
-func (u *ui) fillIn(open []asked, replies map[question]reply) error {
+func (a *arranger) fillIn(open []asked, replies map[question]reply) error {
 	unknown, unanswered := 0, 0
 	for _, one := range open {
 		switch r := replies[one.question]; {
@@ -190,11 +189,13 @@ func (u *ui) fillIn(open []asked, replies map[question]reply) error {
 		default:
 			unanswered++
 		}
-		u.linef(bad, "line %d: %s", one.line, endOf(replies[one.question].err).message)
+		if err := a.options.progress(true, fmt.Sprintf("line %d: %s", one.line, endOf(replies[one.question].err).message)); err != nil {
+			return err
+		}
 	}
 	switch {
-	case u.err != nil || unknown+unanswered == 0:
-		return u.err
+	case unknown+unanswered == 0:
+		return nil
 	case unanswered == 0:
 		return refused("correct the domain, give a tenant_id, or take the rows out", "no tenant was found for %s; nothing was changed", count(unknown, "domain"))
 	}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"mcp-partner/internal/httpclient"
+	"mcp-partner/internal/simtest"
 	"mcp-partner/schemas"
 	"mcp-partner/simulator"
 	"mcp-partner/vault"
@@ -23,20 +24,16 @@ import (
 // their own domains.
 func TestResolvesFiveHundredDomains(t *testing.T) {
 	t.Parallel()
-	world, err := startSimulation(t.Context(), worldOptions{tenants: 500}, "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(world.Close)
-	tenants := world.sim.Tenants()
-	world.sim.Inject(simulator.Rule{TenantID: tenants[41].TenantID, Kind: simulator.FaultTokenHTML, Path: simulator.OpDiscovery})
-	questions := []question{{world.cloud(), "nobody.example"}}
+	world := simtest.Start(t, 500)
+	tenants := world.Sim.Tenants()
+	world.Sim.Inject(simulator.Rule{TenantID: tenants[41].TenantID, Kind: simulator.FaultTokenHTML, Path: simulator.OpDiscovery})
+	questions := []question{{world.Cloud(), "nobody.example"}}
 	for _, tenant := range tenants {
-		questions = append(questions, question{world.cloud(), tenant.Domain})
+		questions = append(questions, question{world.Cloud(), tenant.Domain})
 	}
-	h := &house{http: httpclient.NewPool(httpclient.Options{})}
-	t.Cleanup(h.http.CloseIdle)
-	replies := h.tenantsOf(t.Context(), questions)
+	pool := httpclient.NewPool(httpclient.Options{})
+	t.Cleanup(pool.CloseIdle)
+	replies := tenantsOf(t.Context(), pool, questions)
 	if err := replies[questions[0]].err; schemas.AsProblem(err).Code != schemas.CodeTenantNotFound {
 		t.Errorf("the domain of nobody: %v", err)
 	}
@@ -55,18 +52,14 @@ func TestResolvesFiveHundredDomains(t *testing.T) {
 // Whoever interrupts a look-up of many domains does not wait for all of them.
 func TestResolvingEnds(t *testing.T) {
 	t.Parallel()
-	world, err := startSimulation(t.Context(), worldOptions{tenants: 1}, "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(world.Close)
-	domain := world.sim.Tenants()[0].Domain
-	world.sim.Inject(simulator.Rule{Kind: simulator.FaultTokenError, Path: simulator.OpDiscovery})
+	world := simtest.Start(t, 1)
+	domain := world.Sim.Tenants()[0].Domain
+	world.Sim.Inject(simulator.Rule{Kind: simulator.FaultTokenError, Path: simulator.OpDiscovery})
 	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 	cancel()
-	h := &house{http: httpclient.NewPool(httpclient.Options{})}
-	q := question{world.cloud(), domain}
-	if err := h.tenantsOf(ctx, []question{q})[q].err; schemas.AsProblem(err).Code != schemas.CodeCancelled {
+	pool := httpclient.NewPool(httpclient.Options{})
+	q := question{world.Cloud(), domain}
+	if err := tenantsOf(ctx, pool, []question{q})[q].err; schemas.AsProblem(err).Code != schemas.CodeCancelled {
 		t.Error(err)
 	}
 }
@@ -93,9 +86,9 @@ func TestLookupsAtOnce(t *testing.T) {
 	}))
 	server.StartTLS()
 	t.Cleanup(server.Close)
-	h := &house{http: httpclient.NewPool(httpclient.Options{})}
-	t.Cleanup(h.http.CloseIdle)
-	h.tenantsOf(t.Context(), someDomains(server.URL, string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})), 3*lookups))
+	pool := httpclient.NewPool(httpclient.Options{})
+	t.Cleanup(pool.CloseIdle)
+	tenantsOf(t.Context(), pool, someDomains(server.URL, string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})), 3*lookups))
 	if most.Load() != lookups {
 		t.Errorf("%d were asked at once, want %d", most.Load(), lookups)
 	}
@@ -120,9 +113,9 @@ func TestGivesASilentHostUp(t *testing.T) {
 			connection.Close()
 		}
 	}()
-	h := &house{http: httpclient.NewPool(httpclient.Options{})}
+	pool := httpclient.NewPool(httpclient.Options{})
 	questions := someDomains("https://"+listener.Addr().String(), "", 500)
-	replies := h.tenantsOf(t.Context(), questions)
+	replies := tenantsOf(t.Context(), pool, questions)
 	if n := connections.Load(); n < lookups || n > 3*lookups {
 		t.Errorf("%d connections for 500 domains", n)
 	}

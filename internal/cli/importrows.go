@@ -26,7 +26,7 @@ type arranger struct {
 // arrange returns the rows in which an import can be planned, and what should be
 // seen before it is agreed to. Domains are looked up only where --resolve-domains
 // says so.
-func (f *Factory) arrange(ctx context.Context, h *house, o *importOptions, file *table) (rows []numbered, said []string, err error) {
+func arrange(ctx context.Context, h *house, o *importRequest, file *table) (rows []numbered, said []string, err error) {
 	a, err := newArranger(h, o, file)
 	if err != nil {
 		return nil, nil, err
@@ -38,7 +38,7 @@ func (f *Factory) arrange(ctx context.Context, h *house, o *importOptions, file 
 		a.fromForeign(row)
 		a.recognise(row)
 	}
-	if err := f.resolve(ctx, a, o.resolve); err != nil {
+	if err := a.resolve(ctx, o.resolve); err != nil {
 		return nil, nil, err
 	}
 	for _, row := range file.rows {
@@ -53,7 +53,7 @@ func (f *Factory) arrange(ctx context.Context, h *house, o *importOptions, file 
 	return rows, a.said, nil
 }
 
-func newArranger(h *house, o *importOptions, file *table) (*arranger, error) {
+func newArranger(h *house, o *importRequest, file *table) (*arranger, error) {
 	im, err := newImporter(h, o)
 	if err != nil {
 		return nil, err

@@ -13,12 +13,12 @@ import (
 
 // exchange puts one request to the real server over a pipe, as a client on
 // stdio would, and returns its result as the bytes that the server wrote.
-func (f *Factory) exchange(ctx context.Context, method string, params any) (json.RawMessage, error) {
+func (s *Settings) exchange(ctx context.Context, method string, params any) (json.RawMessage, error) {
 	line, err := json.Marshal(map[string]any{"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
 	if err != nil {
 		return nil, err
 	}
-	answer, err := f.converse(ctx, line)
+	answer, err := s.converse(ctx, line)
 	if err != nil {
 		return nil, err
 	}
@@ -34,23 +34,23 @@ func (f *Factory) exchange(ctx context.Context, method string, params any) (json
 
 // converse sends one line to a server of its own, with an empty directory in
 // memory: what it is asked for here does not depend on the state directory.
-func (f *Factory) converse(ctx context.Context, line []byte) ([]byte, error) {
+func (s *Settings) converse(ctx context.Context, line []byte) ([]byte, error) {
 	directory, err := vault.NewMemoryDirectory(nil, nil)
 	if err != nil {
 		return nil, err
 	}
-	h := f.furnish(directory, vault.NewMemoryStore(), nil, nil)
+	h := s.furnish(directory, vault.NewMemoryStore(), nil, nil)
 	defer h.Close()
 	decider, err := guard.New(guard.Options{})
 	if err != nil {
 		return nil, err
 	}
-	service := h.service(f, decider)
+	service := h.service(decider)
 	in, send := io.Pipe()
 	receive, out := io.Pipe()
 	served := make(chan error, 1)
 	go func() {
-		served <- f.serveStdio(ctx, service, in, out)
+		served <- s.serveStdio(ctx, service, in, out)
 		_ = out.Close()
 	}()
 	if _, err := send.Write(append(line, '\n')); err != nil {
@@ -76,8 +76,8 @@ func modern() map[string]any {
 const newestProtocol = "2026-07-28"
 
 // protocolVersions asks the server which revisions it serves.
-func (f *Factory) protocolVersions(ctx context.Context) ([]string, error) {
-	result, err := f.exchange(ctx, "server/discover", modern())
+func (s *Settings) protocolVersions(ctx context.Context) ([]string, error) {
+	result, err := s.exchange(ctx, "server/discover", modern())
 	if err != nil {
 		return nil, err
 	}

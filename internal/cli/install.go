@@ -172,12 +172,11 @@ func isClientID(text string) bool {
 // checkServeArguments reads them as serve will, so that a typing error is found
 // by the person and not by the client.
 func checkServeArguments(args []string) error {
-	root := newRoot(newFactory(&Streams{}))
-	serve, rest, err := root.Find(append([]string{"serve"}, args...))
-	if err == nil {
-		err = serve.ParseFlags(rest)
-	}
-	if err != nil {
+	f := newFactory(&Streams{})
+	root, serve := &cobra.Command{Use: "mcp-partner"}, newServe(f)
+	f.addGlobals(root.PersistentFlags())
+	root.AddCommand(serve)
+	if err := serve.ParseFlags(args); err != nil {
 		return flagError(serve, err)
 	}
 	switch {
@@ -279,7 +278,7 @@ func thisProgram() (string, error) {
 
 // showInstalled says what changed; no difference means that nothing did.
 func (f *Factory) showInstalled(o *installOptions, file clientfile.File, backup string, lines []string) error {
-	u := f.ui()
+	u := f.IO.ui()
 	if lines == nil {
 		u.linef(good, "%s has this server already; nothing was changed.", o.client.Title)
 		u.field("file", file.Path)
@@ -303,7 +302,7 @@ func (f *Factory) warnOfPassphrase(o *installOptions) error {
 	if o.url != "" || !f.staysLocked(o.serve) {
 		return nil
 	}
-	u := f.ui()
+	u := f.IO.ui()
 	u.blank()
 	u.line(warn, "The vault opens with a passphrase that somebody types, and a client starts the server without a terminal.")
 	u.field("give it", "mcp-partner install "+o.client.Name+o.flags()+" -- --passphrase-file FILE")
@@ -314,7 +313,7 @@ func (f *Factory) warnOfPassphrase(o *installOptions) error {
 // no terminal, cannot open the vault.
 func (f *Factory) staysLocked(serve []string) bool {
 	given := func(name string) bool {
-		return f.file.Sets(name) || slices.ContainsFunc(serve, func(arg string) bool { return strings.HasPrefix(arg, "--"+name) })
+		return f.Config.Sets(name) || slices.ContainsFunc(serve, func(arg string) bool { return strings.HasPrefix(arg, "--"+name) })
 	}
 	if given("passphrase-file") || given("identity-file") {
 		return false

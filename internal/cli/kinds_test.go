@@ -19,6 +19,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/youmark/pkcs8"
 
+	"mcp-partner/internal/simtest"
 	"mcp-partner/simulator"
 )
 
@@ -31,27 +32,27 @@ import (
 //	kind end NAME                             ends a person's sign-ins
 //	kind machine TENANT                       an App Service of that tenant
 func kindCommand(ts *testscript.TestScript, neg bool, args []string) {
-	world, _ := ts.Value(worldKey).(*simulation)
+	world, _ := ts.Value(worldKey).(*simtest.World)
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: kind certificate|curve|token|person|end|machine ARGUMENTS")
 	}
 	switch args[0] {
 	case "certificate":
-		ts.Check(makeCertificate(world.sim, ts.MkAbs(args[1]), args[2], append(args, "")[3]))
+		ts.Check(makeCertificate(world.Sim, ts.MkAbs(args[1]), args[2], append(args, "")[3]))
 	case "curve":
 		ts.Check(makeCurve(ts.MkAbs(args[1])))
 	case "token":
-		ts.Check(projectToken(world.sim, ts.MkAbs(args[1]), args[2]))
+		ts.Check(projectToken(world.Sim, ts.MkAbs(args[1]), args[2]))
 	case "person":
-		objects, err := world.sim.AddUser(args[1], args[2], args[3:]...)
+		objects, err := world.Sim.AddUser(args[1], args[2], args[3:]...)
 		ts.Check(err)
-		world.sim.ApproveDevices(args[1])
-		tenant, _ := world.sim.Tenant(args[2])
+		world.Sim.ApproveDevices(args[1])
+		tenant, _ := world.Sim.Tenant(args[2])
 		ts.Setenv("PERSON_OBJECT", objects[tenant.TenantID])
 	case "end":
-		world.sim.EndSignIns(args[1])
+		world.Sim.EndSignIns(args[1])
 	case "machine":
-		startMachine(ts, world.sim, args[1])
+		startMachine(ts, world.Sim, args[1])
 	default:
 		ts.Fatalf("there is no %q", args[0])
 	}

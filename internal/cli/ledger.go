@@ -41,7 +41,7 @@ func (f *Factory) openLedger(ctx context.Context, keys keyOptions) (*house, erro
 	if err != nil {
 		return nil, err
 	}
-	if err := f.missingLedger(ctx, h); err != nil {
+	if err := h.missingLedger(ctx); err != nil {
 		h.Close()
 		return nil, err
 	}

@@ -27,11 +27,11 @@ func (f *Factory) acceptGap(ctx context.Context, o *ledgerVerifyOptions) error {
 	}
 	defer session.Close()
 	if o.approver == "" {
-		if o.approver, err = f.askLine(ctx, "Approver's name: "); err != nil {
+		if o.approver, err = f.IO.askLine(ctx, "Approver's name: "); err != nil {
 			return err
 		}
 	}
-	by, err := f.askCredentials(ctx, o.approver)
+	by, err := f.IO.askCredentials(ctx, o.approver)
 	if err != nil {
 		return err
 	}

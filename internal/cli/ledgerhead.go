@@ -60,7 +60,7 @@ func runLedgerHead(ctx context.Context, f *Factory, o *ledgerHeadOptions) error 
 		return err
 	}
 	if o.output == "" {
-		return f.printRawJSON(text)
+		return f.IO.printRawJSON(text)
 	}
 	return writeOutput(o.output, append(text, '\n'), o.force)
 }

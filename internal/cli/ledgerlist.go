@@ -60,9 +60,9 @@ func runLedgerList(ctx context.Context, f *Factory, o *ledgerListOptions) error 
 	}
 	slices.Reverse(events)
 	if o.json {
-		return f.printJSON(map[string][]entryRow{"entries": entryRows(events)})
+		return f.IO.printJSON(map[string][]entryRow{"entries": entryRows(events)})
 	}
-	u := f.ui()
+	u := f.IO.ui()
 	u.entries(events)
 	return u.err
 }

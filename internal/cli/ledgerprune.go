@@ -49,7 +49,7 @@ func runLedgerPrune(ctx context.Context, f *Factory, o *ledgerPruneOptions) erro
 	if err != nil {
 		return err
 	}
-	u := f.ui()
+	u := f.IO.ui()
 	if made.Removed == 0 {
 		u.line(plain, "There was nothing to remove.")
 		return u.err

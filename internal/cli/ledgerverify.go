@@ -139,12 +139,12 @@ func readInput(path, flag string) ([]byte, error) {
 
 func (f *Factory) showReport(report ledger.Report, o *ledgerVerifyOptions) error {
 	if o.json {
-		return f.printJSON(struct {
+		return f.IO.printJSON(struct {
 			Whole bool `json:"whole"`
 			ledger.Report
 		}{report.Whole(), report})
 	}
-	u := f.ui()
+	u := f.IO.ui()
 	if report.Whole() {
 		u.linef(good, "Nothing was changed, removed or inserted in %s, %d to %d.", entriesText(report.Entries), report.First, report.Last)
 	} else {

@@ -37,8 +37,8 @@ func factsOf(ctx context.Context) []slog.Attr {
 func (f *Factory) levelFor(command *cobra.Command) (slog.Level, error) {
 	var level slog.Level
 	switch {
-	case f.logLevel != "":
-		if err := level.UnmarshalText([]byte(f.logLevel)); err != nil {
+	case f.global.logLevel != "":
+		if err := level.UnmarshalText([]byte(f.global.logLevel)); err != nil {
 			return 0, usage("give debug, info, warn or error", "--log-level is not a level")
 		}
 		return level, nil

@@ -15,6 +15,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"mcp-partner/internal/simtest"
 	"mcp-partner/simulator"
 )
 
@@ -49,13 +50,13 @@ func TestScripts(t *testing.T) {
 // setup gives each script an empty state directory, and a simulated Azure of
 // its own, which it reaches over TLS as it would reach the real one.
 func setup(env *testscript.Env) error {
-	world, err := startSimulation(context.Background(), worldOptions{tenants: 4}, "127.0.0.1:0")
+	world, err := simtest.Open(context.Background(), 4)
 	if err != nil {
 		return err
 	}
 	env.Defer(world.Close)
 	env.Values[worldKey] = world
-	for name, content := range map[string]string{"ca.pem": string(world.server.CAPEM()), "secret.txt": world.sim.ClientSecret() + "\n"} {
+	for name, content := range map[string]string{"ca.pem": string(world.Server.CAPEM()), "secret.txt": world.Sim.ClientSecret() + "\n"} {
 		if err := os.WriteFile(filepath.Join(env.WorkDir, name), []byte(content), 0o600); err != nil {
 			return err
 		}
@@ -64,21 +65,21 @@ func setup(env *testscript.Env) error {
 	if err != nil {
 		return err
 	}
-	contoso, _ := world.sim.Tenant("contoso")
-	fabrikam, _ := world.sim.Tenant("fabrikam")
-	cloud := world.cloud()
+	contoso, _ := world.Sim.Tenant("contoso")
+	fabrikam, _ := world.Sim.Tenant("fabrikam")
+	cloud := world.Cloud()
 	env.Setenv("MCP_PARTNER_STATE_DIR", filepath.Join(env.WorkDir, "state"))
 	env.Setenv("PROGRAM", program)
 	env.Setenv("GORACE", noRest)
 	env.Setenv("ESC", "\x1b[2Jx.csv")
-	env.Setenv("CLIENT_ID", world.sim.ClientID())
+	env.Setenv("CLIENT_ID", world.Sim.ClientID())
 	env.Setenv("CONTOSO", contoso.TenantID)
 	env.Setenv("CONTOSO_OBJECT", contoso.ObjectID)
 	env.Setenv("FABRIKAM", fabrikam.TenantID)
 	env.Setenv("ARM", cloud.ARMEndpoint)
 	env.Setenv("AUTHORITY", cloud.Authority)
 	env.Setenv("AUDIENCE", cloud.ARMAudience)
-	env.Setenv("SECRET", world.sim.ClientSecret())
+	env.Setenv("SECRET", world.Sim.ClientSecret())
 	return nil
 }
 
@@ -87,22 +88,22 @@ func setup(env *testscript.Env) error {
 //	sim link TENANT ID | sim unlink TENANT | sim fault TENANT KIND [PATH] | sim renew
 //	sim lighthouse MANAGING CUSTOMER CATEGORY
 func simCommand(ts *testscript.TestScript, neg bool, args []string) {
-	world, _ := ts.Value(worldKey).(*simulation)
+	world, _ := ts.Value(worldKey).(*simtest.World)
 	if neg || len(args) == 0 {
 		ts.Fatalf("usage: sim link TENANT ID | unlink TENANT | fault TENANT KIND | renew")
 	}
 	var err error
 	switch args[0] {
 	case "link":
-		err = world.sim.SetLink(args[1], args[2])
+		err = world.Sim.SetLink(args[1], args[2])
 	case "unlink":
-		err = world.sim.ClearLink(args[1])
+		err = world.Sim.ClearLink(args[1])
 	case "fault":
-		world.sim.Inject(simulator.Rule{TenantID: args[1], Kind: simulator.FaultKind(args[2]), Path: simulator.Op(append(args, "")[3])})
+		world.Sim.Inject(simulator.Rule{TenantID: args[1], Kind: simulator.FaultKind(args[2]), Path: simulator.Op(append(args, "")[3])})
 	case "lighthouse":
-		err = world.sim.Delegate(args[1], args[2], args[3])
+		err = world.Sim.Delegate(args[1], args[2], args[3])
 	case "renew":
-		err = os.WriteFile(ts.MkAbs("secret.txt"), []byte(world.sim.RenewSecret()+"\n"), 0o600)
+		err = os.WriteFile(ts.MkAbs("secret.txt"), []byte(world.Sim.RenewSecret()+"\n"), 0o600)
 	default:
 		ts.Fatalf("sim has no command %q", args[0])
 	}

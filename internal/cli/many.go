@@ -79,7 +79,7 @@ func (o *manyOptions) prepare(f *Factory, flags *pflag.FlagSet) (err error) {
 		return err
 	}
 	o.guard.tenants, err = f.standingTenants()
-	f.settled = o.settled
+	f.Settled = o.settled
 	return err
 }
 
@@ -173,7 +173,7 @@ func runMany(ctx context.Context, f *Factory, o *manyOptions) error {
 	if err != nil {
 		return err
 	}
-	defer context.AfterFunc(ctx, func() { f.note("interrupted: no further tenant begins, and what has begun is completed first") })()
+	defer context.AfterFunc(ctx, func() { f.IO.note("interrupted: no further tenant begins, and what has begun is completed first") })()
 	envelope := room.service.Call(ctx, call).Envelope
 	if err := f.showMany(worded(envelope), o); err != nil {
 		return err
@@ -201,7 +201,7 @@ func (o *manyOptions) call(ctx context.Context, f *Factory, room *callRoom) (too
 	if err != nil {
 		return tools.Call{}, err
 	}
-	call := tools.Call{Tool: o.tool, Arguments: arguments, Principal: trusted(caller), Confirmer: f.person(), Patient: true, Progress: f.progress(o)}
+	call := tools.Call{Tool: o.tool, Arguments: arguments, Principal: trusted(caller), Confirmer: f.IO.person(), Patient: true, Progress: f.progress(o)}
 	if id := o.resume + o.run; id != "" {
 		run, _, err := room.decider.LoadRun(ctx, id, "")
 		if err != nil {

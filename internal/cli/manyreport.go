@@ -30,13 +30,13 @@ func (f *Factory) progress(o *manyOptions) tools.Progress {
 // headline and the rows.
 func (f *Factory) showMany(e schemas.Envelope, o *manyOptions) error {
 	if o.json {
-		return f.printJSON(e)
+		return f.IO.printJSON(e)
 	}
 	text, err := changesAs(o.format, e.Changes)
 	if err != nil {
 		return err
 	}
-	u := f.ui()
+	u := f.IO.ui()
 	if o.output != "" {
 		if err := writeOutput(o.output, text, o.force); err != nil {
 			return err
@@ -157,9 +157,9 @@ func (f *Factory) listRuns(ctx context.Context, room *callRoom, o *manyOptions) 
 		cells = append(cells, []string{r.ID, state, string(r.Caller), stamp(r.OpenedAt), stamp(r.ExpiresAt), r.Approver})
 	}
 	if o.json {
-		return f.printJSON(map[string]any{"runs": rows})
+		return f.IO.printJSON(map[string]any{"runs": rows})
 	}
-	u := f.ui()
+	u := f.IO.ui()
 	if len(cells) == 0 {
 		u.line(plain, "No runs.")
 		return u.err

@@ -85,7 +85,7 @@ func (o *oauthOptions) publicHosts() []string {
 // that the server starts while an issuer is down.
 func (f *Factory) verifier(o *oauthOptions) (*auth.Authenticator, error) {
 	if !o.given() {
-		if len(f.file.Callers().Grants) > 0 {
+		if len(f.Config.Callers().Grants) > 0 {
 			f.Log.Warn("the section callers of the config file has no effect without --oidc-issuer")
 		}
 		return nil, nil
@@ -94,7 +94,7 @@ func (f *Factory) verifier(o *oauthOptions) (*auth.Authenticator, error) {
 	if err != nil {
 		return nil, err
 	}
-	verifier, err := auth.New(auth.Options{Issuers: o.issuers, Audiences: o.audiences, CAPEM: ca, Mapping: f.file.Callers(), Logger: f.Log})
+	verifier, err := auth.New(auth.Options{Issuers: o.issuers, Audiences: o.audiences, CAPEM: ca, Mapping: f.Config.Callers(), Logger: f.Log})
 	if err != nil {
 		return nil, usage("correct --oidc-issuer, --oidc-audience, --oidc-ca-file or the section callers of the config file", "access tokens cannot be verified: %s", err)
 	}
@@ -130,7 +130,7 @@ func (f *Factory) admitOAuth(decider *guard.Guard, options *server.HTTPOptions, 
 		address = options.PublicURL + mcpPath
 	}
 	f.Log.Info("serving", "url", address, "address", bound.String())
-	return f.printLine(struct {
+	return f.IO.printLine(struct {
 		URL string `json:"url"`
 	}{address})
 }

@@ -42,12 +42,8 @@ func (k keyOptions) arguments() ([]string, error) {
 }
 
 // keySource says where the key is, and whom to ask for a passphrase.
-func (f *Factory) keySource(k keyOptions) vault.KeySource {
-	ask := prompter{streams: f.IO}
-	if !f.serving {
-		ask.typed = &f.typed
-	}
-	return vault.KeySource{IdentityFile: k.identityFile, PassphraseFile: k.passphraseFile, Terminal: ask}
+func (s *Settings) keySource(k keyOptions) vault.KeySource {
+	return vault.KeySource{IdentityFile: k.identityFile, PassphraseFile: k.passphraseFile, Terminal: s.Prompter}
 }
 
 // prompter asks for the passphrase of the vault where a write would be

@@ -12,12 +12,12 @@ import (
 
 // printLine writes a value as JSON on one line, on a terminal too: it is read
 // by programs.
-func (f *Factory) printLine(value any) error {
+func (s *Streams) printLine(value any) error {
 	text, err := json.Marshal(value)
 	if err != nil {
 		return err
 	}
-	_, err = f.IO.Out.Write(append(text, '\n'))
+	_, err = s.Out.Write(append(text, '\n'))
 	return err
 }
 

@@ -14,11 +14,11 @@ func noTerminal() error {
 }
 
 // ask puts one question on the terminal device.
-func (f *Factory) ask(ctx context.Context, text string, secret bool) (string, error) {
-	if !f.IO.attended() {
+func (s *Streams) ask(ctx context.Context, text string, secret bool) (string, error) {
+	if !s.attended() {
 		return "", noTerminal()
 	}
-	terminal, err := f.IO.Terminal()
+	terminal, err := s.Terminal()
 	if err != nil {
 		return "", noTerminal()
 	}
@@ -30,23 +30,23 @@ func (f *Factory) ask(ctx context.Context, text string, secret bool) (string, er
 	return typed, nil
 }
 
-func (f *Factory) askLine(ctx context.Context, text string) (string, error) {
-	return f.ask(ctx, text, false)
+func (s *Streams) askLine(ctx context.Context, text string) (string, error) {
+	return s.ask(ctx, text, false)
 }
 
 // askCredentials asks an approver for the passphrase.
-func (f *Factory) askCredentials(ctx context.Context, name string) (guard.Credentials, error) {
-	typed, err := f.ask(ctx, "Passphrase of approver "+name+" (not shown): ", true)
+func (s *Streams) askCredentials(ctx context.Context, name string) (guard.Credentials, error) {
+	typed, err := s.ask(ctx, "Passphrase of approver "+name+" (not shown): ", true)
 	return guard.Credentials{Name: name, Passphrase: []byte(typed)}, err
 }
 
 // askNewCredentials asks for a new passphrase, twice.
-func (f *Factory) askNewCredentials(ctx context.Context, name string) (guard.Credentials, error) {
-	first, err := f.ask(ctx, "New passphrase of approver "+name+" (not shown): ", true)
+func (s *Streams) askNewCredentials(ctx context.Context, name string) (guard.Credentials, error) {
+	first, err := s.ask(ctx, "New passphrase of approver "+name+" (not shown): ", true)
 	if err != nil {
 		return guard.Credentials{}, err
 	}
-	second, err := f.ask(ctx, "The same once more: ", true)
+	second, err := s.ask(ctx, "The same once more: ", true)
 	if err != nil {
 		return guard.Credentials{}, err
 	}

@@ -16,11 +16,11 @@ type terminalPerson struct {
 }
 
 // person returns whoever sits at the terminal, or nobody.
-func (f *Factory) person() tools.Confirmer {
-	if !f.IO.attended() {
+func (s *Streams) person() tools.Confirmer {
+	if !s.attended() {
 		return tools.NoConfirmer{}
 	}
-	return terminalPerson{f.IO}
+	return terminalPerson{s}
 }
 
 // Resume implements tools.Person: a question is answered within its call.

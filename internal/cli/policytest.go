@@ -122,7 +122,7 @@ func unlessUnknown(err error) error {
 // verdict asks a guard that remembers nothing: bounds first, then the rules.
 func (f *Factory) verdict(ctx context.Context, o *policyTestOptions, subject guard.Subject) (guard.Verdict, error) {
 	rules := o.guard.rules()
-	rules.Rules = f.file.Policy()
+	rules.Rules = f.Config.Policy()
 	decider, err := guard.New(rules)
 	if err != nil {
 		return guard.Verdict{}, asUsage(err)
@@ -138,9 +138,9 @@ func (f *Factory) verdict(ctx context.Context, o *policyTestOptions, subject gua
 
 func (f *Factory) showVerdict(verdict guard.Verdict, asJSON bool) error {
 	if asJSON {
-		return f.printJSON(verdict)
+		return f.IO.printJSON(verdict)
 	}
-	u := f.ui()
+	u := f.IO.ui()
 	u.line(map[guard.Ruling]style{guard.RulingAllow: good, guard.RulingDeny: bad}[verdict.Ruling], string(verdict.Ruling))
 	u.field("rule", verdict.Rule)
 	u.field("why", verdict.Why)

@@ -57,7 +57,7 @@ func runHealth(ctx context.Context, f *Factory, o *probeOptions) error {
 	if err := json.NewDecoder(io.LimitReader(response.Body, maxReadiness)).Decode(&state); err != nil || state.Status == "" {
 		return failed("give the URL of its /readyz with --url", "what answers there is no mcp-partner, or not its /readyz")
 	}
-	u := f.ui()
+	u := f.IO.ui()
 	if response.StatusCode == http.StatusOK {
 		u.line(good, "Ready.")
 		return u.err

@@ -14,7 +14,7 @@ func TestHealthOfAServer(t *testing.T) {
 	r := start(t, nil, "serve", "--simulate", "--http", "127.0.0.1:0")
 	var at ready
 	r.line(&at)
-	probe := start(t, nil, "health", "--url", strings.TrimSuffix(at.URL, mcpPath)+"/readyz")
+	probe := start(t, nil, "health", "--url", strings.TrimSuffix(at.URL, "/mcp")+"/readyz")
 	if code, out := probe.end(); code != ExitDone || !strings.Contains(out, "Ready.") {
 		t.Errorf("exit code %d: %s %s", code, out, probe.err)
 	}

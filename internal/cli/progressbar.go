@@ -16,12 +16,12 @@ type progressBar struct {
 	drawn string
 }
 
-func (f *Factory) progressBar() *progressBar {
-	kind, _ := f.IO.Env("TERM")
-	if !f.IO.ErrTTY || kind == "dumb" {
+func (s *Streams) progressBar() *progressBar {
+	kind, _ := s.Env("TERM")
+	if !s.ErrTTY || kind == "dumb" {
 		return &progressBar{}
 	}
-	return &progressBar{out: f.IO.Err, color: colorWanted(f.IO.Env), began: time.Now()}
+	return &progressBar{out: s.Err, color: colorWanted(s.Env), began: time.Now()}
 }
 
 const barWidth = 32
@@ -60,6 +60,6 @@ func (b *progressBar) clear() {
 }
 
 // note tells something beside the result, on standard error.
-func (f *Factory) note(text string) {
-	_, _ = fmt.Fprintf(f.IO.Err, "mcp-partner: note: %s\n", escape(text)) // there is nobody else to tell
+func (s *Streams) note(text string) {
+	_, _ = fmt.Fprintf(s.Err, "mcp-partner: note: %s\n", escape(text)) // there is nobody else to tell
 }

@@ -23,9 +23,10 @@ func TestProgressBar(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			var out bytes.Buffer
-			streams := testStreams(c.env)
+			env := func(name string) (string, bool) { value, ok := c.env[name]; return value, ok }
+			streams := &Streams{Env: env}
 			streams.Err, streams.ErrTTY = &out, c.tty
-			bar := newFactory(streams).progressBar()
+			bar := streams.progressBar()
 			for done := range 101 {
 				bar.draw(done, 100)
 			}

@@ -168,7 +168,7 @@ func TestSecretAndPassphraseAreNotShown(t *testing.T) {
 	world := startWorld(t)
 	dir := t.TempDir()
 	ca := filepath.Join(dir, "ca.pem")
-	if err := os.WriteFile(ca, world.server.CAPEM(), 0o600); err != nil {
+	if err := os.WriteFile(ca, world.Server.CAPEM(), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	env := []string{"MCP_PARTNER_STATE_DIR=" + filepath.Join(dir, "state"), "NO_COLOR=1"}
@@ -181,15 +181,15 @@ func TestSecretAndPassphraseAreNotShown(t *testing.T) {
 	if code, shown := s.end(); code != ExitDone || strings.Contains(shown, "horse") {
 		t.Fatalf("exit code %d:\n%s", code, shown)
 	}
-	contoso, _ := world.sim.Tenant("contoso")
-	cloud := world.cloud()
-	s = atTerminal(t, env, "tenants", "add", "contoso", "--tenant-id", contoso.TenantID, "--client-id", world.sim.ClientID(), "--cloud", "custom",
+	contoso, _ := world.Sim.Tenant("contoso")
+	cloud := world.Cloud()
+	s = atTerminal(t, env, "tenants", "add", "contoso", "--tenant-id", contoso.TenantID, "--client-id", world.Sim.ClientID(), "--cloud", "custom",
 		"--authority", cloud.Authority, "--arm-endpoint", cloud.ARMEndpoint, "--arm-audience", cloud.ARMAudience, "--ca-file", ca, "--skip-instance-discovery")
 	s.expect("Passphrase of the vault")
 	s.typeLine(passphrase + "\n")
 	s.expect("Client secret of contoso (not shown)")
-	s.typeLine(world.sim.ClientSecret() + "\n")
-	if code, shown := s.end(); code != ExitDone || strings.Contains(shown, world.sim.ClientSecret()) || strings.Contains(shown, "horse") {
+	s.typeLine(world.Sim.ClientSecret() + "\n")
+	if code, shown := s.end(); code != ExitDone || strings.Contains(shown, world.Sim.ClientSecret()) || strings.Contains(shown, "horse") {
 		t.Fatalf("exit code %d:\n%s", code, shown)
 	}
 	s = atTerminal(t, env, "call", "check_partner_link", "--tenant", "contoso")

@@ -14,7 +14,7 @@ import (
 // vault. The change was made by then, so a record that cannot be written is
 // told and undoes nothing. Where there is no vault there is no record.
 func (f *Factory) record(ctx context.Context, h *house, kind guard.EventKind, format string, args ...any) {
-	if !h.keepsRecord(f.StateDir) {
+	if !h.keepsRecord() {
 		return
 	}
 	decider, err := guard.New(guard.Options{Store: h.ledger, Account: account()})

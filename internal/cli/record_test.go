@@ -13,11 +13,13 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"mcp-partner/guard"
 	"mcp-partner/internal/config"
+	"mcp-partner/internal/simtest"
 	"mcp-partner/ledger"
 	"mcp-partner/schemas"
 	"mcp-partner/vault"
@@ -49,7 +51,7 @@ func stateWithVault(t *testing.T) string {
 func houseIn(t *testing.T, dir string) *house {
 	t.Helper()
 	f := newFactory(testStreams(nil))
-	f.stateDir = dir
+	f.setStateDir(dir)
 	h, err := f.openHouse(keyOptions{}, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -115,7 +117,7 @@ func TestNoLedgerNoWrite(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			world := startWorld(t)
-			if err := world.sim.ClearLink("contoso"); err != nil {
+			if err := world.Sim.ClearLink("contoso"); err != nil {
 				t.Fatal(err)
 			}
 			dir := stateWithVault(t)
@@ -132,7 +134,7 @@ func TestNoLedgerNoWrite(t *testing.T) {
 			if code != ExitDone || !strings.Contains(out, `"not_linked"`) {
 				t.Errorf("read: exit code %d: %s%s", code, out, stderr)
 			}
-			if tenant, _ := world.sim.Tenant("contoso"); tenant.PartnerID != "" {
+			if tenant, _ := world.Sim.Tenant("contoso"); tenant.PartnerID != "" {
 				t.Error("something was written")
 			}
 			if code, out, _ := runHere(t, "freeze", "--reason", "x", "--state-dir", dir); code == ExitDone {
@@ -143,7 +145,7 @@ func TestNoLedgerNoWrite(t *testing.T) {
 }
 
 // inhabit puts the tenant contoso of a simulated Azure into a state directory.
-func inhabit(t *testing.T, dir string, world *simulation) {
+func inhabit(t *testing.T, dir string, world *simtest.World) {
 	t.Helper()
 	directory, err := vault.OpenDirectory(dir)
 	if err != nil {
@@ -153,16 +155,16 @@ func inhabit(t *testing.T, dir string, world *simulation) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	secret, err := vault.NewSecret([]byte(world.sim.ClientSecret()))
+	secret, err := vault.NewSecret([]byte(world.Sim.ClientSecret()))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := store.Put(t.Context(), "contoso", secret); err != nil {
 		t.Fatal(err)
 	}
-	contoso, _ := world.sim.Tenant("contoso")
-	entry := vault.Entry{Name: "contoso", TenantID: contoso.TenantID, Cloud: world.cloud(), Credentials: []vault.CredentialRef{{Name: "contoso"}}}
-	credential := vault.CredentialConfig{Name: "contoso", Kind: vault.KindClientSecret, ClientID: world.sim.ClientID()}
+	contoso, _ := world.Sim.Tenant("contoso")
+	entry := vault.Entry{Name: "contoso", TenantID: contoso.TenantID, Cloud: world.Cloud(), Credentials: []vault.CredentialRef{{Name: "contoso"}}}
+	credential := vault.CredentialConfig{Name: "contoso", Kind: vault.KindClientSecret, ClientID: world.Sim.ClientID()}
 	if err := directory.Add(t.Context(), entry, credential); err != nil {
 		t.Fatal(err)
 	}
@@ -269,7 +271,29 @@ func TestWebhook(t *testing.T) {
 	}
 }
 
-func hookFor(t *testing.T, url, key string) (*webhook, *syncBuffer) {
+// lockedBuffer is a log that is read while it is written.
+type lockedBuffer struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+// Write implements io.Writer.
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
+}
+
+// noEnv is an environment without a variable.
+func noEnv(string) (string, bool) { return "", false }
+
+func hookFor(t *testing.T, url, key string) (*webhook, *lockedBuffer) {
 	t.Helper()
 	dir := t.TempDir()
 	keyFile, file := filepath.Join(dir, "hook.key"), filepath.Join(dir, "config.yaml")
@@ -280,12 +304,12 @@ func hookFor(t *testing.T, url, key string) (*webhook, *syncBuffer) {
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	f := newFactory(testStreams(nil))
+	f := newSettings(noEnv, nil)
 	var err error
-	if f.file, err = config.Load(file, nil); err != nil {
+	if f.Config, err = config.Load(file, nil); err != nil {
 		t.Fatal(err)
 	}
-	log := &syncBuffer{}
+	log := &lockedBuffer{}
 	f.Log = slog.New(slog.NewTextHandler(log, nil))
 	hook, err := f.newWebhook()
 	if err != nil {
@@ -315,9 +339,18 @@ func TestASlowWebhookHoldsNobodyUp(t *testing.T) {
 // while one is open, once.
 func TestQuestionsOutliveARotation(t *testing.T) {
 	t.Parallel()
-	h := houseIn(t, stateWithVault(t))
+	dir := filepath.Join(t.TempDir(), "state")
+	if err := vault.Init(t.Context(), dir, vault.InitOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	settings := newSettings(noEnv, nil)
+	settings.setStateDir(dir)
+	h, err := settings.openHouse(keyOptions{}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
 	defer h.Close()
-	decider, err := h.guard(newFactory(testStreams(nil)), guard.Options{AllowWrites: true})
+	decider, err := h.guard(guard.Options{AllowWrites: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,11 +10,11 @@ import (
 )
 
 // show prints an envelope: exactly it with --json, else laid out for a reader.
-func (f *Factory) show(envelope schemas.Envelope, asJSON bool) error {
+func (s *Streams) show(envelope schemas.Envelope, asJSON bool) error {
 	if asJSON {
-		return f.printJSON(envelope)
+		return s.printJSON(envelope)
 	}
-	u := f.ui()
+	u := s.ui()
 	u.envelope(envelope)
 	return u.err
 }

@@ -77,7 +77,7 @@ func runServe(ctx context.Context, f *Factory, o *serveOptions) error {
 	if err := o.fleet.apply(f); err != nil {
 		return err
 	}
-	f.serving = true
+	f.serving()
 	f.keepMemory()
 	// What the server needs to end well must not end with the signal.
 	simulated, err := o.simulate.start(context.WithoutCancel(ctx))
@@ -90,7 +90,7 @@ func runServe(ctx context.Context, f *Factory, o *serveOptions) error {
 		return err
 	}
 	defer h.Close()
-	decider, err := h.guard(f, o.guard.rules())
+	decider, err := h.guard(o.guard.rules())
 	if err != nil {
 		return err
 	}
@@ -101,9 +101,9 @@ func runServe(ctx context.Context, f *Factory, o *serveOptions) error {
 	if o.http.address != "" {
 		f.startMetrics(h, decider, pair)
 	}
-	service := h.service(f, decider)
+	service := h.service(decider)
 	defer f.settleInBackground(ctx, h, decider, service)()
-	if f.file.Policy() != nil && o.guard.allowWrites {
+	if f.Config.Policy() != nil && o.guard.allowWrites {
 		f.Log.Warn("the policy in the config file decides; --allow-writes and --approval have no effect")
 	}
 	if o.http.address != "" {
@@ -114,6 +114,6 @@ func runServe(ctx context.Context, f *Factory, o *serveOptions) error {
 }
 
 // serveStdio serves one client until its input ends or the context does.
-func (f *Factory) serveStdio(ctx context.Context, service *tools.Service, in io.Reader, out io.Writer) error {
-	return f.mcpServer(service).ServeStdio(ctx, in, out, server.StdioOptions{Principal: trusted(stdioCaller)})
+func (s *Settings) serveStdio(ctx context.Context, service *tools.Service, in io.Reader, out io.Writer) error {
+	return s.mcpServer(service).ServeStdio(ctx, in, out, server.StdioOptions{Principal: trusted(stdioCaller)})
 }

@@ -12,22 +12,14 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"mcp-partner/internal/simtest"
 )
 
 // startWorld starts a simulated Azure for one test.
-func startWorld(t *testing.T) *simulation {
+func startWorld(t *testing.T) *simtest.World {
 	t.Helper()
-	return startWorldOf(t, 3)
-}
-
-func startWorldOf(t *testing.T, tenants int) *simulation {
-	t.Helper()
-	world, err := startSimulation(context.Background(), worldOptions{tenants: tenants}, "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(world.Close)
-	return world
+	return simtest.Start(t, 3)
 }
 
 // running is a command that runs until it is told to end.

@@ -32,7 +32,7 @@ func (f *Factory) serveHTTP(ctx context.Context, h *house, decider *guard.Guard,
 	}
 	options := server.HTTPOptions{
 		Hosts: o.hosts(listener.Addr()), Origins: o.allowedOn, Health: f.health(h, issuersCheck(verifier)...),
-		Metrics: f.watch.Metrics, OnAnswer: f.watch.Metrics.Answered,
+		Metrics: f.Observer.Metrics, OnAnswer: f.Observer.Metrics.Answered,
 		Approvals: service,
 	}
 	if pair != nil {
@@ -94,7 +94,7 @@ func (f *Factory) admit(o *httpOptions, decider *guard.Guard, options *server.HT
 	if o.noAuth {
 		options.Anonymous = guard.Principal{Caller: anybody, Grant: guard.FullGrant()}
 		f.Log.Warn("anybody who reaches this address may call: --insecure-no-auth is for a try on loopback and nothing else", "url", url)
-		return f.printLine(struct {
+		return f.IO.printLine(struct {
 			URL string `json:"url"`
 		}{url})
 	}
@@ -116,7 +116,7 @@ func (f *Factory) admit(o *httpOptions, decider *guard.Guard, options *server.HT
 func (f *Factory) admitTokens(decider *guard.Guard, options *server.HTTPOptions, url string) error {
 	options.Bearer = server.Authenticators{invocationTokens{decider}}
 	f.Log.Info("serving", "url", url)
-	return f.printLine(struct {
+	return f.IO.printLine(struct {
 		URL  string `json:"url"`
 		Next string `json:"next"`
 	}{url, "mcp-partner token issue --for NAME --tenants TENANTS"})
@@ -152,7 +152,7 @@ func (f *Factory) serveMonitor(ctx context.Context, s *server.Server, o *httpOpt
 func (f *Factory) showBearer(url, token string, expires time.Time) error {
 	until := expires.UTC().Format(time.RFC3339)
 	if !f.IO.OutTTY {
-		return f.printLine(struct {
+		return f.IO.printLine(struct {
 			URL       string `json:"url"`
 			Token     string `json:"token"`
 			ExpiresAt string `json:"expires_at"`
@@ -164,7 +164,7 @@ func (f *Factory) showBearer(url, token string, expires time.Time) error {
 	if err != nil {
 		return err
 	}
-	u := f.ui()
+	u := f.IO.ui()
 	u.linef(bold, "MCP on %s until %s. Put this into the client's configuration:", url, until)
 	u.write(string(block) + "\n")
 	u.line(dim, "Or for Claude Code:")

@@ -28,11 +28,11 @@ func serveIssued(t *testing.T) *issued {
 	i.run("", "vault", "init")
 	world := startWorld(t)
 	for _, name := range []string{"contoso", "fabrikam"} {
-		tenant, _ := world.sim.Tenant(name)
-		cloud := world.cloud()
+		tenant, _ := world.Sim.Tenant(name)
+		cloud := world.Cloud()
 		ca := t.TempDir() + "/ca.pem"
 		writeFile(t, ca, cloud.CAPEM)
-		i.run(world.sim.ClientSecret(), "tenants", "add", name, "--tenant-id", tenant.TenantID, "--client-id", world.sim.ClientID(), "--secret-stdin",
+		i.run(world.Sim.ClientSecret(), "tenants", "add", name, "--tenant-id", tenant.TenantID, "--client-id", world.Sim.ClientID(), "--secret-stdin",
 			"--cloud", vault.CloudCustom, "--arm-endpoint", cloud.ARMEndpoint, "--arm-audience", cloud.ARMAudience, "--authority", cloud.Authority, "--ca-file", ca, "--skip-instance-discovery")
 	}
 	i.server = start(t, i.env, "serve", "--http", "127.0.0.1:0", "--allow-writes", "--log-level", "debug")

@@ -109,7 +109,7 @@ type step struct {
 }
 
 func runSetup(ctx context.Context, f *Factory, o *setupOptions) error {
-	s := &firstRun{f: f, o: o, u: f.ui()}
+	s := &firstRun{f: f, o: o, u: f.IO.ui()}
 	if !o.yes {
 		terminal, err := s.open()
 		if err != nil {

@@ -21,11 +21,11 @@ func TestSetupAsksAtTheTerminal(t *testing.T) {
 		}
 	}
 	ca := filepath.Join(t.TempDir(), "ca.pem")
-	if err := os.WriteFile(ca, world.server.CAPEM(), 0o600); err != nil {
+	if err := os.WriteFile(ca, world.Server.CAPEM(), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	contoso, _ := world.sim.Tenant("contoso")
-	cloud := world.cloud()
+	contoso, _ := world.Sim.Tenant("contoso")
+	cloud := world.Cloud()
 	env := []string{"HOME=" + home, "MCP_PARTNER_STATE_DIR=" + filepath.Join(home, "state"), "PATH=/nowhere", "NO_COLOR=1"}
 	s := atTerminal(t, env, "setup", "--cloud", "custom", "--authority", cloud.Authority, "--arm-endpoint", cloud.ARMEndpoint,
 		"--arm-audience", cloud.ARMAudience, "--ca-file", ca, "--skip-instance-discovery")
@@ -43,8 +43,8 @@ func TestSetupAsksAtTheTerminal(t *testing.T) {
 		{"The customer's tenant ID (a GUID): ", "contoso"},
 		{"That is no GUID", ""},
 		{"The customer's tenant ID (a GUID): ", contoso.TenantID},
-		{"The application's client ID (a GUID): ", world.sim.ClientID()},
-		{"Client secret of contoso (not shown): ", world.sim.ClientSecret()},
+		{"The application's client ID (a GUID): ", world.Sim.ClientID()},
+		{"Client secret of contoso (not shown): ", world.Sim.ClientSecret()},
 		{"configuration of Claude Desktop? (Y/n): ", "n"},
 		{"configuration of Cursor? (Y/n): ", ""},
 	} {
@@ -55,7 +55,7 @@ func TestSetupAsksAtTheTerminal(t *testing.T) {
 		}
 	}
 	code, shown := s.end()
-	if code != ExitDone || strings.Contains(shown, world.sim.ClientSecret()) {
+	if code != ExitDone || strings.Contains(shown, world.Sim.ClientSecret()) {
 		t.Fatalf("exit code %d:\n%s", code, shown)
 	}
 	if !strings.Contains(shown, "Cursor has the server partner now") || !strings.Contains(shown, `Ask your agent: "Is our partner link in place at contoso?"`) {
@@ -90,7 +90,7 @@ func TestSetupGivesUpAfterThreeMistakes(t *testing.T) {
 	t.Parallel()
 	state := filepath.Join(t.TempDir(), "state")
 	s := atTerminal(t, []string{"MCP_PARTNER_STATE_DIR=" + state, "NO_COLOR=1"}, "setup", "--protect-by", "file")
-	for range attempts {
+	for range 3 {
 		s.expect("all others will be denied: ")
 		s.shown.Reset()
 		s.typeLine("Contoso\n")
@@ -112,16 +112,16 @@ func TestSetupAsksForThePassphraseOnce(t *testing.T) {
 	world := startWorld(t)
 	dir := t.TempDir()
 	ca, secret := filepath.Join(dir, "ca.pem"), filepath.Join(dir, "secret")
-	for path, text := range map[string]string{ca: string(world.server.CAPEM()), secret: world.sim.ClientSecret()} {
+	for path, text := range map[string]string{ca: string(world.Server.CAPEM()), secret: world.Sim.ClientSecret()} {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	contoso, _ := world.sim.Tenant("contoso")
-	cloud := world.cloud()
+	contoso, _ := world.Sim.Tenant("contoso")
+	cloud := world.Cloud()
 	env := []string{"HOME=" + dir, "MCP_PARTNER_STATE_DIR=" + filepath.Join(dir, "state"), "PATH=/nowhere", "NO_COLOR=1"}
 	s := atTerminal(t, env, "setup", "contoso", "--protect-by", "passphrase", "--partner-ids", "1234567", "--client", "cursor",
-		"--tenant-id", contoso.TenantID, "--client-id", world.sim.ClientID(), "--secret-file", secret, "--cloud", "custom", "--authority", cloud.Authority,
+		"--tenant-id", contoso.TenantID, "--client-id", world.Sim.ClientID(), "--secret-file", secret, "--cloud", "custom", "--authority", cloud.Authority,
 		"--arm-endpoint", cloud.ARMEndpoint, "--arm-audience", cloud.ARMAudience, "--ca-file", ca, "--skip-instance-discovery")
 	const passphrase = "correct horse battery staple"
 	for _, prompt := range []string{"New passphrase of the vault: ", "The same once more: ", "Passphrase of the vault "} {
@@ -166,17 +166,17 @@ echo '{"environmentName":"AzureCloud","tenantId":"11111111-2222-3333-4444-555555
 func TestSetupSignsAPersonIn(t *testing.T) {
 	t.Parallel()
 	world := startWorld(t)
-	if _, err := world.sim.AddUser("ann", "contoso"); err != nil {
+	if _, err := world.Sim.AddUser("ann", "contoso"); err != nil {
 		t.Fatal(err)
 	}
-	world.sim.ApproveDevices("ann")
+	world.Sim.ApproveDevices("ann")
 	dir := t.TempDir()
 	ca := filepath.Join(dir, "ca.pem")
-	if err := os.WriteFile(ca, world.server.CAPEM(), 0o600); err != nil {
+	if err := os.WriteFile(ca, world.Server.CAPEM(), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	contoso, _ := world.sim.Tenant("contoso")
-	cloud := world.cloud()
+	contoso, _ := world.Sim.Tenant("contoso")
+	cloud := world.Cloud()
 	env := []string{"HOME=" + dir, "MCP_PARTNER_STATE_DIR=" + filepath.Join(dir, "state"), "PATH=/nowhere", "NO_COLOR=1"}
 	s := atTerminal(t, env, "setup", "contoso", "--protect-by", "file", "--partner-ids", "1234567", "--cloud", "custom", "--authority", cloud.Authority,
 		"--arm-endpoint", cloud.ARMEndpoint, "--arm-audience", cloud.ARMAudience, "--ca-file", ca, "--skip-instance-discovery")

@@ -95,8 +95,8 @@ const partnerIDsKey = "partner-ids"
 // of an agent could otherwise credit a stranger.
 func (s *firstRun) boundPartnerIDs(ctx context.Context) error {
 	path := filepath.Join(s.f.StateDir, configName)
-	if s.f.file.Sets(partnerIDsKey) {
-		return s.boundAlready(s.f.config.path)
+	if s.f.Config.Sets(partnerIDsKey) {
+		return s.boundAlready(s.f.Source.path)
 	}
 	if len(s.o.partnerIDs) == 0 {
 		err := s.askUntil(ctx, "Your partner IDs (MPN IDs of location accounts), with commas between; all others will be denied", "", s.takePartnerIDs)
@@ -122,7 +122,7 @@ func (s *firstRun) boundPartnerIDs(ctx context.Context) error {
 // boundAlready says which IDs the file names. It is not changed for others: who wrote
 // them there may be somebody else.
 func (s *firstRun) boundAlready(path string) error {
-	bound := strings.Split(s.f.file.Value(partnerIDsKey), ",")
+	bound := strings.Split(s.f.Config.Value(partnerIDsKey), ",")
 	for i := range bound {
 		bound[i] = strings.TrimSpace(bound[i])
 	}
@@ -184,8 +184,7 @@ func (f *Factory) addSetting(path, line string) error {
 		return err
 	}
 	defer func() { _ = os.Remove(next) }() // gone already where all went well
-	known := allFlags(newRoot(newFactory(f.IO)), config.IsStanding)
-	file, err := config.Load(next, known)
+	file, err := config.Load(next, f.Source.known())
 	if err != nil || !file.Sets(partnerIDsKey) {
 		return failed("add the line yourself: "+strings.TrimSpace(line[strings.Index(line, "\n"):]), "%s cannot be added to", path)
 	}

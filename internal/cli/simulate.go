@@ -20,7 +20,7 @@ type worldOptions struct {
 	tenants  int
 	latency  time.Duration
 	throttle string
-	faults   list
+	faults   []string
 	seed     uint64
 }
 
@@ -28,7 +28,7 @@ type worldOptions struct {
 func (w *worldOptions) add(flags *pflag.FlagSet) {
 	flags.DurationVar(&w.latency, "latency", 0, "`TIME` that every simulated answer takes, such as 50ms")
 	flags.StringVar(&w.throttle, "throttle", "", "simulated limits, as in `reads=250/25,writes=200/10` (at once/refilled per second)")
-	flags.Var(&w.faults, "fault", "`KIND=PERCENT` of simulated answers that go wrong; may be given again (mcp-partner simulate --help lists the kinds)")
+	flags.Var((*list)(&w.faults), "fault", "`KIND=PERCENT` of simulated answers that go wrong; may be given again (mcp-partner simulate --help lists the kinds)")
 	flags.Uint64Var(&w.seed, "seed", 0, "`NUMBER` that decides everything that is generated")
 }
 

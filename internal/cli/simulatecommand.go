@@ -95,7 +95,7 @@ func runSimulate(ctx context.Context, f *Factory, o *simulateCommand) error {
 			return err
 		}
 	}
-	if err := f.printLine(announced); err != nil {
+	if err := f.IO.printLine(announced); err != nil {
 		return err
 	}
 	if o.untilStdinEnds {

@@ -19,17 +19,17 @@ func newWatch() *telemetry.Observer { return &telemetry.Observer{RequestID: tool
 
 // startTracing begins to send traces where the environment says so. What is
 // wrong with that is no reason not to serve.
-func (f *Factory) startTracing() (stop func()) {
-	tracing, err := telemetry.StartTracing(f.IO.Env, buildOf().Version, f.Log)
+func (s *Settings) startTracing() (stop func()) {
+	tracing, err := telemetry.StartTracing(s.Env, buildOf().Version, s.Log)
 	if err != nil {
-		f.Log.Error("no traces are sent", "reason", err.Error())
+		s.Log.Error("no traces are sent", "reason", err.Error())
 	}
-	f.watch.Tracing = tracing
+	s.Observer.Tracing = tracing
 	return tracing.Close
 }
 
 // startMetrics begins to count. It has to come before the first call.
-func (f *Factory) startMetrics(h *house, decider *guard.Guard, pair *server.KeyPair) {
+func (s *Settings) startMetrics(h *house, decider *guard.Guard, pair *server.KeyPair) {
 	lookups := telemetry.Lookups{Expiry: h.nextExpiry, Credentials: h.credentialFigures, Pending: func(ctx context.Context) (int, error) {
 		questions, err := decider.Pending(ctx)
 		return len(questions), err
@@ -37,17 +37,17 @@ func (f *Factory) startMetrics(h *house, decider *guard.Guard, pair *server.KeyP
 	if pair != nil {
 		lookups.Certificate = func() (time.Time, bool) { return pair.NotAfter(), true }
 	}
-	f.watch.Metrics = telemetry.NewMetrics(buildOf().Version, lookups)
+	s.Observer.Metrics = telemetry.NewMetrics(buildOf().Version, lookups)
 }
 
 // watchTokens counts sign-ins beside whatever else is told of them.
-func (f *Factory) watchTokens(next func(vault.Event)) func(vault.Event) {
+func (s *Settings) watchTokens(next func(vault.Event)) func(vault.Event) {
 	return func(e vault.Event) {
 		code := ""
 		if e.Problem != nil {
 			code = string(e.Problem.Code)
 		}
-		f.watch.Metrics.Token(string(e.Kind), code)
+		s.Observer.Metrics.Token(string(e.Kind), code)
 		if next != nil {
 			next(e)
 		}

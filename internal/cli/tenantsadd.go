@@ -90,7 +90,7 @@ func (f *Factory) finishAdd(ctx context.Context, h *house, entry vault.Entry, ch
 		return err
 	}
 	f.record(ctx, h, guard.KindDirectory, "The tenant %s (%s) was added, with the credential %s.", entry.Name, entry.TenantID, chosen.config.Name)
-	u := f.ui()
+	u := f.IO.ui()
 	u.linef(good, "Added %s with the credential %s.", entry.Name, chosen.config.Name)
 	u.field("tenant", entry.TenantID)
 	u.destinationFields(entry.Cloud)

@@ -61,7 +61,7 @@ func runTenantsConsentLinks(_ context.Context, f *Factory, o *consentLinksOption
 	if o.csv || o.output != "" {
 		return f.writeCSV(consentColumns(), rows, o.output, o.force)
 	}
-	u := f.ui()
+	u := f.IO.ui()
 	lines := make([][]string, len(rows))
 	for i, row := range rows {
 		lines[i] = []string{row["name"], row["tenant_id"], row["consent_url"]}

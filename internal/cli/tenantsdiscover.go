@@ -86,7 +86,7 @@ func runTenantsDiscover(ctx context.Context, f *Factory, o *discoverOptions) err
 	}
 	switch {
 	case o.json:
-		return f.printJSON(found)
+		return f.IO.printJSON(found)
 	case o.csv || o.output != "":
 		return f.writeDiscovery(h, found, o)
 	}
@@ -180,7 +180,7 @@ func countLighthouse(found []foundTenant) int {
 }
 
 func (f *Factory) showDiscovery(found discovery) error {
-	u := f.ui()
+	u := f.IO.ui()
 	rows := make([][]string, len(found.Tenants))
 	for i, tenant := range found.Tenants {
 		domain, how := "", tenant.Category

@@ -15,14 +15,25 @@ import (
 )
 
 type importOptions struct {
-	file       string
-	yes        bool
-	caFile     string
-	maps       list
-	resolve    bool
+	importRequest
+	yes  bool
+	keys keyOptions
+}
+
+// importRequest says what is imported, and how its rows are read.
+type importRequest struct {
+	// file is the CSV file; caFile has the authorities for rows of a custom cloud
+	// that name none.
+	file, caFile string
+	// maps say COLUMN=FIELD of columns that are not known.
+	maps []string
+	// resolve lets Entra ID be asked for the tenants of domains.
+	resolve bool
+	// credential is for rows that name none.
 	credential credentialOptions
 	consent    consentOptions
-	keys       keyOptions
+	// progress is told of look-ups and of their mistakes.
+	progress func(mistake bool, text string) error
 }
 
 // newTenantsImport builds `tenants import`.
@@ -84,7 +95,7 @@ identity that acted there holds a link, or while that cannot be told, unless
 func (o *importOptions) add(flags *pflag.FlagSet) {
 	flags.BoolVar(&o.yes, "yes", false, "make the change without asking")
 	flags.StringVar(&o.caFile, "ca-file", "", "trust only the certificate authorities in this `FILE`, for rows of a custom cloud that name none")
-	flags.Var(&o.maps, "map", "a `COLUMN=FIELD` of the file, or COLUMN= to leave the column out; may be given again")
+	flags.Var((*list)(&o.maps), "map", "a `COLUMN=FIELD` of the file, or COLUMN= to leave the column out; may be given again")
 	flags.BoolVar(&o.resolve, "resolve-domains", false, "ask Entra ID, without a credential, for the tenants of rows that have a domain alone")
 	o.credential.add(flags)
 	o.consent.add(flags)
@@ -103,14 +114,18 @@ func runTenantsImport(ctx context.Context, f *Factory, o *importOptions) error {
 		return err
 	}
 	defer h.Close()
-	p, err := f.plan(ctx, h, o, file)
+	u := f.IO.ui()
+	o.progress = func(mistake bool, text string) error {
+		u.line(map[bool]style{true: bad, false: dim}[mistake], text)
+		return u.err
+	}
+	p, err := planTable(ctx, h, &o.importRequest, file)
 	if err != nil {
 		return err
 	}
-	if err := p.judge(ctx, h, o); err != nil {
+	if err := p.judge(ctx, h, &o.importRequest); err != nil {
 		return err
 	}
-	u := f.ui()
 	u.difference(p)
 	if p.diff.Empty() && len(p.credentials) == 0 && !o.credential.given() || u.err != nil {
 		return u.err
@@ -118,19 +133,19 @@ func runTenantsImport(ctx context.Context, f *Factory, o *importOptions) error {
 	if err := f.agree(ctx, o.yes); err != nil {
 		return err
 	}
-	if err := f.apply(ctx, h, o, p); err != nil {
+	if err := f.apply(ctx, h, &o.importRequest, p); err != nil {
 		return err
 	}
 	u.linef(good, "%d added, %d changed.", len(p.diff.Added), len(p.diff.Changed))
-	for _, missing := range p.withoutSecret(o) {
+	for _, missing := range p.withoutSecret(&o.importRequest) {
 		u.field("next", missing.command())
 	}
 	return u.err
 }
 
 // plan makes rows of the file and works out what they would change.
-func (f *Factory) plan(ctx context.Context, h *house, o *importOptions, file *table) (*importPlan, error) {
-	rows, said, err := f.arrange(ctx, h, o, file)
+func planTable(ctx context.Context, h *house, o *importRequest, file *table) (*importPlan, error) {
+	rows, said, err := arrange(ctx, h, o, file)
 	if err != nil {
 		return nil, err
 	}
@@ -142,7 +157,7 @@ func (f *Factory) plan(ctx context.Context, h *house, o *importOptions, file *ta
 	return p, nil
 }
 
-func (o *importOptions) readTable() (*table, error) {
+func (o *importRequest) readTable() (*table, error) {
 	maps, err := columnMapOf(o.maps)
 	if err != nil {
 		return nil, err
@@ -196,7 +211,7 @@ func (f *Factory) agree(ctx context.Context, yes bool) error {
 
 // apply stores the secret, then the credentials, then the tenants, so that
 // nothing is ever named before it is there.
-func (f *Factory) apply(ctx context.Context, h *house, o *importOptions, p *importPlan) error {
+func (f *Factory) apply(ctx context.Context, h *house, o *importRequest, p *importPlan) error {
 	if err := p.adopt(ctx, h, o); err != nil {
 		return err
 	}

@@ -40,9 +40,9 @@ func runTenantsList(_ context.Context, f *Factory, asJSON bool) error {
 		return err
 	}
 	if asJSON {
-		return f.printJSON(map[string][]tenantJSON{"tenants": tenants})
+		return f.IO.printJSON(map[string][]tenantJSON{"tenants": tenants})
 	}
-	u := f.ui()
+	u := f.IO.ui()
 	if len(entries) == 0 {
 		u.line(warn, "There are no tenants yet.")
 		u.field("next", "mcp-partner setup")

@@ -64,7 +64,7 @@ func runTenantsRemove(ctx context.Context, f *Factory, o *removeOptions) error {
 		return err
 	}
 	f.record(ctx, h, guard.KindDirectory, "The tenant %s (%s) was removed%s.", entry.Name, entry.TenantID, reason)
-	u := f.ui()
+	u := f.IO.ui()
 	u.linef(good, "Removed %s%s.", entry.Name, reason)
 	u.field("archived", filepath.Join(f.StateDir, "archive.json"))
 	return u.err

@@ -62,7 +62,7 @@ func runTenantsSet(ctx context.Context, f *Factory, o *tenantOptions) error {
 	if err := plan.run(ctx, f, h, o); err != nil {
 		return err
 	}
-	u := f.ui()
+	u := f.IO.ui()
 	u.linef(good, "Changed %s.", entry.Name)
 	if o.given(cloudFlags()...) {
 		u.destinationFields(plan.entry.Cloud)

@@ -115,7 +115,7 @@ func (f *Factory) consents(ctx context.Context, name, why string) (guard.Credent
 	if name == "" {
 		return f.askConsent(ctx, why)
 	}
-	return f.askCredentials(ctx, name)
+	return f.IO.askCredentials(ctx, name)
 }
 
 // expand turns names and globs into names of the directory, each once, in the
@@ -149,12 +149,12 @@ func (r *callRoom) expand(patterns []string) ([]string, error) {
 
 func (f *Factory) showToken(o *tokenIssueOptions, secret string, row tokenRow) error {
 	if o.json || !f.IO.OutTTY {
-		return f.printLine(struct {
+		return f.IO.printLine(struct {
 			Token string `json:"token"`
 			tokenRow
 		}{secret, row})
 	}
-	u := f.ui()
+	u := f.IO.ui()
 	u.linef(bold, "A token for %s, until %s. It is not shown again:", row.For, row.ExpiresAt)
 	u.write(secret + "\n")
 	u.field("id", row.ID)

@@ -46,9 +46,9 @@ func runTokenList(ctx context.Context, f *Factory, o *tokenListOptions) error {
 		rows[i], cells[i] = r, []string{r.ID, r.For, r.State, scopesOf(t.Grant), manyOf(r.Tenants), usesOf(r), r.ExpiresAt, r.IssuedBy}
 	}
 	if o.json {
-		return f.printJSON(map[string][]tokenRow{"tokens": rows})
+		return f.IO.printJSON(map[string][]tokenRow{"tokens": rows})
 	}
-	u := f.ui()
+	u := f.IO.ui()
 	if len(rows) == 0 {
 		u.line(plain, "No token was issued.")
 		return u.err

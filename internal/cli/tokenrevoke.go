@@ -66,9 +66,9 @@ func runTokenRevoke(ctx context.Context, f *Factory, o *tokenRevokeOptions) erro
 		return failed("mcp-partner token list", "nothing was revoked: no such token can still do anything")
 	}
 	if o.json {
-		return f.printJSON(map[string]int{"revoked": revoked})
+		return f.IO.printJSON(map[string]int{"revoked": revoked})
 	}
-	u := f.ui()
+	u := f.IO.ui()
 	u.linef(good, "%s revoked.", count(revoked, "token"))
 	return u.err
 }

@@ -60,7 +60,7 @@ func runTools(ctx context.Context, f *Factory, o *toolsOptions) error {
 		if err != nil {
 			return err
 		}
-		return f.printRawJSON(result)
+		return f.IO.printRawJSON(result)
 	case o.format == formatOpenAI:
 		return f.printTools(openAITool)
 	case o.format == formatAnthropic:
@@ -69,7 +69,7 @@ func runTools(ctx context.Context, f *Factory, o *toolsOptions) error {
 		_, err := f.IO.Out.Write([]byte(toolsMarkdown(schemas.Catalogue())))
 		return err
 	default:
-		u := f.ui()
+		u := f.IO.ui()
 		u.toolTable(schemas.Catalogue())
 		return u.err
 	}
@@ -81,7 +81,7 @@ func (f *Factory) printTools(form func(schemas.Operation) any) error {
 	for _, op := range schemas.Catalogue() {
 		all = append(all, form(op))
 	}
-	return f.printJSON(all)
+	return f.IO.printJSON(all)
 }
 
 // function is what both forms say of a tool; the member that holds the schema

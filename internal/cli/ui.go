@@ -32,7 +32,7 @@ type ui struct {
 	err   error
 }
 
-func (f *Factory) ui() *ui { return &ui{out: f.IO.Out, color: f.IO.Color} }
+func (s *Streams) ui() *ui { return &ui{out: s.Out, color: s.Color} }
 
 func (u *ui) paint(s style, text string) string {
 	text = escape(text)
@@ -156,23 +156,23 @@ func columns(text string) int {
 
 // printJSON writes a value as JSON: on one line for a program, indented and
 // with everything unusual escaped for a person at a terminal.
-func (f *Factory) printJSON(value any) error {
+func (s *Streams) printJSON(value any) error {
 	text, err := json.Marshal(value)
 	if err != nil {
 		return err
 	}
-	return f.printRawJSON(text)
+	return s.printRawJSON(text)
 }
 
-func (f *Factory) printRawJSON(text []byte) error {
-	if f.IO.OutTTY {
+func (s *Streams) printRawJSON(text []byte) error {
+	if s.OutTTY {
 		var indented bytes.Buffer
 		if err := json.Indent(&indented, text, "", "  "); err != nil {
 			return err
 		}
 		text = []byte(escapeJSON(indented.String()))
 	}
-	_, err := f.IO.Out.Write(append(text, '\n'))
+	_, err := s.Out.Write(append(text, '\n'))
 	return err
 }
 

@@ -28,11 +28,11 @@ func runUnfreeze(ctx context.Context, f *Factory, o *freezeOptions) error {
 	}
 	defer room.Close()
 	if o.approver == "" {
-		if o.approver, err = f.askLine(ctx, "Approver's name: "); err != nil {
+		if o.approver, err = f.IO.askLine(ctx, "Approver's name: "); err != nil {
 			return err
 		}
 	}
-	by, err := f.askCredentials(ctx, o.approver)
+	by, err := f.IO.askCredentials(ctx, o.approver)
 	if err != nil {
 		return err
 	}
@@ -40,7 +40,7 @@ func runUnfreeze(ctx context.Context, f *Factory, o *freezeOptions) error {
 	if err := room.decider.Unfreeze(ctx, by); err != nil {
 		return err
 	}
-	u := f.ui()
+	u := f.IO.ui()
 	u.line(good, "Everything runs again, as far as the policy allows it.")
 	return u.err
 }

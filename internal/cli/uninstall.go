@@ -45,7 +45,7 @@ func runUninstall(_ context.Context, f *Factory, o *clientOptions) error {
 	if err != nil {
 		return untouched(file.Path, err)
 	}
-	u := f.ui()
+	u := f.IO.ui()
 	if !found {
 		u.linef(plain, "%s has no server %s; nothing was changed.", o.client.Title, o.name)
 		u.field("file", file.Path)

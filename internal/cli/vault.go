@@ -82,7 +82,7 @@ func runVaultInit(ctx context.Context, f *Factory, o *vaultInitOptions) error {
 		return err
 	}
 	defer store.Close()
-	u := f.ui()
+	u := f.IO.ui()
 	u.line(good, "Made an empty vault in "+dir+".")
 	u.field("backend", string(store.Settings().Backend))
 	u.field("key", store.KeyDescription())
@@ -134,9 +134,9 @@ func runVaultStatus(ctx context.Context, f *Factory, o *vaultStatusOptions) erro
 	}
 	status := vaultStatus{f.StateDir, string(h.vault.Settings().Backend), h.store.KeyDescription(), append([]string{}, names...)}
 	if o.json {
-		return f.printJSON(status)
+		return f.IO.printJSON(status)
 	}
-	u := f.ui()
+	u := f.IO.ui()
 	u.linef(good, "The vault opens and holds %s.", count(len(names), "secret"))
 	u.field("state dir", status.StateDir)
 	u.field("backend", status.Backend)

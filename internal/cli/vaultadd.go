@@ -67,7 +67,7 @@ func runVaultAdd(ctx context.Context, f *Factory, o *vaultAddOptions) error {
 		return err
 	}
 	f.record(ctx, h, guard.KindSecret, "The secret %s was stored.", o.name)
-	u := f.ui()
+	u := f.IO.ui()
 	u.linef(good, "Stored the secret %s.", o.name)
 	next := "mcp-partner tenants add NAME --tenant-id GUID --client-id GUID --credential " + shellWord(o.name)
 	if o.credential.kind.certificate() {

@@ -73,9 +73,9 @@ func runVaultBackup(ctx context.Context, f *Factory, o *vaultBackupOptions) erro
 	}
 	f.record(ctx, h, guard.KindSecret, "A backup of the vault was written.")
 	if o.json {
-		return f.printJSON(info)
+		return f.IO.printJSON(info)
 	}
-	u := f.ui()
+	u := f.IO.ui()
 	u.linef(good, "Wrote a backup of %s and %s to %s.", count(len(info.Secrets), "secret"), count(info.Keys, "key")+" of the program", o.file)
 	u.backupFields(info)
 	u.field("not in it", notInBackup(info))
@@ -149,18 +149,18 @@ func runVaultRestore(ctx context.Context, f *Factory, o *vaultRestoreOptions) er
 		return err
 	}
 	// A ledger that is still to be put back must not be begun anew.
-	lost := f.missingLedger(ctx, h) != nil
+	lost := h.missingLedger(ctx) != nil
 	if !lost {
 		f.record(ctx, h, guard.KindSecret, "A backup of the vault (generation %d of %s) was put back.", done.Generation, stamp(done.MadeAt))
 	}
 	if o.json {
-		return f.printJSON(done)
+		return f.IO.printJSON(done)
 	}
 	return f.showRestored(h, done, lost)
 }
 
 func (f *Factory) showRestored(h *house, done vault.Restored, lost bool) error {
-	u := f.ui()
+	u := f.IO.ui()
 	u.linef(good, "Put %s back.", count(len(done.Secrets), "secret"))
 	u.backupFields(done.BackupInfo)
 	if done.Older {

@@ -88,9 +88,9 @@ func runVaultList(ctx context.Context, f *Factory, o *vaultListOptions) error {
 		secrets = append(secrets, one)
 	}
 	if o.json {
-		return f.printJSON(map[string][]secretJSON{"secrets": secrets})
+		return f.IO.printJSON(map[string][]secretJSON{"secrets": secrets})
 	}
-	u := f.ui()
+	u := f.IO.ui()
 	if len(secrets) == 0 {
 		u.line(warn, "The vault holds no secret yet.")
 		return u.err
@@ -110,9 +110,9 @@ func runVaultShow(ctx context.Context, f *Factory, o *vaultListOptions) error {
 		return err
 	}
 	if o.json {
-		return f.printJSON(one)
+		return f.IO.printJSON(one)
 	}
-	u := f.ui()
+	u := f.IO.ui()
 	u.line(bold, one.Name)
 	u.field("kind", strings.Join(one.Kinds, ", "))
 	u.field("credential", strings.Join(one.Credentials, ", "))

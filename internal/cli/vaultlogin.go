@@ -63,7 +63,7 @@ func runVaultLogin(ctx context.Context, f *Factory, o *vaultLoginOptions) error 
 	if err := h.open(ctx); err != nil {
 		return err
 	}
-	u := f.ui()
+	u := f.IO.ui()
 	who, err := h.source.Login(ctx, entry.Name, config.Name, u.loginUI(o.noBrowser))
 	if err != nil {
 		return err

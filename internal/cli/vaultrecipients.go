@@ -99,7 +99,7 @@ func runRecipientsAdd(ctx context.Context, f *Factory, o *recipientsOptions) err
 		return err
 	}
 	f.record(ctx, h, guard.KindSecret, "The vault was encrypted for the recipient %s too.", o.name)
-	u := f.ui()
+	u := f.IO.ui()
 	u.linef(good, "%s can open the vault now.", o.name)
 	u.field("next", "give them vault.age and directory.json; they use --identity-file FILE")
 	return u.err
@@ -116,9 +116,9 @@ func runRecipientsList(ctx context.Context, f *Factory, o *recipientsOptions) er
 		return err
 	}
 	if o.json {
-		return f.printJSON(map[string][]vault.Recipient{"recipients": append([]vault.Recipient{}, recipients...)})
+		return f.IO.printJSON(map[string][]vault.Recipient{"recipients": append([]vault.Recipient{}, recipients...)})
 	}
-	u := f.ui()
+	u := f.IO.ui()
 	if len(recipients) == 0 {
 		u.line(plain, "The vault has one key and no recipients.")
 		return u.err
@@ -143,9 +143,9 @@ func runRecipientsRemove(ctx context.Context, f *Factory, o *recipientsOptions) 
 	}
 	f.record(ctx, h, guard.KindSecret, "The vault was encrypted again without the recipient %s.", o.name)
 	if o.json {
-		return f.printJSON(map[string]any{"removed": o.name, "rotate": append([]string{}, known...)})
+		return f.IO.printJSON(map[string]any{"removed": o.name, "rotate": append([]string{}, known...)})
 	}
-	u := f.ui()
+	u := f.IO.ui()
 	u.linef(good, "Encrypted the vault again without %s.", o.name)
 	if len(known) > 0 {
 		u.line(warn, "They could read these secrets and may have kept them. Replace each one:")

@@ -100,7 +100,7 @@ func (h *house) checkUnused(secret string) error {
 
 func (f *Factory) removed(ctx context.Context, h *house, what string) error {
 	f.record(ctx, h, guard.KindSecret, "The %s was removed.", what)
-	u := f.ui()
+	u := f.IO.ui()
 	u.linef(good, "Removed the %s.", what)
 	return u.err
 }

@@ -68,9 +68,9 @@ func runVaultRotateKey(ctx context.Context, f *Factory, o *rotateKeyOptions) err
 		f.record(ctx, h, guard.KindSecret, "The key of the vault was replaced, and everything in it encrypted again.")
 	}
 	if o.json {
-		return f.printJSON(done)
+		return f.IO.printJSON(done)
 	}
-	u := f.ui()
+	u := f.IO.ui()
 	u.linef(good, "%s %s and %s.", rotationVerb(o.dryRun, done.Resumed), count(done.Secrets, "secret"), count(done.Keys, "key")+" of the program")
 	u.field("old key", done.From)
 	u.field("new key", done.To)

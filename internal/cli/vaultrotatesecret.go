@@ -199,7 +199,7 @@ func unproved(err error) error {
 
 // finishRotation writes down when the new secret ends.
 func (f *Factory) finishRotation(ctx context.Context, h *house, name string, next given, places []placeOfUse) error {
-	u := f.ui()
+	u := f.IO.ui()
 	u.linef(good, "Replaced the secret %s after the new one had signed in.", name)
 	for _, place := range firstPlaces(places) {
 		if next.in(place.config) == place.config {

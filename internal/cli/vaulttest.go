@@ -102,9 +102,9 @@ func (h *house) trySignIn(ctx context.Context, place placeOfUse) signInJSON {
 
 func (f *Factory) showSignIns(tried []signInJSON, asJSON bool) error {
 	if asJSON {
-		return f.printJSON(map[string][]signInJSON{"sign_ins": tried})
+		return f.IO.printJSON(map[string][]signInJSON{"sign_ins": tried})
 	}
-	u := f.ui()
+	u := f.IO.ui()
 	for _, one := range tried {
 		if one.OK {
 			u.linef(good, "%s signs in, in tenant %s.", one.Credential, one.Tenant)

@@ -28,9 +28,9 @@ func runVersion(ctx context.Context, f *Factory, asJSON bool) error {
 	}
 	build.Protocols = versions
 	if asJSON {
-		return f.printJSON(build)
+		return f.IO.printJSON(build)
 	}
-	u := f.ui()
+	u := f.IO.ui()
 	u.line(bold, "mcp-partner "+build.Version)
 	u.field("commit", build.Commit+map[bool]string{true: " (modified)"}[build.Modified])
 	u.field("go", build.Go)

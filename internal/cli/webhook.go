@@ -54,8 +54,8 @@ type announced struct {
 }
 
 // newWebhook makes the one of the config file, if it has one.
-func (f *Factory) newWebhook() (*webhook, error) {
-	settings := f.file.Webhook()
+func (s *Settings) newWebhook() (*webhook, error) {
+	settings := s.Config.Webhook()
 	if settings == nil {
 		return nil, nil
 	}
@@ -68,7 +68,7 @@ func (f *Factory) newWebhook() (*webhook, error) {
 		return nil, err
 	}
 	client.Timeout = webhookWithin
-	return &webhook{url: settings.URL, key: key, client: client, log: f.Log}, nil
+	return &webhook{url: settings.URL, key: key, client: client, log: s.Log}, nil
 }
 
 func webhookKey(settings *config.Webhook) ([]byte, error) {

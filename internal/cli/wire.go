@@ -23,6 +23,7 @@ import (
 // house is the directory of tenants, the secrets, the record, and the clients
 // that all lead to.
 type house struct {
+	settings  *Settings
 	directory *vault.Directory
 	store     vault.Store
 	source    *vault.Source
@@ -49,11 +50,11 @@ type house struct {
 // openHouse opens the state directory, or with a simulation a house in memory.
 // Neither the vault nor the ledger is opened yet: that happens at their first
 // use.
-func (f *Factory) openHouse(keys keyOptions, simulated *simulation) (*house, error) {
+func (s *Settings) openHouse(keys keyOptions, simulated *simulation) (*house, error) {
 	if simulated != nil {
-		return f.simulatedHouse(simulated)
+		return s.simulatedHouse(simulated)
 	}
-	dir, err := f.stateDirectory()
+	dir, err := s.stateDirectory()
 	if err != nil {
 		return nil, err
 	}
@@ -62,16 +63,16 @@ func (f *Factory) openHouse(keys keyOptions, simulated *simulation) (*house, err
 		return nil, err
 	}
 	pool := httpclient.NewPool(httpclient.Options{})
-	store, err := vault.OpenVault(dir, f.keySource(keys), pool)
+	store, err := vault.OpenVault(dir, s.keySource(keys), pool)
 	if err != nil {
 		return nil, wrongKeyFlags(err)
 	}
 	keyring := store.Keyring()
 	record := ledger.Open(ledger.Options{Dir: dir, Keys: keyring, Program: buildOf().Version, RolledBack: func(missing int64) {
-		f.Log.Warn("an older ledger was put back: its open approvals and tokens were voided, and entries are missing", "count", missing)
+		s.Log.Warn("an older ledger was put back: its open approvals and tokens were voided, and entries are missing", "count", missing)
 	}})
 	var h *house
-	h = f.furnish(directory, store, pool, func(e vault.Event) {
+	h = s.furnish(directory, store, pool, func(e vault.Event) {
 		if !h.unrecorded {
 			countToken(record, e)
 		}
@@ -87,27 +88,27 @@ func countToken(record *ledger.Ledger, e vault.Event) {
 	}
 }
 
-func (f *Factory) simulatedHouse(simulated *simulation) (*house, error) {
+func (s *Settings) simulatedHouse(simulated *simulation) (*house, error) {
 	directory, store, err := simulated.memory()
 	if err != nil {
 		return nil, err
 	}
-	h := f.furnish(directory, store, nil, nil)
+	h := s.furnish(directory, store, nil, nil)
 	h.simulated = simulated
 	return h, nil
 }
 
 // furnish adds what makes tokens and clients out of a directory and secrets. A
 // pool that is nil is made.
-func (f *Factory) furnish(directory *vault.Directory, store vault.Store, pool *httpclient.Pool, onToken func(vault.Event)) *house {
+func (s *Settings) furnish(directory *vault.Directory, store vault.Store, pool *httpclient.Pool, onToken func(vault.Event)) *house {
 	if pool == nil {
 		pool = httpclient.NewPool(httpclient.Options{})
 	}
-	health := f.openHealth(onToken != nil)
-	source := vault.NewSource(vault.Options{Directory: directory, Store: store, HTTP: pool, Logger: f.Log, OnToken: noted(health, f.watchTokens(onToken))})
+	health := s.openHealth(onToken != nil)
+	source := vault.NewSource(vault.Options{Directory: directory, Store: store, HTTP: pool, Logger: s.Log, OnToken: noted(health, s.watchTokens(onToken))})
 	return &house{
-		health: health, directory: directory, store: store, source: source, http: pool,
-		clients: newClients(directory, source, pool, f.watch),
+		settings: s, health: health, directory: directory, store: store, source: source, http: pool,
+		clients: newClients(directory, source, pool, s.Observer),
 	}
 }
 
@@ -136,14 +137,14 @@ func (h *house) Close() {
 
 // guard makes the guard of this house. What decides are the rules of the
 // configuration, or else the flags that are given.
-func (h *house) guard(f *Factory, o guard.Options) (*guard.Guard, error) {
+func (h *house) guard(o guard.Options) (*guard.Guard, error) {
 	var err error
-	o.Simulated, o.Rules, o.Account = h.simulated != nil, f.file.Policy(), account()
+	o.Simulated, o.Rules, o.Account = h.simulated != nil, h.settings.Config.Policy(), account()
 	if h.ledger != nil {
 		o.Store, o.Sealer = h.ledger, h.sealer()
 	}
 	if h.ledger != nil && o.Announce == nil {
-		if h.hook, err = f.newWebhook(); err != nil {
+		if h.hook, err = h.settings.newWebhook(); err != nil {
 			return nil, err
 		}
 		o.Announce = h.hook.announce
@@ -153,22 +154,22 @@ func (h *house) guard(f *Factory, o guard.Options) (*guard.Guard, error) {
 }
 
 // service puts the call path of all tools together.
-func (h *house) service(f *Factory, decider *guard.Guard) *tools.Service {
+func (h *house) service(decider *guard.Guard) *tools.Service {
 	service := tools.NewService(tools.Deps{
-		Directory: directory{h.directory, h.health}, Clients: h.clients, Fleet: h.openFleet(f), Guard: decider, Command: f.command(), Simulated: h.simulated != nil,
-		Search: search.New(schemas.Catalogue(), inputSchema), Logger: f.Log,
-		Observer: f.watch, Settled: f.settled,
+		Directory: directory{h.directory, h.health}, Clients: h.clients, Fleet: h.openFleet(), Guard: decider, Command: h.settings.command(), Simulated: h.simulated != nil,
+		Search: search.New(schemas.Catalogue(), inputSchema), Logger: h.settings.Log,
+		Observer: h.settings.Observer, Settled: h.settings.Settled,
 	})
 	h.services = append(h.services, service)
 	return service
 }
 
 // command is how a person runs this program for the same state directory.
-func (f *Factory) command() string {
-	if f.stateDir == "" {
+func (s *Settings) command() string {
+	if s.givenStateDir == "" {
 		return "mcp-partner"
 	}
-	return "mcp-partner --state-dir " + shellWord(f.StateDir)
+	return "mcp-partner --state-dir " + shellWord(s.StateDir)
 }
 
 // sealKey is the key that seals questions in the client's session.
@@ -196,11 +197,11 @@ func inputSchema(name string) map[string]any {
 }
 
 // mcpServer is the MCP server around a service.
-func (f *Factory) mcpServer(service *tools.Service) *server.Server {
+func (s *Settings) mcpServer(service *tools.Service) *server.Server {
 	return server.New(server.Options{
 		Name: "mcp-partner", Title: "Partner Admin Link", Version: buildOf().Version,
 		Instructions: tools.Instructions, Registrar: service,
-		Completions: server.Completions{Prompts: service, Resources: service}, Authorize: tools.Authorize, Remote: f.watch.Tracing.Remote, Logger: f.Log,
+		Completions: server.Completions{Prompts: service, Resources: service}, Authorize: tools.Authorize, Remote: s.Observer.Tracing.Remote, Logger: s.Log,
 	})
 }
 

@@ -11,23 +11,20 @@ import (
 
 // openFleet makes what runs over many tenants, once for a house. Without a vault
 // there is no ledger: then runs live as long as the process.
-func (h *house) openFleet(f *Factory) *fleet.Fleet {
+func (h *house) openFleet() *fleet.Fleet {
 	if h.fleet != nil {
 		return h.fleet
 	}
 	var store fleet.Store = fleet.NewMemoryStore(time.Now)
-	if h.keepsRecord(f.StateDir) {
+	if h.keepsRecord() {
 		store = h.ledger
 	}
 	h.fleet = fleet.New(fleet.Options{
 		Directory: directory{h.directory, h.health}, Clients: passing{h.clients}, Store: store, Pin: h.pin,
-		Limits: f.fleetLimits(), Keep: f.file.KeepRuns(), Logger: f.Log,
+		Limits: h.settings.Limits, Keep: h.settings.Config.KeepRuns(), Logger: h.settings.Log,
 	})
 	return h.fleet
 }
-
-// fleetLimits are those of the flags; a command without them has the defaults.
-func (f *Factory) fleetLimits() fleet.Limits { return f.limits }
 
 // passing hands out clients that are used once and not kept: a run over 10 000
 // tenants would push those out of the pool that others use, and itself find

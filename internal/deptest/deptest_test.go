@@ -37,6 +37,7 @@ var rooms = map[string]struct {
 	"server":              {[]string{"schemas", "guard", "tools", "internal/strictjson"}, "transports know the call path, not what is behind it"},
 	"auth":                {[]string{"schemas", "guard", "internal/strictjson", "internal/httpclient"}, "what a token says becomes a principal of the guard, and nothing else of it goes further"},
 	"internal/issuertest": {nil, "an issuer for tests that shared code with the verifier would confirm its mistakes"},
+	"internal/simtest":    {[]string{"simulator", "vault"}, "starts the simulated Azure for tests"},
 	"internal/wiretest":   {[]string{"server", "tools", "schemas"}, "drives the production handler without an SDK type"},
 	"internal/contract":   {[]string{"schemas", "guard", "armclient"}, "compares exchanges with the document; its writes take permits like any"},
 	"internal/telemetry":  {[]string{"schemas"}, "log, figures and traces are told of calls through hooks; schemas for the closed lists of tools and codes"},
