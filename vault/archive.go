@@ -35,12 +35,12 @@ func (d *Directory) Archived() ([]ArchivedEntry, error) {
 		return nil, nil
 	}
 	data, seen, err := d.disk.read(archiveName)
-	if err != nil || seen.info == nil {
+	if err != nil || seen.missing() {
 		return nil, err
 	}
 	archived, err := decodeArchive(data)
 	if err != nil {
-		return nil, d.disk.corrupt(archiveName, plain(err))
+		return nil, corruptFile(*d.disk, archiveName, plain(err), "what was added last is missing")
 	}
 	return archived, nil
 }

@@ -105,7 +105,7 @@ func (a *assertions) fromGitHub(ctx context.Context, t target) (Secret, *schemas
 	if problem != nil {
 		return Secret{}, problem
 	}
-	a.github, a.until = fresh, expiryOfJWT(fresh.bytes()).Add(-assertionMargin)
+	a.github, a.until = fresh, expiryOfJWT(bytesOf(fresh)).Add(-assertionMargin)
 	return fresh, nil
 }
 

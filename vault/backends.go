@@ -103,23 +103,23 @@ func (s Settings) normal() (Settings, error) {
 
 // readSettings returns the choice of a state directory. One without a file is
 // older than the choice, or has taken the default.
-func (d disk) readSettings() (Settings, error) {
+func readSettings(d disk) (Settings, error) {
 	data, seen, err := d.read(settingsName)
-	if err != nil || seen.info == nil {
+	if err != nil || seen.missing() {
 		return Settings{Backend: BackendFile}, err
 	}
 	var file settingsFile
 	if err := decodeVersioned(data, settingsVersion, &file); err != nil {
-		return Settings{}, d.corrupt(settingsName, plain(err))
+		return Settings{}, corrupt(d, settingsName, plain(err))
 	}
 	settings, err := file.normal()
 	if err != nil {
-		return Settings{}, d.corrupt(settingsName, "what it says does not fit together")
+		return Settings{}, corrupt(d, settingsName, "what it says does not fit together")
 	}
 	return settings, nil
 }
 
-func (d disk) writeSettings(s Settings) error {
+func writeSettings(d disk, s Settings) error {
 	data, err := encodeJSON(settingsFile{settingsVersion, s})
 	if err != nil {
 		return err

@@ -69,16 +69,26 @@ func (f *backupFile) info() BackupInfo {
 	return info
 }
 
+// Tenants is the directory of tenants, which a backup takes along.
+type Tenants interface {
+	// Export returns the directory and its archive as JSON, each nil where there
+	// is none.
+	Export() (directory, archive []byte, err error)
+	// Import puts both where there is no directory and reports whether it did. It
+	// returns a CodeVaultCorrupt problem for a directory that cannot be read.
+	Import(ctx context.Context, directory, archive []byte) (bool, error)
+}
+
 // Backup returns an encrypted copy of what the state directory holds: secrets,
 // the program's own keys, tenants and settings, and not the ledger, of which an
 // older copy must not take the place of a newer one. Problems: those of Open,
 // CodeInvalidArgument where nothing locks it.
-func (v *Vault) Backup(ctx context.Context, lock Locker) ([]byte, BackupInfo, error) {
+func (v *Vault) Backup(ctx context.Context, lock Locker, tenants Tenants) ([]byte, BackupInfo, error) {
 	state, err := v.keys.open(ctx)
 	if err != nil {
 		return nil, BackupInfo{}, err
 	}
-	file, err := v.gather(ctx, state)
+	file, err := v.gather(ctx, state, tenants)
 	if err != nil {
 		return nil, BackupInfo{}, err
 	}
@@ -98,7 +108,7 @@ func (v *Vault) Backup(ctx context.Context, lock Locker) ([]byte, BackupInfo, er
 	return sealedFile.Bytes(), file.info(), nil
 }
 
-func (v *Vault) gather(ctx context.Context, state *openVault) (*backupFile, error) {
+func (v *Vault) gather(ctx context.Context, state *openVault, tenants Tenants) (*backupFile, error) {
 	counter, err := v.Keyring().Counter(ctx)
 	if err != nil {
 		return nil, err
@@ -108,20 +118,12 @@ func (v *Vault) gather(ctx context.Context, state *openVault) (*backupFile, erro
 		Generation: state.payload.generation, Recipients: state.payload.recipients, Counter: counter, Secrets: []payloadSecret{},
 	}
 	for _, s := range state.payload.secrets {
-		file.Secrets = append(file.Secrets, payloadSecret{s.name, s.secret.bytes(), s.updated})
+		file.Secrets = append(file.Secrets, payloadSecret{s.name, bytesOf(s.secret), s.updated})
 	}
 	slices.SortFunc(file.Secrets, func(a, b payloadSecret) int { return cmp.Compare(a.Name, b.Name) })
-	for name, into := range map[string]*json.RawMessage{directoryName: &file.Directory, archiveName: &file.Archive} {
-		data, seen, err := v.keys.disk.read(name)
-		if err != nil {
-			return nil, err
-		}
-		if seen.info != nil && !json.Valid(data) {
-			return nil, v.keys.disk.corrupt(name, "it is not JSON")
-		}
-		*into = data
-	}
-	return file, nil
+	directory, archive, err := tenants.Export()
+	file.Directory, file.Archive = directory, archive
+	return file, err
 }
 
 // audience is for whom a backup is encrypted.

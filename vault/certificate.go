@@ -73,7 +73,7 @@ func newCertificate(raw, passphrase []byte) (Secret, Certificate, error) {
 func CertificateOf(secret Secret) (about Certificate, err error) {
 	shielded(func() {
 		var found pair
-		if found, err = readPair(secret.bytes(), nil); err == nil {
+		if found, err = readPair(bytesOf(secret), nil); err == nil {
 			about = found.about()
 		}
 	})

@@ -220,7 +220,7 @@ func TestStoredCertificatePrintsNothing(t *testing.T) {
 	key := rsaKey(t, 0)
 	secret := stored(t, pemOf(t, key, certificate(t, key, year())), "")
 	holder := struct{ p proof }{proof{secret: secret}}
-	found, err := readPair(secret.bytes(), nil)
+	found, err := readPair(bytesOf(secret), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,7 +11,7 @@ import (
 // place of the one it had. What was known of the former, its end and its
 // thumbprint, goes with it. certificate is that of a client-certificate, else
 // zero; expires is what a person said of a client secret's end, or empty.
-func (c CredentialConfig) Renewed(certificate Certificate, expires string) CredentialConfig {
+func Renewed(c CredentialConfig, certificate Certificate, expires string) CredentialConfig {
 	c.Expires, c.Thumbprint = expires, ""
 	if c.Kind == KindClientCertificate {
 		c.Expires, c.Thumbprint = formatExpiry(certificate.NotAfter), certificate.Thumbprint

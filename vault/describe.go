@@ -9,7 +9,7 @@ func (f *FileStore) needsPerson() bool {
 		return false
 	}
 	sealedFile, seen, err := f.disk.read(vaultName)
-	return err == nil && seen.info != nil && wantsPassphrase(sealedFile)
+	return err == nil && !seen.missing() && wantsPassphrase(sealedFile)
 }
 
 // KeyDescription implements Store. It looks at what is there without opening
@@ -29,7 +29,7 @@ func (f *FileStore) KeyDescription() string {
 	switch {
 	case err != nil:
 		return "The vault " + vaultPath + " cannot be read, so what protects it cannot be told."
-	case seen.info == nil:
+	case seen.missing():
 		return "There is no vault at " + vaultPath + " yet."
 	case wantsPassphrase(sealedFile):
 		return "The vault " + vaultPath + " is encrypted with a passphrase that is asked for at the terminal and kept in memory." +

@@ -93,15 +93,20 @@ func (d *Directory) load() (*loaded, error) {
 	if err != nil {
 		return nil, err
 	}
-	if seen.info == nil {
+	if seen.missing() {
 		empty, err := newSnapshot(nil, nil)
 		return &loaded{empty, seen}, err
 	}
 	s, err := decodeDirectory(data)
 	if err != nil {
-		return nil, d.disk.corrupt(directoryName, plain(err))
+		return nil, corruptFile(*d.disk, directoryName, plain(err), "what was changed last has to be changed again")
 	}
 	return &loaded{s, seen}, nil
+}
+
+// corruptFile says that a file of the directory is not what it should be.
+func corruptFile(where disk, name, what, lastChange string) *schemas.Problem {
+	return where.corrupt(name, what, where.previousHint(name, "", lastChange, "restore it from a backup."))
 }
 
 // plain is the text of an error of ours as a part of a sentence.

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -49,6 +50,10 @@ type stamp struct {
 	info fs.FileInfo
 }
 
+// missing reports whether there was no file.
+func (s stamp) missing() bool { return s.info == nil }
+
+// same reports whether two stamps are of one version of a file.
 func (s stamp) same(other stamp) bool {
 	if s.info == nil || other.info == nil {
 		return s.info == nil && other.info == nil
@@ -114,7 +119,7 @@ func (d disk) read(name string) ([]byte, stamp, error) {
 		return nil, stamp{}, err
 	}
 	seen, err := d.stat(name)
-	if err != nil || seen.info == nil {
+	if err != nil || seen.missing() {
 		return nil, stamp{}, err
 	}
 	file, err := os.Open(d.path(name))
@@ -294,7 +299,36 @@ func unsafe(message, hint string) *schemas.Problem {
 
 // corrupt says that a file is not what it should be and that nothing was
 // changed.
-func (d disk) corrupt(name, what string) *schemas.Problem {
+func (d disk) corrupt(name, what, hint string) *schemas.Problem {
 	return schemas.NewProblem(schemas.CodeVaultCorrupt, d.path(name)+" cannot be used: "+what+".",
-		schemas.WithHint("The file was left as it is. %s", d.mending(name)))
+		schemas.WithHint("The file was left as it is. %s", hint))
 }
+
+// previousHint says how the previous version of a file is put back, by a command
+// that goes on after the copy, and what the last change was that it lacks.
+// Without a previous version it says otherwise.
+func (d disk) previousHint(name, after, lastChange, otherwise string) string {
+	if _, err := os.Lstat(d.path(name) + previousMark); err != nil {
+		return "There is no previous version beside it; " + otherwise
+	}
+	return "A person runs: " + d.copyBack(name) + after + " (the previous version, which lacks the last change: " + lastChange + ")"
+}
+
+// copyBack is the command that puts the previous version of a file back.
+func (d disk) copyBack(name string) string {
+	path := d.path(name)
+	return "cp " + shellWord(path+previousMark) + " " + shellWord(path)
+}
+
+// shellWord quotes a path for a POSIX shell if it needs it: the default state
+// directory of macOS has a space in it.
+func shellWord(path string) string {
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./:@%+=,~", r)
+	}
+	if strings.IndexFunc(path, func(r rune) bool { return !plain(r) }) < 0 {
+		return path
+	}
+	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
+}
+

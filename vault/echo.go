@@ -11,7 +11,7 @@ import (
 // forms returns how the secret could look in an answer that repeats the
 // request: plain, form-encoded, in a path, as JSON, base64 or hexadecimal.
 func (s Secret) forms() []string {
-	value := string(s.bytes())
+	value := string(bytesOf(s))
 	quoted, _ := json.Marshal(value)
 	return []string{
 		value,

@@ -86,7 +86,7 @@ func (x *exchange) foreign(problem *schemas.Problem, body entraError, secret Sec
 	if schemas.IsGUID(body.CorrelationID) {
 		problem.CorrelationID = strings.ToLower(body.CorrelationID)
 	}
-	if !secret.occursIn(body.Description) && !x.repeats(body.Description) {
+	if !occursIn(secret, body.Description) && !x.repeats(body.Description) {
 		problem.Foreign = schemas.Foreign(body.Description)
 	}
 }

@@ -151,7 +151,7 @@ func wantNoLeak(tb testing.TB, also string, texts ...string) {
 		tb.Fatal(err)
 	}
 	for _, text := range texts {
-		if secret.occursIn(text) || also != "" && strings.Contains(text, also) {
+		if occursIn(secret, text) || also != "" && strings.Contains(text, also) {
 			tb.Errorf("leak in %q", text)
 		}
 	}

@@ -123,7 +123,7 @@ func (x *exchange) presents(request *http.Request, body []byte) {
 
 // repeats reports whether a text holds what was presented.
 func (x *exchange) repeats(text string) bool {
-	return slices.ContainsFunc(x.sent, func(s Secret) bool { return s.occursIn(text) })
+	return slices.ContainsFunc(x.sent, func(s Secret) bool { return occursIn(s, text) })
 }
 
 // CloseIdleConnections is what MSAL wants of an HTTP client beside Do.

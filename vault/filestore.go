@@ -179,7 +179,7 @@ func (f *FileStore) open(ctx context.Context) (*openVault, error) {
 func (f *FileStore) join(seen stamp) (attempt *opening, leader bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.state != nil && seen.info != nil && f.state.stamp.same(seen) {
+	if f.state != nil && !seen.missing() && f.state.stamp.same(seen) {
 		done := make(chan struct{})
 		close(done)
 		return &opening{done: done, state: f.state}, false
@@ -217,7 +217,7 @@ func (f *FileStore) load(ctx context.Context) (*openVault, error) {
 	if err != nil {
 		return nil, err
 	}
-	if seen.info == nil {
+	if seen.missing() {
 		return nil, schemas.NewProblem(schemas.CodeVaultMissing, "There is no vault in "+f.disk.dir+" yet.",
 			schemas.WithHint("A person runs: mcp-partner vault init"))
 	}
@@ -243,12 +243,12 @@ func (f *FileStore) remember(state *openVault) {
 // where nobody knows.
 func (f *FileStore) highestGeneration() (uint64, error) {
 	data, seen, err := f.disk.read(markName)
-	if err != nil || seen.info == nil {
+	if err != nil || seen.missing() {
 		return 0, err
 	}
 	highest, err := decodeMark(data)
 	if err != nil {
-		return 0, f.disk.corrupt(markName, plain(err))
+		return 0, corrupt(f.disk, markName, plain(err))
 	}
 	return highest, nil
 }

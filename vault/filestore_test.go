@@ -57,7 +57,7 @@ func wantSecret(tb testing.TB, store Store, name, text string) {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	if string(got.bytes()) != text {
+	if string(bytesOf(got)) != text {
 		tb.Fatalf("secret %s is another one than was stored", name)
 	}
 }
@@ -402,7 +402,7 @@ func TestCrashAtEveryStep(t *testing.T) {
 		if err != nil {
 			t.Fatalf("step %d: %v", at, err)
 		}
-		if text := string(got.bytes()); text != "old" && text != "new" {
+		if text := string(bytesOf(got)); text != "old" && text != "new" {
 			t.Fatalf("step %d: neither the old nor the new secret", at)
 		}
 		put(t, after, "fabrikam", "def")

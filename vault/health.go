@@ -187,7 +187,7 @@ func (h *HealthFile) flush() {
 
 func (h *HealthFile) write(batch map[string]Health) error {
 	// A state directory that nobody made yet is not made for this.
-	if seen, err := h.disk.stat(directoryName); err != nil || seen.info == nil {
+	if seen, err := h.disk.stat(directoryName); err != nil || seen.missing() {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), healthLimit)

@@ -36,7 +36,7 @@ func Init(ctx context.Context, stateDir string, options InitOptions) error {
 	if options.AskPassphrase || options.Key.hasFile() {
 		return invalid("The key of a vault with the backend %s is in that backend: give no passphrase and no identity.", clean(string(options.Settings.Backend)))
 	}
-	options.Settings.ID = d.knownID(options.Settings.Backend)
+	options.Settings.ID = knownID(d, options.Settings.Backend)
 	var err error
 	if options.Settings, err = options.Settings.normal(); err != nil {
 		return err
@@ -59,7 +59,7 @@ func initVault(ctx context.Context, f *FileStore, options InitOptions) error {
 	if err != nil {
 		return err
 	}
-	if seen.info != nil {
+	if !seen.missing() {
 		return schemas.NewProblem(schemas.CodeInvalidArgument, "There is a vault already: "+f.disk.path(vaultName)+".",
 			schemas.WithHint("Use it, or give another --state-dir. To start over, move it away yourself."))
 	}
@@ -80,8 +80,8 @@ func initVault(ctx context.Context, f *FileStore, options InitOptions) error {
 
 // knownID is the ID that an interrupted Init has written down for a backend, or
 // a new one.
-func (d disk) knownID(b Backend) string {
-	if before, err := d.readSettings(); err == nil && before.Backend == b && before.ID != "" {
+func knownID(d disk, b Backend) string {
+	if before, err := readSettings(d); err == nil && before.Backend == b && before.ID != "" {
 		return before.ID
 	}
 	return newID()
@@ -94,9 +94,9 @@ func (f *FileStore) choose(settings Settings) error {
 	if err != nil {
 		return err
 	}
-	if settings.Backend != "" && settings.Backend != BackendFile || seen.info != nil {
+	if settings.Backend != "" && settings.Backend != BackendFile || !seen.missing() {
 		settings.Backend = cmp.Or(settings.Backend, BackendFile)
-		return f.disk.writeSettings(settings)
+		return writeSettings(f.disk, settings)
 	}
 	return nil
 }

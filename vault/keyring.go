@@ -106,10 +106,10 @@ func (k *Keyring) find(ctx context.Context, name string, size int) ([]byte, bool
 	if !ok {
 		return nil, false, nil
 	}
-	if key := stored.secret.bytes(); len(key) == size {
+	if key := bytesOf(stored.secret); len(key) == size {
 		return bytes.Clone(key), true, nil
 	}
-	return nil, false, k.store.disk.corrupt(vaultName, "the key "+name+" in it has the wrong size")
+	return nil, false, corrupt(k.store.disk, vaultName, "the key "+name+" in it has the wrong size")
 }
 
 func (k *Keyring) fresh(name string, size int) storedSecret {
@@ -137,13 +137,13 @@ func (k *Keyring) counter(key []byte) (int64, error) {
 	switch {
 	case err != nil:
 		return 0, err
-	case seen.info == nil:
-		return 0, k.store.disk.corrupt(counterName, "it was removed")
+	case seen.missing():
+		return 0, corrupt(k.store.disk, counterName, "it was removed")
 	}
 	text, _, _ := strings.Cut(string(data), " ")
 	value, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || !hmac.Equal(data, encodeCounter(key, value)) {
-		return 0, k.store.disk.corrupt(counterName, "it was changed by something else than this program")
+		return 0, corrupt(k.store.disk, counterName, "it was changed by something else than this program")
 	}
 	return value, nil
 }

@@ -64,11 +64,11 @@ func (s *Source) managedIdentity(t target, x *exchange) (azcore.TokenCredential,
 	}
 	x.machine, x.also = s.metadata, atEndpoint(endpoint)
 	return azidentity.NewManagedIdentityCredential(&azidentity.ManagedIdentityCredentialOptions{
-		ClientOptions: s.clientOptions(x, t), ID: t.credential.managedID(),
+		ClientOptions: s.clientOptions(x, t), ID: managedID(t.credential),
 	})
 }
 
-func (c CredentialConfig) managedID() azidentity.ManagedIDKind {
+func managedID(c CredentialConfig) azidentity.ManagedIDKind {
 	switch {
 	case c.ClientID != "":
 		return azidentity.ClientID(c.ClientID)

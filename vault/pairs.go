@@ -25,7 +25,7 @@ func (p *pairs) take(secret Secret) (found pair, drop func(), err error) {
 	defer p.mu.Unlock()
 	at := slices.IndexFunc(p.open, func(o *openPair) bool { return o.secret.Equal(secret) })
 	if at < 0 {
-		shielded(func() { found, err = readPair(secret.bytes(), nil) })
+		shielded(func() { found, err = readPair(bytesOf(secret), nil) })
 		if err != nil {
 			return pair{}, nil, err
 		}

@@ -52,7 +52,7 @@ func (p *payload) encode() ([]byte, error) {
 		file.Version = payloadVersion
 	}
 	for _, s := range p.secrets {
-		file.Secrets = append(file.Secrets, payloadSecret{s.name, s.secret.bytes(), s.updated})
+		file.Secrets = append(file.Secrets, payloadSecret{s.name, bytesOf(s.secret), s.updated})
 	}
 	slices.SortFunc(file.Secrets, func(a, b payloadSecret) int { return cmp.Compare(a.Name, b.Name) })
 	return json.Marshal(file)

@@ -47,7 +47,7 @@ func (r signInRecord) encode() (Secret, error) {
 
 func decodeSignIn(secret Secret) (signInRecord, error) {
 	var r signInRecord
-	if err := json.Unmarshal(secret.bytes(), &r); err != nil || r.Version != signInVersion || len(r.Cache) == 0 {
+	if err := json.Unmarshal(bytesOf(secret), &r); err != nil || r.Version != signInVersion || len(r.Cache) == 0 {
 		return signInRecord{}, errors.New("no sign-in")
 	}
 	return r, nil

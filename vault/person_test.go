@@ -116,7 +116,7 @@ func TestSignInKeepsNoAccessToken(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text := string(kept.bytes())
+	text := string(bytesOf(kept))
 	if !strings.Contains(text, "simRT~") || strings.Contains(text, "eyJ") {
 		t.Error("the vault holds no refresh token, or an access token")
 	}

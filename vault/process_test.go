@@ -109,7 +109,7 @@ func TestKilledWriterLosesNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		var found int
-		if _, err := fmt.Sscanf(string(got.bytes()), "value-%d", &found); err != nil || found < last || found > last+1 {
+		if _, err := fmt.Sscanf(string(bytesOf(got)), "value-%d", &found); err != nil || found < last || found > last+1 {
 			t.Fatalf("round %d: %d was written, %d is there (%v)", round, last, found, err)
 		}
 		e, err := d.Get("contoso")

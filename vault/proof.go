@@ -19,7 +19,7 @@ func (s *Source) secretProof(ctx context.Context, t target, secret Secret) (proo
 		return proof{}, problem
 	}
 	return proof{secret: secret, credential: func(x *exchange) (azcore.TokenCredential, error) {
-		return azidentity.NewClientSecretCredential(t.tenantID, t.credential.ClientID, string(secret.bytes()),
+		return azidentity.NewClientSecretCredential(t.tenantID, t.credential.ClientID, string(bytesOf(secret)),
 			&azidentity.ClientSecretCredentialOptions{ClientOptions: s.clientOptions(x, t), DisableInstanceDiscovery: t.skipsDiscovery()})
 	}}, nil
 }
@@ -59,7 +59,7 @@ func (s *Source) certificateProof(ctx context.Context, t target, secret Secret) 
 }
 
 func (s *Source) assertionProof(t target, assertion Secret) proof {
-	give := func(context.Context) (string, error) { return string(assertion.bytes()), nil }
+	give := func(context.Context) (string, error) { return string(bytesOf(assertion)), nil }
 	return proof{secret: assertion, credential: func(x *exchange) (azcore.TokenCredential, error) {
 		return azidentity.NewClientAssertionCredential(t.tenantID, t.credential.ClientID, give,
 			&azidentity.ClientAssertionCredentialOptions{ClientOptions: s.clientOptions(x, t), DisableInstanceDiscovery: t.skipsDiscovery()})

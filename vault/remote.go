@@ -172,7 +172,7 @@ func (r *RemoteStore) put(ctx context.Context, name string, secret Secret, check
 	if err := check(now); err != nil {
 		return err
 	}
-	return r.backend.Put(ctx, key, secret.bytes(), now.Version)
+	return r.backend.Put(ctx, key, bytesOf(secret), now.Version)
 }
 
 // Delete implements Store.

@@ -250,14 +250,14 @@ func TestBackupMovesSecretsToABackend(t *testing.T) {
 	data, _, opens := backupOf(t, v)
 	_, far, w := initFar(t)
 	far.items["contoso"] = backend.Item{Value: []byte("there before"), Version: "1"}
-	_, err := w.Restore(t.Context(), data, RestoreOptions{Lock: opens})
+	_, err := w.Restore(t.Context(), data, RestoreOptions{Tenants: filesOf(w), Lock: opens})
 	if problem := wantCode(t, err, schemas.CodeStateMoved); !strings.Contains(problem.Message, "contoso") {
 		t.Errorf("%q names no secret", problem.Message)
 	}
 	if _, there := far.items["fabrikam"]; there {
 		t.Error("a refused restore has stored something")
 	}
-	if _, err := w.Restore(t.Context(), data, RestoreOptions{Lock: opens, Force: true}); err != nil {
+	if _, err := w.Restore(t.Context(), data, RestoreOptions{Tenants: filesOf(w), Lock: opens, Force: true}); err != nil {
 		t.Fatal(err)
 	}
 	wantSecret(t, w, "contoso", testSecret)

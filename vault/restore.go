@@ -15,6 +15,8 @@ type RestoreOptions struct {
 	// Force puts it back although secrets that are here would be replaced or
 	// removed.
 	Force bool
+	// Tenants is where the directory of tenants comes back.
+	Tenants Tenants
 }
 
 // Restored says what came back.
@@ -63,7 +65,7 @@ func (v *Vault) Restore(ctx context.Context, sealedFile []byte, o RestoreOptions
 	if err != nil {
 		return done, err
 	}
-	done.Tenants, err = v.restoreDirectory(ctx, file)
+	done.Tenants, err = o.Tenants.Import(ctx, file.Directory, file.Archive)
 	return done, err
 }
 
@@ -143,7 +145,7 @@ func (v *Vault) takeKeys(next, from *payload, file *backupFile, done *Restored) 
 	if !ok {
 		return nil
 	}
-	return v.keys.disk.write(counterName, encodeCounter(counter.secret.bytes(), file.Counter))
+	return v.keys.disk.write(counterName, encodeCounter(bytesOf(counter.secret), file.Counter))
 }
 
 // restoreRemote puts each secret into the backend. What is there under another
@@ -174,27 +176,4 @@ func (v *Vault) restoreRemote(ctx context.Context, content *payload, file *backu
 		err := v.takeKeys(next, content, file, done)
 		return done.OwnKeys, err
 	})
-}
-
-// restoreDirectory puts the tenants back where there are none.
-func (v *Vault) restoreDirectory(ctx context.Context, file *backupFile) (bool, error) {
-	d := v.keys.disk
-	unlock, err := d.lock(ctx, directoryLock)
-	if err != nil {
-		return false, err
-	}
-	defer unlock()
-	seen, err := d.stat(directoryName)
-	if err != nil || seen.info != nil || file.Directory == nil {
-		return false, err
-	}
-	if _, err := decodeDirectory(file.Directory); err != nil {
-		return false, brokenBackup("its directory of tenants cannot be read: " + plain(err))
-	}
-	if file.Archive != nil {
-		if err := d.write(archiveName, file.Archive); err != nil {
-			return false, err
-		}
-	}
-	return true, d.write(directoryName, file.Directory)
 }

@@ -215,7 +215,7 @@ func (f *FileStore) renew(secrets map[string]storedSecret, name string) {
 	if !ok {
 		return
 	}
-	size := len(now.secret.bytes())
+	size := len(bytesOf(now.secret))
 	now.name += previousSuffix
 	secrets[internalPrefix+name+previousSuffix] = now
 	secrets[internalPrefix+name] = f.Keyring().fresh(internalPrefix+name, size)
@@ -228,7 +228,7 @@ func (f *FileStore) saveProven(content *payload, k *key) error {
 		return err
 	}
 	if !f.opens(k) {
-		return f.disk.corrupt(vaultName, "it was written and does not open with the new key; the old key was kept")
+		return corrupt(f.disk, vaultName, "it was written and does not open with the new key; the old key was kept")
 	}
 	return f.overwritePrevious()
 }

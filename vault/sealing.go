@@ -41,16 +41,16 @@ func (f *FileStore) unseal(k *key, sealedFile []byte) (*payload, error) {
 	case errors.As(err, &mismatch):
 		return nil, f.wrongKey(k, sealedFile)
 	case err != nil:
-		return nil, f.disk.corrupt(vaultName, "its header is damaged, or it is no vault")
+		return nil, corrupt(f.disk, vaultName, "its header is damaged, or it is no vault")
 	}
 	plainText, err := io.ReadAll(io.LimitReader(reader, maxFileBytes))
 	defer clear(plainText)
 	if err != nil {
-		return nil, f.disk.corrupt(vaultName, "its content is damaged or cut off")
+		return nil, corrupt(f.disk, vaultName, "its content is damaged or cut off")
 	}
 	content, err := decodePayload(plainText)
 	if err != nil {
-		return nil, f.disk.corrupt(vaultName, "it was decrypted, but "+plain(err))
+		return nil, corrupt(f.disk, vaultName, "it was decrypted, but "+plain(err))
 	}
 	return content, nil
 }
@@ -62,7 +62,7 @@ func (f *FileStore) wrongKey(k *key, sealedFile []byte) error {
 	}
 	hint := "Nothing was changed. A person runs: mcp-partner doctor " + flag + " FILE (with the key that the vault was made with"
 	if _, err := os.Lstat(f.disk.path(vaultName) + previousMark); err == nil {
-		hint += "; if that does not open it either, the file is damaged: " + f.disk.backToPrevious(vaultName)
+		hint += "; if that does not open it either, the file is damaged: " + f.disk.copyBack(vaultName) + removeMark(f.disk)
 	}
 	return schemas.NewProblem(schemas.CodeVaultCorrupt,
 		fmt.Sprintf("%s does not open %s, which is protected by %s: the key is another one, or the head of the file is damaged.",

@@ -64,8 +64,9 @@ func seal(value []byte) Secret {
 	return Secret{mark: redacted, reveal: func() []byte { return value }}
 }
 
-// bytes returns the secret itself, not to be changed, for use in this package.
-func (s Secret) bytes() []byte {
+// bytesOf returns the secret itself, not to be changed. It is no method, so that
+// only a package that may import this one can call it.
+func bytesOf(s Secret) []byte {
 	if s.reveal == nil {
 		return nil
 	}
@@ -73,11 +74,11 @@ func (s Secret) bytes() []byte {
 }
 
 // Empty reports whether there is no secret.
-func (s Secret) Empty() bool { return len(s.bytes()) == 0 }
+func (s Secret) Empty() bool { return len(bytesOf(s)) == 0 }
 
 // Equal compares two secrets in a time that does not depend on their bytes.
 func (s Secret) Equal(other Secret) bool {
-	return subtle.ConstantTimeCompare(s.bytes(), other.bytes()) == 1
+	return subtle.ConstantTimeCompare(bytesOf(s), bytesOf(other)) == 1
 }
 
 // Format implements fmt.Formatter for every verb.
@@ -100,7 +101,7 @@ func (Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
 // occursIn reports whether text holds the secret, plainly or in one of the
 // encodings in which a far side could send it back.
-func (s Secret) occursIn(text string) bool {
+func occursIn(s Secret, text string) bool {
 	if s.Empty() {
 		return false
 	}

@@ -68,7 +68,7 @@ func TestSecretForms(t *testing.T) {
 		"plain": {"abcdef", "abcdef"}, "newline": {"abcdef\n", "abcdef"}, "windows": {"abcdef\r\n", "abcdef"},
 		"spaces": {" a b ", " a b "},
 	} {
-		if got := string(mustSecret(t, test.raw).bytes()); got != test.want {
+		if got := string(bytesOf(mustSecret(t, test.raw))); got != test.want {
 			t.Errorf("%s: %q, want %q", name, got, test.want)
 		}
 	}

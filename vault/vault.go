@@ -33,7 +33,7 @@ type Vault struct {
 // be read, CodeVaultUnavailable.
 func OpenVault(stateDir string, source KeySource, pool *httpclient.Pool) (*Vault, error) {
 	d := newDisk(stateDir)
-	settings, err := d.readSettings()
+	settings, err := readSettings(d)
 	if err != nil {
 		return nil, err
 	}

@@ -188,7 +188,7 @@ func (c *credentialOptions) ask(ctx context.Context, f *Factory, config vault.Cr
 		return given{}, err
 	}
 	secret, err := f.secretOrPrompt(ctx, &c.secret, config.Name)
-	return given{secret: secret, config: config.Renewed(vault.Certificate{}, end)}, err
+	return given{secret: secret, config: vault.Renewed(config, vault.Certificate{}, end)}, err
 }
 
 func (c *credentialOptions) askCertificate(ctx context.Context, f *Factory, config vault.CredentialConfig) (given, error) {
@@ -209,7 +209,7 @@ func (c *credentialOptions) askCertificate(ctx context.Context, f *Factory, conf
 		}
 		secret, about, err = vault.NewCertificate(raw, passphrase)
 	}
-	return given{secret: secret, config: config.Renewed(about, "")}, err
+	return given{secret: secret, config: vault.Renewed(config, about, "")}, err
 }
 
 func (k *kindOptions) readCertificate(f *Factory) ([]byte, error) {

@@ -44,7 +44,7 @@ func (h *house) adopt(ctx context.Context, config vault.CredentialConfig, end st
 	case config.Kind == vault.KindClientSecret && isCertificate:
 		return given{}, refused("give --kind client-certificate", "what the vault holds under the name %s is a certificate with its key", config.Name)
 	}
-	return given{secret: secret, config: config.Renewed(about, end), held: true}, nil
+	return given{secret: secret, config: vault.Renewed(config, about, end), held: true}, nil
 }
 
 // heldFor finds which of the new credentials the vault holds something for. It

@@ -64,7 +64,11 @@ func runVaultBackup(ctx context.Context, f *Factory, o *vaultBackupOptions) erro
 	}
 	defer h.Close()
 	lock := vault.Locker{Recipients: o.recipients, Key: vault.KeySource{PassphraseFile: o.passphraseFile, Terminal: prompter{streams: f.IO}}}
-	data, info, err := h.vault.Backup(ctx, lock)
+	dir, err := f.stateDirectory()
+	if err != nil {
+		return err
+	}
+	data, info, err := h.vault.Backup(ctx, lock, vault.FilesIn(dir))
 	if err != nil {
 		return err
 	}
@@ -141,9 +145,14 @@ func runVaultRestore(ctx context.Context, f *Factory, o *vaultRestoreOptions) er
 		return err
 	}
 	defer h.Close()
+	dir, err := f.stateDirectory()
+	if err != nil {
+		return err
+	}
 	done, err := h.vault.Restore(ctx, data, vault.RestoreOptions{
-		Force: o.force,
-		Lock:  vault.Locker{Key: vault.KeySource{IdentityFile: o.identityFile, PassphraseFile: o.passphraseFile, Terminal: prompter{streams: f.IO}}},
+		Force:   o.force,
+		Tenants: vault.FilesIn(dir),
+		Lock:    vault.Locker{Key: vault.KeySource{IdentityFile: o.identityFile, PassphraseFile: o.passphraseFile, Terminal: prompter{streams: f.IO}}},
 	})
 	if err != nil {
 		return err

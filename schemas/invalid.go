@@ -1,0 +1,38 @@
+package schemas
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// InvalidArgument makes the problem of a value that cannot be what it is given
+// for.
+func InvalidArgument(format string, args ...any) *Problem {
+	return NewProblem(CodeInvalidArgument, fmt.Sprintf(format, args...))
+}
+
+// ContextProblem says that the caller's time is over or that the caller went
+// away while something was done.
+func ContextProblem(err error, doing string) *Problem {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return NewProblem(CodeTimeout, doing+" took longer than this call may.")
+	}
+	return NewProblem(CodeCancelled, doing+" was not waited for: the caller went away.")
+}
+
+// IsContext reports whether an error says that a context ended.
+func IsContext(err error) bool {
+	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
+}
+
+// Clause is the text of an error as a part of a sentence.
+func Clause(err error) string {
+	text := err.Error()
+	var problem *Problem
+	if errors.As(err, &problem) {
+		text = problem.Message
+	}
+	return strings.TrimSuffix(text, ".")
+}
