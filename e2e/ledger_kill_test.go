@@ -13,6 +13,8 @@ import (
 	"mcp-partner/internal/wiretest"
 	"mcp-partner/ledger"
 	"mcp-partner/schemas"
+	"mcp-partner/signin"
+	"mcp-partner/tenants"
 	"mcp-partner/tools"
 	"mcp-partner/vault"
 )
@@ -155,12 +157,12 @@ type opened struct {
 
 func (w *world) open(now func() time.Time) *opened {
 	w.tb.Helper()
-	directory, err := vault.OpenDirectory(w.state)
+	directory, err := tenants.OpenDirectory(w.state)
 	check(w.tb, err)
 	secrets, err := vault.OpenVault(w.state, vault.KeySource{}, nil)
 	check(w.tb, err)
 	pool := httpclient.NewPool(httpclient.Options{})
-	inside := &wiring{tb: w.tb, directory: directory, http: pool, source: vault.NewSource(vault.Options{Directory: directory, Store: secrets, HTTP: pool})}
+	inside := &wiring{tb: w.tb, directory: directory, http: pool, source: signin.NewSource(signin.Options{Directory: directory, Store: secrets, HTTP: pool})}
 	inside.pool = armclient.NewPool(inside.build)
 	o := &opened{wiring: inside, record: ledger.Open(ledger.Options{Dir: w.state, Keys: secrets.Keyring(), Now: now})}
 	o.decider, err = guard.New(guard.Options{AllowWrites: true, Store: o.record, Now: now})

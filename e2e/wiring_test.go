@@ -13,7 +13,9 @@ import (
 	"mcp-partner/internal/httpclient"
 	"mcp-partner/schemas"
 	"mcp-partner/search"
+	"mcp-partner/signin"
 	"mcp-partner/simulator"
+	"mcp-partner/tenants"
 	"mcp-partner/tools"
 	"mcp-partner/vault"
 )
@@ -25,8 +27,8 @@ type wiring struct {
 	tb        testing.TB
 	sim       *simulator.Simulator
 	server    *simulator.Server
-	directory *vault.Directory
-	source    *vault.Source
+	directory *tenants.Directory
+	source    *signin.Source
 	http      *httpclient.Pool
 	pool      *armclient.Pool
 	service   *tools.Service
@@ -71,24 +73,24 @@ func inputSchema(name string) map[string]any {
 
 func (w *wiring) openVault() {
 	w.tb.Helper()
-	cloud := vault.Cloud{
-		Name: vault.CloudCustom, Authority: w.server.Authority(), ARMEndpoint: w.server.ARMEndpoint(), ARMAudience: w.server.Audience(),
+	cloud := tenants.Cloud{
+		Name: tenants.CloudCustom, Authority: w.server.Authority(), ARMEndpoint: w.server.ARMEndpoint(), ARMAudience: w.server.Audience(),
 		CAPEM: string(w.server.CAPEM()), SkipInstanceDiscovery: true,
 	}
-	var entries []vault.Entry
+	var entries []tenants.Entry
 	for _, t := range w.sim.Tenants() {
-		entries = append(entries, vault.Entry{Name: t.Name, TenantID: t.TenantID, Cloud: cloud, Credentials: []vault.CredentialRef{{Name: wiredCredential}}})
+		entries = append(entries, tenants.Entry{Name: t.Name, TenantID: t.TenantID, Cloud: cloud, Credentials: []tenants.CredentialRef{{Name: wiredCredential}}})
 	}
 	var err error
-	w.directory, err = vault.NewMemoryDirectory(entries, []vault.CredentialConfig{
-		{Name: wiredCredential, Kind: vault.KindClientSecret, ClientID: w.sim.ClientID()},
+	w.directory, err = tenants.NewMemoryDirectory(entries, []tenants.CredentialConfig{
+		{Name: wiredCredential, Kind: tenants.KindClientSecret, ClientID: w.sim.ClientID()},
 	})
 	check(w.tb, err)
 	secret, err := vault.NewSecret([]byte(w.sim.ClientSecret()))
 	check(w.tb, err)
 	store := vault.NewMemoryStore()
 	check(w.tb, store.Put(context.Background(), wiredCredential, secret))
-	w.source = vault.NewSource(vault.Options{Directory: w.directory, Store: store, HTTP: w.http})
+	w.source = signin.NewSource(signin.Options{Directory: w.directory, Store: store, HTTP: w.http})
 }
 
 // build makes the client of a tenant.
@@ -133,7 +135,7 @@ func (c counting) Apply(ctx context.Context, permit guard.Permit, change armclie
 }
 
 // wiredDirectory shows the vault's directory as the tools want it.
-type wiredDirectory struct{ *vault.Directory }
+type wiredDirectory struct{ *tenants.Directory }
 
 // Resolve implements tools.Directory.
 func (d wiredDirectory) Resolve(ref string, sees func(name string) bool) (schemas.Tenant, error) {
@@ -158,7 +160,7 @@ func (d wiredDirectory) PinObjectID(tenant, credential, objectID string) error {
 
 // ExpectPartnerID implements tools.Directory.
 func (d wiredDirectory) ExpectPartnerID(tenant, partnerID string) error {
-	return d.Directory.Edit(context.Background(), tenant, func(e *vault.Entry) error {
+	return d.Directory.Edit(context.Background(), tenant, func(e *tenants.Entry) error {
 		e.ExpectedPartnerID = partnerID
 		return nil
 	})

@@ -14,7 +14,9 @@ import (
 	"mcp-partner/guard"
 	"mcp-partner/internal/httpclient"
 	"mcp-partner/schemas"
+	"mcp-partner/signin"
 	"mcp-partner/simulator"
+	"mcp-partner/tenants"
 	"mcp-partner/vault"
 )
 
@@ -27,9 +29,9 @@ type house struct {
 	t         testing.TB
 	sim       *simulator.Simulator
 	server    *simulator.Server
-	directory *vault.Directory
+	directory *tenants.Directory
 	secrets   vault.Store
-	source    *vault.Source
+	source    *signin.Source
 	http      *httpclient.Pool
 	store     fleet.Store
 	*fleet.Fleet
@@ -49,11 +51,11 @@ func build(t testing.TB, config simulator.Config, change func(*fleet.Options)) *
 		t.Fatal(err)
 	}
 	h := &house{t: t, sim: sim, server: server, secrets: vault.NewMemoryStore(), http: httpclient.NewPool(httpclient.Options{}), store: fleet.NewMemoryStore(time.Now)}
-	if h.directory, err = vault.NewMemoryDirectory(h.entries(), []vault.CredentialConfig{{Name: "app", Kind: vault.KindClientSecret, ClientID: sim.ClientID()}}); err != nil {
+	if h.directory, err = tenants.NewMemoryDirectory(h.entries(), []tenants.CredentialConfig{{Name: "app", Kind: tenants.KindClientSecret, ClientID: sim.ClientID()}}); err != nil {
 		t.Fatal(err)
 	}
 	h.storeSecret(sim.ClientSecret())
-	h.source = vault.NewSource(vault.Options{Directory: h.directory, Store: h.secrets, HTTP: h.http})
+	h.source = signin.NewSource(signin.Options{Directory: h.directory, Store: h.secrets, HTTP: h.http})
 	h.open(change)
 	t.Cleanup(func() {
 		h.Close()
@@ -84,17 +86,17 @@ func (h *house) storeSecret(text string) {
 	}
 }
 
-func (h *house) entries() []vault.Entry {
-	cloud := vault.Cloud{Name: vault.CloudCustom, Authority: h.server.Authority(), ARMEndpoint: h.server.ARMEndpoint(),
+func (h *house) entries() []tenants.Entry {
+	cloud := tenants.Cloud{Name: tenants.CloudCustom, Authority: h.server.Authority(), ARMEndpoint: h.server.ARMEndpoint(),
 		ARMAudience: h.server.Audience(), CAPEM: string(h.server.CAPEM()), SkipInstanceDiscovery: true}
-	var entries []vault.Entry
+	var entries []tenants.Entry
 	for _, t := range h.sim.Tenants() {
-		entries = append(entries, vault.Entry{Name: t.Name, TenantID: t.TenantID, Domains: []string{t.Domain}, Cloud: cloud, Credentials: []vault.CredentialRef{{Name: "app"}}})
+		entries = append(entries, tenants.Entry{Name: t.Name, TenantID: t.TenantID, Domains: []string{t.Domain}, Cloud: cloud, Credentials: []tenants.CredentialRef{{Name: "app"}}})
 	}
 	return entries
 }
 
-type directory struct{ *vault.Directory }
+type directory struct{ *tenants.Directory }
 
 func (d directory) List() ([]schemas.Tenant, error) {
 	entries, err := d.Directory.List()

@@ -11,8 +11,8 @@ import (
 	"mcp-partner/armclient"
 	"mcp-partner/fleet"
 	"mcp-partner/schemas"
+	"mcp-partner/signin"
 	"mcp-partner/simulator"
-	"mcp-partner/vault"
 )
 
 // TestOneTokenAndOneReadATenant pins what an audit costs: cold a token and a GET
@@ -376,7 +376,7 @@ func TestDiff(t *testing.T) {
 		}
 	}
 	h.source.Close() // forgets that wingtip refused
-	h.source = vault.NewSource(vault.Options{Directory: h.directory, Store: h.secrets, HTTP: h.http})
+	h.source = signin.NewSource(signin.Options{Directory: h.directory, Store: h.secrets, HTTP: h.http})
 	after, _ := h.audited(expecting(ours))
 	got := map[string]fleet.ChangeKind{}
 	for change, err := range h.Diff(t.Context(), before.Run.ID, after.Run.ID) {

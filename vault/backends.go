@@ -5,6 +5,9 @@ import (
 	"regexp"
 	"sync"
 
+	"mcp-partner/internal/disk"
+	"mcp-partner/internal/naming"
+	"mcp-partner/schemas"
 	"mcp-partner/vault/internal/azurekeyvault"
 	"mcp-partner/vault/internal/hashicorp"
 )
@@ -66,7 +69,7 @@ type settingsFile struct {
 	Settings
 }
 
-func (f *settingsFile) version() int { return f.Version }
+func (f *settingsFile) FormVersion() int { return f.Version }
 
 // newID makes the name of a state directory.
 func newID() string { return hex.EncodeToString(randomBytes(idBytes)) }
@@ -81,10 +84,10 @@ func (s Settings) normal() (Settings, error) {
 		s.Backend = BackendFile
 	}
 	if s.Backend != BackendFile && !idForm().MatchString(s.ID) {
-		return s, invalid("The settings of the backend lack the ID of this state directory.")
+		return s, schemas.InvalidArgument("The settings of the backend lack the ID of this state directory.")
 	}
 	if (s.HashiCorp != nil) != (s.Backend == BackendHashiCorp) || (s.AzureKeyVault != nil) != (s.Backend == BackendAzureKeyVault) {
-		return s, invalid("The settings are not those of the backend %q.", clean(string(s.Backend)))
+		return s, schemas.InvalidArgument("The settings are not those of the backend %q.", naming.Clean(string(s.Backend)))
 	}
 	switch s.Backend {
 	case BackendFile, BackendKeychain:
@@ -98,19 +101,19 @@ func (s Settings) normal() (Settings, error) {
 		s.AzureKeyVault = &normal
 		return s, err
 	}
-	return s, invalid("There is no backend %q: it is file, keychain, hashicorp or azurekeyvault.", clean(string(s.Backend)))
+	return s, schemas.InvalidArgument("There is no backend %q: it is file, keychain, hashicorp or azurekeyvault.", naming.Clean(string(s.Backend)))
 }
 
 // readSettings returns the choice of a state directory. One without a file is
 // older than the choice, or has taken the default.
-func readSettings(d disk) (Settings, error) {
-	data, seen, err := d.read(settingsName)
-	if err != nil || seen.missing() {
+func readSettings(d disk.Dir) (Settings, error) {
+	data, seen, err := d.Read(settingsName)
+	if err != nil || seen.Missing() {
 		return Settings{Backend: BackendFile}, err
 	}
 	var file settingsFile
-	if err := decodeVersioned(data, settingsVersion, &file); err != nil {
-		return Settings{}, corrupt(d, settingsName, plain(err))
+	if err := disk.DecodeVersioned(data, settingsVersion, &file); err != nil {
+		return Settings{}, corrupt(d, settingsName, schemas.Clause(err))
 	}
 	settings, err := file.normal()
 	if err != nil {
@@ -119,10 +122,10 @@ func readSettings(d disk) (Settings, error) {
 	return settings, nil
 }
 
-func writeSettings(d disk, s Settings) error {
-	data, err := encodeJSON(settingsFile{settingsVersion, s})
+func writeSettings(d disk.Dir, s Settings) error {
+	data, err := disk.EncodeJSON(settingsFile{settingsVersion, s})
 	if err != nil {
 		return err
 	}
-	return d.write(settingsName, data)
+	return d.Write(settingsName, data)
 }

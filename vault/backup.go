@@ -12,6 +12,8 @@ import (
 
 	"filippo.io/age"
 
+	"mcp-partner/internal/disk"
+	"mcp-partner/internal/sealed"
 	"mcp-partner/schemas"
 )
 
@@ -55,7 +57,7 @@ type backupFile struct {
 	Archive    json.RawMessage `json:"archive,omitempty"`
 }
 
-func (f *backupFile) version() int { return f.Version }
+func (f *backupFile) FormVersion() int { return f.Version }
 
 func (f *backupFile) info() BackupInfo {
 	info := BackupInfo{MadeAt: f.MadeAt, Backend: f.Settings.Backend, Generation: f.Generation, Entries: f.Counter, Directory: f.Directory != nil, Secrets: []string{}}
@@ -118,7 +120,7 @@ func (v *Vault) gather(ctx context.Context, state *openVault, tenants Tenants) (
 		Generation: state.payload.generation, Recipients: state.payload.recipients, Counter: counter, Secrets: []payloadSecret{},
 	}
 	for _, s := range state.payload.secrets {
-		file.Secrets = append(file.Secrets, payloadSecret{s.name, bytesOf(s.secret), s.updated})
+		file.Secrets = append(file.Secrets, payloadSecret{s.name, sealed.Bytes(s.secret), s.updated})
 	}
 	slices.SortFunc(file.Secrets, func(a, b payloadSecret) int { return cmp.Compare(a.Name, b.Name) })
 	directory, archive, err := tenants.Export()
@@ -129,7 +131,7 @@ func (v *Vault) gather(ctx context.Context, state *openVault, tenants Tenants) (
 // audience is for whom a backup is encrypted.
 func (l Locker) audience(ctx context.Context, cost int) ([]age.Recipient, error) {
 	if len(l.Recipients) > 0 && l.Key.PassphraseFile != "" {
-		return nil, invalid("Recipients and a passphrase exclude each other: choose one for the backup.")
+		return nil, schemas.InvalidArgument("Recipients and a passphrase exclude each other: choose one for the backup.")
 	}
 	var all []age.Recipient
 	for _, one := range l.Recipients {
@@ -171,14 +173,14 @@ func (l Locker) unlock(ctx context.Context, sealedFile []byte) (*backupFile, err
 	if err != nil {
 		return nil, brokenBackup("its header is damaged, or it is no backup")
 	}
-	plainText, err := io.ReadAll(io.LimitReader(reader, maxFileBytes))
+	plainText, err := io.ReadAll(io.LimitReader(reader, disk.MaxFileBytes))
 	defer clear(plainText)
 	if err != nil {
 		return nil, brokenBackup("its content is damaged or cut off")
 	}
 	file := &backupFile{}
-	if err := decodeVersioned(plainText, backupVersion, file); err != nil {
-		return nil, brokenBackup("it was decrypted, but " + plain(err))
+	if err := disk.DecodeVersioned(plainText, backupVersion, file); err != nil {
+		return nil, brokenBackup("it was decrypted, but " + schemas.Clause(err))
 	}
 	return file, nil
 }
@@ -192,7 +194,7 @@ func (l Locker) key(ctx context.Context, sealedFile []byte) (*key, error) {
 	case wantsPassphrase(sealedFile):
 		return promptedKey(ctx, l.Key.prompter(), "Passphrase of the backup: ", workFactor)
 	}
-	return nil, invalid("This backup is for an age identity, or it is no backup: give the file of the identity.")
+	return nil, schemas.InvalidArgument("This backup is for an age identity, or it is no backup: give the file of the identity.")
 }
 
 func brokenBackup(what string) error {

@@ -10,7 +10,9 @@ import (
 	"strings"
 	"testing"
 
+	"mcp-partner/internal/roomtest"
 	"mcp-partner/schemas"
+	"mcp-partner/tenants"
 )
 
 // backupOf makes a backup for a new identity.
@@ -25,13 +27,13 @@ func backupOf(t *testing.T, v *Vault) (sealedFile []byte, info BackupInfo, opens
 }
 
 // filesOf are the files of the directory beside a vault.
-func filesOf(v *Vault) Files { return Files{v.keys.disk} }
+func filesOf(v *Vault) tenants.Files { return tenants.Files{Dir: v.keys.disk} }
 
 // usedVault has secrets, keys, a counter and tenants.
 func usedVault(t *testing.T) (string, *Vault) {
 	t.Helper()
 	dir, store := newVault(t)
-	put(t, store, "contoso", testSecret)
+	put(t, store, "contoso", roomtest.Canary)
 	put(t, store, "fabrikam", "second")
 	if _, err := store.Keyring().Key(t.Context(), "ledger-mac", 32, true); err != nil {
 		t.Fatal(err)
@@ -39,13 +41,13 @@ func usedVault(t *testing.T) (string, *Vault) {
 	if err := store.Keyring().SetCounter(t.Context(), 41); err != nil {
 		t.Fatal(err)
 	}
-	directory, err := OpenDirectory(dir)
+	directory, err := tenants.OpenDirectory(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	credential := CredentialConfig{Name: "contoso", Kind: KindClientSecret, ClientID: "11111111-2222-4333-8444-555555555555"}
-	entry := Entry{
-		Name: "contoso", TenantID: "33333333-2222-4333-8444-555555555555", Cloud: Cloud{Name: CloudPublic}, Credentials: []CredentialRef{{Name: "contoso"}},
+	credential := tenants.CredentialConfig{Name: "contoso", Kind: tenants.KindClientSecret, ClientID: "11111111-2222-4333-8444-555555555555"}
+	entry := tenants.Entry{
+		Name: "contoso", TenantID: "33333333-2222-4333-8444-555555555555", Cloud: tenants.Cloud{Name: tenants.CloudPublic}, Credentials: []tenants.CredentialRef{{Name: "contoso"}},
 	}
 	if err := directory.Add(t.Context(), entry, credential); err != nil {
 		t.Fatal(err)
@@ -61,8 +63,8 @@ func TestBackupComesBackOnAnotherMachine(t *testing.T) {
 		t.Fatal(err)
 	}
 	data, info, opens := backupOf(t, v)
-	wantNoLeak(t, "backup", string(data))
-	if text, err := json.Marshal(info); err != nil || strings.Contains(string(text), testSecret) {
+	roomtest.WantNoLeak(t, "backup", string(data))
+	if text, err := json.Marshal(info); err != nil || strings.Contains(string(text), roomtest.Canary) {
 		t.Errorf("what is said of a backup: %s, %v", text, err)
 	}
 	other, _ := newVault(t)
@@ -75,14 +77,14 @@ func TestBackupComesBackOnAnotherMachine(t *testing.T) {
 		t.Errorf("came back: %+v", done)
 	}
 	again := openWhole(t, other, KeySource{})
-	wantSecret(t, again, "contoso", testSecret)
+	wantSecret(t, again, "contoso", roomtest.Canary)
 	if same, err := again.Keyring().Key(t.Context(), "ledger-mac", 32, false); err != nil || !bytes.Equal(same, mac) {
 		t.Errorf("the ledger's key did not come back: %v", err)
 	}
 	if n, err := again.Keyring().Counter(t.Context()); err != nil || n != 41 {
 		t.Errorf("the counter is %d, %v", n, err)
 	}
-	directory, err := OpenDirectory(other)
+	directory, err := tenants.OpenDirectory(other)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,7 +100,7 @@ func TestOlderBackupNeedsForce(t *testing.T) {
 	put(t, v, "contoso", "newer")
 	put(t, v, "northwind", "third")
 	_, err := v.Restore(t.Context(), data, RestoreOptions{Tenants: filesOf(v), Lock: opens})
-	problem := wantCode(t, err, schemas.CodeStateMoved)
+	problem := roomtest.WantCode(t, err, schemas.CodeStateMoved)
 	for _, word := range []string{"older", "contoso, northwind", "generation"} {
 		if !strings.Contains(problem.Message, word) {
 			t.Errorf("%q does not say %q", problem.Message, word)
@@ -112,9 +114,9 @@ func TestOlderBackupNeedsForce(t *testing.T) {
 	if err != nil || !done.Older || done.OwnKeys || done.Tenants {
 		t.Fatalf("came back: %+v, %v", done, err)
 	}
-	wantSecret(t, v, "contoso", testSecret)
+	wantSecret(t, v, "contoso", roomtest.Canary)
 	_, err = v.Get(t.Context(), "northwind")
-	wantCode(t, err, schemas.CodeVaultMissing)
+	roomtest.WantCode(t, err, schemas.CodeVaultMissing)
 	if n, err := v.Keyring().Counter(t.Context()); err != nil || n != 77 {
 		t.Errorf("the counter went back to %d, %v", n, err)
 	}
@@ -127,7 +129,7 @@ func TestOlderBackupNeedsForce(t *testing.T) {
 func TestEveryDamageOfABackupIsNoticed(t *testing.T) {
 	t.Parallel()
 	_, store := newVault(t)
-	put(t, store, "contoso", testSecret)
+	put(t, store, "contoso", roomtest.Canary)
 	v := &Vault{Store: store, keys: store, settings: Settings{Backend: BackendFile}}
 	data, _, opens := backupOf(t, v)
 	other, _ := newVault(t)
@@ -146,7 +148,7 @@ func TestEveryDamageOfABackupIsNoticed(t *testing.T) {
 		if code := schemas.AsProblem(err).Code; code != schemas.CodeVaultCorrupt {
 			t.Fatalf("damage %d: %v", i, err)
 		}
-		wantNoLeak(t, "damaged backup", fmt.Sprintf("%v %+v", err, err))
+		roomtest.WantNoLeak(t, "damaged backup", fmt.Sprintf("%v %+v", err, err))
 	}
 	if names, err := w.List(t.Context()); err != nil || len(names) != 0 {
 		t.Errorf("damaged backups left %v, %v", names, err)
@@ -161,7 +163,7 @@ func TestBackupWithAPassphrase(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, _, err := v.Backup(t.Context(), Locker{Key: KeySource{PassphraseFile: file}}, filesOf(v))
-	wantCode(t, err, schemas.CodeInvalidArgument)
+	roomtest.WantCode(t, err, schemas.CodeInvalidArgument)
 	asked := &prompt{typed: []string{"correct horse battery", "correct horse battery"}}
 	data, _, err := v.Backup(t.Context(), Locker{Key: KeySource{Terminal: asked}}, filesOf(v))
 	if err != nil || asked.asked != 2 {
@@ -171,7 +173,7 @@ func TestBackupWithAPassphrase(t *testing.T) {
 	w := openWhole(t, other, KeySource{})
 	wrong := Locker{Key: KeySource{Terminal: &prompt{typed: []string{"something else"}}}}
 	_, err = w.Restore(t.Context(), data, RestoreOptions{Tenants: filesOf(w), Lock: wrong})
-	wantCode(t, err, schemas.CodeVaultCorrupt)
+	roomtest.WantCode(t, err, schemas.CodeVaultCorrupt)
 	right := Locker{Key: KeySource{Terminal: &prompt{typed: []string{"correct horse battery"}}}}
 	if _, err := w.Restore(t.Context(), data, RestoreOptions{Tenants: filesOf(w), Lock: right}); err != nil {
 		t.Fatal(err)
@@ -193,7 +195,7 @@ func TestRestoreStoppedAtEveryStep(t *testing.T) {
 		w := openWhole(t, dir, KeySource{})
 		step := 0
 		stopped = false
-		w.keys.disk.step = func(string) error {
+		w.keys.disk.Step = func(string) error {
 			if step++; step > at {
 				stopped = true
 				return fmt.Errorf("crash")
@@ -207,7 +209,7 @@ func TestRestoreStoppedAtEveryStep(t *testing.T) {
 		if _, err := after.Restore(t.Context(), data, RestoreOptions{Tenants: filesOf(after), Lock: opens}); err != nil {
 			t.Fatalf("step %d: again: %v", at, err)
 		}
-		wantSecret(t, after, "contoso", testSecret)
+		wantSecret(t, after, "contoso", roomtest.Canary)
 		if n, err := after.Keyring().Counter(t.Context()); err != nil || n != 41 {
 			t.Fatalf("step %d: the counter is %d, %v", at, n, err)
 		}

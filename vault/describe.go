@@ -8,14 +8,14 @@ func (f *FileStore) needsPerson() bool {
 	if f.source.hasFile() {
 		return false
 	}
-	sealedFile, seen, err := f.disk.read(vaultName)
-	return err == nil && !seen.missing() && wantsPassphrase(sealedFile)
+	sealedFile, seen, err := f.disk.Read(vaultName)
+	return err == nil && !seen.Missing() && wantsPassphrase(sealedFile)
 }
 
 // KeyDescription implements Store. It looks at what is there without opening
 // the vault or asking for a passphrase.
 func (f *FileStore) KeyDescription() string {
-	vaultPath := f.disk.path(vaultName)
+	vaultPath := f.disk.File(vaultName)
 	const running = " It does not protect against whoever can act as your user or as an administrator on this machine while the program runs."
 	switch {
 	case f.source.IdentityFile != "":
@@ -25,11 +25,11 @@ func (f *FileStore) KeyDescription() string {
 		return "The vault " + vaultPath + " is encrypted with the passphrase in " + f.source.PassphraseFile +
 			". That protects it where the vault is copied without that file, as well as the passphrase cannot be guessed." + running
 	}
-	sealedFile, seen, err := f.disk.read(vaultName)
+	sealedFile, seen, err := f.disk.Read(vaultName)
 	switch {
 	case err != nil:
 		return "The vault " + vaultPath + " cannot be read, so what protects it cannot be told."
-	case seen.missing():
+	case seen.Missing():
 		return "There is no vault at " + vaultPath + " yet."
 	case wantsPassphrase(sealedFile):
 		return "The vault " + vaultPath + " is encrypted with a passphrase that is asked for at the terminal and kept in memory." +

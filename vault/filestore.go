@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"mcp-partner/internal/disk"
+	"mcp-partner/internal/naming"
 	"mcp-partner/schemas"
 )
 
@@ -27,7 +29,7 @@ const (
 // notices accidents and whoever can replace that one file; somebody who can
 // write both files can undo both.
 type FileStore struct {
-	disk   disk
+	disk   disk.Dir
 	source KeySource
 	// holder keeps the key where the source names none.
 	holder keyHolder
@@ -45,7 +47,7 @@ type FileStore struct {
 type openVault struct {
 	payload *payload
 	key     *key
-	stamp   stamp
+	stamp   disk.Stamp
 }
 
 // opening is one attempt to open the vault, whose outcome all waiters share.
@@ -57,7 +59,7 @@ type opening struct {
 
 // newFileStore reads nothing yet, so that a server starts without a key it may
 // never need.
-func newFileStore(d disk, source KeySource) *FileStore {
+func newFileStore(d disk.Dir, source KeySource) *FileStore {
 	return &FileStore{disk: d, source: source, holder: fileHolder{d}, now: time.Now, cost: workFactor, writer: make(chan struct{}, 1)}
 }
 
@@ -74,7 +76,7 @@ func (f *FileStore) Get(ctx context.Context, name string) (Secret, error) {
 	if err != nil {
 		return Secret{}, err
 	}
-	stored, ok := state.payload.secrets[fold(name)]
+	stored, ok := state.payload.secrets[naming.Fold(name)]
 	if !ok || isInternal(name) {
 		return Secret{}, noSecret(name)
 	}
@@ -96,7 +98,7 @@ func (f *FileStore) Put(ctx context.Context, name string, secret Secret) error {
 		return err
 	}
 	return f.change(ctx, func(secrets map[string]storedSecret) bool {
-		secrets[fold(name)] = storedSecret{name, secret, f.now().UTC()}
+		secrets[naming.Fold(name)] = storedSecret{name, secret, f.now().UTC()}
 		return true
 	})
 }
@@ -108,14 +110,14 @@ func (f *FileStore) Replace(ctx context.Context, name string, old, next Secret) 
 	}
 	var refused error
 	err := f.change(ctx, func(secrets map[string]storedSecret) bool {
-		now, there := secrets[fold(name)]
+		now, there := secrets[naming.Fold(name)]
 		switch {
 		case !there:
 			refused = noSecret(name)
 		case !now.secret.Equal(old):
 			refused = secretMoved(name)
 		default:
-			secrets[fold(name)] = storedSecret{now.name, next, f.now().UTC()}
+			secrets[naming.Fold(name)] = storedSecret{now.name, next, f.now().UTC()}
 		}
 		return refused == nil
 	})
@@ -131,7 +133,7 @@ func (f *FileStore) Info(ctx context.Context, name string) (SecretInfo, error) {
 	if err != nil {
 		return SecretInfo{}, err
 	}
-	stored, ok := state.payload.secrets[fold(name)]
+	stored, ok := state.payload.secrets[naming.Fold(name)]
 	if !ok || isInternal(name) {
 		return SecretInfo{}, noSecret(name)
 	}
@@ -141,11 +143,11 @@ func (f *FileStore) Info(ctx context.Context, name string) (SecretInfo, error) {
 // Delete implements Store.
 func (f *FileStore) Delete(ctx context.Context, name string) error {
 	return f.change(ctx, func(secrets map[string]storedSecret) bool {
-		_, there := secrets[fold(name)]
+		_, there := secrets[naming.Fold(name)]
 		if isInternal(name) {
 			return false
 		}
-		delete(secrets, fold(name))
+		delete(secrets, naming.Fold(name))
 		return there
 	})
 }
@@ -154,7 +156,7 @@ func (f *FileStore) Delete(ctx context.Context, name string) error {
 // being opened share the attempt; one whose time is over stops waiting.
 func (f *FileStore) open(ctx context.Context) (*openVault, error) {
 	for {
-		seen, err := f.disk.stat(vaultName)
+		seen, err := f.disk.Stat(vaultName)
 		if err != nil {
 			return nil, err
 		}
@@ -169,17 +171,17 @@ func (f *FileStore) open(ctx context.Context) (*openVault, error) {
 				return attempt.state, attempt.err
 			}
 		case <-ctx.Done():
-			return nil, contextProblem(ctx.Err(), "Opening the vault")
+			return nil, schemas.ContextProblem(ctx.Err(), "Opening the vault")
 		}
 	}
 }
 
 // join returns the attempt to wait for, and whether the caller makes it. A
 // vault that is open and unchanged is an attempt that is over.
-func (f *FileStore) join(seen stamp) (attempt *opening, leader bool) {
+func (f *FileStore) join(seen disk.Stamp) (attempt *opening, leader bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.state != nil && !seen.missing() && f.state.stamp.same(seen) {
+	if f.state != nil && !seen.Missing() && f.state.stamp.Same(seen) {
 		done := make(chan struct{})
 		close(done)
 		return &opening{done: done, state: f.state}, false
@@ -213,12 +215,12 @@ func (f *FileStore) load(ctx context.Context) (*openVault, error) {
 	if err != nil {
 		return nil, err
 	}
-	sealedFile, seen, err := f.disk.read(vaultName)
+	sealedFile, seen, err := f.disk.Read(vaultName)
 	if err != nil {
 		return nil, err
 	}
-	if seen.missing() {
-		return nil, schemas.NewProblem(schemas.CodeVaultMissing, "There is no vault in "+f.disk.dir+" yet.",
+	if seen.Missing() {
+		return nil, schemas.NewProblem(schemas.CodeVaultMissing, "There is no vault in "+f.disk.Path+" yet.",
 			schemas.WithHint("A person runs: mcp-partner vault init"))
 	}
 	k, content, err := f.decrypt(ctx, sealedFile)
@@ -242,13 +244,13 @@ func (f *FileStore) remember(state *openVault) {
 // highestGeneration returns the highest generation that was written here, 0
 // where nobody knows.
 func (f *FileStore) highestGeneration() (uint64, error) {
-	data, seen, err := f.disk.read(markName)
-	if err != nil || seen.missing() {
+	data, seen, err := f.disk.Read(markName)
+	if err != nil || seen.Missing() {
 		return 0, err
 	}
 	highest, err := decodeMark(data)
 	if err != nil {
-		return 0, corrupt(f.disk, markName, plain(err))
+		return 0, corrupt(f.disk, markName, schemas.Clause(err))
 	}
 	return highest, nil
 }
@@ -256,8 +258,8 @@ func (f *FileStore) highestGeneration() (uint64, error) {
 func (f *FileStore) putBack(generation, highest uint64) error {
 	return schemas.NewProblem(schemas.CodeVaultCorrupt,
 		fmt.Sprintf("%s is an older version that was put back: it is generation %d, and generation %d was here before.",
-			f.disk.path(vaultName), generation, highest),
-		schemas.WithHint("Restore the newest vault. If this one is meant, a person runs: rm %s (it brings replaced secrets back)", shellWord(f.disk.path(markName))))
+			f.disk.File(vaultName), generation, highest),
+		schemas.WithHint("Restore the newest vault. If this one is meant, a person runs: rm %s (it brings replaced secrets back)", disk.ShellWord(f.disk.File(markName))))
 }
 
 // change applies one change to the newest state and writes it. If it fails at
@@ -285,13 +287,13 @@ func (f *FileStore) exclusive(ctx context.Context, work func(*openVault) error) 
 	case f.writer <- struct{}{}:
 		defer func() { <-f.writer }()
 	case <-ctx.Done():
-		return contextProblem(ctx.Err(), "Changing the vault")
+		return schemas.ContextProblem(ctx.Err(), "Changing the vault")
 	}
 	// Before the lock, because a person may be asked for the passphrase.
 	if err := f.Open(ctx); err != nil {
 		return err
 	}
-	unlock, err := f.disk.lock(ctx, vaultLock)
+	unlock, err := f.disk.Lock(ctx, vaultLock)
 	if err != nil {
 		return err
 	}
@@ -310,13 +312,13 @@ func (f *FileStore) save(next *payload, k *key) error {
 	if err != nil {
 		return err
 	}
-	if err := f.disk.replace(vaultName, sealedFile); err != nil {
+	if err := f.disk.Replace(vaultName, sealedFile); err != nil {
 		return err
 	}
-	seen, err := f.disk.stat(vaultName)
+	seen, err := f.disk.Stat(vaultName)
 	if err != nil {
 		return err
 	}
 	f.remember(&openVault{next, k, seen})
-	return f.disk.write(markName, encodeMark(next.generation))
+	return f.disk.Write(markName, encodeMark(next.generation))
 }

@@ -14,20 +14,18 @@ import (
 
 	"filippo.io/age"
 
+	"mcp-partner/internal/disk"
+	"mcp-partner/internal/roomtest"
+	"mcp-partner/internal/sealed"
 	"mcp-partner/schemas"
 )
 
 // lowCost keeps scrypt quick in tests; what it costs says nothing about them.
 const lowCost = 6
 
-func stateDir(tb testing.TB) string {
-	tb.Helper()
-	return filepath.Join(tb.TempDir(), "state")
-}
-
 func newVault(tb testing.TB) (string, *FileStore) {
 	tb.Helper()
-	dir := stateDir(tb)
+	dir := roomtest.StateDir(tb)
 	if err := Init(context.Background(), dir, InitOptions{}); err != nil {
 		tb.Fatal(err)
 	}
@@ -46,7 +44,7 @@ func openVaultAt(tb testing.TB, dir string, source KeySource) *FileStore {
 
 func put(tb testing.TB, store Store, name, text string) {
 	tb.Helper()
-	if err := store.Put(context.Background(), name, mustSecret(tb, text)); err != nil {
+	if err := store.Put(context.Background(), name, roomtest.MustSecret(tb, text)); err != nil {
 		tb.Fatal(err)
 	}
 }
@@ -57,7 +55,7 @@ func wantSecret(tb testing.TB, store Store, name, text string) {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	if string(bytesOf(got)) != text {
+	if string(sealed.Bytes(got)) != text {
 		tb.Fatalf("secret %s is another one than was stored", name)
 	}
 }
@@ -87,11 +85,11 @@ func (p *prompt) Passphrase(context.Context, string) ([]byte, error) {
 func TestFileStoreKeepsSecrets(t *testing.T) {
 	t.Parallel()
 	dir, store := newVault(t)
-	put(t, store, "contoso", testSecret)
+	put(t, store, "contoso", roomtest.Canary)
 	put(t, store, "fabrikam", "other")
-	put(t, store, "Contoso", testSecret+"2")
+	put(t, store, "Contoso", roomtest.Canary+"2")
 	again := openVaultAt(t, dir, KeySource{})
-	wantSecret(t, again, "contoso", testSecret+"2")
+	wantSecret(t, again, "contoso", roomtest.Canary+"2")
 	if names, err := again.List(context.Background()); err != nil || fmt.Sprint(names) != "[Contoso fabrikam]" {
 		t.Errorf("names %v (%v)", names, err)
 	}
@@ -99,7 +97,7 @@ func TestFileStoreKeepsSecrets(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := store.Get(context.Background(), "contoso")
-	wantCode(t, err, schemas.CodeVaultMissing)
+	roomtest.WantCode(t, err, schemas.CodeVaultMissing)
 	wantSecret(t, store, "fabrikam", "other")
 	files, err := os.ReadDir(dir)
 	if err != nil {
@@ -110,11 +108,11 @@ func TestFileStoreKeepsSecrets(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		wantNoLeak(t, "", string(data))
-		if info, _ := file.Info(); info.Mode().Perm() != fileMode {
+		roomtest.WantNoLeak(t, "", string(data))
+		if info, _ := file.Info(); info.Mode().Perm() != 0o600 {
 			t.Errorf("%s has mode %v", file.Name(), info.Mode())
 		}
-		if strings.Contains(file.Name(), temporaryMark) {
+		if strings.Contains(file.Name(), ".tmp-") {
 			t.Errorf("left behind: %s", file.Name())
 		}
 	}
@@ -125,7 +123,7 @@ func TestInitNeverReplacesAVault(t *testing.T) {
 	dir, store := newVault(t)
 	put(t, store, "contoso", "abc")
 	err := Init(context.Background(), dir, InitOptions{})
-	wantCode(t, err, schemas.CodeInvalidArgument)
+	roomtest.WantCode(t, err, schemas.CodeInvalidArgument)
 	wantSecret(t, openVaultAt(t, dir, KeySource{}), "contoso", "abc")
 }
 
@@ -146,19 +144,19 @@ func TestInitAfterAVaultWasMovedAway(t *testing.T) {
 	if err := os.Rename(filepath.Join(dir, "away"), filepath.Join(dir, vaultName)); err != nil {
 		t.Fatal(err)
 	}
-	wantCode(t, openVaultAt(t, dir, KeySource{}).Open(context.Background()), schemas.CodeVaultCorrupt)
+	roomtest.WantCode(t, openVaultAt(t, dir, KeySource{}).Open(context.Background()), schemas.CodeVaultCorrupt)
 }
 
 func TestMissingVault(t *testing.T) {
 	t.Parallel()
-	store := openVaultAt(t, stateDir(t), KeySource{})
+	store := openVaultAt(t, roomtest.StateDir(t), KeySource{})
 	_, err := store.Get(context.Background(), "contoso")
-	problem := wantCode(t, err, schemas.CodeVaultMissing)
+	problem := roomtest.WantCode(t, err, schemas.CodeVaultMissing)
 	if !strings.Contains(problem.Hint, "mcp-partner vault init") {
 		t.Errorf("hint %q", problem.Hint)
 	}
-	err = store.Put(context.Background(), "contoso", mustSecret(t, "abc"))
-	wantCode(t, err, schemas.CodeVaultMissing)
+	err = store.Put(context.Background(), "contoso", roomtest.MustSecret(t, "abc"))
+	roomtest.WantCode(t, err, schemas.CodeVaultMissing)
 }
 
 func TestKeys(t *testing.T) {
@@ -186,7 +184,7 @@ func TestKeys(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			dir := stateDir(t)
+			dir := roomtest.StateDir(t)
 			f := openVaultAt(t, dir, source)
 			if err := initVault(context.Background(), f, InitOptions{Key: source}); err != nil {
 				t.Fatal(err)
@@ -206,7 +204,7 @@ func TestKeys(t *testing.T) {
 
 func TestPassphraseAtTheTerminal(t *testing.T) {
 	t.Parallel()
-	dir := stateDir(t)
+	dir := roomtest.StateDir(t)
 	ask := &prompt{typed: []string{"correct horse", "correct horse"}}
 	source := KeySource{Terminal: ask}
 	if err := initVault(context.Background(), openVaultAt(t, dir, source), InitOptions{Key: source, AskPassphrase: true}); err != nil {
@@ -215,7 +213,7 @@ func TestPassphraseAtTheTerminal(t *testing.T) {
 	ask = &prompt{typed: []string{"wrong horse", "correct horse"}}
 	store := openVaultAt(t, dir, KeySource{Terminal: ask})
 	err := store.Open(context.Background())
-	problem := wantCode(t, err, schemas.CodeVaultCorrupt)
+	problem := roomtest.WantCode(t, err, schemas.CodeVaultCorrupt)
 	if !strings.Contains(problem.Message, "passphrase") || strings.Contains(problem.Message, "wrong horse") {
 		t.Errorf("message %q", problem.Message)
 	}
@@ -227,7 +225,7 @@ func TestPassphraseAtTheTerminal(t *testing.T) {
 	}
 	none := openVaultAt(t, dir, KeySource{Terminal: &prompt{failed: locked()}})
 	_, err = none.Get(context.Background(), "contoso")
-	wantCode(t, err, schemas.CodeVaultLocked)
+	roomtest.WantCode(t, err, schemas.CodeVaultLocked)
 	if got := none.KeyDescription(); !strings.Contains(got, "asked for at the terminal") {
 		t.Errorf("description %q", got)
 	}
@@ -235,7 +233,7 @@ func TestPassphraseAtTheTerminal(t *testing.T) {
 
 func TestConcurrentOpenersAskOnce(t *testing.T) {
 	t.Parallel()
-	dir := stateDir(t)
+	dir := roomtest.StateDir(t)
 	ask := &prompt{typed: []string{"correct horse"}}
 	source := KeySource{Terminal: ask}
 	if err := initVault(context.Background(), openVaultAt(t, dir, source), InitOptions{Key: source, AskPassphrase: true}); err != nil {
@@ -260,16 +258,16 @@ func TestConcurrentOpenersAskOnce(t *testing.T) {
 func TestInitPassphraseMistakes(t *testing.T) {
 	t.Parallel()
 	for name, typed := range map[string][]string{"short": {"short", "short"}, "different": {"correct horse", "correct house"}, "empty": {""}} {
-		dir := stateDir(t)
+		dir := roomtest.StateDir(t)
 		source := KeySource{Terminal: &prompt{typed: typed}}
 		err := initVault(context.Background(), openVaultAt(t, dir, source), InitOptions{Key: source, AskPassphrase: true})
-		wantCode(t, err, schemas.CodeInvalidArgument)
+		roomtest.WantCode(t, err, schemas.CodeInvalidArgument)
 		if _, err := os.Stat(filepath.Join(dir, vaultName)); err == nil {
 			t.Errorf("%s: a vault was made", name)
 		}
 	}
-	_, err := OpenVault(stateDir(t), KeySource{IdentityFile: "a", PassphraseFile: "b"}, nil)
-	wantCode(t, err, schemas.CodeInvalidArgument)
+	_, err := OpenVault(roomtest.StateDir(t), KeySource{IdentityFile: "a", PassphraseFile: "b"}, nil)
+	roomtest.WantCode(t, err, schemas.CodeInvalidArgument)
 }
 
 func TestWrongKeys(t *testing.T) {
@@ -278,7 +276,7 @@ func TestWrongKeys(t *testing.T) {
 	other, otherStore := newVault(t)
 	_ = otherStore
 	store := openVaultAt(t, dir, KeySource{IdentityFile: filepath.Join(other, keyName)})
-	problem := wantCode(t, store.Open(context.Background()), schemas.CodeVaultCorrupt)
+	problem := roomtest.WantCode(t, store.Open(context.Background()), schemas.CodeVaultCorrupt)
 	if !strings.Contains(problem.Message, "does not open") {
 		t.Errorf("message %q", problem.Message)
 	}
@@ -286,14 +284,14 @@ func TestWrongKeys(t *testing.T) {
 	if err := os.WriteFile(pass, []byte("correct horse"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	problem = wantCode(t, openVaultAt(t, dir, KeySource{PassphraseFile: pass}).Open(context.Background()), schemas.CodeVaultCorrupt)
+	problem = roomtest.WantCode(t, openVaultAt(t, dir, KeySource{PassphraseFile: pass}).Open(context.Background()), schemas.CodeVaultCorrupt)
 	if !strings.Contains(problem.Message, "protected by an age identity") {
 		t.Errorf("message %q", problem.Message)
 	}
 	if err := os.Remove(filepath.Join(dir, keyName)); err != nil {
 		t.Fatal(err)
 	}
-	problem = wantCode(t, openVaultAt(t, dir, KeySource{}).Open(context.Background()), schemas.CodeVaultMissing)
+	problem = roomtest.WantCode(t, openVaultAt(t, dir, KeySource{}).Open(context.Background()), schemas.CodeVaultMissing)
 	if !strings.Contains(problem.Message, keyName) {
 		t.Errorf("message %q", problem.Message)
 	}
@@ -304,7 +302,7 @@ func TestWrongKeys(t *testing.T) {
 func TestEveryDamageIsNoticed(t *testing.T) {
 	t.Parallel()
 	dir, store := newVault(t)
-	put(t, store, "contoso", testSecret)
+	put(t, store, "contoso", roomtest.Canary)
 	path := filepath.Join(dir, vaultName)
 	whole, err := os.ReadFile(path)
 	if err != nil {
@@ -315,12 +313,12 @@ func TestEveryDamageIsNoticed(t *testing.T) {
 			t.Fatal(err)
 		}
 		fresh := openVaultAt(t, dir, KeySource{})
-		problem := wantCode(t, fresh.Open(context.Background()), schemas.CodeVaultCorrupt)
+		problem := roomtest.WantCode(t, fresh.Open(context.Background()), schemas.CodeVaultCorrupt)
 		if !strings.Contains(problem.Message, vaultName) {
 			t.Fatalf("%s: message %q", what, problem.Message)
 		}
-		wantNoLeak(t, "", problem.Error(), problem.Hint)
-		wantCode(t, fresh.Put(context.Background(), "x", mustSecret(t, "y")), schemas.CodeVaultCorrupt)
+		roomtest.WantNoLeak(t, "", problem.Error(), problem.Hint)
+		roomtest.WantCode(t, fresh.Put(context.Background(), "x", roomtest.MustSecret(t, "y")), schemas.CodeVaultCorrupt)
 		if now, _ := os.ReadFile(path); !bytes.Equal(now, damaged) {
 			t.Fatalf("%s: the damaged file was overwritten", what)
 		}
@@ -337,7 +335,7 @@ func TestEveryDamageIsNoticed(t *testing.T) {
 	if err := os.WriteFile(path, whole, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	wantSecret(t, openVaultAt(t, dir, KeySource{}), "contoso", testSecret)
+	wantSecret(t, openVaultAt(t, dir, KeySource{}), "contoso", roomtest.Canary)
 }
 
 func TestOlderGenerationIsRefused(t *testing.T) {
@@ -350,7 +348,7 @@ func TestOlderGenerationIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	put(t, store, "contoso", "new")
-	if previous, _ := os.ReadFile(path + previousMark); !bytes.Equal(previous, old) {
+	if previous, _ := os.ReadFile(path + disk.PreviousMark); !bytes.Equal(previous, old) {
 		t.Error("the previous version does not lie beside the vault")
 	}
 	if err := os.WriteFile(path, old, 0o600); err != nil {
@@ -358,7 +356,7 @@ func TestOlderGenerationIsRefused(t *testing.T) {
 	}
 	for _, reader := range []*FileStore{store, openVaultAt(t, dir, KeySource{})} {
 		_, err := reader.Get(context.Background(), "contoso")
-		problem := wantCode(t, err, schemas.CodeVaultCorrupt)
+		problem := roomtest.WantCode(t, err, schemas.CodeVaultCorrupt)
 		if !strings.Contains(problem.Message, "older version") || !strings.Contains(problem.Hint, markName) {
 			t.Errorf("message %q, hint %q", problem.Message, problem.Hint)
 		}
@@ -371,7 +369,7 @@ func TestOlderGenerationIsRefused(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, markName), []byte("many\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	wantCode(t, openVaultAt(t, dir, KeySource{}).Open(context.Background()), schemas.CodeVaultCorrupt)
+	roomtest.WantCode(t, openVaultAt(t, dir, KeySource{}).Open(context.Background()), schemas.CodeVaultCorrupt)
 }
 
 // The write is stopped before each of its steps, as a crash would. Afterwards
@@ -385,7 +383,7 @@ func TestCrashAtEveryStep(t *testing.T) {
 		put(t, store, "contoso", "old")
 		stopped = false
 		step := 0
-		store.disk.step = func(string) error {
+		store.disk.Step = func(string) error {
 			step++
 			if step > at {
 				stopped = true
@@ -393,7 +391,7 @@ func TestCrashAtEveryStep(t *testing.T) {
 			}
 			return nil
 		}
-		err := store.Put(context.Background(), "contoso", mustSecret(t, "new"))
+		err := store.Put(context.Background(), "contoso", roomtest.MustSecret(t, "new"))
 		if stopped != (err != nil) {
 			t.Fatalf("step %d: stopped %t, error %v", at, stopped, err)
 		}
@@ -402,13 +400,13 @@ func TestCrashAtEveryStep(t *testing.T) {
 		if err != nil {
 			t.Fatalf("step %d: %v", at, err)
 		}
-		if text := string(bytesOf(got)); text != "old" && text != "new" {
+		if text := string(sealed.Bytes(got)); text != "old" && text != "new" {
 			t.Fatalf("step %d: neither the old nor the new secret", at)
 		}
 		put(t, after, "fabrikam", "def")
 		put(t, after, "contoso", "newest")
 		wantSecret(t, openVaultAt(t, dir, KeySource{}), "contoso", "newest")
-		if left, _ := filepath.Glob(filepath.Join(dir, "*"+temporaryMark+"*")); len(left) != 0 {
+		if left, _ := filepath.Glob(filepath.Join(dir, "*.tmp-*")); len(left) != 0 {
 			t.Errorf("step %d left %v behind", at, left)
 		}
 		if at > 20 {
@@ -422,8 +420,8 @@ func TestReadOnlyAndFullDisks(t *testing.T) {
 	for number, hint := range map[syscall.Errno]string{syscall.EROFS: "read-only", syscall.ENOSPC: "full", syscall.EACCES: "owns"} {
 		dir, store := newVault(t)
 		put(t, store, "contoso", "old")
-		store.disk.step = func(string) error { return &os.PathError{Op: "open", Path: "x", Err: number} }
-		problem := wantCode(t, store.Put(context.Background(), "contoso", mustSecret(t, "new")), schemas.CodeVaultUnavailable)
+		store.disk.Step = func(string) error { return &os.PathError{Op: "open", Path: "x", Err: number} }
+		problem := roomtest.WantCode(t, store.Put(context.Background(), "contoso", roomtest.MustSecret(t, "new")), schemas.CodeVaultUnavailable)
 		if !strings.Contains(problem.Hint, hint) {
 			t.Errorf("%v: hint %q", number, problem.Hint)
 		}

@@ -6,6 +6,7 @@ import (
 
 	"filippo.io/age"
 
+	"mcp-partner/internal/disk"
 	"mcp-partner/schemas"
 	"mcp-partner/vault/internal/backend"
 	"mcp-partner/vault/internal/keychain"
@@ -26,33 +27,33 @@ type keyHolder interface {
 }
 
 // fileHolder is vault.key beside the vault.
-type fileHolder struct{ disk disk }
+type fileHolder struct{ disk disk.Dir }
 
 func (h fileHolder) read(context.Context) ([]byte, error) {
-	text, _, err := h.disk.read(keyName)
+	text, _, err := h.disk.Read(keyName)
 	return text, err
 }
 
-func (h fileHolder) write(_ context.Context, text []byte) error { return h.disk.write(keyName, text) }
+func (h fileHolder) write(_ context.Context, text []byte) error { return h.disk.Write(keyName, text) }
 
-func (h fileHolder) what() string { return h.disk.path(keyName) }
+func (h fileHolder) what() string { return h.disk.File(keyName) }
 
 func (h fileHolder) missing() error {
 	return schemas.NewProblem(schemas.CodeVaultMissing,
-		"The vault is there and its key file "+h.disk.path(keyName)+" is not.",
+		"The vault is there and its key file "+h.disk.File(keyName)+" is not.",
 		schemas.WithHint("Put the key file back. A person runs: cp BACKUP/%s %[2]s && chmod 600 %[2]s (or, where it is kept elsewhere, gives --identity-file FILE)",
-			keyName, shellWord(h.disk.path(keyName))))
+			keyName, disk.ShellWord(h.disk.File(keyName))))
 }
 
 func (h fileHolder) describe(vaultPath string) string {
-	return "The vault " + vaultPath + " is encrypted with the key file " + h.disk.path(keyName) + " beside it." +
+	return "The vault " + vaultPath + " is encrypted with the key file " + h.disk.File(keyName) + " beside it." +
 		" That protects a copy of the vault without the key file, and no copy of the whole state directory: leave the key file out of backups."
 }
 
 // keychainHolder is an item in the keychain of the system.
 type keychainHolder struct {
 	keychain keychain.Keychain
-	disk     disk
+	disk     disk.Dir
 }
 
 func (h keychainHolder) read(ctx context.Context) ([]byte, error) { return h.keychain.Read(ctx) }
@@ -65,7 +66,7 @@ func (h keychainHolder) what() string { return "the item " + h.keychain.ID + " o
 
 func (h keychainHolder) missing() error {
 	return schemas.NewProblem(schemas.CodeVaultMissing,
-		"The vault "+h.disk.path(vaultName)+" is there, and the keychain of this user has no key for it (item mcp-partner, account "+h.keychain.ID+").",
+		"The vault "+h.disk.File(vaultName)+" is there, and the keychain of this user has no key for it (item mcp-partner, account "+h.keychain.ID+").",
 		schemas.WithHint("Sign in as the user who made it. Where the keychain is lost, move the vault away, make a new one and restore a backup: mcp-partner vault restore FILE"))
 }
 
@@ -78,7 +79,7 @@ func (h keychainHolder) describe(vaultPath string) string {
 type remoteHolder struct {
 	backend backend.Backend
 	name    string
-	disk    disk
+	disk    disk.Dir
 }
 
 func (h remoteHolder) read(ctx context.Context) ([]byte, error) {
@@ -98,12 +99,12 @@ func (h remoteHolder) what() string { return "the item " + h.name + " of the bac
 
 func (h remoteHolder) missing() error {
 	return schemas.NewProblem(schemas.CodeVaultMissing,
-		"The file "+h.disk.path(vaultName)+" with the program's own keys is there, and the backend has no item "+h.name+", which opens it.",
+		"The file "+h.disk.File(vaultName)+" with the program's own keys is there, and the backend has no item "+h.name+", which opens it.",
 		schemas.WithHint("Bring that item back in the backend. Without it a person moves vault.age away, makes a vault anew with the same settings and restores a backup: mcp-partner vault restore FILE"))
 }
 
 func (h remoteHolder) describe(string) string {
-	return h.backend.Describe() + " The program's own keys are in " + h.disk.path(vaultName) + ", which opens with the item " + h.name + " of that backend."
+	return h.backend.Describe() + " The program's own keys are in " + h.disk.File(vaultName) + ", which opens with the item " + h.name + " of that backend."
 }
 
 // held reads the key that the holder keeps.

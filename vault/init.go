@@ -4,7 +4,10 @@ import (
 	"cmp"
 	"context"
 
+	"mcp-partner/internal/disk"
 	"mcp-partner/internal/httpclient"
+	"mcp-partner/internal/naming"
+	"mcp-partner/internal/sealed"
 	"mcp-partner/schemas"
 )
 
@@ -29,12 +32,12 @@ func Init(ctx context.Context, stateDir string, options InitOptions) error {
 	if err := options.Key.check(); err != nil {
 		return err
 	}
-	d := newDisk(stateDir)
+	d := disk.New(stateDir)
 	if options.Settings.Backend == "" || options.Settings.Backend == BackendFile {
 		return initVault(ctx, newFileStore(d, options.Key), options)
 	}
 	if options.AskPassphrase || options.Key.hasFile() {
-		return invalid("The key of a vault with the backend %s is in that backend: give no passphrase and no identity.", clean(string(options.Settings.Backend)))
+		return schemas.InvalidArgument("The key of a vault with the backend %s is in that backend: give no passphrase and no identity.", naming.Clean(string(options.Settings.Backend)))
 	}
 	options.Settings.ID = knownID(d, options.Settings.Backend)
 	var err error
@@ -50,17 +53,17 @@ func Init(ctx context.Context, stateDir string, options InitOptions) error {
 }
 
 func initVault(ctx context.Context, f *FileStore, options InitOptions) error {
-	unlock, err := f.disk.lock(ctx, vaultLock)
+	unlock, err := f.disk.Lock(ctx, vaultLock)
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	seen, err := f.disk.stat(vaultName)
+	seen, err := f.disk.Stat(vaultName)
 	if err != nil {
 		return err
 	}
-	if !seen.missing() {
-		return schemas.NewProblem(schemas.CodeInvalidArgument, "There is a vault already: "+f.disk.path(vaultName)+".",
+	if !seen.Missing() {
+		return schemas.NewProblem(schemas.CodeInvalidArgument, "There is a vault already: "+f.disk.File(vaultName)+".",
 			schemas.WithHint("Use it, or give another --state-dir. To start over, move it away yourself."))
 	}
 	if err := f.choose(options.Settings); err != nil {
@@ -80,7 +83,7 @@ func initVault(ctx context.Context, f *FileStore, options InitOptions) error {
 
 // knownID is the ID that an interrupted Init has written down for a backend, or
 // a new one.
-func knownID(d disk, b Backend) string {
+func knownID(d disk.Dir, b Backend) string {
 	if before, err := readSettings(d); err == nil && before.Backend == b && before.ID != "" {
 		return before.ID
 	}
@@ -90,11 +93,11 @@ func knownID(d disk, b Backend) string {
 // choose writes the choice down before anything is made in the backend. Until
 // there is a vault, another choice can still take its place.
 func (f *FileStore) choose(settings Settings) error {
-	seen, err := f.disk.stat(settingsName)
+	seen, err := f.disk.Stat(settingsName)
 	if err != nil {
 		return err
 	}
-	if settings.Backend != "" && settings.Backend != BackendFile || !seen.missing() {
+	if settings.Backend != "" && settings.Backend != BackendFile || !seen.Missing() {
 		settings.Backend = cmp.Or(settings.Backend, BackendFile)
 		return writeSettings(f.disk, settings)
 	}
@@ -104,7 +107,7 @@ func (f *FileStore) choose(settings Settings) error {
 func (f *FileStore) newKey(ctx context.Context, options InitOptions) (*key, error) {
 	switch {
 	case options.AskPassphrase && (options.Key.IdentityFile != "" || options.Key.PassphraseFile != ""):
-		return nil, invalid("A passphrase is to be asked for and a key file was given: choose one.")
+		return nil, schemas.InvalidArgument("A passphrase is to be asked for and a key file was given: choose one.")
 	case options.AskPassphrase:
 		return askNewPassphrase(ctx, options.Key.prompter(), "New passphrase of the vault: ", "The same once more: ", f.cost)
 	case options.Key.IdentityFile != "":
@@ -121,10 +124,10 @@ func (f *FileStore) newPassphraseFileKey(path string) (*key, error) {
 		return nil, err
 	}
 	defer clear(text)
-	if err := checkPassphrase(trimNewline(text)); err != nil {
+	if err := checkPassphrase(sealed.TrimNewline(text)); err != nil {
 		return nil, err
 	}
-	return passphraseKey(trimNewline(text), "the passphrase in "+path, f.cost)
+	return passphraseKey(sealed.TrimNewline(text), "the passphrase in "+path, f.cost)
 }
 
 func askNewPassphrase(ctx context.Context, ask Prompter, prompt, again string, cost int) (*key, error) {
@@ -141,15 +144,15 @@ func askNewPassphrase(ctx context.Context, ask Prompter, prompt, again string, c
 		return nil, err
 	}
 	defer clear(second)
-	if !seal(first).Equal(seal(second)) {
-		return nil, invalid("The two passphrases differ; nothing was changed.")
+	if !sealed.Seal(first).Equal(sealed.Seal(second)) {
+		return nil, schemas.InvalidArgument("The two passphrases differ; nothing was changed.")
 	}
 	return passphraseKey(first, "the passphrase", cost)
 }
 
 func checkPassphrase(passphrase []byte) error {
 	if len(passphrase) < minPassphraseBytes {
-		return invalid("The passphrase is shorter than %d bytes; nothing was changed.", minPassphraseBytes)
+		return schemas.InvalidArgument("The passphrase is shorter than %d bytes; nothing was changed.", minPassphraseBytes)
 	}
 	return nil
 }

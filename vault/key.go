@@ -11,6 +11,8 @@ import (
 
 	"filippo.io/age"
 
+	"mcp-partner/internal/disk"
+	"mcp-partner/internal/sealed"
 	"mcp-partner/schemas"
 )
 
@@ -52,7 +54,7 @@ type Prompter interface {
 
 func (k KeySource) check() error {
 	if k.IdentityFile != "" && k.PassphraseFile != "" {
-		return invalid("An identity file and a passphrase file were both given: give one of them.")
+		return schemas.InvalidArgument("An identity file and a passphrase file were both given: give one of them.")
 	}
 	return nil
 }
@@ -76,14 +78,14 @@ type key struct {
 }
 
 // keyFor returns the key for a vault whose file begins as given.
-func (k KeySource) keyFor(ctx context.Context, d disk, h keyHolder, sealedFile []byte, cost int) (*key, error) {
+func (k KeySource) keyFor(ctx context.Context, d disk.Dir, h keyHolder, sealedFile []byte, cost int) (*key, error) {
 	switch {
 	case k.IdentityFile != "":
 		return identityKey(k.IdentityFile)
 	case k.PassphraseFile != "":
 		return passphraseFileKey(k.PassphraseFile, cost)
 	case wantsPassphrase(sealedFile):
-		return promptedKey(ctx, k.prompter(), "Passphrase of the vault "+d.path(vaultName)+": ", cost)
+		return promptedKey(ctx, k.prompter(), "Passphrase of the vault "+d.File(vaultName)+": ", cost)
 	}
 	return held(ctx, h)
 }
@@ -109,18 +111,18 @@ func passphraseFileKey(path string, cost int) (*key, error) {
 		return nil, err
 	}
 	defer clear(text)
-	return passphraseKey(trimNewline(text), "the passphrase in "+path, cost)
+	return passphraseKey(sealed.TrimNewline(text), "the passphrase in "+path, cost)
 }
 
 func passphraseKey(passphrase []byte, what string, cost int) (*key, error) {
 	identity, err := age.NewScryptIdentity(string(passphrase))
 	if err != nil {
-		return nil, invalid("The passphrase is empty.")
+		return nil, schemas.InvalidArgument("The passphrase is empty.")
 	}
 	identity.SetMaxWorkFactor(maxWorkFactor)
 	recipient, err := age.NewScryptRecipient(string(passphrase))
 	if err != nil {
-		return nil, invalid("The passphrase is empty.")
+		return nil, schemas.InvalidArgument("The passphrase is empty.")
 	}
 	recipient.SetWorkFactor(cost)
 	return &key{[]age.Identity{identity}, recipient, what}, nil
@@ -149,7 +151,7 @@ func parseIdentities(text []byte, path string) (*key, error) {
 	case *age.HybridIdentity:
 		k.recipient = first.Recipient()
 	default:
-		return nil, invalid("The first identity in %s is of a kind that cannot encrypt here: use one of age-keygen.", path)
+		return nil, schemas.InvalidArgument("The first identity in %s is of a kind that cannot encrypt here: use one of age-keygen.", path)
 	}
 	return k, nil
 }
@@ -169,9 +171,9 @@ func readKeyFile(path, what string) ([]byte, error) {
 	case err != nil:
 		return nil, keyFileProblem(path, what, err)
 	case !info.Mode().IsRegular():
-		return nil, unsafe("The "+what+" "+path+" is not a regular file.", "Give a file: standard input and pipes are not read for keys.")
-	case overexposed(info):
-		return nil, unsafe("The "+what+" "+path+" is open to other users.", "Run: chmod 600 "+path)
+		return nil, disk.Unsafe("The "+what+" "+path+" is not a regular file.", "Give a file: standard input and pipes are not read for keys.")
+	case disk.Overexposed(info):
+		return nil, disk.Unsafe("The "+what+" "+path+" is open to other users.", "Run: chmod 600 "+path)
 	}
 	text, err := io.ReadAll(io.LimitReader(file, maxKeyFileBytes))
 	if err != nil {
@@ -186,5 +188,5 @@ func keyFileProblem(path, what string, err error) error {
 		hint = "Check the path: there is no such file."
 	}
 	return schemas.NewProblem(schemas.CodeVaultUnavailable,
-		fmt.Sprintf("The %s %s cannot be read: %s.", what, path, cause(err)), schemas.WithHint("%s", hint))
+		fmt.Sprintf("The %s %s cannot be read: %s.", what, path, disk.Cause(err)), schemas.WithHint("%s", hint))
 }

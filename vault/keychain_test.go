@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"mcp-partner/internal/roomtest"
 	"mcp-partner/schemas"
 )
 
@@ -15,7 +16,7 @@ func TestRealKeychainVault(t *testing.T) {
 	if os.Getenv("KEYCHAIN_UNDER_TEST") == "" {
 		t.Skip("not asked for: bash .ci/run keychain starts a keyring and sets KEYCHAIN_UNDER_TEST")
 	}
-	dir := stateDir(t)
+	dir := roomtest.StateDir(t)
 	if err := Init(t.Context(), dir, InitOptions{Settings: Settings{Backend: BackendKeychain}}); err != nil {
 		t.Fatal(err)
 	}
@@ -26,8 +27,8 @@ func TestRealKeychainVault(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	put(t, v, "contoso", testSecret)
-	wantSecret(t, openWhole(t, dir, KeySource{}), "contoso", testSecret)
+	put(t, v, "contoso", roomtest.Canary)
+	wantSecret(t, openWhole(t, dir, KeySource{}), "contoso", roomtest.Canary)
 	if _, err := os.Stat(filepath.Join(dir, keyName)); !os.IsNotExist(err) {
 		t.Errorf("there is a key file all the same: %v", err)
 	}
@@ -45,9 +46,9 @@ func TestRealKeychainVault(t *testing.T) {
 	if opensWith(t, old, readState(t, dir, vaultName)) {
 		t.Error("the old key opens the vault")
 	}
-	wantSecret(t, openWhole(t, dir, KeySource{}), "contoso", testSecret)
+	wantSecret(t, openWhole(t, dir, KeySource{}), "contoso", roomtest.Canary)
 	if err := holder.keychain.Delete(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	wantCode(t, openWhole(t, dir, KeySource{}).Open(t.Context()), schemas.CodeVaultMissing)
+	roomtest.WantCode(t, openWhole(t, dir, KeySource{}).Open(t.Context()), schemas.CodeVaultMissing)
 }

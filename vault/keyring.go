@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 
+	"mcp-partner/internal/naming"
+	"mcp-partner/internal/sealed"
 	"mcp-partner/schemas"
 )
 
@@ -29,7 +31,7 @@ const (
 	counterLock    = "vault.counter.lock"
 )
 
-func isInternal(name string) bool { return strings.HasPrefix(fold(name), internalPrefix) }
+func isInternal(name string) bool { return strings.HasPrefix(naming.Fold(name), internalPrefix) }
 
 // Keyring keeps the program's own keys in the vault, and a number that only
 // grows. Its methods return problems only, those of FileStore among them. It is
@@ -53,7 +55,7 @@ func (k *Keyring) Key(ctx context.Context, name string, size int, create bool) (
 		return key, err
 	}
 	if !create {
-		return nil, schemas.NewProblem(schemas.CodeVaultMissing, "The vault does not hold the key \""+clean(name)+"\".",
+		return nil, schemas.NewProblem(schemas.CodeVaultMissing, "The vault does not hold the key \""+naming.Clean(name)+"\".",
 			schemas.WithHint("Another vault was put in its place. Restore the one that belongs to this state directory from a backup."))
 	}
 	err = k.store.change(ctx, func(secrets map[string]storedSecret) bool {
@@ -106,14 +108,14 @@ func (k *Keyring) find(ctx context.Context, name string, size int) ([]byte, bool
 	if !ok {
 		return nil, false, nil
 	}
-	if key := bytesOf(stored.secret); len(key) == size {
+	if key := sealed.Bytes(stored.secret); len(key) == size {
 		return bytes.Clone(key), true, nil
 	}
 	return nil, false, corrupt(k.store.disk, vaultName, "the key "+name+" in it has the wrong size")
 }
 
 func (k *Keyring) fresh(name string, size int) storedSecret {
-	return storedSecret{name, seal(randomBytes(size)), k.store.now().UTC()}
+	return storedSecret{name, sealed.Seal(randomBytes(size)), k.store.now().UTC()}
 }
 
 func randomBytes(size int) []byte {
@@ -133,11 +135,11 @@ func (k *Keyring) Counter(ctx context.Context) (int64, error) {
 }
 
 func (k *Keyring) counter(key []byte) (int64, error) {
-	data, seen, err := k.store.disk.read(counterName)
+	data, seen, err := k.store.disk.Read(counterName)
 	switch {
 	case err != nil:
 		return 0, err
-	case seen.missing():
+	case seen.Missing():
 		return 0, corrupt(k.store.disk, counterName, "it was removed")
 	}
 	text, _, _ := strings.Cut(string(data), " ")
@@ -162,7 +164,7 @@ func (k *Keyring) SetCounter(ctx context.Context, value int64) error {
 	if err := k.store.Open(ctx); err != nil {
 		return err
 	}
-	unlock, err := k.store.disk.lock(ctx, counterLock)
+	unlock, err := k.store.disk.Lock(ctx, counterLock)
 	if err != nil {
 		return err
 	}
@@ -178,18 +180,18 @@ func (k *Keyring) SetCounter(ctx context.Context, value int64) error {
 	if err != nil || now >= value {
 		return err
 	}
-	return k.store.disk.write(counterName, encodeCounter(key, value))
+	return k.store.disk.Write(counterName, encodeCounter(key, value))
 }
 
 // firstCounter writes the file before the key: a crash in between leaves a
 // file that counts for nothing, and not a key whose file seems to be removed.
 func (k *Keyring) firstCounter(ctx context.Context, value int64) error {
 	key := randomBytes(counterKeySize)
-	if err := k.store.disk.write(counterName, encodeCounter(key, value)); err != nil {
+	if err := k.store.disk.Write(counterName, encodeCounter(key, value)); err != nil {
 		return err
 	}
 	return k.store.change(ctx, func(secrets map[string]storedSecret) bool {
-		secrets[counterKey] = storedSecret{counterKey, seal(key), k.store.now().UTC()}
+		secrets[counterKey] = storedSecret{counterKey, sealed.Seal(key), k.store.now().UTC()}
 		return true
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"testing"
 
+	"mcp-partner/internal/sealed"
 	"mcp-partner/schemas"
 )
 
@@ -70,7 +71,7 @@ func TestKeysOfTheProgramAreNoSecrets(t *testing.T) {
 		if _, err := store.Get(t.Context(), name); err == nil {
 			t.Errorf("%s can be got", name)
 		}
-		if err := store.Put(t.Context(), name, seal([]byte("mine"))); err == nil {
+		if err := store.Put(t.Context(), name, sealed.Seal([]byte("mine"))); err == nil {
 			t.Errorf("%s can be replaced", name)
 		}
 		if err := store.Delete(t.Context(), name); err != nil {

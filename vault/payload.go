@@ -9,6 +9,10 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"mcp-partner/internal/disk"
+	"mcp-partner/internal/naming"
+	"mcp-partner/internal/sealed"
 )
 
 // payloadVersion is the newest version of what is inside of the encrypted file.
@@ -43,7 +47,7 @@ type payloadSecret struct {
 	UpdatedAt time.Time `json:"updated_at"`
 }
 
-func (f *payloadFile) version() int { return f.Version }
+func (f *payloadFile) FormVersion() int { return f.Version }
 
 // encode returns the plain payload; the caller clears it after use.
 func (p *payload) encode() ([]byte, error) {
@@ -52,7 +56,7 @@ func (p *payload) encode() ([]byte, error) {
 		file.Version = payloadVersion
 	}
 	for _, s := range p.secrets {
-		file.Secrets = append(file.Secrets, payloadSecret{s.name, bytesOf(s.secret), s.updated})
+		file.Secrets = append(file.Secrets, payloadSecret{s.name, sealed.Bytes(s.secret), s.updated})
 	}
 	slices.SortFunc(file.Secrets, func(a, b payloadSecret) int { return cmp.Compare(a.Name, b.Name) })
 	return json.Marshal(file)
@@ -61,7 +65,7 @@ func (p *payload) encode() ([]byte, error) {
 // decodePayload reads what was decrypted. Its errors hold no part of it.
 func decodePayload(data []byte) (*payload, error) {
 	var file payloadFile
-	if err := decodeVersioned(data, payloadVersion, &file); err != nil {
+	if err := disk.DecodeVersioned(data, payloadVersion, &file); err != nil {
 		return nil, err
 	}
 	if file.Generation == 0 {
@@ -80,16 +84,16 @@ func decodePayload(data []byte) (*payload, error) {
 }
 
 func (p *payload) adopt(s payloadSecret) error {
-	if checkName("secret name", s.Name) != nil {
+	if naming.Check("secret name", s.Name) != nil {
 		return errors.New("has a malformed name")
 	}
-	if _, taken := p.secrets[fold(s.Name)]; taken {
+	if _, taken := p.secrets[naming.Fold(s.Name)]; taken {
 		return errors.New("is there twice")
 	}
 	if len(s.Value) == 0 || len(s.Value) > MaxSecretBytes {
 		return errors.New("is empty or too large")
 	}
-	p.secrets[fold(s.Name)] = storedSecret{s.Name, seal(s.Value), s.UpdatedAt}
+	p.secrets[naming.Fold(s.Name)] = storedSecret{s.Name, sealed.Seal(s.Value), s.UpdatedAt}
 	return nil
 }
 

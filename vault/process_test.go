@@ -18,7 +18,10 @@ import (
 
 	"github.com/creack/pty"
 
+	"mcp-partner/internal/roomtest"
+	"mcp-partner/internal/sealed"
 	"mcp-partner/schemas"
+	"mcp-partner/tenants"
 )
 
 const (
@@ -46,7 +49,7 @@ func playWriter(dir string) int {
 	if err != nil {
 		return 1
 	}
-	d, err := OpenDirectory(dir)
+	d, err := tenants.OpenDirectory(dir)
 	if err != nil {
 		return 1
 	}
@@ -55,7 +58,7 @@ func playWriter(dir string) int {
 		if store.Put(context.Background(), "counter", secret) != nil {
 			return 1
 		}
-		edit := func(e *Entry) error { e.Note = fmt.Sprint(n); return nil }
+		edit := func(e *tenants.Entry) error { e.Note = fmt.Sprint(n); return nil }
 		if d.Edit(context.Background(), "contoso", edit) != nil {
 			return 1
 		}
@@ -94,11 +97,13 @@ func child(tb testing.TB, role, dir string) *exec.Cmd {
 func TestKilledWriterLosesNothing(t *testing.T) {
 	t.Parallel()
 	dir, _ := newVault(t)
-	d, err := OpenDirectory(dir)
+	d, err := tenants.OpenDirectory(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := d.Add(context.Background(), testEntry(1, "contoso"), secretCredential("partner")); err != nil {
+	credential := tenants.CredentialConfig{Name: "partner", Kind: tenants.KindClientSecret, ClientID: roomtest.ClientID}
+	written := tenants.Entry{Name: "contoso", TenantID: roomtest.TenantID(1), Cloud: tenants.Cloud{Name: tenants.CloudPublic}, Credentials: []tenants.CredentialRef{{Name: "partner"}}}
+	if err := d.Add(context.Background(), written, credential); err != nil {
 		t.Fatal(err)
 	}
 	for round := range 12 {
@@ -109,7 +114,7 @@ func TestKilledWriterLosesNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		var found int
-		if _, err := fmt.Sscanf(string(bytesOf(got)), "value-%d", &found); err != nil || found < last || found > last+1 {
+		if _, err := fmt.Sscanf(string(sealed.Bytes(got)), "value-%d", &found); err != nil || found < last || found > last+1 {
 			t.Fatalf("round %d: %d was written, %d is there (%v)", round, last, found, err)
 		}
 		e, err := d.Get("contoso")
@@ -148,7 +153,7 @@ func killedWriter(tb testing.TB, dir string, writes int, after time.Duration) in
 
 func passphraseVault(tb testing.TB) string {
 	tb.Helper()
-	dir := stateDir(tb)
+	dir := roomtest.StateDir(tb)
 	source := KeySource{Terminal: &prompt{typed: []string{"correct horse"}}}
 	if err := initVault(context.Background(), openVaultAt(tb, dir, source), InitOptions{Key: source, AskPassphrase: true}); err != nil {
 		tb.Fatal(err)
@@ -221,8 +226,8 @@ func TestLockHeldElsewhereIsWaitedForWithBound(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
 	defer cancel()
-	err = store.Put(ctx, "contoso", mustSecret(t, "abc"))
-	problem := wantCode(t, err, schemas.CodeVaultUnavailable)
+	err = store.Put(ctx, "contoso", roomtest.MustSecret(t, "abc"))
+	problem := roomtest.WantCode(t, err, schemas.CodeVaultUnavailable)
 	if !strings.Contains(problem.Hint, vaultLock) {
 		t.Errorf("hint %q", problem.Hint)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"filippo.io/age"
 
+	"mcp-partner/internal/naming"
 	"mcp-partner/schemas"
 )
 
@@ -45,7 +46,7 @@ func (v *Vault) AddRecipient(ctx context.Context, name, publicKey string) error 
 	if err := v.shareable(); err != nil {
 		return err
 	}
-	if err := checkName("recipient name", name); err != nil {
+	if err := naming.Check("recipient name", name); err != nil {
 		return err
 	}
 	if _, err := parseRecipient(publicKey); err != nil {
@@ -56,12 +57,12 @@ func (v *Vault) AddRecipient(ctx context.Context, name, publicKey string) error 
 			return false, err
 		}
 		for _, r := range next.recipients {
-			if fold(r.Name) == fold(name) || r.Key == publicKey {
-				return false, invalid("The recipient %s is in the list already, or its key is.", clean(name))
+			if naming.Fold(r.Name) == naming.Fold(name) || r.Key == publicKey {
+				return false, schemas.InvalidArgument("The recipient %s is in the list already, or its key is.", naming.Clean(name))
 			}
 		}
 		if len(next.recipients) == maxRecipients {
-			return false, invalid("A vault has at most %d recipients.", maxRecipients)
+			return false, schemas.InvalidArgument("A vault has at most %d recipients.", maxRecipients)
 		}
 		next.recipients = append(next.recipients, Recipient{name, publicKey, v.keys.now().UTC()})
 		slices.SortFunc(next.recipients, func(a, b Recipient) int { return cmp.Compare(a.Name, b.Name) })
@@ -78,12 +79,12 @@ func (v *Vault) RemoveRecipient(ctx context.Context, name string) ([]string, err
 	}
 	var known []string
 	err := v.keys.revise(ctx, func(next *payload, k *key) (bool, error) {
-		i := slices.IndexFunc(next.recipients, func(r Recipient) bool { return fold(r.Name) == fold(name) })
+		i := slices.IndexFunc(next.recipients, func(r Recipient) bool { return naming.Fold(r.Name) == naming.Fold(name) })
 		if i < 0 {
-			return false, invalid("The vault has no recipient %q.", clean(name))
+			return false, schemas.InvalidArgument("The vault has no recipient %q.", naming.Clean(name))
 		}
 		if k.owns(next.recipients[i].Key) {
-			return false, invalid("The recipient %s is the key that opens this vault here: removing it would lock you out.", next.recipients[i].Name)
+			return false, schemas.InvalidArgument("The recipient %s is the key that opens this vault here: removing it would lock you out.", next.recipients[i].Name)
 		}
 		next.recipients = slices.Delete(next.recipients, i, i+1)
 		known = withoutInternal(next.names())
@@ -100,7 +101,7 @@ func (v *Vault) shareable() error {
 	if v.remote == nil {
 		return nil
 	}
-	return invalid("The secrets of this vault are in %s, which decides itself who may read them: add people there.", v.settings.Backend)
+	return schemas.InvalidArgument("The secrets of this vault are in %s, which decides itself who may read them: add people there.", v.settings.Backend)
 }
 
 // ownFirst puts the key that opens the vault into an empty list.

@@ -6,6 +6,9 @@ import (
 	"sync"
 	"time"
 
+	"mcp-partner/internal/flight"
+	"mcp-partner/internal/naming"
+	"mcp-partner/internal/sealed"
 	"mcp-partner/schemas"
 	"mcp-partner/vault/internal/backend"
 )
@@ -25,7 +28,7 @@ type RemoteStore struct {
 	now     func() time.Time
 	base    context.Context
 	stop    context.CancelFunc
-	fetches *flights[string, fetched]
+	fetches *flight.Group[string, fetched]
 
 	mu     sync.Mutex
 	cached map[string]fetched
@@ -42,7 +45,7 @@ func newRemoteStore(b backend.Backend) *RemoteStore {
 	base, stop := context.WithCancel(context.Background())
 	return &RemoteStore{
 		backend: b, now: time.Now, base: base, stop: stop,
-		fetches: newFlights[string, fetched](base, fetchLimit), cached: map[string]fetched{},
+		fetches: flight.New[string, fetched](base, fetchLimit), cached: map[string]fetched{},
 	}
 }
 
@@ -55,7 +58,7 @@ func (r *RemoteStore) Get(ctx context.Context, name string) (Secret, error) {
 // Info implements Store.
 func (r *RemoteStore) Info(ctx context.Context, name string) (SecretInfo, error) {
 	looker, ok := r.backend.(backend.Looker)
-	key := fold(name)
+	key := naming.Fold(name)
 	if _, known := r.known(key); !ok || known || isInternal(name) || r.backend.CheckName(key) != nil {
 		found, err := r.fetch(ctx, name)
 		return found.info, err
@@ -71,16 +74,16 @@ func (r *RemoteStore) Info(ctx context.Context, name string) (SecretInfo, error)
 }
 
 func (r *RemoteStore) fetch(ctx context.Context, name string) (fetched, error) {
-	key := fold(name)
+	key := naming.Fold(name)
 	if isInternal(name) || r.backend.CheckName(key) != nil {
 		return fetched{}, noSecret(name)
 	}
 	if known, ok := r.known(key); ok {
 		return known, nil
 	}
-	found, err := r.fetches.do(ctx, key, func(ctx context.Context) (fetched, error) { return r.ask(ctx, key) })
-	if isContext(err) {
-		return fetched{}, contextProblem(err, "Asking the backend of the vault")
+	found, err := r.fetches.Do(ctx, key, func(ctx context.Context) (fetched, error) { return r.ask(ctx, key) })
+	if schemas.IsContext(err) {
+		return fetched{}, schemas.ContextProblem(err, "Asking the backend of the vault")
 	}
 	return found, err
 }
@@ -108,7 +111,7 @@ func (r *RemoteStore) ask(ctx context.Context, key string) (fetched, error) {
 		return fetched{}, schemas.NewProblem(schemas.CodeVaultCorrupt, "The secret "+key+" in the backend is larger than a secret can be.")
 	}
 	// A newline at the end is one that somebody's editor or shell put there.
-	found := fetched{seal(trimNewline(item.Value)), SecretInfo{key, item.UpdatedAt, item.ExpiresAt}, began}
+	found := fetched{sealed.Seal(sealed.TrimNewline(item.Value)), SecretInfo{key, item.UpdatedAt, item.ExpiresAt}, began}
 	if found.secret.Empty() {
 		return fetched{}, noSecret(key)
 	}
@@ -149,7 +152,7 @@ func (r *RemoteStore) Replace(ctx context.Context, name string, old, next Secret
 		if now.Value == nil {
 			return noSecret(name)
 		}
-		if !seal(trimNewline(now.Value)).Equal(old) {
+		if !sealed.Seal(sealed.TrimNewline(now.Value)).Equal(old) {
 			return secretMoved(name)
 		}
 		return nil
@@ -160,7 +163,7 @@ func (r *RemoteStore) put(ctx context.Context, name string, secret Secret, check
 	if err := checkPut(name, secret); err != nil {
 		return err
 	}
-	key := fold(name)
+	key := naming.Fold(name)
 	if err := r.backend.CheckName(key); err != nil {
 		return err
 	}
@@ -172,12 +175,12 @@ func (r *RemoteStore) put(ctx context.Context, name string, secret Secret, check
 	if err := check(now); err != nil {
 		return err
 	}
-	return r.backend.Put(ctx, key, bytesOf(secret), now.Version)
+	return r.backend.Put(ctx, key, sealed.Bytes(secret), now.Version)
 }
 
 // Delete implements Store.
 func (r *RemoteStore) Delete(ctx context.Context, name string) error {
-	key := fold(name)
+	key := naming.Fold(name)
 	if isInternal(name) || r.backend.CheckName(key) != nil {
 		return nil
 	}
@@ -191,7 +194,7 @@ func (r *RemoteStore) List(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	names = slices.DeleteFunc(names, func(name string) bool { return checkName("secret name", name) != nil })
+	names = slices.DeleteFunc(names, func(name string) bool { return naming.Check("secret name", name) != nil })
 	slices.Sort(names)
 	return withoutInternal(names), nil
 }
@@ -208,6 +211,6 @@ func (r *RemoteStore) close(ctx context.Context) {
 }
 
 func secretMoved(name string) error {
-	return schemas.NewProblem(schemas.CodeStateMoved, "The secret "+clean(name)+" was changed by somebody else meanwhile; nothing was stored.",
+	return schemas.NewProblem(schemas.CodeStateMoved, "The secret "+naming.Clean(name)+" was changed by somebody else meanwhile; nothing was stored.",
 		schemas.WithHint("Look at it again, then repeat the change if it is still wanted."))
 }

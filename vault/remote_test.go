@@ -14,6 +14,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"mcp-partner/internal/disk"
+	"mcp-partner/internal/roomtest"
 	"mcp-partner/schemas"
 	"mcp-partner/vault/internal/backend"
 )
@@ -65,8 +67,10 @@ func (s *farStore) List(context.Context) ([]string, error) {
 }
 
 func (s *farStore) CheckName(name string) error { return backend.CheckPlainName(name, true) }
-func (s *farStore) Describe() string            { return "far away" }
-func (s *farStore) Close(context.Context)       { s.closed++ }
+
+func (s *farStore) Describe() string { return "far away" }
+
+func (s *farStore) Close(context.Context) { s.closed++ }
 
 // goAway has every later call end with an error, or come back with nil.
 func (s *farStore) goAway(err error) {
@@ -84,7 +88,7 @@ func (s *farStore) asked() int {
 // farVault is a vault whose secrets are in a backend.
 func farVault(t *testing.T, dir string, far *farStore) *Vault {
 	t.Helper()
-	d := newDisk(dir)
+	d := disk.New(dir)
 	v := &Vault{settings: Settings{Backend: BackendHashiCorp}, keys: newFileStore(d, KeySource{}), remote: newRemoteStore(far)}
 	v.keys.holder = remoteHolder{far, internalPrefix + "0123456789abcdef", d}
 	v.Store = v.remote
@@ -94,7 +98,7 @@ func farVault(t *testing.T, dir string, far *farStore) *Vault {
 
 func initFar(t *testing.T) (string, *farStore, *Vault) {
 	t.Helper()
-	dir, far := stateDir(t), newFarStore()
+	dir, far := roomtest.StateDir(t), newFarStore()
 	v := farVault(t, dir, far)
 	if err := initVault(t.Context(), v.keys, InitOptions{}); err != nil {
 		t.Fatal(err)
@@ -105,32 +109,32 @@ func initFar(t *testing.T) (string, *farStore, *Vault) {
 func TestSecretsElsewhereKeysHere(t *testing.T) {
 	t.Parallel()
 	dir, far, v := initFar(t)
-	put(t, v, "Contoso", testSecret)
+	put(t, v, "Contoso", roomtest.Canary)
 	key, err := v.Keyring().Key(t.Context(), "ledger-mac", 32, true)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := far.items["contoso"].Value; string(got) != testSecret {
+	if got := far.items["contoso"].Value; string(got) != roomtest.Canary {
 		t.Errorf("the backend holds %d bytes", len(got))
 	}
 	if names, err := v.List(t.Context()); err != nil || fmt.Sprint(names) != "[contoso]" {
 		t.Errorf("the list is %v, %v", names, err)
 	}
 	_, err = v.Get(t.Context(), internalPrefix+"0123456789abcdef")
-	wantCode(t, err, schemas.CodeVaultMissing)
+	roomtest.WantCode(t, err, schemas.CodeVaultMissing)
 	again := farVault(t, dir, far)
-	wantSecret(t, again, "contoso", testSecret)
+	wantSecret(t, again, "contoso", roomtest.Canary)
 	if same, err := again.Keyring().Key(t.Context(), "ledger-mac", 32, false); err != nil || string(same) != string(key) {
 		t.Errorf("another process has another key: %v", err)
 	}
 	for _, name := range []string{"a.b", "köln", "a/b"} {
-		if err := v.Put(t.Context(), name, mustSecret(t, "x")); err == nil {
+		if err := v.Put(t.Context(), name, roomtest.MustSecret(t, "x")); err == nil {
 			t.Errorf("the name %q is taken", name)
 		}
 	}
 	// The state directory alone opens nothing.
 	delete(far.items, internalPrefix+"0123456789abcdef")
-	wantCode(t, farVault(t, dir, far).Open(t.Context()), schemas.CodeVaultMissing)
+	roomtest.WantCode(t, farVault(t, dir, far).Open(t.Context()), schemas.CodeVaultMissing)
 }
 
 func TestChangedSecretCountsWithinAMinute(t *testing.T) {
@@ -152,7 +156,7 @@ func TestChangedSecretCountsWithinAMinute(t *testing.T) {
 		far.goAway(backend.Unavailable("It is sealed.", "Unseal it."))
 		time.Sleep(freshFor + time.Second)
 		_, err := r.Get(t.Context(), "contoso")
-		wantCode(t, err, schemas.CodeVaultUnavailable)
+		roomtest.WantCode(t, err, schemas.CodeVaultUnavailable)
 		far.goAway(nil)
 		wantSecret(t, r, "contoso", "new")
 	})
@@ -161,7 +165,7 @@ func TestChangedSecretCountsWithinAMinute(t *testing.T) {
 func TestThousandCallersAskOnce(t *testing.T) {
 	t.Parallel()
 	far := newFarStore()
-	far.items["contoso"] = backend.Item{Value: []byte(testSecret), Version: "1"}
+	far.items["contoso"] = backend.Item{Value: []byte(roomtest.Canary), Version: "1"}
 	r := newRemoteStore(far)
 	t.Cleanup(func() { r.close(context.Background()) })
 	var group sync.WaitGroup
@@ -184,7 +188,7 @@ func TestReplaceMeetsAnotherChange(t *testing.T) {
 	_, file := newVault(t)
 	_, far, remote := initFar(t)
 	for name, store := range map[string]Store{"file": file, "memory": NewMemoryStore(), "remote": remote} {
-		wantCode(t, store.Replace(t.Context(), "contoso", mustSecret(t, "a"), mustSecret(t, "b")), schemas.CodeVaultMissing)
+		roomtest.WantCode(t, store.Replace(t.Context(), "contoso", roomtest.MustSecret(t, "a"), roomtest.MustSecret(t, "b")), schemas.CodeVaultMissing)
 		put(t, store, "contoso", "old")
 		old, err := store.Get(t.Context(), "contoso")
 		if err != nil {
@@ -195,8 +199,8 @@ func TestReplaceMeetsAnotherChange(t *testing.T) {
 		} else {
 			put(t, store, "contoso", "somebody's")
 		}
-		wantCode(t, store.Replace(t.Context(), "contoso", old, mustSecret(t, "mine")), schemas.CodeStateMoved)
-		if err := store.Replace(t.Context(), "contoso", mustSecret(t, "somebody's"), mustSecret(t, "mine")); err != nil {
+		roomtest.WantCode(t, store.Replace(t.Context(), "contoso", old, roomtest.MustSecret(t, "mine")), schemas.CodeStateMoved)
+		if err := store.Replace(t.Context(), "contoso", roomtest.MustSecret(t, "somebody's"), roomtest.MustSecret(t, "mine")); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
 		wantSecret(t, store, "contoso", "mine")
@@ -212,7 +216,7 @@ func TestReplaceMeetsAnotherChange(t *testing.T) {
 func TestRotateKeyInABackend(t *testing.T) {
 	t.Parallel()
 	dir, far, v := initFar(t)
-	put(t, v, "contoso", testSecret)
+	put(t, v, "contoso", roomtest.Canary)
 	if _, err := v.Keyring().Key(t.Context(), "ledger-mac", 32, true); err != nil {
 		t.Fatal(err)
 	}
@@ -229,9 +233,9 @@ func TestRotateKeyInABackend(t *testing.T) {
 		t.Error(err)
 	}
 	_, err := v.RotateKey(t.Context(), RotateOptions{KeyFile: true})
-	wantCode(t, err, schemas.CodeInvalidArgument)
+	roomtest.WantCode(t, err, schemas.CodeInvalidArgument)
 	_, err = v.Recipients(t.Context())
-	wantCode(t, err, schemas.CodeInvalidArgument)
+	roomtest.WantCode(t, err, schemas.CodeInvalidArgument)
 	// The backend goes away in the middle: the key that is there stays.
 	far.goAway(errors.New("x"))
 	if _, err := v.RotateKey(t.Context(), RotateOptions{}); err == nil {
@@ -251,7 +255,7 @@ func TestBackupMovesSecretsToABackend(t *testing.T) {
 	_, far, w := initFar(t)
 	far.items["contoso"] = backend.Item{Value: []byte("there before"), Version: "1"}
 	_, err := w.Restore(t.Context(), data, RestoreOptions{Tenants: filesOf(w), Lock: opens})
-	if problem := wantCode(t, err, schemas.CodeStateMoved); !strings.Contains(problem.Message, "contoso") {
+	if problem := roomtest.WantCode(t, err, schemas.CodeStateMoved); !strings.Contains(problem.Message, "contoso") {
 		t.Errorf("%q names no secret", problem.Message)
 	}
 	if _, there := far.items["fabrikam"]; there {
@@ -260,33 +264,33 @@ func TestBackupMovesSecretsToABackend(t *testing.T) {
 	if _, err := w.Restore(t.Context(), data, RestoreOptions{Tenants: filesOf(w), Lock: opens, Force: true}); err != nil {
 		t.Fatal(err)
 	}
-	wantSecret(t, w, "contoso", testSecret)
+	wantSecret(t, w, "contoso", roomtest.Canary)
 	wantSecret(t, w, "fabrikam", "second")
 	if n, err := w.Keyring().Counter(t.Context()); err != nil || n != 41 {
 		t.Errorf("the counter is %d, %v", n, err)
 	}
 	back, info, _ := backupOf(t, w)
-	if len(info.Secrets) != 0 || info.Keys == 0 || strings.Contains(string(back), testSecret) {
+	if len(info.Secrets) != 0 || info.Keys == 0 || strings.Contains(string(back), roomtest.Canary) {
 		t.Errorf("a backup of a server holds %+v", info)
 	}
 }
 
 func TestSettingsOfABackendAreFixed(t *testing.T) {
 	t.Parallel()
-	dir := stateDir(t)
+	dir := roomtest.StateDir(t)
 	chosen := Settings{Backend: BackendHashiCorp, HashiCorp: &HashiCorpSettings{
 		Address: "https://127.0.0.1:1", Auth: HashiCorpAuth{Method: "token", File: filepath.Join(dir, "token")},
 	}}
 	// Nothing answers there, so no vault is made; the choice can be made anew.
 	err := Init(t.Context(), dir, InitOptions{Settings: chosen})
-	wantCode(t, err, schemas.CodeVaultUnavailable)
+	roomtest.WantCode(t, err, schemas.CodeVaultUnavailable)
 	if err := Init(t.Context(), dir, InitOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	if v := openWhole(t, dir, KeySource{}); v.Settings().Backend != BackendFile {
 		t.Errorf("the backend is %s", v.Settings().Backend)
 	}
-	wantCode(t, Init(t.Context(), dir, InitOptions{Settings: chosen}), schemas.CodeInvalidArgument)
+	roomtest.WantCode(t, Init(t.Context(), dir, InitOptions{Settings: chosen}), schemas.CodeInvalidArgument)
 	path := filepath.Join(dir, settingsName)
 	for _, text := range []string{"", "{", `{"version":2}`, `{"version":1,"backend":"elsewhere"}`, `{"version":1,"backend":"hashicorp","id":"0123456789abcdef"}`,
 		`{"version":1,"backend":"keychain"}`, `{"version":1,"backend":"file","more":1}`,
@@ -295,18 +299,18 @@ func TestSettingsOfABackendAreFixed(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err := OpenVault(dir, KeySource{}, nil)
-		wantCode(t, err, schemas.CodeVaultCorrupt)
+		roomtest.WantCode(t, err, schemas.CodeVaultCorrupt)
 	}
 	if err := os.WriteFile(path, []byte(`{"version":1,"backend":"keychain","id":"0123456789abcdef"}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	_, err = OpenVault(dir, KeySource{IdentityFile: "/x"}, nil)
-	wantCode(t, err, schemas.CodeInvalidArgument)
+	roomtest.WantCode(t, err, schemas.CodeInvalidArgument)
 	if err := os.Chmod(path, 0o644); err != nil {
 		t.Fatal(err)
 	}
 	_, err = OpenVault(dir, KeySource{}, nil)
-	wantCode(t, err, schemas.CodeVaultUnavailable)
+	roomtest.WantCode(t, err, schemas.CodeVaultUnavailable)
 }
 
 // lender makes its secrets when somebody gets them.
@@ -330,10 +334,10 @@ func TestInfoTakesNothingThatIsLent(t *testing.T) {
 		t.Errorf("%+v, %v, got %d times", info, err, far.asked())
 	}
 	_, err = store.Info(t.Context(), "nothing")
-	wantCode(t, err, schemas.CodeVaultMissing)
+	roomtest.WantCode(t, err, schemas.CodeVaultMissing)
 	_, err = store.Info(t.Context(), "internal-key")
-	wantCode(t, err, schemas.CodeVaultMissing)
+	roomtest.WantCode(t, err, schemas.CodeVaultMissing)
 	far.goAway(backend.Unavailable("gone", ""))
 	_, err = store.Info(t.Context(), "app")
-	wantCode(t, err, schemas.CodeVaultUnavailable)
+	roomtest.WantCode(t, err, schemas.CodeVaultUnavailable)
 }

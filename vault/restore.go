@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"mcp-partner/internal/naming"
+	"mcp-partner/internal/sealed"
 	"mcp-partner/schemas"
 )
 
@@ -53,7 +55,7 @@ func (v *Vault) Restore(ctx context.Context, sealedFile []byte, o RestoreOptions
 	content := &payload{generation: file.Generation, secrets: map[string]storedSecret{}, recipients: file.Recipients}
 	for _, s := range file.Secrets {
 		if err := content.adopt(s); err != nil {
-			return Restored{}, brokenBackup("a secret in it " + plain(err))
+			return Restored{}, brokenBackup("a secret in it " + schemas.Clause(err))
 		}
 	}
 	done := Restored{BackupInfo: file.info(), Replaced: []string{}}
@@ -145,7 +147,7 @@ func (v *Vault) takeKeys(next, from *payload, file *backupFile, done *Restored) 
 	if !ok {
 		return nil
 	}
-	return v.keys.disk.write(counterName, encodeCounter(bytesOf(counter.secret), file.Counter))
+	return v.keys.disk.Write(counterName, encodeCounter(sealed.Bytes(counter.secret), file.Counter))
 }
 
 // restoreRemote puts each secret into the backend. What is there under another
@@ -160,7 +162,7 @@ func (v *Vault) restoreRemote(ctx context.Context, content *payload, file *backu
 			missing = append(missing, name)
 		case err != nil:
 			return err
-		case !there.Equal(content.secrets[fold(name)].secret):
+		case !there.Equal(content.secrets[naming.Fold(name)].secret):
 			done.Replaced = append(done.Replaced, name)
 		}
 	}
@@ -168,7 +170,7 @@ func (v *Vault) restoreRemote(ctx context.Context, content *payload, file *backu
 		return err
 	}
 	for _, name := range slices.Concat(missing, done.Replaced) {
-		if err := v.remote.Put(ctx, name, content.secrets[fold(name)].secret); err != nil {
+		if err := v.remote.Put(ctx, name, content.secrets[naming.Fold(name)].secret); err != nil {
 			return err
 		}
 	}

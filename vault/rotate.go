@@ -9,6 +9,8 @@ import (
 
 	"filippo.io/age"
 
+	"mcp-partner/internal/disk"
+	"mcp-partner/internal/sealed"
 	"mcp-partner/schemas"
 )
 
@@ -53,10 +55,10 @@ func (v *Vault) RotateKey(ctx context.Context, o RotateOptions) (Rotation, error
 	}
 	named := o.To.hasFile() || o.AskPassphrase
 	if named && o.KeyFile || o.To.hasFile() && o.AskPassphrase {
-		return Rotation{}, invalid("More than one new key was named: choose one.")
+		return Rotation{}, schemas.InvalidArgument("More than one new key was named: choose one.")
 	}
 	if (named || o.KeyFile) && v.settings.Backend != BackendFile {
-		return Rotation{}, invalid("The key of this vault is in its backend, %s, and stays there: name no other.", v.settings.Backend)
+		return Rotation{}, schemas.InvalidArgument("The key of this vault is in its backend, %s, and stays there: name no other.", v.settings.Backend)
 	}
 	return v.keys.rotate(ctx, o, named)
 }
@@ -113,11 +115,11 @@ func (f *FileStore) removeKeyFile() error {
 	if _, beside := f.holder.(fileHolder); !beside {
 		return nil
 	}
-	if err := f.disk.step("remove " + keyName); err != nil {
+	if err := f.disk.Step("remove " + keyName); err != nil {
 		return err
 	}
-	if err := os.Remove(f.disk.path(keyName)); err != nil && !os.IsNotExist(err) {
-		return f.disk.unavailable("removed", f.disk.path(keyName), err)
+	if err := os.Remove(f.disk.File(keyName)); err != nil && !os.IsNotExist(err) {
+		return f.disk.Unavailable("removed", f.disk.File(keyName), err)
 	}
 	return nil
 }
@@ -181,7 +183,7 @@ func identitiesIn(text []byte) []string {
 
 // opens reports whether a key opens the vault as it is on the disk.
 func (f *FileStore) opens(k *key) bool {
-	sealedFile, _, err := f.disk.read(vaultName)
+	sealedFile, _, err := f.disk.Read(vaultName)
 	if err != nil {
 		return false
 	}
@@ -203,7 +205,7 @@ func (f *FileStore) refreshed(now *payload, old, next *key, fresh []string) (*pa
 	own, ok := next.recipient.(*age.X25519Recipient)
 	i := slices.IndexFunc(content.recipients, func(r Recipient) bool { return old.owns(r.Key) || ok && r.Key == own.String() })
 	if !ok || i < 0 {
-		return nil, invalid("This vault has recipients, so its new key has to be of the kind X25519, in place of one of them.")
+		return nil, schemas.InvalidArgument("This vault has recipients, so its new key has to be of the kind X25519, in place of one of them.")
 	}
 	content.recipients[i].Key = own.String()
 	return content, nil
@@ -215,7 +217,7 @@ func (f *FileStore) renew(secrets map[string]storedSecret, name string) {
 	if !ok {
 		return
 	}
-	size := len(bytesOf(now.secret))
+	size := len(sealed.Bytes(now.secret))
 	now.name += previousSuffix
 	secrets[internalPrefix+name+previousSuffix] = now
 	secrets[internalPrefix+name] = f.Keyring().fresh(internalPrefix+name, size)
@@ -236,11 +238,11 @@ func (f *FileStore) saveProven(content *payload, k *key) error {
 // overwritePrevious puts the newest version in the place of the one before it,
 // which others than those of the newest can read.
 func (f *FileStore) overwritePrevious() error {
-	sealedFile, _, err := f.disk.read(vaultName)
+	sealedFile, _, err := f.disk.Read(vaultName)
 	if err != nil {
 		return err
 	}
-	return f.disk.write(vaultName+previousMark, sealedFile)
+	return f.disk.Write(vaultName+disk.PreviousMark, sealedFile)
 }
 
 // dropPrevious is overwritePrevious under the lock.

@@ -10,6 +10,8 @@ import (
 
 	"filippo.io/age"
 
+	"mcp-partner/internal/disk"
+	"mcp-partner/internal/roomtest"
 	"mcp-partner/schemas"
 )
 
@@ -48,7 +50,7 @@ func opensWith(tb testing.TB, identity string, sealedFile []byte) bool {
 func TestRotateKey(t *testing.T) {
 	t.Parallel()
 	dir, store := newVault(t)
-	put(t, store, "contoso", testSecret)
+	put(t, store, "contoso", roomtest.Canary)
 	ring := store.Keyring()
 	mac, err := ring.Key(t.Context(), "ledger-mac", 32, true)
 	if err != nil {
@@ -70,7 +72,7 @@ func TestRotateKey(t *testing.T) {
 	if _, err := v.RotateKey(t.Context(), RotateOptions{Fresh: []string{"seal"}}); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{vaultName, vaultName + previousMark} {
+	for _, name := range []string{vaultName, vaultName + disk.PreviousMark} {
 		if opensWith(t, old, readState(t, dir, name)) {
 			t.Errorf("the old key opens %s", name)
 		}
@@ -79,7 +81,7 @@ func TestRotateKey(t *testing.T) {
 		t.Errorf("the key file holds %d identities, the old one among them: %t", len(now), now[0] == old)
 	}
 	for _, reader := range []*FileStore{store, openVaultAt(t, dir, KeySource{})} {
-		wantSecret(t, reader, "contoso", testSecret)
+		wantSecret(t, reader, "contoso", roomtest.Canary)
 		keys, err := reader.Keyring().Keys(t.Context(), "seal", 32)
 		if err != nil || len(keys) != 2 || !bytes.Equal(keys[1], sealed[0]) || bytes.Equal(keys[0], sealed[0]) {
 			t.Errorf("the key that seals is not new with the old one kept: %d, %v", len(keys), err)
@@ -110,7 +112,7 @@ func TestRotateKeyStoppedAtEveryStep(t *testing.T) {
 
 func stopRotationAt(t *testing.T, to string, at int) (stopped bool) {
 	t.Helper()
-	dir := stateDir(t)
+	dir := roomtest.StateDir(t)
 	passphrase := filepath.Join(t.TempDir(), "passphrase")
 	if err := os.WriteFile(passphrase, []byte("correct horse battery"), 0o600); err != nil {
 		t.Fatal(err)
@@ -120,15 +122,15 @@ func stopRotationAt(t *testing.T, to string, at int) (stopped bool) {
 	if to == "key file" {
 		source.PassphraseFile = passphrase
 	}
-	fresh := newFileStore(newDisk(dir), source)
+	fresh := newFileStore(disk.New(dir), source)
 	fresh.cost = lowCost
 	if err := initVault(t.Context(), fresh, InitOptions{Key: source}); err != nil {
 		t.Fatal(err)
 	}
-	put(t, fresh, "contoso", testSecret)
+	put(t, fresh, "contoso", roomtest.Canary)
 	v := openWhole(t, dir, source)
 	step := 0
-	v.keys.disk.step = func(string) error {
+	v.keys.disk.Step = func(string) error {
 		if step++; step > at {
 			stopped = true
 			return errors.New("crash")
@@ -152,7 +154,7 @@ func finishRotation(t *testing.T, dir string, at int, passphrase string, options
 		source.PassphraseFile = passphrase
 	}
 	after := openWhole(t, dir, source)
-	wantSecret(t, after, "contoso", testSecret)
+	wantSecret(t, after, "contoso", roomtest.Canary)
 	if options.KeyFile && source.PassphraseFile == "" || options.To.hasFile() && source.PassphraseFile != "" {
 		options = RotateOptions{KeyFile: true}
 	}
@@ -165,12 +167,12 @@ func finishRotation(t *testing.T, dir string, at int, passphrase string, options
 	} else if text := readState(t, dir, keyName); len(identitiesIn(text)) != 1 || bytes.Contains(text, []byte(pendingMark)) {
 		t.Errorf("step %d: the key file is not settled", at)
 	}
-	wantSecret(t, openWhole(t, dir, source), "contoso", testSecret)
+	wantSecret(t, openWhole(t, dir, source), "contoso", roomtest.Canary)
 }
 
 func TestRotateKeyNeedsToKnowTheNewKey(t *testing.T) {
 	t.Parallel()
-	dir := stateDir(t)
+	dir := roomtest.StateDir(t)
 	identity := filepath.Join(t.TempDir(), "id")
 	made, err := age.GenerateX25519Identity()
 	if err != nil {
@@ -184,18 +186,18 @@ func TestRotateKeyNeedsToKnowTheNewKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	v := openWhole(t, dir, source)
-	put(t, v, "contoso", testSecret)
+	put(t, v, "contoso", roomtest.Canary)
 	_, err = v.RotateKey(t.Context(), RotateOptions{})
-	if problem := wantCode(t, err, schemas.CodeInvalidArgument); !strings.Contains(problem.Hint, "--new-identity-file") {
+	if problem := roomtest.WantCode(t, err, schemas.CodeInvalidArgument); !strings.Contains(problem.Hint, "--new-identity-file") {
 		t.Errorf("the hint is %q", problem.Hint)
 	}
 	_, err = v.RotateKey(t.Context(), RotateOptions{KeyFile: true, AskPassphrase: true})
-	wantCode(t, err, schemas.CodeInvalidArgument)
+	roomtest.WantCode(t, err, schemas.CodeInvalidArgument)
 	if _, err := v.RotateKey(t.Context(), RotateOptions{KeyFile: true}); err != nil {
 		t.Fatal(err)
 	}
-	wantSecret(t, openWhole(t, dir, KeySource{}), "contoso", testSecret)
-	wantCode(t, openWhole(t, dir, source).Open(t.Context()), schemas.CodeVaultCorrupt)
+	wantSecret(t, openWhole(t, dir, KeySource{}), "contoso", roomtest.Canary)
+	roomtest.WantCode(t, openWhole(t, dir, source).Open(t.Context()), schemas.CodeVaultCorrupt)
 }
 
 // colleague is somebody with an age identity of their own.
@@ -215,7 +217,7 @@ func colleague(t *testing.T) (public string, source KeySource) {
 func TestRecipients(t *testing.T) {
 	t.Parallel()
 	dir, store := newVault(t)
-	put(t, store, "contoso", testSecret)
+	put(t, store, "contoso", roomtest.Canary)
 	v := openWhole(t, dir, KeySource{})
 	dana, danas := colleague(t)
 	server, servers := colleague(t)
@@ -225,7 +227,7 @@ func TestRecipients(t *testing.T) {
 		}
 	}
 	for what, source := range map[string]KeySource{"dana": danas, "server": servers, "owner": {}} {
-		wantSecret(t, openWhole(t, dir, source), "contoso", testSecret)
+		wantSecret(t, openWhole(t, dir, source), "contoso", roomtest.Canary)
 		// What one of them writes, all of them read.
 		put(t, openWhole(t, dir, source), "from-"+what, what)
 	}
@@ -234,14 +236,14 @@ func TestRecipients(t *testing.T) {
 		t.Fatalf("the recipients are %v, %v", list, err)
 	}
 	_, err = openWhole(t, dir, danas).RemoveRecipient(t.Context(), "dana")
-	wantCode(t, err, schemas.CodeInvalidArgument)
+	roomtest.WantCode(t, err, schemas.CodeInvalidArgument)
 	known, err := v.RemoveRecipient(t.Context(), "Dana")
 	if err != nil || strings.Join(known, " ") != "contoso from-dana from-owner from-server" {
 		t.Fatalf("to be replaced are %v, %v", known, err)
 	}
-	wantCode(t, openWhole(t, dir, danas).Open(t.Context()), schemas.CodeVaultCorrupt)
+	roomtest.WantCode(t, openWhole(t, dir, danas).Open(t.Context()), schemas.CodeVaultCorrupt)
 	identity := strings.TrimSpace(string(mustRead(t, danas.IdentityFile)))
-	for _, name := range []string{vaultName, vaultName + previousMark} {
+	for _, name := range []string{vaultName, vaultName + disk.PreviousMark} {
 		if opensWith(t, identity, readState(t, dir, name)) {
 			t.Errorf("who was removed opens %s", name)
 		}
@@ -261,7 +263,7 @@ func mustRead(t *testing.T, path string) []byte {
 func TestRotateKeyKeepsRecipients(t *testing.T) {
 	t.Parallel()
 	dir, store := newVault(t)
-	put(t, store, "contoso", testSecret)
+	put(t, store, "contoso", roomtest.Canary)
 	v := openWhole(t, dir, KeySource{})
 	dana, danas := colleague(t)
 	if err := v.AddRecipient(t.Context(), "dana", dana); err != nil {
@@ -270,15 +272,15 @@ func TestRotateKeyKeepsRecipients(t *testing.T) {
 	if _, err := v.RotateKey(t.Context(), RotateOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	wantSecret(t, openWhole(t, dir, KeySource{}), "contoso", testSecret)
-	wantSecret(t, openWhole(t, dir, danas), "contoso", testSecret)
+	wantSecret(t, openWhole(t, dir, KeySource{}), "contoso", roomtest.Canary)
+	wantSecret(t, openWhole(t, dir, danas), "contoso", roomtest.Canary)
 	passphrase := filepath.Join(t.TempDir(), "p")
 	if err := os.WriteFile(passphrase, []byte("correct horse battery"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	_, err := v.RotateKey(t.Context(), RotateOptions{To: KeySource{PassphraseFile: passphrase}})
-	wantCode(t, err, schemas.CodeInvalidArgument)
-	wantSecret(t, openWhole(t, dir, KeySource{}), "contoso", testSecret)
+	roomtest.WantCode(t, err, schemas.CodeInvalidArgument)
+	wantSecret(t, openWhole(t, dir, KeySource{}), "contoso", roomtest.Canary)
 }
 
 func TestRecipientMistakes(t *testing.T) {
@@ -287,14 +289,14 @@ func TestRecipientMistakes(t *testing.T) {
 	v := openWhole(t, dir, KeySource{})
 	dana, _ := colleague(t)
 	for _, key := range []string{"", "age1", "AGE-SECRET-KEY-1QQQ", "ssh-ed25519 AAAA", dana[:len(dana)-1]} {
-		wantCode(t, v.AddRecipient(t.Context(), "dana", key), schemas.CodeInvalidArgument)
+		roomtest.WantCode(t, v.AddRecipient(t.Context(), "dana", key), schemas.CodeInvalidArgument)
 	}
-	wantCode(t, v.AddRecipient(t.Context(), "a/b", dana), schemas.CodeInvalidArgument)
+	roomtest.WantCode(t, v.AddRecipient(t.Context(), "a/b", dana), schemas.CodeInvalidArgument)
 	if err := v.AddRecipient(t.Context(), "dana", dana); err != nil {
 		t.Fatal(err)
 	}
-	wantCode(t, v.AddRecipient(t.Context(), "DANA", dana), schemas.CodeInvalidArgument)
-	wantCode(t, v.AddRecipient(t.Context(), "other", dana), schemas.CodeInvalidArgument)
+	roomtest.WantCode(t, v.AddRecipient(t.Context(), "DANA", dana), schemas.CodeInvalidArgument)
+	roomtest.WantCode(t, v.AddRecipient(t.Context(), "other", dana), schemas.CodeInvalidArgument)
 	_, err := v.RemoveRecipient(t.Context(), "nobody")
-	wantCode(t, err, schemas.CodeInvalidArgument)
+	roomtest.WantCode(t, err, schemas.CodeInvalidArgument)
 }

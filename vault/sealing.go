@@ -10,6 +10,7 @@ import (
 
 	"filippo.io/age"
 
+	"mcp-partner/internal/disk"
 	"mcp-partner/schemas"
 )
 
@@ -43,14 +44,14 @@ func (f *FileStore) unseal(k *key, sealedFile []byte) (*payload, error) {
 	case err != nil:
 		return nil, corrupt(f.disk, vaultName, "its header is damaged, or it is no vault")
 	}
-	plainText, err := io.ReadAll(io.LimitReader(reader, maxFileBytes))
+	plainText, err := io.ReadAll(io.LimitReader(reader, disk.MaxFileBytes))
 	defer clear(plainText)
 	if err != nil {
 		return nil, corrupt(f.disk, vaultName, "its content is damaged or cut off")
 	}
 	content, err := decodePayload(plainText)
 	if err != nil {
-		return nil, corrupt(f.disk, vaultName, "it was decrypted, but "+plain(err))
+		return nil, corrupt(f.disk, vaultName, "it was decrypted, but "+schemas.Clause(err))
 	}
 	return content, nil
 }
@@ -61,12 +62,12 @@ func (f *FileStore) wrongKey(k *key, sealedFile []byte) error {
 		protected, flag = "a passphrase", "--passphrase-file"
 	}
 	hint := "Nothing was changed. A person runs: mcp-partner doctor " + flag + " FILE (with the key that the vault was made with"
-	if _, err := os.Lstat(f.disk.path(vaultName) + previousMark); err == nil {
-		hint += "; if that does not open it either, the file is damaged: " + f.disk.copyBack(vaultName) + removeMark(f.disk)
+	if _, err := os.Lstat(f.disk.File(vaultName) + disk.PreviousMark); err == nil {
+		hint += "; if that does not open it either, the file is damaged: " + f.disk.CopyBack(vaultName) + removeMark(f.disk)
 	}
 	return schemas.NewProblem(schemas.CodeVaultCorrupt,
 		fmt.Sprintf("%s does not open %s, which is protected by %s: the key is another one, or the head of the file is damaged.",
-			upper(k.what), f.disk.path(vaultName), protected),
+			upper(k.what), f.disk.File(vaultName), protected),
 		schemas.WithHint("%s)", hint))
 }
 

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"mcp-partner/internal/naming"
 	"mcp-partner/schemas"
 )
 
@@ -54,7 +55,7 @@ func NewMemoryStore() *MemoryStore { return &MemoryStore{secrets: map[string]Sec
 func (m *MemoryStore) Get(_ context.Context, name string) (Secret, error) {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
-	secret, ok := m.secrets[fold(name)]
+	secret, ok := m.secrets[naming.Fold(name)]
 	if !ok {
 		return Secret{}, noSecret(name)
 	}
@@ -68,7 +69,7 @@ func (m *MemoryStore) Put(_ context.Context, name string, secret Secret) error {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.secrets[fold(name)] = secret
+	m.secrets[naming.Fold(name)] = secret
 	return nil
 }
 
@@ -79,14 +80,14 @@ func (m *MemoryStore) Replace(_ context.Context, name string, old, next Secret) 
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	now, ok := m.secrets[fold(name)]
+	now, ok := m.secrets[naming.Fold(name)]
 	if !ok {
 		return noSecret(name)
 	}
 	if !now.Equal(old) {
 		return secretMoved(name)
 	}
-	m.secrets[fold(name)] = next
+	m.secrets[naming.Fold(name)] = next
 	return nil
 }
 
@@ -100,7 +101,7 @@ func (m *MemoryStore) Info(ctx context.Context, name string) (SecretInfo, error)
 func (m *MemoryStore) Delete(_ context.Context, name string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	delete(m.secrets, fold(name))
+	delete(m.secrets, naming.Fold(name))
 	return nil
 }
 
@@ -118,16 +119,16 @@ func (m *MemoryStore) KeyDescription() string {
 
 func checkPut(name string, secret Secret) error {
 	if secret.Empty() {
-		return invalid("The secret is empty.")
+		return schemas.InvalidArgument("The secret is empty.")
 	}
 	if isInternal(name) {
-		return invalid("The name %q begins with %s, which is kept for the program's own keys: choose another.", clean(name), internalPrefix)
+		return schemas.InvalidArgument("The name %q begins with %s, which is kept for the program's own keys: choose another.", naming.Clean(name), internalPrefix)
 	}
-	return checkName("secret name", name)
+	return naming.Check("secret name", name)
 }
 
 func noSecret(name string) *schemas.Problem {
 	return schemas.NewProblem(schemas.CodeVaultMissing,
-		"The vault holds no secret of the name \""+clean(name)+"\".",
+		"The vault holds no secret of the name \""+naming.Clean(name)+"\".",
 		schemas.WithHint("A person stores it with: mcp-partner tenants set NAME --secret-stdin"))
 }

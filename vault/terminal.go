@@ -62,7 +62,7 @@ func typed(ctx context.Context, device *term.Terminal, prompt string) ([]byte, e
 		}
 		return []byte(l.text), nil
 	case <-ctx.Done():
-		return nil, contextProblem(ctx.Err(), "Asking for the passphrase")
+		return nil, schemas.ContextProblem(ctx.Err(), "Asking for the passphrase")
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"testing"
 
+	"mcp-partner/internal/roomtest"
 	"mcp-partner/schemas"
 )
 
@@ -46,7 +47,7 @@ func TestKeyFilesAreChecked(t *testing.T) {
 		"missing":        {KeySource{IdentityFile: filepath.Join(outside, "none")}, schemas.CodeVaultUnavailable, "no such file"},
 		"garbage":        {KeySource{IdentityFile: garbage}, schemas.CodeVaultCorrupt, "age-keygen"},
 	} {
-		problem := wantCode(t, openVaultAt(t, dir, test.source).Open(context.Background()), test.code)
+		problem := roomtest.WantCode(t, openVaultAt(t, dir, test.source).Open(context.Background()), test.code)
 		if !strings.Contains(problem.Hint, test.hint) || strings.Contains(problem.Message+problem.Hint, "canary") {
 			t.Errorf("%s: message %q, hint %q", name, problem.Message, problem.Hint)
 		}
@@ -59,9 +60,9 @@ func TestUnsafeFilesAreRefused(t *testing.T) {
 		"folder":        func(dir string) error { return os.Chmod(dir, 0o755) },
 		"vault":         func(dir string) error { return os.Chmod(filepath.Join(dir, vaultName), 0o640) },
 		"key":           func(dir string) error { return os.Chmod(filepath.Join(dir, keyName), 0o604) },
-		"symbolic link": func(dir string) error { return link(dir, vaultName) },
-		"linked key":    func(dir string) error { return link(dir, keyName) },
-		"linked mark":   func(dir string) error { return link(dir, markName) },
+		"symbolic link": func(dir string) error { return roomtest.MoveBehindLink(dir, vaultName) },
+		"linked key":    func(dir string) error { return roomtest.MoveBehindLink(dir, keyName) },
+		"linked mark":   func(dir string) error { return roomtest.MoveBehindLink(dir, markName) },
 		"folder as file": func(dir string) error {
 			return errors.Join(os.Remove(filepath.Join(dir, markName)), os.Mkdir(filepath.Join(dir, markName), 0o700))
 		},
@@ -74,44 +75,9 @@ func TestUnsafeFilesAreRefused(t *testing.T) {
 		if err == nil {
 			err = v.Open(t.Context())
 		}
-		problem := wantCode(t, err, schemas.CodeVaultUnavailable)
+		problem := roomtest.WantCode(t, err, schemas.CodeVaultUnavailable)
 		if problem.Retryable || problem.Hint == "" {
 			t.Errorf("%s: retryable %t, hint %q", name, problem.Retryable, problem.Hint)
 		}
-	}
-}
-
-// link moves a file away and leaves a symbolic link to it.
-func link(dir, name string) error {
-	path := filepath.Join(dir, name)
-	return errors.Join(os.Rename(path, path+".real"), os.Symlink(path+".real", path))
-}
-
-func TestUnsafeDirectoryIsRefused(t *testing.T) {
-	t.Parallel()
-	for name, spoil := range map[string]func(dir string) error{
-		"folder": func(dir string) error { return os.Chmod(dir, 0o750) },
-		"file":   func(dir string) error { return os.Chmod(filepath.Join(dir, directoryName), 0o644) },
-		"link":   func(dir string) error { return link(dir, directoryName) },
-	} {
-		dir, d := newDirectoryAt(t)
-		if err := spoil(dir); err != nil {
-			t.Fatal(err)
-		}
-		_, err := OpenDirectory(dir)
-		problem := wantCode(t, err, schemas.CodeVaultUnavailable)
-		if problem.Retryable || problem.Hint == "" || name != "link" && !strings.Contains(problem.Hint, "chmod") {
-			t.Errorf("%s: hint %q", name, problem.Hint)
-		}
-		wantCode(t, d.Add(context.Background(), testEntry(3, "x")), schemas.CodeVaultUnavailable)
-	}
-	dir, d := newDirectoryAt(t)
-	target := filepath.Join(t.TempDir(), "victim")
-	if err := errors.Join(os.Remove(filepath.Join(dir, directoryLock)), os.Symlink(target, filepath.Join(dir, directoryLock))); err != nil {
-		t.Fatal(err)
-	}
-	wantCode(t, d.Add(context.Background(), testEntry(3, "x")), schemas.CodeVaultUnavailable)
-	if _, err := os.Lstat(target); err == nil {
-		t.Error("the lock was made through a symbolic link")
 	}
 }

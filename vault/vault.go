@@ -7,7 +7,10 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 
+	"mcp-partner/internal/azurecli"
+	"mcp-partner/internal/disk"
 	"mcp-partner/internal/httpclient"
+	"mcp-partner/internal/naming"
 	"mcp-partner/schemas"
 	"mcp-partner/vault/internal/azurekeyvault"
 	"mcp-partner/vault/internal/backend"
@@ -32,7 +35,7 @@ type Vault struct {
 // contradicts itself or the backend, CodeVaultCorrupt for settings that cannot
 // be read, CodeVaultUnavailable.
 func OpenVault(stateDir string, source KeySource, pool *httpclient.Pool) (*Vault, error) {
-	d := newDisk(stateDir)
+	d := disk.New(stateDir)
 	settings, err := readSettings(d)
 	if err != nil {
 		return nil, err
@@ -41,12 +44,12 @@ func OpenVault(stateDir string, source KeySource, pool *httpclient.Pool) (*Vault
 }
 
 // assemble builds the parts of a vault.
-func assemble(d disk, settings Settings, source KeySource, pool *httpclient.Pool) (*Vault, error) {
+func assemble(d disk.Dir, settings Settings, source KeySource, pool *httpclient.Pool) (*Vault, error) {
 	if err := source.check(); err != nil {
 		return nil, err
 	}
 	if settings.Backend != BackendFile && source.hasFile() {
-		return nil, invalid("The key of this vault is in its backend, %s: give no --identity-file and no --passphrase-file.", settings.Backend)
+		return nil, schemas.InvalidArgument("The key of this vault is in its backend, %s: give no --identity-file and no --passphrase-file.", settings.Backend)
 	}
 	v := &Vault{settings: settings, keys: newFileStore(d, source)}
 	v.Store = v.keys
@@ -75,16 +78,16 @@ func connect(settings Settings, pool *httpclient.Pool) (backend.Backend, error) 
 	if s := settings.HashiCorp; s != nil {
 		client, err := pool.Client([]byte(s.CAPEM))
 		if err != nil {
-			return nil, invalid("The CA certificates of the backend cannot be read.")
+			return nil, schemas.InvalidArgument("The CA certificates of the backend cannot be read.")
 		}
 		return hashicorp.Open(*s, client, readKeyFile), nil
 	}
 	s := settings.AzureKeyVault
 	client, err := pool.Client([]byte(s.CAPEM))
 	if err != nil {
-		return nil, invalid("The CA certificates of the backend cannot be read.")
+		return nil, schemas.InvalidArgument("The CA certificates of the backend cannot be read.")
 	}
-	return azurekeyvault.Open(*s, client, keyVaultToken{execRunner{}, s.Auth})
+	return azurekeyvault.Open(*s, client, keyVaultToken{azurecli.Command{}, s.Auth})
 }
 
 // Settings returns the choice of the backend.
@@ -113,26 +116,26 @@ func (v *Vault) Close() {
 // the name is taken, or the role makes a new identity for each password;
 // CodeVaultUnavailable.
 func (v *Vault) PutAzureRole(ctx context.Context, name, role, clientID string) error {
-	if err := checkName("secret name", name); err != nil {
+	if err := naming.Check("secret name", name); err != nil {
 		return err
 	}
 	if v.remote == nil {
-		return invalid("Only the backend hashicorp has an engine for passwords of Azure.")
+		return schemas.InvalidArgument("Only the backend hashicorp has an engine for passwords of Azure.")
 	}
 	engine, ok := v.remote.backend.(*hashicorp.Backend)
 	if !ok || isInternal(name) || !schemas.IsGUID(clientID) {
-		return invalid("A password of the Azure engine needs the backend hashicorp, a name of its own and the client ID of the application.")
+		return schemas.InvalidArgument("A password of the Azure engine needs the backend hashicorp, a name of its own and the client ID of the application.")
 	}
-	if err := engine.CheckName(fold(name)); err != nil {
+	if err := engine.CheckName(naming.Fold(name)); err != nil {
 		return err
 	}
-	defer v.remote.forget(fold(name))
-	return engine.PutAzureRole(ctx, fold(name), role, fold(clientID))
+	defer v.remote.forget(naming.Fold(name))
+	return engine.PutAzureRole(ctx, naming.Fold(name), role, naming.Fold(clientID))
 }
 
 // keyVaultToken signs in to Key Vault with az, whose path is in the settings.
 type keyVaultToken struct {
-	runner Runner
+	runner azurecli.Runner
 	auth   AzureKeyVaultAuth
 }
 
@@ -145,5 +148,5 @@ func (a keyVaultToken) GetToken(ctx context.Context, options policy.TokenRequest
 	if err != nil {
 		return azcore.AccessToken{}, exec.ErrNotFound
 	}
-	return decodeAzToken(stdout)
+	return azurecli.DecodeToken(stdout)
 }

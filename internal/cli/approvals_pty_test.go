@@ -15,7 +15,7 @@ import (
 
 	"mcp-partner/internal/simtest"
 	"mcp-partner/schemas"
-	"mcp-partner/vault"
+	"mcp-partner/tenants"
 )
 
 const (
@@ -56,7 +56,7 @@ func newOfficeIn(t *testing.T, world *simtest.World) *office {
 	o.must("vault", "init")
 	contoso, _ := world.Sim.Tenant("contoso")
 	cloud := world.Cloud()
-	o.must("tenants", "add", "contoso", "--tenant-id", contoso.TenantID, "--client-id", world.Sim.ClientID(), "--secret-file", secret, "--cloud", vault.CloudCustom,
+	o.must("tenants", "add", "contoso", "--tenant-id", contoso.TenantID, "--client-id", world.Sim.ClientID(), "--secret-file", secret, "--cloud", tenants.CloudCustom,
 		"--authority", cloud.Authority, "--arm-endpoint", cloud.ARMEndpoint, "--arm-audience", cloud.ARMAudience, "--ca-file", ca, "--skip-instance-discovery")
 	return o
 }

@@ -12,8 +12,8 @@ import (
 
 	"mcp-partner/guard"
 	"mcp-partner/schemas"
+	"mcp-partner/tenants"
 	"mcp-partner/tools"
-	"mcp-partner/vault"
 )
 
 // caller is who calls from this command line, for the record.
@@ -206,7 +206,7 @@ func (f *Factory) unlock(ctx context.Context, h *house, op schemas.Operation) {
 // needsSecret reports whether a tool signs in, perhaps with a stored secret.
 func (h *house) needsSecret(op schemas.Operation) bool {
 	configs, err := h.directory.Credentials()
-	stored := func(config vault.CredentialConfig) bool { return config.Kind.Stored() }
+	stored := func(config tenants.CredentialConfig) bool { return config.Kind.Stored() }
 	return err == nil && op.InputSchema().Properties["tenant"] != nil && slices.ContainsFunc(configs, stored)
 }
 

@@ -4,9 +4,10 @@ import (
 	"time"
 
 	"mcp-partner/internal/harden"
+	"mcp-partner/internal/naming"
 	"mcp-partner/internal/telemetry"
 	"mcp-partner/schemas"
-	"mcp-partner/vault"
+	"mcp-partner/tenants"
 )
 
 // keepMemory keeps secrets in the memory of a server out of core dumps and away
@@ -19,16 +20,16 @@ func (s *Settings) keepMemory() {
 
 // openHealth opens what is remembered of sign-ins: in the state directory, or
 // in memory for a house that is not of one.
-func (s *Settings) openHealth(kept bool) *vault.HealthFile {
+func (s *Settings) openHealth(kept bool) *tenants.HealthFile {
 	if !kept {
-		return vault.OpenHealth("")
+		return tenants.OpenHealth("")
 	}
-	return vault.OpenHealth(s.StateDir)
+	return tenants.OpenHealth(s.StateDir)
 }
 
 // noted tells of a sign-in to both.
-func noted(health *vault.HealthFile, then func(vault.Event)) func(vault.Event) {
-	return func(e vault.Event) {
+func noted(health *tenants.HealthFile, then func(tenants.Event)) func(tenants.Event) {
+	return func(e tenants.Event) {
 		health.Note(e)
 		if then != nil {
 			then(e)
@@ -38,19 +39,19 @@ func noted(health *vault.HealthFile, then func(vault.Event)) func(vault.Event) {
 
 // viewsOf are the credentials as agents see them, by their folded names. How many
 // tenants use one is counted by the tool, among those that a caller sees.
-func viewsOf(list []vault.CredentialStatus) map[string]schemas.CredentialView {
+func viewsOf(list []tenants.CredentialStatus) map[string]schemas.CredentialView {
 	views := make(map[string]schemas.CredentialView, len(list))
 	for _, one := range list {
 		view := one.View()
 		view.Tenants = 0
-		views[vault.FoldName(one.Name)] = view
+		views[naming.Fold(one.Name)] = view
 	}
 	return views
 }
 
 func withStatus(tenant schemas.Tenant, views map[string]schemas.CredentialView) schemas.Tenant {
 	for _, name := range tenant.Credentials {
-		if view, ok := views[vault.FoldName(name)]; ok {
+		if view, ok := views[naming.Fold(name)]; ok {
 			tenant.CredentialStatus = append(tenant.CredentialStatus, view)
 		}
 	}
@@ -64,7 +65,7 @@ func (h *house) nextExpiry() (time.Time, bool) {
 	if err != nil {
 		return time.Time{}, false
 	}
-	return vault.NextExpiry(list)
+	return tenants.NextExpiry(list)
 }
 
 // credentialFigures are the credentials as /metrics tells of them.

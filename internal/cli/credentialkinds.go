@@ -8,6 +8,8 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"mcp-partner/signin"
+	"mcp-partner/tenants"
 	"mcp-partner/vault"
 )
 
@@ -51,7 +53,7 @@ func (k *kindOptions) addCertificate(flags *pflag.FlagSet, what string) {
 
 func kindNames() string {
 	var names []string
-	for _, k := range vault.Kinds() {
+	for _, k := range tenants.Kinds() {
 		names = append(names, string(k))
 	}
 	return strings.Join(names, ", ")
@@ -64,23 +66,23 @@ func (k *kindOptions) managed() bool {
 }
 
 // meant is the kind that the flags mean, whether it is named or not.
-func (k *kindOptions) meant() (vault.Kind, error) {
-	meant := vault.KindClientSecret
+func (k *kindOptions) meant() (tenants.Kind, error) {
+	meant := tenants.KindClientSecret
 	switch {
 	case k.certificate():
-		meant = vault.KindClientCertificate
+		meant = tenants.KindClientCertificate
 	case k.tokenFile != "" || k.github:
-		meant = vault.KindWorkloadIdentity
+		meant = tenants.KindWorkloadIdentity
 	case k.managed():
-		meant = vault.KindManagedIdentity
+		meant = tenants.KindManagedIdentity
 	}
-	named := vault.Kind(k.kind)
+	named := tenants.Kind(k.kind)
 	switch {
 	case k.kind == "":
 		return meant, nil
-	case !slices.Contains(vault.Kinds(), named):
+	case !slices.Contains(tenants.Kinds(), named):
 		return "", usage("it is one of "+kindNames(), "--kind %s is not known", k.kind)
-	case meant != vault.KindClientSecret && named != meant:
+	case meant != tenants.KindClientSecret && named != meant:
 		return "", usage("leave --kind out, or the flags of another kind", "the flags are those of the kind %s, and --kind is %s", meant, named)
 	}
 	return named, nil
@@ -88,26 +90,26 @@ func (k *kindOptions) meant() (vault.Kind, error) {
 
 // config is the new credential that the flags mean. tenantID, if it is given,
 // is the home of a managed identity that names none.
-func (c *credentialOptions) config(name, tenantID string) (vault.CredentialConfig, error) {
+func (c *credentialOptions) config(name, tenantID string) (tenants.CredentialConfig, error) {
 	kind, err := c.kind.meant()
 	if err != nil {
-		return vault.CredentialConfig{}, err
+		return tenants.CredentialConfig{}, err
 	}
 	if err := c.fits(kind, name); err != nil {
-		return vault.CredentialConfig{}, err
+		return tenants.CredentialConfig{}, err
 	}
-	config := vault.CredentialConfig{Name: name, Kind: kind, ClientID: c.clientID}
+	config := tenants.CredentialConfig{Name: name, Kind: kind, ClientID: c.clientID}
 	return config, c.kind.fill(&config, tenantID)
 }
 
 // fits refuses the secret of one kind for a credential of another.
-func (c *credentialOptions) fits(kind vault.Kind, name string) error {
+func (c *credentialOptions) fits(kind tenants.Kind, name string) error {
 	switch {
-	case c.secret.given() && kind != vault.KindClientSecret:
+	case c.secret.given() && kind != tenants.KindClientSecret:
 		return usage("leave --secret-stdin and --secret-file out", "a credential of the kind %s has no client secret", kind)
-	case c.kind.certificate() && kind != vault.KindClientCertificate:
+	case c.kind.certificate() && kind != tenants.KindClientCertificate:
 		return usage("leave the certificate out", "a credential of the kind %s has no certificate", kind)
-	case c.kind.expires != "" && kind == vault.KindClientCertificate:
+	case c.kind.expires != "" && kind == tenants.KindClientCertificate:
 		return usage("leave --expires out", "a certificate says itself when it ends")
 	case c.kind.expires != "" && !kind.Given():
 		return usage("leave --expires out", "a credential of the kind %s has no end of its own", kind)
@@ -118,14 +120,14 @@ func (c *credentialOptions) fits(kind vault.Kind, name string) error {
 }
 
 // fill sets what only one kind has.
-func (k *kindOptions) fill(config *vault.CredentialConfig, tenantID string) error {
+func (k *kindOptions) fill(config *tenants.CredentialConfig, tenantID string) error {
 	var err error
 	switch config.Kind {
-	case vault.KindClientSecret:
+	case tenants.KindClientSecret:
 		config.Expires, err = k.end()
-	case vault.KindWorkloadIdentity:
+	case tenants.KindWorkloadIdentity:
 		err = k.fillAssertion(config)
-	case vault.KindManagedIdentity:
+	case tenants.KindManagedIdentity:
 		config.HomeTenant, config.ResourceID, config.ObjectID = k.homeTenant, k.resourceID, k.identityObjectID
 		if config.HomeTenant == "" {
 			config.HomeTenant = tenantID
@@ -141,7 +143,7 @@ func (k *kindOptions) end() (string, error) {
 	if k.expires == "" {
 		return "", nil
 	}
-	end, err := vault.ParseExpiry(k.expires)
+	end, err := tenants.ParseExpiry(k.expires)
 	if err != nil {
 		return "", usage("give a day such as 2027-01-31", "--expires %s is no date", k.expires)
 	}
@@ -150,12 +152,12 @@ func (k *kindOptions) end() (string, error) {
 
 // fillAssertion stores an absolute path: a server does not run where this
 // command does.
-func (k *kindOptions) fillAssertion(config *vault.CredentialConfig) error {
+func (k *kindOptions) fillAssertion(config *tenants.CredentialConfig) error {
 	switch {
 	case k.github && k.tokenFile != "":
 		return usage("give one of them", "--github-oidc and --token-file were both given")
 	case k.github:
-		config.AssertionSource, config.TokenFile = vault.AssertionGitHub, ""
+		config.AssertionSource, config.TokenFile = tenants.AssertionGitHub, ""
 		return nil
 	case k.tokenFile == "":
 		return usage("give --token-file FILE, or --github-oidc", "where the workload identity gets its token is missing")
@@ -164,7 +166,7 @@ func (k *kindOptions) fillAssertion(config *vault.CredentialConfig) error {
 	if err != nil {
 		return usage("give an absolute path", "--token-file %s cannot be found", k.tokenFile)
 	}
-	config.AssertionSource, config.TokenFile = vault.AssertionFile, path
+	config.AssertionSource, config.TokenFile = tenants.AssertionFile, path
 	return nil
 }
 
@@ -172,15 +174,15 @@ func (k *kindOptions) fillAssertion(config *vault.CredentialConfig) error {
 // the credential's settings with what was learned of it.
 type given struct {
 	secret vault.Secret
-	config vault.CredentialConfig
+	config tenants.CredentialConfig
 	// held is true for a secret that the vault holds already.
 	held bool
 }
 
 // ask reads the secret or the certificate of a credential, from where the flags
 // say or from the terminal.
-func (c *credentialOptions) ask(ctx context.Context, f *Factory, config vault.CredentialConfig) (given, error) {
-	if config.Kind == vault.KindClientCertificate {
+func (c *credentialOptions) ask(ctx context.Context, f *Factory, config tenants.CredentialConfig) (given, error) {
+	if config.Kind == tenants.KindClientCertificate {
 		return c.askCertificate(ctx, f, config)
 	}
 	end, err := c.kind.end()
@@ -188,10 +190,10 @@ func (c *credentialOptions) ask(ctx context.Context, f *Factory, config vault.Cr
 		return given{}, err
 	}
 	secret, err := f.secretOrPrompt(ctx, &c.secret, config.Name)
-	return given{secret: secret, config: vault.Renewed(config, vault.Certificate{}, end)}, err
+	return given{secret: secret, config: signin.Renewed(config, signin.Certificate{}, end)}, err
 }
 
-func (c *credentialOptions) askCertificate(ctx context.Context, f *Factory, config vault.CredentialConfig) (given, error) {
+func (c *credentialOptions) askCertificate(ctx context.Context, f *Factory, config tenants.CredentialConfig) (given, error) {
 	raw, err := c.kind.readCertificate(f)
 	if err != nil {
 		return given{}, err
@@ -202,14 +204,14 @@ func (c *credentialOptions) askCertificate(ctx context.Context, f *Factory, conf
 		return given{}, err
 	}
 	defer func() { clear(passphrase) }()
-	secret, about, err := vault.NewCertificate(raw, passphrase)
-	if vault.NeedsPassphrase(err) {
+	secret, about, err := signin.NewCertificate(raw, passphrase)
+	if signin.NeedsPassphrase(err) {
 		if passphrase, err = f.askKeyPassphrase(ctx); err != nil {
 			return given{}, err
 		}
-		secret, about, err = vault.NewCertificate(raw, passphrase)
+		secret, about, err = signin.NewCertificate(raw, passphrase)
 	}
-	return given{secret: secret, config: vault.Renewed(config, about, "")}, err
+	return given{secret: secret, config: signin.Renewed(config, about, "")}, err
 }
 
 func (k *kindOptions) readCertificate(f *Factory) ([]byte, error) {

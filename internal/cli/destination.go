@@ -9,7 +9,8 @@ import (
 	"github.com/spf13/pflag"
 
 	"mcp-partner/internal/config"
-	"mcp-partner/vault"
+	"mcp-partner/internal/naming"
+	"mcp-partner/tenants"
 )
 
 // consentOptions are what only a person may say, on the command line itself: no
@@ -37,7 +38,7 @@ func (c *consentOptions) addKeepLink(flags *pflag.FlagSet) {
 // destination is where a secret is sent, and where the tokens for it are.
 type destination struct{ authority, endpoint, audience string }
 
-func destinationOf(cloud vault.Cloud) destination {
+func destinationOf(cloud tenants.Cloud) destination {
 	return destination{cloud.Authority, cloud.ARMEndpoint, cloud.ARMAudience}
 }
 
@@ -45,7 +46,7 @@ func (d destination) String() string { return d.authority + " (ARM " + d.endpoin
 
 // cloudsOf lists where a credential is sent, one cloud for each destination: as
 // the tenants of the directory say, or if none uses it those of the archive.
-func (h *house) cloudsOf(credential string) ([]vault.Cloud, error) {
+func (h *house) cloudsOf(credential string) ([]tenants.Cloud, error) {
 	entries, err := h.directory.List()
 	if err != nil {
 		return nil, err
@@ -60,10 +61,10 @@ func (h *house) cloudsOf(credential string) ([]vault.Cloud, error) {
 	return cloudsIn(entries, credential), err
 }
 
-func cloudsIn(entries []vault.Entry, credential string) []vault.Cloud {
-	var found []vault.Cloud
+func cloudsIn(entries []tenants.Entry, credential string) []tenants.Cloud {
+	var found []tenants.Cloud
 	for _, entry := range entries {
-		same := func(c vault.Cloud) bool { return destinationOf(c) == destinationOf(entry.Cloud) }
+		same := func(c tenants.Cloud) bool { return destinationOf(c) == destinationOf(entry.Cloud) }
 		if _, err := entry.Credential(credential); err == nil && !slices.ContainsFunc(found, same) {
 			found = append(found, entry.Cloud)
 		}
@@ -73,9 +74,9 @@ func cloudsIn(entries []vault.Entry, credential string) []vault.Cloud {
 
 // usualCloud is where an existing credential is sent by every tenant that uses
 // it. A tenant that shares it and says nothing about its cloud is there too.
-func (h *house) usualCloud(config vault.CredentialConfig) (vault.Cloud, error) {
-	public := vault.Cloud{Name: vault.CloudPublic}
-	if _, err := h.directory.Credential(config.Name); err != nil || config.Kind == vault.KindAzureCLI {
+func (h *house) usualCloud(config tenants.CredentialConfig) (tenants.Cloud, error) {
+	public := tenants.Cloud{Name: tenants.CloudPublic}
+	if _, err := h.directory.Credential(config.Name); err != nil || config.Kind == tenants.KindAzureCLI {
 		return public, nil // a new one
 	}
 	found, err := h.cloudsOf(config.Name)
@@ -91,9 +92,9 @@ func (h *house) usualCloud(config vault.CredentialConfig) (vault.Cloud, error) {
 // Credentials that get another secret right now are not asked about, nor those
 // that are new, unless the vault holds a secret for them. It says what was
 // allowed.
-func (h *house) checkDestinations(ctx context.Context, entries []vault.Entry, fresh []vault.CredentialConfig, allowed bool, replaced ...string) (said []string, err error) {
-	held := map[string]vault.CredentialConfig{}
-	if slices.ContainsFunc(entries, func(e vault.Entry) bool { return e.Cloud.Name == vault.CloudCustom }) {
+func (h *house) checkDestinations(ctx context.Context, entries []tenants.Entry, fresh []tenants.CredentialConfig, allowed bool, replaced ...string) (said []string, err error) {
+	held := map[string]tenants.CredentialConfig{}
+	if slices.ContainsFunc(entries, func(e tenants.Entry) bool { return e.Cloud.Name == tenants.CloudCustom }) {
 		if held, err = h.heldFor(ctx, fresh); err != nil {
 			return nil, err
 		}
@@ -112,11 +113,11 @@ func (h *house) checkDestinations(ctx context.Context, entries []vault.Entry, fr
 	return said, nil
 }
 
-func (h *house) checkDestination(entry vault.Entry, credential string, held map[string]vault.CredentialConfig, allowed bool, replaced []string) (said string, err error) {
+func (h *house) checkDestination(entry tenants.Entry, credential string, held map[string]tenants.CredentialConfig, allowed bool, replaced []string) (said string, err error) {
 	stored, err := h.directory.Credential(credential)
 	if err != nil {
 		var ok bool
-		if stored, ok = held[vault.FoldName(credential)]; !ok {
+		if stored, ok = held[naming.Fold(credential)]; !ok {
 			return "", nil
 		}
 	} else if slices.Contains(replaced, stored.Name) {
@@ -129,7 +130,7 @@ func (h *house) checkDestination(entry vault.Entry, credential string, held map[
 	return judgeDestination(entry, stored, known, allowed)
 }
 
-func judgeDestination(entry vault.Entry, credential vault.CredentialConfig, known []vault.Cloud, allowed bool) (said string, err error) {
+func judgeDestination(entry tenants.Entry, credential tenants.CredentialConfig, known []tenants.Cloud, allowed bool) (said string, err error) {
 	next := destinationOf(entry.Cloud)
 	var before []string
 	for _, cloud := range known {
@@ -138,7 +139,7 @@ func judgeDestination(entry vault.Entry, credential vault.CredentialConfig, know
 		}
 		before = append(before, destinationOf(cloud).String())
 	}
-	if len(known) == 0 && entry.Cloud.Name != vault.CloudCustom {
+	if len(known) == 0 && entry.Cloud.Name != tenants.CloudCustom {
 		return "", nil
 	}
 	what := "what the credential " + credential.Name + " signs in with"
@@ -158,8 +159,8 @@ func judgeDestination(entry vault.Entry, credential vault.CredentialConfig, know
 
 // destinationFields show where a credential is sent, unless it is the public
 // cloud.
-func (u *ui) destinationFields(cloud vault.Cloud) {
-	if cloud.Name == vault.CloudPublic {
+func (u *ui) destinationFields(cloud tenants.Cloud) {
+	if cloud.Name == tenants.CloudPublic {
 		return
 	}
 	u.field("cloud", cloud.Name)

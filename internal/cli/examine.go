@@ -13,8 +13,9 @@ import (
 	"sync"
 	"time"
 
+	"mcp-partner/internal/naming"
 	"mcp-partner/schemas"
-	"mcp-partner/vault"
+	"mcp-partner/tenants"
 )
 
 // examine makes all checks, as far as each lets the next one be made.
@@ -69,7 +70,7 @@ func commandIn(hint string) string {
 	return ""
 }
 
-func (h *house) all() ([]vault.Entry, []vault.CredentialConfig, error) {
+func (h *house) all() ([]tenants.Entry, []tenants.CredentialConfig, error) {
 	entries, err := h.directory.List()
 	if err != nil {
 		return nil, nil, err
@@ -92,7 +93,7 @@ func checkStateDir(dir string) check {
 }
 
 // checkVault opens the vault. A vault that nothing needs may be missing.
-func (f *Factory) checkVault(ctx context.Context, h *house, credentials []vault.CredentialConfig) check {
+func (f *Factory) checkVault(ctx context.Context, h *house, credentials []tenants.CredentialConfig) check {
 	needed := false
 	for _, config := range credentials {
 		needed = needed || config.Kind.Stored()
@@ -109,7 +110,7 @@ func (f *Factory) checkVault(ctx context.Context, h *house, credentials []vault.
 	return failedCheck("vault", err, "mcp-partner vault status")
 }
 
-func checkDirectory(entries []vault.Entry) check {
+func checkDirectory(entries []tenants.Entry) check {
 	if len(entries) == 0 {
 		return check{"directory", checkWarn, "The directory holds no tenant yet.", "mcp-partner setup"}
 	}
@@ -118,13 +119,13 @@ func checkDirectory(entries []vault.Entry) check {
 
 // checkCredentials signs in once with each credential, in the first tenant
 // that uses it.
-func (f *Factory) checkCredentials(ctx context.Context, h *house, entries []vault.Entry, credentials []vault.CredentialConfig) []check {
+func (f *Factory) checkCredentials(ctx context.Context, h *house, entries []tenants.Entry, credentials []tenants.CredentialConfig) []check {
 	before := h.health.All()
 	var checks []check
 	for _, config := range credentials {
 		checks = append(checks, warnOfKind(config)...)
 		signs := h.checkCredential(ctx, entries, config)
-		signs.Message += standing(config, entries, before[vault.FoldName(config.Name)])
+		signs.Message += standing(config, entries, before[naming.Fold(config.Name)])
 		checks = append(checks, signs)
 		checks = append(checks, checkExpiry(h.withKnownEnd(ctx, config), entries, time.Now())...)
 		checks = append(checks, checkHome(config, entries)...)
@@ -135,7 +136,7 @@ func (f *Factory) checkCredentials(ctx context.Context, h *house, entries []vaul
 
 // checkOrphans finds secrets that no credential stands for. A vault that cannot
 // be read has been told of already.
-func (h *house) checkOrphans(ctx context.Context, credentials []vault.CredentialConfig) []check {
+func (h *house) checkOrphans(ctx context.Context, credentials []tenants.CredentialConfig) []check {
 	names, err := h.store.List(ctx)
 	if err != nil {
 		return nil
@@ -147,7 +148,7 @@ func (h *house) checkOrphans(ctx context.Context, credentials []vault.Credential
 	}
 	var checks []check
 	for _, name := range names {
-		used := func(config vault.CredentialConfig) bool { return sameName(config.SecretName, name) }
+		used := func(config tenants.CredentialConfig) bool { return sameName(config.SecretName, name) }
 		if !slices.ContainsFunc(credentials, used) {
 			checks = append(checks, check{"secret " + name, checkWarn, "The vault holds it, and no credential here uses it.", fix + name})
 		}
@@ -155,7 +156,7 @@ func (h *house) checkOrphans(ctx context.Context, credentials []vault.Credential
 	return checks
 }
 
-func (h *house) checkCredential(ctx context.Context, entries []vault.Entry, config vault.CredentialConfig) check {
+func (h *house) checkCredential(ctx context.Context, entries []tenants.Entry, config tenants.CredentialConfig) check {
 	name := "credential " + config.Name
 	for _, entry := range entries {
 		if _, err := entry.Credential(config.Name); err != nil {
@@ -179,7 +180,7 @@ func (c check) at(tenant string) check {
 const readAtOnce = 8
 
 // checkTenants reads every link.
-func (h *house) checkTenants(ctx context.Context, entries []vault.Entry) []check {
+func (h *house) checkTenants(ctx context.Context, entries []tenants.Entry) []check {
 	checks := make([]check, len(entries))
 	var group sync.WaitGroup
 	places := make(chan struct{}, readAtOnce)
@@ -194,7 +195,7 @@ func (h *house) checkTenants(ctx context.Context, entries []vault.Entry) []check
 	return checks
 }
 
-func (h *house) checkTenant(ctx context.Context, entry vault.Entry) check {
+func (h *house) checkTenant(ctx context.Context, entry tenants.Entry) check {
 	name := "tenant " + entry.Name
 	client, err := h.clients.Client(ctx, entry.Tenant(), "")
 	if err != nil {

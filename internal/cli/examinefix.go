@@ -2,12 +2,12 @@ package cli
 
 import (
 	"mcp-partner/schemas"
-	"mcp-partner/vault"
+	"mcp-partner/tenants"
 )
 
 // signInFix is the command for a sign-in that failed, where the problem names
 // none itself. A new secret mends no network.
-func signInFix(err error, entry vault.Entry, config vault.CredentialConfig) string {
+func signInFix(err error, entry tenants.Entry, config tenants.CredentialConfig) string {
 	if fix := networkFix(err, entry.Cloud.Authority); fix != "" {
 		return fix
 	}
@@ -18,18 +18,18 @@ func signInFix(err error, entry vault.Entry, config vault.CredentialConfig) stri
 		return "mcp-partner tenants set " + entry.Name + " --tenant-id GUID"
 	}
 	switch config.Kind {
-	case vault.KindClientSecret:
+	case tenants.KindClientSecret:
 		return "mcp-partner tenants set " + entry.Name + " --secret-stdin"
-	case vault.KindClientCertificate:
+	case tenants.KindClientCertificate:
 		return "mcp-partner tenants set " + entry.Name + " --certificate-file FILE"
-	case vault.KindDeviceCode, vault.KindBrowser:
+	case tenants.KindDeviceCode, tenants.KindBrowser:
 		return "mcp-partner vault login " + shellWord(config.Name)
 	}
 	return "mcp-partner tenants set " + entry.Name + " --credential APP --client-id GUID --secret-stdin"
 }
 
 // readFix is the command for a link that could not be read.
-func readFix(err error, entry vault.Entry) string {
+func readFix(err error, entry tenants.Entry) string {
 	if fix := networkFix(err, entry.Cloud.Authority, entry.Cloud.ARMEndpoint); fix != "" {
 		return fix
 	}

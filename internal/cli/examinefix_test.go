@@ -4,29 +4,29 @@ import (
 	"testing"
 
 	"mcp-partner/schemas"
-	"mcp-partner/vault"
+	"mcp-partner/tenants"
 )
 
 // Each problem of a sign-in is mended by what could mend it.
 func TestSignInFixes(t *testing.T) {
 	t.Parallel()
-	entry := vault.Entry{Name: "contoso", Cloud: vault.Cloud{Authority: "https://login.example", ARMEndpoint: "https://arm.example"}}
+	entry := tenants.Entry{Name: "contoso", Cloud: tenants.Cloud{Authority: "https://login.example", ARMEndpoint: "https://arm.example"}}
 	for _, c := range []struct {
 		code schemas.Code
-		kind vault.Kind
+		kind tenants.Kind
 		want string
 	}{
-		{schemas.CodeNetwork, vault.KindClientSecret, "curl -sSI https://login.example"},
-		{schemas.CodeTimeout, vault.KindManagedIdentity, "curl -sSI https://login.example"},
-		{schemas.CodeSignInUnavailable, vault.KindClientSecret, "mcp-partner doctor"},
-		{schemas.CodeConsentMissing, vault.KindClientSecret, "mcp-partner tenants consent-links --credential app"},
-		{schemas.CodeTenantNotFound, vault.KindClientSecret, "mcp-partner tenants set contoso --tenant-id GUID"},
-		{schemas.CodeCredentialRejected, vault.KindClientSecret, "mcp-partner tenants set contoso --secret-stdin"},
-		{schemas.CodeCredentialExpired, vault.KindClientCertificate, "mcp-partner tenants set contoso --certificate-file FILE"},
-		{schemas.CodeInteractionRequired, vault.KindBrowser, "mcp-partner vault login app"},
-		{schemas.CodeCredentialRejected, vault.KindWorkloadIdentity, "mcp-partner tenants set contoso --credential APP --client-id GUID --secret-stdin"},
+		{schemas.CodeNetwork, tenants.KindClientSecret, "curl -sSI https://login.example"},
+		{schemas.CodeTimeout, tenants.KindManagedIdentity, "curl -sSI https://login.example"},
+		{schemas.CodeSignInUnavailable, tenants.KindClientSecret, "mcp-partner doctor"},
+		{schemas.CodeConsentMissing, tenants.KindClientSecret, "mcp-partner tenants consent-links --credential app"},
+		{schemas.CodeTenantNotFound, tenants.KindClientSecret, "mcp-partner tenants set contoso --tenant-id GUID"},
+		{schemas.CodeCredentialRejected, tenants.KindClientSecret, "mcp-partner tenants set contoso --secret-stdin"},
+		{schemas.CodeCredentialExpired, tenants.KindClientCertificate, "mcp-partner tenants set contoso --certificate-file FILE"},
+		{schemas.CodeInteractionRequired, tenants.KindBrowser, "mcp-partner vault login app"},
+		{schemas.CodeCredentialRejected, tenants.KindWorkloadIdentity, "mcp-partner tenants set contoso --credential APP --client-id GUID --secret-stdin"},
 	} {
-		if got := signInFix(schemas.NewProblem(c.code, "It failed."), entry, vault.CredentialConfig{Name: "app", Kind: c.kind}); got != c.want {
+		if got := signInFix(schemas.NewProblem(c.code, "It failed."), entry, tenants.CredentialConfig{Name: "app", Kind: c.kind}); got != c.want {
 			t.Errorf("%s of %s: %s, want %s", c.code, c.kind, got, c.want)
 		}
 	}

@@ -8,17 +8,18 @@ import (
 	"time"
 
 	"mcp-partner/schemas"
-	"mcp-partner/vault"
+	"mcp-partner/signin"
+	"mcp-partner/tenants"
 )
 
 // warnOfKind says what is wrong with a kind as such.
-func warnOfKind(config vault.CredentialConfig) []check {
+func warnOfKind(config tenants.CredentialConfig) []check {
 	const instead = "mcp-partner tenants set NAME --credential APP --client-id GUID --secret-stdin"
 	switch config.Kind {
-	case vault.KindAzureCLI:
+	case tenants.KindAzureCLI:
 		return []check{{"azure-cli", checkWarn,
 			"The credential " + config.Name + " is whoever signed in with az: anyone with the shell can do the same without this program, past its checks and its record.", instead}}
-	case vault.KindDefault:
+	case tenants.KindDefault:
 		return []check{{"kind of " + config.Name, checkWarn,
 			"The credential " + config.Name + " is whatever the identity SDK finds first: a variable, a file or a signed-in tool decides who acts, and another may tomorrow.", instead}}
 	}
@@ -27,25 +28,25 @@ func warnOfKind(config vault.CredentialConfig) []check {
 
 // checkExpiry says when a credential ends. What is not known cannot be warned
 // of in time.
-func checkExpiry(config vault.CredentialConfig, entries []vault.Entry, now time.Time) []check {
+func checkExpiry(config tenants.CredentialConfig, entries []tenants.Entry, now time.Time) []check {
 	name := "end of " + config.Name
-	fix := "mcp-partner tenants set " + tenantWith(entries, config.Name) + map[vault.Kind]string{
-		vault.KindClientCertificate: " --certificate-file FILE", vault.KindClientSecret: " --secret-stdin --expires DATE"}[config.Kind]
+	fix := "mcp-partner tenants set " + tenantWith(entries, config.Name) + map[tenants.Kind]string{
+		tenants.KindClientCertificate: " --certificate-file FILE", tenants.KindClientSecret: " --secret-stdin --expires DATE"}[config.Kind]
 	switch state, end := config.Expiry(now); state {
-	case vault.ExpiryUnknown:
+	case tenants.ExpiryUnknown:
 		return []check{{name, checkWarn, "Nobody said when the secret ends, so it can end without a warning.", strings.Replace(fix, " --secret-stdin", "", 1)}}
-	case vault.ExpiryPast:
+	case tenants.ExpiryPast:
 		return []check{{name, checkFail, "It ended on " + end.Format(time.DateOnly) + " and opens no tenant.", fix}}
-	case vault.ExpirySoon:
+	case tenants.ExpirySoon:
 		return []check{{name, checkWarn, fmt.Sprintf("It ends on %s, in %s.", end.Format(time.DateOnly), count(int(end.Sub(now).Hours()/24), "day")), fix}}
-	case vault.ExpiryValid:
+	case tenants.ExpiryValid:
 		return []check{{name, checkOK, "It ends on " + end.Format(time.DateOnly) + ".", ""}}
 	}
 	return nil
 }
 
 // checkHome finds tenants in which a managed identity does not exist.
-func checkHome(config vault.CredentialConfig, entries []vault.Entry) []check {
+func checkHome(config tenants.CredentialConfig, entries []tenants.Entry) []check {
 	var checks []check
 	for _, entry := range entries {
 		if _, err := entry.Credential(config.Name); err == nil && config.HomeTenant != "" && config.HomeTenant != entry.TenantID {
@@ -59,7 +60,7 @@ func checkHome(config vault.CredentialConfig, entries []vault.Entry) []check {
 
 // withKnownEnd is a credential with the end that is known by now: a sign-in may
 // just have learned it, and the backend may know one.
-func (h *house) withKnownEnd(ctx context.Context, config vault.CredentialConfig) vault.CredentialConfig {
+func (h *house) withKnownEnd(ctx context.Context, config tenants.CredentialConfig) tenants.CredentialConfig {
 	if now, err := h.directory.Credential(config.Name); err == nil {
 		config = now
 	}
@@ -71,7 +72,7 @@ func (h *house) withKnownEnd(ctx context.Context, config vault.CredentialConfig)
 }
 
 // tenantWith is a tenant that uses a credential.
-func tenantWith(entries []vault.Entry, credential string) string {
+func tenantWith(entries []tenants.Entry, credential string) string {
 	for _, entry := range entries {
 		if _, err := entry.Credential(credential); err == nil {
 			return entry.Name
@@ -82,7 +83,7 @@ func tenantWith(entries []vault.Entry, credential string) string {
 
 // standing says what a credential is, whom it serves, and what became of its
 // sign-ins before this one.
-func standing(config vault.CredentialConfig, entries []vault.Entry, before vault.Health) string {
+func standing(config tenants.CredentialConfig, entries []tenants.Entry, before tenants.Health) string {
 	served := 0
 	for _, entry := range entries {
 		if _, err := entry.Credential(config.Name); err == nil {
@@ -102,15 +103,15 @@ func standing(config vault.CredentialConfig, entries []vault.Entry, before vault
 // checkSurroundings shows the variables that decide where a managed identity or
 // the kind default is asked for, and by their names those that look as if they
 // decided something and do not. A value may be a secret and is never shown.
-func (f *Factory) checkSurroundings(credentials []vault.CredentialConfig) []check {
+func (f *Factory) checkSurroundings(credentials []tenants.CredentialConfig) []check {
 	var set []string
-	for _, name := range vault.IdentityVariables() {
+	for _, name := range signin.IdentityVariables() {
 		if value, _ := f.IO.Env(name); value != "" {
 			set = append(set, name)
 		}
 	}
 	var checks []check
-	if slices.ContainsFunc(credentials, func(c vault.CredentialConfig) bool { return c.Kind.Surroundings() }) {
+	if slices.ContainsFunc(credentials, func(c tenants.CredentialConfig) bool { return c.Kind.Surroundings() }) {
 		checks = append(checks, check{"identity endpoint", checkOK, identityEndpoint(set), ""})
 	}
 	for _, name := range ignoredVariables() {
@@ -141,7 +142,7 @@ func kindsAndEnds(status []schemas.CredentialView) (kinds, ends string) {
 		switch {
 		case one.ExpiresAt != "":
 			e = append(e, one.ExpiresAt[:len(time.DateOnly)])
-		case one.Expiry == string(vault.ExpiryUnknown):
+		case one.Expiry == string(tenants.ExpiryUnknown):
 			e = append(e, "unknown")
 		default:
 			e = append(e, "-")

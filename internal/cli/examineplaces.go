@@ -18,7 +18,7 @@ import (
 	"time"
 
 	"mcp-partner/internal/clientfile"
-	"mcp-partner/vault"
+	"mcp-partner/tenants"
 )
 
 const (
@@ -39,7 +39,7 @@ type endpoint struct{ url, ca string }
 // checkEndpoints looks at each host once, without a credential: can it be
 // reached, is its certificate trusted, and does its clock agree with this
 // machine's?
-func (h *house) checkEndpoints(ctx context.Context, entries []vault.Entry) []check {
+func (h *house) checkEndpoints(ctx context.Context, entries []tenants.Entry) []check {
 	var found []endpoint
 	for _, entry := range entries {
 		for _, address := range []string{entry.Cloud.Authority, entry.Cloud.ARMEndpoint} {

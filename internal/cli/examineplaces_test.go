@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"mcp-partner/internal/httpclient"
-	"mcp-partner/vault"
+	"mcp-partner/tenants"
 )
 
 func TestClockIsCompared(t *testing.T) {
@@ -56,7 +56,7 @@ func TestEndpointsAreLookedAtWithoutACredential(t *testing.T) {
 	t.Cleanup(plain.Close)
 	h := &house{http: httpclient.NewPool(httpclient.Options{})}
 	look := func(url string) []check {
-		return h.checkEndpoints(context.Background(), []vault.Entry{{Cloud: vault.Cloud{Authority: url, ARMEndpoint: url}}})
+		return h.checkEndpoints(context.Background(), []tenants.Entry{{Cloud: tenants.Cloud{Authority: url, ARMEndpoint: url}}})
 	}
 	if got := look(trusted.URL); len(got) != 1 || got[0].Status != checkFail || !strings.Contains(got[0].Message, "not trusted") {
 		t.Errorf("an unknown CA: %+v", got)

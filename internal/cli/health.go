@@ -6,7 +6,7 @@ import (
 
 	"mcp-partner/schemas"
 	"mcp-partner/server"
-	"mcp-partner/vault"
+	"mcp-partner/tenants"
 )
 
 // health knows what the server cannot do without: secrets that can be read, and
@@ -25,7 +25,7 @@ func (h *house) vaultReady(ctx context.Context) error {
 		return err
 	}
 	credentials, listErr := h.directory.Credentials()
-	if listErr != nil || slices.ContainsFunc(credentials, func(c vault.CredentialConfig) bool { return c.Kind != vault.KindAzureCLI }) {
+	if listErr != nil || slices.ContainsFunc(credentials, func(c tenants.CredentialConfig) bool { return c.Kind != tenants.KindAzureCLI }) {
 		return err
 	}
 	return nil

@@ -6,19 +6,21 @@ import (
 	"slices"
 	"strings"
 
+	"mcp-partner/internal/azurecli"
+	"mcp-partner/internal/naming"
 	"mcp-partner/schemas"
-	"mcp-partner/vault"
+	"mcp-partner/tenants"
 )
 
 // setCredential writes what a row tells of its first credential.
-func (r tenantRow) setCredential(config vault.CredentialConfig) {
+func (r tenantRow) setCredential(config tenants.CredentialConfig) {
 	r["kind"], r["expires"], r["home_tenant"] = string(config.Kind), config.Expires, config.HomeTenant
 	r["assertion"], r["identity"] = config.TokenFile, config.ResourceID+config.ObjectID
-	if config.AssertionSource == vault.AssertionGitHub {
-		r["assertion"] = vault.AssertionGitHub
+	if config.AssertionSource == tenants.AssertionGitHub {
+		r["assertion"] = tenants.AssertionGitHub
 	}
 	// A certificate says itself when it ends.
-	if config.Kind == vault.KindClientCertificate {
+	if config.Kind == tenants.KindClientCertificate {
 		r["expires"] = ""
 	}
 }
@@ -28,7 +30,7 @@ func (r tenantRow) credential(clientID string) credentialOptions {
 	o := credentialOptions{clientID: clientID}
 	o.kind.kind, o.kind.expires, o.kind.homeTenant = r["kind"], r["expires"], r["home_tenant"]
 	switch assertion := r["assertion"]; {
-	case strings.EqualFold(assertion, vault.AssertionGitHub):
+	case strings.EqualFold(assertion, tenants.AssertionGitHub):
 		o.kind.github = true
 	default:
 		o.kind.tokenFile = assertion
@@ -48,7 +50,7 @@ func (im *importer) define(name string, cells tenantRow, tenantID string) error 
 	if clientID == "" && mine {
 		clientID = im.options.credential.clientID
 	}
-	have, exists := im.known[vault.FoldName(name)]
+	have, exists := im.known[naming.Fold(name)]
 	switch {
 	case exists && clientID != "" && !strings.EqualFold(have.ClientID, clientID):
 		return fmt.Errorf("credential %q exists with another client ID", schemas.Foreign(name))
@@ -57,11 +59,11 @@ func (im *importer) define(name string, cells tenantRow, tenantID string) error 
 	case exists:
 		return nil
 	case name == azureCLI:
-		path, err := vault.FindAzureCLI()
+		path, err := azurecli.Find()
 		if err != nil {
 			return err
 		}
-		return im.addCredential(vault.CredentialConfig{Name: azureCLI, Kind: vault.KindAzureCLI, AzPath: path})
+		return im.addCredential(tenants.CredentialConfig{Name: azureCLI, Kind: tenants.KindAzureCLI, AzPath: path})
 	}
 	return im.defineNew(name, clientID, cells, tenantID, mine)
 }
@@ -112,8 +114,8 @@ func (p *importPlan) takeSecret(ctx context.Context, f *Factory, h *house, o *im
 }
 
 // secretFor finds the credential that the secret of the command is for.
-func (p *importPlan) secretFor(h *house, o *importRequest) (vault.CredentialConfig, error) {
-	var candidates []vault.CredentialConfig
+func (p *importPlan) secretFor(h *house, o *importRequest) (tenants.CredentialConfig, error) {
+	var candidates []tenants.CredentialConfig
 	for _, config := range p.credentials {
 		if config.Kind.Given() && (o.credential.name == "" || sameName(config.Name, o.credential.name)) {
 			candidates = append(candidates, config)
@@ -125,13 +127,13 @@ func (p *importPlan) secretFor(h *house, o *importRequest) (vault.CredentialConf
 	case o.credential.name != "":
 		return h.directory.Credential(o.credential.name)
 	}
-	return vault.CredentialConfig{}, usage("say with --credential NAME whose it is", "the secret could be for any of %d new credentials", len(candidates))
+	return tenants.CredentialConfig{}, usage("say with --credential NAME whose it is", "the secret could be for any of %d new credentials", len(candidates))
 }
 
 // pendingSecret is a credential that still needs its secret.
 type pendingSecret struct {
 	tenant, credential string
-	kind               vault.Kind
+	kind               tenants.Kind
 }
 
 // command is what a person runs to give it.
@@ -139,14 +141,14 @@ func (p pendingSecret) command() string {
 	switch {
 	case p.kind.Person():
 		return "mcp-partner vault login " + p.credential
-	case p.kind == vault.KindClientCertificate:
+	case p.kind == tenants.KindClientCertificate:
 		return "mcp-partner tenants set " + p.tenant + " --certificate-file FILE   (the certificate of the credential " + p.credential + ")"
 	}
 	return "mcp-partner tenants set " + p.tenant + " --secret-stdin   (the secret of the credential " + p.credential + ")"
 }
 
 // came reports whether the secret of a new credential came along.
-func (p *importPlan) came(config vault.CredentialConfig, o *importRequest) bool {
+func (p *importPlan) came(config tenants.CredentialConfig, o *importRequest) bool {
 	return o.credential.given() && (len(p.credentials) == 1 || sameName(config.Name, o.credential.name))
 }
 

@@ -7,15 +7,16 @@ import (
 	"strconv"
 	"strings"
 
+	"mcp-partner/internal/naming"
 	"mcp-partner/schemas"
-	"mcp-partner/vault"
+	"mcp-partner/tenants"
 )
 
 // importPlan is what an import would do.
 type importPlan struct {
-	diff vault.Diff
+	diff tenants.Diff
 	// credentials are new.
-	credentials []vault.CredentialConfig
+	credentials []tenants.CredentialConfig
 	// held are the names of those whose secret the vault holds already.
 	held []string
 	// said is what a person should see before agreeing.
@@ -52,7 +53,7 @@ const maxMistakes = 3
 type importer struct {
 	options *importRequest
 	house   *house
-	known   map[string]vault.CredentialConfig
+	known   map[string]tenants.CredentialConfig
 	plan    *importPlan
 	// lines tell where a name or a tenant ID stood first.
 	lines    map[string]int
@@ -61,10 +62,10 @@ type importer struct {
 }
 
 func newImporter(h *house, o *importRequest) (*importer, error) {
-	im := &importer{options: o, house: h, known: map[string]vault.CredentialConfig{}, plan: &importPlan{}, lines: map[string]int{}, ca: map[string]string{}}
+	im := &importer{options: o, house: h, known: map[string]tenants.CredentialConfig{}, plan: &importPlan{}, lines: map[string]int{}, ca: map[string]string{}}
 	have, err := h.directory.Credentials()
 	for _, config := range have {
-		im.known[vault.FoldName(config.Name)] = config
+		im.known[naming.Fold(config.Name)] = config
 	}
 	return im, err
 }
@@ -76,7 +77,7 @@ func planImport(h *house, o *importRequest, rows []numbered) (*importPlan, error
 	if err != nil {
 		return nil, err
 	}
-	var entries []vault.Entry
+	var entries []tenants.Entry
 	for _, row := range rows {
 		entry, err := im.entry(row)
 		if err != nil {
@@ -110,11 +111,11 @@ func messageOf(err error) string { return strings.TrimSuffix(endOf(err).message,
 
 // entry makes a row into the entry that it stands for, and checks it by
 // itself.
-func (im *importer) entry(row numbered) (vault.Entry, error) {
+func (im *importer) entry(row numbered) (tenants.Entry, error) {
 	entry, err := im.house.directory.Get(row.tenantRow["name"])
 	exists := err == nil
 	if !exists {
-		entry = vault.Entry{Name: row.tenantRow["name"], Cloud: vault.Cloud{Name: vault.CloudPublic}}
+		entry = tenants.Entry{Name: row.tenantRow["name"], Cloud: tenants.Cloud{Name: tenants.CloudPublic}}
 	}
 	if err := im.unique(row); err != nil {
 		return entry, err
@@ -136,7 +137,7 @@ func (im *importer) entry(row numbered) (vault.Entry, error) {
 			return entry, err
 		}
 	}
-	_, err = vault.NewMemoryDirectory([]vault.Entry{entry}, im.referenced(entry))
+	_, err = tenants.NewMemoryDirectory([]tenants.Entry{entry}, im.referenced(entry))
 	return entry, err
 }
 
@@ -159,7 +160,7 @@ func (im *importer) unique(row numbered) error {
 // uniqueDomains finds a domain that two rows claim: it belongs to one tenant.
 func (im *importer) uniqueDomains(row numbered) error {
 	for _, domain := range cellList(row.tenantRow["domains"]) {
-		key := "domain " + vault.FoldName(domain)
+		key := "domain " + naming.Fold(domain)
 		if first, twice := im.lines[key]; twice && first != row.line {
 			return fmt.Errorf("domain %q stands on line %d already", schemas.Foreign(domain), first)
 		}
@@ -170,7 +171,7 @@ func (im *importer) uniqueDomains(row numbered) error {
 
 // texts sets what needs no thought. A column that the file does not have keeps
 // what is there.
-func (row numbered) texts(entry *vault.Entry) {
+func (row numbered) texts(entry *tenants.Entry) {
 	if id := row.tenantRow["tenant_id"]; id != "" {
 		entry.TenantID = id
 	}
@@ -189,7 +190,7 @@ func (row numbered) texts(entry *vault.Entry) {
 }
 
 // credential settles which credentials act in the row's tenant.
-func (im *importer) credential(row numbered, entry *vault.Entry) error {
+func (im *importer) credential(row numbered, entry *tenants.Entry) error {
 	names := cellList(row.tenantRow["credential"])
 	clientID := row.tenantRow["client_id"]
 	switch {
@@ -217,10 +218,10 @@ func (im *importer) credential(row numbered, entry *vault.Entry) error {
 }
 
 // references keeps what is pinned for a credential that stays.
-func (im *importer) references(names []string, before []vault.CredentialRef) []vault.CredentialRef {
-	refs := make([]vault.CredentialRef, len(names))
+func (im *importer) references(names []string, before []tenants.CredentialRef) []tenants.CredentialRef {
+	refs := make([]tenants.CredentialRef, len(names))
 	for i, name := range names {
-		refs[i].Name = im.known[vault.FoldName(name)].Name
+		refs[i].Name = im.known[naming.Fold(name)].Name
 		for _, ref := range before {
 			if sameName(ref.Name, name) {
 				refs[i].PinnedObjectID = ref.PinnedObjectID
@@ -230,35 +231,35 @@ func (im *importer) references(names []string, before []vault.CredentialRef) []v
 	return refs
 }
 
-func (im *importer) addCredential(config vault.CredentialConfig) error {
-	if _, err := vault.NewMemoryDirectory(nil, []vault.CredentialConfig{config}); err != nil {
+func (im *importer) addCredential(config tenants.CredentialConfig) error {
+	if _, err := tenants.NewMemoryDirectory(nil, []tenants.CredentialConfig{config}); err != nil {
 		return err
 	}
-	im.known[vault.FoldName(config.Name)] = config
+	im.known[naming.Fold(config.Name)] = config
 	im.plan.credentials = append(im.plan.credentials, config)
 	return nil
 }
 
-func (im *importer) referenced(entry vault.Entry) []vault.CredentialConfig {
-	var configs []vault.CredentialConfig
+func (im *importer) referenced(entry tenants.Entry) []tenants.CredentialConfig {
+	var configs []tenants.CredentialConfig
 	for _, ref := range entry.Credentials {
-		configs = append(configs, im.known[vault.FoldName(ref.Name)])
+		configs = append(configs, im.known[naming.Fold(ref.Name)])
 	}
 	return configs
 }
 
 // usualCloud is the cloud of a new entry whose row says nothing about it.
-func (im *importer) usualCloud(entry vault.Entry) (vault.Cloud, error) {
-	return im.house.usualCloud(im.known[vault.FoldName(entry.Credentials[0].Name)])
+func (im *importer) usualCloud(entry tenants.Entry) (tenants.Cloud, error) {
+	return im.house.usualCloud(im.known[naming.Fold(entry.Credentials[0].Name)])
 }
 
 // cloud changes an entry's cloud only where the row says something about it.
-func (im *importer) cloud(row numbered, entry *vault.Entry) error {
+func (im *importer) cloud(row numbered, entry *tenants.Entry) error {
 	cells := row.tenantRow
 	if cells["cloud"]+cells["arm_endpoint"]+cells["arm_audience"]+cells["authority"]+cells["ca_file"] == "" {
 		return nil
 	}
-	next := vault.Cloud{Name: cells["cloud"], ARMEndpoint: cells["arm_endpoint"], ARMAudience: cells["arm_audience"], Authority: cells["authority"]}
+	next := tenants.Cloud{Name: cells["cloud"], ARMEndpoint: cells["arm_endpoint"], ARMAudience: cells["arm_audience"], Authority: cells["authority"]}
 	if next.Name == "" {
 		next.Name = entry.Cloud.Name
 	}
@@ -277,11 +278,11 @@ func (im *importer) cloud(row numbered, entry *vault.Entry) error {
 
 // authorities reads a CA file once. A row that names none keeps the tenant's,
 // as long as it goes to the same place.
-func (im *importer) authorities(path string, next, before vault.Cloud) (string, error) {
+func (im *importer) authorities(path string, next, before tenants.Cloud) (string, error) {
 	if path == "" && before.CAPEM != "" && sameURL(next.Authority, before.Authority) && sameURL(next.ARMEndpoint, before.ARMEndpoint) {
 		return before.CAPEM, nil
 	}
-	if path == "" && next.Name == vault.CloudCustom {
+	if path == "" && next.Name == tenants.CloudCustom {
 		path = im.options.caFile
 	}
 	if pem, done := im.ca[path]; done {

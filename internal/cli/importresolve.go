@@ -9,8 +9,10 @@ import (
 	"sync"
 
 	"mcp-partner/internal/httpclient"
+	"mcp-partner/internal/naming"
 	"mcp-partner/schemas"
-	"mcp-partner/vault"
+	"mcp-partner/signin"
+	"mcp-partner/tenants"
 )
 
 // lookups is how many domains are asked about at once.
@@ -18,7 +20,7 @@ const lookups = 16
 
 // question is a domain whose tenant is not known, and where to ask.
 type question struct {
-	cloud  vault.Cloud
+	cloud  tenants.Cloud
 	domain string
 }
 
@@ -76,19 +78,19 @@ func (a *arranger) open() ([]asked, error) {
 		if err != nil {
 			return nil, refused("correct the file; nothing was changed", "%s: line %d: %s", a.options.file, row.line, messageOf(err))
 		}
-		open = append(open, asked{row, question{cloud, vault.FoldName(domains[0])}})
+		open = append(open, asked{row, question{cloud, naming.Fold(domains[0])}})
 	}
 	return open, nil
 }
 
 // cloudOf is the cloud that a new row will be in.
-func (a *arranger) cloudOf(row numbered) (vault.Cloud, error) {
+func (a *arranger) cloudOf(row numbered) (tenants.Cloud, error) {
 	name := a.options.credential.name
 	if names := cellList(row.tenantRow["credential"]); len(names) > 0 {
 		name = names[0]
 	}
-	entry := vault.Entry{Cloud: vault.Cloud{Name: vault.CloudPublic}}
-	if config, known := a.known[vault.FoldName(name)]; known {
+	entry := tenants.Entry{Cloud: tenants.Cloud{Name: tenants.CloudPublic}}
+	if config, known := a.known[naming.Fold(name)]; known {
 		usual, err := a.house.usualCloud(config)
 		if err != nil {
 			return usual, err
@@ -153,7 +155,7 @@ func (s *domainSearch) ask(ctx context.Context, q question) reply {
 	if s.gaveUp(host) {
 		return reply{err: schemas.NewProblem(schemas.CodeNetwork, fmt.Sprintf("Entra ID (%s) does not answer and was no longer asked for the domain %s.", host, q.domain))}
 	}
-	id, err := vault.TenantOfDomain(ctx, s.pool, q.cloud, q.domain)
+	id, err := signin.TenantOfDomain(ctx, s.pool, q.cloud, q.domain)
 	s.note(host, err)
 	return reply{id, err}
 }

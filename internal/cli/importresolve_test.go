@@ -17,7 +17,7 @@ import (
 	"mcp-partner/internal/simtest"
 	"mcp-partner/schemas"
 	"mcp-partner/simulator"
-	"mcp-partner/vault"
+	"mcp-partner/tenants"
 )
 
 // Five hundred domains become five hundred tenants, and two faults stay with
@@ -127,7 +127,7 @@ func TestGivesASilentHostUp(t *testing.T) {
 }
 
 func someDomains(authority, ca string, n int) []question {
-	cloud := vault.Cloud{Name: vault.CloudCustom, Authority: authority, ARMEndpoint: authority, ARMAudience: "https://management.example/", CAPEM: ca}
+	cloud := tenants.Cloud{Name: tenants.CloudCustom, Authority: authority, ARMEndpoint: authority, ARMAudience: "https://management.example/", CAPEM: ca}
 	questions := make([]question, n)
 	for i := range questions {
 		questions[i] = question{cloud, fmt.Sprintf("c%d.example", i)}

@@ -6,8 +6,9 @@ import (
 	"slices"
 	"strings"
 
+	"mcp-partner/internal/naming"
 	"mcp-partner/schemas"
-	"mcp-partner/vault"
+	"mcp-partner/tenants"
 )
 
 // arranger makes rows of anybody's file into rows of ours: each with the name of
@@ -16,7 +17,7 @@ type arranger struct {
 	*importer
 	file *table
 	// byTenant and byDomain are the entries of the directory.
-	byTenant, byDomain map[string]vault.Entry
+	byTenant, byDomain map[string]tenants.Entry
 	names              *tenantNames
 	// first are the rows that a tenant ID stood in first.
 	first map[string]numbered
@@ -66,7 +67,7 @@ func newArranger(h *house, o *importRequest, file *table) (*arranger, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &arranger{importer: im, file: file, names: names, byTenant: map[string]vault.Entry{}, byDomain: map[string]vault.Entry{}, first: map[string]numbered{}}
+	a := &arranger{importer: im, file: file, names: names, byTenant: map[string]tenants.Entry{}, byDomain: map[string]tenants.Entry{}, first: map[string]numbered{}}
 	for _, entry := range entries {
 		a.byTenant[entry.TenantID] = entry
 		for _, domain := range entry.Domains {
@@ -105,7 +106,7 @@ func (a *arranger) recognise(row numbered) {
 		return
 	}
 	for _, domain := range cellList(row.tenantRow["domains"]) {
-		if entry, ok := a.byDomain[vault.FoldName(domain)]; ok {
+		if entry, ok := a.byDomain[naming.Fold(domain)]; ok {
 			row.tenantRow["name"], row.tenantRow["tenant_id"] = entry.Name, entry.TenantID
 			return
 		}
@@ -124,7 +125,7 @@ func (a *arranger) again(row numbered) bool {
 		a.first[id] = row
 		return false
 	}
-	if vault.FoldName(before.tenantRow[company]) != vault.FoldName(called) {
+	if naming.Fold(before.tenantRow[company]) != naming.Fold(called) {
 		return false
 	}
 	a.said = append(a.said, fmt.Sprintf("Line %d is left out: it is the customer of line %d again.", row.line, before.line))
@@ -161,8 +162,8 @@ func (a *arranger) moved(row numbered) {
 		return
 	}
 	for _, domain := range cellList(row.tenantRow["domains"]) {
-		owner, taken := a.byDomain[vault.FoldName(domain)]
-		if taken && vault.FoldName(owner.Name) != vault.FoldName(row.tenantRow["name"]) {
+		owner, taken := a.byDomain[naming.Fold(domain)]
+		if taken && naming.Fold(owner.Name) != naming.Fold(row.tenantRow["name"]) {
 			a.mistakes = append(a.mistakes, fmt.Sprintf("line %d: domain %q is that of %s in the directory, which is another tenant", row.line, schemas.Foreign(domain), owner.Name))
 		}
 	}
@@ -172,7 +173,7 @@ func (a *arranger) moved(row numbered) {
 func joined(have, more []string) string {
 	all := slices.Clone(have)
 	for _, item := range more {
-		if !slices.ContainsFunc(all, func(known string) bool { return vault.FoldName(known) == vault.FoldName(item) }) {
+		if !slices.ContainsFunc(all, func(known string) bool { return naming.Fold(known) == naming.Fold(item) }) {
 			all = append(all, item)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"io"
 
 	"mcp-partner/guard"
+	"mcp-partner/tenants"
 	"mcp-partner/vault"
 )
 
@@ -35,7 +36,7 @@ func (s *Settings) exchange(ctx context.Context, method string, params any) (jso
 // converse sends one line to a server of its own, with an empty directory in
 // memory: what it is asked for here does not depend on the state directory.
 func (s *Settings) converse(ctx context.Context, line []byte) ([]byte, error) {
-	directory, err := vault.NewMemoryDirectory(nil, nil)
+	directory, err := tenants.NewMemoryDirectory(nil, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -7,7 +7,7 @@ import (
 
 	"mcp-partner/guard"
 	"mcp-partner/schemas"
-	"mcp-partner/vault"
+	"mcp-partner/tenants"
 )
 
 // record writes into the ledger that somebody changed the directory or the
@@ -36,7 +36,7 @@ func (f *Factory) recordSecret(ctx context.Context, h *house, credential string)
 const maxRecordedNames = 50
 
 // namesOf lists tenants for the record.
-func namesOf(entries []vault.Entry) string {
+func namesOf(entries []tenants.Entry) string {
 	if len(entries) == 0 {
 		return "none"
 	}

@@ -22,6 +22,7 @@ import (
 	"mcp-partner/internal/simtest"
 	"mcp-partner/ledger"
 	"mcp-partner/schemas"
+	"mcp-partner/tenants"
 	"mcp-partner/vault"
 )
 
@@ -147,7 +148,7 @@ func TestNoLedgerNoWrite(t *testing.T) {
 // inhabit puts the tenant contoso of a simulated Azure into a state directory.
 func inhabit(t *testing.T, dir string, world *simtest.World) {
 	t.Helper()
-	directory, err := vault.OpenDirectory(dir)
+	directory, err := tenants.OpenDirectory(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -163,8 +164,8 @@ func inhabit(t *testing.T, dir string, world *simtest.World) {
 		t.Fatal(err)
 	}
 	contoso, _ := world.Sim.Tenant("contoso")
-	entry := vault.Entry{Name: "contoso", TenantID: contoso.TenantID, Cloud: world.Cloud(), Credentials: []vault.CredentialRef{{Name: "contoso"}}}
-	credential := vault.CredentialConfig{Name: "contoso", Kind: vault.KindClientSecret, ClientID: world.Sim.ClientID()}
+	entry := tenants.Entry{Name: "contoso", TenantID: contoso.TenantID, Cloud: world.Cloud(), Credentials: []tenants.CredentialRef{{Name: "contoso"}}}
+	credential := tenants.CredentialConfig{Name: "contoso", Kind: tenants.KindClientSecret, ClientID: world.Sim.ClientID()}
 	if err := directory.Add(t.Context(), entry, credential); err != nil {
 		t.Fatal(err)
 	}

@@ -9,7 +9,7 @@ import (
 	"sync"
 	"testing"
 
-	"mcp-partner/vault"
+	"mcp-partner/tenants"
 )
 
 // issued is a state directory with two tenants, and a server over it.
@@ -33,7 +33,7 @@ func serveIssued(t *testing.T) *issued {
 		ca := t.TempDir() + "/ca.pem"
 		writeFile(t, ca, cloud.CAPEM)
 		i.run(world.Sim.ClientSecret(), "tenants", "add", name, "--tenant-id", tenant.TenantID, "--client-id", world.Sim.ClientID(), "--secret-stdin",
-			"--cloud", vault.CloudCustom, "--arm-endpoint", cloud.ARMEndpoint, "--arm-audience", cloud.ARMAudience, "--authority", cloud.Authority, "--ca-file", ca, "--skip-instance-discovery")
+			"--cloud", tenants.CloudCustom, "--arm-endpoint", cloud.ARMEndpoint, "--arm-audience", cloud.ARMAudience, "--authority", cloud.Authority, "--ca-file", ca, "--skip-instance-discovery")
 	}
 	i.server = start(t, i.env, "serve", "--http", "127.0.0.1:0", "--allow-writes", "--log-level", "debug")
 	i.server.line(&i.at)

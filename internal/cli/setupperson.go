@@ -3,7 +3,7 @@ package cli
 import (
 	"context"
 
-	"mcp-partner/vault"
+	"mcp-partner/tenants"
 )
 
 // askPerson makes the credential a person who signs in with a code. Without a
@@ -12,7 +12,7 @@ func (s *firstRun) askPerson(ctx context.Context) error {
 	if err := s.askInto(ctx, "tenant-id", tenantQuestion, ""); err != nil {
 		return err
 	}
-	return s.set("kind", string(vault.KindDeviceCode))
+	return s.set("kind", string(tenants.KindDeviceCode))
 }
 
 // signIn signs a person in where the tenant's credential is one: a server never

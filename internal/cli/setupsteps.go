@@ -9,9 +9,11 @@ import (
 	"slices"
 	"strings"
 
+	"mcp-partner/internal/azurecli"
 	"mcp-partner/internal/clientfile"
 	"mcp-partner/internal/config"
 	"mcp-partner/schemas"
+	"mcp-partner/tenants"
 	"mcp-partner/vault"
 )
 
@@ -225,8 +227,8 @@ func (s *firstRun) addTenant(ctx context.Context) error {
 }
 
 // knownTenant is the tenant that was named, or the first where none was.
-func (s *firstRun) knownTenant(entries []vault.Entry) string {
-	i := slices.IndexFunc(entries, func(e vault.Entry) bool { return sameName(e.Name, s.o.tenant.name) })
+func (s *firstRun) knownTenant(entries []tenants.Entry) string {
+	i := slices.IndexFunc(entries, func(e tenants.Entry) bool { return sameName(e.Name, s.o.tenant.name) })
 	switch {
 	case i >= 0:
 		return entries[i].Name
@@ -253,7 +255,7 @@ func (s *firstRun) takeName(typed string) error {
 	if typed == "" {
 		return usage("mcp-partner setup contoso", "the first tenant has no name")
 	}
-	if err := vault.CheckTenantName(typed); err != nil {
+	if err := tenants.CheckTenantName(typed); err != nil {
 		return asUsage(err)
 	}
 	s.o.tenant.name = typed
@@ -294,12 +296,12 @@ func (s *firstRun) askCredential(ctx context.Context) error {
 	return s.askApplication(ctx)
 }
 
-func (s *firstRun) azAccount(ctx context.Context) (vault.AzureCLIAccount, bool) {
-	path, err := vault.FindAzureCLI()
+func (s *firstRun) azAccount(ctx context.Context) (azurecli.Account, bool) {
+	path, err := azurecli.Find()
 	if err != nil {
-		return vault.AzureCLIAccount{}, false
+		return azurecli.Account{}, false
 	}
-	account, err := vault.CurrentAzureCLIAccount(ctx, path)
+	account, err := azurecli.CurrentAccount(ctx, path)
 	return account, err == nil
 }
 

@@ -10,12 +10,12 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 
 	"mcp-partner/schemas"
-	"mcp-partner/vault"
+	"mcp-partner/tenants"
 )
 
 // signIn gets a token as a call would, and looks at it as the gate before ARM
 // does: one for another tenant or another identity would be stopped there.
-func (h *house) signIn(ctx context.Context, entry vault.Entry, config vault.CredentialConfig) error {
+func (h *house) signIn(ctx context.Context, entry tenants.Entry, config tenants.CredentialConfig) error {
 	signer, err := h.source.Credential(ctx, entry.Name, config.Name)
 	if err != nil {
 		return err
@@ -54,7 +54,7 @@ func claimsOf(token string) tokenClaims {
 	return tokenClaims{claim("tid"), claim("oid")}
 }
 
-func judgeToken(claims tokenClaims, entry vault.Entry, ref vault.CredentialRef, kind vault.Kind) error {
+func judgeToken(claims tokenClaims, entry tenants.Entry, ref tenants.CredentialRef, kind tenants.Kind) error {
 	switch {
 	case claims.tenantID != "" && !strings.EqualFold(claims.tenantID, entry.TenantID):
 		return schemas.NewProblem(schemas.CodeWrongTenant,
@@ -68,8 +68,8 @@ func judgeToken(claims tokenClaims, entry vault.Entry, ref vault.CredentialRef, 
 	return nil
 }
 
-func wrongTenantHint(entry vault.Entry, kind vault.Kind) string {
-	if kind == vault.KindAzureCLI {
+func wrongTenantHint(entry tenants.Entry, kind tenants.Kind) string {
+	if kind == tenants.KindAzureCLI {
 		return "A person runs: az login --tenant " + entry.TenantID
 	}
 	return "A person runs: mcp-partner tenants set " + entry.Name + " --tenant-id GUID"

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"mcp-partner/simulator"
+	"mcp-partner/tenants"
 	"mcp-partner/vault"
 )
 
@@ -90,22 +91,22 @@ func cannotListen(addr string, err error) string {
 func (s *simulation) Close() { _ = s.server.Close() }
 
 // cloud is where the simulation is reached.
-func (s *simulation) cloud() vault.Cloud {
-	return vault.Cloud{
-		Name: vault.CloudCustom, Authority: s.server.Authority(), ARMEndpoint: s.server.ARMEndpoint(),
+func (s *simulation) cloud() tenants.Cloud {
+	return tenants.Cloud{
+		Name: tenants.CloudCustom, Authority: s.server.Authority(), ARMEndpoint: s.server.ARMEndpoint(),
 		ARMAudience: s.server.Audience(), CAPEM: string(s.server.CAPEM()), SkipInstanceDiscovery: true,
 	}
 }
 
 // entries are the simulated tenants as a directory has them.
-func (s *simulation) entries() []vault.Entry {
+func (s *simulation) entries() []tenants.Entry {
 	cloud := s.cloud()
-	tenants := s.sim.Tenants()
-	entries := make([]vault.Entry, len(tenants))
-	for i, t := range tenants {
-		entries[i] = vault.Entry{
+	simulated := s.sim.Tenants()
+	entries := make([]tenants.Entry, len(simulated))
+	for i, t := range simulated {
+		entries[i] = tenants.Entry{
 			Name: t.Name, TenantID: t.TenantID, Domains: []string{t.Domain}, Cloud: cloud,
-			Credentials: []vault.CredentialRef{{Name: simulatedCredential}},
+			Credentials: []tenants.CredentialRef{{Name: simulatedCredential}},
 		}
 	}
 	return entries
@@ -113,9 +114,9 @@ func (s *simulation) entries() []vault.Entry {
 
 // memory is a directory and a vault for all simulated tenants, from here on the
 // production path.
-func (s *simulation) memory() (*vault.Directory, vault.Store, error) {
-	directory, err := vault.NewMemoryDirectory(s.entries(), []vault.CredentialConfig{
-		{Name: simulatedCredential, Kind: vault.KindClientSecret, ClientID: s.sim.ClientID()},
+func (s *simulation) memory() (*tenants.Directory, vault.Store, error) {
+	directory, err := tenants.NewMemoryDirectory(s.entries(), []tenants.CredentialConfig{
+		{Name: simulatedCredential, Kind: tenants.KindClientSecret, ClientID: s.sim.ClientID()},
 	})
 	if err != nil {
 		return nil, nil, err

@@ -13,7 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"mcp-partner/internal/config"
-	"mcp-partner/vault"
+	"mcp-partner/tenants"
 )
 
 type simulateCommand struct {
@@ -162,7 +162,7 @@ func writeCA(pem, path string, force bool) (file string, remove func(), err erro
 func writeTenants(s *simulation, announced announcement, o *simulateCommand) error {
 	rows := make([]tenantRow, 0, len(s.entries()))
 	for _, entry := range s.entries() {
-		row := rowOf(entry, vault.CredentialConfig{Kind: vault.KindClientSecret, ClientID: announced.ClientID})
+		row := rowOf(entry, tenants.CredentialConfig{Kind: tenants.KindClientSecret, ClientID: announced.ClientID})
 		row["ca_file"] = announced.CAFile
 		rows = append(rows, row)
 	}

@@ -4,14 +4,14 @@ import (
 	"context"
 	"strings"
 
-	"mcp-partner/vault"
+	"mcp-partner/tenants"
 )
 
 // checkSuccession refuses a change after which nobody could remove a link: one
 // that takes a credential which has acted in the tenant away, or makes the
 // entry stand for another tenant. Only a credential that has acted there once,
 // and so has a pin, can have a link.
-func (h *house) checkSuccession(ctx context.Context, before, after vault.Entry, added []vault.CredentialConfig) error {
+func (h *house) checkSuccession(ctx context.Context, before, after tenants.Entry, added []tenants.CredentialConfig) error {
 	leaving := before
 	leaving.Credentials = nil
 	for _, ref := range before.Credentials {
@@ -25,7 +25,7 @@ func (h *house) checkSuccession(ctx context.Context, before, after vault.Entry, 
 // staysIn reports whether the identity of a credential still acts in the tenant
 // after a change. Another credential of the same application is the same
 // identity.
-func (h *house) staysIn(gone vault.CredentialRef, before, after vault.Entry, added []vault.CredentialConfig) bool {
+func (h *house) staysIn(gone tenants.CredentialRef, before, after tenants.Entry, added []tenants.CredentialConfig) bool {
 	if !strings.EqualFold(before.TenantID, after.TenantID) {
 		return false
 	}

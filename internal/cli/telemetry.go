@@ -10,8 +10,8 @@ import (
 	"mcp-partner/guard"
 	"mcp-partner/internal/telemetry"
 	"mcp-partner/server"
+	"mcp-partner/tenants"
 	"mcp-partner/tools"
-	"mcp-partner/vault"
 )
 
 // newWatch tells nobody anything until figures or traces are wanted.
@@ -41,8 +41,8 @@ func (s *Settings) startMetrics(h *house, decider *guard.Guard, pair *server.Key
 }
 
 // watchTokens counts sign-ins beside whatever else is told of them.
-func (s *Settings) watchTokens(next func(vault.Event)) func(vault.Event) {
-	return func(e vault.Event) {
+func (s *Settings) watchTokens(next func(tenants.Event)) func(tenants.Event) {
+	return func(e tenants.Event) {
 		code := ""
 		if e.Problem != nil {
 			code = string(e.Problem.Code)

@@ -6,7 +6,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"mcp-partner/internal/config"
-	"mcp-partner/vault"
+	"mcp-partner/tenants"
 )
 
 // tenantOptions are the attributes of a tenant as flags of add and set.
@@ -34,7 +34,7 @@ func (o *tenantOptions) add(flags *pflag.FlagSet) {
 	flags.StringVar(&o.externalID, "external-id", "", "`ID` of the customer in another system, for reports")
 	flags.StringVar(&o.note, "note", "", "a note, for reports")
 	flags.StringVar(&o.objectID, "object-id", "", "object ID (`GUID`) that the credential must have there")
-	flags.StringVar(&o.cloud, "cloud", vault.CloudPublic, "`public, usgovernment, china or custom`")
+	flags.StringVar(&o.cloud, "cloud", tenants.CloudPublic, "`public, usgovernment, china or custom`")
 	flags.StringVar(&o.endpoint, "arm-endpoint", "", "custom cloud: `URL` of Azure Resource Manager")
 	flags.StringVar(&o.audience, "arm-audience", "", "custom cloud: `URL` that tokens are asked for")
 	flags.StringVar(&o.authority, "authority", "", "custom cloud: `URL` of Entra ID")
@@ -71,7 +71,7 @@ func (o *tenantOptions) given(names ...string) bool {
 }
 
 // apply writes into an entry what was given, and nothing else.
-func (o *tenantOptions) apply(entry *vault.Entry) error {
+func (o *tenantOptions) apply(entry *tenants.Entry) error {
 	for name, set := range map[string]func(){
 		"tenant-id":      func() { entry.TenantID = o.tenantID },
 		"expect-partner": func() { entry.ExpectedPartnerID = o.expected },
@@ -90,12 +90,12 @@ func (o *tenantOptions) apply(entry *vault.Entry) error {
 }
 
 // applyCloud changes the cloud only if something was said about it.
-func (o *tenantOptions) applyCloud(entry *vault.Entry) error {
+func (o *tenantOptions) applyCloud(entry *tenants.Entry) error {
 	if !o.given(cloudFlags()...) {
 		return nil
 	}
 	if o.given("cloud") && o.cloud != entry.Cloud.Name {
-		entry.Cloud = vault.Cloud{Name: o.cloud}
+		entry.Cloud = tenants.Cloud{Name: o.cloud}
 	}
 	for name, set := range map[string]func(){
 		"arm-endpoint":            func() { entry.Cloud.ARMEndpoint = o.endpoint },

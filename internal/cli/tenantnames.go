@@ -4,7 +4,8 @@ import (
 	"strconv"
 	"strings"
 
-	"mcp-partner/vault"
+	"mcp-partner/internal/naming"
+	"mcp-partner/tenants"
 )
 
 // tenantNames are the names and domains that are taken.
@@ -24,21 +25,21 @@ func (h *house) names() (*tenantNames, error) {
 }
 
 // take claims a name.
-func (n *tenantNames) take(name string) { n.names[vault.FoldName(name)] = true }
+func (n *tenantNames) take(name string) { n.names[naming.Fold(name)] = true }
 
 // suggest makes a name that is free out of what a tenant is called, else of its
 // domain, else of its ID, and claims it.
 func (n *tenantNames) suggest(called string, domains []string, tenantID string) string {
-	base := vault.SuggestName(called)
+	base := tenants.SuggestName(called)
 	if base == "" && len(domains) > 0 {
 		label, _, _ := strings.Cut(domains[0], ".")
-		base = vault.SuggestName(label)
+		base = tenants.SuggestName(label)
 	}
 	if base == "" {
-		base = strings.TrimSuffix("tenant-"+vault.SuggestName(tenantID[:min(len(tenantID), 8)]), "-")
+		base = strings.TrimSuffix("tenant-"+tenants.SuggestName(tenantID[:min(len(tenantID), 8)]), "-")
 	}
 	name := base
-	for i := 2; n.names[vault.FoldName(name)]; i++ {
+	for i := 2; n.names[naming.Fold(name)]; i++ {
 		name = base + "-" + strconv.Itoa(i)
 	}
 	n.take(name)
@@ -50,7 +51,7 @@ func (n *tenantNames) suggest(called string, domains []string, tenantID string) 
 func (n *tenantNames) unclaimed(domains []string) []string {
 	var free []string
 	for _, domain := range domains {
-		if key := vault.FoldName(domain); vault.IsDomain(domain) && !n.domains[key] {
+		if key := naming.Fold(domain); tenants.IsDomain(domain) && !n.domains[key] {
 			n.domains[key] = true
 			free = append(free, domain)
 		}

@@ -8,7 +8,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"mcp-partner/guard"
-	"mcp-partner/vault"
+	"mcp-partner/internal/azurecli"
+	"mcp-partner/tenants"
 )
 
 // newTenantsAdd builds `tenants add`.
@@ -62,9 +63,9 @@ func runTenantsAdd(ctx context.Context, f *Factory, o *tenantOptions) error {
 		return err
 	}
 	if o.given(cloudFlags()...) {
-		cloud = vault.Cloud{Name: vault.CloudPublic}
+		cloud = tenants.Cloud{Name: tenants.CloudPublic}
 	}
-	entry := vault.Entry{Name: o.name, Cloud: cloud, Credentials: []vault.CredentialRef{{Name: chosen.config.Name}}}
+	entry := tenants.Entry{Name: o.name, Cloud: cloud, Credentials: []tenants.CredentialRef{{Name: chosen.config.Name}}}
 	chosen.suggest(&entry)
 	if err := o.apply(&entry); err != nil {
 		return err
@@ -78,14 +79,14 @@ func runTenantsAdd(ctx context.Context, f *Factory, o *tenantOptions) error {
 	if err := atHome(entry, chosen.config); err != nil {
 		return err
 	}
-	said, err := h.checkDestinations(ctx, []vault.Entry{entry}, chosen.added(), o.consent.otherAuthority)
+	said, err := h.checkDestinations(ctx, []tenants.Entry{entry}, chosen.added(), o.consent.otherAuthority)
 	if err != nil {
 		return err
 	}
 	return f.store(ctx, h, chosen, &o.credential, func(chosen choice) error { return f.finishAdd(ctx, h, entry, chosen, said) })
 }
 
-func (f *Factory) finishAdd(ctx context.Context, h *house, entry vault.Entry, chosen choice, said []string) error {
+func (f *Factory) finishAdd(ctx context.Context, h *house, entry tenants.Entry, chosen choice, said []string) error {
 	if err := h.directory.Add(ctx, entry, chosen.added()...); err != nil {
 		return err
 	}
@@ -107,7 +108,7 @@ func (f *Factory) finishAdd(ctx context.Context, h *house, entry vault.Entry, ch
 }
 
 // atHome refuses a managed identity for a tenant in which it does not exist.
-func atHome(entry vault.Entry, config vault.CredentialConfig) error {
+func atHome(entry tenants.Entry, config tenants.CredentialConfig) error {
 	if home := config.HomeTenant; home != "" && !strings.EqualFold(home, entry.TenantID) {
 		return refused("give "+entry.Name+" a credential of another kind", "the managed identity of the credential %s exists in tenant %s only", config.Name, home)
 	}
@@ -116,13 +117,13 @@ func atHome(entry vault.Entry, config vault.CredentialConfig) error {
 
 // choice is the credential that will act in a tenant.
 type choice struct {
-	config vault.CredentialConfig
+	config tenants.CredentialConfig
 	// isNew is true for one that the directory does not have yet.
 	isNew bool
 	// held is true where the vault held its secret already.
 	held bool
 	// account is who is signed in with az, for azure-cli alone.
-	account *vault.AzureCLIAccount
+	account *azurecli.Account
 }
 
 // choose finds or makes the credential that the flags mean.
@@ -157,31 +158,31 @@ func (f *Factory) choose(ctx context.Context, h *house, o *credentialOptions, te
 
 // chooseAzureCLI stores where az is: a server that a desktop client starts has
 // no useful PATH.
-func chooseAzureCLI(ctx context.Context, have vault.CredentialConfig, exists bool) (choice, error) {
+func chooseAzureCLI(ctx context.Context, have tenants.CredentialConfig, exists bool) (choice, error) {
 	c := choice{config: have, isNew: !exists}
 	if !exists {
-		path, err := vault.FindAzureCLI()
+		path, err := azurecli.Find()
 		if err != nil {
 			return choice{}, err
 		}
-		c.config = vault.CredentialConfig{Name: azureCLI, Kind: vault.KindAzureCLI, AzPath: path}
+		c.config = tenants.CredentialConfig{Name: azureCLI, Kind: tenants.KindAzureCLI, AzPath: path}
 	}
-	account, err := vault.CurrentAzureCLIAccount(ctx, c.config.AzPath)
+	account, err := azurecli.CurrentAccount(ctx, c.config.AzPath)
 	c.account = &account
 	return c, err
 }
 
 // suggest fills in what az knows; flags come after it.
-func (c choice) suggest(entry *vault.Entry) {
+func (c choice) suggest(entry *tenants.Entry) {
 	if c.account == nil {
 		return
 	}
 	entry.TenantID = c.account.TenantID
 	switch c.account.Cloud {
 	case "AzureUSGovernment":
-		entry.Cloud.Name = vault.CloudUSGovernment
+		entry.Cloud.Name = tenants.CloudUSGovernment
 	case "AzureChinaCloud":
-		entry.Cloud.Name = vault.CloudChina
+		entry.Cloud.Name = tenants.CloudChina
 	}
 }
 
@@ -202,16 +203,16 @@ func (c choice) next(tenant string) string {
 }
 
 // added is what the directory has to be given.
-func (c choice) added() []vault.CredentialConfig {
+func (c choice) added() []tenants.CredentialConfig {
 	if c.isNew {
-		return []vault.CredentialConfig{c.config}
+		return []tenants.CredentialConfig{c.config}
 	}
 	return nil
 }
 
 // rehearse makes the change on a copy, so that a mistake is found before
 // anybody types a secret. It returns the entry in its normal form.
-func (h *house) rehearse(ctx context.Context, entry vault.Entry, chosen choice) (vault.Entry, error) {
+func (h *house) rehearse(ctx context.Context, entry tenants.Entry, chosen choice) (tenants.Entry, error) {
 	copied, err := h.copied()
 	if err != nil {
 		return entry, err
@@ -223,7 +224,7 @@ func (h *house) rehearse(ctx context.Context, entry vault.Entry, chosen choice) 
 }
 
 // copied is a copy of the directory in memory.
-func (h *house) copied(more ...vault.CredentialConfig) (*vault.Directory, error) {
+func (h *house) copied(more ...tenants.CredentialConfig) (*tenants.Directory, error) {
 	entries, err := h.directory.List()
 	if err != nil {
 		return nil, err
@@ -232,7 +233,7 @@ func (h *house) copied(more ...vault.CredentialConfig) (*vault.Directory, error)
 	if err != nil {
 		return nil, err
 	}
-	return vault.NewMemoryDirectory(entries, append(credentials, more...))
+	return tenants.NewMemoryDirectory(entries, append(credentials, more...))
 }
 
 // store puts the secret of a new credential into the vault and goes on. If

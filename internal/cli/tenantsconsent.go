@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"mcp-partner/vault"
+	"mcp-partner/tenants"
 )
 
 type consentLinksOptions struct {
@@ -95,7 +95,7 @@ func (h *house) consentRows(credential string) ([]tenantRow, error) {
 	return rows, nil
 }
 
-func consentRow(entry vault.Entry, clientID string) tenantRow {
+func consentRow(entry tenants.Entry, clientID string) tenantRow {
 	return tenantRow{
 		"name": entry.Name, "tenant_id": entry.TenantID, "domains": strings.Join(entry.Domains, ";"), "cloud": entry.Cloud.Name,
 		"owner": entry.Owner, "external_id": entry.ExternalID, "consent_url": entry.Cloud.ConsentURL(entry.TenantID, clientID),

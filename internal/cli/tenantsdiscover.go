@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"mcp-partner/schemas"
-	"mcp-partner/vault"
+	"mcp-partner/tenants"
 )
 
 type discoverOptions struct {
@@ -119,20 +119,20 @@ func (h *house) discover(ctx context.Context, o *discoverOptions) (discovery, er
 
 // startOf is the tenant in which a discovery begins: the one that is asked for,
 // else the first that uses the credential.
-func (h *house) startOf(config vault.CredentialConfig, asked string) (vault.Entry, error) {
+func (h *house) startOf(config tenants.CredentialConfig, asked string) (tenants.Entry, error) {
 	if asked != "" {
 		return h.directory.Resolve(asked)
 	}
 	entries, err := h.directory.List()
 	if err != nil {
-		return vault.Entry{}, err
+		return tenants.Entry{}, err
 	}
 	for _, entry := range entries {
 		if usesAny(entry, []string{config.Name}) {
 			return entry, nil
 		}
 	}
-	return vault.Entry{}, refused("mcp-partner tenants add NAME --tenant-id GUID --credential "+shellWord(config.Name),
+	return tenants.Entry{}, refused("mcp-partner tenants add NAME --tenant-id GUID --credential "+shellWord(config.Name),
 		"no tenant uses the credential %s, so there is nowhere to begin", config.Name)
 }
 
@@ -155,10 +155,10 @@ func (h *house) known(rows []schemas.TenantRow) ([]foundTenant, error) {
 }
 
 // notesOf is what somebody who reads the list has to know.
-func notesOf(config vault.CredentialConfig, found []foundTenant) []string {
+func notesOf(config tenants.CredentialConfig, found []foundTenant) []string {
 	notes := []string{}
 	switch {
-	case config.Kind.Application() || config.Kind == vault.KindManagedIdentity:
+	case config.Kind.Application() || config.Kind == tenants.KindManagedIdentity:
 		notes = append(notes, "A service principal sees only its own tenant here: this is not the list of the tenants that consented to it.")
 	case !config.Kind.Person():
 		notes = append(notes, fmt.Sprintf("If %s signs in as a service principal, this is its own tenant alone.", config.Name))

@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"mcp-partner/vault"
+	"mcp-partner/tenants"
 )
 
 type exportOptions struct {
@@ -68,16 +68,16 @@ func runTenantsExport(_ context.Context, f *Factory, o *exportOptions) error {
 	return f.printCSV(text)
 }
 
-func (h *house) exportJSON(entries []vault.Entry) ([]byte, error) {
-	tenants, err := h.tenantsJSON(entries)
+func (h *house) exportJSON(entries []tenants.Entry) ([]byte, error) {
+	listed, err := h.tenantsJSON(entries)
 	if err != nil {
 		return nil, err
 	}
-	text, err := json.MarshalIndent(map[string][]tenantJSON{"tenants": tenants}, "", "  ")
+	text, err := json.MarshalIndent(map[string][]tenantJSON{"tenants": listed}, "", "  ")
 	return append(text, '\n'), err
 }
 
-func (h *house) exportCSV(entries []vault.Entry) ([]byte, error) {
+func (h *house) exportCSV(entries []tenants.Entry) ([]byte, error) {
 	rows := make([]tenantRow, len(entries))
 	for i, entry := range entries {
 		if err := fitsCSV(entry); err != nil {
@@ -93,7 +93,7 @@ func (h *house) exportCSV(entries []vault.Entry) ([]byte, error) {
 }
 
 // fitsCSV refuses what would come back as something else.
-func fitsCSV(entry vault.Entry) error {
+func fitsCSV(entry tenants.Entry) error {
 	if slices.ContainsFunc(entry.Labels, func(label string) bool { return strings.ContainsAny(label, listSeparators) }) {
 		return refused("export with --format json", "a label of %s has a ; or | in it, which separate labels in CSV", entry.Name)
 	}
@@ -101,7 +101,7 @@ func fitsCSV(entry vault.Entry) error {
 }
 
 // rowOf is an entry as a row. Microsoft's clouds need their name alone.
-func rowOf(entry vault.Entry, credential vault.CredentialConfig) tenantRow {
+func rowOf(entry tenants.Entry, credential tenants.CredentialConfig) tenantRow {
 	var credentials []string
 	for _, ref := range entry.Credentials {
 		credentials = append(credentials, ref.Name)
@@ -112,7 +112,7 @@ func rowOf(entry vault.Entry, credential vault.CredentialConfig) tenantRow {
 		"owner": entry.Owner, "external_id": entry.ExternalID, "note": entry.Note, "cloud": entry.Cloud.Name,
 	}
 	row.setCredential(credential)
-	if entry.Cloud.Name == vault.CloudCustom {
+	if entry.Cloud.Name == tenants.CloudCustom {
 		row["arm_endpoint"], row["arm_audience"], row["authority"] = entry.Cloud.ARMEndpoint, entry.Cloud.ARMAudience, entry.Cloud.Authority
 		row["skip_instance_discovery"] = strconv.FormatBool(entry.Cloud.SkipInstanceDiscovery)
 	}

@@ -11,7 +11,7 @@ import (
 
 	"mcp-partner/guard"
 	"mcp-partner/internal/config"
-	"mcp-partner/vault"
+	"mcp-partner/tenants"
 )
 
 type importOptions struct {
@@ -228,7 +228,7 @@ func (f *Factory) apply(ctx context.Context, h *house, o *importRequest, p *impo
 	if err := h.directory.Apply(ctx, p.diff); err != nil {
 		return err
 	}
-	changed := make([]vault.Entry, len(p.diff.Changed))
+	changed := make([]tenants.Entry, len(p.diff.Changed))
 	for i, change := range p.diff.Changed {
 		changed[i] = change.After
 	}
@@ -255,7 +255,7 @@ func (u *ui) difference(p *importPlan) {
 }
 
 // additions shows new tenants, one on a line.
-func (u *ui) additions(entries []vault.Entry) {
+func (u *ui) additions(entries []tenants.Entry) {
 	if len(entries) == 0 {
 		return
 	}
@@ -265,7 +265,7 @@ func (u *ui) additions(entries []vault.Entry) {
 		header[i+1] = strings.ToUpper(strings.ReplaceAll(column, "_", " "))
 	}
 	for i, entry := range entries {
-		row := rowOf(entry, vault.CredentialConfig{})
+		row := rowOf(entry, tenants.CredentialConfig{})
 		rows[i] = []string{"+"}
 		for _, column := range columns {
 			rows[i] = append(rows[i], row[column])
@@ -274,8 +274,8 @@ func (u *ui) additions(entries []vault.Entry) {
 	u.table(header, rows)
 }
 
-func changes(before, after vault.Entry) []string {
-	was, is := rowOf(before, vault.CredentialConfig{}), rowOf(after, vault.CredentialConfig{})
+func changes(before, after tenants.Entry) []string {
+	was, is := rowOf(before, tenants.CredentialConfig{}), rowOf(after, tenants.CredentialConfig{})
 	var lines []string
 	for _, column := range tenantColumns() {
 		if was[column] != is[column] {

@@ -6,8 +6,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"mcp-partner/internal/naming"
 	"mcp-partner/schemas"
-	"mcp-partner/vault"
+	"mcp-partner/tenants"
 )
 
 // newTenantsList builds `tenants list`.
@@ -59,20 +60,20 @@ type tenantJSON struct {
 	Authority string `json:"authority"`
 }
 
-func (h *house) tenantsJSON(entries []vault.Entry) ([]tenantJSON, error) {
+func (h *house) tenantsJSON(entries []tenants.Entry) ([]tenantJSON, error) {
 	status, err := h.directory.Status(h.health)
 	if err != nil {
 		return nil, err
 	}
 	views := map[string]schemas.CredentialView{}
 	for _, one := range status {
-		views[vault.FoldName(one.Name)] = one.View()
+		views[naming.Fold(one.Name)] = one.View()
 	}
-	tenants := make([]tenantJSON, len(entries))
+	listed := make([]tenantJSON, len(entries))
 	for i, entry := range entries {
-		tenants[i] = tenantJSON{withStatus(entry.Tenant(), views), entry.Cloud.Authority}
+		listed[i] = tenantJSON{withStatus(entry.Tenant(), views), entry.Cloud.Authority}
 	}
-	return tenants, nil
+	return listed, nil
 }
 
 func (u *ui) tenantTable(tenants []tenantJSON) {

@@ -10,7 +10,7 @@ import (
 
 	"mcp-partner/guard"
 	"mcp-partner/schemas"
-	"mcp-partner/vault"
+	"mcp-partner/tenants"
 )
 
 type removeOptions struct {
@@ -72,7 +72,7 @@ func runTenantsRemove(ctx context.Context, f *Factory, o *removeOptions) error {
 
 // checkUnlinked looks at the link of every credential of the entry. What would
 // be lost is a part of the refusal.
-func (h *house) checkUnlinked(ctx context.Context, entry vault.Entry, lost string) error {
+func (h *house) checkUnlinked(ctx context.Context, entry tenants.Entry, lost string) error {
 	for _, ref := range entry.Credentials {
 		client, err := h.clients.Client(ctx, entry.Tenant(), ref.Name)
 		if err != nil {

@@ -7,7 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"mcp-partner/guard"
-	"mcp-partner/vault"
+	"mcp-partner/tenants"
 )
 
 // newTenantsSet builds `tenants set`.
@@ -75,16 +75,16 @@ func runTenantsSet(ctx context.Context, f *Factory, o *tenantOptions) error {
 
 // setPlan is what `tenants set` is about to do.
 type setPlan struct {
-	entry vault.Entry
+	entry tenants.Entry
 	// chosen is the credential from here on.
 	chosen choice
 	// config, if not nil, replaces the credential's settings.
-	config *vault.CredentialConfig
+	config *tenants.CredentialConfig
 	secret bool
 	said   []string
 }
 
-func (f *Factory) planSet(ctx context.Context, h *house, o *tenantOptions, entry vault.Entry) (setPlan, error) {
+func (f *Factory) planSet(ctx context.Context, h *house, o *tenantOptions, entry tenants.Entry) (setPlan, error) {
 	p := setPlan{entry: entry}
 	if err := f.planCredential(ctx, h, o, &p); err != nil {
 		return p, err
@@ -100,7 +100,7 @@ func (f *Factory) planSet(ctx context.Context, h *house, o *tenantOptions, entry
 
 // rehearse makes the change on a copy, and looks at what it would mean for the
 // stored secrets and for what is linked.
-func (p *setPlan) rehearse(ctx context.Context, h *house, o *tenantOptions, before vault.Entry) error {
+func (p *setPlan) rehearse(ctx context.Context, h *house, o *tenantOptions, before tenants.Entry) error {
 	copied, err := h.copied(p.chosen.added()...)
 	if err != nil {
 		return err
@@ -116,7 +116,7 @@ func (p *setPlan) rehearse(ctx context.Context, h *house, o *tenantOptions, befo
 	if p.secret {
 		replaced = []string{p.chosen.config.Name}
 	}
-	said, err := h.checkDestinations(ctx, []vault.Entry{after}, p.chosen.added(), o.consent.otherAuthority, replaced...)
+	said, err := h.checkDestinations(ctx, []tenants.Entry{after}, p.chosen.added(), o.consent.otherAuthority, replaced...)
 	p.said = append(p.said, said...)
 	if err != nil || o.consent.keepLink {
 		return err
@@ -144,7 +144,7 @@ func (f *Factory) planCredential(ctx context.Context, h *house, o *tenantOptions
 			return err
 		}
 	}
-	p.entry.Credentials = []vault.CredentialRef{{Name: p.chosen.config.Name}}
+	p.entry.Credentials = []tenants.CredentialRef{{Name: p.chosen.config.Name}}
 	p.said = append(p.said, "The credential is "+p.chosen.config.Name+" now; the pinned object ID is forgotten.")
 	return nil
 }
@@ -159,7 +159,7 @@ func (f *Factory) chooseOther(ctx context.Context, h *house, c *credentialOption
 	return f.choose(ctx, h, &asked, tenant, tenantID)
 }
 
-func (p *setPlan) keepCredential(h *house, c *credentialOptions, now vault.CredentialConfig) error {
+func (p *setPlan) keepCredential(h *house, c *credentialOptions, now tenants.CredentialConfig) error {
 	p.chosen, p.secret = choice{config: now}, c.given()
 	if err := c.changes(now); err != nil {
 		return err
@@ -171,7 +171,7 @@ func (p *setPlan) keepCredential(h *house, c *credentialOptions, now vault.Crede
 	if p.secret {
 		p.said = append(p.said, "The "+now.Kind.Shows()+" of "+now.Name+" is replaced"+alsoIn(shared)+".")
 	}
-	if p.secret && now.Kind == vault.KindClientSecret && now.Expires != "" && c.kind.expires == "" {
+	if p.secret && now.Kind == tenants.KindClientSecret && now.Expires != "" && c.kind.expires == "" {
 		p.said = append(p.said, "When the new one ends is not known: give it with --expires DATE.")
 	}
 	changed, err := c.changed(now)
@@ -227,7 +227,7 @@ func (p *setPlan) replace(ctx context.Context, f *Factory, h *house, o *credenti
 
 // replaceSecret stores the secret that the flags name, and returns the
 // credential with what is known of it.
-func (f *Factory) replaceSecret(ctx context.Context, h *house, credential vault.CredentialConfig, o *credentialOptions) (vault.CredentialConfig, error) {
+func (f *Factory) replaceSecret(ctx context.Context, h *house, credential tenants.CredentialConfig, o *credentialOptions) (tenants.CredentialConfig, error) {
 	if err := h.open(ctx); err != nil {
 		return credential, err
 	}

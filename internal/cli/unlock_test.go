@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"mcp-partner/tenants"
 	"mcp-partner/vault"
 )
 
@@ -63,15 +64,15 @@ func lockedVault(t *testing.T) string {
 	if err := vault.Init(t.Context(), dir, vault.InitOptions{Key: vault.KeySource{PassphraseFile: phrase}}); err != nil {
 		t.Fatal(err)
 	}
-	directory, err := vault.OpenDirectory(dir)
+	directory, err := tenants.OpenDirectory(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	nowhere := vault.Cloud{Name: vault.CloudCustom, Authority: "https://127.0.0.1:1", ARMEndpoint: "https://127.0.0.1:1", ARMAudience: "https://arm.example", SkipInstanceDiscovery: true}
-	entry := vault.Entry{
-		Name: "contoso", TenantID: "11111111-2222-3333-4444-555555555555", Cloud: nowhere, Credentials: []vault.CredentialRef{{Name: "app"}},
+	nowhere := tenants.Cloud{Name: tenants.CloudCustom, Authority: "https://127.0.0.1:1", ARMEndpoint: "https://127.0.0.1:1", ARMAudience: "https://arm.example", SkipInstanceDiscovery: true}
+	entry := tenants.Entry{
+		Name: "contoso", TenantID: "11111111-2222-3333-4444-555555555555", Cloud: nowhere, Credentials: []tenants.CredentialRef{{Name: "app"}},
 	}
-	config := vault.CredentialConfig{Name: "app", Kind: vault.KindClientSecret, ClientID: "11111111-2222-3333-4444-555555555556"}
+	config := tenants.CredentialConfig{Name: "app", Kind: tenants.KindClientSecret, ClientID: "11111111-2222-3333-4444-555555555556"}
 	if err := directory.Add(t.Context(), entry, config); err != nil {
 		t.Fatal(err)
 	}

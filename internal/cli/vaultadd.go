@@ -7,7 +7,7 @@ import (
 
 	"mcp-partner/guard"
 	"mcp-partner/internal/config"
-	"mcp-partner/vault"
+	"mcp-partner/tenants"
 )
 
 type vaultAddOptions struct {
@@ -71,7 +71,7 @@ func runVaultAdd(ctx context.Context, f *Factory, o *vaultAddOptions) error {
 	u.linef(good, "Stored the secret %s.", o.name)
 	next := "mcp-partner tenants add NAME --tenant-id GUID --client-id GUID --credential " + shellWord(o.name)
 	if o.credential.kind.certificate() {
-		next += " --kind " + string(vault.KindClientCertificate)
+		next += " --kind " + string(tenants.KindClientCertificate)
 	}
 	u.field("next", next)
 	return u.err
@@ -84,14 +84,14 @@ func (f *Factory) addSecret(ctx context.Context, h *house, o *vaultAddOptions) e
 		}
 		return h.vault.PutAzureRole(ctx, o.name, o.azureRole, o.clientID)
 	}
-	kind := vault.KindClientSecret
+	kind := tenants.KindClientSecret
 	switch certificate := o.credential.kind.certificate(); {
 	case certificate && o.credential.secret.given():
 		return usage("give one of them", "a secret and a certificate were both given")
 	case certificate:
-		kind = vault.KindClientCertificate
+		kind = tenants.KindClientCertificate
 	}
-	got, err := o.credential.ask(ctx, f, vault.CredentialConfig{Name: o.name, Kind: kind})
+	got, err := o.credential.ask(ctx, f, tenants.CredentialConfig{Name: o.name, Kind: kind})
 	if err != nil {
 		return err
 	}
@@ -121,9 +121,9 @@ func (h *house) holds(ctx context.Context, name string) (bool, error) {
 }
 
 // usesOf lists the credentials that a secret stands behind.
-func (h *house) usesOf(secret string) ([]vault.CredentialConfig, error) {
+func (h *house) usesOf(secret string) ([]tenants.CredentialConfig, error) {
 	configs, err := h.directory.Credentials()
-	var found []vault.CredentialConfig
+	var found []tenants.CredentialConfig
 	for _, config := range configs {
 		if config.SecretName != "" && sameName(config.SecretName, secret) {
 			found = append(found, config)

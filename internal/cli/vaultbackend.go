@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"mcp-partner/internal/azurecli"
 	"mcp-partner/internal/config"
 	"mcp-partner/vault"
 )
@@ -93,7 +94,7 @@ func (o *backendOptions) findAz(settings *vault.AzureKeyVaultSettings) error {
 	if settings.Auth.Method != "azure-cli" {
 		return nil
 	}
-	path, err := vault.FindAzureCLI()
+	path, err := azurecli.Find()
 	settings.Auth.AzPath = path
 	return err
 }

@@ -11,6 +11,7 @@ import (
 
 	"mcp-partner/guard"
 	"mcp-partner/internal/config"
+	"mcp-partner/tenants"
 	"mcp-partner/vault"
 )
 
@@ -68,7 +69,7 @@ func runVaultBackup(ctx context.Context, f *Factory, o *vaultBackupOptions) erro
 	if err != nil {
 		return err
 	}
-	data, info, err := h.vault.Backup(ctx, lock, vault.FilesIn(dir))
+	data, info, err := h.vault.Backup(ctx, lock, tenants.FilesIn(dir))
 	if err != nil {
 		return err
 	}
@@ -151,7 +152,7 @@ func runVaultRestore(ctx context.Context, f *Factory, o *vaultRestoreOptions) er
 	}
 	done, err := h.vault.Restore(ctx, data, vault.RestoreOptions{
 		Force:   o.force,
-		Tenants: vault.FilesIn(dir),
+		Tenants: tenants.FilesIn(dir),
 		Lock:    vault.Locker{Key: vault.KeySource{IdentityFile: o.identityFile, PassphraseFile: o.passphraseFile, Terminal: prompter{streams: f.IO}}},
 	})
 	if err != nil {

@@ -8,8 +8,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"mcp-partner/internal/naming"
 	"mcp-partner/schemas"
-	"mcp-partner/vault"
+	"mcp-partner/tenants"
 )
 
 type vaultListOptions struct {
@@ -155,17 +156,17 @@ func (h *house) describe(ctx context.Context, name string) (secretJSON, error) {
 
 // worstEnd is the nearest end that is known. Without one, the end is unknown,
 // unless nothing that uses the secret has an end.
-func worstEnd(now, backend time.Time, uses []vault.CredentialConfig) (string, *time.Time) {
+func worstEnd(now, backend time.Time, uses []tenants.CredentialConfig) (string, *time.Time) {
 	if len(uses) == 0 {
-		uses = []vault.CredentialConfig{{Kind: vault.KindClientSecret}}
+		uses = []tenants.CredentialConfig{{Kind: tenants.KindClientSecret}}
 	}
-	worst, nearest := vault.ExpiryNone, time.Time{}
+	worst, nearest := tenants.ExpiryNone, time.Time{}
 	for _, config := range uses {
 		state, end := withEnd(config, backend).Expiry(now)
 		switch {
 		case !end.IsZero() && (nearest.IsZero() || end.Before(nearest)):
 			worst, nearest = state, end
-		case nearest.IsZero() && state == vault.ExpiryUnknown:
+		case nearest.IsZero() && state == tenants.ExpiryUnknown:
 			worst = state
 		}
 	}
@@ -174,14 +175,14 @@ func worstEnd(now, backend time.Time, uses []vault.CredentialConfig) (string, *t
 
 // withEnd is a credential with the end that its backend tells, if it tells one:
 // that comes before what somebody said once. A certificate says its end itself.
-func withEnd(config vault.CredentialConfig, backend time.Time) vault.CredentialConfig {
-	if config.Kind == vault.KindClientSecret && !backend.IsZero() {
+func withEnd(config tenants.CredentialConfig, backend time.Time) tenants.CredentialConfig {
+	if config.Kind == tenants.KindClientSecret && !backend.IsZero() {
 		config.Expires = backend.UTC().Format(time.RFC3339)
 	}
 	return config
 }
 
-func usesAny(entry vault.Entry, credentials []string) bool {
+func usesAny(entry tenants.Entry, credentials []string) bool {
 	for _, name := range credentials {
 		if _, err := entry.Credential(name); err == nil {
 			return true
@@ -199,7 +200,7 @@ func appendNew(list []string, item string) []string {
 	return append(list, item)
 }
 
-func sameName(a, b string) bool { return vault.FoldName(a) == vault.FoldName(b) }
+func sameName(a, b string) bool { return naming.Fold(a) == naming.Fold(b) }
 
 func unlessZero(t time.Time) *time.Time {
 	if t.IsZero() {
@@ -217,10 +218,10 @@ func unlessMissing(err error) error {
 }
 
 // signedIn adds what became of the sign-ins with a secret.
-func (s *secretJSON) signedIn(known map[string]vault.Health) {
-	var all vault.Health
+func (s *secretJSON) signedIn(known map[string]tenants.Health) {
+	var all tenants.Health
 	for _, credential := range s.Credentials {
-		all = all.Newer(known[vault.FoldName(credential)])
+		all = all.Newer(known[naming.Fold(credential)])
 	}
 	s.LastSuccess, s.LastFailure, s.LastProblem = unlessZero(all.LastSuccess), unlessZero(all.LastFailure), all.LastProblem
 }

@@ -9,7 +9,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"mcp-partner/guard"
-	"mcp-partner/vault"
+	"mcp-partner/signin"
+	"mcp-partner/tenants"
 )
 
 type vaultLoginOptions struct {
@@ -78,26 +79,26 @@ func runVaultLogin(ctx context.Context, f *Factory, o *vaultLoginOptions) error 
 }
 
 // tenantOf is the entry at which a person signs in.
-func (h *house) tenantOf(config vault.CredentialConfig, tenant string) (vault.Entry, error) {
+func (h *house) tenantOf(config tenants.CredentialConfig, tenant string) (tenants.Entry, error) {
 	if tenant != "" {
 		return h.directory.Resolve(tenant)
 	}
 	entries, err := h.directory.List()
 	if err != nil {
-		return vault.Entry{}, err
+		return tenants.Entry{}, err
 	}
 	for _, entry := range entries {
 		if _, err := entry.Credential(config.Name); err == nil {
 			return entry, nil
 		}
 	}
-	return vault.Entry{}, refused("mcp-partner tenants add NAME --tenant-id GUID --credential "+config.Name, "no tenant uses the credential %s", config.Name)
+	return tenants.Entry{}, refused("mcp-partner tenants add NAME --tenant-id GUID --credential "+config.Name, "no tenant uses the credential %s", config.Name)
 }
 
 // loginUI shows a person how to sign in.
-func (u *ui) loginUI(noBrowser bool) vault.LoginUI {
-	return vault.LoginUI{
-		Device: func(p vault.DevicePrompt) error {
+func (u *ui) loginUI(noBrowser bool) signin.LoginUI {
+	return signin.LoginUI{
+		Device: func(p signin.DevicePrompt) error {
 			u.line(bold, "Open this page on any device, and type the code there.")
 			u.field("page", p.URL)
 			u.field("code", p.Code)

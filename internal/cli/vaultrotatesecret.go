@@ -9,6 +9,8 @@ import (
 	"mcp-partner/guard"
 	"mcp-partner/internal/config"
 	"mcp-partner/schemas"
+	"mcp-partner/signin"
+	"mcp-partner/tenants"
 	"mcp-partner/vault"
 )
 
@@ -93,14 +95,14 @@ func runVaultRotateSecret(ctx context.Context, f *Factory, o *rotateSecretOption
 }
 
 // readSuccessor takes the new secret in the form of the kind that uses it.
-func (f *Factory) readSuccessor(ctx context.Context, o *rotateSecretOptions, config vault.CredentialConfig) (given, error) {
+func (f *Factory) readSuccessor(ctx context.Context, o *rotateSecretOptions, config tenants.CredentialConfig) (given, error) {
 	kind := config.Kind
 	switch {
 	case !kind.Given():
 		return given{}, refused("mcp-partner tenants --help", "the vault keeps the sign-in of a person under %s, which is not replaced by hand", o.name)
-	case kind == vault.KindClientCertificate && o.credential.secret.given():
+	case kind == tenants.KindClientCertificate && o.credential.secret.given():
 		return given{}, usage("give --certificate-file FILE", "the secret %s is a certificate", o.name)
-	case kind == vault.KindClientSecret && o.credential.kind.certificate():
+	case kind == tenants.KindClientSecret && o.credential.kind.certificate():
 		return given{}, usage("give --secret-file FILE", "the secret %s is a client secret", o.name)
 	}
 	return o.credential.ask(ctx, f, config)
@@ -148,17 +150,17 @@ func (h *house) trial(name string, next given, place placeOfUse) (*house, error)
 	if err != nil {
 		return nil, err
 	}
-	entry.Credentials = []vault.CredentialRef{ref}
-	directory, err := vault.NewMemoryDirectory([]vault.Entry{entry}, []vault.CredentialConfig{config})
+	entry.Credentials = []tenants.CredentialRef{ref}
+	directory, err := tenants.NewMemoryDirectory([]tenants.Entry{entry}, []tenants.CredentialConfig{config})
 	if err != nil {
 		return nil, err
 	}
 	store := proposed{h.store, name, next.secret}
-	return &house{directory: directory, store: store, source: vault.NewSource(vault.Options{Directory: directory, Store: store, HTTP: h.http})}, nil
+	return &house{directory: directory, store: store, source: signin.NewSource(signin.Options{Directory: directory, Store: store, HTTP: h.http})}, nil
 }
 
 // in is a credential as it is with what was given.
-func (g given) in(config vault.CredentialConfig) vault.CredentialConfig {
+func (g given) in(config tenants.CredentialConfig) tenants.CredentialConfig {
 	config.Expires, config.Thumbprint = g.config.Expires, g.config.Thumbprint
 	return config
 }

@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"mcp-partner/vault"
+	"mcp-partner/tenants"
 )
 
 type vaultTestOptions struct {
@@ -118,8 +118,8 @@ func (f *Factory) showSignIns(tried []signInJSON, asJSON bool) error {
 
 // placeOfUse is a tenant in which a credential acts.
 type placeOfUse struct {
-	entry  vault.Entry
-	config vault.CredentialConfig
+	entry  tenants.Entry
+	config tenants.CredentialConfig
 }
 
 // placesOf lists where a secret is used.

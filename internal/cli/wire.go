@@ -16,6 +16,8 @@ import (
 	"mcp-partner/schemas"
 	"mcp-partner/search"
 	"mcp-partner/server"
+	"mcp-partner/signin"
+	"mcp-partner/tenants"
 	"mcp-partner/tools"
 	"mcp-partner/vault"
 )
@@ -24,13 +26,13 @@ import (
 // that all lead to.
 type house struct {
 	settings  *Settings
-	directory *vault.Directory
+	directory *tenants.Directory
 	store     vault.Store
-	source    *vault.Source
+	source    *signin.Source
 	http      *httpclient.Pool
 	clients   *clients
 	// health is what became of sign-ins.
-	health *vault.HealthFile
+	health *tenants.HealthFile
 	// ledger, keyring and vault are of a real state directory, else nil.
 	ledger  *ledger.Ledger
 	keyring *vault.Keyring
@@ -58,7 +60,7 @@ func (s *Settings) openHouse(keys keyOptions, simulated *simulation) (*house, er
 	if err != nil {
 		return nil, err
 	}
-	directory, err := vault.OpenDirectory(dir)
+	directory, err := tenants.OpenDirectory(dir)
 	if err != nil {
 		return nil, err
 	}
@@ -72,7 +74,7 @@ func (s *Settings) openHouse(keys keyOptions, simulated *simulation) (*house, er
 		s.Log.Warn("an older ledger was put back: its open approvals and tokens were voided, and entries are missing", "count", missing)
 	}})
 	var h *house
-	h = s.furnish(directory, store, pool, func(e vault.Event) {
+	h = s.furnish(directory, store, pool, func(e tenants.Event) {
 		if !h.unrecorded {
 			countToken(record, e)
 		}
@@ -82,7 +84,7 @@ func (s *Settings) openHouse(keys keyOptions, simulated *simulation) (*house, er
 }
 
 // countToken puts tokens that were minted into the record, gathered.
-func countToken(record *ledger.Ledger, e vault.Event) {
+func countToken(record *ledger.Ledger, e tenants.Event) {
 	if e.Problem == nil {
 		record.CountToken(e.Credential, e.Tenant)
 	}
@@ -100,12 +102,12 @@ func (s *Settings) simulatedHouse(simulated *simulation) (*house, error) {
 
 // furnish adds what makes tokens and clients out of a directory and secrets. A
 // pool that is nil is made.
-func (s *Settings) furnish(directory *vault.Directory, store vault.Store, pool *httpclient.Pool, onToken func(vault.Event)) *house {
+func (s *Settings) furnish(directory *tenants.Directory, store vault.Store, pool *httpclient.Pool, onToken func(tenants.Event)) *house {
 	if pool == nil {
 		pool = httpclient.NewPool(httpclient.Options{})
 	}
 	health := s.openHealth(onToken != nil)
-	source := vault.NewSource(vault.Options{Directory: directory, Store: store, HTTP: pool, Logger: s.Log, OnToken: noted(health, s.watchTokens(onToken))})
+	source := signin.NewSource(signin.Options{Directory: directory, Store: store, HTTP: pool, Logger: s.Log, OnToken: noted(health, s.watchTokens(onToken))})
 	return &house{
 		settings: s, health: health, directory: directory, store: store, source: source, http: pool,
 		clients: newClients(directory, source, pool, s.Observer),
@@ -207,8 +209,8 @@ func (s *Settings) mcpServer(service *tools.Service) *server.Server {
 
 // directory shows the vault's directory as the tools want it.
 type directory struct {
-	*vault.Directory
-	health *vault.HealthFile
+	*tenants.Directory
+	health *tenants.HealthFile
 }
 
 // Resolve implements tools.Directory.
@@ -234,13 +236,13 @@ func (d directory) List() ([]schemas.Tenant, error) {
 
 // sameIdentities finds the credentials of a tenant that are the same identity as
 // one before them.
-func sameIdentities(refs []vault.CredentialRef, configs []vault.CredentialConfig) map[string]string {
+func sameIdentities(refs []tenants.CredentialRef, configs []tenants.CredentialConfig) map[string]string {
 	if len(refs) < 2 {
 		return nil
 	}
-	same, seen := map[string]string{}, []vault.CredentialConfig{}
+	same, seen := map[string]string{}, []tenants.CredentialConfig{}
 	for _, ref := range refs {
-		i := slices.IndexFunc(configs, func(c vault.CredentialConfig) bool { return sameName(c.Name, ref.Name) })
+		i := slices.IndexFunc(configs, func(c tenants.CredentialConfig) bool { return sameName(c.Name, ref.Name) })
 		if i < 0 {
 			continue
 		}
@@ -263,7 +265,7 @@ func (d directory) PinObjectID(tenant, credential, objectID string) error {
 
 // ExpectPartnerID implements tools.Directory.
 func (d directory) ExpectPartnerID(tenant, partnerID string) error {
-	return d.Directory.Edit(context.Background(), tenant, func(e *vault.Entry) error {
+	return d.Directory.Edit(context.Background(), tenant, func(e *tenants.Entry) error {
 		e.ExpectedPartnerID = partnerID
 		return nil
 	})
@@ -271,8 +273,8 @@ func (d directory) ExpectPartnerID(tenant, partnerID string) error {
 
 // clients hands out one ARM client for each identity in a tenant.
 type clients struct {
-	directory *vault.Directory
-	source    *vault.Source
+	directory *tenants.Directory
+	source    *signin.Source
 	http      *httpclient.Pool
 	pool      *armclient.Pool
 	watch     *telemetry.Observer
@@ -282,11 +284,11 @@ type clients struct {
 // so that an entry which changed has another client.
 type place struct {
 	Tenant, TenantID, ObjectID string
-	Cloud                      vault.Cloud
-	Credential                 vault.CredentialConfig
+	Cloud                      tenants.Cloud
+	Credential                 tenants.CredentialConfig
 }
 
-func newClients(directory *vault.Directory, source *vault.Source, http *httpclient.Pool, watch *telemetry.Observer) *clients {
+func newClients(directory *tenants.Directory, source *signin.Source, http *httpclient.Pool, watch *telemetry.Observer) *clients {
 	c := &clients{directory: directory, source: source, http: http, watch: watch}
 	c.pool = armclient.NewPool(c.build)
 	return c

@@ -6,7 +6,7 @@ import (
 
 	"mcp-partner/fleet"
 	"mcp-partner/schemas"
-	"mcp-partner/vault"
+	"mcp-partner/tenants"
 )
 
 // openFleet makes what runs over many tenants, once for a house. Without a vault
@@ -46,9 +46,9 @@ func (p passing) Reader(_ context.Context, tenant schemas.Tenant, credential str
 
 // pin remembers identities in one write of the directory.
 func (h *house) pin(ctx context.Context, pins []fleet.Pin) error {
-	all := make([]vault.Pin, len(pins))
+	all := make([]tenants.Pin, len(pins))
 	for i, p := range pins {
-		all[i] = vault.Pin(p)
+		all[i] = tenants.Pin(p)
 	}
 	return h.directory.PinObjectIDs(ctx, all...)
 }

@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"mcp-partner/simulator"
-	"mcp-partner/vault"
+	"mcp-partner/tenants"
 )
 
 // World is a simulated Azure that listens.
@@ -44,9 +44,9 @@ func Open(ctx context.Context, tenants int) (*World, error) {
 func (w *World) Close() { _ = w.Server.Close() }
 
 // Cloud is where the World is reached.
-func (w *World) Cloud() vault.Cloud {
-	return vault.Cloud{
-		Name: vault.CloudCustom, Authority: w.Server.Authority(), ARMEndpoint: w.Server.ARMEndpoint(),
+func (w *World) Cloud() tenants.Cloud {
+	return tenants.Cloud{
+		Name: tenants.CloudCustom, Authority: w.Server.Authority(), ARMEndpoint: w.Server.ARMEndpoint(),
 		ARMAudience: w.Server.Audience(), CAPEM: string(w.Server.CAPEM()), SkipInstanceDiscovery: true,
 	}
 }

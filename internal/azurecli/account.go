@@ -1,0 +1,85 @@
+package azurecli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	"mcp-partner/internal/naming"
+	"mcp-partner/schemas"
+)
+
+// Account is who is signed in with az at the moment.
+type Account struct {
+	TenantID string
+	// TenantName and User are foreign text, cleaned.
+	TenantName string
+	User       string
+	// UserType is user or servicePrincipal.
+	UserType string
+	// Cloud is az's name of the cloud, such as AzureCloud.
+	Cloud string
+}
+
+// Find returns the absolute path of the az command on the PATH of this
+// process, or a CodeAzureCLIUnavailable problem.
+func Find() (string, error) {
+	path, err := exec.LookPath("az")
+	if err == nil {
+		path, err = filepath.Abs(path)
+	}
+	if err != nil {
+		return "", Unavailable("There is no az command on the PATH.", "A person installs Azure CLI and runs: az login")
+	}
+	return path, nil
+}
+
+// CurrentAccount asks az for its current account, with which a new
+// tenant entry can be filled in. It returns a CodeAzureCLIUnavailable problem
+// if az is missing or nobody is signed in, CodeTimeout if az takes too long.
+func CurrentAccount(ctx context.Context, azPath string) (Account, error) {
+	return currentAccount(ctx, Command{}, azPath)
+}
+
+func currentAccount(ctx context.Context, runner Runner, azPath string) (Account, error) {
+	ctx, cancel := context.WithTimeout(ctx, azAccountLimit)
+	defer cancel()
+	stdout, _, err := runner.Run(ctx, azPath, "account", "show", "--output", "json")
+	if err == nil {
+		return decodeAccount(stdout)
+	}
+	if ctx.Err() != nil {
+		return Account{}, schemas.ContextProblem(ctx.Err(), "Running az")
+	}
+	if _, failed := err.(*exec.ExitError); failed {
+		return Account{}, Unavailable("Nobody is signed in with az.", "A person runs: az login")
+	}
+	return Account{}, NotRunnable(azPath, err)
+}
+
+func decodeAccount(data []byte) (Account, error) {
+	var answer struct {
+		TenantID   string `json:"tenantId"`
+		TenantName string `json:"tenantDisplayName"`
+		Cloud      string `json:"environmentName"`
+		User       struct {
+			Name string `json:"name"`
+			Type string `json:"type"`
+		} `json:"user"`
+	}
+	// Some versions put a byte order mark before it.
+	err := json.Unmarshal(bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")), &answer)
+	if err != nil || !schemas.IsGUID(answer.TenantID) {
+		return Account{}, Unavailable("az does not say in which tenant it is signed in.", "A person runs: az account show")
+	}
+	return Account{
+		TenantID: naming.Fold(answer.TenantID), TenantName: schemas.Foreign(answer.TenantName),
+		User: schemas.Foreign(answer.User.Name), UserType: schemas.Foreign(answer.User.Type), Cloud: schemas.Foreign(answer.Cloud),
+	}, nil
+}
+
+// azAccountLimit bounds az where the caller's context does not.
+const azAccountLimit = 30 * time.Second

@@ -1,0 +1,116 @@
+// Package azurecli runs the az command.
+package azurecli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+
+	"mcp-partner/schemas"
+)
+
+const maxAzOutput = 1 << 20
+
+// azLinger is how long az's children may hold its output after it ended.
+const azLinger = 200 * time.Millisecond
+
+// azSystemPath lets az, which may be a script, find its interpreter when
+// the server was started without a PATH.
+const azSystemPath = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
+
+// Runner starts the az command.
+type Runner interface {
+	// Run runs the command at an absolute path and returns what it wrote. An
+	// error means that it could not be started, failed or was stopped.
+	Run(ctx context.Context, path string, arguments ...string) (stdout, stderr []byte, err error)
+}
+
+// Command runs the real command. The identity SDK looks for az on the PATH
+// of the process through a shell, which fails in a server with an empty PATH
+// and would run whatever az comes first in another one.
+type Command struct{}
+
+// Run implements Runner.
+func (Command) Run(ctx context.Context, path string, arguments ...string) (stdout, stderr []byte, err error) {
+	command := exec.CommandContext(ctx, path, arguments...)
+	command.Env = azEnvironment(os.Environ(), filepath.Dir(path))
+	command.Dir = filepath.Dir(path)
+	command.WaitDelay = azLinger
+	output, messages := &bounded{}, &bounded{}
+	command.Stdout, command.Stderr = output, messages
+	err = command.Run()
+	if errors.Is(err, exec.ErrWaitDelay) {
+		err = nil
+	}
+	return output.kept.Bytes(), messages.kept.Bytes(), err
+}
+
+// azEnvironment is the environment of the process with a PATH that finds az and
+// its interpreter.
+func azEnvironment(environment []string, folder string) []string {
+	path := os.Getenv("PATH")
+	if path == "" && os.PathListSeparator == ':' {
+		path = azSystemPath
+	}
+	kept := slices.DeleteFunc(slices.Clone(environment), func(pair string) bool {
+		name, _, _ := strings.Cut(pair, "=")
+		return strings.EqualFold(name, "PATH")
+	})
+	return append(kept, "PATH="+folder+string(os.PathListSeparator)+path, "AZURE_CORE_NO_COLOR=true", "AZURE_CORE_ONLY_SHOW_ERRORS=true")
+}
+
+// bounded keeps the first part of what is written and drops the rest. It does
+// not embed the buffer, whose ReadFrom would go around the bound.
+type bounded struct{ kept bytes.Buffer }
+
+// Write implements io.Writer.
+func (b *bounded) Write(p []byte) (int, error) {
+	if room := maxAzOutput - b.kept.Len(); room > 0 {
+		b.kept.Write(p[:min(len(p), room)])
+	}
+	return len(p), nil
+}
+
+// DecodeToken reads az's answer. Before version 2.54 it names the end of the
+// token only in local time.
+func DecodeToken(data []byte) (azcore.AccessToken, error) {
+	var answer struct {
+		AccessToken string `json:"accessToken"`
+		Seconds     int64  `json:"expires_on"`
+		Local       string `json:"expiresOn"`
+	}
+	if err := json.Unmarshal(data, &answer); err != nil || answer.AccessToken == "" {
+		return azcore.AccessToken{}, errors.New("no token")
+	}
+	expires := time.Unix(answer.Seconds, 0)
+	if answer.Seconds == 0 {
+		var err error
+		if expires, err = time.ParseInLocation("2006-01-02 15:04:05.999999", answer.Local, time.Local); err != nil {
+			return azcore.AccessToken{}, errors.New("no expiry")
+		}
+	}
+	return azcore.AccessToken{Token: answer.AccessToken, ExpiresOn: expires.UTC()}, nil
+}
+
+// NotRunnable says why the command could not be started.
+func NotRunnable(path string, err error) *schemas.Problem {
+	if errors.Is(err, fs.ErrNotExist) {
+		return Unavailable("There is no az command at "+path+".", "A person installs Azure CLI, or sets the path of az anew.")
+	}
+	return Unavailable("The az command at "+path+" cannot be run.", "Check that the file is executable.")
+}
+
+// Unavailable makes a CodeAzureCLIUnavailable problem.
+func Unavailable(message, hint string) *schemas.Problem {
+	return schemas.NewProblem(schemas.CodeAzureCLIUnavailable, message, schemas.WithHint("%s", hint))
+}

@@ -1,0 +1,336 @@
+// Package disk replaces, reads and locks the files of a state directory.
+package disk
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/gofrs/flock"
+
+	"mcp-partner/schemas"
+)
+
+const (
+	dirMode       fs.FileMode = 0o700
+	fileMode      fs.FileMode = 0o600
+	MaxFileBytes              = 64 << 20
+	lockPatience              = 10 * time.Second
+	lockRetry                 = 20 * time.Millisecond
+	PreviousMark              = ".previous"
+	temporaryMark             = ".tmp-"
+)
+
+// ErrTooLarge means that a file is larger than anything this program writes.
+var ErrTooLarge = errors.New("the file is larger than 64 MiB")
+
+// Dir is the state directory. A file in it is replaced as a whole or not at
+// all, and what it held before lies beside it.
+type Dir struct {
+	Path string
+	// step is called before each operation that changes the disk. An error ends
+	// the work there and leaves everything as it is, as a crash would.
+	Step func(operation string) error
+}
+
+// New returns a directory that need not exist yet.
+func New(dir string) Dir {
+	return Dir{Path: dir, Step: func(string) error { return nil }}
+}
+
+// Stamp tells one version of a file from the next. A replaced file is another
+// file, so the stamp changes even within one tick of the clock.
+type Stamp struct {
+	info fs.FileInfo
+}
+
+// Missing reports whether there was no file.
+func (s Stamp) Missing() bool { return s.info == nil }
+
+// Same reports whether two stamps are of one version of a file.
+func (s Stamp) Same(other Stamp) bool {
+	if s.info == nil || other.info == nil {
+		return s.info == nil && other.info == nil
+	}
+	return os.SameFile(s.info, other.info) && s.info.Size() == other.info.Size() &&
+		s.info.ModTime().Equal(other.info.ModTime())
+}
+
+// File returns the path of a file in it.
+func (d Dir) File(name string) string { return filepath.Join(d.Path, name) }
+
+// check refuses a state directory that others can look into. A missing one is
+// no error.
+func (d Dir) check() error {
+	info, err := os.Stat(d.Path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return d.Unavailable("reached", d.Path, err)
+	case !info.IsDir():
+		return Unsafe(d.Path+" is not a directory.", "Give another --state-dir.")
+	case exposed(info):
+		return Unsafe("The state directory "+d.Path+" is open to other users.", "Run: chmod 700 "+ShellWord(d.Path))
+	}
+	return nil
+}
+
+// prepare makes a state directory that only its owner can enter, or checks that
+// an existing one is so. It returns a CodeVaultUnavailable problem if it is not.
+func (d Dir) prepare() error {
+	if err := d.check(); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(d.Path, dirMode); err != nil {
+		return d.Unavailable("made", d.Path, err)
+	}
+	return nil
+}
+
+// Stat returns the stamp of a file, the zero stamp if there is none. A symbolic
+// link, anything that is no file, and a file that others can read is refused.
+func (d Dir) Stat(name string) (Stamp, error) {
+	path := d.File(name)
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return Stamp{}, nil
+	case err != nil:
+		return Stamp{}, d.Unavailable("reached", path, err)
+	case info.Mode()&fs.ModeSymlink != 0:
+		return Stamp{}, Unsafe(path+" is a symbolic link, which is not followed.", "Put the file itself there.")
+	case !info.Mode().IsRegular():
+		return Stamp{}, Unsafe(path+" is not a regular file.", "Remove it, or give another --state-dir.")
+	case exposed(info):
+		return Stamp{}, Unsafe(path+" is open to other users.", "Run: chmod 600 "+ShellWord(path))
+	}
+	return Stamp{info}, nil
+}
+
+// Read returns a file and its stamp; nil and the zero stamp if there is none.
+func (d Dir) Read(name string) ([]byte, Stamp, error) {
+	if err := d.check(); err != nil {
+		return nil, Stamp{}, err
+	}
+	seen, err := d.Stat(name)
+	if err != nil || seen.Missing() {
+		return nil, Stamp{}, err
+	}
+	file, err := os.Open(d.File(name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, Stamp{}, nil
+	}
+	if err != nil {
+		return nil, Stamp{}, d.Unavailable("read", d.File(name), err)
+	}
+	defer file.Close()
+	return d.readOpen(file)
+}
+
+// readOpen reads an open file and checks once more what was opened: between a
+// look at a name and its opening, somebody may have put something else there.
+func (d Dir) readOpen(file *os.File) ([]byte, Stamp, error) {
+	info, err := file.Stat()
+	if err != nil {
+		return nil, Stamp{}, d.Unavailable("read", file.Name(), err)
+	}
+	if !info.Mode().IsRegular() || exposed(info) {
+		return nil, Stamp{}, Unsafe(file.Name()+" changed into something else while it was opened.", "Look at the state directory, then try again.")
+	}
+	data, err := io.ReadAll(io.LimitReader(file, MaxFileBytes+1))
+	if err == nil && len(data) > MaxFileBytes {
+		err = ErrTooLarge
+	}
+	if err != nil {
+		return nil, Stamp{}, d.Unavailable("read", file.Name(), err)
+	}
+	return data, Stamp{info}, nil
+}
+
+// Replace puts data in the place of a file and keeps what was there before as
+// NAME.previous. Whenever it is interrupted, NAME is either the old or the new
+// version, whole. The caller holds the lock.
+func (d Dir) Replace(name string, data []byte) error {
+	old, _, err := d.Read(name)
+	if err != nil {
+		return err
+	}
+	if old != nil {
+		if err := d.Write(name+PreviousMark, old); err != nil {
+			return err
+		}
+	}
+	return d.Write(name, data)
+}
+
+// Write puts data in the place of a file by way of a temporary one in the same
+// directory. The caller holds the lock.
+func (d Dir) Write(name string, data []byte) error {
+	if _, err := d.Stat(name); err != nil {
+		return err
+	}
+	d.sweep(name)
+	err := d.writeSteps(name, data)
+	var problem *schemas.Problem
+	if err == nil || errors.As(err, &problem) {
+		return err
+	}
+	return d.Unavailable("written", d.File(name), err)
+}
+
+func (d Dir) writeSteps(name string, data []byte) error {
+	if err := d.Step("create " + name); err != nil {
+		return err
+	}
+	temporary, err := os.CreateTemp(d.Path, name+temporaryMark)
+	if err != nil {
+		return err
+	}
+	defer temporary.Close()
+	if err := d.fill(temporary, name, data); err != nil {
+		return err
+	}
+	if err := d.Step("rename " + name); err != nil {
+		return err
+	}
+	if err := os.Rename(temporary.Name(), d.File(name)); err != nil {
+		os.Remove(temporary.Name())
+		return err
+	}
+	if err := d.Step("sync folder " + name); err != nil {
+		return err
+	}
+	return syncFolder(d.Path)
+}
+
+// fill writes and syncs a temporary file. Only a real failure removes it.
+func (d Dir) fill(file *os.File, name string, data []byte) error {
+	if err := d.Step("write " + name); err != nil {
+		return err
+	}
+	_, err := io.Copy(file, bytes.NewReader(data))
+	if err == nil {
+		if crash := d.Step("sync " + name); crash != nil {
+			return crash
+		}
+		err = errors.Join(file.Chmod(fileMode), file.Sync(), file.Close())
+	}
+	if err != nil {
+		os.Remove(file.Name())
+	}
+	return err
+}
+
+// sweep removes what an interrupted write left behind.
+func (d Dir) sweep(name string) {
+	leftovers, _ := filepath.Glob(filepath.Join(escapeGlob(d.Path), name+temporaryMark+"*"))
+	for _, path := range leftovers {
+		os.Remove(path)
+	}
+}
+
+// Lock keeps other writers out, those of this process and others, until the
+// returned function is called. It waits for at most lockPatience.
+func (d Dir) Lock(ctx context.Context, name string) (func(), error) {
+	if err := d.prepare(); err != nil {
+		return nil, err
+	}
+	if _, err := d.Stat(name); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, lockPatience)
+	defer cancel()
+	lock := flock.New(d.File(name), flock.SetPermissions(fileMode))
+	locked, err := lock.TryLockContext(ctx, lockRetry)
+	if err != nil && ctx.Err() == nil {
+		return nil, d.Unavailable("locked", d.File(name), err)
+	}
+	if !locked {
+		return nil, schemas.NewProblem(schemas.CodeVaultUnavailable,
+			"Another process is writing in "+d.Path+" and did not finish in time.",
+			schemas.WithHint("Try again when it has finished. The lock file is %s.", d.File(name)))
+	}
+	return func() { _ = lock.Close() }, nil
+}
+
+// Unavailable names the file and the cause, never the content.
+func (d Dir) Unavailable(verb, path string, err error) *schemas.Problem {
+	message := fmt.Sprintf("%s cannot be %s: %s.", path, verb, Cause(err))
+	return schemas.NewProblem(schemas.CodeVaultUnavailable, message, schemas.WithHint("%s", remedy(err, d.Path)))
+}
+
+// Cause returns the innermost text of a file error, without the names of
+// temporary files.
+func Cause(err error) string {
+	var number syscall.Errno
+	switch {
+	case errors.As(err, &number):
+		return number.Error()
+	case errors.Is(err, ErrTooLarge):
+		return ErrTooLarge.Error()
+	}
+	return "input or output failed"
+}
+
+func remedy(err error, dir string) string {
+	switch {
+	case errors.Is(err, syscall.EROFS):
+		return "The disk is read-only: nothing was changed. Make " + dir + " writable, or give another --state-dir."
+	case errors.Is(err, syscall.ENOSPC):
+		return "The disk is full: nothing was changed. Free some space, then try again."
+	case errors.Is(err, fs.ErrPermission):
+		return "Nothing was changed. Check who owns " + dir + " and that it is writable for you."
+	}
+	return "Nothing was changed. Run: mcp-partner doctor"
+}
+
+// Unsafe makes a problem that stays until a person acts.
+func Unsafe(message, hint string) *schemas.Problem {
+	p := schemas.NewProblem(schemas.CodeVaultUnavailable, message, schemas.WithHint("%s", hint))
+	p.Retryable = false
+	return p
+}
+
+// Corrupt says that a file is not what it should be and that nothing was
+// changed.
+func (d Dir) Corrupt(name, what, hint string) *schemas.Problem {
+	return schemas.NewProblem(schemas.CodeVaultCorrupt, d.File(name)+" cannot be used: "+what+".",
+		schemas.WithHint("The file was left as it is. %s", hint))
+}
+
+// PreviousHint says how the previous version of a file is put back, by a command
+// that goes on after the copy, and what the last change was that it lacks.
+// Without a previous version it says otherwise.
+func (d Dir) PreviousHint(name, after, lastChange, otherwise string) string {
+	if _, err := os.Lstat(d.File(name) + PreviousMark); err != nil {
+		return "There is no previous version beside it; " + otherwise
+	}
+	return "A person runs: " + d.CopyBack(name) + after + " (the previous version, which lacks the last change: " + lastChange + ")"
+}
+
+// CopyBack is the command that puts the previous version of a file back.
+func (d Dir) CopyBack(name string) string {
+	path := d.File(name)
+	return "cp " + ShellWord(path+PreviousMark) + " " + ShellWord(path)
+}
+
+// ShellWord quotes a path for a POSIX shell if it needs it: the default state
+// directory of macOS has a space in it.
+func ShellWord(path string) string {
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./:@%+=,~", r)
+	}
+	if strings.IndexFunc(path, func(r rune) bool { return !plain(r) }) < 0 {
+		return path
+	}
+	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
+}

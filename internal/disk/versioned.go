@@ -1,0 +1,59 @@
+package disk
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// EncodeJSON writes a file as JSON that a person can read.
+func EncodeJSON(value any) ([]byte, error) {
+	data, err := json.MarshalIndent(value, "", " ")
+	return append(data, '\n'), err
+}
+
+// Versioned is a file that says in which form it is.
+type Versioned interface{ FormVersion() int }
+
+// DecodeVersioned decodes one JSON value of a known version and nothing else.
+func DecodeVersioned(data []byte, known int, value Versioned) error {
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(value); err != nil {
+		return undecodable(data, known)
+	}
+	if err := checkVersion(value.FormVersion(), known); err != nil {
+		return err
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return errors.New("something follows its end")
+	}
+	return nil
+}
+
+// undecodable looks for the version alone, because a newer file may well have
+// fields that this program does not know.
+func undecodable(data []byte, known int) error {
+	var head struct {
+		Version int `json:"version"`
+	}
+	if err := json.Unmarshal(data, &head); err != nil {
+		return errors.New("it is not JSON of the right form, or it is cut off")
+	}
+	if err := checkVersion(head.Version, known); err != nil {
+		return err
+	}
+	return errors.New("a field is unknown or has the wrong type")
+}
+
+func checkVersion(version, known int) error {
+	switch {
+	case version > known:
+		return fmt.Errorf("its version %d is that of a newer program", version)
+	case version < 1:
+		return fmt.Errorf("its version is %d where %d is known", version, known)
+	}
+	return nil
+}

@@ -1,0 +1,85 @@
+// Package flight does a piece of work once for all who wait for it.
+package flight
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"mcp-partner/schemas"
+)
+
+// Group runs work at most once at a time for each key. Whoever asks while it
+// runs waits for its outcome, but never longer than its own context says. The
+// work itself goes on when waiters leave: its result serves the next caller.
+type Group[K comparable, V any] struct {
+	// base ends all work when the program ends; limit bounds each piece of it.
+	base    context.Context
+	limit   time.Duration
+	mu      sync.Mutex
+	calls   map[K]*call[V]
+	Running sync.WaitGroup
+}
+
+type call[V any] struct {
+	done  chan struct{}
+	value V
+	err   error
+}
+
+// New makes a group whose work ends with base and takes at most limit.
+func New[K comparable, V any](base context.Context, limit time.Duration) *Group[K, V] {
+	return &Group[K, V]{base: base, limit: limit, calls: map[K]*call[V]{}}
+}
+
+// Do returns the outcome of the work for a key. The error of a context comes
+// as it is.
+func (f *Group[K, V]) Do(ctx context.Context, key K, work func(context.Context) (V, error)) (V, error) {
+	var none V
+	if err := ctx.Err(); err != nil {
+		return none, err
+	}
+	c := f.Start(ctx, key, work)
+	select {
+	case <-c.done:
+		return c.value, c.err
+	case <-ctx.Done():
+		return none, ctx.Err()
+	}
+}
+
+// Start begins the work for a key, or returns that which is under way.
+func (f *Group[K, V]) Start(ctx context.Context, key K, work func(context.Context) (V, error)) *call[V] {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if c, ok := f.calls[key]; ok {
+		return c
+	}
+	c := &call[V]{done: make(chan struct{})}
+	f.calls[key] = c
+	f.Running.Add(1)
+	go f.run(ctx, key, c, work)
+	return c
+}
+
+func (f *Group[K, V]) run(ctx context.Context, key K, c *call[V], work func(context.Context) (V, error)) {
+	defer f.Running.Done()
+	// The values of the first caller's context (tracing) stay, its end does not.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), f.limit)
+	defer cancel()
+	defer context.AfterFunc(f.base, cancel)()
+	defer f.finish(key, c)
+	c.value, c.err = work(ctx)
+}
+
+// finish also runs when the work panics, so that no waiter is left behind and
+// one bad answer does not end the program.
+func (f *Group[K, V]) finish(key K, c *call[V]) {
+	if recover() != nil {
+		c.err = schemas.NewProblem(schemas.CodeInternal, "Signing in failed in a way that this program has no name for.")
+	}
+	f.mu.Lock()
+	delete(f.calls, key)
+	f.mu.Unlock()
+	close(c.done)
+}

@@ -1,0 +1,88 @@
+// Package naming checks and compares the names of tenants and secrets.
+package naming
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/cases"
+	"golang.org/x/text/unicode/norm"
+
+	"mcp-partner/schemas"
+)
+
+const maxNameRunes = 64
+
+// Fold maps a name to the form in which names are compared: case folded and
+// NFKC, so that two names that a person reads as one are one.
+func Fold(text string) string {
+	if isASCII(text) {
+		return strings.ToLower(text)
+	}
+	// A Caser has state, so each call makes its own. It swaps the two cases of
+	// Cherokee instead of folding them, so the lower case is taken after it.
+	return norm.NFKC.String(strings.ToLower(cases.Fold().String(norm.NFKC.String(text))))
+}
+
+func isASCII(text string) bool {
+	for i := range len(text) {
+		if text[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
+}
+
+// Check refuses what cannot be the name of a tenant or a credential. The
+// folded form is checked too: some characters turn into a dot or a slash.
+func Check(field, name string) error {
+	if problem := nameMistake(name); problem != "" {
+		return schemas.InvalidArgument("%s %q %s.", field, Clean(name), problem)
+	}
+	if isASCII(name) {
+		return nil
+	}
+	if problem := nameMistake(Fold(name)); problem != "" {
+		return schemas.InvalidArgument("%s %q, in its compatible form, %s.", field, Clean(name), problem)
+	}
+	return nil
+}
+
+func nameMistake(name string) string {
+	switch {
+	case name == "":
+		return "is empty: give a short name such as \"contoso\""
+	case !utf8.ValidString(name):
+		return "is not valid UTF-8"
+	case utf8.RuneCountInString(name) > maxNameRunes:
+		return "is longer than 64 characters"
+	case schemas.IsGUID(name):
+		return "looks like a GUID: tenant IDs are GUIDs, so a name must not be one"
+	case strings.Contains(name, "."):
+		return "has a dot: that would look like a domain or a path"
+	}
+	return runeMistake(name)
+}
+
+func runeMistake(name string) string {
+	for i, r := range name {
+		switch {
+		case unicode.IsSpace(r):
+			return "has a space: use - or _ instead"
+		case r == '/' || r == '\\' || r == ':':
+			return "has a path character: names consist of letters, digits, - and _"
+		case !unicode.IsGraphic(r):
+			return "has a control or invisible character"
+		case unicode.IsLetter(r) || unicode.IsDigit(r):
+		case i == 0:
+			return "does not begin with a letter or digit"
+		case r != '-' && r != '_' && !unicode.IsMark(r):
+			return "has a character other than letters, digits, - and _"
+		}
+	}
+	return ""
+}
+
+// Clean makes text of a caller fit for a message.
+func Clean(text string) string { return schemas.Foreign(text) }

@@ -1,0 +1,78 @@
+// Package roomtest is what the tests of tenants, vault and signin share.
+package roomtest
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"mcp-partner/internal/sealed"
+	"mcp-partner/schemas"
+)
+
+const (
+	// ClientID is the ID of an application.
+	ClientID = "0c1b2a39-1111-4222-8333-444455556666"
+	// Canary is a secret that has characters that change in every encoding.
+	Canary = `Zq8~can"ary+/ &=sécret`
+)
+
+// TenantID returns the GUID of the nth tenant.
+func TenantID(n int) string { return fmt.Sprintf("aaaaaaaa-0000-4000-8000-%012d", n) }
+
+// WantCode fails unless err is a problem of that code.
+func WantCode(tb testing.TB, err error, code schemas.Code) *schemas.Problem {
+	tb.Helper()
+	problem, ok := err.(*schemas.Problem)
+	if !ok {
+		tb.Fatalf("error is %T (%v), want a problem %s", err, err, code)
+	}
+	if problem.Code != code {
+		tb.Fatalf("problem is %s (%s), want %s", problem.Code, problem.Message, code)
+	}
+	return problem
+}
+
+// WantNoLeak fails if the secret, or what else must not be shown, is in a text.
+func WantNoLeak(tb testing.TB, also string, texts ...string) {
+	tb.Helper()
+	secret, err := sealed.New([]byte(Canary))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	for _, text := range texts {
+		if sealed.OccursIn(secret, text) || also != "" && strings.Contains(text, also) {
+			tb.Errorf("leak in %q", text)
+		}
+	}
+}
+
+// StateDir returns the path of a state directory that is not there yet.
+func StateDir(tb testing.TB) string {
+	tb.Helper()
+	return filepath.Join(tb.TempDir(), "state")
+}
+
+// MachineResource returns the resource ID of a managed identity.
+func MachineResource() string {
+	return "/subscriptions/0c1b2a39-2222-4222-8333-000000000001/resourceGroups/ops/providers/Microsoft.ManagedIdentity/userAssignedIdentities/partner"
+}
+
+// MustSecret makes a secret.
+func MustSecret(tb testing.TB, text string) sealed.Secret {
+	tb.Helper()
+	secret, err := sealed.New([]byte(text))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return secret
+}
+
+// MoveBehindLink moves a file away and leaves a symbolic link to it.
+func MoveBehindLink(dir, name string) error {
+	path := filepath.Join(dir, name)
+	return errors.Join(os.Rename(path, path+".real"), os.Symlink(path+".real", path))
+}

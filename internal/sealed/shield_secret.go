@@ -1,0 +1,9 @@
+//go:build goexperiment.runtimesecret
+
+package sealed
+
+import "runtime/secret"
+
+// Shielded runs work that handles a key, and wipes what it leaves on the stack,
+// in registers and, once it is unreachable, on the heap.
+func Shielded(work func()) { secret.Do(work) }

@@ -1,0 +1,165 @@
+package signin
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/net/idna"
+
+	"mcp-partner/internal/httpclient"
+	"mcp-partner/internal/naming"
+	"mcp-partner/schemas"
+	"mcp-partner/tenants"
+)
+
+const (
+	// discoveryTime bounds one look-up of a domain.
+	discoveryTime = 20 * time.Second
+	// maxDiscovery bounds what is read of a discovery document; real ones have 2 kB.
+	maxDiscovery = 64 << 10
+)
+
+// TenantOfDomain asks Entra ID of a cloud for the ID of the tenant that a domain
+// belongs to, in its public discovery document. No credential is sent and no
+// redirect followed. It returns a CodeTenantNotFound problem for a domain that
+// Entra ID does not know; whatever kept it from answering is another one.
+func TenantOfDomain(ctx context.Context, pool *httpclient.Pool, cloud tenants.Cloud, domain string) (string, error) {
+	if err := tenants.CheckDomain(domain); err != nil {
+		return "", err
+	}
+	cloud, err := cloud.Normal()
+	if err != nil {
+		return "", err
+	}
+	client, err := pool.Client([]byte(cloud.CAPEM))
+	if err != nil {
+		return "", schemas.InvalidArgument("The CA file holds no PEM certificate that can be read.")
+	}
+	host, err := idna.Lookup.ToASCII(domain)
+	if err != nil {
+		return "", schemas.InvalidArgument("domain %q is not a domain name such as contoso.onmicrosoft.com.", naming.Clean(domain))
+	}
+	l := lookup{cloud: cloud, domain: domain}
+	return l.ask(ctx, client, cloud.Authority+"/"+url.PathEscape(host)+"/v2.0/.well-known/openid-configuration")
+}
+
+// lookup is the search for the tenant of one domain.
+type lookup struct {
+	cloud  tenants.Cloud
+	domain string
+}
+
+func (l lookup) ask(ctx context.Context, client *http.Client, address string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, discoveryTime)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return "", l.problem(schemas.CodeInternal, "could not be asked")
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		return "", l.unreached(err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxDiscovery))
+	if err != nil {
+		return "", l.unreached(err)
+	}
+	if response.StatusCode == http.StatusOK {
+		return l.tenant(body)
+	}
+	return "", l.refused(response, body)
+}
+
+func (l lookup) problem(code schemas.Code, what string) *schemas.Problem {
+	return schemas.NewProblem(code, fmt.Sprintf("Entra ID (%s) %s for the domain %s.", l.cloud.AuthorityHost(), what, l.domain))
+}
+
+// unreached says why there was no answer.
+func (l lookup) unreached(err error) *schemas.Problem {
+	var timeout net.Error
+	switch {
+	case errors.Is(err, context.Canceled):
+		return l.problem(schemas.CodeCancelled, "was no longer asked")
+	case errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout():
+		return l.problem(schemas.CodeTimeout, "did not answer in time")
+	}
+	why, hint := networkCause(err)
+	problem := l.problem(schemas.CodeNetwork, why+" and was not asked")
+	problem.Hint = hint
+	return problem
+}
+
+// refused judges an answer that is not the document. Only what Entra ID itself
+// says about the tenant means that there is none.
+func (l lookup) refused(response *http.Response, body []byte) *schemas.Problem {
+	var said entraError
+	decoded := json.Unmarshal(body, &said) == nil
+	switch status := response.StatusCode; {
+	case status == http.StatusTooManyRequests:
+		problem := l.problem(schemas.CodeSignInUnavailable, "asks to slow down and did not answer")
+		problem.RetryAfterSeconds = retryAfter(response.Header)
+		return problem
+	case status < 500 && decoded && (said.Error == "invalid_tenant" || said.has(codeNoTenant, codeBadTenantName)):
+		return l.problem(schemas.CodeTenantNotFound, "knows no tenant")
+	default:
+		return l.problem(schemas.CodeSignInUnavailable, "answered with status "+strconv.Itoa(status)+", which tells nothing,")
+	}
+}
+
+// tenant reads the ID out of the issuer, which has to be one of the authority
+// that was asked.
+func (l lookup) tenant(body []byte) (string, error) {
+	var document struct {
+		Issuer string `json:"issuer"`
+		Cloud  string `json:"cloud_instance_name"`
+	}
+	if json.Unmarshal(body, &document) != nil || document.Issuer == "" {
+		return "", l.problem(schemas.CodeUnexpectedResponse, "answered with something that is no discovery document")
+	}
+	issuer, err := url.Parse(document.Issuer)
+	if err != nil || issuer.Scheme != "https" || !l.ownHost(issuer.Host) {
+		return "", l.problem(schemas.CodeUnexpectedResponse, "named an issuer of another authority")
+	}
+	if document.Cloud != "" && !l.ownCloud(document.Cloud) {
+		problem := l.problem(schemas.CodeUnexpectedResponse, "named another cloud")
+		problem.Hint = "Give the row the cloud that the tenant is in: public, usgovernment or china."
+		return "", problem
+	}
+	id, rest, _ := strings.Cut(strings.TrimPrefix(issuer.Path, "/"), "/")
+	if !schemas.IsGUID(id) || strings.TrimSuffix(rest, "/") != "v2.0" {
+		return "", l.problem(schemas.CodeUnexpectedResponse, "named an issuer without a tenant ID")
+	}
+	return strings.ToLower(id), nil
+}
+
+// chinaIssuer is the host of issuers in China, which differs from that of the
+// authority.
+const chinaIssuer = "login.partner.microsoftonline.cn"
+
+func (l lookup) ownHost(host string) bool {
+	return strings.EqualFold(host, l.cloud.AuthorityHost()) || l.cloud.Name == tenants.CloudChina && strings.EqualFold(host, chinaIssuer)
+}
+
+// ownCloud compares what Entra ID calls a tenant's cloud with the cloud that was
+// asked. Private authorities call theirs what they like.
+func (l lookup) ownCloud(name string) bool {
+	switch l.cloud.Name {
+	case tenants.CloudPublic:
+		return strings.EqualFold(name, "microsoftonline.com")
+	case tenants.CloudUSGovernment:
+		return strings.EqualFold(name, "microsoftonline.us")
+	case tenants.CloudChina:
+		return strings.EqualFold(name, "partner.microsoftonline.cn") || strings.EqualFold(name, "chinacloudapi.cn")
+	}
+	return true
+}

@@ -1,0 +1,181 @@
+package signin
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/cloud"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+
+	"mcp-partner/schemas"
+	"mcp-partner/tenants"
+	"mcp-partner/vault"
+)
+
+// proof is how a credential shows who it is, once.
+type proof struct {
+	// secret is what a refusal would be about; empty where there is none.
+	secret vault.Secret
+	// credential makes the SDK's object, whose requests x carries.
+	credential func(x *exchange) (azcore.TokenCredential, error)
+	// settle, if not nil, is called after a success.
+	settle func(context.Context)
+	// drop, if not nil, is called when the sign-in is over.
+	drop func()
+}
+
+// mint gets a new token, asked is false where nothing was sent or run because a
+// refusal still stands, the credential has expired or the vault gave no secret.
+func (s *Source) mint(ctx context.Context, t target, claims string) (got token, asked bool, problem *schemas.Problem) {
+	if t.credential.Kind == tenants.KindAzureCLI {
+		return s.mintWithAzureCLI(ctx, t, claims)
+	}
+	p, problem := s.proof(ctx, t)
+	if problem != nil {
+		return token{}, false, problem
+	}
+	if p.drop != nil {
+		defer p.drop()
+	}
+	return s.mintWith(ctx, t, p, claims)
+}
+
+// proof finds what a credential shows. It sends nothing to Entra ID.
+func (s *Source) proof(ctx context.Context, t target) (proof, *schemas.Problem) {
+	switch t.credential.Kind {
+	case tenants.KindWorkloadIdentity:
+		assertion, problem := s.asserted.get(ctx, t)
+		return s.assertionProof(t, assertion), problem
+	case tenants.KindManagedIdentity:
+		return proof{credential: func(x *exchange) (azcore.TokenCredential, error) { return s.managedIdentity(t, x) }}, nil
+	case tenants.KindDefault:
+		return proof{credential: func(x *exchange) (azcore.TokenCredential, error) { return s.defaultChain(t, x) }}, nil
+	}
+	secret, err := s.store.Get(ctx, t.credential.SecretName)
+	if err != nil {
+		return proof{}, cmp.Or(t.expired(s.now()), s.secretProblem(t, err))
+	}
+	return s.storedProof(ctx, t, secret)
+}
+
+// storedProof is the proof of a kind that the vault holds something for.
+func (s *Source) storedProof(ctx context.Context, t target, secret vault.Secret) (proof, *schemas.Problem) {
+	switch t.credential.Kind {
+	case tenants.KindClientSecret:
+		return s.secretProof(ctx, t, secret)
+	case tenants.KindClientCertificate:
+		return s.certificateProof(ctx, t, secret)
+	case tenants.KindDeviceCode, tenants.KindBrowser:
+		return s.personProof(t, secret)
+	}
+	return proof{}, schemas.NewProblem(schemas.CodeInternal, "Credential "+t.credential.Name+" is of a kind that cannot sign in.")
+}
+
+// mintWith presents a proof, unless it was refused a moment ago.
+func (s *Source) mintWith(ctx context.Context, t target, p proof, claims string) (token, bool, *schemas.Problem) {
+	if refused := s.refusals.find(t, p.secret); refused != nil {
+		return token{}, false, refused
+	}
+	var problem *schemas.Problem
+	leave := s.gates.enter(ctx, t.credentialKey(), p.secret)
+	defer func() { leave(problem != nil && refusesCredential(problem.Code)) }()
+	if refused := s.refusals.find(t, p.secret); refused != nil {
+		return token{}, false, refused
+	}
+	var got token
+	if got, problem = s.present(ctx, t, p, claims); problem != nil {
+		s.refusals.keep(t, p.secret, problem)
+	}
+	return got, true, problem
+}
+
+func refusesCredential(code schemas.Code) bool {
+	return code == schemas.CodeCredentialRejected || code == schemas.CodeCredentialExpired
+}
+
+// secretProblem adds to what the vault said whose secret it is and, where there
+// is a vault, how one of that kind gets into it.
+func (s *Source) secretProblem(t target, err error) *schemas.Problem {
+	problem := *schemas.AsProblem(err)
+	if problem.Code == schemas.CodeVaultMissing {
+		if noVault := strings.Contains(problem.Hint, "vault init"); !noVault && t.credential.Kind.Person() {
+			return t.notSignedInYet()
+		} else if !noVault {
+			t.storeHint()(&problem)
+		}
+		problem.Message += " The credential " + t.credential.Name + " of tenant " + t.tenant + " needs it."
+	}
+	return &problem
+}
+
+// present makes one sign-in. The SDK's credential object lives for this sign-in
+// alone: making one takes microseconds and no request, one that lives on would
+// keep the secret and a cache of its own in memory for each tenant, and one
+// that is shared holds a lock across its requests for all tenants.
+func (s *Source) present(ctx context.Context, t target, p proof, claims string) (token, *schemas.Problem) {
+	client, err := s.http.Client([]byte(t.cloud.CAPEM))
+	if err != nil {
+		return token{}, schemas.InvalidArgument("The CA certificates of tenant %s cannot be read.", t.tenant)
+	}
+	x := newExchange(client, t)
+	credential, err := p.credential(x)
+	if err != nil {
+		return token{}, ownProblem(err, "The sign-in to tenant "+t.tenant+" cannot be prepared.")
+	}
+	got, err := credential.GetToken(ctx, policy.TokenRequestOptions{
+		Scopes: []string{t.cloud.Scope()}, Claims: t.claims(claims), EnableCAE: true,
+	})
+	if err != nil {
+		return token{}, x.problem(t, p.secret)
+	}
+	sealed, problem := s.accept(got, t)
+	if problem == nil && p.settle != nil {
+		p.settle(ctx)
+	}
+	return sealed, problem
+}
+
+// ownProblem returns a problem of this package as it is. Anything else is an
+// error of the SDK, of which nothing is kept.
+func ownProblem(err error, otherwise string) *schemas.Problem {
+	var problem *schemas.Problem
+	if errors.As(err, &problem) {
+		return problem
+	}
+	return schemas.NewProblem(schemas.CodeInternal, otherwise)
+}
+
+func (t target) claims(claims string) string {
+	if claims == "" && t.credential.Kind == tenants.KindManagedIdentity {
+		return skipSharedCache
+	}
+	return claims
+}
+
+func (t target) skipsDiscovery() bool {
+	return t.cloud.Name != tenants.CloudCustom || t.cloud.SkipInstanceDiscovery
+}
+
+func (s *Source) clientOptions(x *exchange, t target) azcore.ClientOptions {
+	return azcore.ClientOptions{
+		Transport: x,
+		Cloud:     cloud.Configuration{ActiveDirectoryAuthorityHost: t.cloud.Authority},
+		Retry:     policy.RetryOptions{MaxRetries: 2, RetryDelay: 250 * time.Millisecond, MaxRetryDelay: 4 * time.Second, TryTimeout: 12 * time.Second},
+		Telemetry: policy.TelemetryOptions{ApplicationID: "mcp-partner"},
+	}
+}
+
+// accept refuses a token that could not be used for a single request.
+func (s *Source) accept(got azcore.AccessToken, t target) (token, *schemas.Problem) {
+	now := s.now()
+	if got.Token == "" || !now.Add(time.Second).Before(got.ExpiresOn) {
+		return token{}, schemas.NewProblem(schemas.CodeSignInUnavailable,
+			"The sign-in to tenant "+t.tenant+" gave an empty token, or one that has expired already.",
+			schemas.WithHint("Check the clock of this machine, then try again."))
+	}
+	return sealToken(got, now), nil
+}

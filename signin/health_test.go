@@ -1,0 +1,42 @@
+package signin
+
+import (
+	"testing"
+	"time"
+
+	"mcp-partner/internal/roomtest"
+	"mcp-partner/schemas"
+	"mcp-partner/tenants"
+	"mcp-partner/vault"
+)
+
+func TestCredentialStatus(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 3, tenants.CredentialConfig{Kind: tenants.KindClientSecret})
+	health := tenants.OpenHealth("")
+	w.onToken = health.Note
+	_, err := w.token("contoso")
+	roomtest.WantCode(t, err, schemas.CodeVaultMissing)
+	secret, err := vault.NewSecret([]byte("wrong"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.put(secret)
+	_, err = w.token("contoso")
+	roomtest.WantCode(t, err, schemas.CodeCredentialRejected)
+	list, err := w.directory.Status(health)
+	if err != nil || len(list) != 1 {
+		t.Fatalf("%+v (%v)", list, err)
+	}
+	got := list[0].View()
+	if got.Kind != "client-secret" || got.Tenants != 3 || got.Expiry != "unknown" || got.LastProblem != schemas.CodeCredentialRejected || got.LastFailure == "" || got.LastSuccess != "" {
+		t.Errorf("status is %+v", got)
+	}
+	if _, known := tenants.NextExpiry(list); known {
+		t.Error("an end is known that nobody told")
+	}
+	list = append(list, tenants.CredentialStatus{Expires: time.Unix(200, 0)}, tenants.CredentialStatus{Expires: time.Unix(100, 0)})
+	if end, known := tenants.NextExpiry(list); !known || end.Unix() != 100 {
+		t.Errorf("the next end is %v (%t)", end, known)
+	}
+}

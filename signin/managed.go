@@ -1,0 +1,146 @@
+package signin
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
+
+	"mcp-partner/schemas"
+	"mcp-partner/tenants"
+)
+
+const (
+	// imdsEndpoint is where a virtual machine asks for its tokens. It is the same
+	// on all machines in Azure and is reached from the machine alone.
+	imdsEndpoint    = "http://169.254.169.254"
+	metadataDial    = 2 * time.Second
+	metadataTimeout = 20 * time.Second
+	// skipSharedCache makes MSAL ask anew: it keeps the tokens of managed
+	// identities in one cache for the whole process, where a token that ARM
+	// refused would come back. The text itself is not sent.
+	skipSharedCache = "{}"
+)
+
+// IdentityVariables are the environment variables that say where a managed
+// identity gets its tokens. The platform sets them, so unlike everything else
+// about where something is sent they count.
+func IdentityVariables() []string {
+	return []string{"IDENTITY_ENDPOINT", "IDENTITY_HEADER", "MSI_ENDPOINT", "MSI_SECRET", "IMDS_ENDPOINT"}
+}
+
+// metadataClient uses no proxy: the endpoint is on the machine itself, and what
+// goes through a proxy is another machine's identity at best.
+func metadataClient() *http.Client {
+	dialer := &net.Dialer{Timeout: metadataDial}
+	return &http.Client{
+		Transport:     &http.Transport{DialContext: dialer.DialContext, ResponseHeaderTimeout: metadataTimeout, MaxResponseHeaderBytes: 64 << 10},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// awayFromHome refuses a managed identity for another tenant than the one in
+// which it exists: its endpoint would answer with a token of that one.
+func (t target) awayFromHome() *schemas.Problem {
+	if t.credential.Kind != tenants.KindManagedIdentity || t.credential.HomeTenant == t.tenantID {
+		return nil
+	}
+	return schemas.NewProblem(schemas.CodeWrongTenant,
+		fmt.Sprintf("The managed identity of credential %s exists in tenant %s only, and %s is %s; nothing was sent.", t.credential.Name, t.credential.HomeTenant, t.tenant, t.tenantID),
+		schemas.WithHint("Give %s a credential that can sign in there, such as a client secret, a certificate, or a workload identity.", t.tenant))
+}
+
+func (s *Source) managedIdentity(t target, x *exchange) (azcore.TokenCredential, error) {
+	endpoint, err := managedEndpoint()
+	if err != nil {
+		return nil, t.noEndpoint(err.Error())
+	}
+	x.machine, x.also = s.metadata, atEndpoint(endpoint)
+	return azidentity.NewManagedIdentityCredential(&azidentity.ManagedIdentityCredentialOptions{
+		ClientOptions: s.clientOptions(x, t), ID: managedID(t.credential),
+	})
+}
+
+func managedID(c tenants.CredentialConfig) azidentity.ManagedIDKind {
+	switch {
+	case c.ClientID != "":
+		return azidentity.ClientID(c.ClientID)
+	case c.ResourceID != "":
+		return azidentity.ResourceID(c.ResourceID)
+	case c.ObjectID != "":
+		return azidentity.ObjectID(c.ObjectID)
+	}
+	return nil // the system-assigned one
+}
+
+// managedEndpoint is where the identity SDK will ask, by the same variables.
+func managedEndpoint() (*url.URL, error) {
+	text := imdsEndpoint
+	for _, name := range []string{"IDENTITY_ENDPOINT", "MSI_ENDPOINT"} {
+		if value := os.Getenv(name); value != "" {
+			text = value
+			break
+		}
+	}
+	if os.Getenv("IDENTITY_SERVER_THUMBPRINT") != "" {
+		return nil, errors.New("managed identities of Service Fabric are not supported")
+	}
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return nil, errors.New("the endpoint that the environment names is no URL")
+	}
+	return u, nil
+}
+
+// atEndpoint lets requests to the endpoint through and no others.
+func atEndpoint(endpoint *url.URL) func(*http.Request) bool {
+	return func(request *http.Request) bool {
+		return request.URL.Scheme == endpoint.Scheme && strings.EqualFold(request.URL.Host, endpoint.Host)
+	}
+}
+
+func (t target) noEndpoint(why string) *schemas.Problem {
+	return schemas.NewProblem(schemas.CodeSignInUnavailable,
+		fmt.Sprintf("The managed identity of credential %s cannot be asked for a token: %s.", t.credential.Name, why),
+		schemas.WithHint("It works on a machine in Azure that has a managed identity; mcp-partner doctor shows where it is asked for."))
+}
+
+// managedProblem judges what the endpoint of a managed identity answered. Its
+// forms differ from platform to platform; the status tells the cases apart.
+func (x *exchange) managedProblem(t target) *schemas.Problem {
+	var problem *schemas.Problem
+	switch {
+	case x.status == http.StatusBadRequest || x.status == http.StatusNotFound:
+		problem = schemas.NewProblem(schemas.CodeCredentialRejected,
+			fmt.Sprintf("This machine has no such managed identity as the credential %s names.", t.credential.Name), t.renewHint())
+	case x.status == http.StatusUnauthorized || x.status == http.StatusForbidden:
+		problem = schemas.NewProblem(schemas.CodeCredentialRejected,
+			fmt.Sprintf("The identity endpoint of this machine does not answer the credential %s (status %d).", t.credential.Name, x.status), t.renewHint())
+	default:
+		problem = t.statusProblem(x.status, x.header)
+	}
+	if text := managedText(x.body); !x.repeats(text) {
+		problem.Foreign = schemas.Foreign(text)
+	}
+	return problem
+}
+
+// managedText finds the message in the forms of IMDS and of App Service.
+func managedText(body []byte) string {
+	var answer struct {
+		Description string `json:"error_description"`
+		Message     string `json:"message"`
+	}
+	if json.Unmarshal(body, &answer) != nil {
+		return ""
+	}
+	return answer.Description + answer.Message
+}

@@ -1,0 +1,82 @@
+package signin
+
+import (
+	"fmt"
+
+	"mcp-partner/schemas"
+	"mcp-partner/tenants"
+)
+
+// renewHint says how a person mends a credential that is not accepted.
+func (t target) renewHint() schemas.ProblemOption {
+	switch t.credential.Kind {
+	case tenants.KindClientCertificate:
+		return schemas.WithHint("Upload the certificate to the application (thumbprint %s), or a person stores another one with: mcp-partner tenants set %s --certificate-file FILE", t.credential.Thumbprint, t.tenant)
+	case tenants.KindWorkloadIdentity:
+		return schemas.WithHint("Compare issuer, subject and audience of the application's federated credential with those of the assertion; the audience is %s.", assertionAudience)
+	case tenants.KindManagedIdentity:
+		return schemas.WithHint("Assign the identity to this machine, or name the one that is assigned: by client ID, resource ID or object ID.")
+	case tenants.KindDeviceCode, tenants.KindBrowser:
+		return t.loginHint()
+	case tenants.KindDefault:
+		return schemas.WithHint("Give the tenant a credential of a kind of its own; see docs/credentials.md.")
+	}
+	return schemas.WithHint("A person stores a new one with: mcp-partner tenants set %s --secret-stdin (the secret's value, not its ID).", t.tenant)
+}
+
+// endHint is renewHint for a secret whose end a person said: another one may be
+// in its place by now, put there by another program.
+func (t target) endHint() schemas.ProblemOption {
+	if t.credential.Kind != tenants.KindClientSecret {
+		return t.renewHint()
+	}
+	return schemas.WithHint("A person stores a new one with: mcp-partner tenants set %s --secret-stdin --expires DATE; or, where the vault holds a new one already, says when that ends: mcp-partner tenants set %s --expires DATE", t.tenant, t.tenant)
+}
+
+// storeHint says how a person stores what the vault lacks.
+func (t target) storeHint() schemas.ProblemOption {
+	if t.credential.Kind == tenants.KindClientCertificate {
+		return schemas.WithHint("A person stores it with: mcp-partner tenants set %s --certificate-file FILE", t.tenant)
+	}
+	return schemas.WithHint("A person stores it with: mcp-partner tenants set %s --secret-stdin", t.tenant)
+}
+
+func (t target) loginHint() schemas.ProblemOption {
+	return schemas.WithHint("A person runs: mcp-partner vault login %s", t.credential.Name)
+}
+
+// notFederated are Entra ID's numbers for an assertion that no federated
+// credential of the application fits.
+func notFederated() []int { return []int{70021, 700211, 700212, 700213} }
+
+func (t target) badFederation(e entraError) *schemas.Problem {
+	what := "its issuer, subject and audience"
+	switch {
+	case e.has(700211):
+		what = "its issuer"
+	case e.has(700212):
+		what = "its audience"
+	case e.has(700213):
+		what = "its subject"
+	}
+	return schemas.NewProblem(schemas.CodeCredentialRejected,
+		fmt.Sprintf("The application of credential %s has no federated credential that fits the assertion: %s.", t.credential.Name, what), t.renewHint())
+}
+
+// clockProblem is about an assertion outside of its time: one made here, by a
+// clock that is wrong, or a file that nobody keeps fresh.
+func (t target) clockProblem() *schemas.Problem {
+	hint := "Check the clock of this machine."
+	if t.credential.Kind == tenants.KindWorkloadIdentity {
+		hint = "Check that the platform keeps the token fresh (" + t.credential.TokenFile + "), and the clock of this machine."
+	}
+	return schemas.NewProblem(schemas.CodeCredentialExpired,
+		fmt.Sprintf("Entra ID finds the assertion of credential %s outside of its time.", t.credential.Name), schemas.WithHint("%s", hint))
+}
+
+// chainProblem is of the kind default, whose errors come from any of half a
+// dozen places.
+func (t target) chainProblem() *schemas.Problem {
+	return schemas.NewProblem(schemas.CodeSignInUnavailable,
+		fmt.Sprintf("Nothing that the identity SDK finds by itself gave a token for tenant %s (credential %s, kind default).", t.tenant, t.credential.Name), t.renewHint())
+}

@@ -1,0 +1,139 @@
+package signin
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+
+	"mcp-partner/internal/naming"
+	"mcp-partner/schemas"
+	"mcp-partner/tenants"
+)
+
+// token is an access token that cannot be printed: it is captured by a closure.
+type token struct {
+	open      func() azcore.AccessToken
+	expiresOn time.Time
+	// refreshOn is when it is replaced, usableUntil when it is no longer handed out.
+	refreshOn, usableUntil time.Time
+}
+
+// sealToken works out the times of a token that came at now. A token with a
+// short life keeps a share of it instead of the usual margins.
+func sealToken(t azcore.AccessToken, now time.Time) token {
+	life := t.ExpiresOn.Sub(now)
+	refreshOn := t.RefreshOn
+	if refreshOn.Year() <= 1970 {
+		refreshOn = t.ExpiresOn.Add(-min(refreshBefore, life/4))
+	}
+	return token{
+		open: func() azcore.AccessToken { return t }, expiresOn: t.ExpiresOn,
+		refreshOn: refreshOn, usableUntil: t.ExpiresOn.Add(-min(usable, life/10)),
+	}
+}
+
+// slotKey names the place of a token: one for each pair of credential and
+// tenant that was used, up to maxSlots, of which the oldest are forgotten.
+type slotKey struct{ tenantID, credential string }
+
+// slot holds the newest token of one credential in one tenant.
+type slot struct {
+	mu     sync.Mutex
+	target target
+	token  token
+	// pausedUntil keeps a refresh that failed from being tried at every call.
+	pausedUntil time.Time
+}
+
+func (s *Source) slot(t target) *slot {
+	key := slotKey{t.tenantID, naming.Fold(t.credential.Name)}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	found, ok := s.slots.Get(key)
+	if !ok {
+		found = &slot{}
+		s.slots.Add(key, found)
+	}
+	return found
+}
+
+// cached returns the token for a target, whether it can be used, and whether it
+// should be replaced meanwhile.
+func (l *slot) cached(t target, now time.Time) (got token, good, stale bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.token.open == nil || l.target != t.opens() || !now.Before(l.token.usableUntil) {
+		return token{}, false, false
+	}
+	stale = !now.Before(l.token.refreshOn) && !now.Before(l.pausedUntil)
+	if stale {
+		l.pausedUntil = now.Add(refreshPause)
+	}
+	return l.token, true, stale
+}
+
+func (l *slot) keep(t target, fresh token) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.target, l.token = t.opens(), fresh
+}
+
+// token returns a good token: the one at hand, or a new one. Claims mean that
+// ARM refused the one at hand, so a new one is fetched in any case.
+func (s *Source) token(ctx context.Context, t target, claims string) (token, error) {
+	if claims == "" {
+		got, good, stale := s.slot(t).cached(t, s.now())
+		if stale {
+			s.signIns.Start(ctx, flightKey{t.opens(), ""}, func(ctx context.Context) (token, error) { return s.signIn(ctx, t, "", true) })
+		}
+		if good {
+			return got, nil
+		}
+	}
+	got, err := s.signIns.Do(ctx, flightKey{t.opens(), claims}, func(ctx context.Context) (token, error) { return s.signIn(ctx, t, claims, false) })
+	if ctx.Err() != nil && err != nil && schemas.IsContext(err) {
+		return token{}, schemas.ContextProblem(err, "Signing in to tenant "+t.tenant)
+	}
+	return got, err
+}
+
+// signIn gets a new token and keeps it, and tells about it.
+func (s *Source) signIn(ctx context.Context, t target, claims string, refresh bool) (token, error) {
+	// Another flight may have ended between a look at the slot and this one.
+	if got, good, stale := s.slot(t).cached(t, s.now()); claims == "" && !refresh && good && !stale {
+		return got, nil
+	}
+	begun := s.now()
+	got, asked, problem := s.mint(ctx, t, claims)
+	if asked {
+		s.tell(t, refresh, begun, got, problem)
+	}
+	if problem != nil {
+		return token{}, named(problem, t.tenant)
+	}
+	s.slot(t).keep(t, got)
+	return got, nil
+}
+
+// named puts the tenant into a command of the hint that has a place for one. A
+// problem may be kept for several tenants, so it is copied.
+func named(problem *schemas.Problem, tenant string) *schemas.Problem {
+	copied := *problem
+	copied.Hint = strings.Replace(copied.Hint, "tenants set NAME", "tenants set "+tenant, 1)
+	return &copied
+}
+
+func (s *Source) tell(t target, refresh bool, begun time.Time, got token, problem *schemas.Problem) {
+	now := s.now()
+	s.onToken(tenants.Event{Time: now, Tenant: t.tenant, TenantID: t.tenantID, Credential: t.credential.Name,
+		Kind: t.credential.Kind, Refresh: refresh, Duration: now.Sub(begun), ExpiresOn: got.expiresOn, Problem: problem})
+	if problem != nil {
+		s.logger.Warn("sign-in failed", "tenant", t.tenant, "credential", t.credential.Name, "refresh", refresh,
+			"code", problem.Code, "entra_code", problem.ForeignCode, "correlation_id", problem.CorrelationID)
+		return
+	}
+	s.logger.Debug("signed in", "tenant", t.tenant, "credential", t.credential.Name, "refresh", refresh, "expires", got.expiresOn)
+}

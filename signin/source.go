@@ -1,0 +1,225 @@
+package signin
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	"github.com/hashicorp/golang-lru/v2"
+
+	"mcp-partner/internal/azurecli"
+	"mcp-partner/internal/flight"
+	"mcp-partner/internal/httpclient"
+	"mcp-partner/internal/naming"
+	"mcp-partner/schemas"
+	"mcp-partner/tenants"
+	"mcp-partner/vault"
+)
+
+const (
+	// signInLimit bounds one sign-in, retries included. A call answers within
+	// 45 s, and a sign-in is the smaller part of it.
+	signInLimit = 30 * time.Second
+	// refreshBefore is how long before its end a token is replaced where Entra
+	// ID names no time for it, as azcore does.
+	refreshBefore = 5 * time.Minute
+	// refreshPause is how long a failed refresh is not tried again while the
+	// token is still good.
+	refreshPause = 30 * time.Second
+	// usable is how long a token must last to be handed out: a write may take
+	// 15 s at the provider.
+	usable = time.Minute
+	// maxSlots bounds the tokens that are kept, some 2 kB each: far more pairs of
+	// credential and tenant than anybody has, so that a process that runs for
+	// months while the directory changes does not grow.
+	maxSlots = 32_768
+	// azAtOnce bounds the az processes: each starts a Python interpreter.
+	azAtOnce = 4
+)
+
+// Options is what a Source works with. Directory and Store are needed.
+type Options struct {
+	Directory *tenants.Directory
+	Store     vault.Store
+	// HTTP are the clients for Entra ID; nil makes a pool with defaults.
+	HTTP *httpclient.Pool
+	// Metadata is the client for the identity endpoint of this machine (managed
+	// identity); nil makes one that uses no proxy and follows no redirect.
+	Metadata *http.Client
+	// Clock tells the time that expiry follows; nil means time.Now.
+	Clock func() time.Time
+	// Runner starts az; nil runs the real command.
+	Runner azurecli.Runner
+	// Logger gets one line for each sign-in, without secrets; nil logs nothing.
+	Logger *slog.Logger
+	// OnToken is told of every sign-in; it must not block.
+	OnToken func(tenants.Event)
+}
+
+// Source turns credentials into tokens. It is safe for concurrent use.
+type Source struct {
+	directory *tenants.Directory
+	store     vault.Store
+	http      *httpclient.Pool
+	metadata  *http.Client
+	now       func() time.Time
+	runner    azurecli.Runner
+	logger    *slog.Logger
+	onToken   func(tenants.Event)
+
+	stop     context.CancelFunc
+	signIns  *flight.Group[flightKey, token]
+	az       chan struct{}
+	refusals *refusals
+	gates    *gates
+	asserted *assertions
+	pairs    *pairs
+	// learning is held by whoever writes down when a secret ends.
+	learning sync.Mutex
+
+	mu    sync.Mutex
+	slots *lru.Cache[slotKey, *slot]
+}
+
+// flightKey tells sign-ins apart that must not share an outcome.
+type flightKey struct {
+	target target
+	claims string
+}
+
+// NewSource makes a Source. It does nothing until the first token is asked for.
+func NewSource(options Options) *Source {
+	base, stop := context.WithCancel(context.Background())
+	s := &Source{
+		directory: options.Directory, store: options.Store, http: options.HTTP, metadata: options.Metadata,
+		now: options.Clock, runner: options.Runner, logger: options.Logger, onToken: options.OnToken,
+		stop: stop, signIns: flight.New[flightKey, token](base, signInLimit),
+		az: make(chan struct{}, azAtOnce), gates: newGates(), pairs: &pairs{},
+	}
+	s.slots, _ = lru.New[slotKey, *slot](maxSlots) // fails for no size but 0
+	s.fillDefaults()
+	s.refusals = newRefusals(s.now)
+	s.asserted = &assertions{now: s.now, http: func() (*http.Client, error) { return s.http.Client(nil) }}
+	return s
+}
+
+func (s *Source) fillDefaults() {
+	if s.http == nil {
+		s.http = httpclient.NewPool(httpclient.Options{})
+	}
+	if s.metadata == nil {
+		s.metadata = metadataClient()
+	}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	if s.runner == nil {
+		s.runner = azurecli.Command{}
+	}
+	if s.logger == nil {
+		s.logger = slog.New(slog.DiscardHandler)
+	}
+	if s.onToken == nil {
+		s.onToken = func(tenants.Event) {}
+	}
+}
+
+// Close ends all sign-ins that are under way and waits for them.
+func (s *Source) Close() {
+	s.stop()
+	s.signIns.Running.Wait()
+}
+
+// target is where a token is asked for, and with what.
+type target struct {
+	tenant     string
+	tenantID   string
+	cloud      tenants.Cloud
+	credential tenants.CredentialConfig
+}
+
+// opens is all that decides which token comes back: a change of any part makes
+// another token necessary. When a secret ends is no such part; it may be learned
+// while sign-ins go on.
+func (t target) opens() target {
+	t.credential.Expires, t.credential.Thumbprint = "", ""
+	return t
+}
+
+// target reads the directory as it is now.
+func (s *Source) target(tenant, credential string) (target, error) {
+	entry, err := s.directory.Resolve(tenant)
+	if err != nil {
+		return target{}, err
+	}
+	ref, err := entry.Credential(credential)
+	if err != nil {
+		return target{}, err
+	}
+	config, err := s.directory.Credential(ref.Name)
+	if err != nil {
+		return target{}, err
+	}
+	return target{entry.Name, entry.TenantID, entry.Cloud, config}, nil
+}
+
+// Credential returns the credential for exactly one tenant and one credential
+// name; an empty name means the tenant's default. It asks for no token yet.
+//
+// What it returns looks into the directory at every use, so an entry that was
+// changed or removed meanwhile takes effect at once. Its GetToken returns only
+// problems. It refuses options that name another tenant or another scope than
+// the entry has, and always asks for tokens that can be revoked (CAE).
+// Problems: CodeUnknownTenant, CodeTenantRequired, CodeDirectoryEmpty,
+// CodeUnknownCredential.
+func (s *Source) Credential(_ context.Context, tenant, credential string) (azcore.TokenCredential, error) {
+	t, err := s.target(tenant, credential)
+	if err != nil {
+		return nil, err
+	}
+	return &tenantCredential{source: s, tenantID: t.tenantID, credential: t.credential.Name}, nil
+}
+
+// tenantCredential is one credential in one tenant.
+type tenantCredential struct {
+	source     *Source
+	tenantID   string
+	credential string
+}
+
+// GetToken implements azcore.TokenCredential.
+func (c *tenantCredential) GetToken(ctx context.Context, options policy.TokenRequestOptions) (azcore.AccessToken, error) {
+	t, err := c.source.target(c.tenantID, c.credential)
+	if err != nil {
+		return azcore.AccessToken{}, err
+	}
+	if err := checkRequest(t, options); err != nil {
+		return azcore.AccessToken{}, err
+	}
+	got, err := c.source.token(ctx, t, options.Claims)
+	if err != nil {
+		return azcore.AccessToken{}, err
+	}
+	return got.open(), nil
+}
+
+// checkRequest fails closed on a request that would get a token for somewhere
+// else than the entry says.
+func checkRequest(t target, options policy.TokenRequestOptions) error {
+	if problem := t.awayFromHome(); problem != nil {
+		return problem
+	}
+	if options.TenantID != "" && naming.Fold(options.TenantID) != t.tenantID {
+		return schemas.NewProblem(schemas.CodeWrongTenant,
+			"A token for another tenant than "+t.tenant+" was asked of its credential; nothing was sent.")
+	}
+	if len(options.Scopes) != 1 || options.Scopes[0] != t.cloud.Scope() {
+		return schemas.NewProblem(schemas.CodeInternal,
+			"A token of "+t.tenant+" was asked for another audience than the directory entry has; nothing was sent.")
+	}
+	return nil
+}

@@ -1,0 +1,185 @@
+package tenants
+
+import (
+	"context"
+	"slices"
+
+	"mcp-partner/internal/naming"
+	"mcp-partner/schemas"
+)
+
+// Add adds an entry, together with credentials that are new. Problems:
+// CodeInvalidArgument for a name, ID or domain that is malformed or collides,
+// CodeUnknownCredential for a reference to nothing.
+func (d *Directory) Add(ctx context.Context, entry Entry, credentials ...CredentialConfig) error {
+	return d.change(ctx, func(work *draft) error {
+		added := []Entry{entry}
+		stampAdded(added, d.now())
+		work.entries = append(work.entries, added...)
+		work.credentials = append(work.credentials, credentials...)
+		return nil
+	})
+}
+
+// Set replaces the entry of that name; the new one may have another name. The
+// time of addition is kept.
+func (d *Directory) Set(ctx context.Context, name string, entry Entry) error {
+	return d.change(ctx, func(work *draft) error {
+		i, err := work.position(name)
+		if err != nil {
+			return err
+		}
+		entry.AddedAt = work.entries[i].AddedAt
+		work.entries[i] = entry
+		return nil
+	})
+}
+
+// Edit changes the entry of that name in place, as it is at the moment of the
+// change. An error of edit changes nothing.
+func (d *Directory) Edit(ctx context.Context, name string, edit func(*Entry) error) error {
+	return d.change(ctx, func(work *draft) error {
+		i, err := work.position(name)
+		if err != nil {
+			return err
+		}
+		return edit(&work.entries[i])
+	})
+}
+
+// Remove takes an entry out and appends it to the archive first, so that what
+// was linked there stays known. The reason is kept with it. Credentials stay.
+func (d *Directory) Remove(ctx context.Context, name, reason string) (Entry, error) {
+	var removed Entry
+	err := d.change(ctx, func(work *draft) error {
+		i, err := work.position(name)
+		if err != nil {
+			return err
+		}
+		removed = work.entries[i]
+		work.entries = slices.Delete(work.entries, i, i+1)
+		return d.archive(ArchivedEntry{Entry: removed, RemovedAt: d.now().UTC(), Reason: reason})
+	})
+	if err != nil {
+		return Entry{}, err
+	}
+	return removed, nil
+}
+
+// AddCredential adds a credential that no tenant uses yet.
+func (d *Directory) AddCredential(ctx context.Context, config CredentialConfig) error {
+	return d.change(ctx, func(work *draft) error {
+		work.credentials = append(work.credentials, config)
+		return nil
+	})
+}
+
+// SetCredential replaces the credential of the same name in every tenant that
+// uses it. Pinned object IDs stay: another application has another object ID,
+// and the pin is what notices.
+func (d *Directory) SetCredential(ctx context.Context, config CredentialConfig) error {
+	return d.change(ctx, func(work *draft) error {
+		if _, err := work.config(config.Name); err != nil {
+			return err
+		}
+		work.credentials[work.credential[naming.Fold(config.Name)]] = config
+		return nil
+	})
+}
+
+// Revise replaces a credential that is still what it was; one that somebody has
+// changed meanwhile stays.
+func (d *Directory) Revise(ctx context.Context, before, after CredentialConfig) error {
+	if now, err := d.Credential(before.Name); err != nil || now != before {
+		return err
+	}
+	return d.change(ctx, func(work *draft) error {
+		if now, err := work.config(before.Name); err != nil || now != before {
+			return err
+		}
+		work.credentials[work.credential[naming.Fold(before.Name)]] = after
+		return nil
+	})
+}
+
+// RemoveCredential takes a credential out. It returns a CodeInvalidArgument
+// problem that names a tenant which still uses it.
+func (d *Directory) RemoveCredential(ctx context.Context, name string) error {
+	return d.change(ctx, func(work *draft) error {
+		if _, err := work.config(name); err != nil {
+			return err
+		}
+		for _, e := range work.entries {
+			if slices.ContainsFunc(e.Credentials, func(ref CredentialRef) bool { return naming.Fold(ref.Name) == naming.Fold(name) }) {
+				return schemas.InvalidArgument("credential %q is in use by tenant %s.", naming.Clean(name), e.Name)
+			}
+		}
+		i := work.credential[naming.Fold(name)]
+		work.credentials = slices.Delete(work.credentials, i, i+1)
+		return nil
+	})
+}
+
+// Pin is the object ID that a credential turned out to have in a tenant.
+type Pin struct {
+	Tenant, Credential, ObjectID string
+}
+
+// PinObjectID keeps the object ID that a credential had in a tenant at its
+// first success. See PinObjectIDs.
+func (d *Directory) PinObjectID(ctx context.Context, tenant, credential, objectID string) error {
+	return d.PinObjectIDs(ctx, Pin{tenant, credential, objectID})
+}
+
+// PinObjectIDs keeps object IDs, all in one write. What is pinned already is
+// not written again; a different one is refused as CodeWrongIdentity and then
+// nothing is pinned.
+func (d *Directory) PinObjectIDs(ctx context.Context, pins ...Pin) error {
+	s, err := d.snapshot()
+	if err != nil {
+		return err
+	}
+	probe := &draft{snapshot: s}
+	probe.entries, _ = s.copies()
+	if changed, err := probe.pin(pins); err != nil || !changed {
+		return err
+	}
+	return d.change(ctx, func(work *draft) error {
+		_, err := work.pin(pins)
+		return err
+	})
+}
+
+func (d *draft) pin(pins []Pin) (changed bool, err error) {
+	for _, pin := range pins {
+		one, err := d.pinOne(pin)
+		if err != nil {
+			return false, err
+		}
+		changed = changed || one
+	}
+	return changed, nil
+}
+
+func (d *draft) pinOne(pin Pin) (bool, error) {
+	i, err := d.position(pin.Tenant)
+	if err != nil {
+		return false, err
+	}
+	if _, err := d.entries[i].Credential(pin.Credential); err != nil {
+		return false, err
+	}
+	refs := d.entries[i].Credentials
+	at := slices.IndexFunc(refs, func(ref CredentialRef) bool {
+		return pin.Credential == "" || naming.Fold(ref.Name) == naming.Fold(pin.Credential)
+	})
+	switch refs[at].PinnedObjectID {
+	case "":
+		refs[at].PinnedObjectID = pin.ObjectID
+		return true, nil
+	case naming.Fold(pin.ObjectID):
+		return false, nil
+	}
+	return false, schemas.NewProblem(schemas.CodeWrongIdentity,
+		"In tenant "+pin.Tenant+" another object ID is pinned for the credential "+refs[at].Name+".")
+}

@@ -1,0 +1,149 @@
+package tenants
+
+import (
+	"crypto/x509"
+	"net/url"
+	"strings"
+
+	"mcp-partner/internal/naming"
+	"mcp-partner/schemas"
+)
+
+// The names of clouds. Custom stands for everything else: private clouds and
+// the simulator.
+const (
+	CloudPublic       = "public"
+	CloudUSGovernment = "usgovernment"
+	CloudChina        = "china"
+	CloudCustom       = "custom"
+)
+
+// Cloud says where a credential may be sent and where its tokens are good for.
+// It is fixed when an entry is added; no flag or environment variable of a
+// later call changes it.
+type Cloud struct {
+	Name string `json:"name"`
+	// Authority is the base URL of Microsoft Entra ID: https, a host, no path.
+	Authority string `json:"authority"`
+	// ARMEndpoint is the base URL of Azure Resource Manager, no trailing slash.
+	ARMEndpoint string `json:"arm_endpoint"`
+	// ARMAudience is the resource that tokens are asked for. For Microsoft's
+	// clouds it ends with a slash, which gives the scope its two slashes.
+	ARMAudience string `json:"arm_audience"`
+	// CAPEM are the certificate authorities to trust for both hosts, in PEM,
+	// instead of the system's; empty means the system's.
+	CAPEM string `json:"ca_pem,omitempty"`
+	// SkipInstanceDiscovery says that Microsoft is not asked whether it knows
+	// Authority. A private authority needs this.
+	SkipInstanceDiscovery bool `json:"skip_instance_discovery,omitempty"`
+	// Unverified is true where nobody is known to have seen the provider.
+	Unverified bool `json:"-"`
+}
+
+// CloudNamed returns one of Microsoft's clouds: public, usgovernment or china.
+// The endpoints are those of Microsoft's published SDK configuration. It
+// returns a CodeInvalidArgument problem for another name.
+func CloudNamed(name string) (Cloud, error) {
+	switch name {
+	case CloudPublic:
+		return Cloud{Name: name, Authority: "https://login.microsoftonline.com",
+			ARMEndpoint: "https://management.azure.com",
+			ARMAudience: "https://management.core.windows.net/"}, nil
+	case CloudUSGovernment:
+		return Cloud{Name: name, Authority: "https://login.microsoftonline.us",
+			ARMEndpoint: "https://management.usgovcloudapi.net",
+			ARMAudience: "https://management.core.usgovcloudapi.net/", Unverified: true}, nil
+	case CloudChina:
+		return Cloud{Name: name, Authority: "https://login.chinacloudapi.cn",
+			ARMEndpoint: "https://management.chinacloudapi.cn",
+			ARMAudience: "https://management.core.chinacloudapi.cn/", Unverified: true}, nil
+	}
+	return Cloud{}, schemas.InvalidArgument("cloud %q is not known: it is public, usgovernment, china or custom (with its endpoints).", naming.Clean(name))
+}
+
+// Scope is the OAuth 2.0 scope of Azure Resource Manager in this cloud.
+func (c Cloud) Scope() string { return c.ARMAudience + "/.default" }
+
+// ConsentURL is the page on which an administrator of a tenant consents to an
+// application. There is nothing secret in it.
+func (c Cloud) ConsentURL(tenantID, clientID string) string {
+	return c.Authority + "/" + url.PathEscape(tenantID) + "/adminconsent?client_id=" + url.QueryEscape(clientID)
+}
+
+// Normal checks a cloud and brings its URLs into one form. A cloud with one of
+// Microsoft's names takes its endpoints from CloudNamed and refuses others: a
+// name that everybody trusts must not lead elsewhere.
+func (c Cloud) Normal() (Cloud, error) {
+	if err := checkCA(c.CAPEM); err != nil {
+		return Cloud{}, err
+	}
+	if c.Name == CloudCustom {
+		return c.normalCustom()
+	}
+	known, err := CloudNamed(c.Name)
+	if err != nil {
+		return Cloud{}, err
+	}
+	if c.SkipInstanceDiscovery || !sameOrEmpty(c.Authority, known.Authority) ||
+		!sameOrEmpty(c.ARMEndpoint, known.ARMEndpoint) || !sameOrEmpty(c.ARMAudience, known.ARMAudience) {
+		return Cloud{}, schemas.InvalidArgument("cloud %q has fixed endpoints: use the cloud \"custom\" for others.", c.Name)
+	}
+	known.CAPEM = c.CAPEM
+	return known, nil
+}
+
+func sameOrEmpty(given, known string) bool {
+	return given == "" || strings.TrimRight(given, "/") == strings.TrimRight(known, "/")
+}
+
+func (c Cloud) normalCustom() (Cloud, error) {
+	authority, err := checkURL("authority", c.Authority)
+	if err != nil {
+		return Cloud{}, err
+	}
+	if authority.Path != "" {
+		return Cloud{}, schemas.InvalidArgument("authority has a path: give the host alone, such as https://login.example.com; the tenant is added to it.")
+	}
+	endpoint, err := checkURL("ARM endpoint", c.ARMEndpoint)
+	if err != nil {
+		return Cloud{}, err
+	}
+	if err := checkAudience(c.ARMAudience); err != nil {
+		return Cloud{}, err
+	}
+	c.Authority, c.ARMEndpoint, c.Unverified = authority.String(), endpoint.String(), true
+	return c, nil
+}
+
+// checkURL returns the URL without trailing slashes.
+func checkURL(field, text string) (*url.URL, error) {
+	u, err := url.Parse(strings.TrimRight(text, "/"))
+	switch {
+	case err != nil || u.Host == "" || u.Opaque != "":
+		return nil, schemas.InvalidArgument("%s is not a URL: give one such as https://management.example.com.", field)
+	case u.Scheme != "https":
+		return nil, schemas.InvalidArgument("%s is not an https URL: credentials and tokens are sent over TLS only.", field)
+	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
+		return nil, schemas.InvalidArgument("%s carries a user, a query or a fragment: give scheme, host and port alone.", field)
+	}
+	u.Host = strings.ToLower(u.Host)
+	return u, nil
+}
+
+func checkAudience(text string) error {
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme == "" || u.Host == "" || strings.ContainsAny(text, " \t\r\n") {
+		return schemas.InvalidArgument("ARM audience is not a URI: give the resource that tokens are for, such as https://management.core.windows.net/.")
+	}
+	if strings.HasSuffix(text, "/.default") {
+		return schemas.InvalidArgument("ARM audience ends with /.default: give the audience, not the scope.")
+	}
+	return nil
+}
+
+func checkCA(pem string) error {
+	if pem != "" && !x509.NewCertPool().AppendCertsFromPEM([]byte(pem)) {
+		return schemas.InvalidArgument("The CA file holds no PEM certificate that can be read.")
+	}
+	return nil
+}

@@ -1,0 +1,248 @@
+package tenants
+
+import (
+	"context"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"mcp-partner/internal/disk"
+	"mcp-partner/internal/naming"
+	"mcp-partner/schemas"
+)
+
+const (
+	directoryName = "directory.json"
+	directoryLock = "directory.lock"
+)
+
+// Directory is the list of tenants and of the credentials that act in them. It
+// is safe for concurrent use, by several processes too: each reading looks
+// whether the file changed, each change is one atomic write under a lock.
+type Directory struct {
+	disk    *disk.Dir // nil for one in memory
+	now     func() time.Time
+	current atomic.Pointer[loaded]
+	// writer is held by the one change that is under way in this process.
+	writer chan struct{}
+}
+
+// loaded is a state of the directory and the version of the file it came from.
+type loaded struct {
+	snapshot *snapshot
+	stamp    disk.Stamp
+}
+
+// OpenDirectory opens the directory in a state directory. A missing one is an
+// empty directory, made at the first change. It returns a
+// CodeVaultUnavailable problem for one that is open to other users or cannot
+// be read, and CodeVaultCorrupt for a file that is not a directory.
+func OpenDirectory(stateDir string) (*Directory, error) {
+	where := disk.New(stateDir)
+	d := newDirectory(&where)
+	if _, err := d.snapshot(); err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+// NewMemoryDirectory makes a directory that is never written to a disk. It
+// returns a CodeInvalidArgument problem for entries that OpenDirectory's Add
+// would refuse.
+func NewMemoryDirectory(entries []Entry, credentials []CredentialConfig) (*Directory, error) {
+	d := newDirectory(nil)
+	entries = slices.Clone(entries)
+	stampAdded(entries, d.now())
+	first, err := newSnapshot(entries, credentials)
+	if err != nil {
+		return nil, err
+	}
+	d.current.Store(&loaded{snapshot: first})
+	return d, nil
+}
+
+func newDirectory(where *disk.Dir) *Directory {
+	return &Directory{disk: where, now: time.Now, writer: make(chan struct{}, 1)}
+}
+
+// snapshot returns the state of the directory, read again if the file changed.
+func (d *Directory) snapshot() (*snapshot, error) {
+	have := d.current.Load()
+	if d.disk == nil {
+		return have.snapshot, nil
+	}
+	if have != nil {
+		seen, err := d.disk.Stat(directoryName)
+		if err != nil {
+			return nil, err
+		}
+		if have.stamp.Same(seen) {
+			return have.snapshot, nil
+		}
+	}
+	fresh, err := d.load()
+	if err != nil {
+		return nil, err
+	}
+	d.current.Store(fresh)
+	return fresh.snapshot, nil
+}
+
+func (d *Directory) load() (*loaded, error) {
+	data, seen, err := d.disk.Read(directoryName)
+	if err != nil {
+		return nil, err
+	}
+	if seen.Missing() {
+		empty, err := newSnapshot(nil, nil)
+		return &loaded{empty, seen}, err
+	}
+	s, err := decodeDirectory(data)
+	if err != nil {
+		return nil, corruptFile(*d.disk, directoryName, schemas.Clause(err), "what was changed last has to be changed again")
+	}
+	return &loaded{s, seen}, nil
+}
+
+// corruptFile says that a file of the directory is not what it should be.
+func corruptFile(where disk.Dir, name, what, lastChange string) *schemas.Problem {
+	return where.Corrupt(name, what, where.PreviousHint(name, "", lastChange, "restore it from a backup."))
+}
+
+// List returns all entries, sorted by name.
+func (d *Directory) List() ([]Entry, error) {
+	s, err := d.snapshot()
+	if err != nil {
+		return nil, err
+	}
+	entries, _ := s.copies()
+	return entries, nil
+}
+
+// Len returns the number of entries.
+func (d *Directory) Len() (int, error) {
+	s, err := d.snapshot()
+	if err != nil {
+		return 0, err
+	}
+	return len(s.entries), nil
+}
+
+// Get returns the entry of exactly that name (case folded), or a
+// CodeUnknownTenant problem.
+func (d *Directory) Get(name string) (Entry, error) {
+	s, err := d.snapshot()
+	if err != nil {
+		return Entry{}, err
+	}
+	if i, ok := s.byName[naming.Fold(name)]; ok {
+		return s.entries[i].clone(), nil
+	}
+	return Entry{}, s.unknown(name)
+}
+
+// Resolve returns the entry that a name, a domain or a tenant ID means. An
+// empty reference means the only entry. Problems: CodeUnknownTenant,
+// CodeTenantRequired, CodeDirectoryEmpty.
+func (d *Directory) Resolve(ref string) (Entry, error) {
+	s, err := d.snapshot()
+	if err != nil {
+		return Entry{}, err
+	}
+	return s.resolve(ref)
+}
+
+// Credential returns a credential by its name, or a CodeUnknownCredential
+// problem.
+func (d *Directory) Credential(name string) (CredentialConfig, error) {
+	s, err := d.snapshot()
+	if err != nil {
+		return CredentialConfig{}, err
+	}
+	return s.config(name)
+}
+
+// Credentials returns all credentials in the order of their addition.
+func (d *Directory) Credentials() ([]CredentialConfig, error) {
+	s, err := d.snapshot()
+	if err != nil {
+		return nil, err
+	}
+	return slices.Clone(s.credentials), nil
+}
+
+// draft is what a change works on.
+type draft struct {
+	*snapshot
+	entries     []Entry
+	credentials []CredentialConfig
+}
+
+// position returns where an entry stands in the draft.
+func (d *draft) position(name string) (int, error) {
+	if i, ok := d.byName[naming.Fold(name)]; ok {
+		return i, nil
+	}
+	return 0, d.unknown(name)
+}
+
+// change applies one change to the newest state and writes it. If it fails at
+// any point, file and memory stay as they were.
+func (d *Directory) change(ctx context.Context, edit func(*draft) error) error {
+	select {
+	case d.writer <- struct{}{}:
+		defer func() { <-d.writer }()
+	case <-ctx.Done():
+		return schemas.ContextProblem(ctx.Err(), "Changing the directory")
+	}
+	if d.disk == nil {
+		return d.changeMemory(edit)
+	}
+	unlock, err := d.disk.Lock(ctx, directoryLock)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	have, err := d.load()
+	if err != nil {
+		return err
+	}
+	next, err := edited(have.snapshot, edit)
+	if err != nil {
+		return err
+	}
+	return d.save(next)
+}
+
+func (d *Directory) changeMemory(edit func(*draft) error) error {
+	next, err := edited(d.current.Load().snapshot, edit)
+	if err == nil {
+		d.current.Store(&loaded{snapshot: next})
+	}
+	return err
+}
+
+func edited(have *snapshot, edit func(*draft) error) (*snapshot, error) {
+	work := &draft{snapshot: have}
+	work.entries, work.credentials = have.copies()
+	if err := edit(work); err != nil {
+		return nil, err
+	}
+	return newSnapshot(work.entries, work.credentials)
+}
+
+func (d *Directory) save(next *snapshot) error {
+	data, err := encodeDirectory(next)
+	if err != nil {
+		return schemas.NewProblem(schemas.CodeInternal, "The directory cannot be encoded.")
+	}
+	if err := d.disk.Replace(directoryName, data); err != nil {
+		return err
+	}
+	seen, err := d.disk.Stat(directoryName)
+	if err != nil {
+		return err
+	}
+	d.current.Store(&loaded{next, seen})
+	return nil
+}

@@ -1,0 +1,171 @@
+package tenants
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"mcp-partner/internal/naming"
+	"mcp-partner/schemas"
+)
+
+const (
+	maxTextRunes   = 500
+	maxLabels      = 32
+	maxDomains     = 64
+	maxCredentials = 16
+)
+
+// Entry is one tenant of the directory: who it is, which credentials act in it
+// and where they are sent.
+type Entry struct {
+	Name     string
+	TenantID string
+	Domains  []string
+	Cloud    Cloud
+	// Credentials act in this tenant; the first is the default.
+	Credentials       []CredentialRef
+	ExpectedPartnerID string
+	// Labels, Owner, ExternalID and Note are the operator's own; reports carry them.
+	Labels                  []string
+	Owner, ExternalID, Note string
+	AddedAt                 time.Time
+}
+
+// CredentialRef names a credential as it is used in one tenant.
+type CredentialRef struct {
+	Name string `json:"name"`
+	// PinnedObjectID is the object ID that this credential had in this tenant
+	// at its first success, or empty. A token with another one is not used.
+	PinnedObjectID string `json:"object_id,omitempty"`
+}
+
+// Tenant is the entry as the tools see it.
+func (e Entry) Tenant() schemas.Tenant {
+	t := schemas.Tenant{
+		Name: e.Name, TenantID: e.TenantID, Domains: slices.Clone(e.Domains),
+		Cloud: e.Cloud.Name, ARMEndpoint: e.Cloud.ARMEndpoint, Authority: e.Cloud.Authority,
+		ExpectedPartnerID: e.ExpectedPartnerID, Labels: slices.Clone(e.Labels),
+		Owner: e.Owner, ExternalID: e.ExternalID, Note: e.Note,
+	}
+	pins := map[string]string{}
+	for _, ref := range e.Credentials {
+		t.Credentials = append(t.Credentials, ref.Name)
+		if ref.PinnedObjectID != "" {
+			pins[ref.Name] = ref.PinnedObjectID
+		}
+	}
+	if len(pins) > 0 {
+		t.ObjectIDs = maps.Clone(pins)
+	}
+	return t
+}
+
+// Credential returns the reference of that name, or the default one for an
+// empty name. It returns a CodeUnknownCredential problem if there is none.
+func (e Entry) Credential(name string) (CredentialRef, error) {
+	for _, ref := range e.Credentials {
+		if name == "" || naming.Fold(ref.Name) == naming.Fold(name) {
+			return ref, nil
+		}
+	}
+	names := make([]string, 0, len(e.Credentials))
+	for _, ref := range e.Credentials {
+		names = append(names, ref.Name)
+	}
+	return CredentialRef{}, schemas.NewProblem(schemas.CodeUnknownCredential,
+		"Tenant "+e.Name+" has no credential \""+naming.Clean(name)+"\"; it has: "+strings.Join(names, ", ")+".")
+}
+
+// clone copies an entry so that the caller's slices are its own.
+func (e Entry) clone() Entry {
+	e.Domains, e.Labels = slices.Clone(e.Domains), slices.Clone(e.Labels)
+	e.Credentials = slices.Clone(e.Credentials)
+	return e
+}
+
+// normal checks an entry by itself and brings it into one form.
+func (e Entry) normal() (Entry, error) {
+	e = e.clone()
+	if err := CheckTenantName(e.Name); err != nil {
+		return Entry{}, err
+	}
+	if !schemas.IsGUID(e.TenantID) {
+		return Entry{}, schemas.InvalidArgument("tenant ID %q of %s is not a GUID.", naming.Clean(e.TenantID), e.Name)
+	}
+	e.TenantID = strings.ToLower(e.TenantID)
+	if e.AddedAt = e.AddedAt.UTC(); e.AddedAt.Year() < 1 || e.AddedAt.Year() > 9999 {
+		return Entry{}, schemas.InvalidArgument("%s was added at a time that no calendar has.", e.Name)
+	}
+	cloud, err := e.Cloud.Normal()
+	if err != nil {
+		return Entry{}, err
+	}
+	e.Cloud = cloud
+	for _, check := range []func(*Entry) error{normalDomains, normalRefs, normalPartner, checkTexts} {
+		if err := check(&e); err != nil {
+			return Entry{}, err
+		}
+	}
+	return e, nil
+}
+
+func normalDomains(e *Entry) error {
+	if len(e.Domains) > maxDomains {
+		return schemas.InvalidArgument("%s has more than %d domains.", e.Name, maxDomains)
+	}
+	for i, domain := range e.Domains {
+		if err := CheckDomain(domain); err != nil {
+			return err
+		}
+		e.Domains[i] = naming.Fold(domain)
+	}
+	return nil
+}
+
+func normalRefs(e *Entry) error {
+	if len(e.Credentials) == 0 || len(e.Credentials) > maxCredentials {
+		return schemas.InvalidArgument("%s has %d credentials; a tenant has between 1 and %d.", e.Name, len(e.Credentials), maxCredentials)
+	}
+	seen := map[string]bool{}
+	for i, ref := range e.Credentials {
+		if seen[naming.Fold(ref.Name)] {
+			return schemas.InvalidArgument("%s names the credential %q twice.", e.Name, naming.Clean(ref.Name))
+		}
+		seen[naming.Fold(ref.Name)] = true
+		if ref.PinnedObjectID != "" && !schemas.IsGUID(ref.PinnedObjectID) {
+			return schemas.InvalidArgument("object ID %q of %s is not a GUID.", naming.Clean(ref.PinnedObjectID), e.Name)
+		}
+		e.Credentials[i].PinnedObjectID = strings.ToLower(ref.PinnedObjectID)
+	}
+	return nil
+}
+
+func normalPartner(e *Entry) error {
+	if e.ExpectedPartnerID == "" {
+		return nil
+	}
+	_, err := schemas.ParsePartnerID("expected partner ID of "+e.Name, e.ExpectedPartnerID)
+	return err
+}
+
+func checkTexts(e *Entry) error {
+	if len(e.Labels) > maxLabels {
+		return schemas.InvalidArgument("%s has more than %d labels.", e.Name, maxLabels)
+	}
+	texts := append([]string{e.Owner, e.ExternalID, e.Note}, e.Labels...)
+	for _, text := range texts {
+		if !utf8.ValidString(text) || utf8.RuneCountInString(text) > maxTextRunes || strings.ContainsFunc(text, isHidden) {
+			return schemas.InvalidArgument("owner, external ID, note and labels of %s are one line of at most %d characters each, without control characters.", e.Name, maxTextRunes)
+		}
+	}
+	if slices.Contains(e.Labels, "") {
+		return schemas.InvalidArgument("%s has an empty label.", e.Name)
+	}
+	return nil
+}
+
+func isHidden(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) }

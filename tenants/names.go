@@ -1,0 +1,122 @@
+package tenants
+
+import (
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"mcp-partner/internal/naming"
+	"mcp-partner/schemas"
+)
+
+const maxDomainBytes = 253
+
+const maxSuggestions = 3
+
+// CheckTenantName returns a problem that says what is wrong with a name for a
+// tenant, so that whoever types one can be asked again.
+func CheckTenantName(name string) error { return naming.Check("tenant name", name) }
+
+// maxSuggestedRunes leaves room for what makes a suggested name unique.
+const maxSuggestedRunes = 48
+
+// SuggestName makes a tenant's name out of what a company or a domain is called:
+// folded, with a - for whatever a name cannot have. It is empty where nothing
+// usable is left.
+func SuggestName(text string) string {
+	var name []rune
+	gap := false
+	for _, r := range naming.Fold(text) {
+		switch {
+		case unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsMark(r) && len(name) > 0 && !gap:
+			if gap && len(name) > 0 {
+				name = append(name, '-')
+			}
+			name, gap = append(name, r), false
+		default:
+			gap = true
+		}
+	}
+	suggested := strings.TrimRight(string(name[:min(len(name), maxSuggestedRunes)]), "-")
+	if naming.Check("name", suggested) != nil {
+		return ""
+	}
+	return suggested
+}
+
+// CheckDomain refuses what cannot be a DNS domain name of a tenant.
+func CheckDomain(domain string) error {
+	labels := strings.Split(domain, ".")
+	bad := len(domain) > maxDomainBytes || len(labels) < 2 || !utf8.ValidString(domain) ||
+		slices.ContainsFunc(labels, func(label string) bool { return !isLabel(label) })
+	if bad {
+		return schemas.InvalidArgument("domain %q is not a domain name such as contoso.onmicrosoft.com.", naming.Clean(domain))
+	}
+	return nil
+}
+
+func isLabel(label string) bool {
+	if label == "" || len(label) > 63 || strings.HasPrefix(label, "-") || strings.HasSuffix(label, "-") {
+		return false
+	}
+	return !strings.ContainsFunc(label, func(r rune) bool {
+		return r != '-' && !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r)
+	})
+}
+
+// nearest returns the candidates that differ from text by a few typing errors
+// only, best first.
+func nearest(text string, candidates []string) []string {
+	type match struct {
+		name     string
+		distance int
+	}
+	wanted := []rune(naming.Fold(text))
+	limit := 1 + min(len(wanted), 9)/3
+	var found []match
+	for _, name := range candidates {
+		if d := distance(wanted, []rune(naming.Fold(name)), limit); d <= limit {
+			found = append(found, match{name, d})
+		}
+	}
+	slices.SortFunc(found, func(a, b match) int {
+		if a.distance != b.distance {
+			return a.distance - b.distance
+		}
+		return strings.Compare(a.name, b.name)
+	})
+	var names []string
+	for _, m := range found[:min(len(found), maxSuggestions)] {
+		names = append(names, m.name)
+	}
+	return names
+}
+
+// distance is the Levenshtein distance of two texts, or limit+1 as soon as it
+// is known to be more than limit.
+func distance(a, b []rune, limit int) int {
+	if len(a)-len(b) > limit || len(b)-len(a) > limit {
+		return limit + 1
+	}
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i, r := range a {
+		diagonal, best := row[0], i+1
+		row[0] = i + 1
+		for j, s := range b {
+			cost := diagonal
+			if r != s {
+				cost = 1 + min(diagonal, row[j], row[j+1])
+			}
+			diagonal, row[j+1] = row[j+1], cost
+			best = min(best, cost)
+		}
+		if best > limit {
+			return limit + 1
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,198 @@
+package tenants
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"mcp-partner/internal/naming"
+	"mcp-partner/schemas"
+)
+
+// snapshot is one state of the directory with its indexes. It is never changed
+// after it was built, so readers need no lock.
+type snapshot struct {
+	entries     []Entry // sorted by folded name
+	credentials []CredentialConfig
+	byName      map[string]int
+	byDomain    map[string]int
+	byTenantID  map[string]int
+	credential  map[string]int
+}
+
+// newSnapshot checks everything and builds the indexes. The problem says which
+// two entries collide.
+func newSnapshot(entries []Entry, credentials []CredentialConfig) (*snapshot, error) {
+	s := &snapshot{
+		entries: make([]Entry, 0, len(entries)), credentials: make([]CredentialConfig, 0, len(credentials)),
+		byName: make(map[string]int, len(entries)), byDomain: make(map[string]int, len(entries)),
+		byTenantID: make(map[string]int, len(entries)), credential: make(map[string]int, len(credentials)),
+	}
+	for _, config := range credentials {
+		if err := s.addCredential(config); err != nil {
+			return nil, err
+		}
+	}
+	clouds := cloudCheck{}
+	for _, entry := range entries {
+		normal, err := clouds.normal(entry)
+		if err != nil {
+			return nil, err
+		}
+		s.entries = append(s.entries, normal)
+	}
+	byName := func(a, b Entry) int { return strings.Compare(naming.Fold(a.Name), naming.Fold(b.Name)) }
+	if !slices.IsSortedFunc(s.entries, byName) {
+		slices.SortStableFunc(s.entries, byName)
+	}
+	for i := range s.entries {
+		if err := s.index(i); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// cloudCheck remembers clouds that were found good: thousands of entries share
+// one, and its CA bundle need not be parsed for each.
+type cloudCheck map[Cloud]Cloud
+
+func (c cloudCheck) normal(entry Entry) (Entry, error) {
+	good, seen := c[entry.Cloud]
+	given := entry.Cloud
+	if seen {
+		entry.Cloud, _ = CloudNamed(CloudPublic)
+	}
+	normal, err := entry.normal()
+	if err != nil {
+		return Entry{}, err
+	}
+	if seen {
+		normal.Cloud = good
+	}
+	c[given], c[normal.Cloud] = normal.Cloud, normal.Cloud
+	return normal, nil
+}
+
+func (s *snapshot) addCredential(config CredentialConfig) error {
+	normal, err := config.normal()
+	if err != nil {
+		return err
+	}
+	if i, taken := s.credential[naming.Fold(normal.Name)]; taken {
+		return schemas.InvalidArgument("credential name %q collides with %q, which exists.", normal.Name, s.credentials[i].Name)
+	}
+	s.credential[naming.Fold(normal.Name)] = len(s.credentials)
+	s.credentials = append(s.credentials, normal)
+	return nil
+}
+
+func (s *snapshot) index(i int) error {
+	e := s.entries[i]
+	if err := s.claim(s.byName, naming.Fold(e.Name), i, "tenant name", e.Name); err != nil {
+		return err
+	}
+	if err := s.claim(s.byTenantID, e.TenantID, i, "tenant ID", e.TenantID); err != nil {
+		return err
+	}
+	for _, domain := range e.Domains {
+		if err := s.claim(s.byDomain, domain, i, "domain", domain); err != nil {
+			return err
+		}
+	}
+	for _, ref := range e.Credentials {
+		if _, ok := s.credential[naming.Fold(ref.Name)]; !ok {
+			return schemas.NewProblem(schemas.CodeUnknownCredential,
+				"Tenant "+e.Name+" names the credential \""+naming.Clean(ref.Name)+"\", which does not exist.",
+				schemas.WithHint("Add the credential first, or use the name of one that exists."))
+		}
+	}
+	return nil
+}
+
+func (s *snapshot) claim(index map[string]int, key string, i int, what, shown string) error {
+	if other, taken := index[key]; taken {
+		return schemas.InvalidArgument("%s %q of %s collides with that of %s, which is in the directory.",
+			what, shown, s.entries[i].Name, s.entries[other].Name)
+	}
+	index[key] = i
+	return nil
+}
+
+// find looks a reference up without making suggestions.
+func (s *snapshot) find(ref string) (int, bool) {
+	key := naming.Fold(ref)
+	for _, index := range []map[string]int{s.byName, s.byTenantID, s.byDomain} {
+		if i, ok := index[key]; ok {
+			return i, true
+		}
+	}
+	return 0, false
+}
+
+// resolve finds the entry that a caller means.
+func (s *snapshot) resolve(ref string) (Entry, error) {
+	switch {
+	case len(s.entries) == 0:
+		return Entry{}, schemas.NewProblem(schemas.CodeDirectoryEmpty, "The directory holds no tenant yet.")
+	case ref == "" && len(s.entries) == 1:
+		return s.entries[0].clone(), nil
+	case ref == "":
+		return Entry{}, schemas.NewProblem(schemas.CodeTenantRequired,
+			"The directory holds several tenants, and none was named.", schemas.WithNextTool("list_tenants"))
+	}
+	if i, ok := s.find(ref); ok {
+		return s.entries[i].clone(), nil
+	}
+	return Entry{}, s.unknown(ref)
+}
+
+func (s *snapshot) unknown(ref string) error {
+	next := schemas.WithNextTool("list_tenants")
+	if schemas.IsGUID(strings.TrimSpace(ref)) {
+		return schemas.NewProblem(schemas.CodeUnknownTenant,
+			"No tenant in the directory has the ID "+strings.TrimSpace(ref)+
+				". If that is a subscription ID: a partner link belongs to an identity in a tenant and never to a subscription.", next)
+	}
+	message := "No tenant in the directory has the name, domain or ID \"" + naming.Clean(ref) + "\"."
+	if near := nearest(ref, s.names()); len(near) > 0 {
+		return schemas.NewProblem(schemas.CodeUnknownTenant, message, next,
+			schemas.WithHint("Did you mean %s? list_tenants shows all names.", strings.Join(near, " or ")))
+	}
+	return schemas.NewProblem(schemas.CodeUnknownTenant, message, next)
+}
+
+// names returns every name and domain, for suggestions.
+func (s *snapshot) names() []string {
+	names := make([]string, 0, len(s.entries)+len(s.byDomain))
+	for _, e := range s.entries {
+		names = append(append(names, e.Name), e.Domains...)
+	}
+	return names
+}
+
+func (s *snapshot) config(name string) (CredentialConfig, error) {
+	if i, ok := s.credential[naming.Fold(name)]; ok {
+		return s.credentials[i], nil
+	}
+	return CredentialConfig{}, schemas.NewProblem(schemas.CodeUnknownCredential,
+		"The directory has no credential \""+naming.Clean(name)+"\".")
+}
+
+// copies returns lists that the caller may change.
+func (s *snapshot) copies() ([]Entry, []CredentialConfig) {
+	entries := make([]Entry, len(s.entries))
+	for i, e := range s.entries {
+		entries[i] = e.clone()
+	}
+	return entries, slices.Clone(s.credentials)
+}
+
+// stampAdded gives entries without a time of addition the present one.
+func stampAdded(entries []Entry, now time.Time) {
+	for i := range entries {
+		if entries[i].AddedAt.IsZero() {
+			entries[i].AddedAt = now.UTC().Truncate(time.Second)
+		}
+	}
+}

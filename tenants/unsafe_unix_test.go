@@ -1,0 +1,44 @@
+//go:build unix
+
+package tenants
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"mcp-partner/internal/roomtest"
+	"mcp-partner/schemas"
+)
+
+func TestUnsafeDirectoryIsRefused(t *testing.T) {
+	t.Parallel()
+	for name, spoil := range map[string]func(dir string) error{
+		"folder": func(dir string) error { return os.Chmod(dir, 0o750) },
+		"file":   func(dir string) error { return os.Chmod(filepath.Join(dir, directoryName), 0o644) },
+		"link":   func(dir string) error { return roomtest.MoveBehindLink(dir, directoryName) },
+	} {
+		dir, d := newDirectoryAt(t)
+		if err := spoil(dir); err != nil {
+			t.Fatal(err)
+		}
+		_, err := OpenDirectory(dir)
+		problem := roomtest.WantCode(t, err, schemas.CodeVaultUnavailable)
+		if problem.Retryable || problem.Hint == "" || name != "link" && !strings.Contains(problem.Hint, "chmod") {
+			t.Errorf("%s: hint %q", name, problem.Hint)
+		}
+		roomtest.WantCode(t, d.Add(context.Background(), testEntry(3, "x")), schemas.CodeVaultUnavailable)
+	}
+	dir, d := newDirectoryAt(t)
+	target := filepath.Join(t.TempDir(), "victim")
+	if err := errors.Join(os.Remove(filepath.Join(dir, directoryLock)), os.Symlink(target, filepath.Join(dir, directoryLock))); err != nil {
+		t.Fatal(err)
+	}
+	roomtest.WantCode(t, d.Add(context.Background(), testEntry(3, "x")), schemas.CodeVaultUnavailable)
+	if _, err := os.Lstat(target); err == nil {
+		t.Error("the lock was made through a symbolic link")
+	}
+}

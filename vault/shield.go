@@ -1,7 +1,0 @@
-//go:build !goexperiment.runtimesecret
-
-package vault
-
-// shielded runs work that handles a key. Built with GOEXPERIMENT=runtimesecret
-// it wipes what the work leaves on the stack, in registers and on the heap.
-func shielded(work func()) { work() }
