@@ -14,7 +14,7 @@ const (
 	flagsEnd   = "<!-- flags:end -->"
 )
 
-// TestFlagsPage holds the tables at the end of configuration.md to the flags
+// TestFlagsPage holds the lists at the end of configuration.md to the flags
 // themselves.
 func TestFlagsPage(t *testing.T) {
 	t.Parallel()
@@ -22,9 +22,9 @@ func TestFlagsPage(t *testing.T) {
 	before, rest, begun := strings.Cut(text, flagsBegin)
 	_, after, ended := strings.Cut(rest, flagsEnd)
 	if !begun || !ended {
-		t.Fatalf("configuration.md has no %s and %s around its tables of flags", strings.TrimSpace(flagsBegin), flagsEnd)
+		t.Fatalf("configuration.md has no %s and %s around its lists of flags", strings.TrimSpace(flagsBegin), flagsEnd)
 	}
-	same(t, "configuration.md", before+flagsBegin+flagTables()+flagsEnd+after)
+	same(t, "configuration.md", before+flagsBegin+flagLists()+flagsEnd+after)
 }
 
 // source is where the value of a flag may come from beside the command line.
@@ -46,13 +46,14 @@ func sourceOf(flag cli.FlagInfo) source {
 	return fromNowhere
 }
 
-// flagRow is one flag of one source, in all commands that have it.
+// flagRow is one flag of one source, in all commands that have it. usages has
+// its help in each of them.
 type flagRow struct {
 	name             string
 	commands, usages []string
 }
 
-func flagTables() string {
+func flagLists() string {
 	titles := map[source]string{
 		fromFile:     "Command line, variable or `config.yaml`",
 		fromVariable: "Command line or variable",
@@ -60,9 +61,9 @@ func flagTables() string {
 	}
 	var b strings.Builder
 	for _, from := range []source{fromFile, fromVariable, fromNowhere} {
-		fmt.Fprintf(&b, "### %s\n\n%s", titles[from], head("Flag", "Commands", "What it does"))
+		fmt.Fprintf(&b, "### %s\n\n", titles[from])
 		for _, r := range flagRows(from) {
-			b.WriteString(row(code("--"+r.name), where(r.commands), usage(r.usages)))
+			fmt.Fprintf(&b, "- %s (%s): %s\n", code("--"+r.name), where(r.commands), usage(r.usages))
 		}
 		b.WriteString("\n")
 	}
@@ -82,9 +83,7 @@ func flagRows(from source) []*flagRow {
 			byName[flag.Name], rows = r, append(rows, r)
 		}
 		r.commands = append(r.commands, flag.Command)
-		if text := withDefault(flag); !slices.Contains(r.usages, text) {
-			r.usages = append(r.usages, text)
-		}
+		r.usages = append(r.usages, withDefault(flag))
 	}
 	slices.SortFunc(rows, func(a, b *flagRow) int { return strings.Compare(a.name, b.name) })
 	return rows
@@ -99,13 +98,13 @@ func withDefault(flag cli.FlagInfo) string {
 	return flag.Usage + " (default " + flag.Default + ")"
 }
 
-// where names three commands at most: help lists them all.
+// where names two commands at most: help lists them all.
 func where(commands []string) string {
 	if slices.Contains(commands, "") {
 		return "all"
 	}
-	if len(commands) > 4 {
-		return where(commands[:3]) + fmt.Sprintf(" and %d more", len(commands)-3)
+	if len(commands) > 3 {
+		return where(commands[:2]) + fmt.Sprintf(" and %d more", len(commands)-2)
 	}
 	var names []string
 	for _, command := range commands {
@@ -114,11 +113,18 @@ func where(commands []string) string {
 	return strings.Join(names, ", ")
 }
 
-// usage joins two meanings of a flag. Of more it takes the shortest: they say
-// the same in the words of their commands.
+// usage joins two meanings of a flag. Of more it takes the most frequent.
 func usage(texts []string) string {
-	if len(texts) > 2 {
-		texts = []string{slices.MinFunc(texts, func(a, b string) int { return len(a) - len(b) })}
+	count := map[string]int{}
+	var distinct []string
+	for _, text := range texts {
+		if count[text]++; count[text] == 1 {
+			distinct = append(distinct, text)
+		}
 	}
-	return strings.Join(texts, "; or ")
+	if len(distinct) > 2 {
+		slices.SortStableFunc(distinct, func(a, b string) int { return count[b] - count[a] })
+		distinct = distinct[:1]
+	}
+	return strings.Join(distinct, "; or ")
 }
