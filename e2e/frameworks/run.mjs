@@ -1,5 +1,4 @@
-// Runs the programs of docs/frameworks.md as they are printed there, against a
-// simulated Azure.
+// Runs the programs that docs/frameworks.md names against a simulated Azure.
 //
 //   node run.mjs path/to/mcp-partner    needs Node 22.19 or later, Python 3, sh
 import assert from "node:assert/strict";
