@@ -15,15 +15,15 @@ import (
 // approvalsPath lists what waits for an approver; one is below it.
 const approvalsPath = "/approvals"
 
-// ApprovalDesk is where callers with the scope guard.ScopeApprove decide. Its
+// ApprovalsAPI is where callers with the scope guard.ScopeApprove decide. Its
 // errors are problems, also for those without the scope.
-type ApprovalDesk interface {
+type ApprovalsAPI interface {
 	PendingApprovals(ctx context.Context, p guard.Principal) ([]tools.PendingApproval, error)
 	PendingApproval(ctx context.Context, p guard.Principal, id string) (tools.PendingApproval, error)
 	DecideApproval(ctx context.Context, p guard.Principal, id string, said guard.DecisionRequest) (tools.PendingApproval, error)
 }
 
-var _ ApprovalDesk = (*tools.Service)(nil)
+var _ ApprovalsAPI = (*tools.Service)(nil)
 
 // approvalID takes the ID out of /approvals/ID; "" is the list. ok is false for
 // every other path.
@@ -42,18 +42,23 @@ func (t *httpTransport) serveApprovals(w http.ResponseWriter, r *http.Request, i
 		nothingHere().write(w)
 		return
 	}
-	if !t.desk.enter() {
+	if !t.approvers.enter() {
 		overloaded().write(w)
 		return
 	}
-	defer t.desk.leave()
+	admitted := &admission{in: t.approvers, budget: t.decisions}
+	defer admitted.leave()
 	principal, no := t.approver(r, id)
 	if no != nil {
 		no.write(w)
 		return
 	}
+	if !admitted.of(principal.Caller) {
+		overloaded().write(w)
+		return
+	}
 	if r.Method == http.MethodPost {
-		t.decide(w, r, principal, id)
+		t.decide(w, r, admitted, principal, id)
 		return
 	}
 	var shown any
@@ -91,8 +96,8 @@ func (t *httpTransport) approver(r *http.Request, id string) (guard.Principal, *
 	return principal, no
 }
 
-func (t *httpTransport) decide(w http.ResponseWriter, r *http.Request, p guard.Principal, id string) {
-	body, no := t.readBody(w, r)
+func (t *httpTransport) decide(w http.ResponseWriter, r *http.Request, a *admission, p guard.Principal, id string) {
+	body, no := t.readBody(w, r, a)
 	if no != nil {
 		no.write(w)
 		return

@@ -248,9 +248,17 @@ func bearerToken(h http.Header) (string, bool) {
 	return token, found && token != "" && strings.EqualFold(scheme, "Bearer")
 }
 
-// readBody reads within size and time. net/http lifts the deadline itself once
-// the body is there, so that it does not end a long call.
-func (t *httpTransport) readBody(w http.ResponseWriter, r *http.Request) ([]byte, *refusal) {
+// readBody reads within size and time, after it has taken room for all of it.
+// net/http lifts the deadline itself once the body is there, so that it does not
+// end a long call.
+func (t *httpTransport) readBody(w http.ResponseWriter, r *http.Request, a *admission) ([]byte, *refusal) {
+	expected := t.opts.MaxBody
+	if r.ContentLength >= 0 {
+		expected = r.ContentLength
+	}
+	if !a.reserve(expected) {
+		return nil, overloaded()
+	}
 	deadline := time.Now().Add(t.opts.BodyLimit)
 	_ = http.NewResponseController(w).SetReadDeadline(deadline) // in-memory writers have none
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, t.opts.MaxBody))
@@ -261,5 +269,6 @@ func (t *httpTransport) readBody(w http.ResponseWriter, r *http.Request) ([]byte
 	case err != nil:
 		return nil, refuse(http.StatusBadRequest, "The body did not arrive whole and in time. Send it again.").with("Connection", "close")
 	}
+	a.keep(int64(len(body)))
 	return body, nil
 }

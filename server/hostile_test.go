@@ -261,3 +261,40 @@ func countOpen(conns []net.Conn) int {
 	open.Wait()
 	return len(conns) - len(closed)
 }
+
+// Many large messages of one caller are bounded before they are read: they hold
+// no memory, and others are answered meanwhile.
+func TestHTTPLargeMessagesOfOneCallerAreBounded(t *testing.T) {
+	t.Parallel()
+	wiretest.OverEachHTTP(t, func(t *testing.T, start wiretest.Starter) {
+		f := newFixtures()
+		o := httpOptions()
+		o.MaxBody = 4 << 20 // all that one caller may have
+		c := start(t, newServer(f, nil), o, goodToken)
+		text := strings.Repeat("x", 3<<20)
+		large := c.NewRequest(wiretest.Modern.Call(1, "block", wiretest.Object{"text": text}))
+		done := make(chan wiretest.Answer, 1)
+		go func() {
+			answer, _ := c.Try(large)
+			done <- answer
+		}()
+		<-f.started
+		for range 8 {
+			if got := c.Post(wiretest.Modern.Call(2, "echo", wiretest.Object{"text": text})); got.Status != 503 || got.Header.Get("Retry-After") != "1" {
+				t.Errorf("a second large message: %d %.200s", got.Status, got.Body)
+			}
+		}
+		chunked := c.NewRequest(wiretest.Modern.Call(3, "echo", wiretest.Object{"text": "x"}))
+		chunked.ContentLength = -1
+		if got := c.Do(chunked); got.Status != 503 {
+			t.Errorf("one of unknown length: %d", got.Status)
+		}
+		wantText(t, c.Post(wiretest.Modern.Call(4, "echo", wiretest.Object{"text": "small"})).Last(t), "small")
+		other := c.NewRequest(wiretest.Modern.Call(5, "echo", wiretest.Object{"text": text}))
+		other.Header.Set("Authorization", "Bearer "+goodToken+"-other")
+		wantText(t, c.Do(other).Last(t), text)
+		close(f.release)
+		wantText(t, (<-done).Last(t), text)
+		wantText(t, c.Post(wiretest.Modern.Call(6, "echo", wiretest.Object{"text": text})).Last(t), text)
+	})
+}

@@ -16,7 +16,11 @@ const (
 	mcpPath  = "/mcp"
 	livePath = "/livez"
 
-	defaultMaxBody        = 1 << 20
+	defaultMaxBody = 256 << 10
+	// maxBodies is how many bytes of bodies are held at once, and maxCallerBodies
+	// those of one caller.
+	maxBodies             = 16 << 20
+	maxCallerBodies       = 4 << 20
 	defaultHTTPConcurrent = 256
 	defaultHeaderLimit    = 10 * time.Second
 	defaultBodyLimit      = 30 * time.Second
@@ -54,7 +58,7 @@ type HTTPOptions struct {
 	// Origins are the web origins, such as https://app.example, whose pages
 	// may call. By default only pages of the server's own host may.
 	Origins []string
-	// MaxBody is the largest request body in bytes; 1 MiB by default.
+	// MaxBody is the largest request body in bytes; 256 KiB by default.
 	MaxBody int64
 	// MaxConcurrent is how many requests are handled at once, three of four for
 	// one caller, and how many subscription streams are open and how many
@@ -83,7 +87,7 @@ type HTTPOptions struct {
 	Metrics http.Handler
 	// Approvals is where callers with the approver's scope decide, below
 	// /approvals; nil means that nobody can here.
-	Approvals ApprovalDesk
+	Approvals ApprovalsAPI
 	// OnAnswer is told the status of each request to /mcp that was answered. It
 	// must not block.
 	OnAnswer func(status int)
@@ -114,9 +118,11 @@ type httpTransport struct {
 	monitor *monitor
 	calls   *shared
 	streams *shared
-	// desk are the places of approvers, which no agent takes.
-	desk   limiter
-	levels *levelBook
+	// approvers have places of their own, which no agent takes.
+	approvers *shared
+	// bodies is what is held of calls at once, and decisions of what approvers send.
+	bodies, decisions *byteBudget
+	levels            *levelBook
 	// stopping ends subscription streams, which nothing else would end.
 	stopping context.Context
 }
@@ -129,16 +135,18 @@ func (s *Server) Handler(o HTTPOptions) http.Handler {
 
 func (s *Server) newHTTPTransport(stopping context.Context, o HTTPOptions) *httpTransport {
 	return &httpTransport{
-		server:   s,
-		opts:     o,
-		inner:    s.statelessHTTP(),
-		foreign:  s.crossOrigin(o.Origins),
-		monitor:  &monitor{health: o.Health, metrics: o.Metrics, hosts: o.Hosts},
-		calls:    newShared(o.MaxConcurrent),
-		streams:  newShared(o.MaxConcurrent),
-		desk:     make(limiter, o.MaxConcurrent),
-		levels:   newLevelBook(),
-		stopping: stopping,
+		server:    s,
+		opts:      o,
+		inner:     s.statelessHTTP(),
+		foreign:   s.crossOrigin(o.Origins),
+		monitor:   &monitor{health: o.Health, metrics: o.Metrics, hosts: o.Hosts},
+		calls:     newShared(o.MaxConcurrent),
+		streams:   newShared(o.MaxConcurrent),
+		approvers: newShared(o.MaxConcurrent),
+		bodies:    newByteBudget(max(maxBodies, 4*o.MaxBody), max(maxCallerBodies, o.MaxBody)),
+		decisions: newByteBudget(4*o.MaxBody, o.MaxBody),
+		levels:    newLevelBook(),
+		stopping:  stopping,
 	}
 }
 
@@ -249,8 +257,8 @@ func (t *httpTransport) handle(w http.ResponseWriter, r *http.Request) {
 		overloaded().write(w)
 		return
 	}
-	pass := &pass{in: t.calls}
-	defer pass.leave()
+	admitted := &admission{in: t.calls, budget: t.bodies}
+	defer admitted.leave()
 	if no := t.checkRequest(r); no != nil {
 		no.write(w)
 		return
@@ -260,14 +268,14 @@ func (t *httpTransport) handle(w http.ResponseWriter, r *http.Request) {
 		no.write(w)
 		return
 	}
-	if !pass.of(principal.Caller) {
+	if !admitted.of(principal.Caller) {
 		overloaded().write(w)
 		return
 	}
-	body, no := t.readBody(w, r)
+	body, no := t.readBody(w, r, admitted)
 	if no != nil {
 		no.write(w)
 		return
 	}
-	t.dispatch(w, r, &post{principal: principal, issued: issued, body: body, pass: pass, takes: formatsOf(r)})
+	t.dispatch(w, r, &post{principal: principal, issued: issued, body: body, admission: admitted, takes: formatsOf(r)})
 }

@@ -19,11 +19,11 @@ import (
 type post struct {
 	principal guard.Principal
 	// issued is set for a caller with an access token, who may get a better one.
-	issued  bool
-	body    []byte
-	pass    *pass
-	takes   formats
-	message *message
+	issued    bool
+	body      []byte
+	admission *admission
+	takes     formats
+	message   *message
 	// modern is set when either the header or the message says 2026-07-28 or
 	// later, which decides how errors map to HTTP statuses.
 	modern bool
@@ -79,7 +79,7 @@ func (t *httpTransport) forward(w http.ResponseWriter, r *http.Request, p *post)
 		return
 	}
 	// A subscription stays for hours; it must not take the place of calls.
-	if listens && !p.pass.move(t.streams) {
+	if listens && !p.admission.move(t.streams) {
 		overloaded().write(w)
 		return
 	}

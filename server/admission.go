@@ -66,42 +66,96 @@ func (s *shared) unclaim(caller guard.Caller) {
 	}
 }
 
-// pass is one request's place in a limiter, and its caller's share once that is
-// known.
-type pass struct {
+// admission is one request's place in a limiter, and its caller's share of places
+// and of bytes once that is known.
+type admission struct {
 	in     *shared
+	budget *byteBudget
 	caller guard.Caller
+	bytes  int64
 }
 
-func (p *pass) leave() {
-	if p.caller != "" {
-		p.in.unclaim(p.caller)
+func (a *admission) leave() {
+	if a.caller != "" {
+		a.in.unclaim(a.caller)
 	}
-	p.in.leave()
+	a.budget.give(a.caller, a.bytes)
+	a.in.leave()
 }
 
 // of says whose place it is, if there is a share left.
-func (p *pass) of(caller guard.Caller) bool {
-	if !p.in.claim(caller) {
+func (a *admission) of(caller guard.Caller) bool {
+	if !a.in.claim(caller) {
 		return false
 	}
-	p.caller = caller
+	a.caller = caller
 	return true
 }
 
+// reserve takes room for a body before it is read.
+func (a *admission) reserve(bytes int64) bool {
+	if !a.budget.take(a.caller, bytes) {
+		return false
+	}
+	a.bytes += bytes
+	return true
+}
+
+// keep gives back what was reserved beyond the bytes that came.
+func (a *admission) keep(bytes int64) {
+	a.budget.give(a.caller, a.bytes-bytes)
+	a.bytes = bytes
+}
+
 // move gives the place up for one in another limiter, if there is one.
-func (p *pass) move(to *shared) bool {
-	next := &pass{in: to}
+func (a *admission) move(to *shared) bool {
 	if !to.enter() {
 		return false
 	}
-	if !next.of(p.caller) {
-		next.leave()
+	if !to.claim(a.caller) {
+		to.leave()
 		return false
 	}
-	p.leave()
-	*p = *next
+	a.in.unclaim(a.caller)
+	a.in.leave()
+	a.in = to
 	return true
+}
+
+// byteBudget bounds how many bytes of bodies are held at once, from before they
+// are read until their requests are answered.
+type byteBudget struct {
+	all, each int64
+
+	mu   sync.Mutex
+	used int64
+	by   map[guard.Caller]int64
+}
+
+func newByteBudget(all, each int64) *byteBudget {
+	return &byteBudget{all: all, each: each, by: map[guard.Caller]int64{}}
+}
+
+// take reports whether there was room. What is larger than a whole share has room
+// where its caller has nothing else.
+func (b *byteBudget) take(caller guard.Caller, bytes int64) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if held := b.by[caller]; b.used > 0 && b.used+bytes > b.all || held > 0 && held+bytes > b.each {
+		return false
+	}
+	b.used += bytes
+	b.by[caller] += bytes
+	return true
+}
+
+func (b *byteBudget) give(caller guard.Caller, bytes int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.used -= bytes
+	if b.by[caller] -= bytes; b.by[caller] <= 0 {
+		delete(b.by, caller)
+	}
 }
 
 func overloaded() *refusal {
