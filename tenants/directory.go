@@ -11,6 +11,9 @@ import (
 	"mcp-partner/schemas"
 )
 
+// DirectoryFile is the name of the file in the state directory.
+const DirectoryFile = directoryName
+
 const (
 	directoryName = "directory.json"
 	directoryLock = "directory.lock"

@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"mcp-partner/internal/cli"
+	"mcp-partner/internal/memlimit"
 )
 
 // gcPercent lets the heap grow to five times of what is live before it is
@@ -17,19 +18,12 @@ import (
 // it the start and the calls of a server take a quarter less.
 const gcPercent = 400
 
-// softLimit is from where on the collector works harder to stay below. Without
-// it the heap of an audit of 10 000 tenants would grow to five times of that.
-// What needs more gets more.
-const softLimit = 96 << 20
-
 func main() {
 	surviveBrokenPipes()
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
-	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(softLimit)
-	}
+	memlimit.Set(memlimit.Needs{}) // a command that needs more sets it anew
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// The first signal ends the program well; a second one ends it at once.
 	context.AfterFunc(ctx, stop)

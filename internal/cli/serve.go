@@ -79,6 +79,7 @@ func runServe(ctx context.Context, f *Factory, o *serveOptions) error {
 	}
 	f.serving()
 	f.keepMemory()
+	f.servesHTTP = o.http.address != ""
 	// What the server needs to end well must not end with the signal.
 	simulated, err := o.simulate.start(context.WithoutCancel(ctx))
 	if err != nil {

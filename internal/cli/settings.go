@@ -30,6 +30,8 @@ type Settings struct {
 	// Config is the config file, and Source is where it was read.
 	Config config.File
 	Source configSource
+	// servesHTTP is set for a server with many clients, which may keep more memory.
+	servesHTTP bool
 	// Limits bound runs over many tenants.
 	Limits fleet.Limits
 	// Settled replaces the time after which a write without an outcome has ended.

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"path/filepath"
 	"slices"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
@@ -11,6 +12,7 @@ import (
 	"mcp-partner/fleet"
 	"mcp-partner/guard"
 	"mcp-partner/internal/httpclient"
+	"mcp-partner/internal/memlimit"
 	"mcp-partner/internal/telemetry"
 	"mcp-partner/ledger"
 	"mcp-partner/schemas"
@@ -64,6 +66,7 @@ func (s *Settings) openHouse(keys keyOptions, simulated *simulation) (*house, er
 	if err != nil {
 		return nil, err
 	}
+	s.limitMemory(dir)
 	pool := httpclient.NewPool(httpclient.Options{})
 	store, err := vault.OpenVault(dir, s.keySource(keys), pool)
 	if err != nil {
@@ -81,6 +84,11 @@ func (s *Settings) openHouse(keys keyOptions, simulated *simulation) (*house, er
 	})
 	h.keyring, h.ledger, h.vault = keyring, record, store
 	return h, nil
+}
+
+// limitMemory chooses the limit by the directory, and by what is served.
+func (s *Settings) limitMemory(dir string) {
+	memlimit.Set(memlimit.Needs{Directory: memlimit.SizeOf(filepath.Join(dir, tenants.DirectoryFile)), HTTP: s.servesHTTP})
 }
 
 // countToken puts tokens that were minted into the record, gathered.

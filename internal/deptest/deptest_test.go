@@ -18,6 +18,7 @@ var rooms = map[string]struct {
 	mayImport []string
 	reason    string
 }{
+	"internal/memlimit":   {nil, "how much memory to keep follows from what is configured"},
 	"internal/strictjson": {nil, "one reader of JSON whose members have one meaning"},
 	"schemas":             {[]string{"internal/strictjson"}, "what an agent sees must not depend on how it is made"},
 	"docs":                {nil, "documents that the program shows"},
@@ -52,8 +53,8 @@ var rooms = map[string]struct {
 	"internal/config":     {[]string{"schemas", "guard", "auth"}, "flags, environment and file become values; the guard for the rules of the policy, auth for those of callers"},
 	"internal/clientfile": {nil, "files of other programs, changed without knowing anything of this one"},
 	"internal/demo":       {[]string{"schemas"}, "an MCP client that shows what an agent sees"},
-	"internal/cli":        {[]string{"internal/auditreport", "internal/csvcell", "internal/telemetry", "schemas", "search", "guard", "ledger", "simulator", "internal/harden", "internal/httpclient", "internal/naming", "internal/azurecli", "tenants", "vault", "signin", "armclient", "fleet", "tools", "server", "auth", "internal/clientfile", "internal/config", "internal/contract", "internal/demo"}, "the one place that builds everything"},
-	"cmd/mcp-partner":     {[]string{"internal/cli"}, "signals and exit code"},
+	"internal/cli":        {[]string{"internal/memlimit", "internal/auditreport", "internal/csvcell", "internal/telemetry", "schemas", "search", "guard", "ledger", "simulator", "internal/harden", "internal/httpclient", "internal/naming", "internal/azurecli", "tenants", "vault", "signin", "armclient", "fleet", "tools", "server", "auth", "internal/clientfile", "internal/config", "internal/contract", "internal/demo"}, "the one place that builds everything"},
+	"cmd/mcp-partner":     {[]string{"internal/cli", "internal/memlimit"}, "signals, memory and exit code"},
 	"deploy/notices":      {nil, "reads a binary, not the program"},
 	"deploy/serverjson":   {nil, "reads bundles, not the program"},
 	"internal/deptest":    {nil, "this plan"},
