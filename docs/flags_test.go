@@ -2,6 +2,7 @@ package docs_test
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -27,66 +28,66 @@ func TestFlagsPage(t *testing.T) {
 	same(t, "configuration.md", before+flagsBegin+flagLists()+flagsEnd+after)
 }
 
-// source is where the value of a flag may come from beside the command line.
-type source int
-
-const (
-	fromFile source = iota // a variable or config.yaml
-	fromVariable
-	fromNowhere
-)
-
-func sourceOf(flag cli.FlagInfo) source {
-	switch {
-	case flag.File:
-		return fromFile
-	case flag.Variable != "":
-		return fromVariable
-	}
-	return fromNowhere
-}
-
-// flagRow is one flag of one source, in all commands that have it. usages has
-// its help in each of them.
-type flagRow struct {
-	name             string
-	commands, usages []string
-}
-
+// flagLists are the settings with their help, then the other flags by command.
 func flagLists() string {
-	titles := map[source]string{
-		fromFile:     "Command line, variable or `config.yaml`",
-		fromVariable: "Command line or variable",
-		fromNowhere:  "Command line only",
-	}
 	var b strings.Builder
-	for _, from := range []source{fromFile, fromVariable, fromNowhere} {
-		fmt.Fprintf(&b, "### %s\n\n", titles[from])
-		for _, r := range flagRows(from) {
-			fmt.Fprintf(&b, "- %s (%s): %s\n", code("--"+r.name), where(r.commands), usage(r.usages))
-		}
-		b.WriteString("\n")
+	b.WriteString("### Settings: command line, variable or `config.yaml`\n\n")
+	for _, setting := range settings() {
+		fmt.Fprintf(&b, "- %s: %s\n", code("--"+setting.Name), withDefault(setting))
 	}
+	b.WriteString("\n### Other flags by command\n\nA flag marked `*` has no variable: it is typed.\n\n")
+	for _, line := range byCommand() {
+		b.WriteString(line + "\n")
+	}
+	b.WriteString("\n")
 	return b.String()
 }
 
-func flagRows(from source) []*flagRow {
-	byName := map[string]*flagRow{}
-	var rows []*flagRow
+// settings are the flags that config.yaml may have, each once.
+func settings() []cli.FlagInfo {
+	var all []cli.FlagInfo
 	for _, flag := range cli.Flags() {
-		if sourceOf(flag) != from {
+		known := func(other cli.FlagInfo) bool { return other.Name == flag.Name }
+		if flag.File && !slices.ContainsFunc(all, known) {
+			all = append(all, flag)
+		}
+	}
+	slices.SortFunc(all, func(a, b cli.FlagInfo) int { return strings.Compare(a.Name, b.Name) })
+	return all
+}
+
+// byCommand has a line for each command with the flags that are no settings.
+// Commands with the same flags share a line.
+func byCommand() []string {
+	flags := map[string][]string{}
+	for _, flag := range cli.Flags() {
+		if flag.File {
 			continue
 		}
-		r := byName[flag.Name]
-		if r == nil {
-			r = &flagRow{name: flag.Name}
-			byName[flag.Name], rows = r, append(rows, r)
+		name := code("--" + flag.Name)
+		if flag.Variable == "" {
+			name += "*"
 		}
-		r.commands = append(r.commands, flag.Command)
-		r.usages = append(r.usages, withDefault(flag))
+		flags[flag.Command] = append(flags[flag.Command], name)
 	}
-	slices.SortFunc(rows, func(a, b *flagRow) int { return strings.Compare(a.name, b.name) })
-	return rows
+	commands := map[string][]string{}
+	for _, command := range slices.Sorted(maps.Keys(flags)) {
+		list := strings.Join(flags[command], " ")
+		commands[list] = append(commands[list], commandName(command))
+	}
+	var lines []string
+	for list, names := range commands {
+		lines = append(lines, "- "+strings.Join(names, ", ")+": "+list)
+	}
+	slices.Sort(lines)
+	return lines
+}
+
+func commandName(command string) string {
+	if command == "" {
+		return "every command"
+	}
+	return code(command)
 }
 
 // withDefault is the help of a flag with its default, where the help does not
@@ -96,35 +97,4 @@ func withDefault(flag cli.FlagInfo) string {
 		return flag.Usage
 	}
 	return flag.Usage + " (default " + flag.Default + ")"
-}
-
-// where names two commands at most: help lists them all.
-func where(commands []string) string {
-	if slices.Contains(commands, "") {
-		return "all"
-	}
-	if len(commands) > 3 {
-		return where(commands[:2]) + fmt.Sprintf(" and %d more", len(commands)-2)
-	}
-	var names []string
-	for _, command := range commands {
-		names = append(names, code(command))
-	}
-	return strings.Join(names, ", ")
-}
-
-// usage joins two meanings of a flag. Of more it takes the most frequent.
-func usage(texts []string) string {
-	count := map[string]int{}
-	var distinct []string
-	for _, text := range texts {
-		if count[text]++; count[text] == 1 {
-			distinct = append(distinct, text)
-		}
-	}
-	if len(distinct) > 2 {
-		slices.SortStableFunc(distinct, func(a, b string) int { return count[b] - count[a] })
-		distinct = distinct[:1]
-	}
-	return strings.Join(distinct, "; or ")
 }
