@@ -8,26 +8,26 @@ import (
 	"time"
 )
 
-// fate is what becomes of an answer on its way.
-type fate int
+// outcome is how much of an answer arrives.
+type outcome int
 
 const (
-	delivered fate = iota
-	cut            // the connection breaks in the body
-	dropped        // the connection breaks before the first byte
+	delivered outcome = iota
+	cut               // the connection breaks in the body
+	dropped           // the connection breaks before the first byte
 )
 
 type answer struct {
-	status int
-	header http.Header
-	body   []byte
-	fate   fate
-	hold   time.Duration // how long it is held back
+	status  int
+	header  http.Header
+	body    []byte
+	outcome outcome
+	hold    time.Duration // how long it is held back
 }
 
 // sent is the status for the journal.
 func (a answer) sent() int {
-	if a.fate == dropped {
+	if a.outcome == dropped {
 		return 0
 	}
 	return a.status
@@ -55,15 +55,15 @@ func (a answer) retryAfter(d time.Duration) answer {
 	return a
 }
 
-// deliver writes the answer, or as much of it as its fate allows.
+// deliver writes the answer, or as much of it as its outcome allows.
 func (a answer) deliver(ctx context.Context, w http.ResponseWriter) {
-	if sleep(ctx, a.hold) != nil || a.fate == dropped {
+	if sleep(ctx, a.hold) != nil || a.outcome == dropped {
 		panic(http.ErrAbortHandler)
 	}
 	a.writeHeader(w)
-	// An error means that the client is gone; there is nobody left to tell.
+	// An error means that the client has hung up.
 	_, _ = w.Write(a.body)
-	if a.fate == cut {
+	if a.outcome == cut {
 		_ = http.NewResponseController(w).Flush()
 		panic(http.ErrAbortHandler)
 	}
@@ -72,7 +72,7 @@ func (a answer) deliver(ctx context.Context, w http.ResponseWriter) {
 // writeHeader announces more bytes than there are when the body is to be cut.
 func (a *answer) writeHeader(w http.ResponseWriter) {
 	length := len(a.body)
-	if a.fate == cut {
+	if a.outcome == cut {
 		length += 64
 		a.body = a.body[:len(a.body)/2]
 	}

@@ -13,15 +13,15 @@ const (
 	tenantsAPIVersion = "2022-12-01"
 )
 
-// arm answers for Azure Resource Manager: who is it, what will go wrong, is
-// there a token in the bucket, and only then the operation itself.
+// arm answers for Azure Resource Manager: it authenticates, plans faults, takes
+// a token from the bucket, and then runs the operation.
 func (c *call) arm() answer {
 	if a, ok := c.authenticate(); !ok {
 		return c.armHeaders(a)
 	}
 	c.plan = c.sim.plan(c)
 	if !c.wait(c.jitter()) {
-		return answer{fate: dropped}
+		return answer{outcome: dropped}
 	}
 	return c.armHeaders(c.armAnswer())
 }
@@ -148,7 +148,7 @@ func (p *principal) admit(c *call) (ok bool, wait time.Duration) {
 	return p.reads.take(c.sim.cfg.Throttle.Reads, c.now)
 }
 
-// throttled is what ARM says when a bucket is empty.
+// throttled is ARM's answer when a bucket is empty.
 func (c *call) throttled(wait time.Duration) answer {
 	kind := "read"
 	if c.writes() {
@@ -160,7 +160,7 @@ func (c *call) throttled(wait time.Duration) answer {
 
 // armHeaders adds what ARM puts on every answer.
 func (c *call) armHeaders(a answer) answer {
-	if a.fate == dropped {
+	if a.outcome == dropped {
 		return a
 	}
 	h := a.header
@@ -176,7 +176,7 @@ func (c *call) armHeaders(a answer) answer {
 	return a
 }
 
-// rateHeaders tells what is left in the bucket that the request drew on.
+// rateHeaders reports what is left in the bucket of the request.
 func (c *call) rateHeaders(h http.Header) {
 	c.who.mu.Lock()
 	defer c.who.mu.Unlock()
@@ -189,7 +189,7 @@ func (c *call) rateHeaders(h http.Header) {
 	h.Set("x-ms-ratelimit-remaining-tenant-reads", strconv.Itoa(c.who.reads.remaining()))
 }
 
-// unknown answers for every path that is none of the known ones.
+// unknown answers every other path.
 func (c *call) unknown() answer {
 	seg := strings.Split(c.route.arg, "/")
 	if len(seg) < 2 || !strings.EqualFold(seg[0], "providers") {

@@ -33,12 +33,12 @@ func (c *call) providerError(status int, code, message string) answer {
 
 // fromProvider marks an answer as the provider's by its own request ID.
 func (c *call) fromProvider(a answer) answer {
-	a.header.Set("request-id", c.throw("provider").guid())
+	a.header.Set("request-id", c.draw("provider").guid())
 	return a
 }
 
-// refused is how the provider says no. The contract fixes the statuses 404 and
-// 409; that malformed and global IDs get 400 is inferred.
+// refused is a refusal of the provider. The contract fixes the statuses 404 and
+// 409; 400 for malformed and global IDs is inferred.
 func (c *call) refused(why refusal, id string) answer {
 	switch why {
 	case refusedAlreadyLinked:

@@ -41,7 +41,7 @@ func (c *call) linkAnswer(l *Link) answer {
 		},
 	}
 	if c.plan.shows(FaultHostileNames) {
-		res.Properties.PartnerName = hostileName(c.throw("name"))
+		res.Properties.PartnerName = hostileName(c.draw("name"))
 	}
 	if c.plan.shows(FaultMissingFields) {
 		res.ETag, res.Properties.PartnerName = nil, ""
@@ -49,8 +49,8 @@ func (c *call) linkAnswer(l *Link) answer {
 	return c.fromProvider(jsonAnswer(http.StatusOK, res))
 }
 
-// getPartners answers for the calling identity alone: a 404 says nothing about
-// others in the tenant.
+// getPartners answers for the calling identity only: a 404 says nothing about
+// other identities in the tenant.
 func (c *call) getPartners() answer {
 	if c.writes() {
 		return notAllowed("GET")
@@ -92,8 +92,8 @@ func (c *call) getPartner(id string) answer {
 	return c.linkAnswer(l)
 }
 
-// write changes the link in one step that nobody else can come between, except
-// for the other writer, who comes where he was planned.
+// write changes the link in one step under the lock; a planned other writer
+// comes just before it.
 func (c *call) write(p partner, op func(*Link, partner, time.Time) (*Link, refusal)) answer {
 	if p.global && c.r.Method != http.MethodDelete {
 		return c.refused(refusedGlobal, p.id)
@@ -115,7 +115,7 @@ func (c *call) write(p partner, op func(*Link, partner, time.Time) (*Link, refus
 	return c.linkAnswer(l)
 }
 
-// otherWriter is what somebody else makes of the link just before the write.
+// otherWriter changes the link just before the write, as a second client would.
 func (c *call) otherWriter(l *Link) *Link {
 	switch c.plan.Kind {
 	case FaultOtherWriter:
@@ -179,8 +179,7 @@ func operationList() []providerOperation {
 
 const operationsPage = 2
 
-// operations answers in pages, so that a client that reads only one is found
-// out.
+// operations answers in pages, which exposes a client that reads only one.
 func (c *call) operations() answer {
 	if c.writes() {
 		return notAllowed("GET")

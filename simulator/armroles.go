@@ -48,7 +48,7 @@ func (c *call) subscriptionRow(s Subscription) map[string]any {
 	}
 	name := s.Name
 	if c.plan.shows(FaultHostileNames) {
-		name = hostileName(c.throw("name"))
+		name = hostileName(c.draw("name"))
 	}
 	return map[string]any{
 		"id": "/subscriptions/" + s.ID, "subscriptionId": s.ID, "tenantId": or(s.TenantID, c.tenant.id), "displayName": name,
@@ -138,7 +138,7 @@ func between(text, before, after string) (string, bool) {
 }
 
 func (c *call) assignmentRow(s Subscription, a RoleAssignment, n int) map[string]any {
-	id := throw(c.sim.cfg.Seed, "assignment", c.tenant.id, strconv.Itoa(n)).guid()
+	id := draw(c.sim.cfg.Seed, "assignment", c.tenant.id, strconv.Itoa(n)).guid()
 	properties := map[string]any{
 		"roleDefinitionId": "/subscriptions/" + s.ID + "/providers/Microsoft.Authorization/roleDefinitions/" + a.RoleID,
 		"principalId":      or(a.PrincipalID, c.tenant.app().objectID), "principalType": or(a.PrincipalType, "ServicePrincipal"), "scope": a.Scope,
@@ -225,7 +225,7 @@ func (c *call) scheduleRow(roles Roles, a RoleAssignment, n int) map[string]any 
 	if roles.Groups[strings.ToLower(a.PrincipalID)] != nil {
 		member = "Group"
 	}
-	id := throw(c.sim.cfg.Seed, "schedule", c.tenant.id, strconv.Itoa(n)).guid()
+	id := draw(c.sim.cfg.Seed, "schedule", c.tenant.id, strconv.Itoa(n)).guid()
 	return map[string]any{
 		"properties": map[string]any{
 			"roleDefinitionId": "/providers/Microsoft.Authorization/roleDefinitions/" + a.RoleID, "scope": a.Scope,

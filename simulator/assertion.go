@@ -18,15 +18,15 @@ import (
 
 const (
 	assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-	// clockSkew is by how much Entra ID lets clocks differ.
+	// clockSkew is the difference between clocks that Entra ID accepts.
 	clockSkew = 5 * time.Minute
-	// maxAssertionLife is how long an assertion of a client may hold at most.
+	// maxAssertionLife bounds the lifetime of a client's assertion.
 	maxAssertionLife = 24 * time.Hour
 	maxReplays       = 1 << 16
 )
 
-// registry is by what else than a secret an application can prove itself, the
-// same in all tenants.
+// registry holds an application's credentials other than its secret, the same in
+// all tenants.
 type registry struct {
 	mu           sync.Mutex
 	certificates map[string]*x509.Certificate // by x5t#S256
@@ -38,15 +38,15 @@ func newRegistry() *registry {
 	return &registry{certificates: map[string]*x509.Certificate{}, seen: map[string]bool{}}
 }
 
-// RegisterCertificate lets the application prove itself with the key of a
-// certificate, as after its upload in the portal.
+// RegisterCertificate accepts a certificate's key as a credential of the
+// application, as after its upload in the portal.
 func (s *Simulator) RegisterCertificate(certificate *x509.Certificate) {
 	s.registry.mu.Lock()
 	defer s.registry.mu.Unlock()
 	s.registry.certificates[thumbprint(certificate)] = certificate
 }
 
-// UnregisterCertificate takes a certificate away again.
+// UnregisterCertificate removes a certificate.
 func (s *Simulator) UnregisterCertificate(certificate *x509.Certificate) {
 	s.registry.mu.Lock()
 	defer s.registry.mu.Unlock()
@@ -88,7 +88,7 @@ func (o *oneOrMore) UnmarshalJSON(data []byte) error {
 	return json.Unmarshal(data, (*[]string)(o))
 }
 
-// assertion is a JWT that was taken apart and not verified.
+// assertion is a JWT, parsed but not verified.
 type assertion struct {
 	header    jose
 	claims    asserted
@@ -176,7 +176,7 @@ func (r *registry) certificate(thumbprint string) *x509.Certificate {
 	return r.certificates[strings.TrimRight(strings.NewReplacer("+", "-", "/", "_").Replace(thumbprint), "=")]
 }
 
-// first is false for an assertion that came before.
+// first reports whether an assertion was not seen before.
 func (r *registry) first(id string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -8,7 +8,7 @@ import (
 // maxRate keeps a bucket's arithmetic far from overflow.
 const maxRate = 1_000_000
 
-// tokens is the filling of a bucket. Its zero value is a full bucket; the
+// tokens is the level of a bucket. Its zero value is a full bucket; the
 // principal's lock guards it.
 type tokens struct {
 	started bool
@@ -16,7 +16,7 @@ type tokens struct {
 	at      time.Time
 }
 
-// take removes one token. Without one it says how long until there will be.
+// take removes one token, or returns the time until the next one.
 func (t *tokens) take(b Bucket, now time.Time) (ok bool, wait time.Duration) {
 	t.refill(b, now)
 	if t.left < 1 {
@@ -38,7 +38,7 @@ func (t *tokens) refill(b Bucket, now time.Time) {
 	}
 }
 
-// remaining is what the rate-limit headers tell.
+// remaining is the value of the rate-limit headers.
 func (t *tokens) remaining() int { return int(t.left) }
 
 // wholeSeconds is the value of a Retry-After header: rounded up, at least 1.

@@ -12,7 +12,7 @@ import (
 // Op is what a request asks for.
 type Op string
 
-// The operations. Whatever else is asked for has the operation OpOther.
+// The operations. Every other request is OpOther.
 const (
 	OpPartners   Op = "partners"   // GET the identity's link
 	OpPartner    Op = "partner"    // GET, PUT, PATCH, DELETE with a partner ID
@@ -41,8 +41,7 @@ func (o Op) known() bool {
 
 func (o Op) entra() bool { return o == OpToken || o == OpSignIn || o == OpDiscovery }
 
-// route is an operation with the part of the path that varies, and who
-// answers it.
+// route is an operation with the variable part of its path and its handler.
 type route struct {
 	op  Op
 	arg string
@@ -129,7 +128,7 @@ func (s *Simulator) serve(w http.ResponseWriter, r *http.Request) {
 
 func (c *call) answer() answer {
 	if c.route.op != OpDiscovery && !c.wait(c.sim.cfg.Latency) {
-		return answer{fate: dropped}
+		return answer{outcome: dropped}
 	}
 	if c.route.op.entra() {
 		return c.entra()
@@ -137,7 +136,7 @@ func (c *call) answer() answer {
 	return c.arm()
 }
 
-// wait is false if the client hung up, or the server was closed, meanwhile.
+// wait returns false if the client hung up or the server was closed.
 func (c *call) wait(d time.Duration) bool { return sleep(c.r.Context(), d) == nil }
 
 func sleep(ctx context.Context, d time.Duration) error {
@@ -162,7 +161,7 @@ func (c *call) jitter() time.Duration {
 	if c.plan.Delay > 0 {
 		return c.plan.Delay
 	}
-	return time.Duration(c.plan.die.percent() / 100 * float64(500*time.Millisecond))
+	return time.Duration(c.plan.rng.percent() / 100 * float64(500*time.Millisecond))
 }
 
 func (c *call) record(a answer) Record {
@@ -188,13 +187,13 @@ func (c *call) objectID() string {
 	return c.who.objectID
 }
 
-// throw decides something about this request. It does not depend on requests
-// of other identities, so each sees the same run for the same seed.
-func (c *call) throw(what ...string) die {
-	return throw(c.sim.cfg.Seed, append([]string{c.key, ordinal(c.n)}, what...)...)
+// draw makes one decision about this request, independent of other identities'
+// requests, so that a seed gives each identity the same run.
+func (c *call) draw(what ...string) rng {
+	return draw(c.sim.cfg.Seed, append([]string{c.key, ordinal(c.n)}, what...)...)
 }
 
-func (c *call) requestID() string { return c.throw("request").guid() }
+func (c *call) requestID() string { return c.draw("request").guid() }
 
 // base is the URL under which the client reached the simulator.
 func (c *call) base() string { return "https://" + c.r.Host }

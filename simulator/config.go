@@ -6,13 +6,13 @@ import (
 	"time"
 )
 
-// Config says what a simulator holds and how it behaves. The zero value is
+// Config is what a simulator contains and how it behaves. The zero value is
 // ten well-behaved tenants with the provider's published limits.
 type Config struct {
 	// Tenants is how many tenants exist; 0 means 10. The first ten have fixed
 	// friendly names (contoso, fabrikam, ...), the others tenant-0011 and up.
 	Tenants int
-	// Seed decides everything that is generated: GUIDs, the client's secret,
+	// Seed determines everything that is generated: GUIDs, the client's secret,
 	// which tenants are linked, which requests meet a fault. Signing keys and
 	// certificates are the exception: they are random in every run.
 	Seed uint64

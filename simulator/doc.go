@@ -1,6 +1,5 @@
-// Package simulator is a stand-in for Microsoft Entra ID and Azure Resource
-// Manager, as far as the Microsoft.ManagementPartner provider and the sign-in
-// of a service principal need them.
+// Package simulator simulates Microsoft Entra ID and Azure Resource Manager for
+// tests and demonstrations.
 //
 // It keeps the wire contract of api-version 2018-02-01: a link belongs to the
 // tenant and the identity of the token that made the call, a DELETE leaves a
@@ -11,9 +10,9 @@
 // to rely on one of them.
 //
 // Faults, latency and throttling are part of it. [Config.Faults] draws them
-// from the seed, [Simulator.Inject] places them exactly. What a request really
-// did is always known: [Simulator.Link] tells the truth that a client has to
-// find out, and [Simulator.Journal] every request with what it changed.
+// from the seed, [Simulator.Inject] places them exactly. [Simulator.Link]
+// returns the real state of a link, and [Simulator.Journal] every request with
+// what it changed.
 //
 // Nothing here leaves the process except through the listener that
 // [Simulator.Start] opens, and no name in it exists outside: domains end in

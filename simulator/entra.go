@@ -18,7 +18,7 @@ func (c *call) entra() answer {
 	}
 	c.plan = c.sim.plan(c)
 	if !c.wait(c.jitter()) {
-		return answer{fate: dropped}
+		return answer{outcome: dropped}
 	}
 	return c.entraHeaders(c.entraAnswer())
 }
@@ -34,7 +34,7 @@ func (c *call) entraAnswer() answer {
 }
 
 func (c *call) entraHeaders(a answer) answer {
-	if a.fate == dropped {
+	if a.outcome == dropped {
 		return a
 	}
 	a.header.Set("x-ms-request-id", c.requestID())
@@ -47,8 +47,7 @@ func (c *call) entraHeaders(a answer) answer {
 // maxForm bounds a token request; one with an assertion takes a few kB.
 const maxForm = 64 << 10
 
-// token serves the token endpoint. The checks
-// come in the order in which Entra makes them.
+// token serves the token endpoint, with Entra's checks in Entra's order.
 func (c *call) token() answer {
 	if c.r.Method != http.MethodPost {
 		return c.entraError(http.StatusBadRequest, entraNotPost)
@@ -102,7 +101,7 @@ func grantTypes() []string {
 	return []string{"client_credentials", "authorization_code", "refresh_token", "device_code", "urn:ietf:params:oauth:grant-type:device_code"}
 }
 
-// prove checks by which means a client proves who it is.
+// prove checks the client's credential.
 func (c *call) prove(p *principal, form url.Values) (why entraProblem, ok bool) {
 	switch {
 	case form.Get("client_secret") != "":
@@ -124,8 +123,7 @@ func (c *clientSecret) accept(given string) (why entraProblem, ok bool) {
 	return entraProblem{}, true
 }
 
-// grant issues the token that was asked for, or the one that a fault has
-// instead.
+// grant issues the requested token, or the one of a fault.
 func (c *call) grant(form url.Values) answer {
 	audience, ok := audienceOf(form.Get("scope"))
 	if !ok {
@@ -144,8 +142,7 @@ func (c *call) grant(form url.Values) answer {
 	})
 }
 
-// foreignAudiences are resources for which there are tokens that ARM does not
-// take.
+// foreignAudiences are resources whose tokens ARM refuses.
 func foreignAudiences() []string { return []string{"https://graph.microsoft.com"} }
 
 // audienceOf reads "<audience>/.default", beside which only OpenID's own
@@ -171,7 +168,7 @@ func (c *call) issue(audience string) (string, error) {
 	case FaultWrongTenantToken:
 		cl = c.elsewhere(audience)
 	case FaultOpaqueToken:
-		token := c.throw("opaque").text()
+		token := c.draw("opaque").text()
 		c.sim.opaque.Store(token, cl)
 		return token, nil
 	}
@@ -185,7 +182,7 @@ func (c *call) elsewhere(audience string) claims {
 	if other := c.sim.tenants[(i+1)%len(c.sim.tenants)]; other != c.tenant {
 		return c.sim.claims(c.base(), other.id, other.app(), audience)
 	}
-	return c.sim.claims(c.base(), c.throw("elsewhere").guid(), c.who, audience)
+	return c.sim.claims(c.base(), c.draw("elsewhere").guid(), c.who, audience)
 }
 
 // openID is the discovery document, in the fields that clients read.
@@ -216,7 +213,7 @@ func isSharedTenant(name string) bool {
 	return slices.Contains([]string{"common", "organizations"}, strings.ToLower(name))
 }
 
-// instance says that this host is an authority, under no other name.
+// instance answers that this host is an authority without aliases.
 func (c *call) instance() answer {
 	return jsonAnswer(http.StatusOK, map[string]any{
 		"tenant_discovery_endpoint": c.base() + "/common/v2.0/.well-known/openid-configuration",

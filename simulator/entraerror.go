@@ -18,7 +18,7 @@ func (p entraProblem) about(what string) entraProblem {
 	return p
 }
 
-// discovered is the problem as the discovery endpoint names it.
+// discovered is the problem in the form of the discovery endpoint.
 func (p entraProblem) discovered() entraProblem {
 	p.oauth = "invalid_tenant"
 	return p

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// FaultKind names one way in which the services misbehave.
+// FaultKind is one way in which the services fail.
 type FaultKind string
 
 // The kinds; [FaultKinds] says what each does.
@@ -62,7 +62,7 @@ func (f Fault) validate() error {
 	return check(f.Percent >= 0 && f.Percent <= 100, "fault %s: %v is not a percentage from 0 to 100", f.Kind, f.Percent)
 }
 
-// reach is the set of requests that a kind can happen to.
+// reach is the set of requests that a kind can affect.
 type reach int
 
 const (
@@ -179,11 +179,11 @@ func draws(faults []Fault) []drawn {
 	return list
 }
 
-// traits are the faults by which a tenant differs for good.
+// traits are the permanent faults of a tenant.
 func (s *Simulator) traits(t *tenant) []kind {
 	var list []kind
 	for _, f := range s.draws {
-		if f.PerTenant && throw(s.cfg.Seed, "trait", string(f.Kind), t.id).percent() < f.percent {
+		if f.PerTenant && draw(s.cfg.Seed, "trait", string(f.Kind), t.id).percent() < f.percent {
 			list = append(list, f.kind)
 		}
 	}

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// TokenExchangeAudience is whom the assertions of other issuers are for.
+// TokenExchangeAudience is the audience of other issuers' assertions.
 const TokenExchangeAudience = "api://AzureADTokenExchange"
 
 // Federation is a federated credential of the application: which tokens of
@@ -58,7 +58,7 @@ func (i *Issuer) Token(subject, audience string, life time.Duration) (string, er
 }
 
 // GitHubHandler is the OIDC endpoint of a GitHub Actions job: it gives tokens
-// for a subject to whoever has the bearer.
+// for a subject to the holder of the bearer.
 func (i *Issuer) GitHubHandler(subject, bearer string, life time.Duration) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Authorization") != "Bearer "+bearer {
@@ -74,7 +74,7 @@ func (i *Issuer) GitHubHandler(subject, bearer string, life time.Duration) http.
 	})
 }
 
-// Federate lets the application prove itself with the tokens of another issuer.
+// Federate accepts another issuer's tokens as a credential of the application.
 // An empty audience is TokenExchangeAudience.
 func (s *Simulator) Federate(f Federation) {
 	if f.Audience == "" {
@@ -91,8 +91,8 @@ func (r *registry) trusted() []Federation {
 	return slices.Clone(r.federations)
 }
 
-// proveByFederation finds the federated credential that fits, and says what it
-// is that does not.
+// proveByFederation finds the matching federated credential, or says which part
+// does not match.
 func (c *call) proveByFederation(who *principal, a assertion) (why entraProblem, ok bool) {
 	why = entraNoIssuer.about(a.claims.Issuer)
 	for _, f := range who.registry.trusted() {

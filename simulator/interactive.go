@@ -31,12 +31,12 @@ type authorization struct {
 	until                            time.Time
 }
 
-// ApproveDevice is what a person does who types a code and signs in.
+// ApproveDevice is a person typing a code and signing in.
 func (s *Simulator) ApproveDevice(userCode, name string) error {
 	return s.decideDevice(userCode, name, false)
 }
 
-// DeclineDevice is what a person does who types a code and says no.
+// DeclineDevice is a person typing a code and declining.
 func (s *Simulator) DeclineDevice(userCode string) error { return s.decideDevice(userCode, "", true) }
 
 func (s *Simulator) decideDevice(userCode, name string, declined bool) error {
@@ -90,8 +90,8 @@ func (c *call) publicForm() (url.Values, answer, bool) {
 	}
 }
 
-// authorize is the sign-in page. Whoever SignInBrowser named is signed in, so
-// it sends the browser on at once, with a form as response_mode=form_post wants.
+// authorize is the sign-in page. The person of SignInBrowser is signed in, so it
+// sends the browser on at once, with a form as response_mode=form_post wants.
 func (c *call) authorize() answer {
 	query := c.r.URL.Query()
 	redirect, err := url.Parse(query.Get("redirect_uri"))

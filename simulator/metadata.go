@@ -47,10 +47,10 @@ func (s *Simulator) AddManagedIdentity(m ManagedIdentity) error {
 // IdentityHeader is what App Service gives its programs as IDENTITY_HEADER.
 func (s *Simulator) IdentityHeader() string { return s.machine.header }
 
-// MetadataHandler answers what a machine in Azure answers to its own programs
+// MetadataHandler answers as a machine in Azure answers its own programs
 // over plain HTTP: the instance metadata service at
 // /metadata/identity/oauth2/token, and App Service's endpoint at /msi/token.
-// Its requests stand in the journal as OpMetadata.
+// Its requests are in the journal as OpMetadata.
 func (s *Simulator) MetadataHandler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c := &call{sim: s, r: r, now: s.cfg.Now(), route: route{op: OpMetadata, arg: r.URL.Path}, key: "metadata", n: s.strangers.Add(1)}

@@ -9,8 +9,8 @@ type partner struct {
 	global bool
 }
 
-// register knows the partners. Any well-formed ID is in it, as the service
-// does not check that a caller owns the ID: names are made up on demand.
+// register holds the partners. It accepts any well-formed ID, as the service does
+// not check ownership: names are generated on demand.
 type register struct {
 	seed  uint64
 	mu    sync.RWMutex
@@ -47,12 +47,12 @@ func (r *register) lookup(id string) partner {
 	p, ok := r.known[id]
 	r.mu.RUnlock()
 	if !ok {
-		p = partner{id: id, name: partnerName(throw(r.seed, "partner", id))}
+		p = partner{id: id, name: partnerName(draw(r.seed, "partner", id))}
 	}
 	return p
 }
 
-func partnerName(d die) string {
+func partnerName(d rng) string {
 	first := []string{"Alpine", "Blue Yonder", "Coho", "Datum", "Fourth Coffee", "Graphic", "Humongous", "Margie's", "Relecloud", "Trey"}
 	second := []string{"Cloud", "Consulting", "Digital", "Managed Services", "Partners", "Research", "Systems"}
 	return first[int(d[0])%len(first)] + " " + second[int(d[1])%len(second)]

@@ -13,7 +13,7 @@ const (
 	CategoryManagedBy   = "ManagedBy"
 )
 
-// delegations are what customers gave a managing tenant through Lighthouse.
+// delegations are customers' Lighthouse delegations to managing tenants.
 type delegations struct {
 	mu   sync.Mutex
 	list []delegation
@@ -85,7 +85,7 @@ func (c *call) tenants() answer {
 func (c *call) tenantRow(t *tenant, category string) map[string]any {
 	name := t.display
 	if c.plan.shows(FaultHostileNames) {
-		name = hostileName(c.throw("name"))
+		name = hostileName(c.draw("name"))
 	}
 	return map[string]any{
 		"id": "/tenants/" + t.id, "tenantId": t.id, "displayName": name, "defaultDomain": t.domain,

@@ -43,11 +43,10 @@ type placed struct {
 	left int // of Times
 }
 
-// Inject places a fault and returns a function that takes it away again. Of
+// Inject places a fault and returns a function that removes it. Of
 // the rules that match a request the oldest decides what happens; those of a
 // per-tenant kind, which only change how an answer looks, apply beside it. A
-// rule of an unknown kind, tenant or path would silently never match: it
-// panics.
+// rule of an unknown kind, tenant or path panics, because it could never match.
 func (s *Simulator) Inject(rule Rule) (remove func()) {
 	p, err := s.place(rule)
 	if err != nil {
@@ -120,11 +119,11 @@ func (p *placed) spend() {
 	}
 }
 
-// plan is what will go wrong with one request.
+// plan is the faults of one request.
 type plan struct {
 	Rule              // its Kind is what happens; empty if nothing does
 	looks []FaultKind // how the answer is written
-	die   die
+	rng   rng
 }
 
 func (p *plan) shows(k FaultKind) bool {
@@ -147,7 +146,7 @@ func (p *plan) fault() FaultKind {
 // plan decides: what was injected comes first, then the rest of a burst, then
 // what the seed draws.
 func (s *Simulator) plan(c *call) plan {
-	p := plan{die: c.throw("plan")}
+	p := plan{rng: c.draw("plan")}
 	if c.tenant != nil {
 		p.looks = c.tenant.looks(c)
 	}
@@ -159,12 +158,12 @@ func (s *Simulator) plan(c *call) plan {
 		}
 	}
 	if p.Kind == "" {
-		p.Kind = s.draw(c)
+		p.Kind = s.drawFault(c)
 	}
 	return p
 }
 
-// looks are the tenant's traits as far as they concern a request.
+// looks are the tenant's traits that affect a request.
 func (t *tenant) looks(c *call) (list []FaultKind) {
 	for _, trait := range t.traits {
 		if trait.reach.covers(c) {
@@ -174,12 +173,12 @@ func (t *tenant) looks(c *call) (list []FaultKind) {
 	return list
 }
 
-func (s *Simulator) draw(c *call) FaultKind {
+func (s *Simulator) drawFault(c *call) FaultKind {
 	if c.who != nil && c.who.inBurst() {
 		return FaultThrottleBurst
 	}
 	for _, f := range s.draws {
-		d := c.throw("fault", string(f.Kind))
+		d := c.draw("fault", string(f.Kind))
 		if f.PerTenant || c.route.op == OpDiscovery || !f.reach.covers(c) || d.percent() >= f.percent {
 			continue
 		}

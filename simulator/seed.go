@@ -8,14 +8,13 @@ import (
 	"strconv"
 )
 
-// die is one throw: 32 bytes that follow from the seed and from what is being
-// decided, and from nothing else. Decisions that share no state cannot disturb
-// each other, however requests interleave.
-type die [sha256.Size]byte
+// rng is one draw: 32 bytes derived from the seed and the decision's name only,
+// so decisions are independent of how requests interleave.
+type rng [sha256.Size]byte
 
-// throw decides something. The parts are written with their length, so that
-// ("ab", "c") and ("a", "bc") are two decisions.
-func throw(seed uint64, parts ...string) die {
+// draw makes one decision. The parts are written with their length, so that
+// ("ab", "c") and ("a", "bc") differ.
+func draw(seed uint64, parts ...string) rng {
 	buf := make([]byte, 0, 128)
 	buf = binary.BigEndian.AppendUint64(buf, seed)
 	for _, p := range parts {
@@ -25,21 +24,21 @@ func throw(seed uint64, parts ...string) die {
 	return sha256.Sum256(buf)
 }
 
-// ordinal makes a request's number a part of a throw.
+// ordinal makes a request's number a part of a draw.
 func ordinal(n uint64) string { return strconv.FormatUint(n, 36) }
 
 // percent is uniform in [0, 100).
-func (d die) percent() float64 {
+func (d rng) percent() float64 {
 	return float64(binary.BigEndian.Uint64(d[:8])>>11) / (1 << 53) * 100
 }
 
 // pick is uniform in [0, n) for small n; it is independent of percent.
-func (d die) pick(n int) int {
+func (d rng) pick(n int) int {
 	return int(binary.BigEndian.Uint64(d[8:16]) % uint64(n))
 }
 
 // guid has the form of a random (version 4) GUID.
-func (d die) guid() string {
+func (d rng) guid() string {
 	b := d[16:32]
 	b[6] = b[6]&0x0f | 0x40
 	b[8] = b[8]&0x3f | 0x80
@@ -48,4 +47,4 @@ func (d die) guid() string {
 }
 
 // text is a URL-safe string of 43 characters.
-func (d die) text() string { return base64.RawURLEncoding.EncodeToString(d[:]) }
+func (d rng) text() string { return base64.RawURLEncoding.EncodeToString(d[:]) }

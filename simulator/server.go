@@ -62,7 +62,7 @@ func (s *Simulator) Start(ctx context.Context, addr string) (*Server, error) {
 
 func (s *Server) serve(l net.Listener) {
 	defer close(s.done)
-	// It ends when Close does, and there is nothing to report then.
+	// It returns after Close, with nothing to report.
 	_ = s.http.ServeTLS(l, "", "")
 }
 
@@ -80,14 +80,14 @@ func reachable(host string, addr net.Addr) string {
 // at its end.
 func (s *Server) URL() string { return s.url }
 
-// ARMEndpoint returns where ARM is.
+// ARMEndpoint returns ARM's URL.
 func (s *Server) ARMEndpoint() string { return s.url }
 
-// Authority returns where Entra ID is; with a slash at its end, as the SDK's
+// Authority returns Entra ID's URL with a slash at its end, as the SDK's
 // cloud configurations have it.
 func (s *Server) Authority() string { return s.url + "/" }
 
-// Audience returns what tokens for ARM are issued for; see
+// Audience returns the audience of tokens for ARM; see
 // [Simulator.Audience].
 func (s *Server) Audience() string { return s.sim.Audience() }
 
@@ -95,8 +95,8 @@ func (s *Server) Audience() string { return s.sim.Audience() }
 // trust.
 func (s *Server) CAPEM() []byte { return append([]byte(nil), s.caPEM...) }
 
-// Close ends the server at once: open connections break, and requests that
-// wait for their latency or their slow write are let go.
+// Close ends the server at once: it breaks open connections and releases requests
+// that wait for latency or a slow write.
 func (s *Server) Close() error {
 	s.cancel()
 	err := s.http.Close()

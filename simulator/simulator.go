@@ -49,7 +49,7 @@ func New(cfg Config) (*Simulator, error) {
 		cfg:      cfg,
 		draws:    draws(cfg.Faults),
 		routes:   routes(),
-		clientID: throw(cfg.Seed, "client").guid(),
+		clientID: draw(cfg.Seed, "client").guid(),
 		partners: newRegister(cfg.Seed),
 		journal:  &journal{limit: cfg.JournalLimit},
 		signer:   sign,
@@ -57,7 +57,7 @@ func New(cfg Config) (*Simulator, error) {
 		people:   newPeople(),
 	}
 	s.secret = &clientSecret{value: s.newSecret()}
-	s.machine.header = throw(cfg.Seed, "identity header").text()
+	s.machine.header = draw(cfg.Seed, "identity header").text()
 	s.populate()
 	return s, nil
 }
@@ -72,10 +72,10 @@ func (s *Simulator) populate() {
 	}
 }
 
-// newSecret has the look of an Entra client secret, and a marker by which a
-// scan finds one that leaked.
+// newSecret looks like an Entra client secret and carries a marker by which a
+// scan finds a leak.
 func (s *Simulator) newSecret() string {
-	return "sim8Q~" + throw(s.cfg.Seed, "secret", ordinal(s.renewals.Add(1))).text()
+	return "sim8Q~" + draw(s.cfg.Seed, "secret", ordinal(s.renewals.Add(1))).text()
 }
 
 // Handler answers for ARM and for Entra ID on one host. Faults that cut a
@@ -92,7 +92,7 @@ func (s *Simulator) ClientSecret() string {
 	return value
 }
 
-// Audience returns what access tokens for ARM are issued for. It ends in a
+// Audience returns the audience of access tokens for ARM. It ends in a
 // slash, as Azure's own does, so that its scope has two.
 func (s *Simulator) Audience() string { return "https://management.simulator.invalid/" }
 
@@ -116,7 +116,7 @@ func (s *Simulator) Tenant(name string) (Tenant, bool) {
 
 func (s *Simulator) find(name string) *tenant { return s.lookup[strings.ToLower(name)] }
 
-// tenant is find for callers that cannot go on without one.
+// tenant is find for callers that need a result; it panics without one.
 func (s *Simulator) tenant(name string) (*tenant, error) {
 	if t := s.find(name); t != nil {
 		return t, nil

@@ -26,7 +26,7 @@ type Tenant struct {
 
 type tenant struct {
 	name, id, domain, display string
-	// shape and conflictCode settle two things that the contract leaves open.
+	// shape and conflictCode decide what the contract leaves open.
 	shape        ErrorShape
 	conflictCode string
 	traits       []kind
@@ -40,7 +40,7 @@ type tenant struct {
 // state change and never while waiting.
 type principal struct {
 	clientID, objectID string
-	// secret and registry are nil for identities that prove nothing here.
+	// secret and registry are nil for identities without such credentials.
 	secret   *clientSecret
 	registry *registry
 	// user is the person, of an identity that is one; managed marks the identity
@@ -89,9 +89,9 @@ func tenantName(i int) string {
 // newTenant makes the i-th tenant, a function of the seed alone.
 func (s *Simulator) newTenant(i int) *tenant {
 	name := tenantName(i)
-	t := &tenant{name: name, id: throw(s.cfg.Seed, "tenant", name).guid(), domain: name + ".example"}
+	t := &tenant{name: name, id: draw(s.cfg.Seed, "tenant", name).guid(), domain: name + ".example"}
 	t.display = displayName(name)
-	habits := throw(s.cfg.Seed, "habits", t.id)
+	habits := draw(s.cfg.Seed, "habits", t.id)
 	t.shape = s.cfg.ErrorShape
 	if t.shape == ErrorShapeAny {
 		t.shape = []ErrorShape{ErrorShapeNested, ErrorShapeFlat, ErrorShapeBoth}[int(habits[0])%3]
@@ -101,7 +101,7 @@ func (s *Simulator) newTenant(i int) *tenant {
 	if t.has(FaultHostileNames) {
 		t.display = hostileName(habits)
 	}
-	app := &principal{clientID: s.clientID, objectID: throw(s.cfg.Seed, "object", t.id).guid(), secret: s.secret, registry: s.registry}
+	app := &principal{clientID: s.clientID, objectID: draw(s.cfg.Seed, "object", t.id).guid(), secret: s.secret, registry: s.registry}
 	app.link = s.firstLink(t)
 	t.principals = []*principal{app}
 	return t
@@ -118,7 +118,7 @@ func displayName(name string) string {
 // firstLink is what a tenant starts with. Of those without a link, a quarter
 // had one once.
 func (s *Simulator) firstLink(t *tenant) *Link {
-	d := throw(s.cfg.Seed, "link", t.id)
+	d := draw(s.cfg.Seed, "link", t.id)
 	linked := d.percent() < s.cfg.LinkedPercent
 	if !linked && (s.cfg.LinkedPercent < 0 || d[20]%4 != 0) {
 		return nil

@@ -11,7 +11,7 @@ import (
 // the application itself: the one that Azure CLI has in every tenant.
 const PublicClientID = "04b07795-8ddb-461a-bbee-02f9e1bf7b46"
 
-// refreshLife is how long a refresh token of a public client holds.
+// refreshLife is the lifetime of a public client's refresh token.
 const refreshLife = 90 * 24 * time.Hour
 
 // user is a person, with an identity in each tenant where it has an account.
@@ -20,7 +20,7 @@ type user struct {
 	objects    map[string]string // object ID by tenant ID
 }
 
-// people are the users and what they have begun.
+// people are the users and their pending sign-ins.
 type people struct {
 	mu        sync.Mutex
 	users     map[string]*user
@@ -56,7 +56,7 @@ func (s *Simulator) AddUser(name, home string, guestIn ...string) (map[string]st
 			return nil, err
 		}
 		tenants = append(tenants, t)
-		u.objects[t.id] = throw(s.cfg.Seed, "user", name, t.id).guid()
+		u.objects[t.id] = draw(s.cfg.Seed, "user", name, t.id).guid()
 	}
 	u.home = tenants[0].id
 	s.people.mu.Lock()
@@ -80,8 +80,8 @@ func (t *tenant) add(p *principal) {
 	t.principals = append(t.principals, p)
 }
 
-// SignInBrowser makes a person the one whom the sign-in page of this simulator
-// takes for signed in; an empty name means that nobody is.
+// SignInBrowser signs a person in at the sign-in page of this simulator; an empty
+// name signs everybody out.
 func (s *Simulator) SignInBrowser(name string) error {
 	s.people.mu.Lock()
 	defer s.people.mu.Unlock()
@@ -92,16 +92,16 @@ func (s *Simulator) SignInBrowser(name string) error {
 	return nil
 }
 
-// ApproveDevices makes a person approve every code that a client asks for from
-// now on; an empty name means that nobody does.
+// ApproveDevices makes a person approve every further device code; an empty name
+// stops that.
 func (s *Simulator) ApproveDevices(name string) {
 	s.people.mu.Lock()
 	defer s.people.mu.Unlock()
 	s.people.eager = s.people.users[strings.ToLower(name)]
 }
 
-// EndSignIns makes every refresh token of a person useless, as a change of the
-// password does.
+// EndSignIns revokes every refresh token of a person, as a change of password
+// does.
 func (s *Simulator) EndSignIns(name string) {
 	s.people.mu.Lock()
 	defer s.people.mu.Unlock()
@@ -112,8 +112,8 @@ func (s *Simulator) EndSignIns(name string) {
 	}
 }
 
-// RequireInteraction makes a tenant want to see people in person, as a new
-// policy for conditional access does.
+// RequireInteraction makes a tenant demand an interactive sign-in, as a new
+// conditional access policy does.
 func (s *Simulator) RequireInteraction(tenantID string, wanted bool) error {
 	t, err := s.tenant(tenantID)
 	if err != nil {
@@ -125,10 +125,10 @@ func (s *Simulator) RequireInteraction(tenantID string, wanted bool) error {
 	return nil
 }
 
-// secretText makes a code or a token that nobody guesses. The lock is held.
+// secretText returns an unguessable code or token. The caller holds the lock.
 func (s *Simulator) secretText(kind string) string {
 	s.people.serial++
-	return throw(s.cfg.Seed, kind, ordinal(s.people.serial)).text()
+	return draw(s.cfg.Seed, kind, ordinal(s.people.serial)).text()
 }
 
 func (s *Simulator) isPublic(clientID string) bool {

@@ -28,8 +28,8 @@ func (s *Simulator) Link(tenantID, objectID string) (Link, bool) {
 	return *l, true
 }
 
-// SetLink makes the application's identity in a tenant linked to a partner,
-// past the wire. It counts as one write by somebody else: the version rises.
+// SetLink links the application's identity in a tenant to a partner, past the
+// wire. It counts as one write of another client: the version rises.
 func (s *Simulator) SetLink(tenantID, partnerID string) error {
 	if !validPartnerID(partnerID) {
 		return fmt.Errorf("simulator: partner ID %q is not 4 to 10 digits", partnerID)
@@ -38,8 +38,8 @@ func (s *Simulator) SetLink(tenantID, partnerID string) error {
 	return s.change(tenantID, func(l *Link, now time.Time) *Link { return l.next(p, StateActive, now) })
 }
 
-// ClearLink makes the application's identity in a tenant one that never had a
-// link: no tombstone is left.
+// ClearLink removes the link of the application's identity in a tenant without
+// leaving a tombstone.
 func (s *Simulator) ClearLink(tenantID string) error {
 	return s.change(tenantID, func(*Link, time.Time) *Link { return nil })
 }
@@ -85,7 +85,7 @@ func (s *Simulator) AddGlobalPartner(id, name string) {
 }
 
 // SetConsent grants or withdraws the application's consent in a tenant.
-// Without it the token endpoint answers AADSTS700016; tokens that are out stay
+// Without it the token endpoint answers AADSTS700016; issued tokens stay
 // valid until they expire.
 func (s *Simulator) SetConsent(tenantID string, granted bool) error {
 	t, err := s.tenant(tenantID)
@@ -99,12 +99,12 @@ func (s *Simulator) SetConsent(tenantID string, granted bool) error {
 	return nil
 }
 
-// ExpireSecret makes the application's secret one that has expired, so that
-// the token endpoint answers AADSTS7000222.
+// ExpireSecret expires the application's secret: the token endpoint answers
+// AADSTS7000222.
 func (s *Simulator) ExpireSecret() { s.secret.set(s.ClientSecret(), true) }
 
-// RenewSecret gives the application a new secret and returns it. The one
-// before is wrong from here on (AADSTS7000215).
+// RenewSecret gives the application a new secret and returns it. The
+// previous one is wrong from then on (AADSTS7000215).
 func (s *Simulator) RenewSecret() string {
 	value := s.newSecret()
 	s.secret.set(value, false)
