@@ -231,7 +231,10 @@ func (a *Authenticator) verify(ctx context.Context, token string) (*identity, ui
 		return nil, 0, err
 	}
 	id := &identity{issuer: keys.issuer, claims: verified}
-	return id, generation, a.judge(id, parts.header)
+	if err := a.judge(id, parts.header); err != nil {
+		return nil, 0, err
+	}
+	return id, generation, keys.checkDeclared(parts.header, a.mapping.Load().RequireATJWT)
 }
 
 // judge looks at what a verified token says.

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -43,6 +44,22 @@ type keySet struct {
 	count   uint64    // how often they came
 	flight  chan struct{}
 	waiting int
+	// declares is set once an access token of the issuer said in typ what it is.
+	declares atomic.Bool
+}
+
+// checkDeclared refuses an access token that does not say in typ what it is, where
+// that is required: by the operator, or because another one of the issuer said it.
+// Then one that lacks it is another kind of token, however it looks.
+func (s *keySet) checkDeclared(header claims, required *bool) error {
+	if typ, _ := header.text("typ"); declaresAccess(typ) {
+		s.declares.Store(true)
+		return nil
+	}
+	if required != nil && *required || required == nil && s.declares.Load() {
+		return errKind
+	}
+	return nil
 }
 
 // verify checks a token's signature. Keys that do not fit are asked for once

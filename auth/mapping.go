@@ -24,6 +24,9 @@ type Mapping struct {
 	RolesClaim, GroupsClaim []string
 	// SharedAudiences are others for whom a token may be as well.
 	SharedAudiences []string
+	// RequireATJWT says whether access tokens have to name their type, at+jwt, in
+	// their header (RFC 9068). Nil requires it of an issuer that was seen to do so.
+	RequireATJWT *bool
 	// Grants are tried in order, and the first that is for a caller decides.
 	Grants []CallerGrant
 }

@@ -69,7 +69,7 @@ func (u unverified) checkHeader() error {
 	if u.header.has("typ") && !given {
 		return errHeader
 	}
-	if !plain(kind) && mediaType(kind) != "at+jwt" {
+	if !plain(kind) && !declaresAccess(kind) {
 		return errKind
 	}
 	return nil
@@ -77,5 +77,8 @@ func (u unverified) checkHeader() error {
 
 // plain reports whether a typ says no more than that it is a JWT.
 func plain(typ string) bool { return typ == "" || mediaType(typ) == "jwt" }
+
+// declaresAccess reports whether a typ says that it is an access token (RFC 9068).
+func declaresAccess(typ string) bool { return mediaType(typ) == "at+jwt" }
 
 func mediaType(typ string) string { return strings.TrimPrefix(strings.ToLower(typ), "application/") }

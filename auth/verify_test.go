@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/pem"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -160,11 +161,14 @@ func TestForgedTokens(t *testing.T) {
 		})
 	}
 	for name, header := range map[string]change{
-		"at+jwt": {"typ": "application/at+JWT"}, "no typ": {"typ": nil}, "no kid": {"kid": nil}, "a jku that is not looked at": {"jku": "https://evil.example", "x5t": "abc"},
+		"no typ": {"typ": nil}, "no kid": {"kid": nil}, "a jku that is not looked at": {"jku": "https://evil.example", "x5t": "abc"},
 	} {
 		if _, err := h.Authenticate(t.Context(), signed(header)); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+	if _, err := h.Authenticate(t.Context(), signed(change{"typ": "application/at+JWT"})); err != nil {
+		t.Errorf("at+jwt: %v", err)
 	}
 }
 
@@ -200,4 +204,45 @@ func TestVerifiedTokenIsNotTrustedForLonger(t *testing.T) {
 	h.clock.add(retryWithKeys)
 	h.accepts(h.issuer.Token(h.claims())) // a new key has them all loaded
 	h.refuses(long, errKey)               // and what the old one signed is forgotten
+}
+
+// An ID token that has nothing by which to know it is refused where access tokens
+// are known to say what they are.
+func TestTokensThatDoNotDeclareThemselves(t *testing.T) {
+	t.Parallel()
+	yes, no := true, false
+	for _, test := range []struct {
+		name     string
+		required *bool
+		seen     bool // a token that declares itself came before
+		want     error
+	}{
+		{name: "nothing is known"},
+		{name: "the issuer declares them", seen: true, want: errKind},
+		{name: "required", required: &yes, want: errKind},
+		{name: "not required", required: &no, seen: true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t, Mapping{RequireATJWT: test.required})
+			declared := issuertest.Sign(t, h.issuer.SigningKey(), change{"typ": "at+jwt"}, h.claims())
+			if test.seen {
+				h.accepts(declared)
+			}
+			for name, claims := range map[string]change{"nothing": {"sub": "bob"}, "Keycloak's claim": {"typ": "Bearer"}} {
+				if _, err := h.Authenticate(t.Context(), h.issuer.Token(h.with(claims))); !errors.Is(err, test.want) {
+					t.Errorf("%s: got %v, want %v", name, err, test.want)
+				}
+			}
+			h.accepts(declared)
+		})
+	}
+}
+
+// A token that is refused teaches nothing about its issuer.
+func TestRefusedTokensDeclareNothing(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, Mapping{})
+	h.refuses(issuertest.Sign(t, h.issuer.SigningKey(), change{"typ": "at+jwt"}, h.with(change{"aud": "another"})), errAudience)
+	h.accepts(h.issuer.Token(h.claims()))
 }

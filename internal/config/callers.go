@@ -24,6 +24,7 @@ func (f *File) readCallers(node *yaml.Node) error {
 		"roles_claim":      words(&m.RolesClaim),
 		"groups_claim":     words(&m.GroupsClaim),
 		"shared_audiences": words(&m.SharedAudiences),
+		"require_at_jwt":   yesOrNo(&m.RequireATJWT),
 		"grants":           grants(&m.Grants),
 	}
 	err := readKeys(node, keys)

@@ -22,6 +22,7 @@ callers:
   roles_claim: [realm_access, roles]
   groups_claim: teams
   shared_audiences: [account]
+  require_at_jwt: true
   grants:
     - name: finops
       tenant_id: 11111111-2222-3333-4444-555555555555
@@ -35,7 +36,9 @@ callers:
 		t.Fatal(err)
 	}
 	const tenant = "11111111-2222-3333-4444-555555555555"
+	required := true
 	want := auth.Mapping{
+		RequireATJWT: &required,
 		ScopePrefix: "api://mcp-partner/",
 		Scopes:      map[string][]guard.Scope{"partner.read": {guard.ScopeRead}, "pal": {guard.ScopeRead, guard.ScopeWrite}},
 		Roles:       map[string][]guard.Scope{"Partner.Reader": {guard.ScopeRead}},

@@ -23,6 +23,18 @@ func word(into *string) reader {
 	}
 }
 
+// yesOrNo reads a truth value.
+func yesOrNo(into **bool) reader {
+	return func(node *yaml.Node) error {
+		var value bool
+		if node.Tag != "!!bool" || node.Decode(&value) != nil {
+			return errors.New("is neither true nor false")
+		}
+		*into = &value
+		return nil
+	}
+}
+
 // words reads a list of values; one alone counts as a list of one. An empty
 // list is refused: in a rule it would match everything.
 func words(into *[]string) reader {
