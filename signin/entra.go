@@ -52,8 +52,6 @@ func (s *Source) proof(ctx context.Context, t target) (proof, *schemas.Problem) 
 		return s.assertionProof(t, assertion), problem
 	case tenants.KindManagedIdentity:
 		return proof{credential: func(x *exchange) (azcore.TokenCredential, error) { return s.managedIdentity(t, x) }}, nil
-	case tenants.KindDefault:
-		return proof{credential: func(x *exchange) (azcore.TokenCredential, error) { return s.defaultChain(t, x) }}, nil
 	}
 	secret, err := s.store.Get(ctx, t.credential.SecretName)
 	if err != nil {

@@ -55,8 +55,6 @@ func (x *exchange) problem(t target, secret vault.Secret) *schemas.Problem {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	switch {
-	case t.credential.Kind == tenants.KindDefault:
-		return t.chainProblem()
 	case x.tries == 0 && t.credential.Kind.Person():
 		return t.notSignedInYet() // at this authority
 	case x.tries == 0:

@@ -18,8 +18,6 @@ func (t target) renewHint() schemas.ProblemOption {
 		return schemas.WithHint("Assign the identity to this machine, or name the one that is assigned: by client ID, resource ID or object ID.")
 	case tenants.KindDeviceCode, tenants.KindBrowser:
 		return t.loginHint()
-	case tenants.KindDefault:
-		return schemas.WithHint("Give the tenant a credential of a kind of its own; see docs/credentials.md.")
 	}
 	return schemas.WithHint("A person stores a new one with: mcp-partner tenants set %s --secret-stdin (the secret's value, not its ID).", t.tenant)
 }
@@ -72,11 +70,4 @@ func (t target) clockProblem() *schemas.Problem {
 	}
 	return schemas.NewProblem(schemas.CodeCredentialExpired,
 		fmt.Sprintf("Entra ID finds the assertion of credential %s outside of its time.", t.credential.Name), schemas.WithHint("%s", hint))
-}
-
-// chainProblem is of the kind default, whose errors come from any of half a
-// dozen places.
-func (t target) chainProblem() *schemas.Problem {
-	return schemas.NewProblem(schemas.CodeSignInUnavailable,
-		fmt.Sprintf("Nothing that the identity SDK finds by itself gave a token for tenant %s (credential %s, kind default).", t.tenant, t.credential.Name), t.renewHint())
 }

@@ -81,15 +81,3 @@ func (s *Source) assertionProof(t target, assertion vault.Secret) proof {
 			&azidentity.ClientAssertionCredentialOptions{ClientOptions: s.clientOptions(x, t), DisableInstanceDiscovery: t.skipsDiscovery()})
 	}}
 }
-
-// defaultChain is whatever azidentity finds first. What it finds in the
-// environment goes to the entry's authority or to the identity endpoint of the
-// machine and nowhere else.
-func (s *Source) defaultChain(t target, x *exchange) (azcore.TokenCredential, error) {
-	if endpoint, err := managedEndpoint(); err == nil {
-		x.machine, x.also = s.metadata, atEndpoint(endpoint)
-	}
-	return azidentity.NewDefaultAzureCredential(&azidentity.DefaultAzureCredentialOptions{
-		ClientOptions: s.clientOptions(x, t), DisableInstanceDiscovery: t.skipsDiscovery(), TenantID: t.tenantID,
-	})
-}

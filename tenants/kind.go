@@ -32,13 +32,11 @@ const (
 	KindDeviceCode Kind = "device-code"
 	// KindBrowser is a person who signs in with the browser of this machine.
 	KindBrowser Kind = "browser"
-	// KindDefault is whatever the identity SDK finds first in its surroundings.
-	KindDefault Kind = "default"
 )
 
 // Kinds lists every kind, the commonest first.
 func Kinds() []Kind {
-	return []Kind{KindClientSecret, KindClientCertificate, KindWorkloadIdentity, KindManagedIdentity, KindAzureCLI, KindDeviceCode, KindBrowser, KindDefault}
+	return []Kind{KindClientSecret, KindClientCertificate, KindWorkloadIdentity, KindManagedIdentity, KindAzureCLI, KindDeviceCode, KindBrowser}
 }
 
 // Person reports whether a person signs in, so that the kind needs somebody at
@@ -57,10 +55,6 @@ func (k Kind) Given() bool { return k == KindClientSecret || k == KindClientCert
 // Application reports whether the client ID alone says who acts: two
 // credentials of the same application are the same identity in a tenant.
 func (k Kind) Application() bool { return k.Given() || k == KindWorkloadIdentity }
-
-// Surroundings reports whether environment variables of the process decide
-// where the kind gets its tokens.
-func (k Kind) Surroundings() bool { return k == KindManagedIdentity || k == KindDefault }
 
 // The places where a workload identity gets its assertion.
 const (
@@ -280,8 +274,6 @@ func (k Kind) Shows() string {
 		return "managed identity"
 	case KindDeviceCode, KindBrowser, KindAzureCLI:
 		return "sign-in"
-	case KindDefault:
-		return "identity"
 	}
 	return "secret"
 }

@@ -18,7 +18,7 @@ func TestKindsHaveWhatTheyNeedAndNothingElse(t *testing.T) {
 		KindWorkloadIdentity:  {ClientID: guid, AssertionSource: AssertionFile, TokenFile: "/var/run/../run/token"},
 		KindManagedIdentity:   {HomeTenant: guid, ResourceID: roomtest.MachineResource()},
 		KindAzureCLI:          {AzPath: "/usr/bin/az"},
-		KindDeviceCode:        {}, KindBrowser: {ClientID: guid}, KindDefault: {},
+		KindDeviceCode:        {}, KindBrowser: {ClientID: guid},
 	}
 	for _, kind := range Kinds() {
 		config, ok := good[kind]

@@ -15,13 +15,9 @@ import (
 // warnOfKind says what is wrong with a kind as such.
 func warnOfKind(config tenants.CredentialConfig) []check {
 	const instead = "mcp-partner tenants set NAME --credential APP --client-id GUID --secret-stdin"
-	switch config.Kind {
-	case tenants.KindAzureCLI:
+	if config.Kind == tenants.KindAzureCLI {
 		return []check{{"azure-cli", checkWarn,
 			"The credential " + config.Name + " is whoever signed in with az: anyone with the shell can do the same without this program, past its checks and its record.", instead}}
-	case tenants.KindDefault:
-		return []check{{"kind of " + config.Name, checkWarn,
-			"The credential " + config.Name + " is whatever the identity SDK finds first: a variable, a file or a signed-in tool decides who acts, and another may tomorrow.", instead}}
 	}
 	return nil
 }
@@ -100,8 +96,8 @@ func standing(config tenants.CredentialConfig, entries []tenants.Entry, before t
 	return text
 }
 
-// checkSurroundings shows the variables that decide where a managed identity or
-// the kind default is asked for, and by their names those that look as if they
+// checkSurroundings shows the variables that decide where a managed identity is
+// asked for, and by their names those that look as if they
 // decided something and do not. A value may be a secret and is never shown.
 func (f *Factory) checkSurroundings(credentials []tenants.CredentialConfig) []check {
 	var set []string
@@ -111,7 +107,7 @@ func (f *Factory) checkSurroundings(credentials []tenants.CredentialConfig) []ch
 		}
 	}
 	var checks []check
-	if slices.ContainsFunc(credentials, func(c tenants.CredentialConfig) bool { return c.Kind.Surroundings() }) {
+	if slices.ContainsFunc(credentials, func(c tenants.CredentialConfig) bool { return c.Kind == tenants.KindManagedIdentity }) {
 		checks = append(checks, check{"identity endpoint", checkOK, identityEndpoint(set), ""})
 	}
 	for _, name := range ignoredVariables() {
