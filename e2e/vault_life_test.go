@@ -223,7 +223,7 @@ func TestRealVaultServerCanary(t *testing.T) {
 	c.withSecret("vault", "rotate-secret", "contoso", "--secret-stdin")
 	again := [][]string{
 		{"vault", "list", "--json"}, {"vault", "show", "contoso"}, {"vault", "test", "contoso"}, {"vault", "status", "--json"}, {"doctor"},
-		{"vault", "add", "app", "--azure-role", "partner-app", "--client-id", c.sim.ClientID()}, {"vault", "recipients", "list"},
+		{"vault", "recipients", "list"},
 		{"vault", "rotate-key", "--json"}, {"vault", "backup", backup, "--backup-passphrase-file", passphrase, "--json"},
 		{"vault", "restore", backup, "--backup-passphrase-file", passphrase}, {"call", "check_partner_link", "--tenant", "contoso", "--json"},
 	}

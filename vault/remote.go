@@ -57,20 +57,8 @@ func (r *RemoteStore) Get(ctx context.Context, name string) (Secret, error) {
 
 // Info implements Store.
 func (r *RemoteStore) Info(ctx context.Context, name string) (SecretInfo, error) {
-	looker, ok := r.backend.(backend.Looker)
-	key := naming.Fold(name)
-	if _, known := r.known(key); !ok || known || isInternal(name) || r.backend.CheckName(key) != nil {
-		found, err := r.fetch(ctx, name)
-		return found.info, err
-	}
-	item, found, err := looker.Look(ctx, key)
-	switch {
-	case err != nil:
-		return SecretInfo{}, err
-	case !found:
-		return SecretInfo{}, noSecret(name)
-	}
-	return SecretInfo{key, item.UpdatedAt, item.ExpiresAt}, nil
+	found, err := r.fetch(ctx, name)
+	return found.info, err
 }
 
 func (r *RemoteStore) fetch(ctx context.Context, name string) (fetched, error) {

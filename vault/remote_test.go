@@ -312,32 +312,3 @@ func TestSettingsOfABackendAreFixed(t *testing.T) {
 	_, err = OpenVault(dir, KeySource{}, nil)
 	roomtest.WantCode(t, err, schemas.CodeVaultUnavailable)
 }
-
-// lender makes its secrets when somebody gets them.
-type lender struct{ *farStore }
-
-func (l lender) Look(_ context.Context, name string) (backend.Item, bool, error) {
-	item, found := l.items[name]
-	item.Value = nil
-	return item, found, l.away
-}
-
-// What is listed or shown makes no password that somebody lends.
-func TestInfoTakesNothingThatIsLent(t *testing.T) {
-	t.Parallel()
-	far := newFarStore()
-	far.items["app"] = backend.Item{Value: []byte("lent"), Version: "1", ExpiresAt: time.Unix(1900000000, 0)}
-	store := newRemoteStore(lender{far})
-	t.Cleanup(func() { store.close(context.Background()) })
-	info, err := store.Info(t.Context(), "App")
-	if err != nil || info.Name != "app" || info.ExpiresAt.Unix() != 1900000000 || far.asked() != 0 {
-		t.Errorf("%+v, %v, got %d times", info, err, far.asked())
-	}
-	_, err = store.Info(t.Context(), "nothing")
-	roomtest.WantCode(t, err, schemas.CodeVaultMissing)
-	_, err = store.Info(t.Context(), "internal-key")
-	roomtest.WantCode(t, err, schemas.CodeVaultMissing)
-	far.goAway(backend.Unavailable("gone", ""))
-	_, err = store.Info(t.Context(), "app")
-	roomtest.WantCode(t, err, schemas.CodeVaultUnavailable)
-}

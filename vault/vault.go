@@ -10,7 +10,6 @@ import (
 	"mcp-partner/internal/azurecli"
 	"mcp-partner/internal/disk"
 	"mcp-partner/internal/httpclient"
-	"mcp-partner/internal/naming"
 	"mcp-partner/schemas"
 	"mcp-partner/vault/internal/azurekeyvault"
 	"mcp-partner/vault/internal/backend"
@@ -103,34 +102,11 @@ func (v *Vault) Open(ctx context.Context) error { return v.keys.Open(ctx) }
 // KeyDescription implements Store.
 func (v *Vault) KeyDescription() string { return v.keys.KeyDescription() }
 
-// Close gives back what a backend lent: leases of passwords, and its sign-in.
+// Close ends the sign-in to a backend.
 func (v *Vault) Close() {
 	if v.remote != nil {
 		v.remote.close(context.Background())
 	}
-}
-
-// PutAzureRole stores under a name that its secret is the password which the
-// Azure engine of the backend makes for a role, of the application with that
-// client ID. Problems: CodeInvalidArgument where the backend has no such engine,
-// the name is taken, or the role makes a new identity for each password;
-// CodeVaultUnavailable.
-func (v *Vault) PutAzureRole(ctx context.Context, name, role, clientID string) error {
-	if err := naming.Check("secret name", name); err != nil {
-		return err
-	}
-	if v.remote == nil {
-		return schemas.InvalidArgument("Only the backend hashicorp has an engine for passwords of Azure.")
-	}
-	engine, ok := v.remote.backend.(*hashicorp.Backend)
-	if !ok || isInternal(name) || !schemas.IsGUID(clientID) {
-		return schemas.InvalidArgument("A password of the Azure engine needs the backend hashicorp, a name of its own and the client ID of the application.")
-	}
-	if err := engine.CheckName(naming.Fold(name)); err != nil {
-		return err
-	}
-	defer v.remote.forget(naming.Fold(name))
-	return engine.PutAzureRole(ctx, naming.Fold(name), role, naming.Fold(clientID))
 }
 
 // keyVaultToken signs in to Key Vault with az, whose path is in the settings.

@@ -1,7 +1,7 @@
 // Command vaultserver is HashiCorp Vault itself, in memory, for tests: the real
-// core and its real HTTP interface, with the key/value engine, four ways to sign
-// in, and a stand-in for the Azure engine, which can name public clouds only. It
-// is a module of its own, so that nothing of it is part of mcp-partner.
+// core and its real HTTP interface, with the key/value engine and four ways to
+// sign in. It is a module of its own, so that nothing of it is part of
+// mcp-partner.
 //
 // It listens on a loopback port, prints one line of JSON that says where and
 // with which keys, and ends when standard input does.
@@ -77,7 +77,7 @@ func start() (*vault.Core, *vault.InitResult, error) {
 		return nil, nil, err
 	}
 	credentials := map[string]logical.Factory{"approle": approle.Factory, "jwt": jwtauth.Factory, "kubernetes": kubernetesauth.Factory}
-	engines := map[string]logical.Factory{"kv": kv.Factory, "azure": azureFactory}
+	engines := map[string]logical.Factory{"kv": kv.Factory}
 	core, err := vault.NewCore(&vault.CoreConfig{
 		Physical: storage, Logger: logger, DisableMlock: true, RawConfig: &server.Config{SharedConfig: &configutil.SharedConfig{}},
 		CredentialBackends: credentials, LogicalBackends: engines, BuiltinRegistry: registry{credentials, engines},

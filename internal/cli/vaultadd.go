@@ -11,9 +11,9 @@ import (
 )
 
 type vaultAddOptions struct {
-	name, azureRole, clientID string
-	credential                credentialOptions
-	keys                      keyOptions
+	name       string
+	credential credentialOptions
+	keys       keyOptions
 }
 
 // newVaultAdd builds `vault add`.
@@ -25,15 +25,9 @@ func newVaultAdd(f *Factory) *cobra.Command {
 		Long: `Store a client secret, or a certificate with its key, under a name that is not taken.
 A credential uses the secret of its own name: tenants add --credential NAME takes it
 from there, as it takes one that another program has put into a backend. Usually
-tenants add stores the secret itself. To replace one, use vault rotate-secret.
-
-With the backend hashicorp, --azure-role makes the server's Azure engine give the
-password, for the application of --client-id. The role has to name an application that
-exists: the engine's default mode makes a new identity for each password, and a
-partner link belongs to one identity.`,
+tenants add stores the secret itself. To replace one, use vault rotate-secret.`,
 		Example: `  mcp-partner vault add contoso-app --secret-stdin < secret
-  mcp-partner vault add contoso-app --certificate-file app.pem
-  mcp-partner vault add contoso-app --azure-role partner-app --client-id GUID`,
+  mcp-partner vault add contoso-app --certificate-file app.pem`,
 		Args: oneArgument("the name of the secret"),
 		RunE: func(command *cobra.Command, args []string) error {
 			options.name = args[0]
@@ -43,9 +37,7 @@ partner link belongs to one identity.`,
 	flags := command.Flags()
 	options.credential.secret.add(flags)
 	options.credential.kind.addCertificate(flags, "the certificate")
-	flags.StringVar(&options.azureRole, "azure-role", "", "let the `ROLE` of the server's Azure engine make the password (hashicorp)")
-	flags.StringVar(&options.clientID, "client-id", "", "`GUID` of the application of that role")
-	config.Typed(flags, "azure-role", "client-id", "certificate-file", "certificate-stdin", "certificate-passphrase-file")
+	config.Typed(flags, "certificate-file", "certificate-stdin", "certificate-passphrase-file")
 	options.keys.add(flags)
 	return command
 }
@@ -78,12 +70,6 @@ func runVaultAdd(ctx context.Context, f *Factory, o *vaultAddOptions) error {
 }
 
 func (f *Factory) addSecret(ctx context.Context, h *house, o *vaultAddOptions) error {
-	if o.azureRole != "" || o.clientID != "" {
-		if o.credential.given() || o.azureRole == "" || o.clientID == "" {
-			return usage("mcp-partner vault add --help", "--azure-role and --client-id belong together, without a secret")
-		}
-		return h.vault.PutAzureRole(ctx, o.name, o.azureRole, o.clientID)
-	}
 	kind := tenants.KindClientSecret
 	switch certificate := o.credential.kind.certificate(); {
 	case certificate && o.credential.secret.given():

@@ -16,12 +16,12 @@ import (
 // backendOptions choose where the secrets are. They are typed once, at `vault
 // init`, and stand in the state directory from then on.
 type backendOptions struct {
-	backend                                      backendName
-	server, caFile                               string
-	auth, authMount, role, authFile              string
-	clientID, tenantID                           string
-	wrapped                                      bool
-	namespace, mount, folder, azureMount, prefix string
+	backend                          backendName
+	server, caFile                   string
+	auth, authMount, role, authFile  string
+	clientID, tenantID               string
+	wrapped                          bool
+	namespace, mount, folder, prefix string
 
 	flags *pflag.FlagSet
 }
@@ -41,7 +41,6 @@ func (o *backendOptions) add(flags *pflag.FlagSet) {
 	flags.StringVar(&o.namespace, "namespace", "", "`PATH` of the namespace (hashicorp)")
 	flags.StringVar(&o.mount, "kv-mount", "", "`PATH` of the key/value engine, version 2 (hashicorp; default secret)")
 	flags.StringVar(&o.folder, "kv-path", "", "`FOLDER` of the secrets in it (hashicorp; default mcp-partner)")
-	flags.StringVar(&o.azureMount, "azure-mount", "", "`PATH` of the Azure engine (hashicorp; default azure)")
 	flags.StringVar(&o.prefix, "prefix", "", "`TEXT` that begins the names of the secrets (azurekeyvault; default mcp-partner-)")
 	config.Typed(flags, append([]string{"backend"}, backendFlags()...)...)
 }
@@ -53,7 +52,7 @@ func backendFlags() []string {
 func sharedBackendFlags() []string { return []string{"server", "ca-file", "auth", "auth-file"} }
 
 func hashicorpFlags() []string {
-	return []string{"auth-wrapped", "auth-role", "auth-mount", "namespace", "kv-mount", "kv-path", "azure-mount"}
+	return []string{"auth-wrapped", "auth-role", "auth-mount", "namespace", "kv-mount", "kv-path"}
 }
 
 func keyVaultFlags() []string { return []string{"auth-client-id", "auth-tenant-id", "prefix"} }
@@ -77,7 +76,7 @@ func (o *backendOptions) settings() (vault.Settings, error) {
 	switch chosen.Backend {
 	case vault.BackendHashiCorp:
 		chosen.HashiCorp = &vault.HashiCorpSettings{
-			Address: o.server, Namespace: o.namespace, Mount: o.mount, Path: o.folder, AzureMount: o.azureMount, CAPEM: ca,
+			Address: o.server, Namespace: o.namespace, Mount: o.mount, Path: o.folder, CAPEM: ca,
 			Auth: vault.HashiCorpAuth{Method: o.auth, Mount: o.authMount, Role: o.role, File: file, Wrapped: o.wrapped},
 		}
 	case vault.BackendAzureKeyVault:

@@ -33,9 +33,9 @@ type Server struct {
 	client *http.Client
 }
 
-// Start starts a server for a test, with the key/value engine at secret and the
-// stand-in of the Azure engine at azure. It skips the test where no server was
-// built, and says how to build one; where Variable is set it never skips.
+// Start starts a server for a test, with the key/value engine at secret.
+// It skips the test where no server was built, and says how to build one; where
+// Variable is set it never skips.
 func Start(t *testing.T) *Server {
 	t.Helper()
 	path := os.Getenv(Variable)
@@ -53,7 +53,6 @@ func Start(t *testing.T) *Server {
 	}
 	t.Cleanup(s.client.CloseIdleConnections)
 	s.Must(t, http.MethodPost, "sys/mounts/secret", s.RootToken, map[string]any{"type": "kv", "options": map[string]string{"version": "2"}})
-	s.Must(t, http.MethodPost, "sys/mounts/azure", s.RootToken, map[string]any{"type": "azure"})
 	s.awaitUpgrade(t)
 	return s
 }
@@ -143,9 +142,6 @@ const Policy = `
 path "secret/data/mcp-partner/*"     { capabilities = ["create", "read", "update"] }
 path "secret/metadata/mcp-partner/*" { capabilities = ["read", "list", "delete"] }
 path "secret/metadata/mcp-partner"   { capabilities = ["list"] }
-path "azure/roles/partner-app"       { capabilities = ["read"] }
-path "azure/creds/partner-app"       { capabilities = ["read"] }
-path "sys/leases/revoke"             { capabilities = ["update"] }
 `
 
 // UsePolicy writes Policy under the name mcp-partner.

@@ -54,16 +54,8 @@ type Backend interface {
 	CheckName(name string) error
 	// Describe says in plain words where the secrets are and who can read them.
 	Describe() string
-	// Close gives back what was borrowed: leases and sign-ins.
+	// Close ends the sign-in.
 	Close(ctx context.Context)
-}
-
-// Looker is a Backend whose Get may do more than look: make a password that is
-// lent, for example.
-type Looker interface {
-	// Look returns what Get does, but for the value of an item that is made when
-	// somebody gets it.
-	Look(ctx context.Context, name string) (item Item, found bool, err error)
 }
 
 // Unavailable makes a problem that may go away by itself.

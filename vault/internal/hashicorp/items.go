@@ -14,38 +14,20 @@ import (
 	"mcp-partner/vault/internal/backend"
 )
 
-// The fields of an item. People write value; a role of the Azure engine stands
-// in the place of a value where the server makes the password.
+// The fields of an item. People write value.
 const (
-	fieldText     = "value"
-	fieldBytes    = "value_base64"
-	fieldRole     = "azure_role"
-	fieldClientID = "client_id"
-	fieldExpires  = "expires_at"
+	fieldText    = "value"
+	fieldBytes   = "value_base64"
+	fieldExpires = "expires_at"
 )
 
-// Get implements backend.Backend. An item that names a role of the Azure engine
-// gives that role's password.
+// Get implements backend.Backend.
 func (b *Backend) Get(ctx context.Context, name string) (backend.Item, error) {
 	data, item, err := b.read(ctx, name)
 	if err != nil || data == nil {
 		return item, err
 	}
-	if role, ok := data[fieldRole].(string); ok {
-		client, _ := data[fieldClientID].(string)
-		return b.password(ctx, name, role, client)
-	}
 	return filled(item, data)
-}
-
-// Look implements backend.Looker. It takes no password of the Azure engine.
-func (b *Backend) Look(ctx context.Context, name string) (item backend.Item, found bool, err error) {
-	data, item, err := b.read(ctx, name)
-	if _, lent := data[fieldRole].(string); err != nil || data == nil || lent {
-		return item, err == nil && data != nil, err
-	}
-	item, err = filled(item, data)
-	return item, err == nil, err
 }
 
 // filled adds to an item what its fields say.
@@ -95,23 +77,17 @@ func valueOf(data map[string]any) ([]byte, error) {
 	return nil, unusable("an item without a field \"value\"")
 }
 
-// Put implements backend.Backend.
+// Put implements backend.Backend, by the engine's own check-and-set.
 func (b *Backend) Put(ctx context.Context, name string, value []byte, version string) error {
 	fields := map[string]any{fieldText: string(value)}
 	if !utf8.Valid(value) {
 		fields = map[string]any{fieldBytes: base64.StdEncoding.EncodeToString(value)}
 	}
-	return b.put(ctx, name, fields, version)
-}
-
-// put writes fields if the item is still at a version, by the engine's own
-// check-and-set.
-func (b *Backend) put(ctx context.Context, name string, fields map[string]any, version string) error {
 	expected := 0
 	if version != "" {
 		var err error
-		if expected, err = strconv.Atoi(version); err != nil { // it is that of a lease
-			return invalid("The Azure engine of the vault server makes the password of " + name + ", so there is nothing to replace by hand: remove it first, or choose another name.")
+		if expected, err = strconv.Atoi(version); err != nil {
+			return unusable("a version that is no number")
 		}
 	}
 	return b.do(ctx, "storing the secret "+name, func(ctx context.Context, s *session) error {

@@ -1,12 +1,9 @@
 package hashicorp
 
 import (
-	"context"
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -97,111 +94,6 @@ const (
 	clientID = "11111111-2222-4333-8444-555555555555"
 	objectID = "99999999-2222-4333-8444-555555555555"
 )
-
-// engineRole makes a role of the stand-in for the Azure engine.
-func engineRole(t *testing.T, s *vaulttest.Server, settings map[string]any) {
-	t.Helper()
-	body := map[string]any{"client_id": clientID, "application_object_id": objectID, "ttl": "1h", "max_ttl": "2h"}
-	for name, value := range settings {
-		body[name] = value
-	}
-	s.Must(t, http.MethodPost, "azure/roles/partner-app", s.RootToken, body)
-}
-
-func revoked(t *testing.T, s *vaulttest.Server) []string {
-	t.Helper()
-	answer := s.Must(t, http.MethodGet, "azure/revoked", s.RootToken, nil)
-	var passwords []string
-	list, _ := answer["data"].(map[string]any)["passwords"].([]any)
-	for _, one := range list {
-		passwords = append(passwords, fmt.Sprint(one))
-	}
-	return passwords
-}
-
-func TestRealAzureEngineLendsPasswords(t *testing.T) {
-	t.Parallel()
-	s := vaulttest.Start(t)
-	engineRole(t, s, nil)
-	_, file := s.Token(t, nil)
-	b := openReal(t, s, Auth{Method: MethodToken, File: file})
-	if err := b.PutAzureRole(t.Context(), "app", "partner-app", clientID); err != nil {
-		t.Fatal(err)
-	}
-	if seen, found, err := b.Look(t.Context(), "app"); err != nil || !found || seen.Value != nil || seen.UpdatedAt.IsZero() {
-		t.Errorf("a look gives %+v (found: %v), %v", seen, found, err)
-	}
-	if _, found, err := b.Look(t.Context(), "nothing"); err != nil || found {
-		t.Errorf("a look at nothing finds it, or fails: %v", err)
-	}
-	first, err := b.Get(t.Context(), "app")
-	if err != nil || !strings.HasPrefix(string(first.Value), "azure-engine-") {
-		t.Fatalf("no password of the engine: %v", err)
-	}
-	wantCode(t, b.Put(t.Context(), "app", []byte("by hand"), first.Version), schemas.CodeInvalidArgument, "nothing to replace by hand")
-	if !first.ExpiresAt.IsZero() {
-		t.Errorf("a password that is renewed and replaced counts as one that ends at %s", first.ExpiresAt)
-	}
-	second, err := b.Get(t.Context(), "app")
-	if err != nil || string(second.Value) != string(first.Value) {
-		t.Errorf("each use takes a password of its own: %v", err)
-	}
-	if got := revoked(t, s); len(got) != 0 {
-		t.Errorf("revoked while in use: %d", len(got))
-	}
-	b.Close(context.Background())
-	if got := revoked(t, s); !slices.Equal(got, []string{string(first.Value)}) {
-		t.Errorf("at the end %d passwords were revoked, want the one", len(got))
-	}
-}
-
-func TestRealAzureLeaseIsRenewedAndReplaced(t *testing.T) {
-	t.Parallel()
-	s := vaulttest.Start(t)
-	engineRole(t, s, map[string]any{"ttl": "2s", "max_ttl": "6s"})
-	_, file := s.Token(t, nil)
-	b := openReal(t, s, Auth{Method: MethodToken, File: file})
-	if err := b.PutAzureRole(t.Context(), "app", "partner-app", clientID); err != nil {
-		t.Fatal(err)
-	}
-	first, err := b.Get(t.Context(), "app")
-	if err != nil {
-		t.Fatal(err)
-	}
-	began := time.Now()
-	await(t, "another password", func() bool {
-		now, err := b.Get(t.Context(), "app")
-		return err == nil && string(now.Value) != string(first.Value)
-	})
-	if lasted := time.Since(began); lasted < 3*time.Second {
-		t.Errorf("a lease of 2 s with a maximum of 6 s was replaced after %s: it was not renewed", lasted)
-	}
-}
-
-func TestRealAzureEngineInItsDefaultModeIsRefused(t *testing.T) {
-	t.Parallel()
-	s := vaulttest.Start(t)
-	engineRole(t, s, map[string]any{"application_object_id": ""})
-	_, file := s.Token(t, nil)
-	b := openReal(t, s, Auth{Method: MethodToken, File: file})
-	wantCode(t, b.PutAzureRole(t.Context(), "app", "partner-app", clientID), schemas.CodeInvalidArgument,
-		"new service principal", "has no link", "application_object_id")
-	// A role that was changed after it had been taken is refused as well.
-	engineRole(t, s, nil)
-	if err := b.PutAzureRole(t.Context(), "app", "partner-app", clientID); err != nil {
-		t.Fatal(err)
-	}
-	engineRole(t, s, map[string]any{"application_object_id": ""})
-	_, err := b.Get(t.Context(), "app")
-	wantCode(t, err, schemas.CodeInvalidArgument, "new service principal")
-	// So is the password of another application; it is given back.
-	engineRole(t, s, map[string]any{"client_id": objectID})
-	_, err = b.Get(t.Context(), "app")
-	wantCode(t, err, schemas.CodeVaultUnavailable, "another application")
-	if got := revoked(t, s); len(got) != 1 {
-		t.Errorf("%d passwords of another application were given back, want 1", len(got))
-	}
-}
 
 func TestRealKubernetes(t *testing.T) {
 	t.Parallel()

@@ -36,9 +36,6 @@ type Backend struct {
 	session *session
 	// secretID is one that was wrapped: it can be unwrapped only once.
 	secretID []byte
-	leases   map[string]*lease
-	// leasing is held while a lease is looked for or made.
-	leasing sync.Mutex
 }
 
 // session is one sign-in.
@@ -59,7 +56,7 @@ func Open(settings Settings, client *http.Client, readFile func(path, what strin
 	base, stop := context.WithCancel(context.Background())
 	return &Backend{
 		settings: settings, client: backend.Guarded(client), readFile: readFile,
-		base: base, stop: stop, leases: map[string]*lease{},
+		base: base, stop: stop,
 	}
 }
 
@@ -146,7 +143,7 @@ func (b *Backend) leave(s *session) {
 	}
 }
 
-// keep renews a token or a lease in the background until that is no longer
+// keep renews a token in the background until that is no longer
 // possible, and says so once.
 func (b *Backend) keep(client *api.Client, secret *api.Secret, ended func()) {
 	watcher, err := client.NewLifetimeWatcher(&api.LifetimeWatcherInput{Secret: secret})
@@ -164,23 +161,16 @@ func (b *Backend) keep(client *api.Client, secret *api.Secret, ended func()) {
 	}()
 }
 
-// Close implements backend.Backend. Leases end before the token that they
-// belong to.
+// Close implements backend.Backend.
 func (b *Backend) Close(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, closeLimit)
 	defer cancel()
-	b.leasing.Lock()
-	defer b.leasing.Unlock()
 	b.mu.Lock()
 	s := b.session
 	b.session = nil
 	clear(b.secretID)
 	b.mu.Unlock()
 	b.stop()
-	for _, l := range b.leases {
-		// What cannot be revoked ends with its lease.
-		_ = l.client.Sys().RevokeWithContext(ctx, l.id)
-	}
 	if s != nil && s.own {
 		_ = s.writer.Auth().Token().RevokeSelfWithContext(ctx, "")
 	}

@@ -1,6 +1,5 @@
 // Package hashicorp keeps secrets in HashiCorp Vault or OpenBao: version 2 of
-// the key/value engine, and passwords of the Azure engine for an application
-// that exists.
+// the key/value engine.
 package hashicorp
 
 import (
@@ -32,8 +31,6 @@ type Settings struct {
 	// Mount is the path of the key/value engine; Path is the folder in it.
 	Mount string `json:"mount"`
 	Path  string `json:"path"`
-	// AzureMount is the path of the Azure engine.
-	AzureMount string `json:"azure_mount"`
 	// CAPEM are the only certificate authorities to trust, in PEM; empty means
 	// those of the system.
 	CAPEM string `json:"ca_pem,omitempty"`
@@ -66,7 +63,7 @@ func (s Settings) Normal() (Settings, error) {
 		what  string
 	}{
 		{&s.Mount, "secret", "path of the key/value engine"}, {&s.Path, "mcp-partner", "folder of the secrets"},
-		{&s.AzureMount, "azure", "path of the Azure engine"}, {&s.Namespace, "", "namespace"}, {&s.Auth.Mount, s.Auth.Method, "path of the auth method"},
+		{&s.Namespace, "", "namespace"}, {&s.Auth.Mount, s.Auth.Method, "path of the auth method"},
 	} {
 		*part.value = strings.Trim(*part.value, "/")
 		if *part.value == "" {
