@@ -1,0 +1,85 @@
+package disk
+
+import (
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+)
+
+// Trust says what others must not be able to do with a file.
+type Trust int
+
+const (
+	// Unchanged is for configuration, certificates and lists: nobody but the
+	// owner and root may write it.
+	Unchanged Trust = iota
+	// Secret is for keys and passphrases: nobody else may read it either. A file
+	// of root that the process's own group may read (0440, as container platforms
+	// mount secrets) is accepted.
+	Secret
+)
+
+// Untrusted says why a file is not used.
+type Untrusted struct {
+	// Path is the file or the directory above it that is at fault.
+	Path string
+	// What completes "PATH ...", such as "can be changed by other users".
+	What string
+	// Command mends it, where one command does.
+	Command string
+}
+
+// Error implements error. It holds no content of the file.
+func (u *Untrusted) Error() string { return u.Path + " " + u.What }
+
+func untrusted(path, what, command string) *Untrusted {
+	if command != "" {
+		command += " " + ShellWord(path)
+	}
+	return &Untrusted{Path: path, What: what, Command: command}
+}
+
+// ReadTrusted reads a file of at most limit bytes after it has looked at the
+// file, at every directory above it and at every symbolic link on the way, as
+// OpenSSH's StrictModes does: whoever can write one of them decides what the
+// file says. An error is an *Untrusted or one of package os.
+func ReadTrusted(path string, trust Trust, limit int64) ([]byte, error) {
+	checked, err := checkTrusted(path, trust)
+	if err != nil {
+		return nil, err
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	if info, err := file.Stat(); err != nil || !os.SameFile(info, checked) {
+		return nil, untrusted(path, "was replaced while it was opened", "")
+	}
+	data, err := io.ReadAll(io.LimitReader(file, limit+1))
+	if err == nil && int64(len(data)) > limit {
+		err = untrusted(path, fmt.Sprintf("is larger than %d bytes", limit), "")
+	}
+	if err != nil {
+		return nil, err
+	}
+	return data, nil
+}
+
+// CheckTrusted looks at a file as ReadTrusted does, for files that a library
+// opens by their name.
+func CheckTrusted(path string, trust Trust) error {
+	_, err := checkTrusted(path, trust)
+	return err
+}
+
+func checkRegular(path string, info fs.FileInfo) error {
+	switch {
+	case info.IsDir():
+		return untrusted(path, "is a directory, not a file", "")
+	case !info.Mode().IsRegular():
+		return untrusted(path, "is not a regular file", "")
+	}
+	return nil
+}
