@@ -6,9 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"sync"
 	"time"
+
+	"mcp-partner/internal/disk"
 )
 
 const (
@@ -81,14 +82,14 @@ func (p *KeyPair) reload() {
 // read tries the files if they are others than those tried last. A pair that
 // was replaced by halves fails once, and the other half makes it whole.
 func (p *KeyPair) read() (changed bool, err error) {
-	cert, certErr := readSmall(p.certFile)
-	key, keyErr := readSmall(p.keyFile)
+	cert, certErr := disk.ReadTrusted(p.certFile, disk.Unchanged, maxPairFile)
+	key, keyErr := disk.ReadTrusted(p.keyFile, disk.Secret, maxPairFile)
 	if bytes.Equal(cert, p.cert) && bytes.Equal(key, p.key) && p.used != nil {
 		return false, nil
 	}
 	p.cert, p.key = cert, key
-	if certErr != nil || keyErr != nil {
-		return true, errors.New("a file cannot be read")
+	if err := errors.Join(certErr, keyErr); err != nil {
+		return true, fileError(err)
 	}
 	pair, err := tls.X509KeyPair(cert, key)
 	if err != nil {
@@ -101,10 +102,11 @@ func (p *KeyPair) read() (changed bool, err error) {
 	return true, nil
 }
 
-func readSmall(path string) ([]byte, error) {
-	info, err := os.Stat(path)
-	if err != nil || info.Size() > maxPairFile {
-		return nil, fmt.Errorf("not readable, or over %d bytes", maxPairFile)
+// fileError names the file and its mode where that is what is wrong.
+func fileError(err error) error {
+	var untrusted *disk.Untrusted
+	if errors.As(err, &untrusted) {
+		return fmt.Errorf("%w. %s", untrusted, untrusted.Next())
 	}
-	return os.ReadFile(path)
+	return errors.New("a file cannot be read")
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 
 	"filippo.io/age"
 
@@ -156,25 +155,18 @@ func parseIdentities(text []byte, path string) (*key, error) {
 	return k, nil
 }
 
-// readKeyFile reads a key that lies outside of the state directory. It may be
-// reached through symbolic links (container platforms mount secrets so) and
-// readable for a group, but not for all; and it must be a regular file:
-// standard input belongs to the protocol.
+// readKeyFile reads a key that lies outside of the state directory. It must be a
+// regular file: standard input belongs to the protocol.
 func readKeyFile(path, what string) ([]byte, error) {
-	file, err := os.Open(path)
-	if err != nil {
+	file, err := disk.OpenTrusted(path, disk.Secret)
+	var untrusted *disk.Untrusted
+	switch {
+	case errors.As(err, &untrusted):
+		return nil, disk.Unsafe("The "+what+" cannot be used: "+untrusted.Error()+".", untrusted.Next())
+	case err != nil:
 		return nil, keyFileProblem(path, what, err)
 	}
 	defer file.Close()
-	info, err := file.Stat()
-	switch {
-	case err != nil:
-		return nil, keyFileProblem(path, what, err)
-	case !info.Mode().IsRegular():
-		return nil, disk.Unsafe("The "+what+" "+path+" is not a regular file.", "Give a file: standard input and pipes are not read for keys.")
-	case disk.Overexposed(info):
-		return nil, disk.Unsafe("The "+what+" "+path+" is open to other users.", "Run: chmod 600 "+path)
-	}
 	text, err := io.ReadAll(io.LimitReader(file, maxKeyFileBytes))
 	if err != nil {
 		return nil, keyFileProblem(path, what, err)

@@ -43,7 +43,7 @@ func TestKeyFilesAreChecked(t *testing.T) {
 		hint   string
 	}{
 		"open to others": {KeySource{PassphraseFile: open}, schemas.CodeVaultUnavailable, "chmod 600"},
-		"pipe":           {KeySource{PassphraseFile: pipe}, schemas.CodeVaultUnavailable, "standard input"},
+		"pipe":           {KeySource{PassphraseFile: pipe}, schemas.CodeVaultUnavailable, "regular file"},
 		"missing":        {KeySource{IdentityFile: filepath.Join(outside, "none")}, schemas.CodeVaultUnavailable, "no such file"},
 		"garbage":        {KeySource{IdentityFile: garbage}, schemas.CodeVaultCorrupt, "age-keygen"},
 	} {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"syscall"
 
+	"mcp-partner/internal/disk"
 	"mcp-partner/schemas"
 )
 
@@ -33,6 +34,15 @@ func (e *exit) Error() string { return e.message }
 // usage is an error of whoever typed the command.
 func usage(next, format string, args ...any) error {
 	return &exit{ExitUsage, fmt.Sprintf(format, args...), next}
+}
+
+// fileError says why a file that a flag or a setting names is not used.
+func fileError(what, path, next string, err error) error {
+	var untrusted *disk.Untrusted
+	if errors.As(err, &untrusted) {
+		return usage(untrusted.Next(), "%s: %s", what, untrusted)
+	}
+	return usage(next, "%s %s cannot be read", what, path)
 }
 
 // failed is an error of the world.

@@ -3,7 +3,6 @@ package cli
 import (
 	"net"
 	"net/url"
-	"os"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -11,6 +10,7 @@ import (
 	"mcp-partner/auth"
 	"mcp-partner/guard"
 	"mcp-partner/internal/config"
+	"mcp-partner/internal/disk"
 	"mcp-partner/server"
 )
 
@@ -107,9 +107,13 @@ func issuerCA(path string) ([]byte, error) {
 	if path == "" {
 		return nil, nil
 	}
-	pem, err := os.ReadFile(path)
-	if err != nil || len(pem) == 0 {
-		return nil, usage("give a file with certificates in PEM", "--oidc-ca-file cannot be read, or is empty")
+	const next = "give a file with certificates in PEM"
+	pem, err := disk.ReadTrusted(path, disk.Unchanged, maxCAFile)
+	switch {
+	case err != nil:
+		return nil, fileError("--oidc-ca-file", path, next, err)
+	case len(pem) == 0:
+		return nil, usage(next, "--oidc-ca-file %s is empty", path)
 	}
 	return pem, nil
 }

@@ -73,8 +73,8 @@ func TestOAuthFlags(t *testing.T) {
 		{"has to begin with https://", []string{"--http=127.0.0.1:0", "--oidc-issuer=http://login.example", name}},
 		{"for each tenant", []string{"--http=127.0.0.1:0", "--oidc-issuer=https://login.microsoftonline.com/common/v2.0", name}},
 		{"is not a name of this server", []string{"--http=127.0.0.1:0", issuer, "--oidc-audience=https://management.azure.com/"}},
-		{"--oidc-ca-file cannot be read, or is empty", []string{"--http=127.0.0.1:0", issuer, name, "--oidc-ca-file=" + empty}},
-		{"--oidc-ca-file cannot be read, or is empty", []string{"--http=127.0.0.1:0", issuer, name, "--oidc-ca-file=" + empty + ".not"}},
+		{"empty.pem is empty", []string{"--http=127.0.0.1:0", issuer, name, "--oidc-ca-file=" + empty}},
+		{"empty.pem.not cannot be read", []string{"--http=127.0.0.1:0", issuer, name, "--oidc-ca-file=" + empty + ".not"}},
 	} {
 		streams := testStreams(nil)
 		code := Run(t.Context(), streams, append([]string{"serve", "--simulate=1", "--state-dir", t.TempDir()}, c.args...))

@@ -6,13 +6,13 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"os"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"mcp-partner/internal/disk"
 	"mcp-partner/internal/httpclient"
 )
 
@@ -91,8 +91,8 @@ func (o *probeOptions) ask(ctx context.Context) (*http.Response, error) {
 	var ca []byte
 	var err error
 	if o.caFile != "" {
-		if ca, err = os.ReadFile(o.caFile); err != nil {
-			return nil, usage("give the path of a PEM file", "--ca-file cannot be read")
+		if ca, err = disk.ReadTrusted(o.caFile, disk.Unchanged, maxCAFile); err != nil {
+			return nil, fileError("--ca-file", o.caFile, "give the path of a PEM file", err)
 		}
 	}
 	client, err := httpclient.New(httpclient.Options{CAPEM: ca, HeaderTimeout: probeLimit})

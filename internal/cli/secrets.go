@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"io"
-	"os"
 
 	"github.com/spf13/pflag"
 
+	"mcp-partner/internal/disk"
 	"mcp-partner/vault"
 )
 
@@ -80,9 +80,9 @@ func readSecret(from io.Reader, name string) (vault.Secret, error) {
 
 // readSecretBytes reads a small file; the caller clears what it gets.
 func readSecretBytes(path, flag string) ([]byte, error) {
-	file, err := os.Open(path)
+	file, err := disk.OpenTrusted(path, disk.Secret)
 	if err != nil {
-		return nil, usage("give the path of a file that you can read", "%s %s cannot be read", flag, path)
+		return nil, fileError(flag, path, "give the path of a file that you can read", err)
 	}
 	defer file.Close()
 	return readAtMost(file, path)

@@ -1,11 +1,10 @@
 package cli
 
 import (
-	"os"
-
 	"github.com/spf13/pflag"
 
 	"mcp-partner/internal/config"
+	"mcp-partner/internal/disk"
 	"mcp-partner/tenants"
 )
 
@@ -115,18 +114,17 @@ func (o *tenantOptions) applyCloud(entry *tenants.Entry) error {
 	return err
 }
 
+// maxCAFile bounds a file of certificate authorities, in bytes.
+const maxCAFile = 1 << 20
+
 // readCA reads a file of certificate authorities; no file means the system's.
 func readCA(path string) (string, error) {
 	if path == "" {
 		return "", nil
 	}
-	info, err := os.Stat(path)
-	if err != nil || !info.Mode().IsRegular() || info.Size() > 1<<20 {
-		return "", usage("give a file with certificates in PEM", "--ca-file %s is no file that can be read", path)
-	}
-	pem, err := os.ReadFile(path)
+	pem, err := disk.ReadTrusted(path, disk.Unchanged, maxCAFile)
 	if err != nil {
-		return "", usage("give a file with certificates in PEM", "--ca-file %s cannot be read", path)
+		return "", fileError("--ca-file", path, "give a file with certificates in PEM", err)
 	}
 	return string(pem), nil
 }

@@ -7,16 +7,14 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"io"
 	"log/slog"
 	"net/http"
-	"os"
-	"runtime"
 	"sync"
 	"time"
 
 	"mcp-partner/guard"
 	"mcp-partner/internal/config"
+	"mcp-partner/internal/disk"
 	"mcp-partner/internal/httpclient"
 )
 
@@ -73,17 +71,12 @@ func (s *Settings) newWebhook() (*webhook, error) {
 
 func webhookKey(settings *config.Webhook) ([]byte, error) {
 	const next = "correct approvals.webhook.key_file in the config file; a key is made with: openssl rand -hex 32 > FILE"
-	file, err := os.Open(settings.KeyFile)
+	raw, err := disk.ReadTrusted(settings.KeyFile, disk.Secret, maxWebhookKey)
 	if err != nil {
-		return nil, usage(next, "the webhook's key file %s cannot be read", settings.KeyFile)
+		return nil, fileError("the webhook's key file", settings.KeyFile, next, err)
 	}
-	defer file.Close()
-	if info, err := file.Stat(); err != nil || runtime.GOOS != "windows" && info.Mode().Perm()&0o007 != 0 {
-		return nil, usage("chmod 600 "+shellWord(settings.KeyFile), "the webhook's key file %s is open to other users", settings.KeyFile)
-	}
-	raw, err := io.ReadAll(io.LimitReader(file, maxWebhookKey))
 	key := bytes.TrimRight(raw, "\r\n")
-	if err != nil || len(key) < minWebhookKey {
+	if len(key) < minWebhookKey {
 		return nil, usage(next, "the webhook's key file %s does not hold a key of at least %d bytes", settings.KeyFile, minWebhookKey)
 	}
 	return key, nil

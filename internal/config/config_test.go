@@ -1,8 +1,10 @@
 package config
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -262,4 +264,19 @@ func FuzzConfigFile(f *testing.F) {
 			t.Fatalf("a rule that means nothing was taken: %v", ruleErr)
 		}
 	})
+}
+
+func TestConfigFileThatOthersCanChangeIsRefused(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS == "windows" {
+		t.Skip("modes say nothing there")
+	}
+	path := filepath.Join(t.TempDir(), "config.yaml")
+	if err := errors.Join(os.WriteFile(path, []byte("log-level: info\n"), 0o600), os.Chmod(path, 0o666)); err != nil {
+		t.Fatal(err)
+	}
+	_, err := Load(path, []string{"log-level"})
+	if err == nil || !strings.Contains(err.Error(), "can be changed by other users. Run: chmod go-w "+path) {
+		t.Error(err)
+	}
 }

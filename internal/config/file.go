@@ -6,7 +6,6 @@ import (
 	"io"
 	"io/fs"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -15,6 +14,7 @@ import (
 
 	"mcp-partner/auth"
 	"mcp-partner/guard"
+	"mcp-partner/internal/disk"
 )
 
 // maxFile bounds a config file, in bytes.
@@ -62,14 +62,10 @@ func Read(path string) ([]byte, error) {
 }
 
 func readAll(path string) ([]byte, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	data, err := io.ReadAll(io.LimitReader(file, maxFile+1))
-	if err == nil && len(data) > maxFile {
-		err = errors.New("it is larger than 1 MiB")
+	data, err := disk.ReadTrusted(path, disk.Unchanged, maxFile)
+	var untrusted *disk.Untrusted
+	if errors.As(err, &untrusted) {
+		return nil, fmt.Errorf("%w. %s", err, untrusted.Next())
 	}
 	return data, err
 }

@@ -8,9 +8,6 @@ import "io/fs"
 // user's profile folder.
 func exposed(fs.FileInfo) bool { return false }
 
-// Overexposed reports nothing where modes say nothing.
-func Overexposed(fs.FileInfo) bool { return false }
-
 // A folder cannot be synced on this system.
 func syncFolder(string) error { return nil }
 

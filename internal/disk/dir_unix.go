@@ -13,10 +13,6 @@ import (
 // exposed reports whether anyone but the owner can read or write a file.
 func exposed(info fs.FileInfo) bool { return info.Mode().Perm()&0o077 != 0 }
 
-// Overexposed is the bound for key files outside of the state directory, which
-// container platforms mount readable for a group.
-func Overexposed(info fs.FileInfo) bool { return info.Mode().Perm()&0o027 != 0 }
-
 // syncFolder makes a rename last. Some file systems know no sync of a folder.
 func syncFolder(path string) error {
 	folder, err := os.Open(path)

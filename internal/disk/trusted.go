@@ -1,6 +1,7 @@
 package disk
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -33,6 +34,14 @@ type Untrusted struct {
 // Error implements error. It holds no content of the file.
 func (u *Untrusted) Error() string { return u.Path + " " + u.What }
 
+// Next is the next step as a sentence.
+func (u *Untrusted) Next() string {
+	if u.Command == "" {
+		return "Give a regular file that only this account and root can change."
+	}
+	return "Run: " + u.Command
+}
+
 func untrusted(path, what, command string) *Untrusted {
 	if command != "" {
 		command += " " + ShellWord(path)
@@ -45,6 +54,23 @@ func untrusted(path, what, command string) *Untrusted {
 // OpenSSH's StrictModes does: whoever can write one of them decides what the
 // file says. An error is an *Untrusted or one of package os.
 func ReadTrusted(path string, trust Trust, limit int64) ([]byte, error) {
+	file, err := OpenTrusted(path, trust)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	data, err := io.ReadAll(io.LimitReader(file, limit+1))
+	if err == nil && int64(len(data)) > limit {
+		err = untrusted(path, fmt.Sprintf("is larger than %s", sizeText(limit)), "")
+	}
+	if err != nil {
+		return nil, err
+	}
+	return data, nil
+}
+
+// OpenTrusted is ReadTrusted for a caller that reads by itself.
+func OpenTrusted(path string, trust Trust) (*os.File, error) {
 	checked, err := checkTrusted(path, trust)
 	if err != nil {
 		return nil, err
@@ -53,18 +79,10 @@ func ReadTrusted(path string, trust Trust, limit int64) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer file.Close()
 	if info, err := file.Stat(); err != nil || !os.SameFile(info, checked) {
-		return nil, untrusted(path, "was replaced while it was opened", "")
+		return nil, errors.Join(untrusted(path, "was replaced while it was opened", ""), file.Close())
 	}
-	data, err := io.ReadAll(io.LimitReader(file, limit+1))
-	if err == nil && int64(len(data)) > limit {
-		err = untrusted(path, fmt.Sprintf("is larger than %d bytes", limit), "")
-	}
-	if err != nil {
-		return nil, err
-	}
-	return data, nil
+	return file, nil
 }
 
 // CheckTrusted looks at a file as ReadTrusted does, for files that a library
@@ -82,4 +100,11 @@ func checkRegular(path string, info fs.FileInfo) error {
 		return untrusted(path, "is not a regular file", "")
 	}
 	return nil
+}
+
+func sizeText(bytes int64) string {
+	if bytes >= 1<<20 && bytes%(1<<20) == 0 {
+		return fmt.Sprintf("%d MiB", bytes>>20)
+	}
+	return fmt.Sprintf("%d bytes", bytes)
 }

@@ -11,10 +11,11 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"os"
 	"strconv"
 	"strings"
 	"time"
+
+	"mcp-partner/internal/disk"
 
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/protobuf/proto"
@@ -105,10 +106,13 @@ func (o *otlpOptions) setTimeout(text string) error {
 	return nil
 }
 
+// maxCAFile bounds a file of certificate authorities, in bytes.
+const maxCAFile = 1 << 20
+
 func (o *otlpOptions) setTLS(get func(string) string) error {
 	o.tls = &tls.Config{MinVersion: tls.VersionTLS12}
 	if path := get("CERTIFICATE"); path != "" {
-		content, err := os.ReadFile(path)
+		content, err := disk.ReadTrusted(path, disk.Unchanged, maxCAFile)
 		o.tls.RootCAs = x509.NewCertPool()
 		if err != nil || !o.tls.RootCAs.AppendCertsFromPEM(content) {
 			return errors.New("OTEL_EXPORTER_OTLP_CERTIFICATE names no certificate that can be read")
