@@ -6,6 +6,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"mcp-partner/internal/wiretest"
 )
@@ -38,4 +39,29 @@ func TestServersLeaveNoDumps(t *testing.T) {
 		t.Errorf("/proc/%d/environ belongs to %d: the process can be dumped", pid, owner)
 	}
 	s.rest()
+}
+
+// Commands hold secrets as well, some for long.
+func TestCommandsLeaveNoDumps(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, oneTenant())
+	command := w.cli("tenants", "add", "late", "--tenant-id", "11111111-2222-3333-4444-555555555555", "--client-id", "11111111-2222-3333-4444-666666666666", "--secret-stdin").command(t.Context())
+	input, err := command.StdinPipe() // it waits for the secret
+	check(t, err)
+	check(t, command.Start())
+	defer func() {
+		_ = input.Close()
+		_ = command.Wait()
+	}()
+	for deadline := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+		limits, err := os.ReadFile(fmt.Sprintf("/proc/%d/limits", command.Process.Pid))
+		check(t, err)
+		_, core, _ := strings.Cut(string(limits), "Max core file size")
+		if fields := strings.Fields(core); len(fields) > 1 && fields[0] == "0" && fields[1] == "0" {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("a command may leave a dump: %s", limits)
+		}
+	}
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"mcp-partner/internal/disk"
 	"mcp-partner/internal/roomtest"
 	"mcp-partner/schemas"
 )
@@ -19,7 +20,10 @@ func TestUnsafeDirectoryIsRefused(t *testing.T) {
 	for name, spoil := range map[string]func(dir string) error{
 		"folder": func(dir string) error { return os.Chmod(dir, 0o750) },
 		"file":   func(dir string) error { return os.Chmod(filepath.Join(dir, directoryName), 0o644) },
-		"link":   func(dir string) error { return roomtest.MoveBehindLink(dir, directoryName) },
+		"previous": func(dir string) error {
+			return os.WriteFile(filepath.Join(dir, directoryName+disk.PreviousMark), nil, 0o644)
+		},
+		"link": func(dir string) error { return roomtest.MoveBehindLink(dir, directoryName) },
 	} {
 		dir, d := newDirectoryAt(t)
 		if err := spoil(dir); err != nil {

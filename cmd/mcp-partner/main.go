@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"mcp-partner/internal/cli"
+	"mcp-partner/internal/harden"
 	"mcp-partner/internal/memlimit"
 )
 
@@ -20,6 +21,8 @@ const gcPercent = 400
 
 func main() {
 	surviveBrokenPipes()
+	// Any command may open the vault. A server says in its log what failed here.
+	_ = harden.NoDumps()
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}

@@ -54,7 +54,7 @@ var rooms = map[string]struct {
 	"internal/clientfile": {nil, "files of other programs, changed without knowing anything of this one"},
 	"internal/demo":       {[]string{"schemas"}, "an MCP client that shows what an agent sees"},
 	"internal/cli":        {[]string{"internal/memlimit", "internal/auditreport", "internal/csvcell", "internal/disk", "internal/telemetry", "schemas", "search", "guard", "ledger", "simulator", "internal/harden", "internal/httpclient", "internal/naming", "internal/azurecli", "tenants", "vault", "signin", "armclient", "fleet", "tools", "server", "auth", "internal/clientfile", "internal/config", "internal/contract", "internal/demo"}, "the one place that builds everything"},
-	"cmd/mcp-partner":     {[]string{"internal/cli", "internal/memlimit"}, "signals, memory and exit code"},
+	"cmd/mcp-partner":     {[]string{"internal/cli", "internal/harden", "internal/memlimit"}, "signals, memory and exit code"},
 	"deploy/notices":      {nil, "reads a binary, not the program"},
 	"deploy/serverjson":   {nil, "reads bundles, not the program"},
 	"internal/deptest":    {nil, "this plan"},

@@ -116,13 +116,17 @@ func (d Dir) Stat(name string) (Stamp, error) {
 	return Stamp{info}, nil
 }
 
-// Read returns a file and its stamp; nil and the zero stamp if there is none.
+// Read returns a file and its stamp; nil and the zero stamp if there is none. Its
+// previous version, which holds as much, has to be as closed to others.
 func (d Dir) Read(name string) ([]byte, Stamp, error) {
 	if err := d.check(); err != nil {
 		return nil, Stamp{}, err
 	}
 	seen, err := d.Stat(name)
 	if err != nil || seen.Missing() {
+		return nil, Stamp{}, err
+	}
+	if _, err := d.Stat(name + PreviousMark); err != nil {
 		return nil, Stamp{}, err
 	}
 	file, err := os.Open(d.File(name))
