@@ -17,23 +17,22 @@ import (
 	"mcp-partner/schemas"
 )
 
-// Options say whose tokens are accepted, and for what.
+// Options configure which tokens are accepted.
 type Options struct {
 	// Issuers are URLs exactly as tokens have them in iss; at least one. For
 	// Entra ID there is one for each tenant.
 	Issuers []string
-	// Audiences are the names by which tokens are meant for this server; at
-	// least one.
+	// Audiences are the audiences of this server, at least one.
 	Audiences []string
 	// CAPEM are the only authorities to trust at the issuers; empty means those
 	// of the system.
 	CAPEM []byte
 	// Client replaces the HTTP client that is made from CAPEM; for tests.
 	Client *http.Client
-	// Mapping is the one to begin with; Remap replaces it.
+	// Mapping is the initial mapping; Remap replaces it.
 	Mapping Mapping
-	// Logger is told when an issuer cannot be reached, and at the level debug
-	// why a token was refused; never what is in it.
+	// Logger logs an unreachable issuer and, at level debug, why a token was
+	// refused. It never logs a token's contents.
 	Logger *slog.Logger
 	// Now defaults to time.Now.
 	Now func() time.Time
@@ -45,12 +44,12 @@ type Authenticator struct {
 	issuers []issuer
 	keys    map[string]*keySet // by the issuer's name
 	known   *memory
-	// mapping is the one in force. It is replaced as a whole.
+	// mapping is the current mapping, replaced as a whole.
 	mapping atomic.Pointer[Mapping]
 }
 
-// New makes an authenticator, or says which options could not mean what they
-// say. It reaches no issuer.
+// New makes an authenticator. An error names an option that cannot be right. It
+// contacts no issuer.
 func New(o Options) (*Authenticator, error) {
 	o.Now = cmpOr(o.Now, time.Now)
 	o.Logger = cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
@@ -71,9 +70,8 @@ func New(o Options) (*Authenticator, error) {
 	return a, a.Remap(o.Mapping)
 }
 
-// Remap puts a mapping in force, or says why it cannot be used: then the one
-// before stays. It counts for every call from now on, and for what calls before
-// have not begun yet.
+// Remap replaces the mapping, for further calls and for what running calls have
+// not begun. If it returns an error, the previous mapping stays.
 func (a *Authenticator) Remap(m Mapping) error {
 	if err := errors.Join(m.Check(), checkAudienceNames(m.SharedAudiences), a.checkGrants(m)); err != nil {
 		return err
@@ -101,7 +99,7 @@ func strangers() []string {
 
 func (o Options) checkAudiences() error {
 	if len(o.Audiences) == 0 {
-		return errors.New("there is no audience: say by which name tokens are meant for this server")
+		return errors.New("the audience is missing: give the audience of tokens for this server")
 	}
 	return checkAudienceNames(o.Audiences)
 }
@@ -109,7 +107,7 @@ func (o Options) checkAudiences() error {
 func checkAudienceNames(names []string) error {
 	for _, name := range names {
 		if name == "" || slices.Contains(strangers(), strings.TrimRight(strings.ToLower(name), "/")) {
-			return fmt.Errorf("the audience %q is not a name of this server", schemas.Foreign(name))
+			return fmt.Errorf("the audience %q is not one of this server", schemas.Foreign(name))
 		}
 	}
 	return nil
@@ -122,18 +120,18 @@ func (a *Authenticator) addIssuers() error {
 			return err
 		}
 		if a.keys[one.name] != nil {
-			return fmt.Errorf("issuer %s is there twice", schemas.Foreign(text))
+			return fmt.Errorf("issuer %s is given twice", schemas.Foreign(text))
 		}
 		a.issuers = append(a.issuers, one)
 		a.keys[one.name] = &keySet{issuer: one, client: a.o.Client, log: a.o.Logger, now: a.o.Now}
 	}
 	if len(a.issuers) == 0 {
-		return errors.New("there is no issuer")
+		return errors.New("the issuer is missing")
 	}
 	return nil
 }
 
-// checkGrants refuses a grant that is for tokens nobody accepts: it would be a
+// checkGrants refuses a grant for an issuer that is not accepted, which must be a
 // typing error.
 func (a *Authenticator) checkGrants(m Mapping) error {
 	for i, grant := range m.Grants {
@@ -146,11 +144,11 @@ func (a *Authenticator) checkGrants(m Mapping) error {
 	return nil
 }
 
-// Takes reports whether a token has the form of those that are verified here.
+// Takes reports whether a token has the form that this package verifies.
 func (a *Authenticator) Takes(token string) bool { return looksSigned(token) }
 
-// Authenticate says who the bearer of a token is and what it may do. An error
-// is a *Refusal.
+// Authenticate returns the caller of a token with its grant. An error is a
+// *Refusal.
 func (a *Authenticator) Authenticate(ctx context.Context, token string) (guard.Principal, error) {
 	if len(token) > maxToken {
 		return guard.Principal{}, errForm
@@ -173,8 +171,8 @@ func (a *Authenticator) Authenticate(ctx context.Context, token string) (guard.P
 	return p, nil
 }
 
-// still says what the bearer of a verified token is given as long as the token
-// holds. That the issuer has withdrawn something meanwhile is not known here.
+// still returns the current grant of a verified token until the token ends. It
+// does not ask the issuer.
 func (a *Authenticator) still(id *identity, then *Mapping, grant guard.Grant) guard.Revalidate {
 	return func() (guard.Grant, error) {
 		if id.current(a.o.Now()) != nil {
@@ -197,8 +195,8 @@ func (a *Authenticator) audiences(m *Mapping) audiences {
 	return audiences{own: a.o.Audiences, shared: m.SharedAudiences}
 }
 
-// remembered returns the principal of a token that was verified lately, if
-// nothing has changed that would have it refused now.
+// remembered returns the principal of a recently verified token, unless a change
+// would now refuse it.
 func (a *Authenticator) remembered(hash [sha256.Size]byte) (guard.Principal, bool) {
 	found, ok := a.known.get(hash)
 	now := a.o.Now()
@@ -209,9 +207,8 @@ func (a *Authenticator) remembered(hash [sha256.Size]byte) (guard.Principal, boo
 	return found.principal, true
 }
 
-// verify takes a token through all checks. The generation is that of the keys
-// before the check, 0 if there were none, so that a token is verified again if
-// they changed meanwhile.
+// verify runs all checks of a token. It returns the generation of the keys before
+// the check, 0 without keys, so that a token is verified again after a change.
 func (a *Authenticator) verify(ctx context.Context, token string) (*identity, uint64, error) {
 	parts, err := takeApart(token)
 	if err == nil {
@@ -237,7 +234,7 @@ func (a *Authenticator) verify(ctx context.Context, token string) (*identity, ui
 	return id, generation, keys.checkDeclared(parts.header, a.mapping.Load().RequireATJWT)
 }
 
-// judge looks at what a verified token says.
+// judge checks the claims of a verified token.
 func (a *Authenticator) judge(id *identity, header claims) error {
 	if name, _ := id.claims.text("iss"); name != id.issuer.name {
 		return errIssuer
@@ -254,17 +251,15 @@ func (a *Authenticator) judge(id *identity, header claims) error {
 	return id.identify()
 }
 
-// Warm begins to load the keys of all issuers, so that the first token need not
-// wait for them.
+// Warm starts loading the keys of all issuers before the first token needs them.
 func (a *Authenticator) Warm() {
 	for _, keys := range a.keys {
 		keys.ready()
 	}
 }
 
-// Ready returns a CodeSignInUnavailable problem if no token could be verified at
-// present, of any issuer. That one of several cannot be reached is logged, and no
-// reason to send the callers of all others away.
+// Ready returns a CodeSignInUnavailable problem if no issuer's keys are loaded. If
+// only some issuers are unreachable, that is logged.
 func (a *Authenticator) Ready(context.Context) error {
 	ready := false
 	for _, keys := range a.keys {
@@ -273,5 +268,5 @@ func (a *Authenticator) Ready(context.Context) error {
 	if ready {
 		return nil
 	}
-	return schemas.NewProblem(schemas.CodeSignInUnavailable, "No issuer of access tokens could be asked for its keys so far.")
+	return schemas.NewProblem(schemas.CodeSignInUnavailable, "No issuer of access tokens has been reached so far.")
 }

@@ -21,8 +21,8 @@ func (c claims) text(name string) (string, bool) {
 	return text, true
 }
 
-// list returns a claim that is a string or an array of strings. One of another
-// form counts as empty.
+// list returns a claim that is a string or an array of strings; another form
+// counts as empty.
 func (c claims) list(path ...string) []string {
 	raw := c.at(path)
 	var many []string
@@ -61,8 +61,7 @@ func (c claims) words(name string) []string {
 // lastInstant is the end of the year 9999 in Unix seconds.
 const lastInstant = 253402300799
 
-// instant returns a claim that is a time. One that is there and is none is an
-// error.
+// instant returns a claim that is a time, or an error for another value.
 func (c claims) instant(name string) (at time.Time, given bool, err error) {
 	if !c.has(name) {
 		return time.Time{}, false, nil

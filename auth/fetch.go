@@ -16,12 +16,12 @@ import (
 const (
 	// fetchWithin bounds one load of an issuer's keys, both requests together.
 	fetchWithin = 10 * time.Second
-	// maxDocument bounds what an issuer may answer, in bytes.
+	// maxDocument bounds an issuer's answer, in bytes.
 	maxDocument = 512 << 10
 )
 
 // newClient makes the client for issuers: it follows no redirect, trusts only
-// the given authorities if there are any, and gives up early.
+// the given authorities if there are any, and has short time-outs.
 func newClient(caPEM []byte) (*http.Client, error) {
 	client, err := httpclient.New(httpclient.Options{CAPEM: caPEM, DialTimeout: fetchWithin / 2, HeaderTimeout: fetchWithin / 2})
 	if err != nil {
@@ -37,7 +37,7 @@ type description struct {
 	KeysURL string `json:"jwks_uri"`
 }
 
-// describe asks an issuer where its keys are.
+// describe reads an issuer's metadata.
 func (i issuer) describe(ctx context.Context, client *http.Client) (description, error) {
 	var d description
 	if err := getJSON(ctx, client, i.discovery(), &d); err != nil {
@@ -49,8 +49,7 @@ func (i issuer) describe(ctx context.Context, client *http.Client) (description,
 	return d, i.checkKeysURL(d.KeysURL)
 }
 
-// checkKeysURL keeps an issuer from sending this server to places of the
-// network that nobody meant.
+// checkKeysURL keeps an issuer from directing this server to internal addresses.
 func (i issuer) checkKeysURL(text string) error {
 	at, err := url.Parse(text)
 	if err == nil && at.Host != "" && at.User == nil && (at.Scheme == "https" || at.Scheme == "http") {
@@ -58,10 +57,10 @@ func (i issuer) checkKeysURL(text string) error {
 			return nil
 		}
 	}
-	return errors.New("discovery: the address of the keys is not one that is asked")
+	return errors.New("discovery: the address of the keys is not allowed")
 }
 
-// getJSON reads one document. Its errors say nothing of what was answered.
+// getJSON reads one document. Its errors repeat nothing of the answer.
 func getJSON(ctx context.Context, client *http.Client, from string, into any) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, from, nil)
 	if err != nil {
@@ -83,7 +82,7 @@ func getJSON(ctx context.Context, client *http.Client, from string, into any) er
 	case len(body) > maxDocument:
 		return errors.New("the answer is too large")
 	case json.Unmarshal(body, into) != nil:
-		return errors.New("the answer is not the JSON that was asked for")
+		return errors.New("the answer is not the expected JSON")
 	}
 	return nil
 }

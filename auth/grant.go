@@ -9,10 +9,8 @@ import (
 	"mcp-partner/guard"
 )
 
-// caller names the bearer the same at each call, whatever else is in its
-// tokens. An Entra ID object is named by its tenant and itself; elsewhere the
-// issuer's choice of a subject is hashed together with the issuer, so that no
-// subject can look like another caller.
+// caller is the stable name of a bearer: tenant and object ID with Entra ID, else
+// a hash of issuer and subject, so that no subject can imitate another caller.
 func (id *identity) caller() guard.Caller {
 	if id.issuer.tenant != "" {
 		return guard.Caller("entra:" + id.issuer.tenant + ":" + strings.ToLower(id.object))
@@ -21,7 +19,7 @@ func (id *identity) caller() guard.Caller {
 	return guard.Caller("oidc:" + hex.EncodeToString(sum[:16]))
 }
 
-// grant gives nothing but scopes to somebody for whom no grant is.
+// grant returns scopes only if no grant matches.
 func (m Mapping) grant(id *identity) guard.Grant {
 	given := guard.Grant{Scopes: m.scopes(id.claims)}
 	for _, grant := range m.Grants {
@@ -37,9 +35,9 @@ func (m Mapping) grant(id *identity) guard.Grant {
 	return given
 }
 
-// scopes are those that the token's scopes give. Only a token without any, as
-// an application gets it for itself, is judged by its roles: in a token with
-// scopes the roles are those of a person, who may have given the client less.
+// scopes are given by the token's scopes. A token without scopes is an
+// application's own and is mapped by its roles; with scopes the roles are a
+// person's, who may have given the client less.
 func (m Mapping) scopes(c claims) []guard.Scope {
 	if c.has("scp") || c.has("scope") {
 		return gathered(m.Scopes, append(c.words("scp"), c.words("scope")...))
@@ -47,7 +45,7 @@ func (m Mapping) scopes(c claims) []guard.Scope {
 	return gathered(m.Roles, c.list(m.rolesClaim()...))
 }
 
-// gathered looks names up in a table; what it does not hold gives nothing.
+// gathered looks names up in a table; unknown names give nothing.
 func gathered(table map[string][]guard.Scope, names []string) []guard.Scope {
 	var scopes []guard.Scope
 	for _, scope := range guard.Scopes() {
@@ -58,9 +56,9 @@ func gathered(table map[string][]guard.Scope, names []string) []guard.Scope {
 	return scopes
 }
 
-// gives reports whether a table has a name give a scope. Without a table each
-// scope of the tools gives itself. To approve, and to see figures of all callers,
-// takes the operator's word: that an issuer happens to know the name is none.
+// gives reports whether a table maps a name to a scope. Without a table each
+// scope of the tools maps to itself; approving and metrics must be mapped by the
+// operator.
 func gives(table map[string][]guard.Scope, name string, scope guard.Scope) bool {
 	if table == nil {
 		return name == string(scope) && scope.OfTools()
@@ -79,7 +77,7 @@ func orElse(path []string, name string) []string {
 	return []string{name}
 }
 
-// isFor reports whether all that the grant names applies.
+// isFor reports whether every naming key of the grant matches.
 func (g CallerGrant) isFor(id *identity, m Mapping) bool {
 	switch {
 	case g.Issuer != "" && (g.Issuer != id.issuer.name || id.issuer.tenant != ""),

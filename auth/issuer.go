@@ -29,9 +29,9 @@ const (
 
 const entraForms = "https://login.microsoftonline.com/TENANT-GUID/v2.0, or https://sts.windows.net/TENANT-GUID/ for tokens of version 1"
 
-// parseIssuer reads what an operator wrote. For Entra ID it wants one tenant:
-// the issuers for many tenants have a placeholder in their name, and whoever
-// accepted those would accept every tenant there is.
+// parseIssuer parses a configured issuer. For Entra ID it requires one tenant:
+// issuers for many tenants have a placeholder, and accepting one would accept
+// every tenant.
 func parseIssuer(text string) (issuer, error) {
 	at, err := url.Parse(text)
 	switch {
@@ -55,15 +55,15 @@ func entraIssuer(text string) (issuer, error) {
 	return issuer{}, errors.New("an issuer of Entra ID is given for each tenant, as " + entraForms)
 }
 
-// ofEntra goes by the domain, so that no other spelling of an Entra issuer is
-// taken for an ordinary one, whose callers would have other names.
+// ofEntra compares the domain, so that no other spelling of an Entra issuer
+// counts as an ordinary one, whose callers would have other names.
 func ofEntra(host string) bool {
 	host = strings.ToLower(strings.TrimSuffix(host, "."))
 	domains := []string{"microsoftonline.com", "microsoftonline.us", "microsoftonline.cn", "windows.net", "chinacloudapi.cn", "microsoft.com"}
 	return slices.ContainsFunc(domains, func(domain string) bool { return host == domain || strings.HasSuffix(host, "."+domain) })
 }
 
-// discovery is where an issuer describes itself.
+// discovery is the URL of an issuer's metadata.
 func (i issuer) discovery() string {
 	return strings.TrimSuffix(i.name, "/") + "/.well-known/openid-configuration"
 }
@@ -74,7 +74,7 @@ func (i issuer) onLoopback() bool {
 	return err == nil && loopback(at.Hostname())
 }
 
-// host is what names the issuer in the log.
+// host names the issuer in the log.
 func (i issuer) host() string {
 	at, err := url.Parse(i.name)
 	if err != nil {

@@ -17,17 +17,17 @@ import (
 )
 
 const (
-	// maxKeys bounds how many keys of an issuer are looked at, and maxTries how
-	// many of them are tried on a token that names none.
+	// maxKeys bounds the keys of an issuer, and maxTries how many are tried on a
+	// token without a key ID.
 	maxKeys  = 64
 	maxTries = 4
-	// minRSA and maxRSA bound RSA keys, in bits: a short one can be broken, and
-	// a huge one makes each check dear.
+	// minRSA and maxRSA bound RSA keys, in bits: short ones can be broken, huge
+	// ones make each check expensive.
 	minRSA, maxRSA = 2048, 8192
 )
 
-// algorithms are the only ones by which a token may be signed: no shared keys,
-// and never none.
+// algorithms are the accepted signature algorithms: no shared keys, and not
+// "none".
 func algorithms() []string {
 	return []string{oidc.RS256, oidc.RS384, oidc.RS512, oidc.PS256, oidc.PS384, oidc.PS512, oidc.ES256, oidc.ES384, oidc.ES512, oidc.EdDSA}
 }
@@ -42,9 +42,8 @@ func joseAlgorithms() []jose.SignatureAlgorithm {
 	return list
 }
 
-// loadKeys asks an issuer for its keys. One that cannot be used is left out, as
-// RFC 7517 (section 5) has it. An empty list is an answer too: the issuer took
-// all of them back.
+// loadKeys loads an issuer's keys and skips unusable ones (RFC 7517, section 5).
+// An empty list is valid: the issuer withdrew all keys.
 func loadKeys(ctx context.Context, client *http.Client, i issuer) ([]jose.JSONWebKey, error) {
 	ctx, cancel := context.WithTimeout(ctx, fetchWithin)
 	defer cancel()
@@ -75,7 +74,7 @@ func usableKeys(i issuer, raw []json.RawMessage) []jose.JSONWebKey {
 	return keys
 }
 
-// usable wants a public key for signatures.
+// usable requires a public key for signatures.
 func usable(key jose.JSONWebKey) bool {
 	if !key.Valid() || key.Use != "" && key.Use != "sig" || key.Algorithm != "" && !slices.Contains(algorithms(), key.Algorithm) {
 		return false
@@ -89,8 +88,7 @@ func usable(key jose.JSONWebKey) bool {
 	return false
 }
 
-// owns leaves out keys that Entra ID publishes for another tenant: one list
-// serves many, and a key in it may say whose it is.
+// owns skips keys that Entra ID publishes for another tenant in a shared list.
 func (i issuer) owns(key json.RawMessage) bool {
 	var of struct {
 		Issuer string `json:"issuer"`
@@ -101,8 +99,8 @@ func (i issuer) owns(key json.RawMessage) bool {
 	return strings.Contains(of.Issuer, "{tenantid}") || strings.Contains(strings.ToLower(of.Issuer), i.tenant)
 }
 
-// verify checks a signature with those of the keys that the token may mean.
-// found says whether there was any.
+// verify checks a signature with the keys that the token may refer to. found
+// reports whether there was one.
 func verify(keys []jose.JSONWebKey, token *jose.JSONWebSignature) (payload []byte, found bool) {
 	if len(token.Signatures) != 1 {
 		return nil, false

@@ -12,25 +12,24 @@ import (
 )
 
 const (
-	// refreshAfter is how old keys may be before they are asked for again in the
-	// background; a key that the issuer took back is trusted for that long.
+	// refreshAfter is the age at which keys are reloaded in the background; a
+	// withdrawn key is trusted for that long.
 	refreshAfter = time.Hour
-	// keptFor is how long keys are used while the issuer cannot be reached.
+	// keptFor is how long keys are used without the issuer.
 	keptFor = 24 * time.Hour
-	// retryWithKeys is the least time between two loads; so often at most can
-	// tokens with made-up keys have the issuer asked. Without any keys it is
-	// retryWithoutKeys.
+	// retryWithKeys is the minimum interval between loads, which bounds what tokens
+	// with made-up keys can trigger. Without keys it is retryWithoutKeys.
 	retryWithKeys    = 30 * time.Second
 	retryWithoutKeys = 5 * time.Second
-	// waitFor is how long a token waits for keys, and maxWaiting how many may
-	// wait at once: whoever sends tokens with made-up keys while the issuer hangs
-	// must not take every place in the server.
+	// waitFor is how long a token waits for keys, and maxWaiting how many wait at
+	// once: tokens with made-up keys must not occupy the server while the issuer
+	// hangs.
 	waitFor    = 3 * time.Second
 	maxWaiting = 32
 )
 
-// keySet keeps the keys of one issuer. Nothing is asked before the first token
-// needs it, so that a server starts while its issuer is down.
+// keySet keeps the keys of one issuer. It loads them for the first token, so that
+// a server starts while its issuer is down.
 type keySet struct {
 	issuer issuer
 	client *http.Client
@@ -62,8 +61,7 @@ func (s *keySet) checkDeclared(header claims, required *bool) error {
 	return nil
 }
 
-// verify checks a token's signature. Keys that do not fit are asked for once
-// more, if that was not done just now.
+// verify checks a token's signature, and reloads keys once if none matches.
 func (s *keySet) verify(ctx context.Context, token *jose.JSONWebSignature) ([]byte, error) {
 	keys := s.current()
 	if payload, _ := verify(keys, token); payload != nil {
@@ -85,8 +83,7 @@ func (s *keySet) verify(ctx context.Context, token *jose.JSONWebSignature) ([]by
 	return nil, errKey
 }
 
-// current returns the keys as long as they may be used, and has old ones
-// replaced meanwhile.
+// current returns the usable keys, and reloads old ones in the background.
 func (s *keySet) current() []jose.JSONWebKey {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -100,7 +97,7 @@ func (s *keySet) current() []jose.JSONWebKey {
 	return s.keys
 }
 
-// generation names the present keys. It changes whenever they were loaded.
+// generation numbers the current keys; it changes with every load.
 func (s *keySet) generation() uint64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -110,7 +107,7 @@ func (s *keySet) generation() uint64 {
 	return s.count
 }
 
-// ready reports whether there are keys, and sees to it that there will be.
+// ready reports whether keys are loaded, and starts loading them if not.
 func (s *keySet) ready() bool {
 	if len(s.current()) > 0 {
 		return true
@@ -121,8 +118,8 @@ func (s *keySet) ready() bool {
 	return false
 }
 
-// reload waits for new keys, if it is time to ask for them. All who wait share
-// one load, and each leaves when its own time is up.
+// reload waits for new keys if a load is due. All callers share one load, each
+// with its own deadline.
 func (s *keySet) reload(ctx context.Context) error {
 	flight, err := s.queue()
 	if flight == nil {
@@ -139,8 +136,7 @@ func (s *keySet) reload(ctx context.Context) error {
 	}
 }
 
-// queue returns what ends with the load that is under way, or nothing if there
-// is none to wait for.
+// queue returns a channel that closes with the current load, or nil.
 func (s *keySet) queue() (<-chan struct{}, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -161,8 +157,8 @@ func (s *keySet) leave() {
 	s.waiting--
 }
 
-// launch begins a load unless one is under way or was just made, and returns
-// what ends with it. The caller holds the lock.
+// launch starts a load unless one is running or recent, and returns a channel that
+// closes with it. The caller holds the lock.
 func (s *keySet) launch() <-chan struct{} {
 	pause := retryWithoutKeys
 	if s.keys != nil {

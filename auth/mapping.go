@@ -10,42 +10,41 @@ import (
 	"mcp-partner/schemas"
 )
 
-// Mapping is the operator's word on what callers may do. The zero value gives
-// the scopes to tokens that name them, and no tenant to anybody.
+// Mapping is the operator's mapping of callers to grants. The zero value gives
+// scopes to tokens that name them, and no tenants.
 type Mapping struct {
-	// Scopes and Roles say what a scope or a role in a token gives. Nil means
-	// that each scope of the tools gives itself, under its own name.
+	// Scopes and Roles map scopes and roles of a token. Nil maps each scope of the
+	// tools to itself.
 	Scopes, Roles map[string][]guard.Scope
-	// ScopePrefix stands before a scope where a client asks for it, though not
-	// in the token: with Entra ID the application ID URI and a slash.
+	// ScopePrefix precedes a scope when a client requests it, but not in the token:
+	// with Entra ID the application ID URI and a slash.
 	ScopePrefix string
-	// RolesClaim and GroupsClaim are where a token has them, as a path of names;
-	// by default roles and groups.
+	// RolesClaim and GroupsClaim are paths of claims; by default roles and groups.
 	RolesClaim, GroupsClaim []string
-	// SharedAudiences are others for whom a token may be as well.
+	// SharedAudiences are further audiences that a token may have.
 	SharedAudiences []string
 	// RequireATJWT says whether access tokens have to name their type, at+jwt, in
 	// their header (RFC 9068). Nil requires it of an issuer that was seen to do so.
 	RequireATJWT *bool
-	// Grants are tried in order, and the first that is for a caller decides.
+	// Grants are tried in order; the first match decides.
 	Grants []CallerGrant
 }
 
-// CallerGrant is what some callers may do. It is for those to whom all of what
-// is set in the first six fields after Name applies.
+// CallerGrant is the grant of the callers that match all set fields among the
+// first six after Name.
 type CallerGrant struct {
 	Name string
-	// Issuer or TenantID, an Entra ID tenant, says whose tokens are meant.
+	// Issuer or TenantID, an Entra ID tenant, selects the tokens.
 	Issuer, TenantID string
 	// Subject goes with Issuer, ObjectID with TenantID; Role and Group with both.
 	Subject, ObjectID, Role, Group string
-	// Scopes bound what the token gives; empty is no bound.
+	// Scopes limit the token's scopes; empty is no limit.
 	Scopes []guard.Scope
 	// Tools, Tenants and PartnerIDs are those of guard.Grant.
 	Tools, Tenants, PartnerIDs []string
 }
 
-// Check refuses a mapping that could not mean what it says.
+// Check refuses a contradictory mapping.
 func (m Mapping) Check() error {
 	for name := range m.Scopes {
 		if full := m.ScopePrefix + name; !isScopeName(name) || !isScopeName(full) {
@@ -53,7 +52,7 @@ func (m Mapping) Check() error {
 		}
 	}
 	if m.ScopePrefix != "" && !isScopeName(m.ScopePrefix) {
-		return fmt.Errorf("the scope prefix %q is none", schemas.Foreign(m.ScopePrefix))
+		return fmt.Errorf("the scope prefix %q is not valid", schemas.Foreign(m.ScopePrefix))
 	}
 	for _, table := range []map[string][]guard.Scope{m.Scopes, m.Roles} {
 		for name, scopes := range table {
@@ -70,8 +69,8 @@ func (m Mapping) Check() error {
 	return nil
 }
 
-// isScopeName holds a name against RFC 6749 (section 3.3). What it does not allow
-// could end the quotes of a header.
+// isScopeName checks a name against RFC 6749 (section 3.3), so that it cannot end
+// the quotes of a header.
 func isScopeName(name string) bool {
 	return name != "" && !strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r > '~' || r == '"' || r == '\\' })
 }
@@ -101,8 +100,7 @@ func (g CallerGrant) check() error {
 	return nil
 }
 
-// checkWho wants the issuer named: a subject, a role or a group of another one
-// is somebody else's.
+// checkWho requires the issuer: a subject, role or group belongs to one issuer.
 func (g CallerGrant) checkWho() error {
 	switch {
 	case (g.Issuer == "") == (g.TenantID == ""):
@@ -138,7 +136,7 @@ func (g CallerGrant) checkTenants() error {
 func (g CallerGrant) checkRest() error {
 	for _, tool := range g.Tools {
 		if _, ok := schemas.Lookup(tool); !ok {
-			return fmt.Errorf("names the tool %q, and there is none", schemas.Foreign(tool))
+			return fmt.Errorf("names the tool %q, which does not exist", schemas.Foreign(tool))
 		}
 	}
 	for _, id := range g.PartnerIDs {

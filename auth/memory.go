@@ -10,17 +10,15 @@ import (
 )
 
 const (
-	// rememberFor is how long a token that was verified counts as such. It is
-	// looked at anew whenever the issuer's keys were loaded again, and with another
-	// mapping.
+	// rememberFor is how long a verified token is remembered. A reload of keys or
+	// another mapping verifies it again.
 	rememberFor = 5 * time.Minute
 	// maxRemembered bounds how many are remembered.
 	maxRemembered = 1024
 )
 
-// recollection is what came of a token. The principal knows the token's claims,
-// for its grant to be made anew of another mapping, and nothing that would prove
-// them to anybody.
+// recollection is the result of a verification. The principal keeps the claims,
+// so that another mapping can grant anew, and no proof of them.
 type recollection struct {
 	principal  guard.Principal
 	issuer     string
@@ -30,8 +28,8 @@ type recollection struct {
 	until      time.Time
 }
 
-// memory keeps what came of tokens, by their hash. Only tokens that were
-// accepted get in, so that nobody can fill it with others.
+// memory keeps results by the token's hash, for accepted tokens only, so that
+// nobody can fill it.
 type memory struct {
 	cache *lru.Cache[[sha256.Size]byte, recollection]
 }

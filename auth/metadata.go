@@ -17,8 +17,8 @@ type metadata struct {
 }
 
 // Metadata returns the protected resource metadata (RFC 9728) of the server at
-// the URL resource. The scope to approve is not in it: an agent that asks for
-// all that is supported must not get it.
+// the URL resource, without the scope to approve: an agent that requests every
+// supported scope must not get it.
 func (a *Authenticator) Metadata(resource string) []byte {
 	m := metadata{Resource: resource, ResourceName: "Partner Admin Link", BearerMethods: []string{"header"}}
 	for _, one := range a.issuers {
@@ -33,8 +33,8 @@ func (a *Authenticator) Metadata(resource string) []byte {
 	return text
 }
 
-// ScopeName returns what a client asks the issuer for in order to get a scope,
-// or "" if no scope of a token gives it.
+// ScopeName returns the scope that a client requests at the issuer to get one of
+// ours, or "" if no scope maps to it.
 func (a *Authenticator) ScopeName(scope guard.Scope) string {
 	mapping := a.mapping.Load()
 	name := mapping.scopeName(scope)
@@ -44,8 +44,8 @@ func (a *Authenticator) ScopeName(scope guard.Scope) string {
 	return mapping.ScopePrefix + name
 }
 
-// scopeName prefers the scope that gives least beside the wanted one, and of
-// those the first by name.
+// scopeName prefers the scope that gives the least beside the wanted one, then the
+// first by name.
 func (m Mapping) scopeName(scope guard.Scope) string {
 	best := ""
 	if gives(m.Scopes, string(scope), scope) {

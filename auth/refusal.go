@@ -2,8 +2,8 @@ package auth
 
 import "time"
 
-// Refusal says why a token was not accepted, in words of a closed list. What
-// the token says is not in it.
+// Refusal says why a token was not accepted, with a text of a closed list and
+// nothing of the token.
 type Refusal struct {
 	reason string
 	wait   time.Duration
@@ -12,11 +12,10 @@ type Refusal struct {
 // Error implements error.
 func (r *Refusal) Error() string { return r.reason }
 
-// Description is for whoever sent the token.
+// Description is for the sender of the token.
 func (r *Refusal) Description() string { return r.reason }
 
-// RetryAfter is how long to wait before the same token is sent again. 0 means
-// that it will never be accepted.
+// RetryAfter is the pause before the same token is sent again; 0 means never.
 func (r *Refusal) RetryAfter() time.Duration { return r.wait }
 
 // The reasons.

@@ -15,16 +15,16 @@ const maxToken = 16 << 10
 // this program knows has a dot in it.
 func looksSigned(token string) bool { return strings.Count(token, ".") >= 2 }
 
-// unverified is a token taken apart. Nothing in it is to be believed.
+// unverified is a parsed token. Nothing in it can be trusted.
 type unverified struct {
 	header, payload claims
 }
 
-// takeApart wants the compact form of a signed token: three parts in base64url
-// without padding, of which two are JSON objects.
+// takeApart parses the compact form of a signed token: three parts in base64url
+// without padding, two of them JSON objects.
 func takeApart(token string) (unverified, error) {
 	parts := strings.SplitN(token, ".", 4)
-	// The decoder would pass over the ends of lines.
+	// The decoder would skip line ends.
 	if len(parts) != 3 || parts[2] == "" || strings.ContainsAny(token, "\r\n") {
 		return unverified{}, errForm
 	}
@@ -53,8 +53,8 @@ func parseClaims(text []byte) (claims, error) {
 	return c, nil
 }
 
-// checkHeader refuses what would change how the token is to be read. Keys that
-// a token brings along (jwk, jku, x5c, x5u) are never looked at.
+// checkHeader refuses members that would change the token's meaning. Keys in the
+// header (jwk, jku, x5c, x5u) are ignored.
 func (u unverified) checkHeader() error {
 	alg, _ := u.header.text("alg")
 	if !slices.Contains(algorithms(), alg) {

@@ -13,13 +13,13 @@ import (
 )
 
 const (
-	// skew is how far the clocks of issuer and server may differ.
+	// skew is the accepted difference between the clocks of issuer and server.
 	skew = time.Minute
 	// maxSubject bounds a subject, in bytes; OpenID Connect allows 255.
 	maxSubject = 255
 )
 
-// identity is what a verified token says.
+// identity is the identity of a verified token.
 type identity struct {
 	issuer issuer
 	// subject is the token's sub; object its oid where the issuer is Entra ID,

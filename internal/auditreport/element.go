@@ -45,7 +45,7 @@ func said(name, class, s string) *html.Node {
 	return el(name, at("class", class), text(s))
 }
 
-// foreign is a text of others, whose direction of writing stays its own.
+// foreign is untrusted text, isolated in its writing direction.
 func foreign(s string) *html.Node { return el("bdi", nil, text(s)) }
 
 // dot is the mark that has the colour of a state.

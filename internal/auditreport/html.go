@@ -15,8 +15,8 @@ import (
 	"mcp-partner/schemas"
 )
 
-// Style and script are put in whole, and the page's policy allows these two by
-// their hashes and nothing else: no other script, no image, no font, no request.
+// Style and script are embedded, and the page's policy allows these two by hash:
+// no other script, no image, no font, no request.
 var (
 	//go:embed page.css
 	styleText string
@@ -24,7 +24,7 @@ var (
 	scriptText string
 )
 
-// pending counts rows without an answer; it is no state of a row.
+// pending counts rows without an answer.
 const pending = "pending"
 
 // segment is one part of the bar of totals, in per mille of its width.
@@ -34,14 +34,14 @@ type segment struct {
 	At, Width    float64
 }
 
-// group is a state that rows can be filtered by.
+// group is a state in the filter.
 type group struct {
 	State, Title string
 	Count        int
 }
 
-// html writes the whole report as one file. The rows are written as they come;
-// what stands before and after them is made once, around a mark.
+// html writes the report as one file. It renders the page once around a mark and
+// streams the rows in its place.
 func (r Report) html(w io.Writer, rows Rows) error {
 	mark := &html.Node{Type: html.CommentNode, Data: "rows"}
 	var around bytes.Buffer
@@ -75,8 +75,8 @@ func hashOf(text string) string {
 	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
 }
 
-// bar lays the totals out side by side. Every state that occurs is wide enough
-// to be seen: one missing link of ten thousand is the point of the report.
+// bar lays out the totals. Every state that occurs is wide enough to be seen, even
+// one missing link of ten thousand.
 func (r Report) bar() []segment {
 	const whole, least = 1000.0, 8.0
 	groups, wide := r.groups(), 0
@@ -108,5 +108,5 @@ func (r Report) groups() (found []group) {
 
 func count(n int) string { return strconv.Itoa(n) }
 
-// size writes a length of the drawing with as many digits as it needs.
+// size formats a length of the drawing.
 func size(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }

@@ -49,18 +49,19 @@ func (r Report) markdownCauses(out io.Writer) {
 	}
 }
 
-// furtherCauses says how many unknown rows have causes that are not listed.
+// furtherCauses counts unknown rows whose causes are not listed.
 func furtherCauses(n int) string {
 	return schemas.Count(n, "more row") + " unknown for further causes; each row says its own."
 }
 
 func line(out io.Writer, cells ...string) { fmt.Fprintf(out, "| %s |\n", strings.Join(cells, " | ")) }
 
-// markdownSigns are what a renderer might take for markup, HTML included.
+// markdownSigns are characters that a renderer might read as markup, HTML
+// included.
 const markdownSigns = "\\`*_{}[]()<>#+-.!|~&:@"
 
-// escapeMarkdown makes a text stand as it is in a table. Letters after a
-// backslash would stay as they are, so only signs get one.
+// escapeMarkdown escapes a text for a table. Only signs get a backslash; before
+// letters it would be shown.
 func escapeMarkdown(text string) string {
 	var b strings.Builder
 	for _, r := range strings.Join(strings.Fields(text), " ") {
@@ -113,7 +114,7 @@ func day(text string) string {
 	return date
 }
 
-// why says what stands between a row and an answer.
+// why explains a row without an answer.
 func why(row schemas.AuditRow) string {
 	if row.Problem == nil {
 		return ""

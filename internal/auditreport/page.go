@@ -8,7 +8,7 @@ import (
 	"mcp-partner/schemas"
 )
 
-// page is the whole document, with a mark where the rows belong.
+// page is the document, with a mark for the rows.
 func (r Report) page(mark *html.Node) *html.Node {
 	title := "Partner links" + titled(r.Run.Label, func(s string) string { return s })
 	head := el("head", nil,
@@ -28,7 +28,7 @@ func (r Report) page(mark *html.Node) *html.Node {
 	return el("html", at("lang", "en"), head, body)
 }
 
-// facts say what the report is of.
+// facts describe the run of the report.
 func (r Report) facts() *html.Node {
 	info, audit := r.Info(), r.Audit()
 	list := el("dl", at("class", "facts"))
@@ -51,7 +51,7 @@ func (r Report) facts() *html.Node {
 	return list
 }
 
-// totals are a bar, and a button for each state that filters the rows.
+// totals are a bar and filter buttons for each state.
 func (r Report) totals() *html.Node {
 	chips := el("ul", at("class", "chips", "id", "chips", "role", "group", "aria-label", "Show rows by state"))
 	for _, g := range r.groups() {
@@ -69,7 +69,7 @@ func (r Report) totals() *html.Node {
 		when(waiting > 0, func() *html.Node { return said("p", "note", count(waiting)+" without an answer yet.") }))
 }
 
-// drawing is the bar, with its figures as a title for whoever does not see it.
+// drawing is the bar, with its numbers as a title for screen readers.
 func (r Report) drawing() *html.Node {
 	segments := r.bar()
 	if len(segments) == 0 {
@@ -101,7 +101,7 @@ func (r Report) causes() *html.Node {
 		head.AppendChild(el("th", at("scope", "col"), text(name)))
 	}
 	return el("section", at("aria-labelledby", "causes"), el("h2", at("id", "causes"), text("Why rows are unknown")),
-		said("p", "note", "Unknown is not missing: nothing is known about these links until the cause is mended."),
+		said("p", "note", "Unknown is not missing: these links are unknown until the cause is fixed."),
 		el("div", at("class", "scroll"), el("table", at("class", "causes"), el("thead", nil, head), body)),
 		when(r.OtherCauses() > 0, func() *html.Node { return said("p", "note", furtherCauses(r.OtherCauses())) }))
 }

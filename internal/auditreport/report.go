@@ -1,6 +1,6 @@
 // Package auditreport writes what an audit found for people and programs: CSV, JSON
-// lines, Markdown, and one self-contained HTML file. Each format escapes for its
-// own world: what Azure and operators call things is data.
+// lines, Markdown, and one self-contained HTML file. Each format escapes names
+// from Azure and operators.
 package auditreport
 
 import (
@@ -15,7 +15,7 @@ import (
 	"mcp-partner/schemas"
 )
 
-// Rows are the rows of a report, in the order in which they are to stand.
+// Rows are the rows of a report, in order.
 type Rows = iter.Seq2[schemas.AuditRow, error]
 
 // Format is a kind of file.
@@ -34,14 +34,13 @@ type Report struct {
 	fleet.Report
 	// Summary is the sentence that says what was found.
 	Summary string
-	// Program names what made the report, with its version.
+	// Program is the name and version of the program.
 	Program string
-	// Cell makes a text harmless for a spreadsheet.
+	// Cell escapes a text for a spreadsheet.
 	Cell func(string) string
 }
 
-// Write writes a report. The rows are gone through once and not kept, except by
-// the writer.
+// Write writes a report. It iterates over the rows once and keeps none.
 func (r Report) Write(w io.Writer, format Format, rows Rows) error {
 	switch format {
 	case CSV:

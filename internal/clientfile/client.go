@@ -8,16 +8,16 @@ import (
 	"strings"
 )
 
-// Scope says whose configuration is meant.
+// Scope is whose configuration an entry goes to.
 type Scope string
 
-// The scopes: of the person, everywhere, or of one project's folder.
+// The scopes: the user's configuration, or that of one project's folder.
 const (
 	ScopeUser    Scope = "user"
 	ScopeProject Scope = "project"
 )
 
-// Place is the machine as far as paths hang on it.
+// Place is what the paths of a machine depend on.
 type Place struct {
 	// GOOS is as in runtime.GOOS.
 	GOOS string
@@ -29,17 +29,17 @@ type Place struct {
 
 // Client is a program that calls MCP servers.
 type Client struct {
-	// Name is what a person types, Title what it is called.
+	// Name is typed by people, Title is shown to them.
 	Name, Title string
-	// Restart says how the client comes to see a change.
+	// Restart says how the client picks up a change.
 	Restart string
 	// key is the member of the file that holds the servers.
 	key string
-	// typed is set where an entry says how the server is reached.
+	// typed is set if an entry names its transport.
 	typed bool
 	// clientID is the path of the ID under which the issuer knows the client.
 	clientID []string
-	// noRemote says why a URL cannot stand in the file; "" if it can.
+	// noRemote says why the file cannot hold a URL; "" if it can.
 	noRemote string
 	// user gives the path for each system below its base folder; project is
 	// below the project's folder, or nil where there is none.
@@ -62,9 +62,9 @@ const (
 	windows = "windows"
 )
 
-// Clients returns the clients that are known. The places are those of each
-// client's own documentation, seen in November 2026; for Claude Desktop on
-// Linux, which has no release of its maker, that of the builds in use.
+// Clients returns the supported clients. The paths are from each client's
+// documentation of November 2026; for Claude Desktop on Linux, which has no
+// official release, from the builds in use.
 func Clients() []Client {
 	return []Client{
 		{
@@ -141,7 +141,7 @@ func (c Client) Path(place Place, scope Scope) (string, error) {
 	return place.join(base, at.parts...), nil
 }
 
-// join puts a path together as the place's own system writes it.
+// join joins a path in the notation of the place's system.
 func (p Place) join(base string, parts ...string) string {
 	if p.GOOS == windows {
 		return strings.Join(append([]string{strings.TrimRight(base, `\`)}, parts...), `\`)
@@ -149,8 +149,8 @@ func (p Place) join(base string, parts ...string) string {
 	return path.Join(append([]string{base}, parts...)...)
 }
 
-// configHome is where XDG_CONFIG_HOME says that ~/.config is; the convention has
-// relative paths ignored.
+// configHome is XDG_CONFIG_HOME, else ~/.config; the convention ignores relative
+// paths.
 func (p Place) configHome(at location) string {
 	if at.parts[0] != ".config" {
 		return ""

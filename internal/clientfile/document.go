@@ -12,14 +12,14 @@ import (
 	"github.com/tailscale/hujson"
 )
 
-// defaultUnit indents files that do not show how they are indented.
+// defaultUnit is the indentation of files without any.
 const defaultUnit = "  "
 
 // byteOrderMark begins files that some editors on Windows write.
 var byteOrderMark = []byte("\xef\xbb\xbf")
 
-// document is a JSON file with comments and trailing commas, as text. Changes
-// are made to the text, at the places that the parser found.
+// document is the text of a JSON file with comments and trailing commas. Changes
+// edit the text at the offsets that the parser found.
 type document struct {
 	// mark is the byte order mark, if there is one; text is what follows it.
 	mark, text []byte
@@ -28,9 +28,8 @@ type document struct {
 	unit       string
 }
 
-// setAt returns the text with a value at the end of a path of members. Objects on
-// the way are made where they are missing. A value that says the same already
-// stays as it was written.
+// setAt returns the text with a value at a path of members, and creates missing
+// objects. An equal value stays as it was written.
 func setAt(text []byte, path []string, value any) ([]byte, error) {
 	d, err := parse(text)
 	if err != nil {
@@ -53,13 +52,13 @@ func setAt(text []byte, path []string, value any) ([]byte, error) {
 		case last:
 			return d.splice(in.StartOffset, in.EndOffset, d.encode(value, outer)), nil
 		case in.Value.Kind() != '{':
-			return nil, fmt.Errorf("its member %q is no object", name)
+			return nil, fmt.Errorf("its member %q is not an object", name)
 		}
 	}
 	return text, nil
 }
 
-// nested puts objects of one member around a value.
+// nested wraps a value in objects of one member.
 func nested(names []string, value any) any {
 	for _, name := range slices.Backward(names) {
 		value = map[string]any{name: value}
@@ -67,7 +66,7 @@ func nested(names []string, value any) any {
 	return value
 }
 
-// says reports whether a value in a file means what the other one does.
+// says reports whether two values mean the same.
 func says(have hujson.Value, value any) bool {
 	plain := have.Clone()
 	plain.Standardize()
@@ -76,9 +75,8 @@ func says(have hujson.Value, value any) bool {
 	return err == nil && json.Unmarshal(plain.Pack(), &a) == nil && json.Unmarshal(text, &b) == nil && reflect.DeepEqual(a, b)
 }
 
-// Remove returns the file's text without the server of that name; found is
-// false where there is none, and the text is what it was. Servers that are
-// empty then go too.
+// Remove returns the file's text without the server of that name, and without an
+// empty list of servers. If found is false, the text is unchanged.
 func (c Client) Remove(text []byte, name string) (without []byte, found bool, err error) {
 	if blank(text) {
 		return text, false, nil
@@ -145,8 +143,8 @@ func parse(text []byte) (*document, error) {
 	return d, nil
 }
 
-// lineOf takes the place out of a parser's error, whose other words may repeat
-// what stands in the file.
+// lineOf extracts the position from a parser's error, whose text may repeat
+// contents of the file.
 func lineOf(err error) string {
 	var line, column int
 	if _, scanErr := fmt.Sscanf(err.Error(), "hujson: line %d, column %d", &line, &column); scanErr != nil {
@@ -163,13 +161,13 @@ func (d *document) object(in hujson.Value, name string) (*hujson.Value, error) {
 	}
 	value := in.Value.(*hujson.Object).Members[i].Value
 	if value.Value.Kind() != '{' {
-		return nil, fmt.Errorf("its member %q is no object", name)
+		return nil, fmt.Errorf("its member %q is not an object", name)
 	}
 	return &value, nil
 }
 
-// find returns the place of a member, or -1. One that stands twice is refused:
-// which of the two a client takes is not known.
+// find returns the index of a member, or -1. A repeated member is refused: it is
+// unknown which one a client reads.
 func find(in hujson.Value, name string) (int, error) {
 	at := -1
 	for i, member := range in.Value.(*hujson.Object).Members {
@@ -177,15 +175,15 @@ func find(in hujson.Value, name string) (int, error) {
 			continue
 		}
 		if at >= 0 {
-			return -1, fmt.Errorf("its member %q stands twice", name)
+			return -1, fmt.Errorf("its member %q appears twice", name)
 		}
 		at = i
 	}
 	return at, nil
 }
 
-// insert puts a member behind the last one of an object, which is indented by
-// outer. Comments that stand there stay where they are.
+// insert appends a member to an object, which is indented by outer, and keeps
+// comments in place.
 func (d *document) insert(into hujson.Value, outer, name string, value any) []byte {
 	object := into.Value.(*hujson.Object)
 	end := into.EndOffset - 1
@@ -202,12 +200,12 @@ func (d *document) insert(into hujson.Value, outer, name string, value any) []by
 	return d.splice(from, end, comma+kept+d.newline+indent+member+d.newline+d.closing(from, end, outer))
 }
 
-// closing is how far the bracket that closes an object is indented.
+// closing is the indentation of an object's closing bracket.
 func (d *document) closing(from, end int, otherwise string) string {
 	return indentOf(d.text[from:end], otherwise)
 }
 
-// remove takes a member out of an object, with the comma that belongs to it.
+// remove deletes a member of an object with its comma.
 func (d *document) remove(from hujson.Value, i int) []byte {
 	members := from.Value.(*hujson.Object).Members
 	m := members[i]
@@ -248,8 +246,8 @@ func (d *document) encode(value any, indent string) string {
 
 func quoted(text string) string { return string(hujson.String(text)) }
 
-// indentOf is the white space behind the last line end of what stands before a
-// member, or the other where there is no line end.
+// indentOf is the white space after the last line end before a member, or other
+// without a line end.
 func indentOf(before []byte, otherwise string) string {
 	i := bytes.LastIndexByte(before, '\n')
 	if i < 0 {
@@ -262,8 +260,8 @@ func indentOf(before []byte, otherwise string) string {
 	return indent
 }
 
-// bare reports whether an object has one member and no comment beside it, so
-// that nothing is left without that member.
+// bare reports whether an object has a single member and no comment, so that
+// nothing remains without it.
 func bare(object hujson.Value) bool {
 	members := object.Value.(*hujson.Object).Members
 	if len(members) != 1 {

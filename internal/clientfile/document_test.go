@@ -216,9 +216,9 @@ func TestUnreadableIsRefused(t *testing.T) {
 		`{"mcpServers": {"a": {"env": {"TOKEN": "hunter2"`: "it is not JSON (line 1",
 		`{"mcpServers": {"hunter2": }}`:                    "it is not JSON (line 1",
 		`["hunter2"]`:                                      "one JSON object",
-		`{"mcpServers": "hunter2"}`:                        `"mcpServers" is no object`,
-		`{"mcpServers": {}, "mcpServers": {"hunter2":1}}`:  "stands twice",
-		`{"mcpServers": {"partner": {}, "partner": {}}}`:   "stands twice",
+		`{"mcpServers": "hunter2"}`:                        `"mcpServers" is not an object`,
+		`{"mcpServers": {}, "mcpServers": {"hunter2":1}}`:  "appears twice",
+		`{"mcpServers": {"partner": {}, "partner": {}}}`:   "appears twice",
 	} {
 		c := client(t, "claude-desktop")
 		_, setErr := c.Set([]byte(text), "partner", ours)

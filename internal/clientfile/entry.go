@@ -10,23 +10,23 @@ import (
 	"github.com/tailscale/hujson"
 )
 
-// Server is what a client is told: a command that it starts, or a URL.
+// Server is what a client connects to: a command that it starts, or a URL.
 type Server struct {
 	Command string
 	Args    []string
 	URL     string
-	// ClientID is the one under which the issuer of the server at URL knows the
-	// client; "" where clients register themselves.
+	// ClientID is the client's ID at the issuer of the server at URL; "" if clients
+	// register themselves.
 	ClientID string
 }
 
-// member is a member of an entry, and where it stands in it.
+// member is a member of an entry with its path.
 type member struct {
 	path  []string
 	value any
 }
 
-// members are the server in the client's form.
+// members are the server's entry in the client's form.
 func (c Client) members(s Server) ([]member, error) {
 	var all []member
 	add := func(value any, path ...string) { all = append(all, member{path, value}) }
@@ -52,13 +52,13 @@ func (c Client) members(s Server) ([]member, error) {
 	return all, nil
 }
 
-// Print returns the server as a file of its own would hold it.
+// Print returns a file with this server only.
 func (c Client) Print(name string, s Server) ([]byte, error) { return c.Set(nil, name, s) }
 
-// Set returns the file's text with the server under that name. An entry that
-// has the name already keeps what a person has added to it, such as variables,
-// as long as it reaches its server in the same way. Empty text makes a new file.
-// An error says why the text cannot be changed.
+// Set returns the file's text with the server under that name. An existing entry
+// keeps members that a person added, such as variables, if it uses the same
+// transport. Empty text makes a new file. An error says why the text cannot be
+// changed.
 func (c Client) Set(text []byte, name string, s Server) ([]byte, error) {
 	members, err := c.members(s)
 	if err != nil {
@@ -93,7 +93,7 @@ func setAll(text []byte, entry []string, members []member) (_ []byte, err error)
 	return text, nil
 }
 
-// sameWay reports whether an entry reaches its server as s does.
+// sameWay reports whether an entry uses the transport of s.
 func sameWay(old hujson.Value, s Server) bool {
 	object, ok := old.Value.(*hujson.Object)
 	if !ok {
@@ -103,7 +103,7 @@ func sameWay(old hujson.Value, s Server) bool {
 	return has("url") == (s.URL != "") && has("command") == (s.URL == "")
 }
 
-// extended reports whether an entry has more in it than Set writes.
+// extended reports whether an entry has members that Set does not write.
 func extended(old hujson.Value) bool {
 	object := old.Value.(*hujson.Object)
 	written := func(m hujson.ObjectMember) bool {
@@ -123,8 +123,8 @@ func called(name string) func(hujson.ObjectMember) bool {
 	return func(m hujson.ObjectMember) bool { return nameOf(m) == name }
 }
 
-// Find returns the server of that name as it stands in the text; found is false
-// where there is none.
+// Find returns the server of that name; found is false if the text has no such
+// entry.
 func (c Client) Find(text []byte, name string) (server Server, found bool, err error) {
 	value, err := c.entryOf(text, name)
 	if err != nil || value == nil {
@@ -149,8 +149,8 @@ func (c Client) Find(text []byte, name string) (server Server, found bool, err e
 	return Server{Command: e.Command, Args: e.Args, URL: e.URL, ClientID: cmp.Or(e.OAuth.ClientID, e.Auth.ClientID)}, true, nil
 }
 
-// Kept lists by name what stands in an entry and is not written by Set: members,
-// and for variables each of them, as "env NAME". Values are not told.
+// Kept lists the names of members of an entry that Set does not write, and of
+// variables as "env NAME". It returns no values.
 func (c Client) Kept(text []byte, name string) (kept []string) {
 	value, err := c.entryOf(text, name)
 	if err != nil || value == nil {

@@ -16,8 +16,8 @@ const maxFile = 64 << 20
 
 // File is a client's configuration as it was read.
 type File struct {
-	// Path is where it lies, behind symbolic links: people keep such files in
-	// folders of their own and link to them.
+	// Path is the file's path with symbolic links resolved: people link to files
+	// in folders of their own.
 	Path string
 	// Exists is false for one that is not there yet.
 	Exists bool
@@ -25,8 +25,8 @@ type File struct {
 	mode   fs.FileMode
 }
 
-// Open reads a configuration. One that is not there is empty. The error says
-// why it cannot be read, and nothing of what stands in it.
+// Open reads a configuration; a missing file is empty. The error says why it
+// cannot be read and repeats no contents.
 func Open(path string) (File, error) {
 	if real, err := filepath.EvalSymlinks(path); err == nil {
 		path = real
@@ -36,11 +36,11 @@ func Open(path string) (File, error) {
 	case errors.Is(err, fs.ErrNotExist):
 		return File{Path: path, mode: 0o600}, nil
 	case err != nil:
-		return File{}, errors.New("it cannot be reached")
+		return File{}, errors.New("its folder cannot be read")
 	case info.Mode()&fs.ModeSymlink != 0:
-		return File{}, errors.New("it is a symbolic link that leads nowhere")
+		return File{}, errors.New("it is a broken symbolic link")
 	case !info.Mode().IsRegular():
-		return File{}, errors.New("it is no file")
+		return File{}, errors.New("it is not a regular file")
 	case info.Size() > maxFile:
 		return File{}, fmt.Errorf("it is larger than %d bytes", maxFile)
 	}
@@ -51,8 +51,8 @@ func Open(path string) (File, error) {
 	return File{Path: path, Exists: true, Text: text, mode: info.Mode().Perm()}, nil
 }
 
-// Shared makes a file that is not there yet readable to others, as what lies in
-// a project's folder is.
+// Shared makes a new file readable for others, as files of a project's folder
+// are.
 func (f File) Shared() File {
 	if !f.Exists {
 		f.mode = 0o644
@@ -60,13 +60,12 @@ func (f File) Shared() File {
 	return f
 }
 
-// Replace writes the new text in the place of the file, whole or not at all,
-// and keeps what was there beside it. It returns the backup's path, or "" where
-// there was no file. A file that another program changed meanwhile is left as it
-// is.
+// Replace replaces the file atomically and keeps a backup. It returns the
+// backup's path, or "" for a new file. A file that another program changed in the
+// meantime is left alone.
 func (f File) Replace(text []byte, now time.Time) (backup string, err error) {
 	if err := os.MkdirAll(filepath.Dir(f.Path), 0o755); err != nil {
-		return "", errors.New("its folder cannot be made")
+		return "", errors.New("its folder cannot be created")
 	}
 	if f.Exists {
 		backup = f.Path + ".backup-" + now.UTC().Format("20060102T150405.000Z")
@@ -98,29 +97,29 @@ func (f File) swap(text []byte) error {
 	return nil
 }
 
-// unchanged looks whether the file is still what was read: its client may be
-// running, and writes into it as well.
+// unchanged checks that the file is still what was read: a running client may
+// write to it too.
 func (f File) unchanged() error {
 	now, err := os.Open(f.Path)
 	if errors.Is(err, fs.ErrNotExist) && !f.Exists {
 		return nil
 	}
 	if err != nil {
-		return errors.New("it was moved or removed meanwhile; try again")
+		return errors.New("it was moved or removed in the meantime; try again")
 	}
 	defer now.Close()
 	text, err := io.ReadAll(io.LimitReader(now, maxFile+1))
 	if err != nil || !f.Exists || !bytes.Equal(text, f.Text) {
-		return errors.New("another program changed it meanwhile; try again")
+		return errors.New("another program changed it in the meantime; try again")
 	}
 	return nil
 }
 
-// write makes a new file; one of that name is left alone.
+// write creates a file and never replaces one.
 func write(path string, text []byte, mode fs.FileMode) error {
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 	if errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("%s is there already; move it away", filepath.Base(path))
+		return fmt.Errorf("%s exists already; move it away", filepath.Base(path))
 	}
 	if err != nil {
 		return errors.New("the folder cannot be written to")
@@ -128,7 +127,7 @@ func write(path string, text []byte, mode fs.FileMode) error {
 	_, err = file.Write(text)
 	if errors.Join(err, file.Sync(), file.Close()) != nil {
 		_ = os.Remove(path) // what is there is not whole
-		return errors.New("the disk is full or does not take it")
+		return errors.New("the disk is full or cannot be written to")
 	}
 	return nil
 }

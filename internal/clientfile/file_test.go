@@ -79,7 +79,7 @@ func TestLinksAreFollowedAndKept(t *testing.T) {
 	if err := os.Remove(real); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Open(link); err == nil || !strings.Contains(err.Error(), "leads nowhere") {
+	if _, err := Open(link); err == nil || !strings.Contains(err.Error(), "broken symbolic link") {
 		t.Errorf("a link to nothing: %v", err)
 	}
 }
@@ -92,7 +92,7 @@ func TestAnotherProgramWins(t *testing.T) {
 	put(t, path, "{}", 0o600)
 	f := open(t, path)
 	put(t, path, `{"theirs":1}`, 0o600)
-	if _, err := f.Replace([]byte(`{"ours":1}`), someDay); err == nil || !strings.Contains(err.Error(), "changed it meanwhile") {
+	if _, err := f.Replace([]byte(`{"ours":1}`), someDay); err == nil || !strings.Contains(err.Error(), "changed it in the meantime") {
 		t.Errorf("replaced: %v", err)
 	}
 	if got := contents(t, path); got != `{"theirs":1}` {
@@ -111,7 +111,7 @@ func TestAnotherProgramWins(t *testing.T) {
 func TestWhatIsNoFileIsRefused(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	if _, err := Open(dir); err == nil || !strings.Contains(err.Error(), "no file") {
+	if _, err := Open(dir); err == nil || !strings.Contains(err.Error(), "not a regular file") {
 		t.Errorf("a folder: %v", err)
 	}
 	put(t, filepath.Join(dir, "plain"), "", 0o600)

@@ -11,8 +11,8 @@ import (
 	"mcp-partner/schemas"
 )
 
-// Callers returns what callers with access tokens may do. Without the section it
-// gives tenants to nobody.
+// Callers returns the mapping of callers with access tokens. Without the section
+// nobody has tenants.
 func (f File) Callers() auth.Mapping { return f.callers }
 
 func (f *File) readCallers(node *yaml.Node) error {
@@ -37,7 +37,7 @@ func (f *File) readCallers(node *yaml.Node) error {
 	return nil
 }
 
-// table reads which of this program's scopes each name gives.
+// table reads the scopes that each name gives.
 func table(into *map[string][]guard.Scope) reader {
 	return func(node *yaml.Node) error {
 		if node.Kind != yaml.MappingNode {
@@ -82,7 +82,7 @@ func grants(into *[]auth.CallerGrant) reader {
 	}
 }
 
-// grantKeys says where each key of a grant goes.
+// grantKeys maps the keys of a grant to its fields.
 func grantKeys(g *auth.CallerGrant) map[string]reader {
 	var scopes []string
 	return map[string]reader{

@@ -39,10 +39,10 @@ callers:
 	required := true
 	want := auth.Mapping{
 		RequireATJWT: &required,
-		ScopePrefix: "api://mcp-partner/",
-		Scopes:      map[string][]guard.Scope{"partner.read": {guard.ScopeRead}, "pal": {guard.ScopeRead, guard.ScopeWrite}},
-		Roles:       map[string][]guard.Scope{"Partner.Reader": {guard.ScopeRead}},
-		RolesClaim:  []string{"realm_access", "roles"}, GroupsClaim: []string{"teams"}, SharedAudiences: []string{"account"},
+		ScopePrefix:  "api://mcp-partner/",
+		Scopes:       map[string][]guard.Scope{"partner.read": {guard.ScopeRead}, "pal": {guard.ScopeRead, guard.ScopeWrite}},
+		Roles:        map[string][]guard.Scope{"Partner.Reader": {guard.ScopeRead}},
+		RolesClaim:   []string{"realm_access", "roles"}, GroupsClaim: []string{"teams"}, SharedAudiences: []string{"account"},
 		Grants: []auth.CallerGrant{
 			{Name: "finops", TenantID: tenant, Group: "aaaaaaaa-2222-3333-4444-555555555555", Tenants: []string{"contoso", "fab*"}, PartnerIDs: []string{"0123456"}},
 			{Issuer: "https://login.example", Subject: "alice", Tenants: []string{"*"}, Scopes: []guard.Scope{guard.ScopeRead}, Tools: []string{"check_partner_link"}},
@@ -71,7 +71,7 @@ func TestCallersSectionsThatAreWrong(t *testing.T) {
 		"callers: {grants: [a]}":                                  "key grants has a grant that cannot be read",
 		"callers: {grants: [{subjekt: a}]}":                       "key subjekt is not known: did you mean subject?",
 		"callers: {grants: [{email: alice@example}]}":             "key email is not known",
-		"callers: {grants: [{subject: a, subject: b}]}":           "key subject is there twice",
+		"callers: {grants: [{subject: a, subject: b}]}":           "key subject appears twice",
 		"callers: {grants: [{issuer: 'https://a', subject: ''}]}": "key subject has no value",
 		"callers: {grants: [{tenants: []}]}":                      "is an empty list",
 		"callers: {grants: [{name: x}]}":                          "grant x needs issuer",
@@ -83,8 +83,8 @@ func TestCallersSectionsThatAreWrong(t *testing.T) {
 		"callers: {scopes: {a: partner.red}}":                     "names \"partner.red\"",
 		"callers: {scopes: {'a b': partner.read}}":                "is not the name of a scope",
 		"callers: {roles: {a: write}}":                            "names \"write\"",
-		"callers: {scope_prefix: 'a\"b'}":                         "is none",
-		"callers: {}\ncallers: {}":                                "key callers is there twice",
+		"callers: {scope_prefix: 'a\"b'}":                         "is not valid",
+		"callers: {}\ncallers: {}":                                "key callers appears twice",
 	} {
 		_, err := load(t, text)
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hunter2") {

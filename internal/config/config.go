@@ -2,9 +2,8 @@
 // the environment variable, else the config file, else the flag's default.
 //
 // Every flag NAME has a variable MCP_PARTNER_NAME. The config file holds
-// standing settings only, those that [Standing] marks: what one command does
-// to one tenant does not belong into a file that every command reads. A secret
-// is none of these: no flag, variable or key takes one.
+// standing settings only, marked by [Standing]: what one command does to one
+// tenant is not a setting. No flag, variable or key takes a secret.
 package config
 
 import (
@@ -25,7 +24,7 @@ const Prefix = "MCP_PARTNER_"
 // ListType is the type of flags that take several values.
 const ListType = "list"
 
-// The annotations of flags. A filled one was given by Apply.
+// The annotations of flags. Apply sets filled.
 const (
 	standing = "mcp-partner/standing"
 	typed    = "mcp-partner/typed"
@@ -44,9 +43,8 @@ func EnvName(flag string) string {
 // Standing marks flags that the config file may set.
 func Standing(flags *pflag.FlagSet, names ...string) { annotate(flags, standing, names) }
 
-// Typed marks flags that count only when they are typed: no variable sets
-// them. It is for those that say where a stored credential is sent, which
-// nothing left over in an environment may change.
+// Typed marks flags without a variable: those that say where a stored credential
+// is sent, which a forgotten variable must not change.
 func Typed(flags *pflag.FlagSet, names ...string) { annotate(flags, typed, names) }
 
 func annotate(flags *pflag.FlagSet, mark string, names []string) {
@@ -65,7 +63,7 @@ func IsTyped(flag *pflag.Flag) bool {
 	return flag.Annotations[typed] != nil || slices.Contains([]string{"help", "version"}, flag.Name)
 }
 
-// WasTyped reports whether one of the flags stood on the command line itself.
+// WasTyped reports whether one of the flags is on the command line.
 func WasTyped(flags *pflag.FlagSet, names ...string) bool {
 	return slices.ContainsFunc(names, func(name string) bool {
 		flag := flags.Lookup(name)
@@ -75,8 +73,7 @@ func WasTyped(flags *pflag.FlagSet, names ...string) bool {
 
 // Apply gives each flag that was not typed the value of its variable or, for a
 // standing one, of the file. An empty variable counts as unset. The error
-// names the variable or the key, never the value: what was put there by
-// mistake may be a secret.
+// names the variable or key and never the value, which may be a misplaced secret.
 func Apply(flags *pflag.FlagSet, env Env, file File) error {
 	var failed error
 	flags.VisitAll(func(flag *pflag.Flag) {
@@ -97,16 +94,16 @@ func applyOne(flags *pflag.FlagSet, flag *pflag.Flag, env Env, file File) error 
 	return nil
 }
 
-// set assigns through the flag set, so that the flag counts as given.
+// set assigns through the flag set, so that the flag counts as changed.
 func set(flags *pflag.FlagSet, flag *pflag.Flag, value, where string) error {
 	if flags.Set(flag.Name, value) == nil {
 		annotate(flags, filled, []string{flag.Name})
 		return nil
 	}
-	return fmt.Errorf("%s has a value that --%s does not take: it wants %s", where, flag.Name, Wants(flag))
+	return fmt.Errorf("%s has a value that --%s does not accept: use %s", where, flag.Name, Wants(flag))
 }
 
-// Wants words what a flag takes.
+// Wants describes the values of a flag.
 func Wants(flag *pflag.Flag) string {
 	switch flag.Value.Type() {
 	case "bool":
@@ -124,10 +121,10 @@ func Wants(flag *pflag.Flag) string {
 	return name
 }
 
-// CheckEnv refuses a variable that is nearly the name of one of the flags, or
-// looks as if it held a secret: a misspelt bound would be no bound. What else
-// begins with Prefix and names no flag is returned, for a warning. Environ is
-// as os.Environ gives it, flags are the names of all flags of the program.
+// CheckEnv refuses a variable that almost matches a flag, because a misspelt bound
+// would not bind, or that looks like a secret. It returns other unknown variables
+// with Prefix for a warning. Environ has the form of os.Environ, flags are the
+// names of all flags.
 func CheckEnv(environ, flags []string) (strangers []string, err error) {
 	names := make([]string, len(flags))
 	for i, flag := range flags {
@@ -148,8 +145,7 @@ func CheckEnv(environ, flags []string) (strangers []string, err error) {
 	return strangers, nil
 }
 
-// nearest compares without the prefix, which all names share and which would
-// make each look like the next.
+// nearest compares names without their common prefix.
 func nearest(name string, names []string) string {
 	bare := make([]string, len(names))
 	for i := range names {
@@ -162,16 +158,14 @@ func nearest(name string, names []string) string {
 	return Prefix + near
 }
 
-// holdsSecret reports whether a variable that switches something which has to
-// do with secrets seems to hold one instead. Every command looks, also those
-// that have no such flag.
+// holdsSecret reports whether a variable for a boolean flag about secrets seems to
+// hold a secret. Every command checks it.
 func holdsSecret(name, value string) bool {
 	_, err := strconv.ParseBool(value)
 	return value != "" && err != nil && speaksOfSecrets(name) && !strings.HasSuffix(name, "_FILE")
 }
 
-// speaksOfSecrets is Secretive for a variable, where a word in the middle is
-// enough.
+// speaksOfSecrets is Secretive for a variable, with a match anywhere.
 func speaksOfSecrets(name string) bool {
 	for _, word := range []string{"SECRET", "PASSPHRASE", "PASSWORD"} {
 		if strings.Contains(strings.ToUpper(name), word) {
@@ -181,7 +175,7 @@ func speaksOfSecrets(name string) bool {
 	return Secretive(name)
 }
 
-// unknown words a name that nothing has, with the one that was perhaps meant.
+// unknown reports an unknown name with the nearest known one.
 func unknown(what, name string, known []string) error {
 	if Secretive(name) || strings.HasPrefix(name, Prefix) && speaksOfSecrets(name) {
 		return fmt.Errorf("%s %s: a secret is taken from standard input, a prompt or a file, never from here", what, name)
@@ -193,9 +187,8 @@ func unknown(what, name string, known []string) error {
 	return errors.New(text)
 }
 
-// Secretive recognises the name of something that must not stand where
-// everybody can read it. The key of TLS is named by its file, and has the name
-// that it has in every web server.
+// Secretive reports whether a name is that of a secret. tls-key is the usual name
+// of a file.
 func Secretive(name string) bool {
 	name = strings.ToLower(strings.ReplaceAll(name, "_", "-"))
 	if strings.HasSuffix(name, "tls-key") {

@@ -143,7 +143,7 @@ func TestLoadRefuses(t *testing.T) {
 		{"unknown key", "log-levle: debug", "line 1: key log-levle is not known: did you mean log-level?"},
 		{"another key", "xyzzy-plugh-frotz: 1", "line 1: key xyzzy-plugh-frotz is not known"},
 		{"secret", "client-secret: hunter2", "a secret is taken from standard input"},
-		{"twice", "log-level: a\nlog-level: b", "line 2: key log-level is there twice"},
+		{"twice", "log-level: a\nlog-level: b", "line 2: key log-level appears twice"},
 		{"no value", "log-level:", "key log-level has no value"},
 		{"mapping", "log-level: {a: b}", "is neither a value nor a list"},
 		{"nested list", "log-level: [[a]]", "an item that is not a value"},

@@ -20,8 +20,8 @@ import (
 // maxFile bounds a config file, in bytes.
 const maxFile = 1 << 20
 
-// File holds the settings of one config file: those of flags as text, and what
-// no flag can say. The zero File is empty.
+// File holds the settings of one config file: those of flags as text, and the
+// sections. The zero File is empty.
 type File struct {
 	path    string
 	values  map[string]string
@@ -52,7 +52,7 @@ func Parse(path string, data []byte, known []string) (File, error) {
 	return file, nil
 }
 
-// Read returns what stands in a config file.
+// Read returns the contents of a config file.
 func Read(path string) ([]byte, error) {
 	data, err := readAll(path)
 	if err != nil {
@@ -70,7 +70,7 @@ func readAll(path string) ([]byte, error) {
 	return data, err
 }
 
-// reason drops the path, which the message has already.
+// reason drops the path, which is already in the message.
 func reason(err error) error {
 	var at *fs.PathError
 	if errors.As(err, &at) {
@@ -111,7 +111,7 @@ func (f *File) settings(root *yaml.Node, known []string) error {
 		case !slices.Contains(all, key.Value):
 			return fmt.Errorf("line %d: %w", key.Line, unknown("key", key.Value, all))
 		case seen[key.Value]:
-			return fmt.Errorf("line %d: key %s is there twice", key.Line, key.Value)
+			return fmt.Errorf("line %d: key %s appears twice", key.Line, key.Value)
 		case structured:
 			if err := read(f, value); err != nil {
 				return err
@@ -136,8 +136,8 @@ func (f *File) setting(key, value *yaml.Node) error {
 	return nil
 }
 
-// textOf takes scalars as they are written, since YAML would read the partner
-// ID 0123456 as an octal number.
+// textOf returns scalars as written, since YAML reads the partner ID 0123456 as an
+// octal number.
 func textOf(node *yaml.Node) (string, error) {
 	switch node.Kind {
 	case yaml.ScalarNode:

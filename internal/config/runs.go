@@ -10,11 +10,11 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// KeepRuns returns how long runs over many tenants are kept that have no label;
-// 0 means that the file does not say.
+// KeepRuns returns how long runs without a label are kept; 0 means that the file
+// does not say.
 func (f File) KeepRuns() time.Duration { return f.keepRuns }
 
-// mostDays is about ten years: more would be a typing error.
+// mostDays is about ten years; more must be a typing error.
 const mostDays = 3660
 
 func (f *File) readRuns(node *yaml.Node) error {

@@ -17,13 +17,13 @@ import (
 // Webhook is where pending approvals are announced.
 type Webhook struct {
 	URL string
-	// KeyFile holds the key of the signature; in the file it may be relative to
-	// the file's own folder, because nobody knows where a client starts a server.
+	// KeyFile holds the key of the signature. A relative path is relative to the
+	// config file, because a client starts a server in any folder.
 	KeyFile string
 }
 
-// Policy returns the rules of the file; nil means that it has none, which is
-// not the same as an empty list of them.
+// Policy returns the rules of the file. Nil means that the file has no policy,
+// which differs from an empty list.
 func (f File) Policy() []guard.Rule { return f.policy }
 
 // Sets reports whether the file has a value for a flag.
@@ -35,10 +35,10 @@ func (f File) Value(flag string) string { return f.values[flag] }
 // Webhook returns where pending approvals are announced, or nil.
 func (f File) Webhook() *Webhook { return f.webhook }
 
-// section reads one key whose value is more than that of a flag.
+// section reads one key with a structured value.
 type section func(*File, *yaml.Node) error
 
-// sections are the keys of a config file that are no flags.
+// sections are the keys of a config file beside flags.
 func sections() map[string]section {
 	return map[string]section{"policy": (*File).readPolicy, "approvals": (*File).readApprovals, "runs": (*File).readRuns, "callers": (*File).readCallers}
 }
@@ -60,7 +60,7 @@ func (f *File) readPolicy(node *yaml.Node) error {
 	return nil
 }
 
-// readRule reads one rule. Errors name it: by its name, or by its place.
+// readRule reads one rule. Errors give its name or its number.
 func readRule(node *yaml.Node, place int, rule *guard.Rule) error {
 	rule.Name = fmt.Sprintf("rule %d", place+1)
 	if node.Kind == yaml.MappingNode {
@@ -83,7 +83,7 @@ func valueOf(node *yaml.Node, key string) *yaml.Node {
 	return nil
 }
 
-// ruleKeys says where each key of a rule goes.
+// ruleKeys maps the keys of a rule to its fields.
 func ruleKeys(rule *guard.Rule) map[string]reader {
 	var when string
 	return map[string]reader{
@@ -122,19 +122,19 @@ func (f *File) readApprovals(node *yaml.Node) error {
 	return nil
 }
 
-// check refuses a webhook that others could read or answer. The text of a URL
-// is never repeated, because it may hold a password.
+// check refuses a webhook that others could read or answer. It never repeats the
+// URL, which may hold a password.
 func (w Webhook) check() error {
 	at, err := url.Parse(w.URL)
 	switch {
 	case w.KeyFile == "":
-		return errors.New("key_file is missing: without a signature nobody could tell an announcement from a forged one")
+		return errors.New("key_file is missing: it signs the announcements")
 	case err != nil || at.Host == "" || at.User != nil:
 		return errors.New("url is not a URL such as https://hooks.example/approvals, without a user in it")
 	case at.Scheme == "https" || at.Scheme == "http" && loopback(at.Hostname()):
 		return nil
 	}
-	return errors.New("url has to begin with https://; http:// is for loopback addresses alone")
+	return errors.New("url must begin with https://; http:// is for loopback addresses only")
 }
 
 func loopback(host string) bool {
@@ -145,7 +145,7 @@ func loopback(host string) bool {
 // reader takes the value of a key.
 type reader func(*yaml.Node) error
 
-// readKeys reads a mapping, and refuses keys that are not known or stand twice.
+// readKeys reads a mapping and refuses unknown and repeated keys.
 func readKeys(node *yaml.Node, keys map[string]reader) error {
 	if node.Kind != yaml.MappingNode {
 		return fmt.Errorf("line %d: it is not a mapping; write lines such as \"key: value\"", node.Line)
@@ -162,7 +162,7 @@ func readKeys(node *yaml.Node, keys map[string]reader) error {
 		case !ok:
 			return fmt.Errorf("line %d: %w", key.Line, unknown("key", key.Value, known))
 		case slices.Contains(seen, key.Value):
-			return fmt.Errorf("line %d: key %s is there twice", key.Line, key.Value)
+			return fmt.Errorf("line %d: key %s appears twice", key.Line, key.Value)
 		}
 		if err := read(value); err != nil {
 			return fmt.Errorf("line %d: key %s %w", key.Line, key.Value, err)

@@ -12,7 +12,7 @@ const appName = "mcp-partner"
 // the XDG convention $XDG_STATE_HOME/mcp-partner, which is
 // ~/.local/state/mcp-partner when unset; on macOS
 // ~/Library/Application Support/mcp-partner; on Windows %AppData%\mcp-partner.
-// It returns an error that names the variable where no home is known.
+// The error names the variable if no home is known.
 func StateDir(goos string, env Env) (string, error) {
 	switch goos {
 	case "windows":
@@ -20,7 +20,7 @@ func StateDir(goos string, env Env) (string, error) {
 	case "darwin", "ios":
 		return under(env, "HOME", "Library", "Application Support")
 	}
-	// The XDG specification has relative paths ignored.
+	// The XDG specification ignores relative paths.
 	if dir, _ := env("XDG_STATE_HOME"); filepath.IsAbs(dir) {
 		return filepath.Join(dir, appName), nil
 	}

@@ -35,8 +35,8 @@ func yesOrNo(into **bool) reader {
 	}
 }
 
-// words reads a list of values; one alone counts as a list of one. An empty
-// list is refused: in a rule it would match everything.
+// words reads a list of values or a single value. An empty list is refused: in a
+// rule it would match everything.
 func words(into *[]string) reader {
 	return func(node *yaml.Node) error {
 		items := []*yaml.Node{node}
@@ -44,7 +44,7 @@ func words(into *[]string) reader {
 			items = node.Content
 		}
 		if len(items) == 0 {
-			return errors.New("is an empty list, which would match everything; leave the key out if that is meant")
+			return errors.New("is an empty list, which would match everything; leave the key out to match everything")
 		}
 		for _, item := range items {
 			var text string
@@ -57,7 +57,7 @@ func words(into *[]string) reader {
 	}
 }
 
-// then does something more once a value was read.
+// then runs a function after a value was read.
 func then(read reader, do func() error) reader {
 	return func(node *yaml.Node) error {
 		if err := read(node); err != nil {
@@ -82,7 +82,7 @@ func rate(into **guard.Rate) reader {
 	})
 }
 
-// answer reads deny, allow, or whom to ask, which YAML takes for a mapping
+// answer reads deny, allow, or ask with a person, which YAML reads as a mapping
 // unless it is quoted.
 func answer(into *guard.Ruling) reader {
 	return func(node *yaml.Node) error {

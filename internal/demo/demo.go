@@ -1,6 +1,6 @@
-// Package demo runs the main job before a person's eyes: an MCP client talks
-// to the real server over a stdio pipe, and each step says what was asked,
-// what came back, and whether that is as it should be.
+// Package demo plays a scripted session: an MCP client talks to the real server
+// over a stdio pipe, and each step shows the question, the answer, and whether
+// the answer is right.
 package demo
 
 import (
@@ -14,15 +14,15 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 )
 
-// World is what the demo needs the simulated Azure to do.
+// World controls the simulated Azure.
 type World interface {
 	// Throttle makes the next requests of a tenant end with 429 and Retry-After.
 	Throttle(tenant string, times int, wait time.Duration)
-	// Garble makes a tenant's answers a gateway's HTML from now on.
+	// Garble answers for a tenant with a gateway's HTML from then on.
 	Garble(tenant string)
 }
 
-// Options is what a demo runs with. All fields are required but Color.
+// Options configure a demo. All fields except Color are required.
 type Options struct {
 	Out   io.Writer
 	Color bool
@@ -35,14 +35,13 @@ type Options struct {
 	Unlinked, Linked, Broken string
 }
 
-// The partner IDs of the demo: made up, and known to no one.
+// The partner IDs of the demo, made up.
 const (
 	ourID   = "1234567"
 	otherID = "7654321"
 )
 
-// Run shows every step. It returns an error naming the first step that did not
-// end as it should, after all have been shown.
+// Run plays every step, then returns an error that names the first wrong one.
 func Run(ctx context.Context, o Options) error {
 	person := &person{}
 	connection := client.NewClient(transport.NewIO(o.ServerOut, o.ServerIn, io.NopCloser(emptyReader{})), client.WithElicitationHandler(person))
@@ -66,7 +65,7 @@ type emptyReader struct{}
 
 func (emptyReader) Read([]byte) (int, error) { return 0, io.EOF }
 
-// person answers the server's forms as a person at the keyboard would.
+// person answers the server's forms.
 type person struct {
 	// types is what the person types next; "" closes the form.
 	types string

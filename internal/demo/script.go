@@ -7,10 +7,10 @@ import (
 	"mcp-partner/schemas"
 )
 
-// step is one thing that a person says, and what should come of it.
+// step is a request of a person and its expected result.
 type step struct {
 	says string
-	// before changes the world, if it has to.
+	// before prepares the world; nil does nothing.
 	before func(World)
 	tool   string
 	args   map[string]any
@@ -19,11 +19,11 @@ type step struct {
 	// status and check say how the step should end.
 	status schemas.Status
 	check  func(schemas.Envelope) error
-	// note says in a few words what is to be seen.
+	// note says what the step shows.
 	note string
 }
 
-// script is the main job, in the order in which a partner would meet it.
+// script is the session, in the order of a partner's work.
 func script(o Options) []step {
 	unlinked := map[string]any{"tenant": o.Unlinked}
 	at := func(tenant, id string) map[string]any { return map[string]any{"tenant": tenant, "partner_id": id} }
@@ -34,27 +34,27 @@ func script(o Options) []step {
 			args:   map[string]any{"query": fmt.Sprintf("Ist unsere Partner-ID bei %s hinterlegt?", o.Unlinked)},
 			status: schemas.StatusDone, check: matched(schemas.ToolCheckPartnerLink), note: "intent search: the right tool, in any language; nothing is run"},
 		{says: fmt.Sprintf("Is our link in place at %s?", o.Unlinked), tool: schemas.ToolCheckPartnerLink, args: unlinked,
-			status: schemas.StatusDone, check: state(schemas.LinkNotLinked), note: "this identity has none; others may"},
+			status: schemas.StatusDone, check: state(schemas.LinkNotLinked), note: "this identity has no link; others may have one"},
 		{says: fmt.Sprintf("Register %s there.", ourID), tool: schemas.ToolRegisterPartner, args: at(o.Unlinked, ourID), types: ourID,
 			status: schemas.StatusDone, check: after(ourID), note: "planned by a read, confirmed by a person, read back"},
 		{says: "Register it again.", tool: schemas.ToolRegisterPartner, args: at(o.Unlinked, ourID),
-			status: schemas.StatusUnchanged, check: notAsked, note: "nothing to do, so nobody is asked and nothing is sent"},
+			status: schemas.StatusUnchanged, check: notAsked, note: "nothing to do: nobody is asked, nothing is sent"},
 		{says: fmt.Sprintf("No: replace it by %s.", otherID), tool: schemas.ToolUpdatePartner, args: at(o.Unlinked, otherID), types: otherID,
 			status: schemas.StatusDone, check: after(otherID), note: "before and after, version by version"},
 		{says: "Remove it. (The person closes the form.)", tool: schemas.ToolRemovePartner, args: at(o.Unlinked, otherID),
-			status: schemas.StatusRefused, check: problem(schemas.CodeApprovalDeclined), note: "a no is a no; silence would be one as well"},
+			status: schemas.StatusRefused, check: problem(schemas.CodeApprovalDeclined), note: "declined, closed or silent: nothing is written"},
 		{says: "Remove it after all.", tool: schemas.ToolRemovePartner, args: at(o.Unlinked, otherID), types: o.Unlinked,
-			status: schemas.StatusDone, check: absent, note: "for a removal the tenant's name has to be typed"},
+			status: schemas.StatusDone, check: absent, note: "a removal asks for the tenant's name"},
 		{says: "Register 12345ab there.", tool: schemas.ToolRegisterPartner, args: at(o.Unlinked, "12345ab"),
 			status: schemas.StatusRefused, check: problem(schemas.CodeInvalidPartnerID), note: "a mistake is refused before anything is read"},
 		{says: fmt.Sprintf("Register %s at %s, which has another partner.", ourID, o.Linked), tool: schemas.ToolRegisterPartner, args: at(o.Linked, ourID),
-			status: schemas.StatusRefused, check: problem(schemas.CodeAlreadyLinked), note: "registering never overwrites; the answer names the way"},
+			status: schemas.StatusRefused, check: problem(schemas.CodeAlreadyLinked), note: "registering never overwrites; the answer names the next step"},
 		{says: fmt.Sprintf("Check %s. (ARM throttles.)", o.Linked), before: func(w World) { w.Throttle(o.Linked, 1, time.Second) },
 			tool: schemas.ToolCheckPartnerLink, args: map[string]any{"tenant": o.Linked},
 			status: schemas.StatusDone, check: state(schemas.LinkLinked), note: "429, one second of Retry-After waited for, then the answer"},
 		{says: fmt.Sprintf("Check %s. (A gateway answers in HTML.)", o.Broken), before: func(w World) { w.Garble(o.Broken) },
 			tool: schemas.ToolCheckPartnerLink, args: map[string]any{"tenant": o.Broken},
-			status: schemas.StatusFailed, check: state(schemas.LinkUnknown), note: "it could not be told, and that is what is said: not \"not linked\""},
+			status: schemas.StatusFailed, check: state(schemas.LinkUnknown), note: "the answer is unknown, and never \"not linked\""},
 	}
 }
 

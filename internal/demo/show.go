@@ -80,7 +80,7 @@ func effectOf(tool mcp.Tool) schemas.Effect {
 	}
 }
 
-// play calls one tool and holds the answer against what it should be.
+// play calls one tool and compares the answer with the expected one.
 func (s *show) play(ctx context.Context, number int, step step) error {
 	s.say("%s", s.paint.bold(fmt.Sprintf("%2d. %s", number, step.says)))
 	if step.before != nil {

@@ -12,7 +12,7 @@ func noDumps() error {
 	if err := unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{}); err != nil {
 		failed = append(failed, fmt.Errorf("core dumps cannot be switched off: %w", err))
 	}
-	// A limit of 0 does not hold for a dump that goes to a program; this does.
+	// A limit of 0 does not apply to dumps piped to a program; this does.
 	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
 		failed = append(failed, fmt.Errorf("the process cannot be made undumpable: %w", err))
 	}

@@ -29,9 +29,9 @@ const (
 	maxResponseHeaderSize = 64 << 10
 )
 
-// ErrNoCertificate means that a CA bundle was given and no certificate could be
-// read from it; falling back to the system's roots would trust more than asked.
-var ErrNoCertificate = errors.New("the CA bundle holds no PEM certificate that can be read")
+// ErrNoCertificate means that a CA bundle holds no readable certificate. Falling
+// back to the system's roots would trust more than configured.
+var ErrNoCertificate = errors.New("the CA bundle has no readable PEM certificate")
 
 // Options tunes a client. The zero value is ready for use.
 type Options struct {
@@ -51,7 +51,7 @@ type Options struct {
 
 // New makes a client that follows no redirect (a redirected token request
 // would hand the client secret to the new host), speaks TLS 1.2 or later and
-// HTTP/2 with pings, and takes its proxy from the environment. It returns
+// HTTP/2 with pings, and uses the proxy of the environment. It returns
 // ErrNoCertificate if CAPEM holds none.
 func New(options Options) (*http.Client, error) {
 	roots, err := certPool(options.CAPEM)
@@ -129,7 +129,7 @@ func (p *Pool) Client(caPEM []byte) (*http.Client, error) {
 	return client, err
 }
 
-// CloseIdle closes the connections that nothing uses at the moment.
+// CloseIdle closes idle connections.
 func (p *Pool) CloseIdle() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

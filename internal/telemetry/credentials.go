@@ -6,8 +6,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Credential is what figures are made of for a credential. Times that are not
-// known are zero. It has no name: many are named after a customer.
+// Credential is what metrics say about a credential. Unknown times are zero. It
+// has no name: many are named after a customer.
 type Credential struct {
 	// Kind and Expiry are of the program's closed lists.
 	Kind, Expiry string
@@ -20,7 +20,7 @@ type Credential struct {
 
 func (c Credential) failing() bool { return c.LastFailure.After(c.LastSuccess) }
 
-// credentials looks the credentials up at each scrape, and sums them up by kind.
+// credentials reads the credentials at each scrape and sums them by kind.
 type credentials struct {
 	look  func() []Credential
 	codes map[string]bool
@@ -34,12 +34,12 @@ func newCredentials(look func() []Credential, codes map[string]bool) *credential
 	}
 	return &credentials{
 		look: look, codes: codes,
-		number:  desc("credentials", "Credentials, by how their end stands.", "expiry"),
+		number:  desc("credentials", "Credentials, by expiry.", "expiry"),
 		tenants: desc("credential_tenants", "Tenants that credentials of a kind serve."),
-		ends:    desc("credential_end_timestamp_seconds", "When the next credential of a kind ends, where that is known."),
+		ends:    desc("credential_end_timestamp_seconds", "When the next credential of a kind ends, if known."),
 		success: desc("credential_last_success_timestamp_seconds", "When a credential of a kind last signed in."),
-		failure: desc("credential_last_failure_timestamp_seconds", "When a credential of a kind last failed to sign in, by why.", "code"),
-		failing: desc("credentials_failing", "Credentials whose last sign-in failed, by why.", "code"),
+		failure: desc("credential_last_failure_timestamp_seconds", "When a credential of a kind last failed to sign in, by problem code.", "code"),
+		failing: desc("credentials_failing", "Credentials whose last sign-in failed, by problem code.", "code"),
 	}
 }
 
@@ -73,10 +73,10 @@ func (c *credentials) Collect(to chan<- prometheus.Metric) {
 	}
 }
 
-// sums are figures by their labels.
+// sums are metrics by their labels.
 type sums map[sumKey]float64
 
-// sumKey is a figure with its labels: the kind, and another one or "".
+// sumKey is a metric with its labels: the kind, and another one or "".
 type sumKey struct {
 	desc        *prometheus.Desc
 	kind, other string
@@ -84,14 +84,14 @@ type sumKey struct {
 
 func (s sums) add(key sumKey, n float64) { s[key] += n }
 
-// first keeps the earliest time that is known.
+// first keeps the earliest known time.
 func (s sums) first(key sumKey, at time.Time) {
 	if have, ok := s[key]; !at.IsZero() && (!ok || float64(at.Unix()) < have) {
 		s[key] = float64(at.Unix())
 	}
 }
 
-// last keeps the latest time that is known.
+// last keeps the latest known time.
 func (s sums) last(key sumKey, at time.Time) {
 	if !at.IsZero() {
 		s[key] = max(s[key], float64(at.Unix()))

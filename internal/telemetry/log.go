@@ -11,8 +11,7 @@ import (
 	"unicode/utf8"
 )
 
-// attributes are all that a log line may hold. What is not here is dropped,
-// whoever logs it.
+// attributes are all that a log line may hold. Others are dropped.
 var attributes = map[string]bool{
 	// of a call
 	"request_id": true, "trace_id": true, "caller": true, "tool": true, "tenant": true, "outcome": true, "problem": true, "duration_ms": true,
@@ -24,20 +23,20 @@ var attributes = map[string]bool{
 	"credential": true, "refresh": true, "code": true, "entra_code": true, "correlation_id": true, "expires": true, "approval": true, "status": true, "reached": true, "count": true, "found": true, "run": true,
 }
 
-// maxText is the most of a text that is logged, in bytes.
+// maxText bounds a logged text, in bytes.
 const maxText = 2048
 
-// LogOptions say how a logger writes.
+// LogOptions configure a logger.
 type LogOptions struct {
 	Level slog.Level
 	// JSON writes one object a line; otherwise it is key=value.
 	JSON bool
-	// Facts adds what a context knows about its request; nil adds nothing.
+	// Facts adds the attributes of a context's request; nil adds nothing.
 	Facts func(context.Context) []slog.Attr
 }
 
-// NewLogger makes a logger whose lines hold nothing but the listed attributes,
-// and of these plain values alone.
+// NewLogger makes a logger whose lines hold the listed attributes with plain
+// values only.
 func NewLogger(to io.Writer, o LogOptions) *slog.Logger {
 	options := &slog.HandlerOptions{Level: o.Level}
 	var next slog.Handler = slog.NewTextHandler(to, options)
@@ -50,7 +49,7 @@ func NewLogger(to io.Writer, o LogOptions) *slog.Logger {
 	return slog.New(sieve{next, o.Facts})
 }
 
-// sieve lets listed attributes through.
+// sieve passes listed attributes.
 type sieve struct {
 	next  slog.Handler
 	facts func(context.Context) []slog.Attr
@@ -108,7 +107,7 @@ func plain(key string, v slog.Value) (string, slog.Value, bool) {
 	return key, v, false
 }
 
-// text keeps lines lines, and short.
+// text keeps a value on one short line.
 func text(s string) string {
 	if len(s) > maxText {
 		s = s[:maxText]

@@ -16,19 +16,19 @@ import (
 
 const (
 	namespace = "mcp_partner"
-	// other stands for a label's value that is on no list.
+	// other replaces a label's value that is not listed.
 	other = "other"
-	// askLimit bounds what is looked up when somebody asks for the figures.
+	// askLimit bounds the lookups of a scrape.
 	askLimit = 2 * time.Second
-	// scrapesAtOnce bounds how many ask at the same time.
+	// scrapesAtOnce bounds simultaneous scrapes.
 	scrapesAtOnce = 4
 )
 
-// Lookups are figures that are looked up when somebody asks. Each may be nil.
+// Lookups are metrics that are read at each scrape. Each may be nil.
 type Lookups struct {
 	// Pending counts the questions that wait for an approver.
 	Pending func(context.Context) (int, error)
-	// Expiry is when the next credential ends; false where none is known to.
+	// Expiry is when the next credential ends; false if no end is known.
 	Expiry func() (time.Time, bool)
 	// Credentials are what the directory has.
 	Credentials func() []Credential
@@ -38,8 +38,8 @@ type Lookups struct {
 	Now func() time.Time
 }
 
-// Metrics are the figures of one process. Its methods may be called by many at
-// once; those of a nil *Metrics do nothing.
+// Metrics are the metrics of one process. It is safe for concurrent use; the
+// methods of a nil *Metrics do nothing.
 type Metrics struct {
 	registry *prometheus.Registry
 	handler  http.Handler
@@ -55,17 +55,17 @@ type Metrics struct {
 	tools, codes map[string]bool
 }
 
-// NewMetrics makes figures that begin at nothing.
+// NewMetrics makes metrics that start at zero.
 func NewMetrics(version string, l Lookups) *Metrics {
 	m := &Metrics{
 		registry:  prometheus.NewRegistry(),
-		calls:     counters("calls_total", "Calls of tools, by how they ended.", "tool", "outcome", "code"),
-		durations: histogram("call_duration_seconds", "How long calls of tools took, people's answers included.", "tool"),
+		calls:     counters("calls_total", "Calls of tools, by outcome.", "tool", "outcome", "code"),
+		durations: histogram("call_duration_seconds", "Duration of tool calls, including people's answers.", "tool"),
 		requests:  counters("http_requests_total", "Requests to the MCP endpoint, by status.", "status"),
-		arm:       counters("arm_requests_total", "Requests that left for Azure Resource Manager, by status; 0 is one without an answer.", "method", "status"),
-		armTime:   histogram("arm_request_duration_seconds", "How long Azure Resource Manager took to answer.", "method"),
+		arm:       counters("arm_requests_total", "Requests to Azure Resource Manager, by status; 0 is a request without an answer.", "method", "status"),
+		armTime:   histogram("arm_request_duration_seconds", "Duration of requests to Azure Resource Manager.", "method"),
 		throttled: prometheus.NewCounter(prometheus.CounterOpts{Namespace: namespace, Name: "arm_throttled_total", Help: "Answers of Azure Resource Manager with status 429."}),
-		tokens:    counters("token_requests_total", "Sign-ins, by kind of credential and by problem code; a minted token has none.", "kind", "code"),
+		tokens:    counters("token_requests_total", "Sign-ins, by kind of credential and problem code; empty if a token was issued.", "kind", "code"),
 		tools:     map[string]bool{}, codes: map[string]bool{"": true},
 	}
 	for _, op := range schemas.Catalogue() {
@@ -93,7 +93,7 @@ func histogram(name, help string, labels ...string) *prometheus.HistogramVec {
 
 func build(version string) prometheus.Collector {
 	gauge := prometheus.NewGauge(prometheus.GaugeOpts{
-		Namespace: namespace, Name: "build_info", Help: "The version that runs.", ConstLabels: prometheus.Labels{"version": version},
+		Namespace: namespace, Name: "build_info", Help: "Version of the program.", ConstLabels: prometheus.Labels{"version": version},
 	})
 	gauge.Set(1)
 	return gauge
@@ -123,7 +123,7 @@ func (m *Metrics) lookUp(l Lookups) {
 			return math.Round(at.Sub(l.Now()).Hours()/24*100) / 100, known
 		}))
 	}
-	days("credential_expiry_days", "Days until the next credential ends, where that is known.", l.Expiry)
+	days("credential_expiry_days", "Days until the next credential ends, if known.", l.Expiry)
 	days("tls_certificate_expiry_days", "Days until the server's own certificate ends.", l.Certificate)
 }
 
@@ -147,11 +147,10 @@ func (l looked) Collect(to chan<- prometheus.Metric) {
 	}
 }
 
-// ServeHTTP answers with the figures in Prometheus' text format.
+// ServeHTTP answers in Prometheus' text format.
 func (m *Metrics) ServeHTTP(w http.ResponseWriter, r *http.Request) { m.handler.ServeHTTP(w, r) }
 
-// Call counts a call of a tool. A name that is none of the catalogue, and a
-// code that is none of the list, become other.
+// Call counts a call of a tool. An unlisted name or code becomes other.
 func (m *Metrics) Call(tool, outcome, code string, took time.Duration) {
 	if m == nil {
 		return
@@ -161,7 +160,7 @@ func (m *Metrics) Call(tool, outcome, code string, took time.Duration) {
 	m.durations.WithLabelValues(tool).Observe(took.Seconds())
 }
 
-// outcomes are the statuses of the envelope, and that a question went out.
+// outcomes are the statuses of the envelope, and asked for an open question.
 var outcomes = map[string]bool{
 	string(schemas.StatusDone): true, string(schemas.StatusUnchanged): true, string(schemas.StatusApprovalRequired): true,
 	string(schemas.StatusRefused): true, string(schemas.StatusFailed): true, "asked": true,
@@ -181,7 +180,7 @@ func (m *Metrics) Answered(status int) {
 	}
 }
 
-// statusLabel bounds what a far side can make of a label.
+// statusLabel bounds the labels that a remote server can create.
 func statusLabel(status int) string {
 	if status != 0 && (status < 100 || status > 599) {
 		return other
@@ -189,8 +188,7 @@ func statusLabel(status int) string {
 	return strconv.Itoa(status)
 }
 
-// ARM counts a request to Azure Resource Manager; status is 0 where no answer
-// came.
+// ARM counts a request to Azure Resource Manager; status is 0 without an answer.
 func (m *Metrics) ARM(method string, status int, took time.Duration) {
 	if m == nil {
 		return
@@ -205,8 +203,8 @@ func (m *Metrics) ARM(method string, status int, took time.Duration) {
 
 var methods = map[string]bool{http.MethodGet: true, http.MethodPut: true, http.MethodPatch: true, http.MethodDelete: true}
 
-// Token counts a sign-in; code is "" where a token was minted. Kind is one of
-// this program's kinds of credentials.
+// Token counts a sign-in; code is "" if it issued a token. Kind is a kind of
+// credential.
 func (m *Metrics) Token(kind, code string) {
 	if m != nil {
 		m.tokens.WithLabelValues(kind, listed(m.codes, code)).Inc()

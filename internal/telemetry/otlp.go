@@ -23,7 +23,7 @@ import (
 
 const (
 	otlpTimeout = 10 * time.Second
-	// otlpTries and otlpPause are for collectors that are busy for a moment.
+	// otlpTries and otlpPause are for busy collectors.
 	otlpTries = 3
 	otlpPause = 500 * time.Millisecond
 	maxPause  = 5 * time.Second
@@ -38,8 +38,8 @@ type otlpOptions struct {
 	tls      *tls.Config
 }
 
-// otlpFrom reads the standard variables, nil where they want no traces. Those
-// for traces alone come before those for everything.
+// otlpFrom reads the standard variables and returns nil if they ask for no
+// traces. Variables for traces override those for all signals.
 func otlpFrom(env func(string) (string, bool)) (*otlpOptions, error) {
 	get := func(name string) string {
 		if value, ok := env("OTEL_EXPORTER_OTLP_TRACES_" + name); ok && value != "" {
@@ -57,14 +57,14 @@ func otlpFrom(env func(string) (string, bool)) (*otlpOptions, error) {
 		return nil, errors.New("OTEL_TRACES_EXPORTER is neither otlp nor none")
 	}
 	if protocol := get("PROTOCOL"); protocol != "" && protocol != "http/protobuf" {
-		return nil, errors.New("OTEL_EXPORTER_OTLP_PROTOCOL: only http/protobuf is spoken here")
+		return nil, errors.New("OTEL_EXPORTER_OTLP_PROTOCOL: only http/protobuf is supported")
 	}
 	o := &otlpOptions{timeout: otlpTimeout, gzip: get("COMPRESSION") == "gzip"}
 	return o, errors.Join(o.setEndpoint(env), o.setHeader(get("HEADERS")), o.setTimeout(get("TIMEOUT")), o.setTLS(get))
 }
 
-// setEndpoint takes the one for traces as it is, and adds the path to the one
-// for everything.
+// setEndpoint uses the endpoint for traces unchanged, and adds the path to the
+// common one.
 func (o *otlpOptions) setEndpoint(env func(string) (string, bool)) error {
 	o.endpoint, _ = env("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 	if o.endpoint == "" {
@@ -73,7 +73,7 @@ func (o *otlpOptions) setEndpoint(env func(string) (string, bool)) error {
 	}
 	u, err := url.Parse(o.endpoint)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return errors.New("OTEL_EXPORTER_OTLP_ENDPOINT is no http or https URL")
+		return errors.New("OTEL_EXPORTER_OTLP_ENDPOINT is not an http or https URL")
 	}
 	return nil
 }
@@ -100,7 +100,7 @@ func (o *otlpOptions) setTimeout(text string) error {
 	}
 	millis, err := strconv.Atoi(text)
 	if err != nil || millis <= 0 {
-		return errors.New("OTEL_EXPORTER_OTLP_TIMEOUT is no number of milliseconds")
+		return errors.New("OTEL_EXPORTER_OTLP_TIMEOUT is not a number of milliseconds")
 	}
 	o.timeout = time.Duration(millis) * time.Millisecond
 	return nil
@@ -115,21 +115,21 @@ func (o *otlpOptions) setTLS(get func(string) string) error {
 		content, err := disk.ReadTrusted(path, disk.Unchanged, maxCAFile)
 		o.tls.RootCAs = x509.NewCertPool()
 		if err != nil || !o.tls.RootCAs.AppendCertsFromPEM(content) {
-			return errors.New("OTEL_EXPORTER_OTLP_CERTIFICATE names no certificate that can be read")
+			return errors.New("OTEL_EXPORTER_OTLP_CERTIFICATE is not a readable certificate")
 		}
 	}
 	if cert, key := get("CLIENT_CERTIFICATE"), get("CLIENT_KEY"); cert != "" || key != "" {
 		pair, err := tls.LoadX509KeyPair(cert, key)
 		if err != nil {
-			return errors.New("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE and _CLIENT_KEY name no pair that can be read")
+			return errors.New("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE and _CLIENT_KEY are not a readable pair")
 		}
 		o.tls.Certificates = []tls.Certificate{pair}
 	}
 	return nil
 }
 
-// otlp sends spans over OTLP/HTTP. The library's own client would bring gRPC
-// into the program, 5 MB of it, for a POST.
+// otlp sends spans over OTLP/HTTP. The library's own client would link 5 MB of
+// gRPC for a POST.
 type otlp struct {
 	o      otlpOptions
 	client *http.Client
@@ -153,8 +153,8 @@ func (c *otlp) Stop(context.Context) error {
 	return nil
 }
 
-// UploadTraces implements otlptrace.Client. TracesData has on the wire the form
-// of the request that a collector wants.
+// UploadTraces implements otlptrace.Client. TracesData has the wire form of a
+// collector's request.
 func (c *otlp) UploadTraces(ctx context.Context, spans []*tracepb.ResourceSpans) error {
 	body, err := proto.Marshal(&tracepb.TracesData{ResourceSpans: spans})
 	if err != nil {
@@ -181,7 +181,8 @@ func zipped(body []byte) []byte {
 	return buffer.Bytes()
 }
 
-// post sends once. wait is how long to wait before the next try, 0 for none.
+// post sends once. wait is the pause before the next attempt, 0 if there is no
+// further one.
 func (c *otlp) post(ctx context.Context, body []byte) (wait time.Duration, err error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.o.endpoint, bytes.NewReader(body))
 	if err != nil {

@@ -20,7 +20,7 @@ import (
 	"mcp-partner/schemas"
 )
 
-// closeLimit bounds how long the last spans may take to leave.
+// closeLimit bounds the upload of the last spans.
 const closeLimit = 5 * time.Second
 
 // Tracing sends spans to a collector. That of a nil *Tracing sends none and
@@ -31,9 +31,9 @@ type Tracing struct {
 	context  propagation.TraceContext
 }
 
-// StartTracing begins to send spans where the standard variables of
-// OpenTelemetry say so. It returns nil where they are not set, and an error
-// where they ask for what this program does not have.
+// StartTracing sends spans if OpenTelemetry's standard variables ask for it. It
+// returns nil if they are not set, and an error if they ask for something that
+// is not supported.
 func StartTracing(env func(string) (string, bool), version string, log *slog.Logger) (*Tracing, error) {
 	o, err := otlpFrom(env)
 	if err != nil || o == nil {
@@ -48,7 +48,7 @@ func StartTracing(env func(string) (string, bool), version string, log *slog.Log
 	if err != nil {
 		return nil, fmt.Errorf("OTEL_RESOURCE_ATTRIBUTES cannot be read")
 	}
-	// The library tells of failed exports here alone. It is set once a process.
+	// The library reports failed exports only here. It is set once per process.
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(error) { log.Warn("traces could not be sent; they are dropped") }))
 	provider := sdktrace.NewTracerProvider(sdktrace.WithBatcher(exporter), sdktrace.WithResource(about))
 	return &Tracing{provider: provider, tracer: provider.Tracer("mcp-partner")}, nil
@@ -64,8 +64,8 @@ func (t *Tracing) Close() {
 	_ = t.provider.Shutdown(ctx) // told to the error handler
 }
 
-// Remote makes the spans of a request part of the trace that the request names:
-// in its _meta, which the caller itself wrote, else in its headers.
+// Remote attaches the spans of a request to the trace that the request names in
+// its _meta, which the caller wrote, else in its headers.
 func (t *Tracing) Remote(ctx context.Context, meta, header func(string) string) context.Context {
 	if t == nil {
 		return ctx
@@ -88,7 +88,8 @@ type carrier func(string) string
 // Get implements propagation.TextMapCarrier.
 func (c carrier) Get(key string) string { return c(key) }
 
-// Set implements propagation.TextMapCarrier; nothing is passed on from here.
+// Set implements propagation.TextMapCarrier and does nothing: no context is
+// forwarded.
 func (c carrier) Set(string, string) {}
 
 // Keys implements propagation.TextMapCarrier.
@@ -118,12 +119,11 @@ func (t *Tracing) start(ctx context.Context, name string, kind trace.SpanKind, a
 	}
 }
 
-// Observer tells figures and traces of what goes on in a call. Either may be
-// nil.
+// Observer reports the steps of a call to metrics and traces. Either may be nil.
 type Observer struct {
 	Metrics *Metrics
 	Tracing *Tracing
-	// RequestID tells the ID of the request that a context belongs to.
+	// RequestID returns the ID of a context's request.
 	RequestID func(context.Context) string
 }
 
