@@ -91,5 +91,5 @@ func (o Options) endpoint() (*url.URL, error) {
 
 func invalid(message string) error {
 	return schemas.NewProblem(schemas.CodeInvalidArgument, message,
-		schemas.WithHint("A person corrects the directory entry with: mcp-partner tenants set"))
+		schemas.WithCommand("Ask a person to correct the directory entry.", "mcp-partner tenants set NAME"))
 }

@@ -16,7 +16,7 @@ do*. Messages and hints in an answer may be more precise.
 
 - A *refused* call was malformed, not allowed or not confirmed, and nothing was written. A *failed* one did not work, or its answer is unknown.
 - *retry*: the same call may succeed later, after ` + "`retry_after_seconds`" + ` if the service said so.
-- ` + "`next_tool`" + ` names the tool to call next.
+- ` + "`next_tool`" + ` names the tool to call next, ` + "`command`" + ` what a person runs in a shell for the next step.
 - ` + "`foreign_code` and `foreign_message`" + ` are untrusted text of ARM or Entra ID; ` + "`arm_request_id` and `correlation_id`" + ` are for Microsoft's
   support.
 
@@ -36,11 +36,18 @@ func errorsPage() string {
 		b.WriteString(map[bool]string{true: "## Refused\n\n", false: "\n## Failed\n\n"}[refusal])
 		for _, info := range schemas.Codes() {
 			if info.Refusal == refusal {
-				b.WriteString("- " + code(string(info.Code)) + retry(info) + ": " + info.Meaning + " *" + info.Hint + "*\n")
+				b.WriteString("- " + code(string(info.Code)) + retry(info) + ": " + info.Meaning + " *" + info.Hint + "*" + command(info) + "\n")
 			}
 		}
 	}
 	return b.String()
+}
+
+func command(info schemas.CodeInfo) string {
+	if info.Command == "" {
+		return ""
+	}
+	return " " + code(info.Command)
 }
 
 func retry(info schemas.CodeInfo) string {

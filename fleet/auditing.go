@@ -182,7 +182,7 @@ func (w *auditing) end(ctx context.Context, saved func() error) error {
 		return schemas.NewProblem(schemas.CodeCancelled, "The run "+w.active.id+" was given up before its first answer.")
 	case RunInterrupted:
 		return schemas.NewProblem(schemas.CodeCancelled, "The run "+w.active.id+" was interrupted.",
-			schemas.WithHint("It can be gone on with: mcp-partner audit resume %s", w.active.id))
+			schemas.WithCommand("Resume it with run_id.", "mcp-partner audit resume %s", w.active.id))
 	}
 	return nil
 }

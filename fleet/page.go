@@ -97,7 +97,7 @@ func causes(groups []Group) []schemas.AuditCause {
 		}
 		found = append(found, schemas.AuditCause{
 			Code: row.Problem.Code, Credential: row.Credential, Authority: row.Authority, Rows: g.Count,
-			Message: row.Problem.Message, Hint: row.Problem.Hint, Example: row.Tenant,
+			Message: row.Problem.Message, Hint: row.Problem.Hint, Command: row.Problem.Command, Example: row.Tenant,
 		})
 	}
 	return found

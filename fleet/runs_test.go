@@ -41,7 +41,7 @@ func TestARunThatWasInterrupted(t *testing.T) {
 		time.Sleep(time.Millisecond) // the run is at work over real sockets
 	}
 	h.Close()
-	if err := active.Wait(t.Context()); problemCode(err) != schemas.CodeCancelled || !strings.Contains(schemas.AsProblem(err).Hint, "audit resume "+active.ID()) {
+	if err := active.Wait(t.Context()); problemCode(err) != schemas.CodeCancelled || !strings.Contains(schemas.AsProblem(err).Command, "audit resume "+active.ID()) {
 		t.Error(err)
 	}
 	before, rows := h.found("test", active.ID())

@@ -48,7 +48,7 @@ func (a Approver) Sign(passphrase, digest []byte) ([]byte, error) {
 	defer clear(key)
 	if !bytes.Equal(key.Public().(ed25519.PublicKey), a.PublicKey) {
 		return nil, schemas.NewProblem(schemas.CodeNotAllowed, "That is not the passphrase of approver "+quote(a.Name)+".",
-			schemas.WithHint("Type the passphrase that was set with: mcp-partner approvers add"))
+			schemas.WithHint("Type the passphrase that was set when the approver was added."))
 	}
 	return ed25519.Sign(key, digest), nil
 }

@@ -150,7 +150,7 @@ func (g *Guard) approver(ctx context.Context, name string) (Approver, error) {
 	i := slices.IndexFunc(approvers, func(a Approver) bool { return a.Name == name })
 	if i < 0 {
 		return Approver{}, schemas.NewProblem(schemas.CodeNotAllowed, "There is no approver "+quote(name)+".",
-			schemas.WithHint("A person sets one up with: mcp-partner approvers add NAME"))
+			schemas.WithCommand("Ask a person to add one.", "mcp-partner approvers add NAME"))
 	}
 	return approvers[i], nil
 }

@@ -24,7 +24,7 @@ func (b Bounds) Validate() error {
 	for _, tool := range b.Tools {
 		if _, ok := schemas.Lookup(tool); !ok {
 			return schemas.NewProblem(schemas.CodeUnknownTool, "--tools names "+quote(tool)+", and there is no such tool.",
-				schemas.WithHint("List the tools with: mcp-partner tools"))
+				schemas.WithCommand("List the tools.", "mcp-partner tools"))
 		}
 	}
 	for _, pattern := range b.Tenants {

@@ -92,7 +92,7 @@ func (g Grant) checkTools() error {
 		op, ok := schemas.Lookup(name)
 		switch {
 		case !ok:
-			return schemas.NewProblem(schemas.CodeUnknownTool, "There is no tool "+quote(name)+".", schemas.WithHint("List the tools with: mcp-partner tools"))
+			return schemas.NewProblem(schemas.CodeUnknownTool, "There is no tool "+quote(name)+".", schemas.WithCommand("List the tools.", "mcp-partner tools"))
 		case !g.covers(op):
 			return badToken(fmt.Sprintf("The tool %s needs the scope %s.", name, ScopeFor(op.Effect)))
 		}
@@ -101,7 +101,7 @@ func (g Grant) checkTools() error {
 }
 
 func badToken(message string) error {
-	return schemas.NewProblem(schemas.CodeInvalidArgument, message, schemas.WithHint("See: mcp-partner token issue --help"))
+	return schemas.NewProblem(schemas.CodeInvalidArgument, message, schemas.WithCommand("Read the help.", "mcp-partner token issue --help"))
 }
 
 // describe words what a token grants, for the record.

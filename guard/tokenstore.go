@@ -32,5 +32,5 @@ func RevokedDetail(t Token) string { return "revoked " + t.ID + " for " + t.Name
 // TooManyTokens is the refusal of a store in which n tokens are open.
 func TooManyTokens(n int) error {
 	return schemas.NewProblem(schemas.CodeInvalidArgument, fmt.Sprintf("%d invocation tokens hold already.", n),
-		schemas.WithHint("Revoke those that are not needed: mcp-partner token list"))
+		schemas.WithCommand("Revoke those that are not needed.", "mcp-partner token list"))
 }

@@ -45,7 +45,7 @@ func (l *Ledger) checkDir() error {
 	case !info.IsDir():
 		return l.unsafe(l.o.Dir, "is not a directory", "Give another --state-dir.")
 	case exposed(info):
-		return l.unsafe("The state directory "+l.o.Dir, "is open to other users", "Run: chmod 700 "+l.o.Dir)
+		return l.exposed("The state directory "+l.o.Dir, "chmod 700 "+l.o.Dir)
 	}
 	return nil
 }
@@ -62,7 +62,7 @@ func (l *Ledger) checkFile(path string) error {
 	case !info.Mode().IsRegular():
 		return l.unsafe(path, "is not a regular file", "Remove it, or give another --state-dir.")
 	case exposed(info):
-		return l.unsafe(path, "is open to other users", "Run: chmod 600 "+path)
+		return l.exposed(path, "chmod 600 "+path)
 	}
 	return nil
 }

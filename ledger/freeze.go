@@ -33,7 +33,7 @@ func decodeFreeze(text []byte) (guard.Freeze, error) {
 // tampered is the freeze where the row cannot be trusted.
 func (l *Ledger) tampered(what string) guard.Freeze {
 	return guard.Freeze{Writes: true, Reads: true, By: "mcp-partner",
-		Reason: "In the ledger " + l.path + " " + what + ". Run: mcp-partner ledger verify. Then freeze or unfreeze anew."}
+		Reason: "In the ledger " + l.path + " " + what + ". Verify the ledger, then freeze or unfreeze again."}
 }
 
 // Freeze implements guard.Store. A freeze whose row was changed, removed or put

@@ -84,5 +84,5 @@ func (l *Ledger) AcceptGap(ctx context.Context, from, to int64, event guard.Even
 		})
 	}
 	return schemas.NewProblem(schemas.CodeInvalidArgument, fmt.Sprintf("The record has no gap from entry %d to entry %d.", from, to),
-		schemas.WithHint("Run mcp-partner ledger verify, which lists every gap."))
+		schemas.WithCommand("List every gap.", "mcp-partner ledger verify"))
 }

@@ -239,7 +239,7 @@ func problemOf(t testing.TB, err error, code schemas.Code, parts ...string) *sch
 		t.Fatalf("error %v, want a problem %s", err, code)
 	}
 	for _, part := range parts {
-		if !strings.Contains(p.Message+" "+p.Hint, part) {
+		if !strings.Contains(p.Message+" "+p.Hint+" "+p.Command, part) {
 			t.Errorf("message %q, hint %q: %q is not in it", p.Message, p.Hint, part)
 		}
 	}

@@ -42,7 +42,7 @@ func (l *Ledger) problem(err error) error {
 	case errors.Is(err, fs.ErrPermission):
 		return l.unavailable("cannot be used: permission denied", "Check who owns the file.")
 	}
-	return l.unavailable("cannot be used", "Run: mcp-partner doctor")
+	return l.unavailable("cannot be used", "Examine the state directory.")
 }
 
 // databaseProblem words SQLite's result codes, whose low byte is the class.
@@ -65,7 +65,7 @@ func (l *Ledger) databaseProblem(code int) error {
 }
 
 func (l *Ledger) unavailable(what, next string) *schemas.Problem {
-	return schemas.NewProblem(schemas.CodeVaultUnavailable, "The ledger "+l.path+" "+what+". "+nothingWritten, schemas.WithHint("%s", next))
+	return schemas.NewProblem(schemas.CodeVaultUnavailable, "The ledger "+l.path+" "+what+". "+nothingWritten, schemas.WithCommand(next, "mcp-partner doctor"))
 }
 
 // unsafe makes a problem that stays until a person acts.
@@ -75,9 +75,16 @@ func (l *Ledger) unsafe(path, what, next string) *schemas.Problem {
 	return p
 }
 
+// exposed makes the problem of a path that other users can read or write.
+func (l *Ledger) exposed(path, command string) *schemas.Problem {
+	p := l.unsafe(path, "is open to other users", "Restrict its mode to its owner.")
+	p.Command = command
+	return p
+}
+
 func (l *Ledger) corrupt(what string) *schemas.Problem {
 	return schemas.NewProblem(schemas.CodeVaultCorrupt, "The ledger "+l.path+" is damaged: "+what+". "+nothingWritten,
-		schemas.WithHint("Keep the file as it is. A person runs: mcp-partner ledger verify"))
+		schemas.WithCommand("Keep the file as it is, and verify it.", "mcp-partner ledger verify"))
 }
 
 // damaged reports whether SQLite or a decoder found the file to be broken.

@@ -69,9 +69,10 @@ type AuditCause struct {
 	Credential string `json:"credential,omitempty"`
 	Authority  string `json:"authority,omitempty" doc:"Where the credential signs in."`
 	Rows       int    `json:"rows" doc:"Rows that are unknown for this reason."`
-	// Message and Hint are those of the first row, whose tenant is Example.
+	// Message, Hint and Command are those of the first row, whose tenant is Example.
 	Message string `json:"message"`
 	Hint    string `json:"hint,omitempty"`
+	Command string `json:"command,omitempty" doc:"Command that a person runs in a shell."`
 	Example string `json:"example,omitempty" doc:"One of the tenants."`
 }
 

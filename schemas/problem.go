@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // Code names one way in which a call can fail or be refused. The list is
@@ -17,7 +18,10 @@ type Code string
 type Problem struct {
 	Code    Code   `json:"code" doc:"Stable code; branch on this."`
 	Message string `json:"message" doc:"What is wrong, naming the field or the tenant."`
-	Hint    string `json:"hint,omitempty" doc:"The smallest next step."`
+	Hint    string `json:"hint,omitempty" doc:"Next step."`
+	// Command takes that step in a shell, where one command does; terminals show
+	// it, and an agent passes it on to a person.
+	Command string `json:"command,omitempty" doc:"Command that a person runs in a shell for the next step."`
 	// NextTool is the tool that would take the caller further, if one would.
 	NextTool  string `json:"next_tool,omitempty" doc:"Tool to call next."`
 	Retryable bool   `json:"retryable" doc:"Whether the same call may succeed later."`
@@ -53,9 +57,14 @@ func (p *Problem) RequestID() string {
 // ProblemOption changes one field of a new Problem.
 type ProblemOption func(*Problem)
 
-// WithHint sets the next step, in place of the code's usual one.
+// WithHint sets the next step, in place of the code's usual one and its command.
 func WithHint(format string, args ...any) ProblemOption {
-	return func(p *Problem) { p.Hint = fmt.Sprintf(format, args...) }
+	return func(p *Problem) { p.Hint, p.Command = fmt.Sprintf(format, args...), "" }
+}
+
+// WithCommand sets the next step and the command that a person runs for it.
+func WithCommand(hint, format string, args ...any) ProblemOption {
+	return func(p *Problem) { p.Hint, p.Command = hint, fmt.Sprintf(format, args...) }
 }
 
 // WithNextTool names the tool that takes the caller further.
@@ -86,11 +95,38 @@ func WithForeign(code, message string) ProblemOption {
 // The message must be our own words: foreign text goes through WithForeign.
 func NewProblem(code Code, message string, options ...ProblemOption) *Problem {
 	info := infoOf(code)
-	p := &Problem{Code: code, Message: message, Hint: info.Hint, Retryable: info.Retryable}
+	p := &Problem{Code: code, Message: message, Hint: info.Hint, Command: info.Command, Retryable: info.Retryable}
 	for _, option := range options {
 		option(p)
 	}
 	return p
+}
+
+// For returns a copy of the problem whose command names the tenant. It is a copy
+// because a problem may be kept for several tenants.
+func (p *Problem) For(tenant string) *Problem {
+	if p == nil {
+		return nil
+	}
+	own := *p
+	own.Command = CommandFor(own.Command, tenant)
+	return &own
+}
+
+// CommandFor puts a tenant's name into a command that has a place for one.
+func CommandFor(command, tenant string) string {
+	if tenant == "" {
+		return command
+	}
+	return strings.Replace(command, "tenants set NAME", "tenants set "+tenant, 1)
+}
+
+// NextStep is the hint with the command behind it, for people.
+func NextStep(hint, command string) string {
+	if command == "" {
+		return hint
+	}
+	return strings.TrimSpace(hint + " Run: " + command)
 }
 
 // AsProblem returns the Problem in err's chain. An error without one becomes
@@ -104,5 +140,5 @@ func AsProblem(err error) *Problem {
 	if errors.As(err, &p) {
 		return p
 	}
-	return NewProblem(CodeInternal, "An error of this program that it has no name for.")
+	return NewProblem(CodeInternal, "A defect of this program.")
 }

@@ -47,7 +47,7 @@ func (s *Source) runAz(ctx context.Context, t target) (azcore.AccessToken, *sche
 	}
 	got, err := azurecli.DecodeToken(stdout)
 	if err != nil {
-		return azcore.AccessToken{}, azurecli.Unavailable("az gave something that is no token.", "A person runs: az account get-access-token --tenant "+t.tenantID)
+		return azcore.AccessToken{}, azurecli.Unavailable("The answer of az is not a token.", schemas.WithCommand("Ask a person to run az by hand.", "az account get-access-token --tenant %s", t.tenantID))
 	}
 	return got, nil
 }
@@ -88,11 +88,11 @@ func (t target) azJudge(found [][]byte) *schemas.Problem {
 		return t.azWantsPerson()
 	}
 	return azurecli.Unavailable("az gave no token for tenant "+t.tenant+": nobody is signed in there with it, or its sign-in has ended.",
-		"A person runs: az login --tenant "+t.tenantID)
+		schemas.WithCommand("Ask a person to sign in.", "az login --tenant %s", t.tenantID))
 }
 
 func (t target) azWantsPerson() *schemas.Problem {
 	p := t.wantsPerson()
-	p.Hint = "A person runs: az login --tenant " + t.tenantID
+	p.Hint, p.Command = "Ask a person to sign in.", "az login --tenant "+t.tenantID
 	return p
 }

@@ -137,7 +137,7 @@ func TestAzureCLIFailures(t *testing.T) {
 			s, _ := newAzSource(t, path, 1)
 			_, err := azToken(s, "", "")
 			problem := roomtest.WantCode(t, err, test.code)
-			if !strings.Contains(problem.Hint, test.hint) {
+			if !strings.Contains(problem.Hint+problem.Command, test.hint) {
 				t.Errorf("hint %q", problem.Hint)
 			}
 			if strings.Contains(fmt.Sprintf("%+v", *problem), canary) {

@@ -159,7 +159,7 @@ func TestCertificateThatNobodyRegistered(t *testing.T) {
 	for _, tenant := range []string{"contoso", "fabrikam"} {
 		_, err := w.token(tenant)
 		problem := roomtest.WantCode(t, err, schemas.CodeCredentialRejected)
-		if problem.ForeignCode != "AADSTS700027" || !strings.Contains(problem.Hint, "--certificate-file") {
+		if problem.ForeignCode != "AADSTS700027" || !strings.Contains(problem.Command, "--certificate-file") {
 			t.Errorf("problem is %+v", problem)
 		}
 	}

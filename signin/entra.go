@@ -100,7 +100,7 @@ func refusesCredential(code schemas.Code) bool {
 func (s *Source) secretProblem(t target, err error) *schemas.Problem {
 	problem := *schemas.AsProblem(err)
 	if problem.Code == schemas.CodeVaultMissing {
-		if noVault := strings.Contains(problem.Hint, "vault init"); !noVault && t.credential.Kind.Person() {
+		if noVault := strings.HasSuffix(problem.Command, "vault init"); !noVault && t.credential.Kind.Person() {
 			return t.notSignedInYet()
 		} else if !noVault {
 			t.storeHint()(&problem)

@@ -26,7 +26,7 @@ func TestKnownEndOfASecret(t *testing.T) {
 	before := w.sim.Stats().TokenRequests
 	_, err = w.token("contoso")
 	problem := roomtest.WantCode(t, err, schemas.CodeCredentialExpired)
-	if w.sim.Stats().TokenRequests != before || !strings.Contains(problem.Hint, "tenants set contoso --secret-stdin") {
+	if w.sim.Stats().TokenRequests != before || !strings.Contains(problem.Command, "tenants set contoso --secret-stdin") {
 		t.Errorf("%d requests, hint %q", w.sim.Stats().TokenRequests-before, problem.Hint)
 	}
 }
@@ -64,7 +64,7 @@ func TestEndOfASecretThatWasReplacedInABackend(t *testing.T) {
 	w := newWorld(t, 1, tenants.CredentialConfig{Kind: tenants.KindClientSecret, Expires: tenants.FormatExpiry(time.Now().Add(-time.Hour))})
 	w.put(roomtest.MustSecret(t, w.sim.ClientSecret()))
 	_, err := w.token("contoso")
-	if problem := roomtest.WantCode(t, err, schemas.CodeCredentialExpired); !strings.Contains(problem.Hint, "tenants set contoso --expires DATE") {
+	if problem := roomtest.WantCode(t, err, schemas.CodeCredentialExpired); !strings.Contains(problem.Command, "tenants set contoso --secret-stdin --expires DATE") {
 		t.Errorf("hint %q", problem.Hint)
 	}
 	end := w.clock.Now().Add(60 * 24 * time.Hour).UTC().Truncate(time.Second)

@@ -190,7 +190,7 @@ func (s *Source) checkPerson(t target, who SignedIn) error {
 	if ref.PinnedObjectID != "" && who.ObjectID != ref.PinnedObjectID {
 		return schemas.NewProblem(schemas.CodeWrongIdentity,
 			"Somebody else signed in than the one who is pinned for "+t.credential.Name+" in "+t.tenant+"; nothing was stored.",
-			schemas.WithHint("If the change is meant, a person runs: mcp-partner tenants set %s --object-id ''", t.tenant))
+			schemas.WithCommand("If the identity was changed on purpose, unpin the old one.", "mcp-partner tenants set %s --object-id ''", t.tenant))
 	}
 	return nil
 }

@@ -11,7 +11,7 @@ import (
 func (t target) renewHint() schemas.ProblemOption {
 	switch t.credential.Kind {
 	case tenants.KindClientCertificate:
-		return schemas.WithHint("Upload the certificate to the application (thumbprint %s), or a person stores another one with: mcp-partner tenants set %s --certificate-file FILE", t.credential.Thumbprint, t.tenant)
+		return schemas.WithCommand("Upload the certificate with thumbprint "+t.credential.Thumbprint+" to the application, or ask a person to store another one.", "mcp-partner tenants set %s --certificate-file FILE", t.tenant)
 	case tenants.KindWorkloadIdentity:
 		return schemas.WithHint("Compare issuer, subject and audience of the application's federated credential with those of the assertion; the audience is %s.", assertionAudience)
 	case tenants.KindManagedIdentity:
@@ -19,7 +19,7 @@ func (t target) renewHint() schemas.ProblemOption {
 	case tenants.KindDeviceCode, tenants.KindBrowser:
 		return t.loginHint()
 	}
-	return schemas.WithHint("A person stores a new one with: mcp-partner tenants set %s --secret-stdin (the secret's value, not its ID).", t.tenant)
+	return schemas.WithCommand("Ask a person to store a new one: the secret's value, not its ID.", "mcp-partner tenants set %s --secret-stdin", t.tenant)
 }
 
 // endHint is renewHint for a secret whose end a person said: another one may be
@@ -28,19 +28,19 @@ func (t target) endHint() schemas.ProblemOption {
 	if t.credential.Kind != tenants.KindClientSecret {
 		return t.renewHint()
 	}
-	return schemas.WithHint("A person stores a new one with: mcp-partner tenants set %s --secret-stdin --expires DATE; or, where the vault holds a new one already, says when that ends: mcp-partner tenants set %s --expires DATE", t.tenant, t.tenant)
+	return schemas.WithCommand("Ask a person to store a new one. If the vault already holds a new one, leave --secret-stdin out and only set its end.", "mcp-partner tenants set %s --secret-stdin --expires DATE", t.tenant)
 }
 
 // storeHint says how a person stores what the vault lacks.
 func (t target) storeHint() schemas.ProblemOption {
 	if t.credential.Kind == tenants.KindClientCertificate {
-		return schemas.WithHint("A person stores it with: mcp-partner tenants set %s --certificate-file FILE", t.tenant)
+		return schemas.WithCommand("Ask a person to store it.", "mcp-partner tenants set %s --certificate-file FILE", t.tenant)
 	}
-	return schemas.WithHint("A person stores it with: mcp-partner tenants set %s --secret-stdin", t.tenant)
+	return schemas.WithCommand("Ask a person to store it.", "mcp-partner tenants set %s --secret-stdin", t.tenant)
 }
 
 func (t target) loginHint() schemas.ProblemOption {
-	return schemas.WithHint("A person runs: mcp-partner vault login %s", t.credential.Name)
+	return schemas.WithCommand("Ask a person to sign in.", "mcp-partner vault login %s", t.credential.Name)
 }
 
 // notFederated are Entra ID's numbers for an assertion that no federated

@@ -137,8 +137,8 @@ func TestEndedSignInNamesTheCommand(t *testing.T) {
 	before := w.sim.Stats().TokenRequests
 	for range 3 {
 		_, err := w.token("contoso")
-		if problem := roomtest.WantCode(t, err, schemas.CodeInteractionRequired); problem.Hint != "A person runs: mcp-partner vault login "+kindName {
-			t.Errorf("hint %q", problem.Hint)
+		if problem := roomtest.WantCode(t, err, schemas.CodeInteractionRequired); problem.Command != "mcp-partner vault login "+kindName {
+			t.Errorf("command %q", problem.Command)
 		}
 	}
 	if got := w.sim.Stats().TokenRequests - before; got != 1 {

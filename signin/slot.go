@@ -2,7 +2,6 @@ package signin
 
 import (
 	"context"
-	"strings"
 	"sync"
 	"time"
 
@@ -112,18 +111,10 @@ func (s *Source) signIn(ctx context.Context, t target, claims string, refresh bo
 		s.tell(t, refresh, begun, got, problem)
 	}
 	if problem != nil {
-		return token{}, named(problem, t.tenant)
+		return token{}, problem.For(t.tenant)
 	}
 	s.slot(t).keep(t, got)
 	return got, nil
-}
-
-// named puts the tenant into a command of the hint that has a place for one. A
-// problem may be kept for several tenants, so it is copied.
-func named(problem *schemas.Problem, tenant string) *schemas.Problem {
-	copied := *problem
-	copied.Hint = strings.Replace(copied.Hint, "tenants set NAME", "tenants set "+tenant, 1)
-	return &copied
 }
 
 func (s *Source) tell(t target, refresh bool, begun time.Time, got token, problem *schemas.Problem) {

@@ -293,8 +293,8 @@ func TestCorruptDirectoryIsLeftAlone(t *testing.T) {
 		}
 		_, err := OpenDirectory(dir)
 		problem := roomtest.WantCode(t, err, schemas.CodeVaultCorrupt)
-		if !strings.Contains(problem.Message, directoryName) || !strings.Contains(problem.Hint, directoryName+disk.PreviousMark) {
-			t.Errorf("%s: message %q, hint %q", name, problem.Message, problem.Hint)
+		if !strings.Contains(problem.Message, directoryName) || !strings.Contains(problem.Command, directoryName+disk.PreviousMark) {
+			t.Errorf("%s: message %q, command %q", name, problem.Message, problem.Command)
 		}
 		_, err = d.Resolve("contoso")
 		roomtest.WantCode(t, err, schemas.CodeVaultCorrupt)

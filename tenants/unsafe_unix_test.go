@@ -31,7 +31,7 @@ func TestUnsafeDirectoryIsRefused(t *testing.T) {
 		}
 		_, err := OpenDirectory(dir)
 		problem := roomtest.WantCode(t, err, schemas.CodeVaultUnavailable)
-		if problem.Retryable || problem.Hint == "" || name != "link" && !strings.Contains(problem.Hint, "chmod") {
+		if problem.Retryable || problem.Hint == "" || name != "link" && !strings.Contains(problem.Command, "chmod") {
 			t.Errorf("%s: hint %q", name, problem.Hint)
 		}
 		roomtest.WantCode(t, d.Add(context.Background(), testEntry(3, "x")), schemas.CodeVaultUnavailable)

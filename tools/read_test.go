@@ -3,7 +3,6 @@ package tools_test
 import (
 	"fmt"
 	"net/http"
-	"strings"
 	"testing"
 	"time"
 
@@ -260,7 +259,7 @@ func TestTenantsThatAreNotClear(t *testing.T) {
 	}
 	h.directory.tenants = nil
 	if envelope := h.call(schemas.ToolCheckPartnerLink, `{}`); envelope.Problem.Code != schemas.CodeDirectoryEmpty ||
-		!strings.HasPrefix(envelope.Problem.Hint, "A person runs: mcp-partner setup (") {
+		envelope.Problem.Command != "mcp-partner setup" {
 		t.Errorf("empty directory: %+v", envelope.Problem)
 	}
 }

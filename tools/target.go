@@ -113,7 +113,7 @@ func credentialOf(tenant schemas.Tenant, name string) (string, error) {
 	switch {
 	case len(tenant.Credentials) == 0:
 		return "", schemas.NewProblem(schemas.CodeUnknownCredential, fmt.Sprintf("Tenant %s has no credential.", tenant.Name),
-			schemas.WithHint("A person adds one with: mcp-partner tenants set %s --client-id GUID --secret-stdin", tenant.Name))
+			schemas.WithCommand("Ask a person to add one.", "mcp-partner tenants set %s --client-id GUID --secret-stdin", tenant.Name))
 	case name == "":
 		return tenant.Credentials[0], nil
 	case slices.Contains(tenant.Credentials, name):

@@ -221,7 +221,7 @@ func (f *FileStore) load(ctx context.Context) (*openVault, error) {
 	}
 	if seen.Missing() {
 		return nil, schemas.NewProblem(schemas.CodeVaultMissing, "There is no vault in "+f.disk.Path+" yet.",
-			schemas.WithHint("A person runs: mcp-partner vault init"))
+			schemas.WithCommand("Ask a person to make one.", "mcp-partner vault init"))
 	}
 	k, content, err := f.decrypt(ctx, sealedFile)
 	if err != nil {
@@ -259,7 +259,7 @@ func (f *FileStore) putBack(generation, highest uint64) error {
 	return schemas.NewProblem(schemas.CodeVaultCorrupt,
 		fmt.Sprintf("%s is an older version that was put back: it is generation %d, and generation %d was here before.",
 			f.disk.File(vaultName), generation, highest),
-		schemas.WithHint("Restore the newest vault. If this one is meant, a person runs: rm %s (it brings replaced secrets back)", disk.ShellWord(f.disk.File(markName))))
+		schemas.WithCommand("Restore the newest vault. To keep this one, which brings replaced secrets back, run the command.", "rm %s", disk.ShellWord(f.disk.File(markName))))
 }
 
 // change applies one change to the newest state and writes it. If it fails at

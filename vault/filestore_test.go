@@ -152,7 +152,7 @@ func TestMissingVault(t *testing.T) {
 	store := openVaultAt(t, roomtest.StateDir(t), KeySource{})
 	_, err := store.Get(context.Background(), "contoso")
 	problem := roomtest.WantCode(t, err, schemas.CodeVaultMissing)
-	if !strings.Contains(problem.Hint, "mcp-partner vault init") {
+	if !strings.Contains(problem.Command, "mcp-partner vault init") {
 		t.Errorf("hint %q", problem.Hint)
 	}
 	err = store.Put(context.Background(), "contoso", roomtest.MustSecret(t, "abc"))
@@ -357,7 +357,7 @@ func TestOlderGenerationIsRefused(t *testing.T) {
 	for _, reader := range []*FileStore{store, openVaultAt(t, dir, KeySource{})} {
 		_, err := reader.Get(context.Background(), "contoso")
 		problem := roomtest.WantCode(t, err, schemas.CodeVaultCorrupt)
-		if !strings.Contains(problem.Message, "older version") || !strings.Contains(problem.Hint, markName) {
+		if !strings.Contains(problem.Message, "older version") || !strings.Contains(problem.Command, markName) {
 			t.Errorf("message %q, hint %q", problem.Message, problem.Hint)
 		}
 	}

@@ -41,7 +41,7 @@ func (h fileHolder) what() string { return h.disk.File(keyName) }
 func (h fileHolder) missing() error {
 	return schemas.NewProblem(schemas.CodeVaultMissing,
 		"The vault is there and its key file "+h.disk.File(keyName)+" is not.",
-		schemas.WithHint("Put the key file back. A person runs: cp BACKUP/%s %[2]s && chmod 600 %[2]s (or, where it is kept elsewhere, gives --identity-file FILE)",
+		schemas.WithCommand("Put the key file back, or start with --identity-file FILE where it is kept elsewhere.", "cp BACKUP/%s %[2]s && chmod 600 %[2]s",
 			keyName, disk.ShellWord(h.disk.File(keyName))))
 }
 
@@ -67,7 +67,7 @@ func (h keychainHolder) what() string { return "the item " + h.keychain.ID + " o
 func (h keychainHolder) missing() error {
 	return schemas.NewProblem(schemas.CodeVaultMissing,
 		"The vault "+h.disk.File(vaultName)+" is there, and the keychain of this user has no key for it (item mcp-partner, account "+h.keychain.ID+").",
-		schemas.WithHint("Sign in as the user who made it. Where the keychain is lost, move the vault away, make a new one and restore a backup: mcp-partner vault restore FILE"))
+		schemas.WithCommand("Sign in as the user who made it. If the keychain is lost, move the vault away, make a new one and restore a backup.", "mcp-partner vault restore FILE"))
 }
 
 func (h keychainHolder) describe(vaultPath string) string {
@@ -100,7 +100,7 @@ func (h remoteHolder) what() string { return "the item " + h.name + " of the bac
 func (h remoteHolder) missing() error {
 	return schemas.NewProblem(schemas.CodeVaultMissing,
 		"The file "+h.disk.File(vaultName)+" with the program's own keys is there, and the backend has no item "+h.name+", which opens it.",
-		schemas.WithHint("Bring that item back in the backend. Without it a person moves vault.age away, makes a vault anew with the same settings and restores a backup: mcp-partner vault restore FILE"))
+		schemas.WithCommand("Restore that item in the backend. If it is lost, move vault.age away, make a vault with the same settings and restore a backup.", "mcp-partner vault restore FILE"))
 }
 
 func (h remoteHolder) describe(string) string {

@@ -13,7 +13,7 @@ func corrupt(d disk.Dir, name, what string) *schemas.Problem {
 	const restore = "restore it from a backup."
 	switch name {
 	case markName:
-		return d.Corrupt(name, what, "A person runs: rm "+disk.ShellWord(d.File(name))+" (if the vault itself is the newest; the file is made anew)")
+		return d.Corrupt(name, what, schemas.WithCommand("If the vault itself is the newest, remove the file; it is written again.", "rm %s", disk.ShellWord(d.File(name))))
 	case vaultName:
 		return d.Corrupt(name, what, d.PreviousHint(name, removeMark(d), "a secret that was stored last has to be given again", fromBackup(d)))
 	}
@@ -24,6 +24,6 @@ func corrupt(d disk.Dir, name, what string) *schemas.Problem {
 func removeMark(d disk.Dir) string { return " && rm -f " + disk.ShellWord(d.File(markName)) }
 
 func fromBackup(d disk.Dir) string {
-	return "a person restores it from a backup and runs: rm -f " + disk.ShellWord(d.File(markName)) +
+	return "restore it from a backup and remove " + d.File(markName) +
 		" (without a backup: move it away, make a new vault with mcp-partner vault init, and give each secret again)"
 }

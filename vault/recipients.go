@@ -113,7 +113,7 @@ func (p *payload) ownFirst(k *key, now time.Time) error {
 	if !ok {
 		return schemas.NewProblem(schemas.CodeInvalidArgument,
 			"A vault with a passphrase, or with a key of another kind than X25519, cannot have recipients.",
-			schemas.WithHint("Give it a key of its own first: mcp-partner vault rotate-key --new-key-file"))
+			schemas.WithCommand("Give it a key of its own first.", "mcp-partner vault rotate-key --new-key-file"))
 	}
 	p.recipients = []Recipient{{ownerName, own.String(), now.UTC()}}
 	return nil

@@ -61,14 +61,14 @@ func (f *FileStore) wrongKey(k *key, sealedFile []byte) error {
 	if wantsPassphrase(sealedFile) {
 		protected, flag = "a passphrase", "--passphrase-file"
 	}
-	hint := "Nothing was changed. A person runs: mcp-partner doctor " + flag + " FILE (with the key that the vault was made with"
+	hint := "Nothing was changed. Examine the vault with the key that it was made with"
 	if _, err := os.Lstat(f.disk.File(vaultName) + disk.PreviousMark); err == nil {
-		hint += "; if that does not open it either, the file is damaged: " + f.disk.CopyBack(vaultName) + removeMark(f.disk)
+		hint += "; if that does not open it either, the file is damaged: put its previous version back"
 	}
 	return schemas.NewProblem(schemas.CodeVaultCorrupt,
 		fmt.Sprintf("%s does not open %s, which is protected by %s: the key is another one, or the head of the file is damaged.",
 			upper(k.what), f.disk.File(vaultName), protected),
-		schemas.WithHint("%s)", hint))
+		schemas.WithCommand(hint+".", "mcp-partner doctor %s FILE", flag))
 }
 
 func upper(text string) string { return string(bytes.ToUpper([]byte(text[:1]))) + text[1:] }

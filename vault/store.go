@@ -130,5 +130,5 @@ func checkPut(name string, secret Secret) error {
 func noSecret(name string) *schemas.Problem {
 	return schemas.NewProblem(schemas.CodeVaultMissing,
 		"The vault holds no secret of the name \""+naming.Clean(name)+"\".",
-		schemas.WithHint("A person stores it with: mcp-partner tenants set NAME --secret-stdin"))
+		schemas.WithCommand("Ask a person to store it.", "mcp-partner tenants set NAME --secret-stdin"))
 }

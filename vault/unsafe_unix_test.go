@@ -48,7 +48,7 @@ func TestKeyFilesAreChecked(t *testing.T) {
 		"garbage":        {KeySource{IdentityFile: garbage}, schemas.CodeVaultCorrupt, "age-keygen"},
 	} {
 		problem := roomtest.WantCode(t, openVaultAt(t, dir, test.source).Open(context.Background()), test.code)
-		if !strings.Contains(problem.Hint, test.hint) || strings.Contains(problem.Message+problem.Hint, "canary") {
+		if !strings.Contains(problem.Hint+problem.Command, test.hint) || strings.Contains(problem.Message+problem.Hint, "canary") {
 			t.Errorf("%s: message %q, hint %q", name, problem.Message, problem.Hint)
 		}
 	}

@@ -42,7 +42,7 @@ func (r Report) markdownCauses(out io.Writer) {
 	line(out, "Rows", "Problem", "Credential", "For example", "What to do")
 	line(out, "---:", "---", "---", "---", "---")
 	for _, c := range r.Causes {
-		line(out, fmt.Sprint(c.Rows), escapeMarkdown(string(c.Code)), escapeMarkdown(c.Credential), escapeMarkdown(c.Example+": "+c.Message), escapeMarkdown(c.Hint))
+		line(out, fmt.Sprint(c.Rows), escapeMarkdown(string(c.Code)), escapeMarkdown(c.Credential), escapeMarkdown(c.Example+": "+c.Message), escapeMarkdown(schemas.NextStep(c.Hint, c.Command)))
 	}
 	if n := r.OtherCauses(); n > 0 {
 		fmt.Fprintf(out, "\n%s\n", furtherCauses(n))

@@ -94,7 +94,7 @@ func (r Report) causes() *html.Node {
 	body := el("tbody", nil)
 	for _, c := range r.Causes {
 		body.AppendChild(el("tr", nil, said("td", "number", count(c.Rows)), el("td", nil, said("code", "", string(c.Code))),
-			said("td", "", c.Credential), said("td", "", c.Example+": "+c.Message), said("td", "", c.Hint)))
+			said("td", "", c.Credential), said("td", "", c.Example+": "+c.Message), said("td", "", schemas.NextStep(c.Hint, c.Command))))
 	}
 	head := el("tr", nil, el("th", at("scope", "col", "class", "number"), text("Rows")))
 	for _, name := range []string{"Problem", "Credential", "For example", "What to do"} {
@@ -147,6 +147,6 @@ func partnerOf(row schemas.AuditRow) *html.Node {
 	small := func(lead, s string) *html.Node {
 		return when(s != "", func() *html.Node { return said("small", "", lead+s) })
 	}
-	return el("td", nil, said("span", "why", why(row)), small("", row.Problem.Hint),
+	return el("td", nil, said("span", "why", why(row)), small("", schemas.NextStep(row.Problem.Hint, row.Problem.Command)),
 		small("request ", row.Problem.ARMRequestID), small("correlation ", row.Problem.CorrelationID))
 }

@@ -82,7 +82,7 @@ func columns() []column {
 		{"checked_at", "Checked", func(r schemas.AuditRow) string { return r.CheckedAt }},
 		{"problem_code", "Why unknown", ofProblem(func(p *schemas.Problem) string { return string(p.Code) })},
 		{"problem_message", "Message", ofProblem(func(p *schemas.Problem) string { return p.Message })},
-		{"problem_hint", "What to do", ofProblem(func(p *schemas.Problem) string { return p.Hint })},
+		{"problem_hint", "What to do", ofProblem(func(p *schemas.Problem) string { return schemas.NextStep(p.Hint, p.Command) })},
 		{"foreign_code", "Their code", ofProblem(func(p *schemas.Problem) string { return p.ForeignCode })},
 		{"arm_request_id", "Request ID", ofProblem(func(p *schemas.Problem) string { return p.ARMRequestID })},
 		{"correlation_id", "Correlation ID", ofProblem(func(p *schemas.Problem) string { return p.CorrelationID })},

@@ -32,7 +32,7 @@ func Find() (string, error) {
 		path, err = filepath.Abs(path)
 	}
 	if err != nil {
-		return "", Unavailable("There is no az command on the PATH.", "A person installs Azure CLI and runs: az login")
+		return "", Unavailable("There is no az command on the PATH.", schemas.WithCommand("Ask a person to install Azure CLI and sign in.", "az login"))
 	}
 	return path, nil
 }
@@ -55,7 +55,7 @@ func currentAccount(ctx context.Context, runner Runner, azPath string) (Account,
 		return Account{}, schemas.ContextProblem(ctx.Err(), "Running az")
 	}
 	if _, failed := err.(*exec.ExitError); failed {
-		return Account{}, Unavailable("Nobody is signed in with az.", "A person runs: az login")
+		return Account{}, Unavailable("Nobody is signed in with az.", schemas.WithCommand("Ask a person to sign in.", "az login"))
 	}
 	return Account{}, NotRunnable(azPath, err)
 }
@@ -73,7 +73,7 @@ func decodeAccount(data []byte) (Account, error) {
 	// Some versions put a byte order mark before it.
 	err := json.Unmarshal(bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")), &answer)
 	if err != nil || !schemas.IsGUID(answer.TenantID) {
-		return Account{}, Unavailable("az does not say in which tenant it is signed in.", "A person runs: az account show")
+		return Account{}, Unavailable("az does not say in which tenant it is signed in.", schemas.WithCommand("Ask a person to run az by hand.", "az account show"))
 	}
 	return Account{
 		TenantID: naming.Fold(answer.TenantID), TenantName: schemas.Foreign(answer.TenantName),

@@ -105,12 +105,12 @@ func DecodeToken(data []byte) (azcore.AccessToken, error) {
 // NotRunnable says why the command could not be started.
 func NotRunnable(path string, err error) *schemas.Problem {
 	if errors.Is(err, fs.ErrNotExist) {
-		return Unavailable("There is no az command at "+path+".", "A person installs Azure CLI, or sets the path of az anew.")
+		return Unavailable("There is no az command at "+path+".", schemas.WithHint("Ask a person to install Azure CLI, or to set the path of az again."))
 	}
-	return Unavailable("The az command at "+path+" cannot be run.", "Check that the file is executable.")
+	return Unavailable("The az command at "+path+" cannot be run.", schemas.WithHint("Check that the file is executable."))
 }
 
 // Unavailable makes a CodeAzureCLIUnavailable problem.
-func Unavailable(message, hint string) *schemas.Problem {
-	return schemas.NewProblem(schemas.CodeAzureCLIUnavailable, message, schemas.WithHint("%s", hint))
+func Unavailable(message string, next schemas.ProblemOption) *schemas.Problem {
+	return schemas.NewProblem(schemas.CodeAzureCLIUnavailable, message, next)
 }

@@ -270,7 +270,7 @@ func TestApproveAtOnceInTheCall(t *testing.T) {
 	s.typeLine("mallory\n")
 	s.expect("Passphrase of approver mallory")
 	s.typeLine(alicesPassphrase + "\n")
-	if code, shown := s.end(); code != ExitRefused || !strings.Contains(shown, "there is no approver") || o.linked() != "" {
+	if code, shown := s.end(); code != ExitRefused || !strings.Contains(shown, "There is no approver") || o.linked() != "" {
 		t.Fatalf("somebody else: exit code %d:\n%s", code, shown)
 	}
 	s = o.at(call...)
@@ -292,7 +292,7 @@ func TestFurtherApproversNeedConsent(t *testing.T) {
 		code                             int
 		says                             string
 	}{
-		{"a stranger's consent", "mallory", alicesPassphrase, bobsPassphrase, bobsPassphrase, ExitRefused, "there is no approver"},
+		{"a stranger's consent", "mallory", alicesPassphrase, bobsPassphrase, bobsPassphrase, ExitRefused, "There is no approver"},
 		{"a wrong passphrase", "alice", bobsPassphrase, bobsPassphrase, bobsPassphrase, ExitRefused, "not the passphrase of approver"},
 		{"two that differ", "alice", alicesPassphrase, bobsPassphrase, alicesPassphrase, ExitRefused, "differ"},
 		{"too short", "alice", alicesPassphrase, "short", "short", ExitRefused, "too short"},

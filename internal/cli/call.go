@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -133,10 +132,9 @@ func worded(e schemas.Envelope) schemas.Envelope {
 	if problem.Code == schemas.CodeWritesDisabled {
 		e.Summary = problem.Message
 	}
-	if e.Identity != nil {
-		problem.Hint = forTenant(problem.Hint, e.Identity.Tenant)
+	if e.Problem = &problem; e.Identity != nil {
+		e.Problem = problem.For(e.Identity.Tenant)
 	}
-	e.Problem = &problem
 	return e
 }
 
@@ -144,17 +142,9 @@ func worded(e schemas.Envelope) schemas.Envelope {
 func atHand(problem schemas.Problem) schemas.Problem {
 	if problem.Code == schemas.CodeWritesDisabled {
 		problem.Message = "Writes are off without --allow-writes."
-		problem.Hint = "Add --allow-writes; a person is asked before the write."
+		problem.Hint = "Add --allow-writes. A person is asked before the write."
 	}
 	return problem
-}
-
-// forTenant puts a tenant's name where a command has a place for one.
-func forTenant(text, tenant string) string {
-	if tenant == "" {
-		return text
-	}
-	return strings.Replace(text, "tenants set NAME", "tenants set "+tenant, 1)
 }
 
 func callExample(op schemas.Operation) string {

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"syscall"
 
@@ -26,6 +25,8 @@ const (
 type exit struct {
 	code          int
 	message, next string
+	// command takes the next step, where one command does.
+	command string
 }
 
 // Error implements error.
@@ -33,7 +34,7 @@ func (e *exit) Error() string { return e.message }
 
 // usage is an error of whoever typed the command.
 func usage(next, format string, args ...any) error {
-	return &exit{ExitUsage, fmt.Sprintf(format, args...), next}
+	return &exit{code: ExitUsage, message: fmt.Sprintf(format, args...), next: next}
 }
 
 // fileError says why a file that a flag or a setting names is not used.
@@ -47,12 +48,12 @@ func fileError(what, path, next string, err error) error {
 
 // failed is an error of the world.
 func failed(next, format string, args ...any) error {
-	return &exit{ExitFailed, fmt.Sprintf(format, args...), next}
+	return &exit{code: ExitFailed, message: fmt.Sprintf(format, args...), next: next}
 }
 
 // refused is a thing that this program will not do.
 func refused(next, format string, args ...any) error {
-	return &exit{ExitRefused, fmt.Sprintf(format, args...), next}
+	return &exit{code: ExitRefused, message: fmt.Sprintf(format, args...), next: next}
 }
 
 // silent ends with a code after the output has said why.
@@ -68,8 +69,11 @@ func asUsage(err error) error {
 	if err == nil {
 		return nil
 	}
-	problem := schemas.AsProblem(err)
-	return &exit{ExitUsage, problem.Message, problem.Hint}
+	return ofProblem(ExitUsage, schemas.AsProblem(err))
+}
+
+func ofProblem(code int, problem *schemas.Problem) *exit {
+	return &exit{code, problem.Message, problem.Hint, problem.Command}
 }
 
 // endOf turns any error into how the command ends.
@@ -80,44 +84,29 @@ func endOf(err error) *exit {
 	case errors.As(err, &known):
 		return known
 	case errors.As(err, &problem) && problem.Refusal():
-		return &exit{ExitRefused, problem.Message, problem.Hint}
+		return ofProblem(ExitRefused, problem)
 	case errors.As(err, &problem):
-		return &exit{ExitFailed, problem.Message, problem.Hint}
+		return ofProblem(ExitFailed, problem)
 	case errors.Is(err, syscall.EPIPE):
 		// Whoever read the output has seen enough, as head does: nothing to say.
-		return &exit{ExitFailed, "", ""}
+		return &exit{code: ExitFailed}
 	default:
-		return &exit{ExitFailed, err.Error(), ""}
+		return &exit{code: ExitFailed, message: err.Error()}
 	}
 }
 
-// report writes an error as one or two lines: what is wrong, and what to do.
+// report writes an error: what is wrong, what to do, and the command that does it.
 func report(to io.Writer, end *exit) {
 	if end.message == "" {
 		return
 	}
-	fmt.Fprintf(to, "mcp-partner: %s\n", escape(clause(strings.TrimPrefix(end.message, "mcp-partner "))))
+	fmt.Fprintf(to, "mcp-partner: %s\n", escape(strings.TrimPrefix(end.message, "mcp-partner ")))
 	if end.next != "" {
-		fmt.Fprintf(to, "Next: %s\n", escape(clause(end.next)))
+		fmt.Fprintf(to, "Next: %s\n", escape(end.next))
 	}
-}
-
-// clause brings a message into the form of what stands behind a colon, whether
-// it was written as a sentence for an envelope or as a clause for here: without
-// a full stop behind a single one, and without a capital letter where an ordinary word
-// has one. Names and paths stay as they are.
-func clause(text string) string {
-	if !strings.Contains(text, ". ") {
-		text = strings.TrimSuffix(text, ".")
+	if end.command != "" {
+		fmt.Fprintf(to, "Run: %s\n", escape(end.command))
 	}
-	first, _, _ := strings.Cut(text, " ")
-	ordinary := []string{
-		"A", "Add", "An", "Another", "Check", "For", "Give", "If", "In", "It", "No", "Nobody", "Nothing", "Or", "Put", "Restore", "Run:", "The", "There", "This", "Try", "Use", "Whether", "Writes",
-	}
-	if slices.Contains(ordinary, first) {
-		return strings.ToLower(text[:1]) + text[1:]
-	}
-	return text
 }
 
 // statusExit is the exit code of an envelope.

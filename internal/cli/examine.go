@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -53,21 +53,7 @@ func (f *Factory) examine(ctx context.Context, o *doctorOptions) []check {
 // one, else the one that is given.
 func failedCheck(name string, err error, fix string) check {
 	end := endOf(err)
-	if command := commandIn(end.next); command != "" {
-		fix = command
-	}
-	return check{name, checkFail, end.message, fix}
-}
-
-// commandIn takes the command out of a hint such as "A person runs: az login".
-func commandIn(hint string) string {
-	for _, lead := range []string{"Run: ", "runs: ", "with: "} {
-		if _, command, found := strings.Cut(hint, lead); found {
-			command, _, _ = strings.Cut(command, " (") // a remark
-			return strings.TrimSuffix(command, ".")
-		}
-	}
-	return ""
+	return check{name, checkFail, end.message, cmp.Or(end.command, fix)}
 }
 
 func (h *house) all() ([]tenants.Entry, []tenants.CredentialConfig, error) {
@@ -172,7 +158,7 @@ func (h *house) checkCredential(ctx context.Context, entries []tenants.Entry, co
 
 // at puts a tenant's name where a fix has a place for one.
 func (c check) at(tenant string) check {
-	c.Fix = forTenant(c.Fix, tenant)
+	c.Fix = schemas.CommandFor(c.Fix, tenant)
 	return c
 }
 

@@ -176,6 +176,7 @@ func (u *ui) problem(p *schemas.Problem) {
 	}
 	u.styledField("problem", bad, string(p.Code))
 	u.field("next", p.Hint)
+	u.field("run", p.Command)
 	if p.RetryAfterSeconds > 0 {
 		u.field("wait", count(p.RetryAfterSeconds, "second"))
 	}

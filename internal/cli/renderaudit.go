@@ -32,6 +32,7 @@ func (u *ui) causes(causes []schemas.AuditCause) {
 		u.field("credential", c.Credential)
 		u.field("example", c.Example+": "+c.Message)
 		u.field("next", c.Hint)
+		u.field("run", c.Command)
 	}
 }
 

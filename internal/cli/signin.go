@@ -59,18 +59,18 @@ func judgeToken(claims tokenClaims, entry tenants.Entry, ref tenants.CredentialR
 	case claims.tenantID != "" && !strings.EqualFold(claims.tenantID, entry.TenantID):
 		return schemas.NewProblem(schemas.CodeWrongTenant,
 			fmt.Sprintf("The token is for tenant %s, and the tenant ID of %s is %s.", schemas.Foreign(claims.tenantID), entry.Name, entry.TenantID),
-			schemas.WithHint("%s", wrongTenantHint(entry, kind)))
+			wrongTenantHint(entry, kind))
 	case ref.PinnedObjectID != "" && claims.objectID != "" && !strings.EqualFold(claims.objectID, ref.PinnedObjectID):
 		return schemas.NewProblem(schemas.CodeWrongIdentity,
 			fmt.Sprintf("The token is for identity %s, and %s is pinned for %s in %s.", schemas.Foreign(claims.objectID), ref.PinnedObjectID, ref.Name, entry.Name),
-			schemas.WithHint("If the change is meant, a person runs: mcp-partner tenants set %s --object-id ''", entry.Name))
+			schemas.WithCommand("If the identity was changed on purpose, unpin the old one.", "mcp-partner tenants set %s --object-id ''", entry.Name))
 	}
 	return nil
 }
 
-func wrongTenantHint(entry tenants.Entry, kind tenants.Kind) string {
+func wrongTenantHint(entry tenants.Entry, kind tenants.Kind) schemas.ProblemOption {
 	if kind == tenants.KindAzureCLI {
-		return "A person runs: az login --tenant " + entry.TenantID
+		return schemas.WithCommand("Sign in to that tenant.", "az login --tenant %s", entry.TenantID)
 	}
-	return "A person runs: mcp-partner tenants set " + entry.Name + " --tenant-id GUID"
+	return schemas.WithCommand("Correct the tenant ID.", "mcp-partner tenants set %s --tenant-id GUID", entry.Name)
 }

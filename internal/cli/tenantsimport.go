@@ -193,7 +193,7 @@ func (f *Factory) agree(ctx context.Context, yes bool) error {
 	if yes {
 		return nil
 	}
-	nobody := &exit{ExitApprovalRequired, "nothing was changed: somebody has to agree, and there is no terminal to ask on", "look at the difference, then give --yes"}
+	nobody := &exit{code: ExitApprovalRequired, message: "nothing was changed: somebody has to agree, and there is no terminal to ask on", next: "look at the difference, then give --yes"}
 	if !f.IO.attended() {
 		return nobody
 	}

@@ -95,7 +95,7 @@ func (h *house) checkUnlinked(ctx context.Context, entry tenants.Entry, lost str
 func undecided(tenant string, problem *schemas.Problem) error {
 	why, next := "", ""
 	if problem != nil {
-		why, next = " ("+strings.TrimSuffix(problem.Message, ".")+")", forTenant(problem.Hint, tenant)+" "
+		why, next = " ("+strings.TrimSuffix(problem.Message, ".")+")", problem.Hint+" "
 	}
 	return refused(next+"Or give --keep-link.", "whether %s is still linked cannot be told%s, so it stays as it is", tenant, why)
 }

@@ -194,6 +194,7 @@ func unproved(err error) error {
 	problem := *schemas.AsProblem(err)
 	problem.Message = "The new secret was not stored, because it does not sign in: " + problem.Message
 	if problem.Code == schemas.CodeCredentialRejected {
+		problem.Command = ""
 		problem.Hint = "Check what was given (of a secret its value, not its ID; of a certificate, that the application has it). Entra ID may need a minute to know a new one. Then run this again."
 	}
 	return &problem

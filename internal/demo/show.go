@@ -133,7 +133,7 @@ func (s *show) answer(step step, e schemas.Envelope) {
 		s.say("    %s %s", s.paint.dim("link"), words(*e.Link))
 	}
 	if e.Problem != nil {
-		s.say("    %s %s: %s", s.paint.dim("problem"), e.Problem.Code, e.Problem.Hint)
+		s.say("    %s %s: %s", s.paint.dim("problem"), e.Problem.Code, schemas.NextStep(e.Problem.Hint, e.Problem.Command))
 	}
 }
 

@@ -79,7 +79,7 @@ func (d Dir) check() error {
 	case !info.IsDir():
 		return Unsafe(d.Path+" is not a directory.", "Give another --state-dir.")
 	case exposed(info):
-		return Unsafe("The state directory "+d.Path+" is open to other users.", "Run: chmod 700 "+ShellWord(d.Path))
+		return OpenToOthers("The state directory "+d.Path, "chmod 700 "+ShellWord(d.Path))
 	}
 	return nil
 }
@@ -111,7 +111,7 @@ func (d Dir) Stat(name string) (Stamp, error) {
 	case !info.Mode().IsRegular():
 		return Stamp{}, Unsafe(path+" is not a regular file.", "Remove it, or give another --state-dir.")
 	case exposed(info):
-		return Stamp{}, Unsafe(path+" is open to other users.", "Run: chmod 600 "+ShellWord(path))
+		return Stamp{}, OpenToOthers(path, "chmod 600 "+ShellWord(path))
 	}
 	return Stamp{info}, nil
 }
@@ -269,7 +269,7 @@ func (d Dir) Lock(ctx context.Context, name string) (func(), error) {
 // Unavailable names the file and the cause, never the content.
 func (d Dir) Unavailable(verb, path string, err error) *schemas.Problem {
 	message := fmt.Sprintf("%s cannot be %s: %s.", path, verb, Cause(err))
-	return schemas.NewProblem(schemas.CodeVaultUnavailable, message, schemas.WithHint("%s", remedy(err, d.Path)))
+	return schemas.NewProblem(schemas.CodeVaultUnavailable, message, schemas.WithCommand(remedy(err, d.Path), "mcp-partner doctor"))
 }
 
 // Cause returns the innermost text of a file error, without the names of
@@ -294,7 +294,7 @@ func remedy(err error, dir string) string {
 	case errors.Is(err, fs.ErrPermission):
 		return "Nothing was changed. Check who owns " + dir + " and that it is writable for you."
 	}
-	return "Nothing was changed. Run: mcp-partner doctor"
+	return "Nothing was changed. Examine the state directory."
 }
 
 // Unsafe makes a problem that stays until a person acts.
@@ -304,21 +304,28 @@ func Unsafe(message, hint string) *schemas.Problem {
 	return p
 }
 
+// OpenToOthers makes the problem of a path that other users can read or write,
+// with the command that closes it.
+func OpenToOthers(path, command string) *schemas.Problem {
+	p := Unsafe(path+" is open to other users.", "Restrict its mode to its owner.")
+	p.Command = command
+	return p
+}
+
 // Corrupt says that a file is not what it should be and that nothing was
 // changed.
-func (d Dir) Corrupt(name, what, hint string) *schemas.Problem {
-	return schemas.NewProblem(schemas.CodeVaultCorrupt, d.File(name)+" cannot be used: "+what+".",
-		schemas.WithHint("The file was left as it is. %s", hint))
+func (d Dir) Corrupt(name, what string, next schemas.ProblemOption) *schemas.Problem {
+	return schemas.NewProblem(schemas.CodeVaultCorrupt, d.File(name)+" cannot be used: "+what+". The file was left as it is.", next)
 }
 
 // PreviousHint says how the previous version of a file is put back, by a command
 // that goes on after the copy, and what the last change was that it lacks.
 // Without a previous version it says otherwise.
-func (d Dir) PreviousHint(name, after, lastChange, otherwise string) string {
+func (d Dir) PreviousHint(name, after, lastChange, otherwise string) schemas.ProblemOption {
 	if _, err := os.Lstat(d.File(name) + PreviousMark); err != nil {
-		return "There is no previous version beside it; " + otherwise
+		return schemas.WithHint("There is no previous version beside it; %s", otherwise)
 	}
-	return "A person runs: " + d.CopyBack(name) + after + " (the previous version, which lacks the last change: " + lastChange + ")"
+	return schemas.WithCommand("Put the previous version back, which lacks the last change: "+lastChange+".", "%s", d.CopyBack(name)+after)
 }
 
 // CopyBack is the command that puts the previous version of a file back.
