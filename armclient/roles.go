@@ -42,21 +42,20 @@ func lazyRoleClients(credential azcore.TokenCredential, o Options) func() (roleC
 	})
 }
 
-// RoleReader reads subscriptions and the roles in them. It implements
-// pec.Reader.
-type RoleReader struct {
+// roleReader reads subscriptions and the roles in them.
+type roleReader struct {
 	client *Client
 	retry  policy.RetryOptions
 }
 
 // Roles returns a reader that repeats a request as Link does.
-func (c *Client) Roles() *RoleReader { return &RoleReader{c, readRetry(c.options)} }
+func (c *Client) Roles() pec.Reader { return &roleReader{c, readRetry(c.options)} }
 
 // RolesOnce returns a reader that sends each request once, as LinkOnce does.
-func (c *Client) RolesOnce() *RoleReader { return &RoleReader{c, noRetry()} }
+func (c *Client) RolesOnce() pec.Reader { return &roleReader{c, noRetry()} }
 
 // Subscriptions implements pec.Reader.
-func (r *RoleReader) Subscriptions(ctx context.Context) ([]pec.Subscription, pec.Identity, error) {
+func (r *roleReader) Subscriptions(ctx context.Context) ([]pec.Subscription, pec.Identity, error) {
 	ctx, seen, cancel := r.begin(ctx)
 	defer cancel()
 	clients, err := r.client.roles()
@@ -70,7 +69,7 @@ func (r *RoleReader) Subscriptions(ctx context.Context) ([]pec.Subscription, pec
 }
 
 // Assignments implements pec.Reader.
-func (r *RoleReader) Assignments(ctx context.Context, subscriptionID, objectID string) ([]pec.Assignment, string, error) {
+func (r *roleReader) Assignments(ctx context.Context, subscriptionID, objectID string) ([]pec.Assignment, string, error) {
 	ctx, seen, cancel := r.begin(ctx)
 	defer cancel()
 	clients, err := r.client.roles()
@@ -92,7 +91,7 @@ func (r *RoleReader) Assignments(ctx context.Context, subscriptionID, objectID s
 }
 
 // Schedules implements pec.Reader.
-func (r *RoleReader) Schedules(ctx context.Context) ([]pec.Schedule, error) {
+func (r *roleReader) Schedules(ctx context.Context) ([]pec.Schedule, error) {
 	ctx, _, cancel := r.begin(ctx)
 	defer cancel()
 	clients, err := r.client.roles()
@@ -107,7 +106,7 @@ func (r *RoleReader) Schedules(ctx context.Context) ([]pec.Schedule, error) {
 }
 
 // Role implements pec.Reader.
-func (r *RoleReader) Role(ctx context.Context, subscriptionID, roleID string) (pec.Role, error) {
+func (r *roleReader) Role(ctx context.Context, subscriptionID, roleID string) (pec.Role, error) {
 	ctx, _, cancel := r.begin(ctx)
 	defer cancel()
 	clients, err := r.client.roles()
@@ -126,7 +125,7 @@ func (r *RoleReader) Role(ctx context.Context, subscriptionID, roleID string) (p
 }
 
 // begin prepares a context as connection.send does for the provider's calls.
-func (r *RoleReader) begin(ctx context.Context) (context.Context, *record, context.CancelFunc) {
+func (r *roleReader) begin(ctx context.Context) (context.Context, *record, context.CancelFunc) {
 	ctx, cancel := withDeadline(ctx, readTime)
 	ctx, seen := withRecord(ctx)
 	ctx = policy.WithHTTPHeader(ctx, http.Header{})

@@ -232,6 +232,7 @@ var envelopeTexts = map[string]string{
 	"totals":       "Counts.",
 	"matches":      "Tools that fit, best first: `tool`, `title`, `score`, `why`, `effect`, `arguments`, `input_schema`, `example`.",
 	"out_of_scope": "Always there in an answer of `find_partner_tool`: `null`, or `reason` and `use_instead` (rows of `name`, `what_for`) where no tool here does it.",
+	"pec_roles":    "Whether roles are eligible for partner earned credit: `verdicts` (counts of subscriptions), `list_date`, `rows` (`subscription_id`, `verdict`, `partial`, `why`, `reason`, `fix`, `roles` and more), `schedules`, `not_checked`; see [pec.md](pec.md).",
 	"approval":     "A question that waits for an approver: `id`, `state` (`pending`, `approved`, `denied`, `used`, `expired`), `expires_at`, `how`.",
 	"plan":         "Requests that would be made: `method`, `url`, `effect`, `when`. Only with `mcp-partner call --plan`.",
 	"run_id":       "Pass it as `run_id` to page through a run, or to resume one that was interrupted.",

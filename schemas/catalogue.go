@@ -29,6 +29,7 @@ const (
 	ToolListTenants            = "list_tenants"
 	ToolFindPartnerTool        = "find_partner_tool"
 	ToolGetApproval            = "get_approval"
+	ToolCheckPECRoles          = "check_pec_roles"
 	ToolAuditPartnerLinks      = "audit_partner_links"
 	ToolEnsurePartnerLinks     = "ensure_partner_links"
 	ToolTransitionPartner      = "transition_partner"

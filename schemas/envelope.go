@@ -31,6 +31,8 @@ type Envelope struct {
 	// Before and After are what a write found and what was read back.
 	Before *Link `json:"before,omitempty"`
 	After  *Link `json:"after,omitempty"`
+	// PECRoles are the roles of the identity (check_pec_roles).
+	PECRoles *PECRoles `json:"pec_roles,omitempty" doc:"Roles that are eligible for partner earned credit."`
 	// Operations are the provider's own (list_provider_operations).
 	Operations []ProviderOperation `json:"operations,omitzero"`
 	Tenants    []TenantRow         `json:"tenants,omitzero"`

@@ -11,6 +11,10 @@ func intentsEnglish() map[string][]string {
 			"check whether this MPN ID is the one that is linked", "what do you know about this partner ID",
 			"Get-AzManagementPartner -PartnerId", "az managementpartner show --partner-id", "what is the name behind this MPN ID",
 		},
+		ToolCheckPECRoles: {
+			"does this link count for partner earned credit", "check PEC eligibility",
+			"why is there no earned credit for this partner link",
+		},
 		ToolRegisterPartner: {
 			"register our partner ID", "link our MPN ID to the tenant", "set up partner admin link", "claim the customer for us",
 			"put our number on the tenant", "associate our MPN with the customer", "add our partner ID", "create the PAL link",

@@ -27,7 +27,7 @@ func Catalogue() []Operation { return slices.Clone(catalogue()) }
 // writes to it afterwards.
 var catalogue = sync.OnceValue(func() []Operation {
 	all := []Operation{
-		checkPartnerLink(), auditPartnerLinks(), listTenants(), listProviderOperations(),
+		checkPartnerLink(), checkPECRoles(), auditPartnerLinks(), listTenants(), listProviderOperations(),
 		findPartnerTool(), getApproval(), registerPartner(), updatePartner(), removePartner(),
 		ensurePartnerLinks(), transitionPartner(),
 	}
@@ -67,7 +67,7 @@ func registerPartner() Operation {
 		Limit:   "It never overwrites a link; a person confirms first.",
 		Effect:  EffectWrite, Repeatable: true, Azure: true,
 		Routes: []Route{readLink("before and after"), {http.MethodPut, PathPartner, "when nothing is linked"}},
-		Input:  &RegisterPartnerInput{}, Answer: []string{"identity", "before", "after", "approval"},
+		Input:  &RegisterPartnerInput{}, Answer: []string{"identity", "before", "after", "approval", "pec_roles"},
 		Examples: []Example{
 			{Says: "Register 1234567 at Fabrikam", Arguments: json.RawMessage(`{"tenant":"fabrikam","partner_id":"1234567"}`), Status: StatusDone},
 			{Says: "Register 1234567 at Fabrikam again", Arguments: json.RawMessage(`{"tenant":"fabrikam","partner_id":"1234567"}`), Link: "1234567", Status: StatusUnchanged},
@@ -84,7 +84,7 @@ func updatePartner() Operation {
 		Limit:   "It cannot change links of other identities; a person confirms first.",
 		Effect:  EffectDestroy, Repeatable: true, Azure: true,
 		Routes: []Route{readLink("before and after"), {http.MethodPatch, PathPartner, "when another ID is linked"}},
-		Input:  &UpdatePartnerInput{}, Answer: []string{"identity", "before", "after", "approval"},
+		Input:  &UpdatePartnerInput{}, Answer: []string{"identity", "before", "after", "approval", "pec_roles"},
 		Examples: []Example{
 			{Says: "Change the partner ID at Contoso from 7654321 to 1234567", Arguments: json.RawMessage(`{"tenant":"contoso","partner_id":"1234567","expected_current_partner_id":"7654321"}`), Link: "7654321", Status: StatusDone},
 			{Says: "Change the partner ID where none is linked", Arguments: json.RawMessage(`{"tenant":"contoso","partner_id":"1234567"}`), Status: StatusRefused},

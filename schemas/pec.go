@@ -49,7 +49,7 @@ func (c PECCounts) Asked() int {
 
 // PECRoles says in which subscriptions an identity holds an eligible role.
 type PECRoles struct {
-	PECCounts
+	Verdicts PECCounts `json:"verdicts" doc:"Subscriptions by verdict."`
 	// ListDate is the month of the list of eligible roles.
 	ListDate string `json:"list_date" doc:"Month of Microsoft's list of eligible roles."`
 	// Reason and Fix say why the subscriptions could not be listed.

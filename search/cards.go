@@ -30,6 +30,7 @@ const (
 	sigWhichTool  = "which tool" // asks for a tool that does it
 	sigApproval   = "approval"   // is about an approval
 	sigRun        = "run"        // names a run over many tenants
+	sigCredit     = "credit"     // is about partner earned credit
 )
 
 // card is what a person means by an operation: how much each signal speaks for
@@ -73,6 +74,7 @@ func cards() map[string]card {
 			sigLink: 1.2, sigRead: 1, sigFleet: 0.2, sigTenants: -0.9,
 			sigOperations: -1, sigPermission: -0.8, sigTools: -0.6, sigApproval: -0.8,
 		},
+		schemas.ToolCheckPECRoles:   {sigLink: 0.9, sigRead: 1, sigCredit: 1.4, sigFleet: -1, sigTenants: -0.9, sigRegister: -1, sigUpdate: -1, sigRemove: -1},
 		schemas.ToolRegisterPartner: {sigLink: 0.9, sigRegister: 2.4, sigOneID: 0.2, sigFleet: -0.9, sigTools: -0.3},
 		schemas.ToolUpdatePartner:   {sigLink: 0.9, sigUpdate: 2.4, sigIDs: 0.4, sigFleet: -0.9, sigTools: -0.3},
 		schemas.ToolRemovePartner:   {sigLink: 0.9, sigRemove: 2.4, sigOneID: 0.2, sigFleet: -0.2, sigTools: -0.3},
@@ -102,6 +104,7 @@ func (w *wish) signals() map[string]float64 {
 	w.verbSignals(s)
 	w.subjectSignals(s)
 	s[sigRun] = truth(w.entities.run != "")
+	s[sigCredit] = truth(w.has[credit]) - truth(!w.has[credit])
 	for sig, concept := range map[string]string{
 		sigList: lists, sigReach: reach, sigOperations: operations,
 		sigPermission: permission, sigTools: tools, sigWhichTool: whichTool, sigApproval: approval,

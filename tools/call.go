@@ -42,6 +42,7 @@ func handle[In any](answer func(context.Context, *job, *In) Result) handler {
 func (s *Service) handlersByTool() map[string]handler {
 	return map[string]handler{
 		schemas.ToolCheckPartnerLink:       handle(s.checkPartnerLink),
+		schemas.ToolCheckPECRoles:          handle(s.checkPECRoles),
 		schemas.ToolRegisterPartner:        handle(s.registerPartner),
 		schemas.ToolUpdatePartner:          handle(s.updatePartner),
 		schemas.ToolRemovePartner:          handle(s.removePartner),

@@ -32,9 +32,6 @@ func (t target) requests(op schemas.Operation, partnerID string) []schemas.Plann
 }
 
 func (t target) url(path, partnerID string) string {
-	version := schemas.APIVersion
-	if path == schemas.PathTenants {
-		version = schemas.TenantsAPIVersion
-	}
+	version := schemas.VersionOf(path)
 	return strings.TrimRight(t.tenant.ARMEndpoint, "/") + strings.ReplaceAll(path, "{partner_id}", partnerID) + "?api-version=" + version
 }

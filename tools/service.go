@@ -9,6 +9,7 @@ import (
 	"mcp-partner/armclient"
 	"mcp-partner/fleet"
 	"mcp-partner/guard"
+	"mcp-partner/internal/pec"
 	"mcp-partner/schemas"
 	"mcp-partner/search"
 )
@@ -34,6 +35,8 @@ type Azure interface {
 	Partner(ctx context.Context, partnerID string) (armclient.LinkRead, *bool)
 	Operations(ctx context.Context) ([]schemas.ProviderOperation, schemas.Identity, error)
 	Tenants(ctx context.Context) ([]schemas.TenantRow, schemas.Identity, error)
+	// Roles reads subscriptions and the identity's roles in them.
+	Roles() pec.Reader
 	Apply(ctx context.Context, permit guard.Permit, change armclient.Change) armclient.Outcome
 }
 
@@ -108,6 +111,8 @@ type Deps struct {
 	Fleet  *fleet.Fleet
 	Guard  *guard.Guard
 	Search *search.Index
+	// PECRoles is the list of eligible roles; nil means the built-in one.
+	PECRoles *pec.List
 	// Simulated says that no real Azure is reached, and that approvals live no
 	// longer than this process.
 	Simulated bool
@@ -131,6 +136,7 @@ type Service struct {
 	deps     Deps
 	handlers map[string]handler
 	names    nameCache
+	roles    pec.NameCache
 	writer   *fleet.Writer
 }
 

@@ -35,6 +35,7 @@ func (s *Service) write(ctx context.Context, j *job, w writeRequest) Result {
 	j.progress(1, writeSteps, "Reading the link")
 	p := proposal{job: j, target: t, request: w}
 	if early := s.plan(ctx, &p); early != nil {
+		s.rolesAfter(ctx, p, &early.Envelope)
 		return *early
 	}
 	j.progress(2, writeSteps, "Waiting for the confirmation")
@@ -42,7 +43,9 @@ func (s *Service) write(ctx context.Context, j *job, w writeRequest) Result {
 	if early != nil {
 		return *early
 	}
-	return s.apply(ctx, p, grant)
+	result := s.apply(ctx, p, grant)
+	s.rolesAfter(ctx, p, &result.Envelope)
+	return result
 }
 
 // plan reads what is linked now and decides whether a write is needed at all.

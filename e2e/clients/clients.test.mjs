@@ -10,7 +10,7 @@ import { binary, serveHTTP } from "./server.mjs";
 assert.ok(binary, "CLIENTS_BINARY is not set; start this with: node run.mjs path/to/mcp-partner");
 
 const toolNames = [
-  "audit_partner_links", "check_partner_link", "ensure_partner_links", "find_partner_tool", "get_approval",
+  "audit_partner_links", "check_partner_link", "check_pec_roles", "ensure_partner_links", "find_partner_tool", "get_approval",
   "list_provider_operations", "list_tenants", "register_partner", "remove_partner",
   "transition_partner", "update_partner",
 ];
@@ -89,6 +89,22 @@ for (const variant of variants) {
       assert.ok(elsewhere.out_of_scope.use_instead.length > 0, JSON.stringify(elsewhere));
     });
 
+    test("says where roles are eligible, subscription by subscription", async () => {
+      const { status, summary, pec_roles: roles, next_cursor: next } = await ask("check_pec_roles", { tenant, limit: 1 });
+      assert.equal(status, "done", summary);
+      assert.equal(roles.rows.length, 1);
+      assert.equal(roles.list_date, "2020-12");
+      assert.equal(Boolean(next), roles.verdicts.subscriptions > 1);
+      for (const row of roles.rows) {
+        assert.match(row.verdict, /^(eligible_role|no_eligible_role|unlisted_role|unknown)$/);
+        assert.ok(row.why);
+      }
+      assert.doesNotMatch(JSON.stringify(roles) + summary, /\bearns|paid/);
+      const id = roles.rows[0].subscription_id;
+      assert.equal((await ask("check_pec_roles", { tenant, subscriptions: [id] })).pec_roles.rows[0].subscription_id, id);
+      assert.equal((await ask("check_pec_roles", { tenant, subscriptions: ["Sandbox"] })).problem.code, "invalid_argument");
+    });
+
     test("mistakes are refused with a code, and nobody is asked", async () => {
       const mistakes = [
         ["check_partner_link", { tennant: tenant }, "unknown_argument"],
@@ -146,7 +162,7 @@ for (const variant of variants) {
       assert.deepEqual(await complete({ type: "ref/prompt", name: "claim_tenant" }, "tenant", "con"), ["contoso"]);
       assert.deepEqual(await complete({ type: "ref/prompt", name: "claim_tenant" }, "tenant", "zz"), []);
       assert.deepEqual(await complete({ type: "ref/resource", uri: "partner://tenants/{tenant}/link" }, "tenant", "FAB"), ["fabrikam"]);
-      assert.deepEqual(await complete({ type: "ref/resource", uri: "partner://schemas/{tool}" }, "tool", "check"), ["check_partner_link"]);
+      assert.deepEqual(await complete({ type: "ref/resource", uri: "partner://schemas/{tool}" }, "tool", "check"), ["check_partner_link", "check_pec_roles"]);
     });
 
     test("an unknown tool and an unknown prompt are errors", async () => {

@@ -42,7 +42,7 @@ var rooms = map[string]struct {
 	"internal/roomtest":   {[]string{"schemas", "internal/sealed"}, "what tests of tenants, vault and signin share"},
 	"armclient":           {[]string{"schemas", "guard", "internal/strictjson", "internal/pec"}, "the guard for Permit alone, internal/pec for what is read of roles"},
 	"internal/pec":        {[]string{"schemas"}, "the verdict on roles is a pure function of what was read"},
-	"tools":               {[]string{"schemas", "search", "guard", "armclient", "fleet", "docs"}, "directory and vault reach it through its own interfaces"},
+	"tools":               {[]string{"internal/pec", "schemas", "search", "guard", "armclient", "fleet", "docs"}, "directory and vault reach it through its own interfaces"},
 	"server":              {[]string{"schemas", "guard", "tools", "internal/disk", "internal/strictjson"}, "transports know the call path, not what is behind it"},
 	"auth":                {[]string{"schemas", "guard", "internal/strictjson", "internal/httpclient"}, "what a token says becomes a principal of the guard, and nothing else of it goes further"},
 	"internal/issuertest": {nil, "an issuer for tests that shared code with the verifier would confirm its mistakes"},

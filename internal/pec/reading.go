@@ -279,6 +279,9 @@ func (r *Reading) Next() string {
 	return r.subscriptions[len(r.subscriptions)-1].ID
 }
 
+// Problem is why the subscriptions could not be listed, or nil.
+func (r *Reading) Problem() *schemas.Problem { return r.failure }
+
 // Identity is whose roles were read.
 func (r *Reading) Identity() Identity { return r.identity }
 
@@ -289,7 +292,7 @@ func (r *Reading) Result() *schemas.PECRoles {
 		result.Reason, result.Fix = string(r.failure.Code), cmp.Or(r.failure.Hint, r.failure.Message)
 		return result
 	}
-	result.Subscriptions = max(r.seen, len(r.subscriptions))
+	result.Verdicts.Subscriptions = max(r.seen, len(r.subscriptions))
 	result.Rows = make([]schemas.PECSubscription, len(r.subscriptions))
 	for i, s := range r.subscriptions {
 		held := r.held[i]
@@ -298,7 +301,7 @@ func (r *Reading) Result() *schemas.PECRoles {
 		}
 		held.Schedules, held.Now = r.schedules, r.o.Now()
 		row := r.o.List.Judge(held)
-		result.Add(row.Verdict, row.Partial)
+		result.Verdicts.Add(row.Verdict, row.Partial)
 		result.Rows[i] = row
 	}
 	return result

@@ -1,0 +1,57 @@
+package schemas
+
+import (
+	"encoding/json"
+	"net/http"
+)
+
+// Paths of subscriptions and roles below the ARM endpoint.
+const (
+	PathSubscriptions   = "/subscriptions"
+	PathRoleAssignments = "/subscriptions/{subscription_id}/providers/Microsoft.Authorization/roleAssignments"
+	PathRoleDefinition  = "/subscriptions/{subscription_id}/providers/Microsoft.Authorization/roleDefinitions/{role_id}"
+	PathRoleSchedules   = "/providers/Microsoft.Authorization/roleAssignmentScheduleInstances"
+	// RolesAPIVersion and SchedulesAPIVersion are those of Microsoft.Authorization.
+	RolesAPIVersion     = "2022-04-01"
+	SchedulesAPIVersion = "2020-10-01"
+)
+
+// VersionOf returns the api-version of a path.
+func VersionOf(path string) string {
+	switch path {
+	case PathTenants, PathSubscriptions:
+		return TenantsAPIVersion
+	case PathRoleAssignments, PathRoleDefinition:
+		return RolesAPIVersion
+	case PathRoleSchedules:
+		return SchedulesAPIVersion
+	default:
+		return APIVersion
+	}
+}
+
+// CheckPECRolesInput are the arguments of check_pec_roles.
+type CheckPECRolesInput struct {
+	Target
+	Subscriptions []string `json:"subscriptions,omitempty" doc:"Subscription IDs. Default: all." maxLength:"36" maxItems:"100"`
+	Cursor        string   `json:"cursor,omitempty" doc:"next_cursor of the page before." minLength:"1" maxLength:"512"`
+	Limit         int      `json:"limit,omitempty" doc:"Subscriptions a page, 1 to 100. Default 25." minimum:"1" maximum:"100"`
+}
+
+func checkPECRoles() Operation {
+	return Operation{
+		Name: ToolCheckPECRoles, Title: "Check roles for partner earned credit",
+		Summary: "Check in which subscriptions of a tenant this server's identity has an Azure role that is eligible for partner earned credit (PEC).",
+		Use:     "Use it when the question is whether a link counts; check_partner_link reads the link alone.",
+		Effect:  EffectRead, Repeatable: true, Azure: true,
+		Routes: []Route{
+			readLink(""), {http.MethodGet, PathSubscriptions, ""}, {http.MethodGet, PathRoleSchedules, ""},
+			{http.MethodGet, PathRoleAssignments, "for each subscription"}, {http.MethodGet, PathRoleDefinition, "for roles that are on no list"},
+		},
+		Input: &CheckPECRolesInput{}, Answer: []string{"identity", "link", "pec_roles", "next_cursor"},
+		Examples: []Example{
+			{Says: "Does our link at Contoso count for partner earned credit?", Arguments: json.RawMessage(`{"tenant":"contoso"}`), Link: "1234567", Status: StatusDone},
+			{Says: "Which roles does our identity have at Fabrikam?", Arguments: json.RawMessage(`{"tenant":"fabrikam","limit":2}`), Status: StatusDone},
+		},
+	}
+}

@@ -1,0 +1,133 @@
+package tools
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"mcp-partner/armclient"
+	"mcp-partner/internal/pec"
+	"mcp-partner/schemas"
+)
+
+const (
+	// subscriptionsPage is how many subscriptions a page has when not told.
+	subscriptionsPage = 25
+	// subscriptionsAtOnce is how many are asked about at the same time.
+	subscriptionsAtOnce = 8
+	// rolesAfterWrite bounds how long roles are read after a write.
+	rolesAfterWrite = 6 * time.Second
+)
+
+func (s *Service) checkPECRoles(ctx context.Context, j *job, in *schemas.CheckPECRolesInput) Result {
+	after, err := checkRolesInput(j, in)
+	if err != nil {
+		return failure(err)
+	}
+	t, err := s.target(ctx, j, in.Target, "")
+	if err != nil {
+		return failure(err)
+	}
+	if j.call.PlanOnly {
+		return done(t.planned(j.op, ""))
+	}
+	j.progress(1, 2, "Reading the link")
+	read := t.azure.Link(ctx)
+	s.pin(ctx, t, read)
+	j.progress(2, 2, "Reading roles")
+	limit := in.Limit
+	if limit == 0 {
+		limit = subscriptionsPage
+	}
+	reading := s.rolesOf(ctx, t, pec.Options{Only: in.Subscriptions, After: after, Limit: limit, Details: true})
+	envelope := t.rolesEnvelope(read, reading)
+	if next := reading.Next(); next != "" {
+		envelope.NextCursor = cursor(j.call.Principal.Caller, rolesKey+next)
+	}
+	return done(envelope)
+}
+
+// rolesKey begins the key of a cursor of check_pec_roles.
+const rolesKey = "roles\x00"
+
+// checkRolesInput returns behind which subscription the page begins.
+func checkRolesInput(j *job, in *schemas.CheckPECRolesInput) (after string, err error) {
+	for i, id := range in.Subscriptions {
+		if !schemas.IsGUID(id) {
+			return "", schemas.NewProblem(schemas.CodeInvalidArgument, fmt.Sprintf("subscriptions[%d] is not a GUID: pass the ID of a subscription, not its name.", i))
+		}
+	}
+	key, ok := openCursor(j.call.Principal.Caller, in.Cursor)
+	after, isRoles := strings.CutPrefix(key, rolesKey)
+	if !ok || in.Cursor != "" && !isRoles {
+		return "", schemas.NewProblem(schemas.CodeInvalidArgument, "cursor is not one that check_pec_roles gave this caller: pass next_cursor as it is.")
+	}
+	return after, nil
+}
+
+// rolesOf reads roles as far as the context allows.
+func (s *Service) rolesOf(ctx context.Context, t target, o pec.Options) *pec.Reading {
+	o.List, o.Cache, o.Now, o.Parallel = s.deps.PECRoles, &s.roles, s.deps.Now, subscriptionsAtOnce
+	reading := pec.NewReading(t.azure.Roles(), o)
+	reading.Continue(ctx) // what is worth another try was tried again below
+	return reading
+}
+
+// rolesEnvelope says what is linked and which roles there are. It fails where
+// nothing at all is known of roles.
+func (t target) rolesEnvelope(read armclient.LinkRead, reading *pec.Reading) schemas.Envelope {
+	envelope := t.reading(read)
+	envelope.Status, envelope.Problem = schemas.StatusDone, nil
+	who := reading.Identity().ObjectID
+	if seen := read.Identity.ObjectID; seen != "" && who != "" && !strings.EqualFold(seen, who) {
+		return problemEnvelope(schemas.NewProblem(schemas.CodeWrongIdentity, "The token changed to another identity between the link and the roles."))
+	}
+	if who != "" {
+		envelope.Identity.ObjectID = who
+	}
+	envelope.PECRoles = reading.Result()
+	envelope.Summary = linkWords(*envelope.Link) + " " + pec.Sentence(envelope.PECRoles)
+	if problem := reading.Problem(); problem != nil {
+		envelope.Status, envelope.Problem = schemas.StatusFailed, problem
+		envelope.Summary += " " + problem.Message
+	}
+	return envelope
+}
+
+func linkWords(link schemas.Link) string {
+	switch {
+	case link.State == schemas.LinkLinked:
+		return "Linked to " + link.PartnerID + "."
+	case link.State.Absent():
+		return "Not linked."
+	default:
+		return fmt.Sprintf("Whether it is linked could not be told (%s).", link.Reason)
+	}
+}
+
+// rolesAfter adds roles to the answer of a write after which there is a link.
+func (s *Service) rolesAfter(ctx context.Context, p proposal, envelope *schemas.Envelope) {
+	linked := envelope.After != nil && envelope.After.State == schemas.LinkLinked
+	if linked && !envelope.Status.IsError() && p.request.kind != armclient.ChangeDelete && !p.job.call.PlanOnly {
+		s.addRoles(ctx, p.job, p.target, envelope)
+	}
+}
+
+// addRoles says what the identity's roles are, if the caller may read them. A
+// write is never failed by it, and held up for seconds at most.
+func (s *Service) addRoles(ctx context.Context, j *job, t target, envelope *schemas.Envelope) {
+	op, _ := schemas.Lookup(schemas.ToolCheckPECRoles)
+	reads := &job{call: j.call, op: op}
+	if j.call.Principal.Grant.Check(op) != nil || s.admit(ctx, reads, t.tenant, "") != nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, rolesAfterWrite)
+	defer cancel()
+	reading := s.rolesOf(ctx, t, pec.Options{Limit: subscriptionsPage})
+	if reading.Problem() != nil {
+		return
+	}
+	envelope.PECRoles = reading.Result()
+	envelope.Summary = strings.TrimSpace(strings.TrimSuffix(envelope.Summary, notChecked)) + " " + pec.Sentence(envelope.PECRoles)
+}

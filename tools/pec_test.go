@@ -1,0 +1,113 @@
+package tools_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"mcp-partner/schemas"
+	"mcp-partner/simulator"
+)
+
+// rolesAt gives a tenant so many subscriptions, with a role in each.
+func rolesAt(t *testing.T, sim *simulator.Simulator, tenant string, roles ...string) {
+	t.Helper()
+	var all simulator.Roles
+	for i, role := range roles {
+		id := fmt.Sprintf("10000000-0000-4000-8000-%012d", i+1)
+		all.Subscriptions = append(all.Subscriptions, simulator.Subscription{ID: id, Name: fmt.Sprintf("Subscription %d", i+1)})
+		all.Assignments = append(all.Assignments, simulator.RoleAssignment{RoleID: role, Scope: "/subscriptions/" + id})
+	}
+	if err := sim.SetRoles(tenant, all); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestRolesAreCountedForATenant(t *testing.T) {
+	t.Parallel()
+	h := build(t, simulator.Config{Tenants: 1}, nil)
+	h.link("contoso", "1234567")
+	rolesAt(t, h.sim, "contoso", simulator.RoleOwner, simulator.RoleReader, simulator.RoleContributor)
+	envelope := h.call(schemas.ToolCheckPECRoles, `{}`)
+	want := "Linked to 1234567. This identity has an eligible role in 2 of 3 subscriptions (Owner). In Subscription 2 it has Reader only. Another identity or admin-on-behalf-of may still qualify them."
+	if envelope.Status != schemas.StatusDone || envelope.Summary != want {
+		t.Errorf("%s %q\nwant %q", envelope.Status, envelope.Summary, want)
+	}
+	if v := envelope.PECRoles.Verdicts; v.Subscriptions != 3 || v.EligibleRole != 2 || v.NoEligibleRole != 1 {
+		t.Errorf("%+v", v)
+	}
+}
+
+func TestRolesComeInPages(t *testing.T) {
+	t.Parallel()
+	h := build(t, simulator.Config{Tenants: 1}, nil)
+	rolesAt(t, h.sim, "contoso", simulator.RoleOwner, simulator.RoleReader, simulator.RoleContributor)
+	first := h.call(schemas.ToolCheckPECRoles, `{"limit":2}`)
+	if len(first.PECRoles.Rows) != 2 || first.NextCursor == "" || !strings.Contains(first.Summary, "1 more subscription not on this page") {
+		t.Fatalf("%+v", first)
+	}
+	second := h.call(schemas.ToolCheckPECRoles, `{"limit":2,"cursor":"`+first.NextCursor+`"}`)
+	if len(second.PECRoles.Rows) != 1 || second.NextCursor != "" || second.PECRoles.Rows[0].Name != "Subscription 3" {
+		t.Errorf("%+v", second)
+	}
+}
+
+func TestRolesRefuseWhatIsNoSubscriptionAndNoCursor(t *testing.T) {
+	t.Parallel()
+	h := build(t, simulator.Config{Tenants: 1}, nil)
+	for arguments, says := range map[string]string{
+		`{"subscriptions":["Sandbox"]}`: "subscriptions[0] is not a GUID",
+		`{"cursor":"AAAA"}`:             "cursor is not one that check_pec_roles gave",
+	} {
+		envelope := h.call(schemas.ToolCheckPECRoles, arguments)
+		if envelope.Status != schemas.StatusRefused || !strings.Contains(envelope.Summary, says) {
+			t.Errorf("%s: %s %q", arguments, envelope.Status, envelope.Summary)
+		}
+	}
+}
+
+func TestRolesFailWhereSubscriptionsCannotBeListed(t *testing.T) {
+	t.Parallel()
+	h := build(t, simulator.Config{Tenants: 1}, nil)
+	h.link("contoso", "1234567")
+	h.sim.Inject(simulator.Rule{Kind: simulator.FaultForbidden, Path: simulator.OpSubscriptions})
+	envelope := h.call(schemas.ToolCheckPECRoles, `{}`)
+	if envelope.Status != schemas.StatusFailed || envelope.Problem.Code != schemas.CodeForbidden || envelope.Link.State != schemas.LinkLinked || envelope.PECRoles.Reason != "forbidden" {
+		t.Errorf("%+v", envelope)
+	}
+}
+
+func TestAnIdentityWithoutSubscriptionsIsSaidToSeeNone(t *testing.T) {
+	t.Parallel()
+	h := build(t, simulator.Config{Tenants: 1}, nil)
+	rolesAt(t, h.sim, "contoso")
+	envelope := h.call(schemas.ToolCheckPECRoles, `{}`)
+	if envelope.Status != schemas.StatusDone || !strings.Contains(envelope.Summary, "This identity sees no subscription") {
+		t.Errorf("%s %q", envelope.Status, envelope.Summary)
+	}
+}
+
+func TestARegisteredLinkComesWithItsRoles(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		role, says string
+		forbidden  bool
+	}{
+		"eligible":  {role: simulator.RoleOwner, says: "This identity has an eligible role in 1 of 1 subscription (Owner)."},
+		"reader":    {role: simulator.RoleReader, says: "In Subscription 1 it has Reader only."},
+		"forbidden": {role: simulator.RoleOwner, says: "Roles and earned credit were not checked.", forbidden: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := build(t, simulator.Config{Tenants: 1}, nil)
+			rolesAt(t, h.sim, "contoso", c.role)
+			if c.forbidden {
+				h.sim.Inject(simulator.Rule{Kind: simulator.FaultForbidden, Path: simulator.OpSubscriptions})
+			}
+			envelope := h.ask(schemas.ToolRegisterPartner, `{"partner_id":"1234567"}`, types("1234567")).Envelope
+			if envelope.Status != schemas.StatusDone || !strings.Contains(envelope.Summary, c.says) || (envelope.PECRoles == nil) != c.forbidden {
+				t.Errorf("%s %q %+v", envelope.Status, envelope.Summary, envelope.PECRoles)
+			}
+		})
+	}
+}
