@@ -14,7 +14,10 @@ import (
 )
 
 // plainRooms are the folders whose texts keep to the list, with all below them.
-var plainRooms = []string{}
+var plainRooms = []string{
+	"auth", "deploy", "docs", "internal/auditreport", "internal/clientfile", "internal/config", "internal/demo", "internal/harden",
+	"internal/httpclient", "internal/telemetry", "simulator",
+}
 
 // pendingPages are pages whose texts come from rooms that are not plain yet.
 var pendingPages = []string{"errors.md", "tools.md", "configuration.md", "dev/search.md"}
