@@ -1,9 +1,9 @@
-// Command notices writes the licences of the modules that a binary was made of,
+// Command notices writes the licences of the modules that a binary contains,
 // as the linker recorded them in it, and of Go itself.
 //
 //	go run ./deploy/notices -binary mcp-partner -output THIRD_PARTY_NOTICES.txt
 //
-// It fails for a module that brings no licence along.
+// It fails for a module without a licence.
 package main
 
 import (
@@ -21,7 +21,7 @@ import (
 )
 
 func main() {
-	binary := flag.String("binary", "", "`FILE` that was built with modules")
+	binary := flag.String("binary", "", "`FILE` built with modules")
 	output := flag.String("output", "", "`FILE` to write; standard output if empty")
 	flag.Parse()
 	if err := run(*binary, *output); err != nil {
@@ -33,7 +33,7 @@ func main() {
 func run(binary, output string) error {
 	info, err := buildinfo.ReadFile(binary)
 	if err != nil {
-		return fmt.Errorf("read what the binary was made of: %w", err)
+		return fmt.Errorf("read the modules of the binary: %w", err)
 	}
 	text, err := notices(info)
 	if err != nil {
@@ -79,24 +79,24 @@ func goEnv(name string) (string, error) {
 	return strings.TrimSpace(string(out)), nil
 }
 
-// folderOf asks Go where the module's files are.
+// folderOf returns the folder of a module's files.
 func folderOf(module *debug.Module) (string, error) {
 	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", module.Path).Output()
 	dir := strings.TrimSpace(string(out))
 	if err != nil || dir == "" {
-		return "", fmt.Errorf("where %s lies is not known: run go mod download", module.Path)
+		return "", fmt.Errorf("the folder of %s is unknown: run go mod download", module.Path)
 	}
 	return dir, nil
 }
 
-// appendLicences appends what a folder holds of licences and notices.
+// appendLicences appends the licences and notices of a folder.
 func appendLicences(out *bytes.Buffer, name, version, dir string) error {
 	files, err := licenceFiles(dir)
 	if err != nil {
 		return err
 	}
 	if !slices.ContainsFunc(files, isLicence) {
-		return fmt.Errorf("%s %s brings no licence along", name, version)
+		return fmt.Errorf("%s %s has no licence", name, version)
 	}
 	fmt.Fprintf(out, "\n%s\n%s %s\n%s\n", strings.Repeat("=", 78), name, version, strings.Repeat("=", 78))
 	for _, file := range files {

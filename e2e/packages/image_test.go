@@ -63,7 +63,7 @@ func TestComposition(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var volumes []string
+	var volumes, settings []string
 	for _, name := range []string{"a", "b"} {
 		service, err := project.GetService(name)
 		if err != nil {
@@ -78,6 +78,9 @@ func TestComposition(t *testing.T) {
 			if volume.Type == types.VolumeTypeVolume && volume.Target == "/state" {
 				volumes = append(volumes, volume.Source)
 			}
+			if volume.Target == "/state/config.yaml" && volume.ReadOnly {
+				settings = append(settings, volume.Source)
+			}
 		}
 		if _, err := os.Stat(filepath.Join(service.Build.Context, service.Build.Dockerfile)); err != nil {
 			t.Error(err)
@@ -86,6 +89,10 @@ func TestComposition(t *testing.T) {
 	if !slices.Equal(volumes, []string{"state", "state"}) {
 		t.Errorf("the two servers do not share one state: %v", volumes)
 	}
+	if len(settings) != 2 || settings[0] != settings[1] {
+		t.Fatalf("the two servers do not share config.yaml: %v", settings)
+	}
+	run(t, t.TempDir(), built(t, root, "", "linux", "amd64"), "tools", "--config", settings[0], "--state-dir", t.TempDir())
 	proxy, err := project.GetService("proxy")
 	if err != nil || len(proxy.Ports) != 1 || len(proxy.DependsOn) != 2 {
 		t.Errorf("the proxy: %v, %+v", err, proxy)

@@ -29,8 +29,7 @@ import (
 
 // TestProxyBeforeTwoServers runs the proxy of the composition, with its own
 // configuration, before two real servers on one state directory: issued tokens
-// hold at both, both are used, and what is no path of the server is not passed
-// on.
+// are valid at both, both are used, and every path reaches a server.
 func TestProxyBeforeTwoServers(t *testing.T) {
 	t.Parallel()
 	nginx := os.Getenv("PACKAGES_NGINX")
@@ -52,8 +51,13 @@ func TestProxyBeforeTwoServers(t *testing.T) {
 	if status, text := post(t, client, "/mcp", "wrong", `{"jsonrpc":"2.0","id":1,"method":"tools/list"}`); status != http.StatusUnauthorized {
 		t.Errorf("a wrong token: %d %s", status, text)
 	}
-	if status, _ := post(t, client, "/metrics", token, ""); status != http.StatusNotFound {
-		t.Errorf("/metrics through the proxy: %d", status)
+	for path, want := range map[string]int{
+		"/livez": http.StatusOK, "/readyz": http.StatusOK, "/openapi.json": http.StatusOK,
+		"/approvals": http.StatusForbidden, "/metrics": http.StatusForbidden, "/no-such-path": http.StatusNotFound,
+	} {
+		if status := get(t, client, path, token); status != want {
+			t.Errorf("GET %s through the proxy: %d, want %d", path, status, want)
+		}
 	}
 	for i, server := range servers {
 		if calls := strings.Count(server.stop(t), "tool=list_tenants"); calls == 0 {
@@ -243,6 +247,21 @@ func dialTo(dialer *net.Dialer, address string) func(context.Context, string, st
 	return func(ctx context.Context, network, _ string) (net.Conn, error) {
 		return dialer.DialContext(ctx, network, address)
 	}
+}
+
+func get(t *testing.T, client *http.Client, path, token string) int {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://partner.example"+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Authorization", "Bearer "+token)
+	response, err := client.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	return response.StatusCode
 }
 
 func post(t *testing.T, client *http.Client, path, token, body string) (int, string) {
