@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"mcp-partner/internal/cli"
+	"mcp-partner/internal/cli/term"
 	"mcp-partner/schemas"
 )
 
@@ -76,7 +77,7 @@ func collectFlags(t *testing.T, into map[string]string, command ...string) {
 func helpOf(t *testing.T, command []string) string {
 	t.Helper()
 	out, exit := run(append(append([]string{}, command...), "--help")...)
-	if exit != cli.ExitDone {
+	if exit != 0 {
 		t.Fatalf("mcp-partner %s --help ended with %d: %s", strings.Join(command, " "), exit, out)
 	}
 	return out
@@ -85,10 +86,10 @@ func helpOf(t *testing.T, command []string) string {
 // run runs a command line without an environment and a terminal.
 func run(args ...string) (output string, exit int) {
 	var out bytes.Buffer
-	streams := &cli.Streams{
+	streams := &term.Streams{
 		In: strings.NewReader(""), Out: &out, Err: &out,
 		Env:      func(string) (string, bool) { return "", false },
-		Terminal: func() (cli.Terminal, error) { return nil, errors.New("there is none") },
+		Terminal: func() (term.Terminal, error) { return nil, errors.New("there is none") },
 	}
 	exit = cli.Run(context.Background(), streams, args)
 	return out.String(), exit
@@ -109,7 +110,7 @@ func TestConfigExampleIsAccepted(t *testing.T) {
 			t.Fatal(err)
 		}
 		out, exit := run("tools", "--config", path, "--state-dir", t.TempDir())
-		if exit != cli.ExitDone {
+		if exit != 0 {
 			t.Errorf("the program does not take the example: %s", out)
 		}
 	}

@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"mcp-partner/internal/cli"
 )
 
 // sessionPicture is what the README shows first.
@@ -29,7 +27,7 @@ type said struct{ who, what string }
 func TestSessionPicture(t *testing.T) {
 	t.Parallel()
 	out, exit := run("demo")
-	if exit != cli.ExitDone {
+	if exit != 0 {
 		t.Fatalf("the demo ended with %d:\n%s", exit, out)
 	}
 	session := stepsOf(out, "3", "4", "10")

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"mcp-partner/internal/exit"
 )
 
 // serve starts the program as a server of its own process.
@@ -50,7 +52,7 @@ func (o *office) approverToken(name string) string {
 	code, shown := s.end()
 	_, rest, found := strings.Cut(shown, `"token":"`)
 	token, _, _ := strings.Cut(rest, `"`)
-	if code != ExitDone || !found || strings.Contains(shown, "horse") {
+	if code != exit.CodeDone || !found || strings.Contains(shown, "horse") {
 		o.t.Fatalf("exit code %d:\n%s", code, shown)
 	}
 	return token
@@ -152,7 +154,7 @@ func TestAnApprovalOverHTTPIsExecutedAtTheTerminal(t *testing.T) {
 	if status != http.StatusOK || !strings.Contains(body, `"same_user":true`) {
 		t.Fatalf("who sits at the terminal is not known: status %d, %s", status, body)
 	}
-	if code, out, stderr := o.run("approvals", "approve", id, "--execute", "--json"); code != ExitDone || o.linked() != "1234567" {
+	if code, out, stderr := o.run("approvals", "approve", id, "--execute", "--json"); code != exit.CodeDone || o.linked() != "1234567" {
 		t.Errorf("exit code %d: %s%s", code, out, stderr)
 	}
 }
@@ -167,7 +169,7 @@ func TestADenialOverHTTP(t *testing.T) {
 	if status, body := o.http(at, approver, "POST", "/approvals/"+id, `{"decision":"deny","reason":"not ours"}`); status != http.StatusOK || !strings.Contains(body, `"state":"denied"`) {
 		t.Fatalf("status %d: %s", status, body)
 	}
-	if code, out, _ := o.run("call", "register_partner", "--tenant", "contoso", "--partner-id", "1234567", "--approval-id", id, "--allow-writes", "--approval", "approver", "--json"); code != ExitRefused || !strings.Contains(out, "not ours") || o.linked() != "" {
+	if code, out, _ := o.run("call", "register_partner", "--tenant", "contoso", "--partner-id", "1234567", "--approval-id", id, "--allow-writes", "--approval", "approver", "--json"); code != exit.CodeRefused || !strings.Contains(out, "not ours") || o.linked() != "" {
 		t.Errorf("exit code %d: %s", code, out)
 	}
 }

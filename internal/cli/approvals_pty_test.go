@@ -13,6 +13,10 @@ import (
 	"strings"
 	"testing"
 
+	"mcp-partner/internal/app"
+	"mcp-partner/internal/cli/approvals"
+	ledgercmd "mcp-partner/internal/cli/ledger"
+	"mcp-partner/internal/exit"
 	"mcp-partner/internal/simtest"
 	"mcp-partner/schemas"
 	"mcp-partner/tenants"
@@ -75,7 +79,7 @@ func (o *office) run(args ...string) (code int, out, stderr string) {
 func (o *office) must(args ...string) string {
 	o.t.Helper()
 	code, out, stderr := o.run(args...)
-	if code != ExitDone {
+	if code != exit.CodeDone {
 		o.t.Fatalf("mcp-partner %s: exit code %d\n%s%s", strings.Join(args, " "), code, out, stderr)
 	}
 	return out
@@ -87,7 +91,7 @@ func (o *office) ask(args ...string) string {
 	o.t.Helper()
 	code, out, stderr := o.run(append([]string{"call"}, append(args, "--allow-writes", "--approval", "approver", "--json")...)...)
 	envelope := envelopeIn(o.t, out)
-	if code != ExitApprovalRequired || envelope.Approval == nil {
+	if code != exit.CodeApprovalRequired || envelope.Approval == nil {
 		o.t.Fatalf("exit code %d: %s%s", code, out, stderr)
 	}
 	return envelope.Approval.ID
@@ -116,7 +120,7 @@ func (o *office) addAlice() {
 	s.typeLine(alicesPassphrase + "\n")
 	s.expect("once more")
 	s.typeLine(alicesPassphrase + "\n")
-	if code, shown := s.end(); code != ExitDone || strings.Contains(shown, "horse") {
+	if code, shown := s.end(); code != exit.CodeDone || strings.Contains(shown, "horse") {
 		o.t.Fatalf("exit code %d:\n%s", code, shown)
 	}
 }
@@ -141,21 +145,21 @@ func TestAnApprovedPlanIsExecuted(t *testing.T) {
 	s.expect("Link partner ID 1234567")
 	s.expect("Passphrase of approver alice")
 	s.typeLine("not the passphrase\n")
-	if code, shown := s.end(); code != ExitRefused || !strings.Contains(shown, "not the passphrase of approver") || o.linked() != "" {
+	if code, shown := s.end(); code != exit.CodeRefused || !strings.Contains(shown, "not the passphrase of approver") || o.linked() != "" {
 		t.Fatalf("exit code %d:\n%s", code, shown)
 	}
 	s = o.at("approvals", "approve", id, "--approver", "alice", "--execute")
 	s.expect("Passphrase of approver alice")
 	s.typeLine(alicesPassphrase + "\n")
 	code, shown := s.end()
-	if code != ExitDone || !strings.Contains(shown, "Registered partner ID 1234567") || !strings.Contains(shown, "same user") || strings.Contains(shown, "horse") {
+	if code != exit.CodeDone || !strings.Contains(shown, "Registered partner ID 1234567") || !strings.Contains(shown, "same user") || strings.Contains(shown, "horse") {
 		t.Fatalf("exit code %d:\n%s", code, shown)
 	}
 	if o.linked() != "1234567" {
 		t.Errorf("linked is %q", o.linked())
 	}
 	o.mustBeRecorded("asked", "approved", "confirmed", "intent", "outcome")
-	if code, out, _ := o.run("approvals", "show", id, "--json"); code != ExitDone || !strings.Contains(out, `"state":"used"`) || !strings.Contains(out, `"same_user":true`) {
+	if code, out, _ := o.run("approvals", "show", id, "--json"); code != exit.CodeDone || !strings.Contains(out, `"state":"used"`) || !strings.Contains(out, `"same_user":true`) {
 		t.Errorf("exit code %d: %s", code, out)
 	}
 }
@@ -165,7 +169,7 @@ func TestAnApprovedPlanIsExecuted(t *testing.T) {
 func (o *office) mustBeRecorded(kinds ...string) {
 	o.t.Helper()
 	o.must("ledger", "verify")
-	var list struct{ Entries []entryRow }
+	var list struct{ Entries []ledgercmd.EntryRow }
 	if err := json.Unmarshal([]byte(o.must("ledger", "list", "--json")), &list); err != nil {
 		o.t.Fatal(err)
 	}
@@ -200,7 +204,7 @@ func TestWhatMovedIsNotWritten(t *testing.T) {
 	s.expect("Passphrase of approver alice")
 	s.typeLine(alicesPassphrase + "\n")
 	code, shown := s.end()
-	if code != ExitRefused || !strings.Contains(shown, string(schemas.CodeStateMoved)) || o.linked() != "5555555" {
+	if code != exit.CodeRefused || !strings.Contains(shown, string(schemas.CodeStateMoved)) || o.linked() != "5555555" {
 		t.Errorf("exit code %d, linked %s:\n%s", code, o.linked(), shown)
 	}
 }
@@ -231,14 +235,14 @@ func TestThePolicyHoldsForTheApproverToo(t *testing.T) {
 			s.expect("Passphrase of approver alice")
 			s.typeLine(alicesPassphrase + "\n")
 		}
-		if code, shown := s.end(); code != ExitRefused || !strings.Contains(shown, string(c.says)) || o.linked() != "" {
+		if code, shown := s.end(); code != exit.CodeRefused || !strings.Contains(shown, string(c.says)) || o.linked() != "" {
 			t.Errorf("%s: exit code %d:\n%s", name, code, shown)
 		}
 	}
 	if err := os.Remove(filepath.Join(o.state, "config.yaml")); err != nil {
 		t.Fatal(err)
 	}
-	if code, out, stderr := o.run("approvals", "approve", id, "--execute", "--json"); code != ExitDone || o.linked() != "1234567" {
+	if code, out, stderr := o.run("approvals", "approve", id, "--execute", "--json"); code != exit.CodeDone || o.linked() != "1234567" {
 		t.Errorf("exit code %d: %s%s", code, out, stderr)
 	}
 }
@@ -255,14 +259,14 @@ func TestApproveAtOnceInTheCall(t *testing.T) {
 	o := newOffice(t)
 	call := []string{"call", "register_partner", "--tenant", "contoso", "--partner-id", "1234567", "--allow-writes", "--approval", "approver"}
 	s := o.at(call...)
-	if code, shown := s.end(); code != ExitApprovalRequired || !strings.Contains(shown, "approvers add NAME") {
+	if code, shown := s.end(); code != exit.CodeApprovalRequired || !strings.Contains(shown, "approvers add NAME") {
 		t.Fatalf("without an approver: exit code %d:\n%s", code, shown)
 	}
 	o.addAlice()
 	s = o.at(call...)
 	s.expect("Approver who approves it right here")
 	s.typeLine("\n")
-	if code, shown := s.end(); code != ExitApprovalRequired || o.linked() != "" {
+	if code, shown := s.end(); code != exit.CodeApprovalRequired || o.linked() != "" {
 		t.Fatalf("not now: exit code %d:\n%s", code, shown)
 	}
 	s = o.at(call...)
@@ -270,7 +274,7 @@ func TestApproveAtOnceInTheCall(t *testing.T) {
 	s.typeLine("mallory\n")
 	s.expect("Passphrase of approver mallory")
 	s.typeLine(alicesPassphrase + "\n")
-	if code, shown := s.end(); code != ExitRefused || !strings.Contains(shown, "There is no approver") || o.linked() != "" {
+	if code, shown := s.end(); code != exit.CodeRefused || !strings.Contains(shown, "There is no approver") || o.linked() != "" {
 		t.Fatalf("somebody else: exit code %d:\n%s", code, shown)
 	}
 	s = o.at(call...)
@@ -278,7 +282,7 @@ func TestApproveAtOnceInTheCall(t *testing.T) {
 	s.typeLine("alice\n")
 	s.expect("Passphrase of approver alice")
 	s.typeLine(alicesPassphrase + "\n")
-	if code, shown := s.end(); code != ExitDone || o.linked() != "1234567" {
+	if code, shown := s.end(); code != exit.CodeDone || o.linked() != "1234567" {
 		t.Fatalf("alice: exit code %d:\n%s", code, shown)
 	}
 }
@@ -292,12 +296,12 @@ func TestFurtherApproversNeedConsent(t *testing.T) {
 		code                             int
 		says                             string
 	}{
-		{"a stranger's consent", "mallory", alicesPassphrase, bobsPassphrase, bobsPassphrase, ExitRefused, "There is no approver"},
-		{"a wrong passphrase", "alice", bobsPassphrase, bobsPassphrase, bobsPassphrase, ExitRefused, "not the passphrase of approver"},
-		{"two that differ", "alice", alicesPassphrase, bobsPassphrase, alicesPassphrase, ExitRefused, "differ"},
-		{"too short", "alice", alicesPassphrase, "short", "short", ExitRefused, "too short"},
-		{"as it should be", "alice", alicesPassphrase, bobsPassphrase, bobsPassphrase, ExitDone, "bob may approve"},
-		{"twice", "bob", bobsPassphrase, bobsPassphrase, bobsPassphrase, ExitRefused, "already"},
+		{"a stranger's consent", "mallory", alicesPassphrase, bobsPassphrase, bobsPassphrase, exit.CodeRefused, "There is no approver"},
+		{"a wrong passphrase", "alice", bobsPassphrase, bobsPassphrase, bobsPassphrase, exit.CodeRefused, "not the passphrase of approver"},
+		{"two that differ", "alice", alicesPassphrase, bobsPassphrase, alicesPassphrase, exit.CodeRefused, "differ"},
+		{"too short", "alice", alicesPassphrase, "short", "short", exit.CodeRefused, "too short"},
+		{"as it should be", "alice", alicesPassphrase, bobsPassphrase, bobsPassphrase, exit.CodeDone, "bob may approve"},
+		{"twice", "bob", bobsPassphrase, bobsPassphrase, bobsPassphrase, exit.CodeRefused, "already"},
 	} {
 		s := o.at("approvers", "add", "bob")
 		s.expect("An approver has to consent.")
@@ -321,7 +325,7 @@ func TestFurtherApproversNeedConsent(t *testing.T) {
 	s.typeLine("bob\n")
 	s.expect("Passphrase of approver bob")
 	s.typeLine(bobsPassphrase + "\n")
-	if code, shown := s.end(); code != ExitDone {
+	if code, shown := s.end(); code != exit.CodeDone {
 		t.Errorf("exit code %d:\n%s", code, shown)
 	}
 	if out := o.must("approvers", "list", "--json"); strings.Contains(out, "alice") || !strings.Contains(out, "bob") {
@@ -354,21 +358,21 @@ func TestAFreezeIsSeenByARunningServer(t *testing.T) {
 	s.typeLine("alice\n")
 	s.expect("Passphrase of approver alice")
 	s.typeLine(alicesPassphrase + "\n")
-	if code, shown := s.end(); code != ExitDone {
+	if code, shown := s.end(); code != exit.CodeDone {
 		t.Fatalf("exit code %d:\n%s", code, shown)
 	}
 	if answer := register(); !strings.Contains(answer, "approval_required") {
 		t.Fatal(answer)
 	}
 	// What one process asked, another one approves and carries out, as the server's caller.
-	var list struct{ Approvals []approvalRow }
+	var list struct{ Approvals []approvals.ApprovalRow }
 	if err := json.Unmarshal([]byte(o.must("approvals", "list", "--json")), &list); err != nil || len(list.Approvals) != 1 {
 		t.Fatalf("%v: %+v", err, list)
 	}
 	s = o.at("approvals", "approve", list.Approvals[0].ID, "--approver", "alice")
 	s.expect("Passphrase of approver alice")
 	s.typeLine(alicesPassphrase + "\n")
-	if code, shown := s.end(); code != ExitDone {
+	if code, shown := s.end(); code != exit.CodeDone {
 		t.Fatalf("exit code %d:\n%s", code, shown)
 	}
 	answer := server.call("register_partner", map[string]any{"tenant": "contoso", "partner_id": "1234567", "approval_id": list.Approvals[0].ID})
@@ -380,7 +384,7 @@ func TestAFreezeIsSeenByARunningServer(t *testing.T) {
 }
 
 // client talks to a server on stdio.
-type client struct {
+type mcpClient struct {
 	t       *testing.T
 	command *exec.Cmd
 	in      io.WriteCloser
@@ -388,7 +392,7 @@ type client struct {
 	id      int
 }
 
-func (o *office) serve(args ...string) *client {
+func (o *office) serve(args ...string) *mcpClient {
 	o.t.Helper()
 	command := exec.CommandContext(o.t.Context(), "mcp-partner", append([]string{"serve"}, args...)...)
 	command.Env = o.env
@@ -403,14 +407,14 @@ func (o *office) serve(args ...string) *client {
 	if err := command.Start(); err != nil {
 		o.t.Fatal(err)
 	}
-	return &client{t: o.t, command: command, in: in, out: bufio.NewReader(out)}
+	return &mcpClient{t: o.t, command: command, in: in, out: bufio.NewReader(out)}
 }
 
 // call calls a tool in the newest revision and returns the answer's line.
-func (c *client) call(tool string, arguments map[string]any) string {
+func (c *mcpClient) call(tool string, arguments map[string]any) string {
 	c.t.Helper()
 	c.id++
-	params := modern()
+	params := app.ModernParams()
 	params["name"], params["arguments"] = tool, arguments
 	line, err := json.Marshal(map[string]any{"jsonrpc": "2.0", "id": c.id, "method": "tools/call", "params": params})
 	if err != nil {
@@ -430,7 +434,7 @@ func (c *client) call(tool string, arguments map[string]any) string {
 	}
 }
 
-func (c *client) end() {
+func (c *mcpClient) end() {
 	c.t.Helper()
 	if err := c.in.Close(); err != nil {
 		c.t.Fatal(err)

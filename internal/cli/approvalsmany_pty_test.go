@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"mcp-partner/internal/exit"
 	"mcp-partner/internal/simtest"
 	"mcp-partner/schemas"
 )
@@ -58,7 +59,7 @@ func TestAPlanForManyIsApprovedWhole(t *testing.T) {
 	o.crowd()
 	code, out, stderr := o.run("ensure", "--partner-id", "1234567", "--allow-writes", "--approval", "approver", "--reason", "roll-out", "--json")
 	asked := envelopeIn(t, out)
-	if code != ExitApprovalRequired || asked.Approval == nil || o.linkedTo("1234567") != 0 {
+	if code != exit.CodeApprovalRequired || asked.Approval == nil || o.linkedTo("1234567") != 0 {
 		t.Fatalf("exit code %d: %s%s", code, out, stderr)
 	}
 	id := asked.Approval.ID
@@ -71,7 +72,7 @@ func TestAPlanForManyIsApprovedWhole(t *testing.T) {
 	s := o.at("approvals", "approve", id, "--approver", "alice", "--execute")
 	s.expect("3 rows more")
 	s.typeLine("q\n")
-	if code, shown := s.end(); code != ExitRefused || o.linkedTo("1234567") != 0 {
+	if code, shown := s.end(); code != exit.CodeRefused || o.linkedTo("1234567") != 0 {
 		t.Fatalf("a plan that was not read to its end: exit code %d:\n%s", code, shown)
 	}
 	s = o.at("approvals", "approve", id, "--approver", "alice", "--execute")
@@ -80,7 +81,7 @@ func TestAPlanForManyIsApprovedWhole(t *testing.T) {
 	s.expect("Passphrase of approver alice")
 	s.typeLine(alicesPassphrase + "\n")
 	code, shown := s.end()
-	if code != ExitDone || !strings.Contains(shown, "43 done") || o.linkedTo("1234567") != rowsOnAPage+3 || strings.Contains(shown, "horse") {
+	if code != exit.CodeDone || !strings.Contains(shown, "43 done") || o.linkedTo("1234567") != rowsOnAPage+3 || strings.Contains(shown, "horse") {
 		t.Fatalf("exit code %d, %d linked:\n%s", code, o.linkedTo("1234567"), shown)
 	}
 	o.mustBeRecorded("asked", "approved", "confirmed", "run opened", "intent", "outcome", "run ended")
@@ -101,10 +102,10 @@ func (o *office) reports() {
 	if text, err := os.ReadFile(path); err != nil || strings.Count(string(text), `"state":"done"`) != rowsOnAPage+3 {
 		o.t.Errorf("as JSONL: %v\n%s", err, text)
 	}
-	if code, _, _ := o.run("ensure", "--run", run, "--format", "jsonl", "-o", path); code != ExitRefused {
+	if code, _, _ := o.run("ensure", "--run", run, "--format", "jsonl", "-o", path); code != exit.CodeRefused {
 		o.t.Errorf("it wrote over a file: %d", code)
 	}
-	if code, out, _ := o.run("transition", "--run", run, "--json"); code != ExitRefused || !strings.Contains(out, string(schemas.CodeUnknownRun)) {
+	if code, out, _ := o.run("transition", "--run", run, "--json"); code != exit.CodeRefused || !strings.Contains(out, string(schemas.CodeUnknownRun)) {
 		o.t.Errorf("the other command shows it: %d %s", code, out)
 	}
 }
@@ -125,7 +126,7 @@ func TestATransitionIsConfirmedAtTheTerminal(t *testing.T) {
 	s.expect("Type the new partner ID")
 	s.typeLine("1234567 3\n")
 	code, shown := s.end()
-	if code != ExitDone || o.linkedTo("1234567") != 1 || !strings.Contains(shown, "Not begun yet: 2") {
+	if code != exit.CodeDone || o.linkedTo("1234567") != 1 || !strings.Contains(shown, "Not begun yet: 2") {
 		t.Errorf("exit code %d, %d linked:\n%s", code, o.linkedTo("1234567"), shown)
 	}
 	run := regexp.MustCompile(`run_[0-9a-f]{18}`).FindString(shown)
@@ -133,7 +134,7 @@ func TestATransitionIsConfirmedAtTheTerminal(t *testing.T) {
 	if list := o.must("tenants", "list"); o.linkedTo("1234567") != 3 || strings.Count(list, "1234567") != 3 {
 		t.Errorf("%d linked; the directory does not expect the new ID:\n%s", o.linkedTo("1234567"), list)
 	}
-	if code, _, stderr := o.run("transition", "--resume", "run_000000000000000000"); code == ExitDone || !strings.Contains(stderr, "no such run") {
+	if code, _, stderr := o.run("transition", "--resume", "run_000000000000000000"); code == exit.CodeDone || !strings.Contains(stderr, "no such run") {
 		t.Errorf("a run that is not there: %d %s", code, stderr)
 	}
 }

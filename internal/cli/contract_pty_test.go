@@ -5,6 +5,8 @@ package cli
 import (
 	"strings"
 	"testing"
+
+	"mcp-partner/internal/exit"
 )
 
 // A run that writes is confirmed once, in words that name tenant and partner,
@@ -15,10 +17,10 @@ func TestContractVerifyIsConfirmedAtTheTerminal(t *testing.T) {
 		code  int
 		shown string
 	}{
-		"northwind 7654321\n": {ExitDone, "a whole life of a link"},
-		"7654321\n":           {ExitRefused, "was not confirmed"},
-		"yes\n":               {ExitRefused, "was not confirmed"},
-		"\x04":                {ExitRefused, "was not confirmed"},
+		"northwind 7654321\n": {exit.CodeDone, "a whole life of a link"},
+		"7654321\n":           {exit.CodeRefused, "was not confirmed"},
+		"yes\n":               {exit.CodeRefused, "was not confirmed"},
+		"\x04":                {exit.CodeRefused, "was not confirmed"},
 	} {
 		t.Run(typed, func(t *testing.T) {
 			t.Parallel()

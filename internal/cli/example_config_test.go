@@ -10,7 +10,9 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"mcp-partner/internal/cli/cmdutil"
 	"mcp-partner/internal/config"
+	"mcp-partner/internal/exit"
 )
 
 const (
@@ -50,7 +52,7 @@ func TestExampleConfigIsComplete(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	keys := allFlags(newRoot(newFactory(testStreams(nil))), func(flag *pflag.Flag) bool { return config.IsStanding(flag) })
+	keys := cmdutil.AllFlags(newRoot(cmdutil.NewDeps(testStreams(nil))), func(flag *pflag.Flag) bool { return config.IsStanding(flag) })
 	keys = append(keys, "policy", "approvals", "name", "operations", "tenants", "partner_ids", "callers", "when", "rate", "answer", "webhook", "url", "key_file",
 		"scopes", "roles", "scope_prefix", "roles_claim", "groups_claim", "shared_audiences", "grants", "tenant_id", "object_id", "issuer", "subject", "role", "tools")
 	for _, key := range keys {
@@ -86,7 +88,7 @@ func TestPolicyPageExamplesAreAccepted(t *testing.T) {
 			t.Fatal(err)
 		}
 		streams := testStreams(nil)
-		if code := Run(t.Context(), streams, []string{"tools", "--config", path, "--state-dir", t.TempDir()}); code != ExitDone {
+		if code := Run(t.Context(), streams, []string{"tools", "--config", path, "--state-dir", t.TempDir()}); code != exit.CodeDone {
 			t.Errorf("the program does not take %s", text)
 		}
 	}

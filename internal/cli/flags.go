@@ -7,6 +7,9 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"mcp-partner/internal/cli/call"
+	"mcp-partner/internal/cli/cmdutil"
+	"mcp-partner/internal/cli/term"
 	"mcp-partner/internal/config"
 )
 
@@ -26,7 +29,7 @@ type FlagInfo struct {
 // Flags lists the flags of every command, in the order of the help. Arguments of
 // tools are left out: the tools have pages of their own.
 func Flags() []FlagInfo {
-	root := newRoot(newFactory(&Streams{In: strings.NewReader(""), Out: io.Discard, Err: io.Discard}))
+	root := newRoot(cmdutil.NewDeps(&term.Streams{In: strings.NewReader(""), Out: io.Discard, Err: io.Discard}))
 	var all []FlagInfo
 	root.PersistentFlags().VisitAll(func(flag *pflag.Flag) { all = append(all, flagInfo("", flag)) })
 	for _, command := range root.Commands() {
@@ -42,7 +45,7 @@ func flagsOfCommand(command, root *cobra.Command) []FlagInfo {
 	name := strings.TrimPrefix(command.CommandPath(), root.Name()+" ")
 	var all []FlagInfo
 	command.LocalFlags().VisitAll(func(flag *pflag.Flag) {
-		_, argument := flag.Value.(*argumentFlag)
+		_, argument := flag.Value.(*call.ArgumentFlag)
 		if !argument && flag.Name != "help" && root.PersistentFlags().Lookup(flag.Name) == nil {
 			all = append(all, flagInfo(name, flag))
 		}

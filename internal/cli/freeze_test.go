@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"mcp-partner/internal/exit"
 )
 
 // A freeze of reads does not end because the ledger cannot be opened.
@@ -19,16 +21,16 @@ func TestAFreezeOfReadsOutlivesTheLedger(t *testing.T) {
 			dir := stateWithVault(t)
 			inhabit(t, dir, startWorld(t))
 			check := []string{"call", "check_partner_link", "--tenant", "contoso", "--json", "--state-dir", dir}
-			if code, out, stderr := runHere(t, check...); code != ExitDone {
+			if code, out, stderr := runHere(t, check...); code != exit.CodeDone {
 				t.Fatalf("before: exit code %d: %s%s", code, out, stderr)
 			}
-			if code, out, stderr := runHere(t, "freeze", "--reads", "--reason", "a leak", "--state-dir", dir); code != ExitDone {
+			if code, out, stderr := runHere(t, "freeze", "--reads", "--reason", "a leak", "--state-dir", dir); code != exit.CodeDone {
 				t.Fatalf("exit code %d: %s%s", code, out, stderr)
 			}
 			if err := spoil(filepath.Join(dir, "ledger.db")); err != nil {
 				t.Fatal(err)
 			}
-			if code, out, _ := runHere(t, check...); code != ExitRefused || !strings.Contains(out, "Frozen by the operator") || !strings.Contains(out, "a leak") {
+			if code, out, _ := runHere(t, check...); code != exit.CodeRefused || !strings.Contains(out, "Frozen by the operator") || !strings.Contains(out, "a leak") {
 				t.Errorf("exit code %d: %s", code, out)
 			}
 		})

@@ -42,14 +42,14 @@ func TestScripts(t *testing.T) {
 		Dir:                 filepath.Join("testdata", "script"),
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
-		Setup:               setup,
+		Setup:               setupScript,
 		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"json": jsonCommand, "sim": simCommand, "mode": modeCommand, "kind": kindCommand},
 	})
 }
 
-// setup gives each script an empty state directory, and a simulated Azure of
+// setupScript gives each script an empty state directory, and a simulated Azure of
 // its own, which it reaches over TLS as it would reach the real one.
-func setup(env *testscript.Env) error {
+func setupScript(env *testscript.Env) error {
 	world, err := simtest.Open(context.Background(), 4)
 	if err != nil {
 		return err

@@ -9,14 +9,16 @@ import (
 	"testing"
 
 	"mcp-partner/auth"
+	"mcp-partner/internal/cli/cmdutil"
 	"mcp-partner/internal/config"
+	"mcp-partner/internal/exit"
 )
 
 // TestExampleCallers hands the mappings of the documents to what reads them in a
 // server.
 func TestExampleCallers(t *testing.T) {
 	t.Parallel()
-	flags := allFlags(newRoot(newFactory(testStreams(nil))), config.IsStanding)
+	flags := cmdutil.AllFlags(newRoot(cmdutil.NewDeps(testStreams(nil))), config.IsStanding)
 	example, err := config.Load(examplePath, flags)
 	if err != nil {
 		t.Fatal(err)
@@ -78,7 +80,7 @@ func TestOAuthFlags(t *testing.T) {
 	} {
 		streams := testStreams(nil)
 		code := Run(t.Context(), streams, append([]string{"serve", "--simulate=1", "--state-dir", t.TempDir()}, c.args...))
-		if said := streams.Err.(*bytes.Buffer).String(); code != ExitUsage || !strings.Contains(said, c.want) {
+		if said := streams.Err.(*bytes.Buffer).String(); code != exit.CodeUsage || !strings.Contains(said, c.want) {
 			t.Errorf("%v: exit code %d, %s", c.args, code, said)
 		}
 	}

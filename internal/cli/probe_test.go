@@ -5,6 +5,8 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"mcp-partner/internal/exit"
 )
 
 // TestHealthOfAServer probes the real program, and then what stands for one
@@ -15,7 +17,7 @@ func TestHealthOfAServer(t *testing.T) {
 	var at ready
 	r.line(&at)
 	probe := start(t, nil, "health", "--url", strings.TrimSuffix(at.URL, "/mcp")+"/readyz")
-	if code, out := probe.end(); code != ExitDone || !strings.Contains(out, "Ready.") {
+	if code, out := probe.end(); code != exit.CodeDone || !strings.Contains(out, "Ready.") {
 		t.Errorf("exit code %d: %s %s", code, out, probe.err)
 	}
 	sick := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -24,7 +26,7 @@ func TestHealthOfAServer(t *testing.T) {
 	}))
 	defer sick.Close()
 	probe = start(t, nil, "health", "--url", sick.URL+"/readyz")
-	if code, out := probe.end(); code != ExitFailed || !strings.Contains(out, "Not ready: ledger (vault_unavailable).") {
+	if code, out := probe.end(); code != exit.CodeFailed || !strings.Contains(out, "Not ready: ledger (vault_unavailable).") {
 		t.Errorf("exit code %d: %s %s", code, out, probe.err)
 	}
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/creack/pty"
 
+	"mcp-partner/internal/exit"
 	"mcp-partner/schemas"
 )
 
@@ -98,12 +99,12 @@ func TestConfirmationAtTheTerminal(t *testing.T) {
 		status      schemas.Status
 		problem     schemas.Code
 	}{
-		{"right", "7654321\n", ExitDone, schemas.StatusDone, ""},
-		{"wrong", "7654322\n", ExitRefused, schemas.StatusRefused, schemas.CodeApprovalDeclined},
-		{"yes is not enough", "yes\n", ExitRefused, schemas.StatusRefused, schemas.CodeApprovalDeclined},
-		{"spaces are not it", " 7654321\n", ExitRefused, schemas.StatusRefused, schemas.CodeApprovalDeclined},
-		{"empty", "\n", ExitRefused, schemas.StatusRefused, schemas.CodeApprovalDeclined},
-		{"closed", "\x04", ExitRefused, schemas.StatusRefused, schemas.CodeApprovalDeclined},
+		{"right", "7654321\n", exit.CodeDone, schemas.StatusDone, ""},
+		{"wrong", "7654322\n", exit.CodeRefused, schemas.StatusRefused, schemas.CodeApprovalDeclined},
+		{"yes is not enough", "yes\n", exit.CodeRefused, schemas.StatusRefused, schemas.CodeApprovalDeclined},
+		{"spaces are not it", " 7654321\n", exit.CodeRefused, schemas.StatusRefused, schemas.CodeApprovalDeclined},
+		{"empty", "\n", exit.CodeRefused, schemas.StatusRefused, schemas.CodeApprovalDeclined},
+		{"closed", "\x04", exit.CodeRefused, schemas.StatusRefused, schemas.CodeApprovalDeclined},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -133,7 +134,7 @@ func TestSignalAtTheQuestionWritesNothing(t *testing.T) {
 	s.expect("Type the new partner ID to confirm")
 	s.typeLine("\x03")
 	code, shown := s.end()
-	if code != ExitRefused || !strings.Contains(shown, string(schemas.CodeApprovalDeclined)) {
+	if code != exit.CodeRefused || !strings.Contains(shown, string(schemas.CodeApprovalDeclined)) {
 		t.Errorf("exit code %d:\n%s", code, shown)
 	}
 }
@@ -144,7 +145,7 @@ func TestRemovalWantsTheTenantsName(t *testing.T) {
 	s.expect("Type the tenant's name to confirm")
 	s.typeLine("contoso\n")
 	code, shown := s.end()
-	if code != ExitDone || !strings.Contains(shown, "Removed the link to partner ID 2345678") {
+	if code != exit.CodeDone || !strings.Contains(shown, "Removed the link to partner ID 2345678") {
 		t.Errorf("exit code %d:\n%s", code, shown)
 	}
 	if strings.Contains(shown, "\x1b") {
@@ -156,7 +157,7 @@ func TestColorAtTheTerminal(t *testing.T) {
 	t.Parallel()
 	s := atTerminal(t, []string{"NO_COLOR="}, "call", "check_partner_link", "--simulate", "--tenant", "contoso")
 	code, shown := s.end()
-	if code != ExitDone || !strings.Contains(shown, "\x1b[32m") {
+	if code != exit.CodeDone || !strings.Contains(shown, "\x1b[32m") {
 		t.Errorf("exit code %d, no colour:\n%q", code, shown)
 	}
 }
@@ -178,7 +179,7 @@ func TestSecretAndPassphraseAreNotShown(t *testing.T) {
 	s.typeLine(passphrase + "\n")
 	s.expect("once more")
 	s.typeLine(passphrase + "\n")
-	if code, shown := s.end(); code != ExitDone || strings.Contains(shown, "horse") {
+	if code, shown := s.end(); code != exit.CodeDone || strings.Contains(shown, "horse") {
 		t.Fatalf("exit code %d:\n%s", code, shown)
 	}
 	contoso, _ := world.Sim.Tenant("contoso")
@@ -189,13 +190,13 @@ func TestSecretAndPassphraseAreNotShown(t *testing.T) {
 	s.typeLine(passphrase + "\n")
 	s.expect("Client secret of contoso (not shown)")
 	s.typeLine(world.Sim.ClientSecret() + "\n")
-	if code, shown := s.end(); code != ExitDone || strings.Contains(shown, world.Sim.ClientSecret()) || strings.Contains(shown, "horse") {
+	if code, shown := s.end(); code != exit.CodeDone || strings.Contains(shown, world.Sim.ClientSecret()) || strings.Contains(shown, "horse") {
 		t.Fatalf("exit code %d:\n%s", code, shown)
 	}
 	s = atTerminal(t, env, "call", "check_partner_link", "--tenant", "contoso")
 	s.expect("Passphrase of the vault")
 	s.typeLine("something else\n")
-	if code, shown := s.end(); code != ExitFailed || !strings.Contains(shown, "vault_corrupt") || strings.Contains(shown, "something else") {
+	if code, shown := s.end(); code != exit.CodeFailed || !strings.Contains(shown, "vault_corrupt") || strings.Contains(shown, "something else") {
 		t.Fatalf("exit code %d:\n%s", code, shown)
 	}
 }
@@ -209,7 +210,7 @@ func TestImportAsksAtTheTerminal(t *testing.T) {
 		t.Fatal(err)
 	}
 	env := []string{"MCP_PARTNER_STATE_DIR=" + filepath.Join(dir, "state"), "NO_COLOR=1"}
-	for typed, want := range map[string]int{"no\n": ExitRefused, "\n": ExitRefused, "y\n": ExitRefused} {
+	for typed, want := range map[string]int{"no\n": exit.CodeRefused, "\n": exit.CodeRefused, "y\n": exit.CodeRefused} {
 		s := atTerminal(t, env, "tenants", "import", file)
 		s.expect("Type yes: ")
 		s.typeLine(typed)
@@ -220,7 +221,7 @@ func TestImportAsksAtTheTerminal(t *testing.T) {
 	s := atTerminal(t, env, "tenants", "import", file)
 	s.expect("Type yes: ")
 	s.typeLine("yes\n")
-	if code, shown := s.end(); code != ExitDone || !strings.Contains(shown, "1 added") {
+	if code, shown := s.end(); code != exit.CodeDone || !strings.Contains(shown, "1 added") {
 		t.Errorf("exit code %d:\n%s", code, shown)
 	}
 }
@@ -232,7 +233,7 @@ func TestBearerForAPersonComesWithABlock(t *testing.T) {
 	s.expect("msg=serving")
 	s.typeLine("\x03")
 	code, shown := s.end()
-	if code != ExitDone || !strings.Contains(shown, `"Authorization": "Bearer `) || !strings.Contains(shown, "claude mcp add --transport http") {
+	if code != exit.CodeDone || !strings.Contains(shown, `"Authorization": "Bearer `) || !strings.Contains(shown, "claude mcp add --transport http") {
 		t.Errorf("exit code %d:\n%s", code, shown)
 	}
 }

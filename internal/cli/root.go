@@ -3,38 +3,51 @@ package cli
 import (
 	"bytes"
 	"context"
-	"errors"
 	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
-	"mcp-partner/internal/config"
-	"mcp-partner/schemas"
+	"mcp-partner/internal/cli/approvals"
+	"mcp-partner/internal/cli/audit"
+	"mcp-partner/internal/cli/call"
+	"mcp-partner/internal/cli/client"
+	"mcp-partner/internal/cli/cmdutil"
+	contractcmd "mcp-partner/internal/cli/contract"
+	"mcp-partner/internal/cli/doctor"
+	ledgercmd "mcp-partner/internal/cli/ledger"
+	"mcp-partner/internal/cli/runs"
+	"mcp-partner/internal/cli/serve"
+	"mcp-partner/internal/cli/setup"
+	"mcp-partner/internal/cli/sim"
+	tenantscmd "mcp-partner/internal/cli/tenants"
+	"mcp-partner/internal/cli/term"
+	tokencmd "mcp-partner/internal/cli/token"
+	vaultcmd "mcp-partner/internal/cli/vault"
+	"mcp-partner/internal/exit"
 )
 
 // Main runs the command line of the process and returns its exit code. The
 // context ends at a signal; what runs then ends well.
 func Main(ctx context.Context, args []string) int {
-	return Run(ctx, systemStreams(), args)
+	return Run(ctx, term.SystemStreams(), args)
 }
 
 // Run runs one command line on the given streams and returns its exit code.
-func Run(ctx context.Context, streams *Streams, args []string) int {
-	f := newFactory(streams)
-	root := newRoot(f)
+func Run(ctx context.Context, streams *term.Streams, args []string) int {
+	deps := cmdutil.NewDeps(streams)
+	root := newRoot(deps)
 	root.SetArgs(args)
 	if completing(args) {
-		f.completeFlags(root)
+		completeFlags(deps, root)
 	}
 	err := root.ExecuteContext(ctx)
 	if err == nil {
-		return ExitDone
+		return exit.CodeDone
 	}
-	end := endOf(err)
-	report(streams.Err, end)
-	return end.code
+	end := exit.Of(err)
+	term.Report(streams.Err, end)
+	return end.Code
 }
 
 const rootText = `mcp-partner serves tools for Partner Admin Link (PAL), the Azure provider
@@ -55,7 +68,7 @@ Windows. A secret is never taken from a flag, a variable or config.yaml.
 Exit codes: 0 done or unchanged, 1 failed, 2 wrong usage, 3 refused,
 4 a person has to approve first.`
 
-func newRoot(f *Factory) *cobra.Command {
+func newRoot(deps *cmdutil.Deps) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "mcp-partner",
 		Short: "Partner Admin Link for AI agents and for people",
@@ -66,51 +79,51 @@ func newRoot(f *Factory) *cobra.Command {
   mcp-partner call check_partner_link --tenant contoso
   mcp-partner serve
   mcp-partner call check_partner_link --tenant contoso --simulate`,
-		Args:              noArguments,
-		RunE:              showHelp,
-		PersistentPreRunE: f.prepare,
+		Args:              cmdutil.NoArguments,
+		RunE:              cmdutil.ShowHelp,
+		PersistentPreRunE: deps.Prepare,
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 	}
-	root.SetIn(f.IO.In)
-	root.SetOut(f.IO.Out)
-	root.SetErr(f.IO.Err)
-	root.SetFlagErrorFunc(flagError)
+	root.SetIn(deps.IO.In)
+	root.SetOut(deps.IO.Out)
+	root.SetErr(deps.IO.Err)
+	root.SetFlagErrorFunc(cmdutil.FlagError)
 	root.SetHelpFunc(plainHelp(root.HelpFunc()))
 	root.CompletionOptions.HiddenDefaultCmd = false
-	f.addGlobals(root.PersistentFlags())
-	root.AddCommand(f.commands()...)
+	deps.AddGlobals(root.PersistentFlags())
+	root.AddCommand(commands(deps)...)
 	return root
 }
 
-func (f *Factory) commands() []*cobra.Command {
+func commands(deps *cmdutil.Deps) []*cobra.Command {
 	return []*cobra.Command{
-		newSetup(f),
-		newVault(f),
-		newTenants(f),
-		newCall(f),
-		newAudit(f),
-		newTools(f),
-		newFind(f),
-		newInstall(f),
-		newUninstall(f),
-		newDoctor(f),
-		newHealth(f),
-		newServe(f),
-		newSimulate(f),
-		newPolicy(f),
-		newApprovals(f),
-		newApprovers(f),
-		newFreeze(f),
-		newUnfreeze(f),
-		newToken(f),
-		newLedger(f),
-		newEnsure(f),
-		newTransition(f),
-		newOpenAPI(f),
-		newContract(f),
-		newDemo(f),
-		newVersion(f),
+		setup.NewCmdSetup(deps),
+		vaultcmd.NewCmdVault(deps),
+		tenantscmd.NewCmdTenants(deps),
+		call.NewCmdCall(deps),
+		audit.NewCmdAudit(deps),
+		call.NewCmdTools(deps),
+		call.NewCmdFind(deps),
+		client.NewCmdInstall(deps),
+		client.NewCmdUninstall(deps),
+		doctor.NewCmdDoctor(deps),
+		serve.NewCmdHealth(deps),
+		serve.NewCmdServe(deps),
+		sim.NewCmdSimulate(deps),
+		approvals.NewCmdPolicy(deps),
+		approvals.NewCmdApprovals(deps),
+		approvals.NewCmdApprovers(deps),
+		approvals.NewCmdFreeze(deps),
+		approvals.NewCmdUnfreeze(deps),
+		tokencmd.NewCmdToken(deps),
+		ledgercmd.NewCmdLedger(deps),
+		runs.NewCmdEnsure(deps),
+		runs.NewCmdTransition(deps),
+		call.NewCmdOpenAPI(deps),
+		contractcmd.NewCmdContract(deps),
+		sim.NewCmdDemo(deps),
+		newVersion(deps),
 	}
 }
 
@@ -127,86 +140,4 @@ func plainHelp(help func(*cobra.Command, []string)) func(*cobra.Command, []strin
 		clean := strings.NewReplacer(noise, strings.Repeat(" ", len(noise)), " N[=10]", "[=N]   ").Replace(text.String())
 		_, _ = io.WriteString(out, clean) // there is nobody to tell
 	}
-}
-
-func showHelp(command *cobra.Command, _ []string) error { return command.Help() }
-
-// noArguments refuses words after a command without repeating them: one of
-// them may be a secret that was typed in the wrong place.
-func noArguments(command *cobra.Command, args []string) error {
-	if len(args) == 0 {
-		return nil
-	}
-	if command.HasSubCommands() {
-		return unknownCommand(command, args[0])
-	}
-	return usage(help(command), "%s takes no arguments beside its flags", command.CommandPath())
-}
-
-// oneArgument wants the one thing that a command is about.
-func oneArgument(what string) cobra.PositionalArgs {
-	return func(command *cobra.Command, args []string) error {
-		if len(args) == 1 {
-			return nil
-		}
-		return usage(help(command), "%s takes one argument, %s, and got %d", command.CommandPath(), what, len(args))
-	}
-}
-
-func unknownCommand(command *cobra.Command, written string) error {
-	var names []string
-	for _, sub := range command.Commands() {
-		if sub.IsAvailableCommand() {
-			names = append(names, sub.Name())
-		}
-	}
-	where := command.CommandPath() + " has"
-	if !command.HasParent() {
-		where = "there is"
-	}
-	if near := schemas.Nearest(written, names); near != "" {
-		return usage(help(command), "%s no command %q: did you mean %s?", where, schemas.Foreign(written), near)
-	}
-	return usage(help(command), "%s no command %q; the commands are %s", where, schemas.Foreign(written), strings.Join(names, ", "))
-}
-
-func help(command *cobra.Command) string { return command.CommandPath() + " --help" }
-
-// flagError words what pflag refused. It names the flag and never its value.
-func flagError(command *cobra.Command, err error) error {
-	var missing *pflag.NotExistError
-	var invalid *pflag.InvalidValueError
-	var empty *pflag.ValueRequiredError
-	switch {
-	case errors.As(err, &missing):
-		return unknownFlag(command, missing.GetSpecifiedName())
-	case errors.As(err, &invalid):
-		flag := invalid.GetFlag()
-		return usage(help(command), "--%s does not take that value: it wants %s", flag.Name, config.Wants(flag))
-	case errors.As(err, &empty):
-		return usage(help(command), "--%s needs a value: it wants %s", empty.GetSpecifiedName(), config.Wants(empty.GetFlag()))
-	}
-	return usage(help(command), "the flags cannot be read; write them as --name value")
-}
-
-func unknownFlag(command *cobra.Command, name string) error {
-	names := flagNames(command.Flags())
-	if config.Secretive(name) {
-		return usage("give it with --secret-stdin, --secret-file or --passphrase-file, or let it be asked for",
-			"there is no flag --%s: a secret is never an argument, which every process can read", schemas.Foreign(name))
-	}
-	if near := schemas.Nearest(strings.ReplaceAll(name, "_", "-"), names); near != "" {
-		return usage(help(command), "%s has no flag --%s: did you mean --%s?", command.CommandPath(), schemas.Foreign(name), near)
-	}
-	return usage(help(command), "%s has no flag --%s", command.CommandPath(), schemas.Foreign(name))
-}
-
-func flagNames(flags *pflag.FlagSet) []string {
-	var names []string
-	flags.VisitAll(func(flag *pflag.Flag) {
-		if !flag.Hidden {
-			names = append(names, flag.Name)
-		}
-	})
-	return names
 }

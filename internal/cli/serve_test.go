@@ -13,6 +13,9 @@ import (
 	"testing"
 	"time"
 
+	"mcp-partner/internal/app"
+	"mcp-partner/internal/cli/term"
+	"mcp-partner/internal/exit"
 	"mcp-partner/internal/simtest"
 )
 
@@ -57,10 +60,10 @@ func start(t *testing.T, env map[string]string, args ...string) *running {
 	receive, out := io.Pipe()
 	ctx, stop := context.WithCancel(context.Background())
 	r := &running{t: t, stop: stop, in: send, out: bufio.NewReader(receive), err: &syncBuffer{}, code: make(chan int, 1)}
-	streams := &Streams{
+	streams := &term.Streams{
 		In: in, Out: out, Err: r.err,
 		Env:      func(name string) (string, bool) { value, ok := env[name]; return value, ok },
-		Terminal: func() (Terminal, error) { return nil, os.ErrNotExist },
+		Terminal: func() (term.Terminal, error) { return nil, os.ErrNotExist },
 	}
 	go func() {
 		code := Run(ctx, streams, args)
@@ -134,7 +137,7 @@ func TestServeHTTP(t *testing.T) {
 		}
 	}
 	r.stop()
-	if code, rest := r.end(); code != ExitDone || rest != "" {
+	if code, rest := r.end(); code != exit.CodeDone || rest != "" {
 		t.Errorf("exit code %d, standard output %q", code, rest)
 	}
 	if log := r.err.String(); strings.Contains(log, at.Token) || !strings.Contains(log, "caller=http:") {
@@ -165,30 +168,6 @@ func post(t *testing.T, url, token, body string) (int, string) {
 	return response.StatusCode, string(answer)
 }
 
-func TestBearer(t *testing.T) {
-	t.Parallel()
-	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	token, b := newBearer(func() time.Time { return now })
-	who, err := b.Authenticate(t.Context(), token)
-	if caller := string(who.Caller); err != nil || !strings.HasPrefix(caller, "http:") || strings.Contains(caller, token[:8]) {
-		t.Errorf("caller %q, %v", caller, err)
-	}
-	if other, _ := newBearer(func() time.Time { return now }); other == token {
-		t.Error("two starts made the same token")
-	}
-	now = now.Add(bearerLife - time.Second)
-	if _, err := b.Authenticate(t.Context(), token); err != nil {
-		t.Error("the token ended before its time")
-	}
-	now = now.Add(time.Second)
-	if _, err := b.Authenticate(t.Context(), token); err == nil {
-		t.Error("the token outlived its time")
-	}
-	if _, err := who.Revalidate(); err == nil {
-		t.Error("what was called with the token goes on when it has ended")
-	}
-}
-
 // TestServeStdioEndsWithTheSignal sends a request, then the signal, and wants
 // the answer and a good end.
 func TestServeStdioEndsWithTheSignal(t *testing.T) {
@@ -207,7 +186,7 @@ func TestServeStdioEndsWithTheSignal(t *testing.T) {
 		t.Errorf("answer %s: %s", answer.ID, answer.Result)
 	}
 	r.stop()
-	if code, rest := r.end(); code != ExitDone || rest != "" {
+	if code, rest := r.end(); code != exit.CodeDone || rest != "" {
 		t.Errorf("exit code %d, standard output %q", code, rest)
 	}
 }
@@ -215,7 +194,7 @@ func TestServeStdioEndsWithTheSignal(t *testing.T) {
 func TestSimulateServesAndCleansUp(t *testing.T) {
 	t.Parallel()
 	r := start(t, nil, "simulate", "--listen", "127.0.0.1:0", "--tenants", "3", "--until-stdin-closes")
-	var at announcement
+	var at app.Announcement
 	r.line(&at)
 	if _, err := os.Stat(at.CAFile); err != nil {
 		t.Fatal(err)
@@ -235,7 +214,7 @@ func TestSimulateServesAndCleansUp(t *testing.T) {
 	if err := r.in.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if code, rest := r.end(); code != ExitDone || rest != "" {
+	if code, rest := r.end(); code != exit.CodeDone || rest != "" {
 		t.Errorf("exit code %d, standard output %q", code, rest)
 	}
 	if _, err := os.Stat(at.CAFile); !os.IsNotExist(err) {
@@ -247,7 +226,7 @@ func TestDemo(t *testing.T) {
 	t.Parallel()
 	r := start(t, nil, "demo")
 	code, shown := r.end()
-	if code != ExitDone || !strings.Contains(shown, "steps ended as they should") || strings.Contains(shown, "\x1b") {
+	if code != exit.CodeDone || !strings.Contains(shown, "steps ended as they should") || strings.Contains(shown, "\x1b") {
 		t.Errorf("exit code %d:\n%s\n%s", code, shown, r.err)
 	}
 }
@@ -255,13 +234,13 @@ func TestDemo(t *testing.T) {
 // BenchmarkCall is one call from arguments to answer, simulated Azure and TLS
 // included.
 func BenchmarkCall(b *testing.B) {
-	streams := &Streams{
+	streams := &term.Streams{
 		In: strings.NewReader(""), Out: io.Discard, Err: io.Discard,
 		Env:      func(string) (string, bool) { return "", false },
-		Terminal: func() (Terminal, error) { return nil, os.ErrNotExist },
+		Terminal: func() (term.Terminal, error) { return nil, os.ErrNotExist },
 	}
 	for b.Loop() {
-		if code := Run(b.Context(), streams, []string{"call", "check_partner_link", "--simulate=1", "--json"}); code != ExitDone {
+		if code := Run(b.Context(), streams, []string{"call", "check_partner_link", "--simulate=1", "--json"}); code != exit.CodeDone {
 			b.Fatal(code)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"testing"
 
+	"mcp-partner/internal/exit"
 	"mcp-partner/tenants"
 )
 
@@ -54,7 +55,7 @@ func (i *issued) run(stdin string, args ...string) string {
 		_ = r.in.Close()
 	}()
 	code, out := r.end()
-	if code != ExitDone {
+	if code != exit.CodeDone {
 		i.t.Fatalf("%v: exit code %d, %s%s", args, code, out, r.err)
 	}
 	return out
@@ -125,7 +126,7 @@ func TestInvocationTokensOverHTTP(t *testing.T) {
 	i.run("", "token", "revoke", id)
 	check("revoked", reader, "list_tenants", `{}`, http.StatusUnauthorized, "not valid")
 	for _, again := range []string{id, "tk_000000000000000000"} {
-		if code, out := start(t, i.env, "token", "revoke", again).end(); code != ExitFailed {
+		if code, out := start(t, i.env, "token", "revoke", again).end(); code != exit.CodeFailed {
 			t.Errorf("revoking nothing: exit code %d, %s", code, out)
 		}
 	}

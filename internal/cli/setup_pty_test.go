@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"mcp-partner/internal/exit"
 )
 
 // TestSetupAsksAtTheTerminal sets everything up by typed answers alone, in a
@@ -55,7 +57,7 @@ func TestSetupAsksAtTheTerminal(t *testing.T) {
 		}
 	}
 	code, shown := s.end()
-	if code != ExitDone || strings.Contains(shown, world.Sim.ClientSecret()) {
+	if code != exit.CodeDone || strings.Contains(shown, world.Sim.ClientSecret()) {
 		t.Fatalf("exit code %d:\n%s", code, shown)
 	}
 	if !strings.Contains(shown, "Cursor has the server partner now") || !strings.Contains(shown, `Ask your agent: "Is our partner link in place at contoso?"`) {
@@ -77,7 +79,7 @@ func TestSetupThatIsLeftKeepsWhatIsDone(t *testing.T) {
 	s.expect("all others will be denied: ")
 	s.typeLine("\x04")
 	code, shown := s.end()
-	if code != ExitRefused || !strings.Contains(shown, "what is done stays done") {
+	if code != exit.CodeRefused || !strings.Contains(shown, "what is done stays done") {
 		t.Errorf("exit code %d:\n%s", code, shown)
 	}
 	if _, err := os.Stat(filepath.Join(state, "vault.age")); err != nil {
@@ -96,7 +98,7 @@ func TestSetupGivesUpAfterThreeMistakes(t *testing.T) {
 		s.typeLine("Contoso\n")
 	}
 	code, shown := s.end()
-	if code != ExitUsage || !strings.Contains(shown, "mcp-partner: a partner ID has characters") {
+	if code != exit.CodeUsage || !strings.Contains(shown, "mcp-partner: a partner ID has characters") {
 		t.Errorf("exit code %d:\n%s", code, shown)
 	}
 	if _, err := os.Stat(filepath.Join(state, "config.yaml")); err == nil {
@@ -130,7 +132,7 @@ func TestSetupAsksForThePassphraseOnce(t *testing.T) {
 		s.typeLine(passphrase + "\n")
 	}
 	code, shown := s.end()
-	if code != ExitDone || strings.Contains(shown, "Passphrase of the vault") || strings.Contains(shown, passphrase) {
+	if code != exit.CodeDone || strings.Contains(shown, "Passphrase of the vault") || strings.Contains(shown, passphrase) {
 		t.Errorf("exit code %d:\n%s", code, shown)
 	}
 	if !strings.Contains(shown, "mcp-partner install cursor -- --passphrase-file FILE") {
@@ -156,7 +158,7 @@ echo '{"environmentName":"AzureCloud","tenantId":"11111111-2222-3333-4444-555555
 	s.expect("The customer's tenant ID (a GUID) [11111111-2222-3333-4444-555555555555]: ")
 	s.typeLine("22222222-2222-3333-4444-555555555555\n")
 	code, shown := s.end()
-	if code != ExitFailed || !strings.Contains(shown, "Added contoso with the credential azure-cli") || !strings.Contains(shown, "22222222-2222-3333-4444-555555555555\r\n  cloud") {
+	if code != exit.CodeFailed || !strings.Contains(shown, "Added contoso with the credential azure-cli") || !strings.Contains(shown, "22222222-2222-3333-4444-555555555555\r\n  cloud") {
 		t.Errorf("exit code %d:\n%s", code, shown)
 	}
 }
@@ -186,7 +188,7 @@ func TestSetupSignsAPersonIn(t *testing.T) {
 	s.typeLine(contoso.TenantID + "\n")
 	s.expect("type the code there")
 	code, shown := s.end()
-	if code != ExitDone || !strings.Contains(shown, "Signed in for the credential contoso") || !strings.Contains(shown, "This identity is ") {
+	if code != exit.CodeDone || !strings.Contains(shown, "Signed in for the credential contoso") || !strings.Contains(shown, "This identity is ") {
 		t.Errorf("exit code %d:\n%s", code, shown)
 	}
 }

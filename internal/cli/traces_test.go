@@ -13,6 +13,7 @@ import (
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/protobuf/proto"
 
+	"mcp-partner/internal/exit"
 	"mcp-partner/internal/wiretest"
 )
 
@@ -63,7 +64,7 @@ func TestTracesOfAServer(t *testing.T) {
 		t.Fatalf("got %v %s", answer.Header, answer.Body)
 	}
 	r.stop()
-	if code, _ := r.end(); code != ExitDone {
+	if code, _ := r.end(); code != exit.CodeDone {
 		t.Errorf("exit code %d", code)
 	}
 	byTrace, calls := map[string][]string{}, map[string]*tracepb.Span{}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"mcp-partner/internal/cli/term"
 	"mcp-partner/tenants"
 	"mcp-partner/vault"
 )
@@ -41,10 +42,10 @@ func TestPassphraseHasNoDeadline(t *testing.T) {
 	} {
 		asked, bounded := 0, false
 		var out bytes.Buffer
-		streams := &Streams{
+		streams := &term.Streams{
 			In: strings.NewReader(""), Out: &out, Err: &out, InTTY: true,
 			Env:      func(string) (string, bool) { return "", false },
-			Terminal: func() (Terminal, error) { return slowTyper{&asked, &bounded}, nil },
+			Terminal: func() (term.Terminal, error) { return slowTyper{&asked, &bounded}, nil },
 		}
 		Run(t.Context(), streams, append(append([]string{"--state-dir", dir, "call"}, call...), "--tenant", "contoso"))
 		if asked != 1 || bounded {

@@ -4,38 +4,42 @@ import (
 	"context"
 
 	"github.com/spf13/cobra"
+
+	"mcp-partner/internal/app"
+	"mcp-partner/internal/cli/cmdutil"
+	"mcp-partner/internal/cli/term"
 )
 
 // newVersion builds `version`.
-func newVersion(f *Factory) *cobra.Command {
+func newVersion(deps *cmdutil.Deps) *cobra.Command {
 	var asJSON bool
 	command := &cobra.Command{
 		Use:     "version",
 		Short:   "Show version, commit, Go and the protocol versions that are served",
 		Example: "  mcp-partner version\n  mcp-partner version --json",
-		Args:    noArguments,
-		RunE:    func(command *cobra.Command, _ []string) error { return runVersion(command.Context(), f, asJSON) },
+		Args:    cmdutil.NoArguments,
+		RunE:    func(command *cobra.Command, _ []string) error { return runVersion(command.Context(), deps, asJSON) },
 	}
 	command.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return command
 }
 
-func runVersion(ctx context.Context, f *Factory, asJSON bool) error {
-	build := buildOf()
-	versions, err := f.protocolVersions(ctx)
+func runVersion(ctx context.Context, deps *cmdutil.Deps, asJSON bool) error {
+	build := app.BuildInfo()
+	versions, err := deps.ProtocolVersions(ctx)
 	if err != nil {
 		return err
 	}
 	build.Protocols = versions
 	if asJSON {
-		return f.IO.printJSON(build)
+		return deps.IO.PrintJSON(build)
 	}
-	u := f.IO.ui()
-	u.line(bold, "mcp-partner "+build.Version)
-	u.field("commit", build.Commit+map[bool]string{true: " (modified)"}[build.Modified])
-	u.field("go", build.Go)
+	u := deps.IO.UI()
+	u.Line(term.Bold, "mcp-partner "+build.Version)
+	u.Field("commit", build.Commit+map[bool]string{true: " (modified)"}[build.Modified])
+	u.Field("go", build.Go)
 	for i, version := range build.Protocols {
-		u.field(map[bool]string{true: "protocols"}[i == 0], version)
+		u.Field(map[bool]string{true: "protocols"}[i == 0], version)
 	}
-	return u.err
+	return u.Err
 }

@@ -53,11 +53,35 @@ var rooms = map[string]struct {
 	"internal/config":     {[]string{"schemas", "guard", "auth", "internal/disk"}, "flags, environment and file become values; the guard for the rules of the policy, auth for those of callers"},
 	"internal/clientfile": {nil, "files of other programs, changed without knowing anything of this one"},
 	"internal/demo":       {[]string{"schemas"}, "an MCP client that shows what an agent sees"},
-	"internal/cli":        {[]string{"internal/memlimit", "internal/auditreport", "internal/csvcell", "internal/disk", "internal/telemetry", "schemas", "search", "guard", "ledger", "simulator", "internal/harden", "internal/httpclient", "internal/naming", "internal/azurecli", "tenants", "vault", "signin", "armclient", "fleet", "tools", "server", "auth", "internal/clientfile", "internal/config", "internal/contract", "internal/demo"}, "the one place that builds everything"},
-	"cmd/mcp-partner":     {[]string{"internal/cli", "internal/harden", "internal/memlimit"}, "signals, memory and exit code"},
-	"deploy/notices":      {nil, "reads a binary, not the program"},
-	"deploy/serverjson":   {nil, "reads bundles, not the program"},
-	"internal/deptest":    {nil, "this plan"},
+
+	"internal/app":           {[]string{"armclient", "auth", "fleet", "guard", "internal/config", "internal/contract", "internal/credential", "internal/disk", "internal/exit", "internal/harden", "internal/httpclient", "internal/memlimit", "internal/naming", "internal/phrase", "internal/telemetry", "ledger", "schemas", "search", "server", "signin", "simulator", "tenants", "tools", "vault"}, "the composition root: the one place that builds everything, without a command line"},
+	"internal/exit":          {[]string{"internal/disk", "schemas"}, "how a command ends is said where it fails, also below the command line"},
+	"internal/phrase":        {[]string{"schemas"}, "counts and shell words read alike everywhere"},
+	"internal/credential":    {[]string{"internal/exit", "tenants", "vault"}, "what a person says of a credential means the same in flags and in files"},
+	"internal/tenantimport":  {[]string{"internal/app", "internal/azurecli", "internal/credential", "internal/csvcell", "internal/exit", "internal/httpclient", "internal/naming", "internal/phrase", "schemas", "signin", "tenants"}, "rows become a plan for the directory; commands show it and ask"},
+	"internal/cli/term":      {[]string{"internal/config", "internal/exit"}, "the terminal knows no tenant and no tool"},
+	"internal/cli/cmdutil":   {[]string{"fleet", "guard", "internal/app", "internal/cli/term", "internal/config", "internal/credential", "internal/disk", "internal/exit", "internal/telemetry", "schemas", "signin", "tenants", "tools", "vault"}, "what commands share"},
+	"internal/cli/render":    {[]string{"internal/auditreport", "internal/cli/term", "internal/phrase", "schemas"}, "answers of tools look alike in every command"},
+	"internal/cli/tenants":   {[]string{"guard", "internal/app", "internal/azurecli", "internal/cli/cmdutil", "internal/cli/term", "internal/config", "internal/credential", "internal/exit", "internal/naming", "internal/phrase", "internal/tenantimport", "schemas", "tenants"}, "the commands of the directory"},
+	"internal/cli/vault":     {[]string{"guard", "internal/app", "internal/azurecli", "internal/cli/cmdutil", "internal/cli/term", "internal/config", "internal/credential", "internal/exit", "internal/naming", "internal/phrase", "schemas", "signin", "tenants", "vault"}, "the commands of the vault"},
+	"internal/cli/approvals": {[]string{"fleet", "guard", "internal/app", "internal/cli/cmdutil", "internal/cli/render", "internal/cli/term", "internal/exit", "internal/phrase", "schemas", "tools"}, "the commands of whoever decides"},
+	"internal/cli/token":     {[]string{"guard", "internal/app", "internal/cli/approvals", "internal/cli/cmdutil", "internal/cli/term", "internal/config", "internal/exit", "internal/phrase", "schemas"}, "the commands of invocation tokens; an approver consents"},
+	"internal/cli/ledger":    {[]string{"guard", "internal/app", "internal/cli/approvals", "internal/cli/cmdutil", "internal/cli/term", "internal/exit", "internal/phrase", "ledger"}, "the commands of the record; an approver answers for a gap"},
+	"internal/cli/audit":     {[]string{"fleet", "internal/app", "internal/auditreport", "internal/cli/cmdutil", "internal/cli/render", "internal/cli/term", "internal/config", "internal/csvcell", "internal/exit", "internal/phrase", "schemas", "tools"}, "the commands that read many tenants"},
+	"internal/cli/runs":      {[]string{"guard", "internal/app", "internal/cli/approvals", "internal/cli/cmdutil", "internal/cli/render", "internal/cli/term", "internal/config", "internal/csvcell", "internal/exit", "internal/phrase", "schemas", "tools"}, "the commands that write to many tenants; an approver may approve at once"},
+	"internal/cli/serve":     {[]string{"auth", "guard", "internal/app", "internal/cli/cmdutil", "internal/cli/term", "internal/config", "internal/disk", "internal/exit", "internal/httpclient", "internal/phrase", "schemas", "server", "tools"}, "the commands of a server"},
+	"internal/cli/call":      {[]string{"internal/app", "internal/cli/approvals", "internal/cli/cmdutil", "internal/cli/render", "internal/config", "internal/exit", "schemas", "tools"}, "the commands of tools; an approver may approve at once"},
+	"internal/cli/client":    {[]string{"internal/cli/cmdutil", "internal/cli/serve", "internal/cli/term", "internal/clientfile", "internal/config", "internal/exit", "schemas", "vault"}, "the commands of clients; the arguments of serve are checked as serve reads them"},
+	"internal/cli/doctor":    {[]string{"guard", "internal/app", "internal/cli/client", "internal/cli/cmdutil", "internal/cli/ledger", "internal/cli/render", "internal/cli/term", "internal/clientfile", "internal/exit", "internal/naming", "internal/phrase", "schemas", "signin", "tenants"}, "checks of everything; clients and record are read as their commands read them"},
+	"internal/cli/setup":     {[]string{"internal/app", "internal/azurecli", "internal/cli/client", "internal/cli/cmdutil", "internal/cli/doctor", "internal/cli/tenants", "internal/cli/term", "internal/cli/vault", "internal/clientfile", "internal/config", "internal/credential", "internal/exit", "schemas", "tenants", "vault"}, "a first run goes through the commands of others"},
+	"internal/cli/sim":       {[]string{"guard", "internal/app", "internal/cli/cmdutil", "internal/config", "internal/demo", "internal/exit", "internal/tenantimport", "tenants", "tools"}, "the commands of the simulated Azure"},
+	"internal/cli/contract":  {[]string{"guard", "internal/app", "internal/cli/call", "internal/cli/cmdutil", "internal/cli/render", "internal/config", "internal/contract", "internal/exit", "schemas", "tools"}, "the command that compares the provider with its contract"},
+	"internal/cli":           {[]string{"internal/app", "internal/cli/approvals", "internal/cli/audit", "internal/cli/call", "internal/cli/client", "internal/cli/cmdutil", "internal/cli/contract", "internal/cli/doctor", "internal/cli/ledger", "internal/cli/runs", "internal/cli/serve", "internal/cli/setup", "internal/cli/sim", "internal/cli/tenants", "internal/cli/term", "internal/cli/token", "internal/cli/vault", "internal/clientfile", "internal/config", "internal/exit"}, "the list of commands"},
+
+	"cmd/mcp-partner":   {[]string{"internal/cli", "internal/harden", "internal/memlimit"}, "signals, memory and exit code"},
+	"deploy/notices":    {nil, "reads a binary, not the program"},
+	"deploy/serverjson": {nil, "reads bundles, not the program"},
+	"internal/deptest":  {nil, "this plan"},
 
 	"internal/auditreport": {[]string{"schemas", "fleet"}, "what an audit found, written for people and programs"},
 
@@ -93,11 +117,11 @@ var only = []struct {
 	{"go.opentelemetry.io", []string{"internal/telemetry"}, "traces are made in one place"},
 	{"github.com/coreos/go-oidc", []string{"auth"}, "tokens are verified in one place"},
 	{"github.com/go-jose/go-jose", []string{"auth"}, "tokens are verified in one place"},
-	{"github.com/spf13/cobra", []string{"internal/cli"}, "the command line is a shell around the rooms"},
+	{"github.com/spf13/cobra", []string{"internal/cli/cmdutil", "internal/cli/tenants", "internal/cli/vault", "internal/cli/approvals", "internal/cli/token", "internal/cli/ledger", "internal/cli/audit", "internal/cli/runs", "internal/cli/serve", "internal/cli/call", "internal/cli/client", "internal/cli/doctor", "internal/cli/setup", "internal/cli/sim", "internal/cli/contract", "internal/cli"}, "the command line is a shell around the rooms"},
 }
 
 // production files that import the simulator.
-const simulatorFile = "internal/cli/simulate.go"
+const simulatorFile = "internal/app/simulation.go"
 
 type listed struct {
 	ImportPath string
@@ -152,12 +176,12 @@ func TestWhoMayImportWhom(t *testing.T) {
 
 func TestOneFileImportsTheSimulator(t *testing.T) {
 	t.Parallel()
-	out, err := exec.Command("go", "list", "-f", "{{.Dir}}", module+"/internal/cli").Output()
+	out, err := exec.Command("go", "list", "-f", "{{.Dir}}", module+"/internal/app").Output()
 	if err != nil {
 		t.Fatal(err)
 	}
 	found := filesImporting(t, strings.TrimSpace(string(out)), module+"/simulator")
-	if len(found) > 1 || len(found) == 1 && "internal/cli/"+found[0] != simulatorFile {
+	if len(found) > 1 || len(found) == 1 && "internal/app/"+found[0] != simulatorFile {
 		t.Errorf("%v import the simulator; only %s may, so that what production code uses of it is seen at a glance", found, simulatorFile)
 	}
 }

@@ -1,0 +1,71 @@
+package app
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"mcp-partner/guard"
+	"mcp-partner/ledger"
+	"mcp-partner/schemas"
+	"mcp-partner/tools"
+)
+
+// SettleRecord does what a start owes the record: it closes what a crash left open,
+// and says which policy is in force from now on. It is never in the way of a
+// call: what fails is logged, and the next start tries again.
+func (s *Settings) SettleRecord(ctx context.Context, a *App, decider *guard.Guard, service *tools.Service) {
+	if !a.KeepsRecord() {
+		return
+	}
+	if closed, err := service.Reconcile(ctx); err != nil {
+		s.Log.WarnContext(ctx, "writes without an outcome could not be looked into", "problem", schemas.AsProblem(err).Code)
+	} else if closed > 0 {
+		s.Log.InfoContext(ctx, "writes without an outcome were closed", "count", closed)
+	}
+	if err := a.recordPolicy(ctx, decider); err != nil {
+		s.Log.WarnContext(ctx, "the policy could not be recorded", "problem", schemas.AsProblem(err).Code)
+	}
+}
+
+// KeepsRecord reports whether there can be a record: its key is in the vault,
+// so without a vault there is none, and nobody is asked for anything.
+func (a *App) KeepsRecord() bool {
+	if a.Ledger == nil {
+		return false
+	}
+	_, err := os.Stat(filepath.Join(a.settings.StateDir, "vault.age"))
+	return err == nil
+}
+
+// SettleInBackground is settleRecord beside a server that starts. The returned
+// function ends it and waits for its end.
+func (s *Settings) SettleInBackground(ctx context.Context, a *App, decider *guard.Guard, service *tools.Service) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var running sync.WaitGroup
+	running.Go(func() {
+		s.SettleRecord(ctx, a, decider, service)
+		// What a crash just before this start left is too young the first time.
+		select {
+		case <-time.After(tools.Settled + time.Second):
+			s.SettleRecord(ctx, a, decider, service)
+		case <-ctx.Done():
+		}
+	})
+	return func() {
+		cancel()
+		running.Wait()
+	}
+}
+
+// recordPolicy records the policy if it is another one than at the last start.
+func (a *App) recordPolicy(ctx context.Context, decider *guard.Guard) error {
+	now := "The policy in force has the digest " + decider.Policy().Digest() + "."
+	last, err := a.Ledger.List(ctx, ledger.Filter{Kind: guard.KindPolicy, NewestFirst: true, Limit: 1})
+	if err != nil || len(last) == 1 && last[0].Detail == now {
+		return err
+	}
+	return decider.Changed(ctx, guard.KindPolicy, now)
+}

@@ -1,0 +1,94 @@
+package app
+
+import (
+	"bytes"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"mcp-partner/auth"
+	"mcp-partner/internal/config"
+)
+
+// TestCallersAreReadAnew changes a config file under a watch, in good and in bad
+// ways.
+func TestCallersAreReadAnew(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "config.yaml")
+	var log bytes.Buffer
+	var remapped []string
+	w := &callersWatch{
+		path: path, log: slog.New(slog.NewTextHandler(&log, nil)),
+		parse: func(data []byte) (config.File, error) { return config.Parse(path, data, []string{"log-level"}) },
+		remap: func(m auth.Mapping) error {
+			given := "nobody"
+			if len(m.Grants) > 0 {
+				given = strings.Join(m.Grants[0].Tenants, "+")
+			}
+			if given == "refused" {
+				return errors.New("grant 1 is no good")
+			}
+			remapped = append(remapped, given)
+			return nil
+		},
+	}
+	grants := func(tenants string) string {
+		return "callers:\n  grants:\n    - {issuer: https://issuer.example, subject: alice, tenants: [" + tenants + "]}\n"
+	}
+	for _, step := range []struct{ name, content, remapped, says string }{
+		{"no file", "-", "", ""},
+		{"a grant", grants("contoso, fabrikam"), "contoso+fabrikam", "read anew"},
+		{"the same", grants("contoso, fabrikam"), "", ""},
+		{"another section", "log-level: debug\n" + grants("contoso, fabrikam"), "", ""},
+		{"a tenant less", grants("contoso"), "contoso", "read anew"},
+		{"half of it", grants("contoso")[:30], "", "callers keep what they had"},
+		{"still half of it", grants("contoso")[:30], "", ""},
+		{"refused", grants("refused"), "", "grant 1 is no good"},
+		{"gone", "-", "", "callers keep what they had"},
+		{"still gone", "-", "", ""},
+		{"back as it was", grants("contoso"), "", ""},
+		{"emptied", "", "nobody", "read anew"},
+	} {
+		log.Reset()
+		remapped = nil
+		if step.content == "-" {
+			_ = os.Remove(path) // that it is gone already is as good
+		} else if err := os.WriteFile(path, []byte(step.content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		w.look()
+		if len(remapped) > 0 || log.Len() > 0 {
+			t.Errorf("%s: tried while it may still be written", step.name)
+		}
+		w.look()
+		if got := strings.Join(remapped, " "); got != step.remapped || !strings.Contains(log.String(), step.says) || step.says == "" && log.Len() > 0 {
+			t.Errorf("%s: %q, want %q; the log says %q", step.name, got, step.remapped, log.String())
+		}
+	}
+}
+
+// A file of which half has come is no other file yet, even where the half is good.
+func TestHalfAFileGivesNobodyMore(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "config.yaml")
+	const whole = "callers:\n  grants:\n    - issuer: https://issuer.example\n      subject: alice\n      tenants:\n        - contoso-test\n      partner_ids: [\"1234567\"]\n"
+	var grants []auth.CallerGrant
+	w := &callersWatch{
+		path: path, log: slog.New(slog.DiscardHandler),
+		parse: func(data []byte) (config.File, error) { return config.Parse(path, data, nil) },
+		remap: func(m auth.Mapping) error { grants = append(grants, m.Grants...); return nil },
+	}
+	for n := range len(whole) + 1 {
+		if err := os.WriteFile(path, []byte(whole[:n]), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		w.look()
+	}
+	w.look()
+	if len(grants) != 1 || grants[0].Tenants[0] != "contoso-test" || len(grants[0].PartnerIDs) != 1 {
+		t.Errorf("%+v", grants)
+	}
+}

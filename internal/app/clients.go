@@ -1,0 +1,104 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+
+	"mcp-partner/armclient"
+	"mcp-partner/internal/httpclient"
+	"mcp-partner/internal/telemetry"
+	"mcp-partner/schemas"
+	"mcp-partner/signin"
+	"mcp-partner/tenants"
+	"mcp-partner/tools"
+)
+
+// clients hands out one ARM client for each identity in a tenant.
+type clients struct {
+	directory *tenants.Directory
+	source    *signin.Source
+	http      *httpclient.Pool
+	pool      *armclient.Pool
+	watch     *telemetry.Observer
+}
+
+// place is all that a client is made of. It is the client's key in the pool,
+// so that an entry which changed has another client.
+type place struct {
+	Tenant, TenantID, ObjectID string
+	Cloud                      tenants.Cloud
+	Credential                 tenants.CredentialConfig
+}
+
+func newClients(directory *tenants.Directory, source *signin.Source, http *httpclient.Pool, watch *telemetry.Observer) *clients {
+	c := &clients{directory: directory, source: source, http: http, watch: watch}
+	c.pool = armclient.NewPool(c.build)
+	return c
+}
+
+// Client implements tools.Clients.
+func (c *clients) Client(_ context.Context, tenant schemas.Tenant, credential string) (tools.Azure, error) {
+	where, err := c.place(tenant.Name, credential)
+	if err != nil {
+		return nil, err
+	}
+	key, err := json.Marshal(where)
+	if err != nil {
+		return nil, err
+	}
+	client, err := c.pool.Get(armclient.Key{Tenant: string(key), Credential: where.Credential.Name})
+	if err != nil {
+		return nil, err
+	}
+	return client, nil
+}
+
+// place reads the directory as it is now.
+func (c *clients) place(tenant, credential string) (place, error) {
+	entry, err := c.directory.Get(tenant)
+	if err != nil {
+		return place{}, err
+	}
+	ref, err := entry.Credential(credential)
+	if err != nil {
+		return place{}, err
+	}
+	config, err := c.directory.Credential(ref.Name)
+	return place{entry.Name, entry.TenantID, ref.PinnedObjectID, entry.Cloud, config}, err
+}
+
+func (c *clients) build(key armclient.Key) (*armclient.Client, error) {
+	var where place
+	if err := json.Unmarshal([]byte(key.Tenant), &where); err != nil {
+		return nil, err
+	}
+	return c.make(where)
+}
+
+func (c *clients) make(where place) (*armclient.Client, error) {
+	credential, options, err := c.options(where)
+	if err != nil {
+		return nil, err
+	}
+	return armclient.New(credential, options)
+}
+
+// options are what every client of a place is made of.
+func (c *clients) options(where place) (azcore.TokenCredential, armclient.Options, error) {
+	credential, err := c.source.Credential(context.Background(), where.TenantID, where.Credential.Name)
+	if err != nil {
+		return nil, armclient.Options{}, err
+	}
+	transport, err := c.http.Client([]byte(where.Cloud.CAPEM))
+	if err != nil {
+		return nil, armclient.Options{}, schemas.NewProblem(schemas.CodeInvalidArgument, "The CA of tenant "+where.Tenant+" holds no certificate that can be read.",
+			schemas.WithCommand("Set the CA file of the tenant again.", "mcp-partner tenants set %s --ca-file FILE", where.Tenant))
+	}
+	return watched{credential, c.watch}, armclient.Options{
+		TenantID: where.TenantID, TenantName: where.Tenant, Cloud: where.Cloud.Name, Credential: where.Credential.Name,
+		PinnedObjectID: where.ObjectID, Endpoint: where.Cloud.ARMEndpoint, Audience: where.Cloud.ARMAudience, Transport: transport,
+		Watch: c.watch.ARM,
+	}, nil
+}

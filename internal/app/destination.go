@@ -1,0 +1,189 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"mcp-partner/internal/disk"
+	"mcp-partner/internal/exit"
+	"mcp-partner/internal/naming"
+	"mcp-partner/tenants"
+)
+
+// Consent are what only a person may say, on the command line itself: no
+// variable and no file counts for them.
+type Consent struct {
+	// otherAuthority lets a stored secret go where it has not gone so far.
+	OtherAuthority bool
+	// keepLink leaves a link behind that nobody could remove any more.
+	KeepLink bool
+}
+
+// OtherAuthorityFlag says it.
+const OtherAuthorityFlag = "allow-other-authority"
+
+// destination is where a secret is sent, and where the tokens for it are.
+type destination struct{ authority, endpoint, audience string }
+
+func destinationOf(cloud tenants.Cloud) destination {
+	return destination{cloud.Authority, cloud.ARMEndpoint, cloud.ARMAudience}
+}
+
+func (d destination) String() string { return d.authority + " (ARM " + d.endpoint + ")" }
+
+// cloudsOf lists where a credential is sent, one cloud for each destination: as
+// the tenants of the directory say, or if none uses it those of the archive.
+func (a *App) cloudsOf(credential string) ([]tenants.Cloud, error) {
+	entries, err := a.Directory.List()
+	if err != nil {
+		return nil, err
+	}
+	if found := cloudsIn(entries, credential); len(found) > 0 {
+		return found, nil
+	}
+	archived, err := a.Directory.Archived()
+	for _, one := range archived {
+		entries = append(entries, one.Entry)
+	}
+	return cloudsIn(entries, credential), err
+}
+
+func cloudsIn(entries []tenants.Entry, credential string) []tenants.Cloud {
+	var found []tenants.Cloud
+	for _, entry := range entries {
+		same := func(c tenants.Cloud) bool { return destinationOf(c) == destinationOf(entry.Cloud) }
+		if _, err := entry.Credential(credential); err == nil && !slices.ContainsFunc(found, same) {
+			found = append(found, entry.Cloud)
+		}
+	}
+	return found
+}
+
+// UsualCloud is where an existing credential is sent by every tenant that uses
+// it. A tenant that shares it and says nothing about its cloud is there too.
+func (a *App) UsualCloud(config tenants.CredentialConfig) (tenants.Cloud, error) {
+	public := tenants.Cloud{Name: tenants.CloudPublic}
+	if _, err := a.Directory.Credential(config.Name); err != nil || config.Kind == tenants.KindAzureCLI {
+		return public, nil // a new one
+	}
+	found, err := a.cloudsOf(config.Name)
+	if err != nil || len(found) != 1 {
+		return public, err
+	}
+	return found[0], nil
+}
+
+// CheckDestinations refuses entries, in their normal form, that would send a
+// stored secret elsewhere than so far. Whoever can have somebody add a tenant
+// could otherwise have the secret of all of them sent to a host of his own.
+// Credentials that get another secret right now are not asked about, nor those
+// that are new, unless the vault holds a secret for them. It says what was
+// allowed.
+func (a *App) CheckDestinations(ctx context.Context, entries []tenants.Entry, fresh []tenants.CredentialConfig, allowed bool, replaced ...string) (said []string, err error) {
+	held := map[string]tenants.CredentialConfig{}
+	if slices.ContainsFunc(entries, func(e tenants.Entry) bool { return e.Cloud.Name == tenants.CloudCustom }) {
+		if held, err = a.heldFor(ctx, fresh); err != nil {
+			return nil, err
+		}
+	}
+	for _, entry := range entries {
+		for _, ref := range entry.Credentials {
+			text, err := a.checkDestination(entry, ref.Name, held, allowed, replaced)
+			if err != nil {
+				return nil, err
+			}
+			if text != "" {
+				said = append(said, text)
+			}
+		}
+	}
+	return said, nil
+}
+
+func (a *App) checkDestination(entry tenants.Entry, credential string, held map[string]tenants.CredentialConfig, allowed bool, replaced []string) (said string, err error) {
+	stored, err := a.Directory.Credential(credential)
+	if err != nil {
+		var ok bool
+		if stored, ok = held[naming.Fold(credential)]; !ok {
+			return "", nil
+		}
+	} else if slices.Contains(replaced, stored.Name) {
+		return "", nil
+	}
+	known, err := a.cloudsOf(stored.Name)
+	if err != nil {
+		return "", err
+	}
+	return judgeDestination(entry, stored, known, allowed)
+}
+
+func judgeDestination(entry tenants.Entry, credential tenants.CredentialConfig, known []tenants.Cloud, allowed bool) (said string, err error) {
+	next := destinationOf(entry.Cloud)
+	var before []string
+	for _, cloud := range known {
+		if destinationOf(cloud) == next {
+			return "", nil
+		}
+		before = append(before, destinationOf(cloud).String())
+	}
+	if len(known) == 0 && entry.Cloud.Name != tenants.CloudCustom {
+		return "", nil
+	}
+	what := "what the credential " + credential.Name + " signs in with"
+	if credential.Kind.Given() {
+		what = "the stored secret of the credential " + credential.Name
+	}
+	was := what + " was sent to " + strings.Join(before, " and ") + " so far"
+	if len(known) == 0 {
+		was = "no tenant uses the credential " + credential.Name + ", so where " + strings.Replace(what, "the stored secret of the credential "+credential.Name, "its stored secret", 1) + " belongs is not known"
+	}
+	if allowed {
+		return fmt.Sprintf("%s; for %s it goes to %s now.", strings.ToUpper(was[:1])+was[1:], entry.Name, next), nil
+	}
+	return "", exit.Refused("give the cloud and the endpoints that it belongs to, or a credential of its own; if it is meant, give --"+OtherAuthorityFlag,
+		"%s; for %s it would go to %s", was, entry.Name, next)
+}
+
+// heldFor finds which of the new credentials the vault holds something for. It
+// opens the vault only if there is one that could.
+func (a *App) heldFor(ctx context.Context, fresh []tenants.CredentialConfig) (map[string]tenants.CredentialConfig, error) {
+	found := map[string]tenants.CredentialConfig{}
+	for _, config := range fresh {
+		if !config.Kind.Stored() {
+			continue
+		}
+		held, err := a.Holds(ctx, config.Name)
+		if err != nil {
+			return nil, err
+		}
+		if held {
+			found[naming.Fold(config.Name)] = config
+		}
+	}
+	return found, nil
+}
+
+// MaxCAFile bounds a file of certificate authorities, in bytes.
+const MaxCAFile = 1 << 20
+
+// ReadCA reads a file of certificate authorities; no file means the system's.
+func ReadCA(path string) (string, error) {
+	if path == "" {
+		return "", nil
+	}
+	pem, err := disk.ReadTrusted(path, disk.Unchanged, MaxCAFile)
+	if err != nil {
+		return "", exit.FileError("--ca-file", path, "give a file with certificates in PEM", err)
+	}
+	return string(pem), nil
+}
+
+// AtHome refuses a managed identity for a tenant in which it does not exist.
+func AtHome(entry tenants.Entry, config tenants.CredentialConfig) error {
+	if home := config.HomeTenant; home != "" && !strings.EqualFold(home, entry.TenantID) {
+		return exit.Refused("give "+entry.Name+" a credential of another kind", "the managed identity of the credential %s exists in tenant %s only", config.Name, home)
+	}
+	return nil
+}

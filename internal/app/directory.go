@@ -1,0 +1,172 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"slices"
+	"time"
+
+	"mcp-partner/internal/exit"
+	"mcp-partner/internal/naming"
+	"mcp-partner/schemas"
+	"mcp-partner/tenants"
+)
+
+func (a *App) All() ([]tenants.Entry, []tenants.CredentialConfig, error) {
+	entries, err := a.Directory.List()
+	if err != nil {
+		return nil, nil, err
+	}
+	credentials, err := a.Directory.Credentials()
+	return entries, credentials, err
+}
+
+// MissingLedger tells a ledger that was removed from one that is there or was
+// never made: the vault remembers how far it had come.
+func (a *App) MissingLedger(ctx context.Context) error {
+	if _, err := os.Stat(a.Ledger.Path()); !errors.Is(err, fs.ErrNotExist) || !a.KeepsRecord() {
+		return nil
+	}
+	remembered, err := a.Keyring.Counter(ctx)
+	if err != nil || remembered == 0 {
+		return err
+	}
+	return exit.Failed("restore ledger.db from a backup, with nothing else; what is missing is recorded at the next write",
+		"the ledger %s was removed: the vault remembers %d as the number of its last entry", a.Ledger.Path(), remembered)
+}
+
+// Copied is a copy of the directory in memory.
+func (a *App) Copied(more ...tenants.CredentialConfig) (*tenants.Directory, error) {
+	entries, err := a.Directory.List()
+	if err != nil {
+		return nil, err
+	}
+	credentials, err := a.Directory.Credentials()
+	if err != nil {
+		return nil, err
+	}
+	return tenants.NewMemoryDirectory(entries, append(credentials, more...))
+}
+
+// Open opens the vault now, for a command that wants its error at the start.
+func (a *App) Open(ctx context.Context) error {
+	if a.Vault == nil {
+		return nil
+	}
+	return a.Vault.Open(ctx)
+}
+
+// Holds reports whether the vault has a secret of that name.
+func (a *App) Holds(ctx context.Context, name string) (bool, error) {
+	_, err := a.Store.Info(ctx, name)
+	if err == nil {
+		return true, nil
+	}
+	return false, unlessMissing(err)
+}
+
+// UsesOf lists the credentials that a secret stands behind.
+func (a *App) UsesOf(secret string) ([]tenants.CredentialConfig, error) {
+	configs, err := a.Directory.Credentials()
+	var found []tenants.CredentialConfig
+	for _, config := range configs {
+		if config.SecretName != "" && SameName(config.SecretName, secret) {
+			found = append(found, config)
+		}
+	}
+	return found, err
+}
+
+// WithEnd is a credential with the end that its backend tells, if it tells one:
+// that comes before what somebody said once. A certificate says its end itself.
+func WithEnd(config tenants.CredentialConfig, backend time.Time) tenants.CredentialConfig {
+	if config.Kind == tenants.KindClientSecret && !backend.IsZero() {
+		config.Expires = backend.UTC().Format(time.RFC3339)
+	}
+	return config
+}
+
+func UsesAny(entry tenants.Entry, credentials []string) bool {
+	for _, name := range credentials {
+		if _, err := entry.Credential(name); err == nil {
+			return true
+		}
+	}
+	return false
+}
+
+func SameName(a, b string) bool { return naming.Fold(a) == naming.Fold(b) }
+
+// unlessMissing is the error, unless it says that there is no such secret.
+func unlessMissing(err error) error {
+	if schemas.AsProblem(err).Code == schemas.CodeVaultMissing {
+		return nil
+	}
+	return err
+}
+
+// Directory shows the vault's directory as the tools want it.
+type Directory struct {
+	*tenants.Directory
+	Health *tenants.HealthFile
+}
+
+// Resolve implements tools.Directory.
+func (d Directory) Resolve(ref string, sees func(name string) bool) (schemas.Tenant, error) {
+	entry, err := d.Directory.ResolveAmong(ref, sees)
+	return entry.Tenant(), err
+}
+
+// List implements tools.Directory.
+func (d Directory) List() ([]schemas.Tenant, error) {
+	all, err := d.Listing(d.Health)
+	if err != nil {
+		return nil, err
+	}
+	views := viewsOf(all.Status)
+	tenants := make([]schemas.Tenant, len(all.Entries))
+	for i, entry := range all.Entries {
+		tenants[i] = WithStatus(entry.Tenant(), views)
+		tenants[i].SameIdentity = sameIdentities(entry.Credentials, all.Credentials)
+	}
+	return tenants, nil
+}
+
+// sameIdentities finds the credentials of a tenant that are the same identity as
+// one before them.
+func sameIdentities(refs []tenants.CredentialRef, configs []tenants.CredentialConfig) map[string]string {
+	if len(refs) < 2 {
+		return nil
+	}
+	same, seen := map[string]string{}, []tenants.CredentialConfig{}
+	for _, ref := range refs {
+		i := slices.IndexFunc(configs, func(c tenants.CredentialConfig) bool { return SameName(c.Name, ref.Name) })
+		if i < 0 {
+			continue
+		}
+		config := configs[i]
+		config.Name = ref.Name
+		if n := slices.IndexFunc(seen, config.SameIdentity); n >= 0 {
+			same[ref.Name] = seen[n].Name
+			continue
+		}
+		seen = append(seen, config)
+	}
+	return same
+}
+
+// PinObjectID implements tools.Directory. It waits for the lock no longer than
+// the vault itself allows.
+func (d Directory) PinObjectID(tenant, credential, objectID string) error {
+	return d.Directory.PinObjectID(context.Background(), tenant, credential, objectID)
+}
+
+// ExpectPartnerID implements tools.Directory.
+func (d Directory) ExpectPartnerID(tenant, partnerID string) error {
+	return d.Directory.Edit(context.Background(), tenant, func(e *tenants.Entry) error {
+		e.ExpectedPartnerID = partnerID
+		return nil
+	})
+}

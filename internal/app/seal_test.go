@@ -1,0 +1,49 @@
+package app
+
+import (
+	"path/filepath"
+	"testing"
+
+	"mcp-partner/guard"
+	"mcp-partner/schemas"
+	"mcp-partner/vault"
+)
+
+// TestQuestionsOutliveARotation: the key that seals questions may be replaced
+// while one is open, once.
+func TestQuestionsOutliveARotation(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "state")
+	if err := vault.Init(t.Context(), dir, vault.InitOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	settings := NewSettings(noEnv, nil)
+	settings.SetStateDir(dir)
+	a, err := settings.Open(KeyFiles{}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	decider, err := a.Guard(guard.Options{AllowWrites: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	intent := guard.Intent{Caller: "stdio", Tool: schemas.ToolRegisterPartner, PartnerID: "1234567",
+		Identity: schemas.Identity{Tenant: "contoso", TenantID: "t", ObjectID: "o"}, Before: guard.LinkSnapshot{State: schemas.LinkNotLinked, Version: -1}}
+	question := guard.QuestionFor(intent)
+	for rotations, want := range []schemas.Code{"", "", schemas.CodeApprovalUnknown} {
+		_, seal, err := decider.Ask(t.Context(), intent, guard.Verdict{Rule: "test"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range rotations {
+			if err := a.Keyring.Rotate(t.Context(), SealKey, guard.KeySize); err != nil {
+				t.Fatal(err)
+			}
+		}
+		granted, err := decider.Answer(t.Context(), intent, seal, question, guard.Answer{Action: guard.ActionAccept, Typed: "1234567"})
+		if problem := schemas.AsProblem(err); problem != nil && problem.Code != want || problem == nil && (want != "" || granted.Record == 0) {
+			t.Errorf("after %d rotations: %v", rotations, err)
+		}
+	}
+}

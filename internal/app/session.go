@@ -1,0 +1,54 @@
+package app
+
+import (
+	"slices"
+
+	"mcp-partner/guard"
+	"mcp-partner/schemas"
+	"mcp-partner/tenants"
+	"mcp-partner/tools"
+)
+
+// OpenSession is the guard of the state directory for whoever keeps it.
+func (s *Settings) OpenSession(keys KeyFiles, rules guard.Options) (*Session, error) {
+	a, err := s.Open(keys, nil)
+	if err != nil {
+		return nil, err
+	}
+	return s.NewSession(a, rules)
+}
+
+// TerminalCaller is who calls from this command line, for the record.
+const TerminalCaller = "terminal"
+
+// NeedsSecret reports whether a tool signs in, perhaps with a stored secret.
+func (a *App) NeedsSecret(op schemas.Operation) bool {
+	configs, err := a.Directory.Credentials()
+	stored := func(config tenants.CredentialConfig) bool { return config.Kind.Stored() }
+	return err == nil && op.InputSchema().Properties["tenant"] != nil && slices.ContainsFunc(configs, stored)
+}
+
+// Session is a house with what answers calls in it.
+type Session struct {
+	*App
+	Guard   *guard.Guard
+	Service *tools.Service
+}
+
+// NewSession puts guard and service into a house, which it closes if it cannot.
+func (s *Settings) NewSession(a *App, rules guard.Options) (*Session, error) {
+	decider, err := a.Guard(rules)
+	if err != nil {
+		a.Close()
+		return nil, err
+	}
+	return &Session{a, decider, a.Service(decider)}, nil
+}
+
+// StdioCaller is who calls over stdio: whoever started the process.
+const StdioCaller = "stdio"
+
+// Trusted is somebody who runs the program, and may do what it may.
+func Trusted(caller guard.Caller) guard.Principal {
+	return guard.Principal{Caller: caller, Grant: guard.FullGrant()}
+}

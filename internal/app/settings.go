@@ -1,0 +1,101 @@
+package app
+
+import (
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime"
+	"time"
+
+	"mcp-partner/fleet"
+	"mcp-partner/internal/config"
+	"mcp-partner/internal/exit"
+	"mcp-partner/internal/telemetry"
+	"mcp-partner/vault"
+)
+
+// ConfigName is the config file in the state directory.
+const ConfigName = "config.yaml"
+
+// Settings are what the parts of the program are built from.
+type Settings struct {
+	// StateDir is where everything is kept. It is empty where no directory is known.
+	StateDir string
+	// Log writes to standard error.
+	Log *slog.Logger
+	// Env looks environment variables up.
+	Env config.Env
+	// Prompter asks for the passphrase of the vault.
+	Prompter vault.Prompter
+	// Observer counts and traces calls.
+	Observer *telemetry.Observer
+	// Config is the config file, and Source is where it was read.
+	Config config.File
+	Source ConfigSource
+	// servesHTTP is set for a server with many clients, which may keep more memory.
+	ServesHTTP bool
+	// Limits bound runs over many tenants.
+	Limits fleet.Limits
+	// Settled replaces the time after which a write without an outcome has ended.
+	Settled time.Duration
+
+	// givenStateDir is the state directory that the caller chose, or "".
+	givenStateDir string
+}
+
+// NewSettings logs and counts nothing until it is told to.
+func NewSettings(env config.Env, prompter vault.Prompter) *Settings {
+	return &Settings{Env: env, Prompter: prompter, Log: slog.New(slog.DiscardHandler), Observer: newWatch()}
+}
+
+// SetStateDir chooses the state directory; "" stands for that of the platform.
+// Without a home the commands that need no directory still work, so the error
+// comes with the use.
+func (s *Settings) SetStateDir(dir string) {
+	s.givenStateDir = dir
+	_ = s.Locate()
+}
+
+// StateDirectory is the state directory for a command that cannot do without.
+func (s *Settings) StateDirectory() (string, error) {
+	if err := s.Locate(); err != nil {
+		return "", exit.Usage("give --state-dir DIR", "%s", err)
+	}
+	return s.StateDir, nil
+}
+
+func (s *Settings) Locate() (err error) {
+	if s.givenStateDir == "" {
+		s.StateDir, err = config.StateDir(runtime.GOOS, s.Env)
+		return err
+	}
+	s.StateDir, err = filepath.Abs(s.givenStateDir)
+	return err
+}
+
+// ConfigSource is a config file and the settings that it may hold.
+type ConfigSource struct {
+	Path  string
+	Known func() []string
+}
+
+// Read reads the file, which has to be there.
+func (c ConfigSource) Read() (config.File, error) { return config.Load(c.Path, c.Known()) }
+
+// parse is read for what was read already.
+func (c ConfigSource) parse(data []byte) (config.File, error) {
+	return config.Parse(c.Path, data, c.Known())
+}
+
+func IsDirectory(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
+}
+
+// KeyFiles say where the key of the vault is.
+type KeyFiles struct{ Passphrase, Identity string }
+
+// KeySource says where the key is, and whom to ask for a passphrase.
+func (s *Settings) KeySource(k KeyFiles) vault.KeySource {
+	return vault.KeySource{IdentityFile: k.Identity, PassphraseFile: k.Passphrase, Terminal: s.Prompter}
+}

@@ -1,0 +1,76 @@
+package app
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+
+	"mcp-partner/schemas"
+	"mcp-partner/tenants"
+)
+
+// SignIn gets a token as a call would, and looks at it as the gate before ARM
+// does: one for another tenant or another identity would be stopped there.
+func (a *App) SignIn(ctx context.Context, entry tenants.Entry, config tenants.CredentialConfig) error {
+	signer, err := a.Source.Credential(ctx, entry.Name, config.Name)
+	if err != nil {
+		return err
+	}
+	token, err := signer.GetToken(ctx, policy.TokenRequestOptions{Scopes: []string{entry.Cloud.Scope()}, EnableCAE: true})
+	if err != nil {
+		return err
+	}
+	ref, err := entry.Credential(config.Name)
+	if err != nil {
+		return err
+	}
+	return judgeToken(claimsOf(token.Token), entry, ref, config.Kind)
+}
+
+// tokenClaims say whose token it is. They are decoded and not verified: ARM
+// does that, and the token was not made for this program.
+type tokenClaims struct{ tenantID, objectID string }
+
+// claimsOf returns what can be read. Claims count under their exact names, where
+// encoding/json would take TID for tid.
+func claimsOf(token string) tokenClaims {
+	parts := strings.Split(token, ".")
+	if len(parts) != 3 {
+		return tokenClaims{}
+	}
+	text, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(parts[1], "="))
+	var payload map[string]json.RawMessage
+	if err != nil || json.Unmarshal(text, &payload) != nil {
+		return tokenClaims{}
+	}
+	claim := func(name string) (value string) {
+		_ = json.Unmarshal(payload[name], &value) // no text is no claim
+		return value
+	}
+	return tokenClaims{claim("tid"), claim("oid")}
+}
+
+func judgeToken(claims tokenClaims, entry tenants.Entry, ref tenants.CredentialRef, kind tenants.Kind) error {
+	switch {
+	case claims.tenantID != "" && !strings.EqualFold(claims.tenantID, entry.TenantID):
+		return schemas.NewProblem(schemas.CodeWrongTenant,
+			fmt.Sprintf("The token is for tenant %s, and the tenant ID of %s is %s.", schemas.Foreign(claims.tenantID), entry.Name, entry.TenantID),
+			wrongTenantHint(entry, kind))
+	case ref.PinnedObjectID != "" && claims.objectID != "" && !strings.EqualFold(claims.objectID, ref.PinnedObjectID):
+		return schemas.NewProblem(schemas.CodeWrongIdentity,
+			fmt.Sprintf("The token is for identity %s, and %s is pinned for %s in %s.", schemas.Foreign(claims.objectID), ref.PinnedObjectID, ref.Name, entry.Name),
+			schemas.WithCommand("If the identity was changed on purpose, unpin the old one.", "mcp-partner tenants set %s --object-id ''", entry.Name))
+	}
+	return nil
+}
+
+func wrongTenantHint(entry tenants.Entry, kind tenants.Kind) schemas.ProblemOption {
+	if kind == tenants.KindAzureCLI {
+		return schemas.WithCommand("Sign in to that tenant.", "az login --tenant %s", entry.TenantID)
+	}
+	return schemas.WithCommand("Correct the tenant ID.", "mcp-partner tenants set %s --tenant-id GUID", entry.Name)
+}

@@ -1,0 +1,71 @@
+package app
+
+import (
+	"context"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+
+	"mcp-partner/guard"
+	"mcp-partner/internal/telemetry"
+	"mcp-partner/server"
+	"mcp-partner/tenants"
+	"mcp-partner/tools"
+)
+
+// newWatch tells nobody anything until figures or traces are wanted.
+func newWatch() *telemetry.Observer { return &telemetry.Observer{RequestID: tools.RequestIDOf} }
+
+// StartTracing begins to send traces where the environment says so. What is
+// wrong with that is no reason not to serve.
+func (s *Settings) StartTracing() (stop func()) {
+	tracing, err := telemetry.StartTracing(s.Env, BuildInfo().Version, s.Log)
+	if err != nil {
+		s.Log.Error("no traces are sent", "reason", err.Error())
+	}
+	s.Observer.Tracing = tracing
+	return tracing.Close
+}
+
+// StartMetrics begins to count. It has to come before the first call.
+func (s *Settings) StartMetrics(a *App, decider *guard.Guard, pair *server.KeyPair) {
+	lookups := telemetry.Lookups{Expiry: a.nextExpiry, Credentials: a.credentialFigures, Pending: func(ctx context.Context) (int, error) {
+		questions, err := decider.Pending(ctx)
+		return len(questions), err
+	}}
+	if pair != nil {
+		lookups.Certificate = func() (time.Time, bool) { return pair.NotAfter(), true }
+	}
+	s.Observer.Metrics = telemetry.NewMetrics(BuildInfo().Version, lookups)
+}
+
+// watchTokens counts sign-ins beside whatever else is told of them.
+func (s *Settings) watchTokens(next func(tenants.Event)) func(tenants.Event) {
+	return func(e tenants.Event) {
+		code := ""
+		if e.Problem != nil {
+			code = string(e.Problem.Code)
+		}
+		s.Observer.Metrics.Token(string(e.Kind), code)
+		if next != nil {
+			next(e)
+		}
+	}
+}
+
+// watched is a credential whose use is a step of the call.
+type watched struct {
+	azcore.TokenCredential
+	watch *telemetry.Observer
+}
+
+// GetToken implements azcore.TokenCredential.
+func (w watched) GetToken(ctx context.Context, o policy.TokenRequestOptions) (azcore.AccessToken, error) {
+	ctx, ended := w.watch.Step(ctx, "token")
+	token, err := w.TokenCredential.GetToken(ctx, o)
+	ended(err)
+	return token, err
+}
+
+var _ tools.Observer = (*telemetry.Observer)(nil)

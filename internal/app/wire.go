@@ -1,0 +1,227 @@
+package app
+
+import (
+	"context"
+	"io"
+	"path/filepath"
+
+	"mcp-partner/fleet"
+	"mcp-partner/guard"
+	"mcp-partner/internal/exit"
+	"mcp-partner/internal/httpclient"
+	"mcp-partner/internal/memlimit"
+	"mcp-partner/internal/phrase"
+	"mcp-partner/ledger"
+	"mcp-partner/schemas"
+	"mcp-partner/search"
+	"mcp-partner/server"
+	"mcp-partner/signin"
+	"mcp-partner/tenants"
+	"mcp-partner/tools"
+	"mcp-partner/vault"
+)
+
+// App is the directory of tenants, the secrets, the record, and the clients
+// that all lead to.
+type App struct {
+	settings  *Settings
+	Directory *tenants.Directory
+	Store     vault.Store
+	Source    *signin.Source
+	HTTP      *httpclient.Pool
+	Clients   *clients
+	// health is what became of sign-ins.
+	Health *tenants.HealthFile
+	// ledger, keyring and vault are of a real state directory, else nil.
+	Ledger  *ledger.Ledger
+	Keyring *vault.Keyring
+	Vault   *vault.Vault
+	// unrecorded keeps sign-ins out of the ledger. It is set before the first one.
+	Unrecorded bool
+	// fleet runs what is about many tenants.
+	Fleet *fleet.Fleet
+	// services may have runs that go on behind a call.
+	services []*tools.Service
+	// hook announces pending approvals, or is nil.
+	hook *webhook
+	// simulated is the world that stands in for Azure, or nil.
+	Simulated *Simulation
+}
+
+// Open opens the state directory, or with a simulation a house in memory.
+// Neither the vault nor the ledger is opened yet: that happens at their first
+// use.
+func (s *Settings) Open(keys KeyFiles, simulated *Simulation) (*App, error) {
+	if simulated != nil {
+		return s.openSimulated(simulated)
+	}
+	dir, err := s.StateDirectory()
+	if err != nil {
+		return nil, err
+	}
+	directory, err := tenants.OpenDirectory(dir)
+	if err != nil {
+		return nil, err
+	}
+	s.limitMemory(dir)
+	pool := httpclient.NewPool(httpclient.Options{})
+	store, err := vault.OpenVault(dir, s.KeySource(keys), pool)
+	if err != nil {
+		return nil, wrongKeyFlags(err)
+	}
+	keyring := store.Keyring()
+	record := ledger.Open(ledger.Options{Dir: dir, Keys: keyring, Program: BuildInfo().Version, RolledBack: func(missing int64) {
+		s.Log.Warn("an older ledger was put back: its open approvals and tokens were voided, and entries are missing", "count", missing)
+	}})
+	var a *App
+	a = s.newApp(directory, store, pool, func(e tenants.Event) {
+		if !a.Unrecorded {
+			countToken(record, e)
+		}
+	})
+	a.Keyring, a.Ledger, a.Vault = keyring, record, store
+	return a, nil
+}
+
+// limitMemory chooses the limit by the directory, and by what is served.
+func (s *Settings) limitMemory(dir string) {
+	memlimit.Set(memlimit.Needs{Directory: memlimit.SizeOf(filepath.Join(dir, tenants.DirectoryFile)), HTTP: s.ServesHTTP})
+}
+
+// countToken puts tokens that were minted into the record, gathered.
+func countToken(record *ledger.Ledger, e tenants.Event) {
+	if e.Problem == nil {
+		record.CountToken(e.Credential, e.Tenant)
+	}
+}
+
+func (s *Settings) openSimulated(simulated *Simulation) (*App, error) {
+	directory, store, err := simulated.memory()
+	if err != nil {
+		return nil, err
+	}
+	a := s.newApp(directory, store, nil, nil)
+	a.Simulated = simulated
+	return a, nil
+}
+
+// newApp adds what makes tokens and clients out of a directory and secrets. A
+// pool that is nil is made.
+func (s *Settings) newApp(directory *tenants.Directory, store vault.Store, pool *httpclient.Pool, onToken func(tenants.Event)) *App {
+	if pool == nil {
+		pool = httpclient.NewPool(httpclient.Options{})
+	}
+	health := s.openHealth(onToken != nil)
+	source := signin.NewSource(signin.Options{Directory: directory, Store: store, HTTP: pool, Logger: s.Log, OnToken: noted(health, s.watchTokens(onToken))})
+	return &App{
+		settings: s, Health: health, Directory: directory, Store: store, Source: source, HTTP: pool,
+		Clients: newClients(directory, source, pool, s.Observer),
+	}
+}
+
+// Close ends what runs in the background.
+func (a *App) Close() {
+	for _, service := range a.services {
+		service.Close()
+	}
+	if a.Fleet != nil {
+		a.Fleet.Close()
+	}
+	a.Source.Close()
+	a.Health.Close()
+	a.hook.wait()
+	if a.Ledger != nil {
+		_ = a.Ledger.Close() // what could still be lost here are counts of tokens
+	}
+	if a.Vault != nil {
+		a.Vault.Close()
+	}
+	a.HTTP.CloseIdle()
+	if a.Simulated != nil {
+		a.Simulated.Close()
+	}
+}
+
+// Guard makes the guard of this house. What decides are the rules of the
+// configuration, or else the flags that are given.
+func (a *App) Guard(o guard.Options) (*guard.Guard, error) {
+	var err error
+	o.Simulated, o.Rules, o.Account = a.Simulated != nil, a.settings.Config.Policy(), Account()
+	if a.Ledger != nil {
+		o.Store, o.Sealer = a.Ledger, a.sealer()
+	}
+	if a.Ledger != nil && o.Announce == nil {
+		if a.hook, err = a.settings.NewWebhook(); err != nil {
+			return nil, err
+		}
+		o.Announce = a.hook.announce
+	}
+	decider, err := guard.New(o)
+	return decider, exit.AsUsage(err)
+}
+
+// Service puts the call path of all tools together.
+func (a *App) Service(decider *guard.Guard) *tools.Service {
+	service := tools.NewService(tools.Deps{
+		Directory: Directory{a.Directory, a.Health}, Clients: a.Clients, Fleet: a.openFleet(), Guard: decider, Command: a.settings.Command(), Simulated: a.Simulated != nil,
+		Search: search.New(schemas.Catalogue(), inputSchema), Logger: a.settings.Log,
+		Observer: a.settings.Observer, Settled: a.settings.Settled,
+	})
+	a.services = append(a.services, service)
+	return service
+}
+
+// Command is how a person runs this program for the same state directory.
+func (s *Settings) Command() string {
+	if s.givenStateDir == "" {
+		return "mcp-partner"
+	}
+	return "mcp-partner --state-dir " + phrase.ShellWord(s.StateDir)
+}
+
+// SealKey is the key that seals questions in the client's session.
+const SealKey = "seal"
+
+// sealer takes its keys from the vault, at each use, so that a key that was
+// rotated meanwhile counts.
+func (a *App) sealer() *guard.Sealer {
+	return guard.LazySealer(func() ([][guard.KeySize]byte, error) {
+		found, err := a.Keyring.Keys(context.Background(), SealKey, guard.KeySize)
+		keys := make([][guard.KeySize]byte, len(found))
+		for i := range found {
+			keys[i] = [guard.KeySize]byte(found[i])
+		}
+		return keys, err
+	})
+}
+
+func inputSchema(name string) map[string]any {
+	op, ok := schemas.Lookup(name)
+	if !ok {
+		return nil
+	}
+	return schemas.Object(op.InputSchema())
+}
+
+// MCPServer is the MCP server around a service.
+func (s *Settings) MCPServer(service *tools.Service) *server.Server {
+	return server.New(server.Options{
+		Name: "mcp-partner", Title: "Partner Admin Link", Version: BuildInfo().Version,
+		Instructions: tools.Instructions, Registrar: service,
+		Completions: server.Completions{Prompts: service, Resources: service}, Authorize: tools.Authorize, Remote: s.Observer.Tracing.Remote, Logger: s.Log,
+	})
+}
+
+// ServeStdio serves one client until its input ends or the context does.
+func (s *Settings) ServeStdio(ctx context.Context, service *tools.Service, in io.Reader, out io.Writer) error {
+	return s.MCPServer(service).ServeStdio(ctx, in, out, server.StdioOptions{Principal: Trusted(StdioCaller)})
+}
+
+// wrongKeyFlags says of a contradiction between flags that the command line is
+// to blame; a vault that cannot be used stays what it is.
+func wrongKeyFlags(err error) error {
+	if schemas.AsProblem(err).Code == schemas.CodeInvalidArgument {
+		return exit.AsUsage(err)
+	}
+	return err
+}

@@ -1,0 +1,142 @@
+package approvals
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"mcp-partner/guard"
+	"mcp-partner/internal/app"
+	"mcp-partner/internal/cli/cmdutil"
+	"mcp-partner/internal/cli/term"
+	"mcp-partner/internal/phrase"
+	"mcp-partner/tools"
+)
+
+type approveOptions struct {
+	id, approver  string
+	execute, json bool
+	keys          app.KeyFiles
+	guard         cmdutil.GuardFlags
+}
+
+// newCmdApprove builds `approvals approve`.
+func newCmdApprove(deps *cmdutil.Deps) *cobra.Command {
+	options := &approveOptions{}
+	command := &cobra.Command{
+		Use:   "approve ID",
+		Short: "Approve a write, with an approver's passphrase",
+		Long: `Approve a write. The plan is shown, and the approver's passphrase is asked for on the
+terminal; it signs the plan. The agent then calls again with approval_id. With
+--execute the approved plan is carried out at once, for agents that are gone by
+then: it is made again first, and if the link has moved nothing is written.
+
+What has to hold for a write holds here too: the policy in config.yaml, a freeze,
+and the bounds --tools, --tenants and --partner-ids.`,
+		Example: `  mcp-partner approvals approve ap_0123456789abcdef01 --approver alice
+  mcp-partner approvals approve ap_0123456789abcdef01 --approver alice --execute`,
+		Args: cmdutil.OneArgument("the approval's ID"),
+		RunE: func(command *cobra.Command, args []string) error {
+			options.id = args[0]
+			return runApprove(command.Context(), deps, options)
+		},
+	}
+	flags := command.Flags()
+	flags.StringVar(&options.approver, "approver", "", "`NAME` of the approver (default: asked for)")
+	flags.BoolVar(&options.execute, "execute", false, "carry the approved plan out at once")
+	flags.BoolVar(&options.json, "json", false, "print the outcome as JSON; the plan goes to the terminal")
+	cmdutil.AddKeyFlags(&options.keys, flags)
+	options.guard.AddBounds(flags)
+	return command
+}
+
+func runApprove(ctx context.Context, deps *cmdutil.Deps, o *approveOptions) error {
+	session, err := deps.OpenSession(o.keys, cmdutil.OperatorRules(&o.guard))
+	if err != nil {
+		return err
+	}
+	defer session.Close()
+	ticket, err := session.Guard.Question(ctx, o.id, "")
+	if err != nil {
+		return err
+	}
+	if err := showPlan(ctx, deps, session, ticket, o.json); err != nil {
+		return err
+	}
+	// What was approved before needs nobody again: the agent could go on as well.
+	if !o.execute || session.Guard.State(ticket) != "approved" {
+		if err := approveBy(ctx, deps, session.Guard, o); err != nil {
+			return err
+		}
+	}
+	if !o.execute {
+		return approved(deps, o, ticket)
+	}
+	return executeTicket(ctx, deps, session, ticket, o.json)
+}
+
+// approveBy asks who approves, unless it was said.
+func approveBy(ctx context.Context, deps *cmdutil.Deps, decider *guard.Guard, o *approveOptions) (err error) {
+	if o.approver == "" {
+		if o.approver, err = deps.IO.AskLine(ctx, "Approver's name: "); err != nil {
+			return err
+		}
+	}
+	return approve(ctx, deps, decider, o.id, o.approver)
+}
+
+// showPlan shows what is about to be approved before anything is typed.
+func showPlan(ctx context.Context, deps *cmdutil.Deps, session *app.Session, ticket guard.Ticket, aside bool) error {
+	u := deps.IO.UI()
+	if aside {
+		u = &term.UI{Out: deps.IO.Err}
+	}
+	if ticket.Plan != nil {
+		return showManyTicket(ctx, deps, session, ticket, u, false, func(ctx context.Context, left int) error { return nextPage(ctx, deps, left) })
+	}
+	showTicket(u, ticket, approvalRowOf(session, ticket))
+	return u.Err
+}
+
+func approved(deps *cmdutil.Deps, o *approveOptions, ticket guard.Ticket) error {
+	if o.json {
+		return deps.IO.PrintJSON(map[string]string{"id": o.id, "state": "approved", "approver": o.approver})
+	}
+	u := deps.IO.UI()
+	what := "one write"
+	if ticket.Plan != nil {
+		what = "one run of exactly this plan"
+	}
+	u.Linef(term.Good, "Approved. It holds until %s and for %s.", phrase.Stamp(ticket.ExpiresAt), what)
+	u.Field("next", fmt.Sprintf("the agent calls %s again with approval_id %s", ticket.Intent.Tool, o.id))
+	return u.Err
+}
+
+// executeTicket makes the call that the approval was asked for.
+func executeTicket(ctx context.Context, deps *cmdutil.Deps, session *app.Session, ticket guard.Ticket, asJSON bool) error {
+	arguments, err := ticketArguments(ticket)
+	if ticket.Plan != nil {
+		arguments, err = planArguments(ctx, session, ticket)
+	}
+	if err != nil {
+		return err
+	}
+	return execute(ctx, deps, session, tools.Call{
+		Tool: ticket.Intent.Tool, Arguments: arguments, Principal: app.Trusted(ticket.Intent.Caller), Confirmer: tools.NoConfirmer{}, Patient: true,
+	}, asJSON)
+}
+
+// ticketArguments are the arguments that lead to the ticket's intent. What is
+// linked now need not be among them: the ticket is bound to it.
+func ticketArguments(ticket guard.Ticket) (json.RawMessage, error) {
+	arguments := map[string]string{
+		"tenant": ticket.Intent.Identity.Tenant, "credential": ticket.Intent.Identity.Credential,
+		"partner_id": ticket.Intent.PartnerID, "approval_id": ticket.ID,
+	}
+	if ticket.Intent.Reason != "" {
+		arguments["reason"] = ticket.Intent.Reason
+	}
+	return json.Marshal(arguments)
+}

@@ -1,0 +1,152 @@
+package approvals
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"mcp-partner/guard"
+	"mcp-partner/internal/app"
+	"mcp-partner/internal/cli/cmdutil"
+	"mcp-partner/internal/cli/term"
+	"mcp-partner/internal/exit"
+	"mcp-partner/schemas"
+)
+
+type policyTestOptions struct {
+	tool, tenant, partnerID, caller, state string
+	json                                   bool
+	guard                                  cmdutil.GuardFlags
+}
+
+// newCmdPolicyTest builds `policy test`.
+func newCmdPolicyTest(deps *cmdutil.Deps) *cobra.Command {
+	options := &policyTestOptions{}
+	command := &cobra.Command{
+		Use:   "test",
+		Short: "Say what the policy answers to a call, by which rule, and why",
+		Long: `Say what the policy answers to a call, by which rule, and why. Nothing is called,
+read or recorded. Labels and the expected partner ID come from the directory. A
+freeze and what is left of a rate are not looked at.
+
+Callers are "stdio", "terminal" (this command line), or "http:" and a part of the
+token's hash. Exit codes: 0 for allow and ask, 3 for deny.`,
+		Example: `  mcp-partner policy test --tool update_partner --tenant contoso --partner-id 1234567 --caller stdio
+  mcp-partner policy test --tool register_partner --tenant contoso --partner-id 1234567 --state not_linked --json`,
+		Args: cmdutil.NoArguments,
+		RunE: func(command *cobra.Command, _ []string) error { return runPolicyTest(command.Context(), deps, options) },
+	}
+	flags := command.Flags()
+	flags.StringVar(&options.tool, "tool", "", "`NAME` of the tool")
+	flags.StringVar(&options.tenant, "tenant", "", "`TENANT`: a name of the directory, or any other")
+	flags.StringVar(&options.partnerID, "partner-id", "", "partner `ID` that a write would carry")
+	flags.StringVar(&options.caller, "caller", app.StdioCaller, "`NAME` of the caller")
+	flags.StringVar(&options.state, "state", "", "what is linked: `linked or not_linked` (default: not known)")
+	flags.BoolVar(&options.json, "json", false, "print {\"verdict\",\"rule\",\"why\"}")
+	options.guard.Add(flags)
+	return command
+}
+
+func runPolicyTest(ctx context.Context, deps *cmdutil.Deps, o *policyTestOptions) error {
+	subject, err := subject(deps, o)
+	if err != nil {
+		return err
+	}
+	verdict, err := verdict(ctx, deps, o, subject)
+	if err != nil {
+		return err
+	}
+	if err := showVerdict(deps, verdict, o.json); err != nil {
+		return err
+	}
+	if verdict.Ruling == guard.RulingDeny {
+		return exit.Silent(exit.CodeRefused)
+	}
+	return nil
+}
+
+// subject is the call that the flags describe.
+func subject(deps *cmdutil.Deps, o *policyTestOptions) (guard.Subject, error) {
+	const next = "mcp-partner policy test --help"
+	op, ok := schemas.Lookup(o.tool)
+	state := schemas.LinkState(o.state)
+	switch {
+	case o.tool == "":
+		return guard.Subject{}, exit.Usage(next, "--tool is missing")
+	case !ok:
+		return guard.Subject{}, exit.Usage("mcp-partner tools", "there is no tool %q", schemas.Foreign(o.tool))
+	case o.tenant == "":
+		return guard.Subject{}, exit.Usage(next, "--tenant is missing")
+	case op.Effect.Writes() && o.partnerID == "":
+		return guard.Subject{}, exit.Usage(next, "--partner-id is missing: %s carries one", o.tool)
+	case state != "" && state != schemas.LinkLinked && state != schemas.LinkNotLinked:
+		return guard.Subject{}, exit.Usage(next, "--state does not take that value: it wants linked or not_linked")
+	}
+	if o.partnerID != "" {
+		if _, err := schemas.ParsePartnerID("--partner-id", o.partnerID); err != nil {
+			return guard.Subject{}, exit.AsUsage(err)
+		}
+	}
+	subject := guard.Subject{
+		Operation: op, Caller: guard.Caller(o.caller), Grant: guard.FullGrant(), Tenant: o.tenant, PartnerID: o.partnerID, Link: state,
+	}
+	return subject, describe(deps, &subject)
+}
+
+// describe adds what the directory knows of the tenant. One that it does not
+// know is judged by its name alone.
+func describe(deps *cmdutil.Deps, subject *guard.Subject) error {
+	a, err := deps.Open(app.KeyFiles{}, nil)
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	entry, err := a.Directory.Resolve(subject.Tenant)
+	if err != nil {
+		if err := unlessUnknown(err); err != nil {
+			return err
+		}
+		fmt.Fprintf(deps.IO.Err, "mcp-partner: note: the directory has no tenant %s, so labels and its expected partner ID match nothing\n", term.Escape(subject.Tenant))
+		return nil
+	}
+	tenant := entry.Tenant()
+	subject.Tenant, subject.Labels, subject.Expected = tenant.Name, tenant.Labels, tenant.ExpectedPartnerID
+	return nil
+}
+
+func unlessUnknown(err error) error {
+	switch schemas.AsProblem(err).Code {
+	case schemas.CodeUnknownTenant, schemas.CodeDirectoryEmpty:
+		return nil
+	}
+	return err
+}
+
+// verdict asks a guard that remembers nothing: bounds first, then the rules.
+func verdict(ctx context.Context, deps *cmdutil.Deps, o *policyTestOptions, subject guard.Subject) (guard.Verdict, error) {
+	rules := o.guard.Rules()
+	rules.Rules = deps.Config.Policy()
+	decider, err := guard.New(rules)
+	if err != nil {
+		return guard.Verdict{}, exit.AsUsage(err)
+	}
+	if problem := schemas.AsProblem(decider.Admit(ctx, subject)); problem != nil && problem.Code == schemas.CodeNotAllowed {
+		return guard.Verdict{Ruling: guard.RulingDeny, Rule: "bounds", Why: problem.Message}, nil
+	}
+	if rules.Rules == nil && rules.AllowWrites && rules.Approval == guard.ApprovalNone && subject.Operation.Effect.Writes() {
+		return guard.Verdict{Ruling: guard.RulingAllow, Rule: "--approval none", Why: "the operator said so by flag"}, nil
+	}
+	return decider.Policy().Evaluate(subject), nil
+}
+
+func showVerdict(deps *cmdutil.Deps, verdict guard.Verdict, asJSON bool) error {
+	if asJSON {
+		return deps.IO.PrintJSON(verdict)
+	}
+	u := deps.IO.UI()
+	u.Line(map[guard.Ruling]term.Style{guard.RulingAllow: term.Good, guard.RulingDeny: term.Bad}[verdict.Ruling], string(verdict.Ruling))
+	u.Field("rule", verdict.Rule)
+	u.Field("why", verdict.Why)
+	return u.Err
+}

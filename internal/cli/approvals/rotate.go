@@ -1,0 +1,88 @@
+package approvals
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"mcp-partner/guard"
+	"mcp-partner/internal/app"
+	"mcp-partner/internal/cli/cmdutil"
+	"mcp-partner/internal/cli/term"
+	"mcp-partner/schemas"
+)
+
+type rotateOptions struct {
+	voidOpen, json bool
+	keys           app.KeyFiles
+}
+
+// newCmdRotateKey builds `approvals rotate-key`.
+func newCmdRotateKey(deps *cmdutil.Deps) *cobra.Command {
+	options := &rotateOptions{}
+	command := &cobra.Command{
+		Use:   "rotate-key",
+		Short: "Replace the key that seals questions and proves approvals over HTTP",
+		Long: `Replace the key of the vault under which questions in the client are sealed, and
+approvals that were given over HTTP are proved. It is seen at the next call by every
+server on the state directory. The replaced key is kept, so that what is open goes on;
+the one before it is forgotten. With --void-open the replaced one is forgotten too:
+what was asked or approved under it, and not used, has to be asked anew.`,
+		Example: `  mcp-partner approvals rotate-key
+  mcp-partner approvals rotate-key --void-open`,
+		Args: cmdutil.NoArguments,
+		RunE: func(command *cobra.Command, _ []string) error {
+			return runRotateKey(command.Context(), deps, options)
+		},
+	}
+	command.Flags().BoolVar(&options.voidOpen, "void-open", false, "forget the replaced key as well")
+	command.Flags().BoolVar(&options.json, "json", false, "print {\"rotated\":\"seal\",\"void_open\":...}")
+	cmdutil.AddKeyFlags(&options.keys, command.Flags())
+	return command
+}
+
+func runRotateKey(ctx context.Context, deps *cmdutil.Deps, o *rotateOptions) error {
+	session, err := deps.OpenSession(o.keys, cmdutil.OperatorRules(nil))
+	if err != nil {
+		return err
+	}
+	defer session.Close()
+	if err := rotateSeal(ctx, session.App, o.voidOpen); err != nil {
+		return err
+	}
+	detail := "The key of sealed questions was replaced."
+	if o.voidOpen {
+		detail += " What was asked in a client or approved over HTTP under it, and not used, is void."
+	}
+	recorded := session.Guard.Changed(ctx, guard.KindSecret, detail)
+	if o.json {
+		if err := deps.IO.PrintJSON(map[string]any{"rotated": app.SealKey, "void_open": o.voidOpen, "recorded": recorded == nil}); err != nil {
+			return err
+		}
+		return recorded
+	}
+	u := deps.IO.UI()
+	u.Line(term.Good, detail)
+	if recorded != nil {
+		u.Line(term.Warn, "It could not be recorded: "+schemas.AsProblem(recorded).Message)
+	}
+	return u.Err
+}
+
+// rotateSeal replaces the key; doing it twice leaves nothing of the old one.
+func rotateSeal(ctx context.Context, a *app.App, voidOpen bool) error {
+	// One that is not there yet would make the second rotation keep the first.
+	if _, err := a.Keyring.Keys(ctx, app.SealKey, guard.KeySize); err != nil {
+		return err
+	}
+	times := 1
+	if voidOpen {
+		times = 2
+	}
+	for range times {
+		if err := a.Keyring.Rotate(ctx, app.SealKey, guard.KeySize); err != nil {
+			return err
+		}
+	}
+	return nil
+}

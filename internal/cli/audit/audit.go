@@ -1,0 +1,247 @@
+package audit
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"mcp-partner/fleet"
+	"mcp-partner/internal/app"
+	"mcp-partner/internal/cli/cmdutil"
+	"mcp-partner/internal/config"
+	"mcp-partner/internal/exit"
+	"mcp-partner/schemas"
+)
+
+// auditOptions are one audit from the command line.
+type auditOptions struct {
+	tenants, labels, ownIDs cmdutil.List
+	file, expected, label   string
+	staleAfterDays          int
+	house                   auditHouse
+	report                  reportOptions
+}
+
+// auditHouse says in which house the audits are.
+type auditHouse struct {
+	keys     app.KeyFiles
+	simulate cmdutil.SimulateFlags
+	fleet    cmdutil.FleetFlags
+}
+
+func (o *auditHouse) add(flags *pflag.FlagSet) {
+	cmdutil.AddKeyFlags(&o.keys, flags)
+	o.simulate.Add(flags)
+	o.fleet.Add(flags)
+}
+
+// NewCmdAudit builds `audit`.
+func NewCmdAudit(deps *cmdutil.Deps) *cobra.Command {
+	options := &auditOptions{}
+	command := &cobra.Command{
+		Use:   "audit",
+		Short: "Tell for many tenants at once what is linked",
+		Long: `Read the link of every identity in many tenants at once, and tell which are linked
+to the right partner ID, to another one, or not at all. What could not be told is
+unknown and never counts as missing. Nothing is written to Azure.
+
+Results are kept as they come. A run that was interrupted goes on with audit resume,
+which asks only for what has no answer yet.
+
+Exit codes: 0 done, 1 failed or --fail-on found something, 2 wrong usage, 3 refused.`,
+		Example: `  mcp-partner audit
+  mcp-partner audit --labels emea --expected 1234567 --label 2026-11
+  mcp-partner audit --format html --output links.html
+  mcp-partner audit --own-ids 1234567,7654321 --fail-on other,not_linked,unknown
+  mcp-partner audit diff 2026-10 2026-11`,
+		Args: cmdutil.NoArguments,
+		RunE: func(command *cobra.Command, _ []string) error {
+			if err := options.house.simulate.Check(command.Flags()); err != nil {
+				return err
+			}
+			return runAudit(command.Context(), deps, options)
+		},
+	}
+	flags := command.Flags()
+	flags.Var(&options.tenants, "tenants", "only these `TENANTS`: names, domains, IDs or globs, with commas between")
+	config.Typed(flags, "tenants") // the variable and the key of that name are the operator's bound
+	flags.Var(&options.labels, "labels", "only tenants with all of these `LABELS`")
+	flags.StringVar(&options.file, "file", "", "only the tenants in this `FILE`, one a line")
+	flags.StringVar(&options.expected, "expected", "", "partner `ID` that should be linked everywhere (default: each tenant's own)")
+	flags.Var(&options.ownIDs, "own-ids", "partner `IDS` that are all right")
+	flags.IntVar(&options.staleAfterDays, "stale-after-days", 0, "mark links that were last written more than `N` days ago")
+	flags.StringVar(&options.label, "label", "", "name the run, such as `2026-11`; a run with a name is kept")
+	options.report.add(flags)
+	options.house.add(flags)
+	command.AddCommand(newCmdList(deps), newCmdShow(deps), newCmdResume(deps),
+		newCmdDiff(deps), newCmdLabel(deps))
+	return command
+}
+
+// request is the audit that the flags ask for.
+func (o *auditOptions) request() (fleet.Audit, error) {
+	audit := fleet.Audit{Selection: fleet.Selection{Tenants: o.tenants, Labels: o.labels}, ExpectedIDs: o.ownIDs, StaleAfterDays: o.staleAfterDays}
+	if o.file != "" {
+		names, err := namesIn(o.file)
+		if err != nil {
+			return audit, err
+		}
+		audit.Tenants = append(audit.Tenants, names...)
+	}
+	if o.expected != "" {
+		audit.ExpectedIDs = append(audit.ExpectedIDs, o.expected)
+	}
+	for _, id := range audit.ExpectedIDs {
+		if _, err := schemas.ParsePartnerID("a partner ID", id); err != nil {
+			return audit, exit.AsUsage(err)
+		}
+	}
+	switch {
+	case o.expected != "" && len(o.ownIDs) > 0:
+		return audit, exit.Usage("give one of them", "--expected and --own-ids exclude each other")
+	case o.staleAfterDays < 0 || o.staleAfterDays > 3650:
+		return audit, exit.Usage("give a number of days up to 3650", "--stale-after-days is out of range")
+	}
+	return audit, checkRunLabel(o.label)
+}
+
+// maxRunLabel bounds the name of a run, in bytes.
+const maxRunLabel = 100
+
+// checkRunLabel refuses names by which a run could not be found.
+func checkRunLabel(label string) error {
+	if len(label) > maxRunLabel || label == lastRun || strings.HasPrefix(label, runPrefix) {
+		return exit.Usage("give a short name such as 2026-11", "the name of a run is longer than %d characters, or means something else", maxRunLabel)
+	}
+	return nil
+}
+
+// maxNames bounds a file of tenants, in bytes.
+const maxNames = 4 << 20
+
+// namesIn reads tenants from a file: one a line, empty lines and lines that
+// begin with # left out. An empty list would mean all, so it is refused.
+func namesIn(path string) ([]string, error) {
+	info, err := os.Stat(path)
+	if err != nil || !info.Mode().IsRegular() || info.Size() > maxNames {
+		return nil, exit.Usage("give a file with one tenant a line", "--file %s is not there, no file, or larger than 4 MiB", path)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, exit.Usage("give a file that can be read", "--file %s cannot be read", path)
+	}
+	var names []string
+	scanner := bufio.NewScanner(bytes.NewReader(bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))))
+	for scanner.Scan() {
+		if name := strings.TrimSpace(scanner.Text()); name != "" && !strings.HasPrefix(name, "#") {
+			names = append(names, name)
+		}
+	}
+	if scanner.Err() != nil || len(names) == 0 {
+		return nil, exit.Usage("write one tenant a line", "--file %s names no tenant", path)
+	}
+	return names, nil
+}
+
+// openAudits opens the house with the operator's bound from variable and file.
+func openAudits(ctx context.Context, deps *cmdutil.Deps, o *auditHouse) (*app.Session, error) {
+	if err := o.fleet.Apply(deps); err != nil {
+		return nil, err
+	}
+	bound, err := deps.StandingTenants()
+	if err != nil {
+		return nil, err
+	}
+	call := &cmdutil.SessionFlags{Keys: o.keys, Simulate: o.simulate}
+	call.Guard.Tenants = bound
+	return deps.StartSession(ctx, call)
+}
+
+func runAudit(ctx context.Context, deps *cmdutil.Deps, o *auditOptions) error {
+	audit, err := o.request()
+	if err != nil {
+		return err
+	}
+	if err := o.report.check(); err != nil {
+		return err
+	}
+	session, err := openAudits(ctx, deps, &o.house)
+	if err != nil {
+		return err
+	}
+	defer session.Close()
+	if !session.KeepsRecord() && session.Simulated == nil {
+		deps.IO.Note("there is no vault, so this run is not kept")
+	}
+	op, _ := schemas.Lookup(schemas.ToolAuditPartnerLinks)
+	deps.Unlock(ctx, session.App, op)
+	active, err := session.Service.StartAudit(ctx, app.Trusted(app.TerminalCaller), o.label, audit)
+	if err != nil {
+		return err
+	}
+	return finishAudit(ctx, deps, session, active, &o.report)
+}
+
+// finishAudit waits for a run and writes its report.
+func finishAudit(ctx context.Context, deps *cmdutil.Deps, session *app.Session, active *fleet.Active, o *reportOptions) error {
+	failure := watchRun(ctx, deps, active)
+	if ctx.Err() != nil {
+		if !active.Interrupt() {
+			return exit.Failed("see it with: "+deps.Command()+" audit show "+active.ID(), "the run %s goes on in another process", active.ID())
+		}
+		_ = active.Wait(context.WithoutCancel(ctx)) // it ends at once, and says the same
+		return exit.Failed("go on with: "+deps.Command()+" audit resume "+active.ID(), "the run %s was interrupted", active.ID())
+	}
+	if failure != nil {
+		return failure
+	}
+	return writeReport(ctx, deps, session, active.ID(), o)
+}
+
+// watchRun waits for a run and draws how far it is, where somebody looks.
+func watchRun(ctx context.Context, deps *cmdutil.Deps, active *fleet.Active) error {
+	bar := deps.IO.ProgressBar()
+	defer bar.Clear()
+	ended := make(chan error, 1)
+	go func() { ended <- active.Wait(ctx) }()
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case err := <-ended:
+			if errors.Is(err, context.Canceled) {
+				err = nil
+			}
+			return err
+		case <-tick.C:
+			bar.Draw(active.Progress())
+		}
+	}
+}
+
+// failStates are the words of --fail-on, with the totals that they look at. A
+// deleted link is none, so whoever asks for missing links means those as well.
+func failStates() map[string][]schemas.RowState {
+	return map[string][]schemas.RowState{
+		"other": {schemas.RowLinkedOther}, "not_linked": {schemas.RowNotLinked, schemas.RowDeleted}, "deleted": {schemas.RowDeleted},
+		"unknown": {schemas.RowUnknown}, "stale": {"stale"},
+	}
+}
+
+// failWords lists them.
+func failWords() []string {
+	words := []string{}
+	for word := range failStates() {
+		words = append(words, word)
+	}
+	slices.Sort(words)
+	return words
+}

@@ -1,0 +1,184 @@
+package audit
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"mcp-partner/fleet"
+	"mcp-partner/internal/app"
+	"mcp-partner/internal/cli/cmdutil"
+	"mcp-partner/internal/cli/render"
+	"mcp-partner/internal/cli/term"
+	"mcp-partner/internal/exit"
+	"mcp-partner/internal/phrase"
+	"mcp-partner/schemas"
+)
+
+type diffOptions struct {
+	house         auditHouse
+	json          bool
+	before, after string
+}
+
+// newCmdDiff builds `audit diff`.
+func newCmdDiff(deps *cmdutil.Deps) *cobra.Command {
+	options := &diffOptions{}
+	command := &cobra.Command{
+		Use:   "diff EARLIER LATER",
+		Short: "Compare two audits",
+		Long: `Compare two audits by tenant and identity: newly missing, newly unknown, changed,
+newly linked, known again, gone (in the earlier one alone), new (in the later one
+alone). An audit is named by its ID, its label, or latest. What was unknown on
+either side is never called newly missing.`,
+		Example: `  mcp-partner audit diff 2026-10 2026-11
+  mcp-partner audit diff 2026-10 latest --json`,
+		Args: twoArguments("the earlier and the later audit"),
+		RunE: func(command *cobra.Command, args []string) error {
+			options.before, options.after = args[0], args[1]
+			return runDiff(command.Context(), deps, options)
+		},
+	}
+	command.Flags().BoolVar(&options.json, "json", false, "print a line of JSON for each change")
+	cmdutil.AddKeyFlags(&options.house.keys, command.Flags())
+	options.house.fleet.Concurrency = 1 // nothing is asked
+	return command
+}
+
+// twoArguments wants the two things that a command is about.
+func twoArguments(what string) cobra.PositionalArgs {
+	return func(command *cobra.Command, args []string) error {
+		if len(args) == 2 {
+			return nil
+		}
+		return exit.Usage(cmdutil.Help(command), "%s takes two arguments, %s, and got %d", command.CommandPath(), what, len(args))
+	}
+}
+
+func runDiff(ctx context.Context, deps *cmdutil.Deps, o *diffOptions) error {
+	session, err := openAudits(ctx, deps, &o.house)
+	if err != nil {
+		return err
+	}
+	defer session.Close()
+	before, err := runNamed(ctx, deps, session, o.before)
+	if err != nil {
+		return err
+	}
+	after, err := runNamed(ctx, deps, session, o.after)
+	if err != nil {
+		return err
+	}
+	if after.CreatedAt.Before(before.CreatedAt) {
+		deps.IO.Note("the first audit is the later one: newly missing and newly linked mean the opposite.")
+	}
+	for _, run := range []fleet.Run{before, after} {
+		if err := noteUnanswered(ctx, deps, session, run); err != nil {
+			return err
+		}
+	}
+	if o.json {
+		return diffLines(ctx, deps, session, before, after)
+	}
+	return diffTable(ctx, deps, session, before, after)
+}
+
+// noteUnanswered says of an audit that was not finished that its open rows look
+// as if they were not in it.
+func noteUnanswered(ctx context.Context, deps *cmdutil.Deps, session *app.Session, run fleet.Run) error {
+	found, err := session.Fleet.Report(ctx, fleet.Operator, run.ID)
+	if err == nil && found.Totals["pending"] > 0 {
+		deps.IO.Note(fmt.Sprintf("%s of %s without an answer; the comparison shows them as gone or new.", phrase.Count(found.Totals["pending"], "row"), run.ID))
+	}
+	return err
+}
+
+func diffLines(ctx context.Context, deps *cmdutil.Deps, session *app.Session, before, after fleet.Run) error {
+	encoder := json.NewEncoder(deps.IO.Out)
+	for change, err := range session.Fleet.Diff(ctx, before.ID, after.ID) {
+		if err != nil {
+			return err
+		}
+		if err := encoder.Encode(change); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// diffTable counts the changes and shows them by kind. It goes through the two
+// audits again and again instead of keeping what differs.
+func diffTable(ctx context.Context, deps *cmdutil.Deps, session *app.Session, before, after fleet.Run) error {
+	counts := map[fleet.ChangeKind]int{}
+	for change, err := range session.Fleet.Diff(ctx, before.ID, after.ID) {
+		if err != nil {
+			return err
+		}
+		counts[change.Kind]++
+	}
+	u := deps.IO.UI()
+	u.Linef(term.Plain, "From %s (%s) to %s (%s)", before.ID, before.CreatedAt.UTC().Format("2006-01-02"), after.ID, after.CreatedAt.UTC().Format("2006-01-02"))
+	for _, kind := range fleet.ChangeKinds() {
+		u.Field(kindWords(kind), number(counts[kind]))
+	}
+	if len(counts) == 0 {
+		u.Line(term.Good, "Nothing differs.")
+		return u.Err
+	}
+	rows := func(yield func([]string, error) bool) {
+		for _, kind := range fleet.ChangeKinds() {
+			if counts[kind] > 0 && !changesOf(kind, session.Fleet.Diff(ctx, before.ID, after.ID), yield) {
+				return
+			}
+		}
+	}
+	return errors.Join(u.LongTable([]string{"CHANGE", "TENANT", "CREDENTIAL", "THEN", "NOW"}, rows), u.Err)
+}
+
+// changesOf yields the cells of the changes of one kind, and reports whether more
+// are wanted.
+func changesOf(kind fleet.ChangeKind, changes iter.Seq2[fleet.Change, error], yield func([]string, error) bool) bool {
+	for change, err := range changes {
+		if err != nil {
+			return yield(nil, err)
+		}
+		if change.Kind != kind {
+			continue
+		}
+		row := change.Row()
+		if !yield([]string{kindWords(kind), row.Tenant, row.Credential, wasState(change.Before), wasState(change.After)}, nil) {
+			return false
+		}
+	}
+	return true
+}
+
+func kindWords(kind fleet.ChangeKind) string { return strings.ReplaceAll(string(kind), "_", " ") }
+
+// wasState words one side of a change.
+func wasState(row *schemas.AuditRow) string {
+	if row == nil {
+		return ""
+	}
+	text := render.StateWords(*row)
+	switch {
+	case row.PartnerID != "":
+		return fmt.Sprintf("%s %s", text, row.PartnerID)
+	case row.Problem != nil:
+		return fmt.Sprintf("%s (%s)", text, row.Problem.Code)
+	}
+	return text
+}
+
+func number(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return strconv.Itoa(n)
+}

@@ -1,0 +1,2 @@
+// Package audit has the commands that read many tenants at once.
+package audit

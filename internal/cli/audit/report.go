@@ -1,0 +1,143 @@
+package audit
+
+import (
+	"context"
+	"errors"
+	"io"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"mcp-partner/fleet"
+	"mcp-partner/internal/app"
+	"mcp-partner/internal/auditreport"
+	"mcp-partner/internal/cli/cmdutil"
+	"mcp-partner/internal/cli/render"
+	"mcp-partner/internal/cli/term"
+	"mcp-partner/internal/csvcell"
+	"mcp-partner/internal/exit"
+	"mcp-partner/internal/phrase"
+	"mcp-partner/schemas"
+	"mcp-partner/tools"
+)
+
+// reportOptions say how a report is written, and what makes it fail.
+type reportOptions struct {
+	format, output string
+	force, all     bool
+	failOn         cmdutil.List
+}
+
+// formatTable is for a terminal; the other formats are those of the reports.
+const formatTable = "table"
+
+func (o *reportOptions) add(flags *pflag.FlagSet) {
+	flags.StringVar(&o.format, "format", formatTable, "`table, csv, jsonl, markdown or html`")
+	flags.StringVarP(&o.output, "output", "o", "", "write to this `FILE`, readable for you alone")
+	flags.BoolVar(&o.force, "force", false, "replace a file that is there")
+	flags.BoolVar(&o.all, "all", false, "show in the table also what is in order")
+	flags.Var(&o.failOn, "fail-on", "end with 1 if there is any of these `STATES`: "+strings.Join(failWords(), ", ")+"; a deleted link is not_linked as well")
+}
+
+func (o *reportOptions) check() error {
+	switch auditreport.Format(o.format) {
+	case formatTable, auditreport.CSV, auditreport.JSONL, auditreport.Markdown, auditreport.HTML:
+	default:
+		return exit.Usage("give table, csv, jsonl, markdown or html", "--format is none that there is")
+	}
+	for _, word := range o.failOn {
+		if _, ok := failStates()[word]; !ok {
+			return exit.Usage("give some of "+strings.Join(failWords(), ", "), "--fail-on has a state that there is not")
+		}
+	}
+	if o.output == "" {
+		return nil
+	}
+	return cmdutil.CheckOutput(o.output, o.force)
+}
+
+// fails reports whether the totals are what the caller calls a failure. As long
+// as rows are without an answer nobody can say that there is none of a state.
+func (o *reportOptions) fails(totals map[string]int) bool {
+	if len(o.failOn) > 0 && totals["pending"] > 0 {
+		return true
+	}
+	for _, word := range o.failOn {
+		for _, state := range failStates()[word] {
+			if totals[string(state)] > 0 {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// writeReport writes the report of a run where the options say.
+func writeReport(ctx context.Context, deps *cmdutil.Deps, session *app.Session, id string, o *reportOptions) error {
+	found, err := session.Fleet.Report(ctx, fleet.Operator, id)
+	if err != nil {
+		return err
+	}
+	rows := session.Fleet.All(ctx, id, fleet.ByAttention)
+	if err := deliverAudit(deps, found, rows, o); err != nil {
+		return err
+	}
+	if n := found.Totals["pending"]; n > 0 {
+		deps.IO.Note(phrase.Count(n, "row") + " of " + id + " without an answer yet, and not in the report; go on with: " + deps.Command() + " audit resume " + id)
+	}
+	if o.fails(found.Totals) {
+		return exit.Silent(exit.CodeFailed)
+	}
+	return nil
+}
+
+// deliverAudit writes to standard output, or to a file and says so.
+func deliverAudit(deps *cmdutil.Deps, found fleet.Report, rows auditreport.Rows, o *reportOptions) error {
+	if o.output == "" {
+		return auditTo(deps, deps.IO.Out, found, rows, o)
+	}
+	if err := cmdutil.StreamOutput(o.output, o.force, func(w io.Writer) error { return auditTo(deps, w, found, rows, o) }); err != nil {
+		return err
+	}
+	deps.IO.Note(tools.AuditSentence(found))
+	return nil
+}
+
+func auditTo(deps *cmdutil.Deps, w io.Writer, found fleet.Report, rows auditreport.Rows, o *reportOptions) error {
+	if o.format == formatTable {
+		u := &term.UI{Out: w, Color: deps.IO.Color && o.output == ""}
+		return report(u, found, rows, o.all)
+	}
+	r := auditreport.Report{Report: found, Summary: tools.AuditSentence(found), Program: "mcp-partner " + app.BuildInfo().Version, Cell: csvcell.New().Quote}
+	return r.Write(w, auditreport.Format(o.format), rows)
+}
+
+// report writes totals, causes and the rows that need attention.
+func report(u *term.UI, found fleet.Report, rows auditreport.Rows, all bool) error {
+	style := term.Good
+	if found.Totals["rows"] != found.Totals[string(schemas.RowLinkedExpected)]+found.Totals[string(schemas.RowLinked)] {
+		style = term.Warn
+	}
+	u.Line(style, tools.AuditSentence(found))
+	render.WriteRun(u, found.Info())
+	u.Blank()
+	render.WriteTotals(u, found.Totals)
+	render.WriteCauses(u, found.Causes)
+	if n := found.OtherCauses(); n > 0 {
+		u.Blank()
+		u.Linef(term.Bad, "%s unknown for further causes; each row says its own", phrase.Count(n, "more row"))
+	}
+	return errors.Join(render.WriteAuditRows(u, attention(rows, all)), u.Err)
+}
+
+// attention keeps the rows that somebody should look at, or all.
+func attention(rows auditreport.Rows, all bool) auditreport.Rows {
+	return func(yield func(schemas.AuditRow, error) bool) {
+		for row, err := range rows {
+			inOrder := !row.Stale && (row.State == schemas.RowLinkedExpected || row.State == schemas.RowLinked)
+			if (all || !inOrder || err != nil) && !yield(row, err) {
+				return
+			}
+		}
+	}
+}

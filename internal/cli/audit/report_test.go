@@ -1,0 +1,75 @@
+package audit
+
+import (
+	"fmt"
+	"io"
+	"path/filepath"
+	"runtime"
+	"testing"
+
+	"mcp-partner/fleet"
+	"mcp-partner/internal/auditreport"
+	"mcp-partner/internal/cli/cmdutil"
+	"mcp-partner/internal/cli/term"
+	"mcp-partner/schemas"
+)
+
+// What a report takes does not grow with its rows, in no format.
+func TestReportsAreNotHeldInMemory(t *testing.T) {
+	const few, many = 1000, 31_000
+	for _, format := range []string{formatTable, "csv", "jsonl", "markdown", "html"} {
+		growth := int64(reportHeap(t, format, many)) - int64(reportHeap(t, format, few))
+		if perRow := growth / (many - few); perRow > 16 {
+			t.Errorf("%s holds %d bytes for each row", format, perRow)
+		}
+	}
+}
+
+// reportHeap writes a report to a file and returns how much was in use near its
+// end.
+func reportHeap(t *testing.T, format string, n int) (inUse uint64) {
+	t.Helper()
+	deps := &cmdutil.Deps{IO: &term.Streams{Out: io.Discard, Err: io.Discard, Env: func(string) (string, bool) { return "", false }}}
+	rows := func(yield func(schemas.AuditRow, error) bool) {
+		for i := range n {
+			if i == n-1 {
+				var stats runtime.MemStats
+				runtime.GC()
+				runtime.ReadMemStats(&stats)
+				inUse = max(inUse, stats.HeapAlloc)
+			}
+			row := schemas.AuditRow{Tenant: fmt.Sprintf("tenant-%05d", i), State: schemas.RowNotLinked, Owner: "somebody"}
+			if !yield(row, nil) {
+				return
+			}
+		}
+	}
+	o := &reportOptions{format: format, output: filepath.Join(t.TempDir(), "report"), all: true}
+	if err := deliverAudit(deps, fleet.Report{Totals: map[string]int{"rows": n, "not_linked": n}}, auditreport.Rows(rows), o); err != nil {
+		t.Fatal(err)
+	}
+	return inUse
+}
+
+// A pipeline must not pass on an audit that was cut off: what has no answer yet
+// may be anything. A deleted link is a missing one.
+func TestFailOnTakesNoHalfAnAuditForAWholeOne(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		on     cmdutil.List
+		totals map[string]int
+		fails  bool
+	}{
+		{cmdutil.List{"not_linked"}, map[string]int{"rows": 2, "answered": 2, "linked": 2}, false},
+		{cmdutil.List{"not_linked"}, map[string]int{"rows": 2, "answered": 2, "unknown": 2}, false},
+		{cmdutil.List{"not_linked"}, map[string]int{"rows": 2, "answered": 1, "linked": 1, "pending": 1}, true},
+		{cmdutil.List{"other", "not_linked", "unknown"}, map[string]int{"rows": 2, "answered": 2, "linked": 1, "deleted": 1}, true},
+		{cmdutil.List{"deleted"}, map[string]int{"rows": 2, "answered": 2, "not_linked": 2}, false},
+		{cmdutil.List{"other", "unknown"}, map[string]int{"rows": 2, "answered": 2, "unknown": 1}, true},
+		{nil, map[string]int{"rows": 2, "answered": 1, "pending": 1}, false},
+	} {
+		if got := (&reportOptions{failOn: c.on}).fails(c.totals); got != c.fails {
+			t.Errorf("--fail-on %v of %v: %v", c.on, c.totals, got)
+		}
+	}
+}

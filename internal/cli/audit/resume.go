@@ -1,0 +1,89 @@
+package audit
+
+import (
+	"context"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"mcp-partner/fleet"
+	"mcp-partner/internal/app"
+	"mcp-partner/internal/cli/cmdutil"
+	"mcp-partner/schemas"
+)
+
+type resumeOptions struct {
+	house  auditHouse
+	report reportOptions
+	run    string
+}
+
+// newCmdResume builds `audit resume`.
+func newCmdResume(deps *cmdutil.Deps) *cobra.Command {
+	options := &resumeOptions{}
+	command := &cobra.Command{
+		Use:   "resume RUN",
+		Short: "Go on with an audit that was interrupted",
+		Long: `Go on with an audit that was interrupted, also by a crash: only what has no answer yet
+is asked. After a crash the process counts as gone after ten seconds.`,
+		Example: `  mcp-partner audit resume latest
+  mcp-partner audit resume 2026-11 --format csv --output links.csv`,
+		Args: cmdutil.OneArgument("the audit"),
+		RunE: func(command *cobra.Command, args []string) error {
+			options.run = args[0]
+			if err := options.house.simulate.Check(command.Flags()); err != nil {
+				return err
+			}
+			return runResume(command.Context(), deps, options)
+		},
+	}
+	options.report.add(command.Flags())
+	options.house.add(command.Flags())
+	return command
+}
+
+func runResume(ctx context.Context, deps *cmdutil.Deps, o *resumeOptions) error {
+	if err := o.report.check(); err != nil {
+		return err
+	}
+	session, err := openAudits(ctx, deps, &o.house)
+	if err != nil {
+		return err
+	}
+	defer session.Close()
+	run, err := runNamed(ctx, deps, session, o.run)
+	if err != nil {
+		return err
+	}
+	op, _ := schemas.Lookup(schemas.ToolAuditPartnerLinks)
+	deps.Unlock(ctx, session.App, op)
+	if run, err = waitForLease(ctx, session, run); err != nil {
+		return err
+	}
+	// Whoever sits here goes on with anybody's run, in that caller's name.
+	active, err := session.Service.ResumeAudit(ctx, app.Trusted(run.Caller), run.ID)
+	if err != nil {
+		return err
+	}
+	if active == nil {
+		return writeReport(ctx, deps, session, run.ID, &o.report)
+	}
+	return finishAudit(ctx, deps, session, active, &o.report)
+}
+
+// waitForLease waits until a process that may have crashed either shows that it
+// lives, or counts as gone.
+func waitForLease(ctx context.Context, session *app.Session, run fleet.Run) (fleet.Run, error) {
+	for lease := run.LeaseUntil; run.State == fleet.RunRunning && run.LeaseUntil.Equal(lease); {
+		select {
+		case <-time.After(250 * time.Millisecond):
+		case <-ctx.Done():
+			return run, ctx.Err()
+		}
+		var err error
+		if run, err = session.Fleet.Run(ctx, fleet.Operator, run.ID); err != nil {
+			return run, err
+		}
+	}
+	return run, nil
+}

@@ -1,0 +1,160 @@
+package call
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"mcp-partner/internal/app"
+	"mcp-partner/internal/cli/approvals"
+	"mcp-partner/internal/cli/cmdutil"
+	"mcp-partner/internal/cli/render"
+	"mcp-partner/internal/exit"
+	"mcp-partner/schemas"
+	"mcp-partner/tools"
+)
+
+// callOptions are one call of a tool.
+type callOptions struct {
+	tool      string
+	flags     *pflag.FlagSet
+	arguments toolArguments
+	json      bool
+	plan      bool
+	cmdutil.SessionFlags
+}
+
+// NewCmdCall builds `call` with one subcommand a tool, whose flags are the tool's
+// arguments.
+func NewCmdCall(deps *cmdutil.Deps) *cobra.Command {
+	options := &callOptions{}
+	command := &cobra.Command{
+		Use:   "call TOOL",
+		Short: "Call a tool as an agent would",
+		Long: `Call a tool through the same checks as an agent's call. The flags are the tool's
+arguments; --args takes them as one JSON object, or from standard input with -.
+
+A write needs --allow-writes, or a policy in config.yaml. On a terminal you are
+asked to confirm it there, as an MCP client would ask; without one (neither
+standard input nor standard error is a terminal) the call ends with
+approval_required. Where the policy wants an approver, an approver who sits at this
+terminal can approve at once.
+
+Exit codes: 0 done or unchanged, 1 failed, 2 wrong usage, 3 refused,
+4 approval required.`,
+		Example: `  mcp-partner call check_partner_link --tenant contoso
+  mcp-partner call check_partner_link --tenant contoso --json
+  mcp-partner call register_partner --tenant contoso --partner-id 1234567 --plan
+  mcp-partner call register_partner --tenant contoso --partner-id 1234567 --allow-writes
+  echo '{"tenant":"contoso"}' | mcp-partner call check_partner_link --args -
+  mcp-partner call check_partner_link --tenant contoso --simulate`,
+		Args: unknownToolArgument,
+		RunE: missingTool,
+	}
+	flags := command.PersistentFlags()
+	flags.StringVar(&options.arguments.base, "args", "", "all arguments as one `JSON` object; - reads it from standard input")
+	flags.BoolVar(&options.json, "json", false, "print the answer as JSON and nothing else")
+	flags.BoolVar(&options.plan, "plan", false, "show which requests would be made, and write nothing")
+	cmdutil.AddKeyFlags(&options.Keys, flags)
+	options.Guard.Add(flags)
+	options.Simulate.Add(flags)
+	options.Fleet.Add(flags)
+	for _, op := range schemas.Catalogue() {
+		command.AddCommand(newCmdCallTool(deps, op, options))
+	}
+	return command
+}
+
+func newCmdCallTool(deps *cmdutil.Deps, op schemas.Operation, options *callOptions) *cobra.Command {
+	command := &cobra.Command{
+		Use:     op.Name,
+		Short:   op.Title + " (" + string(op.Effect) + ")",
+		Long:    op.Description(),
+		Example: callExample(op),
+		Args:    cmdutil.NoArguments,
+		RunE: func(command *cobra.Command, _ []string) error {
+			options.tool, options.flags = op.Name, command.Flags()
+			if err := errors.Join(options.Simulate.Check(command.Flags()), options.Fleet.Apply(deps)); err != nil {
+				return err
+			}
+			if command.LocalNonPersistentFlags().Lookup("tenants") != nil {
+				var err error
+				if options.Guard.Tenants, err = deps.StandingTenants(); err != nil {
+					return err
+				}
+			}
+			return runCall(command.Context(), deps, options)
+		},
+	}
+	options.arguments.add(command, op)
+	return command
+}
+
+// unknownToolArgument is reached when the word after `call` is no tool.
+func unknownToolArgument(command *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	var names []string
+	for _, op := range schemas.Catalogue() {
+		names = append(names, op.Name)
+	}
+	if near := schemas.Nearest(args[0], names); near != "" {
+		return exit.Usage("mcp-partner tools", "there is no tool %q: did you mean %s?", schemas.Foreign(args[0]), near)
+	}
+	return exit.Usage("mcp-partner tools, or mcp-partner find 'what you want'", "there is no tool %q", schemas.Foreign(args[0]))
+}
+
+func missingTool(*cobra.Command, []string) error {
+	return exit.Usage("mcp-partner tools, or mcp-partner find 'what you want'", "call needs the name of a tool")
+}
+
+func callExample(op schemas.Operation) string {
+	if len(op.Examples) == 0 {
+		return ""
+	}
+	var arguments map[string]any
+	if json.Unmarshal(op.Examples[0].Arguments, &arguments) != nil {
+		return ""
+	}
+	return "  # " + op.Examples[0].Says + "\n  mcp-partner call " + op.Name + render.FlagsOf(op, arguments)
+}
+
+func runCall(ctx context.Context, deps *cmdutil.Deps, o *callOptions) error {
+	arguments, err := o.arguments.json(deps.IO.In, o.flags)
+	if err != nil {
+		return err
+	}
+	session, err := deps.StartSession(ctx, &o.SessionFlags)
+	if err != nil {
+		return err
+	}
+	defer session.Close()
+	op, _ := schemas.Lookup(o.tool)
+	deps.Unlock(ctx, session.App, op)
+	if op.Effect.Writes() && !o.plan {
+		deps.SettleRecord(ctx, session.App, session.Guard, session.Service)
+	}
+	call := tools.Call{Tool: o.tool, Arguments: arguments, Principal: app.Trusted(app.TerminalCaller), Confirmer: cmdutil.Confirmer(deps.IO), PlanOnly: o.plan, Patient: true}
+	envelope := session.Service.Call(ctx, call).Envelope
+	if err := render.Show(deps.IO, render.AdaptHints(envelope), o.json); err != nil {
+		return err
+	}
+	if !o.json && envelope.Status == schemas.StatusApprovalRequired {
+		return approvals.Offer(ctx, deps, session, call, envelope)
+	}
+	return exit.Silent(exit.CodeOf(envelope.Status))
+}
+
+// call makes one call with a house of its own, for tools that never ask.
+func call(ctx context.Context, deps *cmdutil.Deps, o *cmdutil.SessionFlags, tool string, arguments json.RawMessage) (schemas.Envelope, error) {
+	session, err := deps.StartSession(ctx, o)
+	if err != nil {
+		return schemas.Envelope{}, err
+	}
+	defer session.Close()
+	return session.Service.Call(ctx, tools.Call{Tool: tool, Arguments: arguments, Principal: app.Trusted(app.TerminalCaller), Confirmer: tools.NoConfirmer{}}).Envelope, nil
+}

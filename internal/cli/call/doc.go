@@ -1,0 +1,2 @@
+// Package call has the commands that find, describe and call tools.
+package call

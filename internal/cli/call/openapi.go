@@ -1,0 +1,96 @@
+package call
+
+import (
+	"bytes"
+	"context"
+	"errors"
+
+	"github.com/spf13/cobra"
+	"go.yaml.in/yaml/v3"
+
+	"mcp-partner/internal/cli/cmdutil"
+	"mcp-partner/internal/exit"
+	"mcp-partner/schemas"
+)
+
+type openAPIOptions struct {
+	format string
+	output string
+	force  bool
+}
+
+// The forms of the document.
+const (
+	formatJSON = "json"
+	formatYAML = "yaml"
+)
+
+// NewCmdOpenAPI builds `openapi`.
+func NewCmdOpenAPI(deps *cmdutil.Deps) *cobra.Command {
+	options := &openAPIOptions{}
+	command := &cobra.Command{
+		Use:   "openapi",
+		Short: "Print the provider's wire contract as OpenAPI 3.1",
+		Long: `Print the wire contract of Microsoft.ManagementPartner's six operations as OpenAPI
+3.1: what each answer means, both shapes of errors, tenant and identity,
+throttling. MCP clients read it as partner://openapi; a server over HTTP has it at
+/openapi.json. It needs no state directory.`,
+		Example: "  mcp-partner openapi\n  mcp-partner openapi --format yaml --output managementpartner.yaml",
+		Args:    cmdutil.NoArguments,
+		RunE: func(command *cobra.Command, _ []string) error {
+			if options.format != formatJSON && options.format != formatYAML {
+				return exit.Usage(cmdutil.Help(command), "--format is json or yaml")
+			}
+			return runOpenAPI(command.Context(), deps, options)
+		},
+	}
+	flags := command.Flags()
+	flags.StringVar(&options.format, "format", formatJSON, "`json or yaml`")
+	flags.StringVar(&options.output, "output", "", "write to this `FILE` instead of standard output")
+	flags.BoolVar(&options.force, "force", false, "let --output replace a file")
+	return command
+}
+
+func runOpenAPI(_ context.Context, deps *cmdutil.Deps, o *openAPIOptions) error {
+	text := schemas.OpenAPI()
+	if o.format == formatYAML {
+		var err error
+		if text, err = yamlOf(text); err != nil {
+			return err
+		}
+	}
+	return Deliver(deps, text, o.output, o.force)
+}
+
+// Deliver writes a whole document to a file, or as it is to standard output.
+func Deliver(deps *cmdutil.Deps, text []byte, path string, force bool) error {
+	if path != "" {
+		return cmdutil.WriteOutput(path, text, force)
+	}
+	_, err := deps.IO.Out.Write(text)
+	return err
+}
+
+// yamlOf writes a JSON document as YAML with its members in the same order:
+// JSON is YAML, so that only the style has to change.
+func yamlOf(document []byte) ([]byte, error) {
+	var node yaml.Node
+	if err := yaml.Unmarshal(document, &node); err != nil {
+		return nil, err
+	}
+	unfold(&node)
+	var b bytes.Buffer
+	encoder := yaml.NewEncoder(&b)
+	encoder.SetIndent(2)
+	err := encoder.Encode(&node)
+	return b.Bytes(), errors.Join(err, encoder.Close())
+}
+
+// unfold takes braces and quotes away where YAML does without; the encoder
+// keeps the quotes that a text needs.
+func unfold(node *yaml.Node) {
+	node.Style = 0
+	for _, child := range node.Content {
+		unfold(child)
+	}
+}

@@ -1,0 +1,111 @@
+package call
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"mcp-partner/internal/app"
+	"mcp-partner/internal/cli/cmdutil"
+	"mcp-partner/internal/cli/render"
+	"mcp-partner/internal/exit"
+	"mcp-partner/schemas"
+)
+
+type toolsOptions struct {
+	json   bool
+	format string
+}
+
+// The forms in which frameworks take tools.
+const (
+	formatMCP       = "mcp"
+	formatOpenAI    = "openai"
+	formatAnthropic = "anthropic"
+	formatMarkdown  = "markdown"
+)
+
+// NewCmdTools builds `tools`.
+func NewCmdTools(deps *cmdutil.Deps) *cobra.Command {
+	options := &toolsOptions{}
+	command := &cobra.Command{
+		Use:   "tools",
+		Short: "List the tools, also for frameworks that speak no MCP",
+		Long: `List the tools. With --json it prints the result of tools/list, byte for byte as
+an MCP client gets it. It needs no state directory and no vault.
+
+--format openai and anthropic print the list that the APIs of those names take;
+mcp-partner call TOOL --args - --json carries out what a model answers. markdown is
+for a prompt. docs/frameworks.md has a program for each.`,
+		Example: "  mcp-partner tools\n  mcp-partner tools --format openai\n  echo '{\"tenant\":\"contoso\"}' | mcp-partner call check_partner_link --args - --json",
+		Args:    cmdutil.NoArguments,
+		RunE: func(command *cobra.Command, _ []string) error {
+			if !slices.Contains([]string{"", formatMCP, formatOpenAI, formatAnthropic, formatMarkdown}, options.format) {
+				return exit.Usage(cmdutil.Help(command), "--format is mcp, openai, anthropic or markdown")
+			}
+			if options.json && options.format != "" && options.format != formatMCP {
+				return exit.Usage(cmdutil.Help(command), "--json is --format mcp, and another --format was given")
+			}
+			return runTools(command.Context(), deps, options)
+		},
+	}
+	flags := command.Flags()
+	flags.BoolVar(&options.json, "json", false, "print the tools/list result, as --format mcp does")
+	flags.StringVar(&options.format, "format", "", "`mcp, openai, anthropic or markdown` (default: a table)")
+	return command
+}
+
+func runTools(ctx context.Context, deps *cmdutil.Deps, o *toolsOptions) error {
+	switch {
+	case o.json || o.format == formatMCP:
+		result, err := deps.Exchange(ctx, "tools/list", app.ModernParams())
+		if err != nil {
+			return err
+		}
+		return deps.IO.PrintRawJSON(result)
+	case o.format == formatOpenAI:
+		return printTools(deps, openAITool)
+	case o.format == formatAnthropic:
+		return printTools(deps, anthropicTool)
+	case o.format == formatMarkdown:
+		_, err := deps.IO.Out.Write([]byte(toolsMarkdown(schemas.Catalogue())))
+		return err
+	default:
+		u := deps.IO.UI()
+		render.WriteTools(u, schemas.Catalogue())
+		return u.Err
+	}
+}
+
+// printTools prints the list of tools in the form of a framework.
+func printTools(deps *cmdutil.Deps, form func(schemas.Operation) any) error {
+	var all []any
+	for _, op := range schemas.Catalogue() {
+		all = append(all, form(op))
+	}
+	return deps.IO.PrintJSON(all)
+}
+
+// function is what both forms say of a tool; the member that holds the schema
+// is named differently.
+type function struct {
+	Name        string         `json:"name"`
+	Description string         `json:"description"`
+	Parameters  json.Marshaler `json:"parameters,omitempty"`
+	InputSchema json.Marshaler `json:"input_schema,omitempty"`
+}
+
+// openAITool is an element of "tools" in the Chat Completions API.
+func openAITool(op schemas.Operation) any {
+	return struct {
+		Type     string   `json:"type"`
+		Function function `json:"function"`
+	}{"function", function{Name: op.Name, Description: op.Description(), Parameters: op.InputSchema()}}
+}
+
+// anthropicTool is an element of "tools" in the Messages API.
+func anthropicTool(op schemas.Operation) any {
+	return function{Name: op.Name, Description: op.Description(), InputSchema: op.InputSchema()}
+}

@@ -1,0 +1,3 @@
+// Package client has the commands that write this server into the configuration
+// of MCP clients and take it out again.
+package client

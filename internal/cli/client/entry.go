@@ -1,0 +1,138 @@
+package client
+
+import (
+	"net/url"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"mcp-partner/internal/cli/term"
+	"mcp-partner/internal/clientfile"
+	"mcp-partner/internal/config"
+	"mcp-partner/internal/exit"
+	"mcp-partner/schemas"
+)
+
+// ours returns the entry that stands there already, as this program would write
+// it, or nothing where there is none. An entry that leads to another program is
+// refused: whoever put it there needs it.
+func (o *ClientOptions) ours(file clientfile.File) (block []byte, err error) {
+	old, found, err := o.client.Find(file.Text, o.Name)
+	switch {
+	case err != nil:
+		return nil, untouched(file.Path, err)
+	case !found:
+		return nil, nil
+	case old.URL == "" && !startsThis(old):
+		return nil, exit.Refused("choose another with --name, or take that entry out by hand",
+			"%s has another program under the name %s, so %s was left as it is", o.client.Title, o.Name, file.Path)
+	}
+	block, err = o.client.Print(o.Name, presentable(old))
+	if err != nil {
+		return nil, untouched(file.Path, err)
+	}
+	return block, nil
+}
+
+// startsThis reports whether an entry starts this program, perhaps an older
+// copy of it that lies elsewhere. Somebody else's may have a name that begins
+// with ours.
+func startsThis(s clientfile.Server) bool {
+	serves := slices.Contains(s.Args, "serve")
+	return isThis(s.Command) || serves && (strings.HasPrefix(fileName(s.Command), programName) || slices.Contains(s.Args, "--state-dir"))
+}
+
+// isThis reports whether a command is this program by its name.
+func isThis(command string) bool {
+	name := fileName(command)
+	own, err := thisProgram()
+	return err == nil && name == filepath.Base(own) || strings.TrimSuffix(name, ".exe") == programName
+}
+
+// fileName is the last part of a path of any system.
+func fileName(path string) string { return path[strings.LastIndexAny(path, `/\`)+1:] }
+
+// programName is what the program is called where nobody renamed it.
+const programName = "mcp-partner"
+
+// keptFields tells what else stands in the entry, by name: what a person added to
+// it, or whoever wrote the file of a project. A variable of ours is a setting of the
+// server like a flag that is shown.
+func keptFields(u *term.UI, kept []string) {
+	if len(kept) == 0 {
+		return
+	}
+	names := make([]string, len(kept))
+	for i, name := range kept {
+		names[i] = schemas.Foreign(name)
+	}
+	u.Field("kept", strings.Join(names, ", "))
+	if slices.ContainsFunc(kept, decides) {
+		u.Line(term.Warn, "What was kept decides as well what the server may do, and it was not written by this program. Look at it in the file.")
+	}
+}
+
+// decides reports whether something that was kept can set flags of the server.
+func decides(kept string) bool {
+	return strings.HasPrefix(strings.ToUpper(kept), "ENV "+config.Prefix) || kept == "envFile"
+}
+
+// presentable leaves out what may be a secret that somebody wrote there: all of a
+// URL but where it leads, and the arguments of a program that starts this one, such
+// as docker. Our own flags take no secret.
+func presentable(s clientfile.Server) clientfile.Server {
+	if s.URL == "" && !isThis(s.Command) {
+		s.Args = []string{"(not shown)"}
+	}
+	if s.URL == "" {
+		return s
+	}
+	u, err := url.Parse(s.URL)
+	if err != nil {
+		s.URL = "?"
+		return s
+	}
+	s.URL = (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()
+	return s
+}
+
+// difference compares two entries line by line: what they begin and end with
+// alike stands once.
+func difference(before, after string) []string {
+	old, now := slices.Collect(strings.Lines(before)), slices.Collect(strings.Lines(after))
+	begin := 0
+	for begin < min(len(old), len(now)) && old[begin] == now[begin] {
+		begin++
+	}
+	end := 0
+	for end < min(len(old), len(now))-begin && old[len(old)-1-end] == now[len(now)-1-end] {
+		end++
+	}
+	var lines []string
+	add := func(mark string, part []string) {
+		for _, line := range part {
+			lines = append(lines, mark+strings.TrimRight(line, "\n"))
+		}
+	}
+	add("  ", now[:begin])
+	add("- ", old[begin:len(old)-end])
+	add("+ ", now[begin:len(now)-end])
+	add("  ", now[len(now)-end:])
+	return lines
+}
+
+// changedLines shows changed lines, each kind in a colour of its own.
+func changedLines(u *term.UI, lines []string) {
+	u.Blank()
+	for _, line := range lines {
+		shown := term.Plain
+		switch line[0] {
+		case '+':
+			shown = term.Good
+		case '-':
+			shown = term.Bad
+		}
+		u.Line(shown, "  "+line)
+	}
+	u.Blank()
+}

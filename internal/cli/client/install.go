@@ -1,0 +1,343 @@
+package client
+
+import (
+	"context"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"mcp-partner/internal/cli/cmdutil"
+	"mcp-partner/internal/cli/serve"
+	"mcp-partner/internal/cli/term"
+	"mcp-partner/internal/clientfile"
+	"mcp-partner/internal/config"
+	"mcp-partner/internal/exit"
+	"mcp-partner/vault"
+)
+
+// ClientOptions say which entry of which client is meant.
+type ClientOptions struct {
+	client      clientfile.Client
+	Name, Scope string
+}
+
+func (o *ClientOptions) add(flags *pflag.FlagSet) {
+	flags.StringVar(&o.Name, "name", "partner", "`NAME` of the server in the client")
+	flags.StringVar(&o.Scope, "scope", string(clientfile.ScopeUser), "whose configuration: `user or project`, the one of the working directory")
+}
+
+// maxServerName bounds a server's name, in bytes.
+const maxServerName = 64
+
+// isServerName keeps a server's name to what every client takes.
+func isServerName(name string) bool {
+	strange := func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '_'
+	}
+	return name != "" && len(name) <= maxServerName && !strings.ContainsFunc(name, strange)
+}
+
+// Check finds the client, and refuses what no client has.
+func (o *ClientOptions) Check(name string) error {
+	var ok bool
+	o.client, ok = clientfile.Lookup(name)
+	switch {
+	case !ok:
+		return exit.Usage("the clients are "+strings.Join(clientfile.Names(), ", "), "there is no client of that name")
+	case !isServerName(o.Name):
+		return exit.Usage("use letters, digits, - and _, at most 64", "--name is not a name that every client takes")
+	case o.Scope != string(clientfile.ScopeUser) && o.Scope != string(clientfile.ScopeProject):
+		return exit.Usage("give --scope user or --scope project", "there is no such scope")
+	}
+	return nil
+}
+
+// file opens the client's configuration.
+func (o *ClientOptions) file(deps *cmdutil.Deps) (clientfile.File, error) {
+	path, err := o.path(deps)
+	if err != nil {
+		return clientfile.File{}, err
+	}
+	file, err := clientfile.Open(path)
+	if err != nil {
+		return clientfile.File{}, untouched(path, err)
+	}
+	if o.Scope == string(clientfile.ScopeProject) {
+		file = file.Shared()
+	}
+	return file, nil
+}
+
+func (o *ClientOptions) path(deps *cmdutil.Deps) (string, error) {
+	folder, err := os.Getwd()
+	if err != nil {
+		return "", exit.Failed("change into a folder that exists", "the working directory is not known")
+	}
+	path, err := o.client.Path(clientfile.Place{GOOS: runtime.GOOS, Env: deps.IO.Env, Project: folder}, clientfile.Scope(o.Scope))
+	if err != nil {
+		return "", exit.Usage("mcp-partner install "+o.client.Name+" --print shows what to put there by hand", "%s", err)
+	}
+	return path, nil
+}
+
+// untouched says that a configuration was left as it is.
+func untouched(path string, err error) error {
+	return exit.Failed("mend the file, or put the entry there by hand: mcp-partner install CLIENT --print",
+		"%s was not changed: %s", path, err)
+}
+
+type InstallOptions struct {
+	ClientOptions
+	url      string
+	clientID string
+	print    bool
+	// serve are more arguments for the server.
+	Serve []string
+}
+
+// NewCmdInstall builds `install`.
+func NewCmdInstall(deps *cmdutil.Deps) *cobra.Command {
+	options := &InstallOptions{}
+	command := &cobra.Command{
+		Use:   "install CLIENT [-- ARGUMENTS OF serve]",
+		Short: "Write this server into the configuration of an MCP client",
+		Long: `Write this server into the configuration of an MCP client: ` + strings.Join(clientfile.Names(), ", ") + `.
+The entry starts this very binary, by its absolute path, on the state directory of
+this call. What stands in the file besides is left as it is, comments and order
+too, and so is what you added to the entry itself. The file is copied beside itself
+first, and the difference is shown. No secret is ever written there.
+
+With --http the entry is the URL of a server that runs elsewhere; the client then
+signs in by OAuth when the server asks for it. Where the issuer registers no clients
+by itself, as Entra ID, --client-id names the registration that is meant for this.
+
+What follows -- goes to serve, for example bounds. Better than flags in a client's
+file, which an agent may be able to edit, are rules in config.yaml.`,
+		Example: `  mcp-partner install claude-desktop
+  mcp-partner install vscode --scope project
+  mcp-partner install cursor --print
+  mcp-partner install claude-code --http https://partner.example/mcp --client-id GUID
+  mcp-partner install claude-desktop -- --tenants 'contoso,fab*' --partner-ids 1234567`,
+		ValidArgs: clientfile.Names(),
+		RunE: func(command *cobra.Command, args []string) error {
+			if err := options.take(command, args); err != nil {
+				return err
+			}
+			return RunInstall(command.Context(), deps, options)
+		},
+	}
+	flags := command.Flags()
+	options.add(flags)
+	flags.StringVar(&options.url, "http", "", "`URL` of a server that runs elsewhere, in place of a command")
+	flags.StringVar(&options.clientID, "client-id", "", "`ID` of the client's registration with the issuer, for --http; it is no secret")
+	flags.BoolVar(&options.print, "print", false, "print the entry for pasting, and change nothing")
+	config.Typed(flags, "http", "client-id") // their variables are meant for serve and tenants add
+	return command
+}
+
+// take splits the words at the dashes and checks both halves.
+func (o *InstallOptions) take(command *cobra.Command, args []string) error {
+	if at := command.ArgsLenAtDash(); at >= 0 {
+		args, o.Serve = args[:at], args[at:]
+	}
+	if err := cmdutil.OneArgument("the client's name")(command, args); err != nil {
+		return err
+	}
+	if err := o.Check(args[0]); err != nil {
+		return err
+	}
+	switch {
+	case o.url == "" && o.clientID != "":
+		return exit.Usage("give --http URL as well, or leave it out", "--client-id is for a server with a URL")
+	case o.url == "":
+		return checkServeArguments(o.Serve)
+	case o.clientID != "" && !isClientID(o.clientID):
+		return exit.Usage("it is the ID of the registration, such as a GUID; no secret belongs into a client's file", "--client-id is no ID")
+	}
+	if len(o.Serve) > 0 {
+		return exit.Usage("leave them out: that server was started elsewhere", "arguments of serve do not go with --http")
+	}
+	return checkServerURL(o.url)
+}
+
+// isClientID keeps an ID to what issuers give out.
+func isClientID(text string) bool {
+	strange := func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune("\"'`\\$<>{}", r) }
+	return len(text) <= 128 && !strings.ContainsFunc(text, strange)
+}
+
+// checkServeArguments reads them as serve will, so that a typing error is found
+// by the person and not by the client.
+func checkServeArguments(args []string) error {
+	deps := cmdutil.NewDeps(&term.Streams{})
+	root, serve := &cobra.Command{Use: "mcp-partner"}, serve.NewCmdServe(deps)
+	deps.AddGlobals(root.PersistentFlags())
+	root.AddCommand(serve)
+	if err := serve.ParseFlags(args); err != nil {
+		return cmdutil.FlagError(serve, err)
+	}
+	switch {
+	case serve.Flags().NArg() > 0:
+		return exit.Usage("mcp-partner serve --help", "serve takes no arguments beside its flags")
+	case serve.Flags().Changed("http") || serve.Flags().Changed("state-dir"):
+		return exit.Usage("give --state-dir and --http before the --", "--state-dir and --http are set by install itself")
+	}
+	return nil
+}
+
+// checkServerURL refuses what would put a secret into the file, or send one
+// over the network in the clear.
+func checkServerURL(text string) error {
+	const next = "give --http https://HOST/mcp"
+	u, err := url.Parse(text)
+	switch {
+	case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http":
+		return exit.Usage(next, "--http is not the URL of a server")
+	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
+		return exit.Usage(next, "--http has more than a host and a path: no name, password or token belongs into a client's file")
+	case u.Scheme == "http" && !cmdutil.IsLoopback(u.Hostname()):
+		return exit.Usage(next, "--http is not encrypted: only a server on this machine may be reached that way")
+	}
+	return nil
+}
+
+func RunInstall(_ context.Context, deps *cmdutil.Deps, o *InstallOptions) error {
+	server, err := o.server(deps)
+	if err != nil {
+		return err
+	}
+	block, err := o.client.Print(o.Name, server)
+	if err != nil {
+		return exit.Refused("mcp-partner install "+o.client.Name+" without --http starts the server on this machine", "%s", err)
+	}
+	if o.print {
+		_, err := deps.IO.Out.Write(block)
+		return err
+	}
+	file, err := o.file(deps)
+	if err != nil {
+		return err
+	}
+	old, err := o.ours(file)
+	if err != nil {
+		return err
+	}
+	text, err := o.client.Set(file.Text, o.Name, server)
+	if err != nil {
+		return untouched(file.Path, err)
+	}
+	if string(text) == string(file.Text) {
+		return showInstalled(deps, o, file, "", nil)
+	}
+	backup, err := file.Replace(text, time.Now())
+	if err != nil {
+		return untouched(file.Path, err)
+	}
+	file.Text = text
+	if err := showInstalled(deps, o, file, backup, difference(string(old), string(block))); err != nil {
+		return err
+	}
+	return warnOfPassphrase(deps, o)
+}
+
+// server is what the client is told.
+func (o *InstallOptions) server(deps *cmdutil.Deps) (clientfile.Server, error) {
+	if o.url != "" {
+		return clientfile.Server{URL: o.url, ClientID: o.clientID}, nil
+	}
+	dir, err := deps.StateDirectory()
+	if err != nil {
+		return clientfile.Server{}, err
+	}
+	program, err := thisProgram()
+	if err != nil {
+		return clientfile.Server{}, err
+	}
+	return clientfile.Server{Command: program, Args: append([]string{"serve", "--state-dir", dir}, o.Serve...)}, nil
+}
+
+// thisProgram is the path that a client can start. What `go run` has built is
+// gone when it ends.
+func thisProgram() (string, error) {
+	path, err := os.Executable()
+	if err == nil {
+		path, err = filepath.Abs(path)
+	}
+	if err != nil {
+		return "", exit.Failed("start it by its full path", "where this program lies is not known")
+	}
+	if strings.Contains(filepath.ToSlash(path), "/go-build") {
+		return "", exit.Refused("run: go build -o mcp-partner ./cmd/mcp-partner, and install with that program",
+			"this program was started with go run and is gone when it ends, so no client could start it")
+	}
+	return path, nil
+}
+
+// showInstalled says what changed; no difference means that nothing did.
+func showInstalled(deps *cmdutil.Deps, o *InstallOptions, file clientfile.File, backup string, lines []string) error {
+	u := deps.IO.UI()
+	if lines == nil {
+		u.Linef(term.Good, "%s has this server already; nothing was changed.", o.client.Title)
+		u.Field("file", file.Path)
+		keptFields(u, o.client.Kept(file.Text, o.Name))
+		return u.Err
+	}
+	u.Linef(term.Good, "%s has the server %s now.", o.client.Title, o.Name)
+	u.Field("file", file.Path)
+	u.Field("backup", backup)
+	changedLines(u, lines)
+	keptFields(u, o.client.Kept(file.Text, o.Name))
+	u.Field("next", o.client.Restart)
+	u.Field("then ask", "Which tenants do we manage?")
+	u.Field("undo", "mcp-partner uninstall "+o.client.Name+o.flags())
+	return u.Err
+}
+
+// warnOfPassphrase tells that the server will stay locked: a client starts it
+// without a terminal.
+func warnOfPassphrase(deps *cmdutil.Deps, o *InstallOptions) error {
+	if o.url != "" || !StaysLocked(deps, o.Serve) {
+		return nil
+	}
+	u := deps.IO.UI()
+	u.Blank()
+	u.Line(term.Warn, "The vault opens with a passphrase that somebody types, and a client starts the server without a terminal.")
+	u.Field("give it", "mcp-partner install "+o.client.Name+o.flags()+" -- --passphrase-file FILE")
+	return u.Err
+}
+
+// StaysLocked reports whether a server that is started with these arguments, and
+// no terminal, cannot open the vault.
+func StaysLocked(deps *cmdutil.Deps, serve []string) bool {
+	given := func(name string) bool {
+		return deps.Config.Sets(name) || slices.ContainsFunc(serve, func(arg string) bool { return strings.HasPrefix(arg, "--"+name) })
+	}
+	if given("passphrase-file") || given("identity-file") {
+		return false
+	}
+	store, err := vault.OpenVault(deps.StateDir, vault.KeySource{}, nil)
+	if err != nil {
+		return false // doctor tells what is wrong with it
+	}
+	defer store.Close()
+	return store.NeedsPerson()
+}
+
+// flags are those of the options that are not the default, for a command.
+func (o *ClientOptions) flags() string {
+	text := ""
+	if o.Name != "partner" {
+		text += " --name " + o.Name
+	}
+	if o.Scope != string(clientfile.ScopeUser) {
+		text += " --scope " + o.Scope
+	}
+	return text
+}

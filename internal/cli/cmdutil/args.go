@@ -1,0 +1,111 @@
+package cmdutil
+
+import (
+	"errors"
+	"net"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"mcp-partner/internal/config"
+	"mcp-partner/internal/exit"
+	"mcp-partner/schemas"
+)
+
+func IsLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+func ShowHelp(command *cobra.Command, _ []string) error { return command.Help() }
+
+// NoArguments refuses words after a command without repeating them: one of
+// them may be a secret that was typed in the wrong place.
+func NoArguments(command *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	if command.HasSubCommands() {
+		return unknownCommand(command, args[0])
+	}
+	return exit.Usage(Help(command), "%s takes no arguments beside its flags", command.CommandPath())
+}
+
+// OneArgument wants the one thing that a command is about.
+func OneArgument(what string) cobra.PositionalArgs {
+	return func(command *cobra.Command, args []string) error {
+		if len(args) == 1 {
+			return nil
+		}
+		return exit.Usage(Help(command), "%s takes one argument, %s, and got %d", command.CommandPath(), what, len(args))
+	}
+}
+
+func unknownCommand(command *cobra.Command, written string) error {
+	var names []string
+	for _, sub := range command.Commands() {
+		if sub.IsAvailableCommand() {
+			names = append(names, sub.Name())
+		}
+	}
+	where := command.CommandPath() + " has"
+	if !command.HasParent() {
+		where = "there is"
+	}
+	if near := schemas.Nearest(written, names); near != "" {
+		return exit.Usage(Help(command), "%s no command %q: did you mean %s?", where, schemas.Foreign(written), near)
+	}
+	return exit.Usage(Help(command), "%s no command %q; the commands are %s", where, schemas.Foreign(written), strings.Join(names, ", "))
+}
+
+func Help(command *cobra.Command) string { return command.CommandPath() + " --help" }
+
+// FlagError words what pflag refused. It names the flag and never its value.
+func FlagError(command *cobra.Command, err error) error {
+	var missing *pflag.NotExistError
+	var invalid *pflag.InvalidValueError
+	var empty *pflag.ValueRequiredError
+	switch {
+	case errors.As(err, &missing):
+		return unknownFlag(command, missing.GetSpecifiedName())
+	case errors.As(err, &invalid):
+		flag := invalid.GetFlag()
+		return exit.Usage(Help(command), "--%s does not take that value: it wants %s", flag.Name, config.Wants(flag))
+	case errors.As(err, &empty):
+		return exit.Usage(Help(command), "--%s needs a value: it wants %s", empty.GetSpecifiedName(), config.Wants(empty.GetFlag()))
+	}
+	return exit.Usage(Help(command), "the flags cannot be read; write them as --name value")
+}
+
+func unknownFlag(command *cobra.Command, name string) error {
+	names := flagNames(command.Flags())
+	if config.Secretive(name) {
+		return exit.Usage("give it with --secret-stdin, --secret-file or --passphrase-file, or let it be asked for",
+			"there is no flag --%s: a secret is never an argument, which every process can read", schemas.Foreign(name))
+	}
+	if near := schemas.Nearest(strings.ReplaceAll(name, "_", "-"), names); near != "" {
+		return exit.Usage(Help(command), "%s has no flag --%s: did you mean --%s?", command.CommandPath(), schemas.Foreign(name), near)
+	}
+	return exit.Usage(Help(command), "%s has no flag --%s", command.CommandPath(), schemas.Foreign(name))
+}
+
+func flagNames(flags *pflag.FlagSet) []string {
+	var names []string
+	flags.VisitAll(func(flag *pflag.Flag) {
+		if !flag.Hidden {
+			names = append(names, flag.Name)
+		}
+	})
+	return names
+}
+
+// AtMostOneArgument lets the one thing that a command is about be left out.
+func AtMostOneArgument(what string) cobra.PositionalArgs {
+	return func(command *cobra.Command, args []string) error {
+		if len(args) <= 1 {
+			return nil
+		}
+		return exit.Usage(Help(command), "%s takes at most one argument, %s, and got %d", command.CommandPath(), what, len(args))
+	}
+}

@@ -1,0 +1,66 @@
+package cmdutil
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"mcp-partner/guard"
+	"mcp-partner/internal/cli/term"
+	"mcp-partner/tools"
+)
+
+// terminalConfirmer is asked on the terminal device, in the same words in which an
+// MCP client would show the question.
+type terminalConfirmer struct {
+	streams *term.Streams
+}
+
+// Confirmer returns whoever sits at the terminal, or nobody.
+func Confirmer(s *term.Streams) tools.Confirmer {
+	if !s.Attended() {
+		return tools.NoConfirmer{}
+	}
+	return terminalConfirmer{s}
+}
+
+// Resume implements tools.Person: a question is answered within its call.
+func (terminalConfirmer) Resume() (guard.Seal, guard.Answer, bool) { return "", guard.Answer{}, false }
+
+// Reachable implements tools.Person.
+func (p terminalConfirmer) Reachable() bool {
+	terminal, err := p.streams.Terminal()
+	if err != nil {
+		return false
+	}
+	return terminal.Close() == nil
+}
+
+// Ask implements tools.Person. A terminal that is closed instead of an answer
+// is a no.
+func (p terminalConfirmer) Ask(ctx context.Context, question guard.Question, _ guard.Seal) (tools.Reply, guard.Answer, error) {
+	terminal, err := p.streams.Terminal()
+	if err != nil {
+		return tools.Answered, guard.Answer{}, err
+	}
+	defer terminal.Close()
+	typed, err := terminal.Ask(ctx, formatQuestion(question), false)
+	if errors.Is(err, term.ErrNothingTyped) {
+		return tools.Answered, guard.Answer{Action: guard.ActionCancel}, nil
+	}
+	if err != nil {
+		return tools.Answered, guard.Answer{}, err
+	}
+	return tools.Answered, guard.Answer{Action: guard.ActionAccept, Typed: typed}, nil
+}
+
+// formatQuestion lays a question out. Facts hold foreign text and are escaped.
+func formatQuestion(question guard.Question) string {
+	var b strings.Builder
+	b.WriteString(term.Escape(question.Text) + "\n")
+	for _, fact := range question.Facts {
+		b.WriteString("  " + term.Escape(fact.Label) + ": " + term.Escape(fact.Value) + "\n")
+	}
+	b.WriteString(term.Escape(question.Prompt) + " (anything else writes nothing): ")
+	return b.String()
+}

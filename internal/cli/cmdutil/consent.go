@@ -1,0 +1,18 @@
+package cmdutil
+
+import (
+	"github.com/spf13/pflag"
+
+	"mcp-partner/internal/app"
+	"mcp-partner/internal/config"
+)
+
+func AddConsentFlags(c *app.Consent, flags *pflag.FlagSet) {
+	flags.BoolVar(&c.OtherAuthority, app.OtherAuthorityFlag, false, "send a stored secret, or its tokens, where they have not been sent so far")
+	config.Typed(flags, app.OtherAuthorityFlag)
+}
+
+func AddKeepLinkFlag(c *app.Consent, flags *pflag.FlagSet) {
+	flags.BoolVar(&c.KeepLink, "keep-link", false, "change who acts there without looking, and leave whatever is linked")
+	config.Typed(flags, "keep-link")
+}

@@ -1,0 +1,43 @@
+package cmdutil
+
+import (
+	"github.com/spf13/pflag"
+
+	"mcp-partner/internal/credential"
+)
+
+// KindFlags are the flags of kindOptions.
+func KindFlags() []string {
+	return []string{"kind", "certificate-file", "certificate-stdin", "certificate-passphrase-file", "token-file", "github-oidc",
+		"home-tenant", "identity-resource-id", "identity-object-id", "expires"}
+}
+
+func addKindFlags(k *credential.KindOptions, flags *pflag.FlagSet) {
+	flags.StringVar(&k.Kind, "kind", "", "`KIND` of a new credential: "+credential.KindNames())
+	AddCertificateFlags(k, flags, "the client certificate")
+	flags.StringVar(&k.TokenFile, "token-file", "", "workload identity: the platform keeps a token in this `FILE`")
+	flags.BoolVar(&k.GitHub, "github-oidc", false, "workload identity: the token comes from the job's OIDC endpoint (GitHub Actions)")
+	flags.StringVar(&k.HomeTenant, "home-tenant", "", "managed identity: `GUID` of the tenant in which it exists (default: --tenant-id)")
+	flags.StringVar(&k.ResourceID, "identity-resource-id", "", "managed identity: the user-assigned one with this resource `ID`")
+	flags.StringVar(&k.IdentityObjectID, "identity-object-id", "", "managed identity: the user-assigned one with this object ID (`GUID`)")
+	flags.StringVar(&k.Expires, "expires", "", "when the client secret ends, a `DATE` such as 2027-01-31")
+}
+
+// AddCertificateFlags adds the ways of a certificate with its key.
+func AddCertificateFlags(k *credential.KindOptions, flags *pflag.FlagSet, what string) {
+	flags.StringVar(&k.CertificateFile, "certificate-file", "", "read "+what+" with its RSA key from this `FILE` (PEM or PFX)")
+	flags.BoolVar(&k.CertificateStdin, "certificate-stdin", false, "read "+what+" with its RSA key from standard input")
+	flags.StringVar(&k.PassphraseFile, "certificate-passphrase-file", "", "`FILE` with the passphrase of the certificate's key (default: asked for if it needs one)")
+}
+
+func AddCredentialFlags(c *credential.Options, flags *pflag.FlagSet) {
+	flags.StringVar(&c.Name, "credential", "", "`NAME` of the credential, or azure-cli (default: named after the tenant)")
+	flags.StringVar(&c.ClientID, "client-id", "", "`GUID` of the application")
+	AddSecretFlags(&c.Secret, flags)
+	addKindFlags(&c.Kind, flags)
+}
+
+func AddSecretFlags(s *credential.SecretOptions, flags *pflag.FlagSet) {
+	flags.BoolVar(&s.Stdin, "secret-stdin", false, "read the client secret from standard input")
+	flags.StringVar(&s.File, "secret-file", "", "read the client secret from this `FILE`")
+}

@@ -1,0 +1,139 @@
+package cmdutil
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"mcp-partner/internal/app"
+	"mcp-partner/internal/cli/term"
+	"mcp-partner/internal/config"
+	"mcp-partner/internal/exit"
+)
+
+// Deps is what every command gets: its streams, and the settings from which
+// the parts of the program are built.
+type Deps struct {
+	IO *term.Streams
+	*app.Settings
+	global globalFlags
+}
+
+// globalFlags are the flags of every command.
+type globalFlags struct{ stateDir, configFile, logLevel, logFormat string }
+
+func NewDeps(streams *term.Streams) *Deps {
+	return &Deps{IO: streams, Settings: app.NewSettings(streams.Env, Prompter{streams, &sync.Map{}})}
+}
+
+// Serving has a passphrase asked for each time: in a server a mistyped one must
+// not stay.
+func (d *Deps) Serving() { d.Prompter = Prompter{Streams: d.IO} }
+
+func (d *Deps) AddGlobals(flags *pflag.FlagSet) {
+	flags.StringVar(&d.global.stateDir, "state-dir", "", "`DIR` that holds the vault, the directory of tenants and config.yaml")
+	flags.StringVar(&d.global.configFile, "config", "", "config `FILE` (default: config.yaml in the state directory)")
+	flags.StringVar(&d.global.logLevel, "log-level", "", "least `LEVEL` that is logged: debug, info, warn or error (default: info for serve, else error)")
+	flags.StringVar(&d.global.logFormat, "log-format", "text", "how standard error is written: `text or json`")
+	config.Standing(flags, "state-dir", "log-level", "log-format")
+}
+
+// Prepare finds the settings of a command. It runs before every command, and
+// before a completion that looks into the state directory.
+func (d *Deps) Prepare(command *cobra.Command, _ []string) error {
+	flags := command.Flags()
+	strangers, err := d.checkEnv(command.Root())
+	if err != nil {
+		return exit.Usage(Help(command), "%s", err)
+	}
+	if err := d.settle(command, flags); err != nil {
+		return err
+	}
+	level, err := d.levelFor(command)
+	if err != nil {
+		return err
+	}
+	if d.Log, err = newLogger(d.IO.Err, level, d.global.logFormat); err != nil {
+		return err
+	}
+	for _, name := range strangers {
+		fmt.Fprintf(d.IO.Err, "mcp-partner: note: environment variable %s names no setting and is ignored\n", term.Escape(name))
+	}
+	return nil
+}
+
+// checkEnv judges the environment's variables that bear the program's prefix.
+// Where there is none, as in most starts, the flags need not be gathered.
+func (d *Deps) checkEnv(root *cobra.Command) (strangers []string, err error) {
+	own := slices.DeleteFunc(slices.Clone(d.IO.Environ), func(pair string) bool { return !strings.HasPrefix(pair, config.Prefix) })
+	if len(own) == 0 {
+		return nil, nil
+	}
+	return config.CheckEnv(own, AllFlags(root, func(*pflag.Flag) bool { return true }))
+}
+
+// settle fills the flags in and finds the state directory.
+func (d *Deps) settle(command *cobra.Command, flags *pflag.FlagSet) error {
+	if err := config.Apply(flags, d.IO.Env, config.File{}); err != nil {
+		return exit.Usage(Help(command), "%s", err)
+	}
+	var err error
+	if d.Config, err = d.loadConfig(command.Root()); err != nil {
+		return exit.Usage("correct the file, or give another with --config", "%s", err)
+	}
+	if err := config.Apply(flags, d.IO.Env, d.Config); err != nil {
+		return exit.Usage(Help(command), "%s", err)
+	}
+	d.SetStateDir(d.global.stateDir)
+	return nil
+}
+
+// loadConfig reads --config, else config.yaml in the state directory. It never
+// looks into the working directory, where anybody may have put a file.
+func (d *Deps) loadConfig(root *cobra.Command) (config.File, error) {
+	if d.global.configFile != "" {
+		d.Source = app.ConfigSource{Path: d.global.configFile, Known: func() []string { return AllFlags(root, config.IsStanding) }}
+		return d.Source.Read()
+	}
+	d.SetStateDir(d.global.stateDir)
+	// Where there is no directory to look into, a command that needs one says so.
+	if d.Locate() != nil {
+		return config.File{}, nil
+	}
+	d.Source = app.ConfigSource{Path: filepath.Join(d.StateDir, app.ConfigName), Known: func() []string {
+		return AllFlags(root, func(flag *pflag.Flag) bool { return config.IsStanding(flag) && flag.Name != "state-dir" })
+	}}
+	if _, err := os.Lstat(d.Source.Path); errors.Is(err, fs.ErrNotExist) || !app.IsDirectory(d.StateDir) {
+		return config.File{}, nil
+	}
+	return d.Source.Read()
+}
+
+// AllFlags lists the names of flags of all commands, each once.
+func AllFlags(root *cobra.Command, want func(*pflag.Flag) bool) []string {
+	var names []string
+	var walk func(*cobra.Command)
+	walk = func(command *cobra.Command) {
+		for _, flags := range []*pflag.FlagSet{command.PersistentFlags(), command.LocalFlags()} {
+			flags.VisitAll(func(flag *pflag.Flag) {
+				if want(flag) {
+					names = append(names, flag.Name)
+				}
+			})
+		}
+		for _, sub := range command.Commands() {
+			walk(sub)
+		}
+	}
+	walk(root)
+	slices.Sort(names)
+	return slices.Compact(names)
+}

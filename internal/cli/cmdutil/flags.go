@@ -1,0 +1,206 @@
+package cmdutil
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/spf13/pflag"
+
+	"mcp-partner/fleet"
+	"mcp-partner/guard"
+	"mcp-partner/internal/app"
+	"mcp-partner/internal/cli/term"
+	"mcp-partner/internal/config"
+	"mcp-partner/internal/exit"
+	"mcp-partner/schemas"
+)
+
+// FleetFlags bound what runs over many tenants.
+type FleetFlags struct{ Concurrency int }
+
+const mostConcurrency = 512
+
+func (o *FleetFlags) Add(flags *pflag.FlagSet) {
+	flags.IntVar(&o.Concurrency, "concurrency", 64, "`N` tenants that an audit asks at the same time")
+	config.Standing(flags, "concurrency")
+}
+
+// Apply makes the limits of this command those of the house that it opens.
+func (o *FleetFlags) Apply(deps *Deps) error {
+	if o.Concurrency < 1 || o.Concurrency > mostConcurrency {
+		return exit.Usage("give a number from 1 to 512", "--concurrency is out of range")
+	}
+	deps.Limits = fleet.Limits{Concurrency: o.Concurrency}
+	return nil
+}
+
+// StandingTenants takes the operator's bound on tenants from the variable or the
+// config file, for a command whose own --tenants is a selection: the flag of
+// that name is no bound there, and the bound must not get lost.
+func (d *Deps) StandingTenants() (List, error) {
+	var bound GuardFlags
+	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
+	bound.AddBounds(flags)
+	if err := config.Apply(flags, d.IO.Env, d.Config); err != nil {
+		return nil, exit.Usage("correct the setting", "%s", err)
+	}
+	return bound.Tenants, nil
+}
+
+// AddAsking adds who is asked and which IDs may be written; the tenants of the
+// command are a selection, and their bound comes from elsewhere.
+func (g *GuardFlags) AddAsking(flags *pflag.FlagSet) {
+	flags.BoolVar(&g.AllowWrites, "allow-writes", false, "let this command write; a person is asked before it does")
+	g.approval = approvalMode(guard.ApprovalAsk)
+	flags.Var(&g.approval, "approval", "who is asked before a write: `ask, requester, approver or none`; none needs --simulate or --partner-ids")
+	flags.Var(&g.partnerIDs, "partner-ids", "only these partner `IDS` may be written, with commas between")
+	config.Standing(flags, "allow-writes", "approval", "partner-ids")
+}
+
+func AddKeyFlags(k *app.KeyFiles, flags *pflag.FlagSet) {
+	flags.StringVar(&k.Passphrase, "passphrase-file", "", "`FILE` with the passphrase of the vault")
+	flags.StringVar(&k.Identity, "identity-file", "", "`FILE` with the age identity that opens the vault")
+	config.Standing(flags, "passphrase-file", "identity-file")
+}
+
+// KeyArguments are the flags that a server needs to open the same vault.
+func KeyArguments(k app.KeyFiles) ([]string, error) {
+	var all []string
+	for _, flag := range [][2]string{{"--passphrase-file", k.Passphrase}, {"--identity-file", k.Identity}} {
+		if flag[1] == "" {
+			continue
+		}
+		path, err := filepath.Abs(flag[1])
+		if err != nil {
+			return nil, exit.Failed("give "+flag[0]+" with an absolute path", "the working directory is not known")
+		}
+		all = append(all, flag[0], path)
+	}
+	return all, nil
+}
+
+// Prompter asks for the passphrase of the vault where a write would be
+// confirmed: at the terminal, and only where somebody seems to sit there. The
+// terminal that a client's user works at is not written to.
+type Prompter struct {
+	Streams *term.Streams
+	// typed keeps what was typed for each prompt, so that one command asks once,
+	// whatever needs the vault. It is nil in a server, where a mistyped
+	// passphrase must not stay.
+	typed *sync.Map
+}
+
+// typedAnswer is what came of one prompt.
+type typedAnswer struct {
+	typed string
+	err   error
+}
+
+// Passphrase implements vault.Prompter.
+func (p Prompter) Passphrase(ctx context.Context, prompt string) ([]byte, error) {
+	if p.typed == nil {
+		return p.ask(ctx, prompt)
+	}
+	if before, ok := p.typed.Load(prompt); ok {
+		answer := before.(typedAnswer)
+		return []byte(answer.typed), answer.err
+	}
+	typed, err := p.ask(ctx, prompt)
+	if ctx.Err() == nil {
+		p.typed.Store(prompt, typedAnswer{string(typed), err})
+	}
+	return typed, err
+}
+
+func (p Prompter) ask(ctx context.Context, prompt string) ([]byte, error) {
+	locked := schemas.NewProblem(schemas.CodeVaultLocked, "The vault is protected by a passphrase, and there is no terminal to ask on.")
+	if !p.Streams.Attended() {
+		return nil, locked
+	}
+	terminal, err := p.Streams.Terminal()
+	if err != nil {
+		return nil, locked
+	}
+	defer terminal.Close()
+	typed, err := terminal.Ask(ctx, term.Escape(prompt), true)
+	if err != nil {
+		return nil, schemas.NewProblem(schemas.CodeVaultLocked, "The vault is protected by a passphrase, and none was typed.")
+	}
+	return []byte(typed), nil
+}
+
+// GuardFlags say what an operator allows.
+type GuardFlags struct {
+	AllowWrites                bool
+	approval                   approvalMode
+	tools, Tenants, partnerIDs List
+}
+
+func (g *GuardFlags) Add(flags *pflag.FlagSet) {
+	flags.BoolVar(&g.AllowWrites, "allow-writes", false, "let tools write; a person is asked before each write")
+	g.approval = approvalMode(guard.ApprovalAsk)
+	flags.Var(&g.approval, "approval", "who is asked before a write: `ask, requester, approver or none`; none needs --simulate or --partner-ids")
+	g.AddBounds(flags)
+	config.Standing(flags, "allow-writes", "approval")
+}
+
+// AddBounds adds what bounds a call whatever the policy says.
+func (g *GuardFlags) AddBounds(flags *pflag.FlagSet) {
+	flags.Var(&g.tools, "tools", "only these `TOOLS`, with commas between")
+	flags.Var(&g.Tenants, "tenants", "only these `TENANTS`: names or globs, with commas between")
+	flags.Var(&g.partnerIDs, "partner-ids", "only these partner `IDS` may be written, with commas between")
+	config.Standing(flags, "tools", "tenants", "partner-ids")
+}
+
+func (g *GuardFlags) Rules() guard.Options {
+	return guard.Options{
+		AllowWrites: g.AllowWrites, Approval: guard.Approval(g.approval),
+		Bounds: guard.Bounds{Tools: g.tools, Tenants: g.Tenants, PartnerIDs: g.partnerIDs},
+	}
+}
+
+// approvalMode is a flag that says whom to ask before a write.
+type approvalMode guard.Approval
+
+// Set implements pflag.Value.
+func (m *approvalMode) Set(text string) error {
+	modes := []guard.Approval{guard.ApprovalAsk, guard.ApprovalRequester, guard.ApprovalApprover, guard.ApprovalNone}
+	if !slices.Contains(modes, guard.Approval(text)) {
+		return errors.New("no such mode")
+	}
+	*m = approvalMode(text)
+	return nil
+}
+
+// String implements pflag.Value.
+func (m *approvalMode) String() string { return string(*m) }
+
+// Type implements pflag.Value.
+func (m *approvalMode) Type() string { return "mode" }
+
+// List is a flag of several values with commas between. It refuses an empty
+// one: --tenants "$CUSTOMERS" with nothing in the variable would otherwise be a
+// bound that bounds nothing.
+type List []string
+
+// Set implements pflag.Value; a flag that is given twice adds up.
+func (l *List) Set(text string) error {
+	for item := range strings.SplitSeq(text, ",") {
+		item = strings.TrimSpace(item)
+		if item == "" {
+			return errors.New("an item of the list is empty")
+		}
+		*l = append(*l, item)
+	}
+	return nil
+}
+
+// String implements pflag.Value.
+func (l *List) String() string { return strings.Join(*l, ",") }
+
+// Type implements pflag.Value.
+func (l *List) Type() string { return config.ListType }

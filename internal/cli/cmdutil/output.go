@@ -1,0 +1,116 @@
+package cmdutil
+
+import (
+	"cmp"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"mcp-partner/internal/exit"
+)
+
+// WriteOutput writes a file that only its owner can read. It replaces a file
+// only when forced, and never goes through a symbolic link.
+func WriteOutput(path string, data []byte, force bool) error {
+	return StreamOutput(path, force, Whole(data))
+}
+
+// content writes what belongs into a file.
+type content func(io.Writer) error
+
+func Whole(data []byte) content {
+	return func(w io.Writer) error {
+		_, err := w.Write(data)
+		return err
+	}
+}
+
+// StreamOutput is writeOutput for what is too long to be held in memory. Where
+// the content fails, its error is returned and the place is as it was.
+func StreamOutput(path string, force bool, c content) error {
+	if err := CheckOutput(path, force); err != nil {
+		return err
+	}
+	if force {
+		return replace(path, c)
+	}
+	return Create(path, c)
+}
+
+// CheckOutput refuses a place that cannot be written to. What takes long asks
+// before it begins, so that its result has somewhere to go.
+func CheckOutput(path string, force bool) error {
+	info, err := os.Lstat(path)
+	switch {
+	case err == nil && !info.Mode().IsRegular():
+		return exit.Refused("give the path of a file that is not there yet", "%s is a symbolic link or no file, and is not written to", path)
+	case err == nil && !force:
+		return exit.Refused("give --force to replace it, or another file", "%s is there already", path)
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return Unwritable(path)
+	}
+	if folder, err := os.Stat(filepath.Dir(path)); err != nil || !folder.IsDir() {
+		return Unwritable(path)
+	}
+	return nil
+}
+
+// Create makes a new file; the exclusive flag also refuses a link that came
+// after the look.
+func Create(path string, c content) error {
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return Unwritable(path)
+	}
+	return fill(file, path, c)
+}
+
+// replace puts a new file in the place of a name, whatever the name has become
+// since it was looked at.
+func replace(path string, c content) error {
+	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*") // with mode 0600
+	if err != nil {
+		return Unwritable(path)
+	}
+	if err := fill(file, path, c); err != nil {
+		return err
+	}
+	if os.Rename(file.Name(), path) != nil {
+		_ = os.Remove(file.Name())
+		return Unwritable(path)
+	}
+	return nil
+}
+
+// fill writes and closes a file that is to be at a path, or removes it.
+func fill(file *os.File, path string, c content) error {
+	out := &outputFile{file: file}
+	failure := c(out)
+	closed := errors.Join(file.Sync(), file.Close())
+	if failure == nil && out.err == nil && closed == nil {
+		return nil
+	}
+	_ = os.Remove(file.Name())
+	if failure != nil && out.err == nil {
+		return failure
+	}
+	return Unwritable(path)
+}
+
+// outputFile tells the errors of a file from those of what is written to it.
+type outputFile struct {
+	file *os.File
+	err  error
+}
+
+func (w *outputFile) Write(data []byte) (n int, err error) {
+	n, err = w.file.Write(data)
+	w.err = cmp.Or(w.err, err)
+	return n, err
+}
+
+func Unwritable(path string) error {
+	return exit.Failed("check that the folder exists and is writable, and that the disk has room", "%s cannot be written", path)
+}

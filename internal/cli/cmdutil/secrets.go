@@ -1,0 +1,188 @@
+package cmdutil
+
+import (
+	"context"
+	"errors"
+	"io"
+	"strings"
+
+	"mcp-partner/internal/app"
+	"mcp-partner/internal/cli/term"
+	"mcp-partner/internal/credential"
+	"mcp-partner/internal/disk"
+	"mcp-partner/internal/exit"
+	"mcp-partner/signin"
+	"mcp-partner/tenants"
+	"mcp-partner/vault"
+)
+
+// readSecretOptions takes the secret from where the flags say. It is the zero Secret if they
+// say nothing.
+func readSecretOptions(s *credential.SecretOptions, in io.Reader) (vault.Secret, error) {
+	switch {
+	case s.Stdin && s.File != "":
+		return vault.Secret{}, exit.Usage("give one of them", "--secret-stdin and --secret-file were both given")
+	case s.Stdin:
+		return readSecret(in, "standard input")
+	case s.File != "":
+		return readSecretFile(s.File)
+	}
+	return vault.Secret{}, nil
+}
+
+func readSecretFile(path string) (vault.Secret, error) {
+	raw, err := readSecretBytes(path, "--secret-file")
+	if err != nil {
+		return vault.Secret{}, err
+	}
+	defer clear(raw)
+	return vault.NewSecret(raw)
+}
+
+func readSecret(from io.Reader, name string) (vault.Secret, error) {
+	raw, err := readAtMost(from, name)
+	if err != nil {
+		return vault.Secret{}, err
+	}
+	defer clear(raw)
+	return vault.NewSecret(raw)
+}
+
+// readSecretBytes reads a small file; the caller clears what it gets.
+func readSecretBytes(path, flag string) ([]byte, error) {
+	file, err := disk.OpenTrusted(path, disk.Secret)
+	if err != nil {
+		return nil, exit.FileError(flag, path, "give the path of a file that you can read", err)
+	}
+	defer file.Close()
+	return readAtMost(file, path)
+}
+
+// readAtMost reads into one buffer: one that grows would leave copies of a
+// secret behind.
+func readAtMost(from io.Reader, name string) ([]byte, error) {
+	buffer := make([]byte, vault.MaxSecretBytes+2)
+	n, err := io.ReadFull(from, buffer)
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
+		clear(buffer)
+		return nil, exit.Usage("give it as a file", "%s cannot be read", name)
+	}
+	return buffer[:n], nil
+}
+
+// secretOrPrompt asks at the terminal where no flag says where the secret is.
+func (d *Deps) secretOrPrompt(ctx context.Context, s *credential.SecretOptions, credential string) (vault.Secret, error) {
+	if s.Given() {
+		return readSecretOptions(s, d.IO.In)
+	}
+	noTerminal := exit.Usage("pipe it in with --secret-stdin, or give --secret-file FILE", "the secret of credential %s is missing, and there is no terminal to ask on", credential)
+	if !d.IO.Attended() {
+		return vault.Secret{}, noTerminal
+	}
+	terminal, err := d.IO.Terminal()
+	if err != nil {
+		return vault.Secret{}, noTerminal
+	}
+	defer terminal.Close()
+	typed, err := terminal.Ask(ctx, "Client secret of "+term.Escape(credential)+" (not shown): ", true)
+	if err != nil {
+		return vault.Secret{}, exit.Usage("pipe it in with --secret-stdin", "no secret was typed")
+	}
+	return vault.NewSecret([]byte(typed))
+}
+
+// AskSecret reads the secret or the certificate of a credential, from where the flags
+// say or from the terminal.
+func AskSecret(ctx context.Context, c *credential.Options, deps *Deps, config tenants.CredentialConfig) (credential.Provided, error) {
+	if config.Kind == tenants.KindClientCertificate {
+		return askCertificate(ctx, c, deps, config)
+	}
+	end, err := c.Kind.End()
+	if err != nil {
+		return credential.Provided{}, err
+	}
+	secret, err := deps.secretOrPrompt(ctx, &c.Secret, config.Name)
+	return credential.Provided{Secret: secret, Config: signin.Renewed(config, signin.Certificate{}, end)}, err
+}
+
+func askCertificate(ctx context.Context, c *credential.Options, deps *Deps, config tenants.CredentialConfig) (credential.Provided, error) {
+	raw, err := readCertificate(&c.Kind, deps)
+	if err != nil {
+		return credential.Provided{}, err
+	}
+	defer clear(raw)
+	passphrase, err := readPassphrase(&c.Kind)
+	if err != nil {
+		return credential.Provided{}, err
+	}
+	defer func() { clear(passphrase) }()
+	secret, about, err := signin.NewCertificate(raw, passphrase)
+	if signin.NeedsPassphrase(err) {
+		if passphrase, err = deps.askKeyPassphrase(ctx); err != nil {
+			return credential.Provided{}, err
+		}
+		secret, about, err = signin.NewCertificate(raw, passphrase)
+	}
+	return credential.Provided{Secret: secret, Config: signin.Renewed(config, about, "")}, err
+}
+
+func readCertificate(k *credential.KindOptions, deps *Deps) ([]byte, error) {
+	switch {
+	case k.CertificateStdin && k.CertificateFile != "":
+		return nil, exit.Usage("give one of them", "--certificate-stdin and --certificate-file were both given")
+	case k.CertificateStdin:
+		return readAtMost(deps.IO.In, "standard input")
+	case k.CertificateFile == "":
+		return nil, exit.Usage("give --certificate-file FILE, or pipe it in with --certificate-stdin", "the certificate is missing")
+	}
+	return readSecretBytes(k.CertificateFile, "--certificate-file")
+}
+
+func readPassphrase(k *credential.KindOptions) ([]byte, error) {
+	if k.PassphraseFile == "" {
+		return nil, nil
+	}
+	raw, err := readSecretBytes(k.PassphraseFile, "--certificate-passphrase-file")
+	return []byte(strings.TrimRight(string(raw), "\r\n")), err
+}
+
+func (d *Deps) askKeyPassphrase(ctx context.Context) ([]byte, error) {
+	missing := exit.Usage("give --certificate-passphrase-file FILE", "the key of the certificate is encrypted, and there is no terminal to ask for its passphrase on")
+	if !d.IO.Attended() {
+		return nil, missing
+	}
+	terminal, err := d.IO.Terminal()
+	if err != nil {
+		return nil, missing
+	}
+	defer terminal.Close()
+	typed, err := terminal.Ask(ctx, "Passphrase of the certificate's key (not shown): ", true)
+	if err != nil || typed == "" {
+		return nil, exit.Usage("give --certificate-passphrase-file FILE", "no passphrase was typed")
+	}
+	return []byte(typed), nil
+}
+
+// SecretOf is what goes into the vault for a credential. For a new one the
+// vault may hold it already: vault add stored it, or another program did in a
+// backend. That one is used then, and never replaced by the way.
+func (d *Deps) SecretOf(ctx context.Context, a *app.App, config tenants.CredentialConfig, o *credential.Options) (credential.Provided, error) {
+	if _, err := a.Directory.Credential(config.Name); err == nil {
+		return AskSecret(ctx, o, d, config)
+	}
+	held, err := a.Holds(ctx, config.Name)
+	switch {
+	case err != nil:
+		return credential.Provided{}, err
+	case !held:
+		return AskSecret(ctx, o, d, config)
+	case o.Given():
+		return credential.Provided{}, exit.Refused("leave the secret out to use the one that is there, or choose another name with --credential",
+			"the vault holds a secret of the name %s already, which no credential uses yet", config.Name)
+	}
+	end, err := o.Kind.End()
+	if err != nil {
+		return credential.Provided{}, err
+	}
+	return a.Adopt(ctx, config, end)
+}

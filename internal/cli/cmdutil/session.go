@@ -1,0 +1,51 @@
+package cmdutil
+
+import (
+	"context"
+
+	"mcp-partner/guard"
+	"mcp-partner/internal/app"
+	"mcp-partner/schemas"
+)
+
+// OperatorRules are those of a command for the operator: the configured policy,
+// and without one that writes wait for an approver, which is what the command
+// is about. Bounds hold where they are given. Nothing new is asked here, so
+// there is nothing to announce.
+func OperatorRules(bounds *GuardFlags) guard.Options {
+	rules := guard.Options{AllowWrites: true, Approval: guard.ApprovalApprover, Announce: func(guard.Ticket) {}}
+	if bounds != nil {
+		rules.Bounds = bounds.Rules().Bounds
+	}
+	return rules
+}
+
+// SessionFlags say in which directory a call is made, and what may be done
+// there.
+type SessionFlags struct {
+	Keys     app.KeyFiles
+	Guard    GuardFlags
+	Simulate SimulateFlags
+	Fleet    FleetFlags
+}
+
+// Unlock opens a vault that a person has to open before anything has a
+// deadline: typing a passphrase may take longer than a plan. What goes wrong is
+// said by the call itself, in its own answer.
+func (d *Deps) Unlock(ctx context.Context, a *app.App, op schemas.Operation) {
+	if a.KeepsRecord() && d.IO.Attended() && (op.Effect.Writes() || a.NeedsSecret(op)) {
+		_ = a.Open(ctx)
+	}
+}
+
+func (d *Deps) StartSession(ctx context.Context, o *SessionFlags) (*app.Session, error) {
+	simulated, err := o.Simulate.Start(ctx)
+	if err != nil {
+		return nil, err
+	}
+	a, err := d.Open(o.Keys, simulated)
+	if err != nil {
+		return nil, err
+	}
+	return d.NewSession(a, o.Guard.Rules())
+}

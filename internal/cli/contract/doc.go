@@ -1,0 +1,3 @@
+// Package contract has the command that compares the provider with its
+// published contract.
+package contract

@@ -1,0 +1,2 @@
+// Package doctor has the command that checks everything a server needs.
+package doctor

@@ -1,0 +1,85 @@
+package doctor
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"mcp-partner/internal/app"
+	"mcp-partner/internal/cli/cmdutil"
+	"mcp-partner/internal/cli/term"
+	"mcp-partner/internal/exit"
+)
+
+type doctorOptions struct {
+	json, read bool
+	keys       app.KeyFiles
+}
+
+// NewCmdDoctor builds `doctor`.
+func NewCmdDoctor(deps *cmdutil.Deps) *cobra.Command {
+	options := &doctorOptions{}
+	command := &cobra.Command{
+		Use:   "doctor",
+		Short: "Check the state directory, the vault, every credential, the ledger and the way to Azure",
+		Long: `Check the state directory, the vault and what protects it, the directory, and every
+credential by signing in once; then the policy, the ledger, whether anything is
+frozen, and whether there are approvers; then the proxy, the TLS and the clock of
+each host that credentials are sent to, the clients of this user, and the disk. With
+--read every tenant's link is read too. Nothing is changed but the notes of when each
+credential last worked and when it ends. Each finding names the command that mends it.
+The exit code is 1 if a check fails.`,
+		Example: `  mcp-partner doctor
+  mcp-partner doctor --read
+  mcp-partner doctor --json`,
+		Args: cmdutil.NoArguments,
+		RunE: func(command *cobra.Command, _ []string) error { return runDoctor(command.Context(), deps, options) },
+	}
+	flags := command.Flags()
+	flags.BoolVar(&options.json, "json", false, "print {\"checks\":[{name,status,message,fix}]}")
+	flags.BoolVar(&options.read, "read", false, "read the link of every tenant too")
+	cmdutil.AddKeyFlags(&options.keys, flags)
+	return command
+}
+
+// The outcomes of a check.
+const (
+	checkOK   = "ok"
+	CheckWarn = "warn"
+	CheckFail = "fail"
+)
+
+// check is one line of the doctor. Fix is a command, or empty.
+type check struct {
+	Name    string `json:"name"`
+	Status  string `json:"status"`
+	Message string `json:"message"`
+	Fix     string `json:"fix"`
+}
+
+func runDoctor(ctx context.Context, deps *cmdutil.Deps, o *doctorOptions) error {
+	checks := examine(ctx, deps, o)
+	if o.json {
+		if err := deps.IO.PrintJSON(map[string][]check{"checks": checks}); err != nil {
+			return err
+		}
+	} else if err := showChecks(deps, checks); err != nil {
+		return err
+	}
+	for _, c := range checks {
+		if c.Status == CheckFail {
+			return exit.Silent(exit.CodeFailed)
+		}
+	}
+	return nil
+}
+
+func showChecks(deps *cmdutil.Deps, checks []check) error {
+	u := deps.IO.UI()
+	styles := map[string]term.Style{checkOK: term.Good, CheckWarn: term.Warn, CheckFail: term.Bad}
+	for _, c := range checks {
+		u.Write(u.Paint(styles[c.Status], map[string]string{checkOK: "ok  ", CheckWarn: "warn", CheckFail: "FAIL"}[c.Status]) + "  " + u.Paint(term.Bold, c.Name) + ": " + u.Paint(term.Plain, c.Message) + "\n")
+		u.Field("  fix", c.Fix)
+	}
+	return u.Err
+}

@@ -1,0 +1,211 @@
+package doctor
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"mcp-partner/internal/app"
+	"mcp-partner/internal/cli/cmdutil"
+	"mcp-partner/internal/cli/render"
+	"mcp-partner/internal/exit"
+	"mcp-partner/internal/naming"
+	"mcp-partner/internal/phrase"
+	"mcp-partner/schemas"
+	"mcp-partner/tenants"
+)
+
+// examine makes all checks, as far as each lets the next one be made.
+func examine(ctx context.Context, deps *cmdutil.Deps, o *doctorOptions) []check {
+	checks := []check{{"version", checkOK, "mcp-partner " + app.BuildInfo().Version + ", " + app.BuildInfo().Go + ".", ""}}
+	dir, err := deps.StateDirectory()
+	if err != nil {
+		return append(checks, check{"state_dir", CheckFail, exit.MessageOf(err) + ".", "mcp-partner doctor --state-dir DIR"})
+	}
+	a, err := deps.Open(o.keys, nil)
+	if err != nil {
+		return append(checks, failedCheck("state_dir", err, "ls -ld "+phrase.ShellWord(dir)+" "+phrase.ShellWord(filepath.Join(dir, "directory.json"))))
+	}
+	defer a.Close()
+	// A ledger that was removed is not made anew by whoever looks for it.
+	a.Unrecorded = a.MissingLedger(ctx) != nil
+	checks = append(checks, checkStateDir(dir))
+	entries, credentials, err := a.All()
+	if err != nil {
+		return append(checks, failedCheck("directory", err, ""))
+	}
+	checks = append(checks, checkVault(ctx, deps, a, credentials), checkDirectory(entries))
+	checks = append(checks, checkCredentials(ctx, deps, a, entries, credentials)...)
+	if o.read {
+		checks = append(checks, checkTenants(ctx, a, entries)...)
+	}
+	checks = append(checks, checkRecord(ctx, deps, a)...)
+	checks = append(checks, checkProxy(deps))
+	checks = append(checks, checkEndpoints(ctx, a, entries)...)
+	checks = append(checks, checkClients(deps)...)
+	return append(checks, checkDisk(dir))
+}
+
+// failedCheck words a problem. Its fix is the problem's own command if it names
+// one, else the one that is given.
+func failedCheck(name string, err error, fix string) check {
+	end := exit.Of(err)
+	return check{name, CheckFail, end.Message, cmp.Or(end.Command, fix)}
+}
+
+// checkStateDir says whether it is there; opening the house has checked what
+// others may do in it.
+func checkStateDir(dir string) check {
+	info, err := os.Stat(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return check{"state_dir", CheckWarn, dir + " is not there yet; it is made at the first change.", "mcp-partner setup"}
+	case err != nil:
+		return check{"state_dir", CheckFail, dir + " cannot be reached.", "ls -ld " + phrase.ShellWord(dir)}
+	}
+	return check{"state_dir", checkOK, fmt.Sprintf("%s is there and closed to others (mode %04o).", dir, info.Mode().Perm()), ""}
+}
+
+// checkVault opens the vault. A vault that nothing needs may be missing.
+func checkVault(ctx context.Context, deps *cmdutil.Deps, a *app.App, credentials []tenants.CredentialConfig) check {
+	needed := false
+	for _, config := range credentials {
+		needed = needed || config.Kind.Stored()
+	}
+	err := a.Open(ctx)
+	switch problem := schemas.AsProblem(err); {
+	case err == nil:
+		return check{"vault", checkOK, a.Store.KeyDescription(), ""}
+	case problem.Code == schemas.CodeVaultMissing && !needed && !a.KeepsRecord():
+		return check{"vault", CheckWarn, problem.Message + " No credential needs it so far.", "mcp-partner vault init"}
+	case problem.Code == schemas.CodeVaultLocked:
+		return check{"vault", CheckFail, problem.Message + " " + a.Store.KeyDescription(), "mcp-partner doctor --passphrase-file FILE"}
+	}
+	return failedCheck("vault", err, "mcp-partner vault status")
+}
+
+func checkDirectory(entries []tenants.Entry) check {
+	if len(entries) == 0 {
+		return check{"directory", CheckWarn, "The directory holds no tenant yet.", "mcp-partner setup"}
+	}
+	return check{"directory", checkOK, "The directory holds " + phrase.Count(len(entries), "tenant") + ".", ""}
+}
+
+// checkCredentials signs in once with each credential, in the first tenant
+// that uses it.
+func checkCredentials(ctx context.Context, deps *cmdutil.Deps, a *app.App, entries []tenants.Entry, credentials []tenants.CredentialConfig) []check {
+	before := a.Health.All()
+	var checks []check
+	for _, config := range credentials {
+		checks = append(checks, warnOfKind(config)...)
+		signs := checkCredential(ctx, a, entries, config)
+		signs.Message += standing(config, entries, before[naming.Fold(config.Name)])
+		checks = append(checks, signs)
+		checks = append(checks, checkExpiry(withKnownEnd(ctx, a, config), entries, time.Now())...)
+		checks = append(checks, checkHome(config, entries)...)
+	}
+	checks = append(checks, checkSurroundings(deps, credentials)...)
+	return append(checks, checkOrphans(ctx, a, credentials)...)
+}
+
+// checkOrphans finds secrets that no credential stands for. A vault that cannot
+// be read has been told of already.
+func checkOrphans(ctx context.Context, a *app.App, credentials []tenants.CredentialConfig) []check {
+	names, err := a.Store.List(ctx)
+	if err != nil {
+		return nil
+	}
+	fix := "mcp-partner vault remove "
+	if a.Vault != nil && a.Vault.Settings().Backend.Shared() {
+		// Others may use it: it is not for this state directory to remove.
+		fix = "mcp-partner tenants add NAME --tenant-id GUID --client-id GUID --credential "
+	}
+	var checks []check
+	for _, name := range names {
+		used := func(config tenants.CredentialConfig) bool { return app.SameName(config.SecretName, name) }
+		if !slices.ContainsFunc(credentials, used) {
+			checks = append(checks, check{"secret " + name, CheckWarn, "The vault holds it, and no credential here uses it.", fix + name})
+		}
+	}
+	return checks
+}
+
+func checkCredential(ctx context.Context, a *app.App, entries []tenants.Entry, config tenants.CredentialConfig) check {
+	name := "credential " + config.Name
+	for _, entry := range entries {
+		if _, err := entry.Credential(config.Name); err != nil {
+			continue
+		}
+		if err := a.SignIn(ctx, entry, config); err != nil {
+			return failedCheck(name, err, signInFix(err, entry, config)).at(entry.Name)
+		}
+		return check{name, checkOK, "It signs in, in tenant " + entry.Name + ".", ""}
+	}
+	return check{name, CheckWarn, "No tenant uses it. It can be given to one, or removed.", "mcp-partner vault remove " + config.Name}
+}
+
+// at puts a tenant's name where a fix has a place for one.
+func (c check) at(tenant string) check {
+	c.Fix = schemas.CommandFor(c.Fix, tenant)
+	return c
+}
+
+// readAtOnce bounds how many links are read at the same time.
+const readAtOnce = 8
+
+// checkTenants reads every link.
+func checkTenants(ctx context.Context, a *app.App, entries []tenants.Entry) []check {
+	checks := make([]check, len(entries))
+	var group sync.WaitGroup
+	places := make(chan struct{}, readAtOnce)
+	for i, entry := range entries {
+		places <- struct{}{}
+		group.Go(func() {
+			defer func() { <-places }()
+			checks[i] = CheckTenant(ctx, a, entry)
+		})
+	}
+	group.Wait()
+	return checks
+}
+
+func CheckTenant(ctx context.Context, a *app.App, entry tenants.Entry) check {
+	name := "tenant " + entry.Name
+	client, err := a.Clients.Client(ctx, entry.Tenant(), "")
+	if err != nil {
+		return failedCheck(name, err, "mcp-partner tenants list")
+	}
+	read := client.Link(ctx)
+	switch {
+	case read.Problem != nil:
+		return failedCheck(name, read.Problem, readFix(read.Problem, entry)).at(entry.Name)
+	case entry.ExpectedPartnerID != "" && (read.Link.State != schemas.LinkLinked || read.Link.PartnerID != entry.ExpectedPartnerID):
+		return check{name, CheckWarn, "This identity is " + render.LinkText(&read.Link) + "; expected is " + entry.ExpectedPartnerID + ".",
+			"mcp-partner call check_partner_link --tenant " + entry.Name}
+	}
+	return check{name, checkOK, "This identity is " + render.LinkText(&read.Link) + ".", ""}
+}
+
+// checkProxy names the proxy's host alone: its URL may hold a password.
+func checkProxy(deps *cmdutil.Deps) check {
+	for _, variable := range []string{"HTTPS_PROXY", "https_proxy"} {
+		value, _ := deps.IO.Env(variable)
+		if value == "" {
+			continue
+		}
+		proxy, err := url.Parse(value)
+		if err != nil || proxy.Host == "" {
+			return check{"proxy", CheckFail, variable + " is not a URL.", "unset " + variable}
+		}
+		return check{"proxy", checkOK, "Requests go through the proxy " + proxy.Host + " (" + variable + ").", ""}
+	}
+	return check{"proxy", checkOK, "There is no proxy; requests go out directly.", ""}
+}

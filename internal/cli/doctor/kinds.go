@@ -1,0 +1,134 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"mcp-partner/internal/app"
+	"mcp-partner/internal/cli/cmdutil"
+	"mcp-partner/internal/phrase"
+	"mcp-partner/schemas"
+	"mcp-partner/signin"
+	"mcp-partner/tenants"
+)
+
+// warnOfKind says what is wrong with a kind as such.
+func warnOfKind(config tenants.CredentialConfig) []check {
+	const instead = "mcp-partner tenants set NAME --credential APP --client-id GUID --secret-stdin"
+	if config.Kind == tenants.KindAzureCLI {
+		return []check{{"azure-cli", CheckWarn,
+			"The credential " + config.Name + " is whoever signed in with az: anyone with the shell can do the same without this program, past its checks and its record.", instead}}
+	}
+	return nil
+}
+
+// checkExpiry says when a credential ends. What is not known cannot be warned
+// of in time.
+func checkExpiry(config tenants.CredentialConfig, entries []tenants.Entry, now time.Time) []check {
+	name := "end of " + config.Name
+	fix := "mcp-partner tenants set " + tenantWith(entries, config.Name) + map[tenants.Kind]string{
+		tenants.KindClientCertificate: " --certificate-file FILE", tenants.KindClientSecret: " --secret-stdin --expires DATE"}[config.Kind]
+	switch state, end := config.Expiry(now); state {
+	case tenants.ExpiryUnknown:
+		return []check{{name, CheckWarn, "Nobody said when the secret ends, so it can end without a warning.", strings.Replace(fix, " --secret-stdin", "", 1)}}
+	case tenants.ExpiryPast:
+		return []check{{name, CheckFail, "It ended on " + end.Format(time.DateOnly) + " and opens no tenant.", fix}}
+	case tenants.ExpirySoon:
+		return []check{{name, CheckWarn, fmt.Sprintf("It ends on %s, in %s.", end.Format(time.DateOnly), phrase.Count(int(end.Sub(now).Hours()/24), "day")), fix}}
+	case tenants.ExpiryValid:
+		return []check{{name, checkOK, "It ends on " + end.Format(time.DateOnly) + ".", ""}}
+	}
+	return nil
+}
+
+// checkHome finds tenants in which a managed identity does not exist.
+func checkHome(config tenants.CredentialConfig, entries []tenants.Entry) []check {
+	var checks []check
+	for _, entry := range entries {
+		if _, err := entry.Credential(config.Name); err == nil && config.HomeTenant != "" && config.HomeTenant != entry.TenantID {
+			checks = append(checks, check{"home of " + config.Name, CheckFail,
+				"The managed identity exists in tenant " + config.HomeTenant + " only, and " + entry.Name + " is another.",
+				"mcp-partner tenants set " + entry.Name + " --credential APP --client-id GUID --secret-stdin"})
+		}
+	}
+	return checks
+}
+
+// withKnownEnd is a credential with the end that is known by now: a sign-in may
+// just have learned it, and the backend may know one.
+func withKnownEnd(ctx context.Context, a *app.App, config tenants.CredentialConfig) tenants.CredentialConfig {
+	if now, err := a.Directory.Credential(config.Name); err == nil {
+		config = now
+	}
+	if !config.Kind.Given() {
+		return config
+	}
+	info, _ := a.Store.Info(ctx, config.SecretName) // without one, nothing more is known
+	return app.WithEnd(config, info.ExpiresAt)
+}
+
+// tenantWith is a tenant that uses a credential.
+func tenantWith(entries []tenants.Entry, credential string) string {
+	for _, entry := range entries {
+		if _, err := entry.Credential(credential); err == nil {
+			return entry.Name
+		}
+	}
+	return "NAME"
+}
+
+// standing says what a credential is, whom it serves, and what became of its
+// sign-ins before this one.
+func standing(config tenants.CredentialConfig, entries []tenants.Entry, before tenants.Health) string {
+	served := 0
+	for _, entry := range entries {
+		if _, err := entry.Credential(config.Name); err == nil {
+			served++
+		}
+	}
+	text := fmt.Sprintf(" It is of the kind %s, for %s.", config.Kind, phrase.Count(served, "tenant"))
+	if !before.LastSuccess.IsZero() {
+		text += " Before this it worked on " + before.LastSuccess.UTC().Format(time.RFC3339) + "."
+	}
+	if !before.LastFailure.IsZero() {
+		text += fmt.Sprintf(" Before this it failed on %s, in tenant %s (%s).", before.LastFailure.UTC().Format(time.RFC3339), schemas.Foreign(before.LastTenant), schemas.Foreign(string(before.LastProblem)))
+	}
+	return text
+}
+
+// checkSurroundings shows the variables that decide where a managed identity is
+// asked for, and by their names those that look as if they
+// decided something and do not. A value may be a secret and is never shown.
+func checkSurroundings(deps *cmdutil.Deps, credentials []tenants.CredentialConfig) []check {
+	var set []string
+	for _, name := range signin.IdentityVariables() {
+		if value, _ := deps.IO.Env(name); value != "" {
+			set = append(set, name)
+		}
+	}
+	var checks []check
+	if slices.ContainsFunc(credentials, func(c tenants.CredentialConfig) bool { return c.Kind == tenants.KindManagedIdentity }) {
+		checks = append(checks, check{"identity endpoint", checkOK, identityEndpoint(set), ""})
+	}
+	for _, name := range ignoredVariables() {
+		if value, _ := deps.IO.Env(name); value != "" {
+			checks = append(checks, check{"variable " + name, CheckWarn, name + " is set and is not obeyed: where a credential is sent stands in the directory.", "unset " + name})
+		}
+	}
+	return checks
+}
+
+func identityEndpoint(set []string) string {
+	if len(set) == 0 {
+		return "Managed identities are asked for at the metadata service of a virtual machine (169.254.169.254)."
+	}
+	return "Managed identities are asked for where the environment says: " + strings.Join(set, ", ") + "."
+}
+
+// ignoredVariables redirect other programs that use the same SDK.
+func ignoredVariables() []string {
+	return []string{"AZURE_AUTHORITY_HOST", "AZURE_REGIONAL_AUTHORITY_NAME", "MSAL_FORCE_REGION"}
+}

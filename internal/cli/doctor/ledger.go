@@ -1,0 +1,100 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"mcp-partner/guard"
+	"mcp-partner/internal/app"
+	"mcp-partner/internal/cli/cmdutil"
+	ledgercmd "mcp-partner/internal/cli/ledger"
+	"mcp-partner/internal/phrase"
+)
+
+// checkRecord looks at everything that decides on writes: the ledger, the brake,
+// the approvers, the policy and where approvals are announced.
+func checkRecord(ctx context.Context, deps *cmdutil.Deps, a *app.App) []check {
+	checks := []check{checkPolicy(deps)}
+	if deps.Config.Webhook() != nil {
+		checks = append(checks, checkWebhook(deps))
+	}
+	if _, err := os.Stat(a.Ledger.Path()); errors.Is(err, fs.ErrNotExist) || !a.KeepsRecord() {
+		if err := a.MissingLedger(ctx); err != nil {
+			return append(checks, failedCheck("ledger", err, "cp BACKUP/ledger.db "+phrase.ShellWord(a.Ledger.Path())))
+		}
+		return append(checks,
+			check{"ledger", checkOK, "There is no ledger yet; it is made at the first call or change, and needs a vault.", ""},
+			check{"approvers", CheckWarn, "There is no approver yet, so nothing can be approved outside of a client.", "mcp-partner approvers add NAME"})
+	}
+	return append(checks, checkLedger(ctx, a), checkFreeze(ctx, a), checkApprovers(ctx, a), checkRuns(ctx, a))
+}
+
+// checkPolicy sums up what decides on writes.
+func checkPolicy(deps *cmdutil.Deps) check {
+	rules := deps.Config.Policy()
+	if rules == nil {
+		return check{"policy", checkOK, "There is no policy in the config file; the flags --allow-writes and --approval decide.", ""}
+	}
+	policy, err := guard.NewPolicy(rules)
+	if err != nil {
+		return failedCheck("policy", err, "mcp-partner policy test --help")
+	}
+	return check{"policy", checkOK, fmt.Sprintf("%s, digest %s; what no rule is for is read and not written.", phrase.Count(len(rules), "rule"), policy.Digest()), ""}
+}
+
+func checkWebhook(deps *cmdutil.Deps) check {
+	if _, err := deps.NewWebhook(); err != nil {
+		return failedCheck("webhook", err, "openssl rand -hex 32 > FILE")
+	}
+	return check{"webhook", checkOK, "Pending approvals are announced. Whether anybody hears is not tried out.", ""}
+}
+
+func checkLedger(ctx context.Context, a *app.App) check {
+	const verify = "mcp-partner ledger verify"
+	report, err := a.Ledger.Verify(ctx, nil)
+	if err != nil {
+		return failedCheck("ledger", err, verify)
+	}
+	status, err := a.Ledger.Status(ctx)
+	switch {
+	case err != nil:
+		return failedCheck("ledger", err, verify)
+	case !report.Whole():
+		return check{"ledger", CheckFail, "The ledger is not what was written: " + ledgercmd.FindingText(report.Findings[0]) + ".", verify}
+	}
+	return check{"ledger", checkOK, fmt.Sprintf("%s up to %d, each linked to the one before; the vault remembers %d.", phrase.Entries(status.Entries), status.Last, status.Remembered), ""}
+}
+
+func checkFreeze(ctx context.Context, a *app.App) check {
+	freeze, err := a.Ledger.Freeze(ctx)
+	switch {
+	case err != nil:
+		return failedCheck("freeze", err, "mcp-partner ledger verify")
+	case freeze.Reads:
+		return check{"freeze", CheckWarn, "Writes and reads are frozen: " + freeze.Reason, "mcp-partner unfreeze --approver NAME"}
+	case freeze.Writes:
+		return check{"freeze", CheckWarn, "Writes are frozen: " + freeze.Reason, "mcp-partner unfreeze --approver NAME"}
+	}
+	return check{"freeze", checkOK, "Nothing is frozen.", ""}
+}
+
+func checkApprovers(ctx context.Context, a *app.App) check {
+	approvers, err := a.Ledger.Approvers(ctx)
+	switch {
+	case err != nil:
+		return failedCheck("approvers", err, "mcp-partner ledger verify")
+	case len(approvers) == 0:
+		return check{"approvers", CheckWarn, "There is no approver yet, so nothing can be approved outside of a client.", "mcp-partner approvers add NAME"}
+	}
+	return check{"approvers", checkOK, approverText(len(approvers)), ""}
+}
+
+func approverText(n int) string {
+	if n == 1 {
+		return "1 person may approve writes."
+	}
+	return fmt.Sprintf("%d people may approve writes.", n)
+}

@@ -1,0 +1,61 @@
+package ledger
+
+import (
+	"context"
+	"strconv"
+	"strings"
+
+	"mcp-partner/internal/cli/approvals"
+	"mcp-partner/internal/cli/cmdutil"
+	"mcp-partner/internal/exit"
+	"mcp-partner/ledger"
+)
+
+// acceptGap records that an approver answers for missing entries. What is wrong
+// with the flags is told before a passphrase is asked for.
+func acceptGap(ctx context.Context, deps *cmdutil.Deps, o *verifyOptions) error {
+	from, to, err := parseGap(o.acceptGap)
+	if err != nil {
+		return err
+	}
+	if strings.TrimSpace(o.reason) == "" {
+		return exit.Usage("say why with --reason TEXT", "--accept-gap needs a reason")
+	}
+	if o.export != "" {
+		return exit.Usage("leave --export out", "a gap is accepted in the ledger, and an export is a copy of it")
+	}
+	session, err := deps.OpenSession(o.keys, cmdutil.OperatorRules(nil))
+	if err != nil {
+		return err
+	}
+	defer session.Close()
+	if o.approver == "" {
+		if o.approver, err = deps.IO.AskLine(ctx, "Approver's name: "); err != nil {
+			return err
+		}
+	}
+	by, err := approvals.AskCredentials(ctx, deps.IO, o.approver)
+	if err != nil {
+		return err
+	}
+	defer clear(by.Passphrase)
+	event, err := session.Guard.Attest(ctx, ledger.KindGapAccepted, by, strings.TrimSpace(o.reason))
+	if err != nil {
+		return err
+	}
+	return session.Ledger.AcceptGap(ctx, from, to, event)
+}
+
+// parseGap reads FROM-TO, or the number of a single entry.
+func parseGap(text string) (from, to int64, err error) {
+	first, last, isRange := strings.Cut(text, "-")
+	if !isRange {
+		last = first
+	}
+	from, errFrom := strconv.ParseInt(first, 10, 64)
+	to, errTo := strconv.ParseInt(last, 10, 64)
+	if errFrom != nil || errTo != nil || from < 1 || to < from {
+		return 0, 0, exit.Usage("give it as ledger verify prints it, such as --accept-gap 28-32", "--accept-gap %s is not a range of entries", text)
+	}
+	return from, to, nil
+}

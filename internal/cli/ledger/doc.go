@@ -1,0 +1,2 @@
+// Package ledger has the commands of the record.
+package ledger

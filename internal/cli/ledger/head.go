@@ -1,0 +1,77 @@
+package ledger
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+
+	"github.com/spf13/cobra"
+
+	"mcp-partner/internal/app"
+	"mcp-partner/internal/cli/cmdutil"
+	"mcp-partner/ledger"
+)
+
+type headOptions struct {
+	output    string
+	publicKey string
+	force     bool
+	keys      app.KeyFiles
+}
+
+// newCmdHead builds `ledger head`.
+func newCmdHead(deps *cmdutil.Deps) *cobra.Command {
+	options := &headOptions{}
+	command := &cobra.Command{
+		Use:   "head",
+		Short: "Sign where the ledger ends now, to be kept elsewhere",
+		Long: `Sign where the ledger ends now. Keep the head on another machine: only against a head
+kept elsewhere does a ledger show that its end was cut off or that all of it was
+rewritten. --public-key-file writes the key with which an auditor verifies heads and
+exports.`,
+		Example: `  mcp-partner ledger head > head.json
+  mcp-partner ledger head -o head.json --public-key-file ledger.pem`,
+		Args: cmdutil.NoArguments,
+		RunE: func(command *cobra.Command, _ []string) error { return runHead(command.Context(), deps, options) },
+	}
+	flags := command.Flags()
+	flags.StringVarP(&options.output, "output", "o", "", "write to this `FILE`, readable for you alone")
+	flags.StringVar(&options.publicKey, "public-key-file", "", "write the public key to this `FILE` (PEM)")
+	flags.BoolVar(&options.force, "force", false, "replace files that are there")
+	cmdutil.AddKeyFlags(&options.keys, flags)
+	return command
+}
+
+func runHead(ctx context.Context, deps *cmdutil.Deps, o *headOptions) error {
+	a, err := openLedger(ctx, deps, o.keys)
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	head, err := a.Ledger.Head(ctx)
+	if err != nil {
+		return err
+	}
+	if o.publicKey != "" {
+		if err := writePublicKey(ctx, a, o); err != nil {
+			return err
+		}
+	}
+	text, err := json.Marshal(head)
+	if err != nil {
+		return err
+	}
+	if o.output == "" {
+		return deps.IO.PrintRawJSON(text)
+	}
+	return cmdutil.WriteOutput(o.output, append(text, '\n'), o.force)
+}
+
+func writePublicKey(ctx context.Context, a *app.App, o *headOptions) error {
+	key, err := a.Ledger.PublicKey(ctx)
+	if err != nil {
+		return err
+	}
+	text, err := ledger.MarshalPublicKey(key)
+	return errors.Join(err, cmdutil.WriteOutput(o.publicKey, text, o.force))
+}

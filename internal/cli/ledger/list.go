@@ -1,0 +1,133 @@
+package ledger
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"mcp-partner/guard"
+	"mcp-partner/internal/app"
+	"mcp-partner/internal/cli/cmdutil"
+	"mcp-partner/internal/cli/term"
+	"mcp-partner/internal/exit"
+	"mcp-partner/internal/phrase"
+)
+
+type listOptions struct {
+	filter filterOptions
+	limit  int
+	json   bool
+	keys   app.KeyFiles
+}
+
+// newCmdList builds `ledger list`.
+func newCmdList(deps *cmdutil.Deps) *cobra.Command {
+	options := &listOptions{}
+	command := &cobra.Command{
+		Use:   "list",
+		Short: "List entries, the newest last",
+		Long: `List entries, the newest last. It shows what is in the file; whether that is what was
+written, mcp-partner ledger verify says.`,
+		Example: `  mcp-partner ledger list
+  mcp-partner ledger list --tenant contoso --since 2026-01-01 --until 2026-02-01
+  mcp-partner ledger list --approver alice --limit 0 --json`,
+		Args: cmdutil.NoArguments,
+		RunE: func(command *cobra.Command, _ []string) error { return runList(command.Context(), deps, options) },
+	}
+	flags := command.Flags()
+	options.filter.add(flags)
+	flags.IntVar(&options.limit, "limit", 200, "at most `N` entries, the newest; 0 is all")
+	flags.BoolVar(&options.json, "json", false, "print {\"entries\":[...]}")
+	cmdutil.AddKeyFlags(&options.keys, flags)
+	return command
+}
+
+func runList(ctx context.Context, deps *cmdutil.Deps, o *listOptions) error {
+	filter, err := o.filter.filter()
+	if err != nil {
+		return err
+	}
+	if o.limit < 0 {
+		return exit.Usage("mcp-partner ledger list --help", "--limit is below zero")
+	}
+	a, err := openLedger(ctx, deps, o.keys)
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	filter.NewestFirst, filter.Limit = true, o.limit
+	events, err := a.Ledger.List(ctx, filter)
+	if err != nil {
+		return err
+	}
+	slices.Reverse(events)
+	if o.json {
+		return deps.IO.PrintJSON(map[string][]EntryRow{"entries": entryRows(events)})
+	}
+	u := deps.IO.UI()
+	entries(u, events)
+	return u.Err
+}
+
+// EntryRow is an entry of the ledger as the command line shows it.
+type EntryRow struct {
+	Seq           int64  `json:"seq"`
+	Time          string `json:"time"`
+	Kind          string `json:"kind"`
+	Caller        string `json:"caller,omitempty"`
+	Tool          string `json:"tool,omitempty"`
+	Tenant        string `json:"tenant,omitempty"`
+	TenantID      string `json:"tenant_id,omitempty"`
+	ObjectID      string `json:"object_id,omitempty"`
+	Credential    string `json:"credential,omitempty"`
+	Before        string `json:"before,omitempty"`
+	PartnerID     string `json:"partner_id,omitempty"`
+	Arguments     string `json:"argument_digest,omitempty"`
+	After         string `json:"after,omitempty"`
+	Reason        string `json:"reason,omitempty"`
+	Of            int64  `json:"of,omitempty"`
+	Approval      string `json:"approval,omitempty"`
+	Approver      string `json:"approver,omitempty"`
+	SameUser      bool   `json:"same_user,omitempty"`
+	Rule          string `json:"rule,omitempty"`
+	Result        string `json:"result,omitempty"`
+	Detail        string `json:"detail,omitempty"`
+	RunID         string `json:"run_id,omitempty"`
+	Step          string `json:"step,omitempty"`
+	ARMRequestID  string `json:"arm_request_id,omitempty"`
+	CorrelationID string `json:"correlation_id,omitempty"`
+}
+
+func entryRows(events []guard.Event) []EntryRow {
+	rows := make([]EntryRow, len(events))
+	for i, e := range events {
+		rows[i] = EntryRow{
+			Seq: e.Seq, Time: phrase.Stamp(e.Time), Kind: string(e.Kind), Caller: string(e.Intent.Caller), Tool: e.Intent.Tool,
+			Tenant: e.Intent.Identity.Tenant, TenantID: e.Intent.Identity.TenantID, ObjectID: e.Intent.Identity.ObjectID,
+			Credential: e.Intent.Identity.Credential, Before: e.Intent.Before.String(), PartnerID: e.Intent.PartnerID, Arguments: e.Intent.ArgumentDigest(),
+			After: e.After.String(), Reason: e.Intent.Reason, Of: e.Of, Approval: e.Approval, Approver: e.Approver,
+			SameUser: e.SameUser, Rule: e.Rule, Result: e.Result, Detail: e.Detail,
+			RunID: e.Intent.Run, Step: string(e.Intent.Step), ARMRequestID: e.ARMRequestID, CorrelationID: e.CorrelationID,
+		}
+	}
+	return rows
+}
+
+// entries shows what matters of each entry on one line.
+func entries(u *term.UI, events []guard.Event) {
+	if len(events) == 0 {
+		u.Line(term.Plain, "No entry fits.")
+		return
+	}
+	cells := make([][]string, len(events))
+	for i, r := range entryRows(events) {
+		cells[i] = []string{
+			strconv.FormatInt(r.Seq, 10), r.Time, r.Kind, r.Caller, r.Tool, r.Tenant, r.PartnerID,
+			r.Result, r.Approver, cmp.Or(r.Detail, r.Reason),
+		}
+	}
+	u.Table([]string{"SEQ", "TIME", "KIND", "CALLER", "TOOL", "TENANT", "PARTNER ID", "RESULT", "APPROVER", "DETAIL OR REASON"}, cells)
+}

@@ -1,0 +1,64 @@
+package ledger
+
+import (
+	"context"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"mcp-partner/internal/app"
+	"mcp-partner/internal/cli/cmdutil"
+	"mcp-partner/internal/cli/term"
+	"mcp-partner/internal/exit"
+)
+
+type pruneOptions struct {
+	before string
+	keys   app.KeyFiles
+}
+
+// newCmdPrune builds `ledger prune`.
+func newCmdPrune(deps *cmdutil.Deps) *cobra.Command {
+	options := &pruneOptions{}
+	command := &cobra.Command{
+		Use:   "prune",
+		Short: "Remove old entries, and leave a signed checkpoint",
+		Long: `Remove entries older than a date. A signed checkpoint takes their place, so that the
+rest can still be verified, and an entry says what was removed. A write whose outcome
+is not known, and what came after it, stays. Exports and backups keep what they have.`,
+		Example: "  mcp-partner ledger prune --before 2025-01-01",
+		Args:    cmdutil.NoArguments,
+		RunE:    func(command *cobra.Command, _ []string) error { return runPrune(command.Context(), deps, options) },
+	}
+	command.Flags().StringVar(&options.before, "before", "", "remove entries older than this `DATE`: 2026-01-31 (UTC) or RFC 3339")
+	cmdutil.AddKeyFlags(&options.keys, command.Flags())
+	return command
+}
+
+func runPrune(ctx context.Context, deps *cmdutil.Deps, o *pruneOptions) error {
+	before, err := parseDate("before", o.before)
+	switch {
+	case err != nil:
+		return err
+	case o.before == "":
+		return exit.Usage("mcp-partner ledger prune --help", "--before is missing")
+	case before.After(time.Now()):
+		return exit.Refused("give a date that has passed", "--before lies in the future, so that everything would be removed")
+	}
+	a, err := openLedger(ctx, deps, o.keys)
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	made, err := a.Ledger.Prune(ctx, before)
+	if err != nil {
+		return err
+	}
+	u := deps.IO.UI()
+	if made.Removed == 0 {
+		u.Line(term.Plain, "There was nothing to remove.")
+		return u.Err
+	}
+	u.Linef(term.Good, "Removed %d entries up to entry %d; %d are left.", made.Removed, made.Seq, made.Count)
+	return u.Err
+}

@@ -1,0 +1,185 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"mcp-partner/internal/app"
+	"mcp-partner/internal/cli/cmdutil"
+	"mcp-partner/internal/cli/term"
+	"mcp-partner/internal/exit"
+	"mcp-partner/internal/phrase"
+	"mcp-partner/ledger"
+)
+
+type verifyOptions struct {
+	head, export, publicKey string
+	acceptGap               string
+	reason, approver        string
+	json                    bool
+	keys                    app.KeyFiles
+}
+
+// newCmdVerify builds `ledger verify`.
+func newCmdVerify(deps *cmdutil.Deps) *cobra.Command {
+	options := &verifyOptions{}
+	command := &cobra.Command{
+		Use:   "verify",
+		Short: "Look for entries that were changed, removed or inserted",
+		Long: `Look for entries that were changed, removed or inserted, under the key in the vault
+and against the number that the vault remembers. With --head also against a head
+that was kept elsewhere, which finds a tail that was cut off together with the
+vault.
+
+An auditor without the vault verifies an export instead, with a head and the public
+key that mcp-partner ledger head --public-key-file has written.
+
+Missing entries stay a finding until an approver accepts them with --accept-gap,
+which records the reason.
+
+Exit codes: 0 nothing was found, 1 something was, or it could not be told.`,
+		Example: `  mcp-partner ledger verify --head head.json
+  mcp-partner ledger verify --accept-gap 28-32 --reason "restored the backup of Monday" --approver alice
+  mcp-partner ledger verify --export ledger.jsonl --head head.json --public-key-file ledger.pem`,
+		Args: cmdutil.NoArguments,
+		RunE: func(command *cobra.Command, _ []string) error { return runVerify(command.Context(), deps, options) },
+	}
+	flags := command.Flags()
+	flags.StringVar(&options.head, "head", "", "head `FILE` that was kept elsewhere")
+	flags.StringVar(&options.export, "export", "", "verify this exported `FILE` (jsonl) in place of the ledger")
+	flags.StringVar(&options.publicKey, "public-key-file", "", "`FILE` with the public key, for --export")
+	flags.StringVar(&options.acceptGap, "accept-gap", "", "accept the missing entries `FROM-TO` as an approver")
+	flags.StringVar(&options.reason, "reason", "", "`TEXT` that says why these entries are missing; needed with --accept-gap")
+	flags.StringVar(&options.approver, "approver", "", "`NAME` of the approver who accepts (default: asked for)")
+	flags.BoolVar(&options.json, "json", false, "print the report as JSON")
+	cmdutil.AddKeyFlags(&options.keys, flags)
+	return command
+}
+
+func runVerify(ctx context.Context, deps *cmdutil.Deps, o *verifyOptions) error {
+	if o.acceptGap != "" {
+		if err := acceptGap(ctx, deps, o); err != nil {
+			return err
+		}
+	} else if o.reason != "" || o.approver != "" {
+		return exit.Usage("give --accept-gap FROM-TO too, or leave them out", "--reason and --approver go with --accept-gap")
+	}
+	report, err := verifyLedger(ctx, deps, o)
+	if err != nil {
+		return err
+	}
+	if err := showReport(deps, report, o); err != nil {
+		return err
+	}
+	if !report.Whole() {
+		return exit.Silent(exit.CodeFailed)
+	}
+	return nil
+}
+
+func verifyLedger(ctx context.Context, deps *cmdutil.Deps, o *verifyOptions) (ledger.Report, error) {
+	var head *ledger.Head
+	if o.head != "" {
+		text, err := readInput(o.head, "head")
+		if err != nil {
+			return ledger.Report{}, err
+		}
+		parsed, err := ledger.ParseHead(text)
+		if err != nil {
+			return ledger.Report{}, err
+		}
+		head = &parsed
+	}
+	if o.export != "" {
+		return verifyExport(o, head)
+	}
+	if o.publicKey != "" {
+		return ledger.Report{}, exit.Usage("give --export too, or leave it out", "--public-key-file is for an export; a ledger is verified with the vault's key")
+	}
+	a, err := openLedger(ctx, deps, o.keys)
+	if err != nil {
+		return ledger.Report{}, err
+	}
+	defer a.Close()
+	return a.Ledger.Verify(ctx, head)
+}
+
+func verifyExport(o *verifyOptions, head *ledger.Head) (ledger.Report, error) {
+	if head == nil || o.publicKey == "" {
+		return ledger.Report{}, exit.Usage("give both", "--export is verified with --head and --public-key-file")
+	}
+	text, err := readInput(o.publicKey, "public-key-file")
+	if err != nil {
+		return ledger.Report{}, err
+	}
+	key, err := ledger.ParsePublicKey(text)
+	if err != nil {
+		return ledger.Report{}, err
+	}
+	file, err := os.Open(o.export)
+	if err != nil {
+		return ledger.Report{}, exit.Usage("give the path of a file that you can read", "--export %s cannot be read", o.export)
+	}
+	defer file.Close()
+	return ledger.VerifyExport(file, *head, key)
+}
+
+// maxInput bounds a head or a public key, in bytes.
+const maxInput = 1 << 20
+
+func readInput(path, flag string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil || !info.Mode().IsRegular() || info.Size() > maxInput {
+		return nil, exit.Usage("give the path of a file that you can read", "--%s %s cannot be read", flag, path)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, exit.Usage("give the path of a file that you can read", "--%s %s cannot be read", flag, path)
+	}
+	return text, nil
+}
+
+func showReport(deps *cmdutil.Deps, report ledger.Report, o *verifyOptions) error {
+	if o.json {
+		return deps.IO.PrintJSON(struct {
+			Whole bool `json:"whole"`
+			ledger.Report
+		}{report.Whole(), report})
+	}
+	u := deps.IO.UI()
+	if report.Whole() {
+		u.Linef(term.Good, "Nothing was changed, removed or inserted in %s, %d to %d.", phrase.Entries(report.Entries), report.First, report.Last)
+	} else {
+		u.Linef(term.Bad, "The record is not what was written; found: %s.", phrase.Count(len(report.Findings), "place"))
+	}
+	for _, finding := range report.Findings {
+		u.StyledField("found", term.Bad, FindingText(finding))
+	}
+	for _, gap := range report.Gaps {
+		if gap.AcceptedAt > 0 {
+			u.StyledField("gap", term.Warn, fmt.Sprintf("%s missing, accepted by %s with entry %d: %s", gap, gap.Approver, gap.AcceptedAt, gap.Reason))
+			continue
+		}
+		u.Field("next", fmt.Sprintf("if you know why: mcp-partner ledger verify --accept-gap %d-%d --reason TEXT --approver NAME", gap.From, gap.To))
+	}
+	if report.Attested > 0 {
+		u.Field("attested", fmt.Sprintf("up to entry %d by the head", report.Attested))
+	}
+	for _, note := range report.Notes {
+		u.Field("note", note)
+	}
+	return u.Err
+}
+
+func FindingText(finding ledger.Finding) string {
+	switch {
+	case finding.Seq > 0:
+		return fmt.Sprintf("entry %d: %s", finding.Seq, finding.What)
+	case finding.Row != "":
+		return finding.Row + ": " + finding.What
+	}
+	return finding.What
+}

@@ -1,0 +1,101 @@
+package render
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"mcp-partner/internal/auditreport"
+	"mcp-partner/internal/cli/term"
+	"mcp-partner/internal/phrase"
+	"mcp-partner/schemas"
+)
+
+// writeAudit writes what an answer holds of a run over many tenants.
+func writeAudit(u *term.UI, e schemas.Envelope) {
+	if e.Run != nil {
+		WriteRun(u, e.Run)
+	}
+	WriteCauses(u, e.Causes)
+	_ = WriteAuditRows(u, rowsAtHand(e.Rows)) // they are at hand
+}
+
+func WriteRun(u *term.UI, run *schemas.RunInfo) {
+	u.Field("run", strings.TrimSpace(run.ID+" "+run.Label))
+	u.Field("state", fmt.Sprintf("%s, %d of %d answered", run.State, run.Answered, run.Rows))
+}
+
+func WriteCauses(u *term.UI, causes []schemas.AuditCause) {
+	for _, c := range causes {
+		u.Blank()
+		u.Linef(term.Bad, "%s unknown: %s", phrase.Count(c.Rows, "row"), c.Code)
+		u.Field("credential", c.Credential)
+		u.Field("example", c.Example+": "+c.Message)
+		u.Field("next", c.Hint)
+		u.Field("run", c.Command)
+	}
+}
+
+// WriteAuditRows writes a table of rows. Texts of the far side stand in quotes.
+func WriteAuditRows(u *term.UI, rows auditreport.Rows) error {
+	return u.LongTable([]string{"STATE", "TENANT", "CREDENTIAL", "PARTNER ID", "PARTNER", "EXPECTED", "LAST WRITTEN", "LABELS", "OWNER", "EXTERNAL ID", "WHY UNKNOWN", "REQUEST ID"},
+		func(yield func([]string, error) bool) {
+			for r, err := range rows {
+				cells := []string{StateWords(r), r.Tenant, r.Credential, r.PartnerID, phrase.Quote(r.PartnerName), r.ExpectedPartnerID,
+					day(r.UpdatedTime), strings.Join(r.Labels, ", "), r.Owner, r.ExternalID, problemCode(r.Problem), r.Problem.RequestID()}
+				if !yield(cells, err) {
+					return
+				}
+			}
+		})
+}
+
+// rowsAtHand are rows that are at hand.
+func rowsAtHand(rows []schemas.AuditRow) auditreport.Rows {
+	return func(yield func(schemas.AuditRow, error) bool) {
+		for _, row := range rows {
+			if !yield(row, nil) {
+				return
+			}
+		}
+	}
+}
+
+func StateWords(r schemas.AuditRow) string {
+	text := strings.ReplaceAll(string(r.State), "_", " ")
+	if r.Stale {
+		text += ", stale"
+	}
+	return text
+}
+
+// day is the date of an RFC 3339 time.
+func day(text string) string {
+	date, _, _ := strings.Cut(text, "T")
+	return date
+}
+
+func problemCode(p *schemas.Problem) string {
+	if p == nil {
+		return ""
+	}
+	return string(p.Code)
+}
+
+// WriteTotals writes counts, those that need attention first.
+func WriteTotals(u *term.UI, totals map[string]int) {
+	words := []string{"stale", "pending"}
+	for _, state := range slices.Backward(schemas.RowStates()) {
+		words = slices.Insert(words, 0, string(state))
+	}
+	for _, word := range words {
+		n := totals[word]
+		if n == 0 {
+			continue
+		}
+		style := cmp.Or(map[string]term.Style{string(schemas.RowLinkedExpected): term.Good, string(schemas.RowLinked): term.Plain, string(schemas.RowUnknown): term.Bad}[word], term.Warn)
+		u.Write("  " + strings.Repeat(" ", max(0, 7-len(strconv.Itoa(n)))) + u.Paint(style, strconv.Itoa(n)) + "  " + u.Paint(term.Plain, strings.ReplaceAll(word, "_", " ")) + "\n")
+	}
+}

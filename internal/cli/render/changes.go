@@ -1,0 +1,39 @@
+package render
+
+import (
+	"strings"
+
+	"mcp-partner/internal/cli/term"
+	"mcp-partner/internal/phrase"
+	"mcp-partner/schemas"
+)
+
+// LinkWord is a link in one word: the ID, or why there is none.
+func LinkWord(link *schemas.Link) string {
+	switch {
+	case link == nil:
+		return ""
+	case link.State == schemas.LinkLinked:
+		return link.PartnerID
+	default:
+		return string(link.State)
+	}
+}
+
+// WriteChanges writes the rows of a plan or a run as a table.
+func WriteChanges(u *term.UI, rows []schemas.ChangeRow) {
+	if len(rows) == 0 {
+		return
+	}
+	u.Blank()
+	cells := make([][]string, len(rows))
+	for i, r := range rows {
+		name := ""
+		if r.Before != nil {
+			name = phrase.Quote(r.Before.PartnerName)
+		}
+		cells[i] = []string{strings.ReplaceAll(string(r.State), "_", " "), r.Tenant, r.Credential, LinkWord(r.Before), name, r.PartnerID, LinkWord(r.After),
+			strings.Join(r.Steps, ", "), string(r.Problem), strings.TrimSpace(r.Warning + " " + r.Why)}
+	}
+	u.Table([]string{"STATE", "TENANT", "CREDENTIAL", "BEFORE", "ITS NAME", "TO BE", "NOW", "STEPS", "PROBLEM", "WHAT TO KNOW"}, cells)
+}

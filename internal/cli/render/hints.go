@@ -1,0 +1,30 @@
+package render
+
+import (
+	"mcp-partner/schemas"
+)
+
+// AdaptHints words the next step for whoever types a call: what the answer to an
+// agent says about a server and a tenant in general, they can do right here.
+func AdaptHints(e schemas.Envelope) schemas.Envelope {
+	if e.Problem == nil {
+		return e
+	}
+	problem := AdaptProblem(*e.Problem)
+	if problem.Code == schemas.CodeWritesDisabled {
+		e.Summary = problem.Message
+	}
+	if e.Problem = &problem; e.Identity != nil {
+		e.Problem = problem.For(e.Identity.Tenant)
+	}
+	return e
+}
+
+// AdaptProblem words a refusal of writes for somebody who can add the flag.
+func AdaptProblem(problem schemas.Problem) schemas.Problem {
+	if problem.Code == schemas.CodeWritesDisabled {
+		problem.Message = "Writes are off without --allow-writes."
+		problem.Hint = "Add --allow-writes. A person is asked before the write."
+	}
+	return problem
+}

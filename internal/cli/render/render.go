@@ -1,0 +1,207 @@
+package render
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"mcp-partner/internal/cli/term"
+	"mcp-partner/internal/phrase"
+	"mcp-partner/schemas"
+)
+
+// Show prints an envelope: exactly it with --json, else laid out for a reader.
+func Show(s *term.Streams, envelope schemas.Envelope, asJSON bool) error {
+	if asJSON {
+		return s.PrintJSON(envelope)
+	}
+	u := s.UI()
+	WriteEnvelope(u, envelope)
+	return u.Err
+}
+
+func WriteEnvelope(u *term.UI, e schemas.Envelope) {
+	u.Line(statusStyle(e.Status), e.Summary)
+	writeIdentity(u, e.Identity)
+	writeLink(u, "link", e.Link)
+	writeLink(u, "before", e.Before)
+	writeLink(u, "after", e.After)
+	writeTenants(u, e.Tenants)
+	writeOperations(u, e.Operations)
+	writeAudit(u, e)
+	writeMatches(u, e.Matches)
+	writeOutOfScope(u, e.OutOfScope, e.Summary)
+	writePlan(u, e.Plan)
+	WriteChanges(u, e.Changes)
+	u.Field("run", e.RunID)
+	if e.NextCursor != "" {
+		u.Field("next page", "--cursor "+e.NextCursor)
+	}
+	writeApproval(u, e.Approval)
+	writeProblem(u, e.Problem)
+}
+
+func statusStyle(status schemas.Status) term.Style {
+	switch status {
+	case schemas.StatusDone, schemas.StatusUnchanged:
+		return term.Good
+	case schemas.StatusFailed:
+		return term.Bad
+	default:
+		return term.Warn
+	}
+}
+
+func writeIdentity(u *term.UI, id *schemas.Identity) {
+	if id == nil {
+		return
+	}
+	u.Field("tenant", fmt.Sprintf("%s (%s, %s cloud)", id.Tenant, id.TenantID, id.Cloud))
+	u.Field("identity", id.ObjectID)
+	u.Field("credential", id.Credential)
+}
+
+func writeLink(u *term.UI, label string, link *schemas.Link) {
+	if link == nil {
+		return
+	}
+	s := map[schemas.LinkState]term.Style{schemas.LinkLinked: term.Good, schemas.LinkUnknown: term.Bad}[link.State]
+	u.StyledField(label, cmp.Or(s, term.Warn), LinkText(link))
+	if link.UpdatedTime != "" {
+		u.Field("", "last written "+link.UpdatedTime)
+	}
+	if link.ExpectedPartnerID != "" {
+		u.Field("", "expected "+link.ExpectedPartnerID)
+	}
+	if link.Matches != nil {
+		u.Field("asked ID", map[bool]string{true: "is the one linked", false: "is not the one linked"}[*link.Matches])
+	}
+}
+
+// LinkText words a link on one line. The name is foreign text, in quotes.
+func LinkText(link *schemas.Link) string {
+	parts := []string{strings.ReplaceAll(string(link.State), "_", " ")}
+	if link.PartnerID != "" {
+		parts = append(parts, link.PartnerID)
+	}
+	if link.PartnerName != "" {
+		parts = append(parts, fmt.Sprintf("%q", link.PartnerName))
+	}
+	if link.Version != nil {
+		parts = append(parts, fmt.Sprintf("version %d", *link.Version))
+	}
+	if link.Reason != "" {
+		parts = append(parts, "("+string(link.Reason)+")")
+	}
+	return strings.Join(parts, " ")
+}
+
+func writeTenants(u *term.UI, tenants []schemas.TenantRow) {
+	if len(tenants) == 0 {
+		return
+	}
+	u.Blank()
+	rows := make([][]string, len(tenants))
+	for i, t := range tenants {
+		known := ""
+		if !t.InDirectory {
+			known = "not in the directory"
+		}
+		rows[i] = []string{t.Name, t.TenantID, strings.Join(t.Domains, " "), t.DisplayName, t.Cloud, strings.Join(t.Credentials, " "),
+			t.ExpectedPartnerID, strings.Join(t.Labels, ", "), t.Owner, t.ExternalID, t.Category, known}
+	}
+	u.Table([]string{"NAME", "TENANT ID", "DOMAINS", "DISPLAY NAME", "CLOUD", "CREDENTIALS", "EXPECTED", "LABELS", "OWNER", "EXTERNAL ID", "CATEGORY", ""}, rows)
+}
+
+func writeOperations(u *term.UI, operations []schemas.ProviderOperation) {
+	if len(operations) == 0 {
+		return
+	}
+	u.Blank()
+	rows := make([][]string, len(operations))
+	for i, o := range operations {
+		rows[i] = []string{o.Name, o.Operation, o.Description}
+	}
+	u.Table([]string{"NAME", "OPERATION", "DESCRIPTION"}, rows)
+}
+
+func writeMatches(u *term.UI, matches []schemas.Match) {
+	for _, m := range matches {
+		u.Blank()
+		u.Linef(term.Bold, "%s  %.2f  %s", m.Tool, m.Score, m.Effect)
+		u.Field("why", m.Why)
+		if op, ok := schemas.Lookup(m.Tool); ok {
+			u.Field("call", "mcp-partner call "+m.Tool+FlagsOf(op, m.Arguments))
+		}
+	}
+}
+
+// writeOutOfScope says why nothing fits, unless the summary has said so already.
+func writeOutOfScope(u *term.UI, scope *schemas.Scope, summary string) {
+	if scope == nil || scope.Out == nil {
+		return
+	}
+	out := scope.Out
+	if !strings.Contains(summary, out.Reason) {
+		u.Blank()
+		u.Line(term.Warn, out.Reason)
+	}
+	for _, instead := range out.UseInstead {
+		u.Field("instead", instead.Name+": "+instead.WhatFor)
+	}
+}
+
+func writePlan(u *term.UI, plan []schemas.PlannedRequest) {
+	if len(plan) == 0 {
+		return
+	}
+	u.Blank()
+	rows := make([][]string, len(plan))
+	for i, p := range plan {
+		rows[i] = []string{p.Method, p.URL, string(p.Effect), p.When}
+	}
+	u.Table([]string{"METHOD", "URL", "EFFECT", "WHEN"}, rows)
+}
+
+func writeApproval(u *term.UI, a *schemas.Approval) {
+	if a == nil {
+		return
+	}
+	u.Field("approval", fmt.Sprintf("%s, %s until %s", a.ID, a.State, a.ExpiresAt))
+	u.Field("how", a.How)
+}
+
+func writeProblem(u *term.UI, p *schemas.Problem) {
+	if p == nil {
+		return
+	}
+	u.StyledField("problem", term.Bad, string(p.Code))
+	u.Field("next", p.Hint)
+	u.Field("run", p.Command)
+	if p.RetryAfterSeconds > 0 {
+		u.Field("wait", phrase.Count(p.RetryAfterSeconds, "second"))
+	}
+	if said := strings.TrimSpace(p.ForeignCode + " " + phrase.Quote(p.Foreign)); said != "" {
+		u.Field("they said", said)
+	}
+	u.Field("request ID", p.ARMRequestID)
+	u.Field("correlation", p.CorrelationID)
+}
+
+// WriteTools lists tools as a reader wants them.
+func WriteTools(u *term.UI, operations []schemas.Operation) {
+	rows := make([][]string, len(operations))
+	for i, op := range operations {
+		var arguments []string
+		schema := op.InputSchema()
+		for _, name := range schema.PropertyOrder {
+			if slices.Contains(schema.Required, name) {
+				name += "*"
+			}
+			arguments = append(arguments, name)
+		}
+		rows[i] = []string{op.Name, string(op.Effect), strings.Join(arguments, " "), op.Summary}
+	}
+	u.Table([]string{"TOOL", "EFFECT", "ARGUMENTS (* REQUIRED)", "WHAT IT DOES"}, rows)
+}

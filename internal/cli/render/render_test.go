@@ -1,0 +1,48 @@
+package render
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"mcp-partner/internal/cli/term"
+	"mcp-partner/schemas"
+)
+
+// TestRenderingEscapesEverything puts hostile text into every field of an
+// envelope.
+func TestRenderingEscapesEverything(t *testing.T) {
+	t.Parallel()
+	const evil = "x\x1b[31m\u202ey"
+	version := int64(1)
+	link := &schemas.Link{State: schemas.LinkLinked, PartnerID: evil, PartnerName: evil, Version: &version, UpdatedTime: evil, ExpectedPartnerID: evil, Reason: evil}
+	envelope := schemas.Envelope{
+		Status: schemas.StatusFailed, Summary: evil,
+		Identity: &schemas.Identity{TenantID: evil, Tenant: evil, ObjectID: evil, Cloud: evil, Credential: evil},
+		Link:     link, Before: link, After: link, NextCursor: evil,
+		Operations: []schemas.ProviderOperation{{Name: evil, Operation: evil, Description: evil}},
+		Tenants:    []schemas.TenantRow{{Name: evil, TenantID: evil, DisplayName: evil, Labels: []string{evil}}},
+		Matches:    []schemas.Match{{Tool: schemas.ToolCheckPartnerLink, Why: evil, Arguments: map[string]any{"partner_id": evil}}},
+		OutOfScope: &schemas.Scope{Out: &schemas.OutOfScope{Reason: evil, UseInstead: []schemas.UseInstead{{Name: evil, WhatFor: evil}}}},
+		Plan:       []schemas.PlannedRequest{{Method: evil, URL: evil, When: evil}},
+		Approval:   &schemas.Approval{ID: evil, State: evil, How: evil},
+		Problem:    &schemas.Problem{Code: evil, Message: evil, Hint: evil, Foreign: evil, ForeignCode: evil, ARMRequestID: evil, CorrelationID: evil, RetryAfterSeconds: 3},
+	}
+	for _, color := range []bool{false, true} {
+		var out bytes.Buffer
+		WriteEnvelope((&term.UI{Out: &out, Color: color}), envelope)
+		shown := out.String()
+		for _, own := range []term.Style{term.Bold, term.Dim, term.Good, term.Warn, term.Bad} {
+			shown = strings.ReplaceAll(shown, "\x1b["+string(own)+"mx<", "x<")
+		}
+		if strings.Contains(shown, "\x1b[31my") || strings.Contains(shown, "\u202e") || strings.Contains(shown, "x\x1b") {
+			t.Errorf("color %v: hostile text came through:\n%q", color, shown)
+		}
+		if !color && strings.Contains(shown, "\x1b") {
+			t.Errorf("escape sequences without colour:\n%q", shown)
+		}
+		if n := strings.Count(shown, "<U+202E>") + strings.Count(shown, `\u202e`); n < 30 {
+			t.Errorf("color %v: only %d of the fields are shown", color, n)
+		}
+	}
+}

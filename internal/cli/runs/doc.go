@@ -1,0 +1,3 @@
+// Package runs has the commands that write to many tenants: ensure and
+// transition.
+package runs

@@ -1,0 +1,142 @@
+package runs
+
+import (
+	"bytes"
+	"context"
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"mcp-partner/internal/app"
+	"mcp-partner/internal/cli/cmdutil"
+	"mcp-partner/internal/cli/render"
+	"mcp-partner/internal/cli/term"
+	"mcp-partner/internal/csvcell"
+	"mcp-partner/internal/phrase"
+	"mcp-partner/schemas"
+	"mcp-partner/tools"
+)
+
+// progress shows on a terminal how far a run is. Nothing is shown to a pipe.
+func progress(deps *cmdutil.Deps, o *manyOptions) tools.Progress {
+	if !deps.IO.ErrTTY || o.json {
+		return nil
+	}
+	return func(done, total int, message string) {
+		end := map[bool]string{true: "\n", false: ""}[done == total]
+		fmt.Fprintf(deps.IO.Err, "\r%s: %d of %d%s", message, done, total, end)
+	}
+}
+
+// showMany prints what a call came to: exactly the envelope with --json, else the
+// headline and the rows.
+func showMany(deps *cmdutil.Deps, e schemas.Envelope, o *manyOptions) error {
+	if o.json {
+		return deps.IO.PrintJSON(e)
+	}
+	text, err := changesAs(o.format, e.Changes)
+	if err != nil {
+		return err
+	}
+	u := deps.IO.UI()
+	if o.output != "" {
+		if err := cmdutil.WriteOutput(o.output, text, o.force); err != nil {
+			return err
+		}
+		e.Changes = nil
+	} else if o.format != "table" {
+		if deps.IO.OutTTY {
+			text = []byte(term.EscapeJSON(strings.ReplaceAll(string(text), "\r\n", "\n")))
+		}
+		if _, err := deps.IO.Out.Write(text); err != nil {
+			return err
+		}
+		e.Changes, u.Out, u.Color = nil, deps.IO.Err, false // what a person has to know stands beside the rows
+	}
+	render.WriteEnvelope(u, e)
+	return u.Err
+}
+
+// changesAs writes rows for other programs.
+func changesAs(format string, rows []schemas.ChangeRow) ([]byte, error) {
+	switch format {
+	case "csv":
+		return changesCSV(rows)
+	case "jsonl":
+		var b bytes.Buffer
+		encoder := json.NewEncoder(&b)
+		for _, row := range rows {
+			if err := encoder.Encode(row); err != nil {
+				return nil, err
+			}
+		}
+		return b.Bytes(), nil
+	default:
+		return nil, nil
+	}
+}
+
+func changeColumns() []string {
+	return []string{"tenant", "tenant_id", "credential", "object_id", "state", "linked_before", "partner_name_before", "partner_id", "linked_after",
+		"steps", "rule", "warning", "why", "problem", "arm_request_id", "correlation_id"}
+}
+
+func changesCSV(rows []schemas.ChangeRow) ([]byte, error) {
+	var b bytes.Buffer
+	writer := csv.NewWriter(&b)
+	writer.UseCRLF = true
+	quoter := csvcell.New()
+	err := writer.Write(changeColumns())
+	for _, r := range rows {
+		name := ""
+		if r.Before != nil {
+			name = r.Before.PartnerName
+		}
+		record := []string{r.Tenant, r.TenantID, r.Credential, r.ObjectID, string(r.State), render.LinkWord(r.Before), name, r.PartnerID, render.LinkWord(r.After),
+			strings.Join(r.Steps, " "), r.Rule, r.Warning, r.Why, string(r.Problem), r.ARMRequestID, r.CorrelationID}
+		for i := range record {
+			record[i] = quoter.Quote(record[i])
+		}
+		if err == nil {
+			err = writer.Write(record)
+		}
+	}
+	writer.Flush()
+	if err == nil {
+		err = writer.Error()
+	}
+	return b.Bytes(), err
+}
+
+// runsShown is how many runs a list shows.
+const runsShown = 50
+
+func listRuns(ctx context.Context, deps *cmdutil.Deps, session *app.Session, o *manyOptions) error {
+	runs, err := session.Guard.RecentRuns(ctx, runsShown)
+	if err != nil {
+		return err
+	}
+	rows, cells := []map[string]any{}, [][]string{}
+	for _, r := range runs {
+		if r.Tool != o.tool {
+			continue
+		}
+		state := "open"
+		if !r.EndedAt.IsZero() {
+			state = "ended"
+		}
+		rows = append(rows, map[string]any{"run_id": r.ID, "state": state, "caller": r.Caller, "opened_at": phrase.Stamp(r.OpenedAt), "expires_at": phrase.Stamp(r.ExpiresAt), "approval": r.Approval, "approver": r.Approver})
+		cells = append(cells, []string{r.ID, state, string(r.Caller), phrase.Stamp(r.OpenedAt), phrase.Stamp(r.ExpiresAt), r.Approver})
+	}
+	if o.json {
+		return deps.IO.PrintJSON(map[string]any{"runs": rows})
+	}
+	u := deps.IO.UI()
+	if len(cells) == 0 {
+		u.Line(term.Plain, "No runs.")
+		return u.Err
+	}
+	u.Table([]string{"RUN", "STATE", "CALLER", "OPENED", "MAY BEGIN UNTIL", "APPROVED BY"}, cells)
+	return u.Err
+}

@@ -1,0 +1,208 @@
+package runs
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"mcp-partner/guard"
+	"mcp-partner/internal/app"
+	"mcp-partner/internal/cli/approvals"
+	"mcp-partner/internal/cli/cmdutil"
+	"mcp-partner/internal/cli/render"
+	"mcp-partner/internal/config"
+	"mcp-partner/internal/exit"
+	"mcp-partner/schemas"
+	"mcp-partner/tools"
+)
+
+// manyOptions are those of the commands that write to many tenants.
+type manyOptions struct {
+	tool                    string
+	tenants, labels         cmdutil.List
+	credential, reason      string
+	approvalID              string
+	first                   int
+	plan, json, listed      bool
+	resume, run             string
+	settled                 time.Duration
+	format, output          string
+	force                   bool
+	partnerID, to, strategy string
+	from                    cmdutil.List
+	keys                    app.KeyFiles
+	guard                   cmdutil.GuardFlags
+	simulate                cmdutil.SimulateFlags
+}
+
+func (o *manyOptions) add(flags *pflag.FlagSet) {
+	flags.Var(&o.tenants, "tenants", "only these `TENANTS`: names or globs, with commas between (default: all)")
+	flags.Var(&o.labels, "labels", "only tenants with all of these `LABELS`")
+	flags.StringVar(&o.credential, "credential", "", "only the credential `NAME` of each tenant")
+	flags.IntVar(&o.first, "first", 0, "stop after `N` tenants; --resume goes on")
+	flags.BoolVar(&o.plan, "plan", false, "show what would be written where, and write nothing")
+	flags.StringVar(&o.resume, "resume", "", "go on with the `RUN`: complete or compensate what has begun, and begin the rest")
+	flags.StringVar(&o.run, "run", "", "show the `RUN` and write nothing")
+	flags.BoolVar(&o.listed, "list", false, "list the runs of this command, newest first")
+	flags.StringVar(&o.reason, "reason", "", "why, for the record and for whoever approves")
+	flags.StringVar(&o.approvalID, "approval-id", "", "the `ID` of an approval that was given")
+	flags.DurationVar(&o.settled, "settled-after", 0, "how long a write whose outcome is not known may still be at work (default 56s)")
+	flags.StringVar(&o.format, "format", "table", "how rows are printed: `table, csv or jsonl`")
+	flags.StringVarP(&o.output, "output", "o", "", "write the rows to this `FILE` instead of standard output")
+	flags.BoolVar(&o.force, "force", false, "let --output replace a file")
+	flags.BoolVar(&o.json, "json", false, "print the answer as JSON and nothing else")
+	config.Typed(flags, "tenants", "labels", "credential", "first", "plan", "resume", "run", "list", "reason", "approval-id", "settled-after", "format", "output", "force", "json")
+	cmdutil.AddKeyFlags(&o.keys, flags)
+	o.guard.AddAsking(flags)
+	o.simulate.Add(flags)
+}
+
+// prepare settles what the flags leave open.
+func (o *manyOptions) prepare(deps *cmdutil.Deps, flags *pflag.FlagSet) (err error) {
+	if err := o.simulate.Check(flags); err != nil {
+		return err
+	}
+	if err := o.checkFlags(flags); err != nil {
+		return err
+	}
+	if o.format != "table" && o.format != "csv" && o.format != "jsonl" {
+		return exit.Usage("give table, csv or jsonl", "--format is none of table, csv and jsonl")
+	}
+	if err := o.checkReport(); err != nil {
+		return err
+	}
+	o.guard.Tenants, err = deps.StandingTenants()
+	deps.Settled = o.settled
+	return err
+}
+
+// checkFlags refuses what would be silently ignored. A variable of a script that
+// is empty by mistake must not turn a resumption into a run over all tenants.
+func (o *manyOptions) checkFlags(flags *pflag.FlagSet) error {
+	for _, name := range []string{"resume", "run", "partner-id", "to", "strategy", "credential", "approval-id"} {
+		if flag := flags.Lookup(name); flag != nil && flag.Changed && flag.Value.String() == "" {
+			return exit.Usage("give it a value, or leave it out", "--%s is empty", name)
+		}
+	}
+	if flags.Changed("first") && o.first < 1 {
+		return exit.Usage("give a number from 1 on, or leave it out", "--first is %d", o.first)
+	}
+	if o.resume+o.run == "" {
+		return nil
+	}
+	for _, name := range []string{"partner-id", "from", "to", "strategy", "tenants", "labels", "credential", "approval-id"} {
+		if flags.Changed(name) {
+			return exit.Usage("leave it out, or make a new plan", "--%s does not go with --resume and --run: what the run does and where was settled when it was opened", name)
+		}
+	}
+	if o.resume != "" && (o.run != "" || o.plan) {
+		return exit.Usage("give one of them", "--resume goes on with a run; --run only shows one, and --plan writes nothing")
+	}
+	return nil
+}
+
+// checkReport refuses before anything is written a report that could not be
+// written afterwards.
+func (o *manyOptions) checkReport() error {
+	switch {
+	case o.output == "":
+		return nil
+	case o.format == "table" || o.json:
+		return exit.Usage("give --format csv or jsonl", "--output takes neither a table nor the answer as JSON")
+	default:
+		return cmdutil.CheckOutput(o.output, o.force)
+	}
+}
+
+// arguments are those of the tool.
+func (o *manyOptions) arguments() (json.RawMessage, error) {
+	given := map[string]any{}
+	put := func(name string, value any, there bool) {
+		if there {
+			given[name] = value
+		}
+	}
+	put("run_id", o.resume+o.run, o.resume+o.run != "")
+	put("resume", true, o.resume != "")
+	put("first", o.first, o.first != 0)
+	if o.resume+o.run == "" {
+		put("partner_id", o.partnerID, o.partnerID != "")
+		put("from", []string(o.from), len(o.from) > 0)
+		put("to", o.to, o.to != "")
+		put("strategy", o.strategy, o.strategy != "")
+		put("tenants", []string(o.tenants), len(o.tenants) > 0)
+		put("labels", []string(o.labels), len(o.labels) > 0)
+		put("credential", o.credential, o.credential != "")
+		put("plan", true, o.plan)
+		put("reason", o.reason, o.reason != "")
+		put("approval_id", o.approvalID, o.approvalID != "")
+	}
+	return json.Marshal(given)
+}
+
+func runMany(ctx context.Context, deps *cmdutil.Deps, o *manyOptions) error {
+	simulated, err := o.simulate.Start(ctx)
+	if err != nil {
+		return err
+	}
+	a, err := deps.Open(o.keys, simulated)
+	if err != nil {
+		return err
+	}
+	session, err := deps.NewSession(a, o.rules())
+	if err != nil {
+		return err
+	}
+	defer session.Close()
+	op, _ := schemas.Lookup(o.tool)
+	deps.Unlock(ctx, session.App, op)
+	if o.listed {
+		return listRuns(ctx, deps, session, o)
+	}
+	if !o.plan && o.run == "" && o.resume == "" {
+		deps.SettleRecord(ctx, session.App, session.Guard, session.Service)
+	}
+	call, err := o.call(ctx, deps, session)
+	if err != nil {
+		return err
+	}
+	defer context.AfterFunc(ctx, func() { deps.IO.Note("interrupted: no further tenant begins, and what has begun is completed first") })()
+	envelope := session.Service.Call(ctx, call).Envelope
+	if err := showMany(deps, render.AdaptHints(envelope), o); err != nil {
+		return err
+	}
+	if !o.json && envelope.Status == schemas.StatusApprovalRequired {
+		return approvals.Offer(ctx, deps, session, call, envelope)
+	}
+	return exit.Silent(exit.CodeOf(envelope.Status))
+}
+
+// rules are those of the flags. To resume is to want what was approved to be
+// written; it covers no run of which nobody was asked.
+func (o *manyOptions) rules() guard.Options {
+	rules := o.guard.Rules()
+	if o.resume != "" && !o.guard.AllowWrites {
+		rules.AllowWrites, rules.Approval = true, guard.ApprovalRequester
+	}
+	return rules
+}
+
+// call is the call of the tool. A run is gone on with as the caller that it
+// belongs to: whoever keeps the state directory may do that.
+func (o *manyOptions) call(ctx context.Context, deps *cmdutil.Deps, session *app.Session) (tools.Call, error) {
+	arguments, err := o.arguments()
+	if err != nil {
+		return tools.Call{}, err
+	}
+	call := tools.Call{Tool: o.tool, Arguments: arguments, Principal: app.Trusted(app.TerminalCaller), Confirmer: cmdutil.Confirmer(deps.IO), Patient: true, Progress: progress(deps, o)}
+	if id := o.resume + o.run; id != "" {
+		run, _, err := session.Guard.LoadRun(ctx, id, "")
+		if err != nil {
+			return tools.Call{}, err
+		}
+		call.Principal = app.Trusted(run.Caller)
+	}
+	return call, nil
+}

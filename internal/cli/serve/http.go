@@ -1,0 +1,178 @@
+package serve
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"mcp-partner/guard"
+	"mcp-partner/internal/app"
+	"mcp-partner/internal/cli/cmdutil"
+	"mcp-partner/internal/cli/term"
+	"mcp-partner/internal/exit"
+	"mcp-partner/server"
+	"mcp-partner/tools"
+)
+
+// mcpPath is where MCP is served.
+const mcpPath = "/mcp"
+
+// Anybody is the caller where nobody is asked who he is.
+const Anybody = "insecure-no-auth"
+
+// serveHTTP serves on an address until the context ends.
+func serveHTTP(ctx context.Context, deps *cmdutil.Deps, a *app.App, decider *guard.Guard, service *tools.Service, o *httpOptions, pair *server.KeyPair) error {
+	verifier, err := verifier(deps, &o.oauth)
+	if err != nil {
+		return err
+	}
+	defer deps.WatchCallers(ctx, verifier)()
+	listener, err := listen(ctx, o.address)
+	if err != nil {
+		return err
+	}
+	options := server.HTTPOptions{
+		Hosts: o.hosts(listener.Addr()), Origins: o.allowedOn, Health: deps.Health(a, issuersCheck(verifier)...),
+		Metrics: deps.Observer.Metrics, OnAnswer: deps.Observer.Metrics.Answered,
+		Approvals: service,
+	}
+	if pair != nil {
+		options.TLS = pair.Config()
+	}
+	if verifier != nil {
+		options.OAuth, options.PublicURL = verifier, o.oauth.public()
+	}
+	if err := admit(deps, o, decider, &options, listener.Addr()); err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	s := deps.MCPServer(service)
+	stop, err := serveMonitor(ctx, deps, s, o, &options)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	defer stop()
+	return s.ServeListener(ctx, listener, options)
+}
+
+// keyPair is nil where there is no TLS.
+func keyPair(deps *cmdutil.Deps, o *httpOptions) (*server.KeyPair, error) {
+	if o.tlsCert == "" {
+		return nil, nil
+	}
+	pair, err := server.LoadKeyPair(o.tlsCert, o.tlsKey, deps.Log, nil)
+	if err != nil {
+		return nil, exit.Usage("check --tls-cert and --tls-key", "TLS cannot be served: %s", err)
+	}
+	return pair, nil
+}
+
+func listen(ctx context.Context, address string) (net.Listener, error) {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+	if err != nil {
+		return nil, exit.Failed("give another port, or port 0 for a free one", "%s cannot be listened on", address)
+	}
+	return listener, nil
+}
+
+// urlOf is where clients find the server, as far as it knows itself.
+func urlOf(o *httpOptions, bound net.Addr) string {
+	scheme, host := "http", bound.String()
+	if o.tlsCert != "" {
+		scheme = "https"
+	}
+	if _, port, err := net.SplitHostPort(host); err == nil && len(o.allowedHosts) > 0 {
+		host = net.JoinHostPort(o.allowedHosts[0], port)
+	}
+	return scheme + "://" + host + mcpPath
+}
+
+// admit settles who may call, and tells how to connect.
+func admit(deps *cmdutil.Deps, o *httpOptions, decider *guard.Guard, options *server.HTTPOptions, bound net.Addr) error {
+	if err := o.checkReachable(bound); err != nil {
+		return err
+	}
+	url := urlOf(o, bound)
+	if o.noAuth {
+		options.Anonymous = guard.Principal{Caller: Anybody, Grant: guard.FullGrant()}
+		deps.Log.Warn("anybody who reaches this address may call: --insecure-no-auth is for a try on loopback and nothing else", "url", url)
+		return deps.IO.PrintLine(struct {
+			URL string `json:"url"`
+		}{url})
+	}
+	if options.OAuth != nil {
+		return admitOAuth(deps, decider, options, url, bound)
+	}
+	if !o.onLoopback() || o.behindProxy {
+		return admitTokens(deps, decider, options, url)
+	}
+	token, gate := newBearer(time.Now)
+	options.Bearer = server.Authenticators{app.InvocationTokens{Decider: decider}, gate}
+	deps.Log.Info("serving", "url", url, "expires_at", gate.expires.UTC().Format(time.RFC3339))
+	return showBearer(deps, url, token, gate.expires)
+}
+
+// admitTokens admits issued tokens alone. A server that others reach makes no
+// token at its start: it would stand in the log of whatever started it, and its
+// caller may do all that the server may.
+func admitTokens(deps *cmdutil.Deps, decider *guard.Guard, options *server.HTTPOptions, url string) error {
+	options.Bearer = server.Authenticators{app.InvocationTokens{Decider: decider}}
+	deps.Log.Info("serving", "url", url)
+	return deps.IO.PrintLine(struct {
+		URL  string `json:"url"`
+		Next string `json:"next"`
+	}{url, "mcp-partner token issue --for NAME --tenants TENANTS"})
+}
+
+// serveMonitor serves health and metrics on a listener of their own, if they
+// are to have one. The returned function ends it, and is called last: whoever
+// asks meanwhile is told that the server is stopping.
+func serveMonitor(ctx context.Context, deps *cmdutil.Deps, s *server.Server, o *httpOptions, main *server.HTTPOptions) (stop func(), err error) {
+	if o.metrics == "" {
+		return func() {}, nil
+	}
+	listener, err := listen(ctx, o.metrics)
+	if err != nil {
+		return nil, err
+	}
+	options := server.MonitorOptions{Health: main.Health, Metrics: main.Metrics, Hosts: o.allowedHosts, TLS: main.TLS}
+	main.Metrics = nil
+	deps.Log.Info("serving health and metrics", "address", listener.Addr().String())
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	ended := make(chan error, 1)
+	go func() { ended <- s.ServeMonitor(ctx, listener, options) }()
+	return func() {
+		cancel()
+		if err := <-ended; err != nil {
+			deps.Log.Warn("health and metrics ended early", "address", listener.Addr().String())
+		}
+	}, nil
+}
+
+// showBearer tells how to connect: to a person with a block for a client, to a
+// program on one line.
+func showBearer(deps *cmdutil.Deps, url, token string, expires time.Time) error {
+	until := expires.UTC().Format(time.RFC3339)
+	if !deps.IO.OutTTY {
+		return deps.IO.PrintLine(struct {
+			URL       string `json:"url"`
+			Token     string `json:"token"`
+			ExpiresAt string `json:"expires_at"`
+		}{url, token, until})
+	}
+	block, err := json.MarshalIndent(map[string]any{"mcpServers": map[string]any{"partner": map[string]any{
+		"type": "http", "url": url, "headers": map[string]string{"Authorization": "Bearer " + token},
+	}}}, "", "  ")
+	if err != nil {
+		return err
+	}
+	u := deps.IO.UI()
+	u.Linef(term.Bold, "MCP on %s until %s. Put this into the client's configuration:", url, until)
+	u.Write(string(block) + "\n")
+	u.Line(term.Dim, "Or for Claude Code:")
+	u.Write(fmt.Sprintf("claude mcp add --transport http partner %s --header 'Authorization: Bearer %s'\n", url, token))
+	u.Line(term.Dim, "The token is not shown again. Ctrl-C ends the server.")
+	return u.Err
+}

@@ -1,0 +1,143 @@
+package serve
+
+import (
+	"net"
+	"net/url"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"mcp-partner/auth"
+	"mcp-partner/guard"
+	"mcp-partner/internal/app"
+	"mcp-partner/internal/cli/cmdutil"
+	"mcp-partner/internal/config"
+	"mcp-partner/internal/disk"
+	"mcp-partner/internal/exit"
+	"mcp-partner/server"
+)
+
+// oauthOptions say whose access tokens are accepted.
+type oauthOptions struct {
+	issuers, audiences cmdutil.List
+	caFile, publicURL  string
+}
+
+func (o *oauthOptions) add(flags *pflag.FlagSet) {
+	flags.Var(&o.issuers, "oidc-issuer", "accept access tokens of these OpenID Connect issuers: `URLS` as tokens have them in iss, with commas between; for Entra ID one for each tenant")
+	flags.Var(&o.audiences, "oidc-audience", "the `NAMES` by which access tokens are meant for this server, with commas between")
+	flags.StringVar(&o.caFile, "oidc-ca-file", "", "trust only the authorities in this `FILE` at the issuers")
+	flags.StringVar(&o.publicURL, "public-url", "", "the `URL` under which clients reach the server, such as https://partner.example.com")
+	config.Standing(flags, "oidc-issuer", "oidc-audience", "oidc-ca-file", "public-url")
+}
+
+func (o *oauthOptions) given() bool { return len(o.issuers) > 0 }
+
+// checkOAuth refuses flags that belong together and are not.
+func (o *httpOptions) checkOAuth() error {
+	switch a := &o.oauth; {
+	case !a.given() && (len(a.audiences) > 0 || a.caFile != "" || a.publicURL != ""):
+		return exit.Usage("give --oidc-issuer too", "--oidc-audience, --oidc-ca-file and --public-url are for access tokens of an issuer")
+	case !a.given():
+		return nil
+	case len(a.audiences) == 0:
+		return exit.Usage("give --oidc-audience NAME: for Entra ID the application ID of this server's registration",
+			"--oidc-issuer needs --oidc-audience: whatever the issuer signs for others must not be good here")
+	case o.noAuth:
+		return exit.Usage("leave one of them out", "--insecure-no-auth and --oidc-issuer contradict each other")
+	case a.publicURL == "" && o.behindProxy:
+		return exit.Usage("give --public-url https://partner.example.com", "behind a proxy the server does not know the address that clients use")
+	case a.publicURL == "":
+		return nil
+	}
+	return o.oauth.checkPublicURL()
+}
+
+// checkPublicURL wants what is served: MCP is at /mcp, and the metadata beside
+// it at the root.
+func (o *oauthOptions) checkPublicURL() error {
+	at, err := url.Parse(o.publicURL)
+	if err != nil || at.Host == "" || at.User != nil || at.RawQuery != "" || at.Fragment != "" || at.ForceQuery || strings.TrimSuffix(at.Path, "/") != "" && at.Path != mcpPath {
+		return exit.Usage("write it as https://partner.example.com", "--public-url is no URL of a server without a path, or with "+mcpPath)
+	}
+	if at.Scheme == "https" || at.Scheme == "http" && cmdutil.IsLoopback(at.Hostname()) {
+		return nil
+	}
+	return exit.Usage("write it as https://partner.example.com", "--public-url has to begin with https://: tokens go there")
+}
+
+// public is the address without a path, or "".
+func (o *oauthOptions) public() string {
+	at, err := url.Parse(o.publicURL)
+	if err != nil || o.publicURL == "" {
+		return ""
+	}
+	return at.Scheme + "://" + at.Host
+}
+
+// publicHosts are the names that the public address adds to those under which
+// the server answers.
+func (o *oauthOptions) publicHosts() []string {
+	if at, err := url.Parse(o.publicURL); err == nil && at.Host != "" {
+		return []string{at.Hostname()}
+	}
+	return nil
+}
+
+// verifier is nil where no issuer is given. It is made without reaching one, so
+// that the server starts while an issuer is down.
+func verifier(deps *cmdutil.Deps, o *oauthOptions) (*auth.Authenticator, error) {
+	if !o.given() {
+		if len(deps.Config.Callers().Grants) > 0 {
+			deps.Log.Warn("the section callers of the config file has no effect without --oidc-issuer")
+		}
+		return nil, nil
+	}
+	ca, err := issuerCA(o.caFile)
+	if err != nil {
+		return nil, err
+	}
+	verifier, err := auth.New(auth.Options{Issuers: o.issuers, Audiences: o.audiences, CAPEM: ca, Mapping: deps.Config.Callers(), Logger: deps.Log})
+	if err != nil {
+		return nil, exit.Usage("correct --oidc-issuer, --oidc-audience, --oidc-ca-file or the section callers of the config file", "access tokens cannot be verified: %s", err)
+	}
+	verifier.Warm()
+	return verifier, nil
+}
+
+// issuerCA refuses an empty file, which would mean the authorities of the system.
+func issuerCA(path string) ([]byte, error) {
+	if path == "" {
+		return nil, nil
+	}
+	const next = "give a file with certificates in PEM"
+	pem, err := disk.ReadTrusted(path, disk.Unchanged, app.MaxCAFile)
+	switch {
+	case err != nil:
+		return nil, exit.FileError("--oidc-ca-file", path, next, err)
+	case len(pem) == 0:
+		return nil, exit.Usage(next, "--oidc-ca-file %s is empty", path)
+	}
+	return pem, nil
+}
+
+// issuersCheck is what /readyz says of the issuers, if there are any.
+func issuersCheck(verifier *auth.Authenticator) []server.Check {
+	if verifier == nil {
+		return nil
+	}
+	return []server.Check{{Name: "oidc", Run: verifier.Ready}}
+}
+
+// admitOAuth lets in whoever has an access token or an invocation token. There
+// is no token of the start: it could do everything, and nobody would need it.
+func admitOAuth(deps *cmdutil.Deps, decider *guard.Guard, options *server.HTTPOptions, address string, bound net.Addr) error {
+	options.Bearer = server.Authenticators{app.InvocationTokens{Decider: decider}}
+	if options.PublicURL != "" {
+		address = options.PublicURL + mcpPath
+	}
+	deps.Log.Info("serving", "url", address, "address", bound.String())
+	return deps.IO.PrintLine(struct {
+		URL string `json:"url"`
+	}{address})
+}

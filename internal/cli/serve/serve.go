@@ -1,0 +1,105 @@
+package serve
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"mcp-partner/internal/app"
+	"mcp-partner/internal/cli/cmdutil"
+)
+
+type serveOptions struct {
+	http     httpOptions
+	keys     app.KeyFiles
+	guard    cmdutil.GuardFlags
+	simulate cmdutil.SimulateFlags
+	fleet    cmdutil.FleetFlags
+}
+
+// NewCmdServe builds `serve`.
+func NewCmdServe(deps *cmdutil.Deps) *cobra.Command {
+	options := &serveOptions{}
+	command := &cobra.Command{
+		Use:   "serve",
+		Short: "Serve the tools over MCP, on stdio or over HTTP",
+		Long: `Serve the tools over MCP on standard input and output, which is how clients such
+as Claude Desktop start it, or with --http over streamable HTTP. It ends at the end
+of its input, or at SIGTERM when every request that was read is answered.
+
+Writes are off until --allow-writes, and then a person confirms each: in the client
+for a new link, an approver elsewhere for what overwrites or removes (--approval). A
+policy in config.yaml takes the place of both flags. The bounds --tools, --tenants
+and --partner-ids hold whatever an agent asks for.
+
+With --http every request needs the bearer token that is made at start, holds for
+24 hours and is shown once: with a block for a client on a terminal, else as one
+line of JSON {"url","token","expires_at"} on standard output. An address beyond
+loopback needs --tls-cert and --tls-key, or --behind-proxy. GET /livez and /readyz
+answer without a token; /metrics wants one with the scope partner.metrics, as that
+of the start is, unless --metrics gives it an address of its own.`,
+		Example: `  mcp-partner serve
+  mcp-partner serve --allow-writes --tenants 'contoso,fabrikam-*' --partner-ids 1234567
+  mcp-partner serve --http 127.0.0.1:8080
+  mcp-partner serve --http :8443 --tls-cert cert.pem --tls-key key.pem --allowed-hosts partner.example.com
+  mcp-partner serve --simulate=50 --allow-writes`,
+		Args: cmdutil.NoArguments,
+		RunE: func(command *cobra.Command, _ []string) error {
+			if err := options.simulate.Check(command.Flags()); err != nil {
+				return err
+			}
+			return runServe(command.Context(), deps, options)
+		},
+	}
+	flags := command.Flags()
+	options.http.add(flags)
+	cmdutil.AddKeyFlags(&options.keys, flags)
+	options.guard.Add(flags)
+	options.simulate.Add(flags)
+	options.fleet.Add(flags)
+	return command
+}
+
+func runServe(ctx context.Context, deps *cmdutil.Deps, o *serveOptions) error {
+	if err := o.http.check(); err != nil {
+		return err
+	}
+	if err := o.fleet.Apply(deps); err != nil {
+		return err
+	}
+	deps.Serving()
+	deps.KeepMemory()
+	deps.ServesHTTP = o.http.address != ""
+	// What the server needs to end well must not end with the signal.
+	simulated, err := o.simulate.Start(context.WithoutCancel(ctx))
+	if err != nil {
+		return err
+	}
+	defer deps.StartTracing()()
+	a, err := deps.Open(o.keys, simulated)
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	decider, err := a.Guard(o.guard.Rules())
+	if err != nil {
+		return err
+	}
+	pair, err := keyPair(deps, &o.http)
+	if err != nil {
+		return err
+	}
+	if o.http.address != "" {
+		deps.StartMetrics(a, decider, pair)
+	}
+	service := a.Service(decider)
+	defer deps.SettleInBackground(ctx, a, decider, service)()
+	if deps.Config.Policy() != nil && o.guard.AllowWrites {
+		deps.Log.Warn("the policy in the config file decides; --allow-writes and --approval have no effect")
+	}
+	if o.http.address != "" {
+		return serveHTTP(ctx, deps, a, decider, service, &o.http, pair)
+	}
+	deps.Log.Info("serving", "transport", "stdio", "simulated", simulated != nil, "allow_writes", decider.WritesAllowed())
+	return deps.ServeStdio(ctx, service, deps.IO.In, deps.IO.Out)
+}

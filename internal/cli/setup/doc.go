@@ -1,0 +1,2 @@
+// Package setup has the command of the first run.
+package setup

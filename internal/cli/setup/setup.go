@@ -1,0 +1,150 @@
+package setup
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"mcp-partner/internal/cli/cmdutil"
+	tenantscmd "mcp-partner/internal/cli/tenants"
+	"mcp-partner/internal/cli/term"
+	"mcp-partner/internal/config"
+	"mcp-partner/internal/exit"
+)
+
+// setupOptions are the answers of a first run. What is missing is asked for,
+// unless --yes says that nobody is there to answer.
+type setupOptions struct {
+	yes        bool
+	key        keyPlace
+	partnerIDs cmdutil.List
+	clients    []string
+	// tenant holds the flags of `tenants add`.
+	tenant tenantscmd.Options
+}
+
+// NewCmdSetup builds `setup`.
+func NewCmdSetup(deps *cmdutil.Deps) *cobra.Command {
+	options := &setupOptions{}
+	command := &cobra.Command{
+		Use:   "setup [TENANT]",
+		Short: "Set everything up, from nothing to the first answered question",
+		Long: `Set everything up, step by step: a vault, your own partner IDs (all others are
+denied), the first tenant with a credential, a read that proves it, and the
+configuration of a client. Each step says what it did and where, and which command
+does the same alone. What is done already is left as it is, so setup can be run
+again after any step that failed.
+
+On a terminal it asks for what no flag says. With --yes it asks nothing: scripts give
+the answers as flags, those of tenants add among them.`,
+		Example: `  mcp-partner setup
+  mcp-partner setup contoso --yes --partner-ids 1234567 --credential azure-cli --client claude-desktop
+  mcp-partner setup contoso --yes --partner-ids 1234567 --tenant-id GUID --client-id GUID --secret-file secret.txt`,
+		Args: cmdutil.AtMostOneArgument("the tenant's name"),
+		RunE: func(command *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				options.tenant.Name = args[0]
+			}
+			return runSetup(command.Context(), deps, options)
+		},
+	}
+	flags := command.Flags()
+	options.key = keyAuto
+	flags.BoolVar(&options.yes, "yes", false, "ask nothing; take the flags and what is usual")
+	flags.Var(&options.key, "protect-by", "where the key of a new vault is: `auto, keychain, file or passphrase`; auto is the keychain where there is one, else a file")
+	flags.Var(&options.partnerIDs, "partner-ids", "your own partner `IDS`, with commas between; no other may be written")
+	flags.StringArrayVar(&options.clients, "client", nil, "`CLIENT` to write this server into, such as claude-desktop; may be given again")
+	options.tenant.Add(flags)
+	config.Standing(flags, "partner-ids")
+	return command
+}
+
+// keyPlace is a flag that says where the key of a vault is.
+type keyPlace string
+
+// The places. keyAuto is the keychain where there is one.
+const (
+	keyAuto       keyPlace = "auto"
+	keyKeychain   keyPlace = "keychain"
+	keyFile       keyPlace = "file"
+	keyPassphrase keyPlace = "passphrase"
+)
+
+// Set implements pflag.Value.
+func (k *keyPlace) Set(text string) error {
+	if !slices.Contains([]keyPlace{keyAuto, keyKeychain, keyFile, keyPassphrase}, keyPlace(text)) {
+		return fmt.Errorf("no such place")
+	}
+	*k = keyPlace(text)
+	return nil
+}
+
+// String implements pflag.Value.
+func (k *keyPlace) String() string { return string(*k) }
+
+// Type implements pflag.Value.
+func (k *keyPlace) Type() string { return "place" }
+
+// firstRun is a set-up under way.
+type firstRun struct {
+	f *cmdutil.Deps
+	o *setupOptions
+	u *term.UI
+	// terminal is nil with --yes.
+	terminal term.Terminal
+}
+
+// step is one part of a first run.
+type step struct {
+	title string
+	run   func(context.Context) error
+}
+
+func runSetup(ctx context.Context, deps *cmdutil.Deps, o *setupOptions) error {
+	s := &firstRun{f: deps, o: o, u: deps.IO.UI()}
+	if !o.yes {
+		terminal, err := s.open()
+		if err != nil {
+			return err
+		}
+		defer terminal.Close()
+		s.terminal = terminal
+	}
+	steps := []step{
+		{"The vault, where secrets are kept", s.makeVault},
+		{"Your own partner IDs", s.boundPartnerIDs},
+		{"The first tenant", s.addTenant},
+		{"A read that proves it", s.prove},
+		{"A client", s.installClients},
+	}
+	for i, step := range steps {
+		s.u.Linef(term.Bold, "%d. %s", i+1, step.title)
+		if err := step.run(ctx); err != nil {
+			return err
+		}
+		s.u.Blank()
+	}
+	s.goodbye()
+	return s.u.Err
+}
+
+func (s *firstRun) open() (term.Terminal, error) {
+	none := exit.Usage("give the answers as flags, with --yes; see: mcp-partner setup --help", "setup asks on a terminal, and there is none")
+	if !s.f.IO.Attended() {
+		return nil, none
+	}
+	terminal, err := s.f.IO.Terminal()
+	if err != nil {
+		return nil, none
+	}
+	return terminal, nil
+}
+
+// goodbye ends with a sentence to try, and with what is off.
+func (s *firstRun) goodbye() {
+	s.u.Linef(term.Good, "Ready. Ask your agent: \"Is our partner link in place at %s?\"", s.o.tenant.Name)
+	s.u.Field("writes", "are off. When you want them: mcp-partner approvers add NAME, then rules in config.yaml (docs/policy.md) or --allow-writes")
+	s.u.Field("more", "mcp-partner doctor, mcp-partner tenants add, mcp-partner tenants import")
+}

@@ -1,0 +1,421 @@
+package setup
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+
+	"mcp-partner/internal/app"
+	"mcp-partner/internal/azurecli"
+	"mcp-partner/internal/cli/client"
+	"mcp-partner/internal/cli/cmdutil"
+	"mcp-partner/internal/cli/doctor"
+	tenantscmd "mcp-partner/internal/cli/tenants"
+	"mcp-partner/internal/cli/term"
+	vaultcmd "mcp-partner/internal/cli/vault"
+	"mcp-partner/internal/clientfile"
+	"mcp-partner/internal/config"
+	"mcp-partner/internal/credential"
+	"mcp-partner/internal/exit"
+	"mcp-partner/schemas"
+	"mcp-partner/tenants"
+	"mcp-partner/vault"
+)
+
+// makeVault makes a vault where there is none.
+func (s *firstRun) makeVault(ctx context.Context) error {
+	a, err := s.f.Open(s.o.tenant.Keys, nil)
+	if err != nil {
+		return err
+	}
+	err = a.Open(ctx)
+	a.Close()
+	if err == nil {
+		s.u.Linef(term.Good, "  There is a vault in %s, and it opens.", s.f.StateDir)
+		return s.u.Err
+	}
+	if schemas.AsProblem(err).Code != schemas.CodeVaultMissing {
+		return err
+	}
+	if s.o.key == keyAuto && s.terminal != nil {
+		if err := s.chooseKey(ctx); err != nil {
+			return err
+		}
+	}
+	return s.initVault(ctx)
+}
+
+func (s *firstRun) chooseKey(ctx context.Context) error {
+	choice, err := s.pick(ctx, "Where is its key to be", [][2]string{
+		{string(keyAuto), "in the keychain of this system where there is one, else in a file that only you can read"},
+		{string(keyFile), "in a file beside the vault that only you can read"},
+		{string(keyPassphrase), "nowhere: a passphrase opens it, and a server needs it in a file"},
+	}, string(keyAuto))
+	s.o.key = keyPlace(choice)
+	return err
+}
+
+// initVault tries the keychain first where that is wanted. A system without one
+// is no error unless it was asked for by name.
+func (s *firstRun) initVault(ctx context.Context) error {
+	o := &vaultcmd.InitOptions{Keys: s.o.tenant.Keys, Passphrase: s.o.key == keyPassphrase}
+	o.Backend.Backend = vaultcmd.BackendName(vault.BackendFile)
+	tryKeychain := s.o.key == keyKeychain || s.o.key == keyAuto && s.o.tenant.Keys == (app.KeyFiles{})
+	if tryKeychain {
+		o.Backend.Backend = vaultcmd.BackendName(vault.BackendKeychain)
+	}
+	err := s.newVault(ctx, o)
+	if err == nil || s.o.key != keyAuto || !tryKeychain {
+		return err
+	}
+	s.u.Field("keychain", "not to be had here: "+strings.TrimSuffix(exit.MessageOf(err), ".")+"; the key goes into a file")
+	o.Backend.Backend = vaultcmd.BackendName(vault.BackendFile)
+	return s.newVault(ctx, o)
+}
+
+// newVault makes the vault as `vault init` does.
+func (s *firstRun) newVault(ctx context.Context, o *vaultcmd.InitOptions) error {
+	dir, err := s.f.StateDirectory()
+	if err != nil {
+		return err
+	}
+	source := s.f.KeySource(o.Keys)
+	settings := vault.Settings{Backend: vault.Backend(o.Backend.Backend)}
+	if err := vault.Init(ctx, dir, vault.InitOptions{Key: source, AskPassphrase: o.Passphrase, Settings: settings}); err != nil {
+		return err
+	}
+	made, err := vault.OpenVault(dir, source, nil)
+	if err != nil {
+		return err
+	}
+	defer made.Close()
+	s.u.Linef(term.Good, "  Made an empty vault in %s.", dir)
+	s.u.Field("key", made.KeyDescription())
+	s.u.Field("the same", "mcp-partner vault init")
+	return s.u.Err
+}
+
+// partnerIDsKey is the setting that denies all other partner IDs.
+const partnerIDsKey = "partner-ids"
+
+// boundPartnerIDs writes the person's own IDs into config.yaml. A typing error
+// of an agent could otherwise credit a stranger.
+func (s *firstRun) boundPartnerIDs(ctx context.Context) error {
+	path := filepath.Join(s.f.StateDir, app.ConfigName)
+	if s.f.Config.Sets(partnerIDsKey) {
+		return s.boundAlready(s.f.Source.Path)
+	}
+	if len(s.o.partnerIDs) == 0 {
+		err := s.askUntil(ctx, "Your partner IDs (MPN IDs of location accounts), with commas between; all others will be denied", "", s.takePartnerIDs)
+		if err != nil {
+			return err
+		}
+	}
+	if len(s.o.partnerIDs) == 0 {
+		s.u.Line(term.Warn, "  None was given: any partner ID may be written once writes are on.")
+		s.u.Field("later", "partner-ids: [\"1234567\"] in "+path)
+		return s.u.Err
+	}
+	if err := checkPartnerIDs("--partner-ids", s.o.partnerIDs); err != nil {
+		return err
+	}
+	if err := addSetting(s.f, path, partnerIDsLine(s.o.partnerIDs)); err != nil {
+		return err
+	}
+	s.u.Linef(term.Good, "  Only %s may be written; %s says so.", strings.Join(s.o.partnerIDs, ", "), path)
+	return s.u.Err
+}
+
+// boundAlready says which IDs the file names. It is not changed for others: who wrote
+// them there may be somebody else.
+func (s *firstRun) boundAlready(path string) error {
+	bound := strings.Split(s.f.Config.Value(partnerIDsKey), ",")
+	for i := range bound {
+		bound[i] = strings.TrimSpace(bound[i])
+	}
+	slices.Sort(bound)
+	given := slices.Sorted(slices.Values(s.o.partnerIDs))
+	if len(given) > 0 && !slices.Equal(slices.Compact(given), slices.Compact(bound)) {
+		return exit.Refused("correct the line "+partnerIDsKey+" there, or leave --partner-ids out",
+			"%s lets %s be written already, which are other partner IDs than those given", path, term.Escape(strings.Join(bound, ", ")))
+	}
+	s.u.Linef(term.Good, "  %s bounds them already: only %s may be written.", path, strings.Join(bound, ", "))
+	return s.u.Err
+}
+
+// takePartnerIDs reads what was typed; nothing is an answer too.
+func (s *firstRun) takePartnerIDs(typed string) error {
+	if typed == "" {
+		return nil
+	}
+	var ids cmdutil.List
+	if err := ids.Set(typed); err != nil {
+		return exit.Usage("write them as 1234567,7654321", "%s", err)
+	}
+	if err := checkPartnerIDs("a partner ID", ids); err != nil {
+		return err
+	}
+	s.o.partnerIDs = ids
+	return nil
+}
+
+func checkPartnerIDs(field string, ids cmdutil.List) error {
+	for _, id := range ids {
+		if _, err := schemas.ParsePartnerID(field, id); err != nil {
+			return exit.AsUsage(err)
+		}
+	}
+	return nil
+}
+
+func partnerIDsLine(ids []string) string {
+	quoted := make([]string, len(ids))
+	for i, id := range ids {
+		quoted[i] = `"` + id + `"`
+	}
+	return "# The only partner IDs that may be written, whatever an agent asks for.\n" + partnerIDsKey + ": [" + strings.Join(quoted, ", ") + "]\n"
+}
+
+// addSetting appends a setting to a config file and proves that it still reads.
+func addSetting(deps *cmdutil.Deps, path, line string) error {
+	text, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return cmdutil.Unwritable(path)
+	}
+	if len(text) > 0 && !strings.HasSuffix(string(text), "\n") {
+		text = append(text, '\n')
+	}
+	next := path + ".new"
+	_ = os.Remove(next) // a set-up that was killed left it
+	if err := cmdutil.Create(next, cmdutil.Whole(append(text, line...))); err != nil {
+		return err
+	}
+	defer func() { _ = os.Remove(next) }() // gone already where all went well
+	file, err := config.Load(next, deps.Source.Known())
+	if err != nil || !file.Sets(partnerIDsKey) {
+		return exit.Failed("add the line yourself: "+strings.TrimSpace(line[strings.Index(line, "\n"):]), "%s cannot be added to", path)
+	}
+	if os.Rename(next, path) != nil {
+		return cmdutil.Unwritable(path)
+	}
+	return nil
+}
+
+// addTenant adds the first tenant. One that is there is left as it is.
+func (s *firstRun) addTenant(ctx context.Context) error {
+	a, err := s.f.Open(s.o.tenant.Keys, nil)
+	if err != nil {
+		return err
+	}
+	entries, _, err := a.All()
+	a.Close()
+	if err != nil {
+		return err
+	}
+	if known := s.knownTenant(entries); known != "" {
+		s.o.tenant.Name = known
+		s.u.Linef(term.Good, "  %s is in the directory already.", known)
+		return s.u.Err
+	}
+	if err := s.askTenant(ctx); err != nil {
+		return err
+	}
+	if len(s.o.partnerIDs) == 1 && !s.o.tenant.Given("expect-partner") {
+		if err := s.set("expect-partner", s.o.partnerIDs[0]); err != nil {
+			return err
+		}
+	}
+	if err := tenantscmd.RunAdd(ctx, s.f, &s.o.tenant); err != nil {
+		return err
+	}
+	return s.signIn(ctx)
+}
+
+// knownTenant is the tenant that was named, or the first where none was.
+func (s *firstRun) knownTenant(entries []tenants.Entry) string {
+	i := slices.IndexFunc(entries, func(e tenants.Entry) bool { return app.SameName(e.Name, s.o.tenant.Name) })
+	switch {
+	case i >= 0:
+		return entries[i].Name
+	case len(entries) > 0 && s.o.tenant.Name == "":
+		return entries[0].Name
+	}
+	return ""
+}
+
+// askTenant asks for what `tenants add` needs and no flag says.
+func (s *firstRun) askTenant(ctx context.Context) error {
+	if s.o.tenant.Name == "" {
+		if err := s.askUntil(ctx, "A short name for the customer's tenant, such as contoso", "", s.takeName); err != nil {
+			return err
+		}
+	}
+	if s.o.tenant.Given("credential", "client-id", "kind") || s.terminal == nil {
+		return nil
+	}
+	return s.askCredential(ctx)
+}
+
+func (s *firstRun) takeName(typed string) error {
+	if typed == "" {
+		return exit.Usage("mcp-partner setup contoso", "the first tenant has no name")
+	}
+	if err := tenants.CheckTenantName(typed); err != nil {
+		return exit.AsUsage(err)
+	}
+	s.o.tenant.Name = typed
+	return nil
+}
+
+// The ways to sign in that setup offers; tenants add knows more.
+const (
+	wayAz     = "az"
+	waySecret = "secret"
+	wayPerson = "person"
+)
+
+func (s *firstRun) askCredential(ctx context.Context) error {
+	choices := [][2]string{
+		{waySecret, "an application (service principal) with a client secret: for servers, and for many tenants"},
+		{wayPerson, "you: sign in with a code, in a browser on any device"},
+	}
+	usual := waySecret
+	account, signedIn := s.azAccount(ctx)
+	if signedIn {
+		choices = append([][2]string{{wayAz, "whoever is signed in with Azure CLI: " + account.User}}, choices...)
+		usual = wayAz
+	}
+	way, err := s.pick(ctx, "Who is to act there", choices, usual)
+	if err != nil {
+		return err
+	}
+	switch way {
+	case wayAz:
+		if err := s.askInto(ctx, "tenant-id", tenantQuestion, account.TenantID); err != nil {
+			return err
+		}
+		return s.set("credential", credential.AzureCLI)
+	case wayPerson:
+		return s.askPerson(ctx)
+	}
+	return s.askApplication(ctx)
+}
+
+func (s *firstRun) azAccount(ctx context.Context) (azurecli.Account, bool) {
+	path, err := azurecli.Find()
+	if err != nil {
+		return azurecli.Account{}, false
+	}
+	account, err := azurecli.CurrentAccount(ctx, path)
+	return account, err == nil
+}
+
+const tenantQuestion = "The customer's tenant ID (a GUID)"
+
+func (s *firstRun) askApplication(ctx context.Context) error {
+	if err := s.askInto(ctx, "tenant-id", tenantQuestion, ""); err != nil {
+		return err
+	}
+	return s.askInto(ctx, "client-id", "The application's client ID (a GUID)", "")
+}
+
+// askInto asks for the GUID that is the value of a flag, if it was not given.
+func (s *firstRun) askInto(ctx context.Context, flag, question, usual string) error {
+	if s.o.tenant.Given(flag) {
+		return nil
+	}
+	return s.askUntil(ctx, question, usual, func(typed string) error {
+		if !schemas.IsGUID(typed) {
+			return exit.Usage("run mcp-partner setup again: what is done stays done", "that is no GUID, which looks like 00000000-0000-0000-0000-000000000000")
+		}
+		return s.set(flag, typed)
+	})
+}
+
+// set gives a flag a value, as if it had been typed.
+func (s *firstRun) set(flag, value string) error {
+	if err := s.o.tenant.Flags.Set(flag, value); err != nil {
+		return exit.Usage("mcp-partner setup --help", "--%s does not take that value", flag)
+	}
+	return nil
+}
+
+// prove reads the link of the tenant.
+func (s *firstRun) prove(ctx context.Context) error {
+	a, err := s.f.Open(s.o.tenant.Keys, nil)
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	entry, err := a.Directory.Get(s.o.tenant.Name)
+	if err != nil {
+		return err
+	}
+	found := doctor.CheckTenant(ctx, a, entry)
+	if found.Status == doctor.CheckFail {
+		return exit.Failed(found.Fix+"; then run setup again", "%s", strings.TrimSuffix(found.Message, "."))
+	}
+	shown := term.Good
+	if found.Status == doctor.CheckWarn {
+		shown = term.Warn
+	}
+	s.u.Linef(shown, "  %s: %s", entry.Name, found.Message)
+	s.u.Field("the same", "mcp-partner call check_partner_link --tenant "+entry.Name)
+	return s.u.Err
+}
+
+// installClients writes the server into the clients that were named, or that
+// the person agrees to.
+func (s *firstRun) installClients(ctx context.Context) error {
+	names := s.o.clients
+	if len(names) == 0 && s.terminal != nil {
+		for _, c := range presentClients(s.f) {
+			agreed, err := s.agrees(ctx, "Write this server into the configuration of "+c.Title+"?", true)
+			if err != nil {
+				return err
+			}
+			if agreed {
+				names = append(names, c.Name)
+			}
+		}
+	}
+	serve, err := cmdutil.KeyArguments(s.o.tenant.Keys)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		o := &client.InstallOptions{ClientOptions: client.ClientOptions{Name: "partner", Scope: string(clientfile.ScopeUser)}, Serve: serve}
+		if err := o.Check(name); err != nil {
+			return err
+		}
+		if err := client.RunInstall(ctx, s.f, o); err != nil {
+			return err
+		}
+	}
+	if len(names) == 0 {
+		s.u.Line(term.Plain, "  None was changed.")
+		s.u.Field("later", "mcp-partner install "+strings.Join(clientfile.Names(), " | "))
+	}
+	return s.u.Err
+}
+
+// presentClients are those whose folder is there.
+func presentClients(deps *cmdutil.Deps) []clientfile.Client {
+	var present []clientfile.Client
+	for _, c := range clientfile.Clients() {
+		path, err := c.Path(clientfile.Place{GOOS: runtime.GOOS, Env: deps.IO.Env}, clientfile.ScopeUser)
+		if err != nil {
+			continue
+		}
+		_, fileErr := os.Stat(path)
+		home, _ := deps.IO.Env("HOME")
+		if folder := filepath.Dir(path); fileErr == nil || folder != filepath.Clean(home) && app.IsDirectory(folder) {
+			present = append(present, c)
+		}
+	}
+	return present
+}

@@ -1,0 +1,75 @@
+package sim
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"mcp-partner/guard"
+	"mcp-partner/internal/app"
+	"mcp-partner/internal/cli/cmdutil"
+	"mcp-partner/internal/demo"
+	"mcp-partner/tools"
+)
+
+// The tenants of the demo, and the partner that one of them has already.
+const (
+	demoUnlinked = "contoso"
+	demoLinked   = "fabrikam"
+	demoBroken   = "northwind"
+	demoOther    = "7654321"
+)
+
+// NewCmdDemo builds `demo`.
+func NewCmdDemo(deps *cmdutil.Deps) *cobra.Command {
+	return &cobra.Command{
+		Use:   "demo",
+		Short: "Show what an agent sees, against a simulated Azure",
+		Long: `Start a simulated Azure and the real server in this process, connect a real MCP
+client over a stdio pipe, and go through the main job: what is asked, what comes
+back, and whether that is as it should be. Exit code 0 only if every step is.`,
+		Example: "  mcp-partner demo",
+		Args:    cmdutil.NoArguments,
+		RunE:    func(command *cobra.Command, _ []string) error { return runDemo(command.Context(), deps) },
+	}
+}
+
+func runDemo(ctx context.Context, deps *cmdutil.Deps) error {
+	simulated, err := app.StartSimulation(ctx, app.SimulationOptions{Tenants: cmdutil.DefaultSimulated}, "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	a, err := deps.Open(app.KeyFiles{}, simulated)
+	if err != nil {
+		return errors.Join(err, simulated.Server.Close())
+	}
+	defer a.Close()
+	if err := simulated.Stage(demoUnlinked, demoLinked, demoOther); err != nil {
+		return err
+	}
+	// The demo shows the program as it comes, and not somebody's configuration.
+	decider, err := guard.New(guard.Options{AllowWrites: true, Simulated: true})
+	if err != nil {
+		return err
+	}
+	return playDemo(ctx, deps, a.Service(decider), simulated)
+}
+
+// playDemo joins client and server by two pipes, as a client's process would.
+func playDemo(ctx context.Context, deps *cmdutil.Deps, service *tools.Service, world demo.World) error {
+	serverIn, clientOut := io.Pipe()
+	clientIn, serverOut := io.Pipe()
+	served := make(chan error, 1)
+	go func() {
+		served <- deps.ServeStdio(ctx, service, serverIn, serverOut)
+		_ = serverOut.Close() // a pipe in memory
+	}()
+	err := demo.Run(ctx, demo.Options{
+		Out: deps.IO.Out, Color: deps.IO.Color, ServerOut: clientIn, ServerIn: clientOut,
+		World: world, Unlinked: demoUnlinked, Linked: demoLinked, Broken: demoBroken,
+	})
+	_ = clientOut.Close() // the end of the server's input
+	return errors.Join(err, <-served)
+}

@@ -1,0 +1,178 @@
+package sim
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"mcp-partner/internal/app"
+	"mcp-partner/internal/cli/cmdutil"
+	"mcp-partner/internal/config"
+	"mcp-partner/internal/exit"
+	"mcp-partner/internal/tenantimport"
+	"mcp-partner/tenants"
+)
+
+type simulateCommand struct {
+	listen         string
+	world          app.SimulationOptions
+	caOut          string
+	tenantsOut     string
+	force          bool
+	untilStdinEnds bool
+	allowRemote    bool
+}
+
+// NewCmdSimulate builds `simulate`.
+func NewCmdSimulate(deps *cmdutil.Deps) *cobra.Command {
+	options := &simulateCommand{}
+	command := &cobra.Command{
+		Use:   "simulate",
+		Short: "Run a simulated Entra ID and Azure Resource Manager",
+		Long: `Run a stand-in for Entra ID and Azure Resource Manager over TLS, to build agents
+without touching a customer. When it is ready it prints one line of JSON with the
+addresses, the client ID and secret, and the first 100 tenants. It ends at SIGINT
+or SIGTERM, or with --until-stdin-closes at the end of its input. Whoever reaches it
+can use it, so it listens on loopback addresses alone unless --allow-remote is given.
+
+Kinds of --fault:
+` + faultHelp(),
+		Example: `  mcp-partner simulate --listen 127.0.0.1:8443 --tenants 50
+  mcp-partner simulate --latency 50ms --throttle reads=250/25,writes=200/10
+  mcp-partner simulate --fault throttle_burst=10 --fault html=2 --seed 7
+  mcp-partner simulate --ca-out ca.pem --tenants-out tenants.csv`,
+		Args: cmdutil.NoArguments,
+		RunE: func(command *cobra.Command, _ []string) error { return runSimulate(command.Context(), deps, options) },
+	}
+	flags := command.Flags()
+	flags.StringVar(&options.listen, "listen", "127.0.0.1:8443", "`HOST:PORT` to listen on; port 0 takes a free one")
+	flags.IntVar(&options.world.Tenants, "tenants", cmdutil.DefaultSimulated, "`N` tenants")
+	flags.BoolVar(&options.allowRemote, "allow-remote", false, "let --listen name an address that other machines reach; anybody there can use the simulation")
+	config.Typed(flags, "allow-remote")
+	cmdutil.AddSimulationFlags(&options.world, flags)
+	flags.StringVar(&options.caOut, "ca-out", "", "write the certificate authority to this `FILE` (default: a temporary one)")
+	flags.StringVar(&options.tenantsOut, "tenants-out", "", "write the tenants to this CSV `FILE`, as tenants import takes it")
+	flags.BoolVar(&options.force, "force", false, "let --ca-out and --tenants-out replace files")
+	flags.BoolVar(&options.untilStdinEnds, "until-stdin-closes", false, "end when standard input ends")
+	return command
+}
+
+func faultHelp() string {
+	var b strings.Builder
+	for _, kind := range app.FaultKinds() {
+		share := "of requests"
+		if kind.PerTenant {
+			share = "of tenants"
+		}
+		fmt.Fprintf(&b, "  %-20s %s (%% %s)\n", kind.Name, kind.Summary, share)
+	}
+	return strings.TrimRight(b.String(), "\n")
+}
+
+func runSimulate(ctx context.Context, deps *cmdutil.Deps, o *simulateCommand) error {
+	if o.world.Tenants < 1 {
+		return exit.Usage("mcp-partner simulate --help", "--tenants has to be at least 1")
+	}
+	if err := o.checkListen(); err != nil {
+		return err
+	}
+	s, err := app.StartSimulation(ctx, o.world, o.listen)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	caFile, remove, err := writeCA(s.Cloud().CAPEM, o.caOut, o.force)
+	if err != nil {
+		return err
+	}
+	defer remove()
+	announced := s.Announce(caFile)
+	if o.tenantsOut != "" {
+		if err := writeTenants(s, announced, o); err != nil {
+			return err
+		}
+	}
+	if err := deps.IO.PrintLine(announced); err != nil {
+		return err
+	}
+	if o.untilStdinEnds {
+		return untilEnd(ctx, deps.IO.In)
+	}
+	<-ctx.Done()
+	return nil
+}
+
+// checkListen refuses an address that other machines reach: the simulation
+// prints its own secret and lets everybody in. All addresses at once are
+// refused too, because no URL is true for all of them.
+func (o *simulateCommand) checkListen() error {
+	host, _, err := net.SplitHostPort(o.listen)
+	if err != nil {
+		return exit.Usage("give --listen 127.0.0.1:8443", "--listen is not HOST:PORT")
+	}
+	ip := net.ParseIP(host)
+	switch {
+	case cmdutil.IsLoopback(host):
+		return nil
+	case !o.allowRemote:
+		return exit.Usage("give --listen 127.0.0.1:PORT; if others are to use the simulation, add --allow-remote",
+			"--listen %s is not a loopback address, and whoever reaches a simulation can use it", o.listen)
+	case host == "" || ip != nil && ip.IsUnspecified():
+		return exit.Usage("give the address at which others reach it", "--listen %s means every address, and the certificate and the URL are for one", o.listen)
+	}
+	return nil
+}
+
+// untilEnd waits for the end of the input or of the context.
+func untilEnd(ctx context.Context, in io.Reader) error {
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_, _ = io.Copy(io.Discard, in) // an input that breaks has ended too
+	}()
+	select {
+	case <-ended:
+	case <-ctx.Done():
+	}
+	return nil
+}
+
+// writeCA puts the authority where it was asked for, or into a private
+// directory that remove takes away.
+func writeCA(pem, path string, force bool) (file string, remove func(), err error) {
+	if path != "" {
+		file, err = filepath.Abs(path)
+		return file, func() {}, errors.Join(err, cmdutil.WriteOutput(path, []byte(pem), force))
+	}
+	dir, err := os.MkdirTemp("", "mcp-partner-simulate-")
+	if err != nil {
+		return "", nil, exit.Failed("give --ca-out FILE", "no temporary directory can be made")
+	}
+	file, remove = filepath.Join(dir, "ca.pem"), func() { _ = os.RemoveAll(dir) }
+	if os.WriteFile(file, []byte(pem), 0o600) != nil {
+		remove()
+		return "", nil, cmdutil.Unwritable(file)
+	}
+	return file, remove, nil
+}
+
+func writeTenants(s *app.Simulation, announced app.Announcement, o *simulateCommand) error {
+	rows := make([]tenantimport.Row, 0, len(s.Entries()))
+	for _, entry := range s.Entries() {
+		row := tenantimport.RowOf(entry, tenants.CredentialConfig{Kind: tenants.KindClientSecret, ClientID: announced.ClientID})
+		row["ca_file"] = announced.CAFile
+		rows = append(rows, row)
+	}
+	text, err := tenantimport.EncodeCSV(rows)
+	if err != nil {
+		return err
+	}
+	return cmdutil.WriteOutput(o.tenantsOut, text, o.force)
+}

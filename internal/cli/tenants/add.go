@@ -1,0 +1,272 @@
+package tenants
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"mcp-partner/guard"
+	"mcp-partner/internal/app"
+	"mcp-partner/internal/azurecli"
+	"mcp-partner/internal/cli/cmdutil"
+	"mcp-partner/internal/cli/term"
+	"mcp-partner/internal/credential"
+	"mcp-partner/internal/exit"
+	"mcp-partner/tenants"
+)
+
+// credentialFields show what was learned of a credential.
+func credentialFields(u *term.UI, config tenants.CredentialConfig) {
+	if config.Kind != tenants.KindClientSecret {
+		u.Field("kind", string(config.Kind))
+	}
+	u.Field("thumbprint", config.Thumbprint)
+	u.Field("expires", config.Expires)
+	if config.Kind == tenants.KindManagedIdentity {
+		u.Field("home tenant", config.HomeTenant)
+	}
+}
+
+// destinationFields show where a credential is sent, unless it is the public
+// cloud.
+func destinationFields(u *term.UI, cloud tenants.Cloud) {
+	if cloud.Name == tenants.CloudPublic {
+		return
+	}
+	u.Field("cloud", cloud.Name)
+	u.Field("authority", cloud.Authority)
+	u.Field("ARM", cloud.ARMEndpoint)
+}
+
+// newCmdAdd builds `tenants add`.
+func newCmdAdd(deps *cmdutil.Deps) *cobra.Command {
+	options := &Options{}
+	command := &cobra.Command{
+		Use:   "add NAME",
+		Short: "Add a tenant",
+		Long: `Add a tenant and the credential that acts there. The client secret, or the
+certificate with its key, comes from standard input, a file, or a prompt without
+echo; never from an argument. One that the vault holds under the name of the new
+credential already is used. --kind names another way to sign in; which is for whom:
+docs/credentials.md.
+
+With --credential azure-cli whoever is signed in with az acts there: no vault is
+needed, and the tenant defaults to az's current one. With --credential NAME of a
+credential that exists, several tenants share one application.
+
+Where the credential is sent (--cloud and what belongs to it) is stored with the
+tenant; no flag or variable of a later call changes it, and here only flags that are
+typed count. A tenant that shares a credential is in the cloud of the others. A
+stored secret goes elsewhere than so far only with --allow-other-authority.`,
+		Example: `  mcp-partner tenants add contoso --tenant-id GUID --client-id GUID --secret-stdin < secret.txt
+  mcp-partner tenants add contoso --tenant-id GUID --client-id GUID --expect-partner 1234567
+  mcp-partner tenants add contoso --tenant-id GUID --client-id GUID --certificate-file app.pfx
+  mcp-partner tenants add contoso --tenant-id GUID --kind managed-identity
+  mcp-partner tenants add fabrikam --tenant-id GUID --credential contoso
+  mcp-partner tenants add contoso --credential azure-cli`,
+		Args: cmdutil.OneArgument("the tenant's name"),
+		RunE: func(command *cobra.Command, args []string) error {
+			options.Name = args[0]
+			return RunAdd(command.Context(), deps, options)
+		},
+	}
+	options.Add(command.Flags())
+	return command
+}
+
+func RunAdd(ctx context.Context, deps *cmdutil.Deps, o *Options) error {
+	a, err := deps.Open(o.Keys, nil)
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	chosen, err := choose(ctx, deps, a, &o.credential, o.Name, o.tenantID)
+	if err != nil {
+		return err
+	}
+	cloud, err := a.UsualCloud(chosen.config)
+	if err != nil {
+		return err
+	}
+	if o.Given(cloudFlags()...) {
+		cloud = tenants.Cloud{Name: tenants.CloudPublic}
+	}
+	entry := tenants.Entry{Name: o.Name, Cloud: cloud, Credentials: []tenants.CredentialRef{{Name: chosen.config.Name}}}
+	chosen.suggest(&entry)
+	if err := o.apply(&entry); err != nil {
+		return err
+	}
+	if entry.TenantID == "" {
+		return exit.Usage("mcp-partner tenants add --help", "--tenant-id is missing")
+	}
+	if entry, err = rehearse(ctx, a, entry, chosen); err != nil {
+		return err
+	}
+	if err := app.AtHome(entry, chosen.config); err != nil {
+		return err
+	}
+	said, err := a.CheckDestinations(ctx, []tenants.Entry{entry}, chosen.added(), o.consent.OtherAuthority)
+	if err != nil {
+		return err
+	}
+	return store(ctx, deps, a, chosen, &o.credential, func(chosen choice) error { return finishAdd(ctx, deps, a, entry, chosen, said) })
+}
+
+func finishAdd(ctx context.Context, deps *cmdutil.Deps, a *app.App, entry tenants.Entry, chosen choice, said []string) error {
+	if err := a.Directory.Add(ctx, entry, chosen.added()...); err != nil {
+		return err
+	}
+	deps.Record(ctx, a, guard.KindDirectory, "The tenant %s (%s) was added, with the credential %s.", entry.Name, entry.TenantID, chosen.config.Name)
+	u := deps.IO.UI()
+	u.Linef(term.Good, "Added %s with the credential %s.", entry.Name, chosen.config.Name)
+	u.Field("tenant", entry.TenantID)
+	destinationFields(u, entry.Cloud)
+	for _, text := range said {
+		u.Field("", text)
+	}
+	u.Field("signed in", chosen.signedIn())
+	if chosen.held {
+		u.Field("secret", "the one that the vault holds under that name")
+	}
+	credentialFields(u, chosen.config)
+	u.Field("next", chosen.next(entry.Name))
+	return u.Err
+}
+
+// choice is the credential that will act in a tenant.
+type choice struct {
+	config tenants.CredentialConfig
+	// isNew is true for one that the directory does not have yet.
+	isNew bool
+	// held is true where the vault held its secret already.
+	held bool
+	// account is who is signed in with az, for azure-cli alone.
+	account *azurecli.Account
+}
+
+// choose finds or makes the credential that the flags mean.
+func choose(ctx context.Context, deps *cmdutil.Deps, a *app.App, o *credential.Options, tenant, tenantID string) (choice, error) {
+	name := o.Name
+	switch {
+	case name == "" && o.Kind.Kind == credential.AzureCLI:
+		name = credential.AzureCLI
+	case name == "":
+		name = tenant
+	}
+	have, err := a.Directory.Credential(name)
+	exists := err == nil
+	switch {
+	case name == credential.AzureCLI && (o.ClientID != "" || o.Given()):
+		return choice{}, exit.Usage("leave them out, or name another credential", "--credential azure-cli has no client ID and no secret")
+	case (name == credential.AzureCLI) != (o.Kind.Kind == credential.AzureCLI) && o.Kind.Kind != "" && (name == credential.AzureCLI || o.Kind.Kind == credential.AzureCLI):
+		return choice{}, exit.Usage("give --credential azure-cli alone", "the credential of the kind azure-cli has that name, and no other has it")
+	case name == credential.AzureCLI:
+		return chooseAzureCLI(ctx, have, exists)
+	case exists && o.ClientID != "":
+		return choice{}, exit.Refused("leave --client-id out to share it, or choose another name with --credential",
+			"the credential %s exists already", have.Name)
+	case exists && (o.Given() || o.Kind.Kind != ""):
+		return choice{}, exit.Refused("leave the secret and the kind out to share it; tenants set replaces a secret", "the credential %s exists already and has a secret", have.Name)
+	case exists && o.Name != "":
+		return choice{config: have}, nil
+	}
+	config, err := o.Config(name, tenantID)
+	return choice{config: config, isNew: true}, err
+}
+
+// chooseAzureCLI stores where az is: a server that a desktop client starts has
+// no useful PATH.
+func chooseAzureCLI(ctx context.Context, have tenants.CredentialConfig, exists bool) (choice, error) {
+	c := choice{config: have, isNew: !exists}
+	if !exists {
+		path, err := azurecli.Find()
+		if err != nil {
+			return choice{}, err
+		}
+		c.config = tenants.CredentialConfig{Name: credential.AzureCLI, Kind: tenants.KindAzureCLI, AzPath: path}
+	}
+	account, err := azurecli.CurrentAccount(ctx, c.config.AzPath)
+	c.account = &account
+	return c, err
+}
+
+// suggest fills in what az knows; flags come after it.
+func (c choice) suggest(entry *tenants.Entry) {
+	if c.account == nil {
+		return
+	}
+	entry.TenantID = c.account.TenantID
+	switch c.account.Cloud {
+	case "AzureUSGovernment":
+		entry.Cloud.Name = tenants.CloudUSGovernment
+	case "AzureChinaCloud":
+		entry.Cloud.Name = tenants.CloudChina
+	}
+}
+
+func (c choice) signedIn() string {
+	if c.account == nil {
+		return ""
+	}
+	tenant := strings.TrimSpace(c.account.TenantID + " " + c.account.TenantName)
+	return fmt.Sprintf("%s %s (az's current tenant: %s)", c.account.UserType, c.account.User, tenant)
+}
+
+// next is what a person does now.
+func (c choice) next(tenant string) string {
+	if c.isNew && c.config.Kind.Person() {
+		return "mcp-partner vault login " + c.config.Name
+	}
+	return "mcp-partner call check_partner_link --tenant " + tenant
+}
+
+// added is what the directory has to be given.
+func (c choice) added() []tenants.CredentialConfig {
+	if c.isNew {
+		return []tenants.CredentialConfig{c.config}
+	}
+	return nil
+}
+
+// rehearse makes the change on a copy, so that a mistake is found before
+// anybody types a secret. It returns the entry in its normal form.
+func rehearse(ctx context.Context, a *app.App, entry tenants.Entry, chosen choice) (tenants.Entry, error) {
+	copied, err := a.Copied()
+	if err != nil {
+		return entry, err
+	}
+	if err := copied.Add(ctx, entry, chosen.added()...); err != nil {
+		return entry, err
+	}
+	return copied.Get(entry.Name)
+}
+
+// store puts the secret of a new credential into the vault and goes on. If
+// what follows fails, the secret is taken out again.
+func store(ctx context.Context, deps *cmdutil.Deps, a *app.App, chosen choice, o *credential.Options, then func(choice) error) error {
+	if !chosen.isNew || !chosen.config.Kind.Given() {
+		return then(chosen)
+	}
+	if err := a.Open(ctx); err != nil {
+		return err
+	}
+	got, err := deps.SecretOf(ctx, a, chosen.config, o)
+	if err != nil {
+		return err
+	}
+	chosen.config, chosen.held = got.Config, got.Held
+	if got.Held {
+		return then(chosen)
+	}
+	if err := a.Store.Put(ctx, chosen.config.Name, got.Secret); err != nil {
+		return err
+	}
+	if err := then(chosen); err != nil {
+		_ = a.Store.Delete(context.WithoutCancel(ctx), chosen.config.Name) // the first error says what matters
+		return err
+	}
+	deps.RecordSecret(ctx, a, chosen.config.Name)
+	return nil
+}

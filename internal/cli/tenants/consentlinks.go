@@ -1,0 +1,130 @@
+package tenants
+
+import (
+	"context"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"mcp-partner/internal/app"
+	"mcp-partner/internal/cli/cmdutil"
+	"mcp-partner/internal/cli/term"
+	"mcp-partner/internal/exit"
+	"mcp-partner/internal/phrase"
+	"mcp-partner/internal/tenantimport"
+	"mcp-partner/tenants"
+)
+
+type consentLinksOptions struct {
+	credential, output string
+	csv, force         bool
+}
+
+// newCmdConsentLinks builds `tenants consent-links`.
+func newCmdConsentLinks(deps *cmdutil.Deps) *cobra.Command {
+	options := &consentLinksOptions{}
+	command := &cobra.Command{
+		Use:   "consent-links",
+		Short: "List the page of each tenant on which an administrator consents to an application",
+		Long: `List, for each tenant that uses a credential, the page on which an administrator of
+that tenant consents to the credential's application. Send each customer the own one.
+There is no secret in it: whoever opens it has to sign in there as an administrator.
+With --csv, or into a file, the rows are CSV. Nothing is asked over the network, so
+tenants that consented already are listed too; mcp-partner doctor says which did not.`,
+		Example: `  mcp-partner tenants consent-links --credential partner-app
+  mcp-partner tenants consent-links --credential partner-app --csv -o consent.csv`,
+		Args: cmdutil.NoArguments,
+		RunE: func(command *cobra.Command, _ []string) error {
+			return runConsentLinks(command.Context(), deps, options)
+		},
+	}
+	flags := command.Flags()
+	flags.StringVar(&options.credential, "credential", "", "`NAME` of the credential whose application is consented to")
+	flags.BoolVar(&options.csv, "csv", false, "print CSV")
+	flags.StringVarP(&options.output, "output", "o", "", "write CSV to this `FILE` instead of standard output")
+	flags.BoolVar(&options.force, "force", false, "let --output replace a file")
+	return command
+}
+
+// consentColumns are those of the list as CSV.
+func consentColumns() []string {
+	return []string{"name", "tenant_id", "domains", "cloud", "owner", "external_id", "consent_url"}
+}
+
+func runConsentLinks(_ context.Context, deps *cmdutil.Deps, o *consentLinksOptions) error {
+	if o.credential == "" {
+		return exit.Usage("mcp-partner vault list shows the names", "--credential is missing")
+	}
+	a, err := deps.Open(app.KeyFiles{}, nil)
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	rows, err := consentRows(a, o.credential)
+	if err != nil {
+		return err
+	}
+	if o.csv || o.output != "" {
+		return writeCSV(deps, consentColumns(), rows, o.output, o.force)
+	}
+	u := deps.IO.UI()
+	lines := make([][]string, len(rows))
+	for i, row := range rows {
+		lines[i] = []string{row["name"], row["tenant_id"], row["consent_url"]}
+	}
+	u.Table([]string{"NAME", "TENANT ID", "AN ADMINISTRATOR THERE OPENS"}, lines)
+	return u.Err
+}
+
+// consentRows are the tenants that use a credential, with their pages.
+func consentRows(a *app.App, credential string) ([]tenantimport.Row, error) {
+	config, err := a.Directory.Credential(credential)
+	if err != nil {
+		return nil, err
+	}
+	if config.ClientID == "" || !config.Kind.Application() && !config.Kind.Person() {
+		return nil, exit.Refused("give the credential of an application", "the credential %s is of the kind %s, and no administrator consents to it here", config.Name, config.Kind)
+	}
+	entries, err := a.Directory.List()
+	if err != nil {
+		return nil, err
+	}
+	var rows []tenantimport.Row
+	for _, entry := range entries {
+		if app.UsesAny(entry, []string{config.Name}) {
+			rows = append(rows, consentRow(entry, config.ClientID))
+		}
+	}
+	if len(rows) == 0 {
+		return nil, exit.Refused("mcp-partner tenants import customers.csv --credential "+phrase.ShellWord(config.Name), "no tenant uses the credential %s", config.Name)
+	}
+	return rows, nil
+}
+
+func consentRow(entry tenants.Entry, clientID string) tenantimport.Row {
+	return tenantimport.Row{
+		"name": entry.Name, "tenant_id": entry.TenantID, "domains": strings.Join(entry.Domains, ";"), "cloud": entry.Cloud.Name,
+		"owner": entry.Owner, "external_id": entry.ExternalID, "consent_url": entry.Cloud.ConsentURL(entry.TenantID, clientID),
+	}
+}
+
+// writeCSV writes rows to a file, or to standard output where none is named.
+func writeCSV(deps *cmdutil.Deps, columns []string, rows []tenantimport.Row, output string, force bool) error {
+	text, err := tenantimport.EncodeColumns(columns, rows)
+	if err != nil {
+		return err
+	}
+	if output != "" {
+		return cmdutil.WriteOutput(output, text, force)
+	}
+	return printCSV(deps, text)
+}
+
+// printCSV shows CSV, on a terminal without what could move or hide anything.
+func printCSV(deps *cmdutil.Deps, text []byte) error {
+	if deps.IO.OutTTY {
+		text = []byte(term.EscapeJSON(strings.ReplaceAll(string(text), "\r\n", "\n")))
+	}
+	_, err := deps.IO.Out.Write(text)
+	return err
+}

@@ -1,0 +1,251 @@
+package tenants
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"mcp-partner/internal/app"
+	"mcp-partner/internal/cli/cmdutil"
+	"mcp-partner/internal/cli/term"
+	"mcp-partner/internal/exit"
+	"mcp-partner/internal/phrase"
+	"mcp-partner/internal/tenantimport"
+	"mcp-partner/schemas"
+	"mcp-partner/tenants"
+)
+
+type discoverOptions struct {
+	credential, tenant, output string
+	json, csv, force           bool
+	keys                       app.KeyFiles
+}
+
+// newCmdDiscover builds `tenants discover`.
+func newCmdDiscover(deps *cmdutil.Deps) *cobra.Command {
+	options := &discoverOptions{}
+	command := &cobra.Command{
+		Use:   "discover",
+		Short: "List the tenants that a credential reaches",
+		Long: `Ask Azure Resource Manager which tenants a credential reaches, and say which are in
+the directory. It is for credentials of people (azure-cli, device-code, browser): a
+service principal sees only its own tenant, whatever else it was consented to in.
+
+Tenants that are reached through Azure Lighthouse are marked. They are not linked one
+by one: link once, in the managing tenant.
+
+With --csv, or into a file, it writes the tenants that are neither in the directory
+nor of Lighthouse, as tenants import takes them. It begins in a tenant of the
+directory that uses the credential: the first, or --tenant.`,
+		Example: `  mcp-partner tenants discover --credential alice
+  mcp-partner tenants discover --credential alice --csv -o found.csv
+  mcp-partner tenants import found.csv`,
+		Args: cmdutil.NoArguments,
+		RunE: func(command *cobra.Command, _ []string) error {
+			return runDiscover(command.Context(), deps, options)
+		},
+	}
+	flags := command.Flags()
+	flags.StringVar(&options.credential, "credential", "", "`NAME` of the credential")
+	flags.StringVar(&options.tenant, "tenant", "", "begin in this `TENANT`")
+	flags.BoolVar(&options.json, "json", false, "print {\"tenants\":[...],\"notes\":[...]}")
+	flags.BoolVar(&options.csv, "csv", false, "print CSV, as tenants import takes it")
+	flags.StringVarP(&options.output, "output", "o", "", "write CSV to this `FILE` instead of standard output")
+	flags.BoolVar(&options.force, "force", false, "let --output replace a file")
+	cmdutil.AddKeyFlags(&options.keys, flags)
+	return command
+}
+
+// foundTenant is a tenant that a credential reaches.
+type foundTenant struct {
+	schemas.TenantRow
+	// Lighthouse is true for a tenant that is reached by delegation.
+	Lighthouse bool `json:"lighthouse"`
+}
+
+// discovery is what was found, and what to know about it.
+type discovery struct {
+	Credential string        `json:"credential"`
+	From       string        `json:"from"`
+	Tenants    []foundTenant `json:"tenants"`
+	Notes      []string      `json:"notes"`
+}
+
+func runDiscover(ctx context.Context, deps *cmdutil.Deps, o *discoverOptions) error {
+	switch {
+	case o.credential == "":
+		return exit.Usage("mcp-partner vault list shows the names", "--credential is missing")
+	case o.json && (o.csv || o.output != ""):
+		return exit.Usage("leave one out", "--json does not go with --csv and --output")
+	}
+	a, err := deps.Open(o.keys, nil)
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	found, err := discover(ctx, a, o)
+	if err != nil {
+		return err
+	}
+	switch {
+	case o.json:
+		return deps.IO.PrintJSON(found)
+	case o.csv || o.output != "":
+		return writeDiscovery(deps, a, found, o)
+	}
+	return showDiscovery(deps, found)
+}
+
+// discover asks ARM, in a tenant where the credential is used already.
+func discover(ctx context.Context, a *app.App, o *discoverOptions) (discovery, error) {
+	config, err := a.Directory.Credential(o.credential)
+	if err != nil {
+		return discovery{}, err
+	}
+	entry, err := startOf(a, config, o.tenant)
+	if err != nil {
+		return discovery{}, err
+	}
+	client, err := a.Clients.Client(ctx, entry.Tenant(), config.Name)
+	if err != nil {
+		return discovery{}, err
+	}
+	rows, _, err := client.Tenants(ctx)
+	if err != nil {
+		return discovery{}, err
+	}
+	tenants, err := known(a, rows)
+	found := discovery{Credential: config.Name, From: entry.Name, Tenants: tenants}
+	found.Notes = notesOf(config, tenants)
+	return found, err
+}
+
+// startOf is the tenant in which a discovery begins: the one that is asked for,
+// else the first that uses the credential.
+func startOf(a *app.App, config tenants.CredentialConfig, asked string) (tenants.Entry, error) {
+	if asked != "" {
+		return a.Directory.Resolve(asked)
+	}
+	entries, err := a.Directory.List()
+	if err != nil {
+		return tenants.Entry{}, err
+	}
+	for _, entry := range entries {
+		if app.UsesAny(entry, []string{config.Name}) {
+			return entry, nil
+		}
+	}
+	return tenants.Entry{}, exit.Refused("mcp-partner tenants add NAME --tenant-id GUID --credential "+phrase.ShellWord(config.Name),
+		"no tenant uses the credential %s, so there is nowhere to begin", config.Name)
+}
+
+// known marks what is in the directory, and what is of Lighthouse.
+func known(h *app.App, rows []schemas.TenantRow) ([]foundTenant, error) {
+	entries, err := h.Directory.List()
+	names := make(map[string]string, len(entries))
+	for _, entry := range entries {
+		names[entry.TenantID] = entry.Name
+	}
+	found := make([]foundTenant, len(rows))
+	for i, row := range rows {
+		row.Name, row.InDirectory = names[row.TenantID], names[row.TenantID] != ""
+		found[i] = foundTenant{row, row.Category == "ProjectedBy" || row.Category == "ManagedBy"}
+	}
+	slices.SortStableFunc(found, func(a, b foundTenant) int {
+		return strings.Compare(a.DisplayName+"\x00"+a.TenantID, b.DisplayName+"\x00"+b.TenantID)
+	})
+	return found, err
+}
+
+// notesOf is what somebody who reads the list has to know.
+func notesOf(config tenants.CredentialConfig, found []foundTenant) []string {
+	notes := []string{}
+	switch {
+	case config.Kind.Application() || config.Kind == tenants.KindManagedIdentity:
+		notes = append(notes, "A service principal sees only its own tenant here: this is not the list of the tenants that consented to it.")
+	case !config.Kind.Person():
+		notes = append(notes, fmt.Sprintf("If %s signs in as a service principal, this is its own tenant alone.", config.Name))
+	}
+	if n := countLighthouse(found); n > 0 {
+		notes = append(notes, phrase.Count(n, "tenant")+" reached through Azure Lighthouse, which are not linked one by one: link once, in the managing tenant.")
+	}
+	return notes
+}
+
+func countLighthouse(found []foundTenant) int {
+	n := 0
+	for _, tenant := range found {
+		if tenant.Lighthouse {
+			n++
+		}
+	}
+	return n
+}
+
+func showDiscovery(deps *cmdutil.Deps, found discovery) error {
+	u := deps.IO.UI()
+	rows := make([][]string, len(found.Tenants))
+	for i, tenant := range found.Tenants {
+		domain, how := "", tenant.Category
+		if len(tenant.Domains) > 0 {
+			domain = tenant.Domains[0]
+		}
+		if tenant.Lighthouse {
+			how += " (Lighthouse)"
+		}
+		name := tenant.Name
+		if !tenant.InDirectory {
+			name = "-"
+		}
+		rows[i] = []string{name, tenant.TenantID, tenant.DisplayName, domain, how}
+	}
+	u.Table([]string{"IN DIRECTORY", "TENANT ID", "DISPLAY NAME", "DOMAIN", "CATEGORY"}, rows)
+	for _, note := range found.Notes {
+		u.Line(term.Warn, note)
+	}
+	return u.Err
+}
+
+// writeDiscovery writes what can be imported, and says beside it what was left
+// out.
+func writeDiscovery(deps *cmdutil.Deps, a *app.App, found discovery, o *discoverOptions) error {
+	rows, err := importable(a, found)
+	if err != nil {
+		return err
+	}
+	if err := writeCSV(deps, []string{"name", "tenant_id", "credential", "domains", "note"}, rows, o.output, o.force); err != nil {
+		return err
+	}
+	u := &term.UI{Out: deps.IO.Err}
+	lighthouse := countLighthouse(found.Tenants)
+	u.Linef(term.Plain, "%s to import; left out: %d in the directory, %d of Lighthouse.",
+		phrase.Count(len(rows), "tenant"), len(found.Tenants)-lighthouse-len(rows), lighthouse)
+	for _, note := range found.Notes {
+		u.Line(term.Plain, note)
+	}
+	return u.Err
+}
+
+// importable are the tenants that the directory does not have and that are
+// linked for themselves. The foreign name of each becomes its note.
+func importable(a *app.App, found discovery) ([]tenantimport.Row, error) {
+	names, err := tenantimport.NamesIn(a)
+	if err != nil {
+		return nil, err
+	}
+	var rows []tenantimport.Row
+	for _, tenant := range found.Tenants {
+		if tenant.InDirectory || tenant.Lighthouse {
+			continue
+		}
+		domains := names.Unclaimed(tenant.Domains)
+		rows = append(rows, tenantimport.Row{
+			"name": names.Suggest(tenant.DisplayName, domains, tenant.TenantID), "tenant_id": tenant.TenantID,
+			"credential": found.Credential, "domains": strings.Join(domains, ";"), "note": tenant.DisplayName,
+		})
+	}
+	return rows, nil
+}

@@ -1,0 +1,2 @@
+// Package tenants has the commands of the directory of tenants.
+package tenants

@@ -1,0 +1,128 @@
+package tenants
+
+import (
+	"github.com/spf13/pflag"
+
+	"mcp-partner/internal/app"
+	"mcp-partner/internal/cli/cmdutil"
+	"mcp-partner/internal/config"
+	"mcp-partner/internal/credential"
+	"mcp-partner/tenants"
+)
+
+// Options are the attributes of a tenant as flags of add and set.
+type Options struct {
+	Name                                 string
+	Flags                                *pflag.FlagSet
+	tenantID, objectID, expected         string
+	domains, labels                      []string
+	owner, externalID, note              string
+	cloud, endpoint, audience, authority string
+	caFile                               string
+	skipDiscovery                        bool
+	credential                           credential.Options
+	consent                              app.Consent
+	Keys                                 app.KeyFiles
+}
+
+func (o *Options) Add(flags *pflag.FlagSet) {
+	o.Flags = flags
+	flags.StringVar(&o.tenantID, "tenant-id", "", "`GUID` of the tenant")
+	flags.StringVar(&o.expected, "expect-partner", "", "partner `ID` that should be linked there")
+	flags.StringArrayVar(&o.domains, "domain", nil, "`DOMAIN` of the tenant; may be given again")
+	flags.StringArrayVar(&o.labels, "label", nil, "`LABEL` for reports; may be given again")
+	flags.StringVar(&o.owner, "owner", "", "who looks after the tenant, for reports")
+	flags.StringVar(&o.externalID, "external-id", "", "`ID` of the customer in another system, for reports")
+	flags.StringVar(&o.note, "note", "", "a note, for reports")
+	flags.StringVar(&o.objectID, "object-id", "", "object ID (`GUID`) that the credential must have there")
+	flags.StringVar(&o.cloud, "cloud", tenants.CloudPublic, "`public, usgovernment, china or custom`")
+	flags.StringVar(&o.endpoint, "arm-endpoint", "", "custom cloud: `URL` of Azure Resource Manager")
+	flags.StringVar(&o.audience, "arm-audience", "", "custom cloud: `URL` that tokens are asked for")
+	flags.StringVar(&o.authority, "authority", "", "custom cloud: `URL` of Entra ID")
+	flags.StringVar(&o.caFile, "ca-file", "", "trust only the certificate authorities in this `FILE` (PEM)")
+	flags.BoolVar(&o.skipDiscovery, "skip-instance-discovery", false, "custom cloud: do not ask Microsoft whether it knows the authority")
+	cmdutil.AddCredentialFlags(&o.credential, flags)
+	cmdutil.AddConsentFlags(&o.consent, flags)
+	cmdutil.AddKeyFlags(&o.Keys, flags)
+	config.Typed(flags, cloudFlags()...)
+}
+
+// cloudFlags say where a stored credential is sent. They count only when they
+// are typed.
+func cloudFlags() []string {
+	return []string{"cloud", "arm-endpoint", "arm-audience", "authority", "ca-file", "skip-instance-discovery"}
+}
+
+// attributeFlags are all others that say something about a tenant.
+func attributeFlags() []string {
+	return append(cmdutil.KindFlags(),
+		"tenant-id", "expect-partner", "domain", "label", "owner", "external-id", "note", "object-id",
+		"credential", "client-id", "secret-stdin", "secret-file",
+	)
+}
+
+// Given reports whether one of the flags has a value.
+func (o *Options) Given(names ...string) bool {
+	for _, name := range names {
+		if o.Flags.Changed(name) {
+			return true
+		}
+	}
+	return false
+}
+
+// apply writes into an entry what was given, and nothing else.
+func (o *Options) apply(entry *tenants.Entry) error {
+	for name, set := range map[string]func(){
+		"tenant-id":      func() { entry.TenantID = o.tenantID },
+		"expect-partner": func() { entry.ExpectedPartnerID = o.expected },
+		"domain":         func() { entry.Domains = nonEmpty(o.domains) },
+		"label":          func() { entry.Labels = nonEmpty(o.labels) },
+		"owner":          func() { entry.Owner = o.owner },
+		"external-id":    func() { entry.ExternalID = o.externalID },
+		"note":           func() { entry.Note = o.note },
+		"object-id":      func() { entry.Credentials[0].PinnedObjectID = o.objectID },
+	} {
+		if o.Given(name) {
+			set()
+		}
+	}
+	return o.applyCloud(entry)
+}
+
+// applyCloud changes the cloud only if something was said about it.
+func (o *Options) applyCloud(entry *tenants.Entry) error {
+	if !o.Given(cloudFlags()...) {
+		return nil
+	}
+	if o.Given("cloud") && o.cloud != entry.Cloud.Name {
+		entry.Cloud = tenants.Cloud{Name: o.cloud}
+	}
+	for name, set := range map[string]func(){
+		"arm-endpoint":            func() { entry.Cloud.ARMEndpoint = o.endpoint },
+		"arm-audience":            func() { entry.Cloud.ARMAudience = o.audience },
+		"authority":               func() { entry.Cloud.Authority = o.authority },
+		"skip-instance-discovery": func() { entry.Cloud.SkipInstanceDiscovery = o.skipDiscovery },
+	} {
+		if o.Given(name) {
+			set()
+		}
+	}
+	if !o.Given("ca-file") {
+		return nil
+	}
+	pem, err := app.ReadCA(o.caFile)
+	entry.Cloud.CAPEM = pem
+	return err
+}
+
+// nonEmpty drops empty items, so that --label "" clears the list.
+func nonEmpty(items []string) []string {
+	var kept []string
+	for _, item := range items {
+		if item != "" {
+			kept = append(kept, item)
+		}
+	}
+	return kept
+}

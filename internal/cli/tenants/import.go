@@ -1,0 +1,261 @@
+package tenants
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"mcp-partner/guard"
+	"mcp-partner/internal/app"
+	"mcp-partner/internal/cli/cmdutil"
+	"mcp-partner/internal/cli/term"
+	"mcp-partner/internal/config"
+	"mcp-partner/internal/exit"
+	"mcp-partner/internal/tenantimport"
+	"mcp-partner/tenants"
+)
+
+// takeSecret stores the secret or the certificate that came along, for the one
+// credential that it can be meant for.
+func takeSecret(ctx context.Context, p *tenantimport.Plan, deps *cmdutil.Deps, a *app.App, o *tenantimport.Request) error {
+	config, err := p.SecretFor(a, o)
+	if err != nil {
+		return err
+	}
+	if err := o.Credential.Changes(config); err != nil {
+		return err
+	}
+	renewed, err := replaceSecret(ctx, deps, a, config, &o.Credential)
+	if err != nil {
+		return err
+	}
+	for i, fresh := range p.Credentials {
+		if app.SameName(fresh.Name, config.Name) {
+			if renewed.Expires == "" {
+				renewed.Expires = fresh.Expires // what the file says of it
+			}
+			p.Credentials[i] = renewed
+			return nil
+		}
+	}
+	return a.Directory.SetCredential(ctx, renewed)
+}
+
+type importOptions struct {
+	tenantimport.Request
+	yes  bool
+	keys app.KeyFiles
+}
+
+// newCmdImport builds `tenants import`.
+func newCmdImport(deps *cmdutil.Deps) *cobra.Command {
+	options := &importOptions{}
+	command := &cobra.Command{
+		Use:   "import FILE.csv",
+		Short: "Add and change tenants from a CSV file",
+		Long: `Add and change tenants from a CSV file; tenants are matched by name, or where there
+is none by tenant ID or domain, and those that the file does not name stay. The
+difference is shown first; on a terminal you are asked, elsewhere --yes is needed. A
+file with a mistake changes nothing.
+
+Columns, in any order, of which name, company or domains is needed:
+  name, tenant_id, credential, client_id, domains, expected_partner_id, labels,
+  owner, external_id, note, cloud, arm_endpoint, arm_audience, authority, ca_file,
+  skip_instance_discovery, kind, expires, assertion, home_tenant, identity, company
+Several domains, labels or credentials in a cell have ; or | between. A column that
+is missing keeps what a tenant has; a cell that is empty clears it, but for
+tenant_id, credential and the cloud. The file is UTF-8, or UTF-16 that says so, with
+commas, semicolons or tabs. Headers are compared without case, spaces and dashes.
+
+Partner Center's export of customers is taken as it is: Microsoft ID is the tenant_id,
+Company name the company, Primary domain name a domain, Tags are labels, Relationship
+is left out. Its domains and tags are added to those that an entry has, and its empty
+cells clear nothing. For other files --map "COLUMN=FIELD" says what a column is; what
+is not known is then left out, and named. A new row without a name gets one made of
+its company, else of its domain; the company becomes the note if there is none.
+
+With --resolve-domains a new row that has a domain and no tenant_id gets it from Entra
+ID's public discovery document: the domain is sent there, and no credential.
+
+kind and what follows it describe a new credential: assertion is a token file or
+the word github, identity a resource ID or an object ID. Secrets and certificates
+are given afterwards, or for one credential at once.
+
+Rows that name no credential get that of --credential. A secret on standard input
+is for --credential, or for the one credential that the file names.
+
+A new tenant that shares a credential and names no cloud is in the cloud of the
+others. A stored secret goes elsewhere than so far only with
+--allow-other-authority. Another tenant ID or credential is refused while the
+identity that acted there holds a link, or while that cannot be told, unless
+--keep-link is given.`,
+		Example: `  mcp-partner tenants import customers.csv
+  mcp-partner tenants import Customers.csv --credential partner-app
+  mcp-partner tenants import crm.csv --map "Kunde=company" --map "Domain=domains" --resolve-domains
+  mcp-partner tenants import customers.csv --credential shared-app --client-id GUID --secret-stdin --yes < secret.txt`,
+		Args: cmdutil.OneArgument("the CSV file"),
+		RunE: func(command *cobra.Command, args []string) error {
+			options.File = args[0]
+			return runImport(command.Context(), deps, options)
+		},
+	}
+	options.add(command.Flags())
+	return command
+}
+
+func (o *importOptions) add(flags *pflag.FlagSet) {
+	flags.BoolVar(&o.yes, "yes", false, "make the change without asking")
+	flags.StringVar(&o.CAFile, "ca-file", "", "trust only the certificate authorities in this `FILE`, for rows of a custom cloud that name none")
+	flags.Var((*cmdutil.List)(&o.Maps), "map", "a `COLUMN=FIELD` of the file, or COLUMN= to leave the column out; may be given again")
+	flags.BoolVar(&o.Resolve, "resolve-domains", false, "ask Entra ID, without a credential, for the tenants of rows that have a domain alone")
+	cmdutil.AddCredentialFlags(&o.Credential, flags)
+	cmdutil.AddConsentFlags(&o.Consent, flags)
+	cmdutil.AddKeepLinkFlag(&o.Consent, flags)
+	config.Typed(flags, "ca-file", "map", "resolve-domains")
+	cmdutil.AddKeyFlags(&o.keys, flags)
+}
+
+func runImport(ctx context.Context, deps *cmdutil.Deps, o *importOptions) error {
+	file, err := o.ReadTable()
+	if err != nil {
+		return err
+	}
+	a, err := deps.Open(o.keys, nil)
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	u := deps.IO.UI()
+	o.Progress = func(mistake bool, text string) error {
+		u.Line(map[bool]term.Style{true: term.Bad, false: term.Dim}[mistake], text)
+		return u.Err
+	}
+	p, err := tenantimport.PlanTable(ctx, a, &o.Request, file)
+	if err != nil {
+		return err
+	}
+	if err := p.Judge(ctx, a, &o.Request); err != nil {
+		return err
+	}
+	difference(u, p)
+	if p.Diff.Empty() && len(p.Credentials) == 0 && !o.Credential.Given() || u.Err != nil {
+		return u.Err
+	}
+	if err := agree(ctx, deps, o.yes); err != nil {
+		return err
+	}
+	if err := apply(ctx, deps, a, &o.Request, p); err != nil {
+		return err
+	}
+	u.Linef(term.Good, "%d added, %d changed.", len(p.Diff.Added), len(p.Diff.Changed))
+	for _, missing := range p.WithoutSecret(&o.Request) {
+		u.Field("next", missing.Command())
+	}
+	return u.Err
+}
+
+// agree asks on a terminal whether the difference is meant.
+func agree(ctx context.Context, deps *cmdutil.Deps, yes bool) error {
+	if yes {
+		return nil
+	}
+	nobody := &exit.Error{Code: exit.CodeApprovalRequired, Message: "nothing was changed: somebody has to agree, and there is no terminal to ask on", Next: "look at the difference, then give --yes"}
+	if !deps.IO.Attended() {
+		return nobody
+	}
+	terminal, err := deps.IO.Terminal()
+	if err != nil {
+		return nobody
+	}
+	defer terminal.Close()
+	typed, err := terminal.Ask(ctx, "Make this change? Type yes: ", false)
+	if err != nil || typed != "yes" {
+		return exit.Refused("", "nothing was changed")
+	}
+	return nil
+}
+
+// apply stores the secret, then the credentials, then the tenants, so that
+// nothing is ever named before it is there.
+func apply(ctx context.Context, deps *cmdutil.Deps, a *app.App, o *tenantimport.Request, p *tenantimport.Plan) error {
+	if err := p.Adopt(ctx, a, o); err != nil {
+		return err
+	}
+	if o.Credential.Given() {
+		if err := takeSecret(ctx, p, deps, a, o); err != nil {
+			return err
+		}
+	}
+	for _, config := range p.Credentials {
+		if err := a.Directory.AddCredential(ctx, config); err != nil {
+			return err
+		}
+	}
+	if err := a.Directory.Apply(ctx, p.Diff); err != nil {
+		return err
+	}
+	changed := make([]tenants.Entry, len(p.Diff.Changed))
+	for i, change := range p.Diff.Changed {
+		changed[i] = change.After
+	}
+	deps.Record(ctx, a, guard.KindDirectory, "Tenants were imported; added: %s; changed: %s.", cmdutil.NamesOf(p.Diff.Added), cmdutil.NamesOf(changed))
+	return nil
+}
+
+// difference shows what would change, field by field.
+func difference(u *term.UI, p *tenantimport.Plan) {
+	for _, config := range p.Credentials {
+		u.Linef(term.Good, "+ credential %s (%s%s)", config.Name, config.Kind, map[bool]string{true: " " + config.ClientID}[config.ClientID != ""])
+	}
+	additions(u, p.Diff.Added)
+	for _, change := range p.Diff.Changed {
+		u.Linef(term.Warn, "~ %s", change.After.Name)
+		for _, line := range changes(change.Before, change.After) {
+			u.Line(term.Plain, "    "+line)
+		}
+	}
+	for _, text := range p.Said {
+		u.Line(term.Warn, text)
+	}
+	u.Linef(term.Bold, "%d to add, %d to change, %d stay as they are.", len(p.Diff.Added), len(p.Diff.Changed), len(p.Diff.Unchanged))
+}
+
+// additions shows new tenants, one on a line.
+func additions(u *term.UI, entries []tenants.Entry) {
+	if len(entries) == 0 {
+		return
+	}
+	columns := tenantimport.Columns()
+	header, rows := make([]string, len(columns)+1), make([][]string, len(entries))
+	for i, column := range columns {
+		header[i+1] = strings.ToUpper(strings.ReplaceAll(column, "_", " "))
+	}
+	for i, entry := range entries {
+		row := tenantimport.RowOf(entry, tenants.CredentialConfig{})
+		rows[i] = []string{"+"}
+		for _, column := range columns {
+			rows[i] = append(rows[i], row[column])
+		}
+	}
+	u.Table(header, rows)
+}
+
+func changes(before, after tenants.Entry) []string {
+	was, is := tenantimport.RowOf(before, tenants.CredentialConfig{}), tenantimport.RowOf(after, tenants.CredentialConfig{})
+	var lines []string
+	for _, column := range tenantimport.Columns() {
+		if was[column] != is[column] {
+			lines = append(lines, fmt.Sprintf("%s: %q -> %q", column, was[column], is[column]))
+		}
+	}
+	if before.Cloud.CAPEM != after.Cloud.CAPEM {
+		lines = append(lines, "certificate authorities: other ones")
+	}
+	if len(lines) == 0 {
+		lines = append(lines, "pinned object ID: forgotten")
+	}
+	return lines
+}

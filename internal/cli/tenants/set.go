@@ -1,0 +1,277 @@
+package tenants
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"mcp-partner/guard"
+	"mcp-partner/internal/app"
+	"mcp-partner/internal/cli/cmdutil"
+	"mcp-partner/internal/cli/term"
+	"mcp-partner/internal/credential"
+	"mcp-partner/internal/exit"
+	"mcp-partner/tenants"
+)
+
+// newCmdSet builds `tenants set`.
+func newCmdSet(deps *cmdutil.Deps) *cobra.Command {
+	options := &Options{}
+	command := &cobra.Command{
+		Use:   "set NAME",
+		Short: "Change a tenant, or replace its secret",
+		Long: `Change what is given and keep the rest. An empty value clears: --object-id ''
+forgets the pinned identity, --label '' removes all labels.
+
+--secret-stdin or --secret-file replaces the secret of the tenant's credential, in
+every tenant that shares it. Where the credential is sent (--cloud, --arm-endpoint,
+--arm-audience, --authority, --ca-file, --skip-instance-discovery) changes only by
+flags that are typed: for these there are no environment variables. A stored secret
+goes elsewhere than so far only with --allow-other-authority.
+
+Another tenant ID or credential is refused while the identity that acted there holds
+a link, or while that cannot be told, unless --keep-link is given.`,
+		Example: `  mcp-partner tenants set contoso --secret-stdin < new-secret.txt
+  mcp-partner tenants set contoso --expect-partner 1234567 --owner 'Team Nord'
+  mcp-partner tenants set contoso --object-id ''`,
+		Args: cmdutil.OneArgument("the tenant's name"),
+		RunE: func(command *cobra.Command, args []string) error {
+			options.Name = args[0]
+			return runSet(command.Context(), deps, options)
+		},
+		ValidArgsFunction: cmdutil.CompleteFirst(deps.TenantNames),
+	}
+	options.Add(command.Flags())
+	cmdutil.AddKeepLinkFlag(&options.consent, command.Flags())
+	return command
+}
+
+func runSet(ctx context.Context, deps *cmdutil.Deps, o *Options) error {
+	if !o.Given(append(cloudFlags(), attributeFlags()...)...) {
+		return exit.Usage("mcp-partner tenants set --help", "nothing was said that could be changed")
+	}
+	a, err := deps.Open(o.Keys, nil)
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	entry, err := a.Directory.Resolve(o.Name)
+	if err != nil {
+		return err
+	}
+	plan, err := planSet(ctx, deps, a, o, entry)
+	if err != nil {
+		return err
+	}
+	if err := plan.run(ctx, deps, a, o); err != nil {
+		return err
+	}
+	u := deps.IO.UI()
+	u.Linef(term.Good, "Changed %s.", entry.Name)
+	if o.Given(cloudFlags()...) {
+		destinationFields(u, plan.entry.Cloud)
+	}
+	for _, done := range plan.said {
+		u.Field("", done)
+	}
+	return u.Err
+}
+
+// setPlan is what `tenants set` is about to do.
+type setPlan struct {
+	entry tenants.Entry
+	// chosen is the credential from here on.
+	chosen choice
+	// config, if not nil, replaces the credential's settings.
+	config *tenants.CredentialConfig
+	secret bool
+	said   []string
+}
+
+func planSet(ctx context.Context, deps *cmdutil.Deps, a *app.App, o *Options, entry tenants.Entry) (setPlan, error) {
+	p := setPlan{entry: entry}
+	if err := planCredential(ctx, deps, a, o, &p); err != nil {
+		return p, err
+	}
+	if err := o.apply(&p.entry); err != nil {
+		return p, err
+	}
+	if o.Given(cloudFlags()...) {
+		p.said = append(p.said, "The credential "+p.chosen.config.Name+" is sent as the new cloud says from now on.")
+	}
+	return p, p.rehearse(ctx, a, o, entry)
+}
+
+// rehearse makes the change on a copy, and looks at what it would mean for the
+// stored secrets and for what is linked.
+func (p *setPlan) rehearse(ctx context.Context, a *app.App, o *Options, before tenants.Entry) error {
+	copied, err := a.Copied(p.chosen.added()...)
+	if err != nil {
+		return err
+	}
+	if err := copied.Set(ctx, before.Name, p.entry); err != nil {
+		return err
+	}
+	after, err := copied.Get(p.entry.Name)
+	if err != nil {
+		return err
+	}
+	var replaced []string
+	if p.secret {
+		replaced = []string{p.chosen.config.Name}
+	}
+	said, err := a.CheckDestinations(ctx, []tenants.Entry{after}, p.chosen.added(), o.consent.OtherAuthority, replaced...)
+	p.said = append(p.said, said...)
+	if err != nil || o.consent.KeepLink {
+		return err
+	}
+	return a.CheckSuccession(ctx, before, after, p.chosen.added())
+}
+
+// planCredential decides between the credential that is there, its client ID,
+// its secret, and another one.
+func planCredential(ctx context.Context, deps *cmdutil.Deps, a *app.App, o *Options, p *setPlan) error {
+	now, err := a.Directory.Credential(p.entry.Credentials[0].Name)
+	if err != nil {
+		return err
+	}
+	c := &o.credential
+	if c.Name == "" || c.Name == now.Name {
+		return p.keepCredential(a, c, now)
+	}
+	if p.chosen, err = chooseOther(ctx, deps, a, c, p.entry.Name, p.entry.TenantID); err != nil {
+		return err
+	}
+	p.secret = c.Given() || p.chosen.isNew && p.chosen.config.Kind.Given()
+	if !p.chosen.isNew {
+		if err := c.Changes(p.chosen.config); err != nil {
+			return err
+		}
+	}
+	p.entry.Credentials = []tenants.CredentialRef{{Name: p.chosen.config.Name}}
+	p.said = append(p.said, "The credential is "+p.chosen.config.Name+" now; the pinned object ID is forgotten.")
+	return nil
+}
+
+// chooseOther is choose, but a secret for a credential that exists replaces it.
+func chooseOther(ctx context.Context, deps *cmdutil.Deps, a *app.App, c *credential.Options, tenant, tenantID string) (choice, error) {
+	asked := *c
+	if _, err := a.Directory.Credential(c.Name); err == nil {
+		asked.Secret = credential.SecretOptions{}
+		asked.Kind.CertificateFile, asked.Kind.CertificateStdin = "", false
+	}
+	return choose(ctx, deps, a, &asked, tenant, tenantID)
+}
+
+func (p *setPlan) keepCredential(a *app.App, c *credential.Options, now tenants.CredentialConfig) error {
+	p.chosen, p.secret = choice{config: now}, c.Given()
+	if err := c.Changes(now); err != nil {
+		return err
+	}
+	shared, err := sharers(a, now.Name, p.entry.Name)
+	if err != nil {
+		return err
+	}
+	if p.secret {
+		p.said = append(p.said, "The "+now.Kind.Shows()+" of "+now.Name+" is replaced"+alsoIn(shared)+".")
+	}
+	if p.secret && now.Kind == tenants.KindClientSecret && now.Expires != "" && c.Kind.Expires == "" {
+		p.said = append(p.said, "When the new one ends is not known: give it with --expires DATE.")
+	}
+	changed, err := c.Changed(now)
+	if err != nil {
+		return err
+	}
+	if changed != now && !p.secret {
+		p.config = &changed
+	}
+	if changed.ClientID != now.ClientID {
+		p.chosen.config.ClientID = changed.ClientID
+		p.said = append(p.said, "The client ID of "+now.Name+" is another one"+alsoIn(shared)+"; pinned object IDs stay, and notice it.")
+	}
+	return nil
+}
+
+func (p *setPlan) run(ctx context.Context, deps *cmdutil.Deps, a *app.App, o *Options) error {
+	if p.secret {
+		if err := p.replace(ctx, deps, a, &o.credential); err != nil {
+			return err
+		}
+	}
+	if p.config != nil {
+		if err := a.Directory.SetCredential(ctx, *p.config); err != nil {
+			return err
+		}
+	}
+	for _, added := range p.chosen.added() {
+		if err := a.Directory.AddCredential(ctx, added); err != nil {
+			return err
+		}
+	}
+	if err := a.Directory.Set(ctx, p.entry.Name, p.entry); err != nil {
+		return err
+	}
+	deps.Record(ctx, a, guard.KindDirectory, "The tenant %s (%s) was changed.", p.entry.Name, p.entry.TenantID)
+	return nil
+}
+
+// replace puts another secret in the place of the one there is. What was known
+// of the former goes with it.
+func (p *setPlan) replace(ctx context.Context, deps *cmdutil.Deps, a *app.App, o *credential.Options) error {
+	renewed, err := replaceSecret(ctx, deps, a, p.chosen.config, o)
+	if err != nil {
+		return err
+	}
+	p.chosen.config = renewed
+	if !p.chosen.isNew {
+		p.config = &renewed
+	}
+	return nil
+}
+
+// replaceSecret stores the secret that the flags name, and returns the
+// credential with what is known of it.
+func replaceSecret(ctx context.Context, deps *cmdutil.Deps, a *app.App, credential tenants.CredentialConfig, o *credential.Options) (tenants.CredentialConfig, error) {
+	if err := a.Open(ctx); err != nil {
+		return credential, err
+	}
+	got, err := deps.SecretOf(ctx, a, credential, o)
+	if err != nil || got.Held {
+		return got.Config, err
+	}
+	name := credential.SecretName
+	if name == "" {
+		name = credential.Name
+	}
+	if err := a.Store.Put(ctx, name, got.Secret); err != nil {
+		return credential, err
+	}
+	deps.RecordSecret(ctx, a, credential.Name)
+	return got.Config, nil
+}
+
+// sharers counts the other tenants that use a credential.
+func sharers(a *app.App, credential, but string) (int, error) {
+	entries, err := a.Directory.List()
+	if err != nil {
+		return 0, err
+	}
+	n := 0
+	for _, entry := range entries {
+		if _, err := entry.Credential(credential); err == nil && entry.Name != but {
+			n++
+		}
+	}
+	return n, nil
+}
+
+func alsoIn(others int) string {
+	switch others {
+	case 0:
+		return ""
+	case 1:
+		return ", also for one other tenant"
+	}
+	return fmt.Sprintf(", also for %d other tenants", others)
+}

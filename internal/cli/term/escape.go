@@ -1,0 +1,36 @@
+package term
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Escape makes a text harmless for a terminal: control and format characters,
+// among them escape sequences and right-to-left marks, are shown as what they
+// are instead of doing what they do. Texts of the far side were cleaned before;
+// this is for whatever else comes by, such as a file name.
+func Escape(text string) string {
+	if !strings.ContainsFunc(text, hostile) && utf8.ValidString(text) {
+		return text
+	}
+	var b strings.Builder
+	for _, r := range strings.ToValidUTF8(text, "\uFFFD") {
+		if hostile(r) {
+			fmt.Fprintf(&b, "<U+%04X>", r)
+			continue
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
+}
+
+func hostile(r rune) bool {
+	return !unicode.IsPrint(r) && !(unicode.IsGraphic(r) && !unicode.Is(unicode.Zl, r) && !unicode.Is(unicode.Zp, r))
+}
+
+// trimLineEnd takes one line end off.
+func trimLineEnd(text string) string {
+	return strings.TrimSuffix(strings.TrimSuffix(text, "\n"), "\r")
+}

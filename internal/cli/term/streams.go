@@ -1,0 +1,59 @@
+package term
+
+import (
+	"context"
+	"io"
+	"os"
+
+	"golang.org/x/term"
+
+	"mcp-partner/internal/config"
+)
+
+// Streams is what a command reads and writes, and what is known about it.
+type Streams struct {
+	In       io.Reader
+	Out, Err io.Writer
+	// InTTY, OutTTY and ErrTTY say which of them are terminals.
+	InTTY, OutTTY, ErrTTY bool
+	// Color is whether Out is to be coloured.
+	Color bool
+	Env   config.Env
+	// Environ is all variables, as os.Environ gives them.
+	Environ []string
+	// Terminal opens the terminal device of the process.
+	Terminal func() (Terminal, error)
+}
+
+// Terminal is a person at a terminal device.
+type Terminal interface {
+	io.Closer
+	// Ask shows a text and returns the line that was typed, without its end.
+	// Secret lines are not echoed.
+	Ask(ctx context.Context, text string, secret bool) (string, error)
+}
+
+// SystemStreams are those of the process.
+func SystemStreams() *Streams {
+	s := &Streams{
+		In: os.Stdin, Out: os.Stdout, Err: os.Stderr,
+		InTTY: isTerminal(os.Stdin), OutTTY: isTerminal(os.Stdout), ErrTTY: isTerminal(os.Stderr),
+		Env: os.LookupEnv, Environ: os.Environ(), Terminal: openTerminal,
+	}
+	s.Color = s.OutTTY && colorWanted(s.Env)
+	return s
+}
+
+func isTerminal(file *os.File) bool { return term.IsTerminal(int(file.Fd())) }
+
+// colorWanted follows no-color.org: any value but the empty one turns it off.
+func colorWanted(env config.Env) bool {
+	none, _ := env("NO_COLOR")
+	kind, _ := env("TERM")
+	return none == "" && kind != "dumb"
+}
+
+// Attended reports whether somebody seems to sit at a terminal. A controlling
+// terminal alone does not tell: a program that an agent starts may inherit one
+// that nobody looks at.
+func (s *Streams) Attended() bool { return s.InTTY || s.ErrTTY }

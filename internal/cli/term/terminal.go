@@ -1,0 +1,104 @@
+package term
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"golang.org/x/term"
+)
+
+// maxTyped is the most bytes of a typed line that are taken.
+const maxTyped = 4096
+
+// ErrNothingTyped means that the terminal was closed instead of an answer.
+var ErrNothingTyped = errors.New("nothing was typed")
+
+// device is the terminal device of the process. Standard input is not it: a
+// pipe there must never be able to answer for a person.
+type device struct{ in, out *os.File }
+
+func openTerminal() (Terminal, error) {
+	in, err := os.OpenFile(terminalInput, os.O_RDWR, 0)
+	if err != nil {
+		return nil, err
+	}
+	out, err := os.OpenFile(terminalOutput, os.O_RDWR, 0)
+	if err != nil {
+		return nil, errors.Join(err, in.Close())
+	}
+	return &device{in, out}, nil
+}
+
+// Close implements Terminal.
+func (d *device) Close() error { return errors.Join(d.in.Close(), d.out.Close()) }
+
+// Ask implements Terminal.
+func (d *device) Ask(ctx context.Context, text string, secret bool) (string, error) {
+	if secret {
+		return d.askSecret(ctx, text)
+	}
+	if _, err := fmt.Fprint(d.out, text); err != nil {
+		return "", err
+	}
+	return answered(ctx, func() (string, error) { return line(d.in) })
+}
+
+// askSecret turns the echo off before it shows the text: what is typed the
+// moment the text appears must not be shown either.
+func (d *device) askSecret(ctx context.Context, text string) (string, error) {
+	fd := int(d.in.Fd())
+	before, err := term.MakeRaw(fd)
+	if err != nil {
+		return "", err
+	}
+	// A caller that goes away gets its terminal back too.
+	defer func() { _ = term.Restore(fd, before) }()
+	screen := term.NewTerminal(struct {
+		io.Reader
+		io.Writer
+	}{d.in, d.out}, "")
+	return answered(ctx, func() (string, error) {
+		typed, err := screen.ReadPassword(text)
+		if errors.Is(err, io.EOF) {
+			return "", ErrNothingTyped
+		}
+		return typed, err
+	})
+}
+
+// answered waits for a reading that may block, for as long as the context
+// lasts. The goroutine that is left behind then ends with the process.
+func answered(ctx context.Context, read func() (string, error)) (string, error) {
+	type answer struct {
+		text string
+		err  error
+	}
+	got := make(chan answer, 1)
+	go func() {
+		text, err := read()
+		got <- answer{text, err}
+	}()
+	select {
+	case a := <-got:
+		return a.text, a.err
+	case <-ctx.Done():
+		return "", ctx.Err()
+	}
+}
+
+// line reads one line. Only its end is taken off: what has to be typed has to
+// be typed exactly.
+func line(from io.Reader) (string, error) {
+	text, err := bufio.NewReaderSize(from, maxTyped).ReadSlice('\n')
+	switch {
+	case errors.Is(err, io.EOF):
+		return "", ErrNothingTyped
+	case err != nil:
+		return "", err
+	}
+	return trimLineEnd(string(text)), nil
+}

@@ -1,0 +1,5 @@
+//go:build !windows
+
+package term
+
+const terminalInput, terminalOutput = "/dev/tty", "/dev/tty"

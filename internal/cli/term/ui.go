@@ -1,0 +1,205 @@
+package term
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"iter"
+	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/text/width"
+)
+
+// Style is how a piece of text is shown on a terminal.
+type Style string
+
+const (
+	Plain Style = ""
+	Bold  Style = "1"
+	Dim   Style = "2"
+	Good  Style = "32"
+	Warn  Style = "33"
+	Bad   Style = "31"
+)
+
+// UI writes for a reader. Every text goes through escape before it is coloured,
+// so that no data can colour, move or hide anything.
+type UI struct {
+	Out   io.Writer
+	Color bool
+	Err   error
+}
+
+func (s *Streams) UI() *UI { return &UI{Out: s.Out, Color: s.Color} }
+
+func (u *UI) Paint(s Style, text string) string {
+	text = Escape(text)
+	if !u.Color || s == Plain || text == "" {
+		return text
+	}
+	return "\x1b[" + string(s) + "m" + text + "\x1b[0m"
+}
+
+func (u *UI) Write(text string) {
+	if u.Err == nil {
+		_, u.Err = io.WriteString(u.Out, text)
+	}
+}
+
+// Line writes one line of text in a style.
+func (u *UI) Line(s Style, text string) { u.Write(u.Paint(s, text) + "\n") }
+
+// Linef is line with a format whose arguments are data.
+func (u *UI) Linef(s Style, format string, args ...any) { u.Line(s, fmt.Sprintf(format, args...)) }
+
+// Blank writes an empty line.
+func (u *UI) Blank() { u.Write("\n") }
+
+// fieldWidth is the column in which the values of fields begin.
+const fieldWidth = 12
+
+// Field writes a label and a value, unless the value is empty.
+func (u *UI) Field(label, value string) { u.StyledField(label, Plain, value) }
+
+func (u *UI) StyledField(label string, s Style, value string) {
+	if value == "" {
+		return
+	}
+	u.Write("  " + u.Paint(Dim, label) + strings.Repeat(" ", max(1, fieldWidth-columns(label))) + u.Paint(s, value) + "\n")
+}
+
+// Table writes rows under a header. A column that is empty in all rows is left
+// out.
+func (u *UI) Table(header []string, rows [][]string) {
+	widths := make([]int, len(header))
+	for _, row := range rows {
+		widen(widths, row)
+	}
+	u.head(header, widths)
+	for _, row := range rows {
+		u.row(Plain, row, widths)
+	}
+}
+
+// LongTable is a table, with an empty line before it, of rows that are gone
+// through twice instead of kept: first for the widths. Rows that came in between
+// may stand out. Without a row nothing is written.
+func (u *UI) LongTable(header []string, rows iter.Seq2[[]string, error]) error {
+	widths, found := make([]int, len(header)), false
+	for row, err := range rows {
+		if err != nil {
+			return err
+		}
+		widen(widths, row)
+		found = true
+	}
+	if !found {
+		return nil
+	}
+	u.Blank()
+	u.head(header, widths)
+	for row, err := range rows {
+		if err != nil {
+			return err
+		}
+		u.row(Plain, row, widths)
+	}
+	return nil
+}
+
+func widen(widths []int, row []string) {
+	for i, cell := range row {
+		widths[i] = max(widths[i], columns(Escape(cell)))
+	}
+}
+
+// head writes the names of the columns that are not empty.
+func (u *UI) head(header []string, widths []int) {
+	for i, name := range header {
+		if widths[i] > 0 {
+			widths[i] = max(widths[i], columns(name))
+		}
+	}
+	u.row(Dim, header, widths)
+}
+
+func (u *UI) row(s Style, cells []string, widths []int) {
+	var b strings.Builder
+	pending := "  "
+	for i, cell := range cells {
+		if widths[i] == 0 {
+			continue
+		}
+		b.WriteString(pending + u.Paint(s, cell))
+		pending = strings.Repeat(" ", max(1, widths[i]-columns(Escape(cell))+2))
+	}
+	u.Write(strings.TrimRight(b.String(), " ") + "\n")
+}
+
+// columns is how wide a text is on a terminal: East Asian wide characters take
+// two columns.
+func columns(text string) int {
+	n := 0
+	for _, r := range text {
+		n++
+		if r < utf8.RuneSelf {
+			continue
+		}
+		if kind := width.LookupRune(r).Kind(); kind == width.EastAsianWide || kind == width.EastAsianFullwidth {
+			n++
+		}
+	}
+	return n
+}
+
+// PrintJSON writes a value as JSON: on one line for a program, indented and
+// with everything unusual escaped for a person at a terminal.
+func (s *Streams) PrintJSON(value any) error {
+	text, err := json.Marshal(value)
+	if err != nil {
+		return err
+	}
+	return s.PrintRawJSON(text)
+}
+
+func (s *Streams) PrintRawJSON(text []byte) error {
+	if s.OutTTY {
+		var indented bytes.Buffer
+		if err := json.Indent(&indented, text, "", "  "); err != nil {
+			return err
+		}
+		text = []byte(EscapeJSON(indented.String()))
+	}
+	_, err := s.Out.Write(append(text, '\n'))
+	return err
+}
+
+// EscapeJSON escapes inside of JSON, where only strings can hold such runes.
+func EscapeJSON(text string) string {
+	var b strings.Builder
+	for _, r := range text {
+		switch {
+		case r == '\n' || !hostile(r):
+			b.WriteRune(r)
+		case r > 0xFFFF:
+			r -= 0x10000
+			fmt.Fprintf(&b, `\u%04x\u%04x`, 0xD800+(r>>10), 0xDC00+(r&0x3FF))
+		default:
+			fmt.Fprintf(&b, `\u%04x`, r)
+		}
+	}
+	return b.String()
+}
+
+// PrintLine writes a value as JSON on one line, on a terminal too: it is read
+// by programs.
+func (s *Streams) PrintLine(value any) error {
+	text, err := json.Marshal(value)
+	if err != nil {
+		return err
+	}
+	_, err = s.Out.Write(append(text, '\n'))
+	return err
+}

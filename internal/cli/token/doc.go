@@ -1,0 +1,2 @@
+// Package token has the commands of invocation tokens.
+package token

@@ -1,0 +1,173 @@
+package token
+
+import (
+	"context"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"mcp-partner/guard"
+	"mcp-partner/internal/app"
+	"mcp-partner/internal/cli/approvals"
+	"mcp-partner/internal/cli/cmdutil"
+	"mcp-partner/internal/cli/term"
+	"mcp-partner/internal/config"
+	"mcp-partner/internal/exit"
+	"mcp-partner/schemas"
+)
+
+type issueOptions struct {
+	caller, approver                  string
+	scopes, tools, tenants, partnerID cmdutil.List
+	ttl, maxTTL                       time.Duration
+	uses                              int
+	json                              bool
+	keys                              app.KeyFiles
+}
+
+// newCmdIssue builds `token issue`.
+func newCmdIssue(deps *cmdutil.Deps) *cobra.Command {
+	options := &issueOptions{}
+	command := &cobra.Command{
+		Use:   "issue",
+		Short: "Issue a token and show it once",
+		Long: `Issue an invocation token and show it once. Whoever has it calls as token:NAME, with
+these scopes, in these tenants, until it ends; the server's own bounds and its policy
+hold as well. Tokens for the same name are one caller: approvals go on with the next.
+
+Scopes: partner.read (check, get, operations, tenants, audit, find), partner.write
+(register, ensure), partner.change (update, remove, transition), partner.approve
+(approve what others asked for, over HTTP; an approver has to consent),
+partner.metrics (the figures of all callers at /metrics; alone it needs no tenant).
+
+Globs in --tenants are expanded now: a tenant that is added later is not in it. With
+--uses the token is good for so many calls of tools.`,
+		Example: `  mcp-partner token issue --for nightly --tenants 'contoso,fab*'
+  mcp-partner token issue --for migration --scope partner.read,partner.write --tenants contoso --partner-ids 1234567 --ttl 30m
+  mcp-partner token issue --for alice --scope partner.approve --tenants '*' --approver alice`,
+		Args: cmdutil.NoArguments,
+		RunE: func(command *cobra.Command, _ []string) error { return runIssue(command.Context(), deps, options) },
+	}
+	flags := command.Flags()
+	flags.StringVar(&options.caller, "for", "", "`NAME` of the caller: letters, digits and . _ @ -")
+	options.scopes = cmdutil.List{string(guard.ScopeRead)}
+	flags.Var(&scopeList{&options.scopes, false}, "scope", "what it may do, `SCOPES` with commas between")
+	flags.Var(&options.tools, "tools", "only these `TOOLS` of the scopes, with commas between")
+	flags.Var(&options.tenants, "tenants", "in these `TENANTS`: names or globs, with commas between; * is all there are now")
+	flags.Var(&options.partnerID, "partner-ids", "writes may carry only these partner `IDS`, with commas between")
+	flags.DurationVar(&options.ttl, "ttl", guard.DefaultTokenLife, "how long it holds, such as 15m")
+	flags.DurationVar(&options.maxTTL, "max-token-ttl", guard.MaxTokenLife, "how long a token may hold at most")
+	flags.IntVar(&options.uses, "uses", 0, "how many calls of tools it is good for; 0 is any number")
+	flags.StringVar(&options.approver, "approver", "", "`NAME` of the approver who consents to partner.approve (default: asked for)")
+	flags.BoolVar(&options.json, "json", false, "print the token and what it grants as JSON")
+	config.Typed(flags, "for", "scope", "tools", "tenants", "partner-ids", "ttl", "uses")
+	config.Standing(flags, "max-token-ttl")
+	cmdutil.AddKeyFlags(&options.keys, flags)
+	return command
+}
+
+// scopeList is a list whose default is replaced by the first value that is given.
+type scopeList struct {
+	*cmdutil.List
+	given bool
+}
+
+// Set implements pflag.Value.
+func (s *scopeList) Set(text string) error {
+	if !s.given {
+		*s.List = nil
+	}
+	s.given = true
+	return s.List.Set(text)
+}
+
+func runIssue(ctx context.Context, deps *cmdutil.Deps, o *issueOptions) error {
+	if o.caller == "" || len(o.tenants) == 0 && !slices.Equal(o.scopes, cmdutil.List{string(guard.ScopeMetrics)}) {
+		return exit.Usage("mcp-partner token issue --help", "--for and --tenants have to be given: a token is for one caller, in named tenants")
+	}
+	rules := cmdutil.OperatorRules(nil)
+	rules.MaxTokenLife = o.maxTTL
+	session, err := deps.OpenSession(o.keys, rules)
+	if err != nil {
+		return err
+	}
+	defer session.Close()
+	request := guard.TokenRequest{For: o.caller, Life: o.ttl, Uses: o.uses, Grant: guard.Grant{Tools: o.tools, PartnerIDs: o.partnerID}}
+	for _, scope := range o.scopes {
+		request.Grant.Scopes = append(request.Grant.Scopes, guard.Scope(scope))
+	}
+	if request.Grant.Tenants, err = expand(session, o.tenants); err != nil {
+		return err
+	}
+	if request.Grant.Has(guard.ScopeApprove) {
+		if request.By, err = consents(ctx, deps, o.approver, "A token that may approve needs an approver's consent."); err != nil {
+			return err
+		}
+		defer clear(request.By.Passphrase)
+	}
+	secret, token, err := session.Guard.IssueToken(ctx, request)
+	if err != nil {
+		return exit.AsUsage(err)
+	}
+	return showToken(deps, o, secret, tokenRowOf(token, session.Guard.TokenState(token)))
+}
+
+// consents asks an approver for the passphrase; without a name, for that too.
+func consents(ctx context.Context, deps *cmdutil.Deps, name, why string) (guard.Credentials, error) {
+	if name == "" {
+		return approvals.AskConsent(ctx, deps, why)
+	}
+	return approvals.AskCredentials(ctx, deps.IO, name)
+}
+
+// expand turns names and globs into names of the directory, each once, in the
+// directory's order. One that fits nothing is refused: a typing error would make
+// a token that looks as if it reached more than it does.
+func expand(s *app.Session, patterns []string) ([]string, error) {
+	entries, err := s.Directory.List()
+	if err != nil {
+		return nil, err
+	}
+	wanted := map[string]bool{}
+	for _, pattern := range patterns {
+		found := false
+		for _, entry := range entries {
+			if ok, err := path.Match(strings.ToLower(pattern), strings.ToLower(entry.Name)); err == nil && ok {
+				wanted[entry.Name], found = true, true
+			}
+		}
+		if !found {
+			return nil, exit.Usage("mcp-partner tenants list", "--tenants has %q, which fits no tenant of the directory", schemas.Foreign(pattern))
+		}
+	}
+	names := []string{}
+	for _, entry := range entries {
+		if wanted[entry.Name] && !slices.Contains(names, entry.Name) {
+			names = append(names, entry.Name)
+		}
+	}
+	return names, nil
+}
+
+func showToken(deps *cmdutil.Deps, o *issueOptions, secret string, row tokenRow) error {
+	if o.json || !deps.IO.OutTTY {
+		return deps.IO.PrintLine(struct {
+			Token string `json:"token"`
+			tokenRow
+		}{secret, row})
+	}
+	u := deps.IO.UI()
+	u.Linef(term.Bold, "A token for %s, until %s. It is not shown again:", row.For, row.ExpiresAt)
+	u.Write(secret + "\n")
+	u.Field("id", row.ID)
+	u.Field("scopes", strings.Join(o.scopes, ", "))
+	if len(row.Tenants) > 0 {
+		u.Field("tenants", strings.Join(row.Tenants, ", "))
+	}
+	u.Field("header", "Authorization: Bearer "+guard.TokenPrefix+"...")
+	u.Field("revoke", deps.Command()+" token revoke "+row.ID)
+	return u.Err
+}

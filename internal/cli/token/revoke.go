@@ -1,0 +1,79 @@
+package token
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"mcp-partner/guard"
+	"mcp-partner/internal/app"
+	"mcp-partner/internal/cli/cmdutil"
+	"mcp-partner/internal/cli/term"
+	"mcp-partner/internal/config"
+	"mcp-partner/internal/exit"
+	"mcp-partner/internal/phrase"
+)
+
+type revokeOptions struct {
+	id, caller string
+	all, json  bool
+	keys       app.KeyFiles
+}
+
+// newCmdRevoke builds `token revoke`.
+func newCmdRevoke(deps *cmdutil.Deps) *cobra.Command {
+	options := &revokeOptions{}
+	command := &cobra.Command{
+		Use:   "revoke [ID]",
+		Short: "Void a token, those for a name, or all",
+		Long: `Void tokens: one by its ID, those that were issued for a name, or all. It is seen at
+the next call by every server on the state directory; what has begun is completed.
+An expired token can be revoked too: that ends a run which it opened, and what it
+approved and nobody has used.`,
+		Example: `  mcp-partner token revoke tk_0123456789abcdef01
+  mcp-partner token revoke --for nightly
+  mcp-partner token revoke --all`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(command *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				options.id = args[0]
+			}
+			return runRevoke(command.Context(), deps, options)
+		},
+	}
+	flags := command.Flags()
+	flags.StringVar(&options.caller, "for", "", "all tokens that were issued for this `NAME`")
+	flags.BoolVar(&options.all, "all", false, "every token")
+	flags.BoolVar(&options.json, "json", false, "print {\"revoked\":N}")
+	config.Typed(flags, "for", "all")
+	cmdutil.AddKeyFlags(&options.keys, flags)
+	return command
+}
+
+func runRevoke(ctx context.Context, deps *cmdutil.Deps, o *revokeOptions) error {
+	which := guard.TokenSelection{ID: o.id, All: o.all}
+	if o.caller != "" {
+		which.For = guard.TokenCaller(o.caller)
+	}
+	if which != (guard.TokenSelection{ID: o.id}) && which != (guard.TokenSelection{For: which.For}) && which != (guard.TokenSelection{All: o.all}) || which == (guard.TokenSelection{}) {
+		return exit.Usage("mcp-partner token revoke --help", "give one of ID, --for NAME and --all")
+	}
+	session, err := deps.OpenSession(o.keys, cmdutil.OperatorRules(nil))
+	if err != nil {
+		return err
+	}
+	defer session.Close()
+	revoked, err := session.Guard.RevokeTokens(ctx, which)
+	if err != nil {
+		return err
+	}
+	if revoked == 0 && !o.all {
+		return exit.Failed("mcp-partner token list", "nothing was revoked: no such token can still do anything")
+	}
+	if o.json {
+		return deps.IO.PrintJSON(map[string]int{"revoked": revoked})
+	}
+	u := deps.IO.UI()
+	u.Linef(term.Good, "%s revoked.", phrase.Count(revoked, "token"))
+	return u.Err
+}

@@ -1,0 +1,59 @@
+package token
+
+import (
+	"github.com/spf13/cobra"
+
+	"mcp-partner/guard"
+	"mcp-partner/internal/cli/cmdutil"
+	"mcp-partner/internal/phrase"
+)
+
+// NewCmdToken builds `token` with its subcommands.
+func NewCmdToken(deps *cmdutil.Deps) *cobra.Command {
+	command := &cobra.Command{
+		Use:   "token",
+		Short: "Issue invocation tokens for callers over HTTP, list and revoke them",
+		Long: `Issue invocation tokens: bearers for callers of mcp-partner serve --http, each with
+scopes, tenants and an end of its own. They hold for every server on this state
+directory and across restarts. Only a hash of a token is kept.`,
+		Example: `  mcp-partner token issue --for nightly --tenants 'contoso,fab*'
+  mcp-partner token list
+  mcp-partner token revoke --for nightly`,
+		Args: cmdutil.NoArguments,
+		RunE: cmdutil.ShowHelp,
+	}
+	command.AddCommand(newCmdIssue(deps), newCmdList(deps), newCmdRevoke(deps))
+	return command
+}
+
+// tokenRow is an invocation token as the command line shows it.
+type tokenRow struct {
+	ID         string        `json:"id"`
+	For        string        `json:"for"`
+	State      string        `json:"state"`
+	Caller     string        `json:"caller"`
+	Scopes     []guard.Scope `json:"scopes"`
+	Tools      []string      `json:"tools,omitempty"`
+	Tenants    []string      `json:"tenants"`
+	PartnerIDs []string      `json:"partner_ids,omitempty"`
+	IssuedBy   string        `json:"issued_by"`
+	IssuedAt   string        `json:"issued_at"`
+	ExpiresAt  string        `json:"expires_at"`
+	RevokedAt  string        `json:"revoked_at,omitempty"`
+	// Uses is how many calls it is good for, 0 for any number; Used is counted
+	// only where there is a bound.
+	Uses int `json:"uses"`
+	Used int `json:"used"`
+}
+
+func tokenRowOf(t guard.Token, state string) tokenRow {
+	row := tokenRow{
+		ID: t.ID, For: t.Name(), State: state, Caller: string(t.Caller), Scopes: t.Grant.Scopes, Tools: t.Grant.Tools,
+		Tenants: t.Grant.Tenants, PartnerIDs: t.Grant.PartnerIDs, IssuedBy: t.IssuedBy, IssuedAt: phrase.Stamp(t.IssuedAt),
+		ExpiresAt: phrase.Stamp(t.ExpiresAt), Uses: t.Uses, Used: t.Used,
+	}
+	if !t.RevokedAt.IsZero() {
+		row.RevokedAt = phrase.Stamp(t.RevokedAt)
+	}
+	return row
+}

@@ -1,0 +1,104 @@
+package vault
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"mcp-partner/guard"
+	"mcp-partner/internal/app"
+	"mcp-partner/internal/cli/cmdutil"
+	"mcp-partner/internal/cli/term"
+	"mcp-partner/internal/config"
+	"mcp-partner/internal/credential"
+	"mcp-partner/internal/exit"
+	"mcp-partner/internal/phrase"
+	"mcp-partner/tenants"
+)
+
+type addOptions struct {
+	name       string
+	credential credential.Options
+	keys       app.KeyFiles
+}
+
+// newCmdAdd builds `vault add`.
+func newCmdAdd(deps *cmdutil.Deps) *cobra.Command {
+	options := &addOptions{}
+	command := &cobra.Command{
+		Use:   "add NAME",
+		Short: "Store a secret under a name that is not taken",
+		Long: `Store a client secret, or a certificate with its key, under a name that is not taken.
+A credential uses the secret of its own name: tenants add --credential NAME takes it
+from there, as it takes one that another program has put into a backend. Usually
+tenants add stores the secret itself. To replace one, use vault rotate-secret.`,
+		Example: `  mcp-partner vault add contoso-app --secret-stdin < secret
+  mcp-partner vault add contoso-app --certificate-file app.pem`,
+		Args: cmdutil.OneArgument("the name of the secret"),
+		RunE: func(command *cobra.Command, args []string) error {
+			options.name = args[0]
+			return runAdd(command.Context(), deps, options)
+		},
+	}
+	flags := command.Flags()
+	cmdutil.AddSecretFlags(&options.credential.Secret, flags)
+	cmdutil.AddCertificateFlags(&options.credential.Kind, flags, "the certificate")
+	config.Typed(flags, "certificate-file", "certificate-stdin", "certificate-passphrase-file")
+	cmdutil.AddKeyFlags(&options.keys, flags)
+	return command
+}
+
+func runAdd(ctx context.Context, deps *cmdutil.Deps, o *addOptions) error {
+	a, err := openVault(ctx, deps, o.keys)
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	taken, err := a.Holds(ctx, o.name)
+	if err != nil {
+		return err
+	}
+	if taken {
+		return exit.Refused("mcp-partner vault rotate-secret "+phrase.ShellWord(o.name), "the vault holds a secret of that name already")
+	}
+	if err := addSecret(ctx, deps, a, o); err != nil {
+		return err
+	}
+	deps.Record(ctx, a, guard.KindSecret, "The secret %s was stored.", o.name)
+	u := deps.IO.UI()
+	u.Linef(term.Good, "Stored the secret %s.", o.name)
+	next := "mcp-partner tenants add NAME --tenant-id GUID --client-id GUID --credential " + phrase.ShellWord(o.name)
+	if o.credential.Kind.Certificate() {
+		next += " --kind " + string(tenants.KindClientCertificate)
+	}
+	u.Field("next", next)
+	return u.Err
+}
+
+func addSecret(ctx context.Context, deps *cmdutil.Deps, a *app.App, o *addOptions) error {
+	kind := tenants.KindClientSecret
+	switch certificate := o.credential.Kind.Certificate(); {
+	case certificate && o.credential.Secret.Given():
+		return exit.Usage("give one of them", "a secret and a certificate were both given")
+	case certificate:
+		kind = tenants.KindClientCertificate
+	}
+	got, err := cmdutil.AskSecret(ctx, &o.credential, deps, tenants.CredentialConfig{Name: o.name, Kind: kind})
+	if err != nil {
+		return err
+	}
+	return a.Store.Put(ctx, o.name, got.Secret)
+}
+
+// openVault opens the house and its vault, for a command about the vault.
+func openVault(ctx context.Context, deps *cmdutil.Deps, keys app.KeyFiles) (*app.App, error) {
+	a, err := deps.Open(keys, nil)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.Open(ctx); err != nil {
+		a.Close()
+		return nil, err
+	}
+	return a, nil
+}

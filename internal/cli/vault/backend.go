@@ -1,0 +1,139 @@
+package vault
+
+import (
+	"cmp"
+	"errors"
+	"path/filepath"
+	"slices"
+
+	"github.com/spf13/pflag"
+
+	"mcp-partner/internal/app"
+	"mcp-partner/internal/azurecli"
+	"mcp-partner/internal/config"
+	"mcp-partner/internal/exit"
+	"mcp-partner/vault"
+)
+
+// backendOptions choose where the secrets are. They are typed once, at `vault
+// init`, and stand in the state directory from then on.
+type backendOptions struct {
+	Backend                          BackendName
+	server, caFile                   string
+	auth, authMount, role, authFile  string
+	clientID, tenantID               string
+	wrapped                          bool
+	namespace, mount, folder, prefix string
+
+	flags *pflag.FlagSet
+}
+
+func (o *backendOptions) add(flags *pflag.FlagSet) {
+	o.flags, o.Backend = flags, BackendName(vault.BackendFile)
+	flags.Var(&o.Backend, "backend", "where the secrets are: `file, keychain, hashicorp or azurekeyvault`")
+	flags.StringVar(&o.server, "server", "", "`URL` of the vault server or of the key vault")
+	flags.StringVar(&o.caFile, "ca-file", "", "trust only the certificate authorities in this `FILE` (PEM) there")
+	flags.StringVar(&o.auth, "auth", "", "sign in there by this `METHOD`: token, approle, kubernetes or jwt; managed-identity, workload-identity or azure-cli")
+	flags.StringVar(&o.authFile, "auth-file", "", "`FILE` with the token, the secret ID, the JWT or the federated token")
+	flags.BoolVar(&o.wrapped, "auth-wrapped", false, "the file holds a wrapping token of the secret ID (approle)")
+	flags.StringVar(&o.role, "auth-role", "", "`ROLE` for kubernetes and jwt, or the role ID of approle")
+	flags.StringVar(&o.authMount, "auth-mount", "", "`PATH` of the auth method (default: its name)")
+	flags.StringVar(&o.clientID, "auth-client-id", "", "`GUID` of the application or of a user-assigned identity (azurekeyvault)")
+	flags.StringVar(&o.tenantID, "auth-tenant-id", "", "`GUID` of the tenant of the key vault")
+	flags.StringVar(&o.namespace, "namespace", "", "`PATH` of the namespace (hashicorp)")
+	flags.StringVar(&o.mount, "kv-mount", "", "`PATH` of the key/value engine, version 2 (hashicorp; default secret)")
+	flags.StringVar(&o.folder, "kv-path", "", "`FOLDER` of the secrets in it (hashicorp; default mcp-partner)")
+	flags.StringVar(&o.prefix, "prefix", "", "`TEXT` that begins the names of the secrets (azurekeyvault; default mcp-partner-)")
+	config.Typed(flags, append([]string{"backend"}, backendFlags()...)...)
+}
+
+func backendFlags() []string {
+	return slices.Concat(sharedBackendFlags(), hashicorpFlags(), keyVaultFlags())
+}
+
+func sharedBackendFlags() []string { return []string{"server", "ca-file", "auth", "auth-file"} }
+
+func hashicorpFlags() []string {
+	return []string{"auth-wrapped", "auth-role", "auth-mount", "namespace", "kv-mount", "kv-path"}
+}
+
+func keyVaultFlags() []string { return []string{"auth-client-id", "auth-tenant-id", "prefix"} }
+
+// settings are the choice that the flags make.
+func (o *backendOptions) settings() (vault.Settings, error) {
+	chosen := vault.Settings{Backend: vault.Backend(o.Backend)}
+	if err := o.checkGiven(chosen.Backend); err != nil {
+		return chosen, err
+	}
+	ca, err := app.ReadCA(o.caFile)
+	if err != nil {
+		return chosen, err
+	}
+	file := o.authFile
+	if file != "" {
+		if file, err = filepath.Abs(file); err != nil {
+			return chosen, exit.Usage("give an absolute path", "--auth-file cannot be made an absolute path")
+		}
+	}
+	switch chosen.Backend {
+	case vault.BackendHashiCorp:
+		chosen.HashiCorp = &vault.HashiCorpSettings{
+			Address: o.server, Namespace: o.namespace, Mount: o.mount, Path: o.folder, CAPEM: ca,
+			Auth: vault.HashiCorpAuth{Method: o.auth, Mount: o.authMount, Role: o.role, File: file, Wrapped: o.wrapped},
+		}
+	case vault.BackendAzureKeyVault:
+		chosen.AzureKeyVault = &vault.AzureKeyVaultSettings{
+			URL: o.server, Prefix: o.prefix, CAPEM: ca,
+			Auth: vault.AzureKeyVaultAuth{Method: o.auth, ClientID: o.clientID, TenantID: o.tenantID, TokenFile: file},
+		}
+		err = o.findAz(chosen.AzureKeyVault)
+	}
+	return chosen, err
+}
+
+func (o *backendOptions) findAz(settings *vault.AzureKeyVaultSettings) error {
+	if settings.Auth.Method != "azure-cli" {
+		return nil
+	}
+	path, err := azurecli.Find()
+	settings.Auth.AzPath = path
+	return err
+}
+
+// checkGiven refuses flags of another backend: what is typed has to count.
+func (o *backendOptions) checkGiven(chosen vault.Backend) error {
+	var allowed []string
+	switch chosen {
+	case vault.BackendHashiCorp:
+		allowed = slices.Concat(sharedBackendFlags(), hashicorpFlags())
+	case vault.BackendAzureKeyVault:
+		allowed = slices.Concat(sharedBackendFlags(), keyVaultFlags())
+	}
+	for _, name := range backendFlags() {
+		if o.flags.Changed(name) && !slices.Contains(allowed, name) {
+			return exit.Usage("mcp-partner vault init --help", "--%s is not for the backend %s", name, chosen)
+		}
+	}
+	if len(allowed) > 0 && (o.server == "" || o.auth == "") {
+		return exit.Usage("mcp-partner vault init --help", "the backend %s needs --server and --auth", chosen)
+	}
+	return nil
+}
+
+// BackendName is a flag that chooses a backend.
+type BackendName vault.Backend
+
+// Set implements pflag.Value.
+func (b *BackendName) Set(text string) error {
+	if !slices.Contains(vault.Backends(), vault.Backend(text)) {
+		return errors.New("no such backend")
+	}
+	*b = BackendName(text)
+	return nil
+}
+
+// String implements pflag.Value.
+func (b *BackendName) String() string { return cmp.Or(string(*b), string(vault.BackendFile)) }
+
+// Type implements pflag.Value.
+func (b *BackendName) Type() string { return "backend" }

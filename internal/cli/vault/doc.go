@@ -1,0 +1,2 @@
+// Package vault has the commands of the vault.
+package vault

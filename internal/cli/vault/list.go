@@ -1,0 +1,236 @@
+package vault
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"mcp-partner/internal/app"
+	"mcp-partner/internal/cli/cmdutil"
+	"mcp-partner/internal/cli/term"
+	"mcp-partner/internal/naming"
+	"mcp-partner/schemas"
+	"mcp-partner/tenants"
+)
+
+type listOptions struct {
+	name string
+	json bool
+	keys app.KeyFiles
+}
+
+// newCmdList builds `vault list`.
+func newCmdList(deps *cmdutil.Deps) *cobra.Command {
+	options := &listOptions{}
+	command := &cobra.Command{
+		Use:     "list",
+		Short:   "List the secrets: what they are for, where they are used, when they end",
+		Example: "  mcp-partner vault list\n  mcp-partner vault list --json",
+		Args:    cmdutil.NoArguments,
+		RunE:    func(command *cobra.Command, _ []string) error { return runList(command.Context(), deps, options) },
+	}
+	command.Flags().BoolVar(&options.json, "json", false, "print JSON")
+	cmdutil.AddKeyFlags(&options.keys, command.Flags())
+	return command
+}
+
+// newCmdShow builds `vault show`.
+func newCmdShow(deps *cmdutil.Deps) *cobra.Command {
+	options := &listOptions{}
+	command := &cobra.Command{
+		Use:               "show NAME",
+		Short:             "Show what is known of one secret, and never the secret",
+		Example:           "  mcp-partner vault show contoso",
+		Args:              cmdutil.OneArgument("the name of the secret"),
+		ValidArgsFunction: cmdutil.CompleteFirst(deps.CredentialNames),
+		RunE: func(command *cobra.Command, args []string) error {
+			options.name = args[0]
+			return runShow(command.Context(), deps, options)
+		},
+	}
+	command.Flags().BoolVar(&options.json, "json", false, "print JSON")
+	cmdutil.AddKeyFlags(&options.keys, command.Flags())
+	return command
+}
+
+// secretJSON is a secret for a program, without the secret.
+type secretJSON struct {
+	Name string `json:"name"`
+	// Kinds and Credentials are empty for a secret that nothing uses.
+	Kinds       []string   `json:"kinds"`
+	Credentials []string   `json:"credentials"`
+	Tenants     []string   `json:"tenants"`
+	UpdatedAt   *time.Time `json:"updated_at,omitempty"`
+	// Expiry is valid, soon, expired or unknown; none of what has no end.
+	Expiry    string     `json:"expiry"`
+	ExpiresAt *time.Time `json:"expires_at,omitempty"`
+	// LastSuccess, LastFailure and LastProblem are of the sign-ins with it.
+	LastSuccess *time.Time   `json:"last_success,omitempty"`
+	LastFailure *time.Time   `json:"last_failure,omitempty"`
+	LastProblem schemas.Code `json:"last_problem,omitempty"`
+}
+
+func runList(ctx context.Context, deps *cmdutil.Deps, o *listOptions) error {
+	a, err := openVault(ctx, deps, o.keys)
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	names, err := a.Store.List(ctx)
+	if err != nil {
+		return err
+	}
+	secrets := []secretJSON{}
+	for _, name := range names {
+		one, err := describe(ctx, a, name)
+		if err != nil {
+			return err
+		}
+		secrets = append(secrets, one)
+	}
+	if o.json {
+		return deps.IO.PrintJSON(map[string][]secretJSON{"secrets": secrets})
+	}
+	u := deps.IO.UI()
+	if len(secrets) == 0 {
+		u.Line(term.Warn, "The vault holds no secret yet.")
+		return u.Err
+	}
+	secretTable(u, secrets)
+	return u.Err
+}
+
+func runShow(ctx context.Context, deps *cmdutil.Deps, o *listOptions) error {
+	a, err := openVault(ctx, deps, o.keys)
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	one, err := describe(ctx, a, o.name)
+	if err != nil {
+		return err
+	}
+	if o.json {
+		return deps.IO.PrintJSON(one)
+	}
+	u := deps.IO.UI()
+	u.Line(term.Bold, one.Name)
+	u.Field("kind", strings.Join(one.Kinds, ", "))
+	u.Field("credential", strings.Join(one.Credentials, ", "))
+	u.Field("tenants", strings.Join(one.Tenants, ", "))
+	u.Field("stored", dayOf(one.UpdatedAt))
+	u.Field("ends", one.end())
+	u.Field("last worked", dayOf(one.LastSuccess))
+	u.Field("last failed", one.failed())
+	return u.Err
+}
+
+// describe gathers what directory and backend know of a secret.
+func describe(ctx context.Context, a *app.App, name string) (secretJSON, error) {
+	info, err := a.Store.Info(ctx, name)
+	if err != nil {
+		return secretJSON{}, err
+	}
+	uses, err := a.UsesOf(name)
+	if err != nil {
+		return secretJSON{}, err
+	}
+	entries, err := a.Directory.List()
+	if err != nil {
+		return secretJSON{}, err
+	}
+	one := secretJSON{Name: info.Name, Kinds: []string{}, Credentials: []string{}, Tenants: []string{}, UpdatedAt: unlessZero(info.UpdatedAt)}
+	one.Expiry, one.ExpiresAt = worstEnd(time.Now(), info.ExpiresAt, uses)
+	for _, config := range uses {
+		one.Kinds = appendNew(one.Kinds, string(config.Kind))
+		one.Credentials = append(one.Credentials, config.Name)
+	}
+	one.signedIn(a.Health.All())
+	for _, entry := range entries {
+		if app.UsesAny(entry, one.Credentials) {
+			one.Tenants = append(one.Tenants, entry.Name)
+		}
+	}
+	return one, nil
+}
+
+// worstEnd is the nearest end that is known. Without one, the end is unknown,
+// unless nothing that uses the secret has an end.
+func worstEnd(now, backend time.Time, uses []tenants.CredentialConfig) (string, *time.Time) {
+	if len(uses) == 0 {
+		uses = []tenants.CredentialConfig{{Kind: tenants.KindClientSecret}}
+	}
+	worst, nearest := tenants.ExpiryNone, time.Time{}
+	for _, config := range uses {
+		state, end := app.WithEnd(config, backend).Expiry(now)
+		switch {
+		case !end.IsZero() && (nearest.IsZero() || end.Before(nearest)):
+			worst, nearest = state, end
+		case nearest.IsZero() && state == tenants.ExpiryUnknown:
+			worst = state
+		}
+	}
+	return string(worst), unlessZero(nearest)
+}
+
+func appendNew(list []string, item string) []string {
+	for _, have := range list {
+		if have == item {
+			return list
+		}
+	}
+	return append(list, item)
+}
+
+func unlessZero(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
+
+// signedIn adds what became of the sign-ins with a secret.
+func (s *secretJSON) signedIn(known map[string]tenants.Health) {
+	var all tenants.Health
+	for _, credential := range s.Credentials {
+		all = all.Newer(known[naming.Fold(credential)])
+	}
+	s.LastSuccess, s.LastFailure, s.LastProblem = unlessZero(all.LastSuccess), unlessZero(all.LastFailure), all.LastProblem
+}
+
+// failed says when sign-ins failed last, and why.
+func (s secretJSON) failed() string {
+	if s.LastFailure == nil {
+		return ""
+	}
+	return fmt.Sprintf("%s (%s)", dayOf(s.LastFailure), schemas.Foreign(string(s.LastProblem)))
+}
+
+func dayOf(t *time.Time) string {
+	if t == nil {
+		return ""
+	}
+	return t.UTC().Format(time.DateOnly)
+}
+
+func (s secretJSON) end() string {
+	if s.ExpiresAt == nil {
+		return s.Expiry
+	}
+	return fmt.Sprintf("%s (%s)", dayOf(s.ExpiresAt), s.Expiry)
+}
+
+func secretTable(u *term.UI, secrets []secretJSON) {
+	rows := make([][]string, len(secrets))
+	for i, s := range secrets {
+		tenants := ""
+		if len(s.Tenants) > 0 {
+			tenants = fmt.Sprint(len(s.Tenants))
+		}
+		rows[i] = []string{s.Name, strings.Join(s.Kinds, " "), strings.Join(s.Credentials, " "), tenants, dayOf(s.UpdatedAt), s.end(), dayOf(s.LastSuccess), s.failed()}
+	}
+	u.Table([]string{"SECRET", "KIND", "CREDENTIALS", "TENANTS", "STORED", "ENDS", "LAST WORKED", "LAST FAILED"}, rows)
+}

@@ -1,0 +1,136 @@
+package vault
+
+import (
+	"context"
+	"os/exec"
+	"runtime"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"mcp-partner/guard"
+	"mcp-partner/internal/app"
+	"mcp-partner/internal/cli/cmdutil"
+	"mcp-partner/internal/cli/term"
+	"mcp-partner/internal/exit"
+	"mcp-partner/signin"
+	"mcp-partner/tenants"
+)
+
+type LoginOptions struct {
+	Credential, Tenant string
+	noBrowser          bool
+	Keys               app.KeyFiles
+}
+
+// newCmdLogin builds `vault login`.
+func newCmdLogin(deps *cmdutil.Deps) *cobra.Command {
+	options := &LoginOptions{}
+	command := &cobra.Command{
+		Use:   "login NAME",
+		Short: "Sign in for a credential that is a person",
+		Long: `Sign in for a credential of the kind device-code or browser. What lasts of the
+sign-in is kept encrypted in the vault and serves every tenant that uses the
+credential, until it is not used for 90 days or ended by Entra ID. A server never
+asks anybody: it answers interaction_required with this command.
+
+You sign in at the tenant of the first entry that uses the credential, or that of
+--tenant. Somebody else than the pinned identity is refused.`,
+		Example:           "  mcp-partner vault login alice\n  mcp-partner vault login alice --tenant fabrikam",
+		Args:              cmdutil.OneArgument("the name of the credential"),
+		ValidArgsFunction: cmdutil.CompleteFirst(deps.CredentialNames),
+		RunE: func(command *cobra.Command, args []string) error {
+			options.Credential = args[0]
+			return RunLogin(command.Context(), deps, options)
+		},
+	}
+	flags := command.Flags()
+	flags.StringVar(&options.Tenant, "tenant", "", "sign in at this `TENANT` of the directory")
+	flags.BoolVar(&options.noBrowser, "no-browser", false, "show the address of the sign-in page and open no browser")
+	cmdutil.AddKeyFlags(&options.Keys, flags)
+	return command
+}
+
+func RunLogin(ctx context.Context, deps *cmdutil.Deps, o *LoginOptions) error {
+	a, err := deps.Open(o.Keys, nil)
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	config, err := a.Directory.Credential(o.Credential)
+	if err != nil {
+		return err
+	}
+	entry, err := tenantOf(a, config, o.Tenant)
+	if err != nil {
+		return err
+	}
+	if err := a.Open(ctx); err != nil {
+		return err
+	}
+	u := deps.IO.UI()
+	who, err := a.Source.Login(ctx, entry.Name, config.Name, loginUI(u, o.noBrowser))
+	if err != nil {
+		return err
+	}
+	deps.Record(ctx, a, guard.KindSecret, "%s (object ID %s) signed in for the credential %s.", who.Account, who.ObjectID, config.Name)
+	u.Linef(term.Good, "Signed in for the credential %s.", config.Name)
+	u.Field("account", who.Account)
+	u.Field("tenant", who.TenantID)
+	u.Field("object ID", who.ObjectID)
+	u.Field("next", "mcp-partner call check_partner_link --tenant "+entry.Name)
+	return u.Err
+}
+
+// tenantOf is the entry at which a person signs in.
+func tenantOf(a *app.App, config tenants.CredentialConfig, tenant string) (tenants.Entry, error) {
+	if tenant != "" {
+		return a.Directory.Resolve(tenant)
+	}
+	entries, err := a.Directory.List()
+	if err != nil {
+		return tenants.Entry{}, err
+	}
+	for _, entry := range entries {
+		if _, err := entry.Credential(config.Name); err == nil {
+			return entry, nil
+		}
+	}
+	return tenants.Entry{}, exit.Refused("mcp-partner tenants add NAME --tenant-id GUID --credential "+config.Name, "no tenant uses the credential %s", config.Name)
+}
+
+// loginUI shows a person how to sign in.
+func loginUI(u *term.UI, noBrowser bool) signin.LoginUI {
+	return signin.LoginUI{
+		Device: func(p signin.DevicePrompt) error {
+			u.Line(term.Bold, "Open this page on any device, and type the code there.")
+			u.Field("page", p.URL)
+			u.Field("code", p.Code)
+			u.Field("until", p.Expires.Local().Format(time.TimeOnly))
+			return u.Err
+		},
+		Open: func(page string) error {
+			u.Line(term.Bold, "Sign in in your browser. If it does not open by itself, open this page on this machine.")
+			u.Field("page", page)
+			if !noBrowser {
+				openBrowser(page)
+			}
+			return u.Err
+		},
+	}
+}
+
+// openBrowser tries; the address was shown in any case.
+func openBrowser(page string) {
+	name, args := "xdg-open", []string{page}
+	switch runtime.GOOS {
+	case "darwin":
+		name = "open"
+	case "windows":
+		name, args = "rundll32", []string{"url.dll,FileProtocolHandler", page}
+	}
+	command := exec.Command(name, args...)
+	if command.Start() == nil {
+		go func() { _ = command.Wait() }()
+	}
+}

@@ -1,0 +1,162 @@
+package vault
+
+import (
+	"context"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"mcp-partner/guard"
+	"mcp-partner/internal/app"
+	"mcp-partner/internal/cli/cmdutil"
+	"mcp-partner/internal/cli/term"
+	"mcp-partner/internal/exit"
+	"mcp-partner/internal/phrase"
+	"mcp-partner/vault"
+)
+
+type recipientsOptions struct {
+	name, key string
+	json      bool
+	keys      app.KeyFiles
+}
+
+// newCmdRecipients builds `vault recipients` with its subcommands.
+func newCmdRecipients(deps *cmdutil.Deps) *cobra.Command {
+	command := &cobra.Command{
+		Use:   "recipients",
+		Short: "Let colleagues and servers open a vault in a file, or no longer",
+		Long: `Let colleagues and servers open a vault in a file, each with an age identity of
+their own. They get the vault itself (vault.age and directory.json) and open it with
+--identity-file; only their public key comes here.`,
+		Example: "  mcp-partner vault recipients add dana age1...\n  mcp-partner vault recipients list",
+		Args:    cmdutil.NoArguments,
+		RunE:    cmdutil.ShowHelp,
+	}
+	command.AddCommand(newCmdRecipientsAdd(deps), newCmdRecipientsList(deps), newCmdRecipientsRemove(deps))
+	return command
+}
+
+func newCmdRecipientsAdd(deps *cmdutil.Deps) *cobra.Command {
+	options := &recipientsOptions{}
+	command := &cobra.Command{
+		Use:     "add NAME PUBLIC-KEY",
+		Short:   "Encrypt the vault for one more age public key",
+		Example: "  mcp-partner vault recipients add dana age1...",
+		Args: func(command *cobra.Command, args []string) error {
+			if len(args) != 2 || strings.HasPrefix(strings.ToUpper(args[1]), "AGE-SECRET-KEY") {
+				return exit.Usage(cmdutil.Help(command), "%s takes a name and an age public key, which begins with age1", command.CommandPath())
+			}
+			return nil
+		},
+		RunE: func(command *cobra.Command, args []string) error {
+			options.name, options.key = args[0], args[1]
+			return runRecipientsAdd(command.Context(), deps, options)
+		},
+	}
+	cmdutil.AddKeyFlags(&options.keys, command.Flags())
+	return command
+}
+
+func newCmdRecipientsList(deps *cmdutil.Deps) *cobra.Command {
+	options := &recipientsOptions{}
+	command := &cobra.Command{
+		Use:     "list",
+		Short:   "List who can open the vault",
+		Example: "  mcp-partner vault recipients list --json",
+		Args:    cmdutil.NoArguments,
+		RunE: func(command *cobra.Command, _ []string) error {
+			return runRecipientsList(command.Context(), deps, options)
+		},
+	}
+	command.Flags().BoolVar(&options.json, "json", false, "print JSON")
+	cmdutil.AddKeyFlags(&options.keys, command.Flags())
+	return command
+}
+
+func newCmdRecipientsRemove(deps *cmdutil.Deps) *cobra.Command {
+	options := &recipientsOptions{}
+	command := &cobra.Command{
+		Use:   "remove NAME",
+		Short: "Encrypt the vault again without one recipient, and say which secrets to replace",
+		Long: `Encrypt the vault again without one recipient. That keeps later secrets from them.
+Those that were in the vault they may have kept: replace each of the secrets that are
+listed.`,
+		Example: "  mcp-partner vault recipients remove dana",
+		Args:    cmdutil.OneArgument("the name of the recipient"),
+		RunE: func(command *cobra.Command, args []string) error {
+			options.name = args[0]
+			return runRecipientsRemove(command.Context(), deps, options)
+		},
+	}
+	command.Flags().BoolVar(&options.json, "json", false, "print JSON")
+	cmdutil.AddKeyFlags(&options.keys, command.Flags())
+	return command
+}
+
+func runRecipientsAdd(ctx context.Context, deps *cmdutil.Deps, o *recipientsOptions) error {
+	a, err := openVault(ctx, deps, o.keys)
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	if err := a.Vault.AddRecipient(ctx, o.name, o.key); err != nil {
+		return err
+	}
+	deps.Record(ctx, a, guard.KindSecret, "The vault was encrypted for the recipient %s too.", o.name)
+	u := deps.IO.UI()
+	u.Linef(term.Good, "%s can open the vault now.", o.name)
+	u.Field("next", "give them vault.age and directory.json; they use --identity-file FILE")
+	return u.Err
+}
+
+func runRecipientsList(ctx context.Context, deps *cmdutil.Deps, o *recipientsOptions) error {
+	a, err := openVault(ctx, deps, o.keys)
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	recipients, err := a.Vault.Recipients(ctx)
+	if err != nil {
+		return err
+	}
+	if o.json {
+		return deps.IO.PrintJSON(map[string][]vault.Recipient{"recipients": append([]vault.Recipient{}, recipients...)})
+	}
+	u := deps.IO.UI()
+	if len(recipients) == 0 {
+		u.Line(term.Plain, "The vault has one key and no recipients.")
+		return u.Err
+	}
+	rows := make([][]string, len(recipients))
+	for i, r := range recipients {
+		rows[i] = []string{r.Name, r.Key, r.AddedAt.Format("2006-01-02")}
+	}
+	u.Table([]string{"NAME", "PUBLIC KEY", "ADDED"}, rows)
+	return u.Err
+}
+
+func runRecipientsRemove(ctx context.Context, deps *cmdutil.Deps, o *recipientsOptions) error {
+	a, err := openVault(ctx, deps, o.keys)
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	known, err := a.Vault.RemoveRecipient(ctx, o.name)
+	if err != nil {
+		return err
+	}
+	deps.Record(ctx, a, guard.KindSecret, "The vault was encrypted again without the recipient %s.", o.name)
+	if o.json {
+		return deps.IO.PrintJSON(map[string]any{"removed": o.name, "rotate": append([]string{}, known...)})
+	}
+	u := deps.IO.UI()
+	u.Linef(term.Good, "Encrypted the vault again without %s.", o.name)
+	if len(known) > 0 {
+		u.Line(term.Warn, "They could read these secrets and may have kept them. Replace each one:")
+	}
+	for _, name := range known {
+		u.Field("next", "mcp-partner vault rotate-secret "+phrase.ShellWord(name))
+	}
+	return u.Err
+}

@@ -1,0 +1,110 @@
+package vault
+
+import (
+	"context"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"mcp-partner/guard"
+	"mcp-partner/internal/app"
+	"mcp-partner/internal/cli/cmdutil"
+	"mcp-partner/internal/cli/term"
+	"mcp-partner/internal/exit"
+)
+
+type removeOptions struct {
+	name string
+	keys app.KeyFiles
+}
+
+// newCmdRemove builds `vault remove`.
+func newCmdRemove(deps *cmdutil.Deps) *cobra.Command {
+	options := &removeOptions{}
+	command := &cobra.Command{
+		Use:   "remove NAME",
+		Short: "Remove a credential that no tenant uses, and its secret",
+		Long: `Remove a credential that no tenant uses, and its secret. One that a tenant uses
+stays. Without a credential of that name, a secret of that name is removed if no
+credential uses it. vault.age.previous holds the secret until the next change.`,
+		Example:           "  mcp-partner vault remove old-app",
+		Args:              cmdutil.OneArgument("the name of the credential"),
+		ValidArgsFunction: cmdutil.CompleteFirst(deps.CredentialNames),
+		RunE: func(command *cobra.Command, args []string) error {
+			options.name = args[0]
+			return runRemove(command.Context(), deps, options)
+		},
+	}
+	cmdutil.AddKeyFlags(&options.keys, command.Flags())
+	return command
+}
+
+func runRemove(ctx context.Context, deps *cmdutil.Deps, o *removeOptions) error {
+	a, err := deps.Open(o.keys, nil)
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	config, err := a.Directory.Credential(o.name)
+	if err != nil {
+		return removeSecret(ctx, deps, a, o.name)
+	}
+	if config.Kind.Stored() {
+		if err := a.Open(ctx); err != nil {
+			return err
+		}
+	}
+	// The directory refuses one that is in use, so it comes first.
+	if err := a.Directory.RemoveCredential(ctx, config.Name); err != nil {
+		return err
+	}
+	if !config.Kind.Stored() {
+		return removed(ctx, deps, a, "credential "+config.Name)
+	}
+	if checkUnused(a, config.SecretName) != nil {
+		return removed(ctx, deps, a, "credential "+config.Name)
+	}
+	if err := a.Store.Delete(ctx, config.SecretName); err != nil {
+		return err
+	}
+	return removed(ctx, deps, a, "credential "+config.Name+" and its secret")
+}
+
+// removeSecret removes a secret that no credential stands for.
+func removeSecret(ctx context.Context, deps *cmdutil.Deps, a *app.App, name string) error {
+	if err := checkUnused(a, name); err != nil {
+		return err
+	}
+	names, err := a.Store.List(ctx)
+	if err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(names, func(have string) bool { return app.SameName(have, name) }) {
+		return exit.Refused("mcp-partner vault status", "the vault holds no secret of that name, and the directory no credential")
+	}
+	if err := a.Store.Delete(ctx, name); err != nil {
+		return err
+	}
+	return removed(ctx, deps, a, "secret of "+name)
+}
+
+// checkUnused refuses a secret that a credential stands for.
+func checkUnused(a *app.App, secret string) error {
+	configs, err := a.Directory.Credentials()
+	if err != nil {
+		return err
+	}
+	for _, config := range configs {
+		if app.SameName(config.SecretName, secret) {
+			return exit.Refused("remove that credential", "the secret %s is that of the credential %s", secret, config.Name)
+		}
+	}
+	return nil
+}
+
+func removed(ctx context.Context, deps *cmdutil.Deps, a *app.App, what string) error {
+	deps.Record(ctx, a, guard.KindSecret, "The %s was removed.", what)
+	u := deps.IO.UI()
+	u.Linef(term.Good, "Removed the %s.", what)
+	return u.Err
+}

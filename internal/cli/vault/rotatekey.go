@@ -1,0 +1,97 @@
+package vault
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"mcp-partner/guard"
+	"mcp-partner/internal/app"
+	"mcp-partner/internal/cli/cmdutil"
+	"mcp-partner/internal/cli/term"
+	"mcp-partner/internal/config"
+	"mcp-partner/internal/phrase"
+	"mcp-partner/vault"
+)
+
+type rotateKeyOptions struct {
+	dryRun, json, passphrase, keyFile bool
+	passphraseFile, identityFile      string
+	keys                              app.KeyFiles
+}
+
+// newCmdRotateKey builds `vault rotate-key`.
+func newCmdRotateKey(deps *cmdutil.Deps) *cobra.Command {
+	options := &rotateKeyOptions{}
+	command := &cobra.Command{
+		Use:   "rotate-key",
+		Short: "Encrypt the vault again under a new key",
+		Long: `Encrypt the vault again under a new key. A key that this program keeps, in vault.key
+or in the backend, is replaced there. For a vault with a passphrase or an identity of
+your own, a flag says what the new key is. Whenever it is interrupted the vault opens
+as before, and running it again finishes the change. The key that seals questions is
+new afterwards too; the keys of the ledger stay, because its chain hangs on them.
+
+Secrets that are in HashiCorp Vault or Azure Key Vault are encrypted there, by keys of
+the server: this changes the key of the program's own keys.`,
+		Example: `  mcp-partner vault rotate-key --dry-run
+  mcp-partner vault rotate-key
+  mcp-partner vault rotate-key --new-passphrase
+  mcp-partner vault rotate-key --passphrase-file OLD --new-passphrase-file NEW`,
+		Args: cmdutil.NoArguments,
+		RunE: func(command *cobra.Command, _ []string) error {
+			return runRotateKey(command.Context(), deps, options)
+		},
+	}
+	flags := command.Flags()
+	flags.BoolVar(&options.dryRun, "dry-run", false, "say what would be done, and change nothing")
+	flags.BoolVar(&options.json, "json", false, "print JSON")
+	flags.BoolVar(&options.passphrase, "new-passphrase", false, "ask for the new passphrase on the terminal")
+	flags.StringVar(&options.passphraseFile, "new-passphrase-file", "", "`FILE` with the new passphrase")
+	flags.StringVar(&options.identityFile, "new-identity-file", "", "`FILE` with the new age identity")
+	flags.BoolVar(&options.keyFile, "new-key-file", false, "keep a new key beside the vault")
+	config.Typed(flags, "new-passphrase", "new-passphrase-file", "new-identity-file", "new-key-file")
+	cmdutil.AddKeyFlags(&options.keys, flags)
+	return command
+}
+
+func runRotateKey(ctx context.Context, deps *cmdutil.Deps, o *rotateKeyOptions) error {
+	a, err := openVault(ctx, deps, o.keys)
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	done, err := a.Vault.RotateKey(ctx, vault.RotateOptions{
+		DryRun: o.dryRun, AskPassphrase: o.passphrase, KeyFile: o.keyFile, Fresh: []string{app.SealKey},
+		To: vault.KeySource{PassphraseFile: o.passphraseFile, IdentityFile: o.identityFile},
+	})
+	if err != nil {
+		return err
+	}
+	if !o.dryRun {
+		deps.Record(ctx, a, guard.KindSecret, "The key of the vault was replaced, and everything in it encrypted again.")
+	}
+	if o.json {
+		return deps.IO.PrintJSON(done)
+	}
+	u := deps.IO.UI()
+	u.Linef(term.Good, "%s %s and %s.", rotationVerb(o.dryRun, done.Resumed), phrase.Count(done.Secrets, "secret"), phrase.Count(done.Keys, "key")+" of the program")
+	u.Field("old key", done.From)
+	u.Field("new key", done.To)
+	if !o.dryRun {
+		u.Field("next", "make a new backup, and destroy what the old key opens: older backups and copies of the vault")
+	}
+	return u.Err
+}
+
+func rotationVerb(dryRun, resumed bool) string {
+	switch {
+	case dryRun && resumed:
+		return "Would finish a change of the key that was interrupted:"
+	case dryRun:
+		return "Would encrypt again"
+	case resumed:
+		return "Finished a change of the key that was interrupted:"
+	}
+	return "Encrypted again"
+}

@@ -1,0 +1,223 @@
+package vault
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"mcp-partner/guard"
+	"mcp-partner/internal/app"
+	"mcp-partner/internal/cli/cmdutil"
+	"mcp-partner/internal/cli/term"
+	"mcp-partner/internal/config"
+	"mcp-partner/internal/credential"
+	"mcp-partner/internal/exit"
+	"mcp-partner/schemas"
+	"mcp-partner/signin"
+	"mcp-partner/tenants"
+	"mcp-partner/vault"
+)
+
+type rotateSecretOptions struct {
+	name       string
+	credential credential.Options
+	keys       app.KeyFiles
+}
+
+// newCmdRotateSecret builds `vault rotate-secret`.
+func newCmdRotateSecret(deps *cmdutil.Deps) *cobra.Command {
+	options := &rotateSecretOptions{}
+	command := &cobra.Command{
+		Use:   "rotate-secret NAME",
+		Short: "Replace a secret after the new one has proved that it signs in",
+		Long: `Replace a secret after the new one has proved that it signs in. Each credential that
+uses it gets one token with the new secret, in the first of its tenants; if one fails,
+the old secret stays. Then the new one is stored if the old one is still the one that
+was there. A certificate with its key comes with --certificate-file, in PEM or PFX.
+
+Make the new secret beside the old one in Entra ID, run this, and delete the old one
+there afterwards. A new secret takes up to a minute until Entra ID knows it everywhere.`,
+		Example: `  mcp-partner vault rotate-secret contoso --secret-stdin < new-secret
+  mcp-partner vault rotate-secret contoso --certificate-file new.pem
+  mcp-partner vault rotate-secret contoso --expires 2027-06-30`,
+		Args:              cmdutil.OneArgument("the name of the secret"),
+		ValidArgsFunction: cmdutil.CompleteFirst(deps.CredentialNames),
+		RunE: func(command *cobra.Command, args []string) error {
+			options.name = args[0]
+			return runRotateSecret(command.Context(), deps, options)
+		},
+	}
+	options.add(command.Flags())
+	cmdutil.AddKeyFlags(&options.keys, command.Flags())
+	return command
+}
+
+// add adds the flags of a secret and of a certificate, and none of what else a
+// credential has.
+func (o *rotateSecretOptions) add(flags *pflag.FlagSet) {
+	kind := &o.credential.Kind
+	cmdutil.AddSecretFlags(&o.credential.Secret, flags)
+	cmdutil.AddCertificateFlags(kind, flags, "the new certificate")
+	flags.StringVar(&kind.Expires, "expires", "", "when the new client secret ends, a `DATE` such as 2027-01-31")
+	config.Typed(flags, "certificate-file", "certificate-stdin", "certificate-passphrase-file", "expires")
+}
+
+func runRotateSecret(ctx context.Context, deps *cmdutil.Deps, o *rotateSecretOptions) error {
+	a, err := openVault(ctx, deps, o.keys)
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	old, err := a.Store.Get(ctx, o.name)
+	if err != nil {
+		return err
+	}
+	places, err := placesOf(a, o.name)
+	if err != nil {
+		return err
+	}
+	if len(places) == 0 {
+		return exit.Refused("give it to a tenant first, or remove it and add the new one", "no tenant uses the secret %s, so a new one cannot be proved", o.name)
+	}
+	next, err := readSuccessor(ctx, deps, o, places[0].config)
+	if err != nil {
+		return err
+	}
+	if next.Secret.Equal(old) {
+		return exit.Refused("", "the new secret is the one that is there already")
+	}
+	proved, err := prove(ctx, a, o.name, next, firstPlaces(places))
+	if err != nil {
+		return unproved(err)
+	}
+	deps.Record(ctx, a, guard.KindSecret, "A new secret for %s signed in as %s.", o.name, proved)
+	if err := a.Store.Replace(ctx, o.name, old, next.Secret); err != nil {
+		return err
+	}
+	deps.Record(ctx, a, guard.KindSecret, "The secret %s was replaced by the one that had signed in.", o.name)
+	return finishRotation(ctx, deps, a, o.name, next, places)
+}
+
+// readSuccessor takes the new secret in the form of the kind that uses it.
+func readSuccessor(ctx context.Context, deps *cmdutil.Deps, o *rotateSecretOptions, config tenants.CredentialConfig) (credential.Provided, error) {
+	kind := config.Kind
+	switch {
+	case !kind.Given():
+		return credential.Provided{}, exit.Refused("mcp-partner tenants --help", "the vault keeps the sign-in of a person under %s, which is not replaced by hand", o.name)
+	case kind == tenants.KindClientCertificate && o.credential.Secret.Given():
+		return credential.Provided{}, exit.Usage("give --certificate-file FILE", "the secret %s is a certificate", o.name)
+	case kind == tenants.KindClientSecret && o.credential.Kind.Certificate():
+		return credential.Provided{}, exit.Usage("give --secret-file FILE", "the secret %s is a client secret", o.name)
+	}
+	return cmdutil.AskSecret(ctx, &o.credential, deps, config)
+}
+
+// firstPlaces keeps one tenant for each credential.
+func firstPlaces(places []placeOfUse) []placeOfUse {
+	seen := map[string]bool{}
+	var first []placeOfUse
+	for _, place := range places {
+		if !seen[place.config.Name] {
+			first = append(first, place)
+		}
+		seen[place.config.Name] = true
+	}
+	return first
+}
+
+// prove signs in with the successor, with what is known of it, and leaves
+// everything as it is.
+func prove(ctx context.Context, a *app.App, name string, next credential.Provided, places []placeOfUse) (proved string, err error) {
+	for _, place := range places {
+		trial, err := trial(a, name, next, place)
+		if err != nil {
+			return "", err
+		}
+		err = trial.SignIn(ctx, place.entry, place.config)
+		trial.Source.Close()
+		if err != nil {
+			return "", err
+		}
+		if proved != "" {
+			proved += ", "
+		}
+		proved += place.config.Name + " in " + place.entry.Name
+	}
+	return proved, nil
+}
+
+// trial is a house with one tenant, in which the successor is the secret.
+func trial(a *app.App, name string, next credential.Provided, place placeOfUse) (*app.App, error) {
+	config := in(next, place.config)
+	entry := place.entry
+	ref, err := entry.Credential(config.Name)
+	if err != nil {
+		return nil, err
+	}
+	entry.Credentials = []tenants.CredentialRef{ref}
+	directory, err := tenants.NewMemoryDirectory([]tenants.Entry{entry}, []tenants.CredentialConfig{config})
+	if err != nil {
+		return nil, err
+	}
+	store := proposed{a.Store, name, next.Secret}
+	return &app.App{Directory: directory, Store: store, Source: signin.NewSource(signin.Options{Directory: directory, Store: store, HTTP: a.HTTP})}, nil
+}
+
+// in is a credential as it is with what was given.
+func in(g credential.Provided, config tenants.CredentialConfig) tenants.CredentialConfig {
+	config.Expires, config.Thumbprint = g.Config.Expires, g.Config.Thumbprint
+	return config
+}
+
+// proposed is a store in which one secret is another one already.
+type proposed struct {
+	vault.Store
+	name   string
+	secret vault.Secret
+}
+
+// Get implements vault.Store.
+func (p proposed) Get(ctx context.Context, name string) (vault.Secret, error) {
+	if app.SameName(name, p.name) {
+		return p.secret, nil
+	}
+	return p.Store.Get(ctx, name)
+}
+
+// Info implements vault.Store. When the old secret ends says nothing of the new
+// one.
+func (p proposed) Info(ctx context.Context, name string) (vault.SecretInfo, error) {
+	if app.SameName(name, p.name) {
+		return vault.SecretInfo{Name: name}, nil
+	}
+	return p.Store.Info(ctx, name)
+}
+
+// unproved says that the old secret stays.
+func unproved(err error) error {
+	problem := *schemas.AsProblem(err)
+	problem.Message = "The new secret was not stored, because it does not sign in: " + problem.Message
+	if problem.Code == schemas.CodeCredentialRejected {
+		problem.Command = ""
+		problem.Hint = "Check what was given (of a secret its value, not its ID; of a certificate, that the application has it). Entra ID may need a minute to know a new one. Then run this again."
+	}
+	return &problem
+}
+
+// finishRotation writes down when the new secret ends.
+func finishRotation(ctx context.Context, deps *cmdutil.Deps, a *app.App, name string, next credential.Provided, places []placeOfUse) error {
+	u := deps.IO.UI()
+	u.Linef(term.Good, "Replaced the secret %s after the new one had signed in.", name)
+	for _, place := range firstPlaces(places) {
+		if in(next, place.config) == place.config {
+			continue
+		}
+		if err := a.Directory.SetCredential(ctx, in(next, place.config)); err != nil {
+			return err
+		}
+	}
+	u.Field("ends", next.Config.Expires)
+	u.Field("next", "delete the old secret in Entra ID")
+	return u.Err
+}

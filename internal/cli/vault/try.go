@@ -1,0 +1,146 @@
+package vault
+
+import (
+	"context"
+	"slices"
+	"sync"
+
+	"github.com/spf13/cobra"
+
+	"mcp-partner/internal/app"
+	"mcp-partner/internal/cli/cmdutil"
+	"mcp-partner/internal/cli/term"
+	"mcp-partner/internal/exit"
+	"mcp-partner/internal/phrase"
+	"mcp-partner/tenants"
+)
+
+type testOptions struct {
+	name string
+	json bool
+	keys app.KeyFiles
+}
+
+// newCmdTest builds `vault test`.
+func newCmdTest(deps *cmdutil.Deps) *cobra.Command {
+	options := &testOptions{}
+	command := &cobra.Command{
+		Use:   "test NAME",
+		Short: "Sign in once with a secret in each tenant that uses it, and change nothing",
+		Long: `Sign in once with each credential that uses a secret, in each of its tenants, and
+look at whose token it is as a call would. It ends with 1 if one of them fails.`,
+		Example:           "  mcp-partner vault test contoso",
+		Args:              cmdutil.OneArgument("the name of the secret"),
+		ValidArgsFunction: cmdutil.CompleteFirst(deps.CredentialNames),
+		RunE: func(command *cobra.Command, args []string) error {
+			options.name = args[0]
+			return runTest(command.Context(), deps, options)
+		},
+	}
+	command.Flags().BoolVar(&options.json, "json", false, "print JSON")
+	cmdutil.AddKeyFlags(&options.keys, command.Flags())
+	return command
+}
+
+// signInJSON is one sign-in that was tried.
+type signInJSON struct {
+	Tenant     string `json:"tenant"`
+	Credential string `json:"credential"`
+	OK         bool   `json:"ok"`
+	Message    string `json:"message,omitempty"`
+	Fix        string `json:"fix,omitempty"`
+}
+
+func runTest(ctx context.Context, deps *cmdutil.Deps, o *testOptions) error {
+	a, err := openVault(ctx, deps, o.keys)
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	if _, err := a.Store.Info(ctx, o.name); err != nil {
+		return err
+	}
+	places, err := placesOf(a, o.name)
+	if err != nil {
+		return err
+	}
+	if len(places) == 0 {
+		return exit.Refused("mcp-partner tenants add NAME --credential "+phrase.ShellWord(o.name), "no tenant uses the secret %s, so there is nowhere to try it", o.name)
+	}
+	tried := trySignIns(ctx, a, places)
+	if err := showSignIns(deps, tried, o.json); err != nil {
+		return err
+	}
+	if slices.ContainsFunc(tried, func(one signInJSON) bool { return !one.OK }) {
+		return exit.Silent(exit.CodeFailed)
+	}
+	return nil
+}
+
+// signInsAtOnce bounds how many tenants are tried at the same time.
+const signInsAtOnce = 64
+
+// trySignIns signs in at each place; the outcomes are in their order.
+func trySignIns(ctx context.Context, a *app.App, places []placeOfUse) []signInJSON {
+	tried := make([]signInJSON, len(places))
+	var group sync.WaitGroup
+	room := make(chan struct{}, signInsAtOnce)
+	for i, place := range places {
+		room <- struct{}{}
+		group.Go(func() {
+			defer func() { <-room }()
+			tried[i] = trySignIn(ctx, a, place)
+		})
+	}
+	group.Wait()
+	return tried
+}
+
+func trySignIn(ctx context.Context, a *app.App, place placeOfUse) signInJSON {
+	one := signInJSON{Tenant: place.entry.Name, Credential: place.config.Name, OK: true}
+	if err := a.SignIn(ctx, place.entry, place.config); err != nil {
+		end := exit.Of(err)
+		one.OK, one.Message, one.Fix = false, end.Message, end.Next
+	}
+	return one
+}
+
+func showSignIns(deps *cmdutil.Deps, tried []signInJSON, asJSON bool) error {
+	if asJSON {
+		return deps.IO.PrintJSON(map[string][]signInJSON{"sign_ins": tried})
+	}
+	u := deps.IO.UI()
+	for _, one := range tried {
+		if one.OK {
+			u.Linef(term.Good, "%s signs in, in tenant %s.", one.Credential, one.Tenant)
+			continue
+		}
+		u.Linef(term.Bad, "%s does not sign in, in tenant %s: %s", one.Credential, one.Tenant, one.Message)
+		u.Field("next", one.Fix)
+	}
+	return u.Err
+}
+
+// placeOfUse is a tenant in which a credential acts.
+type placeOfUse struct {
+	entry  tenants.Entry
+	config tenants.CredentialConfig
+}
+
+// placesOf lists where a secret is used.
+func placesOf(a *app.App, secret string) ([]placeOfUse, error) {
+	uses, err := a.UsesOf(secret)
+	if err != nil {
+		return nil, err
+	}
+	entries, err := a.Directory.List()
+	var places []placeOfUse
+	for _, config := range uses {
+		for _, entry := range entries {
+			if app.UsesAny(entry, []string{config.Name}) {
+				places = append(places, placeOfUse{entry, config})
+			}
+		}
+	}
+	return places, err
+}

@@ -1,0 +1,153 @@
+package vault
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"mcp-partner/internal/app"
+	"mcp-partner/internal/cli/cmdutil"
+	"mcp-partner/internal/cli/term"
+	"mcp-partner/internal/exit"
+	"mcp-partner/internal/phrase"
+	"mcp-partner/vault"
+)
+
+// NewCmdVault builds `vault` with its subcommands.
+func NewCmdVault(deps *cmdutil.Deps) *cobra.Command {
+	command := &cobra.Command{
+		Use:     "vault",
+		Short:   "Keep the secrets: choose where, list, try, replace, copy and restore them",
+		Example: "  mcp-partner vault init\n  mcp-partner vault status",
+		Args:    cmdutil.NoArguments,
+		RunE:    cmdutil.ShowHelp,
+	}
+	command.AddCommand(newCmdInit(deps), newCmdStatus(deps), newCmdRemove(deps),
+		newCmdAdd(deps), newCmdList(deps), newCmdShow(deps), newCmdTest(deps),
+		newCmdRotateKey(deps), newCmdRotateSecret(deps),
+		newCmdBackup(deps), newCmdRestore(deps), newCmdRecipients(deps), newCmdLogin(deps))
+	return command
+}
+
+type InitOptions struct {
+	Passphrase bool
+	Keys       app.KeyFiles
+	Backend    backendOptions
+}
+
+// newCmdInit builds `vault init`.
+func newCmdInit(deps *cmdutil.Deps) *cobra.Command {
+	options := &InitOptions{}
+	command := &cobra.Command{
+		Use:   "init",
+		Short: "Make an empty vault",
+		Long: `Make an empty vault: one file in the state directory, encrypted with age. Without a
+flag its key is a file beside it that only you can read. --passphrase asks for a
+passphrase on the terminal, twice; it is never an argument. A vault that is there
+already is never replaced.
+
+--backend keychain keeps the key of that file in the keychain of this system.
+--backend hashicorp and azurekeyvault keep the secrets on a server. The choice is
+made once; no flag or variable of a later call changes it. docs/vault.md says which
+backend is for whom.`,
+		Example: `  mcp-partner vault init
+  mcp-partner vault init --passphrase
+  mcp-partner vault init --passphrase-file /run/secrets/vault
+  mcp-partner vault init --identity-file ~/.age/identity.txt
+  mcp-partner vault init --backend keychain
+  mcp-partner vault init --backend hashicorp --server https://vault.example.com:8200 --auth approle --auth-role ROLE-ID --auth-file /run/secrets/secret-id
+  mcp-partner vault init --backend azurekeyvault --server https://NAME.vault.azure.net --auth managed-identity`,
+		Args: cmdutil.NoArguments,
+		RunE: func(command *cobra.Command, _ []string) error { return runInit(command.Context(), deps, options) },
+	}
+	command.Flags().BoolVar(&options.Passphrase, "passphrase", false, "ask for a passphrase on the terminal")
+	cmdutil.AddKeyFlags(&options.Keys, command.Flags())
+	options.Backend.add(command.Flags())
+	return command
+}
+
+func runInit(ctx context.Context, deps *cmdutil.Deps, o *InitOptions) error {
+	dir, err := deps.StateDirectory()
+	if err != nil {
+		return err
+	}
+	if o.Passphrase && o.Keys != (app.KeyFiles{}) {
+		return exit.Usage("mcp-partner vault init --help", "--passphrase, --passphrase-file and --identity-file exclude each other")
+	}
+	settings, err := o.Backend.settings()
+	if err != nil {
+		return err
+	}
+	source := deps.KeySource(o.Keys)
+	if err := vault.Init(ctx, dir, vault.InitOptions{Key: source, AskPassphrase: o.Passphrase, Settings: settings}); err != nil {
+		return err
+	}
+	store, err := vault.OpenVault(dir, source, nil)
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	u := deps.IO.UI()
+	u.Line(term.Good, "Made an empty vault in "+dir+".")
+	u.Field("backend", string(store.Settings().Backend))
+	u.Field("key", store.KeyDescription())
+	u.Field("next", "mcp-partner tenants add NAME --tenant-id GUID --client-id GUID --secret-stdin")
+	return u.Err
+}
+
+type statusOptions struct {
+	json bool
+	keys app.KeyFiles
+}
+
+// newCmdStatus builds `vault status`.
+func newCmdStatus(deps *cmdutil.Deps) *cobra.Command {
+	options := &statusOptions{}
+	command := &cobra.Command{
+		Use:     "status",
+		Short:   "Say what protects the vault, and open it to see whether its key fits",
+		Example: "  mcp-partner vault status\n  mcp-partner vault status --json",
+		Args:    cmdutil.NoArguments,
+		RunE:    func(command *cobra.Command, _ []string) error { return runStatus(command.Context(), deps, options) },
+	}
+	command.Flags().BoolVar(&options.json, "json", false, "print JSON")
+	cmdutil.AddKeyFlags(&options.keys, command.Flags())
+	return command
+}
+
+// vaultStatus is what `vault status --json` prints. It names secrets and shows
+// none.
+type vaultStatus struct {
+	StateDir string   `json:"state_dir"`
+	Backend  string   `json:"backend"`
+	Key      string   `json:"key"`
+	Secrets  []string `json:"secrets"`
+}
+
+func runStatus(ctx context.Context, deps *cmdutil.Deps, o *statusOptions) error {
+	a, err := deps.Open(o.keys, nil)
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	names, err := a.Store.List(ctx)
+	if err != nil {
+		return err
+	}
+	if err := a.Open(ctx); err != nil {
+		return err
+	}
+	status := vaultStatus{deps.StateDir, string(a.Vault.Settings().Backend), a.Store.KeyDescription(), append([]string{}, names...)}
+	if o.json {
+		return deps.IO.PrintJSON(status)
+	}
+	u := deps.IO.UI()
+	u.Linef(term.Good, "The vault opens and holds %s.", phrase.Count(len(names), "secret"))
+	u.Field("state dir", status.StateDir)
+	u.Field("backend", status.Backend)
+	u.Field("key", status.Key)
+	for _, name := range names {
+		u.Field("secret of", name)
+	}
+	return u.Err
+}

@@ -1,0 +1,143 @@
+package credential
+
+import (
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"mcp-partner/internal/exit"
+	"mcp-partner/tenants"
+)
+
+// KindOptions say of which kind a credential is, and what only that kind has.
+type KindOptions struct {
+	Kind string
+	// certificateFile, certificateStdin and passphraseFile are the ways of a
+	// certificate with its key.
+	CertificateFile, PassphraseFile string
+	CertificateStdin                bool
+	TokenFile                       string
+	GitHub                          bool
+	HomeTenant, ResourceID          string
+	IdentityObjectID                string
+	Expires                         string
+}
+
+func KindNames() string {
+	var names []string
+	for _, k := range tenants.Kinds() {
+		names = append(names, string(k))
+	}
+	return strings.Join(names, ", ")
+}
+
+func (k *KindOptions) Certificate() bool { return k.CertificateFile != "" || k.CertificateStdin }
+
+func (k *KindOptions) managed() bool {
+	return k.HomeTenant+k.ResourceID+k.IdentityObjectID != ""
+}
+
+// Meant is the kind that the flags mean, whether it is named or not.
+func (k *KindOptions) Meant() (tenants.Kind, error) {
+	meant := tenants.KindClientSecret
+	switch {
+	case k.Certificate():
+		meant = tenants.KindClientCertificate
+	case k.TokenFile != "" || k.GitHub:
+		meant = tenants.KindWorkloadIdentity
+	case k.managed():
+		meant = tenants.KindManagedIdentity
+	}
+	named := tenants.Kind(k.Kind)
+	switch {
+	case k.Kind == "":
+		return meant, nil
+	case !slices.Contains(tenants.Kinds(), named):
+		return "", exit.Usage("it is one of "+KindNames(), "--kind %s is not known", k.Kind)
+	case meant != tenants.KindClientSecret && named != meant:
+		return "", exit.Usage("leave --kind out, or the flags of another kind", "the flags are those of the kind %s, and --kind is %s", meant, named)
+	}
+	return named, nil
+}
+
+// Config is the new credential that the flags mean. tenantID, if it is given,
+// is the home of a managed identity that names none.
+func (c *Options) Config(name, tenantID string) (tenants.CredentialConfig, error) {
+	kind, err := c.Kind.Meant()
+	if err != nil {
+		return tenants.CredentialConfig{}, err
+	}
+	if err := c.fits(kind, name); err != nil {
+		return tenants.CredentialConfig{}, err
+	}
+	config := tenants.CredentialConfig{Name: name, Kind: kind, ClientID: c.ClientID}
+	return config, c.Kind.fill(&config, tenantID)
+}
+
+// fits refuses the secret of one kind for a credential of another.
+func (c *Options) fits(kind tenants.Kind, name string) error {
+	switch {
+	case c.Secret.Given() && kind != tenants.KindClientSecret:
+		return exit.Usage("leave --secret-stdin and --secret-file out", "a credential of the kind %s has no client secret", kind)
+	case c.Kind.Certificate() && kind != tenants.KindClientCertificate:
+		return exit.Usage("leave the certificate out", "a credential of the kind %s has no certificate", kind)
+	case c.Kind.Expires != "" && kind == tenants.KindClientCertificate:
+		return exit.Usage("leave --expires out", "a certificate says itself when it ends")
+	case c.Kind.Expires != "" && !kind.Given():
+		return exit.Usage("leave --expires out", "a credential of the kind %s has no end of its own", kind)
+	case c.ClientID == "" && kind.Application():
+		return exit.Usage("give --client-id GUID, or --credential with the name of one that exists", "--client-id is missing for the new credential %s", name)
+	}
+	return nil
+}
+
+// fill sets what only one kind has.
+func (k *KindOptions) fill(config *tenants.CredentialConfig, tenantID string) error {
+	var err error
+	switch config.Kind {
+	case tenants.KindClientSecret:
+		config.Expires, err = k.End()
+	case tenants.KindWorkloadIdentity:
+		err = k.fillAssertion(config)
+	case tenants.KindManagedIdentity:
+		config.HomeTenant, config.ResourceID, config.ObjectID = k.HomeTenant, k.ResourceID, k.IdentityObjectID
+		if config.HomeTenant == "" {
+			config.HomeTenant = tenantID
+		}
+		if config.HomeTenant == "" {
+			err = exit.Usage("give --home-tenant GUID", "the tenant in which the managed identity exists is missing")
+		}
+	}
+	return err
+}
+
+func (k *KindOptions) End() (string, error) {
+	if k.Expires == "" {
+		return "", nil
+	}
+	end, err := tenants.ParseExpiry(k.Expires)
+	if err != nil {
+		return "", exit.Usage("give a day such as 2027-01-31", "--expires %s is no date", k.Expires)
+	}
+	return end, nil
+}
+
+// fillAssertion stores an absolute path: a server does not run where this
+// command does.
+func (k *KindOptions) fillAssertion(config *tenants.CredentialConfig) error {
+	switch {
+	case k.GitHub && k.TokenFile != "":
+		return exit.Usage("give one of them", "--github-oidc and --token-file were both given")
+	case k.GitHub:
+		config.AssertionSource, config.TokenFile = tenants.AssertionGitHub, ""
+		return nil
+	case k.TokenFile == "":
+		return exit.Usage("give --token-file FILE, or --github-oidc", "where the workload identity gets its token is missing")
+	}
+	path, err := filepath.Abs(k.TokenFile)
+	if err != nil {
+		return exit.Usage("give an absolute path", "--token-file %s cannot be found", k.TokenFile)
+	}
+	config.AssertionSource, config.TokenFile = tenants.AssertionFile, path
+	return nil
+}

@@ -1,0 +1,149 @@
+package tenantimport
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"unicode"
+
+	"mcp-partner/internal/exit"
+	"mcp-partner/schemas"
+)
+
+// company is a column that an import takes and no entry has: what a customer is
+// called. Names and notes are made of it.
+const company = "company"
+
+// importColumns are the fields that a column of a file may stand for.
+func importColumns() []string { return append(Columns(), company) }
+
+// squeezed is a header in the form in which headers are compared: without case,
+// spaces, byte order marks and separators.
+func squeezed(header string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) {
+			return unicode.ToLower(r)
+		}
+		return -1
+	}, header)
+}
+
+// foreignColumns are columns of Partner Center's lists of customers, squeezed,
+// and what they are here; empty is left out. Microsoft ID, Company name, Primary
+// domain name, Relationship and Tags are documented for the export of customers;
+// the others are what its older downloads and its API call the same.
+func foreignColumns() map[string]string {
+	return map[string]string{
+		"microsoftid": "tenant_id", "customertenantid": "tenant_id", "customerid": "tenant_id",
+		"companyname": company, "customercompanyname": company, "customername": company,
+		"primarydomainname": "domains", "primarydomain": "domains", "customerprimarydomainname": "domains", "customerdomainname": "domains",
+		"tags": "labels", "relationship": "", "relationshiptopartner": "",
+	}
+}
+
+// column is what a column of a file stands for. Without a field it is left out.
+type column struct {
+	written, field string
+	// foreign is true for one of somebody else's file: an empty cell clears
+	// nothing there.
+	foreign bool
+}
+
+// columnMap is --map: fields by squeezed headers, and the headers as given.
+type columnMap map[string]mapped
+
+type mapped struct{ written, field string }
+
+// columnMapOf reads COLUMN=FIELD. A header may have a = in it, a field has none.
+func columnMapOf(given []string) (columnMap, error) {
+	maps := columnMap{}
+	for _, text := range given {
+		i := strings.LastIndex(text, "=")
+		if i < 0 || squeezed(text[:i]) == "" {
+			return nil, exit.Usage("give --map \"COLUMN=FIELD\", or \"COLUMN=\" to leave a column out", "--map %q is not COLUMN=FIELD", schemas.Foreign(text))
+		}
+		header, field := text[:i], strings.ReplaceAll(strings.ToLower(strings.TrimSpace(text[i+1:])), "-", "_")
+		if field != "" && !slices.Contains(importColumns(), field) {
+			return nil, exit.Usage("the fields are "+strings.Join(importColumns(), ","), "--map %q: there is no field %q", schemas.Foreign(text), schemas.Foreign(field))
+		}
+		if _, twice := maps[squeezed(header)]; twice {
+			return nil, exit.Usage("give each column once", "--map names the column %q twice", schemas.Foreign(header))
+		}
+		maps[squeezed(header)] = mapped{header, field}
+	}
+	return maps, nil
+}
+
+// columnsOf says what each column of a header is. Columns that nobody knows are
+// left out of files that are somebody else's, and a mistake in one of ours.
+func columnsOf(header []string, maps columnMap) ([]column, error) {
+	columns := make([]column, len(header))
+	unknown := -1
+	open := len(maps) > 0
+	seen := map[string]bool{}
+	for i, written := range header {
+		c, known := meaning(written, maps)
+		columns[i] = c
+		seen[squeezed(written)] = true
+		open = open || c.foreign
+		if !known && unknown < 0 {
+			unknown = i
+		}
+	}
+	if unknown >= 0 && !open {
+		return nil, unknownColumn(header[unknown])
+	}
+	for key, m := range maps {
+		if !seen[key] {
+			return nil, fmt.Errorf("line 1: there is no column %q, which --map names", schemas.Foreign(m.written))
+		}
+	}
+	return columns, checkColumns(columns)
+}
+
+// meaning is what a column stands for: what --map says, else one of ours, else
+// one of Partner Center's.
+func meaning(written string, maps columnMap) (c column, known bool) {
+	key := squeezed(written)
+	if m, ok := maps[key]; ok {
+		return column{written: written, field: m.field}, true
+	}
+	for _, field := range importColumns() {
+		if squeezed(field) == key {
+			return column{written: written, field: field}, true
+		}
+	}
+	field, ok := foreignColumns()[key]
+	return column{written: written, field: field, foreign: ok}, ok
+}
+
+func checkColumns(columns []column) error {
+	first := map[string]string{}
+	for _, c := range columns {
+		if c.field == "" {
+			continue
+		}
+		if other, twice := first[c.field]; twice && squeezed(other) == squeezed(c.written) {
+			return fmt.Errorf("line 1: column %s is there twice", c.field)
+		} else if twice {
+			return fmt.Errorf("line 1: the columns %q and %q are both %s: leave one out with --map \"%s=\"",
+				schemas.Foreign(other), schemas.Foreign(c.written), c.field, schemas.Foreign(c.written))
+		}
+		first[c.field] = c.written
+	}
+	for _, field := range []string{"name", company, "domains"} {
+		if _, ok := first[field]; ok {
+			return nil
+		}
+	}
+	return fmt.Errorf("line 1: there is no column name, and no company or domains to make names of; --map \"COLUMN=name\" says which it is")
+}
+
+func unknownColumn(written string) error {
+	name := strings.NewReplacer(" ", "_", "-", "_").Replace(strings.ToLower(strings.TrimSpace(written)))
+	if near := schemas.Nearest(name, importColumns()); near != "" {
+		return fmt.Errorf("line 1: column %q is not known: did you mean %s? --map \"%s=%s\" says so", schemas.Foreign(written), near, schemas.Foreign(written), near)
+	}
+	return fmt.Errorf("line 1: column %q is not known; --map \"COLUMN=FIELD\" says what it is, and \"COLUMN=\" leaves it out; the fields are %s",
+		schemas.Foreign(written), strings.Join(importColumns(), ","))
+}

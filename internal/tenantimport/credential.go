@@ -1,0 +1,168 @@
+package tenantimport
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"mcp-partner/internal/app"
+	"mcp-partner/internal/azurecli"
+	"mcp-partner/internal/credential"
+	"mcp-partner/internal/exit"
+	"mcp-partner/internal/naming"
+	"mcp-partner/schemas"
+	"mcp-partner/tenants"
+)
+
+// setCredential writes what a row tells of its first credential.
+func (r Row) setCredential(config tenants.CredentialConfig) {
+	r["kind"], r["expires"], r["home_tenant"] = string(config.Kind), config.Expires, config.HomeTenant
+	r["assertion"], r["identity"] = config.TokenFile, config.ResourceID+config.ObjectID
+	if config.AssertionSource == tenants.AssertionGitHub {
+		r["assertion"] = tenants.AssertionGitHub
+	}
+	// A certificate says itself when it ends.
+	if config.Kind == tenants.KindClientCertificate {
+		r["expires"] = ""
+	}
+}
+
+// credential reads what setCredential writes, as if it were flags.
+func (r Row) credential(clientID string) credential.Options {
+	o := credential.Options{ClientID: clientID}
+	o.Kind.Kind, o.Kind.Expires, o.Kind.HomeTenant = r["kind"], r["expires"], r["home_tenant"]
+	switch assertion := r["assertion"]; {
+	case strings.EqualFold(assertion, tenants.AssertionGitHub):
+		o.Kind.GitHub = true
+	default:
+		o.Kind.TokenFile = assertion
+	}
+	if identity := r["identity"]; strings.HasPrefix(identity, "/") {
+		o.Kind.ResourceID = identity
+	} else {
+		o.Kind.IdentityObjectID = identity
+	}
+	return o
+}
+
+// define makes sure that a credential exists, or will.
+func (im *importer) define(name string, cells Row, tenantID string) error {
+	mine := app.SameName(name, im.options.Credential.Name)
+	clientID := cells["client_id"]
+	if clientID == "" && mine {
+		clientID = im.options.Credential.ClientID
+	}
+	have, exists := im.known[naming.Fold(name)]
+	switch {
+	case exists && clientID != "" && !strings.EqualFold(have.ClientID, clientID):
+		return fmt.Errorf("credential %q exists with another client ID", schemas.Foreign(name))
+	case exists && cells["kind"] != "" && cells["kind"] != string(have.Kind):
+		return fmt.Errorf("credential %q exists and is of the kind %s", schemas.Foreign(name), have.Kind)
+	case exists:
+		return nil
+	case name == credential.AzureCLI:
+		path, err := azurecli.Find()
+		if err != nil {
+			return err
+		}
+		return im.addCredential(tenants.CredentialConfig{Name: credential.AzureCLI, Kind: tenants.KindAzureCLI, AzPath: path})
+	}
+	return im.defineNew(name, clientID, cells, tenantID, mine)
+}
+
+func (im *importer) defineNew(name, clientID string, cells Row, tenantID string, mine bool) error {
+	o := cells.credential(clientID)
+	if mine && cells["kind"] == "" {
+		o.Kind = im.options.Credential.Kind
+	}
+	if id := cells["tenant_id"]; id != "" {
+		tenantID = id
+	}
+	kind, err := o.Kind.Meant()
+	if err == nil && clientID == "" && kind.Application() {
+		return fmt.Errorf("credential %q does not exist, and there is no client_id to make it with; give a client_id, or --credential NAME for rows that name none", schemas.Foreign(name))
+	}
+	config, err := o.Config(name, tenantID)
+	if err != nil {
+		return fmt.Errorf("credential %q: %s", schemas.Foreign(name), exit.MessageOf(err))
+	}
+	return im.addCredential(config)
+}
+
+// SecretFor finds the credential that the secret of the command is for.
+func (p *Plan) SecretFor(a *app.App, o *Request) (tenants.CredentialConfig, error) {
+	var candidates []tenants.CredentialConfig
+	for _, config := range p.Credentials {
+		if config.Kind.Given() && (o.Credential.Name == "" || app.SameName(config.Name, o.Credential.Name)) {
+			candidates = append(candidates, config)
+		}
+	}
+	switch {
+	case len(candidates) == 1:
+		return candidates[0], nil
+	case o.Credential.Name != "":
+		return a.Directory.Credential(o.Credential.Name)
+	}
+	return tenants.CredentialConfig{}, exit.Usage("say with --credential NAME whose it is", "the secret could be for any of %d new credentials", len(candidates))
+}
+
+// pendingSecret is a credential that still needs its secret.
+type pendingSecret struct {
+	tenant, credential string
+	kind               tenants.Kind
+}
+
+// Command is what a person runs to give it.
+func (p pendingSecret) Command() string {
+	switch {
+	case p.kind.Person():
+		return "mcp-partner vault login " + p.credential
+	case p.kind == tenants.KindClientCertificate:
+		return "mcp-partner tenants set " + p.tenant + " --certificate-file FILE   (the certificate of the credential " + p.credential + ")"
+	}
+	return "mcp-partner tenants set " + p.tenant + " --secret-stdin   (the secret of the credential " + p.credential + ")"
+}
+
+// came reports whether the secret of a new credential came along.
+func (p *Plan) came(config tenants.CredentialConfig, o *Request) bool {
+	return o.Credential.Given() && (len(p.Credentials) == 1 || app.SameName(config.Name, o.Credential.Name))
+}
+
+// Adopt takes for new credentials what the vault holds for them already. One
+// that does not open now leaves them without, which is said at the end.
+func (p *Plan) Adopt(ctx context.Context, a *app.App, o *Request) error {
+	for i, config := range p.Credentials {
+		if !config.Kind.Given() || p.came(config, o) {
+			continue
+		}
+		if held, err := a.Holds(ctx, config.Name); err != nil || !held {
+			continue
+		}
+		got, err := a.Adopt(ctx, config, config.Expires)
+		if err != nil {
+			return err
+		}
+		p.Credentials[i] = got.Config
+		p.held = append(p.held, config.Name)
+	}
+	return nil
+}
+
+// WithoutSecret lists new credentials for which no secret came along, each with
+// a tenant by which it can be given.
+func (p *Plan) WithoutSecret(o *Request) []pendingSecret {
+	var missing []pendingSecret
+	for _, config := range p.Credentials {
+		if !config.Kind.Stored() || p.came(config, o) || slices.Contains(p.held, config.Name) {
+			continue
+		}
+		for _, entry := range p.Diff.Added {
+			if entry.Credentials[0].Name == config.Name {
+				missing = append(missing, pendingSecret{entry.Name, config.Name, config.Kind})
+				break
+			}
+		}
+	}
+	return missing
+}

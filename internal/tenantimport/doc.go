@@ -1,0 +1,3 @@
+// Package tenantimport plans how the rows of a CSV file change the directory of
+// tenants.
+package tenantimport

@@ -1,0 +1,330 @@
+package tenantimport
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"mcp-partner/internal/app"
+	"mcp-partner/internal/credential"
+	"mcp-partner/internal/exit"
+	"mcp-partner/internal/naming"
+	"mcp-partner/schemas"
+	"mcp-partner/tenants"
+)
+
+// Plan is what an import would do.
+type Plan struct {
+	Diff tenants.Diff
+	// credentials are new.
+	Credentials []tenants.CredentialConfig
+	// held are the names of those whose secret the vault holds already.
+	held []string
+	// said is what a person should see before agreeing.
+	Said []string
+}
+
+// Judge looks at what the import would mean for stored secrets and for what is
+// linked.
+func (p *Plan) Judge(ctx context.Context, a *app.App, o *Request) error {
+	entries := slices.Clone(p.Diff.Added)
+	for _, change := range p.Diff.Changed {
+		entries = append(entries, change.After)
+	}
+	said, err := a.CheckDestinations(ctx, entries, p.Credentials, o.Consent.OtherAuthority)
+	if err != nil {
+		return err
+	}
+	p.Said = append(p.Said, said...)
+	if o.Consent.KeepLink {
+		return nil
+	}
+	for _, change := range p.Diff.Changed {
+		if err := a.CheckSuccession(ctx, change.Before, change.After, p.Credentials); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// maxMistakes is how many mistakes of a file are told at once.
+const maxMistakes = 3
+
+// importer reads rows against the directory as it is.
+type importer struct {
+	options *Request
+	house   *app.App
+	known   map[string]tenants.CredentialConfig
+	plan    *Plan
+	// lines tell where a name or a tenant ID stood first.
+	lines    map[string]int
+	ca       map[string]string
+	mistakes []string
+}
+
+func newImporter(a *app.App, o *Request) (*importer, error) {
+	im := &importer{options: o, house: a, known: map[string]tenants.CredentialConfig{}, plan: &Plan{}, lines: map[string]int{}, ca: map[string]string{}}
+	have, err := a.Directory.Credentials()
+	for _, config := range have {
+		im.known[naming.Fold(config.Name)] = config
+	}
+	return im, err
+}
+
+// planImport works the difference out. It writes nothing, and refuses a file
+// with a mistake as a whole.
+func planImport(a *app.App, o *Request, rows []numbered) (*Plan, error) {
+	im, err := newImporter(a, o)
+	if err != nil {
+		return nil, err
+	}
+	var entries []tenants.Entry
+	for _, row := range rows {
+		entry, err := im.entry(row)
+		if err != nil {
+			im.mistakes = append(im.mistakes, fmt.Sprintf("line %d: %s", row.line, exit.MessageOf(err)))
+			continue
+		}
+		entries = append(entries, entry)
+	}
+	if len(im.mistakes) > 0 {
+		return nil, im.refusal()
+	}
+	copied, err := a.Copied(im.plan.Credentials...)
+	if err != nil {
+		return nil, err
+	}
+	im.plan.Diff, err = copied.Plan(entries)
+	return im.plan, err
+}
+
+func (im *importer) refusal() error {
+	shown := im.mistakes[:min(len(im.mistakes), maxMistakes)]
+	text := strings.Join(shown, "; ")
+	if more := len(im.mistakes) - len(shown); more > 0 {
+		text += fmt.Sprintf("; and %d more lines", more)
+	}
+	return exit.Refused("correct the file; nothing was changed", "%s: %s", im.options.File, text)
+}
+
+// entry makes a row into the entry that it stands for, and checks it by
+// itself.
+func (im *importer) entry(row numbered) (tenants.Entry, error) {
+	entry, err := im.house.Directory.Get(row.Row["name"])
+	exists := err == nil
+	if !exists {
+		entry = tenants.Entry{Name: row.Row["name"], Cloud: tenants.Cloud{Name: tenants.CloudPublic}}
+	}
+	if err := im.unique(row); err != nil {
+		return entry, err
+	}
+	if err := im.credential(row, &entry); err != nil {
+		return entry, err
+	}
+	if !exists {
+		if entry.Cloud, err = im.usualCloud(entry); err != nil {
+			return entry, err
+		}
+	}
+	if err := im.cloud(row, &entry); err != nil {
+		return entry, err
+	}
+	row.texts(&entry)
+	for _, config := range im.referenced(entry) {
+		if err := app.AtHome(entry, config); err != nil {
+			return entry, err
+		}
+	}
+	_, err = tenants.NewMemoryDirectory([]tenants.Entry{entry}, im.referenced(entry))
+	return entry, err
+}
+
+// unique finds what stands in the file twice, which as a whole would be refused
+// without a line.
+func (im *importer) unique(row numbered) error {
+	for _, column := range []string{"name", "tenant_id"} {
+		value := strings.ToLower(row.Row[column])
+		if value == "" {
+			continue
+		}
+		if first, twice := im.lines[column+" "+value]; twice {
+			return fmt.Errorf("%s %q stands on line %d already", column, schemas.Foreign(value), first)
+		}
+		im.lines[column+" "+value] = row.line
+	}
+	return im.uniqueDomains(row)
+}
+
+// uniqueDomains finds a domain that two rows claim: it belongs to one tenant.
+func (im *importer) uniqueDomains(row numbered) error {
+	for _, domain := range cellList(row.Row["domains"]) {
+		key := "domain " + naming.Fold(domain)
+		if first, twice := im.lines[key]; twice && first != row.line {
+			return fmt.Errorf("domain %q stands on line %d already", schemas.Foreign(domain), first)
+		}
+		im.lines[key] = row.line
+	}
+	return nil
+}
+
+// texts sets what needs no thought. A column that the file does not have keeps
+// what is there.
+func (row numbered) texts(entry *tenants.Entry) {
+	if id := row.Row["tenant_id"]; id != "" {
+		entry.TenantID = id
+	}
+	for column, field := range map[string]*string{
+		"expected_partner_id": &entry.ExpectedPartnerID, "owner": &entry.Owner, "external_id": &entry.ExternalID, "note": &entry.Note,
+	} {
+		if value, ok := row.Row[column]; ok {
+			*field = value
+		}
+	}
+	for column, field := range map[string]*[]string{"domains": &entry.Domains, "labels": &entry.Labels} {
+		if value, ok := row.Row[column]; ok {
+			*field = cellList(value)
+		}
+	}
+}
+
+// credential settles which credentials act in the row's tenant.
+func (im *importer) credential(row numbered, entry *tenants.Entry) error {
+	names := cellList(row.Row["credential"])
+	clientID := row.Row["client_id"]
+	switch {
+	case len(names) > 0:
+	case len(entry.Credentials) > 0 && clientID == "":
+		return nil
+	case len(entry.Credentials) > 0:
+		names = []string{entry.Credentials[0].Name}
+	case im.options.Credential.Name != "":
+		names = []string{im.options.Credential.Name}
+	default:
+		names = []string{entry.Name}
+	}
+	for i, name := range names {
+		cells := Row{}
+		if i == 0 {
+			cells = row.Row // which describe the first
+		}
+		if err := im.define(name, cells, entry.TenantID); err != nil {
+			return err
+		}
+	}
+	entry.Credentials = im.references(names, entry.Credentials)
+	return nil
+}
+
+// references keeps what is pinned for a credential that stays.
+func (im *importer) references(names []string, before []tenants.CredentialRef) []tenants.CredentialRef {
+	refs := make([]tenants.CredentialRef, len(names))
+	for i, name := range names {
+		refs[i].Name = im.known[naming.Fold(name)].Name
+		for _, ref := range before {
+			if app.SameName(ref.Name, name) {
+				refs[i].PinnedObjectID = ref.PinnedObjectID
+			}
+		}
+	}
+	return refs
+}
+
+func (im *importer) addCredential(config tenants.CredentialConfig) error {
+	if _, err := tenants.NewMemoryDirectory(nil, []tenants.CredentialConfig{config}); err != nil {
+		return err
+	}
+	im.known[naming.Fold(config.Name)] = config
+	im.plan.Credentials = append(im.plan.Credentials, config)
+	return nil
+}
+
+func (im *importer) referenced(entry tenants.Entry) []tenants.CredentialConfig {
+	var configs []tenants.CredentialConfig
+	for _, ref := range entry.Credentials {
+		configs = append(configs, im.known[naming.Fold(ref.Name)])
+	}
+	return configs
+}
+
+// usualCloud is the cloud of a new entry whose row says nothing about it.
+func (im *importer) usualCloud(entry tenants.Entry) (tenants.Cloud, error) {
+	return im.house.UsualCloud(im.known[naming.Fold(entry.Credentials[0].Name)])
+}
+
+// cloud changes an entry's cloud only where the row says something about it.
+func (im *importer) cloud(row numbered, entry *tenants.Entry) error {
+	cells := row.Row
+	if cells["cloud"]+cells["arm_endpoint"]+cells["arm_audience"]+cells["authority"]+cells["ca_file"] == "" {
+		return nil
+	}
+	next := tenants.Cloud{Name: cells["cloud"], ARMEndpoint: cells["arm_endpoint"], ARMAudience: cells["arm_audience"], Authority: cells["authority"]}
+	if next.Name == "" {
+		next.Name = entry.Cloud.Name
+	}
+	if text := cells["skip_instance_discovery"]; text != "" {
+		skip, err := strconv.ParseBool(strings.ToLower(text))
+		if err != nil {
+			return fmt.Errorf("skip_instance_discovery is neither true nor false")
+		}
+		next.SkipInstanceDiscovery = skip
+	}
+	pem, err := im.authorities(cells["ca_file"], next, entry.Cloud)
+	next.CAPEM = pem
+	entry.Cloud = next
+	return err
+}
+
+// authorities reads a CA file once. A row that names none keeps the tenant's,
+// as long as it goes to the same place.
+func (im *importer) authorities(path string, next, before tenants.Cloud) (string, error) {
+	if path == "" && before.CAPEM != "" && sameURL(next.Authority, before.Authority) && sameURL(next.ARMEndpoint, before.ARMEndpoint) {
+		return before.CAPEM, nil
+	}
+	if path == "" && next.Name == tenants.CloudCustom {
+		path = im.options.CAFile
+	}
+	if pem, done := im.ca[path]; done {
+		return pem, nil
+	}
+	pem, err := app.ReadCA(path)
+	if err == nil {
+		im.ca[path] = pem
+	}
+	return pem, err
+}
+
+func sameURL(a, b string) bool {
+	return strings.EqualFold(strings.TrimRight(a, "/"), strings.TrimRight(b, "/"))
+}
+
+// Request says what is imported, and how its rows are read.
+type Request struct {
+	// file is the CSV file; caFile has the authorities for rows of a custom cloud
+	// that name none.
+	File, CAFile string
+	// maps say COLUMN=FIELD of columns that are not known.
+	Maps []string
+	// resolve lets Entra ID be asked for the tenants of domains.
+	Resolve bool
+	// credential is for rows that name none.
+	Credential credential.Options
+	Consent    app.Consent
+	// progress is told of look-ups and of their mistakes.
+	Progress func(mistake bool, text string) error
+}
+
+// plan makes rows of the file and works out what they would change.
+func PlanTable(ctx context.Context, a *app.App, o *Request, file *table) (*Plan, error) {
+	rows, said, err := arrange(ctx, a, o, file)
+	if err != nil {
+		return nil, err
+	}
+	p, err := planImport(a, o, rows)
+	if err != nil {
+		return nil, err
+	}
+	p.Said = said
+	return p, nil
+}

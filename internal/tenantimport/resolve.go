@@ -1,0 +1,215 @@
+package tenantimport
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"mcp-partner/internal/exit"
+	"mcp-partner/internal/httpclient"
+	"mcp-partner/internal/naming"
+	"mcp-partner/internal/phrase"
+	"mcp-partner/schemas"
+	"mcp-partner/signin"
+	"mcp-partner/tenants"
+)
+
+// lookups is how many domains are asked about at once.
+const lookups = 16
+
+// question is a domain whose tenant is not known, and where to ask.
+type question struct {
+	cloud  tenants.Cloud
+	domain string
+}
+
+type reply struct {
+	tenantID string
+	err      error
+}
+
+// asked is a row that waits for a reply.
+type asked struct {
+	numbered
+	question
+}
+
+// resolve fills in the tenant IDs of rows that have a domain alone. It says whom
+// it asks before it does.
+func (a *arranger) resolve(ctx context.Context, wanted bool) error {
+	open, err := a.open()
+	if err != nil || len(open) == 0 {
+		return err
+	}
+	if !wanted {
+		return exit.Refused("add --resolve-domains to ask Entra ID which tenants they are, which sends it the domains and no credential",
+			"%s with a domain and no tenant ID, the first on line %d; nothing was changed", phrase.Count(len(open), "row"), open[0].line)
+	}
+	var questions []question
+	for _, one := range open {
+		if !slices.Contains(questions, one.question) {
+			questions = append(questions, one.question)
+		}
+	}
+	asking := fmt.Sprintf("Asking %s for the tenants of %s; no credential is sent.", strings.Join(hostsOf(questions), ", "), phrase.Count(len(questions), "domain"))
+	if err := a.options.Progress(false, asking); err != nil {
+		return err
+	}
+	replies := tenantsOf(ctx, a.house.HTTP, questions)
+	if ctx.Err() != nil {
+		return schemas.NewProblem(schemas.CodeCancelled, "The look-up of domains was stopped; nothing was changed.")
+	}
+	return a.fillIn(open, replies)
+}
+
+// open are the rows of new tenants with a domain and without a tenant ID.
+func (a *arranger) open() ([]asked, error) {
+	var open []asked
+	for _, row := range a.file.rows {
+		domains := cellList(row.Row["domains"])
+		if row.Row["tenant_id"] != "" || len(domains) == 0 {
+			continue
+		}
+		if _, err := a.house.Directory.Get(row.Row["name"]); err == nil {
+			continue // which keeps its tenant ID
+		}
+		cloud, err := a.cloudOf(row)
+		if err != nil {
+			return nil, exit.Refused("correct the file; nothing was changed", "%s: line %d: %s", a.options.File, row.line, exit.MessageOf(err))
+		}
+		open = append(open, asked{row, question{cloud, naming.Fold(domains[0])}})
+	}
+	return open, nil
+}
+
+// cloudOf is the cloud that a new row will be in.
+func (a *arranger) cloudOf(row numbered) (tenants.Cloud, error) {
+	name := a.options.Credential.Name
+	if names := cellList(row.Row["credential"]); len(names) > 0 {
+		name = names[0]
+	}
+	entry := tenants.Entry{Cloud: tenants.Cloud{Name: tenants.CloudPublic}}
+	if config, known := a.known[naming.Fold(name)]; known {
+		usual, err := a.house.UsualCloud(config)
+		if err != nil {
+			return usual, err
+		}
+		entry.Cloud = usual
+	}
+	if err := a.cloud(row, &entry); err != nil {
+		return entry.Cloud, err
+	}
+	if entry.Cloud.AuthorityHost() == "" {
+		return entry.Cloud, errors.New("its cloud cannot be asked: it is public, usgovernment, china or custom with its endpoints")
+	}
+	return entry.Cloud, nil
+}
+
+func hostsOf(questions []question) []string {
+	var hosts []string
+	for _, q := range questions {
+		hosts = append(hosts, q.cloud.AuthorityHost())
+	}
+	slices.Sort(hosts)
+	return slices.Compact(hosts)
+}
+
+// tenantsOf asks about domains, some at once.
+func tenantsOf(ctx context.Context, pool *httpclient.Pool, questions []question) map[question]reply {
+	search := &domainSearch{pool: pool, silent: map[string]int{}}
+	replies := make([]reply, len(questions))
+	next := make(chan int)
+	var workers sync.WaitGroup
+	for range min(lookups, len(questions)) {
+		workers.Go(func() {
+			for i := range next {
+				replies[i] = search.ask(ctx, questions[i])
+			}
+		})
+	}
+	for i := range questions {
+		next <- i
+	}
+	close(next)
+	workers.Wait()
+	all := make(map[question]reply, len(questions))
+	for i, q := range questions {
+		all[q] = replies[i]
+	}
+	return all
+}
+
+// domainSearch gives a host up that does not answer: hundreds of domains would
+// wait for it in vain.
+type domainSearch struct {
+	pool *httpclient.Pool
+
+	mu sync.Mutex
+	// silent counts the look-ups since the last answer, by host.
+	silent map[string]int
+}
+
+func (s *domainSearch) ask(ctx context.Context, q question) reply {
+	host := q.cloud.AuthorityHost()
+	if s.gaveUp(host) {
+		return reply{err: schemas.NewProblem(schemas.CodeNetwork, fmt.Sprintf("Entra ID (%s) does not answer and was no longer asked for the domain %s.", host, q.domain))}
+	}
+	id, err := signin.TenantOfDomain(ctx, s.pool, q.cloud, q.domain)
+	s.note(host, err)
+	return reply{id, err}
+}
+
+func (s *domainSearch) gaveUp(host string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.silent[host] >= lookups
+}
+
+func (s *domainSearch) note(host string, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err != nil && slices.Contains([]schemas.Code{schemas.CodeNetwork, schemas.CodeTimeout}, schemas.AsProblem(err).Code) {
+		s.silent[host]++
+		return
+	}
+	s.silent[host] = 0
+}
+
+// fillIn gives each row the ID of its tenant, or names every row that has none
+// and why: a domain that nobody knows is another mistake than a host that did not
+// answer.
+func (a *arranger) fillIn(open []asked, replies map[question]reply) error {
+	unknown, unanswered := 0, 0
+	for _, one := range open {
+		switch r := replies[one.question]; {
+		case r.err == nil:
+			one.Row["tenant_id"] = r.tenantID
+			continue
+		case schemas.AsProblem(r.err).Code == schemas.CodeTenantNotFound || schemas.AsProblem(r.err).Code == schemas.CodeInvalidArgument:
+			unknown++
+		default:
+			unanswered++
+		}
+		if err := a.options.Progress(true, fmt.Sprintf("line %d: %s", one.line, exit.Of(replies[one.question].err).Message)); err != nil {
+			return err
+		}
+	}
+	switch {
+	case unknown+unanswered == 0:
+		return nil
+	case unanswered == 0:
+		return exit.Refused("correct the domain, give a tenant_id, or take the rows out", "no tenant was found for %s; nothing was changed", phrase.Count(unknown, "domain"))
+	}
+	return exit.Failed("look at the network and the proxy, then run it again", "%s; nothing was changed", unresolved(unknown, unanswered))
+}
+
+func unresolved(unknown, unanswered int) string {
+	text := phrase.Count(unanswered, "domain") + " could not be looked up"
+	if unknown > 0 {
+		text += ", and no tenant was found for " + phrase.Count(unknown, "domain")
+	}
+	return text
+}

@@ -1,0 +1,182 @@
+package tenantimport
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"mcp-partner/internal/app"
+	"mcp-partner/internal/naming"
+	"mcp-partner/schemas"
+	"mcp-partner/tenants"
+)
+
+// arranger makes rows of anybody's file into rows of ours: each with the name of
+// its entry, and with a tenant ID.
+type arranger struct {
+	*importer
+	file *table
+	// byTenant and byDomain are the entries of the directory.
+	byTenant, byDomain map[string]tenants.Entry
+	names              *Names
+	// first are the rows that a tenant ID stood in first.
+	first map[string]numbered
+	said  []string
+}
+
+// arrange returns the rows in which an import can be planned, and what should be
+// seen before it is agreed to. Domains are looked up only where --resolve-domains
+// says so.
+func arrange(ctx context.Context, h *app.App, o *Request, file *table) (rows []numbered, said []string, err error) {
+	a, err := newArranger(h, o, file)
+	if err != nil {
+		return nil, nil, err
+	}
+	if left := file.leftOut(); len(left) > 0 {
+		a.said = append(a.said, "Columns left out: "+strings.Join(left, ", ")+".")
+	}
+	for _, row := range file.rows {
+		a.fromForeign(row)
+		a.recognise(row)
+	}
+	if err := a.resolve(ctx, o.Resolve); err != nil {
+		return nil, nil, err
+	}
+	for _, row := range file.rows {
+		if !a.again(row) {
+			a.complete(row)
+			rows = append(rows, row)
+		}
+	}
+	if len(a.mistakes) > 0 {
+		return nil, nil, a.refusal()
+	}
+	return rows, a.said, nil
+}
+
+func newArranger(h *app.App, o *Request, file *table) (*arranger, error) {
+	im, err := newImporter(h, o)
+	if err != nil {
+		return nil, err
+	}
+	entries, err := h.Directory.List()
+	if err != nil {
+		return nil, err
+	}
+	names, err := NamesIn(h)
+	if err != nil {
+		return nil, err
+	}
+	a := &arranger{importer: im, file: file, names: names, byTenant: map[string]tenants.Entry{}, byDomain: map[string]tenants.Entry{}, first: map[string]numbered{}}
+	for _, entry := range entries {
+		a.byTenant[entry.TenantID] = entry
+		for _, domain := range entry.Domains {
+			a.byDomain[domain] = entry
+		}
+	}
+	for _, row := range file.rows {
+		names.take(row.Row["name"])
+	}
+	return a, nil
+}
+
+// fromForeign lets an empty cell of somebody else's column clear nothing, and
+// splits tags, which may have commas between.
+func (a *arranger) fromForeign(row numbered) {
+	if a.file.foreign("labels") {
+		row.Row["labels"] = strings.ReplaceAll(row.Row["labels"], ",", ";")
+	}
+	for field, value := range row.Row {
+		if value == "" && a.file.foreign(field) {
+			delete(row.Row, field)
+		}
+	}
+}
+
+// recognise finds the entry that a row without a name is about: by tenant ID,
+// else by a domain.
+func (a *arranger) recognise(row numbered) {
+	if row.Row["name"] != "" {
+		return
+	}
+	if id := row.Row["tenant_id"]; id != "" {
+		if entry, ok := a.byTenant[strings.ToLower(id)]; ok {
+			row.Row["name"] = entry.Name
+		}
+		return
+	}
+	for _, domain := range cellList(row.Row["domains"]) {
+		if entry, ok := a.byDomain[naming.Fold(domain)]; ok {
+			row.Row["name"], row.Row["tenant_id"] = entry.Name, entry.TenantID
+			return
+		}
+	}
+}
+
+// again reports whether a customer stands in the list a second time, as Partner
+// Center lists those whom a partner sells to in two ways.
+func (a *arranger) again(row numbered) bool {
+	id, called := strings.ToLower(row.Row["tenant_id"]), row.Row[company]
+	if id == "" || called == "" {
+		return false
+	}
+	before, twice := a.first[id]
+	if !twice {
+		a.first[id] = row
+		return false
+	}
+	if naming.Fold(before.Row[company]) != naming.Fold(called) {
+		return false
+	}
+	a.said = append(a.said, fmt.Sprintf("Line %d is left out: it is the customer of line %d again.", row.line, before.line))
+	return true
+}
+
+// complete gives a row what follows from the others: a name, a note that search
+// finds the company by, and the lists that the entry has already.
+func (a *arranger) complete(row numbered) {
+	cells := row.Row
+	if cells["name"] == "" {
+		a.recognise(row) // by what was looked up
+	}
+	domains := cellList(cells["domains"])
+	if cells["name"] == "" && (cells[company] != "" || len(domains) > 0) {
+		cells["name"] = a.names.Suggest(cells[company], domains, cells["tenant_id"])
+	}
+	entry, err := a.house.Directory.Get(cells["name"])
+	if _, own := cells["note"]; !own && cells[company] != "" && (err != nil || entry.Note == "") {
+		cells["note"] = schemas.Foreign(cells[company])
+	}
+	for field, have := range map[string][]string{"domains": entry.Domains, "labels": entry.Labels} {
+		if cells[field] != "" && a.file.foreign(field) {
+			cells[field] = joined(have, cellList(cells[field]))
+		}
+	}
+	a.moved(row)
+}
+
+// moved finds a domain of somebody else's list that another entry has: it went to
+// another tenant, which a person has to look at.
+func (a *arranger) moved(row numbered) {
+	if !a.file.foreign("domains") {
+		return
+	}
+	for _, domain := range cellList(row.Row["domains"]) {
+		owner, taken := a.byDomain[naming.Fold(domain)]
+		if taken && naming.Fold(owner.Name) != naming.Fold(row.Row["name"]) {
+			a.mistakes = append(a.mistakes, fmt.Sprintf("line %d: domain %q is that of %s in the directory, which is another tenant", row.line, schemas.Foreign(domain), owner.Name))
+		}
+	}
+}
+
+// joined adds to a list what it does not have yet.
+func joined(have, more []string) string {
+	all := slices.Clone(have)
+	for _, item := range more {
+		if !slices.ContainsFunc(all, func(known string) bool { return naming.Fold(known) == naming.Fold(item) }) {
+			all = append(all, item)
+		}
+	}
+	return strings.Join(all, ";")
+}
