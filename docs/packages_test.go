@@ -51,8 +51,8 @@ func packageList(t *testing.T) string {
 	return strings.Join(lines, "")
 }
 
-// synopsis is the first sentence of a package's comment, without the words that
-// begin all of them.
+// synopsis is the first sentence of a package's comment up to a colon, without
+// the words that begin all of them.
 func synopsis(t *testing.T, folder string) string {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(folder, "*.go"))
@@ -70,8 +70,8 @@ func synopsis(t *testing.T, folder string) string {
 		if file.Doc == nil {
 			continue
 		}
-		text := new(doc.Package).Synopsis(file.Doc.Text())
-		return strings.TrimPrefix(text, "Package "+file.Name.Name+" ")
+		text, _, _ := strings.Cut(new(doc.Package).Synopsis(file.Doc.Text()), ": ")
+		return strings.TrimSuffix(strings.TrimPrefix(text, "Package "+file.Name.Name+" "), ".")
 	}
 	return ""
 }
