@@ -16,8 +16,8 @@ const toolsIntro = `# Tools
 <!-- Generated from the catalogue in schemas. To write it anew: go test ./docs -update -->
 
 For agents' authors and people at a terminal. Every tool answers with one [envelope](#the-envelope), as structured content and as the same
-JSON in text; ` + "`mcp-partner call TOOL --json`" + ` prints it. An unknown, repeated or wrongly cased argument is refused. On the command line
-an argument is a flag with dashes: ` + "`partner_id`" + ` is ` + "`--partner-id`" + `. [Errors](errors.md) has all problem codes.
+JSON in text; ` + "`mcp-partner call TOOL --json`" + ` prints it. An unknown, repeated or wrongly cased argument is refused; tools
+that read also take numbers, booleans and lists as JSON text. On the command line an argument is a flag with dashes: ` + "`partner_id`" + ` is ` + "`--partner-id`" + `. [Errors](errors.md) has all problem codes.
 
 A tool that writes needs ` + "`--allow-writes`" + ` or a rule of the [policy](policy.md). By default the person at the client confirms *write* tools, and
 an approver confirms *destroy* tools, which overwrite or remove. A test runs the examples against the simulator.
@@ -241,6 +241,7 @@ var envelopeTexts = map[string]string{
 	"rows":         "Identities in tenants, those that need attention first; see [audit.md](audit.md).",
 	"causes":       "Why rows are unknown, in groups: `code`, `credential`, `authority`, `rows`, `message`, `hint`, `example`.",
 	"changes":      "Rows of a plan or a run that writes to many tenants, those that need a person first: `tenant`, `state`, `before`, `after`, `partner_id`, `steps`, `rule`, `warning`, `why`, `problem` and more; see [transitions.md](transitions.md).",
+	"ignored":      "Members of the arguments that were passed over because clients add them; only in tools that read.",
 	"next_cursor":  "Pass it as `cursor` for the next page.",
 	"problem":      "Why the call was refused or failed; see [errors.md](errors.md).",
 }

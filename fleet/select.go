@@ -118,7 +118,7 @@ func (s Selection) keepLabelled(tenants []schemas.Tenant, chosen []bool) error {
 		}
 		if !found {
 			return schemas.NewProblem(schemas.CodeUnknownTenant,
-				fmt.Sprintf("No tenant of the selection has the label %q.", schemas.Foreign(label)), schemas.WithNextTool(schemas.ToolListTenants))
+				fmt.Sprintf("No tenant of the selection has the label %s.", schemas.Shown(label)), schemas.WithNextTool(schemas.ToolListTenants))
 		}
 	}
 	return nil
@@ -175,7 +175,7 @@ func unknownTenant(name string, names []string) error {
 		return schemas.NewProblem(schemas.CodeUnknownTenant, "No tenant in the directory has the ID "+id+
 			". If that is a subscription ID: a partner link belongs to an identity in a tenant and never to a subscription.", next)
 	}
-	message := fmt.Sprintf("No tenant in the directory has the name, domain or ID %q.", schemas.Foreign(name))
+	message := fmt.Sprintf("No tenant in the directory has the name, domain or ID %s.", schemas.Shown(name))
 	if near := schemas.Nearest(name, names); near != "" {
 		return schemas.NewProblem(schemas.CodeUnknownTenant, message, next,
 			schemas.WithHint("Did you mean %s? list_tenants shows all names.", near))

@@ -118,6 +118,26 @@ func TestForeign(t *testing.T) {
 	}
 }
 
+func TestShownNamesWhatCannotBeSeen(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"contoso":              `"contoso"`,
+		"Contoso Ltd":          `"Contoso Ltd"`,
+		" contoso":             `"contoso" preceded by a space`,
+		"contoso ":             `"contoso" followed by a space`,
+		"contoso\u200b":        `"contoso" followed by U+200B`,
+		"\u00a0contoso":        `"contoso" preceded by U+00A0`,
+		"con\u200btoso":        `"contoso" with U+200B in it`,
+		" con\u00adtoso\ufeff": `"contoso" preceded by a space with U+00AD in it followed by U+FEFF`,
+		"\u200b":               `"" with U+200B in it`,
+		"":                     `""`,
+	} {
+		if got := schemas.Shown(text); got != want {
+			t.Errorf("%q is shown as %s, want %s", text, got, want)
+		}
+	}
+}
+
 func FuzzForeign(f *testing.F) {
 	f.Add("a\x1b[0m\u202e")
 	f.Fuzz(func(t *testing.T, in string) {

@@ -12,39 +12,70 @@ import (
 	"mcp-partner/internal/strictjson"
 )
 
-// Decode reads a tool's arguments strictly into a new value of the operation's
-// input type and returns a pointer to it. Absent arguments and null mean the
-// empty object; a null for an optional argument means that it is absent. Every
-// error is a Problem that names the argument, what is wrong with it and what
-// is accepted. Unknown, repeated and wrongly cased names are refused, because
-// a dropped argument would answer another question than was asked.
-func (o Operation) Decode(arguments json.RawMessage) (any, error) {
+// Decoded are the arguments of a call.
+type Decoded struct {
+	// Input is a pointer to the operation's input type.
+	Input any
+	// Ignored names the members that were passed over, in their order.
+	Ignored []string
+}
+
+// Decode reads a tool's arguments into a new value of the operation's input
+// type. Absent arguments and null mean the empty object; a null or an empty text
+// for an optional argument means that it is absent.
+//
+// Tools that read take what has one meaning only in another form as well, and
+// pass over the members that clients are known to add: see lenient.go. Beyond
+// that unknown, repeated and wrongly cased names are refused, because a dropped
+// argument would answer another question than was asked. Every error is a
+// Problem that names the argument, what is wrong with it and what is accepted.
+func (o Operation) Decode(arguments json.RawMessage) (Decoded, error) {
+	d := decoder{operation: o, fields: o.arguments(), lenient: !o.Effect.Writes(), given: map[string]bool{}}
+	if d.lenient {
+		arguments = unwrapped(arguments)
+	}
 	pairs, err := members(arguments)
 	if err != nil {
-		return nil, err
+		return Decoded{}, err
 	}
 	into := reflect.New(reflect.TypeOf(o.Input).Elem())
-	fields := o.arguments()
-	given := map[string]bool{}
 	for _, pair := range pairs {
-		field, err := match(o.Name, fields, pair.name)
-		if err != nil {
-			return nil, err
-		}
-		if given[pair.name] {
-			return nil, invalid("%s is given twice: give it once.", pair.name)
-		}
-		given[pair.name] = true
-		if err := field.read(into.Elem(), pair.value); err != nil {
-			return nil, err
+		if err := d.member(into.Elem(), pair); err != nil {
+			return Decoded{}, err
 		}
 	}
-	for _, field := range fields {
-		if field.required && !given[field.name] {
-			return nil, invalid("%s is missing: %s", field.name, field.doc)
+	for _, field := range d.fields {
+		if field.required && !d.given[field.name] {
+			return Decoded{}, invalid("%s is missing: %s", field.name, field.doc)
 		}
 	}
-	return into.Interface(), nil
+	return Decoded{Input: into.Interface(), Ignored: d.ignored}, nil
+}
+
+// decoder reads the members of one call's arguments.
+type decoder struct {
+	operation Operation
+	fields    []field
+	lenient   bool
+	given     map[string]bool
+	ignored   []string
+}
+
+func (d *decoder) member(into reflect.Value, pair member) error {
+	field, err := match(d.operation.Name, d.fields, pair.name)
+	switch {
+	case err != nil && d.lenient && clientMembers()[pair.name]:
+		if !slices.Contains(d.ignored, pair.name) {
+			d.ignored = append(d.ignored, pair.name)
+		}
+		return nil
+	case err != nil:
+		return err
+	case d.given[pair.name]:
+		return invalid("%s is given twice: give it once.", pair.name)
+	}
+	d.given[pair.name] = true
+	return field.read(into, pair.value)
 }
 
 type member struct {
@@ -104,11 +135,14 @@ var partnerIDType = reflect.TypeFor[PartnerID]()
 
 // read decodes one value into its field of the input struct.
 func (f field) read(into reflect.Value, raw json.RawMessage) error {
-	if bytes.Equal(raw, []byte("null")) {
-		if f.required {
-			return invalid("%s is null: %s", f.name, f.doc)
-		}
+	if bytes.Equal(raw, []byte("null")) && f.required {
+		return invalid("%s is null: %s", f.name, f.doc)
+	}
+	if !f.required && f.absent(raw, f.lenient) {
 		return nil
+	}
+	if f.lenient {
+		raw = f.lossless(raw)
 	}
 	target := into.FieldByIndex(f.index)
 	switch {
@@ -166,8 +200,8 @@ func oneOf(values []any) string {
 }
 
 func (f field) readInt(target reflect.Value, raw json.RawMessage) error {
-	var n int
-	if json.Unmarshal(raw, &n) != nil {
+	n, ok := wholeNumber(raw)
+	if !ok {
 		return invalid("%s is %s: it has to be a whole number from %d to %d.", f.name, jsonKind(raw), f.minimum, f.maximum)
 	}
 	if n < f.minimum || n > f.maximum {

@@ -49,9 +49,11 @@ type Envelope struct {
 	Rows   []AuditRow   `json:"rows,omitzero"`
 	Causes []AuditCause `json:"causes,omitzero"`
 	// Changes are the rows of a plan or a run that writes to many tenants.
-	Changes    []ChangeRow `json:"changes,omitzero"`
-	NextCursor string      `json:"next_cursor,omitempty" doc:"Pass as cursor for the next page."`
-	Problem    *Problem    `json:"problem,omitempty"`
+	Changes []ChangeRow `json:"changes,omitzero"`
+	// Ignored are members of the arguments that no tool has and that clients add.
+	Ignored    []string `json:"ignored,omitempty" doc:"Arguments that were passed over: the tool has none of that name."`
+	NextCursor string   `json:"next_cursor,omitempty" doc:"Pass as cursor for the next page."`
+	Problem    *Problem `json:"problem,omitempty"`
 }
 
 // Identity is the (tenant, identity) pair that a link belongs to, from the

@@ -19,6 +19,10 @@ type field struct {
 	minimum, maximum     int
 	// maxItems bounds a list; 0 means the usual bound.
 	maxItems int
+	// prose is a text of a person, whose spaces count.
+	prose bool
+	// lenient says that the tool reads, and takes what has one meaning only.
+	lenient bool
 	// values are all that a string may be, where they are few.
 	values []any
 }
@@ -31,7 +35,13 @@ func (o Operation) arguments() []field {
 	return o.listFields()
 }
 
-func (o Operation) listFields() []field { return fieldsOf(reflect.TypeOf(o.Input).Elem()) }
+func (o Operation) listFields() []field {
+	fields := fieldsOf(reflect.TypeOf(o.Input).Elem())
+	for i := range fields {
+		fields[i].lenient = !o.Effect.Writes()
+	}
+	return fields
+}
 
 // fieldsOf returns the arguments of an input type in the order of its fields,
 // embedded structs in their place.
@@ -47,7 +57,7 @@ func fieldsOf(t reflect.Type) []field {
 			required:  options != "omitempty",
 			minLength: number(f, "minLength"), maxLength: number(f, "maxLength"),
 			minimum: number(f, "minimum"), maximum: number(f, "maximum"), maxItems: number(f, "maxItems"),
-			values: enumOf(f.Tag.Get("enum")),
+			values: enumOf(f.Tag.Get("enum")), prose: f.Tag.Get("text") == "prose",
 		})
 	}
 	return fields

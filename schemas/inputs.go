@@ -10,7 +10,7 @@ type Target struct {
 // Confirmation is what every writing tool takes beside its own arguments.
 type Confirmation struct {
 	ApprovalID string `json:"approval_id,omitempty" doc:"From an approval_required answer." minLength:"1" maxLength:"128"`
-	Reason     string `json:"reason,omitempty" doc:"Kept in the record." maxLength:"500"`
+	Reason     string `json:"reason,omitempty" doc:"Kept in the record." text:"prose" maxLength:"500"`
 }
 
 // CheckPartnerLinkInput are the arguments of check_partner_link.
@@ -57,7 +57,7 @@ type ListTenantsInput struct {
 
 // FindPartnerToolInput are the arguments of find_partner_tool.
 type FindPartnerToolInput struct {
-	Query string `json:"query" doc:"The user's own words." minLength:"1" maxLength:"1000"`
+	Query string `json:"query" doc:"The user's own words." text:"prose" minLength:"1" maxLength:"1000"`
 	Limit int    `json:"limit,omitempty" doc:"Maximum number of matches. Default: 3." minimum:"1" maximum:"12"`
 }
 

@@ -25,16 +25,15 @@ func (f field) most() int {
 	return maxItems
 }
 
-// readList decodes a list of strings or partner IDs. An empty one is refused:
-// it would mean everything where the argument is left out, and nothing to
-// whoever wrote it.
+// readList decodes a list of strings or partner IDs. An empty one is refused in
+// a tool that writes: it could mean nothing, and everything where it is left out.
 func (f field) readList(target reflect.Value, raw json.RawMessage) error {
 	var items []json.RawMessage
 	if json.Unmarshal(raw, &items) != nil {
 		return invalid("%s is %s: it has to be an array, such as [\"a\", \"b\"].", f.name, jsonKind(raw))
 	}
 	switch {
-	case len(items) == 0:
+	case len(items) == 0: // in a tool that reads it counts as left out
 		return invalid("%s is an empty list: leave it out, or say what is in it.", f.name)
 	case len(items) > f.most():
 		return invalid("%s has %d items: it may have at most %d.", f.name, len(items), f.most())
@@ -53,6 +52,9 @@ func (f field) readItem(target reflect.Value, raw json.RawMessage) error {
 	if string(raw) == "null" {
 		return invalid("%s is null: it has to be a string.", f.name)
 	}
+	if f.lenient {
+		raw = f.lossless(raw)
+	}
 	if f.typ == partnerIDType {
 		return f.readPartnerID(target, raw)
 	}
@@ -62,5 +64,9 @@ func (f field) readItem(target reflect.Value, raw json.RawMessage) error {
 func (f field) listSchema() *jsonschema.Schema {
 	item := f.item(f.name)
 	item.doc = ""
-	return &jsonschema.Schema{Description: f.doc, Type: "array", Items: item.schema(), MaxItems: ptr(f.most())}
+	s := &jsonschema.Schema{Description: f.doc, Type: "array", Items: item.schema(), MaxItems: ptr(f.most())}
+	if !f.lenient {
+		s.MinItems = ptr(1)
+	}
+	return s
 }

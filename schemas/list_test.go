@@ -36,7 +36,7 @@ func TestListsAreDecodedStrictly(t *testing.T) {
 		if c.code == "" {
 			if err != nil {
 				t.Errorf("%s: %v", c.arguments, err)
-			} else if got := in.(*listInput); c.says == "" && strings.Contains(c.arguments, `"b"`) && (!slices.Equal(got.Names, []string{"a", "b"}) || !slices.Equal(got.IDs, []PartnerID{"1234567"})) {
+			} else if got := in.Input.(*listInput); c.says == "" && strings.Contains(c.arguments, `"b"`) && (!slices.Equal(got.Names, []string{"a", "b"}) || !slices.Equal(got.IDs, []PartnerID{"1234567"})) {
 				t.Errorf("%s: %+v", c.arguments, got)
 			}
 			continue
@@ -54,7 +54,7 @@ func TestListsHaveASchema(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		`"names":{"type":"array","items":{"type":"string","minLength":1,"maxLength":5},"description":"Some names.","maxItems":3}`,
+		`"names":{"type":"array","items":{"type":"string","minLength":1,"maxLength":5},"description":"Some names.","minItems":1,"maxItems":3}`,
 		`"items":{"type":"string","pattern":"^[0-9]{4,10}$"}`,
 	} {
 		if !strings.Contains(string(text), want) {

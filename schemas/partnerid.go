@@ -3,6 +3,7 @@ package schemas
 import (
 	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 )
@@ -57,8 +58,8 @@ func partnerIDMistake(field, text string) string {
 		return field + " is empty: a partner ID is a string of 4 to 10 digits, such as \"1234567\"."
 	case IsGUID(text):
 		return field + " is a GUID: GUIDs belong to Customer Usage Attribution, which is another mechanism. A partner ID is 4 to 10 digits."
-	case strings.TrimSpace(text) != text:
-		return field + " has spaces around it: a partner ID is 4 to 10 digits and nothing else."
+	case Shown(text) != strconv.Quote(text):
+		return field + " is " + Shown(text) + ": a partner ID is 4 to 10 digits and nothing else."
 	case strings.Trim(text, "0123456789") == "":
 		return fmt.Sprintf("%s has %d digits: a partner ID has 4 to 10.", field, len(text))
 	default:

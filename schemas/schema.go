@@ -101,6 +101,9 @@ func (o Operation) envelopeFields() []string {
 	if o.Azure {
 		fields = append(fields, "identity")
 	}
+	if !o.Effect.Writes() {
+		fields = append(fields, "ignored")
+	}
 	return fields
 }
 

@@ -1,6 +1,7 @@
 package schemas
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 	"unicode"
@@ -56,4 +57,30 @@ func Count(n int, thing string) string {
 		return "1 " + thing
 	}
 	return strconv.Itoa(n) + " " + thing + "s"
+}
+
+// Shown quotes what a caller wrote and names what the quotes do not show: spaces
+// around it, and characters without ink. Two texts that look the same and are not
+// get two different ones.
+func Shown(text string) string {
+	inner := strings.TrimFunc(text, func(r rune) bool { return unicode.IsSpace(r) || !printable(r, 2) })
+	if inner == "" {
+		return strconv.Quote("") + unseen(text, " with %s in it")
+	}
+	before, after, _ := strings.Cut(text, inner)
+	return strconv.Quote(Foreign(text)) + unseen(before, " preceded by %s") + unseen(inner, " with %s in it") + unseen(after, " followed by %s")
+}
+
+// unseen names the first character of a text that cannot be seen, by a format
+// that puts it into words; "" where there is none.
+func unseen(text, format string) string {
+	for _, r := range text {
+		switch {
+		case r == ' ' && !strings.Contains(format, "in it"):
+			return fmt.Sprintf(format, "a space")
+		case r != ' ' && (unicode.IsSpace(r) || !printable(r, 2)):
+			return fmt.Sprintf(format, fmt.Sprintf("U+%04X", r))
+		}
+	}
+	return ""
 }

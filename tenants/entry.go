@@ -77,7 +77,7 @@ func (e Entry) Credential(name string) (CredentialRef, error) {
 		names = append(names, ref.Name)
 	}
 	return CredentialRef{}, schemas.NewProblem(schemas.CodeUnknownCredential,
-		"Tenant "+e.Name+" has no credential \""+naming.Clean(name)+"\"; it has: "+strings.Join(names, ", ")+".")
+		"Tenant "+e.Name+" has no credential "+schemas.Shown(name)+"; it has: "+strings.Join(names, ", ")+".")
 }
 
 // clone copies an entry so that the caller's slices are its own.
@@ -94,7 +94,7 @@ func (e Entry) normal() (Entry, error) {
 		return Entry{}, err
 	}
 	if !schemas.IsGUID(e.TenantID) {
-		return Entry{}, schemas.InvalidArgument("tenant ID %q of %s is not a GUID.", naming.Clean(e.TenantID), e.Name)
+		return Entry{}, schemas.InvalidArgument("tenant ID %s of %s is not a GUID.", schemas.Shown(e.TenantID), e.Name)
 	}
 	e.TenantID = strings.ToLower(e.TenantID)
 	if e.AddedAt = e.AddedAt.UTC(); e.AddedAt.Year() < 1 || e.AddedAt.Year() > 9999 {
@@ -137,7 +137,7 @@ func normalRefs(e *Entry) error {
 		}
 		seen[naming.Fold(ref.Name)] = true
 		if ref.PinnedObjectID != "" && !schemas.IsGUID(ref.PinnedObjectID) {
-			return schemas.InvalidArgument("object ID %q of %s is not a GUID.", naming.Clean(ref.PinnedObjectID), e.Name)
+			return schemas.InvalidArgument("object ID %s of %s is not a GUID.", schemas.Shown(ref.PinnedObjectID), e.Name)
 		}
 		e.Credentials[i].PinnedObjectID = strings.ToLower(ref.PinnedObjectID)
 	}

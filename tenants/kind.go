@@ -181,7 +181,7 @@ func normalClientID(c *CredentialConfig) error {
 
 func normalGUID(id *string, what, credential string) error {
 	if !schemas.IsGUID(*id) {
-		return schemas.InvalidArgument("%s %q of credential %s is not a GUID.", what, naming.Clean(*id), credential)
+		return schemas.InvalidArgument("%s %s of credential %s is not a GUID.", what, schemas.Shown(*id), credential)
 	}
 	*id = strings.ToLower(*id)
 	return nil

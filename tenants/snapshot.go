@@ -103,7 +103,7 @@ func (s *snapshot) index(i int) error {
 	for _, ref := range e.Credentials {
 		if _, ok := s.credential[naming.Fold(ref.Name)]; !ok {
 			return schemas.NewProblem(schemas.CodeUnknownCredential,
-				"Tenant "+e.Name+" names the credential \""+naming.Clean(ref.Name)+"\", which does not exist.",
+				"Tenant "+e.Name+" names the credential "+schemas.Shown(ref.Name)+", which does not exist.",
 				schemas.WithHint("Add the credential first, or use the name of one that exists."))
 		}
 	}
@@ -154,7 +154,7 @@ func (s *snapshot) unknown(ref string) error {
 			"No tenant in the directory has the ID "+strings.TrimSpace(ref)+
 				". If that is a subscription ID: a partner link belongs to an identity in a tenant and never to a subscription.", next)
 	}
-	message := "No tenant in the directory has the name, domain or ID \"" + naming.Clean(ref) + "\"."
+	message := "No tenant in the directory has the name, domain or ID " + schemas.Shown(ref) + "."
 	if near := nearest(ref, s.names()); len(near) > 0 {
 		return schemas.NewProblem(schemas.CodeUnknownTenant, message, next,
 			schemas.WithHint("Did you mean %s? list_tenants shows all names.", strings.Join(near, " or ")))
@@ -176,7 +176,7 @@ func (s *snapshot) config(name string) (CredentialConfig, error) {
 		return s.credentials[i], nil
 	}
 	return CredentialConfig{}, schemas.NewProblem(schemas.CodeUnknownCredential,
-		"The directory has no credential \""+naming.Clean(name)+"\".")
+		"The directory has no credential "+schemas.Shown(name)+".")
 }
 
 // copies returns lists that the caller may change.

@@ -83,17 +83,19 @@ func (s *Service) answer(ctx context.Context, call Call) Result {
 	if err := s.deps.Guard.Use(ctx, call.Principal); err != nil {
 		return failure(err)
 	}
-	input, err := op.Decode(call.Arguments)
+	arguments, err := op.Decode(call.Arguments)
 	if err != nil {
 		return failure(err)
 	}
 	j := &job{call: call, op: op}
-	if op.Effect.Writes() || call.PlanOnly {
-		return s.handlers[op.Name](ctx, j, input)
+	if !op.Effect.Writes() && !call.PlanOnly {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, readWithin)
+		defer cancel()
 	}
-	ctx, cancel := context.WithTimeout(ctx, readWithin)
-	defer cancel()
-	return s.handlers[op.Name](ctx, j, input)
+	result := s.handlers[op.Name](ctx, j, arguments.Input)
+	result.Envelope.Ignored = arguments.Ignored
+	return result
 }
 
 func unknownTool(name string) error {

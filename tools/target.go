@@ -120,7 +120,7 @@ func credentialOf(tenant schemas.Tenant, name string) (string, error) {
 		return name, nil
 	default:
 		return "", schemas.NewProblem(schemas.CodeUnknownCredential,
-			fmt.Sprintf("Tenant %s has no credential %q; it has %s.", tenant.Name, schemas.Foreign(name), strings.Join(tenant.Credentials, ", ")))
+			fmt.Sprintf("Tenant %s has no credential %s; it has %s.", tenant.Name, schemas.Shown(name), strings.Join(tenant.Credentials, ", ")))
 	}
 }
 
