@@ -66,6 +66,17 @@ func requireString(members map[string]json.RawMessage, path, what string) (strin
 
 func isObject(raw json.RawMessage) bool { return len(raw) > 0 && raw[0] == '{' }
 
+// isObjectText reports whether a value is the text of an object, as some clients
+// send all arguments; tools that read take it.
+func isObjectText(raw json.RawMessage) bool {
+	var text string
+	if json.Unmarshal(raw, &text) != nil {
+		return false
+	}
+	text = strings.TrimSpace(text)
+	return text == "" || text[0] == '{'
+}
+
 // absent takes null for a member that is not there, as many clients mean it.
 func absent(raw json.RawMessage) bool { return len(raw) == 0 || string(raw) == "null" }
 
@@ -74,7 +85,7 @@ func checkToolCall(params json.RawMessage) *fault {
 	if _, f := requireString(members, "params.name", "the name of a tool from tools/list"); f != nil {
 		return f
 	}
-	if arguments := members["arguments"]; !absent(arguments) && !isObject(arguments) {
+	if arguments := members["arguments"]; !absent(arguments) && !isObject(arguments) && !isObjectText(arguments) {
 		return invalidParams("params.arguments must be an object that holds the tool's arguments by name.")
 	}
 	return nil

@@ -116,6 +116,7 @@ func TestFaultsSayWhatIsWrong(t *testing.T) {
 		{"tools/call", wiretest.Object{"name": 5}, -32602, "params.name must be a string"},
 		{"tools/call", wiretest.Object{}, -32602, "params.name must be a string"},
 		{"tools/call", wiretest.Object{"name": "echo", "arguments": "x"}, -32602, "params.arguments must be an object"},
+		{"tools/call", wiretest.Object{"name": "echo", "arguments": "[]"}, -32602, "params.arguments must be an object"},
 		{"tools/call", wiretest.Object{"name": "echo", "arguments": []any{1}}, -32602, "params.arguments must be an object"},
 		{"tools/call", wiretest.Object{"name": "fail"}, -32603, "log, not here"},
 		{"tools/call", wiretest.Object{"name": "panic"}, -32603, "log, not here"},

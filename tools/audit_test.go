@@ -89,7 +89,7 @@ func TestAuditStaysInsideTheGrant(t *testing.T) {
 		fmt.Sprintf(`{"run_id":%q,"limit":1}`, "../x"):                    schemas.CodeUnknownRun,
 		`{"cursor":"abc"}`:                                                schemas.CodeInvalidArgument,
 		`{"run_id":"run_0","labels":["x"]}`:                               schemas.CodeInvalidArgument,
-		`{"tenants":[]}`:                                                  schemas.CodeInvalidArgument,
+		`{"tenants":[""]}`:                                                schemas.CodeInvalidArgument,
 		`{"own_partner_ids":["1"]}`:                                       schemas.CodeInvalidPartnerID,
 		`{"expected_partner_id":"1234567","tenant":"a"}`:                  schemas.CodeUnknownArgument,
 		`{"expected_partner_id":"1234567","own_partner_ids":["7654321"]}`: schemas.CodeInvalidArgument,

@@ -3,6 +3,7 @@ package tools_test
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"testing"
 	"time"
 
@@ -284,5 +285,21 @@ func TestFindPartnerToolRunsNothing(t *testing.T) {
 	}
 	if n := len(h.sim.Journal()); n != 0 {
 		t.Errorf("a search made %d requests", n)
+	}
+}
+
+// TestReadsNameWhatTheyPassedOver sends what workflow clients send.
+func TestReadsNameWhatTheyPassedOver(t *testing.T) {
+	t.Parallel()
+	h := build(t, simulator.Config{Tenants: 2}, nil)
+	envelope := h.call(schemas.ToolCheckPartnerLink, `{"tenant":" contoso ","toolCallId":"call_0","action":"sendMessage"}`)
+	if envelope.Status != schemas.StatusDone || !slices.Equal(envelope.Ignored, []string{"toolCallId", "action"}) {
+		t.Errorf("%+v", envelope)
+	}
+	if envelope := h.call(schemas.ToolListTenants, `"{\"limit\":\"1\"}"`); len(envelope.Tenants) != 1 || envelope.Ignored != nil {
+		t.Errorf("%+v", envelope)
+	}
+	if envelope := h.call(schemas.ToolRegisterPartner, `{"tenant":"contoso","partner_id":"1234567","toolCallId":"x"}`); envelope.Problem == nil || envelope.Problem.Code != schemas.CodeUnknownArgument {
+		t.Errorf("%+v", envelope)
 	}
 }
