@@ -57,6 +57,8 @@ type AuditRow struct {
 	Labels      []string `json:"labels,omitempty"`
 	Owner       string   `json:"owner,omitempty"`
 	ExternalID  string   `json:"external_id,omitempty"`
+	// PECRoles are there where the audit read roles, without a row a subscription.
+	PECRoles *PECRoles `json:"pec_roles,omitempty" doc:"Roles that are eligible for partner earned credit."`
 	// CheckedAt is when the answer came, RFC 3339 in UTC.
 	CheckedAt string   `json:"checked_at,omitempty"`
 	Problem   *Problem `json:"problem,omitempty" doc:"Why the state is unknown."`
