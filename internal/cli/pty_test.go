@@ -226,6 +226,17 @@ func TestImportAsksAtTheTerminal(t *testing.T) {
 	}
 }
 
+func TestServeAtATerminalSaysThatAClientStartsIt(t *testing.T) {
+	t.Parallel()
+	s := atTerminal(t, []string{"NO_COLOR=1"}, "serve", "--simulate")
+	s.expect("mcp-partner install")
+	s.expect("Press Ctrl-D to end.")
+	s.typeLine("\x04")
+	if code, shown := s.end(); code != exit.CodeDone {
+		t.Errorf("exit code %d:\n%s", code, shown)
+	}
+}
+
 func TestBearerForAPersonComesWithABlock(t *testing.T) {
 	t.Parallel()
 	s := atTerminal(t, []string{"NO_COLOR=1"}, "serve", "--simulate", "--http", "127.0.0.1:0")

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"encoding/json"
 	"io"
+	"net"
 	"net/http"
 	"path/filepath"
 	"strings"
@@ -47,6 +48,27 @@ func TestServeAllAddressesWantsAName(t *testing.T) {
 	r := start(t, nil, "serve", "--simulate", "--http", ":0", "--behind-proxy")
 	if code, out := r.end(); code != exit.CodeUsage || out != "" || !strings.Contains(r.err.String(), "--allowed-hosts") {
 		t.Errorf("exit code %d, %q, %s", code, out, r.err)
+	}
+}
+
+// A port that is taken is all that is said, whichever of the two it is.
+func TestServeSaysFirstThatAPortIsTaken(t *testing.T) {
+	t.Parallel()
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	for name, args := range map[string][]string{
+		"main":    {"--http", taken.Addr().String(), "--insecure-no-auth"},
+		"metrics": {"--http", "127.0.0.1:0", "--metrics", taken.Addr().String()},
+	} {
+		r := start(t, nil, append([]string{"serve", "--simulate"}, args...)...)
+		code, out := r.end()
+		said := r.err.String()
+		if code != exit.CodeFailed || out != "" || !strings.HasPrefix(said, "mcp-partner: "+taken.Addr().String()+" is in use") || strings.Count(said, "\n") != 2 {
+			t.Errorf("%s: exit code %d, %q, %s", name, code, out, said)
+		}
 	}
 }
 

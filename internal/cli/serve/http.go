@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"syscall"
 	"time"
 
 	"mcp-partner/guard"
@@ -24,18 +25,14 @@ const mcpPath = "/mcp"
 const Anybody = "insecure-no-auth"
 
 // serveHTTP serves on an address until the context ends.
-func serveHTTP(ctx context.Context, deps *cmdutil.Deps, a *app.App, decider *guard.Guard, service *tools.Service, o *httpOptions, pair *server.KeyPair) error {
+func serveHTTP(ctx context.Context, deps *cmdutil.Deps, a *app.App, decider *guard.Guard, service *tools.Service, o *httpOptions, bound listeners, pair *server.KeyPair) error {
 	verifier, err := verifier(deps, &o.oauth)
 	if err != nil {
 		return err
 	}
 	defer deps.WatchCallers(ctx, verifier)()
-	listener, err := listen(ctx, o.address)
-	if err != nil {
-		return err
-	}
 	options := server.HTTPOptions{
-		Hosts: o.hosts(listener.Addr()), Origins: o.allowedOn, Health: deps.Health(a, issuersCheck(verifier)...),
+		Hosts: o.hosts(bound.main.Addr()), Origins: o.allowedOn, Health: deps.Health(a, issuersCheck(verifier)...),
 		Metrics: deps.Observer.Metrics, OnAnswer: deps.Observer.Metrics.Answered,
 		Approvals: service,
 	}
@@ -45,16 +42,12 @@ func serveHTTP(ctx context.Context, deps *cmdutil.Deps, a *app.App, decider *gua
 	if verifier != nil {
 		options.OAuth, options.PublicURL = verifier, o.oauth.public()
 	}
-	if err := admit(deps, o, decider, &options, listener.Addr()); err != nil {
-		return errors.Join(err, listener.Close())
+	if err := admit(deps, o, decider, &options, bound.main.Addr()); err != nil {
+		return err
 	}
 	s := deps.MCPServer(service)
-	stop, err := serveMonitor(ctx, deps, s, o, &options)
-	if err != nil {
-		return errors.Join(err, listener.Close())
-	}
-	defer stop()
-	return s.ServeListener(ctx, listener, options)
+	defer serveMonitor(ctx, deps, s, o, bound.metrics, &options)()
+	return s.ServeListener(ctx, bound.main, options)
 }
 
 // keyPair is nil where there is no TLS.
@@ -69,10 +62,44 @@ func keyPair(deps *cmdutil.Deps, o *httpOptions) (*server.KeyPair, error) {
 	return pair, nil
 }
 
-func listen(ctx context.Context, address string) (net.Listener, error) {
+// listeners are bound before anything else is begun, so that a port that is taken
+// is all that is said.
+type listeners struct{ main, metrics net.Listener }
+
+// listen binds the addresses that are given.
+func (o *httpOptions) listen(ctx context.Context) (l listeners, err error) {
+	if l.main, err = bind(ctx, o.address); err != nil {
+		return listeners{}, err
+	}
+	if l.metrics, err = bind(ctx, o.metrics); err != nil {
+		return listeners{}, errors.Join(err, l.close())
+	}
+	return l, nil
+}
+
+// close closes what is still open.
+func (l listeners) close() error {
+	var failed error
+	for _, one := range []net.Listener{l.main, l.metrics} {
+		if one != nil {
+			if err := one.Close(); !errors.Is(err, net.ErrClosed) {
+				failed = errors.Join(failed, err)
+			}
+		}
+	}
+	return failed
+}
+
+func bind(ctx context.Context, address string) (net.Listener, error) {
+	if address == "" {
+		return nil, nil
+	}
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
-	if err != nil {
-		return nil, exit.Failed("give another port, or port 0 for a free one", "%s cannot be listened on", address)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, exit.Failed("give another port, or port 0 for a free one", "%s is in use by another program", address)
+	case err != nil:
+		return nil, exit.Failed("give another address, or port 0 for a free port", "cannot listen on %s", address)
 	}
 	return listener, nil
 }
@@ -129,13 +156,9 @@ func admitTokens(deps *cmdutil.Deps, decider *guard.Guard, options *server.HTTPO
 // serveMonitor serves health and metrics on a listener of their own, if they
 // are to have one. The returned function ends it, and is called last: whoever
 // asks meanwhile is told that the server is stopping.
-func serveMonitor(ctx context.Context, deps *cmdutil.Deps, s *server.Server, o *httpOptions, main *server.HTTPOptions) (stop func(), err error) {
-	if o.metrics == "" {
-		return func() {}, nil
-	}
-	listener, err := listen(ctx, o.metrics)
-	if err != nil {
-		return nil, err
+func serveMonitor(ctx context.Context, deps *cmdutil.Deps, s *server.Server, o *httpOptions, listener net.Listener, main *server.HTTPOptions) (stop func()) {
+	if listener == nil {
+		return func() {}
 	}
 	options := server.MonitorOptions{Health: main.Health, Metrics: main.Metrics, Hosts: o.allowedHosts, TLS: main.TLS}
 	main.Metrics = nil
@@ -148,7 +171,7 @@ func serveMonitor(ctx context.Context, deps *cmdutil.Deps, s *server.Server, o *
 		if err := <-ended; err != nil {
 			deps.Log.Warn("health and metrics ended early", "address", listener.Addr().String())
 		}
-	}, nil
+	}
 }
 
 // showBearer tells how to connect: to a person with a block for a client, to a

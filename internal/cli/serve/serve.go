@@ -2,12 +2,19 @@ package serve
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/spf13/cobra"
 
 	"mcp-partner/internal/app"
 	"mcp-partner/internal/cli/cmdutil"
 )
+
+// forClients tells a person at a terminal who usually starts this command.
+const forClients = `An MCP client starts this command and talks to it here. To set a client up, run:
+  mcp-partner install
+To serve over HTTP, run: mcp-partner serve --http 127.0.0.1:8080
+Press Ctrl-D to end.`
 
 type serveOptions struct {
 	http     httpOptions
@@ -67,6 +74,11 @@ func runServe(ctx context.Context, deps *cmdutil.Deps, o *serveOptions) error {
 	if err := o.fleet.Apply(deps); err != nil {
 		return err
 	}
+	bound, err := o.http.listen(ctx)
+	if err != nil {
+		return err
+	}
+	defer bound.close()
 	deps.Serving()
 	deps.KeepMemory()
 	deps.ServesHTTP = o.http.address != ""
@@ -98,7 +110,10 @@ func runServe(ctx context.Context, deps *cmdutil.Deps, o *serveOptions) error {
 		deps.Log.Warn("the policy in the config file decides; --allow-writes and --approval have no effect")
 	}
 	if o.http.address != "" {
-		return serveHTTP(ctx, deps, a, decider, service, &o.http, pair)
+		return serveHTTP(ctx, deps, a, decider, service, &o.http, bound, pair)
+	}
+	if deps.IO.InTTY {
+		_, _ = fmt.Fprintln(deps.IO.Err, forClients)
 	}
 	deps.Log.Info("serving", "transport", "stdio", "simulated", simulated != nil, "allow_writes", decider.WritesAllowed())
 	return deps.ServeStdio(ctx, service, deps.IO.In, deps.IO.Out)
