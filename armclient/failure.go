@@ -61,10 +61,18 @@ func failure(ctx context.Context, err error) *schemas.Problem {
 	return schemas.NewProblem(schemas.CodeInternal, "The request could not be made, for a reason that this program has no name for.")
 }
 
+// proxyFailure is the error of a transport whose proxy failed before anything
+// was sent.
+type proxyFailure interface {
+	error
+	ProxyHint() string
+}
+
 // netProblem knows the ways in which no whole answer arrives; nil for others.
 func netProblem(err error) *schemas.Problem {
 	var cut cutBody
 	var network net.Error
+	var proxy proxyFailure
 	switch {
 	case errors.Is(err, context.Canceled):
 		return schemas.NewProblem(schemas.CodeCancelled, "The call was given up before there was an answer.")
@@ -74,6 +82,8 @@ func netProblem(err error) *schemas.Problem {
 		return schemas.NewProblem(schemas.CodeTimeout, "There was no answer within the time that the connection waits.")
 	case errors.As(err, &cut):
 		return schemas.NewProblem(schemas.CodeUnexpectedResponse, "The answer broke off before its end.")
+	case errors.As(err, &proxy):
+		return schemas.NewProblem(schemas.CodeNetwork, "ARM was not asked: "+proxy.Error()+".", schemas.WithHint("%s Nothing is known about the link.", proxy.ProxyHint()))
 	case errors.As(err, &network), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return schemas.NewProblem(schemas.CodeNetwork, "The far side could not be reached, or hung up without an answer.")
 	default:

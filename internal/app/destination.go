@@ -8,6 +8,7 @@ import (
 
 	"mcp-partner/internal/disk"
 	"mcp-partner/internal/exit"
+	"mcp-partner/internal/httpclient"
 	"mcp-partner/internal/naming"
 	"mcp-partner/tenants"
 )
@@ -165,19 +166,31 @@ func (a *App) heldFor(ctx context.Context, fresh []tenants.CredentialConfig) (ma
 	return found, nil
 }
 
-// MaxCAFile bounds a file of certificate authorities, in bytes.
-const MaxCAFile = 1 << 20
+// maxCAFile bounds a file of certificate authorities, in bytes.
+const maxCAFile = 1 << 20
+
+// ReadAuthorities reads the file of certificate authorities that a flag names.
+// A file that holds none is refused: it would widen the trust that the flag
+// narrows.
+func ReadAuthorities(flag, path string) ([]byte, error) {
+	const next = "give a file with certificates in PEM"
+	pem, err := disk.ReadTrusted(path, disk.Unchanged, maxCAFile)
+	if err != nil {
+		return nil, exit.FileError(flag, path, next, err)
+	}
+	if httpclient.CheckCA(pem) != nil {
+		return nil, exit.Usage(next, "%s %s holds no PEM certificate", flag, path)
+	}
+	return pem, nil
+}
 
 // ReadCA reads a file of certificate authorities; no file means the system's.
 func ReadCA(path string) (string, error) {
 	if path == "" {
 		return "", nil
 	}
-	pem, err := disk.ReadTrusted(path, disk.Unchanged, MaxCAFile)
-	if err != nil {
-		return "", exit.FileError("--ca-file", path, "give a file with certificates in PEM", err)
-	}
-	return string(pem), nil
+	pem, err := ReadAuthorities("--ca-file", path)
+	return string(pem), err
 }
 
 // AtHome refuses a managed identity for a tenant in which it does not exist.

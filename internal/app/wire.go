@@ -64,7 +64,7 @@ func (s *Settings) Open(keys KeyFiles, simulated *Simulation) (*App, error) {
 		return nil, err
 	}
 	s.limitMemory(dir)
-	pool := httpclient.NewPool(httpclient.Options{})
+	pool := httpclient.NewPool(httpclient.Options{Getenv: func(name string) string { value, _ := s.Env(name); return value }})
 	store, err := vault.OpenVault(dir, s.KeySource(keys), pool)
 	if err != nil {
 		return nil, wrongKeyFlags(err)

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"os"
 	"sync"
 	"time"
 )
@@ -47,11 +48,21 @@ type Options struct {
 	// HeaderTimeout bounds the wait for the first byte of an answer; 0 means
 	// DefaultHeaderTimeout. Writes of the provider were seen to take 15 s.
 	HeaderTimeout time.Duration
+	// Getenv reads the environment variables of proxies; nil means os.Getenv.
+	Getenv func(string) string
+}
+
+func (o Options) getenv() func(string) string {
+	if o.Getenv == nil {
+		return os.Getenv
+	}
+	return o.Getenv
 }
 
 // New makes a client that follows no redirect (a redirected token request
 // would hand the client secret to the new host), speaks TLS 1.2 or later and
-// HTTP/2 with pings, and uses the proxy of the environment. It returns
+// HTTP/2 with pings, and takes its proxy from the environment, which may name one
+// that fails every request with a *ProxyError. It returns
 // ErrNoCertificate if CAPEM holds none.
 func New(options Options) (*http.Client, error) {
 	roots, err := certPool(options.CAPEM)
@@ -59,7 +70,7 @@ func New(options Options) (*http.Client, error) {
 		return nil, err
 	}
 	return &http.Client{
-		Transport:     newTransport(options, roots),
+		Transport:     newTransport(options, roots, ProxyFromEnvironment(options.getenv())),
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}, nil
 }
@@ -75,11 +86,12 @@ func certPool(pem []byte) (*x509.CertPool, error) {
 	return pool, nil
 }
 
-func newTransport(options Options, roots *x509.CertPool) *http.Transport {
+func newTransport(options Options, roots *x509.CertPool, proxy Proxy) http.RoundTripper {
 	dialer := &net.Dialer{Timeout: cmp.Or(options.DialTimeout, DefaultDialTimeout), KeepAlive: 30 * time.Second}
 	conns := max(options.ConnsPerHost, DefaultConnsPerHost)
-	return &http.Transport{
-		Proxy:                  http.ProxyFromEnvironment,
+	return throughProxy{proxy: proxy, Transport: &http.Transport{
+		Proxy:                  proxy.For,
+		OnProxyConnectResponse: proxy.connectAnswer,
 		DialContext:            dialer.DialContext,
 		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
 		TLSHandshakeTimeout:    handshakeTimeout,
@@ -93,7 +105,7 @@ func newTransport(options Options, roots *x509.CertPool) *http.Transport {
 			SendPingTimeout: DefaultPingInterval,
 			PingTimeout:     DefaultPingTimeout,
 		},
-	}
+	}}
 }
 
 // Pool hands out one client for each CA bundle, so that a connection made for

@@ -126,7 +126,7 @@ func TestPoolSharesClientsByBundle(t *testing.T) {
 	if first != again || first == system {
 		t.Error("want one client for each bundle")
 	}
-	if got := system.Transport.(*http.Transport).MaxIdleConnsPerHost; got != 500 {
+	if got := system.Transport.(throughProxy).MaxIdleConnsPerHost; got != 500 {
 		t.Errorf("%d idle connections per host, want 500", got)
 	}
 	if _, err := pool.Client([]byte("no certificate")); !errors.Is(err, ErrNoCertificate) {

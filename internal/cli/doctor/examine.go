@@ -6,10 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/url"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 	"mcp-partner/internal/cli/cmdutil"
 	"mcp-partner/internal/cli/render"
 	"mcp-partner/internal/exit"
+	"mcp-partner/internal/httpclient"
 	"mcp-partner/internal/naming"
 	"mcp-partner/internal/phrase"
 	"mcp-partner/schemas"
@@ -48,7 +50,7 @@ func examine(ctx context.Context, deps *cmdutil.Deps, o *doctorOptions) []check 
 		checks = append(checks, checkTenants(ctx, a, entries)...)
 	}
 	checks = append(checks, checkRecord(ctx, deps, a)...)
-	checks = append(checks, checkProxy(deps))
+	checks = append(checks, checkProxy(ctx, deps, a, entries))
 	checks = append(checks, checkEndpoints(ctx, a, entries)...)
 	checks = append(checks, checkClients(deps)...)
 	return append(checks, checkDisk(dir))
@@ -194,18 +196,56 @@ func CheckTenant(ctx context.Context, a *app.App, entry tenants.Entry) check {
 	return check{name, checkOK, "This identity is " + render.LinkText(&read.Link) + ".", ""}
 }
 
-// checkProxy names the proxy's host alone: its URL may hold a password.
-func checkProxy(deps *cmdutil.Deps) check {
-	for _, variable := range []string{"HTTPS_PROXY", "https_proxy"} {
-		value, _ := deps.IO.Env(variable)
-		if value == "" {
-			continue
-		}
-		proxy, err := url.Parse(value)
-		if err != nil || proxy.Host == "" {
-			return check{"proxy", CheckFail, variable + " is not a URL.", "unset " + variable}
-		}
-		return check{"proxy", checkOK, "Requests go through the proxy " + proxy.Host + " (" + variable + ").", ""}
+// checkProxy asks the proxy for a way to Entra ID. It names the proxy's host
+// alone: its URL may hold a password.
+func checkProxy(ctx context.Context, deps *cmdutil.Deps, a *app.App, entries []tenants.Entry) check {
+	proxy := httpclient.ProxyFromEnvironment(func(name string) string { value, _ := deps.IO.Env(name); return value })
+	if proxy.Variable == "" {
+		return check{"proxy", checkOK, "There is no proxy; requests go out directly.", ""}
 	}
-	return check{"proxy", checkOK, "There is no proxy; requests go out directly.", ""}
+	if proxy.URL == nil {
+		return proxyFailed(proxy.Err)
+	}
+	target := endpoint{url: "https://login.microsoftonline.com"}
+	if len(entries) > 0 {
+		target = endpoint{url: entries[0].Cloud.Authority, ca: entries[0].Cloud.CAPEM}
+	}
+	if err := reach(ctx, a, target); err != nil {
+		return proxyFailed(err)
+	}
+	return check{"proxy", checkOK, "Requests go through the proxy " + proxy.URL.Host + " (" + proxy.Variable + ").", ""}
+}
+
+// reach returns a *httpclient.ProxyError where the proxy gives no way to a host,
+// and nil for whatever the host itself does.
+func reach(ctx context.Context, a *app.App, target endpoint) error {
+	ctx, cancel := context.WithTimeout(ctx, endpointLimit)
+	defer cancel()
+	client, err := a.HTTP.Client([]byte(target.ca))
+	if err != nil {
+		return nil // the check of the endpoint says so
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, target.url, nil)
+	if err != nil {
+		return nil
+	}
+	response, err := client.Do(request)
+	if err == nil {
+		_ = response.Body.Close()
+		return nil
+	}
+	var proxy *httpclient.ProxyError
+	if errors.As(err, &proxy) {
+		return proxy
+	}
+	return nil
+}
+
+func proxyFailed(err error) check {
+	var proxy *httpclient.ProxyError
+	if !errors.As(err, &proxy) {
+		return check{"proxy", CheckFail, "The proxy cannot be used.", "export HTTPS_PROXY=http://HOST:PORT"}
+	}
+	text := proxy.Error()
+	return check{"proxy", CheckFail, strings.ToUpper(text[:1]) + text[1:] + ". " + proxy.Next, "export HTTPS_PROXY=http://HOST:PORT"}
 }

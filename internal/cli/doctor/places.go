@@ -20,6 +20,7 @@ import (
 	"mcp-partner/internal/cli/client"
 	"mcp-partner/internal/cli/cmdutil"
 	"mcp-partner/internal/clientfile"
+	"mcp-partner/internal/httpclient"
 	"mcp-partner/internal/phrase"
 	"mcp-partner/tenants"
 )
@@ -86,6 +87,10 @@ func unreachable(host string, err error) check {
 	var unknown x509.UnknownAuthorityError
 	var wrongHost x509.HostnameError
 	var invalid x509.CertificateInvalidError
+	var proxy *httpclient.ProxyError
+	if errors.As(err, &proxy) {
+		return check{"tls " + host, CheckFail, "It was not asked: " + proxy.Error() + ".", "export HTTPS_PROXY=http://HOST:PORT"}
+	}
 	if errors.As(err, &unknown) || errors.As(err, &wrongHost) || errors.As(err, &invalid) {
 		return check{"tls " + host, CheckFail,
 			"Its certificate is not trusted on this machine: a proxy that looks into TLS, or a private cloud whose CA is missing. Nothing is sent there.",

@@ -15,7 +15,6 @@ import (
 	"mcp-partner/internal/app"
 	"mcp-partner/internal/cli/cmdutil"
 	"mcp-partner/internal/cli/term"
-	"mcp-partner/internal/disk"
 	"mcp-partner/internal/exit"
 	"mcp-partner/internal/httpclient"
 	"mcp-partner/internal/phrase"
@@ -96,8 +95,8 @@ func (o *probeOptions) ask(ctx context.Context) (*http.Response, error) {
 	var ca []byte
 	var err error
 	if o.caFile != "" {
-		if ca, err = disk.ReadTrusted(o.caFile, disk.Unchanged, app.MaxCAFile); err != nil {
-			return nil, exit.FileError("--ca-file", o.caFile, "give the path of a PEM file", err)
+		if ca, err = app.ReadAuthorities("--ca-file", o.caFile); err != nil {
+			return nil, err
 		}
 	}
 	client, err := httpclient.New(httpclient.Options{CAPEM: ca, HeaderTimeout: probeLimit})

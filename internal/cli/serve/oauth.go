@@ -12,7 +12,6 @@ import (
 	"mcp-partner/internal/app"
 	"mcp-partner/internal/cli/cmdutil"
 	"mcp-partner/internal/config"
-	"mcp-partner/internal/disk"
 	"mcp-partner/internal/exit"
 	"mcp-partner/server"
 )
@@ -105,20 +104,13 @@ func verifier(deps *cmdutil.Deps, o *oauthOptions) (*auth.Authenticator, error) 
 	return verifier, nil
 }
 
-// issuerCA refuses an empty file, which would mean the authorities of the system.
+// issuerCA reads the only authorities to trust at issuers, nil for those of the
+// system.
 func issuerCA(path string) ([]byte, error) {
 	if path == "" {
 		return nil, nil
 	}
-	const next = "give a file with certificates in PEM"
-	pem, err := disk.ReadTrusted(path, disk.Unchanged, app.MaxCAFile)
-	switch {
-	case err != nil:
-		return nil, exit.FileError("--oidc-ca-file", path, next, err)
-	case len(pem) == 0:
-		return nil, exit.Usage(next, "--oidc-ca-file %s is empty", path)
-	}
-	return pem, nil
+	return app.ReadAuthorities("--oidc-ca-file", path)
 }
 
 // issuersCheck is what /readyz says of the issuers, if there are any.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/hashicorp/vault/api"
 
+	"mcp-partner/internal/httpclient"
 	"mcp-partner/schemas"
 	"mcp-partner/vault/internal/backend"
 )
@@ -55,6 +56,8 @@ func (b *Backend) problem(ctx context.Context, err error, doing string) error {
 func (b *Backend) refusal(err error, doing string) error {
 	server := "The vault server " + b.settings.Address
 	switch code := status(err); {
+	case isStandby(code) || says(err, "standby") || says(err, "not active"):
+		return backend.Unavailable(server+" is a standby and does not pass requests on.", "Give the address of the active server, or of a load balancer that finds it.")
 	case code == http.StatusServiceUnavailable && says(err, "sealed"):
 		return backend.Unavailable(server+" is sealed.", "An operator of the server unseals it; until then tokens that are at hand are used on.")
 	case refusedToken(err) && doing == "signing in":
@@ -76,13 +79,20 @@ func (b *Backend) refusal(err error, doing string) error {
 	return backend.Broken(server+" does not accept "+doing+".", "Check that "+b.settings.Mount+" is a key/value engine of version 2.")
 }
 
+// isStandby knows the statuses of a secondary for disaster recovery and of a
+// standby for reads.
+func isStandby(code int) bool { return code == 472 || code == 473 }
+
 func (b *Backend) unreachable(ctx context.Context, err error, doing string) error {
 	server := "The vault server " + b.settings.Address
 	var certificate *tls.CertificateVerificationError
+	var proxy *httpclient.ProxyError
 	switch {
+	case errors.As(err, &proxy):
+		return backend.Unavailable(server+" was not asked: "+proxy.Error()+".", proxy.Next)
 	case errors.Is(err, backend.ErrRedirect):
 		return backend.Broken(server+" wants to send "+doing+" elsewhere, which is not followed: the token would go along.",
-			"Give the address of the active server, or let the load balancer find it.")
+			"A standby does this: give the address of the active server, or of a load balancer that finds it.")
 	case errors.Is(err, backend.ErrTooLarge):
 		return backend.Broken(server+" gave an answer that is far too large.", "Check that it is a vault server.")
 	case errors.As(err, &certificate):
@@ -92,5 +102,5 @@ func (b *Backend) unreachable(ctx context.Context, err error, doing string) erro
 	case isTransport(err):
 		return backend.Unavailable(server+" cannot be reached.", "Check the network and the server; until then tokens that are at hand are used on.")
 	}
-	return backend.Unavailable(server+" did not answer like a vault server.", "Check the address, and what stands between.")
+	return backend.Unavailable(server+" gave an answer that is none of a vault server.", "Check the address, and what stands between.")
 }
