@@ -21,8 +21,6 @@ type auditing struct {
 	targets     []Target
 	staleBefore time.Time
 	results     *resultWriter
-	// slots bound the requests of a run that reads roles.
-	slots chan struct{}
 }
 
 // run asks all tasks and ends the run in the store.
@@ -49,26 +47,15 @@ func (w *auditing) ask(ctx context.Context, t *task) step {
 		t.first = time.Now()
 	}
 	t.tries++
-	if t.read == nil {
-		read := w.read(ctx, target)
-		if ctx.Err() != nil && read.Problem != nil {
-			return step{} // nobody knows what it would have said; it stays without a result
-		}
-		if again := w.again(read.Problem, t); again > 0 {
-			return step{again: again, slower: slowedDown(read.Problem)}
-		}
-		t.read, t.tries = &read, 1
+	read := w.read(ctx, target)
+	if ctx.Err() != nil && read.Problem != nil {
+		return step{} // nobody knows what it would have said; it stays without a result
 	}
-	if problem := w.readRoles(ctx, t, target); problem != nil {
-		if ctx.Err() != nil {
-			return step{}
-		}
-		if again := w.again(problem, t); again > 0 {
-			return step{again: again}
-		}
+	if again := w.again(read.Problem, t); again > 0 {
+		return step{again: again, slower: slowedDown(read.Problem)}
 	}
-	w.results.add(w.row(t.n, target, *t.read, t.roles), w.pin(target, *t.read))
-	return step{slower: slowedDown(t.read.Problem)}
+	w.results.add(w.row(t.n, target, read), w.pin(target, read))
+	return step{slower: slowedDown(read.Problem)}
 }
 
 // read gets what is known of a target's link. Where its credential does not get
@@ -108,11 +95,6 @@ func (w *auditing) readWith(ctx context.Context, target Target) armclient.LinkRe
 	}
 	ctx, cancel := context.WithTimeout(ctx, w.f.opts.Limits.AttemptTime)
 	defer cancel()
-	release, err := w.slot(ctx)
-	if err != nil {
-		return unread(schemas.AsProblem(err))
-	}
-	defer release()
 	return reader.LinkOnce(ctx)
 }
 
@@ -216,7 +198,7 @@ func (w *auditing) timeIsOver(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			late = append(late, w.row(row.N, w.targets[row.N], unread(problem), nil))
+			late = append(late, w.row(row.N, w.targets[row.N], unread(problem)))
 		}
 		if len(late) == 0 {
 			return nil

@@ -39,6 +39,7 @@ const (
 	CodeConsentMissing      Code = "consent_missing"
 	CodeTenantNotFound      Code = "tenant_not_found"
 	CodeInteractionRequired Code = "interaction_required"
+	CodeSignInBlocked       Code = "sign_in_blocked"
 	CodeSignInUnavailable   Code = "sign_in_unavailable"
 	CodeAzureCLIUnavailable Code = "azure_cli_unavailable"
 	CodeWrongTenant         Code = "wrong_tenant"
@@ -133,6 +134,7 @@ var codeTable = [...]CodeInfo{
 	{CodeConsentMissing, "The application is not in that tenant, or nobody there has consented to it.", "An administrator of that tenant has to consent to the application.", "mcp-partner tenants consent-links", false, false},
 	{CodeTenantNotFound, "Entra ID has no such tenant.", "Ask a person to check the tenant ID in the directory.", "mcp-partner tenants list", false, false},
 	{CodeInteractionRequired, "Entra ID requires a person to sign in, for example for multifactor authentication.", "Use a service principal, or ask a person to sign in again.", "", false, false},
+	{CodeSignInBlocked, "A rule or a setting of the tenant refuses the sign-in, and neither a new secret nor a new sign-in changes that.", "An administrator of that tenant finds the rule in the sign-in logs of Entra ID, by the correlation ID.", "", false, false},
 	{CodeSignInUnavailable, "Entra ID gave no usable answer.", "Try again later. The state of the link is not known.", "", false, true},
 	{CodeAzureCLIUnavailable, "The az command cannot be run, or nobody is signed in with it.", "Ask a person to install Azure CLI and sign in.", "az login", false, false},
 	{CodeWrongTenant, "The token is for another tenant than requested, so the request was not sent.", "Use a credential that can sign in to that tenant.", "", false, false},

@@ -70,7 +70,7 @@ func ofWrites() []Code {
 func ofAzure() []Code {
 	return []Code{
 		CodeDirectoryEmpty, CodePolicyDenied, CodeVaultMissing, CodeVaultLocked, CodeVaultCorrupt,
-		CodeCredentialRejected, CodeCredentialExpired, CodeConsentMissing, CodeTenantNotFound, CodeInteractionRequired, CodeSignInUnavailable,
+		CodeCredentialRejected, CodeCredentialExpired, CodeConsentMissing, CodeTenantNotFound, CodeInteractionRequired, CodeSignInBlocked, CodeSignInUnavailable,
 		CodeAzureCLIUnavailable, CodeWrongTenant, CodeWrongIdentity, CodeTokenUnreadable, CodeUnauthorized, CodeForbidden, CodeForeignPrincipal,
 		CodeProviderUnavailable, CodeBadRequest, CodeConflict, CodeThrottled, CodeARMUnavailable, CodeUnexpectedResponse, CodeNetwork,
 	}

@@ -33,7 +33,7 @@ type TenantRow struct {
 	Name              string   `json:"name" doc:"Use as tenant."`
 	TenantID          string   `json:"tenant_id"`
 	Domains           []string `json:"domains,omitempty"`
-	DisplayName       string   `json:"display_name,omitempty" doc:"Untrusted text."`
+	DisplayName       string   `json:"display_name,omitempty" doc:"Foreign text."`
 	Cloud             string   `json:"cloud,omitempty"`
 	Credentials       []string `json:"credentials,omitempty" doc:"The first is the default."`
 	ExpectedPartnerID string   `json:"expected_partner_id,omitempty"`

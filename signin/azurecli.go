@@ -3,10 +3,8 @@ package signin
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os/exec"
-	"regexp"
-	"sync"
+	"strconv"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 
@@ -19,7 +17,7 @@ func (s *Source) mintWithAzureCLI(ctx context.Context, t target, claims string) 
 	if claims != "" {
 		return token{}, false, t.azWantsPerson()
 	}
-	if refused := s.refusals.find(t, vault.Secret{}); refused != nil {
+	if refused := s.refused.find(t, vault.Secret{}); refused != nil {
 		return token{}, false, refused
 	}
 	select {
@@ -30,7 +28,7 @@ func (s *Source) mintWithAzureCLI(ctx context.Context, t target, claims string) 
 	}
 	got, problem := s.runAz(ctx, t)
 	if problem != nil {
-		s.refusals.keep(t, vault.Secret{}, problem)
+		s.refused.keep(t, vault.Secret{}, problem)
 		return token{}, true, problem
 	}
 	accepted, problem := s.accept(got, t)
@@ -47,14 +45,14 @@ func (s *Source) runAz(ctx context.Context, t target) (azcore.AccessToken, *sche
 	}
 	got, err := azurecli.DecodeToken(stdout)
 	if err != nil {
-		return azcore.AccessToken{}, azurecli.Unavailable("The answer of az is not a token.", schemas.WithCommand("Ask a person to run az by hand.", "az account get-access-token --tenant %s", t.tenantID))
+		return azcore.AccessToken{}, azurecli.NoAnswer(t.azCommand())
 	}
 	return got, nil
 }
 
-var aadstsNumber = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`AADSTS(\d{4,8})`)
-})
+func (t target) azCommand() string { return "az account get-access-token --tenant " + t.tenantID }
+
+func (t target) azLogin() string { return "az login --tenant " + t.tenantID }
 
 // azProblem judges a failed run. Of az's text only the number of Entra ID's
 // error is used: its traces may hold anything.
@@ -66,33 +64,33 @@ func (t target) azProblem(ctx context.Context, stderr []byte, err error) *schema
 	if !errors.As(err, &exit) {
 		return azurecli.NotRunnable(t.credential.AzPath, err)
 	}
-	problem := t.azJudge(aadstsNumber().FindSubmatch(stderr))
-	if found := aadstsNumber().Find(stderr); found != nil {
-		problem.ForeignCode = string(found)
+	number := azurecli.EntraNumber(stderr)
+	problem := t.azFinding(number)
+	if problem == nil {
+		problem = azurecli.Failed(stderr, t.azCommand(), t.azLogin())
+		problem.Message = "az gave no token for tenant " + t.tenant + ". " + problem.Message
+	}
+	if number != 0 {
+		problem.ForeignCode = "AADSTS" + strconv.Itoa(number)
 	}
 	return problem
 }
 
-// azJudge knows Entra ID's errors by number only: az prints no error field.
-func (t target) azJudge(found [][]byte) *schemas.Problem {
-	number := ""
-	if len(found) == 2 {
-		number = string(found[1])
-	}
-	switch number {
-	case fmt.Sprint(codeNoTenant), fmt.Sprint(codeBadTenantName):
-		return t.noTenant()
-	case fmt.Sprint(codeUserNotInTenant):
-		return t.refusedGrant(entraError{Codes: []int{codeUserNotInTenant}})
-	case "50076", "50079", "50078", "50158", "53003", "50173", "700082", "70043", fmt.Sprint(codeNoConsent):
+// azFinding judges by Entra ID's number: az prints no error field. It is nil for
+// a number that is not known.
+func (t target) azFinding(number int) *schemas.Problem {
+	known, ok := entraCodeOf(number)
+	switch {
+	case !ok:
+		return nil
+	case known.finding == findingPerson || known.finding == findingNoConsent:
 		return t.azWantsPerson()
 	}
-	return azurecli.Unavailable("az gave no token for tenant "+t.tenant+": nobody is signed in there with it, or its sign-in has ended.",
-		schemas.WithCommand("Ask a person to sign in.", "az login --tenant %s", t.tenantID))
+	return t.findingProblem(known)
 }
 
 func (t target) azWantsPerson() *schemas.Problem {
 	p := t.wantsPerson()
-	p.Hint, p.Command = "Ask a person to sign in.", "az login --tenant "+t.tenantID
+	p.Hint, p.Command = "Ask a person to sign in.", t.azLogin()
 	return p
 }

@@ -30,10 +30,27 @@ const (
 
 // Certificate is what may be told of a client certificate.
 type Certificate struct {
-	Subject  string
-	NotAfter time.Time
+	Subject             string
+	NotBefore, NotAfter time.Time
 	// Thumbprint is the SHA-1 in hexadecimal, by which Azure's portal shows it.
 	Thumbprint string
+}
+
+// CheckDates refuses a certificate that Entra ID does not accept at a time: one
+// that has expired or does not hold yet. It returns a CodeInvalidArgument
+// problem.
+func (c Certificate) CheckDates(now time.Time) error {
+	var why string
+	switch {
+	case now.After(c.NotAfter):
+		why = "has expired"
+	case now.Before(c.NotBefore):
+		why = "is not valid yet"
+	default:
+		return nil
+	}
+	return schemas.InvalidArgument("The certificate %s: it is valid from %s to %s. Give one that is valid now; if it should be, check the clock of this machine.",
+		why, c.NotBefore.UTC().Format(time.DateOnly), c.NotAfter.UTC().Format(time.DateOnly))
 }
 
 // errPassphrase means that a key is encrypted and no passphrase was given.
@@ -94,7 +111,7 @@ type pair struct {
 func (p pair) about() Certificate {
 	leaf := p.chain[0]
 	sum := sha1.Sum(leaf.Raw)
-	return Certificate{Subject: schemas.Foreign(leaf.Subject.String()), NotAfter: leaf.NotAfter, Thumbprint: strings.ToUpper(hex.EncodeToString(sum[:]))}
+	return Certificate{Subject: schemas.Foreign(leaf.Subject.String()), NotBefore: leaf.NotBefore, NotAfter: leaf.NotAfter, Thumbprint: strings.ToUpper(hex.EncodeToString(sum[:]))}
 }
 
 // encode writes the pair as PEM, the form in which the vault keeps it.
@@ -124,7 +141,7 @@ func readPair(raw, passphrase []byte) (pair, error) {
 	var key any
 	var certificates []*x509.Certificate
 	var err error
-	if bytes.Contains(raw, []byte("-----BEGIN ")) {
+	if raw = plainForm(raw); isPEM(raw) {
 		key, certificates, err = readPEM(raw, passphrase)
 	} else {
 		key, certificates, err = readPFX(raw, passphrase)
@@ -175,7 +192,11 @@ func readKeyBlock(block *pem.Block, passphrase []byte) (any, error) {
 	case block.Type == "ENCRYPTED PRIVATE KEY" && len(passphrase) == 0:
 		return nil, fmt.Errorf("%w: %w", errPassphrase, schemas.InvalidArgument("The key of the certificate is encrypted, and no passphrase was given."))
 	case block.Type == "ENCRYPTED PRIVATE KEY":
-		if key, err = pkcs8.ParsePKCS8PrivateKey(block.Bytes, passphrase); err != nil {
+		key, err = pkcs8.ParsePKCS8PrivateKey(block.Bytes, passphrase)
+		switch {
+		case err != nil && (strings.Contains(err.Error(), "unsupported") || strings.Contains(err.Error(), "only P")):
+			return nil, unsupportedCipher(block.Bytes)
+		case err != nil:
 			return nil, schemas.InvalidArgument("The passphrase does not open the key of the certificate.")
 		}
 	}
@@ -188,7 +209,10 @@ func readKeyBlock(block *pem.Block, passphrase []byte) (any, error) {
 // readPFX tries the passphrase that many tools give a file without one: none.
 func readPFX(raw, passphrase []byte) (any, []*x509.Certificate, error) {
 	key, leaf, chain, err := pkcs12.DecodeChain(raw, string(passphrase))
+	var unsupported pkcs12.NotImplementedError
 	switch {
+	case errors.As(err, &unsupported):
+		return nil, nil, schemas.InvalidArgument("The PFX file is encrypted in a form that is not supported: export it again with AES256 and SHA256, or convert it to PEM with: openssl pkcs12 -in FILE.pfx -out FILE.pem")
 	case errors.Is(err, pkcs12.ErrIncorrectPassword) && len(passphrase) == 0:
 		return nil, nil, fmt.Errorf("%w: %w", errPassphrase, schemas.InvalidArgument("The PFX file is encrypted, and no passphrase was given."))
 	case errors.Is(err, pkcs12.ErrIncorrectPassword):

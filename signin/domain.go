@@ -87,7 +87,10 @@ func (l lookup) problem(code schemas.Code, what string) *schemas.Problem {
 // unreached says why there was no answer.
 func (l lookup) unreached(err error) *schemas.Problem {
 	var timeout net.Error
+	var proxy *httpclient.ProxyError
 	switch {
+	case errors.As(err, &proxy):
+		return schemas.NewProblem(schemas.CodeNetwork, fmt.Sprintf("The domain %s was not looked up: %s.", l.domain, proxy), schemas.WithHint("%s", proxy.Next))
 	case errors.Is(err, context.Canceled):
 		return l.problem(schemas.CodeCancelled, "was no longer asked")
 	case errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout():
@@ -109,11 +112,17 @@ func (l lookup) refused(response *http.Response, body []byte) *schemas.Problem {
 		problem := l.problem(schemas.CodeSignInUnavailable, "asks to slow down and did not answer")
 		problem.RetryAfterSeconds = retryAfter(response.Header)
 		return problem
-	case status < 500 && decoded && (said.Error == "invalid_tenant" || said.has(codeNoTenant, codeBadTenantName)):
+	case status < 500 && decoded && said.meansNoTenant():
 		return l.problem(schemas.CodeTenantNotFound, "knows no tenant")
 	default:
 		return l.problem(schemas.CodeSignInUnavailable, "answered with status "+strconv.Itoa(status)+", which tells nothing,")
 	}
+}
+
+// meansNoTenant is about the tenant, where other numbers are about the request.
+func (e entraError) meansNoTenant() bool {
+	known, _ := e.known()
+	return e.Error == "invalid_tenant" || known.finding == findingNoTenant
 }
 
 // tenant reads the ID out of the issuer, which has to be one of the authority

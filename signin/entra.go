@@ -75,24 +75,22 @@ func (s *Source) storedProof(ctx context.Context, t target, secret vault.Secret)
 
 // mintWith presents a proof, unless it was refused a moment ago.
 func (s *Source) mintWith(ctx context.Context, t target, p proof, claims string) (token, bool, *schemas.Problem) {
-	if refused := s.refusals.find(t, p.secret); refused != nil {
+	if refused := s.refused.find(t, p.secret); refused != nil {
 		return token{}, false, refused
 	}
 	var problem *schemas.Problem
-	leave := s.gates.enter(ctx, t.credentialKey(), p.secret)
-	defer func() { leave(problem != nil && refusesCredential(problem.Code)) }()
-	if refused := s.refusals.find(t, p.secret); refused != nil {
+	leave := s.first.enter(ctx, t.credentialKey(), p.secret)
+	defer func() { leave(problem != nil && isRefusal(t, problem) && scopeOf(problem) != scopeTenant) }()
+	if refused := s.refused.find(t, p.secret); refused != nil {
 		return token{}, false, refused
 	}
 	var got token
 	if got, problem = s.present(ctx, t, p, claims); problem != nil {
-		s.refusals.keep(t, p.secret, problem)
+		s.refused.keep(t, p.secret, problem)
+	} else {
+		s.refused.accept(t)
 	}
 	return got, true, problem
-}
-
-func refusesCredential(code schemas.Code) bool {
-	return code == schemas.CodeCredentialRejected || code == schemas.CodeCredentialExpired
 }
 
 // secretProblem adds to what the vault said whose secret it is and, where there
@@ -128,7 +126,7 @@ func (s *Source) present(ctx context.Context, t target, p proof, claims string) 
 		Scopes: []string{t.cloud.Scope()}, Claims: t.claims(claims), EnableCAE: true,
 	})
 	if err != nil {
-		return token{}, x.problem(t, p.secret)
+		return token{}, x.problem(t)
 	}
 	sealed, problem := s.accept(got, t)
 	if problem == nil && p.settle != nil {

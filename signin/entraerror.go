@@ -9,15 +9,13 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 
-	"mcp-partner/internal/sealed"
+	"mcp-partner/internal/httpclient"
 	"mcp-partner/schemas"
 	"mcp-partner/tenants"
-	"mcp-partner/vault"
 )
 
 // entraError is the error body of Entra ID's token endpoint, as its reference
@@ -25,33 +23,15 @@ import (
 type entraError struct {
 	Error         string `json:"error"`
 	SubError      string `json:"suberror"`
-	Description   string `json:"error_description"`
 	Codes         []int  `json:"error_codes"`
 	CorrelationID string `json:"correlation_id"`
 }
 
-func (e entraError) has(codes ...int) bool {
-	return slices.ContainsFunc(e.Codes, func(code int) bool { return slices.Contains(codes, code) })
-}
-
-// Numbers of Entra ID's errors. Microsoft says that they may change, so what
-// decides is error and suberror wherever those tell the cases apart.
-const (
-	codeNoTenant        = 90002   // tenant not found
-	codeBadTenantName   = 900023  // tenant identifier is neither a name nor a GUID
-	codeNoConsent       = 65001   // nobody consented
-	codeNotInTenant     = 700016  // application not found in the tenant
-	codeNoPrincipal     = 7000229 // no service principal in the tenant
-	codeDisabledApp     = 7000112 // application is disabled
-	codeExpiredSecret   = 7000222 // client secret has expired
-	codeUserNotInTenant = 50020   // the user has no account in the tenant
-	codeNoResource      = 500011  // the audience is unknown in the tenant
-	codeBadAssertion    = 700027  // the certificate is not registered, or the signature is wrong
-	codeOldAssertion    = 700024  // the assertion is not within its time
-)
+// known returns what is known of the first number that is known.
+func (e entraError) known() (entraCode, bool) { return knownCode(e.Codes...) }
 
 // problem says why a sign-in failed, from what the transport noted.
-func (x *exchange) problem(t target, secret vault.Secret) *schemas.Problem {
+func (x *exchange) problem(t target) *schemas.Problem {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	switch {
@@ -60,7 +40,7 @@ func (x *exchange) problem(t target, secret vault.Secret) *schemas.Problem {
 	case x.tries == 0:
 		return schemas.NewProblem(schemas.CodeInternal, "The sign-in to tenant "+t.tenant+" failed before anything was sent.")
 	case x.failure != nil && t.credential.Kind == tenants.KindManagedIdentity && !errors.Is(x.failure, context.Canceled) && !errors.Is(x.failure, errStrayRequest):
-		return t.noEndpoint("nothing answers at " + x.host)
+		return t.noEndpoint(identityEndpoint(x.host) + " does not answer")
 	case x.failure != nil:
 		return networkProblem(x.failure, t, x.host)
 	case x.status == http.StatusOK:
@@ -71,24 +51,26 @@ func (x *exchange) problem(t target, secret vault.Secret) *schemas.Problem {
 	}
 	var body entraError
 	if json.Unmarshal(x.body, &body) != nil || body.Error == "" {
-		return t.statusProblem(x.status, x.header)
+		return t.statusProblem(t.host(), x.status, x.header)
 	}
 	problem := t.entraProblem(body, x.status, x.header)
-	x.foreign(problem, body, secret)
+	attach(problem, body)
 	return problem
 }
 
-// foreign attaches what support asks for. A far side that repeats the request
-// would show the secret: then its text is dropped.
-func (x *exchange) foreign(problem *schemas.Problem, body entraError, secret vault.Secret) {
+// attach adds what support asks for: the number and the correlation ID. The
+// words of a token endpoint are not passed on: they may repeat the request, and
+// whoever runs the endpoint may write them.
+func attach(problem *schemas.Problem, body entraError) {
 	if len(body.Codes) > 0 {
-		problem.ForeignCode = "AADSTS" + strconv.Itoa(body.Codes[0])
+		number := body.Codes[0]
+		if known, ok := body.known(); ok {
+			number = known.number
+		}
+		problem.ForeignCode = "AADSTS" + strconv.Itoa(number)
 	}
 	if schemas.IsGUID(body.CorrelationID) {
 		problem.CorrelationID = strings.ToLower(body.CorrelationID)
-	}
-	if !sealed.OccursIn(secret, body.Description) && !x.repeats(body.Description) {
-		problem.Foreign = schemas.Foreign(body.Description)
 	}
 }
 
@@ -102,27 +84,32 @@ func (t target) host() string {
 
 // unusable says that Entra ID gave no usable answer.
 func (t target) unusable(what string, retryable bool) *schemas.Problem {
-	p := schemas.NewProblem(schemas.CodeSignInUnavailable,
-		fmt.Sprintf("Signing in to tenant %s failed: %s %s.", t.tenant, t.host(), what))
+	return t.unusableOf(t.host(), what, retryable)
+}
+
+// unusableOf names the one that answered.
+func (t target) unusableOf(who, what string, retryable bool) *schemas.Problem {
+	p := schemas.NewProblem(schemas.CodeSignInUnavailable, fmt.Sprintf("Signing in to tenant %s failed: %s %s.", t.tenant, who, what))
 	p.Retryable = retryable
 	return p
 }
 
-// statusProblem judges an answer without an error body of Entra ID.
-func (t target) statusProblem(status int, header http.Header) *schemas.Problem {
+// statusProblem judges an answer without an error body of the one that was
+// asked, which who names.
+func (t target) statusProblem(who string, status int, header http.Header) *schemas.Problem {
 	switch {
 	case status >= 300 && status < 400:
-		return t.unusable("wants to redirect, which is not followed: the secret would go to another place", false)
+		return t.unusableOf(who, "wants to redirect, which is not followed: the secret would go to another place", false)
 	case status == http.StatusTooManyRequests:
-		p := t.unusable("asks to slow down", true)
+		p := t.unusableOf(who, "asks to slow down", true)
 		p.RetryAfterSeconds = retryAfter(header)
 		return p
 	case status >= 500:
-		p := t.unusable("answered with status "+strconv.Itoa(status), true)
+		p := t.unusableOf(who, "answered with status "+strconv.Itoa(status), true)
 		p.RetryAfterSeconds = retryAfter(header)
 		return p
 	}
-	return t.unusable("answered with status "+strconv.Itoa(status)+" and no error of Entra ID (is a proxy in between?)", true)
+	return t.unusableOf(who, "answered with status "+strconv.Itoa(status)+" and not in the form that was expected, as something in between would", true)
 }
 
 // retryAfter reads the header in seconds; its other form, a date, is rare and
@@ -135,31 +122,76 @@ func retryAfter(header http.Header) int {
 	return seconds
 }
 
-// entraProblem judges an error body of Entra ID.
+// entraProblem judges an error body of Entra ID: by its number, where that is
+// known, else by error and suberror.
 func (t target) entraProblem(e entraError, status int, header http.Header) *schemas.Problem {
+	if status >= 500 || status == http.StatusTooManyRequests {
+		return t.statusProblem(t.host(), status, header)
+	}
+	if known, ok := e.known(); ok {
+		return t.findingProblem(known)
+	}
+	return t.findingProblem(entraCode{finding: e.finding()})
+}
+
+// finding judges by the names of an error alone.
+func (e entraError) finding() finding {
 	switch {
-	case status >= 500 || status == http.StatusTooManyRequests:
-		return t.statusProblem(status, header)
-	case e.Error == "temporarily_unavailable" || e.Error == "server_error":
-		return t.unusable("says that it cannot answer at the moment", true)
-	case e.Error == "invalid_tenant" || e.Error == "invalid_request" && e.has(codeNoTenant, codeBadTenantName):
+	case e.SubError == "consent_required":
+		return findingNoConsent
+	case e.SubError == "message_only":
+		return findingBlocked
+	}
+	return map[string]finding{
+		"temporarily_unavailable": findingBusy,
+		"server_error":            findingBusy,
+		"invalid_tenant":          findingNoTenant,
+		"consent_required":        findingNoConsent,
+		"unauthorized_client":     findingNoConsent,
+		"interaction_required":    findingPerson,
+		"login_required":          findingPerson,
+		"invalid_grant":           findingPerson,
+		"access_denied":           findingBlocked,
+		"authorization_declined":  findingDeclined,
+		"expired_token":           findingLate,
+		"invalid_client":          findingSecretRejected,
+		"invalid_resource":        findingAudience,
+	}[e.Error]
+}
+
+// findingProblem says what a finding means for this tenant and credential.
+func (t target) findingProblem(c entraCode) *schemas.Problem {
+	switch c.finding {
+	case findingNoTenant:
 		return t.noTenant()
-	case e.SubError == "consent_required" || e.Error == "consent_required" || e.has(codeNoConsent, codeNotInTenant, codeNoPrincipal):
+	case findingOtherCloud:
+		return t.otherCloud()
+	case findingNoConsent:
 		return t.noConsent()
-	case e.Error == "interaction_required" || e.Error == "login_required":
+	case findingAppDisabled:
+		return t.appDisabled()
+	case findingSecretRejected:
+		return t.secretRejected()
+	case findingSecretExpired:
+		return t.secretExpired()
+	case findingClock:
+		return t.clockProblem()
+	case findingNotFederated:
+		return t.notFederated(c.detail)
+	case findingPerson:
 		return t.wantsPerson()
-	case e.Error == "authorization_declined" || e.Error == "expired_token":
-		return t.notSignedIn(e.Error == "expired_token")
-	case t.credential.Kind == tenants.KindWorkloadIdentity && e.has(notFederated()...):
-		return t.badFederation(e)
-	case e.Error == "invalid_client":
-		return t.badSecret(e)
-	case e.Error == "unauthorized_client":
-		return t.unauthorizedClient(e)
-	case e.Error == "invalid_grant" || e.Error == "access_denied":
-		return t.refusedGrant(e)
-	case e.Error == "invalid_resource" || e.has(codeNoResource):
+	case findingNoUser:
+		return t.noUser()
+	case findingBlocked:
+		return t.blocked(c.detail)
+	case findingAudience:
 		return t.badAudience()
+	case findingBusy:
+		return t.unusable("cannot answer at the moment", true)
+	case findingDeclined, findingLate:
+		return t.notSignedIn(c.finding == findingLate)
+	case findingMalformed:
+		return t.malformed()
 	}
 	return t.unusable("refused the request for a reason that this program does not know", false)
 }
@@ -167,6 +199,19 @@ func (t target) entraProblem(e entraError, status int, header http.Header) *sche
 func (t target) noTenant() *schemas.Problem {
 	return schemas.NewProblem(schemas.CodeTenantNotFound,
 		fmt.Sprintf("Entra ID (%s) knows no tenant %s, which the directory has as %s.", t.host(), t.tenantID, t.tenant))
+}
+
+// otherCloud names the clouds that are left.
+func (t target) otherCloud() *schemas.Problem {
+	var others []string
+	for _, name := range []string{tenants.CloudUSGovernment, tenants.CloudChina, tenants.CloudPublic} {
+		if name != t.cloud.Name {
+			others = append(others, name)
+		}
+	}
+	return schemas.NewProblem(schemas.CodeTenantNotFound,
+		fmt.Sprintf("Tenant %s is in another cloud than the directory entry names (%s).", t.tenant, t.host()),
+		schemas.WithCommand("Ask a person to name the tenant's cloud: "+others[0]+" or "+others[1]+".", "mcp-partner tenants set %s --cloud %s", t.tenant, others[0]))
 }
 
 // noConsent names the URL at which an administrator of the tenant consents.
@@ -185,33 +230,36 @@ func (t target) wantsPerson() *schemas.Problem {
 	return p
 }
 
-func (t target) badSecret(e entraError) *schemas.Problem {
-	switch {
-	case e.has(codeExpiredSecret):
-		return schemas.NewProblem(schemas.CodeCredentialExpired,
-			fmt.Sprintf("The %s of credential %s has expired, so it opens no tenant.", t.credential.Kind.Shows(), t.credential.Name), t.renewHint())
-	case e.has(codeOldAssertion):
-		return t.clockProblem()
-	}
+func (t target) secretExpired() *schemas.Problem {
+	return schemas.NewProblem(schemas.CodeCredentialExpired,
+		fmt.Sprintf("The %s of credential %s has expired, so it opens no tenant.", t.credential.Kind.Shows(), t.credential.Name), t.renewHint())
+}
+
+func (t target) secretRejected() *schemas.Problem {
 	return schemas.NewProblem(schemas.CodeCredentialRejected,
 		fmt.Sprintf("Entra ID does not accept the %s of credential %s.", t.credential.Kind.Shows(), t.credential.Name), t.renewHint())
 }
 
-func (t target) unauthorizedClient(e entraError) *schemas.Problem {
-	if e.has(codeDisabledApp) {
-		return schemas.NewProblem(schemas.CodeCredentialRejected,
-			fmt.Sprintf("The application of credential %s is disabled.", t.credential.Name),
-			schemas.WithHint("An administrator of the application's home tenant enables it again."))
-	}
-	return t.noConsent()
+// appDisabled cannot tell where: Entra ID answers alike for both. The text names
+// no tenant, because it may be remembered for all of them.
+func (t target) appDisabled() *schemas.Problem {
+	return schemas.NewProblem(schemas.CodeCredentialRejected,
+		fmt.Sprintf("The application of credential %s is disabled in this tenant (Enterprise applications), or in its home tenant.", t.credential.Name),
+		schemas.WithHint("An administrator of the tenant enables it under Enterprise applications; if no tenant accepts it, an administrator of its home tenant does."))
 }
 
-func (t target) refusedGrant(e entraError) *schemas.Problem {
-	if e.has(codeUserNotInTenant) {
-		return schemas.NewProblem(schemas.CodeForeignPrincipal,
-			fmt.Sprintf("The user of credential %s has no account in tenant %s.", t.credential.Name, t.tenant))
+func (t target) noUser() *schemas.Problem {
+	return schemas.NewProblem(schemas.CodeForeignPrincipal,
+		fmt.Sprintf("The user of credential %s has no account in tenant %s.", t.credential.Name, t.tenant))
+}
+
+// blocked is what neither a secret nor a sign-in mends.
+func (t target) blocked(detail string) *schemas.Problem {
+	if detail == "" {
+		detail = "a rule of the tenant refuses it"
 	}
-	return t.wantsPerson()
+	return schemas.NewProblem(schemas.CodeSignInBlocked,
+		fmt.Sprintf("The sign-in of credential %s to tenant %s is blocked: %s.", t.credential.Name, t.tenant, detail))
 }
 
 func (t target) badAudience() *schemas.Problem {
@@ -220,11 +268,21 @@ func (t target) badAudience() *schemas.Problem {
 	return p
 }
 
+func (t target) malformed() *schemas.Problem {
+	p := t.unusable("does not understand the request", false)
+	p.Hint = "Report this with the code: it is a defect of this program, or of a proxy that changes requests."
+	return p
+}
+
 // networkProblem says in our words why there was no answer; the text of a
 // transport error may hold the address of a proxy with its password.
 func networkProblem(err error, t target, host string) *schemas.Problem {
 	var timeout net.Error
+	var proxy *httpclient.ProxyError
 	switch {
+	case errors.As(err, &proxy):
+		return schemas.NewProblem(schemas.CodeNetwork, fmt.Sprintf("Signing in to tenant %s: %s.", t.tenant, proxy),
+			schemas.WithHint("%s Nothing is known about the link.", proxy.Next))
 	case errors.Is(err, errStrayRequest):
 		return schemas.NewProblem(schemas.CodeInternal, "Signing in to tenant "+t.tenant+" wanted to send something to another place than its entry names; it was stopped.",
 			schemas.WithHint("Look for environment variables that begin with AZURE_ or MSAL_."))

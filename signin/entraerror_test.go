@@ -16,7 +16,6 @@ import (
 	"mcp-partner/internal/roomtest"
 	"mcp-partner/schemas"
 	"mcp-partner/tenants"
-	"mcp-partner/vault"
 )
 
 func TestNetworkFailures(t *testing.T) {
@@ -171,7 +170,7 @@ func TestInstanceDiscoveryThatFailsIsNamed(t *testing.T) {
 	if _, err := x.Do(request); err == nil {
 		t.Fatal("no error")
 	}
-	problem := roomtest.WantCode(t, x.problem(where, vault.Secret{}), schemas.CodeNetwork)
+	problem := roomtest.WantCode(t, x.problem(where), schemas.CodeNetwork)
 	if !strings.Contains(problem.Message, "login.microsoftonline.com") || !strings.Contains(problem.Hint, "--skip-instance-discovery") {
 		t.Errorf("message %q, hint %q", problem.Message, problem.Hint)
 	}

@@ -16,7 +16,6 @@ import (
 	"mcp-partner/schemas"
 	"mcp-partner/simulator"
 	"mcp-partner/tenants"
-	"mcp-partner/vault"
 )
 
 // options are those of Microsoft's plain credentials, without a part of this
@@ -96,7 +95,7 @@ func TestMissingConsentOfEveryKind(t *testing.T) {
 	}
 	x := &exchange{tries: 1, status: 400, body: []byte(`{"error":"invalid_grant","error_codes":[65001],"suberror":"consent_required"}`)}
 	person := target{tenant: "contoso", tenantID: roomtest.TenantID(0), cloud: tenants.Cloud{Authority: "https://login.example.com"}, credential: tenants.CredentialConfig{Kind: tenants.KindDeviceCode, ClientID: tenants.PublicClientID}}
-	if problem := roomtest.WantCode(t, x.problem(person, vault.Secret{}), schemas.CodeConsentMissing); !strings.Contains(problem.Hint, "adminconsent?client_id="+tenants.PublicClientID) {
+	if problem := roomtest.WantCode(t, x.problem(person), schemas.CodeConsentMissing); !strings.Contains(problem.Hint, "adminconsent?client_id="+tenants.PublicClientID) {
 		t.Errorf("hint %q", problem.Hint)
 	}
 }

@@ -14,7 +14,6 @@ import (
 	"mcp-partner/internal/sealed"
 	"mcp-partner/schemas"
 	"mcp-partner/tenants"
-	"mcp-partner/vault"
 )
 
 // loginLimit bounds a person's sign-in; Entra ID's codes live for as long.
@@ -144,7 +143,7 @@ func (x *exchange) loginProblem(ctx context.Context, t target, err error) *schem
 	answered := x.tries > 0 && (x.failure != nil || x.status != http.StatusOK)
 	x.mu.Unlock()
 	if answered {
-		return x.problem(t, vault.Secret{})
+		return x.problem(t)
 	}
 	// The browser came back with an error, or could not be opened.
 	return t.notSignedIn(false)

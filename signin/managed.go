@@ -113,34 +113,34 @@ func (t target) noEndpoint(why string) *schemas.Problem {
 		schemas.WithHint("It works on a machine in Azure that has a managed identity; mcp-partner doctor shows where it is asked for."))
 }
 
-// managedProblem judges what the endpoint of a managed identity answered. Its
-// forms differ from platform to platform; the status tells the cases apart.
-func (x *exchange) managedProblem(t target) *schemas.Problem {
-	var problem *schemas.Problem
-	switch {
-	case x.status == http.StatusBadRequest || x.status == http.StatusNotFound:
-		problem = schemas.NewProblem(schemas.CodeCredentialRejected,
-			fmt.Sprintf("This machine has no such managed identity as the credential %s names.", t.credential.Name), t.renewHint())
-	case x.status == http.StatusUnauthorized || x.status == http.StatusForbidden:
-		problem = schemas.NewProblem(schemas.CodeCredentialRejected,
-			fmt.Sprintf("The identity endpoint of this machine does not answer the credential %s (status %d).", t.credential.Name, x.status), t.renewHint())
-	default:
-		problem = t.statusProblem(x.status, x.header)
+// identityEndpoint names who answers for the managed identities of a machine.
+func identityEndpoint(host string) string {
+	for _, name := range []string{"IDENTITY_ENDPOINT", "MSI_ENDPOINT"} {
+		if os.Getenv(name) != "" {
+			return "the identity endpoint " + host + " (" + name + ")"
+		}
 	}
-	if text := managedText(x.body); !x.repeats(text) {
-		problem.Foreign = schemas.Foreign(text)
-	}
-	return problem
+	return "the metadata service of the machine (" + host + ")"
 }
 
-// managedText finds the message in the forms of IMDS and of App Service.
-func managedText(body []byte) string {
-	var answer struct {
-		Description string `json:"error_description"`
-		Message     string `json:"message"`
+// managedProblem judges what the endpoint of a managed identity answered. Its
+// forms differ from platform to platform; the status tells the cases apart. An
+// answer that is no JSON object is that of something else.
+func (x *exchange) managedProblem(t target) *schemas.Problem {
+	var answer map[string]json.RawMessage
+	who := identityEndpoint(x.host)
+	if json.Unmarshal(x.body, &answer) != nil {
+		return t.statusProblem(who, x.status, x.header)
 	}
-	if json.Unmarshal(body, &answer) != nil {
-		return ""
+	switch x.status {
+	case http.StatusBadRequest, http.StatusNotFound:
+		return t.identityRefused(who+" does not have the managed identity that credential "+t.credential.Name+" names", x.status)
+	case http.StatusUnauthorized, http.StatusForbidden:
+		return t.identityRefused(who+" does not accept the request for credential "+t.credential.Name, x.status)
 	}
-	return answer.Description + answer.Message
+	return t.statusProblem(who, x.status, x.header)
+}
+
+func (t target) identityRefused(what string, status int) *schemas.Problem {
+	return schemas.NewProblem(schemas.CodeCredentialRejected, fmt.Sprintf("Signing in to tenant %s failed: %s (status %d).", t.tenant, what, status), t.renewHint())
 }

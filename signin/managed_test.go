@@ -132,7 +132,7 @@ func TestManagedIdentityThatIsNotThere(t *testing.T) {
 	for range 3 {
 		_, err := w.token("contoso")
 		problem := roomtest.WantCode(t, err, schemas.CodeCredentialRejected)
-		if problem.Foreign != "Identity not found" || !strings.Contains(problem.Hint, "Assign the identity") {
+		if problem.Foreign != "" || !strings.Contains(problem.Message, "the metadata service of the machine (169.254.169.254)") || !strings.Contains(problem.Hint, "Assign the identity") {
 			t.Errorf("problem is %+v", problem)
 		}
 	}
@@ -152,7 +152,7 @@ func TestNoMachineInAzure(t *testing.T) {
 	})
 	_, err := w.token("contoso")
 	problem := roomtest.WantCode(t, err, schemas.CodeSignInUnavailable)
-	if !strings.Contains(problem.Message, "nothing answers at 169.254.169.254") || !strings.Contains(problem.Hint, "machine in Azure") {
+	if !strings.Contains(problem.Message, "the metadata service of the machine (169.254.169.254) does not answer") || !strings.Contains(problem.Hint, "machine in Azure") {
 		t.Errorf("problem is %+v", problem)
 	}
 }

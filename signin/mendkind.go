@@ -43,20 +43,9 @@ func (t target) loginHint() schemas.ProblemOption {
 	return schemas.WithCommand("Ask a person to sign in.", "mcp-partner vault login %s", t.credential.Name)
 }
 
-// notFederated are Entra ID's numbers for an assertion that no federated
-// credential of the application fits.
-func notFederated() []int { return []int{70021, 700211, 700212, 700213} }
-
-func (t target) badFederation(e entraError) *schemas.Problem {
-	what := "its issuer, subject and audience"
-	switch {
-	case e.has(700211):
-		what = "its issuer"
-	case e.has(700212):
-		what = "its audience"
-	case e.has(700213):
-		what = "its subject"
-	}
+// notFederated says what of an assertion no federated credential of the
+// application fits.
+func (t target) notFederated(what string) *schemas.Problem {
 	return schemas.NewProblem(schemas.CodeCredentialRejected,
 		fmt.Sprintf("The application of credential %s has no federated credential that fits the assertion: %s.", t.credential.Name, what), t.renewHint())
 }

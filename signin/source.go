@@ -9,7 +9,7 @@ import (
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
-	"github.com/hashicorp/golang-lru/v2"
+	lru "github.com/hashicorp/golang-lru/v2"
 
 	"mcp-partner/internal/azurecli"
 	"mcp-partner/internal/flight"
@@ -74,8 +74,8 @@ type Source struct {
 	stop     context.CancelFunc
 	signIns  *flight.Group[flightKey, token]
 	az       chan struct{}
-	refusals *refusals
-	gates    *gates
+	refused  *negativeCache
+	first    *firstSignIn
 	asserted *assertions
 	pairs    *pairs
 	// learning is held by whoever writes down when a secret ends.
@@ -98,11 +98,11 @@ func NewSource(options Options) *Source {
 		directory: options.Directory, store: options.Store, http: options.HTTP, metadata: options.Metadata,
 		now: options.Clock, runner: options.Runner, logger: options.Logger, onToken: options.OnToken,
 		stop: stop, signIns: flight.New[flightKey, token](base, signInLimit),
-		az: make(chan struct{}, azAtOnce), gates: newGates(), pairs: &pairs{},
+		az: make(chan struct{}, azAtOnce), first: newFirstSignIn(), pairs: &pairs{},
 	}
 	s.slots, _ = lru.New[slotKey, *slot](maxSlots) // fails for no size but 0
 	s.fillDefaults()
-	s.refusals = newRefusals(s.now)
+	s.refused = newNegativeCache(s.now)
 	s.asserted = &assertions{now: s.now, http: func() (*http.Client, error) { return s.http.Client(nil) }}
 	return s
 }

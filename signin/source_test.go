@@ -19,7 +19,6 @@ import (
 	"mcp-partner/internal/roomtest"
 	"mcp-partner/schemas"
 	"mcp-partner/tenants"
-	"mcp-partner/vault"
 )
 
 func TestTokenRequestOnTheWire(t *testing.T) {
@@ -405,7 +404,7 @@ func TestExchangeStopsStrayRequests(t *testing.T) {
 			t.Errorf("%s %s: %v", stray.method, stray.url, err)
 		}
 	}
-	problem := x.problem(target{tenant: "contoso"}, vault.Secret{})
+	problem := x.problem(target{tenant: "contoso"})
 	roomtest.WantCode(t, problem, schemas.CodeInternal)
 }
 

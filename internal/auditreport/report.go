@@ -63,14 +63,6 @@ type column struct {
 	value       func(schemas.AuditRow) string
 }
 
-// columns are those of every audit, and behind them those of roles.
-func (r Report) columns() []column {
-	if !r.Audit().Roles {
-		return columns()
-	}
-	return append(columns(), roleColumns()...)
-}
-
 func columns() []column {
 	return []column{
 		{"state", "State", func(r schemas.AuditRow) string { return string(r.State) }},
@@ -117,7 +109,7 @@ func ofProblem(value func(*schemas.Problem) string) func(schemas.AuditRow) strin
 func (r Report) csv(w io.Writer, rows Rows) error {
 	writer := csv.NewWriter(w)
 	writer.UseCRLF = true
-	all := r.columns()
+	all := columns()
 	record := make([]string, len(all))
 	for i, c := range all {
 		record[i] = c.name

@@ -1,9 +1,7 @@
 package azurecli
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"os/exec"
 	"path/filepath"
 	"time"
@@ -37,6 +35,9 @@ func Find() (string, error) {
 	return path, nil
 }
 
+// accountLimit bounds az where the caller's context does not.
+const accountLimit = 30 * time.Second
+
 // CurrentAccount asks az for its current account, with which a new
 // tenant entry can be filled in. It returns a CodeAzureCLIUnavailable problem
 // if az is missing or nobody is signed in, CodeTimeout if az takes too long.
@@ -45,9 +46,9 @@ func CurrentAccount(ctx context.Context, azPath string) (Account, error) {
 }
 
 func currentAccount(ctx context.Context, runner Runner, azPath string) (Account, error) {
-	ctx, cancel := context.WithTimeout(ctx, azAccountLimit)
+	ctx, cancel := context.WithTimeout(ctx, accountLimit)
 	defer cancel()
-	stdout, _, err := runner.Run(ctx, azPath, "account", "show", "--output", "json")
+	stdout, stderr, err := runner.Run(ctx, azPath, "account", "show", "--output", "json")
 	if err == nil {
 		return decodeAccount(stdout)
 	}
@@ -55,24 +56,24 @@ func currentAccount(ctx context.Context, runner Runner, azPath string) (Account,
 		return Account{}, schemas.ContextProblem(ctx.Err(), "Running az")
 	}
 	if _, failed := err.(*exec.ExitError); failed {
-		return Account{}, Unavailable("Nobody is signed in with az.", schemas.WithCommand("Ask a person to sign in.", "az login"))
+		return Account{}, Failed(stderr, "az account show", "az login")
 	}
 	return Account{}, NotRunnable(azPath, err)
 }
 
-func decodeAccount(data []byte) (Account, error) {
-	var answer struct {
-		TenantID   string `json:"tenantId"`
-		TenantName string `json:"tenantDisplayName"`
-		Cloud      string `json:"environmentName"`
-		User       struct {
-			Name string `json:"name"`
-			Type string `json:"type"`
-		} `json:"user"`
-	}
-	// Some versions put a byte order mark before it.
-	err := json.Unmarshal(bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")), &answer)
-	if err != nil || !schemas.IsGUID(answer.TenantID) {
+type accountAnswer struct {
+	TenantID   string `json:"tenantId"`
+	TenantName string `json:"tenantDisplayName"`
+	Cloud      string `json:"environmentName"`
+	User       struct {
+		Name string `json:"name"`
+		Type string `json:"type"`
+	} `json:"user"`
+}
+
+func decodeAccount(output []byte) (Account, error) {
+	answer, ok := decodeObject(output, func(a accountAnswer) bool { return schemas.IsGUID(a.TenantID) })
+	if !ok {
 		return Account{}, Unavailable("az does not say in which tenant it is signed in.", schemas.WithCommand("Ask a person to run az by hand.", "az account show"))
 	}
 	return Account{
@@ -80,6 +81,3 @@ func decodeAccount(data []byte) (Account, error) {
 		User: schemas.Foreign(answer.User.Name), UserType: schemas.Foreign(answer.User.Type), Cloud: schemas.Foreign(answer.Cloud),
 	}, nil
 }
-
-// azAccountLimit bounds az where the caller's context does not.
-const azAccountLimit = 30 * time.Second

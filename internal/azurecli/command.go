@@ -4,7 +4,6 @@ package azurecli
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"io/fs"
 	"os"
@@ -13,8 +12,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 
 	"mcp-partner/schemas"
 )
@@ -81,29 +78,11 @@ func (b *bounded) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// DecodeToken reads az's answer. Before version 2.54 it names the end of the
-// token only in local time.
-func DecodeToken(data []byte) (azcore.AccessToken, error) {
-	var answer struct {
-		AccessToken string `json:"accessToken"`
-		Seconds     int64  `json:"expires_on"`
-		Local       string `json:"expiresOn"`
-	}
-	if err := json.Unmarshal(data, &answer); err != nil || answer.AccessToken == "" {
-		return azcore.AccessToken{}, errors.New("no token")
-	}
-	expires := time.Unix(answer.Seconds, 0)
-	if answer.Seconds == 0 {
-		var err error
-		if expires, err = time.ParseInLocation("2006-01-02 15:04:05.999999", answer.Local, time.Local); err != nil {
-			return azcore.AccessToken{}, errors.New("no expiry")
-		}
-	}
-	return azcore.AccessToken{Token: answer.AccessToken, ExpiresOn: expires.UTC()}, nil
-}
-
 // NotRunnable says why the command could not be started.
 func NotRunnable(path string, err error) *schemas.Problem {
+	if _, found := os.Stat(path); found == nil && errors.Is(err, fs.ErrNotExist) {
+		return Unavailable("The az command at "+path+" cannot be started: the interpreter that its first line names is not there.", schemas.WithHint("Ask a person to install Azure CLI again, or to set the path of az."))
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return Unavailable("There is no az command at "+path+".", schemas.WithHint("Ask a person to install Azure CLI, or to set the path of az again."))
 	}

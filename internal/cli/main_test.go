@@ -43,9 +43,7 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup:               setupScript,
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"json": jsonCommand, "sim": simCommand, "mode": modeCommand, "kind": kindCommand,
-			"run": runCommand, "input": inputCommand,
-		},
+		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"json": jsonCommand, "sim": simCommand, "mode": modeCommand, "kind": kindCommand},
 	})
 }
 
@@ -58,7 +56,6 @@ func setupScript(env *testscript.Env) error {
 	}
 	env.Defer(world.Close)
 	env.Values[worldKey] = world
-	env.Values[inputKey] = &script{}
 	for name, content := range map[string]string{"ca.pem": string(world.Server.CAPEM()), "secret.txt": world.Sim.ClientSecret() + "\n"} {
 		if err := os.WriteFile(filepath.Join(env.WorkDir, name), []byte(content), 0o600); err != nil {
 			return err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"strings"
+	"time"
 
 	"mcp-partner/internal/app"
 	"mcp-partner/internal/cli/term"
@@ -123,7 +124,13 @@ func askCertificate(ctx context.Context, c *credential.Options, deps *Deps, conf
 		}
 		secret, about, err = signin.NewCertificate(raw, passphrase)
 	}
-	return credential.Provided{Secret: secret, Config: signin.Renewed(config, about, "")}, err
+	if err == nil {
+		err = about.CheckDates(time.Now())
+	}
+	if err != nil {
+		return credential.Provided{}, err
+	}
+	return credential.Provided{Secret: secret, Config: signin.Renewed(config, about, "")}, nil
 }
 
 func readCertificate(k *credential.KindOptions, deps *Deps) ([]byte, error) {

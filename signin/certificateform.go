@@ -1,0 +1,121 @@
+package signin
+
+import (
+	"bytes"
+	"crypto/x509/pkix"
+	"encoding/asn1"
+	"encoding/base64"
+	"strings"
+
+	"mcp-partner/schemas"
+)
+
+// plainForm takes off what editors, shells and Key Vault put around a PEM or PFX
+// file: a byte order mark, UTF-16, and base64.
+func plainForm(raw []byte) []byte {
+	raw = withoutMark(raw)
+	if isPEM(raw) {
+		return raw
+	}
+	text := strings.Trim(strings.Join(strings.Fields(string(raw)), ""), `"`)
+	for _, encoding := range []*base64.Encoding{base64.StdEncoding, base64.RawStdEncoding} {
+		// A PFX file is an ASN.1 sequence.
+		if decoded, err := encoding.DecodeString(text); err == nil && (isPEM(decoded) || bytes.HasPrefix(decoded, []byte{0x30})) {
+			return decoded
+		}
+	}
+	return raw
+}
+
+func isPEM(raw []byte) bool { return bytes.Contains(raw, []byte("-----BEGIN ")) }
+
+// withoutMark drops a byte order mark. PEM is ASCII, so of UTF-16 every other
+// byte says everything.
+func withoutMark(raw []byte) []byte {
+	switch {
+	case bytes.HasPrefix(raw, []byte("\xef\xbb\xbf")):
+		return raw[3:]
+	case bytes.HasPrefix(raw, []byte("\xff\xfe")):
+		return everyOther(raw[2:], 0)
+	case bytes.HasPrefix(raw, []byte("\xfe\xff")):
+		return everyOther(raw[2:], 1)
+	}
+	return raw
+}
+
+func everyOther(raw []byte, from int) []byte {
+	kept := make([]byte, 0, len(raw)/2+1)
+	for i := from; i < len(raw); i += 2 {
+		kept = append(kept, raw[i])
+	}
+	return kept
+}
+
+// unsupportedCipher names how a key is encrypted where that is not supported,
+// so that nobody looks for another passphrase.
+func unsupportedCipher(der []byte) error {
+	return schemas.InvalidArgument("The key of the certificate is encrypted in a form that is not supported (%s): convert it with: openssl pkcs8 -topk8 -v2 aes256 -in KEY.pem", cipherName(der))
+}
+
+// cipherName reads the algorithm of an EncryptedPrivateKeyInfo (RFC 5958).
+func cipherName(der []byte) string {
+	var info struct {
+		Algorithm pkix.AlgorithmIdentifier
+		Data      []byte
+	}
+	if _, err := asn1.Unmarshal(der, &info); err != nil {
+		return "unknown"
+	}
+	var scheme struct{ Derivation, Cipher pkix.AlgorithmIdentifier }
+	if _, err := asn1.Unmarshal(info.Algorithm.Parameters.FullBytes, &scheme); err != nil || len(scheme.Cipher.Algorithm) == 0 {
+		return algorithmName(info.Algorithm.Algorithm)
+	}
+	derivation := algorithmName(scheme.Derivation.Algorithm)
+	var parameters struct {
+		Salt       []byte
+		Iterations int
+		Length     int                      `asn1:"optional"`
+		Function   pkix.AlgorithmIdentifier `asn1:"optional"`
+	}
+	if _, err := asn1.Unmarshal(scheme.Derivation.Parameters.FullBytes, &parameters); err == nil && len(parameters.Function.Algorithm) > 0 {
+		derivation += " with " + algorithmName(parameters.Function.Algorithm)
+	}
+	return derivation + ", " + algorithmName(scheme.Cipher.Algorithm)
+}
+
+// algorithmName is OpenSSL's name of an algorithm, or its number.
+func algorithmName(id asn1.ObjectIdentifier) string {
+	if name, ok := map[string]string{
+		"1.2.840.113549.1.12.1.1":   "PBE-SHA1-RC4-128",
+		"1.2.840.113549.1.12.1.2":   "PBE-SHA1-RC4-40",
+		"1.2.840.113549.1.12.1.3":   "PBE-SHA1-3DES",
+		"1.2.840.113549.1.12.1.4":   "PBE-SHA1-2DES",
+		"1.2.840.113549.1.12.1.5":   "PBE-SHA1-RC2-128",
+		"1.2.840.113549.1.12.1.6":   "PBE-SHA1-RC2-40",
+		"1.2.840.113549.1.5.1":      "PBE-MD2-DES",
+		"1.2.840.113549.1.5.3":      "PBE-MD5-DES",
+		"1.2.840.113549.1.5.4":      "PBE-MD2-RC2-64",
+		"1.2.840.113549.1.5.6":      "PBE-MD5-RC2-64",
+		"1.2.840.113549.1.5.10":     "PBE-SHA1-DES",
+		"1.2.840.113549.1.5.11":     "PBE-SHA1-RC2-64",
+		"1.2.840.113549.1.5.12":     "PBKDF2",
+		"1.3.6.1.4.1.11591.4.11":    "scrypt",
+		"1.2.840.113549.2.7":        "HMAC-SHA1",
+		"1.2.840.113549.2.8":        "HMAC-SHA224",
+		"1.2.840.113549.2.9":        "HMAC-SHA256",
+		"1.2.840.113549.2.10":       "HMAC-SHA384",
+		"1.2.840.113549.2.11":       "HMAC-SHA512",
+		"1.2.840.113549.3.2":        "RC2-CBC",
+		"1.2.840.113549.3.7":        "DES-EDE3-CBC",
+		"1.3.14.3.2.7":              "DES-CBC",
+		"2.16.840.1.101.3.4.1.2":    "AES-128-CBC",
+		"2.16.840.1.101.3.4.1.22":   "AES-192-CBC",
+		"2.16.840.1.101.3.4.1.42":   "AES-256-CBC",
+		"1.2.392.200011.61.1.1.1.2": "CAMELLIA-128-CBC",
+		"1.2.392.200011.61.1.1.1.4": "CAMELLIA-256-CBC",
+		"1.2.410.200004.1.4":        "SEED-CBC",
+	}[id.String()]; ok {
+		return name
+	}
+	return id.String()
+}

@@ -1,0 +1,151 @@
+package signin
+
+import (
+	"maps"
+	"sync"
+	"time"
+
+	"mcp-partner/internal/naming"
+	"mcp-partner/schemas"
+	"mcp-partner/vault"
+)
+
+const (
+	// refusedFor is how long a refusal is taken to stand, so that a run over
+	// hundreds of tenants does not present a bad secret hundreds of times.
+	refusedFor = 45 * time.Second
+	// azRefusedFor is shorter, because a person may be signing in right now.
+	azRefusedFor = 5 * time.Second
+	// maxRefusals is how many may be remembered before those that ended are
+	// looked for.
+	maxRefusals = 1024
+)
+
+// credentialKey names a credential as Entra ID sees it.
+type credentialKey struct{ name, clientID, authority string }
+
+// refusalKey names what a refusal is about; without a tenant it is about the
+// credential as a whole.
+type refusalKey struct {
+	credential credentialKey
+	tenantID   string
+}
+
+func (t target) credentialKey() credentialKey {
+	return credentialKey{naming.Fold(t.credential.Name), t.credential.ClientID, t.cloud.Authority}
+}
+
+// refusal is what Entra ID said of one secret. Another secret is another case.
+type refusal struct {
+	problem  schemas.Problem
+	secret   vault.Secret
+	tenantID string
+	until    time.Time
+}
+
+// negativeCache remembers refusals for a short time. Time-outs and server
+// errors say nothing about the credential and are never kept.
+//
+// A refusal that may be the tenant's own stands for that tenant. It stands for
+// all tenants once two of them gave it and none accepted the credential
+// meanwhile.
+type negativeCache struct {
+	now  func() time.Time
+	mu   sync.Mutex
+	kept map[refusalKey]refusal
+	// unclear is the last refusal of a credential that does not say whose it is.
+	unclear map[credentialKey]refusal
+	// accepted is until when an acceptance speaks against such a refusal.
+	accepted map[credentialKey]time.Time
+}
+
+func newNegativeCache(now func() time.Time) *negativeCache {
+	return &negativeCache{now: now, kept: map[refusalKey]refusal{}, unclear: map[credentialKey]refusal{}, accepted: map[credentialKey]time.Time{}}
+}
+
+// find returns the refusal that stands against a target, or nil.
+func (c *negativeCache) find(t target, secret vault.Secret) *schemas.Problem {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, key := range []refusalKey{{t.credentialKey(), ""}, {t.credentialKey(), t.tenantID}} {
+		kept, ok := c.kept[key]
+		if !ok {
+			continue
+		}
+		if c.now().Before(kept.until) && kept.secret.Equal(secret) {
+			problem := kept.problem
+			return &problem
+		}
+		delete(c.kept, key)
+	}
+	return nil
+}
+
+// keep remembers a problem if it is a refusal.
+func (c *negativeCache) keep(t target, secret vault.Secret, problem *schemas.Problem) {
+	if !isRefusal(t, problem) {
+		return
+	}
+	lasts := refusedFor
+	if problem.Code == schemas.CodeAzureCLIUnavailable {
+		lasts = azRefusedFor
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.sweep()
+	key := t.credentialKey()
+	fresh := refusal{*problem, secret, t.tenantID, c.now().Add(lasts)}
+	switch scopeOf(problem) {
+	case scopeTenant:
+		c.kept[refusalKey{key, t.tenantID}] = fresh
+	case scopeCredential:
+		c.kept[refusalKey{key, ""}] = fresh
+	case scopeUnclear:
+		c.kept[refusalKey{key, t.tenantID}] = fresh
+		if c.confirms(key, fresh) {
+			c.kept[refusalKey{key, ""}] = fresh
+		}
+		c.unclear[key] = fresh
+	}
+}
+
+// confirms reports whether another tenant gave the same refusal and none
+// accepted the credential. The lock is held.
+func (c *negativeCache) confirms(key credentialKey, fresh refusal) bool {
+	before, ok := c.unclear[key]
+	now := c.now()
+	return ok && before.tenantID != fresh.tenantID && now.Before(before.until) && before.secret.Equal(fresh.secret) &&
+		before.problem.Code == fresh.problem.Code && before.problem.ForeignCode == fresh.problem.ForeignCode && !now.Before(c.accepted[key])
+}
+
+// accept notes that a tenant accepted the credential.
+func (c *negativeCache) accept(t target) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	key := t.credentialKey()
+	delete(c.unclear, key)
+	c.accepted[key] = c.now().Add(refusedFor)
+}
+
+// isRefusal reports whether a problem is remembered at all.
+func isRefusal(t target, problem *schemas.Problem) bool {
+	switch problem.Code {
+	case schemas.CodeCredentialRejected, schemas.CodeCredentialExpired, schemas.CodeConsentMissing, schemas.CodeTenantNotFound,
+		schemas.CodeSignInBlocked, schemas.CodeForeignPrincipal, schemas.CodeAzureCLIUnavailable:
+		return true
+	case schemas.CodeInteractionRequired:
+		// Another sign-in is another secret, so a person who mends it is not
+		// kept waiting. A service principal's is the tenant's to mend.
+		return t.credential.Kind.Person()
+	}
+	return false
+}
+
+// sweep forgets what has ended once there is much of it. The lock is held.
+func (c *negativeCache) sweep() {
+	if len(c.kept) < maxRefusals {
+		return
+	}
+	now := c.now()
+	maps.DeleteFunc(c.kept, func(_ refusalKey, kept refusal) bool { return !now.Before(kept.until) })
+}
