@@ -84,7 +84,7 @@ func (c *Client) Apply(ctx context.Context, permit guard.Permit, change Change) 
 	after := c.readBack(ctx, w, change)
 	outcome := verdict(w, change, after)
 	outcome.After = after
-	outcome.RequestID, outcome.CorrelationID = schemas.Foreign(w.record.requestID), schemas.Foreign(w.record.correlationID)
+	outcome.RequestID, outcome.CorrelationID = schemas.Sanitize(w.record.requestID), schemas.Sanitize(w.record.correlationID)
 	return outcome
 }
 

@@ -163,7 +163,7 @@ func checkSent(t *testing.T, got Outcome) {
 }
 
 // The far side's own code stands beside the code that is no refusal.
-func TestTurnedDownWriteKeepsTheForeignCode(t *testing.T) {
+func TestTurnedDownWriteKeepsTheProvidersCode(t *testing.T) {
 	t.Parallel()
 	change := Change{ChangeUpdate, partner1, linkedTo(partner2, 3)}
 	p := testClient(t, answers(notFound(), active(partner2, 3))).Apply(t.Context(), permit(t, change), change).Problem
@@ -306,7 +306,7 @@ func TestApplyCarriesTheIDsOfTheWrite(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 	if strings.Contains(p.Message+p.Hint, "said") {
-		t.Errorf("foreign text in our own words: %+v", p)
+		t.Errorf("untrusted text in our own words: %+v", p)
 	}
 }
 

@@ -105,7 +105,7 @@ func rejected(ctx context.Context, resp *http.Response) error {
 	// Where something was taken out of the body, it is not known what it said.
 	r.absent = resp.StatusCode == http.StatusNotFound && fromARM(resp.Header) && said.saysNotFound() && !said.foreignPrincipal() && !recordOf(ctx).echoed
 	code := codeOf(r, said)
-	r.problem = schemas.NewProblem(code, messageOf(code, resp.StatusCode), schemas.WithForeign(said.code, said.message),
+	r.problem = schemas.NewProblem(code, messageOf(code, resp.StatusCode), schemas.WithUntrusted(said.code, said.message),
 		schemas.WithRequestIDs(requestIDs(resp.Header)), schemas.WithRetryAfter(recordOf(ctx).retryAfter))
 	return r
 }

@@ -52,8 +52,8 @@ func checkRead(t *testing.T, read LinkRead) {
 
 func checkClean(t *testing.T, s string) {
 	t.Helper()
-	if !utf8.ValidString(s) || utf8.RuneCountInString(s) > schemas.ForeignLimit || strings.ContainsFunc(s, unicode.IsControl) {
-		t.Fatalf("foreign text %q is not clean", s)
+	if !utf8.ValidString(s) || utf8.RuneCountInString(s) > schemas.UntrustedLimit || strings.ContainsFunc(s, unicode.IsControl) {
+		t.Fatalf("untrusted text %q is not clean", s)
 	}
 }
 

@@ -73,7 +73,7 @@ func matches(link schemas.Link, partnerID string) *bool {
 func (c *Client) judge(r *record, partner PartnerResponse, err error) LinkRead {
 	read := LinkRead{
 		Identity: c.identity(r), TokenReadable: r.readable,
-		RequestID: schemas.Foreign(r.requestID), CorrelationID: schemas.Foreign(r.correlationID),
+		RequestID: schemas.Sanitize(r.requestID), CorrelationID: schemas.Sanitize(r.correlationID),
 	}
 	var answer *rejection
 	switch {
@@ -114,8 +114,8 @@ func (c *Client) accept(l *LinkRead, p *PartnerProperties) {
 		return
 	}
 	l.Link = schemas.Link{
-		State: schemas.LinkLinked, PartnerID: string(id), PartnerName: schemas.Foreign(value(p.PartnerName)),
-		PartnerState: schemas.Foreign(value((*string)(p.State))), Version: p.Version,
+		State: schemas.LinkLinked, PartnerID: string(id), PartnerName: schemas.Sanitize(value(p.PartnerName)),
+		PartnerState: schemas.Sanitize(value((*string)(p.State))), Version: p.Version,
 		CreatedTime: value(p.CreatedTime), UpdatedTime: value(p.UpdatedTime),
 	}
 	if strings.EqualFold(l.Link.PartnerState, string(ManagementPartnerStateDeleted)) {

@@ -103,4 +103,4 @@ func domains(t TenantIDDescription) []string {
 	return list
 }
 
-func clean(s *string) string { return schemas.Foreign(value(s)) }
+func clean(s *string) string { return schemas.Sanitize(value(s)) }

@@ -13,7 +13,7 @@ type PartnerResponse struct {
 // PartnerProperties are the properties of a link.
 type PartnerProperties struct {
 	PartnerID   *string
-	PartnerName *string // foreign text, as it came
+	PartnerName *string // untrusted text, as it came
 	TenantID    *string
 	ObjectID    *string
 	// Version rises by one with every write, deletion included.
@@ -48,7 +48,7 @@ type OperationResponse struct {
 	Origin  *string           `json:"origin"`
 }
 
-// OperationDisplay is how an operation is shown; foreign text.
+// OperationDisplay is how an operation is shown; untrusted text.
 type OperationDisplay struct {
 	Provider    *string `json:"provider"`
 	Resource    *string `json:"resource"`
@@ -62,7 +62,7 @@ type TenantListResult struct {
 	Value    []*TenantIDDescription `json:"value"`
 }
 
-// TenantIDDescription is one tenant; names and domains are foreign text.
+// TenantIDDescription is one tenant; names and domains are untrusted text.
 type TenantIDDescription struct {
 	ID             *string   `json:"id"`
 	TenantID       *string   `json:"tenantId"`

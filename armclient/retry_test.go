@@ -152,7 +152,7 @@ func TestTransportFailures(t *testing.T) {
 					t.Fatalf("%+v, want %s", read.Problem, test.want)
 				}
 				if strings.Contains(read.Problem.Error()+read.Problem.Foreign+read.Problem.Hint, "SECRET") {
-					t.Errorf("foreign text got out: %+v", read.Problem)
+					t.Errorf("untrusted text got out: %+v", read.Problem)
 				}
 			})
 		})
@@ -161,7 +161,7 @@ func TestTransportFailures(t *testing.T) {
 
 func TestCredentialFailures(t *testing.T) {
 	t.Parallel()
-	rejected := schemas.NewProblem(schemas.CodeCredentialRejected, "The secret is wrong.", schemas.WithForeign("7000215", "x"))
+	rejected := schemas.NewProblem(schemas.CodeCredentialRejected, "The secret is wrong.", schemas.WithUntrusted("7000215", "x"))
 	for name, test := range map[string]struct {
 		err  error
 		want *schemas.Problem

@@ -87,7 +87,7 @@ func (r *roleReader) Assignments(ctx context.Context, subscriptionID, objectID s
 	if err == nil && !strings.EqualFold(seen.claims.objectID, objectID) {
 		err = schemas.NewProblem(schemas.CodeWrongIdentity, "The token changed to another identity while roles were read.")
 	}
-	return rows, schemas.Foreign(seen.requestID), err
+	return rows, schemas.Sanitize(seen.requestID), err
 }
 
 // Schedules implements pec.Reader.
@@ -180,7 +180,7 @@ func convertAll[W, R any](values []*W, row func(W) R) []R {
 func subscription(s armsubscriptions.Subscription) (pec.Subscription, bool) {
 	row := pec.Subscription{
 		ID: strings.ToLower(value(s.SubscriptionID)), TenantID: strings.ToLower(value(s.TenantID)),
-		Name: clean(s.DisplayName), State: schemas.Foreign(value((*string)(s.State))), Listed: true,
+		Name: clean(s.DisplayName), State: schemas.Sanitize(value((*string)(s.State))), Listed: true,
 	}
 	for _, m := range s.ManagedByTenants {
 		if m != nil && schemas.IsGUID(value(m.TenantID)) {

@@ -163,7 +163,7 @@ func (w written) answered() string {
 	return "and not confirmed (" + string(schemas.AsProblem(w.err).Code) + ")"
 }
 
-// problem carries the write's own foreign text and IDs over.
+// problem carries the write's own untrusted text and IDs over.
 func (w written) problem(code schemas.Code, message string) *schemas.Problem {
 	p := schemas.NewProblem(code, message, schemas.WithRequestIDs(w.record.requestID, w.record.correlationID))
 	if w.err != nil {

@@ -107,7 +107,7 @@ func (o Options) checkAudiences() error {
 func checkAudienceNames(names []string) error {
 	for _, name := range names {
 		if name == "" || slices.Contains(strangers(), strings.TrimRight(strings.ToLower(name), "/")) {
-			return fmt.Errorf("the audience %q is not one of this server", schemas.Foreign(name))
+			return fmt.Errorf("the audience %q is not one of this server", schemas.Sanitize(name))
 		}
 	}
 	return nil
@@ -120,7 +120,7 @@ func (a *Authenticator) addIssuers() error {
 			return err
 		}
 		if a.keys[one.name] != nil {
-			return fmt.Errorf("issuer %s is given twice", schemas.Foreign(text))
+			return fmt.Errorf("issuer %s is given twice", schemas.Sanitize(text))
 		}
 		a.issuers = append(a.issuers, one)
 		a.keys[one.name] = &keySet{issuer: one, client: a.o.Client, log: a.o.Logger, now: a.o.Now}

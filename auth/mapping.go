@@ -48,16 +48,16 @@ type CallerGrant struct {
 func (m Mapping) Check() error {
 	for name := range m.Scopes {
 		if full := m.ScopePrefix + name; !isScopeName(name) || !isScopeName(full) {
-			return fmt.Errorf("%q is not the name of a scope: printable ASCII without spaces, quotes and backslashes", schemas.Foreign(full))
+			return fmt.Errorf("%q is not the name of a scope: printable ASCII without spaces, quotes and backslashes", schemas.Sanitize(full))
 		}
 	}
 	if m.ScopePrefix != "" && !isScopeName(m.ScopePrefix) {
-		return fmt.Errorf("the scope prefix %q is not valid", schemas.Foreign(m.ScopePrefix))
+		return fmt.Errorf("the scope prefix %q is not valid", schemas.Sanitize(m.ScopePrefix))
 	}
 	for _, table := range []map[string][]guard.Scope{m.Scopes, m.Roles} {
 		for name, scopes := range table {
 			if err := checkScopes(scopes); err != nil {
-				return fmt.Errorf("%s %w", schemas.Foreign(name), err)
+				return fmt.Errorf("%s %w", schemas.Sanitize(name), err)
 			}
 		}
 	}
@@ -78,7 +78,7 @@ func isScopeName(name string) bool {
 func checkScopes(scopes []guard.Scope) error {
 	for _, scope := range scopes {
 		if !slices.Contains(guard.Scopes(), scope) {
-			return fmt.Errorf("names %q; the scopes are %v", schemas.Foreign(string(scope)), guard.Scopes())
+			return fmt.Errorf("names %q; the scopes are %v", schemas.Sanitize(string(scope)), guard.Scopes())
 		}
 	}
 	return nil
@@ -86,7 +86,7 @@ func checkScopes(scopes []guard.Scope) error {
 
 func (g CallerGrant) named(place int) string {
 	if g.Name != "" {
-		return schemas.Foreign(g.Name)
+		return schemas.Sanitize(g.Name)
 	}
 	return fmt.Sprint(place + 1)
 }
@@ -127,7 +127,7 @@ func (g CallerGrant) checkTenants() error {
 	}
 	for _, pattern := range g.Tenants {
 		if _, err := path.Match(pattern, ""); err != nil || pattern == "" {
-			return fmt.Errorf("has %q among its tenants, which is neither a name nor a glob", schemas.Foreign(pattern))
+			return fmt.Errorf("has %q among its tenants, which is neither a name nor a glob", schemas.Sanitize(pattern))
 		}
 	}
 	return nil
@@ -136,7 +136,7 @@ func (g CallerGrant) checkTenants() error {
 func (g CallerGrant) checkRest() error {
 	for _, tool := range g.Tools {
 		if _, ok := schemas.Lookup(tool); !ok {
-			return fmt.Errorf("names the tool %q, which does not exist", schemas.Foreign(tool))
+			return fmt.Errorf("names the tool %q, which does not exist", schemas.Sanitize(tool))
 		}
 	}
 	for _, id := range g.PartnerIDs {

@@ -36,7 +36,7 @@ type PlanRequest struct {
 func (w *Writer) Plan(ctx context.Context, request PlanRequest, report func(done, total int)) guard.Plan {
 	plan := guard.Plan{
 		Caller: request.Caller, Tool: request.Tool, Arguments: request.Arguments, To: request.To, From: request.From,
-		Strategy: request.Strategy, First: request.First, Reason: schemas.Foreign(request.Reason), Rows: make([]guard.PlanRow, len(request.Targets)),
+		Strategy: request.Strategy, First: request.First, Reason: schemas.Sanitize(request.Reason), Rows: make([]guard.PlanRow, len(request.Targets)),
 	}
 	late := unread(schemas.NewProblem(schemas.CodeTimeout, "There was no time left to read this link."))
 	for i, target := range request.Targets {
@@ -123,7 +123,7 @@ func (w *Writer) read(ctx context.Context, t Target) armclient.LinkRead {
 // row makes a row of what was read.
 func (r PlanRequest) row(t Target, read armclient.LinkRead) guard.PlanRow {
 	row := guard.PlanRow{
-		Identity: read.Identity, Endpoint: guard.EndpointOf(t.Tenant), Before: guard.SnapshotOf(read.Link), LinkedName: schemas.Foreign(read.Link.PartnerName), LinkedSince: read.Link.UpdatedTime,
+		Identity: read.Identity, Endpoint: guard.EndpointOf(t.Tenant), Before: guard.SnapshotOf(read.Link), LinkedName: schemas.Sanitize(read.Link.PartnerName), LinkedSince: read.Link.UpdatedTime,
 		PartnerID: r.To, Expected: t.Tenant.ExpectedPartnerID, Labels: t.Tenant.Labels,
 	}
 	if row.Identity.TenantID == "" {

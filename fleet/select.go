@@ -157,7 +157,7 @@ func (x nameIndex) find(name string) ([]int, error) {
 		matched, err := path.Match(key, candidate)
 		if err != nil {
 			return nil, schemas.NewProblem(schemas.CodeInvalidArgument,
-				fmt.Sprintf("%q is no glob: write * for any characters, ? for one, [ab] for one of some.", schemas.Foreign(name)))
+				fmt.Sprintf("%q is no glob: write * for any characters, ? for one, [ab] for one of some.", schemas.Sanitize(name)))
 		}
 		if matched {
 			fits = append(fits, i)

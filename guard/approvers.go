@@ -98,7 +98,7 @@ func (g *Guard) Deny(ctx context.Context, id, reason string) (Ticket, error) {
 	if err != nil {
 		return Ticket{}, err
 	}
-	return g.decide(ctx, ticket, Decision{Approver: g.opts.Account, Reason: schemas.Foreign(reason)})
+	return g.decide(ctx, ticket, Decision{Approver: g.opts.Account, Reason: schemas.Sanitize(reason)})
 }
 
 func (g *Guard) decide(ctx context.Context, ticket Ticket, decision Decision) (Ticket, error) {
@@ -164,7 +164,7 @@ type Credentials struct {
 // AddApprover sets an approver up. The first one needs nobody's consent, every
 // further one that of an approver.
 func (g *Guard) AddApprover(ctx context.Context, added, by Credentials) error {
-	if added.Name == "" || added.Name != schemas.Foreign(added.Name) {
+	if added.Name == "" || added.Name != schemas.Sanitize(added.Name) {
 		return schemas.NewProblem(schemas.CodeInvalidArgument, "An approver needs a name, without control characters and at most 120 characters long.")
 	}
 	if err := g.vouched(ctx, by, true); err != nil {

@@ -67,7 +67,7 @@ func outside(how string) error {
 	return schemas.NewProblem(schemas.CodeNotAllowed, "This server was started "+how)
 }
 
-func quote(s string) string { return "\"" + schemas.Foreign(s) + "\"" }
+func quote(s string) string { return "\"" + schemas.Sanitize(s) + "\"" }
 
 // undecided is a call for many tenants, each of which is asked about on its own
 // once its ID is known.

@@ -73,7 +73,7 @@ func (g *Guard) DecideAs(ctx context.Context, p Principal, id string, said Decis
 	}
 	decision := Decision{Approved: said.Approved, Approver: string(p.Caller), By: p.Caller, Token: p.Token}
 	if !said.Approved {
-		decision.Reason = schemas.Foreign(said.Reason)
+		decision.Reason = schemas.Sanitize(said.Reason)
 		return g.decide(ctx, ticket, decision)
 	}
 	if decision.Signature, err = g.opts.Sealer.attest(ticket, p.Caller); err != nil {

@@ -71,7 +71,7 @@ func TestACallerWithTheScopeDenies(t *testing.T) {
 	i := askedBy("token:bot")
 	ticket := deferred(t, g, i)
 	decided, err := g.DecideAs(t.Context(), alice(), ticket.ID, guard.DecisionRequest{Reason: "not \x1b[31mours"})
-	if err != nil || g.State(decided) != "denied" || decided.Decision.Reason != schemas.Foreign("not \x1b[31mours") {
+	if err != nil || g.State(decided) != "denied" || decided.Decision.Reason != schemas.Sanitize("not \x1b[31mours") {
 		t.Fatalf("%+v, %v", decided.Decision, err)
 	}
 	if _, _, err := g.Redeem(t.Context(), i, ticket.ID); codeOf(err) != schemas.CodeApprovalDeclined {

@@ -19,7 +19,7 @@ func (g *Guard) Frozen(ctx context.Context) (Freeze, error) {
 // as well if told so, or if they are frozen already: only Unfreeze lets go. What
 // has begun is completed. Frozen says what is stopped then.
 func (g *Guard) SetFreeze(ctx context.Context, reads bool, reason string) error {
-	reason = schemas.Foreign(reason)
+	reason = schemas.Sanitize(reason)
 	if reason == "" {
 		return schemas.NewProblem(schemas.CodeInvalidArgument, "A freeze needs a reason: agents are told it.")
 	}

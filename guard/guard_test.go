@@ -402,7 +402,7 @@ func TestNoRecordNoPermit(t *testing.T) {
 	}
 }
 
-func TestQuestionsHoldNoForeignText(t *testing.T) {
+func TestQuestionsHoldNoUntrustedText(t *testing.T) {
 	t.Parallel()
 	for _, tool := range []string{schemas.ToolRegisterPartner, schemas.ToolUpdatePartner, schemas.ToolRemovePartner} {
 		i := intent(tool)

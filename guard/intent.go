@@ -44,7 +44,7 @@ type Intent struct {
 	Identity schemas.Identity
 	// Before is the state seen.
 	Before LinkSnapshot
-	// LinkedName is the provider's name of what is linked now: foreign text,
+	// LinkedName is the provider's name of what is linked now: untrusted text,
 	// cleaned, shown to whoever decides. LinkedSince is its last write, RFC 3339.
 	LinkedName, LinkedSince string
 	// PartnerID is the ID in the URL of the write.

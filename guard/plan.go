@@ -58,7 +58,7 @@ type PlanRow struct {
 	// Endpoint is EndpointOf the tenant's entry.
 	Endpoint string       `json:"endpoint,omitempty"`
 	Before   LinkSnapshot `json:"before"`
-	// LinkedName is foreign text, cleaned. LinkedSince is the last write, RFC 3339.
+	// LinkedName is untrusted text, cleaned. LinkedSince is the last write, RFC 3339.
 	LinkedName  string `json:"linked_name,omitempty"`
 	LinkedSince string `json:"linked_since,omitempty"`
 	// PartnerID is the ID afterwards.

@@ -104,7 +104,7 @@ func PlanQuestion(plan Plan) Question {
 		q.Text += fmt.Sprintf(" It stops after the first %d.", plan.First)
 	}
 	q.Facts = append(q.Facts, Fact{"Tenants", plan.names()})
-	if reason := schemas.Foreign(plan.Reason); reason != "" {
+	if reason := schemas.Sanitize(plan.Reason); reason != "" {
 		q.Facts = append(q.Facts, Fact{"Reason given by the caller", reason})
 	}
 	return q

@@ -24,7 +24,7 @@ type Answer struct {
 }
 
 // Question is what a person is shown before a write. Text is in our own
-// words: foreign text stands in Facts only, cleaned.
+// words: untrusted text stands in Facts only, cleaned.
 type Question struct {
 	// Text says what would happen, where, and what cannot be undone.
 	Text string
@@ -32,11 +32,11 @@ type Question struct {
 	Prompt string
 	// Expect is what has to be typed, exactly.
 	Expect string
-	// Facts are foreign data to be shown beside the text, label and value.
+	// Facts are untrusted data to be shown beside the text, label and value.
 	Facts []Fact
 }
 
-// Fact is one labelled piece of foreign data, cleaned by schemas.Foreign.
+// Fact is one labelled piece of untrusted data, cleaned by schemas.Sanitize.
 type Fact struct{ Label, Value string }
 
 // QuestionFor words the confirmation of an intent.
@@ -56,13 +56,13 @@ func QuestionFor(intent Intent) Question {
 		q.Text = fmt.Sprintf("Remove the link to partner ID %s %s? Attribution ends, and only this identity could link again.", intent.PartnerID, where)
 		q.Prompt = "Type the tenant's name to confirm"
 	}
-	if name := schemas.Foreign(intent.LinkedName); name != "" {
+	if name := schemas.Sanitize(intent.LinkedName); name != "" {
 		q.Facts = append(q.Facts, Fact{"Linked now (name given by the provider)", name})
 	}
-	if reason := schemas.Foreign(intent.Reason); reason != "" {
+	if reason := schemas.Sanitize(intent.Reason); reason != "" {
 		q.Facts = append(q.Facts, Fact{"Reason given by the caller", reason})
 	}
-	if since := schemas.Foreign(intent.LinkedSince); since != "" {
+	if since := schemas.Sanitize(intent.LinkedSince); since != "" {
 		q.Facts = append(q.Facts, Fact{"Last written", since})
 	}
 	return q

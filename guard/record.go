@@ -8,7 +8,7 @@ import (
 	"mcp-partner/schemas"
 )
 
-// String words a state for a message, without foreign text.
+// String words a state for a message, without untrusted text.
 func (s LinkSnapshot) String() string {
 	switch {
 	case s.State == schemas.LinkLinked && s.Version >= 0:

@@ -20,7 +20,7 @@ func (r Rule) check() error {
 }
 
 func badRule(r Rule, problem string) error {
-	return schemas.NewProblem(schemas.CodeInvalidArgument, fmt.Sprintf("Policy, %s: %s.", schemas.Foreign(r.Name), problem),
+	return schemas.NewProblem(schemas.CodeInvalidArgument, fmt.Sprintf("Policy, %s: %s.", schemas.Sanitize(r.Name), problem),
 		schemas.WithHint("A complete example stands in docs/policy.md."))
 }
 

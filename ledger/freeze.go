@@ -207,8 +207,8 @@ func (l *Ledger) fromMark() guard.Freeze {
 		return freeze
 	}
 	told, err := decodeFreeze(body)
-	if reason := schemas.Foreign(told.Reason); err == nil && reason != "" {
-		freeze.Reason, freeze.By, freeze.Since = reason, schemas.Foreign(told.By), told.Since
+	if reason := schemas.Sanitize(told.Reason); err == nil && reason != "" {
+		freeze.Reason, freeze.By, freeze.Since = reason, schemas.Sanitize(told.By), told.Since
 	}
 	return freeze
 }

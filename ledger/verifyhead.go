@@ -70,4 +70,4 @@ func genesis(ledgerID string) []byte {
 }
 
 // plain makes text out of the file fit for a terminal.
-func plain(text string) string { return schemas.Foreign(text) }
+func plain(text string) string { return schemas.Sanitize(text) }

@@ -94,7 +94,7 @@ func TestCodesAreClosedAndWorded(t *testing.T) {
 	}
 }
 
-func TestForeign(t *testing.T) {
+func TestSanitize(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct{ in, want string }{
 		"plain":            {"Contoso Cloud", "Contoso Cloud"},
@@ -112,7 +112,7 @@ func TestForeign(t *testing.T) {
 		"variation":        {"a\ufe0fb", "ab"},
 		"unassigned plane": {"a\U0003ffffb", "ab"},
 	} {
-		if got := schemas.Foreign(test.in); got != test.want {
+		if got := schemas.Sanitize(test.in); got != test.want {
 			t.Errorf("%s: got %q, want %q", name, got, test.want)
 		}
 	}
@@ -141,8 +141,8 @@ func TestShownNamesWhatCannotBeSeen(t *testing.T) {
 func FuzzForeign(f *testing.F) {
 	f.Add("a\x1b[0m\u202e")
 	f.Fuzz(func(t *testing.T, in string) {
-		out := schemas.Foreign(in)
-		if n := len([]rune(out)); n > schemas.ForeignLimit {
+		out := schemas.Sanitize(in)
+		if n := len([]rune(out)); n > schemas.UntrustedLimit {
 			t.Fatalf("%d runes", n)
 		}
 		for _, r := range out {
@@ -150,7 +150,7 @@ func FuzzForeign(f *testing.F) {
 				t.Fatalf("%q holds %U", out, r)
 			}
 		}
-		if again := schemas.Foreign(out); again != out {
+		if again := schemas.Sanitize(out); again != out {
 			t.Fatalf("not stable: %q, then %q", out, again)
 		}
 	})

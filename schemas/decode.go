@@ -124,7 +124,7 @@ func match(tool string, fields []field, name string) (field, error) {
 }
 
 func unknownArgument(tool, name, next string) error {
-	return NewProblem(CodeUnknownArgument, fmt.Sprintf("%s has no argument %q: %s", tool, Foreign(name), next))
+	return NewProblem(CodeUnknownArgument, fmt.Sprintf("%s has no argument %q: %s", tool, Sanitize(name), next))
 }
 
 func invalid(format string, args ...any) error {
@@ -184,7 +184,7 @@ func (f field) readString(target reflect.Value, raw json.RawMessage) error {
 	case f.maxLength > 0 && runes > f.maxLength:
 		return invalid("%s has %d characters: it may have at most %d.", f.name, runes, f.maxLength)
 	case len(f.values) > 0 && !slices.Contains(f.values, any(text)):
-		return invalid("%s is %q: use %s.", f.name, Foreign(text), oneOf(f.values))
+		return invalid("%s is %q: use %s.", f.name, Sanitize(text), oneOf(f.values))
 	}
 	target.SetString(text)
 	return nil

@@ -28,12 +28,12 @@ type Tenant struct {
 	CredentialStatus []CredentialView `json:"credential_status,omitempty"`
 }
 
-// TenantRow is one row of list_tenants. DisplayName is foreign text.
+// TenantRow is one row of list_tenants. DisplayName is untrusted text.
 type TenantRow struct {
 	Name              string   `json:"name" doc:"Use as tenant."`
 	TenantID          string   `json:"tenant_id"`
 	Domains           []string `json:"domains,omitempty"`
-	DisplayName       string   `json:"display_name,omitempty" doc:"Foreign text."`
+	DisplayName       string   `json:"display_name,omitempty" doc:"Untrusted text."`
 	Cloud             string   `json:"cloud,omitempty"`
 	Credentials       []string `json:"credentials,omitempty" doc:"The first is the default."`
 	ExpectedPartnerID string   `json:"expected_partner_id,omitempty"`

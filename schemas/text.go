@@ -8,17 +8,17 @@ import (
 	"unicode/utf8"
 )
 
-// ForeignLimit is the most runes of foreign text that an answer carries.
-const ForeignLimit = 120
+// UntrustedLimit is the most runes of untrusted text that an answer carries.
+const UntrustedLimit = 120
 
-// Foreign makes text of the far side (partner names, tenant names, messages of
-// ARM and Entra ID) fit to be shown as data: at most ForeignLimit runes, one
+// Sanitize makes untrusted text (partner names, tenant names, messages of
+// ARM and Entra ID) fit to be shown as data: at most UntrustedLimit runes, one
 // line, no control or format characters (which covers escape sequences and
 // right-to-left marks), valid UTF-8. It does not make the text trustworthy.
-func Foreign(text string) string {
+func Sanitize(text string) string {
 	var b strings.Builder
 	runes, space := 0, false
-	for i := 0; i < len(text) && runes < ForeignLimit; {
+	for i := 0; i < len(text) && runes < UntrustedLimit; {
 		r, size := utf8.DecodeRuneInString(text[i:])
 		i += size
 		switch {
@@ -31,7 +31,7 @@ func Foreign(text string) string {
 		if space {
 			b.WriteByte(' ')
 			runes, space = runes+1, false
-			if runes == ForeignLimit {
+			if runes == UntrustedLimit {
 				break
 			}
 		}
@@ -68,7 +68,7 @@ func Shown(text string) string {
 		return strconv.Quote("") + unseen(text, " with %s in it")
 	}
 	before, after, _ := strings.Cut(text, inner)
-	return strconv.Quote(Foreign(text)) + unseen(before, " preceded by %s") + unseen(inner, " with %s in it") + unseen(after, " followed by %s")
+	return strconv.Quote(Sanitize(text)) + unseen(before, " preceded by %s") + unseen(inner, " with %s in it") + unseen(after, " followed by %s")
 }
 
 // unseen names the first character of a text that cannot be seen, by a format

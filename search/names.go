@@ -5,7 +5,7 @@ import (
 )
 
 // TenantName is one tenant that the caller may see, as an utterance may name
-// it. DisplayName is foreign text; it is matched and never shown.
+// it. DisplayName is untrusted text; it is matched and never shown.
 type TenantName struct {
 	Name, TenantID string
 	Domains        []string

@@ -8,7 +8,7 @@ import (
 )
 
 // why says in one sentence what speaks for an operation. It quotes the words
-// that were matched, which are the caller's own, cleaned like foreign text.
+// that were matched, which are the caller's own, cleaned like untrusted text.
 func (w *wish) why(o schemas.Operation) string {
 	return w.purpose(o) + w.quoted() + "."
 }
@@ -37,7 +37,7 @@ func (w *wish) quoted() string {
 		if worth(h.concept) < 0.2 || len(words) == quotes {
 			continue
 		}
-		text := schemas.Foreign(w.text[w.tokens[h.first].start:w.tokens[h.last].end])
+		text := schemas.Sanitize(w.text[w.tokens[h.first].start:w.tokens[h.last].end])
 		if text != "" && len(text) <= 40 && !slices.Contains(words, text) {
 			words = append(words, text)
 		}

@@ -122,7 +122,7 @@ func readRuling(body []byte) (guard.DecisionRequest, error) {
 	case "approve":
 		return guard.DecisionRequest{Approved: true, Digest: digest}, nil
 	case "deny":
-		if schemas.Foreign(reason) == "" {
+		if schemas.Sanitize(reason) == "" {
 			return guard.DecisionRequest{}, badRuling("A denial needs a reason: whoever asked is told it.")
 		}
 		return guard.DecisionRequest{Reason: reason}, nil

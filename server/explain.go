@@ -160,7 +160,7 @@ func article(kind string) string {
 }
 
 // runsHandler lists the methods behind which our handlers stand, whose errors
-// may carry foreign text.
+// may carry untrusted text.
 func runsHandler(method mcp.MCPMethod) bool {
 	switch method {
 	case mcp.MethodToolsCall, mcp.MethodPromptsGet, mcp.MethodResourcesRead, mcp.MethodCompletionComplete:

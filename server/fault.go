@@ -55,7 +55,7 @@ func internalFault(method string) *fault {
 	}
 }
 
-// clip keeps foreign text short where it is quoted back.
+// clip keeps untrusted text short where it is quoted back.
 func clip(text string) string {
 	const limit = 80
 	runes := []rune(text)

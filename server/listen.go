@@ -132,7 +132,7 @@ func (f faultLog) Write(line []byte) (int, error) {
 	if bytes.HasPrefix(line, []byte("http: Accept error")) {
 		level = slog.LevelError
 	}
-	f.log.Log(context.Background(), level, "connection fault", "reason", schemas.Foreign(string(line)))
+	f.log.Log(context.Background(), level, "connection fault", "reason", schemas.Sanitize(string(line)))
 	return len(line), nil
 }
 

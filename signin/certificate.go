@@ -111,7 +111,7 @@ type pair struct {
 func (p pair) about() Certificate {
 	leaf := p.chain[0]
 	sum := sha1.Sum(leaf.Raw)
-	return Certificate{Subject: schemas.Foreign(leaf.Subject.String()), NotBefore: leaf.NotBefore, NotAfter: leaf.NotAfter, Thumbprint: strings.ToUpper(hex.EncodeToString(sum[:]))}
+	return Certificate{Subject: schemas.Sanitize(leaf.Subject.String()), NotBefore: leaf.NotBefore, NotAfter: leaf.NotAfter, Thumbprint: strings.ToUpper(hex.EncodeToString(sum[:]))}
 }
 
 // encode writes the pair as PEM, the form in which the vault keeps it.

@@ -120,7 +120,7 @@ func byDeviceCode(ctx context.Context, client public.Client, t target, ui LoginU
 	if err != nil {
 		return public.AuthResult{}, err
 	}
-	prompt := DevicePrompt{schemas.Foreign(code.Result.VerificationURL), schemas.Foreign(code.Result.UserCode), code.Result.ExpiresOn}
+	prompt := DevicePrompt{schemas.Sanitize(code.Result.VerificationURL), schemas.Sanitize(code.Result.UserCode), code.Result.ExpiresOn}
 	if err := ui.Device(prompt); err != nil {
 		return public.AuthResult{}, err
 	}
@@ -159,7 +159,7 @@ func (t target) notSignedIn(late bool) *schemas.Problem {
 
 // keepSignIn checks who signed in before anything is stored.
 func (s *Source) keepSignIn(ctx context.Context, t target, result public.AuthResult, kept *signInCache) (SignedIn, error) {
-	who := SignedIn{schemas.Foreign(result.IDToken.PreferredUsername), naming.Fold(result.IDToken.TenantID), naming.Fold(result.IDToken.Oid)}
+	who := SignedIn{schemas.Sanitize(result.IDToken.PreferredUsername), naming.Fold(result.IDToken.TenantID), naming.Fold(result.IDToken.Oid)}
 	if err := s.checkPerson(t, who); err != nil {
 		return SignedIn{}, err
 	}
@@ -176,7 +176,7 @@ func (s *Source) keepSignIn(ctx context.Context, t target, result public.AuthRes
 
 func (s *Source) checkPerson(t target, who SignedIn) error {
 	if who.TenantID != "" && who.TenantID != t.tenantID {
-		return schemas.NewProblem(schemas.CodeWrongTenant, "The sign-in is one of tenant "+schemas.Foreign(who.TenantID)+", and "+t.tenant+" is "+t.tenantID+"; nothing was stored.")
+		return schemas.NewProblem(schemas.CodeWrongTenant, "The sign-in is one of tenant "+schemas.Sanitize(who.TenantID)+", and "+t.tenant+" is "+t.tenantID+"; nothing was stored.")
 	}
 	entry, err := s.directory.Get(t.tenant)
 	if err != nil {

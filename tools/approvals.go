@@ -90,8 +90,8 @@ func (s *Service) pending(ctx context.Context, t guard.Ticket) PendingApproval {
 	digest := t.Digest()
 	shown := PendingApproval{
 		ID: t.ID, State: s.deps.Guard.State(t), Text: guard.QuestionFor(t.Intent).Text, Tool: t.Intent.Tool, Identity: t.Intent.Identity,
-		PartnerID: t.Intent.PartnerID, Before: t.Intent.Before.String(), LinkedName: schemas.Foreign(t.Intent.LinkedName),
-		LinkedSince: schemas.Foreign(t.Intent.LinkedSince), AskedBy: string(t.Intent.Caller), Reason: schemas.Foreign(t.Intent.Reason), Rule: t.Rule,
+		PartnerID: t.Intent.PartnerID, Before: t.Intent.Before.String(), LinkedName: schemas.Sanitize(t.Intent.LinkedName),
+		LinkedSince: schemas.Sanitize(t.Intent.LinkedSince), AskedBy: string(t.Intent.Caller), Reason: schemas.Sanitize(t.Intent.Reason), Rule: t.Rule,
 		CreatedAt: t.CreatedAt.UTC().Format(time.RFC3339), ExpiresAt: t.ExpiresAt.UTC().Format(time.RFC3339), Digest: hex.EncodeToString(digest[:]),
 	}
 	if t.Plan != nil {

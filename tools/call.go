@@ -103,9 +103,9 @@ func unknownTool(name string) error {
 	for _, op := range schemas.Catalogue() {
 		names = append(names, op.Name)
 	}
-	message := fmt.Sprintf("There is no tool %q.", schemas.Foreign(name))
+	message := fmt.Sprintf("There is no tool %q.", schemas.Sanitize(name))
 	if near := schemas.Nearest(name, names); near != "" {
-		message = fmt.Sprintf("There is no tool %q: did you mean %s?", schemas.Foreign(name), near)
+		message = fmt.Sprintf("There is no tool %q: did you mean %s?", schemas.Sanitize(name), near)
 	}
 	return schemas.NewProblem(schemas.CodeUnknownTool, message, schemas.WithNextTool(schemas.ToolFindPartnerTool))
 }
@@ -138,7 +138,7 @@ func problemEnvelope(err error) schemas.Envelope {
 func (s *Service) log(ctx context.Context, call Call, result Result, took time.Duration) {
 	outcome, code := outcomeOf(result)
 	attributes := []slog.Attr{
-		slog.String("caller", string(call.Principal.Caller)), slog.String("tool", schemas.Foreign(call.Tool)),
+		slog.String("caller", string(call.Principal.Caller)), slog.String("tool", schemas.Sanitize(call.Tool)),
 		slog.String("outcome", outcome), slog.Duration("duration", took),
 	}
 	if identity := result.Envelope.Identity; identity != nil {

@@ -120,9 +120,9 @@ func (s *Service) intent(p proposal) guard.Intent {
 	return guard.Intent{
 		Caller: p.job.call.Principal.Caller, Tool: p.job.op.Name, Identity: *p.target.identity(p.before.Identity),
 		Before: guard.SnapshotOf(p.before.Link), PartnerID: p.request.partnerID,
-		LinkedName: schemas.Foreign(p.before.Link.PartnerName), LinkedSince: p.before.Link.UpdatedTime,
+		LinkedName: schemas.Sanitize(p.before.Link.PartnerName), LinkedSince: p.before.Link.UpdatedTime,
 		Expected: p.target.tenant.ExpectedPartnerID, Labels: p.target.tenant.Labels,
-		Reason: schemas.Foreign(p.request.confirm.Reason), Endpoint: guard.EndpointOf(p.target.tenant),
+		Reason: schemas.Sanitize(p.request.confirm.Reason), Endpoint: guard.EndpointOf(p.target.tenant),
 	}
 }
 

@@ -230,10 +230,10 @@ func TestHostileNamesStayData(t *testing.T) {
 	for _, tenant := range h.sim.Tenants() {
 		h.link(tenant.Name, "1234567")
 		envelope := h.call(schemas.ToolCheckPartnerLink, `{"tenant":"`+tenant.Name+`"}`)
-		if envelope.Status != schemas.StatusDone || len([]rune(envelope.Link.PartnerName)) > schemas.ForeignLimit {
+		if envelope.Status != schemas.StatusDone || len([]rune(envelope.Link.PartnerName)) > schemas.UntrustedLimit {
 			t.Errorf("%+v", envelope.Link)
 		}
-		if name := envelope.Link.PartnerName; name != schemas.Foreign(name) {
+		if name := envelope.Link.PartnerName; name != schemas.Sanitize(name) {
 			t.Errorf("not cleaned: %q", name)
 		}
 		h.call(schemas.ToolListTenants, `{"discover":true,"tenant":"`+tenant.Name+`"}`)

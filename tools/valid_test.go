@@ -58,7 +58,7 @@ func (h *house) plain(text string) {
 		h.t.Errorf("not a plain sentence: %q", text)
 	}
 	if strings.Contains(strings.ToLower(text), "ignore") {
-		h.t.Errorf("foreign text in our words: %q", text)
+		h.t.Errorf("untrusted text in our words: %q", text)
 	}
 }
 

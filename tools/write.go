@@ -90,7 +90,7 @@ func (t target) blocked(envelope schemas.Envelope, err error) schemas.Envelope {
 func (s *Service) refusedEarly(ctx context.Context, j *job, w writeRequest, err error) Result {
 	s.deps.Guard.Refused(ctx, guard.Intent{
 		Caller: j.call.Principal.Caller, Tool: j.op.Name, PartnerID: w.partnerID,
-		Identity: schemas.Identity{Tenant: schemas.Foreign(w.to.Tenant)},
+		Identity: schemas.Identity{Tenant: schemas.Sanitize(w.to.Tenant)},
 	}, schemas.AsProblem(err).Code)
 	return failure(err)
 }

@@ -58,11 +58,11 @@ func judgeToken(claims tokenClaims, entry tenants.Entry, ref tenants.CredentialR
 	switch {
 	case claims.tenantID != "" && !strings.EqualFold(claims.tenantID, entry.TenantID):
 		return schemas.NewProblem(schemas.CodeWrongTenant,
-			fmt.Sprintf("The token is for tenant %s, and the tenant ID of %s is %s.", schemas.Foreign(claims.tenantID), entry.Name, entry.TenantID),
+			fmt.Sprintf("The token is for tenant %s, and the tenant ID of %s is %s.", schemas.Sanitize(claims.tenantID), entry.Name, entry.TenantID),
 			wrongTenantHint(entry, kind))
 	case ref.PinnedObjectID != "" && claims.objectID != "" && !strings.EqualFold(claims.objectID, ref.PinnedObjectID):
 		return schemas.NewProblem(schemas.CodeWrongIdentity,
-			fmt.Sprintf("The token is for identity %s, and %s is pinned for %s in %s.", schemas.Foreign(claims.objectID), ref.PinnedObjectID, ref.Name, entry.Name),
+			fmt.Sprintf("The token is for identity %s, and %s is pinned for %s in %s.", schemas.Sanitize(claims.objectID), ref.PinnedObjectID, ref.Name, entry.Name),
 			schemas.WithCommand("If the identity was changed on purpose, unpin the old one.", "mcp-partner tenants set %s --object-id ''", entry.Name))
 	}
 	return nil

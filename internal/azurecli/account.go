@@ -13,7 +13,7 @@ import (
 // Account is who is signed in with az at the moment.
 type Account struct {
 	TenantID string
-	// TenantName and User are foreign text, cleaned.
+	// TenantName and User are untrusted text, cleaned.
 	TenantName string
 	User       string
 	// UserType is user or servicePrincipal.
@@ -77,7 +77,7 @@ func decodeAccount(output []byte) (Account, error) {
 		return Account{}, Unavailable("az does not say in which tenant it is signed in.", schemas.WithCommand("Ask a person to run az by hand.", "az account show"))
 	}
 	return Account{
-		TenantID: naming.Fold(answer.TenantID), TenantName: schemas.Foreign(answer.TenantName),
-		User: schemas.Foreign(answer.User.Name), UserType: schemas.Foreign(answer.User.Type), Cloud: schemas.Foreign(answer.Cloud),
+		TenantID: naming.Fold(answer.TenantID), TenantName: schemas.Sanitize(answer.TenantName),
+		User: schemas.Sanitize(answer.User.Name), UserType: schemas.Sanitize(answer.User.Type), Cloud: schemas.Sanitize(answer.Cloud),
 	}, nil
 }

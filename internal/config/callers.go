@@ -51,7 +51,7 @@ func table(into *map[string][]guard.Scope) reader {
 			}
 			var given []string
 			if err := words(&given)(value); err != nil {
-				return fmt.Errorf("has %q, which %w", schemas.Foreign(name.Value), err)
+				return fmt.Errorf("has %q, which %w", schemas.Sanitize(name.Value), err)
 			}
 			(*into)[name.Value] = scopesOf(given)
 		}

@@ -180,7 +180,7 @@ func unknown(what, name string, known []string) error {
 	if Secretive(name) || strings.HasPrefix(name, Prefix) && speaksOfSecrets(name) {
 		return fmt.Errorf("%s %s: a secret is taken from standard input, a prompt or a file, never from here", what, name)
 	}
-	text := fmt.Sprintf("%s %s is not known", what, schemas.Foreign(name))
+	text := fmt.Sprintf("%s %s is not known", what, schemas.Sanitize(name))
 	if near := nearest(name, known); near != "" {
 		text += ": did you mean " + near + "?"
 	}

@@ -69,7 +69,7 @@ func readRule(node *yaml.Node, place int, rule *guard.Rule) error {
 		}
 	}
 	if err := readKeys(node, ruleKeys(rule)); err != nil {
-		return fmt.Errorf("policy, %s: %w", schemas.Foreign(rule.Name), err)
+		return fmt.Errorf("policy, %s: %w", schemas.Sanitize(rule.Name), err)
 	}
 	return nil
 }

@@ -37,7 +37,7 @@ var marks = sync.OnceValue(func() []mark {
 
 // text cleans one text of the far side.
 func (r redactor) text(text string) string {
-	text = schemas.Foreign(text)
+	text = schemas.Sanitize(text)
 	for _, name := range r.names {
 		if len(name) > 2 {
 			text = regexp.MustCompile(`(?i)`+regexp.QuoteMeta(name)).ReplaceAllString(text, "{tenant}")

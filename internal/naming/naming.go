@@ -85,4 +85,4 @@ func runeMistake(name string) string {
 }
 
 // Clean makes text of a caller fit for a message.
-func Clean(text string) string { return schemas.Foreign(text) }
+func Clean(text string) string { return schemas.Sanitize(text) }

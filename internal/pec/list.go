@@ -141,7 +141,7 @@ func (l *List) readHead(text *bufio.Reader) error {
 }
 
 func (l *List) add(record []string, override bool) error {
-	id, name, verdict := strings.ToLower(strings.TrimSpace(record[0])), schemas.Foreign(record[1]), strings.TrimSpace(record[2])
+	id, name, verdict := strings.ToLower(strings.TrimSpace(record[0])), schemas.Sanitize(record[1]), strings.TrimSpace(record[2])
 	if id == "role_definition_guid" {
 		return nil
 	}

@@ -103,10 +103,10 @@ func (l *List) weigh(h Held, a Assignment) weighed {
 	direct := strings.EqualFold(a.PrincipalID, h.Identity.ObjectID)
 	w := weighed{role: schemas.PECRole{
 		Role: cmp.Or(name, h.Names[a.RoleID].Name, a.RoleID, "a role that could not be read"), RoleID: a.RoleID,
-		Custom: h.Names[a.RoleID].Custom, Scope: schemas.Foreign(a.Scope), ScopeKind: kind, Since: stamp(a.Created), Conditional: a.Conditional,
+		Custom: h.Names[a.RoleID].Custom, Scope: schemas.Sanitize(a.Scope), ScopeKind: kind, Since: stamp(a.Created), Conditional: a.Conditional,
 	}}
 	if !direct {
-		w.role.Group = schemas.Foreign(a.PrincipalID)
+		w.role.Group = schemas.Sanitize(a.PrincipalID)
 	}
 	end := h.end(a)
 	w.role.Until = stamp(end)

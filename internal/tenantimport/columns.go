@@ -60,14 +60,14 @@ func columnMapOf(given []string) (columnMap, error) {
 	for _, text := range given {
 		i := strings.LastIndex(text, "=")
 		if i < 0 || squeezed(text[:i]) == "" {
-			return nil, exit.Usage("give --map \"COLUMN=FIELD\", or \"COLUMN=\" to leave a column out", "--map %q is not COLUMN=FIELD", schemas.Foreign(text))
+			return nil, exit.Usage("give --map \"COLUMN=FIELD\", or \"COLUMN=\" to leave a column out", "--map %q is not COLUMN=FIELD", schemas.Sanitize(text))
 		}
 		header, field := text[:i], strings.ReplaceAll(strings.ToLower(strings.TrimSpace(text[i+1:])), "-", "_")
 		if field != "" && !slices.Contains(importColumns(), field) {
-			return nil, exit.Usage("the fields are "+strings.Join(importColumns(), ","), "--map %q: there is no field %q", schemas.Foreign(text), schemas.Foreign(field))
+			return nil, exit.Usage("the fields are "+strings.Join(importColumns(), ","), "--map %q: there is no field %q", schemas.Sanitize(text), schemas.Sanitize(field))
 		}
 		if _, twice := maps[squeezed(header)]; twice {
-			return nil, exit.Usage("give each column once", "--map names the column %q twice", schemas.Foreign(header))
+			return nil, exit.Usage("give each column once", "--map names the column %q twice", schemas.Sanitize(header))
 		}
 		maps[squeezed(header)] = mapped{header, field}
 	}
@@ -95,7 +95,7 @@ func columnsOf(header []string, maps columnMap) ([]column, error) {
 	}
 	for key, m := range maps {
 		if !seen[key] {
-			return nil, fmt.Errorf("line 1: there is no column %q, which --map names", schemas.Foreign(m.written))
+			return nil, fmt.Errorf("line 1: there is no column %q, which --map names", schemas.Sanitize(m.written))
 		}
 	}
 	return columns, checkColumns(columns)
@@ -127,7 +127,7 @@ func checkColumns(columns []column) error {
 			return fmt.Errorf("line 1: column %s is there twice", c.field)
 		} else if twice {
 			return fmt.Errorf("line 1: the columns %q and %q are both %s: leave one out with --map \"%s=\"",
-				schemas.Foreign(other), schemas.Foreign(c.written), c.field, schemas.Foreign(c.written))
+				schemas.Sanitize(other), schemas.Sanitize(c.written), c.field, schemas.Sanitize(c.written))
 		}
 		first[c.field] = c.written
 	}
@@ -142,8 +142,8 @@ func checkColumns(columns []column) error {
 func unknownColumn(written string) error {
 	name := strings.NewReplacer(" ", "_", "-", "_").Replace(strings.ToLower(strings.TrimSpace(written)))
 	if near := schemas.Nearest(name, importColumns()); near != "" {
-		return fmt.Errorf("line 1: column %q is not known: did you mean %s? --map \"%s=%s\" says so", schemas.Foreign(written), near, schemas.Foreign(written), near)
+		return fmt.Errorf("line 1: column %q is not known: did you mean %s? --map \"%s=%s\" says so", schemas.Sanitize(written), near, schemas.Sanitize(written), near)
 	}
 	return fmt.Errorf("line 1: column %q is not known; --map \"COLUMN=FIELD\" says what it is, and \"COLUMN=\" leaves it out; the fields are %s",
-		schemas.Foreign(written), strings.Join(importColumns(), ","))
+		schemas.Sanitize(written), strings.Join(importColumns(), ","))
 }

@@ -56,9 +56,9 @@ func (im *importer) define(name string, cells Row, tenantID string) error {
 	have, exists := im.known[naming.Fold(name)]
 	switch {
 	case exists && clientID != "" && !strings.EqualFold(have.ClientID, clientID):
-		return fmt.Errorf("credential %q exists with another client ID", schemas.Foreign(name))
+		return fmt.Errorf("credential %q exists with another client ID", schemas.Sanitize(name))
 	case exists && cells["kind"] != "" && cells["kind"] != string(have.Kind):
-		return fmt.Errorf("credential %q exists and is of the kind %s", schemas.Foreign(name), have.Kind)
+		return fmt.Errorf("credential %q exists and is of the kind %s", schemas.Sanitize(name), have.Kind)
 	case exists:
 		return nil
 	case name == credential.AzureCLI:
@@ -81,11 +81,11 @@ func (im *importer) defineNew(name, clientID string, cells Row, tenantID string,
 	}
 	kind, err := o.Kind.Meant()
 	if err == nil && clientID == "" && kind.Application() {
-		return fmt.Errorf("credential %q does not exist, and there is no client_id to make it with; give a client_id, or --credential NAME for rows that name none", schemas.Foreign(name))
+		return fmt.Errorf("credential %q does not exist, and there is no client_id to make it with; give a client_id, or --credential NAME for rows that name none", schemas.Sanitize(name))
 	}
 	config, err := o.Config(name, tenantID)
 	if err != nil {
-		return fmt.Errorf("credential %q: %s", schemas.Foreign(name), exit.MessageOf(err))
+		return fmt.Errorf("credential %q: %s", schemas.Sanitize(name), exit.MessageOf(err))
 	}
 	return im.addCredential(config)
 }

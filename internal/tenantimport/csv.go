@@ -51,7 +51,7 @@ func (t *table) leftOut() []string {
 	var names []string
 	for _, c := range t.columns {
 		if c.field == "" && strings.TrimSpace(c.written) != "" {
-			names = append(names, schemas.Foreign(strings.TrimSpace(c.written)))
+			names = append(names, schemas.Sanitize(strings.TrimSpace(c.written)))
 		}
 	}
 	return names

@@ -150,7 +150,7 @@ func (im *importer) unique(row numbered) error {
 			continue
 		}
 		if first, twice := im.lines[column+" "+value]; twice {
-			return fmt.Errorf("%s %q stands on line %d already", column, schemas.Foreign(value), first)
+			return fmt.Errorf("%s %q stands on line %d already", column, schemas.Sanitize(value), first)
 		}
 		im.lines[column+" "+value] = row.line
 	}
@@ -162,7 +162,7 @@ func (im *importer) uniqueDomains(row numbered) error {
 	for _, domain := range cellList(row.Row["domains"]) {
 		key := "domain " + naming.Fold(domain)
 		if first, twice := im.lines[key]; twice && first != row.line {
-			return fmt.Errorf("domain %q stands on line %d already", schemas.Foreign(domain), first)
+			return fmt.Errorf("domain %q stands on line %d already", schemas.Sanitize(domain), first)
 		}
 		im.lines[key] = row.line
 	}

@@ -146,7 +146,7 @@ func (a *arranger) complete(row numbered) {
 	}
 	entry, err := a.house.Directory.Get(cells["name"])
 	if _, own := cells["note"]; !own && cells[company] != "" && (err != nil || entry.Note == "") {
-		cells["note"] = schemas.Foreign(cells[company])
+		cells["note"] = schemas.Sanitize(cells[company])
 	}
 	for field, have := range map[string][]string{"domains": entry.Domains, "labels": entry.Labels} {
 		if cells[field] != "" && a.file.foreign(field) {
@@ -165,7 +165,7 @@ func (a *arranger) moved(row numbered) {
 	for _, domain := range cellList(row.Row["domains"]) {
 		owner, taken := a.byDomain[naming.Fold(domain)]
 		if taken && naming.Fold(owner.Name) != naming.Fold(row.Row["name"]) {
-			a.mistakes = append(a.mistakes, fmt.Sprintf("line %d: domain %q is that of %s in the directory, which is another tenant", row.line, schemas.Foreign(domain), owner.Name))
+			a.mistakes = append(a.mistakes, fmt.Sprintf("line %d: domain %q is that of %s in the directory, which is another tenant", row.line, schemas.Sanitize(domain), owner.Name))
 		}
 	}
 }

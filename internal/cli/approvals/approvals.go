@@ -45,7 +45,7 @@ type ApprovalRow struct {
 	Cloud      string `json:"cloud"`
 	Credential string `json:"credential"`
 	Before     string `json:"before"`
-	// LinkedName is foreign text: the provider's name of what is linked now.
+	// LinkedName is untrusted text: the provider's name of what is linked now.
 	LinkedName  string `json:"linked_name,omitempty"`
 	LinkedSince string `json:"linked_since,omitempty"`
 	PartnerID   string `json:"partner_id"`

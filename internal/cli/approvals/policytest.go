@@ -75,7 +75,7 @@ func subject(deps *cmdutil.Deps, o *policyTestOptions) (guard.Subject, error) {
 	case o.tool == "":
 		return guard.Subject{}, exit.Usage(next, "--tool is missing")
 	case !ok:
-		return guard.Subject{}, exit.Usage("mcp-partner tools", "there is no tool %q", schemas.Foreign(o.tool))
+		return guard.Subject{}, exit.Usage("mcp-partner tools", "there is no tool %q", schemas.Sanitize(o.tool))
 	case o.tenant == "":
 		return guard.Subject{}, exit.Usage(next, "--tenant is missing")
 	case op.Effect.Writes() && o.partnerID == "":

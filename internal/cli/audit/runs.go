@@ -34,7 +34,7 @@ func runNamed(ctx context.Context, deps *cmdutil.Deps, session *app.Session, nam
 	case err != nil:
 		return fleet.Run{}, err
 	case name == "" || len(runs) == 0:
-		return fleet.Run{}, exit.Refused("mcp-partner audit list", "there is no audit %q", schemas.Foreign(name))
+		return fleet.Run{}, exit.Refused("mcp-partner audit list", "there is no audit %q", schemas.Sanitize(name))
 	}
 	return runs[0], nil
 }

@@ -103,9 +103,9 @@ func unknownToolArgument(command *cobra.Command, args []string) error {
 		names = append(names, op.Name)
 	}
 	if near := schemas.Nearest(args[0], names); near != "" {
-		return exit.Usage("mcp-partner tools", "there is no tool %q: did you mean %s?", schemas.Foreign(args[0]), near)
+		return exit.Usage("mcp-partner tools", "there is no tool %q: did you mean %s?", schemas.Sanitize(args[0]), near)
 	}
-	return exit.Usage("mcp-partner tools, or mcp-partner find 'what you want'", "there is no tool %q", schemas.Foreign(args[0]))
+	return exit.Usage("mcp-partner tools, or mcp-partner find 'what you want'", "there is no tool %q", schemas.Sanitize(args[0]))
 }
 
 func missingTool(*cobra.Command, []string) error {

@@ -64,7 +64,7 @@ func keptFields(u *term.UI, kept []string) {
 	}
 	names := make([]string, len(kept))
 	for i, name := range kept {
-		names[i] = schemas.Foreign(name)
+		names[i] = schemas.Sanitize(name)
 	}
 	u.Field("kept", strings.Join(names, ", "))
 	if slices.ContainsFunc(kept, decides) {

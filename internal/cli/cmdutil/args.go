@@ -54,9 +54,9 @@ func unknownCommand(command *cobra.Command, written string) error {
 		where = "there is"
 	}
 	if near := schemas.Nearest(written, names); near != "" {
-		return exit.Usage(Help(command), "%s no command %q: did you mean %s?", where, schemas.Foreign(written), near)
+		return exit.Usage(Help(command), "%s no command %q: did you mean %s?", where, schemas.Sanitize(written), near)
 	}
-	return exit.Usage(Help(command), "%s no command %q; the commands are %s", where, schemas.Foreign(written), strings.Join(names, ", "))
+	return exit.Usage(Help(command), "%s no command %q; the commands are %s", where, schemas.Sanitize(written), strings.Join(names, ", "))
 }
 
 func Help(command *cobra.Command) string { return command.CommandPath() + " --help" }
@@ -82,12 +82,12 @@ func unknownFlag(command *cobra.Command, name string) error {
 	names := flagNames(command.Flags())
 	if config.Secretive(name) {
 		return exit.Usage("give it with --secret-stdin, --secret-file or --passphrase-file, or let it be asked for",
-			"there is no flag --%s: a secret is never an argument, which every process can read", schemas.Foreign(name))
+			"there is no flag --%s: a secret is never an argument, which every process can read", schemas.Sanitize(name))
 	}
 	if near := schemas.Nearest(strings.ReplaceAll(name, "_", "-"), names); near != "" {
-		return exit.Usage(Help(command), "%s has no flag --%s: did you mean --%s?", command.CommandPath(), schemas.Foreign(name), near)
+		return exit.Usage(Help(command), "%s has no flag --%s: did you mean --%s?", command.CommandPath(), schemas.Sanitize(name), near)
 	}
-	return exit.Usage(Help(command), "%s has no flag --%s", command.CommandPath(), schemas.Foreign(name))
+	return exit.Usage(Help(command), "%s has no flag --%s", command.CommandPath(), schemas.Sanitize(name))
 }
 
 func flagNames(flags *pflag.FlagSet) []string {

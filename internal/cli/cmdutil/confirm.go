@@ -54,7 +54,7 @@ func (p terminalConfirmer) Ask(ctx context.Context, question guard.Question, _ g
 	return tools.Answered, guard.Answer{Action: guard.ActionAccept, Typed: typed}, nil
 }
 
-// formatQuestion lays a question out. Facts hold foreign text and are escaped.
+// formatQuestion lays a question out. Facts hold untrusted text and are escaped.
 func formatQuestion(question guard.Question) string {
 	var b strings.Builder
 	b.WriteString(term.Escape(question.Text) + "\n")

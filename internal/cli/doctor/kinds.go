@@ -94,7 +94,7 @@ func standing(config tenants.CredentialConfig, entries []tenants.Entry, before t
 		text += " Before this it worked on " + before.LastSuccess.UTC().Format(time.RFC3339) + "."
 	}
 	if !before.LastFailure.IsZero() {
-		text += fmt.Sprintf(" Before this it failed on %s, in tenant %s (%s).", before.LastFailure.UTC().Format(time.RFC3339), schemas.Foreign(before.LastTenant), schemas.Foreign(string(before.LastProblem)))
+		text += fmt.Sprintf(" Before this it failed on %s, in tenant %s (%s).", before.LastFailure.UTC().Format(time.RFC3339), schemas.Sanitize(before.LastTenant), schemas.Sanitize(string(before.LastProblem)))
 	}
 	return text
 }

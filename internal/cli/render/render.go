@@ -79,7 +79,7 @@ func writeLink(u *term.UI, label string, link *schemas.Link) {
 	}
 }
 
-// LinkText words a link on one line. The name is foreign text, in quotes.
+// LinkText words a link on one line. The name is untrusted text, in quotes.
 func LinkText(link *schemas.Link) string {
 	parts := []string{strings.ReplaceAll(string(link.State), "_", " ")}
 	if link.PartnerID != "" {

@@ -140,7 +140,7 @@ func expand(s *app.Session, patterns []string) ([]string, error) {
 			}
 		}
 		if !found {
-			return nil, exit.Usage("mcp-partner tenants list", "--tenants has %q, which fits no tenant of the directory", schemas.Foreign(pattern))
+			return nil, exit.Usage("mcp-partner tenants list", "--tenants has %q, which fits no tenant of the directory", schemas.Sanitize(pattern))
 		}
 	}
 	names := []string{}

@@ -206,7 +206,7 @@ func (s secretJSON) failed() string {
 	if s.LastFailure == nil {
 		return ""
 	}
-	return fmt.Sprintf("%s (%s)", dayOf(s.LastFailure), schemas.Foreign(string(s.LastProblem)))
+	return fmt.Sprintf("%s (%s)", dayOf(s.LastFailure), schemas.Sanitize(string(s.LastProblem)))
 }
 
 func dayOf(t *time.Time) string {

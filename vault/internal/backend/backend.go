@@ -95,7 +95,7 @@ func CheckPlainName(name string, underscore bool) error {
 		letters = "letters, digits, hyphens and underscores"
 	}
 	return schemas.NewProblem(schemas.CodeInvalidArgument,
-		"The name \""+schemas.Foreign(name)+"\" does not fit this backend, which takes "+letters+" only: choose another.")
+		"The name \""+schemas.Sanitize(name)+"\" does not fit this backend, which takes "+letters+" only: choose another.")
 }
 
 // Guarded returns a client that treats a redirect as an error and reads at most
