@@ -26,6 +26,8 @@ type Audit struct {
 	// ExpectedIDs are the partner IDs of ours; a link to one of them is as
 	// expected. Without them the entry of each tenant says what is.
 	ExpectedIDs []string `json:"expected_ids,omitempty"`
+	// Roles reads also which subscriptions the identity has an eligible role in.
+	Roles bool `json:"roles,omitempty"`
 	// StaleAfterDays marks links that were last written longer ago; 0 marks none.
 	StaleAfterDays int `json:"stale_after_days,omitempty"`
 }
@@ -193,6 +195,9 @@ func (f *Fleet) launch(run Run, audit Audit, targets []Target, tasks []task, acc
 	a.answered.Store(int64(run.Rows - len(tasks)))
 	f.active[run.ID] = a
 	w := &auditing{f: f, active: a, audit: audit, access: access, targets: targets, staleBefore: f.staleBefore(audit)}
+	if audit.Roles {
+		w.slots = make(chan struct{}, f.opts.Limits.Concurrency)
+	}
 	w.results = newResultWriter(f, a)
 	f.running.Go(func() {
 		defer cancel(nil)

@@ -21,6 +21,8 @@ type auditing struct {
 	targets     []Target
 	staleBefore time.Time
 	results     *resultWriter
+	// slots bound the requests of a run that reads roles.
+	slots chan struct{}
 }
 
 // run asks all tasks and ends the run in the store.
@@ -47,15 +49,26 @@ func (w *auditing) ask(ctx context.Context, t *task) step {
 		t.first = time.Now()
 	}
 	t.tries++
-	read := w.read(ctx, target)
-	if ctx.Err() != nil && read.Problem != nil {
-		return step{} // nobody knows what it would have said; it stays without a result
+	if t.read == nil {
+		read := w.read(ctx, target)
+		if ctx.Err() != nil && read.Problem != nil {
+			return step{} // nobody knows what it would have said; it stays without a result
+		}
+		if again := w.again(read.Problem, t); again > 0 {
+			return step{again: again, slower: slowedDown(read.Problem)}
+		}
+		t.read, t.tries = &read, 1
 	}
-	if again := w.again(read.Problem, t); again > 0 {
-		return step{again: again, slower: slowedDown(read.Problem)}
+	if problem := w.readRoles(ctx, t, target); problem != nil {
+		if ctx.Err() != nil {
+			return step{}
+		}
+		if again := w.again(problem, t); again > 0 {
+			return step{again: again}
+		}
 	}
-	w.results.add(w.row(t.n, target, read), w.pin(target, read))
-	return step{slower: slowedDown(read.Problem)}
+	w.results.add(w.row(t.n, target, *t.read, t.roles), w.pin(target, *t.read))
+	return step{slower: slowedDown(t.read.Problem)}
 }
 
 // read gets what is known of a target's link. Where its credential does not get
@@ -95,6 +108,11 @@ func (w *auditing) readWith(ctx context.Context, target Target) armclient.LinkRe
 	}
 	ctx, cancel := context.WithTimeout(ctx, w.f.opts.Limits.AttemptTime)
 	defer cancel()
+	release, err := w.slot(ctx)
+	if err != nil {
+		return unread(schemas.AsProblem(err))
+	}
+	defer release()
 	return reader.LinkOnce(ctx)
 }
 
@@ -198,7 +216,7 @@ func (w *auditing) timeIsOver(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			late = append(late, w.row(row.N, w.targets[row.N], unread(problem)))
+			late = append(late, w.row(row.N, w.targets[row.N], unread(problem), nil))
 		}
 		if len(late) == 0 {
 			return nil

@@ -5,6 +5,7 @@ import (
 	"context"
 	"iter"
 
+	"mcp-partner/internal/pec"
 	"mcp-partner/schemas"
 )
 
@@ -20,6 +21,8 @@ const (
 	// Changed: another partner ID, or another verdict on the same one.
 	Changed     ChangeKind = "changed"
 	NewlyLinked ChangeKind = "newly_linked"
+	// RolesChanged: the link is as it was, and roles differ.
+	RolesChanged ChangeKind = "roles_changed"
 	// KnownAgain: unknown then, and now told.
 	KnownAgain ChangeKind = "known_again"
 	// Gone and Appeared: a row of one of the two alone, because the directory or the
@@ -30,7 +33,7 @@ const (
 
 // ChangeKinds returns all kinds, in their order.
 func ChangeKinds() []ChangeKind {
-	return []ChangeKind{NewlyMissing, NewlyUnknown, Changed, NewlyLinked, KnownAgain, Gone, Appeared}
+	return []ChangeKind{NewlyMissing, NewlyUnknown, Changed, RolesChanged, NewlyLinked, KnownAgain, Gone, Appeared}
 }
 
 // Change is a row that differs. Before or After is nil where there is none.
@@ -38,6 +41,8 @@ type Change struct {
 	Kind   ChangeKind        `json:"kind"`
 	Before *schemas.AuditRow `json:"before,omitempty"`
 	After  *schemas.AuditRow `json:"after,omitempty"`
+	// Roles says what differs in roles, where both audits read them.
+	Roles []string `json:"roles,omitempty"`
 }
 
 // Row is the later of the two.
@@ -177,6 +182,12 @@ func compared(before, after *schemas.AuditRow) Change {
 		c.Kind = NewlyLinked
 	case before.State != after.State || before.PartnerID != after.PartnerID:
 		c.Kind = Changed
+	}
+	if before != nil && after != nil {
+		c.Roles = pec.Differences(before.PECRoles, after.PECRoles)
+	}
+	if c.Kind == "" && len(c.Roles) > 0 {
+		c.Kind = RolesChanged
 	}
 	return c
 }

@@ -10,6 +10,7 @@ import (
 
 	"mcp-partner/armclient"
 	"mcp-partner/guard"
+	"mcp-partner/internal/pec"
 	"mcp-partner/schemas"
 )
 
@@ -17,6 +18,8 @@ import (
 type Reader interface {
 	// LinkOnce sends one request and does not wait for another try.
 	LinkOnce(ctx context.Context) armclient.LinkRead
+	// RolesOnce reads subscriptions and roles, likewise.
+	RolesOnce() pec.Reader
 }
 
 // Clients gives the reader of a target. Its errors are problems.
@@ -53,6 +56,8 @@ type Options struct {
 	// Pin remembers the identities seen at their first success, all at once; may
 	// be nil. That it fails is no reason to hold a result back.
 	Pin func(context.Context, []Pin) error
+	// PECRoles is the list of eligible roles; nil means the built-in one.
+	PECRoles *pec.List
 	// Limits bound every run.
 	Limits Limits
 	// Keep is how long runs without a label are kept; 0 means KeepDefault.

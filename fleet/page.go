@@ -66,7 +66,11 @@ func (f *Fleet) Report(ctx context.Context, caller guard.Caller, id string) (Rep
 	if err != nil {
 		return Report{}, err
 	}
-	return Report{Run: run, Totals: totals(run.Rows, counts, stale), Causes: causes(groups)}, nil
+	report := Report{Run: run, Totals: totals(run.Rows, counts, stale), Causes: causes(groups)}
+	if report.Audit().Roles {
+		err = f.countRoles(ctx, id, report.Totals)
+	}
+	return report, err
 }
 
 // OtherCauses counts the unknown rows whose cause is none of Causes.

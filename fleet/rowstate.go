@@ -7,11 +7,12 @@ import (
 	"time"
 
 	"mcp-partner/armclient"
+	"mcp-partner/internal/pec"
 	"mcp-partner/schemas"
 )
 
 // row judges what was read of a target.
-func (w *auditing) row(n int, target Target, read armclient.LinkRead) Row {
+func (w *auditing) row(n int, target Target, read armclient.LinkRead, roles *pec.Reading) Row {
 	tenant := target.Tenant
 	expected := w.audit.ExpectedIDs
 	if len(expected) == 0 && tenant.ExpectedPartnerID != "" {
@@ -26,6 +27,7 @@ func (w *auditing) row(n int, target Target, read armclient.LinkRead) Row {
 		Labels: tenant.Labels, Owner: tenant.Owner, ExternalID: tenant.ExternalID,
 		CheckedAt: w.f.opts.Now().UTC().Format(time.RFC3339), Problem: read.Problem,
 	}
+	found.PECRoles = rolesOf(read, roles)
 	found.Stale = found.State.Linked() && writtenBefore(link.UpdatedTime, w.staleBefore)
 	body, _ := json.Marshal(found) // strings, numbers and a problem: it cannot fail
 	return Row{

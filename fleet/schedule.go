@@ -4,6 +4,9 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"mcp-partner/armclient"
+	"mcp-partner/internal/pec"
 )
 
 // Limits bound how much of a run happens at once, and for how long. Fields that
@@ -62,6 +65,9 @@ type task struct {
 	tries int
 	first time.Time
 	group *group
+	// read is the link, once it is known, and roles what is known of roles.
+	read  *armclient.LinkRead
+	roles *pec.Reading
 }
 
 // step says how to go on with a task after a try.

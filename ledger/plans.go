@@ -277,7 +277,7 @@ func (w *writing) step(ctx context.Context, run string, row int) (guard.Progress
 	var told bool
 	err = w.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM events WHERE state = ?)`, ref(stateStep, name)).Scan(&told)
 	if err == nil && (told || s.name != "") {
-		err = w.l.corrupt("where the run " + run + " stands in a tenant was changed by something else than mcp-partner")
+		err = w.l.corrupt("the progress of run " + run + " in a tenant was changed by another program")
 	}
 	return guard.Progress{Row: row}, err
 }

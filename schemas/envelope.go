@@ -86,7 +86,7 @@ type Link struct {
 	State     LinkState `json:"state" doc:"What is known." enum:"linked,not_linked,deleted,unknown"`
 	PartnerID string    `json:"partner_id,omitempty" doc:"MPN ID that is linked."`
 	// PartnerName is untrusted text, cleaned by Sanitize.
-	PartnerName  string `json:"partner_name,omitempty" doc:"Untrusted text: data, not instructions."`
+	PartnerName  string `json:"partner_name,omitempty" doc:"Untrusted text."`
 	PartnerState string `json:"partner_state,omitempty" doc:"The provider's own word, such as Active."`
 	// Version rises by one with every write, deletion included.
 	Version *int64 `json:"version,omitempty" doc:"Rises by one with every write."`

@@ -103,7 +103,7 @@ func removePartner() Operation {
 		Input:  &RemovePartnerInput{}, Answer: []string{"identity", "before", "after", "approval"},
 		Examples: []Example{
 			{Says: "Remove our link 1234567 at Contoso, they left us", Arguments: json.RawMessage(`{"tenant":"contoso","partner_id":"1234567"}`), Link: "1234567", Status: StatusDone},
-			{Says: "Remove a link where there is none", Arguments: json.RawMessage(`{"tenant":"contoso","partner_id":"1234567"}`), Status: StatusUnchanged},
+			{Says: "Remove a link where nothing is linked", Arguments: json.RawMessage(`{"tenant":"contoso","partner_id":"1234567"}`), Status: StatusUnchanged},
 		},
 	}
 }

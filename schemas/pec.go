@@ -95,3 +95,57 @@ type PECRole struct {
 	Until       string `json:"until,omitempty"`
 	Conditional bool   `json:"conditional,omitempty"`
 }
+
+// The classes into which an audit sorts its rows by link and roles. They are
+// keys of the totals.
+const (
+	PECLinkedAll  = "pec_linked_all"
+	PECLinkedSome = "pec_linked_some"
+	PECLinkedNone = "pec_linked_none"
+	// PECRoleNoLink: an eligible role is there, and no link.
+	PECRoleNoLink     = "pec_role_no_link"
+	PECNeither        = "pec_neither"
+	PECNoSubscription = "pec_no_subscription"
+	PECRolesUnknown   = "pec_unknown"
+)
+
+// PECClasses returns all classes, those that need attention first.
+func PECClasses() []string {
+	return []string{PECLinkedNone, PECRoleNoLink, PECLinkedSome, PECNoSubscription, PECRolesUnknown, PECNeither, PECLinkedAll}
+}
+
+// PECClassTitle names a class for people.
+func PECClassTitle(class string) string {
+	return map[string]string{
+		PECLinkedAll: "Linked, eligible role in all subscriptions", PECLinkedSome: "Linked, eligible role in some subscriptions",
+		PECLinkedNone: "Linked, eligible role in none", PECRoleNoLink: "Eligible role, no link", PECNeither: "Neither link nor eligible role",
+		PECNoSubscription: "Sees no subscription", PECRolesUnknown: "Roles or link unknown",
+	}[class]
+}
+
+// PECClass sorts a row, or returns "" where roles were not read. A role that
+// covers a part of a subscription does not count for all of it.
+func (r AuditRow) PECClass() string {
+	if r.PECRoles == nil {
+		return ""
+	}
+	v := r.PECRoles.Verdicts
+	failed := r.PECRoles.Reason != "" && v.Asked() == 0
+	undecided := v.EligibleRole == 0 && v.Unknown > 0
+	switch {
+	case r.State == RowUnknown, failed, undecided:
+		return PECRolesUnknown
+	case v.Subscriptions == 0:
+		return PECNoSubscription
+	case r.State.Missing() && v.EligibleRole > 0:
+		return PECRoleNoLink
+	case r.State.Missing():
+		return PECNeither
+	case v.EligibleRole == 0:
+		return PECLinkedNone
+	case v.EligibleRole-v.Partial == v.Subscriptions:
+		return PECLinkedAll
+	default:
+		return PECLinkedSome
+	}
+}

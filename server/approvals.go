@@ -123,7 +123,7 @@ func readRuling(body []byte) (guard.DecisionRequest, error) {
 		return guard.DecisionRequest{Approved: true, Digest: digest}, nil
 	case "deny":
 		if schemas.Sanitize(reason) == "" {
-			return guard.DecisionRequest{}, badRuling("A denial needs a reason: whoever asked is told it.")
+			return guard.DecisionRequest{}, badRuling("A denial needs a reason for the requester.")
 		}
 		return guard.DecisionRequest{Reason: reason}, nil
 	default:

@@ -74,7 +74,7 @@ func (t *httpTransport) denied(r *http.Request, err error) *refusal {
 	}
 	if wait := more.RetryAfter(); wait > 0 {
 		no := refuse(http.StatusServiceUnavailable, "")
-		no.fault = busy("The token cannot be judged at present: " + more.Description() + ". Send the request again later.")
+		no.fault = busy("The token cannot be verified now: " + more.Description() + ". Send the request again later.")
 		return no.with("Retry-After", strconv.Itoa(int(max(wait, time.Second).Seconds())))
 	}
 	return unauthorized(t.challenge(r, "invalid_token", more.Description(), t.firstScope()), "The access token is not accepted: "+more.Description()+".")

@@ -49,7 +49,7 @@ func (s *Service) auditPartnerLinks(ctx context.Context, j *job, in *schemas.Aud
 
 // checkAuditInput refuses arguments that would be silently ignored together.
 func checkAuditInput(in *schemas.AuditPartnerLinksInput) error {
-	begins := len(in.Tenants)+len(in.Labels)+len(in.OwnPartnerIDs)+in.StaleAfterDays > 0 || in.ExpectedPartnerID != ""
+	begins := len(in.Tenants)+len(in.Labels)+len(in.OwnPartnerIDs)+in.StaleAfterDays > 0 || in.ExpectedPartnerID != "" || in.IncludeRoles
 	switch {
 	case in.RunID != "" && begins:
 		return schemas.NewProblem(schemas.CodeInvalidArgument, "run_id goes with cursor and limit alone: what the run asks was settled when it began.")
@@ -80,7 +80,7 @@ func checkSelection(lists ...[]string) error {
 
 // auditOf is the audit that arguments ask for.
 func auditOf(in *schemas.AuditPartnerLinksInput) fleet.Audit {
-	audit := fleet.Audit{Selection: fleet.Selection{Tenants: in.Tenants, Labels: in.Labels}, StaleAfterDays: in.StaleAfterDays}
+	audit := fleet.Audit{Selection: fleet.Selection{Tenants: in.Tenants, Labels: in.Labels}, StaleAfterDays: in.StaleAfterDays, Roles: in.IncludeRoles}
 	for _, id := range append([]schemas.PartnerID{in.ExpectedPartnerID}, in.OwnPartnerIDs...) {
 		if id != "" {
 			audit.ExpectedIDs = append(audit.ExpectedIDs, string(id))
@@ -106,6 +106,9 @@ func (s *Service) auditRun(ctx context.Context, j *job, in *schemas.AuditPartner
 // bounds, or joins its own that asks the same. Its errors are problems.
 func (s *Service) StartAudit(ctx context.Context, p guard.Principal, label string, audit fleet.Audit) (*fleet.Active, error) {
 	access, err := s.auditAccess(ctx, p)
+	if err == nil && audit.Roles {
+		err = s.mayReadRoles(ctx, p)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -227,8 +230,37 @@ func AuditSentence(r fleet.Report) string {
 	case fleet.RunInterrupted, fleet.RunCancelled:
 		fmt.Fprintf(&b, "The run was %s before all were asked: call again with run_id %s to go on. ", r.Run.State, r.Run.ID)
 	}
-	b.WriteString("Unknown is not missing. " + notChecked)
+	if !r.Audit().Roles {
+		b.WriteString("Unknown is not missing. " + notChecked)
+		return b.String()
+	}
+	b.WriteString("Unknown is not missing." + rolesSentence(r.Totals))
 	return b.String()
+}
+
+// rolesSentence counts the classes of link and roles.
+func rolesSentence(totals map[string]int) string {
+	var parts []string
+	for _, class := range schemas.PECClasses() {
+		if n := totals[class]; n > 0 {
+			title := schemas.PECClassTitle(class)
+			parts = append(parts, fmt.Sprintf("%d %s", n, strings.ToLower(title[:1])+title[1:]))
+		}
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return " Roles for partner earned credit: " + strings.Join(parts, "; ") + "."
+}
+
+// mayReadRoles asks whether a caller was given check_pec_roles, and whether the
+// operator allows it.
+func (s *Service) mayReadRoles(ctx context.Context, p guard.Principal) error {
+	op, _ := schemas.Lookup(schemas.ToolCheckPECRoles)
+	if err := p.Grant.Check(op); err != nil {
+		return err
+	}
+	return s.admit(ctx, &job{call: Call{Principal: p}, op: op}, schemas.Tenant{}, "")
 }
 
 func identities(n int) string {
@@ -260,13 +292,19 @@ func (s *Service) planAudit(j *job, in *schemas.AuditPartnerLinksInput) Result {
 		return failure(err)
 	}
 	targets = fleet.OnePerIdentity(targets)
+	paths := []string{schemas.PathPartners}
+	if in.IncludeRoles {
+		paths = append(paths, schemas.PathSubscriptions, schemas.PathRoleAssignments)
+	}
 	counts, plan := map[string]int{}, []schemas.PlannedRequest{}
 	for _, t := range targets {
-		url := target{tenant: t.Tenant}.url(schemas.PathPartners, "")
-		if counts[url] == 0 {
-			plan = append(plan, schemas.PlannedRequest{Method: "GET", URL: url, Effect: schemas.EffectRead})
+		for _, path := range paths {
+			url := target{tenant: t.Tenant}.url(path, "")
+			if counts[url] == 0 {
+				plan = append(plan, schemas.PlannedRequest{Method: "GET", URL: url, Effect: schemas.EffectRead})
+			}
+			counts[url]++
 		}
-		counts[url]++
 	}
 	for i := range plan {
 		plan[i].When = "once for each of " + identities(counts[plan[i].URL])

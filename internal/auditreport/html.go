@@ -56,7 +56,7 @@ func (r Report) html(w io.Writer, rows Rows) error {
 		if err != nil {
 			return err
 		}
-		if err := html.Render(out, rowOf(row)); err != nil {
+		if err := html.Render(out, r.rowOf(row)); err != nil {
 			return err
 		}
 		out.WriteByte('\n')

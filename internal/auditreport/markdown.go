@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"mcp-partner/schemas"
@@ -16,20 +17,28 @@ func (r Report) markdown(w io.Writer, rows Rows) error {
 	fmt.Fprintf(out, "Run `%s`, begun %s.\n\n", r.Run.ID, r.Info().CreatedAt)
 	line(out, "State", "Rows")
 	line(out, "---", "---:")
-	for _, state := range shownTotals() {
+	for _, state := range r.shownTotals() {
 		line(out, stateTitle(state), fmt.Sprint(r.Totals[state]))
 	}
 	r.markdownCauses(out)
 	fmt.Fprint(out, "\n## Rows\n\n")
-	line(out, "State", "Tenant", "Credential", "Partner ID", "Partner", "Expected", "Last written", "Labels", "Owner", "External ID", "Why unknown", "Request ID")
-	line(out, strings.Split(strings.Repeat("---,", 11)+"---", ",")...)
+	titles := []string{"State", "Tenant", "Credential", "Partner ID", "Partner", "Expected", "Last written", "Labels", "Owner", "External ID", "Why unknown", "Request ID"}
+	if r.Audit().Roles {
+		titles = append(titles, "Eligible role in", "Roles")
+	}
+	line(out, titles...)
+	line(out, slices.Repeat([]string{"---"}, len(titles))...)
 	for row, err := range rows {
 		if err != nil {
 			return err
 		}
-		line(out, stateOf(row), escapeMarkdown(row.Tenant), escapeMarkdown(row.Credential), row.PartnerID, escapeMarkdown(row.PartnerName),
+		cells := []string{stateOf(row), escapeMarkdown(row.Tenant), escapeMarkdown(row.Credential), row.PartnerID, escapeMarkdown(row.PartnerName),
 			row.ExpectedPartnerID, day(row.UpdatedTime), escapeMarkdown(strings.Join(row.Labels, ", ")), escapeMarkdown(row.Owner),
-			escapeMarkdown(row.ExternalID), escapeMarkdown(why(row)), escapeMarkdown(row.Problem.RequestID()))
+			escapeMarkdown(row.ExternalID), escapeMarkdown(why(row)), escapeMarkdown(row.Problem.RequestID())}
+		if r.Audit().Roles {
+			cells = append(cells, eligibleIn(row), escapeMarkdown(heldRoles(row)))
+		}
+		line(out, cells...)
 	}
 	return out.Flush()
 }
@@ -86,15 +95,22 @@ func titled(label string, escape func(string) string) string {
 }
 
 // shownTotals are the totals of a report, in the order of its rows.
-func shownTotals() []string {
+func (r Report) shownTotals() []string {
 	var all []string
 	for _, state := range schemas.RowStates() {
 		all = append(all, string(state))
 	}
-	return append(all, "stale", "pending")
+	all = append(all, "stale", "pending")
+	if r.Audit().Roles {
+		all = append(all, schemas.PECClasses()...)
+	}
+	return all
 }
 
 func stateTitle(state string) string {
+	if title := schemas.PECClassTitle(state); title != "" {
+		return title
+	}
 	return map[string]string{
 		"not_linked": "Not linked", "deleted": "Deleted", "linked_other": "Linked to another", "unknown": "Unknown",
 		"linked": "Linked", "linked_expected": "Linked as expected", "stale": "Stale (of the linked)", "pending": "No answer yet",

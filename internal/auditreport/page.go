@@ -21,8 +21,8 @@ func (r Report) page(mark *html.Node) *html.Node {
 	)
 	body := el("body", nil,
 		el("header", nil, said("h1", "", title), said("p", "lead", r.Summary), r.facts()),
-		el("main", nil, r.totals(), r.causes(), table(mark)),
-		el("footer", nil, said("p", "", "A link belongs to one identity in one tenant; other identities may have others. Names of partners are what Azure calls them. Roles and earned credit were not checked.")),
+		el("main", nil, r.totals(), r.roles(), r.causes(), r.table(mark)),
+		el("footer", nil, said("p", "", "A link belongs to one identity in one tenant; other identities may have others. Names of partners are what Azure calls them. "+r.restsOn())),
 		said("script", "", scriptText),
 	)
 	return el("html", at("lang", "en"), head, body)
@@ -107,9 +107,12 @@ func (r Report) causes() *html.Node {
 }
 
 // table is the table of rows, without them.
-func table(mark *html.Node) *html.Node {
-	head := el("tr", nil)
-	for _, name := range []string{"State", "Tenant", "Partner ID", "Partner", "Expected", "Last written", "Labels", "Owner", "External ID", "Identity"} {
+func (r Report) table(mark *html.Node) *html.Node {
+	head, names := el("tr", nil), []string{"State", "Tenant", "Partner ID", "Partner", "Expected", "Last written", "Labels", "Owner", "External ID", "Identity"}
+	if r.Audit().Roles {
+		names = append(names, "Eligible role in")
+	}
+	for _, name := range names {
 		head.AppendChild(el("th", at("scope", "col", "aria-sort", "none"), el("button", at("type", "button"), text(name))))
 	}
 	filter := el("label", at("class", "search"), text("Filter "),
@@ -121,7 +124,7 @@ func table(mark *html.Node) *html.Node {
 }
 
 // rowOf is one row of the table.
-func rowOf(row schemas.AuditRow) *html.Node {
+func (r Report) rowOf(row schemas.AuditRow) *html.Node {
 	attributes := at("data-state", string(row.State))
 	if row.Stale {
 		attributes = append(attributes, html.Attribute{Key: "data-stale"})
@@ -136,7 +139,8 @@ func rowOf(row schemas.AuditRow) *html.Node {
 		el("th", at("scope", "row"), foreign(row.Tenant), said("small", "guid", row.TenantID)),
 		said("td", "id", row.PartnerID), partnerOf(row), said("td", "id", row.ExpectedPartnerID), said("td", "id", day(row.UpdatedTime)),
 		labels, el("td", nil, foreign(row.Owner)), el("td", nil, foreign(row.ExternalID)),
-		el("td", nil, text(row.Credential), said("small", "guid", row.ObjectID)))
+		el("td", nil, text(row.Credential), said("small", "guid", row.ObjectID)),
+		when(r.Audit().Roles, func() *html.Node { return rolesOf(row) }))
 }
 
 // partnerOf is the partner's name, or why it is not known.

@@ -63,6 +63,14 @@ type column struct {
 	value       func(schemas.AuditRow) string
 }
 
+// columns are those of every audit, and behind them those of roles.
+func (r Report) columns() []column {
+	if !r.Audit().Roles {
+		return columns()
+	}
+	return append(columns(), roleColumns()...)
+}
+
 func columns() []column {
 	return []column{
 		{"state", "State", func(r schemas.AuditRow) string { return string(r.State) }},
@@ -109,7 +117,7 @@ func ofProblem(value func(*schemas.Problem) string) func(schemas.AuditRow) strin
 func (r Report) csv(w io.Writer, rows Rows) error {
 	writer := csv.NewWriter(w)
 	writer.UseCRLF = true
-	all := columns()
+	all := r.columns()
 	record := make([]string, len(all))
 	for i, c := range all {
 		record[i] = c.name

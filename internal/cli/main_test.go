@@ -43,7 +43,9 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup:               setupScript,
-		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"json": jsonCommand, "sim": simCommand, "mode": modeCommand, "kind": kindCommand},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"json": jsonCommand, "sim": simCommand, "mode": modeCommand, "kind": kindCommand,
+			"run": runCommand, "input": inputCommand,
+		},
 	})
 }
 
@@ -56,6 +58,7 @@ func setupScript(env *testscript.Env) error {
 	}
 	env.Defer(world.Close)
 	env.Values[worldKey] = world
+	env.Values[inputKey] = &script{}
 	for name, content := range map[string]string{"ca.pem": string(world.Server.CAPEM()), "secret.txt": world.Sim.ClientSecret() + "\n"} {
 		if err := os.WriteFile(filepath.Join(env.WorkDir, name), []byte(content), 0o600); err != nil {
 			return err

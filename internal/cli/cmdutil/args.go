@@ -71,9 +71,9 @@ func FlagError(command *cobra.Command, err error) error {
 		return unknownFlag(command, missing.GetSpecifiedName())
 	case errors.As(err, &invalid):
 		flag := invalid.GetFlag()
-		return exit.Usage(Help(command), "--%s does not take that value: it wants %s", flag.Name, config.Wants(flag))
+		return exit.Usage(Help(command), "--%s does not accept that value: use %s", flag.Name, config.Wants(flag))
 	case errors.As(err, &empty):
-		return exit.Usage(Help(command), "--%s needs a value: it wants %s", empty.GetSpecifiedName(), config.Wants(empty.GetFlag()))
+		return exit.Usage(Help(command), "--%s needs a value: use %s", empty.GetSpecifiedName(), config.Wants(empty.GetFlag()))
 	}
 	return exit.Usage(Help(command), "the flags cannot be read; write them as --name value")
 }

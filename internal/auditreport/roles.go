@@ -1,0 +1,103 @@
+package auditreport
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"golang.org/x/net/html"
+
+	"mcp-partner/schemas"
+)
+
+// roleColumns are the columns of an audit that read roles.
+func roleColumns() []column {
+	count := func(n func(schemas.PECCounts) int) func(schemas.AuditRow) string {
+		return func(r schemas.AuditRow) string {
+			if r.PECRoles == nil {
+				return ""
+			}
+			return strconv.Itoa(n(r.PECRoles.Verdicts))
+		}
+	}
+	return []column{
+		{"pec_class", "Link and roles", func(r schemas.AuditRow) string { return r.PECClass() }},
+		{"pec_subscriptions", "Subscriptions", count(func(c schemas.PECCounts) int { return c.Subscriptions })},
+		{"pec_eligible_role", "Eligible role", count(func(c schemas.PECCounts) int { return c.EligibleRole })},
+		{"pec_partial", "Of these below the subscription", count(func(c schemas.PECCounts) int { return c.Partial })},
+		{"pec_no_eligible_role", "No eligible role", count(func(c schemas.PECCounts) int { return c.NoEligibleRole })},
+		{"pec_unlisted_role", "Unlisted role", count(func(c schemas.PECCounts) int { return c.UnlistedRole })},
+		{"pec_unknown", "Roles unknown", count(func(c schemas.PECCounts) int { return c.Unknown })},
+		{"pec_reason", "Why roles are unknown", rolesReason},
+		{"pec_held", "Roles", heldRoles},
+		{"pec_list_date", "Date of the list", func(r schemas.AuditRow) string {
+			if r.PECRoles == nil {
+				return ""
+			}
+			return r.PECRoles.ListDate
+		}},
+	}
+}
+
+func rolesReason(r schemas.AuditRow) string {
+	if r.PECRoles == nil {
+		return ""
+	}
+	return r.PECRoles.Reason
+}
+
+func heldRoles(r schemas.AuditRow) string {
+	if r.PECRoles == nil {
+		return ""
+	}
+	return strings.Join(r.PECRoles.Held, "; ")
+}
+
+// eligibleIn is a count, such as 3 of 4, and why it is not known.
+func eligibleIn(r schemas.AuditRow) string {
+	if r.PECRoles == nil {
+		return "not read"
+	}
+	v := r.PECRoles.Verdicts
+	text := fmt.Sprintf("%d of %d", v.EligibleRole, v.Subscriptions)
+	if r.PECRoles.Reason != "" && v.Asked() == 0 {
+		return "unknown (" + r.PECRoles.Reason + ")"
+	}
+	if v.Unknown > 0 {
+		text += fmt.Sprintf(" (%d unknown: %s)", v.Unknown, r.PECRoles.Reason)
+	}
+	return text
+}
+
+// restsOn says what the page is silent about.
+func (r Report) restsOn() string {
+	if !r.Audit().Roles {
+		return "Roles and earned credit were not checked."
+	}
+	return "Roles were compared with Microsoft's list of roles for partner earned credit; whether a subscription is credited is decided by Microsoft. Other identities and admin-on-behalf-of were not checked."
+}
+
+// roles count the classes of link and roles.
+func (r Report) roles() *html.Node {
+	if !r.Audit().Roles {
+		return nil
+	}
+	body := el("tbody", nil)
+	for _, class := range schemas.PECClasses() {
+		if n := r.Totals[class]; n > 0 {
+			body.AppendChild(el("tr", nil, said("td", "number", count(n)), said("td", "", schemas.PECClassTitle(class))))
+		}
+	}
+	return el("section", at("aria-labelledby", "roles"), el("h2", at("id", "roles"), text("Roles for partner earned credit")),
+		el("div", at("class", "scroll"), el("table", at("class", "causes"),
+			el("thead", nil, el("tr", nil, el("th", at("scope", "col", "class", "number"), text("Rows")), el("th", at("scope", "col"), text("Link and roles")))), body)))
+}
+
+// rolesOf is the count of a row, and the roles behind it.
+func rolesOf(row schemas.AuditRow) *html.Node {
+	cell := el("td", nil, text(eligibleIn(row)))
+	if held := heldRoles(row); held != "" {
+		cell.AppendChild(el("small", nil, foreign(held)))
+	}
+	return cell
+}
