@@ -16,7 +16,7 @@ func (f *FileStore) needsPerson() bool {
 // the vault or asking for a passphrase.
 func (f *FileStore) KeyDescription() string {
 	vaultPath := f.disk.File(vaultName)
-	const running = " It does not protect against whoever can act as your user or as an administrator on this machine while the program runs."
+	const running = " It does not protect against programs of your account or administrators of this machine while the program runs."
 	switch {
 	case f.source.IdentityFile != "":
 		return "The vault " + vaultPath + " is encrypted for the age identity in " + f.source.IdentityFile +
@@ -28,7 +28,7 @@ func (f *FileStore) KeyDescription() string {
 	sealedFile, seen, err := f.disk.Read(vaultName)
 	switch {
 	case err != nil:
-		return "The vault " + vaultPath + " cannot be read, so what protects it cannot be told."
+		return "The vault " + vaultPath + " cannot be read, so its protection is unknown."
 	case seen.Missing():
 		return "There is no vault at " + vaultPath + " yet."
 	case wantsPassphrase(sealedFile):

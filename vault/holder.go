@@ -131,7 +131,7 @@ func newIdentity() (*age.X25519Identity, error) {
 
 // keyText is what a holder keeps. The comment is for people who find the file.
 func keyText(identities ...string) []byte {
-	text := []byte("# The key of " + vaultName + ". Whoever has both can read the secrets.\n")
+	text := []byte("# The key of " + vaultName + ". Both together open the secrets.\n")
 	for _, identity := range identities {
 		text = fmt.Appendf(text, "%s\n", identity)
 	}

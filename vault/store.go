@@ -114,7 +114,7 @@ func (m *MemoryStore) List(context.Context) ([]string, error) {
 
 // KeyDescription implements Store.
 func (m *MemoryStore) KeyDescription() string {
-	return "Secrets are in the memory of this process and are gone when it ends. Nothing protects them from whoever can read its memory."
+	return "Secrets are in the memory of this process until it ends. Nothing protects them from programs that can read that memory."
 }
 
 func checkPut(name string, secret Secret) error {

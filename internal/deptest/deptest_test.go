@@ -24,7 +24,7 @@ var rooms = map[string]struct {
 	"docs":                {nil, "documents that the program shows"},
 	"search":              {[]string{"schemas"}, "a pure function over the catalogue"},
 	"guard":               {[]string{"schemas"}, "a decision must not depend on MCP, Azure or a database"},
-	"fleet":               {[]string{"schemas", "guard", "armclient"}, "many tenants at once; directory, clients and store reach it through its own interfaces"},
+	"fleet":               {[]string{"internal/pec", "schemas", "guard", "armclient"}, "many tenants at once; directory, clients and store reach it through its own interfaces"},
 	"ledger":              {[]string{"schemas", "guard", "fleet", "internal/csvcell"}, "guard and fleet for the types of their stores; keys reach it through an interface of its own, not from the vault"},
 	"simulator":           {nil, "a stand-in that shared code with the program would confirm the program's mistakes"},
 	"internal/csvfile":    {nil, "files that people bring are read in one way, whatever they are for"},

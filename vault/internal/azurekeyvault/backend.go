@@ -193,13 +193,13 @@ func (b *Backend) CheckName(name string) error { return backend.CheckPlainName(n
 func (b *Backend) Describe() string {
 	return "The secrets are in the key vault " + b.settings.URL + ", under names that begin with " + b.settings.Prefix +
 		". It decides who may read them and keeps a record of it. This program signs in with " + b.settings.Auth.Method +
-		"; whoever can sign in so on this machine can read them too."
+		"; anyone who can sign in the same way on this machine can read them too."
 }
 
 // Close implements backend.Backend; nothing is borrowed.
 func (b *Backend) Close(context.Context) {}
 
-var errUnusable = errors.New("the answer is none of a key vault")
+var errUnusable = errors.New("the answer is not that of a key vault")
 
 // problem words an error in this program's own words.
 func (b *Backend) problem(ctx context.Context, err error, doing string) error {

@@ -25,5 +25,5 @@ func (b *Backend) unreachable(err error, name string) error {
 	case errors.As(err, &sent) || errors.As(err, &network):
 		return backend.Unavailable(name+" cannot be reached.", "Check the network and the firewall of the key vault; until then tokens that are at hand are used on.")
 	}
-	return backend.Unavailable(name+" gave an answer that is none of a key vault.", "Check the URL, and what stands between.")
+	return backend.Unavailable(name+" did not answer like a key vault.", "Check the URL, and what stands between.")
 }

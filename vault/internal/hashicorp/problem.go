@@ -102,5 +102,5 @@ func (b *Backend) unreachable(ctx context.Context, err error, doing string) erro
 	case isTransport(err):
 		return backend.Unavailable(server+" cannot be reached.", "Check the network and the server; until then tokens that are at hand are used on.")
 	}
-	return backend.Unavailable(server+" gave an answer that is none of a vault server.", "Check the address, and what stands between.")
+	return backend.Unavailable(server+" did not answer like a vault server.", "Check the address, and what stands between.")
 }

@@ -183,7 +183,7 @@ func (b *Backend) Describe() string {
 		where += " (namespace " + b.settings.Namespace + ")"
 	}
 	return "The secrets are in " + where + ", which decides who may read them and keeps a record of it. This program signs in with " +
-		b.settings.Auth.Method + " and " + b.settings.Auth.File + "; whoever can read that file can do the same until the server is told to refuse it."
+		b.settings.Auth.Method + " and " + b.settings.Auth.File + "; anyone who can read that file can do the same until the server revokes it."
 }
 
 // CheckName implements backend.Backend.
