@@ -65,8 +65,9 @@ func collectFlags(t *testing.T, into map[string]string, command ...string) {
 	for _, match := range flagLine.FindAllStringSubmatch(flags, -1) {
 		into[match[1]] = strings.Join(command, " ")
 	}
-	_, list, _ := strings.Cut(text, "\nAvailable Commands:\n")
-	list, _, _ = strings.Cut(list, "\n\n")
+	_, list, _ := strings.Cut(text, "\nExamples:\n")
+	_, list, _ = strings.Cut(list, "\n\n")
+	list, _, _ = strings.Cut(list, "\nFlags:\n")
 	for _, match := range subcommand.FindAllStringSubmatch(list, -1) {
 		if name := match[1]; name != "completion" && name != "help" {
 			collectFlags(t, into, append(append([]string{}, command...), name)...)

@@ -5,7 +5,8 @@
 //
 // CHROMIUM names the browser; without it Debian's is taken.
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -17,11 +18,18 @@ const folder = mkdtempSync(join(tmpdir(), "report-"));
 const file = join(folder, "report.html");
 const label = `<script>window.evil=1</script><img src=x onerror="window.evil=2">`;
 
-function report() {
-  execFileSync(resolve(binary), [
-    "audit", "--simulate=60", "--seed", "5", "--fault", "hostile_names=60", "--fault", "foreign_principal=10", "--fault", "deleted_200=60",
-    "--expected", "1234567", "--stale-after-days", "500", "--label", label, "--format", "html", "--output", file,
-  ], { env: { MCP_PARTNER_STATE_DIR: join(folder, "state") }, stdio: ["ignore", "inherit", "inherit"] });
+async function report() {
+  const program = resolve(binary), tenants = join(folder, "tenants.csv");
+  const world = spawn(program, [
+    "simulate", "--listen", "127.0.0.1:0", "--tenants", "60", "--seed", "5", "--fault", "hostile_names=60", "--fault", "foreign_principal=10",
+    "--fault", "deleted_200=60", "--tenants-out", tenants, "--ca-out", join(folder, "ca.pem"), "--until-stdin-closes",
+  ], { stdio: ["pipe", "pipe", "inherit"] });
+  const announced = JSON.parse(String((await once(world.stdout, "data"))[0]).split("\n")[0]);
+  const run = (args, input) => execFileSync(program, args, { input, env: { MCP_PARTNER_STATE_DIR: join(folder, "state") }, stdio: ["pipe", "inherit", "inherit"] });
+  run(["vault", "init"]);
+  run(["tenants", "import", tenants, "--credential", "simulator", "--client-id", announced.client_id, "--secret-stdin", "--yes"], announced.client_secret);
+  run(["audit", "--expected", "1234567", "--stale-after-days", "500", "--label", label, "--format", "html", "--output", file]);
+  world.stdin.end();
   assert.equal(statSync(file).mode & 0o777, 0o600, "the report is open to others");
 }
 
@@ -149,7 +157,7 @@ function contrastBelow(least) {
 }
 
 async function main() {
-  report();
+  await report();
   assert.ok(!readFileSync(file, "utf8").includes(folder), "the report names a folder of this machine");
   const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox"] });
   try {

@@ -1,10 +1,7 @@
 package cli
 
 import (
-	"bytes"
 	"context"
-	"io"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -46,7 +43,7 @@ func Run(ctx context.Context, streams *term.Streams, args []string) int {
 		return exit.CodeDone
 	}
 	end := exit.Of(err)
-	term.Report(streams.Err, end)
+	term.Report(streams.Err, streams.ErrWidth, end)
 	return end.Code
 }
 
@@ -89,55 +86,67 @@ func newRoot(deps *cmdutil.Deps) *cobra.Command {
 	root.SetOut(deps.IO.Out)
 	root.SetErr(deps.IO.Err)
 	root.SetFlagErrorFunc(cmdutil.FlagError)
-	root.SetHelpFunc(plainHelp(root.HelpFunc()))
+	showHelpOn(root, deps.IO)
 	root.CompletionOptions.HiddenDefaultCmd = false
 	deps.AddGlobals(root.PersistentFlags())
-	root.AddCommand(commands(deps)...)
+	for _, group := range groups(deps) {
+		root.AddGroup(&cobra.Group{ID: group.title, Title: group.title + ":"})
+		for _, command := range group.commands {
+			command.GroupID = group.title
+			root.AddCommand(command)
+		}
+	}
 	return root
 }
 
-func commands(deps *cmdutil.Deps) []*cobra.Command {
-	return []*cobra.Command{
-		setup.NewCmdSetup(deps),
-		vaultcmd.NewCmdVault(deps),
-		tenantscmd.NewCmdTenants(deps),
-		call.NewCmdCall(deps),
-		audit.NewCmdAudit(deps),
-		call.NewCmdTools(deps),
-		call.NewCmdFind(deps),
-		client.NewCmdInstall(deps),
-		client.NewCmdUninstall(deps),
-		doctor.NewCmdDoctor(deps),
-		serve.NewCmdHealth(deps),
-		serve.NewCmdServe(deps),
-		sim.NewCmdSimulate(deps),
-		approvals.NewCmdPolicy(deps),
-		approvals.NewCmdApprovals(deps),
-		approvals.NewCmdApprovers(deps),
-		approvals.NewCmdFreeze(deps),
-		approvals.NewCmdUnfreeze(deps),
-		tokencmd.NewCmdToken(deps),
-		ledgercmd.NewCmdLedger(deps),
-		runs.NewCmdEnsure(deps),
-		runs.NewCmdTransition(deps),
-		call.NewCmdOpenAPI(deps),
-		contractcmd.NewCmdContract(deps),
-		sim.NewCmdDemo(deps),
-		newVersion(deps),
-	}
+// group is a heading of the list of commands.
+type group struct {
+	title    string
+	commands []*cobra.Command
 }
 
-// plainHelp takes out what pflag writes behind each boolean flag, writes the one
-// optional value as it is typed, and keeps the columns where they are.
-func plainHelp(help func(*cobra.Command, []string)) func(*cobra.Command, []string) {
-	const noise = "[=true|false]"
-	return func(command *cobra.Command, args []string) {
-		out := command.OutOrStdout()
-		var text bytes.Buffer
-		command.SetOut(&text)
-		defer command.SetOut(out)
-		help(command, args)
-		clean := strings.NewReplacer(noise, strings.Repeat(" ", len(noise)), " N[=10]", "[=N]   ").Replace(text.String())
-		_, _ = io.WriteString(out, clean) // there is nobody to tell
+func groups(deps *cmdutil.Deps) []group {
+	return []group{
+		{"Get started", []*cobra.Command{
+			setup.NewCmdSetup(deps),
+			client.NewCmdInstall(deps),
+			client.NewCmdUninstall(deps),
+			sim.NewCmdDemo(deps),
+		}},
+		{"Check", []*cobra.Command{
+			call.NewCmdCheck(deps),
+			audit.NewCmdAudit(deps),
+			doctor.NewCmdDoctor(deps),
+			call.NewCmdFind(deps),
+			call.NewCmdTools(deps),
+		}},
+		{"Change", []*cobra.Command{
+			call.NewCmdCall(deps),
+			runs.NewCmdEnsure(deps),
+			runs.NewCmdTransition(deps),
+		}},
+		{"Approve", []*cobra.Command{
+			approvals.NewCmdApprovals(deps),
+			approvals.NewCmdApprovers(deps),
+			approvals.NewCmdPolicy(deps),
+			approvals.NewCmdFreeze(deps),
+			approvals.NewCmdUnfreeze(deps),
+		}},
+		{"Serve", []*cobra.Command{
+			serve.NewCmdServe(deps),
+			serve.NewCmdHealth(deps),
+			tokencmd.NewCmdToken(deps),
+		}},
+		{"Administer", []*cobra.Command{
+			tenantscmd.NewCmdTenants(deps),
+			vaultcmd.NewCmdVault(deps),
+			ledgercmd.NewCmdLedger(deps),
+		}},
+		{"Develop", []*cobra.Command{
+			sim.NewCmdSimulate(deps),
+			call.NewCmdOpenAPI(deps),
+			contractcmd.NewCmdContract(deps),
+			newVersion(deps),
+		}},
 	}
 }

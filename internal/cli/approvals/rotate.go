@@ -22,7 +22,7 @@ func newCmdRotateKey(deps *cmdutil.Deps) *cobra.Command {
 	options := &rotateOptions{}
 	command := &cobra.Command{
 		Use:   "rotate-key",
-		Short: "Replace the key that seals questions and proves approvals over HTTP",
+		Short: "Replace the key that seals questions and approvals",
 		Long: `Replace the key of the vault under which questions in the client are sealed, and
 approvals that were given over HTTP are proved. It is seen at the next call by every
 server on the state directory. The replaced key is kept, so that what is open goes on;

@@ -23,7 +23,7 @@ func newCmdShow(deps *cmdutil.Deps) *cobra.Command {
 	options := &showOptions{}
 	command := &cobra.Command{
 		Use:     "show ID",
-		Short:   "Show the plan of one question: where, what is linked now, what would be",
+		Short:   "Show what one approval is for",
 		Example: "  mcp-partner approvals show ap_0123456789abcdef01",
 		Args:    cmdutil.OneArgument("the approval's ID"),
 		RunE: func(command *cobra.Command, args []string) error {

@@ -64,9 +64,6 @@ Exit codes: 0 done, 1 failed or --fail-on found something, 2 wrong usage, 3 refu
   mcp-partner audit diff 2026-10 2026-11`,
 		Args: cmdutil.NoArguments,
 		RunE: func(command *cobra.Command, _ []string) error {
-			if err := options.house.simulate.Check(command.Flags()); err != nil {
-				return err
-			}
 			return runAudit(command.Context(), deps, options)
 		},
 	}

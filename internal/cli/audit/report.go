@@ -105,7 +105,11 @@ func deliverAudit(deps *cmdutil.Deps, found fleet.Report, rows auditreport.Rows,
 
 func auditTo(deps *cmdutil.Deps, w io.Writer, found fleet.Report, rows auditreport.Rows, o *reportOptions) error {
 	if o.format == formatTable {
-		u := &term.UI{Out: w, Color: deps.IO.Color && o.output == ""}
+		u := deps.IO.UI()
+		if o.output != "" {
+			u = &term.UI{}
+		}
+		u.Out = w
 		return report(u, found, rows, o.all)
 	}
 	r := auditreport.Report{Report: found, Summary: tools.AuditSentence(found), Program: "mcp-partner " + app.BuildInfo().Version, Cell: csvcell.New().Quote}

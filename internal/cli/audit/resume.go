@@ -31,9 +31,6 @@ is asked. After a crash the process counts as gone after ten seconds.`,
 		Args: cmdutil.OneArgument("the audit"),
 		RunE: func(command *cobra.Command, args []string) error {
 			options.run = args[0]
-			if err := options.house.simulate.Check(command.Flags()); err != nil {
-				return err
-			}
 			return runResume(command.Context(), deps, options)
 		},
 	}

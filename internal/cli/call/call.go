@@ -3,7 +3,6 @@ package call
 import (
 	"context"
 	"encoding/json"
-	"errors"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -77,7 +76,7 @@ func newCmdCallTool(deps *cmdutil.Deps, op schemas.Operation, options *callOptio
 		Args:    cmdutil.NoArguments,
 		RunE: func(command *cobra.Command, _ []string) error {
 			options.tool, options.flags = op.Name, command.Flags()
-			if err := errors.Join(options.Simulate.Check(command.Flags()), options.Fleet.Apply(deps)); err != nil {
+			if err := options.Fleet.Apply(deps); err != nil {
 				return err
 			}
 			if command.LocalNonPersistentFlags().Lookup("tenants") != nil {

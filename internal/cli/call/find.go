@@ -38,9 +38,6 @@ It needs no vault, and works with an empty directory.`,
 		},
 		RunE: func(command *cobra.Command, args []string) error {
 			options.query = strings.Join(args, " ")
-			if err := options.simulate.Check(command.Flags()); err != nil {
-				return err
-			}
 			return runFind(command.Context(), deps, options)
 		},
 	}

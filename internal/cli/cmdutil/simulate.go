@@ -23,7 +23,7 @@ func AddSimulationFlags(w *app.SimulationOptions, flags *pflag.FlagSet) {
 // DefaultSimulated is how many tenants --simulate makes without a number.
 const DefaultSimulated = 10
 
-// SimulateFlags are --simulate[=N] and how the simulation behaves.
+// SimulateFlags are --simulate[=N] and, for a server, how the simulation behaves.
 type SimulateFlags struct {
 	count simulateCount
 	world app.SimulationOptions
@@ -33,8 +33,10 @@ func (o *SimulateFlags) Add(flags *pflag.FlagSet) {
 	flag := flags.VarPF(&o.count, "simulate", "", "use a simulated Azure in this process, with `N` tenants (default 10)")
 	flag.NoOptDefVal = strconv.Itoa(DefaultSimulated)
 	config.Standing(flags, "simulate")
-	AddSimulationFlags(&o.world, flags)
 }
+
+// AddWorld adds how the simulation behaves.
+func (o *SimulateFlags) AddWorld(flags *pflag.FlagSet) { AddSimulationFlags(&o.world, flags) }
 
 // Start starts the simulation on a loopback port, or returns nil where none is
 // wanted.

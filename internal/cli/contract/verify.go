@@ -55,9 +55,6 @@ Exit codes: 0 the provider keeps the contract, 1 it does not or could not be ask
   mcp-partner contract verify --tenant contoso --simulate`,
 		Args: cmdutil.NoArguments,
 		RunE: func(command *cobra.Command, _ []string) error {
-			if err := options.simulate.Check(command.Flags()); err != nil {
-				return err
-			}
 			if err := options.check(); err != nil {
 				return err
 			}

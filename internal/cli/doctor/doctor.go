@@ -20,8 +20,9 @@ type doctorOptions struct {
 func NewCmdDoctor(deps *cmdutil.Deps) *cobra.Command {
 	options := &doctorOptions{}
 	command := &cobra.Command{
-		Use:   "doctor",
-		Short: "Check the state directory, the vault, every credential, the ledger and the way to Azure",
+		Use:     "doctor",
+		Aliases: []string{"status"},
+		Short:   "Check everything a server needs, and say what to run",
 		Long: `Check the state directory, the vault and what protects it, the directory, and every
 credential by signing in once; then the policy, the ledger, whether anything is
 frozen, and whether there are approvers; then the proxy, the TLS and the clock of

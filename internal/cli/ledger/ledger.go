@@ -20,7 +20,7 @@ import (
 func NewCmdLedger(deps *cmdutil.Deps) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "ledger",
-		Short: "Read and verify the record of what was asked, approved, done and refused",
+		Short: "Read and verify the record of what was asked and done",
 		Long: `Read and verify the record of what was asked, approved, done and refused. It is
 tamper-evident given a head that is kept elsewhere: export one now and then with
 mcp-partner ledger head, and verify against it.`,

@@ -49,7 +49,7 @@ func NewCmdTransition(deps *cmdutil.Deps) *cobra.Command {
 	options := &manyOptions{tool: schemas.ToolTransitionPartner}
 	command := &cobra.Command{
 		Use:   "transition",
-		Short: "Move every link that our identities hold from old partner IDs to a new one",
+		Short: "Move links from old partner IDs to a new one in many tenants",
 		Long: `Move the link to a new partner ID in every tenant where one of our identities holds
 one of the old ones. Where it holds another ID or nothing, nothing is written. The
 link of somebody else's identity can be changed or removed by that identity alone.

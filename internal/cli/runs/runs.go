@@ -61,9 +61,6 @@ func (o *manyOptions) add(flags *pflag.FlagSet) {
 
 // prepare settles what the flags leave open.
 func (o *manyOptions) prepare(deps *cmdutil.Deps, flags *pflag.FlagSet) (err error) {
-	if err := o.simulate.Check(flags); err != nil {
-		return err
-	}
 	if err := o.checkFlags(flags); err != nil {
 		return err
 	}

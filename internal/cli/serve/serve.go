@@ -63,6 +63,7 @@ of the start is, unless --metrics gives it an address of its own.`,
 	cmdutil.AddKeyFlags(&options.keys, flags)
 	options.guard.Add(flags)
 	options.simulate.Add(flags)
+	options.simulate.AddWorld(flags)
 	options.fleet.Add(flags)
 	return command
 }

@@ -25,7 +25,7 @@ func newCmdConsentLinks(deps *cmdutil.Deps) *cobra.Command {
 	options := &consentLinksOptions{}
 	command := &cobra.Command{
 		Use:   "consent-links",
-		Short: "List the page of each tenant on which an administrator consents to an application",
+		Short: "List the consent page of each tenant",
 		Long: `List, for each tenant that uses a credential, the page on which an administrator of
 that tenant consents to the credential's application. Send each customer the own one.
 There is no secret in it: whoever opens it has to sign in there as an administrator.

@@ -9,13 +9,13 @@ import (
 )
 
 // Report writes an error: what is wrong, what to do, and the command that does it.
-func Report(to io.Writer, end *exit.Error) {
+func Report(to io.Writer, width int, end *exit.Error) {
 	if end.Message == "" {
 		return
 	}
-	fmt.Fprintf(to, "mcp-partner: %s\n", Escape(strings.TrimPrefix(end.Message, "mcp-partner ")))
+	fmt.Fprintln(to, Wrap("mcp-partner: "+Escape(strings.TrimPrefix(end.Message, "mcp-partner ")), width, 2))
 	if end.Next != "" {
-		fmt.Fprintf(to, "Next: %s\n", Escape(end.Next))
+		fmt.Fprintln(to, Wrap("Next: "+Escape(end.Next), width, 2))
 	}
 	if end.Command != "" {
 		fmt.Fprintf(to, "Run: %s\n", Escape(end.Command))

@@ -16,6 +16,8 @@ type Streams struct {
 	Out, Err io.Writer
 	// InTTY, OutTTY and ErrTTY say which of them are terminals.
 	InTTY, OutTTY, ErrTTY bool
+	// OutWidth and ErrWidth are their columns; 0 where nothing is to be wrapped.
+	OutWidth, ErrWidth int
 	// Color is whether Out is to be coloured.
 	Color bool
 	Env   config.Env
@@ -40,11 +42,21 @@ func SystemStreams() *Streams {
 		InTTY: isTerminal(os.Stdin), OutTTY: isTerminal(os.Stdout), ErrTTY: isTerminal(os.Stderr),
 		Env: os.LookupEnv, Environ: os.Environ(), Terminal: openTerminal,
 	}
+	s.OutWidth, s.ErrWidth = widthOf(os.Stdout), widthOf(os.Stderr)
 	s.Color = s.OutTTY && colorWanted(s.Env)
 	return s
 }
 
 func isTerminal(file *os.File) bool { return term.IsTerminal(int(file.Fd())) }
+
+// widthOf is 0 for what is no terminal, or one that does not tell.
+func widthOf(file *os.File) int {
+	width, _, err := term.GetSize(int(file.Fd()))
+	if err != nil {
+		return 0
+	}
+	return width
+}
 
 // colorWanted follows no-color.org: any value but the empty one turns it off.
 func colorWanted(env config.Env) bool {

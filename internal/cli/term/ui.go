@@ -29,10 +29,12 @@ const (
 type UI struct {
 	Out   io.Writer
 	Color bool
+	// Width is where lines are broken; 0 breaks none.
+	Width int
 	Err   error
 }
 
-func (s *Streams) UI() *UI { return &UI{Out: s.Out, Color: s.Color} }
+func (s *Streams) UI() *UI { return &UI{Out: s.Out, Color: s.Color, Width: s.OutWidth} }
 
 func (u *UI) Paint(s Style, text string) string {
 	text = Escape(text)
@@ -49,7 +51,19 @@ func (u *UI) Write(text string) {
 }
 
 // Line writes one line of text in a style.
-func (u *UI) Line(s Style, text string) { u.Write(u.Paint(s, text) + "\n") }
+func (u *UI) Line(s Style, text string) {
+	indent := len(text) - len(strings.TrimLeft(text, " "))
+	u.Write(u.paintWrapped(s, text, indent) + "\n")
+}
+
+// paintWrapped paints a text line by line.
+func (u *UI) paintWrapped(s Style, text string, indent int) string {
+	lines := strings.Split(Wrap(Escape(text), u.Width, indent), "\n")
+	for i, line := range lines {
+		lines[i] = u.Paint(s, line)
+	}
+	return strings.Join(lines, "\n")
+}
 
 // Linef is line with a format whose arguments are data.
 func (u *UI) Linef(s Style, format string, args ...any) { u.Line(s, fmt.Sprintf(format, args...)) }
@@ -67,7 +81,10 @@ func (u *UI) StyledField(label string, s Style, value string) {
 	if value == "" {
 		return
 	}
-	u.Write("  " + u.Paint(Dim, label) + strings.Repeat(" ", max(1, fieldWidth-columns(label))) + u.Paint(s, value) + "\n")
+	gap := strings.Repeat(" ", max(1, fieldWidth-columns(label)))
+	indent := 2 + columns(label) + len(gap)
+	padded := u.paintWrapped(s, strings.Repeat(" ", indent)+value, indent)
+	u.Write("  " + u.Paint(Dim, label) + gap + strings.Replace(padded, strings.Repeat(" ", indent), "", 1) + "\n")
 }
 
 // Table writes rows under a header. A column that is empty in all rows is left

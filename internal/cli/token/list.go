@@ -23,7 +23,7 @@ func newCmdList(deps *cmdutil.Deps) *cobra.Command {
 	options := &listOptions{}
 	command := &cobra.Command{
 		Use:     "list",
-		Short:   "List the tokens of the last 30 days, newest first; the tokens themselves are kept nowhere",
+		Short:   "List the tokens of the last 30 days, newest first",
 		Example: "  mcp-partner token list\n  mcp-partner token list --json",
 		Args:    cmdutil.NoArguments,
 		RunE:    func(command *cobra.Command, _ []string) error { return runList(command.Context(), deps, options) },

@@ -12,7 +12,7 @@ import (
 func NewCmdToken(deps *cmdutil.Deps) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "token",
-		Short: "Issue invocation tokens for callers over HTTP, list and revoke them",
+		Short: "Issue, list and revoke tokens for callers over HTTP",
 		Long: `Issue invocation tokens: bearers for callers of mcp-partner serve --http, each with
 scopes, tenants and an end of its own. They hold for every server on this state
 directory and across restarts. Only a hash of a token is kept.`,

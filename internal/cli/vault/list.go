@@ -27,7 +27,7 @@ func newCmdList(deps *cmdutil.Deps) *cobra.Command {
 	options := &listOptions{}
 	command := &cobra.Command{
 		Use:     "list",
-		Short:   "List the secrets: what they are for, where they are used, when they end",
+		Short:   "List the secrets, their uses and their ends",
 		Example: "  mcp-partner vault list\n  mcp-partner vault list --json",
 		Args:    cmdutil.NoArguments,
 		RunE:    func(command *cobra.Command, _ []string) error { return runList(command.Context(), deps, options) },

@@ -78,7 +78,7 @@ func newCmdRecipientsRemove(deps *cmdutil.Deps) *cobra.Command {
 	options := &recipientsOptions{}
 	command := &cobra.Command{
 		Use:   "remove NAME",
-		Short: "Encrypt the vault again without one recipient, and say which secrets to replace",
+		Short: "Encrypt the vault again without one recipient",
 		Long: `Encrypt the vault again without one recipient. That keeps later secrets from them.
 Those that were in the vault they may have kept: replace each of the secrets that are
 listed.`,

@@ -26,7 +26,7 @@ func newCmdTest(deps *cmdutil.Deps) *cobra.Command {
 	options := &testOptions{}
 	command := &cobra.Command{
 		Use:   "test NAME",
-		Short: "Sign in once with a secret in each tenant that uses it, and change nothing",
+		Short: "Sign in with a secret once in each tenant that uses it",
 		Long: `Sign in once with each credential that uses a secret, in each of its tenants, and
 look at whose token it is as a call would. It ends with 1 if one of them fails.`,
 		Example:           "  mcp-partner vault test contoso",

@@ -17,7 +17,7 @@ import (
 func NewCmdVault(deps *cmdutil.Deps) *cobra.Command {
 	command := &cobra.Command{
 		Use:     "vault",
-		Short:   "Keep the secrets: choose where, list, try, replace, copy and restore them",
+		Short:   "Manage the secrets: store, list, test, rotate and back up",
 		Example: "  mcp-partner vault init\n  mcp-partner vault status",
 		Args:    cmdutil.NoArguments,
 		RunE:    cmdutil.ShowHelp,
@@ -105,7 +105,7 @@ func newCmdStatus(deps *cmdutil.Deps) *cobra.Command {
 	options := &statusOptions{}
 	command := &cobra.Command{
 		Use:     "status",
-		Short:   "Say what protects the vault, and open it to see whether its key fits",
+		Short:   "Show what protects the vault, and whether it opens",
 		Example: "  mcp-partner vault status\n  mcp-partner vault status --json",
 		Args:    cmdutil.NoArguments,
 		RunE:    func(command *cobra.Command, _ []string) error { return runStatus(command.Context(), deps, options) },

@@ -1,0 +1,64 @@
+package cli
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"mcp-partner/internal/cli/term"
+)
+
+// helpColumns is how wide a help text is at most.
+const helpColumns = 80
+
+// showHelpOn makes every help text of a root fit the terminal.
+func showHelpOn(root *cobra.Command, streams *term.Streams) {
+	width := helpColumns
+	if streams.OutWidth > 0 {
+		width = min(width, streams.OutWidth)
+	}
+	root.SetUsageTemplate(strings.NewReplacer(
+		".FlagUsages ", fmt.Sprintf(".FlagUsagesWrapped %d ", width),
+		`Use "{{.CommandPath}} [command] --help" for more information about a command.`, `Run "{{.CommandPath}} COMMAND --help" for details.`,
+	).Replace(root.UsageTemplate()))
+	show := root.HelpFunc()
+	root.SetHelpFunc(func(command *cobra.Command, args []string) {
+		long, example := command.Long, command.Example
+		command.Long, command.Example = term.Reflow(long, width), foldExamples(example)
+		defer func() { command.Long, command.Example = long, example }()
+		out := command.OutOrStdout()
+		var text bytes.Buffer
+		command.SetOut(&text)
+		defer command.SetOut(out)
+		show(command, args)
+		_, _ = io.WriteString(out, plainFlags(text.String())) // a help text is all that was asked for
+	})
+}
+
+// plainFlags takes out what pflag writes behind each boolean flag and writes the
+// one optional value as it is typed. The columns stay where they are.
+func plainFlags(text string) string {
+	const noise = "[=true|false]"
+	return strings.NewReplacer(noise, strings.Repeat(" ", len(noise)), " N[=10]", "[=N]   ").Replace(text)
+}
+
+// foldExamples continues long command lines on the next line, as a shell takes
+// them.
+func foldExamples(text string) string {
+	var lines []string
+	for line := range strings.SplitSeq(text, "\n") {
+		for len(line) > helpColumns {
+			at := strings.LastIndex(line[:helpColumns-1], " --")
+			if at <= 4 {
+				break
+			}
+			lines = append(lines, line[:at]+` \`)
+			line = "     " + line[at:]
+		}
+		lines = append(lines, line)
+	}
+	return strings.Join(lines, "\n")
+}

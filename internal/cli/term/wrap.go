@@ -1,0 +1,57 @@
+package term
+
+import "strings"
+
+// Wrap breaks a line between words so that it fits into a width; what follows is
+// indented. A word that is longer stays whole. A width of 0 breaks nothing.
+func Wrap(line string, width, indent int) string {
+	if width <= indent || columns(line) <= width {
+		return line
+	}
+	margin := line[:len(line)-len(strings.TrimLeft(line, " "))]
+	var b strings.Builder
+	b.WriteString(margin)
+	at, first := len(margin), true
+	for word := range strings.FieldsSeq(line) {
+		n := columns(word)
+		switch {
+		case first:
+		case at+1+n > width:
+			b.WriteString("\n" + strings.Repeat(" ", indent))
+			at = indent
+		default:
+			b.WriteByte(' ')
+			at++
+		}
+		b.WriteString(word)
+		at, first = at+n, false
+	}
+	return b.String()
+}
+
+// Reflow fits paragraphs into a width. Indented lines, such as lists, are only
+// broken.
+func Reflow(text string, width int) string {
+	var lines []string
+	paragraph := ""
+	end := func() {
+		if paragraph != "" {
+			lines = append(lines, Wrap(paragraph, width, 0))
+		}
+		paragraph = ""
+	}
+	for line := range strings.SplitSeq(text, "\n") {
+		switch {
+		case strings.TrimSpace(line) == "":
+			end()
+			lines = append(lines, "")
+		case strings.HasPrefix(line, " "):
+			end()
+			lines = append(lines, Wrap(line, width, 4))
+		default:
+			paragraph = strings.TrimSpace(paragraph + " " + line)
+		}
+	}
+	end()
+	return strings.Join(lines, "\n")
+}

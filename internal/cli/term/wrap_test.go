@@ -1,0 +1,49 @@
+package term
+
+import (
+	"bytes"
+	"testing"
+)
+
+func TestWrapBreaksBetweenWords(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name, text    string
+		width, indent int
+		want          string
+	}{
+		{"fits", "one two", 7, 0, "one two"},
+		{"no width", "one two three", 0, 2, "one two three"},
+		{"breaks", "one two three", 8, 2, "one two\n  three"},
+		{"keeps the margin", "  one two three", 10, 4, "  one two\n    three"},
+		{"keeps a long word whole", "a https://host.example/path b", 10, 0, "a\nhttps://host.example/path\nb"},
+		{"counts wide letters", "資料 資料 a", 5, 0, "資料\n資料\na"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			if got := Wrap(c.text, c.width, c.indent); got != c.want {
+				t.Errorf("got %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+func TestReflowJoinsParagraphsAndKeepsLists(t *testing.T) {
+	t.Parallel()
+	text := "one\ntwo three\nfour.\n\n  item a\n  item b\n\nfive"
+	if got, want := Reflow(text, 13), "one two three\nfour.\n\n  item a\n  item b\n\nfive"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestFieldsHangUnderTheirValue(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	u := &UI{Out: &out, Width: 24}
+	u.Field("next", "mcp-partner doctor and more")
+	u.Line(Plain, "A sentence that is longer than that.")
+	want := "  next        mcp-partner\n              doctor and\n              more\nA sentence that is\nlonger than that.\n"
+	if out.String() != want {
+		t.Errorf("got\n%swant\n%s", out.String(), want)
+	}
+}
