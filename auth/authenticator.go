@@ -87,9 +87,9 @@ func cmpOr(f, otherwise func() time.Time) func() time.Time {
 	return otherwise
 }
 
-// strangers are names of Azure's own services, for which anybody's tool gets
+// azureAudiences are names of Azure's own services, for which anybody's tool gets
 // tokens every day: whoever accepted those would accept them all.
-func strangers() []string {
+func azureAudiences() []string {
 	return []string{
 		"https://management.azure.com", "https://management.core.windows.net", "https://graph.microsoft.com", "https://graph.windows.net",
 		"https://management.usgovcloudapi.net", "https://management.chinacloudapi.cn", "https://vault.azure.net",
@@ -106,7 +106,7 @@ func (o Options) checkAudiences() error {
 
 func checkAudienceNames(names []string) error {
 	for _, name := range names {
-		if name == "" || slices.Contains(strangers(), strings.TrimRight(strings.ToLower(name), "/")) {
+		if name == "" || slices.Contains(azureAudiences(), strings.TrimRight(strings.ToLower(name), "/")) {
 			return fmt.Errorf("the audience %q is not one of this server", schemas.Sanitize(name))
 		}
 	}

@@ -13,7 +13,7 @@ import (
 // check of its signature, the whole verification, and a token that was verified
 // lately.
 func BenchmarkAuthenticate(b *testing.B) {
-	h := newHouse(b, Mapping{})
+	h := newFixture(b, Mapping{})
 	key := h.issuer.UseRSA(2048).RSA
 	token := h.issuer.Token(h.claims())
 	h.accepts(token)

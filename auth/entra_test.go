@@ -15,7 +15,7 @@ const (
 )
 
 // entraClaims are those of a token for a person, in version 2.
-func (h *house) entraClaims() change {
+func (h *fixture) entraClaims() change {
 	return h.with(change{
 		"iss": entraV2A, "tid": tenantA, "oid": objectA, "sub": "pairwise", "ver": "2.0", "scope": nil, "scp": "partner.read",
 		"preferred_username": "alice@contoso.example",
@@ -24,7 +24,7 @@ func (h *house) entraClaims() change {
 
 func TestEntra(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, Mapping{Grants: []CallerGrant{{TenantID: tenantA, ObjectID: objectA, Tenants: []string{"contoso"}}}}, entraV2A, entraV1A)
+	h := newFixture(t, Mapping{Grants: []CallerGrant{{TenantID: tenantA, ObjectID: objectA, Tenants: []string{"contoso"}}}}, entraV2A, entraV1A)
 	with := func(changes change) change { return issuertest.With(h.entraClaims(), changes) }
 	for name, changes := range map[string]change{
 		"a person":              {},
@@ -66,7 +66,7 @@ func TestEntra(t *testing.T) {
 // does, with a key that says whose it is.
 func TestEntraKeyOfAnotherTenant(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, Mapping{}, entraV2A)
+	h := newFixture(t, Mapping{}, entraV2A)
 	own, foreign := h.issuer.SigningKey(), issuertest.Start(t).SigningKey()
 	foreign.ID = "foreign"
 	h.issuer.AnswerWith(func(w http.ResponseWriter, r *http.Request) {

@@ -11,7 +11,7 @@ import (
 // FuzzToken looks for bytes that are accepted without being one of the tokens
 // that the issuer signed, or that end in anything but a refusal.
 func FuzzToken(f *testing.F) {
-	h := newHouse(f, Mapping{})
+	h := newFixture(f, Mapping{})
 	stranger := issuertest.Start(f).SigningKey()
 	good := h.issuer.Token(h.claims())
 	parts := strings.Split(good, ".")

@@ -18,7 +18,7 @@ import (
 
 func TestRotation(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, Mapping{})
+	h := newFixture(t, Mapping{})
 	old := h.issuer.Token(h.claims())
 	h.accepts(old)
 	h.issuer.Rotate()
@@ -38,7 +38,7 @@ func TestRotation(t *testing.T) {
 // call it the same.
 func TestSameNameAnotherKey(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, Mapping{})
+	h := newFixture(t, Mapping{})
 	h.accepts(h.issuer.Token(h.claims()))
 	key := issuertest.Start(t).SigningKey()
 	key.ID = h.issuer.SigningKey().ID
@@ -49,7 +49,7 @@ func TestSameNameAnotherKey(t *testing.T) {
 
 func TestManyUnknownKeysMakeFewRequests(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, Mapping{})
+	h := newFixture(t, Mapping{})
 	h.accepts(h.issuer.Token(h.claims()))
 	stranger := issuertest.Start(t).SigningKey()
 	var all sync.WaitGroup
@@ -73,7 +73,7 @@ func TestManyUnknownKeysMakeFewRequests(t *testing.T) {
 
 func TestIssuerThatIsDown(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, Mapping{})
+	h := newFixture(t, Mapping{})
 	down := func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) }
 	h.issuer.AnswerWith(down)
 	token := h.issuer.Token(h.with(change{"exp": h.clock.Now().Add(30 * time.Hour).Unix()}))
@@ -141,7 +141,7 @@ func TestAnswersThatAreNone(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h := newHouse(t, Mapping{})
+			h := newFixture(t, Mapping{})
 			h.issuer.AnswerWith(instead(h.issuer))
 			h.refuses(h.issuer.Token(h.claims()), errUnverified)
 		})
@@ -191,7 +191,7 @@ func TestAnIssuerElsewhereCannotPointAtLoopback(t *testing.T) {
 // TestKeysThatAreNotTaken publishes many that must not count, and one that does.
 func TestKeysThatAreNotTaken(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, Mapping{})
+	h := newFixture(t, Mapping{})
 	good := h.issuer.SigningKey()
 	short := issuertest.Key{ID: "short", RSA: mustRSA(t, 1024)}
 	forEncryption := issuertest.With(good.Public(), change{"use": "enc", "kid": "enc"})
@@ -216,7 +216,7 @@ func TestKeysThatAreNotTaken(t *testing.T) {
 
 func TestAllKeysTakenBack(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, Mapping{})
+	h := newFixture(t, Mapping{})
 	token := h.issuer.Token(h.claims())
 	h.accepts(token)
 	stranger := issuertest.Sign(t, issuertest.Start(t).SigningKey(), change{"kid": "new"}, h.claims())
@@ -277,7 +277,7 @@ func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { retur
 // TestNothingOfTheIssuerIsLogged answers with a text that must not get far.
 func TestNothingOfTheIssuerIsLogged(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, Mapping{})
+	h := newFixture(t, Mapping{})
 	var log safeBuffer
 	for _, keys := range h.keys {
 		keys.log = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))

@@ -52,8 +52,8 @@ func TestGrants(t *testing.T) {
 		{"unknown scopes", Mapping{}, change{"scope": "partner.* partner.Read partner.readx * admin"}, guard.Grant{}},
 		{"a scope that is none", Mapping{}, change{"scope": 7}, guard.Grant{}},
 		{"approving is given by nobody but the operator", Mapping{}, change{"scope": "partner.read partner.approve"}, none},
-		{"figures of all are given by nobody but the operator", Mapping{}, change{"scope": "partner.read partner.metrics"}, none},
-		{"a role for figures", Mapping{Roles: map[string][]guard.Scope{"Watch": {guard.ScopeMetrics}}}, change{"scope": nil, "roles": []string{"Watch"}}, guard.Grant{Scopes: []guard.Scope{guard.ScopeMetrics}}},
+		{"metrics are given by the operator alone", Mapping{}, change{"scope": "partner.read partner.metrics"}, none},
+		{"a role for metrics", Mapping{Roles: map[string][]guard.Scope{"Watch": {guard.ScopeMetrics}}}, change{"scope": nil, "roles": []string{"Watch"}}, guard.Grant{Scopes: []guard.Scope{guard.ScopeMetrics}}},
 		{"approving", Mapping{Scopes: map[string][]guard.Scope{"approver": {guard.ScopeApprove}}}, change{"scope": "approver"}, guard.Grant{Scopes: []guard.Scope{guard.ScopeApprove}}},
 		{"renamed scopes", Mapping{Scopes: map[string][]guard.Scope{"pal": read(guard.ScopeWrite)}}, change{"scope": "pal"}, guard.Grant{Scopes: read(guard.ScopeWrite)}},
 		{"own names mean nothing where they were renamed", Mapping{Scopes: map[string][]guard.Scope{"pal": read()}}, change{}, guard.Grant{}},
@@ -61,7 +61,7 @@ func TestGrants(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			h := newHouse(t, c.mapping, issuer.URL())
+			h := newFixture(t, c.mapping, issuer.URL())
 			h.issuer, h.o.Client = issuer, issuer.Client()
 			h.keys[issuer.URL()].client = h.o.Client
 			got := h.accepts(issuer.Token(h.with(c.changes))).Grant

@@ -10,11 +10,11 @@ import (
 	"mcp-partner/schemas"
 )
 
-func (h *house) grants(tenants ...string) Mapping {
+func (h *fixture) grants(tenants ...string) Mapping {
 	return Mapping{Grants: []CallerGrant{{Issuer: h.issuer.URL(), Subject: "alice", Tenants: tenants}}}
 }
 
-func (h *house) remap(m Mapping) {
+func (h *fixture) remap(m Mapping) {
 	h.t.Helper()
 	if err := h.Remap(m); err != nil {
 		h.t.Fatal(err)
@@ -25,7 +25,7 @@ func (h *house) remap(m Mapping) {
 // was called before and has not begun.
 func TestAnotherMappingCountsAtOnce(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, Mapping{})
+	h := newFixture(t, Mapping{})
 	h.remap(h.grants("contoso", "fabrikam"))
 	h.accepts(h.issuer.Token(h.claims())) // loads the keys
 	token := h.issuer.Token(h.claims())
@@ -58,7 +58,7 @@ func TestAnotherMappingCountsAtOnce(t *testing.T) {
 // A mapping that cannot be used changes nothing.
 func TestAMappingThatCannotBeUsedLeavesTheOneBefore(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, Mapping{})
+	h := newFixture(t, Mapping{})
 	h.remap(h.grants("contoso"))
 	p := h.accepts(h.issuer.Token(h.claims()))
 	for name, bad := range map[string]Mapping{
@@ -80,7 +80,7 @@ func TestAMappingThatCannotBeUsedLeavesTheOneBefore(t *testing.T) {
 // called before and has not begun.
 func TestSharedAudiencesAreTakenBack(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, Mapping{SharedAudiences: []string{"account"}})
+	h := newFixture(t, Mapping{SharedAudiences: []string{"account"}})
 	h.accepts(h.issuer.Token(h.claims()))
 	token := h.issuer.Token(h.with(change{"aud": []string{audience, "account"}}))
 	p := h.accepts(token)

@@ -16,7 +16,7 @@ type change = issuertest.Claims
 
 func TestGoodToken(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, Mapping{})
+	h := newFixture(t, Mapping{})
 	for name, changes := range map[string]change{
 		"as it is":                {},
 		"without nbf and iat":     {"nbf": nil, "iat": nil},
@@ -38,7 +38,7 @@ func TestGoodToken(t *testing.T) {
 
 func TestRefusedClaims(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, Mapping{})
+	h := newFixture(t, Mapping{})
 	now := h.clock.Now().Unix()
 	for _, c := range []struct {
 		name    string
@@ -90,7 +90,7 @@ func TestRefusedClaims(t *testing.T) {
 
 func TestSkewHasBothItsEnds(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, Mapping{})
+	h := newFixture(t, Mapping{})
 	now := h.clock.Now().Unix()
 	h.accepts(h.issuer.Token(h.with(change{"exp": now - 59})))
 	h.refuses(h.issuer.Token(h.with(change{"exp": now - 60})), errExpired)
@@ -100,7 +100,7 @@ func TestSkewHasBothItsEnds(t *testing.T) {
 
 func TestForgedTokens(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, Mapping{})
+	h := newFixture(t, Mapping{})
 	key := h.issuer.UseRSA(2048)
 	h.accepts(h.issuer.Token(h.claims()))
 	public, err := x509.MarshalPKIXPublicKey(key.RSA.Public())
@@ -176,7 +176,7 @@ func part(text string) string { return base64.RawURLEncoding.EncodeToString([]by
 
 func TestSharedAudience(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, Mapping{SharedAudiences: []string{"account"}})
+	h := newFixture(t, Mapping{SharedAudiences: []string{"account"}})
 	h.accepts(h.issuer.Token(h.with(change{"aud": []string{"account", audience}})))
 	h.refuses(h.issuer.Token(h.with(change{"aud": "account"})), errAudience)
 	h.refuses(h.issuer.Token(h.with(change{"aud": []string{"account", audience, "x"}})), errAudience)
@@ -185,7 +185,7 @@ func TestSharedAudience(t *testing.T) {
 // TestVerifiedTokenIsNotTrustedForLonger looks at what is remembered of tokens.
 func TestVerifiedTokenIsNotTrustedForLonger(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, Mapping{})
+	h := newFixture(t, Mapping{})
 	h.accepts(h.issuer.Token(h.claims())) // loads the keys
 	token := h.issuer.Token(h.with(change{"exp": h.clock.Now().Add(2 * time.Minute).Unix()}))
 	h.accepts(token)
@@ -224,7 +224,7 @@ func TestTokensThatDoNotDeclareThemselves(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			h := newHouse(t, Mapping{RequireATJWT: test.required})
+			h := newFixture(t, Mapping{RequireATJWT: test.required})
 			declared := issuertest.Sign(t, h.issuer.SigningKey(), change{"typ": "at+jwt"}, h.claims())
 			if test.seen {
 				h.accepts(declared)
@@ -242,7 +242,7 @@ func TestTokensThatDoNotDeclareThemselves(t *testing.T) {
 // A token that is refused teaches nothing about its issuer.
 func TestRefusedTokensDeclareNothing(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, Mapping{})
+	h := newFixture(t, Mapping{})
 	h.refuses(issuertest.Sign(t, h.issuer.SigningKey(), change{"typ": "at+jwt"}, h.with(change{"aud": "another"})), errAudience)
 	h.accepts(h.issuer.Token(h.claims()))
 }

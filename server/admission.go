@@ -35,20 +35,20 @@ func (l limiter) wait(ctx context.Context) bool {
 	}
 }
 
-// shared is a limiter of which one caller gets three places of four, so that
+// sharedLimiter is a limiter of which one caller gets three places of four, so that
 // there is always one for somebody else.
-type shared struct {
+type sharedLimiter struct {
 	limiter
 	mu   sync.Mutex
 	held map[guard.Caller]int
 }
 
-func newShared(places int) *shared {
-	return &shared{limiter: make(limiter, places), held: map[guard.Caller]int{}}
+func newSharedLimiter(places int) *sharedLimiter {
+	return &sharedLimiter{limiter: make(limiter, places), held: map[guard.Caller]int{}}
 }
 
 // claim takes a share for a caller who has a place.
-func (s *shared) claim(caller guard.Caller) bool {
+func (s *sharedLimiter) claim(caller guard.Caller) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.held[caller] >= cap(s.limiter)-cap(s.limiter)/4 {
@@ -58,7 +58,7 @@ func (s *shared) claim(caller guard.Caller) bool {
 	return true
 }
 
-func (s *shared) unclaim(caller guard.Caller) {
+func (s *sharedLimiter) unclaim(caller guard.Caller) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.held[caller]--; s.held[caller] == 0 {
@@ -69,7 +69,7 @@ func (s *shared) unclaim(caller guard.Caller) {
 // admission is one request's place in a limiter, and its caller's share of places
 // and of bytes once that is known.
 type admission struct {
-	in     *shared
+	in     *sharedLimiter
 	budget *byteBudget
 	caller guard.Caller
 	bytes  int64
@@ -108,7 +108,7 @@ func (a *admission) keep(bytes int64) {
 }
 
 // move gives the place up for one in another limiter, if there is one.
-func (a *admission) move(to *shared) bool {
+func (a *admission) move(to *sharedLimiter) bool {
 	if !to.enter() {
 		return false
 	}
@@ -159,15 +159,15 @@ func (b *byteBudget) give(caller guard.Caller, bytes int64) {
 }
 
 func overloaded() *refusal {
-	no := refuse(http.StatusServiceUnavailable, "")
-	no.fault = busy("Too many requests at once. Send this one again after a second.")
-	return no.with("Retry-After", "1")
+	refused := refuse(http.StatusServiceUnavailable, "")
+	refused.err = busy("Too many requests at once. Send this one again after a second.")
+	return refused.with("Retry-After", "1")
 }
 
-// levelBook remembers which log level each caller asked for last. Older
+// levelCache remembers which log level each caller asked for last. Older
 // revisions set it in a request of its own, and over HTTP there is no session
 // that it could belong to.
-type levelBook struct {
+type levelCache struct {
 	byCaller *lru.Cache[guard.Caller, mcp.LoggingLevel]
 }
 
@@ -175,17 +175,17 @@ type levelBook struct {
 // messages longest ago is forgotten.
 const maxLevels = 1024
 
-func newLevelBook() *levelBook {
+func newLevelCache() *levelCache {
 	byCaller, err := lru.New[guard.Caller, mcp.LoggingLevel](maxLevels)
 	if err != nil {
 		panic(err) // only for a size that is not positive
 	}
-	return &levelBook{byCaller}
+	return &levelCache{byCaller}
 }
 
 // callerLevel is one caller's page of the book.
 type callerLevel struct {
-	book   *levelBook
+	book   *levelCache
 	caller guard.Caller
 }
 

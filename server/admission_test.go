@@ -12,7 +12,7 @@ import (
 // Callers who came and went take no log messages from those who come later.
 func TestLogLevelsOfCallersWhoLeftMakeRoom(t *testing.T) {
 	t.Parallel()
-	book := newLevelBook()
+	book := newLevelCache()
 	of := func(n int) callerLevel { return callerLevel{book, guard.Caller(fmt.Sprint("oidc:", n))} }
 	for n := range maxLevels + 10 {
 		of(n).SetLevel(mcp.LoggingLevelInfo)
@@ -68,7 +68,7 @@ func TestByteBudget(t *testing.T) {
 // An admission gives back all that it took, wherever it went meanwhile.
 func TestAdmissionGivesBackWhatItTook(t *testing.T) {
 	t.Parallel()
-	calls, streams, bodies := newShared(4), newShared(4), newByteBudget(100, 60)
+	calls, streams, bodies := newSharedLimiter(4), newSharedLimiter(4), newByteBudget(100, 60)
 	for range 10 {
 		if !calls.enter() {
 			t.Fatal("no place")

@@ -48,9 +48,9 @@ func (t *httpTransport) serveApprovals(w http.ResponseWriter, r *http.Request, i
 	}
 	admitted := &admission{in: t.approvers, budget: t.decisions}
 	defer admitted.leave()
-	principal, no := t.approver(r, id)
-	if no != nil {
-		no.write(w)
+	principal, refused := t.approver(r, id)
+	if refused != nil {
+		refused.write(w)
 		return
 	}
 	if !admitted.of(principal.Caller) {
@@ -75,31 +75,31 @@ func (t *httpTransport) serveApprovals(w http.ResponseWriter, r *http.Request, i
 
 // approver passes the gates and tells who is there.
 func (t *httpTransport) approver(r *http.Request, id string) (guard.Principal, *refusal) {
-	if no := t.checkLength(r); no != nil {
-		return guard.Principal{}, no
+	if refused := t.checkLength(r); refused != nil {
+		return guard.Principal{}, refused
 	}
 	switch {
 	case id == "" && r.Method != http.MethodGet:
 		return guard.Principal{}, refuse(http.StatusMethodNotAllowed, "Use GET for the list, and POST for one approval.").with("Allow", http.MethodGet)
 	case r.Method == http.MethodPost:
-		if no := checkContentType(r); no != nil {
-			return guard.Principal{}, no
+		if refused := checkContentType(r); refused != nil {
+			return guard.Principal{}, refused
 		}
 	case r.Method != http.MethodGet:
 		return guard.Principal{}, refuse(http.StatusMethodNotAllowed, "Use GET to see an approval, and POST to decide.").with("Allow", "GET, POST")
 	}
-	principal, issued, no := t.identify(r)
-	if no == nil && issued && !principal.Grant.Has(guard.ScopeApprove) {
-		no = refuse(http.StatusForbidden, "The access token lacks the scope "+string(guard.ScopeApprove)+". Sign in again and ask for it.").
+	principal, issued, refused := t.identify(r)
+	if refused == nil && issued && !principal.Grant.Has(guard.ScopeApprove) {
+		refused = refuse(http.StatusForbidden, "The access token lacks the scope "+string(guard.ScopeApprove)+". Sign in again and ask for it.").
 			with("WWW-Authenticate", t.challenge(r, "insufficient_scope", "deciding needs a scope that the token lacks", t.neededScopes(guard.ScopeApprove)))
 	}
-	return principal, no
+	return principal, refused
 }
 
 func (t *httpTransport) decide(w http.ResponseWriter, r *http.Request, a *admission, p guard.Principal, id string) {
-	body, no := t.readBody(w, r, a)
-	if no != nil {
-		no.write(w)
+	body, refused := t.readBody(w, r, a)
+	if refused != nil {
+		refused.write(w)
 		return
 	}
 	said, err := readRuling(body)

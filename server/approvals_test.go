@@ -15,8 +15,8 @@ import (
 	"mcp-partner/tools"
 )
 
-// desk answers as if one approval waited, and remembers what was decided.
-type desk struct {
+// fakeApprovals answers as if one approval waited, and remembers what was decided.
+type fakeApprovals struct {
 	mu   sync.Mutex
 	said []guard.DecisionRequest
 	by   []guard.Caller
@@ -29,11 +29,11 @@ func mayDecide(p guard.Principal) error {
 	return nil
 }
 
-func (d *desk) PendingApprovals(_ context.Context, p guard.Principal) ([]tools.PendingApproval, error) {
+func (a *fakeApprovals) PendingApprovals(_ context.Context, p guard.Principal) ([]tools.PendingApproval, error) {
 	return []tools.PendingApproval{{ID: "ap_1"}}, mayDecide(p)
 }
 
-func (d *desk) PendingApproval(_ context.Context, p guard.Principal, id string) (tools.PendingApproval, error) {
+func (a *fakeApprovals) PendingApproval(_ context.Context, p guard.Principal, id string) (tools.PendingApproval, error) {
 	if err := mayDecide(p); err != nil {
 		return tools.PendingApproval{}, err
 	}
@@ -43,12 +43,12 @@ func (d *desk) PendingApproval(_ context.Context, p guard.Principal, id string) 
 	return tools.PendingApproval{ID: id}, nil
 }
 
-func (d *desk) DecideApproval(ctx context.Context, p guard.Principal, id string, said guard.DecisionRequest) (tools.PendingApproval, error) {
-	shown, err := d.PendingApproval(ctx, p, id)
+func (a *fakeApprovals) DecideApproval(ctx context.Context, p guard.Principal, id string, said guard.DecisionRequest) (tools.PendingApproval, error) {
+	shown, err := a.PendingApproval(ctx, p, id)
 	if err == nil {
-		d.mu.Lock()
-		defer d.mu.Unlock()
-		d.said, d.by = append(d.said, said), append(d.by, p.Caller)
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.said, a.by = append(a.said, said), append(a.by, p.Caller)
 	}
 	return shown, err
 }
@@ -110,7 +110,7 @@ func TestApprovalsOverHTTPStandBehindTheGates(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			d := &desk{}
+			d := &fakeApprovals{}
 			c := wiretest.StartHTTP(t, newServer(newFixtures(), nil), server.HTTPOptions{Bearer: approving{}, Approvals: d}, goodToken+"-approver")
 			r, err := http.NewRequestWithContext(t.Context(), test.method, "http://"+c.Addr+test.path, strings.NewReader(test.body))
 			if err != nil {
@@ -134,7 +134,7 @@ func TestApprovalsOverHTTPStandBehindTheGates(t *testing.T) {
 	}
 }
 
-func TestWithoutADeskNobodyApproves(t *testing.T) {
+func TestNobodyApprovesWithoutAnApprovalsAPI(t *testing.T) {
 	t.Parallel()
 	c := wiretest.StartHTTP(t, newServer(newFixtures(), nil), server.HTTPOptions{Bearer: approving{}}, goodToken+"-approver")
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+c.Addr+"/approvals", nil)

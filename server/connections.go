@@ -10,16 +10,16 @@ import (
 )
 
 const (
-	// strangerStreams is how many requests of one HTTP/2 connection are handled at
+	// unauthenticatedStreams is how many requests of one HTTP/2 connection are handled at
 	// once before the first of them has been authenticated.
-	strangerStreams = 8
-	// waitingStrangers is how many more wait for their turn, on all connections
-	// together, and strangerPatience is how long.
-	waitingStrangers = 1024
-	strangerPatience = 2 * time.Second
-	// strangerWriteLimit is how long an answer without authentication may take to
+	unauthenticatedStreams = 8
+	// waitingUnauthenticated is how many more wait for their turn, on all connections
+	// together, and turnPatience is how long.
+	waitingUnauthenticated = 1024
+	turnPatience           = 2 * time.Second
+	// unauthenticatedWriteLimit is how long an answer without authentication may take to
 	// go out over HTTP/2.
-	strangerWriteLimit = 5 * time.Second
+	unauthenticatedWriteLimit = 5 * time.Second
 )
 
 // connections bounds how many connections are open. When one too many comes,
@@ -29,8 +29,8 @@ const (
 // Where all are at work, the new one is closed.
 type connections struct {
 	most int
-	// strangers are the places to wait for a turn.
-	strangers limiter
+	// queue are the places to wait for a turn.
+	queue limiter
 
 	mu sync.Mutex
 	// waiting are the connections at which nobody works, longest first.
@@ -51,7 +51,7 @@ type connection struct {
 }
 
 func newConnections(most int) *connections {
-	return &connections{most: most, strangers: make(limiter, waitingStrangers), waiting: list.New(), open: map[net.Conn]*connection{}}
+	return &connections{most: most, queue: make(limiter, waitingUnauthenticated), waiting: list.New(), open: map[net.Conn]*connection{}}
 }
 
 // watch is http.Server's ConnState.
@@ -70,7 +70,7 @@ func (c *connections) watch(conn net.Conn, state http.ConnState) {
 func (c *connections) add(conn net.Conn) (surplus net.Conn) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	added := &connection{conn: conn, turns: make(limiter, strangerStreams)}
+	added := &connection{conn: conn, turns: make(limiter, unauthenticatedStreams)}
 	added.at = c.waiting.PushBack(added)
 	c.open[conn] = added
 	if len(c.open) <= c.most {
@@ -158,11 +158,11 @@ func (v *visit) admit(r *http.Request) bool {
 }
 
 func (v *visit) await(ctx context.Context) bool {
-	if !v.all.strangers.enter() {
+	if !v.all.queue.enter() {
 		return false
 	}
-	defer v.all.strangers.leave()
-	ctx, cancel := context.WithTimeout(ctx, strangerPatience)
+	defer v.all.queue.leave()
+	ctx, cancel := context.WithTimeout(ctx, turnPatience)
 	defer cancel()
 	return v.on.turns.wait(ctx)
 }
@@ -173,7 +173,7 @@ func (v *visit) isKnown() bool {
 	return v.on.known
 }
 
-// authenticated lifts the bound of strangers from the connection.
+// authenticated lifts the bound of queue from the connection.
 func (v *visit) authenticated() {
 	if v == nil {
 		return
@@ -213,7 +213,7 @@ func (c *connections) counting(h http.Handler) http.Handler {
 func (v *visit) send(w http.ResponseWriter) {
 	defer v.endTurn()
 	control := http.NewResponseController(w)
-	_ = control.SetWriteDeadline(time.Now().Add(strangerWriteLimit))
+	_ = control.SetWriteDeadline(time.Now().Add(unauthenticatedWriteLimit))
 	_ = control.Flush() // a client that left needs no answer
 }
 

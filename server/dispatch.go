@@ -1,7 +1,12 @@
 package server
 
 import (
+	"context"
+	"crypto/rand"
 	"encoding/json"
+
+	"mcp-partner/guard"
+	"mcp-partner/tools"
 
 	"github.com/mark3labs/mcp-go/mcp"
 )
@@ -30,7 +35,7 @@ func (c *stdioConn) listen(k *call, x *exchange) []byte {
 	l := &listener{x.session}
 	l.id, l.tag = c.id+"/"+k.key, k.message.id
 	if err := c.server.mcp.RegisterSession(k.ctx, l); err != nil {
-		return internalFault(k.message.method).withID(k.message.id).encode()
+		return internalError(k.message.method).withID(k.message.id).encode()
 	}
 	defer c.server.mcp.UnregisterSession(k.ctx, l.id)
 	ctx := c.server.mcp.WithContext(withExchange(k.ctx, x), l)
@@ -60,19 +65,42 @@ func encodeResponse(x *exchange, response mcp.JSONRPCMessage) []byte {
 			return nil
 		}
 	case mcp.JSONRPCError:
-		return faultOf(x, r).withID(id).encode()
+		return errorOf(x, r).withID(id).encode()
 	case mcp.JSONRPCResponse:
 		r.ID = mcp.NewRequestId(id)
 		if line, err := json.Marshal(r); err == nil {
 			return line
 		}
 	}
-	return internalFault(x.message.method).withID(id).encode()
+	return internalError(x.message.method).withID(id).encode()
 }
 
-func faultOf(x *exchange, e mcp.JSONRPCError) *fault {
-	if x.fault != nil {
-		return x.fault
+func errorOf(x *exchange, e mcp.JSONRPCError) *rpcError {
+	if x.err != nil {
+		return x.err
 	}
-	return &fault{code: e.Error.Code, text: e.Error.Message, data: e.Error.Data}
+	return &rpcError{code: e.Error.Code, text: e.Error.Message, data: e.Error.Data}
+}
+
+const (
+	// requestIDHeader tells a client the ID by which its request is found in the
+	// log. One that a client sends is not looked at: it could be anything.
+	requestIDHeader = "X-Request-Id"
+	requestIDLength = 16
+)
+
+// facts puts what is known of a request into its context: who makes it, an ID
+// of its own, and the trace that it is part of.
+func (s *Server) facts(ctx context.Context, p guard.Principal, m *message, header func(string) string) context.Context {
+	ctx = tools.WithRequestID(tools.WithPrincipal(ctx, p), rand.Text()[:requestIDLength])
+	if s.remote == nil {
+		return ctx
+	}
+	return s.remote(ctx, m.metaText, header)
+}
+
+// metaText is a field of the message's _meta, if it is a text.
+func (m *message) metaText(name string) string {
+	text, _ := m.meta.GetMetaField(name).(string)
+	return text
 }

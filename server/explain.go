@@ -14,11 +14,11 @@ import (
 )
 
 // exchange is one request on its way through mcp-go. Only the goroutine that
-// handles the request touches fault.
+// handles the request touches err.
 type exchange struct {
 	message *message
 	session *session
-	fault   *fault
+	err     *rpcError
 }
 
 type exchangeKey struct{}
@@ -32,11 +32,6 @@ func exchangeOf(ctx context.Context) *exchange {
 	return x
 }
 
-// spoken is an error that is worded for the client already.
-type spoken struct{ fault *fault }
-
-func (s *spoken) Error() string { return s.fault.text }
-
 // hooks shows each caller its own tools, and puts our words in place of mcp-go's
 // where those are dumps of Go values or would pass on whatever a handler's error
 // says.
@@ -47,14 +42,14 @@ func (s *Server) hooks(authorize Authorize) *mcpserver.Hooks {
 	})
 	hooks.AddOnError(func(ctx context.Context, _ any, method mcp.MCPMethod, request any, err error) {
 		if x := exchangeOf(ctx); x != nil {
-			x.fault = s.explain(ctx, method, request, err)
+			x.err = s.explain(ctx, method, request, err)
 		}
 	})
 	return hooks
 }
 
 // explain returns nil where mcp-go's own text is fit to be read.
-func (s *Server) explain(ctx context.Context, method mcp.MCPMethod, request any, err error) *fault {
+func (s *Server) explain(ctx context.Context, method mcp.MCPMethod, request any, err error) *rpcError {
 	if f := explainKnown(ctx, method, request, err); f != nil {
 		return f
 	}
@@ -62,17 +57,17 @@ func (s *Server) explain(ctx context.Context, method mcp.MCPMethod, request any,
 		return nil
 	}
 	s.log.ErrorContext(ctx, "handler failed", "method", string(method), "error_type", errorTypes(err))
-	return internalFault(string(method))
+	return internalError(string(method))
 }
 
-func explainKnown(ctx context.Context, method mcp.MCPMethod, request any, err error) *fault {
-	var worded *spoken
+func explainKnown(ctx context.Context, method mcp.MCPMethod, request any, err error) *rpcError {
+	var known *rpcError
 	var unparsable *mcpserver.UnparsableMessageError
 	var cursor base64.CorruptInputError
 	var incapable mcp.MissingRequiredClientCapabilityError
 	switch {
-	case errors.As(err, &worded):
-		return worded.fault
+	case errors.As(err, &known):
+		return known
 	case errors.As(err, &unparsable):
 		return explainShape(method, err)
 	case errors.As(err, &incapable):
@@ -82,15 +77,15 @@ func explainKnown(ctx context.Context, method mcp.MCPMethod, request any, err er
 	case errors.Is(err, mcp.ErrInvalidParams):
 		return invalidParams(handlerText(err))
 	case errors.Is(err, mcp.ErrResourceNotFound):
-		return &fault{code: resourceNotFoundCode(ctx), text: handlerText(err)}
+		return &rpcError{code: resourceNotFoundCode(ctx), text: handlerText(err)}
 	}
 	return explainMissing(ctx, request, err)
 }
 
 // incapableClient names the capability as the protocol has it, in an object of
 // the form of a client's own declaration. mcp-go leaves that out.
-func incapableClient(capability string) *fault {
-	return &fault{
+func incapableClient(capability string) *rpcError {
+	return &rpcError{
 		code: mcp.MISSING_REQUIRED_CLIENT_CAPABILITY,
 		text: fmt.Sprintf("This request needs the client capability %q, which the client did not declare in its _meta.", clip(capability)),
 		data: map[string]any{"requiredCapabilities": map[string]any{capability: map[string]any{}}},
@@ -103,7 +98,7 @@ func handlerText(err error) string {
 	return strings.TrimPrefix(err.Error(), "request error: ")
 }
 
-func explainMissing(ctx context.Context, request any, err error) *fault {
+func explainMissing(ctx context.Context, request any, err error) *rpcError {
 	switch {
 	case errors.Is(err, mcpserver.ErrToolNotFound):
 		return invalidParams(missing("tool", requestedName(request), "tools/list"))
@@ -111,7 +106,7 @@ func explainMissing(ctx context.Context, request any, err error) *fault {
 		return invalidParams(missing("prompt", requestedName(request), "prompts/list"))
 	case errors.Is(err, mcpserver.ErrResourceNotFound):
 		text := missing("resource", requestedName(request), "resources/list and resources/templates/list")
-		return &fault{code: resourceNotFoundCode(ctx), text: text}
+		return &rpcError{code: resourceNotFoundCode(ctx), text: text}
 	}
 	return nil
 }
@@ -141,7 +136,7 @@ func resourceNotFoundCode(ctx context.Context) int {
 	return mcp.RESOURCE_NOT_FOUND
 }
 
-func explainShape(method mcp.MCPMethod, err error) *fault {
+func explainShape(method mcp.MCPMethod, err error) *rpcError {
 	text := "The parameters do not have the shape that " + string(method) + " needs."
 	var mismatch *json.UnmarshalTypeError
 	if errors.As(err, &mismatch) && mismatch.Field != "" {
@@ -191,13 +186,13 @@ func errorTypes(err error) string {
 
 // panicked logs a panic without its value, which may hold an argument; errors
 // of the runtime never do. It returns what the client is told.
-func (s *Server) panicked(ctx context.Context, method string, value any) *fault {
+func (s *Server) panicked(ctx context.Context, method string, value any) *rpcError {
 	reason := fmt.Sprintf("%T", value)
 	if err, ok := value.(runtime.Error); ok {
 		reason = err.Error()
 	}
 	s.log.ErrorContext(ctx, "handler panicked", "method", method, "reason", reason, "stack", callers())
-	return internalFault(method)
+	return internalError(method)
 }
 
 // callers lists functions and lines. debug.Stack would print arguments too.

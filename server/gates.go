@@ -8,7 +8,6 @@ import (
 	"mime"
 	"net"
 	"net/http"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,11 +21,11 @@ import (
 type refusal struct {
 	status int
 	header http.Header
-	fault  *fault
+	err    *rpcError
 }
 
 func refuse(status int, text string) *refusal {
-	return &refusal{status: status, header: http.Header{}, fault: invalidRequest(text)}
+	return &refusal{status: status, header: http.Header{}, err: invalidRequest(text)}
 }
 
 func (r *refusal) with(name, value string) *refusal {
@@ -41,13 +40,13 @@ func (r *refusal) write(w http.ResponseWriter) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(r.status)
-	_, _ = w.Write(append(r.fault.encode(), '\n')) // a client that left needs no answer
+	_, _ = w.Write(append(r.err.encode(), '\n')) // a client that left needs no answer
 }
 
 // checkRequest looks at everything that can be judged before anybody has been
 // identified or a byte of the body read.
 func (t *httpTransport) checkRequest(r *http.Request) *refusal {
-	return firstNo(r, t.checkHost, t.checkOrigin, checkMethod, checkContentType, checkContentEncoding, checkAccept, t.checkLength)
+	return firstError(r, t.checkHost, t.checkOrigin, checkMethod, checkContentType, checkContentEncoding, checkAccept, t.checkLength)
 }
 
 // checkOutside looks at who may have sent a request to any other path than MCP's.
@@ -57,14 +56,14 @@ func (t *httpTransport) checkOutside(r *http.Request, path string) *refusal {
 	if path == livePath || path == readyPath {
 		host = t.monitor.checkHost
 	}
-	return firstNo(r, host, t.checkOrigin, checkContentEncoding)
+	return firstError(r, host, t.checkOrigin, checkContentEncoding)
 }
 
-// firstNo asks gates in order.
-func firstNo(r *http.Request, gates ...func(*http.Request) *refusal) *refusal {
+// firstError asks gates in order, up to the first that refuses.
+func firstError(r *http.Request, gates ...func(*http.Request) *refusal) *refusal {
 	for _, gate := range gates {
-		if no := gate(r); no != nil {
-			return no
+		if refused := gate(r); refused != nil {
+			return refused
 		}
 	}
 	return nil
@@ -169,53 +168,8 @@ func hostName(hostport string) string {
 	return strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
 }
 
-// crossOrigin fails closed on an origin that is none: it is not trusted.
-func (s *Server) crossOrigin(origins []string) *http.CrossOriginProtection {
-	protection := http.NewCrossOriginProtection()
-	for _, origin := range origins {
-		if err := protection.AddTrustedOrigin(origin); err != nil {
-			s.log.Error("not a web origin, and not trusted", "origin", origin)
-		}
-	}
-	return protection
-}
-
-// checkOrigin goes by Sec-Fetch-Site as browsers set it, and by the Origin
-// itself too, which other software can be made to send.
-func (t *httpTransport) checkOrigin(r *http.Request) *refusal {
-	origin, ok := originOf(r)
-	if ok && t.foreign.Check(r) == nil && (origin == "" || slices.Contains(t.opts.Origins, origin) || ownOrigin(origin, r)) {
-		return nil
-	}
-	return foreignOrigin()
-}
-
-// originOf returns the one Origin of a request, or "". ok is false where there
-// are two, of which somebody in between may have checked the other.
-func originOf(r *http.Request) (origin string, ok bool) {
-	origins := r.Header.Values("Origin")
-	if len(origins) == 0 {
-		return "", len(r.Header.Values("Sec-Fetch-Site")) <= 1
-	}
-	return origins[0], len(origins) == 1 && origins[0] != "" && len(r.Header.Values("Sec-Fetch-Site")) <= 1
-}
-
-func foreignOrigin() *refusal {
-	return refuse(http.StatusForbidden, "Web pages of this Origin may not call this server.")
-}
-
-// ownOrigin wants the exact form in which browsers send an origin, so that
-// nothing beside scheme and host can be in it.
-func ownOrigin(origin string, r *http.Request) bool {
-	u, err := url.Parse(origin)
-	if err != nil || u.Host == "" || origin != u.Scheme+"://"+u.Host || !strings.EqualFold(u.Host, r.Host) {
-		return false
-	}
-	return u.Scheme == "https" || u.Scheme == "http" && r.TLS == nil
-}
-
 // identify returns who is calling.
-func (t *httpTransport) identify(r *http.Request) (p guard.Principal, issued bool, no *refusal) {
+func (t *httpTransport) identify(r *http.Request) (p guard.Principal, issued bool, refused *refusal) {
 	if t.opts.Bearer == nil && t.opts.OAuth == nil && t.opts.Anonymous.Caller != "" {
 		visitOf(r).authenticated()
 		return t.opts.Anonymous, false, nil

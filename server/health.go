@@ -106,8 +106,8 @@ type monitor struct {
 
 // serve answers a request for one of its paths.
 func (m *monitor) serve(w http.ResponseWriter, r *http.Request, path string) {
-	if no := checkReading(r); no != nil {
-		no.write(w)
+	if refused := checkReading(r); refused != nil {
+		refused.write(w)
 		return
 	}
 	beginAnswer(w, r)
@@ -176,8 +176,8 @@ type MonitorOptions struct {
 func Monitor(o MonitorOptions) http.Handler {
 	m := &monitor{health: orHealthy(o.Health), metrics: o.Metrics, hosts: append([]string{"localhost"}, o.Hosts...)}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if no := firstNo(r, m.checkHost, onlyOwnOrigin, checkContentEncoding); no != nil {
-			no.write(w)
+		if refused := firstError(r, m.checkHost, onlyOwnOrigin, checkContentEncoding); refused != nil {
+			refused.write(w)
 			return
 		}
 		switch path := r.URL.EscapedPath(); path {
@@ -198,4 +198,19 @@ func orHealthy(h *Health) *Health {
 
 func nothingHere() *refusal {
 	return refuse(http.StatusNotFound, "There is nothing here. MCP is served on "+mcpPath+".")
+}
+
+const openAPIPath = "/openapi.json"
+
+// serveOpenAPI answers with the provider's wire contract. It is the same for
+// everybody and holds nothing of this server, so it takes no bearer.
+func serveOpenAPI(w http.ResponseWriter, r *http.Request) {
+	if refused := checkReading(r); refused != nil {
+		refused.write(w)
+		return
+	}
+	beginAnswer(w, r)
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	_, _ = w.Write(schemas.OpenAPI()) // a client that left needs no answer
 }

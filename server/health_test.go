@@ -72,15 +72,15 @@ func TestReadyzNamesWhatIsWrong(t *testing.T) {
 	}
 }
 
-// figures stands for metrics.
-var figures = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("figures 1\n")) })
+// someMetrics stands for metrics.
+var someMetrics = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("figures 1\n")) })
 
-// Figures tell what all callers call. Whoever may read every tenant was not given
+// Metrics reveal what all callers call. Whoever may read every tenant was not given
 // them by that.
 func TestMetricsOnTheMainListenerWantTheirScope(t *testing.T) {
 	t.Parallel()
 	o := httpOptions()
-	o.Metrics, o.Bearer, o.OAuth = figures, scopeTokens{}, newResourceServer()
+	o.Metrics, o.Bearer, o.OAuth = someMetrics, scopeTokens{}, newResourceServer()
 	c := wiretest.StartHTTP(t, newServer(newFixtures(), nil), o, "")
 	for _, test := range []struct {
 		bearer, challenge string
@@ -117,7 +117,7 @@ func TestMonitorListener(t *testing.T) {
 	ended := make(chan error, 1)
 	health := server.NewHealth(nil)
 	go func() {
-		ended <- newServer(newFixtures(), nil).ServeMonitor(ctx, l, server.MonitorOptions{Health: health, Metrics: figures, Hosts: []string{"watch.example"}})
+		ended <- newServer(newFixtures(), nil).ServeMonitor(ctx, l, server.MonitorOptions{Health: health, Metrics: someMetrics, Hosts: []string{"watch.example"}})
 	}()
 	c := wiretest.HTTPAt(t, "http://"+l.Addr().String()+"/mcp", "", &http.Transport{})
 	c.Addr = l.Addr().String()
@@ -149,10 +149,10 @@ func TestForeignPagesReachNothing(t *testing.T) {
 	t.Parallel()
 	all := []string{"/mcp", "/livez", "/readyz", "/metrics", "/openapi.json", "/approvals", "/approvals/ap_1", "/.well-known/oauth-protected-resource/mcp", "/"}
 	o := httpOptions()
-	o.Metrics, o.Approvals, o.Origins = figures, &desk{}, []string{"https://app.example"}
+	o.Metrics, o.Approvals, o.Origins = someMetrics, &fakeApprovals{}, []string{"https://app.example"}
 	o.OAuth, o.Bearer = newResourceServer(), namedTokens{}
 	main := newServer(newFixtures(), nil).Handler(o)
-	watch := server.Monitor(server.MonitorOptions{Metrics: figures})
+	watch := server.Monitor(server.MonitorOptions{Metrics: someMetrics})
 	for name, change := range map[string]func(*http.Request){
 		"Host":   func(r *http.Request) { r.Host = "evil.example" },
 		"Origin": func(r *http.Request) { r.Header.Set("Origin", "https://evil.example") },

@@ -116,13 +116,13 @@ type httpTransport struct {
 	inner   *mcpserver.StreamableHTTPServer
 	foreign *http.CrossOriginProtection
 	monitor *monitor
-	calls   *shared
-	streams *shared
+	calls   *sharedLimiter
+	streams *sharedLimiter
 	// approvers have places of their own, which no agent takes.
-	approvers *shared
+	approvers *sharedLimiter
 	// bodies is what is held of calls at once, and decisions of what approvers send.
 	bodies, decisions *byteBudget
-	levels            *levelBook
+	levels            *levelCache
 	// stopping ends subscription streams, which nothing else would end.
 	stopping context.Context
 }
@@ -140,12 +140,12 @@ func (s *Server) newHTTPTransport(stopping context.Context, o HTTPOptions) *http
 		inner:     s.statelessHTTP(),
 		foreign:   s.crossOrigin(o.Origins),
 		monitor:   &monitor{health: o.Health, metrics: o.Metrics, hosts: o.Hosts},
-		calls:     newShared(o.MaxConcurrent),
-		streams:   newShared(o.MaxConcurrent),
-		approvers: newShared(o.MaxConcurrent),
+		calls:     newSharedLimiter(o.MaxConcurrent),
+		streams:   newSharedLimiter(o.MaxConcurrent),
+		approvers: newSharedLimiter(o.MaxConcurrent),
 		bodies:    newByteBudget(max(maxBodies, 4*o.MaxBody), max(maxCallerBodies, o.MaxBody)),
 		decisions: newByteBudget(4*o.MaxBody, o.MaxBody),
-		levels:    newLevelBook(),
+		levels:    newLevelCache(),
 		stopping:  stopping,
 	}
 }
@@ -183,8 +183,8 @@ func (t *httpTransport) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		t.serveMCP(w, r) // counts what its gates refuse
 		return
 	}
-	if no := t.checkOutside(r, path); no != nil {
-		no.write(w)
+	if refused := t.checkOutside(r, path); refused != nil {
+		refused.write(w)
 		return
 	}
 	switch path {
@@ -205,22 +205,22 @@ func (t *httpTransport) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// serveMetrics shows figures to callers who were given them: they tell what all
+// serveMetrics shows metrics to callers with their scope: they reveal what all
 // others call, and how often.
 func (t *httpTransport) serveMetrics(w http.ResponseWriter, r *http.Request) {
 	if t.opts.Metrics == nil {
 		nothingHere().write(w)
 		return
 	}
-	p, issued, no := t.identify(r)
-	if no == nil && !p.Grant.Has(guard.ScopeMetrics) {
-		no = refuse(http.StatusForbidden, "Figures tell of all callers. They are for those with the scope "+string(guard.ScopeMetrics)+".")
+	p, issued, refused := t.identify(r)
+	if refused == nil && !p.Grant.Has(guard.ScopeMetrics) {
+		refused = refuse(http.StatusForbidden, "Metrics reveal what all callers do. They need the scope "+string(guard.ScopeMetrics)+".")
 		if issued {
-			no.with("WWW-Authenticate", t.challenge(r, "insufficient_scope", "figures need a scope that the token lacks", t.opts.OAuth.ScopeName(guard.ScopeMetrics)))
+			refused.with("WWW-Authenticate", t.challenge(r, "insufficient_scope", "metrics need a scope that the token lacks", t.opts.OAuth.ScopeName(guard.ScopeMetrics)))
 		}
 	}
-	if no != nil {
-		no.write(w)
+	if refused != nil {
+		refused.write(w)
 		return
 	}
 	t.monitor.serve(w, r, metricsPath)
@@ -259,22 +259,22 @@ func (t *httpTransport) handle(w http.ResponseWriter, r *http.Request) {
 	}
 	admitted := &admission{in: t.calls, budget: t.bodies}
 	defer admitted.leave()
-	if no := t.checkRequest(r); no != nil {
-		no.write(w)
+	if refused := t.checkRequest(r); refused != nil {
+		refused.write(w)
 		return
 	}
-	principal, issued, no := t.identify(r)
-	if no != nil {
-		no.write(w)
+	principal, issued, refused := t.identify(r)
+	if refused != nil {
+		refused.write(w)
 		return
 	}
 	if !admitted.of(principal.Caller) {
 		overloaded().write(w)
 		return
 	}
-	body, no := t.readBody(w, r, admitted)
-	if no != nil {
-		no.write(w)
+	body, refused := t.readBody(w, r, admitted)
+	if refused != nil {
+		refused.write(w)
 		return
 	}
 	t.dispatch(w, r, &post{principal: principal, issued: issued, body: body, admission: admitted, takes: formatsOf(r)})

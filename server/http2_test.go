@@ -159,7 +159,7 @@ func TestHTTP2CallKeepsItsConnection(t *testing.T) {
 
 // Before anybody is known on a connection, few of its requests are handled at
 // once, and those that are too many end without an answer that could wait.
-func TestHTTP2StrangersGetFewStreams(t *testing.T) {
+func TestHTTP2GivesFewStreamsBeforeAuthentication(t *testing.T) {
 	t.Parallel()
 	c := startHTTP2(t, newFixtures())
 	client := dialFrames(t, c.Addr, noWindow)

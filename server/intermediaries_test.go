@@ -19,7 +19,7 @@ import (
 func TestProbesNeedNoHost(t *testing.T) {
 	t.Parallel()
 	o := httpOptions()
-	o.Metrics = figures
+	o.Metrics = someMetrics
 	c := wiretest.StartHTTP(t, newServer(newFixtures(), nil), o, goodToken)
 	for request, want := range map[string]string{
 		"GET /livez HTTP/1.0\r\n\r\n":                         "HTTP/1.0 200",

@@ -73,7 +73,7 @@ func (s *Server) httpServer(h http.Handler, o HTTPOptions) *http.Server {
 		HTTP2:             http2Limits(),
 		ConnState:         open.watch,
 		ConnContext:       withConnection,
-		ErrorLog:          log.New(faultLog{s.log}, "", 0),
+		ErrorLog:          log.New(connectionLog{s.log}, "", 0),
 	}
 }
 
@@ -122,17 +122,17 @@ func serve(hs *http.Server, l net.Listener) error {
 	return hs.ServeTLS(l, "", "")
 }
 
-// faultLog gets what net/http says about connections. That a client broke off
+// connectionLog gets what net/http says about connections. That a client broke off
 // is of no interest; that none can be taken any more is.
-type faultLog struct{ log *slog.Logger }
+type connectionLog struct{ log *slog.Logger }
 
 // Write implements io.Writer.
-func (f faultLog) Write(line []byte) (int, error) {
+func (f connectionLog) Write(line []byte) (int, error) {
 	level := slog.LevelDebug
 	if bytes.HasPrefix(line, []byte("http: Accept error")) {
 		level = slog.LevelError
 	}
-	f.log.Log(context.Background(), level, "connection fault", "reason", schemas.Sanitize(string(line)))
+	f.log.Log(context.Background(), level, "connection error", "reason", schemas.Sanitize(string(line)))
 	return len(line), nil
 }
 

@@ -82,7 +82,7 @@ func paramsShape(arguments *shape) *shape {
 }
 
 // checkMembers refuses parameters that could be read in two ways.
-func checkMembers(m *message) *fault {
+func checkMembers(m *message) *rpcError {
 	s := otherParamsShape
 	if m.method == string(mcp.MethodToolsCall) {
 		s = toolParamsShape
@@ -92,7 +92,7 @@ func checkMembers(m *message) *fault {
 
 // check refuses a member that is there twice, and a known one that is written
 // in another case. What is no object is left to those who read it.
-func (s *shape) check(path string, raw json.RawMessage) *fault {
+func (s *shape) check(path string, raw json.RawMessage) *rpcError {
 	if s == nil || !isObject(raw) {
 		return nil
 	}
@@ -112,7 +112,7 @@ func (s *shape) check(path string, raw json.RawMessage) *fault {
 	return nil
 }
 
-func (s *shape) checkInside(path, name string, value json.RawMessage) *fault {
+func (s *shape) checkInside(path, name string, value json.RawMessage) *rpcError {
 	if inside, known := s.members[name]; known {
 		return inside.check(path+"."+name, value)
 	}

@@ -54,7 +54,7 @@ func (m *message) isCancel() bool {
 // parseMessage checks what mcp-go would let pass or misread: invalid UTF-8,
 // batches, null and fractional IDs, and members that encoding/json would match
 // in any case or take twice.
-func parseMessage(raw []byte) (*message, *fault) {
+func parseMessage(raw []byte) (*message, *rpcError) {
 	raw = strictjson.WithoutBOM(raw)
 	if f := checkText(raw); f != nil {
 		return nil, f
@@ -70,9 +70,9 @@ func parseMessage(raw []byte) (*message, *fault) {
 	return m, nil
 }
 
-func checkText(raw []byte) *fault {
+func checkText(raw []byte) *rpcError {
 	if !utf8.Valid(raw) {
-		return parseFault(fmt.Sprintf("The message is not valid UTF-8 from byte %d on. Send JSON encoded as UTF-8.", firstInvalid(raw)))
+		return parseError(fmt.Sprintf("The message is not valid UTF-8 from byte %d on. Send JSON encoded as UTF-8.", firstInvalid(raw)))
 	}
 	trimmed := bytes.TrimLeft(raw, " \t\r\n")
 	if bytes.HasPrefix(trimmed, []byte("[")) {
@@ -88,12 +88,12 @@ func checkText(raw []byte) *fault {
 }
 
 // invalidText says what is wrong with a text that is no JSON.
-func invalidText(raw []byte) *fault {
+func invalidText(raw []byte) *rpcError {
 	if nestedTooDeep(raw) {
-		return parseFault(fmt.Sprintf("The message nests objects and arrays more than %d deep, which is the limit. Send it flatter.", maxNesting))
+		return parseError(fmt.Sprintf("The message nests objects and arrays more than %d deep, which is the limit. Send it flatter.", maxNesting))
 	}
 	var whole json.RawMessage
-	return parseFault("The message is not valid JSON" + position(json.Unmarshal(raw, &whole)) + ". Send one JSON-RPC 2.0 object.")
+	return parseError("The message is not valid JSON" + position(json.Unmarshal(raw, &whole)) + ". Send one JSON-RPC 2.0 object.")
 }
 
 func firstInvalid(raw []byte) int {
@@ -140,7 +140,7 @@ func position(err error) string {
 
 // scanMembers returns the top-level members that JSON-RPC knows, by their
 // exact names. The text is known to be one valid JSON object.
-func scanMembers(raw []byte) (map[string]json.RawMessage, *fault) {
+func scanMembers(raw []byte) (map[string]json.RawMessage, *rpcError) {
 	members := make(map[string]json.RawMessage, 4)
 	for name, value := range strictjson.Members(raw) {
 		if f := addMember(members, name, value); f != nil {
@@ -150,7 +150,7 @@ func scanMembers(raw []byte) (map[string]json.RawMessage, *fault) {
 	return members, nil
 }
 
-func addMember(members map[string]json.RawMessage, name string, value json.RawMessage) *fault {
+func addMember(members map[string]json.RawMessage, name string, value json.RawMessage) *rpcError {
 	known := envelopeShape.canonical(name)
 	if known == "" {
 		return nil
@@ -165,7 +165,7 @@ func addMember(members map[string]json.RawMessage, name string, value json.RawMe
 	return nil
 }
 
-func (m *message) fill(members map[string]json.RawMessage) *fault {
+func (m *message) fill(members map[string]json.RawMessage) *rpcError {
 	id, hasID := members["id"]
 	if f := m.fillKind(members, hasID); f != nil || m.kind == kindResponse {
 		m.id = id
@@ -183,7 +183,7 @@ func (m *message) fill(members map[string]json.RawMessage) *fault {
 	return m.fillParams(members["params"])
 }
 
-func (m *message) fillKind(members map[string]json.RawMessage, hasID bool) *fault {
+func (m *message) fillKind(members map[string]json.RawMessage, hasID bool) *rpcError {
 	method, hasMethod := members["method"]
 	answers := m.result != nil || m.failure != nil
 	switch {
@@ -204,7 +204,7 @@ func (m *message) fillKind(members map[string]json.RawMessage, hasID bool) *faul
 
 // fillMethod puts the ID to a method that is empty or too long: that is a request
 // all the same, and somebody waits for its answer.
-func (m *message) fillMethod(raw, id json.RawMessage) *fault {
+func (m *message) fillMethod(raw, id json.RawMessage) *rpcError {
 	isText := json.Unmarshal(raw, &m.method) == nil
 	if isText && m.method != "" && len(m.method) <= maxMethod {
 		return nil
@@ -218,7 +218,7 @@ func (m *message) fillMethod(raw, id json.RawMessage) *fault {
 
 // checkID holds IDs to what MCP allows, a string or an integer, and to
 // integers that survive the way through every JSON reader.
-func checkID(id json.RawMessage) *fault {
+func checkID(id json.RawMessage) *rpcError {
 	if len(id) > 0 && id[0] == '"' {
 		return nil
 	}
@@ -230,7 +230,7 @@ func checkID(id json.RawMessage) *fault {
 	return nil
 }
 
-func (m *message) fillParams(raw json.RawMessage) *fault {
+func (m *message) fillParams(raw json.RawMessage) *rpcError {
 	if absent(raw) {
 		return nil
 	}

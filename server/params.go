@@ -16,7 +16,7 @@ import (
 
 // checkParams looks at the parameters that mcp-go takes in any form, or whose
 // refusal it would word as a dump of Go types.
-func checkParams(m *message) *fault {
+func checkParams(m *message) *rpcError {
 	f := checkMembers(m)
 	if f == nil {
 		f = checkValues(m)
@@ -27,8 +27,8 @@ func checkParams(m *message) *fault {
 	return f
 }
 
-func checkValues(m *message) *fault {
-	var f *fault
+func checkValues(m *message) *rpcError {
+	var f *rpcError
 	switch mcp.MCPMethod(m.method) {
 	case mcp.MethodToolsCall:
 		f = checkToolCall(m.params)
@@ -55,7 +55,7 @@ func objectOf(raw json.RawMessage) map[string]json.RawMessage {
 }
 
 // requireString reads the member that path ends in.
-func requireString(members map[string]json.RawMessage, path, what string) (string, *fault) {
+func requireString(members map[string]json.RawMessage, path, what string) (string, *rpcError) {
 	name := path[strings.LastIndexByte(path, '.')+1:]
 	var text *string
 	if json.Unmarshal(members[name], &text) != nil || text == nil {
@@ -80,7 +80,7 @@ func isObjectText(raw json.RawMessage) bool {
 // absent takes null for a member that is not there, as many clients mean it.
 func absent(raw json.RawMessage) bool { return len(raw) == 0 || string(raw) == "null" }
 
-func checkToolCall(params json.RawMessage) *fault {
+func checkToolCall(params json.RawMessage) *rpcError {
 	members := objectOf(params)
 	if _, f := requireString(members, "params.name", "the name of a tool from tools/list"); f != nil {
 		return f
@@ -91,7 +91,7 @@ func checkToolCall(params json.RawMessage) *fault {
 	return nil
 }
 
-func checkPromptGet(params json.RawMessage) *fault {
+func checkPromptGet(params json.RawMessage) *rpcError {
 	members := objectOf(params)
 	if _, f := requireString(members, "params.name", "the name of a prompt from prompts/list"); f != nil {
 		return f
@@ -112,7 +112,7 @@ func checkPromptGet(params json.RawMessage) *fault {
 	return nil
 }
 
-func checkCompletion(params json.RawMessage) *fault {
+func checkCompletion(params json.RawMessage) *rpcError {
 	members := objectOf(params)
 	if f := checkReference(objectOf(members["ref"])); f != nil {
 		return f
@@ -125,10 +125,10 @@ func checkCompletion(params json.RawMessage) *fault {
 	return f
 }
 
-func checkReference(ref map[string]json.RawMessage) *fault {
+func checkReference(ref map[string]json.RawMessage) *rpcError {
 	var refType string
 	_ = json.Unmarshal(ref["type"], &refType) // anything but the two is refused below
-	var f *fault
+	var f *rpcError
 	switch refType {
 	case "ref/prompt":
 		_, f = requireString(ref, "params.ref.name", "the name of a prompt")
@@ -147,14 +147,14 @@ func checkPromptArguments(next mcpserver.PromptHandlerFunc) mcpserver.PromptHand
 		prompt, ok := mcpserver.ServerFromContext(ctx).ListPrompts()[r.Params.Name]
 		if ok {
 			if f := matchArguments(prompt.Prompt, r.Params.Arguments); f != nil {
-				return nil, &spoken{f}
+				return nil, f
 			}
 		}
 		return next(ctx, r)
 	}
 }
 
-func matchArguments(prompt mcp.Prompt, given map[string]string) *fault {
+func matchArguments(prompt mcp.Prompt, given map[string]string) *rpcError {
 	names := make([]string, len(prompt.Arguments))
 	for i, argument := range prompt.Arguments {
 		names[i] = argument.Name

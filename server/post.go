@@ -33,7 +33,7 @@ type post struct {
 func (t *httpTransport) dispatch(w http.ResponseWriter, r *http.Request, p *post) {
 	m, f := parseMessage(p.body)
 	if f != nil {
-		(&refusal{status: http.StatusBadRequest, fault: f}).write(w)
+		(&refusal{status: http.StatusBadRequest, err: f}).write(w)
 		return
 	}
 	p.message = m
@@ -62,15 +62,15 @@ func (t *httpTransport) takeResponse(w http.ResponseWriter, p *post) {
 
 func (t *httpTransport) forward(w http.ResponseWriter, r *http.Request, p *post) {
 	if f := checkRevision(r, p.message); f != nil {
-		(&refusal{status: http.StatusBadRequest, fault: f}).write(w)
+		(&refusal{status: http.StatusBadRequest, err: f}).write(w)
 		return
 	}
 	if f := checkParams(p.message); f != nil {
-		(&refusal{status: statusOf(f.code, p.modern), fault: f}).write(w)
+		(&refusal{status: statusOf(f.code, p.modern), err: f}).write(w)
 		return
 	}
-	if no := t.stepUp(r, p); no != nil {
-		no.write(w)
+	if refused := t.stepUp(r, p); refused != nil {
+		refused.write(w)
 		return
 	}
 	listens := p.message.kind == kindRequest && p.message.method == string(mcp.MethodSubscriptionsListen)
@@ -94,18 +94,18 @@ func (t *httpTransport) forward(w http.ResponseWriter, r *http.Request, p *post)
 // checkRevision refuses a header that names a revision nobody speaks, which
 // mcp-go would refuse in plain text. A message that belongs to 2026-07-28 is
 // judged together with its _meta, by mcp-go, and initialize negotiates.
-func checkRevision(r *http.Request, m *message) *fault {
+func checkRevision(r *http.Request, m *message) *rpcError {
 	version := r.Header.Get(mcp.HeaderProtocolVersion)
 	if version == "" || mcp.IsValidProtocolVersion(version) || m.modern() || m.method == string(mcp.MethodInitialize) {
 		return nil
 	}
-	spoken := slices.Clone(mcp.ValidProtocolVersions)
-	return &fault{
+	supported := slices.Clone(mcp.ValidProtocolVersions)
+	return &rpcError{
 		id:   m.id,
 		code: mcp.UNSUPPORTED_PROTOCOL_VERSION,
 		text: fmt.Sprintf("The header %s names %q, which this server does not speak. Send one of: %s.",
-			mcp.HeaderProtocolVersion, clip(version), strings.Join(spoken, ", ")),
-		data: mcp.UnsupportedProtocolVersionData{Supported: spoken, Requested: clip(version)},
+			mcp.HeaderProtocolVersion, clip(version), strings.Join(supported, ", ")),
+		data: mcp.UnsupportedProtocolVersionData{Supported: supported, Requested: clip(version)},
 	}
 }
 
@@ -124,14 +124,14 @@ func (t *httpTransport) exchange(ctx context.Context, w http.ResponseWriter, r *
 	if x.session != nil {
 		x.session.flush()
 	}
-	out.finish(x.fault)
+	out.finish(x.err)
 }
 
-// run calls mcp-go; a panic becomes the exchange's fault.
+// run calls mcp-go; a panic becomes the exchange's error.
 func (t *httpTransport) run(out *exchangeWriter, r *http.Request, x *exchange) {
 	defer func() {
 		if value := recover(); value != nil {
-			x.fault = t.server.panicked(r.Context(), x.message.method, value)
+			x.err = t.server.panicked(r.Context(), x.message.method, value)
 		}
 	}()
 	t.inner.ServeHTTP(out, r)

@@ -3,11 +3,13 @@ package server
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync/atomic"
 
 	"github.com/mark3labs/mcp-go/mcp"
 	mcpserver "github.com/mark3labs/mcp-go/server"
 
+	"mcp-partner/guard"
 	"mcp-partner/tools"
 )
 
@@ -43,7 +45,7 @@ type Options struct {
 	// Remote makes a request part of the trace that it names, by its _meta and
 	// its headers; nil ignores both. header is nil on stdio.
 	Remote func(ctx context.Context, meta, header func(string) string) context.Context
-	// Logger gets transport faults and panics; never arguments or results.
+	// Logger gets transport errors and panics; never arguments or results.
 	Logger *slog.Logger
 }
 
@@ -113,4 +115,20 @@ func completions(c Completions) []mcpserver.ServerOption {
 		opts = append(opts, mcpserver.WithCompletions())
 	}
 	return opts
+}
+
+// Authorize returns nil if a principal may use a tool, and else why not.
+type Authorize func(p guard.Principal, tool string) error
+
+// allowed takes out of a list what the caller may not use. mcp-go's own filter
+// would also hide the tool from calls, which then end as "not found" before
+// the call path can refuse and record them.
+func (a Authorize) allowed(ctx context.Context, list []mcp.Tool) []mcp.Tool {
+	if a == nil {
+		return list
+	}
+	principal := tools.PrincipalOf(ctx)
+	return slices.DeleteFunc(slices.Clone(list), func(t mcp.Tool) bool {
+		return a(principal, t.Name) != nil
+	})
 }

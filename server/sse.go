@@ -164,9 +164,9 @@ func (w *exchangeWriter) liftDeadline() {
 	_ = w.control.SetWriteDeadline(time.Time{})
 }
 
-// finish sends the answer, with our fault in place of mcp-go's where there is
+// finish sends the answer, with our error in place of mcp-go's where there is
 // one. It is called once, after the handler has returned.
-func (w *exchangeWriter) finish(f *fault) {
+func (w *exchangeWriter) finish(f *rpcError) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.finished = true
@@ -188,7 +188,7 @@ func (w *exchangeWriter) finish(f *fault) {
 	}
 }
 
-func (w *exchangeWriter) replace(f *fault) {
+func (w *exchangeWriter) replace(f *rpcError) {
 	w.body.Reset()
 	w.body.Write(append(f.withID(w.post.message.id).encode(), '\n'))
 	w.status = statusOf(f.code, w.post.modern)

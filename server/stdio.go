@@ -19,8 +19,8 @@ const (
 	// defaultElicitLimit is how long a person may take to answer a question.
 	defaultElicitLimit = 120 * time.Second
 	defaultConcurrent  = 64
-	// lastWords is how long calls that were cut off may take to say so.
-	lastWords = time.Second
+	// cancelGrace is how long calls that were cut off may take to say so.
+	cancelGrace = time.Second
 )
 
 // StdioOptions bound a stdio connection. Zero values mean the defaults.
@@ -140,7 +140,7 @@ func (c *stdioConn) read(in io.Reader) error {
 	}
 }
 
-func (c *stdioConn) refuse(f *fault) { _ = c.out.write(f.encode()) }
+func (c *stdioConn) refuse(f *rpcError) { _ = c.out.write(f.encode()) }
 
 // take handles one frame or starts handling it.
 func (c *stdioConn) take(frame []byte) {
@@ -238,7 +238,7 @@ func (c *stdioConn) finish(k *call, place *slot) {
 }
 
 // stopped answers a request that was cut off when the server stopped.
-func stopped(m *message) *fault {
+func stopped(m *message) *rpcError {
 	return busy("The server stopped before " + clip(m.method) +
 		" had ended. Check the state before repeating a call that writes.").withID(m.id)
 }
@@ -259,7 +259,7 @@ func (c *stdioConn) drain() {
 // cutOff answers for calls that do not end, without waiting for output that
 // hangs.
 func (c *stdioConn) cutOff(left []*call) {
-	if within(lastWords, c.calls.drained) {
+	if within(cancelGrace, c.calls.drained) {
 		return
 	}
 	said := make(chan struct{})
@@ -269,7 +269,7 @@ func (c *stdioConn) cutOff(left []*call) {
 			k.answer(stopped(k.message).encode())
 		}
 	}()
-	within(lastWords, said)
+	within(cancelGrace, said)
 }
 
 func within(limit time.Duration, done <-chan struct{}) bool {

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-func TestFiguresOfCredentials(t *testing.T) {
+func TestMetricsOfCredentials(t *testing.T) {
 	t.Parallel()
 	at := func(seconds int64) time.Time { return time.Unix(seconds, 0) }
 	got := scrape(t, NewMetrics("1", Lookups{Credentials: func() []Credential {
@@ -17,7 +17,7 @@ func TestFiguresOfCredentials(t *testing.T) {
 			{Kind: "managed-identity", Expiry: "none", LastFailure: at(1700000001), LastProblem: canary},
 		}
 	}}))
-	wantFigures(t, got,
+	wantMetrics(t, got,
 		`credentials{expiry="valid",kind="client-secret"} 2`, `credentials{expiry="unknown",kind="client-secret"} 1`, `credentials{expiry="none",kind="managed-identity"} 1`,
 		`credential_tenants{kind="client-secret"} 403`, `credential_tenants{kind="managed-identity"} 0`,
 		`credential_end_timestamp_seconds{kind="client-secret"} 1.9e+09`,

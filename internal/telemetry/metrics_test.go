@@ -22,7 +22,7 @@ func scrape(t *testing.T, m *Metrics) string {
 	return string(body)
 }
 
-func wantFigures(t *testing.T, got string, wanted ...string) {
+func wantMetrics(t *testing.T, got string, wanted ...string) {
 	t.Helper()
 	for _, line := range wanted {
 		if !strings.Contains(got, "mcp_partner_"+line+"\n") {
@@ -31,7 +31,7 @@ func wantFigures(t *testing.T, got string, wanted ...string) {
 	}
 }
 
-func TestFigures(t *testing.T) {
+func TestMetrics(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	m := NewMetrics("1.2.3", Lookups{
@@ -49,7 +49,7 @@ func TestFigures(t *testing.T) {
 	m.ARM("PUT", 0, time.Millisecond)
 	m.Token("client_secret", "")
 	m.Token("client_secret", "credential_expired")
-	wantFigures(t, scrape(t, m),
+	wantMetrics(t, scrape(t, m),
 		`calls_total{code="",outcome="done",tool="check_partner_link"} 1`,
 		`calls_total{code="throttled",outcome="failed",tool="check_partner_link"} 1`,
 		`call_duration_seconds_bucket{tool="check_partner_link",le="0.1"} 1`,
@@ -74,7 +74,7 @@ func TestWhatIsNotKnownIsNotThere(t *testing.T) {
 	}
 }
 
-// Whatever callers and far sides send, the figures stay few.
+// Whatever callers and far sides send, the metrics stay few.
 func TestLabelsAreBounded(t *testing.T) {
 	t.Parallel()
 	m := NewMetrics("1", Lookups{})

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -36,7 +37,7 @@ type ResourceServer interface {
 type denial interface {
 	error
 	Description() string
-	// RetryAfter is above 0 where the token could not be judged at present.
+	// RetryAfter is above 0 where the token could not be verified at present.
 	RetryAfter() time.Duration
 }
 
@@ -73,9 +74,9 @@ func (t *httpTransport) denied(r *http.Request, err error) *refusal {
 			"The bearer token is not valid here. Use the one that the server printed at its start, or have one issued: mcp-partner token issue.")
 	}
 	if wait := more.RetryAfter(); wait > 0 {
-		no := refuse(http.StatusServiceUnavailable, "")
-		no.fault = busy("The token cannot be verified now: " + more.Description() + ". Send the request again later.")
-		return no.with("Retry-After", strconv.Itoa(int(max(wait, time.Second).Seconds())))
+		refused := refuse(http.StatusServiceUnavailable, "")
+		refused.err = busy("The token cannot be verified now: " + more.Description() + ". Send the request again later.")
+		return refused.with("Retry-After", strconv.Itoa(int(max(wait, time.Second).Seconds())))
 	}
 	return unauthorized(t.challenge(r, "invalid_token", more.Description(), t.firstScope()), "The access token is not accepted: "+more.Description()+".")
 }
@@ -140,8 +141,8 @@ func (t *httpTransport) serveMetadata(w http.ResponseWriter, r *http.Request) {
 		nothingHere().write(w)
 		return
 	}
-	if no := checkReading(r); no != nil {
-		no.write(w)
+	if refused := checkReading(r); refused != nil {
+		refused.write(w)
 		return
 	}
 	beginAnswer(w, r)
@@ -169,9 +170,9 @@ func (t *httpTransport) stepUp(r *http.Request, p *post) *refusal {
 		return nil
 	}
 	text := fmt.Sprintf("The access token lacks the scope %s, which %s needs. Sign in again and ask for it.", missing, op.Name)
-	no := refuse(http.StatusForbidden, text)
-	no.fault.id = p.message.id
-	return no.with("WWW-Authenticate", t.challenge(r, "insufficient_scope", "the tool needs a scope that the token lacks", t.neededScopes(missing)))
+	refused := refuse(http.StatusForbidden, text)
+	refused.err.id = p.message.id
+	return refused.with("WWW-Authenticate", t.challenge(r, "insufficient_scope", "the tool needs a scope that the token lacks", t.neededScopes(missing)))
 }
 
 // neededScopes names what a call needs, and reading with it: whoever writes
@@ -182,4 +183,43 @@ func (t *httpTransport) neededScopes(missing guard.Scope) string {
 		return other
 	}
 	return read + " " + other
+}
+
+// Authenticator tells who a bearer token belongs to.
+type Authenticator interface {
+	// Takes reports by its form alone whether a token is of the kind that this
+	// authenticator knows. It proves nothing.
+	Takes(token string) bool
+	// Authenticate returns who the token belongs to and what that caller was
+	// given. It must take the same time for every wrong token of a form. An
+	// error is a 401; its text is not passed on.
+	Authenticate(ctx context.Context, token string) (guard.Principal, error)
+}
+
+// Authenticators are tried by the form of the token: the first that takes it
+// decides alone, so that what one refuses cannot be let in by another.
+type Authenticators []Authenticator
+
+var errNoToken = errors.New("a token of no known form")
+
+// Takes implements Authenticator.
+func (a Authenticators) Takes(token string) bool {
+	return a.of(token) != nil
+}
+
+// Authenticate implements Authenticator.
+func (a Authenticators) Authenticate(ctx context.Context, token string) (guard.Principal, error) {
+	if one := a.of(token); one != nil {
+		return one.Authenticate(ctx, token)
+	}
+	return guard.Principal{}, errNoToken
+}
+
+func (a Authenticators) of(token string) Authenticator {
+	for _, one := range a {
+		if one.Takes(token) {
+			return one
+		}
+	}
+	return nil
 }

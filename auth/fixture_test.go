@@ -42,19 +42,19 @@ func (c *clock) add(d time.Duration) {
 	c.now = c.now.Add(d)
 }
 
-// house is an authenticator with its issuer.
-type house struct {
+// fixture is an authenticator with its issuer.
+type fixture struct {
 	*Authenticator
 	t      testing.TB
 	issuer *issuertest.Issuer
 	clock  *clock
 }
 
-// newHouse accepts tokens of the issuer under its own name, or of the given
+// newFixture accepts tokens of the issuer under its own name, or of the given
 // names.
-func newHouse(t testing.TB, m Mapping, names ...string) *house {
+func newFixture(t testing.TB, m Mapping, names ...string) *fixture {
 	t.Helper()
-	h := &house{t: t, issuer: issuertest.Start(t), clock: newClock()}
+	h := &fixture{t: t, issuer: issuertest.Start(t), clock: newClock()}
 	if len(names) == 0 {
 		names = []string{h.issuer.URL()}
 	}
@@ -69,7 +69,7 @@ func newHouse(t testing.TB, m Mapping, names ...string) *house {
 }
 
 // claims are those of a good token of the issuer's own name.
-func (h *house) claims() issuertest.Claims {
+func (h *fixture) claims() issuertest.Claims {
 	now := h.clock.Now().Unix()
 	return issuertest.Claims{
 		"iss": h.issuer.URL(), "aud": audience, "sub": "alice", "azp": "some-client", "scope": "openid partner.read",
@@ -78,11 +78,11 @@ func (h *house) claims() issuertest.Claims {
 }
 
 // with are good claims with some of them set otherwise.
-func (h *house) with(changes issuertest.Claims) issuertest.Claims {
+func (h *fixture) with(changes issuertest.Claims) issuertest.Claims {
 	return issuertest.With(h.claims(), changes)
 }
 
-func (h *house) accepts(token string) guard.Principal {
+func (h *fixture) accepts(token string) guard.Principal {
 	h.t.Helper()
 	p, err := h.Authenticate(h.t.Context(), token)
 	if err != nil {
@@ -91,7 +91,7 @@ func (h *house) accepts(token string) guard.Principal {
 	return p
 }
 
-func (h *house) refuses(token string, want error) {
+func (h *fixture) refuses(token string, want error) {
 	h.t.Helper()
 	p, err := h.Authenticate(h.t.Context(), token)
 	if !errors.Is(err, want) || p.Caller != "" || len(p.Grant.Scopes)+len(p.Grant.Tenants) != 0 {

@@ -9,22 +9,25 @@ import (
 // codeBusy is in the range that JSON-RPC leaves to implementations.
 const codeBusy = -32000
 
-// fault is a JSON-RPC error in our own words. A nil id is answered as null.
-type fault struct {
+// rpcError is a JSON-RPC error worded here. A nil id is answered as null.
+type rpcError struct {
 	id   json.RawMessage
 	code int
 	text string
 	data any
 }
 
-func (f *fault) withID(id json.RawMessage) *fault {
-	f.id = id
-	return f
+// Error implements error.
+func (e *rpcError) Error() string { return e.text }
+
+func (e *rpcError) withID(id json.RawMessage) *rpcError {
+	e.id = id
+	return e
 }
 
 // encode returns the error response as one line of JSON without a line end.
-func (f *fault) encode() []byte {
-	id := f.id
+func (e *rpcError) encode() []byte {
+	id := e.id
 	if id == nil {
 		id = json.RawMessage("null")
 	}
@@ -32,23 +35,23 @@ func (f *fault) encode() []byte {
 		JSONRPC string                  `json:"jsonrpc"`
 		ID      json.RawMessage         `json:"id"`
 		Error   mcp.JSONRPCErrorDetails `json:"error"`
-	}{mcp.JSONRPC_VERSION, id, mcp.NewJSONRPCErrorDetails(f.code, f.text, f.data)})
+	}{mcp.JSONRPC_VERSION, id, mcp.NewJSONRPCErrorDetails(e.code, e.text, e.data)})
 	if err != nil { // only data can fail, and an error without it still helps
-		return (&fault{id: f.id, code: f.code, text: f.text}).encode()
+		return (&rpcError{id: e.id, code: e.code, text: e.text}).encode()
 	}
 	return line
 }
 
-func parseFault(text string) *fault { return &fault{code: mcp.PARSE_ERROR, text: text} }
+func parseError(text string) *rpcError { return &rpcError{code: mcp.PARSE_ERROR, text: text} }
 
-func invalidRequest(text string) *fault { return &fault{code: mcp.INVALID_REQUEST, text: text} }
+func invalidRequest(text string) *rpcError { return &rpcError{code: mcp.INVALID_REQUEST, text: text} }
 
-func invalidParams(text string) *fault { return &fault{code: mcp.INVALID_PARAMS, text: text} }
+func invalidParams(text string) *rpcError { return &rpcError{code: mcp.INVALID_PARAMS, text: text} }
 
-func busy(text string) *fault { return &fault{code: codeBusy, text: text} }
+func busy(text string) *rpcError { return &rpcError{code: codeBusy, text: text} }
 
-func internalFault(method string) *fault {
-	return &fault{
+func internalError(method string) *rpcError {
+	return &rpcError{
 		code: mcp.INTERNAL_ERROR,
 		text: "The server failed while it handled " + clip(method) +
 			". The reason is in the server's log, not here. Check the state before repeating a call that writes.",
