@@ -50,7 +50,10 @@ func (s *Source) runAz(ctx context.Context, t target) (azcore.AccessToken, *sche
 	return got, nil
 }
 
-func (t target) azCommand() string { return "az account get-access-token --tenant " + t.tenantID }
+// azCommand shows az's own words to a person, and no token.
+func (t target) azCommand() string {
+	return "az account get-access-token --query expiresOn --tenant " + t.tenantID
+}
 
 func (t target) azLogin() string { return "az login --tenant " + t.tenantID }
 

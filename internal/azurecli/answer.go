@@ -92,7 +92,7 @@ func Failed(messages []byte, command, login string) *schemas.Problem {
 	if notSignedIn().Match(messages) {
 		return Unavailable("Nobody is signed in with az, or the sign-in has ended.", schemas.WithCommand("Ask a person to sign in.", "%s", login))
 	}
-	p := Unavailable("az failed, and this program does not pass on why: it may be the network, a proxy, az itself or its sign-in.",
+	p := Unavailable("az failed; only az can say why.",
 		schemas.WithCommand("Ask a person to look at what az says.", "%s", command))
 	p.Retryable = true
 	return p
