@@ -35,5 +35,5 @@ func (f *FileStore) KeyDescription() string {
 		return "The vault " + vaultPath + " is encrypted with a passphrase that is asked for at the terminal and kept in memory." +
 			" That protects it on the disk and in every copy, as well as the passphrase cannot be guessed." + running
 	}
-	return f.holder.describe(vaultPath) + running
+	return f.provider.describe(vaultPath) + running
 }

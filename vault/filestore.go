@@ -31,8 +31,8 @@ const (
 type FileStore struct {
 	disk   disk.Dir
 	source KeySource
-	// holder keeps the key where the source names none.
-	holder keyHolder
+	// provider keeps the key where the source names none.
+	provider keyProvider
 	now    func() time.Time
 	cost   int // scrypt work factor for writing
 	// writer is held by the one change that is under way in this process.
@@ -60,7 +60,7 @@ type opening struct {
 // newFileStore reads nothing yet, so that a server starts without a key it may
 // never need.
 func newFileStore(d disk.Dir, source KeySource) *FileStore {
-	return &FileStore{disk: d, source: source, holder: fileHolder{d}, now: time.Now, cost: workFactor, writer: make(chan struct{}, 1)}
+	return &FileStore{disk: d, source: source, provider: fileProvider{d}, now: time.Now, cost: workFactor, writer: make(chan struct{}, 1)}
 }
 
 // Open opens the vault now, for a command that wants the prompt or the error

@@ -115,7 +115,7 @@ func (f *FileStore) newKey(ctx context.Context, options InitOptions) (*key, erro
 	case options.Key.PassphraseFile != "":
 		return f.newPassphraseFileKey(options.Key.PassphraseFile)
 	}
-	return f.newHeldKey(ctx)
+	return f.newProvidedKey(ctx)
 }
 
 func (f *FileStore) newPassphraseFileKey(path string) (*key, error) {
@@ -157,16 +157,16 @@ func checkPassphrase(passphrase []byte) error {
 	return nil
 }
 
-// newHeldKey makes a key for the holder, or takes the one that an interrupted
+// newProvidedKey makes a key for the provider, or takes the one that an interrupted
 // Init left.
-func (f *FileStore) newHeldKey(ctx context.Context) (*key, error) {
-	text, err := f.holder.read(ctx)
+func (f *FileStore) newProvidedKey(ctx context.Context) (*key, error) {
+	text, err := f.provider.read(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if text != nil {
 		clear(text)
-		return held(ctx, f.holder)
+		return providedKey(ctx, f.provider)
 	}
 	identity, err := newIdentity()
 	if err != nil {
@@ -174,8 +174,8 @@ func (f *FileStore) newHeldKey(ctx context.Context) (*key, error) {
 	}
 	made := keyText(identity.String())
 	defer clear(made)
-	if err := f.holder.write(ctx, made); err != nil {
+	if err := f.provider.write(ctx, made); err != nil {
 		return nil, err
 	}
-	return held(ctx, f.holder)
+	return providedKey(ctx, f.provider)
 }

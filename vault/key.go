@@ -77,7 +77,7 @@ type key struct {
 }
 
 // keyFor returns the key for a vault whose file begins as given.
-func (k KeySource) keyFor(ctx context.Context, d disk.Dir, h keyHolder, sealedFile []byte, cost int) (*key, error) {
+func (k KeySource) keyFor(ctx context.Context, d disk.Dir, h keyProvider, sealedFile []byte, cost int) (*key, error) {
 	switch {
 	case k.IdentityFile != "":
 		return identityKey(k.IdentityFile)
@@ -86,7 +86,7 @@ func (k KeySource) keyFor(ctx context.Context, d disk.Dir, h keyHolder, sealedFi
 	case wantsPassphrase(sealedFile):
 		return promptedKey(ctx, k.prompter(), "Passphrase of the vault "+d.File(vaultName)+": ", cost)
 	}
-	return held(ctx, h)
+	return providedKey(ctx, h)
 }
 
 // wantsPassphrase looks at the header of an age file, which is not secret.

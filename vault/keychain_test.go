@@ -21,9 +21,9 @@ func TestRealKeychainVault(t *testing.T) {
 		t.Fatal(err)
 	}
 	v := openWhole(t, dir, KeySource{})
-	holder := v.keys.holder.(keychainHolder)
+	provider := v.keys.provider.(keychainProvider)
 	t.Cleanup(func() {
-		if err := holder.keychain.Delete(t.Context()); err != nil && t.Context().Err() == nil {
+		if err := provider.keychain.Delete(t.Context()); err != nil && t.Context().Err() == nil {
 			t.Error(err)
 		}
 	})
@@ -32,7 +32,7 @@ func TestRealKeychainVault(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(dir, keyName)); !os.IsNotExist(err) {
 		t.Errorf("there is a key file all the same: %v", err)
 	}
-	text, err := holder.read(t.Context())
+	text, err := provider.read(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +47,7 @@ func TestRealKeychainVault(t *testing.T) {
 		t.Error("the old key opens the vault")
 	}
 	wantSecret(t, openWhole(t, dir, KeySource{}), "contoso", roomtest.Canary)
-	if err := holder.keychain.Delete(t.Context()); err != nil {
+	if err := provider.keychain.Delete(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	roomtest.WantCode(t, openWhole(t, dir, KeySource{}).Open(t.Context()), schemas.CodeVaultMissing)

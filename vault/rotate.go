@@ -42,7 +42,7 @@ type Rotation struct {
 	To   string `json:"to"`
 }
 
-// pendingMark is in the text of a holder while two keys are there.
+// pendingMark is in the text of a provider while two keys are there.
 const pendingMark = "# The key is being changed: the first identity is the new one.\n"
 
 // RotateKey encrypts the vault again under a new key. Whenever it is killed, the
@@ -71,7 +71,7 @@ func (f *FileStore) rotate(ctx context.Context, o RotateOptions, named bool) (do
 		case named:
 			done, err = f.rotateTo(ctx, state, o, done)
 		case heldNow || o.KeyFile:
-			done, err = f.rotateHeld(ctx, state, o, done)
+			done, err = f.rotateProvided(ctx, state, o, done)
 		default:
 			err = schemas.NewProblem(schemas.CodeInvalidArgument, "The key of this vault is not kept here, so it has to be said what the new one is.",
 				schemas.WithHint("Give --new-passphrase, --new-passphrase-file FILE, --new-identity-file FILE, or --new-key-file for a key beside the vault."))
@@ -112,7 +112,7 @@ func (f *FileStore) rotateTo(ctx context.Context, state *openVault, o RotateOpti
 
 // removeKeyFile takes the key file away that opens nothing any more.
 func (f *FileStore) removeKeyFile() error {
-	if _, beside := f.holder.(fileHolder); !beside {
+	if _, beside := f.provider.(fileProvider); !beside {
 		return nil
 	}
 	if err := f.disk.Step("remove " + keyName); err != nil {
@@ -124,18 +124,18 @@ func (f *FileStore) removeKeyFile() error {
 	return nil
 }
 
-// rotateHeld changes the key that the holder keeps, in three steps: the new key
+// rotateProvided changes the key that the provider keeps, in three steps: the new key
 // beside the old one, the vault under the new one, the new key alone. After each
-// of them the vault opens with what the holder has.
-func (f *FileStore) rotateHeld(ctx context.Context, state *openVault, o RotateOptions, done Rotation) (Rotation, error) {
-	text, err := f.holder.read(ctx)
+// of them the vault opens with what the provider has.
+func (f *FileStore) rotateProvided(ctx context.Context, state *openVault, o RotateOptions, done Rotation) (Rotation, error) {
+	text, err := f.provider.read(ctx)
 	defer clear(text)
 	if err != nil {
 		return done, err
 	}
 	before := identitiesIn(text)
 	pending := bytes.Contains(text, []byte(pendingMark)) && len(before) > 0
-	done.To, done.Resumed = "a new one in "+f.holder.what(), pending
+	done.To, done.Resumed = "a new one in "+f.provider.place(), pending
 	if o.DryRun {
 		return done, nil
 	}
@@ -145,11 +145,11 @@ func (f *FileStore) rotateHeld(ctx context.Context, state *openVault, o RotateOp
 			return done, err
 		}
 		before = append([]string{identity.String()}, before...)
-		if err := f.hold(ctx, append([]byte(pendingMark), keyText(before...)...)); err != nil {
+		if err := f.provide(ctx, append([]byte(pendingMark), keyText(before...)...)); err != nil {
 			return done, err
 		}
 	}
-	next, err := parseIdentities([]byte(before[0]), f.holder.what())
+	next, err := parseIdentities([]byte(before[0]), f.provider.place())
 	if err != nil {
 		return done, err
 	}
@@ -162,15 +162,15 @@ func (f *FileStore) rotateHeld(ctx context.Context, state *openVault, o RotateOp
 			return done, err
 		}
 	}
-	return done, f.hold(ctx, keyText(before[0]))
+	return done, f.provide(ctx, keyText(before[0]))
 }
 
-func (f *FileStore) hold(ctx context.Context, text []byte) error {
+func (f *FileStore) provide(ctx context.Context, text []byte) error {
 	defer clear(text)
-	return f.holder.write(ctx, text)
+	return f.provider.write(ctx, text)
 }
 
-// identitiesIn returns the lines of a holder's text that are identities.
+// identitiesIn returns the lines of a provider's text that are identities.
 func identitiesIn(text []byte) []string {
 	var found []string
 	for line := range strings.Lines(string(text)) {

@@ -25,7 +25,7 @@ func (f *FileStore) decrypt(ctx context.Context, sealedFile []byte) (*key, *payl
 			return before.key, content, nil
 		}
 	}
-	k, err := f.source.keyFor(ctx, f.disk, f.holder, sealedFile, f.cost)
+	k, err := f.source.keyFor(ctx, f.disk, f.provider, sealedFile, f.cost)
 	if err != nil {
 		return nil, nil, err
 	}
