@@ -139,7 +139,7 @@ func TestCanary(t *testing.T) {
 			event := <-r.events
 			encoded, _ := json.Marshal(err)
 			shown := []string{err.Error(), string(encoded), log.String(), fmt.Sprintf("%+v %#v", *schemas.AsProblem(err), event.Problem),
-				fmt.Sprintf("%+v %#v", event, event), fmt.Sprintf("%+v", r.Source), fmt.Sprintf("%#v", *r.slot(target{tenantID: roomtest.TenantID(0), credential: tenants.CredentialConfig{Name: "partner"}}))}
+				fmt.Sprintf("%+v %#v", event, event), fmt.Sprintf("%+v", r.Source), fmt.Sprintf("%#v", *r.cacheOf(target{tenantID: roomtest.TenantID(0), credential: tenants.CredentialConfig{Name: "partner"}}))}
 			roomtest.WantNoLeak(t, leaked, shown...)
 		})
 	}
@@ -149,7 +149,7 @@ func TestCanaryAfterSuccess(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, 1)
 	minted := r.must(0)
-	s := r.slot(target{tenantID: roomtest.TenantID(0), credential: tenants.CredentialConfig{Name: "partner"}})
+	s := r.cacheOf(target{tenantID: roomtest.TenantID(0), credential: tenants.CredentialConfig{Name: "partner"}})
 	credential, _ := r.Credential(context.Background(), "", "")
 	event := <-r.events
 	roomtest.WantNoLeak(t, minted, fmt.Sprintf("%+v %#v", s.token, s.token), fmt.Sprintf("%+v %#v", credential, credential),

@@ -33,10 +33,10 @@ const (
 	// usable is how long a token must last to be handed out: a write may take
 	// 15 s at the provider.
 	usable = time.Minute
-	// maxSlots bounds the tokens that are kept, some 2 kB each: far more pairs of
+	// maxCaches bounds the tokens that are kept, some 2 kB each: far more pairs of
 	// credential and tenant than anybody has, so that a process that runs for
 	// months while the directory changes does not grow.
-	maxSlots = 32_768
+	maxCaches = 32_768
 	// azAtOnce bounds the az processes: each starts a Python interpreter.
 	azAtOnce = 4
 )
@@ -81,8 +81,8 @@ type Source struct {
 	// learning is held by whoever writes down when a secret ends.
 	learning sync.Mutex
 
-	mu    sync.Mutex
-	slots *lru.Cache[slotKey, *slot]
+	mu     sync.Mutex
+	caches *lru.Cache[tokenKey, *tokenCache]
 }
 
 // flightKey tells sign-ins apart that must not share an outcome.
@@ -100,7 +100,7 @@ func NewSource(options Options) *Source {
 		stop: stop, signIns: flight.New[flightKey, token](base, signInLimit),
 		az: make(chan struct{}, azAtOnce), first: newFirstSignIn(), pairs: &pairs{},
 	}
-	s.slots, _ = lru.New[slotKey, *slot](maxSlots) // fails for no size but 0
+	s.caches, _ = lru.New[tokenKey, *tokenCache](maxCaches) // fails for no size but 0
 	s.fillDefaults()
 	s.refused = newNegativeCache(s.now)
 	s.asserted = &assertions{now: s.now, http: func() (*http.Client, error) { return s.http.Client(nil) }}

@@ -33,8 +33,8 @@ type FileStore struct {
 	source KeySource
 	// provider keeps the key where the source names none.
 	provider keyProvider
-	now    func() time.Time
-	cost   int // scrypt work factor for writing
+	now      func() time.Time
+	cost     int // scrypt work factor for writing
 	// writer is held by the one change that is under way in this process.
 	writer chan struct{}
 

@@ -34,12 +34,12 @@ func sealToken(t azcore.AccessToken, now time.Time) token {
 	}
 }
 
-// slotKey names the place of a token: one for each pair of credential and
-// tenant that was used, up to maxSlots, of which the oldest are forgotten.
-type slotKey struct{ tenantID, credential string }
+// tokenKey names the place of a token: one for each pair of credential and
+// tenant that was used, up to maxCaches, of which the oldest are forgotten.
+type tokenKey struct{ tenantID, credential string }
 
-// slot holds the newest token of one credential in one tenant.
-type slot struct {
+// tokenCache holds the newest token of one credential in one tenant.
+type tokenCache struct {
 	mu     sync.Mutex
 	target target
 	token  token
@@ -47,44 +47,44 @@ type slot struct {
 	pausedUntil time.Time
 }
 
-func (s *Source) slot(t target) *slot {
-	key := slotKey{t.tenantID, naming.Fold(t.credential.Name)}
+func (s *Source) cacheOf(t target) *tokenCache {
+	key := tokenKey{t.tenantID, naming.Fold(t.credential.Name)}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	found, ok := s.slots.Get(key)
+	found, ok := s.caches.Get(key)
 	if !ok {
-		found = &slot{}
-		s.slots.Add(key, found)
+		found = &tokenCache{}
+		s.caches.Add(key, found)
 	}
 	return found
 }
 
 // cached returns the token for a target, whether it can be used, and whether it
 // should be replaced meanwhile.
-func (l *slot) cached(t target, now time.Time) (got token, good, stale bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.token.open == nil || l.target != t.opens() || !now.Before(l.token.usableUntil) {
+func (c *tokenCache) cached(t target, now time.Time) (got token, good, stale bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.token.open == nil || c.target != t.opens() || !now.Before(c.token.usableUntil) {
 		return token{}, false, false
 	}
-	stale = !now.Before(l.token.refreshOn) && !now.Before(l.pausedUntil)
+	stale = !now.Before(c.token.refreshOn) && !now.Before(c.pausedUntil)
 	if stale {
-		l.pausedUntil = now.Add(refreshPause)
+		c.pausedUntil = now.Add(refreshPause)
 	}
-	return l.token, true, stale
+	return c.token, true, stale
 }
 
-func (l *slot) keep(t target, fresh token) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.target, l.token = t.opens(), fresh
+func (c *tokenCache) keep(t target, fresh token) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.target, c.token = t.opens(), fresh
 }
 
 // token returns a good token: the one at hand, or a new one. Claims mean that
 // ARM refused the one at hand, so a new one is fetched in any case.
 func (s *Source) token(ctx context.Context, t target, claims string) (token, error) {
 	if claims == "" {
-		got, good, stale := s.slot(t).cached(t, s.now())
+		got, good, stale := s.cacheOf(t).cached(t, s.now())
 		if stale {
 			s.signIns.Start(ctx, flightKey{t.opens(), ""}, func(ctx context.Context) (token, error) { return s.signIn(ctx, t, "", true) })
 		}
@@ -101,8 +101,8 @@ func (s *Source) token(ctx context.Context, t target, claims string) (token, err
 
 // signIn gets a new token and keeps it, and tells about it.
 func (s *Source) signIn(ctx context.Context, t target, claims string, refresh bool) (token, error) {
-	// Another flight may have ended between a look at the slot and this one.
-	if got, good, stale := s.slot(t).cached(t, s.now()); claims == "" && !refresh && good && !stale {
+	// Another flight may have ended between a look at the cache and this one.
+	if got, good, stale := s.cacheOf(t).cached(t, s.now()); claims == "" && !refresh && good && !stale {
 		return got, nil
 	}
 	begun := s.now()
@@ -113,7 +113,7 @@ func (s *Source) signIn(ctx context.Context, t target, claims string, refresh bo
 	if problem != nil {
 		return token{}, problem.For(t.tenant)
 	}
-	s.slot(t).keep(t, got)
+	s.cacheOf(t).keep(t, got)
 	return got, nil
 }
 
