@@ -71,7 +71,7 @@ func NewCertificate(raw, passphrase []byte) (secret vault.Secret, about Certific
 	if len(raw) > vault.MaxSecretBytes {
 		return vault.Secret{}, Certificate{}, schemas.InvalidArgument("The certificate is larger than %d bytes.", vault.MaxSecretBytes)
 	}
-	sealed.Shielded(func() { secret, about, err = newCertificate(raw, passphrase) })
+	sealed.WithSecret(func() { secret, about, err = newCertificate(raw, passphrase) })
 	return secret, about, err
 }
 
@@ -91,7 +91,7 @@ func newCertificate(raw, passphrase []byte) (vault.Secret, Certificate, error) {
 // may have been another program: the key must not be encrypted. Errors are
 // CodeInvalidArgument problems.
 func CertificateOf(secret vault.Secret) (about Certificate, err error) {
-	sealed.Shielded(func() {
+	sealed.WithSecret(func() {
 		var found pair
 		if found, err = readPair(sealed.Bytes(secret), nil); err == nil {
 			about = found.about()

@@ -28,7 +28,7 @@ func (p *pairs) take(secret vault.Secret) (found pair, drop func(), err error) {
 	defer p.mu.Unlock()
 	at := slices.IndexFunc(p.open, func(o *openPair) bool { return o.secret.Equal(secret) })
 	if at < 0 {
-		sealed.Shielded(func() { found, err = readPair(sealed.Bytes(secret), nil) })
+		sealed.WithSecret(func() { found, err = readPair(sealed.Bytes(secret), nil) })
 		if err != nil {
 			return pair{}, nil, err
 		}

@@ -4,6 +4,6 @@ package sealed
 
 import "runtime/secret"
 
-// Shielded runs work that handles a key, and wipes what it leaves on the stack,
+// WithSecret runs work that handles a key, and wipes what it leaves on the stack,
 // in registers and, once it is unreachable, on the heap.
-func Shielded(work func()) { secret.Do(work) }
+func WithSecret(work func()) { secret.Do(work) }
