@@ -68,7 +68,7 @@ func (s *Source) storedProof(ctx context.Context, t target, secret vault.Secret)
 	case tenants.KindClientCertificate:
 		return s.certificateProof(ctx, t, secret)
 	case tenants.KindDeviceCode, tenants.KindBrowser:
-		return s.personProof(t, secret)
+		return s.interactiveProof(t, secret)
 	}
 	return proof{}, schemas.NewProblem(schemas.CodeInternal, "Credential "+t.credential.Name+" is of a kind that cannot sign in.")
 }
@@ -98,7 +98,7 @@ func (s *Source) mintWith(ctx context.Context, t target, p proof, claims string)
 func (s *Source) secretProblem(t target, err error) *schemas.Problem {
 	problem := *schemas.AsProblem(err)
 	if problem.Code == schemas.CodeVaultMissing {
-		if noVault := strings.HasSuffix(problem.Command, "vault init"); !noVault && t.credential.Kind.Person() {
+		if noVault := strings.HasSuffix(problem.Command, "vault init"); !noVault && t.credential.Kind.Interactive() {
 			return t.notSignedInYet()
 		} else if !noVault {
 			t.storeHint()(&problem)

@@ -35,7 +35,7 @@ func (x *exchange) problem(t target) *schemas.Problem {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	switch {
-	case x.tries == 0 && t.credential.Kind.Person():
+	case x.tries == 0 && t.credential.Kind.Interactive():
 		return t.notSignedInYet() // at this authority
 	case x.tries == 0:
 		return schemas.NewProblem(schemas.CodeInternal, "The sign-in to tenant "+t.tenant+" failed before anything was sent.")
@@ -224,7 +224,7 @@ func (t target) noConsent() *schemas.Problem {
 func (t target) wantsPerson() *schemas.Problem {
 	p := schemas.NewProblem(schemas.CodeInteractionRequired,
 		fmt.Sprintf("Entra ID wants a person to sign in for credential %s in tenant %s.", t.credential.Name, t.tenant))
-	if t.credential.Kind.Person() {
+	if t.credential.Kind.Interactive() {
 		t.loginHint()(p)
 	}
 	return p

@@ -55,7 +55,7 @@ func (s *Source) Login(ctx context.Context, tenant, credential string, ui LoginU
 	if err != nil {
 		return SignedIn{}, err
 	}
-	if !t.credential.Kind.Person() {
+	if !t.credential.Kind.Interactive() {
 		return SignedIn{}, schemas.InvalidArgument("The credential %s is of the kind %s, with which no person signs in.", t.credential.Name, t.credential.Kind)
 	}
 	// MSAL makes the code's URL by replacing this word wherever it stands.

@@ -136,7 +136,7 @@ func isRefusal(t target, problem *schemas.Problem) bool {
 	case schemas.CodeInteractionRequired:
 		// Another sign-in is another secret, so a person who mends it is not
 		// kept waiting. A service principal's is the tenant's to mend.
-		return t.credential.Kind.Person()
+		return t.credential.Kind.Interactive()
 	}
 	return false
 }

@@ -39,14 +39,14 @@ func Kinds() []Kind {
 	return []Kind{KindClientSecret, KindClientCertificate, KindWorkloadIdentity, KindManagedIdentity, KindAzureCLI, KindDeviceCode, KindBrowser}
 }
 
-// Person reports whether a person signs in, so that the kind needs somebody at
+// Interactive reports whether a person signs in, so that the kind needs somebody at
 // a terminal from time to time.
-func (k Kind) Person() bool { return k == KindDeviceCode || k == KindBrowser }
+func (k Kind) Interactive() bool { return k == KindDeviceCode || k == KindBrowser }
 
 // Stored reports whether the vault holds something for the kind: a secret, a
 // key, or the sign-in of a person.
 func (k Kind) Stored() bool {
-	return k == KindClientSecret || k == KindClientCertificate || k.Person()
+	return k == KindClientSecret || k == KindClientCertificate || k.Interactive()
 }
 
 // Given reports whether a person gives what the vault holds: a secret or a key.
@@ -170,7 +170,7 @@ func kindList() string {
 }
 
 func normalClientID(c *CredentialConfig) error {
-	if c.Kind.Person() && c.ClientID == "" {
+	if c.Kind.Interactive() && c.ClientID == "" {
 		c.ClientID = PublicClientID
 	}
 	if c.ClientID == "" && !c.Kind.Application() {

@@ -15,7 +15,7 @@ func (c *Options) Changes(config tenants.CredentialConfig) error {
 	case c.Kind.Kind != "" && tenants.Kind(c.Kind.Kind) != kind,
 		c.Secret.Given() && kind != tenants.KindClientSecret,
 		c.Kind.Certificate() && kind != tenants.KindClientCertificate,
-		c.ClientID != "" && !kind.Application() && kind != tenants.KindManagedIdentity && !kind.Person(),
+		c.ClientID != "" && !kind.Application() && kind != tenants.KindManagedIdentity && !kind.Interactive(),
 		(c.Kind.TokenFile != "" || c.Kind.GitHub) && kind != tenants.KindWorkloadIdentity,
 		c.Kind.managed() && kind != tenants.KindManagedIdentity,
 		c.Kind.Expires != "" && kind != tenants.KindClientSecret:

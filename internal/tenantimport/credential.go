@@ -116,7 +116,7 @@ type pendingSecret struct {
 // Command is what a person runs to give it.
 func (p pendingSecret) Command() string {
 	switch {
-	case p.kind.Person():
+	case p.kind.Interactive():
 		return "mcp-partner vault login " + p.credential
 	case p.kind == tenants.KindClientCertificate:
 		return "mcp-partner tenants set " + p.tenant + " --certificate-file FILE   (the certificate of the credential " + p.credential + ")"

@@ -30,7 +30,7 @@ func (s *firstRun) signIn(ctx context.Context) error {
 	}
 	config, err := a.Directory.Credential(entry.Credentials[0].Name)
 	a.Close()
-	if err != nil || !config.Kind.Person() {
+	if err != nil || !config.Kind.Interactive() {
 		return err
 	}
 	return vaultcmd.RunLogin(ctx, s.f, &vaultcmd.LoginOptions{Credential: config.Name, Tenant: entry.Name, Keys: s.o.tenant.Keys})

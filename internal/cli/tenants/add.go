@@ -216,7 +216,7 @@ func (c choice) signedIn() string {
 
 // next is what a person does now.
 func (c choice) next(tenant string) string {
-	if c.isNew && c.config.Kind.Person() {
+	if c.isNew && c.config.Kind.Interactive() {
 		return "mcp-partner vault login " + c.config.Name
 	}
 	return "mcp-partner call check_partner_link --tenant " + tenant

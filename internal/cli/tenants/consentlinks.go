@@ -82,7 +82,7 @@ func consentRows(a *app.App, credential string) ([]tenantimport.Row, error) {
 	if err != nil {
 		return nil, err
 	}
-	if config.ClientID == "" || !config.Kind.Application() && !config.Kind.Person() {
+	if config.ClientID == "" || !config.Kind.Application() && !config.Kind.Interactive() {
 		return nil, exit.Refused("give the credential of an application", "the credential %s is of the kind %s, and no administrator consents to it here", config.Name, config.Kind)
 	}
 	entries, err := a.Directory.List()

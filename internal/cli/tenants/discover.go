@@ -166,7 +166,7 @@ func notesOf(config tenants.CredentialConfig, found []foundTenant) []string {
 	switch {
 	case config.Kind.Application() || config.Kind == tenants.KindManagedIdentity:
 		notes = append(notes, "A service principal sees only its own tenant here: this is not the list of the tenants that consented to it.")
-	case !config.Kind.Person():
+	case !config.Kind.Interactive():
 		notes = append(notes, fmt.Sprintf("If %s signs in as a service principal, this is its own tenant alone.", config.Name))
 	}
 	if n := countLighthouse(found); n > 0 {

@@ -55,9 +55,9 @@ func decodeSignIn(secret vault.Secret) (signInRecord, error) {
 	return r, nil
 }
 
-// personProof redeems what the vault holds of a person's sign-in. It never asks
+// interactiveProof redeems what the vault holds of a person's sign-in. It never asks
 // anybody: where that does not do, the problem names the command that does.
-func (s *Source) personProof(t target, stored vault.Secret) (proof, *schemas.Problem) {
+func (s *Source) interactiveProof(t target, stored vault.Secret) (proof, *schemas.Problem) {
 	record, err := decodeSignIn(stored)
 	if err != nil {
 		return proof{}, t.notSignedInYet()
