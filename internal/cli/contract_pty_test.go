@@ -24,7 +24,7 @@ func TestContractVerifyIsConfirmedAtTheTerminal(t *testing.T) {
 	} {
 		t.Run(typed, func(t *testing.T) {
 			t.Parallel()
-			s := atTerminal(t, nil, "contract", "verify", "--simulate", "--tenant", "northwind", "--with-partner-id", "7654321", "--yes", "--allow-writes", "--approval", "requester")
+			s := programAtTerminal(t, "contract-verify", nil, "--simulate", "--tenant", "northwind", "--with-partner-id", "7654321", "--yes", "--allow-writes", "--approval", "requester")
 			s.expect("Make a link to partner ID 7654321 for identity")
 			s.expect("Type the tenant's name and the partner ID")
 			s.typeLine(typed)

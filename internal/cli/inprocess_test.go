@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"mcp-partner/internal/cli/cmdutil"
+	"mcp-partner/internal/cli/contractverify"
 	"mcp-partner/internal/cli/term"
 	"mcp-partner/internal/config"
 	"mcp-partner/internal/exit"
@@ -45,7 +46,7 @@ func runCommand(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	state.input = nil
 	streams.Environ = settingsOf(streams)
-	code := Run(context.Background(), streams, absolutePaths(ts, args))
+	code := Run(context.Background(), streams, absolutePaths(ts, args), contractverify.NewCmd)
 	if (code != exit.CodeDone) != neg {
 		ts.Fatalf("exit status %d", code)
 	}

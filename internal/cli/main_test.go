@@ -15,6 +15,8 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"mcp-partner/internal/cli/contractverify"
+	"mcp-partner/internal/cli/term"
 	"mcp-partner/internal/simtest"
 	"mcp-partner/simulator"
 )
@@ -26,6 +28,8 @@ func TestMain(m *testing.M) {
 		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 		context.AfterFunc(ctx, stop)
 		os.Exit(Main(ctx, os.Args[1:]))
+	}, "contract-verify": func() {
+		os.Exit(Run(context.Background(), term.SystemStreams(), append([]string{"contract-verify"}, os.Args[1:]...), contractverify.NewCmd))
 	}})
 }
 

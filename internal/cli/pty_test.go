@@ -34,7 +34,12 @@ type session struct {
 // the terminal as its controlling one.
 func atTerminal(t *testing.T, env []string, args ...string) *session {
 	t.Helper()
-	command := exec.CommandContext(t.Context(), "mcp-partner", args...)
+	return programAtTerminal(t, "mcp-partner", env, args...)
+}
+
+func programAtTerminal(t *testing.T, program string, env []string, args ...string) *session {
+	t.Helper()
+	command := exec.CommandContext(t.Context(), program, args...)
 	command.Env = append([]string{"GORACE=" + noRest, "PATH=" + os.Getenv("PATH"), "TMPDIR=" + os.TempDir(), "MCP_PARTNER_STATE_DIR=" + t.TempDir(), "TERM=xterm"}, env...)
 	tty, err := pty.StartWithSize(command, &pty.Winsize{Rows: 50, Cols: 500})
 	if err != nil {

@@ -10,7 +10,6 @@ import (
 	"mcp-partner/internal/cli/call"
 	"mcp-partner/internal/cli/client"
 	"mcp-partner/internal/cli/cmdutil"
-	contractcmd "mcp-partner/internal/cli/contract"
 	"mcp-partner/internal/cli/doctor"
 	ledgercmd "mcp-partner/internal/cli/ledger"
 	"mcp-partner/internal/cli/runs"
@@ -30,10 +29,18 @@ func Main(ctx context.Context, args []string) int {
 	return Run(ctx, term.SystemStreams(), args)
 }
 
+// Command builds a command for the settings of this process.
+type Command func(*cmdutil.Deps) *cobra.Command
+
 // Run runs one command line on the given streams and returns its exit code.
-func Run(ctx context.Context, streams *term.Streams, args []string) int {
+// Programs for developers bring commands of their own, which then read the same
+// config.yaml and environment.
+func Run(ctx context.Context, streams *term.Streams, args []string, more ...Command) int {
 	deps := cmdutil.NewDeps(streams)
 	root := newRoot(deps)
+	for _, command := range more {
+		root.AddCommand(command(deps))
+	}
 	root.SetArgs(args)
 	if completing(args) {
 		completeFlags(deps, root)
@@ -145,7 +152,6 @@ func groups(deps *cmdutil.Deps) []group {
 		{"Develop", []*cobra.Command{
 			sim.NewCmdSimulate(deps),
 			call.NewCmdOpenAPI(deps),
-			contractcmd.NewCmdContract(deps),
 			newVersion(deps),
 		}},
 	}

@@ -40,7 +40,7 @@ func (r *run) mayWrite(ctx context.Context) error {
 	}
 	if !r.read.Link.State.Absent() {
 		return schemas.NewProblem(schemas.CodeAlreadyLinked,
-			"This identity has a link in that tenant already, and contract verify touches no link that it did not make itself.",
+			"This identity has a link in that tenant already, and contract-verify touches no link that it did not make itself.",
 			schemas.WithHint("Use a tenant and a credential that are meant for tests, without a link; or leave --with-partner-id out."))
 	}
 	ask := false
@@ -101,7 +101,7 @@ func (r *run) intent(kind armclient.ChangeKind, partnerID string, before schemas
 	identity.Tenant = r.Tenant.Name
 	return guard.Intent{
 		Caller: r.Writer.Principal.Caller, Tool: toolOf(kind), Identity: identity, PartnerID: partnerID, Before: guard.SnapshotOf(before),
-		Expected: r.Tenant.ExpectedPartnerID, Labels: r.Tenant.Labels, Reason: "contract verify",
+		Expected: r.Tenant.ExpectedPartnerID, Labels: r.Tenant.Labels, Reason: "contract-verify",
 	}
 }
 

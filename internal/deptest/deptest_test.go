@@ -54,7 +54,7 @@ var rooms = map[string]struct {
 	"internal/clientfile": {nil, "files of other programs, changed without knowing anything of this one"},
 	"internal/demo":       {[]string{"schemas"}, "an MCP client that shows what an agent sees"},
 
-	"internal/app":           {[]string{"armclient", "auth", "fleet", "guard", "internal/config", "internal/contract", "internal/credential", "internal/disk", "internal/exit", "internal/harden", "internal/httpclient", "internal/memlimit", "internal/naming", "internal/phrase", "internal/telemetry", "ledger", "schemas", "search", "server", "signin", "simulator", "tenants", "tools", "vault"}, "the composition root: the one place that builds everything, without a command line"},
+	"internal/app":           {[]string{"armclient", "auth", "fleet", "guard", "internal/config", "internal/credential", "internal/disk", "internal/exit", "internal/harden", "internal/httpclient", "internal/memlimit", "internal/naming", "internal/phrase", "internal/telemetry", "ledger", "schemas", "search", "server", "signin", "simulator", "tenants", "tools", "vault"}, "the composition root: the one place that builds everything, without a command line"},
 	"internal/exit":          {[]string{"internal/disk", "schemas"}, "how a command ends is said where it fails, also below the command line"},
 	"internal/phrase":        {[]string{"schemas"}, "counts and shell words read alike everywhere"},
 	"internal/credential":    {[]string{"internal/exit", "tenants", "vault"}, "what a person says of a credential means the same in flags and in files"},
@@ -75,15 +75,17 @@ var rooms = map[string]struct {
 	"internal/cli/doctor":    {[]string{"internal/httpclient", "guard", "internal/app", "internal/cli/client", "internal/cli/cmdutil", "internal/cli/ledger", "internal/cli/render", "internal/cli/term", "internal/clientfile", "internal/exit", "internal/naming", "internal/phrase", "schemas", "signin", "tenants"}, "checks of everything; clients and record are read as their commands read them"},
 	"internal/cli/setup":     {[]string{"internal/app", "internal/azurecli", "internal/cli/client", "internal/cli/cmdutil", "internal/cli/doctor", "internal/cli/tenants", "internal/cli/term", "internal/cli/vault", "internal/clientfile", "internal/config", "internal/credential", "internal/exit", "schemas", "tenants", "vault"}, "a first run goes through the commands of others"},
 	"internal/cli/sim":       {[]string{"guard", "internal/app", "internal/cli/cmdutil", "internal/config", "internal/demo", "internal/exit", "internal/tenantimport", "tenants", "tools"}, "the commands of the simulated Azure"},
-	"internal/cli/contract":  {[]string{"guard", "internal/app", "internal/cli/call", "internal/cli/cmdutil", "internal/cli/render", "internal/config", "internal/contract", "internal/exit", "schemas", "tools"}, "the command that compares the provider with its contract"},
-	"internal/cli":           {[]string{"internal/app", "internal/cli/approvals", "internal/cli/audit", "internal/cli/call", "internal/cli/client", "internal/cli/cmdutil", "internal/cli/contract", "internal/cli/doctor", "internal/cli/ledger", "internal/cli/runs", "internal/cli/serve", "internal/cli/setup", "internal/cli/sim", "internal/cli/tenants", "internal/cli/term", "internal/cli/token", "internal/cli/vault", "internal/clientfile", "internal/config", "internal/exit"}, "the list of commands"},
+	"internal/cli":           {[]string{"internal/app", "internal/cli/approvals", "internal/cli/audit", "internal/cli/call", "internal/cli/client", "internal/cli/cmdutil", "internal/cli/doctor", "internal/cli/ledger", "internal/cli/runs", "internal/cli/serve", "internal/cli/setup", "internal/cli/sim", "internal/cli/tenants", "internal/cli/term", "internal/cli/token", "internal/cli/vault", "internal/clientfile", "internal/config", "internal/exit"}, "the list of commands"},
 
-	"cmd/mcp-partner":   {[]string{"internal/cli", "internal/harden", "internal/memlimit"}, "signals, memory and exit code"},
-	"deploy/notices":    {nil, "reads a binary, not the program"},
-	"deploy/serverjson": {nil, "reads bundles, not the program"},
-	"internal/deptest":  {nil, "this plan"},
+	"cmd/contract-verify": {[]string{"internal/cli", "internal/cli/contractverify", "internal/cli/term", "internal/harden"}, "for who develops: the second JSON Schema library stays out of mcp-partner"},
+	"cmd/mcp-partner":     {[]string{"internal/cli", "internal/harden", "internal/memlimit"}, "signals, memory and exit code"},
+	"deploy/notices":      {nil, "reads a binary, not the program"},
+	"deploy/serverjson":   {nil, "reads bundles, not the program"},
+	"internal/deptest":    {nil, "this plan"},
 
 	"internal/auditreport": {[]string{"schemas", "fleet"}, "what an audit found, written for people and programs"},
+
+	"internal/cli/contractverify": {[]string{"guard", "internal/app", "internal/cli/call", "internal/cli/cmdutil", "internal/cli/render", "internal/config", "internal/contract", "internal/exit", "schemas", "tools"}, "the command of cmd/contract-verify"},
 
 	"internal/keyvaulttest":        {nil, "stands in for Azure Key Vault in tests"},
 	"internal/vaulttest":           {nil, "starts a real HashiCorp Vault for tests and talks to it without the client under test"},
@@ -117,7 +119,7 @@ var only = []struct {
 	{"go.opentelemetry.io", []string{"internal/telemetry"}, "traces are made in one place"},
 	{"github.com/coreos/go-oidc", []string{"auth"}, "tokens are verified in one place"},
 	{"github.com/go-jose/go-jose", []string{"auth"}, "tokens are verified in one place"},
-	{"github.com/spf13/cobra", []string{"internal/cli/cmdutil", "internal/cli/tenants", "internal/cli/vault", "internal/cli/approvals", "internal/cli/token", "internal/cli/ledger", "internal/cli/audit", "internal/cli/runs", "internal/cli/serve", "internal/cli/call", "internal/cli/client", "internal/cli/doctor", "internal/cli/setup", "internal/cli/sim", "internal/cli/contract", "internal/cli"}, "the command line is a shell around the rooms"},
+	{"github.com/spf13/cobra", []string{"internal/cli/cmdutil", "internal/cli/tenants", "internal/cli/vault", "internal/cli/approvals", "internal/cli/token", "internal/cli/ledger", "internal/cli/audit", "internal/cli/runs", "internal/cli/serve", "internal/cli/call", "internal/cli/client", "internal/cli/doctor", "internal/cli/setup", "internal/cli/sim", "internal/cli/contractverify", "internal/cli"}, "the command line is a shell around the rooms"},
 }
 
 // production files that import the simulator.

@@ -1,4 +1,4 @@
-package contract
+package contractverify
 
 import (
 	"context"
@@ -31,11 +31,11 @@ type verifyOptions struct {
 	simulate            cmdutil.SimulateFlags
 }
 
-// newCmdVerify builds `contract verify`.
-func newCmdVerify(deps *cmdutil.Deps) *cobra.Command {
+// NewCmd builds the one command of contract-verify.
+func NewCmd(deps *cmdutil.Deps) *cobra.Command {
 	options := &verifyOptions{}
 	command := &cobra.Command{
-		Use:   "verify",
+		Use:   "contract-verify",
 		Short: "Ask the provider, and report where it differs from its contract",
 		Long: `Ask the provider as one identity in one tenant, and compare its answers with the
 contract that mcp-partner openapi prints. The report is Markdown that can be pasted
@@ -50,9 +50,9 @@ is confirmed once at this terminal. An approver elsewhere cannot be waited for.
 
 Exit codes: 0 the provider keeps the contract, 1 it does not or could not be asked,
 2 wrong usage, 3 refused.`,
-		Example: `  mcp-partner contract verify --tenant contoso
-  mcp-partner contract verify --tenant test --with-partner-id 1234567 --yes --allow-writes --approval requester
-  mcp-partner contract verify --tenant contoso --simulate`,
+		Example: `  go run ./cmd/contract-verify --tenant contoso
+  go run ./cmd/contract-verify --tenant test --with-partner-id 1234567 --yes --allow-writes --approval requester
+  go run ./cmd/contract-verify --tenant contoso --simulate`,
 		Args: cmdutil.NoArguments,
 		RunE: func(command *cobra.Command, _ []string) error {
 			if err := options.check(); err != nil {
@@ -140,12 +140,16 @@ func contractVerifier(ctx context.Context, deps *cmdutil.Deps, session *app.Sess
 	if err := session.Guard.Admit(ctx, guard.Subject{Operation: op, Caller: app.TerminalCaller, Grant: guard.FullGrant(), Tenant: tenant.Name, Labels: tenant.Labels}); err != nil {
 		return nil, err
 	}
-	wire, kind, err := session.Clients.Wire(tenant.Name, credential)
+	source, arm, kind, err := session.Clients.ARM(tenant.Name, credential)
+	if err != nil {
+		return nil, err
+	}
+	wire, err := contract.Dial(source, arm)
 	if err != nil {
 		return nil, err
 	}
 	verifier := &contract.Verifier{
-		Document: document, Wire: wire, Tenant: tenant, CredentialKind: kind, Simulated: session.Simulated != nil,
+		Document: document, Wire: wire, Tenant: tenant, CredentialKind: string(kind), Simulated: session.Simulated != nil,
 		Program: "mcp-partner " + app.BuildInfo().Version, Now: time.Now,
 	}
 	if o.partnerID != "" {
