@@ -76,7 +76,9 @@ func settingsOf(streams *term.Streams) []string {
 // absolutePaths makes the files that a command line names those of the script:
 // all scripts share the working directory of this process.
 func absolutePaths(ts *testscript.TestScript, args []string) []string {
-	root := newRoot(cmdutil.NewDeps(&term.Streams{Out: io.Discard, Err: io.Discard}))
+	deps := cmdutil.NewDeps(&term.Streams{Out: io.Discard, Err: io.Discard})
+	root := newRoot(deps)
+	root.AddCommand(contractverify.NewCmd(deps))
 	command, _, err := root.Find(args)
 	if err != nil {
 		return args
