@@ -2,11 +2,11 @@ package auth
 
 import (
 	"fmt"
-	"path"
 	"slices"
 	"strings"
 
 	"mcp-partner/guard"
+	"mcp-partner/internal/naming"
 	"mcp-partner/schemas"
 )
 
@@ -126,8 +126,8 @@ func (g CallerGrant) checkTenants() error {
 		return fmt.Errorf("gives no tenants; give their names or globs")
 	}
 	for _, pattern := range g.Tenants {
-		if _, err := path.Match(pattern, ""); err != nil || pattern == "" {
-			return fmt.Errorf("has %q among its tenants, which is neither a name nor a glob", schemas.Sanitize(pattern))
+		if problem := naming.CheckPattern(pattern); problem != "" {
+			return fmt.Errorf("has %q among its tenants, which %s", schemas.Sanitize(pattern), problem)
 		}
 	}
 	return nil

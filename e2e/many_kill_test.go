@@ -109,7 +109,7 @@ func TestTheNextStartCompletesWhatHasBegun(t *testing.T) {
 			t.Errorf("%s is linked to %q, want %q", tenant.Name, tenant.PartnerID, want)
 		}
 	}
-	if r := c.do("transition", "--run", run); r.Totals["done"] != 1 || r.Totals["waiting"] != 2 {
+	if r := c.do("transition", "--run", run); r.Totals["done"] != 1 || r.Totals["beyond_first"] != 2 {
 		t.Errorf("%v: %s", r.Totals, r.Summary)
 	}
 	c.settledRecord("after the next start")

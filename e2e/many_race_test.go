@@ -3,11 +3,23 @@
 package e2e
 
 import (
+	"os"
+	"path/filepath"
 	"sync"
 	"testing"
 
 	"mcp-partner/internal/wiretest"
 )
+
+// pacedPolicy lets a run begin in one tenant; the others wait for whoever resumes it.
+const pacedPolicy = `policy:
+  - name: slowly
+    operations: [ensure_partner_links, transition_partner]
+    tenants: ["*"]
+    partner_ids: ["` + ourID + `", "` + otherID + `"]
+    rate: 1 per 1h
+    answer: allow
+`
 
 // Of 64 resumptions of one run in two processes, nothing is done twice.
 func TestManyResumptionsDoNothingTwice(t *testing.T) {
@@ -19,20 +31,25 @@ func TestManyResumptionsDoNothingTwice(t *testing.T) {
 			c := newCrowd(t, 8)
 			c.stage(e)
 			since := len(c.sim.Journal())
-			start := func() *server {
-				s := c.cli(append([]string{"serve", "--log-level", "error"}, unasked()...)...).start(t)
+			start := func(flags ...string) *server {
+				s := c.cli(append([]string{"serve", "--log-level", "error"}, flags...)...).start(t)
 				s.greet(wiretest.Legacy)
 				return s
 			}
-			processes := []*server{start(), start()}
-			arguments := wiretest.Object{"partner_id": ourID, "first": 1}
+			config := filepath.Join(c.state, "config.yaml")
+			check(t, os.WriteFile(config, []byte(pacedPolicy), 0o600))
+			opener := start()
+			arguments := wiretest.Object{"partner_id": ourID}
 			if e.links != "" {
-				arguments = wiretest.Object{"from": []string{otherID}, "to": ourID, "first": 1}
+				arguments = wiretest.Object{"from": []string{otherID}, "to": ourID}
 			}
 			if len(e.writes) > 1 {
 				arguments["strategy"] = e.name
 			}
-			opened := processes[0].ask(wiretest.Legacy.Call("open", e.tool, arguments))
+			opened := opener.ask(wiretest.Legacy.Call("open", e.tool, arguments))
+			opener.rest()
+			check(t, os.Remove(config))
+			processes := []*server{start(unasked()...), start(unasked()...)}
 			run, _ := opened.Path("structuredContent", "run_id").(string)
 			if run == "" {
 				t.Fatalf("no run: %s", opened.Raw)

@@ -58,6 +58,8 @@ func why(plan guard.Plan, row guard.PlanRow) string {
 		return "Our identity holds no link here. If another partner's identity holds one, only that identity can remove it; ensure_partner_links registers ours beside it."
 	case guard.FindingUnknown:
 		return "What is linked could not be told, so nothing is written."
+	case guard.FindingBeyondFirst:
+		return "The plan was asked for fewer rows; to write here takes a plan and an approval of its own."
 	case guard.FindingNothingExpected:
 		return "No partner ID was given, and the directory expects none here."
 	default:

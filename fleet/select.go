@@ -2,10 +2,10 @@ package fleet
 
 import (
 	"fmt"
-	"path"
 	"slices"
 	"strings"
 
+	"mcp-partner/internal/naming"
 	"mcp-partner/schemas"
 )
 
@@ -113,7 +113,7 @@ func (s Selection) keepLabelled(tenants []schemas.Tenant, chosen []bool) error {
 	for _, label := range s.Labels {
 		found := false
 		for i, tenant := range tenants {
-			chosen[i] = chosen[i] && slices.Contains(tenant.Labels, label)
+			chosen[i] = chosen[i] && slices.ContainsFunc(tenant.Labels, func(has string) bool { return naming.Same(has, label) })
 			found = found || chosen[i]
 		}
 		if !found {
@@ -134,32 +134,28 @@ type nameIndex struct {
 func indexOf(tenants []schemas.Tenant) nameIndex {
 	index := nameIndex{exact: make(map[string]int, 3*len(tenants))}
 	for i, t := range tenants {
-		index.names = append(index.names, strings.ToLower(t.Name))
+		index.names = append(index.names, t.Name)
 		for _, key := range append([]string{t.Name, t.TenantID}, t.Domains...) {
-			index.exact[strings.ToLower(key)] = i
+			index.exact[naming.Fold(key)] = i
 		}
 	}
 	return index
 }
 
-const globSigns = "*?["
-
 func (x nameIndex) find(name string) ([]int, error) {
-	key := strings.ToLower(strings.TrimSpace(name))
-	if i, ok := x.exact[key]; ok {
+	name = strings.TrimSpace(name)
+	if i, ok := x.exact[naming.Fold(name)]; ok {
 		return []int{i}, nil
 	}
-	if !strings.ContainsAny(key, globSigns) {
+	if !naming.IsGlob(name) {
 		return nil, unknownTenant(name, x.names)
+	}
+	if problem := naming.CheckPattern(name); problem != "" {
+		return nil, schemas.NewProblem(schemas.CodeInvalidArgument, fmt.Sprintf("tenants has %q, which %s.", schemas.Sanitize(name), problem))
 	}
 	var fits []int
 	for i, candidate := range x.names {
-		matched, err := path.Match(key, candidate)
-		if err != nil {
-			return nil, schemas.NewProblem(schemas.CodeInvalidArgument,
-				fmt.Sprintf("%q is no glob: write * for any characters, ? for one, [ab] for one of some.", schemas.Sanitize(name)))
-		}
-		if matched {
+		if naming.Match(name, candidate) {
 			fits = append(fits, i)
 		}
 	}

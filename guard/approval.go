@@ -52,8 +52,8 @@ func (g *Guard) put(ctx context.Context, ticket Ticket, verdict Verdict, limit i
 }
 
 // Unasked gives the permit for an intent that the policy allows as it is.
-func (g *Guard) Unasked(ctx context.Context, intent Intent) (Granted, error) {
-	verdict, err := g.Rule(ctx, intent)
+func (g *Guard) Unasked(ctx context.Context, by Principal, intent Intent) (Granted, error) {
+	verdict, err := g.Admit(ctx, intent.Subject(by))
 	if err != nil {
 		return Granted{}, err
 	}
@@ -67,7 +67,7 @@ func (g *Guard) Unasked(ctx context.Context, intent Intent) (Granted, error) {
 
 // Answer redeems an in-band question. Only accept with exactly the expected
 // text gives a permit; everything else is a refusal, and the question is over.
-func (g *Guard) Answer(ctx context.Context, intent Intent, seal Seal, question Question, answer Answer) (Granted, error) {
+func (g *Guard) Answer(ctx context.Context, by Principal, intent Intent, seal Seal, question Question, answer Answer) (Granted, error) {
 	ticket, err := g.sealed(ctx, seal)
 	if err != nil {
 		return Granted{}, err
@@ -79,7 +79,7 @@ func (g *Guard) Answer(ctx context.Context, intent Intent, seal Seal, question Q
 		return Granted{}, g.close(ctx, ticket, refused)
 	}
 	intent.Reason = ticket.Intent.Reason // the one that the person saw
-	verdict, err := g.Rule(ctx, intent)
+	verdict, err := g.Admit(ctx, intent.Subject(by))
 	if err != nil {
 		return Granted{}, err
 	}
@@ -91,7 +91,7 @@ func (g *Guard) Answer(ctx context.Context, intent Intent, seal Seal, question Q
 
 // Redeem uses an approval that a person gave over another channel. While it is
 // pending, pending is set and there is no permit.
-func (g *Guard) Redeem(ctx context.Context, intent Intent, id string) (granted Granted, pending *Ticket, err error) {
+func (g *Guard) Redeem(ctx context.Context, by Principal, intent Intent, id string) (granted Granted, pending *Ticket, err error) {
 	ticket, ok, err := g.opts.Store.Ticket(ctx, id)
 	if err != nil {
 		return Granted{}, nil, storeProblem(err)
@@ -109,7 +109,7 @@ func (g *Guard) Redeem(ctx context.Context, intent Intent, id string) (granted G
 		return Granted{}, nil, err
 	}
 	intent.Reason = ticket.Intent.Reason // the one that the approver saw
-	verdict, err := g.Rule(ctx, intent)
+	verdict, err := g.Admit(ctx, intent.Subject(by))
 	if err != nil {
 		return Granted{}, nil, err
 	}

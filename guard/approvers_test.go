@@ -26,7 +26,7 @@ func withApprover(t *testing.T) (*guard.Guard, *guard.MemoryStore, *clock) {
 
 func deferred(t *testing.T, g *guard.Guard, i guard.Intent) guard.Ticket {
 	t.Helper()
-	verdict, err := g.Rule(t.Context(), i)
+	verdict, err := g.Admit(t.Context(), i.Subject(by("stdio")))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +42,7 @@ func TestAnApprovedQuestionIsRedeemedOnce(t *testing.T) {
 	g, store, _ := withApprover(t)
 	i := intent(schemas.ToolRegisterPartner)
 	ticket := deferred(t, g, i)
-	if _, pending, err := g.Redeem(t.Context(), i, ticket.ID); err != nil || pending == nil {
+	if _, pending, err := g.Redeem(t.Context(), by("stdio"), i, ticket.ID); err != nil || pending == nil {
 		t.Fatalf("before: %v, %v", pending, err)
 	}
 	if _, err := g.Approve(t.Context(), ticket.ID, anna.Name, []byte("wrong horse")); codeOf(err) != schemas.CodeNotAllowed {
@@ -52,11 +52,11 @@ func TestAnApprovedQuestionIsRedeemedOnce(t *testing.T) {
 	if err != nil || g.State(approved) != "approved" || !approved.Decision.SameUser {
 		t.Fatalf("approve: %+v, %v", approved, err)
 	}
-	granted, _, err := g.Redeem(t.Context(), i, ticket.ID)
+	granted, _, err := g.Redeem(t.Context(), by("stdio"), i, ticket.ID)
 	if err != nil || granted.Permit.Spend(wire()) != nil {
 		t.Fatalf("redeem: %v", err)
 	}
-	if _, _, err := g.Redeem(t.Context(), i, ticket.ID); codeOf(err) != schemas.CodeApprovalExpired {
+	if _, _, err := g.Redeem(t.Context(), by("stdio"), i, ticket.ID); codeOf(err) != schemas.CodeApprovalExpired {
 		t.Errorf("redeemed twice: %v", err)
 	}
 	if err := g.Finished(t.Context(), granted.Record, i, guard.Outcome{Result: "done"}); err != nil {
@@ -124,7 +124,7 @@ func TestApprovalsThatDoNotCount(t *testing.T) {
 			i := intent(schemas.ToolRegisterPartner)
 			ticket := deferred(t, g, i)
 			test.change(t, g, store, c, ticket, &i)
-			granted, pending, err := g.Redeem(t.Context(), i, ticket.ID)
+			granted, pending, err := g.Redeem(t.Context(), by("stdio"), i, ticket.ID)
 			if codeOf(err) != test.code || pending != nil || granted.Permit.Spend(wire()) == nil {
 				t.Errorf("%v, want %s", err, test.code)
 			}
@@ -180,14 +180,14 @@ func TestApproversVouchForEachOther(t *testing.T) {
 func TestFreeze(t *testing.T) {
 	t.Parallel()
 	g, store, _ := withApprover(t)
-	read := guard.Subject{Operation: operation(t, schemas.ToolCheckPartnerLink), Grant: guard.FullGrant()}
-	write := guard.Subject{Operation: operation(t, schemas.ToolRegisterPartner), Grant: guard.FullGrant()}
+	read := guard.Subject{Operation: operation(t, schemas.ToolCheckPartnerLink), By: by("stdio")}
+	write := guard.Subject{Operation: operation(t, schemas.ToolRegisterPartner), By: by("stdio")}
 	check := func(when string, wantRead, wantWrite schemas.Code) {
 		t.Helper()
-		if got := codeOf(g.Admit(t.Context(), read)); got != wantRead {
+		if got := admitted(g.Admit(t.Context(), read)); got != wantRead {
 			t.Errorf("%s, read: %q, want %q", when, got, wantRead)
 		}
-		if got := codeOf(g.Admit(t.Context(), write)); got != wantWrite {
+		if got := admitted(g.Admit(t.Context(), write)); got != wantWrite {
 			t.Errorf("%s, write: %q, want %q", when, got, wantWrite)
 		}
 	}
@@ -198,7 +198,7 @@ func TestFreeze(t *testing.T) {
 	_ = g.SetFreeze(t.Context(), false, "incident 7")
 	check("frozen", "", schemas.CodeFrozen)
 	other := newGuard(t, guard.Options{AllowWrites: true, Store: store}) // another server on the same store
-	if codeOf(other.Admit(t.Context(), write)) != schemas.CodeFrozen {
+	if admitted(other.Admit(t.Context(), write)) != schemas.CodeFrozen {
 		t.Error("another server goes on")
 	}
 	_ = g.SetFreeze(t.Context(), true, "incident 7")
@@ -226,10 +226,10 @@ func TestSealsAreOfOneTicketAndKeysCanBeReplaced(t *testing.T) {
 		t.Fatal(err)
 	}
 	accept := guard.Answer{Action: guard.ActionAccept, Typed: "1234567"}
-	if _, err := lost.Answer(t.Context(), i, seal, guard.QuestionFor(i), accept); codeOf(err) != schemas.CodeApprovalUnknown {
+	if _, err := lost.Answer(t.Context(), by("stdio"), i, seal, guard.QuestionFor(i), accept); codeOf(err) != schemas.CodeApprovalUnknown {
 		t.Errorf("without the old key: %v", err)
 	}
-	if _, err := after.Answer(t.Context(), i, seal, guard.QuestionFor(i), accept); err != nil {
+	if _, err := after.Answer(t.Context(), by("stdio"), i, seal, guard.QuestionFor(i), accept); err != nil {
 		t.Errorf("in another process, with both keys: %v", err)
 	}
 }

@@ -1,26 +1,33 @@
 package guard
 
 import (
-	"path"
 	"slices"
+	"strings"
 
+	"mcp-partner/internal/naming"
 	"mcp-partner/schemas"
 )
 
-// Bounds is the upper bound that the operator gave a server. An empty list
-// bounds nothing; a bound is checked in the call path of every tool.
+// Bounds is the upper bound that the operator gave a server. A nil list bounds
+// nothing, and one that is empty admits nothing. A bound is checked in the call
+// path of every tool.
 type Bounds struct {
 	// Tools are names of the catalogue.
 	Tools []string
-	// Tenants are names of the directory or globs as in path.Match.
+	// Tenants are names of the directory or globs.
 	Tenants []string
-	// PartnerIDs are the only IDs that a write may carry.
+	// PartnerIDs are the only IDs that the URL of a write may carry.
 	PartnerIDs []string
 }
 
 // Validate reports a bound that can never match, so that a typing error does
 // not look like a safe server.
 func (b Bounds) Validate() error {
+	for flag, list := range map[string][]string{"--tools": b.Tools, "--tenants": b.Tenants, "--partner-ids": b.PartnerIDs} {
+		if list != nil && len(list) == 0 {
+			return schemas.NewProblem(schemas.CodeInvalidArgument, flag+" is an empty list, which would admit nothing. Leave it out to set no bound.")
+		}
+	}
 	for _, tool := range b.Tools {
 		if _, ok := schemas.Lookup(tool); !ok {
 			return schemas.NewProblem(schemas.CodeUnknownTool, "--tools names "+quote(tool)+", and there is no such tool.",
@@ -28,8 +35,8 @@ func (b Bounds) Validate() error {
 		}
 	}
 	for _, pattern := range b.Tenants {
-		if _, err := path.Match(pattern, ""); err != nil || pattern == "" {
-			return schemas.NewProblem(schemas.CodeInvalidArgument, "--tenants has "+quote(pattern)+", which is neither a name nor a glob.")
+		if problem := naming.CheckPattern(pattern); problem != "" {
+			return schemas.NewProblem(schemas.CodeInvalidArgument, "--tenants has "+quote(pattern)+", which "+problem+".")
 		}
 	}
 	for _, id := range b.PartnerIDs {
@@ -43,24 +50,35 @@ func (b Bounds) Validate() error {
 // admit refuses what lies outside the bound.
 func (b Bounds) admit(s Subject) error {
 	switch {
-	case len(b.Tools) > 0 && !slices.Contains(b.Tools, s.Operation.Name):
+	case !b.admitsTool(s.Operation):
 		return outside("without the tool " + quote(s.Operation.Name) + ".")
-	case s.Tenant != "" && !b.AllowsTenant(s.Tenant):
-		return outside("for other tenants than " + quote(s.Tenant) + ".")
-	case s.Operation.Effect.Writes() && !b.allowsPartner(s):
+	case s.Tenant.Name != "" && !b.admitsTenant(s.Tenant.Name):
+		return outside("for other tenants than " + quote(s.Tenant.Name) + ".")
+	case s.Operation.Effect.Writes() && !s.undecided() && !b.admitsPartner(s.PartnerID):
 		return outside("for other partner IDs than " + quote(s.PartnerID) + ": a typing error would credit a stranger.")
 	default:
 		return nil
 	}
 }
 
-// AllowsTenant reports whether a tenant's name lies inside the bound.
-func (b Bounds) AllowsTenant(name string) bool { return matchAny(b.Tenants, name) }
+// Outside refuses what reads as the name of a tenant outside the bound, whether
+// there is such a tenant or not.
+func (b Bounds) Outside(ref string) error {
+	if ref == "" || schemas.IsGUID(ref) || strings.Contains(ref, ".") || b.admitsTenant(ref) {
+		return nil
+	}
+	return outside("for other tenants than " + quote(ref) + ".")
+}
 
-// allowsPartner bounds the IDs that a write may carry, removals included. As
-// long as neither tenant nor ID is known, nothing can be said.
-func (b Bounds) allowsPartner(s Subject) bool {
-	return len(b.PartnerIDs) == 0 || s.undecided() || slices.Contains(b.PartnerIDs, s.PartnerID)
+func (b Bounds) admitsTool(op schemas.Operation) bool {
+	return b.Tools == nil || slices.Contains(b.Tools, op.Name)
+}
+
+func (b Bounds) admitsTenant(name string) bool { return matchAny(b.Tenants, name) }
+
+// admitsPartner bounds the IDs that a write may carry, removals included.
+func (b Bounds) admitsPartner(id string) bool {
+	return b.PartnerIDs == nil || slices.Contains(b.PartnerIDs, id)
 }
 
 func outside(how string) error {
@@ -69,6 +87,7 @@ func outside(how string) error {
 
 func quote(s string) string { return "\"" + schemas.Sanitize(s) + "\"" }
 
-// undecided is a call for many tenants, each of which is asked about on its own
-// once its ID is known.
-func (s Subject) undecided() bool { return s.Tenant == "" && s.PartnerID == "" }
+// matchAny reports whether a name fits a pattern of a list; a nil list is none.
+func matchAny(patterns []string, name string) bool {
+	return patterns == nil || slices.ContainsFunc(patterns, func(p string) bool { return naming.Match(p, name) })
+}

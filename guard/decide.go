@@ -32,7 +32,7 @@ func (g *Guard) QuestionsFor(ctx context.Context, p Principal) ([]Ticket, error)
 		return nil, err
 	}
 	return slices.DeleteFunc(tickets, func(t Ticket) bool {
-		return !g.decides(ctx, p.Grant, t) || t.Intent.Caller == p.Caller
+		return !g.decides(ctx, g.Confine(p).Grant, t) || t.Intent.Caller == p.Caller
 	}), nil
 }
 
@@ -46,7 +46,7 @@ func (g *Guard) QuestionFor(ctx context.Context, p Principal, id string) (Ticket
 	if err != nil {
 		return Ticket{}, err
 	}
-	if !g.decides(ctx, p.Grant, ticket) {
+	if !g.decides(ctx, g.Confine(p).Grant, ticket) {
 		return Ticket{}, UnknownApproval()
 	}
 	return ticket, nil
@@ -92,15 +92,15 @@ func (p Principal) mayApprove() error {
 // decides reports whether a question lies inside what an approver was given; a
 // plan does only with every row, those that are not written included.
 func (g *Guard) decides(ctx context.Context, grant Grant, t Ticket) bool {
-	if len(grant.Tools) > 0 && !slices.Contains(grant.Tools, t.Intent.Tool) {
+	if grant.Tools != nil && !slices.Contains(grant.Tools, t.Intent.Tool) {
 		return false
 	}
 	if t.Plan == nil {
 		return grant.AllowsTenant(t.Intent.Identity.Tenant) && grant.AllowsPartner(t.Intent.PartnerID)
 	}
 	plan, err := g.PlanOf(ctx, t)
-	return err == nil && !slices.ContainsFunc(plan.Rows, func(row PlanRow) bool {
-		return !grant.AllowsTenant(row.Identity.Tenant) || len(row.Steps) > 0 && !grant.AllowsPartner(row.PartnerID)
+	return err == nil && plan.ShownTo(grant) && !slices.ContainsFunc(plan.Rows, func(row PlanRow) bool {
+		return slices.ContainsFunc(plan.subjects(row, Principal{}), func(s Subject) bool { return !grant.AllowsPartner(s.PartnerID) })
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"mcp-partner/internal/naming"
 	"mcp-partner/schemas"
 )
 
@@ -45,14 +46,23 @@ func ScopeFor(effect schemas.Effect) Scope {
 // The zero value allows nothing.
 type Grant struct {
 	Scopes []Scope
-	// Tools are names of the catalogue; empty means all that the scopes cover.
+	// Tools are names of the catalogue; nil means all that the scopes cover.
 	Tools []string
-	// Tenants are names of the directory or globs as in path.Match; empty means
-	// none, and AllTenants all.
+	// Tenants are names of the directory or globs; empty means none, and
+	// AllTenants all.
 	Tenants []string
-	// PartnerIDs are the only IDs that a write may carry; empty means no bound
+	// PartnerIDs are the only IDs that a write may carry; nil means no bound
 	// beyond the operator's.
 	PartnerIDs []string
+	// Within are the operator's bounds, set by Guard.Confine.
+	Within Bounds
+}
+
+// Confine returns the principal with the operator's bounds in its grant, so that
+// whatever is looked up for it stays inside.
+func (g *Guard) Confine(p Principal) Principal {
+	p.Grant.Within = g.policy.bounds
+	return p
 }
 
 // AllTenants stands in a grant for every tenant.
@@ -84,10 +94,12 @@ func (g Grant) Missing(op schemas.Operation) (Scope, bool) {
 // problem that names the scope which is missing, or the tool.
 func (g Grant) Check(op schemas.Operation) error {
 	switch {
+	case !g.Within.admitsTool(op):
+		return outside("without the tool " + quote(op.Name) + ".")
 	case !g.covers(op):
 		return schemas.NewProblem(schemas.CodeInsufficientScope,
 			"The caller was not given the scope "+string(ScopeFor(op.Effect))+", which "+op.Name+" needs.")
-	case len(g.Tools) > 0 && !slices.Contains(g.Tools, op.Name):
+	case g.Tools != nil && !slices.Contains(g.Tools, op.Name):
 		return schemas.NewProblem(schemas.CodeInsufficientScope, "The caller was given other tools than "+op.Name+".")
 	default:
 		return nil
@@ -103,9 +115,14 @@ func (g Grant) covers(op schemas.Operation) bool {
 	return g.Has(ScopeFor(op.Effect))
 }
 
-// AllowsTenant reports whether a tenant of the directory was granted.
+// AllowsTenant reports whether a tenant of the directory was granted, and lies
+// inside the bounds.
 func (g Grant) AllowsTenant(name string) bool {
-	return name != "" && slices.ContainsFunc(g.Tenants, func(p string) bool { return p == AllTenants || glob(p, name) })
+	return g.grantsTenant(name) && g.Within.admitsTenant(name)
+}
+
+func (g Grant) grantsTenant(name string) bool {
+	return name != "" && slices.ContainsFunc(g.Tenants, func(p string) bool { return p == AllTenants || naming.Match(p, name) })
 }
 
 // Sees returns AllowsTenant for a look-up, or nil where it would say yes to all.
@@ -118,24 +135,30 @@ func (g Grant) Sees() func(name string) bool {
 
 // Everywhere reports whether no tenant is out of the grant, one that is in no
 // directory included.
-func (g Grant) Everywhere() bool { return slices.Contains(g.Tenants, AllTenants) }
+func (g Grant) Everywhere() bool {
+	return slices.Contains(g.Tenants, AllTenants) && g.Within.Tenants == nil
+}
 
 // AllowsPartner reports whether a write may carry a partner ID.
 func (g Grant) AllowsPartner(id string) bool {
-	return len(g.PartnerIDs) == 0 || slices.Contains(g.PartnerIDs, id)
+	return g.grantsPartner(id) && g.Within.admitsPartner(id)
+}
+
+func (g Grant) grantsPartner(id string) bool {
+	return g.PartnerIDs == nil || slices.Contains(g.PartnerIDs, id)
 }
 
 // admit refuses what the caller was not given. A tenant out of the grant is
-// answered as one that does not exist.
+// answered as one that does not exist. The bounds are the policy's to answer.
 func (g Grant) admit(s Subject) error {
 	if err := g.Check(s.Operation); err != nil {
 		return err
 	}
 	switch {
-	case s.Tenant != "" && !g.AllowsTenant(s.Tenant):
-		return schemas.NewProblem(schemas.CodeUnknownTenant, "There is no tenant "+quote(s.Tenant)+" for this caller.",
+	case s.Tenant.Name != "" && !g.grantsTenant(s.Tenant.Name):
+		return schemas.NewProblem(schemas.CodeUnknownTenant, "There is no tenant "+quote(s.Tenant.Name)+" for this caller.",
 			schemas.WithNextTool(schemas.ToolListTenants))
-	case s.Operation.Effect.Writes() && !s.undecided() && !g.AllowsPartner(s.PartnerID):
+	case s.Operation.Effect.Writes() && !s.undecided() && !g.grantsPartner(s.PartnerID):
 		return schemas.NewProblem(schemas.CodeInsufficientScope, "The caller was given other partner IDs than "+quote(s.PartnerID)+".",
 			schemas.WithHint("Use one of: %s.", strings.Join(g.PartnerIDs, ", ")))
 	default:

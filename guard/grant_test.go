@@ -39,8 +39,8 @@ func TestAdmitHoldsCallersToTheirGrant(t *testing.T) {
 		"granted, out of bounds":           {guard.Grant{Scopes: all, Tenants: []string{guard.AllTenants}}, schemas.ToolCheckPartnerLink, "litware", "", schemas.CodeNotAllowed},
 	} {
 		g := newGuard(t, guard.Options{AllowWrites: true, Bounds: guard.Bounds{Tenants: []string{"contoso", "fabrikam", "adatum"}}})
-		subject := guard.Subject{Operation: operation(t, test.tool), Caller: "x", Grant: test.grant, Tenant: test.tenant, PartnerID: test.number}
-		if got := codeOf(g.Admit(t.Context(), subject)); got != test.code {
+		subject := guard.Subject{Operation: operation(t, test.tool), By: guard.Principal{Caller: "x", Grant: test.grant}, Tenant: schemas.Tenant{Name: test.tenant}, PartnerID: test.number}
+		if got := admitted(g.Admit(t.Context(), subject)); got != test.code {
 			t.Errorf("%s: %q, want %q", name, got, test.code)
 		}
 	}

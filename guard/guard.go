@@ -58,6 +58,10 @@ type Guard struct {
 
 // New makes a guard, or says which options do not go together.
 func New(o Options) (*Guard, error) {
+	policy, err := NewPolicy(o)
+	if err != nil {
+		return nil, err
+	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -75,17 +79,6 @@ func New(o Options) (*Guard, error) {
 	}
 	if o.Announce == nil {
 		o.Announce = func(Ticket) {}
-	}
-	if err := o.Bounds.Validate(); err != nil {
-		return nil, err
-	}
-	rules, err := o.rules()
-	if err != nil {
-		return nil, err
-	}
-	policy, err := NewPolicy(rules)
-	if err != nil {
-		return nil, err
 	}
 	return &Guard{opts: o, policy: policy}, nil
 }
@@ -123,79 +116,57 @@ func (o Options) rules() ([]Rule, error) {
 // asks reports whether the flags leave it to the operation whom to ask.
 func (o Options) asks() bool { return o.Approval == ApprovalAsk || o.Approval == "" }
 
-// Bounds returns the operator's bounds, for lists that must not show more.
-func (g *Guard) Bounds() Bounds { return g.opts.Bounds }
+// Bounds returns the operator's bounds.
+func (g *Guard) Bounds() Bounds { return g.policy.bounds }
 
-// Policy returns the rules in force.
+// Policy returns what the operator decided.
 func (g *Guard) Policy() *Policy { return g.policy }
 
 // WritesAllowed reports whether any write could ever be allowed.
-func (g *Guard) WritesAllowed() bool { return g.opts.AllowWrites || g.opts.Rules != nil }
+func (g *Guard) WritesAllowed() bool { return g.policy.writes }
 
-// Admit refuses a call that is frozen, not granted to its caller, outside the
-// bounds or denied whatever the link, before anything is read. The subject's
-// Tenant is "" as long as it is not known.
-func (g *Guard) Admit(ctx context.Context, s Subject) error {
+// Admit is the one decision on a subject. It is asked before anything is read,
+// when the verdict may hang on the link that is not known yet, and again with
+// the link before anything is written. An error refuses: a freeze, a caller that
+// may not, a bound, a denial, or a rate that is used up. Else the verdict allows,
+// or says whom to ask.
+func (g *Guard) Admit(ctx context.Context, s Subject) (Verdict, error) {
 	if err := g.thawed(ctx, s.Operation.Effect.Writes()); err != nil {
-		return err
+		return Verdict{}, err
 	}
-	if err := g.given(ctx, s); err != nil {
-		return err
+	by, err := g.current(ctx, s.By)
+	if err != nil {
+		return Verdict{}, err
 	}
-	if err := g.opts.Bounds.admit(s); err != nil {
-		return err
+	s.By = by
+	verdict := g.policy.Evaluate(s)
+	switch {
+	case verdict.refusal != nil:
+		return verdict, verdict.refusal
+	case verdict.open && s.Link != "":
+		return verdict, denied(verdict)
+	case s.Link == "" || !s.Operation.Effect.Writes():
+		return verdict, nil
+	default:
+		return verdict, g.withinRate(ctx, verdict)
 	}
-	if s.Operation.Effect.Writes() && !g.WritesAllowed() {
-		return writesOff(s.Operation.Name)
-	}
-	if s.Tenant == "" {
-		return nil
-	}
-	if verdict := g.verdict(s); verdict.Ruling == RulingDeny && !verdict.open {
-		return denied(verdict)
-	}
-	return nil
 }
 
 func writesOff(tool string) error {
 	return schemas.NewProblem(schemas.CodeWritesDisabled, "This server reads only: it was started without --allow-writes, so "+tool+" is off.")
 }
 
-// given refuses what the caller is not given now.
-func (g *Guard) given(ctx context.Context, s Subject) error {
-	if err := g.stillHolds(ctx, s.Token); err != nil {
-		return err
+// current is a principal with what it is given now.
+func (g *Guard) current(ctx context.Context, p Principal) (Principal, error) {
+	if err := g.stillHolds(ctx, p.Token); err != nil {
+		return p, err
 	}
-	if s.Revalidate == nil {
-		return s.Grant.admit(s)
+	if p.Revalidate == nil {
+		return g.Confine(p), nil
 	}
-	grant, err := s.Revalidate()
-	if err != nil {
-		return err
-	}
-	return grant.admit(s)
-}
-
-// verdict asks the policy; the flag that nobody is asked stands above it,
-// because it has bounds of its own.
-func (g *Guard) verdict(s Subject) Verdict {
-	if g.opts.Approval == ApprovalNone && g.opts.Rules == nil && g.opts.AllowWrites && s.Operation.Effect.Writes() {
-		return Verdict{Ruling: RulingAllow, Rule: "--approval none", Why: "the operator said so by flag"}
-	}
-	return g.policy.Evaluate(s)
-}
-
-// Rule decides on an intent whose state was seen: allowed, or whom to ask. An
-// error refuses it.
-func (g *Guard) Rule(ctx context.Context, intent Intent) (Verdict, error) {
-	if err := g.thawed(ctx, true); err != nil {
-		return Verdict{}, err
-	}
-	verdict := g.verdict(intent.subject())
-	if verdict.Ruling == RulingDeny {
-		return verdict, denied(verdict)
-	}
-	return verdict, g.withinRate(ctx, verdict)
+	grant, err := p.Revalidate()
+	p.Grant = grant
+	return g.Confine(p), err
 }
 
 // withinRate refuses early, before anybody is asked. What holds is counted again

@@ -69,6 +69,14 @@ func newGuard(t testing.TB, o guard.Options) *guard.Guard {
 	return g
 }
 
+// by is a caller who was given all.
+func by(caller guard.Caller) guard.Principal {
+	return guard.Principal{Caller: caller, Grant: guard.FullGrant()}
+}
+
+// admitted is the code with which a subject was refused.
+func admitted(_ guard.Verdict, err error) schemas.Code { return codeOf(err) }
+
 func codeOf(err error) schemas.Code {
 	if err == nil {
 		return ""
@@ -80,7 +88,7 @@ func codeOf(err error) schemas.Code {
 func register(t testing.TB, store guard.Store) guard.Permit {
 	t.Helper()
 	g := newGuard(t, guard.Options{AllowWrites: true, Approval: guard.ApprovalNone, Simulated: true, Store: store})
-	granted, err := g.Unasked(t.Context(), intent(schemas.ToolRegisterPartner))
+	granted, err := g.Unasked(t.Context(), by("stdio"), intent(schemas.ToolRegisterPartner))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -199,7 +207,7 @@ func TestAdmit(t *testing.T) {
 		"outside although writes off ": {false, schemas.ToolUpdatePartner, "", "1234567", schemas.CodeNotAllowed},
 	} {
 		g := newGuard(t, guard.Options{AllowWrites: test.writes, Bounds: bounds})
-		if got := codeOf(g.Admit(t.Context(), guard.Subject{Operation: op(test.tool), Grant: guard.FullGrant(), Tenant: test.tenant, PartnerID: test.number})); got != test.code {
+		if got := admitted(g.Admit(t.Context(), guard.Subject{Operation: op(test.tool), By: by("stdio"), Tenant: schemas.Tenant{Name: test.tenant}, PartnerID: test.number})); got != test.code {
 			t.Errorf("%s: %q, want %q", name, got, test.code)
 		}
 	}
@@ -250,7 +258,7 @@ func TestAnswers(t *testing.T) {
 			}
 			question := guard.QuestionFor(asked)
 			question.Expect = want
-			permit, err := g.Answer(t.Context(), asked, seal, question, test.answer)
+			permit, err := g.Answer(t.Context(), by("stdio"), asked, seal, question, test.answer)
 			if codeOf(err) != test.code {
 				t.Fatalf("%v, want %q", err, test.code)
 			}
@@ -274,7 +282,7 @@ func TestASealIsRedeemedOnceByOneOfMany(t *testing.T) {
 	won := 0
 	for range 64 {
 		wg.Go(func() {
-			permit, err := g.Answer(context.Background(), i, seal, guard.QuestionFor(i), guard.Answer{Action: guard.ActionAccept, Typed: "1234567"})
+			permit, err := g.Answer(context.Background(), by("stdio"), i, seal, guard.QuestionFor(i), guard.Answer{Action: guard.ActionAccept, Typed: "1234567"})
 			if err == nil && permit.Permit.Spend(wire()) == nil {
 				mu.Lock()
 				won++
@@ -299,11 +307,11 @@ func TestForgedSeals(t *testing.T) {
 	accept := guard.Answer{Action: guard.ActionAccept, Typed: "1234567"}
 	other := strings.Repeat("A", 43)
 	for _, forged := range []string{"", "x", ticket.ID, ticket.ID + ".", ticket.ID + "." + other, "ap_0." + strings.SplitN(string(seal), ".", 2)[1], string(seal) + "A", "." + other} {
-		if _, err := g.Answer(t.Context(), i, guard.Seal(forged), guard.QuestionFor(i), accept); codeOf(err) != schemas.CodeApprovalUnknown {
+		if _, err := g.Answer(t.Context(), by("stdio"), i, guard.Seal(forged), guard.QuestionFor(i), accept); codeOf(err) != schemas.CodeApprovalUnknown {
 			t.Errorf("%q: %v", forged, err)
 		}
 	}
-	if _, _, err := g.Redeem(t.Context(), i, ticket.ID); codeOf(err) != schemas.CodeApprovalUnknown {
+	if _, _, err := g.Redeem(t.Context(), by("stdio"), i, ticket.ID); codeOf(err) != schemas.CodeApprovalUnknown {
 		t.Errorf("an in-band ticket was redeemed by its ID: %v", err)
 	}
 }
@@ -313,8 +321,8 @@ func TestADeclinedQuestionIsOver(t *testing.T) {
 	g := newGuard(t, guard.Options{AllowWrites: true})
 	i := intent(schemas.ToolRegisterPartner)
 	_, seal, _ := g.Ask(t.Context(), i, client)
-	_, _ = g.Answer(t.Context(), i, seal, guard.QuestionFor(i), guard.Answer{Action: guard.ActionDecline})
-	_, err := g.Answer(t.Context(), i, seal, guard.QuestionFor(i), guard.Answer{Action: guard.ActionAccept, Typed: "1234567"})
+	_, _ = g.Answer(t.Context(), by("stdio"), i, seal, guard.QuestionFor(i), guard.Answer{Action: guard.ActionDecline})
+	_, err := g.Answer(t.Context(), by("stdio"), i, seal, guard.QuestionFor(i), guard.Answer{Action: guard.ActionAccept, Typed: "1234567"})
 	if codeOf(err) != schemas.CodeApprovalExpired {
 		t.Errorf("a second answer after a no: %v", err)
 	}
@@ -332,12 +340,12 @@ func TestDeferredApprovals(t *testing.T) {
 	if second, _ := g.Defer(t.Context(), i, person); second.ID != first.ID {
 		t.Error("asking twice made two questions")
 	}
-	if _, pending, err := g.Redeem(t.Context(), i, first.ID); err != nil || pending == nil || pending.ID != first.ID {
+	if _, pending, err := g.Redeem(t.Context(), by("stdio"), i, first.ID); err != nil || pending == nil || pending.ID != first.ID {
 		t.Errorf("a pending approval: %v, %v", pending, err)
 	}
 	stranger := i
 	stranger.Caller = "other"
-	if _, _, err := g.Redeem(t.Context(), stranger, first.ID); codeOf(err) != schemas.CodeApprovalUnknown {
+	if _, _, err := g.Redeem(t.Context(), by("stdio"), stranger, first.ID); codeOf(err) != schemas.CodeApprovalUnknown {
 		t.Errorf("another caller's approval: %v", err)
 	}
 	for n := range 9 {
@@ -353,7 +361,7 @@ func TestDeferredApprovals(t *testing.T) {
 		t.Errorf("the eleventh: %v", err)
 	}
 	c.Advance(guard.ApproverLife)
-	if _, _, err := g.Redeem(t.Context(), i, first.ID); codeOf(err) != schemas.CodeApprovalExpired {
+	if _, _, err := g.Redeem(t.Context(), by("stdio"), i, first.ID); codeOf(err) != schemas.CodeApprovalExpired {
 		t.Errorf("an expired approval: %v", err)
 	}
 }
@@ -384,7 +392,7 @@ func TestNoRecordNoPermit(t *testing.T) {
 	accept := guard.Answer{Action: guard.ActionAccept, Typed: "1234567"}
 	store := &brokenStore{MemoryStore: guard.NewMemoryStore(time.Now), append: true}
 	unasked := newGuard(t, guard.Options{AllowWrites: true, Approval: guard.ApprovalNone, Simulated: true, Store: store})
-	if granted, err := unasked.Unasked(t.Context(), i); codeOf(err) != schemas.CodeVaultUnavailable || granted.Permit.Spend(wire()) == nil {
+	if granted, err := unasked.Unasked(t.Context(), by("stdio"), i); codeOf(err) != schemas.CodeVaultUnavailable || granted.Permit.Spend(wire()) == nil {
 		t.Errorf("unasked: %v", err)
 	}
 	for name, broken := range map[string]*brokenStore{"spend": {spend: true}} {
@@ -395,7 +403,7 @@ func TestNoRecordNoPermit(t *testing.T) {
 			t.Fatal(err)
 		}
 		store.append, store.spend = broken.append, broken.spend
-		permit, err := g.Answer(t.Context(), i, seal, guard.QuestionFor(i), accept)
+		permit, err := g.Answer(t.Context(), by("stdio"), i, seal, guard.QuestionFor(i), accept)
 		if codeOf(err) != schemas.CodeVaultUnavailable || permit.Permit.Spend(wire()) == nil {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -447,7 +455,7 @@ func TestSpentPermitsEqualRecordedIntents(t *testing.T) {
 					Typed:  rapid.SampledFrom([]string{"1234567", "", "no"}).Draw(t, "typed"),
 				}
 				seal := rapid.SampledFrom(seals).Draw(t, "seal")
-				if permit, err := g.Answer(context.Background(), i, seal, guard.QuestionFor(i), answer); err == nil {
+				if permit, err := g.Answer(context.Background(), by("stdio"), i, seal, guard.QuestionFor(i), answer); err == nil {
 					permits = append(permits, permit.Permit)
 				}
 			},
@@ -485,7 +493,7 @@ func BenchmarkGuardAskAndAnswer(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		if _, err := g.Answer(b.Context(), i, seal, question, guard.Answer{Action: guard.ActionAccept, Typed: "1234567"}); err != nil {
+		if _, err := g.Answer(b.Context(), by("stdio"), i, seal, question, guard.Answer{Action: guard.ActionAccept, Typed: "1234567"}); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -87,15 +87,6 @@ func (i Intent) Method() string {
 	}
 }
 
-// subject is what the policy looks at.
-func (i Intent) subject() Subject {
-	op, _ := schemas.Lookup(i.Tool)
-	return Subject{
-		Operation: op, Caller: i.Caller, Tenant: i.Identity.Tenant, Labels: i.Labels,
-		PartnerID: i.PartnerID, Expected: i.Expected, Link: i.Before.State,
-	}
-}
-
 // wire returns the one request that the intent may become.
 func (i Intent) wire() Wire {
 	return Wire{Method: i.Method(), TenantID: i.Identity.TenantID, ObjectID: i.Identity.ObjectID, PartnerID: i.PartnerID}

@@ -46,7 +46,8 @@ type Plan struct {
 	To       string   `json:"to,omitempty"`
 	From     []string `json:"from,omitempty"`
 	Strategy Strategy `json:"strategy,omitempty"`
-	// First is after how many tenants the run stops by itself; 0 is never.
+	// First is how many rows the plan writes at most; 0 is no bound. The approval
+	// covers no more.
 	First  int       `json:"first,omitempty"`
 	Reason string    `json:"reason,omitempty"`
 	Rows   []PlanRow `json:"rows"`
@@ -89,6 +90,7 @@ const (
 	FindingUnknown         Finding = "unknown"          // what is linked could not be told
 	FindingNothingExpected Finding = "nothing_expected" // no ID is given and none expected
 	FindingDenied          Finding = "denied"           // the policy denies it
+	FindingBeyondFirst     Finding = "beyond_first"     // the plan is for fewer tenants, by First
 )
 
 // Encode returns the canonical bytes, which are what is stored and digested.
@@ -149,15 +151,21 @@ func planBinding(caller Caller, tool, asked string, digest [sha256.Size]byte) [s
 	return sha256.Sum256(canonical)
 }
 
-// intentOf is one step of a row, with the state that was seen before it.
-func (p Plan) intentOf(run string, at int, step Step, now LinkSnapshot) Intent {
-	row := p.Rows[at]
+// intentOf is one step of a row, as it was planned.
+func (p Plan) intentOf(row PlanRow, step Step) Intent {
 	id := row.PartnerID
 	if step == StepRemove || step == StepRestore {
 		id = row.Before.PartnerID
 	}
 	return Intent{
-		Caller: p.Caller, Tool: p.Tool, Identity: row.Identity, Before: now, LinkedName: row.LinkedName, LinkedSince: row.LinkedSince,
-		PartnerID: id, Expected: row.Expected, Labels: row.Labels, Reason: p.Reason, Run: run, Row: at, Step: step,
+		Caller: p.Caller, Tool: p.Tool, Identity: row.Identity, Before: row.Before, LinkedName: row.LinkedName, LinkedSince: row.LinkedSince,
+		PartnerID: id, Expected: row.Expected, Labels: row.Labels, Reason: p.Reason, Step: step,
 	}
+}
+
+// intentIn is one step of a row of a run, with the state that was seen before it.
+func (r OpenRun) intentIn(at int, step Step, now LinkSnapshot) Intent {
+	intent := r.Plan.intentOf(r.Plan.Rows[at], step)
+	intent.Run, intent.Row, intent.Before = r.ID, at, now
+	return intent
 }

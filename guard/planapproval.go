@@ -59,7 +59,7 @@ func (g *Guard) planTicket(plan Plan) Ticket {
 
 // RunUnasked opens the run of a plan that the policy allows as it is.
 func (g *Guard) RunUnasked(ctx context.Context, plan Plan, p Principal) (OpenRun, error) {
-	verdict, err := g.RulePlan(ctx, &plan, p.Grant)
+	verdict, err := g.RulePlan(ctx, &plan, p)
 	if err != nil {
 		return OpenRun{}, err
 	}
@@ -127,10 +127,10 @@ func (g *Guard) approvable(ctx context.Context, ticket Ticket, asked Request) (P
 	switch {
 	case err != nil:
 		return Plan{}, err
-	case !plan.ShownTo(asked.Grant):
+	case !plan.ShownTo(g.Confine(asked.Principal).Grant):
 		return Plan{}, UnknownApproval()
 	default:
-		return plan, plan.within(asked.Grant)
+		return plan, g.given(ctx, plan, asked.Principal)
 	}
 }
 
@@ -141,14 +141,18 @@ func (p Plan) ShownTo(grant Grant) bool {
 	return !slices.ContainsFunc(p.Rows, func(row PlanRow) bool { return !grant.AllowsTenant(row.Identity.Tenant) })
 }
 
-// within refuses a plan that writes what a caller is not given any more.
-func (p Plan) within(grant Grant) error {
-	for _, row := range p.Rows {
-		if len(row.Steps) == 0 {
-			continue
-		}
-		if err := grant.admit(p.subject(row)); err != nil {
-			return err
+// given refuses a plan that writes what a caller is not given any more, or what
+// lies outside the bounds now.
+func (g *Guard) given(ctx context.Context, plan Plan, by Principal) error {
+	by, err := g.current(ctx, by)
+	if err != nil {
+		return err
+	}
+	for _, row := range plan.Rows {
+		for _, s := range plan.subjects(row, by) {
+			if v := g.policy.confine(s); v.refusal != nil {
+				return v.refusal
+			}
 		}
 	}
 	return nil

@@ -10,36 +10,34 @@ import (
 	"mcp-partner/schemas"
 )
 
-// subject is what the policy looks at in a row.
-func (p Plan) subject(row PlanRow) Subject {
-	op, _ := schemas.Lookup(p.Tool)
-	return Subject{
-		Operation: op, Caller: p.Caller, Tenant: row.Identity.Tenant, Labels: row.Labels,
-		PartnerID: row.PartnerID, Expected: row.Expected, Link: row.Before.State,
+// RulePlan decides on every row, with the state that was seen. What is denied
+// stays in the plan as a row that is not written, and so do the rows behind the
+// plan's First; the strictest ruling of the others is the plan's. An error refuses
+// all of it: writes are off or frozen. The rows say what would be denied even then.
+func (g *Guard) RulePlan(ctx context.Context, plan *Plan, by Principal) (Verdict, error) {
+	by, err := g.current(ctx, by)
+	if err != nil {
+		return Verdict{}, err
 	}
-}
-
-// RulePlan asks grant, bounds and policy about every row, with the state
-// that was seen. What is denied stays in the plan as a row that is not written; the
-// strictest ruling of the others is the plan's. An error refuses all of it:
-// writes are off or frozen. The rows say what would be denied even then.
-func (g *Guard) RulePlan(ctx context.Context, plan *Plan, grant Grant) (Verdict, error) {
 	strictest := Verdict{Ruling: RulingAllow, Rule: defaultRule, Why: "nothing is written"}
-	uses := map[string]int{}
+	uses, written := map[string]int{}, 0
 	for i := range plan.Rows {
 		row := &plan.Rows[i]
 		if len(row.Steps) == 0 {
 			continue
 		}
-		verdict := g.plannedRow(*plan, *row, grant)
+		verdict := g.evaluateRow(*plan, *row, by)
 		row.Rule, row.Ruling = verdict.Rule, verdict.Ruling
-		if verdict.Ruling == RulingDeny {
+		switch {
+		case verdict.Ruling == RulingDeny:
 			row.Steps, row.Finding = nil, FindingDenied
 			continue
+		case plan.First > 0 && written == plan.First:
+			row.Steps, row.Finding = nil, FindingBeyondFirst
+			continue
 		}
-		if strictness(verdict.Ruling) >= strictness(strictest.Ruling) {
-			strictest = verdict
-		}
+		written++
+		strictest = stricter(strictest, verdict)
 		if uses[verdict.Rule] += len(row.Steps); verdict.rate != nil && uses[verdict.Rule] > verdict.rate.Count {
 			row.Warning = join(row.Warning, fmt.Sprintf("The rule %s allows %d writes in %s: this tenant has to wait.", quote(verdict.Rule), verdict.rate.Count, verdict.rate.Per))
 		}
@@ -50,26 +48,33 @@ func (g *Guard) RulePlan(ctx context.Context, plan *Plan, grant Grant) (Verdict,
 	return strictest, g.thawed(ctx, true)
 }
 
-// plannedRow is the word on a row of a plan for a caller. Where writes are off
-// altogether a policy would deny every row, so bounds and grant alone are asked.
-func (g *Guard) plannedRow(plan Plan, row PlanRow, grant Grant) Verdict {
-	subject := plan.subject(row)
-	if err := grant.admit(subject); err != nil {
-		return Verdict{Ruling: RulingDeny, Rule: "grant", Why: schemas.AsProblem(err).Message}
+// evaluateRow is the word on each request of a row: a denial of one denies the row.
+// Where writes are off altogether the rules would deny every row, so bounds and
+// grant alone are asked.
+func (g *Guard) evaluateRow(plan Plan, row PlanRow, by Principal) Verdict {
+	strictest := Verdict{Ruling: RulingAllow, Rule: defaultRule, Why: "nothing is written"}
+	for _, s := range plan.subjects(row, by) {
+		if !g.WritesAllowed() {
+			if v := g.policy.confine(s); v.refusal != nil {
+				return v
+			}
+			continue
+		}
+		if strictest = stricter(strictest, g.policy.Evaluate(s)); strictest.Ruling == RulingDeny {
+			return strictest
+		}
 	}
-	if !g.WritesAllowed() && g.opts.Bounds.admit(subject) == nil {
-		return Verdict{Ruling: RulingAllow}
-	}
-	return g.ruleRow(plan, row)
+	return strictest
 }
 
-// ruleRow is the policy's word on a row; what lies outside the bounds is denied.
-func (g *Guard) ruleRow(plan Plan, row PlanRow) Verdict {
-	subject := plan.subject(row)
-	if err := g.opts.Bounds.admit(subject); err != nil {
-		return Verdict{Ruling: RulingDeny, Rule: "bounds", Why: schemas.AsProblem(err).Message}
+// stricter returns the verdict that asks for more. Of two equals it is the second,
+// unless the first alone has a rate.
+func stricter(a, b Verdict) Verdict {
+	more := strictness(b.Ruling) - strictness(a.Ruling)
+	if more > 0 || more == 0 && (a.rate == nil || b.rate != nil) {
+		return b
 	}
-	return g.verdict(subject)
+	return a
 }
 
 // strictness orders rulings by how far from the agent the person is who is asked.
@@ -101,7 +106,7 @@ func PlanQuestion(plan Plan) Question {
 	q.Text += fmt.Sprintf(" It takes %s that write, at most. Rows that are listed and not touched: %d.", schemas.Count(requests, "request"), len(plan.Rows)-rows)
 	q.Text += " Not undone: " + plan.Undone() + "."
 	if plan.First > 0 {
-		q.Text += fmt.Sprintf(" It stops after the first %d.", plan.First)
+		q.Text += fmt.Sprintf(" It covers the first %s and no more.", schemas.Count(plan.First, "row"))
 	}
 	q.Facts = append(q.Facts, Fact{"Tenants", plan.names()})
 	if reason := schemas.Sanitize(plan.Reason); reason != "" {

@@ -5,11 +5,11 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"path"
 	"slices"
 	"strings"
 	"time"
 
+	"mcp-partner/internal/naming"
 	"mcp-partner/schemas"
 )
 
@@ -37,7 +37,8 @@ type Rate struct {
 	Per   time.Duration
 }
 
-// Rule is one line of the policy. An empty list matches everything.
+// Rule is one line of the policy. A nil list matches everything; one that is
+// empty is refused.
 type Rule struct {
 	Name string
 	// Operations are names of tools, or the effects read, write and destroy.
@@ -55,25 +56,7 @@ type Rule struct {
 	Ruling Ruling
 }
 
-// Subject is a call that the policy looks at.
-type Subject struct {
-	Operation schemas.Operation
-	Caller    Caller
-	// Grant, Token and Revalidate are the principal's. Admit looks at them, the rules
-	// do not.
-	Grant      Grant
-	Token      string
-	Revalidate Revalidate
-	Tenant     string
-	Labels     []string
-	PartnerID  string
-	// Expected is the partner ID that the directory expects, or "".
-	Expected string
-	// Link is the state seen, or "" where nothing has been read yet.
-	Link schemas.LinkState
-}
-
-// Verdict is what the policy says of a subject, and why.
+// Verdict is what grant, bounds and policy say of a subject, and why.
 type Verdict struct {
 	Ruling Ruling `json:"verdict"`
 	// Rule is the deciding rule's name, or "default".
@@ -84,17 +67,36 @@ type Verdict struct {
 	// open is set where the verdict hangs on the link's state, and that is not
 	// known yet.
 	open bool
+	// specific is set where the deciding rule names the operation or partner IDs.
+	specific bool
+	// refusal is the problem of a subject that is refused whatever the link.
+	refusal error
 }
 
-// Policy is an ordered list of rules; the first that matches decides, and
-// without one reads are allowed and writes denied.
-type Policy struct{ rules []Rule }
+// Policy is what an operator decided for a server: bounds, and an ordered list
+// of rules, of which the first that matches decides. Without one reads are
+// allowed and writes denied. It remembers nothing.
+type Policy struct {
+	rules  []Rule
+	bounds Bounds
+	// writes says that a write can be allowed at all, unasked that the operator
+	// said by flag that nobody is asked.
+	writes, unasked bool
+}
 
 // defaultRule names the verdict that no rule gave.
 const defaultRule = "default"
 
-// NewPolicy checks rules. An error names the rule and what is wrong with it.
-func NewPolicy(rules []Rule) (*Policy, error) {
+// NewPolicy takes bounds, rules and flags out of options, and says which do not
+// go together. An error names the rule and what is wrong with it.
+func NewPolicy(o Options) (*Policy, error) {
+	if err := o.Bounds.Validate(); err != nil {
+		return nil, err
+	}
+	rules, err := o.rules()
+	if err != nil {
+		return nil, err
+	}
 	seen := map[string]bool{}
 	for i, rule := range rules {
 		if rule.Name == "" {
@@ -108,23 +110,89 @@ func NewPolicy(rules []Rule) (*Policy, error) {
 			return nil, err
 		}
 	}
-	return &Policy{rules: slices.Clone(rules)}, nil
+	return &Policy{
+		rules: slices.Clone(rules), bounds: o.Bounds, writes: o.AllowWrites || o.Rules != nil,
+		unasked: o.Approval == ApprovalNone && o.Rules == nil && o.AllowWrites,
+	}, nil
 }
 
-// Digest names the policy in the record.
+// Digest names the rules in the record.
 func (p *Policy) Digest() string {
 	canonical, _ := json.Marshal(p.rules)
 	sum := sha256.Sum256(canonical)
 	return hex.EncodeToString(sum[:8])
 }
 
-// Evaluate finds the first rule that matches. Where a rule hangs on something
-// that cannot be told, only a denial may follow from it: nothing fails open.
+// Evaluate is what the caller's grant, the bounds and the rules say of a subject. As
+// long as its tenant is not known the rules are not asked.
 func (p *Policy) Evaluate(s Subject) Verdict {
+	if verdict := p.confine(s); verdict.refusal != nil {
+		return verdict
+	}
+	writes := s.Operation.Effect.Writes()
+	switch {
+	case writes && !p.writes:
+		return refused(defaultRule, writesOff(s.Operation.Name))
+	case s.Tenant.Name == "":
+		return Verdict{Ruling: RulingAllow, Rule: defaultRule, Why: "no tenant is known yet"}
+	case writes && p.unasked: // the flag has bounds of its own, so it stands above the rules
+		return Verdict{Ruling: RulingAllow, Rule: "--approval none", Why: "the operator said so by flag"}
+	}
+	verdict := p.match(s)
+	if verdict.Ruling == RulingDeny && !verdict.open {
+		verdict.refusal = denied(verdict)
+	}
+	return verdict
+}
+
+// confine asks the caller's grant and the bounds alone.
+func (p *Policy) confine(s Subject) Verdict {
+	if err := s.By.Grant.admit(s); err != nil {
+		return refused("grant", err)
+	}
+	if err := p.bounds.admit(s); err != nil {
+		return refused("bounds", err)
+	}
+	return Verdict{Ruling: RulingAllow, Rule: defaultRule}
+}
+
+func refused(by string, err error) Verdict {
+	return Verdict{Ruling: RulingDeny, Rule: by, Why: schemas.AsProblem(err).Message, refusal: err}
+}
+
+// match asks the rules about a subject as the call that it is, as the call of
+// one tenant that sends the same request, and about the ID that is lost. A rule
+// that denies one of the last two by name or ID denies it all.
+func (p *Policy) match(s Subject) Verdict {
+	verdict := p.first(s)
+	for _, also := range []func(Subject) (Subject, bool){Subject.single, Subject.lost, lostBySingle} {
+		as, ok := also(s)
+		if !ok || verdict.Ruling == RulingDeny {
+			continue
+		}
+		if v := p.first(as); v.Ruling == RulingDeny && v.specific {
+			verdict = v
+		}
+	}
+	return verdict
+}
+
+// lostBySingle is the ID that a single call with the same request takes away.
+func lostBySingle(s Subject) (Subject, bool) {
+	single, ok := s.single()
+	if !ok {
+		return Subject{}, false
+	}
+	return single.lost()
+}
+
+// first finds the first rule that matches. Where a rule hangs on something that
+// cannot be told, only a denial may follow from it: nothing fails open.
+func (p *Policy) first(s Subject) Verdict {
 	for _, rule := range p.rules {
 		switch rule.match(s) {
 		case matches:
-			return Verdict{Ruling: rule.Ruling, Rule: rule.Name, Why: "the first rule that matches", rate: rule.Rate}
+			return Verdict{Ruling: rule.Ruling, Rule: rule.Name, Why: "the first rule that matches", rate: rule.Rate, specific: rule.names(s)}
 		case untold:
 			return Verdict{Ruling: RulingDeny, Rule: rule.Name, Why: "whether the rule matches hangs on the link, which is not known", open: true}
 		}
@@ -133,6 +201,12 @@ func (p *Policy) Evaluate(s Subject) Verdict {
 		return Verdict{Ruling: RulingDeny, Rule: defaultRule, Why: "no rule matches, and writes are denied unless a rule says otherwise"}
 	}
 	return Verdict{Ruling: RulingAllow, Rule: defaultRule, Why: "no rule matches, and reads are allowed unless a rule says otherwise"}
+}
+
+// names reports whether a rule is about the operation or the ID in particular,
+// and does not only cover it.
+func (r Rule) names(s Subject) bool {
+	return len(r.PartnerIDs) > 0 || slices.Contains(r.Operations, s.Operation.Name)
 }
 
 type matching int
@@ -146,7 +220,7 @@ const (
 // match compares what is certain first: a rule that is for somebody else never
 // hangs on the link.
 func (r Rule) match(s Subject) matching {
-	if !r.matchOperation(s.Operation) || !matchAny(r.Callers, string(s.Caller)) || !r.matchTenant(s) || !r.matchPartner(s) {
+	if !r.matchOperation(s.Operation) || !matchAny(r.Callers, string(s.By.Caller)) || !r.matchTenant(s.Tenant) || !r.matchPartner(s) {
 		return differs
 	}
 	switch {
@@ -164,23 +238,23 @@ func (r Rule) match(s Subject) matching {
 // matchOperation goes by names and effects. A denial of an operation also holds
 // for one that does the same in many tenants; what allows or asks does not.
 func (r Rule) matchOperation(op schemas.Operation) bool {
-	if len(r.Operations) == 0 || slices.Contains(r.Operations, op.Name) || slices.Contains(r.Operations, string(op.Effect)) {
+	if r.Operations == nil || slices.Contains(r.Operations, op.Name) || slices.Contains(r.Operations, string(op.Effect)) {
 		return true
 	}
 	return r.Ruling == RulingDeny && slices.ContainsFunc(op.Does, func(name string) bool { return slices.Contains(r.Operations, name) })
 }
 
-func (r Rule) matchTenant(s Subject) bool {
+func (r Rule) matchTenant(tenant schemas.Tenant) bool {
 	for _, pattern := range r.Tenants {
 		if label, ok := strings.CutPrefix(pattern, labelPrefix); ok {
-			if slices.Contains(s.Labels, label) {
+			if slices.ContainsFunc(tenant.Labels, func(has string) bool { return naming.Same(has, label) }) {
 				return true
 			}
-		} else if glob(pattern, s.Tenant) {
+		} else if naming.Match(pattern, tenant.Name) {
 			return true
 		}
 	}
-	return len(r.Tenants) == 0
+	return r.Tenants == nil
 }
 
 // matchPartner compares IDs. A call without one, such as a read, is matched
@@ -188,20 +262,11 @@ func (r Rule) matchTenant(s Subject) bool {
 func (r Rule) matchPartner(s Subject) bool {
 	for _, id := range r.PartnerIDs {
 		if id == Expected {
-			id = s.Expected
+			id = s.Tenant.ExpectedPartnerID
 		}
 		if id != "" && id == s.PartnerID {
 			return true
 		}
 	}
-	return len(r.PartnerIDs) == 0
-}
-
-func matchAny(patterns []string, name string) bool {
-	return len(patterns) == 0 || slices.ContainsFunc(patterns, func(p string) bool { return glob(p, name) })
-}
-
-func glob(pattern, name string) bool {
-	ok, err := path.Match(strings.ToLower(pattern), strings.ToLower(name))
-	return ok && err == nil
+	return r.PartnerIDs == nil
 }

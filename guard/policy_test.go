@@ -22,13 +22,13 @@ func operation(t testing.TB, name string) schemas.Operation {
 
 func TestPolicyFirstMatchDecides(t *testing.T) {
 	t.Parallel()
-	policy, err := guard.NewPolicy([]guard.Rule{
+	policy, err := guard.NewPolicy(guard.Options{Rules: []guard.Rule{
 		{Name: "closed", Tenants: []string{"label:closed"}, Ruling: guard.RulingDeny},
 		{Name: "nightly", Operations: []string{"write"}, Callers: []string{"night-*"}, Tenants: []string{"fab*"}, PartnerIDs: []string{"1234567"}, When: schemas.LinkNotLinked, Ruling: guard.RulingAllow},
 		{Name: "expected", Operations: []string{schemas.ToolRegisterPartner}, PartnerIDs: []string{guard.Expected}, Ruling: guard.RulingRequester},
 		{Name: "own", Operations: []string{"write", "destroy"}, PartnerIDs: []string{"1234567"}, Ruling: guard.RulingApprover},
 		{Name: "no reads of litware", Operations: []string{"read"}, Tenants: []string{"litware"}, Ruling: guard.RulingDeny},
-	})
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,19 +39,19 @@ func TestPolicyFirstMatchDecides(t *testing.T) {
 		ruling  guard.Ruling
 		rule    string
 	}{
-		"label":                        {check, guard.Subject{Tenant: "contoso", Labels: []string{"emea", "closed"}}, guard.RulingDeny, "closed"},
-		"read":                         {check, guard.Subject{Tenant: "contoso"}, guard.RulingAllow, "default"},
-		"read denied":                  {check, guard.Subject{Tenant: "litware"}, guard.RulingDeny, "no reads of litware"},
-		"night, not linked":            {register, guard.Subject{Caller: "night-1", Tenant: "Fabrikam", PartnerID: "1234567", Link: schemas.LinkNotLinked}, guard.RulingAllow, "nightly"},
-		"night, deleted counts as not": {register, guard.Subject{Caller: "night-1", Tenant: "fabrikam", PartnerID: "1234567", Link: schemas.LinkDeleted}, guard.RulingAllow, "nightly"},
-		"night, linked":                {register, guard.Subject{Caller: "night-1", Tenant: "fabrikam", PartnerID: "1234567", Link: schemas.LinkLinked}, guard.RulingApprover, "own"},
-		"night, not known":             {register, guard.Subject{Caller: "night-1", Tenant: "fabrikam", PartnerID: "1234567", Link: schemas.LinkUnknown}, guard.RulingDeny, "nightly"},
-		"night, nothing read yet":      {register, guard.Subject{Caller: "night-1", Tenant: "fabrikam", PartnerID: "1234567"}, guard.RulingDeny, "nightly"},
-		"day":                          {register, guard.Subject{Caller: "stdio", Tenant: "fabrikam", PartnerID: "1234567", Link: schemas.LinkNotLinked}, guard.RulingApprover, "own"},
-		"the expected ID":              {register, guard.Subject{Tenant: "contoso", PartnerID: "5555555", Expected: "5555555", Link: schemas.LinkNotLinked}, guard.RulingRequester, "expected"},
-		"nothing is expected":          {register, guard.Subject{Tenant: "contoso", PartnerID: "5555555", Link: schemas.LinkNotLinked}, guard.RulingDeny, "default"},
-		"a stranger's ID":              {update, guard.Subject{Tenant: "contoso", PartnerID: "7654321", Link: schemas.LinkLinked}, guard.RulingDeny, "default"},
-		"destroys":                     {update, guard.Subject{Tenant: "contoso", PartnerID: "1234567", Link: schemas.LinkLinked}, guard.RulingApprover, "own"},
+		"label":                        {check, guard.Subject{By: by("stdio"), Tenant: schemas.Tenant{Name: "contoso", Labels: []string{"emea", "closed"}}}, guard.RulingDeny, "closed"},
+		"read":                         {check, guard.Subject{By: by("stdio"), Tenant: schemas.Tenant{Name: "contoso"}}, guard.RulingAllow, "default"},
+		"read denied":                  {check, guard.Subject{By: by("stdio"), Tenant: schemas.Tenant{Name: "litware"}}, guard.RulingDeny, "no reads of litware"},
+		"night, not linked":            {register, guard.Subject{By: by("night-1"), Tenant: schemas.Tenant{Name: "Fabrikam"}, PartnerID: "1234567", Link: schemas.LinkNotLinked}, guard.RulingAllow, "nightly"},
+		"night, deleted counts as not": {register, guard.Subject{By: by("night-1"), Tenant: schemas.Tenant{Name: "fabrikam"}, PartnerID: "1234567", Link: schemas.LinkDeleted}, guard.RulingAllow, "nightly"},
+		"night, linked":                {register, guard.Subject{By: by("night-1"), Tenant: schemas.Tenant{Name: "fabrikam"}, PartnerID: "1234567", Link: schemas.LinkLinked}, guard.RulingApprover, "own"},
+		"night, not known":             {register, guard.Subject{By: by("night-1"), Tenant: schemas.Tenant{Name: "fabrikam"}, PartnerID: "1234567", Link: schemas.LinkUnknown}, guard.RulingDeny, "nightly"},
+		"night, nothing read yet":      {register, guard.Subject{By: by("night-1"), Tenant: schemas.Tenant{Name: "fabrikam"}, PartnerID: "1234567"}, guard.RulingDeny, "nightly"},
+		"day":                          {register, guard.Subject{By: by("stdio"), Tenant: schemas.Tenant{Name: "fabrikam"}, PartnerID: "1234567", Link: schemas.LinkNotLinked}, guard.RulingApprover, "own"},
+		"the expected ID":              {register, guard.Subject{By: by("stdio"), Tenant: schemas.Tenant{Name: "contoso", ExpectedPartnerID: "5555555"}, PartnerID: "5555555", Link: schemas.LinkNotLinked}, guard.RulingRequester, "expected"},
+		"nothing is expected":          {register, guard.Subject{By: by("stdio"), Tenant: schemas.Tenant{Name: "contoso"}, PartnerID: "5555555", Link: schemas.LinkNotLinked}, guard.RulingDeny, "default"},
+		"a stranger's ID":              {update, guard.Subject{By: by("stdio"), Tenant: schemas.Tenant{Name: "contoso"}, PartnerID: "7654321", Link: schemas.LinkLinked}, guard.RulingDeny, "default"},
+		"destroys":                     {update, guard.Subject{By: by("stdio"), Tenant: schemas.Tenant{Name: "contoso"}, PartnerID: "1234567", Link: schemas.LinkLinked}, guard.RulingApprover, "own"},
 	} {
 		test.subject.Operation = operation(t, test.tool)
 		if got := policy.Evaluate(test.subject); got.Ruling != test.ruling || got.Rule != test.rule {
@@ -77,14 +77,14 @@ func TestRulesThatCannotMeanWhatTheySay(t *testing.T) {
 		"allow without partner IDs":   {Operations: []string{schemas.ToolUpdatePartner}, Tenants: []string{"*"}, Ruling: guard.RulingAllow},
 		"allow of everything written": {Ruling: guard.RulingAllow},
 	} {
-		if _, err := guard.NewPolicy([]guard.Rule{rule}); codeOf(err) != schemas.CodeInvalidArgument && codeOf(err) != schemas.CodeInvalidPartnerID {
+		if _, err := guard.NewPolicy(guard.Options{Rules: []guard.Rule{rule}}); codeOf(err) != schemas.CodeInvalidArgument && codeOf(err) != schemas.CodeInvalidPartnerID {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := guard.NewPolicy([]guard.Rule{{Operations: []string{"read"}, Ruling: guard.RulingAllow}}); err != nil {
+	if _, err := guard.NewPolicy(guard.Options{Rules: []guard.Rule{{Operations: []string{"read"}, Ruling: guard.RulingAllow}}}); err != nil {
 		t.Errorf("allow for reads alone: %v", err)
 	}
-	if _, err := guard.NewPolicy([]guard.Rule{{Name: "a", Ruling: guard.RulingDeny}, {Name: "a", Ruling: guard.RulingDeny}}); err == nil {
+	if _, err := guard.NewPolicy(guard.Options{Rules: []guard.Rule{{Name: "a", Ruling: guard.RulingDeny}, {Name: "a", Ruling: guard.RulingDeny}}}); err == nil {
 		t.Error("two rules of one name")
 	}
 }
@@ -104,7 +104,7 @@ func TestFlagsStandForRules(t *testing.T) {
 	} {
 		g := newGuard(t, test.options)
 		for tool, want := range map[string]guard.Ruling{schemas.ToolRegisterPartner: test.register, schemas.ToolUpdatePartner: test.update} {
-			verdict, err := g.Rule(t.Context(), intent(tool))
+			verdict, err := g.Admit(t.Context(), intent(tool).Subject(by("stdio")))
 			if verdict.Ruling != want || (err != nil) != (want == guard.RulingDeny) {
 				t.Errorf("%s, %s: %s, %v", name, tool, verdict.Ruling, err)
 			}
@@ -124,7 +124,7 @@ func TestASimulationAsksItsClient(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, tool := range []string{schemas.ToolRegisterPartner, schemas.ToolUpdatePartner, schemas.ToolRemovePartner} {
-			got := g.Policy().Evaluate(guard.Subject{Operation: operation(t, tool), Tenant: "contoso", PartnerID: "1234567"})
+			got := g.Policy().Evaluate(guard.Subject{Operation: operation(t, tool), By: by("stdio"), Tenant: schemas.Tenant{Name: "contoso"}, PartnerID: "1234567"})
 			if got.Ruling != want {
 				t.Errorf("--approval %q, %s: %s, want %s", approval, tool, got.Ruling, want)
 			}
@@ -140,12 +140,12 @@ func TestARateIsHeldTo(t *testing.T) {
 		Rate: &guard.Rate{Count: 2, Per: time.Hour}, Ruling: guard.RulingAllow,
 	}}})
 	for n, want := range []schemas.Code{"", "", schemas.CodeRateExceeded} {
-		if _, err := g.Unasked(t.Context(), intent(schemas.ToolRegisterPartner)); codeOf(err) != want {
+		if _, err := g.Unasked(t.Context(), by("stdio"), intent(schemas.ToolRegisterPartner)); codeOf(err) != want {
 			t.Fatalf("write %d: %v, want %q", n, err, want)
 		}
 	}
 	c.Advance(time.Hour + time.Second)
-	if _, err := g.Unasked(t.Context(), intent(schemas.ToolRegisterPartner)); err != nil {
+	if _, err := g.Unasked(t.Context(), by("stdio"), intent(schemas.ToolRegisterPartner)); err != nil {
 		t.Errorf("after the hour: %v", err)
 	}
 }
@@ -163,7 +163,7 @@ func TestARateIsHeldToByManyAtOnce(t *testing.T) {
 	var granted atomic.Int32
 	for range 64 {
 		group.Go(func() {
-			_, err := g.Unasked(context.Background(), intent(schemas.ToolRegisterPartner))
+			_, err := g.Unasked(context.Background(), by("stdio"), intent(schemas.ToolRegisterPartner))
 			if err == nil {
 				granted.Add(1)
 			} else if codeOf(err) != schemas.CodeRateExceeded {
@@ -182,7 +182,7 @@ func BenchmarkGuardDecide(b *testing.B) {
 	i := intent(schemas.ToolRegisterPartner)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := g.Rule(b.Context(), i); err != nil {
+		if _, err := g.Admit(b.Context(), i.Subject(by("stdio"))); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -198,10 +198,10 @@ func TestADenialHoldsForManyTenantsToo(t *testing.T) {
 		schemas.ToolRemovePartner:   schemas.ToolTransitionPartner,
 	} {
 		op, _ := schemas.Lookup(many)
-		subject := guard.Subject{Operation: op, Caller: "stdio", Tenant: "contoso", PartnerID: "1234567"}
+		subject := guard.Subject{Operation: op, By: by("stdio"), Tenant: schemas.Tenant{Name: "contoso"}, PartnerID: "1234567"}
 		wide := guard.Rule{Name: "wide", Operations: []string{many}, Tenants: []string{"*"}, PartnerIDs: []string{"1234567"}, Ruling: guard.RulingAllow}
 		deny := guard.Rule{Name: "deny", Operations: []string{single}, Tenants: []string{"contoso"}, Ruling: guard.RulingDeny}
-		policy, err := guard.NewPolicy([]guard.Rule{deny, wide})
+		policy, err := guard.NewPolicy(guard.Options{Rules: []guard.Rule{deny, wide}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -209,7 +209,7 @@ func TestADenialHoldsForManyTenantsToo(t *testing.T) {
 			t.Errorf("%s is denied, and %s is answered by %+v", single, many, verdict)
 		}
 		wide.Operations = []string{single}
-		if policy, err = guard.NewPolicy([]guard.Rule{wide}); err != nil {
+		if policy, err = guard.NewPolicy(guard.Options{Rules: []guard.Rule{wide}}); err != nil {
 			t.Fatal(err)
 		}
 		if verdict := policy.Evaluate(subject); verdict.Ruling != guard.RulingDeny {

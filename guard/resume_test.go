@@ -30,7 +30,7 @@ func approvedRun(t *testing.T, g *guard.Guard, p guard.Principal, approve func(g
 	t.Helper()
 	plan := manyPlan(schemas.ToolTransitionPartner, 4, guard.StepRemove, guard.StepReplace)
 	plan.Caller = p.Caller
-	verdict, err := g.RulePlan(t.Context(), &plan, p.Grant)
+	verdict, err := g.RulePlan(t.Context(), &plan, p)
 	if err != nil || verdict.Ruling != guard.RulingApprover {
 		t.Fatal(verdict, err)
 	}

@@ -2,16 +2,16 @@ package guard
 
 import (
 	"fmt"
-	"path"
 	"slices"
 	"strings"
 
+	"mcp-partner/internal/naming"
 	"mcp-partner/schemas"
 )
 
 // check refuses a rule that could not mean what it says.
 func (r Rule) check() error {
-	for _, problem := range []string{r.badRuling(), r.badOperation(), r.badPattern(), r.badPartner(), r.badCondition()} {
+	for _, problem := range []string{r.badRuling(), r.badList(), r.badOperation(), r.badPattern(), r.badPartner(), r.badCondition()} {
 		if problem != "" {
 			return badRule(r, problem)
 		}
@@ -44,10 +44,20 @@ func isEffect(name string) bool {
 	return slices.Contains([]schemas.Effect{schemas.EffectRead, schemas.EffectWrite, schemas.EffectDestroy}, schemas.Effect(name))
 }
 
+// badList refuses an empty list: whoever wrote it meant nothing, or everything.
+func (r Rule) badList() string {
+	for _, list := range [][]string{r.Operations, r.Tenants, r.PartnerIDs, r.Callers} {
+		if list != nil && len(list) == 0 {
+			return "one of its lists is empty; leave the key out to match everything"
+		}
+	}
+	return ""
+}
+
 func (r Rule) badPattern() string {
 	for _, pattern := range slices.Concat(r.Tenants, r.Callers) {
-		if _, err := path.Match(pattern, ""); err != nil || strings.TrimPrefix(pattern, labelPrefix) == "" {
-			return fmt.Sprintf("%q is no name and no glob", pattern)
+		if problem := naming.CheckPattern(strings.TrimPrefix(pattern, labelPrefix)); problem != "" {
+			return quote(pattern) + " " + problem
 		}
 	}
 	return ""
@@ -56,7 +66,7 @@ func (r Rule) badPattern() string {
 func (r Rule) badPartner() string {
 	for _, id := range r.PartnerIDs {
 		if _, err := schemas.ParsePartnerID("the partner ID", id); err != nil && id != Expected {
-			return schemas.AsProblem(err).Message
+			return strings.TrimSuffix(schemas.AsProblem(err).Message, ".")
 		}
 	}
 	return ""

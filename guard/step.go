@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"fmt"
@@ -24,7 +25,7 @@ func (g *Guard) runEvent(kind EventKind, run OpenRun, detail string) Event {
 // given covers the whole plan.
 func (g *Guard) RunOf(ctx context.Context, id string, p Principal) (OpenRun, map[int]Progress, error) {
 	run, progress, err := g.LoadRun(ctx, id, p.Caller)
-	if err == nil && (p.Caller == "" || !run.Plan.ShownTo(p.Grant) || run.Plan.within(p.Grant) != nil) {
+	if err == nil && (p.Caller == "" || !run.Plan.ShownTo(g.Confine(p).Grant) || g.given(ctx, run.Plan, p) != nil) {
 		return OpenRun{}, nil, unknownRun()
 	}
 	run.By = p
@@ -158,16 +159,17 @@ func (g *Guard) mayBegin(ctx context.Context, run OpenRun, row PlanRow, at Progr
 	if err := g.stillApproved(ctx, current); err != nil {
 		return Verdict{}, err
 	}
-	if err := g.stillGiven(ctx, run, row, at); err != nil {
+	by, err := g.goesOn(ctx, run, at)
+	if err != nil {
 		return Verdict{}, err
 	}
 	row.Labels, row.Expected = here.Tenant.Labels, here.Tenant.ExpectedPartnerID
 	if run.Plan.To == "" && row.Expected != row.PartnerID {
 		return Verdict{}, schemas.NewProblem(schemas.CodeApprovalMismatch, "The directory expects another partner ID now than when the plan was made.")
 	}
-	verdict := g.ruleRow(run.Plan, row)
+	verdict := g.evaluateRow(run.Plan, row, by)
 	if verdict.Ruling == RulingDeny {
-		return Verdict{}, denied(verdict)
+		return Verdict{}, cmp.Or(verdict.refusal, denied(verdict))
 	}
 	if strictness(verdict.Ruling) > strictness(current.Ruling) {
 		return Verdict{}, schemas.NewProblem(schemas.CodePolicyDenied, "The policy now wants somebody else than was asked to approve this: "+quote(verdict.Rule)+".")
@@ -194,19 +196,17 @@ func (g *Guard) stillApproved(ctx context.Context, run Run) error {
 	}
 }
 
-// stillGiven refuses a tenant that whoever goes on with the run is not given any
-// more. Where nobody does, at a start, only a tenant is begun anew of which the
-// first write was permitted before and did not arrive.
-func (g *Guard) stillGiven(ctx context.Context, run OpenRun, row PlanRow, at Progress) error {
+// goesOn is who goes on with a run, with what that caller is given now. Where
+// nobody does, at a start, only a tenant is begun anew of which the first write
+// was permitted before and did not arrive; the bounds hold for it alone.
+func (g *Guard) goesOn(ctx context.Context, run OpenRun, at Progress) (Principal, error) {
 	switch {
 	case run.By.Caller != "":
-		subject := run.Plan.subject(row)
-		subject.Grant, subject.Token, subject.Revalidate = run.By.Grant, run.By.Token, run.By.Revalidate
-		return g.given(ctx, subject)
+		return g.current(ctx, run.By)
 	case at.Step == "":
-		return refusePermit("nobody goes on with the run")
+		return Principal{}, refusePermit("nobody goes on with the run")
 	default:
-		return nil
+		return Principal{Caller: run.Caller, Grant: FullGrant()}, nil
 	}
 }
 
@@ -236,7 +236,7 @@ func (g *Guard) gate(row PlanRow, verdict Verdict) Gate {
 
 // begin records the intent and only then makes the permit.
 func (g *Guard) begin(ctx context.Context, run OpenRun, at Progress, step Step, here StepContext, gate Gate, rule string) (Granted, Progress, error) {
-	intent := run.Plan.intentOf(run.ID, at.Row, step, here.Snapshot)
+	intent := run.intentIn(at.Row, step, here.Snapshot)
 	bound := intent.wire()
 	if !complete(bound) {
 		return Granted{}, at, refusePermit("tenant, identity or partner ID is not known")
@@ -280,7 +280,7 @@ func held(a Advanced, gate Gate, now time.Time) error {
 // of the intent that is open, if there is one, and how the row goes on.
 // Next.Result is what the row shows, found.Result what the record says.
 func (g *Guard) Settle(ctx context.Context, run OpenRun, next Progress, found Outcome) (Progress, error) {
-	intent := run.Plan.intentOf(run.ID, next.Row, next.Step, next.Snapshot)
+	intent := run.intentIn(next.Row, next.Step, next.Snapshot)
 	event := g.event(settling(next), intent, run.Approval)
 	event.Of, event.Result, event.After, event.Detail = next.Intent, found.Result, found.After, string(next.Stage)
 	event.ARMRequestID, event.CorrelationID = found.ARMRequestID, found.CorrelationID

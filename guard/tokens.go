@@ -144,7 +144,7 @@ func (g *Guard) AuthenticateToken(ctx context.Context, bearer string) (Principal
 	if !ok || !token.shows(bearer) || !token.Live(g.opts.Now()) {
 		return Principal{}, tokenRefused()
 	}
-	return Principal{Caller: token.Caller, Grant: token.Grant, Token: token.ID, Counted: token.Uses > 0}, nil
+	return g.Confine(Principal{Caller: token.Caller, Grant: token.Grant, Token: token.ID, Counted: token.Uses > 0}), nil
 }
 
 // Use counts one call of a principal whose token is good for so many. It is

@@ -25,6 +25,8 @@ const (
 	ChangeDenied ChangeState = "denied"
 	// ChangeNothingExpected: no partner ID was given and the directory expects none.
 	ChangeNothingExpected ChangeState = "nothing_expected"
+	// ChangeBeyondFirst: the plan was asked for fewer rows; it needs another one.
+	ChangeBeyondFirst ChangeState = "beyond_first"
 	// ChangeLinkedOther: another ID is linked, which is not to be touched.
 	ChangeLinkedOther ChangeState = "linked_other"
 	// ChangeNotLinked: our identity holds nothing that could be moved.
@@ -40,7 +42,7 @@ const (
 func ChangeStates() []ChangeState {
 	return []ChangeState{
 		ChangeStranded, ChangeUnfinished, ChangeFailed, ChangeRestored, ChangeSkipped, ChangeWaiting, ChangeUnknown, ChangeDenied,
-		ChangeNothingExpected, ChangeLinkedOther, ChangeNotLinked, ChangePlanned, ChangeDone, ChangeUnchanged,
+		ChangeNothingExpected, ChangeBeyondFirst, ChangeLinkedOther, ChangeNotLinked, ChangePlanned, ChangeDone, ChangeUnchanged,
 	}
 }
 

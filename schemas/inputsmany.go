@@ -7,7 +7,7 @@ type Many struct {
 	Labels     []string `json:"labels,omitempty" doc:"Only tenants with all these labels." minLength:"1"`
 	Credential string   `json:"credential,omitempty" doc:"Only the credential of this name." minLength:"1"`
 	Plan       bool     `json:"plan,omitempty" doc:"Only show the plan."`
-	First      int      `json:"first,omitempty" doc:"Tenants to write before a pause." minimum:"1" maximum:"100000"`
+	First      int      `json:"first,omitempty" doc:"Rows to write at most." minimum:"1" maximum:"100000"`
 }
 
 // RunRef refers to a run that was opened before.

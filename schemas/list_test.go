@@ -55,7 +55,7 @@ func TestListsHaveASchema(t *testing.T) {
 	}
 	for _, want := range []string{
 		`"names":{"type":"array","items":{"type":"string","minLength":1,"maxLength":5},"description":"Some names.","minItems":1,"maxItems":3}`,
-		`"items":{"type":"string","pattern":"^[0-9]{4,10}$"}`,
+		`"items":{"type":"string","pattern":"^[1-9]\\d{3,9}$"}`,
 	} {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("%s has no %s", text, want)

@@ -9,10 +9,11 @@ import (
 )
 
 // PartnerID is an MPN ID (partner ID) of a location account: 4 to 10 ASCII
-// digits. In use 5 to 8 digits have been seen; help texts that say 6 are wrong.
+// digits, the first of which is not 0. In use 5 to 8 digits have been seen; help
+// texts that say 6 are wrong.
 type PartnerID string
 
-const partnerIDPattern = `^[0-9]{4,10}$`
+const partnerIDPattern = `^[1-9]\d{3,9}$`
 
 var partnerIDForm = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(partnerIDPattern)
@@ -60,6 +61,8 @@ func partnerIDMistake(field, text string) string {
 		return field + " is a GUID: GUIDs belong to Customer Usage Attribution, which is another mechanism. A partner ID is 4 to 10 digits."
 	case Shown(text) != strconv.Quote(text):
 		return field + " is " + Shown(text) + ": a partner ID is 4 to 10 digits and nothing else."
+	case strings.Trim(text, "0123456789") == "" && text[0] == '0':
+		return field + " begins with 0: no partner ID does, and with a 0 in front it would be another ID than the one meant."
 	case strings.Trim(text, "0123456789") == "":
 		return fmt.Sprintf("%s has %d digits: a partner ID has 4 to 10.", field, len(text))
 	default:

@@ -105,6 +105,7 @@ func (s *Service) auditRun(ctx context.Context, j *job, in *schemas.AuditPartner
 // StartAudit begins an audit for a caller, inside its grant and the operator's
 // bounds, or joins its own that asks the same. Its errors are problems.
 func (s *Service) StartAudit(ctx context.Context, p guard.Principal, label string, audit fleet.Audit) (*fleet.Active, error) {
+	p = s.deps.Guard.Confine(p)
 	access, err := s.auditAccess(ctx, p)
 	if err == nil && audit.Roles {
 		err = s.mayReadRoles(ctx, p)
@@ -118,6 +119,10 @@ func (s *Service) StartAudit(ctx context.Context, p guard.Principal, label strin
 // ResumeAudit goes on with an audit of a caller, or follows it if it is under
 // way. For a finished one it returns nil.
 func (s *Service) ResumeAudit(ctx context.Context, p guard.Principal, id string) (*fleet.Active, error) {
+	p = s.deps.Guard.Confine(p)
+	if err := s.stillGranted(ctx, p, id); err != nil {
+		return nil, err
+	}
 	access, err := s.auditAccess(ctx, p)
 	if err != nil {
 		return nil, err
@@ -132,9 +137,8 @@ func (s *Service) auditAccess(ctx context.Context, p guard.Principal) (fleet.Acc
 	if err := s.admit(ctx, j, schemas.Tenant{}, ""); err != nil {
 		return fleet.Access{}, err
 	}
-	bounds := s.deps.Guard.Bounds()
 	return fleet.Access{
-		Visible: func(t schemas.Tenant) bool { return bounds.AllowsTenant(t.Name) && p.Grant.AllowsTenant(t.Name) },
+		Visible: seenBy(p),
 		Admit:   func(ctx context.Context, t schemas.Tenant) error { return s.admit(ctx, j, t, "") },
 	}, nil
 }
@@ -284,10 +288,7 @@ func auditWords() []auditWord {
 
 // planAudit answers with the requests that an audit would make.
 func (s *Service) planAudit(j *job, in *schemas.AuditPartnerLinksInput) Result {
-	bounds, p := s.deps.Guard.Bounds(), j.call.Principal
-	targets, err := fleet.Select(s.deps.Directory, auditOf(in).Selection, func(t schemas.Tenant) bool {
-		return bounds.AllowsTenant(t.Name) && p.Grant.AllowsTenant(t.Name)
-	})
+	targets, err := fleet.Select(s.deps.Directory, auditOf(in).Selection, seenBy(j.call.Principal))
 	if err != nil {
 		return failure(err)
 	}

@@ -7,11 +7,14 @@ import (
 	"mcp-partner/schemas"
 )
 
-// Authorize returns nil if a principal may use a tool, and else the problem
-// with which a call of it is refused: CodeInsufficientScope, or CodeUnknownTool
-// for what is no tool. It looks at nothing but tool and grant, so that a list
-// of tools depends on authorization alone.
-func Authorize(p guard.Principal, tool string) error {
+// Authorize returns nil if a principal may use a tool of this server, and else
+// the problem with which a call of it is refused. It looks at nothing but tool,
+// grant and bounds, so that a list of tools depends on authorization alone.
+func (s *Service) Authorize(p guard.Principal, tool string) error {
+	return authorize(s.deps.Guard.Confine(p), tool)
+}
+
+func authorize(p guard.Principal, tool string) error {
 	op, ok := schemas.Lookup(tool)
 	if !ok {
 		return unknownTool(tool)

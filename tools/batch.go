@@ -193,7 +193,7 @@ func (s *Service) batch(ctx context.Context, j *job, w batchRequest) Result {
 	case early != nil:
 		return *early
 	}
-	return s.execute(ctx, j, w, run, run.Plan.First)
+	return s.execute(ctx, j, w, run, 0)
 }
 
 func (s *Service) refusedBatch(ctx context.Context, j *job, w batchRequest, err error) Result {
@@ -223,7 +223,7 @@ func (s *Service) openRun(ctx context.Context, j *job, w batchRequest) (guard.Op
 	if err != nil {
 		return guard.OpenRun{}, nil, err
 	}
-	verdict, err := s.deps.Guard.RulePlan(ctx, &plan, j.call.Principal.Grant)
+	verdict, err := s.deps.Guard.RulePlan(ctx, &plan, j.call.Principal)
 	if err != nil && !w.reads(j) {
 		return guard.OpenRun{}, nil, err
 	}
@@ -235,7 +235,7 @@ func (s *Service) openRun(ctx context.Context, j *job, w batchRequest) (guard.Op
 
 // planBatch selects the targets and reads their links.
 func (s *Service) planBatch(ctx context.Context, j *job, w batchRequest) (guard.Plan, error) {
-	targets, err := fleet.Select(s.deps.Directory, fleet.Selection{Tenants: w.many.Tenants, Labels: w.many.Labels}, s.seenBy(j.call.Principal))
+	targets, err := fleet.Select(s.deps.Directory, fleet.Selection{Tenants: w.many.Tenants, Labels: w.many.Labels}, seenBy(j.call.Principal))
 	if err != nil {
 		return guard.Plan{}, err
 	}
@@ -259,9 +259,8 @@ func (s *Service) planBatch(ctx context.Context, j *job, w batchRequest) (guard.
 }
 
 // seenBy says which tenants exist for a caller.
-func (s *Service) seenBy(p guard.Principal) fleet.Visible {
-	bounds := s.deps.Guard.Bounds()
-	return func(t schemas.Tenant) bool { return bounds.AllowsTenant(t.Name) && p.Grant.AllowsTenant(t.Name) }
+func seenBy(p guard.Principal) fleet.Visible {
+	return func(t schemas.Tenant) bool { return p.Grant.AllowsTenant(t.Name) }
 }
 
 // narrow keeps the named credential, or the default one where one link a tenant

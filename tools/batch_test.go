@@ -288,15 +288,16 @@ func TestADirectoryThatChangedAfterThePlan(t *testing.T) {
 // begins.
 func TestAFreezeStopsWhatHasNotBegun(t *testing.T) {
 	t.Parallel()
-	h := fleetOf(t, 3, unasked)
+	h := fleetOf(t, 3, oneAnHour(guard.RulingAllow))
 	n := names(h)
 	for _, name := range n {
 		h.link(name, oldID)
 	}
-	first := h.call(schemas.ToolTransitionPartner, `{"from":["7654321"],"to":"1234567","strategy":"remove-then-register","first":1}`)
-	if first.Totals["done"] != 1 || h.writes() != 2 || !strings.Contains(first.Summary, "Not begun yet: 2") {
+	first := h.call(schemas.ToolTransitionPartner, `{"from":["7654321"],"to":"1234567","strategy":"remove-then-register"}`)
+	if first.Totals["done"] != 1 || h.writes() != 2 || first.Totals["waiting"] != 2 {
 		t.Fatalf("the first one: %s, %d writes", first.Summary, h.writes())
 	}
+	h.with(guard.Options{AllowWrites: true, Approval: guard.ApprovalNone, Simulated: true})
 	frozen := false
 	h.http.Transport = roundTrip{h.http.Transport, func(r *http.Request) {
 		if r.Method == http.MethodDelete && !frozen {
@@ -429,22 +430,47 @@ func TestThePolicyIsAskedAboutEachRow(t *testing.T) {
 	}
 }
 
+// oneAnHour is a policy under which a run writes in one tenant and the others wait.
+func oneAnHour(ruling guard.Ruling) func(*guard.Options) {
+	return func(o *guard.Options) {
+		o.Approval, o.Rules = "", []guard.Rule{{
+			Name: "slowly", Operations: []string{"write", "destroy"}, Tenants: []string{"*"}, PartnerIDs: []string{oldID, newID},
+			Rate: &guard.Rate{Count: 1, Per: time.Hour}, Ruling: ruling,
+		}}
+	}
+}
+
+// with goes on with a service under other options, over the same store.
+func (h *house) with(o guard.Options) {
+	h.t.Helper()
+	o.Store = h.store
+	other, err := guard.New(o)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.hurry(other, time.Nanosecond)
+}
+
 // A policy that got stricter while somebody confirmed stops what has not begun.
 func TestAPolicyThatChangedAfterTheApproval(t *testing.T) {
 	t.Parallel()
-	h := fleetOf(t, 3, nil)
+	h := fleetOf(t, 3, oneAnHour(guard.RulingRequester))
 	n := names(h)
-	e := h.ask(schemas.ToolEnsurePartnerLinks, `{"partner_id":"1234567","first":1}`, afterThePlan{})
+	e := h.ask(schemas.ToolEnsurePartnerLinks, `{"partner_id":"1234567"}`, afterThePlan{})
 	if e.Envelope.Totals["done"] != 1 {
 		t.Fatal(e.Envelope.Summary)
 	}
-	strict, err := guard.New(guard.Options{Store: h.store, Rules: []guard.Rule{
-		{Name: "closed", Tenants: []string{n[1]}, Ruling: guard.RulingDeny}, {Name: "a person", Ruling: guard.RulingApprover},
-	}})
-	if err != nil {
-		t.Fatal(err)
+	written, others := 0, []string{}
+	for i, name := range n {
+		if h.linked(name) == "" {
+			others = append(others, name)
+		} else {
+			written = i
+		}
 	}
-	h.hurry(strict, time.Nanosecond)
+	h.with(guard.Options{Rules: []guard.Rule{
+		{Name: "closed", Tenants: others[:1], Ruling: guard.RulingDeny}, {Name: "a person", Ruling: guard.RulingApprover},
+	}})
 	got := h.call(schemas.ToolEnsurePartnerLinks, `{"run_id":"`+e.Envelope.RunID+`","resume":true}`)
 	if got.Totals["waiting"] != 2 || h.writes() != 1 {
 		t.Errorf("%v, %d writes", got.Totals, h.writes())
@@ -452,13 +478,12 @@ func TestAPolicyThatChangedAfterTheApproval(t *testing.T) {
 	if got.Problem == nil || got.Problem.Code != schemas.CodeRunIncomplete {
 		t.Errorf("tenants were held back, and the run is %s: %s", got.Status, got.Summary)
 	}
-	if code := states(got)[n[1]].Problem; code != schemas.CodePolicyDenied {
-		t.Errorf("%s waits for %s", n[1], code)
+	for _, name := range others {
+		if code := states(got)[name].Problem; code != schemas.CodePolicyDenied {
+			t.Errorf("%s waits for %s, after %s was written", name, code, n[written])
+		}
 	}
-	if code := states(got)[n[2]].Problem; code != schemas.CodePolicyDenied {
-		t.Errorf("%s waits for %s", n[2], code)
-	}
-	h.hurry(h.guard, time.Nanosecond) // the policy is as it was again
+	h.with(guard.Options{AllowWrites: true, Approval: guard.ApprovalRequester, Simulated: true})
 	if got = h.call(schemas.ToolEnsurePartnerLinks, `{"run_id":"`+e.Envelope.RunID+`","resume":true}`); got.Status != schemas.StatusDone || h.writes() != 3 {
 		t.Errorf("%v, %d writes", got.Totals, h.writes())
 	}

@@ -77,6 +77,7 @@ func (s *Service) answer(ctx context.Context, call Call) Result {
 	if !ok {
 		return failure(unknownTool(call.Tool))
 	}
+	call.Principal = s.deps.Guard.Confine(call.Principal)
 	if err := call.Principal.Grant.Check(op); err != nil {
 		return s.notGranted(ctx, call, op, err)
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 
 	"mcp-partner/guard"
+	"mcp-partner/internal/naming"
 	"mcp-partner/schemas"
 )
 
@@ -17,41 +18,53 @@ const completionLimit = 100
 // CompletePromptArgument completes tenant names in prompts, inside the
 // operator's bound and the caller's grant.
 func (s *Service) CompletePromptArgument(ctx context.Context, _ string, argument mcp.CompleteArgument, _ mcp.CompleteContext) (*mcp.Completion, error) {
-	return s.complete(PrincipalOf(ctx), argument)
+	return s.complete(ctx, argument)
 }
 
 // CompleteResourceArgument completes tenant and tool names in templates.
 func (s *Service) CompleteResourceArgument(ctx context.Context, _ string, argument mcp.CompleteArgument, _ mcp.CompleteContext) (*mcp.Completion, error) {
-	return s.complete(PrincipalOf(ctx), argument)
+	return s.complete(ctx, argument)
 }
 
-func (s *Service) complete(p guard.Principal, argument mcp.CompleteArgument) (*mcp.Completion, error) {
+// complete shows names as a call would: none while reads are frozen, no tenants
+// without list_tenants, and nothing outside of grant and bounds.
+func (s *Service) complete(ctx context.Context, argument mcp.CompleteArgument) (*mcp.Completion, error) {
+	p := s.deps.Guard.Confine(PrincipalOf(ctx))
+	freeze, err := s.deps.Guard.Frozen(ctx)
+	if err != nil || freeze.Reads || p.Caller == "" {
+		return completion(nil, ""), err
+	}
 	var names []string
-	switch {
-	case len(p.Grant.Scopes) == 0: // who may do nothing need not know names either
-	case argument.Name == "tenant":
-		tenants, err := s.visible(p)
-		if err != nil {
-			return nil, err
-		}
-		for _, tenant := range tenants {
-			names = append(names, tenant.Name)
-		}
-	case argument.Name == "tool":
+	switch argument.Name {
+	case "tenant":
+		names, err = s.tenantNames(ctx, p)
+	case "tool":
 		for _, op := range schemas.Catalogue() {
 			if p.Grant.Allows(op) {
 				names = append(names, op.Name)
 			}
 		}
 	}
-	return completion(names, argument.Value), nil
+	return completion(names, argument.Value), err
+}
+
+func (s *Service) tenantNames(ctx context.Context, p guard.Principal) (names []string, err error) {
+	list, _ := schemas.Lookup(schemas.ToolListTenants)
+	if _, err := s.deps.Guard.Admit(ctx, guard.Subject{Operation: list, By: p}); err != nil {
+		return nil, nil // who may not list them completes none
+	}
+	tenants, err := s.visible(p)
+	for _, tenant := range tenants {
+		names = append(names, tenant.Name)
+	}
+	return names, err
 }
 
 func completion(names []string, typed string) *mcp.Completion {
 	values := []string{}
 	total := 0
 	for _, name := range names {
-		if !strings.HasPrefix(strings.ToLower(name), strings.ToLower(typed)) {
+		if !strings.HasPrefix(naming.Fold(name), naming.Fold(typed)) {
 			continue
 		}
 		if total++; total <= completionLimit {

@@ -48,18 +48,18 @@ func (s *Service) permit(ctx context.Context, p proposal) (authorized, *Result, 
 	question := guard.QuestionFor(grant.intent)
 	var err error
 	if seal, answer, ok := p.job.call.Confirmer.Resume(); ok {
-		grant.Granted, err = s.deps.Guard.Answer(ctx, grant.intent, seal, question, answer)
+		grant.Granted, err = s.deps.Guard.Answer(ctx, p.job.call.Principal, grant.intent, seal, question, answer)
 		return grant, nil, err
 	}
 	if p.request.confirm.ApprovalID != "" {
 		return s.redeem(ctx, p, grant)
 	}
-	verdict, err := s.deps.Guard.Rule(ctx, grant.intent)
+	verdict, err := s.deps.Guard.Admit(ctx, grant.intent.Subject(p.job.call.Principal))
 	switch {
 	case err != nil:
 		return grant, nil, err
 	case verdict.Ruling == guard.RulingAllow:
-		grant.Granted, err = s.deps.Guard.Unasked(ctx, grant.intent)
+		grant.Granted, err = s.deps.Guard.Unasked(ctx, p.job.call.Principal, grant.intent)
 		return grant, nil, err
 	case verdict.Ruling == guard.RulingRequester && p.job.call.Confirmer.Reachable():
 		return s.ask(ctx, p, grant, verdict, question)
@@ -73,7 +73,7 @@ func (s *Service) permit(ctx context.Context, p proposal) (authorized, *Result, 
 }
 
 func (s *Service) redeem(ctx context.Context, p proposal, grant authorized) (authorized, *Result, error) {
-	permit, pending, err := s.deps.Guard.Redeem(ctx, grant.intent, p.request.confirm.ApprovalID)
+	permit, pending, err := s.deps.Guard.Redeem(ctx, p.job.call.Principal, grant.intent, p.request.confirm.ApprovalID)
 	if err != nil || pending == nil {
 		grant.Granted = permit
 		return grant, nil, err
@@ -100,7 +100,7 @@ func (s *Service) ask(ctx context.Context, p proposal, grant authorized, verdict
 		}
 		grant.before, grant.intent = p.before.Link, s.intent(p)
 	}
-	grant.Granted, err = s.deps.Guard.Answer(context.WithoutCancel(ctx), grant.intent, seal, question, answer)
+	grant.Granted, err = s.deps.Guard.Answer(context.WithoutCancel(ctx), p.job.call.Principal, grant.intent, seal, question, answer)
 	return grant, nil, err
 }
 

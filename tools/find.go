@@ -41,7 +41,7 @@ func notGranted(j *job, found search.Result) string {
 	if len(found.Matches) == 0 {
 		return ""
 	}
-	if err := Authorize(j.call.Principal, found.Matches[0].Tool); err != nil {
+	if err := authorize(j.call.Principal, found.Matches[0].Tool); err != nil {
 		return " " + schemas.AsProblem(err).Message
 	}
 	return ""

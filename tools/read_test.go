@@ -248,7 +248,8 @@ func TestTenantsThatAreNotClear(t *testing.T) {
 		code      schemas.Code
 	}{
 		"several and none named": {`{}`, schemas.CodeTenantRequired},
-		"unknown":                {`{"tenant":"nowhere"}`, schemas.CodeUnknownTenant},
+		"unknown":                {`{"tenant":"nowhere.example"}`, schemas.CodeUnknownTenant},
+		"unknown or outside":     {`{"tenant":"nowhere"}`, schemas.CodeNotAllowed},
 		"outside the bound":      {`{"tenant":"adventure-works"}`, schemas.CodeNotAllowed},
 		"unknown credential":     {`{"tenant":"contoso","credential":"other"}`, schemas.CodeUnknownCredential},
 		"unknown argument":       {`{"tenent":"contoso"}`, schemas.CodeUnknownArgument},

@@ -35,7 +35,7 @@ func (s *Service) addResources(m *mcpserver.MCPServer) {
 	m.AddResourceTemplate(mcp.NewResourceTemplate(resourceLink, "link", mcp.WithTemplateTitle("Partner link of a tenant"), mcp.WithTemplateMIMEType(mimeJSON),
 		mcp.WithTemplateDescription("The partner link of our identity in a tenant, as check_partner_link answers.")), s.readLink)
 	m.AddResourceTemplate(mcp.NewResourceTemplate(resourceSchemas, "schemas", mcp.WithTemplateTitle("Full schemas of a tool"), mcp.WithTemplateMIMEType(mimeJSON),
-		mcp.WithTemplateDescription("The input schema and the whole answer schema of a tool; tools/list shows a shallow one.")), readSchemas)
+		mcp.WithTemplateDescription("The input schema and the whole answer schema of a tool; tools/list shows a shallow one.")), s.readSchemas)
 }
 
 func (s *Service) readTenants(ctx context.Context, request mcp.ReadResourceRequest) ([]mcp.ResourceContents, error) {
@@ -53,9 +53,9 @@ func (s *Service) readCall(ctx context.Context, request mcp.ReadResourceRequest,
 	return contents(request, mimeJSON, string(raw(result.Envelope))), nil
 }
 
-func readSchemas(_ context.Context, request mcp.ReadResourceRequest) ([]mcp.ResourceContents, error) {
+func (s *Service) readSchemas(ctx context.Context, request mcp.ReadResourceRequest) ([]mcp.ResourceContents, error) {
 	op, ok := schemas.Lookup(variable(request, "tool"))
-	if !ok {
+	if !ok || !s.deps.Guard.Confine(PrincipalOf(ctx)).Grant.Allows(op) {
 		return nil, fmt.Errorf("%w: %s", mcp.ErrResourceNotFound, schemas.AsProblem(unknownTool(variable(request, "tool"))).Message)
 	}
 	both, err := json.MarshalIndent(map[string]any{"input": op.InputSchema(), "answer": op.AnswerSchema()}, "", "  ")

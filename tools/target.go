@@ -48,10 +48,7 @@ func (s *Service) admit(ctx context.Context, j *job, tenant schemas.Tenant, part
 		op.Effect = schemas.EffectRead
 	}
 	ctx, ended := s.deps.Observer.Step(ctx, stepGuard)
-	err := s.deps.Guard.Admit(ctx, guard.Subject{
-		Operation: op, Caller: j.call.Principal.Caller, Grant: j.call.Principal.Grant, Token: j.call.Principal.Token, Revalidate: j.call.Principal.Revalidate,
-		Tenant: tenant.Name, Labels: tenant.Labels, PartnerID: partnerID, Expected: tenant.ExpectedPartnerID,
-	})
+	_, err := s.deps.Guard.Admit(ctx, guard.Subject{Operation: op, By: j.call.Principal, Tenant: tenant, PartnerID: partnerID})
 	ended(err)
 	return err
 }
@@ -61,7 +58,11 @@ func (s *Service) admit(ctx context.Context, j *job, tenant schemas.Tenant, part
 // everywhere, so the first does.
 func (s *Service) tenant(j *job, ref string) (schemas.Tenant, error) {
 	if ref != "" {
-		return s.deps.Directory.Resolve(ref, j.call.Principal.Grant.Sees())
+		tenant, err := s.deps.Directory.Resolve(ref, j.call.Principal.Grant.Sees())
+		if outside := s.deps.Guard.Bounds().Outside(ref); err != nil && outside != nil {
+			return schemas.Tenant{}, outside
+		}
+		return tenant, err
 	}
 	tenants, err := s.visible(j.call.Principal)
 	if err != nil {
@@ -82,7 +83,7 @@ func (s *Service) tenant(j *job, ref string) (schemas.Tenant, error) {
 // noTenants tells the operator what to do, and a caller no more than that there
 // is nothing here for it.
 func noTenants(p guard.Principal) error {
-	if p.Grant.Everywhere() {
+	if slices.Contains(p.Grant.Tenants, guard.AllTenants) {
 		return schemas.NewProblem(schemas.CodeDirectoryEmpty, "The directory of this server holds no tenant.")
 	}
 	return schemas.NewProblem(schemas.CodeDirectoryEmpty, "This caller was given no tenant of this server.",
@@ -96,8 +97,7 @@ func (s *Service) visible(p guard.Principal) ([]schemas.Tenant, error) {
 	if err != nil {
 		return nil, err
 	}
-	bounds := s.deps.Guard.Bounds()
-	return slices.DeleteFunc(tenants, func(t schemas.Tenant) bool { return !bounds.AllowsTenant(t.Name) || !p.Grant.AllowsTenant(t.Name) }), nil
+	return slices.DeleteFunc(tenants, func(t schemas.Tenant) bool { return !p.Grant.AllowsTenant(t.Name) }), nil
 }
 
 func someNames(tenants []schemas.Tenant) string {

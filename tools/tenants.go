@@ -97,7 +97,7 @@ func (s *Service) known(p guard.Principal, found []schemas.TenantRow) ([]schemas
 	for _, row := range found {
 		tenant, ok := byID[strings.ToLower(row.TenantID)]
 		switch {
-		case ok && (!s.deps.Guard.Bounds().AllowsTenant(tenant.Name) || !p.Grant.AllowsTenant(tenant.Name)), !ok && !p.Grant.Everywhere():
+		case ok && !p.Grant.AllowsTenant(tenant.Name), !ok && !p.Grant.Everywhere():
 			continue
 		case ok:
 			seen := row
@@ -149,7 +149,7 @@ func page(p guard.Principal, rows []schemas.TenantRow, in *schemas.ListTenantsIn
 }
 
 func nothingListed(p guard.Principal) string {
-	if p.Grant.Everywhere() {
+	if slices.Contains(p.Grant.Tenants, guard.AllTenants) {
 		return "No tenants: a person adds one with mcp-partner tenants add."
 	}
 	return "No tenants: this caller was given none of this server."

@@ -55,11 +55,11 @@ func TestATokenThatEndsStopsWhatHasNotBegun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	subject := guard.Subject{Operation: operationOf(schemas.ToolCheckPartnerLink), Caller: p.Caller, Grant: p.Grant, Token: p.Token, Tenant: "contoso"}
+	subject := guard.Subject{Operation: operationOf(schemas.ToolCheckPartnerLink), By: p, Tenant: schemas.Tenant{Name: "contoso"}}
 	if err := w.guard.Use(t.Context(), p); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.guard.Admit(t.Context(), subject); err != nil {
+	if _, err := w.guard.Admit(t.Context(), subject); err != nil {
 		t.Errorf("the last use does not hold for its own call: %v", err)
 	}
 	if _, err := w.guard.RevokeTokens(t.Context(), guard.TokenSelection{All: true}); err != nil {

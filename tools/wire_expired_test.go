@@ -12,7 +12,6 @@ import (
 	"mcp-partner/schemas"
 	"mcp-partner/server"
 	"mcp-partner/simulator"
-	"mcp-partner/tools"
 )
 
 // anyone lets everybody in as one caller.
@@ -70,7 +69,7 @@ func onEachWire(t *testing.T, ask guard.Approval, eras []wiretest.Era, test func
 }
 
 func (l *late) serving() *server.Server {
-	return server.New(server.Options{Name: "late", Version: "1", Registrar: l.service, Authorize: tools.Authorize})
+	return server.New(server.Options{Name: "late", Version: "1", Registrar: l.service, Authorize: l.service.Authorize})
 }
 
 func envelopeOf(t *testing.T, reply wiretest.Reply) schemas.Envelope {

@@ -41,7 +41,7 @@ func TestQuestionsOutliveARotation(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		granted, err := decider.Answer(t.Context(), intent, seal, question, guard.Answer{Action: guard.ActionAccept, Typed: "1234567"})
+		granted, err := decider.Answer(t.Context(), Trusted(intent.Caller), intent, seal, question, guard.Answer{Action: guard.ActionAccept, Typed: "1234567"})
 		if problem := schemas.AsProblem(err); problem != nil && problem.Code != want || problem == nil && (want != "" || granted.Record == 0) {
 			t.Errorf("after %d rotations: %v", rotations, err)
 		}

@@ -110,8 +110,8 @@ func (o *office) reports() {
 	}
 }
 
-// At a terminal the ID and the number are typed; what was confirmed once is gone
-// on with without being asked again.
+// At a terminal the ID and the number are typed. What was confirmed for the first
+// tenant is not gone on with in others.
 func TestATransitionIsConfirmedAtTheTerminal(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t)
@@ -122,15 +122,25 @@ func TestATransitionIsConfirmedAtTheTerminal(t *testing.T) {
 		}
 	}
 	s := o.at("transition", "--from", "7654321", "--to", "1234567", "--first", "1", "--allow-writes", "--approval", "requester")
-	s.expect("Replace partner ID 7654321 by 1234567 in 3 tenants?")
+	s.expect("Replace partner ID 7654321 by 1234567 in 1 tenant?")
+	s.expect("It covers the first 1 row and no more.")
 	s.expect("Type the new partner ID")
-	s.typeLine("1234567 3\n")
+	s.typeLine("1234567 1\n")
 	code, shown := s.end()
-	if code != exit.CodeDone || o.linkedTo("1234567") != 1 || !strings.Contains(shown, "Not begun yet: 2") {
+	if code != exit.CodeDone || o.linkedTo("1234567") != 1 || !strings.Contains(shown, "2 beyond first") {
 		t.Errorf("exit code %d, %d linked:\n%s", code, o.linkedTo("1234567"), shown)
 	}
 	run := regexp.MustCompile(`run_[0-9a-f]{18}`).FindString(shown)
 	o.must("transition", "--resume", run)
+	if n := o.linkedTo("1234567"); n != 1 {
+		t.Errorf("one tenant was approved, and %d are written after the run was resumed", n)
+	}
+	s = o.at("transition", "--from", "7654321", "--to", "1234567", "--allow-writes", "--approval", "requester")
+	s.expect("Replace partner ID 7654321 by 1234567 in 2 tenants?")
+	s.typeLine("1234567 2\n")
+	if code, shown := s.end(); code != exit.CodeDone {
+		t.Errorf("the others: exit code %d:\n%s", code, shown)
+	}
 	if list := o.must("tenants", "list"); o.linkedTo("1234567") != 3 || strings.Count(list, "1234567") != 3 {
 		t.Errorf("%d linked; the directory does not expect the new ID:\n%s", o.linkedTo("1234567"), list)
 	}

@@ -28,7 +28,7 @@ callers:
       tenant_id: 11111111-2222-3333-4444-555555555555
       group: aaaaaaaa-2222-3333-4444-555555555555
       tenants: [contoso, fab*]
-      partner_ids: [0123456]
+      partner_ids: [1234567]
     - {issuer: "https://login.example", subject: alice, tenants: "*", scopes: [partner.read], tools: [check_partner_link]}
     - {tenant_id: 11111111-2222-3333-4444-555555555555, object_id: bbbbbbbb-2222-3333-4444-555555555555, role: Partner.Reader, tenants: contoso}
 `)
@@ -44,7 +44,7 @@ callers:
 		Roles:        map[string][]guard.Scope{"Partner.Reader": {guard.ScopeRead}},
 		RolesClaim:   []string{"realm_access", "roles"}, GroupsClaim: []string{"teams"}, SharedAudiences: []string{"account"},
 		Grants: []auth.CallerGrant{
-			{Name: "finops", TenantID: tenant, Group: "aaaaaaaa-2222-3333-4444-555555555555", Tenants: []string{"contoso", "fab*"}, PartnerIDs: []string{"0123456"}},
+			{Name: "finops", TenantID: tenant, Group: "aaaaaaaa-2222-3333-4444-555555555555", Tenants: []string{"contoso", "fab*"}, PartnerIDs: []string{"1234567"}},
 			{Issuer: "https://login.example", Subject: "alice", Tenants: []string{"*"}, Scopes: []guard.Scope{guard.ScopeRead}, Tools: []string{"check_partner_link"}},
 			{TenantID: tenant, ObjectID: "bbbbbbbb-2222-3333-4444-555555555555", Role: "Partner.Reader", Tenants: []string{"contoso"}},
 		},

@@ -126,12 +126,12 @@ func TestWrongValuesAreNotRepeated(t *testing.T) {
 
 func TestLoad(t *testing.T) {
 	t.Parallel()
-	file, err := load(t, "\ufeff# a comment\nlog-level: debug\nallow-writes: true\npartner-ids: [0123456, \"7654321\"]\ntenants:\n  - contoso\n  - fab-*\n",
+	file, err := load(t, "\ufeff# a comment\nlog-level: debug\nallow-writes: true\npartner-ids: [1234567, \"7654321\"]\ntenants:\n  - contoso\n  - fab-*\n",
 		"log-level", "allow-writes", "partner-ids", "tenants")
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]string{"log-level": "debug", "allow-writes": "true", "partner-ids": "0123456,7654321", "tenants": "contoso,fab-*"}
+	want := map[string]string{"log-level": "debug", "allow-writes": "true", "partner-ids": "1234567,7654321", "tenants": "contoso,fab-*"}
 	if diff := cmp.Diff(want, file.values); diff != "" {
 		t.Errorf("values differ (-want +got):\n%s", diff)
 	}
@@ -260,7 +260,7 @@ func FuzzConfigFile(f *testing.F) {
 				t.Fatalf("key %q with error %v", key, err)
 			}
 		}
-		if _, ruleErr := guard.NewPolicy(file.policy); ruleErr != nil {
+		if _, ruleErr := guard.NewPolicy(guard.Options{Rules: file.policy}); ruleErr != nil {
 			t.Fatalf("a rule that means nothing was taken: %v", ruleErr)
 		}
 	})

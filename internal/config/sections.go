@@ -52,7 +52,7 @@ func (f *File) readPolicy(node *yaml.Node) error {
 		if err := readRule(item, i, &rules[i]); err != nil {
 			return err
 		}
-		if _, err := guard.NewPolicy(rules[:i+1]); err != nil {
+		if _, err := guard.NewPolicy(guard.Options{Rules: rules[:i+1]}); err != nil {
 			return fmt.Errorf("line %d: %s", item.Line, schemas.AsProblem(err).Message)
 		}
 	}

@@ -21,7 +21,7 @@ policy:
   - name: nightly
     operations: [register_partner, destroy]
     tenants: [fab*, "label:emea"]
-    partner_ids: [0123456, expected]
+    partner_ids: [1234567, expected]
     callers: night-*
     when: not_linked
     rate: 10 per 1h30m
@@ -33,7 +33,7 @@ policy:
 		t.Fatal(err)
 	}
 	want := []guard.Rule{
-		{Name: "nightly", Operations: []string{"register_partner", "destroy"}, Tenants: []string{"fab*", "label:emea"}, PartnerIDs: []string{"0123456", "expected"},
+		{Name: "nightly", Operations: []string{"register_partner", "destroy"}, Tenants: []string{"fab*", "label:emea"}, PartnerIDs: []string{"1234567", "expected"},
 			Callers: []string{"night-*"}, When: schemas.LinkNotLinked, Rate: &guard.Rate{Count: 10, Per: 90 * time.Minute}, Ruling: guard.RulingAllow},
 		{Name: "rule 2", Ruling: guard.RulingRequester},
 		{Name: "last", Ruling: guard.RulingApprover},

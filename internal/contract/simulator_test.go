@@ -262,7 +262,7 @@ func permitFor(t testing.TB, identity schemas.Identity, change armclient.Change)
 		t.Fatal(err)
 	}
 	identity.Tenant = "test"
-	granted, err := g.Unasked(t.Context(), guard.Intent{
+	granted, err := g.Unasked(t.Context(), guard.Principal{Caller: "test", Grant: guard.FullGrant()}, guard.Intent{
 		Caller: "test", Tool: toolOf(change.Kind), PartnerID: change.PartnerID, Identity: identity, Before: guard.SnapshotOf(change.Before),
 	})
 	if err != nil {

@@ -107,15 +107,7 @@ func (r *run) intent(kind armclient.ChangeKind, partnerID string, before schemas
 
 // rule asks bounds, freeze and policy.
 func (r *run) rule(ctx context.Context, intent guard.Intent) (guard.Verdict, error) {
-	op, _ := schemas.Lookup(intent.Tool)
-	w := r.Writer
-	if err := w.Guard.Admit(ctx, guard.Subject{
-		Operation: op, Caller: intent.Caller, Grant: w.Principal.Grant, Tenant: r.Tenant.Name, Labels: intent.Labels,
-		PartnerID: intent.PartnerID, Expected: intent.Expected,
-	}); err != nil {
-		return guard.Verdict{}, err
-	}
-	return w.Guard.Rule(ctx, intent)
+	return r.Writer.Guard.Admit(ctx, intent.Subject(r.Writer.Principal))
 }
 
 // permit gets the permit for one request. What the policy wants asked was
@@ -129,14 +121,14 @@ func (r *run) permit(ctx context.Context, intent guard.Intent) (guard.Granted, e
 	g := r.Writer.Guard
 	switch {
 	case verdict.Ruling == guard.RulingAllow:
-		return g.Unasked(ctx, intent)
+		return g.Unasked(ctx, r.Writer.Principal, intent)
 	case verdict.Ruling == guard.RulingRequester && r.Writer.confirmed:
 		_, seal, err := g.Ask(ctx, intent, verdict)
 		if err != nil {
 			return guard.Granted{}, err
 		}
 		question := guard.QuestionFor(intent)
-		return g.Answer(ctx, intent, seal, question, guard.Answer{Action: guard.ActionAccept, Typed: question.Expect})
+		return g.Answer(ctx, r.Writer.Principal, intent, seal, question, guard.Answer{Action: guard.ActionAccept, Typed: question.Expect})
 	default:
 		return guard.Granted{}, schemas.NewProblem(schemas.CodeApprovalDeclined, "This write was not confirmed with the run.")
 	}

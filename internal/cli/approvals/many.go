@@ -95,7 +95,7 @@ func planHead(u *term.UI, plan guard.Plan) {
 	u.Field("to", plan.To)
 	u.Field("strategy", string(plan.Strategy))
 	if plan.First > 0 {
-		u.Field("stops after", phrase.Count(plan.First, "tenant"))
+		u.Field("covers", "the first "+phrase.Count(plan.First, "row")+" and no more")
 	}
 	u.StyledField("not undone", term.Warn, plan.Undone())
 }

@@ -1,7 +1,6 @@
 package approvals
 
 import (
-	"context"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -35,7 +34,7 @@ token's hash. Exit codes: 0 for allow and ask, 3 for deny.`,
 		Example: `  mcp-partner policy test --tool update_partner --tenant contoso --partner-id 1234567 --caller stdio
   mcp-partner policy test --tool register_partner --tenant contoso --partner-id 1234567 --state not_linked --json`,
 		Args: cmdutil.NoArguments,
-		RunE: func(command *cobra.Command, _ []string) error { return runPolicyTest(command.Context(), deps, options) },
+		RunE: func(*cobra.Command, []string) error { return runPolicyTest(deps, options) },
 	}
 	flags := command.Flags()
 	flags.StringVar(&options.tool, "tool", "", "`NAME` of the tool")
@@ -48,12 +47,12 @@ token's hash. Exit codes: 0 for allow and ask, 3 for deny.`,
 	return command
 }
 
-func runPolicyTest(ctx context.Context, deps *cmdutil.Deps, o *policyTestOptions) error {
-	subject, err := subject(deps, o)
+func runPolicyTest(deps *cmdutil.Deps, o *policyTestOptions) error {
+	subject, err := subject(o)
 	if err != nil {
 		return err
 	}
-	verdict, err := verdict(ctx, deps, o, subject)
+	verdict, err := verdict(deps, o, subject)
 	if err != nil {
 		return err
 	}
@@ -67,7 +66,7 @@ func runPolicyTest(ctx context.Context, deps *cmdutil.Deps, o *policyTestOptions
 }
 
 // subject is the call that the flags describe.
-func subject(deps *cmdutil.Deps, o *policyTestOptions) (guard.Subject, error) {
+func subject(o *policyTestOptions) (guard.Subject, error) {
 	const next = "mcp-partner policy test --help"
 	op, ok := schemas.Lookup(o.tool)
 	state := schemas.LinkState(o.state)
@@ -89,29 +88,30 @@ func subject(deps *cmdutil.Deps, o *policyTestOptions) (guard.Subject, error) {
 		}
 	}
 	subject := guard.Subject{
-		Operation: op, Caller: guard.Caller(o.caller), Grant: guard.FullGrant(), Tenant: o.tenant, PartnerID: o.partnerID, Link: state,
+		Operation: op, By: app.Trusted(guard.Caller(o.caller)), Tenant: schemas.Tenant{Name: o.tenant}, PartnerID: o.partnerID, Link: state,
 	}
-	return subject, describe(deps, &subject)
+	return subject, nil
 }
 
-// describe adds what the directory knows of the tenant. One that it does not
-// know is judged by its name alone.
-func describe(deps *cmdutil.Deps, subject *guard.Subject) error {
+// describe adds what the directory knows of the tenant, and warns of names in
+// the policy that fit no tenant. A tenant that it does not know is looked at by its
+// name alone.
+func describe(deps *cmdutil.Deps, subject *guard.Subject, policy *guard.Policy) error {
 	a, err := deps.Open(app.KeyFiles{}, nil)
 	if err != nil {
 		return err
 	}
 	defer a.Close()
-	entry, err := a.Directory.Resolve(subject.Tenant)
+	a.WarnOfNames(policy, func(warning string) { fmt.Fprintf(deps.IO.Err, "mcp-partner: note: %s\n", term.Escape(warning)) })
+	entry, err := a.Directory.Resolve(subject.Tenant.Name)
 	if err != nil {
 		if err := unlessUnknown(err); err != nil {
 			return err
 		}
-		fmt.Fprintf(deps.IO.Err, "mcp-partner: note: the directory has no tenant %s, so labels and its expected partner ID match nothing\n", term.Escape(subject.Tenant))
+		fmt.Fprintf(deps.IO.Err, "mcp-partner: note: the directory has no tenant %s, so labels and its expected partner ID match nothing\n", term.Escape(subject.Tenant.Name))
 		return nil
 	}
-	tenant := entry.Tenant()
-	subject.Tenant, subject.Labels, subject.Expected = tenant.Name, tenant.Labels, tenant.ExpectedPartnerID
+	subject.Tenant = entry.Tenant()
 	return nil
 }
 
@@ -123,21 +123,18 @@ func unlessUnknown(err error) error {
 	return err
 }
 
-// verdict asks a guard that remembers nothing: bounds first, then the rules.
-func verdict(ctx context.Context, deps *cmdutil.Deps, o *policyTestOptions, subject guard.Subject) (guard.Verdict, error) {
+// verdict asks bounds and rules, which need no store.
+func verdict(deps *cmdutil.Deps, o *policyTestOptions, subject guard.Subject) (guard.Verdict, error) {
 	rules := o.guard.Rules()
 	rules.Rules = deps.Config.Policy()
-	decider, err := guard.New(rules)
+	policy, err := guard.NewPolicy(rules)
 	if err != nil {
 		return guard.Verdict{}, exit.AsUsage(err)
 	}
-	if problem := schemas.AsProblem(decider.Admit(ctx, subject)); problem != nil && problem.Code == schemas.CodeNotAllowed {
-		return guard.Verdict{Ruling: guard.RulingDeny, Rule: "bounds", Why: problem.Message}, nil
+	if err := describe(deps, &subject, policy); err != nil {
+		return guard.Verdict{}, err
 	}
-	if rules.Rules == nil && rules.AllowWrites && rules.Approval == guard.ApprovalNone && subject.Operation.Effect.Writes() {
-		return guard.Verdict{Ruling: guard.RulingAllow, Rule: "--approval none", Why: "the operator said so by flag"}, nil
-	}
-	return decider.Policy().Evaluate(subject), nil
+	return policy.Evaluate(subject), nil
 }
 
 func showVerdict(deps *cmdutil.Deps, verdict guard.Verdict, asJSON bool) error {

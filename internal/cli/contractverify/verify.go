@@ -137,7 +137,7 @@ func contractVerifier(ctx context.Context, deps *cmdutil.Deps, session *app.Sess
 		return nil, err
 	}
 	op, _ := schemas.Lookup(schemas.ToolCheckPartnerLink)
-	if err := session.Guard.Admit(ctx, guard.Subject{Operation: op, Caller: app.TerminalCaller, Grant: guard.FullGrant(), Tenant: tenant.Name, Labels: tenant.Labels}); err != nil {
+	if _, err := session.Guard.Admit(ctx, guard.Subject{Operation: op, By: app.Trusted(app.TerminalCaller), Tenant: tenant}); err != nil {
 		return nil, err
 	}
 	source, arm, kind, err := session.Clients.ARM(tenant.Name, credential)
@@ -163,7 +163,7 @@ func contractVerifier(ctx context.Context, deps *cmdutil.Deps, session *app.Sess
 
 // chosen finds tenant and credential as a call would.
 func chosen(s *app.Session, tenant, credential string) (schemas.Tenant, string, error) {
-	found, err := app.Directory{Directory: s.Directory, Health: s.Health}.Resolve(tenant, s.Guard.Bounds().AllowsTenant)
+	found, err := app.Directory{Directory: s.Directory, Health: s.Health}.Resolve(tenant, s.Guard.Confine(app.Trusted(app.TerminalCaller)).Grant.Sees())
 	if err != nil {
 		return schemas.Tenant{}, "", err
 	}

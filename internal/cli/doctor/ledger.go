@@ -38,7 +38,7 @@ func checkPolicy(deps *cmdutil.Deps) check {
 	if rules == nil {
 		return check{"policy", checkOK, "There is no policy in the config file; the flags --allow-writes and --approval decide.", ""}
 	}
-	policy, err := guard.NewPolicy(rules)
+	policy, err := guard.NewPolicy(guard.Options{Rules: rules})
 	if err != nil {
 		return failedCheck("policy", err, "mcp-partner policy test --help")
 	}

@@ -41,7 +41,7 @@ func (o *manyOptions) add(flags *pflag.FlagSet) {
 	flags.Var(&o.tenants, "tenants", "only these `TENANTS`: names or globs, with commas between (default: all)")
 	flags.Var(&o.labels, "labels", "only tenants with all of these `LABELS`")
 	flags.StringVar(&o.credential, "credential", "", "only the credential `NAME` of each tenant")
-	flags.IntVar(&o.first, "first", 0, "stop after `N` tenants; --resume goes on")
+	flags.IntVar(&o.first, "first", 0, "write in `N` rows at most; more takes another approval")
 	flags.BoolVar(&o.plan, "plan", false, "show what would be written where, and write nothing")
 	flags.StringVar(&o.resume, "resume", "", "go on with the `RUN`: complete or compensate what has begun, and begin the rest")
 	flags.StringVar(&o.run, "run", "", "show the `RUN` and write nothing")

@@ -110,6 +110,7 @@ func runServe(ctx context.Context, deps *cmdutil.Deps, o *serveOptions) error {
 	if deps.Config.Policy() != nil && o.guard.AllowWrites {
 		deps.Log.Warn("the policy in the config file decides; --allow-writes and --approval have no effect")
 	}
+	a.WarnOfNames(decider.Policy(), func(warning string) { deps.Log.Warn(warning) })
 	if o.http.address != "" {
 		return serveHTTP(ctx, deps, a, decider, service, &o.http, bound, pair)
 	}

@@ -2,7 +2,6 @@ package token
 
 import (
 	"context"
-	"path"
 	"slices"
 	"strings"
 	"time"
@@ -16,6 +15,7 @@ import (
 	"mcp-partner/internal/cli/term"
 	"mcp-partner/internal/config"
 	"mcp-partner/internal/exit"
+	"mcp-partner/internal/naming"
 	"mcp-partner/schemas"
 )
 
@@ -135,7 +135,7 @@ func expand(s *app.Session, patterns []string) ([]string, error) {
 	for _, pattern := range patterns {
 		found := false
 		for _, entry := range entries {
-			if ok, err := path.Match(strings.ToLower(pattern), strings.ToLower(entry.Name)); err == nil && ok {
+			if naming.Match(pattern, entry.Name) {
 				wanted[entry.Name], found = true, true
 			}
 		}

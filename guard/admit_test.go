@@ -1,0 +1,382 @@
+package guard_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"golang.org/x/text/unicode/norm"
+
+	"mcp-partner/guard"
+	"mcp-partner/schemas"
+)
+
+// spellings are names that a person reads as one.
+func spellings() [][]string {
+	return [][]string{
+		{"café", norm.NFD.String("café"), "CAFÉ", "ＣＡＦÉ"}, {"office", "oﬃce", "ＯＦＦＩＣＥ"}, {"strasse", "STRASSE", "straße"}, {"contoso", "Contoso"}, {"zebra", "ZEBRA"},
+	}
+}
+
+func TestADenialHoldsForEverySpellingOfAName(t *testing.T) {
+	t.Parallel()
+	for _, names := range spellings() {
+		for _, ruled := range names {
+			for _, entry := range names {
+				policy, err := guard.NewPolicy(guard.Options{Rules: []guard.Rule{{Tenants: []string{ruled}, Ruling: guard.RulingDeny}, {Ruling: guard.RulingRequester}}})
+				if err != nil {
+					t.Fatal(err)
+				}
+				subject := guard.Subject{Operation: operation(t, schemas.ToolRegisterPartner), By: by("stdio"), Tenant: schemas.Tenant{Name: entry}, PartnerID: "1234567", Link: schemas.LinkNotLinked}
+				if got := policy.Evaluate(subject); got.Ruling != guard.RulingDeny {
+					t.Errorf("%+q is denied, and %+q is answered by %s", ruled, entry, got.Ruling)
+				}
+				subject.Tenant = schemas.Tenant{Name: "other", Labels: []string{entry}}
+				labelled, err := guard.NewPolicy(guard.Options{Rules: []guard.Rule{{Tenants: []string{"label:" + ruled}, Ruling: guard.RulingDeny}, {Ruling: guard.RulingRequester}}})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got := labelled.Evaluate(subject); got.Ruling != guard.RulingDeny {
+					t.Errorf("the label %+q is denied, and %+q is answered by %s", ruled, entry, got.Ruling)
+				}
+			}
+		}
+	}
+}
+
+func TestEachRequestOfATransitionIsJudged(t *testing.T) {
+	t.Parallel()
+	transition := guard.Rule{Name: "transition", Operations: []string{schemas.ToolTransitionPartner}, Ruling: guard.RulingApprover}
+	deny := func(r guard.Rule) []guard.Rule {
+		r.Name, r.Ruling = "deny", guard.RulingDeny
+		return []guard.Rule{transition, r}
+	}
+	update, replace := guard.StrategyUpdate, guard.StrategyReplace
+	for name, test := range map[string]struct {
+		options  guard.Options
+		strategy guard.Strategy
+		denied   bool
+	}{
+		"nothing denied, update":        {guard.Options{Rules: []guard.Rule{transition}}, update, false},
+		"nothing denied, replace":       {guard.Options{Rules: []guard.Rule{transition}}, replace, false},
+		"removal of the old ID":         {guard.Options{Rules: deny(guard.Rule{Operations: []string{schemas.ToolRemovePartner}, PartnerIDs: []string{"7654321"}})}, replace, true},
+		"removal of another ID":         {guard.Options{Rules: deny(guard.Rule{Operations: []string{schemas.ToolRemovePartner}, PartnerIDs: []string{"5555555"}})}, replace, false},
+		"registration of the new ID":    {guard.Options{Rules: deny(guard.Rule{Operations: []string{schemas.ToolRegisterPartner}, PartnerIDs: []string{"1234567"}})}, replace, true},
+		"putting the old ID back":       {guard.Options{Rules: deny(guard.Rule{Operations: []string{schemas.ToolRegisterPartner}, PartnerIDs: []string{"7654321"}})}, replace, true},
+		"update of the old ID":          {guard.Options{Rules: deny(guard.Rule{Operations: []string{schemas.ToolUpdatePartner}, PartnerIDs: []string{"7654321"}})}, update, true},
+		"update to the new ID":          {guard.Options{Rules: deny(guard.Rule{Operations: []string{schemas.ToolUpdatePartner}, PartnerIDs: []string{"1234567"}})}, update, true},
+		"the old ID, whatever is done":  {guard.Options{Rules: deny(guard.Rule{PartnerIDs: []string{"7654321"}})}, update, true},
+		"all that nothing else allows":  {guard.Options{Rules: deny(guard.Rule{Operations: []string{"write", "destroy"}})}, replace, false},
+		"bounds without the old ID":     {guard.Options{AllowWrites: true, Bounds: guard.Bounds{PartnerIDs: []string{"1234567"}}}, replace, true},
+		"bounds with both IDs":          {guard.Options{AllowWrites: true, Bounds: guard.Bounds{PartnerIDs: []string{"1234567", "7654321"}}}, replace, false},
+		"bounds, and a PATCH of the ID": {guard.Options{AllowWrites: true, Bounds: guard.Bounds{PartnerIDs: []string{"1234567"}}}, update, false},
+	} {
+		g := newGuard(t, test.options)
+		plan := manyPlan(schemas.ToolTransitionPartner, 1, guard.StepUpdate)
+		if plan.Strategy = test.strategy; test.strategy == replace {
+			plan.Rows[0].Steps = []guard.Step{guard.StepRemove, guard.StepReplace}
+		}
+		if _, err := g.RulePlan(t.Context(), &plan, by("stdio")); err != nil {
+			t.Fatal(err)
+		}
+		if denied := plan.Rows[0].Finding == guard.FindingDenied; denied != test.denied || denied != (len(plan.Rows[0].Steps) == 0) {
+			t.Errorf("%s: %+v", name, plan.Rows[0])
+		}
+	}
+}
+
+func TestAnUpdateIsJudgedWithTheIDThatItReplaces(t *testing.T) {
+	t.Parallel()
+	g := newGuard(t, guard.Options{Rules: []guard.Rule{
+		{Name: "ours", PartnerIDs: []string{"1234567"}, Ruling: guard.RulingRequester}, {Name: "theirs", PartnerIDs: []string{"7654321"}, Ruling: guard.RulingDeny},
+	}})
+	if _, err := g.Admit(t.Context(), intent(schemas.ToolUpdatePartner).Subject(by("stdio"))); codeOf(err) != schemas.CodePolicyDenied {
+		t.Errorf("an ID that must not be touched was overwritten: %v", err)
+	}
+}
+
+func TestAPlanCoversItsFirstRowsAlone(t *testing.T) {
+	t.Parallel()
+	g := newGuard(t, guard.Options{AllowWrites: true})
+	plan := manyPlan(schemas.ToolEnsurePartnerLinks, 8, guard.StepCreate)
+	plan.First = 2
+	if _, err := g.RulePlan(t.Context(), &plan, by("stdio")); err != nil {
+		t.Fatal(err)
+	}
+	if requests, rows := plan.Writes(); requests != 2 || rows != 2 || plan.Rows[4].Finding != guard.FindingBeyondFirst || len(plan.Rows[4].Steps) != 0 {
+		t.Errorf("%d requests in %d rows: %+v", requests, rows, plan.Rows)
+	}
+	if text := guard.PlanQuestion(plan).Text; !strings.Contains(text, "in 2 tenants?") || !strings.Contains(text, "It covers the first 2 rows and no more.") {
+		t.Error(text)
+	}
+}
+
+func TestListsThatAreEmptyAdmitNothing(t *testing.T) {
+	t.Parallel()
+	none := []string{}
+	for name, o := range map[string]guard.Options{
+		"tools": {Bounds: guard.Bounds{Tools: none}}, "tenants": {Bounds: guard.Bounds{Tenants: none}}, "partner IDs": {Bounds: guard.Bounds{PartnerIDs: none}},
+		"operations of a rule": {Rules: []guard.Rule{{Operations: none, Ruling: guard.RulingRequester}}}, "tenants of a rule": {Rules: []guard.Rule{{Tenants: none, Ruling: guard.RulingRequester}}},
+		"partner IDs of a rule": {Rules: []guard.Rule{{PartnerIDs: none, Ruling: guard.RulingRequester}}}, "callers of a rule": {Rules: []guard.Rule{{Callers: none, Ruling: guard.RulingRequester}}},
+	} {
+		if _, err := guard.NewPolicy(o); codeOf(err) != schemas.CodeInvalidArgument {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	granted := guard.FullGrant()
+	granted.Tools = none
+	if granted.Allows(operation(t, schemas.ToolCheckPartnerLink)) {
+		t.Error("a grant with an empty list of tools allows one")
+	}
+	granted.PartnerIDs = none
+	if granted.AllowsPartner("1234567") {
+		t.Error("a grant with an empty list of partner IDs allows one")
+	}
+}
+
+func TestNamesThatFitNoTenantAreSaid(t *testing.T) {
+	t.Parallel()
+	policy, err := guard.NewPolicy(guard.Options{
+		Bounds: guard.Bounds{Tenants: []string{"con*", "nowhere"}},
+		Rules:  []guard.Rule{{Name: "closed", Tenants: []string{"label:Closed", "label:absent", "CAFÉ", "fabrikan"}, Ruling: guard.RulingDeny}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := policy.Warnings([]schemas.Tenant{{Name: "contoso", Labels: []string{"closed"}}, {Name: norm.NFD.String("café")}})
+	want := []string{
+		`--tenants names the tenant "nowhere", which fits no tenant of the directory.`,
+		`The policy's rule "closed" names the label "absent", which fits no tenant of the directory.`,
+		`The policy's rule "closed" names the tenant "fabrikan", which fits no tenant of the directory.`,
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("%q", got)
+	}
+}
+
+// world is what FuzzAdmit draws: who may do what, and a request.
+type world struct {
+	rand    *rand.Rand
+	options guard.Options
+	subject guard.Subject
+}
+
+func (w *world) one(of ...string) string { return of[w.rand.IntN(len(of))] }
+
+// some returns up to two of a list, and mostly no list.
+func (w *world) some(of ...string) []string {
+	if w.rand.IntN(4) != 0 {
+		return nil
+	}
+	return []string{w.one(of...), w.one(of...)}
+}
+
+func (w *world) most(of ...string) []string {
+	if w.rand.IntN(2) == 0 {
+		return nil
+	}
+	return []string{w.one(of...), w.one(of...)}
+}
+
+func (w *world) name() string { return w.one(spellings()[w.rand.IntN(3)]...) }
+
+func (w *world) patterns() []string {
+	return w.some(w.name(), w.name(), w.one("*", "c*", "*ce", "con?oso", "[cz]*", "label:Gold", "label:ｇｏｌｄ", "none"))
+}
+
+func (w *world) draw() {
+	ids := []string{"1234567", "7654321", "5555555"}
+	var tools []string
+	for _, op := range schemas.Catalogue() {
+		tools = append(tools, op.Name)
+	}
+	plain := func(list []string) []string {
+		return slices.DeleteFunc(list, func(p string) bool { return strings.HasPrefix(p, "label:") })
+	}
+	bounds := guard.Bounds{Tools: w.some(append(tools, tools[0])...), Tenants: plain(w.patterns()), PartnerIDs: w.some(ids...)}
+	if len(bounds.Tenants) == 0 {
+		bounds.Tenants = nil
+	}
+	var rules []guard.Rule
+	for i := range 1 + w.rand.IntN(4) {
+		rules = append(rules, guard.Rule{
+			Name: fmt.Sprint("rule ", i), Operations: w.most(schemas.ToolRegisterPartner, schemas.ToolUpdatePartner, schemas.ToolRemovePartner, schemas.ToolTransitionPartner, w.one(tools...), "read", "write", "destroy"),
+			Tenants: w.patterns(), PartnerIDs: w.most(append(ids, guard.Expected)...),
+			Callers: w.some("stdio", "token:*", "oidc:*"), When: schemas.LinkState(w.one("", "", "linked", "not_linked")),
+			Ruling: guard.Ruling(w.one("deny", "ask: requester", "ask: approver")),
+		})
+	}
+	w.options = guard.Options{Bounds: bounds, Rules: rules}
+	grant := guard.Grant{Scopes: guard.Scopes()[:w.rand.IntN(4)], Tools: w.some(tools...), Tenants: append(plain(w.patterns()), w.one("*", w.name())), PartnerIDs: w.some(ids...)}
+	if w.rand.IntN(3) > 0 {
+		grant = guard.FullGrant()
+	}
+	op, _ := schemas.Lookup(w.one(append(tools, schemas.ToolTransitionPartner, schemas.ToolTransitionPartner, schemas.ToolUpdatePartner, schemas.ToolRemovePartner)...))
+	w.subject = guard.Subject{
+		Operation: op, By: guard.Principal{Caller: guard.Caller(w.one("stdio", "token:nightly", "oidc:https://issuer.example/a:b")), Grant: grant},
+		Tenant: schemas.Tenant{Name: w.name(), Labels: w.some("gold", "GOLD", "other"), ExpectedPartnerID: w.one("", "1234567")},
+	}
+	if op.Effect.Writes() {
+		w.subject.Method = w.one(http.MethodPut, http.MethodPatch, http.MethodDelete)
+		w.subject.PartnerID, w.subject.Current = w.one(ids...), w.one(append(ids, "")...)
+		w.subject.Link = schemas.LinkState(w.one("linked", "not_linked", "deleted", "unknown"))
+	}
+}
+
+// seenAs is one way in which the rules look at a request.
+type seenAs struct {
+	op       string
+	effect   schemas.Effect
+	id       string
+	link     schemas.LinkState
+	specific bool
+}
+
+// fits is glob matching by regular expressions over folded text.
+func fits(pattern, name string) bool {
+	var expression strings.Builder
+	class := false
+	for _, r := range fold(pattern) {
+		switch {
+		case r == '[':
+			class = true
+			expression.WriteRune(r)
+		case r == ']':
+			class = false
+			expression.WriteRune(r)
+		case class:
+			expression.WriteRune(r)
+		case r == '*':
+			expression.WriteString(`.*`)
+		case r == '?':
+			expression.WriteString(`.`)
+		default:
+			expression.WriteString(regexp.QuoteMeta(string(r)))
+		}
+	}
+	return regexp.MustCompile(`^(?s:` + expression.String() + `)$`).MatchString(fold(name))
+}
+
+// fold knows the spellings above, one by one.
+func fold(text string) string {
+	return strings.NewReplacer("ß", "ss").Replace(strings.ToLower(norm.NFKC.String(text)))
+}
+
+func anyFits(patterns []string, name string) bool {
+	return slices.ContainsFunc(patterns, func(p string) bool { return fits(p, name) })
+}
+
+// reference decides as docs/policy.md says, one sentence after the other.
+func (w *world) reference() string {
+	s, grant, bounds := w.subject, w.subject.By.Grant, w.options.Bounds
+	writes := s.Operation.Effect.Writes()
+	scope := map[schemas.Effect]guard.Scope{schemas.EffectRead: guard.ScopeRead, schemas.EffectWrite: guard.ScopeWrite, schemas.EffectDestroy: guard.ScopeChange}[s.Operation.Effect]
+	given := slices.Contains(grant.Scopes, scope) ||
+		s.Operation.Name == schemas.ToolGetApproval && (slices.Contains(grant.Scopes, guard.ScopeWrite) || slices.Contains(grant.Scopes, guard.ScopeChange))
+	for _, bad := range []bool{
+		!given, grant.Tools != nil && !slices.Contains(grant.Tools, s.Operation.Name), bounds.Tools != nil && !slices.Contains(bounds.Tools, s.Operation.Name),
+		!anyFits(grant.Tenants, s.Tenant.Name), bounds.Tenants != nil && !anyFits(bounds.Tenants, s.Tenant.Name),
+		writes && grant.PartnerIDs != nil && !slices.Contains(grant.PartnerIDs, s.PartnerID), writes && bounds.PartnerIDs != nil && !slices.Contains(bounds.PartnerIDs, s.PartnerID),
+	} {
+		if bad {
+			return "refused"
+		}
+	}
+	answer := ""
+	for _, as := range w.views() {
+		ruling, specific := w.firstRule(as)
+		if answer == "" || ruling == "refused" && specific && as.specific {
+			answer = ruling
+		}
+	}
+	return answer
+}
+
+// views are the call itself, the single call that sends the same request, and both
+// with the ID that is lost.
+func (w *world) views() []seenAs {
+	s := w.subject
+	views := []seenAs{{s.Operation.Name, s.Operation.Effect, s.PartnerID, s.Link, false}}
+	if s.Method == "" {
+		return views
+	}
+	single := map[string]seenAs{
+		http.MethodPut:    {schemas.ToolRegisterPartner, schemas.EffectWrite, s.PartnerID, schemas.LinkNotLinked, true},
+		http.MethodPatch:  {schemas.ToolUpdatePartner, schemas.EffectDestroy, s.PartnerID, schemas.LinkLinked, true},
+		http.MethodDelete: {schemas.ToolRemovePartner, schemas.EffectDestroy, s.PartnerID, schemas.LinkLinked, true},
+	}[s.Method]
+	if single.op != s.Operation.Name {
+		views = append(views, single)
+	}
+	for _, view := range slices.Clone(views) {
+		if s.Current != "" && s.Current != s.PartnerID {
+			view.id, view.specific = s.Current, true
+			views = append(views, view)
+		}
+	}
+	return views
+}
+
+func (w *world) firstRule(as seenAs) (ruling string, specific bool) {
+	s := w.subject
+	for _, r := range w.options.Rules {
+		op, _ := schemas.Lookup(as.op)
+		named := r.Operations == nil || slices.Contains(r.Operations, as.op) || slices.Contains(r.Operations, string(as.effect))
+		for _, does := range op.Does {
+			named = named || r.Ruling == guard.RulingDeny && slices.Contains(r.Operations, does)
+		}
+		tenant := r.Tenants == nil || anyFits(r.Tenants, s.Tenant.Name)
+		for _, label := range s.Tenant.Labels {
+			tenant = tenant || anyFits(r.Tenants, "label:"+label)
+		}
+		id := r.PartnerIDs == nil || slices.Contains(r.PartnerIDs, as.id) ||
+			slices.Contains(r.PartnerIDs, guard.Expected) && as.id != "" && as.id == s.Tenant.ExpectedPartnerID
+		if !named || !tenant || !id || r.Callers != nil && !anyFits(r.Callers, string(s.By.Caller)) {
+			continue
+		}
+		unlinked := as.link == "not_linked" || as.link == "deleted"
+		switch {
+		case r.When == "", r.When == as.link, r.When == "not_linked" && unlinked:
+			if r.Ruling == guard.RulingDeny {
+				return "refused", r.PartnerIDs != nil || slices.Contains(r.Operations, as.op)
+			}
+			return string(r.Ruling), false
+		case as.link == "" || as.link == "unknown":
+			if s.Operation.Effect.Writes() {
+				return "refused", false
+			}
+			return string(guard.RulingDeny), false // nothing was read yet: the call may go on and read
+		}
+	}
+	if s.Operation.Effect.Writes() {
+		return "refused", false
+	}
+	return string(guard.RulingAllow), false
+}
+
+// FuzzAdmit compares Admit with a slow, obvious reference.
+func FuzzAdmit(f *testing.F) {
+	for seed := range uint64(3000) {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, seed uint64) {
+		w := &world{rand: rand.New(rand.NewPCG(seed, 1))}
+		w.draw()
+		g, err := guard.New(w.options)
+		if err != nil {
+			t.Fatalf("%v: %+v", err, w.options)
+		}
+		verdict, err := g.Admit(t.Context(), w.subject)
+		got := string(verdict.Ruling)
+		if err != nil {
+			got = "refused"
+		}
+		if want := w.reference(); got != want {
+			t.Errorf("%s (%s, %v), want %s\n%+v\n%+v", got, verdict.Rule, err, want, w.options, w.subject)
+		}
+	})
+}

@@ -1,0 +1,81 @@
+package guard
+
+import (
+	"net/http"
+
+	"mcp-partner/schemas"
+)
+
+// Subject is what every decision is about: one request that would leave, or a
+// call before its requests are known. Names in it are compared by
+// naming.Match alone.
+type Subject struct {
+	// Operation is the tool that is called.
+	Operation schemas.Operation
+	// By is who calls, with what that caller was given.
+	By Principal
+	// Tenant is the directory's entry; the zero value as long as it is not known.
+	Tenant schemas.Tenant
+	// Method is the request's: PUT, PATCH or DELETE. It is "" for a read, and for
+	// a call whose requests are not known yet.
+	Method string
+	// PartnerID is the ID in the request's URL, Current the one that is linked and
+	// would be lost; "" where there is none or it is not known.
+	PartnerID, Current string
+	// Link is the state seen, or "" where nothing has been read yet.
+	Link schemas.LinkState
+}
+
+// undecided is a call for many tenants, each of which is asked about on its own
+// once its ID is known.
+func (s Subject) undecided() bool { return s.Tenant.Name == "" && s.PartnerID == "" }
+
+// single returns the subject as a call of the tool that sends such a request in
+// one tenant: what a rule denies there is denied in a batch as well.
+func (s Subject) single() (Subject, bool) {
+	tool := map[string]string{
+		http.MethodPut: schemas.ToolRegisterPartner, http.MethodPatch: schemas.ToolUpdatePartner, http.MethodDelete: schemas.ToolRemovePartner,
+	}[s.Method]
+	op, ok := schemas.Lookup(tool)
+	if !ok || op.Name == s.Operation.Name {
+		return Subject{}, false
+	}
+	s.Operation = op
+	s.Link = schemas.LinkLinked
+	if s.Method == http.MethodPut {
+		s.Link = schemas.LinkNotLinked
+	}
+	return s, true
+}
+
+// lost returns the subject with the ID that the request would take away.
+func (s Subject) lost() (Subject, bool) {
+	if s.Current == "" || s.Current == s.PartnerID {
+		return Subject{}, false
+	}
+	s.PartnerID = s.Current
+	return s, true
+}
+
+// Subject returns what is decided about the intent of a caller.
+func (i Intent) Subject(by Principal) Subject {
+	op, _ := schemas.Lookup(i.Tool)
+	return Subject{
+		Operation: op, By: by, Method: i.Method(), PartnerID: i.PartnerID, Current: i.Before.PartnerID, Link: i.Before.State,
+		Tenant: schemas.Tenant{Name: i.Identity.Tenant, TenantID: i.Identity.TenantID, Labels: i.Labels, ExpectedPartnerID: i.Expected},
+	}
+}
+
+// subjects are what is decided about a row before anything is written in its
+// tenant: each of its requests, and the one that puts a removed link back.
+func (p Plan) subjects(row PlanRow, by Principal) []Subject {
+	steps := row.Steps
+	if p.Strategy == StrategyReplace && len(steps) > 0 {
+		steps = append(steps[:len(steps):len(steps)], StepRestore)
+	}
+	subjects := make([]Subject, len(steps))
+	for i, step := range steps {
+		subjects[i] = p.intentOf(row, step).Subject(by)
+	}
+	return subjects
+}
