@@ -70,6 +70,10 @@ func (approving) Authenticate(ctx context.Context, token string) (guard.Principa
 
 func TestApprovalsOverHTTPStandBehindTheGates(t *testing.T) {
 	t.Parallel()
+	wiretest.OverEachHTTP(t, approvalsBehindTheGates)
+}
+
+func approvalsBehindTheGates(t *testing.T, start wiretest.Starter) {
 	const approve = `{"decision":"approve","digest":"00"}`
 	for name, test := range map[string]struct {
 		method, path, body string
@@ -111,8 +115,8 @@ func TestApprovalsOverHTTPStandBehindTheGates(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			d := &fakeApprovals{}
-			c := wiretest.StartHTTP(t, newServer(newFixtures(), nil), server.HTTPOptions{Bearer: approving{}, Approvals: d}, goodToken+"-approver")
-			r, err := http.NewRequestWithContext(t.Context(), test.method, "http://"+c.Addr+test.path, strings.NewReader(test.body))
+			c := start(t, newServer(newFixtures(), nil), server.HTTPOptions{Bearer: approving{}, Approvals: d}, goodToken+"-approver")
+			r, err := http.NewRequestWithContext(t.Context(), test.method, c.Base+test.path, strings.NewReader(test.body))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -19,11 +19,10 @@ import (
 // and ahead of its answer; an onlooker with an open subscription gets nothing.
 func TestHTTPSixteenCallersDoNotMeet(t *testing.T) {
 	t.Parallel()
-	for _, era := range wiretest.Eras() {
-		t.Run(string(era), func(t *testing.T) {
-			t.Parallel()
+	wiretest.OverEachHTTP(t, func(t *testing.T, start wiretest.Starter) {
+		for _, era := range wiretest.Eras() {
 			f := newFixtures()
-			c := startHTTP(t, f)
+			c := start(t, newServer(f, nil), httpOptions(), goodToken)
 			c.Bearer = goodToken + "-onlooker"
 			onlooker := openStream(t, c)
 			var callers sync.WaitGroup
@@ -36,8 +35,8 @@ func TestHTTPSixteenCallersDoNotMeet(t *testing.T) {
 			if err != nil || strings.Contains(string(rest), "caller-") || strings.Contains(string(rest), "notifications/progress") || strings.Contains(string(rest), "notifications/message") {
 				t.Errorf("the onlooker got %q, %v", rest, err)
 			}
-		})
-	}
+		}
+	})
 }
 
 // callAlone makes eight calls as one caller and looks at every message that

@@ -17,14 +17,16 @@ import (
 
 func TestHTTPManyCallsAtOnce(t *testing.T) {
 	t.Parallel()
-	for _, era := range wiretest.Eras() {
-		for _, tool := range []string{"notify", "classic"} {
-			t.Run(string(era)+"/"+tool, func(t *testing.T) {
-				t.Parallel()
-				manyCalls(t, startHTTP(t, newFixtures()), era, tool)
-			})
+	wiretest.OverEachHTTP(t, func(t *testing.T, start wiretest.Starter) {
+		for _, era := range wiretest.Eras() {
+			for _, tool := range []string{"notify", "classic"} {
+				t.Run(string(era)+"/"+tool, func(t *testing.T) {
+					t.Parallel()
+					manyCalls(t, start(t, newServer(newFixtures(), nil), httpOptions(), goodToken), era, tool)
+				})
+			}
 		}
-	}
+	})
 }
 
 // manyCalls has 300 clients that all use the same request ID, told apart by
@@ -226,11 +228,10 @@ func TestHTTPHandlersSeeTheCallerAndNoCredential(t *testing.T) {
 
 func TestHTTPForeignCancelIsDropped(t *testing.T) {
 	t.Parallel()
-	for _, era := range wiretest.Eras() {
-		t.Run(string(era), func(t *testing.T) {
-			t.Parallel()
+	wiretest.OverEachHTTP(t, func(t *testing.T, start wiretest.Starter) {
+		for _, era := range wiretest.Eras() {
 			f := newFixtures()
-			c := startHTTP(t, f)
+			c := start(t, newServer(f, nil), httpOptions(), goodToken)
 			answered := make(chan wiretest.Answer, 1)
 			request := c.NewRequest(era.Call(1, "block", wiretest.Object{"text": "survivor"}))
 			go func() {
@@ -245,8 +246,8 @@ func TestHTTPForeignCancelIsDropped(t *testing.T) {
 			}
 			close(f.release)
 			wantText(t, (<-answered).Last(t), "survivor")
-		})
-	}
+		}
+	})
 }
 
 func TestHTTPHangingUpCancels(t *testing.T) {
