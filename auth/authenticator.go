@@ -88,7 +88,7 @@ func cmpOr(f, otherwise func() time.Time) func() time.Time {
 }
 
 // azureAudiences are names of Azure's own services, for which anybody's tool gets
-// tokens every day: whoever accepted those would accept them all.
+// tokens every day: accepting one would accept them all.
 func azureAudiences() []string {
 	return []string{
 		"https://management.azure.com", "https://management.core.windows.net", "https://graph.microsoft.com", "https://graph.windows.net",

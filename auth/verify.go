@@ -78,7 +78,7 @@ type audiences struct {
 }
 
 // check wants a token for this server. What is also good elsewhere could be
-// used here by whoever got it there.
+// replayed here.
 func (a audiences) check(c claims) error {
 	named := 0
 	for _, audience := range c.list("aud") {

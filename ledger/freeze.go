@@ -147,8 +147,8 @@ func (l *Ledger) exists() bool {
 }
 
 // markName is the file that stands for a freeze of reads. It holds where the
-// ledger cannot be opened or was removed, and where the two disagree: whoever
-// lifts a freeze has to lift both.
+// ledger cannot be opened or was removed, and where the two disagree: lifting
+// a freeze lifts both.
 const markName = "ledger.frozen"
 
 // maxMark bounds what is read of it, in bytes.

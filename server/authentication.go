@@ -37,11 +37,11 @@ type ResourceServer interface {
 type denial interface {
 	error
 	Description() string
-	// RetryAfter is above 0 where the token could not be verified at present.
+	// RetryAfter is above 0 where the token cannot be verified now.
 	RetryAfter() time.Duration
 }
 
-// authenticate has an access token judged by the resource server alone.
+// authenticate lets the resource server alone decide on an access token.
 func (t *httpTransport) authenticate(r *http.Request, token string) (guard.Principal, error) {
 	switch {
 	case t.issued(token):
@@ -135,7 +135,7 @@ func authority(host string) string {
 	return name + ":" + port
 }
 
-// serveMetadata answers anybody, for whoever has no token yet asks here.
+// serveMetadata answers everybody: clients without a token ask here.
 func (t *httpTransport) serveMetadata(w http.ResponseWriter, r *http.Request) {
 	if t.opts.OAuth == nil {
 		nothingHere().write(w)
@@ -175,8 +175,8 @@ func (t *httpTransport) stepUp(r *http.Request, p *post) *refusal {
 	return refused.with("WWW-Authenticate", t.challenge(r, "insufficient_scope", "the tool needs a scope that the token lacks", t.neededScopes(missing)))
 }
 
-// neededScopes names what a call needs, and reading with it: whoever writes
-// reads before and after, and a client may keep only what it was told last.
+// neededScopes names what a call needs, and reading with it: a write
+// reads before and after, and a client may keep only the scopes named last.
 func (t *httpTransport) neededScopes(missing guard.Scope) string {
 	read, other := t.opts.OAuth.ScopeName(guard.ScopeRead), t.opts.OAuth.ScopeName(missing)
 	if read == other || read == "" || other == "" {

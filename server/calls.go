@@ -36,32 +36,32 @@ type call struct {
 }
 
 // Notify implements tools.Notifier. The lock keeps it ahead of the answer.
-func (k *call) Notify(method string, params any) error {
-	line, err := encodeNotification(method, params, k.level())
+func (c *call) Notify(method string, params any) error {
+	line, err := encodeNotification(method, params, c.level())
 	if err != nil || line == nil {
 		return err
 	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.answered {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.answered {
 		return errAnswered
 	}
-	return k.out.write(line)
+	return c.out.write(line)
 }
 
 // answer writes the response, once. A call that the client cancelled gets
 // none, as the protocol wants. The ID is free before the client can see the
 // answer, because it may use it again at once.
-func (k *call) answer(line []byte) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.answered {
+func (c *call) answer(line []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.answered {
 		return
 	}
-	k.answered = true
-	k.of.forget(k)
-	if k.key != "" && !errors.Is(context.Cause(k.ctx), errCancelled) {
-		_ = k.out.write(line) // the loop watches out for broken output
+	c.answered = true
+	c.of.forget(c)
+	if c.key != "" && !errors.Is(context.Cause(c.ctx), errCancelled) {
+		_ = c.out.write(line) // the loop watches out for broken output
 	}
 }
 

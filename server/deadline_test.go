@@ -69,7 +69,7 @@ func (c *timedConn) Write(p []byte) (int, error) {
 	return c.Conn.Write(p)
 }
 
-// Whoever does not take an answer must not hold its connection for ever, whatever
+// A client that takes no answer must not hold its connection for ever, whatever
 // the answer is.
 func TestNoAnswerWaitsForEver(t *testing.T) {
 	t.Parallel()

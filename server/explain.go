@@ -185,7 +185,7 @@ func errorTypes(err error) string {
 }
 
 // panicked logs a panic without its value, which may hold an argument; errors
-// of the runtime never do. It returns what the client is told.
+// of the runtime never do. It returns the answer for the client.
 func (s *Server) panicked(ctx context.Context, method string, value any) *rpcError {
 	reason := fmt.Sprintf("%T", value)
 	if err, ok := value.(runtime.Error); ok {

@@ -43,8 +43,8 @@ func (r *refusal) write(w http.ResponseWriter) {
 	_, _ = w.Write(append(r.err.encode(), '\n')) // a client that left needs no answer
 }
 
-// checkRequest looks at everything that can be judged before anybody has been
-// identified or a byte of the body read.
+// checkRequest checks everything that needs neither the caller nor a byte of the
+// body.
 func (t *httpTransport) checkRequest(r *http.Request) *refusal {
 	return firstError(r, t.checkHost, t.checkOrigin, checkMethod, checkContentType, checkContentEncoding, checkAccept, t.checkLength)
 }

@@ -88,7 +88,7 @@ type HTTPOptions struct {
 	// Approvals is where callers with the approver's scope decide, below
 	// /approvals; nil means that nobody can here.
 	Approvals ApprovalsAPI
-	// OnAnswer is told the status of each request to /mcp that was answered. It
+	// OnAnswer gets the status of each request to /mcp that was answered. It
 	// must not block.
 	OnAnswer func(status int)
 }

@@ -93,8 +93,8 @@ func http2Limits() *http.HTTP2Config {
 // impatient keeps net/http from waiting for clients for as long as they like.
 // After the handler has returned it would wait for the rest of a body that nobody
 // reads, such as that of a request which is refused, and for a client that takes
-// no answer, and nobody could push such a connection out of its place. Whoever
-// reads a body, or writes an answer of some length, sets a deadline of its own.
+// no answer, and nobody could push such a connection out of its place. A
+// handler that reads a body or writes a long answer sets its own deadline.
 func impatient(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// Without a body the deadline would end the call; over HTTP/2 nobody waits

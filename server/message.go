@@ -108,8 +108,8 @@ func firstInvalid(raw []byte) int {
 }
 
 // nestedTooDeep tells whether a message that cannot be read goes deeper than
-// the limit. It is no parser: text that is broken before that is told by the
-// depth too, which is as much in need of mending.
+// the limit. It does not parse: text that is broken before that depth is
+// reported as too deep, which is wrong with it as well.
 func nestedTooDeep(raw []byte) bool {
 	depth, quoted := 0, false
 	for i := 0; i < len(raw); i++ {

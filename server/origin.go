@@ -8,7 +8,7 @@ import (
 )
 
 // What web pages of an allowed origin may send, and may see of an answer. A
-// browser lets them do neither unless it is told (CORS).
+// browser allows neither without these headers (CORS).
 const (
 	pageMethods = "GET, POST"
 	pageHeaders = "Accept, Authorization, Content-Type, Last-Event-ID, Mcp-Method, Mcp-Name, Mcp-Protocol-Version, Mcp-Session-Id, Traceparent, Tracestate"
@@ -40,7 +40,7 @@ func (t *httpTransport) admitPage(w http.ResponseWriter, r *http.Request) (answe
 	return true
 }
 
-// crossOrigin fails closed on an origin that is none: it is not trusted.
+// crossOrigin trusts no origin that cannot be parsed.
 func (s *Server) crossOrigin(origins []string) *http.CrossOriginProtection {
 	protection := http.NewCrossOriginProtection()
 	for _, origin := range origins {

@@ -43,7 +43,7 @@ func (t *httpTransport) dispatch(w http.ResponseWriter, r *http.Request, p *post
 		t.takeResponse(w, p)
 	case m.isCancel():
 		// Request IDs of all clients meet in mcp-go's one anonymous session.
-		// Whoever wants to cancel a request hangs up.
+		// A client cancels a request by hanging up.
 		w.WriteHeader(http.StatusAccepted)
 	default:
 		t.forward(w, r, p)
@@ -93,7 +93,7 @@ func (t *httpTransport) forward(w http.ResponseWriter, r *http.Request, p *post)
 
 // checkRevision refuses a header that names a revision nobody speaks, which
 // mcp-go would refuse in plain text. A message that belongs to 2026-07-28 is
-// judged together with its _meta, by mcp-go, and initialize negotiates.
+// checked with its _meta by mcp-go, and initialize negotiates.
 func checkRevision(r *http.Request, m *message) *rpcError {
 	version := r.Header.Get(mcp.HeaderProtocolVersion)
 	if version == "" || mcp.IsValidProtocolVersion(version) || m.modern() || m.method == string(mcp.MethodInitialize) {

@@ -40,7 +40,7 @@ type Options struct {
 	Registrar    Registrar
 	Completions  Completions
 	// Authorize decides which tools a caller is shown, before any is called; nil
-	// shows all. What a call may do is judged in its own path.
+	// shows all. What a call may do is checked in its own path.
 	Authorize Authorize
 	// Remote makes a request part of the trace that it names, by its _meta and
 	// its headers; nil ignores both. header is nil on stdio.
