@@ -40,7 +40,7 @@ type KeySource struct {
 	IdentityFile string
 	// PassphraseFile holds a passphrase; one newline at its end is not part of it.
 	PassphraseFile string
-	// Terminal asks for a passphrase; nil means the process's terminal device.
+	// Terminal asks for a passphrase; with nil a passphrase is refused.
 	Terminal Prompter
 }
 
@@ -65,7 +65,15 @@ func (k KeySource) prompter() Prompter {
 	if k.Terminal != nil {
 		return k.Terminal
 	}
-	return terminal{}
+	return noTerminal{}
+}
+
+// noTerminal is where nobody can be asked.
+type noTerminal struct{}
+
+// Passphrase implements Prompter.
+func (noTerminal) Passphrase(context.Context, string) ([]byte, error) {
+	return nil, schemas.NewProblem(schemas.CodeVaultLocked, "The vault is protected by a passphrase, and there is no terminal to ask on.")
 }
 
 // key opens and closes one vault.

@@ -5,9 +5,7 @@ package vault
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,8 +13,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"github.com/creack/pty"
 
 	"mcp-partner/internal/roomtest"
 	"mcp-partner/internal/sealed"
@@ -36,8 +32,6 @@ func TestMain(m *testing.M) {
 		os.Exit(m.Run())
 	case "writer":
 		os.Exit(playWriter(os.Getenv(dirVariable)))
-	case "opener":
-		os.Exit(playOpener(os.Getenv(dirVariable)))
 	}
 	os.Exit(3)
 }
@@ -64,21 +58,6 @@ func playWriter(dir string) int {
 		}
 		fmt.Println(n)
 	}
-}
-
-// playOpener opens the vault with what the terminal device gives.
-func playOpener(dir string) int {
-	store, err := OpenVault(dir, KeySource{}, nil)
-	if err == nil {
-		err = store.Open(context.Background())
-	}
-	var problem *schemas.Problem
-	if errors.As(err, &problem) {
-		fmt.Println("problem", problem.Code)
-		return 0
-	}
-	fmt.Println("opened")
-	return 0
 }
 
 func child(tb testing.TB, role, dir string) *exec.Cmd {
@@ -151,68 +130,6 @@ func killedWriter(tb testing.TB, dir string, writes int, after time.Duration) in
 	return last
 }
 
-func passphraseVault(tb testing.TB) string {
-	tb.Helper()
-	dir := roomtest.StateDir(tb)
-	source := KeySource{Terminal: &prompt{typed: []string{"correct horse"}}}
-	if err := initVault(context.Background(), openVaultAt(tb, dir, source), InitOptions{Key: source, AskPassphrase: true}); err != nil {
-		tb.Fatal(err)
-	}
-	return dir
-}
-
-// Echo must be off when the prompt stands: the test types at once.
-func TestPassphraseOnARealTerminal(t *testing.T) {
-	t.Parallel()
-	for typed, want := range map[string]string{
-		"correct horse": "opened", "corrrect\x7f\x7f\x7f\x7fect horse": "opened",
-		"wrong horse": "problem vault_corrupt", "wr\x03": "problem vault_locked",
-	} {
-		command := child(t, "opener", passphraseVault(t))
-		terminal, err := pty.Start(command)
-		if err != nil {
-			t.Fatal(err)
-		}
-		seen := talk(terminal, "Passphrase of the vault", typed+"\r")
-		_ = terminal.Close()
-		if err := command.Wait(); err != nil {
-			t.Error(err)
-		}
-		if !strings.Contains(seen, want) || strings.Contains(seen, "horse") {
-			t.Errorf("the terminal shows %q, want %q and not what was typed", seen, want)
-		}
-	}
-}
-
-// talk answers a question once and returns all that the terminal showed.
-func talk(terminal io.ReadWriter, question, text string) string {
-	var seen strings.Builder
-	buffer := make([]byte, 1024)
-	for answered := false; ; {
-		n, err := terminal.Read(buffer)
-		seen.Write(buffer[:n])
-		if !answered && strings.Contains(seen.String(), question) {
-			answered = true
-			_, _ = io.WriteString(terminal, text)
-		}
-		if err != nil {
-			return seen.String()
-		}
-	}
-}
-
-// Standard input is never read for a passphrase: it carries the protocol.
-func TestPassphraseWithoutTerminal(t *testing.T) {
-	t.Parallel()
-	command := child(t, "opener", passphraseVault(t))
-	command.Stdin = strings.NewReader("correct horse\n")
-	command.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	output, err := command.Output()
-	if err != nil || strings.TrimSpace(string(output)) != "problem vault_locked" {
-		t.Errorf("output %q (%v)", output, err)
-	}
-}
-
 func TestLockHeldElsewhereIsWaitedForWithBound(t *testing.T) {
 	t.Parallel()
 	dir, store := newVault(t)
@@ -231,4 +148,18 @@ func TestLockHeldElsewhereIsWaitedForWithBound(t *testing.T) {
 	if !strings.Contains(problem.Hint, vaultLock) {
 		t.Errorf("hint %q", problem.Hint)
 	}
+}
+
+func TestPassphraseNeedsSomebodyToAsk(t *testing.T) {
+	t.Parallel()
+	dir := roomtest.StateDir(t)
+	source := KeySource{Terminal: &prompt{typed: []string{"correct horse"}}}
+	if err := initVault(t.Context(), openVaultAt(t, dir, source), InitOptions{Key: source, AskPassphrase: true}); err != nil {
+		t.Fatal(err)
+	}
+	store, err := OpenVault(dir, KeySource{}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	roomtest.WantCode(t, store.Open(t.Context()), schemas.CodeVaultLocked)
 }

@@ -2,7 +2,6 @@
 package azurekeyvault
 
 import (
-	"net"
 	"net/url"
 	"path/filepath"
 	"strings"
@@ -68,8 +67,7 @@ func (s Settings) place() (where place, loopback, ok bool) {
 			return p, false, true
 		}
 	}
-	ip := net.ParseIP(u.Hostname())
-	return places()[0], true, ip != nil && ip.IsLoopback()
+	return places()[0], true, httpclient.IsLoopback(u.Hostname())
 }
 
 // Normal checks settings and fills in what is usual. It returns a

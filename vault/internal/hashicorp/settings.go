@@ -3,7 +3,6 @@
 package hashicorp
 
 import (
-	"net"
 	"net/url"
 	"path/filepath"
 	"strings"
@@ -110,15 +109,10 @@ func checkAddress(address string) error {
 	if err != nil || u.Host == "" || u.User != nil || u.Path != "" || u.RawQuery != "" || u.Fragment != "" {
 		return invalid("The address of the vault server is not a URL such as https://vault.example.com:8200.")
 	}
-	if u.Scheme == "https" || u.Scheme == "http" && isLoopback(u.Hostname()) {
+	if u.Scheme == "https" || u.Scheme == "http" && httpclient.IsLoopback(u.Hostname()) {
 		return nil
 	}
 	return invalid("The address of the vault server has to begin with https://: the token and the secrets go there.")
-}
-
-func isLoopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // isPath accepts what needs no escaping in a URL and does not climb.

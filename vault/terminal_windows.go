@@ -1,3 +1,0 @@
-package vault
-
-const terminalInput, terminalOutput = "CONIN$", "CONOUT$"
