@@ -53,7 +53,7 @@ func (i issuer) describe(ctx context.Context, client *http.Client) (description,
 func (i issuer) checkKeysURL(text string) error {
 	at, err := url.Parse(text)
 	if err == nil && at.Host != "" && at.User == nil && (at.Scheme == "https" || at.Scheme == "http") {
-		if inside := loopback(at.Hostname()); inside && i.onLoopback() || !inside && at.Scheme == "https" {
+		if inside := httpclient.IsLoopback(at.Hostname()); inside && i.onLoopback() || !inside && at.Scheme == "https" {
 			return nil
 		}
 	}

@@ -3,12 +3,12 @@ package auth
 import (
 	"errors"
 	"fmt"
-	"net"
 	"net/url"
 	"regexp"
 	"slices"
 	"strings"
 
+	"mcp-partner/internal/httpclient"
 	"mcp-partner/schemas"
 )
 
@@ -37,7 +37,7 @@ func parseIssuer(text string) (issuer, error) {
 	switch {
 	case err != nil || at.Host == "" || at.User != nil || at.RawQuery != "" || at.Fragment != "" || at.ForceQuery:
 		return issuer{}, fmt.Errorf("%q is not an issuer such as https://login.example/realms/team", schemas.Sanitize(text))
-	case at.Scheme != "https" && (at.Scheme != "http" || !loopback(at.Hostname())):
+	case at.Scheme != "https" && (at.Scheme != "http" || !httpclient.IsLoopback(at.Hostname())):
 		return issuer{}, fmt.Errorf("issuer %s has to begin with https://", schemas.Sanitize(text))
 	case !ofEntra(at.Hostname()):
 		return issuer{name: text}, nil
@@ -71,7 +71,7 @@ func (i issuer) discovery() string {
 // onLoopback reports whether the issuer runs on this machine.
 func (i issuer) onLoopback() bool {
 	at, err := url.Parse(i.name)
-	return err == nil && loopback(at.Hostname())
+	return err == nil && httpclient.IsLoopback(at.Hostname())
 }
 
 // host names the issuer in the log.
@@ -81,9 +81,4 @@ func (i issuer) host() string {
 		return ""
 	}
 	return at.Host
-}
-
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -17,6 +16,7 @@ import (
 	"time"
 
 	"mcp-partner/internal/disk"
+	"mcp-partner/internal/httpclient"
 	"mcp-partner/internal/sealed"
 	"mcp-partner/schemas"
 	"mcp-partner/tenants"
@@ -158,18 +158,13 @@ func githubEndpoint() (string, error) {
 	switch {
 	case os.Getenv(githubURL) == "" || os.Getenv(githubToken) == "":
 		return "", errors.New("GitHub's token endpoint is not named by the environment (" + githubURL + " and " + githubToken + ")")
-	case err != nil || u.Host == "" || u.Scheme != "https" && !isLoopback(u):
+	case err != nil || u.Host == "" || u.Scheme != "https" && (u.Scheme != "http" || !httpclient.IsLoopback(u.Hostname())):
 		return "", errors.New("GitHub's token endpoint is no https URL (" + githubURL + ")")
 	}
 	query := u.Query()
 	query.Set("audience", assertionAudience)
 	u.RawQuery = query.Encode()
 	return u.String(), nil
-}
-
-func isLoopback(u *url.URL) bool {
-	ip := net.ParseIP(u.Hostname())
-	return u.Scheme == "http" && (u.Hostname() == "localhost" || ip != nil && ip.IsLoopback())
 }
 
 // expiryOfJWT reads when a token ends; one that does not say so has ended.

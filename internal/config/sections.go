@@ -3,7 +3,6 @@ package config
 import (
 	"errors"
 	"fmt"
-	"net"
 	"net/url"
 	"path/filepath"
 	"slices"
@@ -11,6 +10,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"mcp-partner/guard"
+	"mcp-partner/internal/httpclient"
 	"mcp-partner/schemas"
 )
 
@@ -131,15 +131,10 @@ func (w Webhook) check() error {
 		return errors.New("key_file is missing: it signs the announcements")
 	case err != nil || at.Host == "" || at.User != nil:
 		return errors.New("url is not a URL such as https://hooks.example/approvals, without a user in it")
-	case at.Scheme == "https" || at.Scheme == "http" && loopback(at.Hostname()):
+	case at.Scheme == "https" || at.Scheme == "http" && httpclient.IsLoopback(at.Hostname()):
 		return nil
 	}
 	return errors.New("url must begin with https://; http:// is for loopback addresses only")
-}
-
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // reader takes the value of a key.

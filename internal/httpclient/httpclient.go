@@ -149,3 +149,9 @@ func (p *Pool) CloseIdle() {
 		client.CloseIdleConnections()
 	}
 }
+
+// IsLoopback reports whether a host, without a port, is this machine.
+func IsLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}

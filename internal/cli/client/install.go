@@ -19,6 +19,7 @@ import (
 	"mcp-partner/internal/clientfile"
 	"mcp-partner/internal/config"
 	"mcp-partner/internal/exit"
+	"mcp-partner/internal/httpclient"
 	"mcp-partner/vault"
 )
 
@@ -202,7 +203,7 @@ func checkServerURL(text string) error {
 		return exit.Usage(next, "--http is not the URL of a server")
 	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
 		return exit.Usage(next, "--http has more than a host and a path: no name, password or token belongs into a client's file")
-	case u.Scheme == "http" && !cmdutil.IsLoopback(u.Hostname()):
+	case u.Scheme == "http" && !httpclient.IsLoopback(u.Hostname()):
 		return exit.Usage(next, "--http is not encrypted: only a server on this machine may be reached that way")
 	}
 	return nil

@@ -2,7 +2,6 @@ package cmdutil
 
 import (
 	"errors"
-	"net"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -12,11 +11,6 @@ import (
 	"mcp-partner/internal/exit"
 	"mcp-partner/schemas"
 )
-
-func IsLoopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
-}
 
 func ShowHelp(command *cobra.Command, _ []string) error { return command.Help() }
 

@@ -11,6 +11,7 @@ import (
 	"mcp-partner/internal/cli/cmdutil"
 	"mcp-partner/internal/config"
 	"mcp-partner/internal/exit"
+	"mcp-partner/internal/httpclient"
 )
 
 // httpOptions say where HTTP is served, and to whom.
@@ -123,7 +124,7 @@ func (o *httpOptions) checkReach(flag, address string) error {
 	switch {
 	case err != nil:
 		return exit.Usage("give "+flag+" 127.0.0.1:8080", "%s is not HOST:PORT", flag)
-	case cmdutil.IsLoopback(host) || o.tlsCert != "" || o.behindProxy:
+	case httpclient.IsLoopback(host) || o.tlsCert != "" || o.behindProxy:
 		return nil
 	}
 	return exit.Usage("give --tls-cert and --tls-key; or --behind-proxy where a proxy does TLS and nobody else reaches this address",
@@ -132,7 +133,7 @@ func (o *httpOptions) checkReach(flag, address string) error {
 
 func (o *httpOptions) onLoopback() bool {
 	host, _, err := net.SplitHostPort(o.address)
-	return err == nil && cmdutil.IsLoopback(host)
+	return err == nil && httpclient.IsLoopback(host)
 }
 
 // hosts are the names under which the server answers: those that are allowed,

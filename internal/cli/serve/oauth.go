@@ -13,6 +13,7 @@ import (
 	"mcp-partner/internal/cli/cmdutil"
 	"mcp-partner/internal/config"
 	"mcp-partner/internal/exit"
+	"mcp-partner/internal/httpclient"
 	"mcp-partner/server"
 )
 
@@ -59,7 +60,7 @@ func (o *oauthOptions) checkPublicURL() error {
 	if err != nil || at.Host == "" || at.User != nil || at.RawQuery != "" || at.Fragment != "" || at.ForceQuery || strings.TrimSuffix(at.Path, "/") != "" && at.Path != mcpPath {
 		return exit.Usage("write it as https://partner.example.com", "--public-url is no URL of a server without a path, or with "+mcpPath)
 	}
-	if at.Scheme == "https" || at.Scheme == "http" && cmdutil.IsLoopback(at.Hostname()) {
+	if at.Scheme == "https" || at.Scheme == "http" && httpclient.IsLoopback(at.Hostname()) {
 		return nil
 	}
 	return exit.Usage("write it as https://partner.example.com", "--public-url has to begin with https://: tokens go there")

@@ -16,6 +16,7 @@ import (
 	"mcp-partner/internal/cli/cmdutil"
 	"mcp-partner/internal/config"
 	"mcp-partner/internal/exit"
+	"mcp-partner/internal/httpclient"
 	"mcp-partner/internal/tenantimport"
 	"mcp-partner/tenants"
 )
@@ -119,7 +120,7 @@ func (o *simulateCommand) checkListen() error {
 	}
 	ip := net.ParseIP(host)
 	switch {
-	case cmdutil.IsLoopback(host):
+	case httpclient.IsLoopback(host):
 		return nil
 	case !o.allowRemote:
 		return exit.Usage("give --listen 127.0.0.1:PORT; if others are to use the simulation, add --allow-remote",
