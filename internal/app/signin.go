@@ -10,7 +10,9 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 
 	"mcp-partner/schemas"
+	"mcp-partner/signin"
 	"mcp-partner/tenants"
+	"mcp-partner/vault"
 )
 
 // SignIn gets a token as a call would, and looks at it as the gate before ARM
@@ -29,6 +31,23 @@ func (a *App) SignIn(ctx context.Context, entry tenants.Entry, config tenants.Cr
 		return err
 	}
 	return judgeToken(claimsOf(token.Token), entry, ref, config.Kind)
+}
+
+// TrySignIn is SignIn for a tenant that need not be in the directory, with
+// secrets from a store that need not be the vault.
+func (a *App) TrySignIn(ctx context.Context, entry tenants.Entry, config tenants.CredentialConfig, store vault.Store) error {
+	ref, err := entry.Credential(config.Name)
+	if err != nil {
+		return err
+	}
+	entry.Credentials = []tenants.CredentialRef{ref}
+	directory, err := tenants.NewMemoryDirectory([]tenants.Entry{entry}, []tenants.CredentialConfig{config})
+	if err != nil {
+		return err
+	}
+	trial := &App{Directory: directory, Store: store, Source: signin.NewSource(signin.Options{Directory: directory, Store: store, HTTP: a.HTTP})}
+	defer trial.Source.Close()
+	return trial.SignIn(ctx, entry, config)
 }
 
 // tokenClaims say whose token it is. They are decoded and not verified: ARM

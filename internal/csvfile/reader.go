@@ -53,6 +53,9 @@ func NewReader(r io.Reader) (*Reader, error) {
 // Header returns the cells of the header, cleaned as all cells are.
 func (r *Reader) Header() []string { return r.header }
 
+// HeaderLine is the line of the file on which the header stands, from 1.
+func (r *Reader) HeaderLine() int { return r.headerLine }
+
 // Read returns the cells of the next row and the line of the file on which the
 // row begins, counted from 1. Empty rows are passed over. The slice is used
 // again by the next call. At the end the error is io.EOF.

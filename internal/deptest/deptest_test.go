@@ -58,7 +58,7 @@ var rooms = map[string]struct {
 	"internal/exit":          {[]string{"internal/disk", "schemas"}, "how a command ends is said where it fails, also below the command line"},
 	"internal/phrase":        {[]string{"schemas"}, "counts and shell words read alike everywhere"},
 	"internal/credential":    {[]string{"internal/exit", "tenants", "vault"}, "what a person says of a credential means the same in flags and in files"},
-	"internal/tenantimport":  {[]string{"internal/app", "internal/azurecli", "internal/credential", "internal/csvcell", "internal/exit", "internal/httpclient", "internal/naming", "internal/phrase", "schemas", "signin", "tenants"}, "rows become a plan for the directory; commands show it and ask"},
+	"internal/tenantimport":  {[]string{"internal/app", "internal/azurecli", "internal/credential", "internal/csvcell", "internal/csvfile", "internal/exit", "internal/httpclient", "internal/naming", "internal/phrase", "schemas", "signin", "tenants"}, "rows become a plan for the directory; commands show it and ask"},
 	"internal/cli/term":      {[]string{"internal/config", "internal/exit"}, "the terminal knows no tenant and no tool"},
 	"internal/cli/cmdutil":   {[]string{"fleet", "guard", "internal/app", "internal/cli/term", "internal/config", "internal/credential", "internal/disk", "internal/exit", "internal/telemetry", "schemas", "signin", "tenants", "tools", "vault"}, "what commands share"},
 	"internal/cli/render":    {[]string{"internal/auditreport", "internal/cli/term", "internal/phrase", "schemas"}, "answers of tools look alike in every command"},

@@ -31,13 +31,28 @@ func squeezed(header string) string {
 // foreignColumns are columns of Partner Center's lists of customers, squeezed,
 // and what they are here; empty is left out. Microsoft ID, Company name, Primary
 // domain name, Relationship and Tags are documented for the export of customers;
-// the others are what its older downloads and its API call the same.
+// the other English ones are what its older downloads, its API and scripts call
+// the same. The German, French and Spanish ones are translations of these and
+// were not seen in a file of Partner Center.
 func foreignColumns() map[string]string {
 	return map[string]string{
-		"microsoftid": "tenant_id", "customertenantid": "tenant_id", "customerid": "tenant_id",
-		"companyname": company, "customercompanyname": company, "customername": company,
+		"microsoftid": "tenant_id", "customertenantid": "tenant_id", "customerid": "tenant_id", "customermicrosoftid": "tenant_id", "directoryid": "tenant_id", "entraid": "tenant_id",
+		"companyname": company, "customercompanyname": company, "customername": company, "customer": company, "tenantname": company, "displayname": company,
 		"primarydomainname": "domains", "primarydomain": "domains", "customerprimarydomainname": "domains", "customerdomainname": "domains",
-		"tags": "labels", "relationship": "", "relationshiptopartner": "",
+		"customerdomain": "domains", "domain": "domains", "domainname": "domains", "defaultdomain": "domains", "defaultdomainname": "domains",
+		"tags": "labels", "tenanttag": "labels", "tenanttags": "labels", "relationship": "", "relationshiptopartner": "", "customerrelationship": "",
+
+		"microsoftkennung": "tenant_id", "kundenid": "tenant_id", "mandantenid": "tenant_id", "mandantid": "tenant_id",
+		"firmenname": company, "unternehmensname": company, "firma": company, "kunde": company, "kundenname": company,
+		"primärerdomänenname": "domains", "namederprimärendomäne": "domains", "primäredomäne": "domains", "domäne": "domains", "beziehung": "", "kategorien": "labels",
+
+		"idmicrosoft": "tenant_id", "idduclient": "tenant_id", "iddulocataire": "tenant_id",
+		"nomdelasociété": company, "nomdelentreprise": company, "société": company, "client": company, "nomduclient": company,
+		"nomdedomaineprincipal": "domains", "domaineprincipal": "domains", "domaine": "domains", "relation": "", "balises": "labels", "étiquettes": "labels",
+
+		"iddemicrosoft": "tenant_id", "identificadordemicrosoft": "tenant_id", "iddecliente": "tenant_id", "iddelinquilino": "tenant_id",
+		"nombredelaempresa": company, "nombredelacompañía": company, "empresa": company, "cliente": company, "nombredelcliente": company,
+		"nombrededominioprincipal": "domains", "nombrededominioprimario": "domains", "dominioprincipal": "domains", "dominio": "domains", "relación": "", "etiquetas": "labels",
 	}
 }
 
@@ -47,6 +62,8 @@ type column struct {
 	// foreign is true for one of somebody else's file: an empty cell clears
 	// nothing there.
 	foreign bool
+	// mapped is true where --map says what the column is.
+	mapped bool
 }
 
 // columnMap is --map: fields by squeezed headers, and the headers as given.
@@ -91,11 +108,11 @@ func columnsOf(header []string, maps columnMap) ([]column, error) {
 		}
 	}
 	if unknown >= 0 && !open {
-		return nil, unknownColumn(header[unknown])
+		return nil, unknownColumn(header[unknown], columns)
 	}
 	for key, m := range maps {
 		if !seen[key] {
-			return nil, fmt.Errorf("line 1: there is no column %q, which --map names", schemas.Sanitize(m.written))
+			return nil, fmt.Errorf("there is no column %q, which --map names", schemas.Sanitize(m.written))
 		}
 	}
 	return columns, checkColumns(columns)
@@ -106,7 +123,7 @@ func columnsOf(header []string, maps columnMap) ([]column, error) {
 func meaning(written string, maps columnMap) (c column, known bool) {
 	key := squeezed(written)
 	if m, ok := maps[key]; ok {
-		return column{written: written, field: m.field}, true
+		return column{written: written, field: m.field, mapped: true}, true
 	}
 	for _, field := range importColumns() {
 		if squeezed(field) == key {
@@ -124,9 +141,9 @@ func checkColumns(columns []column) error {
 			continue
 		}
 		if other, twice := first[c.field]; twice && squeezed(other) == squeezed(c.written) {
-			return fmt.Errorf("line 1: column %s is there twice", c.field)
+			return fmt.Errorf("column %s is there twice", c.field)
 		} else if twice {
-			return fmt.Errorf("line 1: the columns %q and %q are both %s: leave one out with --map \"%s=\"",
+			return fmt.Errorf("the columns %q and %q are both %s: leave one out with --map \"%s=\"",
 				schemas.Sanitize(other), schemas.Sanitize(c.written), c.field, schemas.Sanitize(c.written))
 		}
 		first[c.field] = c.written
@@ -136,14 +153,19 @@ func checkColumns(columns []column) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("line 1: there is no column name, and no company or domains to make names of; --map \"COLUMN=name\" says which it is")
+	return fmt.Errorf("there is no column name, and no company or domains to make names of; --map \"COLUMN=name\" says which it is")
 }
 
-func unknownColumn(written string) error {
+// unknownColumn offers the nearest field that no other column is.
+func unknownColumn(written string, columns []column) error {
+	free := slices.DeleteFunc(importColumns(), func(field string) bool {
+		return slices.ContainsFunc(columns, func(c column) bool { return c.field == field })
+	})
 	name := strings.NewReplacer(" ", "_", "-", "_").Replace(strings.ToLower(strings.TrimSpace(written)))
-	if near := schemas.Nearest(name, importColumns()); near != "" {
-		return fmt.Errorf("line 1: column %q is not known: did you mean %s? --map \"%s=%s\" says so", schemas.Sanitize(written), near, schemas.Sanitize(written), near)
+	shown := schemas.Sanitize(written)
+	if near := schemas.Nearest(name, free); near != "" {
+		return fmt.Errorf("column %q is not known: did you mean %s? --map \"%s=%s\" says so", shown, near, shown, near)
 	}
-	return fmt.Errorf("line 1: column %q is not known; --map \"COLUMN=FIELD\" says what it is, and \"COLUMN=\" leaves it out; the fields are %s",
-		schemas.Sanitize(written), strings.Join(importColumns(), ","))
+	return fmt.Errorf("column %q is not known: --map \"%s=FIELD\" says what it is, and --map \"%s=\" leaves it out; the fields are %s",
+		shown, shown, shown, strings.Join(importColumns(), ", "))
 }

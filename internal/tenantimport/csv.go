@@ -10,8 +10,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"mcp-partner/internal/csvcell"
+	"mcp-partner/internal/csvfile"
 	"mcp-partner/internal/exit"
 	"mcp-partner/schemas"
 	"mcp-partner/tenants"
@@ -62,65 +64,60 @@ func (t *table) foreign(field string) bool {
 	return slices.ContainsFunc(t.columns, func(c column) bool { return c.foreign && c.field == field })
 }
 
-// decodeCSV reads a list of tenants: UTF-8 or UTF-16, with commas, semicolons or
-// tabs, any line ends. Its errors name the line.
-func decodeCSV(data []byte, maps columnMap) (*table, error) {
-	text, err := csvText(data)
+// decodeCSV reads a list of tenants in the forms that csvfile reads. Its errors
+// name the line.
+func decodeCSV(from io.Reader, maps columnMap) (*table, error) {
+	reader, err := csvfile.NewReader(from)
 	if err != nil {
 		return nil, err
 	}
-	reader := csv.NewReader(strings.NewReader(text))
-	reader.Comma = separator(text)
-	reader.FieldsPerRecord = -1
-	header, err := reader.Read()
-	if errors.Is(err, io.EOF) {
-		return nil, errors.New("it is empty: its first line names the columns, such as name,tenant_id,client_id")
-	}
+	columns, err := columnsOf(reader.Header(), maps)
 	if err != nil {
-		return nil, csvMistake(err)
-	}
-	columns, err := columnsOf(header, maps)
-	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("line %d: %w", reader.HeaderLine(), err)
 	}
 	rows, err := rowsOf(reader, columns)
-	return &table{columns, rows}, err
+	if err != nil {
+		return nil, err
+	}
+	file := &table{columns, rows}
+	return file, file.checkNames()
 }
 
-func rowsOf(reader *csv.Reader, columns []column) ([]numbered, error) {
+func rowsOf(reader *csvfile.Reader, columns []column) ([]numbered, error) {
 	var rows []numbered
 	quoter := csvcell.New()
 	for {
-		record, err := reader.Read()
+		cells, line, err := reader.Read()
 		if errors.Is(err, io.EOF) {
 			return rows, nil
 		}
 		if err != nil {
-			return nil, csvMistake(err)
+			return nil, err
 		}
-		at, _ := reader.FieldPos(0)
-		if len(record) != len(columns) {
-			return nil, fmt.Errorf("line %d: it has %d cells, and the header has %d", at, len(record), len(columns))
-		}
-		row := numbered{Row{}, at}
+		row := numbered{Row{}, line}
 		for i, c := range columns {
 			if c.field != "" {
-				row.Row[c.field] = strings.TrimSpace(quoter.Unquote(record[i]))
+				row.Row[c.field] = strings.TrimSpace(quoter.Unquote(cells[i]))
 			}
 		}
-		if strings.Join(record, "") != "" {
-			rows = append(rows, row)
-		}
+		rows = append(rows, row)
 	}
 }
 
-// csvMistake never passes the parser's text on, which may quote a cell.
-func csvMistake(err error) error {
-	var mistake *csv.ParseError
-	if errors.As(err, &mistake) {
-		return fmt.Errorf("line %d: a quote is missing or in the wrong place", mistake.Line)
+// checkNames finds a column of company names that is called as the short names
+// of this program are. One line says so, in place of a mistake in every row.
+func (t *table) checkNames() error {
+	at := slices.IndexFunc(t.columns, func(c column) bool { return c.field == "name" && !c.mapped })
+	if at < 0 || slices.ContainsFunc(t.columns, func(c column) bool { return c.field == company }) {
+		return nil
 	}
-	return errors.New("it cannot be read as CSV")
+	for _, row := range t.rows {
+		if name := row.Row["name"]; strings.ContainsFunc(name, unicode.IsSpace) {
+			return fmt.Errorf("line %d: the column %q holds names with spaces, such as %q: --map \"%s=company\" takes them as company names",
+				row.line, schemas.Sanitize(t.columns[at].written), schemas.Sanitize(name), schemas.Sanitize(t.columns[at].written))
+		}
+	}
+	return nil
 }
 
 // EncodeCSV writes rows that decodeCSV reads back, with CRLF as RFC 4180 has
@@ -183,28 +180,29 @@ func (o *Request) ReadTable() (*table, error) {
 	if err != nil {
 		return nil, err
 	}
-	data, err := readCSV(o.File)
+	from, err := openCSV(o.File)
 	if err != nil {
 		return nil, err
 	}
-	file, err := decodeCSV(data, maps)
+	defer from.Close()
+	file, err := decodeCSV(from, maps)
 	if err != nil {
 		return nil, exit.Refused("correct the file; nothing was changed", "%s: %s", o.File, err)
 	}
 	return file, nil
 }
 
-func readCSV(path string) ([]byte, error) {
+func openCSV(path string) (*os.File, error) {
 	info, err := os.Stat(path)
 	if err != nil || !info.Mode().IsRegular() {
-		return nil, exit.Usage("give the path of a CSV file", "%s is no file that can be read", path)
+		return nil, exit.Usage("give the path of a CSV file", "%s is not a file that can be read", path)
 	}
 	if info.Size() > maxCSV {
 		return nil, exit.Usage("split it", "%s is larger than %d MiB", path, maxCSV>>20)
 	}
-	data, err := os.ReadFile(path)
+	file, err := os.Open(path)
 	if err != nil {
 		return nil, exit.Usage("give the path of a CSV file", "%s cannot be read", path)
 	}
-	return data, nil
+	return file, nil
 }

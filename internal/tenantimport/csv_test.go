@@ -1,6 +1,7 @@
 package tenantimport
 
 import (
+	"bytes"
 	"encoding/binary"
 	"strings"
 	"testing"
@@ -25,7 +26,7 @@ func TestCSVComesBack(t *testing.T) {
 			t.Errorf("a cell begins a formula (%q):\n%s", start, text)
 		}
 	}
-	got, err := decodeCSV(text, nil)
+	got, err := decodeCSV(bytes.NewReader(text), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,7 +58,7 @@ func TestDecodeCSV(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got, err := decodeCSV([]byte(text), nil)
+			got, err := decodeCSV(strings.NewReader(text), nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -79,7 +80,7 @@ func utf16Text(text string, order binary.AppendByteOrder) string {
 
 func TestUTF16KeepsEveryLetter(t *testing.T) {
 	t.Parallel()
-	got, err := decodeCSV([]byte(utf16Text("Company name\tMicrosoft ID\nGröße 株式会社 😀\tx\n", binary.LittleEndian)), nil)
+	got, err := decodeCSV(strings.NewReader(utf16Text("Company name\tMicrosoft ID\nGröße 株式会社 😀\tx\n", binary.LittleEndian)), nil)
 	if err != nil || got.rows[0].Row[company] != "Größe 株式会社 😀" || got.rows[0].Row["tenant_id"] != "x" {
 		t.Errorf("%v, %v", got, err)
 	}
@@ -105,23 +106,23 @@ func TestHeadersOfExports(t *testing.T) {
 func TestDecodeCSVRefuses(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ text, want string }{
-		"empty":          {"", "it is empty"},
-		"half a UTF-16":  {"\xff\xfen\x00a", "not UTF-8"},
-		"bare UTF-16":    {"n\x00a\x00m\x00e\x00", "not UTF-8"},
-		"half a pair":    {"\xff\xfen\x00\x00\xd8", "not UTF-8"},
-		"Latin-1":        {"name\ngr\xf6\xdfe\n", "not UTF-8"},
+		"empty":          {"", "is empty"},
+		"half a UTF-16":  {"\xff\xfen\x00a", "neither UTF-8 nor UTF-16"},
+		"bare UTF-16":    {"n\x00a\x00m\x00e\x00", "neither UTF-8 nor UTF-16"},
+		"half a pair":    {"\xff\xfen\x00\x00\xd8", "neither UTF-8 nor UTF-16"},
+		"Latin-1":        {"name\ngr\xf6\xdfe\n", "neither UTF-8 nor UTF-16"},
 		"unknown column": {"name,tenant\na,b\n", `column "tenant" is not known`},
 		"misspelt":       {"name,tenant_idd\na,b\n", "did you mean tenant_id?"},
 		"twice":          {"name,Name\na,b\n", "column name is there twice"},
 		"no name":        {"note\na\n", "no column name"},
-		"quote":          {"name,note\na,\"b\n", "line 2: a quote"},
-		"bare quote":     {"name,note\na,b\"c\n", "line 2: a quote"},
-		"cells":          {"name,note\na,b\nc\n", "line 3: it has 1 cells"},
-		"lines counted":  {"name,note\na,\"b\nb\"\nc\n", "line 4: it has 1 cells"},
+		"quote":          {"name,note\na,\"b\n", "line 2: a quotation mark"},
+		"bare quote":     {"name,note\na,b\"c\n", "line 2: a quotation mark"},
+		"cells":          {"name,note\na,b\nc\n", "line 3 has 1 cells"},
+		"lines counted":  {"name,note\na,\"b\nb\"\nc\n", "line 4 has 1 cells"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if _, err := decodeCSV([]byte(c.text), nil); err == nil || !strings.Contains(err.Error(), c.want) {
+			if _, err := decodeCSV(strings.NewReader(c.text), nil); err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("error %v, want %q", err, c.want)
 			}
 		})
@@ -132,7 +133,7 @@ func FuzzDecodeCSV(f *testing.F) {
 	f.Add("name,note\na,b\n")
 	f.Add("\ufeffname;note\r\n\"a\";'=1\r\n")
 	f.Fuzz(func(t *testing.T, text string) {
-		read, err := decodeCSV([]byte(text), nil)
+		read, err := decodeCSV(strings.NewReader(text), nil)
 		if err != nil {
 			return
 		}
@@ -144,7 +145,7 @@ func FuzzDecodeCSV(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := decodeCSV(again, nil); err != nil {
+		if _, err := decodeCSV(bytes.NewReader(again), nil); err != nil {
 			t.Fatalf("%v in what was written for %q:\n%s", err, text, again)
 		}
 	})

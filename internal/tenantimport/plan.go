@@ -22,8 +22,11 @@ type Plan struct {
 	Credentials []tenants.CredentialConfig
 	// held are the names of those whose secret the vault holds already.
 	held []string
-	// said is what a person should see before agreeing.
+	// Said is what a person should see before agreeing.
 	Said []string
+	// Assumed is the credential that rows without one got because the directory
+	// has no other, or empty.
+	Assumed string
 }
 
 // Judge looks at what the import would mean for stored secrets and for what is
@@ -57,7 +60,9 @@ type importer struct {
 	options *Request
 	house   *app.App
 	known   map[string]tenants.CredentialConfig
-	plan    *Plan
+	// stored are the names of the credentials that the directory has.
+	stored []string
+	plan   *Plan
 	// lines tell where a name or a tenant ID stood first.
 	lines    map[string]int
 	ca       map[string]string
@@ -69,6 +74,7 @@ func newImporter(a *app.App, o *Request) (*importer, error) {
 	have, err := a.Directory.Credentials()
 	for _, config := range have {
 		im.known[naming.Fold(config.Name)] = config
+		im.stored = append(im.stored, config.Name)
 	}
 	return im, err
 }
@@ -201,6 +207,12 @@ func (im *importer) credential(row numbered, entry *tenants.Entry) error {
 		names = []string{entry.Credentials[0].Name}
 	case im.options.Credential.Name != "":
 		names = []string{im.options.Credential.Name}
+	case clientID == "" && row.Row["kind"] == "" && len(im.stored) > 0:
+		only, err := im.onlyCredential()
+		if err != nil {
+			return err
+		}
+		names = []string{only}
 	default:
 		names = []string{entry.Name}
 	}
@@ -215,6 +227,16 @@ func (im *importer) credential(row numbered, entry *tenants.Entry) error {
 	}
 	entry.Credentials = im.references(names, entry.Credentials)
 	return nil
+}
+
+// onlyCredential is the credential of a row that says nothing of one: the only
+// one that the directory has.
+func (im *importer) onlyCredential() (string, error) {
+	if len(im.stored) > 1 {
+		return "", fmt.Errorf("no credential is named, and there are several: add --credential NAME with one of %s", strings.Join(im.stored, ", "))
+	}
+	im.plan.Assumed = im.stored[0]
+	return im.stored[0], nil
 }
 
 // references keeps what is pinned for a credential that stays.
@@ -326,5 +348,32 @@ func PlanTable(ctx context.Context, a *app.App, o *Request, file *table) (*Plan,
 		return nil, err
 	}
 	p.Said = said
+	if p.Assumed != "" {
+		p.Said = append(p.Said, "Rows that name no credential get "+p.Assumed+", the only one there is.")
+	}
 	return p, nil
+}
+
+// Try signs in once with the credential that was assumed, in the first new
+// tenant, and says what is wrong there: an application of a single tenant fails
+// in every other one. A failure stops nothing, because customers may consent
+// later.
+func (p *Plan) Try(ctx context.Context, a *app.App) {
+	if p.Assumed == "" || len(p.Diff.Added) == 0 {
+		return
+	}
+	configs, err := a.Directory.Credentials()
+	if err != nil {
+		return // whoever applies the plan says so
+	}
+	entry := p.Diff.Added[0]
+	for _, config := range configs {
+		if config.Name != p.Assumed || config.Kind.Interactive() {
+			continue
+		}
+		if err := a.TrySignIn(ctx, entry, config, a.Store); err != nil {
+			p.Said = append(p.Said, fmt.Sprintf("%s does not sign in to %s: %s An application that is registered for a single tenant signs in to no other; otherwise that customer has to consent.",
+				p.Assumed, entry.Name, exit.MessageOf(err)))
+		}
+	}
 }

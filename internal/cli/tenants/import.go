@@ -84,8 +84,10 @@ kind and what follows it describe a new credential: assertion is a token file or
 the word github, identity a resource ID or an object ID. Secrets and certificates
 are given afterwards, or for one credential at once.
 
-Rows that name no credential get that of --credential. A secret on standard input
-is for --credential, or for the one credential that the file names.
+Rows that name no credential get that of --credential, else the only one that the
+directory has; it then signs in to one new tenant of the file as a trial. A secret
+on standard input is for --credential, or for the one credential that the file
+names.
 
 A new tenant that shares a credential and names no cloud is in the cloud of the
 others. A stored secret goes elsewhere than so far only with
@@ -140,6 +142,7 @@ func runImport(ctx context.Context, deps *cmdutil.Deps, o *importOptions) error 
 	if err := p.Judge(ctx, a, &o.Request); err != nil {
 		return err
 	}
+	p.Try(ctx, a)
 	difference(u, p)
 	if p.Diff.Empty() && len(p.Credentials) == 0 && !o.Credential.Given() || u.Err != nil {
 		return u.Err
@@ -223,24 +226,49 @@ func difference(u *term.UI, p *tenantimport.Plan) {
 	u.Linef(term.Bold, "%d to add, %d to change, %d stay as they are.", len(p.Diff.Added), len(p.Diff.Changed), len(p.Diff.Unchanged))
 }
 
-// additions shows new tenants, one on a line.
+// additions shows what is the same in all new tenants once, and then each on a
+// line.
 func additions(u *term.UI, entries []tenants.Entry) {
 	if len(entries) == 0 {
 		return
 	}
-	columns := tenantimport.Columns()
-	header, rows := make([]string, len(columns)+1), make([][]string, len(entries))
-	for i, column := range columns {
-		header[i+1] = strings.ToUpper(strings.ReplaceAll(column, "_", " "))
-	}
+	rows := make([]tenantimport.Row, len(entries))
 	for i, entry := range entries {
-		row := tenantimport.RowOf(entry, tenants.CredentialConfig{})
-		rows[i] = []string{"+"}
-		for _, column := range columns {
-			rows[i] = append(rows[i], row[column])
+		rows[i] = tenantimport.RowOf(entry, tenants.CredentialConfig{})
+	}
+	var shown, alike []string
+	for _, column := range tenantimport.Columns() {
+		switch value, same := sameInAll(rows, column); {
+		case column == "name" || !same || len(rows) == 1 && value != "":
+			shown = append(shown, column)
+		case value != "":
+			alike = append(alike, strings.ReplaceAll(column, "_", " ")+" "+value)
 		}
 	}
-	u.Table(header, rows)
+	if len(alike) > 0 {
+		u.Line(term.Dim, "In all new tenants: "+strings.Join(alike, ", ")+".")
+	}
+	header, lines := []string{""}, make([][]string, len(rows))
+	for _, column := range shown {
+		header = append(header, strings.ToUpper(strings.ReplaceAll(column, "_", " ")))
+	}
+	for i, row := range rows {
+		lines[i] = []string{"+"}
+		for _, column := range shown {
+			lines[i] = append(lines[i], row[column])
+		}
+	}
+	u.Table(header, lines)
+}
+
+// sameInAll returns the value of a column, if all rows have the same one.
+func sameInAll(rows []tenantimport.Row, column string) (string, bool) {
+	for _, row := range rows {
+		if row[column] != rows[0][column] {
+			return "", false
+		}
+	}
+	return rows[0][column], true
 }
 
 func changes(before, after tenants.Entry) []string {

@@ -14,7 +14,6 @@ import (
 	"mcp-partner/internal/credential"
 	"mcp-partner/internal/exit"
 	"mcp-partner/schemas"
-	"mcp-partner/signin"
 	"mcp-partner/tenants"
 	"mcp-partner/vault"
 )
@@ -130,13 +129,7 @@ func firstPlaces(places []placeOfUse) []placeOfUse {
 // everything as it is.
 func prove(ctx context.Context, a *app.App, name string, next credential.Provided, places []placeOfUse) (proved string, err error) {
 	for _, place := range places {
-		trial, err := trial(a, name, next, place)
-		if err != nil {
-			return "", err
-		}
-		err = trial.SignIn(ctx, place.entry, place.config)
-		trial.Source.Close()
-		if err != nil {
+		if err := a.TrySignIn(ctx, place.entry, in(next, place.config), proposed{a.Store, name, next.Secret}); err != nil {
 			return "", err
 		}
 		if proved != "" {
@@ -145,23 +138,6 @@ func prove(ctx context.Context, a *app.App, name string, next credential.Provide
 		proved += place.config.Name + " in " + place.entry.Name
 	}
 	return proved, nil
-}
-
-// trial is a house with one tenant, in which the successor is the secret.
-func trial(a *app.App, name string, next credential.Provided, place placeOfUse) (*app.App, error) {
-	config := in(next, place.config)
-	entry := place.entry
-	ref, err := entry.Credential(config.Name)
-	if err != nil {
-		return nil, err
-	}
-	entry.Credentials = []tenants.CredentialRef{ref}
-	directory, err := tenants.NewMemoryDirectory([]tenants.Entry{entry}, []tenants.CredentialConfig{config})
-	if err != nil {
-		return nil, err
-	}
-	store := proposed{a.Store, name, next.Secret}
-	return &app.App{Directory: directory, Store: store, Source: signin.NewSource(signin.Options{Directory: directory, Store: store, HTTP: a.HTTP})}, nil
 }
 
 // in is a credential as it is with what was given.
