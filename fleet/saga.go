@@ -91,7 +91,7 @@ func begin(row guard.PlanRow, seen observation) action {
 // wrote judges a PUT or PATCH whose outcome is not known.
 func wrote(row guard.PlanRow, at guard.Progress, seen observation) action {
 	switch {
-	case holds(seen.now, row.PartnerID) && oneWrite(at.Snapshot, seen.now):
+	case holds(seen.now, row.PartnerID) && at.Snapshot.OneWriteBefore(seen.now):
 		return action{kind: record, stage: guard.StageWritten}
 	case !othersWrote(at, seen.now) && !shownRemoved(at.Snapshot, seen.now):
 		return unwritten(at, seen, guard.StagePlanned)
@@ -182,10 +182,4 @@ func passes(code schemas.Code) bool {
 
 func holds(now guard.LinkSnapshot, partnerID string) bool {
 	return now.State == schemas.LinkLinked && now.PartnerID == partnerID
-}
-
-// oneWrite reports whether one write lies between two states, where the
-// versions can be seen.
-func oneWrite(before, now guard.LinkSnapshot) bool {
-	return before.Version < 0 || now.Version < 0 || now.Version == before.Version+1
 }

@@ -34,6 +34,12 @@ func (s LinkSnapshot) Moved(now LinkSnapshot) bool {
 	}
 }
 
+// OneWriteBefore reports whether one write lies between a state and a later one,
+// where the versions can be seen.
+func (s LinkSnapshot) OneWriteBefore(now LinkSnapshot) bool {
+	return s.Version < 0 || now.Version < 0 || now.Version == s.Version+1
+}
+
 // Intent is one write that somebody wants, complete: what the guard decides
 // on, and what an approval and a permit are bound to.
 type Intent struct {

@@ -6,6 +6,7 @@ import (
 
 	"mcp-partner/internal/naming"
 	"mcp-partner/internal/roomtest"
+	"mcp-partner/schemas"
 )
 
 func TestSuggestName(t *testing.T) {
@@ -38,5 +39,16 @@ func TestConsentURL(t *testing.T) {
 	}
 	if got := china.ConsentURL(roomtest.TenantID(1), roomtest.ClientID); got != "https://login.chinacloudapi.cn/"+roomtest.TenantID(1)+"/adminconsent?client_id="+roomtest.ClientID {
 		t.Error(got)
+	}
+}
+
+// A person reads both names as one, and would confirm the wrong tenant.
+func TestATwinOfANameIsRefused(t *testing.T) {
+	t.Parallel()
+	for _, names := range [][2]string{{"contoso", "соntoso"}, {"соntoso", "contoso"}, {"соntoso", "cοntoso"}} {
+		_, d := newDirectoryAt(t)
+		add(t, d, testEntry(1, names[0]))
+		err := d.Add(t.Context(), testEntry(2, names[1]))
+		roomtest.WantCode(t, err, schemas.CodeInvalidArgument)
 	}
 }

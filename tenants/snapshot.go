@@ -15,6 +15,7 @@ type snapshot struct {
 	entries     []Entry // sorted by folded name
 	credentials []CredentialConfig
 	byName      map[string]int
+	byLook      map[string]int // names that look like another one
 	byDomain    map[string]int
 	byTenantID  map[string]int
 	credential  map[string]int
@@ -25,7 +26,7 @@ type snapshot struct {
 func newSnapshot(entries []Entry, credentials []CredentialConfig) (*snapshot, error) {
 	s := &snapshot{
 		entries: make([]Entry, 0, len(entries)), credentials: make([]CredentialConfig, 0, len(credentials)),
-		byName: make(map[string]int, len(entries)), byDomain: make(map[string]int, len(entries)),
+		byName: make(map[string]int, len(entries)), byLook: map[string]int{}, byDomain: make(map[string]int, len(entries)),
 		byTenantID: make(map[string]int, len(entries)), credential: make(map[string]int, len(credentials)),
 	}
 	for _, config := range credentials {
@@ -92,6 +93,9 @@ func (s *snapshot) index(i int) error {
 	if err := s.claim(s.byName, naming.Fold(e.Name), i, "tenant name", e.Name); err != nil {
 		return err
 	}
+	if err := s.claimLook(e.Name, i); err != nil {
+		return err
+	}
 	if err := s.claim(s.byTenantID, e.TenantID, i, "tenant ID", e.TenantID); err != nil {
 		return err
 	}
@@ -108,6 +112,22 @@ func (s *snapshot) index(i int) error {
 		}
 	}
 	return nil
+}
+
+// claimLook refuses a name that a person reads as that of another tenant.
+func (s *snapshot) claimLook(name string, i int) error {
+	look, folded := naming.Look(name), naming.Fold(name)
+	twin, taken := s.byLook[look]
+	if look != folded {
+		if other, plain := s.byName[look]; plain {
+			twin, taken = other, true
+		}
+		s.byLook[look] = i
+	}
+	if !taken {
+		return nil
+	}
+	return schemas.InvalidArgument("tenant name %q looks like %q, which is in the directory: its letters are of another alphabet.", name, s.entries[twin].Name)
 }
 
 func (s *snapshot) claim(index map[string]int, key string, i int, what, shown string) error {

@@ -2,6 +2,7 @@ package tools
 
 import (
 	"context"
+	"strings"
 
 	"github.com/mark3labs/mcp-go/mcp"
 	mcpserver "github.com/mark3labs/mcp-go/server"
@@ -112,7 +113,7 @@ func answerOf(response mcp.ElicitationResponse) guard.Answer {
 func form(question guard.Question) mcp.ElicitationParams {
 	message := question.Text
 	for _, fact := range question.Facts {
-		message += "\n" + fact.Label + ": " + fact.Value
+		message += "\n" + fact.Label + ": " + escapeMarkdown(fact.Value)
 	}
 	return mcp.ElicitationParams{
 		Message: message,
@@ -124,6 +125,20 @@ func form(question guard.Question) mcp.ElicitationParams {
 			"required": []string{typedField},
 		},
 	}
+}
+
+// escapeMarkdown keeps text of others from being rendered as anything but text,
+// where a client renders a question as Markdown: no emphasis, code, HTML or link.
+func escapeMarkdown(text string) string {
+	var escaped strings.Builder
+	for i, r := range text {
+		link := strings.HasPrefix(text[i:], "://") || r == '.' && i >= 3 && strings.EqualFold(text[i-3:i], "www")
+		if link || strings.ContainsRune("\\`*_{}[]<>~|#&@!", r) {
+			escaped.WriteByte('\\')
+		}
+		escaped.WriteRune(r)
+	}
+	return escaped.String()
 }
 
 // inputRequired is the result that carries a question to a modern client.

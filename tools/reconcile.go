@@ -91,15 +91,9 @@ func found(intent guard.Intent, read armclient.LinkRead, followed bool) string {
 	case now == intent.Before || now.State.Absent() && intent.Before.State.Absent():
 		return foundNotApplied
 	case intent.Tool == schemas.ToolRemovePartner && now.State.Absent(),
-		now.State == schemas.LinkLinked && now.PartnerID == intent.PartnerID && alone(intent.Before, now):
+		now.State == schemas.LinkLinked && now.PartnerID == intent.PartnerID && intent.Before.OneWriteBefore(now):
 		return foundApplied
 	default:
 		return foundUnknown
 	}
-}
-
-// alone reports whether one write lies between two states, where the versions
-// can be seen.
-func alone(before, now guard.LinkSnapshot) bool {
-	return before.Version < 0 || now.Version < 0 || now.Version == before.Version+1
 }

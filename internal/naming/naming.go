@@ -72,7 +72,7 @@ func runeMistake(name string) string {
 			return "has a space: use - or _ instead"
 		case r == '/' || r == '\\' || r == ':':
 			return "has a path character: names consist of letters, digits, - and _"
-		case !unicode.IsGraphic(r):
+		case !unicode.IsGraphic(r), unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector):
 			return "has a control or invisible character"
 		case unicode.IsLetter(r) || unicode.IsDigit(r):
 		case i == 0:
