@@ -238,6 +238,7 @@ var envelopeTexts = map[string]string{
 	"plan":         "Requests that would be made: `method`, `url`, `effect`, `when`. Only with `mcp-partner call --plan`.",
 	"run_id":       "Pass it as `run_id` to page through a run, or to resume one that was interrupted.",
 	"run":          "The progress of a run over many tenants: `id`, `kind`, `label`, `state` (`running`, `finished`, `cancelled`, `interrupted`), `created_at`, `finished_at`, `rows`, `answered`.",
+	"common":       "What all rows of the page have in common: `credential`, `cloud`, `expected_partner_id`, `owner`, `labels`.",
 	"rows":         "Identities in tenants, those that need attention first; see [audit.md](audit.md).",
 	"causes":       "Why rows are unknown, in groups: `code`, `credential`, `authority`, `rows`, `message`, `hint`, `example`.",
 	"changes":      "Rows of a plan or a run that writes to many tenants, those that need a person first: `tenant`, `state`, `before`, `after`, `partner_id`, `steps`, `rule`, `warning`, `why`, `problem` and more; see [transitions.md](transitions.md).",

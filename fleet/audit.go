@@ -23,11 +23,19 @@ type Access struct {
 // Audit asks what is linked in every target.
 type Audit struct {
 	Selection
-	// ExpectedIDs are the partner IDs of ours; a link to one of them is as
-	// expected. Without them the entry of each tenant says what is.
+	// ExpectedIDs are the partner IDs that are right everywhere. Without them the
+	// entry of each tenant says what is, and where it does not, OwnIDs.
 	ExpectedIDs []string `json:"expected_ids,omitempty"`
 	// Roles reads also which subscriptions the identity has an eligible role in.
 	Roles bool `json:"roles,omitempty"`
+	// OwnIDs are the partner's own IDs: what tells a link to one of them that is
+	// not the expected one from a link to another partner.
+	OwnIDs []string `json:"own_ids,omitempty"`
+	// TenantCount is how many tenants the rows are of.
+	TenantCount int `json:"tenant_count,omitempty"`
+	// SoleExpected is the ID that is expected in every tenant of the run, if it is
+	// one and the same.
+	SoleExpected string `json:"sole_expected,omitempty"`
 	// StaleAfterDays marks links that were last written longer ago; 0 marks none.
 	StaleAfterDays int `json:"stale_after_days,omitempty"`
 }
@@ -43,6 +51,7 @@ func (f *Fleet) Start(ctx context.Context, caller guard.Caller, label string, au
 		return nil, err
 	}
 	targets = OnePerIdentity(targets)
+	audit.TenantCount, audit.SoleExpected = tenantsOf(targets), audit.soleExpected(targets)
 	request, err := json.Marshal(audit)
 	if err != nil {
 		return nil, err
@@ -67,6 +76,26 @@ func (f *Fleet) Start(ctx context.Context, caller guard.Caller, label string, au
 		return f.join(ctx, stored, run, targets)
 	}
 	return f.launch(run, audit, targets, allTasks(len(targets)), access)
+}
+
+func tenantsOf(targets []Target) int {
+	seen := map[string]bool{}
+	for _, t := range targets {
+		seen[t.Tenant.Name] = true
+	}
+	return len(seen)
+}
+
+func (a Audit) soleExpected(targets []Target) string {
+	sole := ""
+	for i, t := range targets {
+		ids := a.expectation(t.Tenant).IDs
+		if len(ids) != 1 || i > 0 && ids[0] != sole {
+			return ""
+		}
+		sole = ids[0]
+	}
+	return sole
 }
 
 func allTasks(n int) []task {

@@ -14,15 +14,12 @@ import (
 // row judges what was read of a target.
 func (w *auditing) row(n int, target Target, read armclient.LinkRead, roles *pec.Reading) Row {
 	tenant := target.Tenant
-	expected := w.audit.ExpectedIDs
-	if len(expected) == 0 && tenant.ExpectedPartnerID != "" {
-		expected = []string{tenant.ExpectedPartnerID}
-	}
+	wanted := w.audit.expectation(tenant)
 	link := read.Link
 	found := schemas.AuditRow{
-		Tenant: tenant.Name, TenantID: tenant.TenantID, Credential: target.Credential, ObjectID: read.Identity.ObjectID,
-		Cloud: tenant.Cloud, Authority: tenant.Authority, State: rowState(link, expected), PartnerID: link.PartnerID,
-		PartnerName: link.PartnerName, PartnerState: link.PartnerState, ExpectedPartnerID: strings.Join(expected, " "),
+		Company: tenant.Company, Domain: tenant.Domain(), Tenant: tenant.Name, TenantID: tenant.TenantID, Credential: target.Credential, ObjectID: read.Identity.ObjectID,
+		Cloud: tenant.Cloud, Authority: tenant.Authority, State: wanted.State(link), PartnerID: link.PartnerID,
+		PartnerName: link.PartnerName, PartnerState: link.PartnerState, ExpectedPartnerID: strings.Join(wanted.IDs, " "),
 		UpdatedTime: link.UpdatedTime, CreatedTime: link.CreatedTime, Version: link.Version,
 		Labels: tenant.Labels, Owner: tenant.Owner, ExternalID: tenant.ExternalID,
 		CheckedAt: w.f.opts.Now().UTC().Format(time.RFC3339), Problem: read.Problem,
@@ -36,27 +33,53 @@ func (w *auditing) row(n int, target Target, read armclient.LinkRead, roles *pec
 	}
 }
 
-// rowState says what a link is against what is expected. Whatever is not clearly
+// Expectation says which partner IDs a link should be to.
+type Expectation struct {
+	// IDs are those that are right; none where that is not known.
+	IDs []string
+	// Own are all of the partner's own IDs.
+	Own []string
+}
+
+// ExpectationOf is what is expected in a tenant: what its entry says, else one of
+// the partner's own IDs.
+func ExpectationOf(tenant schemas.Tenant, own []string) Expectation {
+	if tenant.ExpectedPartnerID != "" {
+		return Expectation{IDs: []string{tenant.ExpectedPartnerID}, Own: own}
+	}
+	return Expectation{IDs: own, Own: own}
+}
+
+func (a Audit) expectation(tenant schemas.Tenant) Expectation {
+	if len(a.ExpectedIDs) > 0 {
+		return Expectation{IDs: a.ExpectedIDs, Own: a.OwnIDs}
+	}
+	return ExpectationOf(tenant, a.OwnIDs)
+}
+
+// State says what a link is against the expectation. Whatever is not clearly
 // something else is unknown.
-func rowState(link schemas.Link, expected []string) schemas.RowState {
+func (e Expectation) State(link schemas.Link) schemas.RowState {
 	switch link.State {
 	case schemas.LinkNotLinked:
 		return schemas.RowNotLinked
 	case schemas.LinkDeleted:
 		return schemas.RowDeleted
 	case schemas.LinkLinked:
-		return linkedRowState(link.PartnerID, expected)
+		return e.linked(link.PartnerID)
 	default:
 		return schemas.RowUnknown
 	}
 }
 
-func linkedRowState(id string, expected []string) schemas.RowState {
+func (e Expectation) linked(id string) schemas.RowState {
 	switch {
-	case len(expected) == 0:
+	case len(e.IDs) == 0:
 		return schemas.RowLinked
-	case slices.Contains(expected, id):
+	case slices.Contains(e.IDs, id):
 		return schemas.RowLinkedExpected
+	case slices.Contains(e.Own, id):
+		return schemas.RowLinkedOwn
 	default:
 		return schemas.RowLinkedOther
 	}
@@ -71,7 +94,7 @@ func writtenBefore(text string, limit time.Time) bool {
 // rank orders rows by how much they need attention.
 func rank(row schemas.AuditRow) int {
 	place := slices.Index(schemas.RowStates(), row.State)
-	if row.Stale && row.State != schemas.RowLinkedOther {
+	if row.Stale && (row.State == schemas.RowLinked || row.State == schemas.RowLinkedExpected) {
 		return staleRank
 	}
 	if place >= staleRank {
@@ -80,8 +103,8 @@ func rank(row schemas.AuditRow) int {
 	return place
 }
 
-// staleRank is behind missing, other and unknown, and before what is in order.
-const staleRank = 4
+// staleRank is behind missing, other, own and unknown, and before what is in order.
+const staleRank = 5
 
 // cause names what stands between a row and an answer: the same secret refused
 // at the same authority is one cause, however many tenants it opens. Causes of

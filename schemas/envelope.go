@@ -45,7 +45,9 @@ type Envelope struct {
 	Plan  []PlannedRequest `json:"plan,omitzero"`
 	RunID string           `json:"run_id,omitempty" doc:"Pass as run_id to see more of this run."`
 	// Run, Rows and Causes are of a run over many tenants.
-	Run    *RunInfo     `json:"run,omitempty"`
+	Run *RunInfo `json:"run,omitempty"`
+	// Common is what all Rows have in common.
+	Common *AuditCommon `json:"common,omitempty" doc:"What all rows have in common; they leave it out."`
 	Rows   []AuditRow   `json:"rows,omitzero"`
 	Causes []AuditCause `json:"causes,omitzero"`
 	// Changes are the rows of a plan or a run that writes to many tenants.
@@ -96,6 +98,8 @@ type Link struct {
 	Reason            Code   `json:"reason,omitempty" doc:"Why the state is unknown."`
 	ExpectedPartnerID string `json:"expected_partner_id,omitempty" doc:"What the directory expects."`
 	MatchesExpected   *bool  `json:"matches_expected,omitempty" doc:"Whether the linked ID is the expected one."`
+	// AuditState is how an audit counts the link.
+	AuditState RowState `json:"audit_state,omitempty" doc:"How an audit counts it: linked_own is another ID of this partner, linked_other one of nobody known here." enum:"linked_expected,linked_own,linked_other,linked,not_linked,deleted,unknown"`
 	// Matches answers check_partner_link with partner_id; nil if it is not known.
 	Matches *bool `json:"matches,omitempty" doc:"Whether the linked ID is the partner_id that was asked about."`
 }

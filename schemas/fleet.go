@@ -8,9 +8,11 @@ type RowState string
 const (
 	// RowLinkedExpected: linked to a partner ID that was expected.
 	RowLinkedExpected RowState = "linked_expected"
-	// RowLinkedOther: linked to another one.
+	// RowLinkedOwn: linked to one of the partner's own IDs, and another is expected.
+	RowLinkedOwn RowState = "linked_own"
+	// RowLinkedOther: linked to one that is neither expected nor the partner's own.
 	RowLinkedOther RowState = "linked_other"
-	// RowLinked: linked, and nothing was expected.
+	// RowLinked: linked, and which ID is right is not known.
 	RowLinked    RowState = "linked"
 	RowNotLinked RowState = "not_linked"
 	// RowDeleted: there was a link and it was removed; counts as none.
@@ -21,7 +23,7 @@ const (
 
 // RowStates returns all states, those that need attention first.
 func RowStates() []RowState {
-	return []RowState{RowNotLinked, RowDeleted, RowLinkedOther, RowUnknown, RowLinked, RowLinkedExpected}
+	return []RowState{RowNotLinked, RowDeleted, RowLinkedOther, RowLinkedOwn, RowUnknown, RowLinked, RowLinkedExpected}
 }
 
 // Missing reports whether the identity has no link.
@@ -29,20 +31,22 @@ func (s RowState) Missing() bool { return s == RowNotLinked || s == RowDeleted }
 
 // Linked reports whether the identity has a link, to whichever partner.
 func (s RowState) Linked() bool {
-	return s == RowLinked || s == RowLinkedExpected || s == RowLinkedOther
+	return s == RowLinked || s == RowLinkedExpected || s == RowLinkedOwn || s == RowLinkedOther
 }
 
 // AuditRow is one identity in one tenant as an audit found it. PartnerName and
 // PartnerState are untrusted text.
 type AuditRow struct {
+	Company    string `json:"company,omitempty"`
+	Domain     string `json:"domain,omitempty"`
 	Tenant     string `json:"tenant" doc:"Name in the directory."`
-	TenantID   string `json:"tenant_id"`
-	Credential string `json:"credential"`
+	TenantID   string `json:"tenant_id,omitempty"`
+	Credential string `json:"credential,omitempty"`
 	ObjectID   string `json:"object_id,omitempty" doc:"The identity, where a token was seen."`
 	Cloud      string `json:"cloud,omitempty"`
 	// Authority is where the credential signs in; it is for grouping.
 	Authority string   `json:"authority,omitempty"`
-	State     RowState `json:"state" doc:"What was found." enum:"linked_expected,linked_other,linked,not_linked,deleted,unknown"`
+	State     RowState `json:"state" doc:"What was found." enum:"linked_expected,linked_own,linked_other,linked,not_linked,deleted,unknown"`
 	// Stale says that the link was last written before the limit of the run.
 	Stale             bool   `json:"stale,omitempty" doc:"Last written before the limit."`
 	PartnerID         string `json:"partner_id,omitempty" doc:"MPN ID that is linked."`
@@ -62,6 +66,17 @@ type AuditRow struct {
 	// CheckedAt is when the answer came, RFC 3339 in UTC.
 	CheckedAt string   `json:"checked_at,omitempty"`
 	Problem   *Problem `json:"problem,omitempty" doc:"Why the state is unknown."`
+	// Reason is the code of Problem, in rows for agents.
+	Reason Code `json:"reason,omitempty" doc:"Why the state is unknown; causes has more."`
+}
+
+// AuditCommon is what all rows of a page have in common, said once.
+type AuditCommon struct {
+	Credential        string   `json:"credential,omitempty"`
+	Cloud             string   `json:"cloud,omitempty"`
+	ExpectedPartnerID string   `json:"expected_partner_id,omitempty"`
+	Owner             string   `json:"owner,omitempty"`
+	Labels            []string `json:"labels,omitempty"`
 }
 
 // AuditCause is one reason for which rows are unknown: one expired secret is

@@ -16,7 +16,7 @@ func auditPartnerLinks() Operation {
 			readLink("once for each identity"), {http.MethodGet, PathSubscriptions, "with include_roles"},
 			{http.MethodGet, PathRoleAssignments, "with include_roles, for each subscription"},
 		},
-		Input: &AuditPartnerLinksInput{}, Answer: []string{"run_id", "run", "totals", "causes", "rows", "next_cursor"},
+		Input: &AuditPartnerLinksInput{}, Answer: []string{"run_id", "run", "totals", "causes", "common", "rows", "next_cursor"},
 		Examples: []Example{
 			{Says: "Which of our customers are not linked?", Arguments: json.RawMessage(`{}`), Link: "1234567", Status: StatusDone},
 			{Says: "Is 1234567 linked at Contoso and Fabrikam?", Arguments: json.RawMessage(`{"tenants":["contoso","fabrikam"],"expected_partner_id":"1234567"}`), Link: "1234567", Status: StatusDone},

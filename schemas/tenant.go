@@ -3,7 +3,9 @@ package schemas
 // Tenant is one entry of the directory as the tools see it: where to go and
 // what is expected there. It holds no secret.
 type Tenant struct {
-	Name     string   `json:"name"`
+	Name string `json:"name"`
+	// Company is what the customer is called, as a person wrote it.
+	Company  string   `json:"company,omitempty"`
 	TenantID string   `json:"tenant_id"`
 	Domains  []string `json:"domains,omitempty"`
 	// Cloud is public, usgovernment, china or custom.
@@ -28,8 +30,17 @@ type Tenant struct {
 	CredentialStatus []CredentialView `json:"credential_status,omitempty"`
 }
 
+// Domain is the tenant's first domain, or "".
+func (t Tenant) Domain() string {
+	if len(t.Domains) == 0 {
+		return ""
+	}
+	return t.Domains[0]
+}
+
 // TenantRow is one row of list_tenants. DisplayName is untrusted text.
 type TenantRow struct {
+	Company           string   `json:"company,omitempty"`
 	Name              string   `json:"name" doc:"Use as tenant."`
 	TenantID          string   `json:"tenant_id"`
 	Domains           []string `json:"domains,omitempty"`

@@ -1,6 +1,7 @@
 package tools
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -113,6 +114,7 @@ func (s *Service) StartAudit(ctx context.Context, p guard.Principal, label strin
 	if err != nil {
 		return nil, err
 	}
+	audit.OwnIDs = s.deps.Guard.Bounds().PartnerIDs
 	return s.deps.Fleet.Start(ctx, p.Caller, label, audit, access)
 }
 
@@ -207,21 +209,23 @@ func (s *Service) auditPage(ctx context.Context, j *job, in *schemas.AuditPartne
 	if err != nil {
 		return failure(err)
 	}
+	common, rows := forAgents(rows)
 	return done(schemas.Envelope{
 		Status: schemas.StatusDone, Summary: AuditSentence(report), RunID: id, Run: report.Info(), Totals: report.Totals,
-		Causes: report.Causes, Rows: rows, NextCursor: next,
+		Causes: report.Causes, Common: common, Rows: rows, NextCursor: next,
 	})
 }
 
-// AuditSentence says for a person what an audit found, in our words alone.
+// AuditSentence says for a person what an audit found, in the program's words
+// alone, such as: 30 tenants checked: 6 linked to 1234567, 7 to another partner.
 func AuditSentence(r fleet.Report) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "Of %s", identities(r.Run.Rows))
+	b.WriteString(checked(r) + " checked")
 	if pending := r.Totals["pending"]; pending > 0 {
 		fmt.Fprintf(&b, ", %d without an answer yet", pending)
 	}
 	separator := ": "
-	for _, part := range auditWords() {
+	for _, part := range auditWords(r.Audit()) {
 		if n := r.Totals[part.total]; n > 0 {
 			fmt.Fprintf(&b, "%s%d %s", separator, n, part.words)
 			separator = ", "
@@ -230,16 +234,29 @@ func AuditSentence(r fleet.Report) string {
 	b.WriteString(". ")
 	switch r.Run.State {
 	case fleet.RunRunning:
-		fmt.Fprintf(&b, "The run goes on: call again with run_id %s. ", r.Run.ID)
+		fmt.Fprintf(&b, "The run continues: call again with run_id %s. ", r.Run.ID)
 	case fleet.RunInterrupted, fleet.RunCancelled:
-		fmt.Fprintf(&b, "The run was %s before all were asked: call again with run_id %s to go on. ", r.Run.State, r.Run.ID)
+		fmt.Fprintf(&b, "The run was %s: call again with run_id %s to resume it. ", r.Run.State, r.Run.ID)
 	}
-	if !r.Audit().Roles {
-		b.WriteString("Unknown is not missing. " + notChecked)
-		return b.String()
+	if r.Totals[string(schemas.RowLinked)] > 0 {
+		b.WriteString("Which partner IDs are yours is not known: set partner-ids, or pass own_partner_ids. ")
 	}
-	b.WriteString("Unknown is not missing." + rolesSentence(r.Totals))
-	return b.String()
+	if r.Totals[string(schemas.RowUnknown)] > 0 {
+		b.WriteString("Unknown is not missing. ")
+	}
+	if r.Audit().Roles {
+		return strings.TrimSpace(b.String() + rolesSentence(r.Totals))
+	}
+	return b.String() + notChecked
+}
+
+// checked counts in tenants, and in identities where a tenant has several.
+func checked(r fleet.Report) string {
+	tenants := r.Audit().TenantCount
+	if tenants == 0 || tenants == r.Run.Rows {
+		return schemas.Count(r.Run.Rows, "tenant")
+	}
+	return fmt.Sprintf("%d identities in %s", r.Run.Rows, schemas.Count(tenants, "tenant"))
 }
 
 // rolesSentence counts the classes of link and roles.
@@ -254,7 +271,7 @@ func rolesSentence(totals map[string]int) string {
 	if len(parts) == 0 {
 		return ""
 	}
-	return " Roles for partner earned credit: " + strings.Join(parts, "; ") + "."
+	return "Roles for partner earned credit: " + strings.Join(parts, "; ") + "."
 }
 
 // mayReadRoles asks whether a caller was given check_pec_roles, and whether the
@@ -276,14 +293,23 @@ func identities(n int) string {
 
 type auditWord struct{ total, words string }
 
-// auditWords words the totals, in the order of schemas.RowStates.
-func auditWords() []auditWord {
+// auditWords words the totals, in order first.
+func auditWords(audit fleet.Audit) []auditWord {
+	expected := cmp.Or(audit.SoleExpected, "the expected partner ID")
 	return []auditWord{
-		{string(schemas.RowNotLinked), "without a link"}, {string(schemas.RowDeleted), "with a deleted link"},
-		{string(schemas.RowLinkedOther), "linked to another partner ID"}, {string(schemas.RowUnknown), "that could not be told"},
-		{string(schemas.RowLinked), "linked (nothing was expected)"}, {string(schemas.RowLinkedExpected), "linked as expected"},
-		{"stale", "stale among the links"},
+		{string(schemas.RowLinkedExpected), "linked to " + expected}, {string(schemas.RowLinked), "linked"},
+		{string(schemas.RowLinkedOwn), "linked to another of your own IDs"}, {string(schemas.RowLinkedOther), otherWords(audit)},
+		{string(schemas.RowNotLinked), "not linked"}, {string(schemas.RowDeleted), "with a deleted link"},
+		{string(schemas.RowUnknown), "unknown"}, {"stale", "stale among the links"},
 	}
+}
+
+// otherWords says another partner only where the partner's own IDs are known.
+func otherWords(audit fleet.Audit) string {
+	if len(audit.OwnIDs) == 0 {
+		return "linked to another ID than expected"
+	}
+	return "linked to another partner"
 }
 
 // planAudit answers with the requests that an audit would make.

@@ -96,7 +96,19 @@ func (s *Service) answer(ctx context.Context, call Call) Result {
 	}
 	result := s.handlers[op.Name](ctx, j, arguments.Input)
 	result.Envelope.Ignored = arguments.Ignored
+	result.Envelope.Problem = s.switchedOff(call, result.Envelope.Problem)
 	return result
+}
+
+// switchedOff says to the person at the machine how writes are switched on. Who
+// calls over HTTP has to ask the operator.
+func (s *Service) switchedOff(call Call, problem *schemas.Problem) *schemas.Problem {
+	if problem == nil || problem.Code != schemas.CodeWritesDisabled || call.Principal.Caller != StdioCaller {
+		return problem
+	}
+	own := *problem
+	own.Hint, own.Command = "Tell the user that writes are off here, and how to switch them on.", s.allowWrites()
+	return &own
 }
 
 func unknownTool(name string) error {

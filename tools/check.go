@@ -48,28 +48,43 @@ func (t target) reading(read armclient.LinkRead) schemas.Envelope {
 	return envelope
 }
 
-// sentence says for a person what is known of a link, in our words alone.
+// sentence says for a person what is known of a link, in the program's words
+// alone.
 func (t target) sentence(link schemas.Link) string {
-	who := fmt.Sprintf("This identity in tenant %s", t.tenant.Name)
+	who := fmt.Sprintf("This identity in tenant %s", named(t.tenant))
 	switch link.State {
 	case schemas.LinkLinked:
-		return fmt.Sprintf("%s is linked to partner ID %s%s. %s", who, link.PartnerID, t.comparison(link), notChecked)
+		return fmt.Sprintf("%s is linked to %s. %s", who, t.linkedTo(link), notChecked)
 	case schemas.LinkNotLinked:
-		return who + " has no partner link" + t.comparison(link) + "; other identities may have one."
+		return who + " has no partner link" + expectedHere(link) + "; other identities may have one."
 	case schemas.LinkDeleted:
-		return who + " has a deleted partner link, which counts as none" + t.comparison(link) + "."
+		return who + " has a deleted partner link, which counts as none" + expectedHere(link) + "."
 	default:
-		return fmt.Sprintf("Whether this identity in tenant %s is linked could not be told.", t.tenant.Name)
+		return fmt.Sprintf("Whether this identity in tenant %s is linked is not known.", named(t.tenant))
 	}
 }
 
-func (t target) comparison(link schemas.Link) string {
-	switch {
-	case link.MatchesExpected == nil:
-		return ""
-	case *link.MatchesExpected:
-		return ", as expected"
+// linkedTo names the linked ID and whose it is.
+func (t target) linkedTo(link schemas.Link) string {
+	id := "partner ID " + link.PartnerID
+	switch link.AuditState {
+	case schemas.RowLinkedExpected:
+		return id + ", as expected"
+	case schemas.RowLinkedOwn:
+		return id + ", another of this partner's own IDs" + expectedHere(link)
+	case schemas.RowLinkedOther:
+		if len(t.own) == 0 {
+			return id + expectedHere(link)
+		}
+		return "another partner's ID, " + link.PartnerID + expectedHere(link)
 	default:
-		return fmt.Sprintf(" (expected: %s)", link.ExpectedPartnerID)
+		return id + "; whether it is yours is not known, because the setting partner-ids is empty"
 	}
+}
+
+func expectedHere(link schemas.Link) string {
+	if link.ExpectedPartnerID == "" {
+		return ""
+	}
+	return fmt.Sprintf(" (expected: %s)", link.ExpectedPartnerID)
 }

@@ -75,10 +75,11 @@ func build(t testing.TB, config simulator.Config, change func(*guard.Options)) *
 		t.Fatal(err)
 	}
 	h.guard = g
-	h.fleet = fleet.New(fleet.Options{Directory: h.directory, Clients: readers{h}, Store: fleet.NewMemoryStore(time.Now)})
+	directory := tools.Expecting(h.directory, g.Bounds().PartnerIDs)
+	h.fleet = fleet.New(fleet.Options{Directory: directory, Clients: readers{h}, Store: fleet.NewMemoryStore(time.Now)})
 	t.Cleanup(h.fleet.Close)
 	h.service = tools.NewService(tools.Deps{
-		Directory: h.directory, Clients: h, Guard: g, Fleet: h.fleet,
+		Directory: directory, Clients: h, Guard: g, Fleet: h.fleet,
 		Search: search.New(schemas.Catalogue(), schemaOf),
 	})
 	return h

@@ -14,7 +14,11 @@ import (
 // server. Requests must carry a principal, set by WithPrincipal.
 func (s *Service) Register(m *mcpserver.MCPServer) {
 	for _, op := range schemas.Catalogue() {
-		m.AddTool(definition(op), s.toolHandler(m, op.Name))
+		tool := definition(op)
+		if op.Effect.Writes() && !s.deps.Guard.WritesAllowed() {
+			tool.Description = writesOff + tool.Description
+		}
+		m.AddTool(tool, s.toolHandler(m, op.Name))
 	}
 	s.addResources(m)
 	s.addPrompts(m)

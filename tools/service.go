@@ -140,6 +140,9 @@ type Service struct {
 	writer   *fleet.Writer
 }
 
+// StdioCaller is who calls over stdio: whoever started the process.
+const StdioCaller = "stdio"
+
 // NewService makes a service of its parts.
 func NewService(d Deps) *Service {
 	if d.Now == nil {

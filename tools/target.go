@@ -7,13 +7,16 @@ import (
 	"strings"
 
 	"mcp-partner/armclient"
+	"mcp-partner/fleet"
 	"mcp-partner/guard"
 	"mcp-partner/schemas"
 )
 
 // target is where a call goes: one identity in one tenant.
 type target struct {
-	tenant     schemas.Tenant
+	tenant schemas.Tenant
+	// own are the partner's own IDs.
+	own        []string
 	credential string
 	azure      Azure
 }
@@ -36,7 +39,7 @@ func (s *Service) target(ctx context.Context, j *job, to schemas.Target, partner
 	if err != nil {
 		return target{}, err
 	}
-	return target{tenant: tenant, credential: credential, azure: azure}, nil
+	return target{tenant: tenant, own: s.deps.Guard.Bounds().PartnerIDs, credential: credential, azure: azure}, nil
 }
 
 // admit asks the guard whether the call may go on; the tenant is empty as long
@@ -100,6 +103,14 @@ func (s *Service) visible(p guard.Principal) ([]schemas.Tenant, error) {
 	return slices.DeleteFunc(tenants, func(t schemas.Tenant) bool { return !p.Grant.AllowsTenant(t.Name) }), nil
 }
 
+// named is a tenant for a person: the company first, then the short name.
+func named(t schemas.Tenant) string {
+	if t.Company == "" || t.Company == t.Name {
+		return t.Name
+	}
+	return fmt.Sprintf("%q (%s)", t.Company, t.Name)
+}
+
 func someNames(tenants []schemas.Tenant) string {
 	var names []string
 	for _, tenant := range tenants[:min(3, len(tenants))] {
@@ -134,14 +145,18 @@ func (t target) identity(seen schemas.Identity) *schemas.Identity {
 	return &seen
 }
 
-// expected adds to a link what the directory expects.
+// expected adds to a link what is expected, and how an audit counts it.
 func (t target) expected(link schemas.Link) schemas.Link {
-	if t.tenant.ExpectedPartnerID == "" {
+	wanted := fleet.ExpectationOf(t.tenant, t.own)
+	link.AuditState = wanted.State(link)
+	if len(wanted.IDs) == 0 {
 		return link
 	}
-	link.ExpectedPartnerID = t.tenant.ExpectedPartnerID
+	if len(wanted.IDs) == 1 {
+		link.ExpectedPartnerID = wanted.IDs[0]
+	}
 	if link.State != schemas.LinkUnknown {
-		matches := link.State == schemas.LinkLinked && link.PartnerID == link.ExpectedPartnerID
+		matches := link.AuditState == schemas.RowLinkedExpected
 		link.MatchesExpected = &matches
 	}
 	return link

@@ -112,7 +112,7 @@ func (s *Service) known(p guard.Principal, found []schemas.TenantRow) ([]schemas
 
 func rowOf(t schemas.Tenant) schemas.TenantRow {
 	return schemas.TenantRow{
-		Name: t.Name, TenantID: t.TenantID, Domains: t.Domains, Cloud: t.Cloud, Credentials: t.Credentials,
+		Company: t.Company, Name: t.Name, TenantID: t.TenantID, Domains: t.Domains, Cloud: t.Cloud, Credentials: t.Credentials,
 		ExpectedPartnerID: t.ExpectedPartnerID, Labels: t.Labels, Owner: t.Owner, ExternalID: t.ExternalID,
 		Note: t.Note, InDirectory: true, CredentialStatus: t.CredentialStatus,
 	}

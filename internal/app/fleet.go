@@ -11,7 +11,7 @@ import (
 
 // openFleet makes what runs over many tenants, once for a house. Without a vault
 // there is no ledger: then runs live as long as the process.
-func (a *App) openFleet() *fleet.Fleet {
+func (a *App) openFleet(directory fleet.Directory) *fleet.Fleet {
 	if a.Fleet != nil {
 		return a.Fleet
 	}
@@ -20,7 +20,7 @@ func (a *App) openFleet() *fleet.Fleet {
 		store = a.Ledger
 	}
 	a.Fleet = fleet.New(fleet.Options{
-		Directory: Directory{a.Directory, a.Health}, Clients: passing{a.Clients}, Store: store, Pin: a.pin,
+		Directory: directory, Clients: passing{a.Clients}, Store: store, Pin: a.pin,
 		Limits: a.settings.Limits, Keep: a.settings.Config.KeepRuns(), Logger: a.settings.Log,
 	})
 	return a.Fleet

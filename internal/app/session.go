@@ -46,7 +46,7 @@ func (s *Settings) NewSession(a *App, rules guard.Options) (*Session, error) {
 }
 
 // StdioCaller is who calls over stdio: whoever started the process.
-const StdioCaller = "stdio"
+const StdioCaller = tools.StdioCaller
 
 // Trusted is somebody who runs the program, and may do what it may.
 func Trusted(caller guard.Caller) guard.Principal {

@@ -162,8 +162,9 @@ func (a *App) Guard(o guard.Options) (*guard.Guard, error) {
 
 // Service puts the call path of all tools together.
 func (a *App) Service(decider *guard.Guard) *tools.Service {
+	directory := tools.Expecting(Directory{a.Directory, a.Health}, decider.Bounds().PartnerIDs)
 	service := tools.NewService(tools.Deps{
-		Directory: Directory{a.Directory, a.Health}, Clients: a.Clients, Fleet: a.openFleet(), Guard: decider, Command: a.settings.Command(), Simulated: a.Simulated != nil,
+		Directory: directory, Clients: a.Clients, Fleet: a.openFleet(directory), Guard: decider, Command: a.settings.Command(), Simulated: a.Simulated != nil,
 		Search: search.New(schemas.Catalogue(), inputSchema), Logger: a.settings.Log,
 		Observer: a.settings.Observer, Settled: a.settings.Settled,
 	})
@@ -207,7 +208,7 @@ func inputSchema(name string) map[string]any {
 func (s *Settings) MCPServer(service *tools.Service) *server.Server {
 	return server.New(server.Options{
 		Name: "mcp-partner", Title: "Partner Admin Link", Version: BuildInfo().Version,
-		Instructions: tools.Instructions, Registrar: service,
+		Instructions: service.Instructions(), Registrar: service,
 		Completions: server.Completions{Prompts: service, Resources: service}, Authorize: service.Authorize, Remote: s.Observer.Tracing.Remote, Logger: s.Log,
 	})
 }

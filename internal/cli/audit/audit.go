@@ -153,12 +153,12 @@ func openAudits(ctx context.Context, deps *cmdutil.Deps, o *auditHouse) (*app.Se
 	if err := o.fleet.Apply(deps); err != nil {
 		return nil, err
 	}
-	bound, err := deps.StandingTenants()
+	bound, err := deps.StandingBounds()
 	if err != nil {
 		return nil, err
 	}
 	call := &cmdutil.SessionFlags{Keys: o.keys, Simulate: o.simulate}
-	call.Guard.Tenants = bound
+	call.Guard = bound
 	return deps.StartSession(ctx, call)
 }
 
@@ -228,7 +228,7 @@ func watchRun(ctx context.Context, deps *cmdutil.Deps, active *fleet.Active) err
 // deleted link is none, so whoever asks for missing links means those as well.
 func failStates() map[string][]schemas.RowState {
 	return map[string][]schemas.RowState{
-		"other": {schemas.RowLinkedOther}, "not_linked": {schemas.RowNotLinked, schemas.RowDeleted}, "deleted": {schemas.RowDeleted},
+		"own": {schemas.RowLinkedOwn}, "other": {schemas.RowLinkedOther, schemas.RowLinkedOwn}, "not_linked": {schemas.RowNotLinked, schemas.RowDeleted}, "deleted": {schemas.RowDeleted},
 		"unknown": {schemas.RowUnknown}, "stale": {"stale"},
 	}
 }

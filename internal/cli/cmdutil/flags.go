@@ -38,17 +38,24 @@ func (o *FleetFlags) Apply(deps *Deps) error {
 	return nil
 }
 
-// StandingTenants takes the operator's bound on tenants from the variable or the
-// config file, for a command whose own --tenants is a selection: the flag of
-// that name is no bound there, and the bound must not get lost.
+// StandingTenants is the bound on tenants of StandingBounds.
 func (d *Deps) StandingTenants() (List, error) {
+	bound, err := d.StandingBounds()
+	return bound.Tenants, err
+}
+
+// StandingBounds takes the operator's bounds on tenants and partner IDs from the
+// variables or the config file, for a command whose own --tenants is a
+// selection: the flag of that name is no bound there, and the bound must not get
+// lost.
+func (d *Deps) StandingBounds() (GuardFlags, error) {
 	var bound GuardFlags
 	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
 	bound.AddBounds(flags)
 	if err := config.Apply(flags, d.IO.Env, d.Config); err != nil {
-		return nil, exit.Usage("correct the setting", "%s", err)
+		return GuardFlags{}, exit.Usage("correct the setting", "%s", err)
 	}
-	return bound.Tenants, nil
+	return GuardFlags{Tenants: bound.Tenants, partnerIDs: bound.partnerIDs}, nil
 }
 
 // AddAsking adds who is asked and which IDs may be written; the tenants of the
