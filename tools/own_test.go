@@ -12,7 +12,10 @@ import (
 
 // ownIDs bounds a house to the partner's own IDs.
 func ownIDs(ids ...string) func(*guard.Options) {
-	return func(o *guard.Options) { o.Bounds.PartnerIDs = ids; o.AllowWrites, o.Approval = true, guard.ApprovalNone }
+	return func(o *guard.Options) {
+		o.Bounds.PartnerIDs = ids
+		o.AllowWrites, o.Approval = true, guard.ApprovalNone
+	}
 }
 
 func TestOwnIDsAreTheExpectation(t *testing.T) {
