@@ -87,12 +87,17 @@ func (t target) rolesEnvelope(read armclient.LinkRead, reading *pec.Reading) sch
 		envelope.Identity.ObjectID = who
 	}
 	envelope.PECRoles = reading.Result()
-	envelope.Summary = linkWords(*envelope.Link) + " " + pec.Sentence(envelope.PECRoles)
+	envelope.Summary = RolesSentence(envelope)
 	if problem := reading.Problem(); problem != nil {
 		envelope.Status, envelope.Problem = schemas.StatusFailed, problem
 		envelope.Summary += " " + problem.Message
 	}
 	return envelope
+}
+
+// RolesSentence says for a person what an answer of check_pec_roles holds.
+func RolesSentence(e schemas.Envelope) string {
+	return linkWords(*e.Link) + " " + pec.Sentence(e.PECRoles)
 }
 
 func linkWords(link schemas.Link) string {

@@ -20,6 +20,7 @@ const (
 	resourceSchemas = "partner://schemas/{tool}"
 	resourcePAL     = "partner://docs/pal"
 	resourceOpenAPI = "partner://openapi"
+	resourceUsage   = "partner://pec/reconcile"
 
 	mimeJSON     = "application/json"
 	mimeMarkdown = "text/markdown"
@@ -32,6 +33,8 @@ func (s *Service) addResources(m *mcpserver.MCPServer) {
 		mcp.WithResourceDescription("What a partner link is and is not: identity, attribution, earned credit.")), readPAL)
 	m.AddResource(mcp.NewResource(resourceOpenAPI, "openapi", mcp.WithResourceTitle("OpenAPI of the provider"), mcp.WithMIMEType(mimeJSON),
 		mcp.WithResourceDescription("OpenAPI 3.1 of Microsoft.ManagementPartner's six operations: what each answer means, errors and throttling included.")), readOpenAPI)
+	m.AddResource(mcp.NewResource(resourceUsage, "pec-reconcile", mcp.WithResourceTitle("Usage beside links and roles"), mcp.WithMIMEType(mimeJSON),
+		mcp.WithResourceDescription("Totals of billed usage with and without partner earned credit, after a person ran: mcp-partner pec reconcile FILE --keep")), s.readUsage)
 	m.AddResourceTemplate(mcp.NewResourceTemplate(resourceLink, "link", mcp.WithTemplateTitle("Partner link of a tenant"), mcp.WithTemplateMIMEType(mimeJSON),
 		mcp.WithTemplateDescription("The partner link of our identity in a tenant, as check_partner_link answers.")), s.readLink)
 	m.AddResourceTemplate(mcp.NewResourceTemplate(resourceSchemas, "schemas", mcp.WithTemplateTitle("Full schemas of a tool"), mcp.WithTemplateMIMEType(mimeJSON),
@@ -71,6 +74,27 @@ func readPAL(_ context.Context, request mcp.ReadResourceRequest) ([]mcp.Resource
 
 func readOpenAPI(_ context.Context, request mcp.ReadResourceRequest) ([]mcp.ResourceContents, error) {
 	return contents(request, mimeJSON, string(schemas.OpenAPI())), nil
+}
+
+// readUsage shows the totals that a person kept to callers who were given all
+// tenants and check_pec_roles: they are about every tenant of the file.
+func (s *Service) readUsage(ctx context.Context, request mcp.ReadResourceRequest) ([]mcp.ResourceContents, error) {
+	const nothing = `{"summary":"No reconciliation was kept: a person runs mcp-partner pec reconcile FILE --keep."}`
+	p := PrincipalOf(ctx)
+	if err := s.mayReadRoles(ctx, p); err != nil {
+		return contents(request, mimeJSON, string(raw(problemEnvelope(err)))), nil
+	}
+	if s.deps.Reconciliation == nil || !p.Grant.Everywhere() {
+		return contents(request, mimeJSON, nothing), nil
+	}
+	text, err := s.deps.Reconciliation()
+	switch {
+	case err != nil:
+		return contents(request, mimeJSON, string(raw(problemEnvelope(err)))), nil
+	case len(text) == 0 || !json.Valid(text):
+		return contents(request, mimeJSON, nothing), nil
+	}
+	return contents(request, mimeJSON, string(text)), nil
 }
 
 func contents(request mcp.ReadResourceRequest, mime, text string) []mcp.ResourceContents {

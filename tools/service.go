@@ -113,6 +113,9 @@ type Deps struct {
 	Search *search.Index
 	// PECRoles is the list of eligible roles; nil means the built-in one.
 	PECRoles *pec.List
+	// Reconciliation returns the totals of usage that a person kept, as JSON, or
+	// nil; it may be nil.
+	Reconciliation func() ([]byte, error)
 	// Simulated says that no real Azure is reached, and that approvals live no
 	// longer than this process.
 	Simulated bool

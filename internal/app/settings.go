@@ -36,6 +36,8 @@ type Settings struct {
 	ServesHTTP bool
 	// Limits bound runs over many tenants.
 	Limits fleet.Limits
+	// PECRoles is a file that changes the list of eligible roles, or "".
+	PECRoles string
 	// Settled replaces the time after which a write without an outcome has ended.
 	Settled time.Duration
 

@@ -10,6 +10,7 @@ import (
 	"mcp-partner/internal/exit"
 	"mcp-partner/internal/httpclient"
 	"mcp-partner/internal/memlimit"
+	"mcp-partner/internal/pec"
 	"mcp-partner/internal/phrase"
 	"mcp-partner/ledger"
 	"mcp-partner/schemas"
@@ -42,6 +43,8 @@ type App struct {
 	Fleet *fleet.Fleet
 	// services may have runs that go on behind a call.
 	services []*tools.Service
+	// roles is the list of eligible roles; nil stands for the built-in one.
+	roles *pec.List
 	// hook announces pending approvals, or is nil.
 	hook *webhook
 	// simulated is the world that stands in for Azure, or nil.
@@ -52,9 +55,24 @@ type App struct {
 // Neither the vault nor the ledger is opened yet: that happens at their first
 // use.
 func (s *Settings) Open(keys KeyFiles, simulated *Simulation) (*App, error) {
-	if simulated != nil {
-		return s.openSimulated(simulated)
+	roles, err := s.eligibleRoles()
+	if err != nil {
+		return nil, err
 	}
+	var a *App
+	if simulated != nil {
+		a, err = s.openSimulated(simulated)
+	} else {
+		a, err = s.openDirectory(keys)
+	}
+	if err != nil {
+		return nil, err
+	}
+	a.roles = roles
+	return a, nil
+}
+
+func (s *Settings) openDirectory(keys KeyFiles) (*App, error) {
 	dir, err := s.StateDirectory()
 	if err != nil {
 		return nil, err
@@ -167,6 +185,7 @@ func (a *App) Service(decider *guard.Guard) *tools.Service {
 		Directory: directory, Clients: a.Clients, Fleet: a.openFleet(directory), Guard: decider, Command: a.settings.Command(), Simulated: a.Simulated != nil,
 		Search: search.New(schemas.Catalogue(), inputSchema), Logger: a.settings.Log,
 		Observer: a.settings.Observer, Settled: a.settings.Settled,
+		PECRoles: a.roles, Reconciliation: a.reconciliation,
 	})
 	a.services = append(a.services, service)
 	return service

@@ -13,7 +13,7 @@ import (
 // markdown writes a page for a wiki or a ticket.
 func (r Report) markdown(w io.Writer, rows Rows) error {
 	out := bufio.NewWriter(w)
-	fmt.Fprintf(out, "# Partner links%s\n\n%s\n\n", titled(r.Run.Label, escapeMarkdown), r.Summary)
+	fmt.Fprintf(out, "# Partner links%s\n\n%s\n\n", titled(r.Run.Label, EscapeMarkdown), r.Summary)
 	fmt.Fprintf(out, "Run `%s`, begun %s.\n\n", r.Run.ID, r.Info().CreatedAt)
 	line(out, "State", "Rows")
 	line(out, "---", "---:")
@@ -32,11 +32,11 @@ func (r Report) markdown(w io.Writer, rows Rows) error {
 		if err != nil {
 			return err
 		}
-		cells := []string{stateOf(row), escapeMarkdown(row.Tenant), escapeMarkdown(row.Credential), row.PartnerID, escapeMarkdown(row.PartnerName),
-			row.ExpectedPartnerID, day(row.UpdatedTime), escapeMarkdown(strings.Join(row.Labels, ", ")), escapeMarkdown(row.Owner),
-			escapeMarkdown(row.ExternalID), escapeMarkdown(why(row)), escapeMarkdown(row.Problem.RequestID())}
+		cells := []string{stateOf(row), EscapeMarkdown(row.Tenant), EscapeMarkdown(row.Credential), row.PartnerID, EscapeMarkdown(row.PartnerName),
+			row.ExpectedPartnerID, day(row.UpdatedTime), EscapeMarkdown(strings.Join(row.Labels, ", ")), EscapeMarkdown(row.Owner),
+			EscapeMarkdown(row.ExternalID), EscapeMarkdown(why(row)), EscapeMarkdown(row.Problem.RequestID())}
 		if r.Audit().Roles {
-			cells = append(cells, eligibleIn(row), escapeMarkdown(heldRoles(row)))
+			cells = append(cells, eligibleIn(row), EscapeMarkdown(heldRoles(row)))
 		}
 		line(out, cells...)
 	}
@@ -51,7 +51,7 @@ func (r Report) markdownCauses(out io.Writer) {
 	line(out, "Rows", "Problem", "Credential", "For example", "What to do")
 	line(out, "---:", "---", "---", "---", "---")
 	for _, c := range r.Causes {
-		line(out, fmt.Sprint(c.Rows), escapeMarkdown(string(c.Code)), escapeMarkdown(c.Credential), escapeMarkdown(c.Example+": "+c.Message), escapeMarkdown(schemas.NextStep(c.Hint, c.Command)))
+		line(out, fmt.Sprint(c.Rows), EscapeMarkdown(string(c.Code)), EscapeMarkdown(c.Credential), EscapeMarkdown(c.Example+": "+c.Message), EscapeMarkdown(schemas.NextStep(c.Hint, c.Command)))
 	}
 	if n := r.OtherCauses(); n > 0 {
 		fmt.Fprintf(out, "\n%s\n", furtherCauses(n))
@@ -69,9 +69,9 @@ func line(out io.Writer, cells ...string) { fmt.Fprintf(out, "| %s |\n", strings
 // included.
 const markdownSigns = "\\`*_{}[]()<>#+-.!|~&:@"
 
-// escapeMarkdown escapes a text for a table. Only signs get a backslash; before
+// EscapeMarkdown escapes a text for a table. Only signs get a backslash; before
 // letters it would be shown.
-func escapeMarkdown(text string) string {
+func EscapeMarkdown(text string) string {
 	var b strings.Builder
 	for _, r := range strings.Join(strings.Fields(text), " ") {
 		switch {

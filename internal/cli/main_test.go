@@ -94,6 +94,7 @@ func setupScript(env *testscript.Env) error {
 //
 //	sim link TENANT ID | sim unlink TENANT | sim fault TENANT KIND [PATH] | sim renew
 //	sim lighthouse MANAGING CUSTOMER CATEGORY
+//	sim role TENANT ROLE-GUID | sim usage FILE TENANT=COST=PERCENT...
 func simCommand(ts *testscript.TestScript, neg bool, args []string) {
 	world, _ := ts.Value(worldKey).(*simtest.World)
 	if neg || len(args) == 0 {
@@ -109,12 +110,40 @@ func simCommand(ts *testscript.TestScript, neg bool, args []string) {
 		world.Sim.Inject(simulator.Rule{TenantID: args[1], Kind: simulator.FaultKind(args[2]), Path: simulator.Op(append(args, "")[3])})
 	case "lighthouse":
 		err = world.Sim.Delegate(args[1], args[2], args[3])
+	case "role":
+		scope := "/subscriptions/" + subscriptionOf(args[1])
+		err = world.Sim.SetRoles(args[1], simulator.Roles{
+			Subscriptions: []simulator.Subscription{{ID: subscriptionOf(args[1]), Name: "Shop of " + args[1]}},
+			Assignments:   []simulator.RoleAssignment{{RoleID: args[2], Scope: scope}},
+		})
+	case "usage":
+		err = os.WriteFile(ts.MkAbs(args[1]), usageFile(world, args[2:]), 0o600)
 	case "renew":
 		err = os.WriteFile(ts.MkAbs("secret.txt"), []byte(world.Sim.RenewSecret()+"\n"), 0o600)
 	default:
 		ts.Fatalf("sim has no command %q", args[0])
 	}
 	ts.Check(err)
+}
+
+// subscriptionOf is the ID of a tenant's only subscription.
+func subscriptionOf(tenant string) string {
+	return fmt.Sprintf("10000000-0000-4000-8000-%012d", len(tenant))
+}
+
+// usageFile is a daily rated usage with a line for each TENANT=COST=PERCENT.
+func usageFile(world *simtest.World, lines []string) []byte {
+	var b strings.Builder
+	b.WriteString("CustomerId,CustomerName,EntitlementId,EntitlementDescription,BillingPreTaxTotal,BillingCurrency,PartnerEarnedCreditPercentage\n")
+	for _, line := range lines {
+		part := strings.Split(line, "=")
+		id := "99999999-0000-4000-8000-000000000001"
+		if tenant, ok := world.Sim.Tenant(part[0]); ok {
+			id = tenant.TenantID
+		}
+		fmt.Fprintf(&b, "%s,=%s Ltd,%s,Shop,%s,EUR,%s\n", id, part[0], subscriptionOf(part[0]), part[1], part[2])
+	}
+	return []byte(b.String())
 }
 
 // modeCommand checks the permission bits of a file: mode 600 FILE.

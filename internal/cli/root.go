@@ -12,6 +12,7 @@ import (
 	"mcp-partner/internal/cli/cmdutil"
 	"mcp-partner/internal/cli/doctor"
 	ledgercmd "mcp-partner/internal/cli/ledger"
+	"mcp-partner/internal/cli/pec"
 	"mcp-partner/internal/cli/runs"
 	"mcp-partner/internal/cli/serve"
 	"mcp-partner/internal/cli/setup"
@@ -123,6 +124,7 @@ func groups(deps *cmdutil.Deps) []group {
 		{"Check", []*cobra.Command{
 			call.NewCmdCheck(deps),
 			audit.NewCmdAudit(deps),
+			pec.NewCmdPEC(deps),
 			doctor.NewCmdDoctor(deps),
 			call.NewCmdFind(deps),
 			call.NewCmdTools(deps),

@@ -41,6 +41,7 @@ var rooms = map[string]struct {
 	"internal/azurecli":   {[]string{"schemas", "internal/naming"}, "the az command, for tokens of tenants and for Key Vault"},
 	"internal/roomtest":   {[]string{"schemas", "internal/sealed"}, "what tests of tenants, vault and signin share"},
 	"armclient":           {[]string{"schemas", "guard", "internal/strictjson", "internal/pec"}, "the guard for Permit alone, internal/pec for what is read of roles"},
+	"internal/usage":      {[]string{"schemas", "internal/csvfile"}, "billed usage beside what is known of links and roles, without asking anybody"},
 	"internal/pec":        {[]string{"schemas"}, "the verdict on roles is a pure function of what was read"},
 	"tools":               {[]string{"internal/naming", "internal/pec", "schemas", "search", "guard", "armclient", "fleet", "docs"}, "directory and vault reach it through its own interfaces"},
 	"server":              {[]string{"schemas", "guard", "tools", "internal/disk", "internal/strictjson"}, "transports know the call path, not what is behind it"},
@@ -54,7 +55,7 @@ var rooms = map[string]struct {
 	"internal/clientfile": {nil, "files of other programs, changed without knowing anything of this one"},
 	"internal/demo":       {[]string{"schemas"}, "an MCP client that shows what an agent sees"},
 
-	"internal/app":           {[]string{"armclient", "auth", "fleet", "guard", "internal/config", "internal/credential", "internal/disk", "internal/exit", "internal/harden", "internal/httpclient", "internal/memlimit", "internal/naming", "internal/phrase", "internal/telemetry", "ledger", "schemas", "search", "server", "signin", "simulator", "tenants", "tools", "vault"}, "the composition root: the one place that builds everything, without a command line"},
+	"internal/app":           {[]string{"armclient", "auth", "fleet", "guard", "internal/config", "internal/credential", "internal/disk", "internal/exit", "internal/harden", "internal/httpclient", "internal/memlimit", "internal/naming", "internal/pec", "internal/phrase", "internal/telemetry", "ledger", "schemas", "search", "server", "signin", "simulator", "tenants", "tools", "vault"}, "the composition root: the one place that builds everything, without a command line"},
 	"internal/exit":          {[]string{"internal/disk", "schemas"}, "how a command ends is said where it fails, also below the command line"},
 	"internal/phrase":        {[]string{"schemas"}, "counts and shell words read alike everywhere"},
 	"internal/credential":    {[]string{"internal/exit", "tenants", "vault"}, "what a person says of a credential means the same in flags and in files"},
@@ -67,6 +68,7 @@ var rooms = map[string]struct {
 	"internal/cli/approvals": {[]string{"fleet", "guard", "internal/app", "internal/cli/cmdutil", "internal/cli/render", "internal/cli/term", "internal/exit", "internal/phrase", "schemas", "tools"}, "the commands of whoever decides"},
 	"internal/cli/token":     {[]string{"internal/naming", "guard", "internal/app", "internal/cli/approvals", "internal/cli/cmdutil", "internal/cli/term", "internal/config", "internal/exit", "internal/phrase", "schemas"}, "the commands of invocation tokens; an approver consents"},
 	"internal/cli/ledger":    {[]string{"guard", "internal/app", "internal/cli/approvals", "internal/cli/cmdutil", "internal/cli/term", "internal/exit", "internal/phrase", "ledger"}, "the commands of the record; an approver answers for a gap"},
+	"internal/cli/pec":       {[]string{"internal/app", "internal/auditreport", "internal/cli/cmdutil", "internal/cli/render", "internal/cli/term", "internal/csvcell", "internal/exit", "internal/phrase", "internal/usage", "schemas", "tools"}, "the commands about partner earned credit"},
 	"internal/cli/audit":     {[]string{"fleet", "internal/app", "internal/auditreport", "internal/cli/cmdutil", "internal/cli/render", "internal/cli/term", "internal/config", "internal/csvcell", "internal/exit", "internal/phrase", "schemas", "tools"}, "the commands that read many tenants"},
 	"internal/cli/runs":      {[]string{"guard", "internal/app", "internal/cli/approvals", "internal/cli/cmdutil", "internal/cli/render", "internal/cli/term", "internal/config", "internal/csvcell", "internal/exit", "internal/phrase", "schemas", "tools"}, "the commands that write to many tenants; an approver may approve at once"},
 	"internal/cli/serve":     {[]string{"auth", "guard", "internal/app", "internal/cli/cmdutil", "internal/cli/term", "internal/config", "internal/disk", "internal/exit", "internal/httpclient", "internal/phrase", "schemas", "server", "tools"}, "the commands of a server"},
@@ -75,7 +77,7 @@ var rooms = map[string]struct {
 	"internal/cli/doctor":    {[]string{"internal/httpclient", "guard", "internal/app", "internal/cli/client", "internal/cli/cmdutil", "internal/cli/ledger", "internal/cli/render", "internal/cli/term", "internal/clientfile", "internal/exit", "internal/naming", "internal/phrase", "schemas", "signin", "tenants"}, "checks of everything; clients and record are read as their commands read them"},
 	"internal/cli/setup":     {[]string{"internal/app", "internal/azurecli", "internal/cli/client", "internal/cli/cmdutil", "internal/cli/doctor", "internal/cli/tenants", "internal/cli/term", "internal/cli/vault", "internal/clientfile", "internal/config", "internal/credential", "internal/exit", "schemas", "tenants", "vault"}, "a first run goes through the commands of others"},
 	"internal/cli/sim":       {[]string{"internal/httpclient", "guard", "internal/app", "internal/cli/cmdutil", "internal/config", "internal/demo", "internal/exit", "internal/tenantimport", "tenants", "tools"}, "the commands of the simulated Azure"},
-	"internal/cli":           {[]string{"internal/app", "internal/cli/approvals", "internal/cli/audit", "internal/cli/call", "internal/cli/client", "internal/cli/cmdutil", "internal/cli/doctor", "internal/cli/ledger", "internal/cli/runs", "internal/cli/serve", "internal/cli/setup", "internal/cli/sim", "internal/cli/tenants", "internal/cli/term", "internal/cli/token", "internal/cli/vault", "internal/clientfile", "internal/config", "internal/exit"}, "the list of commands"},
+	"internal/cli":           {[]string{"internal/app", "internal/cli/approvals", "internal/cli/audit", "internal/cli/call", "internal/cli/client", "internal/cli/cmdutil", "internal/cli/doctor", "internal/cli/ledger", "internal/cli/runs", "internal/cli/serve", "internal/cli/setup", "internal/cli/sim", "internal/cli/tenants", "internal/cli/term", "internal/cli/token", "internal/cli/vault", "internal/clientfile", "internal/config", "internal/exit", "internal/cli/pec"}, "the list of commands"},
 
 	"cmd/contract-verify": {[]string{"internal/cli", "internal/cli/contractverify", "internal/cli/term", "internal/harden"}, "for who develops: the second JSON Schema library stays out of mcp-partner"},
 	"cmd/mcp-partner":     {[]string{"internal/cli", "internal/harden", "internal/memlimit"}, "signals, memory and exit code"},
@@ -83,7 +85,7 @@ var rooms = map[string]struct {
 	"deploy/serverjson":   {nil, "reads bundles, not the program"},
 	"internal/deptest":    {nil, "this plan"},
 
-	"internal/auditreport": {[]string{"schemas", "fleet"}, "what an audit found, written for people and programs"},
+	"internal/auditreport": {[]string{"schemas", "fleet", "internal/usage"}, "what an audit found, written for people and programs"},
 
 	"internal/cli/contractverify": {[]string{"guard", "internal/app", "internal/cli/call", "internal/cli/cmdutil", "internal/cli/render", "internal/config", "internal/contract", "internal/exit", "schemas", "tools"}, "the command of cmd/contract-verify"},
 
@@ -119,7 +121,7 @@ var only = []struct {
 	{"go.opentelemetry.io", []string{"internal/telemetry"}, "traces are made in one place"},
 	{"github.com/coreos/go-oidc", []string{"auth"}, "tokens are verified in one place"},
 	{"github.com/go-jose/go-jose", []string{"auth"}, "tokens are verified in one place"},
-	{"github.com/spf13/cobra", []string{"internal/cli/cmdutil", "internal/cli/tenants", "internal/cli/vault", "internal/cli/approvals", "internal/cli/token", "internal/cli/ledger", "internal/cli/audit", "internal/cli/runs", "internal/cli/serve", "internal/cli/call", "internal/cli/client", "internal/cli/doctor", "internal/cli/setup", "internal/cli/sim", "internal/cli/contractverify", "internal/cli"}, "the command line is a shell around the rooms"},
+	{"github.com/spf13/cobra", []string{"internal/cli/cmdutil", "internal/cli/tenants", "internal/cli/vault", "internal/cli/approvals", "internal/cli/token", "internal/cli/ledger", "internal/cli/audit", "internal/cli/pec", "internal/cli/runs", "internal/cli/serve", "internal/cli/call", "internal/cli/client", "internal/cli/doctor", "internal/cli/setup", "internal/cli/sim", "internal/cli/contractverify", "internal/cli"}, "the command line is a shell around the rooms"},
 }
 
 // production files that import the simulator.

@@ -26,6 +26,7 @@ type auditOptions struct {
 	tenants, labels, ownIDs cmdutil.List
 	file, expected, label   string
 	staleAfterDays          int
+	roles                   bool
 	house                   auditHouse
 	report                  reportOptions
 }
@@ -75,6 +76,7 @@ Exit codes: 0 done, 1 failed or --fail-on found something, 2 wrong usage, 3 refu
 	flags.StringVar(&options.expected, "expected", "", "partner `ID` that should be linked everywhere (default: each tenant's own)")
 	flags.Var(&options.ownIDs, "own-ids", "partner `IDS` that are all right")
 	flags.IntVar(&options.staleAfterDays, "stale-after-days", 0, "mark links that were last written more than `N` days ago")
+	flags.BoolVar(&options.roles, "roles", false, "read roles for partner earned credit as well")
 	flags.StringVar(&options.label, "label", "", "name the run, such as `2026-11`; a run with a name is kept")
 	options.report.add(flags)
 	options.house.add(flags)
@@ -85,7 +87,7 @@ Exit codes: 0 done, 1 failed or --fail-on found something, 2 wrong usage, 3 refu
 
 // request is the audit that the flags ask for.
 func (o *auditOptions) request() (fleet.Audit, error) {
-	audit := fleet.Audit{Selection: fleet.Selection{Tenants: o.tenants, Labels: o.labels}, ExpectedIDs: o.ownIDs, StaleAfterDays: o.staleAfterDays}
+	audit := fleet.Audit{Selection: fleet.Selection{Tenants: o.tenants, Labels: o.labels}, ExpectedIDs: o.ownIDs, StaleAfterDays: o.staleAfterDays, Roles: o.roles}
 	if o.file != "" {
 		names, err := namesIn(o.file)
 		if err != nil {

@@ -138,7 +138,7 @@ func diffTable(ctx context.Context, deps *cmdutil.Deps, session *app.Session, be
 			}
 		}
 	}
-	return errors.Join(u.LongTable([]string{"CHANGE", "TENANT", "CREDENTIAL", "THEN", "NOW"}, rows), u.Err)
+	return errors.Join(u.LongTable([]string{"CHANGE", "TENANT", "CREDENTIAL", "THEN", "NOW", "ROLES"}, rows), u.Err)
 }
 
 // changesOf yields the cells of the changes of one kind, and reports whether more
@@ -152,7 +152,7 @@ func changesOf(kind fleet.ChangeKind, changes iter.Seq2[fleet.Change, error], yi
 			continue
 		}
 		row := change.Row()
-		if !yield([]string{kindWords(kind), row.Tenant, row.Credential, wasState(change.Before), wasState(change.After)}, nil) {
+		if !yield([]string{kindWords(kind), row.Tenant, row.Credential, wasState(change.Before), wasState(change.After), strings.Join(change.Roles, " ")}, nil) {
 			return false
 		}
 	}

@@ -138,7 +138,8 @@ func report(u *term.UI, found fleet.Report, rows auditreport.Rows, all bool) err
 func attention(rows auditreport.Rows, all bool) auditreport.Rows {
 	return func(yield func(schemas.AuditRow, error) bool) {
 		for row, err := range rows {
-			inOrder := !row.Stale && (row.State == schemas.RowLinkedExpected || row.State == schemas.RowLinked)
+			roles := row.PECClass() == "" || row.PECClass() == schemas.PECLinkedAll
+			inOrder := roles && !row.Stale && (row.State == schemas.RowLinkedExpected || row.State == schemas.RowLinked)
 			if (all || !inOrder || err != nil) && !yield(row, err) {
 				return
 			}

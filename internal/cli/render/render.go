@@ -27,6 +27,7 @@ func WriteEnvelope(u *term.UI, e schemas.Envelope) {
 	writeLink(u, "link", e.Link)
 	writeLink(u, "before", e.Before)
 	writeLink(u, "after", e.After)
+	writeRoles(u, e.PECRoles)
 	writeTenants(u, e.Tenants)
 	writeOperations(u, e.Operations)
 	writeAudit(u, e)

@@ -1,0 +1,52 @@
+package app
+
+import (
+	"encoding/json"
+	"os"
+
+	"mcp-partner/internal/disk"
+	"mcp-partner/internal/exit"
+	"mcp-partner/internal/pec"
+	"mcp-partner/schemas"
+)
+
+// reconciliationFile holds the totals of the last reconciliation that was kept.
+const reconciliationFile = "pec-reconcile.json"
+
+// eligibleRoles is the built-in list of roles, changed by a file if one is set.
+func (s *Settings) eligibleRoles() (*pec.List, error) {
+	if s.PECRoles == "" {
+		return nil, nil // the built-in one, read when it is needed
+	}
+	file, err := os.Open(s.PECRoles)
+	if err != nil {
+		return nil, exit.Usage("give a CSV file with the columns role_definition_guid,role_name,eligible", "--pec-roles %s cannot be read", s.PECRoles)
+	}
+	defer func() { _ = file.Close() }() // it was read
+	list, err := pec.BuiltIn().Override(file)
+	if err != nil {
+		return nil, exit.Usage("correct the file", "--pec-roles %s: %s", s.PECRoles, err)
+	}
+	return list, nil
+}
+
+// KeepReconciliation keeps the totals of a reconciliation for agents.
+func (a *App) KeepReconciliation(totals any) error {
+	if a.Simulated != nil {
+		return schemas.NewProblem(schemas.CodeInvalidArgument, "A simulation keeps nothing.", schemas.WithHint("Leave --keep out."))
+	}
+	text, err := json.Marshal(totals)
+	if err != nil {
+		return err
+	}
+	return disk.New(a.settings.StateDir).Replace(reconciliationFile, text)
+}
+
+// reconciliation is what was kept, or nil.
+func (a *App) reconciliation() ([]byte, error) {
+	if a.Simulated != nil {
+		return nil, nil
+	}
+	text, _, err := disk.New(a.settings.StateDir).Read(reconciliationFile)
+	return text, err
+}

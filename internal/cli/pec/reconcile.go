@@ -1,0 +1,224 @@
+package pec
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"mcp-partner/internal/app"
+	"mcp-partner/internal/auditreport"
+	"mcp-partner/internal/cli/cmdutil"
+	"mcp-partner/internal/cli/term"
+	"mcp-partner/internal/csvcell"
+	"mcp-partner/internal/exit"
+	"mcp-partner/internal/phrase"
+	"mcp-partner/internal/usage"
+	"mcp-partner/schemas"
+)
+
+// reconcileOptions are one reconciliation.
+type reconcileOptions struct {
+	file, format, output string
+	force, all, keep     bool
+	cmdutil.SessionFlags
+}
+
+func newCmdReconcile(deps *cmdutil.Deps) *cobra.Command {
+	options := &reconcileOptions{}
+	command := &cobra.Command{
+		Use:   "reconcile FILE",
+		Short: "Join billed usage with links and roles, and say what is missing",
+		Long: `Join a file of billed usage with partner links and roles by tenant and
+subscription: the cost with and without partner earned credit, and what to do, the
+largest amount first.
+
+FILE is the daily rated usage of Partner Center, or an export of the partner's
+billing scope of Cost Management; - reads standard input. It is read as a stream.
+Links and roles are read from Azure for tenants of the directory. Nothing of the
+file is kept, except the totals with --keep, which agents read at
+partner://pec/reconcile.`,
+		Example: `  mcp-partner pec reconcile dailyratedusage.csv
+  mcp-partner pec reconcile usage.csv --format html --output credit.html`,
+		Args: cmdutil.OneArgument("a file of billed usage"),
+		RunE: func(command *cobra.Command, args []string) error {
+			options.file = args[0]
+			if err := errors.Join(options.Simulate.Check(command.Flags()), options.Fleet.Apply(deps)); err != nil {
+				return err
+			}
+			return runReconcile(command.Context(), deps, options)
+		},
+	}
+	flags := command.Flags()
+	flags.StringVar(&options.format, "format", "table", "`FORMAT` of the report (table, csv, html or json)")
+	flags.StringVarP(&options.output, "output", "o", "", "write to this `FILE`, readable for you alone")
+	flags.BoolVar(&options.force, "force", false, "replace a file that is there")
+	flags.BoolVar(&options.all, "all", false, "show in the table also what is in order")
+	flags.BoolVar(&options.keep, "keep", false, "keep the totals for agents to read")
+	cmdutil.AddKeyFlags(&options.Keys, flags)
+	options.Simulate.Add(flags)
+	options.Fleet.Add(flags)
+	return command
+}
+
+func runReconcile(ctx context.Context, deps *cmdutil.Deps, o *reconcileOptions) error {
+	if !strings.Contains(" table csv html json ", " "+o.format+" ") {
+		return exit.Usage("give table, csv, html or json", "--format %q is not a format", o.format)
+	}
+	if o.output != "" {
+		if err := cmdutil.CheckOutput(o.output, o.force); err != nil {
+			return err
+		}
+	}
+	file, err := readUsage(ctx, deps, o.file)
+	if err != nil {
+		return err
+	}
+	session, err := deps.StartSession(ctx, &o.SessionFlags)
+	if err != nil {
+		return err
+	}
+	defer session.Close()
+	op, _ := schemas.Lookup(schemas.ToolCheckPECRoles)
+	deps.Unlock(ctx, session.App, op)
+	facts, err := readFacts(ctx, deps, session, file, o.Fleet.Concurrency)
+	if err != nil {
+		return err
+	}
+	found := auditreport.NewReconciliation(file, facts, "mcp-partner "+app.BuildInfo().Version)
+	if o.keep {
+		if err := session.KeepReconciliation(found.Kept(time.Now())); err != nil {
+			return err
+		}
+	}
+	return o.deliver(deps, found)
+}
+
+func readUsage(ctx context.Context, deps *cmdutil.Deps, path string) (usage.File, error) {
+	in := deps.IO.In
+	if path != "-" {
+		file, err := os.Open(path)
+		if err != nil {
+			return usage.File{}, exit.Usage("give a file that can be read, or - for standard input", "%s cannot be opened", path)
+		}
+		defer func() { _ = file.Close() }() // it was read
+		in = file
+	}
+	found, err := usage.Read(ctx, in)
+	switch {
+	case ctx.Err() != nil:
+		return usage.File{}, ctx.Err()
+	case err != nil:
+		return usage.File{}, exit.Usage("correct the file, or export it again", "%s: %s", path, err)
+	case len(found.Subscriptions) == 0:
+		return usage.File{}, exit.Usage("export the usage of an Azure plan", "%s names no subscription in %s", path, phrase.Count(found.Lines, "line"))
+	}
+	return found, nil
+}
+
+// subscriptionsACall is how many subscriptions one call of the tool takes.
+const subscriptionsACall = 100
+
+// tenantsAtOnce bounds how many tenants are asked about at the same time: each
+// asks about several subscriptions at once.
+const tenantsAtOnce = 16
+
+// readFacts reads links and roles of the tenants that the directory holds.
+func readFacts(ctx context.Context, deps *cmdutil.Deps, session *app.Session, file usage.File, most int) (map[string]usage.Facts, error) {
+	entries, err := session.Directory.List()
+	if err != nil {
+		return nil, err
+	}
+	wanted := map[string][]string{}
+	for _, s := range file.Subscriptions {
+		wanted[s.TenantID] = append(wanted[s.TenantID], s.SubscriptionID)
+	}
+	bar := deps.IO.ProgressBar()
+	defer bar.Clear()
+	var mu sync.Mutex
+	facts, room := map[string]usage.Facts{}, make(chan struct{}, max(1, min(most, tenantsAtOnce)))
+	var running sync.WaitGroup
+	for _, entry := range entries {
+		ids := wanted[strings.ToLower(entry.TenantID)]
+		if len(ids) == 0 {
+			continue
+		}
+		room <- struct{}{}
+		running.Go(func() {
+			defer func() { <-room }()
+			found := factsOf(ctx, session, entry.Name, ids)
+			mu.Lock()
+			defer mu.Unlock()
+			facts[strings.ToLower(entry.TenantID)] = found
+			bar.Draw(len(facts), len(wanted))
+		})
+	}
+	running.Wait()
+	return facts, ctx.Err()
+}
+
+// factsOf asks about the subscriptions of one tenant, so many a call.
+func factsOf(ctx context.Context, session *app.Session, name string, ids []string) usage.Facts {
+	facts := usage.Facts{Tenant: name, Roles: &schemas.PECRoles{}}
+	for first := 0; first < len(ids); first += subscriptionsACall {
+		e := callRoles(ctx, session, schemas.CheckPECRolesInput{
+			Target: schemas.Target{Tenant: name}, Subscriptions: ids[first:min(len(ids), first+subscriptionsACall)], Limit: subscriptionsACall,
+		})
+		if e.Link != nil {
+			facts.Link = *e.Link
+		}
+		if e.PECRoles != nil {
+			facts.Roles.Rows = append(facts.Roles.Rows, e.PECRoles.Rows...)
+			facts.Roles.ListDate = e.PECRoles.ListDate
+		}
+		if e.Problem != nil {
+			facts.Reason = string(e.Problem.Code)
+		}
+	}
+	return facts
+}
+
+func (o *reconcileOptions) deliver(deps *cmdutil.Deps, found auditreport.Reconciliation) error {
+	write := func(w io.Writer) error { return o.write(deps, w, found) }
+	if o.output == "" {
+		return write(deps.IO.Out)
+	}
+	if err := cmdutil.StreamOutput(o.output, o.force, write); err != nil {
+		return err
+	}
+	deps.IO.Note(found.Summary)
+	return nil
+}
+
+func (o *reconcileOptions) write(deps *cmdutil.Deps, w io.Writer, found auditreport.Reconciliation) error {
+	switch o.format {
+	case "csv":
+		return found.CSV(w, csvcell.New().Quote)
+	case "html":
+		return found.HTML(w)
+	case "json":
+		return found.JSON(w)
+	}
+	u := &term.UI{Out: w, Color: deps.IO.Color && o.output == ""}
+	u.Line(term.Plain, found.Summary)
+	for _, t := range found.Totals {
+		u.Field(fmt.Sprintf("%d", t.Subscriptions), fmt.Sprintf("%s: %s %s without credit, %s with", t.Action.Words(), t.WithoutCredit, t.Currency, t.WithCredit))
+	}
+	rows := func(yield func([]string, error) bool) {
+		for _, r := range found.Rows {
+			if r.Action == usage.InOrder && !o.all {
+				continue
+			}
+			if !yield([]string{r.What, r.Who(), r.Subscription(), r.WithoutCredit, r.WithCredit, r.Currency, string(r.Link), string(r.Verdict), r.Why}, nil) {
+				return
+			}
+		}
+	}
+	return errors.Join(u.LongTable([]string{"TO DO", "TENANT", "SUBSCRIPTION", "WITHOUT CREDIT", "WITH CREDIT", "CURRENCY", "LINK", "ROLES", "WHY"}, rows), u.Err)
+}

@@ -1,0 +1,44 @@
+package render
+
+import (
+	"fmt"
+	"strings"
+
+	"mcp-partner/internal/cli/term"
+	"mcp-partner/internal/phrase"
+	"mcp-partner/schemas"
+)
+
+// writeRoles writes a table of subscriptions with their verdicts.
+func writeRoles(u *term.UI, r *schemas.PECRoles) {
+	if r == nil {
+		return
+	}
+	u.Field("list", r.ListDate)
+	u.Field("not checked", strings.Join(r.NotChecked, "; "))
+	rows := make([][]string, len(r.Rows))
+	for i, row := range r.Rows {
+		verdict := strings.ReplaceAll(string(row.Verdict), "_", " ")
+		if row.Partial {
+			verdict += " (in part)"
+		}
+		rows[i] = []string{verdict, phrase.Quote(row.Name), row.SubscriptionID, row.Why, row.Fix}
+	}
+	if len(rows) > 0 {
+		u.Table([]string{"ROLE", "SUBSCRIPTION", "ID", "RESTS ON", "NEXT"}, rows)
+	}
+}
+
+// eligibleIn counts the subscriptions of a row of an audit; "" where roles were
+// not read.
+func eligibleIn(r schemas.AuditRow) string {
+	if r.PECRoles == nil {
+		return ""
+	}
+	v := r.PECRoles.Verdicts
+	text := fmt.Sprintf("%d of %d", v.EligibleRole, v.Subscriptions)
+	if r.PECRoles.Reason != "" {
+		text += " (" + r.PECRoles.Reason + ")"
+	}
+	return text
+}

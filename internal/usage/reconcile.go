@@ -1,0 +1,202 @@
+package usage
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"mcp-partner/schemas"
+)
+
+// Action says what to do about a subscription.
+type Action string
+
+// The actions, those that need somebody first.
+const (
+	RoleMissing  Action = "role_missing"
+	LinkMissing  Action = "link_missing"
+	BothMissing  Action = "role_and_link_missing"
+	OpenTicket   Action = "open_ticket"
+	PartlyCredit Action = "partly_credited"
+	RoleUnlisted Action = "role_unlisted"
+	Unknown      Action = "unknown"
+	NotManaged   Action = "not_in_directory"
+	OthersCredit Action = "credit_of_others"
+	InOrder      Action = "in_order"
+)
+
+// Actions returns all actions in their order.
+func Actions() []Action {
+	return []Action{RoleMissing, LinkMissing, BothMissing, OpenTicket, PartlyCredit, RoleUnlisted, Unknown, NotManaged, OthersCredit, InOrder}
+}
+
+// Words says for a person what to do.
+func (a Action) Words() string {
+	return map[Action]string{
+		RoleMissing: "role missing", LinkMissing: "link missing", BothMissing: "role and link missing",
+		OpenTicket: "both there, no credit: open a ticket with this evidence", PartlyCredit: "both there, credit on a part: compare the days",
+		RoleUnlisted: "role is on no list: assign an eligible one", Unknown: "unknown: see why", NotManaged: "tenant is not in the directory: add it",
+		OthersCredit: "credit without our link: somebody else's", InOrder: "in order",
+	}[a]
+}
+
+// Facts are what is known of one tenant.
+type Facts struct {
+	// Tenant is its name in the directory, or "".
+	Tenant string
+	Link   schemas.Link
+	Roles  *schemas.PECRoles
+	// Reason says why something could not be read, or is "".
+	Reason string
+}
+
+// Row is a subscription with what was billed, what is known, and what to do.
+type Row struct {
+	Action         Action             `json:"action"`
+	What           string             `json:"what"`
+	TenantID       string             `json:"tenant_id"`
+	Tenant         string             `json:"tenant,omitempty"`
+	Customer       string             `json:"customer,omitempty"`
+	SubscriptionID string             `json:"subscription_id"`
+	Name           string             `json:"name,omitempty"`
+	Currency       string             `json:"currency"`
+	WithoutCredit  string             `json:"cost_without_credit"`
+	WithCredit     string             `json:"cost_with_credit"`
+	Excluded       string             `json:"cost_excluded,omitempty"`
+	Lines          int                `json:"lines"`
+	Link           schemas.LinkState  `json:"link,omitempty"`
+	PartnerID      string             `json:"partner_id,omitempty"`
+	Verdict        schemas.PECVerdict `json:"verdict,omitempty"`
+	Why            string             `json:"why,omitempty"`
+	RequestIDs     []string           `json:"arm_request_ids,omitempty"`
+	without, with  Amount
+	role           schemas.PECSubscription
+}
+
+// Who names the tenant of a row.
+func (r Row) Who() string { return cmp.Or(r.Tenant, r.Customer, r.TenantID) }
+
+// Subscription names the subscription of a row.
+func (r Row) Subscription() string { return cmp.Or(r.Name, r.SubscriptionID) }
+
+// Reconcile joins a file with facts by tenant ID. The largest cost without
+// credit comes first, within each currency.
+func Reconcile(file File, facts map[string]Facts) []Row {
+	rows := make([]Row, len(file.Subscriptions))
+	for i, s := range file.Subscriptions {
+		known, managed := facts[s.TenantID]
+		rows[i] = join(s, known)
+		decide(&rows[i], s, known, managed && known.Tenant != "")
+	}
+	slices.SortStableFunc(rows, func(a, b Row) int {
+		return cmp.Or(cmp.Compare(a.Currency, b.Currency), cmp.Compare(b.without, a.without), cmp.Compare(a.TenantID, b.TenantID), cmp.Compare(a.SubscriptionID, b.SubscriptionID))
+	})
+	return rows
+}
+
+func join(s *Subscription, known Facts) Row {
+	row := Row{
+		TenantID: s.TenantID, Tenant: known.Tenant, Customer: s.Customer, SubscriptionID: s.SubscriptionID, Name: s.Name, Currency: s.Currency,
+		WithCredit: s.WithCredit.String(), WithoutCredit: s.WithoutCredit.String(), Lines: s.Lines,
+		Link: known.Link.State, PartnerID: known.Link.PartnerID, without: s.WithoutCredit, with: s.WithCredit,
+	}
+	if s.Excluded != 0 {
+		row.Excluded = s.Excluded.String()
+	}
+	row.Why = known.Reason
+	if known.Roles == nil {
+		return row
+	}
+	for _, r := range known.Roles.Rows {
+		if r.SubscriptionID == s.SubscriptionID {
+			row.role, row.Verdict, row.Why = r, r.Verdict, r.Why
+			if r.RequestID != "" {
+				row.RequestIDs = append(row.RequestIDs, r.RequestID)
+			}
+		}
+	}
+	return row
+}
+
+// decide says what to do.
+func decide(row *Row, s *Subscription, known Facts, managed bool) {
+	ours := known.Link.State == schemas.LinkLinked && (known.Link.MatchesExpected == nil || *known.Link.MatchesExpected)
+	linkUnknown := known.Link.State == schemas.LinkUnknown || known.Link.State == ""
+	switch credited, bare := s.WithCredit != 0, s.WithoutCredit != 0; {
+	case !managed:
+		row.Action = NotManaged
+	case credited && !bare && linkUnknown:
+		row.Action = Unknown
+	case credited && !bare && !ours:
+		row.Action = OthersCredit
+	case !bare:
+		row.Action = InOrder
+	default:
+		row.Action = missing(row.Verdict, ours, linkUnknown)
+		if row.Action == OpenTicket && row.role.Partial {
+			row.Action = RoleMissing // it covers what lies below its scope, and no more
+		}
+		if row.Action == OpenTicket && credited {
+			row.Action = PartlyCredit
+		}
+	}
+	row.What = row.Action.Words()
+	if known.Link.MatchesExpected != nil && !*known.Link.MatchesExpected && known.Link.State == schemas.LinkLinked {
+		row.What += fmt.Sprintf(" (linked to %s, expected %s)", known.Link.PartnerID, known.Link.ExpectedPartnerID)
+	}
+}
+
+// missing says what a subscription with cost and without credit lacks. What is
+// unknown is never called missing.
+func missing(verdict schemas.PECVerdict, ours, linkUnknown bool) Action {
+	noRole := verdict == schemas.PECNotEligible
+	switch {
+	case noRole && !ours && !linkUnknown:
+		return BothMissing
+	case noRole:
+		return RoleMissing
+	case !ours && !linkUnknown:
+		return LinkMissing
+	case linkUnknown || verdict == schemas.PECUnknown || verdict == "":
+		return Unknown
+	case verdict == schemas.PECUnlisted:
+		return RoleUnlisted
+	default:
+		return OpenTicket
+	}
+}
+
+// Total is what one action comes to in one currency.
+type Total struct {
+	Action        Action `json:"action"`
+	Currency      string `json:"currency"`
+	Subscriptions int    `json:"subscriptions"`
+	WithoutCredit string `json:"cost_without_credit"`
+	WithCredit    string `json:"cost_with_credit"`
+}
+
+// Totals sums rows up by action and currency.
+func Totals(rows []Row) []Total {
+	type sum struct {
+		n             int
+		without, with Amount
+	}
+	sums := map[[2]string]*sum{}
+	for _, row := range rows {
+		key := [2]string{row.Currency, string(row.Action)}
+		if sums[key] == nil {
+			sums[key] = &sum{}
+		}
+		sums[key].n++
+		sums[key].without = sums[key].without.add(row.without)
+		sums[key].with = sums[key].with.add(row.with)
+	}
+	var totals []Total
+	for key, s := range sums {
+		totals = append(totals, Total{Action(key[1]), key[0], s.n, s.without.String(), s.with.String()})
+	}
+	slices.SortFunc(totals, func(a, b Total) int {
+		return cmp.Or(cmp.Compare(a.Currency, b.Currency), cmp.Compare(slices.Index(Actions(), a.Action), slices.Index(Actions(), b.Action)))
+	})
+	return totals
+}
