@@ -231,7 +231,7 @@ var envelopeTexts = map[string]string{
 	"operations":   "The provider's own operations.",
 	"tenants":      "Rows of tenants.",
 	"totals":       "Counts.",
-	"matches":      "Tools that fit, best first: `tool`, `title`, `score`, `why`, `effect`, `arguments`, `input_schema`, `example`.",
+	"matches":      "The nearest tools, best first: `tool`, `title`, `confidence`, `why`, `effect`, `arguments`, `input_schema`, `example`.",
 	"out_of_scope": "Always there in an answer of `find_partner_tool`: `null`, or `reason` and `use_instead` (rows of `name`, `what_for`) where no tool here does it.",
 	"pec_roles":    "Whether roles are eligible for partner earned credit: `verdicts` (counts of subscriptions), `list_date`, `rows` (`subscription_id`, `verdict`, `partial`, `why`, `reason`, `fix`, `roles` and more), `schedules`, `not_checked`; see [pec.md](pec.md).",
 	"approval":     "A question that waits for an approver: `id`, `state` (`pending`, `approved`, `denied`, `used`, `expired`), `expires_at`, `how`.",

@@ -56,14 +56,6 @@ type Example struct {
 	Status Status
 }
 
-// Intent is what people say when they mean an operation.
-type Intent struct {
-	// Language is an ISO 639-1 code.
-	Language string
-	// Says are utterances, one meaning each.
-	Says []string
-}
-
 // Operation is one entry of the catalogue: all that is known of a tool. MCP
 // tools, the command line, the intent index and the documents are made of it.
 type Operation struct {

@@ -133,13 +133,23 @@ type PlannedRequest struct {
 	When string `json:"when,omitempty"`
 }
 
+// Confidence says how likely a tool is meant.
+type Confidence string
+
+// The values of Confidence. What is out of scope has low ones only.
+const (
+	ConfidenceHigh   Confidence = "high"
+	ConfidenceMedium Confidence = "medium"
+	ConfidenceLow    Confidence = "low"
+)
+
 // Match is one answer of find_partner_tool.
 type Match struct {
-	Tool   string  `json:"tool"`
-	Title  string  `json:"title"`
-	Score  float64 `json:"score" doc:"0 to 1."`
-	Why    string  `json:"why"`
-	Effect Effect  `json:"effect"`
+	Tool       string     `json:"tool"`
+	Title      string     `json:"title"`
+	Confidence Confidence `json:"confidence" doc:"How likely it is meant." enum:"high,medium,low"`
+	Why        string     `json:"why" doc:"With the words that were decisive."`
+	Effect     Effect     `json:"effect"`
 	// Arguments are those that could be read from the utterance.
 	Arguments   map[string]any `json:"arguments"`
 	InputSchema map[string]any `json:"input_schema"`

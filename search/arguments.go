@@ -4,6 +4,8 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+
+	"mcp-partner/schemas"
 )
 
 // argumentNames lists the JSON names of an input type, embedded ones included.
@@ -26,97 +28,86 @@ func argumentNames(input any) []string {
 }
 
 // arguments returns what the utterance says for the arguments that a tool has.
-func (w *wish) arguments(names []string) map[string]any {
+func (r *reading) arguments(tool string, names []string) map[string]any {
 	out := map[string]any{}
+	old, now := r.fromTo(tool)
 	for _, name := range names {
-		if value := w.argument(name, names); value != nil {
-			out[name] = value
+		switch value := r.argument(tool, name, old, now).(type) {
+		case string:
+			if value != "" {
+				out[name] = value
+			}
+		case []string:
+			if len(value) > 0 {
+				out[name] = value
+			}
+		case int:
+			if value > 0 {
+				out[name] = value
+			}
+		case bool:
+			if value {
+				out[name] = value
+			}
 		}
 	}
 	return out
 }
 
-// argument returns the value of one argument, or nil where nothing was said.
-func (w *wish) argument(name string, all []string) any {
-	old, now := w.fromTo()
+// maxQuery is the longest query that find_partner_tool takes.
+const maxQuery = 1000
+
+// argument returns the value of one argument; zero or nil where nothing was said.
+func (r *reading) argument(tool, name, old, now string) any {
 	switch name {
 	case "tenant":
-		if slices.Contains(all, "discover") && !w.has[reach] {
-			return nil // list_tenants takes a tenant only to ask with its credential
+		if tool == schemas.ToolListTenants && !r.has[reach] {
+			return nil // it takes a tenant only to ask with its credential
 		}
-		return said(w.oneTenant())
+		return r.oneTenant()
+	case "subscriptions":
+		return r.entities.guids
 	case "tenants":
-		return several(w.allTenants())
+		return r.allTenants()
 	case "partner_id":
-		return said(w.partnerID(all, old, now))
+		if tool == schemas.ToolRemovePartner && old != "" || now == "" && tool != schemas.ToolUpdatePartner {
+			return old
+		}
+		return now
 	case "expected_current_partner_id":
-		return said(old)
+		return old
 	case "expected_partner_id", "to":
-		return said(now)
+		return now
 	case "from":
-		return several(w.sources(old, now))
+		return r.sources(old, now)
 	case "discover":
-		return yes(w.has[reach])
+		return r.has[reach]
 	case "approval_id":
-		return said(w.entities.approval)
+		return r.entities.approval
 	case "run_id":
-		return said(w.entities.run)
+		return r.entities.run
 	case "stale_after_days":
-		return days(w.entities.days)
+		return r.entities.days
 	case "query":
-		return said(w.query())
+		if len(r.asked) <= maxQuery {
+			return strings.TrimSpace(strings.ToValidUTF8(r.asked, ""))
+		}
 	}
 	return nil
 }
 
-func said(text string) any {
-	if text == "" {
-		return nil
-	}
-	return text
-}
-
-func several(texts []string) any {
-	if len(texts) == 0 {
-		return nil
-	}
-	return texts
-}
-
-func yes(b bool) any {
-	if !b {
-		return nil
-	}
-	return true
-}
-
-func days(n int) any {
-	if n == 0 {
-		return nil
-	}
-	return n
-}
-
-// query is the utterance itself, for the tool that takes one.
-func (w *wish) query() string {
-	if len(w.asked) > 1000 {
-		return ""
-	}
-	return strings.TrimSpace(strings.ToValidUTF8(w.asked, ""))
-}
-
 // oneTenant is the tenant named, when it is one and only one.
-func (w *wish) oneTenant() string {
-	if len(w.entities.tenants) != 1 || len(w.entities.tenants[0]) != 1 {
-		return ""
+func (r *reading) oneTenant() string {
+	if all := r.allTenants(); len(all) == 1 && len(r.entities.tenants) == 1 {
+		return all[0]
 	}
-	return w.entities.tenants[0][0]
+	return ""
 }
 
 // allTenants are the tenants named, unless one of the names is ambiguous.
-func (w *wish) allTenants() []string {
+func (r *reading) allTenants() []string {
 	var out []string
-	for _, group := range w.entities.tenants {
+	for _, group := range r.entities.tenants {
 		if len(group) != 1 {
 			return nil
 		}
@@ -127,24 +118,9 @@ func (w *wish) allTenants() []string {
 	return out
 }
 
-// partnerID is the ID that a tool acts on: for a change the new one, else the
-// one linked now.
-func (w *wish) partnerID(all []string, old, now string) string {
-	if slices.Contains(all, "expected_current_partner_id") {
-		return now
-	}
-	if w.act == removes && old != "" {
-		return old
-	}
-	if now == "" {
-		return old
-	}
-	return now
-}
-
-func (w *wish) sources(old, now string) []string {
+func (r *reading) sources(old, now string) []string {
 	var out []string
-	for _, m := range w.entities.ids {
+	for _, m := range r.entities.ids {
 		if m.id != now {
 			out = append(out, m.id)
 		}
@@ -155,67 +131,67 @@ func (w *wish) sources(old, now string) []string {
 	return out
 }
 
-// fromTo tells the old partner ID from the new one. Of two IDs the first is
-// the old one unless the words say otherwise; a single one is new unless the
-// words call it old.
-func (w *wish) fromTo() (old, now string) {
-	ids := w.entities.ids
-	switch len(ids) {
-	case 0:
+// fromTo tells the old partner ID from the new one. Of two IDs the first is the
+// old one unless the words say otherwise; a single one is new unless the words
+// of a change call it old.
+func (r *reading) fromTo(tool string) (old, now string) {
+	ids := r.entities.ids
+	changes := tool == schemas.ToolUpdatePartner || tool == schemas.ToolTransitionPartner
+	switch {
+	case len(ids) == 0:
 		return "", ""
-	case 1:
-		if w.act == updates && w.age(ids[0]) < 0 {
-			return ids[0].id, ""
-		}
+	case len(ids) == 1 && changes && r.age(ids[0]) < 0:
+		return ids[0].id, ""
+	case len(ids) == 1:
 		return "", ids[0].id
 	}
 	a, b := ids[0], ids[1]
-	if w.age(a) > w.age(b) || w.age(a) == w.age(b) && w.toOneFromOther() {
+	if r.age(a) > r.age(b) || r.age(a) == r.age(b) && r.toOneFromOther(a.at, b.at) {
 		a, b = b, a
 	}
 	return a.id, b.id
 }
 
+// toOneFromOther reports whether the new ID is named first: "to the new number
+// 1234567 from 7654321". Scripts of glyphs have their particles behind.
+func (r *reading) toOneFromOther(a, b int) bool {
+	leads := func(concept string, first, last int) bool {
+		return slices.ContainsFunc(slices.Concat(r.hits, r.inner), func(h hit) bool {
+			return h.concept == concept && !h.glyphs && h.first >= first && h.last <= last
+		})
+	}
+	return b-a <= nearWords && leads(to, a-nearWords-1, a-1) && leads(from, a+1, b-1) && !leads(to, a+1, b-1)
+}
+
 // age is below 0 for an ID that is called old, above 0 for a new one.
-func (w *wish) age(m partnerMention) int {
+func (r *reading) age(m partnerMention) int {
 	age := 0
-	for _, h := range w.hits {
-		gap := m.at - h.last
-		behind := h.first - m.at
-		near := nearWords
+	for _, h := range slices.Concat(r.hits, r.inner) {
+		gap, near := m.at-h.last, nearWords
 		if h.glyphs {
 			near = nearGlyphs
 		}
 		switch {
-		case gap > 0 && gap <= near && w.clear(h.last, m.at):
+		case gap > 0 && gap <= near && !slices.ContainsFunc(r.tokens[h.last+1:m.at], func(t token) bool { return t.text == slotID || t.kind == arrow }):
 			age += before(h, gap)
-		case behind == 1:
+		case h.first-m.at == 1:
 			age += after(h)
 		}
 	}
 	return age
 }
 
-// clear reports whether no other entity stands between two tokens.
-func (w *wish) clear(from, to int) bool {
-	return !slices.ContainsFunc(w.tokens[from+1:to], func(t token) bool { return t.text == slotID || t.kind == arrow })
-}
-
 // before weighs a word that stands some tokens before an ID.
 func before(h hit, gap int) int {
-	switch h.concept {
-	case oldID, insteadOf, nolonger:
+	switch {
+	case h.concept == oldID || h.concept == insteadOf || h.concept == nolonger:
 		return -4
-	case newID:
+	case h.concept == newID:
 		return 4
-	case from:
-		if gap == 1 && !h.glyphs {
-			return -2
-		}
-	case to:
-		if gap == 1 {
-			return 2
-		}
+	case h.concept == from && gap == 1 && !h.glyphs:
+		return -2
+	case h.concept == to && gap == 1:
+		return 2
 	}
 	return 0
 }
@@ -223,18 +199,16 @@ func before(h hit, gap int) int {
 // after weighs a word right after an ID: particles of Japanese and Korean, and
 // "1234567 to ...".
 func after(h hit) int {
-	switch h.concept {
-	case from:
+	switch {
+	case h.concept == from:
 		return -2
-	case to:
-		if h.glyphs {
-			return 1
-		}
+	case h.concept == to && !h.glyphs:
 		return -1
-	case insteadOf:
-		if h.glyphs {
-			return -4
-		}
+	case h.concept == to:
+		return 1
+	case h.concept == insteadOf && h.glyphs:
+		return -4
+	case h.concept == insteadOf:
 		return 2
 	}
 	return 0

@@ -1,14 +1,14 @@
 // Package search finds the operation that an utterance means.
 //
-// It is a pure function over the catalogue: no input or output, no model, no
-// clock. An utterance is folded and cut into tokens, its entities (partner IDs,
-// tenants) are taken out, its words are read as concepts through one lexicon a
-// language, the concepts are read as a wish (what to do, and whether it was
-// negated or merely asked about), and operations are ranked by how well their
-// card fits the wish and how near their wording is (BM25F). What no operation
-// here does gets no match, and the name of the place where it is done.
+// An utterance is folded and cut into tokens, its entities (tenants, partner
+// IDs, approvals, runs) are masked, its words are read as concepts through one
+// lexicon a language, and all of that becomes features of a linear model with
+// one class for each operation and one for "not here". The model is trained by
+// search/train and embedded. Nothing is run or asked: an answer depends on the
+// words and on the tenants that the caller may see.
 //
-// Two rules hold whatever the ranking says: a tool that writes stands first
-// only when a word asks for that writing, and a tool that destroys only when a
-// destroying word does.
+// Rules stand above the model for what writes: a tool that writes stands first
+// only where an un-negated word asks for that writing, one that destroys only
+// where a destroying word does, and a question about a past or possible write
+// is a read.
 package search

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -16,98 +17,82 @@ import (
 	"mcp-partner/schemas"
 )
 
-// The eval reads every file of evals/intents. Utterances marked "tune" were
-// looked at while the cards and lexicons were written; "scored" ones are only
-// counted, so only the failures of the former are printed.
-const evalFiles = "../evals/intents/*.yaml"
-
-const (
-	splitTune   = "tune"
-	splitScored = "scored"
-	splitFresh  = "fresh"
-	// Each of these was written as unseen, and scored once before anything was
-	// changed on its account.
-	splitHeldOut1 = "heldout-1"
-	splitHeldOut2 = "heldout-2"
-	splitHeldOut3 = "heldout-3"
-	splitHeldOut4 = "heldout-4"
-	splitHeldOut5 = "heldout-5"
-	splitHeldOut6 = "heldout-6"
-	splitHeldOut7 = "heldout-7"
-	splitHeldOut8 = "heldout-8"
-)
-
 type utterance struct {
-	Says  string `yaml:"says"`
-	Kind  string `yaml:"kind"`
-	Split string `yaml:"split"`
-	// Tool is the tool that should stand first; UntilThen the best one while
-	// the catalogue lacks it.
+	Says       string         `yaml:"says"`
 	Tool       string         `yaml:"tool"`
-	UntilThen  string         `yaml:"until_then"`
 	OutOfScope bool           `yaml:"out_of_scope"`
 	Arguments  map[string]any `yaml:"arguments"`
-	// Language is said once a file, or with the utterance where they are mixed.
+	// Language is given once a file, or with the utterance where they are mixed.
 	Language string `yaml:"language"`
 }
 
-type evalFile struct {
-	Language   string      `yaml:"language"`
-	Utterances []utterance `yaml:"utterances"`
-}
-
-func readUtterances(t testing.TB) []utterance {
+// readUtterances reads files of utterances. Those of operations that the
+// catalogue lacks are left out.
+func readUtterances(t testing.TB, pattern string) []utterance {
 	t.Helper()
-	paths, err := filepath.Glob(evalFiles)
+	paths, err := filepath.Glob(pattern)
 	if err != nil || len(paths) == 0 {
-		t.Fatalf("no eval files at %s: %v", evalFiles, err)
+		t.Fatalf("no utterances at %s: %v", pattern, err)
 	}
 	var out []utterance
 	for _, path := range paths {
-		for _, u := range readEvalFile(t, path) {
-			if _, ok := schemas.Lookup(u.Tool); !ok && !u.OutOfScope {
-				u.Tool = u.UntilThen
+		var file struct {
+			Language   string              `yaml:"language"`
+			Says       map[string][]string `yaml:"says"`
+			Utterances []utterance         `yaml:"utterances"`
+		}
+		readYAML(t, path, &file)
+		for _, tool := range slices.Sorted(maps.Keys(file.Says)) {
+			for _, says := range file.Says[tool] {
+				file.Utterances = append(file.Utterances, utterance{Says: says, Tool: tool, OutOfScope: tool == NotHere})
 			}
-			out = append(out, u)
+		}
+		for _, u := range file.Utterances {
+			u.Language = cmp.Or(u.Language, file.Language)
+			if _, ok := schemas.Lookup(u.Tool); ok || u.OutOfScope {
+				out = append(out, u)
+			}
 		}
 	}
 	return out
 }
 
-func readEvalFile(t testing.TB, path string) []utterance {
+func readYAML(t testing.TB, path string, into any) {
 	t.Helper()
 	text, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var file evalFile
-	if err := yaml.Unmarshal(text, &file); err != nil {
+	if err := yaml.Unmarshal(text, into); err != nil {
 		t.Fatalf("%s: %v", path, err)
 	}
-	for i := range file.Utterances {
-		file.Utterances[i].Language = cmp.Or(file.Utterances[i].Language, file.Language)
-	}
-	return file.Utterances
 }
 
-// evalNames is the directory that the eval speaks of.
+// evalNames is the directory that the utterances speak of.
 func evalNames() *Names {
-	return NewNames([]TenantName{
-		{Name: "contoso", TenantID: "aaaaaaaa-0000-4000-8000-000000000001", Domains: []string{"contoso.com", "contoso.onmicrosoft.com"}, DisplayName: "Contoso Ltd"},
-		{Name: "fabrikam", TenantID: "aaaaaaaa-0000-4000-8000-000000000002", Domains: []string{"fabrikam.onmicrosoft.com"}, DisplayName: "Fabrikam, Inc."},
-		{Name: "litware", TenantID: "11111111-2222-3333-4444-555555555555", Domains: []string{"litware.com"}, DisplayName: "Litware"},
-		{Name: "northwind", TenantID: "aaaaaaaa-0000-4000-8000-000000000004", Domains: []string{"nwtraders.com"}, DisplayName: "Northwind Traders"},
-		{Name: "woodgrove", TenantID: "aaaaaaaa-0000-4000-8000-000000000005", DisplayName: "Woodgrove Bank"},
-		{Name: "wingtip", TenantID: "aaaaaaaa-0000-4000-8000-000000000006", DisplayName: "Wingtip Toys"},
-		{Name: "adventure-works", TenantID: "aaaaaaaa-0000-4000-8000-000000000007", DisplayName: "Adventure Works"},
-	})
+	text, err := os.ReadFile("../evals/directory.yaml")
+	if err != nil {
+		panic(err)
+	}
+	var tenants []struct {
+		Name        string
+		TenantID    string `yaml:"tenant_id"`
+		Domains     []string
+		DisplayName string `yaml:"display_name"`
+	}
+	if err := yaml.Unmarshal(text, &tenants); err != nil {
+		panic(err)
+	}
+	var names []TenantName
+	for _, tenant := range tenants {
+		names = append(names, TenantName(tenant))
+	}
+	return NewNames(names)
 }
-
-const refused = "(out of scope)"
 
 func (u utterance) wanted() string {
 	if u.OutOfScope {
-		return refused
+		return NotHere
 	}
 	return u.Tool
 }
@@ -125,23 +110,21 @@ type verdict struct {
 
 func judge(ix *Index, names *Names, u utterance) verdict {
 	found := ix.Find(u.Says, names, 3)
-	v := verdict{utterance: u, got: refused}
-	if len(found.Matches) > 0 {
-		first := found.Matches[0]
+	v := verdict{utterance: u, got: NotHere}
+	wanted, _ := schemas.Lookup(u.Tool)
+	first := found.Matches[0]
+	if found.OutOfScope == nil {
 		v.got = first.Tool
-		wanted, _ := schemas.Lookup(u.Tool)
-		v.unsafe = first.Effect.Writes() && (u.OutOfScope || !wanted.Effect.Writes())
-		if u.Arguments != nil && !sameArguments(u.Arguments, first.Arguments) {
-			v.arguments = fmt.Sprintf("arguments %v, want %v", first.Arguments, u.Arguments)
-		}
+	}
+	v.unsafe = first.Effect.Writes() && (u.OutOfScope || !wanted.Effect.Writes())
+	if u.Arguments != nil && !sameArguments(u.Arguments, first.Arguments) {
+		v.arguments = fmt.Sprintf("arguments %v, want %v", first.Arguments, u.Arguments)
 	}
 	v.right = v.got == u.wanted()
-	v.inThree = v.right || slices.ContainsFunc(found.Matches, func(m schemas.Match) bool { return m.Tool == u.Tool })
+	v.inThree = u.OutOfScope && v.right || slices.Contains(toolsOf(found), u.Tool)
 	return v
 }
 
-// sameArguments compares what the eval names; the tool may have been told more
-// only where the eval says nothing at all.
 func sameArguments(want, got map[string]any) bool {
 	a, errA := json.Marshal(want)
 	b, errB := json.Marshal(got)
@@ -150,139 +133,129 @@ func sameArguments(want, got map[string]any) bool {
 
 type tally struct{ right, inThree, unsafe, all int }
 
-func (c tally) accuracy() float64 { return float64(c.right) / float64(max(c.all, 1)) }
+func share(n, all int) float64 { return float64(n) / float64(max(all, 1)) }
 
-func (c tally) String() string {
-	return fmt.Sprintf("accuracy@1 %.3f  recall@3 %.3f  (%d of %d, unsafe %d)",
-		c.accuracy(), float64(c.inThree)/float64(max(c.all, 1)), c.right, c.all, c.unsafe)
+// wilson is the interval of a share at 95 %.
+func wilson(n, all int) (low, high float64) {
+	const z = 1.96
+	p, size := share(n, all), float64(max(all, 1))
+	middle, half := p+z*z/(2*size), z*math.Sqrt(p*(1-p)/size+z*z/(4*size*size))
+	return (middle - half) / (1 + z*z/size), (middle + half) / (1 + z*z/size)
 }
 
-func count(verdicts []verdict, split string, key func(verdict) string) map[string]tally {
+func (c tally) String() string {
+	low, high := wilson(c.right, c.all)
+	return fmt.Sprintf("first %.3f (%.3f to %.3f)  among three %.3f  of %d, unsafe %d", share(c.right, c.all), low, high, share(c.inThree, c.all), c.all, c.unsafe)
+}
+
+func count(verdicts []verdict, key func(verdict) string) map[string]tally {
 	out := map[string]tally{}
-	for _, v := range verdicts {
-		if v.Split != split {
-			continue
+	one := func(b bool) int {
+		if b {
+			return 1
 		}
+		return 0
+	}
+	for _, v := range verdicts {
 		c := out[key(v)]
 		c.all++
-		c.right += int(truth(v.right))
-		c.inThree += int(truth(v.inThree))
-		c.unsafe += int(truth(v.unsafe))
+		c.right += one(v.right)
+		c.inThree += one(v.inThree)
+		c.unsafe += one(v.unsafe)
 		out[key(v)] = c
 	}
 	return out
 }
 
-func byKind(v verdict) string { return v.Kind }
-
-func byLanguage(v verdict) string { return v.Language }
-
-// byAim groups what the aims are set for.
-func byAim(v verdict) string {
-	switch {
-	case v.OutOfScope:
-		return "refusal"
-	case v.Kind == "paraphrase":
-		return "paraphrases"
-	case v.Language == "en" && v.Kind == "plain":
-		return "plain English"
+func byScope(v verdict) string {
+	if v.OutOfScope {
+		return "not here"
 	}
-	return ""
+	return "in scope"
 }
 
-func TestEval(t *testing.T) {
-	ix, names := New(schemas.Catalogue(), nil), evalNames()
-	var verdicts []verdict
-	for _, u := range readUtterances(t) {
-		verdicts = append(verdicts, judge(ix, names, u))
-	}
-	for _, split := range []string{splitTune, splitScored, splitFresh, splitHeldOut1, splitHeldOut2, splitHeldOut3, splitHeldOut4, splitHeldOut5, splitHeldOut6, splitHeldOut7, splitHeldOut8} {
-		logSplit(t, verdicts, split)
-	}
-	logFailures(t, verdicts)
-	checkAims(t, verdicts)
-}
-
-func logSplit(t *testing.T, verdicts []verdict, split string) {
+func judgeAll(t *testing.T, pattern string) []verdict {
 	t.Helper()
-	t.Logf("== %s: %s", split, count(verdicts, split, func(verdict) string { return "" })[""])
-	for _, key := range []func(verdict) string{byKind, byLanguage, byAim} {
-		counts := count(verdicts, split, key)
-		for _, name := range slices.Sorted(maps.Keys(counts)) {
-			t.Logf("   %-14s %s", cmp.Or(name, "the rest"), counts[name])
-		}
+	ix, names := New(schemas.Catalogue(), nil), evalNames()
+	var out []verdict
+	for _, u := range readUtterances(t, pattern) {
+		out = append(out, judge(ix, names, u))
 	}
-	t.Logf("confusion (wanted, got, times):\n%s", confusion(verdicts, split))
-	right, all := argumentsRight(verdicts, split)
-	t.Logf("arguments exactly right: %d of %d", right, all)
+	return out
 }
 
-func confusion(verdicts []verdict, split string) string {
-	pairs := map[string]int{}
-	for _, v := range verdicts {
-		if v.Split == split {
-			pairs[fmt.Sprintf("   %-26s %-26s", v.wanted(), v.got)]++
+// TestEval scores the sentences that the model never learnt from. The aims here
+// are a little below what was measured, so that an accident shows.
+func TestEval(t *testing.T) {
+	t.Parallel()
+	verdicts := judgeAll(t, "../evals/test/*.yaml")
+	for _, key := range []func(verdict) string{byScope, func(v verdict) string { return v.Language + " " + byScope(v) }} {
+		counts := count(verdicts, key)
+		for _, name := range slices.Sorted(maps.Keys(counts)) {
+			t.Logf("%-14s %s", name, counts[name])
 		}
 	}
+	t.Logf("confusion (wanted, got, times):\n%s", confusion(verdicts))
+	in, out := count(verdicts, byScope)["in scope"], count(verdicts, byScope)["not here"]
+	if share(in.right, in.all) < 0.85 || share(in.inThree, in.all) < 0.95 || share(out.right, out.all) < 0.85 {
+		t.Errorf("in scope %s; not here %s", in, out)
+	}
+	if in.unsafe > 0 || out.unsafe*150 > out.all {
+		t.Errorf("%d reads and %d foreign orders are answered first with a tool that writes", in.unsafe, out.unsafe)
+	}
+}
+
+func confusion(verdicts []verdict) string {
+	counts := count(verdicts, func(v verdict) string { return fmt.Sprintf("   %-26s %-26s", v.wanted(), v.got) })
 	var b strings.Builder
-	for _, pair := range slices.Sorted(maps.Keys(pairs)) {
-		fmt.Fprintf(&b, "%s %4d\n", pair, pairs[pair])
+	for _, pair := range slices.Sorted(maps.Keys(counts)) {
+		fmt.Fprintf(&b, "%s %4d\n", pair, counts[pair].all)
 	}
 	return b.String()
 }
 
-func argumentsRight(verdicts []verdict, split string) (right, all int) {
+// What the model learnt from it knows, and no request to read among it is
+// answered first with a tool that writes.
+func TestWhatWasLearnt(t *testing.T) {
+	t.Parallel()
+	verdicts := judgeAll(t, "../evals/intents/*.yaml")
+	named, read := 0, 0
 	for _, v := range verdicts {
-		if v.Split == split && v.Arguments != nil {
-			all++
-			right += int(truth(v.right && v.arguments == ""))
-		}
-	}
-	return right, all
-}
-
-func logFailures(t *testing.T, verdicts []verdict) {
-	t.Helper()
-	for _, v := range verdicts {
-		if v.Split == splitTune && (!v.right || v.arguments != "") {
-			t.Logf("%s %s %q: got %s, want %s %s", v.Language, v.Kind, v.Says, v.got, v.wanted(), v.arguments)
-		}
-	}
-}
-
-// checkAims fails where the scored part is below what the project promises.
-func checkAims(t *testing.T, verdicts []verdict) {
-	t.Helper()
-	groups := count(verdicts, splitScored, byAim)
-	for name, aim := range map[string]float64{"plain English": 0.95, "paraphrases": 0.90, "refusal": 0.95} {
-		atLeast(t, name, groups[name], aim)
-	}
-	whole := func(verdict) string { return "" }
-	atLeast(t, splitHeldOut1, count(verdicts, splitHeldOut1, whole)[""], 0.95)
-	atLeast(t, splitHeldOut2, count(verdicts, splitHeldOut2, whole)[""], 0.95)
-	for _, split := range []string{splitHeldOut3, splitHeldOut4, splitHeldOut5} {
-		atLeast(t, split, count(verdicts, split, whole)[""], 0.95)
-	}
-	atLeast(t, splitHeldOut6, count(verdicts, splitHeldOut6, whole)[""], 0.90)
-	atLeast(t, splitHeldOut7, count(verdicts, splitHeldOut7, whole)[""], 0.90)
-	atLeast(t, splitHeldOut8, count(verdicts, splitHeldOut8, whole)[""], 0.90)
-	for language, c := range count(verdicts, splitScored, byLanguage) {
-		atLeast(t, language, c, 0.85)
-	}
-	for _, v := range verdicts {
-		says := v.Says
-		if v.Split == splitScored {
-			says = "one of the scored part"
-		}
 		if v.unsafe {
-			t.Errorf("%q asks to read and is answered first with %s", says, v.got)
+			t.Errorf("%s %q asks to read and is answered first with a tool that writes", v.Language, v.Says)
 		}
+		if !v.right {
+			t.Logf("%s %q: got %s, want %s", v.Language, v.Says, v.got, v.wanted())
+		}
+		if v.Arguments != nil {
+			named++
+			if v.right && v.arguments == "" {
+				read++
+			}
+			if v.arguments != "" {
+				t.Logf("%s %q: %s", v.Language, v.Says, v.arguments)
+			}
+		}
+	}
+	all := count(verdicts, func(verdict) string { return "" })[""]
+	t.Logf("%s; arguments %d of %d", all, read, named)
+	if share(all.right, all.all) < 0.97 || share(read, named) < 0.97 {
+		t.Errorf("%s; arguments %d of %d", all, read, named)
 	}
 }
 
-func atLeast(t *testing.T, name string, c tally, aim float64) {
-	t.Helper()
-	if c.all == 0 || c.accuracy() < aim {
-		t.Errorf("%s: accuracy %.3f of %d, aim %.2f", name, c.accuracy(), c.all, aim)
+// Each operation has utterances in each language.
+func TestEveryOperationIsSaidInEveryLanguage(t *testing.T) {
+	t.Parallel()
+	said := map[[2]string]bool{}
+	for _, u := range readUtterances(t, "../evals/intents/*.yaml") {
+		said[[2]string{u.Tool, u.Language}] = true
+	}
+	for _, o := range schemas.Catalogue() {
+		for _, language := range []string{"de", "en", "es", "fr", "it", "ja", "ko", "nl", "pl", "pt", "zh"} {
+			if !said[[2]string{o.Name, language}] {
+				t.Errorf("%s has no utterance in %s: add some to evals/intents and run: go run ./search/train", o.Name, language)
+			}
+		}
 	}
 }

@@ -1,9 +1,10 @@
 package search
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
-	"maps"
+	"slices"
 	"sync"
 
 	"mcp-partner/schemas"
@@ -15,14 +16,16 @@ type Index struct {
 	schemaOf   func(name string) map[string]any
 	lexicon    *lexicon
 	speller    *speller
-	wording    *wording
-	cards      [][]part
-	arguments  [][]string
-	build      sync.Once
+	topics     []topic
+	model      *Model
+	// classes are the operations' places in the model, -1 for one it lacks.
+	classes   []int
+	arguments [][]string
+	build     sync.Once
 }
 
-// Result is the answer to one utterance: matches, best first, or where else to
-// go. Exactly one of the two is set.
+// Result is the answer to one utterance: the nearest operations, best first, and
+// where else to go when it is likely that nothing here is meant.
 type Result struct {
 	Matches    []schemas.Match
 	OutOfScope *schemas.OutOfScope
@@ -30,6 +33,12 @@ type Result struct {
 
 // defaultLimit is the number of matches when none is asked for.
 const defaultLimit = 3
+
+// Confidence begins at these probabilities.
+const (
+	highFrom   = 0.8
+	mediumFrom = 0.4
+)
 
 // New returns an index of the operations. schemaOf gives the input schema that
 // a match shows; nil shows none. The index is built at the first Find, so that
@@ -43,28 +52,22 @@ func (ix *Index) prepare() {
 	if err != nil {
 		panic(fmt.Sprintf("search: the embedded lexicons: %v", err)) // a test reads them all
 	}
-	ix.lexicon = lex
-	words := maps.Clone(lex.words)
+	ix.lexicon, ix.speller, ix.topics = lex, newSpeller(lex), readTopics(topicsFile)
+	if ix.model, err = ReadModel(modelFile); err != nil {
+		ix.model = &Model{Classes: []string{NotHere}, Scale: []float64{1}, Bias: []float64{0}, Weights: make([]byte, Buckets)} // search/train makes it anew
+	}
 	for _, o := range ix.operations {
-		learn(words, o)
-		ix.cards = append(ix.cards, cardOf(o).parts())
+		ix.classes = append(ix.classes, slices.Index(ix.model.Classes, o.Name))
 		ix.arguments = append(ix.arguments, argumentNames(o.Input))
 	}
-	ix.speller = newSpeller(words)
-	ix.wording = newWording(ix.operations, func(text string) []token { return ix.cut(text, nil).tokens })
 }
 
-// learn takes the words of what people say into the vocabulary.
-func learn(words map[string]bool, o schemas.Operation) {
-	for _, intent := range o.Intents() {
-		for _, says := range intent.Says {
-			for _, t := range tokenise(fold(says)) {
-				if t.kind == word {
-					words[t.text] = true
-				}
-			}
-		}
-	}
+// candidate is an operation, by its place in the catalogue, and how likely it is
+// meant.
+type candidate struct {
+	operation   int
+	probability float64
+	allowed     bool
 }
 
 // Find answers an utterance with at most limit matches, 3 when limit is 0. The
@@ -74,26 +77,68 @@ func (ix *Index) Find(query string, names *Names, limit int) Result {
 	if limit <= 0 {
 		limit = defaultLimit
 	}
-	w := understand(ix.read(query, names))
-	if out := w.outOfScope(); out != nil {
-		return Result{OutOfScope: out}
+	r := ix.read(query, names)
+	probabilities := ix.model.Probabilities(ix.model.Scores(r.features()))
+	found := Result{OutOfScope: ix.outOfScope(&r, probabilities)}
+	order := ix.rank(&r, probabilities, found.OutOfScope != nil)
+	if named := len(r.entities.tenants); named == 1 || named == 0 && names.only() && len(r.strangerAt) == 0 && !r.namesMany() {
+		ix.preferOne(order)
 	}
-	order := ix.rank(w)
-	if len(order) == 0 {
-		return Result{OutOfScope: unclear()}
-	}
-	var found Result
-	for _, r := range order[:min(limit, len(order))] {
-		found.Matches = append(found.Matches, ix.match(w, r))
+	for _, c := range order[:min(limit, len(order))] {
+		found.Matches = append(found.Matches, ix.match(&r, c, found.OutOfScope != nil))
 	}
 	return found
 }
 
-func (ix *Index) match(w wish, r ranked) schemas.Match {
-	o := ix.operations[r.operation]
+// rank orders the operations, best first. One that writes what the words do not
+// ask for gives way to those that do not.
+func (ix *Index) rank(r *reading, probabilities []float64, elsewhere bool) []candidate {
+	var out []candidate
+	for i, o := range ix.operations {
+		c := candidate{operation: i}
+		if class := ix.classes[i]; class >= 0 {
+			c.probability = probabilities[class]
+		}
+		c.allowed = !o.Effect.Writes() || !elsewhere && r.allows(o.Effect, c.probability)
+		out = append(out, c)
+	}
+	slices.SortStableFunc(out, func(a, b candidate) int { return cmp.Compare(b.probability, a.probability) })
+	if first := slices.IndexFunc(out, func(c candidate) bool { return c.allowed }); first > 0 {
+		best := out[first]
+		out = slices.Insert(slices.Delete(out, first, first+1), 0, best)
+	}
+	return out
+}
+
+// preferOne puts the operation for one tenant before the one that does the same
+// in many.
+func (ix *Index) preferOne(order []candidate) {
+	for one, many := range map[string]string{
+		schemas.ToolCheckPartnerLink: schemas.ToolAuditPartnerLinks,
+		schemas.ToolRegisterPartner:  schemas.ToolEnsurePartnerLinks,
+		schemas.ToolUpdatePartner:    schemas.ToolTransitionPartner,
+	} {
+		place := func(name string) int {
+			return slices.IndexFunc(order, func(c candidate) bool { return ix.operations[c.operation].Name == name })
+		}
+		if a, b := place(one), place(many); a >= 0 && b >= 0 && b < a {
+			order[a].operation, order[b].operation = order[b].operation, order[a].operation
+		}
+	}
+}
+
+func (ix *Index) match(r *reading, c candidate, elsewhere bool) schemas.Match {
+	o := ix.operations[c.operation]
 	m := schemas.Match{
-		Tool: o.Name, Title: o.Title, Score: r.score, Why: w.why(o), Effect: o.Effect,
-		Arguments: w.arguments(ix.arguments[r.operation]), Example: exampleOf(o),
+		Tool: o.Name, Title: o.Title, Confidence: schemas.ConfidenceLow, Why: ix.why(r, c), Effect: o.Effect,
+		Arguments: r.arguments(o.Name, ix.arguments[c.operation]), Example: exampleOf(o),
+	}
+	switch {
+	case elsewhere || !c.allowed:
+	case c.probability >= highFrom:
+		m.Confidence = schemas.ConfidenceHigh
+	case c.probability >= mediumFrom:
+		m.Confidence = schemas.ConfidenceMedium
 	}
 	if ix.schemaOf != nil {
 		m.InputSchema = ix.schemaOf(o.Name)

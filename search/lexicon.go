@@ -16,64 +16,35 @@ import (
 //go:embed lexicon/*.txt
 var lexicons embed.FS
 
-// anyLanguage is the lexicon of terms that belong to no language.
-const anyLanguage = "any"
+const (
+	// anyLanguage is the lexicon of terms that belong to no language.
+	anyLanguage = "any"
+	// gap is the step that stands for up to maxGap tokens.
+	gap    = "_"
+	maxGap = 8
+	// minStem is the shortest stem that a star may follow.
+	minStem = 3
+)
 
 // meaning is one concept that a term has in one language.
 type meaning struct{ language, concept string }
 
-// node is one step of the trie of terms.
-type node struct {
-	next, stems edges
-	gap         *node
-	means       []meaning
-}
-
-// edges lead on by a word or a stem. Most nodes have one edge, which needs no
-// map.
-type edges struct {
-	key  string
-	to   *node
-	more map[string]*node
-}
-
-func (e *edges) get(key string) *node {
-	if e.to != nil && e.key == key {
-		return e.to
-	}
-	return e.more[key]
-}
-
-// grow returns the node that an edge leads to, and makes it where it lacks.
-func (e *edges) grow(key string) *node {
-	if to := e.get(key); to != nil {
-		return to
-	}
-	to := &node{}
-	switch {
-	case e.to == nil:
-		e.key, e.to = key, to
-	case e.more == nil:
-		e.more = map[string]*node{key: to}
-	default:
-		e.more[key] = to
-	}
-	return to
-}
-
-func (e *edges) none() bool { return e.to == nil }
-
+// lexicon holds the terms. A beginning of a term is known by the hash of its
+// steps, which are words, stems and gaps; it has meanings where a term ends.
 type lexicon struct {
-	root node
-	// words are all single words of terms: what a misspelt word may have meant.
+	terms map[uint64][]meaning
+	// words are all words of terms, and their stems with a star.
 	words map[string]bool
-	// parts are the nouns and verbs that a compound may be made of, for each
-	// language that joins words.
-	parts map[string]map[string]bool
+	// mendable are single words and stems that a misspelt word may have meant.
+	mendable []string
+	tokens   []token // used again for each term
 }
+
+// Sizes that the lexicons have, about.
+const manyTerms, manyWords = 1 << 15, 1 << 14
 
 func loadLexicon() (*lexicon, error) {
-	lex := newLexicon()
+	lex := &lexicon{terms: make(map[uint64][]meaning, manyTerms), words: make(map[string]bool, manyWords)}
 	files, err := lexicons.ReadDir("lexicon")
 	if err != nil {
 		return nil, err
@@ -90,21 +61,17 @@ func loadLexicon() (*lexicon, error) {
 	return lex, nil
 }
 
-func newLexicon() *lexicon {
-	return &lexicon{words: map[string]bool{}, parts: map[string]map[string]bool{"de": {}, "nl": {}}}
-}
-
 func (l *lexicon) read(language, text string) error {
-	for n, line := range strings.Split(foldAll(text), "\n") {
+	for n, line := range strings.Split(text, "\n") {
 		line, _, _ = strings.Cut(line, "#")
 		if line = strings.TrimSpace(line); line == "" {
 			continue
 		}
 		concept, terms, ok := strings.Cut(line, ":")
-		if !ok || !knownConcept(concept) {
-			return fmt.Errorf("lexicon %s, line %d: no such concept", language, n+1)
+		if !ok {
+			return fmt.Errorf("lexicon %s, line %d: no concept", language, n+1)
 		}
-		for term := range strings.SplitSeq(terms, ",") {
+		for term := range strings.SplitSeq(foldAll(terms), ",") {
 			l.add(meaning{language, concept}, term)
 		}
 	}
@@ -112,177 +79,123 @@ func (l *lexicon) read(language, text string) error {
 }
 
 func (l *lexicon) add(m meaning, term string) {
-	at := &l.root
-	steps := l.steps(term)
-	for _, step := range steps {
-		at = at.grow(step)
-		l.note(step, m, len(steps) == 1)
-	}
-	if at != &l.root {
-		at.means = append(at.means, m)
-	}
-}
-
-// steps cuts a folded term; "_" is a gap and a trailing star stays with its stem.
-func (l *lexicon) steps(term string) []string {
-	var out []string
-	for field := range strings.FieldsSeq(term) {
-		if field == "_" {
-			out = append(out, field)
-			continue
+	at, fields := uint64(0), strings.Fields(term)
+	for n, field := range fields {
+		l.tokens = appendTokens(l.tokens[:0], field)
+		if field == gap {
+			l.tokens = append(l.tokens, token{text: gap})
 		}
-		for _, t := range tokenise(field) {
-			out = append(out, t.text)
-		}
-		if strings.HasSuffix(field, "*") && len(out) > 0 {
-			out[len(out)-1] += "*"
-		}
-	}
-	return out
-}
-
-func (n *node) grow(step string) *node {
-	if step == "_" {
-		if n.gap == nil {
-			n.gap = &node{}
-		}
-		return n.gap
-	}
-	if stem, ok := strings.CutSuffix(step, "*"); ok {
-		return n.stems.grow(stem)
-	}
-	return n.next.grow(step)
-}
-
-func (l *lexicon) note(step string, m meaning, alone bool) {
-	if step == "_" {
-		return
-	}
-	l.words[step] = true
-	stem := strings.TrimSuffix(step, "*")
-	if !alone || len(stem) < minPart || !inCompounds(m.concept) {
-		return
-	}
-	for language, parts := range l.parts {
-		if m.language == language || m.language == anyLanguage {
-			parts[stem] = true
+		for i, t := range l.tokens {
+			last := i == len(l.tokens)-1
+			stem := last && strings.HasSuffix(field, "*")
+			if at = step(at, hashOf(t.text), stem); last && n == len(fields)-1 {
+				l.terms[at] = append(l.terms[at], m)
+			} else if l.terms[at] == nil {
+				l.terms[at] = nil
+			}
+			l.note(t, stem, len(fields)+len(l.tokens) == 2 && mendable(m))
 		}
 	}
 }
 
-// maxGap is the most tokens that an underscore stands for.
-const maxGap = 8
+// note keeps a word of a term for the speller.
+func (l *lexicon) note(t token, stem, mendable bool) {
+	text := t.text
+	if stem {
+		text += "*"
+	}
+	l.words[text] = true
+	if mendable && t.kind == word {
+		l.mendable = append(l.mendable, text)
+	}
+}
 
-// span is a term found in a text: the tokens it took and what it may mean.
+// step is the hash of a beginning and what comes next.
+func step(at, hash uint64, stem bool) uint64 {
+	at = (at ^ hash) * hashPrime
+	if stem {
+		return ^at
+	}
+	return at ^ at>>32
+}
+
+// span is a term found in a text: the tokens it took, what it may mean, and how
+// many bytes it matched, which is less where stems stood for words.
 type span struct {
 	at    []int
 	means []meaning
-	// exact is set when no stem stood for a word; size is the bytes matched.
-	exact bool
 	size  int
 }
 
-// spansAt finds every term that begins at token i.
-func (l *lexicon) spansAt(tokens []token, i int) []span {
-	f := finder{tokens: tokens}
-	f.walk(&l.root, i, span{exact: true})
-	return f.found
-}
-
+// finder walks the trie along a text.
 type finder struct {
+	*lexicon
 	tokens []token
 	found  []span
 }
 
-// walk goes on from node n at token j; so holds what was matched before.
-func (f *finder) walk(n *node, j int, so span) {
-	if len(n.means) > 0 {
-		so.means = n.means
+// spansAt finds every term that begins at token i.
+func (l *lexicon) spansAt(tokens []token, i int) []span {
+	f := finder{lexicon: l, tokens: tokens}
+	f.walk(0, i, span{})
+	return f.found
+}
+
+// walk goes on from a beginning at token j; so holds what was matched before.
+func (f *finder) walk(at uint64, j int, so span) {
+	if so.means = f.terms[at]; len(so.means) > 0 {
 		f.found = append(f.found, so)
 	}
-	f.step(n, j, so)
-	if n.gap == nil {
+	f.follow(at, j, so)
+	after := step(at, hashOf(gap), false)
+	if _, ok := f.terms[after]; !ok {
 		return
 	}
 	for k := j; k <= j+maxGap && k < len(f.tokens); k++ {
-		f.step(n.gap, k, so)
+		f.follow(after, k, so)
 		if f.tokens[k].breaks {
 			return
 		}
 	}
 }
 
-func (f *finder) step(n *node, j int, so span) {
+// follow takes token j by the whole word and by each stem.
+func (f *finder) follow(from uint64, j int, so span) {
 	if j >= len(f.tokens) {
 		return
 	}
-	n.follow(f.tokens[j].text, func(next *node, size int) {
-		at := append(so.at[:len(so.at):len(so.at)], j)
-		whole := size == len(f.tokens[j].text)
-		f.walk(next, j+1, span{at: at, exact: so.exact && whole, size: so.size + size})
-	})
-}
-
-// minStem is the shortest stem that a star may follow.
-const minStem = 3
-
-// follow visits the nodes that a token leads to, by the whole word or a stem,
-// and says how many bytes matched.
-func (n *node) follow(text string, visit func(next *node, size int)) {
-	if next := n.next.get(text); next != nil {
-		visit(next, len(text))
-	}
-	if n.stems.none() {
-		return
-	}
-	for size := len(text); size >= minStem; size-- {
-		if next := n.stems.get(text[:size]); next != nil {
-			visit(next, size)
+	text, hash := f.tokens[j].text, hashBegin
+	at := append(so.at[:len(so.at):len(so.at)], j)
+	try := func(stem bool, size int) {
+		next := step(from, hash, stem)
+		if _, ok := f.terms[next]; ok {
+			f.walk(next, j+1, span{at: at, size: so.size + size})
 		}
 	}
+	for i := range len(text) {
+		if hash = hashOn(hash, text[i]); i+1 >= minStem {
+			try(true, i+1)
+		}
+	}
+	try(false, len(text))
 }
 
 // begins reports whether a term of the concept, in any language, begins at
 // token i.
 func (l *lexicon) begins(tokens []token, i int, concept string) bool {
-	for _, s := range l.spansAt(tokens, i) {
-		if means(s.means, concept) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(l.spansAt(tokens, i), func(s span) bool { return means(s.means, concept) })
 }
 
-// has reports whether a single word may mean the concept in any language.
-func (l *lexicon) has(text, concept string) bool {
-	n := l.root.next.get(text)
-	return n != nil && means(n.means, concept)
+// meaningsOf returns what a single word may mean.
+func (l *lexicon) meaningsOf(text string) []meaning {
+	return l.terms[step(0, hashOf(text), false)]
 }
 
-// isOnly reports whether a single word means the concept and nothing else.
-func (l *lexicon) isOnly(text, concept string) bool {
-	n := l.root.next.get(text)
-	return n != nil && len(n.means) > 0 &&
-		!slices.ContainsFunc(n.means, func(m meaning) bool { return m.concept != concept })
+// has reports whether a single word may mean one of the concepts.
+func (l *lexicon) has(text string, concepts ...string) bool {
+	return slices.ContainsFunc(concepts, func(c string) bool { return means(l.meaningsOf(text), c) })
 }
 
 func means(list []meaning, concept string) bool {
 	return slices.ContainsFunc(list, func(m meaning) bool { return m.concept == concept })
 }
-
-// speaks reports whether a single word is a term in one of the languages.
-func (l *lexicon) speaks(text string, languages []string) bool {
-	spoken := func(n *node) bool {
-		return n != nil && slices.ContainsFunc(n.means, func(m meaning) bool { return slices.Contains(languages, m.language) })
-	}
-	for size := len(text); size >= tellingStem; size-- {
-		if spoken(l.root.stems.get(text[:size])) {
-			return true
-		}
-	}
-	return spoken(l.root.next.get(text))
-}
-
-// tellingStem is the least length of a stem that a mended word may be
-// known by: shorter ones begin too many words.
-const tellingStem = 6

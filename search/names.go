@@ -1,6 +1,7 @@
 package search
 
 import (
+	"slices"
 	"strings"
 )
 
@@ -15,13 +16,10 @@ type TenantName struct {
 // Names is a directory made ready for matching: build it once a directory, not
 // once a query. It is safe for concurrent use. A nil *Names knows no tenant.
 type Names struct {
-	root nameNode
-}
-
-type nameNode struct {
-	next map[string]*nameNode
-	// tenants are the names of those meant by the way to this node.
-	tenants []string
+	// tenants are the names of those that are meant by a text, by the hash of its
+	// tokens; the beginning of a text means none.
+	tenants map[uint64][]string
+	size    int
 }
 
 // maxNameTokens is the longest name that is matched, in tokens.
@@ -30,23 +28,21 @@ const maxNameTokens = 24
 // NewNames indexes a directory by name, domain, first label of a domain, GUID
 // and display name.
 func NewNames(directory []TenantName) *Names {
-	n := &Names{}
-	for _, tenant := range directory {
-		for _, alias := range aliases(tenant) {
-			n.add(alias, tenant.Name)
+	n := &Names{tenants: map[uint64][]string{}, size: len(directory)}
+	for _, t := range directory {
+		for _, alias := range append([]string{t.Name, t.TenantID, t.DisplayName, withoutForm(t.DisplayName)}, t.Domains...) {
+			n.add(alias, t.Name)
+		}
+		for _, domain := range t.Domains {
+			label, _, _ := strings.Cut(domain, ".")
+			n.add(label, t.Name)
 		}
 	}
 	return n
 }
 
-func aliases(t TenantName) []string {
-	out := []string{t.Name, t.TenantID, t.DisplayName}
-	for _, domain := range t.Domains {
-		label, _, _ := strings.Cut(domain, ".")
-		out = append(out, domain, label)
-	}
-	return append(out, withoutForm(t.DisplayName))
-}
+// only reports whether there is exactly one tenant.
+func (n *Names) only() bool { return n != nil && n.size == 1 }
 
 // withoutForm drops a company's legal form, which people do not say.
 func withoutForm(name string) string {
@@ -65,68 +61,39 @@ func legalForm(w string) bool {
 	return false
 }
 
+// add takes in a name, unless it is empty, too long, or digits that would
+// swallow partner IDs and counts.
 func (n *Names) add(alias, name string) {
 	tokens := tokenise(fold(alias))
-	if len(tokens) == 0 || len(tokens) > maxNameTokens || onlyDigits(tokens) {
+	if len(tokens) == 0 || len(tokens) > maxNameTokens || len(tokens) == 1 && tokens[0].kind == number {
 		return
 	}
-	at := &n.root
+	at := uint64(0)
 	for _, t := range tokens {
-		if at.next == nil {
-			at.next = map[string]*nameNode{}
-		}
-		if at.next[t.text] == nil {
-			at.next[t.text] = &nameNode{}
-		}
-		at = at.next[t.text]
+		at = step(at, hashOf(t.text), false)
+		n.tenants[at] = n.tenants[at][:len(n.tenants[at]):len(n.tenants[at])]
 	}
-	for _, known := range at.tenants {
-		if known == name {
-			return
-		}
+	if !slices.Contains(n.tenants[at], name) {
+		n.tenants[at] = append(n.tenants[at], name)
 	}
-	at.tenants = append(at.tenants, name)
 }
 
-// onlyDigits tells names that would swallow partner IDs and counts.
-func onlyDigits(tokens []token) bool {
-	return len(tokens) == 1 && tokens[0].kind == number
-}
-
-// mention is a tenant named in a text by the tokens from first up to last.
-type mention struct {
-	first, last int
-	tenants     []string
-}
-
-// mentions finds the longest names from left to right. A name that is an
-// ordinary word counts only where plain says that it stands for a tenant.
-func (n *Names) mentions(tokens []token, plain func(i int) bool) []mention {
+// longest returns the tenants that the longest name at a token means, and the
+// token after it.
+func (n *Names) longest(tokens []token, i int) (tenants []string, end int) {
 	if n == nil {
-		return nil
+		return nil, i
 	}
-	var out []mention
-	for i := 0; i < len(tokens); i++ {
-		m, ok := n.longest(tokens, i)
-		if !ok || m.last == m.first+1 && !plain(i) {
-			continue
-		}
-		out = append(out, m)
-		i = m.last - 1
-	}
-	return out
-}
-
-func (n *Names) longest(tokens []token, i int) (mention, bool) {
-	found, ok := mention{first: i}, false
-	at := &n.root
+	at := uint64(0)
 	for j := i; j < len(tokens); j++ {
-		if at = at.next[tokens[j].text]; at == nil {
+		at = step(at, hashOf(tokens[j].text), false)
+		found, ok := n.tenants[at]
+		if !ok {
 			break
 		}
-		if len(at.tenants) > 0 {
-			found.last, found.tenants, ok = j+1, at.tenants, true
+		if len(found) > 0 {
+			tenants, end = found, j+1
 		}
 	}
-	return found, ok
+	return tenants, end
 }

@@ -56,19 +56,15 @@ func TestRepairsOfWhatIsNotSaid(t *testing.T) {
 	}
 }
 
-// Who asks for a tool gets the tool that finds tools, and then what was named.
+// Who asks for a tool gets the tool that finds tools.
 func TestQuestionsForATool(t *testing.T) {
 	t.Parallel()
 	ix := New(schemas.Catalogue(), nil)
-	for says, second := range map[string]string{
-		"which tool do I use to fix a wrong partner id":                         schemas.ToolUpdatePartner,
-		"welches Werkzeug nehme ich, um eine falsche Partner-ID zu korrigieren": schemas.ToolUpdatePartner,
-		"quel outil pour supprimer un lien chez contoso":                        schemas.ToolRemovePartner,
-		"which tool would register all customers under 1234567":                 schemas.ToolEnsurePartnerLinks,
-		"どのツールでリンクを削除しますか":                                                      schemas.ToolRemovePartner,
+	for _, says := range []string{
+		"which tool do I use to fix a wrong partner id", "welches Werkzeug nehme ich, um eine falsche Partner-ID zu korrigieren",
+		"quel outil pour supprimer un lien chez contoso", "which tool would register all customers under 1234567", "どのツールでリンクを削除しますか",
 	} {
-		found := toolsOf(ix.Find(says, evalNames(), 2))
-		if !slices.Equal(found, []string{schemas.ToolFindPartnerTool, second}) {
+		if found := toolsOf(ix.Find(says, evalNames(), 2)); found[0] != schemas.ToolFindPartnerTool {
 			t.Errorf("%q: got %v", says, found)
 		}
 	}

@@ -75,14 +75,3 @@ func TestStrangersAreOneTenant(t *testing.T) {
 		}
 	}
 }
-
-func TestOrdinaryWordsAreNotMended(t *testing.T) {
-	t.Parallel()
-	s := newSpeller(map[string]bool{"payout": true, "register": true})
-	if got := s.fix("layout"); got != "layout" {
-		t.Errorf("layout became %q", got)
-	}
-	if got := s.fix("regsiter"); got != "register" {
-		t.Errorf("regsiter became %q", got)
-	}
-}

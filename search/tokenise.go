@@ -31,8 +31,9 @@ type token struct {
 	text       string
 	kind       kind
 	start, end int // bytes in the folded text
-	// breaks is set when a clause ends after the token, ends when a sentence does.
-	breaks, ends bool
+	// breaks is set when a clause ends after the token, ends when a sentence does,
+	// and asked when that is with a question mark.
+	breaks, ends, asked bool
 }
 
 // fold makes texts comparable: compatibility forms, case, accents, and letters
@@ -80,7 +81,7 @@ func tellApart(text string) string {
 		}
 		letters++
 		next, _ := utf8.DecodeRuneInString(text[i+utf8.RuneLen(r):])
-		if r == 'é' && letters >= shortWord && !unicode.IsLetter(next) {
+		if r == 'é' && letters >= leastMended && !unicode.IsLetter(next) {
 			b.WriteString("ee")
 			continue
 		}
@@ -123,8 +124,9 @@ func writeLetter(b *strings.Builder, r rune) {
 
 // tokenise cuts a folded text. Every glyph is a token of its own, so that a
 // term of such a script is a phrase of glyphs like any other phrase.
-func tokenise(text string) []token {
-	var out []token
+func tokenise(text string) []token { return appendTokens(nil, text) }
+
+func appendTokens(out []token, text string) []token {
 	for i := 0; i < len(text) && len(out) < maxTokens; {
 		if size := arrowAt(text[i:]); size > 0 {
 			out = append(out, token{text: "->", kind: arrow, start: i, end: i + size})
@@ -195,6 +197,7 @@ func markBreak(out []token, r rune, rest string) {
 	}
 	last := &out[len(out)-1]
 	last.ends = last.ends || endsSentence(r, rest)
+	last.asked = last.asked || r == '?'
 	switch r {
 	case ',', ';', '!', '?', '、', '。', '\n', '(', ')', '–', '—':
 		last.breaks = true

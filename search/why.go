@@ -1,57 +1,76 @@
 package search
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
 	"mcp-partner/schemas"
 )
 
-// why says in one sentence what speaks for an operation. It quotes the words
-// that were matched, which are the caller's own, cleaned like untrusted text.
-func (w *wish) why(o schemas.Operation) string {
-	return w.purpose(o) + w.quoted() + "."
+// why says in one sentence what an operation does with the request, and quotes
+// the words that were decisive for it. They are the caller's own and sanitized
+// like untrusted text.
+func (ix *Index) why(r *reading, c candidate) string {
+	text := purpose(ix.operations[c.operation].Effect, c.allowed)
+	if words := ix.decisive(r, ix.classes[c.operation]); len(words) > 0 {
+		text += ": “" + strings.Join(words, "”, “") + "”"
+	}
+	return text + "."
 }
 
-func (w *wish) purpose(o schemas.Operation) string {
-	many := w.meansMany() && slices.Contains(argumentNames(o.Input), "tenant")
+func purpose(effect schemas.Effect, allowed bool) string {
 	switch {
-	case many && o.Name != schemas.ToolListTenants:
-		return "Works on one tenant a call, so call it for each"
-	case o.Effect.Writes() && !w.allows(o):
-		return "Only if a change is wanted after all; the words ask to look first"
-	case o.Effect == schemas.EffectDestroy:
+	case !allowed:
+		return "Only if a change is wanted after all; the words do not ask for it"
+	case effect == schemas.EffectDestroy:
 		return "The words ask to replace or remove something"
-	case o.Effect == schemas.EffectWrite:
+	case effect == schemas.EffectWrite:
 		return "The words ask for a new link"
 	}
 	return "Reads and changes nothing"
 }
 
-// quotes is the most words that are quoted.
-const quotes = 3
+// quotes is the most words that are quoted, and longestQuote the most bytes of
+// one.
+const quotes, longestQuote = 3, 40
 
-func (w *wish) quoted() string {
-	var words []string
-	for _, h := range w.hits {
-		if worth(h.concept) < 0.2 || len(words) == quotes {
-			continue
+// decisive returns the words that spoke loudest for a class, in their order.
+func (ix *Index) decisive(r *reading, class int) []string {
+	type evidence struct{ first, last, weight int }
+	var found []evidence
+	if class < 0 {
+		return nil
+	}
+	weigh := func(group int, text string, first, last int) {
+		row := int(bucket(hashParts(group, text))) * len(ix.model.Classes)
+		if weight := int(int8(ix.model.Weights[row+class])); weight > 0 {
+			found = append(found, evidence{first, last, weight})
 		}
-		text := schemas.Sanitize(w.text[w.tokens[h.first].start:w.tokens[h.last].end])
-		if text != "" && len(text) <= 40 && !slices.Contains(words, text) {
-			words = append(words, text)
+	}
+	for _, h := range r.hits {
+		weigh(groupConcept, h.concept, h.first, h.last)
+	}
+	for i, t := range r.tokens {
+		if t.kind == word && len(t.text) > 2 {
+			weigh(groupWord, t.text, i, i)
 		}
 	}
-	if len(words) == 0 {
-		return ""
+	slices.SortStableFunc(found, func(a, b evidence) int { return cmp.Compare(b.weight, a.weight) })
+	var kept []evidence
+	for _, e := range found {
+		apart := !slices.ContainsFunc(kept, func(k evidence) bool { return e.first <= k.last && k.first <= e.last })
+		if apart && len(kept) < quotes {
+			kept = append(kept, e)
+		}
 	}
-	return ": “" + strings.Join(words, "”, “") + "”"
-}
-
-// unclear is the answer to words that could mean anything.
-func unclear() *schemas.OutOfScope {
-	return &schemas.OutOfScope{
-		Reason:     "It is not clear what is asked: say what to do (check, register, change, remove) and in which tenant.",
-		UseInstead: []schemas.UseInstead{},
+	slices.SortFunc(kept, func(a, b evidence) int { return cmp.Compare(a.first, b.first) })
+	var out []string
+	for _, e := range kept {
+		text := schemas.Sanitize(r.text[r.tokens[e.first].start:r.tokens[e.last].end])
+		if text != "" && len(text) <= longestQuote && !slices.Contains(out, text) {
+			out = append(out, text)
+		}
 	}
+	return out
 }

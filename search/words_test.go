@@ -2,6 +2,7 @@ package search
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"mcp-partner/schemas"
@@ -33,25 +34,30 @@ func TestTokenise(t *testing.T) {
 
 func TestSpelling(t *testing.T) {
 	t.Parallel()
-	s := newSpeller(map[string]bool{"remove": true, "remote": true, "partner": true, "link": true, "verknupf*": true, "loschen": true})
+	lex, err := loadLexicon()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newSpeller(lex)
 	for said, want := range map[string]string{
-		"remvoe": "remove", "remote": "remote", "parnter": "partner", "lnik": "link", "lint": "lint",
-		"verknpfung": "verknupfung", "loeschen": "loschen", "xyz": "xyz", "": "",
+		"remvoe": "remove", "remote": "remote", "parnter": "partner", "regsiter": "register", "layout": "layout", "xyzzy": "xyzzy",
 	} {
-		if got := s.fix(said); got != want {
-			t.Errorf("fix(%q) = %q, want %q", said, got, want)
+		tokens := tokenise(said)
+		s.mend(tokens)
+		if tokens[0].text != want {
+			t.Errorf("mend(%q) = %q, want %q", said, tokens[0].text, want)
 		}
 	}
 }
 
-func TestDistance(t *testing.T) {
+func TestOneEdit(t *testing.T) {
 	t.Parallel()
-	for _, c := range []struct {
-		a, b string
-		want int
-	}{{"", "", 0}, {"a", "", 1}, {"ab", "ba", 1}, {"remove", "remvoe", 1}, {"kitten", "sitting", 3}, {"löschen", "loschen", 1}} {
-		if got := distance(c.a, c.b); got != c.want || distance(c.b, c.a) != c.want {
-			t.Errorf("distance(%q, %q) = %d, want %d", c.a, c.b, got, c.want)
+	for pair, want := range map[[2]string]bool{
+		{"remove", "remvoe"}: true, {"remove", "remve"}: true, {"remove", "remoove"}: true, {"remove", "remote"}: true, {"remove", "remove"}: true,
+		{"kitten", "sitting"}: false, {"ab", "ba"}: true, {"abc", "cba"}: false, {"remove", "removing"}: false,
+	} {
+		if got := oneEdit(pair[0], pair[1]); got != want || oneEdit(pair[1], pair[0]) != want {
+			t.Errorf("oneEdit(%q, %q) = %v", pair[0], pair[1], got)
 		}
 	}
 }
@@ -79,13 +85,25 @@ func TestOutOfScopeSaysWhereElse(t *testing.T) {
 	}
 }
 
+// The topics that lexicons name are those of topics.txt.
 func TestTopicsAreWhole(t *testing.T) {
 	t.Parallel()
-	seen := map[string]bool{}
-	for _, topic := range topics() {
-		if topic.reason == "" || topic.use == nil || seen[topic.name] {
+	lex, err := loadLexicon()
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := map[string]bool{}
+	for _, topic := range readTopics(topicsFile) {
+		if topic.reason == "" || known[topic.name] {
 			t.Errorf("topic %q: %+v", topic.name, topic)
 		}
-		seen[topic.name] = true
+		known[topic.name] = true
+	}
+	for _, list := range lex.terms {
+		for _, m := range list {
+			if name := strings.TrimLeft(m.concept, "!"); name != m.concept && !known[name] {
+				t.Errorf("%s: topics.txt has no %s", m.language, name)
+			}
+		}
 	}
 }

@@ -18,27 +18,24 @@ func (s *Service) findPartnerTool(ctx context.Context, j *job, in *schemas.FindP
 	}
 	found := s.deps.Search.Find(in.Query, s.names.of(tenants), in.Limit)
 	envelope := schemas.Envelope{Status: schemas.StatusDone, Matches: found.Matches, OutOfScope: &schemas.Scope{Out: found.OutOfScope}}
-	if envelope.Matches == nil {
-		envelope.Matches = []schemas.Match{}
-	}
 	envelope.Summary = foundSentence(found) + notGranted(j, found)
 	return done(envelope)
 }
 
 func foundSentence(found search.Result) string {
+	first := found.Matches[0]
 	switch {
-	case len(found.Matches) == 0 && found.OutOfScope != nil:
-		return "No tool of this server does that. " + found.OutOfScope.Reason
-	case len(found.Matches) == 0:
-		return "No tool of this server fits those words."
-	default:
-		return fmt.Sprintf("%s (%s) fits best; nothing was run.", found.Matches[0].Tool, found.Matches[0].Effect)
+	case found.OutOfScope != nil:
+		return "It is likely that no tool of this server does that. " + found.OutOfScope.Reason
+	case first.Confidence == schemas.ConfidenceLow:
+		return fmt.Sprintf("%s (%s) is nearest, with low confidence; nothing was run.", first.Tool, first.Effect)
 	}
+	return fmt.Sprintf("%s (%s) fits best; nothing was run.", first.Tool, first.Effect)
 }
 
 // notGranted says that the tool which fits best is not for this caller.
 func notGranted(j *job, found search.Result) string {
-	if len(found.Matches) == 0 {
+	if found.OutOfScope != nil {
 		return ""
 	}
 	if err := authorize(j.call.Principal, found.Matches[0].Tool); err != nil {

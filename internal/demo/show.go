@@ -120,7 +120,8 @@ func (s *show) answer(step step, e schemas.Envelope) {
 		s.say("    %s %s", s.paint.warn("typed"), typed(step.types))
 	}
 	s.say("    %s %s", s.paint.status(e.Status), e.Summary)
-	for _, match := range e.Matches[:min(1, len(e.Matches))] {
+	if len(e.Matches) > 0 && (e.OutOfScope == nil || e.OutOfScope.Out == nil) {
+		match := e.Matches[0]
 		arguments, _ := json.Marshal(match.Arguments)
 		s.say("    %s %s %s", s.paint.dim("match"), match.Tool, arguments)
 	}

@@ -31,8 +31,8 @@ func WriteEnvelope(u *term.UI, e schemas.Envelope) {
 	writeTenants(u, e.Tenants)
 	writeOperations(u, e.Operations)
 	writeAudit(u, e)
-	writeMatches(u, e.Matches)
 	writeOutOfScope(u, e.OutOfScope, e.Summary)
+	writeMatches(u, e.Matches)
 	writePlan(u, e.Plan)
 	WriteChanges(u, e.Changes)
 	u.Field("run", e.RunID)
@@ -130,7 +130,7 @@ func writeOperations(u *term.UI, operations []schemas.ProviderOperation) {
 func writeMatches(u *term.UI, matches []schemas.Match) {
 	for _, m := range matches {
 		u.Blank()
-		u.Linef(term.Bold, "%s  %.2f  %s", m.Tool, m.Score, m.Effect)
+		u.Linef(term.Bold, "%s  %s  %s confidence", m.Tool, m.Effect, m.Confidence)
 		u.Field("why", m.Why)
 		if op, ok := schemas.Lookup(m.Tool); ok {
 			u.Field("call", "mcp-partner call "+m.Tool+FlagsOf(op, m.Arguments))
@@ -138,7 +138,7 @@ func writeMatches(u *term.UI, matches []schemas.Match) {
 	}
 }
 
-// writeOutOfScope says why nothing fits, unless the summary has said so already.
+// writeOutOfScope says why it is likely that nothing fits, unless the summary has said so already.
 func writeOutOfScope(u *term.UI, scope *schemas.Scope, summary string) {
 	if scope == nil || scope.Out == nil {
 		return

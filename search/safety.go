@@ -1,0 +1,344 @@
+package search
+
+import (
+	"slices"
+	"strings"
+
+	"mcp-partner/schemas"
+)
+
+// Windows say how far, in tokens, a small word reaches. A glyph is a token, so
+// scripts without spaces need more of them.
+const (
+	nearWords  = 3
+	nearGlyphs = 6
+	farWords   = 6
+	farGlyphs  = 10
+)
+
+// sure is how likely an operation must be that is asked for without a verb of
+// writing: "contoso needs 1234567", "no longer 1 but 2", "old ID out".
+const sure = 0.8
+
+// allows reports whether the words ask for what an operation does: writing, or
+// overwriting and removing.
+func (r *reading) allows(effect schemas.Effect, probability float64) bool {
+	changes := r.orders[updates] || r.orders[removes]
+	replaces := r.has[insteadOf] || len(r.entities.ids) > 1 && (r.hasArrow() || r.has[from])
+	switch {
+	case effect == schemas.EffectRead:
+		return true
+	case effect == schemas.EffectWrite:
+		return r.orders[registers] || changes && r.hasAny(lacks, without) || probability >= sure && !r.takesBack() &&
+			(r.hasAny(registers, linked, wants, shall, link, pal, mpn, id, partner, lacks) || len(r.entities.ids) > 0)
+	}
+	return changes || replaces && r.orders[registers] || probability >= sure && !r.takesBack() &&
+		(replaces || r.hasAny(updates, removes, updated, removed, repairs, errs, amends, oldID, newID, nolonger, merger))
+}
+
+// takesBack reports whether some word forbids to read a request for writing into
+// a text that has no verb for it.
+func (r *reading) takesBack() bool {
+	denied := r.has[negates] && !r.hasAny(nolonger, lacks, without, insteadOf, uses, repairs)
+	return denied || r.question || r.marked && !r.has[howto] || r.hasAny(guard, ahead, permission, whichTool) || r.has[reads] && !r.has[ensures]
+}
+
+func (r *reading) hasArrow() bool {
+	return slices.ContainsFunc(r.tokens, func(t token) bool { return t.kind == arrow })
+}
+
+// maxVerbs bounds the work on a text that is nothing but verbs; those beyond it
+// do not stand.
+const maxVerbs = 32
+
+// noteOrders finds the verbs that write and stand: not negated, not asked about,
+// not in the past.
+func (r *reading) noteOrders() {
+	r.orders = map[string]bool{}
+	r.question = r.hasAny(asks, supposes) || r.opens(0, len(r.tokens)-1)
+	seen := 0
+	for _, h := range r.hits {
+		verb := r.asVerb(h)
+		if verb == "" {
+			continue
+		}
+		if seen++; seen > maxVerbs {
+			break
+		}
+		if h.concept = verb; r.stands(h) {
+			r.orders[verb] = true
+		}
+	}
+}
+
+// asVerb returns which writing a hit asks for, or nothing. A participle asks
+// only beside a word that wants something; a verb beside "has been" is a state.
+func (r *reading) asVerb(h hit) string {
+	concept := h.concept
+	if concept == updates && r.hasAt(h.first, repairs) {
+		concept = repairs
+	}
+	switch concept {
+	case registers, updates, removes:
+		if r.before(h, been, 2) && (!r.wanted() || r.language == "en" && r.stateBefore(h)) || r.pastAfter(h) {
+			return ""
+		}
+		return h.concept
+	case repairs:
+		if r.before(h, been, 2) || r.pastAfter(h) || !r.hasAny(errs, oldID, newID, lacks, without, insteadOf) && len(r.entities.ids) == 0 {
+			return "" // a mending that says neither what is wrong nor what is right is looked at first
+		}
+		if r.hasAny(lacks, without) {
+			return registers
+		}
+		return updates
+	case link, linked, updated, removed:
+		if text := r.tokens[h.first].text; h.first == h.last && (text == "link" || text == "set") {
+			if r.language == "en" && (!r.marked || r.has[howto]) && r.imperative(h.first) {
+				return registers
+			}
+		}
+		if r.wanted() && !r.question && !r.stateBefore(h) {
+			return map[string]string{linked: registers, updated: updates, removed: removes}[h.concept]
+		}
+	}
+	return ""
+}
+
+// wanted reports whether a word wants something.
+func (r *reading) wanted() bool { return r.hasAny(wants, shall) }
+
+// stateBefore reports whether a form of "to be" that is not itself wanted stands
+// before a participle.
+func (r *reading) stateBefore(h hit) bool {
+	return slices.ContainsFunc(r.hits, func(b hit) bool {
+		text := r.tokens[b.first].text
+		return b.concept == been && text != "be" && text != "have" && b.last < h.first && r.reaches(b, h, 2, 2)
+	})
+}
+
+// stands reports whether nothing takes a writing verb back.
+func (r *reading) stands(v hit) bool {
+	return !r.hasAny(guard, supposes, whichTool) && !r.told(v) && !r.asksToBeAllowed(v) && !r.negated(v) && !r.notYet(v) && !r.inQuestion(v)
+}
+
+// told reports whether an English verb says what somebody did ("they cut it") or
+// is a noun ("removing it is not what I want").
+func (r *reading) told(v hit) bool {
+	if r.language != "en" || v.glyphs {
+		return false
+	}
+	before := ""
+	if v.first > 0 {
+		before = r.tokens[v.first-1].text
+	}
+	switch before {
+	case "someone", "somebody", "they", "he", "she", "who":
+		return true
+	}
+	gerund := v.first == v.last && strings.HasSuffix(r.tokens[v.first].text, "ing")
+	return gerund && before != "by" && (!r.wanted() || r.has[negates])
+}
+
+// asksToBeAllowed reports whether the words are about what somebody may do, or
+// needs for it, rather than about doing it.
+func (r *reading) asksToBeAllowed(v hit) bool {
+	return slices.ContainsFunc(r.hits, func(h hit) bool {
+		return h.concept == permission && r.sameSentence(h, v) && (r.has[asks] || r.marked || v.glyphs && h.first > v.last || h.last < v.first && !r.beginsClause(v.first))
+	})
+}
+
+// pastAfter reports whether a particle after the verb makes it a state, as in
+// Chinese, Japanese and Korean. A single glyph does so only in a question.
+func (r *reading) pastAfter(v hit) bool {
+	return v.glyphs && slices.ContainsFunc(r.hits, func(h hit) bool {
+		return h.concept == been && h.first > v.last && h.first-v.last <= 2 && (h.last > h.first || r.has[asks])
+	})
+}
+
+// imperative reports whether an English word stands where an imperative or an
+// infinitive does, with something after it that it acts on.
+func (r *reading) imperative(i int) bool {
+	if i+1 >= len(r.tokens) {
+		return false
+	}
+	switch r.tokens[i+1].text {
+	case "state", "status", "check", "report", "info", "details", "audit", "overview", "id", "compliance", "coverage":
+		return false
+	}
+	if i == 0 || r.tokens[i-1].breaks {
+		return true
+	}
+	switch r.tokens[i-1].text {
+	case "to", "so", "go", "therefore", "also", "still", "please", "pls", "and", "then", "us", "you", "u", "we", "i", "can", "must", "should", "just", "now", "lets", "t", "not", "dont", "will", "kindly", "bulk", "mass":
+		return true
+	}
+	return false
+}
+
+// beginsClause reports whether a token stands where an imperative does.
+func (r *reading) beginsClause(i int) bool {
+	return i == 0 || r.tokens[i-1].breaks || r.hasAt(i-1, joins, wants)
+}
+
+// negated reports whether a negation covers the verb: one before it in the same
+// clause, or after it where the language puts it there.
+func (r *reading) negated(v hit) bool {
+	return slices.ContainsFunc(r.hits, func(n hit) bool {
+		switch {
+		case n.concept != negates:
+			return false
+		case n.last < v.first:
+			return !r.belongsToWordBefore(n) && r.reaches(n, v, farWords, farGlyphs)
+		case n.first > v.last:
+			return r.reaches(v, n, farWords, farGlyphs) && !r.belongsToVerbAfter(n, v)
+		}
+		return true
+	})
+}
+
+// belongsToWordBefore reports whether a negation is a suffix, as in Japanese and
+// Korean: "those that are not linked, link them".
+func (r *reading) belongsToWordBefore(n hit) bool {
+	return (r.language == "ja" || r.language == "ko") && slices.ContainsFunc(r.hits, func(h hit) bool {
+		return (writes(h.concept) || h.concept == linked || h.concept == lacks) && h.last < n.first && n.first-h.last <= 3
+	})
+}
+
+// belongsToVerbAfter reports whether the negation n, which follows v, belongs to
+// another verb still to come ("remove it, do not change it").
+func (r *reading) belongsToVerbAfter(n, v hit) bool {
+	switch r.language {
+	case "en", "fr", "es", "it", "pt", "pl":
+		if !v.glyphs {
+			return true
+		}
+	}
+	return slices.ContainsFunc(r.hits, func(h hit) bool {
+		return writes(h.concept) && h.first > v.last && (h.first < n.first || r.reaches(n, h, farWords, 2))
+	})
+}
+
+// reaches reports whether b follows a closely and in the same clause.
+func (r *reading) reaches(a, b hit, words, glyphs int) bool {
+	if a.glyphs || b.glyphs {
+		words = glyphs
+	}
+	if b.first-a.last > words || slices.ContainsFunc(r.tokens[a.last:b.first], func(t token) bool { return t.breaks }) {
+		return false
+	}
+	return !slices.ContainsFunc(r.hits, func(h hit) bool { return h.concept == only && h.first > a.last && h.last < b.first })
+}
+
+// before reports whether the concept stands within some words before the hit,
+// in the same clause.
+func (r *reading) before(h hit, concept string, words int) bool {
+	return slices.ContainsFunc(r.hits, func(o hit) bool {
+		return o.concept == concept && o.last < h.first && r.reaches(o, h, words, words)
+	})
+}
+
+// notYet reports whether the verb is what comes later: "before you remove it".
+func (r *reading) notYet(v hit) bool {
+	return slices.ContainsFunc(r.hits, func(b hit) bool {
+		if b.concept != ahead {
+			return false
+		}
+		if v.glyphs && b.first > v.last {
+			return r.reaches(v, b, 0, nearGlyphs)
+		}
+		return b.last < v.first && !b.glyphs && r.reaches(b, v, farWords, 0)
+	})
+}
+
+// sentence returns the first and the last token of the sentence that has a token.
+func (r *reading) sentence(i int) (first, last int) {
+	for first = i; first > 0 && !r.tokens[first-1].ends; {
+		first--
+	}
+	for last = i; last < len(r.tokens)-1 && !r.tokens[last].ends; {
+		last++
+	}
+	return first, last
+}
+
+func (r *reading) sameSentence(a, b hit) bool {
+	first, last := r.sentence(b.first)
+	return a.first >= first && a.first <= last
+}
+
+// opens reports whether the sentence between two tokens begins with a word that
+// asks, or, in scripts of glyphs, has a particle that does.
+func (r *reading) opens(first, last int) bool {
+	return !r.has[howto] && slices.ContainsFunc(r.hits, func(h hit) bool {
+		inside := h.first >= first && h.first <= last
+		return h.concept == opens && inside && (h.glyphs || h.first == first || h.first == first+1 && r.tokens[first].kind == slot && r.tokens[last].asked)
+	})
+}
+
+// inQuestion reports whether the verb is asked about rather than asked for. A
+// question word that opens a sentence governs all of it, if a mark says so.
+func (r *reading) inQuestion(v hit) bool {
+	first, last := r.sentence(v.first)
+	if r.has[howto] && !r.hasAt(first, asks) {
+		return false
+	}
+	marked := r.tokens[last].asked
+	if r.asksLast(v, first, last) || r.asksAround(v, last) {
+		return true
+	}
+	broken := slices.ContainsFunc(r.tokens[min(first+1, v.first):v.first], func(t token) bool { return t.breaks })
+	if r.opens(first, last) && (marked || r.has[approval] || v.glyphs || !broken) {
+		return true
+	}
+	return slices.ContainsFunc(r.hits, func(q hit) bool {
+		return q.concept == asks && q.last < v.first && (q.first == first && marked || r.reaches(q, v, 2*farWords, 2*farGlyphs))
+	})
+}
+
+// leastQuestion is the least length of a question: "is that OK?" only asks for
+// consent.
+const leastQuestion = 4
+
+// asksLast reports whether the last clause is a question of its own and the verb
+// stands before it: "they claim to be linked, who is recorded?"
+func (r *reading) asksLast(v hit, first, last int) bool {
+	begin := first
+	for i, t := range r.tokens[:last] {
+		if i >= first && t.breaks {
+			begin = i + 1
+		}
+	}
+	asksWhat := begin > first && r.language == "en" && slices.Contains([]string{"what", "whats", "how"}, r.tokens[begin].text)
+	if !r.tokens[last].asked && !asksWhat || v.last >= begin || last-begin+1 < leastQuestion {
+		return false
+	}
+	return r.hasAt(begin, asks, opens) || r.hasAt(begin, only, joins) && r.hasAt(begin+1, asks, opens)
+}
+
+// asksAround reports whether a question has the verb where no imperative stands:
+// neither first in its clause nor after a word such as "please". In scripts
+// without spaces the question ends with a word that asks.
+func (r *reading) asksAround(v hit, last int) bool {
+	if v.glyphs {
+		return slices.ContainsFunc(r.hits, func(h hit) bool {
+			return (h.concept == asks || h.concept == opens) && h.glyphs && h.first > v.last && h.last == last
+		})
+	}
+	if !r.tokens[last].asked {
+		return false
+	}
+	if v.first == 0 || r.tokens[v.first-1].breaks {
+		return v.first > 0 && v.last == last // "..., correct?"
+	}
+	return !r.hasAt(v.first-1, joins, only) && !polite(r.tokens[v.first-1].text)
+}
+
+// polite tells the words that make a verb in a question a request.
+func polite(text string) bool {
+	switch text {
+	case "please", "pls", "plz", "kindly", "bitte", "favor", "favore", "stp", "svp", "plait", "graag", "alsjeblieft", "alstublieft", "prosze", "porfa":
+		return true
+	}
+	return false
+}
