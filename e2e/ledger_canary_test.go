@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"mcp-partner/internal/disk"
 	"mcp-partner/internal/wiretest"
 	"mcp-partner/ledger"
 	"mcp-partner/schemas"
@@ -147,7 +148,7 @@ func (c *canary) recordCommands() {
 // keys are the vault's own: whoever has them could make a record.
 func (c *canary) keys() (keys []string) {
 	c.tb.Helper()
-	store, err := vault.OpenVault(c.state, vault.KeySource{}, nil)
+	store, err := vault.OpenVault(disk.New(c.state), vault.KeySource{}, nil)
 	check(c.tb, err)
 	for _, name := range []string{ledger.KeyMAC, ledger.KeySigning, "seal"} {
 		key, err := store.Keyring().Key(c.tb.Context(), name, 32, false)

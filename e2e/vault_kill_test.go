@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"mcp-partner/internal/disk"
 	"mcp-partner/simulator"
 	"mcp-partner/vault"
 )
@@ -133,7 +134,7 @@ func (i invocation) killed(tb testing.TB, after time.Duration) (ended bool) {
 // secrets opens the vault as it is and reads all of it.
 func (w *world) secrets(tb testing.TB) []string {
 	tb.Helper()
-	v, err := vault.OpenVault(w.state, vault.KeySource{}, nil)
+	v, err := vault.OpenVault(disk.New(w.state), vault.KeySource{}, nil)
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -7,6 +7,8 @@ import (
 	"os"
 	"time"
 
+	"mcp-partner/internal/disk"
+
 	"github.com/gofrs/flock"
 )
 
@@ -36,16 +38,16 @@ func (l *Ledger) checkFiles() error {
 }
 
 func (l *Ledger) checkDir() error {
-	info, err := os.Stat(l.o.Dir)
+	info, err := os.Stat(l.o.Dir.Path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return os.MkdirAll(l.o.Dir, dirMode)
+		return os.MkdirAll(l.o.Dir.Path, dirMode)
 	case err != nil:
 		return err
 	case !info.IsDir():
-		return l.unsafe(l.o.Dir, "is not a directory", "Give another --state-dir.")
-	case exposed(info):
-		return l.exposed("The state directory "+l.o.Dir, "chmod 700 "+l.o.Dir)
+		return l.unsafe(l.o.Dir.Path, "is not a directory", "Give another --state-dir.")
+	case l.o.Dir.Exposed(info):
+		return l.exposed("The state directory "+l.o.Dir.Path, "chmod 700 "+disk.ShellWord(l.o.Dir.Path))
 	}
 	return nil
 }
@@ -61,7 +63,7 @@ func (l *Ledger) checkFile(path string) error {
 		return l.unsafe(path, "is a symbolic link, which is not followed", "Put the file itself there.")
 	case !info.Mode().IsRegular():
 		return l.unsafe(path, "is not a regular file", "Remove it, or give another --state-dir.")
-	case exposed(info):
+	case l.o.Dir.Exposed(info):
 		return l.exposed(path, "chmod 600 "+path)
 	}
 	return nil

@@ -160,7 +160,7 @@ func (l *Ledger) mark(f guard.Freeze) error {
 	if err != nil {
 		return err
 	}
-	file, err := os.CreateTemp(l.o.Dir, markName+".*") // of mode 0600
+	file, err := os.CreateTemp(l.o.Dir.Path, markName+".*") // of mode 0600
 	if err != nil {
 		return err
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/gofrs/flock"
 
 	"mcp-partner/guard"
+	"mcp-partner/internal/disk"
 	"mcp-partner/schemas"
 )
 
@@ -140,7 +141,7 @@ func (h *house) reopen() {
 	if h.Ledger != nil {
 		h.must(h.Close())
 	}
-	h.Ledger = Open(Options{Dir: h.dir, Keys: h.keys, Program: "v1.2.3", Now: h.clock.now})
+	h.Ledger = Open(Options{Dir: disk.New(h.dir), Keys: h.keys, Program: "v1.2.3", Now: h.clock.now})
 }
 
 func (h *house) must(err error) {

@@ -5,17 +5,17 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
 	"mcp-partner/guard"
+	"mcp-partner/internal/disk"
 )
 
 // Options says where a ledger is and what it needs.
 type Options struct {
 	// Dir is the state directory; it is made with mode 0700 if there is none.
-	Dir  string
+	Dir  disk.Dir
 	Keys Keys
 	// Program is the version of the program; it stands in every entry.
 	Program string
@@ -61,7 +61,7 @@ func Open(o Options) *Ledger {
 	if o.Patience == 0 {
 		o.Patience = 5 * time.Second
 	}
-	l := &Ledger{o: o, path: filepath.Join(o.Dir, fileName), migrations: embeddedMigrations()}
+	l := &Ledger{o: o, path: o.Dir.File(fileName), migrations: embeddedMigrations()}
 	l.counter.keys = o.Keys
 	l.looks = newLatest(l.look)
 	l.tokens.init(l)
@@ -69,7 +69,7 @@ func Open(o Options) *Ledger {
 	return l
 }
 
-func (l *Ledger) inDir(name string) string { return filepath.Join(l.o.Dir, name) }
+func (l *Ledger) inDir(name string) string { return l.o.Dir.File(name) }
 
 // Path returns the name of the file.
 func (l *Ledger) Path() string { return l.path }

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"mcp-partner/guard"
+	"mcp-partner/internal/disk"
 )
 
 func (h *house) frozen() bool {
@@ -23,7 +24,7 @@ func (h *house) frozen() bool {
 }
 
 func (h *house) second() *Ledger {
-	other := Open(Options{Dir: h.dir, Keys: h.keys, Now: h.clock.now})
+	other := Open(Options{Dir: disk.New(h.dir), Keys: h.keys, Now: h.clock.now})
 	h.t.Cleanup(func() { _ = other.Close() })
 	return other
 }

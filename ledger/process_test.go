@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"mcp-partner/guard"
+	"mcp-partner/internal/disk"
 	"mcp-partner/schemas"
 )
 
@@ -25,7 +26,7 @@ const (
 
 // TestMain lets the test program play a second process.
 func TestMain(m *testing.M) {
-	l := Open(Options{Dir: os.Getenv(dirVariable), Keys: keysAt(os.Getenv(keysVariable)), Now: noon, Patience: 30 * time.Second})
+	l := Open(Options{Dir: disk.New(os.Getenv(dirVariable)), Keys: keysAt(os.Getenv(keysVariable)), Now: noon, Patience: 30 * time.Second})
 	switch os.Getenv(roleVariable) {
 	case "":
 		os.Exit(m.Run())

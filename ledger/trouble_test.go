@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"mcp-partner/guard"
+	"mcp-partner/internal/disk"
 )
 
 // eachWrite calls every method that writes, and returns the errors.
@@ -175,7 +176,7 @@ func TestUnsafeFilesAreRefused(t *testing.T) {
 func TestStrangeNamesOfDirectories(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "a ?mode=memory&x=%41#'b")
-	l := Open(Options{Dir: dir, Keys: keysAt(t.TempDir())})
+	l := Open(Options{Dir: disk.New(dir), Keys: keysAt(t.TempDir())})
 	defer l.Close()
 	if _, err := l.Append(ctx(), event(guard.KindRefusal, guard.Intent{})); err != nil {
 		t.Fatal(err)
@@ -227,7 +228,7 @@ func TestANewerSchemaIsRefused(t *testing.T) {
 	h.must(h.Close())
 	info, err := os.Stat(backups[0])
 	h.must(err)
-	if exposed(info) {
+	if h.o.Dir.Exposed(info) {
 		t.Error("the backup is open to others")
 	}
 	h.must(os.Rename(backups[0], h.path)) // the backup is a whole ledger

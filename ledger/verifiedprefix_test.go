@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"mcp-partner/guard"
+	"mcp-partner/internal/disk"
 	"mcp-partner/schemas"
 )
 
@@ -113,7 +114,7 @@ func TestARunGoesOnWithWhatIsLeftOfTheRecord(t *testing.T) {
 		h.fill(2)
 	}
 	h.clock.move(time.Hour)
-	other := Open(Options{Dir: h.dir, Keys: h.keys, Now: h.clock.now})
+	other := Open(Options{Dir: disk.New(h.dir), Keys: h.keys, Now: h.clock.now})
 	if made, err := other.Prune(ctx(), h.clock.now()); err != nil || made.Removed == 0 {
 		t.Fatal(made, err)
 	}

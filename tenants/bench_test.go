@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"testing"
 
+	"mcp-partner/internal/disk"
 	"mcp-partner/internal/roomtest"
 )
 
@@ -33,7 +34,7 @@ func BenchmarkDirectoryUnknown5000(b *testing.B) {
 func BenchmarkDirectoryLoad5000(b *testing.B) {
 	dir, _ := manyEntries(b, 5000)
 	for b.Loop() {
-		if _, err := OpenDirectory(dir); err != nil {
+		if _, err := OpenDirectory(disk.New(dir)); err != nil {
 			b.Fatal(err)
 		}
 	}

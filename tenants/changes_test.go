@@ -10,6 +10,7 @@ import (
 	"sync"
 	"testing"
 
+	"mcp-partner/internal/disk"
 	"mcp-partner/internal/roomtest"
 	"mcp-partner/schemas"
 )
@@ -108,7 +109,7 @@ func TestPlanAndApply(t *testing.T) {
 			t.Error(name)
 		}
 	}
-	if reread, err := OpenDirectory(dir); err != nil {
+	if reread, err := OpenDirectory(disk.New(dir)); err != nil {
 		t.Error(err)
 	} else if n, _ := reread.Len(); n != 3 {
 		t.Errorf("%d entries on disk", n)
@@ -132,7 +133,7 @@ func TestDirectoryCrashAtEveryStep(t *testing.T) {
 			return nil
 		}
 		_, _ = d.Remove(context.Background(), "contoso", "")
-		after, err := OpenDirectory(dir)
+		after, err := OpenDirectory(disk.New(dir))
 		if err != nil {
 			t.Fatalf("step %d: %v", at, err)
 		}
@@ -159,7 +160,7 @@ func TestConcurrentDirectoryWriters(t *testing.T) {
 	const writers, each = 4, 8
 	var group sync.WaitGroup
 	for w := range writers {
-		d, err := OpenDirectory(dir)
+		d, err := OpenDirectory(disk.New(dir))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -173,7 +174,7 @@ func TestConcurrentDirectoryWriters(t *testing.T) {
 		})
 	}
 	group.Wait()
-	d, err := OpenDirectory(dir)
+	d, err := OpenDirectory(disk.New(dir))
 	if err != nil {
 		t.Fatal(err)
 	}

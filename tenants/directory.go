@@ -40,8 +40,7 @@ type loaded struct {
 // empty directory, made at the first change. It returns a
 // CodeVaultUnavailable problem for one that is open to other users or cannot
 // be read, and CodeVaultCorrupt for a file that is not a directory.
-func OpenDirectory(stateDir string) (*Directory, error) {
-	where := disk.New(stateDir)
+func OpenDirectory(where disk.Dir) (*Directory, error) {
 	d := newDirectory(&where)
 	if _, err := d.snapshot(); err != nil {
 		return nil, err

@@ -30,7 +30,7 @@ func testEntry(n int, name string, domains ...string) Entry {
 func newDirectoryAt(tb testing.TB) (string, *Directory) {
 	tb.Helper()
 	dir := roomtest.StateDir(tb)
-	d, err := OpenDirectory(dir)
+	d, err := OpenDirectory(disk.New(dir))
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -208,7 +208,7 @@ func TestDirectoryRoundTrip(t *testing.T) {
 		t.Fatal(err)
 	}
 	add(t, d, testEntry(2, "fabrikam"))
-	again, err := OpenDirectory(dir)
+	again, err := OpenDirectory(disk.New(dir))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -250,7 +250,7 @@ func withUnverified(c Cloud) Cloud { c.Unverified = true; return c }
 func TestRunningServerSeesChanges(t *testing.T) {
 	t.Parallel()
 	dir, server := newDirectoryAt(t)
-	cli, err := OpenDirectory(dir)
+	cli, err := OpenDirectory(disk.New(dir))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -291,7 +291,7 @@ func TestCorruptDirectoryIsLeftAlone(t *testing.T) {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		_, err := OpenDirectory(dir)
+		_, err := OpenDirectory(disk.New(dir))
 		problem := roomtest.WantCode(t, err, schemas.CodeVaultCorrupt)
 		if !strings.Contains(problem.Message, directoryName) || !strings.Contains(problem.Command, directoryName+disk.PreviousMark) {
 			t.Errorf("%s: message %q, command %q", name, problem.Message, problem.Command)
@@ -350,7 +350,7 @@ func TestFiveThousandEntriesLoadQuickly(t *testing.T) {
 	t.Parallel()
 	dir, _ := manyEntries(t, 5000)
 	begun := time.Now()
-	if _, err := OpenDirectory(dir); err != nil {
+	if _, err := OpenDirectory(disk.New(dir)); err != nil {
 		t.Fatal(err)
 	}
 	if took := time.Since(begun); took > 20*time.Second {

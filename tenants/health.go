@@ -80,10 +80,9 @@ type HealthFile struct {
 
 // OpenHealth returns the file in a state directory; an empty path means memory.
 // Nothing is read yet.
-func OpenHealth(stateDir string) *HealthFile {
+func OpenHealth(where disk.Dir) *HealthFile {
 	h := &HealthFile{fresh: map[string]Health{}}
-	if stateDir != "" {
-		where := disk.New(stateDir)
+	if where.Path != "" {
 		h.disk = &where
 	}
 	return h

@@ -13,7 +13,7 @@ import (
 type Files struct{ Dir disk.Dir }
 
 // FilesIn returns those of a state directory.
-func FilesIn(stateDir string) Files { return Files{disk.New(stateDir)} }
+func FilesIn(where disk.Dir) Files { return Files{where} }
 
 // Export returns the directory and its archive as JSON, each nil where there is
 // none.

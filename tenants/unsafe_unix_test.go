@@ -29,7 +29,7 @@ func TestUnsafeDirectoryIsRefused(t *testing.T) {
 		if err := spoil(dir); err != nil {
 			t.Fatal(err)
 		}
-		_, err := OpenDirectory(dir)
+		_, err := OpenDirectory(disk.New(dir))
 		problem := roomtest.WantCode(t, err, schemas.CodeVaultUnavailable)
 		if problem.Retryable || problem.Hint == "" || name != "link" && !strings.Contains(problem.Command, "chmod") {
 			t.Errorf("%s: hint %q", name, problem.Hint)

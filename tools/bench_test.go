@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"mcp-partner/guard"
+	"mcp-partner/internal/disk"
 	"mcp-partner/ledger"
 	"mcp-partner/schemas"
 	"mcp-partner/search"
@@ -63,14 +64,14 @@ func median(times []time.Duration) float64 {
 func ledgerWithVault(b *testing.B) *ledger.Ledger {
 	b.Helper()
 	dir := filepath.Join(b.TempDir(), "state")
-	if err := vault.Init(b.Context(), dir, vault.InitOptions{}); err != nil {
+	if err := vault.Init(b.Context(), disk.New(dir), vault.InitOptions{}); err != nil {
 		b.Fatal(err)
 	}
-	store, err := vault.OpenVault(dir, vault.KeySource{}, nil)
+	store, err := vault.OpenVault(disk.New(dir), vault.KeySource{}, nil)
 	if err != nil {
 		b.Fatal(err)
 	}
-	record := ledger.Open(ledger.Options{Dir: dir, Keys: store.Keyring()})
+	record := ledger.Open(ledger.Options{Dir: disk.New(dir), Keys: store.Keyring()})
 	b.Cleanup(func() { _ = record.Close() })
 	return record
 }

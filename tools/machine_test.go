@@ -13,6 +13,7 @@ import (
 
 	"mcp-partner/armclient"
 	"mcp-partner/guard"
+	"mcp-partner/internal/disk"
 	"mcp-partner/ledger"
 	"mcp-partner/schemas"
 	"mcp-partner/simulator"
@@ -123,7 +124,7 @@ func newMachine(h *house, rt *rapid.T) *machine {
 // start is a new process on the same files.
 func (m *machine) start() {
 	m.dies = ""
-	m.record = ledger.Open(ledger.Options{Dir: m.dir, Keys: m.safe, Now: m.watch.Now})
+	m.record = ledger.Open(ledger.Options{Dir: disk.New(m.dir), Keys: m.safe, Now: m.watch.Now})
 	m.records = append(m.records, m.record)
 	var err error
 	m.decider, err = guard.New(guard.Options{AllowWrites: true, Store: mortal{m.record, m}, Sealer: m.sealer, Account: "os", Now: m.watch.Now})

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"mcp-partner/internal/disk"
 	"mcp-partner/internal/roomtest"
 	"mcp-partner/schemas"
 	"mcp-partner/tenants"
@@ -41,7 +42,7 @@ func usedVault(t *testing.T) (string, *Vault) {
 	if err := store.Keyring().SetCounter(t.Context(), 41); err != nil {
 		t.Fatal(err)
 	}
-	directory, err := tenants.OpenDirectory(dir)
+	directory, err := tenants.OpenDirectory(disk.New(dir))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,7 +85,7 @@ func TestBackupComesBackOnAnotherMachine(t *testing.T) {
 	if n, err := again.Keyring().Counter(t.Context()); err != nil || n != 41 {
 		t.Errorf("the counter is %d, %v", n, err)
 	}
-	directory, err := tenants.OpenDirectory(other)
+	directory, err := tenants.OpenDirectory(disk.New(other))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"testing"
 
+	"mcp-partner/internal/disk"
 	"mcp-partner/internal/roomtest"
 )
 
@@ -27,7 +28,7 @@ func BenchmarkFileStoreGetWarm(b *testing.B) {
 func BenchmarkPassphraseVaultOpen(b *testing.B) {
 	dir := roomtest.StateDir(b)
 	source := KeySource{Terminal: &prompt{typed: []string{"correct horse"}}}
-	if err := Init(context.Background(), dir, InitOptions{Key: source, AskPassphrase: true}); err != nil {
+	if err := Init(context.Background(), disk.New(dir), InitOptions{Key: source, AskPassphrase: true}); err != nil {
 		b.Fatal(err)
 	}
 	for b.Loop() {

@@ -26,7 +26,7 @@ const lowCost = 6
 func newVault(tb testing.TB) (string, *FileStore) {
 	tb.Helper()
 	dir := roomtest.StateDir(tb)
-	if err := Init(context.Background(), dir, InitOptions{}); err != nil {
+	if err := Init(context.Background(), disk.New(dir), InitOptions{}); err != nil {
 		tb.Fatal(err)
 	}
 	return dir, openVaultAt(tb, dir, KeySource{})
@@ -34,7 +34,7 @@ func newVault(tb testing.TB) (string, *FileStore) {
 
 func openVaultAt(tb testing.TB, dir string, source KeySource) *FileStore {
 	tb.Helper()
-	v, err := OpenVault(dir, source, nil)
+	v, err := OpenVault(disk.New(dir), source, nil)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -118,7 +118,7 @@ func TestInitNeverReplacesAVault(t *testing.T) {
 	t.Parallel()
 	dir, store := newVault(t)
 	put(t, store, "contoso", "abc")
-	err := Init(context.Background(), dir, InitOptions{})
+	err := Init(context.Background(), disk.New(dir), InitOptions{})
 	roomtest.WantCode(t, err, schemas.CodeInvalidArgument)
 	wantSecret(t, openVaultAt(t, dir, KeySource{}), "contoso", "abc")
 }
@@ -130,7 +130,7 @@ func TestInitAfterAVaultWasMovedAway(t *testing.T) {
 	if err := os.Rename(filepath.Join(dir, vaultName), filepath.Join(dir, "away")); err != nil {
 		t.Fatal(err)
 	}
-	if err := Init(context.Background(), dir, InitOptions{}); err != nil {
+	if err := Init(context.Background(), disk.New(dir), InitOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	if names, err := openVaultAt(t, dir, KeySource{}).List(context.Background()); err != nil || len(names) != 0 {
@@ -262,7 +262,7 @@ func TestInitPassphraseMistakes(t *testing.T) {
 			t.Errorf("%s: a vault was made", name)
 		}
 	}
-	_, err := OpenVault(roomtest.StateDir(t), KeySource{IdentityFile: "a", PassphraseFile: "b"}, nil)
+	_, err := OpenVault(disk.New(roomtest.StateDir(t)), KeySource{IdentityFile: "a", PassphraseFile: "b"}, nil)
 	roomtest.WantCode(t, err, schemas.CodeInvalidArgument)
 }
 

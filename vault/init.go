@@ -28,11 +28,10 @@ type InitOptions struct {
 // Init makes an empty vault in a state directory, which is made too if need be.
 // It never replaces a vault: then it returns a CodeInvalidArgument problem. A
 // key file that lies there without a vault is used.
-func Init(ctx context.Context, stateDir string, options InitOptions) error {
+func Init(ctx context.Context, d disk.Dir, options InitOptions) error {
 	if err := options.Key.check(); err != nil {
 		return err
 	}
-	d := disk.New(stateDir)
 	if options.Settings.Backend == "" || options.Settings.Backend == BackendFile {
 		return initVault(ctx, newFileStore(d, options.Key), options)
 	}

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"mcp-partner/internal/disk"
 	"mcp-partner/internal/roomtest"
 	"mcp-partner/schemas"
 )
@@ -17,7 +18,7 @@ func TestRealKeychainVault(t *testing.T) {
 		t.Skip("not asked for: bash .ci/run keychain starts a keyring and sets KEYCHAIN_UNDER_TEST")
 	}
 	dir := roomtest.StateDir(t)
-	if err := Init(t.Context(), dir, InitOptions{Settings: Settings{Backend: BackendKeychain}}); err != nil {
+	if err := Init(t.Context(), disk.New(dir), InitOptions{Settings: Settings{Backend: BackendKeychain}}); err != nil {
 		t.Fatal(err)
 	}
 	v := openWhole(t, dir, KeySource{})

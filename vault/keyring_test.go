@@ -7,6 +7,7 @@ import (
 	"sync"
 	"testing"
 
+	"mcp-partner/internal/disk"
 	"mcp-partner/internal/sealed"
 	"mcp-partner/schemas"
 )
@@ -16,11 +17,11 @@ import (
 func keyringsIn(t *testing.T, n int) (dir string, rings []*Keyring) {
 	t.Helper()
 	dir = filepath.Join(t.TempDir(), "state")
-	if err := Init(t.Context(), dir, InitOptions{}); err != nil {
+	if err := Init(t.Context(), disk.New(dir), InitOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	for range n {
-		store, err := OpenVault(dir, KeySource{}, nil)
+		store, err := OpenVault(disk.New(dir), KeySource{}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

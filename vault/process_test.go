@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"mcp-partner/internal/disk"
 	"mcp-partner/internal/roomtest"
 	"mcp-partner/internal/sealed"
 	"mcp-partner/schemas"
@@ -39,11 +40,11 @@ func TestMain(m *testing.M) {
 // playWriter writes to vault and directory until it is killed, and says so
 // after each write.
 func playWriter(dir string) int {
-	store, err := OpenVault(dir, KeySource{}, nil)
+	store, err := OpenVault(disk.New(dir), KeySource{}, nil)
 	if err != nil {
 		return 1
 	}
-	d, err := tenants.OpenDirectory(dir)
+	d, err := tenants.OpenDirectory(disk.New(dir))
 	if err != nil {
 		return 1
 	}
@@ -76,7 +77,7 @@ func child(tb testing.TB, role, dir string) *exec.Cmd {
 func TestKilledWriterLosesNothing(t *testing.T) {
 	t.Parallel()
 	dir, _ := newVault(t)
-	d, err := tenants.OpenDirectory(dir)
+	d, err := tenants.OpenDirectory(disk.New(dir))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -157,7 +158,7 @@ func TestPassphraseNeedsSomebodyToAsk(t *testing.T) {
 	if err := initVault(t.Context(), openVaultAt(t, dir, source), InitOptions{Key: source, AskPassphrase: true}); err != nil {
 		t.Fatal(err)
 	}
-	store, err := OpenVault(dir, KeySource{}, nil)
+	store, err := OpenVault(disk.New(dir), KeySource{}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

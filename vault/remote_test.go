@@ -282,15 +282,15 @@ func TestSettingsOfABackendAreFixed(t *testing.T) {
 		Address: "https://127.0.0.1:1", Auth: HashiCorpAuth{Method: "token", File: filepath.Join(dir, "token")},
 	}}
 	// Nothing answers there, so no vault is made; the choice can be made anew.
-	err := Init(t.Context(), dir, InitOptions{Settings: chosen})
+	err := Init(t.Context(), disk.New(dir), InitOptions{Settings: chosen})
 	roomtest.WantCode(t, err, schemas.CodeVaultUnavailable)
-	if err := Init(t.Context(), dir, InitOptions{}); err != nil {
+	if err := Init(t.Context(), disk.New(dir), InitOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	if v := openWhole(t, dir, KeySource{}); v.Settings().Backend != BackendFile {
 		t.Errorf("the backend is %s", v.Settings().Backend)
 	}
-	roomtest.WantCode(t, Init(t.Context(), dir, InitOptions{Settings: chosen}), schemas.CodeInvalidArgument)
+	roomtest.WantCode(t, Init(t.Context(), disk.New(dir), InitOptions{Settings: chosen}), schemas.CodeInvalidArgument)
 	path := filepath.Join(dir, settingsName)
 	for _, text := range []string{"", "{", `{"version":2}`, `{"version":1,"backend":"elsewhere"}`, `{"version":1,"backend":"hashicorp","id":"0123456789abcdef"}`,
 		`{"version":1,"backend":"keychain"}`, `{"version":1,"backend":"file","more":1}`,
@@ -298,17 +298,17 @@ func TestSettingsOfABackendAreFixed(t *testing.T) {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		_, err := OpenVault(dir, KeySource{}, nil)
+		_, err := OpenVault(disk.New(dir), KeySource{}, nil)
 		roomtest.WantCode(t, err, schemas.CodeVaultCorrupt)
 	}
 	if err := os.WriteFile(path, []byte(`{"version":1,"backend":"keychain","id":"0123456789abcdef"}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	_, err = OpenVault(dir, KeySource{IdentityFile: "/x"}, nil)
+	_, err = OpenVault(disk.New(dir), KeySource{IdentityFile: "/x"}, nil)
 	roomtest.WantCode(t, err, schemas.CodeInvalidArgument)
 	if err := os.Chmod(path, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	_, err = OpenVault(dir, KeySource{}, nil)
+	_, err = OpenVault(disk.New(dir), KeySource{}, nil)
 	roomtest.WantCode(t, err, schemas.CodeVaultUnavailable)
 }

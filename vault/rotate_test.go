@@ -18,7 +18,7 @@ import (
 // openWhole opens the vault of a directory as a program does.
 func openWhole(tb testing.TB, dir string, source KeySource) *Vault {
 	tb.Helper()
-	v, err := OpenVault(dir, source, nil)
+	v, err := OpenVault(disk.New(dir), source, nil)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -182,7 +182,7 @@ func TestRotateKeyNeedsToKnowTheNewKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	source := KeySource{IdentityFile: identity}
-	if err := Init(t.Context(), dir, InitOptions{Key: source}); err != nil {
+	if err := Init(t.Context(), disk.New(dir), InitOptions{Key: source}); err != nil {
 		t.Fatal(err)
 	}
 	v := openWhole(t, dir, source)

@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"testing"
 
+	"mcp-partner/internal/disk"
 	"mcp-partner/internal/roomtest"
 	"mcp-partner/schemas"
 )
@@ -71,7 +72,7 @@ func TestUnsafeFilesAreRefused(t *testing.T) {
 		if err := spoil(dir); err != nil {
 			t.Fatal(err)
 		}
-		v, err := OpenVault(dir, KeySource{}, nil)
+		v, err := OpenVault(disk.New(dir), KeySource{}, nil)
 		if err == nil {
 			err = v.Open(t.Context())
 		}

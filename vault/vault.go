@@ -33,8 +33,7 @@ type Vault struct {
 // asked of a backend yet. Problems: CodeInvalidArgument for a key source that
 // contradicts itself or the backend, CodeVaultCorrupt for settings that cannot
 // be read, CodeVaultUnavailable.
-func OpenVault(stateDir string, source KeySource, pool *httpclient.Pool) (*Vault, error) {
-	d := disk.New(stateDir)
+func OpenVault(d disk.Dir, source KeySource, pool *httpclient.Pool) (*Vault, error) {
 	settings, err := readSettings(d)
 	if err != nil {
 		return nil, err

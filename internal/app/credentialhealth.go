@@ -3,6 +3,7 @@ package app
 import (
 	"time"
 
+	"mcp-partner/internal/disk"
 	"mcp-partner/internal/harden"
 	"mcp-partner/internal/naming"
 	"mcp-partner/internal/telemetry"
@@ -22,9 +23,9 @@ func (s *Settings) KeepMemory() {
 // in memory for a house that is not of one.
 func (s *Settings) openHealth(kept bool) *tenants.HealthFile {
 	if !kept {
-		return tenants.OpenHealth("")
+		return tenants.OpenHealth(disk.Dir{})
 	}
-	return tenants.OpenHealth(s.StateDir)
+	return tenants.OpenHealth(s.Disk())
 }
 
 // noted tells of a sign-in to both.

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"mcp-partner/guard"
+	"mcp-partner/internal/disk"
 	"mcp-partner/schemas"
 	"mcp-partner/vault"
 )
@@ -14,7 +15,7 @@ import (
 func TestQuestionsOutliveARotation(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "state")
-	if err := vault.Init(t.Context(), dir, vault.InitOptions{}); err != nil {
+	if err := vault.Init(t.Context(), disk.New(dir), vault.InitOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	settings := NewSettings(noEnv, nil)

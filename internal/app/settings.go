@@ -9,6 +9,7 @@ import (
 
 	"mcp-partner/fleet"
 	"mcp-partner/internal/config"
+	"mcp-partner/internal/disk"
 	"mcp-partner/internal/exit"
 	"mcp-partner/internal/telemetry"
 	"mcp-partner/vault"
@@ -21,6 +22,8 @@ const ConfigName = "config.yaml"
 type Settings struct {
 	// StateDir is where everything is kept. It is empty where no directory is known.
 	StateDir string
+	// PlatformModes accepts a state directory whose modes the platform sets.
+	PlatformModes bool
 	// Log writes to standard error.
 	Log *slog.Logger
 	// Env looks environment variables up.
@@ -66,6 +69,14 @@ func (s *Settings) StateDirectory() (string, error) {
 	return s.StateDir, nil
 }
 
+// Disk is the state directory for the parts that keep files in it.
+func (s *Settings) Disk() disk.Dir {
+	where := disk.New(s.StateDir)
+	where.PlatformModes = s.PlatformModes
+	return where
+}
+
+// Locate finds the state directory.
 func (s *Settings) Locate() (err error) {
 	if s.givenStateDir == "" {
 		s.StateDir, err = config.StateDir(runtime.GOOS, s.Env)

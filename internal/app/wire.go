@@ -77,18 +77,18 @@ func (s *Settings) openDirectory(keys KeyFiles) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	directory, err := tenants.OpenDirectory(dir)
+	directory, err := tenants.OpenDirectory(s.Disk())
 	if err != nil {
 		return nil, err
 	}
 	s.limitMemory(dir)
 	pool := httpclient.NewPool(httpclient.Options{Getenv: func(name string) string { value, _ := s.Env(name); return value }})
-	store, err := vault.OpenVault(dir, s.KeySource(keys), pool)
+	store, err := vault.OpenVault(s.Disk(), s.KeySource(keys), pool)
 	if err != nil {
 		return nil, wrongKeyFlags(err)
 	}
 	keyring := store.Keyring()
-	record := ledger.Open(ledger.Options{Dir: dir, Keys: keyring, Program: BuildInfo().Version, RolledBack: func(missing int64) {
+	record := ledger.Open(ledger.Options{Dir: s.Disk(), Keys: keyring, Program: BuildInfo().Version, RolledBack: func(missing int64) {
 		s.Log.Warn("an older ledger was put back: its open approvals and tokens were voided, and entries are missing", "count", missing)
 	}})
 	var a *App

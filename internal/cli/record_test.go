@@ -13,6 +13,7 @@ import (
 	"mcp-partner/internal/app"
 	"mcp-partner/internal/cli/cmdutil"
 	"mcp-partner/internal/cli/term"
+	"mcp-partner/internal/disk"
 	"mcp-partner/internal/exit"
 	"mcp-partner/internal/simtest"
 	"mcp-partner/ledger"
@@ -37,7 +38,7 @@ func outOf(streams *term.Streams) string { return streams.Out.(*bytes.Buffer).St
 func stateWithVault(t *testing.T) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "state")
-	if err := vault.Init(t.Context(), dir, vault.InitOptions{}); err != nil {
+	if err := vault.Init(t.Context(), disk.New(dir), vault.InitOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	return dir
@@ -143,11 +144,11 @@ func TestNoLedgerNoWrite(t *testing.T) {
 // inhabit puts the tenant contoso of a simulated Azure into a state directory.
 func inhabit(t *testing.T, dir string, world *simtest.World) {
 	t.Helper()
-	directory, err := tenants.OpenDirectory(dir)
+	directory, err := tenants.OpenDirectory(disk.New(dir))
 	if err != nil {
 		t.Fatal(err)
 	}
-	store, err := vault.OpenVault(dir, vault.KeySource{}, nil)
+	store, err := vault.OpenVault(disk.New(dir), vault.KeySource{}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

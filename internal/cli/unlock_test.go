@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"mcp-partner/internal/cli/term"
+	"mcp-partner/internal/disk"
 	"mcp-partner/tenants"
 	"mcp-partner/vault"
 )
@@ -62,10 +63,10 @@ func lockedVault(t *testing.T) string {
 	if err := os.WriteFile(phrase, []byte("correct horse battery"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := vault.Init(t.Context(), dir, vault.InitOptions{Key: vault.KeySource{PassphraseFile: phrase}}); err != nil {
+	if err := vault.Init(t.Context(), disk.New(dir), vault.InitOptions{Key: vault.KeySource{PassphraseFile: phrase}}); err != nil {
 		t.Fatal(err)
 	}
-	directory, err := tenants.OpenDirectory(dir)
+	directory, err := tenants.OpenDirectory(disk.New(dir))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -36,6 +36,10 @@ var ErrTooLarge = errors.New("the file is larger than 64 MiB")
 // all, and what it held before lies beside it.
 type Dir struct {
 	Path string
+	// PlatformModes accepts whatever modes the files have, because the platform
+	// sets them and chmod does not last (a volume with fsGroup, a Windows drive
+	// under WSL). Who can enter the directory is then up to the platform.
+	PlatformModes bool
 	// step is called before each operation that changes the disk. An error ends
 	// the work there and leaves everything as it is, as a crash would.
 	Step func(operation string) error
@@ -45,6 +49,10 @@ type Dir struct {
 func New(dir string) Dir {
 	return Dir{Path: dir, Step: func(string) error { return nil }}
 }
+
+// Exposed reports whether anyone but the owner can read or write a file, where
+// modes say so.
+func (d Dir) Exposed(info fs.FileInfo) bool { return !d.PlatformModes && exposed(info) }
 
 // Stamp tells one version of a file from the next. A replaced file is another
 // file, so the stamp changes even within one tick of the clock.
@@ -78,7 +86,7 @@ func (d Dir) check() error {
 		return d.Unavailable("reached", d.Path, err)
 	case !info.IsDir():
 		return Unsafe(d.Path+" is not a directory.", "Give another --state-dir.")
-	case exposed(info):
+	case d.Exposed(info):
 		return OpenToOthers("The state directory "+d.Path, "chmod 700 "+ShellWord(d.Path))
 	}
 	return nil
@@ -110,7 +118,7 @@ func (d Dir) Stat(name string) (Stamp, error) {
 		return Stamp{}, Unsafe(path+" is a symbolic link, which is not followed.", "Put the file itself there.")
 	case !info.Mode().IsRegular():
 		return Stamp{}, Unsafe(path+" is not a regular file.", "Remove it, or give another --state-dir.")
-	case exposed(info):
+	case d.Exposed(info):
 		return Stamp{}, OpenToOthers(path, "chmod 600 "+ShellWord(path))
 	}
 	return Stamp{info}, nil
@@ -147,7 +155,7 @@ func (d Dir) readOpen(file *os.File) ([]byte, Stamp, error) {
 	if err != nil {
 		return nil, Stamp{}, d.Unavailable("read", file.Name(), err)
 	}
-	if !info.Mode().IsRegular() || exposed(info) {
+	if !info.Mode().IsRegular() || d.Exposed(info) {
 		return nil, Stamp{}, Unsafe(file.Name()+" changed into something else while it was opened.", "Look at the state directory, then try again.")
 	}
 	data, err := io.ReadAll(io.LimitReader(file, MaxFileBytes+1))
@@ -307,7 +315,7 @@ func Unsafe(message, hint string) *schemas.Problem {
 // OpenToOthers makes the problem of a path that other users can read or write,
 // with the command that closes it.
 func OpenToOthers(path, command string) *schemas.Problem {
-	p := Unsafe(path+" is open to other users.", "Restrict its mode to its owner.")
+	p := Unsafe(path+" is open to other users.", "Restrict its mode to its owner. Where the platform sets the modes (a Kubernetes volume with fsGroup, a Windows drive under WSL), start with --platform-modes.")
 	p.Command = command
 	return p
 }

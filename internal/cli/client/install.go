@@ -323,7 +323,7 @@ func StaysLocked(deps *cmdutil.Deps, serve []string) bool {
 	if given("passphrase-file") || given("identity-file") {
 		return false
 	}
-	store, err := vault.OpenVault(deps.StateDir, vault.KeySource{}, nil)
+	store, err := vault.OpenVault(deps.Disk(), vault.KeySource{}, nil)
 	if err != nil {
 		return false // doctor tells what is wrong with it
 	}

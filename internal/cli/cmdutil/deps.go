@@ -40,6 +40,7 @@ func (d *Deps) Serving() { d.Prompter = Prompter{Streams: d.IO} }
 
 func (d *Deps) AddGlobals(flags *pflag.FlagSet) {
 	flags.StringVar(&d.global.stateDir, "state-dir", "", "`DIR` that holds the vault, the directory of tenants and config.yaml")
+	flags.BoolVar(&d.PlatformModes, "platform-modes", false, "accept a state directory whose modes the platform sets (fsGroup, WSL)")
 	flags.StringVar(&d.global.configFile, "config", "", "config `FILE` (default: config.yaml in the state directory)")
 	flags.StringVar(&d.global.logLevel, "log-level", "", "least `LEVEL` that is logged: debug, info, warn or error (default: info for serve, else error)")
 	flags.StringVar(&d.global.logFormat, "log-format", "text", "how standard error is written: `text or json`")

@@ -17,6 +17,7 @@ import (
 	"mcp-partner/internal/app"
 	"mcp-partner/internal/cli/cmdutil"
 	"mcp-partner/internal/cli/render"
+	"mcp-partner/internal/disk"
 	"mcp-partner/internal/exit"
 	"mcp-partner/internal/httpclient"
 	"mcp-partner/internal/naming"
@@ -39,7 +40,7 @@ func examine(ctx context.Context, deps *cmdutil.Deps, o *doctorOptions) []check 
 	defer a.Close()
 	// A ledger that was removed is not made anew by whoever looks for it.
 	a.Unrecorded = a.MissingLedger(ctx) != nil
-	checks = append(checks, checkStateDir(dir))
+	checks = append(checks, checkStateDir(deps.Disk()))
 	entries, credentials, err := a.All()
 	if err != nil {
 		return append(checks, failedCheck("directory", err, ""))
@@ -65,13 +66,17 @@ func failedCheck(name string, err error, fix string) check {
 
 // checkStateDir says whether it is there; opening the house has checked what
 // others may do in it.
-func checkStateDir(dir string) check {
+func checkStateDir(where disk.Dir) check {
+	dir := where.Path
 	info, err := os.Stat(dir)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return check{"state_dir", CheckWarn, dir + " is not there yet; it is made at the first change.", "mcp-partner setup"}
 	case err != nil:
 		return check{"state_dir", CheckFail, dir + " cannot be reached.", "ls -ld " + phrase.ShellWord(dir)}
+	}
+	if where.PlatformModes && info.Mode().Perm()&0o077 != 0 {
+		return check{"state_dir", CheckWarn, fmt.Sprintf("%s has mode %04o, which --platform-modes accepts: the platform alone keeps others out.", dir, info.Mode().Perm()), ""}
 	}
 	return check{"state_dir", checkOK, fmt.Sprintf("%s is there and closed to others (mode %04o).", dir, info.Mode().Perm()), ""}
 }

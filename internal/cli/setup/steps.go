@@ -85,10 +85,10 @@ func (s *firstRun) newVault(ctx context.Context, o *vaultcmd.InitOptions) error 
 	}
 	source := s.f.KeySource(o.Keys)
 	settings := vault.Settings{Backend: vault.Backend(o.Backend.Backend)}
-	if err := vault.Init(ctx, dir, vault.InitOptions{Key: source, AskPassphrase: o.Passphrase, Settings: settings}); err != nil {
+	if err := vault.Init(ctx, s.f.Disk(), vault.InitOptions{Key: source, AskPassphrase: o.Passphrase, Settings: settings}); err != nil {
 		return err
 	}
-	made, err := vault.OpenVault(dir, source, nil)
+	made, err := vault.OpenVault(s.f.Disk(), source, nil)
 	if err != nil {
 		return err
 	}

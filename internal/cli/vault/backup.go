@@ -70,11 +70,7 @@ func runBackup(ctx context.Context, deps *cmdutil.Deps, o *backupOptions) error 
 	}
 	defer a.Close()
 	lock := vault.Locker{Recipients: o.recipients, Key: vault.KeySource{PassphraseFile: o.passphraseFile, Terminal: cmdutil.Prompter{Streams: deps.IO}}}
-	dir, err := deps.StateDirectory()
-	if err != nil {
-		return err
-	}
-	data, info, err := a.Vault.Backup(ctx, lock, tenants.FilesIn(dir))
+	data, info, err := a.Vault.Backup(ctx, lock, tenants.FilesIn(deps.Disk()))
 	if err != nil {
 		return err
 	}
@@ -151,13 +147,9 @@ func runRestore(ctx context.Context, deps *cmdutil.Deps, o *restoreOptions) erro
 		return err
 	}
 	defer a.Close()
-	dir, err := deps.StateDirectory()
-	if err != nil {
-		return err
-	}
 	done, err := a.Vault.Restore(ctx, data, vault.RestoreOptions{
 		Force:   o.force,
-		Tenants: tenants.FilesIn(dir),
+		Tenants: tenants.FilesIn(deps.Disk()),
 		Lock:    vault.Locker{Key: vault.KeySource{IdentityFile: o.identityFile, PassphraseFile: o.passphraseFile, Terminal: cmdutil.Prompter{Streams: deps.IO}}},
 	})
 	if err != nil {

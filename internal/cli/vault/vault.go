@@ -79,10 +79,10 @@ func runInit(ctx context.Context, deps *cmdutil.Deps, o *InitOptions) error {
 		return err
 	}
 	source := deps.KeySource(o.Keys)
-	if err := vault.Init(ctx, dir, vault.InitOptions{Key: source, AskPassphrase: o.Passphrase, Settings: settings}); err != nil {
+	if err := vault.Init(ctx, deps.Disk(), vault.InitOptions{Key: source, AskPassphrase: o.Passphrase, Settings: settings}); err != nil {
 		return err
 	}
-	store, err := vault.OpenVault(dir, source, nil)
+	store, err := vault.OpenVault(deps.Disk(), source, nil)
 	if err != nil {
 		return err
 	}
