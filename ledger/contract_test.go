@@ -315,7 +315,7 @@ func TestNoFieldIsLost(t *testing.T) {
 	tk.ID, tk.Spent, tk.Plan.Body = "ap_1", false, []byte(`{"rows":[]}`)
 	e.AtMost, e.Result = nil, f.Scope() // a condition, and no part of the record; what a freeze makes of it
 	invoked := filled[guard.Token]()
-	invoked.ID = "tk_1"
+	invoked.ID, invoked.Grant.Within = "tk_1", guard.Bounds{} // the bounds are those of the server that is called, set at each call
 	h.must(h.PutToken(ctx(), invoked, 10, e))
 	_, err := h.Append(ctx(), e)
 	h.must(err)
