@@ -107,6 +107,9 @@ func rejected(ctx context.Context, resp *http.Response) error {
 	code := codeOf(r, said)
 	r.problem = schemas.NewProblem(code, messageOf(code, resp.StatusCode), schemas.WithUntrusted(said.code, said.message),
 		schemas.WithRequestIDs(requestIDs(resp.Header)), schemas.WithRetryAfter(recordOf(ctx).retryAfter))
+	if step := nextStepOf(code, said); step != nil {
+		step(r.problem)
+	}
 	return r
 }
 
