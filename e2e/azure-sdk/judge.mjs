@@ -2,7 +2,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { AuthorizationManagementClient } from "@azure/arm-authorization";
 import { ACEProvisioningManagementPartnerAPI } from "@azure/arm-managementpartner";
+import { SubscriptionClient } from "@azure/arm-resources-subscriptions";
 
 const ready = JSON.parse(process.env.SIMULATOR_READY);
 const unused = [...ready.tenants];
@@ -219,4 +221,39 @@ test("the token endpoint refuses as documented", async () => {
     assert.deepEqual([res.status, body.error, body.error_codes], [status, error, [code]]);
     assert.match(body.error_description, new RegExp(`^AADSTS${code}: .*Trace ID: ${body.trace_id} Correlation ID: ${body.correlation_id}`));
   }
+});
+
+// listed collects all rows of a list of Microsoft's clients.
+async function listed(list) {
+  const rows = [];
+  for await (const row of list) rows.push(row);
+  return rows;
+}
+
+test("subscriptions and roles, as Microsoft's clients for them read them", async () => {
+  const tenant = takeTenant();
+  const options = { endpoint: ready.arm_endpoint, $host: ready.arm_endpoint, credentialScopes: `${ready.audience}/.default`, retryOptions: { maxRetries: 0 } };
+  const credential = credentialFor(tenant);
+  const subscriptions = await listed(new SubscriptionClient(credential, options).subscriptions.list());
+  assert.ok(subscriptions.length > 0);
+  for (const { subscriptionId, displayName, state, tenantId } of subscriptions) {
+    assert.deepEqual([state, tenantId], ["Enabled", tenant.tenant_id]);
+    assert.ok(displayName);
+    const client = new AuthorizationManagementClient(credential, subscriptionId, options);
+    const definitions = await listed(client.roleDefinitions.list(`subscriptions/${subscriptionId}`));
+    assert.ok(definitions.some((role) => role.roleName === "Owner" && role.roleType === "BuiltInRole"));
+    const filter = `assignedTo('${tenant.object_id}')`;
+    const assignments = await listed(client.roleAssignments.listForSubscription({ filter })).catch((error) => {
+      assert.deepEqual([error.statusCode, error.code], [403, "AuthorizationFailed"]);
+      return [];
+    });
+    for (const { roleDefinitionId, principalId, scope, createdOn } of assignments) {
+      assert.ok(roleDefinitionId && principalId && scope.startsWith("/"));
+      assert.ok(createdOn instanceof Date);
+    }
+  }
+  const instances = new AuthorizationManagementClient(credential, subscriptions[0].subscriptionId, options).roleAssignmentScheduleInstances;
+  await listed(instances.listForScope("", { filter: "asTarget()" })).catch((error) => {
+    assert.deepEqual([error.statusCode, error.code], [400, "AadPremiumLicenseRequired"]);
+  });
 });
