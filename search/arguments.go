@@ -69,17 +69,6 @@ func (r *reading) argument(tool, name, old, now string) any {
 		return r.entities.guids
 	case "tenants":
 		return r.allTenants()
-	case "partner_id":
-		if tool == schemas.ToolRemovePartner && old != "" || now == "" && tool != schemas.ToolUpdatePartner {
-			return old
-		}
-		return now
-	case "expected_current_partner_id":
-		return old
-	case "expected_partner_id", "to":
-		return now
-	case "from":
-		return r.sources(old, now)
 	case "discover":
 		return r.has[reach]
 	case "approval_id":
@@ -92,6 +81,24 @@ func (r *reading) argument(tool, name, old, now string) any {
 		if len(r.asked) <= maxQuery {
 			return strings.TrimSpace(strings.ToValidUTF8(r.asked, ""))
 		}
+	}
+	return r.partnerArgument(tool, name, old, now)
+}
+
+// partnerArgument returns the value of an argument that is a partner ID.
+func (r *reading) partnerArgument(tool, name, old, now string) any {
+	switch name {
+	case "partner_id":
+		if tool == schemas.ToolRemovePartner && old != "" || now == "" && tool != schemas.ToolUpdatePartner {
+			return old
+		}
+		return now
+	case "expected_current_partner_id":
+		return old
+	case "expected_partner_id", "to":
+		return now
+	case "from":
+		return r.sources(old, now)
 	}
 	return nil
 }

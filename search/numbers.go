@@ -17,7 +17,7 @@ func (ix *Index) takeNumber(text string, tokens []token, i int, found *entities)
 		before = tokens[i-1].text
 	}
 	digits, named := t.text, ix.lexicon.has(before, id, mpn, partner)
-	counted := i+1 < len(tokens) && !t.breaks && len(digits) <= longPiece && !named && ix.lexicon.begins(tokens, i+1, counts)
+	counted := !named && ix.isCount(tokens, i)
 	if counted {
 		ix.noteCount(tokens, i, found)
 	}
@@ -31,6 +31,11 @@ func (ix *Index) takeNumber(text string, tokens []token, i int, found *entities)
 	if !slices.ContainsFunc(found.ids, func(m partnerMention) bool { return m.id == digits }) {
 		found.ids = append(found.ids, partnerMention{digits, i})
 	}
+}
+
+// isCount reports whether a number says how many of something there are.
+func (ix *Index) isCount(tokens []token, i int) bool {
+	return i+1 < len(tokens) && !tokens[i].breaks && len(tokens[i].text) <= longPiece && ix.lexicon.begins(tokens, i+1, counts)
 }
 
 // noteCount keeps what was counted, when it is tenants or days.

@@ -23,17 +23,29 @@ const sure = 0.8
 // allows reports whether the words ask for what an operation does: writing, or
 // overwriting and removing.
 func (r *reading) allows(effect schemas.Effect, probability float64) bool {
-	changes := r.orders[updates] || r.orders[removes]
-	replaces := r.has[insteadOf] || len(r.entities.ids) > 1 && (r.hasArrow() || r.has[from])
-	switch {
-	case effect == schemas.EffectRead:
+	likely := probability >= sure && !r.takesBack()
+	switch effect {
+	case schemas.EffectRead:
 		return true
-	case effect == schemas.EffectWrite:
-		return r.orders[registers] || changes && r.hasAny(lacks, without) || probability >= sure && !r.takesBack() &&
-			(r.hasAny(registers, linked, wants, shall, link, pal, mpn, id, partner, lacks) || len(r.entities.ids) > 0)
+	case schemas.EffectWrite:
+		return r.asksToRegister(likely)
 	}
-	return changes || replaces && r.orders[registers] || probability >= sure && !r.takesBack() &&
-		(replaces || r.hasAny(updates, removes, updated, removed, repairs, errs, amends, oldID, newID, nolonger, merger))
+	return r.asksToChange(likely)
+}
+
+func (r *reading) asksToRegister(likely bool) bool {
+	if r.orders[registers] || (r.orders[updates] || r.orders[removes]) && r.hasAny(lacks, without) {
+		return true
+	}
+	return likely && (r.hasAny(registers, linked, wants, shall, link, pal, mpn, id, partner, lacks) || len(r.entities.ids) > 0)
+}
+
+func (r *reading) asksToChange(likely bool) bool {
+	replaces := r.has[insteadOf] || len(r.entities.ids) > 1 && (r.hasArrow() || r.has[from])
+	if r.orders[updates] || r.orders[removes] || replaces && r.orders[registers] {
+		return true
+	}
+	return likely && (replaces || r.hasAny(updates, removes, updated, removed, repairs, errs, amends, oldID, newID, nolonger, merger))
 }
 
 // takesBack reports whether some word forbids to read a request for writing into
@@ -74,35 +86,46 @@ func (r *reading) noteOrders() {
 // asVerb returns which writing a hit asks for, or nothing. A participle asks
 // only beside a word that wants something; a verb beside "has been" is a state.
 func (r *reading) asVerb(h hit) string {
-	concept := h.concept
-	if concept == updates && r.hasAt(h.first, repairs) {
-		concept = repairs
-	}
-	switch concept {
-	case registers, updates, removes:
+	switch h.concept {
+	case registers, updates, removes, repairs:
+		if h.concept == repairs || h.concept == updates && r.hasAt(h.first, repairs) {
+			return r.asRepair(h)
+		}
 		if r.before(h, been, 2) && (!r.wanted() || r.language == "en" && r.stateBefore(h)) || r.pastAfter(h) {
 			return ""
 		}
 		return h.concept
-	case repairs:
-		if r.before(h, been, 2) || r.pastAfter(h) || !r.hasAny(errs, oldID, newID, lacks, without, insteadOf) && len(r.entities.ids) == 0 {
-			return "" // a mending that says neither what is wrong nor what is right is looked at first
-		}
-		if r.hasAny(lacks, without) {
-			return registers
-		}
-		return updates
 	case link, linked, updated, removed:
-		if text := r.tokens[h.first].text; h.first == h.last && (text == "link" || text == "set") {
-			if r.language == "en" && (!r.marked || r.has[howto]) && r.imperative(h.first) {
-				return registers
-			}
-		}
-		if r.wanted() && !r.question && !r.stateBefore(h) {
-			return map[string]string{linked: registers, updated: updates, removed: removes}[h.concept]
-		}
+		return r.asParticiple(h)
 	}
 	return ""
+}
+
+// asRepair reads a verb of mending. One that says neither what is wrong nor what
+// is right is looked at first.
+func (r *reading) asRepair(h hit) string {
+	said := r.hasAny(errs, oldID, newID, lacks, without, insteadOf) || len(r.entities.ids) > 0
+	switch {
+	case !said || r.before(h, been, 2) || r.pastAfter(h):
+		return ""
+	case r.hasAny(lacks, without):
+		return registers
+	}
+	return updates
+}
+
+// asParticiple reads "link" and "set", which are verbs too in English, and
+// participles, which ask for something beside a word that wants it.
+func (r *reading) asParticiple(h hit) string {
+	text := r.tokens[h.first].text
+	verb := h.first == h.last && (text == "link" || text == "set") && r.language == "en"
+	if verb && (!r.marked || r.has[howto]) && r.imperative(h.first) {
+		return registers
+	}
+	if !r.wanted() || r.question || r.stateBefore(h) {
+		return ""
+	}
+	return map[string]string{linked: registers, updated: updates, removed: removes}[h.concept]
 }
 
 // wanted reports whether a word wants something.
