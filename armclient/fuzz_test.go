@@ -23,7 +23,7 @@ func checkRead(t *testing.T, read LinkRead) {
 			t.Fatalf("unknown without a reason: %+v", read)
 		}
 	case schemas.LinkLinked, schemas.LinkDeleted:
-		if _, err := schemas.ParsePartnerID("x", l.PartnerID); err != nil || read.Problem != nil {
+		if _, err := schemas.ReadPartnerID(l.PartnerID); err != nil || read.Problem != nil {
 			t.Fatalf("%+v: %v", read, err)
 		}
 	case schemas.LinkNotLinked:

@@ -207,7 +207,7 @@ func testClient(t testing.TB, w *wire) *Client {
 // permitFor asks a real guard; tool is the catalogue's name.
 func permitFor(t testing.TB, tool, tid, oid, partnerID string) guard.Permit {
 	t.Helper()
-	g, err := guard.New(guard.Options{AllowWrites: true, Approval: guard.ApprovalNone, Simulated: true})
+	g, err := guard.New(guard.Options{AllowWrites: true, Approval: guard.ApprovalNone, Simulated: true, Store: guard.NewMemoryStore(time.Now)})
 	if err != nil {
 		t.Fatalf("guard.New: %v", err)
 	}

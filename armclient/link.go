@@ -108,7 +108,7 @@ func (c *Client) accept(l *LinkRead, p *PartnerProperties) {
 		l.fail(problem)
 		return
 	}
-	id, err := schemas.ParsePartnerID("partnerId", value(p.PartnerID))
+	id, err := schemas.ReadPartnerID(value(p.PartnerID))
 	if err != nil {
 		l.fail(schemas.NewProblem(schemas.CodeUnexpectedResponse, "ARM answered 200 without a usable partner ID."))
 		return

@@ -46,7 +46,7 @@ func newWiring(tb testing.TB, config simulator.Config) *wiring {
 	w := &wiring{tb: tb, sim: sim, server: server, http: httpclient.NewPool(httpclient.Options{})}
 	w.openVault()
 	w.pool = armclient.NewPool(w.build)
-	decider, err := guard.New(guard.Options{AllowWrites: true, Simulated: true})
+	decider, err := guard.New(guard.Options{AllowWrites: true, Simulated: true, Store: guard.NewMemoryStore(time.Now)})
 	check(tb, err)
 	w.service = tools.NewService(tools.Deps{
 		Directory: wiredDirectory{w.directory}, Clients: w, Guard: decider, Search: search.New(schemas.Catalogue(), inputSchema),

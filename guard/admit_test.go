@@ -366,10 +366,7 @@ func FuzzAdmit(f *testing.F) {
 	f.Fuzz(func(t *testing.T, seed uint64) {
 		w := &world{rand: rand.New(rand.NewPCG(seed, 1))}
 		w.draw()
-		g, err := guard.New(w.options)
-		if err != nil {
-			t.Fatalf("%v: %+v", err, w.options)
-		}
+		g := newGuard(t, w.options)
 		verdict, err := g.Admit(t.Context(), w.subject)
 		got := string(verdict.Ruling)
 		if err != nil {

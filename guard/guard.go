@@ -62,11 +62,11 @@ func New(o Options) (*Guard, error) {
 	if err != nil {
 		return nil, err
 	}
+	if o.Store == nil {
+		return nil, schemas.NewProblem(schemas.CodeInternal, "The guard was built without a store, so it could not remember approvals, freezes or writes.")
+	}
 	if o.Now == nil {
 		o.Now = time.Now
-	}
-	if o.Store == nil {
-		o.Store = NewMemoryStore(o.Now)
 	}
 	if o.Sealer == nil {
 		o.Sealer = NewSealer()

@@ -62,6 +62,9 @@ func wire() guard.Wire {
 
 func newGuard(t testing.TB, o guard.Options) *guard.Guard {
 	t.Helper()
+	if o.Store == nil {
+		o.Store = guard.NewMemoryStore(time.Now)
+	}
 	g, err := guard.New(o)
 	if err != nil {
 		t.Fatal(err)
@@ -76,6 +79,13 @@ func by(caller guard.Caller) guard.Principal {
 
 // admitted is the code with which a subject was refused.
 func admitted(_ guard.Verdict, err error) schemas.Code { return codeOf(err) }
+
+func TestAGuardWithoutAStoreDoesNotStart(t *testing.T) {
+	t.Parallel()
+	if g, err := guard.New(guard.Options{}); err == nil || g != nil {
+		t.Error("a guard that forgets everything was made")
+	}
+}
 
 func codeOf(err error) schemas.Code {
 	if err == nil {
@@ -179,6 +189,7 @@ func TestOptionsThatDoNotGoTogether(t *testing.T) {
 		"malformed glob in the bound": {guard.Options{Bounds: guard.Bounds{Tenants: []string{"[a"}}}, schemas.CodeInvalidArgument},
 		"malformed ID in the bound":   {guard.Options{Bounds: guard.Bounds{PartnerIDs: []string{"x"}}}, schemas.CodeInvalidPartnerID},
 	} {
+		test.options.Store = guard.NewMemoryStore(time.Now)
 		if _, err := guard.New(test.options); codeOf(err) != test.code {
 			t.Errorf("%s: %v, want %q", name, err, test.code)
 		}

@@ -119,7 +119,7 @@ func TestASimulationAsksItsClient(t *testing.T) {
 		"": guard.RulingRequester, guard.ApprovalAsk: guard.RulingRequester, guard.ApprovalRequester: guard.RulingRequester,
 		guard.ApprovalApprover: guard.RulingApprover,
 	} {
-		g, err := guard.New(guard.Options{AllowWrites: true, Approval: approval, Simulated: true})
+		g, err := guard.New(guard.Options{AllowWrites: true, Approval: approval, Simulated: true, Store: guard.NewMemoryStore(time.Now)})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -53,6 +53,16 @@ func ParsePartnerID(field, text string) (PartnerID, error) {
 	return "", NewProblem(CodeInvalidPartnerID, partnerIDMistake(field, text))
 }
 
+// ReadPartnerID takes an ID as the provider answers it. There a 0 in front is kept:
+// what is linked has to be told, even if nobody may write it.
+func ReadPartnerID(text string) (PartnerID, error) {
+	digits := strings.Trim(text, "0123456789") == ""
+	if !digits || len(text) < 4 || len(text) > 10 {
+		return "", NewProblem(CodeInvalidPartnerID, partnerIDMistake("partnerId", text))
+	}
+	return PartnerID(text), nil
+}
+
 func partnerIDMistake(field, text string) string {
 	switch {
 	case text == "":

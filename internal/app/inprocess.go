@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"time"
 
 	"mcp-partner/guard"
 	"mcp-partner/tenants"
@@ -42,7 +43,7 @@ func (s *Settings) converse(ctx context.Context, line []byte) ([]byte, error) {
 	}
 	a := s.newApp(directory, vault.NewMemoryStore(), nil, nil)
 	defer a.Close()
-	decider, err := guard.New(guard.Options{})
+	decider, err := guard.New(guard.Options{Store: guard.NewMemoryStore(time.Now)})
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"path/filepath"
+	"time"
 
 	"mcp-partner/fleet"
 	"mcp-partner/guard"
@@ -173,6 +174,9 @@ func (a *App) Guard(o guard.Options) (*guard.Guard, error) {
 			return nil, err
 		}
 		o.Announce = a.hook.announce
+	}
+	if a.Simulated != nil && o.Store == nil {
+		o.Store = guard.NewMemoryStore(time.Now) // a simulation keeps no record
 	}
 	decider, err := guard.New(o)
 	return decider, exit.AsUsage(err)

@@ -257,7 +257,7 @@ func TestArmclientKeepsTheContract(t *testing.T) {
 // permitFor asks a real guard for the permit of one change.
 func permitFor(t testing.TB, identity schemas.Identity, change armclient.Change) guard.Permit {
 	t.Helper()
-	g, err := guard.New(guard.Options{AllowWrites: true, Approval: guard.ApprovalNone, Simulated: true})
+	g, err := guard.New(guard.Options{AllowWrites: true, Approval: guard.ApprovalNone, Simulated: true, Store: guard.NewMemoryStore(time.Now)})
 	if err != nil {
 		t.Fatal(err)
 	}

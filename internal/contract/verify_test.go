@@ -50,6 +50,7 @@ func (w *world) verifier(twist func(*http.Request, *http.Response)) *Verifier {
 // writer is one whose guard allows everything, with both of the IDs.
 func (w *world) writer(o guard.Options) *Writer {
 	w.t.Helper()
+	o.Store = guard.NewMemoryStore(time.Now)
 	g, err := guard.New(o)
 	if err != nil {
 		w.t.Fatal(err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -50,7 +51,7 @@ func runDemo(ctx context.Context, deps *cmdutil.Deps) error {
 		return err
 	}
 	// The demo shows the program as it comes, and not somebody's configuration.
-	decider, err := guard.New(guard.Options{AllowWrites: true, Simulated: true})
+	decider, err := guard.New(guard.Options{AllowWrites: true, Simulated: true, Store: guard.NewMemoryStore(time.Now)})
 	if err != nil {
 		return err
 	}
