@@ -93,6 +93,9 @@ func approve(ctx context.Context, deps *cmdutil.Deps, decider *guard.Guard, id, 
 		return err
 	}
 	defer clear(by.Passphrase)
-	_, err = decider.Approve(ctx, id, by.Name, by.Passphrase)
-	return err
+	if _, err := decider.Approve(ctx, id, by.Name, by.Passphrase); err != nil {
+		return err
+	}
+	deps.IO.ChangeMade()
+	return nil
 }

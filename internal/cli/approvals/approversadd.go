@@ -54,6 +54,7 @@ func runApproversAdd(ctx context.Context, deps *cmdutil.Deps, o *approverOptions
 	if err := session.Guard.AddApprover(ctx, added, by); err != nil {
 		return err
 	}
+	deps.IO.ChangeMade()
 	u := deps.IO.UI()
 	u.Linef(term.Good, "%s may approve writes from now on.", o.name)
 	u.Field("next", deps.Command()+" approvals list")

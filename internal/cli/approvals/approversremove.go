@@ -42,6 +42,7 @@ func runApproversRemove(ctx context.Context, deps *cmdutil.Deps, o *approverOpti
 	if err := session.Guard.RemoveApprover(ctx, o.name, by); err != nil {
 		return err
 	}
+	deps.IO.ChangeMade()
 	u := deps.IO.UI()
 	u.Linef(term.Good, "%s may not approve any more.", o.name)
 	return u.Err

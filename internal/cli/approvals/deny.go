@@ -49,6 +49,7 @@ func runDeny(ctx context.Context, deps *cmdutil.Deps, o *denyOptions) error {
 	if err != nil {
 		return err
 	}
+	deps.IO.ChangeMade()
 	u := deps.IO.UI()
 	u.Linef(term.Good, "Denied %s.", ticket.ID)
 	return u.Err

@@ -49,6 +49,7 @@ func withApproval(arguments json.RawMessage, id string) (json.RawMessage, error)
 // execute makes a call that was approved, and shows how it ended.
 func execute(ctx context.Context, deps *cmdutil.Deps, session *app.Session, call tools.Call, asJSON bool) error {
 	envelope := session.Service.Call(ctx, call).Envelope
+	deps.IO.ChangeMade()
 	if err := render.Show(deps.IO, envelope, asJSON); err != nil {
 		return err
 	}

@@ -49,6 +49,7 @@ func runFreeze(ctx context.Context, deps *cmdutil.Deps, o *freezeOptions) error 
 	if err := session.Guard.SetFreeze(ctx, o.reads, o.reason); err != nil {
 		return err
 	}
+	deps.IO.ChangeMade()
 	now, err := session.Guard.Frozen(ctx)
 	if err != nil {
 		return err

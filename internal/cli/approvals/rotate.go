@@ -54,6 +54,7 @@ func runRotateKey(ctx context.Context, deps *cmdutil.Deps, o *rotateOptions) err
 	if o.voidOpen {
 		detail += " What was asked in a client or approved over HTTP under it, and not used, is void."
 	}
+	deps.IO.ChangeMade()
 	recorded := session.Guard.Changed(ctx, guard.KindSecret, detail)
 	if o.json {
 		if err := deps.IO.PrintJSON(map[string]any{"rotated": app.SealKey, "void_open": o.voidOpen, "recorded": recorded == nil}); err != nil {

@@ -43,6 +43,7 @@ func runUnfreeze(ctx context.Context, deps *cmdutil.Deps, o *freezeOptions) erro
 	if err := session.Guard.Unfreeze(ctx, by); err != nil {
 		return err
 	}
+	deps.IO.ChangeMade()
 	u := deps.IO.UI()
 	u.Line(term.Good, "Everything runs again, as far as the policy allows it.")
 	return u.Err

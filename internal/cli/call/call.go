@@ -139,6 +139,9 @@ func runCall(ctx context.Context, deps *cmdutil.Deps, o *callOptions) error {
 	}
 	call := tools.Call{Tool: o.tool, Arguments: arguments, Principal: app.Trusted(app.TerminalCaller), Confirmer: cmdutil.Confirmer(deps.IO), PlanOnly: o.plan, Patient: true}
 	envelope := session.Service.Call(ctx, call).Envelope
+	if op.Effect.Writes() && !o.plan {
+		deps.IO.ChangeMade()
+	}
 	if err := render.Show(deps.IO, render.AdaptHints(envelope), o.json); err != nil {
 		return err
 	}

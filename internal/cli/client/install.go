@@ -241,6 +241,7 @@ func RunInstall(_ context.Context, deps *cmdutil.Deps, o *InstallOptions) error 
 	if err != nil {
 		return untouched(file.Path, err)
 	}
+	deps.IO.ChangeMade()
 	file.Text = text
 	if err := showInstalled(deps, o, file, backup, difference(string(old), string(block))); err != nil {
 		return err

@@ -57,6 +57,8 @@ func runUninstall(_ context.Context, deps *cmdutil.Deps, o *ClientOptions) error
 	if err != nil {
 		return untouched(file.Path, err)
 	}
+	deps.IO.ChangeMade()
+	u = deps.IO.UI()
 	u.Linef(term.Good, "%s no longer has the server %s.", o.client.Title, o.Name)
 	u.Field("file", file.Path)
 	u.Field("backup", backup)

@@ -16,6 +16,7 @@ import (
 // vault. The change was made by then, so a record that cannot be written is
 // told and undoes nothing. Where there is no vault there is no record.
 func (d *Deps) Record(ctx context.Context, a *app.App, kind guard.EventKind, format string, args ...any) {
+	d.IO.ChangeMade()
 	if !a.KeepsRecord() {
 		return
 	}

@@ -43,7 +43,11 @@ func acceptGap(ctx context.Context, deps *cmdutil.Deps, o *verifyOptions) error 
 	if err != nil {
 		return err
 	}
-	return session.Ledger.AcceptGap(ctx, from, to, event)
+	if err := session.Ledger.AcceptGap(ctx, from, to, event); err != nil {
+		return err
+	}
+	deps.IO.ChangeMade()
+	return nil
 }
 
 // parseGap reads FROM-TO, or the number of a single entry.

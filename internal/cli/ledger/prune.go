@@ -54,6 +54,7 @@ func runPrune(ctx context.Context, deps *cmdutil.Deps, o *pruneOptions) error {
 	if err != nil {
 		return err
 	}
+	deps.IO.ChangeMade()
 	u := deps.IO.UI()
 	if made.Removed == 0 {
 		u.Line(term.Plain, "There was nothing to remove.")

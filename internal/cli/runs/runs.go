@@ -167,8 +167,15 @@ func runMany(ctx context.Context, deps *cmdutil.Deps, o *manyOptions) error {
 	}
 	defer context.AfterFunc(ctx, func() { deps.IO.Note("interrupted: no further tenant begins, and what has begun is completed first") })()
 	envelope := session.Service.Call(ctx, call).Envelope
+	mayHaveWritten := !o.plan && o.run == ""
+	if mayHaveWritten {
+		deps.IO.ChangeMade()
+	}
 	if err := showMany(deps, render.AdaptHints(envelope), o); err != nil {
-		return err
+		if !mayHaveWritten {
+			return err
+		}
+		deps.IO.Note(exit.MessageOf(err) + "; see the rows again with --run")
 	}
 	if !o.json && envelope.Status == schemas.StatusApprovalRequired {
 		return approvals.Offer(ctx, deps, session, call, envelope)

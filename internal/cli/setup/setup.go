@@ -103,6 +103,7 @@ type step struct {
 }
 
 func runSetup(ctx context.Context, deps *cmdutil.Deps, o *setupOptions) error {
+	deps.IO.ChangeMade() // what is printed only tells of the steps
 	s := &firstRun{f: deps, o: o, u: deps.IO.UI()}
 	if !o.yes {
 		terminal, err := s.open()

@@ -153,6 +153,7 @@ func runImport(ctx context.Context, deps *cmdutil.Deps, o *importOptions) error 
 	if err := apply(ctx, deps, a, &o.Request, p); err != nil {
 		return err
 	}
+	u = deps.IO.UI()
 	u.Linef(term.Good, "%d added, %d changed.", len(p.Diff.Added), len(p.Diff.Changed))
 	for _, missing := range p.WithoutSecret(&o.Request) {
 		u.Field("next", missing.Command())

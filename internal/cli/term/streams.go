@@ -69,3 +69,27 @@ func colorWanted(env config.Env) bool {
 // terminal alone does not tell: a program that an agent starts may inherit one
 // that nobody looks at.
 func (s *Streams) Attended() bool { return s.InTTY || s.ErrTTY }
+
+// ChangeMade says that something was changed. What is printed from here on tells
+// of the change and cannot fail it: with a reader that went away or a full disk
+// the command still completes, and its exit code speaks of the change.
+func (s *Streams) ChangeMade() {
+	if _, already := s.Out.(*lenientWriter); !already {
+		s.Out = &lenientWriter{out: s.Out}
+	}
+}
+
+// lenientWriter drops everything after the first error.
+type lenientWriter struct {
+	out    io.Writer
+	failed bool
+}
+
+// Write implements io.Writer.
+func (w *lenientWriter) Write(p []byte) (int, error) {
+	if !w.failed {
+		_, err := w.out.Write(p)
+		w.failed = err != nil
+	}
+	return len(p), nil
+}

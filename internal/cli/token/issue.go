@@ -112,7 +112,10 @@ func runIssue(ctx context.Context, deps *cmdutil.Deps, o *issueOptions) error {
 	if err != nil {
 		return exit.AsUsage(err)
 	}
-	return showToken(deps, o, secret, tokenRowOf(token, session.Guard.TokenState(token)))
+	if err := showToken(deps, o, secret, tokenRowOf(token, session.Guard.TokenState(token))); err != nil {
+		return unseen(ctx, session, token)
+	}
+	return nil
 }
 
 // consents asks an approver for the passphrase; without a name, for that too.
@@ -150,6 +153,14 @@ func expand(s *app.Session, patterns []string) ([]string, error) {
 		}
 	}
 	return names, nil
+}
+
+// unseen revokes a token that nobody saw.
+func unseen(ctx context.Context, session *app.Session, token guard.Token) error {
+	if _, err := session.Guard.RevokeTokens(context.WithoutCancel(ctx), guard.TokenSelection{ID: token.ID}); err != nil {
+		return exit.Failed("mcp-partner token revoke "+token.ID, "the token %s cannot be printed, and could not be revoked", token.ID)
+	}
+	return exit.Failed("run it again with an output that can be written", "the token cannot be printed, so it was revoked")
 }
 
 func showToken(deps *cmdutil.Deps, o *issueOptions, secret string, row tokenRow) error {

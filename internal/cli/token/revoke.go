@@ -70,6 +70,7 @@ func runRevoke(ctx context.Context, deps *cmdutil.Deps, o *revokeOptions) error 
 	if revoked == 0 && !o.all {
 		return exit.Failed("mcp-partner token list", "nothing was revoked: no such token can still do anything")
 	}
+	deps.IO.ChangeMade()
 	if o.json {
 		return deps.IO.PrintJSON(map[string]int{"revoked": revoked})
 	}

@@ -155,6 +155,7 @@ func runRestore(ctx context.Context, deps *cmdutil.Deps, o *restoreOptions) erro
 	if err != nil {
 		return err
 	}
+	deps.IO.ChangeMade()
 	// A ledger that is still to be put back must not be begun anew.
 	lost := a.MissingLedger(ctx) != nil
 	if !lost {

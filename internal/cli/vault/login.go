@@ -74,6 +74,7 @@ func RunLogin(ctx context.Context, deps *cmdutil.Deps, o *LoginOptions) error {
 		return err
 	}
 	deps.Record(ctx, a, guard.KindSecret, "%s (object ID %s) signed in for the credential %s.", who.Account, who.ObjectID, config.Name)
+	u = deps.IO.UI()
 	u.Linef(term.Good, "Signed in for the credential %s.", config.Name)
 	u.Field("account", who.Account)
 	u.Field("tenant", who.TenantID)

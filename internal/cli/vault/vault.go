@@ -82,6 +82,7 @@ func runInit(ctx context.Context, deps *cmdutil.Deps, o *InitOptions) error {
 	if err := vault.Init(ctx, deps.Disk(), vault.InitOptions{Key: source, AskPassphrase: o.Passphrase, Settings: settings}); err != nil {
 		return err
 	}
+	deps.IO.ChangeMade()
 	store, err := vault.OpenVault(deps.Disk(), source, nil)
 	if err != nil {
 		return err
