@@ -85,7 +85,7 @@ func netProblem(err error) *schemas.Problem {
 	case errors.As(err, &proxy):
 		return schemas.NewProblem(schemas.CodeNetwork, "ARM was not asked: "+proxy.Error()+".", schemas.WithHint("%s Nothing is known about the link.", proxy.ProxyHint()))
 	case errors.As(err, &network), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return schemas.NewProblem(schemas.CodeNetwork, "The far side could not be reached, or hung up without an answer.")
+		return schemas.NewProblem(schemas.CodeNetwork, "The server could not be reached, or closed the connection without an answer.")
 	default:
 		return nil
 	}
@@ -165,7 +165,7 @@ func messageOf(code schemas.Code, status int) string {
 	case schemas.CodeProviderUnavailable:
 		return fmt.Sprintf("ARM answered %d: it does not know the provider at this endpoint.", status)
 	case schemas.CodeUnexpectedResponse:
-		return fmt.Sprintf("ARM answered %d in a form from which nothing can be told.", status)
+		return fmt.Sprintf("ARM answered %d in an unknown form.", status)
 	default:
 		return fmt.Sprintf("ARM answered %d.", status)
 	}

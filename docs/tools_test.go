@@ -54,7 +54,7 @@ func toolSection(op schemas.Operation) string {
 	parts := []string{
 		"\n## " + op.Name, strings.TrimSpace(op.Summary + " " + op.Use + " " + op.Limit),
 		"**Effect:** " + effectText(op) + routes(op), arguments(op),
-		"**Answer:** " + fields(op), problems(op), examples(op),
+		problems(op), examples(op),
 	}
 	parts = slices.DeleteFunc(parts, func(part string) bool { return part == "" })
 	return strings.Join(parts, "\n\n") + "\n"
@@ -157,14 +157,6 @@ func typeText(s *jsonschema.Schema) string {
 	default:
 		return s.Type
 	}
-}
-
-func fields(op schemas.Operation) string {
-	var names []string
-	for _, name := range op.AnswerSchema().PropertyOrder {
-		names = append(names, code(name))
-	}
-	return strings.Join(names, ", ") + "."
 }
 
 // problems lists what may go wrong: the codes that are this tool's own first,

@@ -51,13 +51,13 @@ func why(plan guard.Plan, row guard.PlanRow) string {
 		return "This ID is linked already."
 	case guard.FindingLinkedOther:
 		if plan.Tool == schemas.ToolTransitionPartner {
-			return fmt.Sprintf("Our identity holds %s, which is none of %s. If another identity holds one of them, only that identity can remove it.", row.Before.PartnerID, IDs(plan.From))
+			return fmt.Sprintf("This identity holds %s, and not one of %s. If another identity holds one of them, only that identity can remove it.", row.Before.PartnerID, IDs(plan.From))
 		}
 		return fmt.Sprintf("Our identity holds %s, and registering never overwrites; transition_partner moves a link.", row.Before.PartnerID)
 	case guard.FindingNotLinked:
 		return "Our identity holds no link here. If another partner's identity holds one, only that identity can remove it; ensure_partner_links registers ours beside it."
 	case guard.FindingUnknown:
-		return "What is linked could not be told, so nothing is written."
+		return "The link is unknown, so nothing is written."
 	case guard.FindingBeyondFirst:
 		return "The plan was asked for fewer rows; to write here takes a plan and an approval of its own."
 	case guard.FindingNothingExpected:

@@ -61,7 +61,7 @@ func (g *Guard) DecideAs(ctx context.Context, p Principal, id string, said Decis
 		return Ticket{}, err
 	}
 	if ticket.Intent.Caller == p.Caller {
-		return Ticket{}, schemas.NewProblem(schemas.CodeNotAllowed, "Whoever asked for a write cannot decide on it.",
+		return Ticket{}, schemas.NewProblem(schemas.CodeNotAllowed, "A requester cannot decide on the own request.",
 			schemas.WithHint("Somebody else with the scope %s has to.", ScopeApprove))
 	}
 	if digest := ticket.Digest(); said.Approved && said.Digest != hex.EncodeToString(digest[:]) {

@@ -45,7 +45,7 @@ func newPermit(bound Wire) Permit { return Permit{use: &permitUse{bound: fold(bo
 // is empty, was spent already, or is bound to anything else.
 func (p Permit) Spend(request Wire) error {
 	if p.use == nil {
-		return refusePermit("there is none")
+		return refusePermit("it is empty")
 	}
 	request = fold(request)
 	p.use.mu.Lock()

@@ -104,7 +104,7 @@ func PlanQuestion(plan Plan) Question {
 		q.Text = fmt.Sprintf("Replace partner ID %s by %s in %s? Attribution moves to the new ID.", strings.Join(plan.From, ", "), plan.To, tenants(rows))
 	}
 	q.Text += fmt.Sprintf(" It takes %s that write, at most. Rows that are listed and not touched: %d.", schemas.Count(requests, "request"), len(plan.Rows)-rows)
-	q.Text += " Not undone: " + plan.Undone() + "."
+	q.Text += " Cannot be undone: " + plan.Undone() + "."
 	if plan.First > 0 {
 		q.Text += fmt.Sprintf(" It covers the first %s and no more.", schemas.Count(plan.First, "row"))
 	}

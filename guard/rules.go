@@ -21,12 +21,12 @@ func (r Rule) check() error {
 
 func badRule(r Rule, problem string) error {
 	return schemas.NewProblem(schemas.CodeInvalidArgument, fmt.Sprintf("Policy, %s: %s.", schemas.Sanitize(r.Name), problem),
-		schemas.WithHint("A complete example stands in docs/policy.md."))
+		schemas.WithHint("docs/policy.md has a complete example."))
 }
 
 func (r Rule) badRuling() string {
 	if !slices.Contains([]Ruling{RulingDeny, RulingAllow, RulingRequester, RulingApprover}, r.Ruling) {
-		return fmt.Sprintf("the answer %q is none of deny, allow, ask: requester and ask: approver", r.Ruling)
+		return fmt.Sprintf("the answer %q is not deny, allow, ask: requester or ask: approver", r.Ruling)
 	}
 	return ""
 }

@@ -204,7 +204,7 @@ func (g *Guard) goesOn(ctx context.Context, run OpenRun, at Progress) (Principal
 	case run.By.Caller != "":
 		return g.current(ctx, run.By)
 	case at.Step == "":
-		return Principal{}, refusePermit("nobody goes on with the run")
+		return Principal{}, refusePermit("the run is not being carried out")
 	default:
 		return Principal{Caller: run.Caller, Grant: FullGrant()}, nil
 	}

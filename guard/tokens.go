@@ -186,7 +186,7 @@ func (g *Guard) stillHolds(ctx context.Context, id string) error {
 }
 
 func tokenRefused() error {
-	return schemas.NewProblem(schemas.CodeTokenRefused, "The invocation token was revoked, is used up, has expired, or is none of this server's.")
+	return schemas.NewProblem(schemas.CodeTokenRefused, "The invocation token was revoked, is used up, has expired, or is not one of this server.")
 }
 
 // Tokens returns the tokens that the store has, newest first.

@@ -321,7 +321,7 @@ func (s *Service) onlyPlan(w batchRequest, plan guard.Plan, rows int, held error
 	switch code := nothingTold(plan); {
 	case w.many.Plan || rows > 0:
 	case code != "":
-		envelope.Problem = schemas.NewProblem(code, "What is linked could be told in none of the rows, so nothing is written.")
+		envelope.Problem = schemas.NewProblem(code, "The link is unknown in every row, so nothing is written.")
 		envelope.Status, envelope.Summary = problemEnvelope(envelope.Problem).Status, envelope.Problem.Message
 	default:
 		envelope.Status = schemas.StatusUnchanged
@@ -356,7 +356,7 @@ func notUndone(plan guard.Plan, rows int) string {
 	if rows == 0 {
 		return ""
 	}
-	return " Not undone: " + plan.Undone() + "."
+	return " Cannot be undone: " + plan.Undone() + "."
 }
 
 // waitingBatch answers that an approver has to be found first.

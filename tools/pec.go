@@ -107,7 +107,7 @@ func linkWords(link schemas.Link) string {
 	case link.State.Absent():
 		return "Not linked."
 	default:
-		return fmt.Sprintf("Whether it is linked could not be told (%s).", link.Reason)
+		return fmt.Sprintf("Its link is unknown (%s).", link.Reason)
 	}
 }
 

@@ -90,7 +90,7 @@ func noTenants(p guard.Principal) error {
 		return schemas.NewProblem(schemas.CodeDirectoryEmpty, "The directory of this server holds no tenant.")
 	}
 	return schemas.NewProblem(schemas.CodeDirectoryEmpty, "This caller was given no tenant of this server.",
-		schemas.WithHint("Ask whoever gave the caller its token or role."))
+		schemas.WithHint("Ask for a token or role that allows it."))
 }
 
 // visible lists the tenants inside the operator's bound that a caller was

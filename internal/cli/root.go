@@ -61,7 +61,7 @@ Microsoft.ManagementPartner, to AI agents over MCP, and to people right here.
 A link belongs to one identity in one tenant. Reading is always safe. Writes are
 off until --allow-writes or a policy in config.yaml, and then a person confirms
 each of them unless the policy says otherwise. What was asked, approved, done and
-refused stands in the ledger.
+refused is in the ledger.
 
 Settings come from the flag, else from its environment variable
 (--state-dir is MCP_PARTNER_STATE_DIR, and so on), else from config.yaml in the
@@ -70,7 +70,7 @@ $XDG_STATE_HOME/mcp-partner or ~/.local/state/mcp-partner on Linux,
 ~/Library/Application Support/mcp-partner on macOS, %AppData%\mcp-partner on
 Windows. A secret is never taken from a flag, a variable or config.yaml.
 
-Exit codes: 0 done or unchanged, 1 failed, 2 wrong usage, 3 refused,
+Exit codes: 0 done or unchanged, 1 failed, 2 usage, 3 refused,
 4 a person has to approve first.`
 
 func newRoot(deps *cmdutil.Deps) *cobra.Command {

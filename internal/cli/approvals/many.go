@@ -67,7 +67,7 @@ func manyTicket(u *term.UI, plan guard.Plan, r ApprovalRow) {
 	u.Field("plan", r.Digest)
 	u.Field("asked by", r.Caller+", account "+r.Requester)
 	if r.SameUser {
-		u.StyledField("same user", term.Warn, "this account asked as well: the record will say that requester and approver cannot be told apart")
+		u.StyledField("same user", term.Warn, "this account also made the request: the record will say same_user")
 	}
 	u.Field("reason", r.Reason)
 	u.Field("rule", r.Rule)
@@ -97,5 +97,5 @@ func planHead(u *term.UI, plan guard.Plan) {
 	if plan.First > 0 {
 		u.Field("covers", "the first "+phrase.Count(plan.First, "row")+" and no more")
 	}
-	u.StyledField("not undone", term.Warn, plan.Undone())
+	u.StyledField("cannot be undone", term.Warn, plan.Undone())
 }

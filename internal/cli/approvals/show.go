@@ -72,7 +72,7 @@ func showTicket(u *term.UI, t guard.Ticket, r ApprovalRow) {
 	u.Field("afterwards", afterwards(t.Intent))
 	u.Field("asked by", r.Caller+", account "+r.Requester)
 	if r.SameUser {
-		u.StyledField("same user", term.Warn, "this account asked as well: the record will say that requester and approver cannot be told apart")
+		u.StyledField("same user", term.Warn, "this account also made the request: the record will say same_user")
 	}
 	u.Field("reason", r.Reason)
 	u.Field("rule", r.Rule)

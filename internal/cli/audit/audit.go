@@ -51,13 +51,13 @@ func NewCmdAudit(deps *cmdutil.Deps) *cobra.Command {
 		Use:   "audit",
 		Short: "Tell for many tenants at once what is linked",
 		Long: `Read the link of every identity in many tenants at once, and tell which are linked
-to the right partner ID, to another one, or not at all. What could not be told is
+to the right partner ID, to another one, or not at all. What is not clear is
 unknown and never counts as missing. Nothing is written to Azure.
 
-Results are kept as they come. A run that was interrupted goes on with audit resume,
+Results are kept as they come. Continue a run that was interrupted with audit resume,
 which asks only for what has no answer yet.
 
-Exit codes: 0 done, 1 failed or --fail-on found something, 2 wrong usage, 3 refused.`,
+Exit codes: 0 done, 1 failed or --fail-on found something, 2 usage, 3 refused.`,
 		Example: `  mcp-partner audit
   mcp-partner audit --labels emea --expected 1234567 --label 2026-11
   mcp-partner audit --format html --output links.html

@@ -43,7 +43,7 @@ func (o *reportOptions) check() error {
 	switch auditreport.Format(o.format) {
 	case formatTable, auditreport.CSV, auditreport.JSONL, auditreport.Markdown, auditreport.HTML:
 	default:
-		return exit.Usage("give table, csv, jsonl, markdown or html", "--format is none that there is")
+		return exit.Usage("give table, csv, jsonl, markdown or html", "--format has an unknown value")
 	}
 	for _, word := range o.failOn {
 		if _, ok := failStates()[word]; !ok {

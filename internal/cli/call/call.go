@@ -42,7 +42,7 @@ standard input nor standard error is a terminal) the call ends with
 approval_required. Where the policy wants an approver, an approver who sits at this
 terminal can approve at once.
 
-Exit codes: 0 done or unchanged, 1 failed, 2 wrong usage, 3 refused,
+Exit codes: 0 done or unchanged, 1 failed, 2 usage, 3 refused,
 4 approval required.`,
 		Example: `  mcp-partner call check_partner_link --tenant contoso
   mcp-partner call check_partner_link --tenant contoso --json

@@ -90,7 +90,7 @@ func (o *ClientOptions) path(deps *cmdutil.Deps) (string, error) {
 
 // untouched says that a configuration was left as it is.
 func untouched(path string, err error) error {
-	return exit.Failed("mend the file, or put the entry there by hand: mcp-partner install CLIENT --print",
+	return exit.Failed("correct the file, or add the entry by hand: mcp-partner install CLIENT --print",
 		"%s was not changed: %s", path, err)
 }
 
@@ -111,7 +111,7 @@ func NewCmdInstall(deps *cmdutil.Deps) *cobra.Command {
 		Short: "Write this server into the configuration of an MCP client",
 		Long: `Write this server into the configuration of an MCP client: ` + strings.Join(clientfile.Names(), ", ") + `.
 The entry starts this very binary, by its absolute path, on the state directory of
-this call. What stands in the file besides is left as it is, comments and order
+this call. Everything else in the file is left as it is, comments and order
 too, and so is what you added to the entry itself. The file is copied beside itself
 first, and the difference is shown. No secret is ever written there.
 

@@ -18,7 +18,7 @@ func NewCmdUninstall(deps *cmdutil.Deps) *cobra.Command {
 		Use:   "uninstall CLIENT",
 		Short: "Take this server out of the configuration of an MCP client",
 		Long: `Take the entry that install has written out of a client's configuration. The file
-is copied beside itself first, and what stands in it besides is left as it is. The
+is copied first, and everything else in it is left as it is. The
 state directory stays too: remove it yourself if nothing else uses it.`,
 		Example:   "  mcp-partner uninstall claude-desktop\n  mcp-partner uninstall vscode --scope project",
 		ValidArgs: clientfile.Names(),

@@ -52,7 +52,7 @@ func (o *SimulateFlags) Start(ctx context.Context) (*app.Simulation, error) {
 // types --fault does not expect to meet the real Azure.
 func (o *SimulateFlags) Check(flags *pflag.FlagSet) error {
 	if o.count == 0 && config.WasTyped(flags, "latency", "throttle", "fault", "seed") {
-		return exit.Usage("add --simulate, or leave them out", "--latency, --throttle, --fault and --seed are for a simulation, and there is none")
+		return exit.Usage("add --simulate, or leave them out", "--latency, --throttle, --fault and --seed need a simulation")
 	}
 	return nil
 }

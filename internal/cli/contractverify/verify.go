@@ -49,7 +49,7 @@ they need --allow-writes or rules, and where a person is to be asked, the whole 
 is confirmed once at this terminal. An approver elsewhere cannot be waited for.
 
 Exit codes: 0 the provider keeps the contract, 1 it does not or could not be asked,
-2 wrong usage, 3 refused.`,
+2 usage, 3 refused.`,
 		Example: `  go run ./cmd/contract-verify --tenant contoso
   go run ./cmd/contract-verify --tenant test --with-partner-id 1234567 --yes --allow-writes --approval requester
   go run ./cmd/contract-verify --tenant contoso --simulate`,

@@ -28,7 +28,7 @@ credential by signing in once; then the policy, the ledger, whether anything is
 frozen, and whether there are approvers; then the proxy, the TLS and the clock of
 each host that credentials are sent to, the clients of this user, and the disk. With
 --read every tenant's link is read too. Nothing is changed but the notes of when each
-credential last worked and when it ends. Each finding names the command that mends it.
+credential last worked and when it ends. Each finding names the command that fixes it.
 The exit code is 1 if a check fails.`,
 		Example: `  mcp-partner doctor
   mcp-partner doctor --read

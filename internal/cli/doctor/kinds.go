@@ -20,7 +20,7 @@ func warnOfKind(config tenants.CredentialConfig) []check {
 	const instead = "mcp-partner tenants set NAME --credential APP --client-id GUID --secret-stdin"
 	if config.Kind == tenants.KindAzureCLI {
 		return []check{{"azure-cli", CheckWarn,
-			"The credential " + config.Name + " is whoever signed in with az: anyone with the shell can do the same without this program, past its checks and its record.", instead}}
+			"The credential " + config.Name + " is the person signed in with az: anyone with the shell can do the same without this program, past its checks and its record.", instead}}
 	}
 	return nil
 }
@@ -115,7 +115,7 @@ func checkSurroundings(deps *cmdutil.Deps, credentials []tenants.CredentialConfi
 	}
 	for _, name := range ignoredVariables() {
 		if value, _ := deps.IO.Env(name); value != "" {
-			checks = append(checks, check{"variable " + name, CheckWarn, name + " is set and is not obeyed: where a credential is sent stands in the directory.", "unset " + name})
+			checks = append(checks, check{"variable " + name, CheckWarn, name + " is set and has no effect: the directory says where a credential is sent.", "unset " + name})
 		}
 	}
 	return checks

@@ -40,7 +40,7 @@ key that mcp-partner ledger head --public-key-file has written.
 Missing entries stay a finding until an approver accepts them with --accept-gap,
 which records the reason.
 
-Exit codes: 0 nothing was found, 1 something was, or it could not be told.`,
+Exit codes: 0 nothing was found, 1 something was found or is unknown.`,
 		Example: `  mcp-partner ledger verify --head head.json
   mcp-partner ledger verify --accept-gap 28-32 --reason "restored the backup of Monday" --approver alice
   mcp-partner ledger verify --export ledger.jsonl --head head.json --public-key-file ledger.pem`,

@@ -20,10 +20,10 @@ overwritten; other IDs are reported.
 
 All links are read first. The plan is shown, and approved once, whole; then it is
 carried out tenant by tenant, each write under a permit of its own. With --first N
-the approval covers N rows. After a crash the same approval goes on with --resume,
+the approval covers N rows. After a crash --resume continues under the same approval,
 for 24 hours.
 
-Exit codes: 0 done or unchanged, 1 not every tenant is as planned, 2 wrong usage,
+Exit codes: 0 done or unchanged, 1 not every tenant is as planned, 2 usage,
 3 refused, 4 approval required.`,
 		Example: `  mcp-partner ensure --partner-id 1234567 --plan
   mcp-partner ensure --labels gold --allow-writes
@@ -63,7 +63,7 @@ if even that fails.
 All links are read first. The plan is shown, and approved once, whole; then it is
 carried out tenant by tenant, each write under a permit of its own. Afterwards the
 directory expects the new ID. With --first N the approval covers N rows. After a
-crash the same approval goes on with --resume, for 24 hours.`,
+crash --resume continues under the same approval, for 24 hours.`,
 		Example: `  mcp-partner transition --from 7654321 --to 1234567 --plan
   mcp-partner transition --from 7654321,7654322 --to 1234567 --allow-writes
   mcp-partner transition --from 7654321 --to 1234567 --tenants 'emea-*' --first 5 --allow-writes

@@ -46,7 +46,7 @@ func (o *manyOptions) add(flags *pflag.FlagSet) {
 	flags.StringVar(&o.resume, "resume", "", "go on with the `RUN`: complete or compensate what has begun, and begin the rest")
 	flags.StringVar(&o.run, "run", "", "show the `RUN` and write nothing")
 	flags.BoolVar(&o.listed, "list", false, "list the runs of this command, newest first")
-	flags.StringVar(&o.reason, "reason", "", "why, for the record and for whoever approves")
+	flags.StringVar(&o.reason, "reason", "", "reason, for the record and the approver")
 	flags.StringVar(&o.approvalID, "approval-id", "", "the `ID` of an approval that was given")
 	flags.DurationVar(&o.settled, "settled-after", 0, "how long a write whose outcome is not known may still be at work (default 56s)")
 	flags.StringVar(&o.format, "format", "table", "how rows are printed: `table, csv or jsonl`")
@@ -65,7 +65,7 @@ func (o *manyOptions) prepare(deps *cmdutil.Deps, flags *pflag.FlagSet) (err err
 		return err
 	}
 	if o.format != "table" && o.format != "csv" && o.format != "jsonl" {
-		return exit.Usage("give table, csv or jsonl", "--format is none of table, csv and jsonl")
+		return exit.Usage("give table, csv or jsonl", "--format is not table, csv or jsonl")
 	}
 	if err := o.checkReport(); err != nil {
 		return err
@@ -95,7 +95,7 @@ func (o *manyOptions) checkFlags(flags *pflag.FlagSet) error {
 		}
 	}
 	if o.resume != "" && (o.run != "" || o.plan) {
-		return exit.Usage("give one of them", "--resume goes on with a run; --run only shows one, and --plan writes nothing")
+		return exit.Usage("give one of them", "--resume continues a run, --run shows one, and --plan writes nothing")
 	}
 	return nil
 }

@@ -124,7 +124,7 @@ func admit(deps *cmdutil.Deps, o *httpOptions, decider *guard.Guard, options *se
 	url := urlOf(o, bound)
 	if o.noAuth {
 		options.Anonymous = guard.Principal{Caller: Anybody, Grant: guard.FullGrant()}
-		deps.Log.Warn("anybody who reaches this address may call: --insecure-no-auth is for a try on loopback and nothing else", "url", url)
+		deps.Log.Warn("anybody who reaches this address may call: use --insecure-no-auth only for tests on loopback", "url", url)
 		return deps.IO.PrintLine(struct {
 			URL string `json:"url"`
 		}{url})

@@ -31,7 +31,7 @@ func (o *httpOptions) add(flags *pflag.FlagSet) {
 	flags.BoolVar(&o.behindProxy, "behind-proxy", false, "a proxy before it does TLS: allow an address beyond loopback without it")
 	flags.Var(&o.allowedHosts, "allowed-hosts", "the `HOSTS` under which clients may reach it, without port, with commas between")
 	flags.Var(&o.allowedOn, "allowed-origins", "the `ORIGINS` whose web pages may call, such as https://app.example, with commas between")
-	flags.BoolVar(&o.noAuth, "insecure-no-auth", false, "ask no caller who he is: for a try on loopback, and nothing else")
+	flags.BoolVar(&o.noAuth, "insecure-no-auth", false, "serve without authentication, on loopback only")
 	config.Standing(flags, "http", "metrics", "tls-cert", "tls-key", "behind-proxy", "allowed-hosts", "allowed-origins")
 	config.Typed(flags, "insecure-no-auth")
 	o.oauth.add(flags)
@@ -113,7 +113,7 @@ func (o *httpOptions) checkNames() error {
 func (o *httpOptions) checkNoAuth() error {
 	if o.noAuth && (!o.onLoopback() || o.behindProxy || len(o.allowedHosts) > 0 || len(o.allowedOn) > 0) {
 		return exit.Usage("leave --insecure-no-auth out, or bind to 127.0.0.1 without --behind-proxy, --allowed-hosts and --allowed-origins",
-			"--insecure-no-auth is for loopback alone: whoever reaches the server may do all that it may")
+			"--insecure-no-auth is for loopback only: every client may do what the server may")
 	}
 	return nil
 }

@@ -75,7 +75,7 @@ func (s *firstRun) pick(ctx context.Context, question string, choices [][2]strin
 				return nil
 			}
 		}
-		return exit.Usage("mcp-partner setup --help", "that is none of them")
+		return exit.Usage("mcp-partner setup --help", "that is not one of the choices")
 	})
 	return choice, err
 }

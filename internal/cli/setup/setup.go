@@ -132,7 +132,7 @@ func runSetup(ctx context.Context, deps *cmdutil.Deps, o *setupOptions) error {
 }
 
 func (s *firstRun) open() (term.Terminal, error) {
-	none := exit.Usage("give the answers as flags, with --yes; see: mcp-partner setup --help", "setup asks on a terminal, and there is none")
+	none := exit.Usage("give the answers as flags, with --yes; see: mcp-partner setup --help", "setup needs a terminal")
 	if !s.f.IO.Attended() {
 		return nil, none
 	}

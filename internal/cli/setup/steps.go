@@ -72,7 +72,7 @@ func (s *firstRun) initVault(ctx context.Context) error {
 	if err == nil || s.o.key != keyAuto || !tryKeychain {
 		return err
 	}
-	s.u.Field("keychain", "not to be had here: "+strings.TrimSuffix(exit.MessageOf(err), ".")+"; the key goes into a file")
+	s.u.Field("keychain", "not available here: "+strings.TrimSuffix(exit.MessageOf(err), ".")+"; the key goes into a file")
 	o.Backend.Backend = vaultcmd.BackendName(vault.BackendFile)
 	return s.newVault(ctx, o)
 }
@@ -286,7 +286,7 @@ func (s *firstRun) askCredential(ctx context.Context) error {
 	usual := waySecret
 	account, signedIn := s.azAccount(ctx)
 	if signedIn {
-		choices = append([][2]string{{wayAz, "whoever is signed in with Azure CLI: " + account.User}}, choices...)
+		choices = append([][2]string{{wayAz, "the person signed in with Azure CLI: " + account.User}}, choices...)
 		usual = wayAz
 	}
 	way, err := s.pick(ctx, "Who is to act there", choices, usual)

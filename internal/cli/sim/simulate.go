@@ -40,8 +40,8 @@ func NewCmdSimulate(deps *cmdutil.Deps) *cobra.Command {
 		Long: `Run a stand-in for Entra ID and Azure Resource Manager over TLS, to build agents
 without touching a customer. When it is ready it prints one line of JSON with the
 addresses, the client ID and secret, and the first 100 tenants. It ends at SIGINT
-or SIGTERM, or with --until-stdin-closes at the end of its input. Whoever reaches it
-can use it, so it listens on loopback addresses alone unless --allow-remote is given.
+or SIGTERM, or with --until-stdin-closes at the end of its input. Anyone who reaches it
+can use it, so it listens on loopback addresses only unless --allow-remote is given.
 
 Kinds of --fault:
 ` + faultHelp(),
@@ -124,7 +124,7 @@ func (o *simulateCommand) checkListen() error {
 		return nil
 	case !o.allowRemote:
 		return exit.Usage("give --listen 127.0.0.1:PORT; if others are to use the simulation, add --allow-remote",
-			"--listen %s is not a loopback address, and whoever reaches a simulation can use it", o.listen)
+			"--listen %s is not a loopback address, and anyone who reaches a simulation can use it", o.listen)
 	case host == "" || ip != nil && ip.IsUnspecified():
 		return exit.Usage("give the address at which others reach it", "--listen %s means every address, and the certificate and the URL are for one", o.listen)
 	}

@@ -52,7 +52,7 @@ echo; never from an argument. One that the vault holds under the name of the new
 credential already is used. --kind names another way to sign in; which is for whom:
 docs/credentials.md.
 
-With --credential azure-cli whoever is signed in with az acts there: no vault is
+With --credential azure-cli the person signed in with az acts there: no vault is
 needed, and the tenant defaults to az's current one. With --credential NAME of a
 credential that exists, several tenants share one application.
 

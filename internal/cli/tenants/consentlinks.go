@@ -28,7 +28,7 @@ func newCmdConsentLinks(deps *cmdutil.Deps) *cobra.Command {
 		Short: "List the consent page of each tenant",
 		Long: `List, for each tenant that uses a credential, the page on which an administrator of
 that tenant consents to the credential's application. Send each customer the own one.
-There is no secret in it: whoever opens it has to sign in there as an administrator.
+It contains no secret: the person who opens it signs in as an administrator.
 With --csv, or into a file, the rows are CSV. Nothing is asked over the network, so
 tenants that consented already are listed too; mcp-partner doctor says which did not.`,
 		Example: `  mcp-partner tenants consent-links --credential partner-app

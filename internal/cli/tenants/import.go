@@ -56,8 +56,8 @@ func newCmdImport(deps *cmdutil.Deps) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "import FILE.csv",
 		Short: "Add and change tenants from a CSV file",
-		Long: `Add and change tenants from a CSV file; tenants are matched by name, or where there
-is none by tenant ID or domain, and those that the file does not name stay. The
+		Long: `Add and change tenants from a CSV file; tenants are matched by name, or without
+a name by tenant ID or domain, and those that the file does not name stay. The
 difference is shown first; on a terminal you are asked, elsewhere --yes is needed. A
 file with a mistake changes nothing.
 
@@ -75,7 +75,7 @@ Company name the company, Primary domain name a domain, Tags are labels, Relatio
 is left out. Its domains and tags are added to those that an entry has, and its empty
 cells clear nothing. For other files --map "COLUMN=FIELD" says what a column is; what
 is not known is then left out, and named. A new row without a name gets one made of
-its company, else of its domain; the company becomes the note if there is none.
+its company, else of its domain; the company becomes the note if it is empty.
 
 With --resolve-domains a new row that has a domain and no tenant_id gets it from Entra
 ID's public discovery document: the domain is sent there, and no credential.
@@ -92,7 +92,7 @@ names.
 A new tenant that shares a credential and names no cloud is in the cloud of the
 others. A stored secret goes elsewhere than so far only with
 --allow-other-authority. Another tenant ID or credential is refused while the
-identity that acted there holds a link, or while that cannot be told, unless
+identity that acted there holds a link, or while that is unknown, unless
 --keep-link is given.`,
 		Example: `  mcp-partner tenants import customers.csv
   mcp-partner tenants import Customers.csv --credential partner-app

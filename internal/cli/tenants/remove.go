@@ -26,7 +26,7 @@ func newCmdRemove(deps *cmdutil.Deps) *cobra.Command {
 		Use:   "remove NAME",
 		Short: "Remove a tenant from the directory, once nothing is linked there",
 		Long: `Remove a tenant from the directory. The link is read first: only the identity that
-holds a link can remove it, so while there is one, or while it cannot be told, the
+holds a link can remove it, so while there is one, or while it is unknown, the
 tenant stays unless --keep-link says otherwise. The entry is archived. Its
 credential and the secret stay in the vault; other tenants may use them.`,
 		Example: `  mcp-partner tenants remove contoso

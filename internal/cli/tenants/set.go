@@ -31,7 +31,7 @@ flags that are typed: for these there are no environment variables. A stored sec
 goes elsewhere than so far only with --allow-other-authority.
 
 Another tenant ID or credential is refused while the identity that acted there holds
-a link, or while that cannot be told, unless --keep-link is given.`,
+a link, or while that is unknown, unless --keep-link is given.`,
 		Example: `  mcp-partner tenants set contoso --secret-stdin < new-secret.txt
   mcp-partner tenants set contoso --expect-partner 1234567 --owner 'Team Nord'
   mcp-partner tenants set contoso --object-id ''`,

@@ -10,7 +10,7 @@ import (
 // approver types must come from somebody's hands: neither standard input, nor a
 // variable, nor a flag can stand for them.
 func noTerminal() error {
-	return exit.Refused("run the command yourself, in a terminal", "an approver's passphrase is typed on the terminal alone, and there is none here")
+	return exit.Refused("run the command yourself, in a terminal", "an approver's passphrase is typed on a terminal, and this is not one")
 }
 
 // Ask puts one question on the terminal device.

@@ -34,7 +34,7 @@ func newCmdIssue(deps *cmdutil.Deps) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "issue",
 		Short: "Issue a token and show it once",
-		Long: `Issue an invocation token and show it once. Whoever has it calls as token:NAME, with
+		Long: `Issue an invocation token and show it once. Its holder calls as token:NAME, with
 these scopes, in these tenants, until it ends; the server's own bounds and its policy
 hold as well. Tokens for the same name are one caller: approvals go on with the next.
 
