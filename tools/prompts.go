@@ -32,7 +32,7 @@ func promptJobs() []promptJob {
 		{mcp.NewPrompt("claim_tenant", mcp.WithPromptTitle("Claim a tenant"),
 			mcp.WithPromptDescription("Link your partner ID in a tenant that has none yet."), tenant, partner), claimText},
 		{mcp.NewPrompt("audit_links", mcp.WithPromptTitle("Audit the links"),
-			mcp.WithPromptDescription("Go through all tenants and report what is linked, what is not, and what could not be told."),
+			mcp.WithPromptDescription("Go through all tenants and report what is linked, what is not, and what is unknown."),
 			argument("partner_id", "The partner ID that should be linked; default: each tenant's expected one.")), auditText},
 		{mcp.NewPrompt("reseller_transition", mcp.WithPromptTitle("Move links to another partner ID"),
 			mcp.WithPromptDescription("Replace one partner ID by another, in one tenant or in all, without a moment in which nothing is linked."),
@@ -98,6 +98,6 @@ func transitionAllText(a map[string]string) string {
 func complianceText(a map[string]string) string {
 	return fmt.Sprintf(`Check tenant %[1]q for compliance. Change nothing.
 1. Call check_partner_link and compare the linked ID with the expected one.
-2. Say whether it matches, since when it was last written, which identity holds the link, and what could not be told.
+2. Say whether it matches, since when it was last written, which identity holds the link, and what is unknown.
 3. Say plainly what was not checked: roles of the identity, earned credit, links of other identities.`, a["tenant"])
 }
