@@ -278,7 +278,7 @@ func otherCommands() []string {
 		"approvals approve", "vault login", // a person decides or signs in: tried at a terminal
 		"ledger prune", // removes what is older than a day
 		"audit", "audit label", "audit list", "audit show", "audit resume", "audit diff", "check", "find", "tools", "doctor", "health", "demo", "openapi", "version",
-		"approvals list", "approvals show", "approvers list", "policy test", "token list", "simulate", "serve", 
+		"approvals list", "approvals show", "approvers list", "policy test", "token list", "simulate", "serve",
 		"ledger list", "ledger export", "ledger head", "ledger verify", "tenants list", "tenants export", "tenants discover", "tenants consent-links",
 		"vault status", "vault list", "vault show", "vault test", "vault recipients list", "pec roles", "pec reconcile",
 	}
