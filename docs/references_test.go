@@ -23,8 +23,17 @@ var (
 	codeBlock = regexp.MustCompile("(?s)```.*?```")
 )
 
-// pages are the documents that people read, with their text.
+// pages are the documents that people read, with their text but for code blocks.
 func pages(t *testing.T) map[string]string {
+	t.Helper()
+	found := fullPages(t)
+	for path, text := range found {
+		found[path] = codeBlock.ReplaceAllString(text, "")
+	}
+	return found
+}
+
+func fullPages(t *testing.T) map[string]string {
 	t.Helper()
 	found := map[string]string{}
 	for _, pattern := range []string{"*.md", "adr/*.md", "dev/*.md", root + "/*.md"} {
@@ -33,7 +42,7 @@ func pages(t *testing.T) map[string]string {
 			t.Fatal(err)
 		}
 		for _, path := range paths {
-			found[path] = codeBlock.ReplaceAllString(read(t, path), "")
+			found[path] = read(t, path)
 		}
 	}
 	return found

@@ -16,9 +16,6 @@ import (
 // wordRooms are folders whose literals are words that users say.
 var wordRooms = []string{"search"}
 
-// quotingPages are pages that quote what users say.
-var quotingPages = []string{"dev/search.md"}
-
 // banned are the phrases of testdata/banned.txt, as one expression.
 func banned(t *testing.T) *regexp.Regexp {
 	t.Helper()
@@ -39,9 +36,6 @@ func TestDocumentsAvoidBannedPhrases(t *testing.T) {
 	t.Parallel()
 	phrases := banned(t)
 	for page := range pages(t) {
-		if slices.Contains(quotingPages, filepath.ToSlash(page)) {
-			continue
-		}
 		for _, found := range phrases.FindAllString(read(t, page), -1) {
 			t.Errorf("%s says %q", page, found)
 		}
@@ -98,4 +92,21 @@ func eachLiteral(path string, do func(token.Position, string)) error {
 		return true
 	})
 	return nil
+}
+
+// maxWords bounds all documents below docs together.
+const maxWords = 36_000
+
+// TestDocumentsAreShort counts words as wc -w does.
+func TestDocumentsAreShort(t *testing.T) {
+	t.Parallel()
+	words := 0
+	for page, text := range fullPages(t) {
+		if !strings.HasPrefix(page, root) {
+			words += len(strings.Fields(text))
+		}
+	}
+	if words > maxWords {
+		t.Errorf("the documents have %d words, at most %d are wanted", words, maxWords)
+	}
 }

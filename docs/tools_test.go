@@ -195,13 +195,13 @@ func except(usual schemas.Operation, had []string) string {
 	return " but for " + strings.Join(missing, ", ")
 }
 
-// examples are the first two, for a reader; tests run them all.
+// examples is the first one, for a reader; tests run them all.
 func examples(op schemas.Operation) string {
 	if len(op.Examples) == 0 {
 		return ""
 	}
 	lines := []string{"**Examples:**\n"}
-	for _, e := range op.Examples[:min(2, len(op.Examples))] {
+	for _, e := range op.Examples[:1] {
 		linked := ""
 		if e.Link != "" {
 			linked = ", if " + e.Link + " is linked"
