@@ -75,7 +75,7 @@ func TestOAuthFlags(t *testing.T) {
 		{"has to begin with https://", []string{"--http=127.0.0.1:0", "--oidc-issuer=http://login.example", name}},
 		{"for each tenant", []string{"--http=127.0.0.1:0", "--oidc-issuer=https://login.microsoftonline.com/common/v2.0", name}},
 		{"is not one of this server", []string{"--http=127.0.0.1:0", issuer, "--oidc-audience=https://management.azure.com/"}},
-		{"empty.pem is empty", []string{"--http=127.0.0.1:0", issuer, name, "--oidc-ca-file=" + empty}},
+		{"empty.pem holds no PEM certificate", []string{"--http=127.0.0.1:0", issuer, name, "--oidc-ca-file=" + empty}},
 		{"empty.pem.not cannot be read", []string{"--http=127.0.0.1:0", issuer, name, "--oidc-ca-file=" + empty + ".not"}},
 	} {
 		streams := testStreams(nil)

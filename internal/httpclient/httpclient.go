@@ -152,6 +152,12 @@ func (p *Pool) CloseIdle() {
 
 // IsLoopback reports whether a host, without a port, is this machine.
 func IsLoopback(host string) bool {
+	return host == "localhost" || IsLoopbackAddress(host)
+}
+
+// IsLoopbackAddress is IsLoopback for where a name does not do, because a name
+// can be pointed elsewhere.
+func IsLoopbackAddress(host string) bool {
 	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
+	return ip != nil && ip.IsLoopback()
 }

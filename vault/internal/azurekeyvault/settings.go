@@ -67,7 +67,7 @@ func (s Settings) place() (where place, loopback, ok bool) {
 			return p, false, true
 		}
 	}
-	return places()[0], true, httpclient.IsLoopback(u.Hostname())
+	return places()[0], true, httpclient.IsLoopbackAddress(u.Hostname())
 }
 
 // Normal checks settings and fills in what is usual. It returns a
