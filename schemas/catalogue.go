@@ -72,8 +72,11 @@ type Operation struct {
 	// Repeatable is true where a second, equal call changes nothing more.
 	Repeatable bool
 	// Azure is true where the operation may talk to Azure (MCP's openWorldHint).
-	Azure  bool
-	Routes []Route
+	Azure bool
+	// AnyTenant is true where every tenant gives the same answer: the first one
+	// does if none is named.
+	AnyTenant bool
+	Routes    []Route
 	// Input is a pointer to a zero value of the argument type.
 	Input any
 	// Answer lists the envelope fields that are the point of the answer.

@@ -114,7 +114,7 @@ func listProviderOperations() Operation {
 		Summary: "List the operations that the Azure provider Microsoft.ManagementPartner publishes.",
 		Use:     "Use it to find the permissions that a role needs.",
 		Limit:   "It reads no links.",
-		Effect:  EffectRead, Repeatable: true, Azure: true,
+		Effect:  EffectRead, Repeatable: true, Azure: true, AnyTenant: true,
 		Routes: []Route{{http.MethodGet, PathOperations, "all pages"}},
 		Input:  &ListProviderOperationsInput{}, Answer: []string{"identity", "operations"},
 		Examples: []Example{

@@ -28,7 +28,7 @@ func (o Operation) mayAnswer(code Code) bool {
 	case CodeUnknownTenant:
 		return o.takes("tenant") || o.takes("tenants")
 	case CodeTenantRequired:
-		return o.takes("tenant") && o.Name != ToolListProviderOperations
+		return o.takes("tenant") && !o.AnyTenant
 	case CodeUnknownCredential:
 		return o.takes("credential")
 	case CodeUnknownRun:

@@ -74,7 +74,7 @@ func (s *Service) tenant(j *job, ref string) (schemas.Tenant, error) {
 	switch {
 	case len(tenants) == 0:
 		return schemas.Tenant{}, noTenants(j.call.Principal)
-	case len(tenants) == 1 || j.op.Name == schemas.ToolListProviderOperations:
+	case len(tenants) == 1 || j.op.AnyTenant:
 		return tenants[0], nil
 	default:
 		return schemas.Tenant{}, schemas.NewProblem(schemas.CodeTenantRequired,
