@@ -80,7 +80,10 @@ type Operation struct {
 	// Input is a pointer to a zero value of the argument type.
 	Input any
 	// Answer lists the envelope fields that are the point of the answer.
-	Answer   []string
+	Answer []string
+	// Refuses are problems that this operation answers and most do not; the
+	// others follow from effect and arguments (Problems).
+	Refuses  []Code
 	Examples []Example
 	// input makes the schema of the arguments, once, and fields their list.
 	input  func() *jsonschema.Schema

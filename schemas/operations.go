@@ -68,6 +68,7 @@ func registerPartner() Operation {
 		Effect:  EffectWrite, Repeatable: true, Azure: true,
 		Routes: []Route{readLink("before and after"), {http.MethodPut, PathPartner, "when nothing is linked"}},
 		Input:  &RegisterPartnerInput{}, Answer: []string{"identity", "before", "after", "approval", "pec_roles"},
+		Refuses: []Code{CodeAlreadyLinked},
 		Examples: []Example{
 			{Says: "Register 1234567 at Fabrikam", Arguments: json.RawMessage(`{"tenant":"fabrikam","partner_id":"1234567"}`), Status: StatusDone},
 			{Says: "Register 1234567 at Fabrikam again", Arguments: json.RawMessage(`{"tenant":"fabrikam","partner_id":"1234567"}`), Link: "1234567", Status: StatusUnchanged},
@@ -85,6 +86,7 @@ func updatePartner() Operation {
 		Effect:  EffectDestroy, Repeatable: true, Azure: true,
 		Routes: []Route{readLink("before and after"), {http.MethodPatch, PathPartner, "when another ID is linked"}},
 		Input:  &UpdatePartnerInput{}, Answer: []string{"identity", "before", "after", "approval", "pec_roles"},
+		Refuses: []Code{CodeNotLinked, CodeCurrentMismatch},
 		Examples: []Example{
 			{Says: "Change the partner ID at Contoso from 7654321 to 1234567", Arguments: json.RawMessage(`{"tenant":"contoso","partner_id":"1234567","expected_current_partner_id":"7654321"}`), Link: "7654321", Status: StatusDone},
 			{Says: "Change the partner ID where none is linked", Arguments: json.RawMessage(`{"tenant":"contoso","partner_id":"1234567"}`), Status: StatusRefused},
@@ -101,6 +103,7 @@ func removePartner() Operation {
 		Effect:  EffectDestroy, Repeatable: true, Azure: true,
 		Routes: []Route{readLink("before and after"), {http.MethodDelete, PathPartner, "when this ID is linked"}},
 		Input:  &RemovePartnerInput{}, Answer: []string{"identity", "before", "after", "approval"},
+		Refuses: []Code{CodeCurrentMismatch},
 		Examples: []Example{
 			{Says: "Remove our link 1234567 at Contoso, they left us", Arguments: json.RawMessage(`{"tenant":"contoso","partner_id":"1234567"}`), Link: "1234567", Status: StatusDone},
 			{Says: "Remove a link where nothing is linked", Arguments: json.RawMessage(`{"tenant":"contoso","partner_id":"1234567"}`), Status: StatusUnchanged},

@@ -7,6 +7,9 @@ import (
 
 var manyAnswer = []string{"totals", "changes", "run_id", "next_cursor", "approval"}
 
+// manyRefuses are those of the operations on one tenant.
+var manyRefuses = []Code{CodeAlreadyLinked, CodeNotLinked, CodeCurrentMismatch}
+
 func ensurePartnerLinks() Operation {
 	return Operation{
 		Name: ToolEnsurePartnerLinks, Title: "Register in many tenants", Does: []string{ToolRegisterPartner},
@@ -15,7 +18,7 @@ func ensurePartnerLinks() Operation {
 		Limit:   "It never overwrites another ID; transition_partner does.",
 		Effect:  EffectWrite, Repeatable: true, Azure: true,
 		Routes: []Route{readLink("in each tenant, before and after"), {http.MethodPut, PathPartner, "where nothing is linked"}},
-		Input:  &EnsurePartnerLinksInput{}, Answer: manyAnswer,
+		Input:  &EnsurePartnerLinksInput{}, Answer: manyAnswer, Refuses: manyRefuses,
 		Examples: []Example{
 			{Says: "Register 1234567 at all customers", Arguments: json.RawMessage(`{"partner_id":"1234567"}`), Status: StatusDone},
 			{Says: "Register 1234567 where it is linked already", Arguments: json.RawMessage(`{"partner_id":"1234567"}`), Link: "1234567", Status: StatusUnchanged},
@@ -35,7 +38,7 @@ func transitionPartner() Operation {
 			readLink("in each tenant, before and after"), {http.MethodPatch, PathPartner, "where an old ID is linked"},
 			{http.MethodDelete, PathPartner, "with remove-then-register"}, {http.MethodPut, PathPartner, "with remove-then-register, and to put the old link back"},
 		},
-		Input: &TransitionPartnerInput{}, Answer: manyAnswer,
+		Input: &TransitionPartnerInput{}, Answer: manyAnswer, Refuses: manyRefuses,
 		Examples: []Example{
 			{Says: "We merged: move every link from 7654321 to 1234567", Arguments: json.RawMessage(`{"from":["7654321"],"to":"1234567"}`), Link: "7654321", Status: StatusDone},
 			{Says: "Move links that we do not hold", Arguments: json.RawMessage(`{"from":["7654321"],"to":"1234567"}`), Status: StatusUnchanged},

@@ -39,21 +39,14 @@ func (o Operation) mayAnswer(code Code) bool {
 		return o.Effect.Writes() // a single write stands back from a run, too
 	case CodeRunIncomplete, CodeStranded:
 		return o.takes("run_id") && o.Effect.Writes()
-	case CodeAlreadyLinked:
-		return o.Name == ToolRegisterPartner || o.many()
-	case CodeNotLinked:
-		return o.Name == ToolUpdatePartner || o.many()
-	case CodeCurrentMismatch:
-		return o.Name == ToolUpdatePartner || o.Name == ToolRemovePartner || o.many()
+	case CodeAlreadyLinked, CodeNotLinked, CodeCurrentMismatch:
+		return slices.Contains(o.Refuses, code)
 	case CodeApprovalUnknown:
 		return o.takes("approval_id")
 	default:
 		return true
 	}
 }
-
-// many reports whether the operation writes in many tenants.
-func (o Operation) many() bool { return o.Effect.Writes() && o.takes("tenants") }
 
 // takes reports whether the operation has an argument.
 func (o Operation) takes(argument string) bool { return o.InputSchema().Properties[argument] != nil }
