@@ -69,7 +69,12 @@ func (r *RemoteStore) fetch(ctx context.Context, name string) (fetched, error) {
 	if known, ok := r.known(key); ok {
 		return known, nil
 	}
-	found, err := r.fetches.Do(ctx, key, func(ctx context.Context) (fetched, error) { return r.ask(ctx, key) })
+	found, err := r.fetches.Do(ctx, key, func(ctx context.Context) (fetched, error) {
+		if known, ok := r.known(key); ok { // another fetch ended since the look above
+			return known, nil
+		}
+		return r.ask(ctx, key)
+	})
 	if schemas.IsContext(err) {
 		return fetched{}, schemas.ContextProblem(err, "Asking the backend of the vault")
 	}
