@@ -9,6 +9,7 @@ import (
 	"os"
 
 	"mcp-partner/guard"
+	"mcp-partner/internal/disk"
 	"mcp-partner/schemas"
 )
 
@@ -160,15 +161,7 @@ func (l *Ledger) mark(f guard.Freeze) error {
 	if err != nil {
 		return err
 	}
-	file, err := os.CreateTemp(l.o.Dir.Path, markName+".*") // of mode 0600
-	if err != nil {
-		return err
-	}
-	_, err = file.Write(body)
-	if err := errors.Join(err, file.Sync(), file.Close()); err != nil {
-		return errors.Join(err, os.Remove(file.Name()))
-	}
-	return os.Rename(file.Name(), l.inDir(markName))
+	return disk.ReplaceFile(l.inDir(markName), markName+".", body, fileMode)
 }
 
 // stoppedAnyway says of a freeze of reads that could not be recorded what holds.

@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"mcp-partner/internal/disk"
 )
 
 // maxFile bounds a configuration; Claude Code's also holds its history.
@@ -83,16 +85,19 @@ func (f File) Replace(text []byte, now time.Time) (backup string, err error) {
 }
 
 func (f File) swap(text []byte) error {
-	next := f.Path + ".new"
-	if err := write(next, text, f.mode); err != nil {
+	next, err := disk.Replace(f.Path, filepath.Base(f.Path)+".new-")
+	if err != nil {
+		return errors.New("the folder cannot be written to")
+	}
+	defer next.Abort()
+	if _, err := next.Write(text); err != nil {
+		return errors.New("the disk is full or cannot be written to")
+	}
+	if err := f.unchanged(); err != nil {
 		return err
 	}
-	err := f.unchanged()
-	if err == nil && os.Rename(next, f.Path) != nil {
-		err = errors.New("it cannot be replaced")
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(next))
+	if next.Commit(f.mode) != nil {
+		return errors.New("it cannot be replaced")
 	}
 	return nil
 }

@@ -52,7 +52,7 @@ var rooms = map[string]struct {
 	"internal/contract":   {[]string{"schemas", "guard", "armclient"}, "compares exchanges with the document; its writes take permits like any"},
 	"internal/telemetry":  {[]string{"schemas", "internal/disk"}, "log, figures and traces are told of calls through hooks; schemas for the closed lists of tools and codes"},
 	"internal/config":     {[]string{"internal/httpclient", "schemas", "guard", "auth", "internal/disk"}, "flags, environment and file become values; the guard for the rules of the policy, auth for those of callers"},
-	"internal/clientfile": {nil, "files of other programs, changed without knowing anything of this one"},
+	"internal/clientfile": {[]string{"internal/disk"}, "files of other programs, changed without knowing anything of this one"},
 	"internal/demo":       {[]string{"schemas"}, "an MCP client that shows what an agent sees"},
 
 	"internal/app":           {[]string{"armclient", "auth", "fleet", "guard", "internal/config", "internal/credential", "internal/disk", "internal/exit", "internal/harden", "internal/httpclient", "internal/memlimit", "internal/naming", "internal/pec", "internal/phrase", "internal/telemetry", "ledger", "schemas", "search", "server", "signin", "simulator", "tenants", "tools", "vault"}, "the composition root: the one place that builds everything, without a command line"},

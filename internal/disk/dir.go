@@ -2,7 +2,6 @@
 package disk
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -199,47 +198,34 @@ func (d Dir) Write(name string, data []byte) error {
 	return d.Unavailable("written", d.File(name), err)
 }
 
+// writeSteps stops at a step that fails and leaves everything as it is, as a
+// crash would; only a real failure removes the temporary file.
 func (d Dir) writeSteps(name string, data []byte) error {
 	if err := d.Step("create " + name); err != nil {
 		return err
 	}
-	temporary, err := os.CreateTemp(d.Path, name+temporaryMark)
+	next, err := Replace(d.File(name), name+temporaryMark)
 	if err != nil {
 		return err
 	}
-	defer temporary.Close()
-	if err := d.fill(temporary, name, data); err != nil {
-		return err
-	}
-	if err := d.Step("rename " + name); err != nil {
-		return err
-	}
-	if err := os.Rename(temporary.Name(), d.File(name)); err != nil {
-		os.Remove(temporary.Name())
-		return err
-	}
-	if err := d.Step("sync folder " + name); err != nil {
-		return err
-	}
-	return syncFolder(d.Path)
-}
-
-// fill writes and syncs a temporary file. Only a real failure removes it.
-func (d Dir) fill(file *os.File, name string, data []byte) error {
-	if err := d.Step("write " + name); err != nil {
-		return err
-	}
-	_, err := io.Copy(file, bytes.NewReader(data))
-	if err == nil {
-		if crash := d.Step("sync " + name); crash != nil {
-			return crash
+	defer next.file.Close()
+	for _, step := range []struct {
+		name string
+		do   func() error
+	}{
+		{"write ", func() error { return next.fill(data) }},
+		{"sync ", func() error { return next.sync(fileMode) }},
+		{"rename ", next.rename},
+		{"sync folder ", func() error { return syncFolder(d.Path) }},
+	} {
+		if err := d.Step(step.name + name); err != nil {
+			return err
 		}
-		err = errors.Join(file.Chmod(fileMode), file.Sync(), file.Close())
+		if err := step.do(); err != nil {
+			return err
+		}
 	}
-	if err != nil {
-		os.Remove(file.Name())
-	}
-	return err
+	return nil
 }
 
 // sweep removes what an interrupted write left behind.

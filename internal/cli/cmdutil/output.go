@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"mcp-partner/internal/disk"
 	"mcp-partner/internal/exit"
 )
 
@@ -70,15 +71,19 @@ func Create(path string, c content) error {
 // replace puts a new file in the place of a name, whatever the name has become
 // since it was looked at.
 func replace(path string, c content) error {
-	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*") // with mode 0600
+	next, err := disk.Replace(path, "."+filepath.Base(path)+"-")
 	if err != nil {
 		return Unwritable(path)
 	}
-	if err := fill(file, path, c); err != nil {
-		return err
-	}
-	if os.Rename(file.Name(), path) != nil {
-		_ = os.Remove(file.Name())
+	defer next.Abort()
+	out := &outputFile{file: next}
+	failure := c(out)
+	switch {
+	case out.err != nil:
+		return Unwritable(path)
+	case failure != nil:
+		return failure
+	case next.Commit(0o600) != nil:
 		return Unwritable(path)
 	}
 	return nil
@@ -101,7 +106,7 @@ func fill(file *os.File, path string, c content) error {
 
 // outputFile tells the errors of a file from those of what is written to it.
 type outputFile struct {
-	file *os.File
+	file io.Writer
 	err  error
 }
 
