@@ -56,6 +56,13 @@ type Example struct {
 	Status Status
 }
 
+// Table is what a terminal shows of an answer's rows.
+type Table struct {
+	Columns []string
+	// Rows returns the cells of each row, in the order of Columns.
+	Rows func(Envelope) [][]string
+}
+
 // Operation is one entry of the catalogue: all that is known of a tool. MCP
 // tools, the command line, the intent index and the documents are made of it.
 type Operation struct {
@@ -83,7 +90,10 @@ type Operation struct {
 	Answer []string
 	// Refuses are problems that this operation answers and most do not; the
 	// others follow from effect and arguments (Problems).
-	Refuses  []Code
+	Refuses []Code
+	// Table shows the rows of the answer at a terminal; nil where it has none, or
+	// where the command line has a view of its own for them.
+	Table    *Table
 	Examples []Example
 	// input makes the schema of the arguments, once, and fields their list.
 	input  func() *jsonschema.Schema

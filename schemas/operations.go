@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 )
 
@@ -120,10 +121,19 @@ func listProviderOperations() Operation {
 		Effect:  EffectRead, Repeatable: true, Azure: true, AnyTenant: true,
 		Routes: []Route{{http.MethodGet, PathOperations, "all pages"}},
 		Input:  &ListProviderOperationsInput{}, Answer: []string{"identity", "operations"},
+		Table: &Table{[]string{"NAME", "OPERATION", "DESCRIPTION"}, operationCells},
 		Examples: []Example{
 			{Says: "What can the ManagementPartner provider do?", Arguments: json.RawMessage(`{"tenant":"contoso"}`), Status: StatusDone},
 		},
 	}
+}
+
+func operationCells(e Envelope) [][]string {
+	rows := make([][]string, len(e.Operations))
+	for i, o := range e.Operations {
+		rows[i] = []string{o.Name, o.Operation, o.Description}
+	}
+	return rows
 }
 
 func listTenants() Operation {
@@ -135,11 +145,28 @@ func listTenants() Operation {
 		Effect:  EffectRead, Repeatable: true, Azure: true,
 		Routes: []Route{{http.MethodGet, PathTenants, "with discover"}},
 		Input:  &ListTenantsInput{}, Answer: []string{"tenants", "totals", "next_cursor"},
+		Table: &Table{
+			[]string{"NAME", "TENANT ID", "DOMAINS", "DISPLAY NAME", "CLOUD", "CREDENTIALS", "EXPECTED", "LABELS", "OWNER", "EXTERNAL ID", "CATEGORY", ""},
+			tenantCells,
+		},
 		Examples: []Example{
 			{Says: "Which customers do we manage?", Arguments: json.RawMessage(`{}`), Status: StatusDone},
 			{Says: "Which tenants can our credential at Contoso see?", Arguments: json.RawMessage(`{"discover":true,"tenant":"contoso"}`), Status: StatusDone},
 		},
 	}
+}
+
+func tenantCells(e Envelope) [][]string {
+	rows := make([][]string, len(e.Tenants))
+	for i, t := range e.Tenants {
+		known := ""
+		if !t.InDirectory {
+			known = "not in the directory"
+		}
+		rows[i] = []string{t.Name, t.TenantID, strings.Join(t.Domains, " "), t.DisplayName, t.Cloud, strings.Join(t.Credentials, " "),
+			t.ExpectedPartnerID, strings.Join(t.Labels, ", "), t.Owner, t.ExternalID, t.Category, known}
+	}
+	return rows
 }
 
 func findPartnerTool() Operation {

@@ -28,8 +28,7 @@ func WriteEnvelope(u *term.UI, e schemas.Envelope) {
 	writeLink(u, "before", e.Before)
 	writeLink(u, "after", e.After)
 	writeRoles(u, e.PECRoles)
-	writeTenants(u, e.Tenants)
-	writeOperations(u, e.Operations)
+	writeTables(u, e)
 	writeAudit(u, e)
 	writeOutOfScope(u, e.OutOfScope, e.Summary)
 	writeMatches(u, e.Matches)
@@ -98,33 +97,17 @@ func LinkText(link *schemas.Link) string {
 	return strings.Join(parts, " ")
 }
 
-func writeTenants(u *term.UI, tenants []schemas.TenantRow) {
-	if len(tenants) == 0 {
-		return
-	}
-	u.Blank()
-	rows := make([][]string, len(tenants))
-	for i, t := range tenants {
-		known := ""
-		if !t.InDirectory {
-			known = "not in the directory"
+// writeTables writes the rows that the catalogue has columns for.
+func writeTables(u *term.UI, e schemas.Envelope) {
+	for _, op := range schemas.Catalogue() {
+		if op.Table == nil {
+			continue
 		}
-		rows[i] = []string{t.Name, t.TenantID, strings.Join(t.Domains, " "), t.DisplayName, t.Cloud, strings.Join(t.Credentials, " "),
-			t.ExpectedPartnerID, strings.Join(t.Labels, ", "), t.Owner, t.ExternalID, t.Category, known}
+		if rows := op.Table.Rows(e); len(rows) > 0 {
+			u.Blank()
+			u.Table(op.Table.Columns, rows)
+		}
 	}
-	u.Table([]string{"NAME", "TENANT ID", "DOMAINS", "DISPLAY NAME", "CLOUD", "CREDENTIALS", "EXPECTED", "LABELS", "OWNER", "EXTERNAL ID", "CATEGORY", ""}, rows)
-}
-
-func writeOperations(u *term.UI, operations []schemas.ProviderOperation) {
-	if len(operations) == 0 {
-		return
-	}
-	u.Blank()
-	rows := make([][]string, len(operations))
-	for i, o := range operations {
-		rows[i] = []string{o.Name, o.Operation, o.Description}
-	}
-	u.Table([]string{"NAME", "OPERATION", "DESCRIPTION"}, rows)
 }
 
 func writeMatches(u *term.UI, matches []schemas.Match) {
