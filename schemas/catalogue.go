@@ -19,7 +19,7 @@ const (
 // Writes reports whether the effect needs a permit.
 func (e Effect) Writes() bool { return e != EffectRead }
 
-// The names of the tools.
+// The names of the tools; newer ones stand beside their entries.
 const (
 	ToolCheckPartnerLink       = "check_partner_link"
 	ToolRegisterPartner        = "register_partner"
@@ -29,7 +29,6 @@ const (
 	ToolListTenants            = "list_tenants"
 	ToolFindPartnerTool        = "find_partner_tool"
 	ToolGetApproval            = "get_approval"
-	ToolCheckPECRoles          = "check_pec_roles"
 	ToolAuditPartnerLinks      = "audit_partner_links"
 	ToolEnsurePartnerLinks     = "ensure_partner_links"
 	ToolTransitionPartner      = "transition_partner"

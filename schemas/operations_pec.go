@@ -30,6 +30,9 @@ func VersionOf(path string) string {
 	}
 }
 
+// ToolCheckPECRoles is the name of the operation.
+const ToolCheckPECRoles = "check_pec_roles"
+
 // CheckPECRolesInput are the arguments of check_pec_roles.
 type CheckPECRolesInput struct {
 	Target
