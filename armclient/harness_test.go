@@ -16,6 +16,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 
 	"mcp-partner/guard"
+	"mcp-partner/internal/guardtest"
 	"mcp-partner/internal/httpclient"
 	"mcp-partner/schemas"
 )
@@ -207,7 +208,7 @@ func testClient(t testing.TB, w *wire) *Client {
 // permitFor asks a real guard; tool is the catalogue's name.
 func permitFor(t testing.TB, tool, tid, oid, partnerID string) guard.Permit {
 	t.Helper()
-	g, err := guard.New(guard.Options{AllowWrites: true, Approval: guard.ApprovalNone, Simulated: true, Store: guard.NewMemoryStore(time.Now)})
+	g, err := guard.New(guard.Options{AllowWrites: true, Approval: guard.ApprovalNone, Simulated: true, Store: guardtest.NewStore(time.Now)})
 	if err != nil {
 		t.Fatalf("guard.New: %v", err)
 	}

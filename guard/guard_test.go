@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"mcp-partner/guard"
+	"mcp-partner/internal/guardtest"
 	"mcp-partner/schemas"
 )
 
@@ -63,7 +64,7 @@ func wire() guard.Wire {
 func newGuard(t testing.TB, o guard.Options) *guard.Guard {
 	t.Helper()
 	if o.Store == nil {
-		o.Store = guard.NewMemoryStore(time.Now)
+		o.Store = guardtest.NewStore(time.Now)
 	}
 	g, err := guard.New(o)
 	if err != nil {
@@ -189,7 +190,7 @@ func TestOptionsThatDoNotGoTogether(t *testing.T) {
 		"malformed glob in the bound": {guard.Options{Bounds: guard.Bounds{Tenants: []string{"[a"}}}, schemas.CodeInvalidArgument},
 		"malformed ID in the bound":   {guard.Options{Bounds: guard.Bounds{PartnerIDs: []string{"x"}}}, schemas.CodeInvalidPartnerID},
 	} {
-		test.options.Store = guard.NewMemoryStore(time.Now)
+		test.options.Store = guardtest.NewStore(time.Now)
 		if _, err := guard.New(test.options); codeOf(err) != test.code {
 			t.Errorf("%s: %v, want %q", name, err, test.code)
 		}
@@ -256,7 +257,7 @@ func TestAnswers(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c := newClock()
-			store := guard.NewMemoryStore(c.Now)
+			store := guardtest.NewStore(c.Now)
 			g := newGuard(t, guard.Options{AllowWrites: true, Store: store, Now: c.Now})
 			asked := intent(schemas.ToolRegisterPartner)
 			_, seal, err := g.Ask(t.Context(), asked, client)
@@ -342,7 +343,7 @@ func TestADeclinedQuestionIsOver(t *testing.T) {
 func TestDeferredApprovals(t *testing.T) {
 	t.Parallel()
 	c := newClock()
-	g := newGuard(t, guard.Options{AllowWrites: true, Now: c.Now, Store: guard.NewMemoryStore(c.Now)})
+	g := newGuard(t, guard.Options{AllowWrites: true, Now: c.Now, Store: guardtest.NewStore(c.Now)})
 	i := intent(schemas.ToolUpdatePartner)
 	first, err := g.Defer(t.Context(), i, person)
 	if err != nil {
@@ -379,7 +380,7 @@ func TestDeferredApprovals(t *testing.T) {
 
 // brokenStore fails where it is told to.
 type brokenStore struct {
-	*guard.MemoryStore
+	*guardtest.Store
 	append, spend bool
 }
 
@@ -387,27 +388,27 @@ func (b *brokenStore) Append(ctx context.Context, events ...guard.Event) (int64,
 	if b.append {
 		return 0, errors.New("disk full")
 	}
-	return b.MemoryStore.Append(ctx, events...)
+	return b.Store.Append(ctx, events...)
 }
 
 func (b *brokenStore) SpendTicket(ctx context.Context, id string, events ...guard.Event) (bool, int64, error) {
 	if b.spend {
 		return false, 0, errors.New("database is locked")
 	}
-	return b.MemoryStore.SpendTicket(ctx, id, events...)
+	return b.Store.SpendTicket(ctx, id, events...)
 }
 
 func TestNoRecordNoPermit(t *testing.T) {
 	t.Parallel()
 	i := intent(schemas.ToolRegisterPartner)
 	accept := guard.Answer{Action: guard.ActionAccept, Typed: "1234567"}
-	store := &brokenStore{MemoryStore: guard.NewMemoryStore(time.Now), append: true}
+	store := &brokenStore{Store: guardtest.NewStore(time.Now), append: true}
 	unasked := newGuard(t, guard.Options{AllowWrites: true, Approval: guard.ApprovalNone, Simulated: true, Store: store})
 	if granted, err := unasked.Unasked(t.Context(), by("stdio"), i); codeOf(err) != schemas.CodeVaultUnavailable || granted.Permit.Spend(wire()) == nil {
 		t.Errorf("unasked: %v", err)
 	}
 	for name, broken := range map[string]*brokenStore{"spend": {spend: true}} {
-		store := &brokenStore{MemoryStore: guard.NewMemoryStore(time.Now)}
+		store := &brokenStore{Store: guardtest.NewStore(time.Now)}
 		g := newGuard(t, guard.Options{AllowWrites: true, Store: store})
 		_, seal, err := g.Ask(t.Context(), i, client)
 		if err != nil {
@@ -442,7 +443,7 @@ func TestSpentPermitsEqualRecordedIntents(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		c := newClock()
-		store := guard.NewMemoryStore(c.Now)
+		store := guardtest.NewStore(c.Now)
 		g, err := guard.New(guard.Options{AllowWrites: true, Store: store, Now: c.Now})
 		if err != nil {
 			t.Fatal(err)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"mcp-partner/guard"
+	"mcp-partner/internal/guardtest"
 	"mcp-partner/schemas"
 )
 
@@ -44,9 +45,9 @@ func hereOf(row guard.PlanRow) guard.StepContext {
 }
 
 // allowing is a guard that asks nobody, with its store.
-func allowing(t testing.TB, change func(*guard.Options)) (*guard.Guard, *guard.MemoryStore) {
+func allowing(t testing.TB, change func(*guard.Options)) (*guard.Guard, *guardtest.Store) {
 	t.Helper()
-	store := guard.NewMemoryStore(time.Now)
+	store := guardtest.NewStore(time.Now)
 	o := guard.Options{AllowWrites: true, Approval: guard.ApprovalNone, Simulated: true, Store: store}
 	if change != nil {
 		change(&o)
@@ -248,7 +249,7 @@ func TestOnePermitAtATime(t *testing.T) {
 // was approved.
 func TestAPlanThatWasSwapped(t *testing.T) {
 	t.Parallel()
-	store := swapped{guard.NewMemoryStore(time.Now)}
+	store := swapped{guardtest.NewStore(time.Now)}
 	g, err := guard.New(guard.Options{AllowWrites: true, Approval: guard.ApprovalNone, Simulated: true, Store: store})
 	if err != nil {
 		t.Fatal(err)
@@ -259,11 +260,11 @@ func TestAPlanThatWasSwapped(t *testing.T) {
 	}
 }
 
-type swapped struct{ *guard.MemoryStore }
+type swapped struct{ *guardtest.Store }
 
 // Plan answers with a plan that says something else.
 func (s swapped) Plan(ctx context.Context, id string) ([]byte, bool, error) {
-	body, ok, err := s.MemoryStore.Plan(ctx, id)
+	body, ok, err := s.Store.Plan(ctx, id)
 	return []byte(strings.ReplaceAll(string(body), "1234567", "7654321")), ok, err
 }
 

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"mcp-partner/guard"
+	"mcp-partner/internal/guardtest"
 	"mcp-partner/schemas"
 )
 
@@ -48,7 +49,7 @@ func approvedRun(t *testing.T, g *guard.Guard, p guard.Principal, approve func(g
 
 // taken is a store from which tokens can be taken.
 type taken struct {
-	*guard.MemoryStore
+	*guardtest.Store
 	gone bool
 }
 
@@ -57,7 +58,7 @@ func (s *taken) Token(ctx context.Context, id string) (guard.Token, bool, error)
 	if s.gone {
 		return guard.Token{}, false, nil
 	}
-	return s.MemoryStore.Token(ctx, id)
+	return s.Store.Token(ctx, id)
 }
 
 // goingOn is a run with one tenant begun, and what happens to it.
@@ -120,7 +121,7 @@ func TestWhoeverGoesOnHasToBeLetInStill(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			o := &goingOn{t: t, clock: newClock(), given: agentGrant()}
-			o.store = &taken{MemoryStore: guard.NewMemoryStore(o.clock.Now)}
+			o.store = &taken{Store: guardtest.NewStore(o.clock.Now)}
 			o.g = newGuard(t, guard.Options{AllowWrites: true, Approval: guard.ApprovalApprover, Store: o.store, Now: o.clock.Now, ApproverCost: guard.Cost{Time: 1, Memory: 64, Threads: 1}})
 			if err := o.g.AddApprover(t.Context(), anna, guard.Credentials{}); err != nil {
 				t.Fatal(err)

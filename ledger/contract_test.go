@@ -14,13 +14,14 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"mcp-partner/guard"
+	"mcp-partner/internal/guardtest"
 	"mcp-partner/schemas"
 )
 
 // storesUnderTest are the stores that must behave the same.
 func storesUnderTest(t *testing.T) (stores map[string]guard.Store, clock *testClock) {
 	h := build(t)
-	return map[string]guard.Store{"memory": guard.NewMemoryStore(h.clock.now), "ledger": h.Ledger}, h.clock
+	return map[string]guard.Store{"memory": guardtest.NewStore(h.clock.now), "ledger": h.Ledger}, h.clock
 }
 
 func eachStore(t *testing.T, test func(t *testing.T, s guard.Store, clock *testClock)) {
@@ -239,7 +240,7 @@ func TestPropertyBothStoresAreAlike(t *testing.T) {
 	for seed := range uint64(4) {
 		t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) {
 			h := build(t)
-			memory, r := guard.NewMemoryStore(h.clock.now), rand.New(rand.NewPCG(seed, 3))
+			memory, r := guardtest.NewStore(h.clock.now), rand.New(rand.NewPCG(seed, 3))
 			for n := range 100 {
 				act := randomAction(r, n, h.clock)
 				want, got := act(memory), act(h.Ledger)

@@ -14,13 +14,14 @@ import (
 
 	"mcp-partner/fleet"
 	"mcp-partner/guard"
+	"mcp-partner/internal/fleettest"
 )
 
 // eachRunStore runs a test against every store of runs.
 func eachRunStore(t *testing.T, test func(t *testing.T, s fleet.Store, clock *testClock)) {
 	t.Parallel()
 	h := build(t)
-	for name, store := range map[string]fleet.Store{"memory": fleet.NewMemoryStore(h.clock.now), "ledger": h.Ledger} {
+	for name, store := range map[string]fleet.Store{"memory": fleettest.NewStore(h.clock.now), "ledger": h.Ledger} {
 		t.Run(name, func(t *testing.T) { test(t, store, h.clock) })
 	}
 }

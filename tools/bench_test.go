@@ -9,6 +9,7 @@ import (
 
 	"mcp-partner/guard"
 	"mcp-partner/internal/disk"
+	"mcp-partner/internal/guardtest"
 	"mcp-partner/ledger"
 	"mcp-partner/schemas"
 	"mcp-partner/search"
@@ -37,7 +38,7 @@ func readWithLedger(b *testing.B, latency time.Duration) {
 	if _, err := record.Append(b.Context(), guard.Event{Time: time.Now(), Kind: guard.KindRefusal}); err != nil {
 		b.Fatal(err)
 	}
-	durable, memory := h.over(clients, record), h.over(clients, guard.NewMemoryStore(time.Now))
+	durable, memory := h.over(clients, record), h.over(clients, guardtest.NewStore(time.Now))
 	read(b, durable) // signs in
 	read(b, memory)
 	var withLedger, without []time.Duration

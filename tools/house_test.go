@@ -20,6 +20,8 @@ import (
 	"mcp-partner/armclient"
 	"mcp-partner/fleet"
 	"mcp-partner/guard"
+	"mcp-partner/internal/fleettest"
+	"mcp-partner/internal/guardtest"
 	"mcp-partner/schemas"
 	"mcp-partner/search"
 	"mcp-partner/simulator"
@@ -33,7 +35,7 @@ type house struct {
 	server    *simulator.Server
 	http      *http.Client
 	directory *directory
-	store     *guard.MemoryStore
+	store     *guardtest.Store
 	guard     *guard.Guard
 	fleet     *fleet.Fleet
 	service   *tools.Service
@@ -54,7 +56,7 @@ func build(t testing.TB, config simulator.Config, change func(*guard.Options)) *
 	t.Cleanup(func() { _ = server.Close() })
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(server.CAPEM())
-	h := &house{t: t, sim: sim, server: server, store: guard.NewMemoryStore(time.Now)}
+	h := &house{t: t, sim: sim, server: server, store: guardtest.NewStore(time.Now)}
 	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}, ForceAttemptHTTP2: true}
 	t.Cleanup(transport.CloseIdleConnections)
 	h.http = &http.Client{Transport: transport}
@@ -76,7 +78,7 @@ func build(t testing.TB, config simulator.Config, change func(*guard.Options)) *
 	}
 	h.guard = g
 	directory := tools.Expecting(h.directory, g.Bounds().PartnerIDs)
-	h.fleet = fleet.New(fleet.Options{Directory: directory, Clients: readers{h}, Store: fleet.NewMemoryStore(time.Now)})
+	h.fleet = fleet.New(fleet.Options{Directory: directory, Clients: readers{h}, Store: fleettest.NewStore(time.Now)})
 	t.Cleanup(h.fleet.Close)
 	h.service = tools.NewService(tools.Deps{
 		Directory: directory, Clients: h, Guard: g, Fleet: h.fleet,

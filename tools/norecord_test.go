@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"mcp-partner/guard"
+	"mcp-partner/internal/guardtest"
 	"mcp-partner/schemas"
 	"mcp-partner/search"
 	"mcp-partner/simulator"
@@ -17,7 +18,7 @@ import (
 
 // fullDisk is a store that takes entries of all kinds but one.
 type fullDisk struct {
-	*guard.MemoryStore
+	*guardtest.Store
 	refuses guard.EventKind
 }
 
@@ -26,7 +27,7 @@ func (d *fullDisk) Append(ctx context.Context, events ...guard.Event) (int64, er
 	if events[0].Kind == d.refuses {
 		return 0, schemas.NewProblem(schemas.CodeVaultUnavailable, "The ledger cannot grow: the disk is full.")
 	}
-	return d.MemoryStore.Append(ctx, events...)
+	return d.Store.Append(ctx, events...)
 }
 
 // Where the intent cannot be recorded nothing is written. Where the outcome
@@ -36,7 +37,7 @@ func TestADiskThatIsFullAroundAWrite(t *testing.T) {
 	for _, refuses := range []guard.EventKind{guard.KindIntent, guard.KindOutcome} {
 		t.Run(string(refuses), func(t *testing.T) {
 			t.Parallel()
-			disk := &fullDisk{guard.NewMemoryStore(time.Now), refuses}
+			disk := &fullDisk{guardtest.NewStore(time.Now), refuses}
 			h := build(t, simulator.Config{Tenants: 1}, func(o *guard.Options) { unasked(o); o.Store = disk })
 			var log bytes.Buffer
 			h.service = tools.NewService(tools.Deps{Directory: h.directory, Clients: h, Guard: h.guard, Fleet: h.fleet,

@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"time"
 
 	"mcp-partner/fleet"
 	"mcp-partner/schemas"
@@ -15,7 +14,7 @@ func (a *App) openFleet(directory fleet.Directory) *fleet.Fleet {
 	if a.Fleet != nil {
 		return a.Fleet
 	}
-	var store fleet.Store = fleet.NewMemoryStore(time.Now)
+	var store fleet.Store = a.temporary
 	if a.KeepsRecord() {
 		store = a.Ledger
 	}

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"time"
 
 	"mcp-partner/guard"
 	"mcp-partner/tenants"
@@ -43,7 +42,7 @@ func (s *Settings) converse(ctx context.Context, line []byte) ([]byte, error) {
 	}
 	a := s.newApp(directory, vault.NewMemoryStore(), nil, nil)
 	defer a.Close()
-	decider, err := guard.New(guard.Options{Store: guard.NewMemoryStore(time.Now)})
+	decider, err := guard.New(guard.Options{Store: a.GuardStore()})
 	if err != nil {
 		return nil, err
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"io"
 	"path/filepath"
-	"time"
 
 	"mcp-partner/fleet"
 	"mcp-partner/guard"
@@ -38,6 +37,8 @@ type App struct {
 	Ledger  *ledger.Ledger
 	Keyring *vault.Keyring
 	Vault   *vault.Vault
+	// temporary is the ledger where there is no other.
+	temporary *temporaryLedger
 	// unrecorded keeps sign-ins out of the ledger. It is set before the first one.
 	Unrecorded bool
 	// fleet runs what is about many tenants.
@@ -52,7 +53,7 @@ type App struct {
 	Simulated *Simulation
 }
 
-// Open opens the state directory, or with a simulation a house in memory.
+// Open opens the state directory, or with a simulation a directory in memory.
 // Neither the vault nor the ledger is opened yet: that happens at their first
 // use.
 func (s *Settings) Open(keys KeyFiles, simulated *Simulation) (*App, error) {
@@ -120,6 +121,10 @@ func (s *Settings) openSimulated(simulated *Simulation) (*App, error) {
 		return nil, err
 	}
 	a := s.newApp(directory, store, nil, nil)
+	if err := a.temporary.makeFolder(); err != nil {
+		a.Close()
+		return nil, err
+	}
 	a.Simulated = simulated
 	return a, nil
 }
@@ -134,7 +139,7 @@ func (s *Settings) newApp(directory *tenants.Directory, store vault.Store, pool 
 	source := signin.NewSource(signin.Options{Directory: directory, Store: store, HTTP: pool, Logger: s.Log, OnToken: noted(health, s.watchTokens(onToken))})
 	return &App{
 		settings: s, Health: health, Directory: directory, Store: store, Source: source, HTTP: pool,
-		Clients: newClients(directory, source, pool, s.Observer),
+		Clients: newClients(directory, source, pool, s.Observer), temporary: newTemporaryLedger(),
 	}
 }
 
@@ -152,6 +157,7 @@ func (a *App) Close() {
 	if a.Ledger != nil {
 		_ = a.Ledger.Close() // what could still be lost here are counts of tokens
 	}
+	_ = a.temporary.Close() // of what is in it, nothing is wanted any more
 	if a.Vault != nil {
 		a.Vault.Close()
 	}
@@ -166,17 +172,15 @@ func (a *App) Close() {
 func (a *App) Guard(o guard.Options) (*guard.Guard, error) {
 	var err error
 	o.Simulated, o.Rules, o.Account = a.Simulated != nil, a.settings.Config.Policy(), Account()
+	o.Store = a.GuardStore()
 	if a.Ledger != nil {
-		o.Store, o.Sealer = a.Ledger, a.sealer()
+		o.Sealer = a.sealer()
 	}
 	if a.Ledger != nil && o.Announce == nil {
 		if a.hook, err = a.settings.NewWebhook(); err != nil {
 			return nil, err
 		}
 		o.Announce = a.hook.announce
-	}
-	if a.Simulated != nil && o.Store == nil {
-		o.Store = guard.NewMemoryStore(time.Now) // a simulation keeps no record
 	}
 	decider, err := guard.New(o)
 	return decider, exit.AsUsage(err)

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"mcp-partner/guard"
+	"mcp-partner/internal/guardtest"
 	"mcp-partner/schemas"
 	"mcp-partner/simulator"
 )
@@ -50,7 +51,7 @@ func (w *world) verifier(twist func(*http.Request, *http.Response)) *Verifier {
 // writer is one whose guard allows everything, with both of the IDs.
 func (w *world) writer(o guard.Options) *Writer {
 	w.t.Helper()
-	o.Store = guard.NewMemoryStore(time.Now)
+	o.Store = guardtest.NewStore(time.Now)
 	g, err := guard.New(o)
 	if err != nil {
 		w.t.Fatal(err)

@@ -48,6 +48,8 @@ var rooms = map[string]struct {
 	"auth":                {[]string{"internal/naming", "schemas", "guard", "internal/strictjson", "internal/httpclient"}, "what a token says becomes a principal of the guard, and nothing else of it goes further"},
 	"internal/issuertest": {nil, "an issuer for tests that shared code with the verifier would confirm its mistakes"},
 	"internal/simtest":    {[]string{"simulator", "tenants"}, "starts the simulated Azure for tests"},
+	"internal/guardtest":  {[]string{"guard"}, "the store in memory that tests compare the ledger with; no program imports it"},
+	"internal/fleettest":  {[]string{"fleet", "guard"}, "the store in memory that tests compare the ledger with; no program imports it"},
 	"internal/wiretest":   {[]string{"server", "tools", "schemas"}, "drives the production handler without an SDK type"},
 	"internal/contract":   {[]string{"schemas", "guard", "armclient"}, "compares exchanges with the document; its writes take permits like any"},
 	"internal/telemetry":  {[]string{"schemas", "internal/disk"}, "log, figures and traces are told of calls through hooks; schemas for the closed lists of tools and codes"},

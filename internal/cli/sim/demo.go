@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -51,7 +50,7 @@ func runDemo(ctx context.Context, deps *cmdutil.Deps) error {
 		return err
 	}
 	// The demo shows the program as it comes, and not somebody's configuration.
-	decider, err := guard.New(guard.Options{AllowWrites: true, Simulated: true, Store: guard.NewMemoryStore(time.Now)})
+	decider, err := guard.New(guard.Options{AllowWrites: true, Simulated: true, Store: a.GuardStore()})
 	if err != nil {
 		return err
 	}

@@ -1,4 +1,4 @@
-package fleet
+package fleettest
 
 import (
 	"cmp"
@@ -9,12 +9,12 @@ import (
 	"sync"
 	"time"
 
+	"mcp-partner/fleet"
 	"mcp-partner/guard"
 )
 
-// MemoryStore is a Store that lives as long as the process: for --simulate, for
-// a state directory without a vault, and for tests.
-type MemoryStore struct {
+// Store is a fleet.Store that lives as long as the test.
+type Store struct {
 	now func() time.Time
 
 	mu   sync.Mutex
@@ -22,19 +22,19 @@ type MemoryStore struct {
 }
 
 type kept struct {
-	Run
-	rows []Row
+	fleet.Run
+	rows []fleet.Row
 }
 
-var _ Store = (*MemoryStore)(nil)
+var _ fleet.Store = (*Store)(nil)
 
-// NewMemoryStore makes an empty store; now is asked for the time.
-func NewMemoryStore(now func() time.Time) *MemoryStore {
-	return &MemoryStore{now: now, runs: map[string]*kept{}}
+// NewStore makes an empty store; now is asked for the time.
+func NewStore(now func() time.Time) *Store {
+	return &Store{now: now, runs: map[string]*kept{}}
 }
 
-// CreateRun implements Store.
-func (m *MemoryStore) CreateRun(_ context.Context, run Run, rows []Row) (Run, error) {
+// CreateRun implements fleet.Store.
+func (m *Store) CreateRun(_ context.Context, run fleet.Run, rows []fleet.Row) (fleet.Run, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, other := range m.runs {
@@ -46,22 +46,22 @@ func (m *MemoryStore) CreateRun(_ context.Context, run Run, rows []Row) (Run, er
 	return run, nil
 }
 
-// Run implements Store.
-func (m *MemoryStore) Run(_ context.Context, id string) (Run, bool, error) {
+// Run implements fleet.Store.
+func (m *Store) Run(_ context.Context, id string) (fleet.Run, bool, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	run, ok := m.runs[id]
 	if !ok {
-		return Run{}, false, nil
+		return fleet.Run{}, false, nil
 	}
 	return run.Run, true, nil
 }
 
-// Runs implements Store.
-func (m *MemoryStore) Runs(_ context.Context, f RunFilter) ([]Run, error) {
+// Runs implements fleet.Store.
+func (m *Store) Runs(_ context.Context, f fleet.RunFilter) ([]fleet.Run, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	var found []Run
+	var found []fleet.Run
 	for _, run := range m.newestFirst() {
 		if (f.Kind == "" || f.Kind == run.Kind) && (f.Caller == "" || f.Caller == run.Caller) && (f.Label == "" || f.Label == run.Label) {
 			found = append(found, run)
@@ -74,19 +74,19 @@ func (m *MemoryStore) Runs(_ context.Context, f RunFilter) ([]Run, error) {
 }
 
 // newestFirst returns all runs. The caller holds mu.
-func (m *MemoryStore) newestFirst() []Run {
-	var runs []Run
+func (m *Store) newestFirst() []fleet.Run {
+	var runs []fleet.Run
 	for _, run := range m.runs {
 		runs = append(runs, run.Run)
 	}
-	slices.SortFunc(runs, func(a, b Run) int {
+	slices.SortFunc(runs, func(a, b fleet.Run) int {
 		return cmp.Or(b.CreatedAt.Compare(a.CreatedAt), strings.Compare(a.ID, b.ID))
 	})
 	return runs
 }
 
 // change does something with a run under the lock, if there is one and it fits.
-func (m *MemoryStore) change(id string, fits func(*kept) bool, do func(*kept)) (bool, error) {
+func (m *Store) change(id string, fits func(*kept) bool, do func(*kept)) (bool, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	run, ok := m.runs[id]
@@ -98,18 +98,18 @@ func (m *MemoryStore) change(id string, fits func(*kept) bool, do func(*kept)) (
 }
 
 func ownedBy(owner string) func(*kept) bool {
-	return func(k *kept) bool { return k.State == RunRunning && k.Owner == owner }
+	return func(k *kept) bool { return k.State == fleet.RunRunning && k.Owner == owner }
 }
 
-// ClaimRun implements Store.
-func (m *MemoryStore) ClaimRun(_ context.Context, id, owner string, now, leaseUntil time.Time) (bool, error) {
+// ClaimRun implements fleet.Store.
+func (m *Store) ClaimRun(_ context.Context, id, owner string, now, leaseUntil time.Time) (bool, error) {
 	return m.change(id, func(k *kept) bool { return k.Resumable(now) }, func(k *kept) {
-		k.State, k.Owner, k.LeaseUntil = RunRunning, owner, leaseUntil
+		k.State, k.Owner, k.LeaseUntil = fleet.RunRunning, owner, leaseUntil
 	})
 }
 
-// SaveRows implements Store.
-func (m *MemoryStore) SaveRows(_ context.Context, id, owner string, leaseUntil time.Time, rows []Row) (bool, error) {
+// SaveRows implements fleet.Store.
+func (m *Store) SaveRows(_ context.Context, id, owner string, leaseUntil time.Time, rows []fleet.Row) (bool, error) {
 	return m.change(id, ownedBy(owner), func(k *kept) {
 		k.LeaseUntil = leaseUntil
 		for _, r := range rows {
@@ -119,23 +119,23 @@ func (m *MemoryStore) SaveRows(_ context.Context, id, owner string, leaseUntil t
 	})
 }
 
-// EndRun implements Store.
-func (m *MemoryStore) EndRun(_ context.Context, id, owner string, state RunState, at time.Time) (bool, error) {
+// EndRun implements fleet.Store.
+func (m *Store) EndRun(_ context.Context, id, owner string, state fleet.RunState, at time.Time) (bool, error) {
 	return m.change(id, ownedBy(owner), func(k *kept) {
 		k.State, k.LeaseUntil = state, at
-		if state == RunFinished {
+		if state == fleet.RunFinished {
 			k.FinishedAt = at
 		}
 	})
 }
 
-// LabelRun implements Store.
-func (m *MemoryStore) LabelRun(_ context.Context, id, label string) (bool, error) {
+// LabelRun implements fleet.Store.
+func (m *Store) LabelRun(_ context.Context, id, label string) (bool, error) {
 	return m.change(id, func(*kept) bool { return true }, func(k *kept) { k.Label = label })
 }
 
-// PruneRuns implements Store.
-func (m *MemoryStore) PruneRuns(_ context.Context, keep Keeping, now time.Time) (int, error) {
+// PruneRuns implements fleet.Store.
+func (m *Store) PruneRuns(_ context.Context, keep fleet.Keeping, now time.Time) (int, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	had := len(m.runs)
@@ -155,7 +155,7 @@ func (m *MemoryStore) PruneRuns(_ context.Context, keep Keeping, now time.Time) 
 }
 
 // copyOf returns the rows of a run as they are now.
-func (m *MemoryStore) copyOf(id string) []Row {
+func (m *Store) copyOf(id string) []fleet.Row {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	run, ok := m.runs[id]
@@ -165,14 +165,14 @@ func (m *MemoryStore) copyOf(id string) []Row {
 	return slices.Clone(run.rows)
 }
 
-// Rows implements Store.
-func (m *MemoryStore) Rows(_ context.Context, id string, q RowQuery) iter.Seq2[Row, error] {
-	rows := slices.DeleteFunc(m.copyOf(id), func(r Row) bool { return !q.fits(r) })
-	slices.SortStableFunc(rows, q.Order.compare)
+// Rows implements fleet.Store.
+func (m *Store) Rows(_ context.Context, id string, q fleet.RowQuery) iter.Seq2[fleet.Row, error] {
+	rows := slices.DeleteFunc(m.copyOf(id), func(r fleet.Row) bool { return !fits(q, r) })
+	slices.SortStableFunc(rows, func(a, b fleet.Row) int { return compare(q.Order, a, b) })
 	if q.Limit > 0 && len(rows) > q.Limit {
 		rows = rows[:q.Limit]
 	}
-	return func(yield func(Row, error) bool) {
+	return func(yield func(fleet.Row, error) bool) {
 		for _, row := range rows {
 			if !yield(row, nil) {
 				return
@@ -181,26 +181,26 @@ func (m *MemoryStore) Rows(_ context.Context, id string, q RowQuery) iter.Seq2[R
 	}
 }
 
-func (q RowQuery) fits(r Row) bool {
+func fits(q fleet.RowQuery, r fleet.Row) bool {
 	if (r.State == "") != q.Pending {
 		return false
 	}
-	return !q.More || q.Order.compare(r, Row{Rank: q.AfterRank, N: q.AfterN}) > 0
+	return !q.More || compare(q.Order, r, fleet.Row{Rank: q.AfterRank, N: q.AfterN}) > 0
 }
 
-func (o Order) compare(a, b Row) int {
+func compare(o fleet.Order, a, b fleet.Row) int {
 	switch o {
-	case ByAttention:
+	case fleet.ByAttention:
 		return cmp.Or(cmp.Compare(a.Rank, b.Rank), cmp.Compare(a.N, b.N))
-	case ByTarget:
+	case fleet.ByTarget:
 		return cmp.Or(strings.Compare(a.TenantID, b.TenantID), strings.Compare(a.Credential, b.Credential))
 	default:
 		return cmp.Compare(a.N, b.N)
 	}
 }
 
-// CountRows implements Store.
-func (m *MemoryStore) CountRows(_ context.Context, id string) (map[string]int, int, error) {
+// CountRows implements fleet.Store.
+func (m *Store) CountRows(_ context.Context, id string) (map[string]int, int, error) {
 	counts, stale := map[string]int{}, 0
 	for _, r := range m.copyOf(id) {
 		counts[r.State]++
@@ -211,9 +211,9 @@ func (m *MemoryStore) CountRows(_ context.Context, id string) (map[string]int, i
 	return counts, stale, nil
 }
 
-// Causes implements Store.
-func (m *MemoryStore) Causes(_ context.Context, id string, limit int) ([]Group, error) {
-	place, groups := map[string]int{}, []Group(nil)
+// Causes implements fleet.Store.
+func (m *Store) Causes(_ context.Context, id string, limit int) ([]fleet.Group, error) {
+	place, groups := map[string]int{}, []fleet.Group(nil)
 	for _, r := range m.copyOf(id) {
 		if r.Cause == "" {
 			continue
@@ -222,10 +222,10 @@ func (m *MemoryStore) Causes(_ context.Context, id string, limit int) ([]Group, 
 		if !ok {
 			i = len(groups)
 			place[r.Cause] = i
-			groups = append(groups, Group{Cause: r.Cause, First: r})
+			groups = append(groups, fleet.Group{Cause: r.Cause, First: r})
 		}
 		groups[i].Count++
 	}
-	slices.SortStableFunc(groups, func(a, b Group) int { return cmp.Compare(b.Count, a.Count) })
+	slices.SortStableFunc(groups, func(a, b fleet.Group) int { return cmp.Compare(b.Count, a.Count) })
 	return groups[:min(len(groups), limit)], nil
 }

@@ -1,4 +1,4 @@
-package guard
+package guardtest
 
 import (
 	"context"
@@ -7,50 +7,51 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"mcp-partner/guard"
 )
 
-// maxEvents bounds the record of a MemoryStore; the oldest go first.
+// maxEvents bounds the record of a Store; the oldest go first.
 const maxEvents = 10_000
 
-// MemoryStore is a Store that lives as long as the process: for --simulate and
-// for tests.
-type MemoryStore struct {
+// Store is a guard.Store that lives as long as the test.
+type Store struct {
 	now func() time.Time
 
 	mu      sync.Mutex
 	seq     int64
-	tickets map[string]Ticket
-	events  []Event
+	tickets map[string]guard.Ticket
+	events  []guard.Event
 	// open are the intents without an outcome, by Seq.
-	open      map[int64]Event
-	freeze    Freeze
-	approvers map[string]Approver
-	tokens    map[string]Token
+	open      map[int64]guard.Event
+	freeze    guard.Freeze
+	approvers map[string]guard.Approver
+	tokens    map[string]guard.Token
 	runs      memoryRuns
 }
 
-// NewMemoryStore makes an empty store; now is asked for the time.
-func NewMemoryStore(now func() time.Time) *MemoryStore {
-	return &MemoryStore{now: now, tickets: map[string]Ticket{}, open: map[int64]Event{}, approvers: map[string]Approver{}, tokens: map[string]Token{}, runs: newMemoryRuns()}
+// NewStore makes an empty store; now is asked for the time.
+func NewStore(now func() time.Time) *Store {
+	return &Store{now: now, tickets: map[string]guard.Ticket{}, open: map[int64]guard.Event{}, approvers: map[string]guard.Approver{}, tokens: map[string]guard.Token{}, runs: newMemoryRuns()}
 }
 
 // PutTicket implements Store.
-func (m *MemoryStore) PutTicket(_ context.Context, ticket Ticket, limit int, asked Event) (Ticket, error) {
+func (m *Store) PutTicket(_ context.Context, ticket guard.Ticket, limit int, asked guard.Event) (guard.Ticket, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.sweep()
 	taken := 0
 	for _, other := range m.tickets {
-		if !SameKind(other, ticket) || !other.Counts(m.now()) {
+		if !guard.SameKind(other, ticket) || !other.Counts(m.now()) {
 			continue
 		}
-		if Joins(ticket, other) {
+		if guard.Joins(ticket, other) {
 			return other, nil
 		}
 		taken++
 	}
 	if taken >= limit {
-		return Ticket{}, TooManyTickets(ticket, taken)
+		return guard.Ticket{}, guard.TooManyTickets(ticket, taken)
 	}
 	ticket = m.runs.keepPlan(ticket)
 	m.tickets[ticket.ID] = ticket
@@ -59,7 +60,7 @@ func (m *MemoryStore) PutTicket(_ context.Context, ticket Ticket, limit int, ask
 }
 
 // Ticket implements Store.
-func (m *MemoryStore) Ticket(_ context.Context, id string) (Ticket, bool, error) {
+func (m *Store) Ticket(_ context.Context, id string) (guard.Ticket, bool, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	ticket, ok := m.tickets[id]
@@ -67,18 +68,18 @@ func (m *MemoryStore) Ticket(_ context.Context, id string) (Ticket, bool, error)
 }
 
 // Tickets implements Store.
-func (m *MemoryStore) Tickets(_ context.Context, limit int) ([]Ticket, error) {
-	tickets := m.deferred(func(Ticket) bool { return true })
+func (m *Store) Tickets(_ context.Context, limit int) ([]guard.Ticket, error) {
+	tickets := m.deferred(func(guard.Ticket) bool { return true })
 	return tickets[:min(limit, len(tickets))], nil
 }
 
 // Waiting implements Store.
-func (m *MemoryStore) Waiting(context.Context) ([]Ticket, error) {
-	return m.deferred(func(t Ticket) bool { return t.Live(m.now()) }), nil
+func (m *Store) Waiting(context.Context) ([]guard.Ticket, error) {
+	return m.deferred(func(t guard.Ticket) bool { return t.Live(m.now()) }), nil
 }
 
 // deferred returns tickets that are not in band, newest first.
-func (m *MemoryStore) deferred(want func(Ticket) bool) (tickets []Ticket) {
+func (m *Store) deferred(want func(guard.Ticket) bool) (tickets []guard.Ticket) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, ticket := range m.tickets {
@@ -86,12 +87,12 @@ func (m *MemoryStore) deferred(want func(Ticket) bool) (tickets []Ticket) {
 			tickets = append(tickets, ticket)
 		}
 	}
-	slices.SortFunc(tickets, newestFirst)
+	slices.SortFunc(tickets, func(a, b guard.Ticket) int { return b.CreatedAt.Compare(a.CreatedAt) })
 	return tickets
 }
 
 // DecideTicket implements Store.
-func (m *MemoryStore) DecideTicket(_ context.Context, id string, decision Decision, event Event) (bool, error) {
+func (m *Store) DecideTicket(_ context.Context, id string, decision guard.Decision, event guard.Event) (bool, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	ticket, ok := m.tickets[id]
@@ -105,7 +106,7 @@ func (m *MemoryStore) DecideTicket(_ context.Context, id string, decision Decisi
 }
 
 // SpendTicket implements Store.
-func (m *MemoryStore) SpendTicket(_ context.Context, id string, events ...Event) (bool, int64, error) {
+func (m *Store) SpendTicket(_ context.Context, id string, events ...guard.Event) (bool, int64, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	ticket, ok := m.tickets[id]
@@ -121,7 +122,7 @@ func (m *MemoryStore) SpendTicket(_ context.Context, id string, events ...Event)
 }
 
 // Append implements Store.
-func (m *MemoryStore) Append(_ context.Context, events ...Event) (int64, error) {
+func (m *Store) Append(_ context.Context, events ...guard.Event) (int64, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if err := m.withinRates(events); err != nil {
@@ -131,22 +132,22 @@ func (m *MemoryStore) Append(_ context.Context, events ...Event) (int64, error) 
 }
 
 // Refused implements Store.
-func (m *MemoryStore) Refused(ctx context.Context, event Event) error {
+func (m *Store) Refused(ctx context.Context, event guard.Event) error {
 	_, err := m.Append(ctx, event)
 	return err
 }
 
 // withinRates refuses events that would exceed a rule's rate.
-func (m *MemoryStore) withinRates(events []Event) error {
+func (m *Store) withinRates(events []guard.Event) error {
 	for _, event := range events {
 		if event.AtMost != nil && m.count(event.Rule, event.Time.Add(-event.AtMost.Per)) >= event.AtMost.Count {
-			return RateExceeded(event.Rule, *event.AtMost)
+			return guard.RateExceeded(event.Rule, *event.AtMost)
 		}
 	}
 	return nil
 }
 
-func (m *MemoryStore) append(events ...Event) int64 {
+func (m *Store) append(events ...guard.Event) int64 {
 	for _, event := range events {
 		if len(m.events) == maxEvents {
 			m.events = append(m.events[:0:0], m.events[maxEvents/10:]...)
@@ -155,9 +156,9 @@ func (m *MemoryStore) append(events ...Event) int64 {
 		event.Seq = m.seq
 		m.events = append(m.events, event)
 		switch event.Kind {
-		case KindIntent:
+		case guard.KindIntent:
 			m.open[event.Seq] = event
-		case KindOutcome:
+		case guard.KindOutcome:
 			delete(m.open, event.Of)
 		}
 	}
@@ -165,37 +166,37 @@ func (m *MemoryStore) append(events ...Event) int64 {
 }
 
 // Unfinished implements Store.
-func (m *MemoryStore) Unfinished(context.Context) ([]Event, error) {
+func (m *Store) Unfinished(context.Context) ([]guard.Event, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.unfinished(), nil
 }
 
-func (m *MemoryStore) unfinished() []Event {
+func (m *Store) unfinished() []guard.Event {
 	events := slices.Collect(maps.Values(m.open))
-	slices.SortFunc(events, func(a, b Event) int { return int(a.Seq - b.Seq) })
+	slices.SortFunc(events, func(a, b guard.Event) int { return int(a.Seq - b.Seq) })
 	return events
 }
 
 // Followed implements Store.
-func (m *MemoryStore) Followed(_ context.Context, seq int64, tenantID string) (bool, error) {
+func (m *Store) Followed(_ context.Context, seq int64, tenantID string) (bool, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return slices.ContainsFunc(m.events, func(e Event) bool {
-		return e.Kind == KindIntent && e.Seq > seq && e.Intent.Identity.TenantID == tenantID
+	return slices.ContainsFunc(m.events, func(e guard.Event) bool {
+		return e.Kind == guard.KindIntent && e.Seq > seq && e.Intent.Identity.TenantID == tenantID
 	}), nil
 }
 
 // CountIntents implements Store.
-func (m *MemoryStore) CountIntents(_ context.Context, rule string, since time.Time) (int, error) {
+func (m *Store) CountIntents(_ context.Context, rule string, since time.Time) (int, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.count(rule, since), nil
 }
 
-func (m *MemoryStore) count(rule string, since time.Time) (count int) {
+func (m *Store) count(rule string, since time.Time) (count int) {
 	for _, event := range m.events {
-		if event.Kind == KindIntent && event.Rule == rule && !event.Time.Before(since) {
+		if event.Kind == guard.KindIntent && event.Rule == rule && !event.Time.Before(since) {
 			count++
 		}
 	}
@@ -203,14 +204,14 @@ func (m *MemoryStore) count(rule string, since time.Time) (count int) {
 }
 
 // Freeze implements Store.
-func (m *MemoryStore) Freeze(context.Context) (Freeze, error) {
+func (m *Store) Freeze(context.Context) (guard.Freeze, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.freeze, nil
 }
 
 // SetFreeze implements Store.
-func (m *MemoryStore) SetFreeze(_ context.Context, freeze Freeze, event Event) error {
+func (m *Store) SetFreeze(_ context.Context, freeze guard.Freeze, event guard.Event) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	freeze.Reads = freeze.Reads || freeze.Writes && m.freeze.Reads
@@ -220,19 +221,19 @@ func (m *MemoryStore) SetFreeze(_ context.Context, freeze Freeze, event Event) e
 }
 
 // Approvers implements Store.
-func (m *MemoryStore) Approvers(context.Context) ([]Approver, error) {
+func (m *Store) Approvers(context.Context) ([]guard.Approver, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	var approvers []Approver
+	var approvers []guard.Approver
 	for _, approver := range m.approvers {
 		approvers = append(approvers, approver)
 	}
-	slices.SortFunc(approvers, func(a, b Approver) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(approvers, func(a, b guard.Approver) int { return strings.Compare(a.Name, b.Name) })
 	return approvers, nil
 }
 
 // PutApprover implements Store.
-func (m *MemoryStore) PutApprover(_ context.Context, approver Approver, event Event) (bool, error) {
+func (m *Store) PutApprover(_ context.Context, approver guard.Approver, event guard.Event) (bool, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if _, taken := m.approvers[approver.Name]; taken {
@@ -244,7 +245,7 @@ func (m *MemoryStore) PutApprover(_ context.Context, approver Approver, event Ev
 }
 
 // RemoveApprover implements Store.
-func (m *MemoryStore) RemoveApprover(_ context.Context, name string, event Event) (bool, error) {
+func (m *Store) RemoveApprover(_ context.Context, name string, event guard.Event) (bool, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if _, ok := m.approvers[name]; !ok {
@@ -256,15 +257,15 @@ func (m *MemoryStore) RemoveApprover(_ context.Context, name string, event Event
 }
 
 // Events returns a copy of the record, oldest first.
-func (m *MemoryStore) Events() []Event {
+func (m *Store) Events() []guard.Event {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return append([]Event(nil), m.events...)
+	return append([]guard.Event(nil), m.events...)
 }
 
 // sweep drops tickets that have been expired for a while, so that questions
 // nobody answers do not add up; a late answer then finds none.
-func (m *MemoryStore) sweep() {
+func (m *Store) sweep() {
 	limit := m.now().Add(-time.Hour)
 	for id, ticket := range m.tickets {
 		if ticket.ExpiresAt.Before(limit) {

@@ -1,12 +1,14 @@
-package guard
+package guardtest
 
 import (
 	"context"
 	"slices"
+
+	"mcp-partner/guard"
 )
 
 // PutToken implements TokenStore.
-func (m *MemoryStore) PutToken(_ context.Context, token Token, limit int, event Event) error {
+func (m *Store) PutToken(_ context.Context, token guard.Token, limit int, event guard.Event) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	open := 0
@@ -16,7 +18,7 @@ func (m *MemoryStore) PutToken(_ context.Context, token Token, limit int, event 
 		}
 	}
 	if open >= limit {
-		return TooManyTokens(open)
+		return guard.TooManyTokens(open)
 	}
 	m.tokens[token.ID] = token
 	m.append(event)
@@ -24,7 +26,7 @@ func (m *MemoryStore) PutToken(_ context.Context, token Token, limit int, event 
 }
 
 // Token implements TokenStore.
-func (m *MemoryStore) Token(_ context.Context, id string) (Token, bool, error) {
+func (m *Store) Token(_ context.Context, id string) (guard.Token, bool, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	token, ok := m.tokens[id]
@@ -32,19 +34,19 @@ func (m *MemoryStore) Token(_ context.Context, id string) (Token, bool, error) {
 }
 
 // Tokens implements TokenStore.
-func (m *MemoryStore) Tokens(context.Context) ([]Token, error) {
+func (m *Store) Tokens(context.Context) ([]guard.Token, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	var tokens []Token
+	var tokens []guard.Token
 	for _, token := range m.tokens {
 		tokens = append(tokens, token)
 	}
-	slices.SortFunc(tokens, func(a, b Token) int { return b.IssuedAt.Compare(a.IssuedAt) })
+	slices.SortFunc(tokens, func(a, b guard.Token) int { return b.IssuedAt.Compare(a.IssuedAt) })
 	return tokens, nil
 }
 
 // UseToken implements TokenStore.
-func (m *MemoryStore) UseToken(_ context.Context, id string, event Event) (bool, error) {
+func (m *Store) UseToken(_ context.Context, id string, event guard.Event) (bool, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	token, ok := m.tokens[id]
@@ -58,7 +60,7 @@ func (m *MemoryStore) UseToken(_ context.Context, id string, event Event) (bool,
 }
 
 // RevokeTokens implements TokenStore.
-func (m *MemoryStore) RevokeTokens(_ context.Context, which TokenSelection, event Event) (int, error) {
+func (m *Store) RevokeTokens(_ context.Context, which guard.TokenSelection, event guard.Event) (int, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	revoked := 0
@@ -68,7 +70,7 @@ func (m *MemoryStore) RevokeTokens(_ context.Context, which TokenSelection, even
 		}
 		token.RevokedAt = m.now()
 		m.tokens[id] = token
-		event.Detail = RevokedDetail(token)
+		event.Detail = guard.RevokedDetail(token)
 		m.append(event)
 		revoked++
 	}
