@@ -27,6 +27,7 @@ type directoryFile struct {
 
 type entryRecord struct {
 	Name              string          `json:"name"`
+	Company           string          `json:"company,omitempty"`
 	TenantID          string          `json:"tenant_id"`
 	Domains           []string        `json:"domains,omitempty"`
 	Cloud             string          `json:"cloud"`
@@ -115,7 +116,7 @@ func writeLines[T any](b *bytes.Buffer, list []T) error {
 
 func recordOf(e Entry, table *cloudTable) entryRecord {
 	return entryRecord{
-		Name: e.Name, TenantID: e.TenantID, Domains: e.Domains, Cloud: table.key(e.Cloud),
+		Name: e.Name, Company: e.Company, TenantID: e.TenantID, Domains: e.Domains, Cloud: table.key(e.Cloud),
 		Credentials: e.Credentials, ExpectedPartnerID: e.ExpectedPartnerID, Labels: e.Labels,
 		Owner: e.Owner, ExternalID: e.ExternalID, Note: e.Note, AddedAt: e.AddedAt,
 	}
@@ -130,7 +131,7 @@ func (r entryRecord) entry(clouds map[string]Cloud) (Entry, error) {
 		}
 	}
 	return Entry{
-		Name: r.Name, TenantID: r.TenantID, Domains: r.Domains, Cloud: cloud,
+		Name: r.Name, Company: r.Company, TenantID: r.TenantID, Domains: r.Domains, Cloud: cloud,
 		Credentials: r.Credentials, ExpectedPartnerID: r.ExpectedPartnerID, Labels: r.Labels,
 		Owner: r.Owner, ExternalID: r.ExternalID, Note: r.Note, AddedAt: r.AddedAt,
 	}, nil

@@ -88,6 +88,22 @@ func TestResolve(t *testing.T) {
 	}
 }
 
+func TestUnknownTenantIsSuggestedByItsCompany(t *testing.T) {
+	t.Parallel()
+	_, d := newDirectoryAt(t)
+	for i, company := range []string{"Northwind Traders, Inc.", "Same Ltd", "Same Ltd"} {
+		e := testEntry(i+1, fmt.Sprintf("t%d", i+1))
+		e.Company = company
+		add(t, d, e)
+	}
+	for ref, want := range map[string]string{"northwind traders, INC.": "Did you mean t1?", "Same Ltd": "", "Northwind": ""} {
+		_, err := d.Resolve(ref)
+		if problem := roomtest.WantCode(t, err, schemas.CodeUnknownTenant); want != "" && !strings.Contains(problem.Hint, want) || want == "" && strings.Contains(problem.Hint, "Did you mean") {
+			t.Errorf("%q: hint %q, want %q", ref, problem.Hint, want)
+		}
+	}
+}
+
 func TestBadEntriesAreRefused(t *testing.T) {
 	t.Parallel()
 	good := testEntry(1, "contoso", "contoso.example")
@@ -123,6 +139,7 @@ func TestBadEntriesAreRefused(t *testing.T) {
 		"pin":               {func(e *Entry) { e.Credentials[0].PinnedObjectID = "x" }, "object ID"},
 		"label":             {func(e *Entry) { e.Labels = []string{"a\x1b[0m"} }, "control"},
 		"empty label":       {func(e *Entry) { e.Labels = []string{""} }, "empty"},
+		"long company":      {func(e *Entry) { e.Company = strings.Repeat("é", 121) }, "120"},
 		"note":              {func(e *Entry) { e.Note = "two\nlines" }, "one line"},
 		"cloud":             {func(e *Entry) { e.Cloud.Name = "mars" }, "cloud"},
 		"redirected cloud":  {func(e *Entry) { e.Cloud.Authority = "https://evil.example" }, "fixed endpoints"},
@@ -200,7 +217,7 @@ func TestDirectoryRoundTrip(t *testing.T) {
 	t.Parallel()
 	dir, d := newDirectoryAt(t)
 	cloud := customCloud(t)
-	full := Entry{Name: "contoso", TenantID: strings.ToUpper(roomtest.TenantID(1)), Domains: []string{"contoso.example"}, Cloud: cloud,
+	full := Entry{Name: "contoso", Company: "Contoso\u202e Ltd\n(North)", TenantID: strings.ToUpper(roomtest.TenantID(1)), Domains: []string{"contoso.example"}, Cloud: cloud,
 		Credentials:       []CredentialRef{{Name: "partner", PinnedObjectID: roomtest.TenantID(9)}, {Name: "person"}},
 		ExpectedPartnerID: "1234567", Labels: []string{"gold", "eu"}, Owner: "Ann", ExternalID: "CRM-1", Note: "x"}
 	person := CredentialConfig{Name: "person", Kind: KindAzureCLI, AzPath: "/usr/bin/az"}
@@ -228,7 +245,7 @@ func TestDirectoryRoundTrip(t *testing.T) {
 		t.Errorf("credential %+v (%v)", config, err)
 	}
 	tenant := got.Tenant()
-	if fmt.Sprint(tenant.Credentials) != "[partner person]" || tenant.ObjectIDs["partner"] != roomtest.TenantID(9) || tenant.ARMEndpoint != "https://arm.example.com" {
+	if fmt.Sprint(tenant.Credentials) != "[partner person]" || tenant.ObjectIDs["partner"] != roomtest.TenantID(9) || tenant.ARMEndpoint != "https://arm.example.com" || tenant.Company != "Contoso Ltd (North)" {
 		t.Errorf("tenant %+v", tenant)
 	}
 	if got.Cloud.Scope() != "https://management.core.windows.net//.default" {

@@ -22,7 +22,9 @@ const (
 // Entry is one tenant of the directory: who it is, which credentials act in it
 // and where they are sent.
 type Entry struct {
-	Name     string
+	Name string
+	// Company is what the customer is called; two tenants may share it.
+	Company  string
 	TenantID string
 	Domains  []string
 	Cloud    Cloud
@@ -46,7 +48,7 @@ type CredentialRef struct {
 // Tenant is the entry as the tools see it.
 func (e Entry) Tenant() schemas.Tenant {
 	t := schemas.Tenant{
-		Name: e.Name, TenantID: e.TenantID, Domains: slices.Clone(e.Domains),
+		Name: e.Name, Company: e.Company, TenantID: e.TenantID, Domains: slices.Clone(e.Domains),
 		Cloud: e.Cloud.Name, ARMEndpoint: e.Cloud.ARMEndpoint, Authority: e.Cloud.Authority,
 		ExpectedPartnerID: e.ExpectedPartnerID, Labels: slices.Clone(e.Labels),
 		Owner: e.Owner, ExternalID: e.ExternalID, Note: e.Note,
@@ -105,12 +107,21 @@ func (e Entry) normal() (Entry, error) {
 		return Entry{}, err
 	}
 	e.Cloud = cloud
-	for _, check := range []func(*Entry) error{normalDomains, normalRefs, normalPartner, checkTexts} {
+	for _, check := range []func(*Entry) error{normalCompany, normalDomains, normalRefs, normalPartner, checkTexts} {
 		if err := check(&e); err != nil {
 			return Entry{}, err
 		}
 	}
 	return e, nil
+}
+
+// normalCompany makes the company's name, which comes from a customer, safe to show.
+func normalCompany(e *Entry) error {
+	if utf8.RuneCountInString(e.Company) > schemas.UntrustedLimit {
+		return schemas.InvalidArgument("the company of %s has more than %d characters: shorten it.", e.Name, schemas.UntrustedLimit)
+	}
+	e.Company = schemas.Sanitize(e.Company)
+	return nil
 }
 
 func normalDomains(e *Entry) error {

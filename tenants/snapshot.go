@@ -175,11 +175,26 @@ func (s *snapshot) unknown(ref string) error {
 				". If that is a subscription ID: a partner link belongs to an identity in a tenant and never to a subscription.", next)
 	}
 	message := "No tenant in the directory has the name, domain or ID " + schemas.Shown(ref) + "."
-	if near := nearest(ref, s.names()); len(near) > 0 {
+	near := s.called(ref)
+	if len(near) != 1 {
+		near = nearest(ref, s.names())
+	}
+	if len(near) > 0 {
 		return schemas.NewProblem(schemas.CodeUnknownTenant, message, next,
 			schemas.WithHint("Did you mean %s? list_tenants shows all names.", strings.Join(near, " or ")))
 	}
 	return schemas.NewProblem(schemas.CodeUnknownTenant, message, next)
+}
+
+// called are the names of the tenants whose company is written so.
+func (s *snapshot) called(company string) []string {
+	var names []string
+	for _, e := range s.entries {
+		if e.Company != "" && naming.Fold(e.Company) == naming.Fold(company) {
+			names = append(names, e.Name)
+		}
+	}
+	return names
 }
 
 // names returns every name and domain, for suggestions.

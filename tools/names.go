@@ -28,7 +28,7 @@ type namesOf struct {
 func (c *nameCache) of(tenants []schemas.Tenant) *search.Names {
 	names := make([]search.TenantName, 0, len(tenants))
 	for _, t := range tenants {
-		names = append(names, search.TenantName{Name: t.Name, TenantID: t.TenantID, Domains: t.Domains})
+		names = append(names, search.TenantName{Name: t.Name, TenantID: t.TenantID, Domains: t.Domains, DisplayName: t.Company})
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -44,5 +44,5 @@ func (c *nameCache) of(tenants []schemas.Tenant) *search.Names {
 }
 
 func sameName(a, b search.TenantName) bool {
-	return a.Name == b.Name && a.TenantID == b.TenantID && slices.Equal(a.Domains, b.Domains)
+	return a.Name == b.Name && a.TenantID == b.TenantID && a.DisplayName == b.DisplayName && slices.Equal(a.Domains, b.Domains)
 }

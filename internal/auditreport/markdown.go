@@ -23,6 +23,9 @@ func (r Report) markdown(w io.Writer, rows Rows) error {
 	r.markdownCauses(out)
 	fmt.Fprint(out, "\n## Rows\n\n")
 	titles := []string{"State", "Tenant", "Credential", "Partner ID", "Partner", "Expected", "Last written", "Labels", "Owner", "External ID", "Why unknown", "Request ID"}
+	if r.company {
+		titles = slices.Insert(titles, 2, "Company")
+	}
 	if r.Audit().Roles {
 		titles = append(titles, "Eligible role in", "Roles")
 	}
@@ -35,6 +38,9 @@ func (r Report) markdown(w io.Writer, rows Rows) error {
 		cells := []string{stateOf(row), EscapeMarkdown(row.Tenant), EscapeMarkdown(row.Credential), row.PartnerID, EscapeMarkdown(row.PartnerName),
 			row.ExpectedPartnerID, day(row.UpdatedTime), EscapeMarkdown(strings.Join(row.Labels, ", ")), EscapeMarkdown(row.Owner),
 			EscapeMarkdown(row.ExternalID), EscapeMarkdown(why(row)), EscapeMarkdown(row.Problem.RequestID())}
+		if r.company {
+			cells = slices.Insert(cells, 2, EscapeMarkdown(row.Company))
+		}
 		if r.Audit().Roles {
 			cells = append(cells, eligibleIn(row), EscapeMarkdown(heldRoles(row)))
 		}

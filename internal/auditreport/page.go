@@ -1,6 +1,7 @@
 package auditreport
 
 import (
+	"slices"
 	"strings"
 
 	"golang.org/x/net/html"
@@ -109,6 +110,9 @@ func (r Report) causes() *html.Node {
 // table is the table of rows, without them.
 func (r Report) table(mark *html.Node) *html.Node {
 	head, names := el("tr", nil), []string{"State", "Tenant", "Partner ID", "Partner", "Expected", "Last written", "Labels", "Owner", "External ID", "Identity"}
+	if r.company {
+		names = slices.Insert(names, 2, "Company")
+	}
 	if r.Audit().Roles {
 		names = append(names, "Eligible role in")
 	}
@@ -116,7 +120,7 @@ func (r Report) table(mark *html.Node) *html.Node {
 		head.AppendChild(el("th", at("scope", "col", "aria-sort", "none"), el("button", at("type", "button"), text(name))))
 	}
 	filter := el("label", at("class", "search"), text("Filter "),
-		el("input", at("id", "filter", "type", "search", "autocomplete", "off", "spellcheck", "false", "placeholder", "tenant, partner, label, owner")))
+		el("input", at("id", "filter", "type", "search", "autocomplete", "off", "spellcheck", "false", "placeholder", "tenant, company, partner, label, owner")))
 	return el("section", at("aria-labelledby", "rows"),
 		el("div", at("class", "tools"), el("h2", at("id", "rows"), text("Identities in tenants")), filter, el("output", at("id", "shown", "aria-live", "polite"))),
 		el("div", at("class", "scroll"), el("table", at("class", "rows", "id", "table"), el("thead", nil, head), el("tbody", nil, mark))),
@@ -137,6 +141,7 @@ func (r Report) rowOf(row schemas.AuditRow) *html.Node {
 	return el("tr", attributes,
 		el("td", nil, el("span", at("class", "tag s-"+string(row.State)), dot(), text(stateOf(row)))),
 		el("th", at("scope", "row"), foreign(row.Tenant), said("small", "guid", row.TenantID)),
+		when(r.company, func() *html.Node { return el("td", nil, foreign(row.Company)) }),
 		said("td", "id", row.PartnerID), partnerOf(row), said("td", "id", row.ExpectedPartnerID), said("td", "id", day(row.UpdatedTime)),
 		labels, el("td", nil, foreign(row.Owner)), el("td", nil, foreign(row.ExternalID)),
 		el("td", nil, text(row.Credential), said("small", "guid", row.ObjectID)),

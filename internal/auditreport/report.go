@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"slices"
 	"strings"
 
 	"mcp-partner/fleet"
@@ -38,10 +39,16 @@ type Report struct {
 	Program string
 	// Cell escapes a text for a spreadsheet.
 	Cell func(string) string
+	// company is true where a row has one.
+	company bool
 }
 
-// Write writes a report. It iterates over the rows once and keeps none.
-func (r Report) Write(w io.Writer, format Format, rows Rows) error {
+// Write writes a report. It iterates over the rows until one has a company, then
+// over all of them, and keeps none.
+func (r Report) Write(w io.Writer, format Format, rows Rows) (err error) {
+	if r.company, err = anyCompany(rows); err != nil {
+		return err
+	}
 	switch format {
 	case CSV:
 		return r.csv(w, rows)
@@ -56,6 +63,15 @@ func (r Report) Write(w io.Writer, format Format, rows Rows) error {
 	}
 }
 
+func anyCompany(rows Rows) (bool, error) {
+	for row, err := range rows {
+		if row.Company != "" || err != nil {
+			return err == nil, err
+		}
+	}
+	return false, nil
+}
+
 // column is one column of the tabular formats.
 type column struct {
 	// name is the header of CSV, title that for people.
@@ -65,10 +81,14 @@ type column struct {
 
 // columns are those of every audit, and behind them those of roles.
 func (r Report) columns() []column {
-	if !r.Audit().Roles {
-		return columns()
+	all := columns()
+	if !r.company {
+		all = slices.DeleteFunc(all, func(c column) bool { return c.name == "company" })
 	}
-	return append(columns(), roleColumns()...)
+	if r.Audit().Roles {
+		all = append(all, roleColumns()...)
+	}
+	return all
 }
 
 func columns() []column {
@@ -76,6 +96,7 @@ func columns() []column {
 		{"state", "State", func(r schemas.AuditRow) string { return string(r.State) }},
 		{"stale", "Stale", func(r schemas.AuditRow) string { return yes(r.Stale) }},
 		{"tenant", "Tenant", func(r schemas.AuditRow) string { return r.Tenant }},
+		{"company", "Company", func(r schemas.AuditRow) string { return r.Company }},
 		{"tenant_id", "Tenant ID", func(r schemas.AuditRow) string { return r.TenantID }},
 		{"credential", "Credential", func(r schemas.AuditRow) string { return r.Credential }},
 		{"object_id", "Identity", func(r schemas.AuditRow) string { return r.ObjectID }},

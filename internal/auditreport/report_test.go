@@ -37,7 +37,7 @@ func rows() iter.Seq2[schemas.AuditRow, error] {
 	return func(yield func(schemas.AuditRow, error) bool) {
 		for i, text := range hostile {
 			row := schemas.AuditRow{
-				Tenant: text, TenantID: "11111111-0000-4000-8000-000000000000", Credential: text, State: states[i%len(states)], Stale: i%3 == 0,
+				Tenant: text, Company: text, TenantID: "11111111-0000-4000-8000-000000000000", Credential: text, State: states[i%len(states)], Stale: i%3 == 0,
 				PartnerID: "1234567", PartnerName: text, ExpectedPartnerID: "7654321", UpdatedTime: "2026-01-16T13:56:59.6112004Z",
 				Labels: []string{text, "gold"}, Owner: text, ExternalID: text, CheckedAt: "2026-11-25T12:00:00Z",
 			}
@@ -99,6 +99,36 @@ func TestCSV(t *testing.T) {
 	}
 }
 
+// TestCompanyColumn: it is there where one row has a company, and only there.
+func TestCompanyColumn(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		companies []string
+		shown     bool
+	}{
+		"none":     {[]string{"", ""}, false},
+		"the last": {[]string{"", "Fabrikam Inc"}, true},
+	} {
+		found := func(yield func(schemas.AuditRow, error) bool) {
+			for _, company := range test.companies {
+				if !yield(schemas.AuditRow{Tenant: "t", Company: company, State: schemas.RowLinked}, nil) {
+					return
+				}
+			}
+		}
+		for _, format := range []auditreport.Format{auditreport.CSV, auditreport.Markdown, auditreport.HTML} {
+			var b bytes.Buffer
+			if err := sample().Write(&b, format, found); err != nil {
+				t.Fatal(err)
+			}
+			heading := regexp.MustCompile(`,company,|\| Company \||>Company<`).MatchString(b.String())
+			if heading != test.shown || strings.Contains(b.String(), "Fabrikam Inc") != test.shown {
+				t.Errorf("%s, %s: company column %v", name, format, heading)
+			}
+		}
+	}
+}
+
 func TestJSONLines(t *testing.T) {
 	t.Parallel()
 	decoder := json.NewDecoder(strings.NewReader(written(t, auditreport.JSONL)))
@@ -125,7 +155,7 @@ func TestMarkdown(t *testing.T) {
 	}
 	bar := regexp.MustCompile(`(?:^|[^\\])\|`)
 	for _, line := range lines {
-		if n := len(bar.FindAllString(line, -1)); n != 13 {
+		if n := len(bar.FindAllString(line, -1)); n != 14 {
 			t.Errorf("%d cells in %s", n-1, line)
 		}
 	}

@@ -10,12 +10,8 @@ import (
 	"mcp-partner/schemas"
 )
 
-// company is a column that an import takes and no entry has: what a customer is
-// called. Names and notes are made of it.
+// company is the column of what a customer is called. New names are made of it.
 const company = "company"
-
-// importColumns are the fields that a column of a file may stand for.
-func importColumns() []string { return append(Columns(), company) }
 
 // squeezed is a header in the form in which headers are compared: without case,
 // spaces, byte order marks and separators.
@@ -80,8 +76,8 @@ func columnMapOf(given []string) (columnMap, error) {
 			return nil, exit.Usage("give --map \"COLUMN=FIELD\", or \"COLUMN=\" to leave a column out", "--map %q is not COLUMN=FIELD", schemas.Sanitize(text))
 		}
 		header, field := text[:i], strings.ReplaceAll(strings.ToLower(strings.TrimSpace(text[i+1:])), "-", "_")
-		if field != "" && !slices.Contains(importColumns(), field) {
-			return nil, exit.Usage("the fields are "+strings.Join(importColumns(), ","), "--map %q: there is no field %q", schemas.Sanitize(text), schemas.Sanitize(field))
+		if field != "" && !slices.Contains(Columns(), field) {
+			return nil, exit.Usage("the fields are "+strings.Join(Columns(), ","), "--map %q: there is no field %q", schemas.Sanitize(text), schemas.Sanitize(field))
 		}
 		if _, twice := maps[squeezed(header)]; twice {
 			return nil, exit.Usage("give each column once", "--map names the column %q twice", schemas.Sanitize(header))
@@ -125,7 +121,7 @@ func meaning(written string, maps columnMap) (c column, known bool) {
 	if m, ok := maps[key]; ok {
 		return column{written: written, field: m.field, mapped: true}, true
 	}
-	for _, field := range importColumns() {
+	for _, field := range Columns() {
 		if squeezed(field) == key {
 			return column{written: written, field: field}, true
 		}
@@ -158,7 +154,7 @@ func checkColumns(columns []column) error {
 
 // unknownColumn offers the nearest field that no other column is.
 func unknownColumn(written string, columns []column) error {
-	free := slices.DeleteFunc(importColumns(), func(field string) bool {
+	free := slices.DeleteFunc(Columns(), func(field string) bool {
 		return slices.ContainsFunc(columns, func(c column) bool { return c.field == field })
 	})
 	name := strings.NewReplacer(" ", "_", "-", "_").Replace(strings.ToLower(strings.TrimSpace(written)))
@@ -167,5 +163,5 @@ func unknownColumn(written string, columns []column) error {
 		return fmt.Errorf("column %q is not known: did you mean %s? --map \"%s=%s\" says so", shown, near, shown, near)
 	}
 	return fmt.Errorf("column %q is not known: --map \"%s=FIELD\" says what it is, and --map \"%s=\" leaves it out; the fields are %s",
-		shown, shown, shown, strings.Join(importColumns(), ", "))
+		shown, shown, shown, strings.Join(Columns(), ", "))
 }

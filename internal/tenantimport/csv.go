@@ -23,7 +23,7 @@ import (
 // export.
 func Columns() []string {
 	return []string{
-		"name", "tenant_id", "credential", "client_id", "domains", "expected_partner_id", "labels", "owner", "external_id", "note",
+		"name", company, "tenant_id", "credential", "client_id", "domains", "expected_partner_id", "labels", "owner", "external_id", "note",
 		"cloud", "arm_endpoint", "arm_audience", "authority", "ca_file", "skip_instance_discovery",
 		"kind", "expires", "assertion", "home_tenant", "identity",
 	}
@@ -163,7 +163,7 @@ func RowOf(entry tenants.Entry, credential tenants.CredentialConfig) Row {
 		credentials = append(credentials, ref.Name)
 	}
 	row := Row{
-		"name": entry.Name, "tenant_id": entry.TenantID, "credential": strings.Join(credentials, ";"), "client_id": credential.ClientID,
+		"name": entry.Name, company: entry.Company, "tenant_id": entry.TenantID, "credential": strings.Join(credentials, ";"), "client_id": credential.ClientID,
 		"domains": strings.Join(entry.Domains, ";"), "expected_partner_id": entry.ExpectedPartnerID, "labels": strings.Join(entry.Labels, ";"),
 		"owner": entry.Owner, "external_id": entry.ExternalID, "note": entry.Note, "cloud": entry.Cloud.Name,
 	}

@@ -182,7 +182,7 @@ func (row numbered) texts(entry *tenants.Entry) {
 		entry.TenantID = id
 	}
 	for column, field := range map[string]*string{
-		"expected_partner_id": &entry.ExpectedPartnerID, "owner": &entry.Owner, "external_id": &entry.ExternalID, "note": &entry.Note,
+		"expected_partner_id": &entry.ExpectedPartnerID, company: &entry.Company, "owner": &entry.Owner, "external_id": &entry.ExternalID, "note": &entry.Note,
 	} {
 		if value, ok := row.Row[column]; ok {
 			*field = value

@@ -133,8 +133,8 @@ func (a *arranger) again(row numbered) bool {
 	return true
 }
 
-// complete gives a row what follows from the others: a name, a note that search
-// finds the company by, and the lists that the entry has already.
+// complete gives a row what follows from the others: a name, and the lists that
+// the entry has already.
 func (a *arranger) complete(row numbered) {
 	cells := row.Row
 	if cells["name"] == "" {
@@ -144,10 +144,7 @@ func (a *arranger) complete(row numbered) {
 	if cells["name"] == "" && (cells[company] != "" || len(domains) > 0) {
 		cells["name"] = a.names.Suggest(cells[company], domains, cells["tenant_id"])
 	}
-	entry, err := a.house.Directory.Get(cells["name"])
-	if _, own := cells["note"]; !own && cells[company] != "" && (err != nil || entry.Note == "") {
-		cells["note"] = schemas.Sanitize(cells[company])
-	}
+	entry, _ := a.house.Directory.Get(cells["name"]) // a new one has no lists
 	for field, have := range map[string][]string{"domains": entry.Domains, "labels": entry.Labels} {
 		if cells[field] != "" && a.file.foreign(field) {
 			cells[field] = joined(have, cellList(cells[field]))

@@ -40,10 +40,10 @@ func WriteCauses(u *term.UI, causes []schemas.AuditCause) {
 
 // WriteAuditRows writes a table of rows. Texts of the far side stand in quotes.
 func WriteAuditRows(u *term.UI, rows auditreport.Rows) error {
-	return u.LongTable([]string{"STATE", "TENANT", "CREDENTIAL", "PARTNER ID", "PARTNER", "EXPECTED", "LAST WRITTEN", "LABELS", "OWNER", "EXTERNAL ID", "WHY UNKNOWN", "REQUEST ID", "ELIGIBLE ROLE IN"},
+	return u.LongTable([]string{"STATE", "TENANT", "COMPANY", "CREDENTIAL", "PARTNER ID", "PARTNER", "EXPECTED", "LAST WRITTEN", "LABELS", "OWNER", "EXTERNAL ID", "WHY UNKNOWN", "REQUEST ID", "ELIGIBLE ROLE IN"},
 		func(yield func([]string, error) bool) {
 			for r, err := range rows {
-				cells := []string{StateWords(r), r.Tenant, r.Credential, r.PartnerID, phrase.Quote(r.PartnerName), r.ExpectedPartnerID,
+				cells := []string{StateWords(r), r.Tenant, r.Company, r.Credential, r.PartnerID, phrase.Quote(r.PartnerName), r.ExpectedPartnerID,
 					day(r.UpdatedTime), strings.Join(r.Labels, ", "), r.Owner, r.ExternalID, problemCode(r.Problem), r.Problem.RequestID(), eligibleIn(r)}
 				if !yield(cells, err) {
 					return

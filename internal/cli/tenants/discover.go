@@ -216,7 +216,7 @@ func writeDiscovery(deps *cmdutil.Deps, a *app.App, found discovery, o *discover
 	if err != nil {
 		return err
 	}
-	if err := writeCSV(deps, []string{"name", "tenant_id", "credential", "domains", "note"}, rows, o.output, o.force); err != nil {
+	if err := writeCSV(deps, []string{"name", "company", "tenant_id", "credential", "domains"}, rows, o.output, o.force); err != nil {
 		return err
 	}
 	u := &term.UI{Out: deps.IO.Err}
@@ -230,7 +230,7 @@ func writeDiscovery(deps *cmdutil.Deps, a *app.App, found discovery, o *discover
 }
 
 // importable are the tenants that the directory does not have and that are
-// linked for themselves. The foreign name of each becomes its note.
+// linked for themselves. What Entra ID calls each becomes its company.
 func importable(a *app.App, found discovery) ([]tenantimport.Row, error) {
 	names, err := tenantimport.NamesIn(a)
 	if err != nil {
@@ -244,7 +244,7 @@ func importable(a *app.App, found discovery) ([]tenantimport.Row, error) {
 		domains := names.Unclaimed(tenant.Domains)
 		rows = append(rows, tenantimport.Row{
 			"name": names.Suggest(tenant.DisplayName, domains, tenant.TenantID), "tenant_id": tenant.TenantID,
-			"credential": found.Credential, "domains": strings.Join(domains, ";"), "note": tenant.DisplayName,
+			"credential": found.Credential, "domains": strings.Join(domains, ";"), "company": tenant.DisplayName,
 		})
 	}
 	return rows, nil

@@ -14,6 +14,7 @@ import (
 type Options struct {
 	Name                                 string
 	Flags                                *pflag.FlagSet
+	company                              string
 	tenantID, objectID, expected         string
 	domains, labels                      []string
 	owner, externalID, note              string
@@ -27,6 +28,7 @@ type Options struct {
 
 func (o *Options) Add(flags *pflag.FlagSet) {
 	o.Flags = flags
+	flags.StringVar(&o.company, "company", "", "`NAME` of the customer, for people")
 	flags.StringVar(&o.tenantID, "tenant-id", "", "`GUID` of the tenant")
 	flags.StringVar(&o.expected, "expect-partner", "", "partner `ID` that should be linked there")
 	flags.StringArrayVar(&o.domains, "domain", nil, "`DOMAIN` of the tenant; may be given again")
@@ -56,7 +58,7 @@ func cloudFlags() []string {
 // attributeFlags are all others that say something about a tenant.
 func attributeFlags() []string {
 	return append(cmdutil.KindFlags(),
-		"tenant-id", "expect-partner", "domain", "label", "owner", "external-id", "note", "object-id",
+		"company", "tenant-id", "expect-partner", "domain", "label", "owner", "external-id", "note", "object-id",
 		"credential", "client-id", "secret-stdin", "secret-file",
 	)
 }
@@ -74,6 +76,7 @@ func (o *Options) Given(names ...string) bool {
 // apply writes into an entry what was given, and nothing else.
 func (o *Options) apply(entry *tenants.Entry) error {
 	for name, set := range map[string]func(){
+		"company":        func() { entry.Company = o.company },
 		"tenant-id":      func() { entry.TenantID = o.tenantID },
 		"expect-partner": func() { entry.ExpectedPartnerID = o.expected },
 		"domain":         func() { entry.Domains = nonEmpty(o.domains) },

@@ -62,9 +62,9 @@ difference is shown first; on a terminal you are asked, elsewhere --yes is neede
 file with a mistake changes nothing.
 
 Columns, in any order, of which name, company or domains is needed:
-  name, tenant_id, credential, client_id, domains, expected_partner_id, labels,
-  owner, external_id, note, cloud, arm_endpoint, arm_audience, authority, ca_file,
-  skip_instance_discovery, kind, expires, assertion, home_tenant, identity, company
+  name, company, tenant_id, credential, client_id, domains, expected_partner_id,
+  labels, owner, external_id, note, cloud, arm_endpoint, arm_audience, authority,
+  ca_file, skip_instance_discovery, kind, expires, assertion, home_tenant, identity
 Several domains, labels or credentials in a cell have ; or | between. A column that
 is missing keeps what a tenant has; a cell that is empty clears it, but for
 tenant_id, credential and the cloud. The file is UTF-8, or UTF-16 that says so, with
@@ -75,7 +75,7 @@ Company name the company, Primary domain name a domain, Tags are labels, Relatio
 is left out. Its domains and tags are added to those that an entry has, and its empty
 cells clear nothing. For other files --map "COLUMN=FIELD" says what a column is; what
 is not known is then left out, and named. A new row without a name gets one made of
-its company, else of its domain; the company becomes the note if it is empty.
+its company, else of its domain.
 
 With --resolve-domains a new row that has a domain and no tenant_id gets it from Entra
 ID's public discovery document: the domain is sent there, and no credential.
