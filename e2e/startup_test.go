@@ -49,7 +49,7 @@ func TestBadStarts(t *testing.T) {
 		"stray argument":                {[]string{"serve", "now"}, exitUsage, "takes no arguments"},
 		"value of the wrong kind":       {[]string{"serve", "--simulate=many"}, exitUsage, "--simulate"},
 		"unknown fault":                 {[]string{"serve", "--simulate", "--fault", "gremlins=5"}, exitUsage, "gremlins"},
-		"fault without a simulation":    {[]string{"serve", "--fault", "html=5"}, exitUsage, "for a simulation"},
+		"fault without a simulation":    {[]string{"serve", "--fault", "html=5"}, exitUsage, "need a simulation"},
 		"address that others reach":     {[]string{"serve", "--simulate", "--http", "0.0.0.0:0"}, exitUsage, "loopback"},
 		"no approval without a bound":   {[]string{"serve", "--allow-writes", "--approval", "none"}, exitUsage, "--approval none"},
 		"empty bound":                   {[]string{"serve", "--simulate", "--tenants", ""}, exitUsage, "--tenants"},
@@ -69,12 +69,15 @@ func TestBadStarts(t *testing.T) {
 func checkBadStart(t *testing.T, o outcome, code int, says string) {
 	t.Helper()
 	lines := strings.Split(strings.TrimSuffix(o.stderr, "\n"), "\n")
-	wellFormed := strings.HasPrefix(lines[0], "mcp-partner: ") && (len(lines) == 1 || len(lines) == 2 && strings.HasPrefix(lines[1], "Next: "))
+	wellFormed := len(lines) <= 3
+	for i, prefix := range []string{"mcp-partner: ", "Next: ", "Run: "} {
+		wellFormed = wellFormed && (i >= len(lines) || strings.HasPrefix(lines[i], prefix))
+	}
 	switch {
 	case o.code != code:
 		t.Errorf("exit code %d, want %d:\n%s", o.code, code, o.both())
 	case !wellFormed:
-		t.Errorf("more than a line and its next step:\n%s", o.stderr)
+		t.Errorf("more than a line, its next step and the command:\n%s", o.stderr)
 	case !strings.Contains(lines[0], says):
 		t.Errorf("%q does not say %q", lines[0], says)
 	case o.stdout != "":

@@ -50,7 +50,7 @@ func (s *Service) execute(ctx context.Context, j *job, w batchRequest, run guard
 			<-active.Done()
 		}
 	}
-	result := s.shown(context.WithoutCancel(ctx), j, w, run.ID, active)
+	result := s.executed(context.WithoutCancel(ctx), j, w, run.ID, active)
 	if ctx.Err() != nil && j.call.Patient {
 		interrupted(&result.Envelope)
 	}
@@ -68,13 +68,28 @@ func interrupted(envelope *schemas.Envelope) {
 	}
 }
 
-// shown is where a run stands.
-func (s *Service) shown(ctx context.Context, j *job, w batchRequest, id string, actives ...*fleet.Execution) Result {
+// shown is where a run stands, for a caller who may see all of it now.
+func (s *Service) shown(ctx context.Context, j *job, w batchRequest, id string) Result {
 	run, progress, err := s.deps.Guard.RunOf(ctx, id, j.call.Principal)
 	if err != nil {
 		return failure(err)
 	}
-	at := rests
+	return s.standing(w, run, progress)
+}
+
+// executed is shown for the call that has just gone on with a run. It was
+// allowed to when it began, and is told what it wrote also where its access was
+// withdrawn meanwhile.
+func (s *Service) executed(ctx context.Context, j *job, w batchRequest, id string, active *fleet.Execution) Result {
+	run, progress, err := s.deps.Guard.LoadRun(ctx, id, j.call.Principal.Caller)
+	if err != nil {
+		return failure(err)
+	}
+	return s.standing(w, run, progress, active)
+}
+
+func (s *Service) standing(w batchRequest, run guard.OpenRun, progress map[int]guard.Progress, actives ...*fleet.Execution) Result {
+	id, at := run.ID, rests
 	if active, working := s.writer.Working(id); working {
 		actives, at = append(actives, active), worksHere
 	} else if len(actives) == 0 && s.underWay(progress) {
