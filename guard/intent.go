@@ -55,6 +55,9 @@ type Intent struct {
 	LinkedName, LinkedSince string
 	// PartnerID is the ID in the URL of the write.
 	PartnerID string
+	// Company is what the customer is called, untrusted text, cleaned, and Domain
+	// its first domain; both are shown to whoever decides.
+	Company, Domain string
 	// Expected and Labels are what the directory says of the tenant.
 	Expected string
 	Labels   []string

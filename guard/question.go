@@ -2,6 +2,7 @@ package guard
 
 import (
 	"fmt"
+	"strings"
 
 	"mcp-partner/schemas"
 )
@@ -55,6 +56,9 @@ func QuestionFor(intent Intent) Question {
 		q.Expect = intent.Identity.Tenant
 		q.Text = fmt.Sprintf("Remove the link to partner ID %s %s? Attribution ends, and only this identity could link again.", intent.PartnerID, where)
 		q.Prompt = "Type the tenant's name to confirm"
+	}
+	if company := schemas.Sanitize(intent.Company); company != "" {
+		q.Facts = append(q.Facts, Fact{"Customer", strings.TrimSuffix(company+", "+schemas.Sanitize(intent.Domain), ", ")})
 	}
 	if name := schemas.Sanitize(intent.LinkedName); name != "" {
 		q.Facts = append(q.Facts, Fact{"Linked now (name given by the provider)", name})

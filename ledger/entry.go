@@ -73,6 +73,8 @@ type intentBody struct {
 	LinkedName string   `json:"linked_name,omitempty"`
 	Since      string   `json:"linked_since,omitempty"`
 	PartnerID  string   `json:"partner_id,omitempty"`
+	Company    string   `json:"company,omitempty"`
+	Domain     string   `json:"domain,omitempty"`
 	Expected   string   `json:"expected_partner_id,omitempty"`
 	Labels     []string `json:"labels,omitempty"`
 	Reason     string   `json:"reason,omitempty"`
@@ -88,7 +90,7 @@ func newIntentBody(i guard.Intent) intentBody {
 		Caller: string(i.Caller), Tool: i.Tool, TenantID: id.TenantID, Tenant: id.Tenant, ObjectID: id.ObjectID,
 		Cloud: id.Cloud, Credential: id.Credential, Before: newSeenBody(i.Before),
 		LinkedName: i.LinkedName, Since: i.LinkedSince, PartnerID: i.PartnerID,
-		Expected: i.Expected, Labels: i.Labels, Reason: i.Reason, Run: i.Run, Row: i.Row, Step: string(i.Step), Place: i.Endpoint,
+		Company: i.Company, Domain: i.Domain, Expected: i.Expected, Labels: i.Labels, Reason: i.Reason, Run: i.Run, Row: i.Row, Step: string(i.Step), Place: i.Endpoint,
 	}
 }
 
@@ -96,7 +98,7 @@ func (b intentBody) intent() guard.Intent {
 	return guard.Intent{
 		Caller: guard.Caller(b.Caller), Tool: b.Tool,
 		Identity: schemas.Identity{TenantID: b.TenantID, Tenant: b.Tenant, ObjectID: b.ObjectID, Cloud: b.Cloud, Credential: b.Credential},
-		Before:   b.Before.seen(), LinkedName: b.LinkedName, LinkedSince: b.Since, PartnerID: b.PartnerID, Expected: b.Expected, Labels: b.Labels, Reason: b.Reason,
+		Before:   b.Before.seen(), LinkedName: b.LinkedName, LinkedSince: b.Since, PartnerID: b.PartnerID, Company: b.Company, Domain: b.Domain, Expected: b.Expected, Labels: b.Labels, Reason: b.Reason,
 		Run: b.Run, Row: b.Row, Step: guard.Step(b.Step), Endpoint: b.Place,
 	}
 }
