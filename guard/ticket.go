@@ -85,11 +85,6 @@ func (t Ticket) Digest() [sha256.Size]byte {
 	return sha256.Sum256(canonical)
 }
 
-// SameKind reports whether two tickets count against the same limit.
-func SameKind(a, b Ticket) bool {
-	return a.InBand == b.InBand && a.Intent.Caller == b.Intent.Caller
-}
-
 // Joins reports whether a new ticket asks what a live one of the same kind asks
 // already. A question in band is always its own: its answer comes to whoever
 // asked it.

@@ -42,7 +42,7 @@ func (m *Store) PutTicket(_ context.Context, ticket guard.Ticket, limit int, ask
 	m.sweep()
 	taken := 0
 	for _, other := range m.tickets {
-		if !guard.SameKind(other, ticket) || !other.Counts(m.now()) {
+		if !sameKind(other, ticket) || !other.Counts(m.now()) {
 			continue
 		}
 		if guard.Joins(ticket, other) {
@@ -57,6 +57,11 @@ func (m *Store) PutTicket(_ context.Context, ticket guard.Ticket, limit int, ask
 	m.tickets[ticket.ID] = ticket
 	m.append(asked)
 	return ticket, nil
+}
+
+// sameKind reports whether two tickets count against the same limit.
+func sameKind(a, b guard.Ticket) bool {
+	return a.InBand == b.InBand && a.Intent.Caller == b.Intent.Caller
 }
 
 // Ticket implements Store.
