@@ -117,11 +117,32 @@ func (s Selection) keepLabelled(tenants []schemas.Tenant, chosen []bool) error {
 			found = found || chosen[i]
 		}
 		if !found {
-			return schemas.NewProblem(schemas.CodeUnknownTenant,
-				fmt.Sprintf("No tenant of the selection has the label %s.", schemas.Shown(label)), schemas.WithNextTool(schemas.ToolListTenants))
+			return unknownLabel(label, tenants)
 		}
 	}
 	return nil
+}
+
+// labelsShown is how many labels a refusal lists.
+const labelsShown = 20
+
+// unknownLabel lists the labels that the tenants have.
+func unknownLabel(label string, tenants []schemas.Tenant) error {
+	var labels []string
+	for _, t := range tenants {
+		labels = append(labels, t.Labels...)
+	}
+	slices.Sort(labels)
+	labels = slices.Compact(labels)
+	hint := "No tenant has a label."
+	if n := len(labels); n > labelsShown {
+		hint = fmt.Sprintf("The first %d of %d labels: %s.", labelsShown, n, schemas.Sanitize(strings.Join(labels[:labelsShown], ", ")))
+	} else if n > 0 {
+		hint = "The labels are " + schemas.Sanitize(strings.Join(labels, ", ")) + "."
+	}
+	return schemas.NewProblem(schemas.CodeUnknownTenant,
+		fmt.Sprintf("No tenant of the selection has the label %s.", schemas.Shown(label)),
+		schemas.WithNextTool(schemas.ToolListTenants), schemas.WithCommand(hint, "mcp-partner tenants list"))
 }
 
 // nameIndex finds tenants by what a caller may call them. Names, domains and
@@ -174,7 +195,7 @@ func unknownTenant(name string, names []string) error {
 	message := fmt.Sprintf("No tenant in the directory has the name, domain or ID %s.", schemas.Shown(name))
 	if near := schemas.Nearest(name, names); near != "" {
 		return schemas.NewProblem(schemas.CodeUnknownTenant, message, next,
-			schemas.WithHint("Did you mean %s? list_tenants shows all names.", near))
+			schemas.WithCommand("Did you mean "+near+"?", "mcp-partner tenants list"))
 	}
 	return schemas.NewProblem(schemas.CodeUnknownTenant, message, next)
 }

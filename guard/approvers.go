@@ -56,19 +56,28 @@ func (g *Guard) Question(ctx context.Context, id string, caller Caller) (Ticket,
 	return ticket, nil
 }
 
+// Where a question for an approver stands.
+const (
+	StatePending  = "pending"
+	StateApproved = "approved"
+	StateDenied   = "denied"
+	StateUsed     = "used"
+	StateExpired  = "expired"
+)
+
 // State words where a question for an approver stands.
 func (g *Guard) State(t Ticket) string {
 	switch {
 	case t.Decision != nil && !t.Decision.Approved:
-		return "denied"
+		return StateDenied
 	case t.Spent:
-		return "used"
+		return StateUsed
 	case !g.opts.Now().Before(t.ExpiresAt):
-		return "expired"
+		return StateExpired
 	case t.Decision != nil:
-		return "approved"
+		return StateApproved
 	default:
-		return "pending"
+		return StatePending
 	}
 }
 
@@ -102,7 +111,7 @@ func (g *Guard) Deny(ctx context.Context, id, reason string) (Ticket, error) {
 }
 
 func (g *Guard) decide(ctx context.Context, ticket Ticket, decision Decision) (Ticket, error) {
-	if state := g.State(ticket); state != "pending" {
+	if state := g.State(ticket); state != StatePending {
 		return Ticket{}, schemas.NewProblem(schemas.CodeApprovalExpired, "The question is not open any more: it is "+state+".")
 	}
 	decision.At = g.opts.Now()

@@ -68,7 +68,7 @@ func (g *Guard) checkRequest(r TokenRequest) error {
 	case len(r.Grant.Tenants) == 0 && !slices.Equal(r.Grant.Scopes, []Scope{ScopeMetrics}):
 		return badToken("A token needs a tenant: without one it could reach none.")
 	case r.Life < 0 || r.Life > g.opts.MaxTokenLife:
-		return badToken(fmt.Sprintf("A token lives for at most %s here.", g.opts.MaxTokenLife))
+		return badToken(fmt.Sprintf("A token lives for at most %s, which max-token-ttl sets.", g.opts.MaxTokenLife))
 	case r.Uses < 0:
 		return badToken("--uses is below zero.")
 	}

@@ -59,7 +59,7 @@ func (t *httpTransport) issued(token string) bool {
 
 // unauthenticated is the answer to a request without one token.
 func (t *httpTransport) unauthenticated(r *http.Request) *refusal {
-	text := "Send Authorization: Bearer with a token that is valid here, such as the one that the server printed at its start."
+	text := "Send Authorization: Bearer with a token that is valid here. A person issues one: mcp-partner token issue."
 	if t.opts.OAuth != nil {
 		text = "Send Authorization: Bearer with an access token. Where to get one is told by the metadata that WWW-Authenticate names."
 	}
@@ -71,7 +71,7 @@ func (t *httpTransport) denied(r *http.Request, err error) *refusal {
 	var more denial
 	if !errors.As(err, &more) {
 		return unauthorized(t.challenge(r, "invalid_token", "", t.firstScope()),
-			"The bearer token is not valid here. Use the one that the server printed at its start, or have one issued: mcp-partner token issue.")
+			"The bearer token is not valid here. A person issues one: mcp-partner token issue.")
 	}
 	if wait := more.RetryAfter(); wait > 0 {
 		refused := refuse(http.StatusServiceUnavailable, "")

@@ -181,7 +181,7 @@ func (s *snapshot) unknown(ref string) error {
 	}
 	if len(near) > 0 {
 		return schemas.NewProblem(schemas.CodeUnknownTenant, message, next,
-			schemas.WithHint("Did you mean %s? list_tenants shows all names.", strings.Join(near, " or ")))
+			schemas.WithCommand("Did you mean "+strings.Join(near, " or ")+"?", "mcp-partner tenants list"))
 	}
 	return schemas.NewProblem(schemas.CodeUnknownTenant, message, next)
 }

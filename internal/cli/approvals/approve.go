@@ -58,15 +58,20 @@ func runApprove(ctx context.Context, deps *cmdutil.Deps, o *approveOptions) erro
 		return err
 	}
 	defer session.Close()
-	ticket, err := session.Guard.Question(ctx, o.id, "")
+	ticket, err := find(ctx, session, o.id)
 	if err != nil {
 		return err
+	}
+	o.id = ticket.ID
+	state := session.Guard.State(ticket)
+	if state != guard.StatePending && !(o.execute && state == guard.StateApproved) {
+		return decided(ticket, state)
 	}
 	if err := showPlan(ctx, deps, session, ticket, o.json); err != nil {
 		return err
 	}
 	// What was approved before needs nobody again: the agent could go on as well.
-	if !o.execute || session.Guard.State(ticket) != "approved" {
+	if !o.execute || state != guard.StateApproved {
 		if err := approveBy(ctx, deps, session.Guard, o); err != nil {
 			return err
 		}

@@ -45,7 +45,11 @@ func runDeny(ctx context.Context, deps *cmdutil.Deps, o *denyOptions) error {
 		return err
 	}
 	defer session.Close()
-	ticket, err := session.Guard.Deny(ctx, o.id, o.reason)
+	ticket, err := find(ctx, session, o.id)
+	if err != nil {
+		return err
+	}
+	ticket, err = session.Guard.Deny(ctx, ticket.ID, o.reason)
 	if err != nil {
 		return err
 	}

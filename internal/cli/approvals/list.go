@@ -2,9 +2,11 @@ package approvals
 
 import (
 	"context"
+	"slices"
 
 	"github.com/spf13/cobra"
 
+	"mcp-partner/guard"
 	"mcp-partner/internal/app"
 	"mcp-partner/internal/cli/cmdutil"
 	"mcp-partner/internal/cli/term"
@@ -20,7 +22,7 @@ func newCmdList(deps *cmdutil.Deps) *cobra.Command {
 	options := &listOptions{}
 	command := &cobra.Command{
 		Use:     "list",
-		Short:   "List the questions for approvers, newest first",
+		Short:   "List the questions for approvers, pending first",
 		Example: "  mcp-partner approvals list\n  mcp-partner approvals list --json",
 		Args:    cmdutil.NoArguments,
 		RunE:    func(command *cobra.Command, _ []string) error { return runList(command.Context(), deps, options) },
@@ -61,6 +63,8 @@ func approvalRows(ctx context.Context, deps *cmdutil.Deps, keys app.KeyFiles) ([
 	if err != nil {
 		return nil, err
 	}
+	pending := func(t guard.Ticket) int { return map[bool]int{false: 1}[session.Guard.State(t) == guard.StatePending] }
+	slices.SortStableFunc(tickets, func(a, b guard.Ticket) int { return pending(a) - pending(b) })
 	rows := make([]ApprovalRow, len(tickets))
 	for i, ticket := range tickets {
 		rows[i] = approvalRowOf(session, ticket)

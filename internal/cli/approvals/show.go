@@ -42,7 +42,7 @@ func runShow(ctx context.Context, deps *cmdutil.Deps, o *showOptions) error {
 		return err
 	}
 	defer session.Close()
-	ticket, err := session.Guard.Question(ctx, o.id, "")
+	ticket, err := find(ctx, session, o.id)
 	if err != nil {
 		return err
 	}

@@ -43,11 +43,11 @@ func (o *reportOptions) check() error {
 	switch auditreport.Format(o.format) {
 	case formatTable, auditreport.CSV, auditreport.JSONL, auditreport.Markdown, auditreport.HTML:
 	default:
-		return exit.Usage("give table, csv, jsonl, markdown or html", "--format has an unknown value")
+		return exit.Usage("give table, csv, jsonl, markdown or html", "there is no format %s", schemas.Shown(o.format))
 	}
 	for _, word := range o.failOn {
 		if _, ok := failStates()[word]; !ok {
-			return exit.Usage("give some of "+strings.Join(failWords(), ", "), "--fail-on has a state that there is not")
+			return exit.Usage("give some of "+strings.Join(failWords(), ", "), "there is no state %s", schemas.Shown(word))
 		}
 	}
 	if o.output == "" {

@@ -20,6 +20,7 @@ import (
 	"mcp-partner/internal/config"
 	"mcp-partner/internal/exit"
 	"mcp-partner/internal/httpclient"
+	"mcp-partner/schemas"
 	"mcp-partner/vault"
 )
 
@@ -51,13 +52,21 @@ func (o *ClientOptions) Check(name string) error {
 	o.client, ok = clientfile.Lookup(name)
 	switch {
 	case !ok:
-		return exit.Usage("the clients are "+strings.Join(clientfile.Names(), ", "), "there is no client of that name")
+		return unknownClient(name)
 	case !isServerName(o.Name):
 		return exit.Usage("use letters, digits, - and _, at most 64", "--name is not a name that every client takes")
 	case o.Scope != string(clientfile.ScopeUser) && o.Scope != string(clientfile.ScopeProject):
 		return exit.Usage("give --scope user or --scope project", "there is no such scope")
 	}
 	return nil
+}
+
+func unknownClient(name string) error {
+	near := ""
+	if known := schemas.Nearest(name, clientfile.Names()); known != "" {
+		near = ": did you mean " + known + "?"
+	}
+	return exit.Usage("the clients are "+strings.Join(clientfile.Names(), ", "), "there is no client %s%s", schemas.Shown(name), near)
 }
 
 // file opens the client's configuration.

@@ -63,6 +63,5 @@ func runUninstall(_ context.Context, deps *cmdutil.Deps, o *ClientOptions) error
 	u.Field("file", file.Path)
 	u.Field("backup", backup)
 	changedLines(u, difference(string(block), ""))
-	u.Field("next", o.client.Restart)
 	return u.Err
 }

@@ -10,7 +10,7 @@ import (
 // askPerson makes the credential a person who signs in with a code. Without a
 // client ID it is Microsoft's own application for signing in on devices.
 func (s *firstRun) askPerson(ctx context.Context) error {
-	if err := s.askInto(ctx, "tenant-id", tenantQuestion, ""); err != nil {
+	if err := s.askTenantID(ctx, ""); err != nil {
 		return err
 	}
 	return s.set("kind", string(tenants.KindDeviceCode))

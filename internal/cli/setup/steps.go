@@ -295,7 +295,7 @@ func (s *firstRun) askCredential(ctx context.Context) error {
 	}
 	switch way {
 	case wayAz:
-		if err := s.askInto(ctx, "tenant-id", tenantQuestion, account.TenantID); err != nil {
+		if err := s.askTenantID(ctx, account.TenantID); err != nil {
 			return err
 		}
 		return s.set("credential", credential.AzureCLI)
@@ -314,13 +314,29 @@ func (s *firstRun) azAccount(ctx context.Context) (azurecli.Account, bool) {
 	return account, err == nil
 }
 
-const tenantQuestion = "The customer's tenant ID (a GUID)"
+const tenantQuestion = "The customer's tenant ID (a GUID) or domain"
 
 func (s *firstRun) askApplication(ctx context.Context) error {
-	if err := s.askInto(ctx, "tenant-id", tenantQuestion, ""); err != nil {
+	if err := s.askTenantID(ctx, ""); err != nil {
 		return err
 	}
 	return s.askInto(ctx, "client-id", "The application's client ID (a GUID)", "")
+}
+
+// askTenantID asks for the tenant by its ID or a domain.
+func (s *firstRun) askTenantID(ctx context.Context, usual string) error {
+	if s.o.tenant.Given("tenant-id") {
+		return nil
+	}
+	return s.askUntil(ctx, tenantQuestion, usual, func(typed string) error {
+		if !schemas.IsGUID(typed) && tenants.CheckDomain(typed) != nil {
+			return exit.Usage("run mcp-partner setup again: what is done stays done", "that is neither a GUID nor a domain such as contoso.com")
+		}
+		if err := s.set("tenant-id", typed); err != nil {
+			return err
+		}
+		return s.o.tenant.Resolve(ctx, s.f)
+	})
 }
 
 // askInto asks for the GUID that is the value of a flag, if it was not given.

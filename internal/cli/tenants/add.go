@@ -63,6 +63,7 @@ stored secret goes elsewhere than so far only with --allow-other-authority.`,
 		Example: `  mcp-partner tenants add contoso --tenant-id GUID --client-id GUID --secret-stdin < secret.txt
   mcp-partner tenants add contoso --tenant-id GUID --client-id GUID --expect-partner 1234567
   mcp-partner tenants add contoso --tenant-id GUID --client-id GUID --certificate-file app.pfx
+  mcp-partner tenants add contoso --tenant-id contoso.com --credential app
   mcp-partner tenants add contoso --tenant-id GUID --kind managed-identity
   mcp-partner tenants add fabrikam --tenant-id GUID --credential contoso
   mcp-partner tenants add contoso --credential azure-cli`,
@@ -82,6 +83,9 @@ func RunAdd(ctx context.Context, deps *cmdutil.Deps, o *Options) error {
 		return err
 	}
 	defer a.Close()
+	if err := o.resolve(ctx, deps, a); err != nil {
+		return err
+	}
 	chosen, err := choose(ctx, deps, a, &o.credential, o.Name, o.tenantID)
 	if err != nil {
 		return err

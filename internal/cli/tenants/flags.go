@@ -29,7 +29,7 @@ type Options struct {
 func (o *Options) Add(flags *pflag.FlagSet) {
 	o.Flags = flags
 	flags.StringVar(&o.company, "company", "", "`NAME` of the customer, for people")
-	flags.StringVar(&o.tenantID, "tenant-id", "", "`GUID` of the tenant")
+	flags.StringVar(&o.tenantID, "tenant-id", "", "`GUID` or domain of the tenant; Entra ID is asked which tenant a domain belongs to")
 	flags.StringVar(&o.expected, "expect-partner", "", "partner `ID` that should be linked there")
 	flags.StringArrayVar(&o.domains, "domain", nil, "`DOMAIN` of the tenant; may be given again")
 	flags.StringArrayVar(&o.labels, "label", nil, "`LABEL` for reports; may be given again")

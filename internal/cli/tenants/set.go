@@ -56,6 +56,9 @@ func runSet(ctx context.Context, deps *cmdutil.Deps, o *Options) error {
 		return err
 	}
 	defer a.Close()
+	if err := o.resolve(ctx, deps, a); err != nil {
+		return err
+	}
 	entry, err := a.Directory.Resolve(o.Name)
 	if err != nil {
 		return err

@@ -2,6 +2,7 @@ package token
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -88,6 +89,10 @@ func runIssue(ctx context.Context, deps *cmdutil.Deps, o *issueOptions) error {
 	if o.caller == "" || len(o.tenants) == 0 && !slices.Equal(o.scopes, cmdutil.List{string(guard.ScopeMetrics)}) {
 		return exit.Usage("mcp-partner token issue --help", "--for and --tenants have to be given: a token is for one caller, in named tenants")
 	}
+	scopes, err := knownScopes(o.scopes)
+	if err != nil {
+		return err
+	}
 	rules := cmdutil.OperatorRules(nil)
 	rules.MaxTokenLife = o.maxTTL
 	session, err := deps.OpenSession(o.keys, rules)
@@ -95,10 +100,7 @@ func runIssue(ctx context.Context, deps *cmdutil.Deps, o *issueOptions) error {
 		return err
 	}
 	defer session.Close()
-	request := guard.TokenRequest{For: o.caller, Life: o.ttl, Uses: o.uses, Grant: guard.Grant{Tools: o.tools, PartnerIDs: o.partnerID}}
-	for _, scope := range o.scopes {
-		request.Grant.Scopes = append(request.Grant.Scopes, guard.Scope(scope))
-	}
+	request := guard.TokenRequest{For: o.caller, Life: o.ttl, Uses: o.uses, Grant: guard.Grant{Scopes: scopes, Tools: o.tools, PartnerIDs: o.partnerID}}
 	if request.Grant.Tenants, err = expand(session, o.tenants); err != nil {
 		return err
 	}
@@ -116,6 +118,21 @@ func runIssue(ctx context.Context, deps *cmdutil.Deps, o *issueOptions) error {
 		return unseen(ctx, session, token)
 	}
 	return nil
+}
+
+// knownScopes refuses a scope that there is not, and lists those that there are.
+func knownScopes(names []string) ([]guard.Scope, error) {
+	known := guard.Scopes()
+	listed := strings.Trim(fmt.Sprint(known), "[]")
+	var scopes []guard.Scope
+	for _, name := range names {
+		scope := guard.Scope(name)
+		if !slices.Contains(known, scope) {
+			return nil, exit.Usage("the scopes are "+strings.ReplaceAll(listed, " ", ", "), "there is no scope %s", schemas.Shown(name))
+		}
+		scopes = append(scopes, scope)
+	}
+	return scopes, nil
 }
 
 // consents asks an approver for the passphrase; without a name, for that too.
