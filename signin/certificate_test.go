@@ -229,7 +229,7 @@ func TestStoredCertificatePrintsNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	record := signInRecord{Cache: map[string]json.RawMessage{"RefreshToken": []byte(`"PRIVATE KEY"`)}}
-	x := &exchange{sent: []vault.Secret{secret}, body: []byte("PRIVATE KEY")}
+	x := &exchange{body: []byte("PRIVATE KEY")}
 	for _, value := range []any{secret, holder, found, &found, record, &signInCache{record: record, fresh: record.Cache}, silent{tenantID: "PRIVATE KEY"}, x} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x"} {
 			text := fmt.Sprintf(verb, value)

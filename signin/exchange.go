@@ -7,13 +7,10 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"net/url"
-	"slices"
 	"strings"
 	"sync"
 
 	"mcp-partner/internal/sealed"
-	"mcp-partner/vault"
 )
 
 const (
@@ -44,7 +41,6 @@ type exchange struct {
 	machine *http.Client
 
 	mu      sync.Mutex
-	sent    []vault.Secret // what proved who asks
 	tries   int
 	host    string // of the last request
 	failure error
@@ -71,11 +67,10 @@ func (x *exchange) Do(request *http.Request) (*http.Response, error) {
 	default:
 		return x.note(request.URL.Host, nil, errStrayRequest)
 	}
-	own, body, err := detached(request)
+	own, err := detached(request)
 	if err != nil {
 		return x.note(request.URL.Host, nil, err)
 	}
-	x.presents(request, body)
 	response, err := client.Do(own)
 	return x.note(request.URL.Host, response, err)
 }
@@ -83,50 +78,18 @@ func (x *exchange) Do(request *http.Request) (*http.Response, error) {
 // detached copies a request with a body of its own. azcore's GetBody rewinds
 // the very reader that the transport may still be reading, which net/http does
 // when an answer, such as a redirect, comes before the request was sent.
-func detached(request *http.Request) (*http.Request, []byte, error) {
+func detached(request *http.Request) (*http.Request, error) {
 	if request.Body == nil || request.Body == http.NoBody {
-		return request, nil, nil
+		return request, nil
 	}
 	body, err := io.ReadAll(request.Body)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	own := request.Clone(request.Context())
 	own.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
 	own.Body, err = own.GetBody()
-	return own, body, err
-}
-
-// proofs are the fields and headers of a sign-in that prove who asks.
-func proofs() (fields, headers []string) {
-	return []string{"client_secret", "client_assertion", "refresh_token", "code", "code_verifier", "device_code"},
-		[]string{"X-Identity-Header", "Secret", "Authorization"}
-}
-
-// presents keeps what a request proves itself with, so that a far side which
-// repeats it in an error is noticed.
-func (x *exchange) presents(request *http.Request, body []byte) {
-	fields, headers := proofs()
-	form, _ := url.ParseQuery(string(body))
-	var sent []vault.Secret
-	for _, name := range fields {
-		if value := form.Get(name); value != "" {
-			sent = append(sent, sealed.Seal([]byte(value)))
-		}
-	}
-	for _, name := range headers {
-		if value := request.Header.Get(name); value != "" {
-			sent = append(sent, sealed.Seal([]byte(value)))
-		}
-	}
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	x.sent = sent
-}
-
-// repeats reports whether a text holds what was presented.
-func (x *exchange) repeats(text string) bool {
-	return slices.ContainsFunc(x.sent, func(s vault.Secret) bool { return sealed.OccursIn(s, text) })
+	return own, err
 }
 
 // CloseIdleConnections is what MSAL wants of an HTTP client beside Do.

@@ -36,7 +36,7 @@ func TestExampleConfig(t *testing.T) {
 	} {
 		streams := testStreams(nil)
 		Run(t.Context(), streams, append(append([]string{"policy", "test"}, c.args...), "--json", "--config", examplePath, "--state-dir", filepath.Join(t.TempDir(), "state")))
-		if out := outOf(streams); !strings.Contains(out, c.says) {
+		if out := streams.Out.(*bytes.Buffer).String(); !strings.Contains(out, c.says) {
 			t.Errorf("%v: %s, want %s", c.args, out, c.says)
 		}
 		if note := streams.Err.(*bytes.Buffer).String(); !strings.Contains(note, "the directory has no tenant "+c.args[3]) {

@@ -12,7 +12,6 @@ import (
 	"mcp-partner/guard"
 	"mcp-partner/internal/app"
 	"mcp-partner/internal/cli/cmdutil"
-	"mcp-partner/internal/cli/term"
 	"mcp-partner/internal/disk"
 	"mcp-partner/internal/exit"
 	"mcp-partner/internal/simtest"
@@ -28,11 +27,10 @@ func runHere(t *testing.T, args ...string) (code int, out, stderr string) {
 	t.Helper()
 	streams := testStreams(nil)
 	streams.OutTTY = true
+	shown := streams.Out.(*bytes.Buffer) // a change puts another writer in its place
 	code = Run(t.Context(), streams, args)
-	return code, outOf(streams), streams.Err.(*bytes.Buffer).String()
+	return code, shown.String(), streams.Err.(*bytes.Buffer).String()
 }
-
-func outOf(streams *term.Streams) string { return streams.Out.(*bytes.Buffer).String() }
 
 // stateWithVault makes a state directory with an empty vault.
 func stateWithVault(t *testing.T) string {

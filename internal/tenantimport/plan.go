@@ -337,7 +337,7 @@ type Request struct {
 	Progress func(mistake bool, text string) error
 }
 
-// plan makes rows of the file and works out what they would change.
+// PlanTable makes rows of the file and works out what they would change.
 func PlanTable(ctx context.Context, a *app.App, o *Request, file *table) (*Plan, error) {
 	rows, said, err := arrange(ctx, a, o, file)
 	if err != nil {

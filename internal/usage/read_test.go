@@ -137,9 +137,9 @@ func FuzzRead(f *testing.F) {
 
 // lines writes lines of daily rated usage, for a hundred customers in turn.
 type lines struct {
-	left, made int
-	rest       []byte
-	block      []byte
+	left  int
+	rest  []byte
+	block []byte
 }
 
 func (l *lines) Read(p []byte) (int, error) {

@@ -90,11 +90,6 @@ func TestRealPolicyRefusal(t *testing.T) {
 	wantCode(t, b.Put(t.Context(), "one", []byte("x"), "1"), schemas.CodeVaultUnavailable, "does not allow storing")
 }
 
-const (
-	clientID = "11111111-2222-4333-8444-555555555555"
-	objectID = "99999999-2222-4333-8444-555555555555"
-)
-
 func TestRealKubernetes(t *testing.T) {
 	t.Parallel()
 	s := vaulttest.Start(t)
