@@ -51,19 +51,19 @@ func programAtTerminal(t *testing.T, program string, env []string, args ...strin
 
 // silence is how long the terminal may show nothing new before a test gives up:
 // on a machine that has other things to do a passphrase takes its time.
-const silence = time.Minute
+const silence = 30 * time.Second
 
-func (s *session) await() {
+// await ends a program that shows nothing more: a terminal has no deadline for
+// reading. The returned function ends the wait.
+func (s *session) await() (stop func() bool) {
 	s.t.Helper()
-	if err := s.tty.SetReadDeadline(time.Now().Add(silence)); err != nil && !errors.Is(err, os.ErrNoDeadline) {
-		s.t.Fatal(err)
-	}
+	return time.AfterFunc(silence, func() { _ = s.command.Process.Kill() }).Stop
 }
 
 // expect reads on until the terminal shows the text.
 func (s *session) expect(text string) {
 	s.t.Helper()
-	s.await()
+	defer s.await()()
 	buffer := make([]byte, 4096)
 	for !strings.Contains(s.shown.String(), text) {
 		n, err := s.tty.Read(buffer)
@@ -84,7 +84,7 @@ func (s *session) typeLine(text string) {
 // end waits for the program and returns its exit code and all it has shown.
 func (s *session) end() (int, string) {
 	s.t.Helper()
-	s.await()
+	defer s.await()()
 	// A terminal whose other side is closed ends with EIO instead of EOF.
 	if _, err := io.Copy(&s.shown, s.tty); err != nil && !errors.Is(err, syscall.EIO) {
 		s.t.Fatal(err)

@@ -33,7 +33,7 @@ func TestSetupAsksAtTheTerminal(t *testing.T) {
 		"--arm-audience", cloud.ARMAudience, "--ca-file", ca, "--skip-instance-discovery")
 	for _, turn := range [][2]string{
 		{"Where is its key to be [auto]: ", "nowhere else"},
-		{"That is none of them.", ""},
+		{"That is not one of the choices", ""},
 		{"Where is its key to be [auto]: ", "file"},
 		{"all others will be denied: ", "1234567, 12a"},
 		{"A partner ID has characters that are no ASCII digits", ""},
@@ -42,9 +42,9 @@ func TestSetupAsksAtTheTerminal(t *testing.T) {
 		{"has a dot: that would look like a domain or a path", ""},
 		{"such as contoso: ", "contoso"},
 		{"Who is to act there [secret]: ", ""},
-		{"The customer's tenant ID (a GUID): ", "contoso"},
-		{"That is no GUID", ""},
-		{"The customer's tenant ID (a GUID): ", contoso.TenantID},
+		{"The customer's tenant ID (a GUID) or domain: ", "contoso"},
+		{"That is neither a GUID nor a domain", ""},
+		{"The customer's tenant ID (a GUID) or domain: ", contoso.TenantID},
 		{"The application's client ID (a GUID): ", world.Sim.ClientID()},
 		{"Client secret of contoso (not shown): ", world.Sim.ClientSecret()},
 		{"configuration of Claude Desktop? (Y/n): ", "n"},
@@ -155,7 +155,7 @@ echo '{"environmentName":"AzureCloud","tenantId":"11111111-2222-3333-4444-555555
 		"--cloud", "custom", "--authority", "https://127.0.0.1:1/", "--arm-endpoint", "https://127.0.0.1:1", "--arm-audience", "https://a.invalid/", "--skip-instance-discovery")
 	s.expect("Who is to act there [az]: ")
 	s.typeLine("\n")
-	s.expect("The customer's tenant ID (a GUID) [11111111-2222-3333-4444-555555555555]: ")
+	s.expect("The customer's tenant ID (a GUID) or domain [11111111-2222-3333-4444-555555555555]: ")
 	s.typeLine("22222222-2222-3333-4444-555555555555\n")
 	code, shown := s.end()
 	if code != exit.CodeFailed || !strings.Contains(shown, "Added contoso with the credential azure-cli") || !strings.Contains(shown, "22222222-2222-3333-4444-555555555555\r\n  cloud") {
@@ -184,7 +184,7 @@ func TestSetupSignsAPersonIn(t *testing.T) {
 		"--arm-endpoint", cloud.ARMEndpoint, "--arm-audience", cloud.ARMAudience, "--ca-file", ca, "--skip-instance-discovery")
 	s.expect("Who is to act there [secret]: ")
 	s.typeLine("person\n")
-	s.expect("The customer's tenant ID (a GUID): ")
+	s.expect("The customer's tenant ID (a GUID) or domain: ")
 	s.typeLine(contoso.TenantID + "\n")
 	s.expect("type the code there")
 	code, shown := s.end()
