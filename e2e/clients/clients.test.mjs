@@ -85,7 +85,7 @@ for (const variant of variants) {
       assert.ok(judge.accepts("register_partner", found.matches[0].arguments), JSON.stringify(found.matches[0].arguments));
       assert.equal(found.out_of_scope, null);
       const elsewhere = await ask("find_partner_tool", { query: "what did contoso spend last month?" });
-      assert.deepEqual(elsewhere.matches, []);
+      assert.ok(elsewhere.matches.every(({ confidence }) => confidence === "low"), JSON.stringify(elsewhere.matches));
       assert.ok(elsewhere.out_of_scope.use_instead.length > 0, JSON.stringify(elsewhere));
     });
 
@@ -125,7 +125,7 @@ for (const variant of variants) {
 
     test("resources and templates", async () => {
       const { resources } = await c.client.listResources();
-      assert.deepEqual(resources.map((resource) => resource.uri).sort(), ["partner://docs/pal", "partner://openapi", "partner://tenants"]);
+      assert.deepEqual(resources.map((resource) => resource.uri).sort(), ["partner://docs/pal", "partner://openapi", "partner://pec/reconcile", "partner://tenants"]);
       const { resourceTemplates: templates } = await c.client.listResourceTemplates();
       assert.deepEqual(templates.map((template) => template.uriTemplate).sort(), ["partner://schemas/{tool}", "partner://tenants/{tenant}/link"]);
       const read = async (uri) => {
