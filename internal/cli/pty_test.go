@@ -51,7 +51,7 @@ func programAtTerminal(t *testing.T, program string, env []string, args ...strin
 
 // silence is how long the terminal may show nothing new before a test gives up:
 // on a machine that has other things to do a passphrase takes its time.
-const silence = 30 * time.Second
+const silence = 3 * time.Minute
 
 // await ends a program that shows nothing more: a terminal has no deadline for
 // reading. The returned function ends the wait.
