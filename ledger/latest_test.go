@@ -37,6 +37,9 @@ func TestLatestSharesTheNextAnswer(t *testing.T) {
 		if n := asked.Load(); n != 4 {
 			t.Errorf("asked %d times", n)
 		}
+		synctest.Wait()
+		l.mu.Lock()
+		defer l.mu.Unlock()
 		if l.asking || l.next != nil {
 			t.Error("something is left")
 		}

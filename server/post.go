@@ -113,13 +113,13 @@ func checkRevision(r *http.Request, m *message) *rpcError {
 // of its own.
 func (t *httpTransport) exchange(ctx context.Context, w http.ResponseWriter, r *http.Request, p *post, listens bool) {
 	out := newExchangeWriter(w, p, callerLevel{t.levels, p.principal.Caller})
-	out.keepAlive(t.opts.KeepAlive)
+	ctx = tools.WithNotifier(t.server.facts(ctx, p.principal, p.message, r.Header.Get), out)
+	w.Header().Set(requestIDHeader, tools.RequestIDOf(ctx))
+	out.keepAlive(t.opts.KeepAlive) // from here on a timer may write headers and comments
 	x := &exchange{message: p.message}
 	if !listens {
 		x.session = t.sessionFor(r, p, out)
 	}
-	ctx = tools.WithNotifier(t.server.facts(ctx, p.principal, p.message, r.Header.Get), out)
-	w.Header().Set(requestIDHeader, tools.RequestIDOf(ctx))
 	t.run(out, inward(withExchange(ctx, x), r, p.message.raw), x)
 	if x.session != nil {
 		x.session.flush()
