@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -47,13 +48,35 @@ func TestProbesNeedNoHost(t *testing.T) {
 // answer is what a handler has written so far, and how often it was flushed.
 type answer struct {
 	*httptest.ResponseRecorder
+	mu      sync.Mutex
 	flushes int
+}
+
+// Write implements http.ResponseWriter.
+func (a *answer) Write(p []byte) (int, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.ResponseRecorder.Write(p)
 }
 
 // FlushError implements what http.ResponseController looks for.
 func (a *answer) FlushError() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	a.flushes++
 	return nil
+}
+
+func (a *answer) text() string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.Body.String()
+}
+
+func (a *answer) flushed() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.flushes
 }
 
 // beginCall hands the handler a request and returns its answer so far.
@@ -87,8 +110,8 @@ func TestLongCallsAreKeptAlive(t *testing.T) {
 				}{{400 * time.Millisecond, 0}, {200 * time.Millisecond, 1}, {2 * time.Second, 1}, {time.Second, 2}, {time.Minute, 22}} {
 					time.Sleep(want.wait)
 					synctest.Wait()
-					if got := strings.Count(a.Body.String(), ":\n\n"); got != want.comments || a.flushes != want.comments {
-						t.Errorf("step %d: %d comments and %d flushes, want %d", after, got, a.flushes, want.comments)
+					if got := strings.Count(a.text(), ":\n\n"); got != want.comments || a.flushed() != want.comments {
+						t.Errorf("step %d: %d comments and %d flushes, want %d", after, got, a.flushed(), want.comments)
 					}
 				}
 				if a.Code != 200 || a.Header().Get("Content-Type") != "text/event-stream" {
@@ -96,13 +119,13 @@ func TestLongCallsAreKeptAlive(t *testing.T) {
 				}
 				close(f.release)
 				synctest.Wait()
-				length := a.Body.Len()
-				if !strings.HasSuffix(a.Body.String(), "\n\n") || !strings.Contains(a.Body.String(), "event: message\ndata: {") {
-					t.Errorf("the answer: %q", a.Body)
+				length := len(a.text())
+				if !strings.HasSuffix(a.text(), "\n\n") || !strings.Contains(a.text(), "event: message\ndata: {") {
+					t.Errorf("the answer: %q", a.text())
 				}
 				time.Sleep(time.Hour)
 				synctest.Wait()
-				if a.Body.Len() != length {
+				if len(a.text()) != length {
 					t.Error("something was sent after the answer")
 				}
 			})
@@ -131,13 +154,13 @@ func TestAnswersThatAreNoStreamAreNotBegunEarly(t *testing.T) {
 				defer hangUp()
 				time.Sleep(test.wait)
 				synctest.Wait()
-				if test.wait > 0 && a.Body.Len() > 0 {
-					t.Errorf("begun early: %q", a.Body)
+				if test.wait > 0 && len(a.text()) > 0 {
+					t.Errorf("begun early: %q", a.text())
 				}
 				close(f.release)
 				synctest.Wait()
-				if kind := a.Header().Get("Content-Type"); a.Code != test.status || kind != test.kind || strings.Contains(a.Body.String(), ":\n") {
-					t.Errorf("%d %s %q", a.Code, kind, a.Body)
+				if kind := a.Header().Get("Content-Type"); a.Code != test.status || kind != test.kind || strings.Contains(a.text(), ":\n") {
+					t.Errorf("%d %s %q", a.Code, kind, a.text())
 				}
 			})
 		})
