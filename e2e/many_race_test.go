@@ -11,7 +11,7 @@ import (
 	"mcp-partner/internal/wiretest"
 )
 
-// pacedPolicy lets a run begin in one tenant; the others wait for whoever resumes it.
+// pacedPolicy lets a run begin in one tenant; the others wait until the run is resumed.
 const pacedPolicy = `policy:
   - name: slowly
     operations: [ensure_partner_links, transition_partner]

@@ -56,7 +56,7 @@ type Intent struct {
 	// PartnerID is the ID in the URL of the write.
 	PartnerID string
 	// Company is what the customer is called, untrusted text, cleaned, and Domain
-	// its first domain; both are shown to whoever decides.
+	// its first domain; approvers see both.
 	Company, Domain string
 	// Expected and Labels are what the directory says of the tenant.
 	Expected string

@@ -44,7 +44,7 @@ func isEffect(name string) bool {
 	return slices.Contains([]schemas.Effect{schemas.EffectRead, schemas.EffectWrite, schemas.EffectDestroy}, schemas.Effect(name))
 }
 
-// badList refuses an empty list: whoever wrote it meant nothing, or everything.
+// badList refuses an empty list, which could mean nothing or everything.
 func (r Rule) badList() string {
 	for _, list := range [][]string{r.Operations, r.Tenants, r.PartnerIDs, r.Callers} {
 		if list != nil && len(list) == 0 {

@@ -143,7 +143,7 @@ type Service struct {
 	writer   *fleet.Writer
 }
 
-// StdioCaller is who calls over stdio: whoever started the process.
+// StdioCaller is the caller over stdio: the account that started the process.
 const StdioCaller = "stdio"
 
 // NewService makes a service of its parts.

@@ -7,7 +7,7 @@ import (
 	"mcp-partner/server"
 )
 
-// InvocationTokens lets in whoever has a token of `token issue`.
+// InvocationTokens authenticates bearers of tokens made by `token issue`.
 type InvocationTokens struct{ Decider *guard.Guard }
 
 var _ server.Authenticator = InvocationTokens{}

@@ -9,7 +9,7 @@ import (
 	"mcp-partner/tools"
 )
 
-// OpenSession is the guard of the state directory for whoever keeps it.
+// OpenSession opens the state directory and its guard for the operator.
 func (s *Settings) OpenSession(keys KeyFiles, rules guard.Options) (*Session, error) {
 	a, err := s.Open(keys, nil)
 	if err != nil {
@@ -45,7 +45,7 @@ func (s *Settings) NewSession(a *App, rules guard.Options) (*Session, error) {
 	return &Session{a, decider, a.Service(decider)}, nil
 }
 
-// StdioCaller is who calls over stdio: whoever started the process.
+// StdioCaller is the caller over stdio: the account that started the process.
 const StdioCaller = tools.StdioCaller
 
 // Trusted is somebody who runs the program, and may do what it may.

@@ -48,7 +48,7 @@ type Settings struct {
 	givenStateDir string
 }
 
-// NewSettings logs and counts nothing until it is told to.
+// NewSettings returns settings with a silent log.
 func NewSettings(env config.Env, prompter vault.Prompter) *Settings {
 	return &Settings{Env: env, Prompter: prompter, Log: slog.New(slog.DiscardHandler), Observer: newWatch()}
 }
