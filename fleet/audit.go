@@ -18,6 +18,9 @@ type Access struct {
 	// Admit refuses to read a tenant: the policy denies it, or a freeze is in force. Its
 	// errors are problems, and become the tenant's result.
 	Admit func(context.Context, schemas.Tenant) error
+	// AdmitRoles refuses to read roles, likewise: anywhere for the zero Tenant. It is
+	// asked by runs that read them alone.
+	AdmitRoles func(context.Context, schemas.Tenant) error
 }
 
 // Audit asks what is linked in every target.
@@ -50,6 +53,9 @@ func (f *Fleet) Start(ctx context.Context, caller guard.Caller, label string, au
 	if err != nil {
 		return nil, err
 	}
+	if err := audit.mayReadRoles(ctx, access); err != nil {
+		return nil, err
+	}
 	targets = OnePerIdentity(targets)
 	audit.TenantCount, audit.SoleExpected = tenantsOf(targets), audit.soleExpected(targets)
 	request, err := json.Marshal(audit)
@@ -76,6 +82,14 @@ func (f *Fleet) Start(ctx context.Context, caller guard.Caller, label string, au
 		return f.join(ctx, stored, run, targets)
 	}
 	return f.launch(run, audit, targets, allTasks(len(targets)), access)
+}
+
+// mayReadRoles asks anew whether the caller may read the roles that the audit reads.
+func (a Audit) mayReadRoles(ctx context.Context, access Access) error {
+	if !a.Roles {
+		return nil
+	}
+	return access.AdmitRoles(ctx, schemas.Tenant{})
 }
 
 func tenantsOf(targets []Target) int {
@@ -167,6 +181,9 @@ func (f *Fleet) Resume(ctx context.Context, caller guard.Caller, id string, acce
 	var audit Audit
 	if err := json.Unmarshal(run.Request, &audit); err != nil {
 		return nil, schemas.NewProblem(schemas.CodeVaultCorrupt, "What run "+id+" was asked to do cannot be read.")
+	}
+	if err := audit.mayReadRoles(ctx, access); err != nil {
+		return nil, err
 	}
 	targets, tasks, err := f.remaining(ctx, run, access.Visible)
 	if err != nil {

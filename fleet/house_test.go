@@ -135,7 +135,8 @@ func (h *house) Reader(ctx context.Context, tenant schemas.Tenant, credential st
 
 // everything is the access of a caller who may see and read all.
 func everything() fleet.Access {
-	return fleet.Access{Visible: func(schemas.Tenant) bool { return true }, Admit: func(context.Context, schemas.Tenant) error { return nil }}
+	admit := func(context.Context, schemas.Tenant) error { return nil }
+	return fleet.Access{Visible: func(schemas.Tenant) bool { return true }, Admit: admit, AdmitRoles: admit}
 }
 
 func expecting(ids ...string) fleet.Audit { return fleet.Audit{ExpectedIDs: ids} }

@@ -20,6 +20,12 @@ func (w *auditing) readRoles(ctx context.Context, t *task, target Target) *schem
 	if !w.audit.Roles || !t.read.TokenReadable {
 		return nil
 	}
+	if t.roles == nil {
+		if err := w.access.AdmitRoles(ctx, target.Tenant); err != nil {
+			t.roles = pec.Refused(schemas.AsProblem(err), w.rolesOptions())
+			return nil
+		}
+	}
 	ctx, cancel := context.WithTimeout(ctx, w.f.opts.Limits.AttemptTime)
 	defer cancel()
 	if t.roles == nil {

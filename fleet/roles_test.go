@@ -1,6 +1,7 @@
 package fleet_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -162,5 +163,23 @@ func TestAuditWithoutRolesReadsNone(t *testing.T) {
 	report, rows := h.audited(expecting(ours))
 	if _, there := report.Totals[schemas.PECLinkedAll]; there || rows[0].PECRoles != nil {
 		t.Errorf("%v %+v", report.Totals, rows[0])
+	}
+}
+
+func TestResumedAuditAsksAgainWhetherRolesMayBeRead(t *testing.T) {
+	t.Parallel()
+	h := build(t, simulator.Config{Tenants: 2}, nil)
+	h.sim.Inject(simulator.Rule{TenantID: "contoso", Kind: simulator.FaultThrottleLong})
+	active := h.begin(withRoles())
+	active.Interrupt()
+	if err := active.Wait(t.Context()); problemCode(err) != schemas.CodeCancelled {
+		t.Fatal(err)
+	}
+	less := everything()
+	less.AdmitRoles = func(context.Context, schemas.Tenant) error {
+		return schemas.NewProblem(schemas.CodeInsufficientScope, "No roles.")
+	}
+	if resumed, err := h.Resume(t.Context(), "test", active.ID(), less); resumed != nil || problemCode(err) != schemas.CodeInsufficientScope {
+		t.Errorf("resumed %v, %v", resumed, err)
 	}
 }

@@ -108,14 +108,12 @@ func (s *Service) auditRun(ctx context.Context, j *job, in *schemas.AuditPartner
 func (s *Service) StartAudit(ctx context.Context, p guard.Principal, label string, audit fleet.Audit) (*fleet.Active, error) {
 	p = s.deps.Guard.Confine(p)
 	access, err := s.auditAccess(ctx, p)
-	if err == nil && audit.Roles {
-		err = s.mayReadRoles(ctx, p)
-	}
 	if err != nil {
 		return nil, err
 	}
 	audit.OwnIDs = s.deps.Guard.Bounds().PartnerIDs
-	return s.deps.Fleet.Start(ctx, p.Caller, label, audit, access)
+	active, err := s.deps.Fleet.Start(ctx, p.Caller, label, audit, access)
+	return active, emptyFor(p, err)
 }
 
 // ResumeAudit goes on with an audit of a caller, or follows it if it is under
@@ -140,8 +138,9 @@ func (s *Service) auditAccess(ctx context.Context, p guard.Principal) (fleet.Acc
 		return fleet.Access{}, err
 	}
 	return fleet.Access{
-		Visible: seenBy(p),
-		Admit:   func(ctx context.Context, t schemas.Tenant) error { return s.admit(ctx, j, t, "") },
+		Visible:    seenBy(p),
+		Admit:      func(ctx context.Context, t schemas.Tenant) error { return s.admit(ctx, j, t, "") },
+		AdmitRoles: func(ctx context.Context, t schemas.Tenant) error { return s.mayReadRoles(ctx, p, t) },
 	}, nil
 }
 
@@ -275,13 +274,13 @@ func rolesSentence(totals map[string]int) string {
 }
 
 // mayReadRoles asks whether a caller was given check_pec_roles, and whether the
-// operator allows it.
-func (s *Service) mayReadRoles(ctx context.Context, p guard.Principal) error {
+// operator allows it in a tenant, or at all for the zero Tenant.
+func (s *Service) mayReadRoles(ctx context.Context, p guard.Principal, tenant schemas.Tenant) error {
 	op, _ := schemas.Lookup(schemas.ToolCheckPECRoles)
 	if err := p.Grant.Check(op); err != nil {
 		return err
 	}
-	return s.admit(ctx, &job{call: Call{Principal: p}, op: op}, schemas.Tenant{}, "")
+	return s.admit(ctx, &job{call: Call{Principal: p}, op: op}, tenant, "")
 }
 
 func identities(n int) string {
@@ -314,7 +313,7 @@ func otherWords(audit fleet.Audit) string {
 
 // planAudit answers with the requests that an audit would make.
 func (s *Service) planAudit(j *job, in *schemas.AuditPartnerLinksInput) Result {
-	targets, err := fleet.Select(s.deps.Directory, auditOf(in).Selection, seenBy(j.call.Principal))
+	targets, err := s.targets(j.call.Principal, auditOf(in).Selection)
 	if err != nil {
 		return failure(err)
 	}

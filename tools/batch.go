@@ -235,7 +235,7 @@ func (s *Service) openRun(ctx context.Context, j *job, w batchRequest) (guard.Op
 
 // planBatch selects the targets and reads their links.
 func (s *Service) planBatch(ctx context.Context, j *job, w batchRequest) (guard.Plan, error) {
-	targets, err := fleet.Select(s.deps.Directory, fleet.Selection{Tenants: w.many.Tenants, Labels: w.many.Labels}, seenBy(j.call.Principal))
+	targets, err := s.targets(j.call.Principal, fleet.Selection{Tenants: w.many.Tenants, Labels: w.many.Labels})
 	if err != nil {
 		return guard.Plan{}, err
 	}

@@ -122,9 +122,7 @@ func (s *Service) rolesAfter(ctx context.Context, p proposal, envelope *schemas.
 // addRoles says what the identity's roles are, if the caller may read them. A
 // write is never failed by it, and held up for seconds at most.
 func (s *Service) addRoles(ctx context.Context, j *job, t target, envelope *schemas.Envelope) {
-	op, _ := schemas.Lookup(schemas.ToolCheckPECRoles)
-	reads := &job{call: j.call, op: op}
-	if j.call.Principal.Grant.Check(op) != nil || s.admit(ctx, reads, t.tenant, "") != nil {
+	if s.mayReadRoles(ctx, j.call.Principal, t.tenant) != nil {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, rolesAfterWrite)

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"mcp-partner/guard"
 	"mcp-partner/schemas"
 	"mcp-partner/simulator"
 )
@@ -109,5 +110,25 @@ func TestARegisteredLinkComesWithItsRoles(t *testing.T) {
 				t.Errorf("%s %q %+v", envelope.Status, envelope.Summary, envelope.PECRoles)
 			}
 		})
+	}
+}
+
+func TestAnAuditReadsNoRolesWhereARuleDeniesIt(t *testing.T) {
+	t.Parallel()
+	h := build(t, simulator.Config{Tenants: 2}, func(o *guard.Options) {
+		o.Rules = []guard.Rule{{Name: "not here", Operations: []string{schemas.ToolCheckPECRoles}, Tenants: []string{"fabrikam"}, Ruling: guard.RulingDeny}}
+	})
+	for _, tenant := range []string{"contoso", "fabrikam"} {
+		h.link(tenant, "1234567")
+		rolesAt(t, h.sim, tenant, simulator.RoleOwner)
+	}
+	envelope := h.call(schemas.ToolAuditPartnerLinks, `{"include_roles":true,"expected_partner_id":"1234567"}`)
+	for _, row := range envelope.Rows {
+		if want := map[string]string{"fabrikam": "policy_denied"}[row.Tenant]; row.PECRoles.Reason != want || (row.PECRoles.Verdicts.EligibleRole == 1) != (want == "") {
+			t.Errorf("%s: %+v", row.Tenant, row.PECRoles)
+		}
+	}
+	if len(envelope.Rows) != 2 || envelope.Totals[schemas.PECRolesUnknown] != 1 {
+		t.Errorf("%+v", envelope.Totals)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"mcp-partner/guard"
 	"mcp-partner/schemas"
 	"mcp-partner/simulator"
+	"mcp-partner/tools"
 )
 
 func TestCheckTellsWhatIsLinked(t *testing.T) {
@@ -259,10 +260,28 @@ func TestTenantsThatAreNotClear(t *testing.T) {
 			t.Errorf("%s: %+v", name, envelope.Problem)
 		}
 	}
+}
+
+func TestAnEmptyDirectoryIsAnsweredAlikeByEveryTool(t *testing.T) {
+	t.Parallel()
+	h := build(t, simulator.Config{Tenants: 1}, nil)
 	h.directory.tenants = nil
-	if envelope := h.call(schemas.ToolCheckPartnerLink, `{}`); envelope.Problem.Code != schemas.CodeDirectoryEmpty ||
-		envelope.Problem.Command != "mcp-partner setup" {
-		t.Errorf("empty directory: %+v", envelope.Problem)
+	for tool, arguments := range map[string]string{
+		schemas.ToolCheckPartnerLink: `{}`, schemas.ToolCheckPECRoles: `{"tenant":"contoso"}`, schemas.ToolListProviderOperations: `{}`,
+		schemas.ToolListTenants: `{}`, schemas.ToolAuditPartnerLinks: `{}`, schemas.ToolRegisterPartner: `{"tenant":"contoso","partner_id":"1234567"}`,
+		schemas.ToolUpdatePartner: `{"partner_id":"1234567"}`, schemas.ToolRemovePartner: `{"partner_id":"1234567"}`,
+		schemas.ToolEnsurePartnerLinks: `{"partner_id":"1234567"}`, schemas.ToolTransitionPartner: `{"from":["7654321"],"to":"1234567"}`,
+	} {
+		for caller, says := range map[guard.Caller]string{"all": "The directory of this server holds no tenant.", "few": "This caller was given no tenant of this server."} {
+			p := trusted(caller)
+			if caller == "few" {
+				p.Grant.Tenants = []string{"contoso"}
+			}
+			envelope := h.service.Call(t.Context(), tools.Call{Tool: tool, Arguments: []byte(arguments), Principal: p, Confirmer: tools.NoConfirmer{}}).Envelope
+			if envelope.Status != schemas.StatusRefused || envelope.Problem.Code != schemas.CodeDirectoryEmpty || envelope.Summary != says || envelope.Problem.Hint == "" {
+				t.Errorf("%s for %s: %s %q %+v", tool, caller, envelope.Status, envelope.Summary, envelope.Problem)
+			}
+		}
 	}
 }
 

@@ -81,7 +81,7 @@ func readOpenAPI(_ context.Context, request mcp.ReadResourceRequest) ([]mcp.Reso
 func (s *Service) readUsage(ctx context.Context, request mcp.ReadResourceRequest) ([]mcp.ResourceContents, error) {
 	const nothing = `{"summary":"No reconciliation was kept: a person runs mcp-partner pec reconcile FILE --keep."}`
 	p := PrincipalOf(ctx)
-	if err := s.mayReadRoles(ctx, p); err != nil {
+	if err := s.mayReadRoles(ctx, p, schemas.Tenant{}); err != nil {
 		return contents(request, mimeJSON, string(raw(problemEnvelope(err)))), nil
 	}
 	if s.deps.Reconciliation == nil || !p.Grant.Everywhere() {

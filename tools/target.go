@@ -1,6 +1,7 @@
 package tools
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -65,15 +66,16 @@ func (s *Service) tenant(j *job, ref string) (schemas.Tenant, error) {
 		if outside := s.deps.Guard.Bounds().Outside(ref); err != nil && outside != nil {
 			return schemas.Tenant{}, outside
 		}
-		return tenant, err
+		if err == nil {
+			return tenant, nil
+		}
+		_, empty := s.someVisible(j.call.Principal)
+		return schemas.Tenant{}, cmp.Or(empty, err)
 	}
-	tenants, err := s.visible(j.call.Principal)
-	if err != nil {
-		return schemas.Tenant{}, err
-	}
+	tenants, err := s.someVisible(j.call.Principal)
 	switch {
-	case len(tenants) == 0:
-		return schemas.Tenant{}, noTenants(j.call.Principal)
+	case err != nil:
+		return schemas.Tenant{}, err
 	case len(tenants) == 1 || j.op.AnyTenant:
 		return tenants[0], nil
 	default:
@@ -93,6 +95,20 @@ func noTenants(p guard.Principal) error {
 		schemas.WithHint("Ask for a token or role that allows it."))
 }
 
+// targets selects the identities that a caller means.
+func (s *Service) targets(p guard.Principal, selection fleet.Selection) ([]fleet.Target, error) {
+	targets, err := fleet.Select(s.deps.Directory, selection, seenBy(p))
+	return targets, emptyFor(p, err)
+}
+
+// emptyFor words an empty directory as every tool does.
+func emptyFor(p guard.Principal, err error) error {
+	if err != nil && schemas.AsProblem(err).Code == schemas.CodeDirectoryEmpty {
+		return noTenants(p)
+	}
+	return err
+}
+
 // visible lists the tenants inside the operator's bound that a caller was
 // given, ordered by name.
 func (s *Service) visible(p guard.Principal) ([]schemas.Tenant, error) {
@@ -101,6 +117,15 @@ func (s *Service) visible(p guard.Principal) ([]schemas.Tenant, error) {
 		return nil, err
 	}
 	return slices.DeleteFunc(tenants, func(t schemas.Tenant) bool { return !p.Grant.AllowsTenant(t.Name) }), nil
+}
+
+// someVisible is visible for a call that makes no sense without a tenant.
+func (s *Service) someVisible(p guard.Principal) ([]schemas.Tenant, error) {
+	tenants, err := s.visible(p)
+	if err == nil && len(tenants) == 0 {
+		err = noTenants(p)
+	}
+	return tenants, err
 }
 
 // named is a tenant for a person: the company first, then the short name.

@@ -24,7 +24,7 @@ func (s *Service) listTenants(ctx context.Context, j *job, in *schemas.ListTenan
 		return failure(schemas.NewProblem(schemas.CodeInvalidArgument,
 			"tenant and credential go with discover: true. To find one tenant, call find_partner_tool or page through the list."))
 	}
-	tenants, err := s.visible(j.call.Principal)
+	tenants, err := s.someVisible(j.call.Principal)
 	if err != nil {
 		return failure(err)
 	}
@@ -142,15 +142,5 @@ func page(p guard.Principal, rows []schemas.TenantRow, in *schemas.ListTenantsIn
 	}
 	envelope.Tenants = rows
 	envelope.Summary = fmt.Sprintf("%d of %d tenants.", len(rows), total)
-	if total == 0 {
-		envelope.Summary = nothingListed(p)
-	}
 	return done(envelope)
-}
-
-func nothingListed(p guard.Principal) string {
-	if slices.Contains(p.Grant.Tenants, guard.AllTenants) {
-		return "No tenants: a person adds one with mcp-partner tenants add."
-	}
-	return "No tenants: this caller was given none of this server."
 }

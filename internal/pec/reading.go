@@ -79,6 +79,14 @@ func NewReading(reader Reader, o Options) *Reading {
 	return &Reading{reader: reader, o: o, scheduled: schedulesNotRead}
 }
 
+// Refused is a reading that may not be made: its result says why, and nothing of
+// roles.
+func Refused(why *schemas.Problem, o Options) *Reading {
+	r := NewReading(nil, o)
+	r.failure = why
+	return r
+}
+
 // Continue asks for what is missing. It returns the problem that is worth
 // another try later, with the longest wait that was asked for; nil where
 // another try would tell nothing more.
