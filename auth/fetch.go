@@ -23,7 +23,7 @@ const (
 // newClient makes the client for issuers: it follows no redirect, trusts only
 // the given authorities if there are any, and has short time-outs.
 func newClient(caPEM []byte) (*http.Client, error) {
-	client, err := httpclient.New(httpclient.Options{CAPEM: caPEM, DialTimeout: fetchWithin / 2, HeaderTimeout: fetchWithin / 2})
+	client, err := httpclient.New(httpclient.Options{CAPEM: caPEM, HeaderTimeout: fetchWithin / 2})
 	if err != nil {
 		return nil, err
 	}

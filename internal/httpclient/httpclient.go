@@ -16,16 +16,15 @@ import (
 	"time"
 )
 
-// Defaults of Options. The Go default of two idle connections per host makes a
-// run over hundreds of tenants dial again and again: all tenants of a cloud
-// share one host.
 const (
-	DefaultConnsPerHost   = 128
-	DefaultDialTimeout    = 10 * time.Second
-	DefaultHeaderTimeout  = 30 * time.Second
-	DefaultIdleTimeout    = 90 * time.Second
-	DefaultPingInterval   = 15 * time.Second
-	DefaultPingTimeout    = 10 * time.Second
+	// connsPerHost are kept idle. The Go default of two makes a run over hundreds of
+	// tenants dial again and again: all tenants of a cloud share one host.
+	connsPerHost          = 128
+	dialTimeout           = 10 * time.Second
+	headerTimeout         = 30 * time.Second
+	idleTimeout           = 90 * time.Second
+	pingInterval          = 15 * time.Second
+	pingTimeout           = 10 * time.Second
 	handshakeTimeout      = 10 * time.Second
 	maxResponseHeaderSize = 64 << 10
 )
@@ -39,14 +38,10 @@ type Options struct {
 	// CAPEM are the only certificate authorities to trust, in PEM; empty means
 	// those of the system.
 	CAPEM []byte
-	// ConnsPerHost is how many idle connections to keep for a host, at least
-	// the number of requests that run at once; less than DefaultConnsPerHost
-	// is raised to it.
-	ConnsPerHost int
-	// DialTimeout bounds making a connection; 0 means DefaultDialTimeout.
-	DialTimeout time.Duration
+	// Certificates are presented to servers that ask for one.
+	Certificates []tls.Certificate
 	// HeaderTimeout bounds the wait for the first byte of an answer; 0 means
-	// DefaultHeaderTimeout. Writes of the provider were seen to take 15 s.
+	// 30 s. Writes of the provider were seen to take 15 s.
 	HeaderTimeout time.Duration
 	// Getenv reads the environment variables of proxies; nil means os.Getenv.
 	Getenv func(string) string
@@ -87,23 +82,22 @@ func certPool(pem []byte) (*x509.CertPool, error) {
 }
 
 func newTransport(options Options, roots *x509.CertPool, proxy Proxy) http.RoundTripper {
-	dialer := &net.Dialer{Timeout: cmp.Or(options.DialTimeout, DefaultDialTimeout), KeepAlive: 30 * time.Second}
-	conns := max(options.ConnsPerHost, DefaultConnsPerHost)
+	dialer := &net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second}
 	return throughProxy{proxy: proxy, Transport: &http.Transport{
 		Proxy:                  proxy.For,
 		OnProxyConnectResponse: proxy.connectAnswer,
 		DialContext:            dialer.DialContext,
-		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
+		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots, Certificates: options.Certificates},
 		TLSHandshakeTimeout:    handshakeTimeout,
 		ForceAttemptHTTP2:      true,
-		MaxIdleConns:           2 * conns,
-		MaxIdleConnsPerHost:    conns,
-		IdleConnTimeout:        DefaultIdleTimeout,
-		ResponseHeaderTimeout:  cmp.Or(options.HeaderTimeout, DefaultHeaderTimeout),
+		MaxIdleConns:           2 * connsPerHost,
+		MaxIdleConnsPerHost:    connsPerHost,
+		IdleConnTimeout:        idleTimeout,
+		ResponseHeaderTimeout:  cmp.Or(options.HeaderTimeout, headerTimeout),
 		MaxResponseHeaderBytes: maxResponseHeaderSize,
 		HTTP2: &http.HTTP2Config{
-			SendPingTimeout: DefaultPingInterval,
-			PingTimeout:     DefaultPingTimeout,
+			SendPingTimeout: pingInterval,
+			PingTimeout:     pingTimeout,
 		},
 	}}
 }

@@ -115,7 +115,7 @@ func TestHeaderTimeout(t *testing.T) {
 func TestPoolSharesClientsByBundle(t *testing.T) {
 	t.Parallel()
 	_, ca := newServer(t, http.NotFound)
-	pool := NewPool(Options{ConnsPerHost: 500})
+	pool := NewPool(Options{})
 	t.Cleanup(pool.CloseIdle)
 	first, err := pool.Client(ca)
 	if err != nil {
@@ -125,9 +125,6 @@ func TestPoolSharesClientsByBundle(t *testing.T) {
 	system, _ := pool.Client(nil)
 	if first != again || first == system {
 		t.Error("want one client for each bundle")
-	}
-	if got := system.Transport.(throughProxy).MaxIdleConnsPerHost; got != 500 {
-		t.Errorf("%d idle connections per host, want 500", got)
 	}
 	if _, err := pool.Client([]byte("no certificate")); !errors.Is(err, ErrNoCertificate) {
 		t.Errorf("error %v, want ErrNoCertificate", err)

@@ -5,7 +5,6 @@ import (
 	"compress/gzip"
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -16,6 +15,7 @@ import (
 	"time"
 
 	"mcp-partner/internal/disk"
+	"mcp-partner/internal/httpclient"
 
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/protobuf/proto"
@@ -35,7 +35,7 @@ type otlpOptions struct {
 	header   http.Header
 	timeout  time.Duration
 	gzip     bool
-	tls      *tls.Config
+	client   *http.Client
 }
 
 // otlpFrom reads the standard variables and returns nil if they ask for no
@@ -60,7 +60,7 @@ func otlpFrom(env func(string) (string, bool)) (*otlpOptions, error) {
 		return nil, errors.New("OTEL_EXPORTER_OTLP_PROTOCOL: only http/protobuf is supported")
 	}
 	o := &otlpOptions{timeout: otlpTimeout, gzip: get("COMPRESSION") == "gzip"}
-	return o, errors.Join(o.setEndpoint(env), o.setHeader(get("HEADERS")), o.setTimeout(get("TIMEOUT")), o.setTLS(get))
+	return o, errors.Join(o.setEndpoint(env), o.setHeader(get("HEADERS")), o.setTimeout(get("TIMEOUT")), o.setClient(get, env))
 }
 
 // setEndpoint uses the endpoint for traces unchanged, and adds the path to the
@@ -75,7 +75,14 @@ func (o *otlpOptions) setEndpoint(env func(string) (string, bool)) error {
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return errors.New("OTEL_EXPORTER_OTLP_ENDPOINT is not an http or https URL")
 	}
-	return nil
+	// A proxy setting that names no proxy would stop every upload.
+	_, err = httpclient.ProxyFromEnvironment(getter(env)).For(&http.Request{URL: u})
+	return err
+}
+
+// getter is an environment in which what is not set is empty.
+func getter(env func(string) (string, bool)) func(string) string {
+	return func(name string) string { value, _ := env(name); return value }
 }
 
 func (o *otlpOptions) setHeader(text string) error {
@@ -109,53 +116,43 @@ func (o *otlpOptions) setTimeout(text string) error {
 // maxCAFile bounds a file of certificate authorities, in bytes.
 const maxCAFile = 1 << 20
 
-func (o *otlpOptions) setTLS(get func(string) string) error {
-	o.tls = &tls.Config{MinVersion: tls.VersionTLS12}
+func (o *otlpOptions) setClient(get func(string) string, env func(string) (string, bool)) error {
+	options := httpclient.Options{Getenv: getter(env)}
 	if path := get("CERTIFICATE"); path != "" {
 		content, err := disk.ReadTrusted(path, disk.Unchanged, maxCAFile)
-		o.tls.RootCAs = x509.NewCertPool()
-		if err != nil || !o.tls.RootCAs.AppendCertsFromPEM(content) {
+		if err != nil || httpclient.CheckCA(content) != nil {
 			return errors.New("OTEL_EXPORTER_OTLP_CERTIFICATE is not a readable certificate")
 		}
+		options.CAPEM = content
 	}
 	if cert, key := get("CLIENT_CERTIFICATE"), get("CLIENT_KEY"); cert != "" || key != "" {
 		pair, err := tls.LoadX509KeyPair(cert, key)
 		if err != nil {
 			return errors.New("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE and _CLIENT_KEY are not a readable pair")
 		}
-		o.tls.Certificates = []tls.Certificate{pair}
+		options.Certificates = []tls.Certificate{pair}
 	}
-	return nil
+	var err error
+	o.client, err = httpclient.New(options)
+	return err
 }
 
 // otlp sends spans over OTLP/HTTP. The library's own client would link 5 MB of
 // gRPC for a POST.
-type otlp struct {
-	o      otlpOptions
-	client *http.Client
-}
-
-func newOTLP(o otlpOptions) *otlp {
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.TLSClientConfig = o.tls
-	return &otlp{o: o, client: &http.Client{
-		Transport:     transport,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}
-}
+type otlp struct{ o otlpOptions }
 
 // Start implements otlptrace.Client.
-func (*otlp) Start(context.Context) error { return nil }
+func (otlp) Start(context.Context) error { return nil }
 
 // Stop implements otlptrace.Client.
-func (c *otlp) Stop(context.Context) error {
-	c.client.CloseIdleConnections()
+func (c otlp) Stop(context.Context) error {
+	c.o.client.CloseIdleConnections()
 	return nil
 }
 
 // UploadTraces implements otlptrace.Client. TracesData has the wire form of a
 // collector's request.
-func (c *otlp) UploadTraces(ctx context.Context, spans []*tracepb.ResourceSpans) error {
+func (c otlp) UploadTraces(ctx context.Context, spans []*tracepb.ResourceSpans) error {
 	body, err := proto.Marshal(&tracepb.TracesData{ResourceSpans: spans})
 	if err != nil {
 		return errors.New("spans cannot be encoded")
@@ -183,7 +180,7 @@ func zipped(body []byte) []byte {
 
 // post sends once. wait is the pause before the next attempt, 0 if there is no
 // further one.
-func (c *otlp) post(ctx context.Context, body []byte) (wait time.Duration, err error) {
+func (c otlp) post(ctx context.Context, body []byte) (wait time.Duration, err error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.o.endpoint, bytes.NewReader(body))
 	if err != nil {
 		return 0, errors.New("the collector's URL cannot be used")
@@ -193,7 +190,7 @@ func (c *otlp) post(ctx context.Context, body []byte) (wait time.Duration, err e
 	if c.o.gzip {
 		request.Header.Set("Content-Encoding", "gzip")
 	}
-	response, err := c.client.Do(request)
+	response, err := c.o.client.Do(request)
 	if err != nil {
 		return otlpPause, errors.New("the collector could not be reached")
 	}

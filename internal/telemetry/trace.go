@@ -39,7 +39,7 @@ func StartTracing(env func(string) (string, bool), version string, log *slog.Log
 	if err != nil || o == nil {
 		return nil, err
 	}
-	exporter, err := otlptrace.New(context.Background(), newOTLP(*o))
+	exporter, err := otlptrace.New(context.Background(), otlp{*o})
 	if err != nil {
 		return nil, fmt.Errorf("traces: %w", err)
 	}

@@ -212,6 +212,7 @@ func TestSettingsOfTracesThatCannotBe(t *testing.T) {
 		"TIMEOUT":     {"OTEL_EXPORTER_OTLP_TIMEOUT", "soon"},
 		"CERTIFICATE": {"OTEL_EXPORTER_OTLP_CERTIFICATE", garbage},
 		"CLIENT_KEY":  {"OTEL_EXPORTER_OTLP_CLIENT_KEY", garbage},
+		"HTTPS_PROXY": {"HTTPS_PROXY", "http://user:" + canary + "@[::1", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "https://collector.invalid/custom"},
 	} {
 		base := []string{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", ""}
 		if name != "ENDPOINT" {
