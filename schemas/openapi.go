@@ -8,7 +8,8 @@ import (
 //go:embed openapi.json
 var openAPI []byte
 
-// OpenAPI returns the wire contract of the provider's six operations as an
-// OpenAPI 3.1 document in JSON. It is written by hand; tests hold it to the
-// constants here, to the simulator and to armclient.
+// OpenAPI returns the wire contract of the provider's six operations, and of the
+// four calls of Azure Resource Manager that read roles, as an OpenAPI 3.1 document
+// in JSON. It is written by hand; tests compare it with the constants here, with
+// the simulator and with armclient.
 func OpenAPI() []byte { return slices.Clone(openAPI) }

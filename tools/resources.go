@@ -32,7 +32,7 @@ func (s *Service) addResources(m *mcpserver.MCPServer) {
 	m.AddResource(mcp.NewResource(resourcePAL, "pal", mcp.WithResourceTitle("What Partner Admin Link is"), mcp.WithMIMEType(mimeMarkdown),
 		mcp.WithResourceDescription("What a partner link is and is not: identity, attribution, earned credit.")), readPAL)
 	m.AddResource(mcp.NewResource(resourceOpenAPI, "openapi", mcp.WithResourceTitle("OpenAPI of the provider"), mcp.WithMIMEType(mimeJSON),
-		mcp.WithResourceDescription("OpenAPI 3.1 of Microsoft.ManagementPartner's six operations: what each answer means, errors and throttling included.")), readOpenAPI)
+		mcp.WithResourceDescription("OpenAPI 3.1 of Microsoft.ManagementPartner's six operations and of the four calls that read roles: what each answer means, errors and throttling included.")), readOpenAPI)
 	m.AddResource(mcp.NewResource(resourceUsage, "pec-reconcile", mcp.WithResourceTitle("Usage beside links and roles"), mcp.WithMIMEType(mimeJSON),
 		mcp.WithResourceDescription("Totals of billed usage with and without partner earned credit, after a person ran: mcp-partner pec reconcile FILE --keep")), s.readUsage)
 	m.AddResourceTemplate(mcp.NewResourceTemplate(resourceLink, "link", mcp.WithTemplateTitle("Partner link of a tenant"), mcp.WithTemplateMIMEType(mimeJSON),

@@ -22,7 +22,7 @@ import (
 )
 
 // Findings is how traffic compares with the document. No text in it repeats
-// what the far side said, but for names of members and headers.
+// what the server said, but for names of members and headers.
 type Findings struct {
 	// Differs is what the document rules out.
 	Differs []string
@@ -87,7 +87,9 @@ func (d *Document) parameters(f *Findings, op Operation, target *url.URL, header
 func given(op Operation, target *url.URL, header http.Header, name string, in any) (string, bool) {
 	switch in {
 	case "path":
-		return op.variable(target.Path)
+		values, _ := op.variables(target.Path)
+		value, ok := values[name]
+		return value, ok
 	case "query":
 		return target.Query().Get(name), target.Query().Has(name)
 	default:

@@ -140,23 +140,31 @@ func (d *Document) Operations() []Operation {
 // method that the path does not have, gives false.
 func (d *Document) Find(method, path string) (Operation, bool) {
 	for _, op := range d.Operations() {
-		if _, fits := op.variable(path); fits && op.Method == method {
+		if _, fits := op.variables(path); fits && op.Method == method {
 			return op, true
 		}
 	}
 	return Operation{}, false
 }
 
-// variable returns what stands in the place of the template's variable.
-func (o Operation) variable(path string) (value string, fits bool) {
-	before, name, has := strings.Cut(o.Path, "{")
-	if !has {
-		return "", strings.TrimSuffix(path, "/") == o.Path
+// variables returns what stands in the place of the template's variables, by
+// their names.
+func (o Operation) variables(path string) (values map[string]string, fits bool) {
+	template, given := strings.Split(o.Path, "/"), strings.Split(strings.TrimSuffix(path, "/"), "/")
+	if len(template) != len(given) {
+		return nil, false
 	}
-	rest, found := strings.CutPrefix(path, before)
-	_, after, _ := strings.Cut(name, "}")
-	value, ends := strings.CutSuffix(rest, after)
-	return value, found && ends && value != "" && !strings.Contains(value, "/")
+	values = map[string]string{}
+	for i, segment := range template {
+		name, variable := strings.CutPrefix(segment, "{")
+		switch {
+		case variable && given[i] != "":
+			values[strings.TrimSuffix(name, "}")] = given[i]
+		case segment != given[i]:
+			return nil, false
+		}
+	}
+	return values, true
 }
 
 // response finds what the document says of a status: the status itself, or its

@@ -23,7 +23,7 @@ func load(t testing.TB) *Document {
 }
 
 // The document and the constants that armclient is made of say the same.
-func TestDocumentHasTheSixOperations(t *testing.T) {
+func TestDocumentHasTheOperationsOfLinksAndRoles(t *testing.T) {
 	t.Parallel()
 	d := load(t)
 	var got []string
@@ -34,7 +34,13 @@ func TestDocumentHasTheSixOperations(t *testing.T) {
 	want := []string{
 		"Operation_List GET " + schemas.PathOperations, "Partners_Get GET " + schemas.PathPartners,
 		"Partner_Get GET " + partner, "Partner_Create PUT " + partner, "Partner_Update PATCH " + partner, "Partner_Delete DELETE " + partner,
+		"Subscriptions_List GET /subscriptions",
+		"RoleAssignments_ListForScope GET /subscriptions/{subscriptionId}/providers/Microsoft.Authorization/roleAssignments",
+		"RoleDefinitions_Get GET /subscriptions/{subscriptionId}/providers/Microsoft.Authorization/roleDefinitions/{roleDefinitionId}",
+		"RoleAssignmentScheduleInstances_ListForScope GET /providers/Microsoft.Authorization/roleAssignmentScheduleInstances",
 	}
+	slices.Sort(got)
+	slices.Sort(want)
 	if !slices.Equal(got, want) {
 		t.Errorf("got  %v\nwant %v", got, want)
 	}
@@ -215,7 +221,12 @@ func cmpOr(a, b string) string {
 func TestWrongRequestsAreFound(t *testing.T) {
 	t.Parallel()
 	d := load(t)
-	const base = "https://management.azure.com" + schemas.PathPartners
+	const (
+		base            = "https://management.azure.com" + schemas.PathPartners
+		object          = "bbbbbbbb-0000-4000-8000-000000000001"
+		roleAssignments = "/providers/Microsoft.Authorization/roleAssignments?api-version=2022-04-01"
+		roles           = "https://management.azure.com/subscriptions/dddddddd-0000-4000-8000-000000000001" + roleAssignments
+	)
 	for url, want := range map[string]string{
 		base + "?api-version=2018-02-01":                   "",
 		base + "/?api-version=2018-02-01":                  "",
@@ -226,6 +237,10 @@ func TestWrongRequestsAreFound(t *testing.T) {
 		base + "/abc?api-version=2018-02-01":               "partnerId is not what",
 		base + "/1234567/x?api-version=2018-02-01":         "no operation",
 		"https://management.azure.com/tenants?api-version": "no operation",
+		roles + "&$filter=assignedTo('" + object + "')":    "",
+		roles: "$filter is missing",
+		roles + "&$filter=principalId eq '" + object + "'":                                      "$filter is not what",
+		"https://management.azure.com/subscriptions/x" + roleAssignments + "&$filter=atScope()": "subscriptionId is not what",
 	} {
 		got := strings.Join(d.Request(armclient.Exchange{Method: "GET", URL: url, RequestHeader: http.Header{}}).Differs, "\n")
 		if want == "" && got != "" || !strings.Contains(got, want) {

@@ -49,7 +49,7 @@ func (r *run) life(ctx context.Context) {
 		r.add(check)
 		if !goOn {
 			for _, left := range steps[i+1:] {
-				r.add(Check{Name: left.name, Documented: left.want.String(), Answered: "nothing", Verdict: Skipped, Details: []string{"the step before ended the run"}})
+				r.skip(left.name, left.want, "the step before ended the run")
 			}
 			break
 		}

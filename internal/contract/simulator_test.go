@@ -59,9 +59,17 @@ func (w *world) GetToken(context.Context, policy.TokenRequestOptions) (azcore.Ac
 // raw sends one request as it is and returns the exchange.
 func (w *world) raw(method, path, version, token string) armclient.Exchange {
 	w.t.Helper()
-	target := w.server.ARMEndpoint() + path
+	path, text, _ := strings.Cut(path, "?")
+	query, err := url.ParseQuery(text)
+	if err != nil {
+		w.t.Fatal(err)
+	}
 	if version != "" {
-		target += "?" + url.Values{"api-version": {version}}.Encode()
+		query.Set("api-version", version)
+	}
+	target := w.server.ARMEndpoint() + path
+	if len(query) > 0 {
+		target += "?" + query.Encode()
 	}
 	r, err := http.NewRequestWithContext(w.t.Context(), method, target, nil)
 	if err != nil {
@@ -106,6 +114,8 @@ func TestSimulatorKeepsTheContract(t *testing.T) {
 			w.walk(d, met, !tombstones)
 		}
 	}
+	w := newWorld(t, simulator.Config{Tenants: 1, Throttle: wide})
+	w.walkRoles(d, met)
 	for _, op := range d.Operations() {
 		for _, status := range d.Documented(op) {
 			if !met.has(op, status) && !unknownToTheSimulator[op.ID+" "+status] {
@@ -141,11 +151,39 @@ func (w *world) walk(d *Document, met seen, faults bool) {
 	}
 }
 
+// walkRoles asks for the roles of a tenant in which one subscription is hidden.
+func (w *world) walkRoles(d *Document, met seen) {
+	w.t.Helper()
+	roles, err := w.sim.Roles(w.tenant.TenantID)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	hidden := "dddddddd-0000-4000-8000-000000000009"
+	roles.Subscriptions = append(roles.Subscriptions, simulator.Subscription{ID: hidden, Name: "Hidden", ManagedBy: []string{w.tenant.TenantID}})
+	roles.Unlicensed, roles.PageSize = false, 1
+	if err := w.sim.SetRoles(w.tenant.TenantID, roles); err != nil {
+		w.t.Fatal(err)
+	}
+	for _, method := range []string{"GET", "POST"} {
+		for _, path := range []string{
+			"/subscriptions", authorization + "roleAssignmentScheduleInstances?$filter=asTarget()",
+			"/subscriptions/" + roles.Subscriptions[0].ID + authorization + "roleAssignments?$filter=assignedTo('" + w.sim.Tenants()[0].ObjectID + "')",
+			"/subscriptions/" + roles.Subscriptions[0].ID + authorization + "roleAssignments?$filter=nonsense",
+			"/subscriptions/" + hidden + authorization + "roleAssignments?$filter=atScope()",
+			"/subscriptions/" + roles.Subscriptions[0].ID + authorization + "roleDefinitions/" + simulator.RoleReader,
+			"/subscriptions/" + roles.Subscriptions[0].ID + authorization + "roleDefinitions/" + hidden,
+		} {
+			w.ask(d, met, true, "roles", method, path)
+		}
+	}
+}
+
 // ask sends a request plainly, with what is wrong in a request, and under every
 // fault that has an answer.
 func (w *world) ask(d *Document, met seen, faults bool, state, method, path string) {
 	w.t.Helper()
-	op, ok := d.Find(method, path)
+	bare, _, _ := strings.Cut(path, "?")
+	op, ok := d.Find(method, bare)
 	if !ok {
 		w.notAllowed(d, method, path)
 		return
@@ -160,24 +198,37 @@ func (w *world) ask(d *Document, met seen, faults bool, state, method, path stri
 		}
 		met.note(op, x.Status)
 	}
-	check("plain", w.raw(method, path, schemas.APIVersion, token))
+	version := op.version(d)
+	check("plain", w.raw(method, path, version, token))
 	check("without version", w.raw(method, path, "", token))
 	check("wrong version", w.raw(method, path, "2030-01-01", token))
-	check("without token", w.raw(method, path, schemas.APIVersion, ""))
+	check("without token", w.raw(method, path, version, ""))
 	if !faults {
 		return
 	}
-	check("with another's token", w.raw(method, path, schemas.APIVersion, "eyJhbGciOiJub25lIn0.e30."))
+	check("with another's token", w.raw(method, path, version, "eyJhbGciOiJub25lIn0.e30."))
 	for _, kind := range []simulator.FaultKind{
 		simulator.FaultThrottleBurst, simulator.FaultThrottleLong, simulator.FaultServerError, simulator.FaultHTML, simulator.FaultEmpty404,
 		simulator.FaultNamespace404, simulator.FaultUnauthorized, simulator.FaultClaimsChallenge, simulator.FaultForbidden, simulator.FaultForeignPrincipal,
 		simulator.FaultStringVersions, simulator.FaultMissingFields, simulator.FaultHostileNames, simulator.FaultErrorAfterWrite,
 	} {
 		remove := w.sim.Inject(simulator.Rule{Kind: kind})
-		x := w.raw(method, path, schemas.APIVersion, token)
+		x := w.raw(method, path, version, token)
 		remove()
 		check(string(kind), x)
 	}
+}
+
+// version is the api-version that the document has for an operation.
+func (o Operation) version(d *Document) string {
+	list, _ := o.place.node["parameters"].([]any)
+	for i := range list {
+		element, _ := list[i].(node)
+		if p := d.resolved(place{element, ""}).node; p["name"] == "api-version" {
+			return p["schema"].(node)["const"].(string)
+		}
+	}
+	return ""
 }
 
 // notAllowed checks a method that the document does not have for a path.
@@ -187,7 +238,9 @@ func (w *world) notAllowed(d *Document, method, path string) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	x := w.raw(method, path, schemas.APIVersion, token)
+	bare, _, _ := strings.Cut(path, "?")
+	op, _ := d.Find(http.MethodGet, bare)
+	x := w.raw(method, path, op.version(d), token)
 	if malformed := strings.HasSuffix(path, "/abc") || strings.HasSuffix(path, "/8888888"); x.Status != http.StatusMethodNotAllowed && !malformed {
 		w.t.Errorf("%s %s: %d %s", method, path, x.Status, x.Body)
 	}
@@ -212,8 +265,8 @@ func (w *world) options(watch func(armclient.Exchange)) armclient.Options {
 	}
 }
 
-// Every request that armclient makes in the whole life of a link is one that
-// the document allows, and so is every answer to it.
+// Every request that armclient makes in the whole life of a link, and for roles,
+// is one that the document allows, and so is every answer to it.
 func TestArmclientKeepsTheContract(t *testing.T) {
 	t.Parallel()
 	d := load(t)
@@ -235,6 +288,14 @@ func TestArmclientKeepsTheContract(t *testing.T) {
 		change.Before = read.Link
 		read = client.Apply(t.Context(), permitFor(t, read.Identity, change), change).After
 	}
+	roles := client.Roles()
+	seen, identity, err := roles.Subscriptions(t.Context())
+	if err != nil || len(seen) == 0 {
+		t.Fatalf("%v, %d subscriptions", err, len(seen))
+	}
+	_, _ = roles.Schedules(t.Context())
+	_, _, _ = roles.Assignments(t.Context(), seen[0].ID, identity.ObjectID)
+	_, _ = roles.Role(t.Context(), seen[0].ID, simulator.RoleReader)
 	ids := map[string]int{}
 	for _, x := range watch.all {
 		target, err := url.Parse(x.URL)
@@ -250,7 +311,7 @@ func TestArmclientKeepsTheContract(t *testing.T) {
 			t.Errorf("answer to %s %s: %d %s %v", x.Method, x.URL, x.Status, x.Body, wrong)
 		}
 	}
-	if len(ids) != 6 || ids["Partner_Update"] != 2 || ids["Operation_List"] < 2 {
+	if len(ids) != 10 || ids["Partner_Update"] != 2 || ids["Operation_List"] < 2 {
 		t.Errorf("operations met: %v", ids)
 	}
 }

@@ -197,6 +197,49 @@ func TestVerifyTellsWhatItCouldNotAsk(t *testing.T) {
 	}
 }
 
+// Roles are compared in the first subscription, and what an identity cannot see
+// is not a difference.
+func TestVerifyComparesRoles(t *testing.T) {
+	t.Parallel()
+	sub := simulator.Subscription{ID: "dddddddd-0000-4000-8000-000000000009", Name: "Production"}
+	held := []simulator.RoleAssignment{{RoleID: simulator.RoleReader, Scope: "/subscriptions/" + sub.ID}}
+	below := []simulator.RoleAssignment{{RoleID: simulator.RoleReader, Scope: "/subscriptions/" + sub.ID + "/resourceGroups/app"}}
+	for name, tt := range map[string]struct {
+		roles                   simulator.Roles
+		twist                   func(*http.Response)
+		assignments, definition string
+	}{
+		"a role":          {roles: simulator.Roles{Subscriptions: []simulator.Subscription{sub}, Assignments: held}, assignments: "agrees", definition: "agrees"},
+		"no licence":      {roles: simulator.Roles{Subscriptions: []simulator.Subscription{sub}, Assignments: held, Unlicensed: true}, assignments: "agrees", definition: "agrees"},
+		"no subscription": {assignments: "not asked"},
+		"may not read":    {roles: simulator.Roles{Subscriptions: []simulator.Subscription{sub}, Assignments: below}, assignments: "agrees", definition: "not asked"},
+		"no list":         {roles: simulator.Roles{Subscriptions: []simulator.Subscription{sub}, Assignments: held}, twist: replace(`"value"`, `"values"`), assignments: "differs", definition: "not asked"},
+		"other refusal":   {roles: simulator.Roles{Subscriptions: []simulator.Subscription{sub}, Assignments: below}, twist: replace("AuthorizationFailed", "Nope"), assignments: "not told", definition: "not asked"},
+	} {
+		w := newWorld(t, simulator.Config{Tenants: 1, LinkedPercent: -1, Throttle: wide})
+		if err := w.sim.SetRoles(w.tenant.TenantID, tt.roles); err != nil {
+			t.Fatal(err)
+		}
+		report, err := w.verifier(func(r *http.Request, resp *http.Response) {
+			if tt.twist != nil && strings.HasSuffix(r.URL.Path, "/roleAssignments") {
+				tt.twist(resp)
+			}
+		}).Verify(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := report.named(t, "GET of the role assignments"); string(got.Verdict) != tt.assignments {
+			t.Errorf("%s: assignments: %+v", name, got)
+		}
+		if tt.definition != "" && string(report.named(t, "GET of a role definition").Verdict) != tt.definition {
+			t.Errorf("%s: definition: %+v", name, report.named(t, "GET of a role definition"))
+		}
+		if want := tt.assignments == "agrees" || tt.assignments == "not asked"; report.Agreed() != want {
+			t.Errorf("%s: agreed is %v\n%s", name, report.Agreed(), report.Markdown())
+		}
+	}
+}
+
 // A link that was there before is never touched, nor one that somebody else
 // makes meanwhile.
 func TestVerifyTouchesNoOtherLink(t *testing.T) {

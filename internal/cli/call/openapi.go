@@ -31,9 +31,9 @@ func NewCmdOpenAPI(deps *cmdutil.Deps) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "openapi",
 		Short: "Print the provider's wire contract as OpenAPI 3.1",
-		Long: `Print the wire contract of Microsoft.ManagementPartner's six operations as OpenAPI
-3.1: what each answer means, both shapes of errors, tenant and identity,
-throttling. MCP clients read it as partner://openapi; a server over HTTP has it at
+		Long: `Print the wire contract of Microsoft.ManagementPartner's six operations, and of the
+four calls that read roles, as OpenAPI 3.1: what each answer means, both shapes of
+errors, tenant and identity, throttling. MCP clients read it as partner://openapi; a server over HTTP has it at
 /openapi.json. It needs no state directory.`,
 		Example: "  mcp-partner openapi\n  mcp-partner openapi --format yaml --output managementpartner.yaml",
 		Args:    cmdutil.NoArguments,

@@ -42,7 +42,7 @@ contract that mcp-partner openapi prints. The report is Markdown that can be pas
 into an issue: it names no tenant, identity or partner, and holds no token.
 
 Without more it reads only: the operations, the own link, an ID that is not linked,
-something that is no ID. With --with-partner-id and --yes it makes a link, moves it
+something that is no ID, and the subscriptions and roles of this identity. With --with-partner-id and --yes it makes a link, moves it
 and removes it again, in a tenant that is meant for tests: it refuses where this
 identity has a link. These writes go through policy and record like any others:
 they need --allow-writes or rules, and where a person is to be asked, the whole run
