@@ -10,8 +10,8 @@ import (
 
 	"mcp-partner/armclient"
 	"mcp-partner/guard"
-	"mcp-partner/internal/guardtest"
 	"mcp-partner/internal/httpclient"
+	"mcp-partner/internal/ledgertest"
 	"mcp-partner/schemas"
 	"mcp-partner/search"
 	"mcp-partner/signin"
@@ -47,7 +47,7 @@ func newWiring(tb testing.TB, config simulator.Config) *wiring {
 	w := &wiring{tb: tb, sim: sim, server: server, http: httpclient.NewPool(httpclient.Options{})}
 	w.openVault()
 	w.pool = armclient.NewPool(w.build)
-	decider, err := guard.New(guard.Options{AllowWrites: true, Simulated: true, Store: guardtest.NewStore(time.Now)})
+	decider, err := guard.New(guard.Options{AllowWrites: true, Simulated: true, Store: ledgertest.New(tb, time.Now)})
 	check(tb, err)
 	w.service = tools.NewService(tools.Deps{
 		Directory: wiredDirectory{w.directory}, Clients: w, Guard: decider, Search: search.New(schemas.Catalogue(), inputSchema),

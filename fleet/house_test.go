@@ -12,8 +12,8 @@ import (
 	"mcp-partner/armclient"
 	"mcp-partner/fleet"
 	"mcp-partner/guard"
-	"mcp-partner/internal/fleettest"
 	"mcp-partner/internal/httpclient"
+	"mcp-partner/internal/ledgertest"
 	"mcp-partner/schemas"
 	"mcp-partner/signin"
 	"mcp-partner/simulator"
@@ -51,7 +51,7 @@ func build(t testing.TB, config simulator.Config, change func(*fleet.Options)) *
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &house{t: t, sim: sim, server: server, secrets: vault.NewMemoryStore(), http: httpclient.NewPool(httpclient.Options{}), store: fleettest.NewStore(time.Now)}
+	h := &house{t: t, sim: sim, server: server, secrets: vault.NewMemoryStore(), http: httpclient.NewPool(httpclient.Options{}), store: ledgertest.New(t, time.Now)}
 	if h.directory, err = tenants.NewMemoryDirectory(h.entries(), []tenants.CredentialConfig{{Name: "app", Kind: tenants.KindClientSecret, ClientID: sim.ClientID()}}); err != nil {
 		t.Fatal(err)
 	}

@@ -17,7 +17,7 @@ import (
 
 	"mcp-partner/armclient"
 	"mcp-partner/fleet"
-	"mcp-partner/internal/fleettest"
+	"mcp-partner/internal/ledgertest"
 	"mcp-partner/schemas"
 	"mcp-partner/simulator"
 )
@@ -119,7 +119,7 @@ func TestThrottling(t *testing.T) {
 func (b *bubble) audit(size int) time.Duration {
 	b.t.Helper()
 	began := time.Now()
-	f := fleet.New(fleet.Options{Directory: b, Clients: b, Store: fleettest.NewStore(time.Now), Limits: fleet.Limits{Concurrency: parallel}})
+	f := fleet.New(fleet.Options{Directory: b, Clients: b, Store: ledgertest.New(b.t, time.Now), Limits: fleet.Limits{Concurrency: parallel}})
 	defer f.Close()
 	active, err := f.Start(b.t.Context(), "test", "", fleet.Audit{}, everything())
 	if err == nil {
@@ -191,7 +191,7 @@ func TestRetryAfterIsObeyedToTheSecond(t *testing.T) {
 		}
 		sim.Inject(simulator.Rule{TenantID: "contoso", Kind: simulator.FaultThrottleLong, RetryAfter: 10 * time.Minute})
 		b := &bubble{t: t, sim: sim}
-		f := fleet.New(fleet.Options{Directory: b, Clients: b, Store: fleettest.NewStore(time.Now)})
+		f := fleet.New(fleet.Options{Directory: b, Clients: b, Store: ledgertest.New(t, time.Now)})
 		defer f.Close()
 		active, err := f.Start(t.Context(), "test", "", fleet.Audit{}, everything())
 		if err != nil {

@@ -8,10 +8,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/text/unicode/norm"
 
 	"mcp-partner/guard"
+	"mcp-partner/internal/ledgertest"
 	"mcp-partner/schemas"
 )
 
@@ -363,9 +365,11 @@ func FuzzAdmit(f *testing.F) {
 	for seed := range uint64(3000) {
 		f.Add(seed)
 	}
+	store := ledgertest.New(f, time.Now)
 	f.Fuzz(func(t *testing.T, seed uint64) {
 		w := &world{rand: rand.New(rand.NewPCG(seed, 1))}
 		w.draw()
+		w.options.Store = store
 		g := newGuard(t, w.options)
 		verdict, err := g.Admit(t.Context(), w.subject)
 		got := string(verdict.Ruling)

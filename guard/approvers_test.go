@@ -7,17 +7,17 @@ import (
 	"time"
 
 	"mcp-partner/guard"
-	"mcp-partner/internal/guardtest"
+	"mcp-partner/internal/ledgertest"
 	"mcp-partner/schemas"
 )
 
 var anna = guard.Credentials{Name: "anna", Passphrase: []byte("correct horse")}
 
 // withApprover is a guard whose every write needs a person, and the person.
-func withApprover(t *testing.T) (*guard.Guard, *guardtest.Store, *clock) {
+func withApprover(t *testing.T) (*guard.Guard, *ledgertest.Store, *clock) {
 	t.Helper()
 	c := newClock()
-	store := guardtest.NewStore(c.Now)
+	store := ledgertest.New(t, c.Now)
 	g := newGuard(t, guard.Options{AllowWrites: true, Approval: guard.ApprovalApprover, Store: store, Now: c.Now, Account: "ops", ApproverCost: guard.Cost{Time: 1, Memory: 64, Threads: 1}})
 	if err := g.AddApprover(t.Context(), anna, guard.Credentials{}); err != nil {
 		t.Fatal(err)
@@ -80,41 +80,41 @@ func TestAnApprovedQuestionIsRedeemedOnce(t *testing.T) {
 func TestApprovalsThatDoNotCount(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
-		change func(t *testing.T, g *guard.Guard, s *guardtest.Store, c *clock, ticket guard.Ticket, i *guard.Intent)
+		change func(t *testing.T, g *guard.Guard, s *ledgertest.Store, c *clock, ticket guard.Ticket, i *guard.Intent)
 		code   schemas.Code
 	}{
-		"denied": {func(t *testing.T, g *guard.Guard, _ *guardtest.Store, _ *clock, ticket guard.Ticket, _ *guard.Intent) {
+		"denied": {func(t *testing.T, g *guard.Guard, _ *ledgertest.Store, _ *clock, ticket guard.Ticket, _ *guard.Intent) {
 			if _, err := g.Deny(t.Context(), ticket.ID, "not this month"); err != nil {
 				t.Fatal(err)
 			}
 		}, schemas.CodeApprovalDeclined},
-		"expired after the approval": {func(t *testing.T, g *guard.Guard, _ *guardtest.Store, c *clock, ticket guard.Ticket, _ *guard.Intent) {
+		"expired after the approval": {func(t *testing.T, g *guard.Guard, _ *ledgertest.Store, c *clock, ticket guard.Ticket, _ *guard.Intent) {
 			approve(t, g, ticket)
 			c.Advance(guard.ApproverLife)
 		}, schemas.CodeApprovalExpired},
-		"signed by nobody": {func(t *testing.T, _ *guard.Guard, s *guardtest.Store, _ *clock, ticket guard.Ticket, _ *guard.Intent) {
+		"signed by nobody": {func(t *testing.T, _ *guard.Guard, s *ledgertest.Store, _ *clock, ticket guard.Ticket, _ *guard.Intent) {
 			forge(t, s, ticket, guard.Decision{Approved: true, Approver: anna.Name})
 		}, schemas.CodeApprovalUnknown},
-		"signed by no approver": {func(t *testing.T, _ *guard.Guard, s *guardtest.Store, _ *clock, ticket guard.Ticket, _ *guard.Intent) {
+		"signed by no approver": {func(t *testing.T, _ *guard.Guard, s *ledgertest.Store, _ *clock, ticket guard.Ticket, _ *guard.Intent) {
 			forge(t, s, ticket, guard.Decision{Approved: true, Approver: "mallory"})
 		}, schemas.CodeNotAllowed},
-		"the approver was removed": {func(t *testing.T, g *guard.Guard, _ *guardtest.Store, _ *clock, ticket guard.Ticket, _ *guard.Intent) {
+		"the approver was removed": {func(t *testing.T, g *guard.Guard, _ *ledgertest.Store, _ *clock, ticket guard.Ticket, _ *guard.Intent) {
 			approve(t, g, ticket)
 			if err := g.RemoveApprover(t.Context(), anna.Name, anna); err != nil {
 				t.Fatal(err)
 			}
 		}, schemas.CodeNotAllowed},
-		"frozen meanwhile": {func(t *testing.T, g *guard.Guard, _ *guardtest.Store, _ *clock, ticket guard.Ticket, _ *guard.Intent) {
+		"frozen meanwhile": {func(t *testing.T, g *guard.Guard, _ *ledgertest.Store, _ *clock, ticket guard.Ticket, _ *guard.Intent) {
 			approve(t, g, ticket)
 			if err := g.SetFreeze(t.Context(), false, "incident"); err != nil {
 				t.Fatal(err)
 			}
 		}, schemas.CodeFrozen},
-		"state moved": {func(t *testing.T, g *guard.Guard, _ *guardtest.Store, _ *clock, ticket guard.Ticket, i *guard.Intent) {
+		"state moved": {func(t *testing.T, g *guard.Guard, _ *ledgertest.Store, _ *clock, ticket guard.Ticket, i *guard.Intent) {
 			approve(t, g, ticket)
 			i.Before = guard.LinkSnapshot{State: schemas.LinkLinked, PartnerID: "9999999", Version: 4}
 		}, schemas.CodeStateMoved},
-		"another caller": {func(t *testing.T, g *guard.Guard, _ *guardtest.Store, _ *clock, ticket guard.Ticket, i *guard.Intent) {
+		"another caller": {func(t *testing.T, g *guard.Guard, _ *ledgertest.Store, _ *clock, ticket guard.Ticket, i *guard.Intent) {
 			approve(t, g, ticket)
 			i.Caller = "other"
 		}, schemas.CodeApprovalUnknown},
@@ -141,7 +141,7 @@ func approve(t *testing.T, g *guard.Guard, ticket guard.Ticket) {
 }
 
 // forge writes a decision past the guard, as an editor of the database would.
-func forge(t *testing.T, s *guardtest.Store, ticket guard.Ticket, d guard.Decision) {
+func forge(t *testing.T, s *ledgertest.Store, ticket guard.Ticket, d guard.Decision) {
 	t.Helper()
 	if ok, err := s.DecideTicket(context.Background(), ticket.ID, d, guard.Event{Kind: guard.KindApproved}); !ok || err != nil {
 		t.Fatal(ok, err)
@@ -217,7 +217,7 @@ func TestSealsAreOfOneTicketAndKeysCanBeReplaced(t *testing.T) {
 	t.Parallel()
 	var old, fresh [guard.KeySize]byte
 	old[0], fresh[0] = 1, 2
-	store := guardtest.NewStore(time.Now)
+	store := ledgertest.New(t, time.Now)
 	before := newGuard(t, guard.Options{AllowWrites: true, Store: store, Sealer: guard.NewSealer(old)})
 	after := newGuard(t, guard.Options{AllowWrites: true, Store: store, Sealer: guard.NewSealer(fresh, old)})
 	lost := newGuard(t, guard.Options{AllowWrites: true, Store: store, Sealer: guard.NewSealer(fresh)})

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"mcp-partner/guard"
-	"mcp-partner/internal/guardtest"
+	"mcp-partner/internal/ledgertest"
 	"mcp-partner/schemas"
 )
 
@@ -154,7 +154,7 @@ func TestARowOfTheStoreApprovesNothing(t *testing.T) {
 			return guard.Decision{Signature: make([]byte, 80)}
 		},
 		"of another guard": func(t *testing.T, _ *guard.Guard, ticket guard.Ticket) guard.Decision {
-			store := guardtest.NewStore(newClock().Now)
+			store := ledgertest.New(t, newClock().Now)
 			other := newGuard(t, guard.Options{AllowWrites: true, Approval: guard.ApprovalApprover, Store: store, Now: newClock().Now})
 			if _, err := store.PutTicket(t.Context(), ticket, 10, guard.Event{}); err != nil {
 				t.Fatal(err)
@@ -199,8 +199,8 @@ func TestAProofNamesItsCaller(t *testing.T) {
 		"token:alice": "", "token:bob": schemas.CodeApprovalUnknown, "token:alicf": schemas.CodeApprovalUnknown, "token:bot": schemas.CodeApprovalUnknown,
 	} {
 		sealer := guard.NewSealer()
-		on := func() (*guard.Guard, *guardtest.Store) {
-			store := guardtest.NewStore(newClock().Now)
+		on := func() (*guard.Guard, *ledgertest.Store) {
+			store := ledgertest.New(t, newClock().Now)
 			return newGuard(t, guard.Options{AllowWrites: true, Approval: guard.ApprovalApprover, Store: store, Sealer: sealer, Now: newClock().Now}), store
 		}
 		here, _ := on()

@@ -12,7 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"mcp-partner/guard"
-	"mcp-partner/internal/guardtest"
+	"mcp-partner/internal/ledgertest"
 	"mcp-partner/schemas"
 )
 
@@ -64,7 +64,7 @@ func wire() guard.Wire {
 func newGuard(t testing.TB, o guard.Options) *guard.Guard {
 	t.Helper()
 	if o.Store == nil {
-		o.Store = guardtest.NewStore(time.Now)
+		o.Store = ledgertest.New(t, time.Now)
 	}
 	g, err := guard.New(o)
 	if err != nil {
@@ -190,7 +190,7 @@ func TestOptionsThatDoNotGoTogether(t *testing.T) {
 		"malformed glob in the bound": {guard.Options{Bounds: guard.Bounds{Tenants: []string{"[a"}}}, schemas.CodeInvalidArgument},
 		"malformed ID in the bound":   {guard.Options{Bounds: guard.Bounds{PartnerIDs: []string{"x"}}}, schemas.CodeInvalidPartnerID},
 	} {
-		test.options.Store = guardtest.NewStore(time.Now)
+		test.options.Store = ledgertest.New(t, time.Now)
 		if _, err := guard.New(test.options); codeOf(err) != test.code {
 			t.Errorf("%s: %v, want %q", name, err, test.code)
 		}
@@ -257,7 +257,7 @@ func TestAnswers(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c := newClock()
-			store := guardtest.NewStore(c.Now)
+			store := ledgertest.New(t, c.Now)
 			g := newGuard(t, guard.Options{AllowWrites: true, Store: store, Now: c.Now})
 			asked := intent(schemas.ToolRegisterPartner)
 			_, seal, err := g.Ask(t.Context(), asked, client)
@@ -343,7 +343,7 @@ func TestADeclinedQuestionIsOver(t *testing.T) {
 func TestDeferredApprovals(t *testing.T) {
 	t.Parallel()
 	c := newClock()
-	g := newGuard(t, guard.Options{AllowWrites: true, Now: c.Now, Store: guardtest.NewStore(c.Now)})
+	g := newGuard(t, guard.Options{AllowWrites: true, Now: c.Now, Store: ledgertest.New(t, c.Now)})
 	i := intent(schemas.ToolUpdatePartner)
 	first, err := g.Defer(t.Context(), i, person)
 	if err != nil {
@@ -380,7 +380,7 @@ func TestDeferredApprovals(t *testing.T) {
 
 // brokenStore fails where it is told to.
 type brokenStore struct {
-	*guardtest.Store
+	*ledgertest.Store
 	append, spend bool
 }
 
@@ -402,13 +402,13 @@ func TestNoRecordNoPermit(t *testing.T) {
 	t.Parallel()
 	i := intent(schemas.ToolRegisterPartner)
 	accept := guard.Answer{Action: guard.ActionAccept, Typed: "1234567"}
-	store := &brokenStore{Store: guardtest.NewStore(time.Now), append: true}
+	store := &brokenStore{Store: ledgertest.New(t, time.Now), append: true}
 	unasked := newGuard(t, guard.Options{AllowWrites: true, Approval: guard.ApprovalNone, Simulated: true, Store: store})
 	if granted, err := unasked.Unasked(t.Context(), by("stdio"), i); codeOf(err) != schemas.CodeVaultUnavailable || granted.Permit.Spend(wire()) == nil {
 		t.Errorf("unasked: %v", err)
 	}
 	for name, broken := range map[string]*brokenStore{"spend": {spend: true}} {
-		store := &brokenStore{Store: guardtest.NewStore(time.Now)}
+		store := &brokenStore{Store: ledgertest.New(t, time.Now)}
 		g := newGuard(t, guard.Options{AllowWrites: true, Store: store})
 		_, seal, err := g.Ask(t.Context(), i, client)
 		if err != nil {
@@ -441,13 +441,12 @@ func TestQuestionsHoldNoUntrustedText(t *testing.T) {
 // let through are at most the permits given, each recorded before as an intent.
 func TestSpentPermitsEqualRecordedIntents(t *testing.T) {
 	t.Parallel()
+	c := newClock()
+	store := ledgertest.New(t, c.Now)
+	g := newGuard(t, guard.Options{AllowWrites: true, Store: store, Now: c.Now})
 	rapid.Check(t, func(t *rapid.T) {
-		c := newClock()
-		store := guardtest.NewStore(c.Now)
-		g, err := guard.New(guard.Options{AllowWrites: true, Store: store, Now: c.Now})
-		if err != nil {
-			t.Fatal(err)
-		}
+		c.Advance(guard.AskedWithin) // what was asked before counts no more
+		began := c.Now()
 		i := intent(schemas.ToolRegisterPartner)
 		var seals []guard.Seal
 		var permits []guard.Permit
@@ -481,11 +480,9 @@ func TestSpentPermitsEqualRecordedIntents(t *testing.T) {
 			},
 			"wait": func(*rapid.T) { c.Advance(time.Minute) },
 			"": func(t *rapid.T) {
-				intents := 0
-				for _, event := range store.Events() {
-					if event.Kind == guard.KindIntent {
-						intents++
-					}
+				intents, err := store.CountIntents(context.Background(), "--allow-writes, new links", began)
+				if err != nil {
+					t.Fatal(err)
 				}
 				if sent > intents || intents != len(permits) || intents > len(seals) {
 					t.Fatalf("%d sent, %d intents, %d permits, %d questions", sent, intents, len(permits), len(seals))

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"mcp-partner/guard"
-	"mcp-partner/internal/guardtest"
+	"mcp-partner/internal/ledgertest"
 	"mcp-partner/schemas"
 )
 
@@ -45,9 +45,9 @@ func hereOf(row guard.PlanRow) guard.StepContext {
 }
 
 // allowing is a guard that asks nobody, with its store.
-func allowing(t testing.TB, change func(*guard.Options)) (*guard.Guard, *guardtest.Store) {
+func allowing(t testing.TB, change func(*guard.Options)) (*guard.Guard, *ledgertest.Store) {
 	t.Helper()
-	store := guardtest.NewStore(time.Now)
+	store := ledgertest.New(t, time.Now)
 	o := guard.Options{AllowWrites: true, Approval: guard.ApprovalNone, Simulated: true, Store: store}
 	if change != nil {
 		change(&o)
@@ -249,7 +249,7 @@ func TestOnePermitAtATime(t *testing.T) {
 // was approved.
 func TestAPlanThatWasSwapped(t *testing.T) {
 	t.Parallel()
-	store := swapped{guardtest.NewStore(time.Now)}
+	store := swapped{ledgertest.New(t, time.Now)}
 	g, err := guard.New(guard.Options{AllowWrites: true, Approval: guard.ApprovalNone, Simulated: true, Store: store})
 	if err != nil {
 		t.Fatal(err)
@@ -260,7 +260,7 @@ func TestAPlanThatWasSwapped(t *testing.T) {
 	}
 }
 
-type swapped struct{ *guardtest.Store }
+type swapped struct{ *ledgertest.Store }
 
 // Plan answers with a plan that says something else.
 func (s swapped) Plan(ctx context.Context, id string) ([]byte, bool, error) {

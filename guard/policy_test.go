@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"mcp-partner/guard"
-	"mcp-partner/internal/guardtest"
+	"mcp-partner/internal/ledgertest"
 	"mcp-partner/schemas"
 )
 
@@ -120,7 +120,7 @@ func TestASimulationAsksItsClient(t *testing.T) {
 		"": guard.RulingRequester, guard.ApprovalAsk: guard.RulingRequester, guard.ApprovalRequester: guard.RulingRequester,
 		guard.ApprovalApprover: guard.RulingApprover,
 	} {
-		g, err := guard.New(guard.Options{AllowWrites: true, Approval: approval, Simulated: true, Store: guardtest.NewStore(time.Now)})
+		g, err := guard.New(guard.Options{AllowWrites: true, Approval: approval, Simulated: true, Store: ledgertest.New(t, time.Now)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -136,7 +136,7 @@ func TestASimulationAsksItsClient(t *testing.T) {
 func TestARateIsHeldTo(t *testing.T) {
 	t.Parallel()
 	c := newClock()
-	g := newGuard(t, guard.Options{Now: c.Now, Store: guardtest.NewStore(c.Now), Rules: []guard.Rule{{
+	g := newGuard(t, guard.Options{Now: c.Now, Store: ledgertest.New(t, c.Now), Rules: []guard.Rule{{
 		Operations: []string{"write"}, Tenants: []string{"*"}, PartnerIDs: []string{"1234567"},
 		Rate: &guard.Rate{Count: 2, Per: time.Hour}, Ruling: guard.RulingAllow,
 	}}})
@@ -155,7 +155,7 @@ func TestARateIsHeldTo(t *testing.T) {
 func TestARateIsHeldToByManyAtOnce(t *testing.T) {
 	t.Parallel()
 	c := newClock()
-	store := guardtest.NewStore(c.Now)
+	store := ledgertest.New(t, c.Now)
 	g := newGuard(t, guard.Options{Now: c.Now, Store: store, Rules: []guard.Rule{{
 		Operations: []string{"write"}, Tenants: []string{"*"}, PartnerIDs: []string{"1234567"},
 		Rate: &guard.Rate{Count: 5, Per: time.Hour}, Ruling: guard.RulingAllow,

@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"mcp-partner/guard"
-	"mcp-partner/internal/guardtest"
+	"mcp-partner/internal/ledgertest"
 	"mcp-partner/schemas"
 )
 
@@ -49,7 +49,7 @@ func approvedRun(t *testing.T, g *guard.Guard, p guard.Principal, approve func(g
 
 // taken is a store from which tokens can be taken.
 type taken struct {
-	*guardtest.Store
+	*ledgertest.Store
 	gone bool
 }
 
@@ -121,7 +121,7 @@ func TestWhoeverGoesOnHasToBeLetInStill(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			o := &goingOn{t: t, clock: newClock(), given: agentGrant()}
-			o.store = &taken{Store: guardtest.NewStore(o.clock.Now)}
+			o.store = &taken{Store: ledgertest.New(t, o.clock.Now)}
 			o.g = newGuard(t, guard.Options{AllowWrites: true, Approval: guard.ApprovalApprover, Store: o.store, Now: o.clock.Now, ApproverCost: guard.Cost{Time: 1, Memory: 64, Threads: 1}})
 			if err := o.g.AddApprover(t.Context(), anna, guard.Credentials{}); err != nil {
 				t.Fatal(err)

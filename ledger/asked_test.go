@@ -12,7 +12,7 @@ import (
 // An agent whose client says no by itself, or nothing at all, cannot go on asking;
 // a person who confirms can be asked as often as there is something to confirm.
 func TestQuestionsThatCameToNothingCountForAnHour(t *testing.T) {
-	eachStore(t, func(t *testing.T, s guard.Store, clock *testClock) {
+	onStore(t, func(t *testing.T, s guard.Store, clock *testClock) {
 		n := 0
 		ask := func(caller string) (string, error) {
 			n++

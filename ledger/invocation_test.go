@@ -38,7 +38,7 @@ func (h *house) holds(id string) bool {
 }
 
 func TestTokensOfAStore(t *testing.T) {
-	eachStore(t, func(t *testing.T, s guard.Store, clock *testClock) {
+	onStore(t, func(t *testing.T, s guard.Store, clock *testClock) {
 		want := invocation("tk_1", "nightly", 2)
 		for _, token := range []guard.Token{want, invocation("tk_2", "nightly", 0), invocation("tk_3", "other", 0)} {
 			if err := s.PutToken(ctx(), token, 3, aboutToken()); err != nil {

@@ -56,7 +56,7 @@ func advance(t *testing.T, s guard.Store, run string, p guard.Progress, gate gua
 }
 
 func TestATicketOpensOneRun(t *testing.T) {
-	eachStore(t, func(t *testing.T, s guard.Store, _ *testClock) {
+	onStore(t, func(t *testing.T, s guard.Store, _ *testClock) {
 		i := guard.Intent{Caller: "stdio", Tool: schemas.ToolEnsurePartnerLinks}
 		asked := ticket("ap_1", i)
 		asked.Plan = onePlan()
@@ -100,7 +100,7 @@ func TestATicketOpensOneRun(t *testing.T) {
 }
 
 func TestARowAdvancesOnceARevision(t *testing.T) {
-	eachStore(t, func(t *testing.T, s guard.Store, _ *testClock) {
+	onStore(t, func(t *testing.T, s guard.Store, _ *testClock) {
 		openRun(t, s, anOpenRun("run_1", ""))
 		gate := guard.Gate{TenantID: identity1("contoso").TenantID, ObjectID: identity1("contoso").ObjectID}
 		begun := guard.Progress{Row: 3, Stage: guard.StageWriting, Revision: 1, Step: guard.StepCreate, At: noon(), Snapshot: guard.LinkSnapshot{State: schemas.LinkNotLinked, Version: -1}}
@@ -142,7 +142,7 @@ func TestARowAdvancesOnceARevision(t *testing.T) {
 }
 
 func TestManyRaceForOneRow(t *testing.T) {
-	eachStore(t, func(t *testing.T, s guard.Store, _ *testClock) {
+	onStore(t, func(t *testing.T, s guard.Store, _ *testClock) {
 		openRun(t, s, anOpenRun("run_1", ""))
 		var won atomic.Int64
 		var all sync.WaitGroup

@@ -20,8 +20,7 @@ import (
 	"mcp-partner/armclient"
 	"mcp-partner/fleet"
 	"mcp-partner/guard"
-	"mcp-partner/internal/fleettest"
-	"mcp-partner/internal/guardtest"
+	"mcp-partner/internal/ledgertest"
 	"mcp-partner/schemas"
 	"mcp-partner/search"
 	"mcp-partner/simulator"
@@ -35,7 +34,7 @@ type house struct {
 	server    *simulator.Server
 	http      *http.Client
 	directory *directory
-	store     *guardtest.Store
+	store     *ledgertest.Store
 	guard     *guard.Guard
 	fleet     *fleet.Fleet
 	service   *tools.Service
@@ -56,7 +55,7 @@ func build(t testing.TB, config simulator.Config, change func(*guard.Options)) *
 	t.Cleanup(func() { _ = server.Close() })
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(server.CAPEM())
-	h := &house{t: t, sim: sim, server: server, store: guardtest.NewStore(time.Now)}
+	h := &house{t: t, sim: sim, server: server, store: ledgertest.New(t, time.Now)}
 	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}, ForceAttemptHTTP2: true}
 	t.Cleanup(transport.CloseIdleConnections)
 	h.http = &http.Client{Transport: transport}
@@ -78,7 +77,7 @@ func build(t testing.TB, config simulator.Config, change func(*guard.Options)) *
 	}
 	h.guard = g
 	directory := tools.Expecting(h.directory, g.Bounds().PartnerIDs)
-	h.fleet = fleet.New(fleet.Options{Directory: directory, Clients: readers{h}, Store: fleettest.NewStore(time.Now)})
+	h.fleet = fleet.New(fleet.Options{Directory: directory, Clients: readers{h}, Store: ledgertest.New(t, time.Now)})
 	t.Cleanup(h.fleet.Close)
 	h.service = tools.NewService(tools.Deps{
 		Directory: directory, Clients: h, Guard: g, Fleet: h.fleet,

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"mcp-partner/guard"
-	"mcp-partner/internal/guardtest"
+	"mcp-partner/internal/ledgertest"
 	"mcp-partner/schemas"
 	"mcp-partner/search"
 	"mcp-partner/simulator"
@@ -18,7 +18,7 @@ import (
 
 // fullDisk is a store that takes entries of all kinds but one.
 type fullDisk struct {
-	*guardtest.Store
+	*ledgertest.Store
 	refuses guard.EventKind
 }
 
@@ -37,7 +37,7 @@ func TestADiskThatIsFullAroundAWrite(t *testing.T) {
 	for _, refuses := range []guard.EventKind{guard.KindIntent, guard.KindOutcome} {
 		t.Run(string(refuses), func(t *testing.T) {
 			t.Parallel()
-			disk := &fullDisk{guardtest.NewStore(time.Now), refuses}
+			disk := &fullDisk{ledgertest.New(t, time.Now), refuses}
 			h := build(t, simulator.Config{Tenants: 1}, func(o *guard.Options) { unasked(o); o.Store = disk })
 			var log bytes.Buffer
 			h.service = tools.NewService(tools.Deps{Directory: h.directory, Clients: h, Guard: h.guard, Fleet: h.fleet,

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"mcp-partner/guard"
-	"mcp-partner/internal/guardtest"
+	"mcp-partner/internal/ledgertest"
 	"mcp-partner/internal/wiretest"
 	"mcp-partner/schemas"
 	"mcp-partner/server"
@@ -37,7 +37,7 @@ func newLate(t *testing.T, ask guard.Approval) *late {
 	t.Helper()
 	l := &late{clock: &watch{now: time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)}}
 	l.house = build(t, simulator.Config{Tenants: 1}, func(o *guard.Options) {
-		o.Store, o.Now, o.Approval = guardtest.NewStore(l.clock.Now), l.clock.Now, ask
+		o.Store, o.Now, o.Approval = ledgertest.New(t, l.clock.Now), l.clock.Now, ask
 	})
 	return l
 }

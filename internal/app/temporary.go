@@ -1,12 +1,10 @@
 package app
 
 import (
-	"context"
 	"crypto/rand"
 	"errors"
 	"os"
 	"path/filepath"
-	"sync"
 
 	"mcp-partner/guard"
 	"mcp-partner/internal/disk"
@@ -26,7 +24,7 @@ type temporaryLedger struct {
 func newTemporaryLedger() *temporaryLedger {
 	dir := filepath.Join(os.TempDir(), "mcp-partner-"+rand.Text())
 	return &temporaryLedger{ledger.Open(ledger.Options{
-		Dir: disk.New(dir), Keys: &temporaryKeys{keys: map[string][]byte{}}, Program: BuildInfo().Version,
+		Dir: disk.New(dir), Keys: ledger.NewTemporaryKeys(), Program: BuildInfo().Version,
 	}), dir}
 }
 
@@ -49,37 +47,4 @@ func (a *App) GuardStore() guard.Store {
 		return a.Ledger
 	}
 	return a.temporary
-}
-
-// temporaryKeys are ledger.Keys for one process.
-type temporaryKeys struct {
-	mu      sync.Mutex
-	keys    map[string][]byte
-	counter int64
-}
-
-// Key implements ledger.Keys.
-func (k *temporaryKeys) Key(_ context.Context, name string, size int, _ bool) ([]byte, error) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.keys[name] == nil {
-		k.keys[name] = make([]byte, size)
-		_, _ = rand.Read(k.keys[name]) // never fails
-	}
-	return k.keys[name], nil
-}
-
-// Counter implements ledger.Keys.
-func (k *temporaryKeys) Counter(context.Context) (int64, error) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return k.counter, nil
-}
-
-// SetCounter implements ledger.Keys.
-func (k *temporaryKeys) SetCounter(_ context.Context, value int64) error {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.counter = max(k.counter, value)
-	return nil
 }

@@ -16,8 +16,8 @@ import (
 
 	"mcp-partner/armclient"
 	"mcp-partner/guard"
-	"mcp-partner/internal/guardtest"
 	"mcp-partner/internal/httpclient"
+	"mcp-partner/internal/ledgertest"
 	"mcp-partner/schemas"
 	"mcp-partner/simulator"
 )
@@ -319,7 +319,7 @@ func TestArmclientKeepsTheContract(t *testing.T) {
 // permitFor asks a real guard for the permit of one change.
 func permitFor(t testing.TB, identity schemas.Identity, change armclient.Change) guard.Permit {
 	t.Helper()
-	g, err := guard.New(guard.Options{AllowWrites: true, Approval: guard.ApprovalNone, Simulated: true, Store: guardtest.NewStore(time.Now)})
+	g, err := guard.New(guard.Options{AllowWrites: true, Approval: guard.ApprovalNone, Simulated: true, Store: ledgertest.New(t, time.Now)})
 	if err != nil {
 		t.Fatal(err)
 	}

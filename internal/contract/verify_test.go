@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"mcp-partner/guard"
-	"mcp-partner/internal/guardtest"
+	"mcp-partner/internal/ledgertest"
 	"mcp-partner/schemas"
 	"mcp-partner/simulator"
 )
@@ -51,7 +51,7 @@ func (w *world) verifier(twist func(*http.Request, *http.Response)) *Verifier {
 // writer is one whose guard allows everything, with both of the IDs.
 func (w *world) writer(o guard.Options) *Writer {
 	w.t.Helper()
-	o.Store = guardtest.NewStore(time.Now)
+	o.Store = ledgertest.New(w.t, time.Now)
 	g, err := guard.New(o)
 	if err != nil {
 		w.t.Fatal(err)
