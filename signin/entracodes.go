@@ -262,11 +262,29 @@ func knownCode(numbers ...int) (entraCode, bool) {
 	return entraCode{}, false
 }
 
+// codeOfProblem returns what is known of the number that a problem carries.
+func codeOfProblem(problem *schemas.Problem) (entraCode, bool) {
+	number, err := strconv.Atoi(strings.TrimPrefix(problem.ForeignCode, "AADSTS"))
+	if err != nil {
+		return entraCode{}, false
+	}
+	return entraCodeOf(number)
+}
+
+// WrongSecret reports whether a sign-in failed because of the secret itself, so
+// that another secret may be accepted.
+func WrongSecret(err error) bool {
+	if err == nil {
+		return false
+	}
+	known, _ := codeOfProblem(schemas.AsProblem(err))
+	return known.finding == findingSecretRejected || known.finding == findingSecretExpired
+}
+
 // scopeOf says for whom a problem of a sign-in speaks. Without a number that is
 // known, only what names the tenant is its own.
 func scopeOf(problem *schemas.Problem) scope {
-	number, err := strconv.Atoi(strings.TrimPrefix(problem.ForeignCode, "AADSTS"))
-	if known, ok := entraCodeOf(number); err == nil && ok {
+	if known, ok := codeOfProblem(problem); ok {
 		return known.scope
 	}
 	switch problem.Code {

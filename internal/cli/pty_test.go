@@ -206,6 +206,27 @@ func TestSecretAndPassphraseAreNotShown(t *testing.T) {
 	}
 }
 
+// TestSecretStdinAtATerminalIsAskedForWithoutEcho follows the advice that errors
+// about secrets give: the same command, typed at a terminal.
+func TestSecretStdinAtATerminalIsAskedForWithoutEcho(t *testing.T) {
+	t.Parallel()
+	env := []string{"MCP_PARTNER_STATE_DIR=" + filepath.Join(t.TempDir(), "state"), "NO_COLOR=1"}
+	if code, shown := atTerminal(t, env, "vault", "init").end(); code != exit.CodeDone {
+		t.Fatalf("exit code %d:\n%s", code, shown)
+	}
+	const secret = "only-eyes-see-this"
+	s := atTerminal(t, env, "vault", "add", "app", "--secret-stdin")
+	s.expect("Client secret of app (not shown): ")
+	s.typeLine(secret + "\n")
+	if code, shown := s.end(); code != exit.CodeDone || strings.Contains(shown, secret) {
+		t.Errorf("exit code %d:\n%s", code, shown)
+	}
+	s = atTerminal(t, env, "vault", "add", "certificate", "--certificate-stdin")
+	if code, shown := s.end(); code != exit.CodeUsage || !strings.Contains(shown, "--certificate-file FILE") {
+		t.Errorf("exit code %d:\n%s", code, shown)
+	}
+}
+
 func TestImportAsksAtTheTerminal(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

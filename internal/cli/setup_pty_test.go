@@ -192,3 +192,39 @@ func TestSetupSignsAPersonIn(t *testing.T) {
 		t.Errorf("exit code %d:\n%s", code, shown)
 	}
 }
+
+// TestSetupAsksAgainForASecretThatEntraIDRefuses types two wrong secrets before the
+// right one; the terminal shows none of them.
+func TestSetupAsksAgainForASecretThatEntraIDRefuses(t *testing.T) {
+	t.Parallel()
+	world := startWorld(t)
+	dir := t.TempDir()
+	ca := filepath.Join(dir, "ca.pem")
+	if err := os.WriteFile(ca, world.Server.CAPEM(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	contoso, _ := world.Sim.Tenant("contoso")
+	cloud := world.Cloud()
+	env := []string{"HOME=" + dir, "MCP_PARTNER_STATE_DIR=" + filepath.Join(dir, "state"), "PATH=/nowhere", "NO_COLOR=1"}
+	s := atTerminal(t, env, "setup", "contoso", "--protect-by", "file", "--partner-ids", "1234567", "--tenant-id", contoso.TenantID,
+		"--client-id", world.Sim.ClientID(), "--secret-stdin", "--cloud", "custom", "--authority", cloud.Authority,
+		"--arm-endpoint", cloud.ARMEndpoint, "--arm-audience", cloud.ARMAudience, "--ca-file", ca, "--skip-instance-discovery")
+	var all string
+	const wrong, alsoWrong = "a-secret-of-yesterday", "the-id-of-the-secret"
+	for _, typed := range []string{wrong, "", alsoWrong, world.Sim.ClientSecret()} {
+		s.expect("Client secret of contoso (not shown): ")
+		all += s.shown.String()
+		s.shown.Reset()
+		s.typeLine(typed + "\n")
+	}
+	code, rest := s.end()
+	shown := all + rest
+	if code != exit.CodeDone || strings.Count(shown, "Entra ID does not accept the secret of credential contoso") != 3 || !strings.Contains(shown, "This identity is ") {
+		t.Errorf("exit code %d:\n%s", code, shown)
+	}
+	for _, secret := range []string{wrong, alsoWrong, world.Sim.ClientSecret()} {
+		if strings.Contains(shown, secret) {
+			t.Errorf("the terminal shows %s:\n%s", secret, shown)
+		}
+	}
+}

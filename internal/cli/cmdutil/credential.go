@@ -38,6 +38,6 @@ func AddCredentialFlags(c *credential.Options, flags *pflag.FlagSet) {
 }
 
 func AddSecretFlags(s *credential.SecretOptions, flags *pflag.FlagSet) {
-	flags.BoolVar(&s.Stdin, "secret-stdin", false, "read the client secret from standard input")
+	flags.BoolVar(&s.Stdin, "secret-stdin", false, "read the client secret from standard input; on a terminal, ask without echo")
 	flags.StringVar(&s.File, "secret-file", "", "read the client secret from this `FILE`")
 }

@@ -17,20 +17,6 @@ import (
 	"mcp-partner/vault"
 )
 
-// readSecretOptions takes the secret from where the flags say. It is the zero Secret if they
-// say nothing.
-func readSecretOptions(s *credential.SecretOptions, in io.Reader) (vault.Secret, error) {
-	switch {
-	case s.Stdin && s.File != "":
-		return vault.Secret{}, exit.Usage("give one of them", "--secret-stdin and --secret-file were both given")
-	case s.Stdin:
-		return readSecret(in, "standard input")
-	case s.File != "":
-		return readSecretFile(s.File)
-	}
-	return vault.Secret{}, nil
-}
-
 func readSecretFile(path string) (vault.Secret, error) {
 	raw, err := readSecretBytes(path, "--secret-file")
 	if err != nil {
@@ -71,10 +57,17 @@ func readAtMost(from io.Reader, name string) ([]byte, error) {
 	return buffer[:n], nil
 }
 
-// secretOrPrompt asks at the terminal where no flag says where the secret is.
+// secretOrPrompt takes the secret from where the flags say. It asks at the terminal
+// where they say nothing, and where standard input is one: what is typed there
+// would be shown.
 func (d *Deps) secretOrPrompt(ctx context.Context, s *credential.SecretOptions, credential string) (vault.Secret, error) {
-	if s.Given() {
-		return readSecretOptions(s, d.IO.In)
+	switch {
+	case s.Stdin && s.File != "":
+		return vault.Secret{}, exit.Usage("give one of them", "--secret-stdin and --secret-file were both given")
+	case s.Stdin && !d.IO.InTTY:
+		return readSecret(d.IO.In, "standard input")
+	case s.File != "":
+		return readSecretFile(s.File)
 	}
 	noTerminal := exit.Usage("pipe it in with --secret-stdin, or give --secret-file FILE", "the secret of credential %s is missing, and there is no terminal to ask on", credential)
 	if !d.IO.Attended() {
@@ -85,11 +78,17 @@ func (d *Deps) secretOrPrompt(ctx context.Context, s *credential.SecretOptions, 
 		return vault.Secret{}, noTerminal
 	}
 	defer terminal.Close()
-	typed, err := terminal.Ask(ctx, "Client secret of "+term.Escape(credential)+" (not shown): ", true)
+	typed, err := PromptSecret(ctx, terminal, credential)
 	if err != nil {
 		return vault.Secret{}, exit.Usage("pipe it in with --secret-stdin", "no secret was typed")
 	}
 	return vault.NewSecret([]byte(typed))
+}
+
+// PromptSecret asks for the client secret of a credential, without echo. Its error
+// is the terminal's.
+func PromptSecret(ctx context.Context, terminal term.Terminal, credential string) (string, error) {
+	return terminal.Ask(ctx, "Client secret of "+term.Escape(credential)+" (not shown): ", true)
 }
 
 // AskSecret reads the secret or the certificate of a credential, from where the flags
@@ -137,6 +136,8 @@ func readCertificate(k *credential.KindOptions, deps *Deps) ([]byte, error) {
 	switch {
 	case k.CertificateStdin && k.CertificateFile != "":
 		return nil, exit.Usage("give one of them", "--certificate-stdin and --certificate-file were both given")
+	case k.CertificateStdin && deps.IO.InTTY:
+		return nil, exit.Usage("give --certificate-file FILE, or pipe it in", "standard input is a terminal, which would show the key of the certificate")
 	case k.CertificateStdin:
 		return readAtMost(deps.IO.In, "standard input")
 	case k.CertificateFile == "":

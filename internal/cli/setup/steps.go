@@ -22,6 +22,7 @@ import (
 	"mcp-partner/internal/credential"
 	"mcp-partner/internal/exit"
 	"mcp-partner/schemas"
+	"mcp-partner/signin"
 	"mcp-partner/tenants"
 	"mcp-partner/vault"
 )
@@ -371,6 +372,9 @@ func (s *firstRun) prove(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := s.proveSecret(ctx, a, entry); err != nil {
+		return err
+	}
 	found := doctor.CheckTenant(ctx, a, entry)
 	if found.Status == doctor.CheckFail {
 		return exit.Failed(found.Fix+"; then run setup again", "%s", strings.TrimSuffix(found.Message, "."))
@@ -382,6 +386,44 @@ func (s *firstRun) prove(ctx context.Context) error {
 	s.u.Linef(shown, "  %s: %s", entry.Name, found.Message)
 	s.u.Field("the same", "mcp-partner call check_partner_link --tenant "+entry.Name)
 	return s.u.Err
+}
+
+// proveSecret asks again for a client secret that Entra ID does not accept.
+func (s *firstRun) proveSecret(ctx context.Context, a *app.App, entry tenants.Entry) error {
+	config, err := a.Directory.Credential(entry.Credentials[0].Name)
+	if err != nil || config.Kind != tenants.KindClientSecret || s.terminal == nil {
+		return err
+	}
+	for range attempts {
+		err := a.SignIn(ctx, entry, config)
+		if !signin.WrongSecret(err) {
+			return nil // the read says what else is wrong
+		}
+		s.u.Line(term.Warn, "  "+schemas.AsProblem(err).Message+" Type one that is valid: the secret's value, not its ID.")
+		if err := s.replaceSecret(ctx, a, config); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// replaceSecret takes a secret that was typed; a text that cannot be one counts
+// as an attempt.
+func (s *firstRun) replaceSecret(ctx context.Context, a *app.App, config tenants.CredentialConfig) error {
+	typed, err := cmdutil.PromptSecret(ctx, s.terminal, config.Name)
+	if err != nil {
+		return s.stopped(err)
+	}
+	secret, err := vault.NewSecret([]byte(typed))
+	if err != nil {
+		s.u.Line(term.Warn, "  "+exit.MessageOf(err))
+		return nil
+	}
+	if err := a.Store.Put(ctx, config.SecretName, secret); err != nil {
+		return err
+	}
+	s.f.RecordSecret(ctx, a, config.Name)
+	return nil
 }
 
 // installClients writes the server into the clients that were named, or that
