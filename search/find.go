@@ -47,14 +47,20 @@ func New(operations []schemas.Operation, schemaOf func(name string) map[string]a
 	return &Index{operations: operations, schemaOf: schemaOf}
 }
 
+// NewWithModel is New with a model of its own, such as one that has not seen
+// some of the utterances.
+func NewWithModel(operations []schemas.Operation, m *Model) *Index {
+	return &Index{operations: operations, model: m}
+}
+
 func (ix *Index) prepare() {
 	lex, err := loadLexicon()
 	if err != nil {
 		panic(fmt.Sprintf("search: the embedded lexicons: %v", err)) // a test reads them all
 	}
 	ix.lexicon, ix.speller, ix.topics = lex, newSpeller(lex), readTopics(topicsFile)
-	if ix.model, err = ReadModel(modelFile); err != nil {
-		ix.model = &Model{Classes: []string{NotHere}, Scale: []float64{1}, Bias: []float64{0}, Weights: make([]byte, Buckets)} // search/train makes it anew
+	if ix.model == nil {
+		ix.model = embeddedModel()
 	}
 	for _, o := range ix.operations {
 		ix.classes = append(ix.classes, slices.Index(ix.model.Classes, o.Name))

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"maps"
 	"os"
 	"path/filepath"
@@ -16,9 +17,9 @@ import (
 
 // sample is one utterance and the class that it belongs to.
 type sample struct {
-	says   string
-	class  int
-	weight float64
+	says, tool, language string
+	class                int
+	weight               float64
 	// source is the file that it comes from, without its language: what is
 	// held out together.
 	source   string
@@ -27,14 +28,18 @@ type sample struct {
 
 // utteranceFile is one file of evals/intents.
 type utteranceFile struct {
+	Language string
 	// Says are utterances by tool.
 	Says map[string][]string
 	// Utterances say more of each.
 	Utterances []struct {
-		Says, Tool string
-		OutOfScope bool `yaml:"out_of_scope"`
+		Says, Tool, Language string
+		OutOfScope           bool `yaml:"out_of_scope"`
 	}
 }
+
+// The sources that nobody wrote as utterances are never held out.
+const sourceCatalogue, sourceFrames = "catalogue", "frames"
 
 // classes lists the operations of the catalogue and the class of what is none.
 func classes() []string {
@@ -65,37 +70,38 @@ func readCorpus(folder string) (*corpus, error) {
 		}
 	}
 	for _, o := range schemas.Catalogue() {
-		c.add("catalogue", o.Name, o.Title, 1)
-		c.add("catalogue", o.Name, o.Summary, 1)
+		c.add(sourceCatalogue, "en", o.Name, o.Title, 1)
+		c.add(sourceCatalogue, "en", o.Name, o.Summary, 1)
 	}
 	return c, c.readFrames(filepath.Join(folder, "frames.yaml"))
 }
 
 // add takes an utterance in, unless the catalogue lacks its operation.
-func (c *corpus) add(source, tool, says string, weight float64) {
+func (c *corpus) add(source, language, tool, says string, weight float64) {
 	if class := slices.Index(c.classes, tool); class >= 0 {
-		c.samples = append(c.samples, sample{says: says, class: class, weight: weight, source: source})
+		c.samples = append(c.samples, sample{says: says, tool: tool, language: language, class: class, weight: weight, source: source})
 	}
 }
 
-// language is the end of the name of a file that has one language.
-var language = regexp.MustCompile(`-?(de|en|es|fr|it|ja|ko|nl|pl|pt|zh)$`)
+// languageSuffix is the end of the name of a file that has one language.
+var languageSuffix = regexp.MustCompile(`-?(de|en|es|fr|it|ja|ko|nl|pl|pt|zh)$`)
 
 func (c *corpus) readUtterances(path string) error {
 	var file utteranceFile
 	if err := readYAML(path, &file); err != nil {
 		return err
 	}
-	source := language.ReplaceAllString(strings.TrimSuffix(filepath.Base(path), ".yaml"), "")
+	source := languageSuffix.ReplaceAllString(strings.TrimSuffix(filepath.Base(path), ".yaml"), "")
+	source = cmp.Or(source, "basic")
 	for _, u := range file.Utterances {
 		if u.OutOfScope {
 			u.Tool = search.NotHere
 		}
-		c.add(source, u.Tool, u.Says, 1)
+		c.add(source, cmp.Or(u.Language, file.Language), u.Tool, u.Says, 1)
 	}
 	for _, tool := range c.classes {
 		for _, says := range file.Says[tool] {
-			c.add(source, tool, says, 1)
+			c.add(source, file.Language, tool, says, 1)
 		}
 	}
 	return nil
@@ -126,19 +132,19 @@ func (c *corpus) readFrames(path string) error {
 		return err
 	}
 	for _, name := range slices.Sorted(maps.Keys(file)) {
-		c.addForeign(file[name])
-		c.addFilled(file[name])
+		c.addForeign(name, file[name])
+		c.addFilled(name, file[name])
 	}
 	return nil
 }
 
-func (c *corpus) addForeign(f frames) {
+func (c *corpus) addForeign(language string, f frames) {
 	n := 0
 	for _, command := range f.Commands {
 		for _, thing := range f.Things {
 			for _, place := range f.Places {
 				if n++; n%frameStep == 0 {
-					c.add("frames", search.NotHere, command+" "+thing+" "+place, frameWeight)
+					c.add(sourceFrames, language, search.NotHere, command+" "+thing+" "+place, frameWeight)
 				}
 			}
 		}
@@ -146,15 +152,15 @@ func (c *corpus) addForeign(f frames) {
 }
 
 // addFilled puts every verb into every order and every question about one link.
-func (c *corpus) addFilled(f frames) {
+func (c *corpus) addFilled(language string, f frames) {
 	for _, v := range f.Verbs {
 		gaps := strings.NewReplacer("{do}", v.Do, "{done}", v.Done, "{doing}", v.Doing)
 		for _, order := range f.Orders {
-			c.add("frames", v.Tool, gaps.Replace(order), frameWeight)
+			c.add(sourceFrames, language, v.Tool, gaps.Replace(order), frameWeight)
 		}
 		for _, question := range f.Questions {
 			if strings.Contains(strings.ToLower(question), framePlace) {
-				c.add("frames", schemas.ToolCheckPartnerLink, gaps.Replace(question), frameWeight)
+				c.add(sourceFrames, language, schemas.ToolCheckPartnerLink, gaps.Replace(question), frameWeight)
 			}
 		}
 	}

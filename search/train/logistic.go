@@ -28,7 +28,7 @@ type weights struct {
 	bias    []float64
 }
 
-func train(samples []sample, classes int) *weights {
+func train(samples []*sample, classes int) *weights {
 	m := &weights{
 		classes: classes, bias: make([]float64, classes),
 		w: make([]float64, search.Buckets*classes), sums: make([]float64, search.Buckets*classes),
@@ -47,7 +47,7 @@ func train(samples []sample, classes int) *weights {
 	for range epochs {
 		random = shuffle(order, random)
 		for _, i := range order {
-			m.learn(&samples[i])
+			m.learn(samples[i])
 		}
 	}
 	return m

@@ -4,8 +4,8 @@
 package main
 
 import (
+	"cmp"
 	"flag"
-	"fmt"
 	"log"
 	"os"
 	"slices"
@@ -15,23 +15,34 @@ import (
 	"mcp-partner/search"
 )
 
+// options are the flags.
+type options struct {
+	evals, out string
+	measure    bool
+	wrong      bool
+	parts      int
+}
+
 func main() {
 	log.SetFlags(0)
-	folder := flag.String("evals", "evals", "folder of the utterances")
-	out := flag.String("out", "search/model.bin", "file to write")
-	measure := flag.Bool("measure", false, "only tell how well sources that were held out are understood")
+	var o options
+	flag.StringVar(&o.evals, "evals", "evals", "folder of the utterances")
+	flag.StringVar(&o.out, "out", "search/model.bin", "file to write")
+	flag.BoolVar(&o.measure, "measure", false, "only tell how well sources that were held out are understood")
+	flag.BoolVar(&o.wrong, "wrong", false, "with -measure: also print each utterance that is answered wrongly")
+	flag.IntVar(&o.parts, "parts", 0, "with -measure: parts to hold out in turn (default each source by itself)")
 	flag.Parse()
-	if err := run(*folder, *out, *measure); err != nil {
+	if err := o.run(); err != nil {
 		log.Fatal(err)
 	}
 }
 
-func run(folder, out string, measure bool) error {
-	c, err := readCorpus(folder)
+func (o options) run() error {
+	c, err := readCorpus(o.evals)
 	if err != nil {
 		return err
 	}
-	names, err := directory(folder)
+	names, err := directory(o.evals)
 	if err != nil {
 		return err
 	}
@@ -39,71 +50,72 @@ func run(folder, out string, measure bool) error {
 	for i := range c.samples {
 		c.samples[i].features = index.Features(c.samples[i].says, names)
 	}
-	heldOut := c.holdOut()
-	if measure {
-		c.report(heldOut)
+	if sources := c.sources(); o.measure {
+		heldOut := c.holdOut(sources, cmp.Or(o.parts, len(sources)))
+		report(os.Stdout, c.judge(heldOut, sharpness(heldOut), names), o.wrong)
 		return nil
 	}
-	file, err := fileOf(train(c.samples, len(c.classes)).quantised(c.classes, sharpness(heldOut)))
+	model := c.holdOut(nil, 1)[0].weights.quantised(c.classes, sharpness(c.holdOut(c.sources(), folds)))
+	file, err := fileOf(model)
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(out, file, 0o644)
+	return os.WriteFile(o.out, file, 0o644)
 }
 
-// folds is the number of parts that sources are held out in.
+// fold is a part of the samples, and the weights that were found without it.
+type fold struct {
+	samples []*sample
+	weights *weights
+}
+
+// folds is the number of parts that give the sharpness. A measurement holds each
+// source out by itself, which takes longer.
 const folds = 5
 
-// answer is how a sample that was held out is scored.
-type answer struct {
-	*sample
-	scores []float64
-}
-
-// holdOut trains once for each part of the sources and scores that part.
-func (c *corpus) holdOut() []answer {
-	var sources []string
+// sources lists those that people wrote.
+func (c *corpus) sources() []string {
+	var out []string
 	for _, s := range c.samples {
-		if !slices.Contains(sources, s.source) {
-			sources = append(sources, s.source)
+		if s.source != sourceCatalogue && s.source != sourceFrames {
+			out = append(out, s.source)
 		}
 	}
-	slices.Sort(sources)
-	parts := make([][]answer, folds)
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// holdOut divides the sources into parts and trains once without each part.
+func (c *corpus) holdOut(sources []string, parts int) []fold {
+	out := make([]fold, parts)
 	var group sync.WaitGroup
-	for part := range parts {
+	for part := range out {
 		group.Go(func() {
-			var known []sample
+			var others []*sample
 			for i := range c.samples {
 				s := &c.samples[i]
-				if slices.Index(sources, s.source)%folds == part {
-					parts[part] = append(parts[part], answer{sample: s})
+				if at := slices.Index(sources, s.source); at >= 0 && at%parts == part {
+					out[part].samples = append(out[part].samples, s)
 				} else {
-					known = append(known, *s)
+					others = append(others, s)
 				}
 			}
-			m := train(known, len(c.classes))
-			for i, a := range parts[part] {
-				parts[part][i].scores = m.scores(a.features)
-			}
+			out[part].weights = train(others, len(c.classes))
 		})
 	}
 	group.Wait()
-	return slices.Concat(parts...)
+	return out
 }
 
 // sharpness finds which one makes the probabilities of held-out samples the
 // nearest to the truth, by the sum of squares.
-func sharpness(answers []answer) float64 {
+func sharpness(heldOut []fold) float64 {
 	best, least := 0.0, 0.0
 	for try := 0.25; try <= 6; try += 0.25 {
 		m, loss := search.Model{Sharpness: try}, 0.0
-		for _, a := range answers {
-			for c, p := range m.Probabilities(a.scores) {
-				if c == a.class {
-					p = 1 - p
-				}
-				loss += float64(p * p * a.weight)
+		for _, f := range heldOut {
+			for _, s := range f.samples {
+				loss += float64(s.weight * brier(m.Probabilities(f.weights.scores(s.features)), s.class))
 			}
 		}
 		if best == 0 || loss < least {
@@ -113,39 +125,14 @@ func sharpness(answers []answer) float64 {
 	return best
 }
 
-// report tells for each source how many samples stand first and among three.
-func (c *corpus) report(answers []answer) {
-	type tally struct{ first, three, all int }
-	counts := map[string]*tally{}
-	var keys []string
-	for _, a := range answers {
-		place := 0
-		for class, score := range a.scores {
-			if score > a.scores[a.class] && (class < len(c.classes)-1 || place == 0) {
-				place++
-			}
+// brier is the sum of the squared errors of probabilities.
+func brier(probabilities []float64, class int) float64 {
+	loss := 0.0
+	for c, p := range probabilities {
+		if c == class {
+			p = 1 - p
 		}
-		for _, key := range []string{a.source, "= " + c.classes[a.class]} {
-			if counts[key] == nil {
-				counts[key] = &tally{}
-				keys = append(keys, key)
-			}
-			t := counts[key]
-			t.all++
-			t.first += b2i(place == 0)
-			t.three += b2i(place < 3)
-		}
+		loss += float64(p * p)
 	}
-	slices.Sort(keys)
-	for _, key := range keys {
-		t := counts[key]
-		fmt.Printf("%-28s first %.3f  among three %.3f  of %d\n", key, float64(t.first)/float64(t.all), float64(t.three)/float64(t.all), t.all)
-	}
-}
-
-func b2i(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
+	return loss
 }
