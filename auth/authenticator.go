@@ -29,6 +29,10 @@ type Options struct {
 	CAPEM []byte
 	// Client replaces the HTTP client that is made from CAPEM; for tests.
 	Client *http.Client
+	// Declaring are the issuers that are known to name the type of access tokens in
+	// their header. OnDeclared, if set, is called once for each further one.
+	Declaring  []string
+	OnDeclared func(issuer string)
 	// Mapping is the initial mapping; Remap replaces it.
 	Mapping Mapping
 	// Logger logs an unreachable issuer and, at level debug, why a token was
@@ -123,7 +127,9 @@ func (a *Authenticator) addIssuers() error {
 			return fmt.Errorf("issuer %s is given twice", schemas.Sanitize(text))
 		}
 		a.issuers = append(a.issuers, one)
-		a.keys[one.name] = &keySet{issuer: one, client: a.o.Client, log: a.o.Logger, now: a.o.Now}
+		keys := &keySet{issuer: one, client: a.o.Client, log: a.o.Logger, now: a.o.Now, onDeclared: a.o.OnDeclared}
+		keys.declares.Store(slices.Contains(a.o.Declaring, one.name))
+		a.keys[one.name] = keys
 	}
 	if len(a.issuers) == 0 {
 		return errors.New("the issuer is missing")

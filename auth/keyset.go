@@ -44,7 +44,8 @@ type keySet struct {
 	flight  chan struct{}
 	waiting int
 	// declares is set once an access token of the issuer said in typ what it is.
-	declares atomic.Bool
+	declares   atomic.Bool
+	onDeclared func(issuer string)
 }
 
 // checkDeclared refuses an access token that does not say in typ what it is, where
@@ -52,7 +53,9 @@ type keySet struct {
 // Then one that lacks it is another kind of token, however it looks.
 func (s *keySet) checkDeclared(header claims, required *bool) error {
 	if typ, _ := header.text("typ"); declaresAccess(typ) {
-		s.declares.Store(true)
+		if !s.declares.Swap(true) && s.onDeclared != nil {
+			s.onDeclared(s.issuer.name)
+		}
 		return nil
 	}
 	if required != nil && *required || required == nil && s.declares.Load() {

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/pem"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -237,6 +238,32 @@ func TestTokensThatDoNotDeclareThemselves(t *testing.T) {
 			h.accepts(declared)
 		})
 	}
+}
+
+// What was learned of an issuer holds for the first token after a restart.
+func TestDeclaringIssuersAreKnownAfterARestart(t *testing.T) {
+	t.Parallel()
+	h := newFixture(t, Mapping{})
+	var learned []string
+	start := func() *fixture {
+		a, err := New(Options{
+			Issuers: []string{h.issuer.URL()}, Audiences: []string{audience}, Client: h.issuer.Client(), Now: h.clock.Now,
+			Declaring: learned, OnDeclared: func(issuer string) { learned = append(learned, issuer) },
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return &fixture{a, t, h.issuer, h.clock}
+	}
+	first := start()
+	first.accepts(h.issuer.Token(h.claims()))
+	for _, who := range []string{"alice", "bob"} {
+		first.accepts(issuertest.Sign(t, h.issuer.SigningKey(), change{"typ": "at+jwt"}, h.with(change{"sub": who})))
+	}
+	if !slices.Equal(learned, []string{h.issuer.URL()}) {
+		t.Errorf("learned %v", learned)
+	}
+	start().refuses(h.issuer.Token(h.claims()), errKind)
 }
 
 // A token that is refused teaches nothing about its issuer.

@@ -59,19 +59,23 @@ func (t *httpTransport) issued(token string) bool {
 
 // unauthenticated is the answer to a request without one token.
 func (t *httpTransport) unauthenticated(r *http.Request) *refusal {
-	text := "Send Authorization: Bearer with a token that is valid here. A person issues one: mcp-partner token issue."
+	return unauthorized(t.challenge(r, "", "", t.firstScope()), "Send Authorization: Bearer with a token that is valid here. "+t.whereToGetToken())
+}
+
+// whereToGetToken names the issuer where there is one: its tokens come before those
+// of this server.
+func (t *httpTransport) whereToGetToken() string {
 	if t.opts.OAuth != nil {
-		text = "Send Authorization: Bearer with an access token. Where to get one is told by the metadata that WWW-Authenticate names."
+		return "Get an access token from the issuer in the metadata that WWW-Authenticate names."
 	}
-	return unauthorized(t.challenge(r, "", "", t.firstScope()), text)
+	return "A person issues one: mcp-partner token issue."
 }
 
 // denied is the answer to a token that is not accepted.
 func (t *httpTransport) denied(r *http.Request, err error) *refusal {
 	var more denial
 	if !errors.As(err, &more) {
-		return unauthorized(t.challenge(r, "invalid_token", "", t.firstScope()),
-			"The bearer token is not valid here. A person issues one: mcp-partner token issue.")
+		return unauthorized(t.challenge(r, "invalid_token", "", t.firstScope()), "The bearer token is not valid here. "+t.whereToGetToken())
 	}
 	if wait := more.RetryAfter(); wait > 0 {
 		refused := refuse(http.StatusServiceUnavailable, "")

@@ -2,6 +2,8 @@ package app
 
 import (
 	"context"
+	"encoding/json"
+	"slices"
 
 	"mcp-partner/guard"
 	"mcp-partner/server"
@@ -18,4 +20,48 @@ func (InvocationTokens) Takes(token string) bool { return guard.IsToken(token) }
 // Authenticate implements server.Authenticator.
 func (i InvocationTokens) Authenticate(ctx context.Context, token string) (guard.Principal, error) {
 	return i.Decider.AuthenticateToken(ctx, token)
+}
+
+// issuersFile names the issuers that were seen to declare their access tokens.
+const issuersFile = "issuers.json"
+
+// DeclaringIssuers are those that were seen before this start. A file that cannot
+// be read counts as empty: what it holds is learned again.
+func (a *App) DeclaringIssuers() []string {
+	if a.Simulated != nil {
+		return nil
+	}
+	text, _, err := a.settings.Disk().Read(issuersFile)
+	var issuers []string
+	if err != nil || json.Unmarshal(text, &issuers) != nil {
+		return nil
+	}
+	return issuers
+}
+
+// KeepDeclaringIssuer remembers one for the next start.
+func (a *App) KeepDeclaringIssuer(issuer string) {
+	if a.Simulated != nil {
+		return
+	}
+	if err := a.addDeclaringIssuer(issuer); err != nil {
+		a.settings.Log.Warn("an issuer that declares its access tokens could not be remembered", "reason", err.Error())
+	}
+}
+
+func (a *App) addDeclaringIssuer(issuer string) error {
+	unlock, err := a.settings.Disk().Lock(context.Background(), "issuers.lock")
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	known := a.DeclaringIssuers()
+	if slices.Contains(known, issuer) {
+		return nil
+	}
+	text, err := json.Marshal(append(known, issuer))
+	if err != nil {
+		return err
+	}
+	return a.settings.Disk().Write(issuersFile, text)
 }

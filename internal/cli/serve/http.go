@@ -26,7 +26,7 @@ const Anybody = "insecure-no-auth"
 
 // serveHTTP serves on an address until the context ends.
 func serveHTTP(ctx context.Context, deps *cmdutil.Deps, a *app.App, decider *guard.Guard, service *tools.Service, o *httpOptions, bound listeners, pair *server.KeyPair) error {
-	verifier, err := verifier(deps, &o.oauth)
+	verifier, err := verifier(deps, a, &o.oauth)
 	if err != nil {
 		return err
 	}

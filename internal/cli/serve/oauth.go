@@ -86,7 +86,7 @@ func (o *oauthOptions) publicHosts() []string {
 
 // verifier is nil where no issuer is given. It is made without reaching one, so
 // that the server starts while an issuer is down.
-func verifier(deps *cmdutil.Deps, o *oauthOptions) (*auth.Authenticator, error) {
+func verifier(deps *cmdutil.Deps, a *app.App, o *oauthOptions) (*auth.Authenticator, error) {
 	if !o.given() {
 		if len(deps.Config.Callers().Grants) > 0 {
 			deps.Log.Warn("the section callers of the config file has no effect without --oidc-issuer")
@@ -97,7 +97,10 @@ func verifier(deps *cmdutil.Deps, o *oauthOptions) (*auth.Authenticator, error) 
 	if err != nil {
 		return nil, err
 	}
-	verifier, err := auth.New(auth.Options{Issuers: o.issuers, Audiences: o.audiences, CAPEM: ca, Mapping: deps.Config.Callers(), Logger: deps.Log})
+	verifier, err := auth.New(auth.Options{
+		Issuers: o.issuers, Audiences: o.audiences, CAPEM: ca, Mapping: deps.Config.Callers(), Logger: deps.Log,
+		Declaring: a.DeclaringIssuers(), OnDeclared: a.KeepDeclaringIssuer,
+	})
 	if err != nil {
 		return nil, exit.Usage("correct --oidc-issuer, --oidc-audience, --oidc-ca-file or the section callers of the config file", "access tokens cannot be verified: %s", err)
 	}
