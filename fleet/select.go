@@ -66,6 +66,18 @@ func Select(directory Directory, s Selection, visible Visible) ([]Target, error)
 	if len(tenants) == 0 {
 		return nil, schemas.NewProblem(schemas.CodeDirectoryEmpty, "The directory of this server holds no tenant.")
 	}
+	chosen, err := s.Of(tenants)
+	var found []Target
+	for _, tenant := range chosen {
+		for _, credential := range tenant.Credentials {
+			found = append(found, Target{tenant, credential})
+		}
+	}
+	return found, err
+}
+
+// Of returns the tenants that are meant, in their order.
+func (s Selection) Of(tenants []schemas.Tenant) (found []schemas.Tenant, err error) {
 	chosen := make([]bool, len(tenants))
 	if err := s.chooseNamed(tenants, chosen); err != nil {
 		return nil, err
@@ -73,20 +85,12 @@ func Select(directory Directory, s Selection, visible Visible) ([]Target, error)
 	if err := s.keepLabelled(tenants, chosen); err != nil {
 		return nil, err
 	}
-	return targets(tenants, chosen), nil
-}
-
-func targets(tenants []schemas.Tenant, chosen []bool) []Target {
-	var found []Target
 	for i, tenant := range tenants {
-		if !chosen[i] {
-			continue
-		}
-		for _, credential := range tenant.Credentials {
-			found = append(found, Target{tenant, credential})
+		if chosen[i] {
+			found = append(found, tenant)
 		}
 	}
-	return found
+	return found, nil
 }
 
 // chooseNamed marks the tenants that the names mean, or all without a name.

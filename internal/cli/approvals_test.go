@@ -50,7 +50,8 @@ func TestApprovalsListShowsPendingFirst(t *testing.T) {
 	dir := stateWithVault(t)
 	putTickets(t, dir)
 	_, out, _ := runHere(t, "approvals", "list", "--state-dir", dir)
-	lines := strings.Split(out, "\n")
+	_, rows, _ := strings.Cut(out, "STATE")
+	lines := strings.Split(rows, "\n")
 	if len(lines) < 5 || !strings.Contains(lines[1], "ap_aa") || !strings.Contains(lines[1], "pending") || !strings.Contains(lines[2], "ap_ad") {
 		t.Errorf("list:\n%s", out)
 	}

@@ -13,7 +13,7 @@ import (
 )
 
 type listOptions struct {
-	json bool
+	cmdutil.ListFlags
 	keys app.KeyFiles
 }
 
@@ -27,7 +27,7 @@ func newCmdList(deps *cmdutil.Deps) *cobra.Command {
 		Args:    cmdutil.NoArguments,
 		RunE:    func(command *cobra.Command, _ []string) error { return runList(command.Context(), deps, options) },
 	}
-	command.Flags().BoolVar(&options.json, "json", false, "print {\"approvals\":[...]}")
+	options.Add(command.Flags(), "approvals")
 	cmdutil.AddKeyFlags(&options.keys, command.Flags())
 	return command
 }
@@ -37,10 +37,10 @@ func runList(ctx context.Context, deps *cmdutil.Deps, o *listOptions) error {
 	if err != nil {
 		return err
 	}
-	if o.json {
+	if o.JSON {
 		return deps.IO.PrintJSON(map[string][]ApprovalRow{"approvals": rows})
 	}
-	u := deps.IO.UI()
+	u := o.UI(deps.IO)
 	if len(rows) == 0 {
 		u.Line(term.Plain, "Nothing waits for an approver.")
 		return u.Err

@@ -24,6 +24,7 @@ import (
 type diffOptions struct {
 	house         auditHouse
 	json          bool
+	table         cmdutil.TableFlags
 	before, after string
 }
 
@@ -46,6 +47,7 @@ either side is never called newly missing.`,
 		},
 	}
 	command.Flags().BoolVar(&options.json, "json", false, "print a line of JSON for each change")
+	options.table.Add(command.Flags(), "--json")
 	cmdutil.AddKeyFlags(&options.house.keys, command.Flags())
 	options.house.fleet.Concurrency = 1 // nothing is asked
 	return command
@@ -86,7 +88,7 @@ func runDiff(ctx context.Context, deps *cmdutil.Deps, o *diffOptions) error {
 	if o.json {
 		return diffLines(ctx, deps, session, before, after)
 	}
-	return diffTable(ctx, deps, session, before, after)
+	return diffTable(ctx, o.table.UI(deps.IO), session, before, after)
 }
 
 // noteUnanswered says of an audit that was not finished that its open rows look
@@ -114,7 +116,7 @@ func diffLines(ctx context.Context, deps *cmdutil.Deps, session *app.Session, be
 
 // diffTable counts the changes and shows them by kind. It goes through the two
 // audits again and again instead of keeping what differs.
-func diffTable(ctx context.Context, deps *cmdutil.Deps, session *app.Session, before, after fleet.Run) error {
+func diffTable(ctx context.Context, u *term.UI, session *app.Session, before, after fleet.Run) error {
 	counts := map[fleet.ChangeKind]int{}
 	for change, err := range session.Fleet.Diff(ctx, before.ID, after.ID) {
 		if err != nil {
@@ -122,7 +124,6 @@ func diffTable(ctx context.Context, deps *cmdutil.Deps, session *app.Session, be
 		}
 		counts[change.Kind]++
 	}
-	u := deps.IO.UI()
 	u.Linef(term.Plain, "From %s (%s) to %s (%s)", before.ID, before.CreatedAt.UTC().Format("2006-01-02"), after.ID, after.CreatedAt.UTC().Format("2006-01-02"))
 	for _, kind := range fleet.ChangeKinds() {
 		u.Field(kindWords(kind), number(counts[kind]))

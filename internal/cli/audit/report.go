@@ -24,7 +24,8 @@ import (
 // reportOptions say how a report is written, and what makes it fail.
 type reportOptions struct {
 	format, output string
-	force, all     bool
+	force          bool
+	table          cmdutil.TableFlags
 	failOn         cmdutil.List
 }
 
@@ -35,7 +36,8 @@ func (o *reportOptions) add(flags *pflag.FlagSet) {
 	flags.StringVar(&o.format, "format", formatTable, "`table, csv, jsonl, markdown or html`")
 	flags.StringVarP(&o.output, "output", "o", "", "write to this `FILE`, readable for you alone")
 	flags.BoolVar(&o.force, "force", false, "replace a file that is there")
-	flags.BoolVar(&o.all, "all", false, "show in the table also what is in order")
+	o.table.Add(flags, "--format csv")
+	flags.Lookup("all").Usage = "show every row of the table, also what is in order"
 	flags.Var(&o.failOn, "fail-on", "end with 1 if there is any of these `STATES`: "+strings.Join(failWords(), ", ")+"; a deleted link is not_linked as well")
 }
 
@@ -99,18 +101,17 @@ func deliverAudit(deps *cmdutil.Deps, found fleet.Report, rows auditreport.Rows,
 	if err := cmdutil.StreamOutput(o.output, o.force, func(w io.Writer) error { return auditTo(deps, w, found, rows, o) }); err != nil {
 		return err
 	}
-	deps.IO.Note(tools.AuditSentence(found))
+	deps.IO.Note("wrote " + o.output + " (" + o.format + "): " + tools.AuditSentence(found))
 	return nil
 }
 
 func auditTo(deps *cmdutil.Deps, w io.Writer, found fleet.Report, rows auditreport.Rows, o *reportOptions) error {
 	if o.format == formatTable {
-		u := deps.IO.UI()
+		u := o.table.UI(deps.IO)
 		if o.output != "" {
-			u = &term.UI{}
+			u = &term.UI{Out: w}
 		}
-		u.Out = w
-		return report(u, found, rows, o.all)
+		return report(u, found, rows, o.table.All)
 	}
 	r := auditreport.Report{Report: found, Summary: tools.AuditSentence(found), Program: "mcp-partner " + app.BuildInfo().Version, Cell: csvcell.New().Quote}
 	return r.Write(w, auditreport.Format(o.format), rows)

@@ -44,7 +44,8 @@ func reportHeap(t *testing.T, format string, n int) (inUse uint64) {
 			}
 		}
 	}
-	o := &reportOptions{format: format, output: filepath.Join(t.TempDir(), "report"), all: true}
+	o := &reportOptions{format: format, output: filepath.Join(t.TempDir(), "report")}
+	o.table.All = true
 	if err := deliverAudit(deps, fleet.Report{Totals: map[string]int{"rows": n, "not_linked": n}}, auditreport.Rows(rows), o); err != nil {
 		t.Fatal(err)
 	}

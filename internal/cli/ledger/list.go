@@ -19,8 +19,8 @@ import (
 type listOptions struct {
 	filter filterOptions
 	limit  int
-	json   bool
-	keys   app.KeyFiles
+	cmdutil.ListFlags
+	keys app.KeyFiles
 }
 
 // newCmdList builds `ledger list`.
@@ -35,12 +35,20 @@ written, mcp-partner ledger verify says.`,
   mcp-partner ledger list --tenant contoso --since 2026-01-01 --until 2026-02-01
   mcp-partner ledger list --approver alice --limit 0 --json`,
 		Args: cmdutil.NoArguments,
-		RunE: func(command *cobra.Command, _ []string) error { return runList(command.Context(), deps, options) },
+		RunE: func(command *cobra.Command, _ []string) error {
+			if command.Flags().Changed("limit") {
+				options.All = true
+			} else if options.All {
+				options.limit = 0
+			}
+			return runList(command.Context(), deps, options)
+		},
 	}
 	flags := command.Flags()
 	options.filter.add(flags)
 	flags.IntVar(&options.limit, "limit", 200, "at most `N` entries, the newest; 0 is all")
-	flags.BoolVar(&options.json, "json", false, "print {\"entries\":[...]}")
+	options.Add(flags, "entries")
+	options.Newest = true
 	cmdutil.AddKeyFlags(&options.keys, flags)
 	return command
 }
@@ -64,10 +72,10 @@ func runList(ctx context.Context, deps *cmdutil.Deps, o *listOptions) error {
 		return err
 	}
 	slices.Reverse(events)
-	if o.json {
+	if o.JSON {
 		return deps.IO.PrintJSON(map[string][]EntryRow{"entries": entryRows(events)})
 	}
-	u := deps.IO.UI()
+	u := o.UI(deps.IO)
 	entries(u, events)
 	return u.Err
 }

@@ -26,7 +26,8 @@ import (
 // reconcileOptions are one reconciliation.
 type reconcileOptions struct {
 	file, format, output string
-	force, all, keep     bool
+	force, keep          bool
+	table                cmdutil.TableFlags
 	cmdutil.SessionFlags
 }
 
@@ -59,7 +60,8 @@ partner://pec/reconcile.`,
 	flags.StringVar(&options.format, "format", "table", "`FORMAT` of the report (table, csv, html or json)")
 	flags.StringVarP(&options.output, "output", "o", "", "write to this `FILE`, readable for you alone")
 	flags.BoolVar(&options.force, "force", false, "replace a file that is there")
-	flags.BoolVar(&options.all, "all", false, "show in the table also what is in order")
+	options.table.Add(flags, "--format csv")
+	flags.Lookup("all").Usage = "show every row of the table, also what is in order"
 	flags.BoolVar(&options.keep, "keep", false, "keep the totals for agents to read")
 	cmdutil.AddKeyFlags(&options.Keys, flags)
 	options.Simulate.Add(flags)
@@ -192,7 +194,7 @@ func (o *reconcileOptions) deliver(deps *cmdutil.Deps, found auditreport.Reconci
 	if err := cmdutil.StreamOutput(o.output, o.force, write); err != nil {
 		return err
 	}
-	deps.IO.Note(found.Summary)
+	deps.IO.Note("wrote " + o.output + " (" + o.format + "): " + found.Summary)
 	return nil
 }
 
@@ -205,14 +207,17 @@ func (o *reconcileOptions) write(deps *cmdutil.Deps, w io.Writer, found auditrep
 	case "json":
 		return found.JSON(w)
 	}
-	u := &term.UI{Out: w, Color: deps.IO.Color && o.output == ""}
+	u := o.table.UI(deps.IO)
+	if o.output != "" {
+		u = &term.UI{Out: w}
+	}
 	u.Line(term.Plain, found.Summary)
 	for _, t := range found.Totals {
 		u.Field(fmt.Sprintf("%d", t.Subscriptions), fmt.Sprintf("%s: %s %s without credit, %s with", t.Action.Words(), t.WithoutCredit, t.Currency, t.WithCredit))
 	}
 	rows := func(yield func([]string, error) bool) {
 		for _, r := range found.Rows {
-			if r.Action == usage.InOrder && !o.all {
+			if r.Action == usage.InOrder && !o.table.All {
 				continue
 			}
 			if !yield([]string{r.What, r.Who(), r.Subscription(), r.WithoutCredit, r.WithCredit, r.Currency, string(r.Link), string(r.Verdict), r.Why}, nil) {

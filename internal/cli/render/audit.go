@@ -40,11 +40,11 @@ func WriteCauses(u *term.UI, causes []schemas.AuditCause) {
 
 // WriteAuditRows writes a table of rows. Texts of the far side stand in quotes.
 func WriteAuditRows(u *term.UI, rows auditreport.Rows) error {
-	return u.LongTable([]string{"STATE", "TENANT", "COMPANY", "CREDENTIAL", "PARTNER ID", "PARTNER", "EXPECTED", "LAST WRITTEN", "LABELS", "OWNER", "EXTERNAL ID", "WHY UNKNOWN", "REQUEST ID", "ELIGIBLE ROLE IN"},
+	return u.LongTable([]string{"STATE", "TENANT", "COMPANY", "PARTNER ID", "PARTNER", "EXPECTED", "WHY UNKNOWN", "ELIGIBLE ROLE IN", "LAST WRITTEN", "CREDENTIAL", "LABELS", "OWNER", "EXTERNAL ID", "REQUEST ID"},
 		func(yield func([]string, error) bool) {
 			for r, err := range rows {
-				cells := []string{StateWords(r), r.Tenant, r.Company, r.Credential, r.PartnerID, phrase.Quote(r.PartnerName), r.ExpectedPartnerID,
-					day(r.UpdatedTime), strings.Join(r.Labels, ", "), r.Owner, r.ExternalID, problemCode(r.Problem), r.Problem.RequestID(), eligibleIn(r)}
+				cells := []string{StateWords(r), r.Tenant, r.Company, r.PartnerID, phrase.Quote(r.PartnerName), r.ExpectedPartnerID, problemCode(r.Problem), eligibleIn(r),
+					day(r.UpdatedTime), r.Credential, strings.Join(r.Labels, ", "), r.Owner, r.ExternalID, r.Problem.RequestID()}
 				if !yield(cells, err) {
 					return
 				}

@@ -1,12 +1,12 @@
 package tenants
 
 import (
-	"context"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"mcp-partner/fleet"
 	"mcp-partner/internal/app"
 	"mcp-partner/internal/cli/cmdutil"
 	"mcp-partner/internal/cli/term"
@@ -22,7 +22,7 @@ func kindsAndEnds(status []schemas.CredentialView) (kinds, ends string) {
 		k = append(k, one.Kind)
 		switch {
 		case one.ExpiresAt != "":
-			e = append(e, one.ExpiresAt[:len(time.DateOnly)])
+			e = append(e, dayOf(one.ExpiresAt))
 		case one.Expiry == string(tenants.ExpiryUnknown):
 			e = append(e, "unknown")
 		default:
@@ -32,36 +32,49 @@ func kindsAndEnds(status []schemas.CredentialView) (kinds, ends string) {
 	return strings.Join(k, " "), strings.Join(e, " ")
 }
 
-// lastOf says when credentials last worked, and when and why they last failed.
+// dayOf is the date of an RFC 3339 time.
+func dayOf(at string) string { return at[:min(len(at), len(time.DateOnly))] }
+
+// lastOf says when credentials last worked, and when and why they last failed if
+// they have not worked since.
 func lastOf(status []schemas.CredentialView) (worked, failed string) {
 	var w, f []string
 	for _, one := range status {
 		if one.LastSuccess != "" {
-			w = append(w, one.LastSuccess)
+			w = append(w, dayOf(one.LastSuccess))
 		}
-		if one.LastFailure != "" {
-			f = append(f, one.LastFailure+" "+string(one.LastProblem))
+		if one.LastFailure > one.LastSuccess { // RFC 3339 in UTC sorts as text
+			f = append(f, dayOf(one.LastFailure)+" "+string(one.LastProblem))
 		}
 	}
 	return strings.Join(w, " "), strings.Join(f, " ")
 }
 
+type listOptions struct {
+	cmdutil.ListFlags
+	labels cmdutil.List
+}
+
 // newCmdList builds `tenants list`.
 func newCmdList(deps *cmdutil.Deps) *cobra.Command {
-	var asJSON bool
+	options := &listOptions{}
 	command := &cobra.Command{
-		Use:     "list",
-		Short:   "List the tenants",
-		Long:    "List the tenants of the directory. With --json: {\"tenants\":[...]}, all of them, without secrets.",
-		Example: "  mcp-partner tenants list\n  mcp-partner tenants list --json",
-		Args:    cmdutil.NoArguments,
-		RunE:    func(command *cobra.Command, _ []string) error { return runList(command.Context(), deps, asJSON) },
+		Use:   "list [GLOB]",
+		Short: "List the tenants",
+		Long:  "List the tenants of the directory, or those whose name, domain or tenant ID fits. No secret is shown.",
+		Example: `  mcp-partner tenants list
+  mcp-partner tenants list 'contoso-*' --labels gold
+  mcp-partner tenants list --json`,
+		Args:              cmdutil.AtMostOneArgument("a name or a glob"),
+		ValidArgsFunction: cmdutil.CompleteFirst(deps.TenantNames),
+		RunE:              func(_ *cobra.Command, args []string) error { return runList(deps, options, args) },
 	}
-	command.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	command.Flags().Var(&options.labels, "labels", "only tenants with all of these `LABELS`")
+	options.Add(command.Flags(), "tenants")
 	return command
 }
 
-func runList(_ context.Context, deps *cmdutil.Deps, asJSON bool) error {
+func runList(deps *cmdutil.Deps, o *listOptions, named []string) error {
 	a, err := deps.Open(app.KeyFiles{}, nil)
 	if err != nil {
 		return err
@@ -75,10 +88,15 @@ func runList(_ context.Context, deps *cmdutil.Deps, asJSON bool) error {
 	if err != nil {
 		return err
 	}
-	if asJSON {
+	if len(entries) > 0 {
+		if tenants, err = selected(tenants, fleet.Selection{Tenants: named, Labels: o.labels}); err != nil {
+			return err
+		}
+	}
+	if o.JSON {
 		return deps.IO.PrintJSON(map[string][]tenantJSON{"tenants": tenants})
 	}
-	u := deps.IO.UI()
+	u := o.UI(deps.IO)
 	if len(entries) == 0 {
 		u.Line(term.Warn, "There are no tenants yet.")
 		u.Field("next", "mcp-partner setup")
@@ -86,6 +104,20 @@ func runList(_ context.Context, deps *cmdutil.Deps, asJSON bool) error {
 	}
 	tenantTable(u, tenants)
 	return u.Err
+}
+
+// selected keeps the tenants that a selection means.
+func selected(all []tenantJSON, s fleet.Selection) ([]tenantJSON, error) {
+	views, byName := make([]schemas.Tenant, len(all)), make(map[string]tenantJSON, len(all))
+	for i, t := range all {
+		views[i], byName[t.Name] = t.Tenant, t
+	}
+	chosen, err := s.Of(views)
+	found := make([]tenantJSON, len(chosen))
+	for i, t := range chosen {
+		found[i] = byName[t.Name]
+	}
+	return found, err
 }
 
 // tenantJSON is a tenant for a program: what the tools see of it, and where its

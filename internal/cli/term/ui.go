@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"iter"
 	"strings"
 	"unicode/utf8"
 
@@ -31,7 +30,9 @@ type UI struct {
 	Color bool
 	// Width is where lines are broken; 0 breaks none.
 	Width int
-	Err   error
+	// Tables says how long and how wide tables may be.
+	Tables TableOptions
+	Err    error
 }
 
 func (s *Streams) UI() *UI { return &UI{Out: s.Out, Color: s.Color, Width: s.OutWidth} }
@@ -85,74 +86,6 @@ func (u *UI) StyledField(label string, s Style, value string) {
 	indent := 2 + columns(label) + len(gap)
 	padded := u.paintWrapped(s, strings.Repeat(" ", indent)+value, indent)
 	u.Write("  " + u.Paint(Dim, label) + gap + strings.Replace(padded, strings.Repeat(" ", indent), "", 1) + "\n")
-}
-
-// Table writes rows under a header. A column that is empty in all rows is left
-// out.
-func (u *UI) Table(header []string, rows [][]string) {
-	widths := make([]int, len(header))
-	for _, row := range rows {
-		widen(widths, row)
-	}
-	u.head(header, widths)
-	for _, row := range rows {
-		u.row(Plain, row, widths)
-	}
-}
-
-// LongTable is a table, with an empty line before it, of rows that are gone
-// through twice instead of kept: first for the widths. Rows that came in between
-// may stand out. Without a row nothing is written.
-func (u *UI) LongTable(header []string, rows iter.Seq2[[]string, error]) error {
-	widths, found := make([]int, len(header)), false
-	for row, err := range rows {
-		if err != nil {
-			return err
-		}
-		widen(widths, row)
-		found = true
-	}
-	if !found {
-		return nil
-	}
-	u.Blank()
-	u.head(header, widths)
-	for row, err := range rows {
-		if err != nil {
-			return err
-		}
-		u.row(Plain, row, widths)
-	}
-	return nil
-}
-
-func widen(widths []int, row []string) {
-	for i, cell := range row {
-		widths[i] = max(widths[i], columns(Escape(cell)))
-	}
-}
-
-// head writes the names of the columns that are not empty.
-func (u *UI) head(header []string, widths []int) {
-	for i, name := range header {
-		if widths[i] > 0 {
-			widths[i] = max(widths[i], columns(name))
-		}
-	}
-	u.row(Dim, header, widths)
-}
-
-func (u *UI) row(s Style, cells []string, widths []int) {
-	var b strings.Builder
-	pending := "  "
-	for i, cell := range cells {
-		if widths[i] == 0 {
-			continue
-		}
-		b.WriteString(pending + u.Paint(s, cell))
-		pending = strings.Repeat(" ", max(1, widths[i]-columns(Escape(cell))+2))
-	}
-	u.Write(strings.TrimRight(b.String(), " ") + "\n")
 }
 
 // columns is how wide a text is on a terminal: East Asian wide characters take

@@ -14,7 +14,7 @@ import (
 )
 
 type listOptions struct {
-	json bool
+	cmdutil.ListFlags
 	keys app.KeyFiles
 }
 
@@ -28,7 +28,7 @@ func newCmdList(deps *cmdutil.Deps) *cobra.Command {
 		Args:    cmdutil.NoArguments,
 		RunE:    func(command *cobra.Command, _ []string) error { return runList(command.Context(), deps, options) },
 	}
-	command.Flags().BoolVar(&options.json, "json", false, "print {\"tokens\":[...]}")
+	options.Add(command.Flags(), "tokens")
 	cmdutil.AddKeyFlags(&options.keys, command.Flags())
 	return command
 }
@@ -48,10 +48,10 @@ func runList(ctx context.Context, deps *cmdutil.Deps, o *listOptions) error {
 		r := tokenRowOf(t, session.Guard.TokenState(t))
 		rows[i], cells[i] = r, []string{r.ID, r.For, r.State, scopesOf(t.Grant), manyOf(r.Tenants), usesOf(r), r.ExpiresAt, r.IssuedBy}
 	}
-	if o.json {
+	if o.JSON {
 		return deps.IO.PrintJSON(map[string][]tokenRow{"tokens": rows})
 	}
-	u := deps.IO.UI()
+	u := o.UI(deps.IO)
 	if len(rows) == 0 {
 		u.Line(term.Plain, "No token was issued.")
 		return u.Err

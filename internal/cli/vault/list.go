@@ -18,7 +18,7 @@ import (
 
 type listOptions struct {
 	name string
-	json bool
+	cmdutil.ListFlags
 	keys app.KeyFiles
 }
 
@@ -32,7 +32,7 @@ func newCmdList(deps *cmdutil.Deps) *cobra.Command {
 		Args:    cmdutil.NoArguments,
 		RunE:    func(command *cobra.Command, _ []string) error { return runList(command.Context(), deps, options) },
 	}
-	command.Flags().BoolVar(&options.json, "json", false, "print JSON")
+	options.Add(command.Flags(), "secrets")
 	cmdutil.AddKeyFlags(&options.keys, command.Flags())
 	return command
 }
@@ -51,7 +51,7 @@ func newCmdShow(deps *cmdutil.Deps) *cobra.Command {
 			return runShow(command.Context(), deps, options)
 		},
 	}
-	command.Flags().BoolVar(&options.json, "json", false, "print JSON")
+	command.Flags().BoolVar(&options.JSON, "json", false, "print JSON")
 	cmdutil.AddKeyFlags(&options.keys, command.Flags())
 	return command
 }
@@ -91,10 +91,10 @@ func runList(ctx context.Context, deps *cmdutil.Deps, o *listOptions) error {
 		}
 		secrets = append(secrets, one)
 	}
-	if o.json {
+	if o.JSON {
 		return deps.IO.PrintJSON(map[string][]secretJSON{"secrets": secrets})
 	}
-	u := deps.IO.UI()
+	u := o.UI(deps.IO)
 	if len(secrets) == 0 {
 		u.Line(term.Warn, "The vault holds no secret yet.")
 		return u.Err
@@ -113,7 +113,7 @@ func runShow(ctx context.Context, deps *cmdutil.Deps, o *listOptions) error {
 	if err != nil {
 		return err
 	}
-	if o.json {
+	if o.JSON {
 		return deps.IO.PrintJSON(one)
 	}
 	u := deps.IO.UI()
@@ -201,9 +201,9 @@ func (s *secretJSON) signedIn(known map[string]tenants.Health) {
 	s.LastSuccess, s.LastFailure, s.LastProblem = unlessZero(all.LastSuccess), unlessZero(all.LastFailure), all.LastProblem
 }
 
-// failed says when sign-ins failed last, and why.
+// failed says when and why sign-ins failed last, if none has worked since.
 func (s secretJSON) failed() string {
-	if s.LastFailure == nil {
+	if s.LastFailure == nil || s.LastSuccess != nil && !s.LastFailure.After(*s.LastSuccess) {
 		return ""
 	}
 	return fmt.Sprintf("%s (%s)", dayOf(s.LastFailure), schemas.Sanitize(string(s.LastProblem)))
