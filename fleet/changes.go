@@ -28,7 +28,7 @@ func Changes(plan guard.Plan, progress map[int]guard.Progress, notes map[int]sch
 // change is a row as the plan has it.
 func change(plan guard.Plan, row guard.PlanRow) schemas.ChangeRow {
 	c := schemas.ChangeRow{
-		Tenant: row.Identity.Tenant, TenantID: row.Identity.TenantID, Credential: row.Identity.Credential, ObjectID: row.Identity.ObjectID,
+		Company: row.Company, Domain: row.Domain, Tenant: row.Identity.Tenant, TenantID: row.Identity.TenantID, Credential: row.Identity.Credential, ObjectID: row.Identity.ObjectID,
 		State: schemas.ChangePlanned, Before: linkOf(row.Before, row), PartnerID: row.PartnerID, Rule: row.Rule, Warning: row.Warning,
 		Problem: row.Problem,
 	}
@@ -49,11 +49,8 @@ func why(plan guard.Plan, row guard.PlanRow) string {
 			return "This ID is linked already; the directory expects " + row.Expected + " here."
 		}
 		return "This ID is linked already."
-	case guard.FindingLinkedOther:
-		if plan.Tool == schemas.ToolTransitionPartner {
-			return fmt.Sprintf("This identity holds %s, and not one of %s. If another identity holds one of them, only that identity can remove it.", row.Before.PartnerID, IDs(plan.From))
-		}
-		return fmt.Sprintf("Our identity holds %s, and registering never overwrites; transition_partner moves a link.", row.Before.PartnerID)
+	case guard.FindingLinkedOther, guard.FindingLinkedOwn:
+		return whyAnother(plan, row)
 	case guard.FindingNotLinked:
 		return "Our identity holds no link here. If another partner's identity holds one, only that identity can remove it; ensure_partner_links registers ours beside it."
 	case guard.FindingUnknown:
@@ -65,6 +62,18 @@ func why(plan guard.Plan, row guard.PlanRow) string {
 	default:
 		return "The rule " + row.Rule + " denies it."
 	}
+}
+
+// whyAnother says of a row with another ID whether that is the partner's own.
+func whyAnother(plan guard.Plan, row guard.PlanRow) string {
+	held := row.Before.PartnerID
+	if row.Finding == guard.FindingLinkedOwn {
+		held += ", another of your own IDs"
+	}
+	if plan.Tool == schemas.ToolTransitionPartner {
+		return fmt.Sprintf("This identity holds %s, and not one of %s. If another identity holds one of them, only that identity can remove it.", held, IDs(plan.From))
+	}
+	return fmt.Sprintf("Our identity holds %s, and registering never overwrites; transition_partner moves a link.", held)
 }
 
 // follow adds where a row of a run stands.

@@ -28,6 +28,8 @@ type PlanRequest struct {
 	First    int
 	Reason   string
 	Targets  []Target
+	// OwnIDs are the partner's own IDs.
+	OwnIDs []string
 }
 
 // Plan reads what is linked at every target and says what would be written
@@ -124,7 +126,7 @@ func (w *Writer) read(ctx context.Context, t Target) armclient.LinkRead {
 func (r PlanRequest) row(t Target, read armclient.LinkRead) guard.PlanRow {
 	row := guard.PlanRow{
 		Identity: read.Identity, Endpoint: guard.EndpointOf(t.Tenant), Before: guard.SnapshotOf(read.Link), LinkedName: schemas.Sanitize(read.Link.PartnerName), LinkedSince: read.Link.UpdatedTime,
-		PartnerID: r.To, Expected: t.Tenant.ExpectedPartnerID, Labels: t.Tenant.Labels,
+		Company: schemas.Sanitize(t.Tenant.Company), Domain: t.Tenant.Domain(), PartnerID: r.To, Expected: t.Tenant.ExpectedPartnerID, Labels: t.Tenant.Labels,
 	}
 	if row.Identity.TenantID == "" {
 		row.Identity.TenantID = t.Tenant.TenantID
@@ -152,12 +154,10 @@ func (r PlanRequest) write(row *guard.PlanRow) {
 	switch {
 	case r.Tool == schemas.ToolEnsurePartnerLinks && absent:
 		row.Steps = []guard.Step{guard.StepCreate}
-	case r.Tool == schemas.ToolEnsurePartnerLinks:
-		row.Finding = guard.FindingLinkedOther
 	case absent:
 		row.Finding = guard.FindingNotLinked
-	case !slices.Contains(r.From, row.Before.PartnerID):
-		row.Finding = guard.FindingLinkedOther
+	case r.Tool == schemas.ToolEnsurePartnerLinks, !slices.Contains(r.From, row.Before.PartnerID):
+		row.Finding = r.another(row.Before.PartnerID)
 	case r.Strategy == guard.StrategyReplace:
 		row.Steps = []guard.Step{guard.StepRemove, guard.StepReplace}
 	default:
@@ -166,6 +166,14 @@ func (r PlanRequest) write(row *guard.PlanRow) {
 	if len(row.Steps) > 0 {
 		row.Warning = r.warning(*row)
 	}
+}
+
+// another is the finding of a link to an ID that is not to be touched.
+func (r PlanRequest) another(id string) guard.Finding {
+	if slices.Contains(r.OwnIDs, id) {
+		return guard.FindingLinkedOwn
+	}
+	return guard.FindingLinkedOther
 }
 
 // warning says what the directory makes of the new ID.

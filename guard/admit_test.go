@@ -112,6 +112,10 @@ func TestAPlanCoversItsFirstRowsAlone(t *testing.T) {
 	if requests, rows := plan.Writes(); requests != 2 || rows != 2 || plan.Rows[4].Finding != guard.FindingBeyondFirst || len(plan.Rows[4].Steps) != 0 {
 		t.Errorf("%d requests in %d rows: %+v", requests, rows, plan.Rows)
 	}
+	plan.Rows[0].Company = "Contoso\u202e Ltd"
+	if facts := guard.PlanQuestion(plan).Facts; !strings.HasPrefix(facts[0].Value, "Contoso Ltd (tenant-0), tenant-") {
+		t.Errorf("%+v", facts)
+	}
 	if text := guard.PlanQuestion(plan).Text; !strings.Contains(text, "in 2 tenants?") || !strings.Contains(text, "It covers the first 2 rows and no more.") {
 		t.Error(text)
 	}

@@ -56,6 +56,9 @@ type Plan struct {
 // PlanRow is one identity in one tenant.
 type PlanRow struct {
 	Identity schemas.Identity `json:"identity"`
+	// Company is what the customer is called in the directory, Domain its first domain.
+	Company string `json:"company,omitempty"`
+	Domain  string `json:"domain,omitempty"`
 	// Endpoint is EndpointOf the tenant's entry.
 	Endpoint string       `json:"endpoint,omitempty"`
 	Before   LinkSnapshot `json:"before"`
@@ -86,6 +89,7 @@ type Finding string
 const (
 	FindingUnchanged       Finding = "unchanged"        // the ID is linked already
 	FindingLinkedOther     Finding = "linked_other"     // another ID is linked, and that is not to be touched
+	FindingLinkedOwn       Finding = "linked_own"       // likewise, and it is one of the partner's own
 	FindingNotLinked       Finding = "not_linked"       // nothing is linked that could be moved
 	FindingUnknown         Finding = "unknown"          // what is linked could not be told
 	FindingNothingExpected Finding = "nothing_expected" // no ID is given and none expected
@@ -159,7 +163,7 @@ func (p Plan) intentOf(row PlanRow, step Step) Intent {
 	}
 	return Intent{
 		Caller: p.Caller, Tool: p.Tool, Identity: row.Identity, Before: row.Before, LinkedName: row.LinkedName, LinkedSince: row.LinkedSince,
-		PartnerID: id, Expected: row.Expected, Labels: row.Labels, Reason: p.Reason, Step: step,
+		PartnerID: id, Expected: row.Expected, Labels: row.Labels, Reason: p.Reason, Step: step, Company: row.Company, Domain: row.Domain,
 	}
 }
 

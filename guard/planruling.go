@@ -130,18 +130,28 @@ func (p Plan) Undone() string {
 // namesShown is how many tenants a form names; a list of more is read by nobody.
 const namesShown = 100
 
-// names lists the tenants that are written in, by their names in the directory.
+// names lists the tenants that are written in: the company, where the directory has
+// one, and the name of the entry.
 func (p Plan) names() string {
 	var names []string
 	for _, row := range p.Rows {
 		if len(row.Steps) > 0 {
-			names = append(names, row.Identity.Tenant)
+			names = append(names, row.customer())
 		}
 	}
 	if more := len(names) - namesShown; more > 0 {
 		names = append(names[:namesShown:namesShown], fmt.Sprintf("and %d more", more))
 	}
 	return strings.Join(names, ", ")
+}
+
+// customer names the tenant of a row for a person.
+func (r PlanRow) customer() string {
+	company := schemas.Sanitize(r.Company)
+	if company == "" || company == r.Identity.Tenant {
+		return r.Identity.Tenant
+	}
+	return company + " (" + r.Identity.Tenant + ")"
 }
 
 func tenants(n int) string { return schemas.Count(n, "tenant") }

@@ -29,6 +29,8 @@ const (
 	ChangeBeyondFirst ChangeState = "beyond_first"
 	// ChangeLinkedOther: another ID is linked, which is not to be touched.
 	ChangeLinkedOther ChangeState = "linked_other"
+	// ChangeLinkedOwn: another of the partner's own IDs is linked, likewise.
+	ChangeLinkedOwn ChangeState = "linked_own"
 	// ChangeNotLinked: our identity holds nothing that could be moved.
 	ChangeNotLinked ChangeState = "not_linked"
 	// ChangePlanned: will be written once the plan is approved.
@@ -42,12 +44,14 @@ const (
 func ChangeStates() []ChangeState {
 	return []ChangeState{
 		ChangeStranded, ChangeUnfinished, ChangeFailed, ChangeRestored, ChangeSkipped, ChangeWaiting, ChangeUnknown, ChangeDenied,
-		ChangeNothingExpected, ChangeBeyondFirst, ChangeLinkedOther, ChangeNotLinked, ChangePlanned, ChangeDone, ChangeUnchanged,
+		ChangeNothingExpected, ChangeBeyondFirst, ChangeLinkedOther, ChangeLinkedOwn, ChangeNotLinked, ChangePlanned, ChangeDone, ChangeUnchanged,
 	}
 }
 
 // ChangeRow is one identity in one tenant of a plan or a run that writes.
 type ChangeRow struct {
+	Company    string `json:"company,omitempty"`
+	Domain     string `json:"domain,omitempty"`
 	Tenant     string `json:"tenant" doc:"Name in the directory."`
 	TenantID   string `json:"tenant_id"`
 	Credential string `json:"credential"`

@@ -102,6 +102,8 @@ const (
 	PECLinkedAll  = "pec_linked_all"
 	PECLinkedSome = "pec_linked_some"
 	PECLinkedNone = "pec_linked_none"
+	// PECLinkedOther: the link is to a partner ID that is not expected, whatever the roles.
+	PECLinkedOther = "pec_linked_other"
 	// PECRoleNoLink: an eligible role is there, and no link.
 	PECRoleNoLink     = "pec_role_no_link"
 	PECNeither        = "pec_neither"
@@ -111,14 +113,14 @@ const (
 
 // PECClasses returns all classes, those that need attention first.
 func PECClasses() []string {
-	return []string{PECLinkedNone, PECRoleNoLink, PECLinkedSome, PECNoSubscription, PECRolesUnknown, PECNeither, PECLinkedAll}
+	return []string{PECLinkedNone, PECRoleNoLink, PECLinkedOther, PECLinkedSome, PECNoSubscription, PECRolesUnknown, PECNeither, PECLinkedAll}
 }
 
 // PECClassTitle names a class for people.
 func PECClassTitle(class string) string {
 	return map[string]string{
 		PECLinkedAll: "Linked, eligible role in all subscriptions", PECLinkedSome: "Linked, eligible role in some subscriptions",
-		PECLinkedNone: "Linked, eligible role in none", PECRoleNoLink: "Eligible role, no link", PECNeither: "Neither link nor eligible role",
+		PECLinkedNone: "Linked, eligible role in none", PECLinkedOther: "Linked to another partner ID", PECRoleNoLink: "Eligible role, no link", PECNeither: "Neither link nor eligible role",
 		PECNoSubscription: "Sees no subscription", PECRolesUnknown: "Roles or link unknown",
 	}[class]
 }
@@ -141,6 +143,8 @@ func (r AuditRow) PECClass() string {
 		return PECRoleNoLink
 	case r.State.Missing():
 		return PECNeither
+	case r.State == RowLinkedOther:
+		return PECLinkedOther
 	case v.EligibleRole == 0:
 		return PECLinkedNone
 	case v.EligibleRole-v.Partial == v.Subscriptions:

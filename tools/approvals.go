@@ -20,6 +20,9 @@ type PendingApproval struct {
 	Text     string           `json:"text"`
 	Tool     string           `json:"tool"`
 	Identity schemas.Identity `json:"identity"`
+	// Company and Domain are the customer's, as the directory has them.
+	Company string `json:"company,omitempty"`
+	Domain  string `json:"domain,omitempty"`
 	// PartnerID is the ID that the write carries; Before words what is linked
 	// now.
 	PartnerID   string `json:"partner_id"`
@@ -90,6 +93,7 @@ func (s *Service) pending(ctx context.Context, t guard.Ticket) PendingApproval {
 	digest := t.Digest()
 	shown := PendingApproval{
 		ID: t.ID, State: s.deps.Guard.State(t), Text: guard.QuestionFor(t.Intent).Text, Tool: t.Intent.Tool, Identity: t.Intent.Identity,
+		Company: schemas.Sanitize(t.Intent.Company), Domain: schemas.Sanitize(t.Intent.Domain),
 		PartnerID: t.Intent.PartnerID, Before: t.Intent.Before.String(), LinkedName: schemas.Sanitize(t.Intent.LinkedName),
 		LinkedSince: schemas.Sanitize(t.Intent.LinkedSince), AskedBy: string(t.Intent.Caller), Reason: schemas.Sanitize(t.Intent.Reason), Rule: t.Rule,
 		CreatedAt: t.CreatedAt.UTC().Format(time.RFC3339), ExpiresAt: t.ExpiresAt.UTC().Format(time.RFC3339), Digest: hex.EncodeToString(digest[:]),

@@ -14,6 +14,7 @@ func TestAPlanIsDecidedOverTheNetwork(t *testing.T) {
 	h := fleetOf(t, 3, person)
 	n := names(h)
 	h.link(n[2], newID)
+	h.directory.tenants[0].Company, h.directory.tenants[0].Domains = "Contoso\u202e Ltd", []string{"contoso.example"}
 	id := h.call(schemas.ToolEnsurePartnerLinks, ensuring).Approval.ID
 	boss := func(change func(*guard.Grant)) guard.Principal {
 		grant := guard.Grant{Scopes: []guard.Scope{guard.ScopeApprove}, Tenants: []string{guard.AllTenants}}
@@ -35,6 +36,9 @@ func TestAPlanIsDecidedOverTheNetwork(t *testing.T) {
 	}
 	p := boss(func(*guard.Grant) {})
 	shown, err := h.service.PendingApproval(t.Context(), p, id)
+	if row := shown.Rows[0]; row.Company != "Contoso Ltd" || row.Domain != "contoso.example" {
+		t.Errorf("%+v", row)
+	}
 	if err != nil || len(shown.Rows) != 3 || len(shown.Rows[0].Steps) != 1 || shown.Rows[2].State != schemas.ChangeUnchanged || shown.Text == "" {
 		t.Fatalf("%+v, %v", shown, err)
 	}

@@ -70,15 +70,24 @@ func (t target) linkedTo(link schemas.Link) string {
 	switch link.AuditState {
 	case schemas.RowLinkedExpected:
 		return id + ", as expected"
-	case schemas.RowLinkedOwn:
-		return id + ", another of this partner's own IDs" + expectedHere(link)
-	case schemas.RowLinkedOther:
-		if len(t.own) == 0 {
-			return id + expectedHere(link)
-		}
-		return "another partner's ID, " + link.PartnerID + expectedHere(link)
-	default:
+	case schemas.RowLinked:
 		return id + "; whether it is yours is not known, because the setting partner-ids is empty"
+	default:
+		return id + t.unexpected(link)
+	}
+}
+
+// unexpected says whose a linked ID is that is not the expected one; "" for any other.
+func (t target) unexpected(link schemas.Link) string {
+	switch {
+	case link.AuditState == schemas.RowLinkedOwn:
+		return ", another of this partner's own IDs" + expectedHere(link)
+	case link.AuditState != schemas.RowLinkedOther:
+		return ""
+	case len(t.own) == 0:
+		return expectedHere(link)
+	default:
+		return ", another partner's ID" + expectedHere(link)
 	}
 }
 

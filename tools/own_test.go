@@ -31,7 +31,7 @@ func TestOwnIDsAreTheExpectation(t *testing.T) {
 		if envelope.Link.AuditState != want || envelope.Link.State == schemas.LinkLinked && *envelope.Link.MatchesExpected != (want == schemas.RowLinkedExpected) {
 			t.Errorf("%s: %+v", tenant, envelope.Link)
 		}
-		if want == schemas.RowLinkedOther && !strings.Contains(envelope.Summary, "another partner's ID, 7654321") {
+		if want == schemas.RowLinkedOther && !strings.Contains(envelope.Summary, "7654321, another partner's ID") {
 			t.Error(envelope.Summary)
 		}
 	}
@@ -94,6 +94,44 @@ func TestARefusedWriteNamesTheCommandToThePersonAtTheMachine(t *testing.T) {
 		envelope := h.service.Call(t.Context(), tools.Call{Tool: schemas.ToolRegisterPartner, Arguments: []byte(`{"partner_id":"1234567"}`), Principal: trusted(caller), Confirmer: tools.NoConfirmer{}}).Envelope
 		if envelope.Problem == nil || envelope.Problem.Code != schemas.CodeWritesDisabled || envelope.Problem.Command != want {
 			t.Errorf("%s: %+v", caller, envelope.Problem)
+		}
+	}
+}
+
+func TestEveryAnswerSaysWhoseTheLinkedIDIs(t *testing.T) {
+	t.Parallel()
+	h := build(t, simulator.Config{Tenants: 3}, ownIDs("1234567", "2345678"))
+	for tenant, id := range map[string]string{"adventure-works": "2345678", "contoso": "7654321"} {
+		h.link(tenant, id)
+	}
+	for i := range h.directory.tenants {
+		h.directory.tenants[i].ExpectedPartnerID = "1234567"
+	}
+	for _, c := range []struct{ tool, arguments, says string }{
+		{schemas.ToolCheckPartnerLink, `{"tenant":"contoso"}`, "7654321, another partner's ID (expected: 1234567)"},
+		{schemas.ToolCheckPartnerLink, `{"tenant":"adventure-works"}`, "2345678, another of this partner's own IDs (expected: 1234567)"},
+		{schemas.ToolCheckPECRoles, `{"tenant":"contoso"}`, "Linked to 7654321, another partner's ID (expected: 1234567)."},
+		{schemas.ToolCheckPECRoles, `{"tenant":"adventure-works"}`, "Linked to 2345678, another of this partner's own IDs (expected: 1234567)."},
+		{schemas.ToolRegisterPartner, `{"tenant":"contoso","partner_id":"1234567"}`, "Partner ID 7654321 is linked already, another partner's ID (expected: 1234567), and"},
+		{schemas.ToolRegisterPartner, `{"tenant":"adventure-works","partner_id":"2345678"}`, "in tenant adventure-works, another of this partner's own IDs (expected: 1234567); nothing was written."},
+		{schemas.ToolRegisterPartner, `{"tenant":"fabrikam","partner_id":"2345678"}`, "in tenant fabrikam, another of this partner's own IDs (expected: 1234567); read back"},
+		{schemas.ToolRemovePartner, `{"tenant":"contoso","partner_id":"1234567"}`, "what is linked is 7654321, another partner's ID (expected: 1234567)."},
+		{schemas.ToolUpdatePartner, `{"tenant":"contoso","partner_id":"1234567","expected_current_partner_id":"2345678"}`, "what is linked is 7654321, another partner's ID (expected: 1234567)."},
+	} {
+		if envelope := h.call(c.tool, c.arguments); !strings.Contains(envelope.Summary, c.says) {
+			t.Errorf("%s %s: %q\nwant %q", c.tool, c.arguments, envelope.Summary, c.says)
+		}
+	}
+	want := map[string]schemas.ChangeState{"adventure-works": schemas.ChangeLinkedOwn, "contoso": schemas.ChangeLinkedOther, "fabrikam": schemas.ChangeLinkedOwn}
+	for tool, arguments := range map[string]string{schemas.ToolEnsurePartnerLinks: `{}`, schemas.ToolTransitionPartner: `{"from":["8888888"],"to":"1234567"}`} {
+		envelope := h.call(tool, arguments)
+		for tenant, row := range states(envelope) {
+			if row.State != want[tenant] || (row.State == schemas.ChangeLinkedOwn) != strings.Contains(row.Why, "another of your own IDs") {
+				t.Errorf("%s %s: %s %q", tool, tenant, row.State, row.Why)
+			}
+		}
+		if len(envelope.Changes) != 3 || !strings.Contains(envelope.Summary, "1 linked other, 2 linked own") {
+			t.Errorf("%s: %s", tool, envelope.Summary)
 		}
 	}
 }

@@ -87,7 +87,7 @@ func (t target) rolesEnvelope(read armclient.LinkRead, reading *pec.Reading) sch
 		envelope.Identity.ObjectID = who
 	}
 	envelope.PECRoles = reading.Result()
-	envelope.Summary = RolesSentence(envelope)
+	envelope.Summary = RolesSentence(envelope, t.own)
 	if problem := reading.Problem(); problem != nil {
 		envelope.Status, envelope.Problem = schemas.StatusFailed, problem
 		envelope.Summary += " " + problem.Message
@@ -95,15 +95,16 @@ func (t target) rolesEnvelope(read armclient.LinkRead, reading *pec.Reading) sch
 	return envelope
 }
 
-// RolesSentence says for a person what an answer of check_pec_roles holds.
-func RolesSentence(e schemas.Envelope) string {
-	return linkWords(*e.Link) + " " + pec.Sentence(e.PECRoles)
+// RolesSentence says for a person what an answer of check_pec_roles holds; own are
+// the partner's own IDs.
+func RolesSentence(e schemas.Envelope, own []string) string {
+	return target{own: own}.linkWords(*e.Link) + " " + pec.Sentence(e.PECRoles)
 }
 
-func linkWords(link schemas.Link) string {
+func (t target) linkWords(link schemas.Link) string {
 	switch {
 	case link.State == schemas.LinkLinked:
-		return "Linked to " + link.PartnerID + "."
+		return "Linked to " + link.PartnerID + t.unexpected(link) + "."
 	case link.State.Absent():
 		return "Not linked."
 	default:

@@ -12,7 +12,7 @@ func (s *Service) registerPartner(ctx context.Context, j *job, in *schemas.Regis
 	id := string(in.PartnerID)
 	return s.write(ctx, j, writeRequest{
 		to: in.Target, confirm: in.Confirmation, partnerID: id, kind: armclient.ChangeCreate,
-		judge: func(now schemas.Link) (string, error) {
+		judge: func(t target, now schemas.Link) (string, error) {
 			switch {
 			case now.State.Absent():
 				return "", nil
@@ -20,7 +20,7 @@ func (s *Service) registerPartner(ctx context.Context, j *job, in *schemas.Regis
 				return fmt.Sprintf("Partner ID %s is linked already", id), nil
 			default:
 				return "", schemas.NewProblem(schemas.CodeAlreadyLinked,
-					fmt.Sprintf("Partner ID %s is linked already, and register_partner never overwrites.", now.PartnerID),
+					fmt.Sprintf("Partner ID %s is linked already%s, and register_partner never overwrites.", now.PartnerID, t.unexpected(now)),
 					schemas.WithNextTool(schemas.ToolUpdatePartner),
 					schemas.WithHint("To replace it, call update_partner with partner_id %s and expected_current_partner_id %s.", id, now.PartnerID))
 			}
@@ -33,7 +33,7 @@ func (s *Service) updatePartner(ctx context.Context, j *job, in *schemas.UpdateP
 	id, expected := string(in.PartnerID), string(in.ExpectedCurrentPartnerID)
 	return s.write(ctx, j, writeRequest{
 		to: in.Target, confirm: in.Confirmation, partnerID: id, kind: armclient.ChangeUpdate,
-		judge: func(now schemas.Link) (string, error) {
+		judge: func(t target, now schemas.Link) (string, error) {
 			switch {
 			case now.State.Absent():
 				return "", schemas.NewProblem(schemas.CodeNotLinked,
@@ -41,7 +41,7 @@ func (s *Service) updatePartner(ctx context.Context, j *job, in *schemas.UpdateP
 			case now.PartnerID == id:
 				return fmt.Sprintf("Partner ID %s is linked already", id), nil
 			case expected != "" && now.PartnerID != expected:
-				return "", mismatch("expected_current_partner_id", expected, now.PartnerID)
+				return "", mismatch("expected_current_partner_id", expected, now.PartnerID+t.unexpected(now))
 			default:
 				return "", nil
 			}
@@ -54,12 +54,12 @@ func (s *Service) removePartner(ctx context.Context, j *job, in *schemas.RemoveP
 	id := string(in.PartnerID)
 	return s.write(ctx, j, writeRequest{
 		to: in.Target, confirm: in.Confirmation, partnerID: id, kind: armclient.ChangeDelete,
-		judge: func(now schemas.Link) (string, error) {
+		judge: func(t target, now schemas.Link) (string, error) {
 			switch {
 			case now.State.Absent():
 				return "Nothing is linked", nil
 			case now.PartnerID != id:
-				return "", mismatch("partner_id", id, now.PartnerID)
+				return "", mismatch("partner_id", id, now.PartnerID+t.unexpected(now))
 			default:
 				return "", nil
 			}

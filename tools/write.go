@@ -18,7 +18,7 @@ type writeRequest struct {
 	kind      armclient.ChangeKind
 	// judge looks at what is linked now. It returns why nothing needs to be
 	// done, or an error that refuses, or neither.
-	judge func(now schemas.Link) (unchanged string, err error)
+	judge func(t target, now schemas.Link) (unchanged string, err error)
 	// did says afterwards what was done, without the tenant.
 	did string
 }
@@ -59,7 +59,7 @@ func (s *Service) plan(ctx context.Context, p *proposal) *Result {
 	if p.before.Problem != nil {
 		return &Result{Envelope: p.target.blocked(envelope, p.before.Problem)}
 	}
-	unchanged, err := p.request.judge(p.before.Link)
+	unchanged, err := p.request.judge(p.target, link)
 	tenant := p.target.tenant.Name
 	switch {
 	case err != nil:
@@ -67,7 +67,7 @@ func (s *Service) plan(ctx context.Context, p *proposal) *Result {
 		return &Result{Envelope: p.target.blocked(envelope, err)}
 	case unchanged != "":
 		envelope.Status, envelope.After = schemas.StatusUnchanged, &link
-		envelope.Summary = fmt.Sprintf("%s for this identity in tenant %s; nothing was written.", unchanged, tenant)
+		envelope.Summary = fmt.Sprintf("%s for this identity in tenant %s%s; nothing was written.", unchanged, tenant, p.target.unexpected(link))
 		return &Result{Envelope: envelope}
 	case p.job.call.PlanOnly:
 		envelope.Status, envelope.Plan = schemas.StatusDone, p.target.requests(p.job.op, p.request.partnerID)
@@ -133,7 +133,7 @@ func (t target) outcome(w writeRequest, grant authorized, outcome armclient.Outc
 	where := fmt.Sprintf("for this identity in tenant %s", t.tenant.Name)
 	if outcome.Applied == armclient.AppliedYes && outcome.Problem == nil {
 		envelope.Status = schemas.StatusDone
-		envelope.Summary = fmt.Sprintf("%s %s; read back and confirmed. %s", w.did, where, notChecked)
+		envelope.Summary = fmt.Sprintf("%s %s%s; read back and confirmed. %s", w.did, where, t.unexpected(after), notChecked)
 		return envelope
 	}
 	problem := outcome.Problem
@@ -144,15 +144,15 @@ func (t target) outcome(w writeRequest, grant authorized, outcome armclient.Outc
 	if problem.Refusal() {
 		envelope.Status = schemas.StatusRefused
 	}
-	envelope.Summary = problem.Message + " " + stands(after, where)
+	envelope.Summary = problem.Message + " " + t.stands(after, where)
 	return envelope
 }
 
 // stands says what is linked after a write that did not simply succeed.
-func stands(after schemas.Link, where string) string {
+func (t target) stands(after schemas.Link, where string) string {
 	switch after.State {
 	case schemas.LinkLinked:
-		return fmt.Sprintf("Linked now %s: partner ID %s.", where, after.PartnerID)
+		return fmt.Sprintf("Linked now %s: partner ID %s%s.", where, after.PartnerID, t.unexpected(after))
 	case schemas.LinkUnknown, "":
 		return fmt.Sprintf("What is linked now %s is not known.", where)
 	default:

@@ -118,7 +118,7 @@ func stateTitle(state string) string {
 		return title
 	}
 	return map[string]string{
-		"not_linked": "Not linked", "deleted": "Deleted", "linked_other": "Linked to another", "unknown": "Unknown",
+		"not_linked": "Not linked", "deleted": "Deleted", "linked_other": "Linked to another", "linked_own": "Linked to another own ID", "unknown": "Unknown",
 		"linked": "Linked", "linked_expected": "Linked as expected", "stale": "Stale (of the linked)", "pending": "No answer yet",
 	}[state]
 }

@@ -32,6 +32,27 @@ func rowStates() []schemas.RowState {
 	return slices.DeleteFunc(schemas.RowStates(), func(s schemas.RowState) bool { return s == schemas.RowLinkedOwn })
 }
 
+func TestEveryStateHasItsTitleAndItsColor(t *testing.T) {
+	t.Parallel()
+	for _, state := range schemas.RowStates() {
+		only := func(yield func(schemas.AuditRow, error) bool) {
+			yield(schemas.AuditRow{Tenant: "contoso", State: state}, nil)
+		}
+		r := sample()
+		r.Totals = map[string]int{string(state): 1}
+		var page, list bytes.Buffer
+		if err := r.Write(&page, auditreport.HTML, only); err != nil {
+			t.Fatal(err)
+		}
+		if err := r.Write(&list, auditreport.Markdown, only); err != nil {
+			t.Fatal(err)
+		}
+		if regexp.MustCompile(`(?m)^\|\s*\|`).Match(list.Bytes()) || !regexp.MustCompile(`\.s-`+string(state)+`\b[^}]*\{ --tone`).Match(page.Bytes()) {
+			t.Errorf("%s has no title or no color:\n%s", state, list.String())
+		}
+	}
+}
+
 func rows() iter.Seq2[schemas.AuditRow, error] {
 	states := rowStates()
 	return func(yield func(schemas.AuditRow, error) bool) {

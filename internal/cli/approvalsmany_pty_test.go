@@ -94,7 +94,7 @@ func (o *office) reports() {
 	list := o.must("ensure", "--list")
 	run := list[strings.Index(list, "run_"):]
 	run = run[:strings.IndexByte(run, ' ')]
-	if csv := o.must("ensure", "--run", run, "--format", "csv"); strings.Count(csv, "\n") != rowsOnAPage+4 || !strings.HasPrefix(csv, "tenant,tenant_id,") || !strings.Contains(csv, ",done,not_linked,") {
+	if csv := o.must("ensure", "--run", run, "--format", "csv"); strings.Count(csv, "\n") != rowsOnAPage+4 || !strings.HasPrefix(csv, "company,domain,tenant,tenant_id,") || !strings.Contains(csv, ",done,not_linked,") {
 		o.t.Errorf("as CSV:\n%s", csv)
 	}
 	path := filepath.Join(o.t.TempDir(), "report.jsonl")

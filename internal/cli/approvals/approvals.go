@@ -39,6 +39,8 @@ type ApprovalRow struct {
 	ID         string `json:"id"`
 	State      string `json:"state"`
 	Tool       string `json:"tool"`
+	Company    string `json:"company,omitempty"`
+	Domain     string `json:"domain,omitempty"`
 	Tenant     string `json:"tenant"`
 	TenantID   string `json:"tenant_id"`
 	ObjectID   string `json:"object_id"`
@@ -70,7 +72,7 @@ type ApprovalRow struct {
 func approvalRowOf(s *app.Session, t guard.Ticket) ApprovalRow {
 	row := ApprovalRow{
 		ID: t.ID, State: s.Guard.State(t), Tool: t.Intent.Tool,
-		Tenant: t.Intent.Identity.Tenant, TenantID: t.Intent.Identity.TenantID, ObjectID: t.Intent.Identity.ObjectID,
+		Company: t.Intent.Company, Domain: t.Intent.Domain, Tenant: t.Intent.Identity.Tenant, TenantID: t.Intent.Identity.TenantID, ObjectID: t.Intent.Identity.ObjectID,
 		Cloud: t.Intent.Identity.Cloud, Credential: t.Intent.Identity.Credential,
 		Before: t.Intent.Before.String(), LinkedName: t.Intent.LinkedName, LinkedSince: t.Intent.LinkedSince, PartnerID: t.Intent.PartnerID,
 		Caller: string(t.Intent.Caller), Requester: t.Requester, SameUser: t.Requester == app.Account(),

@@ -47,9 +47,9 @@ func runList(ctx context.Context, deps *cmdutil.Deps, o *listOptions) error {
 	}
 	cells := make([][]string, len(rows))
 	for i, r := range rows {
-		cells[i] = []string{r.ID, r.State, r.Tool, r.Tenant, r.PartnerID, r.Before, r.Caller, r.ExpiresAt}
+		cells[i] = []string{r.ID, r.State, r.Tool, r.Company, r.Tenant, r.PartnerID, r.Before, r.Caller, r.ExpiresAt}
 	}
-	u.Table([]string{"ID", "STATE", "TOOL", "TENANT", "PARTNER ID", "LINKED NOW", "CALLER", "EXPIRES"}, cells)
+	u.Table([]string{"ID", "STATE", "TOOL", "COMPANY", "TENANT", "PARTNER ID", "LINKED NOW", "CALLER", "EXPIRES"}, cells)
 	return u.Err
 }
 

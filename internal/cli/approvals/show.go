@@ -3,6 +3,7 @@ package approvals
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -63,6 +64,7 @@ func showTicket(u *term.UI, t guard.Ticket, r ApprovalRow) {
 	u.Field("id", r.ID)
 	u.StyledField("state", map[string]term.Style{"pending": term.Warn, "approved": term.Good}[r.State], r.State)
 	u.Field("tool", r.Tool)
+	u.Field("customer", strings.Trim(r.Company+", "+r.Domain, ", "))
 	u.Field("tenant", fmt.Sprintf("%s (%s, %s cloud)", r.Tenant, r.TenantID, r.Cloud))
 	u.Field("identity", r.ObjectID)
 	u.Field("credential", r.Credential)

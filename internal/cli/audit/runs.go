@@ -109,9 +109,9 @@ func showRuns(u *term.UI, runs []listedRun) {
 	for i, r := range runs {
 		missing := r.Totals[string(schemas.RowNotLinked)] + r.Totals[string(schemas.RowDeleted)]
 		rows[i] = []string{r.ID, r.Label, r.State, r.CreatedAt, r.Caller, number(r.Rows), number(missing),
-			number(r.Totals[string(schemas.RowLinkedOther)]), number(r.Totals[string(schemas.RowUnknown)]), number(r.Totals["pending"])}
+			number(r.Totals[string(schemas.RowLinkedOther)]), number(r.Totals[string(schemas.RowLinkedOwn)]), number(r.Totals[string(schemas.RowUnknown)]), number(r.Totals["pending"])}
 	}
-	u.Table([]string{"RUN", "LABEL", "STATE", "BEGUN", "CALLER", "ROWS", "NOT LINKED", "OTHER", "UNKNOWN", "PENDING"}, rows)
+	u.Table([]string{"RUN", "LABEL", "STATE", "BEGUN", "CALLER", "ROWS", "NOT LINKED", "OTHER", "OTHER OWN", "UNKNOWN", "PENDING"}, rows)
 }
 
 type showOptions struct {

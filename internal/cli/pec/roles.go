@@ -103,7 +103,7 @@ func allRoles(ctx context.Context, session *app.Session, in schemas.CheckPECRole
 	}
 	if whole.NextCursor != "" {
 		whole.NextCursor = ""
-		whole.Summary = tools.RolesSentence(whole)
+		whole.Summary = tools.RolesSentence(whole, session.Guard.Bounds().PartnerIDs)
 	}
 	return whole
 }

@@ -67,6 +67,9 @@ func writeLink(u *term.UI, label string, link *schemas.Link) {
 		return
 	}
 	s := map[schemas.LinkState]term.Style{schemas.LinkLinked: term.Good, schemas.LinkUnknown: term.Bad}[link.State]
+	if link.AuditState == schemas.RowLinkedOther || link.AuditState == schemas.RowLinkedOwn {
+		s = term.Warn
+	}
 	u.StyledField(label, cmp.Or(s, term.Warn), LinkText(link))
 	if link.UpdatedTime != "" {
 		u.Field("", "last written "+link.UpdatedTime)
@@ -81,7 +84,11 @@ func writeLink(u *term.UI, label string, link *schemas.Link) {
 
 // LinkText words a link on one line. The name is untrusted text, in quotes.
 func LinkText(link *schemas.Link) string {
-	parts := []string{strings.ReplaceAll(string(link.State), "_", " ")}
+	state := string(link.State)
+	if link.AuditState == schemas.RowLinkedOther || link.AuditState == schemas.RowLinkedOwn {
+		state = string(link.AuditState)
+	}
+	parts := []string{strings.ReplaceAll(state, "_", " ")}
 	if link.PartnerID != "" {
 		parts = append(parts, link.PartnerID)
 	}

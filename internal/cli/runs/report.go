@@ -78,7 +78,7 @@ func changesAs(format string, rows []schemas.ChangeRow) ([]byte, error) {
 }
 
 func changeColumns() []string {
-	return []string{"tenant", "tenant_id", "credential", "object_id", "state", "linked_before", "partner_name_before", "partner_id", "linked_after",
+	return []string{"company", "domain", "tenant", "tenant_id", "credential", "object_id", "state", "linked_before", "partner_name_before", "partner_id", "linked_after",
 		"steps", "rule", "warning", "why", "problem", "arm_request_id", "correlation_id"}
 }
 
@@ -93,7 +93,7 @@ func changesCSV(rows []schemas.ChangeRow) ([]byte, error) {
 		if r.Before != nil {
 			name = r.Before.PartnerName
 		}
-		record := []string{r.Tenant, r.TenantID, r.Credential, r.ObjectID, string(r.State), render.LinkWord(r.Before), name, r.PartnerID, render.LinkWord(r.After),
+		record := []string{r.Company, r.Domain, r.Tenant, r.TenantID, r.Credential, r.ObjectID, string(r.State), render.LinkWord(r.Before), name, r.PartnerID, render.LinkWord(r.After),
 			strings.Join(r.Steps, " "), r.Rule, r.Warning, r.Why, string(r.Problem), r.ARMRequestID, r.CorrelationID}
 		for i := range record {
 			record[i] = quoter.Quote(record[i])
