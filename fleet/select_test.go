@@ -20,7 +20,7 @@ func guid(n byte) string {
 // fourTenants are a directory; contoso has two credentials.
 func fourTenants() listed {
 	return listed{
-		{Name: "contoso", TenantID: guid(0), Domains: []string{"contoso.example"}, Credentials: []string{"app", "person"}, Labels: []string{"emea", "gold"}},
+		{Name: "contoso", TenantID: guid(0), Domains: []string{"contoso.example", "größe.example"}, Credentials: []string{"app", "person"}, Labels: []string{"emea", "gold"}},
 		{Name: "emea-1", TenantID: guid(1), Credentials: []string{"app"}, Labels: []string{"emea"}},
 		{Name: "emea-2", TenantID: guid(2), Credentials: []string{"app"}, Labels: []string{"emea"}},
 		{Name: "Hidden", TenantID: guid(3), Domains: []string{"hidden.example"}, Credentials: []string{"app"}, Labels: []string{"secret"}},
@@ -47,6 +47,8 @@ func TestSelect(t *testing.T) {
 		{"all that may be seen", fleet.Selection{}, "contoso/app contoso/person emea-1/app emea-2/app"},
 		{"a name in another case", fleet.Selection{Tenants: []string{" CONTOSO "}}, "contoso/app contoso/person"},
 		{"a domain", fleet.Selection{Tenants: []string{"contoso.example"}}, "contoso/app contoso/person"},
+		{"a domain in ASCII", fleet.Selection{Tenants: []string{"xn--gre-6ka8i.example"}}, "contoso/app contoso/person"},
+		{"a domain, decomposed", fleet.Selection{Tenants: []string{"gro\u0308ße.example"}}, "contoso/app contoso/person"},
 		{"an ID", fleet.Selection{Tenants: []string{strings.ToUpper(guid(1))}}, "emea-1/app"},
 		{"a glob", fleet.Selection{Tenants: []string{"emea-*"}}, "emea-1/app emea-2/app"},
 		{"a glob and a name of it", fleet.Selection{Tenants: []string{"emea-2", "emea-?"}}, "emea-1/app emea-2/app"},

@@ -34,7 +34,7 @@ func (s *snapshot) among(sees func(name string) bool) *snapshot {
 		part.entries = append(part.entries, e)
 		part.byName[naming.Fold(e.Name)], part.byTenantID[e.TenantID] = i, i
 		for _, domain := range e.Domains {
-			part.byDomain[domain] = i
+			part.byDomain[naming.Fold(domain)] = i
 		}
 	}
 	return part

@@ -88,6 +88,35 @@ func TestResolve(t *testing.T) {
 	}
 }
 
+// TestDomainIsFoundInEveryForm gives each domain in one form and looks it up in the
+// others: as it is written, decomposed, and in ASCII.
+func TestDomainIsFoundInEveryForm(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ name, stored, listed string }{
+		{"written", "müller.example", "müller.example"},
+		{"decomposed", "mu\u0308ller.example", "müller.example"},
+		{"ASCII", "XN--mller-kva.Example", "xn--mller-kva.example"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			_, d := newDirectoryAt(t)
+			add(t, d, testEntry(1, "mueller", c.stored), testEntry(2, "contoso", "contoso.example"))
+			for _, ref := range []string{"müller.example", "mu\u0308ller.example", "xn--mller-kva.example", "Xn--Mller-kva.EXAMPLE", "MÜLLER.example"} {
+				for name, resolve := range map[string]func() (Entry, error){
+					"resolve": func() (Entry, error) { return d.Resolve(ref) },
+					"among":   func() (Entry, error) { return d.ResolveAmong(ref, func(name string) bool { return name == "mueller" }) },
+				} {
+					if e, err := resolve(); err != nil || e.Name != "mueller" || e.Domains[0] != c.listed {
+						t.Errorf("%s of %q is %q with %v (%v)", name, ref, e.Name, e.Domains, err)
+					}
+				}
+			}
+			err := d.Add(t.Context(), testEntry(3, "twin", "xn--mller-kva.example"))
+			roomtest.WantCode(t, err, schemas.CodeInvalidArgument)
+		})
+	}
+}
+
 func TestUnknownTenantIsSuggestedByItsCompany(t *testing.T) {
 	t.Parallel()
 	_, d := newDirectoryAt(t)

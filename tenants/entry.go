@@ -8,6 +8,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"golang.org/x/text/unicode/norm"
+
 	"mcp-partner/internal/naming"
 	"mcp-partner/schemas"
 )
@@ -132,9 +134,16 @@ func normalDomains(e *Entry) error {
 		if err := CheckDomain(domain); err != nil {
 			return err
 		}
-		e.Domains[i] = naming.Fold(domain)
+		e.Domains[i] = normalDomain(domain)
 	}
 	return nil
+}
+
+// normalDomain keeps the ASCII form of a domain (xn--) where that was given: it shows
+// which of two domains that look alike it is. A ß stays: straße and strasse are two
+// domains to Entra ID.
+func normalDomain(domain string) string {
+	return strings.ToLower(norm.NFKC.String(domain))
 }
 
 func normalRefs(e *Entry) error {

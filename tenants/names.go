@@ -6,6 +6,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"golang.org/x/text/unicode/norm"
+
 	"mcp-partner/internal/naming"
 	"mcp-partner/schemas"
 )
@@ -21,13 +23,28 @@ func CheckTenantName(name string) error { return naming.Check("tenant name", nam
 // maxSuggestedRunes leaves room for what makes a suggested name unique.
 const maxSuggestedRunes = 48
 
+// latin writes a text in letters that every keyboard has, as far as its script is
+// Latin.
+func latin(text string) string {
+	text = strings.NewReplacer("ä", "ae", "ö", "oe", "ü", "ue", "ß", "ss", "æ", "ae", "ø", "oe", "œ", "oe", "ł", "l", "đ", "d", "ð", "d", "þ", "th", "ı", "i").
+		Replace(norm.NFC.String(strings.ToLower(text)))
+	onLatin := true
+	return norm.NFC.String(strings.Map(func(r rune) rune {
+		if unicode.IsMark(r) && onLatin {
+			return -1
+		}
+		onLatin = unicode.Is(unicode.Latin, r)
+		return r
+	}, norm.NFD.String(text)))
+}
+
 // SuggestName makes a tenant's name out of what a company or a domain is called:
-// folded, with a - for whatever a name cannot have. It is empty where nothing
-// usable is left.
+// folded, Latin letters in ASCII, with a - for whatever a name cannot have. It is
+// empty where nothing usable is left.
 func SuggestName(text string) string {
 	var name []rune
 	gap := false
-	for _, r := range naming.Fold(text) {
+	for _, r := range naming.Fold(latin(text)) {
 		switch {
 		case unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsMark(r) && len(name) > 0 && !gap:
 			if gap && len(name) > 0 {

@@ -14,8 +14,10 @@ func TestSuggestName(t *testing.T) {
 	for text, want := range map[string]string{
 		"Contoso Ltd.":                   "contoso-ltd",
 		"  O'Brien & Sons (UK)  ":        "o-brien-sons-uk",
-		"Größe GmbH":                     "grösse-gmbh",
+		"Größe GmbH":                     "groesse-gmbh",
 		"株式会社コントソ":                       "株式会社コントソ",
+		"Żółć Café São A\u030angström":   "zolc-cafe-sao-angstroem",
+		"Ελλάς":                          "ελλάσ",
 		"=cmd|'/c calc'!A1":              "cmd-c-calc-a1",
 		"../../etc":                      "etc",
 		"\u202egnp.exe":                  "gnp-exe",

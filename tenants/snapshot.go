@@ -100,7 +100,7 @@ func (s *snapshot) index(i int) error {
 		return err
 	}
 	for _, domain := range e.Domains {
-		if err := s.claim(s.byDomain, domain, i, "domain", domain); err != nil {
+		if err := s.claim(s.byDomain, naming.Fold(domain), i, "domain", domain); err != nil {
 			return err
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"golang.org/x/net/idna"
 	"golang.org/x/text/cases"
 	"golang.org/x/text/unicode/norm"
 
@@ -14,15 +15,38 @@ import (
 
 const maxNameRunes = 64
 
-// Fold maps a name to the form in which names are compared: case folded and
-// NFKC, so that two names that a person reads as one are one.
+// Fold maps a name or a domain to the form in which they are compared: case folded
+// and NFKC, so that two names that a person reads as one are one. The ASCII form of
+// an internationalised domain (xn--) folds as what it encodes.
 func Fold(text string) string {
 	if isASCII(text) {
-		return strings.ToLower(text)
+		text = strings.ToLower(text)
+	}
+	if strings.Contains(text, ".") {
+		text = decodeLabels(text)
+	}
+	if isASCII(text) {
+		return text
 	}
 	// A Caser has state, so each call makes its own. It swaps the two cases of
 	// Cherokee instead of folding them, so the lower case is taken after it.
 	return norm.NFKC.String(strings.ToLower(cases.Fold().String(norm.NFKC.String(text))))
+}
+
+// acePrefix begins a label of a domain in its ASCII form.
+const acePrefix = "xn--"
+
+// decodeLabels undoes the ASCII form of a domain. A label that cannot be decoded
+// stays as it is.
+func decodeLabels(domain string) string {
+	if !strings.Contains(strings.ToLower(domain), acePrefix) {
+		return domain
+	}
+	decoded, err := idna.Punycode.ToUnicode(domain)
+	if err != nil {
+		return domain
+	}
+	return decoded
 }
 
 func isASCII(text string) bool {

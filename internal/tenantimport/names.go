@@ -33,7 +33,7 @@ func (n *Names) take(name string) { n.names[naming.Fold(name)] = true }
 func (n *Names) Suggest(called string, domains []string, tenantID string) string {
 	base := tenants.SuggestName(called)
 	if base == "" && len(domains) > 0 {
-		label, _, _ := strings.Cut(domains[0], ".")
+		label, _, _ := strings.Cut(naming.Fold(domains[0]), ".")
 		base = tenants.SuggestName(label)
 	}
 	if base == "" {

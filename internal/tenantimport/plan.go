@@ -372,7 +372,7 @@ func (p *Plan) Try(ctx context.Context, a *app.App) {
 			continue
 		}
 		if err := a.TrySignIn(ctx, entry, config, a.Store); err != nil {
-			p.Said = append(p.Said, fmt.Sprintf("%s does not sign in to %s: %s An application that is registered for a single tenant signs in to no other; otherwise that customer has to consent.",
+			p.Said = append(p.Said, fmt.Sprintf("%s does not sign in to %s: %s. An application that is registered for a single tenant signs in to no other; otherwise that customer has to consent.",
 				p.Assumed, entry.Name, exit.MessageOf(err)))
 		}
 	}

@@ -80,7 +80,7 @@ func (a *arranger) open() ([]asked, error) {
 		if err != nil {
 			return nil, exit.Refused("correct the file; nothing was changed", "%s: line %d: %s", a.options.File, row.line, exit.MessageOf(err))
 		}
-		open = append(open, asked{row, question{cloud, naming.Fold(domains[0])}})
+		open = append(open, asked{row, question{cloud, strings.ToLower(domains[0])}})
 	}
 	return open, nil
 }

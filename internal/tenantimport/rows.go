@@ -72,7 +72,7 @@ func newArranger(h *app.App, o *Request, file *table) (*arranger, error) {
 	for _, entry := range entries {
 		a.byTenant[entry.TenantID] = entry
 		for _, domain := range entry.Domains {
-			a.byDomain[domain] = entry
+			a.byDomain[naming.Fold(domain)] = entry
 		}
 	}
 	for _, row := range file.rows {
