@@ -50,7 +50,7 @@ var rooms = map[string]struct {
 	"internal/simtest":    {[]string{"simulator", "tenants"}, "starts the simulated Azure for tests"},
 	"internal/ledgertest": {[]string{"guard", "internal/disk", "ledger"}, "opens the real ledger for the tests of other rooms"},
 	"internal/wiretest":   {[]string{"server", "tools", "schemas"}, "drives the production handler without an SDK type"},
-	"internal/contract":   {[]string{"schemas", "guard", "armclient"}, "compares exchanges with the document; its writes take permits like any"},
+	"internal/contract":   {[]string{"schemas", "guard", "armclient", "internal/pec"}, "compares exchanges with the document; its writes take permits like any"},
 	"internal/telemetry":  {[]string{"schemas", "internal/disk", "internal/httpclient"}, "log, figures and traces are told of calls through hooks; schemas for the closed lists of tools and codes"},
 	"internal/config":     {[]string{"internal/httpclient", "schemas", "guard", "auth", "internal/disk"}, "flags, environment and file become values; the guard for the rules of the policy, auth for those of callers"},
 	"internal/clientfile": {[]string{"internal/disk"}, "files of other programs, changed without knowing anything of this one"},
