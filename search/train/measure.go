@@ -14,7 +14,8 @@ import (
 // answer is what an index says of a sample whose source its model has not seen.
 type answer struct {
 	*sample
-	got string
+	// got is the answer, and likeliest what the model alone finds.
+	got, likeliest string
 	// first: the right operation stands first, or "not here" is recognised; three:
 	// the right operation is among the three. unsafe: a tool that writes stands
 	// first though a read was meant, or nothing of ours.
@@ -27,20 +28,23 @@ func (c *corpus) judge(heldOut []fold, sharpness float64, names *search.Names) [
 	for _, f := range heldOut {
 		index := search.NewWithModel(schemas.Catalogue(), f.weights.quantised(c.classes, sharpness))
 		for _, s := range f.samples {
-			out = append(out, judged(s, c.classes[s.class], index.Find(s.says, names, 3)))
+			a := judged(s, index.Find(s.says, names, 3))
+			scores := f.weights.scores(s.features)
+			a.likeliest = c.classes[slices.Index(scores, slices.Max(scores))]
+			out = append(out, a)
 		}
 	}
 	return out
 }
 
-func judged(s *sample, wanted string, found search.Result) answer {
+func judged(s *sample, found search.Result) answer {
 	a := answer{sample: s, got: search.NotHere}
 	if found.OutOfScope == nil {
 		a.got = found.Matches[0].Tool
 	}
-	operation, here := schemas.Lookup(wanted)
-	a.first = a.got == wanted
-	a.three = a.first || slices.ContainsFunc(found.Matches, func(m schemas.Match) bool { return m.Tool == wanted })
+	operation, here := schemas.Lookup(s.tool)
+	a.first = a.got == s.tool
+	a.three = a.first || slices.ContainsFunc(found.Matches, func(m schemas.Match) bool { return m.Tool == s.tool })
 	a.unsafe = found.Matches[0].Effect.Writes() && (!here || !operation.Effect.Writes())
 	return a
 }
@@ -63,7 +67,7 @@ func report(w io.Writer, answers []answer, wrong bool) {
 			counts[key].add(a)
 		}
 		if wrong && (!a.first || a.unsafe) {
-			fmt.Fprintf(w, "%s %s: %q is %s, answered %s\n", a.source, a.language, a.says, a.tool, a.got)
+			fmt.Fprintf(w, "%s %s: %q is %s, answered %s (the model alone: %s)\n", a.source, a.language, a.says, a.tool, a.got, a.likeliest)
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(counts)) {
