@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+
+	"mcp-partner/internal/testkit"
 )
 
 // binary is the program under test. TestMain sets it once, before any test.
@@ -18,6 +20,11 @@ var update = flag.Bool("update", false, "write the goldens anew")
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
 func run(m *testing.M) int {
+	flag.Parse()
+	if testing.Short() {
+		fmt.Println("left out by -short:", testkit.Processes)
+		return 0
+	}
 	dir, err := os.MkdirTemp("", "mcp-partner-e2e-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"mcp-partner/fleet"
+	"mcp-partner/internal/testkit"
 	"mcp-partner/schemas"
 	"mcp-partner/simulator"
 )
@@ -15,6 +16,7 @@ import (
 // answer hid it.
 func TestRowsAreTheTruth(t *testing.T) {
 	t.Parallel()
+	testkit.SkipShort(t, testkit.Properties)
 	size := 5000
 	if underRace {
 		size = 600
@@ -124,6 +126,7 @@ func hidden(asked []simulator.Record, denied bool, truth simulator.Tenant) bool 
 // row that says that nothing is linked is true, and so is the ID of one that is.
 func TestNeverAFalseNotLinked(t *testing.T) {
 	t.Parallel()
+	testkit.SkipShort(t, testkit.Properties)
 	mixtures := 16
 	if underRace {
 		mixtures = 6

@@ -18,6 +18,7 @@ import (
 	"mcp-partner/armclient"
 	"mcp-partner/fleet"
 	"mcp-partner/internal/ledgertest"
+	"mcp-partner/internal/testkit"
 	"mcp-partner/schemas"
 	"mcp-partner/simulator"
 )
@@ -84,6 +85,7 @@ const (
 // as the best schedule of the same answers.
 func TestThrottling(t *testing.T) {
 	t.Parallel()
+	testkit.SkipShort(t, testkit.Properties)
 	for _, c := range []struct {
 		name   string
 		size   int

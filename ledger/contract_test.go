@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"mcp-partner/guard"
+	"mcp-partner/internal/testkit"
 	"mcp-partner/schemas"
 )
 
@@ -232,6 +233,7 @@ func look(s guard.Store, n int) []any {
 // what was done, and another process sees the same of everything.
 func TestPropertyTheRecordStaysWhole(t *testing.T) {
 	t.Parallel()
+	testkit.SkipShort(t, testkit.Properties)
 	for seed := range uint64(4) {
 		t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) {
 			h, r := build(t), rand.New(rand.NewPCG(seed, 3))

@@ -15,6 +15,7 @@ import (
 
 	"mcp-partner/guard"
 	"mcp-partner/internal/disk"
+	"mcp-partner/internal/testkit"
 	"mcp-partner/schemas"
 )
 
@@ -146,6 +147,7 @@ func playEndless(l *Ledger) int {
 
 func (h *house) child(role string) *exec.Cmd {
 	h.t.Helper()
+	testkit.SkipShort(h.t, testkit.Processes)
 	program, err := os.Executable()
 	h.must(err)
 	command := exec.Command(program)
@@ -258,8 +260,9 @@ func TestTwoProcessesMakeOneChain(t *testing.T) {
 	h := build(t) // both processes open and make the file at the same time
 	var group sync.WaitGroup
 	for range 2 {
+		command := h.child("appender")
 		group.Go(func() {
-			if output, err := h.child("appender").CombinedOutput(); err != nil {
+			if output, err := command.CombinedOutput(); err != nil {
 				t.Errorf("%v: %s", err, output)
 			}
 		})

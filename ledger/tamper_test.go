@@ -13,6 +13,7 @@ import (
 
 	"mcp-partner/guard"
 	"mcp-partner/internal/disk"
+	"mcp-partner/internal/testkit"
 )
 
 // furnished is a ledger with some of everything: 13 entries.
@@ -252,6 +253,7 @@ func (h *house) shown() (all []any, err error) {
 // found, or the byte meant nothing and all is as it was.
 func TestChangedBytesAreFound(t *testing.T) {
 	t.Parallel()
+	testkit.SkipShort(t, testkit.Properties)
 	h := furnished(t)
 	want, err := h.shown()
 	h.must(err)

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"mcp-partner/internal/testkit"
 	"mcp-partner/schemas"
 )
 
@@ -214,6 +215,7 @@ func TestQuotedWordsAreCleaned(t *testing.T) {
 
 func TestFindIsDeterministic(t *testing.T) {
 	t.Parallel()
+	testkit.SkipShort(t, testkit.Properties)
 	first, second := New(schemas.Catalogue(), nil), New(schemas.Catalogue(), nil)
 	for _, u := range readUtterances(t, "../evals/intents/*.yaml") {
 		if a, b := first.Find(u.Says, evalNames(), 12), second.Find(u.Says, evalNames(), 12); !reflect.DeepEqual(a, b) {

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"mcp-partner/internal/testkit"
 	"mcp-partner/internal/wiretest"
 )
 
@@ -184,6 +185,7 @@ func settled(t *testing.T, f *fixtures) (goroutines int, heap uint64) {
 
 // Not parallel, because what it counts belongs to the whole process.
 func TestNothingGrowsWithClientsThatComeAndGo(t *testing.T) {
+	testkit.SkipShort(t, testkit.Load)
 	f := newFixtures()
 	c := startHTTP(t, f)
 	comeAndGo(t, c, 1000) // fills pools, and the book of levels

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"mcp-partner/internal/testkit"
 	"mcp-partner/internal/wiretest"
 )
 
@@ -204,6 +205,7 @@ func TestHTTPMalformedRequests(t *testing.T) {
 
 // Not parallel, because it takes as many files as it may, and measures memory.
 func TestHTTPTenThousandIdleConnections(t *testing.T) {
+	testkit.SkipShort(t, testkit.Load)
 	o := httpOptions()
 	o.HeaderLimit = 4 * time.Second
 	c := wiretest.StartHTTP(t, newServer(newFixtures(), nil), o, goodToken)
@@ -266,6 +268,7 @@ func countOpen(conns []net.Conn) int {
 // no memory, and others are answered meanwhile.
 func TestHTTPLargeMessagesOfOneCallerAreBounded(t *testing.T) {
 	t.Parallel()
+	testkit.SkipShort(t, testkit.Load)
 	wiretest.OverEachHTTP(t, func(t *testing.T, start wiretest.Starter) {
 		f := newFixtures()
 		o := httpOptions()

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
 
+	"mcp-partner/internal/testkit"
 	"mcp-partner/internal/wiretest"
 )
 
@@ -117,6 +118,7 @@ func startHTTP2(t *testing.T, f *fixtures) *wiretest.HTTP {
 // waits to write.
 func TestHTTP2ClosedWindowsKeepNobodyOut(t *testing.T) {
 	t.Parallel()
+	testkit.SkipShort(t, testkit.Load)
 	for _, path := range []string{"/mcp", "/openapi.json", "/livez", "/nowhere"} {
 		t.Run(path, func(t *testing.T) {
 			t.Parallel()
@@ -354,6 +356,7 @@ func orEmpty(head *http2.HeadersFrame, ok bool) []byte {
 // Connections that greet and then say nothing, or stop in the middle of a head,
 // are bounded like any other. Not parallel, because it measures memory.
 func TestHTTP2IdleConnections(t *testing.T) {
+	testkit.SkipShort(t, testkit.Load)
 	o := httpOptions()
 	o.MaxConnections = 128
 	c := wiretest.StartHTTP2(t, newServer(newFixtures(), nil), o, goodToken)

@@ -11,12 +11,14 @@ import (
 	"time"
 
 	"mcp-partner/guard"
+	"mcp-partner/internal/testkit"
 	"mcp-partner/internal/wiretest"
 	"mcp-partner/server"
 )
 
 func TestHTTPManyCallsAtOnce(t *testing.T) {
 	t.Parallel()
+	testkit.SkipShort(t, testkit.Load)
 	wiretest.OverEachHTTP(t, func(t *testing.T, start wiretest.Starter) {
 		for _, era := range wiretest.Eras() {
 			for _, tool := range []string{"notify", "classic"} {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"mcp-partner/internal/roomtest"
+	"mcp-partner/internal/testkit"
 	"mcp-partner/schemas"
 	"mcp-partner/simulator"
 	"mcp-partner/tenants"
@@ -75,6 +76,7 @@ func ready(t *testing.T, kind tenants.Kind, count int) *world {
 // A thousand callers make one token request, and so does the refresh.
 func TestThousandCallersOfEveryKind(t *testing.T) {
 	t.Parallel()
+	testkit.SkipShort(t, testkit.Load)
 	everyKind(t, 1, func(t *testing.T, w *world) {
 		crowd := func() {
 			var group sync.WaitGroup

@@ -11,6 +11,7 @@ import (
 
 	"mcp-partner/armclient"
 	"mcp-partner/guard"
+	"mcp-partner/internal/testkit"
 	"mcp-partner/schemas"
 	"mcp-partner/simulator"
 	"mcp-partner/tools"
@@ -57,6 +58,7 @@ func (w weighing) Apply(ctx context.Context, permit guard.Permit, change armclie
 // reported.
 func TestRunsUnderFaults(t *testing.T) {
 	t.Parallel()
+	testkit.SkipShort(t, testkit.Properties)
 	const tenants = 6
 	w := &weighed{house: build(t, simulator.Config{Tenants: tenants, Throttle: simulator.Throttle{
 		Reads: simulator.Bucket{Size: 100_000, PerSecond: 100_000}, Writes: simulator.Bucket{Size: 100_000, PerSecond: 100_000},

@@ -14,6 +14,7 @@ import (
 	"mcp-partner/armclient"
 	"mcp-partner/guard"
 	"mcp-partner/internal/disk"
+	"mcp-partner/internal/testkit"
 	"mcp-partner/ledger"
 	"mcp-partner/schemas"
 	"mcp-partner/simulator"
@@ -421,6 +422,7 @@ func (m *machine) reconcile() {
 // whole, and no intent stays without an outcome.
 func TestEveryWriteIsAccountedFor(t *testing.T) {
 	t.Parallel()
+	testkit.SkipShort(t, testkit.Properties)
 	h := build(t, simulatorOfTwo(), nil)
 	writes, reconciled := 0, 0
 	rapid.Check(t, func(rt *rapid.T) {

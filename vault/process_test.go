@@ -17,6 +17,7 @@ import (
 	"mcp-partner/internal/disk"
 	"mcp-partner/internal/roomtest"
 	"mcp-partner/internal/sealed"
+	"mcp-partner/internal/testkit"
 	"mcp-partner/schemas"
 	"mcp-partner/tenants"
 )
@@ -63,6 +64,7 @@ func playWriter(dir string) int {
 
 func child(tb testing.TB, role, dir string) *exec.Cmd {
 	tb.Helper()
+	testkit.SkipShort(tb, testkit.Processes)
 	program, err := os.Executable()
 	if err != nil {
 		tb.Fatal(err)

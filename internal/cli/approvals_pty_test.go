@@ -18,6 +18,7 @@ import (
 	ledgercmd "mcp-partner/internal/cli/ledger"
 	"mcp-partner/internal/exit"
 	"mcp-partner/internal/simtest"
+	"mcp-partner/internal/testkit"
 	"mcp-partner/schemas"
 	"mcp-partner/tenants"
 )
@@ -44,6 +45,7 @@ func newOffice(t *testing.T) *office {
 
 func newOfficeIn(t *testing.T, world *simtest.World) *office {
 	t.Helper()
+	testkit.SkipShort(t, testkit.Processes)
 	if err := world.Sim.ClearLink("contoso"); err != nil {
 		t.Fatal(err)
 	}

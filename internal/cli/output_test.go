@@ -18,6 +18,7 @@ import (
 	"mcp-partner/internal/cli/cmdutil"
 	"mcp-partner/internal/cli/term"
 	"mcp-partner/internal/simtest"
+	"mcp-partner/internal/testkit"
 )
 
 // writerFunc is an output.
@@ -240,11 +241,11 @@ func TestOutputThatFailsLeavesNoHalfChange(t *testing.T) {
 	t.Parallel()
 	for _, c := range changes() {
 		for kind, output := range badOutputs() {
-			if testing.Short() && kind != "full" {
-				continue
-			}
 			t.Run(c.name+"/"+kind, func(t *testing.T) {
 				t.Parallel()
+				if kind != "full" {
+					testkit.SkipShort(t, testkit.Properties)
+				}
 				s := newStage(t)
 				args := slices.Clone(c.args)
 				if c.prepare != nil {

@@ -18,6 +18,7 @@ import (
 	"github.com/creack/pty"
 
 	"mcp-partner/internal/exit"
+	"mcp-partner/internal/testkit"
 	"mcp-partner/schemas"
 )
 
@@ -39,6 +40,7 @@ func atTerminal(t *testing.T, env []string, args ...string) *session {
 
 func programAtTerminal(t *testing.T, program string, env []string, args ...string) *session {
 	t.Helper()
+	testkit.SkipShort(t, testkit.Processes)
 	command := exec.CommandContext(t.Context(), program, args...)
 	command.Env = append([]string{"GORACE=" + noRest, "PATH=" + os.Getenv("PATH"), "TMPDIR=" + os.TempDir(), "MCP_PARTNER_STATE_DIR=" + t.TempDir(), "TERM=xterm"}, env...)
 	tty, err := pty.StartWithSize(command, &pty.Winsize{Rows: 50, Cols: 500})

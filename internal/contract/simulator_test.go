@@ -18,6 +18,7 @@ import (
 	"mcp-partner/guard"
 	"mcp-partner/internal/httpclient"
 	"mcp-partner/internal/ledgertest"
+	"mcp-partner/internal/testkit"
 	"mcp-partner/schemas"
 	"mcp-partner/simulator"
 )
@@ -107,6 +108,7 @@ func (s seen) has(op Operation, status string) bool {
 // says is an answer that the simulator never gives.
 func TestSimulatorKeepsTheContract(t *testing.T) {
 	t.Parallel()
+	testkit.SkipShort(t, testkit.Properties)
 	d, met := load(t), seen{}
 	for _, shape := range []simulator.ErrorShape{simulator.ErrorShapeNested, simulator.ErrorShapeFlat, simulator.ErrorShapeBoth} {
 		for _, tombstones := range []bool{false, true} {

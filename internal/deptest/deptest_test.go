@@ -49,6 +49,7 @@ var rooms = map[string]struct {
 	"internal/issuertest": {nil, "an issuer for tests that shared code with the verifier would confirm its mistakes"},
 	"internal/simtest":    {[]string{"simulator", "tenants"}, "starts the simulated Azure for tests"},
 	"internal/ledgertest": {[]string{"guard", "internal/disk", "ledger"}, "opens the real ledger for the tests of other rooms"},
+	"internal/testkit":    {nil, "what tests of every package share"},
 	"internal/wiretest":   {[]string{"server", "tools", "schemas"}, "drives the production handler without an SDK type"},
 	"internal/contract":   {[]string{"schemas", "guard", "armclient", "internal/pec"}, "compares exchanges with the document; its writes take permits like any"},
 	"internal/telemetry":  {[]string{"schemas", "internal/disk", "internal/httpclient"}, "log, figures and traces are told of calls through hooks; schemas for the closed lists of tools and codes"},

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"mcp-partner/internal/testkit"
 )
 
 // TestMain makes the test binary a process that hardens itself and tells what
@@ -26,6 +28,7 @@ func TestMain(m *testing.M) {
 
 func TestNoDumps(t *testing.T) {
 	t.Parallel()
+	testkit.SkipShort(t, testkit.Processes)
 	command := exec.Command(os.Args[0])
 	command.Env = append(os.Environ(), "HARDEN_CHILD=1")
 	out, err := command.Output()

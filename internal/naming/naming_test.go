@@ -5,6 +5,8 @@ import (
 	"testing"
 	"unicode"
 	"unicode/utf8"
+
+	"mcp-partner/internal/testkit"
 )
 
 // Names that are taken are found again in whatever case they are written, and
@@ -33,6 +35,7 @@ func FuzzNames(f *testing.F) {
 // either of its cases. The Turkish letters are the two that Unicode excepts:
 // their other case is another letter's.
 func TestEachLetterFolds(t *testing.T) {
+	testkit.SkipShort(t, testkit.Properties)
 	for r := rune(utf8.RuneSelf); r <= unicode.MaxRune; r++ {
 		name := string(r)
 		if Check("name", name) != nil || r == 'İ' || r == 'ı' {

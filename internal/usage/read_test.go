@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"mcp-partner/internal/testkit"
 )
 
 const (
@@ -161,6 +163,7 @@ func (l *lines) Read(p []byte) (int, error) {
 }
 
 func TestMemoryIsFlat(t *testing.T) {
+	testkit.SkipShort(t, testkit.Load)
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
