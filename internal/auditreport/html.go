@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 
 	"golang.org/x/net/html"
@@ -32,12 +33,6 @@ type segment struct {
 	State, Title string
 	Count        int
 	At, Width    float64
-}
-
-// group is a state in the filter.
-type group struct {
-	State, Title string
-	Count        int
 }
 
 // html writes the report as one file. It renders the page once around a mark and
@@ -79,31 +74,26 @@ func hashOf(text string) string {
 // one missing link of ten thousand.
 func (r Report) bar() []segment {
 	const whole, least = 1000.0, 8.0
-	groups, wide := r.groups(), 0
-	for _, g := range groups {
-		wide += g.Count
+	groups, wide := r.states(), 0
+	for _, state := range groups {
+		wide += r.Totals[state]
 	}
 	if wide == 0 {
 		return nil
 	}
 	spread := whole - least*float64(len(groups))
 	at, bar := 0.0, []segment(nil)
-	for _, g := range groups {
-		width := least + spread*float64(g.Count)/float64(wide)
-		bar = append(bar, segment{g.State, g.Title, g.Count, at, width})
+	for _, state := range groups {
+		width := least + spread*float64(r.Totals[state])/float64(wide)
+		bar = append(bar, segment{state, stateTitle(state), r.Totals[state], at, width})
 		at += width
 	}
 	return bar
 }
 
-// groups are the states that occur.
-func (r Report) groups() (found []group) {
-	for _, state := range append(schemas.RowStates(), pending) {
-		if n := r.Totals[string(state)]; n > 0 {
-			found = append(found, group{string(state), stateTitle(string(state)), n})
-		}
-	}
-	return found
+// states are the states that occur.
+func (r Report) states() []string {
+	return slices.DeleteFunc(r.totalsShown(), func(total string) bool { return total == "stale" || schemas.PECClassTitle(total) != "" })
 }
 
 func count(n int) string { return strconv.Itoa(n) }

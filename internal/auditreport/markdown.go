@@ -13,36 +13,31 @@ import (
 // markdown writes a page for a wiki or a ticket.
 func (r Report) markdown(w io.Writer, rows Rows) error {
 	out := bufio.NewWriter(w)
-	fmt.Fprintf(out, "# Partner links%s\n\n%s\n\n", titled(r.Run.Label, EscapeMarkdown), r.Summary)
-	fmt.Fprintf(out, "Run `%s`, begun %s.\n\n", r.Run.ID, r.Info().CreatedAt)
-	line(out, "State", "Rows")
-	line(out, "---", "---:")
-	for _, state := range r.shownTotals() {
-		line(out, stateTitle(state), fmt.Sprint(r.Totals[state]))
+	fmt.Fprintf(out, "# %s\n\n%s\n\n", EscapeMarkdown(r.title()), r.Summary)
+	fmt.Fprintf(out, "Run `%s`, begun %s.\n\n", r.Run.ID, stamp(r.Run.CreatedAt))
+	line(out, "State", "Rows", "Meaning")
+	line(out, "---", "---:", "---")
+	for _, state := range r.totalsShown() {
+		title, meaning := stateWords(state)
+		line(out, title, fmt.Sprint(r.Totals[state]), meaning)
 	}
 	r.markdownCauses(out)
 	fmt.Fprint(out, "\n## Rows\n\n")
-	titles := []string{"State", "Tenant", "Credential", "Partner ID", "Partner", "Expected", "Last written", "Labels", "Owner", "External ID", "Why unknown", "Request ID"}
-	if r.company {
-		titles = slices.Insert(titles, 2, "Company")
+	if len(r.alike) > 0 {
+		fmt.Fprintf(out, "In every row: %s.\n\n", EscapeMarkdown(strings.Join(r.alike, "; ")))
 	}
-	if r.Audit().Roles {
-		titles = append(titles, "Eligible role in", "Roles")
+	cells := make([]string, len(r.shown))
+	for i, c := range r.shown {
+		cells[i] = c.title
 	}
-	line(out, titles...)
-	line(out, slices.Repeat([]string{"---"}, len(titles))...)
+	line(out, cells...)
+	line(out, slices.Repeat([]string{"---"}, len(cells))...)
 	for row, err := range rows {
 		if err != nil {
 			return err
 		}
-		cells := []string{stateOf(row), EscapeMarkdown(row.Tenant), EscapeMarkdown(row.Credential), row.PartnerID, EscapeMarkdown(row.PartnerName),
-			row.ExpectedPartnerID, day(row.UpdatedTime), EscapeMarkdown(strings.Join(row.Labels, ", ")), EscapeMarkdown(row.Owner),
-			EscapeMarkdown(row.ExternalID), EscapeMarkdown(why(row)), EscapeMarkdown(row.Problem.RequestID())}
-		if r.company {
-			cells = slices.Insert(cells, 2, EscapeMarkdown(row.Company))
-		}
-		if r.Audit().Roles {
-			cells = append(cells, eligibleIn(row), EscapeMarkdown(heldRoles(row)))
+		for i, c := range r.shown {
+			cells[i] = EscapeMarkdown(c.text(row))
 		}
 		line(out, cells...)
 	}
@@ -90,56 +85,4 @@ func EscapeMarkdown(text string) string {
 		b.WriteRune(r)
 	}
 	return b.String()
-}
-
-// titled adds the label of a run to a heading.
-func titled(label string, escape func(string) string) string {
-	if label == "" {
-		return ""
-	}
-	return ": " + escape(label)
-}
-
-// shownTotals are the totals of a report, in the order of its rows.
-func (r Report) shownTotals() []string {
-	var all []string
-	for _, state := range schemas.RowStates() {
-		all = append(all, string(state))
-	}
-	all = append(all, "stale", "pending")
-	if r.Audit().Roles {
-		all = append(all, schemas.PECClasses()...)
-	}
-	return all
-}
-
-func stateTitle(state string) string {
-	if title := schemas.PECClassTitle(state); title != "" {
-		return title
-	}
-	return map[string]string{
-		"not_linked": "Not linked", "deleted": "Deleted", "linked_other": "Linked to another", "linked_own": "Linked to another own ID", "unknown": "Unknown",
-		"linked": "Linked", "linked_expected": "Linked as expected", "stale": "Stale (of the linked)", "pending": "No answer yet",
-	}[state]
-}
-
-func stateOf(row schemas.AuditRow) string {
-	if row.Stale {
-		return stateTitle(string(row.State)) + ", stale"
-	}
-	return stateTitle(string(row.State))
-}
-
-// day is the date of an RFC 3339 time.
-func day(text string) string {
-	date, _, _ := strings.Cut(text, "T")
-	return date
-}
-
-// why explains a row without an answer.
-func why(row schemas.AuditRow) string {
-	if row.Problem == nil {
-		return ""
-	}
-	return string(row.Problem.Code) + ": " + row.Problem.Message
 }

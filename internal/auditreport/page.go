@@ -1,7 +1,6 @@
 package auditreport
 
 import (
-	"slices"
 	"strings"
 
 	"golang.org/x/net/html"
@@ -11,7 +10,7 @@ import (
 
 // page is the document, with a mark for the rows.
 func (r Report) page(mark *html.Node) *html.Node {
-	title := "Partner links" + titled(r.Run.Label, func(s string) string { return s })
+	title := r.title()
 	head := el("head", nil,
 		el("meta", at("charset", "utf-8")),
 		el("meta", at("http-equiv", "Content-Security-Policy", "content", policy())),
@@ -38,12 +37,12 @@ func (r Report) facts() *html.Node {
 	}
 	add("Run", said("code", "", r.Run.ID))
 	add("State", text(info.State+", "+count(info.Answered)+" of "+count(info.Rows)+" answered"))
-	add("Begun", text(info.CreatedAt))
-	if info.FinishedAt != "" {
-		add("Finished", text(info.FinishedAt))
+	add("Begun", text(stamp(r.Run.CreatedAt)))
+	if !r.Run.FinishedAt.IsZero() {
+		add("Finished", text(stamp(r.Run.FinishedAt)))
 	}
-	if len(audit.ExpectedIDs) > 0 {
-		add("Expected", text(strings.Join(audit.ExpectedIDs, ", ")))
+	if which, ids := r.partnerIDs(); ids != "" {
+		add(strings.ToUpper(which[:1])+which[1:], text(ids))
 	}
 	if audit.StaleAfterDays > 0 {
 		add("Stale after", text(count(audit.StaleAfterDays)+" days"))
@@ -55,10 +54,17 @@ func (r Report) facts() *html.Node {
 // totals are a bar and filter buttons for each state.
 func (r Report) totals() *html.Node {
 	chips := el("ul", at("class", "chips", "id", "chips", "role", "group", "aria-label", "Show rows by state"))
-	for _, g := range r.groups() {
-		if g.State != pending {
-			chips.AppendChild(el("li", nil, el("button", at("type", "button", "class", "chip s-"+g.State, "data-state", g.State, "aria-pressed", "true"),
-				dot(), said("b", "", count(g.Count)), text(" "+g.Title))))
+	legend := el("dl", at("class", "legend"))
+	for _, state := range r.totalsShown() {
+		title, meaning := stateWords(state)
+		if meaning != "" {
+			legend.AppendChild(el("div", nil, said("dt", "", title), said("dd", "", meaning)))
+		}
+	}
+	for _, state := range r.states() {
+		if state != pending {
+			chips.AppendChild(el("li", nil, el("button", at("type", "button", "class", "chip s-"+state, "data-state", state, "aria-pressed", "true"),
+				dot(), said("b", "", count(r.Totals[state])), text(" "+stateTitle(state)))))
 		}
 	}
 	if n := r.Totals["stale"]; n > 0 {
@@ -66,7 +72,7 @@ func (r Report) totals() *html.Node {
 			said("b", "", count(n)), text(" Only stale"))))
 	}
 	waiting := r.Totals[pending]
-	return el("section", at("aria-labelledby", "totals"), el("h2", at("id", "totals"), text("Totals")), r.drawing(), chips,
+	return el("section", at("aria-labelledby", "totals"), el("h2", at("id", "totals"), text("Totals")), r.drawing(), chips, legend,
 		when(waiting > 0, func() *html.Node { return said("p", "note", count(waiting)+" without an answer yet.") }))
 }
 
@@ -109,20 +115,17 @@ func (r Report) causes() *html.Node {
 
 // table is the table of rows, without them.
 func (r Report) table(mark *html.Node) *html.Node {
-	head, names := el("tr", nil), []string{"State", "Tenant", "Partner ID", "Partner", "Expected", "Last written", "Labels", "Owner", "External ID", "Identity"}
-	if r.company {
-		names = slices.Insert(names, 2, "Company")
+	head := el("tr", nil)
+	for _, c := range r.shown {
+		head.AppendChild(el("th", at("scope", "col", "aria-sort", "none"), el("button", at("type", "button"), text(c.title))))
 	}
-	if r.Audit().Roles {
-		names = append(names, "Eligible role in")
-	}
-	for _, name := range names {
-		head.AppendChild(el("th", at("scope", "col", "aria-sort", "none"), el("button", at("type", "button"), text(name))))
-	}
+	alike := when(len(r.alike) > 0, func() *html.Node {
+		return el("p", at("class", "note"), text("In every row: "), foreign(strings.Join(r.alike, "; ")))
+	})
 	filter := el("label", at("class", "search"), text("Filter "),
 		el("input", at("id", "filter", "type", "search", "autocomplete", "off", "spellcheck", "false", "placeholder", "tenant, company, partner, label, owner")))
 	return el("section", at("aria-labelledby", "rows"),
-		el("div", at("class", "tools"), el("h2", at("id", "rows"), text("Identities in tenants")), filter, el("output", at("id", "shown", "aria-live", "polite"))),
+		el("div", at("class", "tools"), el("h2", at("id", "rows"), text("Identities in tenants")), filter, el("output", at("id", "shown", "aria-live", "polite"))), alike,
 		el("div", at("class", "scroll"), el("table", at("class", "rows", "id", "table"), el("thead", nil, head), el("tbody", nil, mark))),
 		el("p", at("class", "none", "id", "none", "hidden", ""), text("No row fits the filter.")))
 }
@@ -133,29 +136,18 @@ func (r Report) rowOf(row schemas.AuditRow) *html.Node {
 	if row.Stale {
 		attributes = append(attributes, html.Attribute{Key: "data-stale"})
 	}
-	labels := el("td", nil)
-	for _, label := range row.Labels {
-		labels.AppendChild(el("span", at("class", "label"), foreign(label)))
-		labels.AppendChild(text(" "))
+	line := el("tr", attributes)
+	for _, c := range r.shown {
+		cell := el(map[bool]string{true: "th", false: "td"}[c.title == "Tenant"], nil)
+		if c.title == "Tenant" {
+			cell.Attr = at("scope", "row")
+		}
+		if c.cell != nil {
+			cell.AppendChild(c.cell(row))
+		} else {
+			cell.AppendChild(foreign(c.text(row)))
+		}
+		line.AppendChild(cell)
 	}
-	return el("tr", attributes,
-		el("td", nil, el("span", at("class", "tag s-"+string(row.State)), dot(), text(stateOf(row)))),
-		el("th", at("scope", "row"), foreign(row.Tenant), said("small", "guid", row.TenantID)),
-		when(r.company, func() *html.Node { return el("td", nil, foreign(row.Company)) }),
-		said("td", "id", row.PartnerID), partnerOf(row), said("td", "id", row.ExpectedPartnerID), said("td", "id", day(row.UpdatedTime)),
-		labels, el("td", nil, foreign(row.Owner)), el("td", nil, foreign(row.ExternalID)),
-		el("td", nil, text(row.Credential), said("small", "guid", row.ObjectID)),
-		when(r.Audit().Roles, func() *html.Node { return rolesOf(row) }))
-}
-
-// partnerOf is the partner's name, or why it is not known.
-func partnerOf(row schemas.AuditRow) *html.Node {
-	if row.Problem == nil {
-		return el("td", nil, foreign(row.PartnerName))
-	}
-	small := func(lead, s string) *html.Node {
-		return when(s != "", func() *html.Node { return said("small", "", lead+s) })
-	}
-	return el("td", nil, said("span", "why", why(row)), small("", schemas.NextStep(row.Problem.Hint, row.Problem.Command)),
-		small("request ", row.Problem.ARMRequestID), small("correlation ", row.Problem.CorrelationID))
+	return line
 }

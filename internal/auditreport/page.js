@@ -34,11 +34,6 @@
     body.append(...sorted.map(([, row]) => row));
   }
 
-  // A column that says nothing in any row is left out.
-  for (const header of Array.from(table.tHead.rows[0].cells)) {
-    const column = rows.map((row) => row.cells[header.cellIndex]);
-    if (rows.length > 0 && column.every((cell) => cell.textContent.trim() === "")) for (const cell of [header, ...column]) cell.hidden = true;
-  }
   for (const header of table.tHead.rows[0].cells) header.firstElementChild.addEventListener("click", () => sort(header));
   for (const chip of stale === null ? chips : [...chips, stale]) {
     chip.addEventListener("click", () => { chip.setAttribute("aria-pressed", String(!pressed(chip))); show(); });

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"slices"
 	"strings"
 
 	"mcp-partner/fleet"
@@ -39,52 +38,41 @@ type Report struct {
 	Program string
 	// Cell escapes a text for a spreadsheet.
 	Cell func(string) string
-	// company is true where a row has one.
-	company bool
+	// shown are the columns for people, alike what every row has in common.
+	shown []personColumn
+	alike []string
 }
 
-// Write writes a report. It iterates over the rows until one has a company, then
-// over all of them, and keeps none.
+// Write writes a report. For people it goes over the rows twice: the first time to
+// see in which columns they differ. It keeps none.
 func (r Report) Write(w io.Writer, format Format, rows Rows) (err error) {
-	if r.company, err = anyCompany(rows); err != nil {
-		return err
-	}
 	switch format {
 	case CSV:
 		return r.csv(w, rows)
 	case JSONL:
 		return jsonl(w, rows)
-	case Markdown:
-		return r.markdown(w, rows)
-	case HTML:
+	case Markdown, HTML:
+		if r.shown, r.alike, err = r.differing(rows); err != nil {
+			return err
+		}
+		if format == Markdown {
+			return r.markdown(w, rows)
+		}
 		return r.html(w, rows)
 	default:
 		return fmt.Errorf("no such format: %s", format)
 	}
 }
 
-func anyCompany(rows Rows) (bool, error) {
-	for row, err := range rows {
-		if row.Company != "" || err != nil {
-			return err == nil, err
-		}
-	}
-	return false, nil
-}
-
-// column is one column of the tabular formats.
+// column is one column of CSV.
 type column struct {
-	// name is the header of CSV, title that for people.
-	name, title string
-	value       func(schemas.AuditRow) string
+	name  string
+	value func(schemas.AuditRow) string
 }
 
 // columns are those of every audit, and behind them those of roles.
 func (r Report) columns() []column {
 	all := columns()
-	if !r.company {
-		all = slices.DeleteFunc(all, func(c column) bool { return c.name == "company" })
-	}
 	if r.Audit().Roles {
 		all = append(all, roleColumns()...)
 	}
@@ -93,28 +81,28 @@ func (r Report) columns() []column {
 
 func columns() []column {
 	return []column{
-		{"state", "State", func(r schemas.AuditRow) string { return string(r.State) }},
-		{"stale", "Stale", func(r schemas.AuditRow) string { return yes(r.Stale) }},
-		{"tenant", "Tenant", func(r schemas.AuditRow) string { return r.Tenant }},
-		{"company", "Company", func(r schemas.AuditRow) string { return r.Company }},
-		{"tenant_id", "Tenant ID", func(r schemas.AuditRow) string { return r.TenantID }},
-		{"credential", "Credential", func(r schemas.AuditRow) string { return r.Credential }},
-		{"object_id", "Identity", func(r schemas.AuditRow) string { return r.ObjectID }},
-		{"cloud", "Cloud", func(r schemas.AuditRow) string { return r.Cloud }},
-		{"partner_id", "Partner ID", func(r schemas.AuditRow) string { return r.PartnerID }},
-		{"partner_name", "Partner", func(r schemas.AuditRow) string { return r.PartnerName }},
-		{"expected_partner_id", "Expected", func(r schemas.AuditRow) string { return r.ExpectedPartnerID }},
-		{"updated_time", "Last written", func(r schemas.AuditRow) string { return r.UpdatedTime }},
-		{"labels", "Labels", func(r schemas.AuditRow) string { return strings.Join(r.Labels, "; ") }},
-		{"owner", "Owner", func(r schemas.AuditRow) string { return r.Owner }},
-		{"external_id", "External ID", func(r schemas.AuditRow) string { return r.ExternalID }},
-		{"checked_at", "Checked", func(r schemas.AuditRow) string { return r.CheckedAt }},
-		{"problem_code", "Why unknown", ofProblem(func(p *schemas.Problem) string { return string(p.Code) })},
-		{"problem_message", "Message", ofProblem(func(p *schemas.Problem) string { return p.Message })},
-		{"problem_hint", "What to do", ofProblem(func(p *schemas.Problem) string { return schemas.NextStep(p.Hint, p.Command) })},
-		{"foreign_code", "Their code", ofProblem(func(p *schemas.Problem) string { return p.ForeignCode })},
-		{"arm_request_id", "Request ID", ofProblem(func(p *schemas.Problem) string { return p.ARMRequestID })},
-		{"correlation_id", "Correlation ID", ofProblem(func(p *schemas.Problem) string { return p.CorrelationID })},
+		{"state", func(r schemas.AuditRow) string { return string(r.State) }},
+		{"stale", func(r schemas.AuditRow) string { return yes(r.Stale) }},
+		{"tenant", func(r schemas.AuditRow) string { return r.Tenant }},
+		{"company", func(r schemas.AuditRow) string { return r.Company }},
+		{"tenant_id", func(r schemas.AuditRow) string { return r.TenantID }},
+		{"credential", func(r schemas.AuditRow) string { return r.Credential }},
+		{"object_id", func(r schemas.AuditRow) string { return r.ObjectID }},
+		{"cloud", func(r schemas.AuditRow) string { return r.Cloud }},
+		{"partner_id", func(r schemas.AuditRow) string { return r.PartnerID }},
+		{"partner_name", func(r schemas.AuditRow) string { return r.PartnerName }},
+		{"expected_partner_id", func(r schemas.AuditRow) string { return r.ExpectedPartnerID }},
+		{"updated_time", func(r schemas.AuditRow) string { return r.UpdatedTime }},
+		{"labels", func(r schemas.AuditRow) string { return strings.Join(r.Labels, "; ") }},
+		{"owner", func(r schemas.AuditRow) string { return r.Owner }},
+		{"external_id", func(r schemas.AuditRow) string { return r.ExternalID }},
+		{"checked_at", func(r schemas.AuditRow) string { return r.CheckedAt }},
+		{"problem_code", ofProblem(func(p *schemas.Problem) string { return string(p.Code) })},
+		{"problem_message", ofProblem(func(p *schemas.Problem) string { return p.Message })},
+		{"problem_hint", ofProblem(func(p *schemas.Problem) string { return schemas.NextStep(p.Hint, p.Command) })},
+		{"foreign_code", ofProblem(func(p *schemas.Problem) string { return p.ForeignCode })},
+		{"arm_request_id", ofProblem(func(p *schemas.Problem) string { return p.ARMRequestID })},
+		{"correlation_id", ofProblem(func(p *schemas.Problem) string { return p.CorrelationID })},
 	}
 }
 

@@ -80,7 +80,7 @@ func sample() auditreport.Report {
 	return auditreport.Report{
 		Report: fleet.Report{
 			Run: fleet.Run{ID: "run_0123456789abcdef01", Kind: fleet.RunKindAudit, Label: hostile[0], State: fleet.RunFinished, Rows: len(hostile),
-				CreatedAt: time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC), Request: json.RawMessage(`{"expected_ids":["7654321"]}`)},
+				CreatedAt: time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC), Request: json.RawMessage(`{"own_ids":["7654321"]}`)},
 			Totals: totals,
 			Causes: []schemas.AuditCause{{Code: schemas.CodeForbidden, Credential: hostile[1], Rows: 1, Message: hostile[2], Hint: hostile[4], Example: hostile[5]}},
 		},
@@ -120,7 +120,7 @@ func TestCSV(t *testing.T) {
 	}
 }
 
-// TestCompanyColumn: it is there where one row has a company, and only there.
+// TestCompanyColumn: programs get it always, people where one row has a company.
 func TestCompanyColumn(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -143,9 +143,27 @@ func TestCompanyColumn(t *testing.T) {
 				t.Fatal(err)
 			}
 			heading := regexp.MustCompile(`,company,|\| Company \||>Company<`).MatchString(b.String())
-			if heading != test.shown || strings.Contains(b.String(), "Fabrikam Inc") != test.shown {
+			if heading != (test.shown || format == auditreport.CSV) || strings.Contains(b.String(), "Fabrikam Inc") != test.shown {
 				t.Errorf("%s, %s: company column %v", name, format, heading)
 			}
+		}
+	}
+}
+
+// TestReportsForPeople say once what every row has in common, which IDs are own,
+// what the states mean, and dates as people write them.
+func TestReportsForPeople(t *testing.T) {
+	t.Parallel()
+	for _, format := range []auditreport.Format{auditreport.Markdown, auditreport.HTML} {
+		text := strings.ReplaceAll(written(t, format), `\`, "")
+		for _, want := range []string{"Partner links, 25 November 2026: ", "(own ID 7654321)", "25 November 2026, 12:00 UTC",
+			"In every row: ", "Partner ID: 1234567; Expected: 7654321; Last written: 2026-01-16", "no partner ID is linked to this identity"} {
+			if !strings.Contains(text, want) {
+				t.Errorf("%s: %q is missing", format, want)
+			}
+		}
+		if strings.Contains(text, "2026-11-25T12:00:00Z") || regexp.MustCompile(`\| Expected \||>Expected<`).MatchString(text) {
+			t.Errorf("%s: a time for programs or a column that is the same in every row", format)
 		}
 	}
 }
@@ -169,14 +187,14 @@ func TestMarkdown(t *testing.T) {
 	t.Parallel()
 	text := written(t, auditreport.Markdown)
 	_, table, _ := strings.Cut(text, "## Rows")
-	table = strings.TrimSpace(table)
+	table = strings.TrimSpace(table[strings.Index(table, "| State"):])
 	lines := strings.Split(table, "\n")
 	if len(lines) != len(hostile)+2 {
 		t.Fatalf("%d lines:\n%s", len(lines), table)
 	}
 	bar := regexp.MustCompile(`(?:^|[^\\])\|`)
 	for _, line := range lines {
-		if n := len(bar.FindAllString(line, -1)); n != 14 {
+		if n := len(bar.FindAllString(line, -1)); n != 11 {
 			t.Errorf("%d cells in %s", n-1, line)
 		}
 	}

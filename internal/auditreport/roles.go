@@ -21,16 +21,16 @@ func roleColumns() []column {
 		}
 	}
 	return []column{
-		{"pec_class", "Link and roles", func(r schemas.AuditRow) string { return r.PECClass() }},
-		{"pec_subscriptions", "Subscriptions", count(func(c schemas.PECCounts) int { return c.Subscriptions })},
-		{"pec_eligible_role", "Eligible role", count(func(c schemas.PECCounts) int { return c.EligibleRole })},
-		{"pec_partial", "Of these below the subscription", count(func(c schemas.PECCounts) int { return c.Partial })},
-		{"pec_no_eligible_role", "No eligible role", count(func(c schemas.PECCounts) int { return c.NoEligibleRole })},
-		{"pec_unlisted_role", "Unlisted role", count(func(c schemas.PECCounts) int { return c.UnlistedRole })},
-		{"pec_unknown", "Roles unknown", count(func(c schemas.PECCounts) int { return c.Unknown })},
-		{"pec_reason", "Why roles are unknown", rolesReason},
-		{"pec_held", "Roles", heldRoles},
-		{"pec_list_date", "Date of the list", func(r schemas.AuditRow) string {
+		{"pec_class", func(r schemas.AuditRow) string { return r.PECClass() }},
+		{"pec_subscriptions", count(func(c schemas.PECCounts) int { return c.Subscriptions })},
+		{"pec_eligible_role", count(func(c schemas.PECCounts) int { return c.EligibleRole })},
+		{"pec_partial", count(func(c schemas.PECCounts) int { return c.Partial })},
+		{"pec_no_eligible_role", count(func(c schemas.PECCounts) int { return c.NoEligibleRole })},
+		{"pec_unlisted_role", count(func(c schemas.PECCounts) int { return c.UnlistedRole })},
+		{"pec_unknown", count(func(c schemas.PECCounts) int { return c.Unknown })},
+		{"pec_reason", rolesReason},
+		{"pec_held", heldRoles},
+		{"pec_list_date", func(r schemas.AuditRow) string {
 			if r.PECRoles == nil {
 				return ""
 			}
@@ -91,13 +91,4 @@ func (r Report) roles() *html.Node {
 	return el("section", at("aria-labelledby", "roles"), el("h2", at("id", "roles"), text("Roles for partner earned credit")),
 		el("div", at("class", "scroll"), el("table", at("class", "causes"),
 			el("thead", nil, el("tr", nil, el("th", at("scope", "col", "class", "number"), text("Rows")), el("th", at("scope", "col"), text("Link and roles")))), body)))
-}
-
-// rolesOf is the count of a row, and the roles behind it.
-func rolesOf(row schemas.AuditRow) *html.Node {
-	cell := el("td", nil, text(eligibleIn(row)))
-	if held := heldRoles(row); held != "" {
-		cell.AppendChild(el("small", nil, foreign(held)))
-	}
-	return cell
 }

@@ -1,0 +1,192 @@
+package auditreport
+
+import (
+	"strings"
+	"time"
+
+	"golang.org/x/net/html"
+
+	"mcp-partner/schemas"
+)
+
+// personColumn is a column of Markdown and HTML.
+type personColumn struct {
+	title string
+	text  func(schemas.AuditRow) string
+	// cell is the column in HTML; nil shows the text, IDs and dates unbroken.
+	cell func(schemas.AuditRow) *html.Node
+}
+
+func (r Report) personColumns() []personColumn {
+	all := []personColumn{
+		{"State", stateOf, stateCell},
+		{"Tenant", func(r schemas.AuditRow) string { return r.Tenant }, tenantCell},
+		{"Company", func(r schemas.AuditRow) string { return r.Company }, nil},
+		{"Partner ID", partnerID, unbroken(partnerID)},
+		{"Partner", func(r schemas.AuditRow) string { return r.PartnerName }, nil},
+		{"Expected", expectedID, unbroken(expectedID)},
+		{"Last written", lastWritten, unbroken(lastWritten)},
+		{"Labels", func(r schemas.AuditRow) string { return strings.Join(r.Labels, ", ") }, labelsCell},
+		{"Owner", func(r schemas.AuditRow) string { return r.Owner }, nil},
+		{"External ID", func(r schemas.AuditRow) string { return r.ExternalID }, nil},
+		{"Credential", func(r schemas.AuditRow) string { return r.Credential }, nil},
+		{"Why unknown", why, whyCell},
+		{"Request ID", func(r schemas.AuditRow) string { return r.Problem.RequestID() }, nil},
+	}
+	if r.Audit().Roles {
+		all = append(all, personColumn{"Eligible role in", eligibleIn, nil}, personColumn{"Roles", heldRoles, nil})
+	}
+	return all
+}
+
+func partnerID(r schemas.AuditRow) string   { return r.PartnerID }
+func expectedID(r schemas.AuditRow) string  { return r.ExpectedPartnerID }
+func lastWritten(r schemas.AuditRow) string { return day(r.UpdatedTime) }
+
+// unbroken is a cell whose text stays on one line.
+func unbroken(value func(schemas.AuditRow) string) func(schemas.AuditRow) *html.Node {
+	return func(r schemas.AuditRow) *html.Node { return said("span", "id", value(r)) }
+}
+
+// fewRows is up to how many rows a report repeats what is the same in all.
+const fewRows = 2
+
+// differing returns the columns in which rows differ, and what the others say in
+// every row. Columns that are empty everywhere are left out.
+func (r Report) differing(rows Rows) (shown []personColumn, alike []string, err error) {
+	all := r.personColumns()
+	first, differs, n := make([]string, len(all)), make([]bool, len(all)), 0
+	for row, err := range rows {
+		if err != nil {
+			return nil, nil, err
+		}
+		n++
+		for i, c := range all {
+			text := c.text(row)
+			if n == 1 {
+				first[i] = text
+			}
+			differs[i] = differs[i] || text != first[i]
+		}
+	}
+	for i, c := range all {
+		switch {
+		case differs[i], n <= fewRows && first[i] != "", c.title == "Tenant", c.title == "State":
+			shown = append(shown, c)
+		case first[i] != "":
+			alike = append(alike, c.title+": "+first[i])
+		}
+	}
+	return shown, alike, nil
+}
+
+func stateCell(row schemas.AuditRow) *html.Node {
+	return el("span", at("class", "tag s-"+string(row.State)), dot(), text(stateOf(row)))
+}
+
+func tenantCell(row schemas.AuditRow) *html.Node {
+	return el("span", nil, foreign(row.Tenant), said("small", "guid", row.TenantID))
+}
+
+func labelsCell(row schemas.AuditRow) *html.Node {
+	labels := el("span", nil)
+	for _, label := range row.Labels {
+		labels.AppendChild(el("span", at("class", "label"), foreign(label)))
+		labels.AppendChild(text(" "))
+	}
+	return labels
+}
+
+func whyCell(row schemas.AuditRow) *html.Node {
+	if row.Problem == nil {
+		return text("")
+	}
+	return el("span", nil, said("span", "why", why(row)), said("small", "", schemas.NextStep(row.Problem.Hint, row.Problem.Command)))
+}
+
+// why explains a row without an answer.
+func why(row schemas.AuditRow) string {
+	if row.Problem == nil {
+		return ""
+	}
+	return string(row.Problem.Code) + ": " + row.Problem.Message
+}
+
+// title names the run, its date and the partner IDs that it is about.
+func (r Report) title() string {
+	text := "Partner links, " + r.Run.CreatedAt.UTC().Format("2 January 2006")
+	if r.Run.Label != "" {
+		text += ": " + r.Run.Label
+	}
+	if which, ids := r.partnerIDs(); ids != "" {
+		text += " (" + which + " " + ids + ")"
+	}
+	return text
+}
+
+// partnerIDs are those that the run compared links with.
+func (r Report) partnerIDs() (which, ids string) {
+	audit := r.Audit()
+	if len(audit.OwnIDs) > 0 {
+		return "own ID", strings.Join(audit.OwnIDs, ", ")
+	}
+	return "expected ID", strings.Join(audit.ExpectedIDs, ", ")
+}
+
+// stamp is a time for people.
+func stamp(at time.Time) string { return at.UTC().Format("2 January 2006, 15:04 UTC") }
+
+// day is the date of an RFC 3339 time.
+func day(text string) string {
+	date, _, _ := strings.Cut(text, "T")
+	return date
+}
+
+// stateWords are the title of a total and what it means.
+func stateWords(state string) (title, meaning string) {
+	words := map[string][2]string{
+		"not_linked":      {"Not linked", "no partner ID is linked to this identity"},
+		"deleted":         {"Deleted", "a link was there and is deleted"},
+		"linked_other":    {"Linked to another", "a partner ID is linked that is neither the expected one nor one of yours"},
+		"linked_own":      {"Linked to another own ID", "one of your partner IDs is linked, and not the one expected there"},
+		"unknown":         {"Unknown", "the link could not be read; unknown is not missing"},
+		"linked":          {"Linked", "a partner ID is linked; which IDs are yours is not known"},
+		"linked_expected": {"Linked as expected", "the expected partner ID is linked"},
+		"stale":           {"Stale (of the linked)", "the link was last written before the limit"},
+		"pending":         {"No answer yet", "the run has not asked yet"},
+	}[state]
+	if words[0] == "" {
+		return schemas.PECClassTitle(state), ""
+	}
+	return words[0], words[1]
+}
+
+func stateTitle(state string) string {
+	title, _ := stateWords(state)
+	return title
+}
+
+func stateOf(row schemas.AuditRow) string {
+	if row.Stale {
+		return stateTitle(string(row.State)) + ", stale"
+	}
+	return stateTitle(string(row.State))
+}
+
+// totalsShown are the totals that occur, in the order of the rows.
+func (r Report) totalsShown() (found []string) {
+	var all []string
+	for _, state := range schemas.RowStates() {
+		all = append(all, string(state))
+	}
+	all = append(all, "stale", pending)
+	if r.Audit().Roles {
+		all = append(all, schemas.PECClasses()...)
+	}
+	for _, state := range all {
+		if r.Totals[state] > 0 {
+			found = append(found, state)
+		}
+	}
+	return found
+}
