@@ -13,6 +13,7 @@ import (
 
 	"mcp-partner/guard"
 	"mcp-partner/internal/issuertest"
+	"mcp-partner/internal/testkit"
 )
 
 const (
@@ -22,32 +23,14 @@ const (
 	objectA  = "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee"
 )
 
-// clock is a time that a test sets.
-type clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func newClock() *clock { return &clock{now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)} }
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *clock) add(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
-}
+func newClock() *testkit.Clock { return testkit.NewClock(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)) }
 
 // fixture is an authenticator with its issuer.
 type fixture struct {
 	*Authenticator
 	t      testing.TB
 	issuer *issuertest.Issuer
-	clock  *clock
+	clock  *testkit.Clock
 }
 
 // newFixture accepts tokens of the issuer under its own name, or of the given

@@ -24,9 +24,9 @@ func TestRotation(t *testing.T) {
 	h.issuer.Rotate()
 	fresh := h.issuer.Token(h.claims())
 	h.refuses(fresh, errKey) // the issuer was asked a moment ago
-	h.clock.add(retryWithKeys)
+	h.clock.Advance(retryWithKeys)
 	h.accepts(fresh)
-	h.clock.add(rememberFor)
+	h.clock.Advance(rememberFor)
 	h.refuses(old, errKey)
 	h.accepts(fresh)
 	if n := h.issuer.Requests(issuertest.KeysPath); n != 3 {
@@ -43,7 +43,7 @@ func TestSameNameAnotherKey(t *testing.T) {
 	key := issuertest.Start(t).SigningKey()
 	key.ID = h.issuer.SigningKey().ID
 	h.issuer.Publish(key)
-	h.clock.add(retryWithKeys)
+	h.clock.Advance(retryWithKeys)
 	h.accepts(h.issuer.Token(h.claims()))
 }
 
@@ -56,7 +56,7 @@ func TestManyUnknownKeysMakeFewRequests(t *testing.T) {
 	for i := range 1000 {
 		token := issuertest.Sign(t, stranger, change{"kid": fmt.Sprint("made up ", i)}, h.claims())
 		if i%100 == 0 {
-			h.clock.add(retryWithKeys / 5) // a minute in all
+			h.clock.Advance(retryWithKeys / 5) // a minute in all
 		}
 		all.Go(func() {
 			if _, err := h.Authenticate(t.Context(), token); err == nil {
@@ -83,15 +83,15 @@ func TestIssuerThatIsDown(t *testing.T) {
 	}
 	h.issuer.AnswerWith(nil)
 	h.refuses(token, errUnverified) // too soon to ask again
-	h.clock.add(retryWithoutKeys)
+	h.clock.Advance(retryWithoutKeys)
 	h.accepts(token)
 	if err := h.Ready(t.Context()); err != nil {
 		t.Errorf("ready says %v", err)
 	}
 	h.issuer.AnswerWith(down)
-	h.clock.add(keptFor - time.Minute)
+	h.clock.Advance(keptFor - time.Minute)
 	h.accepts(token) // with the keys of yesterday
-	h.clock.add(2 * time.Minute)
+	h.clock.Advance(2 * time.Minute)
 	h.refuses(token, errUnverified)
 	var refusal *Refusal
 	if _, err := h.Authenticate(t.Context(), token); !errors.As(err, &refusal) || refusal.RetryAfter() <= 0 {
@@ -221,7 +221,7 @@ func TestAllKeysTakenBack(t *testing.T) {
 	h.accepts(token)
 	stranger := issuertest.Sign(t, issuertest.Start(t).SigningKey(), change{"kid": "new"}, h.claims())
 	h.issuer.Publish()
-	h.clock.add(retryWithKeys)
+	h.clock.Advance(retryWithKeys)
 	h.refuses(stranger, errKey)
 	h.refuses(token, errKey)
 	if h.Ready(t.Context()) == nil {
@@ -287,7 +287,7 @@ func TestNothingOfTheIssuerIsLogged(t *testing.T) {
 	token := h.issuer.Token(h.claims())
 	h.refuses(token, errUnverified)
 	h.issuer.AnswerWith(nil)
-	h.clock.add(retryWithoutKeys)
+	h.clock.Advance(retryWithoutKeys)
 	h.refuses(h.issuer.Token(h.with(change{"aud": "foreign words"})), errAudience)
 	said := log.String()
 	if strings.Contains(said, "foreign words") || strings.Contains(said, token[:20]) || strings.Contains(said, "alice") {

@@ -49,7 +49,7 @@ func TestAnotherMappingCountsAtOnce(t *testing.T) {
 	if text := string(h.Metadata("https://x/mcp")); !strings.Contains(text, `"other"`) {
 		t.Errorf("the metadata is that of before: %s", text)
 	}
-	h.clock.add(time.Hour + skew)
+	h.clock.Advance(time.Hour + skew)
 	if _, err := before.Revalidate(); schemas.AsProblem(err).Code != schemas.CodeTokenRefused {
 		t.Errorf("after the token's end: %v", err)
 	}

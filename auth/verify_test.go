@@ -157,7 +157,7 @@ func TestForgedTokens(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			h := *h
 			h.t = t
-			h.clock.add(retryWithKeys) // so that the issuer is asked whether it has a new key
+			h.clock.Advance(retryWithKeys) // so that the issuer is asked whether it has a new key
 			h.refuses(c.token, c.want)
 		})
 	}
@@ -194,15 +194,15 @@ func TestVerifiedTokenIsNotTrustedForLonger(t *testing.T) {
 	if h.known.cache.Len() != 1 {
 		t.Errorf("%d tokens are remembered", h.known.cache.Len())
 	}
-	h.clock.add(3*time.Minute - time.Second)
+	h.clock.Advance(3*time.Minute - time.Second)
 	h.accepts(token)
-	h.clock.add(time.Second)
+	h.clock.Advance(time.Second)
 	h.refuses(token, errExpired)
 
 	long := h.issuer.Token(h.claims())
 	h.accepts(long)
 	h.issuer.Rotate()
-	h.clock.add(retryWithKeys)
+	h.clock.Advance(retryWithKeys)
 	h.accepts(h.issuer.Token(h.claims())) // a new key has them all loaded
 	h.refuses(long, errKey)               // and what the old one signed is forgotten
 }

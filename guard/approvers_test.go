@@ -8,13 +8,14 @@ import (
 
 	"mcp-partner/guard"
 	"mcp-partner/internal/ledgertest"
+	"mcp-partner/internal/testkit"
 	"mcp-partner/schemas"
 )
 
 var anna = guard.Credentials{Name: "anna", Passphrase: []byte("correct horse")}
 
 // withApprover is a guard whose every write needs a person, and the person.
-func withApprover(t *testing.T) (*guard.Guard, *ledgertest.Store, *clock) {
+func withApprover(t *testing.T) (*guard.Guard, *ledgertest.Store, *testkit.Clock) {
 	t.Helper()
 	c := newClock()
 	store := ledgertest.New(t, c.Now)
@@ -80,41 +81,41 @@ func TestAnApprovedQuestionIsRedeemedOnce(t *testing.T) {
 func TestApprovalsThatDoNotCount(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
-		change func(t *testing.T, g *guard.Guard, s *ledgertest.Store, c *clock, ticket guard.Ticket, i *guard.Intent)
+		change func(t *testing.T, g *guard.Guard, s *ledgertest.Store, c *testkit.Clock, ticket guard.Ticket, i *guard.Intent)
 		code   schemas.Code
 	}{
-		"denied": {func(t *testing.T, g *guard.Guard, _ *ledgertest.Store, _ *clock, ticket guard.Ticket, _ *guard.Intent) {
+		"denied": {func(t *testing.T, g *guard.Guard, _ *ledgertest.Store, _ *testkit.Clock, ticket guard.Ticket, _ *guard.Intent) {
 			if _, err := g.Deny(t.Context(), ticket.ID, "not this month"); err != nil {
 				t.Fatal(err)
 			}
 		}, schemas.CodeApprovalDeclined},
-		"expired after the approval": {func(t *testing.T, g *guard.Guard, _ *ledgertest.Store, c *clock, ticket guard.Ticket, _ *guard.Intent) {
+		"expired after the approval": {func(t *testing.T, g *guard.Guard, _ *ledgertest.Store, c *testkit.Clock, ticket guard.Ticket, _ *guard.Intent) {
 			approve(t, g, ticket)
 			c.Advance(guard.ApproverLife)
 		}, schemas.CodeApprovalExpired},
-		"signed by nobody": {func(t *testing.T, _ *guard.Guard, s *ledgertest.Store, _ *clock, ticket guard.Ticket, _ *guard.Intent) {
+		"signed by nobody": {func(t *testing.T, _ *guard.Guard, s *ledgertest.Store, _ *testkit.Clock, ticket guard.Ticket, _ *guard.Intent) {
 			forge(t, s, ticket, guard.Decision{Approved: true, Approver: anna.Name})
 		}, schemas.CodeApprovalUnknown},
-		"signed by no approver": {func(t *testing.T, _ *guard.Guard, s *ledgertest.Store, _ *clock, ticket guard.Ticket, _ *guard.Intent) {
+		"signed by no approver": {func(t *testing.T, _ *guard.Guard, s *ledgertest.Store, _ *testkit.Clock, ticket guard.Ticket, _ *guard.Intent) {
 			forge(t, s, ticket, guard.Decision{Approved: true, Approver: "mallory"})
 		}, schemas.CodeNotAllowed},
-		"the approver was removed": {func(t *testing.T, g *guard.Guard, _ *ledgertest.Store, _ *clock, ticket guard.Ticket, _ *guard.Intent) {
+		"the approver was removed": {func(t *testing.T, g *guard.Guard, _ *ledgertest.Store, _ *testkit.Clock, ticket guard.Ticket, _ *guard.Intent) {
 			approve(t, g, ticket)
 			if err := g.RemoveApprover(t.Context(), anna.Name, anna); err != nil {
 				t.Fatal(err)
 			}
 		}, schemas.CodeNotAllowed},
-		"frozen meanwhile": {func(t *testing.T, g *guard.Guard, _ *ledgertest.Store, _ *clock, ticket guard.Ticket, _ *guard.Intent) {
+		"frozen meanwhile": {func(t *testing.T, g *guard.Guard, _ *ledgertest.Store, _ *testkit.Clock, ticket guard.Ticket, _ *guard.Intent) {
 			approve(t, g, ticket)
 			if err := g.SetFreeze(t.Context(), false, "incident"); err != nil {
 				t.Fatal(err)
 			}
 		}, schemas.CodeFrozen},
-		"state moved": {func(t *testing.T, g *guard.Guard, _ *ledgertest.Store, _ *clock, ticket guard.Ticket, i *guard.Intent) {
+		"state moved": {func(t *testing.T, g *guard.Guard, _ *ledgertest.Store, _ *testkit.Clock, ticket guard.Ticket, i *guard.Intent) {
 			approve(t, g, ticket)
 			i.Before = guard.LinkSnapshot{State: schemas.LinkLinked, PartnerID: "9999999", Version: 4}
 		}, schemas.CodeStateMoved},
-		"another caller": {func(t *testing.T, g *guard.Guard, _ *ledgertest.Store, _ *clock, ticket guard.Ticket, i *guard.Intent) {
+		"another caller": {func(t *testing.T, g *guard.Guard, _ *ledgertest.Store, _ *testkit.Clock, ticket guard.Ticket, i *guard.Intent) {
 			approve(t, g, ticket)
 			i.Caller = "other"
 		}, schemas.CodeApprovalUnknown},

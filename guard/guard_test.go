@@ -13,6 +13,7 @@ import (
 
 	"mcp-partner/guard"
 	"mcp-partner/internal/ledgertest"
+	"mcp-partner/internal/testkit"
 	"mcp-partner/schemas"
 )
 
@@ -26,24 +27,9 @@ var (
 	person = guard.Verdict{Ruling: guard.RulingApprover, Rule: "test"}
 )
 
-type clock struct {
-	mu  sync.Mutex
-	now time.Time
+func newClock() *testkit.Clock {
+	return testkit.NewClock(time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC))
 }
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *clock) Advance(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
-}
-
-func newClock() *clock { return &clock{now: time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)} }
 
 func intent(tool string) guard.Intent {
 	i := guard.Intent{

@@ -7,6 +7,7 @@ import (
 
 	"mcp-partner/guard"
 	"mcp-partner/internal/ledgertest"
+	"mcp-partner/internal/testkit"
 	"mcp-partner/schemas"
 )
 
@@ -65,7 +66,7 @@ func (s *taken) Token(ctx context.Context, id string) (guard.Token, bool, error)
 type goingOn struct {
 	t        *testing.T
 	g        *guard.Guard
-	clock    *clock
+	clock    *testkit.Clock
 	store    *taken
 	agent    guard.Principal
 	approver guard.Token

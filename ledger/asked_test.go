@@ -6,18 +6,19 @@ import (
 	"time"
 
 	"mcp-partner/guard"
+	"mcp-partner/internal/testkit"
 	"mcp-partner/schemas"
 )
 
 // An agent whose client says no by itself, or nothing at all, cannot go on asking;
 // a person who confirms can be asked as often as there is something to confirm.
 func TestQuestionsThatCameToNothingCountForAnHour(t *testing.T) {
-	onStore(t, func(t *testing.T, s guard.Store, clock *testClock) {
+	onStore(t, func(t *testing.T, s guard.Store, clock *testkit.Clock) {
 		n := 0
 		ask := func(caller string) (string, error) {
 			n++
 			asked := ticket(fmt.Sprint("ap_", n), intent(caller, "contoso", "1234567"))
-			asked.InBand, asked.CreatedAt, asked.ExpiresAt = true, clock.now(), clock.now().Add(guard.InBandLife)
+			asked.InBand, asked.CreatedAt, asked.ExpiresAt = true, clock.Now(), clock.Now().Add(guard.InBandLife)
 			stored, err := s.PutTicket(ctx(), asked, 3, event(guard.KindAsked, asked.Intent))
 			return stored.ID, err
 		}
@@ -36,13 +37,13 @@ func TestQuestionsThatCameToNothingCountForAnHour(t *testing.T) {
 				end(id, ending)
 			}
 		}
-		clock.move(guard.AskedWithin - 1)
+		clock.Advance(guard.AskedWithin - 1)
 		_, err := ask("stdio")
 		problemOf(t, err, schemas.CodeTooManyApprovals, "3 questions of this caller were not confirmed within an hour")
 		if _, err = ask("http:x"); err != nil {
 			t.Error("another caller:", err)
 		}
-		clock.move(1)
+		clock.Advance(1)
 		if _, err = ask("stdio"); err != nil {
 			t.Error("after an hour:", err)
 		}
@@ -56,7 +57,7 @@ func TestPlansOfQuestionsThatCameToNothingAreDropped(t *testing.T) {
 	ask := func(id string, inBand bool) {
 		t.Helper()
 		asked := ticket(id, guard.Intent{Caller: "stdio", Tool: schemas.ToolEnsurePartnerLinks, PartnerID: id})
-		asked.InBand, asked.CreatedAt, asked.ExpiresAt = inBand, h.clock.now(), h.clock.now().Add(guard.InBandLife)
+		asked.InBand, asked.CreatedAt, asked.ExpiresAt = inBand, h.clock.Now(), h.clock.Now().Add(guard.InBandLife)
 		asked.Plan = onePlan()
 		_, err := h.PutTicket(ctx(), asked, 10, event(guard.KindAsked, asked.Intent))
 		h.must(err)
@@ -68,9 +69,9 @@ func TestPlansOfQuestionsThatCameToNothingAreDropped(t *testing.T) {
 	_, _, err := h.SpendTicket(ctx(), "ap_declined", event(guard.KindDeclined, guard.Intent{}))
 	h.must(err)
 	openRun(t, h.Ledger, anOpenRun("run_1", "ap_confirmed"))
-	h.clock.move(guard.InBandLife - time.Second)
+	h.clock.Advance(guard.InBandLife - time.Second)
 	ask("ap_live", true)
-	h.clock.move(time.Second + 1)
+	h.clock.Advance(time.Second + 1)
 	ask("ap_new", true)
 	for id, kept := range map[string]bool{"ap_declined": false, "ap_expired": false, "ap_confirmed": true, "ap_elsewhere": true, "ap_live": true, "ap_new": true} {
 		if _, ok, err := h.Plan(ctx(), id); ok != kept || err != nil {

@@ -19,14 +19,14 @@ import (
 )
 
 // onStore runs a part of the contract of guard.Store.
-func onStore(t *testing.T, test func(t *testing.T, s guard.Store, clock *testClock)) {
+func onStore(t *testing.T, test func(t *testing.T, s guard.Store, clock *testkit.Clock)) {
 	t.Parallel()
 	h := build(t)
 	test(t, h.Ledger, h.clock)
 }
 
 func TestTicketsAreSpentOnce(t *testing.T) {
-	onStore(t, func(t *testing.T, s guard.Store, _ *testClock) {
+	onStore(t, func(t *testing.T, s guard.Store, _ *testkit.Clock) {
 		i := intent("stdio", "contoso", "1234567")
 		stored, err := s.PutTicket(ctx(), ticket("ap_1", i), 10, event(guard.KindAsked, i))
 		if err != nil || stored.ID != "ap_1" {
@@ -57,7 +57,7 @@ func TestTicketsAreSpentOnce(t *testing.T) {
 }
 
 func TestATicketIsSpentWithoutEvents(t *testing.T) {
-	onStore(t, func(t *testing.T, s guard.Store, _ *testClock) {
+	onStore(t, func(t *testing.T, s guard.Store, _ *testkit.Clock) {
 		i := intent("stdio", "contoso", "1234567")
 		_, err := s.PutTicket(ctx(), ticket("ap_1", i), 10, event(guard.KindAsked, i))
 		if err != nil {
@@ -72,11 +72,11 @@ func TestATicketIsSpentWithoutEvents(t *testing.T) {
 }
 
 func TestTicketsJoinAndAreLimited(t *testing.T) {
-	onStore(t, func(t *testing.T, s guard.Store, clock *testClock) {
+	onStore(t, func(t *testing.T, s guard.Store, clock *testkit.Clock) {
 		put := func(id, caller, tenant string, inBand bool) (guard.Ticket, error) {
 			i := intent(caller, tenant, "1234567")
 			new := ticket(id, i)
-			new.InBand, new.CreatedAt, new.ExpiresAt = inBand, clock.now(), clock.now().Add(time.Hour)
+			new.InBand, new.CreatedAt, new.ExpiresAt = inBand, clock.Now(), clock.Now().Add(time.Hour)
 			return s.PutTicket(ctx(), new, 2, event(guard.KindAsked, i))
 		}
 		for _, step := range []struct {
@@ -96,7 +96,7 @@ func TestTicketsJoinAndAreLimited(t *testing.T) {
 				t.Errorf("%s: %s, %v", step.id, got.ID, err)
 			}
 		}
-		clock.move(2 * time.Hour)
+		clock.Advance(2 * time.Hour)
 		if got, err := put("ap_9", "a", "contoso", false); err != nil || got.ID != "ap_9" {
 			t.Error("after all expired:", got.ID, err)
 		}
@@ -104,9 +104,9 @@ func TestTicketsJoinAndAreLimited(t *testing.T) {
 }
 
 func TestFollowedIsAboutLaterIntentsOfTheTenant(t *testing.T) {
-	onStore(t, func(t *testing.T, s guard.Store, clock *testClock) {
+	onStore(t, func(t *testing.T, s guard.Store, clock *testkit.Clock) {
 		intent := func(kind guard.EventKind, tenant string) guard.Event {
-			return guard.Event{Time: clock.now(), Kind: kind, Intent: guard.Intent{Tool: "t", Identity: schemas.Identity{TenantID: tenant}}}
+			return guard.Event{Time: clock.Now(), Kind: kind, Intent: guard.Intent{Tool: "t", Identity: schemas.Identity{TenantID: tenant}}}
 		}
 		first, err := s.Append(ctx(), intent(guard.KindIntent, "a"))
 		if err != nil {
@@ -128,7 +128,7 @@ func TestFollowedIsAboutLaterIntentsOfTheTenant(t *testing.T) {
 }
 
 func TestDecisions(t *testing.T) {
-	onStore(t, func(t *testing.T, s guard.Store, _ *testClock) {
+	onStore(t, func(t *testing.T, s guard.Store, _ *testkit.Clock) {
 		i := intent("stdio", "contoso", "1234567")
 		if _, err := s.PutTicket(ctx(), ticket("ap_1", i), 10, event(guard.KindAsked, i)); err != nil {
 			t.Fatal(err)
@@ -167,8 +167,8 @@ func seen(value any, err error) outcome {
 
 // randomAction draws a call. Tickets, callers and tenants are few, so that
 // calls meet.
-func randomAction(r *rand.Rand, n int, clock *testClock) action {
-	at := clock.now()
+func randomAction(r *rand.Rand, n int, clock *testkit.Clock) action {
+	at := clock.Now()
 	caller, tenant := fmt.Sprint("caller", r.IntN(2)), fmt.Sprint("tenant", r.IntN(3))
 	i := intent(caller, tenant, "1234567")
 	e := func(kind guard.EventKind) guard.Event {
@@ -208,7 +208,7 @@ func randomAction(r *rand.Rand, n int, clock *testClock) action {
 	case 12:
 		return func(s guard.Store) any { return seen(s.CountIntents(ctx(), tenant, since)) }
 	default:
-		return func(s guard.Store) any { clock.move(time.Duration(r.IntN(7)) * time.Minute); return nil }
+		return func(s guard.Store) any { clock.Advance(time.Duration(r.IntN(7)) * time.Minute); return nil }
 	}
 }
 

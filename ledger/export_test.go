@@ -216,9 +216,9 @@ func TestPruneLeavesACheckpoint(t *testing.T) {
 	h.put("ap_1")
 	h.must(h.SetFreeze(ctx(), guard.Freeze{Writes: true, Reason: "audit"}, event(guard.KindFreeze, guard.Intent{})))
 	early := h.head()
-	h.clock.move(48 * time.Hour)
+	h.clock.Advance(48 * time.Hour)
 	later := event(guard.KindRefusal, guard.Intent{})
-	later.Time = h.clock.now()
+	later.Time = h.clock.Now()
 	_, err := h.Append(ctx(), later)
 	h.must(err)
 	c, err := h.Prune(ctx(), noon().Add(time.Hour))
@@ -301,8 +301,8 @@ func TestPruneKeepsLiveTickets(t *testing.T) {
 			t.Errorf("%s: %v %v", id, spent, err)
 		}
 	}
-	h.clock.move(2 * time.Hour)
-	_, err = h.Prune(ctx(), h.clock.now())
+	h.clock.Advance(2 * time.Hour)
+	_, err = h.Prune(ctx(), h.clock.Now())
 	h.must(err)
 	if tickets, err := h.Tickets(ctx(), 10); len(tickets) > 0 || err != nil {
 		t.Error(tickets, err)

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"mcp-partner/guard"
+	"mcp-partner/internal/testkit"
 	"mcp-partner/schemas"
 )
 
@@ -75,7 +76,7 @@ func TestAnUnfreezeLiftsBoth(t *testing.T) {
 // A freeze takes no passphrase, so none must let go what another one stopped, not
 // even one that was begun before it.
 func TestALesserFreezeLetsNothingGo(t *testing.T) {
-	onStore(t, func(t *testing.T, s guard.Store, _ *testClock) {
+	onStore(t, func(t *testing.T, s guard.Store, _ *testkit.Clock) {
 		freeze := func(f guard.Freeze, kind guard.EventKind) {
 			t.Helper()
 			if err := s.SetFreeze(ctx(), f, guard.Event{Time: noon(), Kind: kind}); err != nil {

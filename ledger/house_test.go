@@ -18,6 +18,7 @@ import (
 
 	"mcp-partner/guard"
 	"mcp-partner/internal/disk"
+	"mcp-partner/internal/testkit"
 	"mcp-partner/schemas"
 )
 
@@ -96,31 +97,13 @@ func (k *testKeys) breakWith(err error) {
 // noon is when tests begin.
 func noon() time.Time { return time.Date(2026, 3, 4, 12, 0, 0, 123456789, time.UTC) }
 
-// testClock is a clock that tests move.
-type testClock struct {
-	mu sync.Mutex
-	at time.Time
-}
-
-func (c *testClock) now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.at
-}
-
-func (c *testClock) move(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.at = c.at.Add(d)
-}
-
 // house is one state directory.
 type house struct {
 	*Ledger
 	t     testing.TB
 	dir   string
 	keys  *testKeys
-	clock *testClock
+	clock *testkit.Clock
 }
 
 func build(t testing.TB) *house {
@@ -129,7 +112,7 @@ func build(t testing.TB) *house {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	h := &house{t: t, dir: dir, keys: keysAt(t.TempDir()), clock: &testClock{at: noon()}}
+	h := &house{t: t, dir: dir, keys: keysAt(t.TempDir()), clock: testkit.NewClock(noon())}
 	h.reopen()
 	t.Cleanup(func() { _ = h.Close() })
 	return h
@@ -141,7 +124,7 @@ func (h *house) reopen() {
 	if h.Ledger != nil {
 		h.must(h.Close())
 	}
-	h.Ledger = Open(Options{Dir: disk.New(h.dir), Keys: h.keys, Program: "v1.2.3", Now: h.clock.now})
+	h.Ledger = Open(Options{Dir: disk.New(h.dir), Keys: h.keys, Program: "v1.2.3", Now: h.clock.Now})
 }
 
 func (h *house) must(err error) {

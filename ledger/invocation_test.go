@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"mcp-partner/guard"
+	"mcp-partner/internal/testkit"
 	"mcp-partner/schemas"
 )
 
@@ -34,11 +35,11 @@ func (h *house) holds(id string) bool {
 	h.t.Helper()
 	t, ok, err := h.Token(ctx(), id)
 	h.must(err)
-	return ok && t.Live(h.clock.now())
+	return ok && t.Live(h.clock.Now())
 }
 
 func TestTokensOfAStore(t *testing.T) {
-	onStore(t, func(t *testing.T, s guard.Store, clock *testClock) {
+	onStore(t, func(t *testing.T, s guard.Store, clock *testkit.Clock) {
 		want := invocation("tk_1", "nightly", 2)
 		for _, token := range []guard.Token{want, invocation("tk_2", "nightly", 0), invocation("tk_3", "other", 0)} {
 			if err := s.PutToken(ctx(), token, 3, aboutToken()); err != nil {
@@ -67,7 +68,7 @@ func TestTokensOfAStore(t *testing.T) {
 		if used, err := s.UseToken(ctx(), "tk_3", aboutToken()); !used || err != nil {
 			t.Error("one without a bound", used, err)
 		}
-		clock.move(time.Hour)
+		clock.Advance(time.Hour)
 		if used, err := s.UseToken(ctx(), "tk_3", aboutToken()); used || err != nil {
 			t.Error("an expired one was used", err)
 		}
@@ -79,7 +80,7 @@ func TestTokensOfAStore(t *testing.T) {
 		if all, err := s.Tokens(ctx()); len(all) != 3 || err != nil {
 			t.Error(len(all), err)
 		}
-		clock.move(-time.Hour)
+		clock.Advance(-time.Hour)
 	})
 }
 
@@ -175,9 +176,9 @@ func TestTokensArePrunedWhenTheyAreOver(t *testing.T) {
 	t.Parallel()
 	h := build(t)
 	h.issue("tk_1", "nightly", 0)
-	h.clock.move(2 * time.Hour)
+	h.clock.Advance(2 * time.Hour)
 	live := invocation("tk_2", "nightly", 0)
-	live.IssuedAt, live.ExpiresAt = h.clock.now(), h.clock.now().Add(time.Hour)
+	live.IssuedAt, live.ExpiresAt = h.clock.Now(), h.clock.Now().Add(time.Hour)
 	h.must(h.PutToken(ctx(), live, 100, aboutToken()))
 	_, err := h.Prune(ctx(), noon().Add(90*time.Minute))
 	h.must(err)
@@ -191,7 +192,7 @@ func TestTokensArePrunedWhenTheyAreOver(t *testing.T) {
 func TestATokenIsInNoFile(t *testing.T) {
 	t.Parallel()
 	h := build(t)
-	decider, err := guard.New(guard.Options{Store: h.Ledger, Now: h.clock.now, Account: "ops"})
+	decider, err := guard.New(guard.Options{Store: h.Ledger, Now: h.clock.Now, Account: "ops"})
 	h.must(err)
 	var secrets []string
 	for range 3 {

@@ -24,7 +24,7 @@ func (h *house) frozen() bool {
 }
 
 func (h *house) second() *Ledger {
-	other := Open(Options{Dir: disk.New(h.dir), Keys: h.keys, Now: h.clock.now})
+	other := Open(Options{Dir: disk.New(h.dir), Keys: h.keys, Now: h.clock.Now})
 	h.t.Cleanup(func() { _ = other.Close() })
 	return other
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"mcp-partner/guard"
+	"mcp-partner/internal/testkit"
 	"mcp-partner/schemas"
 )
 
@@ -56,7 +57,7 @@ func advance(t *testing.T, s guard.Store, run string, p guard.Progress, gate gua
 }
 
 func TestATicketOpensOneRun(t *testing.T) {
-	onStore(t, func(t *testing.T, s guard.Store, _ *testClock) {
+	onStore(t, func(t *testing.T, s guard.Store, _ *testkit.Clock) {
 		i := guard.Intent{Caller: "stdio", Tool: schemas.ToolEnsurePartnerLinks}
 		asked := ticket("ap_1", i)
 		asked.Plan = onePlan()
@@ -100,7 +101,7 @@ func TestATicketOpensOneRun(t *testing.T) {
 }
 
 func TestARowAdvancesOnceARevision(t *testing.T) {
-	onStore(t, func(t *testing.T, s guard.Store, _ *testClock) {
+	onStore(t, func(t *testing.T, s guard.Store, _ *testkit.Clock) {
 		openRun(t, s, anOpenRun("run_1", ""))
 		gate := guard.Gate{TenantID: identity1("contoso").TenantID, ObjectID: identity1("contoso").ObjectID}
 		begun := guard.Progress{Row: 3, Stage: guard.StageWriting, Revision: 1, Step: guard.StepCreate, At: noon(), Snapshot: guard.LinkSnapshot{State: schemas.LinkNotLinked, Version: -1}}
@@ -142,7 +143,7 @@ func TestARowAdvancesOnceARevision(t *testing.T) {
 }
 
 func TestManyRaceForOneRow(t *testing.T) {
-	onStore(t, func(t *testing.T, s guard.Store, _ *testClock) {
+	onStore(t, func(t *testing.T, s guard.Store, _ *testkit.Clock) {
 		openRun(t, s, anOpenRun("run_1", ""))
 		var won atomic.Int64
 		var all sync.WaitGroup
@@ -234,8 +235,8 @@ func TestPrunedRunsAreGone(t *testing.T) {
 		advance(t, h.Ledger, id, now, guard.Gate{}, outcome)
 	}
 	h.must(h.CloseRun(ctx(), "run_1", noon(), event(guard.KindRunEnded, guard.Intent{Run: "run_1"})))
-	h.clock.move(48 * time.Hour)
-	if _, err := h.Prune(ctx(), h.clock.now().Add(-time.Hour)); err != nil {
+	h.clock.Advance(48 * time.Hour)
+	if _, err := h.Prune(ctx(), h.clock.Now().Add(-time.Hour)); err != nil {
 		t.Fatal(err)
 	}
 	for id, kept := range map[string]bool{"run_1": false, "run_2": true} {

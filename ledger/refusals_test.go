@@ -82,7 +82,7 @@ func TestWhatARepeatedRefusalLeaves(t *testing.T) {
 		h.must(h.Refused(ctx(), aRefusal("stdio", 1)))
 		h.must(h.Refused(ctx(), aRefusal("http:x", 1)))
 	}
-	h.clock.move(10 * time.Minute)
+	h.clock.Advance(10 * time.Minute)
 	fire()
 	events := h.events()
 	if len(events) != 4 {

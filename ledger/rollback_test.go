@@ -203,7 +203,7 @@ func TestALedgerPutBackWithItsCounter(t *testing.T) {
 	if report := h.verify(&head); report.Whole() {
 		t.Error("other entries of the same numbers fit the head")
 	}
-	h.clock.move(2 * time.Hour)
+	h.clock.Advance(2 * time.Hour)
 	if used := use(); used {
 		t.Error("a token outlived its time")
 	}

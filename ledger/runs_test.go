@@ -14,10 +14,11 @@ import (
 
 	"mcp-partner/fleet"
 	"mcp-partner/guard"
+	"mcp-partner/internal/testkit"
 )
 
 // onRunStore runs a part of the contract of fleet.Store.
-func onRunStore(t *testing.T, test func(t *testing.T, s fleet.Store, clock *testClock)) {
+func onRunStore(t *testing.T, test func(t *testing.T, s fleet.Store, clock *testkit.Clock)) {
 	t.Parallel()
 	h := build(t)
 	test(t, h.Ledger, h.clock)
@@ -54,7 +55,7 @@ func all(t *testing.T, rows iter.Seq2[fleet.Row, error]) (found []fleet.Row) {
 }
 
 func TestARunIsKept(t *testing.T) {
-	onRunStore(t, func(t *testing.T, s fleet.Store, _ *testClock) {
+	onRunStore(t, func(t *testing.T, s fleet.Store, _ *testkit.Clock) {
 		want, rows := aRun("run_1", "a", 250)
 		create1(t, s, "run_1", "a", 250)
 		got, ok, err := s.Run(ctx(), "run_1")
@@ -71,7 +72,7 @@ func TestARunIsKept(t *testing.T) {
 }
 
 func TestOneRunAtATimeACaller(t *testing.T) {
-	onRunStore(t, func(t *testing.T, s fleet.Store, clock *testClock) {
+	onRunStore(t, func(t *testing.T, s fleet.Store, clock *testkit.Clock) {
 		create1(t, s, "run_1", "a", 1)
 		if got := create1(t, s, "run_2", "a", 1); got.ID != "run_1" {
 			t.Error("a second run began:", got.ID)
@@ -79,8 +80,8 @@ func TestOneRunAtATimeACaller(t *testing.T) {
 		if got := create1(t, s, "run_3", "b", 1); got.ID != "run_3" {
 			t.Error("another caller waits for the first:", got.ID)
 		}
-		clock.move(2 * time.Minute) // the process is gone
-		defer clock.move(-2 * time.Minute)
+		clock.Advance(2 * time.Minute) // the process is gone
+		defer clock.Advance(-2 * time.Minute)
 		if got := create1(t, s, "run_4", "a", 1); got.ID != "run_4" {
 			t.Error("a crashed run stands in the way:", got.ID)
 		}
@@ -88,7 +89,7 @@ func TestOneRunAtATimeACaller(t *testing.T) {
 }
 
 func TestARunHasOneOwner(t *testing.T) {
-	onRunStore(t, func(t *testing.T, s fleet.Store, _ *testClock) {
+	onRunStore(t, func(t *testing.T, s fleet.Store, _ *testkit.Clock) {
 		create1(t, s, "run_1", "a", 2)
 		later, until := noon().Add(2*time.Minute), noon().Add(3*time.Minute)
 		steps := []struct {
@@ -129,7 +130,7 @@ func TestARunHasOneOwner(t *testing.T) {
 // TestPagesHoldEachRowOnce goes through results in pages of any size, in both
 // orders.
 func TestPagesHoldEachRowOnce(t *testing.T) {
-	onRunStore(t, func(t *testing.T, s fleet.Store, _ *testClock) {
+	onRunStore(t, func(t *testing.T, s fleet.Store, _ *testkit.Clock) {
 		const size = 57
 		create1(t, s, "run_1", "a", size)
 		saved := saveSome(t, s, size)
@@ -186,7 +187,7 @@ func paged(t *testing.T, s fleet.Store, order fleet.Order, limit int) (found []f
 }
 
 func TestRowsAreCounted(t *testing.T) {
-	onRunStore(t, func(t *testing.T, s fleet.Store, _ *testClock) {
+	onRunStore(t, func(t *testing.T, s fleet.Store, _ *testkit.Clock) {
 		const size = 40
 		create1(t, s, "run_1", "a", size)
 		saveSome(t, s, size)
@@ -221,7 +222,7 @@ func TestRowsAreCounted(t *testing.T) {
 }
 
 func TestRunsAreListedLabelledAndPruned(t *testing.T) {
-	onRunStore(t, func(t *testing.T, s fleet.Store, clock *testClock) {
+	onRunStore(t, func(t *testing.T, s fleet.Store, clock *testkit.Clock) {
 		for i := range 4 {
 			run, rows := aRun(fmt.Sprintf("run_%d", i), guard.Caller(fmt.Sprint("caller ", i)), 3)
 			run.CreatedAt = noon().Add(time.Duration(i) * time.Hour)
@@ -279,7 +280,7 @@ func TestOfEachCallerTheNewestRunsAreKept(t *testing.T) {
 		"a_5 a_9 b_0 b_3":         {Runs: 9, Rows: 1},
 	} {
 		t.Run(want, func(t *testing.T) {
-			onRunStore(t, func(t *testing.T, s fleet.Store, _ *testClock) {
+			onRunStore(t, func(t *testing.T, s fleet.Store, _ *testkit.Clock) {
 				auditedInALoop(t, s)
 				if _, err := s.PruneRuns(ctx(), keep, noon()); err != nil {
 					t.Fatal(err)

@@ -302,7 +302,7 @@ func (h *house) withByte(good []byte, at int, flip byte, want []any) bool {
 	h.must(os.WriteFile(h.path, bad, 0o600))
 	_ = os.Remove(h.path + "-wal")
 	_ = os.Remove(h.path + "-shm")
-	l := Open(Options{Dir: disk.New(h.dir), Keys: h.keys, Now: h.clock.now})
+	l := Open(Options{Dir: disk.New(h.dir), Keys: h.keys, Now: h.clock.Now})
 	defer l.Close()
 	report, err := l.Verify(ctx(), nil)
 	if err != nil || !report.Whole() {

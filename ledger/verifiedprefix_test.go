@@ -113,9 +113,9 @@ func TestARunGoesOnWithWhatIsLeftOfTheRecord(t *testing.T) {
 		h.done(now)
 		h.fill(2)
 	}
-	h.clock.move(time.Hour)
-	other := Open(Options{Dir: disk.New(h.dir), Keys: h.keys, Now: h.clock.now})
-	if made, err := other.Prune(ctx(), h.clock.now()); err != nil || made.Removed == 0 {
+	h.clock.Advance(time.Hour)
+	other := Open(Options{Dir: disk.New(h.dir), Keys: h.keys, Now: h.clock.Now})
+	if made, err := other.Prune(ctx(), h.clock.Now()); err != nil || made.Removed == 0 {
 		t.Fatal(made, err)
 	}
 	h.must(other.Close())
@@ -147,16 +147,16 @@ func TestPruningLeavesWhatAnOpenRunHasDone(t *testing.T) {
 	now, err := h.begin(1)
 	h.must(err)
 	h.done(now)
-	h.clock.move(time.Hour)
-	if made, err := h.Prune(ctx(), h.clock.now()); err != nil || made.Count != 3 {
+	h.clock.Advance(time.Hour)
+	if made, err := h.Prune(ctx(), h.clock.Now()); err != nil || made.Count != 3 {
 		t.Fatal(made, err)
 	}
 	h.meanwhile(`DELETE FROM states WHERE kind = 'step'`)
 	h.reopen()
 	_, err = h.begin(1)
 	problemOf(t, err, schemas.CodeVaultCorrupt)
-	h.clock.move(time.Hour)
-	if made, err := h.Prune(ctx(), h.clock.now()); err != nil || made.Removed == 0 {
+	h.clock.Advance(time.Hour)
+	if made, err := h.Prune(ctx(), h.clock.Now()); err != nil || made.Removed == 0 {
 		t.Error("nothing keeps the entries of a run that is over:", made, err)
 	}
 }

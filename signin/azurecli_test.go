@@ -17,6 +17,7 @@ import (
 
 	"mcp-partner/internal/azurecli"
 	"mcp-partner/internal/roomtest"
+	"mcp-partner/internal/testkit"
 	"mcp-partner/schemas"
 	"mcp-partner/tenants"
 	"mcp-partner/vault"
@@ -41,7 +42,7 @@ const azSuccess = `cat <<EOF
 {"accessToken":"aaa.bbb.ccc","expiresOn":"2030-01-02 03:04:05.000000","expires_on":%d,"tenant":"x","tokenType":"Bearer"}
 EOF`
 
-func newAzSource(tb testing.TB, azPath string, count int) (*Source, *clock) {
+func newAzSource(tb testing.TB, azPath string, count int) (*Source, *testkit.Clock) {
 	tb.Helper()
 	var entries []tenants.Entry
 	for n := range count {
@@ -170,7 +171,7 @@ func TestAzureCLIMissing(t *testing.T) {
 	if err := os.Rename(path, gone); err != nil {
 		t.Fatal(err)
 	}
-	clock.advance(azRefusedFor + time.Second)
+	clock.Advance(azRefusedFor + time.Second)
 	if _, err := azToken(s, "", ""); err != nil {
 		t.Error(err)
 	}

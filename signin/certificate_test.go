@@ -167,7 +167,7 @@ func TestCertificateThatNobodyRegistered(t *testing.T) {
 		t.Errorf("the certificate was presented %d times, want once", got)
 	}
 	w.sim.RegisterCertificate(issued)
-	w.clock.advance(refusedFor + time.Second)
+	w.clock.Advance(refusedFor + time.Second)
 	w.accepted("contoso")
 }
 
@@ -176,7 +176,7 @@ func TestExpiredCertificateIsNotPresented(t *testing.T) {
 	w := newWorld(t, 1, tenants.CredentialConfig{Kind: tenants.KindClientCertificate})
 	key := rsaKey(t, 0)
 	w.put(stored(t, pemOf(t, key, certificate(t, key, w.clock.Now().Add(time.Hour))), ""))
-	w.clock.advance(2 * time.Hour)
+	w.clock.Advance(2 * time.Hour)
 	_, err := w.token("contoso")
 	problem := roomtest.WantCode(t, err, schemas.CodeCredentialExpired)
 	if !strings.Contains(problem.Message, "nothing was sent") || w.sim.Stats().TokenRequests != 0 {

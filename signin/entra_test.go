@@ -20,6 +20,7 @@ import (
 
 	"mcp-partner/internal/httpclient"
 	"mcp-partner/internal/roomtest"
+	"mcp-partner/internal/testkit"
 	"mcp-partner/tenants"
 	"mcp-partner/vault"
 )
@@ -137,32 +138,14 @@ func (e *entra) cloud() tenants.Cloud {
 		ARMAudience: "https://management.core.windows.net/", CAPEM: e.ca, SkipInstanceDiscovery: true}
 }
 
-// clock is a time that tests move.
-type clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func newClock() *clock { return &clock{now: time.Now()} }
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *clock) advance(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
-}
+func newClock() *testkit.Clock { return testkit.NewClock(time.Now()) }
 
 // rig is a Source with everything around it.
 type rig struct {
 	*Source
 	tb        testing.TB
 	entra     *entra
-	clock     *clock
+	clock     *testkit.Clock
 	store     *vault.MemoryStore
 	directory *tenants.Directory
 	events    chan tenants.Event

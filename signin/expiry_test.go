@@ -22,7 +22,7 @@ func TestKnownEndOfASecret(t *testing.T) {
 	}
 	w.put(secret)
 	w.accepted("contoso")
-	w.clock.advance(2 * time.Hour)
+	w.clock.Advance(2 * time.Hour)
 	before := w.sim.Stats().TokenRequests
 	_, err = w.token("contoso")
 	problem := roomtest.WantCode(t, err, schemas.CodeCredentialExpired)
@@ -49,7 +49,7 @@ func TestEndThatABackendKnows(t *testing.T) {
 	w := ready(t, tenants.KindClientSecret, 1)
 	w.Source.store = dated{w.store, w.clock.Now().Add(time.Hour)}
 	w.accepted("contoso")
-	w.clock.advance(2 * time.Hour)
+	w.clock.Advance(2 * time.Hour)
 	before := w.sim.Stats().TokenRequests
 	_, err := w.token("contoso")
 	roomtest.WantCode(t, err, schemas.CodeCredentialExpired)

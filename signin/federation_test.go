@@ -50,7 +50,7 @@ func TestWorkloadIdentityReadsItsFileAnew(t *testing.T) {
 	if got, want := w.accepted("contoso"), w.sim.Tenants()[0].ObjectID; got != want {
 		t.Errorf("acts as %s, want %s", got, want)
 	}
-	w.clock.advance(30 * time.Minute)
+	w.clock.Advance(30 * time.Minute)
 	_, err := w.token("fabrikam")
 	problem := roomtest.WantCode(t, err, schemas.CodeCredentialExpired)
 	if !strings.Contains(problem.Hint, file) {
@@ -141,13 +141,13 @@ func TestGitHubActions(t *testing.T) {
 	if got := counted.n.Load() - before; got != 1 {
 		t.Errorf("GitHub was asked %d times for 6 tenants, want once", got)
 	}
-	w.clock.advance(10 * time.Minute)
+	w.clock.Advance(10 * time.Minute)
 	w.accepted(tenants[6].Name)
 	if got := counted.n.Load() - before; got != 2 {
 		t.Errorf("GitHub was asked %d times after its token ended, want twice", got)
 	}
 	t.Setenv(githubURL, "http://token.example.com/")
-	w.clock.advance(10 * time.Minute)
+	w.clock.Advance(10 * time.Minute)
 	_, err = w.token(tenants[7].Name)
 	if problem := roomtest.WantCode(t, err, schemas.CodeSignInUnavailable); !strings.Contains(problem.Message, "no https URL") {
 		t.Errorf("message %q", problem.Message)

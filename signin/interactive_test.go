@@ -202,7 +202,7 @@ func TestSignInsThatAreNotKept(t *testing.T) {
 	ui.Device = func(p DevicePrompt) error { return w.sim.DeclineDevice(p.Code) }
 	_, err := w.Login(context.Background(), "contoso", kindName, ui)
 	roomtest.WantCode(t, err, schemas.CodeInteractionRequired)
-	ui.Device = func(DevicePrompt) error { w.clock.advance(time.Hour); return nil }
+	ui.Device = func(DevicePrompt) error { w.clock.Advance(time.Hour); return nil }
 	_, err = w.Login(context.Background(), "contoso", kindName, ui)
 	roomtest.WantCode(t, err, schemas.CodeInteractionRequired)
 	gone, cancel := context.WithCancel(context.Background())

@@ -95,7 +95,7 @@ func TestThousandCallersOfEveryKind(t *testing.T) {
 		if got := w.sim.Stats().TokenRequests - before; got != 1 {
 			t.Errorf("1000 callers made %d token requests, want 1", got)
 		}
-		w.clock.advance(56 * time.Minute)
+		w.clock.Advance(56 * time.Minute)
 		crowd()
 		if got := w.sim.Stats().TokenRequests - before; got != 2 {
 			t.Errorf("after the refresh there were %d token requests, want 2", got)

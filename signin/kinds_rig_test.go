@@ -20,6 +20,7 @@ import (
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 
+	"mcp-partner/internal/testkit"
 	"mcp-partner/simulator"
 	"mcp-partner/tenants"
 	"mcp-partner/vault"
@@ -34,7 +35,7 @@ type world struct {
 	azure *httptest.Server
 	// override, if set, answers in the place of Entra ID.
 	override  atomic.Pointer[http.HandlerFunc]
-	clock     *clock
+	clock     *testkit.Clock
 	store     *vault.MemoryStore
 	directory *tenants.Directory
 }

@@ -109,7 +109,7 @@ func TestManagedIdentityOfAppService(t *testing.T) {
 	if got := w.accepted("contoso"); got != machineObject {
 		t.Errorf("acts as %s, want %s", got, machineObject)
 	}
-	w.clock.advance(2 * time.Hour)
+	w.clock.Advance(2 * time.Hour)
 	t.Setenv("IDENTITY_HEADER", "another")
 	_, err := w.token("contoso")
 	roomtest.WantCode(t, err, schemas.CodeCredentialRejected)

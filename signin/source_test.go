@@ -138,7 +138,7 @@ func TestWrongSecretIsPresentedOnce(t *testing.T) {
 	if got := r.entra.requests(); got != 1 {
 		t.Errorf("64 callers in 64 tenants made %d requests with a bad secret, want 1", got)
 	}
-	r.clock.advance(refusedFor + time.Second)
+	r.clock.Advance(refusedFor + time.Second)
 	_, err := r.get(context.Background(), 0, "")
 	roomtest.WantCode(t, err, schemas.CodeCredentialRejected)
 	if got := r.entra.requests(); got != 2 {
@@ -233,7 +233,7 @@ func TestRefreshInTheBackground(t *testing.T) {
 			r.entra.set(func(tenant string, _ url.Values) answer { return r.entra.token(tenant, time.Hour, test.refreshIn) })
 			old := r.must(0)
 			<-r.events
-			r.clock.advance(test.wait)
+			r.clock.Advance(test.wait)
 			if got := r.must(0); got != old {
 				t.Error("a caller had to wait for the refresh")
 			}
@@ -254,7 +254,7 @@ func TestFailedRefreshKeepsTheToken(t *testing.T) {
 	old := r.must(0)
 	<-r.events
 	r.entra.set(func(string, url.Values) answer { return refuse(401, "invalid_client", "", 7000215) })
-	r.clock.advance(57 * time.Minute)
+	r.clock.Advance(57 * time.Minute)
 	for range 3 {
 		if got := r.must(0); got != old {
 			t.Fatal("the token that is still good is not used")
@@ -264,7 +264,7 @@ func TestFailedRefreshKeepsTheToken(t *testing.T) {
 	if got := r.entra.requests(); got != 2 {
 		t.Errorf("%d requests, want one sign-in and one refresh", got)
 	}
-	r.clock.advance(3 * time.Minute)
+	r.clock.Advance(3 * time.Minute)
 	_, err := r.get(context.Background(), 0, "")
 	roomtest.WantCode(t, err, schemas.CodeCredentialRejected)
 }

@@ -69,13 +69,13 @@ func TestUnauthorized(t *testing.T) {
 	for name, tt := range tests {
 		w.rejects(name, tt[0], tt[1])
 	}
-	clk.advance(time.Hour - time.Second)
+	clk.Advance(time.Hour - time.Second)
 	if got := w.check(good); got.status == 401 {
 		t.Errorf("a second before its expiry: %s", got.body)
 	}
-	clk.advance(time.Second)
+	clk.Advance(time.Second)
 	w.rejects("expired", good, "ExpiredAuthenticationToken")
-	clk.advance(-2 * time.Hour)
+	clk.Advance(-2 * time.Hour)
 	w.rejects("not valid yet", good, "InvalidAuthenticationToken")
 	if stats := w.sim.Stats(); stats.Written != 0 {
 		t.Errorf("something was written: %+v", stats)
@@ -171,11 +171,11 @@ func TestThrottle(t *testing.T) {
 	if got := w.check(w.signIn("fabrikam.example")); got.status == 429 {
 		t.Error("another tenant is throttled")
 	}
-	clk.advance(2500 * time.Millisecond)
+	clk.Advance(2500 * time.Millisecond)
 	if got := w.check(bearer); got.status != 200 {
 		t.Errorf("after the wait: %d", got.status)
 	}
-	clk.advance(10 * time.Minute)
+	clk.Advance(10 * time.Minute)
 	if got := w.check(bearer); got.header.Get("x-ms-ratelimit-remaining-tenant-reads") != "2" {
 		t.Errorf("the bucket ran over: %q left", got.header.Get("x-ms-ratelimit-remaining-tenant-reads"))
 	}

@@ -10,10 +10,10 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
+	"mcp-partner/internal/testkit"
 	"mcp-partner/simulator"
 )
 
@@ -23,26 +23,8 @@ const (
 	version        = "?api-version=2018-02-01"
 )
 
-// clock is a time that moves only when a test moves it.
-type clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func newClock() *clock {
-	return &clock{now: time.Date(2026, 1, 16, 13, 50, 0, 318186000, time.UTC)}
-}
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *clock) advance(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
+func newClock() *testkit.Clock {
+	return testkit.NewClock(time.Date(2026, 1, 16, 13, 50, 0, 318186000, time.UTC))
 }
 
 // wire is a simulator behind its real TLS listener, with a client.

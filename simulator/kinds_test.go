@@ -112,7 +112,7 @@ func TestAssertionsAreVerified(t *testing.T) {
 	if status, body := ask(string(tampered)); status == http.StatusOK {
 		t.Errorf("a wrong signature: %s", body)
 	}
-	c.advance(2 * time.Hour)
+	c.Advance(2 * time.Hour)
 	header, claims = good()
 	if status, body := ask(signed(t, key, header, claims)); status != http.StatusUnauthorized || !strings.Contains(body, "has expired") {
 		t.Errorf("a certificate that ended: %d %s", status, body)
@@ -154,7 +154,7 @@ func TestDeviceCodeFlow(t *testing.T) {
 			t.Errorf("poll %d: %v, want %s", i, got, want)
 		}
 	}
-	c.advance(6 * time.Second)
+	c.Advance(6 * time.Second)
 	if got := poll(device)["error"]; got != "authorization_pending" {
 		t.Errorf("after the interval: %v", got)
 	}
@@ -177,7 +177,7 @@ func TestDeviceCodeFlow(t *testing.T) {
 		t.Errorf("declined: %v", got)
 	}
 	late, _ := begin()
-	c.advance(16 * time.Minute)
+	c.Advance(16 * time.Minute)
 	if got := poll(late)["error"]; got != "expired_token" {
 		t.Errorf("late: %v", got)
 	}

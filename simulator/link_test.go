@@ -84,7 +84,7 @@ func TestWireBytes(t *testing.T) {
 	tenant := w.tenant("contoso")
 	bearer := w.signIn(tenant.TenantID)
 	w.partner("PUT", "1234567", bearer)
-	clk.advance(419*time.Second + 293014499*time.Nanosecond)
+	clk.Advance(419*time.Second + 293014499*time.Nanosecond)
 	w.partner("PATCH", "1234567", bearer)
 
 	want := `{"etag":2,"id":"/providers/microsoft.managementpartner/partners/1234567","name":"1234567","type":"Microsoft.ManagementPartner/partners",` +

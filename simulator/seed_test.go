@@ -275,7 +275,7 @@ func TestJournalLimit(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 23 {
-		clk.advance(time.Second)
+		clk.Advance(time.Second)
 		w.check(token)
 	}
 	got := w.sim.Journal()

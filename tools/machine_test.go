@@ -75,7 +75,7 @@ type kept struct {
 type machine struct {
 	*house
 	rt      *rapid.T
-	watch   *watch
+	watch   *testkit.Clock
 	safe    *safe
 	dir     string
 	sealer  *guard.Sealer
@@ -109,7 +109,7 @@ func newMachine(h *house, rt *rapid.T) *machine {
 		rt.Fatal(err)
 	}
 	m := &machine{
-		house: h, rt: rt, dir: dir, watch: &watch{now: time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)}, safe: &safe{},
+		house: h, rt: rt, dir: dir, watch: testkit.NewSteppingClock(time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC), time.Millisecond), safe: &safe{},
 		sealer: guard.NewSealer([guard.KeySize]byte{1}), used: map[int64]bool{}, moves: map[string]int{}, left: map[int64]leftover{},
 	}
 	for _, tenant := range h.sim.Tenants() {
@@ -375,7 +375,7 @@ func (m *machine) around() {
 			_, _ = m.decider.Deny(ctx, k.id, "no")
 		}
 	case "wait":
-		m.watch.wait(rapid.SampledFrom([]time.Duration{time.Minute, 6 * time.Minute, 25 * time.Hour}).Draw(m.rt, "for"))
+		m.watch.Advance(rapid.SampledFrom([]time.Duration{time.Minute, 6 * time.Minute, 25 * time.Hour}).Draw(m.rt, "for"))
 	case "die":
 		m.start()
 	case "meddle":
@@ -409,7 +409,7 @@ func (m *machine) freeze() {
 // reconcile starts a process after writes have settled.
 func (m *machine) reconcile() {
 	m.start()
-	m.watch.wait(2 * time.Minute)
+	m.watch.Advance(2 * time.Minute)
 	if _, err := m.service.Reconcile(context.Background()); err != nil {
 		m.rt.Fatal(err)
 	}

@@ -4,31 +4,11 @@ import (
 	"context"
 	"crypto/sha256"
 	"sync"
-	"time"
 
 	"mcp-partner/guard"
 	"mcp-partner/ledger"
 	"mcp-partner/schemas"
 )
-
-// watch is a clock that a test moves.
-type watch struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func (w *watch) Now() time.Time {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.now = w.now.Add(time.Millisecond) // no two moments are the same
-	return w.now
-}
-
-func (w *watch) wait(d time.Duration) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.now = w.now.Add(d)
-}
 
 // safe keeps the ledger's keys and counter where a crash does not reach them.
 type safe struct {

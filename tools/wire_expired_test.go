@@ -9,6 +9,7 @@ import (
 
 	"mcp-partner/guard"
 	"mcp-partner/internal/ledgertest"
+	"mcp-partner/internal/testkit"
 	"mcp-partner/internal/wiretest"
 	"mcp-partner/schemas"
 	"mcp-partner/server"
@@ -30,12 +31,12 @@ func (anyone) Authenticate(context.Context, string) (guard.Principal, error) {
 // moves.
 type late struct {
 	*house
-	clock *watch
+	clock *testkit.Clock
 }
 
 func newLate(t *testing.T, ask guard.Approval) *late {
 	t.Helper()
-	l := &late{clock: &watch{now: time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)}}
+	l := &late{clock: testkit.NewSteppingClock(time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC), time.Millisecond)}
 	l.house = build(t, simulator.Config{Tenants: 1}, func(o *guard.Options) {
 		o.Store, o.Now, o.Approval = ledgertest.New(t, l.clock.Now), l.clock.Now, ask
 	})
@@ -103,7 +104,7 @@ func TestALateAnswerOnTheWire(t *testing.T) {
 		}
 		params["requestState"] = state
 		params["inputResponses"] = wiretest.Object{"confirm": wiretest.Object{"action": "accept", "content": wiretest.Object{"confirmation": "1234567"}}}
-		l.clock.wait(guard.InBandLife)
+		l.clock.Advance(guard.InBandLife)
 		for id := range 2 {
 			wantProblem(t, say(era.Request(id+2, "tools/call", params, wiretest.Object{"elicitation": wiretest.Object{}})), schemas.CodeApprovalExpired)
 		}
@@ -133,7 +134,7 @@ func TestALateApprovalOnTheWire(t *testing.T) {
 		if got := state(silent); got != "pending" {
 			t.Errorf("after asking: %s", got)
 		}
-		l.clock.wait(guard.ApproverLife)
+		l.clock.Advance(guard.ApproverLife)
 		if got := state(silent); got != "expired" {
 			t.Errorf("after a day of silence: %s", got)
 		}
@@ -142,7 +143,7 @@ func TestALateApprovalOnTheWire(t *testing.T) {
 			t.Fatal("a new question joined one that has expired")
 		}
 		l.approve(approved)
-		l.clock.wait(guard.ApproverLife)
+		l.clock.Advance(guard.ApproverLife)
 		for _, id := range []string{silent, approved} {
 			wantProblem(t, call(fmt.Sprintf(`,"approval_id":%q`, id)), schemas.CodeApprovalExpired)
 		}
