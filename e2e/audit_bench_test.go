@@ -53,12 +53,20 @@ type benchFleet struct {
 
 func newBenchFleet(b *testing.B, size int) *benchFleet {
 	b.Helper()
+	return newBenchFleetOf(b, func(dir string) *exec.Cmd {
+		simulate := exec.Command(binary, "simulate", "--listen", "127.0.0.1:0", "--tenants", strconv.Itoa(size), "--latency", benchLatency.String(),
+			"--until-stdin-closes", "--tenants-out", filepath.Join(dir, "tenants.csv"), "--ca-out", filepath.Join(dir, "ca.pem"))
+		simulate.Env = []string{}
+		return simulate
+	})
+}
+
+// newBenchFleetOf starts a simulator that writes ca.pem and tenants.csv into a
+// directory.
+func newBenchFleetOf(b *testing.B, command func(dir string) *exec.Cmd) *benchFleet {
+	b.Helper()
 	dir := b.TempDir()
-	f := &benchFleet{state: filepath.Join(dir, "state")}
-	csv, ca := filepath.Join(dir, "tenants.csv"), filepath.Join(dir, "ca.pem")
-	f.simulator = exec.Command(binary, "simulate", "--listen", "127.0.0.1:0", "--tenants", strconv.Itoa(size), "--latency", benchLatency.String(),
-		"--until-stdin-closes", "--tenants-out", csv, "--ca-out", ca)
-	f.simulator.Env = []string{}
+	f := &benchFleet{state: filepath.Join(dir, "state"), simulator: command(dir)}
 	in, err := f.simulator.StdinPipe()
 	if err != nil {
 		b.Fatal(err)
@@ -83,7 +91,7 @@ func newBenchFleet(b *testing.B, size int) *benchFleet {
 	}
 	go func() { _, _ = io.Copy(io.Discard, out) }() // it says nothing more
 	invocation{args: []string{"vault", "init", "--state-dir", f.state}}.must(b)
-	invocation{args: []string{"tenants", "import", csv, "--yes", "--secret-stdin", "--state-dir", f.state}, stdin: announced.ClientSecret}.must(b)
+	invocation{args: []string{"tenants", "import", filepath.Join(dir, "tenants.csv"), "--yes", "--secret-stdin", "--state-dir", f.state}, stdin: announced.ClientSecret}.must(b)
 	return f
 }
 
@@ -133,8 +141,8 @@ func (f *benchFleet) measure(b *testing.B) measured {
 	var m measured
 	simBefore := cpuOf(f.simulator.Process.Pid)
 	began := time.Now()
-	m.cold = s.timedAudit(b)
-	m.warm = s.timedAudit(b)
+	m.cold = s.timedAudit(b, wiretest.Object{})
+	m.warm = s.timedAudit(b, wiretest.Object{})
 	m.overall = time.Since(began)
 	m.auditCPU, m.simCPU = cpuOf(s.command.Process.Pid), cpuOf(f.simulator.Process.Pid)-simBefore
 	m.peakMB = statusKB(s.command.Process.Pid, "VmHWM:") / 1024
@@ -148,10 +156,10 @@ func (f *benchFleet) measure(b *testing.B) measured {
 
 // timedAudit audits everything and returns how long it took from the call to the
 // end of the run; a run that outlasts the call is waited for.
-func (s *server) timedAudit(b *testing.B) time.Duration {
+func (s *server) timedAudit(b *testing.B, arguments wiretest.Object) time.Duration {
 	b.Helper()
 	began := time.Now()
-	arguments := wiretest.Object{"limit": 1}
+	arguments["limit"] = 1
 	for {
 		reply := s.ask(wiretest.Modern.Request(1, "tools/call", wiretest.Object{"name": "audit_partner_links", "arguments": arguments}, nil))
 		state, _ := reply.Path("structuredContent", "run", "state").(string)

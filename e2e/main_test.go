@@ -1,12 +1,14 @@
 package e2e
 
 import (
+	"cmp"
 	"flag"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"testing"
 
 	"mcp-partner/internal/testkit"
@@ -20,6 +22,14 @@ var update = flag.Bool("update", false, "write the goldens anew")
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
 func run(m *testing.M) int {
+	if dir := os.Getenv(simulateRolesIn); dir != "" && len(os.Args) > 1 {
+		count, err := strconv.Atoi(os.Args[1])
+		if err = cmp.Or(err, simulateRoles(dir, count)); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		return 0
+	}
 	flag.Parse()
 	if testing.Short() {
 		fmt.Println("left out by -short:", testkit.Processes)
