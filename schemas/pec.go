@@ -52,6 +52,8 @@ type PECRoles struct {
 	Verdicts PECCounts `json:"verdicts" doc:"Subscriptions by verdict."`
 	// ListDate is the month of the list of eligible roles.
 	ListDate string `json:"list_date" doc:"Month of Microsoft's list of eligible roles."`
+	// LinkRequestID belongs to the read of the link beside which the roles stand.
+	LinkRequestID string `json:"link_request_id,omitempty" doc:"ARM's ID of the request that read the link."`
 	// Reason and Fix say why the subscriptions could not be listed.
 	Reason string            `json:"reason,omitempty" doc:"Why nothing could be read."`
 	Fix    string            `json:"fix,omitempty"`

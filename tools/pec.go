@@ -1,6 +1,7 @@
 package tools
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -87,6 +88,7 @@ func (t target) rolesEnvelope(read armclient.LinkRead, reading *pec.Reading) sch
 		envelope.Identity.ObjectID = who
 	}
 	envelope.PECRoles = reading.Result()
+	envelope.PECRoles.LinkRequestID = cmp.Or(read.RequestID, read.CorrelationID)
 	envelope.Summary = RolesSentence(envelope, t.own)
 	if problem := reading.Problem(); problem != nil {
 		envelope.Status, envelope.Problem = schemas.StatusFailed, problem

@@ -107,6 +107,9 @@ func join(s *Subscription, known Facts) Row {
 	if known.Roles == nil {
 		return row
 	}
+	if id := known.Roles.LinkRequestID; id != "" {
+		row.RequestIDs = append(row.RequestIDs, id)
+	}
 	for _, r := range known.Roles.Rows {
 		if r.SubscriptionID == s.SubscriptionID {
 			row.role, row.Verdict, row.Why = r, r.Verdict, r.Why
@@ -118,52 +121,85 @@ func join(s *Subscription, known Facts) Row {
 	return row
 }
 
+// linkTo is what is known of the link that matters: to the expected partner ID,
+// not to it, or unknown.
+type linkTo int
+
+const (
+	linkUnknown linkTo = iota
+	linkToUs
+	linkNotToUs
+)
+
+func linkOf(link schemas.Link) linkTo {
+	switch {
+	case link.State == schemas.LinkUnknown || link.State == "":
+		return linkUnknown
+	case link.State == schemas.LinkLinked && !elsewhere(link):
+		return linkToUs
+	default:
+		return linkNotToUs
+	}
+}
+
+// elsewhere reports a link to another partner ID than the expected one.
+func elsewhere(link schemas.Link) bool {
+	return link.State == schemas.LinkLinked && link.MatchesExpected != nil && !*link.MatchesExpected
+}
+
 // decide says what to do.
 func decide(row *Row, s *Subscription, known Facts, managed bool) {
-	ours := known.Link.State == schemas.LinkLinked && (known.Link.MatchesExpected == nil || *known.Link.MatchesExpected)
-	linkUnknown := known.Link.State == schemas.LinkUnknown || known.Link.State == ""
-	switch credited, bare := s.WithCredit != 0, s.WithoutCredit != 0; {
+	link := linkOf(known.Link)
+	switch {
 	case !managed:
 		row.Action = NotManaged
-	case credited && !bare && linkUnknown:
+	case s.WithoutCredit != 0:
+		row.Action = missing(row.role, link, s.WithCredit != 0)
+	case s.WithCredit != 0 && link == linkUnknown:
 		row.Action = Unknown
-	case credited && !bare && !ours:
+	case s.WithCredit != 0 && link == linkNotToUs:
 		row.Action = OthersCredit
-	case !bare:
-		row.Action = InOrder
 	default:
-		row.Action = missing(row.Verdict, ours, linkUnknown)
-		if row.Action == OpenTicket && row.role.Partial {
-			row.Action = RoleMissing // it covers what lies below its scope, and no more
-		}
-		if row.Action == OpenTicket && credited {
-			row.Action = PartlyCredit
-		}
+		row.Action = InOrder
 	}
 	row.What = row.Action.Words()
-	if known.Link.MatchesExpected != nil && !*known.Link.MatchesExpected && known.Link.State == schemas.LinkLinked {
+	if elsewhere(known.Link) {
 		row.What += fmt.Sprintf(" (linked to %s, expected %s)", known.Link.PartnerID, known.Link.ExpectedPartnerID)
 	}
 }
 
 // missing says what a subscription with cost and without credit lacks. What is
-// unknown is never called missing.
-func missing(verdict schemas.PECVerdict, ours, linkUnknown bool) Action {
-	noRole := verdict == schemas.PECNotEligible
-	switch {
-	case noRole && !ours && !linkUnknown:
-		return BothMissing
-	case noRole:
-		return RoleMissing
-	case !ours && !linkUnknown:
-		return LinkMissing
-	case linkUnknown || verdict == schemas.PECUnknown || verdict == "":
-		return Unknown
-	case verdict == schemas.PECUnlisted:
-		return RoleUnlisted
-	default:
+// unknown is never called missing. A role that is held only below the subscription
+// covers what lies there, and is missing elsewhere.
+func missing(role schemas.PECSubscription, link linkTo, credited bool) Action {
+	switch role.Verdict {
+	case schemas.PECNotEligible:
+		return ifNotToUs(link, BothMissing, RoleMissing)
+	case schemas.PECEligible:
+		switch {
+		case link == linkUnknown:
+			return Unknown
+		case link == linkNotToUs:
+			return LinkMissing
+		case role.Partial:
+			return RoleMissing
+		case credited:
+			return PartlyCredit
+		}
 		return OpenTicket
+	case schemas.PECUnlisted:
+		if link == linkToUs {
+			return RoleUnlisted
+		}
 	}
+	return ifNotToUs(link, LinkMissing, Unknown)
+}
+
+func ifNotToUs(link linkTo, then, otherwise Action) Action {
+	if link == linkNotToUs {
+		return then
+	}
+	return otherwise
 }
 
 // Total is what one action comes to in one currency.

@@ -39,6 +39,7 @@ func markdownProof(w io.Writer, e schemas.Envelope) error {
 		fmt.Fprintf(out, "- Link: %s\n", md(render.LinkText(e.Link)))
 	}
 	if e.PECRoles != nil {
+		fmt.Fprintf(out, "- ARM request ID of the link: %s\n", requestID(e.PECRoles.LinkRequestID))
 		writeRoles(out, e.PECRoles, md)
 	}
 	return out.Flush()
@@ -57,10 +58,18 @@ func writeRoles(out io.Writer, r *schemas.PECRoles, md func(string) string) {
 		}
 		for _, role := range roles {
 			fmt.Fprintf(out, "| %s |\n", strings.Join([]string{
-				md(row.Name), row.SubscriptionID, md(verdictWords(row)), md(row.Why), md(role.Role), md(role.Scope), md(role.Group), md(role.Since), md(role.Until), md(row.RequestID),
+				md(row.Name), row.SubscriptionID, md(verdictWords(row)), md(row.Why), md(role.Role), md(role.Scope), md(role.Group), md(role.Since), md(role.Until), requestID(row.RequestID),
 			}, " | "))
 		}
 	}
+}
+
+// requestID writes an ID, whose form armclient has checked.
+func requestID(id string) string {
+	if id == "" {
+		return "none"
+	}
+	return "`" + id + "`"
 }
 
 func verdictWords(row schemas.PECSubscription) string {

@@ -177,7 +177,7 @@ func factsOf(ctx context.Context, session *app.Session, name string, ids []strin
 		}
 		if e.PECRoles != nil {
 			facts.Roles.Rows = append(facts.Roles.Rows, e.PECRoles.Rows...)
-			facts.Roles.ListDate = e.PECRoles.ListDate
+			facts.Roles.ListDate, facts.Roles.LinkRequestID = e.PECRoles.ListDate, e.PECRoles.LinkRequestID
 		}
 		if e.Problem != nil {
 			facts.Reason = string(e.Problem.Code)
