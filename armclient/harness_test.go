@@ -221,12 +221,13 @@ func permitFor(t testing.TB, tool, tid, oid, partnerID string) guard.Permit {
 	if err != nil {
 		t.Fatalf("guard.New: %v", err)
 	}
-	granted, err := g.Unasked(t.Context(), guard.Principal{Caller: "test", Grant: guard.FullGrant()}, guard.Intent{
+	admission := g.Authorize(t.Context(), guard.Principal{Caller: "test", Grant: guard.FullGrant()}, guard.Intent{
 		Caller: "test", Tool: tool, PartnerID: partnerID, Before: guard.LinkSnapshot{State: schemas.LinkNotLinked, Version: -1},
 		Identity: schemas.Identity{TenantID: tid, ObjectID: oid, Tenant: "contoso", Cloud: "public", Credential: "default"},
-	})
-	if err != nil {
-		t.Fatalf("Unasked: %v", err)
+	}, false)
+	granted, ok := admission.(guard.Granted)
+	if !ok {
+		t.Fatalf("no permit: %+v", admission)
 	}
 	return granted.Permit
 }

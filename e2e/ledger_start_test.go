@@ -28,13 +28,12 @@ func (w *world) abandon() {
 		},
 	}
 	by := guard.Principal{Caller: "stdio", Grant: guard.FullGrant()}
-	verdict, err := o.decider.Admit(w.tb.Context(), intent.Subject(by))
-	check(w.tb, err)
-	_, seal, err := o.decider.Ask(w.tb.Context(), intent, verdict)
-	check(w.tb, err)
-	question := guard.QuestionFor(intent)
-	_, err = o.decider.Answer(w.tb.Context(), by, intent, seal, question, guard.Answer{Action: guard.ActionAccept, Typed: question.Expect})
-	check(w.tb, err)
+	asked, ok := o.decider.Authorize(w.tb.Context(), by, intent, true).(guard.Asked)
+	if !ok {
+		w.tb.Fatal("nobody was asked")
+	}
+	accept := guard.Answer{Action: guard.ActionAccept, Typed: asked.Question.Expect}
+	check(w.tb, guard.RefusalOf(o.decider.Answer(w.tb.Context(), by, intent, asked.Seal, accept)))
 }
 
 // The program looks, at its start, what became of a write that has no outcome,

@@ -7,37 +7,59 @@ import (
 	"mcp-partner/schemas"
 )
 
-// Granted is a permit with the place of its intent in the record, which the
-// outcome refers to.
-type Granted struct {
-	Permit Permit
-	Record int64
+// Authorize begins a write: the policy allows it as it is, the person at the
+// client is asked, if reachable says that there is one, or an approver is.
+func (g *Guard) Authorize(ctx context.Context, by Principal, intent Intent, reachable bool) Admission {
+	verdict, err := g.admitWrite(ctx, by, intent)
+	switch {
+	case err != nil:
+		return Refusal{err}
+	case verdict.Ruling == RulingAllow:
+		return g.issue(intent, verdict, func(intended Event) (int64, error) {
+			return g.opts.Store.Append(ctx, intended)
+		})
+	case verdict.Ruling == RulingRequester && reachable:
+		return g.ask(ctx, newTicket(intent, g.opts.Now(), InBandLife), verdict, QuestionFor(intent))
+	default:
+		return g.wait(ctx, newTicket(intent, g.opts.Now(), ApproverLife), verdict, Plan{})
+	}
 }
 
-// Ask opens a question in the client's own session. The seal goes with the
+// admitWrite is Admit for a write that is about to be made: what hangs on a link
+// that nobody has read is denied.
+func (g *Guard) admitWrite(ctx context.Context, by Principal, intent Intent) (Verdict, error) {
+	verdict, err := g.Admit(ctx, intent.Subject(by))
+	if err == nil && verdict.Ruling == RulingDeny {
+		err = denied(verdict)
+	}
+	return verdict, err
+}
+
+// ask opens a question in the client's own session. The seal goes with the
 // question and has to come back with its answer.
-func (g *Guard) Ask(ctx context.Context, intent Intent, verdict Verdict) (Ticket, Seal, error) {
-	ticket := newTicket(intent, g.opts.Now(), InBandLife)
+func (g *Guard) ask(ctx context.Context, ticket Ticket, verdict Verdict, question Question) Admission {
 	ticket.InBand = true
 	ticket, err := g.put(ctx, ticket, verdict, MaxAsked)
 	if err != nil {
-		return Ticket{}, "", err
+		return Refusal{err}
 	}
 	seal, err := g.opts.Sealer.seal(ticket)
 	if err != nil {
-		return Ticket{}, "", schemas.AsProblem(err)
+		return Refusal{schemas.AsProblem(err)}
 	}
-	return ticket, seal, nil
+	return Asked{Question: question, Seal: seal}
 }
 
-// Defer opens a question for a person who is not in the client's session.
-func (g *Guard) Defer(ctx context.Context, intent Intent, verdict Verdict) (Ticket, error) {
-	ticket := newTicket(intent, g.opts.Now(), ApproverLife)
+// wait opens a question for an approver, or joins the one that is open.
+func (g *Guard) wait(ctx context.Context, ticket Ticket, verdict Verdict, plan Plan) Admission {
 	stored, err := g.put(ctx, ticket, verdict, MaxPending)
-	if err == nil && stored.ID == ticket.ID {
+	if err != nil {
+		return Refusal{err}
+	}
+	if stored.ID == ticket.ID {
 		g.opts.Announce(stored)
 	}
-	return stored, err
+	return Waiting{Ticket: stored, Plan: plan}
 }
 
 func (g *Guard) put(ctx context.Context, ticket Ticket, verdict Verdict, limit int) (Ticket, error) {
@@ -51,70 +73,53 @@ func (g *Guard) put(ctx context.Context, ticket Ticket, verdict Verdict, limit i
 	return stored, nil
 }
 
-// Unasked gives the permit for an intent that the policy allows as it is.
-func (g *Guard) Unasked(ctx context.Context, by Principal, intent Intent) (Granted, error) {
-	verdict, err := g.Admit(ctx, intent.Subject(by))
-	if err != nil {
-		return Granted{}, err
-	}
-	if verdict.Ruling != RulingAllow {
-		return Granted{}, refusePermit("a person has to confirm first")
-	}
-	return g.issue(intent, verdict, func(intended Event) (int64, error) {
-		return g.opts.Store.Append(ctx, intended)
-	})
-}
-
-// Answer redeems an in-band question. Only accept with exactly the expected
-// text gives a permit; everything else is a refusal, and the question is over.
-func (g *Guard) Answer(ctx context.Context, by Principal, intent Intent, seal Seal, question Question, answer Answer) (Granted, error) {
+// Answer redeems a question that was asked in the client. Only accept with
+// exactly the expected text gives a permit; everything else is a refusal, and the
+// question is over.
+func (g *Guard) Answer(ctx context.Context, by Principal, intent Intent, seal Seal, answer Answer) Admission {
 	ticket, err := g.sealed(ctx, seal)
 	if err != nil {
-		return Granted{}, err
+		return Refusal{err}
 	}
 	if err := g.matches(ticket, intent); err != nil {
-		return Granted{}, err
+		return Refusal{err}
 	}
-	if refused := declined(question, answer); refused != nil {
-		return Granted{}, g.close(ctx, ticket, refused)
+	if refused := declined(QuestionFor(ticket.Intent), answer); refused != nil {
+		return Refusal{g.close(ctx, ticket, refused)}
 	}
 	intent.Reason = ticket.Intent.Reason // the one that the person saw
-	verdict, err := g.Admit(ctx, intent.Subject(by))
-	if err != nil {
-		return Granted{}, err
-	}
-	if verdict.Ruling == RulingApprover {
-		return Granted{}, schemas.NewProblem(schemas.CodeApprovalMismatch, "The policy now wants another person than the client's to approve this.")
+	verdict, err := g.admitWrite(ctx, by, intent)
+	switch {
+	case err != nil:
+		return Refusal{err}
+	case verdict.Ruling == RulingApprover:
+		return Refusal{schemas.NewProblem(schemas.CodeApprovalMismatch, "The policy now wants another person than the client's to approve this.")}
 	}
 	return g.spend(ctx, ticket, intent, verdict, string(intent.Caller))
 }
 
-// Redeem uses an approval that a person gave over another channel. While it is
-// pending, pending is set and there is no permit.
-func (g *Guard) Redeem(ctx context.Context, by Principal, intent Intent, id string) (granted Granted, pending *Ticket, err error) {
-	ticket, ok, err := g.opts.Store.Ticket(ctx, id)
+// Redeem uses an approval that a person gave over another channel, or says that
+// it is still waited for.
+func (g *Guard) Redeem(ctx context.Context, by Principal, intent Intent, id string) Admission {
+	ticket, err := g.Question(ctx, id, intent.Caller)
 	if err != nil {
-		return Granted{}, nil, storeProblem(err)
-	}
-	if !ok || ticket.InBand || ticket.Intent.Caller != intent.Caller {
-		return Granted{}, nil, UnknownApproval()
+		return Refusal{err}
 	}
 	if err := g.matches(ticket, intent); err != nil {
-		return Granted{}, nil, err
+		return Refusal{err}
 	}
 	if ticket.Decision == nil {
-		return Granted{}, &ticket, nil
+		return Waiting{Ticket: ticket}
 	}
 	if err := g.signed(ctx, ticket); err != nil {
-		return Granted{}, nil, err
+		return Refusal{err}
 	}
 	intent.Reason = ticket.Intent.Reason // the one that the approver saw
-	verdict, err := g.Admit(ctx, intent.Subject(by))
+	verdict, err := g.admitWrite(ctx, by, intent)
 	if err != nil {
-		return Granted{}, nil, err
+		return Refusal{err}
 	}
-	granted, err = g.spend(ctx, ticket, intent, verdict, ticket.Decision.Approver)
-	return granted, nil, err
+	return g.spend(ctx, ticket, intent, verdict, ticket.Decision.Approver)
 }
 
 // sealed finds the ticket that a seal was made for.
@@ -184,7 +189,7 @@ func (g *Guard) close(ctx context.Context, ticket Ticket, why *schemas.Problem) 
 }
 
 // spend uses a ticket up and records confirmation and intent in one step.
-func (g *Guard) spend(ctx context.Context, ticket Ticket, intent Intent, verdict Verdict, by string) (Granted, error) {
+func (g *Guard) spend(ctx context.Context, ticket Ticket, intent Intent, verdict Verdict, by string) Admission {
 	confirmed := g.event(KindConfirmed, intent, ticket.ID)
 	confirmed.Approver = by
 	if ticket.Decision != nil {
@@ -201,16 +206,16 @@ func (g *Guard) spend(ctx context.Context, ticket Ticket, intent Intent, verdict
 }
 
 // issue records the intent and only then makes the permit: no record, no write.
-func (g *Guard) issue(intent Intent, verdict Verdict, record func(Event) (int64, error)) (Granted, error) {
+func (g *Guard) issue(intent Intent, verdict Verdict, record func(Event) (int64, error)) Admission {
 	bound := intent.wire()
 	if !complete(bound) {
-		return Granted{}, refusePermit("tenant, identity or partner ID is not known")
+		return Refusal{refusePermit("tenant, identity or partner ID is not known")}
 	}
 	intended := g.event(KindIntent, intent, "")
 	intended.Rule, intended.AtMost = verdict.Rule, verdict.rate
 	seq, err := record(intended)
 	if err != nil {
-		return Granted{}, storeProblem(err)
+		return Refusal{storeProblem(err)}
 	}
-	return Granted{Permit: newPermit(bound), Record: seq}, nil
+	return Granted{Permit: newPermit(bound), Record: seq}
 }

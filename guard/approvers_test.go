@@ -28,11 +28,7 @@ func withApprover(t *testing.T) (*guard.Guard, *ledgertest.Store, *testkit.Clock
 
 func deferred(t *testing.T, g *guard.Guard, i guard.Intent) guard.Ticket {
 	t.Helper()
-	verdict, err := g.Admit(t.Context(), i.Subject(by("stdio")))
-	if err != nil {
-		t.Fatal(err)
-	}
-	ticket, err := g.Defer(t.Context(), i, verdict)
+	ticket, err := waits(g.Authorize(t.Context(), by("stdio"), i, false))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,7 +40,7 @@ func TestAnApprovedQuestionIsRedeemedOnce(t *testing.T) {
 	g, store, _ := withApprover(t)
 	i := intent(schemas.ToolRegisterPartner)
 	ticket := deferred(t, g, i)
-	if _, pending, err := g.Redeem(t.Context(), by("stdio"), i, ticket.ID); err != nil || pending == nil {
+	if _, pending, err := redeemed(g.Redeem(t.Context(), by("stdio"), i, ticket.ID)); err != nil || pending == nil {
 		t.Fatalf("before: %v, %v", pending, err)
 	}
 	if _, err := g.Approve(t.Context(), ticket.ID, anna.Name, []byte("wrong horse")); codeOf(err) != schemas.CodeNotAllowed {
@@ -54,11 +50,11 @@ func TestAnApprovedQuestionIsRedeemedOnce(t *testing.T) {
 	if err != nil || g.State(approved) != "approved" || !approved.Decision.SameUser {
 		t.Fatalf("approve: %+v, %v", approved, err)
 	}
-	granted, _, err := g.Redeem(t.Context(), by("stdio"), i, ticket.ID)
+	granted, _, err := redeemed(g.Redeem(t.Context(), by("stdio"), i, ticket.ID))
 	if err != nil || granted.Permit.Spend(wire()) != nil {
 		t.Fatalf("redeem: %v", err)
 	}
-	if _, _, err := g.Redeem(t.Context(), by("stdio"), i, ticket.ID); codeOf(err) != schemas.CodeApprovalExpired {
+	if _, _, err := redeemed(g.Redeem(t.Context(), by("stdio"), i, ticket.ID)); codeOf(err) != schemas.CodeApprovalExpired {
 		t.Errorf("redeemed twice: %v", err)
 	}
 	if err := g.Finished(t.Context(), granted.Record, i, guard.Outcome{Result: "done"}); err != nil {
@@ -126,7 +122,7 @@ func TestApprovalsThatDoNotCount(t *testing.T) {
 			i := intent(schemas.ToolRegisterPartner)
 			ticket := deferred(t, g, i)
 			test.change(t, g, store, c, ticket, &i)
-			granted, pending, err := g.Redeem(t.Context(), by("stdio"), i, ticket.ID)
+			granted, pending, err := redeemed(g.Redeem(t.Context(), by("stdio"), i, ticket.ID))
 			if codeOf(err) != test.code || pending != nil || granted.Permit.Spend(wire()) == nil {
 				t.Errorf("%v, want %s", err, test.code)
 			}
@@ -223,15 +219,15 @@ func TestSealsAreOfOneTicketAndKeysCanBeReplaced(t *testing.T) {
 	after := newGuard(t, guard.Options{AllowWrites: true, Store: store, Sealer: guard.NewSealer(fresh, old)})
 	lost := newGuard(t, guard.Options{AllowWrites: true, Store: store, Sealer: guard.NewSealer(fresh)})
 	i := intent(schemas.ToolRegisterPartner)
-	_, seal, err := before.Ask(t.Context(), i, client)
+	seal, err := asked(before.Authorize(t.Context(), by("stdio"), i, true))
 	if err != nil {
 		t.Fatal(err)
 	}
 	accept := guard.Answer{Action: guard.ActionAccept, Typed: "1234567"}
-	if _, err := lost.Answer(t.Context(), by("stdio"), i, seal, guard.QuestionFor(i), accept); codeOf(err) != schemas.CodeApprovalUnknown {
+	if _, err := granted(lost.Answer(t.Context(), by("stdio"), i, seal, accept)); codeOf(err) != schemas.CodeApprovalUnknown {
 		t.Errorf("without the old key: %v", err)
 	}
-	if _, err := after.Answer(t.Context(), by("stdio"), i, seal, guard.QuestionFor(i), accept); err != nil {
+	if _, err := granted(after.Answer(t.Context(), by("stdio"), i, seal, accept)); err != nil {
 		t.Errorf("in another process, with both keys: %v", err)
 	}
 }

@@ -45,11 +45,11 @@ func TestACallerWithTheScopeApproves(t *testing.T) {
 	if list, err := g.QuestionsFor(t.Context(), alice()); err != nil || len(list) != 0 {
 		t.Errorf("what is decided waits still: %+v, %v", list, err)
 	}
-	granted, pending, err := g.Redeem(t.Context(), by("stdio"), i, ticket.ID)
+	granted, pending, err := redeemed(g.Redeem(t.Context(), by("stdio"), i, ticket.ID))
 	if err != nil || pending != nil || granted.Permit.Spend(wire()) != nil {
 		t.Fatalf("%v", err)
 	}
-	if _, _, err := g.Redeem(t.Context(), by("stdio"), i, ticket.ID); codeOf(err) != schemas.CodeApprovalExpired {
+	if _, _, err := redeemed(g.Redeem(t.Context(), by("stdio"), i, ticket.ID)); codeOf(err) != schemas.CodeApprovalExpired {
 		t.Errorf("redeemed twice: %v", err)
 	}
 	var kinds []guard.EventKind
@@ -75,7 +75,7 @@ func TestACallerWithTheScopeDenies(t *testing.T) {
 	if err != nil || g.State(decided) != "denied" || decided.Decision.Reason != schemas.Sanitize("not \x1b[31mours") {
 		t.Fatalf("%+v, %v", decided.Decision, err)
 	}
-	if _, _, err := g.Redeem(t.Context(), by("stdio"), i, ticket.ID); codeOf(err) != schemas.CodeApprovalDeclined {
+	if _, _, err := redeemed(g.Redeem(t.Context(), by("stdio"), i, ticket.ID)); codeOf(err) != schemas.CodeApprovalDeclined {
 		t.Errorf("%v", err)
 	}
 }
@@ -119,7 +119,7 @@ func TestWhoCannotDecide(t *testing.T) {
 			if list, err := g.QuestionsFor(t.Context(), test.who); err == nil && test.code != schemas.CodeApprovalMismatch && test.code != schemas.CodeTokenRefused && len(list) > 0 {
 				t.Errorf("it is shown %+v", list)
 			}
-			if _, pending, err := g.Redeem(t.Context(), by("stdio"), i, ticket.ID); err != nil || pending == nil {
+			if _, pending, err := redeemed(g.Redeem(t.Context(), by("stdio"), i, ticket.ID)); err != nil || pending == nil {
 				t.Errorf("after it: %v, %v", pending, err)
 			}
 		})
@@ -129,12 +129,18 @@ func TestWhoCannotDecide(t *testing.T) {
 // In-band questions are the client's own, and expired ones are over.
 func TestWhatCannotBeDecided(t *testing.T) {
 	t.Parallel()
-	g, _, c := withApprover(t)
-	inBand, _, err := g.Ask(t.Context(), askedBy("token:bot"), client)
+	g, store, c := withApprover(t)
+	asks := newGuard(t, guard.Options{AllowWrites: true, Store: store, Now: c.Now})
+	seal, err := asked(asks.Authorize(t.Context(), by("stdio"), askedBy("token:bot"), true))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := g.DecideAs(t.Context(), alice(), inBand.ID, yes(inBand)); codeOf(err) != schemas.CodeApprovalUnknown {
+	id, _, _ := strings.Cut(string(seal), ".")
+	inBand, ok, err := store.Ticket(t.Context(), id)
+	if err != nil || !ok || !inBand.InBand {
+		t.Fatal(inBand, err)
+	}
+	if _, err := g.DecideAs(t.Context(), alice(), id, yes(inBand)); codeOf(err) != schemas.CodeApprovalUnknown {
 		t.Errorf("a question of the client's: %v", err)
 	}
 	ticket := deferred(t, g, askedBy("token:bot"))
@@ -184,7 +190,7 @@ func TestARowOfTheStoreApprovesNothing(t *testing.T) {
 			decision := forged(t, g, ticket)
 			decision.Approved, decision.By, decision.Approver = true, "token:alice", "token:alice"
 			forge(t, store, ticket, decision)
-			if granted, _, err := g.Redeem(t.Context(), by("stdio"), i, ticket.ID); codeOf(err) != schemas.CodeApprovalUnknown || granted.Permit.Spend(wire()) == nil {
+			if granted, _, err := redeemed(g.Redeem(t.Context(), by("stdio"), i, ticket.ID)); codeOf(err) != schemas.CodeApprovalUnknown || granted.Permit.Spend(wire()) == nil {
 				t.Errorf("%v", err)
 			}
 		})
@@ -217,7 +223,7 @@ func TestAProofNamesItsCaller(t *testing.T) {
 		decision := *decided.Decision
 		decision.By = name
 		forge(t, store, ticket, decision)
-		if _, _, err := there.Redeem(t.Context(), by("stdio"), i, ticket.ID); codeOf(err) != want {
+		if _, _, err := redeemed(there.Redeem(t.Context(), by("stdio"), i, ticket.ID)); codeOf(err) != want {
 			t.Errorf("%s: %v, want %q", name, err, want)
 		}
 	}
@@ -283,7 +289,7 @@ func TestAnApprovalEndsWithItsToken(t *testing.T) {
 			t.Errorf("%s: a token to read: %v", name, err)
 		}
 		c.Advance(guard.DefaultTokenLife) // that it expires changes nothing
-		granted, _, err := g.Redeem(t.Context(), by("stdio"), i, ticket.ID)
+		granted, _, err := redeemed(g.Redeem(t.Context(), by("stdio"), i, ticket.ID))
 		if name == "" && err != nil || name != "" && (codeOf(err) != schemas.CodeTokenRefused && codeOf(err) != schemas.CodeNotAllowed || granted != guard.Granted{}) {
 			t.Errorf("%s: redeemed: %v", name, err)
 		}

@@ -3,6 +3,7 @@ package guard_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"sync"
@@ -20,11 +21,6 @@ import (
 const (
 	tenantID = "11111111-1111-4111-8111-111111111111"
 	objectID = "22222222-2222-4222-8222-222222222222"
-)
-
-var (
-	client = guard.Verdict{Ruling: guard.RulingRequester, Rule: "test"}
-	person = guard.Verdict{Ruling: guard.RulingApprover, Rule: "test"}
 )
 
 func newClock() *testkit.Clock {
@@ -64,6 +60,45 @@ func by(caller guard.Caller) guard.Principal {
 	return guard.Principal{Caller: caller, Grant: guard.FullGrant()}
 }
 
+// granted expects a permit, and no other answer than a refusal instead.
+func granted(a guard.Admission) (guard.Granted, error) {
+	granted, waiting, err := redeemed(a)
+	if waiting != nil {
+		return guard.Granted{}, errors.New("an approver is waited for")
+	}
+	return granted, err
+}
+
+// redeemed expects a permit, or that an approver is waited for.
+func redeemed(a guard.Admission) (guard.Granted, *guard.Ticket, error) {
+	switch a := a.(type) {
+	case guard.Granted:
+		return a, nil, nil
+	case guard.Waiting:
+		return guard.Granted{}, &a.Ticket, nil
+	case guard.Refusal:
+		return guard.Granted{}, nil, a.Err
+	default:
+		return guard.Granted{}, nil, fmt.Errorf("unexpected: %T", a)
+	}
+}
+
+// asked expects a question to the person at the client.
+func asked(a guard.Admission) (guard.Seal, error) {
+	if question, ok := a.(guard.Asked); ok {
+		return question.Seal, nil
+	}
+	return "", fmt.Errorf("nobody was asked: %+v", a)
+}
+
+// waits expects a question to an approver.
+func waits(a guard.Admission) (guard.Ticket, error) {
+	if waiting, ok := a.(guard.Waiting); ok {
+		return waiting.Ticket, nil
+	}
+	return guard.Ticket{}, guard.RefusalOf(a)
+}
+
 // admitted is the code with which a subject was refused.
 func admitted(_ guard.Verdict, err error) schemas.Code { return codeOf(err) }
 
@@ -85,11 +120,11 @@ func codeOf(err error) schemas.Code {
 func register(t testing.TB, store guard.Store) guard.Permit {
 	t.Helper()
 	g := newGuard(t, guard.Options{AllowWrites: true, Approval: guard.ApprovalNone, Simulated: true, Store: store})
-	granted, err := g.Unasked(t.Context(), by("stdio"), intent(schemas.ToolRegisterPartner))
+	write, err := granted(g.Authorize(t.Context(), by("stdio"), intent(schemas.ToolRegisterPartner), false))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return granted.Permit
+	return write.Permit
 }
 
 func TestPermitFitsOneRequestOnly(t *testing.T) {
@@ -245,18 +280,16 @@ func TestAnswers(t *testing.T) {
 			c := newClock()
 			store := ledgertest.New(t, c.Now)
 			g := newGuard(t, guard.Options{AllowWrites: true, Store: store, Now: c.Now})
-			asked := intent(schemas.ToolRegisterPartner)
-			_, seal, err := g.Ask(t.Context(), asked, client)
+			i := intent(schemas.ToolRegisterPartner)
+			seal, err := asked(g.Authorize(t.Context(), by("stdio"), i, true))
 			if err != nil {
 				t.Fatal(err)
 			}
 			c.Advance(test.later)
 			if test.change != nil {
-				test.change(&asked)
+				test.change(&i)
 			}
-			question := guard.QuestionFor(asked)
-			question.Expect = want
-			permit, err := g.Answer(t.Context(), by("stdio"), asked, seal, question, test.answer)
+			permit, err := granted(g.Answer(t.Context(), by("stdio"), i, seal, test.answer))
 			if codeOf(err) != test.code {
 				t.Fatalf("%v, want %q", err, test.code)
 			}
@@ -271,7 +304,7 @@ func TestASealIsRedeemedOnceByOneOfMany(t *testing.T) {
 	t.Parallel()
 	g := newGuard(t, guard.Options{AllowWrites: true})
 	i := intent(schemas.ToolRegisterPartner)
-	_, seal, err := g.Ask(t.Context(), i, client)
+	seal, err := asked(g.Authorize(t.Context(), by("stdio"), i, true))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -280,7 +313,7 @@ func TestASealIsRedeemedOnceByOneOfMany(t *testing.T) {
 	won := 0
 	for range 64 {
 		wg.Go(func() {
-			permit, err := g.Answer(context.Background(), by("stdio"), i, seal, guard.QuestionFor(i), guard.Answer{Action: guard.ActionAccept, Typed: "1234567"})
+			permit, err := granted(g.Answer(context.Background(), by("stdio"), i, seal, guard.Answer{Action: guard.ActionAccept, Typed: "1234567"}))
 			if err == nil && permit.Permit.Spend(wire()) == nil {
 				mu.Lock()
 				won++
@@ -298,18 +331,19 @@ func TestForgedSeals(t *testing.T) {
 	t.Parallel()
 	g := newGuard(t, guard.Options{AllowWrites: true})
 	i := intent(schemas.ToolRegisterPartner)
-	ticket, seal, err := g.Ask(t.Context(), i, client)
+	seal, err := asked(g.Authorize(t.Context(), by("stdio"), i, true))
 	if err != nil {
 		t.Fatal(err)
 	}
+	id, _, _ := strings.Cut(string(seal), ".")
 	accept := guard.Answer{Action: guard.ActionAccept, Typed: "1234567"}
 	other := strings.Repeat("A", 43)
-	for _, forged := range []string{"", "x", ticket.ID, ticket.ID + ".", ticket.ID + "." + other, "ap_0." + strings.SplitN(string(seal), ".", 2)[1], string(seal) + "A", "." + other} {
-		if _, err := g.Answer(t.Context(), by("stdio"), i, guard.Seal(forged), guard.QuestionFor(i), accept); codeOf(err) != schemas.CodeApprovalUnknown {
+	for _, forged := range []string{"", "x", id, id + ".", id + "." + other, "ap_0." + strings.SplitN(string(seal), ".", 2)[1], string(seal) + "A", "." + other} {
+		if _, err := granted(g.Answer(t.Context(), by("stdio"), i, guard.Seal(forged), accept)); codeOf(err) != schemas.CodeApprovalUnknown {
 			t.Errorf("%q: %v", forged, err)
 		}
 	}
-	if _, _, err := g.Redeem(t.Context(), by("stdio"), i, ticket.ID); codeOf(err) != schemas.CodeApprovalUnknown {
+	if _, _, err := redeemed(g.Redeem(t.Context(), by("stdio"), i, id)); codeOf(err) != schemas.CodeApprovalUnknown {
 		t.Errorf("an in-band ticket was redeemed by its ID: %v", err)
 	}
 }
@@ -318,9 +352,9 @@ func TestADeclinedQuestionIsOver(t *testing.T) {
 	t.Parallel()
 	g := newGuard(t, guard.Options{AllowWrites: true})
 	i := intent(schemas.ToolRegisterPartner)
-	_, seal, _ := g.Ask(t.Context(), i, client)
-	_, _ = g.Answer(t.Context(), by("stdio"), i, seal, guard.QuestionFor(i), guard.Answer{Action: guard.ActionDecline})
-	_, err := g.Answer(t.Context(), by("stdio"), i, seal, guard.QuestionFor(i), guard.Answer{Action: guard.ActionAccept, Typed: "1234567"})
+	seal, _ := asked(g.Authorize(t.Context(), by("stdio"), i, true))
+	_, _ = granted(g.Answer(t.Context(), by("stdio"), i, seal, guard.Answer{Action: guard.ActionDecline}))
+	_, err := granted(g.Answer(t.Context(), by("stdio"), i, seal, guard.Answer{Action: guard.ActionAccept, Typed: "1234567"}))
 	if codeOf(err) != schemas.CodeApprovalExpired {
 		t.Errorf("a second answer after a no: %v", err)
 	}
@@ -331,35 +365,35 @@ func TestDeferredApprovals(t *testing.T) {
 	c := newClock()
 	g := newGuard(t, guard.Options{AllowWrites: true, Now: c.Now, Store: ledgertest.New(t, c.Now)})
 	i := intent(schemas.ToolUpdatePartner)
-	first, err := g.Defer(t.Context(), i, person)
+	first, err := waits(g.Authorize(t.Context(), by("stdio"), i, false))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if second, _ := g.Defer(t.Context(), i, person); second.ID != first.ID {
+	if second, _ := waits(g.Authorize(t.Context(), by("stdio"), i, false)); second.ID != first.ID {
 		t.Error("asking twice made two questions")
 	}
-	if _, pending, err := g.Redeem(t.Context(), by("stdio"), i, first.ID); err != nil || pending == nil || pending.ID != first.ID {
+	if _, pending, err := redeemed(g.Redeem(t.Context(), by("stdio"), i, first.ID)); err != nil || pending == nil || pending.ID != first.ID {
 		t.Errorf("a pending approval: %v, %v", pending, err)
 	}
 	stranger := i
 	stranger.Caller = "other"
-	if _, _, err := g.Redeem(t.Context(), by("stdio"), stranger, first.ID); codeOf(err) != schemas.CodeApprovalUnknown {
+	if _, _, err := redeemed(g.Redeem(t.Context(), by("stdio"), stranger, first.ID)); codeOf(err) != schemas.CodeApprovalUnknown {
 		t.Errorf("another caller's approval: %v", err)
 	}
 	for n := range 9 {
 		other := i
 		other.PartnerID = "100000" + string(rune('0'+n))
-		if _, err := g.Defer(t.Context(), other, person); err != nil {
+		if _, err := waits(g.Authorize(t.Context(), by("stdio"), other, false)); err != nil {
 			t.Fatal(err)
 		}
 	}
 	other := i
 	other.PartnerID = "2000000"
-	if _, err := g.Defer(t.Context(), other, person); codeOf(err) != schemas.CodeTooManyApprovals {
+	if _, err := waits(g.Authorize(t.Context(), by("stdio"), other, false)); codeOf(err) != schemas.CodeTooManyApprovals {
 		t.Errorf("the eleventh: %v", err)
 	}
 	c.Advance(guard.ApproverLife)
-	if _, _, err := g.Redeem(t.Context(), by("stdio"), i, first.ID); codeOf(err) != schemas.CodeApprovalExpired {
+	if _, _, err := redeemed(g.Redeem(t.Context(), by("stdio"), i, first.ID)); codeOf(err) != schemas.CodeApprovalExpired {
 		t.Errorf("an expired approval: %v", err)
 	}
 }
@@ -390,18 +424,18 @@ func TestNoRecordNoPermit(t *testing.T) {
 	accept := guard.Answer{Action: guard.ActionAccept, Typed: "1234567"}
 	store := &brokenStore{Store: ledgertest.New(t, time.Now), append: true}
 	unasked := newGuard(t, guard.Options{AllowWrites: true, Approval: guard.ApprovalNone, Simulated: true, Store: store})
-	if granted, err := unasked.Unasked(t.Context(), by("stdio"), i); codeOf(err) != schemas.CodeVaultUnavailable || granted.Permit.Spend(wire()) == nil {
+	if granted, err := granted(unasked.Authorize(t.Context(), by("stdio"), i, false)); codeOf(err) != schemas.CodeVaultUnavailable || granted.Permit.Spend(wire()) == nil {
 		t.Errorf("unasked: %v", err)
 	}
 	for name, broken := range map[string]*brokenStore{"spend": {spend: true}} {
 		store := &brokenStore{Store: ledgertest.New(t, time.Now)}
 		g := newGuard(t, guard.Options{AllowWrites: true, Store: store})
-		_, seal, err := g.Ask(t.Context(), i, client)
+		seal, err := asked(g.Authorize(t.Context(), by("stdio"), i, true))
 		if err != nil {
 			t.Fatal(err)
 		}
 		store.append, store.spend = broken.append, broken.spend
-		permit, err := g.Answer(t.Context(), by("stdio"), i, seal, guard.QuestionFor(i), accept)
+		permit, err := granted(g.Answer(t.Context(), by("stdio"), i, seal, accept))
 		if codeOf(err) != schemas.CodeVaultUnavailable || permit.Permit.Spend(wire()) == nil {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -439,7 +473,7 @@ func TestSpentPermitsEqualRecordedIntents(t *testing.T) {
 		sent := 0
 		t.Repeat(map[string]func(*rapid.T){
 			"ask": func(*rapid.T) {
-				if _, seal, err := g.Ask(context.Background(), i, client); err == nil {
+				if seal, err := asked(g.Authorize(context.Background(), by("stdio"), i, true)); err == nil {
 					seals = append(seals, seal)
 				}
 			},
@@ -452,7 +486,7 @@ func TestSpentPermitsEqualRecordedIntents(t *testing.T) {
 					Typed:  rapid.SampledFrom([]string{"1234567", "", "no"}).Draw(t, "typed"),
 				}
 				seal := rapid.SampledFrom(seals).Draw(t, "seal")
-				if permit, err := g.Answer(context.Background(), by("stdio"), i, seal, guard.QuestionFor(i), answer); err == nil {
+				if permit, err := granted(g.Answer(context.Background(), by("stdio"), i, seal, answer)); err == nil {
 					permits = append(permits, permit.Permit)
 				}
 			},

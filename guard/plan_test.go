@@ -74,9 +74,15 @@ func opened(t testing.TB, g *guard.Guard, p guard.Plan) guard.OpenRun {
 
 func openedBy(t testing.TB, g *guard.Guard, p guard.Plan, token string) guard.OpenRun {
 	t.Helper()
-	run, err := g.RunUnasked(t.Context(), p, guard.Principal{Caller: p.Caller, Grant: guard.FullGrant(), Token: token})
-	if err != nil {
-		t.Fatal(err)
+	return runOf(t, g.AuthorizePlan(t.Context(), guard.Principal{Caller: p.Caller, Grant: guard.FullGrant(), Token: token}, p, false))
+}
+
+// runOf expects that a run was opened.
+func runOf(t testing.TB, a guard.Admission) guard.OpenRun {
+	t.Helper()
+	run, ok := a.(guard.OpenRun)
+	if !ok {
+		t.Fatalf("no run: %+v", a)
 	}
 	return run
 }

@@ -3,6 +3,7 @@ package guard
 import (
 	"context"
 	"slices"
+	"time"
 
 	"mcp-partner/schemas"
 )
@@ -25,92 +26,64 @@ type Request struct {
 	Arguments string
 }
 
-// AskPlan opens the question about a plan in the client's own session.
-func (g *Guard) AskPlan(ctx context.Context, plan Plan, verdict Verdict) (Ticket, Seal, error) {
-	ticket := g.planTicket(plan)
-	ticket.InBand, ticket.ExpiresAt = true, ticket.CreatedAt.Add(InBandLife)
-	ticket, err := g.put(ctx, ticket, verdict, MaxAsked)
-	if err != nil {
-		return Ticket{}, "", err
+// AuthorizePlan begins a plan as Authorize does a write.
+func (g *Guard) AuthorizePlan(ctx context.Context, by Principal, plan Plan, reachable bool) Admission {
+	verdict, err := g.RulePlan(ctx, &plan, by)
+	switch {
+	case err != nil:
+		return Refusal{err}
+	case verdict.Ruling == RulingAllow:
+		run := g.newRun(plan, plan.head(), RulingAllow)
+		run.Plan, run.Token = run.ID, by.Token
+		return g.open(ctx, OpenRun{run, plan, by}, plan.Encode())
+	case verdict.Ruling == RulingRequester && reachable:
+		return g.ask(ctx, g.planTicket(plan, InBandLife), verdict, PlanQuestion(plan))
+	default:
+		return g.wait(ctx, g.planTicket(plan, ApproverLife), verdict, plan)
 	}
-	seal, err := g.opts.Sealer.seal(ticket)
-	if err != nil {
-		return Ticket{}, "", schemas.AsProblem(err)
-	}
-	return ticket, seal, nil
 }
 
-// DeferPlan opens the question about a plan for an approver.
-func (g *Guard) DeferPlan(ctx context.Context, plan Plan, verdict Verdict) (Ticket, error) {
-	ticket := g.planTicket(plan)
-	stored, err := g.put(ctx, ticket, verdict, MaxPending)
-	if err == nil && stored.ID == ticket.ID {
-		g.opts.Announce(stored)
-	}
-	return stored, err
-}
-
-func (g *Guard) planTicket(plan Plan) Ticket {
-	ticket := newTicket(plan.intent(), g.opts.Now(), ApproverLife)
+func (g *Guard) planTicket(plan Plan, life time.Duration) Ticket {
+	ticket := newTicket(plan.intent(), g.opts.Now(), life)
 	ticket.Plan = plan.head()
 	ticket.Binding = planBinding(plan.Caller, plan.Tool, plan.Arguments, ticket.Plan.Digest)
 	return ticket
 }
 
-// RunUnasked opens the run of a plan that the policy allows as it is.
-func (g *Guard) RunUnasked(ctx context.Context, plan Plan, p Principal) (OpenRun, error) {
-	verdict, err := g.RulePlan(ctx, &plan, p)
-	if err != nil {
-		return OpenRun{}, err
-	}
-	if verdict.Ruling != RulingAllow {
-		return OpenRun{}, refusePermit("a person has to confirm first")
-	}
-	run := g.newRun(plan, plan.head(), RulingAllow)
-	run.Plan, run.Token = run.ID, p.Token
-	return g.open(ctx, OpenRun{run, plan, p}, plan.Encode())
-}
-
-// RunAnswered redeems an in-band question about a plan. Only accept with exactly
-// the expected text opens the run; everything else is a refusal, and the
-// question is over.
-func (g *Guard) RunAnswered(ctx context.Context, asked Request, seal Seal, answer Answer) (OpenRun, error) {
+// AnswerPlan redeems a question about a plan as Answer does one about a write.
+func (g *Guard) AnswerPlan(ctx context.Context, asked Request, seal Seal, answer Answer) Admission {
 	ticket, err := g.sealed(ctx, seal)
 	if err != nil {
-		return OpenRun{}, err
+		return Refusal{err}
 	}
 	plan, err := g.approvable(ctx, ticket, asked)
 	if err != nil {
-		return OpenRun{}, err
+		return Refusal{err}
 	}
 	if refused := declined(PlanQuestion(plan), answer); refused != nil {
-		return OpenRun{}, g.close(ctx, ticket, refused)
+		return Refusal{g.close(ctx, ticket, refused)}
 	}
 	return g.redeem(ctx, ticket, plan, asked, RulingRequester, string(asked.Caller))
 }
 
-// RunApproved opens the run of a plan that an approver signed. While it is
-// pending, pending is set and there is no run.
-func (g *Guard) RunApproved(ctx context.Context, asked Request, id string) (run OpenRun, pending *Ticket, err error) {
-	ticket, ok, err := g.opts.Store.Ticket(ctx, id)
+// RedeemPlan opens the run of a plan that an approver signed, as Redeem does for a
+// write.
+func (g *Guard) RedeemPlan(ctx context.Context, asked Request, id string) Admission {
+	ticket, err := g.Question(ctx, id, asked.Caller)
 	if err != nil {
-		return OpenRun{}, nil, storeProblem(err)
-	}
-	if !ok || ticket.InBand || ticket.Intent.Caller != asked.Caller {
-		return OpenRun{}, nil, UnknownApproval()
+		return Refusal{err}
 	}
 	plan, err := g.approvable(ctx, ticket, asked)
 	if err != nil {
-		return OpenRun{}, nil, err
+		return Refusal{err}
 	}
 	if ticket.Decision == nil {
-		return OpenRun{}, &ticket, nil
+		return Waiting{Ticket: ticket, Plan: plan}
 	}
 	if err := g.signed(ctx, ticket); err != nil {
-		return OpenRun{}, nil, err
+		return Refusal{err}
 	}
-	run, err = g.redeem(ctx, ticket, plan, asked, RulingApprover, ticket.Decision.Approver)
-	return run, nil, err
+	return g.redeem(ctx, ticket, plan, asked, RulingApprover, ticket.Decision.Approver)
 }
 
 // approvable returns the plan of a ticket that can still be redeemed, if the
@@ -179,9 +152,9 @@ func (g *Guard) plan(ctx context.Context, id string, digest [32]byte) (Plan, err
 	return plan, nil
 }
 
-func (g *Guard) redeem(ctx context.Context, ticket Ticket, plan Plan, asked Request, ruling Ruling, by string) (OpenRun, error) {
+func (g *Guard) redeem(ctx context.Context, ticket Ticket, plan Plan, asked Request, ruling Ruling, by string) Admission {
 	if err := g.thawed(ctx, true); err != nil {
-		return OpenRun{}, err
+		return Refusal{err}
 	}
 	run := g.newRun(plan, ticket.Plan, ruling)
 	run.Plan, run.Approval, run.Approver, run.Token = ticket.ID, ticket.ID, by, asked.Token
@@ -199,15 +172,15 @@ func (g *Guard) newRun(plan Plan, head *PlanHead, ruling Ruling) Run {
 }
 
 // open records the run; the ticket is spent in the same step.
-func (g *Guard) open(ctx context.Context, run OpenRun, body []byte, before ...Event) (OpenRun, error) {
+func (g *Guard) open(ctx context.Context, run OpenRun, body []byte, before ...Event) Admission {
 	opened := g.runEvent(KindRunOpened, run, describe(run.Plan, run.Run))
 	opened.Approver = run.Approver
 	first, err := g.opts.Store.OpenRun(ctx, run.Run, body, append(before, opened)...)
 	switch {
 	case err != nil:
-		return OpenRun{}, storeProblem(err)
+		return Refusal{storeProblem(err)}
 	case !first:
-		return OpenRun{}, schemas.NewProblem(schemas.CodeApprovalExpired, "The approval was used already.")
+		return Refusal{schemas.NewProblem(schemas.CodeApprovalExpired, "The approval was used already.")}
 	}
-	return run, nil
+	return run
 }

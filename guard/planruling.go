@@ -39,7 +39,7 @@ func (g *Guard) RulePlan(ctx context.Context, plan *Plan, by Principal) (Verdict
 		written++
 		strictest = stricter(strictest, verdict)
 		if uses[verdict.Rule] += len(row.Steps); verdict.rate != nil && uses[verdict.Rule] > verdict.rate.Count {
-			row.Warning = join(row.Warning, fmt.Sprintf("The rule %s allows %d writes in %s: this tenant has to wait.", quote(verdict.Rule), verdict.rate.Count, verdict.rate.Per))
+			row.warn(fmt.Sprintf("The rule %s allows %d writes in %s: this tenant has to wait.", quote(verdict.Rule), verdict.rate.Count, verdict.rate.Per))
 		}
 	}
 	if !g.WritesAllowed() {
@@ -82,7 +82,12 @@ func strictness(r Ruling) int {
 	return slices.Index([]Ruling{RulingAllow, RulingRequester, RulingApprover, RulingDeny}, r)
 }
 
-func join(a, b string) string { return strings.TrimSpace(a + " " + b) }
+// warn adds a warning once, however often a plan is ruled on.
+func (r *PlanRow) warn(warning string) {
+	if !strings.Contains(r.Warning, warning) {
+		r.Warning = strings.TrimSpace(r.Warning + " " + warning)
+	}
+}
 
 // PlanQuestion words the confirmation of a plan. For a registration the partner
 // ID has to be typed, for a transition the new ID and the number of tenants;

@@ -141,12 +141,12 @@ func TestARateIsHeldTo(t *testing.T) {
 		Rate: &guard.Rate{Count: 2, Per: time.Hour}, Ruling: guard.RulingAllow,
 	}}})
 	for n, want := range []schemas.Code{"", "", schemas.CodeRateExceeded} {
-		if _, err := g.Unasked(t.Context(), by("stdio"), intent(schemas.ToolRegisterPartner)); codeOf(err) != want {
+		if _, err := granted(g.Authorize(t.Context(), by("stdio"), intent(schemas.ToolRegisterPartner), false)); codeOf(err) != want {
 			t.Fatalf("write %d: %v, want %q", n, err, want)
 		}
 	}
 	c.Advance(time.Hour + time.Second)
-	if _, err := g.Unasked(t.Context(), by("stdio"), intent(schemas.ToolRegisterPartner)); err != nil {
+	if _, err := granted(g.Authorize(t.Context(), by("stdio"), intent(schemas.ToolRegisterPartner), false)); err != nil {
 		t.Errorf("after the hour: %v", err)
 	}
 }
@@ -161,20 +161,20 @@ func TestARateIsHeldToByManyAtOnce(t *testing.T) {
 		Rate: &guard.Rate{Count: 5, Per: time.Hour}, Ruling: guard.RulingAllow,
 	}}})
 	var group sync.WaitGroup
-	var granted atomic.Int32
+	var permits atomic.Int32
 	for range 64 {
 		group.Go(func() {
-			_, err := g.Unasked(context.Background(), by("stdio"), intent(schemas.ToolRegisterPartner))
+			_, err := granted(g.Authorize(context.Background(), by("stdio"), intent(schemas.ToolRegisterPartner), false))
 			if err == nil {
-				granted.Add(1)
+				permits.Add(1)
 			} else if codeOf(err) != schemas.CodeRateExceeded {
 				t.Errorf("%v", err)
 			}
 		})
 	}
 	group.Wait()
-	if open, err := store.Unfinished(t.Context()); granted.Load() != 5 || len(open) != 5 || err != nil {
-		t.Errorf("%d permits, %d intents, %v", granted.Load(), len(open), err)
+	if open, err := store.Unfinished(t.Context()); permits.Load() != 5 || len(open) != 5 || err != nil {
+		t.Errorf("%d permits, %d intents, %v", permits.Load(), len(open), err)
 	}
 }
 

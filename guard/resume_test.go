@@ -32,20 +32,12 @@ func approvedRun(t *testing.T, g *guard.Guard, p guard.Principal, approve func(g
 	t.Helper()
 	plan := manyPlan(schemas.ToolTransitionPartner, 4, guard.StepRemove, guard.StepReplace)
 	plan.Caller = p.Caller
-	verdict, err := g.RulePlan(t.Context(), &plan, p)
-	if err != nil || verdict.Ruling != guard.RulingApprover {
-		t.Fatal(verdict, err)
-	}
-	ticket, err := g.DeferPlan(t.Context(), plan, verdict)
+	ticket, err := waits(g.AuthorizePlan(t.Context(), p, plan, true))
 	if err != nil {
 		t.Fatal(err)
 	}
 	approve(ticket)
-	run, pending, err := g.RunApproved(t.Context(), guard.Request{Principal: p, Tool: plan.Tool, Arguments: plan.Arguments}, ticket.ID)
-	if err != nil || pending != nil {
-		t.Fatal(pending, err)
-	}
-	return run
+	return runOf(t, g.RedeemPlan(t.Context(), guard.Request{Principal: p, Tool: plan.Tool, Arguments: plan.Arguments}, ticket.ID))
 }
 
 // taken is a store from which tokens can be taken.

@@ -186,14 +186,30 @@ func (s *Service) batch(ctx context.Context, j *job, w batchRequest) Result {
 	if w.ref.RunID != "" {
 		return s.earlier(ctx, j, w)
 	}
-	run, early, err := s.openRun(ctx, j, w)
-	switch {
-	case err != nil:
-		return s.refusedBatch(ctx, j, w, err)
-	case early != nil:
-		return *early
+	if w.reads(j) {
+		return s.propose(ctx, j, w)
 	}
-	return s.execute(ctx, j, w, run, 0)
+	if seal, answer, ok := j.call.Confirmer.Resume(); ok {
+		return s.admitted(ctx, j, w, s.deps.Guard.AnswerPlan(ctx, w.request(j), seal, answer))
+	}
+	if w.confirm.ApprovalID != "" {
+		return s.admitted(ctx, j, w, s.deps.Guard.RedeemPlan(ctx, w.request(j), w.confirm.ApprovalID))
+	}
+	return s.propose(ctx, j, w)
+}
+
+// admitted goes on as the guard says: with a run, a question, or a refusal.
+func (s *Service) admitted(ctx context.Context, j *job, w batchRequest, admission guard.Admission) Result {
+	switch admission := admission.(type) {
+	case guard.OpenRun:
+		return s.execute(ctx, j, w, admission, 0)
+	case guard.Asked:
+		return Result{Elicitation: &admission}
+	case guard.Waiting:
+		return s.waitingBatch(ctx, w, admission)
+	default:
+		return s.refusedBatch(ctx, j, w, guard.RefusalOf(admission))
+	}
 }
 
 func (s *Service) refusedBatch(ctx context.Context, j *job, w batchRequest, err error) Result {
@@ -203,34 +219,25 @@ func (s *Service) refusedBatch(ctx context.Context, j *job, w batchRequest, err 
 	return failure(err)
 }
 
-// openRun finds the way to a run: an answer or an approval that came with the
-// call, or a new plan and what the policy says of it. A result that is not nil
-// ends the call.
-func (s *Service) openRun(ctx context.Context, j *job, w batchRequest) (guard.OpenRun, *Result, error) {
-	if seal, answer, ok := j.call.Confirmer.Resume(); ok && !w.reads(j) {
-		run, err := s.deps.Guard.RunAnswered(ctx, w.request(j), seal, answer)
-		return run, nil, err
-	}
-	if w.confirm.ApprovalID != "" && !w.reads(j) {
-		run, pending, err := s.deps.Guard.RunApproved(ctx, w.request(j), w.confirm.ApprovalID)
-		if err != nil || pending == nil {
-			return run, nil, err
-		}
-		plan, err := s.deps.Guard.PlanOf(ctx, *pending)
-		return run, s.waitingBatch(ctx, w, plan, *pending), err
-	}
+// propose makes a plan, and shows it where nothing is to be written; else it has
+// the plan confirmed as the policy says.
+func (s *Service) propose(ctx context.Context, j *job, w batchRequest) Result {
 	plan, err := s.planBatch(ctx, j, w)
 	if err != nil {
-		return guard.OpenRun{}, nil, err
+		return s.refusedBatch(ctx, j, w, err)
 	}
-	verdict, err := s.deps.Guard.RulePlan(ctx, &plan, j.call.Principal)
+	_, err = s.deps.Guard.RulePlan(ctx, &plan, j.call.Principal)
 	if err != nil && !w.reads(j) {
-		return guard.OpenRun{}, nil, err
+		return s.refusedBatch(ctx, j, w, err)
 	}
 	if _, rows := plan.Writes(); rows == 0 || w.reads(j) {
-		return guard.OpenRun{}, s.onlyPlan(w, plan, rows, err), nil
+		return s.onlyPlan(w, plan, rows, err)
 	}
-	return s.confirmBatch(ctx, j, w, plan, verdict)
+	admission := s.deps.Guard.AuthorizePlan(ctx, j.call.Principal, plan, j.call.Confirmer.Reachable())
+	if asked, ok := admission.(guard.Asked); ok {
+		admission = s.askBatch(ctx, j, w, asked)
+	}
+	return s.admitted(ctx, j, w, admission)
 }
 
 // planBatch selects the targets and reads their links.
@@ -275,44 +282,21 @@ func (w batchRequest) narrow(targets []fleet.Target) []fleet.Target {
 	})
 }
 
-// confirmBatch has a plan confirmed as the policy says.
-func (s *Service) confirmBatch(ctx context.Context, j *job, w batchRequest, plan guard.Plan, verdict guard.Verdict) (guard.OpenRun, *Result, error) {
-	switch {
-	case verdict.Ruling == guard.RulingAllow:
-		run, err := s.deps.Guard.RunUnasked(ctx, plan, j.call.Principal)
-		return run, nil, err
-	case verdict.Ruling == guard.RulingRequester && j.call.Confirmer.Reachable():
-		return s.askBatch(ctx, j, w, plan, verdict)
-	default:
-		ticket, err := s.deps.Guard.DeferPlan(ctx, plan, verdict)
-		if err != nil {
-			return guard.OpenRun{}, nil, err
-		}
-		return guard.OpenRun{}, s.waitingBatch(ctx, w, plan, ticket), nil
-	}
-}
-
-func (s *Service) askBatch(ctx context.Context, j *job, w batchRequest, plan guard.Plan, verdict guard.Verdict) (guard.OpenRun, *Result, error) {
-	_, seal, err := s.deps.Guard.AskPlan(ctx, plan, verdict)
-	if err != nil {
-		return guard.OpenRun{}, nil, err
-	}
-	question := guard.PlanQuestion(plan)
-	reply, answer, err := j.call.Confirmer.Ask(ctx, question, seal)
+func (s *Service) askBatch(ctx context.Context, j *job, w batchRequest, asked guard.Asked) guard.Admission {
+	reply, answer, err := j.call.Confirmer.Ask(ctx, asked.Question, asked.Seal)
 	j.since = time.Now()
 	switch {
 	case err != nil:
 		answer = guard.Answer{Action: guard.ActionCancel}
 	case reply == Later:
-		return guard.OpenRun{}, &Result{Elicitation: &Elicitation{Question: question, Seal: seal}}, nil
+		return asked
 	}
-	run, err := s.deps.Guard.RunAnswered(context.WithoutCancel(ctx), w.request(j), seal, answer)
-	return run, nil, err
+	return s.deps.Guard.AnswerPlan(context.WithoutCancel(ctx), w.request(j), asked.Seal, answer)
 }
 
 // onlyPlan answers with a plan that is not carried out. Held is what would keep
 // all of it from being carried out now.
-func (s *Service) onlyPlan(w batchRequest, plan guard.Plan, rows int, held error) *Result {
+func (s *Service) onlyPlan(w batchRequest, plan guard.Plan, rows int, held error) Result {
 	envelope := s.page(w, fleet.Changes(plan, nil, nil))
 	envelope.Status = schemas.StatusDone
 	envelope.Summary = fmt.Sprintf("A plan for %s: %d would be written; nothing was written. %s%s", plan.Tool, rows, envelope.Summary, notUndone(plan, rows))
@@ -328,7 +312,7 @@ func (s *Service) onlyPlan(w batchRequest, plan guard.Plan, rows int, held error
 		envelope.Status = schemas.StatusUnchanged
 		envelope.Summary = "Nothing is to be written. " + fleet.Headline(fleet.Changes(plan, nil, nil))
 	}
-	return &Result{Envelope: envelope}
+	return Result{Envelope: envelope}
 }
 
 // nothingTold is the problem of a row, where no row of a plan could be told. To
@@ -361,12 +345,13 @@ func notUndone(plan guard.Plan, rows int) string {
 }
 
 // waitingBatch answers that an approver has to be found first.
-func (s *Service) waitingBatch(ctx context.Context, w batchRequest, plan guard.Plan, ticket guard.Ticket) *Result {
+func (s *Service) waitingBatch(ctx context.Context, w batchRequest, waiting guard.Waiting) Result {
+	plan := waiting.Plan
 	envelope := s.page(w, fleet.Changes(plan, nil, nil))
 	_, rows := plan.Writes()
-	envelope.Status, envelope.Approval = schemas.StatusApprovalRequired, s.approval(ctx, ticket)
+	envelope.Status, envelope.Approval = schemas.StatusApprovalRequired, s.approval(ctx, waiting.Ticket)
 	envelope.Summary = fmt.Sprintf("A person has to approve %s in %s; nothing was written. %s%s", plan.Tool, schemas.Count(rows, "tenant"), envelope.Summary, notUndone(plan, rows))
-	return &Result{Envelope: envelope}
+	return Result{Envelope: envelope}
 }
 
 // planApproval is getApproval for a plan.

@@ -9,7 +9,7 @@ import (
 	"mcp-partner/schemas"
 )
 
-// proposal is a planned write that looks for its permit.
+// proposal is a planned write that looks for its permit, and what was read last.
 type proposal struct {
 	job     *job
 	target  target
@@ -17,91 +17,49 @@ type proposal struct {
 	before  armclient.LinkRead
 }
 
-// authorized is a write that may be made: what was read last, the intent that was
-// confirmed against it, and the permit.
-type authorized struct {
-	guard.Granted
-	before schemas.Link
-	intent guard.Intent
-}
-
-// confirm gets the permit for a write. A result that is not nil ends the call
-// without a write.
-func (s *Service) confirm(ctx context.Context, p proposal) (authorized, *Result) {
-	step, ended := s.deps.Observer.Step(ctx, stepGuard)
-	grant, early, err := s.permit(step, p)
-	ended(err)
-	if err != nil {
-		s.deps.Guard.Refused(ctx, grant.intent, schemas.AsProblem(err).Code)
-		link := p.target.expected(p.before.Link)
-		envelope := schemas.Envelope{Identity: p.target.identity(p.before.Identity), Before: &link}
-		return grant, &Result{Envelope: p.target.blocked(envelope, err)}
-	}
-	return grant, early
-}
-
 // permit finds the way to a permit: an answer or an approval that came with
 // the call, or what the policy says: nobody is asked, the client's person is,
 // or somebody elsewhere.
-func (s *Service) permit(ctx context.Context, p proposal) (authorized, *Result, error) {
-	grant := authorized{before: p.before.Link, intent: s.intent(p)}
-	question := guard.QuestionFor(grant.intent)
-	var err error
-	if seal, answer, ok := p.job.call.Confirmer.Resume(); ok {
-		grant.Granted, err = s.deps.Guard.Answer(ctx, p.job.call.Principal, grant.intent, seal, question, answer)
-		return grant, nil, err
+func (s *Service) permit(ctx context.Context, p *proposal) guard.Admission {
+	by, confirmer := p.job.call.Principal, p.job.call.Confirmer
+	if seal, answer, ok := confirmer.Resume(); ok {
+		return s.deps.Guard.Answer(ctx, by, s.intent(*p), seal, answer)
 	}
 	if p.request.confirm.ApprovalID != "" {
-		return s.redeem(ctx, p, grant)
+		return s.deps.Guard.Redeem(ctx, by, s.intent(*p), p.request.confirm.ApprovalID)
 	}
-	verdict, err := s.deps.Guard.Admit(ctx, grant.intent.Subject(p.job.call.Principal))
-	switch {
-	case err != nil:
-		return grant, nil, err
-	case verdict.Ruling == guard.RulingAllow:
-		grant.Granted, err = s.deps.Guard.Unasked(ctx, p.job.call.Principal, grant.intent)
-		return grant, nil, err
-	case verdict.Ruling == guard.RulingRequester && p.job.call.Confirmer.Reachable():
-		return s.ask(ctx, p, grant, verdict, question)
-	default:
-		ticket, err := s.deps.Guard.Defer(ctx, grant.intent, verdict)
-		if err != nil {
-			return grant, nil, err
-		}
-		return grant, s.waiting(ctx, p, ticket), nil
+	admission := s.deps.Guard.Authorize(ctx, by, s.intent(*p), confirmer.Reachable())
+	if asked, ok := admission.(guard.Asked); ok {
+		return s.ask(ctx, p, asked)
 	}
-}
-
-func (s *Service) redeem(ctx context.Context, p proposal, grant authorized) (authorized, *Result, error) {
-	permit, pending, err := s.deps.Guard.Redeem(ctx, p.job.call.Principal, grant.intent, p.request.confirm.ApprovalID)
-	if err != nil || pending == nil {
-		grant.Granted = permit
-		return grant, nil, err
-	}
-	return grant, s.waiting(ctx, p, *pending), nil
+	return admission
 }
 
 // ask puts the question in the client's own session. A person takes time, so
 // the plan is made again before the answer counts.
-func (s *Service) ask(ctx context.Context, p proposal, grant authorized, verdict guard.Verdict, question guard.Question) (authorized, *Result, error) {
-	_, seal, err := s.deps.Guard.Ask(ctx, grant.intent, verdict)
-	if err != nil {
-		return grant, nil, err
-	}
-	reply, answer, err := p.job.call.Confirmer.Ask(ctx, question, seal)
+func (s *Service) ask(ctx context.Context, p *proposal, asked guard.Asked) guard.Admission {
+	reply, answer, err := p.job.call.Confirmer.Ask(ctx, asked.Question, asked.Seal)
 	switch {
 	case err != nil:
 		answer = guard.Answer{Action: guard.ActionCancel}
 	case reply == Later:
-		return grant, &Result{Elicitation: &Elicitation{Question: question, Seal: seal}}, nil
+		return asked
 	case answer.Action == guard.ActionAccept:
-		if p.before, err = again(ctx, p.target); err != nil {
-			return grant, nil, err
+		read, err := again(ctx, p.target)
+		if err != nil {
+			return guard.Refusal{Err: err}
 		}
-		grant.before, grant.intent = p.before.Link, s.intent(p)
+		p.before = read
 	}
-	grant.Granted, err = s.deps.Guard.Answer(context.WithoutCancel(ctx), p.job.call.Principal, grant.intent, seal, question, answer)
-	return grant, nil, err
+	return s.deps.Guard.Answer(context.WithoutCancel(ctx), p.job.call.Principal, s.intent(*p), asked.Seal, answer)
+}
+
+// refused records and words that the guard refused a write.
+func (s *Service) refused(ctx context.Context, p proposal, err error) Result {
+	s.deps.Guard.Refused(ctx, s.intent(p), schemas.AsProblem(err).Code)
+	link := p.target.expected(p.before.Link)
+	envelope := schemas.Envelope{Identity: p.target.identity(p.before.Identity), Before: &link}
+	return Result{Envelope: p.target.blocked(envelope, err)}
 }
 
 // again reads the link once more after a person took time to answer.
@@ -128,9 +86,9 @@ func (s *Service) intent(p proposal) guard.Intent {
 }
 
 // waiting answers that a person has to be found first.
-func (s *Service) waiting(ctx context.Context, p proposal, ticket guard.Ticket) *Result {
+func (s *Service) waiting(ctx context.Context, p proposal, ticket guard.Ticket) Result {
 	before := p.target.expected(p.before.Link)
-	return &Result{Envelope: schemas.Envelope{
+	return Result{Envelope: schemas.Envelope{
 		Status: schemas.StatusApprovalRequired, Identity: p.target.identity(p.before.Identity), Before: &before,
 		Summary: fmt.Sprintf("A person has to approve %s with partner ID %s for this identity in tenant %s; nothing was written.",
 			p.job.op.Name, p.request.partnerID, p.target.tenant.Name),

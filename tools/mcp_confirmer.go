@@ -142,6 +142,6 @@ func escapeMarkdown(text string) string {
 }
 
 // inputRequired is the result that carries a question to a modern client.
-func inputRequired(asked Elicitation) *mcp.CallToolResult {
+func inputRequired(asked guard.Asked) *mcp.CallToolResult {
 	return mcpserver.NewInputRequestBuilder(string(asked.Seal)).Elicit(questionKey, form(asked.Question)).ToolResult()
 }

@@ -94,13 +94,7 @@ type Call struct {
 // back, because a question goes out with this call's result instead.
 type Result struct {
 	Envelope    schemas.Envelope
-	Elicitation *Elicitation
-}
-
-// Elicitation is a question that goes out with a call's result.
-type Elicitation struct {
-	Question guard.Question
-	Seal     guard.Seal
+	Elicitation *guard.Asked
 }
 
 // Deps are what a Service is made of. All but Now, Logger and Observer are required.

@@ -39,13 +39,21 @@ func (s *Service) write(ctx context.Context, j *job, w writeRequest) Result {
 		return *early
 	}
 	j.progress(2, writeSteps, "Waiting for the confirmation")
-	grant, early := s.confirm(ctx, p)
-	if early != nil {
-		return *early
+	step, ended := s.deps.Observer.Step(ctx, stepGuard)
+	admission := s.permit(step, &p)
+	ended(guard.RefusalOf(admission))
+	switch admission := admission.(type) {
+	case guard.Granted:
+		result := s.apply(ctx, p, admission)
+		s.rolesAfter(ctx, p, &result.Envelope)
+		return result
+	case guard.Asked:
+		return Result{Elicitation: &admission}
+	case guard.Waiting:
+		return s.waiting(ctx, p, admission.Ticket)
+	default:
+		return s.refused(ctx, p, guard.RefusalOf(admission))
 	}
-	result := s.apply(ctx, p, grant)
-	s.rolesAfter(ctx, p, &result.Envelope)
-	return result
 }
 
 // plan reads what is linked now and decides whether a write is needed at all.
@@ -63,8 +71,8 @@ func (s *Service) plan(ctx context.Context, p *proposal) *Result {
 	tenant := p.target.tenant.Name
 	switch {
 	case err != nil:
-		s.deps.Guard.Refused(ctx, s.intent(*p), schemas.AsProblem(err).Code)
-		return &Result{Envelope: p.target.blocked(envelope, err)}
+		refused := s.refused(ctx, *p, err)
+		return &refused
 	case unchanged != "":
 		envelope.Status, envelope.After = schemas.StatusUnchanged, &link
 		envelope.Summary = fmt.Sprintf("%s for this identity in tenant %s%s; nothing was written.", unchanged, tenant, p.target.unexpected(link))
@@ -97,15 +105,15 @@ func (s *Service) refusedEarly(ctx context.Context, j *job, w writeRequest, err 
 
 // apply makes the write. From the permit to the record nothing that the client
 // does cancels it: a write that was begun is confirmed and recorded.
-func (s *Service) apply(ctx context.Context, p proposal, grant authorized) Result {
+func (s *Service) apply(ctx context.Context, p proposal, granted guard.Granted) Result {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeWithin)
 	defer cancel()
 	p.job.progress(3, writeSteps, "Writing, then reading back")
-	outcome := p.target.azure.Apply(ctx, grant.Permit, armclient.Change{
-		Kind: p.request.kind, PartnerID: p.request.partnerID, Before: grant.before,
+	outcome := p.target.azure.Apply(ctx, granted.Permit, armclient.Change{
+		Kind: p.request.kind, PartnerID: p.request.partnerID, Before: p.before.Link,
 	})
-	envelope := p.target.outcome(p.request, grant, outcome)
-	if err := s.deps.Guard.Finished(ctx, grant.Record, grant.intent, recorded(envelope, outcome)); err != nil {
+	envelope := p.outcome(outcome)
+	if err := s.deps.Guard.Finished(ctx, granted.Record, s.intent(p), recorded(envelope, outcome)); err != nil {
 		envelope.Summary += " The record of this write is incomplete: its outcome could not be stored, and the next start will look what became of it."
 		s.deps.Logger.ErrorContext(ctx, "the outcome of a write could not be recorded",
 			"tool", p.job.op.Name, "tenant", p.target.tenant.Name, "problem", schemas.AsProblem(err).Code)
@@ -127,13 +135,13 @@ func recorded(envelope schemas.Envelope, outcome armclient.Outcome) guard.Outcom
 }
 
 // outcome words what became of a write.
-func (t target) outcome(w writeRequest, grant authorized, outcome armclient.Outcome) schemas.Envelope {
-	before, after := t.expected(grant.before), t.expected(outcome.After.Link)
-	envelope := schemas.Envelope{Identity: &grant.intent.Identity, Before: &before, After: &after}
-	where := fmt.Sprintf("for this identity in tenant %s", t.tenant.Name)
+func (p proposal) outcome(outcome armclient.Outcome) schemas.Envelope {
+	before, after := p.target.expected(p.before.Link), p.target.expected(outcome.After.Link)
+	envelope := schemas.Envelope{Identity: p.target.identity(p.before.Identity), Before: &before, After: &after}
+	where := fmt.Sprintf("for this identity in tenant %s", p.target.tenant.Name)
 	if outcome.Applied == armclient.AppliedYes && outcome.Problem == nil {
 		envelope.Status = schemas.StatusDone
-		envelope.Summary = fmt.Sprintf("%s %s%s; read back and confirmed. %s", w.did, where, t.unexpected(after), notChecked)
+		envelope.Summary = fmt.Sprintf("%s %s%s; read back and confirmed. %s", p.request.did, where, p.target.unexpected(after), notChecked)
 		return envelope
 	}
 	problem := outcome.Problem
@@ -144,7 +152,7 @@ func (t target) outcome(w writeRequest, grant authorized, outcome armclient.Outc
 	if problem.Refusal() {
 		envelope.Status = schemas.StatusRefused
 	}
-	envelope.Summary = problem.Message + " " + t.stands(after, where)
+	envelope.Summary = problem.Message + " " + p.target.stands(after, where)
 	return envelope
 }
 

@@ -31,20 +31,20 @@ func TestQuestionsOutliveARotation(t *testing.T) {
 	}
 	intent := guard.Intent{Caller: "stdio", Tool: schemas.ToolRegisterPartner, PartnerID: "1234567",
 		Identity: schemas.Identity{Tenant: "contoso", TenantID: "t", ObjectID: "o"}, Before: guard.LinkSnapshot{State: schemas.LinkNotLinked, Version: -1}}
-	question := guard.QuestionFor(intent)
 	for rotations, want := range []schemas.Code{"", "", schemas.CodeApprovalUnknown} {
-		_, seal, err := decider.Ask(t.Context(), intent, guard.Verdict{Rule: "test"})
-		if err != nil {
-			t.Fatal(err)
+		asked, ok := decider.Authorize(t.Context(), Trusted(intent.Caller), intent, true).(guard.Asked)
+		if !ok {
+			t.Fatal("nobody was asked")
 		}
 		for range rotations {
 			if err := a.Keyring.Rotate(t.Context(), SealKey, guard.KeySize); err != nil {
 				t.Fatal(err)
 			}
 		}
-		granted, err := decider.Answer(t.Context(), Trusted(intent.Caller), intent, seal, question, guard.Answer{Action: guard.ActionAccept, Typed: "1234567"})
-		if problem := schemas.AsProblem(err); problem != nil && problem.Code != want || problem == nil && (want != "" || granted.Record == 0) {
-			t.Errorf("after %d rotations: %v", rotations, err)
+		admission := decider.Answer(t.Context(), Trusted(intent.Caller), intent, asked.Seal, guard.Answer{Action: guard.ActionAccept, Typed: "1234567"})
+		problem := schemas.AsProblem(guard.RefusalOf(admission))
+		if granted, _ := admission.(guard.Granted); problem != nil && problem.Code != want || problem == nil && (want != "" || granted.Record == 0) {
+			t.Errorf("after %d rotations: %+v", rotations, admission)
 		}
 	}
 }

@@ -326,11 +326,12 @@ func permitFor(t testing.TB, identity schemas.Identity, change armclient.Change)
 		t.Fatal(err)
 	}
 	identity.Tenant = "test"
-	granted, err := g.Unasked(t.Context(), guard.Principal{Caller: "test", Grant: guard.FullGrant()}, guard.Intent{
+	admission := g.Authorize(t.Context(), guard.Principal{Caller: "test", Grant: guard.FullGrant()}, guard.Intent{
 		Caller: "test", Tool: toolOf(change.Kind), PartnerID: change.PartnerID, Identity: identity, Before: guard.SnapshotOf(change.Before),
-	})
-	if err != nil {
-		t.Fatal(err)
+	}, false)
+	granted, ok := admission.(guard.Granted)
+	if !ok {
+		t.Fatalf("no permit: %+v", admission)
 	}
 	return granted.Permit
 }

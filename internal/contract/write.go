@@ -113,33 +113,30 @@ func (r *run) rule(ctx context.Context, intent guard.Intent) (guard.Verdict, err
 // permit gets the permit for one request. What the policy wants asked was
 // answered for the whole run; each request still has a ticket of its own, which
 // is bound to it and spent once.
-func (r *run) permit(ctx context.Context, intent guard.Intent) (guard.Granted, error) {
+func (r *run) permit(ctx context.Context, intent guard.Intent) guard.Admission {
 	verdict, err := r.rule(ctx, intent)
 	if err != nil {
-		return guard.Granted{}, err
+		return guard.Refusal{Err: err}
 	}
-	g := r.Writer.Guard
-	switch {
-	case verdict.Ruling == guard.RulingAllow:
-		return g.Unasked(ctx, r.Writer.Principal, intent)
-	case verdict.Ruling == guard.RulingRequester && r.Writer.confirmed:
-		_, seal, err := g.Ask(ctx, intent, verdict)
-		if err != nil {
-			return guard.Granted{}, err
-		}
-		question := guard.QuestionFor(intent)
-		return g.Answer(ctx, r.Writer.Principal, intent, seal, question, guard.Answer{Action: guard.ActionAccept, Typed: question.Expect})
-	default:
-		return guard.Granted{}, schemas.NewProblem(schemas.CodeApprovalDeclined, "This write was not confirmed with the run.")
+	if verdict.Ruling != guard.RulingAllow && !(verdict.Ruling == guard.RulingRequester && r.Writer.confirmed) {
+		return guard.Refusal{Err: schemas.NewProblem(schemas.CodeApprovalDeclined, "This write was not confirmed with the run.")}
 	}
+	g, by := r.Writer.Guard, r.Writer.Principal
+	admission := g.Authorize(ctx, by, intent, r.Writer.confirmed)
+	if asked, ok := admission.(guard.Asked); ok {
+		return g.Answer(ctx, by, intent, asked.Seal, guard.Answer{Action: guard.ActionAccept, Typed: asked.Question.Expect})
+	}
+	return admission
 }
 
 // write sends one request that writes, and reads back. Whatever happens then is
 // recorded. An error means that nothing was sent.
 func (r *run) write(ctx context.Context, kind armclient.ChangeKind, partnerID string) (armclient.Outcome, []armclient.Exchange, error) {
 	intent := r.intent(kind, partnerID, r.read.Link)
-	granted, err := r.permit(ctx, intent)
-	if err != nil {
+	admission := r.permit(ctx, intent)
+	granted, ok := admission.(guard.Granted)
+	if !ok {
+		err := guard.RefusalOf(admission)
 		r.Writer.Guard.Refused(ctx, intent, schemas.AsProblem(err).Code)
 		return armclient.Outcome{}, nil, err
 	}
