@@ -24,8 +24,10 @@ const (
 type Error struct {
 	Code          int
 	Message, Next string
-	// command takes the next step, where one command does.
+	// Command takes the next step, where one command does.
 	Command string
+	// Details are single mistakes, each for a line of its own.
+	Details []string
 }
 
 // Error implements error.
@@ -72,7 +74,7 @@ func AsUsage(err error) error {
 }
 
 func ofProblem(code int, problem *schemas.Problem) *Error {
-	return &Error{code, problem.Message, problem.Hint, problem.Command}
+	return &Error{Code: code, Message: problem.Message, Next: problem.Hint, Command: problem.Command}
 }
 
 // Of turns any error into how the command ends.

@@ -2,11 +2,14 @@ package tenantimport
 
 import (
 	"fmt"
+	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 
 	"mcp-partner/internal/exit"
+	"mcp-partner/internal/phrase"
 	"mcp-partner/schemas"
 )
 
@@ -91,7 +94,7 @@ func columnMapOf(given []string) (columnMap, error) {
 // left out of files that are somebody else's, and a mistake in one of ours.
 func columnsOf(header []string, maps columnMap) ([]column, error) {
 	columns := make([]column, len(header))
-	unknown := -1
+	var unknown []string
 	open := len(maps) > 0
 	seen := map[string]bool{}
 	for i, written := range header {
@@ -99,17 +102,17 @@ func columnsOf(header []string, maps columnMap) ([]column, error) {
 		columns[i] = c
 		seen[squeezed(written)] = true
 		open = open || c.foreign
-		if !known && unknown < 0 {
-			unknown = i
+		if !known && squeezed(written) != "" {
+			unknown = append(unknown, written)
 		}
-	}
-	if unknown >= 0 && !open {
-		return nil, unknownColumn(header[unknown], columns)
 	}
 	for key, m := range maps {
 		if !seen[key] {
 			return nil, fmt.Errorf("there is no column %q, which --map names", schemas.Sanitize(m.written))
 		}
+	}
+	if len(unknown) > 0 && (!open || !named(columns)) {
+		return nil, newUnknownColumns(unknown, columns)
 	}
 	return columns, checkColumns(columns)
 }
@@ -144,24 +147,93 @@ func checkColumns(columns []column) error {
 		}
 		first[c.field] = c.written
 	}
-	for _, field := range []string{"name", company, "domains"} {
-		if _, ok := first[field]; ok {
-			return nil
-		}
+	if !named(columns) {
+		return fmt.Errorf("there is no column name, and no company or domains to make names of")
 	}
-	return fmt.Errorf("there is no column name, and no company or domains to make names of; --map \"COLUMN=name\" says which it is")
+	return nil
 }
 
-// unknownColumn offers the nearest field that no other column is.
-func unknownColumn(written string, columns []column) error {
+// named reports whether a column gives tenants their names.
+func named(columns []column) bool {
+	return slices.ContainsFunc(columns, func(c column) bool { return c.field == "name" || c.field == company || c.field == "domains" })
+}
+
+// unknownColumns is a header with columns that nobody knows.
+type unknownColumns struct {
+	// maps say for each of them, as --map does, which field it seems to be.
+	maps    []string
+	message string
+}
+
+// Error implements error.
+func (u *unknownColumns) Error() string { return u.message }
+
+// fieldToName stands in a command for a field that a person has to name.
+const fieldToName = "FIELD"
+
+// newUnknownColumns takes for each column the nearest field that no other one is.
+// A column without one is left out, unless there is nothing yet to make names of.
+func newUnknownColumns(unknown []string, columns []column) *unknownColumns {
 	free := slices.DeleteFunc(Columns(), func(field string) bool {
 		return slices.ContainsFunc(columns, func(c column) bool { return c.field == field })
 	})
-	name := strings.NewReplacer(" ", "_", "-", "_").Replace(strings.ToLower(strings.TrimSpace(written)))
-	shown := schemas.Sanitize(written)
-	if near := schemas.Nearest(name, free); near != "" {
-		return fmt.Errorf("column %q is not known: did you mean %s? --map \"%s=%s\" says so", shown, near, shown, near)
+	other := map[bool]string{true: "", false: fieldToName}[named(columns)]
+	var mappings, quoted, near []string
+	for _, written := range unknown {
+		shown := schemas.Sanitize(strings.TrimSpace(written))
+		quoted = append(quoted, strconv.Quote(shown))
+		field := nearestField(shown, free)
+		if field == "" {
+			mappings = append(mappings, shown+"="+other)
+			continue
+		}
+		free = slices.DeleteFunc(free, func(f string) bool { return f == field })
+		mappings, near = append(mappings, shown+"="+field), append(near, field)
 	}
-	return fmt.Errorf("column %q is not known: --map \"%s=FIELD\" says what it is, and --map \"%s=\" leaves it out; the fields are %s",
-		shown, shown, shown, strings.Join(Columns(), ", "))
+	message := "the column " + quoted[0] + " is not known"
+	if len(quoted) > 1 {
+		message = "the columns " + strings.Join(quoted, ", ") + " are not known"
+	}
+	if len(near) > 0 {
+		message += ": did you mean " + strings.Join(near, ", ") + "?"
+	}
+	return &unknownColumns{mappings, message}
+}
+
+// nearestField is the field that a header is spelled like, else one that a known
+// header means which begins alike.
+func nearestField(header string, free []string) string {
+	if near := schemas.Nearest(strings.NewReplacer(" ", "_", "-", "_").Replace(strings.ToLower(header)), free); near != "" {
+		return near
+	}
+	known, key := foreignColumns(), squeezed(header)
+	for _, other := range slices.Sorted(maps.Keys(known)) {
+		short, long := key, other
+		if len(short) > len(long) {
+			short, long = long, short
+		}
+		if len(short) >= len("kunde") && strings.HasPrefix(long, short) && slices.Contains(free, known[other]) {
+			return known[other]
+		}
+	}
+	return ""
+}
+
+// refusal names the whole command that reads the file.
+func (u *unknownColumns) refusal(o *Request, err error) error {
+	next := "run the command, which leaves out every COLUMN= that has no field"
+	command := "mcp-partner tenants import " + phrase.ShellWord(o.File)
+	for _, m := range slices.Concat(o.Maps, u.maps) {
+		command += " --map " + phrase.ShellWord(m)
+		if strings.HasSuffix(m, "="+fieldToName) {
+			next = "write a field for each " + fieldToName + ", or nothing to leave the column out; the fields are " + strings.Join(Columns(), ", ")
+		}
+	}
+	if o.Credential.Name != "" {
+		command += " --credential " + phrase.ShellWord(o.Credential.Name)
+	}
+	if o.Resolve {
+		command += " --resolve-domains"
+	}
+	return &exit.Error{Code: exit.CodeRefused, Message: fmt.Sprintf("%s: %s", o.File, err), Next: next, Command: command}
 }

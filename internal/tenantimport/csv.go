@@ -186,7 +186,11 @@ func (o *Request) ReadTable() (*table, error) {
 	}
 	defer from.Close()
 	file, err := decodeCSV(from, maps)
-	if err != nil {
+	var unknown *unknownColumns
+	switch {
+	case errors.As(err, &unknown):
+		return nil, unknown.refusal(o, err)
+	case err != nil:
 		return nil, exit.Refused("correct the file; nothing was changed", "%s: %s", o.File, err)
 	}
 	return file, nil

@@ -111,7 +111,7 @@ func TestDecodeCSVRefuses(t *testing.T) {
 		"bare UTF-16":    {"n\x00a\x00m\x00e\x00", "neither UTF-8 nor UTF-16"},
 		"half a pair":    {"\xff\xfen\x00\x00\xd8", "neither UTF-8 nor UTF-16"},
 		"Latin-1":        {"name\ngr\xf6\xdfe\n", "neither UTF-8 nor UTF-16"},
-		"unknown column": {"name,tenant\na,b\n", `column "tenant" is not known`},
+		"unknown column": {"name,tenant\na,b\n", `the column "tenant" is not known`},
 		"misspelt":       {"name,tenant_idd\na,b\n", "did you mean tenant_id?"},
 		"twice":          {"name,Name\na,b\n", "column name is there twice"},
 		"no name":        {"note\na\n", "no column name"},

@@ -53,7 +53,7 @@ func (p *Plan) Judge(ctx context.Context, a *app.App, o *Request) error {
 }
 
 // maxMistakes is how many mistakes of a file are told at once.
-const maxMistakes = 3
+const maxMistakes = 10
 
 // importer reads rows against the directory as it is.
 type importer struct {
@@ -107,12 +107,15 @@ func planImport(a *app.App, o *Request, rows []numbered) (*Plan, error) {
 }
 
 func (im *importer) refusal() error {
-	shown := im.mistakes[:min(len(im.mistakes), maxMistakes)]
-	text := strings.Join(shown, "; ")
-	if more := len(im.mistakes) - len(shown); more > 0 {
-		text += fmt.Sprintf("; and %d more lines", more)
+	const next = "correct the file; nothing was changed"
+	if len(im.mistakes) == 1 {
+		return exit.Refused(next, "%s: %s", im.options.File, im.mistakes[0])
 	}
-	return exit.Refused("correct the file; nothing was changed", "%s: %s", im.options.File, text)
+	shown := slices.Clone(im.mistakes[:min(len(im.mistakes), maxMistakes)])
+	if more := len(im.mistakes) - len(shown); more > 0 {
+		shown = append(shown, fmt.Sprintf("and %d more", more))
+	}
+	return &exit.Error{Code: exit.CodeRefused, Message: fmt.Sprintf("%s has %d mistakes", im.options.File, len(im.mistakes)), Next: next, Details: shown}
 }
 
 // entry makes a row into the entry that it stands for, and checks it by
@@ -138,6 +141,9 @@ func (im *importer) entry(row numbered) (tenants.Entry, error) {
 		return entry, err
 	}
 	row.texts(&entry)
+	if entry.ExpectedPartnerID == "" {
+		entry.ExpectedPartnerID = im.options.ExpectedPartner
+	}
 	for _, config := range im.referenced(entry) {
 		if err := app.AtHome(entry, config); err != nil {
 			return entry, err
@@ -328,6 +334,9 @@ type Request struct {
 	File, CAFile string
 	// maps say COLUMN=FIELD of columns that are not known.
 	Maps []string
+	// ExpectedPartner is for tenants that have no expected partner ID and whose
+	// rows name none.
+	ExpectedPartner string
 	// resolve lets Entra ID be asked for the tenants of domains.
 	Resolve bool
 	// credential is for rows that name none.

@@ -3,6 +3,7 @@ package tenants
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -15,6 +16,7 @@ import (
 	"mcp-partner/internal/config"
 	"mcp-partner/internal/exit"
 	"mcp-partner/internal/tenantimport"
+	"mcp-partner/schemas"
 	"mcp-partner/tenants"
 )
 
@@ -74,7 +76,8 @@ Partner Center's export of customers is taken as it is: Microsoft ID is the tena
 Company name the company, Primary domain name a domain, Tags are labels, Relationship
 is left out. Its domains and tags are added to those that an entry has, and its empty
 cells clear nothing. For other files --map "COLUMN=FIELD" says what a column is; what
-is not known is then left out, and named. A new row without a name gets one made of
+is not known is then left out, and named; a file that cannot be read without it is
+answered with the command. A new row without a name gets one made of
 its company, else of its domain.
 
 With --resolve-domains a new row that has a domain and no tenant_id gets it from Entra
@@ -113,6 +116,7 @@ func (o *importOptions) add(flags *pflag.FlagSet) {
 	flags.StringVar(&o.CAFile, "ca-file", "", "trust only the certificate authorities in this `FILE`, for rows of a custom cloud that name none")
 	flags.Var((*cmdutil.List)(&o.Maps), "map", "a `COLUMN=FIELD` of the file, or COLUMN= to leave the column out; may be given again")
 	flags.BoolVar(&o.Resolve, "resolve-domains", false, "ask Entra ID, without a credential, for the tenants of rows that have a domain alone")
+	flags.StringVar(&o.ExpectedPartner, "expect-partner", "", "partner `ID` that should be linked, for tenants that have none and whose row names none")
 	cmdutil.AddCredentialFlags(&o.Credential, flags)
 	cmdutil.AddConsentFlags(&o.Consent, flags)
 	cmdutil.AddKeepLinkFlag(&o.Consent, flags)
@@ -121,6 +125,11 @@ func (o *importOptions) add(flags *pflag.FlagSet) {
 }
 
 func runImport(ctx context.Context, deps *cmdutil.Deps, o *importOptions) error {
+	if o.ExpectedPartner != "" {
+		if _, err := schemas.ParsePartnerID("--expect-partner", o.ExpectedPartner); err != nil {
+			return exit.AsUsage(err)
+		}
+	}
 	file, err := o.ReadTable()
 	if err != nil {
 		return err
@@ -238,16 +247,21 @@ func additions(u *term.UI, entries []tenants.Entry) {
 		rows[i] = tenantimport.RowOf(entry, tenants.CredentialConfig{})
 	}
 	var shown, alike []string
+	ofOne := []string{"name", "company", "tenant_id", "domains", "labels"} // which tell one tenant from others
 	for _, column := range tenantimport.Columns() {
 		switch value, same := sameInAll(rows, column); {
-		case column == "name" || !same || len(rows) == 1 && value != "":
+		case column == "name" || !same || len(rows) == 1 && value != "" && slices.Contains(ofOne, column):
 			shown = append(shown, column)
 		case value != "":
 			alike = append(alike, strings.ReplaceAll(column, "_", " ")+" "+value)
 		}
 	}
 	if len(alike) > 0 {
-		u.Line(term.Dim, "In all new tenants: "+strings.Join(alike, ", ")+".")
+		where := "In all new tenants: "
+		if len(rows) == 1 {
+			where = "In the new tenant: "
+		}
+		u.Line(term.Dim, where+strings.Join(alike, ", ")+".")
 	}
 	header, lines := []string{""}, make([][]string, len(rows))
 	for _, column := range shown {

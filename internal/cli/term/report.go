@@ -14,6 +14,9 @@ func Report(to io.Writer, width int, end *exit.Error) {
 		return
 	}
 	fmt.Fprintln(to, Wrap("mcp-partner: "+Escape(strings.TrimPrefix(end.Message, "mcp-partner ")), width, 2))
+	for _, detail := range end.Details {
+		fmt.Fprintln(to, Wrap("  "+Escape(detail), width, 4))
+	}
 	if end.Next != "" {
 		fmt.Fprintln(to, Wrap("Next: "+Escape(end.Next), width, 2))
 	}
