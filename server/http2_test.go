@@ -30,8 +30,13 @@ type framed struct {
 // dialFrames connects and greets the server with settings.
 func dialFrames(t *testing.T, addr string, settings ...http2.Setting) *framed {
 	t.Helper()
+	return dialFramesWith(t, addr, nil, settings...)
+}
+
+func dialFramesWith(t *testing.T, addr string, sessions tls.ClientSessionCache, settings ...http2.Setting) *framed {
+	t.Helper()
 	dialer := &net.Dialer{Timeout: wiretest.Patience}
-	conn, err := tls.DialWithDialer(dialer, "tcp", addr, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}})
+	conn, err := tls.DialWithDialer(dialer, "tcp", addr, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}, ClientSessionCache: sessions})
 	if err != nil {
 		t.Fatal(err)
 	}
