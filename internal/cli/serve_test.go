@@ -145,6 +145,8 @@ func TestServeHTTP(t *testing.T) {
 	}
 }
 
+// post sends a message and returns the response, also if it came at the end of a
+// stream, behind what keeps the connection alive.
 func post(t *testing.T, url, token, body string) (int, string) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, strings.NewReader(body))
@@ -164,6 +166,10 @@ func post(t *testing.T, url, token, body string) (int, string) {
 	answer, err := io.ReadAll(response.Body)
 	if err != nil {
 		t.Fatal(err)
+	}
+	const data = "\ndata: "
+	if last := bytes.LastIndex(answer, []byte(data)); last >= 0 {
+		answer = answer[last+len(data):]
 	}
 	return response.StatusCode, string(answer)
 }

@@ -10,6 +10,7 @@ import (
 
 	"mcp-partner/internal/cli/term"
 	"mcp-partner/internal/disk"
+	"mcp-partner/internal/testkit"
 	"mcp-partner/tenants"
 	"mcp-partner/vault"
 )
@@ -35,6 +36,7 @@ func (s slowTyper) Ask(ctx context.Context, text string, _ bool) (string, error)
 // asked for once, before the time of the call begins.
 func TestPassphraseHasNoDeadline(t *testing.T) {
 	t.Parallel()
+	testkit.SkipShort(t, testkit.Passphrases)
 	dir := lockedVault(t)
 	for _, call := range [][]string{
 		{"check_partner_link"},

@@ -8,9 +8,10 @@ type Kind string
 
 // The kinds that `go test -short` leaves out. CI's lanes run them all.
 const (
-	Processes  Kind = "starts processes"
-	Properties Kind = "tries thousands of random cases"
-	Load       Kind = "opens hundreds of connections or writes megabytes"
+	Processes   Kind = "starts processes"
+	Passphrases Kind = "derives keys from many passphrases"
+	Properties  Kind = "tries thousands of cases"
+	Load        Kind = "opens hundreds of connections or writes megabytes"
 )
 
 // SkipShort skips a test of a kind that `go test -short` leaves out. Helpers
