@@ -74,12 +74,12 @@ func simulateRoles(dir string, count int) error {
 		return err
 	}
 	rows := csv.NewWriter(file)
-	_ = rows.Write([]string{"name", "tenant_id", "client_id", "cloud", "arm_endpoint", "arm_audience", "authority", "ca_file", "skip_instance_discovery"})
+	_ = rows.Write([]string{"name", "tenant_id", "client_id", "credential", "cloud", "arm_endpoint", "arm_audience", "authority", "ca_file", "skip_instance_discovery"})
 	for _, t := range sim.Tenants() {
 		if err := sim.SetRoles(t.TenantID, fiveSubscriptions(t.TenantID)); err != nil {
 			return err
 		}
-		_ = rows.Write([]string{t.Name, t.TenantID, sim.ClientID(), "custom", server.ARMEndpoint(), server.Audience(), server.Authority(), ca, "true"})
+		_ = rows.Write([]string{t.Name, t.TenantID, sim.ClientID(), "simulator", "custom", server.ARMEndpoint(), server.Audience(), server.Authority(), ca, "true"})
 	}
 	if rows.Flush(); rows.Error() != nil {
 		return rows.Error()
