@@ -110,6 +110,34 @@ func (o *office) reports() {
 	}
 }
 
+// An approver sees what is written, how much is not touched, and the question
+// again right above the passphrase.
+func TestApprovingManyShowsPlannedRowsAndTheQuestion(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	o.addAlice()
+	o.crowd()
+	if err := o.world.Sim.SetLink("fabrikam", "1234567"); err != nil {
+		t.Fatal(err)
+	}
+	_, out, _ := o.run("ensure", "--partner-id", "1234567", "--allow-writes", "--approval", "approver", "--json")
+	id := envelopeIn(t, out).Approval.ID
+	if shown := o.must("approvals", "show", id); !strings.Contains(shown, "1 untouched (--all)") || strings.Contains(shown, "fabrikam") {
+		t.Errorf("show:\n%s", shown)
+	}
+	if shown := o.must("approvals", "show", id, "--all"); strings.Contains(shown, "untouched (") || !strings.Contains(shown, "fabrikam") {
+		t.Errorf("show --all:\n%s", shown)
+	}
+	s := o.at("approvals", "approve", id, "--approver", "alice")
+	s.expect("1 untouched (--all)")
+	s.expect("Register partner ID 1234567 in 2 tenants?")
+	s.expect("Passphrase of approver alice")
+	s.typeLine(alicesPassphrase + "\n")
+	if code, shown := s.end(); code != exit.CodeDone || !strings.Contains(shown, "Approved.") {
+		t.Errorf("exit code %d:\n%s", code, shown)
+	}
+}
+
 // At a terminal the ID and the number are typed. What was confirmed for the first
 // tenant is not gone on with in others.
 func TestATransitionIsConfirmedAtTheTerminal(t *testing.T) {

@@ -1,7 +1,6 @@
 package approvals
 
 import (
-	"context"
 	"encoding/hex"
 
 	"github.com/spf13/cobra"
@@ -86,18 +85,4 @@ func approvalRowOf(s *app.Session, t guard.Ticket) ApprovalRow {
 		row.Approver, row.Denied, row.SameUser = t.Decision.Approver, t.Decision.Reason, t.Decision.SameUser
 	}
 	return row
-}
-
-// approve asks an approver for the passphrase and records the approval.
-func approve(ctx context.Context, deps *cmdutil.Deps, decider *guard.Guard, id, approver string) error {
-	by, err := AskCredentials(ctx, deps.IO, approver)
-	if err != nil {
-		return err
-	}
-	defer clear(by.Passphrase)
-	if _, err := decider.Approve(ctx, id, by.Name, by.Passphrase); err != nil {
-		return err
-	}
-	deps.IO.ChangeMade()
-	return nil
 }

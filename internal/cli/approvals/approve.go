@@ -18,6 +18,7 @@ import (
 type approveOptions struct {
 	id, approver  string
 	execute, json bool
+	all           bool
 	keys          app.KeyFiles
 	guard         cmdutil.GuardFlags
 }
@@ -47,6 +48,7 @@ and the bounds --tools, --tenants and --partner-ids.`,
 	flags.StringVar(&options.approver, "approver", "", "`NAME` of the approver (default: asked for)")
 	flags.BoolVar(&options.execute, "execute", false, "carry the approved plan out at once")
 	flags.BoolVar(&options.json, "json", false, "print the outcome as JSON; the plan goes to the terminal")
+	addAllRows(&options.all, flags)
 	cmdutil.AddKeyFlags(&options.keys, flags)
 	options.guard.AddBounds(flags)
 	return command
@@ -67,12 +69,17 @@ func runApprove(ctx context.Context, deps *cmdutil.Deps, o *approveOptions) erro
 	if state != guard.StatePending && !(o.execute && state == guard.StateApproved) {
 		return decided(ticket, state)
 	}
-	if err := showPlan(ctx, deps, session, ticket, o.json); err != nil {
+	ui := deps.IO.UI()
+	if o.json {
+		ui = &term.UI{Out: deps.IO.Err, Width: deps.IO.ErrWidth}
+	}
+	plan := shown{session: session, ticket: ticket, ui: ui, all: o.all, more: func(ctx context.Context, left int) error { return nextPage(ctx, deps, left) }}
+	if err := plan.write(ctx); err != nil {
 		return err
 	}
 	// What was approved before needs nobody again: the agent could go on as well.
 	if !o.execute || state != guard.StateApproved {
-		if err := approveBy(ctx, deps, session.Guard, o); err != nil {
+		if err := approve(ctx, deps, plan, o); err != nil {
 			return err
 		}
 	}
@@ -82,27 +89,30 @@ func runApprove(ctx context.Context, deps *cmdutil.Deps, o *approveOptions) erro
 	return executeTicket(ctx, deps, session, ticket, o.json)
 }
 
-// approveBy asks who approves, unless it was said.
-func approveBy(ctx context.Context, deps *cmdutil.Deps, decider *guard.Guard, o *approveOptions) (err error) {
+// approve asks an approver for the passphrase, right under the question, and
+// records the approval.
+func approve(ctx context.Context, deps *cmdutil.Deps, plan shown, o *approveOptions) (err error) {
 	if o.approver == "" {
 		if o.approver, err = deps.IO.AskLine(ctx, "Approver's name: "); err != nil {
 			return err
 		}
 	}
-	return approve(ctx, deps, decider, o.id, o.approver)
-}
-
-// showPlan shows what is about to be approved before anything is typed.
-func showPlan(ctx context.Context, deps *cmdutil.Deps, session *app.Session, ticket guard.Ticket, aside bool) error {
-	u := deps.IO.UI()
-	if aside {
-		u = &term.UI{Out: deps.IO.Err}
+	question, err := plan.question(ctx)
+	if err != nil {
+		return err
 	}
-	if ticket.Plan != nil {
-		return showManyTicket(ctx, deps, session, ticket, u, false, func(ctx context.Context, left int) error { return nextPage(ctx, deps, left) })
+	plan.ui.Blank()
+	plan.ui.Line(term.Bold, question)
+	by, err := askCredentials(ctx, deps.IO, o.approver)
+	if err != nil {
+		return err
 	}
-	showTicket(u, ticket, approvalRowOf(session, ticket))
-	return u.Err
+	defer clear(by.Passphrase)
+	if _, err := plan.session.Guard.Approve(ctx, plan.ticket.ID, by.Name, by.Passphrase); err != nil {
+		return err
+	}
+	deps.IO.ChangeMade()
+	return nil
 }
 
 func approved(deps *cmdutil.Deps, o *approveOptions, ticket guard.Ticket) error {

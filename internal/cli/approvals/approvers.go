@@ -2,12 +2,15 @@ package approvals
 
 import (
 	"context"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"mcp-partner/guard"
 	"mcp-partner/internal/app"
 	"mcp-partner/internal/cli/cmdutil"
+	"mcp-partner/internal/cli/term"
+	"mcp-partner/internal/phrase"
 )
 
 // NewCmdApprovers builds `approvers` with its subcommands.
@@ -22,23 +25,124 @@ approver needs nobody's consent; every further one needs that of an approver.`,
 		Args:    cmdutil.NoArguments,
 		RunE:    cmdutil.ShowHelp,
 	}
-	command.AddCommand(
-		newCmdApproversAdd(deps), newCmdApproversList(deps), newCmdApproversRemove(deps),
-	)
+	command.AddCommand(newCmdApproversAdd(deps), newCmdApproversList(deps), newCmdApproversRemove(deps))
 	return command
 }
 
-type approverOptions struct {
-	name string
-	json bool
-	keys app.KeyFiles
+// Consent asks an approver for the passphrase; without a name, for that too.
+func Consent(ctx context.Context, deps *cmdutil.Deps, name, why string) (by guard.Credentials, err error) {
+	if name == "" {
+		if name, err = deps.IO.AskLine(ctx, strings.TrimSpace(why+" Approver's name:")+" "); err != nil {
+			return by, err
+		}
+	}
+	return askCredentials(ctx, deps.IO, name)
 }
 
-// AskConsent asks some approver for name and passphrase.
-func AskConsent(ctx context.Context, deps *cmdutil.Deps, why string) (guard.Credentials, error) {
-	name, err := deps.IO.AskLine(ctx, why+" Approver's name: ")
-	if err != nil {
-		return guard.Credentials{}, err
+// newCmdApproversAdd builds `approvers add`.
+func newCmdApproversAdd(deps *cmdutil.Deps) *cobra.Command {
+	var keys app.KeyFiles
+	command := &cobra.Command{
+		Use:   "add NAME",
+		Short: "Set an approver up",
+		Long: `Set an approver up. The new passphrase is asked for on the terminal, twice. Where
+there are approvers already, one of them is asked to consent.`,
+		Example: "  mcp-partner approvers add alice",
+		Args:    cmdutil.OneArgument("the approver's name"),
+		RunE: deps.OnLedger(&keys, func(ctx context.Context, session *app.Session, args []string) error {
+			return addApprover(ctx, deps, session, args[0])
+		}),
 	}
-	return AskCredentials(ctx, deps.IO, name)
+	cmdutil.AddKeyFlags(&keys, command.Flags())
+	return command
+}
+
+func addApprover(ctx context.Context, deps *cmdutil.Deps, session *app.Session, name string) error {
+	have, err := session.Guard.Approvers(ctx)
+	if err != nil {
+		return err
+	}
+	var by guard.Credentials
+	if len(have) > 0 {
+		if by, err = Consent(ctx, deps, "", "An approver has to consent."); err != nil {
+			return err
+		}
+	}
+	defer clear(by.Passphrase)
+	added, err := askNewCredentials(ctx, deps.IO, name)
+	if err != nil {
+		return err
+	}
+	defer clear(added.Passphrase)
+	if err := session.Guard.AddApprover(ctx, added, by); err != nil {
+		return err
+	}
+	deps.IO.ChangeMade()
+	u := deps.IO.UI()
+	u.Linef(term.Good, "%s may approve writes from now on.", name)
+	u.Field("next", deps.Command()+" approvals list")
+	return u.Err
+}
+
+type approverRow struct {
+	Name    string `json:"name"`
+	AddedAt string `json:"added_at"`
+}
+
+// newCmdApproversList builds `approvers list`.
+func newCmdApproversList(deps *cmdutil.Deps) *cobra.Command {
+	var keys app.KeyFiles
+	var flags cmdutil.ListFlags
+	command := &cobra.Command{
+		Use:     "list",
+		Short:   "List the approvers",
+		Example: "  mcp-partner approvers list\n  mcp-partner approvers list --json",
+		Args:    cmdutil.NoArguments,
+		RunE: deps.OnLedger(&keys, func(ctx context.Context, session *app.Session, _ []string) error {
+			approvers, err := session.Guard.Approvers(ctx)
+			if err != nil {
+				return err
+			}
+			rows := make([]approverRow, len(approvers))
+			for i, a := range approvers {
+				rows[i] = approverRow{a.Name, phrase.Stamp(a.AddedAt)}
+			}
+			return cmdutil.Listing[approverRow]{
+				Name: "approvers", Rows: rows, Empty: "There is no approver yet.", Next: deps.Command() + " approvers add NAME",
+				Header: []string{"NAME", "ADDED"}, Cells: func(r approverRow) []string { return []string{r.Name, r.AddedAt} },
+			}.Show(deps.IO, &flags)
+		}),
+	}
+	flags.Add(command.Flags(), "approvers")
+	cmdutil.AddKeyFlags(&keys, command.Flags())
+	return command
+}
+
+// newCmdApproversRemove builds `approvers remove`.
+func newCmdApproversRemove(deps *cmdutil.Deps) *cobra.Command {
+	var keys app.KeyFiles
+	command := &cobra.Command{
+		Use:   "remove NAME",
+		Short: "Remove an approver; what that one approved and nobody used is void",
+		Long: `Remove an approver, with the passphrase of this or another one. What the approver
+approved and nobody has used is void from then on.`,
+		Example: "  mcp-partner approvers remove alice",
+		Args:    cmdutil.OneArgument("the approver's name"),
+		RunE: deps.OnLedger(&keys, func(ctx context.Context, session *app.Session, args []string) error {
+			by, err := Consent(ctx, deps, "", "An approver has to consent.")
+			if err != nil {
+				return err
+			}
+			defer clear(by.Passphrase)
+			if err := session.Guard.RemoveApprover(ctx, args[0], by); err != nil {
+				return err
+			}
+			deps.IO.ChangeMade()
+			u := deps.IO.UI()
+			u.Linef(term.Good, "%s may not approve any more.", args[0])
+			return u.Err
+		}),
+	}
+	cmdutil.AddKeyFlags(&keys, command.Flags())
+	return command
 }

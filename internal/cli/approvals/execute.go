@@ -23,7 +23,11 @@ func Offer(ctx context.Context, deps *cmdutil.Deps, session *app.Session, call t
 	if err != nil || name == "" {
 		return waiting
 	}
-	if err := approve(ctx, deps, session.Guard, envelope.Approval.ID, name); err != nil {
+	ticket, err := exact(ctx, session, envelope.Approval.ID)
+	if err != nil {
+		return err
+	}
+	if err := approve(ctx, deps, shown{session: session, ticket: ticket, ui: deps.IO.UI()}, &approveOptions{approver: name}); err != nil {
 		return err
 	}
 	if call.Arguments, err = withApproval(call.Arguments, envelope.Approval.ID); err != nil {

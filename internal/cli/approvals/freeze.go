@@ -5,21 +5,28 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"mcp-partner/guard"
 	"mcp-partner/internal/app"
 	"mcp-partner/internal/cli/cmdutil"
 	"mcp-partner/internal/cli/term"
 	"mcp-partner/internal/exit"
 )
 
-type freezeOptions struct {
-	reads            bool
-	reason, approver string
-	keys             app.KeyFiles
+// needReason refuses a command without --reason before anything is opened.
+func needReason(reason *string) func(*cobra.Command, []string) error {
+	return func(command *cobra.Command, _ []string) error {
+		if *reason == "" {
+			return exit.Usage(cmdutil.Help(command), "--reason is missing: agents are told it")
+		}
+		return nil
+	}
 }
 
 // NewCmdFreeze builds `freeze`.
 func NewCmdFreeze(deps *cmdutil.Deps) *cobra.Command {
-	options := &freezeOptions{}
+	var keys app.KeyFiles
+	var reads bool
+	var reason string
 	command := &cobra.Command{
 		Use:   "freeze",
 		Short: "Stop all writes of every server on this state directory, at once",
@@ -28,37 +35,61 @@ of Azure too. It is seen at the next call; what has begun is completed. Agents a
 told the reason. It takes no passphrase; to unfreeze takes an approver's.`,
 		Example: `  mcp-partner freeze --reason 'the agent of Team Nord runs wild'
   mcp-partner freeze --reads --reason 'credential leaked'`,
-		Args: cmdutil.NoArguments,
-		RunE: func(command *cobra.Command, _ []string) error { return runFreeze(command.Context(), deps, options) },
+		Args:    cmdutil.NoArguments,
+		PreRunE: needReason(&reason),
+		RunE: deps.OnLedger(&keys, func(ctx context.Context, session *app.Session, _ []string) error {
+			return freeze(ctx, deps, session.Guard, reads, reason)
+		}),
 	}
-	command.Flags().BoolVar(&options.reads, "reads", false, "stop reads too")
-	command.Flags().StringVar(&options.reason, "reason", "", "why, for agents and the record")
-	cmdutil.AddKeyFlags(&options.keys, command.Flags())
+	command.Flags().BoolVar(&reads, "reads", false, "stop reads too")
+	command.Flags().StringVar(&reason, "reason", "", "why, for agents and the record")
+	cmdutil.AddKeyFlags(&keys, command.Flags())
 	return command
 }
 
-func runFreeze(ctx context.Context, deps *cmdutil.Deps, o *freezeOptions) error {
-	if o.reason == "" {
-		return exit.Usage("mcp-partner freeze --help", "--reason is missing: agents are told it")
-	}
-	session, err := deps.OpenSession(o.keys, cmdutil.OperatorRules(nil))
-	if err != nil {
-		return err
-	}
-	defer session.Close()
-	if err := session.Guard.SetFreeze(ctx, o.reads, o.reason); err != nil {
+func freeze(ctx context.Context, deps *cmdutil.Deps, decider *guard.Guard, reads bool, reason string) error {
+	if err := decider.SetFreeze(ctx, reads, reason); err != nil {
 		return err
 	}
 	deps.IO.ChangeMade()
-	now, err := session.Guard.Frozen(ctx)
+	now, err := decider.Frozen(ctx)
 	if err != nil {
 		return err
 	}
 	u := deps.IO.UI()
 	u.Linef(term.Warn, "Frozen for every server on %s: %s.", deps.StateDir, now.Scope())
 	u.Field("next", deps.Command()+" unfreeze --approver NAME")
-	if approvers, err := session.Guard.Approvers(ctx); err == nil && len(approvers) == 0 {
+	if approvers, err := decider.Approvers(ctx); err == nil && len(approvers) == 0 {
 		u.Field("", "There is no approver yet. First: "+deps.Command()+" approvers add NAME")
 	}
 	return u.Err
+}
+
+// NewCmdUnfreeze builds `unfreeze`.
+func NewCmdUnfreeze(deps *cmdutil.Deps) *cobra.Command {
+	var keys app.KeyFiles
+	var approver string
+	command := &cobra.Command{
+		Use:     "unfreeze",
+		Short:   "Let everything run again, with an approver's passphrase",
+		Example: "  mcp-partner unfreeze --approver alice",
+		Args:    cmdutil.NoArguments,
+		RunE: deps.OnLedger(&keys, func(ctx context.Context, session *app.Session, _ []string) error {
+			by, err := Consent(ctx, deps, approver, "")
+			if err != nil {
+				return err
+			}
+			defer clear(by.Passphrase)
+			if err := session.Guard.Unfreeze(ctx, by); err != nil {
+				return err
+			}
+			deps.IO.ChangeMade()
+			u := deps.IO.UI()
+			u.Line(term.Good, "Everything runs again, as far as the policy allows it.")
+			return u.Err
+		}),
+	}
+	command.Flags().StringVar(&approver, "approver", "", "`NAME` of the approver (default: asked for)")
+	cmdutil.AddKeyFlags(&keys, command.Flags())
+	return command
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -15,37 +16,84 @@ import (
 	"mcp-partner/internal/cli/term"
 	"mcp-partner/internal/exit"
 	"mcp-partner/internal/phrase"
+	"mcp-partner/schemas"
 )
 
 // planPage is how many rows of a plan are shown at once to whoever is about to
 // approve it.
 const planPage = 40
 
-// showManyTicket shows a plan for many tenants: counts, what cannot be undone,
-// and every row, those that are written first. More is asked between two pages;
-// nil shows them all.
-func showManyTicket(ctx context.Context, deps *cmdutil.Deps, session *app.Session, ticket guard.Ticket, u *term.UI, asJSON bool, more func(context.Context, int) error) error {
-	plan, err := session.Guard.PlanOf(ctx, ticket)
+// shown is an approval as it is shown to a person.
+type shown struct {
+	session *app.Session
+	ticket  guard.Ticket
+	ui      *term.UI
+	// all shows also the rows of a plan that are not written.
+	all bool
+	// more is asked between two pages of a plan; nil shows them without a pause.
+	more func(ctx context.Context, left int) error
+}
+
+// json prints the approval, with every row of its plan.
+func (s shown) json(ctx context.Context, to *term.Streams) error {
+	row := approvalRowOf(s.session, s.ticket)
+	if s.ticket.Plan != nil {
+		plan, err := s.session.Guard.PlanOf(ctx, s.ticket)
+		if err != nil {
+			return err
+		}
+		row.Rows = fleet.Changes(plan, nil, nil)
+		fleet.WrittenFirst(row.Rows)
+	}
+	return to.PrintJSON(row)
+}
+
+// write shows one write, or a plan for many tenants: counts, what cannot be undone,
+// and the rows that are written.
+func (s shown) write(ctx context.Context) error {
+	if s.ticket.Plan == nil {
+		showTicket(s.ui, s.ticket, approvalRowOf(s.session, s.ticket))
+		return s.ui.Err
+	}
+	plan, err := s.session.Guard.PlanOf(ctx, s.ticket)
 	if err != nil {
 		return err
 	}
-	row := approvalRowOf(session, ticket)
+	manyTicket(s.ui, plan, approvalRowOf(s.session, s.ticket))
 	rows := fleet.Changes(plan, nil, nil)
 	fleet.WrittenFirst(rows)
-	if asJSON {
-		row.Rows = rows
-		return deps.IO.PrintJSON(row)
+	written := slices.IndexFunc(rows, func(r schemas.ChangeRow) bool { return len(r.Steps) == 0 })
+	if s.all || written < 0 {
+		written = len(rows)
 	}
-	manyTicket(u, plan, row)
+	if err := s.pages(ctx, rows[:written]); err != nil {
+		return err
+	}
+	if untouched := len(rows) - written; untouched > 0 {
+		s.ui.Linef(term.Dim, "  %d untouched (--all)", untouched)
+	}
+	return s.ui.Err
+}
+
+func (s shown) pages(ctx context.Context, rows []schemas.ChangeRow) error {
 	for from := 0; from < len(rows); from += planPage {
-		render.WriteChanges(u, rows[from:min(from+planPage, len(rows))])
-		if left := len(rows) - from - planPage; left > 0 && more != nil {
-			if err := more(ctx, left); err != nil {
+		render.WriteChanges(s.ui, rows[from:min(from+planPage, len(rows))])
+		if left := len(rows) - from - planPage; left > 0 && s.more != nil {
+			if err := s.more(ctx, left); err != nil {
 				return err
 			}
 		}
 	}
-	return u.Err
+	return nil
+}
+
+// question is what the approver says yes to.
+func (s shown) question(ctx context.Context) (string, error) {
+	if s.ticket.Plan == nil {
+		return guard.QuestionFor(s.ticket.Intent).Text, nil
+	}
+	plan, err := s.session.Guard.PlanOf(ctx, s.ticket)
+	return guard.PlanQuestion(plan).Text, err
 }
 
 // nextPage waits until whoever approves has seen a page.
@@ -60,21 +108,10 @@ func nextPage(ctx context.Context, deps *cmdutil.Deps, left int) error {
 // manyTicket shows all of a plan but its rows.
 func manyTicket(u *term.UI, plan guard.Plan, r ApprovalRow) {
 	u.Line(term.Bold, guard.PlanQuestion(plan).Text)
-	u.Field("id", r.ID)
-	u.StyledField("state", map[string]term.Style{"pending": term.Warn, "approved": term.Good}[r.State], r.State)
-	u.Field("tool", r.Tool)
+	writeState(u, r)
 	planHead(u, plan)
 	u.Field("plan", r.Digest)
-	u.Field("asked by", r.Caller+", account "+r.Requester)
-	if r.SameUser {
-		u.StyledField("same user", term.Warn, "this account also made the request: the record will say same_user")
-	}
-	u.Field("reason", r.Reason)
-	u.Field("rule", r.Rule)
-	u.Field("asked at", r.CreatedAt)
-	u.Field("expires at", r.ExpiresAt)
-	u.Field("decided by", r.Approver)
-	u.Field("denied", r.Denied)
+	writeRequest(u, r)
 }
 
 // planArguments are the arguments that the plan was made for, with its approval.

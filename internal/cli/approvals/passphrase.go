@@ -8,8 +8,8 @@ import (
 	"mcp-partner/internal/exit"
 )
 
-// AskCredentials asks an approver for the passphrase.
-func AskCredentials(ctx context.Context, s *term.Streams, name string) (guard.Credentials, error) {
+// askCredentials asks an approver for the passphrase.
+func askCredentials(ctx context.Context, s *term.Streams, name string) (guard.Credentials, error) {
 	typed, err := s.Ask(ctx, "Passphrase of approver "+name+" (not shown): ", true)
 	return guard.Credentials{Name: name, Passphrase: []byte(typed)}, err
 }

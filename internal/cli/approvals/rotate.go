@@ -31,9 +31,9 @@ what was asked or approved under it, and not used, has to be asked anew.`,
 		Example: `  mcp-partner approvals rotate-key
   mcp-partner approvals rotate-key --void-open`,
 		Args: cmdutil.NoArguments,
-		RunE: func(command *cobra.Command, _ []string) error {
-			return runRotateKey(command.Context(), deps, options)
-		},
+		RunE: deps.OnLedger(&options.keys, func(ctx context.Context, session *app.Session, _ []string) error {
+			return rotateKey(ctx, deps, session, options)
+		}),
 	}
 	command.Flags().BoolVar(&options.voidOpen, "void-open", false, "forget the replaced key as well")
 	command.Flags().BoolVar(&options.json, "json", false, "print {\"rotated\":\"seal\",\"void_open\":...}")
@@ -41,12 +41,7 @@ what was asked or approved under it, and not used, has to be asked anew.`,
 	return command
 }
 
-func runRotateKey(ctx context.Context, deps *cmdutil.Deps, o *rotateOptions) error {
-	session, err := deps.OpenSession(o.keys, cmdutil.OperatorRules(nil))
-	if err != nil {
-		return err
-	}
-	defer session.Close()
+func rotateKey(ctx context.Context, deps *cmdutil.Deps, session *app.Session, o *rotateOptions) error {
 	if err := rotateSeal(ctx, session.App, o.voidOpen); err != nil {
 		return err
 	}

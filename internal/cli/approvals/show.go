@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"mcp-partner/guard"
 	"mcp-partner/internal/app"
@@ -13,57 +14,41 @@ import (
 	"mcp-partner/internal/cli/term"
 )
 
-type showOptions struct {
-	id   string
-	json bool
-	keys app.KeyFiles
-}
-
 // newCmdShow builds `approvals show`.
 func newCmdShow(deps *cmdutil.Deps) *cobra.Command {
-	options := &showOptions{}
+	var keys app.KeyFiles
+	var asJSON, all bool
 	command := &cobra.Command{
 		Use:     "show ID",
 		Short:   "Show what one approval is for",
 		Example: "  mcp-partner approvals show ap_0123456789abcdef01",
 		Args:    cmdutil.OneArgument("the approval's ID"),
-		RunE: func(command *cobra.Command, args []string) error {
-			options.id = args[0]
-			return runShow(command.Context(), deps, options)
-		},
+		RunE: deps.OnLedger(&keys, func(ctx context.Context, session *app.Session, args []string) error {
+			ticket, err := find(ctx, session, args[0])
+			if err != nil {
+				return err
+			}
+			s := shown{session: session, ticket: ticket, ui: deps.IO.UI(), all: all}
+			if asJSON {
+				return s.json(ctx, deps.IO)
+			}
+			return s.write(ctx)
+		}),
 	}
-	command.Flags().BoolVar(&options.json, "json", false, "print JSON")
-	cmdutil.AddKeyFlags(&options.keys, command.Flags())
+	command.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	addAllRows(&all, command.Flags())
+	cmdutil.AddKeyFlags(&keys, command.Flags())
 	return command
 }
 
-func runShow(ctx context.Context, deps *cmdutil.Deps, o *showOptions) error {
-	session, err := deps.OpenSession(o.keys, cmdutil.OperatorRules(nil))
-	if err != nil {
-		return err
-	}
-	defer session.Close()
-	ticket, err := find(ctx, session, o.id)
-	if err != nil {
-		return err
-	}
-	if ticket.Plan != nil {
-		return showManyTicket(ctx, deps, session, ticket, deps.IO.UI(), o.json, nil)
-	}
-	if o.json {
-		return deps.IO.PrintJSON(approvalRowOf(session, ticket))
-	}
-	u := deps.IO.UI()
-	showTicket(u, ticket, approvalRowOf(session, ticket))
-	return u.Err
+func addAllRows(all *bool, flags *pflag.FlagSet) {
+	flags.BoolVar(all, "all", false, "show also the tenants of a plan that are not touched")
 }
 
 // showTicket shows a plan to whoever decides on it.
 func showTicket(u *term.UI, t guard.Ticket, r ApprovalRow) {
 	u.Line(term.Bold, guard.QuestionFor(t.Intent).Text)
-	u.Field("id", r.ID)
-	u.StyledField("state", map[string]term.Style{"pending": term.Warn, "approved": term.Good}[r.State], r.State)
-	u.Field("tool", r.Tool)
+	writeState(u, r)
 	u.Field("customer", strings.Trim(r.Company+", "+r.Domain, ", "))
 	u.Field("tenant", fmt.Sprintf("%s (%s, %s cloud)", r.Tenant, r.TenantID, r.Cloud))
 	u.Field("identity", r.ObjectID)
@@ -72,6 +57,18 @@ func showTicket(u *term.UI, t guard.Ticket, r ApprovalRow) {
 	u.Field("its name", r.LinkedName)
 	u.Field("last written", r.LinkedSince)
 	u.Field("afterwards", afterwards(t.Intent))
+	writeRequest(u, r)
+}
+
+// writeState writes which approval it is, and how it stands.
+func writeState(u *term.UI, r ApprovalRow) {
+	u.Field("id", r.ID)
+	u.StyledField("state", map[string]term.Style{"pending": term.Warn, "approved": term.Good}[r.State], r.State)
+	u.Field("tool", r.Tool)
+}
+
+// writeRequest writes who asked, when and why, and who decided.
+func writeRequest(u *term.UI, r ApprovalRow) {
 	u.Field("asked by", r.Caller+", account "+r.Requester)
 	if r.SameUser {
 		u.StyledField("same user", term.Warn, "this account also made the request: the record will say same_user")

@@ -34,3 +34,32 @@ func (f *TableFlags) UI(s *term.Streams) *term.UI {
 	u.Tables = f.TableOptions
 	return u
 }
+
+// Listing is a list for a person and for a program.
+type Listing[T any] struct {
+	// Name is the member of the JSON that holds the rows.
+	Name string
+	Rows []T
+	// Empty is said where there is no row, Next what to run then.
+	Empty, Next string
+	Header      []string
+	Cells       func(T) []string
+}
+
+// Show writes the rows as JSON or as a table.
+func (l Listing[T]) Show(s *term.Streams, f *ListFlags) error {
+	if f.JSON {
+		return s.PrintJSON(map[string][]T{l.Name: append([]T{}, l.Rows...)})
+	}
+	u := f.UI(s)
+	if len(l.Rows) == 0 {
+		u.Line(term.Plain, l.Empty)
+		u.Field("next", l.Next)
+	}
+	cells := make([][]string, len(l.Rows))
+	for i, row := range l.Rows {
+		cells[i] = l.Cells(row)
+	}
+	u.Table(l.Header, cells)
+	return u.Err
+}

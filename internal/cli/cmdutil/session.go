@@ -3,6 +3,8 @@ package cmdutil
 import (
 	"context"
 
+	"github.com/spf13/cobra"
+
 	"mcp-partner/guard"
 	"mcp-partner/internal/app"
 	"mcp-partner/schemas"
@@ -18,6 +20,19 @@ func OperatorRules(bounds *GuardFlags) guard.Options {
 		rules.Bounds = bounds.Rules().Bounds
 	}
 	return rules
+}
+
+// OnLedger makes the body of a command of the operator that works on the ledger
+// of the state directory.
+func (d *Deps) OnLedger(keys *app.KeyFiles, run func(context.Context, *app.Session, []string) error) func(*cobra.Command, []string) error {
+	return func(command *cobra.Command, args []string) error {
+		session, err := d.OpenSession(*keys, OperatorRules(nil))
+		if err != nil {
+			return err
+		}
+		defer session.Close()
+		return run(command.Context(), session, args)
+	}
 }
 
 // SessionFlags say in which directory a call is made, and what may be done

@@ -29,12 +29,7 @@ func acceptGap(ctx context.Context, deps *cmdutil.Deps, o *verifyOptions) error 
 		return err
 	}
 	defer session.Close()
-	if o.approver == "" {
-		if o.approver, err = deps.IO.AskLine(ctx, "Approver's name: "); err != nil {
-			return err
-		}
-	}
-	by, err := approvals.AskCredentials(ctx, deps.IO, o.approver)
+	by, err := approvals.Consent(ctx, deps, o.approver, "")
 	if err != nil {
 		return err
 	}

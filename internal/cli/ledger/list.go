@@ -11,7 +11,6 @@ import (
 	"mcp-partner/guard"
 	"mcp-partner/internal/app"
 	"mcp-partner/internal/cli/cmdutil"
-	"mcp-partner/internal/cli/term"
 	"mcp-partner/internal/exit"
 	"mcp-partner/internal/phrase"
 )
@@ -72,12 +71,13 @@ func runList(ctx context.Context, deps *cmdutil.Deps, o *listOptions) error {
 		return err
 	}
 	slices.Reverse(events)
-	if o.JSON {
-		return deps.IO.PrintJSON(map[string][]EntryRow{"entries": entryRows(events)})
-	}
-	u := o.UI(deps.IO)
-	entries(u, events)
-	return u.Err
+	return cmdutil.Listing[EntryRow]{
+		Name: "entries", Rows: entryRows(events), Empty: "No entry fits.",
+		Header: []string{"SEQ", "TIME", "KIND", "CALLER", "TOOL", "TENANT", "PARTNER ID", "RESULT", "APPROVER", "DETAIL OR REASON"},
+		Cells: func(r EntryRow) []string {
+			return []string{strconv.FormatInt(r.Seq, 10), r.Time, r.Kind, r.Caller, r.Tool, r.Tenant, r.PartnerID, r.Result, r.Approver, cmp.Or(r.Detail, r.Reason)}
+		},
+	}.Show(deps.IO, &o.ListFlags)
 }
 
 // EntryRow is an entry of the ledger as the command line shows it.
@@ -122,20 +122,4 @@ func entryRows(events []guard.Event) []EntryRow {
 		}
 	}
 	return rows
-}
-
-// entries shows what matters of each entry on one line.
-func entries(u *term.UI, events []guard.Event) {
-	if len(events) == 0 {
-		u.Line(term.Plain, "No entry fits.")
-		return
-	}
-	cells := make([][]string, len(events))
-	for i, r := range entryRows(events) {
-		cells[i] = []string{
-			strconv.FormatInt(r.Seq, 10), r.Time, r.Kind, r.Caller, r.Tool, r.Tenant, r.PartnerID,
-			r.Result, r.Approver, cmp.Or(r.Detail, r.Reason),
-		}
-	}
-	u.Table([]string{"SEQ", "TIME", "KIND", "CALLER", "TOOL", "TENANT", "PARTNER ID", "RESULT", "APPROVER", "DETAIL OR REASON"}, cells)
 }

@@ -105,7 +105,7 @@ func runIssue(ctx context.Context, deps *cmdutil.Deps, o *issueOptions) error {
 		return err
 	}
 	if request.Grant.Has(guard.ScopeApprove) {
-		if request.By, err = consents(ctx, deps, o.approver, "A token that may approve needs an approver's consent."); err != nil {
+		if request.By, err = approvals.Consent(ctx, deps, o.approver, "A token that may approve needs an approver's consent."); err != nil {
 			return err
 		}
 		defer clear(request.By.Passphrase)
@@ -133,14 +133,6 @@ func knownScopes(names []string) ([]guard.Scope, error) {
 		scopes = append(scopes, scope)
 	}
 	return scopes, nil
-}
-
-// consents asks an approver for the passphrase; without a name, for that too.
-func consents(ctx context.Context, deps *cmdutil.Deps, name, why string) (guard.Credentials, error) {
-	if name == "" {
-		return approvals.AskConsent(ctx, deps, why)
-	}
-	return approvals.AskCredentials(ctx, deps.IO, name)
 }
 
 // expand turns names and globs into names of the directory, each once, in the

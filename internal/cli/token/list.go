@@ -10,60 +10,44 @@ import (
 	"mcp-partner/guard"
 	"mcp-partner/internal/app"
 	"mcp-partner/internal/cli/cmdutil"
-	"mcp-partner/internal/cli/term"
 )
-
-type listOptions struct {
-	cmdutil.ListFlags
-	keys app.KeyFiles
-}
 
 // newCmdList builds `token list`.
 func newCmdList(deps *cmdutil.Deps) *cobra.Command {
-	options := &listOptions{}
+	var keys app.KeyFiles
+	var flags cmdutil.ListFlags
 	command := &cobra.Command{
 		Use:     "list",
 		Short:   "List the tokens of the last 30 days, newest first",
 		Example: "  mcp-partner token list\n  mcp-partner token list --json",
 		Args:    cmdutil.NoArguments,
-		RunE:    func(command *cobra.Command, _ []string) error { return runList(command.Context(), deps, options) },
+		RunE: deps.OnLedger(&keys, func(ctx context.Context, session *app.Session, _ []string) error {
+			tokens, err := session.Guard.Tokens(ctx)
+			rows := make([]tokenRow, len(tokens))
+			for i, t := range tokens {
+				rows[i] = tokenRowOf(t, session.Guard.TokenState(t))
+			}
+			if err != nil {
+				return err
+			}
+			return cmdutil.Listing[tokenRow]{
+				Name: "tokens", Rows: rows, Empty: "No token was issued.",
+				Header: []string{"ID", "FOR", "STATE", "SCOPES", "TENANTS", "USES", "EXPIRES", "ISSUED BY"},
+				Cells: func(r tokenRow) []string {
+					return []string{r.ID, r.For, r.State, scopesOf(r.Scopes), manyOf(r.Tenants), usesOf(r), r.ExpiresAt, r.IssuedBy}
+				},
+			}.Show(deps.IO, &flags)
+		}),
 	}
-	options.Add(command.Flags(), "tokens")
-	cmdutil.AddKeyFlags(&options.keys, command.Flags())
+	flags.Add(command.Flags(), "tokens")
+	cmdutil.AddKeyFlags(&keys, command.Flags())
 	return command
 }
 
-func runList(ctx context.Context, deps *cmdutil.Deps, o *listOptions) error {
-	session, err := deps.OpenSession(o.keys, cmdutil.OperatorRules(nil))
-	if err != nil {
-		return err
-	}
-	defer session.Close()
-	tokens, err := session.Guard.Tokens(ctx)
-	if err != nil {
-		return err
-	}
-	rows, cells := make([]tokenRow, len(tokens)), make([][]string, len(tokens))
-	for i, t := range tokens {
-		r := tokenRowOf(t, session.Guard.TokenState(t))
-		rows[i], cells[i] = r, []string{r.ID, r.For, r.State, scopesOf(t.Grant), manyOf(r.Tenants), usesOf(r), r.ExpiresAt, r.IssuedBy}
-	}
-	if o.JSON {
-		return deps.IO.PrintJSON(map[string][]tokenRow{"tokens": rows})
-	}
-	u := o.UI(deps.IO)
-	if len(rows) == 0 {
-		u.Line(term.Plain, "No token was issued.")
-		return u.Err
-	}
-	u.Table([]string{"ID", "FOR", "STATE", "SCOPES", "TENANTS", "USES", "EXPIRES", "ISSUED BY"}, cells)
-	return u.Err
-}
-
 // scopesOf is short: read,write.
-func scopesOf(g guard.Grant) string {
-	words := make([]string, len(g.Scopes))
-	for i, scope := range g.Scopes {
+func scopesOf(scopes []guard.Scope) string {
+	words := make([]string, len(scopes))
+	for i, scope := range scopes {
 		words[i] = strings.TrimPrefix(string(scope), "partner.")
 	}
 	return strings.Join(words, ",")

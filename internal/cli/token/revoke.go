@@ -15,9 +15,10 @@ import (
 )
 
 type revokeOptions struct {
-	id, caller string
-	all, json  bool
-	keys       app.KeyFiles
+	which  guard.TokenSelection
+	caller string
+	json   bool
+	keys   app.KeyFiles
 }
 
 // newCmdRevoke builds `token revoke`.
@@ -34,40 +35,48 @@ approved and nobody has used.`,
   mcp-partner token revoke --for nightly
   mcp-partner token revoke --all`,
 		Args: cobra.MaximumNArgs(1),
-		RunE: func(command *cobra.Command, args []string) error {
+		PreRunE: func(_ *cobra.Command, args []string) error {
 			if len(args) == 1 {
-				options.id = args[0]
+				options.which.ID = args[0]
 			}
-			return runRevoke(command.Context(), deps, options)
+			return options.check()
 		},
+		RunE: deps.OnLedger(&options.keys, func(ctx context.Context, session *app.Session, _ []string) error {
+			return revoke(ctx, deps, session, options)
+		}),
 	}
 	flags := command.Flags()
 	flags.StringVar(&options.caller, "for", "", "all tokens that were issued for this `NAME`")
-	flags.BoolVar(&options.all, "all", false, "every token")
+	flags.BoolVar(&options.which.All, "all", false, "every token")
 	flags.BoolVar(&options.json, "json", false, "print {\"revoked\":N}")
 	config.Typed(flags, "for", "all")
 	cmdutil.AddKeyFlags(&options.keys, flags)
 	return command
 }
 
-func runRevoke(ctx context.Context, deps *cmdutil.Deps, o *revokeOptions) error {
-	which := guard.TokenSelection{ID: o.id, All: o.all}
-	if o.caller != "" {
-		which.For = guard.TokenCaller(o.caller)
+// check wants exactly one way to name tokens.
+func (o *revokeOptions) check() error {
+	given := 0
+	for _, one := range []bool{o.which.ID != "", o.which.All, o.caller != ""} {
+		if one {
+			given++
+		}
 	}
-	if which != (guard.TokenSelection{ID: o.id}) && which != (guard.TokenSelection{For: which.For}) && which != (guard.TokenSelection{All: o.all}) || which == (guard.TokenSelection{}) {
+	if given != 1 {
 		return exit.Usage("mcp-partner token revoke --help", "give one of ID, --for NAME and --all")
 	}
-	session, err := deps.OpenSession(o.keys, cmdutil.OperatorRules(nil))
+	if o.caller != "" {
+		o.which.For = guard.TokenCaller(o.caller)
+	}
+	return nil
+}
+
+func revoke(ctx context.Context, deps *cmdutil.Deps, session *app.Session, o *revokeOptions) error {
+	revoked, err := session.Guard.RevokeTokens(ctx, o.which)
 	if err != nil {
 		return err
 	}
-	defer session.Close()
-	revoked, err := session.Guard.RevokeTokens(ctx, which)
-	if err != nil {
-		return err
-	}
-	if revoked == 0 && !o.all {
+	if revoked == 0 && !o.which.All {
 		return exit.Failed("mcp-partner token list", "nothing was revoked: no such token can still do anything")
 	}
 	deps.IO.ChangeMade()
