@@ -1,6 +1,7 @@
 package search
 
 import (
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -27,80 +28,30 @@ func argumentNames(input any) []string {
 	return names
 }
 
-// arguments returns what the utterance says for the arguments that a tool has.
-func (r *reading) arguments(tool string, names []string) map[string]any {
-	out := map[string]any{}
-	old, now := r.fromTo(tool)
-	for _, name := range names {
-		switch value := r.argument(tool, name, old, now).(type) {
-		case string:
-			if value != "" {
-				out[name] = value
-			}
-		case []string:
-			if len(value) > 0 {
-				out[name] = value
-			}
-		case int:
-			if value > 0 {
-				out[name] = value
-			}
-		case bool:
-			if value {
-				out[name] = value
-			}
-		}
-	}
-	return out
-}
-
 // maxQuery is the longest query that find_partner_tool takes.
 const maxQuery = 1000
 
-// argument returns the value of one argument; zero or nil where nothing was said.
-func (r *reading) argument(tool, name, old, now string) any {
-	switch name {
-	case "tenant":
-		if tool == schemas.ToolListTenants && !r.has[reach] {
-			return nil // it takes a tenant only to ask with its credential
-		}
-		return r.oneTenant()
-	case "subscriptions":
-		return r.entities.guids
-	case "tenants":
-		return r.allTenants()
-	case "discover":
-		return r.has[reach]
-	case "approval_id":
-		return r.entities.approval
-	case "run_id":
-		return r.entities.run
-	case "stale_after_days":
-		return r.entities.days
-	case "query":
-		if len(r.asked) <= maxQuery {
-			return strings.TrimSpace(strings.ToValidUTF8(r.asked, ""))
-		}
+// arguments returns what the utterance says for the arguments that a tool has.
+func (r *reading) arguments(tool string, names []string) map[string]any {
+	old, now := r.fromTo(tool)
+	out := map[string]any{
+		"tenant": r.oneTenant(), "tenants": r.allTenants(), "subscriptions": r.entities.guids, "discover": r.has[reach],
+		"approval_id": r.entities.approval, "run_id": r.entities.run, "stale_after_days": r.entities.days,
+		"partner_id": now, "expected_partner_id": now, "expected_current_partner_id": old, "to": now, "from": r.sources(old, now),
 	}
-	return r.partnerArgument(tool, name, old, now)
-}
-
-// partnerArgument returns the value of an argument that is a partner ID.
-func (r *reading) partnerArgument(tool, name, old, now string) any {
-	switch name {
-	case "partner_id":
-		if tool == schemas.ToolRemovePartner && old != "" || now == "" && tool != schemas.ToolUpdatePartner {
-			return old
-		}
-		return now
-	case "expected_current_partner_id":
-		return old
-	case "expected_partner_id", "to":
-		return now
-	case "from":
-		return r.sources(old, now)
+	switch {
+	case tool == schemas.ToolListTenants && !r.has[reach]:
+		delete(out, "tenant") // it takes a tenant only to ask with its credential
+	case tool == schemas.ToolRemovePartner && old != "" || now == "" && tool != schemas.ToolUpdatePartner:
+		out["partner_id"] = old
 	}
-	return nil
+	if len(r.asked) <= maxQuery {
+		out["query"] = strings.TrimSpace(strings.ToValidUTF8(r.asked, ""))
+	}
+	maps.DeleteFunc(out, func(name string, value any) bool {
+		return !slices.Contains(names, name) || reflect.ValueOf(value).IsZero()
+	})
+	return out
 }
 
 // oneTenant is the tenant named, when it is one and only one.
@@ -170,53 +121,35 @@ func (r *reading) toOneFromOther(a, b int) bool {
 	return b-a <= nearWords && leads(to, a-nearWords-1, a-1) && leads(from, a+1, b-1) && !leads(to, a+1, b-1)
 }
 
+// ages weigh the words beside an ID: below 0 what calls it old, above 0 new.
+// Particles of Japanese and Korean stand after it.
+var ages = map[string]struct{ near, before, after, glyphAfter int }{
+	oldID:     {near: -4},
+	nolonger:  {near: -4},
+	newID:     {near: 4},
+	insteadOf: {near: -4, after: 2, glyphAfter: -4},
+	from:      {before: -2, after: -2, glyphAfter: -2},
+	to:        {before: 2, after: -1, glyphAfter: 1},
+}
+
 // age is below 0 for an ID that is called old, above 0 for a new one.
 func (r *reading) age(m partnerMention) int {
-	age := 0
+	sum := 0
 	for _, h := range slices.Concat(r.hits, r.inner) {
-		gap, near := m.at-h.last, nearWords
+		age, gap, reach := ages[h.concept], m.at-h.last, nearWords
 		if h.glyphs {
-			near = nearGlyphs
+			age.after, reach = age.glyphAfter, nearGlyphs
 		}
 		switch {
-		case gap > 0 && gap <= near && !slices.ContainsFunc(r.tokens[h.last+1:m.at], func(t token) bool { return t.text == slotID || t.kind == arrow }):
-			age += before(h, gap)
-		case h.first-m.at == 1:
-			age += after(h)
+		case h.first == m.at+1:
+			sum += age.after
+		case gap == 1 && !(h.glyphs && h.concept == from):
+			sum += age.near + age.before
+		case gap > 1 && gap <= reach && !slices.ContainsFunc(r.tokens[h.last+1:m.at], token.isIDOrArrow):
+			sum += age.near
 		}
 	}
-	return age
+	return sum
 }
 
-// before weighs a word that stands some tokens before an ID.
-func before(h hit, gap int) int {
-	switch {
-	case h.concept == oldID || h.concept == insteadOf || h.concept == nolonger:
-		return -4
-	case h.concept == newID:
-		return 4
-	case h.concept == from && gap == 1 && !h.glyphs:
-		return -2
-	case h.concept == to && gap == 1:
-		return 2
-	}
-	return 0
-}
-
-// after weighs a word right after an ID: particles of Japanese and Korean, and
-// "1234567 to ...".
-func after(h hit) int {
-	switch {
-	case h.concept == from:
-		return -2
-	case h.concept == to && !h.glyphs:
-		return -1
-	case h.concept == to:
-		return 1
-	case h.concept == insteadOf && h.glyphs:
-		return -4
-	case h.concept == insteadOf:
-		return 2
-	}
-	return 0
-}
+func (t token) isIDOrArrow() bool { return t.text == slotID || t.kind == arrow }

@@ -1,7 +1,9 @@
 package search
 
 import (
+	"regexp"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 
@@ -40,86 +42,49 @@ type token struct {
 // that have no decomposition.
 func fold(text string) string { return foldAll(clip(text)) }
 
+// plainLetters replaces letters that NFD leaves as they are, and drops what has
+// no width. Without its accent the German "change" would be "other".
+var plainLetters = strings.NewReplacer(
+	"a\u0308nder", "aender", "ß", "ss", "ł", "l", "ø", "o", "æ", "ae", "œ", "oe", "ı", "i",
+	"\u200b", "", "\u200c", "", "\u200d", "", "\ufeff", "", "\u00ad", "",
+)
+
+// participle is a French word that ends in an accent: without it "linked" would
+// be "link".
+var participle = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(\pL{2})é(\PL|$)`) })
+
 // foldAll folds a text of any length.
 func foldAll(text string) string {
-	if isPlain(text) {
-		return strings.ToLower(text)
-	}
-	text = tellApart(strings.ToLower(norm.NFKC.String(text)))
-	var b strings.Builder
-	b.Grow(len(text))
-	for _, r := range norm.NFD.String(text) {
-		if r < 0x300 || r > 0x36f {
-			writeLetter(&b, r)
-		}
-	}
-	return norm.NFC.String(b.String())
-}
-
-// isPlain reports whether a text is ASCII, where only the case can differ.
-func isPlain(text string) bool {
-	for i := range len(text) {
-		if text[i] >= utf8.RuneSelf {
-			return false
-		}
-	}
-	return true
-}
-
-// tellApart keeps the accents that tell a wish from something else: without
-// them the German "change" is "other", and the French "link" is "linked".
-func tellApart(text string) string {
-	text = strings.ReplaceAll(text, "änder", "aender")
-	if !strings.Contains(text, "é") {
+	text = strings.ToLower(text)
+	if !strings.ContainsFunc(text, func(r rune) bool { return r >= utf8.RuneSelf }) {
 		return text
 	}
-	var b strings.Builder
-	letters := 0
-	for i, r := range text {
-		if !unicode.IsLetter(r) {
-			letters = 0
-		}
-		letters++
-		next, _ := utf8.DecodeRuneInString(text[i+utf8.RuneLen(r):])
-		if r == 'é' && letters >= leastMended && !unicode.IsLetter(next) {
-			b.WriteString("ee")
-			continue
-		}
-		b.WriteRune(r)
+	text = strings.ToLower(norm.NFKC.String(text))
+	if strings.Contains(text, "é") {
+		text = participle().ReplaceAllString(text, "${1}ee${2}")
 	}
-	return b.String()
+	withoutAccents := strings.Map(func(r rune) rune {
+		if unicode.Is(unicode.Mn, r) && r <= lastAccent {
+			return -1
+		}
+		return r
+	}, plainLetters.Replace(norm.NFD.String(text)))
+	return norm.NFC.String(withoutAccents)
 }
+
+// lastAccent ends the combining marks of Latin letters; those of other scripts
+// tell their letters apart.
+const lastAccent = 0x36f
 
 func clip(text string) string {
 	text = strings.ToValidUTF8(text, " ")
-	for i, n := 0, 0; i < len(text); n++ {
-		if n == maxRunes {
+	n := 0
+	for i := range text {
+		if n++; n > maxRunes {
 			return text[:i]
 		}
-		_, size := utf8.DecodeRuneInString(text[i:])
-		i += size
 	}
 	return text
-}
-
-func writeLetter(b *strings.Builder, r rune) {
-	switch r {
-	case 'ß':
-		b.WriteString("ss")
-	case 'ł':
-		b.WriteByte('l')
-	case 'ø':
-		b.WriteByte('o')
-	case 'æ':
-		b.WriteString("ae")
-	case 'œ':
-		b.WriteString("oe")
-	case 'ı':
-		b.WriteByte('i')
-	case '\u200b', '\u200c', '\u200d', '\ufeff', '\u00ad':
-	default:
-		b.WriteRune(r)
-	}
 }
 
 // tokenise cuts a folded text. Every glyph is a token of its own, so that a
@@ -189,29 +154,14 @@ func arrowAt(text string) int {
 	return 0
 }
 
-// markBreak notes the end of a clause. A full stop or colon counts only before
-// a space, since domains and times carry them too.
+// markBreak notes the end of a clause or a sentence. A full stop or colon counts
+// only before a space, since domains and times carry them too.
 func markBreak(out []token, r rune, rest string) {
 	if len(out) == 0 {
 		return
 	}
-	last := &out[len(out)-1]
-	last.ends = last.ends || endsSentence(r, rest)
+	last, stops := &out[len(out)-1], (r == '.' || r == ':') && (rest == "" || rest[0] == ' ')
 	last.asked = last.asked || r == '?'
-	switch r {
-	case ',', ';', '!', '?', '、', '。', '\n', '(', ')', '–', '—':
-		last.breaks = true
-	case '.', ':':
-		last.breaks = rest == "" || rest[0] == ' '
-	}
-}
-
-func endsSentence(r rune, rest string) bool {
-	switch r {
-	case '!', '?', '。', '\n':
-		return true
-	case '.':
-		return rest == "" || rest[0] == ' '
-	}
-	return false
+	last.ends = last.ends || strings.ContainsRune("!?。\n", r) || stops && r == '.'
+	last.breaks = strings.ContainsRune(",;!?、。\n()–—", r) || stops || last.breaks && r != '.' && r != ':'
 }
