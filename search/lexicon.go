@@ -93,19 +93,19 @@ func (l *lexicon) add(m meaning, term string) {
 			} else if l.terms[at] == nil {
 				l.terms[at] = nil
 			}
-			l.note(t, stem, len(fields)+len(l.tokens) == 2 && mendable(m))
+			l.note(t, stem, len(fields)+len(l.tokens) == 2 && listed("mended", m.concept))
 		}
 	}
 }
 
 // note keeps a word of a term for the speller.
-func (l *lexicon) note(t token, stem, mendable bool) {
+func (l *lexicon) note(t token, stem, mended bool) {
 	text := t.text
 	if stem {
 		text += "*"
 	}
 	l.words[text] = true
-	if mendable && t.kind == word {
+	if mended && t.kind == word {
 		l.mendable = append(l.mendable, text)
 	}
 }

@@ -47,18 +47,10 @@ func (n *Names) only() bool { return n != nil && n.size == 1 }
 // withoutForm drops a company's legal form, which people do not say.
 func withoutForm(name string) string {
 	fields := strings.Fields(name)
-	for len(fields) > 1 && legalForm(fields[len(fields)-1]) {
+	for len(fields) > 1 && listed("legal form", strings.ToLower(strings.Trim(fields[len(fields)-1], ".,"))) {
 		fields = fields[:len(fields)-1]
 	}
 	return strings.TrimRight(strings.Join(fields, " "), ",")
-}
-
-func legalForm(w string) bool {
-	switch strings.ToLower(strings.Trim(w, ".,")) {
-	case "ltd", "limited", "inc", "llc", "corp", "corporation", "gmbh", "ag", "sa", "sas", "sarl", "srl", "spa", "bv", "nv", "plc", "kk", "s.a", "s.p.a", "s.r.l", "b.v", "co", "kg", "株式会社":
-		return true
-	}
-	return false
 }
 
 // add takes in a name, unless it is empty, too long, or digits that would

@@ -41,16 +41,16 @@ func (ix *Index) isCount(tokens []token, i int) bool {
 // noteCount keeps what was counted, when it is tenants or days.
 func (ix *Index) noteCount(tokens []token, i int, found *entities) {
 	digits, unit := tokens[i].text, tokens[i+1].text
-	if ix.lexicon.begins(tokens, i+1, tenant) || unit == "社" || unit == "家" {
+	if ix.lexicon.begins(tokens, i+1, tenant) || listed("companies", unit) {
 		found.many = found.many || digits != "1"
 	}
-	switch unit {
-	case "day", "days", "tage", "tagen", "jours", "dias", "giorni", "dagen", "dni", "日", "天", "일":
-		if n, err := strconv.Atoi(digits); err == nil && found.days == 0 && n < 10000 {
-			found.days = n
-		}
+	if n, err := strconv.Atoi(digits); err == nil && found.days == 0 && n <= mostDays && listed("days", unit) {
+		found.days = n
 	}
 }
+
+// mostDays is the most days that a link is asked to be old.
+const mostDays = 9999
 
 // longPiece is the least length of a number that no date or amount has.
 const longPiece = 5

@@ -207,7 +207,7 @@ func hitsOf(s span, tokens []token, spoken []string) []hit {
 	var out []hit
 	for _, m := range s.means {
 		spokenHere := m.language == anyLanguage || slices.Contains(spoken, m.language)
-		if !spokenHere && (m.language != "en" || isManner(m.concept)) {
+		if !spokenHere && (m.language != "en" || listed("manner", m.concept) || strings.HasPrefix(m.concept, "!!")) {
 			continue
 		}
 		h := hit{concept: m.concept, first: s.at[0], last: s.at[len(s.at)-1], glyphs: tokens[s.at[0]].kind == glyph}

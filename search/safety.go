@@ -70,16 +70,13 @@ func (r *reading) noteOrders() {
 	r.question = r.hasAny(asks, supposes) || r.opens(0, len(r.tokens)-1)
 	seen := 0
 	for _, h := range r.hits {
-		verb := r.asVerb(h)
-		if verb == "" {
+		if h.concept = r.asVerb(h); h.concept == "" {
 			continue
 		}
 		if seen++; seen > maxVerbs {
 			break
 		}
-		if h.concept = verb; r.stands(h) {
-			r.orders[verb] = true
-		}
+		r.orders[h.concept] = r.orders[h.concept] || r.stands(h)
 	}
 }
 
@@ -151,16 +148,17 @@ func (r *reading) told(v hit) bool {
 	if r.language != "en" || v.glyphs {
 		return false
 	}
-	before := ""
-	if v.first > 0 {
-		before = r.tokens[v.first-1].text
+	before := r.wordAt(v.first - 1)
+	gerund := v.first == v.last && strings.HasSuffix(r.wordAt(v.first), "ing")
+	return listed("others", before) || gerund && before != "by" && (!r.wanted() || r.has[negates])
+}
+
+// wordAt is the text of a token, or empty where there is none.
+func (r *reading) wordAt(i int) string {
+	if i < 0 || i >= len(r.tokens) {
+		return ""
 	}
-	switch before {
-	case "someone", "somebody", "they", "he", "she", "who":
-		return true
-	}
-	gerund := v.first == v.last && strings.HasSuffix(r.tokens[v.first].text, "ing")
-	return gerund && before != "by" && (!r.wanted() || r.has[negates])
+	return r.tokens[i].text
 }
 
 // asksToBeAllowed reports whether the words are about what somebody may do, or
@@ -182,27 +180,17 @@ func (r *reading) pastAfter(v hit) bool {
 // imperative reports whether an English word stands where an imperative or an
 // infinitive does, with something after it that it acts on.
 func (r *reading) imperative(i int) bool {
-	if i+1 >= len(r.tokens) {
+	if i+1 >= len(r.tokens) || listed("after a noun", r.wordAt(i+1)) {
 		return false
 	}
-	switch r.tokens[i+1].text {
-	case "state", "status", "check", "report", "info", "details", "audit", "overview", "id", "compliance", "coverage":
-		return false
-	}
-	if i == 0 || r.tokens[i-1].breaks {
-		return true
-	}
-	switch r.tokens[i-1].text {
-	case "to", "so", "go", "therefore", "also", "still", "please", "pls", "and", "then", "us", "you", "u", "we", "i", "can", "must", "should", "just", "now", "lets", "t", "not", "dont", "will", "kindly", "bulk", "mass":
-		return true
-	}
-	return false
+	return r.startsAt(i) || listed("before a verb", r.wordAt(i-1))
 }
 
+// startsAt reports whether a clause starts at a token.
+func (r *reading) startsAt(i int) bool { return i == 0 || r.tokens[i-1].breaks }
+
 // beginsClause reports whether a token stands where an imperative does.
-func (r *reading) beginsClause(i int) bool {
-	return i == 0 || r.tokens[i-1].breaks || r.hasAt(i-1, joins, wants)
-}
+func (r *reading) beginsClause(i int) bool { return r.startsAt(i) || r.hasAt(i-1, joins, wants) }
 
 // negated reports whether a negation covers the verb: one before it in the same
 // clause, or after it where the language puts it there.
@@ -220,24 +208,18 @@ func (r *reading) negated(v hit) bool {
 	})
 }
 
-// belongsToWordBefore reports whether a negation is a suffix, as in Japanese and
-// Korean: "those that are not linked, link them".
+// belongsToWordBefore reports whether a negation is a suffix: "those that are not
+// linked, link them".
 func (r *reading) belongsToWordBefore(n hit) bool {
-	return (r.language == "ja" || r.language == "ko") && slices.ContainsFunc(r.hits, func(h hit) bool {
-		return (writes(h.concept) || h.concept == linked || h.concept == lacks) && h.last < n.first && n.first-h.last <= 3
+	return listed("negation behind", r.language) && slices.ContainsFunc(r.hits, func(h hit) bool {
+		return (writes(h.concept) || h.concept == linked || h.concept == lacks) && h.last < n.first && n.first-h.last <= nearWords
 	})
 }
 
 // belongsToVerbAfter reports whether the negation n, which follows v, belongs to
 // another verb still to come ("remove it, do not change it").
 func (r *reading) belongsToVerbAfter(n, v hit) bool {
-	switch r.language {
-	case "en", "fr", "es", "it", "pt", "pl":
-		if !v.glyphs {
-			return true
-		}
-	}
-	return slices.ContainsFunc(r.hits, func(h hit) bool {
+	return !v.glyphs && listed("negation before", r.language) || slices.ContainsFunc(r.hits, func(h hit) bool {
 		return writes(h.concept) && h.first > v.last && (h.first < n.first || r.reaches(n, h, farWords, 2))
 	})
 }
@@ -264,13 +246,8 @@ func (r *reading) before(h hit, concept string, words int) bool {
 // notYet reports whether the verb is what comes later: "before you remove it".
 func (r *reading) notYet(v hit) bool {
 	return slices.ContainsFunc(r.hits, func(b hit) bool {
-		if b.concept != ahead {
-			return false
-		}
-		if v.glyphs && b.first > v.last {
-			return r.reaches(v, b, 0, nearGlyphs)
-		}
-		return b.last < v.first && !b.glyphs && r.reaches(b, v, farWords, 0)
+		behind := v.glyphs && b.first > v.last && r.reaches(v, b, 0, nearGlyphs)
+		return b.concept == ahead && (behind || !b.glyphs && b.last < v.first && r.reaches(b, v, farWords, 0))
 	})
 }
 
@@ -326,13 +303,11 @@ const leastQuestion = 4
 // asksLast reports whether the last clause is a question of its own and the verb
 // stands before it: "they claim to be linked, who is recorded?"
 func (r *reading) asksLast(v hit, first, last int) bool {
-	begin := first
-	for i, t := range r.tokens[:last] {
-		if i >= first && t.breaks {
-			begin = i + 1
-		}
+	begin := last
+	for begin > first && !r.tokens[begin-1].breaks {
+		begin--
 	}
-	asksWhat := begin > first && r.language == "en" && slices.Contains([]string{"what", "whats", "how"}, r.tokens[begin].text)
+	asksWhat := begin > first && r.language == "en" && listed("how", r.wordAt(begin))
 	if !r.tokens[last].asked && !asksWhat || v.last >= begin || last-begin+1 < leastQuestion {
 		return false
 	}
@@ -343,25 +318,15 @@ func (r *reading) asksLast(v hit, first, last int) bool {
 // neither first in its clause nor after a word such as "please". In scripts
 // without spaces the question ends with a word that asks.
 func (r *reading) asksAround(v hit, last int) bool {
-	if v.glyphs {
+	switch {
+	case v.glyphs:
 		return slices.ContainsFunc(r.hits, func(h hit) bool {
 			return (h.concept == asks || h.concept == opens) && h.glyphs && h.first > v.last && h.last == last
 		})
-	}
-	if !r.tokens[last].asked {
+	case !r.tokens[last].asked:
 		return false
-	}
-	if v.first == 0 || r.tokens[v.first-1].breaks {
+	case r.startsAt(v.first):
 		return v.first > 0 && v.last == last // "..., correct?"
 	}
-	return !r.hasAt(v.first-1, joins, only) && !polite(r.tokens[v.first-1].text)
-}
-
-// polite tells the words that make a verb in a question a request.
-func polite(text string) bool {
-	switch text {
-	case "please", "pls", "plz", "kindly", "bitte", "favor", "favore", "stp", "svp", "plait", "graag", "alsjeblieft", "alstublieft", "prosze", "porfa":
-		return true
-	}
-	return false
+	return !r.hasAt(v.first-1, joins, only) && !listed("polite", r.wordAt(v.first-1))
 }

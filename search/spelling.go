@@ -41,14 +41,6 @@ func newSpeller(lex *lexicon) *speller {
 	return s
 }
 
-func mendable(m meaning) bool {
-	switch m.concept {
-	case registers, updates, removes, linked, updated, removed, reads, lists, pal, mpn, partner, link, tenant:
-		return true
-	}
-	return false
-}
-
 // mend replaces misspelt words in place.
 func (s *speller) mend(tokens []token) {
 	mends := 0

@@ -38,14 +38,8 @@ func (r *reading) placed(i int) bool {
 
 // isDomain reports whether a word and the next are the end of a domain.
 func (r *reading) isDomain(i int) bool {
-	if i+1 >= len(r.tokens) || r.tokens[i+1].start != r.tokens[i].end+1 || r.text[r.tokens[i].end] != '.' || strings.Contains(r.text, "://") {
-		return false
-	}
-	switch r.tokens[i+1].text {
-	case "com", "net", "org", "io", "eu", "de", "at", "ch", "fr", "es", "pt", "br", "it", "nl", "be", "pl", "jp", "cn", "kr", "uk", "co", "onmicrosoft":
-		return true
-	}
-	return false
+	return i+1 < len(r.tokens) && r.tokens[i+1].start == r.tokens[i].end+1 && r.text[r.tokens[i].end] == '.' &&
+		!strings.Contains(r.text, "://") && listed("domain", r.tokens[i+1].text)
 }
 
 // capitalised returns the folded words of a text that begin with a capital.
