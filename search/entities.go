@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"regexp"
 	"slices"
-	"strings"
 	"sync"
 )
 
@@ -96,19 +95,20 @@ var handle = sync.OnceValue(func() *regexp.Regexp {
 func takeHandles(text string, tokens []token, found *entities) []token {
 	out := tokens
 	for _, at := range handle().FindAllStringIndex(text, -1) {
-		first := slices.IndexFunc(out, func(t token) bool { return t.start >= at[0] && t.start < at[1] && t.kind != slot })
+		inside := func(t token) bool { return t.start >= at[0] && t.start < at[1] }
+		first := slices.IndexFunc(out, func(t token) bool { return inside(t) && t.kind != slot })
 		if first < 0 {
 			continue // a tenant's GUID
 		}
 		last := first + 1
-		for last < len(out) && out[last].start < at[1] {
+		for last < len(out) && inside(out[last]) {
 			last++
 		}
 		name, kind := text[at[0]:at[1]], slotHandle
-		switch {
-		case strings.HasPrefix(name, "ap_"):
+		switch name[:3] {
+		case "ap_":
 			found.approval = cmp.Or(found.approval, name)
-		case strings.HasPrefix(name, "run_"):
+		case "run":
 			found.run = cmp.Or(found.run, name)
 		default:
 			kind, found.guids = slotGUID, append(found.guids, name)

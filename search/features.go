@@ -3,6 +3,7 @@ package search
 import (
 	"math"
 	"slices"
+	"strconv"
 )
 
 // Feature is one bucket of the hashed features of an utterance, and its weight.
@@ -25,8 +26,8 @@ const (
 	groups
 )
 
-// groupWeight is what a group weighs.
-func groupWeight(group int) float64 { return [groups]float64{1, 0.7, 0.5, 1, 0.7}[group] }
+// groupWeights are what the groups weigh.
+var groupWeights = [groups]float64{groupWord: 1, groupPair: 0.7, groupChar: 0.5, groupConcept: 1, groupTwo: 0.7}
 
 // Lengths of character n-grams.
 const leastGram, mostGram = 3, 5
@@ -46,8 +47,9 @@ const (
 
 func hashOn(h uint64, b byte) uint64 { return (h ^ uint64(b)) * hashPrime }
 
-func hashOf(text string) uint64 {
-	h := hashBegin
+func hashOf(text string) uint64 { return hashText(hashBegin, text) }
+
+func hashText(h uint64, text string) uint64 {
 	for i := range len(text) {
 		h = hashOn(h, text[i])
 	}
@@ -57,10 +59,7 @@ func hashOf(text string) uint64 {
 func hashParts(group int, parts ...string) uint64 {
 	h := hashOn(hashBegin, byte(group))
 	for _, part := range parts {
-		for i := range len(part) {
-			h = hashOn(h, part[i])
-		}
-		h *= hashPrime // the end of a part
+		h = hashText(h, part) * hashPrime // the end of a part
 	}
 	return h
 }
@@ -77,18 +76,20 @@ func (ix *Index) Features(query string, names *Names) []Feature {
 func (r *reading) features() []Feature {
 	var f hashing
 	r.addWords(&f)
+	for _, run := range r.runs() {
+		addGrams(&f, run)
+	}
 	r.addConcepts(&f)
 	norm := 0.0
 	for g, list := range f {
 		slices.Sort(list)
-		f[g] = slices.Compact(list)
-		if len(list) > 0 {
-			norm += groupWeight(g) * groupWeight(g)
+		if f[g] = slices.Compact(list); len(list) > 0 {
+			norm += groupWeights[g] * groupWeights[g]
 		}
 	}
 	var out []Feature
 	for g, list := range f {
-		weight := groupWeight(g) / math.Sqrt(norm*float64(len(list)))
+		weight := groupWeights[g] / math.Sqrt(norm*float64(len(list)))
 		for _, h := range list {
 			out = append(out, Feature{bucket(h), weight})
 		}
@@ -96,62 +97,41 @@ func (r *reading) features() []Feature {
 	return out
 }
 
-// words returns the units that a text is made of: words, and pairs of glyphs in
-// scripts that set no spaces. Entities are masked.
-func (r *reading) words(f *hashing) []string {
+// addWords adds words, glyphs, and pairs of each. Entities are masked.
+func (r *reading) addWords(f *hashing) {
+	before := "^"
+	for i, t := range r.tokens {
+		text := t.text
+		if r.strangerAt[i] {
+			text = slotTenant
+		}
+		f.add(groupWord, text)
+		f.add(groupPair, before, text)
+		before = text
+	}
+	f.add(groupPair, before, "$")
+}
+
+// runs returns the words of a text between brackets, and what it has in scripts
+// that set no spaces: what character n-grams are made of.
+func (r *reading) runs() []string {
 	var out []string
 	for i, t := range r.tokens {
 		switch {
-		case r.strangerAt[i]:
-			out = append(out, slotTenant)
+		case t.kind == word && !r.strangerAt[i]:
+			out = append(out, "<"+t.text+">")
+		case t.kind == glyph && i > 0 && r.tokens[i-1].kind == glyph:
+			out[len(out)-1] += t.text
 		case t.kind == glyph:
-			f.add(groupWord, t.text)
-			if i+1 < len(r.tokens) && r.tokens[i+1].kind == glyph {
-				out = append(out, t.text+r.tokens[i+1].text)
-			}
-		default:
 			out = append(out, t.text)
 		}
 	}
 	return out
 }
 
-func (r *reading) addWords(f *hashing) {
-	words := r.words(f)
-	for i, w := range words {
-		f.add(groupWord, w)
-		next := "$"
-		if i+1 < len(words) {
-			next = words[i+1]
-		}
-		f.add(groupPair, w, next)
-	}
-	if len(words) > 0 {
-		f.add(groupPair, "^", words[0])
-	}
-	r.addGrams(f)
-}
-
-// addGrams adds the character n-grams of words, which match inflected and
-// misspelt forms, and those of runs of glyphs.
-func (r *reading) addGrams(f *hashing) {
-	for i, t := range r.tokens {
-		switch {
-		case t.kind == word && !r.strangerAt[i]:
-			addGrams(f, "<"+t.text+">")
-		case t.kind == glyph:
-			gram := t.text
-			for j := i + 1; j < len(r.tokens) && j < i+mostGram-1 && r.tokens[j].kind == glyph; j++ {
-				if gram += r.tokens[j].text; j > i+1 {
-					f.add(groupChar, gram)
-				}
-			}
-		}
-	}
-}
-
+// addGrams adds character n-grams, which match inflected and misspelt forms.
 func addGrams(f *hashing, text string) {
-	starts := make([]int, 0, len(text)+1)
+	var starts []int
 	for i := range text {
 		starts = append(starts, i)
 	}
@@ -167,7 +147,7 @@ func addGrams(f *hashing, text string) {
 const maxPaired = 24
 
 func (r *reading) addConcepts(f *hashing) {
-	var all []string
+	all := r.circumstances()
 	for _, h := range r.hits {
 		if h.concept != stop && h.concept != known {
 			all = append(all, h.concept)
@@ -176,12 +156,11 @@ func (r *reading) addConcepts(f *hashing) {
 	for _, h := range r.inner {
 		f.add(groupConcept, "inner", h.concept)
 	}
-	all = append(all, r.circumstances()...)
 	slices.Sort(all)
 	all = slices.Compact(all)
 	for i, a := range all {
 		f.add(groupConcept, a)
-		for _, b := range all[i+1 : max(i+1, min(len(all), maxPaired))] {
+		for _, b := range all[min(i+1, maxPaired):min(len(all), maxPaired)] {
 			f.add(groupTwo, a, b)
 		}
 	}
@@ -189,20 +168,15 @@ func (r *reading) addConcepts(f *hashing) {
 
 // circumstances name what is known of the entities and of the sentence.
 func (r *reading) circumstances() []string {
+	few := func(n int) string { return strconv.Itoa(min(n, 2)) } // 2 and more are the same
 	out := []string{"#tenants" + few(len(r.entities.tenants)+len(r.strangerAt)), "#ids" + few(len(r.entities.ids))}
-	for _, c := range []struct {
-		name  string
-		holds bool
-	}{
-		{"approval", r.entities.approval != ""}, {"run", r.entities.run != ""}, {"many", r.meansMany()}, {"marked", r.marked},
-		{"question", r.question}, {"asks to register", r.orders[registers]}, {"asks to update", r.orders[updates]}, {"asks to remove", r.orders[removes]},
+	for name, holds := range map[string]bool{
+		"#approval": r.entities.approval != "", "#run": r.entities.run != "", "#many": r.meansMany(), "#marked": r.marked, "#question": r.question,
+		"#asks to register": r.orders[registers], "#asks to update": r.orders[updates], "#asks to remove": r.orders[removes],
 	} {
-		if c.holds {
-			out = append(out, "#"+c.name)
+		if holds {
+			out = append(out, name)
 		}
 	}
-	return out
+	return out // in any order: the caller sorts
 }
-
-// few is a count as "0", "1" or "2" for more.
-func few(n int) string { return [...]string{"0", "1", "2"}[min(n, 2)] }

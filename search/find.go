@@ -116,18 +116,20 @@ func (ix *Index) rank(r *reading, probabilities []float64, elsewhere bool) []can
 	return out
 }
 
-// preferOne puts the operation for one tenant before the one that does the same
-// in many.
+// oneOf is which operation for one tenant does what another does in many.
+var oneOf = map[string]string{
+	schemas.ToolCheckPartnerLink: schemas.ToolAuditPartnerLinks,
+	schemas.ToolRegisterPartner:  schemas.ToolEnsurePartnerLinks,
+	schemas.ToolUpdatePartner:    schemas.ToolTransitionPartner,
+}
+
+// preferOne puts the operation for one tenant before the one for many.
 func (ix *Index) preferOne(order []candidate) {
-	for one, many := range map[string]string{
-		schemas.ToolCheckPartnerLink: schemas.ToolAuditPartnerLinks,
-		schemas.ToolRegisterPartner:  schemas.ToolEnsurePartnerLinks,
-		schemas.ToolUpdatePartner:    schemas.ToolTransitionPartner,
-	} {
-		place := func(name string) int {
-			return slices.IndexFunc(order, func(c candidate) bool { return ix.operations[c.operation].Name == name })
-		}
-		if a, b := place(one), place(many); a >= 0 && b >= 0 && b < a {
+	place := func(name string) int {
+		return slices.IndexFunc(order, func(c candidate) bool { return ix.operations[c.operation].Name == name })
+	}
+	for one, many := range oneOf {
+		if a, b := place(one), place(many); b >= 0 && b < a {
 			order[a].operation, order[b].operation = order[b].operation, order[a].operation
 		}
 	}
@@ -139,12 +141,11 @@ func (ix *Index) match(r *reading, c candidate, elsewhere bool) schemas.Match {
 		Tool: o.Name, Title: o.Title, Confidence: schemas.ConfidenceLow, Why: ix.why(r, c), Effect: o.Effect,
 		Arguments: r.arguments(o.Name, ix.arguments[c.operation]), Example: exampleOf(o),
 	}
-	switch {
-	case elsewhere || !c.allowed:
-	case c.probability >= highFrom:
-		m.Confidence = schemas.ConfidenceHigh
-	case c.probability >= mediumFrom:
+	if c.allowed && !elsewhere && c.probability >= mediumFrom {
 		m.Confidence = schemas.ConfidenceMedium
+		if c.probability >= highFrom {
+			m.Confidence = schemas.ConfidenceHigh
+		}
 	}
 	if ix.schemaOf != nil {
 		m.InputSchema = ix.schemaOf(o.Name)

@@ -127,7 +127,7 @@ type span struct {
 	size  int
 }
 
-// finder walks the trie along a text.
+// finder walks along a text from the beginning of a term.
 type finder struct {
 	*lexicon
 	tokens []token
@@ -159,25 +159,22 @@ func (f *finder) walk(at uint64, j int, so span) {
 	}
 }
 
-// follow takes token j by the whole word and by each stem.
+// follow takes token j by each stem and by the whole word.
 func (f *finder) follow(from uint64, j int, so span) {
 	if j >= len(f.tokens) {
 		return
 	}
 	text, hash := f.tokens[j].text, hashBegin
 	at := append(so.at[:len(so.at):len(so.at)], j)
-	try := func(stem bool, size int) {
-		next := step(from, hash, stem)
-		if _, ok := f.terms[next]; ok {
-			f.walk(next, j+1, span{at: at, size: so.size + size})
-		}
-	}
 	for i := range len(text) {
-		if hash = hashOn(hash, text[i]); i+1 >= minStem {
-			try(true, i+1)
+		hash = hashOn(hash, text[i])
+		for _, stem := range []bool{true, false} {
+			next := step(from, hash, stem)
+			if _, ok := f.terms[next]; ok && (stem && i+1 >= minStem || !stem && i+1 == len(text)) {
+				f.walk(next, j+1, span{at: at, size: so.size + i + 1})
+			}
 		}
 	}
-	try(false, len(text))
 }
 
 // begins reports whether a term of the concept, in any language, begins at
@@ -187,15 +184,13 @@ func (l *lexicon) begins(tokens []token, i int, concept string) bool {
 }
 
 // meaningsOf returns what a single word may mean.
-func (l *lexicon) meaningsOf(text string) []meaning {
-	return l.terms[step(0, hashOf(text), false)]
-}
+func (l *lexicon) meaningsOf(text string) []meaning { return l.terms[step(0, hashOf(text), false)] }
 
 // has reports whether a single word may mean one of the concepts.
 func (l *lexicon) has(text string, concepts ...string) bool {
-	return slices.ContainsFunc(concepts, func(c string) bool { return means(l.meaningsOf(text), c) })
+	return means(l.meaningsOf(text), concepts...)
 }
 
-func means(list []meaning, concept string) bool {
-	return slices.ContainsFunc(list, func(m meaning) bool { return m.concept == concept })
+func means(list []meaning, concepts ...string) bool {
+	return slices.ContainsFunc(list, func(m meaning) bool { return slices.Contains(concepts, m.concept) })
 }

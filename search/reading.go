@@ -2,6 +2,7 @@ package search
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -98,13 +99,9 @@ func (r *reading) promote() {
 // same length the one that begins first.
 func longest(spans []span, tokens int) [][]int {
 	owners := make([][]int, tokens)
-	free := func(s span) bool {
-		return !slices.ContainsFunc(s.at, func(i int) bool { return owners[i] != nil })
-	}
-	order := slices.Clone(spans)
-	slices.SortStableFunc(order, func(a, b span) int { return cmp.Compare(len(b.at), len(a.at)) })
+	order := slices.SortedStableFunc(slices.Values(spans), func(a, b span) int { return cmp.Compare(len(b.at), len(a.at)) })
 	for _, s := range order {
-		if !free(s) {
+		if slices.ContainsFunc(s.at, func(i int) bool { return owners[i] != nil }) {
 			continue
 		}
 		for _, i := range s.at {
@@ -138,26 +135,24 @@ func exactest(spans []span) []span {
 }
 
 // languages ranks the languages of a text by how many tokens they explain, and
-// drops those far behind the first.
+// drops those far behind the first. A tie is settled for English.
 func languages(tokens []token, spans []span) []string {
-	scores := explained(tokens, spans)
+	scores := explained(spans)
 	favourScript(tokens, scores)
-	var out []string
-	for language := range scores {
-		out = append(out, language)
+	rank := func(language string) int {
+		if language == "en" {
+			return 2*scores[language] + 1
+		}
+		return 2 * scores[language]
 	}
-	slices.SortFunc(out, func(a, b string) int {
-		return cmp.Or(cmp.Compare(scores[b], scores[a]), cmp.Compare(preference(a), preference(b)), cmp.Compare(a, b))
+	out := slices.SortedFunc(maps.Keys(scores), func(a, b string) int {
+		return cmp.Or(cmp.Compare(rank(b), rank(a)), cmp.Compare(a, b))
 	})
-	near := slices.IndexFunc(out, func(l string) bool { return scores[l]*5 < scores[out[0]]*4 })
-	if near >= 0 {
-		out = out[:near]
-	}
-	return out
+	return slices.DeleteFunc(out, func(l string) bool { return scores[l]*5 < scores[out[0]]*4 })
 }
 
 // explained counts for each language the tokens that its terms cover.
-func explained(tokens []token, spans []span) map[string]int {
+func explained(spans []span) map[string]int {
 	type place struct {
 		language string
 		token    int
@@ -176,24 +171,14 @@ func explained(tokens []token, spans []span) map[string]int {
 	return scores
 }
 
-// preference settles a tie for English.
-func preference(language string) int {
-	if language == "en" {
-		return 0
-	}
-	return 1
-}
-
 // favourScript settles Japanese and Korean by letters that only they have.
 func favourScript(tokens []token, scores map[string]int) {
 	for _, t := range tokens {
-		if t.kind != glyph {
-			continue
-		}
 		switch r, _ := utf8.DecodeRuneInString(t.text); {
-		case r >= 0x3041 && r <= 0x30ff:
+		case t.kind != glyph:
+		case r >= 'ぁ' && r <= 'ヿ':
 			scores["ja"] += 3
-		case r >= 0xac00:
+		case r >= '가':
 			scores["ko"] += 3
 		default:
 			scores["zh"]++

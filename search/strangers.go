@@ -4,7 +4,6 @@ import (
 	"slices"
 	"strings"
 	"unicode"
-	"unicode/utf8"
 )
 
 // noteStranger looks for a tenant that the directory lacks: a domain, or a name
@@ -45,10 +44,8 @@ func (r *reading) isDomain(i int) bool {
 // capitalised returns the folded words of a text that begin with a capital.
 func capitalised(text string) map[string]bool {
 	out := map[string]bool{}
-	for field := range strings.FieldsFuncSeq(clip(text), func(r rune) bool { return !unicode.IsLetter(r) }) {
-		if r, _ := utf8.DecodeRuneInString(field); unicode.IsUpper(r) {
-			out[fold(field)] = true
-		}
+	for _, field := range strings.FieldsFunc(clip(text), func(r rune) bool { return !unicode.IsLetter(r) }) {
+		out[fold(field)] = unicode.IsUpper([]rune(field)[0])
 	}
 	return out
 }
