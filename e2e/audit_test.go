@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"mcp-partner/internal/testkit"
 	"mcp-partner/schemas"
 	"mcp-partner/simulator"
 )
@@ -72,12 +73,7 @@ func TestAnAuditSurvivesAKill(t *testing.T) {
 	w := newWorld(t, simulator.Config{Tenants: size, Latency: 50 * time.Millisecond})
 	w.manyTenants()
 	running := w.cli("audit", "--concurrency", "3", "--label", "killed").start(t)
-	for deadline := time.Now().Add(patience); len(w.linkReads()) < size/2; {
-		if time.Now().After(deadline) {
-			t.Fatalf("the audit did not get far: %s", running.errs)
-		}
-		time.Sleep(5 * time.Millisecond) // another process is at work
-	}
+	testkit.WaitFor(t, "the audit reads links", func() bool { return len(w.linkReads()) >= size/2 }, running.errs)
 	running.kill()
 	stored, before := w.auditRows(), w.linkReads()
 	if len(stored) == 0 || len(stored) >= size {
@@ -121,12 +117,7 @@ func TestAnAuditIsInterrupted(t *testing.T) {
 	w := newWorld(t, simulator.Config{Tenants: size, Latency: 50 * time.Millisecond})
 	w.manyTenants()
 	running := w.cli("audit", "--concurrency", "2").start(t)
-	for deadline := time.Now().Add(patience); len(w.linkReads()) < size/3; {
-		if time.Now().After(deadline) {
-			t.Fatalf("the audit did not get far: %s", running.errs)
-		}
-		time.Sleep(5 * time.Millisecond) // another process is at work
-	}
+	testkit.WaitFor(t, "the audit reads links", func() bool { return len(w.linkReads()) >= size/3 }, running.errs)
 	if err := running.command.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
 	}

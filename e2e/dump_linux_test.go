@@ -6,8 +6,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
+	"mcp-partner/internal/testkit"
 	"mcp-partner/internal/wiretest"
 )
 
@@ -53,15 +53,11 @@ func TestCommandsLeaveNoDumps(t *testing.T) {
 		_ = input.Close()
 		_ = command.Wait()
 	}()
-	for deadline := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+	testkit.WaitFor(t, "the command leaves no dump", func() bool {
 		limits, err := os.ReadFile(fmt.Sprintf("/proc/%d/limits", command.Process.Pid))
 		check(t, err)
 		_, core, _ := strings.Cut(string(limits), "Max core file size")
-		if fields := strings.Fields(core); len(fields) > 1 && fields[0] == "0" && fields[1] == "0" {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("a command may leave a dump: %s", limits)
-		}
-	}
+		fields := strings.Fields(core)
+		return len(fields) > 1 && fields[0] == "0" && fields[1] == "0"
+	})
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"mcp-partner/internal/testkit"
 	"mcp-partner/internal/wiretest"
 	"mcp-partner/schemas"
 )
@@ -81,11 +82,7 @@ func TestClientGoneDuringAWriteOverHTTP(t *testing.T) {
 	if err := <-left; err == nil {
 		t.Fatal("the answer came before the client could leave")
 	}
-	for deadline := time.Now().Add(patience); !strings.Contains(s.errs.String(), "tool=register_partner outcome=done"); time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("the write did not end:\n%s", s.errs)
-		}
-	}
+	testkit.WaitFor(t, "the write ends", func() bool { return strings.Contains(s.errs.String(), "tool=register_partner outcome=done") }, s.errs)
 	s.signal()
 	if code := s.code(); code != 0 {
 		t.Errorf("ended with %d:\n%s", code, s.errs)
@@ -164,24 +161,18 @@ func TestARunningServerTakesANewCertificate(t *testing.T) {
 	}
 	check(t, call())
 	pair.Renew("second", time.Now().Add(time.Hour)) // now only the new one is trusted
-	for deadline := time.Now().Add(patience); call() != nil; time.Sleep(50 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("the new certificate is not used:\n%s", s.errs)
-		}
-	}
+	testkit.WaitFor(t, "the new certificate is used", func() bool { return call() == nil }, s.errs)
 	trusted := pair.Trust()
 	pair.Write(pair.KeyFile, []byte("half a k"))
-	for deadline := time.Now().Add(patience); !strings.Contains(s.errs.String(), "stays in use"); time.Sleep(50 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("the broken key is not told of:\n%s", s.errs)
-		}
+	testkit.WaitFor(t, "the log tells of the broken key", func() bool {
 		transport := &http.Transport{TLSClientConfig: trusted.Clone()}
 		c := wiretest.HTTPAt(t, connection.URL, connection.Token, transport)
 		if _, err := c.Try(c.NewRequest(wiretest.Modern.Request(1, "tools/list", nil, nil))); err != nil {
 			t.Fatalf("the pair before is gone: %v", err)
 		}
 		transport.CloseIdleConnections()
-	}
+		return strings.Contains(s.errs.String(), "stays in use")
+	}, s.errs)
 	s.signal()
 	if code := s.code(); code != 0 {
 		t.Errorf("ended with %d:\n%s", code, s.errs)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"mcp-partner/guard"
+	"mcp-partner/internal/testkit"
 	"mcp-partner/internal/wiretest"
 	"mcp-partner/schemas"
 )
@@ -76,11 +77,7 @@ func (w *world) begin(how string) {
 	}
 	s := w.cli("serve").start(w.tb)
 	s.greet(wiretest.Legacy)
-	for deadline := time.Now().Add(patience); len(of(w.entries(), "outcome")) == 0; {
-		if time.Now().After(deadline) {
-			w.tb.Fatalf("nothing was looked into:\n%s", s.errs)
-		}
-	}
+	testkit.WaitFor(w.tb, "the abandoned write is looked into", func() bool { return len(of(w.entries(), "outcome")) > 0 }, s.errs)
 	s.rest()
 }
 

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"mcp-partner/internal/testkit"
 	"mcp-partner/internal/wiretest"
 )
 
@@ -105,18 +106,14 @@ func proxyConfig(t *testing.T, text, url string) (address, file string) {
 // silent, at both spellings of the path.
 func callThrough(t *testing.T, address, token string) {
 	t.Helper()
-	for deadline := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
+	testkit.WaitFor(t, "the proxy answers", func() bool {
 		ready, err := http.Get("http://" + address + "/readyz")
-		if err == nil {
-			_ = ready.Body.Close()
-			if ready.StatusCode == http.StatusOK {
-				break
-			}
+		if err != nil {
+			return false
 		}
-		if time.Now().After(deadline) {
-			t.Fatalf("the proxy does not answer: %v", err)
-		}
-	}
+		_ = ready.Body.Close()
+		return ready.StatusCode == http.StatusOK
+	})
 	params := map[string]wiretest.Object{
 		"without progress": {"name": "check_partner_link", "arguments": wiretest.Object{"tenant": "contoso"}},
 		"with progress":    {"name": "check_partner_link", "arguments": wiretest.Object{"tenant": "fabrikam"}, "_meta": wiretest.Object{"progressToken": "p"}},

@@ -10,6 +10,7 @@ import (
 
 	"mcp-partner/armclient"
 	"mcp-partner/fleet"
+	"mcp-partner/internal/testkit"
 	"mcp-partner/schemas"
 	"mcp-partner/signin"
 	"mcp-partner/simulator"
@@ -37,9 +38,7 @@ func TestARunThatWasInterrupted(t *testing.T) {
 	const size = 400
 	h := build(t, simulator.Config{Tenants: size, Latency: 20 * time.Millisecond}, func(o *fleet.Options) { o.Limits.Concurrency = 8 })
 	active := h.begin(expecting(ours))
-	for h.reads() < size/4 {
-		time.Sleep(time.Millisecond) // the run is at work over real sockets
-	}
+	testkit.WaitFor(t, "the run reads links", func() bool { return h.reads() >= size/4 })
 	h.Close()
 	if err := active.Wait(t.Context()); problemCode(err) != schemas.CodeCancelled || !strings.Contains(schemas.AsProblem(err).Command, "audit resume "+active.ID()) {
 		t.Error(err)

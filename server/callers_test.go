@@ -9,7 +9,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"mcp-partner/internal/testkit"
 	"mcp-partner/internal/wiretest"
@@ -159,23 +158,21 @@ func comeAndGo(t *testing.T, c *wiretest.HTTP, clients int) {
 // settled waits until all connections are gone and returns what is held.
 func settled(t *testing.T, f *fixtures) (goroutines int, heap uint64) {
 	t.Helper()
-	last := -1
-	for deadline := time.Now().Add(wiretest.Patience); ; time.Sleep(20 * time.Millisecond) {
+	same := 0
+	testkit.WaitFor(t, "the number of goroutines stays the same", func() bool {
 		for len(f.started) > 0 {
 			<-f.started
 		}
 		for len(f.finished) > 0 {
 			<-f.finished
 		}
-		goroutines = runtime.NumGoroutine()
-		if goroutines == last {
-			break
+		last := goroutines
+		if goroutines = runtime.NumGoroutine(); goroutines != last {
+			same = 0
 		}
-		last = goroutines
-		if time.Now().After(deadline) {
-			t.Fatal("it does not settle")
-		}
-	}
+		same++
+		return same > 5
+	})
 	runtime.GC()
 	runtime.GC()
 	var m runtime.MemStats

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"mcp-partner/guard"
+	"mcp-partner/internal/testkit"
 	"mcp-partner/internal/wiretest"
 	"mcp-partner/schemas"
 	"mcp-partner/server"
@@ -221,11 +222,7 @@ func TestReadyzSaysThatTheServerIsStopping(t *testing.T) {
 		t.Errorf("before: %s", got)
 	}
 	c.Stop()
-	for deadline := time.Now().Add(wiretest.Patience); ask() != "stopping"; {
-		if time.Now().After(deadline) {
-			t.Fatal("it never said that it is stopping")
-		}
-	}
+	testkit.WaitFor(t, "it says that it is stopping", func() bool { return ask() == "stopping" })
 	close(f.release)
 	if err := <-answered; err != nil {
 		t.Error(err)

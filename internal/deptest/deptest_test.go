@@ -93,7 +93,7 @@ var rooms = map[string]struct {
 	"internal/cli/contractverify": {[]string{"guard", "internal/app", "internal/cli/call", "internal/cli/cmdutil", "internal/cli/render", "internal/config", "internal/contract", "internal/exit", "schemas", "tools"}, "the command of cmd/contract-verify"},
 
 	"internal/keyvaulttest":        {nil, "stands in for Azure Key Vault in tests"},
-	"internal/vaulttest":           {nil, "starts a real HashiCorp Vault for tests and talks to it without the client under test"},
+	"internal/vaulttest":           {[]string{"internal/testkit"}, "starts a real HashiCorp Vault for tests and talks to it without the client under test"},
 	"vault/internal/backend":       {[]string{"schemas"}, "what the vault needs of a store elsewhere; only the vault sees the bytes of a secret"},
 	"vault/internal/hashicorp":     {[]string{"schemas", "internal/httpclient", "vault/internal/backend"}, "the client of HashiCorp Vault stays behind the vault; the HTTP client to check a CA"},
 	"vault/internal/azurekeyvault": {[]string{"schemas", "internal/httpclient", "vault/internal/backend"}, "the client of Azure Key Vault stays behind the vault; the HTTP client to check a CA"},

@@ -17,6 +17,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"mcp-partner/internal/testkit"
 )
 
 // Variable names the environment variable with the path of the server, which
@@ -92,13 +94,10 @@ func launch(t *testing.T, path string) *Server {
 // does that in the background and refuses requests meanwhile.
 func (s *Server) awaitUpgrade(t *testing.T) {
 	t.Helper()
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); {
-		if status, _ := s.Do(t, http.MethodPost, "secret/data/ready", s.RootToken, map[string]any{"data": map[string]string{"value": "1"}}); status == http.StatusOK {
-			return
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
-	t.Fatal("the key/value engine does not come up")
+	testkit.WaitFor(t, "the key/value engine comes up", func() bool {
+		status, _ := s.Do(t, http.MethodPost, "secret/data/ready", s.RootToken, map[string]any{"data": map[string]string{"value": "1"}})
+		return status == http.StatusOK
+	})
 }
 
 // Do sends one request below /v1/ and returns status and answer.

@@ -8,20 +8,10 @@ import (
 	"testing"
 	"time"
 
+	"mcp-partner/internal/testkit"
 	"mcp-partner/internal/vaulttest"
 	"mcp-partner/schemas"
 )
-
-// await asks until it is so; real lifetimes have no clock to turn.
-func await(t *testing.T, what string, is func() bool) {
-	t.Helper()
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
-		if is() {
-			return
-		}
-	}
-	t.Fatalf("not in time: %s", what)
-}
 
 func TestRealTokenIsRenewed(t *testing.T) {
 	t.Parallel()
@@ -31,7 +21,8 @@ func TestRealTokenIsRenewed(t *testing.T) {
 	s.Set(t, "one", "1")
 	wantValue(t, b, "one", "1")
 	began := time.Now()
-	await(t, "the token outlives its first lifetime twice", func() bool { return time.Since(began) > 6*time.Second })
+	// Vault's own lifetimes have no clock to turn.
+	testkit.WaitFor(t, "the token outlives its first lifetime twice", func() bool { return time.Since(began) > 6*time.Second })
 	if status, _ := s.Do(t, http.MethodGet, "auth/token/lookup-self", token, nil); status != http.StatusOK {
 		t.Fatalf("the token was not renewed: %d", status)
 	}
@@ -46,7 +37,7 @@ func TestRealExpiredTokenSignsInAgain(t *testing.T) {
 	s.Set(t, "one", "1")
 	wantValue(t, b, "one", "1")
 	first := b.session.reader.Token()
-	await(t, "the first token has ended", func() bool {
+	testkit.WaitFor(t, "the first token has ended", func() bool {
 		status, _ := s.Do(t, http.MethodGet, "auth/token/lookup-self", first, nil)
 		return status == http.StatusForbidden
 	})
