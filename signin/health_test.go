@@ -4,7 +4,6 @@ import (
 	"testing"
 	"time"
 
-	"mcp-partner/internal/disk"
 	"mcp-partner/internal/roomtest"
 	"mcp-partner/schemas"
 	"mcp-partner/tenants"
@@ -14,7 +13,7 @@ import (
 func TestCredentialStatus(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 3, tenants.CredentialConfig{Kind: tenants.KindClientSecret})
-	health := tenants.OpenHealth(disk.Dir{})
+	health := tenants.MemoryHealth()
 	w.onToken = health.Note
 	_, err := w.token("contoso")
 	roomtest.WantCode(t, err, schemas.CodeVaultMissing)

@@ -78,14 +78,21 @@ type HealthFile struct {
 	writing sync.Mutex
 }
 
-// OpenHealth returns the file in a state directory; an empty path means memory.
-// Nothing is read yet.
-func OpenHealth(where disk.Dir) *HealthFile {
-	h := &HealthFile{fresh: map[string]Health{}}
-	if where.Path != "" {
-		h.disk = &where
+// MemoryHealth returns a HealthFile that ends with the process.
+func MemoryHealth() *HealthFile { return &HealthFile{fresh: map[string]Health{}} }
+
+// OpenHealth returns the file in a state directory. Nothing is read yet. It returns
+// a CodeVaultUnavailable problem for a file that others can read or change: from
+// then on nothing would be read of it or written to it.
+func OpenHealth(where disk.Dir) (*HealthFile, error) {
+	for _, name := range []string{healthName, healthLock} {
+		if _, err := where.Stat(name); err != nil {
+			return nil, err
+		}
 	}
-	return h
+	h := MemoryHealth()
+	h.disk = &where
+	return h, nil
 }
 
 // Note takes what became of a sign-in; it is meant for Options.OnToken.

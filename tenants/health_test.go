@@ -40,7 +40,7 @@ func event(credential string, at time.Time, code schemas.Code) Event {
 func TestHealthOfSeveralProcesses(t *testing.T) {
 	t.Parallel()
 	dir := healthDir(t)
-	first, second := OpenHealth(disk.New(dir)), OpenHealth(disk.New(dir))
+	first, second := openHealth(t, dir), openHealth(t, dir)
 	at := time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
 	first.Note(event("App", at, ""))
 	second.Note(event("app", at.Add(time.Hour), schemas.CodeCredentialRejected))
@@ -51,7 +51,7 @@ func TestHealthOfSeveralProcesses(t *testing.T) {
 	second.Close()
 	first.Close()
 	want := Health{at, at.Add(time.Hour), schemas.CodeCredentialRejected, "contoso"}
-	for _, h := range []*HealthFile{first, second, OpenHealth(disk.New(dir))} {
+	for _, h := range []*HealthFile{first, second, openHealth(t, dir)} {
 		if got := h.All()["app"]; got != want {
 			t.Errorf("%+v, want %+v", got, want)
 		}
@@ -75,13 +75,13 @@ func TestHealthIsNoReasonToFail(t *testing.T) {
 		if err := os.WriteFile(dir+"/"+healthName, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		h := OpenHealth(disk.New(dir))
+		h := openHealth(t, dir)
 		if len(h.All()) != 0 {
 			t.Errorf("%q is believed", text)
 		}
 		h.Note(event("app", time.Now(), ""))
 		h.Close()
-		if len(OpenHealth(disk.New(dir)).All()) != 1 {
+		if len(openHealth(t, dir).All()) != 1 {
 			t.Errorf("%q was not replaced", text)
 		}
 		if err := os.Remove(dir + "/" + healthName); err != nil {
@@ -90,7 +90,7 @@ func TestHealthIsNoReasonToFail(t *testing.T) {
 	}
 	// A state directory that nobody made is not made for this.
 	missing := roomtest.StateDir(t) + "/missing"
-	h := OpenHealth(disk.New(missing))
+	h := openHealth(t, missing)
 	h.Note(event("app", time.Now(), ""))
 	h.Close()
 	if _, err := os.Stat(missing); err == nil {
@@ -101,7 +101,7 @@ func TestHealthIsNoReasonToFail(t *testing.T) {
 func TestHealthIsBounded(t *testing.T) {
 	t.Parallel()
 	dir := healthDir(t)
-	h := OpenHealth(disk.New(dir))
+	h := openHealth(t, dir)
 	at := time.Now()
 	var group sync.WaitGroup
 	for i := range maxHealth + 100 {
@@ -109,8 +109,17 @@ func TestHealthIsBounded(t *testing.T) {
 	}
 	group.Wait()
 	h.Close()
-	known := OpenHealth(disk.New(dir)).All()
+	known := openHealth(t, dir).All()
 	if len(known) != maxHealth || known["app-00000"] != (Health{}) {
 		t.Errorf("%d are kept, the oldest among them: %t", len(known), known["app-00000"] != (Health{}))
 	}
+}
+
+func openHealth(t *testing.T, dir string) *HealthFile {
+	t.Helper()
+	h, err := OpenHealth(disk.New(dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
 }

@@ -3,7 +3,6 @@ package app
 import (
 	"time"
 
-	"mcp-partner/internal/disk"
 	"mcp-partner/internal/harden"
 	"mcp-partner/internal/naming"
 	"mcp-partner/internal/telemetry"
@@ -17,15 +16,6 @@ func (s *Settings) KeepMemory() {
 	if err := harden.NoDumps(); err != nil {
 		s.Log.Warn("the memory of this process is not protected as it should be", "reason", err.Error())
 	}
-}
-
-// openHealth opens what is remembered of sign-ins: in the state directory, or
-// in memory for a house that is not of one.
-func (s *Settings) openHealth(kept bool) *tenants.HealthFile {
-	if !kept {
-		return tenants.OpenHealth(disk.Dir{})
-	}
-	return tenants.OpenHealth(s.Disk())
 }
 
 // noted tells of a sign-in to both.

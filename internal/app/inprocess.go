@@ -40,7 +40,7 @@ func (s *Settings) converse(ctx context.Context, line []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := s.newApp(directory, vault.NewMemoryStore(), nil, nil)
+	a := s.newApp(directory, vault.NewMemoryStore(), tenants.MemoryHealth(), nil, nil)
 	defer a.Close()
 	decider, err := guard.New(guard.Options{Store: a.GuardStore()})
 	if err != nil {

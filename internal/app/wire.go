@@ -83,6 +83,10 @@ func (s *Settings) openDirectory(keys KeyFiles) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
+	health, err := tenants.OpenHealth(s.Disk())
+	if err != nil {
+		return nil, err
+	}
 	s.limitMemory(dir)
 	pool := httpclient.NewPool(httpclient.Options{Getenv: func(name string) string { value, _ := s.Env(name); return value }})
 	store, err := vault.OpenVault(s.Disk(), s.KeySource(keys), pool)
@@ -94,7 +98,7 @@ func (s *Settings) openDirectory(keys KeyFiles) (*App, error) {
 		s.Log.Warn("an older ledger was put back: its open approvals and tokens were voided, and entries are missing", "count", missing)
 	}})
 	var a *App
-	a = s.newApp(directory, store, pool, func(e tenants.Event) {
+	a = s.newApp(directory, store, health, pool, func(e tenants.Event) {
 		if !a.Unrecorded {
 			countToken(record, e)
 		}
@@ -120,7 +124,7 @@ func (s *Settings) openSimulated(simulated *Simulation) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := s.newApp(directory, store, nil, nil)
+	a := s.newApp(directory, store, tenants.MemoryHealth(), nil, nil)
 	if err := a.temporary.makeFolder(); err != nil {
 		a.Close()
 		return nil, err
@@ -131,11 +135,10 @@ func (s *Settings) openSimulated(simulated *Simulation) (*App, error) {
 
 // newApp adds what makes tokens and clients out of a directory and secrets. A
 // pool that is nil is made.
-func (s *Settings) newApp(directory *tenants.Directory, store vault.Store, pool *httpclient.Pool, onToken func(tenants.Event)) *App {
+func (s *Settings) newApp(directory *tenants.Directory, store vault.Store, health *tenants.HealthFile, pool *httpclient.Pool, onToken func(tenants.Event)) *App {
 	if pool == nil {
 		pool = httpclient.NewPool(httpclient.Options{})
 	}
-	health := s.openHealth(onToken != nil)
 	source := signin.NewSource(signin.Options{Directory: directory, Store: store, HTTP: pool, Logger: s.Log, OnToken: noted(health, s.watchTokens(onToken))})
 	return &App{
 		settings: s, Health: health, Directory: directory, Store: store, Source: source, HTTP: pool,

@@ -81,10 +81,10 @@ func (d Dir) check() error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil
+	case errors.Is(err, syscall.ENOTDIR), err == nil && !info.IsDir():
+		return Unsafe(d.Path+" is not a directory: a file stands there, or on the way to it.", "Give another --state-dir.")
 	case err != nil:
 		return d.Unavailable("reached", d.Path, err)
-	case !info.IsDir():
-		return Unsafe(d.Path+" is not a directory.", "Give another --state-dir.")
 	case d.Exposed(info):
 		return OpenToOthers("The state directory "+d.Path, "chmod 700 "+ShellWord(d.Path))
 	}

@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"net/http"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -35,7 +34,9 @@ func examine(ctx context.Context, deps *cmdutil.Deps, o *doctorOptions) []check 
 	}
 	a, err := deps.Open(o.keys, nil)
 	if err != nil {
-		return append(checks, failedCheck("state_dir", err, "ls -ld "+phrase.ShellWord(dir)+" "+phrase.ShellWord(filepath.Join(dir, "directory.json"))))
+		failed := failedCheck("state_dir", err, "ls -ld "+phrase.ShellWord(dir))
+		failed.Message += " " + exit.Of(err).Next
+		return append(checks, failed)
 	}
 	defer a.Close()
 	// A ledger that was removed is not made anew by whoever looks for it.
