@@ -12,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -21,21 +22,33 @@ import (
 	"mcp-partner/internal/testkit"
 )
 
-// writerFunc is an output.
-type writerFunc func([]byte) (int, error)
-
-func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
-
-// badOutputs are outputs that fail, and one that takes a byte at a time.
-func badOutputs() map[string]func() io.Writer {
-	fails := func(err error) func() io.Writer {
-		return func() io.Writer { return writerFunc(func([]byte) (int, error) { return 0, err }) }
+// badOutputs are outputs that fail, and one that is read a byte at a time. They are
+// what a shell hands over: pipes and a full device.
+func badOutputs() map[string]func(t *testing.T) io.Writer {
+	pipe := func(t *testing.T) (reader, writer *os.File) {
+		reader, writer, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _, _ = reader.Close(), writer.Close() })
+		return reader, writer
 	}
-	return map[string]func() io.Writer{
-		"closed": fails(&os.PathError{Op: "write", Path: "/dev/stdout", Err: syscall.EPIPE}),
-		"full":   fails(&os.PathError{Op: "write", Path: "/dev/full", Err: syscall.ENOSPC}),
-		"slow": func() io.Writer {
-			reader, writer := io.Pipe()
+	return map[string]func(t *testing.T) io.Writer{
+		"closed": func(t *testing.T) io.Writer {
+			reader, writer := pipe(t)
+			_ = reader.Close()
+			return writer
+		},
+		"full": func(t *testing.T) io.Writer {
+			full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+			if err != nil { // a system without the device
+				return writerFunc(func([]byte) (int, error) { return 0, syscall.ENOSPC })
+			}
+			t.Cleanup(func() { _ = full.Close() })
+			return full
+		},
+		"slow": func(t *testing.T) io.Writer {
+			reader, writer := pipe(t)
 			go func() {
 				for one := make([]byte, 1); ; {
 					if _, err := reader.Read(one); err != nil {
@@ -47,6 +60,11 @@ func badOutputs() map[string]func() io.Writer {
 		},
 	}
 }
+
+// writerFunc is an output.
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
 
 // stage is a state directory with the tenant contoso, before one change.
 type stage struct {
@@ -106,6 +124,24 @@ func (s *stage) file(name, text string) string {
 		s.t.Fatal(err)
 	}
 	return path
+}
+
+// asked asks an approver for a write, and returns the approval's ID.
+func (s *stage) asked() string {
+	s.t.Helper()
+	s.run(io.Discard, "", nil, "call", "register_partner", "--tenant", "contoso", "--partner-id", "1234567", "--allow-writes", "--approval", "approver")
+	var list struct{ Approvals []struct{ ID string } }
+	if err := json.Unmarshal([]byte(s.must("", nil, "approvals", "list", "--json")), &list); err != nil || len(list.Approvals) != 1 {
+		s.t.Fatalf("%v: %+v", err, list)
+	}
+	return list.Approvals[0].ID
+}
+
+func (s *stage) link(partnerID string) {
+	s.t.Helper()
+	if err := s.world.Sim.SetLink("contoso", partnerID); err != nil {
+		s.t.Fatal(err)
+	}
 }
 
 // addArguments add the tenant fabrikam of the simulated Azure.
@@ -214,18 +250,42 @@ func changes() []change {
 			approver(s)
 			return nil
 		}, args: []string{"approvers", "remove", "alice"}, typed: append([]string{"alice"}, passphrase(1)...), made: gone("alice", "approvers", "list", "--json")},
-		{name: "approvals deny", prepare: func(s *stage) []string {
-			s.run(io.Discard, "", nil, "call", "register_partner", "--tenant", "contoso", "--partner-id", "1234567", "--allow-writes", "--approval", "approver")
-			var list struct{ Approvals []struct{ ID string } }
-			if err := json.Unmarshal([]byte(s.must("", nil, "approvals", "list", "--json")), &list); err != nil || len(list.Approvals) != 1 {
-				s.t.Fatalf("%v: %+v", err, list)
-			}
-			return []string{list.Approvals[0].ID}
-		}, args: []string{"approvals", "deny", "--reason", "no"}, made: seen(`"denied"`, "approvals", "list", "--json")},
-		{name: "transition", prepare: func(s *stage) []string {
-			if err := s.world.Sim.SetLink("contoso", "7654321"); err != nil {
+		{name: "approvals deny", prepare: func(s *stage) []string { return []string{s.asked()} },
+			args: []string{"approvals", "deny", "--reason", "no"}, made: seen(`"denied"`, "approvals", "list", "--json")},
+		{name: "approvals approve", prepare: func(s *stage) []string {
+			approver(s)
+			return []string{s.asked()}
+		}, args: []string{"approvals", "approve", "--approver", "alice"}, typed: passphrase(1), made: seen(`"approved"`, "approvals", "list", "--json")},
+		{name: "vault login", prepare: func(s *stage) []string {
+			if _, err := s.world.Sim.AddUser("alice", "fabrikam"); err != nil {
 				s.t.Fatal(err)
 			}
+			s.world.Sim.ApproveDevices("alice")
+			arguments := slices.DeleteFunc(s.addArguments("fabrikam"), func(a string) bool {
+				return slices.Contains([]string{"--secret-stdin", "--client-id", s.world.Sim.ClientID()}, a)
+			})
+			s.must("", nil, append(arguments, "--kind", "device-code", "--credential", "alice")...)
+			return nil
+		}, args: []string{"vault", "login", "alice"}, made: seen("signed in for the credential", "ledger", "list", "--json")},
+		{name: "ledger prune", prepare: func(s *stage) []string {
+			s.must("", nil, "freeze", "--reason", "to be pruned")
+			return []string{time.Now().UTC().Format(time.RFC3339Nano)}
+		}, args: []string{"ledger", "prune", "--before"}, made: gone("to be pruned", "ledger", "list", "--json")},
+		{name: "audit label", prepare: func(s *stage) []string {
+			s.must("", nil, "audit")
+			return nil
+		}, args: []string{"audit", "label", "latest", "2026-11"}, made: seen("2026-11", "audit", "list", "--json")},
+		{name: "call update_partner", prepare: func(s *stage) []string {
+			s.link("7654321")
+			return nil
+		}, args: append([]string{"call", "update_partner", "--tenant", "contoso", "--partner-id", "1234567"}, link[2:]...), made: linked},
+		{name: "call remove_partner", prepare: func(s *stage) []string {
+			s.link("1234567")
+			return nil
+		}, args: append([]string{"call", "remove_partner", "--tenant", "contoso", "--partner-id", "1234567"}, link[2:]...),
+			made: func(s *stage) []bool { return []bool{!linked(s)[0]} }},
+		{name: "transition", prepare: func(s *stage) []string {
+			s.link("7654321")
 			return nil
 		}, args: append([]string{"transition", "--from", "7654321", "--to", "1234567"}, link...), made: linked},
 		{name: "call register_partner", args: append([]string{"call", "register_partner", "--tenant", "contoso", "--partner-id", "1234567"}, link[2:]...), made: linked},
@@ -258,7 +318,7 @@ func TestOutputThatFailsLeavesNoHalfChange(t *testing.T) {
 				if c.input != nil {
 					input = c.input(s)
 				}
-				code := s.run(output(), input, c.typed, args...)
+				code := s.run(output(t), input, c.typed, args...)
 				for i, made := range c.made(s) {
 					if made != (code == 0) {
 						t.Errorf("the exit code is %d, and sign %d of the change is %v", code, i, made)
@@ -276,9 +336,7 @@ func TestOutputThatFailsLeavesNoHalfChange(t *testing.T) {
 // a terminal here.
 func otherCommands() []string {
 	return []string{
-		"approvals approve", "vault login", // a person decides or signs in: tried at a terminal
-		"ledger prune", // removes what is older than a day
-		"audit", "audit label", "audit list", "audit show", "audit resume", "audit diff", "check", "find", "tools", "doctor", "health", "demo", "openapi", "version",
+		"audit", "audit list", "audit show", "audit resume", "audit diff", "check", "find", "tools", "doctor", "health", "demo", "openapi", "version",
 		"approvals list", "approvals show", "approvers list", "policy test", "token list", "simulate", "serve",
 		"ledger list", "ledger export", "ledger head", "ledger verify", "tenants list", "tenants export", "tenants discover", "tenants consent-links",
 		"vault status", "vault list", "vault show", "vault test", "vault recipients list", "pec roles", "pec reconcile",
