@@ -80,6 +80,15 @@ func (o *office) http(at ready, token, method, path, body string) (int, string) 
 	return response.StatusCode, string(text)
 }
 
+// approve reads a question and approves what it shows.
+func (o *office) approve(at ready, approver, id string) (status int, body string) {
+	o.t.Helper()
+	_, body = o.http(at, approver, "GET", "/approvals/"+id, "")
+	_, rest, _ := strings.Cut(body, `"digest":"`)
+	digest, _, _ := strings.Cut(rest, `"`)
+	return o.http(at, approver, "POST", "/approvals/"+id, fmt.Sprintf(`{"decision":"approve","digest":%q}`, digest))
+}
+
 // The way of docs/callers.md: one token asks, another approves over HTTP, and
 // the first goes on.
 func TestApprovingOverHTTP(t *testing.T) {
@@ -147,10 +156,7 @@ func TestAnApprovalOverHTTPIsExecutedAtTheTerminal(t *testing.T) {
 	id := o.ask("register_partner", "--tenant", "contoso", "--partner-id", "1234567")
 	at := o.serveHTTP()
 	approver := o.approverToken("alice")
-	_, body := o.http(at, approver, "GET", "/approvals/"+id, "")
-	_, rest, _ := strings.Cut(body, `"digest":"`)
-	digest, _, _ := strings.Cut(rest, `"`)
-	status, body := o.http(at, approver, "POST", "/approvals/"+id, fmt.Sprintf(`{"decision":"approve","digest":%q}`, digest))
+	status, body := o.approve(at, approver, id)
 	if status != http.StatusOK || !strings.Contains(body, `"same_user":true`) {
 		t.Fatalf("who sits at the terminal is not known: status %d, %s", status, body)
 	}
@@ -192,10 +198,7 @@ func TestRotatingTheKeyOfApprovals(t *testing.T) {
 			id := o.ask("register_partner", "--tenant", "contoso", "--partner-id", "1234567")
 			at := o.serveHTTP()
 			approver := o.approverToken("alice")
-			_, body := o.http(at, approver, "GET", "/approvals/"+id, "")
-			_, rest, _ := strings.Cut(body, `"digest":"`)
-			digest, _, _ := strings.Cut(rest, `"`)
-			if status, body := o.http(at, approver, "POST", "/approvals/"+id, fmt.Sprintf(`{"decision":"approve","digest":%q}`, digest)); status != http.StatusOK {
+			if status, body := o.approve(at, approver, id); status != http.StatusOK {
 				t.Fatalf("status %d: %s", status, body)
 			}
 			o.must(append([]string{"approvals", "rotate-key"}, test.rotate...)...)

@@ -23,8 +23,8 @@ const (
 // TenantID returns the GUID of the nth tenant.
 func TenantID(n int) string { return fmt.Sprintf("aaaaaaaa-0000-4000-8000-%012d", n) }
 
-// WantCode fails unless err is a problem of that code.
-func WantCode(tb testing.TB, err error, code schemas.Code) *schemas.Problem {
+// WantCode fails unless err is a problem of that code that says the words.
+func WantCode(tb testing.TB, err error, code schemas.Code, words ...string) *schemas.Problem {
 	tb.Helper()
 	problem, ok := err.(*schemas.Problem)
 	if !ok {
@@ -32,6 +32,11 @@ func WantCode(tb testing.TB, err error, code schemas.Code) *schemas.Problem {
 	}
 	if problem.Code != code {
 		tb.Fatalf("problem is %s (%s), want %s", problem.Code, problem.Message, code)
+	}
+	for _, word := range words {
+		if text := problem.Message + " " + problem.Hint; !strings.Contains(text, word) {
+			tb.Errorf("%q does not say %q", text, word)
+		}
 	}
 	return problem
 }

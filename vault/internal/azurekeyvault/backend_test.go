@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"mcp-partner/internal/keyvaulttest"
+	"mcp-partner/internal/roomtest"
 	"mcp-partner/schemas"
 )
 
@@ -44,7 +45,7 @@ func TestLifeOfASecret(t *testing.T) {
 		t.Errorf("times are %s and %s, %v", item.UpdatedAt, item.ExpiresAt, err)
 	}
 	k.Set("mcp-partner-contoso", "second")
-	wantCode(t, b.Put(t.Context(), "contoso", []byte("late"), first), schemas.CodeStateMoved)
+	roomtest.WantCode(t, b.Put(t.Context(), "contoso", []byte("late"), first), schemas.CodeStateMoved)
 	wantValue(t, b, "contoso", "second")
 	k.Set("somebody-elses", "x")
 	k.Set("mcp-partner-fabrikam", "y")
@@ -58,7 +59,7 @@ func TestLifeOfASecret(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	wantCode(t, b.Put(t.Context(), "contoso", []byte("again"), ""), schemas.CodeVaultUnavailable, "still keeps a deleted secret", "purge")
+	roomtest.WantCode(t, b.Put(t.Context(), "contoso", []byte("again"), ""), schemas.CodeVaultUnavailable, "still keeps a deleted secret", "purge")
 	if len(by.asked) == 0 || by.asked[0].Scopes[0] != rightScope {
 		t.Errorf("tokens were asked for %v", by.asked)
 	}
@@ -73,7 +74,7 @@ func TestCertificateOfKeyVault(t *testing.T) {
 	wantValue(t, b, "app", "\x30\x82\x00\xff")
 	k.Issue("mcp-partner-app", "no base64")
 	_, err := b.Get(t.Context(), "app")
-	wantCode(t, err, schemas.CodeVaultUnavailable)
+	roomtest.WantCode(t, err, schemas.CodeVaultUnavailable)
 }
 
 // TestChallengeOfAnotherAudience has the far side ask for a token that opens
@@ -94,7 +95,7 @@ func TestChallengeOfAnotherAudience(t *testing.T) {
 			change(k)
 			by := &signIn{}
 			_, err := open(t, k, by).Get(t.Context(), "one")
-			wantCode(t, err, schemas.CodeVaultUnavailable)
+			roomtest.WantCode(t, err, schemas.CodeVaultUnavailable)
 			if len(by.asked) > 0 || k.Sent(goodToken) {
 				t.Errorf("a token was asked for (%v) or sent", by.asked)
 			}
@@ -106,7 +107,7 @@ func TestFailedSignInShowsNothing(t *testing.T) {
 	t.Parallel()
 	k := keyvaulttest.New(t)
 	_, err := open(t, k, &signIn{err: errors.New("request body: client_assertion=CANARY")}).Get(t.Context(), "one")
-	wantCode(t, err, schemas.CodeVaultUnavailable, "sign-in to the key vault with azure-cli failed")
+	roomtest.WantCode(t, err, schemas.CodeVaultUnavailable, "sign-in to the key vault with azure-cli failed")
 	if strings.Contains(fmt.Sprintf("%v %+v", err, err), "CANARY") {
 		t.Errorf("the error of the sign-in comes out: %v", err)
 	}
@@ -173,13 +174,13 @@ func TestNothingGoesElsewhere(t *testing.T) {
 	for _, code := range []int{301, 302, 307, 308} {
 		k.Answers(func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, thief.URL, code) })
 		_, err := b.Get(t.Context(), "one")
-		wantCode(t, err, schemas.CodeVaultUnavailable, "elsewhere, which is not followed")
+		roomtest.WantCode(t, err, schemas.CodeVaultUnavailable, "elsewhere, which is not followed")
 	}
 	k.Answers(func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprintf(w, `{"value":[],"nextLink":"%s/secrets"}`, thief.URL)
 	})
 	_, err := b.List(t.Context())
-	wantCode(t, err, schemas.CodeVaultUnavailable)
+	roomtest.WantCode(t, err, schemas.CodeVaultUnavailable)
 	if landed.Load() > 0 {
 		t.Errorf("%d requests went to another host", landed.Load())
 	}
@@ -191,11 +192,11 @@ func TestUnreachableKeyVault(t *testing.T) {
 	b := open(t, k, &signIn{})
 	k.Close()
 	_, err := b.Get(t.Context(), "one")
-	wantCode(t, err, schemas.CodeVaultUnavailable, "cannot be reached")
+	roomtest.WantCode(t, err, schemas.CodeVaultUnavailable, "cannot be reached")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, err = b.Get(ctx, "one")
-	wantCode(t, err, schemas.CodeCancelled)
+	roomtest.WantCode(t, err, schemas.CodeCancelled)
 }
 
 func TestSettings(t *testing.T) {

@@ -14,6 +14,7 @@ import (
 
 	"mcp-partner/internal/httpclient"
 	"mcp-partner/internal/keyvaulttest"
+	"mcp-partner/internal/roomtest"
 	"mcp-partner/schemas"
 )
 
@@ -137,7 +138,7 @@ func TestWorkloadIdentity(t *testing.T) {
 	}
 	auth.TokenFile = filepath.Join(t.TempDir(), "none")
 	_, err := openAs(t, k, e, auth).Get(t.Context(), "contoso")
-	wantCode(t, err, schemas.CodeVaultUnavailable, "sign-in to the key vault with workload-identity failed")
+	roomtest.WantCode(t, err, schemas.CodeVaultUnavailable, "sign-in to the key vault with workload-identity failed")
 	if strings.Contains(err.Error(), auth.TokenFile) {
 		t.Errorf("the words of the SDK come out: %v", err)
 	}

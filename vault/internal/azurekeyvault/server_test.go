@@ -2,7 +2,6 @@ package azurekeyvault
 
 import (
 	"context"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -12,7 +11,6 @@ import (
 
 	"mcp-partner/internal/httpclient"
 	"mcp-partner/internal/keyvaulttest"
-	"mcp-partner/schemas"
 )
 
 const (
@@ -53,17 +51,4 @@ func open(t *testing.T, k *keyvaulttest.Vault, by *signIn) *Backend {
 		t.Fatal(err)
 	}
 	return b
-}
-
-func wantCode(t *testing.T, err error, code schemas.Code, words ...string) {
-	t.Helper()
-	problem := schemas.AsProblem(err)
-	if err == nil || problem.Code != code {
-		t.Fatalf("got %v, want %s", err, code)
-	}
-	for _, word := range words {
-		if !strings.Contains(problem.Message+" "+problem.Hint, word) {
-			t.Errorf("%q does not say %q", problem.Message+" "+problem.Hint, word)
-		}
-	}
 }

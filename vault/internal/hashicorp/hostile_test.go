@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"mcp-partner/internal/httpclient"
+	"mcp-partner/internal/roomtest"
 	"mcp-partner/internal/vaulttest"
 	"mcp-partner/schemas"
 )
@@ -137,7 +138,7 @@ func TestRedirectTakesNoTokenAlong(t *testing.T) {
 				t.Parallel()
 				b, _ := openAt(t, when(func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, thief.URL, code) }))
 				_, err := b.Get(t.Context(), "one")
-				wantCode(t, err, schemas.CodeVaultUnavailable, "elsewhere, which is not followed")
+				roomtest.WantCode(t, err, schemas.CodeVaultUnavailable, "elsewhere, which is not followed")
 				if landed.Load() > 0 {
 					t.Error("a request went to another host")
 				}
@@ -157,7 +158,7 @@ func TestCertificateOfAnotherAuthorityIsRefused(t *testing.T) {
 	}
 	stranger := Open(b.settings, system, readFile)
 	_, err = stranger.Get(t.Context(), "one")
-	wantCode(t, err, schemas.CodeVaultUnavailable, "certificate that is not trusted", server.URL)
+	roomtest.WantCode(t, err, schemas.CodeVaultUnavailable, "certificate that is not trusted", server.URL)
 	if asked.Load() > 0 {
 		t.Error("a request was sent all the same")
 	}
@@ -168,14 +169,14 @@ func TestUnreachableServer(t *testing.T) {
 	b, server := openAt(t, signedIn(func(http.ResponseWriter, *http.Request) {}))
 	server.Close()
 	_, err := b.Get(t.Context(), "one")
-	wantCode(t, err, schemas.CodeVaultUnavailable, "cannot be reached")
+	roomtest.WantCode(t, err, schemas.CodeVaultUnavailable, "cannot be reached")
 	if !schemas.AsProblem(err).Retryable {
 		t.Error("a server that is away counts as broken for good")
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, err = b.Get(ctx, "one")
-	wantCode(t, err, schemas.CodeCancelled)
+	roomtest.WantCode(t, err, schemas.CodeCancelled)
 }
 
 func TestSettings(t *testing.T) {
