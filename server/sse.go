@@ -25,7 +25,7 @@ type exchangeWriter struct {
 	header   http.Header // what mcp-go sets
 	status   int
 	body     bytes.Buffer
-	open     bool // the event stream has begun
+	open     bool // headers are sent: of an event stream, or of JSON that is not there yet
 	relay    bool // mcp-go streams by itself
 	finished bool
 	err      error
@@ -92,10 +92,11 @@ func (w *exchangeWriter) Notify(method string, params any) error {
 	return w.err
 }
 
-// keepAlive begins the stream of a request that takes long, and sends a comment on
-// it every interval.
+// keepAlive begins the answer to a request that takes long, and sends something on it
+// every interval: a comment, or to a client that takes JSON alone white space, which
+// may stand before any JSON.
 func (w *exchangeWriter) keepAlive(interval time.Duration) {
-	if w.post.message.kind != kindRequest || !w.post.takes.stream {
+	if w.post.message.kind != kindRequest {
 		return
 	}
 	w.mu.Lock() // the timer may be faster than this
@@ -110,7 +111,11 @@ func (w *exchangeWriter) comment(interval time.Duration) {
 		return
 	}
 	w.begin()
-	w.deliver([]byte(":\n\n"))
+	if w.post.takes.stream {
+		w.deliver([]byte(":\n\n"))
+	} else {
+		w.deliver([]byte("\n"))
+	}
 	w.beat.Reset(interval)
 }
 
@@ -122,7 +127,10 @@ func (w *exchangeWriter) begin() {
 	}
 	w.open = true
 	h := w.out.Header()
-	h.Set("Content-Type", eventStream)
+	h.Set("Content-Type", "application/json")
+	if w.post.takes.stream {
+		h.Set("Content-Type", eventStream)
+	}
 	h.Set("Cache-Control", "no-cache")
 	h.Set("X-Accel-Buffering", "no") // proxies must not hold events back
 	w.extendDeadline()
@@ -181,10 +189,12 @@ func (w *exchangeWriter) finish(f *rpcError) {
 	}
 	switch {
 	case w.relay:
-	case w.open && w.body.Len() > 0:
-		w.event(w.body.Bytes())
 	case !w.open:
 		w.plain()
+	case !w.post.takes.stream:
+		w.deliver(w.body.Bytes())
+	case w.body.Len() > 0:
+		w.event(w.body.Bytes())
 	}
 }
 

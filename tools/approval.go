@@ -58,7 +58,7 @@ func (s *Service) toApprove(ctx context.Context, ticket guard.Ticket) string {
 	}
 	approve := fmt.Sprintf("Ask an approver to run this in a terminal on the machine that holds the state directory: %s approvals approve %s --approver NAME --execute", s.deps.Command, ticket.ID)
 	if ticket.Intent.Caller.Remote() {
-		approve = fmt.Sprintf("Somebody else whose token has the scope %s can decide at /approvals/%s of this server. Or: %s", guard.ScopeApprove, ticket.ID, approve)
+		approve = fmt.Sprintf("Somebody else whose token has the scope %s can decide at %s/approvals/%s. Or: %s", guard.ScopeApprove, s.deps.PublicURL, ticket.ID, approve)
 	}
 	if approvers, err := s.deps.Guard.Approvers(ctx); err == nil && len(approvers) == 0 {
 		return fmt.Sprintf("No approver is set up yet. A person runs once: %s approvers add NAME. %s", s.deps.Command, approve)

@@ -116,6 +116,8 @@ type Deps struct {
 	// Command is how a person runs this program in a shell, with the flags that
 	// lead to the same state directory; default "mcp-partner".
 	Command string
+	// PublicURL is the address of a server over HTTP, without a path.
+	PublicURL string
 	// Settled replaces the time after which a write without an outcome has ended;
 	// zero means fleet.Settled.
 	Settled time.Duration

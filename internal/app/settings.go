@@ -37,6 +37,8 @@ type Settings struct {
 	Source ConfigSource
 	// servesHTTP is set for a server with many clients, which may keep more memory.
 	ServesHTTP bool
+	// PublicURL is the address of a server over HTTP for its clients, without a path.
+	PublicURL string
 	// Limits bound runs over many tenants.
 	Limits fleet.Limits
 	// PECRoles is a file that changes the list of eligible roles, or "".
@@ -74,6 +76,12 @@ func (s *Settings) Disk() disk.Dir {
 	where := disk.New(s.StateDir)
 	where.PlatformModes = s.PlatformModes
 	return where
+}
+
+// getenv is Env where a variable that is not set is empty.
+func (s *Settings) getenv(name string) string {
+	value, _ := s.Env(name)
+	return value
 }
 
 // Locate finds the state directory.

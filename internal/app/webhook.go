@@ -6,7 +6,6 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"log/slog"
 	"net/http"
 	"sync"
@@ -20,8 +19,11 @@ import (
 )
 
 const (
-	// webhookWithin bounds one announcement.
-	webhookWithin = 5 * time.Second
+	// webhookWithin bounds one attempt. Between attempts are pauses that double, from
+	// the first to the longest.
+	webhookWithin       = 5 * time.Second
+	webhookFirstPause   = 5 * time.Second
+	webhookLongestPause = 10 * time.Minute
 	// webhookSignature carries the HMAC-SHA256 of the body, in hexadecimal.
 	webhookSignature = "X-MCP-Partner-Signature"
 	// minWebhookKey is the least length of the key, in bytes.
@@ -33,23 +35,19 @@ const (
 // nothing.
 type webhook struct {
 	url    string
-	key    []byte
-	client *http.Client
-	log    *slog.Logger
-	sent   sync.WaitGroup
-}
+	key    []byte // nil signs nothing
+	format func(announcement) ([]byte, error)
+	// public is the server's address for approvers, "" where it has none.
+	public string
+	// pending reports whether a question still waits.
+	pending func(ctx context.Context, id string) bool
+	client  *http.Client
+	log     *slog.Logger
 
-// announced is what a webhook gets: enough to find the question, and nothing
-// that was written by somebody else but the tenant's name in the directory.
-type announced struct {
-	ID        string `json:"id"`
-	Tool      string `json:"tool"`
-	Tenant    string `json:"tenant"`
-	PartnerID string `json:"partner_id"`
-	// Tenants is how many tenants a plan is for; such a question has no Tenant.
-	Tenants   int    `json:"tenants,omitempty"`
-	Requester string `json:"requester"`
-	ExpiresAt string `json:"expires_at"`
+	sending sync.WaitGroup
+	// closed ends the pauses.
+	closed context.Context
+	close  context.CancelFunc
 }
 
 // NewWebhook makes the one of the config file, if it has one.
@@ -58,19 +56,45 @@ func (s *Settings) NewWebhook() (*webhook, error) {
 	if settings == nil {
 		return nil, nil
 	}
+	url, err := webhookURL(settings)
+	if err != nil {
+		return nil, err
+	}
 	key, err := webhookKey(settings)
 	if err != nil {
 		return nil, err
 	}
-	client, err := httpclient.New(httpclient.Options{}) // follows no redirect
+	client, err := httpclient.New(httpclient.Options{Getenv: s.getenv}) // follows no redirect
 	if err != nil {
 		return nil, err
 	}
 	client.Timeout = webhookWithin
-	return &webhook{url: settings.URL, key: key, client: client, log: s.Log}, nil
+	w := &webhook{url: url, key: key, format: webhookFormats()[settings.Format], public: s.PublicURL, client: client, log: s.Log}
+	w.pending = func(context.Context, string) bool { return true }
+	w.closed, w.close = context.WithCancel(context.Background())
+	return w, nil
+}
+
+func webhookURL(settings *config.Webhook) (string, error) {
+	if settings.URLFile == "" {
+		return settings.URL, nil
+	}
+	const next = "correct approvals.webhook.url_file in the config file"
+	raw, err := disk.ReadTrusted(settings.URLFile, disk.Secret, maxWebhookKey)
+	if err != nil {
+		return "", exit.FileError("the file of the webhook's URL", settings.URLFile, next, err)
+	}
+	url := string(bytes.TrimSpace(raw))
+	if err := config.CheckWebhookURL(url); err != nil {
+		return "", exit.Usage(next, "the file of the webhook's URL %s cannot be used: %s", settings.URLFile, err)
+	}
+	return url, nil
 }
 
 func webhookKey(settings *config.Webhook) ([]byte, error) {
+	if settings.KeyFile == "" {
+		return nil, nil
+	}
 	const next = "correct approvals.webhook.key_file in the config file; a key is made with: openssl rand -hex 32 > FILE"
 	raw, err := disk.ReadTrusted(settings.KeyFile, disk.Secret, maxWebhookKey)
 	if err != nil {
@@ -83,42 +107,57 @@ func webhookKey(settings *config.Webhook) ([]byte, error) {
 	return key, nil
 }
 
-// announce tells of a question in the background: nobody waits for a webhook,
-// and one that fails is logged and not tried again.
+// announce tells of a question in the background: nobody waits for a webhook.
 func (w *webhook) announce(ticket guard.Ticket) {
 	if w == nil {
 		return
 	}
-	w.sent.Go(func() {
-		if status, err := w.post(ticket); err != nil || status/100 != 2 {
-			// The error's text may hold the URL, and a URL may hold a token.
-			w.log.Warn("a pending approval could not be announced", "approval", ticket.ID, "status", status, "reached", err == nil)
-		}
-	})
+	body, err := w.format(announce(ticket, w.public))
+	if err != nil {
+		w.log.Error("a pending approval cannot be announced", "approval", ticket.ID)
+		return
+	}
+	w.sending.Go(func() { w.deliver(ticket, body) })
 }
 
-func (w *webhook) post(ticket guard.Ticket) (int, error) {
-	what := announced{
-		ID: ticket.ID, Tool: ticket.Intent.Tool, Tenant: ticket.Intent.Identity.Tenant, PartnerID: ticket.Intent.PartnerID,
-		Requester: ticket.Requester, ExpiresAt: ticket.ExpiresAt.UTC().Format(time.RFC3339),
+// deliver sends until somebody takes the announcement, the question ends, or the
+// server does.
+func (w *webhook) deliver(ticket guard.Ticket, body []byte) {
+	ctx, cancel := context.WithDeadline(w.closed, ticket.ExpiresAt)
+	defer cancel()
+	for pause := webhookFirstPause; ; pause = min(2*pause, webhookLongestPause) {
+		status, err := w.post(body)
+		if err == nil && status/100 == 2 {
+			return
+		}
+		// The error's text may hold the URL, and a URL may hold a token.
+		w.log.Warn("a pending approval could not be announced", "approval", ticket.ID, "status", status, "reached", err == nil, "again_in", pause.String())
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return
+		}
+		if !w.pending(ctx, ticket.ID) {
+			return
+		}
 	}
-	if ticket.Plan != nil {
-		what.Tenants = ticket.Plan.Rows
-	}
-	body, err := json.Marshal(what)
-	if err != nil {
-		return 0, err
-	}
+}
+
+// post makes one attempt, also while the server ends.
+func (w *webhook) post(body []byte) (int, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), webhookWithin)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, w.url, bytes.NewReader(body))
 	if err != nil {
 		return 0, err
 	}
-	mac := hmac.New(sha256.New, w.key)
-	mac.Write(body)
+	request.Close = true // the next one is far away
 	request.Header.Set("Content-Type", "application/json")
-	request.Header.Set(webhookSignature, "sha256="+hex.EncodeToString(mac.Sum(nil)))
+	if w.key != nil {
+		mac := hmac.New(sha256.New, w.key)
+		mac.Write(body)
+		request.Header.Set(webhookSignature, "sha256="+hex.EncodeToString(mac.Sum(nil)))
+	}
 	response, err := w.client.Do(request)
 	if err != nil {
 		return 0, err
@@ -126,11 +165,11 @@ func (w *webhook) post(ticket guard.Ticket) (int, error) {
 	return response.StatusCode, response.Body.Close()
 }
 
-// wait lets announcements that were begun end; each is bounded.
+// wait lets attempts that were begun end; each is bounded.
 func (w *webhook) wait() {
 	if w == nil {
 		return
 	}
-	w.sent.Wait()
-	w.client.CloseIdleConnections()
+	w.close()
+	w.sending.Wait()
 }

@@ -88,7 +88,7 @@ func (s *Settings) openDirectory(keys KeyFiles) (*App, error) {
 		return nil, err
 	}
 	s.limitMemory(dir)
-	pool := httpclient.NewPool(httpclient.Options{Getenv: func(name string) string { value, _ := s.Env(name); return value }})
+	pool := httpclient.NewPool(httpclient.Options{Getenv: s.getenv})
 	store, err := vault.OpenVault(s.Disk(), s.KeySource(keys), pool)
 	if err != nil {
 		return nil, wrongKeyFlags(err)
@@ -186,14 +186,23 @@ func (a *App) Guard(o guard.Options) (*guard.Guard, error) {
 		o.Announce = a.hook.announce
 	}
 	decider, err := guard.New(o)
-	return decider, exit.AsUsage(err)
+	if err != nil {
+		return nil, exit.AsUsage(err)
+	}
+	if a.hook != nil {
+		a.hook.pending = func(ctx context.Context, id string) bool {
+			ticket, err := decider.Question(ctx, id, "")
+			return err != nil || decider.State(ticket) == guard.StatePending
+		}
+	}
+	return decider, nil
 }
 
 // Service puts the call path of all tools together.
 func (a *App) Service(decider *guard.Guard) *tools.Service {
 	directory := tools.Expecting(Directory{a.Directory, a.Health}, decider.Bounds().PartnerIDs)
 	service := tools.NewService(tools.Deps{
-		Directory: directory, Clients: a.Clients, Fleet: a.openFleet(directory), Guard: decider, Command: a.settings.Command(), Simulated: a.Simulated != nil,
+		Directory: directory, Clients: a.Clients, Fleet: a.openFleet(directory), Guard: decider, Command: a.settings.Command(), PublicURL: a.settings.PublicURL, Simulated: a.Simulated != nil,
 		Search: search.New(schemas.Catalogue(), inputSchema), Logger: a.settings.Log,
 		Observer: a.settings.Observer, Settled: a.settings.Settled,
 		PECRoles: a.roles, Reconciliation: a.reconciliation,

@@ -111,7 +111,7 @@ func TestApprovingOverHTTP(t *testing.T) {
 	if !found {
 		t.Fatalf("no approval in %s", answer)
 	}
-	if !strings.Contains(answer, "at /approvals/"+id) {
+	if !strings.Contains(answer, "at "+strings.TrimSuffix(at.URL, "/mcp")+"/approvals/"+id) {
 		t.Errorf("the agent is not told of the way over HTTP: %s", answer)
 	}
 	for name, token := range map[string]string{"who asked": bot.Token, "the token of the start": at.Token} {

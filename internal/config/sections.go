@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 
@@ -16,11 +17,17 @@ import (
 
 // Webhook is where pending approvals are announced.
 type Webhook struct {
-	URL string
-	// KeyFile holds the key of the signature. A relative path is relative to the
-	// config file, because a client starts a server in any folder.
+	// URL is the receiver's; where it is a secret, URLFile holds it.
+	URL, URLFile string
+	// KeyFile holds the key of the signature. Relative paths of files are relative
+	// to the config file, because a client starts a server in any folder.
 	KeyFile string
+	// Format is one of WebhookFormats.
+	Format string
 }
+
+// WebhookFormats are the forms of an announcement.
+func WebhookFormats() []string { return []string{"json", "slack", "teams"} }
 
 // Policy returns the rules of the file. Nil means that the file has no policy,
 // which differs from an empty list.
@@ -102,9 +109,9 @@ func ruleKeys(rule *guard.Rule) map[string]reader {
 }
 
 func (f *File) readApprovals(node *yaml.Node) error {
-	hook := Webhook{}
+	hook := Webhook{Format: "json"}
 	keys := map[string]reader{"webhook": func(node *yaml.Node) error {
-		return readKeys(node, map[string]reader{"url": word(&hook.URL), "key_file": word(&hook.KeyFile)})
+		return readKeys(node, map[string]reader{"url": word(&hook.URL), "url_file": word(&hook.URLFile), "key_file": word(&hook.KeyFile), "format": word(&hook.Format)})
 	}}
 	if err := readKeys(node, keys); err != nil {
 		return fmt.Errorf("approvals: %w", err)
@@ -115,8 +122,10 @@ func (f *File) readApprovals(node *yaml.Node) error {
 	if err := hook.check(); err != nil {
 		return fmt.Errorf("approvals, webhook: %w", err)
 	}
-	if !filepath.IsAbs(hook.KeyFile) {
-		hook.KeyFile = filepath.Join(filepath.Dir(f.path), hook.KeyFile)
+	for _, file := range []*string{&hook.URLFile, &hook.KeyFile} {
+		if *file != "" && !filepath.IsAbs(*file) {
+			*file = filepath.Join(filepath.Dir(f.path), *file)
+		}
 	}
 	f.webhook = &hook
 	return nil
@@ -125,16 +134,32 @@ func (f *File) readApprovals(node *yaml.Node) error {
 // check refuses a webhook that others could read or answer. It never repeats the
 // URL, which may hold a password.
 func (w Webhook) check() error {
-	at, err := url.Parse(w.URL)
+	chat := w.Format != "json"
 	switch {
-	case w.KeyFile == "":
+	case !slices.Contains(WebhookFormats(), w.Format):
+		return errors.New("format is not one of " + strings.Join(WebhookFormats(), ", "))
+	case !chat && w.KeyFile == "":
 		return errors.New("key_file is missing: it signs the announcements")
+	case (w.URL == "") == (w.URLFile == ""):
+		return errors.New("give one of url and url_file")
+	case chat && w.URL != "":
+		return errors.New("give url_file in place of url: everybody who knows the URL can write to the channel")
+	case w.URL == "":
+		return nil
+	}
+	return CheckWebhookURL(w.URL)
+}
+
+// CheckWebhookURL refuses a URL that would send announcements in clear text.
+func CheckWebhookURL(text string) error {
+	at, err := url.Parse(text)
+	switch {
 	case err != nil || at.Host == "" || at.User != nil:
-		return errors.New("url is not a URL such as https://hooks.example/approvals, without a user in it")
+		return errors.New("the URL is not one such as https://hooks.example/approvals, without a user in it")
 	case at.Scheme == "https" || at.Scheme == "http" && httpclient.IsLoopback(at.Hostname()):
 		return nil
 	}
-	return errors.New("url must begin with https://; http:// is for loopback addresses only")
+	return errors.New("the URL must begin with https://; http:// is for loopback addresses only")
 }
 
 // reader takes the value of a key.

@@ -79,7 +79,11 @@ func TestSectionsThatAreWrong(t *testing.T) {
 		"approvals: {webhook: {}}":                                              "key_file is missing",
 		"approvals: {webhook: {url: ftp://a, key_file: k}}":                     "must begin with https://",
 		"approvals: {webhook: {url: http://10.0.0.1/a, key_file: k}}":           "must begin with https://",
-		"approvals: {webhook: {url: 'https://u:hunter2@a', key_file: k}}":       "is not a URL such as",
+		"approvals: {webhook: {url: 'https://u:hunter2@a', key_file: k}}":       "is not one such as",
+		"approvals: {webhook: {key_file: k}}":                                   "one of url and url_file",
+		"approvals: {webhook: {url: 'https://a', url_file: u, key_file: k}}":    "one of url and url_file",
+		"approvals: {webhook: {url: 'https://a', key_file: k, format: xml}}":    "format is not one of json, slack, teams",
+		"approvals: {webhook: {url: 'https://a', format: slack}}":               "give url_file in place of url",
 	} {
 		_, err := load(t, text, "log-level")
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hunter2") {
@@ -100,7 +104,7 @@ func TestWebhookSection(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(&Webhook{URL: url, KeyFile: filepath.Join(dir, "hook.key")}, file.Webhook()); diff != "" {
+		if diff := cmp.Diff(&Webhook{Format: "json", URL: url, KeyFile: filepath.Join(dir, "hook.key")}, file.Webhook()); diff != "" {
 			t.Error(diff)
 		}
 	}

@@ -34,13 +34,13 @@ func serveHTTP(ctx context.Context, deps *cmdutil.Deps, a *app.App, decider *gua
 	options := server.HTTPOptions{
 		Hosts: o.hosts(bound.main.Addr()), Origins: o.allowedOn, Health: deps.Health(a, issuersCheck(verifier)...),
 		Metrics: deps.Observer.Metrics, OnAnswer: deps.Observer.Metrics.Answered,
-		Approvals: service,
+		Approvals: service, PublicURL: o.oauth.public(),
 	}
 	if pair != nil {
 		options.TLS = pair.Config()
 	}
 	if verifier != nil {
-		options.OAuth, options.PublicURL = verifier, o.oauth.public()
+		options.OAuth = verifier
 	}
 	if err := admit(deps, o, decider, &options, bound.main.Addr()); err != nil {
 		return err
@@ -104,8 +104,11 @@ func bind(ctx context.Context, address string) (net.Listener, error) {
 	return listener, nil
 }
 
-// urlOf is where clients find the server, as far as it knows itself.
-func urlOf(o *httpOptions, bound net.Addr) string {
+// base is where clients find the server, as far as it knows itself, without a path.
+func (o *httpOptions) base(bound net.Addr) string {
+	if o.oauth.publicURL != "" {
+		return o.oauth.public()
+	}
 	scheme, host := "http", bound.String()
 	if o.tlsCert != "" {
 		scheme = "https"
@@ -113,7 +116,7 @@ func urlOf(o *httpOptions, bound net.Addr) string {
 	if _, port, err := net.SplitHostPort(host); err == nil && len(o.allowedHosts) > 0 {
 		host = net.JoinHostPort(o.allowedHosts[0], port)
 	}
-	return scheme + "://" + host + mcpPath
+	return scheme + "://" + host
 }
 
 // admit settles who may call, and tells how to connect.
@@ -121,7 +124,7 @@ func admit(deps *cmdutil.Deps, o *httpOptions, decider *guard.Guard, options *se
 	if err := o.checkReachable(bound); err != nil {
 		return err
 	}
-	url := urlOf(o, bound)
+	url := o.base(bound) + mcpPath
 	if o.noAuth {
 		options.Anonymous = guard.Principal{Caller: Anybody, Grant: guard.FullGrant()}
 		deps.Log.Warn("anybody who reaches this address may call: use --insecure-no-auth only for tests on loopback", "url", url)

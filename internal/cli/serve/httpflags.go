@@ -111,8 +111,8 @@ func (o *httpOptions) checkNames() error {
 // checkNoAuth keeps an open server on loopback, also by way of a proxy or of a web
 // page in somebody's browser.
 func (o *httpOptions) checkNoAuth() error {
-	if o.noAuth && (!o.onLoopback() || o.behindProxy || len(o.allowedHosts) > 0 || len(o.allowedOn) > 0) {
-		return exit.Usage("leave --insecure-no-auth out, or bind to 127.0.0.1 without --behind-proxy, --allowed-hosts and --allowed-origins",
+	if o.noAuth && (!o.onLoopback() || o.behindProxy || len(o.allowedHosts) > 0 || len(o.allowedOn) > 0 || o.oauth.publicURL != "") {
+		return exit.Usage("leave --insecure-no-auth out, or bind to 127.0.0.1 without --behind-proxy, --allowed-hosts, --allowed-origins and --public-url",
 			"--insecure-no-auth is for loopback only: every client may do what the server may")
 	}
 	return nil

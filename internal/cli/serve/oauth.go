@@ -36,10 +36,10 @@ func (o *oauthOptions) given() bool { return len(o.issuers) > 0 }
 // checkOAuth refuses flags that belong together and are not.
 func (o *httpOptions) checkOAuth() error {
 	switch a := &o.oauth; {
-	case !a.given() && (len(a.audiences) > 0 || a.caFile != "" || a.publicURL != ""):
-		return exit.Usage("give --oidc-issuer too", "--oidc-audience, --oidc-ca-file and --public-url are for access tokens of an issuer")
+	case !a.given() && (len(a.audiences) > 0 || a.caFile != ""):
+		return exit.Usage("give --oidc-issuer too", "--oidc-audience and --oidc-ca-file are for access tokens of an issuer")
 	case !a.given():
-		return nil
+		return o.oauth.checkPublicURL()
 	case len(a.audiences) == 0:
 		return exit.Usage("give --oidc-audience NAME: for Entra ID the application ID of this server's registration",
 			"--oidc-issuer needs --oidc-audience: whatever the issuer signs for others must not be good here")
@@ -47,8 +47,6 @@ func (o *httpOptions) checkOAuth() error {
 		return exit.Usage("leave one of them out", "--insecure-no-auth and --oidc-issuer contradict each other")
 	case a.publicURL == "" && o.behindProxy:
 		return exit.Usage("give --public-url https://partner.example.com", "behind a proxy the server does not know the address that clients use")
-	case a.publicURL == "":
-		return nil
 	}
 	return o.oauth.checkPublicURL()
 }
@@ -56,6 +54,9 @@ func (o *httpOptions) checkOAuth() error {
 // checkPublicURL wants what is served: MCP is at /mcp, and the metadata beside
 // it at the root.
 func (o *oauthOptions) checkPublicURL() error {
+	if o.publicURL == "" {
+		return nil
+	}
 	at, err := url.Parse(o.publicURL)
 	if err != nil || at.Host == "" || at.User != nil || at.RawQuery != "" || at.Fragment != "" || at.ForceQuery || strings.TrimSuffix(at.Path, "/") != "" && at.Path != mcpPath {
 		return exit.Usage("write it as https://partner.example.com", "--public-url is no URL of a server without a path, or with "+mcpPath)
@@ -129,9 +130,6 @@ func issuersCheck(verifier *auth.Authenticator) []server.Check {
 // is no token of the start: it could do everything, and nobody would need it.
 func admitOAuth(deps *cmdutil.Deps, decider *guard.Guard, options *server.HTTPOptions, address string, bound net.Addr) error {
 	options.Bearer = server.Authenticators{app.InvocationTokens{Decider: decider}}
-	if options.PublicURL != "" {
-		address = options.PublicURL + mcpPath
-	}
 	deps.Log.Info("serving", "url", address, "address", bound.String())
 	return deps.IO.PrintLine(struct {
 		URL string `json:"url"`

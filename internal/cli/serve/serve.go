@@ -82,7 +82,9 @@ func runServe(ctx context.Context, deps *cmdutil.Deps, o *serveOptions) error {
 	defer bound.close()
 	deps.Serving()
 	deps.KeepMemory()
-	deps.ServesHTTP = o.http.address != ""
+	if o.http.address != "" {
+		deps.ServesHTTP, deps.PublicURL = true, o.http.base(bound.main.Addr())
+	}
 	// What the server needs to end well must not end with the signal.
 	simulated, err := o.simulate.Start(context.WithoutCancel(ctx))
 	if err != nil {
