@@ -162,7 +162,7 @@ func sameCredential(a, b schemas.AuditRow) bool { return a.Credential == b.Crede
 
 func sameIdentity(a, b schemas.AuditRow) bool { return a.ObjectID != "" && a.ObjectID == b.ObjectID }
 
-// compared judges one row, of which one side may be missing. An empty kind says
+// compared compares one row, of which one side may be missing. An empty kind says
 // that nothing differs.
 func compared(before, after *schemas.AuditRow) Change {
 	c := Change{Before: before, After: after}
@@ -171,23 +171,29 @@ func compared(before, after *schemas.AuditRow) Change {
 		c.Kind = Appeared
 	case after == nil:
 		c.Kind = Gone
-	case before.State == schemas.RowUnknown && after.State == schemas.RowUnknown:
-	case after.State == schemas.RowUnknown:
-		c.Kind = NewlyUnknown
-	case before.State == schemas.RowUnknown:
-		c.Kind = KnownAgain
-	case before.State.Linked() && after.State.Missing():
-		c.Kind = NewlyMissing
-	case before.State.Missing() && after.State.Linked():
-		c.Kind = NewlyLinked
-	case before.State != after.State || before.PartnerID != after.PartnerID:
-		c.Kind = Changed
-	}
-	if before != nil && after != nil {
-		c.Roles = pec.Differences(before.PECRoles, after.PECRoles)
+	default:
+		c.Kind, c.Roles = kindOf(*before, *after), pec.Differences(before.PECRoles, after.PECRoles)
 	}
 	if c.Kind == "" && len(c.Roles) > 0 {
 		c.Kind = RolesChanged
 	}
 	return c
+}
+
+// kindOf says how a link differs, or "".
+func kindOf(before, after schemas.AuditRow) ChangeKind {
+	switch {
+	case before.State == after.State && before.PartnerID == after.PartnerID:
+		return ""
+	case after.State == schemas.RowUnknown:
+		return NewlyUnknown
+	case before.State == schemas.RowUnknown:
+		return KnownAgain
+	case before.State.Linked() && after.State.Missing():
+		return NewlyMissing
+	case before.State.Missing() && after.State.Linked():
+		return NewlyLinked
+	default:
+		return Changed
+	}
 }

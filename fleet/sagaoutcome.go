@@ -10,25 +10,31 @@ import (
 // armclient judged. What is not certain leaves it under way: next looks again.
 // Sent says that the request may have reached the far side.
 func after(at guard.Progress, outcome armclient.Outcome, sent bool) action {
-	code := schemas.Code("")
+	a := action{kind: record, stage: guard.StageFailed}
 	if outcome.Problem != nil {
-		code = outcome.Problem.Code
+		a.result = outcome.Problem.Code
 	}
-	now := outcome.After.Link
+	now, refused := outcome.After.Link.State, outcome.Applied == armclient.AppliedNo
 	switch {
 	case outcome.Applied == armclient.AppliedYes && outcome.Problem == nil:
-		return action{kind: record, stage: reached(at.Step)}
-	case secondHalf(at.Step) && outcome.Applied == armclient.AppliedNo && (now.State.Absent() || !sent):
-		return action{kind: record, stage: guard.StageRemoved, result: code, spent: true}
-	case at.Step == guard.StepRemove && now.State.Absent():
-		return action{kind: record, stage: guard.StageRemoved, result: code}
-	case outcome.Applied == armclient.AppliedUnknown || now.State == schemas.LinkUnknown && sent || secondHalf(at.Step):
-		return action{kind: record, stage: at.Stage, result: code}
-	case outcome.Applied == armclient.AppliedNo && passes(code) && at.Tries+1 < maxTries:
-		return action{kind: record, stage: guard.StagePlanned, result: code, spent: true}
-	default:
-		return action{kind: record, stage: guard.StageFailed, result: code}
+		a.stage = reached(at.Step)
+	case secondHalf(at.Step) && refused && (now.Absent() || !sent):
+		a.stage, a.spent = guard.StageRemoved, true
+	case secondHalf(at.Step):
+		a.stage = at.Stage
+	case at.Step == guard.StepRemove && now.Absent():
+		a.stage = guard.StageRemoved
+	case outcome.Applied == armclient.AppliedUnknown, now == schemas.LinkUnknown && sent:
+		a.stage = at.Stage
+	case refused && mayTryAgain(at, a.result):
+		a.stage, a.spent = guard.StagePlanned, true
 	}
+	return a
+}
+
+// mayTryAgain reports whether a first write that was refused is worth another try.
+func mayTryAgain(at guard.Progress, code schemas.Code) bool {
+	return at.Tries+1 < maxTries && passes(code)
 }
 
 // reached is where a step leads that was read back.

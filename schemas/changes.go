@@ -70,6 +70,8 @@ type ChangeRow struct {
 	// Why says in our own words why nothing was written, or what to do.
 	Why     string `json:"why,omitempty"`
 	Problem Code   `json:"problem,omitempty" doc:"Code, as in problem.code."`
+	// PECRoles are there where roles were read, without a row a subscription.
+	PECRoles *PECRoles `json:"pec_roles,omitempty" doc:"Roles that are eligible for partner earned credit."`
 	// ARMRequestID and CorrelationID are ARM's of the last write.
 	ARMRequestID  string `json:"arm_request_id,omitempty"`
 	CorrelationID string `json:"correlation_id,omitempty"`

@@ -145,6 +145,10 @@ func (f field) read(into reflect.Value, raw json.RawMessage) error {
 		raw = f.lossless(raw)
 	}
 	target := into.FieldByIndex(f.index)
+	if target.Kind() == reflect.Pointer {
+		target.Set(reflect.New(f.typ))
+		target = target.Elem()
+	}
 	switch {
 	case f.typ == partnerIDType:
 		return f.readPartnerID(target, raw)

@@ -52,8 +52,12 @@ func fieldsOf(t reflect.Type) []field {
 			continue
 		}
 		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
+		typ := f.Type
+		if typ.Kind() == reflect.Pointer { // nil where it was left out
+			typ = typ.Elem()
+		}
 		fields = append(fields, field{
-			name: name, doc: f.Tag.Get("doc"), index: f.Index, typ: f.Type,
+			name: name, doc: f.Tag.Get("doc"), index: f.Index, typ: typ,
 			required:  options != "omitempty",
 			minLength: number(f, "minLength"), maxLength: number(f, "maxLength"),
 			minimum: number(f, "minimum"), maximum: number(f, "maximum"), maxItems: number(f, "maxItems"),

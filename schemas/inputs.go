@@ -72,7 +72,7 @@ type AuditPartnerLinksInput struct {
 	Labels            []string    `json:"labels,omitempty" doc:"Only tenants with all these labels." minLength:"1" maxLength:"500" maxItems:"32"`
 	ExpectedPartnerID PartnerID   `json:"expected_partner_id,omitempty" doc:"MPN ID expected everywhere. Default: each tenant's own."`
 	OwnPartnerIDs     []PartnerID `json:"own_partner_ids,omitempty" doc:"Several accepted MPN IDs instead."`
-	IncludeRoles      bool        `json:"include_roles,omitempty" doc:"Also read roles, as check_pec_roles does."`
+	IncludeRoles      bool        `json:"include_roles,omitempty" doc:"Also read roles (check_pec_roles)."`
 	StaleAfterDays    int         `json:"stale_after_days,omitempty" doc:"Marks older links as stale." minimum:"1" maximum:"3650"`
 	RunID             string      `json:"run_id,omitempty" doc:"Shows or resumes this run." minLength:"1" maxLength:"64"`
 	Cursor            string      `json:"cursor,omitempty" doc:"next_cursor of the previous page." minLength:"1" maxLength:"512"`

@@ -37,14 +37,14 @@ const ToolCheckPECRoles = "check_pec_roles"
 type CheckPECRolesInput struct {
 	Target
 	Subscriptions []string `json:"subscriptions,omitempty" doc:"Subscription IDs. Default: all." maxLength:"36" maxItems:"100"`
-	Cursor        string   `json:"cursor,omitempty" doc:"next_cursor of the page before." minLength:"1" maxLength:"512"`
-	Limit         int      `json:"limit,omitempty" doc:"Subscriptions a page, 1 to 100. Default 25." minimum:"1" maximum:"100"`
+	Cursor        string   `json:"cursor,omitempty" doc:"next_cursor of the previous page." minLength:"1" maxLength:"512"`
+	Limit         int      `json:"limit,omitempty" doc:"Rows per page. Default: 25." minimum:"1" maximum:"100"`
 }
 
 func checkPECRoles() Operation {
 	return Operation{
 		Name: ToolCheckPECRoles, Title: "Check roles for partner earned credit",
-		Summary: "Check in which subscriptions of a tenant this server's identity has an Azure role that is eligible for partner earned credit (PEC).",
+		Summary: "Check in which subscriptions of a tenant this server's identity has a role eligible for partner earned credit (PEC).",
 		Use:     "Use it when the question is whether a link counts; check_partner_link reads the link alone.",
 		Effect:  EffectRead, Repeatable: true, Azure: true,
 		Routes: []Route{

@@ -1,5 +1,7 @@
 package schemas
 
+import "fmt"
+
 // PECVerdict says whether an identity holds a role in a subscription that is
 // eligible for partner earned credit.
 type PECVerdict string
@@ -63,6 +65,23 @@ type PECRoles struct {
 	NotChecked []string `json:"not_checked,omitempty" doc:"What the verdicts do not rest on."`
 	// Held are the roles in short, for comparing audits.
 	Held []string `json:"held,omitempty" doc:"Roles held, with their scopes."`
+}
+
+// EligibleIn counts the subscriptions for a table, such as 3 of 4, and says why they
+// are not known; "" where roles were not read.
+func (r *PECRoles) EligibleIn() string {
+	if r == nil {
+		return ""
+	}
+	v := r.Verdicts
+	if r.Reason != "" && v.Asked() == 0 {
+		return "unknown (" + r.Reason + ")"
+	}
+	text := fmt.Sprintf("%d of %d", v.EligibleRole, v.Subscriptions)
+	if v.Unknown > 0 {
+		text += fmt.Sprintf(" (%d unknown: %s)", v.Unknown, r.Reason)
+	}
+	return text
 }
 
 // PECSubscription is the verdict on one subscription.

@@ -16,35 +16,29 @@ func (o Operation) Problems() []Code {
 }
 
 func (o Operation) mayAnswer(code Code) bool {
+	arguments, bound := ofArguments()[code]
 	switch {
-	case slices.Contains(ofWrites(), code):
-		return o.Effect.Writes()
-	case slices.Contains(ofAzure(), code):
-		return o.Azure
-	}
-	switch code {
-	case CodeInvalidPartnerID:
-		return o.takes("partner_id") || o.takes("own_partner_ids") || o.takes("to")
-	case CodeUnknownTenant:
-		return o.takes("tenant") || o.takes("tenants")
-	case CodeTenantRequired:
-		return o.takes("tenant") && !o.AnyTenant
-	case CodeUnknownCredential:
-		return o.takes("credential")
-	case CodeUnknownRun:
-		return o.takes("run_id")
-	case CodeRunInProgress:
-		return o.takes("run_id") && !o.Effect.Writes()
-	case CodeRunBusy:
-		return o.Effect.Writes() // a single write stands back from a run, too
-	case CodeRunIncomplete, CodeStranded:
-		return o.takes("run_id") && o.Effect.Writes()
-	case CodeAlreadyLinked, CodeNotLinked, CodeCurrentMismatch:
+	case slices.Contains(ofWrites(), code) && !o.Effect.Writes(), slices.Contains(ofAzure(), code) && !o.Azure:
+		return false
+	case bound && !slices.ContainsFunc(arguments, o.takes):
+		return false
+	case slices.Contains(manyRefuses, code):
 		return slices.Contains(o.Refuses, code)
-	case CodeApprovalUnknown:
-		return o.takes("approval_id")
+	case code == CodeTenantRequired:
+		return !o.AnyTenant
+	case code == CodeRunInProgress:
+		return !o.Effect.Writes()
 	default:
 		return true
+	}
+}
+
+// ofArguments are the problems of what takes one of these arguments.
+func ofArguments() map[Code][]string {
+	return map[Code][]string{
+		CodeInvalidPartnerID: {"partner_id", "own_partner_ids", "to"}, CodeUnknownTenant: {"tenant", "tenants"}, CodeTenantRequired: {"tenant"},
+		CodeUnknownCredential: {"credential"}, CodeUnknownRun: {"run_id"}, CodeRunInProgress: {"run_id"}, CodeRunIncomplete: {"run_id"},
+		CodeStranded: {"run_id"}, CodeApprovalUnknown: {"approval_id"},
 	}
 }
 
@@ -55,7 +49,9 @@ func (o Operation) takes(argument string) bool { return o.InputSchema().Properti
 func ofWrites() []Code {
 	return []Code{
 		CodeWritesDisabled, CodeRateExceeded, CodeApprovalDeclined, CodeApprovalExpired, CodeApprovalMismatch, CodeStateMoved, CodeTooManyApprovals,
-		CodePermitRefused, CodeConcurrentChange, CodeWriteUnconfirmed, CodeWriteNotApplied,
+		CodePermitRefused, CodeConcurrentChange, CodeRunIncomplete, CodeStranded,
+		CodeRunBusy, // a single write stands back from a run, too
+		CodeWriteUnconfirmed, CodeWriteNotApplied,
 	}
 }
 

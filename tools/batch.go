@@ -1,6 +1,7 @@
 package tools
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -56,6 +57,8 @@ type batchRequest struct {
 	everyCredential bool
 	// whole answers with all rows at once.
 	whole bool
+	// roles says whether roles are read afterwards; nil means for one tenant alone.
+	roles *bool
 }
 
 // batchArguments are the arguments of a plan, by the names of the tools.
@@ -85,7 +88,7 @@ func (a batchArguments) canonical() string {
 
 func (s *Service) ensurePartnerLinks(ctx context.Context, j *job, in *schemas.EnsurePartnerLinksInput) Result {
 	return s.batch(ctx, j, batchRequest{
-		many: in.Many, ref: in.RunRef, confirm: in.Confirmation,
+		many: in.Many, ref: in.RunRef, confirm: in.Confirmation, roles: in.IncludeRoles,
 		arguments: batchArguments{
 			PartnerID: string(in.PartnerID), Tenants: in.Tenants, Labels: in.Labels, Credential: in.Many.Credential, First: in.First,
 		},
@@ -98,7 +101,7 @@ func (s *Service) transitionPartner(ctx context.Context, j *job, in *schemas.Tra
 		from = append(from, string(id))
 	}
 	w := batchRequest{
-		many: in.Many, ref: in.RunRef, confirm: in.Confirmation, strategy: guard.Strategy(in.Strategy), everyCredential: true,
+		many: in.Many, ref: in.RunRef, confirm: in.Confirmation, strategy: guard.Strategy(in.Strategy), everyCredential: true, roles: new(false),
 		arguments: batchArguments{
 			From: from, To: string(in.To), Strategy: in.Strategy, Tenants: in.Tenants, Labels: in.Labels, Credential: in.Many.Credential, First: in.First,
 		},
@@ -180,9 +183,15 @@ func (s *Service) batch(ctx context.Context, j *job, w batchRequest) Result {
 	if err := s.admit(ctx, j, schemas.Tenant{}, w.to()); err != nil {
 		return s.refusedBatch(ctx, j, w, err)
 	}
-	if err := w.check(); err != nil {
+	if err := cmp.Or(w.check(), s.mayAskForRoles(ctx, j, w)); err != nil {
 		return s.refusedBatch(ctx, j, w, err)
 	}
+	result := s.planOrRun(ctx, j, w)
+	s.batchRoles(ctx, j, w, &result.Envelope)
+	return result
+}
+
+func (s *Service) planOrRun(ctx context.Context, j *job, w batchRequest) Result {
 	if w.ref.RunID != "" {
 		return s.earlier(ctx, j, w)
 	}

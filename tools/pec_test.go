@@ -8,6 +8,7 @@ import (
 	"mcp-partner/guard"
 	"mcp-partner/schemas"
 	"mcp-partner/simulator"
+	"mcp-partner/tools"
 )
 
 // rolesAt gives a tenant so many subscriptions, with a role in each.
@@ -130,5 +131,63 @@ func TestAnAuditReadsNoRolesWhereARuleDeniesIt(t *testing.T) {
 	}
 	if len(envelope.Rows) != 2 || envelope.Totals[schemas.PECRolesUnknown] != 1 {
 		t.Errorf("%+v", envelope.Totals)
+	}
+}
+
+func TestEnsureSaysWhichRolesItsIdentitiesHave(t *testing.T) {
+	t.Parallel()
+	const owner = "This identity has an eligible role in 1 of 1 subscription (Owner)."
+	for name, c := range map[string]struct {
+		tenants   int
+		arguments string
+		rows      int
+		says      string
+	}{
+		"one tenant":              {1, `{"partner_id":"1234567"}`, 1, owner},
+		"one tenant, refused":     {1, `{"partner_id":"1234567","include_roles":false}`, 0, ""},
+		"one tenant, only a plan": {1, `{"partner_id":"1234567","plan":true}`, 0, ""},
+		"many tenants":            {3, `{"partner_id":"1234567"}`, 0, ""},
+		"many tenants, asked for": {3, `{"partner_id":"1234567","include_roles":true}`, 3, "Roles for partner earned credit: 2 linked, eligible role in none; 1 linked, eligible role in all subscriptions."},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := build(t, simulator.Config{Tenants: c.tenants}, unasked)
+			for _, tenant := range h.sim.Tenants() {
+				rolesAt(t, h.sim, tenant.Name, simulator.RoleReader)
+			}
+			rolesAt(t, h.sim, "contoso", simulator.RoleOwner)
+			for _, again := range []schemas.Status{schemas.StatusDone, schemas.StatusUnchanged} {
+				if again == schemas.StatusUnchanged && strings.Contains(c.arguments, "plan") {
+					continue
+				}
+				envelope := h.call(schemas.ToolEnsurePartnerLinks, c.arguments)
+				read := 0
+				for _, row := range envelope.Changes {
+					if row.PECRoles != nil {
+						read++
+					}
+				}
+				if envelope.Status != again || read != c.rows || !strings.HasSuffix(envelope.Summary, c.says) {
+					t.Errorf("%s: %d rows with roles, %q", envelope.Status, read, envelope.Summary)
+				}
+			}
+		})
+	}
+}
+
+func TestEnsureRefusesRolesToACallerWhoMayNotReadThem(t *testing.T) {
+	t.Parallel()
+	h := build(t, simulator.Config{Tenants: 1}, unasked)
+	rolesAt(t, h.sim, "contoso", simulator.RoleOwner)
+	p := trusted("few")
+	p.Grant.Tools = []string{schemas.ToolEnsurePartnerLinks}
+	for arguments, want := range map[string]schemas.Status{
+		`{"partner_id":"1234567","include_roles":true}`: schemas.StatusRefused, `{"partner_id":"1234567"}`: schemas.StatusDone,
+	} {
+		envelope := h.service.Call(t.Context(), tools.Call{Tool: schemas.ToolEnsurePartnerLinks, Arguments: []byte(arguments), Principal: p, Confirmer: tools.NoConfirmer{}}).Envelope
+		if envelope.Status != want || (want == schemas.StatusDone) != (h.linked("contoso") != "") || strings.Contains(envelope.Summary, "eligible") {
+			t.Errorf("%s: %s %q", arguments, envelope.Status, envelope.Summary)
+		}
+		h.sim.ClearLink("contoso")
 	}
 }

@@ -1,7 +1,7 @@
 package auditreport
 
 import (
-	"fmt"
+	"cmp"
 	"strconv"
 	"strings"
 
@@ -53,21 +53,8 @@ func heldRoles(r schemas.AuditRow) string {
 	return strings.Join(r.PECRoles.Held, "; ")
 }
 
-// eligibleIn is a count, such as 3 of 4, and why it is not known.
-func eligibleIn(r schemas.AuditRow) string {
-	if r.PECRoles == nil {
-		return "not read"
-	}
-	v := r.PECRoles.Verdicts
-	text := fmt.Sprintf("%d of %d", v.EligibleRole, v.Subscriptions)
-	if r.PECRoles.Reason != "" && v.Asked() == 0 {
-		return "unknown (" + r.PECRoles.Reason + ")"
-	}
-	if v.Unknown > 0 {
-		text += fmt.Sprintf(" (%d unknown: %s)", v.Unknown, r.PECRoles.Reason)
-	}
-	return text
-}
+// eligibleIn is a count, such as 3 of 4; an audit with roles may have read none of a row.
+func eligibleIn(r schemas.AuditRow) string { return cmp.Or(r.PECRoles.EligibleIn(), "not read") }
 
 // restsOn says what the page is silent about.
 func (r Report) restsOn() string {

@@ -33,7 +33,7 @@ func WriteChanges(u *term.UI, rows []schemas.ChangeRow) {
 			name = phrase.Quote(r.Before.PartnerName)
 		}
 		cells[i] = []string{strings.ReplaceAll(string(r.State), "_", " "), r.Company, r.Tenant, r.Credential, LinkWord(r.Before), name, r.PartnerID, LinkWord(r.After),
-			strings.Join(r.Steps, ", "), string(r.Problem), strings.TrimSpace(r.Warning + " " + r.Why)}
+			strings.Join(r.Steps, ", "), string(r.Problem), r.PECRoles.EligibleIn(), strings.TrimSpace(r.Warning + " " + r.Why)}
 	}
-	u.Table([]string{"STATE", "COMPANY", "TENANT", "CREDENTIAL", "BEFORE", "ITS NAME", "TO BE", "NOW", "STEPS", "PROBLEM", "WHAT TO KNOW"}, cells)
+	u.Table([]string{"STATE", "COMPANY", "TENANT", "CREDENTIAL", "BEFORE", "ITS NAME", "TO BE", "NOW", "STEPS", "PROBLEM", "ELIGIBLE ROLE IN", "WHAT TO KNOW"}, cells)
 }

@@ -1,7 +1,6 @@
 package render
 
 import (
-	"fmt"
 	"strings"
 
 	"mcp-partner/internal/cli/term"
@@ -27,18 +26,4 @@ func writeRoles(u *term.UI, r *schemas.PECRoles) {
 	if len(rows) > 0 {
 		u.Table([]string{"ROLE", "SUBSCRIPTION", "ID", "RESTS ON", "NEXT"}, rows)
 	}
-}
-
-// eligibleIn counts the subscriptions of a row of an audit; "" where roles were
-// not read.
-func eligibleIn(r schemas.AuditRow) string {
-	if r.PECRoles == nil {
-		return ""
-	}
-	v := r.PECRoles.Verdicts
-	text := fmt.Sprintf("%d of %d", v.EligibleRole, v.Subscriptions)
-	if r.PECRoles.Reason != "" {
-		text += " (" + r.PECRoles.Reason + ")"
-	}
-	return text
 }

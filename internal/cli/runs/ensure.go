@@ -40,7 +40,8 @@ Exit codes: 0 done or unchanged, 1 not every tenant is as planned, 2 usage,
 	}
 	flags := command.Flags()
 	flags.StringVar(&options.partnerID, "partner-id", "", "partner `ID` to register (default: the expected one of each tenant)")
-	config.Typed(flags, "partner-id")
+	flags.BoolVar(&options.roles, "roles", false, "also read which identities have a role eligible for partner earned credit (default for one tenant)")
+	config.Typed(flags, "partner-id", "roles")
 	options.add(flags)
 	return command
 }

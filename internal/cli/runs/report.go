@@ -79,7 +79,7 @@ func changesAs(format string, rows []schemas.ChangeRow) ([]byte, error) {
 
 func changeColumns() []string {
 	return []string{"company", "domain", "tenant", "tenant_id", "credential", "object_id", "state", "linked_before", "partner_name_before", "partner_id", "linked_after",
-		"steps", "rule", "warning", "why", "problem", "arm_request_id", "correlation_id"}
+		"steps", "rule", "warning", "why", "problem", "eligible_role_in", "arm_request_id", "correlation_id"}
 }
 
 func changesCSV(rows []schemas.ChangeRow) ([]byte, error) {
@@ -94,7 +94,7 @@ func changesCSV(rows []schemas.ChangeRow) ([]byte, error) {
 			name = r.Before.PartnerName
 		}
 		record := []string{r.Company, r.Domain, r.Tenant, r.TenantID, r.Credential, r.ObjectID, string(r.State), render.LinkWord(r.Before), name, r.PartnerID, render.LinkWord(r.After),
-			strings.Join(r.Steps, " "), r.Rule, r.Warning, r.Why, string(r.Problem), r.ARMRequestID, r.CorrelationID}
+			strings.Join(r.Steps, " "), r.Rule, r.Warning, r.Why, string(r.Problem), r.PECRoles.EligibleIn(), r.ARMRequestID, r.CorrelationID}
 		for i := range record {
 			record[i] = quoter.Quote(record[i])
 		}

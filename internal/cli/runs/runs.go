@@ -33,6 +33,7 @@ type manyOptions struct {
 	partnerID, to, strategy string
 	from                    cmdutil.List
 	keys                    app.KeyFiles
+	roles, rolesGiven       bool
 	guard                   cmdutil.GuardFlags
 	simulate                cmdutil.SimulateFlags
 }
@@ -70,6 +71,7 @@ func (o *manyOptions) prepare(deps *cmdutil.Deps, flags *pflag.FlagSet) (err err
 	if err := o.checkReport(); err != nil {
 		return err
 	}
+	o.rolesGiven = flags.Changed("roles")
 	o.guard.Tenants, err = deps.StandingTenants()
 	deps.Settled = o.settled
 	return err
@@ -124,6 +126,7 @@ func (o *manyOptions) arguments() (json.RawMessage, error) {
 	put("run_id", o.resume+o.run, o.resume+o.run != "")
 	put("resume", true, o.resume != "")
 	put("first", o.first, o.first != 0)
+	put("include_roles", o.roles, o.rolesGiven)
 	if o.resume+o.run == "" {
 		put("partner_id", o.partnerID, o.partnerID != "")
 		put("from", []string(o.from), len(o.from) > 0)
