@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"testing"
 	"time"
@@ -40,6 +41,7 @@ func BenchmarkAuditRoles(b *testing.B) {
 			defer s.kill()
 			s.greet(wiretest.Modern)
 			ideal := (time.Duration(size) * benchLatency / benchParallel).Seconds()
+			began, simBefore := time.Now(), cpuOf(f.simulator.Process.Pid)
 			for b.Loop() {
 				cold := s.timedAudit(b, wiretest.Object{"include_roles": true})
 				warm := s.timedAudit(b, wiretest.Object{"include_roles": true})
@@ -48,6 +50,9 @@ func BenchmarkAuditRoles(b *testing.B) {
 				b.ReportMetric(cold.Seconds(), "cold-s")
 				b.ReportMetric(warm.Seconds(), "warm-s")
 			}
+			cpus := float64(runtime.NumCPU()) * time.Since(began).Seconds()
+			b.ReportMetric(100*cpuOf(s.command.Process.Pid).Seconds()/cpus, "audit-cpu-%")
+			b.ReportMetric(100*(cpuOf(f.simulator.Process.Pid)-simBefore).Seconds()/cpus, "simulator-cpu-%")
 			b.ReportMetric(statusKB(s.command.Process.Pid, "VmHWM:")/1024, "peak-MB")
 			b.ReportMetric(0, "ns/op")
 		})
