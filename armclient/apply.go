@@ -24,7 +24,7 @@ const (
 // read before. Before.State must be known: what happened is judged against it.
 type Change struct {
 	Kind      ChangeKind
-	PartnerID string
+	PartnerID schemas.PartnerID
 	Before    schemas.Link
 }
 
@@ -152,18 +152,11 @@ func timeForWrite(ctx context.Context) time.Duration {
 }
 
 func (c *Client) do(ctx context.Context, permit guard.Permit, change Change) error {
-	var err error
-	switch change.Kind {
-	case ChangeCreate:
-		_, err = c.partner.Create(ctx, permit, change.PartnerID, nil)
-	case ChangeUpdate:
-		_, err = c.partner.Update(ctx, permit, change.PartnerID, nil)
-	case ChangeDelete:
-		_, err = c.partner.Delete(ctx, permit, change.PartnerID, nil)
-	default:
-		err = schemas.NewProblem(schemas.CodeInternal, "A write of an unknown kind was asked for; nothing was sent.")
+	method, known := map[ChangeKind]string{ChangeCreate: http.MethodPut, ChangeUpdate: http.MethodPatch, ChangeDelete: http.MethodDelete}[change.Kind]
+	if !known {
+		return schemas.NewProblem(schemas.CodeInternal, "A write of an unknown kind was asked for; nothing was sent.")
 	}
-	return err
+	return c.conn.write(ctx, permit, method, change.PartnerID)
 }
 
 // readBack reads the link under a context that the caller cannot end. After a

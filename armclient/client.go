@@ -1,6 +1,9 @@
 package armclient
 
 import (
+	"cmp"
+	"context"
+	"net/url"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
@@ -8,14 +11,11 @@ import (
 	"mcp-partner/schemas"
 )
 
-// Client is the upper layer for one tenant with one credential. It is safe for
+// Client reaches ARM in one tenant with one credential. It is safe for
 // concurrent use.
 type Client struct {
-	options   Options
-	partners  *PartnersClient
-	partner   *PartnerClient
-	operation *OperationClient
-	tenants   *TenantsClient
+	options Options
+	conn    *connection
 	// settle is how long a link is left alone after a write without an answer,
 	// before it is read a second time.
 	settle time.Duration
@@ -25,15 +25,19 @@ type Client struct {
 // New makes a client. It sends nothing. An error is a *schemas.Problem about the
 // options.
 func New(cred azcore.TokenCredential, o Options) (*Client, error) {
-	factory, err := NewClientFactory(cred, o)
+	conn, err := connect(cred, o)
 	if err != nil {
 		return nil, err
 	}
-	return &Client{
-		options: o, partners: factory.NewPartnersClient(), partner: factory.NewPartnerClient(),
-		operation: factory.NewOperationClient(), tenants: factory.NewTenantsClient(), settle: settleTime(o),
-		roles: lazyRoleClients(cred, o),
-	}, nil
+	return &Client{options: o, conn: conn, settle: settleTime(o), roles: lazyRoleClients(cred, o)}, nil
+}
+
+// Probe reads .../partners/{segment}, whatever the segment is, under the given
+// api-version ("" is the right one), to see how the provider answers:
+// Options.Observe has the answer. The error is a *schemas.Problem.
+func (c *Client) Probe(ctx context.Context, segment, version string) error {
+	_, err := c.conn.read(ctx, schemas.PathPartners+"/"+url.PathEscape(segment), cmp.Or(version, schemas.APIVersion))
+	return err
 }
 
 // identity is the pair that a call was about: from the token if one was read,

@@ -14,6 +14,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 
 	"mcp-partner/guard"
+	"mcp-partner/schemas"
 )
 
 const (
@@ -21,32 +22,6 @@ const (
 	moduleVersion = "v0.1.0"
 	applicationID = "mcp-partner"
 )
-
-// ClientFactory makes the clients of the lower layer, all on one pipeline. There
-// is no other way to make one, so that none lacks the gate.
-type ClientFactory struct{ conn *connection }
-
-// NewClientFactory builds the pipeline. It sends nothing. An error is a
-// *schemas.Problem about the options.
-func NewClientFactory(credential azcore.TokenCredential, options Options) (*ClientFactory, error) {
-	conn, err := connect(credential, options)
-	if err != nil {
-		return nil, err
-	}
-	return &ClientFactory{conn}, nil
-}
-
-// NewPartnersClient returns the client of the operation group Partners.
-func (f *ClientFactory) NewPartnersClient() *PartnersClient { return &PartnersClient{f.conn} }
-
-// NewPartnerClient returns the client of the operation group Partner.
-func (f *ClientFactory) NewPartnerClient() *PartnerClient { return &PartnerClient{f.conn} }
-
-// NewOperationClient returns the client of the operation group Operation.
-func (f *ClientFactory) NewOperationClient() *OperationClient { return &OperationClient{f.conn} }
-
-// NewTenantsClient returns the client of ARM's own list of tenants.
-func (f *ClientFactory) NewTenantsClient() *TenantsClient { return &TenantsClient{f.conn} }
 
 // connection is a pipeline and what is needed to put a request on it.
 type connection struct {
@@ -92,19 +67,43 @@ func (c *connection) readOnce(ctx context.Context, path, version string) (*http.
 	return c.send(policy.WithRetryOptions(ctx, noRetry()), readTime, http.MethodGet, path, version)
 }
 
-// readPage sends a GET for a page of a list, whose URL brings its own query.
-func (c *connection) readPage(ctx context.Context, nextLink string) (*http.Response, error) {
-	return c.send(policy.WithRetryOptions(ctx, c.retry), readTime, http.MethodGet, nextLink, "")
+// ownLink reads the link of the calling identity, whichever partner it is to.
+// Once sends one request and gives its answer back, also one that asks to wait.
+func (c *connection) ownLink(ctx context.Context, once bool) (*linkProperties, error) {
+	read := c.read
+	if once {
+		read = c.readOnce
+	}
+	return linkOf(read(ctx, schemas.PathPartners, schemas.APIVersion))
 }
 
-// write sends anything else, once, with a permit for the gate to spend.
-func (c *connection) write(ctx context.Context, permit guard.Permit, method, partnerID string) (*http.Response, error) {
-	path, err := partnerPath(partnerID)
+// linkTo reads the link of the calling identity if it is to that partner.
+func (c *connection) linkTo(ctx context.Context, id schemas.PartnerID) (*linkProperties, error) {
+	path, err := partnerPath(id)
 	if err != nil {
 		return nil, err
 	}
+	return linkOf(c.read(ctx, path, schemas.APIVersion))
+}
+
+// write sends a PUT, PATCH or DELETE, once, with a permit for the gate to spend.
+func (c *connection) write(ctx context.Context, permit guard.Permit, method string, id schemas.PartnerID) error {
+	path, err := partnerPath(id)
+	if err != nil {
+		return err
+	}
 	ctx = policy.WithRetryOptions(withPermit(ctx, permit), noRetry())
-	return c.send(ctx, writeTime, method, path, apiVersion)
+	resp, err := c.send(ctx, writeTime, method, path, schemas.APIVersion)
+	if err == nil && method != http.MethodDelete { // to which the provider sends no body
+		_, err = linkOf(resp, err)
+	}
+	return err
+}
+
+// partnerPath lets nothing but digits into a path.
+func partnerPath(id schemas.PartnerID) (string, error) {
+	id, err := schemas.ParsePartnerID("partner_id", string(id))
+	return schemas.PathPartners + "/" + string(id), err
 }
 
 // send returns a 200 with its body downloaded, or a *schemas.Problem.

@@ -16,8 +16,31 @@ import (
 	"mcp-partner/schemas"
 )
 
-func decodePartner(resp *http.Response) (PartnerResponse, error) {
-	return decodeJSON[PartnerResponse](resp)
+// linkAnswer is the provider's answer about one link, and linkProperties what is
+// read of it, tolerantly: what is missing or cannot be understood is nil.
+type linkAnswer struct{ properties *linkProperties }
+
+type linkProperties struct {
+	partnerID   *string
+	partnerName *string // untrusted text, as it came
+	tenantID    *string
+	objectID    *string
+	// version rises by one with every write, deletion included.
+	version *int64
+	// createdTime and updatedTime are RFC 3339 in UTC. createdTime survives a
+	// deletion and a new link.
+	createdTime, updatedTime *string
+	// state is the provider's own word; the list is open.
+	state *string
+}
+
+// linkOf decodes an answer about one link; the error of the request goes first.
+func linkOf(resp *http.Response, err error) (*linkProperties, error) {
+	if err != nil {
+		return nil, err
+	}
+	body, err := decodeJSON[linkAnswer](resp)
+	return body.properties, err
 }
 
 // decodeJSON reads the one JSON object that an answer holds. azcore's own
@@ -45,47 +68,39 @@ func unusable(resp *http.Response) error {
 // differ in types and in what is there at all. Not in the names of members: one
 // that is there twice, or in another case, makes the answer unusable, and so
 // does an error beside the link.
-func (p *PartnerResponse) UnmarshalJSON(data []byte) error {
+func (b *linkAnswer) UnmarshalJSON(data []byte) error {
 	var wire struct {
-		Etag           looseInt
-		ID, Name, Type looseText
-		Properties     *PartnerProperties
-		Error          any
+		properties *linkProperties
+		failure    any
+		other      looseText
 	}
 	if err := decodeMembers(data, map[string]any{
-		"etag": &wire.Etag, "id": &wire.ID, "name": &wire.Name, "type": &wire.Type, "properties": &wire.Properties, "error": &wire.Error,
+		"etag": &wire.other, "id": &wire.other, "name": &wire.other, "type": &wire.other, "properties": &wire.properties, "error": &wire.failure,
 	}); err != nil {
 		return err
 	}
-	if wire.Error != nil {
+	if wire.failure != nil {
 		return errors.New("an error and a link at once")
 	}
-	*p = PartnerResponse{Etag: wire.Etag.value, ID: wire.ID.value, Name: wire.Name.value, Type: wire.Type.value, Properties: wire.Properties}
+	b.properties = wire.properties
 	return nil
 }
 
 // UnmarshalJSON implements json.Unmarshaler. The fields that decide what is
 // said of a link must be text; the rest may be odd and is then left out.
-func (p *PartnerProperties) UnmarshalJSON(data []byte) error {
-	var wire struct {
-		PartnerID                 idText
-		PartnerName               looseText
-		TenantID, ObjectID, State strictText
-		Version                   looseInt
-		CreatedTime, UpdatedTime  looseTime
-	}
+func (p *linkProperties) UnmarshalJSON(data []byte) error {
+	var partnerID idText
+	var tenantID, objectID, state strictText
+	var name looseText
+	var version looseInt
+	var created, updated looseTime
 	if err := decodeMembers(data, map[string]any{
-		"partnerId": &wire.PartnerID, "partnerName": &wire.PartnerName, "tenantId": &wire.TenantID, "objectId": &wire.ObjectID,
-		"version": &wire.Version, "createdTime": &wire.CreatedTime, "updatedTime": &wire.UpdatedTime, "state": &wire.State,
+		"partnerId": &partnerID, "partnerName": &name, "tenantId": &tenantID, "objectId": &objectID,
+		"version": &version, "createdTime": &created, "updatedTime": &updated, "state": &state,
 	}); err != nil {
 		return err
 	}
-	*p = PartnerProperties{
-		PartnerID: wire.PartnerID.value, PartnerName: wire.PartnerName.value,
-		TenantID: wire.TenantID.value, ObjectID: wire.ObjectID.value, Version: wire.Version.value,
-		CreatedTime: wire.CreatedTime.value, UpdatedTime: wire.UpdatedTime.value,
-		State: (*ManagementPartnerState)(wire.State.value),
-	}
+	*p = linkProperties{partnerID.value, name.value, tenantID.value, objectID.value, version.value, created.value, updated.value, state.value}
 	return nil
 }
 

@@ -1,12 +1,9 @@
 // Package armclient talks to the Microsoft.ManagementPartner provider of Azure
 // Resource Manager, api-version 2018-02-01.
 //
-// It has two layers. The lower one is the provider's six operations on azcore's
-// pipeline, with the names that Microsoft's generated armmanagementpartner
-// module uses ([PartnersClient], [PartnerClient], [OperationClient]), and
-// GET /tenants ([TenantsClient]). The upper one, [Client], answers what the rest
-// of the program asks: what is linked ([Client.Link]), and did a write happen
-// ([Client.Apply]).
+// [Client] answers what the rest of the program asks: what is linked
+// ([Client.Link]), did a write happen ([Client.Apply]), what does the provider
+// list, and which roles are held ([Client.Roles]).
 //
 // Every request passes a gate that stands inside azcore's bearer policy, so that
 // it sees the token that is about to leave. The tenant and the identity in the
@@ -16,7 +13,7 @@
 // Reads are repeated at most twice. A write is sent once: after an answer that
 // was lost or is no clear answer the link is read and judged instead.
 //
-// Every error is, or wraps, a *schemas.Problem. Text of the far side is only in
-// its foreign fields, and azcore's own error texts, which quote URLs and bodies,
+// Every error is, or wraps, a *schemas.Problem. Text of the server is only in
+// its untrusted fields, and azcore's own error texts, which quote URLs and bodies,
 // do not leave this package.
 package armclient

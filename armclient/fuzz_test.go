@@ -174,8 +174,8 @@ func BenchmarkDecode(b *testing.B) {
 	b.SetBytes(int64(len(body)))
 	b.ReportAllocs()
 	for b.Loop() {
-		var partner PartnerResponse
-		if !unmarshalObject(body, &partner) || value(partner.Properties.PartnerID) != partner1 {
+		var answer linkAnswer
+		if !unmarshalObject(body, &answer) || value(answer.properties.partnerID) != partner1 {
 			b.Fatal("not decoded")
 		}
 	}

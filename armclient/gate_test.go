@@ -15,13 +15,13 @@ import (
 
 const challenge = `Bearer realm="", authorization_uri="https://login.test/", error="insufficient_claims", claims="eyJhIjoxfQ=="`
 
-func testFactory(t *testing.T, cred *credential, o Options) *ClientFactory {
+func testConnection(t *testing.T, cred *credential, o Options) *connection {
 	t.Helper()
-	f, err := NewClientFactory(cred, o)
+	conn, err := connect(cred, o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return f
+	return conn
 }
 
 // What a permit is bound to has to be what leaves: method, tenant, identity and
@@ -42,7 +42,7 @@ func TestGateRefusesWritesThatNoPermitFits(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := answers(active(partner1, 1))
-			_, err := testFactory(t, withToken(goodToken()), testOptions(w)).NewPartnerClient().Create(t.Context(), test.permit, partner1, nil)
+			err := testConnection(t, withToken(goodToken()), testOptions(w)).write(t.Context(), test.permit, http.MethodPut, partner1)
 			if codeOfErr(err) != test.want || (w.writes() == 1) != (test.want == "") {
 				t.Errorf("%v, %d writes sent", err, w.writes())
 			}
@@ -53,12 +53,12 @@ func TestGateRefusesWritesThatNoPermitFits(t *testing.T) {
 func TestGateSpendsAPermitOnce(t *testing.T) {
 	t.Parallel()
 	w := answers(active(partner1, 1))
-	client := testFactory(t, withToken(goodToken()), testOptions(w)).NewPartnerClient()
+	conn := testConnection(t, withToken(goodToken()), testOptions(w))
 	once := permitFor(t, schemas.ToolUpdatePartner, tenantID, objectID, partner1)
-	if _, err := client.Update(t.Context(), once, partner1, nil); err != nil {
+	if err := conn.write(t.Context(), once, http.MethodPatch, partner1); err != nil {
 		t.Fatal(err)
 	}
-	_, err := client.Update(t.Context(), once, partner1, nil)
+	err := conn.write(t.Context(), once, http.MethodPatch, partner1)
 	if codeOfErr(err) != schemas.CodePermitRefused || w.writes() != 1 {
 		t.Errorf("%v after %d writes", err, w.writes())
 	}
@@ -89,13 +89,13 @@ func TestGateComparesTheToken(t *testing.T) {
 			w := answers(active(partner1, 1))
 			o := testOptions(w)
 			o.PinnedObjectID = test.pinned
-			f := testFactory(t, withToken(test.token), o)
-			_, err := f.NewPartnersClient().Get(t.Context(), nil)
+			f := testConnection(t, withToken(test.token), o)
+			_, err := f.ownLink(t.Context(), false)
 			if codeOfErr(err) != test.read || (len(w.all()) == 0) != (test.read != "") {
 				t.Errorf("read: %v, %d sent", err, len(w.all()))
 			}
 			once := permitFor(t, schemas.ToolRemovePartner, tenantID, objectID, partner1)
-			_, err = f.NewPartnerClient().Delete(t.Context(), once, partner1, nil)
+			err = f.write(t.Context(), once, http.MethodDelete, partner1)
 			if codeOfErr(err) != test.write || (w.writes() == 0) != (test.write != "") || once.Spent() != (test.write == "") {
 				t.Errorf("write: %v, %d sent", err, w.writes())
 			}
@@ -127,7 +127,7 @@ func TestGateAfterClaimsChallenge(t *testing.T) {
 			w := answers(test.replies...)
 			once := permitFor(t, schemas.ToolRegisterPartner, tenantID, objectID, partner1)
 			cred := withToken(goodToken(), test.second)
-			_, err := testFactory(t, cred, testOptions(w)).NewPartnerClient().Create(t.Context(), once, partner1, nil)
+			err := testConnection(t, cred, testOptions(w)).write(t.Context(), once, http.MethodPut, partner1)
 			if codeOfErr(err) != test.want || w.writes() != test.writes {
 				t.Errorf("%v after %d writes, want %s after %d", err, w.writes(), test.want, test.writes)
 			}
@@ -152,14 +152,14 @@ func TestGateHandsTheClaimsToTheCredential(t *testing.T) {
 	}
 }
 
-// raw sends a request of any kind down the pipeline, past the lower layer.
-func raw(t *testing.T, f *ClientFactory, ctx context.Context, method, url string) error {
+// raw sends a request of any kind down the pipeline, past the client.
+func raw(t *testing.T, f *connection, ctx context.Context, method, url string) error {
 	t.Helper()
 	req, err := runtime.NewRequest(ctx, method, url)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = f.conn.arm.Pipeline().Do(req)
+	_, err = f.arm.Pipeline().Do(req)
 	return err
 }
 
@@ -190,7 +190,7 @@ func TestGateRefusesOtherRequests(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := answers(active(partner1, 1))
-			f := testFactory(t, withToken(goodToken()), testOptions(w))
+			f := testConnection(t, withToken(goodToken()), testOptions(w))
 			ctx := withPermit(t.Context(), permitFor(t, schemas.ToolRegisterPartner, tenantID, objectID, partner1))
 			err := raw(t, f, ctx, test.method, test.url)
 			if codeOfErr(err) != test.want || (len(w.all()) == 0) != (test.want != "") {
@@ -219,7 +219,7 @@ func TestRetryOptionsOfTheContextAreDropped(t *testing.T) {
 	ctx := policy.WithRetryOptions(t.Context(), policy.RetryOptions{MaxRetries: 9, RetryDelay: 1})
 	change := Change{Kind: ChangeCreate, PartnerID: partner1, Before: schemas.Link{State: schemas.LinkNotLinked}}
 	once := permit(t, change)
-	_, err := testFactory(t, withToken(goodToken()), testOptions(w)).NewPartnerClient().Create(ctx, once, partner1, nil)
+	err := testConnection(t, withToken(goodToken()), testOptions(w)).write(ctx, once, http.MethodPut, partner1)
 	if codeOfErr(err) != schemas.CodeARMUnavailable || w.writes() != 1 {
 		t.Errorf("%v after %d writes", err, w.writes())
 	}
@@ -228,12 +228,12 @@ func TestRetryOptionsOfTheContextAreDropped(t *testing.T) {
 func TestPartnerIDsAreCheckedBeforeAPathIsMade(t *testing.T) {
 	t.Parallel()
 	w := answers(active(partner1, 1))
-	client := testFactory(t, withToken(goodToken()), testOptions(w)).NewPartnerClient()
-	for _, id := range []string{"", "123", "12345678901", "12/34", "..", "1234567?x=1", "１２３４"} {
-		if _, err := client.Get(t.Context(), id, nil); codeOfErr(err) != schemas.CodeInvalidPartnerID {
+	conn := testConnection(t, withToken(goodToken()), testOptions(w))
+	for _, id := range []schemas.PartnerID{"", "123", "12345678901", "12/34", "..", "1234567?x=1", "１２３４"} {
+		if _, err := conn.linkTo(t.Context(), id); codeOfErr(err) != schemas.CodeInvalidPartnerID {
 			t.Errorf("%q: %v", id, err)
 		}
-		if _, err := client.Delete(t.Context(), guard.Permit{}, id, nil); codeOfErr(err) != schemas.CodeInvalidPartnerID {
+		if err := conn.write(t.Context(), guard.Permit{}, http.MethodDelete, id); codeOfErr(err) != schemas.CodeInvalidPartnerID {
 			t.Errorf("delete %q: %v", id, err)
 		}
 	}

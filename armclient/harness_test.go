@@ -238,7 +238,7 @@ var toolOf = map[ChangeKind]string{
 
 func permit(t testing.TB, change Change) guard.Permit {
 	t.Helper()
-	return permitFor(t, toolOf[change.Kind], tenantID, objectID, change.PartnerID)
+	return permitFor(t, toolOf[change.Kind], tenantID, objectID, string(change.PartnerID))
 }
 
 func codeOfErr(err error) schemas.Code {

@@ -10,7 +10,7 @@ import (
 	"mcp-partner/schemas"
 )
 
-// LinkRead is what one look at a link gave. It is never an error: if the state
+// LinkRead is what one read of a link gave. It is never an error: if the state
 // is unknown, Problem says why and Link.Reason is its code.
 type LinkRead struct {
 	Link     schemas.Link
@@ -33,44 +33,44 @@ type LinkRead struct {
 // tenant. Any other 404 is unknown.
 func (c *Client) Link(ctx context.Context) LinkRead {
 	ctx, r := withRecord(ctx)
-	resp, err := c.partners.Get(ctx, nil)
-	return c.judge(r, resp.PartnerResponse, err)
+	link, err := c.conn.ownLink(ctx, false)
+	return c.judge(r, link, err)
 }
 
 // LinkOnce is Link with a single request. What may be worth another one comes
 // back at once, with RetryAfterSeconds in its problem where ARM gave a time.
 func (c *Client) LinkOnce(ctx context.Context) LinkRead {
 	ctx, r := withRecord(ctx)
-	resp, err := c.partners.Get(ctx, &PartnersClientGetOptions{Once: true})
-	return c.judge(r, resp.PartnerResponse, err)
+	link, err := c.conn.ownLink(ctx, true)
+	return c.judge(r, link, err)
 }
 
 // Partner reads the link by a partner ID, and after a 404 by Link, which then
 // decides. matchesAsked is whether partnerID is the one linked; nil if unknown.
-func (c *Client) Partner(ctx context.Context, partnerID string) (read LinkRead, matchesAsked *bool) {
+func (c *Client) Partner(ctx context.Context, partnerID schemas.PartnerID) (read LinkRead, matchesAsked *bool) {
 	ctx, cancel := withDeadline(ctx, readTime)
 	defer cancel()
 	recorded, r := withRecord(ctx)
-	resp, err := c.partner.Get(recorded, partnerID, nil)
+	link, err := c.conn.linkTo(recorded, partnerID)
 	var answer *rejection
 	if errors.As(err, &answer) && answer.status == http.StatusNotFound {
 		read = c.Link(ctx)
 	} else {
-		read = c.judge(r, resp.PartnerResponse, err)
+		read = c.judge(r, link, err)
 	}
 	return read, matches(read.Link, partnerID)
 }
 
-func matches(link schemas.Link, partnerID string) *bool {
+func matches(link schemas.Link, partnerID schemas.PartnerID) *bool {
 	if link.State == schemas.LinkUnknown {
 		return nil
 	}
-	same := link.State == schemas.LinkLinked && link.PartnerID == partnerID
+	same := link.State == schemas.LinkLinked && link.PartnerID == string(partnerID)
 	return &same
 }
 
 // judge makes a LinkRead of what one GET gave.
-func (c *Client) judge(r *record, partner PartnerResponse, err error) LinkRead {
+func (c *Client) judge(r *record, link *linkProperties, err error) LinkRead {
 	read := LinkRead{
 		Identity: c.identity(r), TokenReadable: r.readable,
 		RequestID: schemas.Sanitize(r.requestID), CorrelationID: schemas.Sanitize(r.correlationID),
@@ -84,7 +84,7 @@ func (c *Client) judge(r *record, partner PartnerResponse, err error) LinkRead {
 	case err != nil:
 		read.fail(schemas.AsProblem(err))
 	default:
-		c.accept(&read, partner.Properties)
+		c.accept(&read, link)
 	}
 	return read
 }
@@ -100,33 +100,33 @@ func (l *LinkRead) fail(problem *schemas.Problem) {
 }
 
 // accept takes a 200, unless it contradicts the token or tells nothing.
-func (c *Client) accept(l *LinkRead, p *PartnerProperties) {
+func (c *Client) accept(l *LinkRead, p *linkProperties) {
 	if p == nil {
-		p = &PartnerProperties{}
+		p = &linkProperties{}
 	}
 	if problem := c.contradiction(l, p); problem != nil {
 		l.fail(problem)
 		return
 	}
-	id, err := schemas.ReadPartnerID(value(p.PartnerID))
+	id, err := schemas.ReadPartnerID(value(p.partnerID))
 	if err != nil {
 		l.fail(schemas.NewProblem(schemas.CodeUnexpectedResponse, "ARM answered 200 without a usable partner ID."))
 		return
 	}
 	l.Link = schemas.Link{
-		State: schemas.LinkLinked, PartnerID: string(id), PartnerName: schemas.Sanitize(value(p.PartnerName)),
-		PartnerState: schemas.Sanitize(value((*string)(p.State))), Version: p.Version,
-		CreatedTime: value(p.CreatedTime), UpdatedTime: value(p.UpdatedTime),
+		State: schemas.LinkLinked, PartnerID: string(id), PartnerName: schemas.Sanitize(value(p.partnerName)),
+		PartnerState: schemas.Sanitize(value(p.state)), Version: p.version,
+		CreatedTime: value(p.createdTime), UpdatedTime: value(p.updatedTime),
 	}
-	if strings.EqualFold(l.Link.PartnerState, string(ManagementPartnerStateDeleted)) {
+	if strings.EqualFold(l.Link.PartnerState, "Deleted") {
 		l.Link.State = schemas.LinkDeleted
 	}
 }
 
 // contradiction compares the body with the token, or, if the token cannot be
 // read, with what was asked for: then the body has to name both.
-func (c *Client) contradiction(l *LinkRead, p *PartnerProperties) *schemas.Problem {
-	tenant, object := value(p.TenantID), value(p.ObjectID)
+func (c *Client) contradiction(l *LinkRead, p *linkProperties) *schemas.Problem {
+	tenant, object := value(p.tenantID), value(p.objectID)
 	if !l.TokenReadable {
 		if !schemas.IsGUID(tenant) || !schemas.IsGUID(object) {
 			return schemas.NewProblem(schemas.CodeTokenUnreadable, "Neither the token nor the answer says which identity in which tenant this is about.")

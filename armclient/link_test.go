@@ -133,7 +133,7 @@ func TestCallsDoNotMix(t *testing.T) {
 	for i := range 200 {
 		all.Go(func() {
 			id := strconv.Itoa(10000 + i)
-			read, matches := c.Partner(t.Context(), id)
+			read, matches := c.Partner(t.Context(), schemas.PartnerID(id))
 			if matches == nil || !*matches || read.RequestID != "request-of-"+id || read.Identity.ObjectID != objectID {
 				t.Errorf("%s: %+v", id, read)
 			}

@@ -2,8 +2,11 @@ package armclient
 
 import (
 	"context"
+	"net/http"
+	"net/url"
 	"strings"
 
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 
 	"mcp-partner/schemas"
@@ -21,9 +24,7 @@ func (c *Client) Operations(ctx context.Context) ([]schemas.ProviderOperation, s
 	ctx, cancel := withDeadline(ctx, readTime)
 	defer cancel()
 	ctx, r := withRecord(ctx)
-	rows, err := collect(ctx, c.operation.NewListPager(nil), func(page OperationClientListResponse) []schemas.ProviderOperation {
-		return convert(page.Value, providerOperation)
-	})
+	rows, err := list(ctx, c.conn, schemas.PathOperations, schemas.APIVersion, providerOperation)
 	return rows, c.identity(r), err
 }
 
@@ -34,25 +35,86 @@ func (c *Client) Tenants(ctx context.Context) ([]schemas.TenantRow, schemas.Iden
 	ctx, cancel := withDeadline(ctx, readTime)
 	defer cancel()
 	ctx, r := withRecord(ctx)
-	rows, err := collect(ctx, c.tenants.NewListPager(nil), func(page TenantsClientListResponse) []schemas.TenantRow {
-		return convert(page.Value, c.tenantRow)
-	})
+	rows, err := list(ctx, c.conn, schemas.PathTenants, schemas.TenantsAPIVersion, c.tenantRow)
 	return rows, c.identity(r), err
 }
 
-func collect[P, R any](ctx context.Context, pager *runtime.Pager[P], rowsOf func(P) []R) ([]R, error) {
-	rows := []R{}
-	for pages := 0; pager.More(); pages++ {
-		if pages == maxPages || len(rows) > maxRows {
-			return nil, schemas.NewProblem(schemas.CodeUnexpectedResponse, "ARM's list has more pages than this program reads.")
-		}
-		page, err := pager.NextPage(ctx)
+// page is one page of a list.
+type page[T any] struct {
+	NextLink *string `json:"nextLink"`
+	Value    []*T    `json:"value"`
+}
+
+// list reads all pages, and leaves out rows that are null or not usable.
+func list[W, R any](ctx context.Context, c *connection, path, version string, row func(W) (R, bool)) ([]R, error) {
+	rows, read := []R{}, trail{}
+	var next *string
+	for range maxPages {
+		resp, err := c.page(ctx, read, path, version, next)
 		if err != nil {
 			return nil, schemas.AsProblem(err)
 		}
-		rows = append(rows, rowsOf(page)...)
+		found, err := decodeJSON[page[W]](resp)
+		if err != nil {
+			return nil, err
+		}
+		rows = append(rows, convert(found.Value, row)...)
+		if next = found.NextLink; !more(next) {
+			return rows, nil
+		}
+		if len(rows) > maxRows {
+			break
+		}
 	}
-	return rows, nil
+	return nil, tooLong()
+}
+
+func tooLong() error {
+	return schemas.NewProblem(schemas.CodeUnexpectedResponse, "ARM's list has more pages than this program reads.")
+}
+
+func more(nextLink *string) bool { return nextLink != nil && *nextLink != "" }
+
+// trail is the pages of one list that were read, by their URLs.
+type trail map[string]bool
+
+// enter notes a page, and refuses one that was read: the list would never end.
+func (t trail) enter(link string) error {
+	if t[link] {
+		return schemas.NewProblem(schemas.CodeUnexpectedResponse, "The answer names a next page that was read before; the list does not end.")
+	}
+	t[link] = true
+	return nil
+}
+
+// page reads the first page, or the one that a nextLink names.
+func (c *connection) page(ctx context.Context, read trail, path, version string, next *string) (*http.Response, error) {
+	first := "?" + versionQuery(version)
+	if !more(next) {
+		next = &first
+	}
+	link, err := c.nextPage(path, *next)
+	if err == nil {
+		err = read.enter(link)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return c.send(policy.WithRetryOptions(ctx, c.retry), readTime, http.MethodGet, link, "")
+}
+
+// nextPage keeps a nextLink to the list it continues. The host is the gate's to
+// check.
+func (c *connection) nextPage(path, nextLink string) (string, error) {
+	base, err := url.Parse(runtime.JoinPaths(c.arm.Endpoint(), path))
+	if err != nil {
+		return "", schemas.AsProblem(err)
+	}
+	link, err := base.Parse(nextLink)
+	if err != nil || link.Scheme != base.Scheme || !strings.EqualFold(strings.TrimRight(link.Path, "/"), base.Path) {
+		return "", schemas.NewProblem(schemas.CodeUnexpectedResponse, "The answer names a next page that is no page of the same list; it was not read.")
+	}
+	return link.String(), nil
 }
 
 // convert leaves out what is null or not usable.
@@ -69,7 +131,22 @@ func convert[W, R any](values []*W, row func(W) (R, bool)) []R {
 	return rows
 }
 
-func providerOperation(o OperationResponse) (schemas.ProviderOperation, bool) {
+// operation is one operation of the provider.
+type operation struct {
+	Name    *string           `json:"name"`
+	Display *operationDisplay `json:"display"`
+	Origin  *string           `json:"origin"`
+}
+
+// operationDisplay is how an operation is shown; untrusted text.
+type operationDisplay struct {
+	Provider    *string `json:"provider"`
+	Resource    *string `json:"resource"`
+	Operation   *string `json:"operation"`
+	Description *string `json:"description"`
+}
+
+func providerOperation(o operation) (schemas.ProviderOperation, bool) {
 	row := schemas.ProviderOperation{Name: clean(o.Name), Origin: clean(o.Origin)}
 	if d := o.Display; d != nil {
 		row.Provider, row.Resource = clean(d.Provider), clean(d.Resource)
@@ -78,7 +155,17 @@ func providerOperation(o OperationResponse) (schemas.ProviderOperation, bool) {
 	return row, row.Name != ""
 }
 
-func (c *Client) tenantRow(t TenantIDDescription) (schemas.TenantRow, bool) {
+// tenantDescription is one tenant; names and domains are untrusted text.
+type tenantDescription struct {
+	ID             *string   `json:"id"`
+	TenantID       *string   `json:"tenantId"`
+	DisplayName    *string   `json:"displayName"`
+	DefaultDomain  *string   `json:"defaultDomain"`
+	Domains        []*string `json:"domains"`
+	TenantCategory *string   `json:"tenantCategory"`
+}
+
+func (c *Client) tenantRow(t tenantDescription) (schemas.TenantRow, bool) {
 	id := value(t.TenantID)
 	if id == "" {
 		id = strings.TrimPrefix(value(t.ID), "/tenants/")
@@ -91,7 +178,7 @@ func (c *Client) tenantRow(t TenantIDDescription) (schemas.TenantRow, bool) {
 }
 
 // domains puts the default one first.
-func domains(t TenantIDDescription) []string {
+func domains(t tenantDescription) []string {
 	var list []string
 	seen := map[string]bool{"": true}
 	for _, d := range append([]*string{t.DefaultDomain}, t.Domains...) {

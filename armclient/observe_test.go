@@ -45,13 +45,9 @@ func TestObserveSeesLostAnswers(t *testing.T) {
 func TestProbe(t *testing.T) {
 	t.Parallel()
 	w := answers(notFound())
-	factory, err := NewClientFactory(withToken(goodToken()), testOptions(w))
-	if err != nil {
-		t.Fatal(err)
-	}
-	probe := factory.NewProbeClient()
+	client := testClient(t, w)
 	for segment, want := range map[string]string{"abc": "/partners/abc?", "../x": "/partners/..%2Fx?", "a?b#c": "/partners/a%3Fb%23c?"} {
-		if err := probe.Get(t.Context(), segment, ""); err == nil {
+		if err := client.Probe(t.Context(), segment, ""); err == nil {
 			t.Errorf("%s: no error for a 404", segment)
 		}
 		all := w.all()

@@ -8,20 +8,17 @@ import (
 	"mcp-partner/schemas"
 )
 
-// PoolSize is how many clients a Pool keeps: about 12 KiB each with a token.
-const PoolSize = 256
+// poolSize is how many clients a Pool keeps: about 12 KiB each with a token.
+const poolSize = 256
 
-// Key names a client in a Pool: one tenant with one credential. Both are names
-// of the directory or both are IDs, as the owner of the pool likes.
-type Key struct{ Tenant, Credential string }
-
-// Pool keeps the clients used last. It is safe for concurrent use. A client
-// that falls out of it goes on working for those who hold it.
-type Pool struct {
-	build func(Key) (*Client, error)
+// Pool keeps the clients used last, by a key that holds all that a client is made
+// of. It is safe for concurrent use. A client that falls out of it continues to
+// work for those who hold it.
+type Pool[K comparable] struct {
+	build func(K) (*Client, error)
 
 	mu      sync.Mutex
-	clients *simplelru.LRU[Key, *pooled]
+	clients *simplelru.LRU[K, *pooled]
 }
 
 type pooled struct {
@@ -32,17 +29,17 @@ type pooled struct {
 
 // NewPool makes an empty pool. build makes the client of a key; it is called
 // once for callers that ask at the same time, and should not use the network.
-func NewPool(build func(Key) (*Client, error)) *Pool {
-	clients, err := simplelru.NewLRU[Key, *pooled](PoolSize, nil)
+func NewPool[K comparable](build func(K) (*Client, error)) *Pool[K] {
+	clients, err := simplelru.NewLRU[K, *pooled](poolSize, nil)
 	if err != nil {
 		panic(err) // only for a size that is not positive
 	}
-	return &Pool{build: build, clients: clients}
+	return &Pool[K]{build: build, clients: clients}
 }
 
 // Get returns the client of a key and builds it if need be. An error is that of
 // build; it is not kept, so the next caller tries again.
-func (p *Pool) Get(key Key) (*Client, error) {
+func (p *Pool[K]) Get(key K) (*Client, error) {
 	entry := p.entry(key)
 	entry.once.Do(func() {
 		entry.err = schemas.NewProblem(schemas.CodeInternal, "Building a client ended in a panic.")
@@ -54,22 +51,7 @@ func (p *Pool) Get(key Key) (*Client, error) {
 	return entry.client, entry.err
 }
 
-// Drop forgets the client of a key, and with it the token that azcore keeps:
-// for a credential or a directory entry that has changed.
-func (p *Pool) Drop(key Key) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.clients.Remove(key)
-}
-
-// Len returns how many clients are kept.
-func (p *Pool) Len() int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.clients.Len()
-}
-
-func (p *Pool) entry(key Key) *pooled {
+func (p *Pool[K]) entry(key K) *pooled {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	entry, ok := p.clients.Get(key)
@@ -81,7 +63,7 @@ func (p *Pool) entry(key Key) *pooled {
 }
 
 // remove spares an entry that somebody has put in the failed one's place.
-func (p *Pool) remove(key Key, failed *pooled) {
+func (p *Pool[K]) remove(key K, failed *pooled) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if entry, ok := p.clients.Peek(key); ok && entry == failed {

@@ -154,7 +154,7 @@ func collectRoles[P, R any](ctx context.Context, pager *runtime.Pager[P], rowsOf
 	ctx = withTrail(ctx)
 	for pages := 0; pager.More(); pages++ {
 		if pages == maxPages || len(rows) > maxRows {
-			return nil, schemas.NewProblem(schemas.CodeUnexpectedResponse, "ARM's list has more pages than this program reads.")
+			return nil, tooLong()
 		}
 		page, err := pager.NextPage(ctx)
 		if err != nil {

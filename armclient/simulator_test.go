@@ -51,7 +51,7 @@ func simulate(t *testing.T, config simulator.Config) simulated {
 func (s simulated) apply(t *testing.T, kind ChangeKind, partnerID string, before LinkRead) Outcome {
 	t.Helper()
 	once := permitFor(t, toolOf[kind], before.Identity.TenantID, before.Identity.ObjectID, partnerID)
-	return s.client.Apply(t.Context(), once, Change{kind, partnerID, before.Link})
+	return s.client.Apply(t.Context(), once, Change{kind, schemas.PartnerID(partnerID), before.Link})
 }
 
 // A link's whole life, with both of the possible behaviours after a DELETE and

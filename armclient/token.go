@@ -1,12 +1,17 @@
 package armclient
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"strings"
 
 	"mcp-partner/internal/strictjson"
 	"mcp-partner/schemas"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 )
 
 // claims are the two that say whose link a request is about. Both are GUIDs
@@ -53,4 +58,24 @@ func guidClaim(payload map[string]json.RawMessage, name string) string {
 		return ""
 	}
 	return strings.ToLower(value)
+}
+
+// tokenSource keeps error texts of a credential, which may hold a secret, out
+// of everything behind it. A *schemas.Problem passes through as it is.
+type tokenSource struct{ next azcore.TokenCredential }
+
+// GetToken implements azcore.TokenCredential.
+func (s tokenSource) GetToken(ctx context.Context, options policy.TokenRequestOptions) (azcore.AccessToken, error) {
+	token, err := s.next.GetToken(ctx, options)
+	if err == nil {
+		return token, nil
+	}
+	var known *schemas.Problem
+	if errors.As(err, &known) || ctx.Err() != nil {
+		return azcore.AccessToken{}, err
+	}
+	if problem := netProblem(err); problem != nil {
+		return azcore.AccessToken{}, problem
+	}
+	return azcore.AccessToken{}, schemas.NewProblem(schemas.CodeSignInUnavailable, "The credential gave no token, for a reason that it does not name.")
 }

@@ -12,9 +12,9 @@ import (
 	"mcp-partner/schemas"
 )
 
-// MaxBody is the most bytes of an answer that are read, after decompression.
+// maxBody is the most bytes of an answer that are read, after decompression.
 // The provider's answers have under one kibibyte.
-const MaxBody = 1 << 20
+const maxBody = 1 << 20
 
 func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
@@ -64,7 +64,7 @@ func (s strict) Do(r *http.Request) (*http.Response, error) {
 	if resp.Body == nil {
 		resp.Body = http.NoBody
 	}
-	resp.Body = &cappedBody{body: resp.Body, left: MaxBody, ctx: r.Context()}
+	resp.Body = &cappedBody{body: resp.Body, left: maxBody, ctx: r.Context()}
 	return resp, nil
 }
 
@@ -75,7 +75,7 @@ func dialFailed(err error) bool {
 	return errors.As(err, &network) && network.Op == "dial"
 }
 
-// cappedBody fails beyond MaxBody, and says of a body that breaks off that it
+// cappedBody fails beyond maxBody, and says of a body that breaks off that it
 // was the body: the status had arrived.
 type cappedBody struct {
 	body io.ReadCloser

@@ -11,7 +11,7 @@ func (ch Change) reached(after schemas.Link) bool {
 	if ch.Kind == ChangeDelete {
 		return after.State.Absent()
 	}
-	return after.State == schemas.LinkLinked && after.PartnerID == ch.PartnerID
+	return after.State == schemas.LinkLinked && after.PartnerID == string(ch.PartnerID)
 }
 
 // untouched reports whether a link is as it was before, as far as can be seen.

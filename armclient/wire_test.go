@@ -170,7 +170,7 @@ func TestBrokenConnections(t *testing.T) {
 		}, schemas.CodeUnexpectedResponse},
 		"endless body": {func(w http.ResponseWriter, _ *http.Request) {
 			for range 3 {
-				_, _ = w.Write(make([]byte, MaxBody))
+				_, _ = w.Write(make([]byte, maxBody))
 			}
 		}, schemas.CodeUnexpectedResponse},
 	} {

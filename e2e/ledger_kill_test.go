@@ -234,5 +234,5 @@ type named struct{ *wiring }
 
 // Client implements tools.Clients.
 func (n named) Client(_ context.Context, tenant schemas.Tenant, credential string) (tools.Azure, error) {
-	return n.pool.Get(armclient.Key{Tenant: tenant.Name, Credential: credential})
+	return n.pool.Get(wiredKey{tenant.Name, credential})
 }

@@ -31,7 +31,7 @@ type wiring struct {
 	directory *tenants.Directory
 	source    *signin.Source
 	http      *httpclient.Pool
-	pool      *armclient.Pool
+	pool      *armclient.Pool[wiredKey]
 	service   *tools.Service
 	spent     atomic.Int64
 }
@@ -94,13 +94,16 @@ func (w *wiring) openVault() {
 	w.source = signin.NewSource(signin.Options{Directory: w.directory, Store: store, HTTP: w.http})
 }
 
+// wiredKey is a tenant and a credential of the directory.
+type wiredKey struct{ tenant, credential string }
+
 // build makes the client of a tenant.
-func (w *wiring) build(key armclient.Key) (*armclient.Client, error) {
-	entry, err := w.directory.Get(key.Tenant)
+func (w *wiring) build(key wiredKey) (*armclient.Client, error) {
+	entry, err := w.directory.Get(key.tenant)
 	if err != nil {
 		return nil, err
 	}
-	credential, err := w.source.Credential(context.Background(), entry.TenantID, key.Credential)
+	credential, err := w.source.Credential(context.Background(), entry.TenantID, key.credential)
 	if err != nil {
 		return nil, err
 	}
@@ -109,14 +112,14 @@ func (w *wiring) build(key armclient.Key) (*armclient.Client, error) {
 		return nil, err
 	}
 	return armclient.New(credential, armclient.Options{
-		TenantID: entry.TenantID, TenantName: entry.Name, Cloud: entry.Cloud.Name, Credential: key.Credential,
+		TenantID: entry.TenantID, TenantName: entry.Name, Cloud: entry.Cloud.Name, Credential: key.credential,
 		Endpoint: entry.Cloud.ARMEndpoint, Audience: entry.Cloud.ARMAudience, Transport: transport, RetryDelay: time.Millisecond,
 	})
 }
 
 // Client implements tools.Clients.
 func (w *wiring) Client(_ context.Context, tenant schemas.Tenant, _ string) (tools.Azure, error) {
-	client, err := w.pool.Get(armclient.Key{Tenant: tenant.Name, Credential: wiredCredential})
+	client, err := w.pool.Get(wiredKey{tenant.Name, wiredCredential})
 	return counting{client, &w.spent}, err
 }
 

@@ -47,13 +47,13 @@ func (m tenantModel) carriedOut(row guard.PlanRow, step guard.Step) (tenantModel
 	switch {
 	case change.Kind == armclient.ChangeCreate && m.linked != "",
 		change.Kind != armclient.ChangeCreate && m.linked == "",
-		change.Kind == armclient.ChangeDelete && m.linked != change.PartnerID:
+		change.Kind == armclient.ChangeDelete && m.linked != string(change.PartnerID):
 		return m, false
 	case change.Kind == armclient.ChangeDelete:
 		m.linked = ""
 		m.removed++
 	default:
-		m.linked = change.PartnerID
+		m.linked = string(change.PartnerID)
 	}
 	if m.linked == toID {
 		m.moved++

@@ -55,14 +55,14 @@ func secondHalf(step guard.Step) bool {
 
 // changeOf is the request of a step.
 func changeOf(row guard.PlanRow, step guard.Step, before schemas.Link) armclient.Change {
-	change := armclient.Change{Kind: armclient.ChangeCreate, PartnerID: row.PartnerID, Before: before}
+	change := armclient.Change{Kind: armclient.ChangeCreate, PartnerID: schemas.PartnerID(row.PartnerID), Before: before}
 	switch step {
 	case guard.StepUpdate:
 		change.Kind = armclient.ChangeUpdate
 	case guard.StepRemove:
-		change.Kind, change.PartnerID = armclient.ChangeDelete, row.Before.PartnerID
+		change.Kind, change.PartnerID = armclient.ChangeDelete, schemas.PartnerID(row.Before.PartnerID)
 	case guard.StepRestore:
-		change.PartnerID = row.Before.PartnerID
+		change.PartnerID = schemas.PartnerID(row.Before.PartnerID)
 	}
 	return change
 }

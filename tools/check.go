@@ -26,7 +26,7 @@ func (s *Service) checkPartnerLink(ctx context.Context, j *job, in *schemas.Chec
 		s.pin(ctx, t, read)
 		return done(t.reading(read))
 	}
-	read, matches := t.azure.Partner(ctx, asked)
+	read, matches := t.azure.Partner(ctx, in.PartnerID)
 	s.pin(ctx, t, read)
 	envelope := t.reading(read)
 	envelope.Link.Matches = matches

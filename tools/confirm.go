@@ -77,7 +77,7 @@ func again(ctx context.Context, t target) (armclient.LinkRead, error) {
 func (s *Service) intent(p proposal) guard.Intent {
 	return guard.Intent{
 		Caller: p.job.call.Principal.Caller, Tool: p.job.op.Name, Identity: *p.target.identity(p.before.Identity),
-		Before: guard.SnapshotOf(p.before.Link), PartnerID: p.request.partnerID,
+		Before: guard.SnapshotOf(p.before.Link), PartnerID: string(p.request.partnerID),
 		LinkedName: schemas.Sanitize(p.before.Link.PartnerName), LinkedSince: p.before.Link.UpdatedTime,
 		Company: schemas.Sanitize(p.target.tenant.Company), Domain: p.target.tenant.Domain(),
 		Expected: p.target.tenant.ExpectedPartnerID, Labels: p.target.tenant.Labels,

@@ -204,7 +204,7 @@ type watched struct {
 // Apply implements tools.Azure.
 func (a watched) Apply(ctx context.Context, permit guard.Permit, change armclient.Change) armclient.Outcome {
 	a.m.point("before the write")
-	a.m.intended(a.tenant, change.PartnerID)
+	a.m.intended(a.tenant, string(change.PartnerID))
 	outcome := a.Azure.Apply(ctx, permit, change)
 	if permit.Spent() {
 		a.m.spent++

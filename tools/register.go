@@ -11,7 +11,7 @@ import (
 func (s *Service) registerPartner(ctx context.Context, j *job, in *schemas.RegisterPartnerInput) Result {
 	id := string(in.PartnerID)
 	return s.write(ctx, j, writeRequest{
-		to: in.Target, confirm: in.Confirmation, partnerID: id, kind: armclient.ChangeCreate,
+		to: in.Target, confirm: in.Confirmation, partnerID: in.PartnerID, kind: armclient.ChangeCreate,
 		judge: func(t target, now schemas.Link) (string, error) {
 			switch {
 			case now.State.Absent():
@@ -32,7 +32,7 @@ func (s *Service) registerPartner(ctx context.Context, j *job, in *schemas.Regis
 func (s *Service) updatePartner(ctx context.Context, j *job, in *schemas.UpdatePartnerInput) Result {
 	id, expected := string(in.PartnerID), string(in.ExpectedCurrentPartnerID)
 	return s.write(ctx, j, writeRequest{
-		to: in.Target, confirm: in.Confirmation, partnerID: id, kind: armclient.ChangeUpdate,
+		to: in.Target, confirm: in.Confirmation, partnerID: in.PartnerID, kind: armclient.ChangeUpdate,
 		judge: func(t target, now schemas.Link) (string, error) {
 			switch {
 			case now.State.Absent():
@@ -53,7 +53,7 @@ func (s *Service) updatePartner(ctx context.Context, j *job, in *schemas.UpdateP
 func (s *Service) removePartner(ctx context.Context, j *job, in *schemas.RemovePartnerInput) Result {
 	id := string(in.PartnerID)
 	return s.write(ctx, j, writeRequest{
-		to: in.Target, confirm: in.Confirmation, partnerID: id, kind: armclient.ChangeDelete,
+		to: in.Target, confirm: in.Confirmation, partnerID: in.PartnerID, kind: armclient.ChangeDelete,
 		judge: func(t target, now schemas.Link) (string, error) {
 			switch {
 			case now.State.Absent():

@@ -32,7 +32,7 @@ type Directory interface {
 // Azure is one identity in one tenant, as armclient gives it.
 type Azure interface {
 	Link(ctx context.Context) armclient.LinkRead
-	Partner(ctx context.Context, partnerID string) (armclient.LinkRead, *bool)
+	Partner(ctx context.Context, partnerID schemas.PartnerID) (armclient.LinkRead, *bool)
 	Operations(ctx context.Context) ([]schemas.ProviderOperation, schemas.Identity, error)
 	Tenants(ctx context.Context) ([]schemas.TenantRow, schemas.Identity, error)
 	// Roles reads subscriptions and the identity's roles in them.

@@ -14,7 +14,7 @@ import (
 type writeRequest struct {
 	to        schemas.Target
 	confirm   schemas.Confirmation
-	partnerID string
+	partnerID schemas.PartnerID
 	kind      armclient.ChangeKind
 	// judge looks at what is linked now. It returns why nothing needs to be
 	// done, or an error that refuses, or neither.
@@ -28,7 +28,7 @@ const writeSteps = 4
 // write is the way of every write: plan by a read, have it confirmed, apply it
 // under a permit, confirm by a read, record.
 func (s *Service) write(ctx context.Context, j *job, w writeRequest) Result {
-	t, err := s.target(ctx, j, w.to, w.partnerID)
+	t, err := s.target(ctx, j, w.to, string(w.partnerID))
 	if err != nil {
 		return s.refusedEarly(ctx, j, w, err)
 	}
@@ -78,7 +78,7 @@ func (s *Service) plan(ctx context.Context, p *proposal) *Result {
 		envelope.Summary = fmt.Sprintf("%s for this identity in tenant %s%s; nothing was written.", unchanged, tenant, p.target.unexpected(link))
 		return &Result{Envelope: envelope}
 	case p.job.call.PlanOnly:
-		envelope.Status, envelope.Plan = schemas.StatusDone, p.target.requests(p.job.op, p.request.partnerID)
+		envelope.Status, envelope.Plan = schemas.StatusDone, p.target.requests(p.job.op, string(p.request.partnerID))
 		envelope.Summary = fmt.Sprintf("A plan for %s in tenant %s; nothing was written.", p.job.op.Name, tenant)
 		return &Result{Envelope: envelope}
 	default:
@@ -97,7 +97,7 @@ func (t target) blocked(envelope schemas.Envelope, err error) schemas.Envelope {
 // refusedEarly records a write that was refused before anything was read.
 func (s *Service) refusedEarly(ctx context.Context, j *job, w writeRequest, err error) Result {
 	s.deps.Guard.Refused(ctx, guard.Intent{
-		Caller: j.call.Principal.Caller, Tool: j.op.Name, PartnerID: w.partnerID,
+		Caller: j.call.Principal.Caller, Tool: j.op.Name, PartnerID: string(w.partnerID),
 		Identity: schemas.Identity{Tenant: schemas.Sanitize(w.to.Tenant)},
 	}, schemas.AsProblem(err).Code)
 	return failure(err)

@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"encoding/json"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 
@@ -20,7 +19,7 @@ type clients struct {
 	directory *tenants.Directory
 	source    *signin.Source
 	http      *httpclient.Pool
-	pool      *armclient.Pool
+	pool      *armclient.Pool[place]
 	watch     *telemetry.Observer
 }
 
@@ -34,7 +33,7 @@ type place struct {
 
 func newClients(directory *tenants.Directory, source *signin.Source, http *httpclient.Pool, watch *telemetry.Observer) *clients {
 	c := &clients{directory: directory, source: source, http: http, watch: watch}
-	c.pool = armclient.NewPool(c.build)
+	c.pool = armclient.NewPool(c.make)
 	return c
 }
 
@@ -44,11 +43,7 @@ func (c *clients) Client(_ context.Context, tenant schemas.Tenant, credential st
 	if err != nil {
 		return nil, err
 	}
-	key, err := json.Marshal(where)
-	if err != nil {
-		return nil, err
-	}
-	client, err := c.pool.Get(armclient.Key{Tenant: string(key), Credential: where.Credential.Name})
+	client, err := c.pool.Get(where)
 	if err != nil {
 		return nil, err
 	}
@@ -67,14 +62,6 @@ func (c *clients) place(tenant, credential string) (place, error) {
 	}
 	config, err := c.directory.Credential(ref.Name)
 	return place{entry.Name, entry.TenantID, ref.PinnedObjectID, entry.Cloud, config}, err
-}
-
-func (c *clients) build(key armclient.Key) (*armclient.Client, error) {
-	var where place
-	if err := json.Unmarshal([]byte(key.Tenant), &where); err != nil {
-		return nil, err
-	}
-	return c.make(where)
 }
 
 func (c *clients) make(where place) (*armclient.Client, error) {

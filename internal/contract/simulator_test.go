@@ -327,7 +327,7 @@ func permitFor(t testing.TB, identity schemas.Identity, change armclient.Change)
 	}
 	identity.Tenant = "test"
 	admission := g.Authorize(t.Context(), guard.Principal{Caller: "test", Grant: guard.FullGrant()}, guard.Intent{
-		Caller: "test", Tool: toolOf(change.Kind), PartnerID: change.PartnerID, Identity: identity, Before: guard.SnapshotOf(change.Before),
+		Caller: "test", Tool: toolOf(change.Kind), PartnerID: string(change.PartnerID), Identity: identity, Before: guard.SnapshotOf(change.Before),
 	}, false)
 	granted, ok := admission.(guard.Granted)
 	if !ok {

@@ -132,7 +132,7 @@ func (r *run) operations(ctx context.Context) {
 }
 
 func (r *run) probe(ctx context.Context, name, segment, version string, want expected) {
-	all := r.Wire.during(ctx, func(ctx context.Context) { _ = r.Wire.probe.Get(ctx, segment, version) }) // the exchange says more
+	all := r.Wire.during(ctx, func(ctx context.Context) { _ = r.Wire.client.Probe(ctx, segment, version) }) // the exchange says more
 	check := r.compare(name, all, http.MethodGet, schemas.PathPartners+"/"+segment, want)
 	r.add(check)
 }

@@ -15,7 +15,6 @@ import (
 // own clients, with their gate and their checks, and somebody who watches.
 type Wire struct {
 	client *armclient.Client
-	probe  *armclient.ProbeClient
 
 	mu   sync.Mutex
 	seen []armclient.Exchange
@@ -29,11 +28,7 @@ func Dial(credential azcore.TokenCredential, o armclient.Options) (*Wire, error)
 	if err != nil {
 		return nil, err
 	}
-	factory, err := armclient.NewClientFactory(credential, o)
-	if err != nil {
-		return nil, err
-	}
-	w.client, w.probe = client, factory.NewProbeClient()
+	w.client = client
 	return w, nil
 }
 

@@ -143,7 +143,7 @@ func (r *run) write(ctx context.Context, kind armclient.ChangeKind, partnerID st
 	ctx = context.WithoutCancel(ctx)
 	var outcome armclient.Outcome
 	all := r.Wire.during(ctx, func(ctx context.Context) {
-		outcome = r.Wire.client.Apply(ctx, granted.Permit, armclient.Change{Kind: kind, PartnerID: partnerID, Before: r.read.Link})
+		outcome = r.Wire.client.Apply(ctx, granted.Permit, armclient.Change{Kind: kind, PartnerID: schemas.PartnerID(partnerID), Before: r.read.Link})
 	})
 	r.read = outcome.After
 	if err := r.Writer.Guard.Finished(ctx, granted.Record, intent, recorded(outcome)); err != nil {
