@@ -48,8 +48,8 @@ func jobs(t *testing.T) []job {
 	return all
 }
 
-// desk is the folder that somebody works in, with what the page takes for given.
-type desk struct {
+// workFolder is the folder that somebody works in, with what the page takes for given.
+type workFolder struct {
 	*world
 	t *testing.T
 	// said is what the command before said.
@@ -58,9 +58,9 @@ type desk struct {
 	approval, run, linked string
 }
 
-func newDesk(t *testing.T) *desk {
+func newWorkFolder(t *testing.T) *workFolder {
 	t.Helper()
-	d := &desk{world: newWorld(t, simulator.Config{Tenants: 40}), t: t}
+	d := &workFolder{world: newWorld(t, simulator.Config{Tenants: 40}), t: t}
 	rows := []string{"name,tenant_id,cloud,arm_endpoint,arm_audience,authority,ca_file,skip_instance_discovery"}
 	for _, tenant := range d.sim.Tenants()[1:] { // the first comes in by a command of its own
 		rows = append(rows, strings.Join([]string{tenant.Name, tenant.TenantID, "custom", d.url, d.sim.Audience(), d.url + "/", d.caFile, "true"}, ","))
@@ -72,7 +72,7 @@ func newDesk(t *testing.T) *desk {
 }
 
 // fill puts in what a reader would put in.
-func (d *desk) fill(line string) string {
+func (d *workFolder) fill(line string) string {
 	line = strings.Replace(line, "--tenant-id GUID", "--tenant-id "+d.sim.Tenants()[0].TenantID, 1)
 	line = strings.Replace(line, "--client-id GUID", "--client-id "+d.sim.ClientID(), 1)
 	if strings.Contains(line, "tenants add ") { // where the credential is sent is what differs from a real tenant
@@ -87,13 +87,13 @@ func (d *desk) fill(line string) string {
 	return strings.Replace(line, "LINKED", d.linked, 1)
 }
 
-func (d *desk) shell(line string) invocation {
+func (d *workFolder) shell(line string) invocation {
 	sh, err := exec.LookPath("sh")
 	check(d.t, err)
 	return invocation{path: sh, args: []string{"-c", line}, dir: d.dir, env: []string{"HOME=" + d.dir, "PATH=" + d.dir}}
 }
 
-func (d *desk) do(j job) {
+func (d *workFolder) do(j job) {
 	d.t.Helper()
 	line := d.fill(j.line)
 	want := 0
@@ -117,7 +117,7 @@ func (d *desk) do(j job) {
 	d.remember()
 }
 
-func (d *desk) atTerminal(line string) string {
+func (d *workFolder) atTerminal(line string) string {
 	d.t.Helper()
 	s := d.shell(line).atTerminal(d.t)
 	if strings.Contains(line, "approvers add") {
@@ -129,7 +129,7 @@ func (d *desk) atTerminal(line string) string {
 	return s.end()
 }
 
-func (d *desk) remember() {
+func (d *workFolder) remember() {
 	if id := approvalID.FindString(d.said); id != "" {
 		d.approval = id
 	}
@@ -145,7 +145,7 @@ func (d *desk) remember() {
 // The page of jobs works line by line, and afterwards the world is as it says.
 func TestJobs(t *testing.T) {
 	t.Parallel()
-	d, all := newDesk(t), jobs(t)
+	d, all := newWorkFolder(t), jobs(t)
 	if len(all) < 35 {
 		t.Fatalf("%s has %d commands", jobsPage, len(all))
 	}
@@ -156,7 +156,7 @@ func TestJobs(t *testing.T) {
 }
 
 // afterwards compares what Azure has with what the page promises.
-func (d *desk) afterwards() {
+func (d *workFolder) afterwards() {
 	d.t.Helper()
 	moved := 0
 	for i, tenant := range d.sim.Tenants() {

@@ -90,7 +90,7 @@ func TestHostileClientAndAnApprover(t *testing.T) {
 }
 
 // denied has a question denied and tries to use it.
-func (o *office) denied(say func(string, wiretest.Object, wiretest.Object) wiretest.Reply, p proposal) {
+func (o *twoServers) denied(say func(string, wiretest.Object, wiretest.Object) wiretest.Reply, p proposal) {
 	o.tb.Helper()
 	id, _ := say(p.tool, p.arguments, nil).Path("structuredContent", "approval", "id").(string)
 	o.cli("approvals", "deny", id, "--reason", "not today").must(o.tb)

@@ -63,18 +63,18 @@ func lastMessage(body []byte) []byte {
 	return body
 }
 
-// office is a state directory with two tenants and no links, and two servers on
+// twoServers is a state directory with two tenants and no links, and two servers on
 // it which ask their clients: each is another caller to the other.
-type office struct {
+type twoServers struct {
 	*world
 	stdio *server
 	http  *server
 	web   connection
 }
 
-func newOffice(t *testing.T, approval string) *office {
+func newOffice(t *testing.T, approval string) *twoServers {
 	t.Helper()
-	o := &office{world: newWorld(t, simulator.Config{Tenants: 2, LinkedPercent: -1})}
+	o := &twoServers{world: newWorld(t, simulator.Config{Tenants: 2, LinkedPercent: -1})}
 	for _, tenant := range o.sim.Tenants() {
 		check(t, o.sim.ClearLink(tenant.TenantID))
 	}
@@ -88,7 +88,7 @@ func newOffice(t *testing.T, approval string) *office {
 
 // untouched ends the test: nothing was written, nothing is blocked, and the
 // record holds no intent but those that are told.
-func (o *office) untouched(intents int) {
+func (o *twoServers) untouched(intents int) {
 	o.tb.Helper()
 	if n := o.gate.written(); n != intents {
 		o.tb.Errorf("%d writes arrived, want %d", n, intents)
@@ -202,7 +202,7 @@ func TestHostileModernClient(t *testing.T) {
 
 // onlyOnce answers one question over every transport, again and again: one
 // answer counts, once.
-func (o *office) onlyOnce(speakers map[string]speaker, p proposal, state string) {
+func (o *twoServers) onlyOnce(speakers map[string]speaker, p proposal, state string) {
 	o.tb.Helper()
 	done := 0
 	for range 3 {
@@ -224,7 +224,7 @@ func (o *office) onlyOnce(speakers map[string]speaker, p proposal, state string)
 }
 
 // A question is not carried from one state directory to another.
-func TestQuestionsOfAnotherHouse(t *testing.T) {
+func TestQuestionsOfAnotherStateDirectoryAreRefused(t *testing.T) {
 	t.Parallel()
 	ours, theirs := newWorld(t, oneTenant()), newWorld(t, oneTenant())
 	ours.settle("contoso")
@@ -300,7 +300,7 @@ func TestHostileLegacyClientOnStdio(t *testing.T) {
 }
 
 // leftOpen leaves forms open; other calls go on, and the server ends well.
-func (o *office) leftOpen(s *server, arguments wiretest.Object) {
+func (o *twoServers) leftOpen(s *server, arguments wiretest.Object) {
 	o.tb.Helper()
 	for i := range 3 {
 		s.form(i, arguments)

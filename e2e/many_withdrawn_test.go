@@ -31,21 +31,21 @@ callers:
 func TestWhatIsTakenFromACallerStopsItsRun(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
-		token func(*oauthHouse) string
-		take  func(*oauthHouse)
+		token func(*oauthServer) string
+		take  func(*oauthServer)
 		code  string
 	}{
 		"the mapping changes": {
-			func(h *oauthHouse) string {
+			func(h *oauthServer) string {
 				return h.machine("nightly", issuertest.Claims{"roles": []string{"partner.read", "partner.write"}})
 			},
-			func(h *oauthHouse) {
+			func(h *oauthServer) {
 				h.remap(elsewhere)
 				h.server.errs.await(h.tb, "was read anew")
 			}, "unknown_tenant",
 		},
 		"the invocation token is revoked": {
-			func(h *oauthHouse) string {
+			func(h *oauthServer) string {
 				i := h.cli("token", "issue", "--for", "nightly", "--scope", "partner.read,partner.write", "--tenants", "*", "--json")
 				var shown struct{ Token string }
 				if err := json.Unmarshal([]byte(i.must(h.tb).stdout), &shown); err != nil {
@@ -53,14 +53,14 @@ func TestWhatIsTakenFromACallerStopsItsRun(t *testing.T) {
 				}
 				return shown.Token
 			},
-			func(h *oauthHouse) { h.cli("token", "revoke", "--for", "nightly").must(h.tb) }, "token_refused",
+			func(h *oauthServer) { h.cli("token", "revoke", "--for", "nightly").must(h.tb) }, "token_refused",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			const late = 3
 			c := newCrowd(t, fleet.WriteConcurrency+late)
-			h := (&oauthHouse{world: c.world, issuer: issuertest.Start(t)}).serve(t, nil, everywhere, nil, "--approval", "none", "--partner-ids", ourID)
+			h := (&oauthServer{world: c.world, issuer: issuertest.Start(t)}).serve(t, nil, everywhere, nil, "--approval", "none", "--partner-ids", ourID)
 			var held []*hold
 			for range fleet.WriteConcurrency {
 				held = append(held, c.gate.hold(http.MethodPut, false))

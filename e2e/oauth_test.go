@@ -131,7 +131,7 @@ func TestOAuthRefusals(t *testing.T) {
 }
 
 // azureToken is one that the simulated Entra ID issued for ARM.
-func (h *oauthHouse) azureToken() string {
+func (h *oauthServer) azureToken() string {
 	h.tb.Helper()
 	token, err := h.sim.Token("contoso", "")
 	if err != nil {
@@ -144,7 +144,7 @@ func (h *oauthHouse) azureToken() string {
 // as many do.
 func TestOAuthEntra(t *testing.T) {
 	t.Parallel()
-	h := &oauthHouse{world: newWorld(t, simulator.Config{Tenants: 2, LinkedPercent: -1}), issuer: issuertest.Start(t)}
+	h := &oauthServer{world: newWorld(t, simulator.Config{Tenants: 2, LinkedPercent: -1}), issuer: issuertest.Start(t)}
 	h.settle("contoso", "fabrikam")
 	proxy := httptest.NewServer(tunnel(h.issuer.Addr()))
 	t.Cleanup(proxy.Close)
@@ -218,7 +218,7 @@ func tunnel(to string) http.HandlerFunc {
 // TestOAuthIssuerThatIsDown starts the server before its issuer works.
 func TestOAuthIssuerThatIsDown(t *testing.T) {
 	t.Parallel()
-	h := &oauthHouse{world: newWorld(t, simulator.Config{Tenants: 2, LinkedPercent: -1}), issuer: issuertest.Start(t)}
+	h := &oauthServer{world: newWorld(t, simulator.Config{Tenants: 2, LinkedPercent: -1}), issuer: issuertest.Start(t)}
 	h.settle("contoso")
 	h.issuer.AnswerWith(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) })
 	h.serve(t, nil, machines, nil)

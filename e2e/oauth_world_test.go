@@ -19,9 +19,9 @@ import (
 	"mcp-partner/simulator"
 )
 
-// oauthHouse is the binary as a resource server, over a world with two tenants
+// oauthServer is the binary as a resource server, over a world with two tenants
 // that are not linked.
-type oauthHouse struct {
+type oauthServer struct {
 	*world
 	issuer *issuertest.Issuer
 	server *server
@@ -35,14 +35,14 @@ type oauthHouse struct {
 
 // serveOAuth starts the binary with a mapping and flags; ISSUER in the mapping
 // is the issuer's name.
-func serveOAuth(t *testing.T, names []string, mapping string, env []string, more ...string) *oauthHouse {
+func serveOAuth(t *testing.T, names []string, mapping string, env []string, more ...string) *oauthServer {
 	t.Helper()
-	h := &oauthHouse{world: newWorld(t, simulator.Config{Tenants: 2, LinkedPercent: -1}), issuer: issuertest.Start(t)}
+	h := &oauthServer{world: newWorld(t, simulator.Config{Tenants: 2, LinkedPercent: -1}), issuer: issuertest.Start(t)}
 	h.settle("contoso", "fabrikam")
 	return h.serve(t, names, mapping, env, more...)
 }
 
-func (h *oauthHouse) serve(t *testing.T, names []string, mapping string, env []string, more ...string) *oauthHouse {
+func (h *oauthServer) serve(t *testing.T, names []string, mapping string, env []string, more ...string) *oauthServer {
 	t.Helper()
 	if names == nil {
 		names = []string{h.issuer.URL()}
@@ -67,13 +67,13 @@ func (h *oauthHouse) serve(t *testing.T, names []string, mapping string, env []s
 }
 
 // remap writes a mapping into the config file.
-func (h *oauthHouse) remap(mapping string) {
+func (h *oauthServer) remap(mapping string) {
 	h.tb.Helper()
 	h.write(h.config, strings.ReplaceAll(mapping, "ISSUER", h.issuer.URL()))
 }
 
 // machine gets a token as a machine does, by client credentials.
-func (h *oauthHouse) machine(name string, changes issuertest.Claims) string {
+func (h *oauthServer) machine(name string, changes issuertest.Claims) string {
 	h.tb.Helper()
 	h.issuer.Register(name, issuertest.With(h.claims(name), changes))
 	form := strings.NewReader(url.Values{"grant_type": {"client_credentials"}}.Encode())
@@ -98,7 +98,7 @@ func (h *oauthHouse) machine(name string, changes issuertest.Claims) string {
 }
 
 // claims are those of an application that acts for itself.
-func (h *oauthHouse) claims(name string) issuertest.Claims {
+func (h *oauthServer) claims(name string) issuertest.Claims {
 	now := time.Now().Unix()
 	return issuertest.Claims{
 		"iss": h.issuer.URL(), "aud": oauthName, "sub": "sub-of-" + name, "azp": name, "roles": []string{"partner.read"},
@@ -107,7 +107,7 @@ func (h *oauthHouse) claims(name string) issuertest.Claims {
 }
 
 // post sends a message with a token, or without one.
-func (h *oauthHouse) post(token string, era wiretest.Era, body string) wiretest.Answer {
+func (h *oauthServer) post(token string, era wiretest.Era, body string) wiretest.Answer {
 	h.tb.Helper()
 	if token != "" {
 		h.tokens = append(h.tokens, token)
@@ -116,15 +116,15 @@ func (h *oauthHouse) post(token string, era wiretest.Era, body string) wiretest.
 	return c.Do(c.NewRequest(body))
 }
 
-func (h *oauthHouse) call(token string, era wiretest.Era, tool string, arguments wiretest.Object) wiretest.Answer {
+func (h *oauthServer) call(token string, era wiretest.Era, tool string, arguments wiretest.Object) wiretest.Answer {
 	h.tb.Helper()
 	return h.post(token, era, era.Call("c-1", tool, arguments))
 }
 
-func (h *oauthHouse) get(path string) (int, http.Header, string) { return h.getAs("", path) }
+func (h *oauthServer) get(path string) (int, http.Header, string) { return h.getAs("", path) }
 
 // keepsNoToken looks for the callers' tokens where they must not be.
-func (h *oauthHouse) keepsNoToken() {
+func (h *oauthServer) keepsNoToken() {
 	h.tb.Helper()
 	h.server.signal()
 	if code := h.server.code(); code != 0 {
@@ -150,7 +150,7 @@ func (h *oauthHouse) keepsNoToken() {
 	}
 }
 
-func (h *oauthHouse) notInFiles(secret []byte) {
+func (h *oauthServer) notInFiles(secret []byte) {
 	h.tb.Helper()
 	err := filepath.WalkDir(h.state, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
@@ -167,7 +167,7 @@ func (h *oauthHouse) notInFiles(secret []byte) {
 	}
 }
 
-func (h *oauthHouse) getAs(token, path string) (int, http.Header, string) {
+func (h *oauthServer) getAs(token, path string) (int, http.Header, string) {
 	h.tb.Helper()
 	request, err := http.NewRequest(http.MethodGet, strings.TrimSuffix(h.at, "/mcp")+path, nil)
 	if err != nil {
@@ -191,7 +191,7 @@ func (h *oauthHouse) getAs(token, path string) (int, http.Header, string) {
 
 // listening asks the system where the server listens, which is not where its
 // clients are told to go.
-func (h *oauthHouse) listening() string {
+func (h *oauthServer) listening() string {
 	h.tb.Helper()
 	h.server.errs.await(h.tb, " address=")
 	said := h.server.errs.String()

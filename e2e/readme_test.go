@@ -16,7 +16,7 @@ import (
 // printed, write nothing to Azure, and leave the report that they name.
 func TestReadmeWithoutAClient(t *testing.T) {
 	t.Parallel()
-	d := &desk{world: newWorld(t, simulator.Config{Tenants: 1, LinkedPercent: -1}), t: t}
+	d := &workFolder{world: newWorld(t, simulator.Config{Tenants: 1, LinkedPercent: -1}), t: t}
 	writeFile(t, d.dir, "secret.txt", d.sim.ClientSecret()+"\n")
 	check(t, os.Symlink(binary, filepath.Join(d.dir, "mcp-partner")))
 	d.shell("mcp-partner vault init").must(t)

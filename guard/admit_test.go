@@ -144,7 +144,7 @@ func TestListsThatAreEmptyAdmitNothing(t *testing.T) {
 	}
 }
 
-func TestNamesThatFitNoTenantAreSaid(t *testing.T) {
+func TestNamesThatMatchNoTenantAreReported(t *testing.T) {
 	t.Parallel()
 	policy, err := guard.NewPolicy(guard.Options{
 		Bounds: guard.Bounds{Tenants: []string{"con*", "nowhere"}},

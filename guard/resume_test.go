@@ -77,7 +77,7 @@ func (o *goingOn) revoke(which guard.TokenSelection) {
 // An approval covers the whole plan, for as long as whoever goes on with the run
 // may call, is given the tenant, and whoever approved may approve. What has begun
 // is finished whatever becomes of them.
-func TestWhoeverGoesOnHasToBeLetInStill(t *testing.T) {
+func TestRunStopsWhenGrantIsRevoked(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		change func(*goingOn)

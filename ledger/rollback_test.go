@@ -210,7 +210,7 @@ func TestALedgerPutBackWithItsCounter(t *testing.T) {
 }
 
 // What was denied was not open, and whoever runs the program is told at once.
-func TestAnOlderFileIsToldOf(t *testing.T) {
+func TestOlderDatabaseIsReported(t *testing.T) {
 	t.Parallel()
 	h := build(t)
 	h.put("ap_1")

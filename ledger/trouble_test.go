@@ -173,7 +173,7 @@ func TestUnsafeFilesAreRefused(t *testing.T) {
 	}
 }
 
-func TestStrangeNamesOfDirectories(t *testing.T) {
+func TestDirectoryNamesAreEscapedForSQLite(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "a ?mode=memory&x=%41#'b")
 	l := Open(Options{Dir: disk.New(dir), Keys: keysAt(t.TempDir())})

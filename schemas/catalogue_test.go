@@ -68,7 +68,7 @@ func TestSchemasAreClosedAndDescribed(t *testing.T) {
 	}
 }
 
-func TestCodesAreClosedAndWorded(t *testing.T) {
+func TestCodesAreClosedAndHaveMessages(t *testing.T) {
 	t.Parallel()
 	seen := map[schemas.Code]bool{}
 	for _, info := range schemas.Codes() {
@@ -135,7 +135,7 @@ func TestShownNamesWhatCannotBeSeen(t *testing.T) {
 	}
 }
 
-func FuzzForeign(f *testing.F) {
+func FuzzSanitize(f *testing.F) {
 	f.Add("a\x1b[0m\u202e")
 	f.Fuzz(func(t *testing.T, in string) {
 		out := schemas.Sanitize(in)

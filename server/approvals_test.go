@@ -138,7 +138,7 @@ func approvalsBehindTheGates(t *testing.T, start wiretest.Starter) {
 	}
 }
 
-func TestNobodyApprovesWithoutAnApprovalsAPI(t *testing.T) {
+func TestApprovalsPathIsMissingWithoutApprovalsAPI(t *testing.T) {
 	t.Parallel()
 	c := wiretest.StartHTTP(t, newServer(newFixtures(), nil), server.HTTPOptions{Bearer: approving{}}, goodToken+"-approver")
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+c.Addr+"/approvals", nil)

@@ -90,7 +90,7 @@ func TestHTTPLogLevelIsTheCallersOwn(t *testing.T) {
 
 // There is nothing that could be resumed: no session is given out, none is
 // taken, and an event ID of another call leads to no other stream.
-func TestHTTPNobodyResumesAnothersCall(t *testing.T) {
+func TestHTTPCallsCannotBeResumed(t *testing.T) {
 	t.Parallel()
 	// An older client's event ID means nothing; 2026-07-28 has none.
 	for era, resumed := range map[wiretest.Era]int{wiretest.Legacy: 200, wiretest.Modern: 400} {

@@ -146,7 +146,7 @@ func TestMonitorListener(t *testing.T) {
 
 // Host and Origin are looked at around everything, paths without anything
 // included, on both listeners.
-func TestForeignPagesReachNothing(t *testing.T) {
+func TestOtherHostsAndOriginsAreRefusedEverywhere(t *testing.T) {
 	t.Parallel()
 	all := []string{"/mcp", "/livez", "/readyz", "/metrics", "/openapi.json", "/approvals", "/approvals/ap_1", "/.well-known/oauth-protected-resource/mcp", "/"}
 	o := httpOptions()

@@ -195,7 +195,7 @@ func hostileRequests(t *testing.T, start wiretest.Starter) {
 	}
 }
 
-func TestHTTPWithoutVerifierNobodyIsLetIn(t *testing.T) {
+func TestHTTPWithoutVerifierRefusesEveryCaller(t *testing.T) {
 	t.Parallel()
 	c := wiretest.StartHTTP(t, newServer(newFixtures(), nil), server.HTTPOptions{}, "")
 	if got := c.Post(wiretest.Legacy.Call(1, "echo", nil)).Status; got != 401 {
@@ -228,7 +228,7 @@ func TestHTTPHandlersSeeTheCallerAndNoCredential(t *testing.T) {
 	}
 }
 
-func TestHTTPForeignCancelIsDropped(t *testing.T) {
+func TestHTTPCancelOfAnotherCallerIsDropped(t *testing.T) {
 	t.Parallel()
 	wiretest.OverEachHTTP(t, func(t *testing.T, start wiretest.Starter) {
 		for _, era := range wiretest.Eras() {

@@ -65,7 +65,7 @@ func (r *rooms) stay(ctx context.Context, request mcp.CallToolRequest) (*mcp.Cal
 // progress token. While all of them wait, each tries to cancel, to see and to
 // resume what the others have. Each gets its own answer, with its own three
 // notifications, and nobody's call ends early.
-func TestNobodyReachesAnothersCall(t *testing.T) {
+func TestCallersReachOnlyTheirOwnCalls(t *testing.T) {
 	t.Parallel()
 	r := &rooms{release: make(chan struct{})}
 	c := wiretest.StartHTTP(t, server.New(server.Options{Name: "rooms", Version: "1", Registrar: r}), httpOptions(), goodToken)

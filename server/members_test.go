@@ -104,7 +104,7 @@ func TestStdioCancelThatCouldMeanTwoRequestsIsDropped(t *testing.T) {
 	}
 }
 
-func TestTooDeepIsSaidToBeTooDeep(t *testing.T) {
+func TestDeepNestingIsNamedAsTooDeep(t *testing.T) {
 	t.Parallel()
 	ping := func(depth int) string {
 		return `{"jsonrpc":"2.0","id":1,"method":"ping","params":{"x":` + strings.Repeat("[", depth) + `"}]\"{"` + strings.Repeat("]", depth) + `}}`

@@ -150,7 +150,7 @@ func TestCertificatesThatAreRefused(t *testing.T) {
 	}
 }
 
-func TestCertificateThatNobodyRegistered(t *testing.T) {
+func TestUnregisteredCertificateIsRefused(t *testing.T) {
 	t.Parallel()
 	key := rsaKey(t, 0)
 	issued := certificate(t, key, year())
@@ -186,7 +186,7 @@ func TestExpiredCertificateIsNotPresented(t *testing.T) {
 
 // Microsoft's own client judges the simulator: it signs in with the certificate
 // that is registered and with no other.
-func TestAzidentityJudgesTheSimulatorsAssertions(t *testing.T) {
+func TestAzidentityAcceptsTheSimulatorsAssertions(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 1, tenants.CredentialConfig{Kind: tenants.KindClientSecret})
 	key, other := rsaKey(t, 0), rsaKey(t, 1)

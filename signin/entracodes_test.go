@@ -175,7 +175,7 @@ func TestTenantOfAnotherCloudNamesTheCommand(t *testing.T) {
 
 // Conditional access, disabled service principals and the like are not mended by
 // a person who signs in.
-func TestWhatAnAdministratorMendsAsksNobodyToSignIn(t *testing.T) {
+func TestErrorsForAdministratorsDoNotAskForSignIn(t *testing.T) {
 	t.Parallel()
 	for _, known := range blockedCodes() {
 		for _, kind := range []tenants.Kind{tenants.KindClientSecret, tenants.KindDeviceCode} {

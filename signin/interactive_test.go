@@ -221,7 +221,7 @@ func TestSignInsThatAreNotKept(t *testing.T) {
 	}
 }
 
-func TestNobodySignsInWithASecret(t *testing.T) {
+func TestLoginRefusesClientSecrets(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 1, tenants.CredentialConfig{Kind: tenants.KindClientSecret})
 	_, err := w.Login(context.Background(), "contoso", kindName, LoginUI{})

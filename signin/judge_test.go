@@ -41,7 +41,7 @@ func (w *world) judge(t *testing.T, credential azcore.TokenCredential, err error
 }
 
 // Microsoft's own clients sign in at the simulator by every way that it has.
-func TestAzidentityJudgesTheSimulator(t *testing.T) {
+func TestAzidentityAcceptsTheSimulator(t *testing.T) {
 	w := newWorld(t, 1, tenants.CredentialConfig{Kind: tenants.KindClientSecret})
 	tenant := w.sim.Tenants()[0].TenantID
 	issuer, err := w.sim.NewIssuer("https://cluster.example/oidc")

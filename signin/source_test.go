@@ -408,7 +408,7 @@ func TestExchangeStopsStrayRequests(t *testing.T) {
 	roomtest.WantCode(t, problem, schemas.CodeInternal)
 }
 
-func TestPanicInASignInReachesNobody(t *testing.T) {
+func TestPanicInSignInIsContained(t *testing.T) {
 	t.Parallel()
 	f := flight.New[string, int](context.Background(), time.Minute)
 	_, err := f.Do(context.Background(), "a", func(context.Context) (int, error) { panic("canary") })

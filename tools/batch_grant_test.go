@@ -25,7 +25,7 @@ func (h *house) given(tenants []string, tool, arguments string) schemas.Envelope
 
 // A tenant in which a plan writes nothing is a tenant as well: a caller from
 // whom it was taken sees neither plan, nor approval, nor run.
-func TestAPlanIsShownToWhoeverMaySeeAllOfIt(t *testing.T) {
+func TestPlanIsShownOnlyToCallersWhoMaySeeAllOfIt(t *testing.T) {
 	t.Parallel()
 	h := fleetOf(t, 2, person)
 	h.approver()

@@ -79,7 +79,7 @@ func TestRolesFailWhereSubscriptionsCannotBeListed(t *testing.T) {
 	}
 }
 
-func TestAnIdentityWithoutSubscriptionsIsSaidToSeeNone(t *testing.T) {
+func TestIdentityWithoutSubscriptionsSeesNone(t *testing.T) {
 	t.Parallel()
 	h := build(t, simulator.Config{Tenants: 1}, nil)
 	rolesAt(t, h.sim, "contoso")

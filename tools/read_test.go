@@ -60,7 +60,7 @@ func TestCheckFindsATenantByAnyOfItsNames(t *testing.T) {
 
 // Whatever stands between the program and a clear answer, it never says that
 // nothing is linked.
-func TestWhatCannotBeToldIsUnknown(t *testing.T) {
+func TestUnclearAnswersAreUnknown(t *testing.T) {
 	t.Parallel()
 	for kind, want := range map[simulator.FaultKind]schemas.Code{
 		simulator.FaultHTML:             schemas.CodeUnexpectedResponse,
@@ -195,7 +195,7 @@ func TestListTenantsPages(t *testing.T) {
 }
 
 // What a caller is told of a credential is about the tenants that it sees.
-func TestListTenantsCountsWhomACredentialServes(t *testing.T) {
+func TestListTenantsCountsTenantsOfACredential(t *testing.T) {
 	t.Parallel()
 	h := build(t, simulator.Config{Tenants: 3}, func(o *guard.Options) { o.Bounds.Tenants = []string{"contoso", "fabrikam"} })
 	h.directory.mu.Lock()

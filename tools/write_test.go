@@ -119,7 +119,7 @@ func TestTheStateMovesWhileAPersonThinks(t *testing.T) {
 	}
 }
 
-func TestNobodyToAsk(t *testing.T) {
+func TestWriteWaitsForApproverWhenClientShowsNoForm(t *testing.T) {
 	t.Parallel()
 	h := build(t, simulator.Config{Tenants: 1}, nil)
 	envelope := h.call(schemas.ToolRegisterPartner, `{"partner_id":"1234567"}`)
@@ -242,7 +242,7 @@ func TestAWriteGoesOnWhenTheClientHangsUp(t *testing.T) {
 	}
 }
 
-func TestACallerWhoIsGoneBeforeThePlan(t *testing.T) {
+func TestCallerThatLeavesBeforeThePlanWritesNothing(t *testing.T) {
 	t.Parallel()
 	h := build(t, simulator.Config{Tenants: 1}, unasked)
 	ctx, hangUp := context.WithCancel(t.Context())

@@ -153,7 +153,7 @@ func TestLockHeldElsewhereIsWaitedForWithBound(t *testing.T) {
 	}
 }
 
-func TestPassphraseNeedsSomebodyToAsk(t *testing.T) {
+func TestPassphraseVaultStaysLockedWithoutTerminal(t *testing.T) {
 	t.Parallel()
 	dir := roomtest.StateDir(t)
 	source := KeySource{Terminal: &prompt{typed: []string{"correct horse"}}}

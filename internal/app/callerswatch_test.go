@@ -71,7 +71,7 @@ func TestCallersAreReadAnew(t *testing.T) {
 }
 
 // A file of which half has come is no other file yet, even where the half is good.
-func TestHalfAFileGivesNobodyMore(t *testing.T) {
+func TestHalfWrittenConfigChangesNoGrant(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "config.yaml")
 	const whole = "callers:\n  grants:\n    - issuer: https://issuer.example\n      subject: alice\n      tenants:\n        - contoso-test\n      partner_ids: [\"1234567\"]\n"

@@ -13,7 +13,7 @@ import (
 )
 
 // withGap restores an older ledger and goes on writing.
-func (o *office) withGap() (gap string) {
+func (o *installation) withGap() (gap string) {
 	o.t.Helper()
 	path := filepath.Join(o.state, "ledger.db")
 	o.must("freeze", "--reason", "before the backup")
@@ -39,7 +39,7 @@ func (o *office) withGap() (gap string) {
 
 func TestAGapIsAcceptedWithAnApproversPassphrase(t *testing.T) {
 	t.Parallel()
-	o := newOffice(t)
+	o := newInstallation(t)
 	o.addAlice()
 	gap := o.withGap()
 	accept := []string{"ledger", "verify", "--accept-gap", gap, "--reason", "restored the backup of Monday"}

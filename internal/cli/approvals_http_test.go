@@ -17,7 +17,7 @@ import (
 )
 
 // serve starts the program as a server of its own process.
-func (o *office) serveHTTP(args ...string) ready {
+func (o *installation) serveHTTP(args ...string) ready {
 	o.t.Helper()
 	command := exec.Command("mcp-partner", append([]string{"serve", "--http", "127.0.0.1:0"}, args...)...)
 	command.Env = o.env
@@ -44,7 +44,7 @@ func (o *office) serveHTTP(args ...string) ready {
 }
 
 // approverToken issues a token with partner.approve, with alice's passphrase.
-func (o *office) approverToken(name string) string {
+func (o *installation) approverToken(name string) string {
 	o.t.Helper()
 	s := o.at("token", "issue", "--for", name, "--scope", "partner.approve", "--tenants", "*", "--approver", "alice", "--json")
 	s.expect("Passphrase of approver alice")
@@ -59,7 +59,7 @@ func (o *office) approverToken(name string) string {
 }
 
 // http sends a request that is no MCP.
-func (o *office) http(at ready, token, method, path, body string) (int, string) {
+func (o *installation) http(at ready, token, method, path, body string) (int, string) {
 	o.t.Helper()
 	url := strings.TrimSuffix(at.URL, "/mcp") + path
 	r, err := http.NewRequestWithContext(o.t.Context(), method, url, strings.NewReader(body))
@@ -81,7 +81,7 @@ func (o *office) http(at ready, token, method, path, body string) (int, string) 
 }
 
 // approve reads a question and approves what it shows.
-func (o *office) approve(at ready, approver, id string) (status int, body string) {
+func (o *installation) approve(at ready, approver, id string) (status int, body string) {
 	o.t.Helper()
 	_, body = o.http(at, approver, "GET", "/approvals/"+id, "")
 	_, rest, _ := strings.Cut(body, `"digest":"`)
@@ -93,7 +93,7 @@ func (o *office) approve(at ready, approver, id string) (status int, body string
 // the first goes on.
 func TestApprovingOverHTTP(t *testing.T) {
 	t.Parallel()
-	o := newOffice(t)
+	o := newInstallation(t)
 	o.addAlice()
 	at := o.serveHTTP("--allow-writes", "--approval", "approver")
 	var bot struct{ Token string }
@@ -151,7 +151,7 @@ func TestApprovingOverHTTP(t *testing.T) {
 // A decision outlives the server, and the terminal can carry it out.
 func TestAnApprovalOverHTTPIsExecutedAtTheTerminal(t *testing.T) {
 	t.Parallel()
-	o := newOffice(t)
+	o := newInstallation(t)
 	o.addAlice()
 	id := o.ask("register_partner", "--tenant", "contoso", "--partner-id", "1234567")
 	at := o.serveHTTP()
@@ -167,7 +167,7 @@ func TestAnApprovalOverHTTPIsExecutedAtTheTerminal(t *testing.T) {
 
 func TestADenialOverHTTP(t *testing.T) {
 	t.Parallel()
-	o := newOffice(t)
+	o := newInstallation(t)
 	o.addAlice()
 	id := o.ask("register_partner", "--tenant", "contoso", "--partner-id", "1234567")
 	at := o.serveHTTP()
@@ -193,7 +193,7 @@ func TestRotatingTheKeyOfApprovals(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			o := newOffice(t)
+			o := newInstallation(t)
 			o.addAlice()
 			id := o.ask("register_partner", "--tenant", "contoso", "--partner-id", "1234567")
 			at := o.serveHTTP()

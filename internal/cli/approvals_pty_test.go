@@ -28,29 +28,29 @@ const (
 	bobsPassphrase   = "staple of another kind"
 )
 
-// office is a state directory on a real disk, with one tenant of a simulated
+// installation is a state directory on a real disk, with one tenant of a simulated
 // Azure, and the program to run on it.
-type office struct {
+type installation struct {
 	t     *testing.T
 	world *simtest.World
 	env   []string
 	state string
 }
 
-// newOffice sets a state directory up as a person would. Nothing is linked.
-func newOffice(t *testing.T) *office {
+// newInstallation sets a state directory up as a person would. Nothing is linked.
+func newInstallation(t *testing.T) *installation {
 	t.Helper()
-	return newOfficeIn(t, startWorld(t))
+	return newInstallationIn(t, startWorld(t))
 }
 
-func newOfficeIn(t *testing.T, world *simtest.World) *office {
+func newInstallationIn(t *testing.T, world *simtest.World) *installation {
 	t.Helper()
 	testkit.SkipShort(t, testkit.Processes)
 	if err := world.Sim.ClearLink("contoso"); err != nil {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	o := &office{t: t, world: world, state: filepath.Join(dir, "state")}
+	o := &installation{t: t, world: world, state: filepath.Join(dir, "state")}
 	o.env = []string{"MCP_PARTNER_STATE_DIR=" + o.state, "NO_COLOR=1", "PATH=" + os.Getenv("PATH"), "TMPDIR=" + os.TempDir(), "TERM=xterm"}
 	ca := filepath.Join(dir, "ca.pem")
 	secret := filepath.Join(dir, "secret.txt")
@@ -68,7 +68,7 @@ func newOfficeIn(t *testing.T, world *simtest.World) *office {
 }
 
 // run runs the program without a terminal.
-func (o *office) run(args ...string) (code int, out, stderr string) {
+func (o *installation) run(args ...string) (code int, out, stderr string) {
 	o.t.Helper()
 	command := exec.CommandContext(o.t.Context(), "mcp-partner", args...)
 	command.Env = o.env
@@ -78,7 +78,7 @@ func (o *office) run(args ...string) (code int, out, stderr string) {
 	return command.ProcessState.ExitCode(), stdout.String(), errors.String()
 }
 
-func (o *office) must(args ...string) string {
+func (o *installation) must(args ...string) string {
 	o.t.Helper()
 	code, out, stderr := o.run(args...)
 	if code != exit.CodeDone {
@@ -89,7 +89,7 @@ func (o *office) must(args ...string) string {
 
 // ask is a call of a writing tool that waits for an approver; it returns the
 // approval's ID.
-func (o *office) ask(args ...string) string {
+func (o *installation) ask(args ...string) string {
 	o.t.Helper()
 	code, out, stderr := o.run(append([]string{"call"}, append(args, "--allow-writes", "--approval", "approver", "--json")...)...)
 	envelope := envelopeIn(o.t, out)
@@ -109,13 +109,13 @@ func envelopeIn(t *testing.T, text string) schemas.Envelope {
 }
 
 // at runs the program at a terminal.
-func (o *office) at(args ...string) *session {
+func (o *installation) at(args ...string) *session {
 	o.t.Helper()
 	return atTerminal(o.t, o.env, args...)
 }
 
 // addAlice sets the first approver up.
-func (o *office) addAlice() {
+func (o *installation) addAlice() {
 	o.t.Helper()
 	s := o.at("approvers", "add", "alice")
 	s.expect("New passphrase of approver alice")
@@ -127,14 +127,14 @@ func (o *office) addAlice() {
 	}
 }
 
-func (o *office) linked() string {
+func (o *installation) linked() string {
 	tenant, _ := o.world.Sim.Tenant("contoso")
 	return tenant.PartnerID
 }
 
 func TestAnApprovedPlanIsExecuted(t *testing.T) {
 	t.Parallel()
-	o := newOffice(t)
+	o := newInstallation(t)
 	o.addAlice()
 	id := o.ask("register_partner", "--tenant", "contoso", "--partner-id", "1234567", "--reason", "new customer")
 	if again := o.ask("register_partner", "--tenant", "contoso", "--partner-id", "1234567"); again != id {
@@ -168,7 +168,7 @@ func TestAnApprovedPlanIsExecuted(t *testing.T) {
 
 // mustBeRecorded looks for kinds of entries, in this order, in a record that
 // verifies.
-func (o *office) mustBeRecorded(kinds ...string) {
+func (o *installation) mustBeRecorded(kinds ...string) {
 	o.t.Helper()
 	o.must("ledger", "verify")
 	var list struct{ Entries []ledgercmd.EntryRow }
@@ -190,7 +190,7 @@ func (o *office) mustBeRecorded(kinds ...string) {
 // changed since it was asked for.
 func TestWhatMovedIsNotWritten(t *testing.T) {
 	t.Parallel()
-	o := newOffice(t)
+	o := newInstallation(t)
 	o.addAlice()
 	if err := o.world.Sim.SetLink("contoso", "1234567"); err != nil {
 		t.Fatal(err)
@@ -215,7 +215,7 @@ func TestWhatMovedIsNotWritten(t *testing.T) {
 // does not allow.
 func TestThePolicyHoldsForTheApproverToo(t *testing.T) {
 	t.Parallel()
-	o := newOffice(t)
+	o := newInstallation(t)
 	o.addAlice()
 	id := o.ask("register_partner", "--tenant", "contoso", "--partner-id", "1234567")
 	for name, c := range map[string]struct {
@@ -250,7 +250,7 @@ func TestThePolicyHoldsForTheApproverToo(t *testing.T) {
 }
 
 // decided reports whether a question was approved already.
-func (o *office) decided(id string) bool {
+func (o *installation) decided(id string) bool {
 	o.t.Helper()
 	_, out, _ := o.run("approvals", "show", id, "--json")
 	return strings.Contains(out, `"state":"approved"`)
@@ -258,7 +258,7 @@ func (o *office) decided(id string) bool {
 
 func TestApproveAtOnceInTheCall(t *testing.T) {
 	t.Parallel()
-	o := newOffice(t)
+	o := newInstallation(t)
 	call := []string{"call", "register_partner", "--tenant", "contoso", "--partner-id", "1234567", "--allow-writes", "--approval", "approver"}
 	s := o.at(call...)
 	if code, shown := s.end(); code != exit.CodeApprovalRequired || !strings.Contains(shown, "approvers add NAME") {
@@ -291,7 +291,7 @@ func TestApproveAtOnceInTheCall(t *testing.T) {
 
 func TestFurtherApproversNeedConsent(t *testing.T) {
 	t.Parallel()
-	o := newOffice(t)
+	o := newInstallation(t)
 	o.addAlice()
 	for _, c := range []struct {
 		name, by, consent, first, second string
@@ -339,7 +339,7 @@ func TestFurtherApproversNeedConsent(t *testing.T) {
 // the server knows of the brake at its next call, and of its end too.
 func TestAFreezeIsSeenByARunningServer(t *testing.T) {
 	t.Parallel()
-	o := newOffice(t)
+	o := newInstallation(t)
 	o.addAlice()
 	server := o.serve("--allow-writes", "--approval", "approver")
 	register := func() string {
@@ -394,7 +394,7 @@ type mcpClient struct {
 	id      int
 }
 
-func (o *office) serve(args ...string) *mcpClient {
+func (o *installation) serve(args ...string) *mcpClient {
 	o.t.Helper()
 	command := exec.CommandContext(o.t.Context(), "mcp-partner", append([]string{"serve"}, args...)...)
 	command.Env = o.env

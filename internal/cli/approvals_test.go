@@ -14,7 +14,7 @@ import (
 // are over.
 func putTickets(t *testing.T, dir string) {
 	t.Helper()
-	a := houseIn(t, dir)
+	a := appIn(t, dir)
 	defer a.Close()
 	now := time.Now()
 	for id, c := range map[string]struct {

@@ -18,7 +18,7 @@ import (
 const rowsOnAPage = 40
 
 // crowd adds the other tenants of the world to the directory.
-func (o *office) crowd() {
+func (o *installation) crowd() {
 	o.t.Helper()
 	cloud := o.world.Cloud()
 	rows := []string{"name,tenant_id,credential,cloud,arm_endpoint,arm_audience,authority,skip_instance_discovery"}
@@ -41,7 +41,7 @@ func (o *office) crowd() {
 }
 
 // linkedTo counts the tenants that are linked to a partner.
-func (o *office) linkedTo(partnerID string) (n int) {
+func (o *installation) linkedTo(partnerID string) (n int) {
 	for _, tenant := range o.world.Sim.Tenants() {
 		if tenant.PartnerID == partnerID {
 			n++
@@ -54,7 +54,7 @@ func (o *office) linkedTo(partnerID string) (n int) {
 // approved and carried out whole.
 func TestAPlanForManyIsApprovedWhole(t *testing.T) {
 	t.Parallel()
-	o := newOfficeIn(t, simtest.Start(t, rowsOnAPage+3))
+	o := newInstallationIn(t, simtest.Start(t, rowsOnAPage+3))
 	o.addAlice()
 	o.crowd()
 	code, out, stderr := o.run("ensure", "--partner-id", "1234567", "--allow-writes", "--approval", "approver", "--reason", "roll-out", "--json")
@@ -89,7 +89,7 @@ func TestAPlanForManyIsApprovedWhole(t *testing.T) {
 }
 
 // reports looks at the forms in which a run is reported.
-func (o *office) reports() {
+func (o *installation) reports() {
 	o.t.Helper()
 	list := o.must("ensure", "--list")
 	run := list[strings.Index(list, "run_"):]
@@ -114,7 +114,7 @@ func (o *office) reports() {
 // again right above the passphrase.
 func TestApprovingManyShowsPlannedRowsAndTheQuestion(t *testing.T) {
 	t.Parallel()
-	o := newOffice(t)
+	o := newInstallation(t)
 	o.addAlice()
 	o.crowd()
 	if err := o.world.Sim.SetLink("fabrikam", "1234567"); err != nil {
@@ -142,7 +142,7 @@ func TestApprovingManyShowsPlannedRowsAndTheQuestion(t *testing.T) {
 // tenant is not gone on with in others.
 func TestATransitionIsConfirmedAtTheTerminal(t *testing.T) {
 	t.Parallel()
-	o := newOffice(t)
+	o := newInstallation(t)
 	o.crowd()
 	for _, tenant := range o.world.Sim.Tenants() {
 		if err := o.world.Sim.SetLink(tenant.TenantID, "7654321"); err != nil {

@@ -41,7 +41,7 @@ func words(line string) []string {
 // sent to a server.
 func TestTheCommandsOfCallers(t *testing.T) {
 	t.Parallel()
-	o := newOffice(t)
+	o := newInstallation(t)
 	o.addAlice()
 	secret := filepath.Join(t.TempDir(), "secret.txt")
 	if err := os.WriteFile(secret, []byte("made up"), 0o600); err != nil {
@@ -81,7 +81,7 @@ func TestTheCommandsOfCallers(t *testing.T) {
 }
 
 // curl sends what a curl command would, with the document's placeholders filled.
-func (o *office) curl(at ready, token, id string, command []string) {
+func (o *installation) curl(at ready, token, id string, command []string) {
 	o.t.Helper()
 	method, body, path := http.MethodGet, "", ""
 	for i, word := range command {

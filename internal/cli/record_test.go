@@ -42,8 +42,8 @@ func stateWithVault(t *testing.T) string {
 	return dir
 }
 
-// houseIn opens the house of a state directory.
-func houseIn(t *testing.T, dir string) *app.App {
+// appIn opens the app of a state directory.
+func appIn(t *testing.T, dir string) *app.App {
 	t.Helper()
 	deps := cmdutil.NewDeps(testStreams(nil))
 	deps.SetStateDir(dir)
@@ -63,7 +63,7 @@ const hostileText = "con\x1b[2J\x1b]0;x\x07toso\r\n\u202efake: \"approved\"\u202
 func TestHostileNamesAreShownAsTheyAre(t *testing.T) {
 	t.Parallel()
 	dir := stateWithVault(t)
-	a := houseIn(t, dir)
+	a := appIn(t, dir)
 	intent := guard.Intent{
 		Caller: hostileText, Tool: schemas.ToolRegisterPartner, PartnerID: "1234567", Reason: hostileText,
 		Identity: schemas.Identity{Tenant: hostileText, TenantID: hostileText, ObjectID: hostileText, Credential: hostileText, Cloud: hostileText},
@@ -191,7 +191,7 @@ func TestThePolicyIsRecordedOnceAChange(t *testing.T) {
 	t.Parallel()
 	dir := stateWithVault(t)
 	count := func() (n int) {
-		a := houseIn(t, dir)
+		a := appIn(t, dir)
 		defer a.Close()
 		events, err := a.Ledger.List(t.Context(), ledger.Filter{Kind: guard.KindPolicy})
 		if err != nil {

@@ -105,8 +105,8 @@ func TestTracesOfAServer(t *testing.T) {
 	}
 }
 
-// TestFiguresOfAServer counts what a few calls do.
-func TestFiguresOfAServer(t *testing.T) {
+// TestMetricsOfAServer counts what a few calls do.
+func TestMetricsOfAServer(t *testing.T) {
 	t.Parallel()
 	r := start(t, nil, "serve", "--simulate", "--http", "127.0.0.1:0", "--approval", "approver", "--allow-writes")
 	var at ready

@@ -52,7 +52,7 @@ func TestWhereClientsKeepTheirFiles(t *testing.T) {
 	}
 }
 
-func TestNoPlaceIsSaid(t *testing.T) {
+func TestMissingPathsAreErrors(t *testing.T) {
 	t.Parallel()
 	if _, err := client(t, "claude-desktop").Path(Place{GOOS: "linux", Env: env()}, ScopeProject); err == nil || !strings.Contains(err.Error(), "no configuration of a project") {
 		t.Errorf("a project's scope: %v", err)

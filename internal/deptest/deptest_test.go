@@ -156,7 +156,7 @@ func list(t *testing.T) []listed {
 	}
 }
 
-func TestWhoMayImportWhom(t *testing.T) {
+func TestImportRules(t *testing.T) {
 	t.Parallel()
 	for _, p := range list(t) {
 		name := strings.TrimPrefix(p.ImportPath, module+"/")

@@ -135,7 +135,7 @@ func TestFilesLargerThanTheLimitAreRefused(t *testing.T) {
 	}
 }
 
-func TestMissingFilesAreSaidToBeMissing(t *testing.T) {
+func TestMissingFilesAreNotExist(t *testing.T) {
 	t.Parallel()
 	if err := disk.CheckTrusted(filepath.Join(t.TempDir(), "none", "x"), disk.Secret); !errors.Is(err, os.ErrNotExist) {
 		t.Error(err)

@@ -84,7 +84,7 @@ func TestLargestAmountComesFirstInEachCurrency(t *testing.T) {
 	}
 }
 
-func TestEveryActionHasWords(t *testing.T) {
+func TestEveryActionHasText(t *testing.T) {
 	t.Parallel()
 	for _, a := range Actions() {
 		if a.Words() == "" {

@@ -34,7 +34,7 @@ func TestClockIsCompared(t *testing.T) {
 	}
 }
 
-func TestDiskIsJudged(t *testing.T) {
+func TestDiskSpaceCheck(t *testing.T) {
 	t.Parallel()
 	for free, want := range map[uint64]string{1 << 30: checkOK, 100 << 20: CheckWarn, 1 << 20: CheckFail} {
 		if got := judgeDisk("/state", free, nil); got.Status != want || got.Status != checkOK && got.Fix != "df -h /state" {

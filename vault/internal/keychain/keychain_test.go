@@ -49,8 +49,8 @@ func TestRealKeychain(t *testing.T) {
 	}
 }
 
-// TestFailuresAreWorded has the system say things that may not come out.
-func TestFailuresAreWorded(t *testing.T) {
+// TestFailuresHaveMessages has the system say things that may not come out.
+func TestFailuresHaveMessages(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		err  error
