@@ -49,196 +49,88 @@ type entraCode struct {
 	number  int
 	finding finding
 	scope   scope
+	detail  string
+}
+
+// entraGroup is some numbers that mean the same.
+type entraGroup struct {
+	finding finding
+	scope   scope
 	// detail completes "The sign-in ... is blocked: " for findingBlocked, and
 	// "no federated credential that fits: " for findingNotFederated.
-	detail string
+	detail  string
+	numbers []int
 }
 
 // entraCodes are the numbers that this program knows, by the reference of
 // Microsoft (learn.microsoft.com/entra/identity-platform/reference-error-codes)
 // and by what was seen. Only scopeCredential is remembered in all tenants at
-// once.
+// once: what an application shows comes from its registration, which is one for
+// all tenants.
 func entraCodes() []entraCode {
-	return slices.Concat(tenantCodes(), credentialCodes(), personCodes(), blockedCodes(), otherCodes())
+	var codes []entraCode
+	for _, group := range append(mendableGroups(), blockedGroups()...) {
+		for _, number := range group.numbers {
+			codes = append(codes, entraCode{number, group.finding, group.scope, group.detail})
+		}
+	}
+	return codes
 }
 
-// tenantCodes are about whether the tenant is there and knows the application.
-func tenantCodes() []entraCode {
-	return []entraCode{
-		{90002, findingNoTenant, scopeTenant, ""},
-		{900023, findingNoTenant, scopeTenant, ""},
-		{90019, findingNoTenant, scopeTenant, ""},
-		{50059, findingNoTenant, scopeTenant, ""},
-		{50128, findingNoTenant, scopeTenant, ""},
-		{90038, findingOtherCloud, scopeTenant, ""},
-		{90043, findingOtherCloud, scopeTenant, ""},
-		{90051, findingOtherCloud, scopeTenant, ""},
-		{900382, findingOtherCloud, scopeTenant, ""},
-		{900432, findingOtherCloud, scopeTenant, ""},
-		{900439, findingOtherCloud, scopeTenant, ""},
-		{700016, findingNoConsent, scopeTenant, ""},
-		{70001, findingNoConsent, scopeTenant, ""},
-		{7000229, findingNoConsent, scopeTenant, ""},
-		{65001, findingNoConsent, scopeTenant, ""},
-		{65004, findingNoConsent, scopeTenant, ""},
-		{90008, findingNoConsent, scopeTenant, ""},
-		{90093, findingNoConsent, scopeTenant, ""},
-		{90094, findingNoConsent, scopeTenant, ""},
-		{90095, findingNoConsent, scopeTenant, ""},
-		{90099, findingNoConsent, scopeTenant, ""},
-		{650051, findingNoConsent, scopeTenant, ""},
-		{7000112, findingAppDisabled, scopeUnclear, ""},
-		{500011, findingAudience, scopeTenant, ""},
-		{50001, findingAudience, scopeTenant, ""},
-		{650057, findingAudience, scopeTenant, ""},
+func mendableGroups() []entraGroup {
+	return []entraGroup{
+		{findingNoTenant, scopeTenant, "", []int{90002, 900023, 90019, 50059, 50128}},
+		{findingOtherCloud, scopeTenant, "", []int{90038, 90043, 90051, 900382, 900432, 900439}},
+		{findingNoConsent, scopeTenant, "", []int{700016, 70001, 7000229, 65001, 65004, 90008, 90093, 90094, 90095, 90099, 650051}},
+		{findingAppDisabled, scopeUnclear, "", []int{7000112}},
+		{findingAudience, scopeTenant, "", []int{500011, 50001, 650057}},
+		{findingSecretRejected, scopeCredential, "", []int{7000215, 7000216, 7000218, 50032, 700021, 700025, 700027, 700030}},
+		{findingSecretExpired, scopeCredential, "", []int{7000222}},
+		{findingSecretRejected, scopeUnclear, "", []int{70002, 50012, 50013, 50027, 700023}},
+		{findingClock, scopeCredential, "", []int{700024}},
+		{findingNotFederated, scopeCredential, "its issuer, subject and audience", []int{70021, 700214}},
+		{findingNotFederated, scopeCredential, "its issuer", []int{700211}},
+		{findingNotFederated, scopeCredential, "its audience", []int{700212}},
+		{findingNotFederated, scopeCredential, "its subject", []int{700213}},
+		{findingNotFederated, scopeUnclear, "its issuer, subject and audience", []int{700238}},
+		{findingPerson, scopeTenant, "", []int{50058, 50072, 50074, 50076, 50078, 50079, 50125, 50127, 50140, 50158, 50199, 70043}},
+		{findingPerson, scopeUnclear, "", []int{50055, 50126, 50132, 50133, 50144, 50173, 54005, 70000, 70008, 700081, 700082, 700084}},
+		{findingNoUser, scopeTenant, "", []int{50020, 50034, 51004, 50177, 50178, 90072}},
+		{findingLate, scopeTenant, "", []int{70016, 70019, 70020}},
+		{findingDeclined, scopeTenant, "", []int{70018}},
+		{findingMalformed, scopeUnclear, "", []int{50011, 70003, 70011, 900144, 90013, 90014, 90023, 900561, 501481, 9010010, 90056}},
+		{findingBusy, scopeUnclear, "", []int{50033, 50196, 70012, 90006, 90012, 90024, 90033, 90036, 90055}},
 	}
 }
 
-// credentialCodes are about what the application shows. They come from its
-// registration, which is one for all tenants.
-func credentialCodes() []entraCode {
-	const whole = "its issuer, subject and audience"
-	return []entraCode{
-		{7000215, findingSecretRejected, scopeCredential, ""},
-		{7000222, findingSecretExpired, scopeCredential, ""},
-		{7000216, findingSecretRejected, scopeCredential, ""},
-		{7000218, findingSecretRejected, scopeCredential, ""},
-		{70002, findingSecretRejected, scopeUnclear, ""},
-		{50012, findingSecretRejected, scopeUnclear, ""},
-		{50013, findingSecretRejected, scopeUnclear, ""},
-		{50027, findingSecretRejected, scopeUnclear, ""},
-		{50032, findingSecretRejected, scopeCredential, ""},
-		{700021, findingSecretRejected, scopeCredential, ""},
-		{700023, findingSecretRejected, scopeUnclear, ""},
-		{700025, findingSecretRejected, scopeCredential, ""},
-		{700027, findingSecretRejected, scopeCredential, ""},
-		{700030, findingSecretRejected, scopeCredential, ""},
-		{700024, findingClock, scopeCredential, ""},
-		{70021, findingNotFederated, scopeCredential, whole},
-		{700211, findingNotFederated, scopeCredential, "its issuer"},
-		{700212, findingNotFederated, scopeCredential, "its audience"},
-		{700213, findingNotFederated, scopeCredential, "its subject"},
-		{700214, findingNotFederated, scopeCredential, whole},
-		{700238, findingNotFederated, scopeUnclear, whole},
-	}
-}
-
-// personCodes are those that a person mends by signing in.
-func personCodes() []entraCode {
-	return []entraCode{
-		{50058, findingPerson, scopeTenant, ""},
-		{50072, findingPerson, scopeTenant, ""},
-		{50074, findingPerson, scopeTenant, ""},
-		{50076, findingPerson, scopeTenant, ""},
-		{50078, findingPerson, scopeTenant, ""},
-		{50079, findingPerson, scopeTenant, ""},
-		{50125, findingPerson, scopeTenant, ""},
-		{50127, findingPerson, scopeTenant, ""},
-		{50140, findingPerson, scopeTenant, ""},
-		{50158, findingPerson, scopeTenant, ""},
-		{50199, findingPerson, scopeTenant, ""},
-		{70043, findingPerson, scopeTenant, ""},
-		{50055, findingPerson, scopeUnclear, ""},
-		{50126, findingPerson, scopeUnclear, ""},
-		{50132, findingPerson, scopeUnclear, ""},
-		{50133, findingPerson, scopeUnclear, ""},
-		{50144, findingPerson, scopeUnclear, ""},
-		{50173, findingPerson, scopeUnclear, ""},
-		{54005, findingPerson, scopeUnclear, ""},
-		{70000, findingPerson, scopeUnclear, ""},
-		{70008, findingPerson, scopeUnclear, ""},
-		{700081, findingPerson, scopeUnclear, ""},
-		{700082, findingPerson, scopeUnclear, ""},
-		{700084, findingPerson, scopeUnclear, ""},
-		{50020, findingNoUser, scopeTenant, ""},
-		{50034, findingNoUser, scopeTenant, ""},
-		{51004, findingNoUser, scopeTenant, ""},
-		{50177, findingNoUser, scopeTenant, ""},
-		{50178, findingNoUser, scopeTenant, ""},
-		{90072, findingNoUser, scopeTenant, ""},
-		{70016, findingLate, scopeTenant, ""},
-		{70018, findingDeclined, scopeTenant, ""},
-		{70019, findingLate, scopeTenant, ""},
-		{70020, findingLate, scopeTenant, ""},
-	}
-}
-
-// blockedCodes are those that no sign-in and no secret mends.
-func blockedCodes() []entraCode {
-	const (
-		policy  = "a Conditional Access policy of the tenant refuses it"
-		device  = "a policy of the tenant asks for a device that it manages"
-		user    = "the user is disabled"
-		api     = "the service principal of Azure Resource Manager is disabled in the tenant"
-		network = "the tenant restricts which tenants may be reached from this network"
-	)
-	return []entraCode{
-		{53003, findingBlocked, scopeTenant, policy},
-		{53002, findingBlocked, scopeTenant, policy},
-		{53009, findingBlocked, scopeTenant, policy},
-		{530031, findingBlocked, scopeTenant, policy},
-		{530032, findingBlocked, scopeTenant, policy},
-		{530033, findingBlocked, scopeTenant, policy},
-		{530034, findingBlocked, scopeTenant, policy},
-		{530035, findingBlocked, scopeTenant, "the security defaults of the tenant refuse it"},
-		{50005, findingBlocked, scopeTenant, device},
-		{50097, findingBlocked, scopeTenant, device},
-		{50129, findingBlocked, scopeTenant, device},
-		{50131, findingBlocked, scopeTenant, policy},
-		{50155, findingBlocked, scopeTenant, device},
-		{53000, findingBlocked, scopeTenant, device},
-		{53001, findingBlocked, scopeTenant, device},
-		{53010, findingBlocked, scopeTenant, policy},
-		{53011, findingBlocked, scopeTenant, "the tenant regards the user as a risk"},
-		{53004, findingBlocked, scopeTenant, "the tenant regards the sign-in as a risk"},
-		{53008, findingBlocked, scopeTenant, policy},
-		{135011, findingBlocked, scopeTenant, "the device is disabled"},
-		{50002, findingBlocked, scopeTenant, network},
-		{500021, findingBlocked, scopeTenant, network},
-		{5000211, findingBlocked, scopeTenant, network},
-		{500212, findingBlocked, scopeTenant, "the cross-tenant access settings of a tenant refuse it"},
-		{500213, findingBlocked, scopeTenant, "the cross-tenant access settings of the tenant refuse it"},
-		{500014, findingBlocked, scopeTenant, api},
-		{50014, findingBlocked, scopeTenant, "the user has not accepted the invitation to the tenant"},
-		{50015, findingBlocked, scopeTenant, "the user needs the consent of a guardian"},
-		{50053, findingBlocked, scopeUnclear, "the account is locked, or the address of this machine is blocked"},
-		{50057, findingBlocked, scopeUnclear, user},
-		{50105, findingBlocked, scopeTenant, "the application asks for an assignment, and this identity has none"},
-		{50107, findingBlocked, scopeTenant, "the federation of the user's domain is not there"},
-		{50135, findingBlocked, scopeUnclear, "the password of the user has to be changed for reasons of risk"},
-		{50194, findingBlocked, scopeCredential, "the application is single-tenant: its registration has to allow other tenants"},
-		{65005, findingBlocked, scopeUnclear, "the registration of the application does not ask for Azure Resource Manager"},
-		{650052, findingBlocked, scopeTenant, "the tenant has no subscription to a service that the application asks for"},
-		{650056, findingBlocked, scopeUnclear, "the registration of the application is incomplete"},
-		{700003, findingBlocked, scopeTenant, "the device is not known in the tenant"},
-		{700229, findingBlocked, scopeTenant, "the tenant takes tokens of applications only"},
-		{7000113, findingBlocked, scopeUnclear, "the application may not ask for tokens"},
-	}
-}
-
-// otherCodes are of requests and of the service itself; none is remembered.
-func otherCodes() []entraCode {
-	return []entraCode{
-		{50011, findingMalformed, scopeUnclear, ""},
-		{70003, findingMalformed, scopeUnclear, ""},
-		{70011, findingMalformed, scopeUnclear, ""},
-		{900144, findingMalformed, scopeUnclear, ""},
-		{90013, findingMalformed, scopeUnclear, ""},
-		{90014, findingMalformed, scopeUnclear, ""},
-		{90023, findingMalformed, scopeUnclear, ""},
-		{900561, findingMalformed, scopeUnclear, ""},
-		{501481, findingMalformed, scopeUnclear, ""},
-		{9010010, findingMalformed, scopeUnclear, ""},
-		{50033, findingBusy, scopeUnclear, ""},
-		{50196, findingBusy, scopeUnclear, ""},
-		{70012, findingBusy, scopeUnclear, ""},
-		{90006, findingBusy, scopeUnclear, ""},
-		{90012, findingBusy, scopeUnclear, ""},
-		{90024, findingBusy, scopeUnclear, ""},
-		{90033, findingBusy, scopeUnclear, ""},
-		{90036, findingBusy, scopeUnclear, ""},
-		{90055, findingBusy, scopeUnclear, ""},
-		{90056, findingMalformed, scopeUnclear, ""},
+// blockedGroups are those that no sign-in and no secret mends.
+func blockedGroups() []entraGroup {
+	return []entraGroup{
+		{findingBlocked, scopeTenant, "a Conditional Access policy of the tenant refuses it", []int{
+			53003, 53002, 53009, 530031, 530032, 530033, 530034, 50131, 53010, 53008}},
+		{findingBlocked, scopeTenant, "the security defaults of the tenant refuse it", []int{530035}},
+		{findingBlocked, scopeTenant, "a policy of the tenant asks for a device that it manages", []int{50005, 50097, 50129, 50155, 53000, 53001}},
+		{findingBlocked, scopeTenant, "the tenant regards the user as a risk", []int{53011}},
+		{findingBlocked, scopeTenant, "the tenant regards the sign-in as a risk", []int{53004}},
+		{findingBlocked, scopeTenant, "the device is disabled", []int{135011}},
+		{findingBlocked, scopeTenant, "the tenant restricts which tenants may be reached from this network", []int{50002, 500021, 5000211}},
+		{findingBlocked, scopeTenant, "the cross-tenant access settings of a tenant refuse it", []int{500212}},
+		{findingBlocked, scopeTenant, "the cross-tenant access settings of the tenant refuse it", []int{500213}},
+		{findingBlocked, scopeTenant, "the service principal of Azure Resource Manager is disabled in the tenant", []int{500014}},
+		{findingBlocked, scopeTenant, "the user has not accepted the invitation to the tenant", []int{50014}},
+		{findingBlocked, scopeTenant, "the user needs the consent of a guardian", []int{50015}},
+		{findingBlocked, scopeUnclear, "the account is locked, or the address of this machine is blocked", []int{50053}},
+		{findingBlocked, scopeUnclear, "the user is disabled", []int{50057}},
+		{findingBlocked, scopeTenant, "the application asks for an assignment, and this identity has none", []int{50105}},
+		{findingBlocked, scopeTenant, "the federation of the user's domain is not there", []int{50107}},
+		{findingBlocked, scopeUnclear, "the password of the user has to be changed for reasons of risk", []int{50135}},
+		{findingBlocked, scopeCredential, "the application is single-tenant: its registration has to allow other tenants", []int{50194}},
+		{findingBlocked, scopeUnclear, "the registration of the application does not ask for Azure Resource Manager", []int{65005}},
+		{findingBlocked, scopeTenant, "the tenant has no subscription to a service that the application asks for", []int{650052}},
+		{findingBlocked, scopeUnclear, "the registration of the application is incomplete", []int{650056}},
+		{findingBlocked, scopeTenant, "the device is not known in the tenant", []int{700003}},
+		{findingBlocked, scopeTenant, "the tenant takes tokens of applications only", []int{700229}},
+		{findingBlocked, scopeUnclear, "the application may not ask for tokens", []int{7000113}},
 	}
 }
 

@@ -177,7 +177,10 @@ func TestTenantOfAnotherCloudNamesTheCommand(t *testing.T) {
 // a person who signs in.
 func TestErrorsForAdministratorsDoNotAskForSignIn(t *testing.T) {
 	t.Parallel()
-	for _, known := range blockedCodes() {
+	for _, known := range entraCodes() {
+		if known.finding != findingBlocked {
+			continue
+		}
 		for _, kind := range []tenants.Kind{tenants.KindClientSecret, tenants.KindDeviceCode} {
 			where := target{tenant: "contoso", credential: tenants.CredentialConfig{Name: "app", Kind: kind}}
 			problem := where.entraProblem(entraError{Error: "interaction_required", Codes: []int{known.number}}, 400, nil)

@@ -162,36 +162,23 @@ func (e entraError) finding() finding {
 // findingProblem says what a finding means for this tenant and credential.
 func (t target) findingProblem(c entraCode) *schemas.Problem {
 	switch c.finding {
-	case findingNoTenant:
-		return t.noTenant()
-	case findingOtherCloud:
-		return t.otherCloud()
-	case findingNoConsent:
-		return t.noConsent()
-	case findingAppDisabled:
-		return t.appDisabled()
-	case findingSecretRejected:
-		return t.secretRejected()
-	case findingSecretExpired:
-		return t.secretExpired()
-	case findingClock:
-		return t.clockProblem()
 	case findingNotFederated:
 		return t.notFederated(c.detail)
-	case findingPerson:
-		return t.wantsPerson()
-	case findingNoUser:
-		return t.noUser()
 	case findingBlocked:
 		return t.blocked(c.detail)
-	case findingAudience:
-		return t.badAudience()
 	case findingBusy:
 		return t.unusable("cannot answer at the moment", true)
 	case findingDeclined, findingLate:
 		return t.notSignedIn(c.finding == findingLate)
-	case findingMalformed:
-		return t.malformed()
+	}
+	means, known := map[finding]func() *schemas.Problem{
+		findingNoTenant: t.noTenant, findingOtherCloud: t.otherCloud, findingNoConsent: t.noConsent,
+		findingAppDisabled: t.appDisabled, findingSecretRejected: t.secretRejected, findingSecretExpired: t.secretExpired,
+		findingClock: t.clockProblem, findingPerson: t.wantsPerson, findingNoUser: t.noUser,
+		findingAudience: t.badAudience, findingMalformed: t.malformed,
+	}[c.finding]
+	if known {
+		return means()
 	}
 	return t.unusable("refused the request for a reason that this program does not know", false)
 }

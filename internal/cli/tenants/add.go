@@ -161,13 +161,10 @@ func choose(ctx context.Context, deps *cmdutil.Deps, a *app.App, o *credential.O
 	}
 	have, err := a.Directory.Credential(name)
 	exists := err == nil
+	if name == credential.AzureCLI || o.Kind.Kind == credential.AzureCLI {
+		return chooseAzureCLI(ctx, o, name, have, exists)
+	}
 	switch {
-	case name == credential.AzureCLI && (o.ClientID != "" || o.Given()):
-		return choice{}, exit.Usage("leave them out, or name another credential", "--credential azure-cli has no client ID and no secret")
-	case (name == credential.AzureCLI) != (o.Kind.Kind == credential.AzureCLI) && o.Kind.Kind != "" && (name == credential.AzureCLI || o.Kind.Kind == credential.AzureCLI):
-		return choice{}, exit.Usage("give --credential azure-cli alone", "the credential of the kind azure-cli has that name, and no other has it")
-	case name == credential.AzureCLI:
-		return chooseAzureCLI(ctx, have, exists)
 	case exists && o.ClientID != "":
 		return choice{}, exit.Refused("leave --client-id out to share it, or choose another name with --credential",
 			"the credential %s exists already", have.Name)
@@ -182,7 +179,13 @@ func choose(ctx context.Context, deps *cmdutil.Deps, a *app.App, o *credential.O
 
 // chooseAzureCLI stores where az is: a server that a desktop client starts has
 // no useful PATH.
-func chooseAzureCLI(ctx context.Context, have tenants.CredentialConfig, exists bool) (choice, error) {
+func chooseAzureCLI(ctx context.Context, o *credential.Options, name string, have tenants.CredentialConfig, exists bool) (choice, error) {
+	switch {
+	case name == credential.AzureCLI && (o.ClientID != "" || o.Given()):
+		return choice{}, exit.Usage("leave them out, or name another credential", "--credential azure-cli has no client ID and no secret")
+	case name != credential.AzureCLI, o.Kind.Kind != "" && o.Kind.Kind != credential.AzureCLI:
+		return choice{}, exit.Usage("give --credential azure-cli alone", "the credential of the kind azure-cli has that name, and no other has it")
+	}
 	c := choice{config: have, isNew: !exists}
 	if !exists {
 		path, err := azurecli.Find()
