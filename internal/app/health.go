@@ -3,7 +3,11 @@ package app
 import (
 	"context"
 	"slices"
+	"time"
 
+	"mcp-partner/internal/harden"
+	"mcp-partner/internal/naming"
+	"mcp-partner/internal/telemetry"
 	"mcp-partner/schemas"
 	"mcp-partner/server"
 	"mcp-partner/tenants"
@@ -38,4 +42,67 @@ func (a *App) ledgerReady(ctx context.Context) error {
 	}
 	_, err := a.Ledger.Freeze(ctx)
 	return err
+}
+
+// KeepMemory keeps secrets in the memory of a server out of core dumps and away
+// from other programs of the same user, as far as the system lets it.
+func (s *Settings) KeepMemory() {
+	if err := harden.NoDumps(); err != nil {
+		s.Log.Warn("the memory of this process is not protected as it should be", "reason", err.Error())
+	}
+}
+
+// noted tells of a sign-in to both.
+func noted(health *tenants.HealthFile, then func(tenants.Event)) func(tenants.Event) {
+	return func(e tenants.Event) {
+		health.Note(e)
+		if then != nil {
+			then(e)
+		}
+	}
+}
+
+// viewsOf are the credentials as agents see them, by their folded names. How many
+// tenants use one is counted by the tool, among those that a caller sees.
+func viewsOf(list []tenants.CredentialStatus) map[string]schemas.CredentialView {
+	views := make(map[string]schemas.CredentialView, len(list))
+	for _, one := range list {
+		view := one.View()
+		view.Tenants = 0
+		views[naming.Fold(one.Name)] = view
+	}
+	return views
+}
+
+func WithStatus(tenant schemas.Tenant, views map[string]schemas.CredentialView) schemas.Tenant {
+	for _, name := range tenant.Credentials {
+		if view, ok := views[naming.Fold(name)]; ok {
+			tenant.CredentialStatus = append(tenant.CredentialStatus, view)
+		}
+	}
+	return tenant
+}
+
+// nextExpiry returns when the first credential of the directory ends whose end
+// is known; false where none is.
+func (a *App) nextExpiry() (time.Time, bool) {
+	list, err := a.Directory.Status(a.Health)
+	if err != nil {
+		return time.Time{}, false
+	}
+	return tenants.NextExpiry(list)
+}
+
+// credentialFigures are the credentials as /metrics tells of them.
+func (a *App) credentialFigures() []telemetry.Credential {
+	list, err := a.Directory.Status(a.Health)
+	if err != nil {
+		return nil
+	}
+	figures := make([]telemetry.Credential, len(list))
+	for i, c := range list {
+		figures[i] = telemetry.Credential{Kind: string(c.Kind), Expiry: string(c.Expiry), Tenants: c.Tenants, Ends: c.Expires,
+			LastSuccess: c.LastSuccess, LastFailure: c.LastFailure, LastProblem: string(c.LastProblem)}
+	}
+	return figures
 }

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"os/user"
 	"slices"
 
 	"mcp-partner/guard"
@@ -51,4 +52,14 @@ const StdioCaller = tools.StdioCaller
 // Trusted is somebody who runs the program, and may do what it may.
 func Trusted(caller guard.Caller) guard.Principal {
 	return guard.Principal{Caller: caller, Grant: guard.FullGrant()}
+}
+
+// Account names the operating-system account of this process, for the record:
+// its name and its ID, because a name may be given to somebody else later.
+func Account() string {
+	now, err := user.Current()
+	if err != nil {
+		return "unknown"
+	}
+	return now.Username + " (" + now.Uid + ")"
 }
