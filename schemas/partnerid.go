@@ -74,7 +74,7 @@ func partnerIDMistake(field, text string) string {
 	case strings.Trim(text, "0123456789") == "" && text[0] == '0':
 		return field + " begins with 0: no partner ID does, and with a 0 in front it would be another ID than the one meant."
 	case strings.Trim(text, "0123456789") == "":
-		return fmt.Sprintf("%s has %d digits: a partner ID has 4 to 10.", field, len(text))
+		return fmt.Sprintf("%s has %s: a partner ID has 4 to 10.", field, Count(len(text), "digit"))
 	default:
 		return field + " has characters that are no ASCII digits: a partner ID is 4 to 10 digits, such as \"1234567\"."
 	}

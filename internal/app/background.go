@@ -20,7 +20,9 @@ func (s *Settings) SettleRecord(ctx context.Context, a *App, decider *guard.Guar
 	if !a.KeepsRecord() {
 		return
 	}
-	if closed, err := service.Reconcile(ctx); err != nil {
+	if closed, err := service.Reconcile(ctx); ctx.Err() != nil {
+		return
+	} else if err != nil {
 		s.Log.WarnContext(ctx, "writes without an outcome could not be looked into", "problem", schemas.AsProblem(err).Code)
 	} else if closed > 0 {
 		s.Log.InfoContext(ctx, "writes without an outcome were closed", "count", closed)

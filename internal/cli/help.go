@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"mcp-partner/internal/cli/cmdutil"
 	"mcp-partner/internal/cli/term"
 )
 
@@ -36,6 +37,25 @@ func showHelpOn(root *cobra.Command, streams *term.Streams) {
 		show(command, args)
 		_, _ = io.WriteString(out, plainFlags(text.String())) // a help text is all that was asked for
 	})
+}
+
+// newHelp builds `help`, which refuses a command that there is not.
+func newHelp() *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [COMMAND]",
+		Short: "Show the help of a command",
+		RunE: func(command *cobra.Command, args []string) error {
+			about, rest, err := command.Root().Find(args)
+			switch {
+			case err != nil:
+				return err
+			case about.HasSubCommands() && len(rest) > 0:
+				return cmdutil.NoArguments(about, rest)
+			}
+			about.InitDefaultHelpFlag()
+			return about.Help()
+		},
+	}
 }
 
 // plainFlags takes out what pflag writes behind each boolean flag and writes the

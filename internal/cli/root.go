@@ -95,7 +95,7 @@ func newRoot(deps *cmdutil.Deps) *cobra.Command {
 	root.SetErr(deps.IO.Err)
 	root.SetFlagErrorFunc(cmdutil.FlagError)
 	showHelpOn(root, deps.IO)
-	root.CompletionOptions.HiddenDefaultCmd = false
+	root.SetHelpCommand(newHelp())
 	deps.AddGlobals(root.PersistentFlags())
 	for _, group := range groups(deps) {
 		root.AddGroup(&cobra.Group{ID: group.title, Title: group.title + ":"})
@@ -104,8 +104,13 @@ func newRoot(deps *cmdutil.Deps) *cobra.Command {
 			root.AddCommand(command)
 		}
 	}
+	root.SetHelpCommandGroupID(developGroup)
+	root.SetCompletionCommandGroupID(developGroup)
 	return root
 }
+
+// developGroup is the heading of what is for developers and shells.
+const developGroup = "Develop"
 
 // group is a heading of the list of commands.
 type group struct {
@@ -151,7 +156,7 @@ func groups(deps *cmdutil.Deps) []group {
 			vaultcmd.NewCmdVault(deps),
 			ledgercmd.NewCmdLedger(deps),
 		}},
-		{"Develop", []*cobra.Command{
+		{developGroup, []*cobra.Command{
 			sim.NewCmdSimulate(deps),
 			call.NewCmdOpenAPI(deps),
 			newVersion(deps),

@@ -58,7 +58,7 @@ var rooms = map[string]struct {
 	"internal/demo":       {[]string{"schemas"}, "an MCP client that shows what an agent sees"},
 
 	"internal/app":           {[]string{"armclient", "auth", "fleet", "guard", "internal/config", "internal/credential", "internal/disk", "internal/exit", "internal/harden", "internal/httpclient", "internal/memlimit", "internal/naming", "internal/pec", "internal/phrase", "internal/telemetry", "ledger", "schemas", "search", "server", "signin", "simulator", "tenants", "tools", "vault"}, "the composition root: the one place that builds everything, without a command line"},
-	"internal/exit":          {[]string{"internal/disk", "schemas"}, "how a command ends is said where it fails, also below the command line"},
+	"internal/exit":          {[]string{"internal/disk", "internal/phrase", "schemas"}, "how a command ends is said where it fails, also below the command line"},
 	"internal/phrase":        {[]string{"schemas"}, "counts and shell words read alike everywhere"},
 	"internal/credential":    {[]string{"internal/exit", "tenants", "vault"}, "what a person says of a credential means the same in flags and in files"},
 	"internal/tenantimport":  {[]string{"internal/app", "internal/azurecli", "internal/credential", "internal/csvcell", "internal/csvfile", "internal/exit", "internal/httpclient", "internal/naming", "internal/phrase", "schemas", "signin", "tenants"}, "rows become a plan for the directory; commands show it and ask"},

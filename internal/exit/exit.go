@@ -7,6 +7,7 @@ import (
 	"syscall"
 
 	"mcp-partner/internal/disk"
+	"mcp-partner/internal/phrase"
 	"mcp-partner/schemas"
 )
 
@@ -74,7 +75,7 @@ func AsUsage(err error) error {
 }
 
 func ofProblem(code int, problem *schemas.Problem) *Error {
-	return &Error{Code: code, Message: problem.Message, Next: problem.Hint, Command: problem.Command}
+	return &Error{Code: code, Message: problem.Message, Next: phrase.ForPerson(problem.Hint), Command: problem.Command}
 }
 
 // Of turns any error into how the command ends.

@@ -25,6 +25,15 @@ func ShellWord(text string) string {
 
 func Count(n int, thing string) string { return schemas.Count(n, thing) }
 
+// ForPerson words a hint for the person whom an agent would ask.
+func ForPerson(hint string) string {
+	step, asks := strings.CutPrefix(hint, "Ask a person to ")
+	if !asks {
+		return hint
+	}
+	return strings.ToUpper(step[:1]) + step[1:]
+}
+
 func Entries(n int64) string {
 	if n == 1 {
 		return "1 entry"

@@ -12,3 +12,16 @@ func TestShellWord(t *testing.T) {
 		}
 	}
 }
+
+func TestHintsForAPersonAskNobody(t *testing.T) {
+	t.Parallel()
+	for hint, want := range map[string]string{
+		"Ask a person to store a new secret.": "Store a new secret.",
+		"Wait a minute and repeat the call.":  "Wait a minute and repeat the call.",
+		"":                                    "",
+	} {
+		if got := ForPerson(hint); got != want {
+			t.Errorf("%q becomes %q, want %q", hint, got, want)
+		}
+	}
+}

@@ -73,15 +73,18 @@ func FlagError(command *cobra.Command, err error) error {
 }
 
 func unknownFlag(command *cobra.Command, name string) error {
-	names := flagNames(command.Flags())
+	names, has := flagNames(command.Flags()), command.CommandPath()+" has"
+	if !command.HasParent() {
+		has = "there is"
+	}
 	if config.Secretive(name) {
 		return exit.Usage("give it with --secret-stdin, --secret-file or --passphrase-file, or let it be asked for",
 			"there is no flag --%s: a secret is never an argument, which every process can read", schemas.Sanitize(name))
 	}
 	if near := schemas.Nearest(strings.ReplaceAll(name, "_", "-"), names); near != "" {
-		return exit.Usage(Help(command), "%s has no flag --%s: did you mean --%s?", command.CommandPath(), schemas.Sanitize(name), near)
+		return exit.Usage(Help(command), "%s no flag --%s: did you mean --%s?", has, schemas.Sanitize(name), near)
 	}
-	return exit.Usage(Help(command), "%s has no flag --%s", command.CommandPath(), schemas.Sanitize(name))
+	return exit.Usage(Help(command), "%s no flag --%s", has, schemas.Sanitize(name))
 }
 
 func flagNames(flags *pflag.FlagSet) []string {

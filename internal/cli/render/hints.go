@@ -1,6 +1,7 @@
 package render
 
 import (
+	"mcp-partner/internal/phrase"
 	"mcp-partner/schemas"
 )
 
@@ -26,5 +27,6 @@ func AdaptProblem(problem schemas.Problem) schemas.Problem {
 		problem.Message = "Writes are off without --allow-writes."
 		problem.Hint = "Add --allow-writes. A person is asked before the write."
 	}
+	problem.Hint = phrase.ForPerson(problem.Hint)
 	return problem
 }
