@@ -62,7 +62,7 @@ var rooms = map[string]struct {
 	"internal/phrase":        {[]string{"schemas"}, "counts and shell words read alike everywhere"},
 	"internal/credential":    {[]string{"internal/exit", "tenants", "vault"}, "what a person says of a credential means the same in flags and in files"},
 	"internal/tenantimport":  {[]string{"internal/app", "internal/azurecli", "internal/credential", "internal/csvcell", "internal/csvfile", "internal/exit", "internal/httpclient", "internal/naming", "internal/phrase", "schemas", "signin", "tenants"}, "rows become a plan for the directory; commands show it and ask"},
-	"internal/cli/term":      {[]string{"internal/config", "internal/exit"}, "the terminal knows no tenant and no tool"},
+	"internal/cli/term":      {[]string{"internal/config", "internal/exit", "internal/flight"}, "the terminal knows no tenant and no tool"},
 	"internal/cli/cmdutil":   {[]string{"fleet", "guard", "internal/app", "internal/cli/term", "internal/config", "internal/credential", "internal/disk", "internal/exit", "internal/telemetry", "schemas", "signin", "tenants", "tools", "vault"}, "what commands share"},
 	"internal/cli/render":    {[]string{"internal/auditreport", "internal/cli/term", "internal/phrase", "schemas"}, "answers of tools look alike in every command"},
 	"internal/cli/tenants":   {[]string{"fleet", "guard", "internal/app", "internal/azurecli", "internal/cli/cmdutil", "internal/cli/term", "internal/config", "internal/credential", "internal/exit", "internal/naming", "internal/phrase", "internal/tenantimport", "schemas", "tenants"}, "the commands of the directory"},
@@ -97,7 +97,7 @@ var rooms = map[string]struct {
 	"vault/internal/backend":       {[]string{"schemas"}, "what the vault needs of a store elsewhere; only the vault sees the bytes of a secret"},
 	"vault/internal/hashicorp":     {[]string{"schemas", "internal/httpclient", "vault/internal/backend"}, "the client of HashiCorp Vault stays behind the vault; the HTTP client to check a CA"},
 	"vault/internal/azurekeyvault": {[]string{"schemas", "internal/httpclient", "vault/internal/backend"}, "the client of Azure Key Vault stays behind the vault; the HTTP client to check a CA"},
-	"vault/internal/keychain":      {[]string{"schemas", "vault/internal/backend"}, "the keychain of the system stays behind the vault"},
+	"vault/internal/keychain":      {[]string{"schemas", "internal/flight", "vault/internal/backend"}, "the keychain of the system stays behind the vault"},
 }
 
 // only says which packages alone may import a module.

@@ -83,3 +83,24 @@ func (f *Group[K, V]) finish(key K, c *call[V]) {
 	f.mu.Unlock()
 	close(c.done)
 }
+
+// Wait returns what a work comes to that knows no context, for as long as ctx
+// lasts. A work that nobody waits for any more ends with the process.
+func Wait[V any](ctx context.Context, work func() (V, error)) (V, error) {
+	type outcome struct {
+		value V
+		err   error
+	}
+	done := make(chan outcome, 1)
+	go func() {
+		value, err := work()
+		done <- outcome{value, err}
+	}()
+	select {
+	case o := <-done:
+		return o.value, o.err
+	case <-ctx.Done():
+		var none V
+		return none, ctx.Err()
+	}
+}

@@ -62,7 +62,7 @@ func (d *Deps) StandingBounds() (GuardFlags, error) {
 // command are a selection, and their bound comes from elsewhere.
 func (g *GuardFlags) AddAsking(flags *pflag.FlagSet) {
 	flags.BoolVar(&g.AllowWrites, "allow-writes", false, "let this command write; a person is asked before it does")
-	g.approval = approvalMode(guard.ApprovalAsk)
+	g.approval = NewChoice("mode", guard.ApprovalAsk, guard.ApprovalRequester, guard.ApprovalApprover, guard.ApprovalNone)
 	flags.Var(&g.approval, "approval", "who is asked before a write: `ask, requester, approver or none`; none needs --simulate or --partner-ids")
 	flags.Var(&g.partnerIDs, "partner-ids", "only these partner `IDS` may be written, with commas between")
 	config.Standing(flags, "allow-writes", "approval", "partner-ids")
@@ -143,13 +143,13 @@ func (p Prompter) ask(ctx context.Context, prompt string) ([]byte, error) {
 // GuardFlags say what an operator allows.
 type GuardFlags struct {
 	AllowWrites                bool
-	approval                   approvalMode
+	approval                   Choice[guard.Approval]
 	tools, Tenants, partnerIDs List
 }
 
 func (g *GuardFlags) Add(flags *pflag.FlagSet) {
 	flags.BoolVar(&g.AllowWrites, "allow-writes", false, "let tools write; a person is asked before each write")
-	g.approval = approvalMode(guard.ApprovalAsk)
+	g.approval = NewChoice("mode", guard.ApprovalAsk, guard.ApprovalRequester, guard.ApprovalApprover, guard.ApprovalNone)
 	flags.Var(&g.approval, "approval", "who is asked before a write: `ask, requester, approver or none`; none needs --simulate or --partner-ids")
 	g.AddBounds(flags)
 	config.Standing(flags, "allow-writes", "approval")
@@ -165,29 +165,38 @@ func (g *GuardFlags) AddBounds(flags *pflag.FlagSet) {
 
 func (g *GuardFlags) Rules() guard.Options {
 	return guard.Options{
-		AllowWrites: g.AllowWrites, Approval: guard.Approval(g.approval),
+		AllowWrites: g.AllowWrites, Approval: g.approval.Value,
 		Bounds: guard.Bounds{Tools: g.tools, Tenants: g.Tenants, PartnerIDs: g.partnerIDs},
 	}
 }
 
-// approvalMode is a flag that says whom to ask before a write.
-type approvalMode guard.Approval
+// Choice is a flag that takes one of several words.
+type Choice[T ~string] struct {
+	Value   T
+	allowed []T
+	what    string
+}
+
+// NewChoice makes a flag that takes one of the words that are allowed; the first is
+// its default. What they are is for messages.
+func NewChoice[T ~string](what string, allowed ...T) Choice[T] {
+	return Choice[T]{Value: allowed[0], allowed: allowed, what: what}
+}
 
 // Set implements pflag.Value.
-func (m *approvalMode) Set(text string) error {
-	modes := []guard.Approval{guard.ApprovalAsk, guard.ApprovalRequester, guard.ApprovalApprover, guard.ApprovalNone}
-	if !slices.Contains(modes, guard.Approval(text)) {
-		return errors.New("no such mode")
+func (c *Choice[T]) Set(text string) error {
+	if !slices.Contains(c.allowed, T(text)) {
+		return errors.New("no such " + c.what)
 	}
-	*m = approvalMode(text)
+	c.Value = T(text)
 	return nil
 }
 
 // String implements pflag.Value.
-func (m *approvalMode) String() string { return string(*m) }
+func (c *Choice[T]) String() string { return string(c.Value) }
 
 // Type implements pflag.Value.
-func (m *approvalMode) Type() string { return "mode" }
+func (c *Choice[T]) Type() string { return c.what }
 
 // List is a flag of several values with commas between. It refuses an empty
 // one: --tenants "$CUSTOMERS" with nothing in the variable would otherwise be a

@@ -2,8 +2,6 @@ package setup
 
 import (
 	"context"
-	"fmt"
-	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -18,7 +16,7 @@ import (
 // unless --yes says that nobody is there to answer.
 type setupOptions struct {
 	yes        bool
-	key        keyPlace
+	key        cmdutil.Choice[keyPlace]
 	partnerIDs cmdutil.List
 	clients    []string
 	// tenant holds the flags of `tenants add`.
@@ -51,7 +49,7 @@ the answers as flags, those of tenants add among them.`,
 		},
 	}
 	flags := command.Flags()
-	options.key = keyAuto
+	options.key = cmdutil.NewChoice("place", keyAuto, keyKeychain, keyFile, keyPassphrase)
 	flags.BoolVar(&options.yes, "yes", false, "ask nothing; take the flags and what is usual")
 	flags.Var(&options.key, "protect-by", "where the key of a new vault is: `auto, keychain, file or passphrase`; auto is the keychain where there is one, else a file")
 	flags.Var(&options.partnerIDs, "partner-ids", "your own partner `IDS`, with commas between; no other may be written")
@@ -61,7 +59,7 @@ the answers as flags, those of tenants add among them.`,
 	return command
 }
 
-// keyPlace is a flag that says where the key of a vault is.
+// keyPlace says where the key of a vault is.
 type keyPlace string
 
 // The places. keyAuto is the keychain where there is one.
@@ -71,21 +69,6 @@ const (
 	keyFile       keyPlace = "file"
 	keyPassphrase keyPlace = "passphrase"
 )
-
-// Set implements pflag.Value.
-func (k *keyPlace) Set(text string) error {
-	if !slices.Contains([]keyPlace{keyAuto, keyKeychain, keyFile, keyPassphrase}, keyPlace(text)) {
-		return fmt.Errorf("no such place")
-	}
-	*k = keyPlace(text)
-	return nil
-}
-
-// String implements pflag.Value.
-func (k *keyPlace) String() string { return string(*k) }
-
-// Type implements pflag.Value.
-func (k *keyPlace) Type() string { return "place" }
 
 // firstRun is a set-up under way.
 type firstRun struct {

@@ -16,7 +16,6 @@ import (
 	"mcp-partner/internal/cli/doctor"
 	tenantscmd "mcp-partner/internal/cli/tenants"
 	"mcp-partner/internal/cli/term"
-	vaultcmd "mcp-partner/internal/cli/vault"
 	"mcp-partner/internal/clientfile"
 	"mcp-partner/internal/config"
 	"mcp-partner/internal/credential"
@@ -42,7 +41,7 @@ func (s *firstRun) makeVault(ctx context.Context) error {
 	if schemas.AsProblem(err).Code != schemas.CodeVaultMissing {
 		return err
 	}
-	if s.o.key == keyAuto && s.terminal != nil {
+	if s.o.key.Value == keyAuto && s.terminal != nil {
 		if err := s.chooseKey(ctx); err != nil {
 			return err
 		}
@@ -56,37 +55,33 @@ func (s *firstRun) chooseKey(ctx context.Context) error {
 		{string(keyFile), "in a file beside the vault that only you can read"},
 		{string(keyPassphrase), "nowhere: a passphrase opens it, and a server needs it in a file"},
 	}, string(keyAuto))
-	s.o.key = keyPlace(choice)
+	s.o.key.Value = keyPlace(choice)
 	return err
 }
 
 // initVault tries the keychain first where that is wanted. A system without one
 // is no error unless it was asked for by name.
 func (s *firstRun) initVault(ctx context.Context) error {
-	o := &vaultcmd.InitOptions{Keys: s.o.tenant.Keys, Passphrase: s.o.key == keyPassphrase}
-	o.Backend.Backend = vaultcmd.BackendName(vault.BackendFile)
-	tryKeychain := s.o.key == keyKeychain || s.o.key == keyAuto && s.o.tenant.Keys == (app.KeyFiles{})
-	if tryKeychain {
-		o.Backend.Backend = vaultcmd.BackendName(vault.BackendKeychain)
+	tryKeychain := s.o.key.Value == keyKeychain || s.o.key.Value == keyAuto && s.o.tenant.Keys == (app.KeyFiles{})
+	if !tryKeychain {
+		return s.newVault(ctx, vault.BackendFile)
 	}
-	err := s.newVault(ctx, o)
-	if err == nil || s.o.key != keyAuto || !tryKeychain {
+	err := s.newVault(ctx, vault.BackendKeychain)
+	if err == nil || s.o.key.Value != keyAuto {
 		return err
 	}
 	s.u.Field("keychain", "not available here: "+strings.TrimSuffix(exit.MessageOf(err), ".")+"; the key goes into a file")
-	o.Backend.Backend = vaultcmd.BackendName(vault.BackendFile)
-	return s.newVault(ctx, o)
+	return s.newVault(ctx, vault.BackendFile)
 }
 
 // newVault makes the vault as `vault init` does.
-func (s *firstRun) newVault(ctx context.Context, o *vaultcmd.InitOptions) error {
+func (s *firstRun) newVault(ctx context.Context, backend vault.Backend) error {
 	dir, err := s.f.StateDirectory()
 	if err != nil {
 		return err
 	}
-	source := s.f.KeySource(o.Keys)
-	settings := vault.Settings{Backend: vault.Backend(o.Backend.Backend)}
-	if err := vault.Init(ctx, s.f.Disk(), vault.InitOptions{Key: source, AskPassphrase: o.Passphrase, Settings: settings}); err != nil {
+	source := s.f.KeySource(s.o.tenant.Keys)
+	if err := vault.Init(ctx, s.f.Disk(), vault.InitOptions{Key: source, AskPassphrase: s.o.key.Value == keyPassphrase, Settings: vault.Settings{Backend: backend}}); err != nil {
 		return err
 	}
 	made, err := vault.OpenVault(s.f.Disk(), source, nil)

@@ -9,6 +9,8 @@ import (
 	"os"
 
 	"golang.org/x/term"
+
+	"mcp-partner/internal/flight"
 )
 
 // maxTyped is the most bytes of a typed line that are taken.
@@ -44,7 +46,7 @@ func (d *device) Ask(ctx context.Context, text string, secret bool) (string, err
 	if _, err := fmt.Fprint(d.out, text); err != nil {
 		return "", err
 	}
-	return answered(ctx, func() (string, error) { return line(d.in) })
+	return flight.Wait(ctx, func() (string, error) { return line(d.in) })
 }
 
 // askSecret turns the echo off before it shows the text: what is typed the
@@ -61,33 +63,13 @@ func (d *device) askSecret(ctx context.Context, text string) (string, error) {
 		io.Reader
 		io.Writer
 	}{d.in, d.out}, "")
-	return answered(ctx, func() (string, error) {
+	return flight.Wait(ctx, func() (string, error) {
 		typed, err := screen.ReadPassword(text)
 		if errors.Is(err, io.EOF) {
 			return "", ErrNothingTyped
 		}
 		return typed, err
 	})
-}
-
-// answered waits for a reading that may block, for as long as the context
-// lasts. The goroutine that is left behind then ends with the process.
-func answered(ctx context.Context, read func() (string, error)) (string, error) {
-	type answer struct {
-		text string
-		err  error
-	}
-	got := make(chan answer, 1)
-	go func() {
-		text, err := read()
-		got <- answer{text, err}
-	}()
-	select {
-	case a := <-got:
-		return a.text, a.err
-	case <-ctx.Done():
-		return "", ctx.Err()
-	}
 }
 
 // line reads one line. Only its end is taken off: what has to be typed has to

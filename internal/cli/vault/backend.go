@@ -1,8 +1,6 @@
 package vault
 
 import (
-	"cmp"
-	"errors"
 	"path/filepath"
 	"slices"
 
@@ -10,6 +8,7 @@ import (
 
 	"mcp-partner/internal/app"
 	"mcp-partner/internal/azurecli"
+	"mcp-partner/internal/cli/cmdutil"
 	"mcp-partner/internal/config"
 	"mcp-partner/internal/exit"
 	"mcp-partner/vault"
@@ -18,7 +17,7 @@ import (
 // backendOptions choose where the secrets are. They are typed once, at `vault
 // init`, and stand in the state directory from then on.
 type backendOptions struct {
-	Backend                          BackendName
+	Backend                          cmdutil.Choice[vault.Backend]
 	server, caFile                   string
 	auth, authMount, role, authFile  string
 	clientID, tenantID               string
@@ -29,7 +28,7 @@ type backendOptions struct {
 }
 
 func (o *backendOptions) add(flags *pflag.FlagSet) {
-	o.flags, o.Backend = flags, BackendName(vault.BackendFile)
+	o.flags, o.Backend = flags, newBackendChoice()
 	flags.Var(&o.Backend, "backend", "where the secrets are: `file, keychain, hashicorp or azurekeyvault`")
 	flags.StringVar(&o.server, "server", "", "`URL` of the vault server or of the key vault")
 	flags.StringVar(&o.caFile, "ca-file", "", "trust only the certificate authorities in this `FILE` (PEM) there")
@@ -47,6 +46,11 @@ func (o *backendOptions) add(flags *pflag.FlagSet) {
 	config.Typed(flags, append([]string{"backend"}, backendFlags()...)...)
 }
 
+// newBackendChoice offers every backend; a file is the default.
+func newBackendChoice() cmdutil.Choice[vault.Backend] {
+	return cmdutil.NewChoice("backend", vault.Backends()...)
+}
+
 func backendFlags() []string {
 	return slices.Concat(sharedBackendFlags(), hashicorpFlags(), keyVaultFlags())
 }
@@ -61,7 +65,7 @@ func keyVaultFlags() []string { return []string{"auth-client-id", "auth-tenant-i
 
 // settings are the choice that the flags make.
 func (o *backendOptions) settings() (vault.Settings, error) {
-	chosen := vault.Settings{Backend: vault.Backend(o.Backend)}
+	chosen := vault.Settings{Backend: o.Backend.Value}
 	if err := o.checkGiven(chosen.Backend); err != nil {
 		return chosen, err
 	}
@@ -119,21 +123,3 @@ func (o *backendOptions) checkGiven(chosen vault.Backend) error {
 	}
 	return nil
 }
-
-// BackendName is a flag that chooses a backend.
-type BackendName vault.Backend
-
-// Set implements pflag.Value.
-func (b *BackendName) Set(text string) error {
-	if !slices.Contains(vault.Backends(), vault.Backend(text)) {
-		return errors.New("no such backend")
-	}
-	*b = BackendName(text)
-	return nil
-}
-
-// String implements pflag.Value.
-func (b *BackendName) String() string { return cmp.Or(string(*b), string(vault.BackendFile)) }
-
-// Type implements pflag.Value.
-func (b *BackendName) Type() string { return "backend" }

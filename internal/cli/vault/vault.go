@@ -29,15 +29,15 @@ func NewCmdVault(deps *cmdutil.Deps) *cobra.Command {
 	return command
 }
 
-type InitOptions struct {
-	Passphrase bool
-	Keys       app.KeyFiles
-	Backend    backendOptions
+type initOptions struct {
+	passphrase bool
+	keys       app.KeyFiles
+	backend    backendOptions
 }
 
 // newCmdInit builds `vault init`.
 func newCmdInit(deps *cmdutil.Deps) *cobra.Command {
-	options := &InitOptions{}
+	options := &initOptions{}
 	command := &cobra.Command{
 		Use:   "init",
 		Short: "Make an empty vault",
@@ -60,26 +60,26 @@ backend is for whom.`,
 		Args: cmdutil.NoArguments,
 		RunE: func(command *cobra.Command, _ []string) error { return runInit(command.Context(), deps, options) },
 	}
-	command.Flags().BoolVar(&options.Passphrase, "passphrase", false, "ask for a passphrase on the terminal")
-	cmdutil.AddKeyFlags(&options.Keys, command.Flags())
-	options.Backend.add(command.Flags())
+	command.Flags().BoolVar(&options.passphrase, "passphrase", false, "ask for a passphrase on the terminal")
+	cmdutil.AddKeyFlags(&options.keys, command.Flags())
+	options.backend.add(command.Flags())
 	return command
 }
 
-func runInit(ctx context.Context, deps *cmdutil.Deps, o *InitOptions) error {
+func runInit(ctx context.Context, deps *cmdutil.Deps, o *initOptions) error {
 	dir, err := deps.StateDirectory()
 	if err != nil {
 		return err
 	}
-	if o.Passphrase && o.Keys != (app.KeyFiles{}) {
+	if o.passphrase && o.keys != (app.KeyFiles{}) {
 		return exit.Usage("mcp-partner vault init --help", "--passphrase, --passphrase-file and --identity-file exclude each other")
 	}
-	settings, err := o.Backend.settings()
+	settings, err := o.backend.settings()
 	if err != nil {
 		return err
 	}
-	source := deps.KeySource(o.Keys)
-	if err := vault.Init(ctx, deps.Disk(), vault.InitOptions{Key: source, AskPassphrase: o.Passphrase, Settings: settings}); err != nil {
+	source := deps.KeySource(o.keys)
+	if err := vault.Init(ctx, deps.Disk(), vault.InitOptions{Key: source, AskPassphrase: o.passphrase, Settings: settings}); err != nil {
 		return err
 	}
 	deps.IO.ChangeMade()

@@ -10,6 +10,7 @@ import (
 
 	"github.com/zalando/go-keyring"
 
+	"mcp-partner/internal/flight"
 	"mcp-partner/schemas"
 	"mcp-partner/vault/internal/backend"
 )
@@ -77,21 +78,7 @@ func ask(ctx context.Context, k Keychain, work func() (string, error)) (string, 
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	type answer struct {
-		text string
-		err  error
-	}
-	got := make(chan answer, 1)
-	go func() {
-		text, err := work()
-		got <- answer{text, err}
-	}()
-	select {
-	case a := <-got:
-		return a.text, a.err
-	case <-ctx.Done():
-		return "", ctx.Err()
-	}
+	return flight.Wait(ctx, work)
 }
 
 // problem words a failure. What the system says stays out: it may quote what it
