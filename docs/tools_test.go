@@ -1,7 +1,9 @@
 package docs_test
 
 import (
+	"cmp"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -211,8 +213,17 @@ func examples(op schemas.Operation) string {
 	return strings.Join(lines, "\n")
 }
 
-// envelopeTexts says for a reader what each field of the envelope is. Fields
-// that no tool answers with yet have no row.
+// docTags are the texts of the envelope's fields.
+func docTags() map[string]string {
+	texts := map[string]string{}
+	for field := range reflect.TypeFor[schemas.Envelope]().Fields() {
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		texts[name] = field.Tag.Get("doc")
+	}
+	return texts
+}
+
+// envelopeTexts says more for a reader than the doc tag of a field does.
 var envelopeTexts = map[string]string{
 	"status":       "How the call ended: `done`, `unchanged`, `approval_required`, `refused` or `failed`. `isError` is set for the last two.",
 	"summary":      "One sentence for a person. It contains no untrusted text.",
@@ -244,10 +255,11 @@ func envelopeSection(t *testing.T) string {
 	b.WriteString("\n## The envelope\n\n`status` and `summary` are always present. Names from Azure (partners, tenants) are untrusted text. ")
 	b.WriteString("`tools/list` has shallow schemas; the full JSON Schemas are the resources `partner://schemas/{tool}`.\n\n")
 	b.WriteString(head("Field", "What it is"))
+	texts := docTags()
 	for _, name := range answered() {
-		text, ok := envelopeTexts[name]
-		if !ok {
-			t.Errorf("the envelope has a field %s that docs/tools_test.go has no text for", name)
+		text := cmp.Or(envelopeTexts[name], texts[name])
+		if text == "" {
+			t.Errorf("the field %s of the envelope has no text: give it a doc tag", name)
 		}
 		b.WriteString(row(code(name), text))
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	_ "embed"
 	"encoding/json"
+	"slices"
 	"sync"
 )
 
@@ -35,3 +36,12 @@ var published = sync.OnceValue(func() map[string]Published {
 
 // Published returns the operation's schemas as tools/list shows them.
 func (o Operation) Published() Published { return published()[o.Name] }
+
+//go:embed openapi.json
+var openAPI []byte
+
+// OpenAPI returns the wire contract of the provider's six operations, and of the
+// four calls of Azure Resource Manager that read roles, as an OpenAPI 3.1 document
+// in JSON. It is written by hand; tests compare it with the constants here, with
+// the simulator and with armclient.
+func OpenAPI() []byte { return slices.Clone(openAPI) }

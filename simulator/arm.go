@@ -102,16 +102,9 @@ func sameAudience(a, b string) bool {
 
 // checkVersion comes after the path: a path that is not known has no version.
 func (c *call) checkVersion() (answer, bool) {
-	want := partnerAPIVersion
-	switch c.route.op {
-	case OpOther:
+	want := c.route.version
+	if want == "" {
 		return answer{}, true
-	case OpTenants, OpSubscriptions:
-		want = tenantsAPIVersion
-	case OpRoleAssignments, OpRoleDefinitions:
-		want = rolesAPIVersion
-	case OpRoleSchedules:
-		want = schedulesAPIVersion
 	}
 	got := c.r.URL.Query().Get("api-version")
 	switch {

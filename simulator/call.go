@@ -46,6 +46,8 @@ type route struct {
 	op  Op
 	arg string
 	do  func(*call) answer
+	// version is the api-version that exists; "" asks for none.
+	version string
 }
 
 // routeOf finds the operation of a path. Segments are compared without regard
@@ -69,15 +71,15 @@ type pattern struct {
 func routes() []pattern {
 	const ns, authorization = "microsoft.managementpartner", "microsoft.authorization"
 	return []pattern{
-		{[]string{"providers", ns, "partners"}, route{op: OpPartners, do: (*call).getPartners}},
-		{[]string{"providers", ns, "partners", "*"}, route{op: OpPartner, do: (*call).partner}},
-		{[]string{"providers", ns, "operations"}, route{op: OpOperations, do: (*call).operations}},
-		{[]string{"tenants"}, route{op: OpTenants, do: (*call).tenants}},
-		{[]string{"subscriptions"}, route{op: OpSubscriptions, do: (*call).subscriptions}},
-		{[]string{"subscriptions", "*", "providers", authorization, "roleassignments"}, route{op: OpRoleAssignments, do: (*call).roleAssignments}},
-		{[]string{"subscriptions", "*", "providers", authorization, "roledefinitions"}, route{op: OpRoleDefinitions, do: (*call).roleDefinitions}},
-		{[]string{"subscriptions", "*", "providers", authorization, "roledefinitions", "*"}, route{op: OpRoleDefinitions, do: (*call).roleDefinition}},
-		{[]string{"providers", authorization, "roleassignmentscheduleinstances"}, route{op: OpRoleSchedules, do: (*call).roleSchedules}},
+		{[]string{"providers", ns, "partners"}, route{op: OpPartners, do: (*call).getPartners, version: partnerAPIVersion}},
+		{[]string{"providers", ns, "partners", "*"}, route{op: OpPartner, do: (*call).partner, version: partnerAPIVersion}},
+		{[]string{"providers", ns, "operations"}, route{op: OpOperations, do: (*call).operations, version: partnerAPIVersion}},
+		{[]string{"tenants"}, route{op: OpTenants, do: (*call).tenants, version: tenantsAPIVersion}},
+		{[]string{"subscriptions"}, route{op: OpSubscriptions, do: (*call).subscriptions, version: tenantsAPIVersion}},
+		{[]string{"subscriptions", "*", "providers", authorization, "roleassignments"}, route{op: OpRoleAssignments, do: (*call).roleAssignments, version: rolesAPIVersion}},
+		{[]string{"subscriptions", "*", "providers", authorization, "roledefinitions"}, route{op: OpRoleDefinitions, do: (*call).roleDefinitions, version: rolesAPIVersion}},
+		{[]string{"subscriptions", "*", "providers", authorization, "roledefinitions", "*"}, route{op: OpRoleDefinitions, do: (*call).roleDefinition, version: rolesAPIVersion}},
+		{[]string{"providers", authorization, "roleassignmentscheduleinstances"}, route{op: OpRoleSchedules, do: (*call).roleSchedules, version: schedulesAPIVersion}},
 		{[]string{"*", "oauth2", "v2.0", "token"}, route{op: OpToken, do: (*call).token}},
 		{[]string{"*", "oauth2", "v2.0", "devicecode"}, route{op: OpSignIn, do: (*call).deviceCode}},
 		{[]string{"*", "oauth2", "v2.0", "authorize"}, route{op: OpSignIn, do: (*call).authorize}},

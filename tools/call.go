@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"mcp-partner/guard"
 	"mcp-partner/schemas"
 )
 
@@ -27,33 +28,6 @@ type job struct {
 	// since is when the call began, or when the person whom it asked answered:
 	// from then on its answer is waited for.
 	since time.Time
-}
-
-// handler answers one tool's call; input is what the catalogue's Input is.
-type handler func(ctx context.Context, j *job, input any) Result
-
-// handle makes a handler of a typed function.
-func handle[In any](answer func(context.Context, *job, *In) Result) handler {
-	return func(ctx context.Context, j *job, input any) Result {
-		return answer(ctx, j, input.(*In))
-	}
-}
-
-func (s *Service) handlersByTool() map[string]handler {
-	return map[string]handler{
-		schemas.ToolCheckPartnerLink:       handle(s.checkPartnerLink),
-		schemas.ToolCheckPECRoles:          handle(s.checkPECRoles),
-		schemas.ToolRegisterPartner:        handle(s.registerPartner),
-		schemas.ToolUpdatePartner:          handle(s.updatePartner),
-		schemas.ToolRemovePartner:          handle(s.removePartner),
-		schemas.ToolListProviderOperations: handle(s.listProviderOperations),
-		schemas.ToolListTenants:            handle(s.listTenants),
-		schemas.ToolFindPartnerTool:        handle(s.findPartnerTool),
-		schemas.ToolGetApproval:            handle(s.getApproval),
-		schemas.ToolAuditPartnerLinks:      handle(s.auditPartnerLinks),
-		schemas.ToolEnsurePartnerLinks:     handle(s.ensurePartnerLinks),
-		schemas.ToolTransitionPartner:      handle(s.transitionPartner),
-	}
 }
 
 // Call answers one call of a tool. It never returns an error: whatever goes
@@ -161,4 +135,36 @@ func (s *Service) log(ctx context.Context, call Call, result Result, took time.D
 		attributes = append(attributes, slog.String("problem", string(code)))
 	}
 	s.deps.Logger.LogAttrs(ctx, slog.LevelInfo, "call", attributes...)
+}
+
+// Authorize returns nil if a principal may use a tool of this server, and else
+// the problem with which a call of it is refused. It looks at nothing but tool,
+// grant and bounds, so that a list of tools depends on authorization alone.
+func (s *Service) Authorize(p guard.Principal, tool string) error {
+	return authorize(s.deps.Guard.Confine(p), tool)
+}
+
+func authorize(p guard.Principal, tool string) error {
+	op, ok := schemas.Lookup(tool)
+	if !ok {
+		return unknownTool(tool)
+	}
+	return p.Grant.Check(op)
+}
+
+// notGranted refuses a call before its arguments are looked at, and records it
+// if it would have written.
+func (s *Service) notGranted(ctx context.Context, call Call, op schemas.Operation, err error) Result {
+	if op.Effect.Writes() {
+		s.deps.Guard.Refused(ctx, guard.Intent{Caller: call.Principal.Caller, Tool: op.Name}, schemas.AsProblem(err).Code)
+	}
+	return failure(err)
+}
+
+// stillGranted refuses a run that reaches out of what its caller has now.
+func (s *Service) stillGranted(ctx context.Context, p guard.Principal, run string) error {
+	if sees := p.Grant.Sees(); run != "" && sees != nil {
+		return s.deps.Fleet.Within(ctx, run, sees)
+	}
+	return nil
 }

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"time"
 
-	"mcp-partner/armclient"
 	"mcp-partner/fleet"
 	"mcp-partner/guard"
 	"mcp-partner/internal/pec"
@@ -27,17 +26,6 @@ type Directory interface {
 	PinObjectID(tenant, credential, objectID string) error
 	// ExpectPartnerID makes a partner ID the expected one of a tenant.
 	ExpectPartnerID(tenant, partnerID string) error
-}
-
-// Azure is one identity in one tenant, as armclient gives it.
-type Azure interface {
-	Link(ctx context.Context) armclient.LinkRead
-	Partner(ctx context.Context, partnerID schemas.PartnerID) (armclient.LinkRead, *bool)
-	Operations(ctx context.Context) ([]schemas.ProviderOperation, schemas.Identity, error)
-	Tenants(ctx context.Context) ([]schemas.TenantRow, schemas.Identity, error)
-	// Roles reads subscriptions and the identity's roles in them.
-	Roles() pec.Reader
-	Apply(ctx context.Context, permit guard.Permit, change armclient.Change) armclient.Outcome
 }
 
 // Clients gives the Azure client of a tenant and credential. Its errors are
@@ -174,4 +162,40 @@ func (NoConfirmer) Reachable() bool { return false }
 // Ask implements Confirmer: silence is never a consent.
 func (NoConfirmer) Ask(context.Context, guard.Question, guard.Seal) (Reply, guard.Answer, error) {
 	return Answered, guard.Answer{Action: guard.ActionCancel}, nil
+}
+
+// Expecting is a directory in which a tenant that expects no partner ID expects
+// the partner's own one, where there is exactly one.
+func Expecting(d Directory, own []string) Directory {
+	if len(own) != 1 {
+		return d
+	}
+	return expecting{d, own[0]}
+}
+
+type expecting struct {
+	Directory
+	id string
+}
+
+// Resolve implements Directory.
+func (e expecting) Resolve(ref string, sees func(name string) bool) (schemas.Tenant, error) {
+	tenant, err := e.Directory.Resolve(ref, sees)
+	return e.expect(tenant), err
+}
+
+// List implements Directory.
+func (e expecting) List() ([]schemas.Tenant, error) {
+	tenants, err := e.Directory.List()
+	for i := range tenants {
+		tenants[i] = e.expect(tenants[i])
+	}
+	return tenants, err
+}
+
+func (e expecting) expect(t schemas.Tenant) schemas.Tenant {
+	if t.Name != "" && t.ExpectedPartnerID == "" {
+		t.ExpectedPartnerID = e.id
+	}
+	return t
 }

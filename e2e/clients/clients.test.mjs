@@ -1,6 +1,7 @@
 // The tests themselves: each variant of client and transport runs all of them
 // against a server of its own.
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { after, before, describe, test } from "node:test";
 
 import { accept, cancel, connect, decline, variants } from "./connect.mjs";
@@ -9,11 +10,7 @@ import { binary, serveHTTP } from "./server.mjs";
 
 assert.ok(binary, "CLIENTS_BINARY is not set; start this with: node run.mjs path/to/mcp-partner");
 
-const toolNames = [
-  "audit_partner_links", "check_partner_link", "check_pec_roles", "ensure_partner_links", "find_partner_tool", "get_approval",
-  "list_provider_operations", "list_tenants", "register_partner", "remove_partner",
-  "transition_partner", "update_partner",
-];
+const toolNames = JSON.parse(execFileSync(binary, ["tools", "--json"], { encoding: "utf8" })).tools.map((tool) => tool.name).sort();
 const tenant = "contoso";
 const ours = "1234567";
 const other = "7654321";
