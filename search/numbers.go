@@ -55,15 +55,13 @@ const mostDays = 9999
 // longPiece is the least length of a number that no date or amount has.
 const longPiece = 5
 
-// around are patterns of what stands around a number that is a piece of something
-// else: digits with a joint between, letters that do not say that it is an ID,
-// currencies. They are compiled when a number is first looked at.
-var around = sync.OnceValue(func() (p struct{ digitsBefore, digitsAfter, gluedBefore, idBefore, gluedAfter *regexp.Regexp }) {
-	p.digitsBefore = regexp.MustCompile(`([0-9]+)[-/.:,']$`)
-	p.digitsAfter = regexp.MustCompile(`^[-/.:,']([0-9]+)`)
-	p.gluedBefore = regexp.MustCompile(`[$€£+]$|[a-z]_*$`)
-	p.idBefore = regexp.MustCompile(`(?:^|[^a-z])(?:mpn|id|pid|partnerid|mpnid|pal|nr|no|n|num)_*$`)
-	p.gluedAfter = regexp.MustCompile(`^[%a-z€]`)
+// piece are patterns of what stands around a number that is a piece of something
+// else: digits with a joint between, a currency, letters that do not say that it
+// is an ID. They are compiled when a number is first looked at.
+var piece = sync.OnceValue(func() (p struct{ joint, glued, named *regexp.Regexp }) {
+	p.joint = regexp.MustCompile(`(?:([0-9]+)[-/.:,'])?\x00(?:[-/.:,']([0-9]+))?`)
+	p.glued = regexp.MustCompile(`(?:[$€£+]|[a-z]_*)\x00|\x00[%a-z€]`)
+	p.named = regexp.MustCompile(`(?:^|[^a-z])(?:mpn|id|pid|partnerid|mpnid|pal|nr|no|n|num)_*\x00(?:[^%a-z€]|$)`)
 	return p
 })
 
@@ -73,12 +71,11 @@ const maxAround = 24
 // isPiece reports whether the number from start to end is a piece of a date, a
 // time, a version, an amount or a name. Two long numbers side by side are two IDs.
 func isPiece(text string, start, end int) bool {
-	before, after := text[max(0, start-maxAround):start], text[end:min(len(text), end+maxAround)]
-	p := around()
-	for _, m := range [][]string{p.digitsBefore.FindStringSubmatch(before), p.digitsAfter.FindStringSubmatch(after)} {
-		if m != nil && (end-start < longPiece || len(m[1]) < longPiece) {
+	around := text[max(0, start-maxAround):start] + "\x00" + text[end:min(len(text), end+maxAround)]
+	for _, digits := range piece().joint.FindStringSubmatch(around)[1:] {
+		if digits != "" && (end-start < longPiece || len(digits) < longPiece) {
 			return true
 		}
 	}
-	return p.gluedBefore.MatchString(before) && !p.idBefore.MatchString(before) || p.gluedAfter.MatchString(after)
+	return piece().glued.MatchString(around) && !piece().named.MatchString(around)
 }

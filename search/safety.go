@@ -41,7 +41,7 @@ func (r *reading) asksToRegister(likely bool) bool {
 }
 
 func (r *reading) asksToChange(likely bool) bool {
-	replaces := r.has[insteadOf] || len(r.entities.ids) > 1 && (r.hasArrow() || r.has[from])
+	replaces := r.has[insteadOf] || len(r.entities.ids) > 1 && (slices.ContainsFunc(r.tokens, func(t token) bool { return t.kind == arrow }) || r.has[from])
 	if r.orders[updates] || r.orders[removes] || replaces && r.orders[registers] {
 		return true
 	}
@@ -53,10 +53,6 @@ func (r *reading) asksToChange(likely bool) bool {
 func (r *reading) takesBack() bool {
 	denied := r.has[negates] && !r.hasAny(nolonger, lacks, without, insteadOf, uses, repairs)
 	return denied || r.question || r.marked && !r.has[howto] || r.hasAny(guard, ahead, permission, whichTool) || r.has[reads] && !r.has[ensures]
-}
-
-func (r *reading) hasArrow() bool {
-	return slices.ContainsFunc(r.tokens, func(t token) bool { return t.kind == arrow })
 }
 
 // maxVerbs bounds the work on a text that is nothing but verbs; those beyond it
@@ -164,8 +160,9 @@ func (r *reading) wordAt(i int) string {
 // asksToBeAllowed reports whether the words are about what somebody may do, or
 // needs for it, rather than about doing it.
 func (r *reading) asksToBeAllowed(v hit) bool {
+	first, last := r.sentence(v.first)
 	return slices.ContainsFunc(r.hits, func(h hit) bool {
-		return h.concept == permission && r.sameSentence(h, v) && (r.has[asks] || r.marked || v.glyphs && h.first > v.last || h.last < v.first && !r.beginsClause(v.first))
+		return h.concept == permission && h.first >= first && h.first <= last && (r.has[asks] || r.marked || v.glyphs && h.first > v.last || h.last < v.first && !r.beginsClause(v.first))
 	})
 }
 
@@ -200,19 +197,11 @@ func (r *reading) negated(v hit) bool {
 		case n.concept != negates:
 			return false
 		case n.last < v.first:
-			return !r.belongsToWordBefore(n) && r.reaches(n, v, farWords, farGlyphs)
+			return r.reaches(n, v, farWords, farGlyphs)
 		case n.first > v.last:
 			return r.reaches(v, n, farWords, farGlyphs) && !r.belongsToVerbAfter(n, v)
 		}
 		return true
-	})
-}
-
-// belongsToWordBefore reports whether a negation is a suffix: "those that are not
-// linked, link them".
-func (r *reading) belongsToWordBefore(n hit) bool {
-	return listed("negation behind", r.language) && slices.ContainsFunc(r.hits, func(h hit) bool {
-		return (writes(h.concept) || h.concept == linked || h.concept == lacks) && h.last < n.first && n.first-h.last <= nearWords
 	})
 }
 
@@ -260,11 +249,6 @@ func (r *reading) sentence(i int) (first, last int) {
 		last++
 	}
 	return first, last
-}
-
-func (r *reading) sameSentence(a, b hit) bool {
-	first, last := r.sentence(b.first)
-	return a.first >= first && a.first <= last
 }
 
 // opens reports whether the sentence between two tokens begins with a word that

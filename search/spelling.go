@@ -16,9 +16,10 @@ var ordinary string
 // it was meant to be. What else is misspelt the model knows by its letters.
 type speller struct {
 	lexicon *lexicon
-	// words and stems are what a word may have meant, by first letter.
-	words, stems map[byte][]string
-	ordinary     []string
+	// entries are the words and stems that a word may have meant, by first letter
+	// and alphabet.
+	entries  map[byte][]string
+	ordinary []string
 }
 
 const (
@@ -29,13 +30,11 @@ const (
 )
 
 func newSpeller(lex *lexicon) *speller {
-	s := &speller{lexicon: lex, words: map[byte][]string{}, stems: map[byte][]string{}, ordinary: strings.Fields(ordinary)}
+	s := &speller{lexicon: lex, entries: map[byte][]string{}, ordinary: strings.Fields(ordinary)}
 	slices.Sort(lex.mendable)
 	for _, w := range slices.Compact(lex.mendable) {
-		if stem, ok := strings.CutSuffix(w, "*"); ok && len(stem) > leastMended {
-			s.stems[w[0]] = append(s.stems[w[0]], stem)
-		} else if !ok && len(w) >= leastMended {
-			s.words[w[0]] = append(s.words[w[0]], w)
+		if len(w) >= leastMended {
+			s.entries[w[0]] = append(s.entries[w[0]], w)
 		}
 	}
 	return s
@@ -68,12 +67,13 @@ func (s *speller) knows(w string) bool {
 // fix returns the word meant, the first by alphabet, or the word itself. A whole
 // word is believed before a stem.
 func (s *speller) fix(w string) string {
-	entries := s.words[w[0]]
-	if i := slices.IndexFunc(entries, func(entry string) bool { return oneEdit(w, entry) }); i >= 0 {
+	entries := s.entries[w[0]]
+	if i := slices.IndexFunc(entries, func(entry string) bool { return oneEdit(w, entry) && entry[len(entry)-1] != '*' }); i >= 0 {
 		return entries[i]
 	}
-	for _, stem := range s.stems[w[0]] {
-		for size := len(stem) - 1; size <= min(len(stem)+1, len(w)); size++ {
+	for _, entry := range entries {
+		stem, isStem := strings.CutSuffix(entry, "*")
+		for size := len(stem) - 1; isStem && len(stem) > leastMended && size <= min(len(stem)+1, len(w)); size++ {
 			if oneEdit(w[:size], stem) {
 				return stem + w[size:]
 			}
