@@ -92,6 +92,9 @@ func TestHeadersOfExports(t *testing.T) {
 	for header, want := range map[string]string{
 		"Microsoft ID": "tenant_id", "Microsoft Id": "tenant_id", " MICROSOFT_ID ": "tenant_id", "Customer tenant ID": "tenant_id", "\u00a0Customer\u00a0Id": "tenant_id",
 		"Company name": company, "Customer company name": company, "CustomerName": company, "Primary domain name": "domains", "Tags": "labels", "Relationship": "",
+		"Microsoft-Kennung": "tenant_id", "Firmenname": company, "Primäre Domäne": "domains", "Beziehung": "", "Kategorien": "labels",
+		"ID Microsoft": "tenant_id", "Nom de la société": company, "Nom de domaine principal": "domains", "Étiquettes": "labels",
+		"Id. de Microsoft": "tenant_id", "Nombre de la empresa": company, "Nombre de dominio principal": "domains", "Relación": "", "Etiquetas": "labels",
 		"Tenant-ID": "tenant_id", "Expected Partner ID": "expected_partner_id", "\ufeffname": "name",
 	} {
 		if c, known := meaning(header, nil); !known || c.field != want {
@@ -106,19 +109,19 @@ func TestHeadersOfExports(t *testing.T) {
 func TestDecodeCSVRefuses(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ text, want string }{
-		"empty":          {"", "is empty"},
-		"half a UTF-16":  {"\xff\xfen\x00a", "neither UTF-8 nor UTF-16"},
-		"bare UTF-16":    {"n\x00a\x00m\x00e\x00", "neither UTF-8 nor UTF-16"},
-		"half a pair":    {"\xff\xfen\x00\x00\xd8", "neither UTF-8 nor UTF-16"},
-		"Latin-1":        {"name\ngr\xf6\xdfe\n", "neither UTF-8 nor UTF-16"},
-		"unknown column": {"name,tenant\na,b\n", `the column "tenant" is not known`},
-		"misspelt":       {"name,tenant_idd\na,b\n", "did you mean tenant_id?"},
-		"twice":          {"name,Name\na,b\n", "column name is there twice"},
-		"no name":        {"note\na\n", "no column name"},
-		"quote":          {"name,note\na,\"b\n", "line 2: a quotation mark"},
-		"bare quote":     {"name,note\na,b\"c\n", "line 2: a quotation mark"},
-		"cells":          {"name,note\na,b\nc\n", "line 3 has 1 cells"},
-		"lines counted":  {"name,note\na,\"b\nb\"\nc\n", "line 4 has 1 cells"},
+		"empty":          {text: "", want: "is empty"},
+		"half a UTF-16":  {text: "\xff\xfen\x00a", want: "neither UTF-8 nor UTF-16"},
+		"bare UTF-16":    {text: "n\x00a\x00m\x00e\x00", want: "neither UTF-8 nor UTF-16"},
+		"half a pair":    {text: "\xff\xfen\x00\x00\xd8", want: "neither UTF-8 nor UTF-16"},
+		"Latin-1":        {text: "name\ngr\xf6\xdfe\n", want: "neither UTF-8 nor UTF-16"},
+		"unknown column": {text: "name,tenant\na,b\n", want: `the column "tenant" is not known`},
+		"misspelt":       {text: "name,tenant_idd\na,b\n", want: "did you mean tenant_id?"},
+		"twice":          {text: "name,Name\na,b\n", want: "column name is there twice"},
+		"no name":        {text: "note\na\n", want: "no column name"},
+		"quote":          {text: "name,note\na,\"b\n", want: "line 2: a quotation mark"},
+		"bare quote":     {text: "name,note\na,b\"c\n", want: "line 2: a quotation mark"},
+		"cells":          {text: "name,note\na,b\nc\n", want: "line 3 has 1 cells"},
+		"lines counted":  {text: "name,note\na,\"b\nb\"\nc\n", want: "line 4 has 1 cells"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
