@@ -38,8 +38,12 @@ type Options struct {
 // The partner IDs of the demo, made up.
 const (
 	ourID   = "1234567"
-	otherID = "7654321"
+	otherID = "2345678"
 )
+
+// OwnIDs are the partner's own IDs in the demo: the server calls a link to any
+// other ID another partner's.
+func OwnIDs() []string { return []string{ourID, otherID} }
 
 // Run plays every step, then returns an error that names the first wrong one.
 func Run(ctx context.Context, o Options) error {

@@ -37,6 +37,10 @@ func script(o Options) []step {
 			status: schemas.StatusDone, check: state(schemas.LinkNotLinked), note: "this identity has no link; others may have one"},
 		{says: fmt.Sprintf("Register %s there.", ourID), tool: schemas.ToolRegisterPartner, args: at(o.Unlinked, ourID), types: ourID,
 			status: schemas.StatusDone, check: after(ourID), note: "planned by a read, confirmed by a person, read back"},
+		{says: fmt.Sprintf("Is the ID at %s ours?", o.Unlinked), tool: schemas.ToolCheckPartnerLink, args: unlinked,
+			status: schemas.StatusDone, check: whose(schemas.RowLinkedExpected), note: "own ID: one of the partner's own, from the setting partner-ids"},
+		{says: fmt.Sprintf("And the one at %s?", o.Linked), tool: schemas.ToolCheckPartnerLink, args: map[string]any{"tenant": o.Linked},
+			status: schemas.StatusDone, check: whose(schemas.RowLinkedOther), note: "others' ID: linked, and to another partner"},
 		{says: "Register it again.", tool: schemas.ToolRegisterPartner, args: at(o.Unlinked, ourID),
 			status: schemas.StatusUnchanged, check: notAsked, note: "nothing to do: nobody is asked, nothing is sent"},
 		{says: fmt.Sprintf("No: replace it by %s.", otherID), tool: schemas.ToolUpdatePartner, args: at(o.Unlinked, otherID), types: otherID,
@@ -78,6 +82,15 @@ func state(want schemas.LinkState) func(schemas.Envelope) error {
 	return func(e schemas.Envelope) error {
 		if e.Link == nil || e.Link.State != want {
 			return fmt.Errorf("the state is not %s", want)
+		}
+		return nil
+	}
+}
+
+func whose(want schemas.RowState) func(schemas.Envelope) error {
+	return func(e schemas.Envelope) error {
+		if e.Link == nil || e.Link.AuditState != want {
+			return fmt.Errorf("the ID is not %s", want)
 		}
 		return nil
 	}

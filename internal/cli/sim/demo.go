@@ -50,7 +50,7 @@ func runDemo(ctx context.Context, deps *cmdutil.Deps) error {
 		return err
 	}
 	// The demo shows the program as it comes, and not somebody's configuration.
-	decider, err := guard.New(guard.Options{AllowWrites: true, Simulated: true, Store: a.GuardStore()})
+	decider, err := guard.New(guard.Options{AllowWrites: true, Simulated: true, Store: a.GuardStore(), Bounds: guard.Bounds{PartnerIDs: demo.OwnIDs()}})
 	if err != nil {
 		return err
 	}
