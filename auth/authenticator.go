@@ -57,7 +57,9 @@ type Authenticator struct {
 // New makes an authenticator. An error names an option that cannot be right. It
 // contacts no issuer.
 func New(o Options) (*Authenticator, error) {
-	o.Now = cmpOr(o.Now, time.Now)
+	if o.Now == nil {
+		o.Now = time.Now
+	}
 	o.Logger = cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
 	if err := o.checkAudiences(); err != nil {
 		return nil, err
@@ -84,13 +86,6 @@ func (a *Authenticator) Remap(m Mapping) error {
 	}
 	a.mapping.Store(&m)
 	return nil
-}
-
-func cmpOr(f, otherwise func() time.Time) func() time.Time {
-	if f != nil {
-		return f
-	}
-	return otherwise
 }
 
 // azureAudiences are names of Azure's own services, for which anybody's tool gets

@@ -150,10 +150,9 @@ func (t *httpTransport) serveMetadata(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	beginAnswer(w, r)
-	header := w.Header()
-	header.Set("Content-Type", "application/json")
-	header.Set("Cache-Control", "no-store") // it may depend on the Host
-	header.Set("X-Content-Type-Options", "nosniff")
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store") // it may depend on the Host
+	w.Header().Set("X-Content-Type-Options", "nosniff")
 	_, _ = w.Write(append(t.opts.OAuth.Metadata(t.publicURL(r)+mcpPath), '\n')) // a client that left needs no answer
 }
 

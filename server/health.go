@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"encoding/json"
@@ -174,7 +175,7 @@ type MonitorOptions struct {
 // Monitor is the handler of a listener of its own for health and metrics. It
 // asks nobody who he is: what it tells is fit for all who reach it.
 func Monitor(o MonitorOptions) http.Handler {
-	m := &monitor{health: orHealthy(o.Health), metrics: o.Metrics, hosts: append([]string{"localhost"}, o.Hosts...)}
+	m := &monitor{health: cmp.Or(o.Health, NewHealth(nil)), metrics: o.Metrics, hosts: append([]string{"localhost"}, o.Hosts...)}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if refused := firstError(r, m.checkHost, onlyOwnOrigin, checkContentEncoding); refused != nil {
 			refused.write(w)
@@ -187,13 +188,6 @@ func Monitor(o MonitorOptions) http.Handler {
 			nothingHere().write(w)
 		}
 	})
-}
-
-func orHealthy(h *Health) *Health {
-	if h == nil {
-		return NewHealth(nil)
-	}
-	return h
 }
 
 func nothingHere() *refusal {

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"log/slog"
@@ -97,15 +98,15 @@ func (o HTTPOptions) withDefaults() HTTPOptions {
 	if len(o.Hosts) == 0 {
 		o.Hosts = []string{"localhost", "127.0.0.1", "::1"}
 	}
-	o.MaxBody = orDefault(o.MaxBody, defaultMaxBody)
-	o.MaxConcurrent = orDefault(o.MaxConcurrent, defaultHTTPConcurrent)
-	o.MaxConnections = orDefault(o.MaxConnections, defaultConnections)
-	o.IdleLimit = orDefault(o.IdleLimit, defaultIdleLimit)
-	o.Health = orHealthy(o.Health)
-	o.HeaderLimit = orDefault(o.HeaderLimit, defaultHeaderLimit)
-	o.BodyLimit = orDefault(o.BodyLimit, defaultBodyLimit)
-	o.KeepAlive = orDefault(o.KeepAlive, defaultKeepAlive)
-	o.DrainLimit = orDefault(o.DrainLimit, defaultDrainLimit)
+	o.MaxBody = cmp.Or(o.MaxBody, defaultMaxBody)
+	o.MaxConcurrent = cmp.Or(o.MaxConcurrent, defaultHTTPConcurrent)
+	o.MaxConnections = cmp.Or(o.MaxConnections, defaultConnections)
+	o.IdleLimit = cmp.Or(o.IdleLimit, defaultIdleLimit)
+	o.Health = cmp.Or(o.Health, NewHealth(nil))
+	o.HeaderLimit = cmp.Or(o.HeaderLimit, defaultHeaderLimit)
+	o.BodyLimit = cmp.Or(o.BodyLimit, defaultBodyLimit)
+	o.KeepAlive = cmp.Or(o.KeepAlive, defaultKeepAlive)
+	o.DrainLimit = cmp.Or(o.DrainLimit, defaultDrainLimit)
 	return o
 }
 

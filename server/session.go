@@ -28,6 +28,19 @@ type peer struct {
 	level       mcp.LoggingLevel
 }
 
+// get reads a field of a peer, which several requests share.
+func get[T any](p *peer, field *T) T {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return *field
+}
+
+func set[T any](p *peer, field *T, value T) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	*field = value
+}
+
 // levels remembers the log level a client asked for where that outlives a
 // request.
 type levels interface {
@@ -36,18 +49,10 @@ type levels interface {
 }
 
 // Level implements levels.
-func (p *peer) Level() mcp.LoggingLevel {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.level
-}
+func (p *peer) Level() mcp.LoggingLevel { return get(p, &p.level) }
 
 // SetLevel implements levels.
-func (p *peer) SetLevel(level mcp.LoggingLevel) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.level = level
-}
+func (p *peer) SetLevel(level mcp.LoggingLevel) { set(p, &p.level, level) }
 
 // asker puts a question to the client over a channel that goes both ways.
 type asker func(context.Context, mcp.ElicitationRequest) (*mcp.ElicitationResult, error)
@@ -84,18 +89,10 @@ var (
 func (s *session) SessionID() string { return s.id }
 
 // Initialize implements mcpserver.ClientSession.
-func (s *session) Initialize() {
-	s.peer.mu.Lock()
-	defer s.peer.mu.Unlock()
-	s.peer.initialized = true
-}
+func (s *session) Initialize() { set(s.peer, &s.peer.initialized, true) }
 
 // Initialized implements mcpserver.ClientSession.
-func (s *session) Initialized() bool {
-	s.peer.mu.Lock()
-	defer s.peer.mu.Unlock()
-	return s.peer.initialized
-}
+func (s *session) Initialized() bool { return get(s.peer, &s.peer.initialized) }
 
 // SetLogLevel implements mcpserver.SessionWithLogging.
 func (s *session) SetLogLevel(level mcp.LoggingLevel) { s.levels.SetLevel(level) }
@@ -104,46 +101,22 @@ func (s *session) SetLogLevel(level mcp.LoggingLevel) { s.levels.SetLevel(level)
 func (s *session) GetLogLevel() mcp.LoggingLevel { return s.levels.Level() }
 
 // GetClientInfo implements mcpserver.SessionWithClientInfo.
-func (s *session) GetClientInfo() mcp.Implementation {
-	s.peer.mu.Lock()
-	defer s.peer.mu.Unlock()
-	return s.peer.info
-}
+func (s *session) GetClientInfo() mcp.Implementation { return get(s.peer, &s.peer.info) }
 
 // SetClientInfo implements mcpserver.SessionWithClientInfo.
-func (s *session) SetClientInfo(info mcp.Implementation) {
-	s.peer.mu.Lock()
-	defer s.peer.mu.Unlock()
-	s.peer.info = info
-}
+func (s *session) SetClientInfo(info mcp.Implementation) { set(s.peer, &s.peer.info, info) }
 
 // GetClientCapabilities implements mcpserver.SessionWithClientInfo.
-func (s *session) GetClientCapabilities() mcp.ClientCapabilities {
-	s.peer.mu.Lock()
-	defer s.peer.mu.Unlock()
-	return s.peer.can
-}
+func (s *session) GetClientCapabilities() mcp.ClientCapabilities { return get(s.peer, &s.peer.can) }
 
 // SetClientCapabilities implements mcpserver.SessionWithClientInfo.
-func (s *session) SetClientCapabilities(can mcp.ClientCapabilities) {
-	s.peer.mu.Lock()
-	defer s.peer.mu.Unlock()
-	s.peer.can = can
-}
+func (s *session) SetClientCapabilities(can mcp.ClientCapabilities) { set(s.peer, &s.peer.can, can) }
 
 // ProtocolVersion implements mcpserver.SessionWithProtocolVersion.
-func (s *session) ProtocolVersion() string {
-	s.peer.mu.Lock()
-	defer s.peer.mu.Unlock()
-	return s.peer.version
-}
+func (s *session) ProtocolVersion() string { return get(s.peer, &s.peer.version) }
 
 // SetProtocolVersion is how mcp-go reports what initialize agreed on.
-func (s *session) SetProtocolVersion(version string) {
-	s.peer.mu.Lock()
-	defer s.peer.mu.Unlock()
-	s.peer.version = version
-}
+func (s *session) SetProtocolVersion(version string) { set(s.peer, &s.peer.version, version) }
 
 // RequestElicitation implements mcpserver.SessionWithElicitation. It asks only
 // clients that declared they can be asked in that mode.

@@ -1,6 +1,8 @@
 package server
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -40,18 +42,11 @@ type StdioOptions struct {
 }
 
 func (o StdioOptions) withDefaults() StdioOptions {
-	o.MaxFrame = orDefault(o.MaxFrame, defaultMaxFrame)
-	o.MaxConcurrent = orDefault(o.MaxConcurrent, defaultConcurrent)
-	o.DrainLimit = orDefault(o.DrainLimit, defaultDrainLimit)
-	o.ElicitLimit = orDefault(o.ElicitLimit, defaultElicitLimit)
+	o.MaxFrame = cmp.Or(o.MaxFrame, defaultMaxFrame)
+	o.MaxConcurrent = cmp.Or(o.MaxConcurrent, defaultConcurrent)
+	o.DrainLimit = cmp.Or(o.DrainLimit, defaultDrainLimit)
+	o.ElicitLimit = cmp.Or(o.ElicitLimit, defaultElicitLimit)
 	return o
-}
-
-func orDefault[T int | int64 | time.Duration](given, otherwise T) T {
-	if given > 0 {
-		return given
-	}
-	return otherwise
 }
 
 // stdioConn is one stdio connection.
@@ -144,7 +139,7 @@ func (c *stdioConn) refuse(f *rpcError) { _ = c.out.write(f.encode()) }
 
 // take handles one frame or starts handling it.
 func (c *stdioConn) take(frame []byte) {
-	if isBlank(frame) {
+	if len(bytes.Trim(frame, " \t\r")) == 0 {
 		return
 	}
 	m, f := parseMessage(frame)
@@ -160,15 +155,6 @@ func (c *stdioConn) take(frame []byte) {
 	default:
 		c.start(m)
 	}
-}
-
-func isBlank(frame []byte) bool {
-	for _, b := range frame {
-		if b != ' ' && b != '\t' && b != '\r' {
-			return false
-		}
-	}
-	return true
 }
 
 func (c *stdioConn) takeResponse(m *message) {
