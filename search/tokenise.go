@@ -1,9 +1,7 @@
 package search
 
 import (
-	"regexp"
 	"strings"
-	"sync"
 	"unicode"
 	"unicode/utf8"
 
@@ -49,9 +47,26 @@ var plainLetters = strings.NewReplacer(
 	"\u200b", "", "\u200c", "", "\u200d", "", "\ufeff", "", "\u00ad", "",
 )
 
-// participle is a French word that ends in an accent: without it "linked" would
-// be "link".
-var participle = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(\pL{2})é(\PL|$)`) })
+// keepParticiples writes out the accent that ends a French word: without it
+// "linked" would be "link".
+func keepParticiples(text string) string {
+	var b strings.Builder
+	done := 0
+	for at, r := range text {
+		if r != 'é' {
+			continue
+		}
+		end := at + len("é")
+		second, size := utf8.DecodeLastRuneInString(text[:at])
+		first, _ := utf8.DecodeLastRuneInString(text[:at-size])
+		next, _ := utf8.DecodeRuneInString(text[end:])
+		if unicode.IsLetter(first) && unicode.IsLetter(second) && !unicode.IsLetter(next) {
+			b.WriteString(text[done:at] + "ee")
+			done = end
+		}
+	}
+	return b.String() + text[done:]
+}
 
 // foldAll folds a text of any length.
 func foldAll(text string) string {
@@ -61,7 +76,7 @@ func foldAll(text string) string {
 	}
 	text = strings.ToLower(norm.NFKC.String(text))
 	if strings.Contains(text, "é") {
-		text = participle().ReplaceAllString(text, "${1}ee${2}")
+		text = keepParticiples(text)
 	}
 	withoutAccents := strings.Map(func(r rune) rune {
 		if unicode.Is(unicode.Mn, r) && r <= lastAccent {
