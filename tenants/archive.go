@@ -31,6 +31,7 @@ type archiveRecord struct {
 	Reason    string    `json:"reason,omitempty"`
 }
 
+// FormVersion implements disk.Versioned.
 func (f *archiveFile) FormVersion() int { return f.Version }
 
 // Archived returns the entries that were removed, oldest first. A directory in

@@ -155,4 +155,5 @@ func decodeDirectory(data []byte) (*snapshot, error) {
 	return newSnapshot(entries, file.Credentials)
 }
 
+// FormVersion implements disk.Versioned.
 func (f *directoryFile) FormVersion() int { return f.Version }

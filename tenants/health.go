@@ -58,6 +58,7 @@ type healthFile struct {
 	Credentials map[string]Health `json:"credentials"` // by folded name
 }
 
+// FormVersion implements disk.Versioned.
 func (f *healthFile) FormVersion() int { return f.Version }
 
 // HealthFile remembers, for every process on a state directory, when each

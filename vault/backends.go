@@ -69,6 +69,7 @@ type settingsFile struct {
 	Settings
 }
 
+// FormVersion implements disk.Versioned.
 func (f *settingsFile) FormVersion() int { return f.Version }
 
 // newID makes the name of a state directory.

@@ -57,6 +57,7 @@ type backupFile struct {
 	Archive    json.RawMessage `json:"archive,omitempty"`
 }
 
+// FormVersion implements disk.Versioned.
 func (f *backupFile) FormVersion() int { return f.Version }
 
 func (f *backupFile) info() BackupInfo {

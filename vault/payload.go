@@ -47,6 +47,7 @@ type payloadSecret struct {
 	UpdatedAt time.Time `json:"updated_at"`
 }
 
+// FormVersion implements disk.Versioned.
 func (f *payloadFile) FormVersion() int { return f.Version }
 
 // encode returns the plain payload; the caller clears it after use.

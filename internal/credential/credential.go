@@ -35,4 +35,5 @@ type SecretOptions struct {
 	File  string
 }
 
+// Given reports whether a flag says where the secret is.
 func (s *SecretOptions) Given() bool { return s.Stdin || s.File != "" }

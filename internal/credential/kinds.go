@@ -23,6 +23,7 @@ type KindOptions struct {
 	Expires                         string
 }
 
+// KindNames lists the kinds of credentials for a help text.
 func KindNames() string {
 	var names []string
 	for _, k := range tenants.Kinds() {
@@ -31,6 +32,7 @@ func KindNames() string {
 	return strings.Join(names, ", ")
 }
 
+// Certificate reports whether the flags name a certificate.
 func (k *KindOptions) Certificate() bool { return k.CertificateFile != "" || k.CertificateStdin }
 
 func (k *KindOptions) managed() bool {
@@ -111,6 +113,7 @@ func (k *KindOptions) fill(config *tenants.CredentialConfig, tenantID string) er
 	return err
 }
 
+// End is the end that --expires names, or "". Its error is one of usage.
 func (k *KindOptions) End() (string, error) {
 	if k.Expires == "" {
 		return "", nil

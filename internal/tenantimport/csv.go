@@ -175,6 +175,8 @@ func RowOf(entry tenants.Entry, credential tenants.CredentialConfig) Row {
 	return row
 }
 
+// ReadTable reads the file. It refuses a file with a mistake, by its line, and one with
+// columns that are not known, with the command that reads it.
 func (o *Request) ReadTable() (*table, error) {
 	maps, err := columnMapOf(o.Maps)
 	if err != nil {

@@ -30,6 +30,7 @@ func AddCertificateFlags(k *credential.KindOptions, flags *pflag.FlagSet, what s
 	flags.StringVar(&k.PassphraseFile, "certificate-passphrase-file", "", "`FILE` with the passphrase of the certificate's key (default: asked for if it needs one)")
 }
 
+// AddCredentialFlags adds the flags that say which credential acts in a tenant.
 func AddCredentialFlags(c *credential.Options, flags *pflag.FlagSet) {
 	flags.StringVar(&c.Name, "credential", "", "`NAME` of the credential, or azure-cli (default: named after the tenant)")
 	flags.StringVar(&c.ClientID, "client-id", "", "`GUID` of the application")
@@ -37,6 +38,7 @@ func AddCredentialFlags(c *credential.Options, flags *pflag.FlagSet) {
 	addKindFlags(&c.Kind, flags)
 }
 
+// AddSecretFlags adds the ways of a client secret.
 func AddSecretFlags(s *credential.SecretOptions, flags *pflag.FlagSet) {
 	flags.BoolVar(&s.Stdin, "secret-stdin", false, "read the client secret from standard input; on a terminal, ask without echo")
 	flags.StringVar(&s.File, "secret-file", "", "read the client secret from this `FILE`")

@@ -68,6 +68,7 @@ func (g *GuardFlags) AddAsking(flags *pflag.FlagSet) {
 	config.Standing(flags, "allow-writes", "approval", "partner-ids")
 }
 
+// AddKeyFlags adds the flags that say where the key of the vault is.
 func AddKeyFlags(k *app.KeyFiles, flags *pflag.FlagSet) {
 	flags.StringVar(&k.Passphrase, "passphrase-file", "", "`FILE` with the passphrase of the vault")
 	flags.StringVar(&k.Identity, "identity-file", "", "`FILE` with the age identity that opens the vault")

@@ -185,6 +185,7 @@ func checkTenants(ctx context.Context, a *app.App, entries []tenants.Entry) []ch
 	return checks
 }
 
+// CheckTenant reads the link of a tenant and compares it with what is expected there.
 func CheckTenant(ctx context.Context, a *app.App, entry tenants.Entry) check {
 	name := "tenant " + entry.Name
 	client, err := a.Clients.Client(ctx, entry.Tenant(), "")

@@ -77,6 +77,8 @@ stored secret goes elsewhere than so far only with --allow-other-authority.`,
 	return command
 }
 
+// RunAdd adds a tenant as `tenants add` does. It asks for a secret that no flag names, and
+// changes nothing where it returns an error.
 func RunAdd(ctx context.Context, deps *cmdutil.Deps, o *Options) error {
 	a, err := deps.Open(o.Keys, nil)
 	if err != nil {

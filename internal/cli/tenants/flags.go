@@ -26,6 +26,7 @@ type Options struct {
 	Keys                                 app.KeyFiles
 }
 
+// Add adds the flags of the attributes of a tenant.
 func (o *Options) Add(flags *pflag.FlagSet) {
 	o.Flags = flags
 	flags.StringVar(&o.company, "company", "", "`NAME` of the customer, for people")

@@ -30,6 +30,7 @@ func (s *Streams) Ask(ctx context.Context, text string, secret bool) (string, er
 	return typed, nil
 }
 
+// AskLine is Ask for a line that is echoed.
 func (s *Streams) AskLine(ctx context.Context, text string) (string, error) {
 	return s.Ask(ctx, text, false)
 }

@@ -17,6 +17,7 @@ import (
 	"mcp-partner/tenants"
 )
 
+// LoginOptions say who signs in, and at which tenant.
 type LoginOptions struct {
 	Credential, Tenant string
 	noBrowser          bool
@@ -51,6 +52,8 @@ You sign in at the tenant of the first entry that uses the credential, or that o
 	return command
 }
 
+// RunLogin signs a person in as `vault login` does. It refuses a credential that no
+// tenant uses, and a person other than the pinned identity.
 func RunLogin(ctx context.Context, deps *cmdutil.Deps, o *LoginOptions) error {
 	a, err := deps.Open(o.Keys, nil)
 	if err != nil {
