@@ -44,7 +44,7 @@ func simulate(t *testing.T, config simulator.Config) simulated {
 	t.Cleanup(func() { _ = server.Close() })
 	tenant := sim.Tenants()[0]
 	o := testOptions(production(t, server.CAPEM()))
-	o.TenantID, o.TenantName, o.Endpoint, o.Audience = tenant.TenantID, tenant.Name, server.ARMEndpoint(), server.Audience()
+	o.TenantID, o.TenantName, o.Endpoint, o.Audience = tenant.TenantID, tenant.Name, server.URL(), sim.Audience()
 	return simulated{sim, newClient(t, simulatorToken{sim, tenant.TenantID}, o), tenant}
 }
 

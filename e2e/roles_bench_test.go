@@ -84,7 +84,7 @@ func simulateRoles(dir string, count int) error {
 		if err := sim.SetRoles(t.TenantID, fiveSubscriptions(t.TenantID)); err != nil {
 			return err
 		}
-		_ = rows.Write([]string{t.Name, t.TenantID, sim.ClientID(), "simulator", "custom", server.ARMEndpoint(), server.Audience(), server.Authority(), ca, "true"})
+		_ = rows.Write([]string{t.Name, t.TenantID, sim.ClientID(), "simulator", "custom", server.URL(), sim.Audience(), server.Authority(), ca, "true"})
 	}
 	if rows.Flush(); rows.Error() != nil {
 		return rows.Error()

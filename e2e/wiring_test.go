@@ -75,7 +75,7 @@ func inputSchema(name string) map[string]any {
 func (w *wiring) openVault() {
 	w.tb.Helper()
 	cloud := tenants.Cloud{
-		Name: tenants.CloudCustom, Authority: w.server.Authority(), ARMEndpoint: w.server.ARMEndpoint(), ARMAudience: w.server.Audience(),
+		Name: tenants.CloudCustom, Authority: w.server.Authority(), ARMEndpoint: w.server.URL(), ARMAudience: w.sim.Audience(),
 		CAPEM: string(w.server.CAPEM()), SkipInstanceDiscovery: true,
 	}
 	var entries []tenants.Entry

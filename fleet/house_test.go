@@ -88,8 +88,8 @@ func (h *house) storeSecret(text string) {
 }
 
 func (h *house) entries() []tenants.Entry {
-	cloud := tenants.Cloud{Name: tenants.CloudCustom, Authority: h.server.Authority(), ARMEndpoint: h.server.ARMEndpoint(),
-		ARMAudience: h.server.Audience(), CAPEM: string(h.server.CAPEM()), SkipInstanceDiscovery: true}
+	cloud := tenants.Cloud{Name: tenants.CloudCustom, Authority: h.server.Authority(), ARMEndpoint: h.server.URL(),
+		ARMAudience: h.sim.Audience(), CAPEM: string(h.server.CAPEM()), SkipInstanceDiscovery: true}
 	var entries []tenants.Entry
 	for _, t := range h.sim.Tenants() {
 		entries = append(entries, tenants.Entry{Name: t.Name, TenantID: t.TenantID, Domains: []string{t.Domain}, Cloud: cloud, Credentials: []tenants.CredentialRef{{Name: "app"}}})
@@ -126,7 +126,7 @@ func (h *house) Reader(ctx context.Context, tenant schemas.Tenant, credential st
 		return nil, err
 	}
 	client, err := armclient.New(token, armclient.Options{TenantID: tenant.TenantID, TenantName: tenant.Name, Cloud: tenant.Cloud, Credential: credential,
-		PinnedObjectID: tenant.ObjectIDs[credential], Endpoint: tenant.ARMEndpoint, Audience: h.server.Audience(), Transport: transport})
+		PinnedObjectID: tenant.ObjectIDs[credential], Endpoint: tenant.ARMEndpoint, Audience: h.sim.Audience(), Transport: transport})
 	if err != nil {
 		return nil, err
 	}

@@ -17,10 +17,10 @@ const (
 	OpPartners   Op = "partners"   // GET the identity's link
 	OpPartner    Op = "partner"    // GET, PUT, PATCH, DELETE with a partner ID
 	OpOperations Op = "operations" // GET the provider's operations
-	OpTenants    Op = "tenants"    // GET the identity's tenants
+	opTenants    Op = "tenants"    // GET the identity's tenants
 	OpToken      Op = "token"      // POST for a token
-	OpSignIn     Op = "sign_in"    // POST for a device code, GET the sign-in page
-	OpMetadata   Op = "metadata"   // GET a token from the machine
+	opSignIn     Op = "sign_in"    // POST for a device code, GET the sign-in page
+	opMetadata   Op = "metadata"   // GET a token from the machine
 	OpDiscovery  Op = "discovery"  // GET OpenID or instance metadata, or keys
 	OpOther      Op = "other"
 
@@ -32,14 +32,14 @@ const (
 
 func (o Op) known() bool {
 	switch o {
-	case "", OpPartners, OpPartner, OpOperations, OpTenants, OpToken, OpSignIn, OpMetadata, OpDiscovery, OpOther,
+	case "", OpPartners, OpPartner, OpOperations, opTenants, OpToken, opSignIn, opMetadata, OpDiscovery, OpOther,
 		OpSubscriptions, OpRoleAssignments, OpRoleDefinitions, OpRoleSchedules:
 		return true
 	}
 	return false
 }
 
-func (o Op) entra() bool { return o == OpToken || o == OpSignIn || o == OpDiscovery }
+func (o Op) entra() bool { return o == OpToken || o == opSignIn || o == OpDiscovery }
 
 // route is an operation with the variable part of its path and its handler.
 type route struct {
@@ -74,15 +74,15 @@ func routes() []pattern {
 		{[]string{"providers", ns, "partners"}, route{op: OpPartners, do: (*call).getPartners, version: partnerAPIVersion}},
 		{[]string{"providers", ns, "partners", "*"}, route{op: OpPartner, do: (*call).partner, version: partnerAPIVersion}},
 		{[]string{"providers", ns, "operations"}, route{op: OpOperations, do: (*call).operations, version: partnerAPIVersion}},
-		{[]string{"tenants"}, route{op: OpTenants, do: (*call).tenants, version: tenantsAPIVersion}},
+		{[]string{"tenants"}, route{op: opTenants, do: (*call).tenants, version: tenantsAPIVersion}},
 		{[]string{"subscriptions"}, route{op: OpSubscriptions, do: (*call).subscriptions, version: tenantsAPIVersion}},
 		{[]string{"subscriptions", "*", "providers", authorization, "roleassignments"}, route{op: OpRoleAssignments, do: (*call).roleAssignments, version: rolesAPIVersion}},
 		{[]string{"subscriptions", "*", "providers", authorization, "roledefinitions"}, route{op: OpRoleDefinitions, do: (*call).roleDefinitions, version: rolesAPIVersion}},
 		{[]string{"subscriptions", "*", "providers", authorization, "roledefinitions", "*"}, route{op: OpRoleDefinitions, do: (*call).roleDefinition, version: rolesAPIVersion}},
 		{[]string{"providers", authorization, "roleassignmentscheduleinstances"}, route{op: OpRoleSchedules, do: (*call).roleSchedules, version: schedulesAPIVersion}},
 		{[]string{"*", "oauth2", "v2.0", "token"}, route{op: OpToken, do: (*call).token}},
-		{[]string{"*", "oauth2", "v2.0", "devicecode"}, route{op: OpSignIn, do: (*call).deviceCode}},
-		{[]string{"*", "oauth2", "v2.0", "authorize"}, route{op: OpSignIn, do: (*call).authorize}},
+		{[]string{"*", "oauth2", "v2.0", "devicecode"}, route{op: opSignIn, do: (*call).deviceCode}},
+		{[]string{"*", "oauth2", "v2.0", "authorize"}, route{op: opSignIn, do: (*call).authorize}},
 		{[]string{"*", "v2.0", ".well-known", "openid-configuration"}, route{op: OpDiscovery, do: (*call).openID}},
 		{[]string{"common", "discovery", "instance"}, route{op: OpDiscovery, do: (*call).instance}},
 		{[]string{"*", "discovery", "v2.0", "keys"}, route{op: OpDiscovery, do: (*call).keys}},

@@ -3,6 +3,9 @@ package simulator
 import (
 	"errors"
 	"fmt"
+	"math"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -61,8 +64,8 @@ type ErrorShape string
 // The shapes that the provider's published specification and its clients'
 // recordings know.
 const (
-	// ErrorShapeAny gives each tenant one of the three by seed.
-	ErrorShapeAny ErrorShape = ""
+	// errorShapeAny gives each tenant one of the three by seed.
+	errorShapeAny ErrorShape = ""
 	// ErrorShapeNested is {"error":{"code","message"}}.
 	ErrorShapeNested ErrorShape = "nested"
 	// ErrorShapeFlat is {"code","message"}.
@@ -132,7 +135,7 @@ func (b Bucket) validate(name string) error {
 
 func (s ErrorShape) validate() error {
 	switch s {
-	case ErrorShapeAny, ErrorShapeNested, ErrorShapeFlat, ErrorShapeBoth:
+	case errorShapeAny, ErrorShapeNested, ErrorShapeFlat, ErrorShapeBoth:
 		return nil
 	}
 	return fmt.Errorf("error shape %q is not one of nested, flat, both or empty", s)
@@ -143,4 +146,99 @@ func check(ok bool, format string, args ...any) error {
 		return nil
 	}
 	return fmt.Errorf(format, args...)
+}
+
+// maxRate keeps a bucket's arithmetic far from overflow.
+const maxRate = 1_000_000
+
+// tokens is the level of a bucket. Its zero value is a full bucket; the
+// principal's lock guards it.
+type tokens struct {
+	started bool
+	left    float64
+	at      time.Time
+}
+
+// take removes one token, or returns the time until the next one.
+func (t *tokens) take(b Bucket, now time.Time) (ok bool, wait time.Duration) {
+	t.refill(b, now)
+	if t.left < 1 {
+		return false, time.Duration((1 - t.left) / b.PerSecond * float64(time.Second))
+	}
+	t.left--
+	return true, 0
+}
+
+func (t *tokens) refill(b Bucket, now time.Time) {
+	if !t.started {
+		*t = tokens{started: true, left: float64(b.Size), at: now}
+		return
+	}
+	// A clock that was set back refills nothing, and takes nothing away.
+	if since := now.Sub(t.at); since > 0 {
+		t.left = math.Min(float64(b.Size), t.left+since.Seconds()*b.PerSecond)
+		t.at = now
+	}
+}
+
+// remaining is the value of the rate-limit headers.
+func (t *tokens) remaining() int { return int(t.left) }
+
+// wholeSeconds is the value of a Retry-After header: rounded up, at least 1.
+func wholeSeconds(d time.Duration) int {
+	return max(1, int(math.Ceil(d.Seconds())))
+}
+
+// ParseFault reads KIND=PERCENT, such as html=5. An error lists the kinds.
+func ParseFault(s string) (Fault, error) {
+	name, number, ok := strings.Cut(s, "=")
+	if !ok {
+		return Fault{}, fmt.Errorf("fault %q is not KIND=PERCENT, such as server_error=5", s)
+	}
+	percent, err := strconv.ParseFloat(strings.TrimSuffix(number, "%"), 64)
+	if err != nil {
+		return Fault{}, fmt.Errorf("fault %s: %q is not a percentage from 0 to 100", name, number)
+	}
+	f := Fault{Kind: FaultKind(name), Percent: percent}
+	if err := f.validate(); err != nil {
+		return Fault{}, err
+	}
+	return f, nil
+}
+
+// ParseThrottle reads reads=SIZE/PER_SECOND,writes=SIZE/PER_SECOND, in which
+// either part may be left out for the published figures.
+func ParseThrottle(s string) (Throttle, error) {
+	var t Throttle
+	for part := range strings.SplitSeq(s, ",") {
+		if err := t.set(part); err != nil {
+			return Throttle{}, err
+		}
+	}
+	return t.withDefaults(), nil
+}
+
+func (t *Throttle) set(part string) error {
+	name, value, _ := strings.Cut(part, "=")
+	target := map[string]*Bucket{"reads": &t.Reads, "writes": &t.Writes}[name]
+	if target == nil {
+		return fmt.Errorf("throttle %q: accepted are reads=SIZE/PER_SECOND and writes=SIZE/PER_SECOND, such as reads=250/25,writes=200/10", part)
+	}
+	if *target != (Bucket{}) {
+		return fmt.Errorf("throttle %s is given twice", name)
+	}
+	b, err := parseBucket(name, value)
+	*target = b
+	return err
+}
+
+func parseBucket(name, value string) (Bucket, error) {
+	size, rate, ok := strings.Cut(value, "/")
+	n, sizeErr := strconv.Atoi(size)
+	perSecond, rateErr := strconv.ParseFloat(rate, 64)
+	if !ok || sizeErr != nil || rateErr != nil {
+		return Bucket{}, fmt.Errorf("throttle %s: %q is not SIZE/PER_SECOND, such as 250/25", name, value)
+	}
+	b := Bucket{Size: n, PerSecond: perSecond}
+	return b, b.validate(name)
 }

@@ -82,7 +82,7 @@ func (c *counters) count(r Record) {
 	switch {
 	case r.Op == OpToken:
 		c.tokens.Add(1)
-	case r.Op == OpDiscovery, r.Op == OpSignIn, r.Op == OpMetadata:
+	case r.Op == OpDiscovery, r.Op == opSignIn, r.Op == opMetadata:
 	case r.Method == "GET":
 		c.reads.Add(1)
 	default:

@@ -1,14 +1,20 @@
 package simulator
 
 import (
+	"bytes"
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/sha256"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"math/big"
+	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -174,4 +180,178 @@ func encode(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
 func encodeJSON(v any) (string, error) {
 	raw, err := json.Marshal(v)
 	return encode(raw), err
+}
+
+const (
+	assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+	// clockSkew is the difference between clocks that Entra ID accepts.
+	clockSkew = 5 * time.Minute
+	// maxAssertionLife bounds the lifetime of a client's assertion.
+	maxAssertionLife = 24 * time.Hour
+	maxReplays       = 1 << 16
+)
+
+// registry holds an application's credentials other than its secret, the same in
+// all tenants.
+type registry struct {
+	mu           sync.Mutex
+	certificates map[string]*x509.Certificate // by x5t#S256
+	federations  []Federation
+	seen         map[string]bool // jti
+}
+
+func newRegistry() *registry {
+	return &registry{certificates: map[string]*x509.Certificate{}, seen: map[string]bool{}}
+}
+
+// RegisterCertificate accepts a certificate's key as a credential of the
+// application, as after its upload in the portal.
+func (s *Simulator) RegisterCertificate(certificate *x509.Certificate) {
+	s.registry.mu.Lock()
+	defer s.registry.mu.Unlock()
+	s.registry.certificates[thumbprint(certificate)] = certificate
+}
+
+// UnregisterCertificate removes a certificate.
+func (s *Simulator) UnregisterCertificate(certificate *x509.Certificate) {
+	s.registry.mu.Lock()
+	defer s.registry.mu.Unlock()
+	delete(s.registry.certificates, thumbprint(certificate))
+}
+
+func thumbprint(certificate *x509.Certificate) string {
+	sum := sha256.Sum256(certificate.Raw)
+	return encode(sum[:])
+}
+
+// jose is the header of a JWT, as far as assertions have one.
+type jose struct {
+	Algorithm  string `json:"alg"`
+	KeyID      string `json:"kid"`
+	Thumbprint string `json:"x5t#S256"`
+}
+
+// asserted are the claims of an assertion.
+type asserted struct {
+	Audience  oneOrMore `json:"aud"`
+	Issuer    string    `json:"iss"`
+	Subject   string    `json:"sub"`
+	ID        string    `json:"jti"`
+	NotBefore int64     `json:"nbf"`
+	Expires   int64     `json:"exp"`
+}
+
+// oneOrMore is a claim that may be a string or a list of them.
+type oneOrMore []string
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (o *oneOrMore) UnmarshalJSON(data []byte) error {
+	var one string
+	if json.Unmarshal(data, &one) == nil {
+		*o = oneOrMore{one}
+		return nil
+	}
+	return json.Unmarshal(data, (*[]string)(o))
+}
+
+// assertion is a JWT, parsed but not verified.
+type assertion struct {
+	header    jose
+	claims    asserted
+	signed    string
+	signature []byte
+}
+
+var errAssertion = errors.New("not a JWT")
+
+func parseAssertion(text string) (assertion, error) {
+	parts := strings.Split(text, ".")
+	if len(parts) != 3 {
+		return assertion{}, errAssertion
+	}
+	a := assertion{signed: parts[0] + "." + parts[1]}
+	for i, into := range []any{&a.header, &a.claims} {
+		raw, err := base64.RawURLEncoding.DecodeString(parts[i])
+		if err != nil || json.NewDecoder(bytes.NewReader(raw)).Decode(into) != nil {
+			return assertion{}, errAssertion
+		}
+	}
+	var err error
+	a.signature, err = base64.RawURLEncoding.DecodeString(parts[2])
+	return a, err
+}
+
+// proveByAssertion checks a client assertion: one that the application signed
+// itself, or one of another issuer that it trusts.
+func (c *call) proveByAssertion(who *principal, form url.Values) (why entraProblem, ok bool) {
+	a, err := parseAssertion(form.Get("client_assertion"))
+	if err != nil || who.registry == nil {
+		return entraAssertion.about(who.clientID), false
+	}
+	if form.Get("client_assertion_type") != assertionType {
+		return entraMissing.about("client_assertion_type"), false
+	}
+	if strings.EqualFold(a.claims.Issuer, who.clientID) {
+		return c.proveByCertificate(who, a)
+	}
+	return c.proveByFederation(who, a)
+}
+
+func (c *call) proveByCertificate(who *principal, a assertion) (why entraProblem, ok bool) {
+	certificate := who.registry.certificate(a.header.Thumbprint)
+	switch {
+	case a.header.Algorithm != "PS256" || certificate == nil:
+		return entraAssertion.about(who.clientID), false
+	case c.now.After(certificate.NotAfter):
+		return entraCertificateEnded.about(who.clientID), false
+	case !verifyRSA(certificate.PublicKey, a, true):
+		return entraSignature, false
+	case !strings.EqualFold(a.claims.Subject, who.clientID) || a.claims.ID == "":
+		return entraBadAssertion, false
+	case !slices.Contains(a.claims.Audience, c.base()+c.r.URL.Path):
+		return entraAssertionAudience, false
+	case a.claims.untimely(c.now) || time.Duration(a.claims.Expires-a.claims.NotBefore)*time.Second > maxAssertionLife:
+		return entraAssertionTime, false
+	case !who.registry.first(a.claims.ID):
+		return entraBadAssertion, false
+	}
+	return entraProblem{}, true
+}
+
+func (a asserted) untimely(now time.Time) bool {
+	return now.Add(clockSkew).Unix() < a.NotBefore || now.Add(-clockSkew).Unix() >= a.Expires
+}
+
+func verifyRSA(key crypto.PublicKey, a assertion, pss bool) bool {
+	public, ok := key.(*rsa.PublicKey)
+	if !ok {
+		return false
+	}
+	sum := sha256.Sum256([]byte(a.signed))
+	if pss {
+		return rsa.VerifyPSS(public, crypto.SHA256, sum[:], a.signature, &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash}) == nil
+	}
+	return rsa.VerifyPKCS1v15(public, crypto.SHA256, sum[:], a.signature) == nil
+}
+
+// certificate finds one by its thumbprint. RFC 7515 wants it in base64url;
+// MSAL for Go writes it in plain base64, which Entra ID takes too.
+func (r *registry) certificate(thumbprint string) *x509.Certificate {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.certificates[strings.TrimRight(strings.NewReplacer("+", "-", "/", "_").Replace(thumbprint), "=")]
+}
+
+// first reports whether an assertion was not seen before.
+func (r *registry) first(id string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.seen[id] {
+		return false
+	}
+	if len(r.seen) >= maxReplays {
+		clear(r.seen)
+	}
+	r.seen[id] = true
+	return true
 }

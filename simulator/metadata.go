@@ -50,10 +50,10 @@ func (s *Simulator) IdentityHeader() string { return s.machine.header }
 // MetadataHandler answers as a machine in Azure answers its own programs
 // over plain HTTP: the instance metadata service at
 // /metadata/identity/oauth2/token, and App Service's endpoint at /msi/token.
-// Its requests are in the journal as OpMetadata.
+// Its requests are in the journal as opMetadata.
 func (s *Simulator) MetadataHandler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		c := &call{sim: s, r: r, now: s.cfg.Now(), route: route{op: OpMetadata, arg: r.URL.Path}, key: "metadata", n: s.strangers.Add(1)}
+		c := &call{sim: s, r: r, now: s.cfg.Now(), route: route{op: opMetadata, arg: r.URL.Path}, key: "metadata", n: s.strangers.Add(1)}
 		a := c.metadata()
 		s.journal.add(c.record(a))
 		a.deliver(r.Context(), w)

@@ -8,7 +8,7 @@ import (
 
 // The categories of a tenant in a list of tenants.
 const (
-	CategoryHome        = "Home"
+	categoryHome        = "Home"
 	CategoryProjectedBy = "ProjectedBy"
 	CategoryManagedBy   = "ManagedBy"
 )
@@ -60,7 +60,7 @@ func (c *call) tenants() answer {
 	if c.writes() {
 		return notAllowed("GET")
 	}
-	rows := []any{c.tenantRow(c.tenant, CategoryHome)}
+	rows := []any{c.tenantRow(c.tenant, categoryHome)}
 	if c.who.user == nil {
 		return jsonAnswer(http.StatusOK, map[string]any{"value": rows})
 	}
@@ -73,7 +73,7 @@ func (c *call) tenants() answer {
 	}
 	for _, t := range c.sim.tenants {
 		if c.who.user.objects[t.id] != "" {
-			add(t.id, CategoryHome)
+			add(t.id, categoryHome)
 		}
 	}
 	for _, d := range c.sim.delegatedTo(c.tenant.id) {

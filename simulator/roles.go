@@ -68,8 +68,8 @@ const (
 	RoleOwner       = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635"
 	RoleContributor = "b24988ac-6180-42a0-ab88-20f7382dd24c"
 	RoleReader      = "acdd72a7-3385-48ef-bd42-f606fba81ae7"
-	RoleSupport     = "cfd33db0-3dd1-45e3-aa9d-cdbdf3b6f24e"
-	RoleUserAccess  = "18d7d88d-d35e-4fb5-a5c3-7773c20a72d9"
+	roleSupport     = "cfd33db0-3dd1-45e3-aa9d-cdbdf3b6f24e"
+	roleUserAccess  = "18d7d88d-d35e-4fb5-a5c3-7773c20a72d9"
 	RoleCostReader  = "72fafb9e-0641-4937-9268-a91bfd8191a3"
 	RoleCognitive   = "a97b65f3-24c7-4388-baec-2e87135dc908"
 )
@@ -77,8 +77,8 @@ const (
 func builtInRoles() []RoleDefinition {
 	return []RoleDefinition{
 		{ID: RoleOwner, Name: "Owner", Reads: true}, {ID: RoleContributor, Name: "Contributor", Reads: true},
-		{ID: RoleReader, Name: "Reader", Reads: true}, {ID: RoleSupport, Name: "Support Request Contributor", Reads: true},
-		{ID: RoleUserAccess, Name: "User Access Administrator", Reads: true}, {ID: RoleCostReader, Name: "Cost Management Reader"},
+		{ID: RoleReader, Name: "Reader", Reads: true}, {ID: roleSupport, Name: "Support Request Contributor", Reads: true},
+		{ID: roleUserAccess, Name: "User Access Administrator", Reads: true}, {ID: RoleCostReader, Name: "Cost Management Reader"},
 		{ID: RoleCognitive, Name: "Cognitive Services User"},
 	}
 }
@@ -138,7 +138,7 @@ func firstAssignments(sub Subscription, group string, kind int) []RoleAssignment
 	case 1:
 		return []RoleAssignment{held(RoleReader)}
 	case 2:
-		return []RoleAssignment{held(RoleReader), held(RoleSupport)}
+		return []RoleAssignment{held(RoleReader), held(roleSupport)}
 	case 3:
 		return []RoleAssignment{{RoleID: RoleContributor, Scope: at + "/resourceGroups/app", Created: created}}
 	default:

@@ -80,16 +80,9 @@ func reachable(host string, addr net.Addr) string {
 // at its end.
 func (s *Server) URL() string { return s.url }
 
-// ARMEndpoint returns ARM's URL.
-func (s *Server) ARMEndpoint() string { return s.url }
-
 // Authority returns Entra ID's URL with a slash at its end, as the SDK's
 // cloud configurations have it.
 func (s *Server) Authority() string { return s.url + "/" }
-
-// Audience returns the audience of tokens for ARM; see
-// [Simulator.Audience].
-func (s *Server) Audience() string { return s.sim.Audience() }
 
 // CAPEM returns the certificate of the server's authority, for clients to
 // trust.

@@ -93,7 +93,7 @@ func (s *Simulator) newTenant(i int) *tenant {
 	t.display = displayName(name)
 	habits := draw(s.cfg.Seed, "habits", t.id)
 	t.shape = s.cfg.ErrorShape
-	if t.shape == ErrorShapeAny {
+	if t.shape == errorShapeAny {
 		t.shape = []ErrorShape{ErrorShapeNested, ErrorShapeFlat, ErrorShapeBoth}[int(habits[0])%3]
 	}
 	t.conflictCode = []string{"Conflict", "PartnerIdAlreadyLinked"}[int(habits[1])%2]

@@ -119,7 +119,7 @@ func simulated(t *testing.T) func(schemas.Route) bool {
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}}
 	t.Cleanup(client.CloseIdleConnections)
 	return func(route schemas.Route) bool {
-		request, err := http.NewRequestWithContext(t.Context(), route.Method, server.ARMEndpoint()+route.Path, nil)
+		request, err := http.NewRequestWithContext(t.Context(), route.Method, server.URL()+route.Path, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

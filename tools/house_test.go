@@ -63,7 +63,7 @@ func build(t testing.TB, config simulator.Config, change func(*guard.Options)) *
 	for _, tenant := range sim.Tenants() {
 		h.directory.tenants = append(h.directory.tenants, schemas.Tenant{
 			Name: tenant.Name, TenantID: tenant.TenantID, Domains: []string{tenant.Domain}, Cloud: "custom",
-			ARMEndpoint: server.ARMEndpoint(), Credentials: []string{"app"},
+			ARMEndpoint: server.URL(), Credentials: []string{"app"},
 		})
 	}
 	slices.SortFunc(h.directory.tenants, func(a, b schemas.Tenant) int { return strings.Compare(a.Name, b.Name) })
@@ -98,7 +98,7 @@ func unasked(o *guard.Options) { o.Approval = guard.ApprovalNone }
 func (h *house) Client(_ context.Context, tenant schemas.Tenant, credential string) (tools.Azure, error) {
 	return armclient.New(&signIn{h: h, tenant: tenant.TenantID, person: credential == personCredential}, armclient.Options{
 		TenantID: tenant.TenantID, TenantName: tenant.Name, Cloud: tenant.Cloud, Credential: credential,
-		PinnedObjectID: tenant.ObjectIDs[credential], Endpoint: tenant.ARMEndpoint, Audience: h.server.Audience(),
+		PinnedObjectID: tenant.ObjectIDs[credential], Endpoint: tenant.ARMEndpoint, Audience: h.sim.Audience(),
 		Transport: h.http, RetryDelay: time.Millisecond,
 	})
 }

@@ -84,8 +84,8 @@ func (s *Simulation) Close() { _ = s.Server.Close() }
 // Cloud is where the simulation is reached.
 func (s *Simulation) Cloud() tenants.Cloud {
 	return tenants.Cloud{
-		Name: tenants.CloudCustom, Authority: s.Server.Authority(), ARMEndpoint: s.Server.ARMEndpoint(),
-		ARMAudience: s.Server.Audience(), CAPEM: string(s.Server.CAPEM()), SkipInstanceDiscovery: true,
+		Name: tenants.CloudCustom, Authority: s.Server.Authority(), ARMEndpoint: s.Server.URL(),
+		ARMAudience: s.sim.Audience(), CAPEM: string(s.Server.CAPEM()), SkipInstanceDiscovery: true,
 	}
 }
 
@@ -145,7 +145,7 @@ const maxAnnounced = 100
 func (s *Simulation) Announce(caFile string) Announcement {
 	tenants := s.sim.Tenants()
 	a := Announcement{
-		URL: s.Server.URL(), ARMEndpoint: s.Server.ARMEndpoint(), Authority: s.Server.Authority(), Audience: s.Server.Audience(),
+		URL: s.Server.URL(), ARMEndpoint: s.Server.URL(), Authority: s.Server.Authority(), Audience: s.sim.Audience(),
 		CAFile: caFile, ClientID: s.sim.ClientID(), ClientSecret: s.sim.ClientSecret(), Tenants: []AnnouncedTenant{},
 	}
 	for _, t := range tenants[:min(len(tenants), maxAnnounced)] {

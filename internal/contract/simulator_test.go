@@ -68,7 +68,7 @@ func (w *world) raw(method, path, version, token string) armclient.Exchange {
 	if version != "" {
 		query.Set("api-version", version)
 	}
-	target := w.server.ARMEndpoint() + path
+	target := w.server.URL() + path
 	if len(query) > 0 {
 		target += "?" + query.Encode()
 	}
@@ -263,7 +263,7 @@ func (w *watcher) see(x armclient.Exchange) {
 func (w *world) options(watch func(armclient.Exchange)) armclient.Options {
 	return armclient.Options{
 		TenantID: w.tenant.TenantID, TenantName: "test", Cloud: "custom", Credential: "test", Observe: watch,
-		Endpoint: w.server.ARMEndpoint(), Audience: w.server.Audience(), Transport: w.http, RetryDelay: time.Millisecond,
+		Endpoint: w.server.URL(), Audience: w.sim.Audience(), Transport: w.http, RetryDelay: time.Millisecond,
 	}
 }
 

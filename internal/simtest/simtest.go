@@ -46,7 +46,7 @@ func (w *World) Close() { _ = w.Server.Close() }
 // Cloud is where the World is reached.
 func (w *World) Cloud() tenants.Cloud {
 	return tenants.Cloud{
-		Name: tenants.CloudCustom, Authority: w.Server.Authority(), ARMEndpoint: w.Server.ARMEndpoint(),
-		ARMAudience: w.Server.Audience(), CAPEM: string(w.Server.CAPEM()), SkipInstanceDiscovery: true,
+		Name: tenants.CloudCustom, Authority: w.Server.Authority(), ARMEndpoint: w.Server.URL(),
+		ARMAudience: w.Sim.Audience(), CAPEM: string(w.Server.CAPEM()), SkipInstanceDiscovery: true,
 	}
 }
