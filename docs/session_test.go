@@ -30,7 +30,7 @@ func TestSessionPicture(t *testing.T) {
 	if exit != 0 {
 		t.Fatalf("the demo ended with %d:\n%s", exit, out)
 	}
-	session := stepsOf(out, "3", "4", "10")
+	session := stepsOf(out, "3", "4", "12")
 	for _, who := range []string{"you", "call", "asks", "typed", "done", "refused"} {
 		if !slices.ContainsFunc(session, func(s said) bool { return s.who == who }) {
 			t.Errorf("nobody is %s in the picture", who)

@@ -1,13 +1,12 @@
 package cli
 
 import (
-	"strings"
-
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"mcp-partner/internal/cli/cmdutil"
 	"mcp-partner/internal/clientfile"
+	"mcp-partner/internal/config"
 )
 
 // completing reports whether a shell asks for completions.
@@ -51,9 +50,8 @@ func completerOf(deps *cmdutil.Deps, flag *pflag.Flag) cmdutil.Completer {
 		return cmdutil.CompleteOne(deps.CredentialNames)
 	case flag.Name == "client":
 		return cmdutil.CompleteOne(func(*cobra.Command) []string { return clientfile.Names() })
-	case strings.Contains(value, " or "):
-		choices := strings.Split(strings.ReplaceAll(value, " or ", ", "), ", ")
-		return cmdutil.CompleteOne(func(*cobra.Command) []string { return choices })
+	case config.ChoicesOf(flag) != nil:
+		return cmdutil.CompleteOne(func(*cobra.Command) []string { return config.ChoicesOf(flag) })
 	}
 	return cobra.NoFileCompletions
 }

@@ -29,6 +29,7 @@ const (
 	standing = "mcp-partner/standing"
 	typed    = "mcp-partner/typed"
 	filled   = "mcp-partner/filled"
+	choices  = "mcp-partner/choices"
 )
 
 // Env looks an environment variable up, as os.LookupEnv does.
@@ -53,6 +54,24 @@ func annotate(flags *pflag.FlagSet, mark string, names []string) {
 			panic("config: " + err.Error()) // a flag that does not exist
 		}
 	}
+}
+
+// Choices names the values of a flag, for its help, for completions and for who
+// gives another one.
+func Choices(flags *pflag.FlagSet, name string, values ...string) {
+	flag := flags.Lookup(name)
+	flag.Usage += " (" + orList(values) + ")"
+	if err := flags.SetAnnotation(name, choices, values); err != nil {
+		panic("config: " + err.Error()) // a flag that does not exist
+	}
+}
+
+// ChoicesOf returns the values of a flag that takes only some, else nil.
+func ChoicesOf(flag *pflag.Flag) []string { return flag.Annotations[choices] }
+
+func orList(values []string) string {
+	last := len(values) - 1
+	return strings.Join(values[:last], ", ") + " or " + values[last]
 }
 
 // IsStanding reports whether the config file may set the flag.
@@ -116,6 +135,9 @@ func Wants(flag *pflag.Flag) string {
 		return "a duration such as 50ms or 2s"
 	case "float64":
 		return "a number"
+	}
+	if values := ChoicesOf(flag); values != nil {
+		return orList(values)
 	}
 	name, _ := pflag.UnquoteUsage(flag)
 	return name

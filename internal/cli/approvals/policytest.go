@@ -9,6 +9,7 @@ import (
 	"mcp-partner/internal/app"
 	"mcp-partner/internal/cli/cmdutil"
 	"mcp-partner/internal/cli/term"
+	"mcp-partner/internal/config"
 	"mcp-partner/internal/exit"
 	"mcp-partner/schemas"
 )
@@ -41,7 +42,8 @@ token's hash. Exit codes: 0 for allow and ask, 3 for deny.`,
 	flags.StringVar(&options.tenant, "tenant", "", "`TENANT`: a name of the directory, or any other")
 	flags.StringVar(&options.partnerID, "partner-id", "", "partner `ID` that a write would carry")
 	flags.StringVar(&options.caller, "caller", app.StdioCaller, "`NAME` of the caller")
-	flags.StringVar(&options.state, "state", "", "what is linked: `linked or not_linked` (default: not known)")
+	flags.StringVar(&options.state, "state", "", "`STATE` of the link now; default: not known")
+	config.Choices(flags, "state", "linked", "not_linked")
 	flags.BoolVar(&options.json, "json", false, "print {\"verdict\",\"rule\",\"why\"}")
 	options.guard.Add(flags)
 	return command

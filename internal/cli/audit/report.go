@@ -14,6 +14,7 @@ import (
 	"mcp-partner/internal/cli/cmdutil"
 	"mcp-partner/internal/cli/render"
 	"mcp-partner/internal/cli/term"
+	"mcp-partner/internal/config"
 	"mcp-partner/internal/csvcell"
 	"mcp-partner/internal/exit"
 	"mcp-partner/internal/phrase"
@@ -33,7 +34,8 @@ type reportOptions struct {
 const formatTable = "table"
 
 func (o *reportOptions) add(flags *pflag.FlagSet) {
-	flags.StringVar(&o.format, "format", formatTable, "`table, csv, jsonl, markdown or html`")
+	flags.StringVar(&o.format, "format", formatTable, "`FORMAT` of the report")
+	config.Choices(flags, "format", formatTable, "csv", "jsonl", "markdown", "html")
 	flags.StringVarP(&o.output, "output", "o", "", "write to this `FILE`, readable for you alone")
 	flags.BoolVar(&o.force, "force", false, "replace a file that is there")
 	o.table.Add(flags, "--format csv")

@@ -9,6 +9,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"mcp-partner/internal/cli/cmdutil"
+	"mcp-partner/internal/config"
 	"mcp-partner/internal/exit"
 	"mcp-partner/schemas"
 )
@@ -45,7 +46,8 @@ errors, tenant and identity, throttling. MCP clients read it as partner://openap
 		},
 	}
 	flags := command.Flags()
-	flags.StringVar(&options.format, "format", formatJSON, "`json or yaml`")
+	flags.StringVar(&options.format, "format", formatJSON, "`FORMAT` of the document")
+	config.Choices(flags, "format", "json", "yaml")
 	flags.StringVar(&options.output, "output", "", "write to this `FILE` instead of standard output")
 	flags.BoolVar(&options.force, "force", false, "let --output replace a file")
 	return command

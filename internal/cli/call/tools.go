@@ -10,6 +10,7 @@ import (
 	"mcp-partner/internal/app"
 	"mcp-partner/internal/cli/cmdutil"
 	"mcp-partner/internal/cli/render"
+	"mcp-partner/internal/config"
 	"mcp-partner/internal/exit"
 	"mcp-partner/schemas"
 )
@@ -53,7 +54,8 @@ for a prompt. docs/frameworks.md has a program for each.`,
 	}
 	flags := command.Flags()
 	flags.BoolVar(&options.json, "json", false, "print the tools/list result, as --format mcp does")
-	flags.StringVar(&options.format, "format", "", "`mcp, openai, anthropic or markdown` (default: a table)")
+	flags.StringVar(&options.format, "format", "", "`FORMAT` of the list; default: a table")
+	config.Choices(flags, "format", "mcp", "openai", "anthropic", "markdown")
 	return command
 }
 

@@ -32,7 +32,8 @@ type ClientOptions struct {
 
 func (o *ClientOptions) add(flags *pflag.FlagSet) {
 	flags.StringVar(&o.Name, "name", "partner", "`NAME` of the server in the client")
-	flags.StringVar(&o.Scope, "scope", string(clientfile.ScopeUser), "whose configuration: `user or project`, the one of the working directory")
+	flags.StringVar(&o.Scope, "scope", string(clientfile.ScopeUser), "`SCOPE` of the configuration; project is that of the working directory")
+	config.Choices(flags, "scope", "user", "project")
 }
 
 // maxServerName bounds a server's name, in bytes.

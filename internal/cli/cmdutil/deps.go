@@ -43,7 +43,8 @@ func (d *Deps) AddGlobals(flags *pflag.FlagSet) {
 	flags.BoolVar(&d.PlatformModes, "platform-modes", false, "accept a state directory whose modes the platform sets (fsGroup, WSL)")
 	flags.StringVar(&d.global.configFile, "config", "", "config `FILE` (default: config.yaml in the state directory)")
 	flags.StringVar(&d.global.logLevel, "log-level", "", "least `LEVEL` that is logged: debug, info, warn or error (default: info for serve, else error)")
-	flags.StringVar(&d.global.logFormat, "log-format", "text", "how standard error is written: `text or json`")
+	flags.StringVar(&d.global.logFormat, "log-format", "text", "`FORMAT` of standard error")
+	config.Choices(flags, "log-format", "text", "json")
 	flags.StringVar(&d.PECRoles, "pec-roles", "", "CSV `FILE` that changes the list of roles for partner earned credit")
 	config.Standing(flags, "state-dir", "log-level", "log-format", "pec-roles")
 }

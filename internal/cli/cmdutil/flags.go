@@ -62,8 +62,7 @@ func (d *Deps) StandingBounds() (GuardFlags, error) {
 // command are a selection, and their bound comes from elsewhere.
 func (g *GuardFlags) AddAsking(flags *pflag.FlagSet) {
 	flags.BoolVar(&g.AllowWrites, "allow-writes", false, "let this command write; a person is asked before it does")
-	g.approval = NewChoice("mode", guard.ApprovalAsk, guard.ApprovalRequester, guard.ApprovalApprover, guard.ApprovalNone)
-	flags.Var(&g.approval, "approval", "who is asked before a write: `ask, requester, approver or none`; none needs --simulate or --partner-ids")
+	g.addApproval(flags)
 	flags.Var(&g.partnerIDs, "partner-ids", "only these partner `IDS` may be written, with commas between")
 	config.Standing(flags, "allow-writes", "approval", "partner-ids")
 }
@@ -150,10 +149,15 @@ type GuardFlags struct {
 
 func (g *GuardFlags) Add(flags *pflag.FlagSet) {
 	flags.BoolVar(&g.AllowWrites, "allow-writes", false, "let tools write; a person is asked before each write")
-	g.approval = NewChoice("mode", guard.ApprovalAsk, guard.ApprovalRequester, guard.ApprovalApprover, guard.ApprovalNone)
-	flags.Var(&g.approval, "approval", "who is asked before a write: `ask, requester, approver or none`; none needs --simulate or --partner-ids")
+	g.addApproval(flags)
 	g.AddBounds(flags)
 	config.Standing(flags, "allow-writes", "approval")
+}
+
+func (g *GuardFlags) addApproval(flags *pflag.FlagSet) {
+	g.approval = NewChoice("mode", guard.ApprovalAsk, guard.ApprovalRequester, guard.ApprovalApprover, guard.ApprovalNone)
+	flags.Var(&g.approval, "approval", "`MODE` that says who is asked before a write; none needs --simulate or --partner-ids")
+	config.Choices(flags, "approval", "ask", "requester", "approver", "none")
 }
 
 // AddBounds adds what bounds a call whatever the policy says.

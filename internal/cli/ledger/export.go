@@ -8,6 +8,7 @@ import (
 
 	"mcp-partner/internal/app"
 	"mcp-partner/internal/cli/cmdutil"
+	"mcp-partner/internal/config"
 	"mcp-partner/internal/exit"
 	"mcp-partner/ledger"
 )
@@ -35,7 +36,8 @@ approvers, accounts, and reasons that people typed.`,
 		RunE: func(command *cobra.Command, _ []string) error { return runExport(command.Context(), deps, options) },
 	}
 	flags := command.Flags()
-	flags.StringVar(&options.format, "format", string(ledger.FormatJSONL), "`jsonl or csv`")
+	flags.StringVar(&options.format, "format", string(ledger.FormatJSONL), "`FORMAT` of the entries")
+	config.Choices(flags, "format", "jsonl", "csv")
 	flags.StringVarP(&options.output, "output", "o", "", "write to this `FILE`, readable for you alone")
 	flags.BoolVar(&options.force, "force", false, "replace a file that is there")
 	options.filter.add(flags)

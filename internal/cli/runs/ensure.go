@@ -80,7 +80,8 @@ crash --resume continues under the same approval, for 24 hours.`,
 	flags := command.Flags()
 	flags.Var(&options.from, "from", "old partner `IDS`, with commas between")
 	flags.StringVar(&options.to, "to", "", "new partner `ID`")
-	flags.StringVar(&options.strategy, "strategy", "", "`update or remove-then-register` (default update)")
+	flags.StringVar(&options.strategy, "strategy", "", "`STRATEGY` of the move; default: update")
+	config.Choices(flags, "strategy", "update", "remove-then-register")
 	config.Typed(flags, "from", "to", "strategy")
 	options.add(flags)
 	return command

@@ -10,6 +10,7 @@ import (
 
 	"mcp-partner/internal/app"
 	"mcp-partner/internal/cli/cmdutil"
+	"mcp-partner/internal/config"
 	"mcp-partner/internal/exit"
 	"mcp-partner/internal/tenantimport"
 	"mcp-partner/tenants"
@@ -37,7 +38,8 @@ The CSV names no CA file: --ca-file is given anew at an import.`,
 		RunE: func(command *cobra.Command, _ []string) error { return runExport(command.Context(), deps, options) },
 	}
 	flags := command.Flags()
-	flags.StringVar(&options.format, "format", "csv", "`csv or json`")
+	flags.StringVar(&options.format, "format", "csv", "`FORMAT` of the list")
+	config.Choices(flags, "format", "csv", "json")
 	flags.StringVarP(&options.output, "output", "o", "", "write to this `FILE` instead of standard output")
 	flags.BoolVar(&options.force, "force", false, "let --output replace a file")
 	return command

@@ -29,7 +29,8 @@ type backendOptions struct {
 
 func (o *backendOptions) add(flags *pflag.FlagSet) {
 	o.flags, o.Backend = flags, newBackendChoice()
-	flags.Var(&o.Backend, "backend", "where the secrets are: `file, keychain, hashicorp or azurekeyvault`")
+	flags.Var(&o.Backend, "backend", "`BACKEND` that holds the secrets")
+	config.Choices(flags, "backend", "file", "keychain", "hashicorp", "azurekeyvault")
 	flags.StringVar(&o.server, "server", "", "`URL` of the vault server or of the key vault")
 	flags.StringVar(&o.caFile, "ca-file", "", "trust only the certificate authorities in this `FILE` (PEM) there")
 	flags.StringVar(&o.auth, "auth", "", "sign in there by this `METHOD`: token, approle, kubernetes or jwt; managed-identity, workload-identity or azure-cli")
