@@ -229,7 +229,7 @@ func fromARM(h http.Header) bool {
 }
 
 // jsonContent is false for an answer that says it is something else than JSON,
-// or says it in no readable form, or names a coding that was not undone. One that
+// or in a form that cannot be read, or names a coding that was not decoded. One that
 // does not say is judged by its body, whose shape is looked at closely enough.
 func jsonContent(h http.Header) bool {
 	if slices.ContainsFunc(h.Values("Content-Encoding"), func(coding string) bool { return !strings.EqualFold(strings.TrimSpace(coding), "identity") }) {
