@@ -15,6 +15,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 
+	"mcp-partner/access"
 	"mcp-partner/guard"
 	"mcp-partner/internal/httpclient"
 	"mcp-partner/schemas"
@@ -217,11 +218,11 @@ func (recorder) Append(context.Context, ...guard.Event) (int64, error) { return 
 // permitFor asks a real guard; tool is the catalogue's name.
 func permitFor(t testing.TB, tool, tid, oid, partnerID string) guard.Permit {
 	t.Helper()
-	g, err := guard.New(guard.Options{AllowWrites: true, Approval: guard.ApprovalNone, Simulated: true, Store: recorder{}})
+	g, err := guard.New(guard.Options{AllowWrites: true, Approval: access.ApprovalNone, Simulated: true, Store: recorder{}})
 	if err != nil {
 		t.Fatalf("guard.New: %v", err)
 	}
-	admission := g.Authorize(t.Context(), guard.Principal{Caller: "test", Grant: guard.FullGrant()}, guard.Intent{
+	admission := g.Authorize(t.Context(), access.Principal{Caller: "test", Grant: access.FullGrant()}, guard.Intent{
 		Caller: "test", Tool: tool, PartnerID: partnerID, Before: guard.LinkSnapshot{State: schemas.LinkNotLinked, Version: -1},
 		Identity: schemas.Identity{TenantID: tid, ObjectID: oid, Tenant: "contoso", Cloud: "public", Credential: "default"},
 	}, false)

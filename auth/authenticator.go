@@ -15,7 +15,7 @@ import (
 
 	lru "github.com/hashicorp/golang-lru/v2"
 
-	"mcp-partner/guard"
+	"mcp-partner/access"
 	"mcp-partner/schemas"
 )
 
@@ -152,9 +152,9 @@ func (a *Authenticator) Takes(token string) bool { return looksSigned(token) }
 
 // Authenticate returns the caller of a token with its grant. An error is a
 // *Refusal.
-func (a *Authenticator) Authenticate(ctx context.Context, token string) (guard.Principal, error) {
+func (a *Authenticator) Authenticate(ctx context.Context, token string) (access.Principal, error) {
 	if len(token) > maxToken {
-		return guard.Principal{}, errForm
+		return access.Principal{}, errForm
 	}
 	hash := sha256.Sum256([]byte(token))
 	if p, known := a.remembered(hash); known {
@@ -164,9 +164,9 @@ func (a *Authenticator) Authenticate(ctx context.Context, token string) (guard.P
 	id, generation, err := a.verify(ctx, token)
 	if err != nil {
 		a.o.Logger.DebugContext(ctx, "a token was refused", "reason", err.Error())
-		return guard.Principal{}, err
+		return access.Principal{}, err
 	}
-	p := guard.Principal{Caller: id.caller(), Grant: mapping.grant(id)}
+	p := access.Principal{Caller: id.caller(), Grant: mapping.grant(id)}
 	p.Revalidate = a.still(id, mapping, p.Grant)
 	if generation > 0 {
 		a.known.put(hash, recollection{p, id.issuer.name, generation, mapping, id.span, a.o.Now().Add(rememberFor)})
@@ -176,17 +176,17 @@ func (a *Authenticator) Authenticate(ctx context.Context, token string) (guard.P
 
 // still returns the current grant of a verified token until the token ends. It
 // does not ask the issuer.
-func (a *Authenticator) still(id *identity, then *Mapping, grant guard.Grant) guard.Revalidate {
-	return func() (guard.Grant, error) {
+func (a *Authenticator) still(id *identity, then *Mapping, grant access.Grant) access.Revalidate {
+	return func() (access.Grant, error) {
 		if id.current(a.o.Now()) != nil {
-			return guard.Grant{}, schemas.NewProblem(schemas.CodeTokenRefused, "The access token has expired.")
+			return access.Grant{}, schemas.NewProblem(schemas.CodeTokenRefused, "The access token has expired.")
 		}
 		now := a.mapping.Load()
 		switch {
 		case now == then:
 			return grant, nil
 		case a.audiences(now).check(id.claims) != nil:
-			return guard.Grant{}, schemas.NewProblem(schemas.CodeTokenRefused, "The access token is for an audience that is not shared any more.")
+			return access.Grant{}, schemas.NewProblem(schemas.CodeTokenRefused, "The access token is for an audience that is not shared any more.")
 		default:
 			return now.grant(id), nil
 		}
@@ -200,12 +200,12 @@ func (a *Authenticator) audiences(m *Mapping) audiences {
 
 // remembered returns the principal of a recently verified token, unless a change
 // would now refuse it.
-func (a *Authenticator) remembered(hash [sha256.Size]byte) (guard.Principal, bool) {
+func (a *Authenticator) remembered(hash [sha256.Size]byte) (access.Principal, bool) {
 	found, ok := a.known.get(hash)
 	now := a.o.Now()
 	if !ok || !now.Before(found.until) || found.span.current(now) != nil || found.mapping != a.mapping.Load() ||
 		found.generation != a.keys[found.issuer].generation() {
-		return guard.Principal{}, false
+		return access.Principal{}, false
 	}
 	return found.principal, true
 }
@@ -285,7 +285,7 @@ const (
 // recollection is the result of a verification. The principal keeps the claims,
 // so that another mapping can grant anew, and no proof of them.
 type recollection struct {
-	principal  guard.Principal
+	principal  access.Principal
 	issuer     string
 	generation uint64
 	mapping    *Mapping

@@ -5,7 +5,7 @@ import (
 	"net/http"
 	"testing"
 
-	"mcp-partner/guard"
+	"mcp-partner/access"
 	"mcp-partner/internal/issuertest"
 )
 
@@ -34,7 +34,7 @@ func TestEntra(t *testing.T) {
 		"another sub, same oid": {"sub": "other"},
 	} {
 		p, err := h.Authenticate(t.Context(), h.issuer.Token(with(changes)))
-		if err != nil || p.Caller != guard.Caller("entra:"+tenantA+":"+objectA) || !p.Grant.AllowsTenant("contoso") || !p.Grant.Has(guard.ScopeRead) {
+		if err != nil || p.Caller != access.Caller("entra:"+tenantA+":"+objectA) || !p.Grant.AllowsTenant("contoso") || !p.Grant.Has(access.ScopeRead) {
 			t.Errorf("%s: %+v, %v", name, p, err)
 		}
 	}

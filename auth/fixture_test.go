@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"mcp-partner/guard"
+	"mcp-partner/access"
 	"mcp-partner/internal/issuertest"
 	"mcp-partner/internal/testkit"
 )
@@ -65,7 +65,7 @@ func (h *fixture) with(changes issuertest.Claims) issuertest.Claims {
 	return issuertest.With(h.claims(), changes)
 }
 
-func (h *fixture) accepts(token string) guard.Principal {
+func (h *fixture) accepts(token string) access.Principal {
 	h.t.Helper()
 	p, err := h.Authenticate(h.t.Context(), token)
 	if err != nil {

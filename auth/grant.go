@@ -6,29 +6,29 @@ import (
 	"slices"
 	"strings"
 
-	"mcp-partner/guard"
+	"mcp-partner/access"
 )
 
 // caller is the stable name of a bearer: tenant and object ID with Entra ID, else
 // a hash of issuer and subject, so that no subject can imitate another caller.
-func (id *identity) caller() guard.Caller {
+func (id *identity) caller() access.Caller {
 	if id.issuer.tenant != "" {
-		return guard.Caller("entra:" + id.issuer.tenant + ":" + strings.ToLower(id.object))
+		return access.Caller("entra:" + id.issuer.tenant + ":" + strings.ToLower(id.object))
 	}
 	sum := sha256.Sum256([]byte(id.issuer.name + "\x00" + id.subject))
-	return guard.Caller("oidc:" + hex.EncodeToString(sum[:16]))
+	return access.Caller("oidc:" + hex.EncodeToString(sum[:16]))
 }
 
 // grant returns scopes only if no grant matches.
-func (m Mapping) grant(id *identity) guard.Grant {
-	given := guard.Grant{Scopes: m.scopes(id.claims)}
+func (m Mapping) grant(id *identity) access.Grant {
+	given := access.Grant{Scopes: m.scopes(id.claims)}
 	for _, grant := range m.Grants {
 		if !grant.isFor(id, m) {
 			continue
 		}
 		given.Tools, given.Tenants, given.PartnerIDs = grant.Tools, grant.Tenants, grant.PartnerIDs
 		if len(grant.Scopes) > 0 {
-			given.Scopes = slices.DeleteFunc(given.Scopes, func(s guard.Scope) bool { return !slices.Contains(grant.Scopes, s) })
+			given.Scopes = slices.DeleteFunc(given.Scopes, func(s access.Scope) bool { return !slices.Contains(grant.Scopes, s) })
 		}
 		return given
 	}
@@ -38,7 +38,7 @@ func (m Mapping) grant(id *identity) guard.Grant {
 // scopes are given by the token's scopes. A token without scopes is an
 // application's own and is mapped by its roles; with scopes the roles are a
 // person's, who may have given the client less.
-func (m Mapping) scopes(c claims) []guard.Scope {
+func (m Mapping) scopes(c claims) []access.Scope {
 	if c.has("scp") || c.has("scope") {
 		return gathered(m.Scopes, append(c.words("scp"), c.words("scope")...))
 	}
@@ -46,9 +46,9 @@ func (m Mapping) scopes(c claims) []guard.Scope {
 }
 
 // gathered looks names up in a table; unknown names give nothing.
-func gathered(table map[string][]guard.Scope, names []string) []guard.Scope {
-	var scopes []guard.Scope
-	for _, scope := range guard.Scopes() {
+func gathered(table map[string][]access.Scope, names []string) []access.Scope {
+	var scopes []access.Scope
+	for _, scope := range access.Scopes() {
 		if slices.ContainsFunc(names, func(name string) bool { return gives(table, name, scope) }) {
 			scopes = append(scopes, scope)
 		}
@@ -59,7 +59,7 @@ func gathered(table map[string][]guard.Scope, names []string) []guard.Scope {
 // gives reports whether a table maps a name to a scope. Without a table each
 // scope of the tools maps to itself; approving and metrics must be mapped by the
 // operator.
-func gives(table map[string][]guard.Scope, name string, scope guard.Scope) bool {
+func gives(table map[string][]access.Scope, name string, scope access.Scope) bool {
 	if table == nil {
 		return name == string(scope) && scope.OfTools()
 	}

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"mcp-partner/guard"
+	"mcp-partner/access"
 	"mcp-partner/internal/naming"
 	"mcp-partner/schemas"
 )
@@ -15,7 +15,7 @@ import (
 type Mapping struct {
 	// Scopes and Roles map scopes and roles of a token. Nil maps each scope of the
 	// tools to itself.
-	Scopes, Roles map[string][]guard.Scope
+	Scopes, Roles map[string][]access.Scope
 	// ScopePrefix precedes a scope when a client requests it, but not in the token:
 	// with Entra ID the application ID URI and a slash.
 	ScopePrefix string
@@ -39,8 +39,8 @@ type CallerGrant struct {
 	// Subject goes with Issuer, ObjectID with TenantID; Role and Group with both.
 	Subject, ObjectID, Role, Group string
 	// Scopes limit the token's scopes; empty is no limit.
-	Scopes []guard.Scope
-	// Tools, Tenants and PartnerIDs are those of guard.Grant.
+	Scopes []access.Scope
+	// Tools, Tenants and PartnerIDs are those of access.Grant.
 	Tools, Tenants, PartnerIDs []string
 }
 
@@ -54,7 +54,7 @@ func (m Mapping) Check() error {
 	if m.ScopePrefix != "" && !isScopeName(m.ScopePrefix) {
 		return fmt.Errorf("the scope prefix %q is not valid", schemas.Sanitize(m.ScopePrefix))
 	}
-	for _, table := range []map[string][]guard.Scope{m.Scopes, m.Roles} {
+	for _, table := range []map[string][]access.Scope{m.Scopes, m.Roles} {
 		for name, scopes := range table {
 			if err := checkScopes(scopes); err != nil {
 				return fmt.Errorf("%s %w", schemas.Sanitize(name), err)
@@ -75,10 +75,10 @@ func isScopeName(name string) bool {
 	return name != "" && !strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r > '~' || r == '"' || r == '\\' })
 }
 
-func checkScopes(scopes []guard.Scope) error {
+func checkScopes(scopes []access.Scope) error {
 	for _, scope := range scopes {
-		if !slices.Contains(guard.Scopes(), scope) {
-			return fmt.Errorf("names %q; the scopes are %v", schemas.Sanitize(string(scope)), guard.Scopes())
+		if !slices.Contains(access.Scopes(), scope) {
+			return fmt.Errorf("names %q; the scopes are %v", schemas.Sanitize(string(scope)), access.Scopes())
 		}
 	}
 	return nil

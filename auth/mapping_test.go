@@ -7,12 +7,12 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"mcp-partner/guard"
+	"mcp-partner/access"
 	"mcp-partner/internal/issuertest"
 )
 
-func read(scopes ...guard.Scope) []guard.Scope {
-	return append([]guard.Scope{guard.ScopeRead}, scopes...)
+func read(scopes ...access.Scope) []access.Scope {
+	return append([]access.Scope{access.ScopeRead}, scopes...)
 }
 
 // TestGrants has one token judged by one mapping at a time.
@@ -23,41 +23,41 @@ func TestGrants(t *testing.T) {
 	bounded := CallerGrant{Issuer: issuer.URL(), Subject: "alice", Tenants: []string{"fab*"}, Scopes: read(), Tools: []string{"check_partner_link"}}
 	byGroup := CallerGrant{Issuer: issuer.URL(), Group: "finops", Tenants: []string{"*"}}
 	byRole := CallerGrant{Issuer: issuer.URL(), Role: "Reader", Tenants: []string{"litware"}}
-	none := guard.Grant{Scopes: read()}
+	none := access.Grant{Scopes: read()}
 	for _, c := range []struct {
 		name    string
 		mapping Mapping
 		changes change
-		want    guard.Grant
+		want    access.Grant
 	}{
 		{"no mapping, no tenants", Mapping{}, change{}, none},
-		{"mapped", Mapping{Grants: []CallerGrant{contoso}}, change{}, guard.Grant{Scopes: read(), Tenants: []string{"contoso"}, PartnerIDs: []string{"1234567"}}},
-		{"the first decides", Mapping{Grants: []CallerGrant{contoso, byGroup}}, change{"groups": []string{"finops"}}, guard.Grant{Scopes: read(), Tenants: []string{"contoso"}, PartnerIDs: []string{"1234567"}}},
+		{"mapped", Mapping{Grants: []CallerGrant{contoso}}, change{}, access.Grant{Scopes: read(), Tenants: []string{"contoso"}, PartnerIDs: []string{"1234567"}}},
+		{"the first decides", Mapping{Grants: []CallerGrant{contoso, byGroup}}, change{"groups": []string{"finops"}}, access.Grant{Scopes: read(), Tenants: []string{"contoso"}, PartnerIDs: []string{"1234567"}}},
 		{"somebody else", Mapping{Grants: []CallerGrant{contoso}}, change{"sub": "Alice"}, none},
 		{"an e-mail address is nobody", Mapping{Grants: []CallerGrant{contoso}}, change{"sub": "x", "email": "alice", "preferred_username": "alice", "oid": "alice"}, none},
-		{"a grant bounds", Mapping{Grants: []CallerGrant{bounded}}, change{"scope": "partner.read partner.write"}, guard.Grant{Scopes: read(), Tenants: []string{"fab*"}, Tools: []string{"check_partner_link"}}},
-		{"group", Mapping{Grants: []CallerGrant{byGroup}}, change{"groups": []string{"x", "finops"}}, guard.Grant{Scopes: read(), Tenants: []string{"*"}}},
+		{"a grant bounds", Mapping{Grants: []CallerGrant{bounded}}, change{"scope": "partner.read partner.write"}, access.Grant{Scopes: read(), Tenants: []string{"fab*"}, Tools: []string{"check_partner_link"}}},
+		{"group", Mapping{Grants: []CallerGrant{byGroup}}, change{"groups": []string{"x", "finops"}}, access.Grant{Scopes: read(), Tenants: []string{"*"}}},
 		{"no group", Mapping{Grants: []CallerGrant{byGroup}}, change{"groups": []string{"finops2"}}, none},
 		{"groups that are none", Mapping{Grants: []CallerGrant{byGroup}}, change{"groups": change{"finops": true}}, none},
-		{"groups elsewhere", Mapping{Grants: []CallerGrant{byGroup}, GroupsClaim: []string{"https://example/groups"}}, change{"https://example/groups": "finops"}, guard.Grant{Scopes: read(), Tenants: []string{"*"}}},
+		{"groups elsewhere", Mapping{Grants: []CallerGrant{byGroup}, GroupsClaim: []string{"https://example/groups"}}, change{"https://example/groups": "finops"}, access.Grant{Scopes: read(), Tenants: []string{"*"}}},
 		{"group and subject", Mapping{Grants: []CallerGrant{{Issuer: issuer.URL(), Subject: "alice", Group: "finops", Tenants: []string{"*"}}}}, change{}, none},
-		{"role of a machine", Mapping{Grants: []CallerGrant{byRole}, Roles: map[string][]guard.Scope{"Reader": read(guard.ScopeChange)}},
-			change{"scope": nil, "roles": []string{"Reader"}}, guard.Grant{Scopes: read(guard.ScopeChange), Tenants: []string{"litware"}}},
-		{"roles of Keycloak", Mapping{Grants: []CallerGrant{byRole}, Roles: map[string][]guard.Scope{"Reader": read()}, RolesClaim: []string{"realm_access", "roles"}},
-			change{"scope": nil, "realm_access": change{"roles": []string{"Reader"}}}, guard.Grant{Scopes: read(), Tenants: []string{"litware"}}},
-		{"a role beside scopes gives no scope", Mapping{Roles: map[string][]guard.Scope{"Reader": read(guard.ScopeChange)}}, change{"roles": []string{"Reader"}}, none},
-		{"a role beside an empty scope", Mapping{}, change{"scope": nil, "scp": "", "roles": []string{"partner.read"}}, guard.Grant{}},
-		{"scp as a string", Mapping{}, change{"scope": nil, "scp": "partner.write partner.read"}, guard.Grant{Scopes: read(guard.ScopeWrite)}},
-		{"scp as a list", Mapping{}, change{"scope": nil, "scp": []string{"partner.read", "partner.change"}}, guard.Grant{Scopes: read(guard.ScopeChange)}},
-		{"unknown scopes", Mapping{}, change{"scope": "partner.* partner.Read partner.readx * admin"}, guard.Grant{}},
-		{"a scope that is none", Mapping{}, change{"scope": 7}, guard.Grant{}},
+		{"role of a machine", Mapping{Grants: []CallerGrant{byRole}, Roles: map[string][]access.Scope{"Reader": read(access.ScopeChange)}},
+			change{"scope": nil, "roles": []string{"Reader"}}, access.Grant{Scopes: read(access.ScopeChange), Tenants: []string{"litware"}}},
+		{"roles of Keycloak", Mapping{Grants: []CallerGrant{byRole}, Roles: map[string][]access.Scope{"Reader": read()}, RolesClaim: []string{"realm_access", "roles"}},
+			change{"scope": nil, "realm_access": change{"roles": []string{"Reader"}}}, access.Grant{Scopes: read(), Tenants: []string{"litware"}}},
+		{"a role beside scopes gives no scope", Mapping{Roles: map[string][]access.Scope{"Reader": read(access.ScopeChange)}}, change{"roles": []string{"Reader"}}, none},
+		{"a role beside an empty scope", Mapping{}, change{"scope": nil, "scp": "", "roles": []string{"partner.read"}}, access.Grant{}},
+		{"scp as a string", Mapping{}, change{"scope": nil, "scp": "partner.write partner.read"}, access.Grant{Scopes: read(access.ScopeWrite)}},
+		{"scp as a list", Mapping{}, change{"scope": nil, "scp": []string{"partner.read", "partner.change"}}, access.Grant{Scopes: read(access.ScopeChange)}},
+		{"unknown scopes", Mapping{}, change{"scope": "partner.* partner.Read partner.readx * admin"}, access.Grant{}},
+		{"a scope that is none", Mapping{}, change{"scope": 7}, access.Grant{}},
 		{"approving is given by nobody but the operator", Mapping{}, change{"scope": "partner.read partner.approve"}, none},
 		{"metrics are given by the operator alone", Mapping{}, change{"scope": "partner.read partner.metrics"}, none},
-		{"a role for metrics", Mapping{Roles: map[string][]guard.Scope{"Watch": {guard.ScopeMetrics}}}, change{"scope": nil, "roles": []string{"Watch"}}, guard.Grant{Scopes: []guard.Scope{guard.ScopeMetrics}}},
-		{"approving", Mapping{Scopes: map[string][]guard.Scope{"approver": {guard.ScopeApprove}}}, change{"scope": "approver"}, guard.Grant{Scopes: []guard.Scope{guard.ScopeApprove}}},
-		{"renamed scopes", Mapping{Scopes: map[string][]guard.Scope{"pal": read(guard.ScopeWrite)}}, change{"scope": "pal"}, guard.Grant{Scopes: read(guard.ScopeWrite)}},
-		{"own names mean nothing where they were renamed", Mapping{Scopes: map[string][]guard.Scope{"pal": read()}}, change{}, guard.Grant{}},
-		{"neither scope nor role", Mapping{}, change{"scope": nil}, guard.Grant{}},
+		{"a role for metrics", Mapping{Roles: map[string][]access.Scope{"Watch": {access.ScopeMetrics}}}, change{"scope": nil, "roles": []string{"Watch"}}, access.Grant{Scopes: []access.Scope{access.ScopeMetrics}}},
+		{"approving", Mapping{Scopes: map[string][]access.Scope{"approver": {access.ScopeApprove}}}, change{"scope": "approver"}, access.Grant{Scopes: []access.Scope{access.ScopeApprove}}},
+		{"renamed scopes", Mapping{Scopes: map[string][]access.Scope{"pal": read(access.ScopeWrite)}}, change{"scope": "pal"}, access.Grant{Scopes: read(access.ScopeWrite)}},
+		{"own names mean nothing where they were renamed", Mapping{Scopes: map[string][]access.Scope{"pal": read()}}, change{}, access.Grant{}},
+		{"neither scope nor role", Mapping{}, change{"scope": nil}, access.Grant{}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -90,12 +90,12 @@ func TestMappingsThatAreRefused(t *testing.T) {
 		"grant 1 has \"\" among":                 {Grants: []CallerGrant{{Issuer: name, Subject: "a", Tenants: []string{""}}}},
 		"names the tool \"chek\"":                {Grants: []CallerGrant{{Issuer: name, Subject: "a", Tenants: all, Tools: []string{"chek"}}}},
 		"grant mine cannot be used":              {Grants: []CallerGrant{{Name: "mine", Issuer: name, Subject: "a", Tenants: all, PartnerIDs: []string{"12"}}}},
-		"grant 1 names \"partner.reed\"":         {Grants: []CallerGrant{{Issuer: name, Subject: "a", Tenants: all, Scopes: []guard.Scope{"partner.reed"}}}},
-		"is not the name of a scope":             {Scopes: map[string][]guard.Scope{"a b": read()}},
-		"\"a\\\"b\" is not the name":             {Scopes: map[string][]guard.Scope{"a\"b": read()}},
+		"grant 1 names \"partner.reed\"":         {Grants: []CallerGrant{{Issuer: name, Subject: "a", Tenants: all, Scopes: []access.Scope{"partner.reed"}}}},
+		"is not the name of a scope":             {Scopes: map[string][]access.Scope{"a b": read()}},
+		"\"a\\\"b\" is not the name":             {Scopes: map[string][]access.Scope{"a\"b": read()}},
 		"the scope prefix \"a b/\" is not valid": {ScopePrefix: "a b/"},
-		"pal names \"partner.all\"":              {Scopes: map[string][]guard.Scope{"pal": {"partner.all"}}},
-		"Admin names \"\"":                       {Roles: map[string][]guard.Scope{"Admin": {""}}},
+		"pal names \"partner.all\"":              {Scopes: map[string][]access.Scope{"pal": {"partner.all"}}},
+		"Admin names \"\"":                       {Roles: map[string][]access.Scope{"Admin": {""}}},
 		"an issuer that is not accepted":         {Grants: []CallerGrant{{Issuer: "https://other.example", Subject: "a", Tenants: all}}},
 		"grant 1 is for tokens of an issu":       {Grants: []CallerGrant{{TenantID: tenantA, ObjectID: objectA, Tenants: all}}},
 		"\"https://management.azure.com/\" is not one of this server": {SharedAudiences: []string{"https://management.azure.com/"}},
@@ -157,7 +157,7 @@ func TestCallersHaveNamesOfTheirOwn(t *testing.T) {
 	t.Parallel()
 	plain, other := issuer{name: "https://a.example"}, issuer{name: "https://a.example/b"}
 	entra := issuer{name: "https://login.microsoftonline.com/" + tenantA + "/v2.0", tenant: tenantA}
-	var names []guard.Caller
+	var names []access.Caller
 	for _, id := range []identity{
 		{issuer: plain, subject: "stdio"}, {issuer: plain, subject: "Stdio"}, {issuer: other, subject: "stdio"}, {issuer: plain, subject: "/bstdio"},
 		{issuer: plain, subject: "http:12345678"}, {issuer: plain, subject: tenantA + ":" + objectA}, {issuer: plain, subject: strings.Repeat("x", maxSubject)},

@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 	"slices"
 
-	"mcp-partner/guard"
+	"mcp-partner/access"
 )
 
 // metadata is the part of RFC 9728 that a client needs.
@@ -24,7 +24,7 @@ func (a *Authenticator) Metadata(resource string) []byte {
 	for _, one := range a.issuers {
 		m.AuthorizationServers = append(m.AuthorizationServers, one.name)
 	}
-	for _, scope := range []guard.Scope{guard.ScopeRead, guard.ScopeWrite, guard.ScopeChange} {
+	for _, scope := range []access.Scope{access.ScopeRead, access.ScopeWrite, access.ScopeChange} {
 		if name := a.ScopeName(scope); name != "" && !slices.Contains(m.ScopesSupported, name) {
 			m.ScopesSupported = append(m.ScopesSupported, name)
 		}
@@ -35,7 +35,7 @@ func (a *Authenticator) Metadata(resource string) []byte {
 
 // ScopeName returns the scope that a client requests at the issuer to get one of
 // ours, or "" if no scope maps to it.
-func (a *Authenticator) ScopeName(scope guard.Scope) string {
+func (a *Authenticator) ScopeName(scope access.Scope) string {
 	mapping := a.mapping.Load()
 	name := mapping.scopeName(scope)
 	if name == "" {
@@ -46,7 +46,7 @@ func (a *Authenticator) ScopeName(scope guard.Scope) string {
 
 // scopeName prefers the scope that gives the least beside the wanted one, then the
 // first by name.
-func (m Mapping) scopeName(scope guard.Scope) string {
+func (m Mapping) scopeName(scope access.Scope) string {
 	best := ""
 	if gives(m.Scopes, string(scope), scope) {
 		best = string(scope)

@@ -5,13 +5,13 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"mcp-partner/guard"
+	"mcp-partner/access"
 )
 
 func TestMetadata(t *testing.T) {
 	t.Parallel()
-	m := Mapping{ScopePrefix: "api://mcp-partner/", Scopes: map[string][]guard.Scope{
-		"all": {guard.ScopeRead, guard.ScopeWrite, guard.ScopeChange, guard.ScopeApprove}, "read": {guard.ScopeRead}, "also": {guard.ScopeRead},
+	m := Mapping{ScopePrefix: "api://mcp-partner/", Scopes: map[string][]access.Scope{
+		"all": {access.ScopeRead, access.ScopeWrite, access.ScopeChange, access.ScopeApprove}, "read": {access.ScopeRead}, "also": {access.ScopeRead},
 	}}
 	for want, mapping := range map[string]Mapping{
 		`{"resource":"https://mcp.example/mcp","resource_name":"Partner Admin Link","authorization_servers":["` + entraV2A + `","https://login.example"],` +
@@ -19,7 +19,7 @@ func TestMetadata(t *testing.T) {
 		`{"resource":"https://mcp.example/mcp","resource_name":"Partner Admin Link","authorization_servers":["` + entraV2A + `","https://login.example"],` +
 			`"scopes_supported":["api://mcp-partner/also","api://mcp-partner/all"],"bearer_methods_supported":["header"]}`: m,
 		`{"resource":"https://mcp.example/mcp","resource_name":"Partner Admin Link","authorization_servers":["` + entraV2A + `","https://login.example"],` +
-			`"bearer_methods_supported":["header"]}`: {Scopes: map[string][]guard.Scope{}},
+			`"bearer_methods_supported":["header"]}`: {Scopes: map[string][]access.Scope{}},
 	} {
 		a, err := New(Options{Issuers: []string{entraV2A, "https://login.example"}, Audiences: []string{audience}, Mapping: mapping})
 		if err != nil {

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"mcp-partner/guard"
+	"mcp-partner/access"
 	"mcp-partner/schemas"
 )
 
@@ -30,7 +30,7 @@ func TestAnotherMappingCountsAtOnce(t *testing.T) {
 	h.accepts(h.issuer.Token(h.claims())) // loads the keys
 	token := h.issuer.Token(h.claims())
 	before := h.accepts(token)
-	want := func(when string, p guard.Principal, tenants ...string) {
+	want := func(when string, p access.Principal, tenants ...string) {
 		t.Helper()
 		grant, err := p.Revalidate()
 		if err != nil || !slices.Equal(grant.Tenants, tenants) || !slices.Equal(h.accepts(token).Grant.Tenants, tenants) {
@@ -42,7 +42,7 @@ func TestAnotherMappingCountsAtOnce(t *testing.T) {
 	want("a tenant less", before, "contoso")
 	h.remap(Mapping{})
 	want("no grant", before)
-	h.remap(Mapping{Scopes: map[string][]guard.Scope{"other": {guard.ScopeRead}}, Grants: h.grants("contoso").Grants})
+	h.remap(Mapping{Scopes: map[string][]access.Scope{"other": {access.ScopeRead}}, Grants: h.grants("contoso").Grants})
 	if grant, err := before.Revalidate(); err != nil || len(grant.Scopes) != 0 || len(h.accepts(token).Grant.Scopes) != 0 {
 		t.Errorf("scopes that the mapping gives no more: %v, %v", grant.Scopes, err)
 	}
@@ -64,7 +64,7 @@ func TestAMappingThatCannotBeUsedLeavesTheOneBefore(t *testing.T) {
 	for name, bad := range map[string]Mapping{
 		"another issuer's":  {Grants: []CallerGrant{{Issuer: "https://other.example", Subject: "alice", Tenants: []string{"*"}}}},
 		"no tenants":        h.grants(),
-		"no such scope":     {Roles: map[string][]guard.Scope{"x": {"partner.all"}}},
+		"no such scope":     {Roles: map[string][]access.Scope{"x": {"partner.all"}}},
 		"Azure's audiences": {SharedAudiences: []string{"https://management.azure.com"}},
 	} {
 		if h.Remap(bad) == nil {

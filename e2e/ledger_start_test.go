@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"mcp-partner/access"
 	"mcp-partner/guard"
 	"mcp-partner/internal/testkit"
 	"mcp-partner/internal/wiretest"
@@ -28,7 +29,7 @@ func (w *world) abandon() {
 			TenantID: tenant.TenantID, Tenant: tenant.Name, ObjectID: tenant.ObjectID, Cloud: entry.Cloud.Name, Credential: entry.Credentials[0].Name,
 		},
 	}
-	by := guard.Principal{Caller: "stdio", Grant: guard.FullGrant()}
+	by := access.Principal{Caller: "stdio", Grant: access.FullGrant()}
 	asked, ok := o.decider.Authorize(w.tb.Context(), by, intent, true).(guard.Asked)
 	if !ok {
 		w.tb.Fatal("nobody was asked")

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"mcp-partner/access"
 	"mcp-partner/armclient"
 	"mcp-partner/guard"
 	"mcp-partner/internal/httpclient"
@@ -174,7 +175,7 @@ func (w *wiring) call(tool string, arguments map[string]any, person tools.Confir
 	w.tb.Helper()
 	raw, err := json.Marshal(arguments)
 	check(w.tb, err)
-	return w.service.Call(w.tb.Context(), tools.Call{Tool: tool, Arguments: raw, Principal: guard.Principal{Caller: "e2e", Grant: guard.FullGrant()}, Confirmer: person}).Envelope
+	return w.service.Call(w.tb.Context(), tools.Call{Tool: tool, Arguments: raw, Principal: access.Principal{Caller: "e2e", Grant: access.FullGrant()}, Confirmer: person}).Envelope
 }
 
 // writes returns the requests for links that were no GET, oldest first.

@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"time"
 
-	"mcp-partner/guard"
+	"mcp-partner/access"
 	"mcp-partner/schemas"
 )
 
@@ -45,7 +45,7 @@ type Audit struct {
 
 // Start begins an audit, or joins the caller's own that asks the same and is
 // under way. Problems: those of Select and of the store, CodeRunInProgress.
-func (f *Fleet) Start(ctx context.Context, caller guard.Caller, label string, audit Audit, access Access) (*Active, error) {
+func (f *Fleet) Start(ctx context.Context, caller access.Caller, label string, audit Audit, access Access) (*Active, error) {
 	if caller == Operator {
 		return nil, schemas.NewProblem(schemas.CodeInternal, "A run was asked for without a caller.")
 	}
@@ -164,7 +164,7 @@ func (f *Fleet) follow(run Run) *Active {
 // Resume goes on with a run of a caller: only targets without a result are
 // asked. A run that is under way is followed, and of a finished one the returned
 // Active is nil.
-func (f *Fleet) Resume(ctx context.Context, caller guard.Caller, id string, access Access) (*Active, error) {
+func (f *Fleet) Resume(ctx context.Context, caller access.Caller, id string, access Access) (*Active, error) {
 	f.starting.Lock()
 	defer f.starting.Unlock()
 	run, err := f.Run(ctx, caller, id)

@@ -8,8 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"mcp-partner/access"
 	"mcp-partner/armclient"
-	"mcp-partner/guard"
 	"mcp-partner/internal/pec"
 	"mcp-partner/schemas"
 )
@@ -119,11 +119,11 @@ func (f *Fleet) Close() {
 
 // Operator stands for whoever runs the program, to whom all runs are shown. No
 // caller of a tool has this name.
-const Operator guard.Caller = ""
+const Operator access.Caller = ""
 
 // Run returns a run of a caller. A run of another one is like one that does not
 // exist.
-func (f *Fleet) Run(ctx context.Context, caller guard.Caller, id string) (Run, error) {
+func (f *Fleet) Run(ctx context.Context, caller access.Caller, id string) (Run, error) {
 	run, ok, err := f.opts.Store.Run(ctx, id)
 	switch {
 	case err != nil:
@@ -145,7 +145,7 @@ func (f *Fleet) Runs(ctx context.Context, filter RunFilter) ([]Run, error) {
 }
 
 // Label names a run of a caller.
-func (f *Fleet) Label(ctx context.Context, caller guard.Caller, id, label string) error {
+func (f *Fleet) Label(ctx context.Context, caller access.Caller, id, label string) error {
 	if _, err := f.Run(ctx, caller, id); err != nil {
 		return err
 	}

@@ -9,9 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"mcp-partner/access"
 	"mcp-partner/armclient"
 	"mcp-partner/fleet"
-	"mcp-partner/guard"
 	"mcp-partner/internal/httpclient"
 	"mcp-partner/internal/ledgertest"
 	"mcp-partner/schemas"
@@ -161,7 +161,7 @@ func (h *house) audited(audit fleet.Audit) (fleet.Report, []schemas.AuditRow) {
 	return h.found("test", active.ID())
 }
 
-func (h *house) found(caller guard.Caller, id string) (fleet.Report, []schemas.AuditRow) {
+func (h *house) found(caller access.Caller, id string) (fleet.Report, []schemas.AuditRow) {
 	h.t.Helper()
 	report, err := h.Report(h.t.Context(), caller, id)
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"maps"
 	"time"
 
-	"mcp-partner/guard"
+	"mcp-partner/access"
 	"mcp-partner/schemas"
 )
 
@@ -50,7 +50,7 @@ func (r Report) Audit() (audit Audit) {
 }
 
 // Report returns what an audit of a caller found so far.
-func (f *Fleet) Report(ctx context.Context, caller guard.Caller, id string) (Report, error) {
+func (f *Fleet) Report(ctx context.Context, caller access.Caller, id string) (Report, error) {
 	run, err := f.Run(ctx, caller, id)
 	if err != nil {
 		return Report{}, err

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"mcp-partner/access"
 	"mcp-partner/armclient"
 	"mcp-partner/guard"
 	"mcp-partner/schemas"
@@ -16,7 +17,7 @@ import (
 // PlanRequest is what a caller wants to be done in many tenants, before anything was
 // read.
 type PlanRequest struct {
-	Caller guard.Caller
+	Caller access.Caller
 	// Tool is ensure_partner_links or transition_partner.
 	Tool string
 	// Arguments are the canonical arguments of the call.

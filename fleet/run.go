@@ -6,7 +6,7 @@ import (
 	"encoding/json"
 	"time"
 
-	"mcp-partner/guard"
+	"mcp-partner/access"
 	"mcp-partner/schemas"
 )
 
@@ -36,7 +36,7 @@ type Run struct {
 	// ID is run_ and 18 hexadecimal digits.
 	ID     string
 	Kind   RunKind
-	Caller guard.Caller
+	Caller access.Caller
 	// Label is the operator's own name for it, such as 2026-11; may be empty.
 	Label                 string
 	CreatedAt, FinishedAt time.Time

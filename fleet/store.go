@@ -5,7 +5,7 @@ import (
 	"iter"
 	"time"
 
-	"mcp-partner/guard"
+	"mcp-partner/access"
 )
 
 // Order is how rows are sorted.
@@ -42,7 +42,7 @@ type Group struct {
 // RunFilter selects runs, newest first. Fields that are empty select all.
 type RunFilter struct {
 	Kind   RunKind
-	Caller guard.Caller
+	Caller access.Caller
 	Label  string
 	// Limit is the most runs; 0 means all.
 	Limit int

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"mcp-partner/access"
 	"mcp-partner/armclient"
 	"mcp-partner/guard"
 	"mcp-partner/schemas"
@@ -156,7 +157,7 @@ func (a *Execution) opened() guard.OpenRun {
 
 // goOn has a further call of the caller stand for the run: its token may end
 // later than that of the call before.
-func (a *Execution) goOn(by guard.Principal) {
+func (a *Execution) goOn(by access.Principal) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.By = by

@@ -3,6 +3,7 @@ package fleet
 import (
 	"testing"
 
+	"mcp-partner/access"
 	"mcp-partner/guard"
 )
 
@@ -12,15 +13,15 @@ import (
 func TestAResumptionTakesARunOver(t *testing.T) {
 	t.Parallel()
 	w := NewWriter(WriterOptions{})
-	working := &Execution{OpenRun: guard.OpenRun{Run: guard.Run{ID: "run_1"}, By: guard.Principal{Caller: "token:a", Token: "tk_1"}}, mode: Continue}
+	working := &Execution{OpenRun: guard.OpenRun{Run: guard.Run{ID: "run_1"}, By: access.Principal{Caller: "token:a", Token: "tk_1"}}, mode: Continue}
 	w.active["run_1"] = working
 	for _, step := range []struct {
 		mode Mode
-		by   guard.Principal
+		by   access.Principal
 		want string
 	}{
-		{Complete, guard.Principal{}, "tk_1"},
-		{Continue, guard.Principal{Caller: "token:a", Token: "tk_2"}, "tk_2"},
+		{Complete, access.Principal{}, "tk_1"},
+		{Continue, access.Principal{Caller: "token:a", Token: "tk_2"}, "tk_2"},
 	} {
 		joined := w.Start(t.Context(), guard.OpenRun{Run: guard.Run{ID: "run_1"}, By: step.by}, step.mode, 0, nil)
 		if joined != working || working.opened().By.Token != step.want {

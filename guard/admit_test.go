@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/text/unicode/norm"
 
+	"mcp-partner/access"
 	"mcp-partner/guard"
 	"mcp-partner/internal/ledgertest"
 	"mcp-partner/schemas"
@@ -29,20 +30,20 @@ func TestADenialHoldsForEverySpellingOfAName(t *testing.T) {
 	for _, names := range spellings() {
 		for _, ruled := range names {
 			for _, entry := range names {
-				policy, err := guard.NewPolicy(guard.Options{Rules: []guard.Rule{{Tenants: []string{ruled}, Ruling: guard.RulingDeny}, {Ruling: guard.RulingRequester}}})
+				policy, err := access.NewPolicy(access.Settings{Rules: []access.Rule{{Tenants: []string{ruled}, Ruling: access.RulingDeny}, {Ruling: access.RulingRequester}}})
 				if err != nil {
 					t.Fatal(err)
 				}
-				subject := guard.Subject{Operation: operation(t, schemas.ToolRegisterPartner), By: by("stdio"), Tenant: schemas.Tenant{Name: entry}, PartnerID: "1234567", Link: schemas.LinkNotLinked}
-				if got := policy.Evaluate(subject); got.Ruling != guard.RulingDeny {
+				subject := access.Subject{Operation: operation(t, schemas.ToolRegisterPartner), By: by("stdio"), Tenant: schemas.Tenant{Name: entry}, PartnerID: "1234567", Link: schemas.LinkNotLinked}
+				if got := policy.Evaluate(subject); got.Ruling != access.RulingDeny {
 					t.Errorf("%+q is denied, and %+q is answered by %s", ruled, entry, got.Ruling)
 				}
 				subject.Tenant = schemas.Tenant{Name: "other", Labels: []string{entry}}
-				labelled, err := guard.NewPolicy(guard.Options{Rules: []guard.Rule{{Tenants: []string{"label:" + ruled}, Ruling: guard.RulingDeny}, {Ruling: guard.RulingRequester}}})
+				labelled, err := access.NewPolicy(access.Settings{Rules: []access.Rule{{Tenants: []string{"label:" + ruled}, Ruling: access.RulingDeny}, {Ruling: access.RulingRequester}}})
 				if err != nil {
 					t.Fatal(err)
 				}
-				if got := labelled.Evaluate(subject); got.Ruling != guard.RulingDeny {
+				if got := labelled.Evaluate(subject); got.Ruling != access.RulingDeny {
 					t.Errorf("the label %+q is denied, and %+q is answered by %s", ruled, entry, got.Ruling)
 				}
 			}
@@ -52,10 +53,10 @@ func TestADenialHoldsForEverySpellingOfAName(t *testing.T) {
 
 func TestEachRequestOfATransitionIsJudged(t *testing.T) {
 	t.Parallel()
-	transition := guard.Rule{Name: "transition", Operations: []string{schemas.ToolTransitionPartner}, Ruling: guard.RulingApprover}
-	deny := func(r guard.Rule) []guard.Rule {
-		r.Name, r.Ruling = "deny", guard.RulingDeny
-		return []guard.Rule{transition, r}
+	transition := access.Rule{Name: "transition", Operations: []string{schemas.ToolTransitionPartner}, Ruling: access.RulingApprover}
+	deny := func(r access.Rule) []access.Rule {
+		r.Name, r.Ruling = "deny", access.RulingDeny
+		return []access.Rule{transition, r}
 	}
 	update, replace := guard.StrategyUpdate, guard.StrategyReplace
 	for name, test := range map[string]struct {
@@ -63,19 +64,19 @@ func TestEachRequestOfATransitionIsJudged(t *testing.T) {
 		strategy guard.Strategy
 		denied   bool
 	}{
-		"nothing denied, update":        {guard.Options{Rules: []guard.Rule{transition}}, update, false},
-		"nothing denied, replace":       {guard.Options{Rules: []guard.Rule{transition}}, replace, false},
-		"removal of the old ID":         {guard.Options{Rules: deny(guard.Rule{Operations: []string{schemas.ToolRemovePartner}, PartnerIDs: []string{"7654321"}})}, replace, true},
-		"removal of another ID":         {guard.Options{Rules: deny(guard.Rule{Operations: []string{schemas.ToolRemovePartner}, PartnerIDs: []string{"5555555"}})}, replace, false},
-		"registration of the new ID":    {guard.Options{Rules: deny(guard.Rule{Operations: []string{schemas.ToolRegisterPartner}, PartnerIDs: []string{"1234567"}})}, replace, true},
-		"putting the old ID back":       {guard.Options{Rules: deny(guard.Rule{Operations: []string{schemas.ToolRegisterPartner}, PartnerIDs: []string{"7654321"}})}, replace, true},
-		"update of the old ID":          {guard.Options{Rules: deny(guard.Rule{Operations: []string{schemas.ToolUpdatePartner}, PartnerIDs: []string{"7654321"}})}, update, true},
-		"update to the new ID":          {guard.Options{Rules: deny(guard.Rule{Operations: []string{schemas.ToolUpdatePartner}, PartnerIDs: []string{"1234567"}})}, update, true},
-		"the old ID, whatever is done":  {guard.Options{Rules: deny(guard.Rule{PartnerIDs: []string{"7654321"}})}, update, true},
-		"all that nothing else allows":  {guard.Options{Rules: deny(guard.Rule{Operations: []string{"write", "destroy"}})}, replace, false},
-		"bounds without the old ID":     {guard.Options{AllowWrites: true, Bounds: guard.Bounds{PartnerIDs: []string{"1234567"}}}, replace, true},
-		"bounds with both IDs":          {guard.Options{AllowWrites: true, Bounds: guard.Bounds{PartnerIDs: []string{"1234567", "7654321"}}}, replace, false},
-		"bounds, and a PATCH of the ID": {guard.Options{AllowWrites: true, Bounds: guard.Bounds{PartnerIDs: []string{"1234567"}}}, update, false},
+		"nothing denied, update":        {guard.Options{Rules: []access.Rule{transition}}, update, false},
+		"nothing denied, replace":       {guard.Options{Rules: []access.Rule{transition}}, replace, false},
+		"removal of the old ID":         {guard.Options{Rules: deny(access.Rule{Operations: []string{schemas.ToolRemovePartner}, PartnerIDs: []string{"7654321"}})}, replace, true},
+		"removal of another ID":         {guard.Options{Rules: deny(access.Rule{Operations: []string{schemas.ToolRemovePartner}, PartnerIDs: []string{"5555555"}})}, replace, false},
+		"registration of the new ID":    {guard.Options{Rules: deny(access.Rule{Operations: []string{schemas.ToolRegisterPartner}, PartnerIDs: []string{"1234567"}})}, replace, true},
+		"putting the old ID back":       {guard.Options{Rules: deny(access.Rule{Operations: []string{schemas.ToolRegisterPartner}, PartnerIDs: []string{"7654321"}})}, replace, true},
+		"update of the old ID":          {guard.Options{Rules: deny(access.Rule{Operations: []string{schemas.ToolUpdatePartner}, PartnerIDs: []string{"7654321"}})}, update, true},
+		"update to the new ID":          {guard.Options{Rules: deny(access.Rule{Operations: []string{schemas.ToolUpdatePartner}, PartnerIDs: []string{"1234567"}})}, update, true},
+		"the old ID, whatever is done":  {guard.Options{Rules: deny(access.Rule{PartnerIDs: []string{"7654321"}})}, update, true},
+		"all that nothing else allows":  {guard.Options{Rules: deny(access.Rule{Operations: []string{"write", "destroy"}})}, replace, false},
+		"bounds without the old ID":     {guard.Options{AllowWrites: true, Bounds: access.Bounds{PartnerIDs: []string{"1234567"}}}, replace, true},
+		"bounds with both IDs":          {guard.Options{AllowWrites: true, Bounds: access.Bounds{PartnerIDs: []string{"1234567", "7654321"}}}, replace, false},
+		"bounds, and a PATCH of the ID": {guard.Options{AllowWrites: true, Bounds: access.Bounds{PartnerIDs: []string{"1234567"}}}, update, false},
 	} {
 		g := newGuard(t, test.options)
 		plan := manyPlan(schemas.ToolTransitionPartner, 1, guard.StepUpdate)
@@ -93,8 +94,8 @@ func TestEachRequestOfATransitionIsJudged(t *testing.T) {
 
 func TestAnUpdateIsJudgedWithTheIDThatItReplaces(t *testing.T) {
 	t.Parallel()
-	g := newGuard(t, guard.Options{Rules: []guard.Rule{
-		{Name: "ours", PartnerIDs: []string{"1234567"}, Ruling: guard.RulingRequester}, {Name: "theirs", PartnerIDs: []string{"7654321"}, Ruling: guard.RulingDeny},
+	g := newGuard(t, guard.Options{Rules: []access.Rule{
+		{Name: "ours", PartnerIDs: []string{"1234567"}, Ruling: access.RulingRequester}, {Name: "theirs", PartnerIDs: []string{"7654321"}, Ruling: access.RulingDeny},
 	}})
 	if _, err := g.Admit(t.Context(), intent(schemas.ToolUpdatePartner).Subject(by("stdio"))); codeOf(err) != schemas.CodePolicyDenied {
 		t.Errorf("an ID that must not be touched was overwritten: %v", err)
@@ -124,16 +125,16 @@ func TestAPlanCoversItsFirstRowsAlone(t *testing.T) {
 func TestListsThatAreEmptyAdmitNothing(t *testing.T) {
 	t.Parallel()
 	none := []string{}
-	for name, o := range map[string]guard.Options{
-		"tools": {Bounds: guard.Bounds{Tools: none}}, "tenants": {Bounds: guard.Bounds{Tenants: none}}, "partner IDs": {Bounds: guard.Bounds{PartnerIDs: none}},
-		"operations of a rule": {Rules: []guard.Rule{{Operations: none, Ruling: guard.RulingRequester}}}, "tenants of a rule": {Rules: []guard.Rule{{Tenants: none, Ruling: guard.RulingRequester}}},
-		"partner IDs of a rule": {Rules: []guard.Rule{{PartnerIDs: none, Ruling: guard.RulingRequester}}}, "callers of a rule": {Rules: []guard.Rule{{Callers: none, Ruling: guard.RulingRequester}}},
+	for name, o := range map[string]access.Settings{
+		"tools": {Bounds: access.Bounds{Tools: none}}, "tenants": {Bounds: access.Bounds{Tenants: none}}, "partner IDs": {Bounds: access.Bounds{PartnerIDs: none}},
+		"operations of a rule": {Rules: []access.Rule{{Operations: none, Ruling: access.RulingRequester}}}, "tenants of a rule": {Rules: []access.Rule{{Tenants: none, Ruling: access.RulingRequester}}},
+		"partner IDs of a rule": {Rules: []access.Rule{{PartnerIDs: none, Ruling: access.RulingRequester}}}, "callers of a rule": {Rules: []access.Rule{{Callers: none, Ruling: access.RulingRequester}}},
 	} {
-		if _, err := guard.NewPolicy(o); codeOf(err) != schemas.CodeInvalidArgument {
+		if _, err := access.NewPolicy(o); codeOf(err) != schemas.CodeInvalidArgument {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	granted := guard.FullGrant()
+	granted := access.FullGrant()
 	granted.Tools = none
 	if granted.Allows(operation(t, schemas.ToolCheckPartnerLink)) {
 		t.Error("a grant with an empty list of tools allows one")
@@ -146,9 +147,9 @@ func TestListsThatAreEmptyAdmitNothing(t *testing.T) {
 
 func TestNamesThatMatchNoTenantAreReported(t *testing.T) {
 	t.Parallel()
-	policy, err := guard.NewPolicy(guard.Options{
-		Bounds: guard.Bounds{Tenants: []string{"con*", "nowhere"}},
-		Rules:  []guard.Rule{{Name: "closed", Tenants: []string{"label:Closed", "label:absent", "CAFÉ", "fabrikan"}, Ruling: guard.RulingDeny}},
+	policy, err := access.NewPolicy(access.Settings{
+		Bounds: access.Bounds{Tenants: []string{"con*", "nowhere"}},
+		Rules:  []access.Rule{{Name: "closed", Tenants: []string{"label:Closed", "label:absent", "CAFÉ", "fabrikan"}, Ruling: access.RulingDeny}},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -168,7 +169,7 @@ func TestNamesThatMatchNoTenantAreReported(t *testing.T) {
 type world struct {
 	rand    *rand.Rand
 	options guard.Options
-	subject guard.Subject
+	subject access.Subject
 }
 
 func (w *world) one(of ...string) string { return of[w.rand.IntN(len(of))] }
@@ -203,27 +204,27 @@ func (w *world) draw() {
 	plain := func(list []string) []string {
 		return slices.DeleteFunc(list, func(p string) bool { return strings.HasPrefix(p, "label:") })
 	}
-	bounds := guard.Bounds{Tools: w.some(append(tools, tools[0])...), Tenants: plain(w.patterns()), PartnerIDs: w.some(ids...)}
+	bounds := access.Bounds{Tools: w.some(append(tools, tools[0])...), Tenants: plain(w.patterns()), PartnerIDs: w.some(ids...)}
 	if len(bounds.Tenants) == 0 {
 		bounds.Tenants = nil
 	}
-	var rules []guard.Rule
+	var rules []access.Rule
 	for i := range 1 + w.rand.IntN(4) {
-		rules = append(rules, guard.Rule{
+		rules = append(rules, access.Rule{
 			Name: fmt.Sprint("rule ", i), Operations: w.most(schemas.ToolRegisterPartner, schemas.ToolUpdatePartner, schemas.ToolRemovePartner, schemas.ToolTransitionPartner, w.one(tools...), "read", "write", "destroy"),
-			Tenants: w.patterns(), PartnerIDs: w.most(append(ids, guard.Expected)...),
+			Tenants: w.patterns(), PartnerIDs: w.most(append(ids, access.Expected)...),
 			Callers: w.some("stdio", "token:*", "oidc:*"), When: schemas.LinkState(w.one("", "", "linked", "not_linked")),
-			Ruling: guard.Ruling(w.one("deny", "ask: requester", "ask: approver")),
+			Ruling: access.Ruling(w.one("deny", "ask: requester", "ask: approver")),
 		})
 	}
 	w.options = guard.Options{Bounds: bounds, Rules: rules}
-	grant := guard.Grant{Scopes: guard.Scopes()[:w.rand.IntN(4)], Tools: w.some(tools...), Tenants: append(plain(w.patterns()), w.one("*", w.name())), PartnerIDs: w.some(ids...)}
+	grant := access.Grant{Scopes: access.Scopes()[:w.rand.IntN(4)], Tools: w.some(tools...), Tenants: append(plain(w.patterns()), w.one("*", w.name())), PartnerIDs: w.some(ids...)}
 	if w.rand.IntN(3) > 0 {
-		grant = guard.FullGrant()
+		grant = access.FullGrant()
 	}
 	op, _ := schemas.Lookup(w.one(append(tools, schemas.ToolTransitionPartner, schemas.ToolTransitionPartner, schemas.ToolUpdatePartner, schemas.ToolRemovePartner)...))
-	w.subject = guard.Subject{
-		Operation: op, By: guard.Principal{Caller: guard.Caller(w.one("stdio", "token:nightly", "oidc:https://issuer.example/a:b")), Grant: grant},
+	w.subject = access.Subject{
+		Operation: op, By: access.Principal{Caller: access.Caller(w.one("stdio", "token:nightly", "oidc:https://issuer.example/a:b")), Grant: grant},
 		Tenant: schemas.Tenant{Name: w.name(), Labels: w.some("gold", "GOLD", "other"), ExpectedPartnerID: w.one("", "1234567")},
 	}
 	if op.Effect.Writes() {
@@ -280,9 +281,9 @@ func anyFits(patterns []string, name string) bool {
 func (w *world) reference() string {
 	s, grant, bounds := w.subject, w.subject.By.Grant, w.options.Bounds
 	writes := s.Operation.Effect.Writes()
-	scope := map[schemas.Effect]guard.Scope{schemas.EffectRead: guard.ScopeRead, schemas.EffectWrite: guard.ScopeWrite, schemas.EffectDestroy: guard.ScopeChange}[s.Operation.Effect]
+	scope := map[schemas.Effect]access.Scope{schemas.EffectRead: access.ScopeRead, schemas.EffectWrite: access.ScopeWrite, schemas.EffectDestroy: access.ScopeChange}[s.Operation.Effect]
 	given := slices.Contains(grant.Scopes, scope) ||
-		s.Operation.Name == schemas.ToolGetApproval && (slices.Contains(grant.Scopes, guard.ScopeWrite) || slices.Contains(grant.Scopes, guard.ScopeChange))
+		s.Operation.Name == schemas.ToolGetApproval && (slices.Contains(grant.Scopes, access.ScopeWrite) || slices.Contains(grant.Scopes, access.ScopeChange))
 	for _, bad := range []bool{
 		!given, grant.Tools != nil && !slices.Contains(grant.Tools, s.Operation.Name), bounds.Tools != nil && !slices.Contains(bounds.Tools, s.Operation.Name),
 		!anyFits(grant.Tenants, s.Tenant.Name), bounds.Tenants != nil && !anyFits(bounds.Tenants, s.Tenant.Name),
@@ -333,21 +334,21 @@ func (w *world) firstRule(as seenAs) (ruling string, specific bool) {
 		op, _ := schemas.Lookup(as.op)
 		named := r.Operations == nil || slices.Contains(r.Operations, as.op) || slices.Contains(r.Operations, string(as.effect))
 		for _, does := range op.Does {
-			named = named || r.Ruling == guard.RulingDeny && slices.Contains(r.Operations, does)
+			named = named || r.Ruling == access.RulingDeny && slices.Contains(r.Operations, does)
 		}
 		tenant := r.Tenants == nil || anyFits(r.Tenants, s.Tenant.Name)
 		for _, label := range s.Tenant.Labels {
 			tenant = tenant || anyFits(r.Tenants, "label:"+label)
 		}
 		id := r.PartnerIDs == nil || slices.Contains(r.PartnerIDs, as.id) ||
-			slices.Contains(r.PartnerIDs, guard.Expected) && as.id != "" && as.id == s.Tenant.ExpectedPartnerID
+			slices.Contains(r.PartnerIDs, access.Expected) && as.id != "" && as.id == s.Tenant.ExpectedPartnerID
 		if !named || !tenant || !id || r.Callers != nil && !anyFits(r.Callers, string(s.By.Caller)) {
 			continue
 		}
 		unlinked := as.link == "not_linked" || as.link == "deleted"
 		switch {
 		case r.When == "", r.When == as.link, r.When == "not_linked" && unlinked:
-			if r.Ruling == guard.RulingDeny {
+			if r.Ruling == access.RulingDeny {
 				return "refused", r.PartnerIDs != nil || slices.Contains(r.Operations, as.op)
 			}
 			return string(r.Ruling), false
@@ -355,13 +356,13 @@ func (w *world) firstRule(as seenAs) (ruling string, specific bool) {
 			if s.Operation.Effect.Writes() {
 				return "refused", false
 			}
-			return string(guard.RulingDeny), false // nothing was read yet: the call may go on and read
+			return string(access.RulingDeny), false // nothing was read yet: the call may go on and read
 		}
 	}
 	if s.Operation.Effect.Writes() {
 		return "refused", false
 	}
-	return string(guard.RulingAllow), false
+	return string(access.RulingAllow), false
 }
 
 // FuzzAdmit compares Admit with a slow, obvious reference.

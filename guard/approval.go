@@ -4,21 +4,22 @@ import (
 	"context"
 	"fmt"
 
+	"mcp-partner/access"
 	"mcp-partner/schemas"
 )
 
 // Authorize begins a write: the policy allows it as it is, the person at the
 // client is asked, if reachable says that there is one, or an approver is.
-func (g *Guard) Authorize(ctx context.Context, by Principal, intent Intent, reachable bool) Admission {
+func (g *Guard) Authorize(ctx context.Context, by access.Principal, intent Intent, reachable bool) Admission {
 	verdict, err := g.admitWrite(ctx, by, intent)
 	switch {
 	case err != nil:
 		return Refusal{err}
-	case verdict.Ruling == RulingAllow:
+	case verdict.Ruling == access.RulingAllow:
 		return g.issue(intent, verdict, func(intended Event) (int64, error) {
 			return g.opts.Store.Append(ctx, intended)
 		})
-	case verdict.Ruling == RulingRequester && reachable:
+	case verdict.Ruling == access.RulingRequester && reachable:
 		return g.ask(ctx, newTicket(intent, g.opts.Now(), InBandLife), verdict, QuestionFor(intent))
 	default:
 		return g.wait(ctx, newTicket(intent, g.opts.Now(), ApproverLife), verdict, Plan{})
@@ -27,17 +28,17 @@ func (g *Guard) Authorize(ctx context.Context, by Principal, intent Intent, reac
 
 // admitWrite is Admit for a write that is about to be made: what hangs on a link
 // that nobody has read is denied.
-func (g *Guard) admitWrite(ctx context.Context, by Principal, intent Intent) (Verdict, error) {
+func (g *Guard) admitWrite(ctx context.Context, by access.Principal, intent Intent) (access.Verdict, error) {
 	verdict, err := g.Admit(ctx, intent.Subject(by))
-	if err == nil && verdict.Ruling == RulingDeny {
-		err = denied(verdict)
+	if err == nil && verdict.Ruling == access.RulingDeny {
+		err = verdict.Denial()
 	}
 	return verdict, err
 }
 
 // ask opens a question in the client's own session. The seal goes with the
 // question and has to come back with its answer.
-func (g *Guard) ask(ctx context.Context, ticket Ticket, verdict Verdict, question Question) Admission {
+func (g *Guard) ask(ctx context.Context, ticket Ticket, verdict access.Verdict, question Question) Admission {
 	ticket.InBand = true
 	ticket, err := g.put(ctx, ticket, verdict, MaxAsked)
 	if err != nil {
@@ -51,7 +52,7 @@ func (g *Guard) ask(ctx context.Context, ticket Ticket, verdict Verdict, questio
 }
 
 // wait opens a question for an approver, or joins the one that is open.
-func (g *Guard) wait(ctx context.Context, ticket Ticket, verdict Verdict, plan Plan) Admission {
+func (g *Guard) wait(ctx context.Context, ticket Ticket, verdict access.Verdict, plan Plan) Admission {
 	stored, err := g.put(ctx, ticket, verdict, MaxPending)
 	if err != nil {
 		return Refusal{err}
@@ -62,7 +63,7 @@ func (g *Guard) wait(ctx context.Context, ticket Ticket, verdict Verdict, plan P
 	return Waiting{Ticket: stored, Plan: plan}
 }
 
-func (g *Guard) put(ctx context.Context, ticket Ticket, verdict Verdict, limit int) (Ticket, error) {
+func (g *Guard) put(ctx context.Context, ticket Ticket, verdict access.Verdict, limit int) (Ticket, error) {
 	ticket.Requester, ticket.Rule = g.opts.Account, verdict.Rule
 	asked := g.event(KindAsked, ticket.Intent, ticket.ID)
 	asked.Rule = verdict.Rule
@@ -76,7 +77,7 @@ func (g *Guard) put(ctx context.Context, ticket Ticket, verdict Verdict, limit i
 // Answer redeems a question that was asked in the client. Only accept with
 // exactly the expected text gives a permit; everything else is a refusal, and the
 // question is over.
-func (g *Guard) Answer(ctx context.Context, by Principal, intent Intent, seal Seal, answer Answer) Admission {
+func (g *Guard) Answer(ctx context.Context, by access.Principal, intent Intent, seal Seal, answer Answer) Admission {
 	ticket, err := g.sealed(ctx, seal)
 	if err != nil {
 		return Refusal{err}
@@ -92,7 +93,7 @@ func (g *Guard) Answer(ctx context.Context, by Principal, intent Intent, seal Se
 	switch {
 	case err != nil:
 		return Refusal{err}
-	case verdict.Ruling == RulingApprover:
+	case verdict.Ruling == access.RulingApprover:
 		return Refusal{schemas.NewProblem(schemas.CodeApprovalMismatch, "The policy now wants another person than the client's to approve this.")}
 	}
 	return g.spend(ctx, ticket, intent, verdict, string(intent.Caller))
@@ -100,7 +101,7 @@ func (g *Guard) Answer(ctx context.Context, by Principal, intent Intent, seal Se
 
 // Redeem uses an approval that a person gave over another channel, or says that
 // it is still waited for.
-func (g *Guard) Redeem(ctx context.Context, by Principal, intent Intent, id string) Admission {
+func (g *Guard) Redeem(ctx context.Context, by access.Principal, intent Intent, id string) Admission {
 	ticket, err := g.Question(ctx, id, intent.Caller)
 	if err != nil {
 		return Refusal{err}
@@ -189,7 +190,7 @@ func (g *Guard) close(ctx context.Context, ticket Ticket, why *schemas.Problem) 
 }
 
 // spend uses a ticket up and records confirmation and intent in one step.
-func (g *Guard) spend(ctx context.Context, ticket Ticket, intent Intent, verdict Verdict, by string) Admission {
+func (g *Guard) spend(ctx context.Context, ticket Ticket, intent Intent, verdict access.Verdict, by string) Admission {
 	confirmed := g.event(KindConfirmed, intent, ticket.ID)
 	confirmed.Approver = by
 	if ticket.Decision != nil {
@@ -206,13 +207,13 @@ func (g *Guard) spend(ctx context.Context, ticket Ticket, intent Intent, verdict
 }
 
 // issue records the intent and only then makes the permit: no record, no write.
-func (g *Guard) issue(intent Intent, verdict Verdict, record func(Event) (int64, error)) Admission {
+func (g *Guard) issue(intent Intent, verdict access.Verdict, record func(Event) (int64, error)) Admission {
 	bound := intent.wire()
 	if !complete(bound) {
 		return Refusal{refusePermit("tenant, identity or partner ID is not known")}
 	}
 	intended := g.event(KindIntent, intent, "")
-	intended.Rule, intended.AtMost = verdict.Rule, verdict.rate
+	intended.Rule, intended.AtMost = verdict.Rule, verdict.Rate
 	seq, err := record(intended)
 	if err != nil {
 		return Refusal{storeProblem(err)}

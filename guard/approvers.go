@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"mcp-partner/access"
 	"mcp-partner/schemas"
 )
 
@@ -45,7 +46,7 @@ func newestFirst(a, b Ticket) int { return b.CreatedAt.Compare(a.CreatedAt) }
 
 // Question returns one question for approvers, or a CodeApprovalUnknown
 // problem. Caller "" is the operator, who sees all.
-func (g *Guard) Question(ctx context.Context, id string, caller Caller) (Ticket, error) {
+func (g *Guard) Question(ctx context.Context, id string, caller access.Caller) (Ticket, error) {
 	ticket, ok, err := g.opts.Store.Ticket(ctx, id)
 	if err != nil {
 		return Ticket{}, storeProblem(err)
@@ -220,7 +221,7 @@ func (g *Guard) revokeVouched(ctx context.Context, approver string) error {
 		return err
 	}
 	for _, t := range tokens {
-		if t.IssuedBy != approver || !t.Grant.Has(ScopeApprove) || !t.Revocable(g.opts.Now()) {
+		if t.IssuedBy != approver || !t.Grant.Has(access.ScopeApprove) || !t.Revocable(g.opts.Now()) {
 			continue
 		}
 		if _, err := g.RevokeTokens(ctx, TokenSelection{ID: t.ID}); err != nil {

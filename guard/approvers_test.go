@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"mcp-partner/access"
 	"mcp-partner/guard"
 	"mcp-partner/internal/ledgertest"
 	"mcp-partner/internal/testkit"
@@ -19,7 +20,7 @@ func withApprover(t *testing.T) (*guard.Guard, *ledgertest.Store, *testkit.Clock
 	t.Helper()
 	c := newClock()
 	store := ledgertest.New(t, c.Now)
-	g := newGuard(t, guard.Options{AllowWrites: true, Approval: guard.ApprovalApprover, Store: store, Now: c.Now, Account: "ops", ApproverCost: guard.Cost{Time: 1, Memory: 64, Threads: 1}})
+	g := newGuard(t, guard.Options{AllowWrites: true, Approval: access.ApprovalApprover, Store: store, Now: c.Now, Account: "ops", ApproverCost: guard.Cost{Time: 1, Memory: 64, Threads: 1}})
 	if err := g.AddApprover(t.Context(), anna, guard.Credentials{}); err != nil {
 		t.Fatal(err)
 	}
@@ -178,8 +179,8 @@ func TestApproversVouchForEachOther(t *testing.T) {
 func TestFreeze(t *testing.T) {
 	t.Parallel()
 	g, store, _ := withApprover(t)
-	read := guard.Subject{Operation: operation(t, schemas.ToolCheckPartnerLink), By: by("stdio")}
-	write := guard.Subject{Operation: operation(t, schemas.ToolRegisterPartner), By: by("stdio")}
+	read := access.Subject{Operation: operation(t, schemas.ToolCheckPartnerLink), By: by("stdio")}
+	write := access.Subject{Operation: operation(t, schemas.ToolRegisterPartner), By: by("stdio")}
 	check := func(when string, wantRead, wantWrite schemas.Code) {
 		t.Helper()
 		if got := admitted(g.Admit(t.Context(), read)); got != wantRead {
@@ -262,7 +263,7 @@ func TestNoQuestionIsPushedOut(t *testing.T) {
 	waiting := deferred(t, g, askedBy("token:first"))
 	for i := range 150 {
 		c.Advance(time.Second)
-		later := deferred(t, g, askedBy(guard.Caller(fmt.Sprint("token:", i))))
+		later := deferred(t, g, askedBy(access.Caller(fmt.Sprint("token:", i))))
 		if _, err := g.Deny(t.Context(), later.ID, "no"); err != nil {
 			t.Fatal(err)
 		}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"mcp-partner/access"
 	"mcp-partner/schemas"
 )
 
@@ -23,8 +24,8 @@ type DecisionRequest struct {
 // QuestionsFor returns the questions that a caller with ScopeApprove may decide
 // on: those that wait, of tenants, tools and partner IDs in its grant, and not
 // its own. Newest first.
-func (g *Guard) QuestionsFor(ctx context.Context, p Principal) ([]Ticket, error) {
-	if err := p.mayApprove(); err != nil {
+func (g *Guard) QuestionsFor(ctx context.Context, p access.Principal) ([]Ticket, error) {
+	if err := mayApprove(p); err != nil {
 		return nil, err
 	}
 	tickets, err := g.Pending(ctx)
@@ -38,8 +39,8 @@ func (g *Guard) QuestionsFor(ctx context.Context, p Principal) ([]Ticket, error)
 
 // QuestionFor returns one question that a caller with ScopeApprove may look at.
 // One out of its grant is answered as one that is not there.
-func (g *Guard) QuestionFor(ctx context.Context, p Principal, id string) (Ticket, error) {
-	if err := p.mayApprove(); err != nil {
+func (g *Guard) QuestionFor(ctx context.Context, p access.Principal, id string) (Ticket, error) {
+	if err := mayApprove(p); err != nil {
 		return Ticket{}, err
 	}
 	ticket, err := g.Question(ctx, id, "")
@@ -55,14 +56,14 @@ func (g *Guard) QuestionFor(ctx context.Context, p Principal, id string) (Ticket
 // DecideAs records what a caller with ScopeApprove says of a question. Whoever
 // asked cannot decide. An approval carries a proof under the sealing key, which
 // Redeem wants: a row of the store approves nothing.
-func (g *Guard) DecideAs(ctx context.Context, p Principal, id string, said DecisionRequest) (Ticket, error) {
+func (g *Guard) DecideAs(ctx context.Context, p access.Principal, id string, said DecisionRequest) (Ticket, error) {
 	ticket, err := g.QuestionFor(ctx, p, id)
 	if err != nil {
 		return Ticket{}, err
 	}
 	if ticket.Intent.Caller == p.Caller {
 		return Ticket{}, schemas.NewProblem(schemas.CodeNotAllowed, "A requester cannot decide on the own request.",
-			schemas.WithHint("Somebody else with the scope %s has to.", ScopeApprove))
+			schemas.WithHint("Somebody else with the scope %s has to.", access.ScopeApprove))
 	}
 	if digest := ticket.Digest(); said.Approved && said.Digest != hex.EncodeToString(digest[:]) {
 		return Ticket{}, schemas.NewProblem(schemas.CodeApprovalMismatch, "The digest is not that of the approval: what is approved has to be what was shown.",
@@ -82,16 +83,16 @@ func (g *Guard) DecideAs(ctx context.Context, p Principal, id string, said Decis
 	return g.decide(ctx, ticket, decision)
 }
 
-func (p Principal) mayApprove() error {
-	if p.Caller != "" && p.Grant.Has(ScopeApprove) {
+func mayApprove(p access.Principal) error {
+	if p.Caller != "" && p.Grant.Has(access.ScopeApprove) {
 		return nil
 	}
-	return schemas.NewProblem(schemas.CodeInsufficientScope, "The caller was not given the scope "+string(ScopeApprove)+", which deciding on approvals needs.")
+	return schemas.NewProblem(schemas.CodeInsufficientScope, "The caller was not given the scope "+string(access.ScopeApprove)+", which deciding on approvals needs.")
 }
 
 // decides reports whether a question lies inside what an approver was given; a
 // plan does only with every row, those that are not written included.
-func (g *Guard) decides(ctx context.Context, grant Grant, t Ticket) bool {
+func (g *Guard) decides(ctx context.Context, grant access.Grant, t Ticket) bool {
 	if grant.Tools != nil && !slices.Contains(grant.Tools, t.Intent.Tool) {
 		return false
 	}
@@ -100,7 +101,7 @@ func (g *Guard) decides(ctx context.Context, grant Grant, t Ticket) bool {
 	}
 	plan, err := g.PlanOf(ctx, t)
 	return err == nil && plan.ShownTo(grant) && !slices.ContainsFunc(plan.Rows, func(row PlanRow) bool {
-		return slices.ContainsFunc(plan.subjects(row, Principal{}), func(s Subject) bool { return !grant.AllowsPartner(s.PartnerID) })
+		return slices.ContainsFunc(plan.subjects(row, access.Principal{}), func(s access.Subject) bool { return !grant.AllowsPartner(s.PartnerID) })
 	})
 }
 
@@ -142,23 +143,25 @@ func (g *Guard) sameUser(t Ticket, d Decision) bool {
 // toldApart compares two callers. Names of different kinds can be those of one
 // person, and who is behind stdio, the terminal or the token of a start is not
 // known at all.
-func toldApart(a, b Caller) bool {
+func toldApart(a, b access.Caller) bool {
 	kind, _, named := strings.Cut(string(a), ":")
 	other, _, _ := strings.Cut(string(b), ":")
 	return named && kind == other && a != b && slices.Contains([]string{"token", "oidc", "entra"}, kind)
 }
 
 // attest proves under the newest key that a caller approved exactly this ticket.
-func (s *Sealer) attest(t Ticket, by Caller) ([]byte, error) { return s.box(t.ID, approvedBy(t, by)) }
+func (s *Sealer) attest(t Ticket, by access.Caller) ([]byte, error) {
+	return s.box(t.ID, approvedBy(t, by))
+}
 
-func (s *Sealer) attests(t Ticket, by Caller, proof []byte) bool {
+func (s *Sealer) attests(t Ticket, by access.Caller, proof []byte) bool {
 	plain, ok := s.unbox(proof, approvedBy(t, by))
 	return ok && bytes.Equal(plain, []byte(t.ID))
 }
 
 // approvedBy is what a proof authenticates beside the ID. It begins with words
 // of its own, so that no seal of a question fits.
-func approvedBy(t Ticket, by Caller) []byte {
+func approvedBy(t Ticket, by access.Caller) []byte {
 	digest := t.Digest()
 	return append(append([]byte("mcp-partner approved by\x00"), digest[:]...), by...)
 }

@@ -6,17 +6,18 @@ import (
 	"testing"
 	"time"
 
+	"mcp-partner/access"
 	"mcp-partner/guard"
 	"mcp-partner/internal/ledgertest"
 	"mcp-partner/schemas"
 )
 
 // alice may approve in contoso; bot asks.
-func alice() guard.Principal {
-	return guard.Principal{Caller: "token:alice", Grant: guard.Grant{Scopes: []guard.Scope{guard.ScopeApprove}, Tenants: []string{"contoso"}}}
+func alice() access.Principal {
+	return access.Principal{Caller: "token:alice", Grant: access.Grant{Scopes: []access.Scope{access.ScopeApprove}, Tenants: []string{"contoso"}}}
 }
 
-func askedBy(caller guard.Caller) guard.Intent {
+func askedBy(caller access.Caller) guard.Intent {
 	i := intent(schemas.ToolRegisterPartner)
 	i.Caller = caller
 	return i
@@ -82,31 +83,31 @@ func TestACallerWithTheScopeDenies(t *testing.T) {
 
 func TestWhoCannotDecide(t *testing.T) {
 	t.Parallel()
-	change := func(change func(*guard.Principal)) guard.Principal {
+	change := func(change func(*access.Principal)) access.Principal {
 		p := alice()
 		change(&p)
 		return p
 	}
 	for name, test := range map[string]struct {
-		who  guard.Principal
+		who  access.Principal
 		said func(guard.Ticket) guard.DecisionRequest
 		code schemas.Code
 	}{
-		"without the scope": {change(func(p *guard.Principal) {
-			p.Grant.Scopes = []guard.Scope{guard.ScopeRead, guard.ScopeWrite, guard.ScopeChange}
+		"without the scope": {change(func(p *access.Principal) {
+			p.Grant.Scopes = []access.Scope{access.ScopeRead, access.ScopeWrite, access.ScopeChange}
 		}), yes, schemas.CodeInsufficientScope},
-		"whoever runs it":      {guard.Principal{Caller: "stdio", Grant: guard.FullGrant()}, yes, schemas.CodeInsufficientScope},
-		"nobody":               {change(func(p *guard.Principal) { p.Caller = "" }), yes, schemas.CodeInsufficientScope},
-		"the requester":        {change(func(p *guard.Principal) { p.Caller = "token:bot" }), yes, schemas.CodeNotAllowed},
-		"another tenant's":     {change(func(p *guard.Principal) { p.Grant.Tenants = []string{"fabrikam"} }), yes, schemas.CodeApprovalUnknown},
-		"no tenants":           {change(func(p *guard.Principal) { p.Grant.Tenants = nil }), yes, schemas.CodeApprovalUnknown},
-		"another partner ID's": {change(func(p *guard.Principal) { p.Grant.PartnerIDs = []string{"7654321"} }), yes, schemas.CodeApprovalUnknown},
-		"another tool's":       {change(func(p *guard.Principal) { p.Grant.Tools = []string{schemas.ToolRemovePartner} }), yes, schemas.CodeApprovalUnknown},
+		"whoever runs it":      {access.Principal{Caller: "stdio", Grant: access.FullGrant()}, yes, schemas.CodeInsufficientScope},
+		"nobody":               {change(func(p *access.Principal) { p.Caller = "" }), yes, schemas.CodeInsufficientScope},
+		"the requester":        {change(func(p *access.Principal) { p.Caller = "token:bot" }), yes, schemas.CodeNotAllowed},
+		"another tenant's":     {change(func(p *access.Principal) { p.Grant.Tenants = []string{"fabrikam"} }), yes, schemas.CodeApprovalUnknown},
+		"no tenants":           {change(func(p *access.Principal) { p.Grant.Tenants = nil }), yes, schemas.CodeApprovalUnknown},
+		"another partner ID's": {change(func(p *access.Principal) { p.Grant.PartnerIDs = []string{"7654321"} }), yes, schemas.CodeApprovalUnknown},
+		"another tool's":       {change(func(p *access.Principal) { p.Grant.Tools = []string{schemas.ToolRemovePartner} }), yes, schemas.CodeApprovalUnknown},
 		"not what was shown": {alice(), func(guard.Ticket) guard.DecisionRequest {
 			return guard.DecisionRequest{Approved: true, Digest: hex.EncodeToString(make([]byte, 32))}
 		}, schemas.CodeApprovalMismatch},
 		"no digest":             {alice(), func(guard.Ticket) guard.DecisionRequest { return guard.DecisionRequest{Approved: true} }, schemas.CodeApprovalMismatch},
-		"a token that is spent": {change(func(p *guard.Principal) { p.Token, p.Counted = "tk_0", true }), yes, schemas.CodeTokenRefused},
+		"a token that is spent": {change(func(p *access.Principal) { p.Token, p.Counted = "tk_0", true }), yes, schemas.CodeTokenRefused},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -161,7 +162,7 @@ func TestARowOfTheStoreApprovesNothing(t *testing.T) {
 		},
 		"of another guard": func(t *testing.T, _ *guard.Guard, ticket guard.Ticket) guard.Decision {
 			store := ledgertest.New(t, newClock().Now)
-			other := newGuard(t, guard.Options{AllowWrites: true, Approval: guard.ApprovalApprover, Store: store, Now: newClock().Now})
+			other := newGuard(t, guard.Options{AllowWrites: true, Approval: access.ApprovalApprover, Store: store, Now: newClock().Now})
 			if _, err := store.PutTicket(t.Context(), ticket, 10, guard.Event{}); err != nil {
 				t.Fatal(err)
 			}
@@ -201,13 +202,13 @@ func TestARowOfTheStoreApprovesNothing(t *testing.T) {
 // not fit it.
 func TestAProofNamesItsCaller(t *testing.T) {
 	t.Parallel()
-	for name, want := range map[guard.Caller]schemas.Code{
+	for name, want := range map[access.Caller]schemas.Code{
 		"token:alice": "", "token:bob": schemas.CodeApprovalUnknown, "token:alicf": schemas.CodeApprovalUnknown, "token:bot": schemas.CodeApprovalUnknown,
 	} {
 		sealer := guard.NewSealer()
 		on := func() (*guard.Guard, *ledgertest.Store) {
 			store := ledgertest.New(t, newClock().Now)
-			return newGuard(t, guard.Options{AllowWrites: true, Approval: guard.ApprovalApprover, Store: store, Sealer: sealer, Now: newClock().Now}), store
+			return newGuard(t, guard.Options{AllowWrites: true, Approval: access.ApprovalApprover, Store: store, Sealer: sealer, Now: newClock().Now}), store
 		}
 		here, _ := on()
 		there, store := on()
@@ -231,7 +232,7 @@ func TestAProofNamesItsCaller(t *testing.T) {
 
 func TestSameUserOverTheNetwork(t *testing.T) {
 	t.Parallel()
-	for asked, want := range map[guard.Caller]bool{
+	for asked, want := range map[access.Caller]bool{
 		"token:bot": false, "stdio": true, "terminal": true, "http:0123abcd": true, "insecure-no-auth": true, "entra:t:o": true, "oidc:0123": true,
 	} {
 		g, _, _ := withApprover(t)

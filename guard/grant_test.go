@@ -5,41 +5,42 @@ import (
 	"strings"
 	"testing"
 
+	"mcp-partner/access"
 	"mcp-partner/guard"
 	"mcp-partner/schemas"
 )
 
 func TestAdmitHoldsCallersToTheirGrant(t *testing.T) {
 	t.Parallel()
-	all := guard.Scopes()
+	all := access.Scopes()
 	here := []string{"contoso", "fab*"}
 	for name, test := range map[string]struct {
-		grant          guard.Grant
+		grant          access.Grant
 		tool           string
 		tenant, number string
 		code           schemas.Code
 	}{
-		"the zero value reads nothing":     {guard.Grant{}, schemas.ToolFindPartnerTool, "", "", schemas.CodeInsufficientScope},
-		"read":                             {guard.Grant{Scopes: []guard.Scope{guard.ScopeRead}, Tenants: here}, schemas.ToolCheckPartnerLink, "contoso", "", ""},
-		"read, no tenants":                 {guard.Grant{Scopes: all}, schemas.ToolCheckPartnerLink, "contoso", "", schemas.CodeUnknownTenant},
-		"read, another tenant":             {guard.Grant{Scopes: all, Tenants: here}, schemas.ToolCheckPartnerLink, "adatum", "", schemas.CodeUnknownTenant},
-		"a glob":                           {guard.Grant{Scopes: all, Tenants: here}, schemas.ToolCheckPartnerLink, "Fabrikam", "", ""},
-		"read is no write":                 {guard.Grant{Scopes: []guard.Scope{guard.ScopeRead}, Tenants: here}, schemas.ToolRegisterPartner, "contoso", "1234567", schemas.CodeInsufficientScope},
-		"write is no change":               {guard.Grant{Scopes: []guard.Scope{guard.ScopeWrite}, Tenants: here}, schemas.ToolUpdatePartner, "contoso", "1234567", schemas.CodeInsufficientScope},
-		"write is no read":                 {guard.Grant{Scopes: []guard.Scope{guard.ScopeWrite}, Tenants: here}, schemas.ToolCheckPartnerLink, "contoso", "", schemas.CodeInsufficientScope},
-		"a writer asks for its approval":   {guard.Grant{Scopes: []guard.Scope{guard.ScopeWrite}}, schemas.ToolGetApproval, "", "", ""},
-		"an approver writes nothing":       {guard.Grant{Scopes: []guard.Scope{guard.ScopeApprove}, Tenants: here}, schemas.ToolRegisterPartner, "contoso", "1234567", schemas.CodeInsufficientScope},
-		"change":                           {guard.Grant{Scopes: []guard.Scope{guard.ScopeChange}, Tenants: here}, schemas.ToolRemovePartner, "contoso", "1234567", ""},
-		"another tool":                     {guard.Grant{Scopes: all, Tenants: here, Tools: []string{schemas.ToolListTenants}}, schemas.ToolCheckPartnerLink, "contoso", "", schemas.CodeInsufficientScope},
-		"a tool that no scope covers":      {guard.Grant{Scopes: []guard.Scope{guard.ScopeRead}, Tenants: here, Tools: []string{schemas.ToolRegisterPartner}}, schemas.ToolRegisterPartner, "contoso", "1234567", schemas.CodeInsufficientScope},
-		"its partner ID":                   {guard.Grant{Scopes: all, Tenants: here, PartnerIDs: []string{"1234567"}}, schemas.ToolRegisterPartner, "contoso", "1234567", ""},
-		"a stranger's partner ID":          {guard.Grant{Scopes: all, Tenants: here, PartnerIDs: []string{"1234567"}}, schemas.ToolRegisterPartner, "contoso", "7654321", schemas.CodeInsufficientScope},
-		"removing a stranger's partner ID": {guard.Grant{Scopes: all, Tenants: here, PartnerIDs: []string{"1234567"}}, schemas.ToolRemovePartner, "contoso", "7654321", schemas.CodeInsufficientScope},
-		"a read carries none":              {guard.Grant{Scopes: all, Tenants: here, PartnerIDs: []string{"1234567"}}, schemas.ToolCheckPartnerLink, "contoso", "7654321", ""},
-		"granted, out of bounds":           {guard.Grant{Scopes: all, Tenants: []string{guard.AllTenants}}, schemas.ToolCheckPartnerLink, "litware", "", schemas.CodeNotAllowed},
+		"the zero value reads nothing":     {access.Grant{}, schemas.ToolFindPartnerTool, "", "", schemas.CodeInsufficientScope},
+		"read":                             {access.Grant{Scopes: []access.Scope{access.ScopeRead}, Tenants: here}, schemas.ToolCheckPartnerLink, "contoso", "", ""},
+		"read, no tenants":                 {access.Grant{Scopes: all}, schemas.ToolCheckPartnerLink, "contoso", "", schemas.CodeUnknownTenant},
+		"read, another tenant":             {access.Grant{Scopes: all, Tenants: here}, schemas.ToolCheckPartnerLink, "adatum", "", schemas.CodeUnknownTenant},
+		"a glob":                           {access.Grant{Scopes: all, Tenants: here}, schemas.ToolCheckPartnerLink, "Fabrikam", "", ""},
+		"read is no write":                 {access.Grant{Scopes: []access.Scope{access.ScopeRead}, Tenants: here}, schemas.ToolRegisterPartner, "contoso", "1234567", schemas.CodeInsufficientScope},
+		"write is no change":               {access.Grant{Scopes: []access.Scope{access.ScopeWrite}, Tenants: here}, schemas.ToolUpdatePartner, "contoso", "1234567", schemas.CodeInsufficientScope},
+		"write is no read":                 {access.Grant{Scopes: []access.Scope{access.ScopeWrite}, Tenants: here}, schemas.ToolCheckPartnerLink, "contoso", "", schemas.CodeInsufficientScope},
+		"a writer asks for its approval":   {access.Grant{Scopes: []access.Scope{access.ScopeWrite}}, schemas.ToolGetApproval, "", "", ""},
+		"an approver writes nothing":       {access.Grant{Scopes: []access.Scope{access.ScopeApprove}, Tenants: here}, schemas.ToolRegisterPartner, "contoso", "1234567", schemas.CodeInsufficientScope},
+		"change":                           {access.Grant{Scopes: []access.Scope{access.ScopeChange}, Tenants: here}, schemas.ToolRemovePartner, "contoso", "1234567", ""},
+		"another tool":                     {access.Grant{Scopes: all, Tenants: here, Tools: []string{schemas.ToolListTenants}}, schemas.ToolCheckPartnerLink, "contoso", "", schemas.CodeInsufficientScope},
+		"a tool that no scope covers":      {access.Grant{Scopes: []access.Scope{access.ScopeRead}, Tenants: here, Tools: []string{schemas.ToolRegisterPartner}}, schemas.ToolRegisterPartner, "contoso", "1234567", schemas.CodeInsufficientScope},
+		"its partner ID":                   {access.Grant{Scopes: all, Tenants: here, PartnerIDs: []string{"1234567"}}, schemas.ToolRegisterPartner, "contoso", "1234567", ""},
+		"a stranger's partner ID":          {access.Grant{Scopes: all, Tenants: here, PartnerIDs: []string{"1234567"}}, schemas.ToolRegisterPartner, "contoso", "7654321", schemas.CodeInsufficientScope},
+		"removing a stranger's partner ID": {access.Grant{Scopes: all, Tenants: here, PartnerIDs: []string{"1234567"}}, schemas.ToolRemovePartner, "contoso", "7654321", schemas.CodeInsufficientScope},
+		"a read carries none":              {access.Grant{Scopes: all, Tenants: here, PartnerIDs: []string{"1234567"}}, schemas.ToolCheckPartnerLink, "contoso", "7654321", ""},
+		"granted, out of bounds":           {access.Grant{Scopes: all, Tenants: []string{access.AllTenants}}, schemas.ToolCheckPartnerLink, "litware", "", schemas.CodeNotAllowed},
 	} {
-		g := newGuard(t, guard.Options{AllowWrites: true, Bounds: guard.Bounds{Tenants: []string{"contoso", "fabrikam", "adatum"}}})
-		subject := guard.Subject{Operation: operation(t, test.tool), By: guard.Principal{Caller: "x", Grant: test.grant}, Tenant: schemas.Tenant{Name: test.tenant}, PartnerID: test.number}
+		g := newGuard(t, guard.Options{AllowWrites: true, Bounds: access.Bounds{Tenants: []string{"contoso", "fabrikam", "adatum"}}})
+		subject := access.Subject{Operation: operation(t, test.tool), By: access.Principal{Caller: "x", Grant: test.grant}, Tenant: schemas.Tenant{Name: test.tenant}, PartnerID: test.number}
 		if got := admitted(g.Admit(t.Context(), subject)); got != test.code {
 			t.Errorf("%s: %q, want %q", name, got, test.code)
 		}
@@ -50,7 +51,7 @@ func TestAdmitHoldsCallersToTheirGrant(t *testing.T) {
 // is of the same kind.
 func TestAFullGrantIsEverythingButApproving(t *testing.T) {
 	t.Parallel()
-	full := guard.FullGrant()
+	full := access.FullGrant()
 	for _, op := range schemas.Catalogue() {
 		if !full.Allows(op) {
 			t.Errorf("%s is missing", op.Name)
@@ -59,18 +60,18 @@ func TestAFullGrantIsEverythingButApproving(t *testing.T) {
 	if !full.AllowsTenant("any/thing") || !full.Everywhere() || !full.AllowsPartner("1234567") {
 		t.Error("a full grant has a bound")
 	}
-	if !full.Has(guard.ScopeMetrics) {
+	if !full.Has(access.ScopeMetrics) {
 		t.Error("a full grant shows no figures")
 	}
-	if full.Has(guard.ScopeApprove) || slices.Contains(full.Scopes, guard.ScopeApprove) {
+	if full.Has(access.ScopeApprove) || slices.Contains(full.Scopes, access.ScopeApprove) {
 		t.Error("a full grant approves")
 	}
 }
 
 func TestWhatIsMissingIsNamed(t *testing.T) {
 	t.Parallel()
-	err := guard.Grant{Scopes: []guard.Scope{guard.ScopeRead}}.Check(operation(t, schemas.ToolRemovePartner))
-	if problem := schemas.AsProblem(err); problem == nil || problem.Code != schemas.CodeInsufficientScope || !strings.Contains(problem.Message, string(guard.ScopeChange)) {
+	err := access.Grant{Scopes: []access.Scope{access.ScopeRead}}.Check(operation(t, schemas.ToolRemovePartner))
+	if problem := schemas.AsProblem(err); problem == nil || problem.Code != schemas.CodeInsufficientScope || !strings.Contains(problem.Message, string(access.ScopeChange)) {
 		t.Errorf("%v", err)
 	}
 }

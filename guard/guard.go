@@ -5,21 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"mcp-partner/access"
 	"mcp-partner/schemas"
-)
-
-// Approval is the operator's word, by flag, on whom to ask before a write. It
-// counts only where the configuration has no rules.
-type Approval string
-
-// The modes. ApprovalAsk asks in the client for register_partner and a person
-// elsewhere for what overwrites or removes. ApprovalNone is legal only against
-// the simulator or with a bound on partner IDs.
-const (
-	ApprovalAsk       Approval = "ask"
-	ApprovalRequester Approval = "requester"
-	ApprovalApprover  Approval = "approver"
-	ApprovalNone      Approval = "none"
 )
 
 // Options is what an operator decides at start.
@@ -27,10 +14,10 @@ type Options struct {
 	// AllowWrites switches writes on where there are no rules.
 	AllowWrites bool
 	// Approval defaults to ApprovalAsk.
-	Approval Approval
+	Approval access.Approval
 	// Rules are the configured policy; nil means that the two flags decide.
-	Rules  []Rule
-	Bounds Bounds
+	Rules  []access.Rule
+	Bounds access.Bounds
 	// Simulated says that no real Azure is reached.
 	Simulated bool
 	Store     Store
@@ -50,15 +37,20 @@ type Options struct {
 	Now func() time.Time
 }
 
+// Settings are the options that make the policy.
+func (o Options) Settings() access.Settings {
+	return access.Settings{AllowWrites: o.AllowWrites, Approval: o.Approval, Rules: o.Rules, Bounds: o.Bounds, Simulated: o.Simulated}
+}
+
 // Guard decides on every call, and is the only maker of permits.
 type Guard struct {
 	opts   Options
-	policy *Policy
+	policy *access.Policy
 }
 
 // New makes a guard, or says which options do not go together.
 func New(o Options) (*Guard, error) {
-	policy, err := NewPolicy(o)
+	policy, err := access.NewPolicy(o.Settings())
 	if err != nil {
 		return nil, err
 	}
@@ -83,68 +75,40 @@ func New(o Options) (*Guard, error) {
 	return &Guard{opts: o, policy: policy}, nil
 }
 
-// rules returns the configured ones, or those that the flags stand for.
-func (o Options) rules() ([]Rule, error) {
-	if o.Rules != nil {
-		return o.Rules, nil
-	}
-	if o.Approval == ApprovalNone && !o.Simulated && len(o.Bounds.PartnerIDs) == 0 {
-		return nil, schemas.NewProblem(schemas.CodeInvalidArgument,
-			"--approval none lets an agent write without a person: it needs --simulate, or --partner-ids with the IDs it may use.")
-	}
-	writes := []string{string(schemas.EffectWrite)}
-	destroys := []string{string(schemas.EffectDestroy)}
-	switch {
-	case !o.AllowWrites:
-		return nil, nil
-	case o.asks() && o.Simulated:
-		// A simulation has no approvers, and nothing that another person would protect.
-		return []Rule{{Name: "--allow-writes, simulated", Operations: append(writes, destroys...), Ruling: RulingRequester}}, nil
-	case o.asks():
-		return []Rule{{Name: "--allow-writes, new links", Operations: writes, Ruling: RulingRequester}, {Name: "--allow-writes", Operations: destroys, Ruling: RulingApprover}}, nil
-	case o.Approval == ApprovalRequester:
-		return []Rule{{Name: "--approval requester", Operations: append(writes, destroys...), Ruling: RulingRequester}}, nil
-	case o.Approval == ApprovalApprover:
-		return []Rule{{Name: "--approval approver", Operations: append(writes, destroys...), Ruling: RulingApprover}}, nil
-	case o.Approval == ApprovalNone:
-		return nil, nil // see unasked
-	default:
-		return nil, schemas.NewProblem(schemas.CodeInvalidArgument, "--approval is "+quote(string(o.Approval))+"; it is ask, requester, approver or none.")
-	}
+// Confine returns the principal with the operator's bounds in its grant, so that
+// whatever is looked up for it stays inside.
+func (g *Guard) Confine(p access.Principal) access.Principal {
+	p.Grant.Within = g.policy.Bounds()
+	return p
 }
 
-// asks reports whether the flags leave it to the operation whom to ask.
-func (o Options) asks() bool { return o.Approval == ApprovalAsk || o.Approval == "" }
-
 // Bounds returns the operator's bounds.
-func (g *Guard) Bounds() Bounds { return g.policy.bounds }
+func (g *Guard) Bounds() access.Bounds { return g.policy.Bounds() }
 
 // Policy returns what the operator decided.
-func (g *Guard) Policy() *Policy { return g.policy }
+func (g *Guard) Policy() *access.Policy { return g.policy }
 
 // WritesAllowed reports whether any write could ever be allowed.
-func (g *Guard) WritesAllowed() bool { return g.policy.writes }
+func (g *Guard) WritesAllowed() bool { return g.policy.AllowsWrites() }
 
 // Admit is the one decision on a subject. It is asked before anything is read,
 // when the verdict may hang on the link that is not known yet, and again with
 // the link before anything is written. An error refuses: a freeze, a caller that
 // may not, a bound, a denial, or a rate that is used up. Else the verdict allows,
 // or says whom to ask.
-func (g *Guard) Admit(ctx context.Context, s Subject) (Verdict, error) {
+func (g *Guard) Admit(ctx context.Context, s access.Subject) (access.Verdict, error) {
 	if err := g.thawed(ctx, s.Operation.Effect.Writes()); err != nil {
-		return Verdict{}, err
+		return access.Verdict{}, err
 	}
 	by, err := g.current(ctx, s.By)
 	if err != nil {
-		return Verdict{}, err
+		return access.Verdict{}, err
 	}
 	s.By = by
 	verdict := g.policy.Evaluate(s)
 	switch {
-	case verdict.refusal != nil:
-		return verdict, verdict.refusal
-	case verdict.open && s.Link != "":
-		return verdict, denied(verdict)
+	case verdict.Refusal != nil, verdict.Open && s.Link != "":
+		return verdict, verdict.Denial()
 	case s.Link == "" || !s.Operation.Effect.Writes():
 		return verdict, nil
 	default:
@@ -152,12 +116,8 @@ func (g *Guard) Admit(ctx context.Context, s Subject) (Verdict, error) {
 	}
 }
 
-func writesOff(tool string) error {
-	return schemas.NewProblem(schemas.CodeWritesDisabled, "This server reads only: it was started without --allow-writes, so "+tool+" is off.")
-}
-
 // current is a principal with what it is given now.
-func (g *Guard) current(ctx context.Context, p Principal) (Principal, error) {
+func (g *Guard) current(ctx context.Context, p access.Principal) (access.Principal, error) {
 	if err := g.stillHolds(ctx, p.Token); err != nil {
 		return p, err
 	}
@@ -171,28 +131,24 @@ func (g *Guard) current(ctx context.Context, p Principal) (Principal, error) {
 
 // withinRate refuses early, before anybody is asked. What holds is counted again
 // with the intent.
-func (g *Guard) withinRate(ctx context.Context, v Verdict) error {
-	if v.rate == nil {
+func (g *Guard) withinRate(ctx context.Context, v access.Verdict) error {
+	if v.Rate == nil {
 		return nil
 	}
-	count, err := g.opts.Store.CountIntents(ctx, v.Rule, g.opts.Now().Add(-v.rate.Per))
+	count, err := g.opts.Store.CountIntents(ctx, v.Rule, g.opts.Now().Add(-v.Rate.Per))
 	if err != nil {
 		return storeProblem(err)
 	}
-	if count < v.rate.Count {
+	if count < v.Rate.Count {
 		return nil
 	}
-	return RateExceeded(v.Rule, *v.rate)
+	return RateExceeded(v.Rule, *v.Rate)
 }
 
 // RateExceeded is the refusal of a write beyond what a rule lets through.
-func RateExceeded(rule string, rate Rate) error {
+func RateExceeded(rule string, rate access.Rate) error {
 	return schemas.NewProblem(schemas.CodeRateExceeded, fmt.Sprintf("The policy's rule %s allows %d writes in %s, and they are used up.",
 		quote(rule), rate.Count, rate.Per), schemas.WithRetryAfter(int(rate.Per.Seconds())))
-}
-
-func denied(v Verdict) error {
-	return schemas.NewProblem(schemas.CodePolicyDenied, fmt.Sprintf("The policy denies this: %s (%s).", quote(v.Rule), v.Why))
 }
 
 // thawed refuses while a freeze is in force. A freeze that cannot be read counts as

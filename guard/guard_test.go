@@ -12,6 +12,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"mcp-partner/access"
 	"mcp-partner/guard"
 	"mcp-partner/internal/ledgertest"
 	"mcp-partner/internal/testkit"
@@ -56,8 +57,8 @@ func newGuard(t testing.TB, o guard.Options) *guard.Guard {
 }
 
 // by is a caller who was given all.
-func by(caller guard.Caller) guard.Principal {
-	return guard.Principal{Caller: caller, Grant: guard.FullGrant()}
+func by(caller access.Caller) access.Principal {
+	return access.Principal{Caller: caller, Grant: access.FullGrant()}
 }
 
 // granted expects a permit, and no other answer than a refusal instead.
@@ -100,7 +101,7 @@ func waits(a guard.Admission) (guard.Ticket, error) {
 }
 
 // admitted is the code with which a subject was refused.
-func admitted(_ guard.Verdict, err error) schemas.Code { return codeOf(err) }
+func admitted(_ access.Verdict, err error) schemas.Code { return codeOf(err) }
 
 func TestAGuardWithoutAStoreDoesNotStart(t *testing.T) {
 	t.Parallel()
@@ -119,7 +120,7 @@ func codeOf(err error) schemas.Code {
 // register returns a permit for the register intent without a question.
 func register(t testing.TB, store guard.Store) guard.Permit {
 	t.Helper()
-	g := newGuard(t, guard.Options{AllowWrites: true, Approval: guard.ApprovalNone, Simulated: true, Store: store})
+	g := newGuard(t, guard.Options{AllowWrites: true, Approval: access.ApprovalNone, Simulated: true, Store: store})
 	write, err := granted(g.Authorize(t.Context(), by("stdio"), intent(schemas.ToolRegisterPartner), false))
 	if err != nil {
 		t.Fatal(err)
@@ -202,14 +203,14 @@ func TestOptionsThatDoNotGoTogether(t *testing.T) {
 		options guard.Options
 		code    schemas.Code
 	}{
-		"nobody asked, real Azure":    {guard.Options{AllowWrites: true, Approval: guard.ApprovalNone}, schemas.CodeInvalidArgument},
-		"nobody asked, simulated":     {guard.Options{AllowWrites: true, Approval: guard.ApprovalNone, Simulated: true}, ""},
-		"nobody asked, bounded":       {guard.Options{AllowWrites: true, Approval: guard.ApprovalNone, Bounds: guard.Bounds{PartnerIDs: []string{"1234567"}}}, ""},
+		"nobody asked, real Azure":    {guard.Options{AllowWrites: true, Approval: access.ApprovalNone}, schemas.CodeInvalidArgument},
+		"nobody asked, simulated":     {guard.Options{AllowWrites: true, Approval: access.ApprovalNone, Simulated: true}, ""},
+		"nobody asked, bounded":       {guard.Options{AllowWrites: true, Approval: access.ApprovalNone, Bounds: access.Bounds{PartnerIDs: []string{"1234567"}}}, ""},
 		"no such mode":                {guard.Options{AllowWrites: true, Approval: "maybe"}, schemas.CodeInvalidArgument},
-		"no such tool in the bound":   {guard.Options{Bounds: guard.Bounds{Tools: []string{"check_link"}}}, schemas.CodeUnknownTool},
-		"nobody asked, writes off":    {guard.Options{Approval: guard.ApprovalNone, Simulated: true}, ""},
-		"malformed glob in the bound": {guard.Options{Bounds: guard.Bounds{Tenants: []string{"[a"}}}, schemas.CodeInvalidArgument},
-		"malformed ID in the bound":   {guard.Options{Bounds: guard.Bounds{PartnerIDs: []string{"x"}}}, schemas.CodeInvalidPartnerID},
+		"no such tool in the bound":   {guard.Options{Bounds: access.Bounds{Tools: []string{"check_link"}}}, schemas.CodeUnknownTool},
+		"nobody asked, writes off":    {guard.Options{Approval: access.ApprovalNone, Simulated: true}, ""},
+		"malformed glob in the bound": {guard.Options{Bounds: access.Bounds{Tenants: []string{"[a"}}}, schemas.CodeInvalidArgument},
+		"malformed ID in the bound":   {guard.Options{Bounds: access.Bounds{PartnerIDs: []string{"x"}}}, schemas.CodeInvalidPartnerID},
 	} {
 		test.options.Store = ledgertest.New(t, time.Now)
 		if _, err := guard.New(test.options); codeOf(err) != test.code {
@@ -221,7 +222,7 @@ func TestOptionsThatDoNotGoTogether(t *testing.T) {
 func TestAdmit(t *testing.T) {
 	t.Parallel()
 	op := func(name string) schemas.Operation { o, _ := schemas.Lookup(name); return o }
-	bounds := guard.Bounds{Tools: []string{schemas.ToolCheckPartnerLink, schemas.ToolRegisterPartner, schemas.ToolRemovePartner}, Tenants: []string{"Con*"}, PartnerIDs: []string{"1234567"}}
+	bounds := access.Bounds{Tools: []string{schemas.ToolCheckPartnerLink, schemas.ToolRegisterPartner, schemas.ToolRemovePartner}, Tenants: []string{"Con*"}, PartnerIDs: []string{"1234567"}}
 	for name, test := range map[string]struct {
 		writes         bool
 		tool           string
@@ -240,7 +241,7 @@ func TestAdmit(t *testing.T) {
 		"outside although writes off ": {false, schemas.ToolUpdatePartner, "", "1234567", schemas.CodeNotAllowed},
 	} {
 		g := newGuard(t, guard.Options{AllowWrites: test.writes, Bounds: bounds})
-		if got := admitted(g.Admit(t.Context(), guard.Subject{Operation: op(test.tool), By: by("stdio"), Tenant: schemas.Tenant{Name: test.tenant}, PartnerID: test.number})); got != test.code {
+		if got := admitted(g.Admit(t.Context(), access.Subject{Operation: op(test.tool), By: by("stdio"), Tenant: schemas.Tenant{Name: test.tenant}, PartnerID: test.number})); got != test.code {
 			t.Errorf("%s: %q, want %q", name, got, test.code)
 		}
 	}
@@ -423,7 +424,7 @@ func TestNoRecordNoPermit(t *testing.T) {
 	i := intent(schemas.ToolRegisterPartner)
 	accept := guard.Answer{Action: guard.ActionAccept, Typed: "1234567"}
 	store := &brokenStore{Store: ledgertest.New(t, time.Now), append: true}
-	unasked := newGuard(t, guard.Options{AllowWrites: true, Approval: guard.ApprovalNone, Simulated: true, Store: store})
+	unasked := newGuard(t, guard.Options{AllowWrites: true, Approval: access.ApprovalNone, Simulated: true, Store: store})
 	if granted, err := granted(unasked.Authorize(t.Context(), by("stdio"), i, false)); codeOf(err) != schemas.CodeVaultUnavailable || granted.Permit.Spend(wire()) == nil {
 		t.Errorf("unasked: %v", err)
 	}

@@ -7,11 +7,9 @@ import (
 	"net/http"
 	"strconv"
 
+	"mcp-partner/access"
 	"mcp-partner/schemas"
 )
-
-// Caller is who asks: "stdio", "terminal", or the subject of a bearer token.
-type Caller string
 
 // LinkSnapshot is what a plan read before anybody was asked: the state that a permit
 // is bound to.
@@ -43,7 +41,7 @@ func (s LinkSnapshot) OneWriteBefore(now LinkSnapshot) bool {
 // Intent is one write that somebody wants, complete: what the guard decides
 // on, and what an approval and a permit are bound to.
 type Intent struct {
-	Caller Caller
+	Caller access.Caller
 	// Tool is the operation's name in the catalogue.
 	Tool string
 	// Identity is the (tenant, identity) pair, from the claims of the token.

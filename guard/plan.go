@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 
+	"mcp-partner/access"
 	"mcp-partner/schemas"
 )
 
@@ -36,7 +37,7 @@ const (
 // that was looked at, also those in which nothing is written. An approval is
 // given for exactly its bytes.
 type Plan struct {
-	Caller Caller `json:"caller"`
+	Caller access.Caller `json:"caller"`
 	// Tool is the operation's name in the catalogue.
 	Tool string `json:"tool"`
 	// Arguments are the canonical arguments of the call.
@@ -76,8 +77,8 @@ type PlanRow struct {
 	// Problem says why the state is unknown.
 	Problem schemas.Code `json:"problem,omitempty"`
 	// Rule and Ruling are the policy's word on the row.
-	Rule   string `json:"rule,omitempty"`
-	Ruling Ruling `json:"ruling,omitempty"`
+	Rule   string        `json:"rule,omitempty"`
+	Ruling access.Ruling `json:"ruling,omitempty"`
 	// Warning is something that whoever approves should know, in our own words.
 	Warning string `json:"warning,omitempty"`
 }
@@ -150,7 +151,7 @@ func (p Plan) intent() Intent {
 
 // planBinding is what an approval of a plan is bound to: who asked for what,
 // and exactly these rows.
-func planBinding(caller Caller, tool, asked string, digest [sha256.Size]byte) [sha256.Size]byte {
+func planBinding(caller access.Caller, tool, asked string, digest [sha256.Size]byte) [sha256.Size]byte {
 	canonical, _ := json.Marshal([]string{"plan", string(caller), tool, asked, hex.EncodeToString(digest[:])})
 	return sha256.Sum256(canonical)
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"mcp-partner/access"
 	"mcp-partner/guard"
 	"mcp-partner/internal/ledgertest"
 	"mcp-partner/schemas"
@@ -48,7 +49,7 @@ func hereOf(row guard.PlanRow) guard.StepContext {
 func allowing(t testing.TB, change func(*guard.Options)) (*guard.Guard, *ledgertest.Store) {
 	t.Helper()
 	store := ledgertest.New(t, time.Now)
-	o := guard.Options{AllowWrites: true, Approval: guard.ApprovalNone, Simulated: true, Store: store}
+	o := guard.Options{AllowWrites: true, Approval: access.ApprovalNone, Simulated: true, Store: store}
 	if change != nil {
 		change(&o)
 	}
@@ -74,7 +75,7 @@ func opened(t testing.TB, g *guard.Guard, p guard.Plan) guard.OpenRun {
 
 func openedBy(t testing.TB, g *guard.Guard, p guard.Plan, token string) guard.OpenRun {
 	t.Helper()
-	return runOf(t, g.AuthorizePlan(t.Context(), guard.Principal{Caller: p.Caller, Grant: guard.FullGrant(), Token: token}, p, false))
+	return runOf(t, g.AuthorizePlan(t.Context(), access.Principal{Caller: p.Caller, Grant: access.FullGrant(), Token: token}, p, false))
 }
 
 // runOf expects that a run was opened.
@@ -200,7 +201,7 @@ func TestWhatHasBegunGoesOn(t *testing.T) {
 			t.Parallel()
 			now := time.Now()
 			g, _ := allowing(t, func(o *guard.Options) { o.Now = func() time.Time { return now } })
-			_, token, err := g.IssueToken(t.Context(), guard.TokenRequest{For: "agent", Grant: guard.Grant{Scopes: []guard.Scope{guard.ScopeChange}, Tenants: []string{"tenant-0"}}})
+			_, token, err := g.IssueToken(t.Context(), guard.TokenRequest{For: "agent", Grant: access.Grant{Scopes: []access.Scope{access.ScopeChange}, Tenants: []string{"tenant-0"}}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -256,7 +257,7 @@ func TestOnePermitAtATime(t *testing.T) {
 func TestAPlanThatWasSwapped(t *testing.T) {
 	t.Parallel()
 	store := swapped{ledgertest.New(t, time.Now)}
-	g, err := guard.New(guard.Options{AllowWrites: true, Approval: guard.ApprovalNone, Simulated: true, Store: store})
+	g, err := guard.New(guard.Options{AllowWrites: true, Approval: access.ApprovalNone, Simulated: true, Store: store})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"mcp-partner/access"
 	"mcp-partner/schemas"
 )
 
@@ -14,29 +15,29 @@ type OpenRun struct {
 	Plan Plan
 	// By is whoever goes on with it now. Nobody does at a start, which completes
 	// what has begun.
-	By Principal
+	By access.Principal
 }
 
 // Request names a plan by what the caller asked for.
 type Request struct {
 	// Principal is who asks; what it is given now has to cover the whole plan.
-	Principal
+	access.Principal
 	Tool string
 	// Arguments are the canonical arguments of the call.
 	Arguments string
 }
 
 // AuthorizePlan begins a plan as Authorize does a write.
-func (g *Guard) AuthorizePlan(ctx context.Context, by Principal, plan Plan, reachable bool) Admission {
+func (g *Guard) AuthorizePlan(ctx context.Context, by access.Principal, plan Plan, reachable bool) Admission {
 	verdict, err := g.RulePlan(ctx, &plan, by)
 	switch {
 	case err != nil:
 		return Refusal{err}
-	case verdict.Ruling == RulingAllow:
-		run := g.newRun(plan, plan.head(), RulingAllow)
+	case verdict.Ruling == access.RulingAllow:
+		run := g.newRun(plan, plan.head(), access.RulingAllow)
 		run.Plan, run.Token = run.ID, by.Token
 		return g.open(ctx, OpenRun{run, plan, by}, plan.Encode())
-	case verdict.Ruling == RulingRequester && reachable:
+	case verdict.Ruling == access.RulingRequester && reachable:
 		return g.ask(ctx, g.planTicket(plan, InBandLife), verdict, PlanQuestion(plan))
 	default:
 		return g.wait(ctx, g.planTicket(plan, ApproverLife), verdict, plan)
@@ -63,7 +64,7 @@ func (g *Guard) AnswerPlan(ctx context.Context, asked Request, seal Seal, answer
 	if refused := declined(PlanQuestion(plan), answer); refused != nil {
 		return Refusal{g.close(ctx, ticket, refused)}
 	}
-	return g.redeem(ctx, ticket, plan, asked, RulingRequester, string(asked.Caller))
+	return g.redeem(ctx, ticket, plan, asked, access.RulingRequester, string(asked.Caller))
 }
 
 // RedeemPlan opens the run of a plan that an approver signed, as Redeem does for a
@@ -83,7 +84,7 @@ func (g *Guard) RedeemPlan(ctx context.Context, asked Request, id string) Admiss
 	if err := g.signed(ctx, ticket); err != nil {
 		return Refusal{err}
 	}
-	return g.redeem(ctx, ticket, plan, asked, RulingApprover, ticket.Decision.Approver)
+	return g.redeem(ctx, ticket, plan, asked, access.RulingApprover, ticket.Decision.Approver)
 }
 
 // approvable returns the plan of a ticket that can still be redeemed, if the
@@ -110,21 +111,21 @@ func (g *Guard) approvable(ctx context.Context, ticket Ticket, asked Request) (P
 // ShownTo reports whether a caller may see the whole plan. What was given may
 // have become less since it was made, and rows that are not written in tell of
 // their tenants as well.
-func (p Plan) ShownTo(grant Grant) bool {
+func (p Plan) ShownTo(grant access.Grant) bool {
 	return !slices.ContainsFunc(p.Rows, func(row PlanRow) bool { return !grant.AllowsTenant(row.Identity.Tenant) })
 }
 
 // given refuses a plan that writes what a caller is not given any more, or what
 // lies outside the bounds now.
-func (g *Guard) given(ctx context.Context, plan Plan, by Principal) error {
+func (g *Guard) given(ctx context.Context, plan Plan, by access.Principal) error {
 	by, err := g.current(ctx, by)
 	if err != nil {
 		return err
 	}
 	for _, row := range plan.Rows {
 		for _, s := range plan.subjects(row, by) {
-			if v := g.policy.confine(s); v.refusal != nil {
-				return v.refusal
+			if v := g.policy.Confine(s); v.Refusal != nil {
+				return v.Refusal
 			}
 		}
 	}
@@ -152,7 +153,7 @@ func (g *Guard) plan(ctx context.Context, id string, digest [32]byte) (Plan, err
 	return plan, nil
 }
 
-func (g *Guard) redeem(ctx context.Context, ticket Ticket, plan Plan, asked Request, ruling Ruling, by string) Admission {
+func (g *Guard) redeem(ctx context.Context, ticket Ticket, plan Plan, asked Request, ruling access.Ruling, by string) Admission {
 	if err := g.thawed(ctx, true); err != nil {
 		return Refusal{err}
 	}
@@ -166,7 +167,7 @@ func (g *Guard) redeem(ctx context.Context, ticket Ticket, plan Plan, asked Requ
 	return g.open(ctx, OpenRun{run, plan, asked.Principal}, nil, confirmed)
 }
 
-func (g *Guard) newRun(plan Plan, head *PlanHead, ruling Ruling) Run {
+func (g *Guard) newRun(plan Plan, head *PlanHead, ruling access.Ruling) Run {
 	now := g.opts.Now()
 	return Run{ID: newRunID(), Digest: head.Digest, Caller: plan.Caller, Tool: plan.Tool, Ruling: ruling, OpenedAt: now, ExpiresAt: now.Add(RunLife)}
 }

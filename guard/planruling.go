@@ -3,10 +3,10 @@ package guard
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 
+	"mcp-partner/access"
 	"mcp-partner/schemas"
 )
 
@@ -14,12 +14,12 @@ import (
 // stays in the plan as a row that is not written, and so do the rows behind the
 // plan's First; the strictest ruling of the others is the plan's. An error refuses
 // all of it: writes are off or frozen. The rows say what would be denied even then.
-func (g *Guard) RulePlan(ctx context.Context, plan *Plan, by Principal) (Verdict, error) {
+func (g *Guard) RulePlan(ctx context.Context, plan *Plan, by access.Principal) (access.Verdict, error) {
 	by, err := g.current(ctx, by)
 	if err != nil {
-		return Verdict{}, err
+		return access.Verdict{}, err
 	}
-	strictest := Verdict{Ruling: RulingAllow, Rule: defaultRule, Why: "nothing is written"}
+	strictest := access.NothingWritten()
 	uses, written := map[string]int{}, 0
 	for i := range plan.Rows {
 		row := &plan.Rows[i]
@@ -29,7 +29,7 @@ func (g *Guard) RulePlan(ctx context.Context, plan *Plan, by Principal) (Verdict
 		verdict := g.evaluateRow(*plan, *row, by)
 		row.Rule, row.Ruling = verdict.Rule, verdict.Ruling
 		switch {
-		case verdict.Ruling == RulingDeny:
+		case verdict.Ruling == access.RulingDeny:
 			row.Steps, row.Finding = nil, FindingDenied
 			continue
 		case plan.First > 0 && written == plan.First:
@@ -37,13 +37,13 @@ func (g *Guard) RulePlan(ctx context.Context, plan *Plan, by Principal) (Verdict
 			continue
 		}
 		written++
-		strictest = stricter(strictest, verdict)
-		if uses[verdict.Rule] += len(row.Steps); verdict.rate != nil && uses[verdict.Rule] > verdict.rate.Count {
-			row.warn(fmt.Sprintf("The rule %s allows %d writes in %s: this tenant has to wait.", quote(verdict.Rule), verdict.rate.Count, verdict.rate.Per))
+		strictest = access.Stricter(strictest, verdict)
+		if uses[verdict.Rule] += len(row.Steps); verdict.Rate != nil && uses[verdict.Rule] > verdict.Rate.Count {
+			row.warn(fmt.Sprintf("The rule %s allows %d writes in %s: this tenant has to wait.", quote(verdict.Rule), verdict.Rate.Count, verdict.Rate.Per))
 		}
 	}
 	if !g.WritesAllowed() {
-		return Verdict{}, writesOff(plan.Tool)
+		return access.Verdict{}, access.WritesOff(plan.Tool)
 	}
 	return strictest, g.thawed(ctx, true)
 }
@@ -51,35 +51,20 @@ func (g *Guard) RulePlan(ctx context.Context, plan *Plan, by Principal) (Verdict
 // evaluateRow is the word on each request of a row: a denial of one denies the row.
 // Where writes are off altogether the rules would deny every row, so bounds and
 // grant alone are asked.
-func (g *Guard) evaluateRow(plan Plan, row PlanRow, by Principal) Verdict {
-	strictest := Verdict{Ruling: RulingAllow, Rule: defaultRule, Why: "nothing is written"}
+func (g *Guard) evaluateRow(plan Plan, row PlanRow, by access.Principal) access.Verdict {
+	strictest := access.NothingWritten()
 	for _, s := range plan.subjects(row, by) {
 		if !g.WritesAllowed() {
-			if v := g.policy.confine(s); v.refusal != nil {
+			if v := g.policy.Confine(s); v.Refusal != nil {
 				return v
 			}
 			continue
 		}
-		if strictest = stricter(strictest, g.policy.Evaluate(s)); strictest.Ruling == RulingDeny {
+		if strictest = access.Stricter(strictest, g.policy.Evaluate(s)); strictest.Ruling == access.RulingDeny {
 			return strictest
 		}
 	}
 	return strictest
-}
-
-// stricter returns the verdict that asks for more. Of two equals it is the second,
-// unless the first alone has a rate.
-func stricter(a, b Verdict) Verdict {
-	more := strictness(b.Ruling) - strictness(a.Ruling)
-	if more > 0 || more == 0 && (a.rate == nil || b.rate != nil) {
-		return b
-	}
-	return a
-}
-
-// strictness orders rulings by how far from the agent the person is who is asked.
-func strictness(r Ruling) int {
-	return slices.Index([]Ruling{RulingAllow, RulingRequester, RulingApprover, RulingDeny}, r)
 }
 
 // warn adds a warning once, however often a plan is ruled on.

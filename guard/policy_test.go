@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"mcp-partner/access"
 	"mcp-partner/guard"
 	"mcp-partner/internal/ledgertest"
 	"mcp-partner/schemas"
@@ -23,12 +24,12 @@ func operation(t testing.TB, name string) schemas.Operation {
 
 func TestPolicyFirstMatchDecides(t *testing.T) {
 	t.Parallel()
-	policy, err := guard.NewPolicy(guard.Options{Rules: []guard.Rule{
-		{Name: "closed", Tenants: []string{"label:closed"}, Ruling: guard.RulingDeny},
-		{Name: "nightly", Operations: []string{"write"}, Callers: []string{"night-*"}, Tenants: []string{"fab*"}, PartnerIDs: []string{"1234567"}, When: schemas.LinkNotLinked, Ruling: guard.RulingAllow},
-		{Name: "expected", Operations: []string{schemas.ToolRegisterPartner}, PartnerIDs: []string{guard.Expected}, Ruling: guard.RulingRequester},
-		{Name: "own", Operations: []string{"write", "destroy"}, PartnerIDs: []string{"1234567"}, Ruling: guard.RulingApprover},
-		{Name: "no reads of litware", Operations: []string{"read"}, Tenants: []string{"litware"}, Ruling: guard.RulingDeny},
+	policy, err := access.NewPolicy(access.Settings{Rules: []access.Rule{
+		{Name: "closed", Tenants: []string{"label:closed"}, Ruling: access.RulingDeny},
+		{Name: "nightly", Operations: []string{"write"}, Callers: []string{"night-*"}, Tenants: []string{"fab*"}, PartnerIDs: []string{"1234567"}, When: schemas.LinkNotLinked, Ruling: access.RulingAllow},
+		{Name: "expected", Operations: []string{schemas.ToolRegisterPartner}, PartnerIDs: []string{access.Expected}, Ruling: access.RulingRequester},
+		{Name: "own", Operations: []string{"write", "destroy"}, PartnerIDs: []string{"1234567"}, Ruling: access.RulingApprover},
+		{Name: "no reads of litware", Operations: []string{"read"}, Tenants: []string{"litware"}, Ruling: access.RulingDeny},
 	}})
 	if err != nil {
 		t.Fatal(err)
@@ -36,23 +37,23 @@ func TestPolicyFirstMatchDecides(t *testing.T) {
 	const register, update, check = schemas.ToolRegisterPartner, schemas.ToolUpdatePartner, schemas.ToolCheckPartnerLink
 	for name, test := range map[string]struct {
 		tool    string
-		subject guard.Subject
-		ruling  guard.Ruling
+		subject access.Subject
+		ruling  access.Ruling
 		rule    string
 	}{
-		"label":                        {check, guard.Subject{By: by("stdio"), Tenant: schemas.Tenant{Name: "contoso", Labels: []string{"emea", "closed"}}}, guard.RulingDeny, "closed"},
-		"read":                         {check, guard.Subject{By: by("stdio"), Tenant: schemas.Tenant{Name: "contoso"}}, guard.RulingAllow, "default"},
-		"read denied":                  {check, guard.Subject{By: by("stdio"), Tenant: schemas.Tenant{Name: "litware"}}, guard.RulingDeny, "no reads of litware"},
-		"night, not linked":            {register, guard.Subject{By: by("night-1"), Tenant: schemas.Tenant{Name: "Fabrikam"}, PartnerID: "1234567", Link: schemas.LinkNotLinked}, guard.RulingAllow, "nightly"},
-		"night, deleted counts as not": {register, guard.Subject{By: by("night-1"), Tenant: schemas.Tenant{Name: "fabrikam"}, PartnerID: "1234567", Link: schemas.LinkDeleted}, guard.RulingAllow, "nightly"},
-		"night, linked":                {register, guard.Subject{By: by("night-1"), Tenant: schemas.Tenant{Name: "fabrikam"}, PartnerID: "1234567", Link: schemas.LinkLinked}, guard.RulingApprover, "own"},
-		"night, not known":             {register, guard.Subject{By: by("night-1"), Tenant: schemas.Tenant{Name: "fabrikam"}, PartnerID: "1234567", Link: schemas.LinkUnknown}, guard.RulingDeny, "nightly"},
-		"night, nothing read yet":      {register, guard.Subject{By: by("night-1"), Tenant: schemas.Tenant{Name: "fabrikam"}, PartnerID: "1234567"}, guard.RulingDeny, "nightly"},
-		"day":                          {register, guard.Subject{By: by("stdio"), Tenant: schemas.Tenant{Name: "fabrikam"}, PartnerID: "1234567", Link: schemas.LinkNotLinked}, guard.RulingApprover, "own"},
-		"the expected ID":              {register, guard.Subject{By: by("stdio"), Tenant: schemas.Tenant{Name: "contoso", ExpectedPartnerID: "5555555"}, PartnerID: "5555555", Link: schemas.LinkNotLinked}, guard.RulingRequester, "expected"},
-		"nothing is expected":          {register, guard.Subject{By: by("stdio"), Tenant: schemas.Tenant{Name: "contoso"}, PartnerID: "5555555", Link: schemas.LinkNotLinked}, guard.RulingDeny, "default"},
-		"a stranger's ID":              {update, guard.Subject{By: by("stdio"), Tenant: schemas.Tenant{Name: "contoso"}, PartnerID: "7654321", Link: schemas.LinkLinked}, guard.RulingDeny, "default"},
-		"destroys":                     {update, guard.Subject{By: by("stdio"), Tenant: schemas.Tenant{Name: "contoso"}, PartnerID: "1234567", Link: schemas.LinkLinked}, guard.RulingApprover, "own"},
+		"label":                        {check, access.Subject{By: by("stdio"), Tenant: schemas.Tenant{Name: "contoso", Labels: []string{"emea", "closed"}}}, access.RulingDeny, "closed"},
+		"read":                         {check, access.Subject{By: by("stdio"), Tenant: schemas.Tenant{Name: "contoso"}}, access.RulingAllow, "default"},
+		"read denied":                  {check, access.Subject{By: by("stdio"), Tenant: schemas.Tenant{Name: "litware"}}, access.RulingDeny, "no reads of litware"},
+		"night, not linked":            {register, access.Subject{By: by("night-1"), Tenant: schemas.Tenant{Name: "Fabrikam"}, PartnerID: "1234567", Link: schemas.LinkNotLinked}, access.RulingAllow, "nightly"},
+		"night, deleted counts as not": {register, access.Subject{By: by("night-1"), Tenant: schemas.Tenant{Name: "fabrikam"}, PartnerID: "1234567", Link: schemas.LinkDeleted}, access.RulingAllow, "nightly"},
+		"night, linked":                {register, access.Subject{By: by("night-1"), Tenant: schemas.Tenant{Name: "fabrikam"}, PartnerID: "1234567", Link: schemas.LinkLinked}, access.RulingApprover, "own"},
+		"night, not known":             {register, access.Subject{By: by("night-1"), Tenant: schemas.Tenant{Name: "fabrikam"}, PartnerID: "1234567", Link: schemas.LinkUnknown}, access.RulingDeny, "nightly"},
+		"night, nothing read yet":      {register, access.Subject{By: by("night-1"), Tenant: schemas.Tenant{Name: "fabrikam"}, PartnerID: "1234567"}, access.RulingDeny, "nightly"},
+		"day":                          {register, access.Subject{By: by("stdio"), Tenant: schemas.Tenant{Name: "fabrikam"}, PartnerID: "1234567", Link: schemas.LinkNotLinked}, access.RulingApprover, "own"},
+		"the expected ID":              {register, access.Subject{By: by("stdio"), Tenant: schemas.Tenant{Name: "contoso", ExpectedPartnerID: "5555555"}, PartnerID: "5555555", Link: schemas.LinkNotLinked}, access.RulingRequester, "expected"},
+		"nothing is expected":          {register, access.Subject{By: by("stdio"), Tenant: schemas.Tenant{Name: "contoso"}, PartnerID: "5555555", Link: schemas.LinkNotLinked}, access.RulingDeny, "default"},
+		"a stranger's ID":              {update, access.Subject{By: by("stdio"), Tenant: schemas.Tenant{Name: "contoso"}, PartnerID: "7654321", Link: schemas.LinkLinked}, access.RulingDeny, "default"},
+		"destroys":                     {update, access.Subject{By: by("stdio"), Tenant: schemas.Tenant{Name: "contoso"}, PartnerID: "1234567", Link: schemas.LinkLinked}, access.RulingApprover, "own"},
 	} {
 		test.subject.Operation = operation(t, test.tool)
 		if got := policy.Evaluate(test.subject); got.Ruling != test.ruling || got.Rule != test.rule {
@@ -63,29 +64,29 @@ func TestPolicyFirstMatchDecides(t *testing.T) {
 
 func TestRulesThatCannotMeanWhatTheySay(t *testing.T) {
 	t.Parallel()
-	for name, rule := range map[string]guard.Rule{
+	for name, rule := range map[string]access.Rule{
 		"no answer":                   {},
 		"unknown answer":              {Ruling: "maybe"},
-		"unknown operation":           {Operations: []string{"delete_all"}, Ruling: guard.RulingDeny},
-		"malformed glob":              {Tenants: []string{"[a"}, Ruling: guard.RulingDeny},
-		"empty tenant":                {Tenants: []string{""}, Ruling: guard.RulingDeny},
-		"empty label":                 {Tenants: []string{"label:"}, Ruling: guard.RulingDeny},
-		"malformed partner ID":        {PartnerIDs: []string{"12"}, Ruling: guard.RulingDeny},
-		"unknown condition":           {When: "unknown", Ruling: guard.RulingDeny},
-		"rate of nothing":             {Rate: &guard.Rate{Count: 0, Per: time.Hour}, Ruling: guard.RulingDeny},
-		"allow without operations":    {Tenants: []string{"a"}, PartnerIDs: []string{"1234567"}, Ruling: guard.RulingAllow},
-		"allow without tenants":       {Operations: []string{"write"}, PartnerIDs: []string{"1234567"}, Ruling: guard.RulingAllow},
-		"allow without partner IDs":   {Operations: []string{schemas.ToolUpdatePartner}, Tenants: []string{"*"}, Ruling: guard.RulingAllow},
-		"allow of everything written": {Ruling: guard.RulingAllow},
+		"unknown operation":           {Operations: []string{"delete_all"}, Ruling: access.RulingDeny},
+		"malformed glob":              {Tenants: []string{"[a"}, Ruling: access.RulingDeny},
+		"empty tenant":                {Tenants: []string{""}, Ruling: access.RulingDeny},
+		"empty label":                 {Tenants: []string{"label:"}, Ruling: access.RulingDeny},
+		"malformed partner ID":        {PartnerIDs: []string{"12"}, Ruling: access.RulingDeny},
+		"unknown condition":           {When: "unknown", Ruling: access.RulingDeny},
+		"rate of nothing":             {Rate: &access.Rate{Count: 0, Per: time.Hour}, Ruling: access.RulingDeny},
+		"allow without operations":    {Tenants: []string{"a"}, PartnerIDs: []string{"1234567"}, Ruling: access.RulingAllow},
+		"allow without tenants":       {Operations: []string{"write"}, PartnerIDs: []string{"1234567"}, Ruling: access.RulingAllow},
+		"allow without partner IDs":   {Operations: []string{schemas.ToolUpdatePartner}, Tenants: []string{"*"}, Ruling: access.RulingAllow},
+		"allow of everything written": {Ruling: access.RulingAllow},
 	} {
-		if _, err := guard.NewPolicy(guard.Options{Rules: []guard.Rule{rule}}); codeOf(err) != schemas.CodeInvalidArgument && codeOf(err) != schemas.CodeInvalidPartnerID {
+		if _, err := access.NewPolicy(access.Settings{Rules: []access.Rule{rule}}); codeOf(err) != schemas.CodeInvalidArgument && codeOf(err) != schemas.CodeInvalidPartnerID {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := guard.NewPolicy(guard.Options{Rules: []guard.Rule{{Operations: []string{"read"}, Ruling: guard.RulingAllow}}}); err != nil {
+	if _, err := access.NewPolicy(access.Settings{Rules: []access.Rule{{Operations: []string{"read"}, Ruling: access.RulingAllow}}}); err != nil {
 		t.Errorf("allow for reads alone: %v", err)
 	}
-	if _, err := guard.NewPolicy(guard.Options{Rules: []guard.Rule{{Name: "a", Ruling: guard.RulingDeny}, {Name: "a", Ruling: guard.RulingDeny}}}); err == nil {
+	if _, err := access.NewPolicy(access.Settings{Rules: []access.Rule{{Name: "a", Ruling: access.RulingDeny}, {Name: "a", Ruling: access.RulingDeny}}}); err == nil {
 		t.Error("two rules of one name")
 	}
 }
@@ -94,19 +95,19 @@ func TestFlagsStandForRules(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		options          guard.Options
-		register, update guard.Ruling
+		register, update access.Ruling
 	}{
-		"nothing":   {guard.Options{}, guard.RulingDeny, guard.RulingDeny},
-		"writes":    {guard.Options{AllowWrites: true}, guard.RulingRequester, guard.RulingApprover},
-		"requester": {guard.Options{AllowWrites: true, Approval: guard.ApprovalRequester}, guard.RulingRequester, guard.RulingRequester},
-		"approver":  {guard.Options{AllowWrites: true, Approval: guard.ApprovalApprover}, guard.RulingApprover, guard.RulingApprover},
-		"none":      {guard.Options{AllowWrites: true, Approval: guard.ApprovalNone, Simulated: true}, guard.RulingAllow, guard.RulingAllow},
-		"none off":  {guard.Options{Approval: guard.ApprovalNone, Simulated: true}, guard.RulingDeny, guard.RulingDeny},
+		"nothing":   {guard.Options{}, access.RulingDeny, access.RulingDeny},
+		"writes":    {guard.Options{AllowWrites: true}, access.RulingRequester, access.RulingApprover},
+		"requester": {guard.Options{AllowWrites: true, Approval: access.ApprovalRequester}, access.RulingRequester, access.RulingRequester},
+		"approver":  {guard.Options{AllowWrites: true, Approval: access.ApprovalApprover}, access.RulingApprover, access.RulingApprover},
+		"none":      {guard.Options{AllowWrites: true, Approval: access.ApprovalNone, Simulated: true}, access.RulingAllow, access.RulingAllow},
+		"none off":  {guard.Options{Approval: access.ApprovalNone, Simulated: true}, access.RulingDeny, access.RulingDeny},
 	} {
 		g := newGuard(t, test.options)
-		for tool, want := range map[string]guard.Ruling{schemas.ToolRegisterPartner: test.register, schemas.ToolUpdatePartner: test.update} {
+		for tool, want := range map[string]access.Ruling{schemas.ToolRegisterPartner: test.register, schemas.ToolUpdatePartner: test.update} {
 			verdict, err := g.Admit(t.Context(), intent(tool).Subject(by("stdio")))
-			if verdict.Ruling != want || (err != nil) != (want == guard.RulingDeny) {
+			if verdict.Ruling != want || (err != nil) != (want == access.RulingDeny) {
 				t.Errorf("%s, %s: %s, %v", name, tool, verdict.Ruling, err)
 			}
 		}
@@ -116,16 +117,16 @@ func TestFlagsStandForRules(t *testing.T) {
 // TestASimulationAsksItsClient: there is no approver to find in a simulation.
 func TestASimulationAsksItsClient(t *testing.T) {
 	t.Parallel()
-	for approval, want := range map[guard.Approval]guard.Ruling{
-		"": guard.RulingRequester, guard.ApprovalAsk: guard.RulingRequester, guard.ApprovalRequester: guard.RulingRequester,
-		guard.ApprovalApprover: guard.RulingApprover,
+	for approval, want := range map[access.Approval]access.Ruling{
+		"": access.RulingRequester, access.ApprovalAsk: access.RulingRequester, access.ApprovalRequester: access.RulingRequester,
+		access.ApprovalApprover: access.RulingApprover,
 	} {
 		g, err := guard.New(guard.Options{AllowWrites: true, Approval: approval, Simulated: true, Store: ledgertest.New(t, time.Now)})
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, tool := range []string{schemas.ToolRegisterPartner, schemas.ToolUpdatePartner, schemas.ToolRemovePartner} {
-			got := g.Policy().Evaluate(guard.Subject{Operation: operation(t, tool), By: by("stdio"), Tenant: schemas.Tenant{Name: "contoso"}, PartnerID: "1234567"})
+			got := g.Policy().Evaluate(access.Subject{Operation: operation(t, tool), By: by("stdio"), Tenant: schemas.Tenant{Name: "contoso"}, PartnerID: "1234567"})
 			if got.Ruling != want {
 				t.Errorf("--approval %q, %s: %s, want %s", approval, tool, got.Ruling, want)
 			}
@@ -136,9 +137,9 @@ func TestASimulationAsksItsClient(t *testing.T) {
 func TestARateIsHeldTo(t *testing.T) {
 	t.Parallel()
 	c := newClock()
-	g := newGuard(t, guard.Options{Now: c.Now, Store: ledgertest.New(t, c.Now), Rules: []guard.Rule{{
+	g := newGuard(t, guard.Options{Now: c.Now, Store: ledgertest.New(t, c.Now), Rules: []access.Rule{{
 		Operations: []string{"write"}, Tenants: []string{"*"}, PartnerIDs: []string{"1234567"},
-		Rate: &guard.Rate{Count: 2, Per: time.Hour}, Ruling: guard.RulingAllow,
+		Rate: &access.Rate{Count: 2, Per: time.Hour}, Ruling: access.RulingAllow,
 	}}})
 	for n, want := range []schemas.Code{"", "", schemas.CodeRateExceeded} {
 		if _, err := granted(g.Authorize(t.Context(), by("stdio"), intent(schemas.ToolRegisterPartner), false)); codeOf(err) != want {
@@ -156,9 +157,9 @@ func TestARateIsHeldToByManyAtOnce(t *testing.T) {
 	t.Parallel()
 	c := newClock()
 	store := ledgertest.New(t, c.Now)
-	g := newGuard(t, guard.Options{Now: c.Now, Store: store, Rules: []guard.Rule{{
+	g := newGuard(t, guard.Options{Now: c.Now, Store: store, Rules: []access.Rule{{
 		Operations: []string{"write"}, Tenants: []string{"*"}, PartnerIDs: []string{"1234567"},
-		Rate: &guard.Rate{Count: 5, Per: time.Hour}, Ruling: guard.RulingAllow,
+		Rate: &access.Rate{Count: 5, Per: time.Hour}, Ruling: access.RulingAllow,
 	}}})
 	var group sync.WaitGroup
 	var permits atomic.Int32
@@ -199,10 +200,10 @@ func TestADenialHoldsForManyTenantsToo(t *testing.T) {
 		schemas.ToolRemovePartner:   schemas.ToolTransitionPartner,
 	} {
 		op, _ := schemas.Lookup(many)
-		subject := guard.Subject{Operation: op, By: by("stdio"), Tenant: schemas.Tenant{Name: "contoso"}, PartnerID: "1234567"}
-		wide := guard.Rule{Name: "wide", Operations: []string{many}, Tenants: []string{"*"}, PartnerIDs: []string{"1234567"}, Ruling: guard.RulingAllow}
-		deny := guard.Rule{Name: "deny", Operations: []string{single}, Tenants: []string{"contoso"}, Ruling: guard.RulingDeny}
-		policy, err := guard.NewPolicy(guard.Options{Rules: []guard.Rule{deny, wide}})
+		subject := access.Subject{Operation: op, By: by("stdio"), Tenant: schemas.Tenant{Name: "contoso"}, PartnerID: "1234567"}
+		wide := access.Rule{Name: "wide", Operations: []string{many}, Tenants: []string{"*"}, PartnerIDs: []string{"1234567"}, Ruling: access.RulingAllow}
+		deny := access.Rule{Name: "deny", Operations: []string{single}, Tenants: []string{"contoso"}, Ruling: access.RulingDeny}
+		policy, err := access.NewPolicy(access.Settings{Rules: []access.Rule{deny, wide}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -210,10 +211,10 @@ func TestADenialHoldsForManyTenantsToo(t *testing.T) {
 			t.Errorf("%s is denied, and %s is answered by %+v", single, many, verdict)
 		}
 		wide.Operations = []string{single}
-		if policy, err = guard.NewPolicy(guard.Options{Rules: []guard.Rule{wide}}); err != nil {
+		if policy, err = access.NewPolicy(access.Settings{Rules: []access.Rule{wide}}); err != nil {
 			t.Fatal(err)
 		}
-		if verdict := policy.Evaluate(subject); verdict.Ruling != guard.RulingDeny {
+		if verdict := policy.Evaluate(subject); verdict.Ruling != access.RulingDeny {
 			t.Errorf("%s is allowed, and %s is answered by %+v", single, many, verdict)
 		}
 	}

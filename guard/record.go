@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"mcp-partner/access"
 	"mcp-partner/schemas"
 )
 
@@ -81,7 +82,7 @@ func (g *Guard) Changed(ctx context.Context, kind EventKind, detail string) erro
 }
 
 func (g *Guard) change(kind EventKind, by, detail string) Event {
-	event := g.event(kind, Intent{Caller: Caller("account:" + g.opts.Account)}, "")
+	event := g.event(kind, Intent{Caller: access.Caller("account:" + g.opts.Account)}, "")
 	event.Approver, event.Detail = by, detail
 	return event
 }

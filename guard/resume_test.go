@@ -5,6 +5,7 @@ import (
 	"errors"
 	"testing"
 
+	"mcp-partner/access"
 	"mcp-partner/guard"
 	"mcp-partner/internal/ledgertest"
 	"mcp-partner/internal/testkit"
@@ -12,12 +13,12 @@ import (
 )
 
 // agentGrant is what agent's tokens grant in the tests of runs.
-func agentGrant() guard.Grant {
-	return guard.Grant{Scopes: []guard.Scope{guard.ScopeChange}, Tenants: []string{"tenant-0", "tenant-1", "tenant-2", "tenant-3"}}
+func agentGrant() access.Grant {
+	return access.Grant{Scopes: []access.Scope{access.ScopeChange}, Tenants: []string{"tenant-0", "tenant-1", "tenant-2", "tenant-3"}}
 }
 
 // agentToken issues a token for agent and shows it.
-func agentToken(t *testing.T, g *guard.Guard) guard.Principal {
+func agentToken(t *testing.T, g *guard.Guard) access.Principal {
 	t.Helper()
 	secret, _ := issue(t, g, guard.TokenRequest{For: "agent", Grant: agentGrant()})
 	p, err := g.AuthenticateToken(t.Context(), secret)
@@ -28,7 +29,7 @@ func agentToken(t *testing.T, g *guard.Guard) guard.Principal {
 }
 
 // approvedRun opens a run of agent's whose plan somebody approves.
-func approvedRun(t *testing.T, g *guard.Guard, p guard.Principal, approve func(guard.Ticket)) guard.OpenRun {
+func approvedRun(t *testing.T, g *guard.Guard, p access.Principal, approve func(guard.Ticket)) guard.OpenRun {
 	t.Helper()
 	plan := manyPlan(schemas.ToolTransitionPartner, 4, guard.StepRemove, guard.StepReplace)
 	plan.Caller = p.Caller
@@ -60,10 +61,10 @@ type goingOn struct {
 	g        *guard.Guard
 	clock    *testkit.Clock
 	store    *taken
-	agent    guard.Principal
+	agent    access.Principal
 	approver guard.Token
 	// given and err are what the caller's Still says.
-	given guard.Grant
+	given access.Grant
 	err   error
 }
 
@@ -115,23 +116,23 @@ func TestRunStopsWhenGrantIsRevoked(t *testing.T) {
 			t.Parallel()
 			o := &goingOn{t: t, clock: newClock(), given: agentGrant()}
 			o.store = &taken{Store: ledgertest.New(t, o.clock.Now)}
-			o.g = newGuard(t, guard.Options{AllowWrites: true, Approval: guard.ApprovalApprover, Store: o.store, Now: o.clock.Now, ApproverCost: guard.Cost{Time: 1, Memory: 64, Threads: 1}})
+			o.g = newGuard(t, guard.Options{AllowWrites: true, Approval: access.ApprovalApprover, Store: o.store, Now: o.clock.Now, ApproverCost: guard.Cost{Time: 1, Memory: 64, Threads: 1}})
 			if err := o.g.AddApprover(t.Context(), anna, guard.Credentials{}); err != nil {
 				t.Fatal(err)
 			}
 			request := readToken("alice")
-			request.Grant = guard.Grant{Scopes: []guard.Scope{guard.ScopeApprove}, Tenants: agentGrant().Tenants}
+			request.Grant = access.Grant{Scopes: []access.Scope{access.ScopeApprove}, Tenants: agentGrant().Tenants}
 			request.By, request.Life = anna, guard.MaxTokenLife
 			_, o.approver = issue(t, o.g, request)
 			o.agent = agentToken(t, o.g)
-			o.agent.Revalidate = func() (guard.Grant, error) {
+			o.agent.Revalidate = func() (access.Grant, error) {
 				if o.err != nil {
-					return guard.Grant{}, schemas.AsProblem(o.err)
+					return access.Grant{}, schemas.AsProblem(o.err)
 				}
 				return o.given, nil
 			}
 			run := approvedRun(t, o.g, o.agent, func(ticket guard.Ticket) {
-				p := guard.Principal{Caller: o.approver.Caller, Grant: o.approver.Grant, Token: o.approver.ID}
+				p := access.Principal{Caller: o.approver.Caller, Grant: o.approver.Grant, Token: o.approver.ID}
 				if _, err := o.g.DecideAs(t.Context(), p, ticket.ID, yes(ticket)); err != nil {
 					t.Fatal(err)
 				}
@@ -182,7 +183,7 @@ func (o *goingOn) finishes(run guard.OpenRun, at guard.Progress) {
 func TestARemovedApproverApprovesNoFurtherTenant(t *testing.T) {
 	t.Parallel()
 	g, _, _ := withApprover(t)
-	run := approvedRun(t, g, guard.Principal{Caller: "stdio", Grant: guard.FullGrant()}, func(ticket guard.Ticket) {
+	run := approvedRun(t, g, access.Principal{Caller: "stdio", Grant: access.FullGrant()}, func(ticket guard.Ticket) {
 		if _, err := g.Approve(t.Context(), ticket.ID, anna.Name, anna.Passphrase); err != nil {
 			t.Fatal(err)
 		}

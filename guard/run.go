@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
+	"mcp-partner/access"
 	"slices"
 	"time"
 )
@@ -19,7 +20,7 @@ type Run struct {
 	// Plan is the ID under which the store has the plan, Digest what it must be.
 	Plan   string
 	Digest [sha256.Size]byte
-	Caller Caller
+	Caller access.Caller
 	Tool   string
 	// Approval is the ticket that was spent, "" where the policy asked nobody.
 	Approval string
@@ -29,7 +30,7 @@ type Run struct {
 	// does with the caller's next token.
 	Token string
 	// Ruling is who was asked: it covers rows that ask for no more.
-	Ruling              Ruling
+	Ruling              access.Ruling
 	OpenedAt, ExpiresAt time.Time
 	// EndedAt is set once no tenant of the run may begin any more.
 	EndedAt time.Time

@@ -1,12 +1,12 @@
 package guard
 
 import (
-	"cmp"
 	"context"
 	"encoding/hex"
 	"fmt"
 	"time"
 
+	"mcp-partner/access"
 	"mcp-partner/schemas"
 )
 
@@ -23,7 +23,7 @@ func (g *Guard) runEvent(kind EventKind, run OpenRun, detail string) Event {
 
 // RunOf returns LoadRun's answer for a caller, as long as what the caller is
 // given covers the whole plan.
-func (g *Guard) RunOf(ctx context.Context, id string, p Principal) (OpenRun, map[int]Progress, error) {
+func (g *Guard) RunOf(ctx context.Context, id string, p access.Principal) (OpenRun, map[int]Progress, error) {
 	run, progress, err := g.LoadRun(ctx, id, p.Caller)
 	if err == nil && (p.Caller == "" || !run.Plan.ShownTo(g.Confine(p).Grant) || g.given(ctx, run.Plan, p) != nil) {
 		return OpenRun{}, nil, unknownRun()
@@ -38,7 +38,7 @@ func unknownRun() error {
 
 // LoadRun returns a run with the plan that was approved, and where its tenants
 // stand. Caller "" is the operator, who sees all.
-func (g *Guard) LoadRun(ctx context.Context, id string, caller Caller) (OpenRun, map[int]Progress, error) {
+func (g *Guard) LoadRun(ctx context.Context, id string, caller access.Caller) (OpenRun, map[int]Progress, error) {
 	run, ok, err := g.opts.Store.OpenedRun(ctx, id)
 	if err != nil {
 		return OpenRun{}, nil, storeProblem(err)
@@ -143,36 +143,36 @@ func moved(before, now LinkSnapshot) error {
 // a run that is open, an approval and a caller that still count, the state of the
 // plan, and a policy that asks for no more than was given. A stranded tenant has
 // lost the state of the plan.
-func (g *Guard) mayBegin(ctx context.Context, run OpenRun, row PlanRow, at Progress, here StepContext) (Verdict, error) {
+func (g *Guard) mayBegin(ctx context.Context, run OpenRun, row PlanRow, at Progress, here StepContext) (access.Verdict, error) {
 	if err := g.thawed(ctx, true); err != nil {
-		return Verdict{}, err
+		return access.Verdict{}, err
 	}
 	current, ok, err := g.opts.Store.OpenedRun(ctx, run.ID)
 	switch {
 	case err != nil:
-		return Verdict{}, storeProblem(err)
+		return access.Verdict{}, storeProblem(err)
 	case !ok || current.Digest != run.Digest || current.Ended(g.opts.Now()):
-		return Verdict{}, schemas.NewProblem(schemas.CodeApprovalExpired, "The run has ended or its approval has expired.")
+		return access.Verdict{}, schemas.NewProblem(schemas.CodeApprovalExpired, "The run has ended or its approval has expired.")
 	case at.Stage == StagePlanned && row.Before.Moved(here.Snapshot):
-		return Verdict{}, moved(row.Before, here.Snapshot)
+		return access.Verdict{}, moved(row.Before, here.Snapshot)
 	}
 	if err := g.stillApproved(ctx, current); err != nil {
-		return Verdict{}, err
+		return access.Verdict{}, err
 	}
 	by, err := g.goesOn(ctx, run, at)
 	if err != nil {
-		return Verdict{}, err
+		return access.Verdict{}, err
 	}
 	row.Labels, row.Expected = here.Tenant.Labels, here.Tenant.ExpectedPartnerID
 	if run.Plan.To == "" && row.Expected != row.PartnerID {
-		return Verdict{}, schemas.NewProblem(schemas.CodeApprovalMismatch, "The directory expects another partner ID now than when the plan was made.")
+		return access.Verdict{}, schemas.NewProblem(schemas.CodeApprovalMismatch, "The directory expects another partner ID now than when the plan was made.")
 	}
 	verdict := g.evaluateRow(run.Plan, row, by)
-	if verdict.Ruling == RulingDeny {
-		return Verdict{}, cmp.Or(verdict.refusal, denied(verdict))
+	if verdict.Ruling == access.RulingDeny {
+		return access.Verdict{}, verdict.Denial()
 	}
-	if strictness(verdict.Ruling) > strictness(current.Ruling) {
-		return Verdict{}, schemas.NewProblem(schemas.CodePolicyDenied, "The policy now wants somebody else than was asked to approve this: "+quote(verdict.Rule)+".")
+	if verdict.Ruling.AsksMore(current.Ruling) {
+		return access.Verdict{}, schemas.NewProblem(schemas.CodePolicyDenied, "The policy now wants somebody else than was asked to approve this: "+quote(verdict.Rule)+".")
 	}
 	return verdict, nil
 }
@@ -182,7 +182,7 @@ func (g *Guard) mayBegin(ctx context.Context, run OpenRun, row PlanRow, at Progr
 // more: a plan may take hours, and the approval is looked at as if it were used
 // now.
 func (g *Guard) stillApproved(ctx context.Context, run Run) error {
-	if err := g.revoked(ctx, run.Token); err != nil || run.Ruling != RulingApprover {
+	if err := g.revoked(ctx, run.Token); err != nil || run.Ruling != access.RulingApprover {
 		return err
 	}
 	ticket, ok, err := g.opts.Store.Ticket(ctx, run.Approval)
@@ -199,14 +199,14 @@ func (g *Guard) stillApproved(ctx context.Context, run Run) error {
 // goesOn is who goes on with a run, with what that caller is given now. Where
 // nobody does, at a start, only a tenant is begun anew of which the first write
 // was permitted before and did not arrive; the bounds hold for it alone.
-func (g *Guard) goesOn(ctx context.Context, run OpenRun, at Progress) (Principal, error) {
+func (g *Guard) goesOn(ctx context.Context, run OpenRun, at Progress) (access.Principal, error) {
 	switch {
 	case run.By.Caller != "":
 		return g.current(ctx, run.By)
 	case at.Step == "":
-		return Principal{}, refusePermit("the run is not being carried out")
+		return access.Principal{}, refusePermit("the run is not being carried out")
 	default:
-		return Principal{Caller: run.Caller, Grant: FullGrant()}, nil
+		return access.Principal{Caller: run.Caller, Grant: access.FullGrant()}, nil
 	}
 }
 
@@ -226,10 +226,10 @@ func (g *Guard) revoked(ctx context.Context, id string) error {
 	}
 }
 
-func (g *Guard) gate(row PlanRow, verdict Verdict) Gate {
+func (g *Guard) gate(row PlanRow, verdict access.Verdict) Gate {
 	gate := Gate{TenantID: row.Identity.TenantID, ObjectID: row.Identity.ObjectID}
-	if verdict.rate != nil {
-		gate.Rule, gate.Since, gate.Count = verdict.Rule, g.opts.Now().Add(-verdict.rate.Per), verdict.rate.Count
+	if verdict.Rate != nil {
+		gate.Rule, gate.Since, gate.Count = verdict.Rule, g.opts.Now().Add(-verdict.Rate.Per), verdict.Rate.Count
 	}
 	return gate
 }

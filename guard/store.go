@@ -2,6 +2,7 @@ package guard
 
 import (
 	"context"
+	"mcp-partner/access"
 	"time"
 )
 
@@ -56,7 +57,7 @@ type Event struct {
 	// AtMost bounds an intent: it is appended only where fewer than so many
 	// intents of its rule stand in the record for that time before Time. It is
 	// not recorded.
-	AtMost *Rate
+	AtMost *access.Rate
 	// Result is a problem code, a status, or for a closed intent how it was
 	// found: applied, not_applied or unknown.
 	Result string
@@ -78,7 +79,7 @@ type Decision struct {
 	Reason string
 	// By is the caller who decided over the network; "" for an approver with a
 	// passphrase.
-	By Caller
+	By access.Caller
 	// Token is the ID of the invocation token that By decided with, if it was
 	// one. Revoked, it voids the decision.
 	Token string

@@ -6,6 +6,7 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"encoding/hex"
+	"mcp-partner/access"
 	"strings"
 	"time"
 )
@@ -39,9 +40,9 @@ type Token struct {
 	ID   string
 	Hash [sha256.Size]byte
 	// Caller is who calls with it: several tokens for one name are one caller.
-	Caller Caller
+	Caller access.Caller
 	// Grant names tenants by name: globs were expanded when it was issued.
-	Grant    Grant
+	Grant    access.Grant
 	IssuedBy string
 	IssuedAt time.Time
 	// ExpiresAt is its end. It is void earlier once RevokedAt is set.
@@ -87,12 +88,12 @@ func (t Token) State(now time.Time) string {
 func (t Token) Name() string { return strings.TrimPrefix(string(t.Caller), tokenCaller) }
 
 // TokenCaller is the caller that tokens for a name make.
-func TokenCaller(name string) Caller { return Caller(tokenCaller + name) }
+func TokenCaller(name string) access.Caller { return access.Caller(tokenCaller + name) }
 
 // TokenSelection says which tokens to revoke: one, those for a name, or all.
 type TokenSelection struct {
 	ID  string
-	For Caller
+	For access.Caller
 	All bool
 }
 

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"mcp-partner/access"
 	"mcp-partner/schemas"
 )
 
@@ -16,7 +17,7 @@ import (
 // the grant are names of the directory.
 type TokenRequest struct {
 	For   string
-	Grant Grant
+	Grant access.Grant
 	// Life defaults to DefaultTokenLife.
 	Life time.Duration
 	// Uses is how many calls the token is good for; 0 is any number.
@@ -42,7 +43,7 @@ func (g *Guard) IssueToken(ctx context.Context, r TokenRequest) (secret string, 
 		return "", Token{}, err
 	}
 	by := g.opts.Account
-	if r.Grant.Has(ScopeApprove) {
+	if r.Grant.Has(access.ScopeApprove) {
 		if err := g.vouched(ctx, r.By, false); err != nil {
 			return "", Token{}, err
 		}
@@ -65,7 +66,7 @@ func (g *Guard) checkRequest(r TokenRequest) error {
 		return badToken("--for wants a name of letters, digits and . _ @ -, at most 64 characters long.")
 	case len(r.Grant.Scopes) == 0:
 		return badToken("A token needs a scope.")
-	case len(r.Grant.Tenants) == 0 && !slices.Equal(r.Grant.Scopes, []Scope{ScopeMetrics}):
+	case len(r.Grant.Tenants) == 0 && !slices.Equal(r.Grant.Scopes, []access.Scope{access.ScopeMetrics}):
 		return badToken("A token needs a tenant: without one it could reach none.")
 	case r.Life < 0 || r.Life > g.opts.MaxTokenLife:
 		return badToken(fmt.Sprintf("A token lives for at most %s, which max-token-ttl sets.", g.opts.MaxTokenLife))
@@ -73,7 +74,7 @@ func (g *Guard) checkRequest(r TokenRequest) error {
 		return badToken("--uses is below zero.")
 	}
 	for _, scope := range r.Grant.Scopes {
-		if !slices.Contains(Scopes(), scope) {
+		if !slices.Contains(access.Scopes(), scope) {
 			return badToken("There is no scope " + quote(string(scope)) + ".")
 		}
 	}
@@ -82,19 +83,20 @@ func (g *Guard) checkRequest(r TokenRequest) error {
 			return err
 		}
 	}
-	return r.Grant.checkTools()
+	return checkTools(r.Grant)
 }
 
 // checkTools refuses a tool that the scopes do not cover: the token would look
 // as if it could.
-func (g Grant) checkTools() error {
+func checkTools(g access.Grant) error {
 	for _, name := range g.Tools {
 		op, ok := schemas.Lookup(name)
+		missing, lacks := g.Missing(op)
 		switch {
 		case !ok:
 			return schemas.NewProblem(schemas.CodeUnknownTool, "There is no tool "+quote(name)+".", schemas.WithCommand("List the tools.", "mcp-partner tools"))
-		case !g.covers(op):
-			return badToken(fmt.Sprintf("The tool %s needs the scope %s.", name, ScopeFor(op.Effect)))
+		case lacks:
+			return badToken(fmt.Sprintf("The tool %s needs the scope %s.", name, missing))
 		}
 	}
 	return nil
@@ -133,24 +135,24 @@ func joined[T ~string](list []T) string {
 // AuthenticateToken tells who an invocation token belongs to. A bearer that is
 // no token, or one that is revoked, used up or expired, is a CodeTokenRefused
 // problem.
-func (g *Guard) AuthenticateToken(ctx context.Context, bearer string) (Principal, error) {
+func (g *Guard) AuthenticateToken(ctx context.Context, bearer string) (access.Principal, error) {
 	if !IsToken(bearer) {
-		return Principal{}, tokenRefused()
+		return access.Principal{}, tokenRefused()
 	}
 	token, ok, err := g.opts.Store.Token(ctx, tokenID(bearer))
 	if err != nil {
-		return Principal{}, storeProblem(err)
+		return access.Principal{}, storeProblem(err)
 	}
 	if !ok || !token.shows(bearer) || !token.Live(g.opts.Now()) {
-		return Principal{}, tokenRefused()
+		return access.Principal{}, tokenRefused()
 	}
-	return g.Confine(Principal{Caller: token.Caller, Grant: token.Grant, Token: token.ID, Counted: token.Uses > 0}), nil
+	return g.Confine(access.Principal{Caller: token.Caller, Grant: token.Grant, Token: token.ID, Counted: token.Uses > 0}), nil
 }
 
 // Use counts one call of a principal whose token is good for so many. It is
 // counted before the call does anything, once in all processes; a call that
 // finds nothing left is refused.
-func (g *Guard) Use(ctx context.Context, p Principal) error {
+func (g *Guard) Use(ctx context.Context, p access.Principal) error {
 	if !p.Counted {
 		return nil
 	}

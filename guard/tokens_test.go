@@ -6,12 +6,13 @@ import (
 	"testing"
 	"time"
 
+	"mcp-partner/access"
 	"mcp-partner/guard"
 	"mcp-partner/schemas"
 )
 
 func readToken(name string) guard.TokenRequest {
-	return guard.TokenRequest{For: name, Grant: guard.Grant{Scopes: []guard.Scope{guard.ScopeRead}, Tenants: []string{"contoso"}}}
+	return guard.TokenRequest{For: name, Grant: access.Grant{Scopes: []access.Scope{access.ScopeRead}, Tenants: []string{"contoso"}}}
 }
 
 func issue(t *testing.T, g *guard.Guard, r guard.TokenRequest) (string, guard.Token) {
@@ -26,8 +27,8 @@ func issue(t *testing.T, g *guard.Guard, r guard.TokenRequest) (string, guard.To
 func TestATokenGrantsWhatItWasIssuedFor(t *testing.T) {
 	t.Parallel()
 	g, store, c := withApprover(t)
-	request := guard.TokenRequest{For: "nightly", Uses: 3, Grant: guard.Grant{
-		Scopes: []guard.Scope{guard.ScopeRead, guard.ScopeWrite}, Tools: []string{schemas.ToolCheckPartnerLink}, Tenants: []string{"contoso", "fabrikam"}, PartnerIDs: []string{"1234567"},
+	request := guard.TokenRequest{For: "nightly", Uses: 3, Grant: access.Grant{
+		Scopes: []access.Scope{access.ScopeRead, access.ScopeWrite}, Tools: []string{schemas.ToolCheckPartnerLink}, Tenants: []string{"contoso", "fabrikam"}, PartnerIDs: []string{"1234567"},
 	}}
 	secret, token := issue(t, g, request)
 	if !guard.IsToken(secret) || !strings.HasPrefix(secret, guard.TokenPrefix) || strings.Contains(secret, token.ID) {
@@ -68,10 +69,10 @@ func TestTokensThatAreNotIssued(t *testing.T) {
 		"a name with a colon": func(r *guard.TokenRequest) { r.For = "oidc:x" },
 		"a name with a line":  func(r *guard.TokenRequest) { r.For = "a\nb" },
 		"no scope":            func(r *guard.TokenRequest) { r.Grant.Scopes = nil },
-		"an unknown scope":    func(r *guard.TokenRequest) { r.Grant.Scopes = []guard.Scope{"partner.all"} },
+		"an unknown scope":    func(r *guard.TokenRequest) { r.Grant.Scopes = []access.Scope{"partner.all"} },
 		"no tenant":           func(r *guard.TokenRequest) { r.Grant.Tenants = nil },
 		"more than figures, no tenant": func(r *guard.TokenRequest) {
-			r.Grant.Scopes, r.Grant.Tenants = []guard.Scope{guard.ScopeMetrics, guard.ScopeRead}, nil
+			r.Grant.Scopes, r.Grant.Tenants = []access.Scope{access.ScopeMetrics, access.ScopeRead}, nil
 		},
 		"too long":            func(r *guard.TokenRequest) { r.Life = guard.MaxTokenLife + time.Second },
 		"below zero":          func(r *guard.TokenRequest) { r.Life = -time.Second },
@@ -79,9 +80,9 @@ func TestTokensThatAreNotIssued(t *testing.T) {
 		"an unknown tool":     func(r *guard.TokenRequest) { r.Grant.Tools = []string{"drop_tables"} },
 		"a tool out of scope": func(r *guard.TokenRequest) { r.Grant.Tools = []string{schemas.ToolRegisterPartner} },
 		"a bad partner ID":    func(r *guard.TokenRequest) { r.Grant.PartnerIDs = []string{"x"} },
-		"approve, no consent": func(r *guard.TokenRequest) { r.Grant.Scopes = []guard.Scope{guard.ScopeApprove} },
+		"approve, no consent": func(r *guard.TokenRequest) { r.Grant.Scopes = []access.Scope{access.ScopeApprove} },
 		"approve, wrong words": func(r *guard.TokenRequest) {
-			r.Grant.Scopes = []guard.Scope{guard.ScopeApprove}
+			r.Grant.Scopes = []access.Scope{access.ScopeApprove}
 			r.By = guard.Credentials{Name: "anna", Passphrase: []byte("wrong horse")}
 		},
 	} {
@@ -105,7 +106,7 @@ func TestATokenThatApprovesNeedsAnApprover(t *testing.T) {
 	t.Parallel()
 	g, _, _ := withApprover(t)
 	request := readToken("alice")
-	request.Grant.Scopes, request.By = []guard.Scope{guard.ScopeApprove}, anna
+	request.Grant.Scopes, request.By = []access.Scope{access.ScopeApprove}, anna
 	_, token := issue(t, g, request)
 	if token.IssuedBy != anna.Name {
 		t.Errorf("issued by %q", token.IssuedBy)

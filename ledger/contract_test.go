@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"mcp-partner/access"
 	"mcp-partner/guard"
 	"mcp-partner/internal/testkit"
 	"mcp-partner/schemas"
@@ -319,7 +320,7 @@ func TestNoFieldIsLost(t *testing.T) {
 	tk.ID, tk.Spent, tk.Plan.Body = "ap_1", false, []byte(`{"rows":[]}`)
 	e.AtMost, e.Result = nil, f.Scope() // a condition, and no part of the record; what a freeze makes of it
 	invoked := filled[guard.Token]()
-	invoked.ID, invoked.Grant.Within = "tk_1", guard.Bounds{} // the bounds are those of the server that is called, set at each call
+	invoked.ID, invoked.Grant.Within = "tk_1", access.Bounds{} // the bounds are those of the server that is called, set at each call
 	h.must(h.PutToken(ctx(), invoked, 10, e))
 	_, err := h.Append(ctx(), e)
 	h.must(err)

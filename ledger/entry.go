@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"mcp-partner/access"
 	"mcp-partner/guard"
 	"mcp-partner/schemas"
 )
@@ -96,7 +97,7 @@ func newIntentBody(i guard.Intent) intentBody {
 
 func (b intentBody) intent() guard.Intent {
 	return guard.Intent{
-		Caller: guard.Caller(b.Caller), Tool: b.Tool,
+		Caller: access.Caller(b.Caller), Tool: b.Tool,
 		Identity: schemas.Identity{TenantID: b.TenantID, Tenant: b.Tenant, ObjectID: b.ObjectID, Cloud: b.Cloud, Credential: b.Credential},
 		Before:   b.Before.seen(), LinkedName: b.LinkedName, LinkedSince: b.Since, PartnerID: b.PartnerID, Company: b.Company, Domain: b.Domain, Expected: b.Expected, Labels: b.Labels, Reason: b.Reason,
 		Run: b.Run, Row: b.Row, Step: guard.Step(b.Step), Endpoint: b.Place,

@@ -16,6 +16,7 @@ import (
 
 	"github.com/gofrs/flock"
 
+	"mcp-partner/access"
 	"mcp-partner/guard"
 	"mcp-partner/internal/disk"
 	"mcp-partner/internal/testkit"
@@ -142,7 +143,7 @@ func identity1(tenant string) schemas.Identity {
 }
 
 func intent(caller, tenant, partner string) guard.Intent {
-	return guard.Intent{Caller: guard.Caller(caller), Tool: schemas.ToolRegisterPartner, Identity: identity1(tenant),
+	return guard.Intent{Caller: access.Caller(caller), Tool: schemas.ToolRegisterPartner, Identity: identity1(tenant),
 		Before: guard.LinkSnapshot{State: schemas.LinkNotLinked, Version: -1}, PartnerID: partner}
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"time"
 
+	"mcp-partner/access"
 	"mcp-partner/guard"
 )
 
@@ -46,13 +47,13 @@ func decodeToken(id string, text []byte) (guard.Token, error) {
 	var body tokenBody
 	times := unmarshal(text, &body)
 	t := guard.Token{
-		ID: id, Caller: guard.Caller(body.Caller), IssuedBy: body.IssuedBy,
-		Grant:    guard.Grant{Tools: body.Tools, Tenants: body.Tenants, PartnerIDs: body.PartnerIDs},
+		ID: id, Caller: access.Caller(body.Caller), IssuedBy: body.IssuedBy,
+		Grant:    access.Grant{Tools: body.Tools, Tenants: body.Tenants, PartnerIDs: body.PartnerIDs},
 		IssuedAt: times.parse(body.Created), ExpiresAt: times.parse(body.Expires), Uses: body.Uses, Used: body.Used,
 	}
 	copy(t.Hash[:], body.Hash)
 	for _, scope := range body.Scopes {
-		t.Grant.Scopes = append(t.Grant.Scopes, guard.Scope(scope))
+		t.Grant.Scopes = append(t.Grant.Scopes, access.Scope(scope))
 	}
 	if body.Revoked != "" {
 		t.RevokedAt = times.parse(body.Revoked)

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"mcp-partner/access"
 	"mcp-partner/guard"
 	"mcp-partner/internal/testkit"
 	"mcp-partner/schemas"
@@ -20,7 +21,7 @@ import (
 func invocation(id, name string, uses int) guard.Token {
 	return guard.Token{
 		ID: id, Hash: sha256.Sum256([]byte(id)), Caller: guard.TokenCaller(name), IssuedBy: "alice", IssuedAt: noon(), ExpiresAt: noon().Add(time.Hour), Uses: uses,
-		Grant: guard.Grant{Scopes: []guard.Scope{guard.ScopeRead, guard.ScopeWrite}, Tools: []string{schemas.ToolCheckPartnerLink}, Tenants: []string{"contoso", "fabrikam"}, PartnerIDs: []string{"1234567"}},
+		Grant: access.Grant{Scopes: []access.Scope{access.ScopeRead, access.ScopeWrite}, Tools: []string{schemas.ToolCheckPartnerLink}, Tenants: []string{"contoso", "fabrikam"}, PartnerIDs: []string{"1234567"}},
 	}
 }
 
@@ -196,7 +197,7 @@ func TestATokenIsInNoFile(t *testing.T) {
 	h.must(err)
 	var secrets []string
 	for range 3 {
-		secret, _, err := decider.IssueToken(ctx(), guard.TokenRequest{For: "nightly", Uses: 9, Grant: guard.Grant{Scopes: []guard.Scope{guard.ScopeRead}, Tenants: []string{"contoso"}}})
+		secret, _, err := decider.IssueToken(ctx(), guard.TokenRequest{For: "nightly", Uses: 9, Grant: access.Grant{Scopes: []access.Scope{access.ScopeRead}, Tenants: []string{"contoso"}}})
 		h.must(err)
 		p, err := decider.AuthenticateToken(ctx(), secret)
 		h.must(err)

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"mcp-partner/access"
 	"mcp-partner/guard"
 	"mcp-partner/schemas"
 )
@@ -47,8 +48,8 @@ func decodeOpenRun(id string, text []byte) (guard.Run, error) {
 	var body openRunBody
 	times := unmarshal(text, &body)
 	r := guard.Run{
-		ID: id, Plan: body.Plan, Caller: guard.Caller(body.Caller), Tool: body.Tool, Approval: body.Approval, Approver: body.Approver,
-		Ruling: guard.Ruling(body.Ruling), OpenedAt: times.parse(body.Opened), ExpiresAt: times.parse(body.Expires), Token: body.Token,
+		ID: id, Plan: body.Plan, Caller: access.Caller(body.Caller), Tool: body.Tool, Approval: body.Approval, Approver: body.Approver,
+		Ruling: access.Ruling(body.Ruling), OpenedAt: times.parse(body.Opened), ExpiresAt: times.parse(body.Expires), Token: body.Token,
 	}
 	if copy(r.Digest[:], body.Digest); body.Ended != "" {
 		r.EndedAt = times.parse(body.Ended)

@@ -10,13 +10,14 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"mcp-partner/access"
 	"mcp-partner/guard"
 	"mcp-partner/internal/testkit"
 	"mcp-partner/schemas"
 )
 
 func anOpenRun(id, approval string) guard.Run {
-	r := guard.Run{ID: id, Plan: id, Caller: "stdio", Tool: schemas.ToolEnsurePartnerLinks, Approval: approval, Approver: "alice", Token: "mpt", Ruling: guard.RulingApprover,
+	r := guard.Run{ID: id, Plan: id, Caller: "stdio", Tool: schemas.ToolEnsurePartnerLinks, Approval: approval, Approver: "alice", Token: "mpt", Ruling: access.RulingApprover,
 		OpenedAt: noon(), ExpiresAt: noon().Add(time.Hour), Digest: sha256.Sum256([]byte(`{"rows":[]}`))}
 	if approval != "" {
 		r.Plan, r.Digest = approval, onePlan().Digest

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"mcp-partner/access"
 	"mcp-partner/guard"
 	"mcp-partner/internal/disk"
 	"mcp-partner/internal/testkit"
@@ -98,7 +99,7 @@ func uses(l *Ledger) func() (bool, error) {
 
 func writesAtMost5(l *Ledger) func() (bool, error) {
 	intended := event(guard.KindIntent, intent("stdio", "contoso", "1234567"))
-	intended.Rule, intended.AtMost = "nightly", &guard.Rate{Count: 5, Per: time.Hour}
+	intended.Rule, intended.AtMost = "nightly", &access.Rate{Count: 5, Per: time.Hour}
 	return func() (bool, error) {
 		_, err := l.Append(context.Background(), intended)
 		if problem := schemas.AsProblem(err); problem != nil && problem.Code == schemas.CodeRateExceeded {
@@ -206,13 +207,13 @@ func TestManyCallsHoldARate(t *testing.T) {
 	}
 	h.put("ap_1")
 	intended := event(guard.KindIntent, intent("stdio", "contoso", "1234567"))
-	intended.Rule, intended.AtMost = "nightly", &guard.Rate{Count: 5, Per: time.Hour}
+	intended.Rule, intended.AtMost = "nightly", &access.Rate{Count: 5, Per: time.Hour}
 	_, _, err := h.SpendTicket(ctx(), "ap_1", event(guard.KindConfirmed, intended.Intent), intended)
 	problemOf(t, err, schemas.CodeRateExceeded, "nightly", "5 writes")
 	if ticket, ok, err := h.Ticket(ctx(), "ap_1"); !ok || ticket.Spent || err != nil {
 		t.Error("a ticket was spent for a write that the rate refused", ticket, err)
 	}
-	intended.AtMost = &guard.Rate{Count: 6, Per: time.Hour}
+	intended.AtMost = &access.Rate{Count: 6, Per: time.Hour}
 	if spent, _, err := h.SpendTicket(ctx(), "ap_1", event(guard.KindConfirmed, intended.Intent), intended); !spent || err != nil {
 		t.Error(spent, err)
 	}

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"mcp-partner/access"
 	"mcp-partner/guard"
 	"mcp-partner/schemas"
 )
@@ -31,7 +32,7 @@ type refusals struct {
 	mu sync.Mutex
 	flushTimer
 	since   time.Time
-	callers map[guard.Caller]*refused
+	callers map[access.Caller]*refused
 }
 
 // refused is one caller's.
@@ -99,9 +100,9 @@ func (r *refusals) missed(event guard.Event) {
 
 // of returns a caller's refusals of this period, which begins with the first. The
 // caller holds mu.
-func (r *refusals) of(caller guard.Caller) *refused {
+func (r *refusals) of(caller access.Caller) *refused {
 	if r.callers == nil {
-		r.callers, r.since = map[guard.Caller]*refused{}, r.ledger.o.Now()
+		r.callers, r.since = map[access.Caller]*refused{}, r.ledger.o.Now()
 	}
 	r.set(r.ledger, refusalPeriod, r.flush)
 	if r.callers[caller] == nil {
@@ -139,7 +140,7 @@ func (r *refusals) end(ctx context.Context) error {
 
 // events words what was counted: an entry for each that has one already, and one
 // for all others.
-func (c *refused) events(caller guard.Caller, since, now time.Time) (events []guard.Event) {
+func (c *refused) events(caller access.Caller, since, now time.Time) (events []guard.Event) {
 	for _, what := range sorted(c.again) {
 		e := c.told[what]
 		e.Time, e.Detail = now, schemas.Count(c.again[what], "more refusal")+" of this since "+since.UTC().Format(time.RFC3339)

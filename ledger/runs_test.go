@@ -12,8 +12,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"mcp-partner/access"
 	"mcp-partner/fleet"
-	"mcp-partner/guard"
 	"mcp-partner/internal/testkit"
 )
 
@@ -24,7 +24,7 @@ func onRunStore(t *testing.T, test func(t *testing.T, s fleet.Store, clock *test
 	test(t, h.Ledger, h.clock)
 }
 
-func aRun(id string, caller guard.Caller, size int) (fleet.Run, []fleet.Row) {
+func aRun(id string, caller access.Caller, size int) (fleet.Run, []fleet.Row) {
 	rows := make([]fleet.Row, size)
 	for i := range rows {
 		rows[i] = fleet.Row{N: i, Tenant: fmt.Sprintf("tenant-%03d", i), TenantID: fmt.Sprintf("%08d-0000-4000-8000-000000000000", size-i), Credential: "app"}
@@ -33,7 +33,7 @@ func aRun(id string, caller guard.Caller, size int) (fleet.Run, []fleet.Row) {
 		LeaseUntil: noon().Add(time.Minute).UTC(), Rows: size, Request: json.RawMessage(`{"tenants":["*"]}`)}, rows
 }
 
-func create1(t *testing.T, s fleet.Store, id string, caller guard.Caller, size int) fleet.Run {
+func create1(t *testing.T, s fleet.Store, id string, caller access.Caller, size int) fleet.Run {
 	t.Helper()
 	run, rows := aRun(id, caller, size)
 	stored, err := s.CreateRun(ctx(), run, rows)
@@ -224,7 +224,7 @@ func TestRowsAreCounted(t *testing.T) {
 func TestRunsAreListedLabelledAndPruned(t *testing.T) {
 	onRunStore(t, func(t *testing.T, s fleet.Store, clock *testkit.Clock) {
 		for i := range 4 {
-			run, rows := aRun(fmt.Sprintf("run_%d", i), guard.Caller(fmt.Sprint("caller ", i)), 3)
+			run, rows := aRun(fmt.Sprintf("run_%d", i), access.Caller(fmt.Sprint("caller ", i)), 3)
 			run.CreatedAt = noon().Add(time.Duration(i) * time.Hour)
 			if _, err := s.CreateRun(ctx(), run, rows); err != nil {
 				t.Fatal(err)
@@ -303,7 +303,7 @@ func TestOfEachCallerTheNewestRunsAreKept(t *testing.T) {
 // each; one of each has a label.
 func auditedInALoop(t *testing.T, s fleet.Store) {
 	t.Helper()
-	for caller, n := range map[guard.Caller]int{"a": 10, "b": 4} {
+	for caller, n := range map[access.Caller]int{"a": 10, "b": 4} {
 		for i := range n {
 			run, rows := aRun(fmt.Sprint(caller, "_", i), caller, 3)
 			run.CreatedAt, run.LeaseUntil = noon().Add(time.Duration(i)*time.Hour), noon()

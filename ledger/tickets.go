@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 
+	"mcp-partner/access"
 	"mcp-partner/guard"
 	"mcp-partner/schemas"
 )
@@ -68,7 +69,7 @@ func decodeTicket(id string, text []byte) (guard.Ticket, error) {
 	if d := body.Decision; d != nil {
 		t.Decision = &guard.Decision{
 			Approved: d.Approved, Approver: d.Approver, SameUser: d.SameUser, Reason: d.Reason,
-			By: guard.Caller(d.By), Token: d.Token, Signature: d.Signature, At: times.parse(d.At),
+			By: access.Caller(d.By), Token: d.Token, Signature: d.Signature, At: times.parse(d.At),
 		}
 	}
 	if p := body.Plan; p != nil {

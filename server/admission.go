@@ -8,7 +8,7 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/mark3labs/mcp-go/mcp"
 
-	"mcp-partner/guard"
+	"mcp-partner/access"
 )
 
 // limiter bounds how many are in at once.
@@ -40,15 +40,15 @@ func (l limiter) wait(ctx context.Context) bool {
 type sharedLimiter struct {
 	limiter
 	mu   sync.Mutex
-	held map[guard.Caller]int
+	held map[access.Caller]int
 }
 
 func newSharedLimiter(places int) *sharedLimiter {
-	return &sharedLimiter{limiter: make(limiter, places), held: map[guard.Caller]int{}}
+	return &sharedLimiter{limiter: make(limiter, places), held: map[access.Caller]int{}}
 }
 
 // claim takes a share for a caller who has a place.
-func (s *sharedLimiter) claim(caller guard.Caller) bool {
+func (s *sharedLimiter) claim(caller access.Caller) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.held[caller] >= cap(s.limiter)-cap(s.limiter)/4 {
@@ -58,7 +58,7 @@ func (s *sharedLimiter) claim(caller guard.Caller) bool {
 	return true
 }
 
-func (s *sharedLimiter) unclaim(caller guard.Caller) {
+func (s *sharedLimiter) unclaim(caller access.Caller) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.held[caller]--; s.held[caller] == 0 {
@@ -71,7 +71,7 @@ func (s *sharedLimiter) unclaim(caller guard.Caller) {
 type admission struct {
 	in     *sharedLimiter
 	budget *byteBudget
-	caller guard.Caller
+	caller access.Caller
 	bytes  int64
 }
 
@@ -84,7 +84,7 @@ func (a *admission) leave() {
 }
 
 // of says whose place it is, if there is a share left.
-func (a *admission) of(caller guard.Caller) bool {
+func (a *admission) of(caller access.Caller) bool {
 	if !a.in.claim(caller) {
 		return false
 	}
@@ -129,16 +129,16 @@ type byteBudget struct {
 
 	mu   sync.Mutex
 	used int64
-	by   map[guard.Caller]int64
+	by   map[access.Caller]int64
 }
 
 func newByteBudget(all, each int64) *byteBudget {
-	return &byteBudget{all: all, each: each, by: map[guard.Caller]int64{}}
+	return &byteBudget{all: all, each: each, by: map[access.Caller]int64{}}
 }
 
 // take reports whether there was room. What is larger than a whole share has room
 // where its caller has nothing else.
-func (b *byteBudget) take(caller guard.Caller, bytes int64) bool {
+func (b *byteBudget) take(caller access.Caller, bytes int64) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if held := b.by[caller]; b.used > 0 && b.used+bytes > b.all || held > 0 && held+bytes > b.each {
@@ -149,7 +149,7 @@ func (b *byteBudget) take(caller guard.Caller, bytes int64) bool {
 	return true
 }
 
-func (b *byteBudget) give(caller guard.Caller, bytes int64) {
+func (b *byteBudget) give(caller access.Caller, bytes int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.used -= bytes
@@ -168,7 +168,7 @@ func overloaded() *refusal {
 // revisions set it in a request of its own, and over HTTP there is no session
 // that it could belong to.
 type levelCache struct {
-	byCaller *lru.Cache[guard.Caller, mcp.LoggingLevel]
+	byCaller *lru.Cache[access.Caller, mcp.LoggingLevel]
 }
 
 // maxLevels bounds the book. For one caller more, the one who has called for log
@@ -176,7 +176,7 @@ type levelCache struct {
 const maxLevels = 1024
 
 func newLevelCache() *levelCache {
-	byCaller, err := lru.New[guard.Caller, mcp.LoggingLevel](maxLevels)
+	byCaller, err := lru.New[access.Caller, mcp.LoggingLevel](maxLevels)
 	if err != nil {
 		panic(err) // only for a size that is not positive
 	}
@@ -186,7 +186,7 @@ func newLevelCache() *levelCache {
 // callerLevel is one caller's page of the book.
 type callerLevel struct {
 	book   *levelCache
-	caller guard.Caller
+	caller access.Caller
 }
 
 // Level implements levels.

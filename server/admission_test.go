@@ -6,14 +6,14 @@ import (
 
 	"github.com/mark3labs/mcp-go/mcp"
 
-	"mcp-partner/guard"
+	"mcp-partner/access"
 )
 
 // Callers who came and went take no log messages from those who come later.
 func TestLogLevelsOfCallersWhoLeftMakeRoom(t *testing.T) {
 	t.Parallel()
 	book := newLevelCache()
-	of := func(n int) callerLevel { return callerLevel{book, guard.Caller(fmt.Sprint("oidc:", n))} }
+	of := func(n int) callerLevel { return callerLevel{book, access.Caller(fmt.Sprint("oidc:", n))} }
 	for n := range maxLevels + 10 {
 		of(n).SetLevel(mcp.LoggingLevelInfo)
 		of(0).Level() // who goes on calling is not forgotten
@@ -35,7 +35,7 @@ func TestByteBudget(t *testing.T) {
 	b := newByteBudget(100, 60)
 	for _, step := range []struct {
 		name   string
-		caller guard.Caller
+		caller access.Caller
 		take   int64
 		want   bool
 		give   int64
@@ -54,7 +54,7 @@ func TestByteBudget(t *testing.T) {
 			t.Errorf("%s: %v", step.name, got)
 		}
 	}
-	for caller, held := range map[guard.Caller]int64{"a": 30, "b": 40, "c": 30} {
+	for caller, held := range map[access.Caller]int64{"a": 30, "b": 40, "c": 30} {
 		b.give(caller, held)
 	}
 	if b.used != 0 || len(b.by) != 0 {

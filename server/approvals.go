@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 
+	"mcp-partner/access"
 	"mcp-partner/guard"
 	"mcp-partner/internal/strictjson"
 	"mcp-partner/schemas"
@@ -15,12 +16,12 @@ import (
 // approvalsPath lists what waits for an approver; one is below it.
 const approvalsPath = "/approvals"
 
-// ApprovalsAPI is where callers with the scope guard.ScopeApprove decide. Its
+// ApprovalsAPI is where callers with the scope access.ScopeApprove decide. Its
 // errors are problems, also for those without the scope.
 type ApprovalsAPI interface {
-	PendingApprovals(ctx context.Context, p guard.Principal) ([]tools.PendingApproval, error)
-	PendingApproval(ctx context.Context, p guard.Principal, id string) (tools.PendingApproval, error)
-	DecideApproval(ctx context.Context, p guard.Principal, id string, said guard.DecisionRequest) (tools.PendingApproval, error)
+	PendingApprovals(ctx context.Context, p access.Principal) ([]tools.PendingApproval, error)
+	PendingApproval(ctx context.Context, p access.Principal, id string) (tools.PendingApproval, error)
+	DecideApproval(ctx context.Context, p access.Principal, id string, said guard.DecisionRequest) (tools.PendingApproval, error)
 }
 
 var _ ApprovalsAPI = (*tools.Service)(nil)
@@ -74,29 +75,29 @@ func (t *httpTransport) serveApprovals(w http.ResponseWriter, r *http.Request, i
 }
 
 // approver passes the gates and tells who is there.
-func (t *httpTransport) approver(r *http.Request, id string) (guard.Principal, *refusal) {
+func (t *httpTransport) approver(r *http.Request, id string) (access.Principal, *refusal) {
 	if refused := t.checkLength(r); refused != nil {
-		return guard.Principal{}, refused
+		return access.Principal{}, refused
 	}
 	switch {
 	case id == "" && r.Method != http.MethodGet:
-		return guard.Principal{}, refuse(http.StatusMethodNotAllowed, "Use GET for the list, and POST for one approval.").with("Allow", http.MethodGet)
+		return access.Principal{}, refuse(http.StatusMethodNotAllowed, "Use GET for the list, and POST for one approval.").with("Allow", http.MethodGet)
 	case r.Method == http.MethodPost:
 		if refused := checkContentType(r); refused != nil {
-			return guard.Principal{}, refused
+			return access.Principal{}, refused
 		}
 	case r.Method != http.MethodGet:
-		return guard.Principal{}, refuse(http.StatusMethodNotAllowed, "Use GET to see an approval, and POST to decide.").with("Allow", "GET, POST")
+		return access.Principal{}, refuse(http.StatusMethodNotAllowed, "Use GET to see an approval, and POST to decide.").with("Allow", "GET, POST")
 	}
 	principal, issued, refused := t.identify(r)
-	if refused == nil && issued && !principal.Grant.Has(guard.ScopeApprove) {
-		refused = refuse(http.StatusForbidden, "The access token lacks the scope "+string(guard.ScopeApprove)+". Sign in again and ask for it.").
-			with("WWW-Authenticate", t.challenge(r, "insufficient_scope", "deciding needs a scope that the token lacks", t.neededScopes(guard.ScopeApprove)))
+	if refused == nil && issued && !principal.Grant.Has(access.ScopeApprove) {
+		refused = refuse(http.StatusForbidden, "The access token lacks the scope "+string(access.ScopeApprove)+". Sign in again and ask for it.").
+			with("WWW-Authenticate", t.challenge(r, "insufficient_scope", "deciding needs a scope that the token lacks", t.neededScopes(access.ScopeApprove)))
 	}
 	return principal, refused
 }
 
-func (t *httpTransport) decide(w http.ResponseWriter, r *http.Request, a *admission, p guard.Principal, id string) {
+func (t *httpTransport) decide(w http.ResponseWriter, r *http.Request, a *admission, p access.Principal, id string) {
 	body, refused := t.readBody(w, r, a)
 	if refused != nil {
 		refused.write(w)

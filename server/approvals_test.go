@@ -8,6 +8,7 @@ import (
 	"sync"
 	"testing"
 
+	"mcp-partner/access"
 	"mcp-partner/guard"
 	"mcp-partner/internal/wiretest"
 	"mcp-partner/schemas"
@@ -19,21 +20,21 @@ import (
 type fakeApprovals struct {
 	mu   sync.Mutex
 	said []guard.DecisionRequest
-	by   []guard.Caller
+	by   []access.Caller
 }
 
-func mayDecide(p guard.Principal) error {
-	if !p.Grant.Has(guard.ScopeApprove) {
+func mayDecide(p access.Principal) error {
+	if !p.Grant.Has(access.ScopeApprove) {
 		return schemas.NewProblem(schemas.CodeInsufficientScope, "no")
 	}
 	return nil
 }
 
-func (a *fakeApprovals) PendingApprovals(_ context.Context, p guard.Principal) ([]tools.PendingApproval, error) {
+func (a *fakeApprovals) PendingApprovals(_ context.Context, p access.Principal) ([]tools.PendingApproval, error) {
 	return []tools.PendingApproval{{ID: "ap_1"}}, mayDecide(p)
 }
 
-func (a *fakeApprovals) PendingApproval(_ context.Context, p guard.Principal, id string) (tools.PendingApproval, error) {
+func (a *fakeApprovals) PendingApproval(_ context.Context, p access.Principal, id string) (tools.PendingApproval, error) {
 	if err := mayDecide(p); err != nil {
 		return tools.PendingApproval{}, err
 	}
@@ -43,7 +44,7 @@ func (a *fakeApprovals) PendingApproval(_ context.Context, p guard.Principal, id
 	return tools.PendingApproval{ID: id}, nil
 }
 
-func (a *fakeApprovals) DecideApproval(ctx context.Context, p guard.Principal, id string, said guard.DecisionRequest) (tools.PendingApproval, error) {
+func (a *fakeApprovals) DecideApproval(ctx context.Context, p access.Principal, id string, said guard.DecisionRequest) (tools.PendingApproval, error) {
 	shown, err := a.PendingApproval(ctx, p, id)
 	if err == nil {
 		a.mu.Lock()
@@ -60,10 +61,10 @@ type approving struct{}
 func (approving) Takes(string) bool { return true }
 
 // Authenticate implements server.Authenticator.
-func (approving) Authenticate(ctx context.Context, token string) (guard.Principal, error) {
+func (approving) Authenticate(ctx context.Context, token string) (access.Principal, error) {
 	p, err := namedTokens{}.Authenticate(ctx, token)
 	if p.Caller == "tester-approver" {
-		p.Grant.Scopes = append(p.Grant.Scopes, guard.ScopeApprove)
+		p.Grant.Scopes = append(p.Grant.Scopes, access.ScopeApprove)
 	}
 	return p, err
 }

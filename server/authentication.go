@@ -12,7 +12,7 @@ import (
 
 	"github.com/mark3labs/mcp-go/mcp"
 
-	"mcp-partner/guard"
+	"mcp-partner/access"
 	"mcp-partner/schemas"
 )
 
@@ -29,7 +29,7 @@ type ResourceServer interface {
 	Metadata(resource string) []byte
 	// ScopeName returns what a client asks an issuer for in order to get a
 	// scope, or "" if there is nothing to ask for.
-	ScopeName(scope guard.Scope) string
+	ScopeName(scope access.Scope) string
 }
 
 // denial is an error of an Authenticator that says more than no. Its
@@ -42,14 +42,14 @@ type denial interface {
 }
 
 // authenticate lets the resource server alone decide on an access token.
-func (t *httpTransport) authenticate(r *http.Request, token string) (guard.Principal, error) {
+func (t *httpTransport) authenticate(r *http.Request, token string) (access.Principal, error) {
 	switch {
 	case t.issued(token):
 		return t.opts.OAuth.Authenticate(r.Context(), token)
 	case t.opts.Bearer != nil:
 		return t.opts.Bearer.Authenticate(r.Context(), token)
 	}
-	return guard.Principal{}, errNoToken
+	return access.Principal{}, errNoToken
 }
 
 // issued reports whether a token has the form of an access token.
@@ -91,7 +91,7 @@ func (t *httpTransport) firstScope() string {
 	if t.opts.OAuth == nil {
 		return ""
 	}
-	return t.opts.OAuth.ScopeName(guard.ScopeRead)
+	return t.opts.OAuth.ScopeName(access.ScopeRead)
 }
 
 // challenge words WWW-Authenticate (RFC 6750, RFC 9728). What is empty is left
@@ -180,8 +180,8 @@ func (t *httpTransport) stepUp(r *http.Request, p *post) *refusal {
 
 // neededScopes names what a call needs, and reading with it: a write
 // reads before and after, and a client may keep only the scopes named last.
-func (t *httpTransport) neededScopes(missing guard.Scope) string {
-	read, other := t.opts.OAuth.ScopeName(guard.ScopeRead), t.opts.OAuth.ScopeName(missing)
+func (t *httpTransport) neededScopes(missing access.Scope) string {
+	read, other := t.opts.OAuth.ScopeName(access.ScopeRead), t.opts.OAuth.ScopeName(missing)
 	if read == other || read == "" || other == "" {
 		return other
 	}
@@ -196,7 +196,7 @@ type Authenticator interface {
 	// Authenticate returns who the token belongs to and what that caller was
 	// given. It must take the same time for every wrong token of a form. An
 	// error is a 401; its text is not passed on.
-	Authenticate(ctx context.Context, token string) (guard.Principal, error)
+	Authenticate(ctx context.Context, token string) (access.Principal, error)
 }
 
 // Authenticators are tried by the form of the token: the first that takes it
@@ -211,11 +211,11 @@ func (a Authenticators) Takes(token string) bool {
 }
 
 // Authenticate implements Authenticator.
-func (a Authenticators) Authenticate(ctx context.Context, token string) (guard.Principal, error) {
+func (a Authenticators) Authenticate(ctx context.Context, token string) (access.Principal, error) {
 	if one := a.of(token); one != nil {
 		return one.Authenticate(ctx, token)
 	}
-	return guard.Principal{}, errNoToken
+	return access.Principal{}, errNoToken
 }
 
 func (a Authenticators) of(token string) Authenticator {

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"mcp-partner/guard"
+	"mcp-partner/access"
 	"mcp-partner/internal/wiretest"
 	"mcp-partner/server"
 )
@@ -19,17 +19,17 @@ type prefixed struct{ prefix, token string }
 func (p prefixed) Takes(token string) bool { return strings.HasPrefix(token, p.prefix) }
 
 // Authenticate implements server.Authenticator.
-func (p prefixed) Authenticate(_ context.Context, token string) (guard.Principal, error) {
+func (p prefixed) Authenticate(_ context.Context, token string) (access.Principal, error) {
 	if token != p.token {
-		return guard.Principal{}, errors.New("no")
+		return access.Principal{}, errors.New("no")
 	}
-	return guard.Principal{Caller: guard.Caller(p.prefix)}, nil
+	return access.Principal{Caller: access.Caller(p.prefix)}, nil
 }
 
 func TestTheFirstAuthenticatorThatTakesATokenDecides(t *testing.T) {
 	t.Parallel()
 	chain := server.Authenticators{prefixed{"a_", "a_1"}, prefixed{"a", "a_2"}, prefixed{"b_", "b_1"}}
-	for token, want := range map[string]guard.Caller{
+	for token, want := range map[string]access.Caller{
 		"a_1": "a_", "b_1": "b_",
 		"a_2": "", // the second knows it, and the first has refused it
 		"b_2": "", "c_1": "", "": "",
@@ -52,7 +52,7 @@ func TestTheFirstAuthenticatorThatTakesATokenDecides(t *testing.T) {
 // refuses and records.
 func TestToolsListShowsWhatTheCallerMayUse(t *testing.T) {
 	t.Parallel()
-	only := func(p guard.Principal, tool string) error {
+	only := func(p access.Principal, tool string) error {
 		if p.Caller == "tester-two" && tool != "echo" && tool != "whoami" {
 			return errors.New("no")
 		}

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"mcp-partner/guard"
+	"mcp-partner/access"
 	"mcp-partner/internal/wiretest"
 	"mcp-partner/server"
 )
@@ -101,7 +101,7 @@ func TestNoAnswerWaitsForEver(t *testing.T) {
 		get(t, c, path)
 		check(path)
 	}
-	c.Bearer = "at." + strings.TrimPrefix(string(guard.ScopeMetrics), "partner.")
+	c.Bearer = "at." + strings.TrimPrefix(string(access.ScopeMetrics), "partner.")
 	if got := get(t, c, "/metrics"); got.Status != 200 {
 		t.Errorf("/metrics: %d", got.Status)
 	}

@@ -5,7 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 
-	"mcp-partner/guard"
+	"mcp-partner/access"
 	"mcp-partner/tools"
 
 	"github.com/mark3labs/mcp-go/mcp"
@@ -91,7 +91,7 @@ const (
 
 // facts puts what is known of a request into its context: who makes it, an ID
 // of its own, and the trace that it is part of.
-func (s *Server) facts(ctx context.Context, p guard.Principal, m *message, header func(string) string) context.Context {
+func (s *Server) facts(ctx context.Context, p access.Principal, m *message, header func(string) string) context.Context {
 	ctx = tools.WithRequestID(tools.WithPrincipal(ctx, p), rand.Text()[:requestIDLength])
 	if s.remote == nil {
 		return ctx

@@ -12,7 +12,7 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 	mcpserver "github.com/mark3labs/mcp-go/server"
 
-	"mcp-partner/guard"
+	"mcp-partner/access"
 	"mcp-partner/internal/wiretest"
 	"mcp-partner/server"
 	"mcp-partner/tools"
@@ -205,8 +205,8 @@ func startStdio(t testing.TB, f *fixtures) *wiretest.Stdio {
 
 const goodToken = "right-token"
 
-func tester(name string) guard.Principal {
-	return guard.Principal{Caller: guard.Caller("tester" + name), Grant: guard.FullGrant()}
+func tester(name string) access.Principal {
+	return access.Principal{Caller: access.Caller("tester" + name), Grant: access.FullGrant()}
 }
 
 // namedTokens lets in whoever has a token that begins with the good one; the
@@ -217,11 +217,11 @@ type namedTokens struct{}
 func (namedTokens) Takes(string) bool { return true }
 
 // Authenticate implements server.Authenticator.
-func (namedTokens) Authenticate(_ context.Context, token string) (guard.Principal, error) {
+func (namedTokens) Authenticate(_ context.Context, token string) (access.Principal, error) {
 	if name, ok := strings.CutPrefix(token, goodToken); ok {
 		return tester(name), nil
 	}
-	return guard.Principal{}, errors.New("no")
+	return access.Principal{}, errors.New("no")
 }
 
 func httpOptions() server.HTTPOptions {

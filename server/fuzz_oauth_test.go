@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"mcp-partner/guard"
+	"mcp-partner/access"
 	"mcp-partner/internal/wiretest"
 	"mcp-partner/server"
 )
@@ -19,11 +19,11 @@ type oneToken struct{ resourceServer }
 const onlyToken = "header.payload.signature"
 
 // Authenticate implements server.Authenticator.
-func (oneToken) Authenticate(_ context.Context, token string) (guard.Principal, error) {
+func (oneToken) Authenticate(_ context.Context, token string) (access.Principal, error) {
 	if token != onlyToken {
-		return guard.Principal{}, errors.New(hidden)
+		return access.Principal{}, errors.New(hidden)
 	}
-	return guard.Principal{Caller: "oidc:1", Grant: guard.FullGrant()}, nil
+	return access.Principal{Caller: "oidc:1", Grant: access.FullGrant()}, nil
 }
 
 // FuzzAuthorization sends any one or two Authorization headers: nobody is let in

@@ -13,7 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"mcp-partner/guard"
+	"mcp-partner/access"
 )
 
 // refusal is an HTTP answer that is given without mcp-go. Its body is a
@@ -169,18 +169,18 @@ func hostName(hostport string) string {
 }
 
 // identify returns who is calling.
-func (t *httpTransport) identify(r *http.Request) (p guard.Principal, issued bool, refused *refusal) {
+func (t *httpTransport) identify(r *http.Request) (p access.Principal, issued bool, refused *refusal) {
 	if t.opts.Bearer == nil && t.opts.OAuth == nil && t.opts.Anonymous.Caller != "" {
 		visitOf(r).authenticated()
 		return t.opts.Anonymous, false, nil
 	}
 	token, ok := bearerToken(r.Header)
 	if !ok {
-		return guard.Principal{}, false, t.unauthenticated(r)
+		return access.Principal{}, false, t.unauthenticated(r)
 	}
 	p, err := t.authenticate(r, token)
 	if err != nil || p.Caller == "" {
-		return guard.Principal{}, false, t.denied(r, err)
+		return access.Principal{}, false, t.denied(r, err)
 	}
 	visitOf(r).authenticated()
 	return p, t.issued(token), nil

@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"mcp-partner/guard"
+	"mcp-partner/access"
 	"mcp-partner/internal/testkit"
 	"mcp-partner/internal/wiretest"
 	"mcp-partner/schemas"
@@ -185,12 +185,12 @@ type scopeTokens struct{}
 func (scopeTokens) Takes(string) bool { return true }
 
 // Authenticate implements server.Authenticator.
-func (scopeTokens) Authenticate(_ context.Context, token string) (guard.Principal, error) {
-	scope := guard.Scope("partner." + token)
-	if !slices.Contains(guard.Scopes(), scope) {
-		return guard.Principal{}, errors.New("no")
+func (scopeTokens) Authenticate(_ context.Context, token string) (access.Principal, error) {
+	scope := access.Scope("partner." + token)
+	if !slices.Contains(access.Scopes(), scope) {
+		return access.Principal{}, errors.New("no")
 	}
-	return guard.Principal{Caller: "token:x", Grant: guard.Grant{Scopes: []guard.Scope{scope}, Tenants: []string{guard.AllTenants}}}, nil
+	return access.Principal{Caller: "token:x", Grant: access.Grant{Scopes: []access.Scope{scope}, Tenants: []string{access.AllTenants}}}, nil
 }
 
 // A server that drains says so where it is watched from.

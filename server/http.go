@@ -10,7 +10,7 @@ import (
 
 	mcpserver "github.com/mark3labs/mcp-go/server"
 
-	"mcp-partner/guard"
+	"mcp-partner/access"
 )
 
 const (
@@ -52,7 +52,7 @@ type HTTPOptions struct {
 	PublicURL string
 	// Anonymous makes every request where there is neither Bearer nor OAuth. With
 	// none of them, every request is a 401.
-	Anonymous guard.Principal
+	Anonymous access.Principal
 	// Hosts are the names and addresses, without port, under which clients may
 	// reach the server; by default those of the loopback interface.
 	Hosts []string
@@ -83,7 +83,7 @@ type HTTPOptions struct {
 	TLS *tls.Config
 	// Health answers GET /readyz; nil is always ready.
 	Health *Health
-	// Metrics answers GET /metrics for callers with the scope guard.ScopeMetrics;
+	// Metrics answers GET /metrics for callers with the scope access.ScopeMetrics;
 	// nil means there are none here.
 	Metrics http.Handler
 	// Approvals is where callers with the approver's scope decide, below
@@ -214,10 +214,10 @@ func (t *httpTransport) serveMetrics(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	p, issued, refused := t.identify(r)
-	if refused == nil && !p.Grant.Has(guard.ScopeMetrics) {
-		refused = refuse(http.StatusForbidden, "Metrics reveal what all callers do. They need the scope "+string(guard.ScopeMetrics)+".")
+	if refused == nil && !p.Grant.Has(access.ScopeMetrics) {
+		refused = refuse(http.StatusForbidden, "Metrics reveal what all callers do. They need the scope "+string(access.ScopeMetrics)+".")
 		if issued {
-			refused.with("WWW-Authenticate", t.challenge(r, "insufficient_scope", "metrics need a scope that the token lacks", t.opts.OAuth.ScopeName(guard.ScopeMetrics)))
+			refused.with("WWW-Authenticate", t.challenge(r, "insufficient_scope", "metrics need a scope that the token lacks", t.opts.OAuth.ScopeName(access.ScopeMetrics)))
 		}
 	}
 	if refused != nil {

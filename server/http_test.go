@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"mcp-partner/guard"
+	"mcp-partner/access"
 	"mcp-partner/internal/testkit"
 	"mcp-partner/internal/wiretest"
 	"mcp-partner/server"
@@ -201,7 +201,7 @@ func TestHTTPWithoutVerifierRefusesEveryCaller(t *testing.T) {
 	if got := c.Post(wiretest.Legacy.Call(1, "echo", nil)).Status; got != 401 {
 		t.Errorf("got %d", got)
 	}
-	open := wiretest.StartHTTP(t, newServer(newFixtures(), nil), server.HTTPOptions{Anonymous: guard.Principal{Caller: "anybody"}}, "")
+	open := wiretest.StartHTTP(t, newServer(newFixtures(), nil), server.HTTPOptions{Anonymous: access.Principal{Caller: "anybody"}}, "")
 	if got := resultText(open.Post(wiretest.Legacy.Call(1, "whoami", nil)).Last(t)); !strings.HasPrefix(got, "anybody ") {
 		t.Errorf("got %q", got)
 	}

@@ -9,14 +9,14 @@ import (
 	"testing"
 	"time"
 
-	"mcp-partner/guard"
+	"mcp-partner/access"
 	"mcp-partner/internal/wiretest"
 	"mcp-partner/server"
 )
 
 // resourceServer takes tokens with a dot. Behind it stand the scopes that they
 // have, or what is wrong with them.
-type resourceServer struct{ names map[guard.Scope]string }
+type resourceServer struct{ names map[access.Scope]string }
 
 // sayingNo is what its refusals are.
 type sayingNo struct {
@@ -32,20 +32,20 @@ func (s sayingNo) RetryAfter() time.Duration { return s.wait }
 func (resourceServer) Takes(token string) bool { return strings.Contains(token, ".") }
 
 // Authenticate implements server.Authenticator.
-func (resourceServer) Authenticate(_ context.Context, token string) (guard.Principal, error) {
+func (resourceServer) Authenticate(_ context.Context, token string) (access.Principal, error) {
 	switch _, rest, _ := strings.Cut(token, "."); rest {
 	case "expired":
-		return guard.Principal{}, sayingNo{text: "the token has expired"}
+		return access.Principal{}, sayingNo{text: "the token has expired"}
 	case "down":
-		return guard.Principal{}, sayingNo{text: "the issuer cannot be reached", wait: 5 * time.Second}
+		return access.Principal{}, sayingNo{text: "the issuer cannot be reached", wait: 5 * time.Second}
 	case "wrong":
-		return guard.Principal{}, errors.New(hidden)
+		return access.Principal{}, errors.New(hidden)
 	case "none":
-		return guard.Principal{Caller: "oidc:1"}, nil
+		return access.Principal{Caller: "oidc:1"}, nil
 	default:
-		p := guard.Principal{Caller: "oidc:1", Grant: guard.Grant{Tenants: []string{"*"}}}
+		p := access.Principal{Caller: "oidc:1", Grant: access.Grant{Tenants: []string{"*"}}}
 		for scope := range strings.SplitSeq(rest, "+") {
-			p.Grant.Scopes = append(p.Grant.Scopes, guard.Scope("partner."+scope))
+			p.Grant.Scopes = append(p.Grant.Scopes, access.Scope("partner."+scope))
 		}
 		return p, nil
 	}
@@ -57,10 +57,10 @@ func (resourceServer) Metadata(resource string) []byte {
 }
 
 // ScopeName implements server.ResourceServer.
-func (r resourceServer) ScopeName(scope guard.Scope) string { return r.names[scope] }
+func (r resourceServer) ScopeName(scope access.Scope) string { return r.names[scope] }
 
 func newResourceServer() resourceServer {
-	return resourceServer{map[guard.Scope]string{guard.ScopeRead: "api://x/partner.read", guard.ScopeWrite: "api://x/partner.write", guard.ScopeChange: "api://x/partner.change"}}
+	return resourceServer{map[access.Scope]string{access.ScopeRead: "api://x/partner.read", access.ScopeWrite: "api://x/partner.write", access.ScopeChange: "api://x/partner.change"}}
 }
 
 func startOAuth(t *testing.T, change func(*server.HTTPOptions)) *wiretest.HTTP {
@@ -221,7 +221,7 @@ func TestOAuthPublicURL(t *testing.T) {
 	t.Parallel()
 	c := startOAuth(t, func(o *server.HTTPOptions) {
 		o.PublicURL, o.Bearer = "https://mcp.example", nil
-		o.Anonymous = guard.Principal{Caller: "anybody", Grant: guard.FullGrant()}
+		o.Anonymous = access.Principal{Caller: "anybody", Grant: access.FullGrant()}
 	})
 	answer := c.Post(wiretest.Legacy.Call(1, "echo", nil))
 	want := `resource_metadata="https://mcp.example/.well-known/oauth-protected-resource/mcp"`

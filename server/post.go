@@ -11,13 +11,13 @@ import (
 
 	"github.com/mark3labs/mcp-go/mcp"
 
-	"mcp-partner/guard"
+	"mcp-partner/access"
 	"mcp-partner/tools"
 )
 
 // post is a POST that has passed the gates.
 type post struct {
-	principal guard.Principal
+	principal access.Principal
 	// issued is set for a caller with an access token, who may get a better one.
 	issued    bool
 	body      []byte

@@ -9,7 +9,7 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 	mcpserver "github.com/mark3labs/mcp-go/server"
 
-	"mcp-partner/guard"
+	"mcp-partner/access"
 	"mcp-partner/tools"
 )
 
@@ -118,7 +118,7 @@ func completions(c Completions) []mcpserver.ServerOption {
 }
 
 // Authorize returns nil if a principal may use a tool, and else why not.
-type Authorize func(p guard.Principal, tool string) error
+type Authorize func(p access.Principal, tool string) error
 
 // allowed takes out of a list what the caller may not use. mcp-go's own filter
 // would also hide the tool from calls, which then end as "not found" before

@@ -11,7 +11,7 @@ import (
 
 	"github.com/mark3labs/mcp-go/mcp"
 
-	"mcp-partner/guard"
+	"mcp-partner/access"
 	"mcp-partner/tools"
 )
 
@@ -33,7 +33,7 @@ type StdioOptions struct {
 	// that waits for a person does not count. Further ones wait.
 	MaxConcurrent int
 	// Principal is who is at the other end: the one who started the process.
-	Principal guard.Principal
+	Principal access.Principal
 	// DrainLimit is how long requests may take to end after the input has
 	// ended or the context was cancelled; 30 s by default.
 	DrainLimit time.Duration

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"mcp-partner/access"
 	"mcp-partner/guard"
 	"mcp-partner/schemas"
 	"mcp-partner/simulator"
@@ -13,7 +14,7 @@ import (
 var anna = guard.Credentials{Name: "anna", Passphrase: []byte("correct horse")}
 
 // person is the policy under which every write waits for an approver.
-func person(o *guard.Options) { o.Approval, o.Simulated = guard.ApprovalApprover, false }
+func person(o *guard.Options) { o.Approval, o.Simulated = access.ApprovalApprover, false }
 
 func (h *house) approver() {
 	h.t.Helper()
@@ -103,9 +104,9 @@ func TestTheStateMovesBeforeAnApprovalIsUsed(t *testing.T) {
 func TestPolicyStandsBeforeEveryCall(t *testing.T) {
 	t.Parallel()
 	h := build(t, simulator.Config{Tenants: 3}, func(o *guard.Options) {
-		o.Rules = []guard.Rule{
-			{Name: "hands off", Tenants: []string{"fabrikam"}, Ruling: guard.RulingDeny},
-			{Name: "ours", Operations: []string{schemas.ToolRegisterPartner}, Tenants: []string{"*"}, PartnerIDs: []string{"1234567"}, When: schemas.LinkNotLinked, Ruling: guard.RulingAllow},
+		o.Rules = []access.Rule{
+			{Name: "hands off", Tenants: []string{"fabrikam"}, Ruling: access.RulingDeny},
+			{Name: "ours", Operations: []string{schemas.ToolRegisterPartner}, Tenants: []string{"*"}, PartnerIDs: []string{"1234567"}, When: schemas.LinkNotLinked, Ruling: access.RulingAllow},
 		}
 	})
 	for name, test := range map[string]struct {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"mcp-partner/access"
 	"mcp-partner/fleet"
 	"mcp-partner/guard"
 	"mcp-partner/schemas"
@@ -48,7 +49,7 @@ type PendingApproval struct {
 
 // PendingApprovals returns what a caller with the approver's scope may decide
 // on, newest first. Errors are problems.
-func (s *Service) PendingApprovals(ctx context.Context, p guard.Principal) ([]PendingApproval, error) {
+func (s *Service) PendingApprovals(ctx context.Context, p access.Principal) ([]PendingApproval, error) {
 	tickets, err := s.deps.Guard.QuestionsFor(ctx, p)
 	if err != nil {
 		return nil, err
@@ -61,7 +62,7 @@ func (s *Service) PendingApprovals(ctx context.Context, p guard.Principal) ([]Pe
 }
 
 // PendingApproval returns one of them, decided or not.
-func (s *Service) PendingApproval(ctx context.Context, p guard.Principal, id string) (PendingApproval, error) {
+func (s *Service) PendingApproval(ctx context.Context, p access.Principal, id string) (PendingApproval, error) {
 	ticket, err := s.deps.Guard.QuestionFor(ctx, p, id)
 	if err != nil {
 		return PendingApproval{}, err
@@ -70,7 +71,7 @@ func (s *Service) PendingApproval(ctx context.Context, p guard.Principal, id str
 }
 
 // DecideApproval records what a caller with the approver's scope says.
-func (s *Service) DecideApproval(ctx context.Context, p guard.Principal, id string, said guard.DecisionRequest) (PendingApproval, error) {
+func (s *Service) DecideApproval(ctx context.Context, p access.Principal, id string, said guard.DecisionRequest) (PendingApproval, error) {
 	ticket, err := s.deps.Guard.DecideAs(ctx, p, id, said)
 	s.logDecision(ctx, p, said, err)
 	if err != nil {
@@ -79,7 +80,7 @@ func (s *Service) DecideApproval(ctx context.Context, p guard.Principal, id stri
 	return s.pending(ctx, ticket), nil
 }
 
-func (s *Service) logDecision(ctx context.Context, p guard.Principal, said guard.DecisionRequest, err error) {
+func (s *Service) logDecision(ctx context.Context, p access.Principal, said guard.DecisionRequest, err error) {
 	status := "denied"
 	switch {
 	case err != nil:
@@ -170,7 +171,7 @@ func (s *Service) toApprove(ctx context.Context, ticket guard.Ticket) string {
 	}
 	approve := fmt.Sprintf("Ask an approver to run this in a terminal on the machine that holds the state directory: %s approvals approve %s --approver NAME --execute", s.deps.Command, ticket.ID)
 	if ticket.Intent.Caller.Remote() {
-		approve = fmt.Sprintf("Somebody else whose token has the scope %s can decide at %s/approvals/%s. Or: %s", guard.ScopeApprove, s.deps.PublicURL, ticket.ID, approve)
+		approve = fmt.Sprintf("Somebody else whose token has the scope %s can decide at %s/approvals/%s. Or: %s", access.ScopeApprove, s.deps.PublicURL, ticket.ID, approve)
 	}
 	if approvers, err := s.deps.Guard.Approvers(ctx); err == nil && len(approvers) == 0 {
 		return fmt.Sprintf("No approver is set up yet. A person runs once: %s approvers add NAME. %s", s.deps.Command, approve)

@@ -9,8 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"mcp-partner/access"
 	"mcp-partner/fleet"
-	"mcp-partner/guard"
 	"mcp-partner/schemas"
 )
 
@@ -106,7 +106,7 @@ func (s *Service) auditRun(ctx context.Context, j *job, in *schemas.AuditPartner
 
 // StartAudit begins an audit for a caller, inside its grant and the operator's
 // bounds, or joins its own that asks the same. Its errors are problems.
-func (s *Service) StartAudit(ctx context.Context, p guard.Principal, label string, audit fleet.Audit) (*fleet.Active, error) {
+func (s *Service) StartAudit(ctx context.Context, p access.Principal, label string, audit fleet.Audit) (*fleet.Active, error) {
 	p = s.deps.Guard.Confine(p)
 	access, err := s.auditAccess(ctx, p)
 	if err != nil {
@@ -119,7 +119,7 @@ func (s *Service) StartAudit(ctx context.Context, p guard.Principal, label strin
 
 // ResumeAudit goes on with an audit of a caller, or follows it if it is under
 // way. For a finished one it returns nil.
-func (s *Service) ResumeAudit(ctx context.Context, p guard.Principal, id string) (*fleet.Active, error) {
+func (s *Service) ResumeAudit(ctx context.Context, p access.Principal, id string) (*fleet.Active, error) {
 	p = s.deps.Guard.Confine(p)
 	if err := s.stillGranted(ctx, p, id); err != nil {
 		return nil, err
@@ -132,7 +132,7 @@ func (s *Service) ResumeAudit(ctx context.Context, p guard.Principal, id string)
 }
 
 // auditAccess is what a caller's audit may see and read.
-func (s *Service) auditAccess(ctx context.Context, p guard.Principal) (fleet.Access, error) {
+func (s *Service) auditAccess(ctx context.Context, p access.Principal) (fleet.Access, error) {
 	op, _ := schemas.Lookup(schemas.ToolAuditPartnerLinks)
 	j := &job{call: Call{Principal: p}, op: op}
 	if err := s.admit(ctx, j, schemas.Tenant{}, ""); err != nil {
@@ -276,7 +276,7 @@ func rolesSentence(totals map[string]int) string {
 
 // mayReadRoles asks whether a caller was given check_pec_roles, and whether the
 // operator allows it in a tenant, or at all for the zero Tenant.
-func (s *Service) mayReadRoles(ctx context.Context, p guard.Principal, tenant schemas.Tenant) error {
+func (s *Service) mayReadRoles(ctx context.Context, p access.Principal, tenant schemas.Tenant) error {
 	op, _ := schemas.Lookup(schemas.ToolCheckPECRoles)
 	if err := p.Grant.Check(op); err != nil {
 		return err

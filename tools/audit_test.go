@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"mcp-partner/access"
 	"mcp-partner/guard"
 	"mcp-partner/schemas"
 	"mcp-partner/simulator"
@@ -14,7 +15,7 @@ import (
 )
 
 // audit calls the tool as a principal and checks the answer against its schema.
-func (h *house) audit(ctx context.Context, p guard.Principal, arguments string, progress tools.Progress) schemas.Envelope {
+func (h *house) audit(ctx context.Context, p access.Principal, arguments string, progress tools.Progress) schemas.Envelope {
 	h.t.Helper()
 	envelope := h.service.Call(ctx, tools.Call{
 		Tool: schemas.ToolAuditPartnerLinks, Arguments: json.RawMessage(arguments), Principal: p, Confirmer: tools.NoConfirmer{}, Progress: progress,
@@ -23,8 +24,8 @@ func (h *house) audit(ctx context.Context, p guard.Principal, arguments string, 
 	return envelope
 }
 
-func everywhere(caller guard.Caller) guard.Principal {
-	return guard.Principal{Caller: caller, Grant: guard.FullGrant()}
+func everywhere(caller access.Caller) access.Principal {
+	return access.Principal{Caller: caller, Grant: access.FullGrant()}
 }
 
 // TestAuditPages goes through all rows with the cursor: each stands there once,
@@ -71,7 +72,7 @@ func TestAuditPages(t *testing.T) {
 func TestAuditStaysInsideTheGrant(t *testing.T) {
 	t.Parallel()
 	h := build(t, simulator.Config{Tenants: 10}, func(o *guard.Options) { o.Bounds.Tenants = []string{"contoso", "fabrikam", "litware"} })
-	few := guard.Principal{Caller: "few", Grant: guard.Grant{Scopes: []guard.Scope{guard.ScopeRead}, Tenants: []string{"contoso", "northwind"}}}
+	few := access.Principal{Caller: "few", Grant: access.Grant{Scopes: []access.Scope{access.ScopeRead}, Tenants: []string{"contoso", "northwind"}}}
 	own := h.audit(t.Context(), few, `{}`, nil)
 	if len(own.Rows) != 1 || own.Rows[0].Tenant != "contoso" {
 		t.Errorf("%+v", own.Rows)
@@ -98,7 +99,7 @@ func TestAuditStaysInsideTheGrant(t *testing.T) {
 			t.Errorf("%s: %+v, want %s", arguments, e.Problem, code)
 		}
 	}
-	none := guard.Principal{Caller: "none", Grant: guard.Grant{Scopes: []guard.Scope{guard.ScopeWrite}, Tenants: []string{guard.AllTenants}}}
+	none := access.Principal{Caller: "none", Grant: access.Grant{Scopes: []access.Scope{access.ScopeWrite}, Tenants: []string{access.AllTenants}}}
 	if e := h.audit(t.Context(), none, `{}`, nil); e.Status != schemas.StatusRefused {
 		t.Errorf("a caller without the scope to read: %+v", e)
 	}

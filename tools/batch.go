@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"mcp-partner/access"
 	"mcp-partner/fleet"
 	"mcp-partner/guard"
 	"mcp-partner/schemas"
@@ -276,7 +277,7 @@ func (s *Service) planBatch(ctx context.Context, j *job, w batchRequest) (guard.
 }
 
 // seenBy says which tenants exist for a caller.
-func seenBy(p guard.Principal) fleet.Visible {
+func seenBy(p access.Principal) fleet.Visible {
 	return func(t schemas.Tenant) bool { return p.Grant.AllowsTenant(t.Name) }
 }
 

@@ -3,6 +3,7 @@ package tools_test
 import (
 	"testing"
 
+	"mcp-partner/access"
 	"mcp-partner/guard"
 	"mcp-partner/schemas"
 )
@@ -16,15 +17,15 @@ func TestAPlanIsDecidedOverTheNetwork(t *testing.T) {
 	h.link(n[2], newID)
 	h.directory.tenants[0].Company, h.directory.tenants[0].Domains = "Contoso\u202e Ltd", []string{"contoso.example"}
 	id := h.call(schemas.ToolEnsurePartnerLinks, ensuring).Approval.ID
-	boss := func(change func(*guard.Grant)) guard.Principal {
-		grant := guard.Grant{Scopes: []guard.Scope{guard.ScopeApprove}, Tenants: []string{guard.AllTenants}}
+	boss := func(change func(*access.Grant)) access.Principal {
+		grant := access.Grant{Scopes: []access.Scope{access.ScopeApprove}, Tenants: []string{access.AllTenants}}
 		change(&grant)
-		return guard.Principal{Caller: "token:boss", Grant: grant}
+		return access.Principal{Caller: "token:boss", Grant: grant}
 	}
-	for what, p := range map[string]guard.Principal{
-		"two of three tenants": boss(func(g *guard.Grant) { g.Tenants = n[:2] }),
-		"another partner ID":   boss(func(g *guard.Grant) { g.PartnerIDs = []string{oldID} }),
-		"another tool":         boss(func(g *guard.Grant) { g.Tools = []string{schemas.ToolRegisterPartner} }),
+	for what, p := range map[string]access.Principal{
+		"two of three tenants": boss(func(g *access.Grant) { g.Tenants = n[:2] }),
+		"another partner ID":   boss(func(g *access.Grant) { g.PartnerIDs = []string{oldID} }),
+		"another tool":         boss(func(g *access.Grant) { g.Tools = []string{schemas.ToolRegisterPartner} }),
 	} {
 		list, err := h.service.PendingApprovals(t.Context(), p)
 		if err != nil || len(list) != 0 {
@@ -34,7 +35,7 @@ func TestAPlanIsDecidedOverTheNetwork(t *testing.T) {
 			t.Errorf("%s: decided", what)
 		}
 	}
-	p := boss(func(*guard.Grant) {})
+	p := boss(func(*access.Grant) {})
 	shown, err := h.service.PendingApproval(t.Context(), p, id)
 	if row := shown.Rows[0]; row.Company != "Contoso Ltd" || row.Domain != "contoso.example" {
 		t.Errorf("%+v", row)

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"mcp-partner/access"
 	"mcp-partner/guard"
 	"mcp-partner/schemas"
 	"mcp-partner/simulator"
@@ -16,10 +17,10 @@ import (
 // given calls a tool as the caller of call, who was given some tenants alone.
 func (h *house) given(tenants []string, tool, arguments string) schemas.Envelope {
 	h.t.Helper()
-	grant := guard.FullGrant()
+	grant := access.FullGrant()
 	grant.Tenants = tenants
 	return h.service.Call(h.t.Context(), tools.Call{
-		Tool: tool, Arguments: json.RawMessage(arguments), Principal: guard.Principal{Caller: "test", Grant: grant}, Confirmer: tools.NoConfirmer{},
+		Tool: tool, Arguments: json.RawMessage(arguments), Principal: access.Principal{Caller: "test", Grant: grant}, Confirmer: tools.NoConfirmer{},
 	}).Envelope
 }
 

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"mcp-partner/access"
 	"mcp-partner/guard"
 	"mcp-partner/schemas"
 	"mcp-partner/simulator"
@@ -45,7 +46,7 @@ func TestAPlanWarnsWhereNothingCanBeWritten(t *testing.T) {
 
 // denying is a policy that allows no write of the new ID.
 func denying(o *guard.Options) {
-	o.Rules = []guard.Rule{{Name: "not that one", PartnerIDs: []string{newID}, Ruling: guard.RulingDeny}}
+	o.Rules = []access.Rule{{Name: "not that one", PartnerIDs: []string{newID}, Ruling: access.RulingDeny}}
 }
 
 // Whoever decides on a plan is told what cannot be undone, by each way.

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"mcp-partner/access"
 	"mcp-partner/guard"
 	"mcp-partner/schemas"
 	"mcp-partner/search"
@@ -288,7 +289,7 @@ func TestADirectoryThatChangedAfterThePlan(t *testing.T) {
 // begins.
 func TestAFreezeStopsWhatHasNotBegun(t *testing.T) {
 	t.Parallel()
-	h := fleetOf(t, 3, oneAnHour(guard.RulingAllow))
+	h := fleetOf(t, 3, oneAnHour(access.RulingAllow))
 	n := names(h)
 	for _, name := range n {
 		h.link(name, oldID)
@@ -297,7 +298,7 @@ func TestAFreezeStopsWhatHasNotBegun(t *testing.T) {
 	if first.Totals["done"] != 1 || h.writes() != 2 || first.Totals["waiting"] != 2 {
 		t.Fatalf("the first one: %s, %d writes", first.Summary, h.writes())
 	}
-	h.with(guard.Options{AllowWrites: true, Approval: guard.ApprovalNone, Simulated: true})
+	h.with(guard.Options{AllowWrites: true, Approval: access.ApprovalNone, Simulated: true})
 	frozen := false
 	h.http.Transport = roundTrip{h.http.Transport, func(r *http.Request) {
 		if r.Method == http.MethodDelete && !frozen {
@@ -385,9 +386,9 @@ func TestARunBelongsToItsCaller(t *testing.T) {
 	t.Parallel()
 	h := fleetOf(t, 2, unasked)
 	e := h.call(schemas.ToolEnsurePartnerLinks, `{"partner_id":"1234567","first":1}`)
-	narrow := guard.FullGrant()
+	narrow := access.FullGrant()
 	narrow.Tenants = []string{names(h)[0]}
-	for _, p := range []guard.Principal{trusted("other"), {Caller: "test", Grant: narrow}} {
+	for _, p := range []access.Principal{trusted("other"), {Caller: "test", Grant: narrow}} {
 		for _, more := range []string{"", `,"resume":true`} {
 			got := h.service.Call(t.Context(), tools.Call{
 				Tool: schemas.ToolEnsurePartnerLinks, Arguments: json.RawMessage(`{"run_id":"` + e.RunID + `"` + more + `}`), Principal: p, Confirmer: tools.NoConfirmer{},
@@ -411,10 +412,10 @@ func TestThePolicyIsAskedAboutEachRow(t *testing.T) {
 	t.Parallel()
 	h := fleetOf(t, 4, nil)
 	n := names(h)
-	rules := []guard.Rule{
-		{Name: "not here", Tenants: []string{n[0]}, Ruling: guard.RulingDeny},
+	rules := []access.Rule{
+		{Name: "not here", Tenants: []string{n[0]}, Ruling: access.RulingDeny},
 		{Name: "slowly", Operations: []string{schemas.ToolEnsurePartnerLinks}, Tenants: []string{"*"}, PartnerIDs: []string{newID},
-			Rate: &guard.Rate{Count: 2, Per: time.Hour}, Ruling: guard.RulingAllow},
+			Rate: &access.Rate{Count: 2, Per: time.Hour}, Ruling: access.RulingAllow},
 	}
 	h = fleetOf(t, 4, func(o *guard.Options) { o.Rules = rules })
 	e := h.call(schemas.ToolEnsurePartnerLinks, ensuring)
@@ -423,7 +424,7 @@ func TestThePolicyIsAskedAboutEachRow(t *testing.T) {
 		t.Errorf("%v, %d writes", e.Totals, h.writes())
 	}
 	rules[1].Tenants = append([]string{n[1], n[2], n[3]}, "*")
-	rules = append([]guard.Rule{{Name: "somebody", Tenants: []string{n[2]}, Ruling: guard.RulingApprover}}, rules...)
+	rules = append([]access.Rule{{Name: "somebody", Tenants: []string{n[2]}, Ruling: access.RulingApprover}}, rules...)
 	h = fleetOf(t, 4, func(o *guard.Options) { o.Rules = rules })
 	if e := h.call(schemas.ToolEnsurePartnerLinks, ensuring); e.Status != schemas.StatusApprovalRequired || h.writes() != 0 {
 		t.Errorf("one row wants a person: %s, %d writes", e.Summary, h.writes())
@@ -431,11 +432,11 @@ func TestThePolicyIsAskedAboutEachRow(t *testing.T) {
 }
 
 // oneAnHour is a policy under which a run writes in one tenant and the others wait.
-func oneAnHour(ruling guard.Ruling) func(*guard.Options) {
+func oneAnHour(ruling access.Ruling) func(*guard.Options) {
 	return func(o *guard.Options) {
-		o.Approval, o.Rules = "", []guard.Rule{{
+		o.Approval, o.Rules = "", []access.Rule{{
 			Name: "slowly", Operations: []string{"write", "destroy"}, Tenants: []string{"*"}, PartnerIDs: []string{oldID, newID},
-			Rate: &guard.Rate{Count: 1, Per: time.Hour}, Ruling: ruling,
+			Rate: &access.Rate{Count: 1, Per: time.Hour}, Ruling: ruling,
 		}}
 	}
 }
@@ -454,7 +455,7 @@ func (h *house) with(o guard.Options) {
 // A policy that got stricter while somebody confirmed stops what has not begun.
 func TestAPolicyThatChangedAfterTheApproval(t *testing.T) {
 	t.Parallel()
-	h := fleetOf(t, 3, oneAnHour(guard.RulingRequester))
+	h := fleetOf(t, 3, oneAnHour(access.RulingRequester))
 	n := names(h)
 	e := h.ask(schemas.ToolEnsurePartnerLinks, `{"partner_id":"1234567"}`, afterThePlan{})
 	if e.Envelope.Totals["done"] != 1 {
@@ -468,8 +469,8 @@ func TestAPolicyThatChangedAfterTheApproval(t *testing.T) {
 			written = i
 		}
 	}
-	h.with(guard.Options{Rules: []guard.Rule{
-		{Name: "closed", Tenants: others[:1], Ruling: guard.RulingDeny}, {Name: "a person", Ruling: guard.RulingApprover},
+	h.with(guard.Options{Rules: []access.Rule{
+		{Name: "closed", Tenants: others[:1], Ruling: access.RulingDeny}, {Name: "a person", Ruling: access.RulingApprover},
 	}})
 	got := h.call(schemas.ToolEnsurePartnerLinks, `{"run_id":"`+e.Envelope.RunID+`","resume":true}`)
 	if got.Totals["waiting"] != 2 || h.writes() != 1 {
@@ -483,7 +484,7 @@ func TestAPolicyThatChangedAfterTheApproval(t *testing.T) {
 			t.Errorf("%s waits for %s, after %s was written", name, code, n[written])
 		}
 	}
-	h.with(guard.Options{AllowWrites: true, Approval: guard.ApprovalRequester, Simulated: true})
+	h.with(guard.Options{AllowWrites: true, Approval: access.ApprovalRequester, Simulated: true})
 	if got = h.call(schemas.ToolEnsurePartnerLinks, `{"run_id":"`+e.Envelope.RunID+`","resume":true}`); got.Status != schemas.StatusDone || h.writes() != 3 {
 		t.Errorf("%v, %d writes", got.Totals, h.writes())
 	}

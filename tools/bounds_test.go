@@ -8,6 +8,7 @@ import (
 
 	"github.com/mark3labs/mcp-go/mcp"
 
+	"mcp-partner/access"
 	"mcp-partner/guard"
 	"mcp-partner/schemas"
 	"mcp-partner/tools"
@@ -27,7 +28,7 @@ func TestNothingOutsideTheBoundsIsShown(t *testing.T) {
 	if audit.NextCursor == "" || plan.Approval == nil || one.Approval == nil {
 		t.Fatalf("%+v\n%+v\n%+v", audit, plan, one)
 	}
-	h.with(guard.Options{AllowWrites: true, Bounds: guard.Bounds{Tenants: n[1:]}})
+	h.with(guard.Options{AllowWrites: true, Bounds: access.Bounds{Tenants: n[1:]}})
 	for _, call := range []struct{ tool, arguments string }{
 		{schemas.ToolListTenants, `{}`},
 		{schemas.ToolListTenants, `{"discover":true,"tenant":"` + n[1] + `"}`},
@@ -58,7 +59,7 @@ func TestNothingOutsideTheBoundsIsShown(t *testing.T) {
 	if h.writes() != 0 {
 		t.Errorf("%d writes", h.writes())
 	}
-	approver := guard.Principal{Caller: "oidc:somebody", Grant: guard.Grant{Scopes: []guard.Scope{guard.ScopeApprove}, Tenants: []string{guard.AllTenants}}}
+	approver := access.Principal{Caller: "oidc:somebody", Grant: access.Grant{Scopes: []access.Scope{access.ScopeApprove}, Tenants: []string{access.AllTenants}}}
 	if shown, err := h.service.PendingApprovals(t.Context(), approver); err != nil || len(shown) != 0 {
 		t.Errorf("approvals outside the bounds are shown: %+v, %v", shown, err)
 	}
@@ -78,7 +79,7 @@ func TestCompletionStaysInsideFreezeAndBounds(t *testing.T) {
 	if len(complete("tenant")) != 2 || len(complete("tool")) != len(schemas.Catalogue()) {
 		t.Fatalf("%v, %v", complete("tenant"), complete("tool"))
 	}
-	h.with(guard.Options{Bounds: guard.Bounds{Tools: []string{schemas.ToolCheckPartnerLink}}})
+	h.with(guard.Options{Bounds: access.Bounds{Tools: []string{schemas.ToolCheckPartnerLink}}})
 	if tools := complete("tool"); len(complete("tenant")) != 0 || len(tools) != 1 {
 		t.Errorf("without list_tenants %v, %v", complete("tenant"), tools)
 	}

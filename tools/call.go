@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"mcp-partner/access"
 	"mcp-partner/guard"
 	"mcp-partner/schemas"
 )
@@ -140,11 +141,11 @@ func (s *Service) log(ctx context.Context, call Call, result Result, took time.D
 // Authorize returns nil if a principal may use a tool of this server, and else
 // the problem with which a call of it is refused. It looks at nothing but tool,
 // grant and bounds, so that a list of tools depends on authorization alone.
-func (s *Service) Authorize(p guard.Principal, tool string) error {
+func (s *Service) Authorize(p access.Principal, tool string) error {
 	return authorize(s.deps.Guard.Confine(p), tool)
 }
 
-func authorize(p guard.Principal, tool string) error {
+func authorize(p access.Principal, tool string) error {
 	op, ok := schemas.Lookup(tool)
 	if !ok {
 		return unknownTool(tool)
@@ -162,7 +163,7 @@ func (s *Service) notGranted(ctx context.Context, call Call, op schemas.Operatio
 }
 
 // stillGranted refuses a run that reaches out of what its caller has now.
-func (s *Service) stillGranted(ctx context.Context, p guard.Principal, run string) error {
+func (s *Service) stillGranted(ctx context.Context, p access.Principal, run string) error {
 	if sees := p.Grant.Sees(); run != "" && sees != nil {
 		return s.deps.Fleet.Within(ctx, run, sees)
 	}

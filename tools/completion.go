@@ -6,7 +6,7 @@ import (
 
 	"github.com/mark3labs/mcp-go/mcp"
 
-	"mcp-partner/guard"
+	"mcp-partner/access"
 	"mcp-partner/internal/naming"
 	"mcp-partner/schemas"
 )
@@ -48,9 +48,9 @@ func (s *Service) complete(ctx context.Context, argument mcp.CompleteArgument) (
 	return completion(names, argument.Value), err
 }
 
-func (s *Service) tenantNames(ctx context.Context, p guard.Principal) (names []string, err error) {
+func (s *Service) tenantNames(ctx context.Context, p access.Principal) (names []string, err error) {
 	list, _ := schemas.Lookup(schemas.ToolListTenants)
-	if _, err := s.deps.Guard.Admit(ctx, guard.Subject{Operation: list, By: p}); err != nil {
+	if _, err := s.deps.Guard.Admit(ctx, access.Subject{Operation: list, By: p}); err != nil {
 		return nil, nil // who may not list them completes none
 	}
 	tenants, err := s.visible(p)

@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"mcp-partner/guard"
+	"mcp-partner/access"
 	"mcp-partner/schemas"
 )
 
@@ -86,13 +86,13 @@ type principalKey struct{}
 
 // WithPrincipal returns a context whose request was made by p. The transport
 // sets it after it has checked who is calling.
-func WithPrincipal(ctx context.Context, p guard.Principal) context.Context {
+func WithPrincipal(ctx context.Context, p access.Principal) context.Context {
 	return context.WithValue(ctx, principalKey{}, p)
 }
 
 // PrincipalOf returns who makes the request; the zero value where nobody was
 // established, which no call path accepts.
-func PrincipalOf(ctx context.Context) guard.Principal {
-	p, _ := ctx.Value(principalKey{}).(guard.Principal)
+func PrincipalOf(ctx context.Context) access.Principal {
+	p, _ := ctx.Value(principalKey{}).(access.Principal)
 	return p
 }

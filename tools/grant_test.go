@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"mcp-partner/access"
 	"mcp-partner/guard"
 	"mcp-partner/schemas"
 	"mcp-partner/simulator"
@@ -14,7 +15,7 @@ import (
 )
 
 // as makes a wire's calls those of a caller who was given something.
-func (w *wire) as(caller guard.Caller, grant guard.Grant) *wire {
+func (w *wire) as(caller access.Caller, grant access.Grant) *wire {
 	other := *w
 	other.caller, other.grant = caller, &grant
 	return &other
@@ -30,15 +31,15 @@ func (w *wire) tool(name, arguments string) schemas.Envelope {
 }
 
 // oneTenant is the grant of a caller whose tenant is contoso.
-func oneTenant(scopes ...guard.Scope) guard.Grant {
-	return guard.Grant{Scopes: scopes, Tenants: []string{"contoso"}}
+func oneTenant(scopes ...access.Scope) access.Grant {
+	return access.Grant{Scopes: scopes, Tenants: []string{"contoso"}}
 }
 
 // What another tenant is called must not be found anywhere by a caller who was
 // not given it.
 func TestCallersSeeTheirTenantsAlone(t *testing.T) {
 	t.Parallel()
-	w := newWire(t, unasked).as("reader", oneTenant(guard.ScopeRead))
+	w := newWire(t, unasked).as("reader", oneTenant(access.ScopeRead))
 	// "Fabrikam" by itself stands in the catalogue's fixed examples.
 	others := []string{"adventure-works", w.tenant("adventure-works").TenantID, w.tenant("fabrikam").TenantID, w.tenant("fabrikam").Domain}
 	var seen strings.Builder
@@ -72,7 +73,7 @@ func TestCallersSeeTheirTenantsAlone(t *testing.T) {
 	if got := w.tool(schemas.ToolCheckPartnerLink, `{}`); got.Status != schemas.StatusDone || got.Identity.Tenant != "contoso" {
 		t.Errorf("the only tenant it has is not taken for the one it means: %+v", got)
 	}
-	if none := w.as("nobody", guard.Grant{Scopes: guard.Scopes()}).tool(schemas.ToolListTenants, `{}`); len(none.Tenants) != 0 || strings.Contains(none.Summary, "tenants add") {
+	if none := w.as("nobody", access.Grant{Scopes: access.Scopes()}).tool(schemas.ToolListTenants, `{}`); len(none.Tenants) != 0 || strings.Contains(none.Summary, "tenants add") {
 		t.Errorf("without tenants: %+v", none)
 	}
 }
@@ -81,7 +82,7 @@ func TestCallersSeeTheirTenantsAlone(t *testing.T) {
 // not exist, whatever it is called by and whichever tool is asked.
 func TestATenantOutOfTheGrantDoesNotExist(t *testing.T) {
 	t.Parallel()
-	w := newWire(t, unasked).as("writer", oneTenant(guard.Scopes()...))
+	w := newWire(t, unasked).as("writer", oneTenant(access.Scopes()...))
 	other := w.tenant("fabrikam")
 	for _, tool := range []string{schemas.ToolCheckPartnerLink, schemas.ToolRegisterPartner, schemas.ToolRemovePartner} {
 		ask := func(ref string) string {
@@ -111,17 +112,17 @@ func TestATenantOutOfTheGrantDoesNotExist(t *testing.T) {
 func TestCallsThatWereNotGrantedAreRefused(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
-		grant           guard.Grant
+		grant           access.Grant
 		tool, arguments string
 		says            string
 	}{
-		"no scope":           {guard.Grant{Tenants: []string{"contoso"}}, schemas.ToolCheckPartnerLink, `{"tenant":"contoso"}`, "partner.read"},
-		"a reader registers": {oneTenant(guard.ScopeRead), schemas.ToolRegisterPartner, `{"tenant":"contoso","partner_id":"1234567"}`, "partner.write"},
-		"a writer removes":   {oneTenant(guard.ScopeRead, guard.ScopeWrite), schemas.ToolRemovePartner, `{"tenant":"contoso","partner_id":"1234567"}`, "partner.change"},
-		"wrong arguments":    {oneTenant(guard.ScopeRead), schemas.ToolRegisterPartner, `{"nonsense":1}`, "partner.write"},
-		"another tool": {guard.Grant{Scopes: guard.Scopes(), Tenants: []string{"contoso"}, Tools: []string{schemas.ToolListTenants}},
+		"no scope":           {access.Grant{Tenants: []string{"contoso"}}, schemas.ToolCheckPartnerLink, `{"tenant":"contoso"}`, "partner.read"},
+		"a reader registers": {oneTenant(access.ScopeRead), schemas.ToolRegisterPartner, `{"tenant":"contoso","partner_id":"1234567"}`, "partner.write"},
+		"a writer removes":   {oneTenant(access.ScopeRead, access.ScopeWrite), schemas.ToolRemovePartner, `{"tenant":"contoso","partner_id":"1234567"}`, "partner.change"},
+		"wrong arguments":    {oneTenant(access.ScopeRead), schemas.ToolRegisterPartner, `{"nonsense":1}`, "partner.write"},
+		"another tool": {access.Grant{Scopes: access.Scopes(), Tenants: []string{"contoso"}, Tools: []string{schemas.ToolListTenants}},
 			schemas.ToolCheckPartnerLink, `{"tenant":"contoso"}`, "other tools"},
-		"another partner ID": {guard.Grant{Scopes: guard.Scopes(), Tenants: []string{"contoso"}, PartnerIDs: []string{"7654321"}},
+		"another partner ID": {access.Grant{Scopes: access.Scopes(), Tenants: []string{"contoso"}, PartnerIDs: []string{"7654321"}},
 			schemas.ToolRegisterPartner, `{"tenant":"contoso","partner_id":"1234567"}`, "other partner IDs"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -147,7 +148,7 @@ func (h *house) recorded(code schemas.Code) bool {
 
 func TestTheSearchSaysWhatIsNotForTheCaller(t *testing.T) {
 	t.Parallel()
-	w := newWire(t, unasked).as("reader", oneTenant(guard.ScopeRead))
+	w := newWire(t, unasked).as("reader", oneTenant(access.ScopeRead))
 	if got := w.tool(schemas.ToolFindPartnerTool, `{"query":"remove the link at contoso"}`); !strings.Contains(got.Summary, "partner.change") {
 		t.Errorf("%+v", got)
 	}
@@ -165,7 +166,7 @@ func TestTheSearchSaysWhatIsNotForTheCaller(t *testing.T) {
 func TestCursorsAreTheCallersOwn(t *testing.T) {
 	t.Parallel()
 	w := newWire(t, nil)
-	mine := w.as("mine", guard.FullGrant())
+	mine := w.as("mine", access.FullGrant())
 	first := mine.tool(schemas.ToolListTenants, `{"limit":1}`)
 	if first.NextCursor == "" || len(first.Tenants) != 1 {
 		t.Fatalf("%+v", first)
@@ -174,10 +175,10 @@ func TestCursorsAreTheCallersOwn(t *testing.T) {
 	if got := mine.tool(schemas.ToolListTenants, next); got.Status != schemas.StatusDone || len(got.Tenants) != 1 || got.Tenants[0].Name == first.Tenants[0].Name {
 		t.Errorf("its own: %+v", got)
 	}
-	if got := w.as("other", guard.FullGrant()).tool(schemas.ToolListTenants, next); got.Problem == nil || got.Problem.Code != schemas.CodeInvalidArgument {
+	if got := w.as("other", access.FullGrant()).tool(schemas.ToolListTenants, next); got.Problem == nil || got.Problem.Code != schemas.CodeInvalidArgument {
 		t.Errorf("another's: %+v", got)
 	}
-	less := w.as("mine", guard.Grant{Scopes: guard.Scopes(), Tenants: []string{first.Tenants[0].Name}})
+	less := w.as("mine", access.Grant{Scopes: access.Scopes(), Tenants: []string{first.Tenants[0].Name}})
 	if got := less.tool(schemas.ToolListTenants, next); len(got.Tenants) != 0 {
 		t.Errorf("what was given has become less, and is shown: %+v", got)
 	}
@@ -194,7 +195,7 @@ func TestApprovalsEndWithTheGrant(t *testing.T) {
 		{Tool: schemas.ToolRegisterPartner, Arguments: []byte(`{"tenant":"contoso","partner_id":"1234567","approval_id":"` + id + `"}`)},
 	} {
 		call.Confirmer = tools.NoConfirmer{}
-		call.Principal = guard.Principal{Caller: "test", Grant: guard.Grant{Scopes: guard.Scopes(), Tenants: []string{"fabrikam"}}}
+		call.Principal = access.Principal{Caller: "test", Grant: access.Grant{Scopes: access.Scopes(), Tenants: []string{"fabrikam"}}}
 		if got := h.service.Call(t.Context(), call).Envelope; got.Status != schemas.StatusRefused {
 			t.Errorf("%s: %+v", call.Tool, got)
 		}
@@ -209,7 +210,7 @@ func TestApprovalsEndWithTheGrant(t *testing.T) {
 func TestRunsAreTheCallersOwn(t *testing.T) {
 	t.Parallel()
 	w := newWire(t, nil)
-	two := guard.Grant{Scopes: []guard.Scope{guard.ScopeRead}, Tenants: []string{"contoso", "fabrikam"}}
+	two := access.Grant{Scopes: []access.Scope{access.ScopeRead}, Tenants: []string{"contoso", "fabrikam"}}
 	mine := w.as("mine", two)
 	run := mine.tool(schemas.ToolAuditPartnerLinks, `{"limit":1}`)
 	if run.RunID == "" || run.NextCursor == "" || run.Totals["rows"] != 2 {
@@ -221,7 +222,7 @@ func TestRunsAreTheCallersOwn(t *testing.T) {
 			t.Errorf("its own: %+v", got)
 		}
 		for name, other := range map[string]*wire{
-			"another caller": w.as("other", two), "whoever runs it": w.as("stdio", guard.FullGrant()), "less was given since": w.as("mine", oneTenant(guard.ScopeRead)),
+			"another caller": w.as("other", two), "whoever runs it": w.as("stdio", access.FullGrant()), "less was given since": w.as("mine", oneTenant(access.ScopeRead)),
 		} {
 			got := other.tool(schemas.ToolAuditPartnerLinks, arguments)
 			raw, err := json.Marshal(got)

@@ -17,6 +17,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 
+	"mcp-partner/access"
 	"mcp-partner/armclient"
 	"mcp-partner/fleet"
 	"mcp-partner/guard"
@@ -67,7 +68,7 @@ func build(t testing.TB, config simulator.Config, change func(*guard.Options)) *
 		})
 	}
 	slices.SortFunc(h.directory.tenants, func(a, b schemas.Tenant) int { return strings.Compare(a.Name, b.Name) })
-	options := guard.Options{AllowWrites: true, Approval: guard.ApprovalRequester, Simulated: true, Store: h.store, ApproverCost: guard.Cost{Time: 1, Memory: 64, Threads: 1}}
+	options := guard.Options{AllowWrites: true, Approval: access.ApprovalRequester, Simulated: true, Store: h.store, ApproverCost: guard.Cost{Time: 1, Memory: 64, Threads: 1}}
 	if change != nil {
 		change(&options)
 	}
@@ -92,7 +93,7 @@ func schemaOf(name string) map[string]any {
 }
 
 // unasked lets writes through without a person.
-func unasked(o *guard.Options) { o.Approval = guard.ApprovalNone }
+func unasked(o *guard.Options) { o.Approval = access.ApprovalNone }
 
 // Client implements tools.Clients with the real pipeline.
 func (h *house) Client(_ context.Context, tenant schemas.Tenant, credential string) (tools.Azure, error) {

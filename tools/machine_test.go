@@ -11,6 +11,7 @@ import (
 	"golang.org/x/crypto/argon2"
 	"pgregory.net/rapid"
 
+	"mcp-partner/access"
 	"mcp-partner/armclient"
 	"mcp-partner/guard"
 	"mcp-partner/internal/disk"
@@ -269,7 +270,7 @@ func (m *machine) draw(label string, of ...string) string {
 }
 
 // call makes one call, in a process that may die of it.
-func (m *machine) call(k kept, person *wirePerson, caller guard.Caller) {
+func (m *machine) call(k kept, person *wirePerson, caller access.Caller) {
 	if rapid.IntRange(0, 2).Draw(m.rt, "dies") == 0 {
 		m.dies = m.draw("point", crashPoints...)
 	}
@@ -323,8 +324,8 @@ func (m *machine) swapped(k kept) kept {
 	return k
 }
 
-func (m *machine) caller() guard.Caller {
-	return guard.Caller(m.draw("caller", "stdio", "stdio", "stdio", "other"))
+func (m *machine) caller() access.Caller {
+	return access.Caller(m.draw("caller", "stdio", "stdio", "stdio", "other"))
 }
 
 func pick(m *machine, from []kept) (kept, bool) {

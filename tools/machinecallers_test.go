@@ -4,21 +4,22 @@ import (
 	"context"
 	"encoding/hex"
 
+	"mcp-partner/access"
 	"mcp-partner/guard"
 )
 
 // principal is a caller with everything, or now and then with less.
-func (m *machine) principal(caller guard.Caller) guard.Principal {
+func (m *machine) principal(caller access.Caller) access.Principal {
 	p := trusted(caller)
 	switch m.draw("given", "all", "all", "all", "all", "all", "all", "no scope", "another tenant", "another ID", "nothing") {
 	case "no scope":
-		p.Grant.Scopes = []guard.Scope{guard.ScopeRead, guard.ScopeApprove}
+		p.Grant.Scopes = []access.Scope{access.ScopeRead, access.ScopeApprove}
 	case "another tenant":
 		p.Grant.Tenants = []string{m.draw("its tenant", "contoso", "fabrikam", "litware")}
 	case "another ID":
 		p.Grant.PartnerIDs = []string{m.draw("its ID", "1234567", "7654321")}
 	case "nothing":
-		p.Grant = guard.Grant{}
+		p.Grant = access.Grant{}
 	}
 	return p
 }
@@ -30,7 +31,7 @@ func (m *machine) decide(k kept) {
 	if err != nil {
 		m.rt.Fatal(err)
 	}
-	who := guard.Principal{Caller: "token:alice", Grant: guard.Grant{Scopes: []guard.Scope{guard.ScopeApprove}, Tenants: []string{guard.AllTenants}}}
+	who := access.Principal{Caller: "token:alice", Grant: access.Grant{Scopes: []access.Scope{access.ScopeApprove}, Tenants: []string{access.AllTenants}}}
 	kind := m.draw("approver", "alice", "alice", "the requester", "another tenant's", "no scope")
 	switch kind {
 	case "the requester":
@@ -38,7 +39,7 @@ func (m *machine) decide(k kept) {
 	case "another tenant's":
 		who.Grant.Tenants = []string{"litware"}
 	case "no scope":
-		who.Grant = guard.FullGrant()
+		who.Grant = access.FullGrant()
 	}
 	digest := ticket.Digest()
 	said := guard.DecisionRequest{Approved: m.draw("ruled", "yes", "yes", "no") == "yes", Reason: "no", Digest: hex.EncodeToString(digest[:])}

@@ -10,6 +10,7 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 	mcpserver "github.com/mark3labs/mcp-go/server"
 
+	"mcp-partner/access"
 	"mcp-partner/guard"
 	"mcp-partner/schemas"
 	"mcp-partner/simulator"
@@ -23,21 +24,21 @@ const modern = `"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.model
 type wire struct {
 	*house
 	server *mcpserver.MCPServer
-	caller guard.Caller
+	caller access.Caller
 	// grant is what the caller was given; nil is everything.
-	grant *guard.Grant
+	grant *access.Grant
 	// with is who calls, if a test made it.
-	with *guard.Principal
+	with *access.Principal
 }
 
-func (w *wire) principal() guard.Principal {
+func (w *wire) principal() access.Principal {
 	if w.with != nil {
 		return *w.with
 	}
 	if w.grant == nil {
 		return trusted(w.caller)
 	}
-	return guard.Principal{Caller: w.caller, Grant: *w.grant}
+	return access.Principal{Caller: w.caller, Grant: *w.grant}
 }
 
 func newWire(t *testing.T, change func(*guard.Options)) *wire {
@@ -142,7 +143,7 @@ func TestHostileAnswersWriteNothing(t *testing.T) {
 	for name, test := range map[string]struct {
 		responses string
 		state     func(real string) string
-		caller    guard.Caller
+		caller    access.Caller
 		code      schemas.Code
 	}{
 		"no state":                {accept, func(string) string { return "" }, "", schemas.CodeApprovalUnknown},

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"mcp-partner/access"
 	"mcp-partner/guard"
 	"mcp-partner/schemas"
 	"mcp-partner/simulator"
@@ -14,7 +15,7 @@ import (
 func ownIDs(ids ...string) func(*guard.Options) {
 	return func(o *guard.Options) {
 		o.Bounds.PartnerIDs = ids
-		o.AllowWrites, o.Approval = true, guard.ApprovalNone
+		o.AllowWrites, o.Approval = true, access.ApprovalNone
 	}
 }
 
@@ -90,7 +91,7 @@ func TestInstructionsSayWhatIsOwnAndWhetherWritesAreOff(t *testing.T) {
 func TestARefusedWriteNamesTheCommandToThePersonAtTheMachine(t *testing.T) {
 	t.Parallel()
 	h := build(t, simulator.Config{Tenants: 1}, func(o *guard.Options) { o.AllowWrites = false })
-	for caller, want := range map[guard.Caller]string{tools.StdioCaller: "mcp-partner install CLIENT -- --allow-writes", "token:x": ""} {
+	for caller, want := range map[access.Caller]string{tools.StdioCaller: "mcp-partner install CLIENT -- --allow-writes", "token:x": ""} {
 		envelope := h.service.Call(t.Context(), tools.Call{Tool: schemas.ToolRegisterPartner, Arguments: []byte(`{"partner_id":"1234567"}`), Principal: trusted(caller), Confirmer: tools.NoConfirmer{}}).Envelope
 		if envelope.Problem == nil || envelope.Problem.Code != schemas.CodeWritesDisabled || envelope.Problem.Command != want {
 			t.Errorf("%s: %+v", caller, envelope.Problem)

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"mcp-partner/access"
 	"mcp-partner/guard"
 	"mcp-partner/schemas"
 	"mcp-partner/simulator"
@@ -117,7 +118,7 @@ func TestARegisteredLinkComesWithItsRoles(t *testing.T) {
 func TestAnAuditReadsNoRolesWhereARuleDeniesIt(t *testing.T) {
 	t.Parallel()
 	h := build(t, simulator.Config{Tenants: 2}, func(o *guard.Options) {
-		o.Rules = []guard.Rule{{Name: "not here", Operations: []string{schemas.ToolCheckPECRoles}, Tenants: []string{"fabrikam"}, Ruling: guard.RulingDeny}}
+		o.Rules = []access.Rule{{Name: "not here", Operations: []string{schemas.ToolCheckPECRoles}, Tenants: []string{"fabrikam"}, Ruling: access.RulingDeny}}
 	})
 	for _, tenant := range []string{"contoso", "fabrikam"} {
 		h.link(tenant, "1234567")

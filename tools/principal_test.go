@@ -1,8 +1,10 @@
 package tools_test
 
-import "mcp-partner/guard"
+import (
+	"mcp-partner/access"
+)
 
 // trusted is a caller who may do whatever the program may.
-func trusted(caller guard.Caller) guard.Principal {
-	return guard.Principal{Caller: caller, Grant: guard.FullGrant()}
+func trusted(caller access.Caller) access.Principal {
+	return access.Principal{Caller: caller, Grant: access.FullGrant()}
 }

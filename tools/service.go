@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"mcp-partner/access"
 	"mcp-partner/fleet"
 	"mcp-partner/guard"
 	"mcp-partner/internal/pec"
@@ -65,7 +66,7 @@ type Call struct {
 	Tool      string
 	Arguments json.RawMessage
 	// Principal is who calls. One without a caller is answered nothing.
-	Principal guard.Principal
+	Principal access.Principal
 	// Confirmer must not be nil; use NoConfirmer where there is none.
 	Confirmer Confirmer
 	// Progress may be nil.

@@ -7,9 +7,9 @@ import (
 	"slices"
 	"strings"
 
+	"mcp-partner/access"
 	"mcp-partner/armclient"
 	"mcp-partner/fleet"
-	"mcp-partner/guard"
 	"mcp-partner/schemas"
 )
 
@@ -52,7 +52,7 @@ func (s *Service) admit(ctx context.Context, j *job, tenant schemas.Tenant, part
 		op.Effect = schemas.EffectRead
 	}
 	ctx, ended := s.deps.Observer.Step(ctx, stepGuard)
-	_, err := s.deps.Guard.Admit(ctx, guard.Subject{Operation: op, By: j.call.Principal, Tenant: tenant, PartnerID: partnerID})
+	_, err := s.deps.Guard.Admit(ctx, access.Subject{Operation: op, By: j.call.Principal, Tenant: tenant, PartnerID: partnerID})
 	ended(err)
 	return err
 }
@@ -87,8 +87,8 @@ func (s *Service) tenant(j *job, ref string) (schemas.Tenant, error) {
 
 // noTenants tells the operator what to do, and a caller no more than that there
 // is nothing here for it.
-func noTenants(p guard.Principal) error {
-	if slices.Contains(p.Grant.Tenants, guard.AllTenants) {
+func noTenants(p access.Principal) error {
+	if slices.Contains(p.Grant.Tenants, access.AllTenants) {
 		return schemas.NewProblem(schemas.CodeDirectoryEmpty, "The directory of this server holds no tenant.")
 	}
 	return schemas.NewProblem(schemas.CodeDirectoryEmpty, "This caller was given no tenant of this server.",
@@ -96,13 +96,13 @@ func noTenants(p guard.Principal) error {
 }
 
 // targets selects the identities that a caller means.
-func (s *Service) targets(p guard.Principal, selection fleet.Selection) ([]fleet.Target, error) {
+func (s *Service) targets(p access.Principal, selection fleet.Selection) ([]fleet.Target, error) {
 	targets, err := fleet.Select(s.deps.Directory, selection, seenBy(p))
 	return targets, emptyFor(p, err)
 }
 
 // emptyFor words an empty directory as every tool does.
-func emptyFor(p guard.Principal, err error) error {
+func emptyFor(p access.Principal, err error) error {
 	if err != nil && schemas.AsProblem(err).Code == schemas.CodeDirectoryEmpty {
 		return noTenants(p)
 	}
@@ -111,7 +111,7 @@ func emptyFor(p guard.Principal, err error) error {
 
 // visible lists the tenants inside the operator's bound that a caller was
 // given, ordered by name.
-func (s *Service) visible(p guard.Principal) ([]schemas.Tenant, error) {
+func (s *Service) visible(p access.Principal) ([]schemas.Tenant, error) {
 	tenants, err := s.deps.Directory.List()
 	if err != nil {
 		return nil, err
@@ -120,7 +120,7 @@ func (s *Service) visible(p guard.Principal) ([]schemas.Tenant, error) {
 }
 
 // someVisible is visible for a call that makes no sense without a tenant.
-func (s *Service) someVisible(p guard.Principal) ([]schemas.Tenant, error) {
+func (s *Service) someVisible(p access.Principal) ([]schemas.Tenant, error) {
 	tenants, err := s.visible(p)
 	if err == nil && len(tenants) == 0 {
 		err = noTenants(p)

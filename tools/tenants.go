@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	"mcp-partner/guard"
+	"mcp-partner/access"
 	"mcp-partner/schemas"
 )
 
@@ -87,7 +87,7 @@ func (s *Service) discoverTenants(ctx context.Context, j *job, in *schemas.ListT
 // known marks discovered rows that are in the directory, and hides those that
 // are, but lie outside the operator's bound or the caller's grant. What is in no
 // directory is shown to callers alone who were given every tenant.
-func (s *Service) known(p guard.Principal, found []schemas.TenantRow) ([]schemas.TenantRow, error) {
+func (s *Service) known(p access.Principal, found []schemas.TenantRow) ([]schemas.TenantRow, error) {
 	all, err := s.deps.Directory.List()
 	if err != nil {
 		return nil, err
@@ -125,7 +125,7 @@ func rowOf(t schemas.Tenant) schemas.TenantRow {
 func rowKey(row schemas.TenantRow) string { return row.Name + "\x00" + row.TenantID }
 
 // page cuts one page out of rows, which are in the order of rowKey.
-func page(p guard.Principal, rows []schemas.TenantRow, in *schemas.ListTenantsInput) Result {
+func page(p access.Principal, rows []schemas.TenantRow, in *schemas.ListTenantsInput) Result {
 	after, ok := openCursor(p.Caller, in.Cursor)
 	if !ok {
 		return failure(schemas.NewProblem(schemas.CodeInvalidArgument, "cursor is not one that list_tenants gave this caller: pass next_cursor as it is."))
@@ -157,12 +157,12 @@ const ownerSize = 8
 // hide others. It opens nothing, because each page is made of what its caller
 // may see; that it belongs to one caller keeps a list from being continued with
 // another's.
-func cursor(caller guard.Caller, key string) string {
+func cursor(caller access.Caller, key string) string {
 	return base64.RawURLEncoding.EncodeToString(append(owner(caller), key...))
 }
 
 // openCursor returns the key that a cursor of this caller holds; "" opens to "".
-func openCursor(caller guard.Caller, text string) (key string, ok bool) {
+func openCursor(caller access.Caller, text string) (key string, ok bool) {
 	if text == "" {
 		return "", true
 	}
@@ -175,7 +175,7 @@ func openCursor(caller guard.Caller, text string) (key string, ok bool) {
 	return key, isKey && schemas.IsGUID(id)
 }
 
-func owner(caller guard.Caller) []byte {
+func owner(caller access.Caller) []byte {
 	sum := sha256.Sum256([]byte("mcp-partner cursor\x00" + caller))
 	return sum[:ownerSize]
 }

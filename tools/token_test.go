@@ -3,6 +3,7 @@ package tools_test
 import (
 	"testing"
 
+	"mcp-partner/access"
 	"mcp-partner/guard"
 	"mcp-partner/schemas"
 )
@@ -10,7 +11,7 @@ import (
 func TestEachCallUsesATokenUpByOne(t *testing.T) {
 	t.Parallel()
 	w := newWire(t, unasked)
-	secret, token, err := w.guard.IssueToken(t.Context(), guard.TokenRequest{For: "nightly", Uses: 2, Grant: oneTenant(guard.ScopeRead)})
+	secret, token, err := w.guard.IssueToken(t.Context(), guard.TokenRequest{For: "nightly", Uses: 2, Grant: oneTenant(access.ScopeRead)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,8 +46,8 @@ func TestEachCallUsesATokenUpByOne(t *testing.T) {
 func TestATokenThatEndsStopsWhatHasNotBegun(t *testing.T) {
 	t.Parallel()
 	w := newWire(t, unasked)
-	secret, token, err := w.guard.IssueToken(t.Context(), guard.TokenRequest{For: "nightly", Uses: 1, Grant: guard.Grant{
-		Scopes: []guard.Scope{guard.ScopeRead, guard.ScopeWrite}, Tenants: []string{"contoso", "fabrikam"},
+	secret, token, err := w.guard.IssueToken(t.Context(), guard.TokenRequest{For: "nightly", Uses: 1, Grant: access.Grant{
+		Scopes: []access.Scope{access.ScopeRead, access.ScopeWrite}, Tenants: []string{"contoso", "fabrikam"},
 	}})
 	if err != nil {
 		t.Fatal(err)
@@ -55,7 +56,7 @@ func TestATokenThatEndsStopsWhatHasNotBegun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	subject := guard.Subject{Operation: operationOf(schemas.ToolCheckPartnerLink), By: p, Tenant: schemas.Tenant{Name: "contoso"}}
+	subject := access.Subject{Operation: operationOf(schemas.ToolCheckPartnerLink), By: p, Tenant: schemas.Tenant{Name: "contoso"}}
 	if err := w.guard.Use(t.Context(), p); err != nil {
 		t.Fatal(err)
 	}

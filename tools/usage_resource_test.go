@@ -6,7 +6,7 @@ import (
 
 	mcpserver "github.com/mark3labs/mcp-go/server"
 
-	"mcp-partner/guard"
+	"mcp-partner/access"
 	"mcp-partner/schemas"
 	"mcp-partner/tools"
 )
@@ -14,11 +14,11 @@ import (
 func TestKeptUsageIsShownToCallersWhoSeeEveryTenant(t *testing.T) {
 	t.Parallel()
 	const kept = `{"summary":"2 lines","totals":[{"action":"role_missing","cost_without_credit":"100.50"}]}`
-	everywhere := guard.Grant{Scopes: []guard.Scope{guard.ScopeRead}, Tenants: []string{"*"}}
+	everywhere := access.Grant{Scopes: []access.Scope{access.ScopeRead}, Tenants: []string{"*"}}
 	fails := schemas.NewProblem(schemas.CodeInternal, "The file cannot be read.")
 	for _, tt := range []struct {
 		name  string
-		grant guard.Grant
+		grant access.Grant
 		kept  string
 		err   error
 		shows string
@@ -27,9 +27,9 @@ func TestKeptUsageIsShownToCallersWhoSeeEveryTenant(t *testing.T) {
 		{name: "nothing was kept", grant: everywhere, shows: "No reconciliation was kept"},
 		{name: "half a file", grant: everywhere, kept: kept[:20], shows: "No reconciliation was kept"},
 		{name: "unreadable", grant: everywhere, kept: kept, err: fails, shows: "The file cannot be read."},
-		{name: "one tenant", grant: oneTenant(guard.ScopeRead), kept: kept, shows: "No reconciliation was kept"},
-		{name: "other tools", grant: guard.Grant{Scopes: []guard.Scope{guard.ScopeRead}, Tenants: []string{"*"}, Tools: []string{schemas.ToolListTenants}}, kept: kept, shows: `"problem"`},
-		{name: "no scope", grant: guard.Grant{Tenants: []string{"*"}}, kept: kept, shows: `"problem"`},
+		{name: "one tenant", grant: oneTenant(access.ScopeRead), kept: kept, shows: "No reconciliation was kept"},
+		{name: "other tools", grant: access.Grant{Scopes: []access.Scope{access.ScopeRead}, Tenants: []string{"*"}, Tools: []string{schemas.ToolListTenants}}, kept: kept, shows: `"problem"`},
+		{name: "no scope", grant: access.Grant{Tenants: []string{"*"}}, kept: kept, shows: `"problem"`},
 	} {
 		w := newWire(t, nil)
 		w.server = mcpserver.NewMCPServer("t", "1", mcpserver.WithResourceCapabilities(false, false))

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"mcp-partner/access"
 	"mcp-partner/guard"
 	"mcp-partner/internal/ledgertest"
 	"mcp-partner/internal/testkit"
@@ -23,7 +24,7 @@ type anyone struct{}
 func (anyone) Takes(string) bool { return true }
 
 // Authenticate implements server.Authenticator.
-func (anyone) Authenticate(context.Context, string) (guard.Principal, error) {
+func (anyone) Authenticate(context.Context, string) (access.Principal, error) {
 	return trusted("wire"), nil
 }
 
@@ -34,7 +35,7 @@ type late struct {
 	clock *testkit.Clock
 }
 
-func newLate(t *testing.T, ask guard.Approval) *late {
+func newLate(t *testing.T, ask access.Approval) *late {
 	t.Helper()
 	l := &late{clock: testkit.NewSteppingClock(time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC), time.Millisecond)}
 	l.house = build(t, simulator.Config{Tenants: 1}, func(o *guard.Options) {
@@ -44,7 +45,7 @@ func newLate(t *testing.T, ask guard.Approval) *late {
 }
 
 // onEachWire runs a test over both transports in some eras.
-func onEachWire(t *testing.T, ask guard.Approval, eras []wiretest.Era, test func(t *testing.T, l *late, era wiretest.Era, say func(string) wiretest.Reply)) {
+func onEachWire(t *testing.T, ask access.Approval, eras []wiretest.Era, test func(t *testing.T, l *late, era wiretest.Era, say func(string) wiretest.Reply)) {
 	for _, era := range eras {
 		t.Run("stdio/"+string(era), func(t *testing.T) {
 			t.Parallel()
@@ -95,7 +96,7 @@ func wantProblem(t *testing.T, reply wiretest.Reply, code schemas.Code) {
 func TestALateAnswerOnTheWire(t *testing.T) {
 	t.Parallel()
 	// An older client is asked while its call waits, or not at all.
-	onEachWire(t, guard.ApprovalRequester, []wiretest.Era{wiretest.Modern}, func(t *testing.T, l *late, era wiretest.Era, say func(string) wiretest.Reply) {
+	onEachWire(t, access.ApprovalRequester, []wiretest.Era{wiretest.Modern}, func(t *testing.T, l *late, era wiretest.Era, say func(string) wiretest.Reply) {
 		params := wiretest.Object{"name": schemas.ToolRegisterPartner, "arguments": wiretest.Object{"tenant": "contoso", "partner_id": "1234567"}}
 		asked := say(era.Request(1, "tools/call", params, wiretest.Object{"elicitation": wiretest.Object{}}))
 		state, _ := asked.Path("requestState").(string)
@@ -118,7 +119,7 @@ func TestALateAnswerOnTheWire(t *testing.T) {
 // never a consent.
 func TestALateApprovalOnTheWire(t *testing.T) {
 	t.Parallel()
-	onEachWire(t, guard.ApprovalApprover, wiretest.Eras(), func(t *testing.T, l *late, era wiretest.Era, say func(string) wiretest.Reply) {
+	onEachWire(t, access.ApprovalApprover, wiretest.Eras(), func(t *testing.T, l *late, era wiretest.Era, say func(string) wiretest.Reply) {
 		l.approver()
 		call := func(more string) wiretest.Reply {
 			var arguments wiretest.Object

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"mcp-partner/access"
 	"mcp-partner/guard"
 	"mcp-partner/schemas"
 	"mcp-partner/simulator"
@@ -168,8 +169,8 @@ func TestWritesAreOffUntilSwitchedOn(t *testing.T) {
 func TestBoundsHoldForWrites(t *testing.T) {
 	t.Parallel()
 	h := build(t, simulator.Config{Tenants: 2}, func(o *guard.Options) {
-		o.Approval = guard.ApprovalNone
-		o.Bounds = guard.Bounds{Tenants: []string{"contoso"}, PartnerIDs: []string{"1234567"}, Tools: []string{schemas.ToolRegisterPartner}}
+		o.Approval = access.ApprovalNone
+		o.Bounds = access.Bounds{Tenants: []string{"contoso"}, PartnerIDs: []string{"1234567"}, Tools: []string{schemas.ToolRegisterPartner}}
 	})
 	for name, call := range map[string]struct{ tool, arguments string }{
 		"tenant":     {schemas.ToolRegisterPartner, `{"tenant":"fabrikam","partner_id":"1234567"}`},

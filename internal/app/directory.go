@@ -8,7 +8,7 @@ import (
 	"slices"
 	"time"
 
-	"mcp-partner/guard"
+	"mcp-partner/access"
 	"mcp-partner/internal/exit"
 	"mcp-partner/internal/naming"
 	"mcp-partner/schemas"
@@ -174,14 +174,14 @@ func (d Directory) ExpectPartnerID(tenant, partnerID string) error {
 
 // WarnOfNames says which names in bounds, rules and grants fit no tenant. A
 // directory that cannot be read is reported by whatever needs it.
-func (a *App) WarnOfNames(policy *guard.Policy, warn func(string)) {
+func (a *App) WarnOfNames(policy *access.Policy, warn func(string)) {
 	tenants, err := Directory{Directory: a.Directory, Health: a.Health}.List()
 	if err != nil {
 		return
 	}
 	warnings := policy.Warnings(tenants)
 	for _, grant := range a.settings.Config.Callers().Grants {
-		warnings = append(warnings, guard.UnmatchedNames("The grant "+schemas.Sanitize(grant.Name)+" of callers", grant.Tenants, tenants)...)
+		warnings = append(warnings, access.UnmatchedNames("The grant "+schemas.Sanitize(grant.Name)+" of callers", grant.Tenants, tenants)...)
 	}
 	for _, warning := range warnings {
 		warn(warning)

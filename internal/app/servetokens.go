@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"slices"
 
+	"mcp-partner/access"
 	"mcp-partner/guard"
 	"mcp-partner/server"
 )
@@ -18,7 +19,7 @@ var _ server.Authenticator = InvocationTokens{}
 func (InvocationTokens) Takes(token string) bool { return guard.IsToken(token) }
 
 // Authenticate implements server.Authenticator.
-func (i InvocationTokens) Authenticate(ctx context.Context, token string) (guard.Principal, error) {
+func (i InvocationTokens) Authenticate(ctx context.Context, token string) (access.Principal, error) {
 	return i.Decider.AuthenticateToken(ctx, token)
 }
 

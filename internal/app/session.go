@@ -4,6 +4,7 @@ import (
 	"os/user"
 	"slices"
 
+	"mcp-partner/access"
 	"mcp-partner/guard"
 	"mcp-partner/schemas"
 	"mcp-partner/tenants"
@@ -50,8 +51,8 @@ func (s *Settings) NewSession(a *App, rules guard.Options) (*Session, error) {
 const StdioCaller = tools.StdioCaller
 
 // Trusted is somebody who runs the program, and may do what it may.
-func Trusted(caller guard.Caller) guard.Principal {
-	return guard.Principal{Caller: caller, Grant: guard.FullGrant()}
+func Trusted(caller access.Caller) access.Principal {
+	return access.Principal{Caller: caller, Grant: access.FullGrant()}
 }
 
 // Account names the operating-system account of this process, for the record:

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"mcp-partner/access"
 	"mcp-partner/guard"
 	"mcp-partner/internal/exit"
 	"mcp-partner/schemas"
@@ -28,7 +29,7 @@ func putTickets(t *testing.T, dir string) {
 	} {
 		created := now.Add(-c.age)
 		intent := guard.Intent{
-			Caller: guard.Caller(id), Tool: schemas.ToolRegisterPartner, PartnerID: "1234567",
+			Caller: access.Caller(id), Tool: schemas.ToolRegisterPartner, PartnerID: "1234567",
 			Identity: schemas.Identity{Tenant: id, TenantID: id, ObjectID: id, Credential: "c", Cloud: "public"},
 			Before:   guard.LinkSnapshot{State: schemas.LinkNotLinked, Version: -1},
 		}

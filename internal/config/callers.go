@@ -6,8 +6,8 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"mcp-partner/access"
 	"mcp-partner/auth"
-	"mcp-partner/guard"
 	"mcp-partner/schemas"
 )
 
@@ -38,12 +38,12 @@ func (f *File) readCallers(node *yaml.Node) error {
 }
 
 // table reads the scopes that each name gives.
-func table(into *map[string][]guard.Scope) reader {
+func table(into *map[string][]access.Scope) reader {
 	return func(node *yaml.Node) error {
 		if node.Kind != yaml.MappingNode {
 			return errors.New("is not a mapping; write lines such as \"partner.read: [partner.read]\"")
 		}
-		*into = map[string][]guard.Scope{}
+		*into = map[string][]access.Scope{}
 		for i := 0; i+1 < len(node.Content); i += 2 {
 			name, value := node.Content[i], node.Content[i+1]
 			if _, twice := (*into)[name.Value]; twice || name.Kind != yaml.ScalarNode {
@@ -59,10 +59,10 @@ func table(into *map[string][]guard.Scope) reader {
 	}
 }
 
-func scopesOf(names []string) []guard.Scope {
-	scopes := make([]guard.Scope, len(names))
+func scopesOf(names []string) []access.Scope {
+	scopes := make([]access.Scope, len(names))
 	for i, name := range names {
-		scopes[i] = guard.Scope(name)
+		scopes[i] = access.Scope(name)
 	}
 	return scopes
 }

@@ -6,8 +6,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"mcp-partner/access"
 	"mcp-partner/auth"
-	"mcp-partner/guard"
 )
 
 func TestCallersSection(t *testing.T) {
@@ -40,12 +40,12 @@ callers:
 	want := auth.Mapping{
 		RequireATJWT: &required,
 		ScopePrefix:  "api://mcp-partner/",
-		Scopes:       map[string][]guard.Scope{"partner.read": {guard.ScopeRead}, "pal": {guard.ScopeRead, guard.ScopeWrite}},
-		Roles:        map[string][]guard.Scope{"Partner.Reader": {guard.ScopeRead}},
+		Scopes:       map[string][]access.Scope{"partner.read": {access.ScopeRead}, "pal": {access.ScopeRead, access.ScopeWrite}},
+		Roles:        map[string][]access.Scope{"Partner.Reader": {access.ScopeRead}},
 		RolesClaim:   []string{"realm_access", "roles"}, GroupsClaim: []string{"teams"}, SharedAudiences: []string{"account"},
 		Grants: []auth.CallerGrant{
 			{Name: "finops", TenantID: tenant, Group: "aaaaaaaa-2222-3333-4444-555555555555", Tenants: []string{"contoso", "fab*"}, PartnerIDs: []string{"1234567"}},
-			{Issuer: "https://login.example", Subject: "alice", Tenants: []string{"*"}, Scopes: []guard.Scope{guard.ScopeRead}, Tools: []string{"check_partner_link"}},
+			{Issuer: "https://login.example", Subject: "alice", Tenants: []string{"*"}, Scopes: []access.Scope{access.ScopeRead}, Tools: []string{"check_partner_link"}},
 			{TenantID: tenant, ObjectID: "bbbbbbbb-2222-3333-4444-555555555555", Role: "Partner.Reader", Tenants: []string{"contoso"}},
 		},
 	}

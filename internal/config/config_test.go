@@ -12,7 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/pflag"
 
-	"mcp-partner/guard"
+	"mcp-partner/access"
 )
 
 func env(pairs ...string) Env {
@@ -260,7 +260,7 @@ func FuzzConfigFile(f *testing.F) {
 				t.Fatalf("key %q with error %v", key, err)
 			}
 		}
-		if _, ruleErr := guard.NewPolicy(guard.Options{Rules: file.policy}); ruleErr != nil {
+		if _, ruleErr := access.NewPolicy(access.Settings{Rules: file.policy}); ruleErr != nil {
 			t.Fatalf("a rule that means nothing was taken: %v", ruleErr)
 		}
 	})

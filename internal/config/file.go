@@ -12,8 +12,8 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"mcp-partner/access"
 	"mcp-partner/auth"
-	"mcp-partner/guard"
 	"mcp-partner/internal/disk"
 )
 
@@ -25,7 +25,7 @@ const maxFile = 1 << 20
 type File struct {
 	path    string
 	values  map[string]string
-	policy  []guard.Rule
+	policy  []access.Rule
 	webhook *Webhook
 	// keepRuns is the section runs.
 	keepRuns time.Duration

@@ -12,7 +12,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"mcp-partner/guard"
+	"mcp-partner/access"
 	"mcp-partner/internal/httpclient"
 	"mcp-partner/schemas"
 )
@@ -33,7 +33,7 @@ func WebhookFormats() []string { return []string{"json", "slack", "teams"} }
 
 // Policy returns the rules of the file. Nil means that the file has no policy,
 // which differs from an empty list.
-func (f File) Policy() []guard.Rule { return f.policy }
+func (f File) Policy() []access.Rule { return f.policy }
 
 // Sets reports whether the file has a value for a flag.
 func (f File) Sets(flag string) bool { return f.values[flag] != "" }
@@ -56,12 +56,12 @@ func (f *File) readPolicy(node *yaml.Node) error {
 	if node.Kind != yaml.SequenceNode {
 		return fmt.Errorf("line %d: policy is not a list of rules; begin each with \"- name: ...\"", node.Line)
 	}
-	rules := make([]guard.Rule, len(node.Content))
+	rules := make([]access.Rule, len(node.Content))
 	for i, item := range node.Content {
 		if err := readRule(item, i, &rules[i]); err != nil {
 			return err
 		}
-		if _, err := guard.NewPolicy(guard.Options{Rules: rules[:i+1]}); err != nil {
+		if _, err := access.NewPolicy(access.Settings{Rules: rules[:i+1]}); err != nil {
 			return fmt.Errorf("line %d: %s", item.Line, schemas.AsProblem(err).Message)
 		}
 	}
@@ -70,7 +70,7 @@ func (f *File) readPolicy(node *yaml.Node) error {
 }
 
 // readRule reads one rule. Errors give its name or its number.
-func readRule(node *yaml.Node, place int, rule *guard.Rule) error {
+func readRule(node *yaml.Node, place int, rule *access.Rule) error {
 	rule.Name = fmt.Sprintf("rule %d", place+1)
 	if node.Kind == yaml.MappingNode {
 		if name := valueOf(node, "name"); name != nil && name.Value != "" {
@@ -93,7 +93,7 @@ func valueOf(node *yaml.Node, key string) *yaml.Node {
 }
 
 // ruleKeys maps the keys of a rule to its fields.
-func ruleKeys(rule *guard.Rule) map[string]reader {
+func ruleKeys(rule *access.Rule) map[string]reader {
 	var when string
 	return map[string]reader{
 		"name":        word(&rule.Name),

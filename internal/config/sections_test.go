@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"mcp-partner/guard"
+	"mcp-partner/access"
 	"mcp-partner/schemas"
 )
 
@@ -32,11 +32,11 @@ policy:
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []guard.Rule{
+	want := []access.Rule{
 		{Name: "nightly", Operations: []string{"register_partner", "destroy"}, Tenants: []string{"fab*", "label:emea"}, PartnerIDs: []string{"1234567", "expected"},
-			Callers: []string{"night-*"}, When: schemas.LinkNotLinked, Rate: &guard.Rate{Count: 10, Per: 90 * time.Minute}, Ruling: guard.RulingAllow},
-		{Name: "rule 2", Ruling: guard.RulingRequester},
-		{Name: "last", Ruling: guard.RulingApprover},
+			Callers: []string{"night-*"}, When: schemas.LinkNotLinked, Rate: &access.Rate{Count: 10, Per: 90 * time.Minute}, Ruling: access.RulingAllow},
+		{Name: "rule 2", Ruling: access.RulingRequester},
+		{Name: "last", Ruling: access.RulingApprover},
 	}
 	if diff := cmp.Diff(want, file.Policy()); diff != "" {
 		t.Error(diff)

@@ -9,7 +9,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"mcp-partner/guard"
+	"mcp-partner/access"
 )
 
 // word reads one value, as it is written.
@@ -68,7 +68,7 @@ func then(read reader, do func() error) reader {
 }
 
 // rate reads a bound such as "10 per 1h".
-func rate(into **guard.Rate) reader {
+func rate(into **access.Rate) reader {
 	var text string
 	return then(word(&text), func() error {
 		count, per, found := strings.Cut(text, " per ")
@@ -77,28 +77,28 @@ func rate(into **guard.Rate) reader {
 		if !found || err != nil || spanErr != nil || n < 1 || span <= 0 {
 			return errors.New(`is not a rate such as "10 per 1h"`)
 		}
-		*into = &guard.Rate{Count: n, Per: span}
+		*into = &access.Rate{Count: n, Per: span}
 		return nil
 	})
 }
 
 // answer reads deny, allow, or ask with a person, which YAML reads as a mapping
 // unless it is quoted.
-func answer(into *guard.Ruling) reader {
+func answer(into *access.Ruling) reader {
 	return func(node *yaml.Node) error {
 		if node.Kind != yaml.MappingNode {
 			var text string
 			if err := word(&text)(node); err != nil {
 				return err
 			}
-			*into = guard.Ruling(text)
+			*into = access.Ruling(text)
 			return nil
 		}
 		var whom string
 		if err := readKeys(node, map[string]reader{"ask": word(&whom)}); err != nil {
 			return fmt.Errorf("cannot be read: %w", err)
 		}
-		*into = guard.Ruling("ask: " + whom)
+		*into = access.Ruling("ask: " + whom)
 		return nil
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 
+	"mcp-partner/access"
 	"mcp-partner/armclient"
 	"mcp-partner/guard"
 	"mcp-partner/internal/httpclient"
@@ -321,12 +322,12 @@ func TestArmclientKeepsTheContract(t *testing.T) {
 // permitFor asks a real guard for the permit of one change.
 func permitFor(t testing.TB, identity schemas.Identity, change armclient.Change) guard.Permit {
 	t.Helper()
-	g, err := guard.New(guard.Options{AllowWrites: true, Approval: guard.ApprovalNone, Simulated: true, Store: ledgertest.New(t, time.Now)})
+	g, err := guard.New(guard.Options{AllowWrites: true, Approval: access.ApprovalNone, Simulated: true, Store: ledgertest.New(t, time.Now)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	identity.Tenant = "test"
-	admission := g.Authorize(t.Context(), guard.Principal{Caller: "test", Grant: guard.FullGrant()}, guard.Intent{
+	admission := g.Authorize(t.Context(), access.Principal{Caller: "test", Grant: access.FullGrant()}, guard.Intent{
 		Caller: "test", Tool: toolOf(change.Kind), PartnerID: string(change.PartnerID), Identity: identity, Before: guard.SnapshotOf(change.Before),
 	}, false)
 	granted, ok := admission.(guard.Granted)

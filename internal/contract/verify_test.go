@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"mcp-partner/access"
 	"mcp-partner/guard"
 	"mcp-partner/internal/ledgertest"
 	"mcp-partner/schemas"
@@ -56,11 +57,11 @@ func (w *world) writer(o guard.Options) *Writer {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return &Writer{Guard: g, Principal: guard.Principal{Caller: "terminal", Grant: guard.FullGrant()}, PartnerID: ownID, Second: secondID}
+	return &Writer{Guard: g, Principal: access.Principal{Caller: "terminal", Grant: access.FullGrant()}, PartnerID: ownID, Second: secondID}
 }
 
 func free() guard.Options {
-	return guard.Options{AllowWrites: true, Approval: guard.ApprovalNone, Simulated: true}
+	return guard.Options{AllowWrites: true, Approval: access.ApprovalNone, Simulated: true}
 }
 
 func (r Report) named(t *testing.T, name string) Check {
@@ -286,8 +287,8 @@ func TestVerifyAsksTheGuard(t *testing.T) {
 	wrong := func(context.Context, guard.Question) (guard.Answer, error) {
 		return guard.Answer{Action: guard.ActionAccept, Typed: ownID}, nil
 	}
-	rule := func(ruling guard.Ruling, operations ...string) guard.Options {
-		return guard.Options{Rules: []guard.Rule{{Name: "test", Operations: operations, Tenants: []string{"*"}, PartnerIDs: []string{ownID, secondID}, Ruling: ruling}}}
+	rule := func(ruling access.Ruling, operations ...string) guard.Options {
+		return guard.Options{Rules: []access.Rule{{Name: "test", Operations: operations, Tenants: []string{"*"}, PartnerIDs: []string{ownID, secondID}, Ruling: ruling}}}
 	}
 	for name, tt := range map[string]struct {
 		options guard.Options
@@ -296,13 +297,13 @@ func TestVerifyAsksTheGuard(t *testing.T) {
 		writes  int
 	}{
 		"writes off":        {options: guard.Options{}, code: schemas.CodeWritesDisabled},
-		"outside a bound":   {options: guard.Options{AllowWrites: true, Approval: guard.ApprovalNone, Bounds: guard.Bounds{PartnerIDs: []string{"5555555"}}}, code: schemas.CodeNotAllowed},
-		"denied":            {options: rule(guard.RulingAllow, schemas.ToolRegisterPartner), code: schemas.CodePolicyDenied},
+		"outside a bound":   {options: guard.Options{AllowWrites: true, Approval: access.ApprovalNone, Bounds: access.Bounds{PartnerIDs: []string{"5555555"}}}, code: schemas.CodeNotAllowed},
+		"denied":            {options: rule(access.RulingAllow, schemas.ToolRegisterPartner), code: schemas.CodePolicyDenied},
 		"an approver":       {options: guard.Options{AllowWrites: true}, confirm: accept, code: schemas.CodePolicyDenied},
-		"nobody there":      {options: guard.Options{AllowWrites: true, Approval: guard.ApprovalRequester}, code: schemas.CodeApprovalDeclined},
-		"typed wrongly":     {options: guard.Options{AllowWrites: true, Approval: guard.ApprovalRequester}, confirm: wrong, code: schemas.CodeApprovalDeclined},
-		"confirmed":         {options: guard.Options{AllowWrites: true, Approval: guard.ApprovalRequester}, confirm: accept, writes: 7},
-		"allowed by a rule": {options: rule(guard.RulingAllow, "write", "destroy"), writes: 6}, // not for the ID that nobody has
+		"nobody there":      {options: guard.Options{AllowWrites: true, Approval: access.ApprovalRequester}, code: schemas.CodeApprovalDeclined},
+		"typed wrongly":     {options: guard.Options{AllowWrites: true, Approval: access.ApprovalRequester}, confirm: wrong, code: schemas.CodeApprovalDeclined},
+		"confirmed":         {options: guard.Options{AllowWrites: true, Approval: access.ApprovalRequester}, confirm: accept, writes: 7},
+		"allowed by a rule": {options: rule(access.RulingAllow, "write", "destroy"), writes: 6}, // not for the ID that nobody has
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"mcp-partner/access"
 	"mcp-partner/armclient"
 	"mcp-partner/guard"
 	"mcp-partner/schemas"
@@ -13,7 +14,7 @@ import (
 // permit and a record for each request, and one confirmation for the run.
 type Writer struct {
 	Guard     *guard.Guard
-	Principal guard.Principal
+	Principal access.Principal
 	// PartnerID is linked and removed again. Second, if set, is the one to which
 	// the link is moved in between; else it is moved to itself.
 	PartnerID, Second string
@@ -49,12 +50,12 @@ func (r *run) mayWrite(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if verdict.Ruling == guard.RulingApprover {
+		if verdict.Ruling == access.RulingApprover {
 			return schemas.NewProblem(schemas.CodePolicyDenied,
 				fmt.Sprintf("The policy wants an approver for %s, and a run that is confirmed once cannot wait for one.", planned.Tool),
 				schemas.WithHint("Give --approval requester to confirm the run at this terminal, or a rule that allows it in that tenant."))
 		}
-		ask = ask || verdict.Ruling == guard.RulingRequester
+		ask = ask || verdict.Ruling == access.RulingRequester
 	}
 	if !ask {
 		return nil
@@ -106,7 +107,7 @@ func (r *run) intent(kind armclient.ChangeKind, partnerID string, before schemas
 }
 
 // rule asks bounds, freeze and policy.
-func (r *run) rule(ctx context.Context, intent guard.Intent) (guard.Verdict, error) {
+func (r *run) rule(ctx context.Context, intent guard.Intent) (access.Verdict, error) {
 	return r.Writer.Guard.Admit(ctx, intent.Subject(r.Writer.Principal))
 }
 
@@ -118,7 +119,7 @@ func (r *run) permit(ctx context.Context, intent guard.Intent) guard.Admission {
 	if err != nil {
 		return guard.Refusal{Err: err}
 	}
-	if verdict.Ruling != guard.RulingAllow && !(verdict.Ruling == guard.RulingRequester && r.Writer.confirmed) {
+	if verdict.Ruling != access.RulingAllow && !(verdict.Ruling == access.RulingRequester && r.Writer.confirmed) {
 		return guard.Refusal{Err: schemas.NewProblem(schemas.CodeApprovalDeclined, "This write was not confirmed with the run.")}
 	}
 	g, by := r.Writer.Guard, r.Writer.Principal

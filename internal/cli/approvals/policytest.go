@@ -5,7 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"mcp-partner/guard"
+	"mcp-partner/access"
 	"mcp-partner/internal/app"
 	"mcp-partner/internal/cli/cmdutil"
 	"mcp-partner/internal/cli/term"
@@ -61,36 +61,36 @@ func runPolicyTest(deps *cmdutil.Deps, o *policyTestOptions) error {
 	if err := showVerdict(deps, verdict, o.json); err != nil {
 		return err
 	}
-	if verdict.Ruling == guard.RulingDeny {
+	if verdict.Ruling == access.RulingDeny {
 		return exit.Silent(exit.CodeRefused)
 	}
 	return nil
 }
 
 // subject is the call that the flags describe.
-func subject(o *policyTestOptions) (guard.Subject, error) {
+func subject(o *policyTestOptions) (access.Subject, error) {
 	const next = "mcp-partner policy test --help"
 	op, ok := schemas.Lookup(o.tool)
 	state := schemas.LinkState(o.state)
 	switch {
 	case o.tool == "":
-		return guard.Subject{}, exit.Usage(next, "--tool is missing")
+		return access.Subject{}, exit.Usage(next, "--tool is missing")
 	case !ok:
-		return guard.Subject{}, exit.Usage("mcp-partner tools", "there is no tool %q", schemas.Sanitize(o.tool))
+		return access.Subject{}, exit.Usage("mcp-partner tools", "there is no tool %q", schemas.Sanitize(o.tool))
 	case o.tenant == "":
-		return guard.Subject{}, exit.Usage(next, "--tenant is missing")
+		return access.Subject{}, exit.Usage(next, "--tenant is missing")
 	case op.Effect.Writes() && o.partnerID == "":
-		return guard.Subject{}, exit.Usage(next, "--partner-id is missing: %s carries one", o.tool)
+		return access.Subject{}, exit.Usage(next, "--partner-id is missing: %s carries one", o.tool)
 	case state != "" && state != schemas.LinkLinked && state != schemas.LinkNotLinked:
-		return guard.Subject{}, exit.Usage(next, "--state does not take that value: it wants linked or not_linked")
+		return access.Subject{}, exit.Usage(next, "--state does not take that value: it wants linked or not_linked")
 	}
 	if o.partnerID != "" {
 		if _, err := schemas.ParsePartnerID("--partner-id", o.partnerID); err != nil {
-			return guard.Subject{}, exit.AsUsage(err)
+			return access.Subject{}, exit.AsUsage(err)
 		}
 	}
-	subject := guard.Subject{
-		Operation: op, By: app.Trusted(guard.Caller(o.caller)), Tenant: schemas.Tenant{Name: o.tenant}, PartnerID: o.partnerID, Link: state,
+	subject := access.Subject{
+		Operation: op, By: app.Trusted(access.Caller(o.caller)), Tenant: schemas.Tenant{Name: o.tenant}, PartnerID: o.partnerID, Link: state,
 	}
 	return subject, nil
 }
@@ -98,7 +98,7 @@ func subject(o *policyTestOptions) (guard.Subject, error) {
 // describe adds what the directory knows of the tenant, and warns of names in
 // the policy that fit no tenant. A tenant that it does not know is looked at by its
 // name alone.
-func describe(deps *cmdutil.Deps, subject *guard.Subject, policy *guard.Policy) error {
+func describe(deps *cmdutil.Deps, subject *access.Subject, policy *access.Policy) error {
 	a, err := deps.Open(app.KeyFiles{}, nil)
 	if err != nil {
 		return err
@@ -126,25 +126,25 @@ func unlessUnknown(err error) error {
 }
 
 // verdict asks bounds and rules, which need no store.
-func verdict(deps *cmdutil.Deps, o *policyTestOptions, subject guard.Subject) (guard.Verdict, error) {
+func verdict(deps *cmdutil.Deps, o *policyTestOptions, subject access.Subject) (access.Verdict, error) {
 	rules := o.guard.Rules()
 	rules.Rules = deps.Config.Policy()
-	policy, err := guard.NewPolicy(rules)
+	policy, err := access.NewPolicy(rules.Settings())
 	if err != nil {
-		return guard.Verdict{}, exit.AsUsage(err)
+		return access.Verdict{}, exit.AsUsage(err)
 	}
 	if err := describe(deps, &subject, policy); err != nil {
-		return guard.Verdict{}, err
+		return access.Verdict{}, err
 	}
 	return policy.Evaluate(subject), nil
 }
 
-func showVerdict(deps *cmdutil.Deps, verdict guard.Verdict, asJSON bool) error {
+func showVerdict(deps *cmdutil.Deps, verdict access.Verdict, asJSON bool) error {
 	if asJSON {
 		return deps.IO.PrintJSON(verdict)
 	}
 	u := deps.IO.UI()
-	u.Line(map[guard.Ruling]term.Style{guard.RulingAllow: term.Good, guard.RulingDeny: term.Bad}[verdict.Ruling], string(verdict.Ruling))
+	u.Line(map[access.Ruling]term.Style{access.RulingAllow: term.Good, access.RulingDeny: term.Bad}[verdict.Ruling], string(verdict.Ruling))
 	u.Field("rule", verdict.Rule)
 	u.Field("why", verdict.Why)
 	return u.Err

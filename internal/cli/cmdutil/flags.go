@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"mcp-partner/access"
 	"mcp-partner/fleet"
 	"mcp-partner/guard"
 	"mcp-partner/internal/app"
@@ -143,7 +144,7 @@ func (p Prompter) ask(ctx context.Context, prompt string) ([]byte, error) {
 // GuardFlags say what an operator allows.
 type GuardFlags struct {
 	AllowWrites                bool
-	approval                   Choice[guard.Approval]
+	approval                   Choice[access.Approval]
 	tools, Tenants, partnerIDs List
 }
 
@@ -155,7 +156,7 @@ func (g *GuardFlags) Add(flags *pflag.FlagSet) {
 }
 
 func (g *GuardFlags) addApproval(flags *pflag.FlagSet) {
-	g.approval = NewChoice("mode", guard.ApprovalAsk, guard.ApprovalRequester, guard.ApprovalApprover, guard.ApprovalNone)
+	g.approval = NewChoice("mode", access.ApprovalAsk, access.ApprovalRequester, access.ApprovalApprover, access.ApprovalNone)
 	flags.Var(&g.approval, "approval", "`MODE` that says who is asked before a write; none needs --simulate or --partner-ids")
 	config.Choices(flags, "approval", "ask", "requester", "approver", "none")
 }
@@ -171,7 +172,7 @@ func (g *GuardFlags) AddBounds(flags *pflag.FlagSet) {
 func (g *GuardFlags) Rules() guard.Options {
 	return guard.Options{
 		AllowWrites: g.AllowWrites, Approval: g.approval.Value,
-		Bounds: guard.Bounds{Tools: g.tools, Tenants: g.Tenants, PartnerIDs: g.partnerIDs},
+		Bounds: access.Bounds{Tools: g.tools, Tenants: g.Tenants, PartnerIDs: g.partnerIDs},
 	}
 }
 

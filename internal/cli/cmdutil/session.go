@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"mcp-partner/access"
 	"mcp-partner/guard"
 	"mcp-partner/internal/app"
 	"mcp-partner/schemas"
@@ -15,7 +16,7 @@ import (
 // is about. Bounds hold where they are given. Nothing new is asked here, so
 // there is nothing to announce.
 func OperatorRules(bounds *GuardFlags) guard.Options {
-	rules := guard.Options{AllowWrites: true, Approval: guard.ApprovalApprover, Announce: func(guard.Ticket) {}}
+	rules := guard.Options{AllowWrites: true, Approval: access.ApprovalApprover, Announce: func(guard.Ticket) {}}
 	if bounds != nil {
 		rules.Bounds = bounds.Rules().Bounds
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"mcp-partner/access"
 	"mcp-partner/guard"
 	"mcp-partner/internal/app"
 	"mcp-partner/internal/cli/call"
@@ -137,7 +138,7 @@ func contractVerifier(ctx context.Context, deps *cmdutil.Deps, session *app.Sess
 		return nil, err
 	}
 	op, _ := schemas.Lookup(schemas.ToolCheckPartnerLink)
-	if _, err := session.Guard.Admit(ctx, guard.Subject{Operation: op, By: app.Trusted(app.TerminalCaller), Tenant: tenant}); err != nil {
+	if _, err := session.Guard.Admit(ctx, access.Subject{Operation: op, By: app.Trusted(app.TerminalCaller), Tenant: tenant}); err != nil {
 		return nil, err
 	}
 	source, arm, kind, err := session.Clients.ARM(tenant.Name, credential)

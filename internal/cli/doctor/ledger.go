@@ -7,7 +7,7 @@ import (
 	"io/fs"
 	"os"
 
-	"mcp-partner/guard"
+	"mcp-partner/access"
 	"mcp-partner/internal/app"
 	"mcp-partner/internal/cli/cmdutil"
 	ledgercmd "mcp-partner/internal/cli/ledger"
@@ -38,7 +38,7 @@ func checkPolicy(deps *cmdutil.Deps) check {
 	if rules == nil {
 		return check{"policy", checkOK, "There is no policy in the config file; the flags --allow-writes and --approval decide.", ""}
 	}
-	policy, err := guard.NewPolicy(guard.Options{Rules: rules})
+	policy, err := access.NewPolicy(access.Settings{Rules: rules})
 	if err != nil {
 		return failedCheck("policy", err, "mcp-partner policy test --help")
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"mcp-partner/access"
 	"mcp-partner/guard"
 	"mcp-partner/internal/app"
 	"mcp-partner/internal/cli/approvals"
@@ -192,7 +193,7 @@ func runMany(ctx context.Context, deps *cmdutil.Deps, o *manyOptions) error {
 func (o *manyOptions) rules() guard.Options {
 	rules := o.guard.Rules()
 	if o.resume != "" && !o.guard.AllowWrites {
-		rules.AllowWrites, rules.Approval = true, guard.ApprovalRequester
+		rules.AllowWrites, rules.Approval = true, access.ApprovalRequester
 	}
 	return rules
 }

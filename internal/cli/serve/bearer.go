@@ -10,7 +10,7 @@ import (
 	"errors"
 	"time"
 
-	"mcp-partner/guard"
+	"mcp-partner/access"
 	"mcp-partner/schemas"
 )
 
@@ -46,22 +46,22 @@ func (b *bearer) Takes(token string) bool {
 // Authenticate implements server.Authenticator. It takes the same time for
 // every wrong token. The caller's name holds a part of the hash, so that
 // approvals of one start mean nothing to the next.
-func (b *bearer) Authenticate(_ context.Context, token string) (guard.Principal, error) {
+func (b *bearer) Authenticate(_ context.Context, token string) (access.Principal, error) {
 	hash := sha256.Sum256([]byte(token))
 	if subtle.ConstantTimeCompare(hash[:], b.hash[:]) != 1 {
-		return guard.Principal{}, errors.New("not valid")
+		return access.Principal{}, errors.New("not valid")
 	}
 	grant, err := b.still()
 	if err != nil {
-		return guard.Principal{}, err
+		return access.Principal{}, err
 	}
-	return guard.Principal{Caller: guard.Caller("http:" + hex.EncodeToString(b.hash[:4])), Grant: grant, Revalidate: b.still}, nil
+	return access.Principal{Caller: access.Caller("http:" + hex.EncodeToString(b.hash[:4])), Grant: grant, Revalidate: b.still}, nil
 }
 
 // still is what the token gives until it ends.
-func (b *bearer) still() (guard.Grant, error) {
+func (b *bearer) still() (access.Grant, error) {
 	if !b.now().Before(b.expires) {
-		return guard.Grant{}, schemas.NewProblem(schemas.CodeTokenRefused, "The token of the server's start has expired.")
+		return access.Grant{}, schemas.NewProblem(schemas.CodeTokenRefused, "The token of the server's start has expired.")
 	}
-	return guard.FullGrant(), nil
+	return access.FullGrant(), nil
 }

@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"time"
 
+	"mcp-partner/access"
 	"mcp-partner/guard"
 	"mcp-partner/internal/app"
 	"mcp-partner/internal/cli/cmdutil"
@@ -126,7 +127,7 @@ func admit(deps *cmdutil.Deps, o *httpOptions, decider *guard.Guard, options *se
 	}
 	url := o.base(bound) + mcpPath
 	if o.noAuth {
-		options.Anonymous = guard.Principal{Caller: Anybody, Grant: guard.FullGrant()}
+		options.Anonymous = access.Principal{Caller: Anybody, Grant: access.FullGrant()}
 		deps.Log.Warn("anybody who reaches this address may call: use --insecure-no-auth only for tests on loopback", "url", url)
 		return deps.IO.PrintLine(struct {
 			URL string `json:"url"`

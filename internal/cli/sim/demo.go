@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"mcp-partner/access"
 	"mcp-partner/guard"
 	"mcp-partner/internal/app"
 	"mcp-partner/internal/cli/cmdutil"
@@ -50,7 +51,7 @@ func runDemo(ctx context.Context, deps *cmdutil.Deps) error {
 		return err
 	}
 	// The demo shows the program as it comes, and not somebody's configuration.
-	decider, err := guard.New(guard.Options{AllowWrites: true, Simulated: true, Store: a.GuardStore(), Bounds: guard.Bounds{PartnerIDs: demo.OwnIDs()}})
+	decider, err := guard.New(guard.Options{AllowWrites: true, Simulated: true, Store: a.GuardStore(), Bounds: access.Bounds{PartnerIDs: demo.OwnIDs()}})
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"mcp-partner/access"
 	"mcp-partner/guard"
 	"mcp-partner/internal/app"
 	"mcp-partner/internal/cli/approvals"
@@ -54,7 +55,7 @@ Globs in --tenants are expanded now: a tenant that is added later is not in it. 
 	}
 	flags := command.Flags()
 	flags.StringVar(&options.caller, "for", "", "`NAME` of the caller: letters, digits and . _ @ -")
-	options.scopes = cmdutil.List{string(guard.ScopeRead)}
+	options.scopes = cmdutil.List{string(access.ScopeRead)}
 	flags.Var(&scopeList{&options.scopes, false}, "scope", "what it may do, `SCOPES` with commas between")
 	flags.Var(&options.tools, "tools", "only these `TOOLS` of the scopes, with commas between")
 	flags.Var(&options.tenants, "tenants", "in these `TENANTS`: names or globs, with commas between; * is all there are now")
@@ -86,7 +87,7 @@ func (s *scopeList) Set(text string) error {
 }
 
 func runIssue(ctx context.Context, deps *cmdutil.Deps, o *issueOptions) error {
-	if o.caller == "" || len(o.tenants) == 0 && !slices.Equal(o.scopes, cmdutil.List{string(guard.ScopeMetrics)}) {
+	if o.caller == "" || len(o.tenants) == 0 && !slices.Equal(o.scopes, cmdutil.List{string(access.ScopeMetrics)}) {
 		return exit.Usage("mcp-partner token issue --help", "--for and --tenants have to be given: a token is for one caller, in named tenants")
 	}
 	scopes, err := knownScopes(o.scopes)
@@ -100,11 +101,11 @@ func runIssue(ctx context.Context, deps *cmdutil.Deps, o *issueOptions) error {
 		return err
 	}
 	defer session.Close()
-	request := guard.TokenRequest{For: o.caller, Life: o.ttl, Uses: o.uses, Grant: guard.Grant{Scopes: scopes, Tools: o.tools, PartnerIDs: o.partnerID}}
+	request := guard.TokenRequest{For: o.caller, Life: o.ttl, Uses: o.uses, Grant: access.Grant{Scopes: scopes, Tools: o.tools, PartnerIDs: o.partnerID}}
 	if request.Grant.Tenants, err = expand(session, o.tenants); err != nil {
 		return err
 	}
-	if request.Grant.Has(guard.ScopeApprove) {
+	if request.Grant.Has(access.ScopeApprove) {
 		if request.By, err = approvals.Consent(ctx, deps, o.approver, "A token that may approve needs an approver's consent."); err != nil {
 			return err
 		}
@@ -121,12 +122,12 @@ func runIssue(ctx context.Context, deps *cmdutil.Deps, o *issueOptions) error {
 }
 
 // knownScopes refuses a scope that there is not, and lists those that there are.
-func knownScopes(names []string) ([]guard.Scope, error) {
-	known := guard.Scopes()
+func knownScopes(names []string) ([]access.Scope, error) {
+	known := access.Scopes()
 	listed := strings.Trim(fmt.Sprint(known), "[]")
-	var scopes []guard.Scope
+	var scopes []access.Scope
 	for _, name := range names {
-		scope := guard.Scope(name)
+		scope := access.Scope(name)
 		if !slices.Contains(known, scope) {
 			return nil, exit.Usage("the scopes are "+strings.ReplaceAll(listed, " ", ", "), "there is no scope %s", schemas.Shown(name))
 		}

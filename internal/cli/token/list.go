@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"mcp-partner/guard"
+	"mcp-partner/access"
 	"mcp-partner/internal/app"
 	"mcp-partner/internal/cli/cmdutil"
 )
@@ -45,7 +45,7 @@ func newCmdList(deps *cmdutil.Deps) *cobra.Command {
 }
 
 // scopesOf is short: read,write.
-func scopesOf(scopes []guard.Scope) string {
+func scopesOf(scopes []access.Scope) string {
 	words := make([]string, len(scopes))
 	for i, scope := range scopes {
 		words[i] = strings.TrimPrefix(string(scope), "partner.")

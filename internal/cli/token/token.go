@@ -3,6 +3,7 @@ package token
 import (
 	"github.com/spf13/cobra"
 
+	"mcp-partner/access"
 	"mcp-partner/guard"
 	"mcp-partner/internal/cli/cmdutil"
 	"mcp-partner/internal/phrase"
@@ -28,18 +29,18 @@ directory and across restarts. Only a hash of a token is kept.`,
 
 // tokenRow is an invocation token as the command line shows it.
 type tokenRow struct {
-	ID         string        `json:"id"`
-	For        string        `json:"for"`
-	State      string        `json:"state"`
-	Caller     string        `json:"caller"`
-	Scopes     []guard.Scope `json:"scopes"`
-	Tools      []string      `json:"tools,omitempty"`
-	Tenants    []string      `json:"tenants"`
-	PartnerIDs []string      `json:"partner_ids,omitempty"`
-	IssuedBy   string        `json:"issued_by"`
-	IssuedAt   string        `json:"issued_at"`
-	ExpiresAt  string        `json:"expires_at"`
-	RevokedAt  string        `json:"revoked_at,omitempty"`
+	ID         string         `json:"id"`
+	For        string         `json:"for"`
+	State      string         `json:"state"`
+	Caller     string         `json:"caller"`
+	Scopes     []access.Scope `json:"scopes"`
+	Tools      []string       `json:"tools,omitempty"`
+	Tenants    []string       `json:"tenants"`
+	PartnerIDs []string       `json:"partner_ids,omitempty"`
+	IssuedBy   string         `json:"issued_by"`
+	IssuedAt   string         `json:"issued_at"`
+	ExpiresAt  string         `json:"expires_at"`
+	RevokedAt  string         `json:"revoked_at,omitempty"`
 	// Uses is how many calls it is good for, 0 for any number; Used is counted
 	// only where there is a bound.
 	Uses int `json:"uses"`

@@ -1,4 +1,4 @@
-package guard
+package access
 
 import (
 	"crypto/sha256"
@@ -62,15 +62,28 @@ type Verdict struct {
 	// Rule is the deciding rule's name, or "default".
 	Rule string `json:"rule"`
 	Why  string `json:"why"`
-	// rate is the deciding rule's bound.
-	rate *Rate
-	// open is set where the verdict hangs on the link's state, and that is not
+	// Rate is the deciding rule's bound.
+	Rate *Rate `json:"-"`
+	// Open is set where the verdict hangs on the link's state, and that is not
 	// known yet.
-	open bool
+	Open bool `json:"-"`
+	// Refusal is the problem of a subject that is refused whatever the link.
+	Refusal error `json:"-"`
 	// specific is set where the deciding rule names the operation or partner IDs.
 	specific bool
-	// refusal is the problem of a subject that is refused whatever the link.
-	refusal error
+}
+
+// NothingWritten is the verdict on a plan without a write.
+func NothingWritten() Verdict {
+	return Verdict{Ruling: RulingAllow, Rule: defaultRule, Why: "nothing is written"}
+}
+
+// Denial is the problem of a subject that is refused.
+func (v Verdict) Denial() error {
+	if v.Refusal != nil {
+		return v.Refusal
+	}
+	return schemas.NewProblem(schemas.CodePolicyDenied, fmt.Sprintf("The policy denies this: %s (%s).", quote(v.Rule), v.Why))
 }
 
 // Policy is what an operator decided for a server: bounds, and an ordered list
@@ -87,10 +100,10 @@ type Policy struct {
 // defaultRule names the verdict that no rule gave.
 const defaultRule = "default"
 
-// NewPolicy takes bounds, rules and flags out of options, and says which do not
+// NewPolicy makes a policy of bounds, rules and flags, and says which do not
 // go together. An error names the rule and what is wrong with it.
-func NewPolicy(o Options) (*Policy, error) {
-	if err := o.Bounds.Validate(); err != nil {
+func NewPolicy(o Settings) (*Policy, error) {
+	if err := o.Bounds.check(); err != nil {
 		return nil, err
 	}
 	rules, err := o.rules()
@@ -116,6 +129,12 @@ func NewPolicy(o Options) (*Policy, error) {
 	}, nil
 }
 
+// Bounds returns the operator's bounds.
+func (p *Policy) Bounds() Bounds { return p.bounds }
+
+// AllowsWrites reports whether any write could ever be allowed.
+func (p *Policy) AllowsWrites() bool { return p.writes }
+
 // Digest names the rules in the record.
 func (p *Policy) Digest() string {
 	canonical, _ := json.Marshal(p.rules)
@@ -126,27 +145,27 @@ func (p *Policy) Digest() string {
 // Evaluate is what the caller's grant, the bounds and the rules say of a subject. As
 // long as its tenant is not known the rules are not asked.
 func (p *Policy) Evaluate(s Subject) Verdict {
-	if verdict := p.confine(s); verdict.refusal != nil {
+	if verdict := p.Confine(s); verdict.Refusal != nil {
 		return verdict
 	}
 	writes := s.Operation.Effect.Writes()
 	switch {
 	case writes && !p.writes:
-		return refused(defaultRule, writesOff(s.Operation.Name))
+		return refused(defaultRule, WritesOff(s.Operation.Name))
 	case s.Tenant.Name == "":
 		return Verdict{Ruling: RulingAllow, Rule: defaultRule, Why: "no tenant is known yet"}
 	case writes && p.unasked: // the flag has bounds of its own, so it stands above the rules
 		return Verdict{Ruling: RulingAllow, Rule: "--approval none", Why: "the operator said so by flag"}
 	}
 	verdict := p.match(s)
-	if verdict.Ruling == RulingDeny && !verdict.open {
-		verdict.refusal = denied(verdict)
+	if verdict.Ruling == RulingDeny && !verdict.Open {
+		verdict.Refusal = verdict.Denial()
 	}
 	return verdict
 }
 
-// confine asks the caller's grant and the bounds alone.
-func (p *Policy) confine(s Subject) Verdict {
+// Confine asks the caller's grant and the bounds alone.
+func (p *Policy) Confine(s Subject) Verdict {
 	if err := s.By.Grant.admit(s); err != nil {
 		return refused("grant", err)
 	}
@@ -157,7 +176,7 @@ func (p *Policy) confine(s Subject) Verdict {
 }
 
 func refused(by string, err error) Verdict {
-	return Verdict{Ruling: RulingDeny, Rule: by, Why: schemas.AsProblem(err).Message, refusal: err}
+	return Verdict{Ruling: RulingDeny, Rule: by, Why: schemas.AsProblem(err).Message, Refusal: err}
 }
 
 // match asks the rules about a subject as the call that it is, as the call of
@@ -192,9 +211,9 @@ func (p *Policy) first(s Subject) Verdict {
 	for _, rule := range p.rules {
 		switch rule.match(s) {
 		case matches:
-			return Verdict{Ruling: rule.Ruling, Rule: rule.Name, Why: "the first rule that matches", rate: rule.Rate, specific: rule.names(s)}
+			return Verdict{Ruling: rule.Ruling, Rule: rule.Name, Why: "the first rule that matches", Rate: rule.Rate, specific: rule.names(s)}
 		case untold:
-			return Verdict{Ruling: RulingDeny, Rule: rule.Name, Why: "whether the rule matches hangs on the link, which is not known", open: true}
+			return Verdict{Ruling: RulingDeny, Rule: rule.Name, Why: "whether the rule matches hangs on the link, which is not known", Open: true}
 		}
 	}
 	if s.Operation.Effect.Writes() {
@@ -270,3 +289,22 @@ func (r Rule) matchPartner(s Subject) bool {
 	}
 	return r.PartnerIDs == nil
 }
+
+// Stricter returns the verdict that asks for more. Of two equals it is the second,
+// unless the first alone has a rate.
+func Stricter(a, b Verdict) Verdict {
+	more := b.Ruling.strictness() - a.Ruling.strictness()
+	if more > 0 || more == 0 && (a.Rate == nil || b.Rate != nil) {
+		return b
+	}
+	return a
+}
+
+// strictness orders rulings by how far from the agent the person is who is asked.
+func (r Ruling) strictness() int {
+	return slices.Index([]Ruling{RulingAllow, RulingRequester, RulingApprover, RulingDeny}, r)
+}
+
+// AsksMore reports whether a ruling asks somebody further from the agent than
+// another does.
+func (r Ruling) AsksMore(than Ruling) bool { return r.strictness() > than.strictness() }

@@ -1,4 +1,4 @@
-package guard
+package access
 
 import (
 	"slices"
@@ -56,13 +56,6 @@ type Grant struct {
 	PartnerIDs []string
 	// Within are the operator's bounds, set by Guard.Confine.
 	Within Bounds
-}
-
-// Confine returns the principal with the operator's bounds in its grant, so that
-// whatever is looked up for it stays inside.
-func (g *Guard) Confine(p Principal) Principal {
-	p.Grant.Within = g.policy.bounds
-	return p
 }
 
 // AllTenants stands in a grant for every tenant.
@@ -184,6 +177,9 @@ type Principal struct {
 
 // Revalidate is asked about a caller again. Its errors are problems.
 type Revalidate func() (Grant, error)
+
+// Caller is who asks: "stdio", "terminal", or the subject of a bearer token.
+type Caller string
 
 // Remote reports whether a caller came over HTTP: its name has a kind before it.
 func (c Caller) Remote() bool {

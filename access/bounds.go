@@ -1,4 +1,4 @@
-package guard
+package access
 
 import (
 	"slices"
@@ -20,9 +20,9 @@ type Bounds struct {
 	PartnerIDs []string
 }
 
-// Validate reports a bound that can never match, so that a typing error does
+// check reports a bound that can never match, so that a typing error does
 // not look like a safe server.
-func (b Bounds) Validate() error {
+func (b Bounds) check() error {
 	for flag, list := range map[string][]string{"--tools": b.Tools, "--tenants": b.Tenants, "--partner-ids": b.PartnerIDs} {
 		if list != nil && len(list) == 0 {
 			return schemas.NewProblem(schemas.CodeInvalidArgument, flag+" is an empty list, which would admit nothing. Leave it out to set no bound.")
@@ -84,8 +84,6 @@ func (b Bounds) admitsPartner(id string) bool {
 func outside(how string) error {
 	return schemas.NewProblem(schemas.CodeNotAllowed, "This server was started "+how)
 }
-
-func quote(s string) string { return "\"" + schemas.Sanitize(s) + "\"" }
 
 // matchAny reports whether a name fits a pattern of a list; a nil list is none.
 func matchAny(patterns []string, name string) bool {

@@ -1,0 +1,5 @@
+package guard
+
+import "mcp-partner/schemas"
+
+func quote(s string) string { return "\"" + schemas.Sanitize(s) + "\"" }
