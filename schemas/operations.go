@@ -21,6 +21,20 @@ const (
 	TenantsAPIVersion = "2022-12-01"
 )
 
+// VersionOf returns the api-version of a path.
+func VersionOf(path string) string {
+	switch path {
+	case PathTenants, PathSubscriptions:
+		return TenantsAPIVersion
+	case PathRoleAssignments, PathRoleDefinition:
+		return RolesAPIVersion
+	case PathRoleSchedules:
+		return SchedulesAPIVersion
+	default:
+		return APIVersion
+	}
+}
+
 // Catalogue returns every operation, reading ones first.
 func Catalogue() []Operation { return slices.Clone(catalogue()) }
 

@@ -16,20 +16,6 @@ const (
 	SchedulesAPIVersion = "2020-10-01"
 )
 
-// VersionOf returns the api-version of a path.
-func VersionOf(path string) string {
-	switch path {
-	case PathTenants, PathSubscriptions:
-		return TenantsAPIVersion
-	case PathRoleAssignments, PathRoleDefinition:
-		return RolesAPIVersion
-	case PathRoleSchedules:
-		return SchedulesAPIVersion
-	default:
-		return APIVersion
-	}
-}
-
 // ToolCheckPECRoles is the name of the operation.
 const ToolCheckPECRoles = "check_pec_roles"
 
