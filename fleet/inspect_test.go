@@ -62,7 +62,7 @@ func TestRowsAreTheTruth(t *testing.T) {
 }
 
 // judge compares one row with what the simulator knows and last answered.
-func (h *house) judge(row schemas.AuditRow, asked []simulator.Record, denied bool) {
+func (h *fixture) judge(row schemas.AuditRow, asked []simulator.Record, denied bool) {
 	h.t.Helper()
 	truth := h.tenant(row.TenantID)
 	last := asked[len(asked)-1]

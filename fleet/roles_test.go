@@ -13,7 +13,7 @@ import (
 )
 
 // holds gives a tenant so many subscriptions, with a role in each.
-func (h *house) holds(tenant string, roles ...string) {
+func (h *fixture) holds(tenant string, roles ...string) {
 	h.t.Helper()
 	var all simulator.Roles
 	for i, role := range roles {
@@ -28,7 +28,7 @@ func (h *house) holds(tenant string, roles ...string) {
 	}
 }
 
-func (h *house) links(tenant string, linked bool) {
+func (h *fixture) links(tenant string, linked bool) {
 	h.t.Helper()
 	err := h.sim.ClearLink(tenant)
 	if linked {

@@ -75,7 +75,7 @@ func TestARunThatWasInterrupted(t *testing.T) {
 }
 
 // blocked is a Fleet whose reads wait until they are let go.
-func blocked(t *testing.T, size int) (h *house, release func()) {
+func blocked(t *testing.T, size int) (h *fixture, release func()) {
 	open := make(chan struct{})
 	h = build(t, simulator.Config{Tenants: size}, func(o *fleet.Options) {
 		o.Clients = gated{o.Clients, open}
@@ -189,7 +189,7 @@ func TestARunBelongsToItsCaller(t *testing.T) {
 
 func second[T any](_ T, err error) error { return err }
 
-func cursorOf(t *testing.T, h *house, id string) string {
+func cursorOf(t *testing.T, h *fixture, id string) string {
 	t.Helper()
 	_, next, err := h.Page(t.Context(), id, "", 1)
 	if err != nil || next == "" {

@@ -16,14 +16,14 @@ var anna = guard.Credentials{Name: "anna", Passphrase: []byte("correct horse")}
 // person is the policy under which every write waits for an approver.
 func person(o *guard.Options) { o.Approval, o.Simulated = access.ApprovalApprover, false }
 
-func (h *house) approver() {
+func (h *fixture) approver() {
 	h.t.Helper()
 	if err := h.guard.AddApprover(h.t.Context(), anna, guard.Credentials{}); err != nil {
 		h.t.Fatal(err)
 	}
 }
 
-func (h *house) approve(id string) {
+func (h *fixture) approve(id string) {
 	h.t.Helper()
 	if _, err := h.guard.Approve(h.t.Context(), id, anna.Name, anna.Passphrase); err != nil {
 		h.t.Fatal(err)

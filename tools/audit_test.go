@@ -15,7 +15,7 @@ import (
 )
 
 // audit calls the tool as a principal and checks the answer against its schema.
-func (h *house) audit(ctx context.Context, p access.Principal, arguments string, progress tools.Progress) schemas.Envelope {
+func (h *fixture) audit(ctx context.Context, p access.Principal, arguments string, progress tools.Progress) schemas.Envelope {
 	h.t.Helper()
 	envelope := h.service.Call(ctx, tools.Call{
 		Tool: schemas.ToolAuditPartnerLinks, Arguments: json.RawMessage(arguments), Principal: p, Confirmer: tools.NoConfirmer{}, Progress: progress,

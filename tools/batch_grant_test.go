@@ -15,7 +15,7 @@ import (
 )
 
 // given calls a tool as the caller of call, who was given some tenants alone.
-func (h *house) given(tenants []string, tool, arguments string) schemas.Envelope {
+func (h *fixture) given(tenants []string, tool, arguments string) schemas.Envelope {
 	h.t.Helper()
 	grant := access.FullGrant()
 	grant.Tenants = tenants
@@ -100,15 +100,15 @@ func TestJoiningAnAuditGivesNoTenants(t *testing.T) {
 func TestAStrandedTenantIsTriedAgainOnlyWhereAWriteMayBegin(t *testing.T) {
 	t.Parallel()
 	for name, stop := range map[string]struct {
-		do   func(h *house, late *time.Duration)
+		do   func(h *fixture, late *time.Duration)
 		code schemas.Code
 	}{
-		"frozen": {func(h *house, _ *time.Duration) {
+		"frozen": {func(h *fixture, _ *time.Duration) {
 			if err := h.guard.SetFreeze(h.t.Context(), false, "enough"); err != nil {
 				h.t.Fatal(err)
 			}
 		}, schemas.CodeFrozen},
-		"late": {func(_ *house, late *time.Duration) { *late = guard.RunLife }, schemas.CodeApprovalExpired},
+		"late": {func(_ *fixture, late *time.Duration) { *late = guard.RunLife }, schemas.CodeApprovalExpired},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

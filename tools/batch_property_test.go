@@ -17,10 +17,10 @@ import (
 	"mcp-partner/tools"
 )
 
-// weighed are the clients of a house whose spent permits are counted, and held
+// weighed are the clients of a fixture whose spent permits are counted, and held
 // against the intents in the record.
 type weighed struct {
-	*house
+	*fixture
 	mu    sync.Mutex
 	spent int
 	early int
@@ -28,7 +28,7 @@ type weighed struct {
 
 // Client implements tools.Clients.
 func (w *weighed) Client(ctx context.Context, tenant schemas.Tenant, credential string) (tools.Azure, error) {
-	client, err := w.house.Client(ctx, tenant, credential)
+	client, err := w.fixture.Client(ctx, tenant, credential)
 	return weighing{client, w}, err
 }
 
@@ -60,7 +60,7 @@ func TestRunsUnderFaults(t *testing.T) {
 	t.Parallel()
 	testkit.SkipShort(t, testkit.Properties)
 	const tenants = 6
-	w := &weighed{house: build(t, simulator.Config{Tenants: tenants, Throttle: simulator.Throttle{
+	w := &weighed{fixture: build(t, simulator.Config{Tenants: tenants, Throttle: simulator.Throttle{
 		Reads: simulator.Bucket{Size: 100_000, PerSecond: 100_000}, Writes: simulator.Bucket{Size: 100_000, PerSecond: 100_000},
 	}}, unasked)}
 	w.service = tools.NewService(tools.Deps{Directory: w.directory, Clients: w, Fleet: w.fleet, Guard: w.guard, Settled: time.Nanosecond, Pause: time.Microsecond})

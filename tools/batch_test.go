@@ -24,17 +24,17 @@ const (
 	replacing               = `{"from":["7654321"],"to":"1234567","strategy":"remove-then-register"}`
 )
 
-// fleetOf is a house in which runs do not pause.
-func fleetOf(t testing.TB, tenants int, change func(*guard.Options)) *house {
+// fleetOf is a fixture in which runs do not pause.
+func fleetOf(t testing.TB, tenants int, change func(*guard.Options)) *fixture {
 	t.Helper()
 	h := build(t, simulator.Config{Tenants: tenants}, change)
 	h.hurry(h.guard, time.Nanosecond)
 	return h
 }
 
-// hurry gives the house a service over a guard, as another process would have
+// hurry gives the fixture a service over a guard, as another process would have
 // it. Settled is after what time a write without an outcome has ended.
-func (h *house) hurry(g *guard.Guard, settled time.Duration) {
+func (h *fixture) hurry(g *guard.Guard, settled time.Duration) {
 	h.service = tools.NewService(tools.Deps{
 		Directory: h.directory, Clients: h, Fleet: h.fleet, Guard: g, Search: search.New(schemas.Catalogue(), schemaOf),
 		Settled: settled, Pause: time.Millisecond,
@@ -50,7 +50,7 @@ func states(e schemas.Envelope) map[string]schemas.ChangeRow {
 	return rows
 }
 
-func names(h *house) []string {
+func names(h *fixture) []string {
 	var names []string
 	for _, tenant := range h.directory.tenants {
 		names = append(names, tenant.Name)
@@ -58,7 +58,7 @@ func names(h *house) []string {
 	return names
 }
 
-func (h *house) wantState(e schemas.Envelope, tenant string, want schemas.ChangeState, linked string) {
+func (h *fixture) wantState(e schemas.Envelope, tenant string, want schemas.ChangeState, linked string) {
 	h.t.Helper()
 	row := states(e)[tenant]
 	if row.State != want || h.linked(tenant) != linked {
@@ -67,7 +67,7 @@ func (h *house) wantState(e schemas.Envelope, tenant string, want schemas.Change
 }
 
 // everyState sets the first tenants into the states that a plan tells apart.
-func (h *house) everyState() []string {
+func (h *fixture) everyState() []string {
 	n := names(h)
 	h.link(n[1], newID)
 	h.link(n[2], oldID)
@@ -166,7 +166,7 @@ func TestARefusedIDIsFollowedByTheOldOne(t *testing.T) {
 }
 
 // methods are those of the writes, in order.
-func (h *house) methods() (methods []string) {
+func (h *fixture) methods() (methods []string) {
 	for _, record := range h.sim.Journal() {
 		if record.Op == simulator.OpPartner && record.Method != http.MethodGet {
 			methods = append(methods, record.Method)
@@ -442,7 +442,7 @@ func oneAnHour(ruling access.Ruling) func(*guard.Options) {
 }
 
 // with goes on with a service under other options, over the same store.
-func (h *house) with(o guard.Options) {
+func (h *fixture) with(o guard.Options) {
 	h.t.Helper()
 	o.Store = h.store
 	other, err := guard.New(o)

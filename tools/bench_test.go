@@ -32,7 +32,7 @@ func readWithLedger(b *testing.B, latency time.Duration) {
 	h := build(b, simulator.Config{Tenants: 1, Latency: latency, Throttle: simulator.Throttle{
 		Reads: simulator.Bucket{Size: 1_000_000, PerSecond: 1_000_000}, Writes: simulator.Bucket{Size: 1_000_000, PerSecond: 1_000_000},
 	}}, nil)
-	clients := &oneClient{house: h}
+	clients := &oneClient{fixture: h}
 	record := ledgerWithVault(b)
 	if _, err := record.Append(b.Context(), guard.Event{Time: time.Now(), Kind: guard.KindRefusal}); err != nil {
 		b.Fatal(err)
@@ -83,7 +83,7 @@ type nothing struct{ guard.Store }
 func (nothing) Freeze(context.Context) (guard.Freeze, error) { return guard.Freeze{}, nil }
 
 // over is the call path over a store.
-func (h *house) over(clients tools.Clients, store guard.Store) *tools.Service {
+func (h *fixture) over(clients tools.Clients, store guard.Store) *tools.Service {
 	h.t.Helper()
 	decider, err := guard.New(guard.Options{AllowWrites: true, Store: store})
 	if err != nil {
@@ -107,7 +107,7 @@ func read(b *testing.B, service *tools.Service) time.Duration {
 // oneClient keeps the client of the tenant, as the pool of the program does, so
 // that it signs in once.
 type oneClient struct {
-	*house
+	*fixture
 	azure tools.Azure
 }
 
@@ -115,7 +115,7 @@ type oneClient struct {
 func (o *oneClient) Client(ctx context.Context, tenant schemas.Tenant, credential string) (tools.Azure, error) {
 	var err error
 	if o.azure == nil {
-		o.azure, err = o.house.Client(ctx, tenant, credential)
+		o.azure, err = o.fixture.Client(ctx, tenant, credential)
 	}
 	return o.azure, err
 }

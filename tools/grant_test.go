@@ -142,7 +142,7 @@ func TestCallsThatWereNotGrantedAreRefused(t *testing.T) {
 	}
 }
 
-func (h *house) recorded(code schemas.Code) bool {
+func (h *fixture) recorded(code schemas.Code) bool {
 	return slices.ContainsFunc(h.store.Events(), func(e guard.Event) bool { return e.Kind == guard.KindRefusal && e.Result == string(code) })
 }
 

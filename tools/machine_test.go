@@ -74,7 +74,7 @@ type kept struct {
 // machine is the call path over a ledger in a file, in a process that dies and
 // starts again, with all that an onlooker knows of it.
 type machine struct {
-	*house
+	*fixture
 	rt      *rapid.T
 	watch   *testkit.Clock
 	safe    *safe
@@ -103,14 +103,14 @@ type leftover struct {
 	moves  int
 }
 
-// newMachine makes a machine in the house; wrote is where its writes begin.
-func newMachine(h *house, rt *rapid.T) *machine {
+// newMachine makes a machine in the fixture; wrote is where its writes begin.
+func newMachine(h *fixture, rt *rapid.T) *machine {
 	dir, err := os.MkdirTemp("", "machine")
 	if err != nil {
 		rt.Fatal(err)
 	}
 	m := &machine{
-		house: h, rt: rt, dir: dir, watch: testkit.NewSteppingClock(time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC), time.Millisecond), safe: &safe{},
+		fixture: h, rt: rt, dir: dir, watch: testkit.NewSteppingClock(time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC), time.Millisecond), safe: &safe{},
 		sealer: guard.NewSealer([guard.KeySize]byte{1}), used: map[int64]bool{}, moves: map[string]int{}, left: map[int64]leftover{},
 	}
 	for _, tenant := range h.sim.Tenants() {
@@ -191,7 +191,7 @@ func (m *machine) leave() {
 
 // Client implements tools.Clients.
 func (m *machine) Client(ctx context.Context, tenant schemas.Tenant, credential string) (tools.Azure, error) {
-	azure, err := m.house.Client(ctx, tenant, credential)
+	azure, err := m.fixture.Client(ctx, tenant, credential)
 	return watched{azure, m, tenant.Name}, err
 }
 

@@ -22,7 +22,7 @@ const modern = `"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.model
 // wire sends hand-written JSON-RPC to an MCP server that the service is
 // registered with.
 type wire struct {
-	*house
+	*fixture
 	server *mcpserver.MCPServer
 	caller access.Caller
 	// grant is what the caller was given; nil is everything.
@@ -48,7 +48,7 @@ func newWire(t *testing.T, change func(*guard.Options)) *wire {
 		mcpserver.WithPromptCapabilities(false), mcpserver.WithCompletions(),
 		mcpserver.WithPromptCompletionProvider(h.service), mcpserver.WithResourceCompletionProvider(h.service))
 	h.service.Register(m)
-	return &wire{house: h, server: m, caller: "test"}
+	return &wire{fixture: h, server: m, caller: "test"}
 }
 
 // answer is a JSON-RPC answer, as far as these tests look into it.

@@ -11,7 +11,7 @@ import (
 	"mcp-partner/tools"
 )
 
-// ownIDs bounds a house to the partner's own IDs.
+// ownIDs bounds a fixture to the partner's own IDs.
 func ownIDs(ids ...string) func(*guard.Options) {
 	return func(o *guard.Options) {
 		o.Bounds.PartnerIDs = ids

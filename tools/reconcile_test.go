@@ -12,7 +12,7 @@ import (
 
 // abandon records an intent without an outcome, as a process that died in the
 // middle of a write leaves it.
-func (h *house) abandon(tool, tenant, partnerID string, before guard.LinkSnapshot, age time.Duration) {
+func (h *fixture) abandon(tool, tenant, partnerID string, before guard.LinkSnapshot, age time.Duration) {
 	h.t.Helper()
 	truth := h.tenant(tenant)
 	_, err := h.store.Append(h.t.Context(), guard.Event{Time: time.Now().Add(-age), Kind: guard.KindIntent, Intent: guard.Intent{

@@ -15,7 +15,7 @@ import (
 
 // valid holds an envelope against both schemas of its tool: the whole one and
 // the one that tools/list publishes; and against the rules for its words.
-func (h *house) valid(tool string, envelope schemas.Envelope) {
+func (h *fixture) valid(tool string, envelope schemas.Envelope) {
 	h.t.Helper()
 	op, ok := schemas.Lookup(tool)
 	if !ok {
@@ -52,7 +52,7 @@ func (h *house) valid(tool string, envelope schemas.Envelope) {
 }
 
 // plain refuses words that are not ours: hostile names carry such characters.
-func (h *house) plain(text string) {
+func (h *fixture) plain(text string) {
 	h.t.Helper()
 	if text == "" || strings.ContainsFunc(text, func(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) }) {
 		h.t.Errorf("not a plain sentence: %q", text)

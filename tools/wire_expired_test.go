@@ -31,14 +31,14 @@ func (anyone) Authenticate(context.Context, string) (access.Principal, error) {
 // late is the call path behind the real transports, over a clock that a test
 // moves.
 type late struct {
-	*house
+	*fixture
 	clock *testkit.Clock
 }
 
 func newLate(t *testing.T, ask access.Approval) *late {
 	t.Helper()
 	l := &late{clock: testkit.NewSteppingClock(time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC), time.Millisecond)}
-	l.house = build(t, simulator.Config{Tenants: 1}, func(o *guard.Options) {
+	l.fixture = build(t, simulator.Config{Tenants: 1}, func(o *guard.Options) {
 		o.Store, o.Now, o.Approval = ledgertest.New(t, l.clock.Now), l.clock.Now, ask
 	})
 	return l

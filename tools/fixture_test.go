@@ -28,8 +28,8 @@ import (
 	"mcp-partner/tools"
 )
 
-// house is the call path over a simulated Azure, with real bytes on loopback.
-type house struct {
+// fixture is the call path over a simulated Azure, with real bytes on loopback.
+type fixture struct {
 	t         testing.TB
 	sim       *simulator.Simulator
 	server    *simulator.Server
@@ -41,8 +41,8 @@ type house struct {
 	service   *tools.Service
 }
 
-// build makes a house; change adjusts what the guard is told.
-func build(t testing.TB, config simulator.Config, change func(*guard.Options)) *house {
+// build makes a fixture; change adjusts what the guard is told.
+func build(t testing.TB, config simulator.Config, change func(*guard.Options)) *fixture {
 	t.Helper()
 	config.LinkedPercent = -1
 	sim, err := simulator.New(config)
@@ -56,7 +56,7 @@ func build(t testing.TB, config simulator.Config, change func(*guard.Options)) *
 	t.Cleanup(func() { _ = server.Close() })
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(server.CAPEM())
-	h := &house{t: t, sim: sim, server: server, store: ledgertest.New(t, time.Now)}
+	h := &fixture{t: t, sim: sim, server: server, store: ledgertest.New(t, time.Now)}
 	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}, ForceAttemptHTTP2: true}
 	t.Cleanup(transport.CloseIdleConnections)
 	h.http = &http.Client{Transport: transport}
@@ -96,7 +96,7 @@ func schemaOf(name string) map[string]any {
 func unasked(o *guard.Options) { o.Approval = access.ApprovalNone }
 
 // Client implements tools.Clients with the real pipeline.
-func (h *house) Client(_ context.Context, tenant schemas.Tenant, credential string) (tools.Azure, error) {
+func (h *fixture) Client(_ context.Context, tenant schemas.Tenant, credential string) (tools.Azure, error) {
 	return armclient.New(&signIn{h: h, tenant: tenant.TenantID, person: credential == personCredential}, armclient.Options{
 		TenantID: tenant.TenantID, TenantName: tenant.Name, Cloud: tenant.Cloud, Credential: credential,
 		PinnedObjectID: tenant.ObjectIDs[credential], Endpoint: tenant.ARMEndpoint, Audience: h.sim.Audience(),
@@ -105,7 +105,7 @@ func (h *house) Client(_ context.Context, tenant schemas.Tenant, credential stri
 }
 
 // readers implements fleet.Clients with the same clients.
-type readers struct{ h *house }
+type readers struct{ h *fixture }
 
 func (r readers) Reader(ctx context.Context, tenant schemas.Tenant, credential string) (fleet.Reader, error) {
 	client, err := r.h.Client(ctx, tenant, credential)
@@ -121,7 +121,7 @@ const personCredential = "person"
 
 // signIn is a credential that asks the simulated Entra ID by the wire.
 type signIn struct {
-	h      *house
+	h      *fixture
 	tenant string
 	person bool
 }
@@ -200,7 +200,7 @@ func (d *directory) PinObjectID(tenant, _, objectID string) error {
 }
 
 // tenant returns the simulator's truth of a tenant.
-func (h *house) tenant(name string) simulator.Tenant {
+func (h *fixture) tenant(name string) simulator.Tenant {
 	h.t.Helper()
 	tenant, ok := h.sim.Tenant(name)
 	if !ok {
@@ -209,7 +209,7 @@ func (h *house) tenant(name string) simulator.Tenant {
 	return tenant
 }
 
-func (h *house) link(name, partnerID string) {
+func (h *fixture) link(name, partnerID string) {
 	h.t.Helper()
 	if err := h.sim.SetLink(h.tenant(name).TenantID, partnerID); err != nil {
 		h.t.Fatal(err)
@@ -217,20 +217,20 @@ func (h *house) link(name, partnerID string) {
 }
 
 // linked returns the partner ID that is linked in truth, or "".
-func (h *house) linked(name string) string { return h.tenant(name).PartnerID }
+func (h *fixture) linked(name string) string { return h.tenant(name).PartnerID }
 
-func (h *house) inject(name string, rule simulator.Rule) {
+func (h *fixture) inject(name string, rule simulator.Rule) {
 	h.t.Helper()
 	rule.TenantID = h.tenant(name).TenantID
 	h.sim.Inject(rule)
 }
 
-func (h *house) call(tool, arguments string) schemas.Envelope {
+func (h *fixture) call(tool, arguments string) schemas.Envelope {
 	h.t.Helper()
 	return h.ask(tool, arguments, tools.NoConfirmer{}).Envelope
 }
 
-func (h *house) ask(tool, arguments string, person tools.Confirmer) tools.Result {
+func (h *fixture) ask(tool, arguments string, person tools.Confirmer) tools.Result {
 	h.t.Helper()
 	result := h.service.Call(h.t.Context(), tools.Call{
 		Tool: tool, Arguments: json.RawMessage(arguments), Principal: trusted("test"), Confirmer: person,
@@ -242,7 +242,7 @@ func (h *house) ask(tool, arguments string, person tools.Confirmer) tools.Result
 }
 
 // writes counts the requests at the simulator that were no GET, sign-in aside.
-func (h *house) writes() int {
+func (h *fixture) writes() int {
 	n := 0
 	for _, record := range h.sim.Journal() {
 		if record.Op == simulator.OpPartner && record.Method != http.MethodGet {
@@ -253,7 +253,7 @@ func (h *house) writes() int {
 }
 
 // intents counts the permits that were given.
-func (h *house) intents() int {
+func (h *fixture) intents() int {
 	n := 0
 	for _, event := range h.store.Events() {
 		if event.Kind == guard.KindIntent {

@@ -24,9 +24,9 @@ import (
 // ours is the partner ID that the tests expect, the simulator's most frequent.
 const ours = "1234567"
 
-// house is a fleet over a simulated Azure: the vault's real sign-in, the real
+// fixture is a fleet over a simulated Azure: the vault's real sign-in, the real
 // pipeline, real bytes on a socket.
-type house struct {
+type fixture struct {
 	t         testing.TB
 	sim       *simulator.Simulator
 	server    *simulator.Server
@@ -41,7 +41,7 @@ type house struct {
 	pins []fleet.Pin
 }
 
-func build(t testing.TB, config simulator.Config, change func(*fleet.Options)) *house {
+func build(t testing.TB, config simulator.Config, change func(*fleet.Options)) *fixture {
 	t.Helper()
 	sim, err := simulator.New(config)
 	if err != nil {
@@ -51,7 +51,7 @@ func build(t testing.TB, config simulator.Config, change func(*fleet.Options)) *
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &house{t: t, sim: sim, server: server, secrets: vault.NewMemoryStore(), http: httpclient.NewPool(httpclient.Options{}), store: ledgertest.New(t, time.Now)}
+	h := &fixture{t: t, sim: sim, server: server, secrets: vault.NewMemoryStore(), http: httpclient.NewPool(httpclient.Options{}), store: ledgertest.New(t, time.Now)}
 	if h.directory, err = tenants.NewMemoryDirectory(h.entries(), []tenants.CredentialConfig{{Name: "app", Kind: tenants.KindClientSecret, ClientID: sim.ClientID()}}); err != nil {
 		t.Fatal(err)
 	}
@@ -67,8 +67,8 @@ func build(t testing.TB, config simulator.Config, change func(*fleet.Options)) *
 	return h
 }
 
-// open makes a fleet on the house's store, as another process would.
-func (h *house) open(change func(*fleet.Options)) {
+// open makes a fleet on the fixture's store, as another process would.
+func (h *fixture) open(change func(*fleet.Options)) {
 	o := fleet.Options{Directory: directory{h.directory}, Clients: h, Store: h.store, Pin: h.pin, Limits: fleet.Limits{Backoff: time.Millisecond}}
 	if change != nil {
 		change(&o)
@@ -76,7 +76,7 @@ func (h *house) open(change func(*fleet.Options)) {
 	h.Fleet = fleet.New(o)
 }
 
-func (h *house) storeSecret(text string) {
+func (h *fixture) storeSecret(text string) {
 	h.t.Helper()
 	secret, err := vault.NewSecret([]byte(text))
 	if err == nil {
@@ -87,7 +87,7 @@ func (h *house) storeSecret(text string) {
 	}
 }
 
-func (h *house) entries() []tenants.Entry {
+func (h *fixture) entries() []tenants.Entry {
 	cloud := tenants.Cloud{Name: tenants.CloudCustom, Authority: h.server.Authority(), ARMEndpoint: h.server.URL(),
 		ARMAudience: h.sim.Audience(), CAPEM: string(h.server.CAPEM()), SkipInstanceDiscovery: true}
 	var entries []tenants.Entry
@@ -108,7 +108,7 @@ func (d directory) List() ([]schemas.Tenant, error) {
 	return tenants, err
 }
 
-func (h *house) pin(_ context.Context, pins []fleet.Pin) error {
+func (h *fixture) pin(_ context.Context, pins []fleet.Pin) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.pins = append(h.pins, pins...)
@@ -116,7 +116,7 @@ func (h *house) pin(_ context.Context, pins []fleet.Pin) error {
 }
 
 // Reader implements fleet.Clients.
-func (h *house) Reader(ctx context.Context, tenant schemas.Tenant, credential string) (fleet.Reader, error) {
+func (h *fixture) Reader(ctx context.Context, tenant schemas.Tenant, credential string) (fleet.Reader, error) {
 	token, err := h.source.Credential(ctx, tenant.TenantID, credential)
 	if err != nil {
 		return nil, err
@@ -142,7 +142,7 @@ func everything() fleet.Access {
 func expecting(ids ...string) fleet.Audit { return fleet.Audit{ExpectedIDs: ids} }
 
 // begin starts an audit of the caller test.
-func (h *house) begin(audit fleet.Audit) *fleet.Active {
+func (h *fixture) begin(audit fleet.Audit) *fleet.Active {
 	h.t.Helper()
 	active, err := h.Start(h.t.Context(), "test", "", audit, everything())
 	if err != nil {
@@ -152,7 +152,7 @@ func (h *house) begin(audit fleet.Audit) *fleet.Active {
 }
 
 // audited runs an audit to its end.
-func (h *house) audited(audit fleet.Audit) (fleet.Report, []schemas.AuditRow) {
+func (h *fixture) audited(audit fleet.Audit) (fleet.Report, []schemas.AuditRow) {
 	h.t.Helper()
 	active := h.begin(audit)
 	if err := active.Wait(h.t.Context()); err != nil {
@@ -161,7 +161,7 @@ func (h *house) audited(audit fleet.Audit) (fleet.Report, []schemas.AuditRow) {
 	return h.found("test", active.ID())
 }
 
-func (h *house) found(caller access.Caller, id string) (fleet.Report, []schemas.AuditRow) {
+func (h *fixture) found(caller access.Caller, id string) (fleet.Report, []schemas.AuditRow) {
 	h.t.Helper()
 	report, err := h.Report(h.t.Context(), caller, id)
 	if err != nil {
@@ -178,7 +178,7 @@ func (h *house) found(caller access.Caller, id string) (fleet.Report, []schemas.
 }
 
 // journal returns what was asked, by tenant.
-func (h *house) journal() map[string][]simulator.Record {
+func (h *fixture) journal() map[string][]simulator.Record {
 	found := map[string][]simulator.Record{}
 	for _, r := range h.sim.Journal() {
 		if r.Op != simulator.OpDiscovery {
@@ -189,9 +189,9 @@ func (h *house) journal() map[string][]simulator.Record {
 }
 
 // reads counts the requests for links.
-func (h *house) reads() int { return int(h.sim.Stats().ARMReads) }
+func (h *fixture) reads() int { return int(h.sim.Stats().ARMReads) }
 
-func (h *house) tenant(name string) simulator.Tenant {
+func (h *fixture) tenant(name string) simulator.Tenant {
 	h.t.Helper()
 	tenant, ok := h.sim.Tenant(name)
 	if !ok {
