@@ -49,7 +49,8 @@ type Authenticator struct {
 	o       Options
 	issuers []issuer
 	keys    map[string]*keySet // by the issuer's name
-	known   *memory
+	// known are accepted tokens by their hash; no others, so that nobody can fill it.
+	known *lru.Cache[[sha256.Size]byte, recollection]
 	// mapping is the current mapping, replaced as a whole.
 	mapping atomic.Pointer[Mapping]
 }
@@ -71,7 +72,11 @@ func New(o Options) (*Authenticator, error) {
 		}
 		o.Client = client
 	}
-	a := &Authenticator{o: o, keys: map[string]*keySet{}, known: newMemory()}
+	known, err := lru.New[[sha256.Size]byte, recollection](maxRemembered)
+	if err != nil {
+		return nil, err
+	}
+	a := &Authenticator{o: o, keys: map[string]*keySet{}, known: known}
 	if err := a.addIssuers(); err != nil {
 		return nil, err
 	}
@@ -147,8 +152,9 @@ func (a *Authenticator) checkGrants(m Mapping) error {
 	return nil
 }
 
-// Takes reports whether a token has the form that this package verifies.
-func (a *Authenticator) Takes(token string) bool { return looksSigned(token) }
+// Takes reports whether a token may be a JWT. No other kind of token that this
+// program knows has a dot in it.
+func (a *Authenticator) Takes(token string) bool { return strings.Count(token, ".") >= 2 }
 
 // Authenticate returns the caller of a token with its grant. An error is a
 // *Refusal.
@@ -169,7 +175,7 @@ func (a *Authenticator) Authenticate(ctx context.Context, token string) (access.
 	p := access.Principal{Caller: id.caller(), Grant: mapping.grant(id)}
 	p.Revalidate = a.still(id, mapping, p.Grant)
 	if generation > 0 {
-		a.known.put(hash, recollection{p, id.issuer.name, generation, mapping, id.span, a.o.Now().Add(rememberFor)})
+		a.known.Add(hash, recollection{p, id.issuer.name, generation, mapping, id.span, a.o.Now().Add(rememberFor)})
 	}
 	return p, nil
 }
@@ -185,7 +191,7 @@ func (a *Authenticator) still(id *identity, then *Mapping, grant access.Grant) a
 		switch {
 		case now == then:
 			return grant, nil
-		case a.audiences(now).check(id.claims) != nil:
+		case checkAudience(id.claims, a.o.Audiences, now.SharedAudiences) != nil:
 			return access.Grant{}, schemas.NewProblem(schemas.CodeTokenRefused, "The access token is for an audience that is not shared any more.")
 		default:
 			return now.grant(id), nil
@@ -193,15 +199,10 @@ func (a *Authenticator) still(id *identity, then *Mapping, grant access.Grant) a
 	}
 }
 
-// audiences are those of a mapping.
-func (a *Authenticator) audiences(m *Mapping) audiences {
-	return audiences{own: a.o.Audiences, shared: m.SharedAudiences}
-}
-
 // remembered returns the principal of a recently verified token, unless a change
 // would now refuse it.
 func (a *Authenticator) remembered(hash [sha256.Size]byte) (access.Principal, bool) {
-	found, ok := a.known.get(hash)
+	found, ok := a.known.Get(hash)
 	now := a.o.Now()
 	if !ok || !now.Before(found.until) || found.span.current(now) != nil || found.mapping != a.mapping.Load() ||
 		found.generation != a.keys[found.issuer].generation() {
@@ -242,16 +243,12 @@ func (a *Authenticator) judge(id *identity, header claims) error {
 	if name, _ := id.claims.text("iss"); name != id.issuer.name {
 		return errIssuer
 	}
-	if err := id.checkTimes(a.o.Now()); err != nil {
-		return err
-	}
-	if err := a.audiences(a.mapping.Load()).check(id.claims); err != nil {
-		return err
-	}
-	if err := checkKind(header, id.claims); err != nil {
-		return err
-	}
-	return id.identify()
+	return cmp.Or(
+		id.checkTimes(a.o.Now()),
+		checkAudience(id.claims, a.o.Audiences, a.mapping.Load().SharedAudiences),
+		checkKind(header, id.claims),
+		id.identify(),
+	)
 }
 
 // Warm starts loading the keys of all issuers before the first token needs them.
@@ -292,21 +289,3 @@ type recollection struct {
 	span       span
 	until      time.Time
 }
-
-// memory keeps results by the token's hash, for accepted tokens only, so that
-// nobody can fill it.
-type memory struct {
-	cache *lru.Cache[[sha256.Size]byte, recollection]
-}
-
-func newMemory() *memory {
-	cache, err := lru.New[[sha256.Size]byte, recollection](maxRemembered)
-	if err != nil {
-		panic(err) // only for a size that is not positive
-	}
-	return &memory{cache}
-}
-
-func (m *memory) get(hash [sha256.Size]byte) (recollection, bool) { return m.cache.Get(hash) }
-
-func (m *memory) put(hash [sha256.Size]byte, r recollection) { m.cache.Add(hash, r) }

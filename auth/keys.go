@@ -12,7 +12,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/coreos/go-oidc/v3/oidc"
 	"github.com/go-jose/go-jose/v4"
 )
 
@@ -28,18 +27,8 @@ const (
 
 // algorithms are the accepted signature algorithms: no shared keys, and not
 // "none".
-func algorithms() []string {
-	return []string{oidc.RS256, oidc.RS384, oidc.RS512, oidc.PS256, oidc.PS384, oidc.PS512, oidc.ES256, oidc.ES384, oidc.ES512, oidc.EdDSA}
-}
-
-// joseAlgorithms are algorithms in the type of the other library.
-func joseAlgorithms() []jose.SignatureAlgorithm {
-	names := algorithms()
-	list := make([]jose.SignatureAlgorithm, len(names))
-	for i, name := range names {
-		list[i] = jose.SignatureAlgorithm(name)
-	}
-	return list
+func algorithms() []jose.SignatureAlgorithm {
+	return []jose.SignatureAlgorithm{jose.RS256, jose.RS384, jose.RS512, jose.PS256, jose.PS384, jose.PS512, jose.ES256, jose.ES384, jose.ES512, jose.EdDSA}
 }
 
 // loadKeys loads an issuer's keys and skips unusable ones (RFC 7517, section 5).
@@ -76,7 +65,7 @@ func usableKeys(i issuer, raw []json.RawMessage) []jose.JSONWebKey {
 
 // usable requires a public key for signatures.
 func usable(key jose.JSONWebKey) bool {
-	if !key.Valid() || key.Use != "" && key.Use != "sig" || key.Algorithm != "" && !slices.Contains(algorithms(), key.Algorithm) {
+	if !key.Valid() || key.Use != "" && key.Use != "sig" || key.Algorithm != "" && !slices.Contains(algorithms(), jose.SignatureAlgorithm(key.Algorithm)) {
 		return false
 	}
 	switch public := key.Key.(type) {

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -92,12 +93,7 @@ func (g CallerGrant) named(place int) string {
 }
 
 func (g CallerGrant) check() error {
-	for _, check := range []func() error{g.checkWho, g.checkTenants, g.checkRest} {
-		if err := check(); err != nil {
-			return err
-		}
-	}
-	return nil
+	return cmp.Or(g.checkWho(), g.checkTenants(), g.checkRest())
 }
 
 // checkWho requires the issuer: a subject, role or group belongs to one issuer.

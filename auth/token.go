@@ -1,19 +1,18 @@
 package auth
 
 import (
+	"cmp"
 	"encoding/base64"
 	"slices"
 	"strings"
+
+	"github.com/go-jose/go-jose/v4"
 
 	"mcp-partner/internal/strictjson"
 )
 
 // maxToken bounds a token, in bytes. Entra ID's largest have about 6 kB.
 const maxToken = 16 << 10
-
-// looksSigned reports whether a token may be a JWT. No other kind of token that
-// this program knows has a dot in it.
-func looksSigned(token string) bool { return strings.Count(token, ".") >= 2 }
 
 // unverified is a parsed token. Nothing in it can be trusted.
 type unverified struct {
@@ -28,12 +27,9 @@ func takeApart(token string) (unverified, error) {
 	if len(parts) != 3 || parts[2] == "" || strings.ContainsAny(token, "\r\n") {
 		return unverified{}, errForm
 	}
-	header, err := decodePart(parts[0])
-	if err != nil {
-		return unverified{}, err
-	}
-	payload, err := decodePart(parts[1])
-	return unverified{header, payload}, err
+	header, headerErr := decodePart(parts[0])
+	payload, payloadErr := decodePart(parts[1])
+	return unverified{header, payload}, cmp.Or(headerErr, payloadErr)
 }
 
 func decodePart(part string) (claims, error) {
@@ -57,7 +53,7 @@ func parseClaims(text []byte) (claims, error) {
 // header (jwk, jku, x5c, x5u) are ignored.
 func (u unverified) checkHeader() error {
 	alg, _ := u.header.text("alg")
-	if !slices.Contains(algorithms(), alg) {
+	if !slices.Contains(algorithms(), jose.SignatureAlgorithm(alg)) {
 		return errHeader
 	}
 	for _, name := range []string{"crit", "b64", "zip", "enc"} {

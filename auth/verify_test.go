@@ -191,8 +191,8 @@ func TestVerifiedTokenIsNotTrustedForLonger(t *testing.T) {
 	token := h.issuer.Token(h.with(change{"exp": h.clock.Now().Add(2 * time.Minute).Unix()}))
 	h.accepts(token)
 	h.accepts(token)
-	if h.known.cache.Len() != 1 {
-		t.Errorf("%d tokens are remembered", h.known.cache.Len())
+	if h.known.Len() != 1 {
+		t.Errorf("%d tokens are remembered", h.known.Len())
 	}
 	h.clock.Advance(3*time.Minute - time.Second)
 	h.accepts(token)

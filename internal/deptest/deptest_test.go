@@ -123,7 +123,6 @@ var only = []struct {
 	{"github.com/tailscale/hujson", []string{"internal/clientfile"}, "one place edits files with comments in them"},
 	{"github.com/prometheus/client_golang", []string{"internal/telemetry"}, "figures are counted in one place"},
 	{"go.opentelemetry.io", []string{"internal/telemetry"}, "traces are made in one place"},
-	{"github.com/coreos/go-oidc", []string{"auth"}, "tokens are verified in one place"},
 	{"github.com/go-jose/go-jose", []string{"auth"}, "tokens are verified in one place"},
 	{"github.com/spf13/cobra", []string{"internal/cli/cmdutil", "internal/cli/tenants", "internal/cli/vault", "internal/cli/approvals", "internal/cli/token", "internal/cli/ledger", "internal/cli/audit", "internal/cli/pec", "internal/cli/runs", "internal/cli/serve", "internal/cli/call", "internal/cli/client", "internal/cli/doctor", "internal/cli/setup", "internal/cli/sim", "internal/cli/contractverify", "internal/cli"}, "the command line is a shell around the rooms"},
 }
