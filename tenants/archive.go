@@ -80,7 +80,7 @@ func (d *Directory) archive(entry ArchivedEntry) error {
 	table := newCloudTable()
 	file := archiveFile{Version: archiveVersion}
 	for _, a := range append(archived, entry) {
-		file.Entries = append(file.Entries, archiveRecord{recordOf(a.Entry, table), a.RemovedAt, a.Reason})
+		file.Entries = append(file.Entries, archiveRecord{entryRecord{a.Entry, table.key(a.Entry.Cloud)}, a.RemovedAt, a.Reason})
 	}
 	file.Clouds = table.clouds
 	data, err := disk.EncodeJSON(file)

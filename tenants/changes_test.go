@@ -53,11 +53,11 @@ func TestPins(t *testing.T) {
 	if err := d.PinObjectIDs(ctx, Pin{"contoso", "partner", strings.ToUpper(roomtest.TenantID(8))}, Pin{"fabrikam", "", roomtest.TenantID(9)}); err != nil {
 		t.Fatal(err)
 	}
-	info, _ := os.Stat(filepath.Join(dir, directoryName))
+	info, _ := os.Stat(filepath.Join(dir, DirectoryFile))
 	if err := d.PinObjectID(ctx, "contoso", "partner", roomtest.TenantID(8)); err != nil {
 		t.Fatal(err)
 	}
-	if now, _ := os.Stat(filepath.Join(dir, directoryName)); !os.SameFile(info, now) {
+	if now, _ := os.Stat(filepath.Join(dir, DirectoryFile)); !os.SameFile(info, now) {
 		t.Error("a pin that stands already was written again")
 	}
 	roomtest.WantCode(t, d.PinObjectID(ctx, "contoso", "partner", roomtest.TenantID(7)), schemas.CodeWrongIdentity)

@@ -64,6 +64,20 @@ func CloudNamed(name string) (Cloud, error) {
 // Scope is the OAuth 2.0 scope of Azure Resource Manager in this cloud.
 func (c Cloud) Scope() string { return c.ARMAudience + "/.default" }
 
+// AuthorityHost is the host at which credentials of this cloud sign in, or empty
+// where there is none.
+func (c Cloud) AuthorityHost() string {
+	whole, err := c.Normal()
+	if err != nil {
+		return ""
+	}
+	u, err := url.Parse(whole.Authority)
+	if err != nil {
+		return ""
+	}
+	return u.Host
+}
+
 // ConsentURL is the page on which an administrator of a tenant consents to an
 // application. There is nothing secret in it.
 func (c Cloud) ConsentURL(tenantID, clientID string) string {

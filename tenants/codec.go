@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"time"
 
 	"mcp-partner/internal/disk"
 	"mcp-partner/internal/naming"
@@ -25,19 +24,10 @@ type directoryFile struct {
 	Tenants     []entryRecord      `json:"tenants"`
 }
 
+// entryRecord is an entry with the key of its cloud.
 type entryRecord struct {
-	Name              string          `json:"name"`
-	Company           string          `json:"company,omitempty"`
-	TenantID          string          `json:"tenant_id"`
-	Domains           []string        `json:"domains,omitempty"`
-	Cloud             string          `json:"cloud"`
-	Credentials       []CredentialRef `json:"credentials"`
-	ExpectedPartnerID string          `json:"expected_partner_id,omitempty"`
-	Labels            []string        `json:"labels,omitempty"`
-	Owner             string          `json:"owner,omitempty"`
-	ExternalID        string          `json:"external_id,omitempty"`
-	Note              string          `json:"note,omitempty"`
-	AddedAt           time.Time       `json:"added_at"`
+	Entry
+	CloudKey string `json:"cloud"`
 }
 
 // cloudTable collects the clouds of a file and names each.
@@ -70,7 +60,7 @@ func encodeDirectory(s *snapshot) ([]byte, error) {
 	table := newCloudTable()
 	file := directoryFile{Version: directoryVersion, Credentials: s.credentials, Tenants: make([]entryRecord, 0, len(s.entries))}
 	for _, e := range s.entries {
-		file.Tenants = append(file.Tenants, recordOf(e, table))
+		file.Tenants = append(file.Tenants, entryRecord{e, table.key(e.Cloud)})
 	}
 	file.Clouds = table.clouds
 	return encodeLines(file)
@@ -114,27 +104,16 @@ func writeLines[T any](b *bytes.Buffer, list []T) error {
 	return nil
 }
 
-func recordOf(e Entry, table *cloudTable) entryRecord {
-	return entryRecord{
-		Name: e.Name, Company: e.Company, TenantID: e.TenantID, Domains: e.Domains, Cloud: table.key(e.Cloud),
-		Credentials: e.Credentials, ExpectedPartnerID: e.ExpectedPartnerID, Labels: e.Labels,
-		Owner: e.Owner, ExternalID: e.ExternalID, Note: e.Note, AddedAt: e.AddedAt,
-	}
-}
-
 func (r entryRecord) entry(clouds map[string]Cloud) (Entry, error) {
-	cloud, ok := clouds[r.Cloud]
+	cloud, ok := clouds[r.CloudKey]
 	if !ok {
 		var err error
-		if cloud, err = CloudNamed(r.Cloud); err != nil {
+		if cloud, err = CloudNamed(r.CloudKey); err != nil {
 			return Entry{}, fmt.Errorf("tenant %q names a cloud that the file does not hold", naming.Clean(r.Name))
 		}
 	}
-	return Entry{
-		Name: r.Name, Company: r.Company, TenantID: r.TenantID, Domains: r.Domains, Cloud: cloud,
-		Credentials: r.Credentials, ExpectedPartnerID: r.ExpectedPartnerID, Labels: r.Labels,
-		Owner: r.Owner, ExternalID: r.ExternalID, Note: r.Note, AddedAt: r.AddedAt,
-	}, nil
+	r.Cloud = cloud
+	return r.Entry, nil
 }
 
 // decodeDirectory reads directory.json. Its error is for a message about the

@@ -12,12 +12,9 @@ import (
 )
 
 // DirectoryFile is the name of the file in the state directory.
-const DirectoryFile = directoryName
+const DirectoryFile = "directory.json"
 
-const (
-	directoryName = "directory.json"
-	directoryLock = "directory.lock"
-)
+const directoryLock = "directory.lock"
 
 // Directory is the list of tenants and of the credentials that act in them. It
 // is safe for concurrent use, by several processes too: each reading looks
@@ -74,7 +71,7 @@ func (d *Directory) snapshot() (*snapshot, error) {
 		return have.snapshot, nil
 	}
 	if have != nil {
-		seen, err := d.disk.Stat(directoryName)
+		seen, err := d.disk.Stat(DirectoryFile)
 		if err != nil {
 			return nil, err
 		}
@@ -91,7 +88,7 @@ func (d *Directory) snapshot() (*snapshot, error) {
 }
 
 func (d *Directory) load() (*loaded, error) {
-	data, seen, err := d.disk.Read(directoryName)
+	data, seen, err := d.disk.Read(DirectoryFile)
 	if err != nil {
 		return nil, err
 	}
@@ -101,7 +98,7 @@ func (d *Directory) load() (*loaded, error) {
 	}
 	s, err := decodeDirectory(data)
 	if err != nil {
-		return nil, corruptFile(*d.disk, directoryName, schemas.Clause(err), "what was changed last has to be changed again")
+		return nil, corruptFile(*d.disk, DirectoryFile, schemas.Clause(err), "what was changed last has to be changed again")
 	}
 	return &loaded{s, seen}, nil
 }
@@ -238,10 +235,10 @@ func (d *Directory) save(next *snapshot) error {
 	if err != nil {
 		return schemas.NewProblem(schemas.CodeInternal, "The directory cannot be encoded.")
 	}
-	if err := d.disk.Replace(directoryName, data); err != nil {
+	if err := d.disk.Replace(DirectoryFile, data); err != nil {
 		return err
 	}
-	seen, err := d.disk.Stat(directoryName)
+	seen, err := d.disk.Stat(DirectoryFile)
 	if err != nil {
 		return err
 	}

@@ -321,7 +321,7 @@ func TestCorruptDirectoryIsLeftAlone(t *testing.T) {
 	t.Parallel()
 	dir, d := newDirectoryAt(t)
 	add(t, d, testEntry(1, "contoso"), testEntry(2, "fabrikam"))
-	path := filepath.Join(dir, directoryName)
+	path := filepath.Join(dir, DirectoryFile)
 	whole, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
@@ -339,7 +339,7 @@ func TestCorruptDirectoryIsLeftAlone(t *testing.T) {
 		}
 		_, err := OpenDirectory(disk.New(dir))
 		problem := roomtest.WantCode(t, err, schemas.CodeVaultCorrupt)
-		if !strings.Contains(problem.Message, directoryName) || !strings.Contains(problem.Command, directoryName+disk.PreviousMark) {
+		if !strings.Contains(problem.Message, DirectoryFile) || !strings.Contains(problem.Command, DirectoryFile+disk.PreviousMark) {
 			t.Errorf("%s: message %q, command %q", name, problem.Message, problem.Command)
 		}
 		_, err = d.Resolve("contoso")

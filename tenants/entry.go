@@ -1,7 +1,6 @@
 package tenants
 
 import (
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -24,19 +23,22 @@ const (
 // Entry is one tenant of the directory: who it is, which credentials act in it
 // and where they are sent.
 type Entry struct {
-	Name string
+	Name string `json:"name"`
 	// Company is what the customer is called; two tenants may share it.
-	Company  string
-	TenantID string
-	Domains  []string
-	Cloud    Cloud
+	Company  string   `json:"company,omitempty"`
+	TenantID string   `json:"tenant_id"`
+	Domains  []string `json:"domains,omitempty"`
+	// Cloud is written by entryRecord: a file names it.
+	Cloud Cloud `json:"-"`
 	// Credentials act in this tenant; the first is the default.
-	Credentials       []CredentialRef
-	ExpectedPartnerID string
+	Credentials       []CredentialRef `json:"credentials"`
+	ExpectedPartnerID string          `json:"expected_partner_id,omitempty"`
 	// Labels, Owner, ExternalID and Note are the operator's own; reports carry them.
-	Labels                  []string
-	Owner, ExternalID, Note string
-	AddedAt                 time.Time
+	Labels     []string  `json:"labels,omitempty"`
+	Owner      string    `json:"owner,omitempty"`
+	ExternalID string    `json:"external_id,omitempty"`
+	Note       string    `json:"note,omitempty"`
+	AddedAt    time.Time `json:"added_at"`
 }
 
 // CredentialRef names a credential as it is used in one tenant.
@@ -55,15 +57,15 @@ func (e Entry) Tenant() schemas.Tenant {
 		ExpectedPartnerID: e.ExpectedPartnerID, Labels: slices.Clone(e.Labels),
 		Owner: e.Owner, ExternalID: e.ExternalID, Note: e.Note,
 	}
-	pins := map[string]string{}
 	for _, ref := range e.Credentials {
 		t.Credentials = append(t.Credentials, ref.Name)
-		if ref.PinnedObjectID != "" {
-			pins[ref.Name] = ref.PinnedObjectID
+		if ref.PinnedObjectID == "" {
+			continue
 		}
-	}
-	if len(pins) > 0 {
-		t.ObjectIDs = maps.Clone(pins)
+		if t.ObjectIDs == nil {
+			t.ObjectIDs = map[string]string{}
+		}
+		t.ObjectIDs[ref.Name] = ref.PinnedObjectID
 	}
 	return t
 }
@@ -76,12 +78,16 @@ func (e Entry) Credential(name string) (CredentialRef, error) {
 			return ref, nil
 		}
 	}
-	names := make([]string, 0, len(e.Credentials))
-	for _, ref := range e.Credentials {
-		names = append(names, ref.Name)
-	}
 	return CredentialRef{}, schemas.NewProblem(schemas.CodeUnknownCredential,
-		"Tenant "+e.Name+" has no credential "+schemas.Shown(name)+"; it has: "+strings.Join(names, ", ")+".")
+		"Tenant "+e.Name+" has no credential "+schemas.Shown(name)+"; it has: "+strings.Join(e.Tenant().Credentials, ", ")+".")
+}
+
+// Using keeps the entries in which one of the credentials acts.
+func Using(entries []Entry, credentials ...string) []Entry {
+	used := func(ref CredentialRef) bool {
+		return slices.ContainsFunc(credentials, func(name string) bool { return naming.Same(ref.Name, name) })
+	}
+	return slices.DeleteFunc(slices.Clone(entries), func(e Entry) bool { return !slices.ContainsFunc(e.Credentials, used) })
 }
 
 // clone copies an entry so that the caller's slices are its own.

@@ -196,7 +196,7 @@ func (h *HealthFile) flush() {
 
 func (h *HealthFile) write(batch map[string]Health) error {
 	// A state directory that nobody made yet is not made for this.
-	if seen, err := h.disk.Stat(directoryName); err != nil || seen.Missing() {
+	if seen, err := h.disk.Stat(DirectoryFile); err != nil || seen.Missing() {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), healthLimit)

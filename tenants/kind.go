@@ -39,6 +39,15 @@ func Kinds() []Kind {
 	return []Kind{KindClientSecret, KindClientCertificate, KindWorkloadIdentity, KindManagedIdentity, KindAzureCLI, KindDeviceCode, KindBrowser}
 }
 
+// KindNames are the kinds as texts.
+func KindNames() []string {
+	var names []string
+	for _, k := range Kinds() {
+		names = append(names, string(k))
+	}
+	return names
+}
+
 // Interactive reports whether a person signs in, so that the kind needs somebody at
 // a terminal from time to time.
 func (k Kind) Interactive() bool { return k == KindDeviceCode || k == KindBrowser }
@@ -123,21 +132,15 @@ func (c CredentialConfig) settings() []setting {
 
 // has lists the settings that a kind has.
 func (k Kind) has() []string {
-	switch k {
-	case KindClientSecret:
-		return []string{"client ID", "secret", "end"}
-	case KindClientCertificate:
-		return []string{"client ID", "secret", "end", "thumbprint"}
-	case KindWorkloadIdentity:
-		return []string{"client ID", "source of assertions", "token file"}
-	case KindManagedIdentity:
-		return []string{"client ID", "home tenant", "resource ID", "object ID of its own"}
-	case KindAzureCLI:
-		return []string{"path of az"}
-	case KindDeviceCode, KindBrowser:
-		return []string{"client ID", "secret"}
-	}
-	return nil
+	return map[Kind][]string{
+		KindClientSecret:      {"client ID", "secret", "end"},
+		KindClientCertificate: {"client ID", "secret", "end", "thumbprint"},
+		KindWorkloadIdentity:  {"client ID", "source of assertions", "token file"},
+		KindManagedIdentity:   {"client ID", "home tenant", "resource ID", "object ID of its own"},
+		KindAzureCLI:          {"path of az"},
+		KindDeviceCode:        {"client ID", "secret"},
+		KindBrowser:           {"client ID", "secret"},
+	}[k]
 }
 
 // normal checks a credential by itself and brings it into one form.
@@ -148,8 +151,9 @@ func (c CredentialConfig) normal() (CredentialConfig, error) {
 	if !slices.Contains(Kinds(), c.Kind) {
 		return CredentialConfig{}, schemas.InvalidArgument("credential %s is of the unknown kind %q: it is %s.", c.Name, naming.Clean(string(c.Kind)), kindList())
 	}
+	has := c.Kind.has()
 	for _, s := range c.settings() {
-		if s.value != "" && !slices.Contains(c.Kind.has(), s.name) {
+		if s.value != "" && !slices.Contains(has, s.name) {
 			return CredentialConfig{}, schemas.InvalidArgument("credential %s is of the kind %s, which has no %s.", c.Name, c.Kind, s.name)
 		}
 	}
@@ -162,10 +166,7 @@ func (c CredentialConfig) normal() (CredentialConfig, error) {
 }
 
 func kindList() string {
-	var names []string
-	for _, k := range Kinds() {
-		names = append(names, string(k))
-	}
+	names := KindNames()
 	return strings.Join(names[:len(names)-1], ", ") + " or " + names[len(names)-1]
 }
 

@@ -1,6 +1,7 @@
 package tenants
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"unicode"
@@ -12,16 +13,16 @@ import (
 	"mcp-partner/schemas"
 )
 
-const maxDomainBytes = 253
-
-const maxSuggestions = 3
+const (
+	maxDomainBytes = 253
+	maxSuggestions = 3
+	// maxSuggestedRunes leaves room for what makes a suggested name unique.
+	maxSuggestedRunes = 48
+)
 
 // CheckTenantName returns a problem that says what is wrong with a name for a
 // tenant, so that whoever types one can be asked again.
 func CheckTenantName(name string) error { return naming.Check("tenant name", name) }
-
-// maxSuggestedRunes leaves room for what makes a suggested name unique.
-const maxSuggestedRunes = 48
 
 // latin writes a text in letters that every keyboard has, as far as its script is
 // Latin.
@@ -98,10 +99,7 @@ func nearest(text string, candidates []string) []string {
 		}
 	}
 	slices.SortFunc(found, func(a, b match) int {
-		if a.distance != b.distance {
-			return a.distance - b.distance
-		}
-		return strings.Compare(a.name, b.name)
+		return cmp.Or(a.distance-b.distance, strings.Compare(a.name, b.name))
 	})
 	var names []string
 	for _, m := range found[:min(len(found), maxSuggestions)] {

@@ -18,7 +18,7 @@ func FilesIn(where disk.Dir) Files { return Files{where} }
 // Export returns the directory and its archive as JSON, each nil where there is
 // none.
 func (f Files) Export() (directory, archive []byte, err error) {
-	if directory, err = f.export(directoryName); err != nil {
+	if directory, err = f.export(DirectoryFile); err != nil {
 		return nil, nil, err
 	}
 	archive, err = f.export(archiveName)
@@ -44,7 +44,7 @@ func (f Files) Import(ctx context.Context, directory, archive []byte) (bool, err
 		return false, err
 	}
 	defer unlock()
-	seen, err := f.Dir.Stat(directoryName)
+	seen, err := f.Dir.Stat(DirectoryFile)
 	if err != nil || !seen.Missing() || directory == nil {
 		return false, err
 	}
@@ -57,5 +57,5 @@ func (f Files) Import(ctx context.Context, directory, archive []byte) (bool, err
 			return false, err
 		}
 	}
-	return true, f.Dir.Write(directoryName, directory)
+	return true, f.Dir.Write(DirectoryFile, directory)
 }

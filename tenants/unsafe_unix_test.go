@@ -19,11 +19,11 @@ func TestUnsafeDirectoryIsRefused(t *testing.T) {
 	t.Parallel()
 	for name, spoil := range map[string]func(dir string) error{
 		"folder": func(dir string) error { return os.Chmod(dir, 0o750) },
-		"file":   func(dir string) error { return os.Chmod(filepath.Join(dir, directoryName), 0o644) },
+		"file":   func(dir string) error { return os.Chmod(filepath.Join(dir, DirectoryFile), 0o644) },
 		"previous": func(dir string) error {
-			return os.WriteFile(filepath.Join(dir, directoryName+disk.PreviousMark), nil, 0o644)
+			return os.WriteFile(filepath.Join(dir, DirectoryFile+disk.PreviousMark), nil, 0o644)
 		},
-		"link": func(dir string) error { return roomtest.MoveBehindLink(dir, directoryName) },
+		"link": func(dir string) error { return roomtest.MoveBehindLink(dir, DirectoryFile) },
 	} {
 		dir, d := newDirectoryAt(t)
 		if err := spoil(dir); err != nil {

@@ -89,13 +89,21 @@ func WithEnd(config tenants.CredentialConfig, backend time.Time) tenants.Credent
 	return config
 }
 
-func UsesAny(entry tenants.Entry, credentials []string) bool {
-	for _, name := range credentials {
-		if _, err := entry.Credential(name); err == nil {
-			return true
-		}
+// TenantFor is the entry in which a credential signs in: the one that is asked
+// for, else the first that uses the credential. It is false where there is none.
+func (a *App) TenantFor(credential, asked string) (entry tenants.Entry, ok bool, err error) {
+	if asked != "" {
+		entry, err = a.Directory.Resolve(asked)
+		return entry, true, err
 	}
-	return false
+	entries, err := a.Directory.List()
+	if err != nil {
+		return entry, false, err
+	}
+	if users := tenants.Using(entries, credential); len(users) > 0 {
+		return users[0], true, nil
+	}
+	return entry, false, nil
 }
 
 func SameName(a, b string) bool { return naming.Fold(a) == naming.Fold(b) }

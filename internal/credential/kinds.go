@@ -23,15 +23,6 @@ type KindOptions struct {
 	Expires                         string
 }
 
-// KindNames lists the kinds of credentials for a help text.
-func KindNames() string {
-	var names []string
-	for _, k := range tenants.Kinds() {
-		names = append(names, string(k))
-	}
-	return strings.Join(names, ", ")
-}
-
 // Certificate reports whether the flags name a certificate.
 func (k *KindOptions) Certificate() bool { return k.CertificateFile != "" || k.CertificateStdin }
 
@@ -55,7 +46,7 @@ func (k *KindOptions) Meant() (tenants.Kind, error) {
 	case k.Kind == "":
 		return meant, nil
 	case !slices.Contains(tenants.Kinds(), named):
-		return "", exit.Usage("it is one of "+KindNames(), "--kind %s is not known", k.Kind)
+		return "", exit.Usage("it is one of "+strings.Join(tenants.KindNames(), ", "), "--kind %s is not known", k.Kind)
 	case meant != tenants.KindClientSecret && named != meant:
 		return "", exit.Usage("leave --kind out, or the flags of another kind", "the flags are those of the kind %s, and --kind is %s", meant, named)
 	}

@@ -52,7 +52,7 @@ func (n *Names) Suggest(called string, domains []string, tenantID string) string
 func (n *Names) Unclaimed(domains []string) []string {
 	var free []string
 	for _, domain := range domains {
-		if key := naming.Fold(domain); tenants.IsDomain(domain) && !n.domains[key] {
+		if key := naming.Fold(domain); tenants.CheckDomain(domain) == nil && !n.domains[key] {
 			n.domains[key] = true
 			free = append(free, domain)
 		}

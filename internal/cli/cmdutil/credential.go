@@ -1,9 +1,12 @@
 package cmdutil
 
 import (
+	"strings"
+
 	"github.com/spf13/pflag"
 
 	"mcp-partner/internal/credential"
+	"mcp-partner/tenants"
 )
 
 // KindFlags are the flags of kindOptions.
@@ -13,7 +16,7 @@ func KindFlags() []string {
 }
 
 func addKindFlags(k *credential.KindOptions, flags *pflag.FlagSet) {
-	flags.StringVar(&k.Kind, "kind", "", "`KIND` of a new credential: "+credential.KindNames())
+	flags.StringVar(&k.Kind, "kind", "", "`KIND` of a new credential: "+strings.Join(tenants.KindNames(), ", "))
 	AddCertificateFlags(k, flags, "the client certificate")
 	flags.StringVar(&k.TokenFile, "token-file", "", "workload identity: the platform keeps a token in this `FILE`")
 	flags.BoolVar(&k.GitHub, "github-oidc", false, "workload identity: the token comes from the job's OIDC endpoint (GitHub Actions)")

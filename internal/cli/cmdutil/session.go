@@ -36,6 +36,28 @@ func (d *Deps) OnLedger(keys *app.KeyFiles, run func(context.Context, *app.Sessi
 	}
 }
 
+// OnApp makes the body of a command that works on the state directory.
+func (d *Deps) OnApp(keys *app.KeyFiles, run func(context.Context, *app.App, []string) error) func(*cobra.Command, []string) error {
+	return func(command *cobra.Command, args []string) error {
+		a, err := d.Open(*keys, nil)
+		if err != nil {
+			return err
+		}
+		defer a.Close()
+		return run(command.Context(), a, args)
+	}
+}
+
+// OnVault is OnApp for a command about the vault, which it opens first.
+func (d *Deps) OnVault(keys *app.KeyFiles, run func(context.Context, *app.App, []string) error) func(*cobra.Command, []string) error {
+	return d.OnApp(keys, func(ctx context.Context, a *app.App, args []string) error {
+		if err := a.Open(ctx); err != nil {
+			return err
+		}
+		return run(ctx, a, args)
+	})
+}
+
 // SessionFlags say in which directory a call is made, and what may be done
 // there.
 type SessionFlags struct {

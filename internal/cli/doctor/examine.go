@@ -84,10 +84,7 @@ func checkStateDir(where disk.Dir) check {
 
 // checkVault opens the vault. A vault that nothing needs may be missing.
 func checkVault(ctx context.Context, deps *cmdutil.Deps, a *app.App, credentials []tenants.CredentialConfig) check {
-	needed := false
-	for _, config := range credentials {
-		needed = needed || config.Kind.Stored()
-	}
+	needed := slices.ContainsFunc(credentials, func(c tenants.CredentialConfig) bool { return c.Kind.Stored() })
 	err := a.Open(ctx)
 	switch problem := schemas.AsProblem(err); {
 	case err == nil:
@@ -148,16 +145,15 @@ func checkOrphans(ctx context.Context, a *app.App, credentials []tenants.Credent
 
 func checkCredential(ctx context.Context, a *app.App, entries []tenants.Entry, config tenants.CredentialConfig) check {
 	name := "credential " + config.Name
-	for _, entry := range entries {
-		if _, err := entry.Credential(config.Name); err != nil {
-			continue
-		}
-		if err := a.SignIn(ctx, entry, config); err != nil {
-			return failedCheck(name, err, signInFix(err, entry, config)).at(entry.Name)
-		}
-		return check{name, checkOK, "It signs in, in tenant " + entry.Name + ".", ""}
+	users := tenants.Using(entries, config.Name)
+	if len(users) == 0 {
+		return check{name, CheckWarn, "No tenant uses it. It can be given to one, or removed.", "mcp-partner vault remove " + config.Name}
 	}
-	return check{name, CheckWarn, "No tenant uses it. It can be given to one, or removed.", "mcp-partner vault remove " + config.Name}
+	entry := users[0]
+	if err := a.SignIn(ctx, entry, config); err != nil {
+		return failedCheck(name, err, signInFix(err, entry, config)).at(entry.Name)
+	}
+	return check{name, checkOK, "It signs in, in tenant " + entry.Name + ".", ""}
 }
 
 // at puts a tenant's name where a fix has a place for one.

@@ -17,12 +17,12 @@ import (
 
 // warnOfKind says what is wrong with a kind as such.
 func warnOfKind(config tenants.CredentialConfig) []check {
-	const instead = "mcp-partner tenants set NAME --credential APP --client-id GUID --secret-stdin"
-	if config.Kind == tenants.KindAzureCLI {
-		return []check{{"azure-cli", CheckWarn,
-			"The credential " + config.Name + " is the person signed in with az: anyone with the shell can do the same without this program, past its checks and its record.", instead}}
+	if config.Kind != tenants.KindAzureCLI {
+		return nil
 	}
-	return nil
+	return []check{{"azure-cli", CheckWarn,
+		"The credential " + config.Name + " is the person signed in with az: anyone with the shell can do the same without this program, past its checks and its record.",
+		"mcp-partner tenants set NAME --credential APP --client-id GUID --secret-stdin"}}
 }
 
 // checkExpiry says when a credential ends. What is not known cannot be warned
@@ -47,8 +47,8 @@ func checkExpiry(config tenants.CredentialConfig, entries []tenants.Entry, now t
 // checkHome finds tenants in which a managed identity does not exist.
 func checkHome(config tenants.CredentialConfig, entries []tenants.Entry) []check {
 	var checks []check
-	for _, entry := range entries {
-		if _, err := entry.Credential(config.Name); err == nil && config.HomeTenant != "" && config.HomeTenant != entry.TenantID {
+	for _, entry := range tenants.Using(entries, config.Name) {
+		if config.HomeTenant != "" && config.HomeTenant != entry.TenantID {
 			checks = append(checks, check{"home of " + config.Name, CheckFail,
 				"The managed identity exists in tenant " + config.HomeTenant + " only, and " + entry.Name + " is another.",
 				"mcp-partner tenants set " + entry.Name + " --credential APP --client-id GUID --secret-stdin"})
@@ -72,10 +72,8 @@ func withKnownEnd(ctx context.Context, a *app.App, config tenants.CredentialConf
 
 // tenantWith is a tenant that uses a credential.
 func tenantWith(entries []tenants.Entry, credential string) string {
-	for _, entry := range entries {
-		if _, err := entry.Credential(credential); err == nil {
-			return entry.Name
-		}
+	if users := tenants.Using(entries, credential); len(users) > 0 {
+		return users[0].Name
 	}
 	return "NAME"
 }
@@ -83,12 +81,7 @@ func tenantWith(entries []tenants.Entry, credential string) string {
 // standing says what a credential is, whom it serves, and what became of its
 // sign-ins before this one.
 func standing(config tenants.CredentialConfig, entries []tenants.Entry, before tenants.Health) string {
-	served := 0
-	for _, entry := range entries {
-		if _, err := entry.Credential(config.Name); err == nil {
-			served++
-		}
-	}
+	served := len(tenants.Using(entries, config.Name))
 	text := fmt.Sprintf(" It is of the kind %s, for %s.", config.Kind, phrase.Count(served, "tenant"))
 	if !before.LastSuccess.IsZero() {
 		text += " Before this it worked on " + before.LastSuccess.UTC().Format(time.RFC3339) + "."

@@ -40,7 +40,6 @@ func destinationFields(u *term.UI, cloud tenants.Cloud) {
 	u.Field("ARM", cloud.ARMEndpoint)
 }
 
-// newCmdAdd builds `tenants add`.
 func newCmdAdd(deps *cmdutil.Deps) *cobra.Command {
 	options := &Options{}
 	command := &cobra.Command{

@@ -20,7 +20,6 @@ type consentLinksOptions struct {
 	csv, force         bool
 }
 
-// newCmdConsentLinks builds `tenants consent-links`.
 func newCmdConsentLinks(deps *cmdutil.Deps) *cobra.Command {
 	options := &consentLinksOptions{}
 	command := &cobra.Command{
@@ -34,9 +33,9 @@ tenants that consented already are listed too; mcp-partner doctor says which did
 		Example: `  mcp-partner tenants consent-links --credential partner-app
   mcp-partner tenants consent-links --credential partner-app --csv -o consent.csv`,
 		Args: cmdutil.NoArguments,
-		RunE: func(command *cobra.Command, _ []string) error {
-			return runConsentLinks(command.Context(), deps, options)
-		},
+		RunE: deps.OnApp(&app.KeyFiles{}, func(_ context.Context, a *app.App, _ []string) error {
+			return runConsentLinks(deps, a, options)
+		}),
 	}
 	flags := command.Flags()
 	flags.StringVar(&options.credential, "credential", "", "`NAME` of the credential whose application is consented to")
@@ -51,15 +50,10 @@ func consentColumns() []string {
 	return []string{"name", "tenant_id", "domains", "cloud", "owner", "external_id", "consent_url"}
 }
 
-func runConsentLinks(_ context.Context, deps *cmdutil.Deps, o *consentLinksOptions) error {
+func runConsentLinks(deps *cmdutil.Deps, a *app.App, o *consentLinksOptions) error {
 	if o.credential == "" {
 		return exit.Usage("mcp-partner vault list shows the names", "--credential is missing")
 	}
-	a, err := deps.Open(app.KeyFiles{}, nil)
-	if err != nil {
-		return err
-	}
-	defer a.Close()
 	rows, err := consentRows(a, o.credential)
 	if err != nil {
 		return err
@@ -90,10 +84,8 @@ func consentRows(a *app.App, credential string) ([]tenantimport.Row, error) {
 		return nil, err
 	}
 	var rows []tenantimport.Row
-	for _, entry := range entries {
-		if app.UsesAny(entry, []string{config.Name}) {
-			rows = append(rows, consentRow(entry, config.ClientID))
-		}
+	for _, entry := range tenants.Using(entries, config.Name) {
+		rows = append(rows, consentRow(entry, config.ClientID))
 	}
 	if len(rows) == 0 {
 		return nil, exit.Refused("mcp-partner tenants import customers.csv --credential "+phrase.ShellWord(config.Name), "no tenant uses the credential %s", config.Name)

@@ -24,7 +24,6 @@ type discoverOptions struct {
 	keys                       app.KeyFiles
 }
 
-// newCmdDiscover builds `tenants discover`.
 func newCmdDiscover(deps *cmdutil.Deps) *cobra.Command {
 	options := &discoverOptions{}
 	command := &cobra.Command{
@@ -44,9 +43,9 @@ directory that uses the credential: the first, or --tenant.`,
   mcp-partner tenants discover --credential alice --csv -o found.csv
   mcp-partner tenants import found.csv`,
 		Args: cmdutil.NoArguments,
-		RunE: func(command *cobra.Command, _ []string) error {
-			return runDiscover(command.Context(), deps, options)
-		},
+		RunE: deps.OnApp(&options.keys, func(ctx context.Context, a *app.App, _ []string) error {
+			return runDiscover(ctx, deps, a, options)
+		}),
 	}
 	flags := command.Flags()
 	flags.StringVar(&options.credential, "credential", "", "`NAME` of the credential")
@@ -74,18 +73,13 @@ type discovery struct {
 	Notes      []string      `json:"notes"`
 }
 
-func runDiscover(ctx context.Context, deps *cmdutil.Deps, o *discoverOptions) error {
+func runDiscover(ctx context.Context, deps *cmdutil.Deps, a *app.App, o *discoverOptions) error {
 	switch {
 	case o.credential == "":
 		return exit.Usage("mcp-partner vault list shows the names", "--credential is missing")
 	case o.json && (o.csv || o.output != ""):
 		return exit.Usage("leave one out", "--json does not go with --csv and --output")
 	}
-	a, err := deps.Open(o.keys, nil)
-	if err != nil {
-		return err
-	}
-	defer a.Close()
 	found, err := discover(ctx, a, o)
 	if err != nil {
 		return err
@@ -105,9 +99,13 @@ func discover(ctx context.Context, a *app.App, o *discoverOptions) (discovery, e
 	if err != nil {
 		return discovery{}, err
 	}
-	entry, err := startOf(a, config, o.tenant)
-	if err != nil {
+	entry, ok, err := a.TenantFor(config.Name, o.tenant)
+	switch {
+	case err != nil:
 		return discovery{}, err
+	case !ok:
+		return discovery{}, exit.Refused("mcp-partner tenants add NAME --tenant-id GUID --credential "+phrase.ShellWord(config.Name),
+			"no tenant uses the credential %s, so there is nowhere to begin", config.Name)
 	}
 	client, err := a.Clients.Client(ctx, entry.Tenant(), config.Name)
 	if err != nil {
@@ -121,25 +119,6 @@ func discover(ctx context.Context, a *app.App, o *discoverOptions) (discovery, e
 	found := discovery{Credential: config.Name, From: entry.Name, Tenants: tenants}
 	found.Notes = notesOf(config, tenants)
 	return found, err
-}
-
-// startOf is the tenant in which a discovery begins: the one that is asked for,
-// else the first that uses the credential.
-func startOf(a *app.App, config tenants.CredentialConfig, asked string) (tenants.Entry, error) {
-	if asked != "" {
-		return a.Directory.Resolve(asked)
-	}
-	entries, err := a.Directory.List()
-	if err != nil {
-		return tenants.Entry{}, err
-	}
-	for _, entry := range entries {
-		if app.UsesAny(entry, []string{config.Name}) {
-			return entry, nil
-		}
-	}
-	return tenants.Entry{}, exit.Refused("mcp-partner tenants add NAME --tenant-id GUID --credential "+phrase.ShellWord(config.Name),
-		"no tenant uses the credential %s, so there is nowhere to begin", config.Name)
 }
 
 // known marks what is in the directory, and what is of Lighthouse.

@@ -21,7 +21,6 @@ type exportOptions struct {
 	force          bool
 }
 
-// newCmdExport builds `tenants export`.
 func newCmdExport(deps *cmdutil.Deps) *cobra.Command {
 	options := &exportOptions{}
 	command := &cobra.Command{
@@ -35,7 +34,9 @@ The CSV names no CA file: --ca-file is given anew at an import.`,
 		Example: `  mcp-partner tenants export -o tenants.csv
   mcp-partner tenants export --format json`,
 		Args: cmdutil.NoArguments,
-		RunE: func(command *cobra.Command, _ []string) error { return runExport(command.Context(), deps, options) },
+		RunE: deps.OnApp(&app.KeyFiles{}, func(_ context.Context, a *app.App, _ []string) error {
+			return runExport(deps, a, options)
+		}),
 	}
 	flags := command.Flags()
 	flags.StringVar(&options.format, "format", "csv", "`FORMAT` of the list")
@@ -45,12 +46,7 @@ The CSV names no CA file: --ca-file is given anew at an import.`,
 	return command
 }
 
-func runExport(_ context.Context, deps *cmdutil.Deps, o *exportOptions) error {
-	a, err := deps.Open(app.KeyFiles{}, nil)
-	if err != nil {
-		return err
-	}
-	defer a.Close()
+func runExport(deps *cmdutil.Deps, a *app.App, o *exportOptions) error {
 	entries, err := a.Directory.List()
 	if err != nil {
 		return err

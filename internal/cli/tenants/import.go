@@ -52,7 +52,6 @@ type importOptions struct {
 	keys app.KeyFiles
 }
 
-// newCmdImport builds `tenants import`.
 func newCmdImport(deps *cmdutil.Deps) *cobra.Command {
 	options := &importOptions{}
 	command := &cobra.Command{

@@ -1,6 +1,7 @@
 package tenants
 
 import (
+	"context"
 	"strings"
 	"time"
 
@@ -55,7 +56,6 @@ type listOptions struct {
 	labels cmdutil.List
 }
 
-// newCmdList builds `tenants list`.
 func newCmdList(deps *cmdutil.Deps) *cobra.Command {
 	options := &listOptions{}
 	command := &cobra.Command{
@@ -67,19 +67,16 @@ func newCmdList(deps *cmdutil.Deps) *cobra.Command {
   mcp-partner tenants list --json`,
 		Args:              cmdutil.AtMostOneArgument("a name or a glob"),
 		ValidArgsFunction: cmdutil.CompleteFirst(deps.TenantNames),
-		RunE:              func(_ *cobra.Command, args []string) error { return runList(deps, options, args) },
+		RunE: deps.OnApp(&app.KeyFiles{}, func(_ context.Context, a *app.App, args []string) error {
+			return runList(deps, a, options, args)
+		}),
 	}
 	command.Flags().Var(&options.labels, "labels", "only tenants with all of these `LABELS`")
 	options.Add(command.Flags(), "tenants")
 	return command
 }
 
-func runList(deps *cmdutil.Deps, o *listOptions, named []string) error {
-	a, err := deps.Open(app.KeyFiles{}, nil)
-	if err != nil {
-		return err
-	}
-	defer a.Close()
+func runList(deps *cmdutil.Deps, a *app.App, o *listOptions, named []string) error {
 	entries, err := a.Directory.List()
 	if err != nil {
 		return err

@@ -14,12 +14,10 @@ import (
 )
 
 type removeOptions struct {
-	name     string
 	keepLink bool
 	keys     app.KeyFiles
 }
 
-// newCmdRemove builds `tenants remove`.
 func newCmdRemove(deps *cmdutil.Deps) *cobra.Command {
 	options := &removeOptions{}
 	command := &cobra.Command{
@@ -32,10 +30,9 @@ credential and the secret stay in the vault; other tenants may use them.`,
 		Example: `  mcp-partner tenants remove contoso
   mcp-partner tenants remove contoso --keep-link`,
 		Args: cmdutil.OneArgument("the tenant's name"),
-		RunE: func(command *cobra.Command, args []string) error {
-			options.name = args[0]
-			return runRemove(command.Context(), deps, options)
-		},
+		RunE: deps.OnApp(&options.keys, func(ctx context.Context, a *app.App, args []string) error {
+			return runRemove(ctx, deps, a, args[0], options)
+		}),
 		ValidArgsFunction: cmdutil.CompleteFirst(deps.TenantNames),
 	}
 	command.Flags().BoolVar(&options.keepLink, "keep-link", false, "remove it without looking, and leave whatever is linked")
@@ -43,13 +40,8 @@ credential and the secret stay in the vault; other tenants may use them.`,
 	return command
 }
 
-func runRemove(ctx context.Context, deps *cmdutil.Deps, o *removeOptions) error {
-	a, err := deps.Open(o.keys, nil)
-	if err != nil {
-		return err
-	}
-	defer a.Close()
-	entry, err := a.Directory.Resolve(o.name)
+func runRemove(ctx context.Context, deps *cmdutil.Deps, a *app.App, name string, o *removeOptions) error {
+	entry, err := a.Directory.Resolve(name)
 	if err != nil {
 		return err
 	}

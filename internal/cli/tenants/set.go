@@ -1,8 +1,10 @@
 package tenants
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -15,7 +17,6 @@ import (
 	"mcp-partner/tenants"
 )
 
-// newCmdSet builds `tenants set`.
 func newCmdSet(deps *cmdutil.Deps) *cobra.Command {
 	options := &Options{}
 	command := &cobra.Command{
@@ -243,11 +244,7 @@ func replaceSecret(ctx context.Context, deps *cmdutil.Deps, a *app.App, credenti
 	if err != nil || got.Held {
 		return got.Config, err
 	}
-	name := credential.SecretName
-	if name == "" {
-		name = credential.Name
-	}
-	if err := a.Store.Put(ctx, name, got.Secret); err != nil {
+	if err := a.Store.Put(ctx, cmp.Or(credential.SecretName, credential.Name), got.Secret); err != nil {
 		return credential, err
 	}
 	deps.RecordSecret(ctx, a, credential.Name)
@@ -260,13 +257,8 @@ func sharers(a *app.App, credential, but string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	n := 0
-	for _, entry := range entries {
-		if _, err := entry.Credential(credential); err == nil && entry.Name != but {
-			n++
-		}
-	}
-	return n, nil
+	others := slices.DeleteFunc(tenants.Using(entries, credential), func(e tenants.Entry) bool { return e.Name == but })
+	return len(others), nil
 }
 
 func alsoIn(others int) string {

@@ -17,12 +17,10 @@ import (
 )
 
 type addOptions struct {
-	name       string
 	credential credential.Options
 	keys       app.KeyFiles
 }
 
-// newCmdAdd builds `vault add`.
 func newCmdAdd(deps *cmdutil.Deps) *cobra.Command {
 	options := &addOptions{}
 	command := &cobra.Command{
@@ -35,10 +33,9 @@ tenants add stores the secret itself. To replace one, use vault rotate-secret.`,
 		Example: `  mcp-partner vault add contoso-app --secret-stdin < secret
   mcp-partner vault add contoso-app --certificate-file app.pem`,
 		Args: cmdutil.OneArgument("the name of the secret"),
-		RunE: func(command *cobra.Command, args []string) error {
-			options.name = args[0]
-			return runAdd(command.Context(), deps, options)
-		},
+		RunE: deps.OnVault(&options.keys, func(ctx context.Context, a *app.App, args []string) error {
+			return runAdd(ctx, deps, a, args[0], options)
+		}),
 	}
 	flags := command.Flags()
 	cmdutil.AddSecretFlags(&options.credential.Secret, flags)
@@ -48,26 +45,21 @@ tenants add stores the secret itself. To replace one, use vault rotate-secret.`,
 	return command
 }
 
-func runAdd(ctx context.Context, deps *cmdutil.Deps, o *addOptions) error {
-	a, err := openVault(ctx, deps, o.keys)
-	if err != nil {
-		return err
-	}
-	defer a.Close()
-	taken, err := a.Holds(ctx, o.name)
+func runAdd(ctx context.Context, deps *cmdutil.Deps, a *app.App, name string, o *addOptions) error {
+	taken, err := a.Holds(ctx, name)
 	if err != nil {
 		return err
 	}
 	if taken {
-		return exit.Refused("mcp-partner vault rotate-secret "+phrase.ShellWord(o.name), "the vault holds a secret of that name already")
+		return exit.Refused("mcp-partner vault rotate-secret "+phrase.ShellWord(name), "the vault holds a secret of that name already")
 	}
-	if err := addSecret(ctx, deps, a, o); err != nil {
+	if err := addSecret(ctx, deps, a, name, o); err != nil {
 		return err
 	}
-	deps.Record(ctx, a, guard.KindSecret, "The secret %s was stored.", o.name)
+	deps.Record(ctx, a, guard.KindSecret, "The secret %s was stored.", name)
 	u := deps.IO.UI()
-	u.Linef(term.Good, "Stored the secret %s.", o.name)
-	next := "mcp-partner tenants add NAME --tenant-id GUID --client-id GUID --credential " + phrase.ShellWord(o.name)
+	u.Linef(term.Good, "Stored the secret %s.", name)
+	next := "mcp-partner tenants add NAME --tenant-id GUID --client-id GUID --credential " + phrase.ShellWord(name)
 	if o.credential.Kind.Certificate() {
 		next += " --kind " + string(tenants.KindClientCertificate)
 	}
@@ -75,7 +67,7 @@ func runAdd(ctx context.Context, deps *cmdutil.Deps, o *addOptions) error {
 	return u.Err
 }
 
-func addSecret(ctx context.Context, deps *cmdutil.Deps, a *app.App, o *addOptions) error {
+func addSecret(ctx context.Context, deps *cmdutil.Deps, a *app.App, name string, o *addOptions) error {
 	kind := tenants.KindClientSecret
 	switch certificate := o.credential.Kind.Certificate(); {
 	case certificate && o.credential.Secret.Given():
@@ -83,22 +75,9 @@ func addSecret(ctx context.Context, deps *cmdutil.Deps, a *app.App, o *addOption
 	case certificate:
 		kind = tenants.KindClientCertificate
 	}
-	got, err := cmdutil.AskSecret(ctx, &o.credential, deps, tenants.CredentialConfig{Name: o.name, Kind: kind})
+	got, err := cmdutil.AskSecret(ctx, &o.credential, deps, tenants.CredentialConfig{Name: name, Kind: kind})
 	if err != nil {
 		return err
 	}
-	return a.Store.Put(ctx, o.name, got.Secret)
-}
-
-// openVault opens the house and its vault, for a command about the vault.
-func openVault(ctx context.Context, deps *cmdutil.Deps, keys app.KeyFiles) (*app.App, error) {
-	a, err := deps.Open(keys, nil)
-	if err != nil {
-		return nil, err
-	}
-	if err := a.Open(ctx); err != nil {
-		a.Close()
-		return nil, err
-	}
-	return a, nil
+	return a.Store.Put(ctx, name, got.Secret)
 }

@@ -24,13 +24,12 @@ import (
 const maxBackupBytes = 256 << 20
 
 type backupOptions struct {
-	file, passphraseFile string
-	recipients           []string
-	json                 bool
-	keys                 app.KeyFiles
+	passphraseFile string
+	recipients     []string
+	json           bool
+	keys           app.KeyFiles
 }
 
-// newCmdBackup builds `vault backup`.
 func newCmdBackup(deps *cmdutil.Deps) *cobra.Command {
 	options := &backupOptions{}
 	command := &cobra.Command{
@@ -47,8 +46,12 @@ ledger: copy ledger.db while nothing runs, or use ledger export.`,
   mcp-partner vault backup vault-2026-11.age --to age1...`,
 		Args: cmdutil.OneArgument("the file to write"),
 		RunE: func(command *cobra.Command, args []string) error {
-			options.file = args[0]
-			return runBackup(command.Context(), deps, options)
+			if _, err := os.Lstat(args[0]); err == nil {
+				return exit.Refused("give another file", "%s is there already", args[0])
+			}
+			return deps.OnVault(&options.keys, func(ctx context.Context, a *app.App, _ []string) error {
+				return runBackup(ctx, deps, a, args[0], options)
+			})(command, args)
 		},
 	}
 	flags := command.Flags()
@@ -60,21 +63,13 @@ ledger: copy ledger.db while nothing runs, or use ledger export.`,
 	return command
 }
 
-func runBackup(ctx context.Context, deps *cmdutil.Deps, o *backupOptions) error {
-	if _, err := os.Lstat(o.file); err == nil {
-		return exit.Refused("give another file", "%s is there already", o.file)
-	}
-	a, err := openVault(ctx, deps, o.keys)
-	if err != nil {
-		return err
-	}
-	defer a.Close()
+func runBackup(ctx context.Context, deps *cmdutil.Deps, a *app.App, file string, o *backupOptions) error {
 	lock := vault.Locker{Recipients: o.recipients, Key: vault.KeySource{PassphraseFile: o.passphraseFile, Terminal: cmdutil.Prompter{Streams: deps.IO}}}
 	data, info, err := a.Vault.Backup(ctx, lock, tenants.FilesIn(deps.Disk()))
 	if err != nil {
 		return err
 	}
-	if err := cmdutil.WriteOutput(o.file, data, false); err != nil {
+	if err := cmdutil.WriteOutput(file, data, false); err != nil {
 		return err
 	}
 	deps.Record(ctx, a, guard.KindSecret, "A backup of the vault was written.")
@@ -82,7 +77,7 @@ func runBackup(ctx context.Context, deps *cmdutil.Deps, o *backupOptions) error 
 		return deps.IO.PrintJSON(info)
 	}
 	u := deps.IO.UI()
-	u.Linef(term.Good, "Wrote a backup of %s and %s to %s.", phrase.Count(len(info.Secrets), "secret"), phrase.Count(info.Keys, "key")+" of the program", o.file)
+	u.Linef(term.Good, "Wrote a backup of %s and %s to %s.", phrase.Count(len(info.Secrets), "secret"), phrase.Count(info.Keys, "key")+" of the program", file)
 	backupFields(u, info)
 	u.Field("not in it", notInBackup(info))
 	return u.Err
@@ -103,12 +98,11 @@ func notInBackup(info vault.BackupInfo) string {
 }
 
 type restoreOptions struct {
-	file, passphraseFile, identityFile string
-	force, json                        bool
-	keys                               app.KeyFiles
+	passphraseFile, identityFile string
+	force, json                  bool
+	keys                         app.KeyFiles
 }
 
-// newCmdRestore builds `vault restore`.
 func newCmdRestore(deps *cmdutil.Deps) *cobra.Command {
 	options := &restoreOptions{}
 	command := &cobra.Command{
@@ -123,8 +117,13 @@ put ledger.db back too, before anything else is run.`,
   mcp-partner vault restore vault-2026-11.age --backup-identity-file key.txt`,
 		Args: cmdutil.OneArgument("the file of the backup"),
 		RunE: func(command *cobra.Command, args []string) error {
-			options.file = args[0]
-			return runRestore(command.Context(), deps, options)
+			data, err := readBackup(args[0])
+			if err != nil {
+				return err
+			}
+			return deps.OnVault(&options.keys, func(ctx context.Context, a *app.App, _ []string) error {
+				return runRestore(ctx, deps, a, data, options)
+			})(command, args)
 		},
 	}
 	flags := command.Flags()
@@ -137,16 +136,7 @@ put ledger.db back too, before anything else is run.`,
 	return command
 }
 
-func runRestore(ctx context.Context, deps *cmdutil.Deps, o *restoreOptions) error {
-	data, err := readBackup(o.file)
-	if err != nil {
-		return err
-	}
-	a, err := openVault(ctx, deps, o.keys)
-	if err != nil {
-		return err
-	}
-	defer a.Close()
+func runRestore(ctx context.Context, deps *cmdutil.Deps, a *app.App, data []byte, o *restoreOptions) error {
 	done, err := a.Vault.Restore(ctx, data, vault.RestoreOptions{
 		Force:   o.force,
 		Tenants: tenants.FilesIn(deps.Disk()),

@@ -3,6 +3,7 @@ package vault
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,12 +18,10 @@ import (
 )
 
 type listOptions struct {
-	name string
 	cmdutil.ListFlags
 	keys app.KeyFiles
 }
 
-// newCmdList builds `vault list`.
 func newCmdList(deps *cmdutil.Deps) *cobra.Command {
 	options := &listOptions{}
 	command := &cobra.Command{
@@ -30,14 +29,15 @@ func newCmdList(deps *cmdutil.Deps) *cobra.Command {
 		Short:   "List the secrets, their uses and their ends",
 		Example: "  mcp-partner vault list\n  mcp-partner vault list --json",
 		Args:    cmdutil.NoArguments,
-		RunE:    func(command *cobra.Command, _ []string) error { return runList(command.Context(), deps, options) },
+		RunE: deps.OnVault(&options.keys, func(ctx context.Context, a *app.App, _ []string) error {
+			return runList(ctx, deps, a, options)
+		}),
 	}
 	options.Add(command.Flags(), "secrets")
 	cmdutil.AddKeyFlags(&options.keys, command.Flags())
 	return command
 }
 
-// newCmdShow builds `vault show`.
 func newCmdShow(deps *cmdutil.Deps) *cobra.Command {
 	options := &listOptions{}
 	command := &cobra.Command{
@@ -46,10 +46,9 @@ func newCmdShow(deps *cmdutil.Deps) *cobra.Command {
 		Example:           "  mcp-partner vault show contoso",
 		Args:              cmdutil.OneArgument("the name of the secret"),
 		ValidArgsFunction: cmdutil.CompleteFirst(deps.CredentialNames),
-		RunE: func(command *cobra.Command, args []string) error {
-			options.name = args[0]
-			return runShow(command.Context(), deps, options)
-		},
+		RunE: deps.OnVault(&options.keys, func(ctx context.Context, a *app.App, args []string) error {
+			return runShow(ctx, deps, a, args[0], options)
+		}),
 	}
 	command.Flags().BoolVar(&options.JSON, "json", false, "print JSON")
 	cmdutil.AddKeyFlags(&options.keys, command.Flags())
@@ -73,12 +72,7 @@ type secretJSON struct {
 	LastProblem schemas.Code `json:"last_problem,omitempty"`
 }
 
-func runList(ctx context.Context, deps *cmdutil.Deps, o *listOptions) error {
-	a, err := openVault(ctx, deps, o.keys)
-	if err != nil {
-		return err
-	}
-	defer a.Close()
+func runList(ctx context.Context, deps *cmdutil.Deps, a *app.App, o *listOptions) error {
 	names, err := a.Store.List(ctx)
 	if err != nil {
 		return err
@@ -103,13 +97,8 @@ func runList(ctx context.Context, deps *cmdutil.Deps, o *listOptions) error {
 	return u.Err
 }
 
-func runShow(ctx context.Context, deps *cmdutil.Deps, o *listOptions) error {
-	a, err := openVault(ctx, deps, o.keys)
-	if err != nil {
-		return err
-	}
-	defer a.Close()
-	one, err := describe(ctx, a, o.name)
+func runShow(ctx context.Context, deps *cmdutil.Deps, a *app.App, name string, o *listOptions) error {
+	one, err := describe(ctx, a, name)
 	if err != nil {
 		return err
 	}
@@ -145,14 +134,14 @@ func describe(ctx context.Context, a *app.App, name string) (secretJSON, error) 
 	one := secretJSON{Name: info.Name, Kinds: []string{}, Credentials: []string{}, Tenants: []string{}, UpdatedAt: unlessZero(info.UpdatedAt)}
 	one.Expiry, one.ExpiresAt = worstEnd(time.Now(), info.ExpiresAt, uses)
 	for _, config := range uses {
-		one.Kinds = appendNew(one.Kinds, string(config.Kind))
+		if !slices.Contains(one.Kinds, string(config.Kind)) {
+			one.Kinds = append(one.Kinds, string(config.Kind))
+		}
 		one.Credentials = append(one.Credentials, config.Name)
 	}
 	one.signedIn(a.Health.All())
-	for _, entry := range entries {
-		if app.UsesAny(entry, one.Credentials) {
-			one.Tenants = append(one.Tenants, entry.Name)
-		}
+	for _, entry := range tenants.Using(entries, one.Credentials...) {
+		one.Tenants = append(one.Tenants, entry.Name)
 	}
 	return one, nil
 }
@@ -174,15 +163,6 @@ func worstEnd(now, backend time.Time, uses []tenants.CredentialConfig) (string, 
 		}
 	}
 	return string(worst), unlessZero(nearest)
-}
-
-func appendNew(list []string, item string) []string {
-	for _, have := range list {
-		if have == item {
-			return list
-		}
-	}
-	return append(list, item)
 }
 
 func unlessZero(t time.Time) *time.Time {

@@ -14,7 +14,6 @@ import (
 	"mcp-partner/internal/cli/term"
 	"mcp-partner/internal/exit"
 	"mcp-partner/signin"
-	"mcp-partner/tenants"
 )
 
 // LoginOptions say who signs in, and at which tenant.
@@ -24,7 +23,6 @@ type LoginOptions struct {
 	Keys               app.KeyFiles
 }
 
-// newCmdLogin builds `vault login`.
 func newCmdLogin(deps *cmdutil.Deps) *cobra.Command {
 	options := &LoginOptions{}
 	command := &cobra.Command{
@@ -64,9 +62,12 @@ func RunLogin(ctx context.Context, deps *cmdutil.Deps, o *LoginOptions) error {
 	if err != nil {
 		return err
 	}
-	entry, err := tenantOf(a, config, o.Tenant)
-	if err != nil {
+	entry, ok, err := a.TenantFor(config.Name, o.Tenant)
+	switch {
+	case err != nil:
 		return err
+	case !ok:
+		return exit.Refused("mcp-partner tenants add NAME --tenant-id GUID --credential "+config.Name, "no tenant uses the credential %s", config.Name)
 	}
 	if err := a.Open(ctx); err != nil {
 		return err
@@ -84,23 +85,6 @@ func RunLogin(ctx context.Context, deps *cmdutil.Deps, o *LoginOptions) error {
 	u.Field("object ID", who.ObjectID)
 	u.Field("next", "mcp-partner call check_partner_link --tenant "+entry.Name)
 	return u.Err
-}
-
-// tenantOf is the entry at which a person signs in.
-func tenantOf(a *app.App, config tenants.CredentialConfig, tenant string) (tenants.Entry, error) {
-	if tenant != "" {
-		return a.Directory.Resolve(tenant)
-	}
-	entries, err := a.Directory.List()
-	if err != nil {
-		return tenants.Entry{}, err
-	}
-	for _, entry := range entries {
-		if _, err := entry.Credential(config.Name); err == nil {
-			return entry, nil
-		}
-	}
-	return tenants.Entry{}, exit.Refused("mcp-partner tenants add NAME --tenant-id GUID --credential "+config.Name, "no tenant uses the credential %s", config.Name)
 }
 
 // loginUI shows a person how to sign in.

@@ -16,12 +16,10 @@ import (
 )
 
 type recipientsOptions struct {
-	name, key string
-	json      bool
-	keys      app.KeyFiles
+	json bool
+	keys app.KeyFiles
 }
 
-// newCmdRecipients builds `vault recipients` with its subcommands.
 func newCmdRecipients(deps *cmdutil.Deps) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "recipients",
@@ -38,7 +36,7 @@ their own. They get the vault itself (vault.age and directory.json) and open it 
 }
 
 func newCmdRecipientsAdd(deps *cmdutil.Deps) *cobra.Command {
-	options := &recipientsOptions{}
+	keys := &app.KeyFiles{}
 	command := &cobra.Command{
 		Use:     "add NAME PUBLIC-KEY",
 		Short:   "Encrypt the vault for one more age public key",
@@ -49,12 +47,11 @@ func newCmdRecipientsAdd(deps *cmdutil.Deps) *cobra.Command {
 			}
 			return nil
 		},
-		RunE: func(command *cobra.Command, args []string) error {
-			options.name, options.key = args[0], args[1]
-			return runRecipientsAdd(command.Context(), deps, options)
-		},
+		RunE: deps.OnVault(keys, func(ctx context.Context, a *app.App, args []string) error {
+			return runRecipientsAdd(ctx, deps, a, args[0], args[1])
+		}),
 	}
-	cmdutil.AddKeyFlags(&options.keys, command.Flags())
+	cmdutil.AddKeyFlags(keys, command.Flags())
 	return command
 }
 
@@ -65,9 +62,9 @@ func newCmdRecipientsList(deps *cmdutil.Deps) *cobra.Command {
 		Short:   "List who can open the vault",
 		Example: "  mcp-partner vault recipients list --json",
 		Args:    cmdutil.NoArguments,
-		RunE: func(command *cobra.Command, _ []string) error {
-			return runRecipientsList(command.Context(), deps, options)
-		},
+		RunE: deps.OnVault(&options.keys, func(ctx context.Context, a *app.App, _ []string) error {
+			return runRecipientsList(ctx, deps, a, options)
+		}),
 	}
 	command.Flags().BoolVar(&options.json, "json", false, "print JSON")
 	cmdutil.AddKeyFlags(&options.keys, command.Flags())
@@ -84,38 +81,27 @@ Those that were in the vault they may have kept: replace each of the secrets tha
 listed.`,
 		Example: "  mcp-partner vault recipients remove dana",
 		Args:    cmdutil.OneArgument("the name of the recipient"),
-		RunE: func(command *cobra.Command, args []string) error {
-			options.name = args[0]
-			return runRecipientsRemove(command.Context(), deps, options)
-		},
+		RunE: deps.OnVault(&options.keys, func(ctx context.Context, a *app.App, args []string) error {
+			return runRecipientsRemove(ctx, deps, a, args[0], options)
+		}),
 	}
 	command.Flags().BoolVar(&options.json, "json", false, "print JSON")
 	cmdutil.AddKeyFlags(&options.keys, command.Flags())
 	return command
 }
 
-func runRecipientsAdd(ctx context.Context, deps *cmdutil.Deps, o *recipientsOptions) error {
-	a, err := openVault(ctx, deps, o.keys)
-	if err != nil {
+func runRecipientsAdd(ctx context.Context, deps *cmdutil.Deps, a *app.App, name, key string) error {
+	if err := a.Vault.AddRecipient(ctx, name, key); err != nil {
 		return err
 	}
-	defer a.Close()
-	if err := a.Vault.AddRecipient(ctx, o.name, o.key); err != nil {
-		return err
-	}
-	deps.Record(ctx, a, guard.KindSecret, "The vault was encrypted for the recipient %s too.", o.name)
+	deps.Record(ctx, a, guard.KindSecret, "The vault was encrypted for the recipient %s too.", name)
 	u := deps.IO.UI()
-	u.Linef(term.Good, "%s can open the vault now.", o.name)
+	u.Linef(term.Good, "%s can open the vault now.", name)
 	u.Field("next", "give them vault.age and directory.json; they use --identity-file FILE")
 	return u.Err
 }
 
-func runRecipientsList(ctx context.Context, deps *cmdutil.Deps, o *recipientsOptions) error {
-	a, err := openVault(ctx, deps, o.keys)
-	if err != nil {
-		return err
-	}
-	defer a.Close()
+func runRecipientsList(ctx context.Context, deps *cmdutil.Deps, a *app.App, o *recipientsOptions) error {
 	recipients, err := a.Vault.Recipients(ctx)
 	if err != nil {
 		return err
@@ -136,27 +122,22 @@ func runRecipientsList(ctx context.Context, deps *cmdutil.Deps, o *recipientsOpt
 	return u.Err
 }
 
-func runRecipientsRemove(ctx context.Context, deps *cmdutil.Deps, o *recipientsOptions) error {
-	a, err := openVault(ctx, deps, o.keys)
+func runRecipientsRemove(ctx context.Context, deps *cmdutil.Deps, a *app.App, name string, o *recipientsOptions) error {
+	known, err := a.Vault.RemoveRecipient(ctx, name)
 	if err != nil {
 		return err
 	}
-	defer a.Close()
-	known, err := a.Vault.RemoveRecipient(ctx, o.name)
-	if err != nil {
-		return err
-	}
-	deps.Record(ctx, a, guard.KindSecret, "The vault was encrypted again without the recipient %s.", o.name)
+	deps.Record(ctx, a, guard.KindSecret, "The vault was encrypted again without the recipient %s.", name)
 	if o.json {
-		return deps.IO.PrintJSON(map[string]any{"removed": o.name, "rotate": append([]string{}, known...)})
+		return deps.IO.PrintJSON(map[string]any{"removed": name, "rotate": append([]string{}, known...)})
 	}
 	u := deps.IO.UI()
-	u.Linef(term.Good, "Encrypted the vault again without %s.", o.name)
+	u.Linef(term.Good, "Encrypted the vault again without %s.", name)
 	if len(known) > 0 {
 		u.Line(term.Warn, "They could read these secrets and may have kept them. Replace each one:")
 	}
-	for _, name := range known {
-		u.Field("next", "mcp-partner vault rotate-secret "+phrase.ShellWord(name))
+	for _, secret := range known {
+		u.Field("next", "mcp-partner vault rotate-secret "+phrase.ShellWord(secret))
 	}
 	return u.Err
 }

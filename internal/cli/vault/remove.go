@@ -13,14 +13,8 @@ import (
 	"mcp-partner/internal/exit"
 )
 
-type removeOptions struct {
-	name string
-	keys app.KeyFiles
-}
-
-// newCmdRemove builds `vault remove`.
 func newCmdRemove(deps *cmdutil.Deps) *cobra.Command {
-	options := &removeOptions{}
+	keys := &app.KeyFiles{}
 	command := &cobra.Command{
 		Use:   "remove NAME",
 		Short: "Remove a credential that no tenant uses, and its secret",
@@ -30,24 +24,18 @@ credential uses it. vault.age.previous holds the secret until the next change.`,
 		Example:           "  mcp-partner vault remove old-app",
 		Args:              cmdutil.OneArgument("the name of the credential"),
 		ValidArgsFunction: cmdutil.CompleteFirst(deps.CredentialNames),
-		RunE: func(command *cobra.Command, args []string) error {
-			options.name = args[0]
-			return runRemove(command.Context(), deps, options)
-		},
+		RunE: deps.OnApp(keys, func(ctx context.Context, a *app.App, args []string) error {
+			return runRemove(ctx, deps, a, args[0])
+		}),
 	}
-	cmdutil.AddKeyFlags(&options.keys, command.Flags())
+	cmdutil.AddKeyFlags(keys, command.Flags())
 	return command
 }
 
-func runRemove(ctx context.Context, deps *cmdutil.Deps, o *removeOptions) error {
-	a, err := deps.Open(o.keys, nil)
+func runRemove(ctx context.Context, deps *cmdutil.Deps, a *app.App, name string) error {
+	config, err := a.Directory.Credential(name)
 	if err != nil {
-		return err
-	}
-	defer a.Close()
-	config, err := a.Directory.Credential(o.name)
-	if err != nil {
-		return removeSecret(ctx, deps, a, o.name)
+		return removeSecret(ctx, deps, a, name)
 	}
 	if config.Kind.Stored() {
 		if err := a.Open(ctx); err != nil {
@@ -58,10 +46,7 @@ func runRemove(ctx context.Context, deps *cmdutil.Deps, o *removeOptions) error 
 	if err := a.Directory.RemoveCredential(ctx, config.Name); err != nil {
 		return err
 	}
-	if !config.Kind.Stored() {
-		return removed(ctx, deps, a, "credential "+config.Name)
-	}
-	if checkUnused(a, config.SecretName) != nil {
+	if !config.Kind.Stored() || checkUnused(a, config.SecretName) != nil {
 		return removed(ctx, deps, a, "credential "+config.Name)
 	}
 	if err := a.Store.Delete(ctx, config.SecretName); err != nil {

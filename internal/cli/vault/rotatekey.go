@@ -20,7 +20,6 @@ type rotateKeyOptions struct {
 	keys                              app.KeyFiles
 }
 
-// newCmdRotateKey builds `vault rotate-key`.
 func newCmdRotateKey(deps *cmdutil.Deps) *cobra.Command {
 	options := &rotateKeyOptions{}
 	command := &cobra.Command{
@@ -39,9 +38,9 @@ the server: this changes the key of the program's own keys.`,
   mcp-partner vault rotate-key --new-passphrase
   mcp-partner vault rotate-key --passphrase-file OLD --new-passphrase-file NEW`,
 		Args: cmdutil.NoArguments,
-		RunE: func(command *cobra.Command, _ []string) error {
-			return runRotateKey(command.Context(), deps, options)
-		},
+		RunE: deps.OnVault(&options.keys, func(ctx context.Context, a *app.App, _ []string) error {
+			return runRotateKey(ctx, deps, a, options)
+		}),
 	}
 	flags := command.Flags()
 	flags.BoolVar(&options.dryRun, "dry-run", false, "say what would be done, and change nothing")
@@ -55,12 +54,7 @@ the server: this changes the key of the program's own keys.`,
 	return command
 }
 
-func runRotateKey(ctx context.Context, deps *cmdutil.Deps, o *rotateKeyOptions) error {
-	a, err := openVault(ctx, deps, o.keys)
-	if err != nil {
-		return err
-	}
-	defer a.Close()
+func runRotateKey(ctx context.Context, deps *cmdutil.Deps, a *app.App, o *rotateKeyOptions) error {
 	done, err := a.Vault.RotateKey(ctx, vault.RotateOptions{
 		DryRun: o.dryRun, AskPassphrase: o.passphrase, KeyFile: o.keyFile, Fresh: []string{app.SealKey},
 		To: vault.KeySource{PassphraseFile: o.passphraseFile, IdentityFile: o.identityFile},

@@ -2,9 +2,10 @@ package vault
 
 import (
 	"context"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"mcp-partner/guard"
 	"mcp-partner/internal/app"
@@ -19,12 +20,10 @@ import (
 )
 
 type rotateSecretOptions struct {
-	name       string
 	credential credential.Options
 	keys       app.KeyFiles
 }
 
-// newCmdRotateSecret builds `vault rotate-secret`.
 func newCmdRotateSecret(deps *cmdutil.Deps) *cobra.Command {
 	options := &rotateSecretOptions{}
 	command := &cobra.Command{
@@ -42,102 +41,80 @@ there afterwards. A new secret takes up to a minute until Entra ID knows it ever
   mcp-partner vault rotate-secret contoso --expires 2027-06-30`,
 		Args:              cmdutil.OneArgument("the name of the secret"),
 		ValidArgsFunction: cmdutil.CompleteFirst(deps.CredentialNames),
-		RunE: func(command *cobra.Command, args []string) error {
-			options.name = args[0]
-			return runRotateSecret(command.Context(), deps, options)
-		},
+		RunE: deps.OnVault(&options.keys, func(ctx context.Context, a *app.App, args []string) error {
+			return runRotateSecret(ctx, deps, a, args[0], options)
+		}),
 	}
-	options.add(command.Flags())
-	cmdutil.AddKeyFlags(&options.keys, command.Flags())
-	return command
-}
-
-// add adds the flags of a secret and of a certificate, and none of what else a
-// credential has.
-func (o *rotateSecretOptions) add(flags *pflag.FlagSet) {
-	kind := &o.credential.Kind
-	cmdutil.AddSecretFlags(&o.credential.Secret, flags)
+	flags, kind := command.Flags(), &options.credential.Kind
+	cmdutil.AddSecretFlags(&options.credential.Secret, flags)
 	cmdutil.AddCertificateFlags(kind, flags, "the new certificate")
 	flags.StringVar(&kind.Expires, "expires", "", "when the new client secret ends, a `DATE` such as 2027-01-31")
 	config.Typed(flags, "certificate-file", "certificate-stdin", "certificate-passphrase-file", "expires")
+	cmdutil.AddKeyFlags(&options.keys, flags)
+	return command
 }
 
-func runRotateSecret(ctx context.Context, deps *cmdutil.Deps, o *rotateSecretOptions) error {
-	a, err := openVault(ctx, deps, o.keys)
+func runRotateSecret(ctx context.Context, deps *cmdutil.Deps, a *app.App, name string, o *rotateSecretOptions) error {
+	old, err := a.Store.Get(ctx, name)
 	if err != nil {
 		return err
 	}
-	defer a.Close()
-	old, err := a.Store.Get(ctx, o.name)
-	if err != nil {
-		return err
-	}
-	places, err := placesOf(a, o.name)
+	places, err := placesOf(a, name)
 	if err != nil {
 		return err
 	}
 	if len(places) == 0 {
-		return exit.Refused("give it to a tenant first, or remove it and add the new one", "no tenant uses the secret %s, so a new one cannot be proved", o.name)
+		return exit.Refused("give it to a tenant first, or remove it and add the new one", "no tenant uses the secret %s, so a new one cannot be proved", name)
 	}
-	next, err := readSuccessor(ctx, deps, o, places[0].config)
+	next, err := readSuccessor(ctx, deps, name, o, places[0].config)
 	if err != nil {
 		return err
 	}
 	if next.Secret.Equal(old) {
 		return exit.Refused("", "the new secret is the one that is there already")
 	}
-	proved, err := prove(ctx, a, o.name, next, firstPlaces(places))
+	proved, err := prove(ctx, a, name, next, firstPlaces(places))
 	if err != nil {
 		return unproved(err)
 	}
-	deps.Record(ctx, a, guard.KindSecret, "A new secret for %s signed in as %s.", o.name, proved)
-	if err := a.Store.Replace(ctx, o.name, old, next.Secret); err != nil {
+	deps.Record(ctx, a, guard.KindSecret, "A new secret for %s signed in as %s.", name, proved)
+	if err := a.Store.Replace(ctx, name, old, next.Secret); err != nil {
 		return err
 	}
-	deps.Record(ctx, a, guard.KindSecret, "The secret %s was replaced by the one that had signed in.", o.name)
-	return finishRotation(ctx, deps, a, o.name, next, places)
+	deps.Record(ctx, a, guard.KindSecret, "The secret %s was replaced by the one that had signed in.", name)
+	return finishRotation(ctx, deps, a, name, next, places)
 }
 
 // readSuccessor takes the new secret in the form of the kind that uses it.
-func readSuccessor(ctx context.Context, deps *cmdutil.Deps, o *rotateSecretOptions, config tenants.CredentialConfig) (credential.Provided, error) {
+func readSuccessor(ctx context.Context, deps *cmdutil.Deps, name string, o *rotateSecretOptions, config tenants.CredentialConfig) (credential.Provided, error) {
 	kind := config.Kind
 	switch {
 	case !kind.Given():
-		return credential.Provided{}, exit.Refused("mcp-partner tenants --help", "the vault keeps the sign-in of a person under %s, which is not replaced by hand", o.name)
+		return credential.Provided{}, exit.Refused("mcp-partner tenants --help", "the vault keeps the sign-in of a person under %s, which is not replaced by hand", name)
 	case kind == tenants.KindClientCertificate && o.credential.Secret.Given():
-		return credential.Provided{}, exit.Usage("give --certificate-file FILE", "the secret %s is a certificate", o.name)
+		return credential.Provided{}, exit.Usage("give --certificate-file FILE", "the secret %s is a certificate", name)
 	case kind == tenants.KindClientSecret && o.credential.Kind.Certificate():
-		return credential.Provided{}, exit.Usage("give --secret-file FILE", "the secret %s is a client secret", o.name)
+		return credential.Provided{}, exit.Usage("give --secret-file FILE", "the secret %s is a client secret", name)
 	}
 	return cmdutil.AskSecret(ctx, &o.credential, deps, config)
 }
 
-// firstPlaces keeps one tenant for each credential.
+// firstPlaces keeps one tenant for each credential; places are ordered by these.
 func firstPlaces(places []placeOfUse) []placeOfUse {
-	seen := map[string]bool{}
-	var first []placeOfUse
-	for _, place := range places {
-		if !seen[place.config.Name] {
-			first = append(first, place)
-		}
-		seen[place.config.Name] = true
-	}
-	return first
+	return slices.CompactFunc(slices.Clone(places), func(a, b placeOfUse) bool { return a.config.Name == b.config.Name })
 }
 
 // prove signs in with the successor, with what is known of it, and leaves
 // everything as it is.
-func prove(ctx context.Context, a *app.App, name string, next credential.Provided, places []placeOfUse) (proved string, err error) {
+func prove(ctx context.Context, a *app.App, name string, next credential.Provided, places []placeOfUse) (string, error) {
+	var proved []string
 	for _, place := range places {
 		if err := a.TrySignIn(ctx, place.entry, in(next, place.config), proposed{a.Store, name, next.Secret}); err != nil {
 			return "", err
 		}
-		if proved != "" {
-			proved += ", "
-		}
-		proved += place.config.Name + " in " + place.entry.Name
+		proved = append(proved, place.config.Name+" in "+place.entry.Name)
 	}
-	return proved, nil
+	return strings.Join(proved, ", "), nil
 }
 
 // in is a credential as it is with what was given.

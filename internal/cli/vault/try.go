@@ -16,12 +16,10 @@ import (
 )
 
 type testOptions struct {
-	name string
 	json bool
 	keys app.KeyFiles
 }
 
-// newCmdTest builds `vault test`.
 func newCmdTest(deps *cmdutil.Deps) *cobra.Command {
 	options := &testOptions{}
 	command := &cobra.Command{
@@ -32,10 +30,9 @@ look at whose token it is as a call would. It ends with 1 if one of them fails.`
 		Example:           "  mcp-partner vault test contoso",
 		Args:              cmdutil.OneArgument("the name of the secret"),
 		ValidArgsFunction: cmdutil.CompleteFirst(deps.CredentialNames),
-		RunE: func(command *cobra.Command, args []string) error {
-			options.name = args[0]
-			return runTest(command.Context(), deps, options)
-		},
+		RunE: deps.OnVault(&options.keys, func(ctx context.Context, a *app.App, args []string) error {
+			return runTest(ctx, deps, a, args[0], options)
+		}),
 	}
 	command.Flags().BoolVar(&options.json, "json", false, "print JSON")
 	cmdutil.AddKeyFlags(&options.keys, command.Flags())
@@ -51,21 +48,16 @@ type signInJSON struct {
 	Fix        string `json:"fix,omitempty"`
 }
 
-func runTest(ctx context.Context, deps *cmdutil.Deps, o *testOptions) error {
-	a, err := openVault(ctx, deps, o.keys)
-	if err != nil {
+func runTest(ctx context.Context, deps *cmdutil.Deps, a *app.App, name string, o *testOptions) error {
+	if _, err := a.Store.Info(ctx, name); err != nil {
 		return err
 	}
-	defer a.Close()
-	if _, err := a.Store.Info(ctx, o.name); err != nil {
-		return err
-	}
-	places, err := placesOf(a, o.name)
+	places, err := placesOf(a, name)
 	if err != nil {
 		return err
 	}
 	if len(places) == 0 {
-		return exit.Refused("mcp-partner tenants add NAME --credential "+phrase.ShellWord(o.name), "no tenant uses the secret %s, so there is nowhere to try it", o.name)
+		return exit.Refused("mcp-partner tenants add NAME --credential "+phrase.ShellWord(name), "no tenant uses the secret %s, so there is nowhere to try it", name)
 	}
 	tried := trySignIns(ctx, a, places)
 	if err := showSignIns(deps, tried, o.json); err != nil {
@@ -136,10 +128,8 @@ func placesOf(a *app.App, secret string) ([]placeOfUse, error) {
 	entries, err := a.Directory.List()
 	var places []placeOfUse
 	for _, config := range uses {
-		for _, entry := range entries {
-			if app.UsesAny(entry, []string{config.Name}) {
-				places = append(places, placeOfUse{entry, config})
-			}
+		for _, entry := range tenants.Using(entries, config.Name) {
+			places = append(places, placeOfUse{entry, config})
 		}
 	}
 	return places, err

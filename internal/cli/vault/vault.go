@@ -35,7 +35,6 @@ type initOptions struct {
 	backend    backendOptions
 }
 
-// newCmdInit builds `vault init`.
 func newCmdInit(deps *cmdutil.Deps) *cobra.Command {
 	options := &initOptions{}
 	command := &cobra.Command{
@@ -101,7 +100,6 @@ type statusOptions struct {
 	keys app.KeyFiles
 }
 
-// newCmdStatus builds `vault status`.
 func newCmdStatus(deps *cmdutil.Deps) *cobra.Command {
 	options := &statusOptions{}
 	command := &cobra.Command{
@@ -109,7 +107,9 @@ func newCmdStatus(deps *cmdutil.Deps) *cobra.Command {
 		Short:   "Show what protects the vault, and whether it opens",
 		Example: "  mcp-partner vault status\n  mcp-partner vault status --json",
 		Args:    cmdutil.NoArguments,
-		RunE:    func(command *cobra.Command, _ []string) error { return runStatus(command.Context(), deps, options) },
+		RunE: deps.OnApp(&options.keys, func(ctx context.Context, a *app.App, _ []string) error {
+			return runStatus(ctx, deps, a, options)
+		}),
 	}
 	command.Flags().BoolVar(&options.json, "json", false, "print JSON")
 	cmdutil.AddKeyFlags(&options.keys, command.Flags())
@@ -125,12 +125,7 @@ type vaultStatus struct {
 	Secrets  []string `json:"secrets"`
 }
 
-func runStatus(ctx context.Context, deps *cmdutil.Deps, o *statusOptions) error {
-	a, err := deps.Open(o.keys, nil)
-	if err != nil {
-		return err
-	}
-	defer a.Close()
+func runStatus(ctx context.Context, deps *cmdutil.Deps, a *app.App, o *statusOptions) error {
 	names, err := a.Store.List(ctx)
 	if err != nil {
 		return err
