@@ -167,33 +167,29 @@ func overloaded() *refusal {
 // levelCache remembers which log level each caller asked for last. Older
 // revisions set it in a request of its own, and over HTTP there is no session
 // that it could belong to.
-type levelCache struct {
-	byCaller *lru.Cache[access.Caller, mcp.LoggingLevel]
-}
+type levelCache = lru.Cache[access.Caller, mcp.LoggingLevel]
 
-// maxLevels bounds the book. For one caller more, the one who has called for log
+// maxLevels bounds the cache. For one caller more, the one who has called for log
 // messages longest ago is forgotten.
 const maxLevels = 1024
 
 func newLevelCache() *levelCache {
-	byCaller, err := lru.New[access.Caller, mcp.LoggingLevel](maxLevels)
+	cache, err := lru.New[access.Caller, mcp.LoggingLevel](maxLevels)
 	if err != nil {
 		panic(err) // only for a size that is not positive
 	}
-	return &levelCache{byCaller}
+	return cache
 }
 
-// callerLevel is one caller's page of the book.
+// callerLevel is the log level of one caller.
 type callerLevel struct {
-	book   *levelCache
+	cache  *levelCache
 	caller access.Caller
 }
 
-// Level implements levels.
 func (c callerLevel) Level() mcp.LoggingLevel {
-	level, _ := c.book.byCaller.Get(c.caller)
+	level, _ := c.cache.Get(c.caller)
 	return level
 }
 
-// SetLevel implements levels.
-func (c callerLevel) SetLevel(level mcp.LoggingLevel) { c.book.byCaller.Add(c.caller, level) }
+func (c callerLevel) SetLevel(level mcp.LoggingLevel) { c.cache.Add(c.caller, level) }

@@ -23,7 +23,7 @@ func TestLogLevelsOfCallersWhoLeftMakeRoom(t *testing.T) {
 			t.Errorf("caller %d: %q, want %q", n, got, want)
 		}
 	}
-	if n := book.byCaller.Len(); n != maxLevels {
+	if n := book.Len(); n != maxLevels {
 		t.Errorf("%d levels are kept", n)
 	}
 }

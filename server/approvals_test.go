@@ -116,7 +116,7 @@ func approvalsBehindTheGates(t *testing.T, start wiretest.Starter) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			d := &fakeApprovals{}
-			c := start(t, newServer(newFixtures(), nil), server.HTTPOptions{Bearer: approving{}, Approvals: d}, goodToken+"-approver")
+			c := start(t, newServer(newFixtures(), nil), server.HTTPOptions{Bearer: server.Authenticators{approving{}}, Approvals: d}, goodToken+"-approver")
 			r, err := http.NewRequestWithContext(t.Context(), test.method, c.Base+test.path, strings.NewReader(test.body))
 			if err != nil {
 				t.Fatal(err)
@@ -141,7 +141,7 @@ func approvalsBehindTheGates(t *testing.T, start wiretest.Starter) {
 
 func TestApprovalsPathIsMissingWithoutApprovalsAPI(t *testing.T) {
 	t.Parallel()
-	c := wiretest.StartHTTP(t, newServer(newFixtures(), nil), server.HTTPOptions{Bearer: approving{}}, goodToken+"-approver")
+	c := wiretest.StartHTTP(t, newServer(newFixtures(), nil), server.HTTPOptions{Bearer: server.Authenticators{approving{}}}, goodToken+"-approver")
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+c.Addr+"/approvals", nil)
 	if err != nil {
 		t.Fatal(err)

@@ -43,13 +43,10 @@ type denial interface {
 
 // authenticate lets the resource server alone decide on an access token.
 func (t *httpTransport) authenticate(r *http.Request, token string) (access.Principal, error) {
-	switch {
-	case t.issued(token):
+	if t.issued(token) {
 		return t.opts.OAuth.Authenticate(r.Context(), token)
-	case t.opts.Bearer != nil:
-		return t.opts.Bearer.Authenticate(r.Context(), token)
 	}
-	return access.Principal{}, errNoToken
+	return t.opts.Bearer.Authenticate(r.Context(), token)
 }
 
 // issued reports whether a token has the form of an access token.
@@ -205,24 +202,12 @@ type Authenticators []Authenticator
 
 var errNoToken = errors.New("a token of no known form")
 
-// Takes implements Authenticator.
-func (a Authenticators) Takes(token string) bool {
-	return a.of(token) != nil
-}
-
-// Authenticate implements Authenticator.
+// Authenticate returns who the token belongs to.
 func (a Authenticators) Authenticate(ctx context.Context, token string) (access.Principal, error) {
-	if one := a.of(token); one != nil {
-		return one.Authenticate(ctx, token)
-	}
-	return access.Principal{}, errNoToken
-}
-
-func (a Authenticators) of(token string) Authenticator {
 	for _, one := range a {
 		if one.Takes(token) {
-			return one
+			return one.Authenticate(ctx, token)
 		}
 	}
-	return nil
+	return access.Principal{}, errNoToken
 }

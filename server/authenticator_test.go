@@ -39,9 +39,6 @@ func TestTheFirstAuthenticatorThatTakesATokenDecides(t *testing.T) {
 			t.Errorf("%q: %q, %v", token, got.Caller, err)
 		}
 	}
-	if chain.Takes("c_1") || !chain.Takes("b_9") {
-		t.Error("the chain takes what none of it takes, or the other way round")
-	}
 	if _, err := (server.Authenticators)(nil).Authenticate(t.Context(), "a_1"); err == nil {
 		t.Error("nobody let somebody in")
 	}

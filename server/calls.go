@@ -170,7 +170,7 @@ func (c *calls) cancelAll() []*call {
 // slot is a running call's slot of the connection's semaphore. A nil all
 // means that the call needs none.
 type slot struct {
-	all chan struct{}
+	all limiter
 
 	mu     sync.Mutex
 	held   bool
@@ -182,15 +182,13 @@ func (s *slot) take(ctx context.Context) bool {
 	if s.all == nil {
 		return true
 	}
-	select {
-	case s.all <- struct{}{}:
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.held = true
-		return true
-	case <-ctx.Done():
+	if !s.all.wait(ctx) {
 		return false
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.held = true
+	return true
 }
 
 // leave gives the share back, if it is held.
@@ -203,7 +201,7 @@ func (s *slot) leave() {
 func (s *slot) release() {
 	if s.held {
 		s.held = false
-		<-s.all
+		s.all.leave()
 	}
 }
 

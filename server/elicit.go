@@ -27,24 +27,18 @@ type asks struct {
 	mu      sync.Mutex
 	next    int
 	waiting map[string]chan *message
-	closed  chan struct{}
-	once    sync.Once
+	// close fails all questions, now and later.
+	closed context.Context
+	close  context.CancelFunc
 }
 
 // newAsks makes IDs that no other request on the connection can have by
 // chance.
 func newAsks(out *lineWriter, limit time.Duration) *asks {
-	return &asks{
-		prefix:  "mcp-partner-" + rand.Text()[:8] + "-",
-		limit:   limit,
-		out:     out,
-		waiting: map[string]chan *message{},
-		closed:  make(chan struct{}),
-	}
+	a := &asks{prefix: "mcp-partner-" + rand.Text()[:8] + "-", limit: limit, out: out, waiting: map[string]chan *message{}}
+	a.closed, a.close = context.WithCancel(context.Background())
+	return a
 }
-
-// close fails all questions, now and later.
-func (a *asks) close() { a.once.Do(func() { close(a.closed) }) }
 
 // ask sends an elicitation/create and waits for its answer within the limit.
 func (a *asks) ask(ctx context.Context, r mcp.ElicitationRequest) (*mcp.ElicitationResult, error) {
@@ -58,7 +52,7 @@ func (a *asks) ask(ctx context.Context, r mcp.ElicitationRequest) (*mcp.Elicitat
 	select {
 	case m := <-answer:
 		return readAnswer(m)
-	case <-a.closed:
+	case <-a.closed.Done():
 		return nil, ErrClientGone
 	case <-ctx.Done():
 		a.withdraw(id)
@@ -82,10 +76,8 @@ func (a *asks) drop(id string) {
 }
 
 func (a *asks) send(id string, params mcp.ElicitationParams) error {
-	select {
-	case <-a.closed:
+	if a.closed.Err() != nil {
 		return ErrClientGone
-	default:
 	}
 	line, err := json.Marshal(struct {
 		JSONRPC string                `json:"jsonrpc"`

@@ -23,6 +23,7 @@ const hidden = "s3cret-value"
 
 // fixtures are tools, prompts and resources that show what the transports do.
 type fixtures struct {
+	mcpserver.DefaultResourceCompletionProvider
 	started  chan string   // gets the name of each call that blocks
 	release  chan struct{} // lets blocked calls go on
 	finished chan error    // gets how each blocked call's context ended
@@ -191,7 +192,7 @@ func (b *logBook) String() string {
 func newServer(f *fixtures, log *logBook) *server.Server {
 	o := server.Options{
 		Name: "fixture", Title: "Fixture", Version: "1.2.3", Instructions: "Read the tests.",
-		Registrar: f, Completions: server.Completions{Prompts: f},
+		Registrar: f, Completions: f,
 	}
 	if log != nil {
 		o.Logger = slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
@@ -227,7 +228,7 @@ func (namedTokens) Authenticate(_ context.Context, token string) (access.Princip
 func httpOptions() server.HTTPOptions {
 	return server.HTTPOptions{
 		MaxConcurrent: 512,
-		Bearer:        namedTokens{},
+		Bearer:        server.Authenticators{namedTokens{}},
 	}
 }
 

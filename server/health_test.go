@@ -81,7 +81,7 @@ var someMetrics = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) 
 func TestMetricsOnTheMainListenerWantTheirScope(t *testing.T) {
 	t.Parallel()
 	o := httpOptions()
-	o.Metrics, o.Bearer, o.OAuth = someMetrics, scopeTokens{}, newResourceServer()
+	o.Metrics, o.Bearer, o.OAuth = someMetrics, server.Authenticators{scopeTokens{}}, newResourceServer()
 	c := wiretest.StartHTTP(t, newServer(newFixtures(), nil), o, "")
 	for _, test := range []struct {
 		bearer, challenge string
@@ -151,7 +151,7 @@ func TestOtherHostsAndOriginsAreRefusedEverywhere(t *testing.T) {
 	all := []string{"/mcp", "/livez", "/readyz", "/metrics", "/openapi.json", "/approvals", "/approvals/ap_1", "/.well-known/oauth-protected-resource/mcp", "/"}
 	o := httpOptions()
 	o.Metrics, o.Approvals, o.Origins = someMetrics, &fakeApprovals{}, []string{"https://app.example"}
-	o.OAuth, o.Bearer = newResourceServer(), namedTokens{}
+	o.OAuth, o.Bearer = newResourceServer(), server.Authenticators{namedTokens{}}
 	main := newServer(newFixtures(), nil).Handler(o)
 	watch := server.Monitor(server.MonitorOptions{Metrics: someMetrics})
 	for name, change := range map[string]func(*http.Request){

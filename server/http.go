@@ -44,7 +44,7 @@ const (
 // defaults.
 type HTTPOptions struct {
 	// Bearer tells who a token belongs to.
-	Bearer Authenticator
+	Bearer Authenticators
 	// OAuth, if there is one, judges the tokens that it takes before Bearer does.
 	OAuth ResourceServer
 	// PublicURL is the server's address as clients know it, such as

@@ -89,11 +89,12 @@ func checkText(raw []byte) *rpcError {
 
 // invalidText says what is wrong with a text that is no JSON.
 func invalidText(raw []byte) *rpcError {
-	if nestedTooDeep(raw) {
+	var whole json.RawMessage
+	err := json.Unmarshal(raw, &whole)
+	if err != nil && strings.HasSuffix(err.Error(), "exceeded max depth") { // encoding/json has no type for it
 		return parseError(fmt.Sprintf("The message nests objects and arrays more than %d deep, which is the limit. Send it flatter.", maxNesting))
 	}
-	var whole json.RawMessage
-	return parseError("The message is not valid JSON" + position(json.Unmarshal(raw, &whole)) + ". Send one JSON-RPC 2.0 object.")
+	return parseError("The message is not valid JSON" + position(err) + ". Send one JSON-RPC 2.0 object.")
 }
 
 func firstInvalid(raw []byte) int {
@@ -105,29 +106,6 @@ func firstInvalid(raw []byte) int {
 		i += size
 	}
 	return len(raw)
-}
-
-// nestedTooDeep tells whether a message that cannot be read goes deeper than
-// the limit. It does not parse: text that is broken before that depth is
-// reported as too deep, which is wrong with it as well.
-func nestedTooDeep(raw []byte) bool {
-	depth, quoted := 0, false
-	for i := 0; i < len(raw); i++ {
-		switch c := raw[i]; {
-		case quoted && c == '\\':
-			i++ // what is escaped ends no string
-		case c == '"':
-			quoted = !quoted
-		case !quoted && (c == '{' || c == '['):
-			depth++
-		case !quoted && (c == '}' || c == ']'):
-			depth--
-		}
-		if depth > maxNesting {
-			return true
-		}
-	}
-	return false
 }
 
 func position(err error) string {

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"slices"
@@ -25,11 +26,10 @@ type Registrar interface {
 
 var _ Registrar = (*tools.Service)(nil)
 
-// Completions suggest values for arguments of prompts and of resource
-// templates. Either may be nil.
-type Completions struct {
-	Prompts   mcpserver.PromptCompletionProvider
-	Resources mcpserver.ResourceCompletionProvider
+// Completions suggest values for arguments of prompts and of resource templates.
+type Completions interface {
+	mcpserver.PromptCompletionProvider
+	mcpserver.ResourceCompletionProvider
 }
 
 // Options are what a Server is made of. Name and Version are required.
@@ -61,10 +61,7 @@ type Server struct {
 
 // New composes a server.
 func New(o Options) *Server {
-	s := &Server{log: o.Logger, remote: o.Remote}
-	if s.log == nil {
-		s.log = slog.New(slog.DiscardHandler)
-	}
+	s := &Server{log: cmp.Or(o.Logger, slog.New(slog.DiscardHandler)), remote: o.Remote}
 	s.mcp = mcpserver.NewMCPServer(o.Name, o.Version, s.options(o)...)
 	if o.Registrar != nil {
 		o.Registrar.Register(s.mcp)
@@ -85,8 +82,10 @@ func (s *Server) options(o Options) []mcpserver.ServerOption {
 		mcpserver.WithHooks(s.hooks(o.Authorize)),
 		mcpserver.WithPromptHandlerMiddleware(checkPromptArguments),
 	}
-	opts = append(opts, cacheHints()...)
-	return append(opts, completions(o.Completions)...)
+	if o.Completions != nil {
+		opts = append(opts, mcpserver.WithCompletions(), mcpserver.WithPromptCompletionProvider(o.Completions), mcpserver.WithResourceCompletionProvider(o.Completions))
+	}
+	return append(opts, cacheHints()...)
 }
 
 // cacheHints lets clients keep what is fixed while the program runs. What a
@@ -99,20 +98,6 @@ func cacheHints() []mcpserver.ServerOption {
 	opts := make([]mcpserver.ServerOption, len(fixed))
 	for i, method := range fixed {
 		opts[i] = mcpserver.WithMethodCacheHints(method, listTTL, mcp.CacheScopePrivate)
-	}
-	return opts
-}
-
-func completions(c Completions) []mcpserver.ServerOption {
-	var opts []mcpserver.ServerOption
-	if c.Prompts != nil {
-		opts = append(opts, mcpserver.WithPromptCompletionProvider(c.Prompts))
-	}
-	if c.Resources != nil {
-		opts = append(opts, mcpserver.WithResourceCompletionProvider(c.Resources))
-	}
-	if len(opts) > 0 {
-		opts = append(opts, mcpserver.WithCompletions())
 	}
 	return opts
 }

@@ -48,10 +48,8 @@ type levels interface {
 	SetLevel(mcp.LoggingLevel)
 }
 
-// Level implements levels.
 func (p *peer) Level() mcp.LoggingLevel { return get(p, &p.level) }
 
-// SetLevel implements levels.
 func (p *peer) SetLevel(level mcp.LoggingLevel) { set(p, &p.level, level) }
 
 // asker puts a question to the client over a channel that goes both ways.
@@ -85,41 +83,32 @@ var (
 	_ tools.InBandSession                     = (*session)(nil)
 )
 
-// SessionID implements mcpserver.ClientSession.
 func (s *session) SessionID() string { return s.id }
 
-// Initialize implements mcpserver.ClientSession.
 func (s *session) Initialize() { set(s.peer, &s.peer.initialized, true) }
 
-// Initialized implements mcpserver.ClientSession.
 func (s *session) Initialized() bool { return get(s.peer, &s.peer.initialized) }
 
-// SetLogLevel implements mcpserver.SessionWithLogging.
 func (s *session) SetLogLevel(level mcp.LoggingLevel) { s.levels.SetLevel(level) }
 
-// GetLogLevel implements mcpserver.SessionWithLogging; "" lets nothing through.
+// GetLogLevel returns "" to let nothing through.
 func (s *session) GetLogLevel() mcp.LoggingLevel { return s.levels.Level() }
 
-// GetClientInfo implements mcpserver.SessionWithClientInfo.
 func (s *session) GetClientInfo() mcp.Implementation { return get(s.peer, &s.peer.info) }
 
-// SetClientInfo implements mcpserver.SessionWithClientInfo.
 func (s *session) SetClientInfo(info mcp.Implementation) { set(s.peer, &s.peer.info, info) }
 
-// GetClientCapabilities implements mcpserver.SessionWithClientInfo.
 func (s *session) GetClientCapabilities() mcp.ClientCapabilities { return get(s.peer, &s.peer.can) }
 
-// SetClientCapabilities implements mcpserver.SessionWithClientInfo.
 func (s *session) SetClientCapabilities(can mcp.ClientCapabilities) { set(s.peer, &s.peer.can, can) }
 
-// ProtocolVersion implements mcpserver.SessionWithProtocolVersion.
 func (s *session) ProtocolVersion() string { return get(s.peer, &s.peer.version) }
 
 // SetProtocolVersion is how mcp-go reports what initialize agreed on.
 func (s *session) SetProtocolVersion(version string) { set(s.peer, &s.peer.version, version) }
 
-// RequestElicitation implements mcpserver.SessionWithElicitation. It asks only
-// clients that declared they can be asked in that mode.
+// RequestElicitation asks only clients that declared they can be asked in that
+// mode.
 func (s *session) RequestElicitation(ctx context.Context, r mcp.ElicitationRequest) (*mcp.ElicitationResult, error) {
 	can := s.GetClientCapabilities().Elicitation
 	if s.ask == nil || can == nil || r.Params.Mode == mcp.ElicitationModeURL && can.URL == nil {
@@ -152,18 +141,9 @@ func (s *session) pump(notes <-chan mcp.JSONRPCNotification, stop <-chan struct{
 		case n := <-notes:
 			s.pass(n)
 		case <-stop:
-			s.passRest(notes)
-			return
-		}
-	}
-}
-
-func (s *session) passRest(notes <-chan mcp.JSONRPCNotification) {
-	for {
-		select {
-		case n := <-notes:
-			s.pass(n)
-		default:
+			for len(notes) > 0 { // nobody else takes from it
+				s.pass(<-notes)
+			}
 			return
 		}
 	}
@@ -194,14 +174,12 @@ func (s *session) flush() {
 // of notification it asked for, and nothing else.
 type listener struct{ *session }
 
-// SetSubscriptionFilter implements mcpserver.SessionWithSubscriptionFilter.
 func (l *listener) SetSubscriptionFilter(filter mcp.SubscriptionFilter) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.filter = filter
 }
 
-// SubscriptionFilter implements mcpserver.SessionWithSubscriptionFilter.
 func (l *listener) SubscriptionFilter() (mcp.SubscriptionFilter, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

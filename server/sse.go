@@ -37,10 +37,8 @@ func newExchangeWriter(out http.ResponseWriter, p *post, l levels) *exchangeWrit
 	return &exchangeWriter{post: p, levels: l, control: http.NewResponseController(out), out: out, header: http.Header{}}
 }
 
-// Header implements http.ResponseWriter.
 func (w *exchangeWriter) Header() http.Header { return w.header }
 
-// WriteHeader implements http.ResponseWriter.
 func (w *exchangeWriter) WriteHeader(status int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -51,7 +49,6 @@ func (w *exchangeWriter) WriteHeader(status int) {
 	}
 }
 
-// Write implements http.ResponseWriter.
 func (w *exchangeWriter) Write(p []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -62,7 +59,7 @@ func (w *exchangeWriter) Write(p []byte) (int, error) {
 	return len(p), w.err
 }
 
-// Flush implements http.Flusher; mcp-go streams only where it can flush.
+// Flush is there because mcp-go streams only where it can flush.
 func (w *exchangeWriter) Flush() {
 	w.mu.Lock()
 	defer w.mu.Unlock()

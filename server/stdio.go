@@ -60,7 +60,7 @@ type stdioConn struct {
 	out    *lineWriter
 	calls  *calls
 	asks   *asks
-	slots  chan struct{}
+	slots  limiter
 }
 
 // ServeStdio serves newline-delimited JSON-RPC until in ends, ctx is cancelled
@@ -101,7 +101,7 @@ func (s *Server) newStdioConn(base context.Context, out io.Writer, o StdioOption
 		peer:   &peer{},
 		out:    newLineWriter(out),
 		calls:  newCalls(),
-		slots:  make(chan struct{}, o.MaxConcurrent),
+		slots:  make(limiter, o.MaxConcurrent),
 	}
 	c.asks = newAsks(c.out, o.ElicitLimit)
 	c.whole = &session{id: c.id, peer: c.peer, levels: c.peer, emit: c.broadcast}

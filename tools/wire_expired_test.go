@@ -65,7 +65,7 @@ func onEachWire(t *testing.T, ask access.Approval, eras []wiretest.Era, test fun
 		t.Run("http/"+string(era), func(t *testing.T) {
 			t.Parallel()
 			l := newLate(t, ask)
-			c := wiretest.StartHTTP(t, l.serving(), server.HTTPOptions{Bearer: anyone{}}, "x")
+			c := wiretest.StartHTTP(t, l.serving(), server.HTTPOptions{Bearer: server.Authenticators{anyone{}}}, "x")
 			test(t, l, era, func(message string) wiretest.Reply { return c.Post(message).Last(t) })
 		})
 	}

@@ -248,7 +248,7 @@ func (s *Settings) MCPServer(service *tools.Service) *server.Server {
 	return server.New(server.Options{
 		Name: "mcp-partner", Title: "Partner Admin Link", Version: BuildInfo().Version,
 		Instructions: service.Instructions(), Registrar: service,
-		Completions: server.Completions{Prompts: service, Resources: service}, Authorize: service.Authorize, Remote: s.Observer.Tracing.Remote, Logger: s.Log,
+		Completions: service, Authorize: service.Authorize, Remote: s.Observer.Tracing.Remote, Logger: s.Log,
 	})
 }
 
