@@ -3,7 +3,6 @@ package signin
 import (
 	"bytes"
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,6 +13,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"github.com/golang-jwt/jwt/v5"
 
 	"mcp-partner/internal/disk"
 	"mcp-partner/internal/httpclient"
@@ -90,10 +91,9 @@ func (t target) asAssertion(raw []byte, from string) (vault.Secret, *schemas.Pro
 }
 
 func (t target) noAssertion(what, hint string) *schemas.Problem {
-	p := schemas.NewProblem(schemas.CodeSignInUnavailable,
+	return schemas.NewProblem(schemas.CodeSignInUnavailable,
 		fmt.Sprintf("%s. The credential %s of tenant %s needs it; nothing was sent to Entra ID.", what, t.credential.Name, t.tenant),
 		schemas.WithHint("%s", hint))
-	return p
 }
 
 // fromGitHub holds the lock across its request, so that a run over many tenants
@@ -169,16 +169,9 @@ func githubEndpoint() (string, error) {
 
 // expiryOfJWT reads when a token ends; one that does not say so has ended.
 func expiryOfJWT(token []byte) time.Time {
-	parts := bytes.Split(token, []byte("."))
-	if len(parts) != 3 {
+	var claims jwt.RegisteredClaims
+	if _, _, err := jwt.NewParser().ParseUnverified(string(token), &claims); err != nil || claims.ExpiresAt == nil {
 		return time.Time{}
 	}
-	payload, err := base64.RawURLEncoding.DecodeString(string(parts[1]))
-	var claims struct {
-		Expires float64 `json:"exp"`
-	}
-	if err != nil || json.Unmarshal(payload, &claims) != nil || claims.Expires < 0 || claims.Expires > 1e11 {
-		return time.Time{}
-	}
-	return time.Unix(int64(claims.Expires), 0)
+	return claims.ExpiresAt.Time
 }

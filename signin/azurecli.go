@@ -82,9 +82,9 @@ func (t target) azProblem(ctx context.Context, stderr []byte, err error) *schema
 // azFinding judges by Entra ID's number: az prints no error field. It is nil for
 // a number that is not known.
 func (t target) azFinding(number int) *schemas.Problem {
-	known, ok := entraCodeOf(number)
+	number, known := knownCode(number)
 	switch {
-	case !ok:
+	case number == 0:
 		return nil
 	case known.finding == findingPerson || known.finding == findingNoConsent:
 		return t.azWantsPerson()

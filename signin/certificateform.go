@@ -7,13 +7,18 @@ import (
 	"encoding/base64"
 	"strings"
 
+	"golang.org/x/text/encoding/unicode"
+	"golang.org/x/text/transform"
+
 	"mcp-partner/schemas"
 )
 
 // plainForm takes off what editors, shells and Key Vault put around a PEM or PFX
 // file: a byte order mark, UTF-16, and base64.
 func plainForm(raw []byte) []byte {
-	raw = withoutMark(raw)
+	if text, _, err := transform.Bytes(unicode.BOMOverride(transform.Nop), raw); err == nil {
+		raw = text
+	}
 	if isPEM(raw) {
 		return raw
 	}
@@ -28,28 +33,6 @@ func plainForm(raw []byte) []byte {
 }
 
 func isPEM(raw []byte) bool { return bytes.Contains(raw, []byte("-----BEGIN ")) }
-
-// withoutMark drops a byte order mark. PEM is ASCII, so of UTF-16 every other
-// byte says everything.
-func withoutMark(raw []byte) []byte {
-	switch {
-	case bytes.HasPrefix(raw, []byte("\xef\xbb\xbf")):
-		return raw[3:]
-	case bytes.HasPrefix(raw, []byte("\xff\xfe")):
-		return everyOther(raw[2:], 0)
-	case bytes.HasPrefix(raw, []byte("\xfe\xff")):
-		return everyOther(raw[2:], 1)
-	}
-	return raw
-}
-
-func everyOther(raw []byte, from int) []byte {
-	kept := make([]byte, 0, len(raw)/2+1)
-	for i := from; i < len(raw); i += 2 {
-		kept = append(kept, raw[i])
-	}
-	return kept
-}
 
 // unsupportedCipher names how a key is encrypted where that is not supported,
 // so that nobody looks for another passphrase.

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -121,7 +122,7 @@ func (l lookup) refused(response *http.Response, body []byte) *schemas.Problem {
 
 // meansNoTenant is about the tenant, where other numbers are about the request.
 func (e entraError) meansNoTenant() bool {
-	known, _ := e.known()
+	_, known := knownCode(e.Codes...)
 	return e.Error == "invalid_tenant" || known.finding == findingNoTenant
 }
 
@@ -162,13 +163,10 @@ func (l lookup) ownHost(host string) bool {
 // ownCloud compares what Entra ID calls a tenant's cloud with the cloud that was
 // asked. Private authorities call theirs what they like.
 func (l lookup) ownCloud(name string) bool {
-	switch l.cloud.Name {
-	case tenants.CloudPublic:
-		return strings.EqualFold(name, "microsoftonline.com")
-	case tenants.CloudUSGovernment:
-		return strings.EqualFold(name, "microsoftonline.us")
-	case tenants.CloudChina:
-		return strings.EqualFold(name, "partner.microsoftonline.cn") || strings.EqualFold(name, "chinacloudapi.cn")
-	}
-	return true
+	names, known := map[string][]string{
+		tenants.CloudPublic:       {"microsoftonline.com"},
+		tenants.CloudUSGovernment: {"microsoftonline.us"},
+		tenants.CloudChina:        {"partner.microsoftonline.cn", "chinacloudapi.cn"},
+	}[l.cloud.Name]
+	return !known || slices.Contains(names, strings.ToLower(name))
 }

@@ -44,16 +44,8 @@ const (
 	findingLate
 )
 
-// entraCode is one number of Entra ID's errors.
-type entraCode struct {
-	number  int
-	finding finding
-	scope   scope
-	detail  string
-}
-
-// entraGroup is some numbers that mean the same.
-type entraGroup struct {
+// entraCodes are numbers of Entra ID's errors that mean the same.
+type entraCodes struct {
 	finding finding
 	scope   scope
 	// detail completes "The sign-in ... is blocked: " for findingBlocked, and
@@ -62,23 +54,15 @@ type entraGroup struct {
 	numbers []int
 }
 
-// entraCodes are the numbers that this program knows, by the reference of
+// knownCodes are the numbers that this program knows, by the reference of
 // Microsoft (learn.microsoft.com/entra/identity-platform/reference-error-codes)
 // and by what was seen. Only scopeCredential is remembered in all tenants at
 // once: what an application shows comes from its registration, which is one for
 // all tenants.
-func entraCodes() []entraCode {
-	var codes []entraCode
-	for _, group := range append(mendableGroups(), blockedGroups()...) {
-		for _, number := range group.numbers {
-			codes = append(codes, entraCode{number, group.finding, group.scope, group.detail})
-		}
-	}
-	return codes
-}
+func knownCodes() []entraCodes { return append(mendableCodes(), blockedCodes()...) }
 
-func mendableGroups() []entraGroup {
-	return []entraGroup{
+func mendableCodes() []entraCodes {
+	return []entraCodes{
 		{findingNoTenant, scopeTenant, "", []int{90002, 900023, 90019, 50059, 50128}},
 		{findingOtherCloud, scopeTenant, "", []int{90038, 90043, 90051, 900382, 900432, 900439}},
 		{findingNoConsent, scopeTenant, "", []int{700016, 70001, 7000229, 65001, 65004, 90008, 90093, 90094, 90095, 90099, 650051}},
@@ -103,9 +87,9 @@ func mendableGroups() []entraGroup {
 	}
 }
 
-// blockedGroups are those that no sign-in and no secret mends.
-func blockedGroups() []entraGroup {
-	return []entraGroup{
+// blockedCodes are those that no sign-in and no secret mends.
+func blockedCodes() []entraCodes {
+	return []entraCodes{
 		{findingBlocked, scopeTenant, "a Conditional Access policy of the tenant refuses it", []int{
 			53003, 53002, 53009, 530031, 530032, 530033, 530034, 50131, 53010, 53008}},
 		{findingBlocked, scopeTenant, "the security defaults of the tenant refuse it", []int{530035}},
@@ -134,33 +118,22 @@ func blockedGroups() []entraGroup {
 	}
 }
 
-// entraCodeOf returns what is known of a number.
-func entraCodeOf(number int) (entraCode, bool) {
-	table := entraCodes()
-	i := slices.IndexFunc(table, func(c entraCode) bool { return c.number == number })
-	if i < 0 {
-		return entraCode{}, false
-	}
-	return table[i], true
-}
-
-// knownCode returns the first number of an error that is known.
-func knownCode(numbers ...int) (entraCode, bool) {
+// knownCode returns the first number of an error that is known, 0 for none, and
+// what it means.
+func knownCode(numbers ...int) (number int, known entraCodes) {
+	all := knownCodes()
 	for _, number := range numbers {
-		if known, ok := entraCodeOf(number); ok {
-			return known, true
+		if i := slices.IndexFunc(all, func(c entraCodes) bool { return slices.Contains(c.numbers, number) }); i >= 0 {
+			return number, all[i]
 		}
 	}
-	return entraCode{}, false
+	return 0, entraCodes{}
 }
 
 // codeOfProblem returns what is known of the number that a problem carries.
-func codeOfProblem(problem *schemas.Problem) (entraCode, bool) {
-	number, err := strconv.Atoi(strings.TrimPrefix(problem.ForeignCode, "AADSTS"))
-	if err != nil {
-		return entraCode{}, false
-	}
-	return entraCodeOf(number)
+func codeOfProblem(problem *schemas.Problem) (number int, known entraCodes) {
+	number, _ = strconv.Atoi(strings.TrimPrefix(problem.ForeignCode, "AADSTS")) // 0 is not known
+	return knownCode(number)
 }
 
 // WrongSecret reports whether a sign-in failed because of the secret itself, so
@@ -169,14 +142,14 @@ func WrongSecret(err error) bool {
 	if err == nil {
 		return false
 	}
-	known, _ := codeOfProblem(schemas.AsProblem(err))
+	_, known := codeOfProblem(schemas.AsProblem(err))
 	return known.finding == findingSecretRejected || known.finding == findingSecretExpired
 }
 
 // scopeOf says for whom a problem of a sign-in speaks. Without a number that is
 // known, only what names the tenant is its own.
 func scopeOf(problem *schemas.Problem) scope {
-	if known, ok := codeOfProblem(problem); ok {
+	if number, known := codeOfProblem(problem); number != 0 {
 		return known.scope
 	}
 	switch problem.Code {

@@ -2,6 +2,7 @@ package signin
 
 import (
 	"context"
+	"iter"
 	"net/url"
 	"slices"
 	"strconv"
@@ -75,11 +76,11 @@ func TestEveryEntraCodeIsDecided(t *testing.T) {
 		}
 	}
 	seen := map[int]bool{}
-	for _, known := range entraCodes() {
-		if !decided[known.number] || seen[known.number] {
-			t.Errorf("%d is not decided here, or stands twice in the table", known.number)
+	for number := range eachCode() {
+		if !decided[number] || seen[number] {
+			t.Errorf("%d is not decided here, or stands twice in the table", number)
 		}
-		seen[known.number] = true
+		seen[number] = true
 	}
 	if len(seen) != len(decided) {
 		t.Errorf("%d numbers in the table, %d decided", len(seen), len(decided))
@@ -89,13 +90,13 @@ func TestEveryEntraCodeIsDecided(t *testing.T) {
 // What one tenant says holds in another only if it cannot be the tenant's own.
 func TestRefusalOfOneTenantHoldsInOthersOnlyForTheCredential(t *testing.T) {
 	t.Parallel()
-	for _, known := range entraCodes() {
-		t.Run(strconv.Itoa(known.number), func(t *testing.T) {
+	for number, known := range eachCode() {
+		t.Run(strconv.Itoa(number), func(t *testing.T) {
 			t.Parallel()
 			r := newRig(t, 2)
 			r.entra.set(func(tenant string, _ url.Values) answer {
 				if tenant == roomtest.TenantID(0) {
-					return refuse(400, "invalid_request", "", known.number)
+					return refuse(400, "invalid_request", "", number)
 				}
 				return r.entra.token(tenant, time.Hour, 0)
 			})
@@ -177,16 +178,16 @@ func TestTenantOfAnotherCloudNamesTheCommand(t *testing.T) {
 // a person who signs in.
 func TestErrorsForAdministratorsDoNotAskForSignIn(t *testing.T) {
 	t.Parallel()
-	for _, known := range entraCodes() {
+	for number, known := range eachCode() {
 		if known.finding != findingBlocked {
 			continue
 		}
 		for _, kind := range []tenants.Kind{tenants.KindClientSecret, tenants.KindDeviceCode} {
 			where := target{tenant: "contoso", credential: tenants.CredentialConfig{Name: "app", Kind: kind}}
-			problem := where.entraProblem(entraError{Error: "interaction_required", Codes: []int{known.number}}, 400, nil)
+			problem := where.entraProblem(entraError{Error: "interaction_required", Codes: []int{number}}, 400, nil)
 			text := problem.Message + " " + problem.Hint
 			if problem.Code != schemas.CodeSignInBlocked || !strings.Contains(text, "dministrator") || strings.Contains(text, "vault login") || strings.Contains(text, "person signs in") {
-				t.Errorf("%d: %+v", known.number, *problem)
+				t.Errorf("%d: %+v", number, *problem)
 			}
 		}
 	}
@@ -218,7 +219,7 @@ func TestRefusalsAreOfOneSecret(t *testing.T) {
 	cache := newNegativeCache(time.Now)
 	old, fresh := roomtest.MustSecret(t, "old"), roomtest.MustSecret(t, "fresh")
 	where := target{tenantID: "a", credential: tenants.CredentialConfig{Name: "app"}}
-	problem := where.findingProblem(entraCode{finding: findingSecretRejected})
+	problem := where.findingProblem(entraCodes{finding: findingSecretRejected})
 	problem.ForeignCode = "AADSTS7000215"
 	cache.keep(where, old, problem)
 	if cache.find(where, old) == nil || cache.find(where, fresh) != nil {
@@ -227,5 +228,18 @@ func TestRefusalsAreOfOneSecret(t *testing.T) {
 	var none vault.Secret
 	if cache.find(where, none) != nil {
 		t.Error("the refusal holds without a secret")
+	}
+}
+
+// eachCode gives every number with what it means, twice where it stands twice.
+func eachCode() iter.Seq2[int, entraCodes] {
+	return func(yield func(int, entraCodes) bool) {
+		for _, group := range knownCodes() {
+			for _, number := range group.numbers {
+				if !yield(number, group) {
+					return
+				}
+			}
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package signin
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"encoding/json"
@@ -8,7 +9,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 	"syscall"
@@ -26,9 +26,6 @@ type entraError struct {
 	Codes         []int  `json:"error_codes"`
 	CorrelationID string `json:"correlation_id"`
 }
-
-// known returns what is known of the first number that is known.
-func (e entraError) known() (entraCode, bool) { return knownCode(e.Codes...) }
 
 // problem says why a sign-in failed, from what the transport noted.
 func (x *exchange) problem(t target) *schemas.Problem {
@@ -63,24 +60,15 @@ func (x *exchange) problem(t target) *schemas.Problem {
 // whoever runs the endpoint may write them.
 func attach(problem *schemas.Problem, body entraError) {
 	if len(body.Codes) > 0 {
-		number := body.Codes[0]
-		if known, ok := body.known(); ok {
-			number = known.number
-		}
-		problem.ForeignCode = "AADSTS" + strconv.Itoa(number)
+		known, _ := knownCode(body.Codes...)
+		problem.ForeignCode = "AADSTS" + strconv.Itoa(cmp.Or(known, body.Codes[0]))
 	}
 	if schemas.IsGUID(body.CorrelationID) {
 		problem.CorrelationID = strings.ToLower(body.CorrelationID)
 	}
 }
 
-func (t target) host() string {
-	u, err := url.Parse(t.cloud.Authority)
-	if err != nil {
-		return "the authority"
-	}
-	return u.Host
-}
+func (t target) host() string { return cmp.Or(t.cloud.AuthorityHost(), "the authority") }
 
 // unusable says that Entra ID gave no usable answer.
 func (t target) unusable(what string, retryable bool) *schemas.Problem {
@@ -100,16 +88,16 @@ func (t target) statusProblem(who string, status int, header http.Header) *schem
 	switch {
 	case status >= 300 && status < 400:
 		return t.unusableOf(who, "wants to redirect, which is not followed: the secret would go to another place", false)
-	case status == http.StatusTooManyRequests:
-		p := t.unusableOf(who, "asks to slow down", true)
-		p.RetryAfterSeconds = retryAfter(header)
-		return p
-	case status >= 500:
-		p := t.unusableOf(who, "answered with status "+strconv.Itoa(status), true)
-		p.RetryAfterSeconds = retryAfter(header)
-		return p
+	case status < 500 && status != http.StatusTooManyRequests:
+		return t.unusableOf(who, "answered with status "+strconv.Itoa(status)+" and not in the form that was expected, as something in between would", true)
 	}
-	return t.unusableOf(who, "answered with status "+strconv.Itoa(status)+" and not in the form that was expected, as something in between would", true)
+	what := "answered with status " + strconv.Itoa(status)
+	if status == http.StatusTooManyRequests {
+		what = "asks to slow down"
+	}
+	p := t.unusableOf(who, what, true)
+	p.RetryAfterSeconds = retryAfter(header)
+	return p
 }
 
 // retryAfter reads the header in seconds; its other form, a date, is rare and
@@ -128,10 +116,10 @@ func (t target) entraProblem(e entraError, status int, header http.Header) *sche
 	if status >= 500 || status == http.StatusTooManyRequests {
 		return t.statusProblem(t.host(), status, header)
 	}
-	if known, ok := e.known(); ok {
+	if number, known := knownCode(e.Codes...); number != 0 {
 		return t.findingProblem(known)
 	}
-	return t.findingProblem(entraCode{finding: e.finding()})
+	return t.findingProblem(entraCodes{finding: e.finding()})
 }
 
 // finding judges by the names of an error alone.
@@ -160,7 +148,7 @@ func (e entraError) finding() finding {
 }
 
 // findingProblem says what a finding means for this tenant and credential.
-func (t target) findingProblem(c entraCode) *schemas.Problem {
+func (t target) findingProblem(c entraCodes) *schemas.Problem {
 	switch c.finding {
 	case findingNotFederated:
 		return t.notFederated(c.detail)

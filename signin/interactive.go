@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
@@ -155,10 +156,7 @@ func (s *Source) renew(ctx context.Context, t target, stored vault.Secret, kept 
 	}
 	record := kept.record
 	record.RenewedAt = now.UTC()
-	record.Cache = map[string]json.RawMessage{}
-	for part, text := range kept.record.Cache {
-		record.Cache[part] = text
-	}
+	record.Cache = maps.Clone(kept.record.Cache)
 	record.Cache["RefreshToken"] = fresh
 	secret, err := record.encode()
 	if err == nil {

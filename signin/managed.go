@@ -1,6 +1,7 @@
 package signin
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -83,17 +84,10 @@ func managedID(c tenants.CredentialConfig) azidentity.ManagedIDKind {
 
 // managedEndpoint is where the identity SDK will ask, by the same variables.
 func managedEndpoint() (*url.URL, error) {
-	text := imdsEndpoint
-	for _, name := range []string{"IDENTITY_ENDPOINT", "MSI_ENDPOINT"} {
-		if value := os.Getenv(name); value != "" {
-			text = value
-			break
-		}
-	}
 	if os.Getenv("IDENTITY_SERVER_THUMBPRINT") != "" {
 		return nil, errors.New("managed identities of Service Fabric are not supported")
 	}
-	u, err := url.Parse(text)
+	u, err := url.Parse(cmp.Or(os.Getenv("IDENTITY_ENDPOINT"), os.Getenv("MSI_ENDPOINT"), imdsEndpoint))
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return nil, errors.New("the endpoint that the environment names is no URL")
 	}
@@ -132,15 +126,14 @@ func (x *exchange) managedProblem(t target) *schemas.Problem {
 	if json.Unmarshal(x.body, &answer) != nil {
 		return t.statusProblem(who, x.status, x.header)
 	}
+	var what string
 	switch x.status {
 	case http.StatusBadRequest, http.StatusNotFound:
-		return t.identityRefused(who+" does not have the managed identity that credential "+t.credential.Name+" names", x.status)
+		what = " does not have the managed identity that credential " + t.credential.Name + " names"
 	case http.StatusUnauthorized, http.StatusForbidden:
-		return t.identityRefused(who+" does not accept the request for credential "+t.credential.Name, x.status)
+		what = " does not accept the request for credential " + t.credential.Name
+	default:
+		return t.statusProblem(who, x.status, x.header)
 	}
-	return t.statusProblem(who, x.status, x.header)
-}
-
-func (t target) identityRefused(what string, status int) *schemas.Problem {
-	return schemas.NewProblem(schemas.CodeCredentialRejected, fmt.Sprintf("Signing in to tenant %s failed: %s (status %d).", t.tenant, what, status), t.renewHint())
+	return schemas.NewProblem(schemas.CodeCredentialRejected, fmt.Sprintf("Signing in to tenant %s failed: %s (status %d).", t.tenant, who+what, x.status), t.renewHint())
 }

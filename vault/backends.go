@@ -2,8 +2,7 @@ package vault
 
 import (
 	"encoding/hex"
-	"regexp"
-	"sync"
+	"strings"
 
 	"mcp-partner/internal/disk"
 	"mcp-partner/internal/naming"
@@ -72,19 +71,13 @@ type settingsFile struct {
 // FormVersion implements disk.Versioned.
 func (f *settingsFile) FormVersion() int { return f.Version }
 
-// newID makes the name of a state directory.
-func newID() string { return hex.EncodeToString(randomBytes(idBytes)) }
-
-var idForm = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`^[0-9a-f]{16}$`)
-})
-
 // normal checks a choice and fills in what is usual.
 func (s Settings) normal() (Settings, error) {
 	if s.Backend == "" {
 		s.Backend = BackendFile
 	}
-	if s.Backend != BackendFile && !idForm().MatchString(s.ID) {
+	id, err := hex.DecodeString(s.ID) // becomes a part of names and paths
+	if s.Backend != BackendFile && (err != nil || len(id) != idBytes || strings.ToLower(s.ID) != s.ID) {
 		return s, schemas.InvalidArgument("The settings of the backend lack the ID of this state directory.")
 	}
 	if (s.HashiCorp != nil) != (s.Backend == BackendHashiCorp) || (s.AzureKeyVault != nil) != (s.Backend == BackendAzureKeyVault) {

@@ -2,18 +2,15 @@ package vault
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"io"
-	"slices"
 	"time"
 
 	"filippo.io/age"
 
 	"mcp-partner/internal/disk"
-	"mcp-partner/internal/sealed"
 	"mcp-partner/schemas"
 )
 
@@ -118,12 +115,8 @@ func (v *Vault) gather(ctx context.Context, state *openVault, tenants Tenants) (
 	}
 	file := &backupFile{
 		Version: backupVersion, MadeAt: v.keys.now().UTC().Truncate(time.Second), Settings: v.settings,
-		Generation: state.payload.generation, Recipients: state.payload.recipients, Counter: counter, Secrets: []payloadSecret{},
+		Generation: state.payload.generation, Recipients: state.payload.recipients, Counter: counter, Secrets: state.payload.files(),
 	}
-	for _, s := range state.payload.secrets {
-		file.Secrets = append(file.Secrets, payloadSecret{s.name, sealed.Bytes(s.secret), s.updated})
-	}
-	slices.SortFunc(file.Secrets, func(a, b payloadSecret) int { return cmp.Compare(a.Name, b.Name) })
 	directory, archive, err := tenants.Export()
 	file.Directory, file.Archive = directory, archive
 	return file, err
@@ -134,23 +127,14 @@ func (l Locker) audience(ctx context.Context, cost int) ([]age.Recipient, error)
 	if len(l.Recipients) > 0 && l.Key.PassphraseFile != "" {
 		return nil, schemas.InvalidArgument("Recipients and a passphrase exclude each other: choose one for the backup.")
 	}
-	var all []age.Recipient
-	for _, one := range l.Recipients {
-		recipient, err := parseRecipient(one)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, recipient)
-	}
-	if len(all) > 0 {
-		return all, nil
+	if len(l.Recipients) > 0 {
+		return parseRecipients(l.Recipients)
 	}
 	// Its checks and prompts are those of a new vault.
-	f := &FileStore{source: l.Key, cost: cost}
 	var k *key
 	var err error
 	if l.Key.PassphraseFile != "" {
-		k, err = f.newPassphraseFileKey(l.Key.PassphraseFile)
+		k, err = passphraseFileKey(l.Key.PassphraseFile, cost, checkPassphrase)
 	} else {
 		k, err = askNewPassphrase(ctx, l.Key.prompter(), "New passphrase of the backup: ", "The passphrase of the backup once more: ", cost)
 	}
@@ -187,13 +171,8 @@ func (l Locker) unlock(ctx context.Context, sealedFile []byte) (*backupFile, err
 }
 
 func (l Locker) key(ctx context.Context, sealedFile []byte) (*key, error) {
-	switch {
-	case l.Key.IdentityFile != "":
-		return identityKey(l.Key.IdentityFile)
-	case l.Key.PassphraseFile != "":
-		return passphraseFileKey(l.Key.PassphraseFile, workFactor)
-	case wantsPassphrase(sealedFile):
-		return promptedKey(ctx, l.Key.prompter(), "Passphrase of the backup: ", workFactor)
+	if k, err := l.Key.given(ctx, sealedFile, "Passphrase of the backup: ", workFactor); k != nil || err != nil {
+		return k, err
 	}
 	return nil, schemas.InvalidArgument("This backup is for an age identity, or it is no backup: give the file of the identity.")
 }

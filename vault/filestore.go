@@ -10,6 +10,7 @@ import (
 	"mcp-partner/internal/disk"
 	"mcp-partner/internal/naming"
 	"mcp-partner/schemas"
+	"mcp-partner/vault/internal/backend"
 )
 
 const (
@@ -72,15 +73,21 @@ func (f *FileStore) Open(ctx context.Context) error {
 
 // Get implements Store.
 func (f *FileStore) Get(ctx context.Context, name string) (Secret, error) {
+	stored, err := f.stored(ctx, name)
+	return stored.secret, err
+}
+
+// stored returns the zero value with every error.
+func (f *FileStore) stored(ctx context.Context, name string) (storedSecret, error) {
 	state, err := f.open(ctx)
 	if err != nil {
-		return Secret{}, err
+		return storedSecret{}, err
 	}
 	stored, ok := state.payload.secrets[naming.Fold(name)]
 	if !ok || isInternal(name) {
-		return Secret{}, noSecret(name)
+		return storedSecret{}, noSecret(name)
 	}
-	return stored.secret, nil
+	return stored, nil
 }
 
 // List implements Store.
@@ -108,36 +115,23 @@ func (f *FileStore) Replace(ctx context.Context, name string, old, next Secret) 
 	if err := checkPut(name, next); err != nil {
 		return err
 	}
-	var refused error
-	err := f.change(ctx, func(secrets map[string]storedSecret) bool {
-		now, there := secrets[naming.Fold(name)]
+	return f.revise(ctx, func(content *payload, _ *key) (bool, error) {
+		now, there := content.secrets[naming.Fold(name)]
 		switch {
 		case !there:
-			refused = noSecret(name)
+			return false, noSecret(name)
 		case !now.secret.Equal(old):
-			refused = secretMoved(name)
-		default:
-			secrets[naming.Fold(name)] = storedSecret{now.name, next, f.now().UTC()}
+			return false, backend.Moved(naming.Clean(name))
 		}
-		return refused == nil
+		content.secrets[naming.Fold(name)] = storedSecret{now.name, next, f.now().UTC()}
+		return true, nil
 	})
-	if err != nil {
-		return err
-	}
-	return refused
 }
 
 // Info implements Store.
 func (f *FileStore) Info(ctx context.Context, name string) (SecretInfo, error) {
-	state, err := f.open(ctx)
-	if err != nil {
-		return SecretInfo{}, err
-	}
-	stored, ok := state.payload.secrets[naming.Fold(name)]
-	if !ok || isInternal(name) {
-		return SecretInfo{}, noSecret(name)
-	}
-	return SecretInfo{Name: stored.name, UpdatedAt: stored.updated}, nil
+	stored, err := f.stored(ctx, name)
+	return SecretInfo{Name: stored.name, UpdatedAt: stored.updated}, err
 }
 
 // Delete implements Store.
@@ -272,7 +266,7 @@ func (f *FileStore) change(ctx context.Context, edit func(map[string]storedSecre
 // revise is change for all that is in the vault; the edit sees the key too.
 func (f *FileStore) revise(ctx context.Context, edit func(*payload, *key) (changed bool, err error)) error {
 	return f.exclusive(ctx, func(state *openVault) error {
-		next := state.payload.with(func(map[string]storedSecret) {})
+		next := state.payload.next()
 		if changed, err := edit(next, state.key); err != nil || !changed {
 			return err
 		}

@@ -10,20 +10,13 @@ import (
 // involved: an older vault is refused for as long as vault.generation remembers
 // the newer one.
 func corrupt(d disk.Dir, name, what string) *schemas.Problem {
-	const restore = "restore it from a backup."
 	switch name {
 	case markName:
 		return d.Corrupt(name, what, schemas.WithCommand("If the vault itself is the newest, remove the file; it is written again.", "rm %s", disk.ShellWord(d.File(name))))
 	case vaultName:
-		return d.Corrupt(name, what, d.PreviousHint(name, removeMark(d), "a secret that was stored last has to be given again", fromBackup(d)))
+		return d.Corrupt(name, what, d.PreviousHint(name, " && rm -f "+disk.ShellWord(d.File(markName)), "a secret that was stored last has to be given again",
+			"restore it from a backup and remove "+d.File(markName)+
+				" (without a backup: move it away, make a new vault with mcp-partner vault init, and give each secret again)"))
 	}
-	return d.Corrupt(name, what, d.PreviousHint(name, "", "what was added last is missing", restore))
-}
-
-// removeMark goes on from putting an older vault in its place.
-func removeMark(d disk.Dir) string { return " && rm -f " + disk.ShellWord(d.File(markName)) }
-
-func fromBackup(d disk.Dir) string {
-	return "restore it from a backup and remove " + d.File(markName) +
-		" (without a backup: move it away, make a new vault with mcp-partner vault init, and give each secret again)"
+	return d.Corrupt(name, what, d.PreviousHint(name, "", "what was added last is missing", "restore it from a backup."))
 }

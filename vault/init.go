@@ -3,6 +3,7 @@ package vault
 import (
 	"cmp"
 	"context"
+	"encoding/hex"
 
 	"mcp-partner/internal/disk"
 	"mcp-partner/internal/httpclient"
@@ -81,12 +82,12 @@ func initVault(ctx context.Context, f *FileStore, options InitOptions) error {
 }
 
 // knownID is the ID that an interrupted Init has written down for a backend, or
-// a new one.
+// a new one, which tells this state directory from others.
 func knownID(d disk.Dir, b Backend) string {
 	if before, err := readSettings(d); err == nil && before.Backend == b && before.ID != "" {
 		return before.ID
 	}
-	return newID()
+	return hex.EncodeToString(randomBytes(idBytes))
 }
 
 // choose writes the choice down before anything is made in the backend. Until
@@ -112,21 +113,9 @@ func (f *FileStore) newKey(ctx context.Context, options InitOptions) (*key, erro
 	case options.Key.IdentityFile != "":
 		return identityKey(options.Key.IdentityFile)
 	case options.Key.PassphraseFile != "":
-		return f.newPassphraseFileKey(options.Key.PassphraseFile)
+		return passphraseFileKey(options.Key.PassphraseFile, f.cost, checkPassphrase)
 	}
 	return f.newProvidedKey(ctx)
-}
-
-func (f *FileStore) newPassphraseFileKey(path string) (*key, error) {
-	text, err := readKeyFile(path, "passphrase file")
-	if err != nil {
-		return nil, err
-	}
-	defer clear(text)
-	if err := checkPassphrase(sealed.TrimNewline(text)); err != nil {
-		return nil, err
-	}
-	return passphraseKey(sealed.TrimNewline(text), "the passphrase in "+path, f.cost)
 }
 
 func askNewPassphrase(ctx context.Context, ask Prompter, prompt, again string, cost int) (*key, error) {
@@ -163,18 +152,15 @@ func (f *FileStore) newProvidedKey(ctx context.Context) (*key, error) {
 	if err != nil {
 		return nil, err
 	}
-	if text != nil {
-		clear(text)
-		return providedKey(ctx, f.provider)
+	if text == nil {
+		identity, err := newIdentity()
+		if err != nil {
+			return nil, err
+		}
+		if err := f.provide(ctx, keyText(identity.String())); err != nil {
+			return nil, err
+		}
 	}
-	identity, err := newIdentity()
-	if err != nil {
-		return nil, err
-	}
-	made := keyText(identity.String())
-	defer clear(made)
-	if err := f.provider.write(ctx, made); err != nil {
-		return nil, err
-	}
+	clear(text)
 	return providedKey(ctx, f.provider)
 }

@@ -86,15 +86,29 @@ type key struct {
 
 // keyFor returns the key for a vault whose file begins as given.
 func (k KeySource) keyFor(ctx context.Context, d disk.Dir, h keyProvider, sealedFile []byte, cost int) (*key, error) {
+	if key, err := k.given(ctx, sealedFile, "Passphrase of the vault "+d.File(vaultName)+": ", cost); key != nil || err != nil {
+		return key, err
+	}
+	return providedKey(ctx, h)
+}
+
+// given is the key of a file, or the passphrase that the sealed file wants; nil
+// where it wants another key.
+func (k KeySource) given(ctx context.Context, sealedFile []byte, prompt string, cost int) (*key, error) {
 	switch {
 	case k.IdentityFile != "":
 		return identityKey(k.IdentityFile)
 	case k.PassphraseFile != "":
 		return passphraseFileKey(k.PassphraseFile, cost)
-	case wantsPassphrase(sealedFile):
-		return promptedKey(ctx, k.prompter(), "Passphrase of the vault "+d.File(vaultName)+": ", cost)
+	case !wantsPassphrase(sealedFile):
+		return nil, nil
 	}
-	return providedKey(ctx, h)
+	typed, err := k.prompter().Passphrase(ctx, prompt)
+	if err != nil {
+		return nil, err
+	}
+	defer clear(typed)
+	return passphraseKey(typed, "the passphrase that was typed", cost)
 }
 
 // wantsPassphrase looks at the header of an age file, which is not secret.
@@ -103,21 +117,17 @@ func wantsPassphrase(sealedFile []byte) bool {
 	return bytes.HasPrefix(rest, []byte("-> scrypt "))
 }
 
-func promptedKey(ctx context.Context, ask Prompter, prompt string, cost int) (*key, error) {
-	typed, err := ask.Passphrase(ctx, prompt)
-	if err != nil {
-		return nil, err
-	}
-	defer clear(typed)
-	return passphraseKey(typed, "the passphrase that was typed", cost)
-}
-
-func passphraseFileKey(path string, cost int) (*key, error) {
+func passphraseFileKey(path string, cost int, checks ...func([]byte) error) (*key, error) {
 	text, err := readKeyFile(path, "passphrase file")
 	if err != nil {
 		return nil, err
 	}
 	defer clear(text)
+	for _, check := range checks {
+		if err := check(sealed.TrimNewline(text)); err != nil {
+			return nil, err
+		}
+	}
 	return passphraseKey(sealed.TrimNewline(text), "the passphrase in "+path, cost)
 }
 

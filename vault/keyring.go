@@ -90,13 +90,18 @@ func (k *Keyring) Keys(ctx context.Context, name string, size int) ([][]byte, er
 // returns as the second. The one before that is forgotten.
 func (k *Keyring) Rotate(ctx context.Context, name string, size int) error {
 	return k.store.change(ctx, func(secrets map[string]storedSecret) bool {
-		if now, ok := secrets[internalPrefix+name]; ok {
-			now.name += previousSuffix
-			secrets[internalPrefix+name+previousSuffix] = now
-		}
-		secrets[internalPrefix+name] = k.fresh(internalPrefix+name, size)
+		k.replace(secrets, internalPrefix+name, size)
 		return true
 	})
+}
+
+// replace makes a key and keeps the one that was there.
+func (k *Keyring) replace(secrets map[string]storedSecret, name string, size int) {
+	if now, ok := secrets[name]; ok {
+		now.name += previousSuffix
+		secrets[name+previousSuffix] = now
+	}
+	secrets[name] = k.fresh(name, size)
 }
 
 func (k *Keyring) find(ctx context.Context, name string, size int) ([]byte, bool, error) {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -52,15 +53,21 @@ func (f *payloadFile) FormVersion() int { return f.Version }
 
 // encode returns the plain payload; the caller clears it after use.
 func (p *payload) encode() ([]byte, error) {
-	file := payloadFile{Version: 1, Generation: p.generation, Secrets: []payloadSecret{}, Recipients: p.recipients}
+	file := payloadFile{Version: 1, Generation: p.generation, Secrets: p.files(), Recipients: p.recipients}
 	if len(p.recipients) > 0 {
 		file.Version = payloadVersion
 	}
-	for _, s := range p.secrets {
-		file.Secrets = append(file.Secrets, payloadSecret{s.name, sealed.Bytes(s.secret), s.updated})
-	}
-	slices.SortFunc(file.Secrets, func(a, b payloadSecret) int { return cmp.Compare(a.Name, b.Name) })
 	return json.Marshal(file)
+}
+
+// files are the secrets by name, as they are written.
+func (p *payload) files() []payloadSecret {
+	secrets := make([]payloadSecret, 0, len(p.secrets))
+	for _, s := range p.secrets {
+		secrets = append(secrets, payloadSecret{s.name, sealed.Bytes(s.secret), s.updated})
+	}
+	slices.SortFunc(secrets, func(a, b payloadSecret) int { return cmp.Compare(a.Name, b.Name) })
+	return secrets
 }
 
 // decodePayload reads what was decrypted. Its errors hold no part of it.
@@ -98,14 +105,9 @@ func (p *payload) adopt(s payloadSecret) error {
 	return nil
 }
 
-// with returns a copy of the next generation, changed by edit.
-func (p *payload) with(edit func(map[string]storedSecret)) *payload {
-	next := &payload{generation: p.generation + 1, secrets: make(map[string]storedSecret, len(p.secrets)+1), recipients: slices.Clone(p.recipients)}
-	for key, s := range p.secrets {
-		next.secrets[key] = s
-	}
-	edit(next.secrets)
-	return next
+// next returns a copy of the next generation.
+func (p *payload) next() *payload {
+	return &payload{generation: p.generation + 1, secrets: maps.Clone(p.secrets), recipients: slices.Clone(p.recipients)}
 }
 
 func (p *payload) names() []string {

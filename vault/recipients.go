@@ -136,18 +136,25 @@ func parseRecipient(publicKey string) (age.Recipient, error) {
 	return recipient, nil
 }
 
+func parseRecipients(publicKeys []string) ([]age.Recipient, error) {
+	all := make([]age.Recipient, len(publicKeys))
+	for i, key := range publicKeys {
+		var err error
+		if all[i], err = parseRecipient(key); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
 // audience is for whom a payload is encrypted: the list, or the one key.
 func (p *payload) audience(k *key) ([]age.Recipient, error) {
 	if len(p.recipients) == 0 {
 		return []age.Recipient{k.recipient}, nil
 	}
-	var all []age.Recipient
-	for _, r := range p.recipients {
-		recipient, err := parseRecipient(r.Key)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, recipient)
+	keys := make([]string, len(p.recipients))
+	for i, r := range p.recipients {
+		keys[i] = r.Key
 	}
-	return all, nil
+	return parseRecipients(keys)
 }

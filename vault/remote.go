@@ -26,7 +26,6 @@ const (
 type RemoteStore struct {
 	backend backend.Backend
 	now     func() time.Time
-	base    context.Context
 	stop    context.CancelFunc
 	fetches *flight.Group[string, fetched]
 
@@ -44,7 +43,7 @@ type fetched struct {
 func newRemoteStore(b backend.Backend) *RemoteStore {
 	base, stop := context.WithCancel(context.Background())
 	return &RemoteStore{
-		backend: b, now: time.Now, base: base, stop: stop,
+		backend: b, now: time.Now, stop: stop,
 		fetches: flight.New[string, fetched](base, fetchLimit), cached: map[string]fetched{},
 	}
 }
@@ -146,7 +145,7 @@ func (r *RemoteStore) Replace(ctx context.Context, name string, old, next Secret
 			return noSecret(name)
 		}
 		if !sealed.Seal(sealed.TrimNewline(now.Value)).Equal(old) {
-			return secretMoved(name)
+			return backend.Moved(naming.Clean(name))
 		}
 		return nil
 	})
@@ -201,9 +200,4 @@ func (r *RemoteStore) close(ctx context.Context) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	clear(r.cached)
-}
-
-func secretMoved(name string) error {
-	return schemas.NewProblem(schemas.CodeStateMoved, "The secret "+naming.Clean(name)+" was changed by somebody else meanwhile; nothing was stored.",
-		schemas.WithHint("Look at it again, then repeat the change if it is still wanted."))
 }

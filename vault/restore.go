@@ -3,6 +3,7 @@ package vault
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -109,11 +110,7 @@ func (r *Restored) check(o RestoreOptions) error {
 
 // takeSecrets replaces the secrets and leaves the program's own keys.
 func (p *payload) takeSecrets(from *payload) {
-	for name := range p.secrets {
-		if !isInternal(name) {
-			delete(p.secrets, name)
-		}
-	}
+	maps.DeleteFunc(p.secrets, func(name string, _ storedSecret) bool { return !isInternal(name) })
 	for name, s := range from.secrets {
 		if !isInternal(name) {
 			p.secrets[name] = s

@@ -82,14 +82,8 @@ func (f *FileStore) rotate(ctx context.Context, o RotateOptions, named bool) (do
 }
 
 func rotationOf(state *openVault) Rotation {
-	names := state.payload.names()
-	keys := 0
-	for _, name := range names {
-		if isInternal(name) {
-			keys++
-		}
-	}
-	return Rotation{Secrets: len(names) - keys, Keys: keys, From: state.key.what}
+	secrets := len(withoutInternal(state.payload.names()))
+	return Rotation{Secrets: secrets, Keys: len(state.payload.secrets) - secrets, From: state.key.what}
 }
 
 // rotateTo changes to a key that a person keeps. One file is replaced, so there
@@ -194,11 +188,12 @@ func (f *FileStore) opens(k *key) bool {
 // refreshed is the payload for a new key: the list of recipients has the new
 // one in place of the old one, and some of the program's own keys are new.
 func (f *FileStore) refreshed(now *payload, old, next *key, fresh []string) (*payload, error) {
-	content := now.with(func(secrets map[string]storedSecret) {
-		for _, name := range fresh {
-			f.renew(secrets, name)
+	content := now.next()
+	for _, name := range fresh {
+		if now, ok := content.secrets[internalPrefix+name]; ok {
+			f.Keyring().replace(content.secrets, internalPrefix+name, len(sealed.Bytes(now.secret)))
 		}
-	})
+	}
 	if len(content.recipients) == 0 {
 		return content, nil
 	}
@@ -209,18 +204,6 @@ func (f *FileStore) refreshed(now *payload, old, next *key, fresh []string) (*pa
 	}
 	content.recipients[i].Key = own.String()
 	return content, nil
-}
-
-// renew replaces a key of the program that is there and keeps the replaced one.
-func (f *FileStore) renew(secrets map[string]storedSecret, name string) {
-	now, ok := secrets[internalPrefix+name]
-	if !ok {
-		return
-	}
-	size := len(sealed.Bytes(now.secret))
-	now.name += previousSuffix
-	secrets[internalPrefix+name+previousSuffix] = now
-	secrets[internalPrefix+name] = f.Keyring().fresh(internalPrefix+name, size)
 }
 
 // saveProven writes the vault and reads it back with the new key, before the

@@ -9,6 +9,7 @@ import (
 
 	"mcp-partner/internal/naming"
 	"mcp-partner/schemas"
+	"mcp-partner/vault/internal/backend"
 )
 
 // Store keeps secrets by name. Implementations are safe for concurrent use and
@@ -85,7 +86,7 @@ func (m *MemoryStore) Replace(_ context.Context, name string, old, next Secret) 
 		return noSecret(name)
 	}
 	if !now.Equal(old) {
-		return secretMoved(name)
+		return backend.Moved(naming.Clean(name))
 	}
 	m.secrets[naming.Fold(name)] = next
 	return nil

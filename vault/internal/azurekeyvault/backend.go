@@ -84,12 +84,8 @@ func (b *Backend) Get(ctx context.Context, name string) (item backend.Item, err 
 
 func (b *Backend) get(ctx context.Context, name string) (backend.Item, error) {
 	found, err := b.client.GetSecret(ctx, b.settings.Prefix+name, "", nil)
-	var answer *azcore.ResponseError
-	if errors.As(err, &answer) && answer.StatusCode == http.StatusNotFound && answer.ErrorCode == "SecretNotFound" {
-		return backend.Item{}, nil
-	}
 	if err != nil {
-		return backend.Item{}, err
+		return backend.Item{}, unlessMissing(err)
 	}
 	if found.ID == nil || found.Value == nil || *found.Value == "" {
 		return backend.Item{}, errUnusable
@@ -103,16 +99,23 @@ func (b *Backend) get(ctx context.Context, name string) (backend.Item, error) {
 		item.Value = value
 	}
 	if attributes := found.Attributes; attributes != nil {
-		item.UpdatedAt, item.ExpiresAt = timeOf(attributes.Updated), timeOf(attributes.Expires)
+		if attributes.Updated != nil {
+			item.UpdatedAt = *attributes.Updated
+		}
+		if attributes.Expires != nil {
+			item.ExpiresAt = *attributes.Expires
+		}
 	}
 	return item, nil
 }
 
-func timeOf(t *time.Time) time.Time {
-	if t == nil {
-		return time.Time{}
+// unlessMissing is the error, unless it says that there is no such secret.
+func unlessMissing(err error) error {
+	var answer *azcore.ResponseError
+	if errors.As(err, &answer) && answer.StatusCode == http.StatusNotFound && answer.ErrorCode == "SecretNotFound" {
+		return nil
 	}
-	return *t
+	return err
 }
 
 // Put implements backend.Backend. Key Vault knows no check-and-set, so what
@@ -120,7 +123,7 @@ func timeOf(t *time.Time) time.Time {
 // before this one.
 func (b *Backend) Put(ctx context.Context, name string, value []byte, version string) error {
 	if len(value) > maxBytes || !utf8.Valid(value) {
-		return invalid("The secret " + name + " is no text of at most 25 kB, and Azure Key Vault takes nothing else.")
+		return schemas.InvalidArgument("The secret %s is no text of at most 25 kB, and Azure Key Vault takes nothing else.", name)
 	}
 	return b.do(ctx, "storing the secret "+name, func(ctx context.Context) error {
 		now, err := b.get(ctx, name)
@@ -141,11 +144,7 @@ func (b *Backend) Put(ctx context.Context, name string, value []byte, version st
 func (b *Backend) Delete(ctx context.Context, name string) error {
 	return b.do(ctx, "removing the secret "+name, func(ctx context.Context) error {
 		_, err := b.client.DeleteSecret(ctx, b.settings.Prefix+name, nil)
-		var answer *azcore.ResponseError
-		if errors.As(err, &answer) && answer.StatusCode == http.StatusNotFound && answer.ErrorCode == "SecretNotFound" {
-			return nil
-		}
-		return err
+		return unlessMissing(err)
 	})
 }
 

@@ -75,16 +75,16 @@ func (s Settings) place() (where place, loopback, ok bool) {
 func (s Settings) Normal() (Settings, error) {
 	s.URL = strings.TrimSuffix(s.URL, "/")
 	if _, _, ok := s.place(); !ok {
-		return s, invalid("The URL of the key vault is not https://NAME.vault.azure.net, .azure.cn or .usgovcloudapi.net.")
+		return s, schemas.InvalidArgument("The URL of the key vault is not https://NAME.vault.azure.net, .azure.cn or .usgovcloudapi.net.")
 	}
 	if s.Prefix == "" {
 		s.Prefix = "mcp-partner-"
 	}
 	if err := backend.CheckPlainName(strings.TrimSuffix(s.Prefix, "-"), false); err != nil || len(s.Prefix) > 40 {
-		return s, invalid("The prefix of names in the key vault is not up to 40 small letters, digits and hyphens.")
+		return s, schemas.InvalidArgument("The prefix of names in the key vault is not up to 40 small letters, digits and hyphens.")
 	}
 	if _, err := httpclient.New(httpclient.Options{CAPEM: []byte(s.CAPEM)}); err != nil {
-		return s, invalid("The CA file for the key vault holds no certificate that can be read.")
+		return s, schemas.InvalidArgument("The CA file for the key vault holds no certificate that can be read.")
 	}
 	auth, err := s.Auth.normal()
 	s.Auth = auth
@@ -95,7 +95,7 @@ func (a Auth) normal() (Auth, error) {
 	a.ClientID, a.TenantID = strings.ToLower(a.ClientID), strings.ToLower(a.TenantID)
 	for _, id := range []string{a.ClientID, a.TenantID} {
 		if id != "" && !schemas.IsGUID(id) {
-			return a, invalid("The client ID or tenant ID for the key vault is not a GUID.")
+			return a, schemas.InvalidArgument("The client ID or tenant ID for the key vault is not a GUID.")
 		}
 	}
 	switch a.Method {
@@ -104,20 +104,16 @@ func (a Auth) normal() (Auth, error) {
 		return a, nil
 	case MethodWorkloadIdentity:
 		if a.ClientID == "" || a.TenantID == "" || !filepath.IsAbs(a.TokenFile) {
-			return a, invalid("Workload identity needs a client ID, a tenant ID and the absolute path of the token file.")
+			return a, schemas.InvalidArgument("Workload identity needs a client ID, a tenant ID and the absolute path of the token file.")
 		}
 		a.AzPath = ""
 		return a, nil
 	case MethodAzureCLI:
 		if a.TenantID == "" || !filepath.IsAbs(a.AzPath) {
-			return a, invalid("The sign-in with az needs the tenant of the key vault, and az itself.")
+			return a, schemas.InvalidArgument("The sign-in with az needs the tenant of the key vault, and az itself.")
 		}
 		a.ClientID, a.TokenFile = "", ""
 		return a, nil
 	}
-	return a, invalid("The sign-in to the key vault is one of managed-identity, workload-identity and azure-cli.")
-}
-
-func invalid(message string) *schemas.Problem {
-	return schemas.NewProblem(schemas.CodeInvalidArgument, message)
+	return a, schemas.InvalidArgument("The sign-in to the key vault is one of managed-identity, workload-identity and azure-cli.")
 }

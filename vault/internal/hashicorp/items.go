@@ -27,12 +27,6 @@ func (b *Backend) Get(ctx context.Context, name string) (backend.Item, error) {
 	if err != nil || data == nil {
 		return item, err
 	}
-	return filled(item, data)
-}
-
-// filled adds to an item what its fields say.
-func filled(item backend.Item, data map[string]any) (backend.Item, error) {
-	var err error
 	if item.Value, err = valueOf(data); err != nil {
 		return backend.Item{}, err
 	}

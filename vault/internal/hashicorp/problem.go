@@ -4,7 +4,9 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"net"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/hashicorp/vault/api"
@@ -87,6 +89,8 @@ func (b *Backend) unreachable(ctx context.Context, err error, doing string) erro
 	server := "The vault server " + b.settings.Address
 	var certificate *tls.CertificateVerificationError
 	var proxy *httpclient.ProxyError
+	var sent *url.Error
+	var network net.Error
 	switch {
 	case errors.As(err, &proxy):
 		return backend.Unavailable(server+" was not asked: "+proxy.Error()+".", proxy.Next)
@@ -99,7 +103,7 @@ func (b *Backend) unreachable(ctx context.Context, err error, doing string) erro
 		return backend.Broken(server+" shows a certificate that is not trusted here.", "Give its authority with --ca-file when the backend is chosen.")
 	case errors.Is(err, context.DeadlineExceeded) || errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return backend.Unavailable(server+" did not answer in time.", "Try again later; until then tokens that are at hand are used on.")
-	case isTransport(err):
+	case errors.As(err, &sent) || errors.As(err, &network):
 		return backend.Unavailable(server+" cannot be reached.", "Check the network and the server; until then tokens that are at hand are used on.")
 	}
 	return backend.Unavailable(server+" did not answer like a vault server.", "Check the address, and what stands between.")
