@@ -108,6 +108,20 @@ func TestTenantsWithOrdinaryNames(t *testing.T) {
 	}
 }
 
+func TestTenantIsFoundByEachFormOfItsDomain(t *testing.T) {
+	t.Parallel()
+	ix := New(schemas.Catalogue(), nil)
+	for _, domain := range []string{"bücher.example", "bu\u0308cher.example", "xn--bcher-kva.example", "XN--BCHER-KVA.example"} {
+		names := NewNames([]TenantName{{Name: "books", Domains: []string{domain}}, {Name: "contoso"}})
+		for _, said := range []string{"bücher.example", "bu\u0308cher.example", "xn--bcher-kva.example", "BÜCHER.example"} {
+			found := ix.Find("which partner is linked at "+said, names, 1)
+			if len(found.Matches) == 0 || found.Matches[0].Arguments["tenant"] != "books" {
+				t.Errorf("directory %q, said %q: got %+v", domain, said, found.Matches)
+			}
+		}
+	}
+}
+
 func TestAmbiguousDisplayNameIsNotGuessed(t *testing.T) {
 	t.Parallel()
 	ix := New(schemas.Catalogue(), nil)

@@ -3,6 +3,9 @@ package search
 import (
 	"slices"
 	"strings"
+
+	"golang.org/x/net/idna"
+	"golang.org/x/text/unicode/norm"
 )
 
 // TenantName is one tenant that the caller may see, as an utterance may name
@@ -30,12 +33,11 @@ const maxNameTokens = 24
 func NewNames(directory []TenantName) *Names {
 	n := &Names{tenants: map[uint64][]string{}, size: len(directory)}
 	for _, t := range directory {
-		for _, alias := range append([]string{t.Name, t.TenantID, t.DisplayName, withoutForm(t.DisplayName)}, t.Domains...) {
+		for _, alias := range []string{t.Name, t.TenantID, t.DisplayName, withoutForm(t.DisplayName)} {
 			n.add(alias, t.Name)
 		}
 		for _, domain := range t.Domains {
-			label, _, _ := strings.Cut(domain, ".")
-			n.add(label, t.Name)
+			n.addDomain(domain, t.Name)
 		}
 	}
 	return n
@@ -51,6 +53,22 @@ func withoutForm(name string) string {
 		fields = fields[:len(fields)-1]
 	}
 	return strings.TrimRight(strings.Join(fields, " "), ",")
+}
+
+// addDomain takes in a domain and its first label, each in letters and in the
+// ASCII form (xn--): people write both.
+func (n *Names) addDomain(domain, name string) {
+	forms := []string{domain}
+	for _, convert := range []func(string) (string, error){idna.Punycode.ToASCII, idna.Punycode.ToUnicode} {
+		if form, err := convert(norm.NFC.String(strings.ToLower(domain))); err == nil {
+			forms = append(forms, form)
+		}
+	}
+	for _, form := range forms {
+		label, _, _ := strings.Cut(form, ".")
+		n.add(form, name)
+		n.add(label, name)
+	}
 }
 
 // add takes in a name, unless it is empty, too long, or digits that would
