@@ -55,22 +55,23 @@ func (g *Guard) QuestionFor(ctx context.Context, p access.Principal, id string) 
 
 // DecideAs records what a caller with ScopeApprove says of a question. Whoever
 // asked cannot decide. An approval carries a proof under the sealing key, which
-// Redeem wants: a row of the store approves nothing.
+// Redeem wants: a row of the store approves nothing. A decision that fails comes
+// with the ticket that it was about, where there is one.
 func (g *Guard) DecideAs(ctx context.Context, p access.Principal, id string, said DecisionRequest) (Ticket, error) {
 	ticket, err := g.QuestionFor(ctx, p, id)
 	if err != nil {
 		return Ticket{}, err
 	}
 	if ticket.Intent.Caller == p.Caller {
-		return Ticket{}, schemas.NewProblem(schemas.CodeNotAllowed, "A requester cannot decide on the own request.",
+		return ticket, schemas.NewProblem(schemas.CodeNotAllowed, "A requester cannot decide on the own request.",
 			schemas.WithHint("Somebody else with the scope %s has to.", access.ScopeApprove))
 	}
 	if digest := ticket.Digest(); said.Approved && said.Digest != hex.EncodeToString(digest[:]) {
-		return Ticket{}, schemas.NewProblem(schemas.CodeApprovalMismatch, "The digest is not that of the approval: what is approved has to be what was shown.",
+		return ticket, schemas.NewProblem(schemas.CodeApprovalMismatch, "The digest is not that of the approval: what is approved has to be what was shown.",
 			schemas.WithHint("Read the approval, and send its digest with the decision."))
 	}
 	if err := g.Use(ctx, p); err != nil {
-		return Ticket{}, err
+		return ticket, err
 	}
 	decision := Decision{Approved: said.Approved, Approver: string(p.Caller), By: p.Caller, Token: p.Token}
 	if !said.Approved {
@@ -78,7 +79,7 @@ func (g *Guard) DecideAs(ctx context.Context, p access.Principal, id string, sai
 		return g.decide(ctx, ticket, decision)
 	}
 	if decision.Signature, err = g.opts.Sealer.attest(ticket, p.Caller); err != nil {
-		return Ticket{}, schemas.AsProblem(err)
+		return ticket, schemas.AsProblem(err)
 	}
 	return g.decide(ctx, ticket, decision)
 }

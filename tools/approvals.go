@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"mcp-partner/access"
@@ -73,22 +74,31 @@ func (s *Service) PendingApproval(ctx context.Context, p access.Principal, id st
 // DecideApproval records what a caller with the approver's scope says.
 func (s *Service) DecideApproval(ctx context.Context, p access.Principal, id string, said guard.DecisionRequest) (PendingApproval, error) {
 	ticket, err := s.deps.Guard.DecideAs(ctx, p, id, said)
-	s.logDecision(ctx, p, said, err)
+	s.logDecision(ctx, p, id, ticket.Intent, said.Approved, err)
 	if err != nil {
 		return PendingApproval{}, err
 	}
 	return s.pending(ctx, ticket), nil
 }
 
-func (s *Service) logDecision(ctx context.Context, p access.Principal, said guard.DecisionRequest, err error) {
+// logDecision writes one line for a decision. The tool is known once the approval
+// was found; a plan for many tenants names no tenant.
+func (s *Service) logDecision(ctx context.Context, p access.Principal, id string, asked guard.Intent, approved bool, err error) {
 	status := "denied"
 	switch {
 	case err != nil:
 		status = string(schemas.AsProblem(err).Code)
-	case said.Approved:
+	case approved:
 		status = "approved"
 	}
-	s.deps.Logger.InfoContext(ctx, "decision", "caller", string(p.Caller), "status", status)
+	attributes := []slog.Attr{slog.String("caller", string(p.Caller)), slog.String("approval", schemas.Sanitize(id)), slog.String("status", status)}
+	if asked.Tool != "" {
+		attributes = append(attributes, slog.String("tool", asked.Tool))
+	}
+	if asked.Identity.Tenant != "" {
+		attributes = append(attributes, slog.String("tenant", asked.Identity.Tenant))
+	}
+	s.deps.Logger.LogAttrs(ctx, slog.LevelInfo, "decision", attributes...)
 }
 
 func (s *Service) pending(ctx context.Context, t guard.Ticket) PendingApproval {

@@ -1,11 +1,18 @@
 package tools_test
 
 import (
+	"bytes"
+	"log/slog"
+	"strings"
 	"testing"
+	"time"
 
 	"mcp-partner/access"
 	"mcp-partner/guard"
 	"mcp-partner/schemas"
+	"mcp-partner/search"
+	"mcp-partner/simulator"
+	"mcp-partner/tools"
 )
 
 // An approver over the network sees a plan only whole: with every tenant of it
@@ -52,5 +59,31 @@ func TestAPlanIsDecidedOverTheNetwork(t *testing.T) {
 	e := h.call(schemas.ToolEnsurePartnerLinks, `{"partner_id":"1234567","approval_id":"`+id+`"}`)
 	if e.Status != schemas.StatusDone || h.writes() != 2 {
 		t.Errorf("%s, %d writes", e.Summary, h.writes())
+	}
+}
+
+func TestDecisionIsLoggedWithApprovalToolAndTenant(t *testing.T) {
+	t.Parallel()
+	h := build(t, simulator.Config{Tenants: 1}, person)
+	var log bytes.Buffer
+	h.service = tools.NewService(tools.Deps{Directory: h.directory, Clients: h, Guard: h.guard, Fleet: h.fleet,
+		Search: search.New(schemas.Catalogue(), schemaOf), Logger: slog.New(slog.NewTextHandler(&log, nil)), Now: time.Now})
+	id := h.call(schemas.ToolRegisterPartner, `{"tenant":"contoso","partner_id":"1234567"}`).Approval.ID
+	boss := access.Principal{Caller: "token:boss", Grant: access.Grant{Scopes: []access.Scope{access.ScopeApprove}, Tenants: []string{access.AllTenants}}}
+	for _, step := range []struct {
+		id   string
+		said guard.DecisionRequest
+		want string
+	}{
+		{"ap_none", guard.DecisionRequest{Reason: "no"}, "approval=ap_none status=approval_unknown\n"},
+		{id, guard.DecisionRequest{Approved: true, Digest: "00"}, "approval=" + id + " status=approval_mismatch tool=register_partner tenant=contoso\n"},
+		{id, guard.DecisionRequest{Reason: "not theirs"}, "approval=" + id + " status=denied tool=register_partner tenant=contoso\n"},
+		{id, guard.DecisionRequest{Reason: "again"}, "approval=" + id + " status=approval_expired tool=register_partner tenant=contoso\n"},
+	} {
+		log.Reset()
+		_, _ = h.service.DecideApproval(t.Context(), boss, step.id, step.said)
+		if !strings.Contains(log.String(), "msg=decision caller=token:boss "+step.want) {
+			t.Errorf("want %q, the log says: %s", step.want, log.String())
+		}
 	}
 }
