@@ -69,7 +69,7 @@ func (g *Guard) checkRequest(r TokenRequest) error {
 	case len(r.Grant.Tenants) == 0 && !slices.Equal(r.Grant.Scopes, []access.Scope{access.ScopeMetrics}):
 		return badToken("A token needs a tenant: without one it could reach none.")
 	case r.Life < 0 || r.Life > g.opts.MaxTokenLife:
-		return badToken(fmt.Sprintf("A token lives for at most %s, which max-token-ttl sets.", g.opts.MaxTokenLife))
+		return g.badLife()
 	case r.Uses < 0:
 		return badToken("--uses is below zero.")
 	}
@@ -100,6 +100,12 @@ func checkTools(g access.Grant) error {
 		}
 	}
 	return nil
+}
+
+// badLife names the flag and the setting that allow what was asked for.
+func (g *Guard) badLife() error {
+	return schemas.NewProblem(schemas.CodeInvalidArgument, fmt.Sprintf("A token lives for at most %s, which max-token-ttl sets.", g.opts.MaxTokenLife),
+		schemas.WithHint("Give --ttl up to %s, or raise max-token-ttl in config.yaml.", g.opts.MaxTokenLife))
 }
 
 func badToken(message string) error {
