@@ -53,7 +53,6 @@ func (c Certificate) CheckDates(now time.Time) error {
 		why, c.NotBefore.UTC().Format(time.DateOnly), c.NotAfter.UTC().Format(time.DateOnly))
 }
 
-// errPassphrase means that a key is encrypted and no passphrase was given.
 var errPassphrase = errors.New("a passphrase is needed")
 
 // NeedsPassphrase reports whether an error of NewCertificate says that the key
@@ -136,7 +135,6 @@ func (p pair) encode() ([]byte, error) {
 	return encoded, nil
 }
 
-// readPair reads either form.
 func readPair(raw, passphrase []byte) (pair, error) {
 	var key any
 	var certificates []*x509.Certificate
@@ -227,7 +225,6 @@ func notRSA() error {
 	return schemas.InvalidArgument("The key of the certificate is not an RSA key: Entra ID takes RSA keys only (for example: openssl req -x509 -newkey rsa:3072 -nodes -days 365 -subj /CN=mcp-partner -keyout key.pem -out cert.pem).")
 }
 
-// matched finds the certificate of the key and puts it first.
 func matched(key any, certificates []*x509.Certificate) (pair, error) {
 	if key == nil {
 		return pair{}, schemas.InvalidArgument("The file has no private key: give certificate and key in one PEM or PFX file.")

@@ -53,7 +53,6 @@ func TenantOfDomain(ctx context.Context, pool *httpclient.Pool, cloud tenants.Cl
 	return l.ask(ctx, client, cloud.Authority+"/"+url.PathEscape(host)+"/v2.0/.well-known/openid-configuration")
 }
 
-// lookup is the search for the tenant of one domain.
 type lookup struct {
 	cloud  tenants.Cloud
 	domain string
@@ -85,7 +84,6 @@ func (l lookup) problem(code schemas.Code, what string) *schemas.Problem {
 	return schemas.NewProblem(code, fmt.Sprintf("Entra ID (%s) %s for the domain %s.", l.cloud.AuthorityHost(), what, l.domain))
 }
 
-// unreached says why there was no answer.
 func (l lookup) unreached(err error) *schemas.Problem {
 	var timeout net.Error
 	var proxy *httpclient.ProxyError

@@ -60,7 +60,6 @@ func (s *Source) proof(ctx context.Context, t target) (proof, *schemas.Problem) 
 	return s.storedProof(ctx, t, secret)
 }
 
-// storedProof is the proof of a kind that the vault holds something for.
 func (s *Source) storedProof(ctx context.Context, t target, secret vault.Secret) (proof, *schemas.Problem) {
 	switch t.credential.Kind {
 	case tenants.KindClientSecret:
@@ -73,7 +72,6 @@ func (s *Source) storedProof(ctx context.Context, t target, secret vault.Secret)
 	return proof{}, schemas.NewProblem(schemas.CodeInternal, "Credential "+t.credential.Name+" is of a kind that cannot sign in.")
 }
 
-// mintWith presents a proof, unless it was refused a moment ago.
 func (s *Source) mintWith(ctx context.Context, t target, p proof, claims string) (token, bool, *schemas.Problem) {
 	if refused := s.refused.find(t, p.secret); refused != nil {
 		return token{}, false, refused

@@ -130,7 +130,6 @@ func knownCode(numbers ...int) (number int, known entraCodes) {
 	return 0, entraCodes{}
 }
 
-// codeOfProblem returns what is known of the number that a problem carries.
 func codeOfProblem(problem *schemas.Problem) (number int, known entraCodes) {
 	number, _ = strconv.Atoi(strings.TrimPrefix(problem.ForeignCode, "AADSTS")) // 0 is not known
 	return knownCode(number)

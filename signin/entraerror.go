@@ -27,7 +27,6 @@ type entraError struct {
 	CorrelationID string `json:"correlation_id"`
 }
 
-// problem says why a sign-in failed, from what the transport noted.
 func (x *exchange) problem(t target) *schemas.Problem {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -70,12 +69,10 @@ func attach(problem *schemas.Problem, body entraError) {
 
 func (t target) host() string { return cmp.Or(t.cloud.AuthorityHost(), "the authority") }
 
-// unusable says that Entra ID gave no usable answer.
 func (t target) unusable(what string, retryable bool) *schemas.Problem {
 	return t.unusableOf(t.host(), what, retryable)
 }
 
-// unusableOf names the one that answered.
 func (t target) unusableOf(who, what string, retryable bool) *schemas.Problem {
 	p := schemas.NewProblem(schemas.CodeSignInUnavailable, fmt.Sprintf("Signing in to tenant %s failed: %s %s.", t.tenant, who, what))
 	p.Retryable = retryable
@@ -147,7 +144,6 @@ func (e entraError) finding() finding {
 	}[e.Error]
 }
 
-// findingProblem says what a finding means for this tenant and credential.
 func (t target) findingProblem(c entraCodes) *schemas.Problem {
 	switch c.finding {
 	case findingNotFederated:
@@ -176,7 +172,6 @@ func (t target) noTenant() *schemas.Problem {
 		fmt.Sprintf("Entra ID (%s) knows no tenant %s, which the directory has as %s.", t.host(), t.tenantID, t.tenant))
 }
 
-// otherCloud names the clouds that are left.
 func (t target) otherCloud() *schemas.Problem {
 	var others []string
 	for _, name := range []string{tenants.CloudUSGovernment, tenants.CloudChina, tenants.CloudPublic} {
@@ -189,7 +184,6 @@ func (t target) otherCloud() *schemas.Problem {
 		schemas.WithCommand("Ask a person to name the tenant's cloud: "+others[0]+" or "+others[1]+".", "mcp-partner tenants set %s --cloud %s", t.tenant, others[0]))
 }
 
-// noConsent names the URL at which an administrator of the tenant consents.
 func (t target) noConsent() *schemas.Problem {
 	return schemas.NewProblem(schemas.CodeConsentMissing,
 		fmt.Sprintf("The application of credential %s is not in tenant %s, or nobody there consented to it.", t.credential.Name, t.tenant),
@@ -228,7 +222,6 @@ func (t target) noUser() *schemas.Problem {
 		fmt.Sprintf("The user of credential %s has no account in tenant %s.", t.credential.Name, t.tenant))
 }
 
-// blocked is what neither a secret nor a sign-in mends.
 func (t target) blocked(detail string) *schemas.Problem {
 	if detail == "" {
 		detail = "a rule of the tenant refuses it"

@@ -18,7 +18,6 @@ type firstSignIn struct {
 	all map[credentialKey]*pioneer
 }
 
-// pioneer is the sign-in that goes ahead.
 type pioneer struct {
 	secret vault.Secret
 	done   chan struct{}

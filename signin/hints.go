@@ -7,7 +7,6 @@ import (
 	"mcp-partner/tenants"
 )
 
-// renewHint says how a person mends a credential that is not accepted.
 func (t target) renewHint() schemas.ProblemOption {
 	switch t.credential.Kind {
 	case tenants.KindClientCertificate:
@@ -31,7 +30,6 @@ func (t target) endHint() schemas.ProblemOption {
 	return schemas.WithCommand("Ask a person to store a new one. If the vault already holds a new one, leave --secret-stdin out and only set its end.", "mcp-partner tenants set %s --secret-stdin --expires DATE", t.tenant)
 }
 
-// storeHint says how a person stores what the vault lacks.
 func (t target) storeHint() schemas.ProblemOption {
 	if t.credential.Kind == tenants.KindClientCertificate {
 		return schemas.WithCommand("Ask a person to store it.", "mcp-partner tenants set %s --certificate-file FILE", t.tenant)
@@ -43,8 +41,6 @@ func (t target) loginHint() schemas.ProblemOption {
 	return schemas.WithCommand("Ask a person to sign in.", "mcp-partner vault login %s", t.credential.Name)
 }
 
-// notFederated says what of an assertion no federated credential of the
-// application fits.
 func (t target) notFederated(what string) *schemas.Problem {
 	return schemas.NewProblem(schemas.CodeCredentialRejected,
 		fmt.Sprintf("The application of credential %s has no federated credential that fits the assertion: %s.", t.credential.Name, what), t.renewHint())

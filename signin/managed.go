@@ -94,7 +94,6 @@ func managedEndpoint() (*url.URL, error) {
 	return u, nil
 }
 
-// atEndpoint lets requests to the endpoint through and no others.
 func atEndpoint(endpoint *url.URL) func(*http.Request) bool {
 	return func(request *http.Request) bool {
 		return request.URL.Scheme == endpoint.Scheme && strings.EqualFold(request.URL.Host, endpoint.Host)
@@ -107,7 +106,6 @@ func (t target) noEndpoint(why string) *schemas.Problem {
 		schemas.WithHint("It works on a machine in Azure that has a managed identity; mcp-partner doctor shows where it is asked for."))
 }
 
-// identityEndpoint names who answers for the managed identities of a machine.
 func identityEndpoint(host string) string {
 	for _, name := range []string{"IDENTITY_ENDPOINT", "MSI_ENDPOINT"} {
 		if os.Getenv(name) != "" {

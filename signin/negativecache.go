@@ -63,7 +63,6 @@ func newNegativeCache(now func() time.Time) *negativeCache {
 	return &negativeCache{now: now, kept: map[refusalKey]refusal{}, unclear: map[credentialKey]refusal{}, accepted: map[credentialKey]time.Time{}}
 }
 
-// find returns the refusal that stands against a target, or nil.
 func (c *negativeCache) find(t target, secret vault.Secret) *schemas.Problem {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -81,7 +80,6 @@ func (c *negativeCache) find(t target, secret vault.Secret) *schemas.Problem {
 	return nil
 }
 
-// keep remembers a problem if it is a refusal.
 func (c *negativeCache) keep(t target, secret vault.Secret, problem *schemas.Problem) {
 	if !isRefusal(t, problem) {
 		return
@@ -118,7 +116,6 @@ func (c *negativeCache) confirms(key credentialKey, fresh refusal) bool {
 		before.problem.Code == fresh.problem.Code && before.problem.ForeignCode == fresh.problem.ForeignCode && !now.Before(c.accepted[key])
 }
 
-// accept notes that a tenant accepted the credential.
 func (c *negativeCache) accept(t target) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -127,7 +124,6 @@ func (c *negativeCache) accept(t target) {
 	c.accepted[key] = c.now().Add(refusedFor)
 }
 
-// isRefusal reports whether a problem is remembered at all.
 func isRefusal(t target, problem *schemas.Problem) bool {
 	switch problem.Code {
 	case schemas.CodeCredentialRejected, schemas.CodeCredentialExpired, schemas.CodeConsentMissing, schemas.CodeTenantNotFound,

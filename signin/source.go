@@ -134,7 +134,6 @@ func (s *Source) Close() {
 	s.signIns.Running.Wait()
 }
 
-// target is where a token is asked for, and with what.
 type target struct {
 	tenant     string
 	tenantID   string
@@ -150,7 +149,6 @@ func (t target) opens() target {
 	return t
 }
 
-// target reads the directory as it is now.
 func (s *Source) target(tenant, credential string) (target, error) {
 	entry, err := s.directory.Resolve(tenant)
 	if err != nil {
@@ -184,7 +182,6 @@ func (s *Source) Credential(_ context.Context, tenant, credential string) (azcor
 	return &tenantCredential{source: s, tenantID: t.tenantID, credential: t.credential.Name}, nil
 }
 
-// tenantCredential is one credential in one tenant.
 type tenantCredential struct {
 	source     *Source
 	tenantID   string

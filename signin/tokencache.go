@@ -38,7 +38,6 @@ func sealToken(t azcore.AccessToken, now time.Time) token {
 // tenant that was used, up to maxCaches, of which the oldest are forgotten.
 type tokenKey struct{ tenantID, credential string }
 
-// tokenCache holds the newest token of one credential in one tenant.
 type tokenCache struct {
 	mu     sync.Mutex
 	target target
@@ -99,7 +98,6 @@ func (s *Source) token(ctx context.Context, t target, claims string) (token, err
 	return got, err
 }
 
-// signIn gets a new token and keeps it, and tells about it.
 func (s *Source) signIn(ctx context.Context, t target, claims string, refresh bool) (token, error) {
 	// Another flight may have ended between a look at the cache and this one.
 	if got, good, stale := s.cacheOf(t).cached(t, s.now()); claims == "" && !refresh && good && !stale {

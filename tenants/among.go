@@ -23,7 +23,6 @@ func (d *Directory) ResolveAmong(ref string, sees func(name string) bool) (Entry
 	return part.resolve(ref)
 }
 
-// among is the part of a snapshot that somebody sees.
 func (s *snapshot) among(sees func(name string) bool) *snapshot {
 	part := &snapshot{byName: map[string]int{}, byDomain: map[string]int{}, byTenantID: map[string]int{}}
 	for _, e := range s.entries {

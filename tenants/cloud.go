@@ -129,7 +129,6 @@ func (c Cloud) normalCustom() (Cloud, error) {
 	return c, nil
 }
 
-// checkURL returns the URL without trailing slashes.
 func checkURL(field, text string) (*url.URL, error) {
 	u, err := url.Parse(strings.TrimRight(text, "/"))
 	switch {

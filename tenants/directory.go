@@ -27,7 +27,6 @@ type Directory struct {
 	writer chan struct{}
 }
 
-// loaded is a state of the directory and the version of the file it came from.
 type loaded struct {
 	snapshot *snapshot
 	stamp    disk.Stamp
@@ -64,7 +63,6 @@ func newDirectory(where *disk.Dir) *Directory {
 	return &Directory{disk: where, now: time.Now, writer: make(chan struct{}, 1)}
 }
 
-// snapshot returns the state of the directory, read again if the file changed.
 func (d *Directory) snapshot() (*snapshot, error) {
 	have := d.current.Load()
 	if d.disk == nil {
@@ -103,7 +101,6 @@ func (d *Directory) load() (*loaded, error) {
 	return &loaded{s, seen}, nil
 }
 
-// corruptFile says that a file of the directory is not what it should be.
 func corruptFile(where disk.Dir, name, what, lastChange string) *schemas.Problem {
 	return where.Corrupt(name, what, where.PreviousHint(name, "", lastChange, "restore it from a backup."))
 }
@@ -170,14 +167,12 @@ func (d *Directory) Credentials() ([]CredentialConfig, error) {
 	return slices.Clone(s.credentials), nil
 }
 
-// draft is what a change works on.
 type draft struct {
 	*snapshot
 	entries     []Entry
 	credentials []CredentialConfig
 }
 
-// position returns where an entry stands in the draft.
 func (d *draft) position(name string) (int, error) {
 	if i, ok := d.byName[naming.Fold(name)]; ok {
 		return i, nil

@@ -97,7 +97,6 @@ func (e Entry) clone() Entry {
 	return e
 }
 
-// normal checks an entry by itself and brings it into one form.
 func (e Entry) normal() (Entry, error) {
 	e = e.clone()
 	if err := CheckTenantName(e.Name); err != nil {

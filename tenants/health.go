@@ -158,7 +158,6 @@ func mergeInto(known, more map[string]Health) {
 	}
 }
 
-// stored is what the file holds.
 func (h *HealthFile) stored() map[string]Health {
 	known := map[string]Health{}
 	if h.disk == nil {
@@ -215,7 +214,6 @@ func (h *HealthFile) write(batch map[string]Health) error {
 	return h.disk.Write(healthName, append(data, '\n'))
 }
 
-// newestOf drops what was not heard of for longest.
 func newestOf(known map[string]Health, limit int) map[string]Health {
 	if len(known) <= limit {
 		return known

@@ -130,7 +130,6 @@ func (c CredentialConfig) settings() []setting {
 	}
 }
 
-// has lists the settings that a kind has.
 func (k Kind) has() []string {
 	return map[Kind][]string{
 		KindClientSecret:      {"client ID", "secret", "end"},
@@ -143,7 +142,6 @@ func (k Kind) has() []string {
 	}[k]
 }
 
-// normal checks a credential by itself and brings it into one form.
 func (c CredentialConfig) normal() (CredentialConfig, error) {
 	if err := naming.Check("credential name", c.Name); err != nil {
 		return CredentialConfig{}, err
@@ -245,8 +243,6 @@ func normalManaged(c *CredentialConfig) error {
 	return nil
 }
 
-// isIdentityResource reports whether text has the form of an ARM resource ID of
-// a user-assigned identity.
 func isIdentityResource(text string) bool {
 	parts := strings.Split(text, "/")
 	if len(parts) != 9 || parts[0] != "" || len(text) > maxTextRunes || strings.ContainsFunc(text, isHidden) || strings.ContainsAny(text, " ?#&") {

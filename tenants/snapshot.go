@@ -139,7 +139,6 @@ func (s *snapshot) claim(index map[string]int, key string, i int, what, shown st
 	return nil
 }
 
-// find looks a reference up without making suggestions.
 func (s *snapshot) find(ref string) (int, bool) {
 	key := naming.Fold(ref)
 	for _, index := range []map[string]int{s.byName, s.byTenantID, s.byDomain} {
@@ -150,7 +149,6 @@ func (s *snapshot) find(ref string) (int, bool) {
 	return 0, false
 }
 
-// resolve finds the entry that a caller means.
 func (s *snapshot) resolve(ref string) (Entry, error) {
 	switch {
 	case len(s.entries) == 0:
@@ -186,7 +184,6 @@ func (s *snapshot) unknown(ref string) error {
 	return schemas.NewProblem(schemas.CodeUnknownTenant, message, next)
 }
 
-// called are the names of the tenants whose company is written so.
 func (s *snapshot) called(company string) []string {
 	var names []string
 	for _, e := range s.entries {
@@ -197,7 +194,6 @@ func (s *snapshot) called(company string) []string {
 	return names
 }
 
-// names returns every name and domain, for suggestions.
 func (s *snapshot) names() []string {
 	names := make([]string, 0, len(s.entries)+len(s.byDomain))
 	for _, e := range s.entries {
@@ -214,7 +210,6 @@ func (s *snapshot) config(name string) (CredentialConfig, error) {
 		"The directory has no credential "+schemas.Shown(name)+".")
 }
 
-// copies returns lists that the caller may change.
 func (s *snapshot) copies() ([]Entry, []CredentialConfig) {
 	entries := make([]Entry, len(s.entries))
 	for i, e := range s.entries {
@@ -223,7 +218,6 @@ func (s *snapshot) copies() ([]Entry, []CredentialConfig) {
 	return entries, slices.Clone(s.credentials)
 }
 
-// stampAdded gives entries without a time of addition the present one.
 func stampAdded(entries []Entry, now time.Time) {
 	for i := range entries {
 		if entries[i].AddedAt.IsZero() {

@@ -71,7 +71,6 @@ type settingsFile struct {
 // FormVersion implements disk.Versioned.
 func (f *settingsFile) FormVersion() int { return f.Version }
 
-// normal checks a choice and fills in what is usual.
 func (s Settings) normal() (Settings, error) {
 	if s.Backend == "" {
 		s.Backend = BackendFile

@@ -14,7 +14,6 @@ import (
 	"mcp-partner/schemas"
 )
 
-// backupVersion is the version of what is inside of an encrypted backup.
 const backupVersion = 1
 
 // Locker says how a backup is locked or opened: for age identities, or with a
@@ -122,7 +121,6 @@ func (v *Vault) gather(ctx context.Context, state *openVault, tenants Tenants) (
 	return file, err
 }
 
-// audience is for whom a backup is encrypted.
 func (l Locker) audience(ctx context.Context, cost int) ([]age.Recipient, error) {
 	if len(l.Recipients) > 0 && l.Key.PassphraseFile != "" {
 		return nil, schemas.InvalidArgument("Recipients and a passphrase exclude each other: choose one for the backup.")

@@ -77,7 +77,6 @@ func (f *FileStore) Get(ctx context.Context, name string) (Secret, error) {
 	return stored.secret, err
 }
 
-// stored returns the zero value with every error.
 func (f *FileStore) stored(ctx context.Context, name string) (storedSecret, error) {
 	state, err := f.open(ctx)
 	if err != nil {
@@ -201,7 +200,6 @@ func gaveUp(err error) bool {
 	return errors.As(err, &p) && (p.Code == schemas.CodeTimeout || p.Code == schemas.CodeCancelled)
 }
 
-// load reads and decrypts the file and remembers the result.
 func (f *FileStore) load(ctx context.Context) (*openVault, error) {
 	// The mark comes first: whoever writes in between raises it after the vault,
 	// so a vault read later is never older than a mark read before.

@@ -58,7 +58,6 @@ func (k KeySource) check() error {
 	return nil
 }
 
-// hasFile reports whether a file with a key was given.
 func (k KeySource) hasFile() bool { return k.IdentityFile != "" || k.PassphraseFile != "" }
 
 func (k KeySource) prompter() Prompter {
@@ -68,7 +67,6 @@ func (k KeySource) prompter() Prompter {
 	return noTerminal{}
 }
 
-// noTerminal is where nobody can be asked.
 type noTerminal struct{}
 
 // Passphrase implements Prompter.
@@ -84,7 +82,6 @@ type key struct {
 	what string
 }
 
-// keyFor returns the key for a vault whose file begins as given.
 func (k KeySource) keyFor(ctx context.Context, d disk.Dir, h keyProvider, sealedFile []byte, cost int) (*key, error) {
 	if key, err := k.given(ctx, sealedFile, "Passphrase of the vault "+d.File(vaultName)+": ", cost); key != nil || err != nil {
 		return key, err

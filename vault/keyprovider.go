@@ -107,7 +107,6 @@ func (p remoteProvider) describe(string) string {
 	return p.backend.Describe() + " The program's own keys are in " + p.disk.File(vaultName) + ", which opens with the item " + p.name + " of that backend."
 }
 
-// providedKey reads the key that the provider keeps.
 func providedKey(ctx context.Context, p keyProvider) (*key, error) {
 	text, err := p.read(ctx)
 	if err != nil {
@@ -120,7 +119,6 @@ func providedKey(ctx context.Context, p keyProvider) (*key, error) {
 	return parseIdentities(text, p.place())
 }
 
-// newIdentity makes an age identity.
 func newIdentity() (*age.X25519Identity, error) {
 	identity, err := age.GenerateX25519Identity()
 	if err != nil {

@@ -60,7 +60,6 @@ func (p *payload) encode() ([]byte, error) {
 	return json.Marshal(file)
 }
 
-// files are the secrets by name, as they are written.
 func (p *payload) files() []payloadSecret {
 	secrets := make([]payloadSecret, 0, len(p.secrets))
 	for _, s := range p.secrets {
@@ -105,7 +104,6 @@ func (p *payload) adopt(s payloadSecret) error {
 	return nil
 }
 
-// next returns a copy of the next generation.
 func (p *payload) next() *payload {
 	return &payload{generation: p.generation + 1, secrets: maps.Clone(p.secrets), recipients: slices.Clone(p.recipients)}
 }

@@ -104,7 +104,6 @@ func (v *Vault) shareable() error {
 	return schemas.InvalidArgument("The secrets of this vault are in %s, which decides itself who may read them: add people there.", v.settings.Backend)
 }
 
-// ownFirst puts the key that opens the vault into an empty list.
 func (p *payload) ownFirst(k *key, now time.Time) error {
 	if len(p.recipients) > 0 {
 		return nil
@@ -119,7 +118,6 @@ func (p *payload) ownFirst(k *key, now time.Time) error {
 	return nil
 }
 
-// owns reports whether a public key belongs to one of the key's identities.
 func (k *key) owns(publicKey string) bool {
 	return slices.ContainsFunc(k.identities, func(identity age.Identity) bool {
 		own, ok := identity.(*age.X25519Identity)

@@ -33,7 +33,6 @@ type RemoteStore struct {
 	cached map[string]fetched
 }
 
-// fetched is a secret as the backend gave it.
 type fetched struct {
 	secret Secret
 	info   SecretInfo

@@ -72,7 +72,6 @@ func (v *Vault) Restore(ctx context.Context, sealedFile []byte, o RestoreOptions
 	return done, err
 }
 
-// restoreFile changes the vault in one write.
 func (v *Vault) restoreFile(ctx context.Context, content *payload, file *backupFile, o RestoreOptions, done *Restored) error {
 	return v.keys.revise(ctx, func(next *payload, k *key) (bool, error) {
 		done.Older = file.Generation < next.generation-1
@@ -94,7 +93,6 @@ func (v *Vault) restoreFile(ctx context.Context, content *payload, file *backupF
 	})
 }
 
-// check refuses to lose what is here.
 func (r *Restored) check(o RestoreOptions) error {
 	if len(r.Replaced) == 0 || o.Force {
 		return nil
@@ -108,7 +106,6 @@ func (r *Restored) check(o RestoreOptions) error {
 		schemas.WithHint("Make a backup of the vault as it is, then give --force."))
 }
 
-// takeSecrets replaces the secrets and leaves the program's own keys.
 func (p *payload) takeSecrets(from *payload) {
 	maps.DeleteFunc(p.secrets, func(name string, _ storedSecret) bool { return !isInternal(name) })
 	for name, s := range from.secrets {

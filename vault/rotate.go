@@ -164,7 +164,6 @@ func (f *FileStore) provide(ctx context.Context, text []byte) error {
 	return f.provider.write(ctx, text)
 }
 
-// identitiesIn returns the lines of a provider's text that are identities.
 func identitiesIn(text []byte) []string {
 	var found []string
 	for line := range strings.Lines(string(text)) {
@@ -175,7 +174,6 @@ func identitiesIn(text []byte) []string {
 	return found
 }
 
-// opens reports whether a key opens the vault as it is on the disk.
 func (f *FileStore) opens(k *key) bool {
 	sealedFile, _, err := f.disk.Read(vaultName)
 	if err != nil {
@@ -233,7 +231,6 @@ func (f *FileStore) dropPrevious(ctx context.Context) error {
 	return f.exclusive(ctx, func(*openVault) error { return f.overwritePrevious() })
 }
 
-// isPassphrase reports whether the key is made of a passphrase.
 func (k *key) isPassphrase() bool {
 	_, ok := k.recipient.(*age.ScryptRecipient)
 	return ok

@@ -41,7 +41,6 @@ func OpenVault(d disk.Dir, source KeySource, pool *httpclient.Pool) (*Vault, err
 	return assemble(d, settings, source, pool)
 }
 
-// assemble builds the parts of a vault.
 func assemble(d disk.Dir, settings Settings, source KeySource, pool *httpclient.Pool) (*Vault, error) {
 	if err := source.check(); err != nil {
 		return nil, err

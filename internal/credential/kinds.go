@@ -67,7 +67,6 @@ func (c *Options) Config(name, tenantID string) (tenants.CredentialConfig, error
 	return config, c.Kind.fill(&config, tenantID)
 }
 
-// fits refuses the secret of one kind for a credential of another.
 func (c *Options) fits(kind tenants.Kind, name string) error {
 	switch {
 	case c.Secret.Given() && kind != tenants.KindClientSecret:
@@ -84,7 +83,6 @@ func (c *Options) fits(kind tenants.Kind, name string) error {
 	return nil
 }
 
-// fill sets what only one kind has.
 func (k *KindOptions) fill(config *tenants.CredentialConfig, tenantID string) error {
 	var err error
 	switch config.Kind {

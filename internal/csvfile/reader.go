@@ -156,7 +156,6 @@ func (r *Reader) skipPreamble(text *bufio.Reader) (string, error) {
 	return "", errNoHeader
 }
 
-// sepLine reads the line with which spreadsheets are told the separator.
 func sepLine(line string) (rune, bool) {
 	line = strings.Trim(line, `" `)
 	if len(line) < 4 || !strings.EqualFold(line[:4], "sep=") {
@@ -205,7 +204,6 @@ func separator(header string) rune {
 	return best
 }
 
-// readHeader reads the header and refuses a title in its place.
 func (r *Reader) readHeader() error {
 	cells, line, err := r.row()
 	if errors.Is(err, io.EOF) {

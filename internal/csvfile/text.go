@@ -18,7 +18,6 @@ const sniffed = 64 << 10
 // ErrEncoding is about bytes that are no text in UTF-8 or UTF-16.
 var ErrEncoding = errors.New(`the file is neither UTF-8 nor UTF-16: save it as "CSV UTF-8"`)
 
-// signatures are the first bytes of files that people take for CSV.
 func signatures() []struct{ prefix, is string } {
 	return []struct{ prefix, is string }{
 		{"PK\x03\x04", `an Excel workbook (.xlsx) or another ZIP file: open it and save the sheet as "CSV UTF-8"`},
@@ -155,7 +154,6 @@ func (l *lineEnds) foldUnicode(p []byte, n int, err error) (int, error) {
 	return copy(p, text), err
 }
 
-// cut reports that the last character of a text is not whole.
 func cut(text []byte) bool {
 	for i := 1; i <= 3 && i <= len(text); i++ {
 		if c := text[len(text)-i]; c >= 0xc0 {

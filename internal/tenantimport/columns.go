@@ -153,12 +153,10 @@ func checkColumns(columns []column) error {
 	return nil
 }
 
-// named reports whether a column gives tenants their names.
 func named(columns []column) bool {
 	return slices.ContainsFunc(columns, func(c column) bool { return c.field == "name" || c.field == company || c.field == "domains" })
 }
 
-// unknownColumns is a header with columns that nobody knows.
 type unknownColumns struct {
 	// maps say for each of them, as --map does, which field it seems to be.
 	maps    []string
@@ -219,7 +217,6 @@ func nearestField(header string, free []string) string {
 	return ""
 }
 
-// refusal names the whole command that reads the file.
 func (u *unknownColumns) refusal(o *Request, err error) error {
 	next := "run the command, which leaves out every COLUMN= that has no field"
 	command := "mcp-partner tenants import " + phrase.ShellWord(o.File)

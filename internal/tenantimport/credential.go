@@ -15,7 +15,6 @@ import (
 	"mcp-partner/tenants"
 )
 
-// setCredential writes what a row tells of its first credential.
 func (r Row) setCredential(config tenants.CredentialConfig) {
 	r["kind"], r["expires"], r["home_tenant"] = string(config.Kind), config.Expires, config.HomeTenant
 	r["assertion"], r["identity"] = config.TokenFile, config.ResourceID+config.ObjectID
@@ -107,7 +106,6 @@ func (p *Plan) SecretFor(a *app.App, o *Request) (tenants.CredentialConfig, erro
 	return tenants.CredentialConfig{}, exit.Usage("say with --credential NAME whose it is", "the secret could be for any of %d new credentials", len(candidates))
 }
 
-// pendingSecret is a credential that still needs its secret.
 type pendingSecret struct {
 	tenant, credential string
 	kind               tenants.Kind
@@ -124,7 +122,6 @@ func (p pendingSecret) Command() string {
 	return "mcp-partner tenants set " + p.tenant + " --secret-stdin   (the secret of the credential " + p.credential + ")"
 }
 
-// came reports whether the secret of a new credential came along.
 func (p *Plan) came(config tenants.CredentialConfig, o *Request) bool {
 	return o.Credential.Given() && (len(p.Credentials) == 1 || app.SameName(config.Name, o.Credential.Name))
 }

@@ -39,16 +39,13 @@ type numbered struct {
 	line int
 }
 
-// maxCSV bounds an import, in bytes.
 const maxCSV = 16 << 20
 
-// table is a file that was read.
 type table struct {
 	columns []column
 	rows    []numbered
 }
 
-// leftOut are the columns that mean nothing here.
 func (t *table) leftOut() []string {
 	var names []string
 	for _, c := range t.columns {
@@ -59,7 +56,6 @@ func (t *table) leftOut() []string {
 	return names
 }
 
-// foreign reports whether a field comes from a column of somebody else's.
 func (t *table) foreign(field string) bool {
 	return slices.ContainsFunc(t.columns, func(c column) bool { return c.foreign && c.field == field })
 }
@@ -145,7 +141,6 @@ func EncodeColumns(columns []string, rows []Row) ([]byte, error) {
 // ListSeparators stand between several values of one cell.
 const ListSeparators = ";|"
 
-// cellList splits a cell that holds several values.
 func cellList(cell string) []string {
 	var items []string
 	for _, item := range strings.FieldsFunc(cell, func(r rune) bool { return strings.ContainsRune(ListSeparators, r) }) {

@@ -25,7 +25,6 @@ func NamesIn(a *app.App) (*Names, error) {
 	return n, err
 }
 
-// take claims a name.
 func (n *Names) take(name string) { n.names[naming.Fold(name)] = true }
 
 // Suggest makes a name that is free out of what a tenant is called, else of its

@@ -52,10 +52,8 @@ func (p *Plan) Judge(ctx context.Context, a *app.App, o *Request) error {
 	return nil
 }
 
-// maxMistakes is how many mistakes of a file are told at once.
 const maxMistakes = 10
 
-// importer reads rows against the directory as it is.
 type importer struct {
 	options *Request
 	house   *app.App
@@ -118,8 +116,6 @@ func (im *importer) refusal() error {
 	return &exit.Error{Code: exit.CodeRefused, Message: fmt.Sprintf("%s has %d mistakes", im.options.File, len(im.mistakes)), Next: next, Details: shown}
 }
 
-// entry makes a row into the entry that it stands for, and checks it by
-// itself.
 func (im *importer) entry(row numbered) (tenants.Entry, error) {
 	entry, err := im.house.Directory.Get(row.Row["name"])
 	exists := err == nil
@@ -201,7 +197,6 @@ func (row numbered) texts(entry *tenants.Entry) {
 	}
 }
 
-// credential settles which credentials act in the row's tenant.
 func (im *importer) credential(row numbered, entry *tenants.Entry) error {
 	names := cellList(row.Row["credential"])
 	clientID := row.Row["client_id"]
@@ -276,7 +271,6 @@ func (im *importer) referenced(entry tenants.Entry) []tenants.CredentialConfig {
 	return configs
 }
 
-// usualCloud is the cloud of a new entry whose row says nothing about it.
 func (im *importer) usualCloud(entry tenants.Entry) (tenants.Cloud, error) {
 	return im.house.UsualCloud(im.known[naming.Fold(entry.Credentials[0].Name)])
 }

@@ -31,7 +31,6 @@ type reply struct {
 	err      error
 }
 
-// asked is a row that waits for a reply.
 type asked struct {
 	numbered
 	question
@@ -65,7 +64,6 @@ func (a *arranger) resolve(ctx context.Context, wanted bool) error {
 	return a.fillIn(open, replies)
 }
 
-// open are the rows of new tenants with a domain and without a tenant ID.
 func (a *arranger) open() ([]asked, error) {
 	var open []asked
 	for _, row := range a.file.rows {
@@ -85,7 +83,6 @@ func (a *arranger) open() ([]asked, error) {
 	return open, nil
 }
 
-// cloudOf is the cloud that a new row will be in.
 func (a *arranger) cloudOf(row numbered) (tenants.Cloud, error) {
 	name := a.options.Credential.Name
 	if names := cellList(row.Row["credential"]); len(names) > 0 {
@@ -117,7 +114,6 @@ func hostsOf(questions []question) []string {
 	return slices.Compact(hosts)
 }
 
-// tenantsOf asks about domains, some at once.
 func tenantsOf(ctx context.Context, pool *httpclient.Pool, questions []question) map[question]reply {
 	search := &domainSearch{pool: pool, silent: map[string]int{}}
 	replies := make([]reply, len(questions))

@@ -167,7 +167,6 @@ func (a *arranger) moved(row numbered) {
 	}
 }
 
-// joined adds to a list what it does not have yet.
 func joined(have, more []string) string {
 	all := slices.Clone(have)
 	for _, item := range more {

@@ -6,7 +6,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// freeBytes is how much an ordinary user may still write below a folder.
 func freeBytes(dir string) (uint64, error) {
 	var stat unix.Statfs_t
 	if err := unix.Statfs(dir, &stat); err != nil {

@@ -2,7 +2,6 @@ package doctor
 
 import "golang.org/x/sys/windows"
 
-// freeBytes is how much this user may still write below a folder.
 func freeBytes(dir string) (uint64, error) {
 	path, err := windows.UTF16PtrFromString(dir)
 	if err != nil {

@@ -25,7 +25,6 @@ import (
 	"mcp-partner/tenants"
 )
 
-// examine makes all checks, as far as each lets the next one be made.
 func examine(ctx context.Context, deps *cmdutil.Deps, o *doctorOptions) []check {
 	checks := []check{{"version", checkOK, "mcp-partner " + app.BuildInfo().Version + ", " + app.BuildInfo().Go + ".", ""}}
 	dir, err := deps.StateDirectory()
@@ -162,10 +161,8 @@ func (c check) at(tenant string) check {
 	return c
 }
 
-// readAtOnce bounds how many links are read at the same time.
 const readAtOnce = 8
 
-// checkTenants reads every link.
 func checkTenants(ctx context.Context, a *app.App, entries []tenants.Entry) []check {
 	checks := make([]check, len(entries))
 	var group sync.WaitGroup

@@ -29,7 +29,6 @@ func signInFix(err error, entry tenants.Entry, config tenants.CredentialConfig) 
 	return "mcp-partner tenants set " + entry.Name + " --credential APP --client-id GUID --secret-stdin"
 }
 
-// readFix is the command for a link that could not be read.
 func readFix(err error, entry tenants.Entry) string {
 	if fix := networkFix(err, entry.Cloud.Authority, entry.Cloud.ARMEndpoint); fix != "" {
 		return fix

@@ -15,7 +15,6 @@ import (
 	"mcp-partner/tenants"
 )
 
-// warnOfKind says what is wrong with a kind as such.
 func warnOfKind(config tenants.CredentialConfig) []check {
 	if config.Kind != tenants.KindAzureCLI {
 		return nil
@@ -44,7 +43,6 @@ func checkExpiry(config tenants.CredentialConfig, entries []tenants.Entry, now t
 	return nil
 }
 
-// checkHome finds tenants in which a managed identity does not exist.
 func checkHome(config tenants.CredentialConfig, entries []tenants.Entry) []check {
 	var checks []check
 	for _, entry := range tenants.Using(entries, config.Name) {
@@ -70,7 +68,6 @@ func withKnownEnd(ctx context.Context, a *app.App, config tenants.CredentialConf
 	return app.WithEnd(config, info.ExpiresAt)
 }
 
-// tenantWith is a tenant that uses a credential.
 func tenantWith(entries []tenants.Entry, credential string) string {
 	if users := tenants.Using(entries, credential); len(users) > 0 {
 		return users[0].Name

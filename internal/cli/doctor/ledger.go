@@ -32,7 +32,6 @@ func checkRecord(ctx context.Context, deps *cmdutil.Deps, a *app.App) []check {
 	return append(checks, checkLedger(ctx, a), checkFreeze(ctx, a), checkApprovers(ctx, a), checkRuns(ctx, a))
 }
 
-// checkPolicy sums up what decides on writes.
 func checkPolicy(deps *cmdutil.Deps) check {
 	rules := deps.Config.Policy()
 	if rules == nil {

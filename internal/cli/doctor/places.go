@@ -37,7 +37,6 @@ const (
 	diskFail = 20 << 20
 )
 
-// endpoint is a host that credentials or tokens are sent to.
 type endpoint struct{ url, ca string }
 
 // checkEndpoints looks at each host once, without a credential: can it be
@@ -142,7 +141,6 @@ func clockFix() string {
 	return "sudo timedatectl set-ntp true"
 }
 
-// checkDisk looks whether the ledger can grow.
 func checkDisk(dir string) check {
 	free, err := freeBytes(nearest(dir))
 	return judgeDisk(dir, free, err)
@@ -203,7 +201,6 @@ func checkClient(deps *cmdutil.Deps, c clientfile.Client) (check, bool) {
 	return check{name, CheckWarn, path + " was not looked into: " + err.Error() + ".", "mcp-partner install " + c.Name + " --print"}, true
 }
 
-// judgeClient compares an entry with this program and this state directory.
 func judgeClient(deps *cmdutil.Deps, c clientfile.Client, server clientfile.Server) check {
 	name, again := "client "+c.Name, "mcp-partner install "+c.Name
 	if server.URL != "" {
@@ -222,7 +219,6 @@ func judgeClient(deps *cmdutil.Deps, c clientfile.Client, server clientfile.Serv
 	return check{name, checkOK, c.Title + " starts " + server.Command + strings.TrimSuffix(" "+strings.Join(boundsIn(server.Args), " "), " ") + " on this state directory.", ""}
 }
 
-// boundsIn are the flags of an entry, without their values.
 func boundsIn(args []string) []string {
 	var flags []string
 	for _, arg := range args {

@@ -10,11 +10,8 @@ import (
 	"mcp-partner/schemas"
 )
 
-// runsExamined is how many runs the doctor looks at, newest first.
 const runsExamined = 200
 
-// checkRuns looks for tenants of runs that were begun and are not as they should
-// be.
 func checkRuns(ctx context.Context, a *app.App) check {
 	const verify = "mcp-partner ledger verify"
 	runs, err := a.Ledger.OpenedRuns(ctx, false, runsExamined)
@@ -33,7 +30,6 @@ func checkRuns(ctx context.Context, a *app.App) check {
 	return check{"runs", checkOK, "No run over many tenants left one half done.", ""}
 }
 
-// checkProgress finds a run with tenants that are stranded or not finished.
 func checkProgress(run guard.Run, progress map[int]guard.Progress) (check, bool) {
 	stranded, begun := 0, 0
 	for _, p := range progress {

@@ -63,7 +63,6 @@ func (s *firstRun) agrees(ctx context.Context, question string, usual bool) (boo
 	return false, err
 }
 
-// pick asks for one of several names.
 func (s *firstRun) pick(ctx context.Context, question string, choices [][2]string, usual string) (choice string, err error) {
 	for _, c := range choices {
 		s.u.Field(c[0], c[1])
@@ -80,7 +79,6 @@ func (s *firstRun) pick(ctx context.Context, question string, choices [][2]strin
 	return choice, err
 }
 
-// stopped words a terminal that was closed or a person who left.
 func (s *firstRun) stopped(err error) error {
 	if errors.Is(err, term.ErrNothingTyped) || errors.Is(err, context.Canceled) {
 		return exit.Refused("run mcp-partner setup again: what is done stays done", "setup was stopped")

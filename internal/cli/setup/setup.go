@@ -60,7 +60,6 @@ the answers as flags, those of tenants add among them.`,
 	return command
 }
 
-// keyPlace says where the key of a vault is.
 type keyPlace string
 
 // The places. keyAuto is the keychain where there is one.
@@ -71,7 +70,6 @@ const (
 	keyPassphrase keyPlace = "passphrase"
 )
 
-// firstRun is a set-up under way.
 type firstRun struct {
 	f *cmdutil.Deps
 	o *setupOptions
@@ -80,7 +78,6 @@ type firstRun struct {
 	terminal term.Terminal
 }
 
-// step is one part of a first run.
 type step struct {
 	title string
 	run   func(context.Context) error
@@ -127,7 +124,6 @@ func (s *firstRun) open() (term.Terminal, error) {
 	return terminal, nil
 }
 
-// goodbye ends with a sentence to try, and with what is off.
 func (s *firstRun) goodbye() {
 	s.u.Linef(term.Good, "Ready. Ask your agent: \"Is our partner link in place at %s?\"", s.o.tenant.Name)
 	s.u.Field("writes", "are off. When you want them: mcp-partner approvers add NAME, then rules in config.yaml (docs/policy.md) or --allow-writes")

@@ -26,7 +26,6 @@ import (
 	"mcp-partner/vault"
 )
 
-// makeVault makes a vault where there is none.
 func (s *firstRun) makeVault(ctx context.Context) error {
 	a, err := s.f.Open(s.o.tenant.Keys, nil)
 	if err != nil {
@@ -74,7 +73,6 @@ func (s *firstRun) initVault(ctx context.Context) error {
 	return s.newVault(ctx, vault.BackendFile)
 }
 
-// newVault makes the vault as `vault init` does.
 func (s *firstRun) newVault(ctx context.Context, backend vault.Backend) error {
 	dir, err := s.f.StateDirectory()
 	if err != nil {
@@ -231,7 +229,6 @@ func (s *firstRun) addTenant(ctx context.Context) error {
 	return s.signIn(ctx)
 }
 
-// knownTenant is the tenant that was named, or the first where none was.
 func (s *firstRun) knownTenant(entries []tenants.Entry) string {
 	i := slices.IndexFunc(entries, func(e tenants.Entry) bool { return app.SameName(e.Name, s.o.tenant.Name) })
 	switch {
@@ -243,7 +240,6 @@ func (s *firstRun) knownTenant(entries []tenants.Entry) string {
 	return ""
 }
 
-// askTenant asks for what `tenants add` needs and no flag says.
 func (s *firstRun) askTenant(ctx context.Context) error {
 	if s.o.tenant.Name == "" {
 		if err := s.askUntil(ctx, "A short name for the customer's tenant, such as contoso", "", s.takeName); err != nil {
@@ -319,7 +315,6 @@ func (s *firstRun) askApplication(ctx context.Context) error {
 	return s.askInto(ctx, "client-id", "The application's client ID (a GUID)", "")
 }
 
-// askTenantID asks for the tenant by its ID or a domain.
 func (s *firstRun) askTenantID(ctx context.Context, usual string) error {
 	if s.o.tenant.Given("tenant-id") {
 		return nil
@@ -335,7 +330,6 @@ func (s *firstRun) askTenantID(ctx context.Context, usual string) error {
 	})
 }
 
-// askInto asks for the GUID that is the value of a flag, if it was not given.
 func (s *firstRun) askInto(ctx context.Context, flag, question, usual string) error {
 	if s.o.tenant.Given(flag) {
 		return nil
@@ -356,7 +350,6 @@ func (s *firstRun) set(flag, value string) error {
 	return nil
 }
 
-// prove reads the link of the tenant.
 func (s *firstRun) prove(ctx context.Context) error {
 	a, err := s.f.Open(s.o.tenant.Keys, nil)
 	if err != nil {
@@ -383,7 +376,6 @@ func (s *firstRun) prove(ctx context.Context) error {
 	return s.u.Err
 }
 
-// proveSecret asks again for a client secret that Entra ID does not accept.
 func (s *firstRun) proveSecret(ctx context.Context, a *app.App, entry tenants.Entry) error {
 	config, err := a.Directory.Credential(entry.Credentials[0].Name)
 	if err != nil || config.Kind != tenants.KindClientSecret || s.terminal == nil {
@@ -456,7 +448,6 @@ func (s *firstRun) installClients(ctx context.Context) error {
 	return s.u.Err
 }
 
-// presentClients are those whose folder is there.
 func presentClients(deps *cmdutil.Deps) []clientfile.Client {
 	var present []clientfile.Client
 	for _, c := range clientfile.Clients() {

@@ -17,7 +17,6 @@ import (
 	"mcp-partner/tenants"
 )
 
-// credentialFields show what was learned of a credential.
 func credentialFields(u *term.UI, config tenants.CredentialConfig) {
 	if config.Kind != tenants.KindClientSecret {
 		u.Field("kind", string(config.Kind))
@@ -151,7 +150,6 @@ type choice struct {
 	account *azurecli.Account
 }
 
-// choose finds or makes the credential that the flags mean.
 func choose(ctx context.Context, deps *cmdutil.Deps, a *app.App, o *credential.Options, tenant, tenantID string) (choice, error) {
 	name := o.Name
 	switch {
@@ -200,7 +198,6 @@ func chooseAzureCLI(ctx context.Context, o *credential.Options, name string, hav
 	return c, err
 }
 
-// suggest fills in what az knows; flags come after it.
 func (c choice) suggest(entry *tenants.Entry) {
 	if c.account == nil {
 		return
@@ -222,7 +219,6 @@ func (c choice) signedIn() string {
 	return fmt.Sprintf("%s %s (az's current tenant: %s)", c.account.UserType, c.account.User, tenant)
 }
 
-// next is what a person does now.
 func (c choice) next(tenant string) string {
 	if c.isNew && c.config.Kind.Interactive() {
 		return "mcp-partner vault login " + c.config.Name
@@ -230,7 +226,6 @@ func (c choice) next(tenant string) string {
 	return "mcp-partner call check_partner_link --tenant " + tenant
 }
 
-// added is what the directory has to be given.
 func (c choice) added() []tenants.CredentialConfig {
 	if c.isNew {
 		return []tenants.CredentialConfig{c.config}

@@ -45,7 +45,6 @@ tenants that consented already are listed too; mcp-partner doctor says which did
 	return command
 }
 
-// consentColumns are those of the list as CSV.
 func consentColumns() []string {
 	return []string{"name", "tenant_id", "domains", "cloud", "owner", "external_id", "consent_url"}
 }
@@ -70,7 +69,6 @@ func runConsentLinks(deps *cmdutil.Deps, a *app.App, o *consentLinksOptions) err
 	return u.Err
 }
 
-// consentRows are the tenants that use a credential, with their pages.
 func consentRows(a *app.App, credential string) ([]tenantimport.Row, error) {
 	config, err := a.Directory.Credential(credential)
 	if err != nil {
@@ -100,7 +98,6 @@ func consentRow(entry tenants.Entry, clientID string) tenantimport.Row {
 	}
 }
 
-// writeCSV writes rows to a file, or to standard output where none is named.
 func writeCSV(deps *cmdutil.Deps, columns []string, rows []tenantimport.Row, output string, force bool) error {
 	text, err := tenantimport.EncodeColumns(columns, rows)
 	if err != nil {

@@ -58,14 +58,12 @@ directory that uses the credential: the first, or --tenant.`,
 	return command
 }
 
-// foundTenant is a tenant that a credential reaches.
 type foundTenant struct {
 	schemas.TenantRow
 	// Lighthouse is true for a tenant that is reached by delegation.
 	Lighthouse bool `json:"lighthouse"`
 }
 
-// discovery is what was found, and what to know about it.
 type discovery struct {
 	Credential string        `json:"credential"`
 	From       string        `json:"from"`
@@ -93,7 +91,6 @@ func runDiscover(ctx context.Context, deps *cmdutil.Deps, a *app.App, o *discove
 	return showDiscovery(deps, found)
 }
 
-// discover asks ARM, in a tenant where the credential is used already.
 func discover(ctx context.Context, a *app.App, o *discoverOptions) (discovery, error) {
 	config, err := a.Directory.Credential(o.credential)
 	if err != nil {
@@ -121,7 +118,6 @@ func discover(ctx context.Context, a *app.App, o *discoverOptions) (discovery, e
 	return found, err
 }
 
-// known marks what is in the directory, and what is of Lighthouse.
 func known(h *app.App, rows []schemas.TenantRow) ([]foundTenant, error) {
 	entries, err := h.Directory.List()
 	names := make(map[string]string, len(entries))
@@ -139,7 +135,6 @@ func known(h *app.App, rows []schemas.TenantRow) ([]foundTenant, error) {
 	return found, err
 }
 
-// notesOf is what somebody who reads the list has to know.
 func notesOf(config tenants.CredentialConfig, found []foundTenant) []string {
 	notes := []string{}
 	switch {

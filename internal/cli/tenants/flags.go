@@ -57,7 +57,6 @@ func cloudFlags() []string {
 	return []string{"cloud", "arm-endpoint", "arm-audience", "authority", "ca-file", "skip-instance-discovery"}
 }
 
-// attributeFlags are all others that say something about a tenant.
 func attributeFlags() []string {
 	return append(cmdutil.KindFlags(),
 		"company", "tenant-id", "expect-partner", "domain", "label", "owner", "external-id", "note", "object-id",

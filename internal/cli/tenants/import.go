@@ -169,7 +169,6 @@ func runImport(ctx context.Context, deps *cmdutil.Deps, o *importOptions) error 
 	return u.Err
 }
 
-// agree asks on a terminal whether the difference is meant.
 func agree(ctx context.Context, deps *cmdutil.Deps, yes bool) error {
 	if yes {
 		return nil
@@ -217,7 +216,6 @@ func apply(ctx context.Context, deps *cmdutil.Deps, a *app.App, o *tenantimport.
 	return nil
 }
 
-// difference shows what would change, field by field.
 func difference(u *term.UI, p *tenantimport.Plan) {
 	for _, config := range p.Credentials {
 		u.Linef(term.Good, "+ credential %s (%s%s)", config.Name, config.Kind, map[bool]string{true: " " + config.ClientID}[config.ClientID != ""])
@@ -275,7 +273,6 @@ func additions(u *term.UI, entries []tenants.Entry) {
 	u.Table(header, lines)
 }
 
-// sameInAll returns the value of a column, if all rows have the same one.
 func sameInAll(rows []tenantimport.Row, column string) (string, bool) {
 	for _, row := range rows {
 		if row[column] != rows[0][column] {

@@ -16,7 +16,6 @@ import (
 	"mcp-partner/tenants"
 )
 
-// kindsAndEnds are two cells of a table.
 func kindsAndEnds(status []schemas.CredentialView) (kinds, ends string) {
 	var k, e []string
 	for _, one := range status {
@@ -103,7 +102,6 @@ func runList(deps *cmdutil.Deps, a *app.App, o *listOptions, named []string) err
 	return u.Err
 }
 
-// selected keeps the tenants that a selection means.
 func selected(all []tenantJSON, s fleet.Selection) ([]tenantJSON, error) {
 	views, byName := make([]schemas.Tenant, len(all)), make(map[string]tenantJSON, len(all))
 	for i, t := range all {

@@ -82,7 +82,6 @@ func runSet(ctx context.Context, deps *cmdutil.Deps, o *Options) error {
 	return u.Err
 }
 
-// setPlan is what `tenants set` is about to do.
 type setPlan struct {
 	entry tenants.Entry
 	// chosen is the credential from here on.
@@ -251,7 +250,6 @@ func replaceSecret(ctx context.Context, deps *cmdutil.Deps, a *app.App, credenti
 	return got.Config, nil
 }
 
-// sharers counts the other tenants that use a credential.
 func sharers(a *app.App, credential, but string) (int, error) {
 	entries, err := a.Directory.List()
 	if err != nil {

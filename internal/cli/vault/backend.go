@@ -47,7 +47,6 @@ func (o *backendOptions) add(flags *pflag.FlagSet) {
 	config.Typed(flags, append([]string{"backend"}, backendFlags()...)...)
 }
 
-// newBackendChoice offers every backend; a file is the default.
 func newBackendChoice() cmdutil.Choice[vault.Backend] {
 	return cmdutil.NewChoice("backend", vault.Backends()...)
 }
@@ -64,7 +63,6 @@ func hashicorpFlags() []string {
 
 func keyVaultFlags() []string { return []string{"auth-client-id", "auth-tenant-id", "prefix"} }
 
-// settings are the choice that the flags make.
 func (o *backendOptions) settings() (vault.Settings, error) {
 	chosen := vault.Settings{Backend: o.Backend.Value}
 	if err := o.checkGiven(chosen.Backend); err != nil {

@@ -20,7 +20,6 @@ import (
 	"mcp-partner/vault"
 )
 
-// maxBackupBytes bounds what is read of a backup.
 const maxBackupBytes = 256 << 20
 
 type backupOptions struct {

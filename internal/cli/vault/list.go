@@ -55,7 +55,6 @@ func newCmdShow(deps *cmdutil.Deps) *cobra.Command {
 	return command
 }
 
-// secretJSON is a secret for a program, without the secret.
 type secretJSON struct {
 	Name string `json:"name"`
 	// Kinds and Credentials are empty for a secret that nothing uses.
@@ -117,7 +116,6 @@ func runShow(ctx context.Context, deps *cmdutil.Deps, a *app.App, name string, o
 	return u.Err
 }
 
-// describe gathers what directory and backend know of a secret.
 func describe(ctx context.Context, a *app.App, name string) (secretJSON, error) {
 	info, err := a.Store.Info(ctx, name)
 	if err != nil {
@@ -172,7 +170,6 @@ func unlessZero(t time.Time) *time.Time {
 	return &t
 }
 
-// signedIn adds what became of the sign-ins with a secret.
 func (s *secretJSON) signedIn(known map[string]tenants.Health) {
 	var all tenants.Health
 	for _, credential := range s.Credentials {

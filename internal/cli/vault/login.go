@@ -87,7 +87,6 @@ func RunLogin(ctx context.Context, deps *cmdutil.Deps, o *LoginOptions) error {
 	return u.Err
 }
 
-// loginUI shows a person how to sign in.
 func loginUI(u *term.UI, noBrowser bool) signin.LoginUI {
 	return signin.LoginUI{
 		Device: func(p signin.DevicePrompt) error {

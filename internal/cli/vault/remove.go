@@ -55,7 +55,6 @@ func runRemove(ctx context.Context, deps *cmdutil.Deps, a *app.App, name string)
 	return removed(ctx, deps, a, "credential "+config.Name+" and its secret")
 }
 
-// removeSecret removes a secret that no credential stands for.
 func removeSecret(ctx context.Context, deps *cmdutil.Deps, a *app.App, name string) error {
 	if err := checkUnused(a, name); err != nil {
 		return err
@@ -73,7 +72,6 @@ func removeSecret(ctx context.Context, deps *cmdutil.Deps, a *app.App, name stri
 	return removed(ctx, deps, a, "secret of "+name)
 }
 
-// checkUnused refuses a secret that a credential stands for.
 func checkUnused(a *app.App, secret string) error {
 	configs, err := a.Directory.Credentials()
 	if err != nil {

@@ -85,7 +85,6 @@ func runRotateSecret(ctx context.Context, deps *cmdutil.Deps, a *app.App, name s
 	return finishRotation(ctx, deps, a, name, next, places)
 }
 
-// readSuccessor takes the new secret in the form of the kind that uses it.
 func readSuccessor(ctx context.Context, deps *cmdutil.Deps, name string, o *rotateSecretOptions, config tenants.CredentialConfig) (credential.Provided, error) {
 	kind := config.Kind
 	switch {
@@ -117,7 +116,6 @@ func prove(ctx context.Context, a *app.App, name string, next credential.Provide
 	return strings.Join(proved, ", "), nil
 }
 
-// in is a credential as it is with what was given.
 func in(g credential.Provided, config tenants.CredentialConfig) tenants.CredentialConfig {
 	config.Expires, config.Thumbprint = g.Config.Expires, g.Config.Thumbprint
 	return config
@@ -147,7 +145,6 @@ func (p proposed) Info(ctx context.Context, name string) (vault.SecretInfo, erro
 	return p.Store.Info(ctx, name)
 }
 
-// unproved says that the old secret stays.
 func unproved(err error) error {
 	problem := *schemas.AsProblem(err)
 	problem.Message = "The new secret was not stored, because it does not sign in: " + problem.Message
@@ -158,7 +155,6 @@ func unproved(err error) error {
 	return &problem
 }
 
-// finishRotation writes down when the new secret ends.
 func finishRotation(ctx context.Context, deps *cmdutil.Deps, a *app.App, name string, next credential.Provided, places []placeOfUse) error {
 	u := deps.IO.UI()
 	u.Linef(term.Good, "Replaced the secret %s after the new one had signed in.", name)

@@ -39,7 +39,6 @@ look at whose token it is as a call would. It ends with 1 if one of them fails.`
 	return command
 }
 
-// signInJSON is one sign-in that was tried.
 type signInJSON struct {
 	Tenant     string `json:"tenant"`
 	Credential string `json:"credential"`
@@ -69,10 +68,8 @@ func runTest(ctx context.Context, deps *cmdutil.Deps, a *app.App, name string, o
 	return nil
 }
 
-// signInsAtOnce bounds how many tenants are tried at the same time.
 const signInsAtOnce = 64
 
-// trySignIns signs in at each place; the outcomes are in their order.
 func trySignIns(ctx context.Context, a *app.App, places []placeOfUse) []signInJSON {
 	tried := make([]signInJSON, len(places))
 	var group sync.WaitGroup
@@ -113,13 +110,11 @@ func showSignIns(deps *cmdutil.Deps, tried []signInJSON, asJSON bool) error {
 	return u.Err
 }
 
-// placeOfUse is a tenant in which a credential acts.
 type placeOfUse struct {
 	entry  tenants.Entry
 	config tenants.CredentialConfig
 }
 
-// placesOf lists where a secret is used.
 func placesOf(a *app.App, secret string) ([]placeOfUse, error) {
 	uses, err := a.UsesOf(secret)
 	if err != nil {

@@ -109,7 +109,6 @@ func (b *Backend) get(ctx context.Context, name string) (backend.Item, error) {
 	return item, nil
 }
 
-// unlessMissing is the error, unless it says that there is no such secret.
 func unlessMissing(err error) error {
 	var answer *azcore.ResponseError
 	if errors.As(err, &answer) && answer.StatusCode == http.StatusNotFound && answer.ErrorCode == "SecretNotFound" {
@@ -200,7 +199,6 @@ func (b *Backend) Close(context.Context) {}
 
 var errUnusable = errors.New("the answer is not that of a key vault")
 
-// problem words an error in this program's own words.
 func (b *Backend) problem(ctx context.Context, err error, doing string) error {
 	var known *schemas.Problem
 	var answer *azcore.ResponseError

@@ -19,7 +19,6 @@ var errSignIn = errors.New("the sign-in failed")
 // errChallenge means that the key vault asked for a token that is not for it.
 var errChallenge = errors.New("the challenge names another audience or tenant")
 
-// credential makes the credential of the settings. az is for MethodAzureCLI.
 func (s Settings) credential(options azcore.ClientOptions, az azcore.TokenCredential) (azcore.TokenCredential, error) {
 	where, _, _ := s.place()
 	options.Cloud = cloud.Configuration{ActiveDirectoryAuthorityHost: where.authority}

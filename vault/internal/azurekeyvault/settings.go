@@ -43,7 +43,6 @@ type Auth struct {
 	AzPath string `json:"az_path,omitempty"`
 }
 
-// place is a cloud in which there are key vaults.
 type place struct{ suffix, scope, authority string }
 
 // places are Microsoft's clouds (learn.microsoft.com/azure/key-vault/general/about-keys-secrets-certificates).

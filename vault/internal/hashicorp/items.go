@@ -36,7 +36,6 @@ func (b *Backend) Get(ctx context.Context, name string) (backend.Item, error) {
 	return item, nil
 }
 
-// read returns the fields of an item, nil if there is none.
 func (b *Backend) read(ctx context.Context, name string) (data map[string]any, item backend.Item, err error) {
 	err = b.do(ctx, "reading the secret "+name, func(ctx context.Context, s *session) error {
 		found, err := s.reader.KVv2(b.settings.Mount).Get(ctx, b.path(name))

@@ -39,7 +39,6 @@ func refusedToken(err error) bool {
 	return code == http.StatusForbidden || code == http.StatusUnauthorized
 }
 
-// problem words an error in this program's own words.
 func (b *Backend) problem(ctx context.Context, err error, doing string) error {
 	var known *schemas.Problem
 	switch {

@@ -38,7 +38,6 @@ type Backend struct {
 	secretID []byte
 }
 
-// session is one sign-in.
 type session struct {
 	// reader repeats a failed request once. writer repeats none: a write whose
 	// answer was lost may have been made.
@@ -189,8 +188,6 @@ func (b *Backend) Describe() string {
 // CheckName implements backend.Backend.
 func (b *Backend) CheckName(name string) error { return backend.CheckPlainName(name, true) }
 
-// unusable says that the server answered with something else than the program
-// asked for.
 func unusable(what string) *schemas.Problem {
 	return backend.Broken("The vault server gave "+what+".", "Look at the server; nothing was changed.")
 }

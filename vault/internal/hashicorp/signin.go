@@ -41,7 +41,6 @@ func (s *session) adopt(token string) {
 	s.writer.SetToken(token)
 }
 
-// present shows the server who this is.
 func (b *Backend) present(ctx context.Context, s *session) (*api.Secret, error) {
 	auth := b.settings.Auth
 	if auth.Method == MethodToken {
@@ -83,7 +82,6 @@ func (b *Backend) presentToken(ctx context.Context, s *session) (*api.Secret, er
 	return &api.Secret{Auth: &api.SecretAuth{ClientToken: token, LeaseDuration: int(ttl.Seconds()), Renewable: renewable}}, nil
 }
 
-// proof is the JWT or the secret ID.
 func (b *Backend) proof(ctx context.Context, s *session) (string, error) {
 	if b.secretID != nil {
 		return string(b.secretID), nil
