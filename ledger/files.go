@@ -7,7 +7,7 @@ import (
 	"os"
 	"time"
 
-	"mcp-partner/internal/disk"
+	"mcp-partner/internal/phrase"
 
 	"github.com/gofrs/flock"
 )
@@ -47,7 +47,7 @@ func (l *Ledger) checkDir() error {
 	case !info.IsDir():
 		return l.unsafe(l.o.Dir.Path, "is not a directory", "Give another --state-dir.")
 	case l.o.Dir.Exposed(info):
-		return l.exposed("The state directory "+l.o.Dir.Path, "chmod 700 "+disk.ShellWord(l.o.Dir.Path))
+		return l.exposed("The state directory "+l.o.Dir.Path, "chmod 700 "+phrase.ShellWord(l.o.Dir.Path))
 	}
 	return nil
 }

@@ -31,9 +31,6 @@ type archiveRecord struct {
 	Reason    string    `json:"reason,omitempty"`
 }
 
-// FormVersion implements disk.Versioned.
-func (f *archiveFile) FormVersion() int { return f.Version }
-
 // Archived returns the entries that were removed, oldest first. A directory in
 // memory has none.
 func (d *Directory) Archived() ([]ArchivedEntry, error) {
@@ -53,7 +50,7 @@ func (d *Directory) Archived() ([]ArchivedEntry, error) {
 
 func decodeArchive(data []byte) ([]ArchivedEntry, error) {
 	var file archiveFile
-	if err := disk.DecodeVersioned(data, archiveVersion, &file); err != nil {
+	if err := disk.DecodeVersioned(data, archiveVersion, &file, &file.Version); err != nil {
 		return nil, err
 	}
 	archived := make([]ArchivedEntry, 0, len(file.Entries))

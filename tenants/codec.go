@@ -120,7 +120,7 @@ func (r entryRecord) entry(clouds map[string]Cloud) (Entry, error) {
 // file and never holds more than a name of it.
 func decodeDirectory(data []byte) (*snapshot, error) {
 	var file directoryFile
-	if err := disk.DecodeVersioned(data, directoryVersion, &file); err != nil {
+	if err := disk.DecodeVersioned(data, directoryVersion, &file, &file.Version); err != nil {
 		return nil, err
 	}
 	entries := make([]Entry, 0, len(file.Tenants))
@@ -133,6 +133,3 @@ func decodeDirectory(data []byte) (*snapshot, error) {
 	}
 	return newSnapshot(entries, file.Credentials)
 }
-
-// FormVersion implements disk.Versioned.
-func (f *directoryFile) FormVersion() int { return f.Version }

@@ -58,9 +58,6 @@ type healthFile struct {
 	Credentials map[string]Health `json:"credentials"` // by folded name
 }
 
-// FormVersion implements disk.Versioned.
-func (f *healthFile) FormVersion() int { return f.Version }
-
 // HealthFile remembers, for every process on a state directory, when each
 // credential last worked and last failed. Nobody waits for it: what happens is
 // gathered in memory and written from time to time and at Close. A file that
@@ -165,7 +162,7 @@ func (h *HealthFile) stored() map[string]Health {
 	}
 	data, _, err := h.disk.Read(healthName)
 	var file healthFile
-	if err != nil || data == nil || disk.DecodeVersioned(data, healthVersion, &file) != nil {
+	if err != nil || data == nil || disk.DecodeVersioned(data, healthVersion, &file, &file.Version) != nil {
 		return known
 	}
 	mergeInto(known, file.Credentials)

@@ -68,9 +68,6 @@ type settingsFile struct {
 	Settings
 }
 
-// FormVersion implements disk.Versioned.
-func (f *settingsFile) FormVersion() int { return f.Version }
-
 func (s Settings) normal() (Settings, error) {
 	if s.Backend == "" {
 		s.Backend = BackendFile
@@ -105,7 +102,7 @@ func readSettings(d disk.Dir) (Settings, error) {
 		return Settings{Backend: BackendFile}, err
 	}
 	var file settingsFile
-	if err := disk.DecodeVersioned(data, settingsVersion, &file); err != nil {
+	if err := disk.DecodeVersioned(data, settingsVersion, &file, &file.Version); err != nil {
 		return Settings{}, corrupt(d, settingsName, schemas.Clause(err))
 	}
 	settings, err := file.normal()

@@ -53,9 +53,6 @@ type backupFile struct {
 	Archive    json.RawMessage `json:"archive,omitempty"`
 }
 
-// FormVersion implements disk.Versioned.
-func (f *backupFile) FormVersion() int { return f.Version }
-
 func (f *backupFile) info() BackupInfo {
 	info := BackupInfo{MadeAt: f.MadeAt, Backend: f.Settings.Backend, Generation: f.Generation, Entries: f.Counter, Directory: f.Directory != nil, Secrets: []string{}}
 	for _, s := range f.Secrets {
@@ -162,7 +159,7 @@ func (l Locker) unlock(ctx context.Context, sealedFile []byte) (*backupFile, err
 		return nil, brokenBackup("its content is damaged or cut off")
 	}
 	file := &backupFile{}
-	if err := disk.DecodeVersioned(plainText, backupVersion, file); err != nil {
+	if err := disk.DecodeVersioned(plainText, backupVersion, file, &file.Version); err != nil {
 		return nil, brokenBackup("it was decrypted, but " + schemas.Clause(err))
 	}
 	return file, nil

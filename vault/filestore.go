@@ -9,6 +9,7 @@ import (
 
 	"mcp-partner/internal/disk"
 	"mcp-partner/internal/naming"
+	"mcp-partner/internal/phrase"
 	"mcp-partner/schemas"
 	"mcp-partner/vault/internal/backend"
 )
@@ -251,7 +252,7 @@ func (f *FileStore) putBack(generation, highest uint64) error {
 	return schemas.NewProblem(schemas.CodeVaultCorrupt,
 		fmt.Sprintf("%s is an older version that was put back: it is generation %d, and generation %d was here before.",
 			f.disk.File(vaultName), generation, highest),
-		schemas.WithCommand("Restore the newest vault. To keep this one, which brings replaced secrets back, run the command.", "rm %s", disk.ShellWord(f.disk.File(markName))))
+		schemas.WithCommand("Restore the newest vault. To keep this one, which brings replaced secrets back, run the command.", "rm %s", phrase.ShellWord(f.disk.File(markName))))
 }
 
 // change applies one change to the newest state and writes it. If it fails at

@@ -2,6 +2,7 @@ package vault
 
 import (
 	"mcp-partner/internal/disk"
+	"mcp-partner/internal/phrase"
 	"mcp-partner/schemas"
 )
 
@@ -12,9 +13,9 @@ import (
 func corrupt(d disk.Dir, name, what string) *schemas.Problem {
 	switch name {
 	case markName:
-		return d.Corrupt(name, what, schemas.WithCommand("If the vault itself is the newest, remove the file; it is written again.", "rm %s", disk.ShellWord(d.File(name))))
+		return d.Corrupt(name, what, schemas.WithCommand("If the vault itself is the newest, remove the file; it is written again.", "rm %s", phrase.ShellWord(d.File(name))))
 	case vaultName:
-		return d.Corrupt(name, what, d.PreviousHint(name, " && rm -f "+disk.ShellWord(d.File(markName)), "a secret that was stored last has to be given again",
+		return d.Corrupt(name, what, d.PreviousHint(name, " && rm -f "+phrase.ShellWord(d.File(markName)), "a secret that was stored last has to be given again",
 			"restore it from a backup and remove "+d.File(markName)+
 				" (without a backup: move it away, make a new vault with mcp-partner vault init, and give each secret again)"))
 	}

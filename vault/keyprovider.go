@@ -7,6 +7,7 @@ import (
 	"filippo.io/age"
 
 	"mcp-partner/internal/disk"
+	"mcp-partner/internal/phrase"
 	"mcp-partner/schemas"
 	"mcp-partner/vault/internal/backend"
 	"mcp-partner/vault/internal/keychain"
@@ -42,7 +43,7 @@ func (p fileProvider) missingKey() error {
 	return schemas.NewProblem(schemas.CodeVaultMissing,
 		"The vault is there and its key file "+p.disk.File(keyName)+" is not.",
 		schemas.WithCommand("Put the key file back, or start with --identity-file FILE where it is kept elsewhere.", "cp BACKUP/%s %[2]s && chmod 600 %[2]s",
-			keyName, disk.ShellWord(p.disk.File(keyName))))
+			keyName, phrase.ShellWord(p.disk.File(keyName))))
 }
 
 func (p fileProvider) describe(vaultPath string) string {

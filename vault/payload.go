@@ -48,9 +48,6 @@ type payloadSecret struct {
 	UpdatedAt time.Time `json:"updated_at"`
 }
 
-// FormVersion implements disk.Versioned.
-func (f *payloadFile) FormVersion() int { return f.Version }
-
 // encode returns the plain payload; the caller clears it after use.
 func (p *payload) encode() ([]byte, error) {
 	file := payloadFile{Version: 1, Generation: p.generation, Secrets: p.files(), Recipients: p.recipients}
@@ -72,7 +69,7 @@ func (p *payload) files() []payloadSecret {
 // decodePayload reads what was decrypted. Its errors hold no part of it.
 func decodePayload(data []byte) (*payload, error) {
 	var file payloadFile
-	if err := disk.DecodeVersioned(data, payloadVersion, &file); err != nil {
+	if err := disk.DecodeVersioned(data, payloadVersion, &file, &file.Version); err != nil {
 		return nil, err
 	}
 	if file.Generation == 0 {

@@ -9,12 +9,12 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"time"
 
 	"github.com/gofrs/flock"
 
+	"mcp-partner/internal/phrase"
 	"mcp-partner/schemas"
 )
 
@@ -86,7 +86,7 @@ func (d Dir) check() error {
 	case err != nil:
 		return d.Unavailable("reached", d.Path, err)
 	case d.Exposed(info):
-		return OpenToOthers("The state directory "+d.Path, "chmod 700 "+ShellWord(d.Path))
+		return OpenToOthers("The state directory "+d.Path, "chmod 700 "+phrase.ShellWord(d.Path))
 	}
 	return nil
 }
@@ -118,7 +118,7 @@ func (d Dir) Stat(name string) (Stamp, error) {
 	case !info.Mode().IsRegular():
 		return Stamp{}, Unsafe(path+" is not a regular file.", "Remove it, or give another --state-dir.")
 	case d.Exposed(info):
-		return Stamp{}, OpenToOthers(path, "chmod 600 "+ShellWord(path))
+		return Stamp{}, OpenToOthers(path, "chmod 600 "+phrase.ShellWord(path))
 	}
 	return Stamp{info}, nil
 }
@@ -325,17 +325,5 @@ func (d Dir) PreviousHint(name, after, lastChange, otherwise string) schemas.Pro
 // CopyBack is the command that puts the previous version of a file back.
 func (d Dir) CopyBack(name string) string {
 	path := d.File(name)
-	return "cp " + ShellWord(path+PreviousMark) + " " + ShellWord(path)
-}
-
-// ShellWord quotes a path for a POSIX shell if it needs it: the default state
-// directory of macOS has a space in it.
-func ShellWord(path string) string {
-	plain := func(r rune) bool {
-		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./:@%+=,~", r)
-	}
-	if strings.IndexFunc(path, func(r rune) bool { return !plain(r) }) < 0 {
-		return path
-	}
-	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
+	return "cp " + phrase.ShellWord(path+PreviousMark) + " " + phrase.ShellWord(path)
 }

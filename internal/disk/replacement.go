@@ -47,31 +47,25 @@ func (r *Replacement) Abort() {
 	}
 }
 
-// fill writes all of a file, or removes it.
-func (r *Replacement) fill(data []byte) error {
-	_, err := r.file.Write(data)
+// orRemove removes the new file if something failed.
+func (r *Replacement) orRemove(err error) error {
 	if err != nil {
 		_ = os.Remove(r.file.Name())
 	}
 	return err
+}
+
+func (r *Replacement) fill(data []byte) error {
+	_, err := r.file.Write(data)
+	return r.orRemove(err)
 }
 
 // sync writes the file to the disk and closes it.
 func (r *Replacement) sync(mode fs.FileMode) error {
-	err := errors.Join(r.file.Chmod(mode), r.file.Sync(), r.file.Close())
-	if err != nil {
-		_ = os.Remove(r.file.Name())
-	}
-	return err
+	return r.orRemove(errors.Join(r.file.Chmod(mode), r.file.Sync(), r.file.Close()))
 }
 
-func (r *Replacement) rename() error {
-	err := os.Rename(r.file.Name(), r.path)
-	if err != nil {
-		_ = os.Remove(r.file.Name())
-	}
-	return err
-}
+func (r *Replacement) rename() error { return r.orRemove(os.Rename(r.file.Name(), r.path)) }
 
 // ReplaceFile puts data in the place of a file.
 func ReplaceFile(path, prefix string, data []byte, mode fs.FileMode) error {

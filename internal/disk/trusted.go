@@ -6,6 +6,8 @@ import (
 	"io"
 	"io/fs"
 	"os"
+
+	"mcp-partner/internal/phrase"
 )
 
 // Trust says what others must not be able to do with a file.
@@ -44,7 +46,7 @@ func (u *Untrusted) Next() string {
 
 func untrusted(path, what, command string) *Untrusted {
 	if command != "" {
-		command += " " + ShellWord(path)
+		command += " " + phrase.ShellWord(path)
 	}
 	return &Untrusted{Path: path, What: what, Command: command}
 }
@@ -83,13 +85,6 @@ func OpenTrusted(path string, trust Trust) (*os.File, error) {
 		return nil, errors.Join(untrusted(path, "was replaced while it was opened", ""), file.Close())
 	}
 	return file, nil
-}
-
-// CheckTrusted looks at a file as ReadTrusted does, for files that a library
-// opens by their name.
-func CheckTrusted(path string, trust Trust) error {
-	_, err := checkTrusted(path, trust)
-	return err
 }
 
 func checkRegular(path string, info fs.FileInfo) error {

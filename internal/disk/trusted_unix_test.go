@@ -111,18 +111,18 @@ func TestFilesOfOtherUsersAreRefused(t *testing.T) {
 	}
 	dir, file := tree(t, 0o644)
 	must(t, os.Chown(file, 12345, -1))
-	if err := disk.CheckTrusted(file, disk.Unchanged); err == nil || !strings.Contains(err.Error(), "belongs to another user") {
+	if _, err := disk.OpenTrusted(file, disk.Unchanged); err == nil || !strings.Contains(err.Error(), "belongs to another user") {
 		t.Error(err)
 	}
 	must(t, os.Chown(file, 0, 0))
 	must(t, os.Chown(dir, 12345, -1))
-	if err := disk.CheckTrusted(file, disk.Unchanged); err == nil || !strings.Contains(err.Error(), "is a directory of another user") {
+	if _, err := disk.OpenTrusted(file, disk.Unchanged); err == nil || !strings.Contains(err.Error(), "is a directory of another user") {
 		t.Error(err)
 	}
 	must(t, os.Chown(dir, 0, 0))
 	must(t, os.Chmod(file, 0o440))
 	must(t, os.Chown(file, 0, 54321))
-	if err := disk.CheckTrusted(file, disk.Secret); err == nil || !strings.Contains(err.Error(), "a group that is not this process's") {
+	if _, err := disk.OpenTrusted(file, disk.Secret); err == nil || !strings.Contains(err.Error(), "a group that is not this process's") {
 		t.Error(err)
 	}
 }
@@ -137,7 +137,7 @@ func TestFilesLargerThanTheLimitAreRefused(t *testing.T) {
 
 func TestMissingFilesAreNotExist(t *testing.T) {
 	t.Parallel()
-	if err := disk.CheckTrusted(filepath.Join(t.TempDir(), "none", "x"), disk.Secret); !errors.Is(err, os.ErrNotExist) {
+	if _, err := disk.OpenTrusted(filepath.Join(t.TempDir(), "none", "x"), disk.Secret); !errors.Is(err, os.ErrNotExist) {
 		t.Error(err)
 	}
 }

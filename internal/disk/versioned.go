@@ -14,17 +14,15 @@ func EncodeJSON(value any) ([]byte, error) {
 	return append(data, '\n'), err
 }
 
-// Versioned is a file that says in which form it is.
-type Versioned interface{ FormVersion() int }
-
 // DecodeVersioned decodes one JSON value of a known version and nothing else.
-func DecodeVersioned(data []byte, known int, value Versioned) error {
+// version is the member of value that holds its version.
+func DecodeVersioned(data []byte, known int, value any, version *int) error {
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(value); err != nil {
 		return undecodable(data, known)
 	}
-	if err := checkVersion(value.FormVersion(), known); err != nil {
+	if err := checkVersion(*version, known); err != nil {
 		return err
 	}
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
