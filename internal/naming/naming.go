@@ -89,6 +89,9 @@ func nameMistake(name string) string {
 	return runeMistake(name)
 }
 
+// The blanks of the hieroglyphs are letters.
+const fullBlank, halfBlank = '\U00013441', '\U00013442'
+
 func runeMistake(name string) string {
 	for i, r := range name {
 		switch {
@@ -96,7 +99,7 @@ func runeMistake(name string) string {
 			return "has a space: use - or _ instead"
 		case r == '/' || r == '\\' || r == ':':
 			return "has a path character: names consist of letters, digits, - and _"
-		case !unicode.IsGraphic(r), unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector):
+		case !unicode.IsGraphic(r), unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector), r == fullBlank, r == halfBlank:
 			return "has a control or invisible character"
 		case unicode.IsLetter(r) || unicode.IsDigit(r):
 		case i == 0:
