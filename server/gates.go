@@ -80,7 +80,7 @@ func checkMethod(r *http.Request) *refusal {
 func checkContentType(r *http.Request) *refusal {
 	kind, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	charset := params["charset"]
-	if err == nil && kind == "application/json" && (charset == "" || strings.EqualFold(charset, "utf-8")) {
+	if err == nil && len(r.Header.Values("Content-Type")) == 1 && kind == "application/json" && (charset == "" || strings.EqualFold(charset, "utf-8")) {
 		return nil
 	}
 	return refuse(http.StatusUnsupportedMediaType, "Send the message with Content-Type: application/json, in UTF-8.")
@@ -160,10 +160,14 @@ func foreignHost() *refusal {
 	return refuse(http.StatusForbidden, "This server does not answer under that Host. Use the address it printed at its start, or have the Host allowed.")
 }
 
+// hostName is the Host without its port, which has to be a number: what stands
+// behind it may be read as another name by somebody in between.
 func hostName(hostport string) string {
-	host, _, err := net.SplitHostPort(hostport)
+	host, port, err := net.SplitHostPort(hostport)
 	if err != nil {
 		host = hostport
+	} else if _, err := strconv.ParseUint(port, 10, 16); err != nil && port != "" {
+		return hostport
 	}
 	return strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
 }

@@ -128,6 +128,7 @@ func hostileRequests(t *testing.T, start wiretest.Starter) {
 			r.Header.Set("Sec-Fetch-Site", "same-origin")
 		}, 403, "", "Origin"},
 		{"rebound Host", func(r *http.Request) { r.Host = "evil.example:" + port }, 403, "", "Host"},
+		{"Host with a name behind its port", func(r *http.Request) { r.Host = "localhost:" + port + ",evil.example" }, 403, "", "Host"},
 		{"Host that begins like ours", func(r *http.Request) { r.Host = "localhost.evil.example" }, 403, "", "Host"},
 		{"no bearer", func(r *http.Request) { r.Header.Del("Authorization") }, 401, `Www-Authenticate: Bearer realm="mcp"`, "Authorization"},
 		{"wrong bearer", set("Authorization", "Bearer wrong"), 401, "Www-Authenticate: Bearer", "not valid"},
@@ -145,6 +146,7 @@ func hostileRequests(t *testing.T, start wiretest.Starter) {
 		{"HEAD", method("HEAD"), 405, "Allow: POST", ""},
 		{"no content type", func(r *http.Request) { r.Header.Del("Content-Type") }, 415, "", "application/json"},
 		{"text/plain", set("Content-Type", "text/plain"), 415, "", "application/json"},
+		{"two content types", func(r *http.Request) { r.Header["Content-Type"] = []string{"application/json", "text/plain"} }, 415, "", "application/json"},
 		{"form", set("Content-Type", "application/x-www-form-urlencoded"), 415, "", "application/json"},
 		{"UTF-16", set("Content-Type", "application/json; charset=utf-16"), 415, "", "UTF-8"},
 		{"UTF-8", set("Content-Type", "application/json; charset=UTF-8"), 200, "", "fine"},
