@@ -1,8 +1,8 @@
 package app
 
 import (
+	"bytes"
 	"encoding/json"
-	"os"
 
 	"mcp-partner/internal/disk"
 	"mcp-partner/internal/exit"
@@ -13,17 +13,19 @@ import (
 // reconciliationFile holds the totals of the last reconciliation that was kept.
 const reconciliationFile = "pec-reconcile.json"
 
+// maxPECRoles bounds a list of roles, in bytes.
+const maxPECRoles = 1 << 20
+
 // eligibleRoles is the built-in list of roles, changed by a file if one is set.
 func (s *Settings) eligibleRoles() (*pec.List, error) {
 	if s.PECRoles == "" {
 		return nil, nil // the built-in one, read when it is needed
 	}
-	file, err := os.Open(s.PECRoles)
+	text, err := disk.ReadTrusted(s.PECRoles, disk.Unchanged, maxPECRoles)
 	if err != nil {
-		return nil, exit.Usage("give a CSV file with the columns role_definition_guid,role_name,eligible", "--pec-roles %s cannot be read", s.PECRoles)
+		return nil, exit.FileError("--pec-roles", s.PECRoles, "give a CSV file with the columns role_definition_guid,role_name,eligible", err)
 	}
-	defer func() { _ = file.Close() }() // it was read
-	list, err := pec.BuiltIn().Override(file)
+	list, err := pec.BuiltIn().Override(bytes.NewReader(text))
 	if err != nil {
 		return nil, exit.Usage("correct the file", "--pec-roles %s: %s", s.PECRoles, err)
 	}
