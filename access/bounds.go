@@ -25,7 +25,7 @@ type Bounds struct {
 func (b Bounds) check() error {
 	for flag, list := range map[string][]string{"--tools": b.Tools, "--tenants": b.Tenants, "--partner-ids": b.PartnerIDs} {
 		if list != nil && len(list) == 0 {
-			return schemas.NewProblem(schemas.CodeInvalidArgument, flag+" is an empty list, which would admit nothing. Leave it out to set no bound.")
+			return schemas.NewProblem(schemas.CodeInvalidArgument, flag+" is an empty list, which would allow nothing. Leave it out to set no bound.")
 		}
 	}
 	for _, tool := range b.Tools {
@@ -55,7 +55,7 @@ func (b Bounds) admit(s Subject) error {
 	case s.Tenant.Name != "" && !b.admitsTenant(s.Tenant.Name):
 		return outside("for other tenants than " + quote(s.Tenant.Name) + ".")
 	case s.Operation.Effect.Writes() && !s.undecided() && !b.admitsPartner(s.PartnerID):
-		return outside("for other partner IDs than " + quote(s.PartnerID) + ": a typing error would credit a stranger.")
+		return outside("for other partner IDs than " + quote(s.PartnerID) + ": a typing error would credit another partner.")
 	default:
 		return nil
 	}

@@ -91,9 +91,9 @@ func (g Grant) Check(op schemas.Operation) error {
 		return outside("without the tool " + quote(op.Name) + ".")
 	case !g.covers(op):
 		return schemas.NewProblem(schemas.CodeInsufficientScope,
-			"The caller was not given the scope "+string(ScopeFor(op.Effect))+", which "+op.Name+" needs.")
+			"The caller's grant lacks the scope "+string(ScopeFor(op.Effect))+", which "+op.Name+" needs.")
 	case g.Tools != nil && !slices.Contains(g.Tools, op.Name):
-		return schemas.NewProblem(schemas.CodeInsufficientScope, "The caller was given other tools than "+op.Name+".")
+		return schemas.NewProblem(schemas.CodeInsufficientScope, "The caller's grant lacks the tool "+op.Name+".")
 	default:
 		return nil
 	}
@@ -152,7 +152,7 @@ func (g Grant) admit(s Subject) error {
 		return schemas.NewProblem(schemas.CodeUnknownTenant, "There is no tenant "+quote(s.Tenant.Name)+" for this caller.",
 			schemas.WithNextTool(schemas.ToolListTenants))
 	case s.Operation.Effect.Writes() && !s.undecided() && !g.grantsPartner(s.PartnerID):
-		return schemas.NewProblem(schemas.CodeInsufficientScope, "The caller was given other partner IDs than "+quote(s.PartnerID)+".",
+		return schemas.NewProblem(schemas.CodeInsufficientScope, "The caller's grant lacks the partner ID "+quote(s.PartnerID)+".",
 			schemas.WithHint("Use one of: %s.", strings.Join(g.PartnerIDs, ", ")))
 	default:
 		return nil

@@ -116,7 +116,7 @@ func NewPolicy(o Settings) (*Policy, error) {
 			rules[i].Name = fmt.Sprintf("rule %d", i+1)
 		}
 		if seen[rules[i].Name] {
-			return nil, badRule(rules[i], "its name stands twice")
+			return nil, badRule(rules[i], "its name appears twice")
 		}
 		seen[rules[i].Name] = true
 		if err := rules[i].check(); err != nil {
@@ -155,7 +155,7 @@ func (p *Policy) Evaluate(s Subject) Verdict {
 	case s.Tenant.Name == "":
 		return Verdict{Ruling: RulingAllow, Rule: defaultRule, Why: "no tenant is known yet"}
 	case writes && p.unasked: // the flag has bounds of its own, so it stands above the rules
-		return Verdict{Ruling: RulingAllow, Rule: "--approval none", Why: "the operator said so by flag"}
+		return Verdict{Ruling: RulingAllow, Rule: "--approval none", Why: "a flag of the operator decided"}
 	}
 	verdict := p.match(s)
 	if verdict.Ruling == RulingDeny && !verdict.Open {
@@ -213,13 +213,13 @@ func (p *Policy) first(s Subject) Verdict {
 		case matches:
 			return Verdict{Ruling: rule.Ruling, Rule: rule.Name, Why: "the first rule that matches", Rate: rule.Rate, specific: rule.names(s)}
 		case untold:
-			return Verdict{Ruling: RulingDeny, Rule: rule.Name, Why: "whether the rule matches hangs on the link, which is not known", Open: true}
+			return Verdict{Ruling: RulingDeny, Rule: rule.Name, Why: "whether the rule matches depends on the link, which is unknown", Open: true}
 		}
 	}
 	if s.Operation.Effect.Writes() {
-		return Verdict{Ruling: RulingDeny, Rule: defaultRule, Why: "no rule matches, and writes are denied unless a rule says otherwise"}
+		return Verdict{Ruling: RulingDeny, Rule: defaultRule, Why: "no rule matches, and writes without a rule are denied"}
 	}
-	return Verdict{Ruling: RulingAllow, Rule: defaultRule, Why: "no rule matches, and reads are allowed unless a rule says otherwise"}
+	return Verdict{Ruling: RulingAllow, Rule: defaultRule, Why: "no rule matches, and reads without a rule are allowed"}
 }
 
 // names reports whether a rule is about the operation or the ID in particular,

@@ -77,11 +77,11 @@ func (r Rule) badPartner() string {
 func (r Rule) badCondition() string {
 	switch {
 	case !slices.Contains([]schemas.LinkState{"", schemas.LinkLinked, schemas.LinkNotLinked}, r.When):
-		return fmt.Sprintf("when is %q; it is linked or not_linked", r.When)
+		return fmt.Sprintf("when is %q; use linked or not_linked", r.When)
 	case r.Rate != nil && (r.Rate.Count < 1 || r.Rate.Per <= 0):
-		return "the rate needs a count and a time above zero"
+		return "the rate needs a count and a period above zero"
 	case r.Ruling == RulingAllow && r.coversWrites() && (len(r.Operations) == 0 || len(r.Tenants) == 0 || len(r.PartnerIDs) == 0):
-		return "allow for a write has to name operations, tenants and partner_ids"
+		return "allow for a write must name operations, tenants and partner_ids"
 	default:
 		return ""
 	}

@@ -29,7 +29,7 @@ func UnmatchedNames(where string, patterns []string, tenants []schemas.Tenant) (
 		if label, ok := strings.CutPrefix(pattern, labelPrefix); ok {
 			what, named = "label", label
 		}
-		warnings = append(warnings, fmt.Sprintf("%s names the %s %s, which fits no tenant of the directory.", where, what, quote(named)))
+		warnings = append(warnings, fmt.Sprintf("%s names the %s %s, which matches no tenant of the directory.", where, what, quote(named)))
 	}
 	return warnings
 }

@@ -97,7 +97,7 @@ func (c *Client) refuse(ctx context.Context, change Change) *schemas.Problem {
 	case schemas.LinkLinked, schemas.LinkNotLinked, schemas.LinkDeleted:
 		return nil
 	default:
-		return schemas.NewProblem(schemas.CodeInternal, "A write was asked for without knowing what is linked; nothing was sent.")
+		return schemas.NewProblem(schemas.CodeInternal, "A write was requested while the link is unknown; nothing was sent.")
 	}
 }
 
@@ -154,7 +154,7 @@ func timeForWrite(ctx context.Context) time.Duration {
 func (c *Client) do(ctx context.Context, permit guard.Permit, change Change) error {
 	method, known := map[ChangeKind]string{ChangeCreate: http.MethodPut, ChangeUpdate: http.MethodPatch, ChangeDelete: http.MethodDelete}[change.Kind]
 	if !known {
-		return schemas.NewProblem(schemas.CodeInternal, "A write of an unknown kind was asked for; nothing was sent.")
+		return schemas.NewProblem(schemas.CodeInternal, "An unknown kind of write was requested; nothing was sent.")
 	}
 	return c.conn.write(ctx, permit, method, change.PartnerID)
 }

@@ -157,7 +157,7 @@ func checkSent(t *testing.T, got Outcome) {
 		t.Errorf("a write that was sent ends as a refusal: %+v", p)
 	}
 	known := got.After.Link.State != schemas.LinkUnknown
-	if known && p.Code != schemas.CodeThrottled && strings.Contains(p.Hint+p.Message, "Nothing is known") || p.Hint == "" {
+	if known && p.Code != schemas.CodeThrottled && strings.Contains(p.Hint+p.Message, "The state of the link is unknown") || p.Hint == "" {
 		t.Errorf("%s, and the link is %s", p.Hint, got.After.Link.State)
 	}
 }

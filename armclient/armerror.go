@@ -18,7 +18,7 @@ type armError struct {
 	code, message string
 	// codes and messages are all that the body holds, at whatever depth.
 	codes, messages []string
-	// known: the body has one of the two shapes, nothing in it is there twice,
+	// known: the body has one of the two shapes, nothing in it appears twice,
 	// and it has no other members than those of knownShape.
 	known bool
 }

@@ -37,7 +37,7 @@ func connect(cred azcore.TokenCredential, o Options) (*connection, error) {
 	}
 	client, err := arm.NewClient(moduleName, moduleVersion, tokenSource{cred}, pipelineOptions(o, endpoint))
 	if err != nil {
-		return nil, invalid("azcore does not take the ARM endpoint and audience.")
+		return nil, invalid("azcore rejects the ARM endpoint and audience.")
 	}
 	return &connection{arm: client, retry: readRetry(o)}, nil
 }

@@ -60,13 +60,13 @@ func unmarshalObject(body []byte, value any) bool {
 }
 
 func unusable(resp *http.Response) error {
-	return schemas.NewProblem(schemas.CodeUnexpectedResponse, "ARM answered 200 with a body that is not what the provider sends.",
+	return schemas.NewProblem(schemas.CodeUnexpectedResponse, "ARM answered 200 with an unexpected body.",
 		schemas.WithRequestIDs(requestIDs(resp.Header)))
 }
 
 // UnmarshalJSON implements json.Unmarshaler, tolerantly: the recorded answers
 // differ in types and in what is there at all. Not in the names of members: one
-// that is there twice, or in another case, makes the answer unusable, and so
+// that appears twice, or in another case, makes the answer unusable, and so
 // does an error beside the link.
 func (b *linkAnswer) UnmarshalJSON(data []byte) error {
 	var wire struct {

@@ -57,9 +57,9 @@ func failure(ctx context.Context, err error) *schemas.Problem {
 		return problem
 	}
 	if recordOf(ctx).status == http.StatusUnauthorized {
-		return schemas.NewProblem(schemas.CodeUnauthorized, "ARM answered 401 with a challenge that cannot be met.")
+		return schemas.NewProblem(schemas.CodeUnauthorized, "ARM answered 401 with an unsupported challenge.")
 	}
-	return schemas.NewProblem(schemas.CodeInternal, "The request could not be made, for a reason that this program has no name for.")
+	return schemas.NewProblem(schemas.CodeInternal, "The request failed for an unknown reason.")
 }
 
 // proxyFailure is the error of a transport whose proxy failed before anything
@@ -76,15 +76,15 @@ func netProblem(err error) *schemas.Problem {
 	var proxy proxyFailure
 	switch {
 	case errors.Is(err, context.Canceled):
-		return schemas.NewProblem(schemas.CodeCancelled, "The call was given up before there was an answer.")
+		return schemas.NewProblem(schemas.CodeCancelled, "The call was canceled before there was an answer.")
 	case errors.Is(err, context.DeadlineExceeded):
-		return schemas.NewProblem(schemas.CodeTimeout, "There was no answer within the time of the call.")
+		return schemas.NewProblem(schemas.CodeTimeout, "There was no answer before the deadline of the call.")
 	case errors.As(err, &network) && network.Timeout():
-		return schemas.NewProblem(schemas.CodeTimeout, "There was no answer within the time that the connection waits.")
+		return schemas.NewProblem(schemas.CodeTimeout, "There was no answer before the connection timed out.")
 	case errors.As(err, &cut):
-		return schemas.NewProblem(schemas.CodeUnexpectedResponse, "The answer broke off before its end.")
+		return schemas.NewProblem(schemas.CodeUnexpectedResponse, "The answer is incomplete.")
 	case errors.As(err, &proxy):
-		return schemas.NewProblem(schemas.CodeNetwork, "ARM was not asked: "+proxy.Error()+".", schemas.WithHint("%s Nothing is known about the link.", proxy.ProxyHint()))
+		return schemas.NewProblem(schemas.CodeNetwork, "No request was sent to ARM: "+proxy.Error()+".", schemas.WithHint("%s The state of the link is unknown.", proxy.ProxyHint()))
 	case errors.As(err, &network), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return schemas.NewProblem(schemas.CodeNetwork, "The server could not be reached, or closed the connection without an answer.")
 	default:
@@ -160,9 +160,9 @@ func codeOfStatus(status int) schemas.Code {
 func messageOf(code schemas.Code, status int) string {
 	switch code {
 	case schemas.CodeNotLinked:
-		return "The provider answers that this identity has no such link in this tenant."
+		return "The provider answered that this identity has no such link in this tenant."
 	case schemas.CodeForeignPrincipal:
-		return "The provider answers that this identity has no account in this tenant."
+		return "The provider answered that this identity has no account in this tenant."
 	case schemas.CodeProviderUnavailable:
 		return fmt.Sprintf("ARM answered %d: it does not know the provider at this endpoint.", status)
 	case schemas.CodeUnexpectedResponse:
@@ -177,11 +177,11 @@ func messageOf(code schemas.Code, status int) string {
 func nextStepOf(code schemas.Code, said armError) schemas.ProblemOption {
 	switch {
 	case code == schemas.CodeBadRequest && said.code == "InvalidApiVersionParameter":
-		return schemas.WithHint("The provider no longer accepts api-version %s. Report it to the project. The state of the link is not known.", schemas.APIVersion)
+		return schemas.WithHint("The provider no longer accepts api-version %s. Report it to the project. The state of the link is unknown.", schemas.APIVersion)
 	case code == schemas.CodeUnauthorized && said.code == "ExpiredAuthenticationToken":
-		return schemas.WithHint("The token has expired: check the clock of this machine, then try again. The state of the link is not known.")
+		return schemas.WithHint("The token has expired: check the clock of this machine, then try again. The state of the link is unknown.")
 	case code == schemas.CodeUnauthorized && said.missesPrincipal():
-		return schemas.WithCommand("The service principal is not in that tenant: an administrator there has to consent to the application. The state of the link is not known.",
+		return schemas.WithCommand("The service principal is not in that tenant: an administrator there must consent to the application. The state of the link is unknown.",
 			"mcp-partner tenants consent-links")
 	}
 	return nil

@@ -80,7 +80,7 @@ func (g *gate) admit(r *http.Request) error {
 func (g *gate) admitWrite(r *http.Request, c claims, readable bool) error {
 	if !readable {
 		return schemas.NewProblem(schemas.CodeTokenUnreadable,
-			"The write was not sent with this token: it does not say which identity in which tenant it is for.")
+			"The write was not sent, because the token does not name its identity and tenant.")
 	}
 	wire := guard.Wire{Method: r.Method, TenantID: c.tenantID, ObjectID: c.objectID, PartnerID: g.partnerID(r.URL)}
 	if err := permitOf(r.Context()).Spend(wire); err != nil {
@@ -96,7 +96,7 @@ func (g *gate) checkTarget(r *http.Request) error {
 		return nil
 	}
 	return schemas.NewProblem(schemas.CodeUnexpectedResponse,
-		"A request to another host than the ARM endpoint was stopped before it was sent: an answer had named that host.")
+		"A request to a host other than the ARM endpoint was stopped before it was sent.")
 }
 
 // checkClaims compares whatever could be read, even if not all of it could. A
@@ -106,7 +106,7 @@ func (g *gate) checkClaims(c claims) error {
 	switch {
 	case c.tenantID != "" && c.tenantID != g.tenantID:
 		return schemas.NewProblem(schemas.CodeWrongTenant,
-			fmt.Sprintf("The token is for tenant %s, but %s was asked for; no request was sent with this token.", c.tenantID, g.name))
+			fmt.Sprintf("The token is for tenant %s, but %s was requested; no request was sent with this token.", c.tenantID, g.name))
 	case g.pinned != "" && c.objectID != "" && c.objectID != g.pinned:
 		return schemas.NewProblem(schemas.CodeWrongIdentity,
 			fmt.Sprintf("The token is for identity %s, but %s is pinned for %s; no request was sent with this token.", c.objectID, g.pinned, g.name))

@@ -80,7 +80,7 @@ func (c *Client) judge(r *record, link *linkProperties, err error) LinkRead {
 	case errors.As(err, &answer) && answer.absent && r.readable:
 		read.Link.State = schemas.LinkNotLinked
 	case errors.As(err, &answer) && answer.absent:
-		read.fail(schemas.NewProblem(schemas.CodeTokenUnreadable, "ARM answered 404, but the token does not say for which identity in which tenant."))
+		read.fail(schemas.NewProblem(schemas.CodeTokenUnreadable, "ARM answered 404, but the token does not name its identity and tenant."))
 	case err != nil:
 		read.fail(schemas.AsProblem(err))
 	default:
@@ -129,16 +129,16 @@ func (c *Client) contradiction(l *LinkRead, p *linkProperties) *schemas.Problem 
 	tenant, object := value(p.tenantID), value(p.objectID)
 	if !l.TokenReadable {
 		if !schemas.IsGUID(tenant) || !schemas.IsGUID(object) {
-			return schemas.NewProblem(schemas.CodeTokenUnreadable, "Neither the token nor the answer says which identity in which tenant this is about.")
+			return schemas.NewProblem(schemas.CodeTokenUnreadable, "Neither the token nor the answer names the identity and tenant.")
 		}
 		l.Identity.ObjectID = strings.ToLower(object)
 	}
 	switch {
 	case tenant != "" && !strings.EqualFold(tenant, c.options.TenantID):
 		return schemas.NewProblem(schemas.CodeWrongTenant,
-			fmt.Sprintf("The answer is about %s, but %s was asked for.", otherTenant(tenant), c.options.tenantWords()))
+			fmt.Sprintf("The answer is about %s, but %s was requested.", otherTenant(tenant), c.options.tenantWords()))
 	case object != "" && !strings.EqualFold(object, c.expectedObject(l)):
-		return schemas.NewProblem(schemas.CodeWrongIdentity, "The answer is about another identity than the one that asked.")
+		return schemas.NewProblem(schemas.CodeWrongIdentity, "The answer is about a different identity.")
 	}
 	return nil
 }

@@ -70,7 +70,7 @@ func list[W, R any](ctx context.Context, c *connection, path, version string, ro
 }
 
 func tooLong() error {
-	return schemas.NewProblem(schemas.CodeUnexpectedResponse, "ARM's list has more pages than this program reads.")
+	return schemas.NewProblem(schemas.CodeUnexpectedResponse, "ARM's list has too many pages.")
 }
 
 func more(nextLink *string) bool { return nextLink != nil && *nextLink != "" }
@@ -81,7 +81,7 @@ type trail map[string]bool
 // enter notes a page, and refuses one that was read: the list would never end.
 func (t trail) enter(link string) error {
 	if t[link] {
-		return schemas.NewProblem(schemas.CodeUnexpectedResponse, "The answer names a next page that was read before; the list does not end.")
+		return schemas.NewProblem(schemas.CodeUnexpectedResponse, "The answer names a page that was already read.")
 	}
 	t[link] = true
 	return nil
@@ -112,7 +112,7 @@ func (c *connection) nextPage(path, nextLink string) (string, error) {
 	}
 	link, err := base.Parse(nextLink)
 	if err != nil || link.Scheme != base.Scheme || !strings.EqualFold(strings.TrimRight(link.Path, "/"), base.Path) {
-		return "", schemas.NewProblem(schemas.CodeUnexpectedResponse, "The answer names a next page that is no page of the same list; it was not read.")
+		return "", schemas.NewProblem(schemas.CodeUnexpectedResponse, "The answer names a next page outside of the list; it was not read.")
 	}
 	return link.String(), nil
 }

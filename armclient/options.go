@@ -60,13 +60,13 @@ func (o Options) withDefaults() Options {
 func (o Options) check(cred azcore.TokenCredential) (*url.URL, error) {
 	switch {
 	case cred == nil:
-		return nil, schemas.NewProblem(schemas.CodeInternal, "A client was asked for without a credential.")
+		return nil, schemas.NewProblem(schemas.CodeInternal, "The client has no credential.")
 	case o.Transport == nil:
-		return nil, schemas.NewProblem(schemas.CodeInternal, "A client was asked for without a transport.")
+		return nil, schemas.NewProblem(schemas.CodeInternal, "The client has no transport.")
 	case !schemas.IsGUID(o.TenantID):
-		return nil, invalid("The tenant ID is no GUID.")
+		return nil, invalid("The tenant ID is not a GUID.")
 	case o.PinnedObjectID != "" && !schemas.IsGUID(o.PinnedObjectID):
-		return nil, invalid("The pinned object ID is no GUID.")
+		return nil, invalid("The pinned object ID is not a GUID.")
 	case o.Audience == "":
 		return nil, invalid("The ARM audience is empty.")
 	}
@@ -84,7 +84,7 @@ func (o Options) tenantWords() string {
 func (o Options) endpoint() (*url.URL, error) {
 	u, err := url.Parse(o.Endpoint)
 	if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		return nil, invalid("The ARM endpoint is no https URL of the form https://HOST.")
+		return nil, invalid("The ARM endpoint is not a URL of the form https://HOST.")
 	}
 	return u, nil
 }

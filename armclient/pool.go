@@ -42,7 +42,7 @@ func NewPool[K comparable](build func(K) (*Client, error)) *Pool[K] {
 func (p *Pool[K]) Get(key K) (*Client, error) {
 	entry := p.entry(key)
 	entry.once.Do(func() {
-		entry.err = schemas.NewProblem(schemas.CodeInternal, "Building a client ended in a panic.")
+		entry.err = schemas.NewProblem(schemas.CodeInternal, "Creating a client panicked.")
 		entry.client, entry.err = p.build(key)
 	})
 	if entry.err != nil {

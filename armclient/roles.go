@@ -77,7 +77,7 @@ func (r *roleReader) Assignments(ctx context.Context, subscriptionID, objectID s
 		return nil, "", err
 	}
 	if !schemas.IsGUID(subscriptionID) || !schemas.IsGUID(objectID) {
-		return nil, "", schemas.NewProblem(schemas.CodeInvalidArgument, "A subscription ID and an object ID are GUIDs.")
+		return nil, "", schemas.NewProblem(schemas.CodeInvalidArgument, "The subscription ID and the object ID must be GUIDs.")
 	}
 	filter := "assignedTo('" + objectID + "')"
 	pager := clients.assignments.NewListForScopePager("subscriptions/"+subscriptionID, &armauthorization.RoleAssignmentsClientListForScopeOptions{Filter: &filter})
@@ -135,12 +135,12 @@ func (r *roleReader) begin(ctx context.Context) (context.Context, *record, conte
 func newRoleClients(credential azcore.TokenCredential, options *arm.ClientOptions) (roleClients, error) {
 	subscriptions, err := armsubscriptions.NewClient(credential, options)
 	if err != nil {
-		return roleClients{}, invalid("azcore does not take the ARM endpoint and audience.")
+		return roleClients{}, invalid("azcore rejects the ARM endpoint and audience.")
 	}
 	// The subscription is named in each call's scope.
 	factory, err := armauthorization.NewClientFactory("00000000-0000-0000-0000-000000000000", credential, options)
 	if err != nil {
-		return roleClients{}, invalid("azcore does not take the ARM endpoint and audience.")
+		return roleClients{}, invalid("azcore rejects the ARM endpoint and audience.")
 	}
 	return roleClients{
 		subscriptions: subscriptions, assignments: factory.NewRoleAssignmentsClient(),

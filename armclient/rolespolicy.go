@@ -58,7 +58,7 @@ func (l *listTrail) enter(r *http.Request) error {
 		l.path = path
 	}
 	if path != l.path {
-		return schemas.NewProblem(schemas.CodeUnexpectedResponse, "The answer names a next page that is no page of the same list; it was not read.")
+		return schemas.NewProblem(schemas.CodeUnexpectedResponse, "The answer names a next page outside of the list; it was not read.")
 	}
 	return l.read.enter(r.URL.String())
 }

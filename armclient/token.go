@@ -77,5 +77,5 @@ func (s tokenSource) GetToken(ctx context.Context, options policy.TokenRequestOp
 	if problem := netProblem(err); problem != nil {
 		return azcore.AccessToken{}, problem
 	}
-	return azcore.AccessToken{}, schemas.NewProblem(schemas.CodeSignInUnavailable, "The credential gave no token, for a reason that it does not name.")
+	return azcore.AccessToken{}, schemas.NewProblem(schemas.CodeSignInUnavailable, "The credential returned no token and no reason.")
 }

@@ -59,7 +59,7 @@ func (s strict) Do(r *http.Request) (*http.Response, error) {
 	}
 	if resp.Request != nil && resp.Request.URL.String() != r.URL.String() {
 		_ = resp.Body.Close()
-		return nil, final{schemas.NewProblem(schemas.CodeUnexpectedResponse, "The transport followed a redirect; its answer is not used.")}
+		return nil, final{schemas.NewProblem(schemas.CodeUnexpectedResponse, "The transport followed a redirect; its answer was ignored.")}
 	}
 	if resp.Body == nil {
 		resp.Body = http.NoBody
@@ -86,7 +86,7 @@ type cappedBody struct {
 func (b *cappedBody) Read(p []byte) (int, error) {
 	n, err := b.body.Read(p)
 	if b.left -= n; b.left < 0 {
-		return 0, final{schemas.NewProblem(schemas.CodeUnexpectedResponse, "The answer has more than 1 MiB and was not read to its end.")}
+		return 0, final{schemas.NewProblem(schemas.CodeUnexpectedResponse, "The answer is larger than 1 MiB and was not read.")}
 	}
 	if err != nil && err != io.EOF && b.ctx.Err() == nil {
 		err = cutBody{err}
@@ -99,5 +99,5 @@ func (b *cappedBody) Close() error { return b.body.Close() }
 // cutBody may be retried, unlike final.
 type cutBody struct{ cause error }
 
-func (c cutBody) Error() string { return "the body of the answer broke off" }
+func (c cutBody) Error() string { return "the body is incomplete" }
 func (c cutBody) Unwrap() error { return c.cause }

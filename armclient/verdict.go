@@ -40,7 +40,7 @@ func verdict(w written, ch Change, after LinkRead) Outcome {
 	case after.Link.State == schemas.LinkUnknown:
 		return unconfirmed(w, after)
 	case w.rejection() != nil && ch.untouched(after.Link):
-		return Outcome{Applied: AppliedNo, Problem: turnedDown(w, "read back, the link is as it was", hintAsBefore)}
+		return Outcome{Applied: AppliedNo, Problem: turnedDown(w, "read back, the link has not changed", hintAsBefore)}
 	case w.rejection() == nil && ch.reached(after.Link) && oneStep(step, visible, ch, w, after.Link):
 		return Outcome{Applied: AppliedYes}
 	case w.err != nil && ch.untouched(after.Link):
@@ -63,10 +63,10 @@ func oneStep(step int64, visible bool, ch Change, w written, after schemas.Link)
 // unconfirmed: nothing could be read back. A definite refusal stands on its own.
 func unconfirmed(w written, after LinkRead) Outcome {
 	if w.rejection() != nil {
-		return Outcome{Applied: AppliedNo, Problem: turnedDown(w, "what is linked now could not be read back: "+string(after.Link.Reason), hintUnread)}
+		return Outcome{Applied: AppliedNo, Problem: turnedDown(w, "the link could not be read back: "+string(after.Link.Reason), hintUnread)}
 	}
 	return Outcome{Applied: AppliedUnknown, Problem: w.problem(schemas.CodeWriteUnconfirmed,
-		"The write was sent "+w.answered()+", and what is linked now could not be read back: "+string(after.Link.Reason)+".")}
+		"The write was sent "+w.answered()+", and the link could not be read back: "+string(after.Link.Reason)+".")}
 }
 
 // The hints after a write that was turned down. The usual ones of the codes say
@@ -86,7 +86,7 @@ func turnedDown(w written, found, hint string) *schemas.Problem {
 	if own.Refusal() || code == schemas.CodeUnexpectedResponse {
 		code = schemas.CodeWriteNotApplied
 	}
-	p := w.problem(code, fmt.Sprintf("The write was sent, and turned down with %d%s; %s.", answer.status, meaning(code), found))
+	p := w.problem(code, fmt.Sprintf("The write was sent and rejected with %d%s; %s.", answer.status, meaning(code), found))
 	p.Hint = hint + nextStep(code)
 	return p
 }
@@ -111,7 +111,7 @@ func nextStep(code schemas.Code) string {
 	case schemas.CodeUnauthorized:
 		return " Check the cloud and audience of the directory entry."
 	case schemas.CodeForeignPrincipal:
-		return " Use a user or service principal that lives in that tenant."
+		return " Use a user or service principal of that tenant."
 	case schemas.CodeBadRequest:
 		return " Use the MPN ID of a location account."
 	default:
@@ -127,7 +127,7 @@ func notSentAgain(w written) *schemas.Problem {
 		return own
 	}
 	return w.problem(schemas.CodeWriteNotApplied,
-		"The write was sent, and ARM did not carry it out but asked for a new token; with that it was stopped before it was sent again ("+string(own.Code)+").")
+		"The write was sent, and ARM asked for a new token without executing it; it was not sent again ("+string(own.Code)+").")
 }
 
 // notApplied: a throttled write keeps its own problem, which says how long to
@@ -138,7 +138,7 @@ func notApplied(w written) *schemas.Problem {
 	if own.Code == schemas.CodeThrottled {
 		return own
 	}
-	return w.problem(schemas.CodeWriteNotApplied, "The write was sent "+w.answered()+"; read back, the link is as it was.")
+	return w.problem(schemas.CodeWriteNotApplied, "The write was sent "+w.answered()+"; read back, the link has not changed.")
 }
 
 // concurrent: what is read back is neither what was there nor what this write
@@ -152,7 +152,7 @@ func concurrent(w written, step int64, visible bool) Outcome {
 		applied = AppliedYes
 	}
 	return Outcome{Applied: applied, Problem: w.problem(schemas.CodeConcurrentChange,
-		"The write was sent "+w.answered()+", and what is read back is not what it alone would have made: somebody else wrote as well.")}
+		"The write was sent "+w.answered()+", but the link that was read back shows that someone else wrote too.")}
 }
 
 // answered says how the write was answered, in our own words.

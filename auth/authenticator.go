@@ -126,7 +126,7 @@ func (a *Authenticator) addIssuers() error {
 			return err
 		}
 		if a.keys[one.name] != nil {
-			return fmt.Errorf("issuer %s is given twice", schemas.Sanitize(text))
+			return fmt.Errorf("issuer %s appears twice", schemas.Sanitize(text))
 		}
 		a.issuers = append(a.issuers, one)
 		keys := &keySet{issuer: one, client: a.o.Client, log: a.o.Logger, now: a.o.Now, onDeclared: a.o.OnDeclared}
@@ -268,7 +268,7 @@ func (a *Authenticator) Ready(context.Context) error {
 	if ready {
 		return nil
 	}
-	return schemas.NewProblem(schemas.CodeSignInUnavailable, "No issuer of access tokens has been reached so far.")
+	return schemas.NewProblem(schemas.CodeSignInUnavailable, "No issuer of access tokens has been reached yet.")
 }
 
 const (

@@ -78,7 +78,7 @@ func getJSON(ctx context.Context, client *http.Client, from string, into any) er
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxDocument+1))
 	switch {
 	case err != nil:
-		return errors.New("the answer broke off")
+		return errors.New("the answer is incomplete")
 	case len(body) > maxDocument:
 		return errors.New("the answer is too large")
 	case json.Unmarshal(body, into) != nil:

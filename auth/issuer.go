@@ -38,7 +38,7 @@ func parseIssuer(text string) (issuer, error) {
 	case err != nil || at.Host == "" || at.User != nil || at.RawQuery != "" || at.Fragment != "" || at.ForceQuery:
 		return issuer{}, fmt.Errorf("%q is not an issuer such as https://login.example/realms/team", schemas.Sanitize(text))
 	case at.Scheme != "https" && (at.Scheme != "http" || !httpclient.IsLoopback(at.Hostname())):
-		return issuer{}, fmt.Errorf("issuer %s has to begin with https://", schemas.Sanitize(text))
+		return issuer{}, fmt.Errorf("issuer %s must begin with https://", schemas.Sanitize(text))
 	case !ofEntra(at.Hostname()):
 		return issuer{name: text}, nil
 	}

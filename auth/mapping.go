@@ -102,17 +102,17 @@ func (g CallerGrant) checkWho() error {
 	case (g.Issuer == "") == (g.TenantID == ""):
 		return fmt.Errorf("needs issuer, or tenant_id for Entra ID, and not both")
 	case g.Subject == "" && g.ObjectID == "" && g.Role == "" && g.Group == "":
-		return fmt.Errorf("is for nobody: give subject, object_id, role or group")
+		return fmt.Errorf("names no caller: give subject, object_id, role or group")
 	case g.Subject != "" && g.Issuer == "", g.ObjectID != "" && g.TenantID == "":
 		return fmt.Errorf("mixes two kinds of callers: subject goes with issuer, and object_id with tenant_id")
 	case g.TenantID != "" && !schemas.IsGUID(g.TenantID), g.ObjectID != "" && !schemas.IsGUID(g.ObjectID):
-		return fmt.Errorf("has a tenant_id or object_id that is no GUID")
+		return fmt.Errorf("has a tenant_id or object_id that is not a GUID")
 	case g.Issuer == "":
 		return nil
 	}
 	of, err := parseIssuer(g.Issuer)
 	if err == nil && of.tenant != "" {
-		return fmt.Errorf("names an issuer of Entra ID: give tenant_id in its place, with object_id, role or group")
+		return fmt.Errorf("names an issuer of Entra ID: give tenant_id instead, with object_id, role or group")
 	}
 	return err
 }

@@ -22,7 +22,7 @@ func (r *Refusal) RetryAfter() time.Duration { return r.wait }
 var (
 	errForm       = &Refusal{reason: "not a signed token of a form that is accepted"}
 	errHeader     = &Refusal{reason: "the token's header asks for something that is not accepted"}
-	errIssuer     = &Refusal{reason: "the token is of an issuer that is not accepted"}
+	errIssuer     = &Refusal{reason: "the token's issuer is not accepted"}
 	errKey        = &Refusal{reason: "the token is signed with a key that the issuer does not publish"}
 	errSignature  = &Refusal{reason: "the token's signature is not valid"}
 	errClaims     = &Refusal{reason: "the token lacks a claim, or has one of the wrong form"}

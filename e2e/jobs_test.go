@@ -122,7 +122,7 @@ func (d *workFolder) atTerminal(line string) string {
 	s := d.shell(line).atTerminal(d.t)
 	if strings.Contains(line, "approvers add") {
 		s.answer("New passphrase", passphrase)
-		s.answer("once more", passphrase)
+		s.answer("Repeat it", passphrase)
 	} else {
 		s.answer("Passphrase of approver", passphrase)
 	}

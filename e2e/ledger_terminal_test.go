@@ -76,7 +76,7 @@ func (w *world) appoint() string {
 	w.tb.Helper()
 	s := w.cli("approvers", "add", approver).atTerminal(w.tb)
 	s.answer("New passphrase", passphrase)
-	s.answer("once more", passphrase)
+	s.answer("Repeat it", passphrase)
 	return s.end()
 }
 

@@ -33,12 +33,12 @@ func TestALongRunAnswersInTime(t *testing.T) {
 		return text
 	}
 	t.Logf("answered after %s: %s", took, summary())
-	if took > 45*time.Second || run == "" || !strings.HasPrefix(summary(), "The run goes on") || status(reply) != "done" {
+	if took > 45*time.Second || run == "" || !strings.HasPrefix(summary(), "The run continues") || status(reply) != "done" {
 		t.Errorf("%s", reply.Raw)
 	}
 	testkit.WaitFor(t, "the run ends", func() bool {
 		reply = s.ask(wiretest.Legacy.Call("look", schemas.ToolEnsurePartnerLinks, wiretest.Object{"run_id": run}))
-		return !strings.HasPrefix(summary(), "The run goes on")
+		return !strings.HasPrefix(summary(), "The run continues")
 	})
 	if status(reply) != "done" || c.tenant(c.sim.Tenants()[0].Name).PartnerID != ourID {
 		t.Errorf("%s", reply.Raw)

@@ -41,7 +41,7 @@ func TestWhatIsTakenFromACallerStopsItsRun(t *testing.T) {
 			},
 			func(h *oauthServer) {
 				h.remap(elsewhere)
-				h.server.errs.await(h.tb, "was read anew")
+				h.server.errs.await(h.tb, "was reloaded")
 			}, "unknown_tenant",
 		},
 		"the invocation token is revoked": {

@@ -46,7 +46,7 @@ func TestBadStarts(t *testing.T) {
 		"unknown flag":                  {[]string{"serve", "--alow-writes"}, exitUsage, "did you mean --allow-writes"},
 		"unknown command":               {[]string{"server"}, exitUsage, "did you mean serve"},
 		"unknown tool":                  {[]string{"call", "check_partner"}, exitUsage, "check_partner"},
-		"stray argument":                {[]string{"serve", "now"}, exitUsage, "takes no arguments"},
+		"stray argument":                {[]string{"serve", "now"}, exitUsage, "takes only flags"},
 		"value of the wrong kind":       {[]string{"serve", "--simulate=many"}, exitUsage, "--simulate"},
 		"unknown fault":                 {[]string{"serve", "--simulate", "--fault", "gremlins=5"}, exitUsage, "gremlins"},
 		"fault without a simulation":    {[]string{"serve", "--fault", "html=5"}, exitUsage, "need a simulation"},
@@ -56,7 +56,7 @@ func TestBadStarts(t *testing.T) {
 		"bound on a tool there is not":  {[]string{"serve", "--simulate", "--tools", "check_link"}, exitUsage, "check_link"},
 		"config file that is not there": {[]string{"serve", "--config", filepath.Join(dir, "none.yaml")}, exitUsage, "none.yaml"},
 		"secret as an argument":         {[]string{"tenants", "add", "x", "--secret", "hunter2"}, exitUsage, "never an argument"},
-		"vault that is there already":   {[]string{"vault", "init", state, sealed}, exitRefused, "already"},
+		"vault that exists already":     {[]string{"vault", "init", state, sealed}, exitRefused, "already"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

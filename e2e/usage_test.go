@@ -36,7 +36,7 @@ func TestAgentsReadReconciledUsageThatAPersonKept(t *testing.T) {
 	}
 
 	w.cli("pec", "reconcile", file).must(t)
-	if text := read(); !strings.Contains(text, "No reconciliation was kept") {
+	if text := read(); !strings.Contains(text, "There is no reconciliation yet") {
 		t.Fatalf("without --keep: %s", text)
 	}
 	w.cli("pec", "reconcile", file, "--keep").must(t)

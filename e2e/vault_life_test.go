@@ -123,7 +123,7 @@ func TestBackupOnAnotherMachine(t *testing.T) {
 	other.state = filepath.Join(other.dir, "state")
 	other.cli("vault", "init").must(t)
 	o := other.cli("vault", "restore", file, "--backup-passphrase-file", passphrase).must(t)
-	if !strings.Contains(o.stdout, "put ledger.db back") {
+	if !strings.Contains(o.stdout, "restore ledger.db") {
 		t.Errorf("nothing is said about the ledger:\n%s", o.stdout)
 	}
 	ledger, err := os.ReadFile(filepath.Join(w.state, "ledger.db"))
@@ -143,7 +143,7 @@ func TestBackupOnAnotherMachine(t *testing.T) {
 	third.cli("vault", "init").must(t)
 	third.cli("vault", "restore", file, "--backup-passphrase-file", passphrase).must(t)
 	third.withTenant("late")
-	if o := third.cli("ledger", "list").must(t); !strings.Contains(o.stdout, "an older ledger was put back") {
+	if o := third.cli("ledger", "list").must(t); !strings.Contains(o.stdout, "an older ledger was restored") {
 		t.Errorf("the record does not say that entries are missing:\n%s", o.stdout)
 	}
 	if o := third.cli("ledger", "verify").run(t); o.code != 1 || !strings.Contains(o.stdout, "are missing") {

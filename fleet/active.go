@@ -11,8 +11,8 @@ import (
 // Why a run ends before all its targets have results.
 var (
 	errInterrupted = errors.New("the process ends")
-	errCancelled   = errors.New("the caller gave the run up")
-	errTime        = errors.New("the run's time is over")
+	errCancelled   = errors.New("the caller canceled the run")
+	errTime        = errors.New("the run's time limit was reached")
 )
 
 // Active is a run that is under way. In another process it can only be watched.

@@ -47,7 +47,7 @@ type Audit struct {
 // under way. Problems: those of Select and of the store, CodeRunInProgress.
 func (f *Fleet) Start(ctx context.Context, caller access.Caller, label string, audit Audit, access Access) (*Active, error) {
 	if caller == Operator {
-		return nil, schemas.NewProblem(schemas.CodeInternal, "A run was asked for without a caller.")
+		return nil, schemas.NewProblem(schemas.CodeInternal, "The run has no caller.")
 	}
 	targets, err := Select(f.opts.Directory, audit.Selection, access.Visible)
 	if err != nil {

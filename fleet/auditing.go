@@ -97,7 +97,7 @@ func (t Target) mayBe(seen schemas.Identity) bool {
 // tenant has gone, is a result as well.
 func (w *auditing) readWith(ctx context.Context, target Target) armclient.LinkRead {
 	if !slices.Contains(target.Tenant.Credentials, target.Credential) {
-		return unread(schemas.NewProblem(schemas.CodeUnknownTenant, "Tenant or credential left the directory while the run was interrupted."))
+		return unread(schemas.NewProblem(schemas.CodeUnknownTenant, "The tenant or credential was removed from the directory while the run was interrupted."))
 	}
 	if err := w.access.Admit(ctx, target.Tenant); err != nil {
 		return unread(nonRetriable(err))
@@ -197,7 +197,7 @@ func (w *auditing) end(ctx context.Context, saved func() error) error {
 	}
 	switch state {
 	case RunCancelled:
-		return schemas.NewProblem(schemas.CodeCancelled, "The run "+w.active.id+" was given up before its first answer.")
+		return schemas.NewProblem(schemas.CodeCancelled, "The run "+w.active.id+" was canceled before its first answer.")
 	case RunInterrupted:
 		return schemas.NewProblem(schemas.CodeCancelled, "The run "+w.active.id+" was interrupted.",
 			schemas.WithCommand("Resume it with run_id.", "mcp-partner audit resume %s", w.active.id))
@@ -208,7 +208,7 @@ func (w *auditing) end(ctx context.Context, saved func() error) error {
 // timeIsOver gives the targets that were not asked in time their result, so many
 // at once.
 func (w *auditing) timeIsOver(ctx context.Context) error {
-	problem := schemas.NewProblem(schemas.CodeTimeout, "The run's time was over before there was an answer.",
+	problem := schemas.NewProblem(schemas.CodeTimeout, "The run reached its time limit before there was an answer.",
 		schemas.WithHint("Audit this tenant again, in a run over fewer."))
 	for {
 		var late []Row

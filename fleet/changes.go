@@ -52,13 +52,13 @@ func why(plan guard.Plan, row guard.PlanRow) string {
 	case guard.FindingLinkedOther, guard.FindingLinkedOwn:
 		return whyAnother(plan, row)
 	case guard.FindingNotLinked:
-		return "Our identity holds no link here. If another partner's identity holds one, only that identity can remove it; ensure_partner_links registers ours beside it."
+		return "This identity has no link here. If another partner's identity has one, only that identity can remove it; ensure_partner_links registers one for this identity."
 	case guard.FindingUnknown:
 		return "The link is unknown, so nothing is written."
 	case guard.FindingBeyondFirst:
-		return "The plan was asked for fewer rows; to write here takes a plan and an approval of its own."
+		return "The plan covers fewer rows; writing here needs another plan and approval."
 	case guard.FindingNothingExpected:
-		return "No partner ID was given, and the directory expects none here."
+		return "No partner ID was given, and the directory has no expected one."
 	default:
 		return "The rule " + row.Rule + " denies it."
 	}
@@ -71,9 +71,9 @@ func whyAnother(plan guard.Plan, row guard.PlanRow) string {
 		held += ", another of your own IDs"
 	}
 	if plan.Tool == schemas.ToolTransitionPartner {
-		return fmt.Sprintf("This identity holds %s, and not one of %s. If another identity holds one of them, only that identity can remove it.", held, IDs(plan.From))
+		return fmt.Sprintf("This identity is linked to %s, which is not one of %s. If another identity has one of them, only that identity can remove it.", held, IDs(plan.From))
 	}
-	return fmt.Sprintf("Our identity holds %s, and registering never overwrites; transition_partner moves a link.", held)
+	return fmt.Sprintf("This identity is linked to %s, and registering never overwrites; transition_partner moves a link.", held)
 }
 
 // follow adds where a row of a run stands.
@@ -101,22 +101,22 @@ func stateOf(stage guard.Stage) schemas.ChangeState {
 func told(row guard.PlanRow, at guard.Progress) string {
 	switch at.Stage {
 	case guard.StageStranded:
-		return fmt.Sprintf("Nothing is linked now: %s was removed, %s was refused, and %s could not be put back. To try both again resume the run while its approval holds; later register one of them.",
+		return fmt.Sprintf("There is no link now: %s was removed, %s was refused, and %s could not be restored. Resume the run to try both again while its approval is valid; later, register one of them.",
 			row.Before.PartnerID, row.PartnerID, row.Before.PartnerID)
 	case guard.StageRestored:
-		return strings.TrimSpace(fmt.Sprintf("%s was refused, and %s was put back. %s", row.PartnerID, row.Before.PartnerID, doubt(row, at)))
+		return strings.TrimSpace(fmt.Sprintf("%s was refused, and %s was restored. %s", row.PartnerID, row.Before.PartnerID, doubt(row, at)))
 	case guard.StageSkipped:
-		return "Nothing was written: something is not as it was when the plan was made."
+		return "Nothing was written: the link has changed since the plan was made."
 	case guard.StageFailed:
-		return "It was tried and did not work. Now: " + at.Snapshot.String() + "."
+		return "The write failed. Now: " + at.Snapshot.String() + "."
 	case guard.StagePlanned:
-		return "Not begun; it may be later in this run."
+		return "Not begun; the run may still get to it."
 	case guard.StageDone:
 		return doubt(row, at)
 	case guard.StageRemoved, guard.StageReplacing, guard.StageRestoring, guard.StageRemoving:
-		return "Begun and not finished; there may be no link now. The next start goes on, or: resume the run."
+		return "Begun and not finished; there may be no link now. The next start continues, or resume the run."
 	default:
-		return "Begun, and what became of it is not known yet. The next start looks, or: resume the run."
+		return "Begun, with an unknown outcome. The next start checks it, or resume the run."
 	}
 }
 
@@ -129,9 +129,9 @@ func doubt(row guard.PlanRow, at guard.Progress) string {
 	rose, ours := at.Snapshot.Version-row.Before.Version, int64(len(row.Steps))
 	switch {
 	case visible && rose > ours:
-		return fmt.Sprintf("The link was written %d times where this run wrote %d: somebody else wrote in between.", rose, ours)
+		return fmt.Sprintf("The link was written %d times, but this run wrote %d times: someone else wrote in between.", rose, ours)
 	case at.Unseen && (!visible || rose != ours):
-		return "Of an earlier write of this run nothing was to be seen, so it was made again. Either it never arrived, or somebody removed the link in between."
+		return "An earlier write of this run had no visible effect, so it was repeated. Either it never arrived, or someone removed the link in between."
 	default:
 		return ""
 	}

@@ -172,7 +172,7 @@ func (q *RowQuery) from(id, cursor string) error {
 		_, err = fmt.Sscanf(string(text), "%s %d %d", &of, &q.AfterRank, &q.AfterN)
 	}
 	if err != nil || of != id {
-		return schemas.NewProblem(schemas.CodeInvalidArgument, "cursor is not one that this run gave: pass next_cursor as it is, with its run_id.")
+		return schemas.NewProblem(schemas.CodeInvalidArgument, "cursor is not valid: pass next_cursor unchanged, with its run_id.")
 	}
 	q.More = true
 	return nil

@@ -41,7 +41,7 @@ func (w *Writer) Plan(ctx context.Context, request PlanRequest, report func(done
 		Caller: request.Caller, Tool: request.Tool, Arguments: request.Arguments, To: request.To, From: request.From,
 		Strategy: request.Strategy, First: request.First, Reason: schemas.Sanitize(request.Reason), Rows: make([]guard.PlanRow, len(request.Targets)),
 	}
-	late := unread(schemas.NewProblem(schemas.CodeTimeout, "There was no time left to read this link."))
+	late := unread(schemas.NewProblem(schemas.CodeTimeout, "The time limit was reached before this link was read."))
 	for i, target := range request.Targets {
 		plan.Rows[i] = request.row(target, late)
 	}

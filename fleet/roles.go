@@ -58,7 +58,7 @@ func (w *auditing) slot(ctx context.Context) (release func(), err error) {
 	case w.slots <- struct{}{}:
 		return func() { <-w.slots }, nil
 	case <-ctx.Done():
-		return nil, schemas.NewProblem(schemas.CodeTimeout, "There was no room for the request within the time of the call.")
+		return nil, schemas.NewProblem(schemas.CodeTimeout, "The request could not be sent before the deadline of the call.")
 	}
 }
 

@@ -190,12 +190,12 @@ func TestARowSaysWhatOthersMayHaveDone(t *testing.T) {
 		says string
 	}{
 		{replaced, guard.Progress{Snapshot: now(7), Unseen: true}, ""},
-		{replaced, guard.Progress{Snapshot: now(9), Unseen: true}, "written 4 times where this run wrote 2"},
-		{replaced, guard.Progress{Snapshot: now(-1), Unseen: true}, "somebody removed the link in between"},
+		{replaced, guard.Progress{Snapshot: now(9), Unseen: true}, "written 4 times, but this run wrote 2 times"},
+		{replaced, guard.Progress{Snapshot: now(-1), Unseen: true}, "someone removed the link in between"},
 		{replaced, guard.Progress{Snapshot: now(1)}, ""}, // a provider that counts each link anew
-		{replaced, guard.Progress{Snapshot: now(1), Unseen: true}, "somebody removed the link in between"},
+		{replaced, guard.Progress{Snapshot: now(1), Unseen: true}, "someone removed the link in between"},
 		{created, guard.Progress{Snapshot: now(1)}, ""},
-		{created, guard.Progress{Snapshot: now(3), Unseen: true}, "somebody removed the link in between"},
+		{created, guard.Progress{Snapshot: now(3), Unseen: true}, "someone removed the link in between"},
 	} {
 		for _, stage := range []guard.Stage{guard.StageDone, guard.StageRestored} {
 			c.at.Stage = stage

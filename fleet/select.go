@@ -64,7 +64,7 @@ func Select(directory Directory, s Selection, visible Visible) ([]Target, error)
 	}
 	tenants = slices.DeleteFunc(tenants, func(t schemas.Tenant) bool { return !visible(t) })
 	if len(tenants) == 0 {
-		return nil, schemas.NewProblem(schemas.CodeDirectoryEmpty, "The directory of this server holds no tenant.")
+		return nil, schemas.NewProblem(schemas.CodeDirectoryEmpty, "The tenant directory of this server is empty.")
 	}
 	chosen, err := s.Of(tenants)
 	var found []Target

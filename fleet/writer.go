@@ -199,7 +199,7 @@ func (w *Writer) Start(ctx context.Context, run guard.OpenRun, mode Mode, first 
 			a.mu.Lock()
 			a.err = err
 			a.mu.Unlock()
-			w.opts.Logger.WarnContext(ctx, "a run could not be carried out", "run", run.ID, "problem", schemas.AsProblem(err).Code)
+			w.opts.Logger.WarnContext(ctx, "a run could not be executed", "run", run.ID, "problem", schemas.AsProblem(err).Code)
 		}
 	})
 	return a

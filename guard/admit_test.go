@@ -117,7 +117,7 @@ func TestAPlanCoversItsFirstRowsAlone(t *testing.T) {
 	if facts := guard.PlanQuestion(plan).Facts; !strings.HasPrefix(facts[0].Value, "Contoso Ltd (tenant-0), tenant-") {
 		t.Errorf("%+v", facts)
 	}
-	if text := guard.PlanQuestion(plan).Text; !strings.Contains(text, "in 2 tenants?") || !strings.Contains(text, "It covers the first 2 rows and no more.") {
+	if text := guard.PlanQuestion(plan).Text; !strings.Contains(text, "in 2 tenants?") || !strings.Contains(text, "It covers only the first 2 rows.") {
 		t.Error(text)
 	}
 }
@@ -156,9 +156,9 @@ func TestNamesThatMatchNoTenantAreReported(t *testing.T) {
 	}
 	got := policy.Warnings([]schemas.Tenant{{Name: "contoso", Labels: []string{"closed"}}, {Name: norm.NFD.String("café")}})
 	want := []string{
-		`--tenants names the tenant "nowhere", which fits no tenant of the directory.`,
-		`The policy's rule "closed" names the label "absent", which fits no tenant of the directory.`,
-		`The policy's rule "closed" names the tenant "fabrikan", which fits no tenant of the directory.`,
+		`--tenants names the tenant "nowhere", which matches no tenant of the directory.`,
+		`The policy's rule "closed" names the label "absent", which matches no tenant of the directory.`,
+		`The policy's rule "closed" names the tenant "fabrikan", which matches no tenant of the directory.`,
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("%q", got)

@@ -94,7 +94,7 @@ func (g *Guard) Answer(ctx context.Context, by access.Principal, intent Intent, 
 	case err != nil:
 		return Refusal{err}
 	case verdict.Ruling == access.RulingApprover:
-		return Refusal{schemas.NewProblem(schemas.CodeApprovalMismatch, "The policy now wants another person than the client's to approve this.")}
+		return Refusal{schemas.NewProblem(schemas.CodeApprovalMismatch, "The policy now requires an approver instead of the requester.")}
 	}
 	return g.spend(ctx, ticket, intent, verdict, string(intent.Caller))
 }
@@ -145,12 +145,12 @@ func (g *Guard) matches(ticket Ticket, intent Intent) error {
 	switch {
 	case ticket.Plan != nil || ticket.Binding != intent.binding():
 		return schemas.NewProblem(schemas.CodeApprovalMismatch,
-			"The approval was given for another operation, tenant, identity or partner ID than this call's.")
+			"The approval is for a different operation, tenant, identity or partner ID.")
 	case g.usable(ticket) != nil:
 		return g.usable(ticket)
 	case ticket.Intent.Before != intent.Before:
 		return schemas.NewProblem(schemas.CodeStateMoved, fmt.Sprintf(
-			"Between plan and confirmation the link moved from %s to %s.", ticket.Intent.Before, intent.Before))
+			"The link changed from %s to %s between the plan and its confirmation.", ticket.Intent.Before, intent.Before))
 	default:
 		return nil
 	}
@@ -173,7 +173,7 @@ func declined(question Question, answer Answer) *schemas.Problem {
 	case answer.Action != ActionAccept:
 		return schemas.NewProblem(schemas.CodeApprovalDeclined, "The person declined or closed the question.")
 	case question.Expect == "" || answer.Typed != question.Expect:
-		return schemas.NewProblem(schemas.CodeApprovalDeclined, "What was typed is not what had to be typed to confirm.")
+		return schemas.NewProblem(schemas.CodeApprovalDeclined, "The confirmation text did not match.")
 	default:
 		return nil
 	}
@@ -210,7 +210,7 @@ func (g *Guard) spend(ctx context.Context, ticket Ticket, intent Intent, verdict
 func (g *Guard) issue(intent Intent, verdict access.Verdict, record func(Event) (int64, error)) Admission {
 	bound := intent.wire()
 	if !complete(bound) {
-		return Refusal{refusePermit("tenant, identity or partner ID is not known")}
+		return Refusal{refusePermit("tenant, identity or partner ID is unknown")}
 	}
 	intended := g.event(KindIntent, intent, "")
 	intended.Rule, intended.AtMost = verdict.Rule, verdict.Rate

@@ -29,7 +29,7 @@ const minPassphrase = 8
 // the key; it is kept nowhere.
 func NewApprover(name string, passphrase []byte, cost Cost, now time.Time) (Approver, error) {
 	if len(passphrase) < minPassphrase {
-		return Approver{}, schemas.NewProblem(schemas.CodeInvalidArgument, "The passphrase is too short: an approver's has at least 8 characters.")
+		return Approver{}, schemas.NewProblem(schemas.CodeInvalidArgument, "The passphrase is too short: use at least 8 characters.")
 	}
 	a := Approver{Name: name, Salt: make([]byte, 16), Time: cost.Time, Memory: cost.Memory, Threads: cost.Threads, AddedAt: now}
 	_, _ = rand.Read(a.Salt)

@@ -113,7 +113,7 @@ func (g *Guard) Deny(ctx context.Context, id, reason string) (Ticket, error) {
 
 func (g *Guard) decide(ctx context.Context, ticket Ticket, decision Decision) (Ticket, error) {
 	if state := g.State(ticket); state != StatePending {
-		return ticket, schemas.NewProblem(schemas.CodeApprovalExpired, "The question is not open any more: it is "+state+".")
+		return ticket, schemas.NewProblem(schemas.CodeApprovalExpired, "The approval is no longer pending: it is "+state+".")
 	}
 	decision.At = g.opts.Now()
 	decision.SameUser = g.sameUser(ticket, decision)
@@ -128,7 +128,7 @@ func (g *Guard) decide(ctx context.Context, ticket Ticket, decision Decision) (T
 	case err != nil:
 		return ticket, storeProblem(err)
 	case !first:
-		return ticket, schemas.NewProblem(schemas.CodeApprovalExpired, "The question was decided or used meanwhile.")
+		return ticket, schemas.NewProblem(schemas.CodeApprovalExpired, "The approval was decided or used meanwhile.")
 	}
 	ticket.Decision = &decision
 	return ticket, nil

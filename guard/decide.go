@@ -63,11 +63,11 @@ func (g *Guard) DecideAs(ctx context.Context, p access.Principal, id string, sai
 		return Ticket{}, err
 	}
 	if ticket.Intent.Caller == p.Caller {
-		return ticket, schemas.NewProblem(schemas.CodeNotAllowed, "A requester cannot decide on the own request.",
-			schemas.WithHint("Somebody else with the scope %s has to.", access.ScopeApprove))
+		return ticket, schemas.NewProblem(schemas.CodeNotAllowed, "Requesters cannot decide on their own requests.",
+			schemas.WithHint("Another person with the scope %s must decide.", access.ScopeApprove))
 	}
 	if digest := ticket.Digest(); said.Approved && said.Digest != hex.EncodeToString(digest[:]) {
-		return ticket, schemas.NewProblem(schemas.CodeApprovalMismatch, "The digest is not that of the approval: what is approved has to be what was shown.",
+		return ticket, schemas.NewProblem(schemas.CodeApprovalMismatch, "The digest does not match the approval.",
 			schemas.WithHint("Read the approval, and send its digest with the decision."))
 	}
 	if err := g.Use(ctx, p); err != nil {
@@ -88,7 +88,7 @@ func mayApprove(p access.Principal) error {
 	if p.Caller != "" && p.Grant.Has(access.ScopeApprove) {
 		return nil
 	}
-	return schemas.NewProblem(schemas.CodeInsufficientScope, "The caller was not given the scope "+string(access.ScopeApprove)+", which deciding on approvals needs.")
+	return schemas.NewProblem(schemas.CodeInsufficientScope, "The caller's grant lacks the scope "+string(access.ScopeApprove)+", which is needed to decide on approvals.")
 }
 
 // decides reports whether a question lies inside what an approver was given; a

@@ -21,7 +21,7 @@ func (g *Guard) Frozen(ctx context.Context) (Freeze, error) {
 func (g *Guard) SetFreeze(ctx context.Context, reads bool, reason string) error {
 	reason = schemas.Sanitize(reason)
 	if reason == "" {
-		return schemas.NewProblem(schemas.CodeInvalidArgument, "A freeze needs a reason: agents are told it.")
+		return schemas.NewProblem(schemas.CodeInvalidArgument, "A freeze needs a reason for agents and the ledger.")
 	}
 	freeze := Freeze{Writes: true, Reads: reads, Reason: reason, By: g.opts.Account, Since: g.opts.Now()}
 	if err := g.opts.Store.SetFreeze(ctx, freeze, g.change(KindFreeze, g.opts.Account, reason)); err != nil {

@@ -147,7 +147,7 @@ func (g *Guard) withinRate(ctx context.Context, v access.Verdict) error {
 
 // RateExceeded is the refusal of a write beyond what a rule lets through.
 func RateExceeded(rule string, rate access.Rate) error {
-	return schemas.NewProblem(schemas.CodeRateExceeded, fmt.Sprintf("The policy's rule %s allows %d writes in %s, and they are used up.",
+	return schemas.NewProblem(schemas.CodeRateExceeded, fmt.Sprintf("The policy's rule %s allows %d writes in %s, and all are used.",
 		quote(rule), rate.Count, rate.Per), schemas.WithRetryAfter(int(rate.Per.Seconds())))
 }
 

@@ -237,7 +237,7 @@ func TestAdmit(t *testing.T) {
 		"ID outside":                   {true, schemas.ToolRegisterPartner, "contoso", "7654321", schemas.CodeNotAllowed},
 		"removing an ID outside":       {true, schemas.ToolRemovePartner, "contoso", "7654321", schemas.CodeNotAllowed},
 		"removing an ID inside":        {true, schemas.ToolRemovePartner, "contoso", "1234567", ""},
-		"no tenant yet":                {true, schemas.ToolRegisterPartner, "", "1234567", ""},
+		"directory is empty":           {true, schemas.ToolRegisterPartner, "", "1234567", ""},
 		"outside although writes off ": {false, schemas.ToolUpdatePartner, "", "1234567", schemas.CodeNotAllowed},
 	} {
 		g := newGuard(t, guard.Options{AllowWrites: test.writes, Bounds: bounds})

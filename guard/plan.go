@@ -90,7 +90,7 @@ type Finding string
 const (
 	FindingUnchanged       Finding = "unchanged"        // the ID is linked already
 	FindingLinkedOther     Finding = "linked_other"     // another ID is linked, and that is not to be touched
-	FindingLinkedOwn       Finding = "linked_own"       // likewise, and it is one of the partner's own
+	FindingLinkedOwn       Finding = "linked_own"       // likewise, and use one of the partner's own
 	FindingNotLinked       Finding = "not_linked"       // nothing is linked that could be moved
 	FindingUnknown         Finding = "unknown"          // what is linked could not be told
 	FindingNothingExpected Finding = "nothing_expected" // no ID is given and none expected

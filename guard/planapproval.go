@@ -92,7 +92,7 @@ func (g *Guard) RedeemPlan(ctx context.Context, asked Request, id string) Admiss
 func (g *Guard) approvable(ctx context.Context, ticket Ticket, asked Request) (Plan, error) {
 	if ticket.Plan == nil || ticket.Binding != planBinding(asked.Caller, asked.Tool, asked.Arguments, ticket.Plan.Digest) {
 		return Plan{}, schemas.NewProblem(schemas.CodeApprovalMismatch,
-			"The approval was given for another operation, other arguments or another plan than this call's.")
+			"The approval is for a different operation, other arguments or another plan.")
 	}
 	if err := g.usable(ticket); err != nil {
 		return Plan{}, err

@@ -39,7 +39,7 @@ func (g *Guard) RulePlan(ctx context.Context, plan *Plan, by access.Principal) (
 		written++
 		strictest = access.Stricter(strictest, verdict)
 		if uses[verdict.Rule] += len(row.Steps); verdict.Rate != nil && uses[verdict.Rule] > verdict.Rate.Count {
-			row.warn(fmt.Sprintf("The rule %s allows %d writes in %s: this tenant has to wait.", quote(verdict.Rule), verdict.Rate.Count, verdict.Rate.Per))
+			row.warn(fmt.Sprintf("The rule %s allows %d writes in %s: this tenant must wait.", quote(verdict.Rule), verdict.Rate.Count, verdict.Rate.Per))
 		}
 	}
 	if !g.WritesAllowed() {
@@ -86,17 +86,17 @@ func PlanQuestion(plan Plan) Question {
 		q.Text = fmt.Sprintf("Register the expected partner ID of each tenant in %s? Nothing is linked there now.", tenants(rows))
 	case plan.Tool == schemas.ToolEnsurePartnerLinks:
 		q.Expect, q.Prompt = plan.To, "Type the partner ID to confirm"
-		q.Text = fmt.Sprintf("Register partner ID %s in %s? Nothing is linked there now. A typing error would credit somebody else.", plan.To, tenants(rows))
+		q.Text = fmt.Sprintf("Register partner ID %s in %s? Nothing is linked there now. A typing error would credit another partner.", plan.To, tenants(rows))
 	case plan.Strategy == StrategyReplace:
-		q.Text = fmt.Sprintf("Replace partner ID %s by %s in %s, by removing the link and registering anew? "+
-			"If the new ID cannot be registered the old one is put back.", strings.Join(plan.From, ", "), plan.To, tenants(rows))
+		q.Text = fmt.Sprintf("Replace partner ID %s by %s in %s, by removing the link and registering again? "+
+			"If the new ID is refused, the old one is restored.", strings.Join(plan.From, ", "), plan.To, tenants(rows))
 	default:
 		q.Text = fmt.Sprintf("Replace partner ID %s by %s in %s? Attribution moves to the new ID.", strings.Join(plan.From, ", "), plan.To, tenants(rows))
 	}
-	q.Text += fmt.Sprintf(" It takes %s that write, at most. Rows that are listed and not touched: %d.", schemas.Count(requests, "request"), len(plan.Rows)-rows)
+	q.Text += fmt.Sprintf(" At most %s write. Rows listed but not changed: %d.", schemas.Count(requests, "request"), len(plan.Rows)-rows)
 	q.Text += " Cannot be undone: " + plan.Undone() + "."
 	if plan.First > 0 {
-		q.Text += fmt.Sprintf(" It covers the first %s and no more.", schemas.Count(plan.First, "row"))
+		q.Text += fmt.Sprintf(" It covers only the first %s.", schemas.Count(plan.First, "row"))
 	}
 	q.Facts = append(q.Facts, Fact{"Tenants", plan.names()})
 	if reason := schemas.Sanitize(plan.Reason); reason != "" {
@@ -109,11 +109,11 @@ func PlanQuestion(plan Plan) Question {
 func (p Plan) Undone() string {
 	switch {
 	case p.Tool == schemas.ToolEnsurePartnerLinks:
-		return "the link can be removed again, by this identity alone; attribution of the time between stays with the ID"
+		return "only this identity can remove the link again; attribution up to then stays with the ID"
 	case p.Strategy == StrategyReplace:
-		return "between removing and registering nothing is linked; an ID that the provider refuses cannot come back"
+		return "there is no link between removing and registering; an ID that the provider refuses cannot be restored"
 	default:
-		return "the old ID can come back by another update alone, unless the provider refuses it by then"
+		return "the old ID can be restored only by another update, if the provider still accepts it"
 	}
 }
 

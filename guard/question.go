@@ -47,14 +47,14 @@ func QuestionFor(intent Intent) Question {
 		intent.Identity.ObjectID, quote(intent.Identity.Tenant), intent.Identity.TenantID, intent.Identity.Cloud)
 	switch intent.Tool {
 	case schemas.ToolRegisterPartner:
-		q.Text = fmt.Sprintf("Link partner ID %s %s? Nothing is linked now. A typing error would credit somebody else.", intent.PartnerID, where)
+		q.Text = fmt.Sprintf("Link partner ID %s %s? Nothing is linked now. A typing error would credit another partner.", intent.PartnerID, where)
 		q.Prompt = "Type the partner ID to confirm"
 	case schemas.ToolUpdatePartner:
 		q.Text = fmt.Sprintf("Replace partner ID %s by %s %s? Attribution moves to the new ID.", intent.Before.PartnerID, intent.PartnerID, where)
 		q.Prompt = "Type the new partner ID to confirm"
 	case schemas.ToolRemovePartner:
 		q.Expect = intent.Identity.Tenant
-		q.Text = fmt.Sprintf("Remove the link to partner ID %s %s? Attribution ends, and only this identity could link again.", intent.PartnerID, where)
+		q.Text = fmt.Sprintf("Remove the link to partner ID %s %s? Attribution ends, and only this identity can link again.", intent.PartnerID, where)
 		q.Prompt = "Type the tenant's name to confirm"
 	}
 	if company := schemas.Sanitize(intent.Company); company != "" {

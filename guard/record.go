@@ -103,20 +103,20 @@ func storeProblem(err error) error {
 	if errors.As(err, &known) {
 		return known
 	}
-	return schemas.NewProblem(schemas.CodeVaultUnavailable, "The record of approvals cannot be read or written, so nothing is written to Azure.")
+	return schemas.NewProblem(schemas.CodeVaultUnavailable, "The ledger cannot be read or written, so nothing is written to Azure.")
 }
 
 // UnknownApproval is the answer for an approval that is not there, or not for
 // this caller.
 func UnknownApproval() error {
-	return schemas.NewProblem(schemas.CodeApprovalUnknown, "There is no such approval for this caller.")
+	return schemas.NewProblem(schemas.CodeApprovalUnknown, "This caller has no approval with that ID.")
 }
 
 // TooManyTickets is the refusal of a further ticket where n of its caller count.
 func TooManyTickets(ticket Ticket, n int) error {
 	if ticket.InBand {
 		return schemas.NewProblem(schemas.CodeTooManyApprovals, fmt.Sprintf("%d questions of this caller were not confirmed within an hour.", n),
-			schemas.WithHint("Ask the person what is wanted, and wait before anything is asked again."))
+			schemas.WithHint("Ask the person what they want, and wait before you ask again."))
 	}
-	return schemas.NewProblem(schemas.CodeTooManyApprovals, fmt.Sprintf("%d questions of this caller wait for a person already.", n))
+	return schemas.NewProblem(schemas.CodeTooManyApprovals, fmt.Sprintf("%d questions of this caller are already waiting for a person.", n))
 }

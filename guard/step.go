@@ -33,7 +33,7 @@ func (g *Guard) RunOf(ctx context.Context, id string, p access.Principal) (OpenR
 }
 
 func unknownRun() error {
-	return schemas.NewProblem(schemas.CodeUnknownRun, "There is no such run of this caller.")
+	return schemas.NewProblem(schemas.CodeUnknownRun, "This caller has no run with that ID.")
 }
 
 // LoadRun returns a run with the plan that was approved, and where its tenants
@@ -130,13 +130,13 @@ func sameEndpoint(row PlanRow, here StepContext) error {
 	if here.Identity.TenantID != planned.TenantID || here.Identity.ObjectID != planned.ObjectID || here.Identity.ObjectID == "" ||
 		here.Identity.Credential != planned.Credential || here.Tenant.Name != planned.Tenant || here.Identity.Cloud != planned.Cloud ||
 		EndpointOf(here.Tenant) != row.Endpoint {
-		return schemas.NewProblem(schemas.CodeApprovalMismatch, "The directory or the identity is another one than when the plan was made.")
+		return schemas.NewProblem(schemas.CodeApprovalMismatch, "The directory entry or the identity has changed since the plan was made.")
 	}
 	return nil
 }
 
 func moved(before, now LinkSnapshot) error {
-	return schemas.NewProblem(schemas.CodeStateMoved, fmt.Sprintf("The link moved from %s to %s.", before, now))
+	return schemas.NewProblem(schemas.CodeStateMoved, fmt.Sprintf("The link changed from %s to %s.", before, now))
 }
 
 // mayBegin is what a tenant's first write needs beside the approval: no freeze,
@@ -165,14 +165,14 @@ func (g *Guard) mayBegin(ctx context.Context, run OpenRun, row PlanRow, at Progr
 	}
 	row.Labels, row.Expected = here.Tenant.Labels, here.Tenant.ExpectedPartnerID
 	if run.Plan.To == "" && row.Expected != row.PartnerID {
-		return access.Verdict{}, schemas.NewProblem(schemas.CodeApprovalMismatch, "The directory expects another partner ID now than when the plan was made.")
+		return access.Verdict{}, schemas.NewProblem(schemas.CodeApprovalMismatch, "The expected partner ID in the directory has changed since the plan was made.")
 	}
 	verdict := g.evaluateRow(run.Plan, row, by)
 	if verdict.Ruling == access.RulingDeny {
 		return access.Verdict{}, verdict.Denial()
 	}
 	if verdict.Ruling.AsksMore(current.Ruling) {
-		return access.Verdict{}, schemas.NewProblem(schemas.CodePolicyDenied, "The policy now wants somebody else than was asked to approve this: "+quote(verdict.Rule)+".")
+		return access.Verdict{}, schemas.NewProblem(schemas.CodePolicyDenied, "The policy now requires a different approval: "+quote(verdict.Rule)+".")
 	}
 	return verdict, nil
 }
@@ -204,7 +204,7 @@ func (g *Guard) goesOn(ctx context.Context, run OpenRun, at Progress) (access.Pr
 	case run.By.Caller != "":
 		return g.current(ctx, run.By)
 	case at.Step == "":
-		return access.Principal{}, refusePermit("the run is not being carried out")
+		return access.Principal{}, refusePermit("the run is not being executed")
 	default:
 		return access.Principal{Caller: run.Caller, Grant: access.FullGrant()}, nil
 	}
@@ -239,7 +239,7 @@ func (g *Guard) begin(ctx context.Context, run OpenRun, at Progress, step Step, 
 	intent := run.intentIn(at.Row, step, here.Snapshot)
 	bound := intent.wire()
 	if !complete(bound) {
-		return Granted{}, at, refusePermit("tenant, identity or partner ID is not known")
+		return Granted{}, at, refusePermit("tenant, identity or partner ID is unknown")
 	}
 	intended := g.event(KindIntent, intent, run.Approval)
 	intended.Rule = rule
@@ -267,12 +267,12 @@ func held(a Advanced, gate Gate, now time.Time) error {
 	case AdvancedYes:
 		return nil
 	case AdvancedBusy:
-		return schemas.NewProblem(schemas.CodeRunBusy, "Another write to this link has not ended.")
+		return schemas.NewProblem(schemas.CodeRunBusy, "Another write to this link is in progress.")
 	case AdvancedOver:
-		return schemas.NewProblem(schemas.CodeRateExceeded, fmt.Sprintf("The policy's rule %s allows %d writes in a time, and they are used up.", quote(gate.Rule), gate.Count),
+		return schemas.NewProblem(schemas.CodeRateExceeded, fmt.Sprintf("The policy's rule %s allows %d writes in its period, and all are used.", quote(gate.Rule), gate.Count),
 			schemas.WithRetryAfter(int(now.Sub(gate.Since).Seconds())))
 	default:
-		return schemas.NewProblem(schemas.CodeRunBusy, "Another process is at work in this tenant of the run.")
+		return schemas.NewProblem(schemas.CodeRunBusy, "Another process is executing this tenant of the run.")
 	}
 }
 

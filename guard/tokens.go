@@ -63,15 +63,15 @@ func (g *Guard) IssueToken(ctx context.Context, r TokenRequest) (secret string, 
 func (g *Guard) checkRequest(r TokenRequest) error {
 	switch {
 	case !tokenName().MatchString(r.For):
-		return badToken("--for wants a name of letters, digits and . _ @ -, at most 64 characters long.")
+		return badToken("--for must be a name of letters, digits and . _ @ -, at most 64 characters long.")
 	case len(r.Grant.Scopes) == 0:
 		return badToken("A token needs a scope.")
 	case len(r.Grant.Tenants) == 0 && !slices.Equal(r.Grant.Scopes, []access.Scope{access.ScopeMetrics}):
-		return badToken("A token needs a tenant: without one it could reach none.")
+		return badToken("A token needs at least one tenant.")
 	case r.Life < 0 || r.Life > g.opts.MaxTokenLife:
 		return g.badLife()
 	case r.Uses < 0:
-		return badToken("--uses is below zero.")
+		return badToken("--uses is negative.")
 	}
 	for _, scope := range r.Grant.Scopes {
 		if !slices.Contains(access.Scopes(), scope) {
@@ -194,7 +194,7 @@ func (g *Guard) stillHolds(ctx context.Context, id string) error {
 }
 
 func tokenRefused() error {
-	return schemas.NewProblem(schemas.CodeTokenRefused, "The invocation token was revoked, is used up, has expired, or is not one of this server.")
+	return schemas.NewProblem(schemas.CodeTokenRefused, "The invocation token is revoked, used up, expired, or not of this server.")
 }
 
 // Tokens returns the tokens that the store has, newest first.

@@ -75,7 +75,7 @@ func TestTokensThatAreNotIssued(t *testing.T) {
 			r.Grant.Scopes, r.Grant.Tenants = []access.Scope{access.ScopeMetrics, access.ScopeRead}, nil
 		},
 		"too long":            func(r *guard.TokenRequest) { r.Life = guard.MaxTokenLife + time.Second },
-		"below zero":          func(r *guard.TokenRequest) { r.Life = -time.Second },
+		"negative":            func(r *guard.TokenRequest) { r.Life = -time.Second },
 		"uses below zero":     func(r *guard.TokenRequest) { r.Uses = -1 },
 		"an unknown tool":     func(r *guard.TokenRequest) { r.Grant.Tools = []string{"drop_tables"} },
 		"a tool out of scope": func(r *guard.TokenRequest) { r.Grant.Tools = []string{schemas.ToolRegisterPartner} },

@@ -31,6 +31,6 @@ func RevokedDetail(t Token) string { return "revoked " + t.ID + " for " + t.Name
 
 // TooManyTokens is the refusal of a store in which n tokens are open.
 func TooManyTokens(n int) error {
-	return schemas.NewProblem(schemas.CodeInvalidArgument, fmt.Sprintf("%d invocation tokens hold already.", n),
+	return schemas.NewProblem(schemas.CodeInvalidArgument, fmt.Sprintf("There are already %d valid invocation tokens.", n),
 		schemas.WithCommand("Revoke those that are not needed.", "mcp-partner token list"))
 }

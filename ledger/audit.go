@@ -45,7 +45,7 @@ func VerifyExport(r io.Reader, head Head, key ed25519.PublicKey) (Report, error)
 	return a.report, nil
 }
 
-var errNoExport = invalid("The input is not an export that ledger export --format jsonl wrote.")
+var errNoExport = invalid("The input is not an export of ledger export --format jsonl.")
 
 // auditor follows the plain chain through an export.
 type auditor struct {
@@ -68,7 +68,7 @@ func (a *auditor) line(n int, text []byte) error {
 	var line exportLine
 	if !exact(text, &line) || (line.Event == nil) == (line.Withheld == "") {
 		// A line with more in it than is checked could tell two stories.
-		a.report.find(a.seq+1, "line %d is not one that an export holds", n)
+		a.report.find(a.seq+1, "line %d is not part of an export", n)
 		a.stopped = true
 		return nil
 	}
@@ -98,7 +98,7 @@ func (a *auditor) header(text []byte) error {
 	}
 	at, err := header.Checkpoint.link()
 	if err != nil || header.Checkpoint.Ledger != header.Ledger || !header.Checkpoint.signatureFits(a.key) {
-		a.report.find(header.Checkpoint.Seq, "the checkpoint that stands for the removed entries up to %d was not signed with this key", header.Checkpoint.Seq)
+		a.report.find(header.Checkpoint.Seq, "the checkpoint of the removed entries up to %d was not signed with this key", header.Checkpoint.Seq)
 	}
 	a.seq, a.hash, a.began = at.seq, at.hash, at.seq
 	return nil
@@ -147,7 +147,7 @@ func (a *auditor) judge(line exportLine, genuine bool) {
 	case line.Seq < next:
 		a.report.find(line.Seq, "entry %d is in the wrong place", line.Seq)
 	case !genuine:
-		a.report.find(line.Seq, "entry %d was changed, or put in, or is in another's place", line.Seq)
+		a.report.find(line.Seq, "entry %d was changed, inserted or moved", line.Seq)
 	}
 	if told {
 		a.report.accept(line.Seq, e)

@@ -139,7 +139,7 @@ func (l *Ledger) checkSchema(ctx context.Context, db *sql.DB) error {
 	var foreign int
 	err := db.QueryRowContext(ctx, `SELECT count(*) FROM sqlite_schema WHERE type IN ('trigger', 'view')`).Scan(&foreign)
 	if err == nil && foreign > 0 {
-		return l.corrupt("it holds triggers or views, which this program does not make")
+		return l.corrupt("it has triggers or views, which this program does not create")
 	}
 	return err
 }
@@ -163,7 +163,7 @@ func (l *Ledger) identify(ctx context.Context, db *database) error {
 		return err
 	}
 	if expected := key.genesis(id).mac; len(mac) != len(expected) || !same(expected, digest(mac)) {
-		return l.corrupt("it was made with another key than the vault's")
+		return l.corrupt("it was made with a key other than the vault's")
 	}
 	db.id, db.key = id, key
 	return nil
@@ -186,7 +186,7 @@ func (l *Ledger) found(ctx context.Context, db *sql.DB, key macKey) (string, []b
 		return "", nil, err
 	}
 	if entries > 0 {
-		return "", nil, l.corrupt("it has entries and does not say which ledger it is")
+		return "", nil, l.corrupt("it has entries but no ledger ID")
 	}
 	var random [16]byte
 	_, _ = rand.Read(random[:]) // never fails: crypto/rand ends the process instead

@@ -64,7 +64,7 @@ func (l *Ledger) Export(ctx context.Context, w io.Writer, format Format, f Filte
 		err = invalid("There is no export format of that name: use jsonl or csv.")
 	}
 	if to.failure != nil {
-		return schemas.NewProblem(schemas.CodeVaultUnavailable, "The export cannot be written to its destination; what is there is cut.",
+		return schemas.NewProblem(schemas.CodeVaultUnavailable, "The export cannot be written completely.",
 			schemas.WithHint("Check the disk, then export again."))
 	}
 	return l.problem(err)

@@ -127,7 +127,7 @@ func TestAnExportWithARecomputedChain(t *testing.T) {
 	head := h.head()
 	h.sql(h.rewritten(5)...)
 	report, err := h.audit(h.export(FormatJSONL, Filter{}), head)
-	if err != nil || !findsAt(report, 13, "the record was rewritten") {
+	if err != nil || !findsAt(report, 13, "the ledger was rewritten") {
 		t.Errorf("%+v %v", report, err)
 	}
 }
@@ -265,7 +265,7 @@ func TestPruneKeepsARecordThatWasChanged(t *testing.T) {
 	h := furnished(t)
 	h.sql(`UPDATE events SET body = replace(body, '1234567', '7654321') WHERE seq = 3`)
 	_, err := h.Prune(ctx(), noon().Add(time.Hour))
-	problemOf(t, err, schemas.CodeVaultCorrupt, "entry 3 is not what was written")
+	problemOf(t, err, schemas.CodeVaultCorrupt, "entry 3 was changed")
 	if report := h.verify(nil); report.Entries != 13 || report.Findings[0].Seq != 3 {
 		t.Errorf("%+v", report)
 	}

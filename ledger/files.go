@@ -95,7 +95,7 @@ func (l *Ledger) lock(ctx context.Context) (func(), error) {
 		return nil, err
 	}
 	if !locked {
-		return nil, l.unavailable("is being opened by another process, which does not finish", "The lock file is "+l.lockPath()+".")
+		return nil, l.unavailable("is being opened by another process, which did not finish", "The lock file is "+l.lockPath()+".")
 	}
 	return func() { _ = lock.Close() }, nil
 }

@@ -79,7 +79,7 @@ func (l *Ledger) readFreeze(ctx context.Context, db *database) (guard.Freeze, er
 	case there && last < seen:
 		return l.tampered("entries are missing at the end"), nil
 	case !there || !db.genuine(s):
-		return l.tampered("the row of the freeze was changed by something else than mcp-partner"), nil
+		return l.tampered("the row of the freeze was changed by another program"), nil
 	}
 	return decodeFreeze(s.body)
 }
@@ -167,7 +167,7 @@ func (l *Ledger) mark(f guard.Freeze) error {
 // stoppedAnyway says of a freeze of reads that could not be recorded what holds.
 func (l *Ledger) stoppedAnyway(err error) error {
 	p := *schemas.AsProblem(l.problem(err))
-	p.Message += " Writes and reads are stopped all the same, by the file " + l.inDir(markName) + "."
+	p.Message += " Writes and reads are still stopped, by the file " + l.inDir(markName) + "."
 	return &p
 }
 

@@ -127,7 +127,7 @@ func TestAFreezeThatCannotBeRecorded(t *testing.T) {
 	h.Ledger = nil
 	h.reopen()
 	h.keys.breakWith(schemas.NewProblem(schemas.CodeVaultLocked, "locked"))
-	problemOf(t, h.freeze(ofReads()), schemas.CodeVaultLocked, "stopped all the same")
+	problemOf(t, h.freeze(ofReads()), schemas.CodeVaultLocked, "are still stopped")
 	if f, err := h.Freeze(ctx()); err != nil || !f.Reads || f.Reason != "a leak" {
 		t.Errorf("%+v, %v", f, err)
 	}

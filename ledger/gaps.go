@@ -57,7 +57,7 @@ func (r *Report) accept(seq int64, e entry) {
 func (r *Report) findGaps() {
 	for _, g := range r.Gaps {
 		if g.AcceptedAt == 0 {
-			r.missing(g.From, g.To, fmt.Sprintf(": an older ledger was put back or the newest entries were deleted, noticed with entry %d", g.NoticedAt))
+			r.missing(g.From, g.To, fmt.Sprintf(": an older ledger was restored or the newest entries were deleted, noticed with entry %d", g.NoticedAt))
 		}
 	}
 }
@@ -83,6 +83,6 @@ func (l *Ledger) AcceptGap(ctx context.Context, from, to int64, event guard.Even
 			return w.add(ctx, e)
 		})
 	}
-	return schemas.NewProblem(schemas.CodeInvalidArgument, fmt.Sprintf("The record has no gap from entry %d to entry %d.", from, to),
+	return schemas.NewProblem(schemas.CodeInvalidArgument, fmt.Sprintf("The ledger has no gap from entry %d to entry %d.", from, to),
 		schemas.WithCommand("List every gap.", "mcp-partner ledger verify"))
 }

@@ -110,7 +110,7 @@ func (l *Ledger) checkedTail(ctx context.Context, q querier, db *database) (last
 		return link{}, 0, err
 	}
 	if last != db.key.next(before, last.seq, body) {
-		return link{}, 0, l.corrupt("its last entry does not fit the chain")
+		return link{}, 0, l.corrupt("its last entry does not match the chain")
 	}
 	return last, count, nil
 }
@@ -137,7 +137,7 @@ func ParseHead(text []byte) (Head, error) {
 		return Head{}, invalid("The head file is not the JSON that ledger head writes.")
 	}
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return Head{}, invalid("The head file holds more than a head.")
+		return Head{}, invalid("The head file contains more than a head.")
 	}
 	if head.Format != HeadFormat {
 		return Head{}, invalid("The file is not a head of this format: " + HeadFormat + ".")
@@ -151,9 +151,9 @@ func VerifyHead(key ed25519.PublicKey, head Head) error {
 	case head.Format != HeadFormat:
 		return invalid("The head has another format than " + HeadFormat + ".")
 	case head.KeyFingerprint != Fingerprint(key):
-		return invalid("The head was signed with another key than the one given.")
+		return invalid("The head was signed with a different key.")
 	case !head.signatureFits(key):
-		return invalid("The signature of the head is not valid: it was changed, or made by somebody else.")
+		return invalid("The signature of the head is not valid: it was changed or made with another key.")
 	}
 	return nil
 }

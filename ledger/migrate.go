@@ -39,7 +39,7 @@ func (l *Ledger) migrate(ctx context.Context, db *sql.DB) error {
 	case err != nil:
 		return err
 	case has > wants:
-		return l.unsafe("The ledger "+l.path, fmt.Sprintf("has schema %d, and this program knows schemas up to %d: a newer mcp-partner wrote it", has, wants), "Use that version of mcp-partner or a later one. The file was left as it is.")
+		return l.unsafe("The ledger "+l.path, fmt.Sprintf("has schema %d, and this program knows schemas up to %d: a newer mcp-partner wrote it", has, wants), "Use that version of mcp-partner or a later one. The file was not changed.")
 	case has == wants:
 		return nil
 	case has > 0:

@@ -324,7 +324,7 @@ func (w *writing) voidRuns(ctx context.Context) (ended int, err error) {
 		if !r.EndedAt.IsZero() {
 			continue
 		}
-		event := guard.Event{Time: w.l.o.Now(), Kind: guard.KindRunEnded, Detail: "an older ledger was put back",
+		event := guard.Event{Time: w.l.o.Now(), Kind: guard.KindRunEnded, Detail: "an older ledger was restored",
 			Intent: guard.Intent{Caller: r.Caller, Tool: r.Tool, Run: r.ID}, Result: string(schemas.CodeApprovalExpired)}
 		if err := w.closeRun(ctx, r.ID, w.l.o.Now(), event); err != nil {
 			return ended, err

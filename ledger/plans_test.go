@@ -255,10 +255,10 @@ func TestPrunedRunsAreGone(t *testing.T) {
 func TestVerifyFindsAPlanThatWasRemovedOrReplaced(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ name, statement, row, what string }{
-		{"of a run without a ticket", `DELETE FROM states WHERE kind = 'plan' AND name = 'run_1'`, "plan/run_1", "the plan that run/run_1 was decided on was removed"},
-		{"of a run with a ticket", `DELETE FROM states WHERE kind = 'plan' AND name = 'ap_1'`, "plan/ap_1", "was decided on was removed"},
-		{"of a ticket that waits", `DELETE FROM states WHERE kind = 'plan' AND name = 'ap_2'`, "plan/ap_2", "the plan that ticket/ap_2 was decided on was removed"},
-		{"changed", `UPDATE states SET body = '{"rows":[2]}' WHERE kind = 'plan' AND name = 'ap_1'`, "plan/ap_1", "was changed or put in"},
+		{"of a run without a ticket", `DELETE FROM states WHERE kind = 'plan' AND name = 'run_1'`, "plan/run_1", "the plan of run/run_1 was removed"},
+		{"of a run with a ticket", `DELETE FROM states WHERE kind = 'plan' AND name = 'ap_1'`, "plan/ap_1", "the plan of ticket/ap_1 was removed"},
+		{"of a ticket that waits", `DELETE FROM states WHERE kind = 'plan' AND name = 'ap_2'`, "plan/ap_2", "the plan of ticket/ap_2 was removed"},
+		{"changed", `UPDATE states SET body = '{"rows":[2]}' WHERE kind = 'plan' AND name = 'ap_1'`, "plan/ap_1", "was changed or inserted"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

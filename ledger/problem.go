@@ -16,7 +16,7 @@ import (
 // errDamaged means that a row is not what this program writes.
 var errDamaged = errors.New("damaged")
 
-const nothingWritten = "Nothing is written to Azure as long as that is so."
+const nothingWritten = "Nothing is written to Azure until this is fixed."
 
 // problem turns any error of the ledger into a problem. The text of a foreign
 // error is never copied.
@@ -30,11 +30,11 @@ func (l *Ledger) problem(err error) error {
 	case errors.As(err, &known):
 		return known
 	case errors.Is(err, context.Canceled):
-		return schemas.NewProblem(schemas.CodeCancelled, "The caller went away while "+l.path+" was being used.")
+		return schemas.NewProblem(schemas.CodeCancelled, "The caller disconnected while "+l.path+" was being used.")
 	case errors.Is(err, context.DeadlineExceeded):
 		return l.unavailable("was not available in time", "Try again.")
 	case errors.Is(err, errDamaged):
-		return l.corrupt("a row in it is not what this program writes")
+		return l.corrupt("it has a row that this program did not write")
 	case errors.As(err, &database):
 		return l.databaseProblem(database.Code())
 	case errors.As(err, &number):
@@ -59,7 +59,7 @@ func (l *Ledger) databaseProblem(code int) error {
 	case sqlite3.SQLITE_IOERR, sqlite3.SQLITE_NOMEM:
 		return l.unavailable("cannot be read or written", "Check the disk.")
 	case sqlite3.SQLITE_INTERRUPT:
-		return schemas.NewProblem(schemas.CodeCancelled, "The caller went away while "+l.path+" was being used.")
+		return schemas.NewProblem(schemas.CodeCancelled, "The caller disconnected while "+l.path+" was being used.")
 	}
 	return l.corrupt(fmt.Sprintf("SQLite reports code %d", code))
 }

@@ -151,12 +151,12 @@ func TestTheKeyMustBelongToTheFile(t *testing.T) {
 	h.keys.missing = false
 	h.sql(`UPDATE ledger SET id = 'another'`)
 	_, err = h.Freeze(ctx())
-	problemOf(t, err, "vault_corrupt", "another key")
+	problemOf(t, err, "vault_corrupt", "a key other than")
 	h.Ledger = nil
 	h.reopen()
 	h.sql(`DELETE FROM ledger`)
 	_, err = h.Freeze(ctx())
-	problemOf(t, err, "vault_corrupt", "does not say which")
+	problemOf(t, err, "vault_corrupt", "no ledger ID")
 }
 
 // A ledger that is put back together with the vault's counter of the same age is

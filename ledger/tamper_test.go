@@ -52,8 +52,8 @@ func TestVerifyNamesWhatWasChanged(t *testing.T) {
 		"one removed":       {[]string{`DELETE FROM events WHERE seq = 4`}, 4, "", "entry 4 is missing"},
 		"two removed":       {[]string{`DELETE FROM events WHERE seq IN (4, 5)`}, 4, "", "entries 4 to 5 are missing"},
 		"removed, closed":   {[]string{`DELETE FROM events WHERE seq = 4`, `UPDATE events SET seq = seq - 1 WHERE seq = 5`}, 4, "", "entry 4 was changed"},
-		"inserted":          {[]string{`UPDATE events SET seq = 100 + seq WHERE seq >= 4`, `UPDATE events SET seq = seq - 99 WHERE seq > 100`, `INSERT INTO events (seq, body, hash, mac) SELECT 4, body, hash, mac FROM events WHERE seq = 3`}, 4, "", "entry 4 was changed, or put in"},
-		"put at the end":    {[]string{`INSERT INTO events (seq, body, hash, mac) SELECT 14, body, hash, mac FROM events WHERE seq = 3`}, 14, "", "entry 14 was changed, or put in"},
+		"inserted":          {[]string{`UPDATE events SET seq = 100 + seq WHERE seq >= 4`, `UPDATE events SET seq = seq - 99 WHERE seq > 100`, `INSERT INTO events (seq, body, hash, mac) SELECT 4, body, hash, mac FROM events WHERE seq = 3`}, 4, "", "entry 4 was changed, inserted"},
+		"put at the end":    {[]string{`INSERT INTO events (seq, body, hash, mac) SELECT 14, body, hash, mac FROM events WHERE seq = 3`}, 14, "", "entry 14 was changed, inserted"},
 		"reordered":         {[]string{`UPDATE events SET seq = 100 WHERE seq = 3`, `UPDATE events SET seq = 3 WHERE seq = 4`, `UPDATE events SET seq = 4 WHERE seq = 100`}, 3, "", "entry 3 was changed"},
 		"ticket unspent":    {[]string{`UPDATE states SET body = json_set(body, '$.spent', json('false')) WHERE name = 'ap_2'`}, 0, "ticket/ap_2", "was changed"},
 		"ticket decided":    {[]string{`UPDATE states SET body = json_set(body, '$.decision', json('{"approved":true,"at":"2026-03-04T12:00:00.000000000Z"}')) WHERE name = 'ap_1'`}, 0, "ticket/ap_1", "was changed"},
@@ -91,11 +91,11 @@ func TestTheWholePlainChainRecomputed(t *testing.T) {
 	h := furnished(t)
 	h.sql(h.rewritten(5)...)
 	report := h.verify(nil)
-	if report.Whole() || report.Findings[0].Seq != 5 || !strings.Contains(report.Findings[0].What, "recomputed the plain chain") {
+	if report.Whole() || report.Findings[0].Seq != 5 || !strings.Contains(report.Findings[0].What, "with a recomputed chain") {
 		t.Errorf("%+v", report.Findings)
 	}
 	_, err := h.Head(ctx())
-	problemOf(t, err, "vault_corrupt", "last entry does not fit")
+	problemOf(t, err, "vault_corrupt", "last entry does not match")
 }
 
 // rewritten returns statements that change an entry and recompute the plain
@@ -211,7 +211,7 @@ func TestATicketIsNotUnspentByRemovingItsEntry(t *testing.T) {
 			h.fill(4)
 			h.sql(append(old, removal)...)
 			spent, _, err := h.SpendTicket(ctx(), "ap_1", event(guard.KindIntent, guard.Intent{}))
-			problemOf(t, err, "vault_corrupt", "entry 2 is not what was written")
+			problemOf(t, err, "vault_corrupt", "entry 2 was changed")
 			if spent {
 				t.Error("spent twice")
 			}

@@ -224,7 +224,7 @@ func TestANewerSchemaIsRefused(t *testing.T) {
 	}
 	h.reopen()
 	_, err = h.Append(ctx(), event(guard.KindIntent, guard.Intent{}))
-	problemOf(t, err, "vault_unavailable", "schema 99999", "a newer mcp-partner", "left as it is")
+	problemOf(t, err, "vault_unavailable", "schema 99999", "a newer mcp-partner", "The file was not changed")
 	h.must(h.Close())
 	info, err := os.Stat(backups[0])
 	h.must(err)

@@ -143,7 +143,7 @@ func (k view) counted(ctx context.Context, run string, there int) error {
 	err := k.q.QueryRowContext(ctx, `SELECT count(DISTINCT state) FROM events WHERE state > ? AND state < ?`,
 		ref(stateStep, run+"/"), ref(stateStep, run+"0")).Scan(&told)
 	if err == nil && told > there {
-		err = k.l.corrupt("where the tenants of the run " + run + " stand was changed by something else than mcp-partner")
+		err = k.l.corrupt("where the tenants of the run " + run + " stand was changed by another program")
 	}
 	return err
 }
@@ -157,7 +157,7 @@ func (k view) vouch(s state) error {
 }
 
 func (k view) changed(row string) error {
-	return k.l.corrupt("the row " + plain(row) + " is not what the record says of it last")
+	return k.l.corrupt("the row " + plain(row) + " does not match its last entry")
 }
 
 // follow reads to the end of the record, so that all of it from an entry on is
@@ -176,7 +176,7 @@ func (k view) follow(ctx context.Context, from int64) error {
 		}
 	}
 	if errors.Is(err, errBroken) || err == nil && k.at.seq < from {
-		return k.l.corrupt(fmt.Sprintf("entry %d is not what was written", k.at.seq+1))
+		return k.l.corrupt(fmt.Sprintf("entry %d was changed", k.at.seq+1))
 	}
 	return err
 }

@@ -121,7 +121,7 @@ func (v *verifier) run(ctx context.Context, seen int64) error {
 	steps := []func(context.Context) error{v.file, v.schema, v.identity, v.begin, v.walk, v.states, v.againstHead}
 	for _, step := range steps {
 		if err := step(ctx); damaged(err) {
-			v.report.find(v.before.seq+1, "the file cannot be read as a database from here on")
+			v.report.find(v.before.seq+1, "the rest of the file cannot be read as a database")
 		} else if err != nil {
 			return err
 		}
@@ -159,7 +159,7 @@ func (v *verifier) schema(ctx context.Context) error {
 	}
 	found, err := schemaOf(ctx, v.q)
 	if err == nil && found != expected {
-		v.report.find(0, "the tables of the file are not the ones that this program makes")
+		v.report.find(0, "the tables of the file are not those of this program")
 	}
 	return err
 }
@@ -189,7 +189,7 @@ func (v *verifier) begin(ctx context.Context) error {
 		return err
 	}
 	if c.Ledger != v.db.id || !c.signatureFits(public) {
-		v.report.find(c.Seq, "the checkpoint that stands for the removed entries up to %d is not one that this ledger signed", c.Seq)
+		v.report.find(c.Seq, "the checkpoint of the removed entries up to %d was not signed by this ledger", c.Seq)
 	}
 	v.report.Checkpoint = &c
 	v.before, err = c.link()
@@ -229,13 +229,13 @@ func (v *verifier) judge(r row, stored, expected link) {
 	case noticed && genuine && err == nil:
 		v.report.Gaps = append(v.report.Gaps, gap)
 	case r.seq < next:
-		v.report.find(r.seq, "entry %d stands before the place where the record begins", r.seq)
+		v.report.find(r.seq, "entry %d is before the first entry of the ledger", r.seq)
 	case r.seq != next:
 		v.report.missing(next, r.seq-1, "")
 	case !genuine && stored.hash == expected.hash:
-		v.report.find(r.seq, "entry %d was changed or put in by somebody without the vault's key, who recomputed the plain chain", r.seq)
+		v.report.find(r.seq, "entry %d was changed or inserted without the vault's key, with a recomputed chain", r.seq)
 	case !genuine:
-		v.report.find(r.seq, "entry %d was changed, or put in, or is in another's place", r.seq)
+		v.report.find(r.seq, "entry %d was changed, inserted or moved", r.seq)
 	}
 	if err == nil && genuine {
 		v.report.accept(r.seq, e)
@@ -277,12 +277,12 @@ func (v *verifier) state(name string, s state) {
 	last := v.latest[name]
 	switch {
 	case !same(s.mac, v.db.key.state(s)):
-		v.report.findRow(plain(name), "the row was changed or put in by something else than mcp-partner; it counts as not there")
+		v.report.findRow(plain(name), "the row was changed or inserted by another program and is ignored")
 	case last.gone:
-		v.report.findRow(plain(name), fmt.Sprintf("the row was removed with entry %d and is there again; it counts as not there", last.seq))
+		v.report.findRow(plain(name), fmt.Sprintf("the row was removed with entry %d, is back, and is ignored", last.seq))
 	case s.seq < max(s.latest, last.seq):
-		v.report.findRow(plain(name), fmt.Sprintf("the row is an older copy, of entry %d; it changed with entry %d since, and counts as not there", s.seq, max(s.latest, last.seq)))
+		v.report.findRow(plain(name), fmt.Sprintf("the row is an older copy, of entry %d; it changed with entry %d and is ignored", s.seq, max(s.latest, last.seq)))
 	case s.seq > v.before.seq:
-		v.report.findRow(plain(name), fmt.Sprintf("the row changed with entry %d, which is not there", s.seq))
+		v.report.findRow(plain(name), fmt.Sprintf("the row changed with entry %d, which is missing", s.seq))
 	}
 }

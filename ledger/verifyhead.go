@@ -18,7 +18,7 @@ func (v *verifier) missing(there map[string]bool) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(expected)) {
 		if expected[name] && !there[name] {
-			v.report.findRow(plain(name), "the row was removed by something else than mcp-partner")
+			v.report.findRow(plain(name), "the row was removed by another program")
 		}
 	}
 }
@@ -33,7 +33,7 @@ func (v *verifier) againstHead(ctx context.Context) error {
 		return err
 	}
 	if err := VerifyHead(public, *v.head); err != nil {
-		v.report.find(0, "the head does not count: %s", schemas.AsProblem(err).Message)
+		v.report.find(0, "the head is not valid: %s", schemas.AsProblem(err).Message)
 		return nil
 	}
 	v.report.compareHead(*v.head, v.db.id, v.began, v.attested, v.found)
@@ -48,17 +48,17 @@ func (r *Report) compareHead(head Head, ledgerID string, began int64, attested d
 		r.find(0, "the head is of another ledger, %s", plain(head.Ledger))
 	case head.Seq == began && c != nil && head.Hash != c.Hash,
 		head.Seq == 0 && head.Hash != hex.EncodeToString(genesis(ledgerID)):
-		r.find(head.Seq, "entry %d is not the one that the head names", head.Seq)
+		r.find(head.Seq, "entry %d differs from the head", head.Seq)
 	case head.Seq == began:
 		r.attest(head.Seq)
 	case head.Seq < began:
-		r.Notes = append(r.Notes, fmt.Sprintf("The head names entry %d, which was pruned: nothing of it can be compared.", head.Seq))
+		r.Notes = append(r.Notes, fmt.Sprintf("The head names entry %d, which was pruned, so it cannot be compared.", head.Seq))
 	case !found && head.Seq > r.Last:
 		r.missing(max(r.Last, began)+1, head.Seq, fmt.Sprintf(": the head names entry %d", head.Seq))
 	case !found:
 		r.find(head.Seq, "entry %d is missing: the head names it", head.Seq)
 	case hex.EncodeToString(attested[:]) != head.Hash:
-		r.find(head.Seq, "entry %d or one before it is not what the head names: the record was rewritten", head.Seq)
+		r.find(head.Seq, "entry %d or an earlier one differs from the head: the ledger was rewritten", head.Seq)
 	default:
 		r.attest(head.Seq)
 	}

@@ -55,9 +55,9 @@ func (p *plans) report(r *Report) {
 		stored, there := p.stored[name]
 		switch {
 		case !there:
-			r.findRow(plain(ref(statePlan, name)), fmt.Sprintf("the plan that %s was decided on was removed by something else than mcp-partner", plain(p.wantedBy[name])))
+			r.findRow(plain(ref(statePlan, name)), fmt.Sprintf("the plan of %s was removed by another program", plain(p.wantedBy[name])))
 		case stored != p.wanted[name]:
-			r.findRow(plain(ref(statePlan, name)), fmt.Sprintf("the plan is not the one that %s was decided on", plain(p.wantedBy[name])))
+			r.findRow(plain(ref(statePlan, name)), fmt.Sprintf("the plan of %s was changed", plain(p.wantedBy[name])))
 		}
 	}
 }

@@ -111,7 +111,7 @@ func (w *writing) unbroken(ctx context.Context, from int64) error {
 	err = each(ctx, w.Tx, func(r row) error {
 		expected := w.db.key.next(before, r.seq, r.body)
 		if r.seq != next || !bytes.Equal(r.hash, expected.hash[:]) || !bytes.Equal(r.mac, expected.mac[:]) {
-			return w.l.corrupt(fmt.Sprintf("entry %d is not what was written", next))
+			return w.l.corrupt(fmt.Sprintf("entry %d was changed", next))
 		}
 		before, next = expected, r.seq+1
 		return nil
@@ -131,7 +131,7 @@ func (w *writing) addAt(ctx context.Context, seq int64, e entry) error {
 		return err
 	}
 	if len(body) > maxBody {
-		return schemas.NewProblem(schemas.CodeInvalidArgument, "What is to be recorded is longer than 1 MiB.")
+		return schemas.NewProblem(schemas.CodeInvalidArgument, "The entry is longer than 1 MiB.")
 	}
 	next := w.db.key.next(w.tail, seq, body)
 	w.changed = true
@@ -181,7 +181,7 @@ func (w *writing) rolledBack(ctx context.Context, seen int64) error {
 	}
 	w.lost = seen - had
 	e := newEntry(guard.Event{Time: now, Kind: KindRollback, Detail: fmt.Sprintf(
-		"The file ends with entry %d and the vault remembers entry %d: an older ledger was put back. Voided: %s and %s. Freeze and approvers are as they were at entry %d.",
+		"The file ends with entry %d and the vault remembers entry %d: an older ledger was restored. Voided: %s and %s. Freeze and approvers are as they were at entry %d.",
 		had, seen, schemas.Count(open, "open ticket"), schemas.Count(len(tokens), "invocation token"), had)}, w.l.o.Program)
 	e.MissingFrom, e.MissingTo = had+1, seen
 	if err := w.addAt(ctx, seen+1, e); err != nil {

@@ -59,8 +59,8 @@ type ChangeRow struct {
 	// State is where it stands; see ChangeStates.
 	State ChangeState `json:"state" doc:"Where it stands."`
 	// Before is what the plan saw, After what was read back last.
-	Before *Link `json:"before,omitempty" doc:"What the plan saw."`
-	After  *Link `json:"after,omitempty" doc:"What was read last, where something was written."`
+	Before *Link `json:"before,omitempty" doc:"The link when the plan was made."`
+	After  *Link `json:"after,omitempty" doc:"The link as read back after a write."`
 	// PartnerID is the ID that is to be linked.
 	PartnerID string `json:"partner_id,omitempty" doc:"MPN ID that is to be linked."`
 	// Steps are the planned writes, in order: create, update, remove, replace.

@@ -179,14 +179,14 @@ func (f field) readPartnerID(target reflect.Value, raw json.RawMessage) error {
 func (f field) readString(target reflect.Value, raw json.RawMessage) error {
 	var text string
 	if json.Unmarshal(raw, &text) != nil {
-		return invalid("%s is %s: it has to be a string.", f.name, jsonKind(raw))
+		return invalid("%s is %s: it must be a string.", f.name, jsonKind(raw))
 	}
 	runes := utf8.RuneCountInString(text)
 	switch {
 	case f.minLength > runes:
-		return invalid("%s is empty: leave it out, or say what it is.", f.name)
+		return invalid("%s is empty: give a value or leave it out.", f.name)
 	case f.maxLength > 0 && runes > f.maxLength:
-		return invalid("%s has %d characters: it may have at most %d.", f.name, runes, f.maxLength)
+		return invalid("%s has %d characters: at most %d are allowed.", f.name, runes, f.maxLength)
 	case len(f.values) > 0 && !slices.Contains(f.values, any(text)):
 		return invalid("%s is %q: use %s.", f.name, Sanitize(text), oneOf(f.values))
 	}
@@ -206,10 +206,10 @@ func oneOf(values []any) string {
 func (f field) readInt(target reflect.Value, raw json.RawMessage) error {
 	n, ok := wholeNumber(raw)
 	if !ok {
-		return invalid("%s is %s: it has to be a whole number from %d to %d.", f.name, jsonKind(raw), f.minimum, f.maximum)
+		return invalid("%s is %s: it must be a whole number from %d to %d.", f.name, jsonKind(raw), f.minimum, f.maximum)
 	}
 	if n < f.minimum || n > f.maximum {
-		return invalid("%s is %d: it has to be from %d to %d.", f.name, n, f.minimum, f.maximum)
+		return invalid("%s is %d: it must be from %d to %d.", f.name, n, f.minimum, f.maximum)
 	}
 	target.SetInt(int64(n))
 	return nil
@@ -218,7 +218,7 @@ func (f field) readInt(target reflect.Value, raw json.RawMessage) error {
 func (f field) readBool(target reflect.Value, raw json.RawMessage) error {
 	var b bool
 	if json.Unmarshal(raw, &b) != nil {
-		return invalid("%s is %s: it has to be true or false, without quotes.", f.name, jsonKind(raw))
+		return invalid("%s is %s: it must be true or false, without quotes.", f.name, jsonKind(raw))
 	}
 	target.SetBool(b)
 	return nil

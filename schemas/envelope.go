@@ -12,7 +12,7 @@ const (
 	StatusDone Status = "done"
 	// StatusUnchanged: it was so already; nothing was written.
 	StatusUnchanged Status = "unchanged"
-	// StatusApprovalRequired: a person has to confirm first; nothing was written.
+	// StatusApprovalRequired: a person must confirm first; nothing was written.
 	StatusApprovalRequired Status = "approval_required"
 	// StatusRefused: not allowed or not well formed; nothing was written.
 	StatusRefused Status = "refused"
@@ -55,7 +55,7 @@ type Envelope struct {
 	// Changes are the rows of a plan or a run that writes to many tenants.
 	Changes []ChangeRow `json:"changes,omitzero"`
 	// Ignored are members of the arguments that no tool has and that clients add.
-	Ignored    []string `json:"ignored,omitempty" doc:"Arguments that were passed over: the tool has none of that name."`
+	Ignored    []string `json:"ignored,omitempty" doc:"Arguments that were ignored, because the tool has none of that name."`
 	NextCursor string   `json:"next_cursor,omitempty" doc:"Pass as cursor for the next page."`
 	Problem    *Problem `json:"problem,omitempty"`
 }

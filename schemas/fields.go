@@ -74,7 +74,7 @@ func number(f reflect.StructField, tag string) int {
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil {
-		panic("schemas: tag " + tag + " of " + f.Name + " is no number")
+		panic("schemas: tag " + tag + " of " + f.Name + " is not a number")
 	}
 	return n
 }

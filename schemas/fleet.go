@@ -98,7 +98,7 @@ type RunInfo struct {
 	ID    string `json:"id"`
 	Kind  string `json:"kind"`
 	Label string `json:"label,omitempty"`
-	State string `json:"state" doc:"interrupted can be gone on with." enum:"running,finished,cancelled,interrupted"`
+	State string `json:"state" doc:"An interrupted run can be resumed." enum:"running,finished,cancelled,interrupted"`
 	// CreatedAt and FinishedAt are RFC 3339 in UTC.
 	CreatedAt  string `json:"created_at"`
 	FinishedAt string `json:"finished_at,omitempty"`

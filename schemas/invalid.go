@@ -17,9 +17,9 @@ func InvalidArgument(format string, args ...any) *Problem {
 // away while something was done.
 func ContextProblem(err error, doing string) *Problem {
 	if errors.Is(err, context.DeadlineExceeded) {
-		return NewProblem(CodeTimeout, doing+" took longer than this call may.")
+		return NewProblem(CodeTimeout, doing+" took longer than this call allows.")
 	}
-	return NewProblem(CodeCancelled, doing+" was not waited for: the caller went away.")
+	return NewProblem(CodeCancelled, doing+" was canceled: the caller disconnected.")
 }
 
 // IsContext reports whether an error says that a context ended.

@@ -30,13 +30,13 @@ func (f field) most() int {
 func (f field) readList(target reflect.Value, raw json.RawMessage) error {
 	var items []json.RawMessage
 	if json.Unmarshal(raw, &items) != nil {
-		return invalid("%s is %s: it has to be an array, such as [\"a\", \"b\"].", f.name, jsonKind(raw))
+		return invalid("%s is %s: it must be an array, such as [\"a\", \"b\"].", f.name, jsonKind(raw))
 	}
 	switch {
 	case len(items) == 0: // in a tool that reads it counts as left out
-		return invalid("%s is an empty list: leave it out, or say what is in it.", f.name)
+		return invalid("%s is an empty list: add an item or leave it out.", f.name)
 	case len(items) > f.most():
-		return invalid("%s has %d items: it may have at most %d.", f.name, len(items), f.most())
+		return invalid("%s has %d items: at most %d are allowed.", f.name, len(items), f.most())
 	}
 	list := reflect.MakeSlice(f.typ, len(items), len(items))
 	for i, value := range items {
@@ -50,7 +50,7 @@ func (f field) readList(target reflect.Value, raw json.RawMessage) error {
 
 func (f field) readItem(target reflect.Value, raw json.RawMessage) error {
 	if string(raw) == "null" {
-		return invalid("%s is null: it has to be a string.", f.name)
+		return invalid("%s is null: it must be a string.", f.name)
 	}
 	if f.lenient {
 		raw = f.lossless(raw)

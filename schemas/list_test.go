@@ -23,7 +23,7 @@ func TestListsAreDecodedStrictly(t *testing.T) {
 		{`{"names":["a","b"],"ids":["1234567"]}`, "", ""},
 		{`{"names":null}`, "", ""},
 		{`{"names":[]}`, CodeInvalidArgument, "names is an empty list"},
-		{`{"names":"a"}`, CodeInvalidArgument, "names is a string: it has to be an array"},
+		{`{"names":"a"}`, CodeInvalidArgument, "names is a string: it must be an array"},
 		{`{"names":["a",1]}`, CodeInvalidArgument, "names[1] is a JSON number"},
 		{`{"names":["a",null]}`, CodeInvalidArgument, "names[1] is null"},
 		{`{"names":["a","toolong"]}`, CodeInvalidArgument, "names[1] has 7 characters"},

@@ -68,14 +68,14 @@ func partnerIDMistake(field, text string) string {
 	case text == "":
 		return field + " is empty: a partner ID is a string of 4 to 10 digits, such as \"1234567\"."
 	case IsGUID(text):
-		return field + " is a GUID: GUIDs belong to Customer Usage Attribution, which is another mechanism. A partner ID is 4 to 10 digits."
+		return field + " is a GUID: GUIDs are for Customer Usage Attribution, a different mechanism. A partner ID is 4 to 10 digits."
 	case Shown(text) != strconv.Quote(text):
-		return field + " is " + Shown(text) + ": a partner ID is 4 to 10 digits and nothing else."
+		return field + " is " + Shown(text) + ": a partner ID is only 4 to 10 digits."
 	case strings.Trim(text, "0123456789") == "" && text[0] == '0':
-		return field + " begins with 0: no partner ID does, and with a 0 in front it would be another ID than the one meant."
+		return field + " begins with 0, and no partner ID does: a leading zero would make it a different ID."
 	case strings.Trim(text, "0123456789") == "":
 		return fmt.Sprintf("%s has %s: a partner ID has 4 to 10.", field, Count(len(text), "digit"))
 	default:
-		return field + " has characters that are no ASCII digits: a partner ID is 4 to 10 digits, such as \"1234567\"."
+		return field + " has characters other than ASCII digits: a partner ID is 4 to 10 digits, such as \"1234567\"."
 	}
 }

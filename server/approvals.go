@@ -116,7 +116,7 @@ func (t *httpTransport) decide(w http.ResponseWriter, r *http.Request, a *admiss
 func readRuling(body []byte) (guard.DecisionRequest, error) {
 	members, err := strictjson.Only(strictjson.WithoutBOM(body), "decision", "digest", "reason")
 	if err != nil {
-		return guard.DecisionRequest{}, badRuling("The body is not one JSON object with decision, digest and reason alone, each at most once.")
+		return guard.DecisionRequest{}, badRuling("The body must be one JSON object with only decision, digest and reason, each at most once.")
 	}
 	decision, digest, reason := textOf(members["decision"]), textOf(members["digest"]), textOf(members["reason"])
 	switch decision {
@@ -128,7 +128,7 @@ func readRuling(body []byte) (guard.DecisionRequest, error) {
 		}
 		return guard.DecisionRequest{Reason: reason}, nil
 	default:
-		return guard.DecisionRequest{}, badRuling("decision is neither approve nor deny.")
+		return guard.DecisionRequest{}, badRuling("decision must be approve or deny.")
 	}
 }
 

@@ -65,7 +65,7 @@ func (t *httpTransport) whereToGetToken() string {
 	if t.opts.OAuth != nil {
 		return "Get an access token from the issuer in the metadata that WWW-Authenticate names."
 	}
-	return "A person issues one: mcp-partner token issue."
+	return "A person issues one with mcp-partner token issue."
 }
 
 // denied is the answer to a token that is not accepted.
@@ -200,7 +200,7 @@ type Authenticator interface {
 // decides alone, so that what one refuses cannot be let in by another.
 type Authenticators []Authenticator
 
-var errNoToken = errors.New("a token of no known form")
+var errNoToken = errors.New("an unknown kind of token")
 
 // Authenticate returns who the token belongs to.
 func (a Authenticators) Authenticate(ctx context.Context, token string) (access.Principal, error) {

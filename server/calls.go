@@ -91,7 +91,7 @@ func (c *calls) add(k *call) *rpcError {
 	case k.key != "" && c.byKey[k.key] != nil:
 		// An answer with this ID would be taken for the first request's.
 		return invalidRequest("A request with the ID " + clip(string(k.message.id)) +
-			" is still being handled. Use each ID once. The first request goes on.")
+			" is still being handled. Use each ID once. The first request continues.")
 	}
 	c.all[k] = struct{}{}
 	c.bytes += len(k.message.raw)

@@ -73,9 +73,9 @@ func (p *KeyPair) reload() {
 	changed, err := p.read()
 	switch {
 	case err != nil && changed:
-		p.log.Error("the new TLS certificate or key cannot be used; the one before stays in use", "reason", err.Error())
+		p.log.Error("the new TLS certificate or key cannot be used; the previous one stays in use", "reason", err.Error())
 	case changed:
-		p.log.Info("the TLS certificate was read anew", "until", p.used.Leaf.NotAfter.UTC().Format(time.RFC3339))
+		p.log.Info("the TLS certificate was reloaded", "until", p.used.Leaf.NotAfter.UTC().Format(time.RFC3339))
 	}
 }
 
@@ -93,7 +93,7 @@ func (p *KeyPair) read() (changed bool, err error) {
 	}
 	pair, err := tls.X509KeyPair(cert, key)
 	if err != nil {
-		return true, errors.New("certificate and key do not belong together, or are not in PEM")
+		return true, errors.New("certificate and key do not match, or are not PEM")
 	}
 	if !p.now().Before(pair.Leaf.NotAfter) {
 		return true, errors.New("the certificate has expired")

@@ -68,7 +68,7 @@ func TestTLSPairIsReadAnew(t *testing.T) {
 	step("expired", "third", func() { files.Renew("late", time.Now().Add(-time.Hour)) })
 	step("gone", "third", func() { _ = os.Remove(files.CertFile) })
 	step("back", "fourth", func() { files.Renew("fourth", time.Now().Add(time.Hour)) })
-	for _, says := range []string{"do not belong together", "expired", "cannot be read", "read anew"} {
+	for _, says := range []string{"do not match", "expired", "cannot be read", "reloaded"} {
 		if !strings.Contains(book.String(), says) {
 			t.Errorf("the log does not say %q:\n%s", says, book)
 		}

@@ -94,7 +94,7 @@ func (a *asks) send(id string, params mcp.ElicitationParams) error {
 // withdraw tells the client that its answer is no longer waited for.
 func (a *asks) withdraw(id string) {
 	line, err := encodeNotification(string(mcp.MethodNotificationCancelled),
-		map[string]string{"requestId": id, "reason": "the answer is no longer waited for"}, "")
+		map[string]string{"requestId": id, "reason": "the answer came too late"}, "")
 	if err == nil {
 		_ = a.out.write(line) // a courtesy
 	}
@@ -123,7 +123,7 @@ func readAnswer(m *message) (*mcp.ElicitationResult, error) {
 		return nil, errors.New("the client answered elicitation/create with an error")
 	}
 	if f := answerShape.check("result", m.result); f != nil {
-		return nil, errors.New("the client's answer to elicitation/create could be read in two ways: " + f.text)
+		return nil, errors.New("the client's answer to elicitation/create is ambiguous: " + f.text)
 	}
 	var result mcp.ElicitationResult
 	if err := json.Unmarshal(m.result, &result); err != nil {

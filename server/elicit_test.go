@@ -25,8 +25,8 @@ func TestElicitationAnswers(t *testing.T) {
 		`"result":{"action":"cancel"}`:                                  "cancel",
 		`"result":{"action":"yes"}`:                                     "error: the client's answer to elicitation/create has no known action",
 		`"result":5`:                                                    "error: the client's answer to elicitation/create cannot be read",
-		`"result":{"action":"decline","action":"accept"}`:               `error: the client's answer to elicitation/create could be read in two ways: result has the member "action" twice. Send it once.`,
-		`"result":{"action":"accept","content":{"ok":false,"ok":true}}`: `error: the client's answer to elicitation/create could be read in two ways: result.content has the member "ok" twice. Send it once.`,
+		`"result":{"action":"decline","action":"accept"}`:               `error: the client's answer to elicitation/create is ambiguous: result has the member "action" twice. Send it once.`,
+		`"result":{"action":"accept","content":{"ok":false,"ok":true}}`: `error: the client's answer to elicitation/create is ambiguous: result.content has the member "ok" twice. Send it once.`,
 		`"error":{"code":-1,"message":"no"}`:                            "error: the client answered elicitation/create with an error",
 	} {
 		c := startStdio(t, newFixtures())

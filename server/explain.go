@@ -73,7 +73,7 @@ func explainKnown(ctx context.Context, method mcp.MCPMethod, request any, err er
 	case errors.As(err, &incapable):
 		return incapableClient(incapable.Capability)
 	case errors.As(err, &cursor):
-		return invalidParams("params.cursor is not one that this server gave. Leave it out to start from the beginning.")
+		return invalidParams("params.cursor is not valid. Leave it out to start from the beginning.")
 	case errors.Is(err, mcp.ErrInvalidParams):
 		return invalidParams(handlerText(err))
 	case errors.Is(err, mcp.ErrResourceNotFound):
@@ -137,7 +137,7 @@ func resourceNotFoundCode(ctx context.Context) int {
 }
 
 func explainShape(method mcp.MCPMethod, err error) *rpcError {
-	text := "The parameters do not have the shape that " + string(method) + " needs."
+	text := "The parameters do not have the form that " + string(method) + " needs."
 	var mismatch *json.UnmarshalTypeError
 	if errors.As(err, &mismatch) && mismatch.Field != "" {
 		field := "params." + strings.TrimPrefix(mismatch.Field, "params.")

@@ -91,7 +91,7 @@ func checkContentType(r *http.Request) *refusal {
 func checkContentEncoding(r *http.Request) *refusal {
 	for _, coding := range r.Header.Values("Content-Encoding") {
 		if !strings.EqualFold(strings.TrimSpace(coding), "identity") {
-			return refuse(http.StatusUnsupportedMediaType, "Send the body as it is, without Content-Encoding.").with("Accept-Encoding", "identity")
+			return refuse(http.StatusUnsupportedMediaType, "Send the body without Content-Encoding.").with("Accept-Encoding", "identity")
 		}
 	}
 	return nil
@@ -157,7 +157,7 @@ func (t *httpTransport) checkHost(r *http.Request) *refusal {
 }
 
 func foreignHost() *refusal {
-	return refuse(http.StatusForbidden, "This server does not answer under that Host. Use the address it printed at its start, or have the Host allowed.")
+	return refuse(http.StatusForbidden, "This server does not accept that Host. Use the address that it printed at start, or add the host to --allowed-hosts.")
 }
 
 // hostName is the Host without its port, which has to be a number: what stands
@@ -225,7 +225,7 @@ func (t *httpTransport) readBody(w http.ResponseWriter, r *http.Request, a *admi
 	case errors.As(err, &tooLarge):
 		return nil, t.tooLarge()
 	case err != nil:
-		return nil, refuse(http.StatusBadRequest, "The body did not arrive whole and in time. Send it again.").with("Connection", "close")
+		return nil, refuse(http.StatusBadRequest, "The body did not arrive completely in time. Send it again.").with("Connection", "close")
 	}
 	a.keep(int64(len(body)))
 	return body, nil

@@ -191,7 +191,7 @@ func Monitor(o MonitorOptions) http.Handler {
 }
 
 func nothingHere() *refusal {
-	return refuse(http.StatusNotFound, "There is nothing here. MCP is served on "+mcpPath+".")
+	return refuse(http.StatusNotFound, "Not found. MCP is served on "+mcpPath+".")
 }
 
 const openAPIPath = "/openapi.json"

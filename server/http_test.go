@@ -440,7 +440,7 @@ func TestHTTPStopCutsOffAtItsLimit(t *testing.T) {
 	go func() { _, _ = c.Try(request) }()
 	<-f.started
 	c.Stop()
-	if err := c.Ended(); err == nil || !strings.Contains(err.Error(), "cut off") {
+	if err := c.Ended(); err == nil || !strings.Contains(err.Error(), "canceled") {
 		t.Errorf("got %v", err)
 	}
 }

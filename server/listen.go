@@ -141,7 +141,7 @@ func drainHTTP(hs *http.Server, limit time.Duration) error {
 	defer cancel()
 	err := hs.Shutdown(ctx)
 	if errors.Is(err, context.DeadlineExceeded) {
-		return errors.Join(fmt.Errorf("calls were still running after %s and were cut off", limit), hs.Close())
+		return errors.Join(fmt.Errorf("calls were still running after %s and were canceled", limit), hs.Close())
 	}
 	return err
 }

@@ -90,7 +90,7 @@ func checkMembers(m *message) *rpcError {
 	return s.check("params", m.params)
 }
 
-// check refuses a member that is there twice, and a known one that is written
+// check refuses a member that appears twice, and a known one that is written
 // in another case. What is no object is left to those who read it.
 func (s *shape) check(path string, raw json.RawMessage) *rpcError {
 	if s == nil || !isObject(raw) {

@@ -92,7 +92,7 @@ func invalidText(raw []byte) *rpcError {
 	var whole json.RawMessage
 	err := json.Unmarshal(raw, &whole)
 	if err != nil && strings.HasSuffix(err.Error(), "exceeded max depth") { // encoding/json has no type for it
-		return parseError(fmt.Sprintf("The message nests objects and arrays more than %d deep, which is the limit. Send it flatter.", maxNesting))
+		return parseError(fmt.Sprintf("The message nests objects and arrays more than %d deep, which is the limit. Send a flatter object.", maxNesting))
 	}
 	return parseError("The message is not valid JSON" + position(err) + ". Send one JSON-RPC 2.0 object.")
 }
@@ -137,7 +137,7 @@ func addMember(members map[string]json.RawMessage, name string, value json.RawMe
 		return invalidRequest(fmt.Sprintf("The member %q must be written %q.", name, known))
 	}
 	if _, twice := members[name]; twice {
-		return invalidRequest(fmt.Sprintf("The member %q is there twice. Send it once.", name))
+		return invalidRequest(fmt.Sprintf("The member %q appears twice. Send it once.", name))
 	}
 	members[name] = value
 	return nil
@@ -169,7 +169,7 @@ func (m *message) fillKind(members map[string]json.RawMessage, hasID bool) *rpcE
 		m.kind = kindResponse
 		return nil
 	case !hasMethod:
-		return invalidRequest(`The message is no request: the member "method" is missing.`)
+		return invalidRequest(`The message is not a request: the member "method" is missing.`)
 	case answers:
 		return invalidRequest(`The message has "method" together with "result" or "error". Send a request or a response.`)
 	case hasID:

@@ -230,7 +230,7 @@ func TestOAuthPublicURL(t *testing.T) {
 	}
 	c.Bearer = "without-a-dot"
 	if answer := c.Post(wiretest.Legacy.Call(1, "echo", nil)); answer.Status != 401 {
-		t.Errorf("a token of no known form: %d", answer.Status)
+		t.Errorf("an unknown kind of token: %d", answer.Status)
 	}
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+c.Addr+"/.well-known/oauth-protected-resource", nil)
 	if err != nil {

@@ -54,7 +54,7 @@ func (t *httpTransport) dispatch(w http.ResponseWriter, r *http.Request, p *post
 func (t *httpTransport) takeResponse(w http.ResponseWriter, p *post) {
 	t.server.log.Debug("dropped a response that answers no request")
 	if p.modern {
-		refuse(http.StatusBadRequest, "This server sends no requests over HTTP, so there is nothing to respond to.").write(w)
+		refuse(http.StatusBadRequest, "This server sends no requests over HTTP, so it expects no responses.").write(w)
 		return
 	}
 	w.WriteHeader(http.StatusAccepted)
@@ -103,7 +103,7 @@ func checkRevision(r *http.Request, m *message) *rpcError {
 	return &rpcError{
 		id:   m.id,
 		code: mcp.UNSUPPORTED_PROTOCOL_VERSION,
-		text: fmt.Sprintf("The header %s names %q, which this server does not speak. Send one of: %s.",
+		text: fmt.Sprintf("The header %s names %q, which this server does not support. Send one of: %s.",
 			mcp.HeaderProtocolVersion, clip(version), strings.Join(supported, ", ")),
 		data: mcp.UnsupportedProtocolVersionData{Supported: supported, Requested: clip(version)},
 	}

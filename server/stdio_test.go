@@ -117,7 +117,7 @@ func TestStdioBadInputLeavesTheServerAlive(t *testing.T) {
 		{"object id", `{"jsonrpc":"2.0","id":{},"method":"ping"}`, -32600, `"id" must be`, "null"},
 		{"true id", `{"jsonrpc":"2.0","id":true,"method":"ping"}`, -32600, `"id" must be`, "null"},
 		{"wrong case", `{"jsonrpc":"2.0","ID":1,"method":"ping"}`, -32600, `must be written "id"`, "null"},
-		{"member twice", `{"jsonrpc":"2.0","id":1,"id":2,"method":"ping"}`, -32600, `"id" is there twice`, "null"},
+		{"member twice", `{"jsonrpc":"2.0","id":1,"id":2,"method":"ping"}`, -32600, `"id" appears twice`, "null"},
 		{"array params", `{"jsonrpc":"2.0","id":1,"method":"ping","params":[]}`, -32602, `"params" must be an object`, "1"},
 		{"unknown method", `{"jsonrpc":"2.0","id":1,"method":"x"}`, -32601, "x", "1"},
 	} {

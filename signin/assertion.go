@@ -85,7 +85,7 @@ func readBounded(path string) ([]byte, error) {
 func (t target) asAssertion(raw []byte, from string) (vault.Secret, *schemas.Problem) {
 	value := bytes.TrimSpace(raw)
 	if bytes.Count(value, []byte(".")) != 2 || bytes.ContainsAny(value, " \t\r\n\x00") {
-		return vault.Secret{}, t.noAssertion(from+" holds no token", "Check what is written there: one JWT.")
+		return vault.Secret{}, t.noAssertion(from+" holds no token", "Check that it contains one JWT.")
 	}
 	return sealed.Seal(bytes.Clone(value)), nil
 }
@@ -125,7 +125,7 @@ func (a *assertions) askGitHub(ctx context.Context, t target) (vault.Secret, *sc
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, where, nil)
 	if err != nil {
-		return vault.Secret{}, t.noAssertion("GitHub's token endpoint is no URL", "Look at "+githubURL+".")
+		return vault.Secret{}, t.noAssertion("GitHub's token endpoint is not a URL", "Look at "+githubURL+".")
 	}
 	request.Header.Set("Authorization", "Bearer "+os.Getenv(githubToken))
 	request.Header.Set("Accept", "application/json")
@@ -157,9 +157,9 @@ func githubEndpoint() (string, error) {
 	u, err := url.Parse(os.Getenv(githubURL))
 	switch {
 	case os.Getenv(githubURL) == "" || os.Getenv(githubToken) == "":
-		return "", errors.New("GitHub's token endpoint is not named by the environment (" + githubURL + " and " + githubToken + ")")
+		return "", errors.New("The environment does not name GitHub's token endpoint (" + githubURL + " and " + githubToken + ")")
 	case err != nil || u.Host == "" || u.Scheme != "https" && (u.Scheme != "http" || !httpclient.IsLoopback(u.Hostname())):
-		return "", errors.New("GitHub's token endpoint is no https URL (" + githubURL + ")")
+		return "", errors.New("GitHub's token endpoint is not an https URL (" + githubURL + ")")
 	}
 	query := u.Query()
 	query.Set("audience", assertionAudience)

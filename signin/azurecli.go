@@ -71,7 +71,7 @@ func (t target) azProblem(ctx context.Context, stderr []byte, err error) *schema
 	problem := t.azFinding(number)
 	if problem == nil {
 		problem = azurecli.Failed(stderr, t.azCommand(), t.azLogin())
-		problem.Message = "az gave no token for tenant " + t.tenant + ". " + problem.Message
+		problem.Message = "az returned no token for tenant " + t.tenant + ". " + problem.Message
 	}
 	if number != 0 {
 		problem.ForeignCode = "AADSTS" + strconv.Itoa(number)

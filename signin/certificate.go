@@ -49,7 +49,7 @@ func (c Certificate) CheckDates(now time.Time) error {
 	default:
 		return nil
 	}
-	return schemas.InvalidArgument("The certificate %s: it is valid from %s to %s. Give one that is valid now; if it should be, check the clock of this machine.",
+	return schemas.InvalidArgument("The certificate %s: it is valid from %s to %s. Give a valid one, or check the clock of this machine.",
 		why, c.NotBefore.UTC().Format(time.DateOnly), c.NotAfter.UTC().Format(time.DateOnly))
 }
 
@@ -166,7 +166,7 @@ func readPEM(raw, passphrase []byte) (key any, certificates []*x509.Certificate,
 		case err != nil:
 			return nil, nil, err
 		case key != nil && one != nil:
-			return nil, nil, schemas.InvalidArgument("The file has more than one private key: give the certificate and its own key alone.")
+			return nil, nil, schemas.InvalidArgument("The file has more than one private key: give only the certificate and its key.")
 		case one != nil:
 			key = one
 		}
@@ -180,7 +180,7 @@ func readKeyBlock(block *pem.Block, passphrase []byte) (any, error) {
 	var err error
 	switch {
 	case block.Headers["DEK-Info"] != "":
-		return nil, schemas.InvalidArgument("The key is encrypted in an old form, which is weak: convert it with: openssl pkcs8 -topk8 -in KEY.pem")
+		return nil, schemas.InvalidArgument("The key is encrypted in an old, weak format: convert it with: openssl pkcs8 -topk8 -in KEY.pem")
 	case block.Type == blockKey:
 		key, err = x509.ParsePKCS8PrivateKey(block.Bytes)
 	case block.Type == "RSA PRIVATE KEY":
@@ -210,7 +210,7 @@ func readPFX(raw, passphrase []byte) (any, []*x509.Certificate, error) {
 	var unsupported pkcs12.NotImplementedError
 	switch {
 	case errors.As(err, &unsupported):
-		return nil, nil, schemas.InvalidArgument("The PFX file is encrypted in a form that is not supported: export it again with AES256 and SHA256, or convert it to PEM with: openssl pkcs12 -in FILE.pfx -out FILE.pem")
+		return nil, nil, schemas.InvalidArgument("The PFX file is encrypted in an unsupported format: export it again with AES256 and SHA256, or convert it to PEM with: openssl pkcs12 -in FILE.pfx -out FILE.pem")
 	case errors.Is(err, pkcs12.ErrIncorrectPassword) && len(passphrase) == 0:
 		return nil, nil, fmt.Errorf("%w: %w", errPassphrase, schemas.InvalidArgument("The PFX file is encrypted, and no passphrase was given."))
 	case errors.Is(err, pkcs12.ErrIncorrectPassword):
@@ -222,7 +222,7 @@ func readPFX(raw, passphrase []byte) (any, []*x509.Certificate, error) {
 }
 
 func notRSA() error {
-	return schemas.InvalidArgument("The key of the certificate is not an RSA key: Entra ID takes RSA keys only (for example: openssl req -x509 -newkey rsa:3072 -nodes -days 365 -subj /CN=mcp-partner -keyout key.pem -out cert.pem).")
+	return schemas.InvalidArgument("The key of the certificate is not an RSA key: Entra ID accepts only RSA keys (for example: openssl req -x509 -newkey rsa:3072 -nodes -days 365 -subj /CN=mcp-partner -keyout key.pem -out cert.pem).")
 }
 
 func matched(key any, certificates []*x509.Certificate) (pair, error) {
@@ -244,7 +244,7 @@ func matched(key any, certificates []*x509.Certificate) (pair, error) {
 			return pair{key: private, chain: append(chain, certificates[i+1:]...)}, nil
 		}
 	}
-	return pair{}, schemas.InvalidArgument("The file has no certificate that belongs to its private key.")
+	return pair{}, schemas.InvalidArgument("The file has no certificate for its private key.")
 }
 
 // Renewed returns the credential as it is once another secret has taken the

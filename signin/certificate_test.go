@@ -123,8 +123,8 @@ func TestCertificatesThatAreRefused(t *testing.T) {
 	}{
 		"elliptic curve":         {elliptical, "", "not an RSA key"},
 		"SEC 1":                  {pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: []byte("x")}), "", "not an RSA key"},
-		"key of another":         {pemOf(t, other, issued), "", "no certificate that belongs"},
-		"no certificate":         {pemOf(t, key), "", "no certificate that belongs"},
+		"key of another":         {pemOf(t, other, issued), "", "no certificate for its private key"},
+		"no certificate":         {pemOf(t, key), "", "no certificate for its private key"},
 		"no key":                 {pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: issued.Raw}), "", "no private key"},
 		"two keys":               {append(pemOf(t, key, issued), pemOf(t, other)...), "", "more than one private key"},
 		"wrong passphrase, PFX":  {pfx, "wrong", "does not open the PFX"},

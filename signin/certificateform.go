@@ -37,7 +37,7 @@ func isPEM(raw []byte) bool { return bytes.Contains(raw, []byte("-----BEGIN ")) 
 // unsupportedCipher names how a key is encrypted where that is not supported,
 // so that nobody looks for another passphrase.
 func unsupportedCipher(der []byte) error {
-	return schemas.InvalidArgument("The key of the certificate is encrypted in a form that is not supported (%s): convert it with: openssl pkcs8 -topk8 -v2 aes256 -in KEY.pem", cipherName(der))
+	return schemas.InvalidArgument("The key of the certificate is encrypted in an unsupported format (%s): convert it with: openssl pkcs8 -topk8 -v2 aes256 -in KEY.pem", cipherName(der))
 }
 
 // cipherName reads the algorithm of an EncryptedPrivateKeyInfo (RFC 5958).

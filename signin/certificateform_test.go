@@ -79,7 +79,7 @@ func TestUnsupportedCipherIsNamed(t *testing.T) {
 		file := append(pem.EncodeToMemory(&pem.Block{Type: "ENCRYPTED PRIVATE KEY", Bytes: raw}), issued...)
 		_, _, err = NewCertificate(file, []byte("pw"))
 		problem := roomtest.WantCode(t, err, schemas.CodeInvalidArgument)
-		for _, word := range []string{"not supported", name, "openssl pkcs8 -topk8 -v2 aes256"} {
+		for _, word := range []string{"unsupported format", name, "openssl pkcs8 -topk8 -v2 aes256"} {
 			if !strings.Contains(problem.Message, word) {
 				t.Errorf("%s: %q does not say %q", name, problem.Message, word)
 			}

@@ -43,7 +43,7 @@ func TenantOfDomain(ctx context.Context, pool *httpclient.Pool, cloud tenants.Cl
 	}
 	client, err := pool.Client([]byte(cloud.CAPEM))
 	if err != nil {
-		return "", schemas.InvalidArgument("The CA file holds no PEM certificate that can be read.")
+		return "", schemas.InvalidArgument("The CA file has no readable PEM certificate.")
 	}
 	host, err := idna.Lookup.ToASCII(domain)
 	if err != nil {
@@ -91,7 +91,7 @@ func (l lookup) unreached(err error) *schemas.Problem {
 	case errors.As(err, &proxy):
 		return schemas.NewProblem(schemas.CodeNetwork, fmt.Sprintf("The domain %s was not looked up: %s.", l.domain, proxy), schemas.WithHint("%s", proxy.Next))
 	case errors.Is(err, context.Canceled):
-		return l.problem(schemas.CodeCancelled, "was no longer asked")
+		return l.problem(schemas.CodeCancelled, "was not asked again")
 	case errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout():
 		return l.problem(schemas.CodeTimeout, "did not answer in time")
 	}
@@ -132,7 +132,7 @@ func (l lookup) tenant(body []byte) (string, error) {
 		Cloud  string `json:"cloud_instance_name"`
 	}
 	if json.Unmarshal(body, &document) != nil || document.Issuer == "" {
-		return "", l.problem(schemas.CodeUnexpectedResponse, "answered with something that is no discovery document")
+		return "", l.problem(schemas.CodeUnexpectedResponse, "did not answer with a discovery document")
 	}
 	issuer, err := url.Parse(document.Issuer)
 	if err != nil || issuer.Scheme != "https" || !l.ownHost(issuer.Host) {
@@ -140,7 +140,7 @@ func (l lookup) tenant(body []byte) (string, error) {
 	}
 	if document.Cloud != "" && !l.ownCloud(document.Cloud) {
 		problem := l.problem(schemas.CodeUnexpectedResponse, "named another cloud")
-		problem.Hint = "Give the row the cloud that the tenant is in: public, usgovernment or china."
+		problem.Hint = "Set the tenant's cloud in the row: public, usgovernment or china."
 		return "", problem
 	}
 	id, rest, _ := strings.Cut(strings.TrimPrefix(issuer.Path, "/"), "/")

@@ -168,7 +168,7 @@ func (s *Source) accept(got azcore.AccessToken, t target) (token, *schemas.Probl
 	now := s.now()
 	if got.Token == "" || !now.Add(time.Second).Before(got.ExpiresOn) {
 		return token{}, schemas.NewProblem(schemas.CodeSignInUnavailable,
-			"The sign-in to tenant "+t.tenant+" gave an empty token, or one that has expired already.",
+			"The sign-in to tenant "+t.tenant+" returned an empty or expired token.",
 			schemas.WithHint("Check the clock of this machine, then try again."))
 	}
 	return sealToken(got, now), nil

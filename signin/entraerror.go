@@ -40,7 +40,7 @@ func (x *exchange) problem(t target) *schemas.Problem {
 	case x.failure != nil:
 		return networkProblem(x.failure, t, x.host)
 	case x.status == http.StatusOK:
-		return t.unusable("answered with something that is no token", true)
+		return t.unusable("did not answer with a token", true)
 	}
 	if t.credential.Kind == tenants.KindManagedIdentity {
 		return x.managedProblem(t)
@@ -84,9 +84,9 @@ func (t target) unusableOf(who, what string, retryable bool) *schemas.Problem {
 func (t target) statusProblem(who string, status int, header http.Header) *schemas.Problem {
 	switch {
 	case status >= 300 && status < 400:
-		return t.unusableOf(who, "wants to redirect, which is not followed: the secret would go to another place", false)
+		return t.unusableOf(who, "answered with a redirect, which is not followed, to keep the secret here", false)
 	case status < 500 && status != http.StatusTooManyRequests:
-		return t.unusableOf(who, "answered with status "+strconv.Itoa(status)+" and not in the form that was expected, as something in between would", true)
+		return t.unusableOf(who, "answered with status "+strconv.Itoa(status)+" in an unexpected form, as a proxy in between would", true)
 	}
 	what := "answered with status " + strconv.Itoa(status)
 	if status == http.StatusTooManyRequests {
@@ -151,7 +151,7 @@ func (t target) findingProblem(c entraCodes) *schemas.Problem {
 	case findingBlocked:
 		return t.blocked(c.detail)
 	case findingBusy:
-		return t.unusable("cannot answer at the moment", true)
+		return t.unusable("is temporarily unavailable", true)
 	case findingDeclined, findingLate:
 		return t.notSignedIn(c.finding == findingLate)
 	}
@@ -164,7 +164,7 @@ func (t target) findingProblem(c entraCodes) *schemas.Problem {
 	if known {
 		return means()
 	}
-	return t.unusable("refused the request for a reason that this program does not know", false)
+	return t.unusable("refused the request for an unknown reason", false)
 }
 
 func (t target) noTenant() *schemas.Problem {
@@ -181,7 +181,7 @@ func (t target) otherCloud() *schemas.Problem {
 	}
 	return schemas.NewProblem(schemas.CodeTenantNotFound,
 		fmt.Sprintf("Tenant %s is in another cloud than the directory entry names (%s).", t.tenant, t.host()),
-		schemas.WithCommand("Ask a person to name the tenant's cloud: "+others[0]+" or "+others[1]+".", "mcp-partner tenants set %s --cloud %s", t.tenant, others[0]))
+		schemas.WithCommand("Ask a person to set the tenant's cloud: "+others[0]+" or "+others[1]+".", "mcp-partner tenants set %s --cloud %s", t.tenant, others[0]))
 }
 
 func (t target) noConsent() *schemas.Problem {
@@ -201,7 +201,7 @@ func (t target) wantsPerson() *schemas.Problem {
 
 func (t target) secretExpired() *schemas.Problem {
 	return schemas.NewProblem(schemas.CodeCredentialExpired,
-		fmt.Sprintf("The %s of credential %s has expired, so it opens no tenant.", t.credential.Kind.Shows(), t.credential.Name), t.renewHint())
+		fmt.Sprintf("The %s of credential %s has expired.", t.credential.Kind.Shows(), t.credential.Name), t.renewHint())
 }
 
 func (t target) secretRejected() *schemas.Problem {
@@ -250,10 +250,10 @@ func networkProblem(err error, t target, host string) *schemas.Problem {
 	switch {
 	case errors.As(err, &proxy):
 		return schemas.NewProblem(schemas.CodeNetwork, fmt.Sprintf("Signing in to tenant %s: %s.", t.tenant, proxy),
-			schemas.WithHint("%s Nothing is known about the link.", proxy.Next))
+			schemas.WithHint("%s The state of the link is unknown.", proxy.Next))
 	case errors.Is(err, errStrayRequest):
-		return schemas.NewProblem(schemas.CodeInternal, "Signing in to tenant "+t.tenant+" wanted to send something to another place than its entry names; it was stopped.",
-			schemas.WithHint("Look for environment variables that begin with AZURE_ or MSAL_."))
+		return schemas.NewProblem(schemas.CodeInternal, "Signing in to tenant "+t.tenant+" tried to send a request to an address other than its entry names; it was stopped.",
+			schemas.WithHint("Check for environment variables that begin with AZURE_ or MSAL_."))
 	case errors.Is(err, context.Canceled):
 		return schemas.NewProblem(schemas.CodeCancelled, "Signing in to tenant "+t.tenant+" was stopped.")
 	case errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout():
@@ -264,7 +264,7 @@ func networkProblem(err error, t target, host string) *schemas.Problem {
 		hint = "It is asked about private authorities unless the tenant was added with --skip-instance-discovery."
 	}
 	return schemas.NewProblem(schemas.CodeNetwork, fmt.Sprintf("Signing in to tenant %s: %s %s.", t.tenant, host, why),
-		schemas.WithHint("%s Nothing is known about the link.", hint))
+		schemas.WithHint("%s The state of the link is unknown.", hint))
 }
 
 func networkCause(err error) (why, hint string) {
@@ -272,9 +272,9 @@ func networkCause(err error) (why, hint string) {
 	var name *net.DNSError
 	switch {
 	case errors.As(err, &certificate):
-		return "shows a certificate that is not trusted", "Give the right CA file when the tenant is added (--ca-file), or look for a proxy that opens TLS."
+		return "shows a certificate that is not trusted", "Set the right CA file with --ca-file, or check for a proxy that inspects TLS."
 	case errors.As(err, &name):
-		return "cannot be found by its name", "Check the network and the cloud of the directory entry."
+		return "cannot be resolved", "Check the network and the cloud of the directory entry."
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "refuses the connection", "Check the network, the proxy and the cloud of the directory entry."
 	}

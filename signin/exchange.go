@@ -22,7 +22,7 @@ const (
 // errStrayRequest means that the identity SDK wanted to send something
 // elsewhere than the directory entry says, for example because an environment
 // variable names a regional authority.
-var errStrayRequest = errors.New("a request to another place than the directory entry names was stopped")
+var errStrayRequest = errors.New("a request to an address other than the directory entry names was stopped")
 
 // exchange carries one sign-in. It is the SDK's transport, and so the place
 // where two rules are kept: the secret goes to the token endpoint of the

@@ -69,7 +69,7 @@ func TestFederationThatDoesNotFit(t *testing.T) {
 		"another subject":  {"system:serviceaccount:other:mcp", simulator.TokenExchangeAudience, "", "its subject"},
 		"another audience": {podSubject, "https://kubernetes.default.svc", "", "its audience"},
 		"another issuer":   {podSubject, simulator.TokenExchangeAudience, "https://elsewhere.example", "its issuer"},
-		"another key":      {podSubject, simulator.TokenExchangeAudience, "https://cluster.example/oidc", "does not accept the assertion"},
+		"a key other than": {podSubject, simulator.TokenExchangeAudience, "https://cluster.example/oidc", "does not accept the assertion"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -149,7 +149,7 @@ func TestGitHubActions(t *testing.T) {
 	t.Setenv(githubURL, "http://token.example.com/")
 	w.clock.Advance(10 * time.Minute)
 	_, err = w.token(tenants[7].Name)
-	if problem := roomtest.WantCode(t, err, schemas.CodeSignInUnavailable); !strings.Contains(problem.Message, "no https URL") {
+	if problem := roomtest.WantCode(t, err, schemas.CodeSignInUnavailable); !strings.Contains(problem.Message, "not an https URL") {
 		t.Errorf("message %q", problem.Message)
 	}
 }

@@ -14,7 +14,7 @@ func (t target) renewHint() schemas.ProblemOption {
 	case tenants.KindWorkloadIdentity:
 		return schemas.WithHint("Compare issuer, subject and audience of the application's federated credential with those of the assertion; the audience is %s.", assertionAudience)
 	case tenants.KindManagedIdentity:
-		return schemas.WithHint("Assign the identity to this machine, or name the one that is assigned: by client ID, resource ID or object ID.")
+		return schemas.WithHint("Assign the identity to this machine, or name the assigned one by client ID, resource ID or object ID.")
 	case tenants.KindDeviceCode, tenants.KindBrowser:
 		return t.loginHint()
 	}
@@ -27,7 +27,7 @@ func (t target) endHint() schemas.ProblemOption {
 	if t.credential.Kind != tenants.KindClientSecret {
 		return t.renewHint()
 	}
-	return schemas.WithCommand("Ask a person to store a new one. If the vault already holds a new one, leave --secret-stdin out and only set its end.", "mcp-partner tenants set %s --secret-stdin --expires DATE", t.tenant)
+	return schemas.WithCommand("Ask a person to store a new one. If the vault already holds a new one, leave --secret-stdin out and set only its expiry date.", "mcp-partner tenants set %s --secret-stdin --expires DATE", t.tenant)
 }
 
 func (t target) storeHint() schemas.ProblemOption {
@@ -43,7 +43,7 @@ func (t target) loginHint() schemas.ProblemOption {
 
 func (t target) notFederated(what string) *schemas.Problem {
 	return schemas.NewProblem(schemas.CodeCredentialRejected,
-		fmt.Sprintf("The application of credential %s has no federated credential that fits the assertion: %s.", t.credential.Name, what), t.renewHint())
+		fmt.Sprintf("The application of credential %s has no federated credential for the assertion: %s.", t.credential.Name, what), t.renewHint())
 }
 
 // clockProblem is about an assertion outside of its time: one made here, by a
@@ -54,5 +54,5 @@ func (t target) clockProblem() *schemas.Problem {
 		hint = "Check that the platform keeps the token fresh (" + t.credential.TokenFile + "), and the clock of this machine."
 	}
 	return schemas.NewProblem(schemas.CodeCredentialExpired,
-		fmt.Sprintf("Entra ID finds the assertion of credential %s outside of its time.", t.credential.Name), schemas.WithHint("%s", hint))
+		fmt.Sprintf("Entra ID rejects the assertion of credential %s as expired or not yet valid.", t.credential.Name), schemas.WithHint("%s", hint))
 }

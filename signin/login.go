@@ -56,11 +56,11 @@ func (s *Source) Login(ctx context.Context, tenant, credential string, ui LoginU
 		return SignedIn{}, err
 	}
 	if !t.credential.Kind.Interactive() {
-		return SignedIn{}, schemas.InvalidArgument("The credential %s is of the kind %s, with which no person signs in.", t.credential.Name, t.credential.Kind)
+		return SignedIn{}, schemas.InvalidArgument("The credential %s is of the kind %s, which needs no sign-in by a person.", t.credential.Name, t.credential.Kind)
 	}
 	// MSAL makes the code's URL by replacing this word wherever it stands.
 	if t.credential.Kind == tenants.KindDeviceCode && strings.Contains(strings.ToLower(t.cloud.Authority), "token") {
-		return SignedIn{}, schemas.InvalidArgument("The authority of tenant %s has the word token in its name, which device codes cannot cope with: use the kind browser.", t.tenant)
+		return SignedIn{}, schemas.InvalidArgument("The authority of tenant %s has the word token in its name, which device codes do not support: use the kind browser.", t.tenant)
 	}
 	if err := s.replaceable(ctx, t); err != nil {
 		return SignedIn{}, err
@@ -135,7 +135,7 @@ func (x *exchange) loginProblem(ctx context.Context, t target, err error) *schem
 	case errors.As(err, &own):
 		return own
 	case errors.Is(ctx.Err(), context.Canceled):
-		return schemas.NewProblem(schemas.CodeCancelled, "Signing in was given up.")
+		return schemas.NewProblem(schemas.CodeCancelled, "The sign-in was canceled.")
 	case ctx.Err() != nil || errors.Is(err, context.DeadlineExceeded):
 		return t.notSignedIn(true)
 	}
@@ -150,7 +150,7 @@ func (x *exchange) loginProblem(ctx context.Context, t target, err error) *schem
 }
 
 func (t target) notSignedIn(late bool) *schemas.Problem {
-	why := "The sign-in was declined, or it did not come to its end"
+	why := "The sign-in was declined or not completed"
 	if late {
 		why = "Nobody signed in in time"
 	}
@@ -188,7 +188,7 @@ func (s *Source) checkPerson(t target, who SignedIn) error {
 	}
 	if ref.PinnedObjectID != "" && who.ObjectID != ref.PinnedObjectID {
 		return schemas.NewProblem(schemas.CodeWrongIdentity,
-			"Somebody else signed in than the one who is pinned for "+t.credential.Name+" in "+t.tenant+"; nothing was stored.",
+			"A different identity signed in than the one pinned for "+t.credential.Name+" in "+t.tenant+"; nothing was stored.",
 			schemas.WithCommand("If the identity was changed on purpose, unpin the old one.", "mcp-partner tenants set %s --object-id ''", t.tenant))
 	}
 	return nil

@@ -89,7 +89,7 @@ func managedEndpoint() (*url.URL, error) {
 	}
 	u, err := url.Parse(cmp.Or(os.Getenv("IDENTITY_ENDPOINT"), os.Getenv("MSI_ENDPOINT"), imdsEndpoint))
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return nil, errors.New("the endpoint that the environment names is no URL")
+		return nil, errors.New("the endpoint in the environment is not a URL")
 	}
 	return u, nil
 }
@@ -102,8 +102,8 @@ func atEndpoint(endpoint *url.URL) func(*http.Request) bool {
 
 func (t target) noEndpoint(why string) *schemas.Problem {
 	return schemas.NewProblem(schemas.CodeSignInUnavailable,
-		fmt.Sprintf("The managed identity of credential %s cannot be asked for a token: %s.", t.credential.Name, why),
-		schemas.WithHint("It works on a machine in Azure that has a managed identity; mcp-partner doctor shows where it is asked for."))
+		fmt.Sprintf("The managed identity of credential %s cannot provide a token: %s.", t.credential.Name, why),
+		schemas.WithHint("Managed identities work on machines in Azure that have one; mcp-partner doctor shows the endpoint."))
 }
 
 func identityEndpoint(host string) string {

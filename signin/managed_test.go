@@ -152,7 +152,7 @@ func TestNoMachineInAzure(t *testing.T) {
 	})
 	_, err := w.token("contoso")
 	problem := roomtest.WantCode(t, err, schemas.CodeSignInUnavailable)
-	if !strings.Contains(problem.Message, "the metadata service of the machine (169.254.169.254) does not answer") || !strings.Contains(problem.Hint, "machine in Azure") {
+	if !strings.Contains(problem.Message, "the metadata service of the machine (169.254.169.254) does not answer") || !strings.Contains(problem.Hint, "machines in Azure") {
 		t.Errorf("problem is %+v", problem)
 	}
 }

@@ -21,7 +21,7 @@ func (t target) expired(now time.Time) *schemas.Problem {
 		return nil
 	}
 	return schemas.NewProblem(schemas.CodeCredentialExpired,
-		fmt.Sprintf("The %s of credential %s has expired on %s, so it opens no tenant; nothing was sent.", t.credential.Kind.Shows(), t.credential.Name, end.Format(time.DateOnly)),
+		fmt.Sprintf("The %s of credential %s expired on %s; nothing was sent.", t.credential.Kind.Shows(), t.credential.Name, end.Format(time.DateOnly)),
 		t.endHint())
 }
 
@@ -51,7 +51,7 @@ func (s *Source) learnEnd(ctx context.Context, config tenants.CredentialConfig, 
 	}
 	defer s.learning.Unlock()
 	if err := s.directory.Revise(ctx, config, next); err != nil {
-		s.logger.Warn("when a credential ends was not written down", "credential", config.Name, "code", schemas.AsProblem(err).Code)
+		s.logger.Warn("the expiry date of a credential was not stored", "credential", config.Name, "code", schemas.AsProblem(err).Code)
 	}
 	return next
 }
@@ -61,7 +61,7 @@ func (s *Source) learnEnd(ctx context.Context, config tenants.CredentialConfig, 
 func (s *Source) certificateProof(ctx context.Context, t target, secret vault.Secret) (proof, *schemas.Problem) {
 	found, drop, err := s.pairs.take(secret)
 	if err != nil {
-		return proof{}, schemas.NewProblem(schemas.CodeVaultCorrupt, "What the vault holds for the credential "+t.credential.Name+" is no certificate with its key.", t.renewHint())
+		return proof{}, schemas.NewProblem(schemas.CodeVaultCorrupt, "What the vault holds for the credential "+t.credential.Name+" is not a certificate with its key.", t.renewHint())
 	}
 	t.credential = s.learnEnd(ctx, t.credential, found.about())
 	if problem := t.expired(s.now()); problem != nil {

@@ -43,7 +43,7 @@ func (d *Directory) Archived() ([]ArchivedEntry, error) {
 	}
 	archived, err := decodeArchive(data)
 	if err != nil {
-		return nil, corruptFile(*d.disk, archiveName, schemas.Clause(err), "what was added last is missing")
+		return nil, corruptFile(*d.disk, archiveName, schemas.Clause(err), "the last addition is missing")
 	}
 	return archived, nil
 }

@@ -58,7 +58,7 @@ func CloudNamed(name string) (Cloud, error) {
 			ARMEndpoint: "https://management.chinacloudapi.cn",
 			ARMAudience: "https://management.core.chinacloudapi.cn/", Unverified: true}, nil
 	}
-	return Cloud{}, schemas.InvalidArgument("cloud %q is not known: it is public, usgovernment, china or custom (with its endpoints).", naming.Clean(name))
+	return Cloud{}, schemas.InvalidArgument("cloud %q is unknown: use public, usgovernment, china or custom (with its endpoints).", naming.Clean(name))
 }
 
 // Scope is the OAuth 2.0 scope of Azure Resource Manager in this cloud.
@@ -116,7 +116,7 @@ func (c Cloud) normalCustom() (Cloud, error) {
 		return Cloud{}, err
 	}
 	if authority.Path != "" {
-		return Cloud{}, schemas.InvalidArgument("authority has a path: give the host alone, such as https://login.example.com; the tenant is added to it.")
+		return Cloud{}, schemas.InvalidArgument("authority has a path: give only the host, such as https://login.example.com; the tenant is added to it.")
 	}
 	endpoint, err := checkURL("ARM endpoint", c.ARMEndpoint)
 	if err != nil {
@@ -135,9 +135,9 @@ func checkURL(field, text string) (*url.URL, error) {
 	case err != nil || u.Host == "" || u.Opaque != "":
 		return nil, schemas.InvalidArgument("%s is not a URL: give one such as https://management.example.com.", field)
 	case u.Scheme != "https":
-		return nil, schemas.InvalidArgument("%s is not an https URL: credentials and tokens are sent over TLS only.", field)
+		return nil, schemas.InvalidArgument("%s is not an https URL: credentials and tokens are sent only over TLS.", field)
 	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
-		return nil, schemas.InvalidArgument("%s carries a user, a query or a fragment: give scheme, host and port alone.", field)
+		return nil, schemas.InvalidArgument("%s has a user, a query or a fragment: give only scheme, host and port.", field)
 	}
 	u.Host = strings.ToLower(u.Host)
 	return u, nil
@@ -156,7 +156,7 @@ func checkAudience(text string) error {
 
 func checkCA(pem string) error {
 	if pem != "" && !x509.NewCertPool().AppendCertsFromPEM([]byte(pem)) {
-		return schemas.InvalidArgument("The CA file holds no PEM certificate that can be read.")
+		return schemas.InvalidArgument("The CA file has no readable PEM certificate.")
 	}
 	return nil
 }

@@ -109,7 +109,7 @@ func (r entryRecord) entry(clouds map[string]Cloud) (Entry, error) {
 	if !ok {
 		var err error
 		if cloud, err = CloudNamed(r.CloudKey); err != nil {
-			return Entry{}, fmt.Errorf("tenant %q names a cloud that the file does not hold", naming.Clean(r.Name))
+			return Entry{}, fmt.Errorf("tenant %q names a cloud that is not in the file", naming.Clean(r.Name))
 		}
 	}
 	r.Cloud = cloud

@@ -96,7 +96,7 @@ func (d *Directory) load() (*loaded, error) {
 	}
 	s, err := decodeDirectory(data)
 	if err != nil {
-		return nil, corruptFile(*d.disk, DirectoryFile, schemas.Clause(err), "what was changed last has to be changed again")
+		return nil, corruptFile(*d.disk, DirectoryFile, schemas.Clause(err), "the last change must be repeated")
 	}
 	return &loaded{s, seen}, nil
 }

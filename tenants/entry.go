@@ -107,7 +107,7 @@ func (e Entry) normal() (Entry, error) {
 	}
 	e.TenantID = strings.ToLower(e.TenantID)
 	if e.AddedAt = e.AddedAt.UTC(); e.AddedAt.Year() < 1 || e.AddedAt.Year() > 9999 {
-		return Entry{}, schemas.InvalidArgument("%s was added at a time that no calendar has.", e.Name)
+		return Entry{}, schemas.InvalidArgument("%s has an invalid time of addition.", e.Name)
 	}
 	cloud, err := e.Cloud.Normal()
 	if err != nil {
@@ -184,7 +184,7 @@ func checkTexts(e *Entry) error {
 	texts := append([]string{e.Owner, e.ExternalID, e.Note}, e.Labels...)
 	for _, text := range texts {
 		if !utf8.ValidString(text) || utf8.RuneCountInString(text) > maxTextRunes || strings.ContainsFunc(text, isHidden) {
-			return schemas.InvalidArgument("owner, external ID, note and labels of %s are one line of at most %d characters each, without control characters.", e.Name, maxTextRunes)
+			return schemas.InvalidArgument("owner, external ID, note and labels of %s must be one line of at most %d characters each, without control characters.", e.Name, maxTextRunes)
 		}
 	}
 	if slices.Contains(e.Labels, "") {

@@ -56,7 +56,7 @@ func ParseExpiry(text string) (string, error) {
 			return FormatExpiry(end), nil
 		}
 	}
-	return "", schemas.InvalidArgument("%q is no date: give a day such as 2027-01-31, or a time in RFC 3339.", naming.Clean(text))
+	return "", schemas.InvalidArgument("%q is not a date: give a day such as 2027-01-31, or a time in RFC 3339.", naming.Clean(text))
 }
 
 // FormatExpiry writes an end in the form of CredentialConfig.Expires.
@@ -68,7 +68,7 @@ func normalExpires(c *CredentialConfig) error {
 	}
 	end, err := ParseExpiry(c.Expires)
 	if err != nil {
-		return schemas.InvalidArgument("the end of credential %s is no date.", c.Name)
+		return schemas.InvalidArgument("the expiry date of credential %s is not a date.", c.Name)
 	}
 	c.Expires = end
 	return nil

@@ -147,7 +147,7 @@ func (c CredentialConfig) normal() (CredentialConfig, error) {
 		return CredentialConfig{}, err
 	}
 	if !slices.Contains(Kinds(), c.Kind) {
-		return CredentialConfig{}, schemas.InvalidArgument("credential %s is of the unknown kind %q: it is %s.", c.Name, naming.Clean(string(c.Kind)), kindList())
+		return CredentialConfig{}, schemas.InvalidArgument("credential %s is of the unknown kind %q: use %s.", c.Name, naming.Clean(string(c.Kind)), kindList())
 	}
 	has := c.Kind.has()
 	for _, s := range c.settings() {
@@ -202,11 +202,11 @@ func normalAssertion(c *CredentialConfig) error {
 	}
 	switch {
 	case c.AssertionSource == AssertionGitHub && c.TokenFile != "":
-		return schemas.InvalidArgument("credential %s takes its assertions from GitHub Actions and has a token file.", c.Name)
+		return schemas.InvalidArgument("credential %s has both GitHub Actions and a token file as the source of assertions.", c.Name)
 	case c.AssertionSource == AssertionGitHub:
 		return nil
 	case c.AssertionSource != AssertionFile:
-		return schemas.InvalidArgument("credential %s does not say where its assertions come from: a token file or GitHub Actions.", c.Name)
+		return schemas.InvalidArgument("credential %s has no source of assertions: a token file or GitHub Actions.", c.Name)
 	}
 	return normalPath(&c.TokenFile, "the token file", c.Name)
 }
@@ -234,7 +234,7 @@ func normalManaged(c *CredentialConfig) error {
 	}
 	switch {
 	case named > 1:
-		return schemas.InvalidArgument("credential %s names its managed identity in more than one way: by client ID, resource ID or object ID.", c.Name)
+		return schemas.InvalidArgument("credential %s names its managed identity more than once: use client ID, resource ID or object ID.", c.Name)
 	case c.ObjectID != "":
 		return normalGUID(&c.ObjectID, "object ID", c.Name)
 	case c.ResourceID != "" && !isIdentityResource(c.ResourceID):

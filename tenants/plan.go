@@ -82,7 +82,7 @@ func (d *Directory) Apply(ctx context.Context, diff Diff) error {
 func moved(name string) error {
 	return schemas.NewProblem(schemas.CodeStateMoved,
 		"Tenant "+name+" changed in the directory since the difference was shown; nothing was written.",
-		schemas.WithHint("Look at the difference again."))
+		schemas.WithHint("Check the difference again."))
 }
 
 // upsert adds or replaces entries by name. The same name twice is refused: the

@@ -152,12 +152,12 @@ func (s *snapshot) find(ref string) (int, bool) {
 func (s *snapshot) resolve(ref string) (Entry, error) {
 	switch {
 	case len(s.entries) == 0:
-		return Entry{}, schemas.NewProblem(schemas.CodeDirectoryEmpty, "The directory holds no tenant yet.")
+		return Entry{}, schemas.NewProblem(schemas.CodeDirectoryEmpty, "The tenant directory is empty.")
 	case ref == "" && len(s.entries) == 1:
 		return s.entries[0].clone(), nil
 	case ref == "":
 		return Entry{}, schemas.NewProblem(schemas.CodeTenantRequired,
-			"The directory holds several tenants, and none was named.", schemas.WithNextTool("list_tenants"))
+			"The directory has several tenants, and none was named.", schemas.WithNextTool("list_tenants"))
 	}
 	if i, ok := s.find(ref); ok {
 		return s.entries[i].clone(), nil

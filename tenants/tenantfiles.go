@@ -31,7 +31,7 @@ func (f Files) export(name string) ([]byte, error) {
 		return nil, err
 	}
 	if !seen.Missing() && !json.Valid(data) {
-		return nil, corruptFile(f.Dir, name, "it is not JSON", "what was changed last has to be changed again")
+		return nil, corruptFile(f.Dir, name, "it is not JSON", "the last change must be repeated")
 	}
 	return data, nil
 }

@@ -177,11 +177,11 @@ func (s *Service) how(ctx context.Context, ticket guard.Ticket, state string) st
 
 func (s *Service) toApprove(ctx context.Context, ticket guard.Ticket) string {
 	if s.deps.Simulated {
-		return "This is a simulation in one process, so nobody elsewhere can approve: use a client that can ask its user, or start with --approval none."
+		return "This simulation runs in one process, so nobody else can approve: use a client that can ask its user, or start with --approval none."
 	}
 	approve := fmt.Sprintf("Ask an approver to run this in a terminal on the machine that holds the state directory: %s approvals approve %s --approver NAME --execute", s.deps.Command, ticket.ID)
 	if ticket.Intent.Caller.Remote() {
-		approve = fmt.Sprintf("Somebody else whose token has the scope %s can decide at %s/approvals/%s. Or: %s", access.ScopeApprove, s.deps.PublicURL, ticket.ID, approve)
+		approve = fmt.Sprintf("Another person whose token has the scope %s can decide at %s/approvals/%s. Or: %s", access.ScopeApprove, s.deps.PublicURL, ticket.ID, approve)
 	}
 	if approvers, err := s.deps.Guard.Approvers(ctx); err == nil && len(approvers) == 0 {
 		return fmt.Sprintf("No approver is set up yet. A person runs once: %s approvers add NAME. %s", s.deps.Command, approve)

@@ -54,9 +54,9 @@ func checkAuditInput(in *schemas.AuditPartnerLinksInput) error {
 	begins := len(in.Tenants)+len(in.Labels)+len(in.OwnPartnerIDs)+in.StaleAfterDays > 0 || in.ExpectedPartnerID != "" || in.IncludeRoles
 	switch {
 	case in.RunID != "" && begins:
-		return schemas.NewProblem(schemas.CodeInvalidArgument, "run_id goes with cursor and limit alone: what the run asks was settled when it began.")
+		return schemas.NewProblem(schemas.CodeInvalidArgument, "run_id can be combined only with cursor and limit: a run keeps the arguments that it began with.")
 	case in.Cursor != "" && in.RunID == "":
-		return schemas.NewProblem(schemas.CodeInvalidArgument, "cursor goes with run_id.")
+		return schemas.NewProblem(schemas.CodeInvalidArgument, "cursor needs run_id.")
 	case in.ExpectedPartnerID != "" && len(in.OwnPartnerIDs) > 0:
 		return schemas.NewProblem(schemas.CodeInvalidArgument, "Give expected_partner_id or own_partner_ids, not both.")
 	}
@@ -158,7 +158,7 @@ func (s *Service) attend(ctx context.Context, j *job, active *fleet.Active) erro
 	leave(!gone)
 	switch {
 	case gone:
-		return schemas.NewProblem(schemas.CodeCancelled, "The call was given up before there was an answer.")
+		return schemas.NewProblem(schemas.CodeCancelled, "The call was canceled before there was an answer.")
 	case errors.Is(err, context.DeadlineExceeded):
 		return nil
 	default:
@@ -239,7 +239,7 @@ func AuditSentence(r fleet.Report) string {
 		fmt.Fprintf(&b, "The run was %s: call again with run_id %s to resume it. ", r.Run.State, r.Run.ID)
 	}
 	if r.Totals[string(schemas.RowLinked)] > 0 {
-		b.WriteString("Which partner IDs are yours is not known: set partner-ids, or pass own_partner_ids. ")
+		b.WriteString("Your own partner IDs are unknown: set partner-ids, or pass own_partner_ids. ")
 	}
 	if r.Totals[string(schemas.RowUnknown)] > 0 {
 		b.WriteString("Unknown is not missing. ")

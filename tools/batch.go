@@ -120,13 +120,13 @@ func checkTransition(w batchRequest) error {
 	bad := func(message string) error { return schemas.NewProblem(schemas.CodeInvalidArgument, message) }
 	switch {
 	case len(w.arguments.From) == 0:
-		return bad("from is missing: name the partner IDs that links are to be moved away from.")
+		return bad("from is missing: give the old partner IDs.")
 	case w.arguments.To == "":
-		return bad("to is missing: name the new partner ID.")
+		return bad("to is missing: give the new partner ID.")
 	case slices.Contains(w.arguments.From, w.arguments.To):
-		return bad("to is one of from: a link cannot be moved to the ID that it has.")
+		return bad("to is also in from: the old and the new partner ID must differ.")
 	case w.strategy != guard.StrategyUpdate && w.strategy != guard.StrategyReplace:
-		return bad("strategy is update or remove-then-register.")
+		return bad("strategy must be update or remove-then-register.")
 	default:
 		return nil
 	}
@@ -138,11 +138,11 @@ func (w batchRequest) check() error {
 	switch {
 	case w.ref.RunID != "" && w.arguments.begins():
 		return schemas.NewProblem(schemas.CodeInvalidArgument,
-			"run_id goes with resume, first, cursor and limit alone: what the run does and where was settled when it was opened.")
+			"run_id can be combined only with resume, first, cursor and limit: the plan of a run is fixed.")
 	case w.ref.RunID == "" && w.ref.Resume:
-		return schemas.NewProblem(schemas.CodeInvalidArgument, "resume goes with run_id: name the run to go on with.")
+		return schemas.NewProblem(schemas.CodeInvalidArgument, "resume needs run_id: name the run to resume.")
 	case w.ref.Cursor != "" && w.from() < 0:
-		return schemas.NewProblem(schemas.CodeInvalidArgument, "cursor is not one that this tool gave: pass next_cursor as it is.")
+		return schemas.NewProblem(schemas.CodeInvalidArgument, "cursor is not valid: pass next_cursor unchanged.")
 	default:
 		return checkSelection(w.many.Tenants, w.many.Labels)
 	}
@@ -257,7 +257,7 @@ func (s *Service) planBatch(ctx context.Context, j *job, w batchRequest) (guard.
 		return guard.Plan{}, err
 	}
 	if targets = w.narrow(targets); len(targets) == 0 {
-		return guard.Plan{}, schemas.NewProblem(schemas.CodeUnknownCredential, "No tenant of the selection has a credential of that name.")
+		return guard.Plan{}, schemas.NewProblem(schemas.CodeUnknownCredential, "No selected tenant has a credential with that name.")
 	}
 	reading := ctx
 	if !j.call.Patient {
@@ -271,7 +271,7 @@ func (s *Service) planBatch(ctx context.Context, j *job, w batchRequest) (guard.
 		OwnIDs: s.deps.Guard.Bounds().PartnerIDs,
 	}, j.paced("Reading links for the plan"))
 	if ctx.Err() != nil {
-		return guard.Plan{}, schemas.NewProblem(schemas.CodeCancelled, "The call was given up while links were read for the plan.")
+		return guard.Plan{}, schemas.NewProblem(schemas.CodeCancelled, "The call was canceled while links were read for the plan.")
 	}
 	return plan, nil
 }
@@ -309,7 +309,7 @@ func (s *Service) askBatch(ctx context.Context, j *job, w batchRequest, asked gu
 func (s *Service) onlyPlan(w batchRequest, plan guard.Plan, rows int, held error) Result {
 	envelope := s.page(w, fleet.Changes(plan, nil, nil))
 	envelope.Status = schemas.StatusDone
-	envelope.Summary = fmt.Sprintf("A plan for %s: %d would be written; nothing was written. %s%s", plan.Tool, rows, envelope.Summary, notUndone(plan, rows))
+	envelope.Summary = fmt.Sprintf("A plan for %s: %d to write; nothing was written. %s%s", plan.Tool, rows, envelope.Summary, notUndone(plan, rows))
 	if held != nil {
 		envelope.Summary += " " + heldBy(schemas.AsProblem(held).Code)
 	}
@@ -320,7 +320,7 @@ func (s *Service) onlyPlan(w batchRequest, plan guard.Plan, rows int, held error
 		envelope.Status, envelope.Summary = problemEnvelope(envelope.Problem).Status, envelope.Problem.Message
 	default:
 		envelope.Status = schemas.StatusUnchanged
-		envelope.Summary = "Nothing is to be written. " + fleet.Headline(fleet.Changes(plan, nil, nil))
+		envelope.Summary = "There is nothing to write. " + fleet.Headline(fleet.Changes(plan, nil, nil))
 	}
 	return Result{Envelope: envelope}
 }
@@ -342,7 +342,7 @@ func heldBy(code schemas.Code) string {
 	case schemas.CodeFrozen:
 		return "Writes are frozen now."
 	default:
-		return "It could not be carried out now: " + string(code) + "."
+		return "It cannot be executed now: " + string(code) + "."
 	}
 }
 

@@ -38,7 +38,7 @@ func TestARunThatAnotherProcessCarriesOutGoesOn(t *testing.T) {
 	h.hurry(h.guard, 0) // another process
 	asked := `{"run_id":"` + runs[0].ID + `"}`
 	e := h.call(schemas.ToolEnsurePartnerLinks, asked)
-	if e.Status != schemas.StatusDone || e.Problem != nil || !strings.Contains(e.Summary, "Another process may be at work") {
+	if e.Status != schemas.StatusDone || e.Problem != nil || !strings.Contains(e.Summary, "Another process may be executing it") {
 		t.Errorf("while it is carried out: %s, %+v, %s", e.Status, e.Problem, e.Summary)
 	}
 	close(goOn)

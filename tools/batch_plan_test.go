@@ -56,8 +56,8 @@ func TestAPlanSaysWhatCannotBeUndone(t *testing.T) {
 	n := names(h)
 	h.link(n[0], oldID)
 	for arguments, want := range map[string]string{
-		`{"from":["7654321"],"to":"1234567"`:                                   "the old ID can come back by another update alone",
-		`{"from":["7654321"],"to":"1234567","strategy":"remove-then-register"`: "between removing and registering nothing is linked",
+		`{"from":["7654321"],"to":"1234567"`:                                   "the old ID can be restored only by another update",
+		`{"from":["7654321"],"to":"1234567","strategy":"remove-then-register"`: "there is no link between removing and registering",
 	} {
 		for _, how := range []string{`,"plan":true}`, `}`} {
 			if e := h.call(schemas.ToolTransitionPartner, arguments+how); !strings.Contains(e.Summary, want) {
@@ -65,7 +65,7 @@ func TestAPlanSaysWhatCannotBeUndone(t *testing.T) {
 			}
 		}
 	}
-	if e := h.call(schemas.ToolEnsurePartnerLinks, `{"partner_id":"1234567","plan":true}`); !strings.Contains(e.Summary, "by this identity alone") {
+	if e := h.call(schemas.ToolEnsurePartnerLinks, `{"partner_id":"1234567","plan":true}`); !strings.Contains(e.Summary, "only this identity can remove the link again") {
 		t.Error(e.Summary)
 	}
 	if e := h.call(schemas.ToolTransitionPartner, `{"from":["2345678"],"to":"1234567","plan":true}`); strings.Contains(e.Summary, "Not undone") {

@@ -116,8 +116,8 @@ func TestALinkIsRemovedBeforeTheNextStartLooks(t *testing.T) {
 		says            string
 		puts            int
 	}{
-		"registered":             {schemas.ToolEnsurePartnerLinks, ensuring, false, schemas.ChangeDone, "somebody removed the link in between", 2},
-		"replaced":               {schemas.ToolTransitionPartner, replacing, false, schemas.ChangeDone, "written 4 times where this run wrote 2", 3},
+		"registered":             {schemas.ToolEnsurePartnerLinks, ensuring, false, schemas.ChangeDone, "someone removed the link in between", 2},
+		"replaced":               {schemas.ToolTransitionPartner, replacing, false, schemas.ChangeDone, "written 4 times, but this run wrote 2 times", 3},
 		"registered, it is told": {schemas.ToolEnsurePartnerLinks, ensuring, true, schemas.ChangeFailed, "Now: ", 1},
 	} {
 		t.Run(what, func(t *testing.T) {

@@ -19,7 +19,7 @@ import (
 func (s *Service) earlier(ctx context.Context, j *job, w batchRequest) Result {
 	run, _, err := s.deps.Guard.RunOf(ctx, w.ref.RunID, j.call.Principal)
 	if err == nil && run.Tool != j.op.Name {
-		err = schemas.NewProblem(schemas.CodeUnknownRun, "There is no such run of this tool.", schemas.WithNextTool(run.Tool))
+		err = schemas.NewProblem(schemas.CodeUnknownRun, "This tool has no run with that ID.", schemas.WithNextTool(run.Tool))
 	}
 	if err != nil {
 		return s.refusedBatch(ctx, j, w, err)
@@ -145,17 +145,17 @@ func (s *Service) judge(envelope *schemas.Envelope, rows []schemas.ChangeRow, at
 	case count(schemas.ChangeStranded) > 0:
 		envelope.Problem = schemas.NewProblem(schemas.CodeStranded, envelope.Summary)
 	case at == worksElsewhere:
-		envelope.Summary += fmt.Sprintf(" Another process may be at work in it; call again with run_id %s.", envelope.RunID)
+		envelope.Summary += fmt.Sprintf(" Another process may be executing it; call again with run_id %s.", envelope.RunID)
 	case at == worksHere:
-		envelope.Summary = fmt.Sprintf("The run goes on; call again with run_id %s. So far: %s", envelope.RunID, envelope.Summary)
+		envelope.Summary = fmt.Sprintf("The run continues; call again with run_id %s. So far: %s", envelope.RunID, envelope.Summary)
 	case count(schemas.ChangeUnfinished, schemas.ChangeFailed, schemas.ChangeRestored, schemas.ChangeSkipped) > 0:
 		envelope.Problem = schemas.NewProblem(schemas.CodeRunIncomplete, envelope.Summary)
 	case waiting > 0 && ended:
-		envelope.Problem = schemas.NewProblem(schemas.CodeApprovalExpired, "The approval of the run has expired before every tenant had begun. "+envelope.Summary)
+		envelope.Problem = schemas.NewProblem(schemas.CodeApprovalExpired, "The approval of the run expired before every tenant had begun. "+envelope.Summary)
 	case slices.ContainsFunc(rows, heldBack):
 		envelope.Problem = schemas.NewProblem(schemas.CodeRunIncomplete, envelope.Summary)
 	case waiting > 0:
-		envelope.Summary = fmt.Sprintf("Not begun yet: %d; to go on call again with run_id %s and resume. %s", waiting, envelope.RunID, envelope.Summary)
+		envelope.Summary = fmt.Sprintf("Not begun yet: %d; to continue, call again with run_id %s and resume. %s", waiting, envelope.RunID, envelope.Summary)
 	case count(schemas.ChangeDone) == 0:
 		envelope.Status = schemas.StatusUnchanged
 	}

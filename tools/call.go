@@ -82,7 +82,7 @@ func (s *Service) switchedOff(call Call, problem *schemas.Problem) *schemas.Prob
 		return problem
 	}
 	own := *problem
-	own.Hint, own.Command = "Tell the user that writes are off here, and how to switch them on.", s.allowWrites()
+	own.Hint, own.Command = "Tell the user that writes are off on this server, and how to turn them on.", s.allowWrites()
 	return &own
 }
 

@@ -60,7 +60,7 @@ func (t target) sentence(link schemas.Link) string {
 	case schemas.LinkDeleted:
 		return who + " has a deleted partner link, which counts as none" + expectedHere(link) + "."
 	default:
-		return fmt.Sprintf("Whether this identity in tenant %s is linked is not known.", named(t.tenant))
+		return fmt.Sprintf("The link of this identity in tenant %s is unknown.", named(t.tenant))
 	}
 }
 
@@ -71,7 +71,7 @@ func (t target) linkedTo(link schemas.Link) string {
 	case schemas.RowLinkedExpected:
 		return id + ", as expected"
 	case schemas.RowLinked:
-		return id + "; whether it is yours is not known, because the setting partner-ids is empty"
+		return id + "; it is unknown whether that is yours, because the setting partner-ids is empty"
 	default:
 		return id + t.unexpected(link)
 	}

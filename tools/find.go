@@ -28,9 +28,9 @@ func foundSentence(found search.Result) string {
 	first := found.Matches[0]
 	switch {
 	case found.OutOfScope != nil:
-		return "It is likely that no tool of this server does that. " + found.OutOfScope.Reason
+		return "Probably no tool of this server does that. " + found.OutOfScope.Reason
 	case first.Confidence == schemas.ConfidenceLow:
-		return fmt.Sprintf("%s (%s) is nearest, with low confidence; nothing was run.", first.Tool, first.Effect)
+		return fmt.Sprintf("%s (%s) is the nearest, with low confidence; nothing was run.", first.Tool, first.Effect)
 	}
 	return fmt.Sprintf("%s (%s) fits best; nothing was run.", first.Tool, first.Effect)
 }

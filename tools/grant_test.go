@@ -121,9 +121,9 @@ func TestCallsThatWereNotGrantedAreRefused(t *testing.T) {
 		"a writer removes":   {oneTenant(access.ScopeRead, access.ScopeWrite), schemas.ToolRemovePartner, `{"tenant":"contoso","partner_id":"1234567"}`, "partner.change"},
 		"wrong arguments":    {oneTenant(access.ScopeRead), schemas.ToolRegisterPartner, `{"nonsense":1}`, "partner.write"},
 		"another tool": {access.Grant{Scopes: access.Scopes(), Tenants: []string{"contoso"}, Tools: []string{schemas.ToolListTenants}},
-			schemas.ToolCheckPartnerLink, `{"tenant":"contoso"}`, "other tools"},
+			schemas.ToolCheckPartnerLink, `{"tenant":"contoso"}`, "lacks the tool"},
 		"another partner ID": {access.Grant{Scopes: access.Scopes(), Tenants: []string{"contoso"}, PartnerIDs: []string{"7654321"}},
-			schemas.ToolRegisterPartner, `{"tenant":"contoso","partner_id":"1234567"}`, "other partner IDs"},
+			schemas.ToolRegisterPartner, `{"tenant":"contoso","partner_id":"1234567"}`, "lacks the partner ID"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

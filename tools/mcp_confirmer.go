@@ -120,7 +120,7 @@ func form(question guard.Question) mcp.ElicitationParams {
 		RequestedSchema: map[string]any{
 			"type": "object",
 			"properties": map[string]any{
-				typedField: map[string]any{"type": "string", "title": question.Prompt, "description": "Exactly as it stands above; anything else declines."},
+				typedField: map[string]any{"type": "string", "title": question.Prompt, "description": "Exactly as shown above; anything else declines."},
 			},
 			"required": []string{typedField},
 		},

@@ -50,7 +50,7 @@ func TestADiskThatIsFullAroundAWrite(t *testing.T) {
 				}
 				return
 			}
-			if envelope.Status != schemas.StatusDone || !strings.Contains(envelope.Summary, "The record of this write is incomplete") || h.linked("contoso") != "1234567" {
+			if envelope.Status != schemas.StatusDone || !strings.Contains(envelope.Summary, "The ledger could not store the outcome of this write") || h.linked("contoso") != "1234567" {
 				t.Errorf("%+v", envelope)
 			}
 			if !strings.Contains(log.String(), `level=ERROR msg="the outcome of a write could not be recorded"`) {

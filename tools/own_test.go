@@ -116,8 +116,8 @@ func TestEveryAnswerSaysWhoseTheLinkedIDIs(t *testing.T) {
 		{schemas.ToolRegisterPartner, `{"tenant":"contoso","partner_id":"1234567"}`, "Partner ID 7654321 is linked already, another partner's ID (expected: 1234567), and"},
 		{schemas.ToolRegisterPartner, `{"tenant":"adventure-works","partner_id":"2345678"}`, "in tenant adventure-works, another of this partner's own IDs (expected: 1234567); nothing was written."},
 		{schemas.ToolRegisterPartner, `{"tenant":"fabrikam","partner_id":"2345678"}`, "in tenant fabrikam, another of this partner's own IDs (expected: 1234567); read back"},
-		{schemas.ToolRemovePartner, `{"tenant":"contoso","partner_id":"1234567"}`, "what is linked is 7654321, another partner's ID (expected: 1234567)."},
-		{schemas.ToolUpdatePartner, `{"tenant":"contoso","partner_id":"1234567","expected_current_partner_id":"2345678"}`, "what is linked is 7654321, another partner's ID (expected: 1234567)."},
+		{schemas.ToolRemovePartner, `{"tenant":"contoso","partner_id":"1234567"}`, "but 7654321, another partner's ID (expected: 1234567) is linked."},
+		{schemas.ToolUpdatePartner, `{"tenant":"contoso","partner_id":"1234567","expected_current_partner_id":"2345678"}`, "but 7654321, another partner's ID (expected: 1234567) is linked."},
 	} {
 		if envelope := h.call(c.tool, c.arguments); !strings.Contains(envelope.Summary, c.says) {
 			t.Errorf("%s %s: %q\nwant %q", c.tool, c.arguments, envelope.Summary, c.says)

@@ -62,7 +62,7 @@ func checkRolesInput(j *job, in *schemas.CheckPECRolesInput) (after string, err 
 	key, ok := openCursor(j.call.Principal.Caller, in.Cursor)
 	after, isRoles := strings.CutPrefix(key, rolesKey)
 	if !ok || in.Cursor != "" && !isRoles {
-		return "", schemas.NewProblem(schemas.CodeInvalidArgument, "cursor is not one that check_pec_roles gave this caller: pass next_cursor as it is.")
+		return "", schemas.NewProblem(schemas.CodeInvalidArgument, "cursor is not valid: pass next_cursor of check_pec_roles unchanged.")
 	}
 	return after, nil
 }

@@ -60,7 +60,7 @@ func TestRolesRefuseWhatIsNoSubscriptionAndNoCursor(t *testing.T) {
 	h := build(t, simulator.Config{Tenants: 1}, nil)
 	for arguments, says := range map[string]string{
 		`{"subscriptions":["Sandbox"]}`: "subscriptions[0] is not a GUID",
-		`{"cursor":"AAAA"}`:             "cursor is not one that check_pec_roles gave",
+		`{"cursor":"AAAA"}`:             "cursor is not valid: pass next_cursor of check_pec_roles",
 	} {
 		envelope := h.call(schemas.ToolCheckPECRoles, arguments)
 		if envelope.Status != schemas.StatusRefused || !strings.Contains(envelope.Summary, says) {

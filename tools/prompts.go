@@ -36,10 +36,10 @@ func promptJobs() []promptJob {
 			mcp.WithPromptDescription("Go through all tenants and report what is linked, what is not, and what is unknown."),
 			argument("partner_id", "The partner ID that should be linked; default: each tenant's expected one.")), auditText},
 		{mcp.NewPrompt("reseller_transition", mcp.WithPromptTitle("Move links to another partner ID"),
-			mcp.WithPromptDescription("Replace one partner ID by another, in one tenant or in all, without a moment in which nothing is linked."),
+			mcp.WithPromptDescription("Replace one partner ID by another, in one tenant or in all, without a gap."),
 			argument("tenant", "Tenant name from list_tenants; default: all tenants."),
 			argument("from", "The partner ID that is linked now.", mcp.RequiredArgument()),
-			argument("to", "The partner ID that shall be linked.", mcp.RequiredArgument())), transitionText},
+			argument("to", "The new partner ID.", mcp.RequiredArgument())), transitionText},
 		{mcp.NewPrompt("compliance_check", mcp.WithPromptTitle("Check a tenant for compliance"),
 			mcp.WithPromptDescription("Compare what is linked in a tenant with what should be, and say what was not checked."), tenant), complianceText},
 	}
@@ -112,13 +112,13 @@ Writes are planned by reads and confirmed by a person; approval_required is not 
 // Instructions is what an agent reads when it connects: what the tools are for,
 // which partner IDs are the partner's own, and whether anything can be written.
 func (s *Service) Instructions() string {
-	own := "\nWhich partner IDs are the user's own is not known here (setting partner-ids): ask before you call a link right."
+	own := "\nThe user's own partner IDs are unknown (setting partner-ids): ask before you call a link correct."
 	if ids := s.deps.Guard.Bounds().PartnerIDs; len(ids) > 0 {
 		own = "\nThe user's own partner IDs: " + strings.Join(ids, ", ") + ". A link to any other ID is another partner's; say so."
 	}
 	text := instructions + own
 	if !s.deps.Guard.WritesAllowed() {
-		text += "\nWrites are off on this server: register_partner, update_partner and remove_partner are refused, ensure_partner_links and transition_partner only plan. To switch writes on, the user runs: " + s.allowWrites()
+		text += "\nWrites are off on this server: register_partner, update_partner and remove_partner are refused, ensure_partner_links and transition_partner only plan. To turn writes on, the user runs: " + s.allowWrites()
 	}
 	return text
 }

@@ -273,7 +273,7 @@ func TestAnEmptyDirectoryIsAnsweredAlikeByEveryTool(t *testing.T) {
 		schemas.ToolUpdatePartner: `{"partner_id":"1234567"}`, schemas.ToolRemovePartner: `{"partner_id":"1234567"}`,
 		schemas.ToolEnsurePartnerLinks: `{"partner_id":"1234567"}`, schemas.ToolTransitionPartner: `{"from":["7654321"],"to":"1234567"}`,
 	} {
-		for caller, says := range map[access.Caller]string{"all": "The directory of this server holds no tenant.", "few": "This caller was given no tenant of this server."} {
+		for caller, says := range map[access.Caller]string{"all": "The tenant directory of this server is empty.", "few": "This caller has access to no tenant."} {
 			p := trusted(caller)
 			if caller == "few" {
 				p.Grant.Tenants = []string{"contoso"}

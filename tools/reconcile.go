@@ -45,7 +45,7 @@ func (s *Service) Reconcile(ctx context.Context) (int, error) {
 		if err := s.deps.Guard.Finished(ctx, event.Seq, event.Intent, outcome); err != nil {
 			return closed, err
 		}
-		s.deps.Logger.WarnContext(ctx, "a write without an outcome was looked into",
+		s.deps.Logger.WarnContext(ctx, "checked a write whose outcome was unknown",
 			"tool", event.Intent.Tool, "tenant", event.Intent.Identity.Tenant, "found", outcome.Result)
 		closed++
 	}

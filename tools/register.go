@@ -37,7 +37,7 @@ func (s *Service) updatePartner(ctx context.Context, j *job, in *schemas.UpdateP
 			switch {
 			case now.State.Absent():
 				return "", schemas.NewProblem(schemas.CodeNotLinked,
-					"Nothing is linked that could be changed.", schemas.WithNextTool(schemas.ToolRegisterPartner))
+					"There is no link to change.", schemas.WithNextTool(schemas.ToolRegisterPartner))
 			case now.PartnerID == id:
 				return fmt.Sprintf("Partner ID %s is linked already", id), nil
 			case expected != "" && now.PartnerID != expected:
@@ -70,6 +70,6 @@ func (s *Service) removePartner(ctx context.Context, j *job, in *schemas.RemoveP
 
 func mismatch(argument, said, linked string) error {
 	return schemas.NewProblem(schemas.CodeCurrentMismatch,
-		fmt.Sprintf("%s is %s, and what is linked is %s.", argument, said, linked),
+		fmt.Sprintf("%s is %s, but %s is linked.", argument, said, linked),
 		schemas.WithNextTool(schemas.ToolCheckPartnerLink))
 }

@@ -79,7 +79,7 @@ func readOpenAPI(_ context.Context, request mcp.ReadResourceRequest) ([]mcp.Reso
 // readUsage shows the totals that a person kept to callers who were given all
 // tenants and check_pec_roles: they are about every tenant of the file.
 func (s *Service) readUsage(ctx context.Context, request mcp.ReadResourceRequest) ([]mcp.ResourceContents, error) {
-	const nothing = `{"summary":"No reconciliation was kept: a person runs mcp-partner pec reconcile FILE --keep."}`
+	const nothing = `{"summary":"There is no reconciliation yet: a person runs mcp-partner pec reconcile FILE --keep."}`
 	p := PrincipalOf(ctx)
 	if err := s.mayReadRoles(ctx, p, schemas.Tenant{}); err != nil {
 		return contents(request, mimeJSON, string(raw(problemEnvelope(err)))), nil

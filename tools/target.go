@@ -89,9 +89,9 @@ func (s *Service) tenant(j *job, ref string) (schemas.Tenant, error) {
 // is nothing here for it.
 func noTenants(p access.Principal) error {
 	if slices.Contains(p.Grant.Tenants, access.AllTenants) {
-		return schemas.NewProblem(schemas.CodeDirectoryEmpty, "The directory of this server holds no tenant.")
+		return schemas.NewProblem(schemas.CodeDirectoryEmpty, "The tenant directory of this server is empty.")
 	}
-	return schemas.NewProblem(schemas.CodeDirectoryEmpty, "This caller was given no tenant of this server.",
+	return schemas.NewProblem(schemas.CodeDirectoryEmpty, "This caller has access to no tenant.",
 		schemas.WithHint("Ask for a token or role that allows it."))
 }
 

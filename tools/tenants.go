@@ -25,7 +25,7 @@ func (s *Service) listTenants(ctx context.Context, j *job, in *schemas.ListTenan
 	}
 	if in.Tenant != "" || in.Credential != "" {
 		return failure(schemas.NewProblem(schemas.CodeInvalidArgument,
-			"tenant and credential go with discover: true. To find one tenant, call find_partner_tool or page through the list."))
+			"tenant and credential need discover: true. To find one tenant, call find_partner_tool or page through the list."))
 	}
 	tenants, err := s.someVisible(j.call.Principal)
 	if err != nil {
@@ -128,7 +128,7 @@ func rowKey(row schemas.TenantRow) string { return row.Name + "\x00" + row.Tenan
 func page(p access.Principal, rows []schemas.TenantRow, in *schemas.ListTenantsInput) Result {
 	after, ok := openCursor(p.Caller, in.Cursor)
 	if !ok {
-		return failure(schemas.NewProblem(schemas.CodeInvalidArgument, "cursor is not one that list_tenants gave this caller: pass next_cursor as it is."))
+		return failure(schemas.NewProblem(schemas.CodeInvalidArgument, "cursor is not valid: pass next_cursor of list_tenants unchanged."))
 	}
 	total := len(rows)
 	if in.Cursor != "" {

@@ -24,10 +24,10 @@ func TestKeptUsageIsShownToCallersWhoSeeEveryTenant(t *testing.T) {
 		shows string
 	}{
 		{name: "all tenants", grant: everywhere, kept: kept, shows: "100.50"},
-		{name: "nothing was kept", grant: everywhere, shows: "No reconciliation was kept"},
-		{name: "half a file", grant: everywhere, kept: kept[:20], shows: "No reconciliation was kept"},
+		{name: "nothing was kept", grant: everywhere, shows: "There is no reconciliation yet"},
+		{name: "half a file", grant: everywhere, kept: kept[:20], shows: "There is no reconciliation yet"},
 		{name: "unreadable", grant: everywhere, kept: kept, err: fails, shows: "The file cannot be read."},
-		{name: "one tenant", grant: oneTenant(access.ScopeRead), kept: kept, shows: "No reconciliation was kept"},
+		{name: "one tenant", grant: oneTenant(access.ScopeRead), kept: kept, shows: "There is no reconciliation yet"},
 		{name: "other tools", grant: access.Grant{Scopes: []access.Scope{access.ScopeRead}, Tenants: []string{"*"}, Tools: []string{schemas.ToolListTenants}}, kept: kept, shows: `"problem"`},
 		{name: "no scope", grant: access.Grant{Tenants: []string{"*"}}, kept: kept, shows: `"problem"`},
 	} {

@@ -114,7 +114,7 @@ func (s *Service) apply(ctx context.Context, p proposal, granted guard.Granted) 
 	})
 	envelope := p.outcome(outcome)
 	if err := s.deps.Guard.Finished(ctx, granted.Record, s.intent(p), recorded(envelope, outcome)); err != nil {
-		envelope.Summary += " The record of this write is incomplete: its outcome could not be stored, and the next start will look what became of it."
+		envelope.Summary += " The ledger could not store the outcome of this write; the next start checks it."
 		s.deps.Logger.ErrorContext(ctx, "the outcome of a write could not be recorded",
 			"tool", p.job.op.Name, "tenant", p.target.tenant.Name, "problem", schemas.AsProblem(err).Code)
 	}
@@ -146,7 +146,7 @@ func (p proposal) outcome(outcome armclient.Outcome) schemas.Envelope {
 	}
 	problem := outcome.Problem
 	if problem == nil {
-		problem = schemas.NewProblem(schemas.CodeWriteUnconfirmed, "Whether the write happened could not be confirmed.")
+		problem = schemas.NewProblem(schemas.CodeWriteUnconfirmed, "The write could not be confirmed.")
 	}
 	envelope.Status, envelope.Problem = schemas.StatusFailed, problem
 	if problem.Refusal() {
@@ -162,8 +162,8 @@ func (t target) stands(after schemas.Link, where string) string {
 	case schemas.LinkLinked:
 		return fmt.Sprintf("Linked now %s: partner ID %s%s.", where, after.PartnerID, t.unexpected(after))
 	case schemas.LinkUnknown, "":
-		return fmt.Sprintf("What is linked now %s is not known.", where)
+		return fmt.Sprintf("The link %s is now unknown.", where)
 	default:
-		return fmt.Sprintf("Nothing is linked now %s.", where)
+		return fmt.Sprintf("There is now no link %s.", where)
 	}
 }

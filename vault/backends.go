@@ -74,7 +74,7 @@ func (s Settings) normal() (Settings, error) {
 	}
 	id, err := hex.DecodeString(s.ID) // becomes a part of names and paths
 	if s.Backend != BackendFile && (err != nil || len(id) != idBytes || strings.ToLower(s.ID) != s.ID) {
-		return s, schemas.InvalidArgument("The settings of the backend lack the ID of this state directory.")
+		return s, schemas.InvalidArgument("The backend's settings lack the ID of this state directory.")
 	}
 	if (s.HashiCorp != nil) != (s.Backend == BackendHashiCorp) || (s.AzureKeyVault != nil) != (s.Backend == BackendAzureKeyVault) {
 		return s, schemas.InvalidArgument("The settings are not those of the backend %q.", naming.Clean(string(s.Backend)))
@@ -107,7 +107,7 @@ func readSettings(d disk.Dir) (Settings, error) {
 	}
 	settings, err := file.normal()
 	if err != nil {
-		return Settings{}, corrupt(d, settingsName, "what it says does not fit together")
+		return Settings{}, corrupt(d, settingsName, "its settings contradict each other")
 	}
 	return settings, nil
 }

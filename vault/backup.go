@@ -120,7 +120,7 @@ func (v *Vault) gather(ctx context.Context, state *openVault, tenants Tenants) (
 
 func (l Locker) audience(ctx context.Context, cost int) ([]age.Recipient, error) {
 	if len(l.Recipients) > 0 && l.Key.PassphraseFile != "" {
-		return nil, schemas.InvalidArgument("Recipients and a passphrase exclude each other: choose one for the backup.")
+		return nil, schemas.InvalidArgument("Recipients and a passphrase cannot be combined: choose one for the backup.")
 	}
 	if len(l.Recipients) > 0 {
 		return parseRecipients(l.Recipients)
@@ -131,7 +131,7 @@ func (l Locker) audience(ctx context.Context, cost int) ([]age.Recipient, error)
 	if l.Key.PassphraseFile != "" {
 		k, err = passphraseFileKey(l.Key.PassphraseFile, cost, checkPassphrase)
 	} else {
-		k, err = askNewPassphrase(ctx, l.Key.prompter(), "New passphrase of the backup: ", "The passphrase of the backup once more: ", cost)
+		k, err = askNewPassphrase(ctx, l.Key.prompter(), "New passphrase of the backup: ", "Repeat the passphrase: ", cost)
 	}
 	if err != nil {
 		return nil, err
@@ -151,7 +151,7 @@ func (l Locker) unlock(ctx context.Context, sealedFile []byte) (*backupFile, err
 		return nil, brokenBackup(upper(k.what) + " does not open it, or its head is damaged")
 	}
 	if err != nil {
-		return nil, brokenBackup("its header is damaged, or it is no backup")
+		return nil, brokenBackup("its header is damaged, or it is not a backup")
 	}
 	plainText, err := io.ReadAll(io.LimitReader(reader, disk.MaxFileBytes))
 	defer clear(plainText)
@@ -169,7 +169,7 @@ func (l Locker) key(ctx context.Context, sealedFile []byte) (*key, error) {
 	if k, err := l.Key.given(ctx, sealedFile, "Passphrase of the backup: ", workFactor); k != nil || err != nil {
 		return k, err
 	}
-	return nil, schemas.InvalidArgument("This backup is for an age identity, or it is no backup: give the file of the identity.")
+	return nil, schemas.InvalidArgument("This backup is for an age identity, or it is not a backup: give the identity file.")
 }
 
 func brokenBackup(what string) error {

@@ -20,10 +20,10 @@ func (f *FileStore) KeyDescription() string {
 	switch {
 	case f.source.IdentityFile != "":
 		return "The vault " + vaultPath + " is encrypted for the age identity in " + f.source.IdentityFile +
-			". That protects it where the vault is copied without that file (a backup, a lost disk)." + running
+			". That protects copies of the vault without that file (a backup, a lost disk)." + running
 	case f.source.PassphraseFile != "":
 		return "The vault " + vaultPath + " is encrypted with the passphrase in " + f.source.PassphraseFile +
-			". That protects it where the vault is copied without that file, as well as the passphrase cannot be guessed." + running
+			". That protects copies of the vault without that file, as long as the passphrase cannot be guessed." + running
 	}
 	sealedFile, seen, err := f.disk.Read(vaultName)
 	switch {
@@ -32,8 +32,8 @@ func (f *FileStore) KeyDescription() string {
 	case seen.Missing():
 		return "There is no vault at " + vaultPath + " yet."
 	case wantsPassphrase(sealedFile):
-		return "The vault " + vaultPath + " is encrypted with a passphrase that is asked for at the terminal and kept in memory." +
-			" That protects it on the disk and in every copy, as well as the passphrase cannot be guessed." + running
+		return "The vault " + vaultPath + " is encrypted with a passphrase that you type on the terminal and that stays in memory." +
+			" That protects it on disk and in every copy, as long as the passphrase cannot be guessed." + running
 	}
 	return f.provider.describe(vaultPath) + running
 }

@@ -214,7 +214,7 @@ func (f *FileStore) load(ctx context.Context) (*openVault, error) {
 	}
 	if seen.Missing() {
 		return nil, schemas.NewProblem(schemas.CodeVaultMissing, "There is no vault in "+f.disk.Path+" yet.",
-			schemas.WithCommand("Ask a person to make one.", "mcp-partner vault init"))
+			schemas.WithCommand("Ask a person to create one.", "mcp-partner vault init"))
 	}
 	k, content, err := f.decrypt(ctx, sealedFile)
 	if err != nil {
@@ -250,9 +250,9 @@ func (f *FileStore) highestGeneration() (uint64, error) {
 
 func (f *FileStore) putBack(generation, highest uint64) error {
 	return schemas.NewProblem(schemas.CodeVaultCorrupt,
-		fmt.Sprintf("%s is an older version that was put back: it is generation %d, and generation %d was here before.",
+		fmt.Sprintf("%s is an older version: it is generation %d, and generation %d was here before.",
 			f.disk.File(vaultName), generation, highest),
-		schemas.WithCommand("Restore the newest vault. To keep this one, which brings replaced secrets back, run the command.", "rm %s", phrase.ShellWord(f.disk.File(markName))))
+		schemas.WithCommand("Restore the newest vault. To keep this one, with secrets that were replaced since, run the command.", "rm %s", phrase.ShellWord(f.disk.File(markName))))
 }
 
 // change applies one change to the newest state and writes it. If it fails at

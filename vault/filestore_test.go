@@ -222,7 +222,7 @@ func TestPassphraseAtTheTerminal(t *testing.T) {
 	none := openVaultAt(t, dir, KeySource{})
 	_, err = none.Get(context.Background(), "contoso")
 	roomtest.WantCode(t, err, schemas.CodeVaultLocked)
-	if got := none.KeyDescription(); !strings.Contains(got, "asked for at the terminal") {
+	if got := none.KeyDescription(); !strings.Contains(got, "that you type on the terminal") {
 		t.Errorf("description %q", got)
 	}
 }

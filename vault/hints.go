@@ -15,9 +15,9 @@ func corrupt(d disk.Dir, name, what string) *schemas.Problem {
 	case markName:
 		return d.Corrupt(name, what, schemas.WithCommand("If the vault itself is the newest, remove the file; it is written again.", "rm %s", phrase.ShellWord(d.File(name))))
 	case vaultName:
-		return d.Corrupt(name, what, d.PreviousHint(name, " && rm -f "+phrase.ShellWord(d.File(markName)), "a secret that was stored last has to be given again",
+		return d.Corrupt(name, what, d.PreviousHint(name, " && rm -f "+phrase.ShellWord(d.File(markName)), "a secret that was stored last must be stored again",
 			"restore it from a backup and remove "+d.File(markName)+
-				" (without a backup: move it away, make a new vault with mcp-partner vault init, and give each secret again)"))
+				" (without a backup: move it away, create a new vault with mcp-partner vault init, and store each secret again)"))
 	}
-	return d.Corrupt(name, what, d.PreviousHint(name, "", "what was added last is missing", "restore it from a backup."))
+	return d.Corrupt(name, what, d.PreviousHint(name, "", "the last addition is missing", "restore it from a backup."))
 }

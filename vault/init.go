@@ -63,7 +63,7 @@ func initVault(ctx context.Context, f *FileStore, options InitOptions) error {
 		return err
 	}
 	if !seen.Missing() {
-		return schemas.NewProblem(schemas.CodeInvalidArgument, "There is a vault already: "+f.disk.File(vaultName)+".",
+		return schemas.NewProblem(schemas.CodeInvalidArgument, "The vault exists already: "+f.disk.File(vaultName)+".",
 			schemas.WithHint("Use it, or give another --state-dir. To start over, move it away yourself."))
 	}
 	if err := f.choose(options.Settings); err != nil {
@@ -107,9 +107,9 @@ func (f *FileStore) choose(settings Settings) error {
 func (f *FileStore) newKey(ctx context.Context, options InitOptions) (*key, error) {
 	switch {
 	case options.AskPassphrase && (options.Key.IdentityFile != "" || options.Key.PassphraseFile != ""):
-		return nil, schemas.InvalidArgument("A passphrase is to be asked for and a key file was given: choose one.")
+		return nil, schemas.InvalidArgument("A passphrase and a key file were both given: choose one.")
 	case options.AskPassphrase:
-		return askNewPassphrase(ctx, options.Key.prompter(), "New passphrase of the vault: ", "The same once more: ", f.cost)
+		return askNewPassphrase(ctx, options.Key.prompter(), "New passphrase of the vault: ", "Repeat it: ", f.cost)
 	case options.Key.IdentityFile != "":
 		return identityKey(options.Key.IdentityFile)
 	case options.Key.PassphraseFile != "":

@@ -71,7 +71,7 @@ type noTerminal struct{}
 
 // Passphrase implements Prompter.
 func (noTerminal) Passphrase(context.Context, string) ([]byte, error) {
-	return nil, schemas.NewProblem(schemas.CodeVaultLocked, "The vault is protected by a passphrase, and there is no terminal to ask on.")
+	return nil, schemas.NewProblem(schemas.CodeVaultLocked, "The vault needs a passphrase, and there is no terminal to type it on.")
 }
 
 // key opens and closes one vault.

@@ -41,14 +41,14 @@ func (p fileProvider) place() string { return p.disk.File(keyName) }
 
 func (p fileProvider) missingKey() error {
 	return schemas.NewProblem(schemas.CodeVaultMissing,
-		"The vault is there and its key file "+p.disk.File(keyName)+" is not.",
-		schemas.WithCommand("Put the key file back, or start with --identity-file FILE where it is kept elsewhere.", "cp BACKUP/%s %[2]s && chmod 600 %[2]s",
+		"The vault exists, but its key file "+p.disk.File(keyName)+" is not.",
+		schemas.WithCommand("Restore the key file, or start with --identity-file FILE if it is kept elsewhere.", "cp BACKUP/%s %[2]s && chmod 600 %[2]s",
 			keyName, phrase.ShellWord(p.disk.File(keyName))))
 }
 
 func (p fileProvider) describe(vaultPath string) string {
 	return "The vault " + vaultPath + " is encrypted with the key file " + p.disk.File(keyName) + " beside it." +
-		" That protects a copy of the vault without the key file, and no copy of the whole state directory: leave the key file out of backups."
+		" That protects copies of the vault without the key file, but not copies of the whole state directory: leave the key file out of backups."
 }
 
 // keychainProvider is an item in the keychain of the system.
@@ -68,7 +68,7 @@ func (p keychainProvider) place() string { return "the item " + p.keychain.ID + 
 func (p keychainProvider) missingKey() error {
 	return schemas.NewProblem(schemas.CodeVaultMissing,
 		"The vault "+p.disk.File(vaultName)+" is there, and the keychain of this user has no key for it (item mcp-partner, account "+p.keychain.ID+").",
-		schemas.WithCommand("Sign in as the user who made it. If the keychain is lost, move the vault away, make a new one and restore a backup.", "mcp-partner vault restore FILE"))
+		schemas.WithCommand("Sign in as the user who created it. If the keychain is lost, move the vault away, create a new one and restore a backup.", "mcp-partner vault restore FILE"))
 }
 
 func (p keychainProvider) describe(vaultPath string) string {

@@ -56,7 +56,7 @@ func (k *Keyring) Key(ctx context.Context, name string, size int, create bool) (
 	}
 	if !create {
 		return nil, schemas.NewProblem(schemas.CodeVaultMissing, "The vault does not hold the key \""+naming.Clean(name)+"\".",
-			schemas.WithHint("Another vault was put in its place. Restore the one that belongs to this state directory from a backup."))
+			schemas.WithHint("This is a different vault. Restore the one of this state directory from a backup."))
 	}
 	err = k.store.change(ctx, func(secrets map[string]storedSecret) bool {
 		_, there := secrets[internalPrefix+name]
@@ -150,7 +150,7 @@ func (k *Keyring) counter(key []byte) (int64, error) {
 	text, _, _ := strings.Cut(string(data), " ")
 	value, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || !hmac.Equal(data, encodeCounter(key, value)) {
-		return 0, corrupt(k.store.disk, counterName, "it was changed by something else than this program")
+		return 0, corrupt(k.store.disk, counterName, "it was changed by another program")
 	}
 	return value, nil
 }

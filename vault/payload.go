@@ -92,7 +92,7 @@ func (p *payload) adopt(s payloadSecret) error {
 		return errors.New("has a malformed name")
 	}
 	if _, taken := p.secrets[naming.Fold(s.Name)]; taken {
-		return errors.New("is there twice")
+		return errors.New("appears twice")
 	}
 	if len(s.Value) == 0 || len(s.Value) > MaxSecretBytes {
 		return errors.New("is empty or too large")

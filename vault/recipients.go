@@ -58,7 +58,7 @@ func (v *Vault) AddRecipient(ctx context.Context, name, publicKey string) error 
 		}
 		for _, r := range next.recipients {
 			if naming.Fold(r.Name) == naming.Fold(name) || r.Key == publicKey {
-				return false, schemas.InvalidArgument("The recipient %s is in the list already, or its key is.", naming.Clean(name))
+				return false, schemas.InvalidArgument("The recipient %s or its key is already in the list.", naming.Clean(name))
 			}
 		}
 		if len(next.recipients) == maxRecipients {
@@ -101,7 +101,7 @@ func (v *Vault) shareable() error {
 	if v.remote == nil {
 		return nil
 	}
-	return schemas.InvalidArgument("The secrets of this vault are in %s, which decides itself who may read them: add people there.", v.settings.Backend)
+	return schemas.InvalidArgument("The secrets of this vault are in %s, which decides who may read them: add people there.", v.settings.Backend)
 }
 
 func (p *payload) ownFirst(k *key, now time.Time) error {
@@ -112,7 +112,7 @@ func (p *payload) ownFirst(k *key, now time.Time) error {
 	if !ok {
 		return schemas.NewProblem(schemas.CodeInvalidArgument,
 			"A vault with a passphrase, or with a key of another kind than X25519, cannot have recipients.",
-			schemas.WithCommand("Give it a key of its own first.", "mcp-partner vault rotate-key --new-key-file"))
+			schemas.WithCommand("Give it its own key first.", "mcp-partner vault rotate-key --new-key-file"))
 	}
 	p.recipients = []Recipient{{ownerName, own.String(), now.UTC()}}
 	return nil
@@ -129,7 +129,7 @@ func parseRecipient(publicKey string) (age.Recipient, error) {
 	recipient, err := age.ParseX25519Recipient(publicKey)
 	if err != nil {
 		return nil, schemas.NewProblem(schemas.CodeInvalidArgument, "The key of the recipient is not an age public key of the kind X25519.",
-			schemas.WithHint("It begins with age1 and has 62 characters; age-keygen prints it. The secret half stays where it is."))
+			schemas.WithHint("It begins with age1 and has 62 characters; age-keygen prints it. Keep the secret half where it is."))
 	}
 	return recipient, nil
 }

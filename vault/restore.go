@@ -102,8 +102,8 @@ func (r *Restored) check(o RestoreOptions) error {
 		age = fmt.Sprintf("The backup is older than the vault here (generation %d of %s), and", r.Generation, r.MadeAt.Format("2006-01-02"))
 	}
 	return schemas.NewProblem(schemas.CodeStateMoved,
-		age+" it would replace or remove secrets that are here: "+strings.Join(r.Replaced, ", ")+". Nothing was changed.",
-		schemas.WithHint("Make a backup of the vault as it is, then give --force."))
+		age+" it would replace or remove existing secrets: "+strings.Join(r.Replaced, ", ")+". Nothing was changed.",
+		schemas.WithHint("Back up the current vault, then use --force."))
 }
 
 func (p *payload) takeSecrets(from *payload) {

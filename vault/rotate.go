@@ -73,7 +73,7 @@ func (f *FileStore) rotate(ctx context.Context, o RotateOptions, named bool) (do
 		case heldNow || o.KeyFile:
 			done, err = f.rotateProvided(ctx, state, o, done)
 		default:
-			err = schemas.NewProblem(schemas.CodeInvalidArgument, "The key of this vault is not kept here, so it has to be said what the new one is.",
+			err = schemas.NewProblem(schemas.CodeInvalidArgument, "The key of this vault is not kept here, so name the new one.",
 				schemas.WithHint("Give --new-passphrase, --new-passphrase-file FILE, --new-identity-file FILE, or --new-key-file for a key beside the vault."))
 		}
 		return err
@@ -198,7 +198,7 @@ func (f *FileStore) refreshed(now *payload, old, next *key, fresh []string) (*pa
 	own, ok := next.recipient.(*age.X25519Recipient)
 	i := slices.IndexFunc(content.recipients, func(r Recipient) bool { return old.owns(r.Key) || ok && r.Key == own.String() })
 	if !ok || i < 0 {
-		return nil, schemas.InvalidArgument("This vault has recipients, so its new key has to be of the kind X25519, in place of one of them.")
+		return nil, schemas.InvalidArgument("This vault has recipients, so its new key must be of the kind X25519, as that of a recipient.")
 	}
 	content.recipients[i].Key = own.String()
 	return content, nil
@@ -211,7 +211,7 @@ func (f *FileStore) saveProven(content *payload, k *key) error {
 		return err
 	}
 	if !f.opens(k) {
-		return corrupt(f.disk, vaultName, "it was written and does not open with the new key; the old key was kept")
+		return corrupt(f.disk, vaultName, "it was written but does not open with the new key; the old key was kept")
 	}
 	return f.overwritePrevious()
 }

@@ -42,7 +42,7 @@ func (f *FileStore) unseal(k *key, sealedFile []byte) (*payload, error) {
 	case errors.As(err, &mismatch):
 		return nil, f.wrongKey(k, sealedFile)
 	case err != nil:
-		return nil, corrupt(f.disk, vaultName, "its header is damaged, or it is no vault")
+		return nil, corrupt(f.disk, vaultName, "its header is damaged, or it is not a vault")
 	}
 	plainText, err := io.ReadAll(io.LimitReader(reader, disk.MaxFileBytes))
 	defer clear(plainText)
@@ -61,12 +61,12 @@ func (f *FileStore) wrongKey(k *key, sealedFile []byte) error {
 	if wantsPassphrase(sealedFile) {
 		protected, flag = "a passphrase", "--passphrase-file"
 	}
-	hint := "Nothing was changed. Examine the vault with the key that it was made with"
+	hint := "Nothing was changed. Check the vault with its own key"
 	if _, err := os.Lstat(f.disk.File(vaultName) + disk.PreviousMark); err == nil {
-		hint += "; if that does not open it either, the file is damaged: put its previous version back"
+		hint += "; if that does not open it either, the file is damaged: restore its previous version"
 	}
 	return schemas.NewProblem(schemas.CodeVaultCorrupt,
-		fmt.Sprintf("%s does not open %s, which is protected by %s: the key is another one, or the head of the file is damaged.",
+		fmt.Sprintf("%s does not open %s, which is protected by %s: the key is a different one, or the head of the file is damaged.",
 			upper(k.what), f.disk.File(vaultName), protected),
 		schemas.WithCommand(hint+".", "mcp-partner doctor %s FILE", flag))
 }

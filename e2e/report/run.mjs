@@ -69,7 +69,7 @@ const checks = {
     assert.ok(await visible() < 60);
     await page.getByRole("searchbox").fill("no such tenant anywhere");
     assert.equal(await visible(), 0);
-    assert.ok(await page.getByText("No row fits the filter.").isVisible());
+    assert.ok(await page.getByText("No row matches the filter.").isVisible());
     await page.getByRole("searchbox").fill("");
     assert.equal(await visible(), 60);
     for (const chip of await page.locator(".chip[data-state]").all()) {

@@ -23,9 +23,9 @@ func (s *Settings) SettleRecord(ctx context.Context, a *App, decider *guard.Guar
 	if closed, err := service.Reconcile(ctx); ctx.Err() != nil {
 		return
 	} else if err != nil {
-		s.Log.WarnContext(ctx, "writes without an outcome could not be looked into", "problem", schemas.AsProblem(err).Code)
+		s.Log.WarnContext(ctx, "writes with an unknown outcome could not be checked", "problem", schemas.AsProblem(err).Code)
 	} else if closed > 0 {
-		s.Log.InfoContext(ctx, "writes without an outcome were closed", "count", closed)
+		s.Log.InfoContext(ctx, "checked writes with an unknown outcome", "count", closed)
 	}
 	if err := a.recordPolicy(ctx, decider); err != nil {
 		s.Log.WarnContext(ctx, "the policy could not be recorded", "problem", schemas.AsProblem(err).Code)
@@ -64,7 +64,7 @@ func (s *Settings) SettleInBackground(ctx context.Context, a *App, decider *guar
 
 // recordPolicy records the policy if it is another one than at the last start.
 func (a *App) recordPolicy(ctx context.Context, decider *guard.Guard) error {
-	now := "The policy in force has the digest " + decider.Policy().Digest() + "."
+	now := "The current policy has the digest " + decider.Policy().Digest() + "."
 	last, err := a.Ledger.List(ctx, ledger.Filter{Kind: guard.KindPolicy, NewestFirst: true, Limit: 1})
 	if err != nil || len(last) == 1 && last[0].Detail == now {
 		return err

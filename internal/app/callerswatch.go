@@ -62,7 +62,7 @@ func glimpseOf(path string) glimpse {
 		return glimpse{}
 	}
 	if err == nil && !info.Mode().IsRegular() {
-		err = errors.New("it is no regular file")
+		err = errors.New("it is not a regular file")
 	}
 	var data []byte
 	if err == nil {
@@ -89,7 +89,7 @@ func (w *callersWatch) use(now glimpse) error {
 		return err
 	}
 	w.used = file.Callers()
-	w.log.Info("the section callers of the config file was read anew")
+	w.log.Info("the section callers of the config file was reloaded")
 	return nil
 }
 

@@ -40,17 +40,17 @@ func TestCallersAreReadAnew(t *testing.T) {
 	}
 	for _, step := range []struct{ name, content, remapped, says string }{
 		{"no file", "-", "", ""},
-		{"a grant", grants("contoso, fabrikam"), "contoso+fabrikam", "read anew"},
+		{"a grant", grants("contoso, fabrikam"), "contoso+fabrikam", "reloaded"},
 		{"the same", grants("contoso, fabrikam"), "", ""},
 		{"another section", "log-level: debug\n" + grants("contoso, fabrikam"), "", ""},
-		{"a tenant less", grants("contoso"), "contoso", "read anew"},
+		{"a tenant less", grants("contoso"), "contoso", "reloaded"},
 		{"half of it", grants("contoso")[:30], "", "callers keep what they had"},
 		{"still half of it", grants("contoso")[:30], "", ""},
 		{"refused", grants("refused"), "", "grant 1 is no good"},
 		{"gone", "-", "", "callers keep what they had"},
 		{"still gone", "-", "", ""},
 		{"back as it was", grants("contoso"), "", ""},
-		{"emptied", "", "nobody", "read anew"},
+		{"emptied", "", "nobody", "reloaded"},
 	} {
 		log.Reset()
 		remapped = nil

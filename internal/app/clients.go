@@ -81,7 +81,7 @@ func (c *clients) options(where place) (azcore.TokenCredential, armclient.Option
 	}
 	transport, err := c.http.Client([]byte(where.Cloud.CAPEM))
 	if err != nil {
-		return nil, armclient.Options{}, schemas.NewProblem(schemas.CodeInvalidArgument, "The CA of tenant "+where.Tenant+" holds no certificate that can be read.",
+		return nil, armclient.Options{}, schemas.NewProblem(schemas.CodeInvalidArgument, "The CA of tenant "+where.Tenant+" has no readable certificate.",
 			schemas.WithCommand("Set the CA file of the tenant again.", "mcp-partner tenants set %s --ca-file FILE", where.Tenant))
 	}
 	return watched{credential, c.watch}, armclient.Options{

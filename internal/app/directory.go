@@ -34,7 +34,7 @@ func (a *App) MissingLedger(ctx context.Context) error {
 	if err != nil || remembered == 0 {
 		return err
 	}
-	return exit.Failed("restore ledger.db from a backup, with nothing else; what is missing is recorded at the next write",
+	return exit.Failed("restore ledger.db from a backup, with nothing else; the next write records what is missing",
 		"the ledger %s was removed: the vault remembers %d as the number of its last entry", a.Ledger.Path(), remembered)
 }
 

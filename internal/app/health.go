@@ -48,7 +48,7 @@ func (a *App) ledgerReady(ctx context.Context) error {
 // from other programs of the same user, as far as the system lets it.
 func (s *Settings) KeepMemory() {
 	if err := harden.NoDumps(); err != nil {
-		s.Log.Warn("the memory of this process is not protected as it should be", "reason", err.Error())
+		s.Log.Warn("the memory of this process is not fully protected", "reason", err.Error())
 	}
 }
 

@@ -112,7 +112,7 @@ func (a *App) Adopt(ctx context.Context, config tenants.CredentialConfig, end st
 	about, certificateErr := signin.CertificateOf(secret)
 	switch isCertificate := certificateErr == nil; {
 	case config.Kind == tenants.KindClientCertificate && !isCertificate:
-		return credential.Provided{}, exit.Refused("choose another name with --credential", "what the vault holds under the name %s is no certificate with its key: %s", config.Name, exit.MessageOf(certificateErr))
+		return credential.Provided{}, exit.Refused("choose another name with --credential", "what the vault holds under the name %s is not a certificate with its key: %s", config.Name, exit.MessageOf(certificateErr))
 	case config.Kind == tenants.KindClientSecret && isCertificate:
 		return credential.Provided{}, exit.Refused("give --kind client-certificate", "what the vault holds under the name %s is a certificate with its key", config.Name)
 	}

@@ -77,5 +77,5 @@ func undecided(tenant string, problem *schemas.Problem) error {
 	if problem != nil {
 		why, next = " ("+strings.TrimSuffix(problem.Message, ".")+")", problem.Hint+" "
 	}
-	return exit.Refused(next+"Or give --keep-link.", "the link of %s is unknown%s, so it stays as it is", tenant, why)
+	return exit.Refused(next+"Or give --keep-link.", "the link of %s is unknown%s, so it was not changed", tenant, why)
 }

@@ -95,7 +95,7 @@ func (s *Settings) openDirectory(keys KeyFiles) (*App, error) {
 	}
 	keyring := store.Keyring()
 	record := ledger.Open(ledger.Options{Dir: s.Disk(), Keys: keyring, Program: BuildInfo().Version, RolledBack: func(missing int64) {
-		s.Log.Warn("an older ledger was put back: its open approvals and tokens were voided, and entries are missing", "count", missing)
+		s.Log.Warn("an older ledger was restored: its open approvals and tokens were voided, and entries are missing", "count", missing)
 	}})
 	var a *App
 	a = s.newApp(directory, store, health, pool, func(e tenants.Event) {

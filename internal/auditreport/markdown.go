@@ -61,7 +61,7 @@ func (r Report) markdownCauses(out io.Writer) {
 
 // furtherCauses counts unknown rows whose causes are not listed.
 func furtherCauses(n int) string {
-	return schemas.Count(n, "more row") + " unknown for further causes; each row says its own."
+	return schemas.Count(n, "more row") + " unknown for other causes; each row names its own."
 }
 
 func line(out io.Writer, cells ...string) { fmt.Fprintf(out, "| %s |\n", strings.Join(cells, " | ")) }

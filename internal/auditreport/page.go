@@ -22,7 +22,7 @@ func (r Report) page(mark *html.Node) *html.Node {
 	body := el("body", nil,
 		el("header", nil, said("h1", "", title), said("p", "lead", r.Summary), r.facts()),
 		el("main", nil, r.totals(), r.roles(), r.causes(), r.table(mark)),
-		el("footer", nil, said("p", "", "A link belongs to one identity in one tenant; other identities may have others. Names of partners are what Azure calls them. "+r.restsOn())),
+		el("footer", nil, said("p", "", "A link belongs to one identity in one tenant; other identities may have others. Partner names come from Azure. "+r.restsOn())),
 		said("script", "", scriptText),
 	)
 	return el("html", at("lang", "en"), head, body)
@@ -73,7 +73,7 @@ func (r Report) totals() *html.Node {
 	}
 	waiting := r.Totals[pending]
 	return el("section", at("aria-labelledby", "totals"), el("h2", at("id", "totals"), text("Totals")), r.drawing(), chips, legend,
-		when(waiting > 0, func() *html.Node { return said("p", "note", count(waiting)+" without an answer yet.") }))
+		when(waiting > 0, func() *html.Node { return said("p", "note", count(waiting)+" without a result yet.") }))
 }
 
 // drawing is the bar, with its numbers as a title for screen readers.
@@ -127,7 +127,7 @@ func (r Report) table(mark *html.Node) *html.Node {
 	return el("section", at("aria-labelledby", "rows"),
 		el("div", at("class", "tools"), el("h2", at("id", "rows"), text("Identities in tenants")), filter, el("output", at("id", "shown", "aria-live", "polite"))), alike,
 		el("div", at("class", "scroll"), el("table", at("class", "rows", "id", "table"), el("thead", nil, head), el("tbody", nil, mark))),
-		el("p", at("class", "none", "id", "none", "hidden", ""), text("No row fits the filter.")))
+		el("p", at("class", "none", "id", "none", "hidden", ""), text("No row matches the filter.")))
 }
 
 // rowOf is one row of the table.

@@ -33,7 +33,7 @@ func NewReconciliation(file usage.File, facts map[string]usage.Facts, program st
 			todo++
 		}
 	}
-	r.Summary = fmt.Sprintf("%s of usage in %s: something to do in %d. Credit itself is decided by Microsoft; usage is about two days late.",
+	r.Summary = fmt.Sprintf("%s of usage in %s: %d need action. Microsoft decides about credit; usage is about two days late.",
 		schemas.Count(file.Lines, "line"), schemas.Count(len(rows), "subscription"), todo)
 	return r
 }
@@ -123,7 +123,7 @@ func (r Reconciliation) HTML(w io.Writer) error {
 		el("meta", at("name", "color-scheme", "content", "light dark")), said("title", "", title), said("style", "", styleText))
 	body := el("body", nil, el("header", nil, said("h1", "", title), said("p", "lead", r.Summary)),
 		el("main", nil, r.totalsTable(), r.rowsTable()),
-		el("footer", nil, said("p", "", "An eligible role and a link are what a subscription needs from this identity; other identities may hold them as well. Made by "+r.Program+".")))
+		el("footer", nil, said("p", "", "A subscription needs an eligible role and a link of this identity; other identities may have them too. Made by "+r.Program+".")))
 	if _, err := io.WriteString(w, "<!DOCTYPE html>\n"); err != nil {
 		return err
 	}

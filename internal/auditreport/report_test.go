@@ -213,7 +213,7 @@ func TestUnknownRowsCanBeFollowedUp(t *testing.T) {
 		if !strings.Contains(text, "arm| a | b |") {
 			t.Errorf("%s has no request ID", format)
 		}
-		if people := format == auditreport.Markdown || format == auditreport.HTML; people != strings.Contains(text, "1 more row unknown for further causes") {
+		if people := format == auditreport.Markdown || format == auditreport.HTML; people != strings.Contains(text, "1 more row unknown for other causes") {
 			t.Errorf("%s on further causes: %v", format, !people)
 		}
 	}

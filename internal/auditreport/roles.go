@@ -61,7 +61,7 @@ func (r Report) restsOn() string {
 	if !r.Audit().Roles {
 		return "Roles and earned credit were not checked."
 	}
-	return "Roles were compared with Microsoft's list of roles for partner earned credit; whether a subscription is credited is decided by Microsoft. Other identities and admin-on-behalf-of were not checked."
+	return "Roles were compared with Microsoft's list of roles for partner earned credit; Microsoft decides whether a subscription is credited. Other identities and admin-on-behalf-of were not checked."
 }
 
 // roles count the classes of link and roles.

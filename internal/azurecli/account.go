@@ -30,7 +30,7 @@ func Find() (string, error) {
 		path, err = filepath.Abs(path)
 	}
 	if err != nil {
-		return "", Unavailable("There is no az command on the PATH.", schemas.WithCommand("Ask a person to install Azure CLI and sign in.", "az login"))
+		return "", Unavailable("The az command is not on the PATH.", schemas.WithCommand("Ask a person to install Azure CLI and sign in.", "az login"))
 	}
 	return path, nil
 }
@@ -74,7 +74,7 @@ type accountAnswer struct {
 func decodeAccount(output []byte) (Account, error) {
 	answer, ok := decodeObject(output, func(a accountAnswer) bool { return schemas.IsGUID(a.TenantID) })
 	if !ok {
-		return Account{}, Unavailable("az does not say in which tenant it is signed in.", schemas.WithCommand("Ask a person to run az by hand.", "az account show"))
+		return Account{}, Unavailable("az does not name the tenant that it is signed in to.", schemas.WithCommand("Ask a person to run az by hand.", "az account show"))
 	}
 	return Account{
 		TenantID: naming.Fold(answer.TenantID), TenantName: schemas.Sanitize(answer.TenantName),

@@ -65,7 +65,7 @@ func (a tokenAnswer) expires() (time.Time, error) {
 
 // NoAnswer makes the problem of output without the object that was asked for.
 func NoAnswer(command string) *schemas.Problem {
-	return Unavailable("az ended without an error and printed no usable JSON object.", schemas.WithCommand("Ask a person to look at what az prints.", "%s", command))
+	return Unavailable("az ended without an error and printed no usable JSON object.", schemas.WithCommand("Ask a person to check the output of az.", "%s", command))
 }
 
 var notSignedIn = sync.OnceValue(func() *regexp.Regexp {
@@ -92,8 +92,8 @@ func Failed(messages []byte, command, login string) *schemas.Problem {
 	if notSignedIn().Match(messages) {
 		return Unavailable("Nobody is signed in with az, or the sign-in has ended.", schemas.WithCommand("Ask a person to sign in.", "%s", login))
 	}
-	p := Unavailable("az failed; only az can say why.",
-		schemas.WithCommand("Ask a person to look at what az says.", "%s", command))
+	p := Unavailable("az failed; its output has the reason.",
+		schemas.WithCommand("Ask a person to check the output of az.", "%s", command))
 	p.Retryable = true
 	return p
 }

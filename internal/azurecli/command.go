@@ -81,7 +81,7 @@ func (b *bounded) Write(p []byte) (int, error) {
 // NotRunnable says why the command could not be started.
 func NotRunnable(path string, err error) *schemas.Problem {
 	if _, found := os.Stat(path); found == nil && errors.Is(err, fs.ErrNotExist) {
-		return Unavailable("The az command at "+path+" cannot be started: the interpreter that its first line names is not there.", schemas.WithHint("Ask a person to install Azure CLI again, or to set the path of az."))
+		return Unavailable("The az command at "+path+" cannot be started: its interpreter does not exist.", schemas.WithHint("Ask a person to install Azure CLI again, or to set the path of az."))
 	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return Unavailable("There is no az command at "+path+".", schemas.WithHint("Ask a person to install Azure CLI, or to set the path of az again."))

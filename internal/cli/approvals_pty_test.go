@@ -120,7 +120,7 @@ func (o *installation) addAlice() {
 	s := o.at("approvers", "add", "alice")
 	s.expect("New passphrase of approver alice")
 	s.typeLine(alicesPassphrase + "\n")
-	s.expect("once more")
+	s.expect("Repeat it")
 	s.typeLine(alicesPassphrase + "\n")
 	if code, shown := s.end(); code != exit.CodeDone || strings.Contains(shown, "horse") {
 		o.t.Fatalf("exit code %d:\n%s", code, shown)
@@ -266,13 +266,13 @@ func TestApproveAtOnceInTheCall(t *testing.T) {
 	}
 	o.addAlice()
 	s = o.at(call...)
-	s.expect("Approver who approves it right here")
+	s.expect("Approver who approves it here")
 	s.typeLine("\n")
 	if code, shown := s.end(); code != exit.CodeApprovalRequired || o.linked() != "" {
 		t.Fatalf("not now: exit code %d:\n%s", code, shown)
 	}
 	s = o.at(call...)
-	s.expect("Approver who approves it right here")
+	s.expect("Approver who approves it here")
 	s.typeLine("mallory\n")
 	s.expect("Passphrase of approver mallory")
 	s.typeLine(alicesPassphrase + "\n")
@@ -280,7 +280,7 @@ func TestApproveAtOnceInTheCall(t *testing.T) {
 		t.Fatalf("somebody else: exit code %d:\n%s", code, shown)
 	}
 	s = o.at(call...)
-	s.expect("Approver who approves it right here")
+	s.expect("Approver who approves it here")
 	s.typeLine("alice\n")
 	s.expect("Passphrase of approver alice")
 	s.typeLine(alicesPassphrase + "\n")
@@ -306,13 +306,13 @@ func TestFurtherApproversNeedConsent(t *testing.T) {
 		{"twice", "bob", bobsPassphrase, bobsPassphrase, bobsPassphrase, exit.CodeRefused, "already"},
 	} {
 		s := o.at("approvers", "add", "bob")
-		s.expect("An approver has to consent.")
+		s.expect("An existing approver must consent.")
 		s.typeLine(c.by + "\n")
 		s.expect("Passphrase of approver " + c.by)
 		s.typeLine(c.consent + "\n")
 		s.expect("New passphrase of approver bob")
 		s.typeLine(c.first + "\n")
-		s.expect("once more")
+		s.expect("Repeat it")
 		s.typeLine(c.second + "\n")
 		code, shown := s.end()
 		if code != c.code || !strings.Contains(shown, c.says) {

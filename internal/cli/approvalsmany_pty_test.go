@@ -172,7 +172,7 @@ func TestATransitionIsConfirmedAtTheTerminal(t *testing.T) {
 	if list := o.must("tenants", "list", "--json"); o.linkedTo("1234567") != 3 || strings.Count(list, `"expected_partner_id":"1234567"`) != 3 {
 		t.Errorf("%d linked; the directory does not expect the new ID:\n%s", o.linkedTo("1234567"), list)
 	}
-	if code, _, stderr := o.run("transition", "--resume", "run_000000000000000000"); code == exit.CodeDone || !strings.Contains(stderr, "no such run") {
+	if code, _, stderr := o.run("transition", "--resume", "run_000000000000000000"); code == exit.CodeDone || !strings.Contains(stderr, "no run with that ID") {
 		t.Errorf("a run that is not there: %d %s", code, stderr)
 	}
 }

@@ -210,7 +210,7 @@ func changes() []change {
 		}, args: []string{"vault", "remove", "spare"}, made: gone(`"spare"`, "vault", "list", "--json")},
 		{name: "vault rotate-key", args: []string{"vault", "rotate-key"}, made: seen("encrypted again", "ledger", "list", "--json")},
 		{name: "vault rotate-secret", args: []string{"vault", "rotate-secret", "contoso", "--secret-stdin"},
-			input: func(s *stage) string { return s.world.Sim.RenewSecret() }, made: seen("replaced by the one", "ledger", "list", "--json")},
+			input: func(s *stage) string { return s.world.Sim.RenewSecret() }, made: seen("replaced after the new one", "ledger", "list", "--json")},
 		{name: "vault backup", prepare: func(s *stage) []string {
 			return []string{filepath.Join(s.home, "backup.age"), "--backup-passphrase-file", s.file("phrase", "correct horse battery staple")}
 		}, args: []string{"vault", "backup"}, made: exists("backup.age")},
@@ -226,7 +226,7 @@ func changes() []change {
 			return nil
 		}, args: []string{"unfreeze", "--approver", "alice"}, typed: passphrase(1), made: seen("unfreeze", "ledger", "list", "--json")},
 		{name: "approvers add", args: []string{"approvers", "add", "alice"}, typed: passphrase(2), made: seen("alice", "approvers", "list")},
-		{name: "approvals rotate-key", args: []string{"approvals", "rotate-key"}, made: seen("sealed questions was replaced", "ledger", "list", "--json")},
+		{name: "approvals rotate-key", args: []string{"approvals", "rotate-key"}, made: seen("that seals questions", "ledger", "list", "--json")},
 		{name: "token issue", args: []string{"token", "issue", "--for", "ci", "--tenants", "contoso"}, made: seen(`"state":"live"`, "token", "list", "--json")},
 		{name: "token revoke", prepare: func(s *stage) []string {
 			s.must("", nil, "token", "issue", "--for", "ci", "--tenants", "contoso")
@@ -245,7 +245,7 @@ func changes() []change {
 			backup := filepath.Join(s.home, "backup.age")
 			s.must("", nil, "vault", "backup", backup, "--backup-passphrase-file", phrase)
 			return []string{backup, "--backup-passphrase-file", phrase, "--force"}
-		}, args: []string{"vault", "restore"}, made: seen("was put back", "ledger", "list", "--json")},
+		}, args: []string{"vault", "restore"}, made: seen("was restored", "ledger", "list", "--json")},
 		{name: "approvers remove", prepare: func(s *stage) []string {
 			approver(s)
 			return nil

@@ -184,7 +184,7 @@ func TestSecretAndPassphraseAreNotShown(t *testing.T) {
 	s := atTerminal(t, env, "vault", "init", "--passphrase")
 	s.expect("New passphrase")
 	s.typeLine(passphrase + "\n")
-	s.expect("once more")
+	s.expect("Repeat it")
 	s.typeLine(passphrase + "\n")
 	if code, shown := s.end(); code != exit.CodeDone || strings.Contains(shown, "horse") {
 		t.Fatalf("exit code %d:\n%s", code, shown)

@@ -55,23 +55,23 @@ func Run(ctx context.Context, streams *term.Streams, args []string, more ...Comm
 	return end.Code
 }
 
-const rootText = `mcp-partner serves tools for Partner Admin Link (PAL), the Azure provider
-Microsoft.ManagementPartner, to AI agents over MCP, and to people right here.
+const rootText = `mcp-partner checks, registers, updates and removes Partner Admin Links (PAL) in Azure
+tenants: for AI agents over MCP, and for people on this command line.
 
-A link belongs to one identity in one tenant. Reading is always safe. Writes are
-off until --allow-writes or a policy in config.yaml, and then a person confirms
-each of them unless the policy says otherwise. What was asked, approved, done and
-refused is in the ledger.
+A link belongs to one identity in one tenant. Reads never change anything. Writes are
+off until you set --allow-writes or write a policy in config.yaml; then a person
+confirms each write unless the policy allows it. The ledger records what was asked,
+approved, done and refused.
 
-Settings come from the flag, else from its environment variable
-(--state-dir is MCP_PARTNER_STATE_DIR, and so on), else from config.yaml in the
-state directory, else from the default that --help shows. The state directory is
+A setting comes from its flag, its environment variable (--state-dir is
+MCP_PARTNER_STATE_DIR, and so on), config.yaml in the state directory, or the default
+that --help shows, in this order. The state directory is
 $XDG_STATE_HOME/mcp-partner or ~/.local/state/mcp-partner on Linux,
 ~/Library/Application Support/mcp-partner on macOS, %AppData%\mcp-partner on
-Windows. A secret is never taken from a flag, a variable or config.yaml.
+Windows. Secrets are never read from a flag, a variable or config.yaml.
 
 Exit codes: 0 done or unchanged, 1 failed, 2 usage, 3 refused,
-4 a person has to approve first.`
+4 approval required.`
 
 func newRoot(deps *cmdutil.Deps) *cobra.Command {
 	root := &cobra.Command{

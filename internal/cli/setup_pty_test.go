@@ -32,16 +32,16 @@ func TestSetupAsksAtTheTerminal(t *testing.T) {
 	s := atTerminal(t, env, "setup", "--cloud", "custom", "--authority", cloud.Authority, "--arm-endpoint", cloud.ARMEndpoint,
 		"--arm-audience", cloud.ARMAudience, "--ca-file", ca, "--skip-instance-discovery")
 	for _, turn := range [][2]string{
-		{"Where is its key to be [auto]: ", "nowhere else"},
+		{"Where to keep its key [auto]: ", "nowhere else"},
 		{"That is not one of the choices", ""},
-		{"Where is its key to be [auto]: ", "file"},
-		{"all others will be denied: ", "1234567, 12a"},
+		{"Where to keep its key [auto]: ", "file"},
+		{"all others are denied: ", "1234567, 12a"},
 		{"A partner ID has characters that are no ASCII digits", ""},
-		{"all others will be denied: ", "1234567"},
+		{"all others are denied: ", "1234567"},
 		{"such as contoso: ", "contoso.com"},
 		{"has a dot: that would look like a domain or a path", ""},
 		{"such as contoso: ", "contoso"},
-		{"Who is to act there [secret]: ", ""},
+		{"Which identity acts there [secret]: ", ""},
 		{"The customer's tenant ID (a GUID) or domain: ", "contoso"},
 		{"That is neither a GUID nor a domain", ""},
 		{"The customer's tenant ID (a GUID) or domain: ", contoso.TenantID},
@@ -76,10 +76,10 @@ func TestSetupThatIsLeftKeepsWhatIsDone(t *testing.T) {
 	t.Parallel()
 	state := filepath.Join(t.TempDir(), "state")
 	s := atTerminal(t, []string{"MCP_PARTNER_STATE_DIR=" + state, "NO_COLOR=1"}, "setup", "--protect-by", "file")
-	s.expect("all others will be denied: ")
+	s.expect("all others are denied: ")
 	s.typeLine("\x04")
 	code, shown := s.end()
-	if code != exit.CodeRefused || !strings.Contains(shown, "what is done stays done") {
+	if code != exit.CodeRefused || !strings.Contains(shown, "completed steps are kept") {
 		t.Errorf("exit code %d:\n%s", code, shown)
 	}
 	if _, err := os.Stat(filepath.Join(state, "vault.age")); err != nil {
@@ -93,7 +93,7 @@ func TestSetupGivesUpAfterThreeMistakes(t *testing.T) {
 	state := filepath.Join(t.TempDir(), "state")
 	s := atTerminal(t, []string{"MCP_PARTNER_STATE_DIR=" + state, "NO_COLOR=1"}, "setup", "--protect-by", "file")
 	for range 3 {
-		s.expect("all others will be denied: ")
+		s.expect("all others are denied: ")
 		s.shown.Reset()
 		s.typeLine("Contoso\n")
 	}
@@ -126,7 +126,7 @@ func TestSetupAsksForThePassphraseOnce(t *testing.T) {
 		"--tenant-id", contoso.TenantID, "--client-id", world.Sim.ClientID(), "--secret-file", secret, "--cloud", "custom", "--authority", cloud.Authority,
 		"--arm-endpoint", cloud.ARMEndpoint, "--arm-audience", cloud.ARMAudience, "--ca-file", ca, "--skip-instance-discovery")
 	const passphrase = "correct horse battery staple"
-	for _, prompt := range []string{"New passphrase of the vault: ", "The same once more: ", "Passphrase of the vault "} {
+	for _, prompt := range []string{"New passphrase of the vault: ", "Repeat it: ", "Passphrase of the vault "} {
 		s.expect(prompt)
 		s.shown.Reset()
 		s.typeLine(passphrase + "\n")
@@ -153,7 +153,7 @@ echo '{"environmentName":"AzureCloud","tenantId":"11111111-2222-3333-4444-555555
 	}
 	s := atTerminal(t, []string{"MCP_PARTNER_STATE_DIR=" + state, "NO_COLOR=1", "PATH=" + bin}, "setup", "contoso", "--protect-by", "file", "--partner-ids", "1234567",
 		"--cloud", "custom", "--authority", "https://127.0.0.1:1/", "--arm-endpoint", "https://127.0.0.1:1", "--arm-audience", "https://a.invalid/", "--skip-instance-discovery")
-	s.expect("Who is to act there [az]: ")
+	s.expect("Which identity acts there [az]: ")
 	s.typeLine("\n")
 	s.expect("The customer's tenant ID (a GUID) or domain [11111111-2222-3333-4444-555555555555]: ")
 	s.typeLine("22222222-2222-3333-4444-555555555555\n")
@@ -182,11 +182,11 @@ func TestSetupSignsAPersonIn(t *testing.T) {
 	env := []string{"HOME=" + dir, "MCP_PARTNER_STATE_DIR=" + filepath.Join(dir, "state"), "PATH=/nowhere", "NO_COLOR=1"}
 	s := atTerminal(t, env, "setup", "contoso", "--protect-by", "file", "--partner-ids", "1234567", "--cloud", "custom", "--authority", cloud.Authority,
 		"--arm-endpoint", cloud.ARMEndpoint, "--arm-audience", cloud.ARMAudience, "--ca-file", ca, "--skip-instance-discovery")
-	s.expect("Who is to act there [secret]: ")
+	s.expect("Which identity acts there [secret]: ")
 	s.typeLine("person\n")
 	s.expect("The customer's tenant ID (a GUID) or domain: ")
 	s.typeLine(contoso.TenantID + "\n")
-	s.expect("type the code there")
+	s.expect("type the code")
 	code, shown := s.end()
 	if code != exit.CodeDone || !strings.Contains(shown, "Signed in for the credential contoso") || !strings.Contains(shown, "This identity is ") {
 		t.Errorf("exit code %d:\n%s", code, shown)

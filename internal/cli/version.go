@@ -15,7 +15,7 @@ func newVersion(deps *cmdutil.Deps) *cobra.Command {
 	var asJSON bool
 	command := &cobra.Command{
 		Use:     "version",
-		Short:   "Show version, commit, Go and the protocol versions that are served",
+		Short:   "Show version, commit, Go version and MCP protocol versions",
 		Example: "  mcp-partner version\n  mcp-partner version --json",
 		Args:    cmdutil.NoArguments,
 		RunE:    func(command *cobra.Command, _ []string) error { return runVersion(command.Context(), deps, asJSON) },

@@ -77,7 +77,7 @@ func Clients() []Client {
 			clientID: []string{"oauth", "clientId"}, user: inHome(".claude.json"), project: []string{".mcp.json"},
 		},
 		{
-			Name: "cursor", Title: "Cursor", Restart: "Switch the server on in Cursor's settings, under MCP.", key: serversKey,
+			Name: "cursor", Title: "Cursor", Restart: "Turn the server on in Cursor's settings, under MCP.", key: serversKey,
 			clientID: []string{"auth", "CLIENT_ID"}, user: inHome(".cursor", "mcp.json"), project: []string{".cursor", "mcp.json"},
 		},
 		{

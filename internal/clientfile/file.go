@@ -110,12 +110,12 @@ func (f File) unchanged() error {
 		return nil
 	}
 	if err != nil {
-		return errors.New("it was moved or removed in the meantime; try again")
+		return errors.New("it was moved or removed meanwhile; try again")
 	}
 	defer now.Close()
 	text, err := io.ReadAll(io.LimitReader(now, maxFile+1))
 	if err != nil || !f.Exists || !bytes.Equal(text, f.Text) {
-		return errors.New("another program changed it in the meantime; try again")
+		return errors.New("another program changed it meanwhile; try again")
 	}
 	return nil
 }

@@ -92,7 +92,7 @@ func TestAnotherProgramWins(t *testing.T) {
 	put(t, path, "{}", 0o600)
 	f := open(t, path)
 	put(t, path, `{"theirs":1}`, 0o600)
-	if _, err := f.Replace([]byte(`{"ours":1}`), someDay); err == nil || !strings.Contains(err.Error(), "changed it in the meantime") {
+	if _, err := f.Replace([]byte(`{"ours":1}`), someDay); err == nil || !strings.Contains(err.Error(), "changed it meanwhile") {
 		t.Errorf("replaced: %v", err)
 	}
 	if got := contents(t, path); got != `{"theirs":1}` {

@@ -66,7 +66,7 @@ func TestCallersSectionsThatAreWrong(t *testing.T) {
 		"callers: []":                                             "callers: line 1: it is not a mapping",
 		"callers:":                                                "callers: line 1: it is not a mapping",
 		"callers: {grant: []}":                                    "key grant is not known: did you mean grants?",
-		"callers: {client_secret: hunter2}":                       "a secret is taken from standard input",
+		"callers: {client_secret: hunter2}":                       "secrets are read only from standard input",
 		"callers: {grants: {}}":                                   "key grants is not a list",
 		"callers: {grants: [a]}":                                  "key grants has a grant that cannot be read",
 		"callers: {grants: [{subjekt: a}]}":                       "key subjekt is not known: did you mean subject?",

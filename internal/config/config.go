@@ -130,7 +130,7 @@ func Wants(flag *pflag.Flag) string {
 	case "int", "uint64":
 		return "a whole number"
 	case ListType:
-		return "values with commas between, none of them empty"
+		return "values separated by commas, none of them empty"
 	case "duration":
 		return "a duration such as 50ms or 2s"
 	case "float64":
@@ -156,7 +156,7 @@ func CheckEnv(environ, flags []string) (strangers []string, err error) {
 		name, value, _ := strings.Cut(pair, "=")
 		switch {
 		case slices.Contains(names, name) && holdsSecret(name, value):
-			return nil, fmt.Errorf("environment variable %s is true or false, and has another value: a secret is taken from standard input, a prompt or a file, never from here", name)
+			return nil, fmt.Errorf("the environment variable %s must be true or false: secrets are read only from standard input, a prompt or a file", name)
 		case !strings.HasPrefix(name, Prefix) || slices.Contains(names, name):
 		case speaksOfSecrets(name) || nearest(name, names) != "":
 			return nil, unknown("environment variable", name, names)
@@ -200,7 +200,7 @@ func speaksOfSecrets(name string) bool {
 // unknown reports an unknown name with the nearest known one.
 func unknown(what, name string, known []string) error {
 	if Secretive(name) || strings.HasPrefix(name, Prefix) && speaksOfSecrets(name) {
-		return fmt.Errorf("%s %s: a secret is taken from standard input, a prompt or a file, never from here", what, name)
+		return fmt.Errorf("%s %s: secrets are read only from standard input, a prompt or a file", what, name)
 	}
 	text := fmt.Sprintf("%s %s is not known", what, schemas.Sanitize(name))
 	if near := nearest(name, known); near != "" {

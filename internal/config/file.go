@@ -33,7 +33,7 @@ type File struct {
 }
 
 // Load reads a config file: one YAML mapping from names of flags to values,
-// where a list stands for values with commas between, and the sections callers,
+// where a list stands for values separated by commas, and the sections callers,
 // policy, approvals and runs. Keys other than the known ones are refused.
 func Load(path string, known []string) (File, error) {
 	data, err := Read(path)

@@ -38,7 +38,7 @@ func (f File) Policy() []access.Rule { return f.policy }
 // Sets reports whether the file has a value for a flag.
 func (f File) Sets(flag string) bool { return f.values[flag] != "" }
 
-// Value returns what the file says for a flag, a list with commas between.
+// Value returns what the file says for a flag, a list separated by commas.
 func (f File) Value(flag string) string { return f.values[flag] }
 
 // Webhook returns where pending approvals are announced, or nil.

@@ -28,7 +28,7 @@ func yesOrNo(into **bool) reader {
 	return func(node *yaml.Node) error {
 		var value bool
 		if node.Tag != "!!bool" || node.Decode(&value) != nil {
-			return errors.New("is neither true nor false")
+			return errors.New("is not true or false")
 		}
 		*into = &value
 		return nil

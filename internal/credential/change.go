@@ -10,7 +10,7 @@ import (
 // be seen as one.
 func (c *Options) Changes(config tenants.CredentialConfig) error {
 	kind := config.Kind
-	other := exit.Refused("give --credential NAME for another credential", "the credential %s is of the kind %s, which the flags do not fit", config.Name, kind)
+	other := exit.Refused("give --credential NAME for another credential", "the flags do not match the credential %s of the kind %s", config.Name, kind)
 	switch {
 	case c.Kind.Kind != "" && tenants.Kind(c.Kind.Kind) != kind,
 		c.Secret.Given() && kind != tenants.KindClientSecret,

@@ -46,9 +46,9 @@ func (k *KindOptions) Meant() (tenants.Kind, error) {
 	case k.Kind == "":
 		return meant, nil
 	case !slices.Contains(tenants.Kinds(), named):
-		return "", exit.Usage("it is one of "+strings.Join(tenants.KindNames(), ", "), "--kind %s is not known", k.Kind)
+		return "", exit.Usage("use one of "+strings.Join(tenants.KindNames(), ", "), "--kind %s is not known", k.Kind)
 	case meant != tenants.KindClientSecret && named != meant:
-		return "", exit.Usage("leave --kind out, or the flags of another kind", "the flags are those of the kind %s, and --kind is %s", meant, named)
+		return "", exit.Usage("leave --kind out, or the flags of another kind", "the flags are for the kind %s, but --kind is %s", meant, named)
 	}
 	return named, nil
 }
@@ -74,9 +74,9 @@ func (c *Options) fits(kind tenants.Kind, name string) error {
 	case c.Kind.Certificate() && kind != tenants.KindClientCertificate:
 		return exit.Usage("leave the certificate out", "a credential of the kind %s has no certificate", kind)
 	case c.Kind.Expires != "" && kind == tenants.KindClientCertificate:
-		return exit.Usage("leave --expires out", "a certificate says itself when it ends")
+		return exit.Usage("leave --expires out", "a certificate contains its expiry date")
 	case c.Kind.Expires != "" && !kind.Given():
-		return exit.Usage("leave --expires out", "a credential of the kind %s has no end of its own", kind)
+		return exit.Usage("leave --expires out", "a credential of the kind %s has no expiry date", kind)
 	case c.ClientID == "" && kind.Application():
 		return exit.Usage("give --client-id GUID, or --credential with the name of one that exists", "--client-id is missing for the new credential %s", name)
 	}
@@ -96,7 +96,7 @@ func (k *KindOptions) fill(config *tenants.CredentialConfig, tenantID string) er
 			config.HomeTenant = tenantID
 		}
 		if config.HomeTenant == "" {
-			err = exit.Usage("give --home-tenant GUID", "the tenant in which the managed identity exists is missing")
+			err = exit.Usage("give --home-tenant GUID", "the home tenant of the managed identity is missing")
 		}
 	}
 	return err
@@ -109,7 +109,7 @@ func (k *KindOptions) End() (string, error) {
 	}
 	end, err := tenants.ParseExpiry(k.Expires)
 	if err != nil {
-		return "", exit.Usage("give a day such as 2027-01-31", "--expires %s is no date", k.Expires)
+		return "", exit.Usage("give a day such as 2027-01-31", "--expires %s is not a date", k.Expires)
 	}
 	return end, nil
 }
@@ -124,7 +124,7 @@ func (k *KindOptions) fillAssertion(config *tenants.CredentialConfig) error {
 		config.AssertionSource, config.TokenFile = tenants.AssertionGitHub, ""
 		return nil
 	case k.TokenFile == "":
-		return exit.Usage("give --token-file FILE, or --github-oidc", "where the workload identity gets its token is missing")
+		return exit.Usage("give --token-file FILE, or --github-oidc", "the token source of the workload identity is missing")
 	}
 	path, err := filepath.Abs(k.TokenFile)
 	if err != nil {

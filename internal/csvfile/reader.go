@@ -125,7 +125,7 @@ func (r *Reader) mistake(err error) error {
 	case errors.Is(err, io.EOF):
 		return io.EOF
 	case errors.As(err, &parse) && (errors.Is(err, csv.ErrQuote) || errors.Is(err, csv.ErrBareQuote)):
-		return fmt.Errorf("line %d: a quotation mark is inside a cell or never closed; a cell that holds one is written \"like \"\"this\"\"\"", parse.StartLine+r.skipped)
+		return fmt.Errorf("line %d: a quotation mark is inside a cell or never closed; write a cell that contains one \"like \"\"this\"\"\"", parse.StartLine+r.skipped)
 	case errors.As(err, &parse):
 		return fmt.Errorf("line %d cannot be read", parse.Line+r.skipped)
 	}
@@ -223,7 +223,7 @@ func (r *Reader) readHeader() error {
 }
 
 func noHeaderAt(line int) error {
-	return fmt.Errorf("line %d does not look like a header: it has text in one cell only; delete the lines above the names of the columns", line)
+	return fmt.Errorf("line %d does not look like a header: only one cell has text; delete the lines above the column names", line)
 }
 
 func filled(cells []string) (n int) {

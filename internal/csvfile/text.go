@@ -25,8 +25,8 @@ func signatures() []struct{ prefix, is string } {
 		{"\x1f\x8b", "compressed with gzip: unpack it first"},
 		{"%PDF", "a PDF document: export the list as CSV"},
 		{"{\\rtf", "a rich text document: save it as plain text"},
-		{"<!DOCTYPE", "an HTML page: the download was probably answered by a sign-in page"},
-		{"<html", "an HTML page: the download was probably answered by a sign-in page"},
+		{"<!DOCTYPE", "an HTML page: the download probably returned a sign-in page"},
+		{"<html", "an HTML page: the download probably returned a sign-in page"},
 		{"<?xml", "an XML document: export the list as CSV"},
 	}
 }

@@ -155,7 +155,7 @@ func (d Dir) readOpen(file *os.File) ([]byte, Stamp, error) {
 		return nil, Stamp{}, d.Unavailable("read", file.Name(), err)
 	}
 	if !info.Mode().IsRegular() || d.Exposed(info) {
-		return nil, Stamp{}, Unsafe(file.Name()+" changed into something else while it was opened.", "Look at the state directory, then try again.")
+		return nil, Stamp{}, Unsafe(file.Name()+" was replaced while it was opened.", "Check the state directory, then try again.")
 	}
 	data, err := io.ReadAll(io.LimitReader(file, MaxFileBytes+1))
 	if err == nil && len(data) > MaxFileBytes {
@@ -309,7 +309,7 @@ func OpenToOthers(path, command string) *schemas.Problem {
 // Corrupt says that a file is not what it should be and that nothing was
 // changed.
 func (d Dir) Corrupt(name, what string, next schemas.ProblemOption) *schemas.Problem {
-	return schemas.NewProblem(schemas.CodeVaultCorrupt, d.File(name)+" cannot be used: "+what+". The file was left as it is.", next)
+	return schemas.NewProblem(schemas.CodeVaultCorrupt, d.File(name)+" cannot be used: "+what+". The file was not changed.", next)
 }
 
 // PreviousHint says how the previous version of a file is put back, by a command
@@ -319,7 +319,7 @@ func (d Dir) PreviousHint(name, after, lastChange, otherwise string) schemas.Pro
 	if _, err := os.Lstat(d.File(name) + PreviousMark); err != nil {
 		return schemas.WithHint("There is no previous version beside it; %s", otherwise)
 	}
-	return schemas.WithCommand("Put the previous version back, which lacks the last change: "+lastChange+".", "%s", d.CopyBack(name)+after)
+	return schemas.WithCommand("Restore the previous version, which lacks the last change: "+lastChange+".", "%s", d.CopyBack(name)+after)
 }
 
 // CopyBack is the command that puts the previous version of a file back.

@@ -26,7 +26,7 @@ func DecodeVersioned(data []byte, known int, value any, version *int) error {
 		return err
 	}
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return errors.New("something follows its end")
+		return errors.New("there is data after its end")
 	}
 	return nil
 }
@@ -38,7 +38,7 @@ func undecodable(data []byte, known int) error {
 		Version int `json:"version"`
 	}
 	if err := json.Unmarshal(data, &head); err != nil {
-		return errors.New("it is not JSON of the right form, or it is cut off")
+		return errors.New("it is not valid JSON, or it is cut off")
 	}
 	if err := checkVersion(head.Version, known); err != nil {
 		return err
@@ -49,9 +49,9 @@ func undecodable(data []byte, known int) error {
 func checkVersion(version, known int) error {
 	switch {
 	case version > known:
-		return fmt.Errorf("its version %d is that of a newer program", version)
+		return fmt.Errorf("its version %d is from a newer program", version)
 	case version < 1:
-		return fmt.Errorf("its version is %d where %d is known", version, known)
+		return fmt.Errorf("its version is %d, but this program supports %d", version, known)
 	}
 	return nil
 }

@@ -17,7 +17,7 @@ const (
 	CodeFailed           = 1 // tried and did not work, or not known
 	CodeUsage            = 2 // the command line, a variable or the config file is wrong
 	CodeRefused          = 3 // not allowed, or wrong in itself
-	CodeApprovalRequired = 4 // a person has to confirm first
+	CodeApprovalRequired = 4 // a person must confirm first
 )
 
 // Error is how a command ends other than well. With an empty message everything

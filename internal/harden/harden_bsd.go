@@ -10,7 +10,7 @@ import (
 
 func noDumps() error {
 	if err := unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{}); err != nil {
-		return fmt.Errorf("core dumps cannot be switched off: %w", err)
+		return fmt.Errorf("core dumps cannot be disabled: %w", err)
 	}
 	return nil
 }

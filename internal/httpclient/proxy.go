@@ -159,7 +159,7 @@ func proxyReason(err error) string {
 	case errors.As(err, &certificate):
 		return "shows a certificate that is not trusted"
 	case errors.As(err, &name):
-		return "cannot be found by its name"
+		return "cannot be resolved"
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "refuses the connection"
 	case errors.As(err, &timeout) && timeout.Timeout():

@@ -125,7 +125,7 @@ func TestProxyThatFailsIsNamed(t *testing.T) {
 	closed.Close()
 	for name, test := range map[string]struct{ host, want string }{
 		"dead":        {dead, "refuses the connection"},
-		"no name":     {"proxy.invalid:3128", "cannot be found by its name"},
+		"no name":     {"proxy.invalid:3128", "cannot be resolved"},
 		"407":         {rawProxy(t, "HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n"), "status 407"},
 		"403":         {rawProxy(t, "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"), "does not allow connections to login.example (status 403)"},
 		"502":         {rawProxy(t, "HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n"), "with status 502"},

@@ -42,9 +42,9 @@ func CheckPattern(pattern string) string {
 	case strings.Contains(pattern, `\`):
 		return `has a \, which no name has`
 	case err != nil:
-		return "is neither a name nor a glob: * stands for any characters, ? for one, [ab] for one of some"
+		return "is not a name or a glob: * matches any characters, ? one, [ab] one of a set"
 	case countGlobSigns(Fold(pattern)) != countGlobSigns(pattern):
-		return "has a character that only looks like a sign of a glob"
+		return "has a character that only looks like one of a glob"
 	default:
 		return ""
 	}

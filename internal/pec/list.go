@@ -150,14 +150,14 @@ func (l *List) add(record []string, override bool) error {
 	case !schemas.IsGUID(id):
 		return fmt.Errorf("%q is not the GUID of a role definition", record[0])
 	case twice:
-		return fmt.Errorf("role %s is there twice", id)
+		return fmt.Errorf("role %s appears twice", id)
 	case verdict == "remove" && override:
 		l.roles[id] = listed{}
 		return nil
 	case name == "":
 		return fmt.Errorf("role %s has no name", id)
 	case verdict != "yes" && verdict != "no":
-		return fmt.Errorf("role %s: eligible is %q, and has to be yes or no (or remove, in an override)", id, record[2])
+		return fmt.Errorf("role %s: eligible is %q; use yes or no (or remove, in an override)", id, record[2])
 	}
 	l.roles[id] = listed{name: name, eligible: verdict == "yes"}
 	return nil

@@ -44,7 +44,7 @@ func TestOverrideRefusesWhatItCannotRead(t *testing.T) {
 	for name, c := range map[string]struct{ file, says string }{
 		"no date":        {ownerID + ",Owner,yes\n", "# date"},
 		"odd date":       {"# date: autumn\n", "# date"},
-		"no GUID":        {"# date: 2026-11\nOwner,Owner,yes\n", "not the GUID"},
+		"not a GUID":     {"# date: 2026-11\nOwner,Owner,yes\n", "not the GUID"},
 		"twice":          {"# date: 2026-11\n" + ownerID + ",Owner,yes\n" + ownerID + ",Owner,no\n", "twice"},
 		"no name":        {"# date: 2026-11\n" + ownerID + ",,yes\n", "no name"},
 		"neither yes no": {"# date: 2026-11\n" + ownerID + ",Owner,maybe\n", "yes or no"},

@@ -126,7 +126,7 @@ func (r *Reading) list(ctx context.Context) *schemas.Problem {
 		return schemas.AsProblem(err)
 	}
 	if !schemas.IsGUID(r.identity.ObjectID) {
-		return schemas.NewProblem(schemas.CodeTokenUnreadable, "The token does not say for which identity it is, so its roles cannot be asked for.")
+		return schemas.NewProblem(schemas.CodeTokenUnreadable, "The token does not name its identity, so its roles cannot be read.")
 	}
 	r.seen = len(all)
 	slices.SortFunc(all, func(a, b Subscription) int { return strings.Compare(a.ID, b.ID) })
@@ -316,7 +316,7 @@ func (r *Reading) Result() *schemas.PECRoles {
 }
 
 func notAsked() *schemas.Problem {
-	return schemas.NewProblem(schemas.CodeTimeout, "The tenant has more subscriptions than one reading asks about, or the time was over.",
+	return schemas.NewProblem(schemas.CodeTimeout, "The tenant has more subscriptions than one call reads, or the time limit was reached.",
 		schemas.WithHint("Name the subscription in subscriptions."))
 }
 

@@ -18,7 +18,7 @@ func Sentence(r *schemas.PECRoles) string {
 	case r.Reason != "":
 		return "Roles could not be read: the subscriptions of this identity were not listed (" + r.Reason + ")."
 	case v.Subscriptions == 0:
-		return "This identity sees no subscription: it holds no role in any, or its roles are not shown to it. Other identities and admin-on-behalf-of may hold some."
+		return "This identity sees no subscription: it has no role in any, or it may not see its roles. Other identities and admin-on-behalf-of may have some."
 	}
 	text := fmt.Sprintf("This identity has an eligible role in %d of %s%s.", v.EligibleRole, schemas.Count(v.Asked(), "subscription"), example(r.Rows))
 	if more := v.Subscriptions - v.Asked(); more > 0 {

@@ -198,7 +198,7 @@ func doubt(row *schemas.PECSubscription, reason, role string) {
 	row.Verdict, row.Reason = schemas.PECUnknown, reason
 	switch reason {
 	case ReasonCondition:
-		row.Why = role + ", under a condition; whether that counts is not known."
+		row.Why = role + ", under a condition; it is unknown whether that counts."
 		row.Fix = "Read the condition of the assignment in the portal, or assign an eligible role without one."
 	case ReasonLighthouse:
 		row.Why = "The subscription is delegated through Azure Lighthouse, whose roles are in no list of assignments."
@@ -207,14 +207,14 @@ func doubt(row *schemas.PECSubscription, reason, role string) {
 		row.Why = role + ", a group of another tenant; whether this identity is in it cannot be read."
 		row.Fix = "Assign an eligible role to this identity, or to a group of the customer's tenant."
 	case ReasonEnded:
-		row.Why = role + ", and that time is over; the assignment is still listed."
-		row.Fix = "Check again in an hour, or activate the role anew."
+		row.Why = role + ", and has expired; the assignment is still listed."
+		row.Fix = "Check again in an hour, or activate the role again."
 	case ReasonNothingSeen:
-		row.Why = "This identity sees the subscription, and ARM lists no role assignment that explains it."
-		row.Fix = "Let an owner of the subscription look: az role assignment list --include-inherited --include-groups --assignee OBJECT-ID"
+		row.Why = "This identity sees the subscription, but ARM lists no role assignment that explains it."
+		row.Fix = "Ask an owner of the subscription to run: az role assignment list --include-inherited --include-groups --assignee OBJECT-ID"
 	default:
 		row.Why = "An assignment could not be read: " + role + "."
-		row.Fix = "Look at the assignment in the portal, under Access control (IAM)."
+		row.Fix = "Check the assignment in the portal, under Access control (IAM)."
 	}
 }
 
@@ -224,7 +224,7 @@ func unread(row schemas.PECSubscription, h Held) schemas.PECSubscription {
 	row.RequestID = cmp.Or(row.RequestID, h.Problem.RequestID())
 	if h.Problem.Code == schemas.CodeForbidden {
 		row.Why = "This identity may not read role assignments at the subscription (ARM answered 403); it may hold roles there or below it."
-		row.Fix = fmt.Sprintf("Let an owner look: az role assignment list --all --include-groups --assignee %s --subscription %s", h.Identity.ObjectID, row.SubscriptionID)
+		row.Fix = fmt.Sprintf("Ask an owner to run: az role assignment list --all --include-groups --assignee %s --subscription %s", h.Identity.ObjectID, row.SubscriptionID)
 	}
 	return row
 }

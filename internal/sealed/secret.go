@@ -44,11 +44,11 @@ func New(raw []byte) (Secret, error) {
 	case len(value) > MaxBytes:
 		return Secret{}, schemas.InvalidArgument("The secret is larger than %d bytes.", MaxBytes)
 	case len(bytes.TrimSpace(value)) == 0:
-		return Secret{}, schemas.InvalidArgument("The secret consists of blanks only.")
+		return Secret{}, schemas.InvalidArgument("The secret is only spaces.")
 	case bytes.ContainsAny(value, "\r\n"):
 		return Secret{}, schemas.InvalidArgument("The secret has more than one line: give the secret alone.")
 	case bytes.IndexByte(value, 0) >= 0:
-		return Secret{}, schemas.InvalidArgument("The secret has a NUL byte: it is not text, or in another encoding.")
+		return Secret{}, schemas.InvalidArgument("The secret has a NUL byte: it is not text, or has another encoding.")
 	case !utf8.Valid(value):
 		return Secret{}, schemas.InvalidArgument("The secret is not UTF-8 text.")
 	}

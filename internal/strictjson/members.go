@@ -16,10 +16,10 @@ import (
 var (
 	// ErrObject means that a text is not one JSON object, in UTF-8 where that is asked.
 	ErrObject = errors.New("not one JSON object")
-	// ErrAmbiguous means that a member is there twice, or in another case.
-	ErrAmbiguous = errors.New("a member of the object is there twice, or in another case")
+	// ErrAmbiguous means that a member appears twice, or in another case.
+	ErrAmbiguous = errors.New("a member of the object appears twice, or with another case")
 	// ErrUnknown means that a member has a name that is not expected.
-	ErrUnknown = errors.New("the object has a member that is not expected")
+	ErrUnknown = errors.New("the object has an unexpected member")
 )
 
 // IsObject reports whether a text is one JSON object. Like encoding/json it lets
@@ -80,7 +80,7 @@ func pick(raw []byte, names []string) (found map[string]json.RawMessage, others 
 	return found, others, nil
 }
 
-// All returns every member of an object in UTF-8. One that is there twice is
+// All returns every member of an object in UTF-8. One that appears twice is
 // ErrAmbiguous.
 func All(raw []byte) (map[string]json.RawMessage, error) {
 	if !utf8.Valid(raw) || !IsObject(raw) {

@@ -140,7 +140,7 @@ func checkColumns(columns []column) error {
 			continue
 		}
 		if other, twice := first[c.field]; twice && squeezed(other) == squeezed(c.written) {
-			return fmt.Errorf("column %s is there twice", c.field)
+			return fmt.Errorf("column %s appears twice", c.field)
 		} else if twice {
 			return fmt.Errorf("the columns %q and %q are both %s: leave one out with --map \"%s=\"",
 				schemas.Sanitize(other), schemas.Sanitize(c.written), c.field, schemas.Sanitize(c.written))

@@ -103,7 +103,7 @@ func (p *Plan) SecretFor(a *app.App, o *Request) (tenants.CredentialConfig, erro
 	case o.Credential.Name != "":
 		return a.Directory.Credential(o.Credential.Name)
 	}
-	return tenants.CredentialConfig{}, exit.Usage("say with --credential NAME whose it is", "the secret could be for any of %d new credentials", len(candidates))
+	return tenants.CredentialConfig{}, exit.Usage("name one with --credential NAME", "the secret could be for any of %d new credentials", len(candidates))
 }
 
 type pendingSecret struct {

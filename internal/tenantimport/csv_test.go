@@ -116,7 +116,7 @@ func TestDecodeCSVRefuses(t *testing.T) {
 		"Latin-1":        {text: "name\ngr\xf6\xdfe\n", want: "neither UTF-8 nor UTF-16"},
 		"unknown column": {text: "name,tenant\na,b\n", want: `the column "tenant" is not known`},
 		"misspelt":       {text: "name,tenant_idd\na,b\n", want: "did you mean tenant_id?"},
-		"twice":          {text: "name,Name\na,b\n", want: "column name is there twice"},
+		"twice":          {text: "name,Name\na,b\n", want: "column name appears twice"},
 		"no name":        {text: "note\na\n", want: "no column name"},
 		"quote":          {text: "name,note\na,\"b\n", want: "line 2: a quotation mark"},
 		"bare quote":     {text: "name,note\na,b\"c\n", want: "line 2: a quotation mark"},

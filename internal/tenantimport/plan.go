@@ -158,7 +158,7 @@ func (im *importer) unique(row numbered) error {
 			continue
 		}
 		if first, twice := im.lines[column+" "+value]; twice {
-			return fmt.Errorf("%s %q stands on line %d already", column, schemas.Sanitize(value), first)
+			return fmt.Errorf("%s %q is also on line %d", column, schemas.Sanitize(value), first)
 		}
 		im.lines[column+" "+value] = row.line
 	}
@@ -170,7 +170,7 @@ func (im *importer) uniqueDomains(row numbered) error {
 	for _, domain := range cellList(row.Row["domains"]) {
 		key := "domain " + naming.Fold(domain)
 		if first, twice := im.lines[key]; twice && first != row.line {
-			return fmt.Errorf("domain %q stands on line %d already", schemas.Sanitize(domain), first)
+			return fmt.Errorf("domain %q is also on line %d", schemas.Sanitize(domain), first)
 		}
 		im.lines[key] = row.line
 	}
@@ -288,7 +288,7 @@ func (im *importer) cloud(row numbered, entry *tenants.Entry) error {
 	if text := cells["skip_instance_discovery"]; text != "" {
 		skip, err := strconv.ParseBool(strings.ToLower(text))
 		if err != nil {
-			return fmt.Errorf("skip_instance_discovery is neither true nor false")
+			return fmt.Errorf("skip_instance_discovery is not true or false")
 		}
 		next.SkipInstanceDiscovery = skip
 	}

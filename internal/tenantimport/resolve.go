@@ -44,7 +44,7 @@ func (a *arranger) resolve(ctx context.Context, wanted bool) error {
 		return err
 	}
 	if !wanted {
-		return exit.Refused("add --resolve-domains to ask Entra ID which tenants they are, which sends it the domains and no credential",
+		return exit.Refused("add --resolve-domains to look up their tenants in Entra ID, which sends it the domains but no credential",
 			"%s with a domain and no tenant ID, the first on line %d; nothing was changed", phrase.Count(len(open), "row"), open[0].line)
 	}
 	var questions []question
@@ -100,7 +100,7 @@ func (a *arranger) cloudOf(row numbered) (tenants.Cloud, error) {
 		return entry.Cloud, err
 	}
 	if entry.Cloud.AuthorityHost() == "" {
-		return entry.Cloud, errors.New("its cloud cannot be asked: it is public, usgovernment, china or custom with its endpoints")
+		return entry.Cloud, errors.New("its cloud cannot be looked up: use public, usgovernment, china, or custom with its endpoints")
 	}
 	return entry.Cloud, nil
 }
@@ -151,7 +151,7 @@ type domainSearch struct {
 func (s *domainSearch) ask(ctx context.Context, q question) reply {
 	host := q.cloud.AuthorityHost()
 	if s.gaveUp(host) {
-		return reply{err: schemas.NewProblem(schemas.CodeNetwork, fmt.Sprintf("Entra ID (%s) does not answer and was no longer asked for the domain %s.", host, q.domain))}
+		return reply{err: schemas.NewProblem(schemas.CodeNetwork, fmt.Sprintf("Entra ID (%s) does not answer and was not asked again for the domain %s.", host, q.domain))}
 	}
 	id, err := signin.TenantOfDomain(ctx, s.pool, q.cloud, q.domain)
 	s.note(host, err)
@@ -199,7 +199,7 @@ func (a *arranger) fillIn(open []asked, replies map[question]reply) error {
 	case unanswered == 0:
 		return exit.Refused("correct the domain, give a tenant_id, or take the rows out", "no tenant was found for %s; nothing was changed", phrase.Count(unknown, "domain"))
 	}
-	return exit.Failed("look at the network and the proxy, then run it again", "%s; nothing was changed", unresolved(unknown, unanswered))
+	return exit.Failed("check the network and the proxy, then run it again", "%s; nothing was changed", unresolved(unknown, unanswered))
 }
 
 func unresolved(unknown, unanswered int) string {

@@ -34,7 +34,7 @@ func arrange(ctx context.Context, h *app.App, o *Request, file *table) (rows []n
 		return nil, nil, err
 	}
 	if left := file.leftOut(); len(left) > 0 {
-		a.said = append(a.said, "Columns left out: "+strings.Join(left, ", ")+".")
+		a.said = append(a.said, "Ignored columns: "+strings.Join(left, ", ")+".")
 	}
 	for _, row := range file.rows {
 		a.fromForeign(row)
@@ -129,7 +129,7 @@ func (a *arranger) again(row numbered) bool {
 	if naming.Fold(before.Row[company]) != naming.Fold(called) {
 		return false
 	}
-	a.said = append(a.said, fmt.Sprintf("Line %d is left out: it is the customer of line %d again.", row.line, before.line))
+	a.said = append(a.said, fmt.Sprintf("Line %d was ignored: it is the same customer as line %d.", row.line, before.line))
 	return true
 }
 
@@ -162,7 +162,7 @@ func (a *arranger) moved(row numbered) {
 	for _, domain := range cellList(row.Row["domains"]) {
 		owner, taken := a.byDomain[naming.Fold(domain)]
 		if taken && naming.Fold(owner.Name) != naming.Fold(row.Row["name"]) {
-			a.mistakes = append(a.mistakes, fmt.Sprintf("line %d: domain %q is that of %s in the directory, which is another tenant", row.line, schemas.Sanitize(domain), owner.Name))
+			a.mistakes = append(a.mistakes, fmt.Sprintf("line %d: domain %q belongs to %s in the directory, which is another tenant", row.line, schemas.Sanitize(domain), owner.Name))
 		}
 	}
 }

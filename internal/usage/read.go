@@ -168,7 +168,7 @@ func (c columns) credited(cell string) (bool, error) {
 			return false, nil
 		}
 		if err != nil {
-			return false, fmt.Errorf("PartnerEarnedCreditPercentage is %q, and has to be a number", schemas.Sanitize(cell))
+			return false, fmt.Errorf("PartnerEarnedCreditPercentage is %q; it must be a number", schemas.Sanitize(cell))
 		}
 		return percent > 0, nil
 	}
@@ -178,7 +178,7 @@ func (c columns) credited(cell string) (bool, error) {
 	case "false", "0", "no", "":
 		return false, nil
 	default:
-		return false, fmt.Errorf("PartnerEarnedCreditApplied is %q, and has to be True or False", schemas.Sanitize(cell))
+		return false, fmt.Errorf("PartnerEarnedCreditApplied is %q; it must be True or False", schemas.Sanitize(cell))
 	}
 }
 

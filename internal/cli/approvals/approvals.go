@@ -16,9 +16,9 @@ import (
 func NewCmdApprovals(deps *cmdutil.Deps) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "approvals",
-		Short: "See what waits for an approver, and decide",
-		Long: `See which writes wait for an approver, and approve or deny them. Approving takes the
-passphrase that was set with mcp-partner approvers add, typed on the terminal.`,
+		Short: "List, show, approve and deny pending approvals",
+		Long: `List the writes that wait for an approver, and approve or deny them. To approve, type
+the passphrase that you set with mcp-partner approvers add on the terminal.`,
 		Example: `  mcp-partner approvals list
   mcp-partner approvals show ap_0123456789abcdef01
   mcp-partner approvals approve ap_0123456789abcdef01 --approver alice --execute`,

@@ -29,13 +29,13 @@ func newCmdApprove(deps *cmdutil.Deps) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "approve ID",
 		Short: "Approve a write, with an approver's passphrase",
-		Long: `Approve a write. The plan is shown, and the approver's passphrase is asked for on the
-terminal; it signs the plan. The agent then calls again with approval_id. With
---execute the approved plan is carried out at once, for agents that are gone by
-then: it is made again first, and if the link has moved nothing is written.
+		Long: `Approve a write. The command shows the plan and asks for the approver's passphrase on
+the terminal, which signs the plan. The agent then calls again with approval_id. Use
+--execute when the agent is gone: the command makes the plan again, stops if the link
+has changed since, and otherwise executes it at once.
 
-What has to hold for a write holds here too: the policy in config.yaml, a freeze,
-and the bounds --tools, --tenants and --partner-ids.`,
+The policy in config.yaml, a freeze, and the bounds --tools, --tenants and
+--partner-ids apply here as they do to an agent.`,
 		Example: `  mcp-partner approvals approve ap_0123456789abcdef01 --approver alice
   mcp-partner approvals approve ap_0123456789abcdef01 --approver alice --execute`,
 		Args: cmdutil.OneArgument("the approval's ID"),
@@ -46,8 +46,8 @@ and the bounds --tools, --tenants and --partner-ids.`,
 	}
 	flags := command.Flags()
 	flags.StringVar(&options.approver, "approver", "", "`NAME` of the approver (default: asked for)")
-	flags.BoolVar(&options.execute, "execute", false, "carry the approved plan out at once")
-	flags.BoolVar(&options.json, "json", false, "print the outcome as JSON; the plan goes to the terminal")
+	flags.BoolVar(&options.execute, "execute", false, "execute the approved plan at once")
+	flags.BoolVar(&options.json, "json", false, "print the outcome as JSON; the plan is shown on the terminal")
 	addAllRows(&options.all, flags)
 	cmdutil.AddKeyFlags(&options.keys, flags)
 	options.guard.AddBounds(flags)
@@ -124,7 +124,7 @@ func approved(deps *cmdutil.Deps, o *approveOptions, ticket guard.Ticket) error 
 	if ticket.Plan != nil {
 		what = "one run of exactly this plan"
 	}
-	u.Linef(term.Good, "Approved. It holds until %s and for %s.", phrase.Stamp(ticket.ExpiresAt), what)
+	u.Linef(term.Good, "Approved until %s, for %s.", phrase.Stamp(ticket.ExpiresAt), what)
 	u.Field("next", fmt.Sprintf("the agent calls %s again with approval_id %s", ticket.Intent.Tool, o.id))
 	return u.Err
 }

@@ -17,10 +17,10 @@ import (
 func NewCmdApprovers(deps *cmdutil.Deps) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "approvers",
-		Short: "Keep the people who may approve writes",
-		Long: `Keep the people who may approve writes. An approver has a passphrase, which is typed
-on the terminal and never taken from a flag, a variable or standard input. The first
-approver needs nobody's consent; every further one needs that of an approver.`,
+		Short: "Manage the people who may approve writes",
+		Long: `Manage the people who may approve writes. An approver has a passphrase, which is typed
+on the terminal and never read from a flag, a variable or standard input. You can add
+the first approver yourself; each further one needs an existing approver's consent.`,
 		Example: "  mcp-partner approvers add alice\n  mcp-partner approvers list",
 		Args:    cmdutil.NoArguments,
 		RunE:    cmdutil.ShowHelp,
@@ -44,9 +44,9 @@ func newCmdApproversAdd(deps *cmdutil.Deps) *cobra.Command {
 	var keys app.KeyFiles
 	command := &cobra.Command{
 		Use:   "add NAME",
-		Short: "Set an approver up",
-		Long: `Set an approver up. The new passphrase is asked for on the terminal, twice. Where
-there are approvers already, one of them is asked to consent.`,
+		Short: "Add an approver",
+		Long: `Add an approver. The command asks for the new passphrase on the terminal, twice. If
+there are approvers already, one of them must consent.`,
 		Example: "  mcp-partner approvers add alice",
 		Args:    cmdutil.OneArgument("the approver's name"),
 		RunE: deps.OnLedger(&keys, func(ctx context.Context, session *app.Session, args []string) error {
@@ -64,7 +64,7 @@ func addApprover(ctx context.Context, deps *cmdutil.Deps, session *app.Session, 
 	}
 	var by guard.Credentials
 	if len(have) > 0 {
-		if by, err = Consent(ctx, deps, "", "An approver has to consent."); err != nil {
+		if by, err = Consent(ctx, deps, "", "An existing approver must consent."); err != nil {
 			return err
 		}
 	}
@@ -79,7 +79,7 @@ func addApprover(ctx context.Context, deps *cmdutil.Deps, session *app.Session, 
 	}
 	deps.IO.ChangeMade()
 	u := deps.IO.UI()
-	u.Linef(term.Good, "%s may approve writes from now on.", name)
+	u.Linef(term.Good, "%s can approve writes now.", name)
 	u.Field("next", deps.Command()+" approvals list")
 	return u.Err
 }
@@ -108,7 +108,7 @@ func newCmdApproversList(deps *cmdutil.Deps) *cobra.Command {
 				rows[i] = approverRow{a.Name, phrase.Stamp(a.AddedAt)}
 			}
 			return cmdutil.Listing[approverRow]{
-				Name: "approvers", Rows: rows, Empty: "There is no approver yet.", Next: deps.Command() + " approvers add NAME",
+				Name: "approvers", Rows: rows, Empty: "There are no approvers yet.", Next: deps.Command() + " approvers add NAME",
 				Header: []string{"NAME", "ADDED"}, Cells: func(r approverRow) []string { return []string{r.Name, r.AddedAt} },
 			}.Show(deps.IO, &flags)
 		}),
@@ -123,13 +123,13 @@ func newCmdApproversRemove(deps *cmdutil.Deps) *cobra.Command {
 	var keys app.KeyFiles
 	command := &cobra.Command{
 		Use:   "remove NAME",
-		Short: "Remove an approver; what that one approved and nobody used is void",
-		Long: `Remove an approver, with the passphrase of this or another one. What the approver
-approved and nobody has used is void from then on.`,
+		Short: "Remove an approver, and void their unused approvals",
+		Long: `Remove an approver, with the passphrase of that approver or another one. Approvals
+that the approver gave and nobody has used become void.`,
 		Example: "  mcp-partner approvers remove alice",
 		Args:    cmdutil.OneArgument("the approver's name"),
 		RunE: deps.OnLedger(&keys, func(ctx context.Context, session *app.Session, args []string) error {
-			by, err := Consent(ctx, deps, "", "An approver has to consent.")
+			by, err := Consent(ctx, deps, "", "An existing approver must consent.")
 			if err != nil {
 				return err
 			}
@@ -139,7 +139,7 @@ approved and nobody has used is void from then on.`,
 			}
 			deps.IO.ChangeMade()
 			u := deps.IO.UI()
-			u.Linef(term.Good, "%s may not approve any more.", args[0])
+			u.Linef(term.Good, "%s can no longer approve writes.", args[0])
 			return u.Err
 		}),
 	}

@@ -15,10 +15,9 @@ func newCmdDeny(deps *cmdutil.Deps) *cobra.Command {
 	var keys app.KeyFiles
 	var reason string
 	command := &cobra.Command{
-		Use:   "deny ID",
-		Short: "Deny a write; the agent is told the reason",
-		Long: `Deny a write. It takes no passphrase, because a no does no harm. The agent is told
-the reason.`,
+		Use:     "deny ID",
+		Short:   "Deny a write, with a reason for the agent",
+		Long:    `Deny a write. No passphrase is needed. The agent receives the reason.`,
 		Example: "  mcp-partner approvals deny ap_0123456789abcdef01 --reason 'Contoso left us'",
 		Args:    cmdutil.OneArgument("the approval's ID"),
 		PreRunE: needReason(&reason),

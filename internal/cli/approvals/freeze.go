@@ -16,7 +16,7 @@ import (
 func needReason(reason *string) func(*cobra.Command, []string) error {
 	return func(command *cobra.Command, _ []string) error {
 		if *reason == "" {
-			return exit.Usage(cmdutil.Help(command), "--reason is missing: agents are told it")
+			return exit.Usage(cmdutil.Help(command), "--reason is missing: agents receive it")
 		}
 		return nil
 	}
@@ -29,10 +29,11 @@ func NewCmdFreeze(deps *cmdutil.Deps) *cobra.Command {
 	var reason string
 	command := &cobra.Command{
 		Use:   "freeze",
-		Short: "Stop all writes of every server on this state directory, at once",
-		Long: `Stop all writes of every server on this state directory, and with --reads all reads
-of Azure too. It is seen at the next call; what has begun is completed. Agents are
-told the reason. It takes no passphrase; to unfreeze takes an approver's.`,
+		Short: "Stop all writes on this state directory at once",
+		Long: `Stop all writes of every server on this state directory. With --reads, stop all reads
+of Azure too. The freeze takes effect at the next call; writes that have begun are
+completed. Agents receive the reason. Freezing needs no passphrase; unfreezing needs
+an approver's.`,
 		Example: `  mcp-partner freeze --reason 'the agent of Team Nord runs wild'
   mcp-partner freeze --reads --reason 'credential leaked'`,
 		Args:    cmdutil.NoArguments,
@@ -60,7 +61,7 @@ func freeze(ctx context.Context, deps *cmdutil.Deps, decider *guard.Guard, reads
 	u.Linef(term.Warn, "Frozen for every server on %s: %s.", deps.StateDir, now.Scope())
 	u.Field("next", deps.Command()+" unfreeze --approver NAME")
 	if approvers, err := decider.Approvers(ctx); err == nil && len(approvers) == 0 {
-		u.Field("", "There is no approver yet. First: "+deps.Command()+" approvers add NAME")
+		u.Field("", "There are no approvers yet. First: "+deps.Command()+" approvers add NAME")
 	}
 	return u.Err
 }
@@ -71,7 +72,7 @@ func NewCmdUnfreeze(deps *cmdutil.Deps) *cobra.Command {
 	var approver string
 	command := &cobra.Command{
 		Use:     "unfreeze",
-		Short:   "Let everything run again, with an approver's passphrase",
+		Short:   "End a freeze, with an approver's passphrase",
 		Example: "  mcp-partner unfreeze --approver alice",
 		Args:    cmdutil.NoArguments,
 		RunE: deps.OnLedger(&keys, func(ctx context.Context, session *app.Session, _ []string) error {
@@ -85,7 +86,7 @@ func NewCmdUnfreeze(deps *cmdutil.Deps) *cobra.Command {
 			}
 			deps.IO.ChangeMade()
 			u := deps.IO.UI()
-			u.Line(term.Good, "Everything runs again, as far as the policy allows it.")
+			u.Line(term.Good, "The freeze has ended. The policy applies again.")
 			return u.Err
 		}),
 	}

@@ -17,7 +17,7 @@ func newCmdList(deps *cmdutil.Deps) *cobra.Command {
 	var flags cmdutil.ListFlags
 	command := &cobra.Command{
 		Use:     "list",
-		Short:   "List the questions for approvers, pending first",
+		Short:   "List approvals, pending first",
 		Example: "  mcp-partner approvals list\n  mcp-partner approvals list --json",
 		Args:    cmdutil.NoArguments,
 		RunE: deps.OnLedger(&keys, func(ctx context.Context, session *app.Session, _ []string) error {

@@ -100,7 +100,7 @@ func (s shown) question(ctx context.Context) (string, error) {
 func nextPage(ctx context.Context, deps *cmdutil.Deps, left int) error {
 	answer, err := deps.IO.AskLine(ctx, fmt.Sprintf("%s more; Enter shows them, q stops: ", phrase.Count(left, "row")))
 	if err == nil && answer != "" {
-		err = exit.Refused("run approvals approve again to see all of it", "the plan was not read to its end, so nothing was approved")
+		err = exit.Refused("run approvals approve again to see all of it", "the plan was not shown to its end, so nothing was approved")
 	}
 	return err
 }

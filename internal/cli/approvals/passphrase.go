@@ -20,12 +20,12 @@ func askNewCredentials(ctx context.Context, s *term.Streams, name string) (guard
 	if err != nil {
 		return guard.Credentials{}, err
 	}
-	second, err := s.Ask(ctx, "The same once more: ", true)
+	second, err := s.Ask(ctx, "Repeat it: ", true)
 	if err != nil {
 		return guard.Credentials{}, err
 	}
 	if first != second {
-		return guard.Credentials{}, exit.Refused("", "the two passphrases differ, so nothing was done")
+		return guard.Credentials{}, exit.Refused("", "the two passphrases differ, so nothing was changed")
 	}
 	return guard.Credentials{Name: name, Passphrase: []byte(first)}, nil
 }

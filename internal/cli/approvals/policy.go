@@ -10,9 +10,9 @@ import (
 func NewCmdPolicy(deps *cmdutil.Deps) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "policy",
-		Short: "Try out what the policy says of a call",
-		Long: `Try out what the policy in config.yaml says of a call, or without one the flags
---allow-writes and --approval.`,
+		Short: "Test what the policy decides about a call",
+		Long: `Test what the policy in config.yaml decides about a call. Without a policy, the flags
+--allow-writes and --approval decide.`,
 		Example: "  mcp-partner policy test --tool update_partner --tenant contoso --partner-id 1234567 --caller stdio",
 		Args:    cmdutil.NoArguments,
 		RunE:    cmdutil.ShowHelp,

@@ -25,10 +25,10 @@ func newCmdPolicyTest(deps *cmdutil.Deps) *cobra.Command {
 	options := &policyTestOptions{}
 	command := &cobra.Command{
 		Use:   "test",
-		Short: "Say what the policy answers to a call, by which rule, and why",
-		Long: `Say what the policy answers to a call, by which rule, and why. Nothing is called,
-read or recorded. Labels and the expected partner ID come from the directory. A
-freeze and what is left of a rate are not looked at.
+		Short: "Show the policy's decision about a call, and the rule behind it",
+		Long: `Show the decision of the policy about a call, the rule behind it, and why. Nothing is
+called, read or recorded. Labels and the expected partner ID come from the directory.
+Freezes and rate limits are not considered.
 
 Callers are "stdio", "terminal" (this command line), or "http:" and a part of the
 token's hash. Exit codes: 0 for allow and ask, 3 for deny.`,
@@ -82,7 +82,7 @@ func subject(o *policyTestOptions) (access.Subject, error) {
 	case op.Effect.Writes() && o.partnerID == "":
 		return access.Subject{}, exit.Usage(next, "--partner-id is missing: %s carries one", o.tool)
 	case state != "" && state != schemas.LinkLinked && state != schemas.LinkNotLinked:
-		return access.Subject{}, exit.Usage(next, "--state does not take that value: it wants linked or not_linked")
+		return access.Subject{}, exit.Usage(next, "--state must be linked or not_linked")
 	}
 	if o.partnerID != "" {
 		if _, err := schemas.ParsePartnerID("--partner-id", o.partnerID); err != nil {

@@ -23,11 +23,11 @@ func newCmdRotateKey(deps *cmdutil.Deps) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "rotate-key",
 		Short: "Replace the key that seals questions and approvals",
-		Long: `Replace the key of the vault under which questions in the client are sealed, and
-approvals that were given over HTTP are proved. It is seen at the next call by every
-server on the state directory. The replaced key is kept, so that what is open goes on;
-the one before it is forgotten. With --void-open the replaced one is forgotten too:
-what was asked or approved under it, and not used, has to be asked anew.`,
+		Long: `Replace the key in the vault that seals questions in the client and proves approvals
+that were given over HTTP. Every server on the state directory uses the new key from
+its next call. The previous key is kept so that open questions stay valid; the one
+before it is deleted. With --void-open the previous key is deleted too, and questions
+and approvals under it that nobody has used become void.`,
 		Example: `  mcp-partner approvals rotate-key
   mcp-partner approvals rotate-key --void-open`,
 		Args: cmdutil.NoArguments,
@@ -35,7 +35,7 @@ what was asked or approved under it, and not used, has to be asked anew.`,
 			return rotateKey(ctx, deps, session, options)
 		}),
 	}
-	command.Flags().BoolVar(&options.voidOpen, "void-open", false, "forget the replaced key as well")
+	command.Flags().BoolVar(&options.voidOpen, "void-open", false, "delete the previous key too")
 	command.Flags().BoolVar(&options.json, "json", false, "print {\"rotated\":\"seal\",\"void_open\":...}")
 	cmdutil.AddKeyFlags(&options.keys, command.Flags())
 	return command
@@ -45,9 +45,9 @@ func rotateKey(ctx context.Context, deps *cmdutil.Deps, session *app.Session, o 
 	if err := rotateSeal(ctx, session.App, o.voidOpen); err != nil {
 		return err
 	}
-	detail := "The key of sealed questions was replaced."
+	detail := "Replaced the key that seals questions and approvals."
 	if o.voidOpen {
-		detail += " What was asked in a client or approved over HTTP under it, and not used, is void."
+		detail += " Unused questions and approvals under the previous key are void."
 	}
 	deps.IO.ChangeMade()
 	recorded := session.Guard.Changed(ctx, guard.KindSecret, detail)
@@ -60,7 +60,7 @@ func rotateKey(ctx context.Context, deps *cmdutil.Deps, session *app.Session, o 
 	u := deps.IO.UI()
 	u.Line(term.Good, detail)
 	if recorded != nil {
-		u.Line(term.Warn, "It could not be recorded: "+schemas.AsProblem(recorded).Message)
+		u.Line(term.Warn, "The ledger could not record it: "+schemas.AsProblem(recorded).Message)
 	}
 	return u.Err
 }

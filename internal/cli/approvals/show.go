@@ -20,7 +20,7 @@ func newCmdShow(deps *cmdutil.Deps) *cobra.Command {
 	var asJSON, all bool
 	command := &cobra.Command{
 		Use:     "show ID",
-		Short:   "Show what one approval is for",
+		Short:   "Show the plan of an approval",
 		Example: "  mcp-partner approvals show ap_0123456789abcdef01",
 		Args:    cmdutil.OneArgument("the approval's ID"),
 		RunE: deps.OnLedger(&keys, func(ctx context.Context, session *app.Session, args []string) error {
@@ -71,7 +71,7 @@ func writeState(u *term.UI, r ApprovalRow) {
 func writeRequest(u *term.UI, r ApprovalRow) {
 	u.Field("asked by", r.Caller+", account "+r.Requester)
 	if r.SameUser {
-		u.StyledField("same user", term.Warn, "this account also made the request: the record will say same_user")
+		u.StyledField("same user", term.Warn, "this account also made the request; the ledger will record same_user")
 	}
 	u.Field("reason", r.Reason)
 	u.Field("rule", r.Rule)

@@ -49,13 +49,13 @@ func NewCmdAudit(deps *cmdutil.Deps) *cobra.Command {
 	options := &auditOptions{}
 	command := &cobra.Command{
 		Use:   "audit",
-		Short: "Tell for many tenants at once what is linked",
-		Long: `Read the link of every identity in many tenants at once, and tell which are linked
-to the right partner ID, to another one, or not at all. What is not clear is
-unknown and never counts as missing. Nothing is written to Azure.
+		Short: "Check the partner links of many tenants",
+		Long: `Read the link of every identity in many tenants, and report which are linked to your
+partner ID, to another one, or not linked. An unclear answer is reported as unknown
+and never counts as missing. Nothing is written to Azure.
 
-Results are kept as they come. Continue a run that was interrupted with audit resume,
-which asks only for what has no answer yet.
+Each result is stored when it arrives. If a run is interrupted, audit resume
+continues it with the tenants that have no result yet.
 
 Exit codes: 0 done, 1 failed or --fail-on found something, 2 usage, 3 refused.`,
 		Example: `  mcp-partner audit
@@ -69,15 +69,15 @@ Exit codes: 0 done, 1 failed or --fail-on found something, 2 usage, 3 refused.`,
 		},
 	}
 	flags := command.Flags()
-	flags.Var(&options.tenants, "tenants", "only these `TENANTS`: names, domains, IDs or globs, with commas between")
+	flags.Var(&options.tenants, "tenants", "only these `TENANTS`: names, domains, IDs or globs, separated by commas")
 	config.Typed(flags, "tenants") // the variable and the key of that name are the operator's bound
 	flags.Var(&options.labels, "labels", "only tenants with all of these `LABELS`")
 	flags.StringVar(&options.file, "file", "", "only the tenants in this `FILE`, one a line")
 	flags.StringVar(&options.expected, "expected", "", "partner `ID` that should be linked everywhere (default: each tenant's own)")
-	flags.Var(&options.ownIDs, "own-ids", "partner `IDS` that are all right")
+	flags.Var(&options.ownIDs, "own-ids", "your own partner `IDS`")
 	flags.IntVar(&options.staleAfterDays, "stale-after-days", 0, "mark links that were last written more than `N` days ago")
-	flags.BoolVar(&options.roles, "roles", false, "read roles for partner earned credit as well")
-	flags.StringVar(&options.label, "label", "", "name the run, such as `2026-11`; a run with a name is kept")
+	flags.BoolVar(&options.roles, "roles", false, "check roles for partner earned credit too")
+	flags.StringVar(&options.label, "label", "", "name the run, such as `2026-11`; named runs are kept")
 	options.report.add(flags)
 	options.house.add(flags)
 	command.AddCommand(newCmdList(deps), newCmdShow(deps), newCmdResume(deps),
@@ -105,7 +105,7 @@ func (o *auditOptions) request() (fleet.Audit, error) {
 	}
 	switch {
 	case o.expected != "" && len(o.ownIDs) > 0:
-		return audit, exit.Usage("give one of them", "--expected and --own-ids exclude each other")
+		return audit, exit.Usage("give one of them", "--expected and --own-ids cannot be combined")
 	case o.staleAfterDays < 0 || o.staleAfterDays > 3650:
 		return audit, exit.Usage("give a number of days up to 3650", "--stale-after-days is out of range")
 	}
@@ -118,7 +118,7 @@ const maxRunLabel = 100
 // checkRunLabel refuses names by which a run could not be found.
 func checkRunLabel(label string) error {
 	if len(label) > maxRunLabel || label == lastRun || strings.HasPrefix(label, runPrefix) {
-		return exit.Usage("give a short name such as 2026-11", "the name of a run is longer than %d characters, or means something else", maxRunLabel)
+		return exit.Usage("give a short name such as 2026-11", "the name of a run is longer than %d characters, or is reserved", maxRunLabel)
 	}
 	return nil
 }
@@ -131,11 +131,11 @@ const maxNames = 4 << 20
 func namesIn(path string) ([]string, error) {
 	info, err := os.Stat(path)
 	if err != nil || !info.Mode().IsRegular() || info.Size() > maxNames {
-		return nil, exit.Usage("give a file with one tenant a line", "--file %s is not there, no file, or larger than 4 MiB", path)
+		return nil, exit.Usage("give a file with one tenant a line", "--file %s does not exist, is not a file, or is larger than 4 MiB", path)
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return nil, exit.Usage("give a file that can be read", "--file %s cannot be read", path)
+		return nil, exit.Usage("check its path and permissions", "--file %s cannot be read", path)
 	}
 	var names []string
 	scanner := bufio.NewScanner(bytes.NewReader(bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))))
@@ -178,7 +178,7 @@ func runAudit(ctx context.Context, deps *cmdutil.Deps, o *auditOptions) error {
 	}
 	defer session.Close()
 	if !session.KeepsRecord() && session.Simulated == nil {
-		deps.IO.Note("there is no vault, so this run is not kept")
+		deps.IO.Note("there is no vault, so this run is not stored")
 	}
 	op, _ := schemas.Lookup(schemas.ToolAuditPartnerLinks)
 	deps.Unlock(ctx, session.App, op)
@@ -194,10 +194,10 @@ func finishAudit(ctx context.Context, deps *cmdutil.Deps, session *app.Session, 
 	failure := watchRun(ctx, deps, active)
 	if ctx.Err() != nil {
 		if !active.Interrupt() {
-			return exit.Failed("see it with: "+deps.Command()+" audit show "+active.ID(), "the run %s goes on in another process", active.ID())
+			return exit.Failed("show it with: "+deps.Command()+" audit show "+active.ID(), "the run %s continues in another process", active.ID())
 		}
 		_ = active.Wait(context.WithoutCancel(ctx)) // it ends at once, and says the same
-		return exit.Failed("go on with: "+deps.Command()+" audit resume "+active.ID(), "the run %s was interrupted", active.ID())
+		return exit.Failed("continue with: "+deps.Command()+" audit resume "+active.ID(), "the run %s was interrupted", active.ID())
 	}
 	if failure != nil {
 		return failure

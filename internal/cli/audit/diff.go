@@ -35,9 +35,9 @@ func newCmdDiff(deps *cmdutil.Deps) *cobra.Command {
 		Use:   "diff EARLIER LATER",
 		Short: "Compare two audits",
 		Long: `Compare two audits by tenant and identity: newly missing, newly unknown, changed,
-newly linked, known again, gone (in the earlier one alone), new (in the later one
-alone). An audit is named by its ID, its label, or latest. What was unknown on
-either side is never called newly missing.`,
+newly linked, known again, gone (only in the earlier audit), new (only in the later
+one). Name an audit by its ID, its label, or latest. A link that was unknown in either
+audit is never reported as newly missing.`,
 		Example: `  mcp-partner audit diff 2026-10 2026-11
   mcp-partner audit diff 2026-10 latest --json`,
 		Args: twoArguments("the earlier and the later audit"),
@@ -59,7 +59,7 @@ func twoArguments(what string) cobra.PositionalArgs {
 		if len(args) == 2 {
 			return nil
 		}
-		return exit.Usage(cmdutil.Help(command), "%s takes two arguments, %s, and got %d", command.CommandPath(), what, len(args))
+		return exit.Usage(cmdutil.Help(command), "%s needs two arguments, %s, but got %d", command.CommandPath(), what, len(args))
 	}
 }
 
@@ -78,7 +78,7 @@ func runDiff(ctx context.Context, deps *cmdutil.Deps, o *diffOptions) error {
 		return err
 	}
 	if after.CreatedAt.Before(before.CreatedAt) {
-		deps.IO.Note("the first audit is the later one: newly missing and newly linked mean the opposite.")
+		deps.IO.Note("the first audit is the later one, so newly missing and newly linked are reversed.")
 	}
 	for _, run := range []fleet.Run{before, after} {
 		if err := noteUnanswered(ctx, deps, session, run); err != nil {

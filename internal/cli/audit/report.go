@@ -36,11 +36,11 @@ const formatTable = "table"
 func (o *reportOptions) add(flags *pflag.FlagSet) {
 	flags.StringVar(&o.format, "format", formatTable, "`FORMAT` of the report")
 	config.Choices(flags, "format", formatTable, "csv", "jsonl", "markdown", "html")
-	flags.StringVarP(&o.output, "output", "o", "", "write to this `FILE`, readable for you alone")
-	flags.BoolVar(&o.force, "force", false, "replace a file that is there")
+	flags.StringVarP(&o.output, "output", "o", "", "write to this `FILE`, which only you can read")
+	flags.BoolVar(&o.force, "force", false, "replace an existing file")
 	o.table.Add(flags, "--format csv")
 	flags.Lookup("all").Usage = "show every row of the table, also what is in order"
-	flags.Var(&o.failOn, "fail-on", "end with 1 if there is any of these `STATES`: "+strings.Join(failWords(), ", ")+"; a deleted link is not_linked as well")
+	flags.Var(&o.failOn, "fail-on", "exit with 1 if any link is in one of these `STATES`: "+strings.Join(failWords(), ", ")+"; a deleted link counts as not_linked")
 }
 
 func (o *reportOptions) check() error {
@@ -87,7 +87,7 @@ func writeReport(ctx context.Context, deps *cmdutil.Deps, session *app.Session, 
 		return err
 	}
 	if n := found.Totals["pending"]; n > 0 {
-		deps.IO.Note(phrase.Count(n, "row") + " of " + id + " without an answer yet, and not in the report; go on with: " + deps.Command() + " audit resume " + id)
+		deps.IO.Note(phrase.Count(n, "row") + " of " + id + " without an answer yet, and not in the report; continue with: " + deps.Command() + " audit resume " + id)
 	}
 	if o.fails(found.Totals) {
 		return exit.Silent(exit.CodeFailed)
@@ -132,7 +132,7 @@ func report(u *term.UI, found fleet.Report, rows auditreport.Rows, all bool) err
 	render.WriteCauses(u, found.Causes)
 	if n := found.OtherCauses(); n > 0 {
 		u.Blank()
-		u.Linef(term.Bad, "%s unknown for further causes; each row says its own", phrase.Count(n, "more row"))
+		u.Linef(term.Bad, "%s unknown for other causes; each row names its own", phrase.Count(n, "more row"))
 	}
 	return errors.Join(render.WriteAuditRows(u, attention(rows, all)), u.Err)
 }

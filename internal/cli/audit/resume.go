@@ -23,9 +23,9 @@ func newCmdResume(deps *cmdutil.Deps) *cobra.Command {
 	options := &resumeOptions{}
 	command := &cobra.Command{
 		Use:   "resume RUN",
-		Short: "Go on with an audit that was interrupted",
-		Long: `Go on with an audit that was interrupted, also by a crash: only what has no answer yet
-is asked. After a crash the process counts as gone after ten seconds.`,
+		Short: "Continue an interrupted audit",
+		Long: `Continue an interrupted audit with the tenants that have no result yet. After a crash,
+the audit can be resumed ten seconds later.`,
 		Example: `  mcp-partner audit resume latest
   mcp-partner audit resume 2026-11 --format csv --output links.csv`,
 		Args: cmdutil.OneArgument("the audit"),

@@ -50,14 +50,14 @@ func newCmdList(deps *cmdutil.Deps) *cobra.Command {
 	options := &listOptions{}
 	command := &cobra.Command{
 		Use:   "list",
-		Short: "List the audits that are kept, the newest first",
+		Short: "List stored audits, newest first",
 		Example: `  mcp-partner audit list
   mcp-partner audit list --limit 0 --json`,
 		Args: cmdutil.NoArguments,
 		RunE: func(command *cobra.Command, _ []string) error { return runList(command.Context(), deps, options) },
 	}
 	flags := command.Flags()
-	flags.IntVar(&options.limit, "limit", 20, "at most `N` audits; 0 is all")
+	flags.IntVar(&options.limit, "limit", 20, "at most `N` audits (0 for all)")
 	flags.BoolVar(&options.json, "json", false, "print {\"runs\":[...]}")
 	cmdutil.AddKeyFlags(&options.house.keys, flags)
 	options.house.fleet.Concurrency = 1 // nothing is asked
@@ -73,7 +73,7 @@ type listedRun struct {
 
 func runList(ctx context.Context, deps *cmdutil.Deps, o *listOptions) error {
 	if o.limit < 0 {
-		return exit.Usage("mcp-partner audit list --help", "--limit is below zero")
+		return exit.Usage("mcp-partner audit list --help", "--limit is negative")
 	}
 	session, err := openAudits(ctx, deps, &o.house)
 	if err != nil {
@@ -102,7 +102,7 @@ func runList(ctx context.Context, deps *cmdutil.Deps, o *listOptions) error {
 
 func showRuns(u *term.UI, runs []listedRun) {
 	if len(runs) == 0 {
-		u.Line(term.Plain, "No audits are kept. Begin with: mcp-partner audit")
+		u.Line(term.Plain, "There are no stored audits yet. Start one with: mcp-partner audit")
 		return
 	}
 	rows := make([][]string, len(runs))
@@ -125,8 +125,8 @@ func newCmdShow(deps *cmdutil.Deps) *cobra.Command {
 	options := &showOptions{}
 	command := &cobra.Command{
 		Use:   "show RUN",
-		Short: "Show an audit that is kept",
-		Long:  "Show an audit: by its ID, by its label, or the newest as latest.",
+		Short: "Show a stored audit",
+		Long:  "Show a stored audit, named by its ID, its label, or latest.",
 		Example: `  mcp-partner audit show latest
   mcp-partner audit show 2026-11 --format html --output links.html`,
 		Args: cmdutil.OneArgument("the audit"),
@@ -162,8 +162,8 @@ func newCmdLabel(deps *cmdutil.Deps) *cobra.Command {
 	options := &auditHouse{}
 	command := &cobra.Command{
 		Use:   "label RUN LABEL",
-		Short: "Name an audit, so that it is kept and can be found",
-		Long:  "Name an audit. An empty name takes the name away, and the audit is removed when it is old enough.",
+		Short: "Name an audit, so that it is kept",
+		Long:  "Name an audit. An empty name removes the label, and the audit is deleted when it is old enough.",
 		Example: `  mcp-partner audit label latest 2026-11
   mcp-partner audit label 2026-11 ''`,
 		Args: twoArguments("the audit and its name"),

@@ -79,7 +79,7 @@ func (f *ArgumentFlag) Set(text string) error {
 	return nil
 }
 
-// add adds items with commas between to a list; a flag that is given twice adds
+// add adds items separated by commas to a list; a flag that is given twice adds
 // up.
 func (f *ArgumentFlag) add(text string) error {
 	var items cmdutil.List

@@ -36,11 +36,10 @@ func NewCmdCall(deps *cmdutil.Deps) *cobra.Command {
 		Long: `Call a tool through the same checks as an agent's call. The flags are the tool's
 arguments; --args takes them as one JSON object, or from standard input with -.
 
-A write needs --allow-writes, or a policy in config.yaml. On a terminal you are
-asked to confirm it there, as an MCP client would ask; without one (neither
-standard input nor standard error is a terminal) the call ends with
-approval_required. Where the policy wants an approver, an approver who sits at this
-terminal can approve at once.
+A write needs --allow-writes or a policy in config.yaml. On a terminal the command
+asks you to confirm it, as an MCP client would. Without a terminal the call ends with
+approval_required. If the policy requires an approver, an approver at this terminal
+can approve at once.
 
 Exit codes: 0 done or unchanged, 1 failed, 2 usage, 3 refused,
 4 approval required.`,
@@ -56,7 +55,7 @@ Exit codes: 0 done or unchanged, 1 failed, 2 usage, 3 refused,
 	flags := command.PersistentFlags()
 	flags.StringVar(&options.arguments.base, "args", "", "all arguments as one `JSON` object; - reads it from standard input")
 	flags.BoolVar(&options.json, "json", false, "print the answer as JSON and nothing else")
-	flags.BoolVar(&options.plan, "plan", false, "show which requests would be made, and write nothing")
+	flags.BoolVar(&options.plan, "plan", false, "show the planned requests and write nothing")
 	cmdutil.AddKeyFlags(&options.Keys, flags)
 	options.Guard.Add(flags)
 	options.Simulate.Add(flags)

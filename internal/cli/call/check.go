@@ -16,7 +16,7 @@ func NewCmdCheck(deps *cmdutil.Deps) *cobra.Command {
 	command := &cobra.Command{
 		Use:               "check TENANT",
 		Short:             "Check which partner ID is linked in a tenant",
-		Long:              "Check which partner ID is linked in a tenant. It is short for\nmcp-partner call check_partner_link --tenant TENANT.",
+		Long:              "Check which partner ID is linked in a tenant. Short for\nmcp-partner call check_partner_link --tenant TENANT.",
 		Example:           "  mcp-partner check contoso\n  mcp-partner check contoso --json",
 		Args:              cmdutil.OneArgument("the tenant's name, domain or ID"),
 		ValidArgsFunction: cmdutil.CompleteFirst(deps.TenantNames),

@@ -25,9 +25,9 @@ func NewCmdFind(deps *cmdutil.Deps) *cobra.Command {
 	options := &findOptions{}
 	command := &cobra.Command{
 		Use:   "find QUERY...",
-		Short: "Find the tool for what you want, in your words",
-		Long: `Find the tool for what you want, in your words and your language. Nothing is run.
-It needs no vault, and works with an empty directory.`,
+		Short: "Find the tool for a request in your own words",
+		Long: `Find the tool for a request in your own words, in any of eleven languages. Nothing
+runs. The command needs no vault and works with an empty directory.`,
 		Example: `  mcp-partner find "is our partner link in place at Contoso?"
   mcp-partner find Partner-ID bei Fabrikam hinterlegen --json`,
 		Args: func(command *cobra.Command, args []string) error {
@@ -42,7 +42,7 @@ It needs no vault, and works with an empty directory.`,
 		},
 	}
 	flags := command.Flags()
-	flags.IntVar(&options.limit, "limit", 0, "most `MATCHES`, 1 to 12 (default 3)")
+	flags.IntVar(&options.limit, "limit", 0, "at most this many `MATCHES`, 1 to 12 (default 3)")
 	flags.BoolVar(&options.json, "json", false, "print the answer as JSON and nothing else")
 	options.simulate.Add(flags)
 	return command

@@ -33,9 +33,9 @@ func NewCmdOpenAPI(deps *cmdutil.Deps) *cobra.Command {
 		Use:   "openapi",
 		Short: "Print the provider's wire contract as OpenAPI 3.1",
 		Long: `Print the wire contract of Microsoft.ManagementPartner's six operations, and of the
-four calls that read roles, as OpenAPI 3.1: what each answer means, both shapes of
-errors, tenant and identity, throttling. MCP clients read it as partner://openapi; a server over HTTP has it at
-/openapi.json. It needs no state directory.`,
+four calls that read roles, as OpenAPI 3.1: the meaning of each answer, both error
+formats, tenant and identity, throttling. MCP clients read it at partner://openapi,
+HTTP clients at /openapi.json. No state directory is needed.`,
 		Example: "  mcp-partner openapi\n  mcp-partner openapi --format yaml --output managementpartner.yaml",
 		Args:    cmdutil.NoArguments,
 		RunE: func(command *cobra.Command, _ []string) error {
@@ -49,7 +49,7 @@ errors, tenant and identity, throttling. MCP clients read it as partner://openap
 	flags.StringVar(&options.format, "format", formatJSON, "`FORMAT` of the document")
 	config.Choices(flags, "format", "json", "yaml")
 	flags.StringVar(&options.output, "output", "", "write to this `FILE` instead of standard output")
-	flags.BoolVar(&options.force, "force", false, "let --output replace a file")
+	flags.BoolVar(&options.force, "force", false, "let --output replace an existing file")
 	return command
 }
 

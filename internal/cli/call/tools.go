@@ -33,13 +33,13 @@ func NewCmdTools(deps *cmdutil.Deps) *cobra.Command {
 	options := &toolsOptions{}
 	command := &cobra.Command{
 		Use:   "tools",
-		Short: "List the tools, also for frameworks that speak no MCP",
-		Long: `List the tools. With --json it prints the result of tools/list, byte for byte as
-an MCP client gets it. It needs no state directory and no vault.
+		Short: "List the tools, also for frameworks without MCP",
+		Long: `List the tools. --json prints the result of tools/list, byte for byte as an MCP client
+receives it. No state directory and no vault are needed.
 
---format openai and anthropic print the list that the APIs of those names take;
-mcp-partner call TOOL --args - --json carries out what a model answers. markdown is
-for a prompt. docs/frameworks.md has a program for each.`,
+--format openai and --format anthropic print the list for the APIs of those names;
+run a model's tool call with mcp-partner call TOOL --args - --json. --format markdown
+is for a prompt. docs/frameworks.md has a program for each.`,
 		Example: "  mcp-partner tools\n  mcp-partner tools --format openai\n  echo '{\"tenant\":\"contoso\"}' | mcp-partner call check_partner_link --args - --json",
 		Args:    cmdutil.NoArguments,
 		RunE: func(command *cobra.Command, _ []string) error {
@@ -53,7 +53,7 @@ for a prompt. docs/frameworks.md has a program for each.`,
 		},
 	}
 	flags := command.Flags()
-	flags.BoolVar(&options.json, "json", false, "print the tools/list result, as --format mcp does")
+	flags.BoolVar(&options.json, "json", false, "print the tools/list result, like --format mcp")
 	flags.StringVar(&options.format, "format", "", "`FORMAT` of the list; default: a table")
 	config.Choices(flags, "format", "mcp", "openai", "anthropic", "markdown")
 	return command

@@ -24,8 +24,8 @@ func (o *ClientOptions) ours(file clientfile.File) (block []byte, err error) {
 	case !found:
 		return nil, nil
 	case old.URL == "" && !startsThis(old):
-		return nil, exit.Refused("choose another with --name, or take that entry out by hand",
-			"%s has another program under the name %s, so %s was left as it is", o.client.Title, o.Name, file.Path)
+		return nil, exit.Refused("choose another name with --name, or remove that entry by hand",
+			"%s has another program under the name %s, so %s was not changed", o.client.Title, o.Name, file.Path)
 	}
 	block, err = o.client.Print(o.Name, presentable(old))
 	if err != nil {
@@ -68,7 +68,7 @@ func keptFields(u *term.UI, kept []string) {
 	}
 	u.Field("kept", strings.Join(names, ", "))
 	if slices.ContainsFunc(kept, decides) {
-		u.Line(term.Warn, "What was kept decides as well what the server may do, and it was not written by this program. Look at it in the file.")
+		u.Line(term.Warn, "The settings that were kept also decide what the server may do, and this program did not write them. Check them in the file.")
 	}
 }
 

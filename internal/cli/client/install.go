@@ -55,7 +55,7 @@ func (o *ClientOptions) Check(name string) error {
 	case !ok:
 		return unknownClient(name)
 	case !isServerName(o.Name):
-		return exit.Usage("use letters, digits, - and _, at most 64", "--name is not a name that every client takes")
+		return exit.Usage("use letters, digits, - and _, at most 64", "--name has a character that some clients do not accept")
 	case o.Scope != string(clientfile.ScopeUser) && o.Scope != string(clientfile.ScopeProject):
 		return exit.Usage("give --scope user or --scope project", "there is no such scope")
 	}
@@ -89,11 +89,11 @@ func (o *ClientOptions) file(deps *cmdutil.Deps) (clientfile.File, error) {
 func (o *ClientOptions) path(deps *cmdutil.Deps) (string, error) {
 	folder, err := os.Getwd()
 	if err != nil {
-		return "", exit.Failed("change into a folder that exists", "the working directory is not known")
+		return "", exit.Failed("change to a folder that exists", "the working directory is not known")
 	}
 	path, err := o.client.Path(clientfile.Place{GOOS: runtime.GOOS, Env: deps.IO.Env, Project: folder}, clientfile.Scope(o.Scope))
 	if err != nil {
-		return "", exit.Usage("mcp-partner install "+o.client.Name+" --print shows what to put there by hand", "%s", err)
+		return "", exit.Usage("mcp-partner install "+o.client.Name+" --print shows the entry to add by hand", "%s", err)
 	}
 	return path, nil
 }
@@ -120,17 +120,17 @@ func NewCmdInstall(deps *cmdutil.Deps) *cobra.Command {
 		Use:   "install CLIENT [-- ARGUMENTS OF serve]",
 		Short: "Write this server into the configuration of an MCP client",
 		Long: `Write this server into the configuration of an MCP client: ` + strings.Join(clientfile.Names(), ", ") + `.
-The entry starts this very binary, by its absolute path, on the state directory of
-this call. Everything else in the file is left as it is, comments and order
-too, and so is what you added to the entry itself. The file is copied beside itself
-first, and the difference is shown. No secret is ever written there.
+The entry starts this binary, by its absolute path, on the state directory of this
+call. Everything else in the file stays, comments and order included, and so does
+what you added to the entry. The command backs the file up first and shows the
+difference. It never writes a secret there.
 
-With --http the entry is the URL of a server that runs elsewhere; the client then
-signs in by OAuth when the server asks for it. Where the issuer registers no clients
-by itself, as Entra ID, --client-id names the registration that is meant for this.
+With --http the entry is the URL of a server that runs elsewhere; the client signs in
+by OAuth when the server asks for it. If the issuer does not register clients itself,
+as with Entra ID, name the registration to use with --client-id.
 
-What follows -- goes to serve, for example bounds. Better than flags in a client's
-file, which an agent may be able to edit, are rules in config.yaml.`,
+Arguments after -- go to serve, for example bounds. An agent may be able to edit a
+client's file, so prefer rules in config.yaml.`,
 		Example: `  mcp-partner install claude-desktop
   mcp-partner install vscode --scope project
   mcp-partner install cursor --print
@@ -146,8 +146,8 @@ file, which an agent may be able to edit, are rules in config.yaml.`,
 	}
 	flags := command.Flags()
 	options.add(flags)
-	flags.StringVar(&options.url, "http", "", "`URL` of a server that runs elsewhere, in place of a command")
-	flags.StringVar(&options.clientID, "client-id", "", "`ID` of the client's registration with the issuer, for --http; it is no secret")
+	flags.StringVar(&options.url, "http", "", "`URL` of a server that runs elsewhere, instead of a command")
+	flags.StringVar(&options.clientID, "client-id", "", "`ID` of the client's registration with the issuer, for --http (not a secret)")
 	flags.BoolVar(&options.print, "print", false, "print the entry for pasting, and change nothing")
 	config.Typed(flags, "http", "client-id") // their variables are meant for serve and tenants add
 	return command
@@ -170,10 +170,10 @@ func (o *InstallOptions) take(command *cobra.Command, args []string) error {
 	case o.url == "":
 		return checkServeArguments(o.Serve)
 	case o.clientID != "" && !isClientID(o.clientID):
-		return exit.Usage("it is the ID of the registration, such as a GUID; no secret belongs into a client's file", "--client-id is no ID")
+		return exit.Usage("give the ID of the registration, such as a GUID; never put a secret into a client's file", "--client-id is not an ID")
 	}
 	if len(o.Serve) > 0 {
-		return exit.Usage("leave them out: that server was started elsewhere", "arguments of serve do not go with --http")
+		return exit.Usage("leave them out: that server is started elsewhere", "arguments of serve cannot be combined with --http")
 	}
 	return checkServerURL(o.url)
 }
@@ -196,7 +196,7 @@ func checkServeArguments(args []string) error {
 	}
 	switch {
 	case serve.Flags().NArg() > 0:
-		return exit.Usage("mcp-partner serve --help", "serve takes no arguments beside its flags")
+		return exit.Usage("mcp-partner serve --help", "serve takes only flags")
 	case serve.Flags().Changed("http") || serve.Flags().Changed("state-dir"):
 		return exit.Usage("give --state-dir and --http before the --", "--state-dir and --http are set by install itself")
 	}
@@ -212,9 +212,9 @@ func checkServerURL(text string) error {
 	case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http":
 		return exit.Usage(next, "--http is not the URL of a server")
 	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
-		return exit.Usage(next, "--http has more than a host and a path: no name, password or token belongs into a client's file")
+		return exit.Usage(next, "--http has more than a host and a path: never put a name, password or token into a client's file")
 	case u.Scheme == "http" && !httpclient.IsLoopback(u.Hostname()):
-		return exit.Usage(next, "--http is not encrypted: only a server on this machine may be reached that way")
+		return exit.Usage(next, "--http is not encrypted, which is allowed only for a server on this machine")
 	}
 	return nil
 }
@@ -283,11 +283,11 @@ func thisProgram() (string, error) {
 		path, err = filepath.Abs(path)
 	}
 	if err != nil {
-		return "", exit.Failed("start it by its full path", "where this program lies is not known")
+		return "", exit.Failed("start it by its full path", "the path of this program is unknown")
 	}
 	if strings.Contains(filepath.ToSlash(path), "/go-build") {
 		return "", exit.Refused("run: go build -o mcp-partner ./cmd/mcp-partner, and install with that program",
-			"this program was started with go run and is gone when it ends, so no client could start it")
+			"go run deletes this program when it ends, so no client could start it")
 	}
 	return path, nil
 }
@@ -296,12 +296,12 @@ func thisProgram() (string, error) {
 func showInstalled(deps *cmdutil.Deps, o *InstallOptions, file clientfile.File, backup string, lines []string) error {
 	u := deps.IO.UI()
 	if lines == nil {
-		u.Linef(term.Good, "%s has this server already; nothing was changed.", o.client.Title)
+		u.Linef(term.Good, "%s already has this server; nothing was changed.", o.client.Title)
 		u.Field("file", file.Path)
 		keptFields(u, o.client.Kept(file.Text, o.Name))
 		return u.Err
 	}
-	u.Linef(term.Good, "%s has the server %s now.", o.client.Title, o.Name)
+	u.Linef(term.Good, "Added the server %s to %s.", o.client.Title, o.Name)
 	u.Field("file", file.Path)
 	u.Field("backup", backup)
 	changedLines(u, lines)
@@ -320,7 +320,7 @@ func warnOfPassphrase(deps *cmdutil.Deps, o *InstallOptions) error {
 	}
 	u := deps.IO.UI()
 	u.Blank()
-	u.Line(term.Warn, "The vault opens with a passphrase that somebody types, and a client starts the server without a terminal.")
+	u.Line(term.Warn, "The vault opens with a passphrase, and a client starts the server without a terminal to type it on.")
 	u.Field("give it", "mcp-partner install "+o.client.Name+o.flags()+" -- --passphrase-file FILE")
 	return u.Err
 }

@@ -16,10 +16,10 @@ func NewCmdUninstall(deps *cmdutil.Deps) *cobra.Command {
 	options := &ClientOptions{}
 	command := &cobra.Command{
 		Use:   "uninstall CLIENT",
-		Short: "Take this server out of the configuration of an MCP client",
-		Long: `Take the entry that install has written out of a client's configuration. The file
-is copied first, and everything else in it is left as it is. The
-state directory stays too: remove it yourself if nothing else uses it.`,
+		Short: "Remove this server from the configuration of an MCP client",
+		Long: `Remove the entry that install wrote from a client's configuration. The command backs
+the file up first and keeps everything else in it. The state directory stays; remove
+it yourself if nothing else uses it.`,
 		Example:   "  mcp-partner uninstall claude-desktop\n  mcp-partner uninstall vscode --scope project",
 		ValidArgs: clientfile.Names(),
 		Args:      cmdutil.OneArgument("the client's name"),

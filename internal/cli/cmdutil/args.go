@@ -23,7 +23,7 @@ func NoArguments(command *cobra.Command, args []string) error {
 	if command.HasSubCommands() {
 		return unknownCommand(command, args[0])
 	}
-	return exit.Usage(Help(command), "%s takes no arguments beside its flags", command.CommandPath())
+	return exit.Usage(Help(command), "%s takes only flags", command.CommandPath())
 }
 
 // OneArgument wants the one thing that a command is about.
@@ -32,7 +32,7 @@ func OneArgument(what string) cobra.PositionalArgs {
 		if len(args) == 1 {
 			return nil
 		}
-		return exit.Usage(Help(command), "%s takes one argument, %s, and got %d", command.CommandPath(), what, len(args))
+		return exit.Usage(Help(command), "%s needs one argument, %s, but got %d", command.CommandPath(), what, len(args))
 	}
 }
 
@@ -78,8 +78,8 @@ func unknownFlag(command *cobra.Command, name string) error {
 		has = "there is"
 	}
 	if config.Secretive(name) {
-		return exit.Usage("give it with --secret-stdin, --secret-file or --passphrase-file, or let it be asked for",
-			"there is no flag --%s: a secret is never an argument, which every process can read", schemas.Sanitize(name))
+		return exit.Usage("use --secret-stdin, --secret-file or --passphrase-file, or type it at the prompt",
+			"there is no flag --%s: every process can read arguments, so a secret is never one", schemas.Sanitize(name))
 	}
 	if near := schemas.Nearest(strings.ReplaceAll(name, "_", "-"), names); near != "" {
 		return exit.Usage(Help(command), "%s no flag --%s: did you mean --%s?", has, schemas.Sanitize(name), near)
@@ -103,6 +103,6 @@ func AtMostOneArgument(what string) cobra.PositionalArgs {
 		if len(args) <= 1 {
 			return nil
 		}
-		return exit.Usage(Help(command), "%s takes at most one argument, %s, and got %d", command.CommandPath(), what, len(args))
+		return exit.Usage(Help(command), "%s takes at most one argument, %s, but got %d", command.CommandPath(), what, len(args))
 	}
 }

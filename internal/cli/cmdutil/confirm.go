@@ -61,6 +61,6 @@ func formatQuestion(question guard.Question) string {
 	for _, fact := range question.Facts {
 		b.WriteString("  " + term.Escape(fact.Label) + ": " + term.Escape(fact.Value) + "\n")
 	}
-	b.WriteString(term.Escape(question.Prompt) + " (anything else writes nothing): ")
+	b.WriteString(term.Escape(question.Prompt) + " (anything else cancels): ")
 	return b.String()
 }

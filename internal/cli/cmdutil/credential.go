@@ -23,7 +23,7 @@ func addKindFlags(k *credential.KindOptions, flags *pflag.FlagSet) {
 	flags.StringVar(&k.HomeTenant, "home-tenant", "", "managed identity: `GUID` of the tenant in which it exists (default: --tenant-id)")
 	flags.StringVar(&k.ResourceID, "identity-resource-id", "", "managed identity: the user-assigned one with this resource `ID`")
 	flags.StringVar(&k.IdentityObjectID, "identity-object-id", "", "managed identity: the user-assigned one with this object ID (`GUID`)")
-	flags.StringVar(&k.Expires, "expires", "", "when the client secret ends, a `DATE` such as 2027-01-31")
+	flags.StringVar(&k.Expires, "expires", "", "expiry `DATE` of the client secret, such as 2027-01-31")
 }
 
 // AddCertificateFlags adds the ways of a certificate with its key.

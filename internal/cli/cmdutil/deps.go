@@ -39,13 +39,13 @@ func NewDeps(streams *term.Streams) *Deps {
 func (d *Deps) Serving() { d.Prompter = Prompter{Streams: d.IO} }
 
 func (d *Deps) AddGlobals(flags *pflag.FlagSet) {
-	flags.StringVar(&d.global.stateDir, "state-dir", "", "`DIR` that holds the vault, the directory of tenants and config.yaml")
+	flags.StringVar(&d.global.stateDir, "state-dir", "", "`DIR` with the vault, the tenant directory and config.yaml")
 	flags.BoolVar(&d.PlatformModes, "platform-modes", false, "accept a state directory whose modes the platform sets (fsGroup, WSL)")
 	flags.StringVar(&d.global.configFile, "config", "", "config `FILE` (default: config.yaml in the state directory)")
-	flags.StringVar(&d.global.logLevel, "log-level", "", "least `LEVEL` that is logged: debug, info, warn or error (default: info for serve, else error)")
+	flags.StringVar(&d.global.logLevel, "log-level", "", "lowest `LEVEL` to log: debug, info, warn or error (default: info for serve, else error)")
 	flags.StringVar(&d.global.logFormat, "log-format", "text", "`FORMAT` of standard error")
 	config.Choices(flags, "log-format", "text", "json")
-	flags.StringVar(&d.PECRoles, "pec-roles", "", "CSV `FILE` that changes the list of roles for partner earned credit")
+	flags.StringVar(&d.PECRoles, "pec-roles", "", "CSV `FILE` with changes to the list of roles for partner earned credit")
 	config.Standing(flags, "state-dir", "log-level", "log-format", "pec-roles")
 }
 
@@ -68,7 +68,7 @@ func (d *Deps) Prepare(command *cobra.Command, _ []string) error {
 		return err
 	}
 	for _, name := range strangers {
-		fmt.Fprintf(d.IO.Err, "mcp-partner: note: environment variable %s names no setting and is ignored\n", term.Escape(name))
+		fmt.Fprintf(d.IO.Err, "mcp-partner: note: the environment variable %s is not a setting and is ignored\n", term.Escape(name))
 	}
 	return nil
 }

@@ -26,7 +26,7 @@ type FleetFlags struct{ Concurrency int }
 const mostConcurrency = 512
 
 func (o *FleetFlags) Add(flags *pflag.FlagSet) {
-	flags.IntVar(&o.Concurrency, "concurrency", 64, "`N` tenants that an audit asks at the same time")
+	flags.IntVar(&o.Concurrency, "concurrency", 64, "`N` tenants that an audit reads at the same time")
 	config.Standing(flags, "concurrency")
 }
 
@@ -62,9 +62,9 @@ func (d *Deps) StandingBounds() (GuardFlags, error) {
 // AddAsking adds who is asked and which IDs may be written; the tenants of the
 // command are a selection, and their bound comes from elsewhere.
 func (g *GuardFlags) AddAsking(flags *pflag.FlagSet) {
-	flags.BoolVar(&g.AllowWrites, "allow-writes", false, "let this command write; a person is asked before it does")
+	flags.BoolVar(&g.AllowWrites, "allow-writes", false, "let this command write, after a person confirms")
 	g.addApproval(flags)
-	flags.Var(&g.partnerIDs, "partner-ids", "only these partner `IDS` may be written, with commas between")
+	flags.Var(&g.partnerIDs, "partner-ids", "allow writes of these partner `IDS` only, separated by commas")
 	config.Standing(flags, "allow-writes", "approval", "partner-ids")
 }
 
@@ -125,7 +125,7 @@ func (p Prompter) Passphrase(ctx context.Context, prompt string) ([]byte, error)
 }
 
 func (p Prompter) ask(ctx context.Context, prompt string) ([]byte, error) {
-	locked := schemas.NewProblem(schemas.CodeVaultLocked, "The vault is protected by a passphrase, and there is no terminal to ask on.")
+	locked := schemas.NewProblem(schemas.CodeVaultLocked, "The vault needs a passphrase, and there is no terminal to type it on.")
 	if !p.Streams.Attended() {
 		return nil, locked
 	}
@@ -136,7 +136,7 @@ func (p Prompter) ask(ctx context.Context, prompt string) ([]byte, error) {
 	defer terminal.Close()
 	typed, err := terminal.Ask(ctx, term.Escape(prompt), true)
 	if err != nil {
-		return nil, schemas.NewProblem(schemas.CodeVaultLocked, "The vault is protected by a passphrase, and none was typed.")
+		return nil, schemas.NewProblem(schemas.CodeVaultLocked, "The vault needs a passphrase, and none was typed.")
 	}
 	return []byte(typed), nil
 }
@@ -149,7 +149,7 @@ type GuardFlags struct {
 }
 
 func (g *GuardFlags) Add(flags *pflag.FlagSet) {
-	flags.BoolVar(&g.AllowWrites, "allow-writes", false, "let tools write; a person is asked before each write")
+	flags.BoolVar(&g.AllowWrites, "allow-writes", false, "let tools write, each time after a person confirms")
 	g.addApproval(flags)
 	g.AddBounds(flags)
 	config.Standing(flags, "allow-writes", "approval")
@@ -157,15 +157,15 @@ func (g *GuardFlags) Add(flags *pflag.FlagSet) {
 
 func (g *GuardFlags) addApproval(flags *pflag.FlagSet) {
 	g.approval = NewChoice("mode", access.ApprovalAsk, access.ApprovalRequester, access.ApprovalApprover, access.ApprovalNone)
-	flags.Var(&g.approval, "approval", "`MODE` that says who is asked before a write; none needs --simulate or --partner-ids")
+	flags.Var(&g.approval, "approval", "`MODE` of confirmation before a write; none needs --simulate or --partner-ids")
 	config.Choices(flags, "approval", "ask", "requester", "approver", "none")
 }
 
 // AddBounds adds what bounds a call whatever the policy says.
 func (g *GuardFlags) AddBounds(flags *pflag.FlagSet) {
-	flags.Var(&g.tools, "tools", "only these `TOOLS`, with commas between")
-	flags.Var(&g.Tenants, "tenants", "only these `TENANTS`: names or globs, with commas between")
-	flags.Var(&g.partnerIDs, "partner-ids", "only these partner `IDS` may be written, with commas between")
+	flags.Var(&g.tools, "tools", "only these `TOOLS`, separated by commas")
+	flags.Var(&g.Tenants, "tenants", "only these `TENANTS`: names or globs, separated by commas")
+	flags.Var(&g.partnerIDs, "partner-ids", "allow writes of these partner `IDS` only, separated by commas")
 	config.Standing(flags, "tools", "tenants", "partner-ids")
 }
 
@@ -204,7 +204,7 @@ func (c *Choice[T]) String() string { return string(c.Value) }
 // Type implements pflag.Value.
 func (c *Choice[T]) Type() string { return c.what }
 
-// List is a flag of several values with commas between. It refuses an empty
+// List is a flag of several values separated by commas. It refuses an empty
 // one: --tenants "$CUSTOMERS" with nothing in the variable would otherwise be a
 // bound that bounds nothing.
 type List []string

@@ -16,7 +16,7 @@ import (
 // under serve to the protocol.
 func newLogger(to io.Writer, level slog.Level, format string) (*slog.Logger, error) {
 	if format != "text" && format != "json" {
-		return nil, exit.Usage("give text or json", "--log-format is neither text nor json")
+		return nil, exit.Usage("give text or json", "--log-format must be text or json")
 	}
 	return telemetry.NewLogger(to, telemetry.LogOptions{Level: level, JSON: format == "json", Facts: factsOf}), nil
 }

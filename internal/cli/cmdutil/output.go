@@ -46,9 +46,9 @@ func CheckOutput(path string, force bool) error {
 	info, err := os.Lstat(path)
 	switch {
 	case err == nil && !info.Mode().IsRegular():
-		return exit.Refused("give the path of a file that is not there yet", "%s is a symbolic link or no file, and is not written to", path)
+		return exit.Refused("give the path of a new file", "%s is a symbolic link or not a regular file, so nothing was written to it", path)
 	case err == nil && !force:
-		return exit.Refused("give --force to replace it, or another file", "%s is there already", path)
+		return exit.Refused("give --force to replace it, or another file", "%s exists already", path)
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return Unwritable(path)
 	}
@@ -117,5 +117,5 @@ func (w *outputFile) Write(data []byte) (n int, err error) {
 }
 
 func Unwritable(path string) error {
-	return exit.Failed("check that the folder exists and is writable, and that the disk has room", "%s cannot be written", path)
+	return exit.Failed("check that the folder exists and is writable and that the disk is not full", "%s cannot be written", path)
 }

@@ -25,7 +25,7 @@ func (d *Deps) Record(ctx context.Context, a *app.App, kind guard.EventKind, for
 		err = decider.Changed(context.WithoutCancel(ctx), kind, fmt.Sprintf(format, args...))
 	}
 	if err != nil {
-		fmt.Fprintf(d.IO.Err, "mcp-partner: note: the change was made and is not in the ledger: %s\n", term.Escape(schemas.AsProblem(err).Message))
+		fmt.Fprintf(d.IO.Err, "mcp-partner: note: the change was made but could not be recorded in the ledger: %s\n", term.Escape(schemas.AsProblem(err).Message))
 	}
 }
 

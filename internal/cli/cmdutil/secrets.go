@@ -69,7 +69,7 @@ func (d *Deps) secretOrPrompt(ctx context.Context, s *credential.SecretOptions, 
 	case s.File != "":
 		return readSecretFile(s.File)
 	}
-	noTerminal := exit.Usage("pipe it in with --secret-stdin, or give --secret-file FILE", "the secret of credential %s is missing, and there is no terminal to ask on", credential)
+	noTerminal := exit.Usage("use --secret-stdin or --secret-file FILE", "the secret of credential %s is missing, and there is no terminal to type it on", credential)
 	if !d.IO.Attended() {
 		return vault.Secret{}, noTerminal
 	}
@@ -141,7 +141,7 @@ func readCertificate(k *credential.KindOptions, deps *Deps) ([]byte, error) {
 	case k.CertificateStdin:
 		return readAtMost(deps.IO.In, "standard input")
 	case k.CertificateFile == "":
-		return nil, exit.Usage("give --certificate-file FILE, or pipe it in with --certificate-stdin", "the certificate is missing")
+		return nil, exit.Usage("use --certificate-file FILE or --certificate-stdin", "the certificate is missing")
 	}
 	return readSecretBytes(k.CertificateFile, "--certificate-file")
 }
@@ -155,7 +155,7 @@ func readPassphrase(k *credential.KindOptions) ([]byte, error) {
 }
 
 func (d *Deps) askKeyPassphrase(ctx context.Context) ([]byte, error) {
-	missing := exit.Usage("give --certificate-passphrase-file FILE", "the key of the certificate is encrypted, and there is no terminal to ask for its passphrase on")
+	missing := exit.Usage("give --certificate-passphrase-file FILE", "the certificate's key is encrypted, and there is no terminal to type its passphrase on")
 	if !d.IO.Attended() {
 		return nil, missing
 	}
@@ -185,8 +185,8 @@ func (d *Deps) SecretOf(ctx context.Context, a *app.App, config tenants.Credenti
 	case !held:
 		return AskSecret(ctx, o, d, config)
 	case o.Given():
-		return credential.Provided{}, exit.Refused("leave the secret out to use the one that is there, or choose another name with --credential",
-			"the vault holds a secret of the name %s already, which no credential uses yet", config.Name)
+		return credential.Provided{}, exit.Refused("leave the secret out to use the stored one, or choose another name with --credential",
+			"the vault already holds a secret named %s, which no credential uses yet", config.Name)
 	}
 	end, err := o.Kind.End()
 	if err != nil {

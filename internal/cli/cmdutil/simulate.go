@@ -14,10 +14,10 @@ import (
 
 // AddSimulationFlags adds everything but the number of tenants, whose flag differs.
 func AddSimulationFlags(w *app.SimulationOptions, flags *pflag.FlagSet) {
-	flags.DurationVar(&w.Latency, "latency", 0, "`TIME` that every simulated answer takes, such as 50ms")
+	flags.DurationVar(&w.Latency, "latency", 0, "`TIME` that each simulated answer takes, such as 50ms")
 	flags.StringVar(&w.Throttle, "throttle", "", "simulated limits, as in `reads=250/25,writes=200/10` (at once/refilled per second)")
-	flags.Var((*List)(&w.Faults), "fault", "`KIND=PERCENT` of simulated answers that go wrong; may be given again (mcp-partner simulate --help lists the kinds)")
-	flags.Uint64Var(&w.Seed, "seed", 0, "`NUMBER` that decides everything that is generated")
+	flags.Var((*List)(&w.Faults), "fault", "`KIND=PERCENT` of simulated answers that fail; repeatable (mcp-partner simulate --help lists the kinds)")
+	flags.Uint64Var(&w.Seed, "seed", 0, "seed `NUMBER` of everything that is generated")
 }
 
 // DefaultSimulated is how many tenants --simulate makes without a number.
@@ -73,7 +73,7 @@ func (c *simulateCount) Set(text string) error {
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 0 || n > 1_000_000 {
-		return errors.New("no number of tenants")
+		return errors.New("not a number of tenants")
 	}
 	*c = simulateCount(n)
 	return nil

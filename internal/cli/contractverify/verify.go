@@ -37,7 +37,7 @@ func NewCmd(deps *cmdutil.Deps) *cobra.Command {
 	options := &verifyOptions{}
 	command := &cobra.Command{
 		Use:   "contract-verify",
-		Short: "Ask the provider, and report where it differs from its contract",
+		Short: "Compare the provider's answers with its contract",
 		Long: `Ask the provider as one identity in one tenant, and compare its answers with the
 contract that mcp-partner openapi prints. The report is Markdown that can be pasted
 into an issue: it names no tenant, identity or partner, and holds no token.
@@ -70,7 +70,7 @@ Exit codes: 0 the provider keeps the contract, 1 it does not or could not be ask
 	flags.BoolVar(&options.yes, "yes", false, "say that the tenant is meant for tests; it confirms no write")
 	flags.BoolVar(&options.json, "json", false, "print the report as JSON")
 	flags.StringVarP(&options.output, "output", "o", "", "write the report to this `FILE` instead of standard output")
-	flags.BoolVar(&options.force, "force", false, "let --output replace a file")
+	flags.BoolVar(&options.force, "force", false, "let --output replace an existing file")
 	config.Typed(flags, "yes", "with-partner-id", "second-partner-id")
 	cmdutil.AddKeyFlags(&options.keys, flags)
 	options.guard.Add(flags)

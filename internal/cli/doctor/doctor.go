@@ -22,14 +22,13 @@ func NewCmdDoctor(deps *cmdutil.Deps) *cobra.Command {
 	command := &cobra.Command{
 		Use:     "doctor",
 		Aliases: []string{"status"},
-		Short:   "Check everything a server needs, and say what to run",
-		Long: `Check the state directory, the vault and what protects it, the directory, and every
-credential by signing in once; then the policy, the ledger, whether anything is
-frozen, and whether there are approvers; then the proxy, the TLS and the clock of
-each host that credentials are sent to, the clients of this user, and the disk. With
---read every tenant's link is read too. Nothing is changed but the notes of when each
-credential last worked and when it ends. Each finding names the command that fixes it.
-The exit code is 1 if a check fails.`,
+		Short:   "Check everything that a server needs, with a fix for each finding",
+		Long: `Check the state directory, the vault and its protection, the tenant directory, and
+each credential by one sign-in; the policy, the ledger, freezes and approvers; the
+proxy, and TLS and clock of each host that credentials are sent to; the clients of
+this user, and the disk. --read also reads the link of each tenant. The command
+changes nothing but its notes of when each credential last worked and when it expires.
+Each finding names the command that fixes it. The exit code is 1 if a check fails.`,
 		Example: `  mcp-partner doctor
   mcp-partner doctor --read
   mcp-partner doctor --json`,
@@ -38,7 +37,7 @@ The exit code is 1 if a check fails.`,
 	}
 	flags := command.Flags()
 	flags.BoolVar(&options.json, "json", false, "print {\"checks\":[{name,status,message,fix}]}")
-	flags.BoolVar(&options.read, "read", false, "read the link of every tenant too")
+	flags.BoolVar(&options.read, "read", false, "read the link of each tenant too")
 	cmdutil.AddKeyFlags(&options.keys, flags)
 	return command
 }

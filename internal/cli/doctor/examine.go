@@ -71,14 +71,14 @@ func checkStateDir(where disk.Dir) check {
 	info, err := os.Stat(dir)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return check{"state_dir", CheckWarn, dir + " is not there yet; it is made at the first change.", "mcp-partner setup"}
+		return check{"state_dir", CheckWarn, dir + " does not exist yet; the first change creates it.", "mcp-partner setup"}
 	case err != nil:
 		return check{"state_dir", CheckFail, dir + " cannot be reached.", "ls -ld " + phrase.ShellWord(dir)}
 	}
 	if where.PlatformModes && info.Mode().Perm()&0o077 != 0 {
-		return check{"state_dir", CheckWarn, fmt.Sprintf("%s has mode %04o, which --platform-modes accepts: the platform alone keeps others out.", dir, info.Mode().Perm()), ""}
+		return check{"state_dir", CheckWarn, fmt.Sprintf("%s has mode %04o, which --platform-modes accepts: only the platform protects it.", dir, info.Mode().Perm()), ""}
 	}
-	return check{"state_dir", checkOK, fmt.Sprintf("%s is there and closed to others (mode %04o).", dir, info.Mode().Perm()), ""}
+	return check{"state_dir", checkOK, fmt.Sprintf("%s is readable by you only (mode %04o).", dir, info.Mode().Perm()), ""}
 }
 
 // checkVault opens the vault. A vault that nothing needs may be missing.
@@ -98,7 +98,7 @@ func checkVault(ctx context.Context, deps *cmdutil.Deps, a *app.App, credentials
 
 func checkDirectory(entries []tenants.Entry) check {
 	if len(entries) == 0 {
-		return check{"directory", CheckWarn, "The directory holds no tenant yet.", "mcp-partner setup"}
+		return check{"directory", CheckWarn, "The tenant directory is empty.", "mcp-partner setup"}
 	}
 	return check{"directory", checkOK, "The directory holds " + phrase.Count(len(entries), "tenant") + ".", ""}
 }
@@ -136,7 +136,7 @@ func checkOrphans(ctx context.Context, a *app.App, credentials []tenants.Credent
 	for _, name := range names {
 		used := func(config tenants.CredentialConfig) bool { return app.SameName(config.SecretName, name) }
 		if !slices.ContainsFunc(credentials, used) {
-			checks = append(checks, check{"secret " + name, CheckWarn, "The vault holds it, and no credential here uses it.", fix + name})
+			checks = append(checks, check{"secret " + name, CheckWarn, "The vault holds it, but no credential uses it.", fix + name})
 		}
 	}
 	return checks
@@ -146,7 +146,7 @@ func checkCredential(ctx context.Context, a *app.App, entries []tenants.Entry, c
 	name := "credential " + config.Name
 	users := tenants.Using(entries, config.Name)
 	if len(users) == 0 {
-		return check{name, CheckWarn, "No tenant uses it. It can be given to one, or removed.", "mcp-partner vault remove " + config.Name}
+		return check{name, CheckWarn, "No tenant uses it. Give it to a tenant, or remove it.", "mcp-partner vault remove " + config.Name}
 	}
 	entry := users[0]
 	if err := a.SignIn(ctx, entry, config); err != nil {
@@ -201,7 +201,7 @@ func CheckTenant(ctx context.Context, a *app.App, entry tenants.Entry) check {
 func checkProxy(ctx context.Context, deps *cmdutil.Deps, a *app.App, entries []tenants.Entry) check {
 	proxy := httpclient.ProxyFromEnvironment(func(name string) string { value, _ := deps.IO.Env(name); return value })
 	if proxy.Variable == "" {
-		return check{"proxy", checkOK, "There is no proxy; requests go out directly.", ""}
+		return check{"proxy", checkOK, "No proxy is set; requests go out directly.", ""}
 	}
 	if proxy.URL == nil {
 		return proxyFailed(proxy.Err)

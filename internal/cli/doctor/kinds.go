@@ -20,7 +20,7 @@ func warnOfKind(config tenants.CredentialConfig) []check {
 		return nil
 	}
 	return []check{{"azure-cli", CheckWarn,
-		"The credential " + config.Name + " is the person signed in with az: anyone with the shell can do the same without this program, past its checks and its record.",
+		"The credential " + config.Name + " is the person signed in with az: anyone with this shell can do the same without this program, outside its checks and its ledger.",
 		"mcp-partner tenants set NAME --credential APP --client-id GUID --secret-stdin"}}
 }
 
@@ -32,13 +32,13 @@ func checkExpiry(config tenants.CredentialConfig, entries []tenants.Entry, now t
 		tenants.KindClientCertificate: " --certificate-file FILE", tenants.KindClientSecret: " --secret-stdin --expires DATE"}[config.Kind]
 	switch state, end := config.Expiry(now); state {
 	case tenants.ExpiryUnknown:
-		return []check{{name, CheckWarn, "Nobody said when the secret ends, so it can end without a warning.", strings.Replace(fix, " --secret-stdin", "", 1)}}
+		return []check{{name, CheckWarn, "The expiry date of the secret is unknown, so it can expire without a warning.", strings.Replace(fix, " --secret-stdin", "", 1)}}
 	case tenants.ExpiryPast:
-		return []check{{name, CheckFail, "It ended on " + end.Format(time.DateOnly) + " and opens no tenant.", fix}}
+		return []check{{name, CheckFail, "It expired on " + end.Format(time.DateOnly) + " and signs in nowhere.", fix}}
 	case tenants.ExpirySoon:
-		return []check{{name, CheckWarn, fmt.Sprintf("It ends on %s, in %s.", end.Format(time.DateOnly), phrase.Count(int(end.Sub(now).Hours()/24), "day")), fix}}
+		return []check{{name, CheckWarn, fmt.Sprintf("It expires on %s, in %s.", end.Format(time.DateOnly), phrase.Count(int(end.Sub(now).Hours()/24), "day")), fix}}
 	case tenants.ExpiryValid:
-		return []check{{name, checkOK, "It ends on " + end.Format(time.DateOnly) + ".", ""}}
+		return []check{{name, checkOK, "It expires on " + end.Format(time.DateOnly) + ".", ""}}
 	}
 	return nil
 }

@@ -26,8 +26,8 @@ func checkRecord(ctx context.Context, deps *cmdutil.Deps, a *app.App) []check {
 			return append(checks, failedCheck("ledger", err, "cp BACKUP/ledger.db "+phrase.ShellWord(a.Ledger.Path())))
 		}
 		return append(checks,
-			check{"ledger", checkOK, "There is no ledger yet; it is made at the first call or change, and needs a vault.", ""},
-			check{"approvers", CheckWarn, "There is no approver yet, so nothing can be approved outside of a client.", "mcp-partner approvers add NAME"})
+			check{"ledger", checkOK, "There is no ledger yet; the first call or change creates it, and needs a vault.", ""},
+			check{"approvers", CheckWarn, "There are no approvers yet, so writes can be approved only in a client.", "mcp-partner approvers add NAME"})
 	}
 	return append(checks, checkLedger(ctx, a), checkFreeze(ctx, a), checkApprovers(ctx, a), checkRuns(ctx, a))
 }
@@ -41,14 +41,14 @@ func checkPolicy(deps *cmdutil.Deps) check {
 	if err != nil {
 		return failedCheck("policy", err, "mcp-partner policy test --help")
 	}
-	return check{"policy", checkOK, fmt.Sprintf("%s, digest %s; what no rule is for is read and not written.", phrase.Count(len(rules), "rule"), policy.Digest()), ""}
+	return check{"policy", checkOK, fmt.Sprintf("%s, digest %s; a tool without a rule is read-only.", phrase.Count(len(rules), "rule"), policy.Digest()), ""}
 }
 
 func checkWebhook(deps *cmdutil.Deps) check {
 	if _, err := deps.NewWebhook(); err != nil {
 		return failedCheck("webhook", err, "openssl rand -hex 32 > FILE")
 	}
-	return check{"webhook", checkOK, "Pending approvals are announced. Whether anybody hears is not tried out.", ""}
+	return check{"webhook", checkOK, "The webhook announces pending approvals. It was not called.", ""}
 }
 
 func checkLedger(ctx context.Context, a *app.App) check {
@@ -62,9 +62,9 @@ func checkLedger(ctx context.Context, a *app.App) check {
 	case err != nil:
 		return failedCheck("ledger", err, verify)
 	case !report.Whole():
-		return check{"ledger", CheckFail, "The ledger is not what was written: " + ledgercmd.FindingText(report.Findings[0]) + ".", verify}
+		return check{"ledger", CheckFail, "The ledger was changed: " + ledgercmd.FindingText(report.Findings[0]) + ".", verify}
 	}
-	return check{"ledger", checkOK, fmt.Sprintf("%s up to %d, each linked to the one before; the vault remembers %d.", phrase.Entries(status.Entries), status.Last, status.Remembered), ""}
+	return check{"ledger", checkOK, fmt.Sprintf("%s up to %d, each chained to the one before; the vault remembers %d.", phrase.Entries(status.Entries), status.Last, status.Remembered), ""}
 }
 
 func checkFreeze(ctx context.Context, a *app.App) check {
@@ -86,14 +86,14 @@ func checkApprovers(ctx context.Context, a *app.App) check {
 	case err != nil:
 		return failedCheck("approvers", err, "mcp-partner ledger verify")
 	case len(approvers) == 0:
-		return check{"approvers", CheckWarn, "There is no approver yet, so nothing can be approved outside of a client.", "mcp-partner approvers add NAME"}
+		return check{"approvers", CheckWarn, "There are no approvers yet, so writes can be approved only in a client.", "mcp-partner approvers add NAME"}
 	}
 	return check{"approvers", checkOK, approverText(len(approvers)), ""}
 }
 
 func approverText(n int) string {
 	if n == 1 {
-		return "1 person may approve writes."
+		return "1 person can approve writes."
 	}
-	return fmt.Sprintf("%d people may approve writes.", n)
+	return fmt.Sprintf("%d people can approve writes.", n)
 }

@@ -64,7 +64,7 @@ func checkEndpoint(ctx context.Context, a *app.App, e endpoint) []check {
 	host := phrase.HostOf(e.url)
 	client, err := a.HTTP.Client([]byte(e.ca))
 	if err != nil {
-		return []check{{"tls " + host, CheckFail, "The CA of the directory entry holds no certificate that can be read.", "mcp-partner tenants set NAME --ca-file FILE"}}
+		return []check{{"tls " + host, CheckFail, "The CA file of the directory entry has no readable certificate.", "mcp-partner tenants set NAME --ca-file FILE"}}
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, e.url, nil)
 	if err != nil {
@@ -88,14 +88,14 @@ func unreachable(host string, err error) check {
 	var invalid x509.CertificateInvalidError
 	var proxy *httpclient.ProxyError
 	if errors.As(err, &proxy) {
-		return check{"tls " + host, CheckFail, "It was not asked: " + proxy.Error() + ".", "export HTTPS_PROXY=http://HOST:PORT"}
+		return check{"tls " + host, CheckFail, "Not checked: " + proxy.Error() + ".", "export HTTPS_PROXY=http://HOST:PORT"}
 	}
 	if errors.As(err, &unknown) || errors.As(err, &wrongHost) || errors.As(err, &invalid) {
 		return check{"tls " + host, CheckFail,
-			"Its certificate is not trusted on this machine: a proxy that looks into TLS, or a private cloud whose CA is missing. Nothing is sent there.",
+			"This machine does not trust its certificate: an inspecting proxy, or a private cloud whose CA is missing. Nothing is sent there.",
 			"mcp-partner tenants set NAME --ca-file FILE"}
 	}
-	return check{"tls " + host, CheckFail, "It cannot be reached from here: check network, name resolution and proxy.", "curl -sSI https://" + host}
+	return check{"tls " + host, CheckFail, "It cannot be reached: check network, name resolution and proxy.", "curl -sSI https://" + host}
 }
 
 func tlsCheck(host string, state *tls.ConnectionState) check {
@@ -160,13 +160,13 @@ func nearest(dir string) string {
 func judgeDisk(dir string, free uint64, err error) check {
 	switch {
 	case err != nil:
-		return check{"disk", CheckWarn, "How much room the state directory has is not known.", ""}
+		return check{"disk", CheckWarn, "The free space of the state directory is unknown.", ""}
 	case free < diskFail:
-		return check{"disk", CheckFail, fmt.Sprintf("The state directory has %d MB left. Without room for the record nothing is written to Azure.", free>>20), "df -h " + phrase.ShellWord(dir)}
+		return check{"disk", CheckFail, fmt.Sprintf("The state directory has %d MB free. Without space for the ledger nothing is written to Azure.", free>>20), "df -h " + phrase.ShellWord(dir)}
 	case free < diskWarn:
-		return check{"disk", CheckWarn, fmt.Sprintf("The state directory has %d MB left.", free>>20), "df -h " + phrase.ShellWord(dir)}
+		return check{"disk", CheckWarn, fmt.Sprintf("The state directory has %d MB free.", free>>20), "df -h " + phrase.ShellWord(dir)}
 	}
-	return check{"disk", checkOK, fmt.Sprintf("The state directory has %d MB left.", free>>20), ""}
+	return check{"disk", checkOK, fmt.Sprintf("The state directory has %d MB free.", free>>20), ""}
 }
 
 // checkClients looks into the configurations of the clients, of this user and
@@ -179,7 +179,7 @@ func checkClients(deps *cmdutil.Deps) []check {
 		}
 	}
 	if len(checks) == 0 {
-		return []check{{"clients", checkOK, "No client of this user starts this server under the name partner.", "mcp-partner install claude-desktop"}}
+		return []check{{"clients", checkOK, "No client of this user has a server named partner.", "mcp-partner install claude-desktop"}}
 	}
 	return checks
 }
@@ -198,7 +198,7 @@ func checkClient(deps *cmdutil.Deps, c clientfile.Client) (check, bool) {
 			return judgeClient(deps, c, server), found
 		}
 	}
-	return check{name, CheckWarn, path + " was not looked into: " + err.Error() + ".", "mcp-partner install " + c.Name + " --print"}, true
+	return check{name, CheckWarn, path + " was not checked: " + err.Error() + ".", "mcp-partner install " + c.Name + " --print"}, true
 }
 
 func judgeClient(deps *cmdutil.Deps, c clientfile.Client, server clientfile.Server) check {
@@ -207,11 +207,11 @@ func judgeClient(deps *cmdutil.Deps, c clientfile.Client, server clientfile.Serv
 		return check{name, checkOK, c.Title + " uses a server at " + phrase.HostOf(server.URL) + ".", ""}
 	}
 	if info, err := os.Stat(server.Command); err != nil || info.IsDir() || !filepath.IsAbs(server.Command) {
-		return check{name, CheckFail, c.Title + " is to start " + server.Command + ", and that is not there.", again}
+		return check{name, CheckFail, c.Title + " starts " + server.Command + ", which does not exist.", again}
 	}
 	i := slices.Index(server.Args, "--state-dir")
 	if i < 0 || i+1 >= len(server.Args) || filepath.Clean(server.Args[i+1]) != deps.StateDir {
-		return check{name, CheckWarn, c.Title + " starts this server on another state directory than this one.", again}
+		return check{name, CheckWarn, c.Title + " starts this server on another state directory.", again}
 	}
 	if client.StaysLocked(deps, server.Args) {
 		return check{name, CheckWarn, c.Title + " starts this server without a terminal and without the passphrase that opens the vault.", again + " -- --passphrase-file FILE"}

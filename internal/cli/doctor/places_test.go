@@ -59,7 +59,7 @@ func TestEndpointsAreLookedAtWithoutACredential(t *testing.T) {
 	look := func(url string) []check {
 		return checkEndpoints(context.Background(), a, []tenants.Entry{{Cloud: tenants.Cloud{Authority: url, ARMEndpoint: url}}})
 	}
-	if got := look(trusted.URL); len(got) != 1 || got[0].Status != CheckFail || !strings.Contains(got[0].Message, "not trusted") {
+	if got := look(trusted.URL); len(got) != 1 || got[0].Status != CheckFail || !strings.Contains(got[0].Message, "does not trust") {
 		t.Errorf("an unknown CA: %+v", got)
 	}
 	if got := look(plain.URL); len(got) != 2 || got[0].Status != CheckFail || !strings.Contains(got[0].Message, "without TLS") {

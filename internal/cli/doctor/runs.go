@@ -27,7 +27,7 @@ func checkRuns(ctx context.Context, a *app.App) check {
 			return found
 		}
 	}
-	return check{"runs", checkOK, "No run over many tenants left one half done.", ""}
+	return check{"runs", checkOK, "No run is unfinished.", ""}
 }
 
 func checkProgress(run guard.Run, progress map[int]guard.Progress) (check, bool) {
@@ -48,7 +48,7 @@ func checkProgress(run guard.Run, progress map[int]guard.Progress) (check, bool)
 	case stranded > 0:
 		return check{"runs", CheckFail, fmt.Sprintf("The run %s left %s without a link.", run.ID, phrase.Count(stranded, "tenant")), command}, true
 	case begun > 0:
-		return check{"runs", CheckWarn, fmt.Sprintf("In the run %s %s begun and not finished.", run.ID, are(begun)), command}, true
+		return check{"runs", CheckWarn, fmt.Sprintf("In the run %s %s unfinished.", run.ID, are(begun)), command}, true
 	default:
 		return check{}, false
 	}

@@ -22,7 +22,7 @@ func acceptGap(ctx context.Context, deps *cmdutil.Deps, o *verifyOptions) error 
 		return exit.Usage("say why with --reason TEXT", "--accept-gap needs a reason")
 	}
 	if o.export != "" {
-		return exit.Usage("leave --export out", "a gap is accepted in the ledger, and an export is a copy of it")
+		return exit.Usage("leave --export out", "a gap is accepted in the ledger, not in an export of it")
 	}
 	session, err := deps.OpenSession(o.keys, cmdutil.OperatorRules(nil))
 	if err != nil {

@@ -26,9 +26,9 @@ func newCmdExport(deps *cmdutil.Deps) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "export",
 		Short: "Export entries for an auditor (jsonl) or a spreadsheet (csv)",
-		Long: `Export entries. jsonl is for an auditor, who can verify it with a head and the public
-key alone; entries that a filter leaves out are in it as digests. csv is for
-spreadsheets and cannot be verified. Both hold personal data: names of callers and
+		Long: `Export entries. jsonl is for an auditor, who can verify it with only a head and the
+public key; it holds digests of the entries that a filter leaves out. csv is for
+spreadsheets and cannot be verified. Both contain personal data: names of callers and
 approvers, accounts, and reasons that people typed.`,
 		Example: `  mcp-partner ledger export --format jsonl -o ledger.jsonl
   mcp-partner ledger export --format csv --tenant contoso --since 2026-01-01`,
@@ -38,8 +38,8 @@ approvers, accounts, and reasons that people typed.`,
 	flags := command.Flags()
 	flags.StringVar(&options.format, "format", string(ledger.FormatJSONL), "`FORMAT` of the entries")
 	config.Choices(flags, "format", "jsonl", "csv")
-	flags.StringVarP(&options.output, "output", "o", "", "write to this `FILE`, readable for you alone")
-	flags.BoolVar(&options.force, "force", false, "replace a file that is there")
+	flags.StringVarP(&options.output, "output", "o", "", "write to this `FILE`, which only you can read")
+	flags.BoolVar(&options.force, "force", false, "replace an existing file")
 	options.filter.add(flags)
 	cmdutil.AddKeyFlags(&options.keys, flags)
 	return command

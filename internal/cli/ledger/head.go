@@ -24,20 +24,20 @@ func newCmdHead(deps *cmdutil.Deps) *cobra.Command {
 	options := &headOptions{}
 	command := &cobra.Command{
 		Use:   "head",
-		Short: "Sign where the ledger ends now, to be kept elsewhere",
-		Long: `Sign where the ledger ends now. Keep the head on another machine: only against a head
-kept elsewhere does a ledger show that its end was cut off or that all of it was
-rewritten. --public-key-file writes the key with which an auditor verifies heads and
-exports.`,
+		Short: "Print a signed head of the ledger, to keep elsewhere",
+		Long: `Print a signed head: the ledger's last entry and its hash. Keep it on another machine:
+only a head kept elsewhere reveals that the end of the ledger was cut off or that all
+of it was rewritten. --public-key-file writes the key with which an auditor verifies
+heads and exports.`,
 		Example: `  mcp-partner ledger head > head.json
   mcp-partner ledger head -o head.json --public-key-file ledger.pem`,
 		Args: cmdutil.NoArguments,
 		RunE: func(command *cobra.Command, _ []string) error { return runHead(command.Context(), deps, options) },
 	}
 	flags := command.Flags()
-	flags.StringVarP(&options.output, "output", "o", "", "write to this `FILE`, readable for you alone")
+	flags.StringVarP(&options.output, "output", "o", "", "write to this `FILE`, which only you can read")
 	flags.StringVar(&options.publicKey, "public-key-file", "", "write the public key to this `FILE` (PEM)")
-	flags.BoolVar(&options.force, "force", false, "replace files that are there")
+	flags.BoolVar(&options.force, "force", false, "replace existing files")
 	cmdutil.AddKeyFlags(&options.keys, flags)
 	return command
 }

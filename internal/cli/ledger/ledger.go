@@ -22,7 +22,7 @@ func NewCmdLedger(deps *cmdutil.Deps) *cobra.Command {
 		Use:   "ledger",
 		Short: "Read and verify the record of what was asked and done",
 		Long: `Read and verify the record of what was asked, approved, done and refused. It is
-tamper-evident given a head that is kept elsewhere: export one now and then with
+tamper-evident against a head that is kept elsewhere: export one regularly with
 mcp-partner ledger head, and verify against it.`,
 		Example: `  mcp-partner ledger list --tenant contoso --since 2026-01-01
   mcp-partner ledger head -o head.json
@@ -87,5 +87,5 @@ func parseDate(flag, text string) (time.Time, error) {
 			return at, nil
 		}
 	}
-	return time.Time{}, exit.Usage("give a day such as 2026-01-31, or a time such as 2026-01-31T18:00:00Z", "--%s is no date", flag)
+	return time.Time{}, exit.Usage("give a day such as 2026-01-31, or a time such as 2026-01-31T18:00:00Z", "--%s is not a date", flag)
 }

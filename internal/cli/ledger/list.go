@@ -27,9 +27,9 @@ func newCmdList(deps *cmdutil.Deps) *cobra.Command {
 	options := &listOptions{}
 	command := &cobra.Command{
 		Use:   "list",
-		Short: "List entries, the newest last",
-		Long: `List entries, the newest last. It shows what is in the file; whether that is what was
-written, mcp-partner ledger verify says.`,
+		Short: "List entries, newest last",
+		Long: `List entries, newest last. To check that they are as written, run
+mcp-partner ledger verify.`,
 		Example: `  mcp-partner ledger list
   mcp-partner ledger list --tenant contoso --since 2026-01-01 --until 2026-02-01
   mcp-partner ledger list --approver alice --limit 0 --json`,
@@ -45,7 +45,7 @@ written, mcp-partner ledger verify says.`,
 	}
 	flags := command.Flags()
 	options.filter.add(flags)
-	flags.IntVar(&options.limit, "limit", 200, "at most `N` entries, the newest; 0 is all")
+	flags.IntVar(&options.limit, "limit", 200, "at most the newest `N` entries (0 for all)")
 	options.Add(flags, "entries")
 	options.Newest = true
 	cmdutil.AddKeyFlags(&options.keys, flags)
@@ -58,7 +58,7 @@ func runList(ctx context.Context, deps *cmdutil.Deps, o *listOptions) error {
 		return err
 	}
 	if o.limit < 0 {
-		return exit.Usage("mcp-partner ledger list --help", "--limit is below zero")
+		return exit.Usage("mcp-partner ledger list --help", "--limit is negative")
 	}
 	a, err := openLedger(ctx, deps, o.keys)
 	if err != nil {
@@ -72,7 +72,7 @@ func runList(ctx context.Context, deps *cmdutil.Deps, o *listOptions) error {
 	}
 	slices.Reverse(events)
 	return cmdutil.Listing[EntryRow]{
-		Name: "entries", Rows: entryRows(events), Empty: "No entry fits.",
+		Name: "entries", Rows: entryRows(events), Empty: "No entry matches.",
 		Header: []string{"SEQ", "TIME", "KIND", "CALLER", "TOOL", "TENANT", "PARTNER ID", "RESULT", "APPROVER", "DETAIL OR REASON"},
 		Cells: func(r EntryRow) []string {
 			return []string{strconv.FormatInt(r.Seq, 10), r.Time, r.Kind, r.Caller, r.Tool, r.Tenant, r.PartnerID, r.Result, r.Approver, cmp.Or(r.Detail, r.Reason)}

@@ -22,10 +22,10 @@ func newCmdPrune(deps *cmdutil.Deps) *cobra.Command {
 	options := &pruneOptions{}
 	command := &cobra.Command{
 		Use:   "prune",
-		Short: "Remove old entries, and leave a signed checkpoint",
-		Long: `Remove entries older than a date. A signed checkpoint takes their place, so that the
-rest can still be verified, and an entry says what was removed. A write whose outcome
-is not known, and what came after it, stays. Exports and backups keep what they have.`,
+		Short: "Remove old entries and leave a signed checkpoint",
+		Long: `Remove entries older than a date. A signed checkpoint replaces them, so that the rest
+can still be verified, and a new entry records the removal. A write with an unknown
+outcome stays, with everything after it. Exports and backups are not changed.`,
 		Example: "  mcp-partner ledger prune --before 2025-01-01",
 		Args:    cmdutil.NoArguments,
 		RunE:    func(command *cobra.Command, _ []string) error { return runPrune(command.Context(), deps, options) },
@@ -43,7 +43,7 @@ func runPrune(ctx context.Context, deps *cmdutil.Deps, o *pruneOptions) error {
 	case o.before == "":
 		return exit.Usage("mcp-partner ledger prune --help", "--before is missing")
 	case before.After(time.Now()):
-		return exit.Refused("give a date that has passed", "--before lies in the future, so that everything would be removed")
+		return exit.Refused("give a date that has passed", "--before is in the future, which would remove everything")
 	}
 	a, err := openLedger(ctx, deps, o.keys)
 	if err != nil {
@@ -57,9 +57,9 @@ func runPrune(ctx context.Context, deps *cmdutil.Deps, o *pruneOptions) error {
 	deps.IO.ChangeMade()
 	u := deps.IO.UI()
 	if made.Removed == 0 {
-		u.Line(term.Plain, "There was nothing to remove.")
+		u.Line(term.Plain, "There are no entries to remove.")
 		return u.Err
 	}
-	u.Linef(term.Good, "Removed %d entries up to entry %d; %d are left.", made.Removed, made.Seq, made.Count)
+	u.Linef(term.Good, "Removed %d entries up to entry %d; %d remain.", made.Removed, made.Seq, made.Count)
 	return u.Err
 }

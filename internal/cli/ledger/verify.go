@@ -28,19 +28,18 @@ func newCmdVerify(deps *cmdutil.Deps) *cobra.Command {
 	options := &verifyOptions{}
 	command := &cobra.Command{
 		Use:   "verify",
-		Short: "Look for entries that were changed, removed or inserted",
-		Long: `Look for entries that were changed, removed or inserted, under the key in the vault
-and against the number that the vault remembers. With --head also against a head
-that was kept elsewhere, which finds a tail that was cut off together with the
-vault.
+		Short: "Find entries that were changed, removed or inserted",
+		Long: `Find entries that were changed, removed or inserted, with the key and the counter in
+the vault. --head also compares with a head that was kept elsewhere, which finds
+entries that were cut off together with the vault.
 
-An auditor without the vault verifies an export instead, with a head and the public
-key that mcp-partner ledger head --public-key-file has written.
+An auditor without the vault verifies an export, with a head and the public key from
+mcp-partner ledger head --public-key-file.
 
-Missing entries stay a finding until an approver accepts them with --accept-gap,
+Missing entries remain a finding until an approver accepts them with --accept-gap,
 which records the reason.
 
-Exit codes: 0 nothing was found, 1 something was found or is unknown.`,
+Exit codes: 0 no finding, 1 a finding or unknown.`,
 		Example: `  mcp-partner ledger verify --head head.json
   mcp-partner ledger verify --accept-gap 28-32 --reason "restored the backup of Monday" --approver alice
   mcp-partner ledger verify --export ledger.jsonl --head head.json --public-key-file ledger.pem`,
@@ -49,10 +48,10 @@ Exit codes: 0 nothing was found, 1 something was found or is unknown.`,
 	}
 	flags := command.Flags()
 	flags.StringVar(&options.head, "head", "", "head `FILE` that was kept elsewhere")
-	flags.StringVar(&options.export, "export", "", "verify this exported `FILE` (jsonl) in place of the ledger")
+	flags.StringVar(&options.export, "export", "", "verify this exported `FILE` (jsonl) instead of the ledger")
 	flags.StringVar(&options.publicKey, "public-key-file", "", "`FILE` with the public key, for --export")
 	flags.StringVar(&options.acceptGap, "accept-gap", "", "accept the missing entries `FROM-TO` as an approver")
-	flags.StringVar(&options.reason, "reason", "", "`TEXT` that says why these entries are missing; needed with --accept-gap")
+	flags.StringVar(&options.reason, "reason", "", "why these entries are missing (`TEXT`), required with --accept-gap")
 	flags.StringVar(&options.approver, "approver", "", "`NAME` of the approver who accepts (default: asked for)")
 	flags.BoolVar(&options.json, "json", false, "print the report as JSON")
 	cmdutil.AddKeyFlags(&options.keys, flags)
@@ -65,7 +64,7 @@ func runVerify(ctx context.Context, deps *cmdutil.Deps, o *verifyOptions) error 
 			return err
 		}
 	} else if o.reason != "" || o.approver != "" {
-		return exit.Usage("give --accept-gap FROM-TO too, or leave them out", "--reason and --approver go with --accept-gap")
+		return exit.Usage("add --accept-gap FROM-TO, or leave them out", "--reason and --approver are for --accept-gap")
 	}
 	report, err := verifyLedger(ctx, deps, o)
 	if err != nil {
@@ -97,7 +96,7 @@ func verifyLedger(ctx context.Context, deps *cmdutil.Deps, o *verifyOptions) (le
 		return verifyExport(o, head)
 	}
 	if o.publicKey != "" {
-		return ledger.Report{}, exit.Usage("give --export too, or leave it out", "--public-key-file is for an export; a ledger is verified with the vault's key")
+		return ledger.Report{}, exit.Usage("add --export, or leave it out", "--public-key-file is for an export; a ledger is verified with the vault's key")
 	}
 	a, err := openLedger(ctx, deps, o.keys)
 	if err != nil {
@@ -109,7 +108,7 @@ func verifyLedger(ctx context.Context, deps *cmdutil.Deps, o *verifyOptions) (le
 
 func verifyExport(o *verifyOptions, head *ledger.Head) (ledger.Report, error) {
 	if head == nil || o.publicKey == "" {
-		return ledger.Report{}, exit.Usage("give both", "--export is verified with --head and --public-key-file")
+		return ledger.Report{}, exit.Usage("give both", "--export needs --head and --public-key-file")
 	}
 	text, err := readInput(o.publicKey, "public-key-file")
 	if err != nil {
@@ -151,9 +150,9 @@ func showReport(deps *cmdutil.Deps, report ledger.Report, o *verifyOptions) erro
 	}
 	u := deps.IO.UI()
 	if report.Whole() {
-		u.Linef(term.Good, "Nothing was changed, removed or inserted in %s, %d to %d.", phrase.Entries(report.Entries), report.First, report.Last)
+		u.Linef(term.Good, "No entry was changed, removed or inserted in %s, %d to %d.", phrase.Entries(report.Entries), report.First, report.Last)
 	} else {
-		u.Linef(term.Bad, "The record is not what was written; found: %s.", phrase.Count(len(report.Findings), "place"))
+		u.Linef(term.Bad, "The ledger was changed; found: %s.", phrase.Count(len(report.Findings), "place"))
 	}
 	for _, finding := range report.Findings {
 		u.StyledField("found", term.Bad, FindingText(finding))

@@ -13,9 +13,8 @@ func NewCmdPEC(deps *cmdutil.Deps) *cobra.Command {
 		Use:   "pec",
 		Short: "Check roles for partner earned credit, and reconcile usage",
 		Long: `Check in which subscriptions an identity has an Azure role that is eligible for
-partner earned credit, and join the usage that Microsoft billed with links and
-roles. Nothing is written to Azure. Whether a subscription is credited is decided
-by Microsoft.`,
+partner earned credit, and join billed usage with links and roles. Nothing is written
+to Azure. Microsoft decides whether a subscription is credited.`,
 		Example: `  mcp-partner pec roles contoso
   mcp-partner pec reconcile dailyratedusage.csv`,
 		Args: cmdutil.NoArguments,

@@ -35,7 +35,7 @@ func newCmdReconcile(deps *cmdutil.Deps) *cobra.Command {
 	options := &reconcileOptions{}
 	command := &cobra.Command{
 		Use:   "reconcile FILE",
-		Short: "Join billed usage with links and roles, and say what is missing",
+		Short: "Join billed usage with links and roles, and name what is missing",
 		Long: `Join a file of billed usage with partner links and roles by tenant and
 subscription: the cost with and without partner earned credit, and what to do, the
 largest amount first.
@@ -58,8 +58,8 @@ partner://pec/reconcile.`,
 	}
 	flags := command.Flags()
 	flags.StringVar(&options.format, "format", "table", "`FORMAT` of the report (table, csv, html or json)")
-	flags.StringVarP(&options.output, "output", "o", "", "write to this `FILE`, readable for you alone")
-	flags.BoolVar(&options.force, "force", false, "replace a file that is there")
+	flags.StringVarP(&options.output, "output", "o", "", "write to this `FILE`, which only you can read")
+	flags.BoolVar(&options.force, "force", false, "replace an existing file")
 	options.table.Add(flags, "--format csv")
 	flags.Lookup("all").Usage = "show every row of the table, also what is in order"
 	flags.BoolVar(&options.keep, "keep", false, "keep the totals for agents to read")
@@ -107,7 +107,7 @@ func readUsage(ctx context.Context, deps *cmdutil.Deps, path string) (usage.File
 	if path != "-" {
 		file, err := os.Open(path)
 		if err != nil {
-			return usage.File{}, exit.Usage("give a file that can be read, or - for standard input", "%s cannot be opened", path)
+			return usage.File{}, exit.Usage("check its path and permissions, or - for standard input", "%s cannot be opened", path)
 		}
 		defer func() { _ = file.Close() }() // it was read
 		in = file

@@ -29,8 +29,8 @@ func newCmdRoles(deps *cmdutil.Deps) *cobra.Command {
 		Use:   "roles [NAME]",
 		Short: "Check in which subscriptions an identity has an eligible role",
 		Long: `Check in which subscriptions of a tenant an identity has an Azure role that is
-eligible for partner earned credit. NAME may be left out where the directory holds
-one tenant.
+eligible for partner earned credit. NAME is optional if the directory has one
+tenant.
 
 --format markdown and --format json write a proof for a partner manager: identity,
 link, roles, the date of the list and ARM's request IDs.`,
@@ -50,10 +50,10 @@ link, roles, the date of the list and ARM's request IDs.`,
 	}
 	flags := command.Flags()
 	flags.StringVar(&options.credential, "credential", "", "credential `NAME` (default: the tenant's first)")
-	flags.Var(&options.subscriptions, "subscriptions", "only these subscription `IDS`, with commas between")
+	flags.Var(&options.subscriptions, "subscriptions", "only these subscription `IDS`, separated by commas")
 	flags.StringVar(&options.format, "format", "table", "`FORMAT` of the answer (table, markdown or json)")
-	flags.StringVarP(&options.output, "output", "o", "", "write to this `FILE`, readable for you alone")
-	flags.BoolVar(&options.force, "force", false, "replace a file that is there")
+	flags.StringVarP(&options.output, "output", "o", "", "write to this `FILE`, which only you can read")
+	flags.BoolVar(&options.force, "force", false, "replace an existing file")
 	cmdutil.AddKeyFlags(&options.Keys, flags)
 	options.Simulate.Add(flags)
 	return command

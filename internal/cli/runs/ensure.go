@@ -13,14 +13,14 @@ func NewCmdEnsure(deps *cmdutil.Deps) *cobra.Command {
 	options := &manyOptions{tool: schemas.ToolEnsurePartnerLinks}
 	command := &cobra.Command{
 		Use:   "ensure",
-		Short: "Register the expected partner ID wherever our identity has no link",
-		Long: `Register a partner ID in every tenant where our identity has no link: the one that
-is given, or the one that each entry of the directory expects. Nothing is ever
-overwritten; other IDs are reported.
+		Short: "Register the expected partner ID wherever it is missing",
+		Long: `Register a partner ID in every tenant where this server's identity has no link: the
+given ID, or the expected ID of each tenant. Existing links are never overwritten;
+other IDs are reported.
 
-All links are read first. The plan is shown, and approved once, whole; then it is
-carried out tenant by tenant, each write under a permit of its own. With --first N
-the approval covers N rows. After a crash --resume continues under the same approval,
+The command reads all links and shows one plan, which is approved once; then it
+executes the plan tenant by tenant, each write under its own permit. With --first N
+the approval covers N rows. After a crash, --resume continues under the same approval
 for 24 hours.
 
 Exit codes: 0 done or unchanged, 1 not every tenant is as planned, 2 usage,
@@ -52,19 +52,19 @@ func NewCmdTransition(deps *cmdutil.Deps) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "transition",
 		Short: "Move links from old partner IDs to a new one in many tenants",
-		Long: `Move the link to a new partner ID in every tenant where one of our identities holds
-one of the old ones. Where it holds another ID or nothing, nothing is written. The
-link of somebody else's identity can be changed or removed by that identity alone.
+		Long: `Move the link to a new partner ID in every tenant where this server's identity holds
+one of the old IDs. Tenants with another ID or without a link are not changed. Only
+the identity that holds a link can change or remove it.
 
-With --strategy update, the default, there is no moment without a link. With
-remove-then-register the link is removed and registered anew; if the new ID is
-refused for good the old one is put back, and the row says restored, or stranded
-if even that fails.
+With --strategy update, the default, a tenant is never without a link. With
+remove-then-register the link is removed and registered again; if the new ID is
+refused, the old one is restored. The row then says restored, or stranded if that
+failed too.
 
-All links are read first. The plan is shown, and approved once, whole; then it is
-carried out tenant by tenant, each write under a permit of its own. Afterwards the
-directory expects the new ID. With --first N the approval covers N rows. After a
-crash --resume continues under the same approval, for 24 hours.`,
+The command reads all links and shows one plan, which is approved once; then it
+executes the plan tenant by tenant, each write under its own permit, and the directory
+expects the new ID. With --first N the approval covers N rows. After a crash, --resume
+continues under the same approval for 24 hours.`,
 		Example: `  mcp-partner transition --from 7654321 --to 1234567 --plan
   mcp-partner transition --from 7654321,7654322 --to 1234567 --allow-writes
   mcp-partner transition --from 7654321 --to 1234567 --tenants 'emea-*' --first 5 --allow-writes
@@ -78,7 +78,7 @@ crash --resume continues under the same approval, for 24 hours.`,
 		},
 	}
 	flags := command.Flags()
-	flags.Var(&options.from, "from", "old partner `IDS`, with commas between")
+	flags.Var(&options.from, "from", "old partner `IDS`, separated by commas")
 	flags.StringVar(&options.to, "to", "", "new partner `ID`")
 	flags.StringVar(&options.strategy, "strategy", "", "`STRATEGY` of the move; default: update")
 	config.Choices(flags, "strategy", "update", "remove-then-register")

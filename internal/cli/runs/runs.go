@@ -40,21 +40,21 @@ type manyOptions struct {
 }
 
 func (o *manyOptions) add(flags *pflag.FlagSet) {
-	flags.Var(&o.tenants, "tenants", "only these `TENANTS`: names or globs, with commas between (default: all)")
+	flags.Var(&o.tenants, "tenants", "only these `TENANTS`: names or globs, separated by commas (default: all)")
 	flags.Var(&o.labels, "labels", "only tenants with all of these `LABELS`")
 	flags.StringVar(&o.credential, "credential", "", "only the credential `NAME` of each tenant")
-	flags.IntVar(&o.first, "first", 0, "write in `N` rows at most; more takes another approval")
-	flags.BoolVar(&o.plan, "plan", false, "show what would be written where, and write nothing")
-	flags.StringVar(&o.resume, "resume", "", "go on with the `RUN`: complete or compensate what has begun, and begin the rest")
+	flags.IntVar(&o.first, "first", 0, "write at most `N` rows; more need another approval")
+	flags.BoolVar(&o.plan, "plan", false, "show the plan and write nothing")
+	flags.StringVar(&o.resume, "resume", "", "continue the `RUN`: complete or compensate what has begun, then the rest")
 	flags.StringVar(&o.run, "run", "", "show the `RUN` and write nothing")
 	flags.BoolVar(&o.listed, "list", false, "list the runs of this command, newest first")
 	flags.StringVar(&o.reason, "reason", "", "reason, for the record and the approver")
 	flags.StringVar(&o.approvalID, "approval-id", "", "the `ID` of an approval that was given")
-	flags.DurationVar(&o.settled, "settled-after", 0, "how long a write whose outcome is not known may still be at work (default 56s)")
+	flags.DurationVar(&o.settled, "settled-after", 0, "how long a write with an unknown outcome may still be in progress (default 56s)")
 	flags.StringVar(&o.format, "format", "table", "`FORMAT` of the rows")
 	config.Choices(flags, "format", "table", "csv", "jsonl")
 	flags.StringVarP(&o.output, "output", "o", "", "write the rows to this `FILE` instead of standard output")
-	flags.BoolVar(&o.force, "force", false, "let --output replace a file")
+	flags.BoolVar(&o.force, "force", false, "let --output replace an existing file")
 	flags.BoolVar(&o.json, "json", false, "print the answer as JSON and nothing else")
 	config.Typed(flags, "tenants", "labels", "credential", "first", "plan", "resume", "run", "list", "reason", "approval-id", "settled-after", "format", "output", "force", "json")
 	cmdutil.AddKeyFlags(&o.keys, flags)
@@ -95,7 +95,7 @@ func (o *manyOptions) checkFlags(flags *pflag.FlagSet) error {
 	}
 	for _, name := range []string{"partner-id", "from", "to", "strategy", "tenants", "labels", "credential", "approval-id"} {
 		if flags.Changed(name) {
-			return exit.Usage("leave it out, or make a new plan", "--%s does not go with --resume and --run: what the run does and where was settled when it was opened", name)
+			return exit.Usage("leave it out, or make a new plan", "--%s cannot be combined with --resume or --run: the plan of a run is fixed", name)
 		}
 	}
 	if o.resume != "" && (o.run != "" || o.plan) {
@@ -111,7 +111,7 @@ func (o *manyOptions) checkReport() error {
 	case o.output == "":
 		return nil
 	case o.format == "table" || o.json:
-		return exit.Usage("give --format csv or jsonl", "--output takes neither a table nor the answer as JSON")
+		return exit.Usage("add --format csv or --format jsonl", "--output needs --format csv or jsonl")
 	default:
 		return cmdutil.CheckOutput(o.output, o.force)
 	}
@@ -170,7 +170,7 @@ func runMany(ctx context.Context, deps *cmdutil.Deps, o *manyOptions) error {
 	if err != nil {
 		return err
 	}
-	defer context.AfterFunc(ctx, func() { deps.IO.Note("interrupted: no further tenant begins, and what has begun is completed first") })()
+	defer context.AfterFunc(ctx, func() { deps.IO.Note("interrupted: no further tenant begins; writes in progress are completed first") })()
 	envelope := session.Service.Call(ctx, call).Envelope
 	mayHaveWritten := !o.plan && o.run == ""
 	if mayHaveWritten {

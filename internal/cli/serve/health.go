@@ -34,17 +34,17 @@ func NewCmdHealth(deps *cmdutil.Deps) *cobra.Command {
 	options := &probeOptions{}
 	command := &cobra.Command{
 		Use:   "health",
-		Short: "Ask a server that runs whether it can do its work",
-		Long: `Ask a server that was started with --http whether it can do its work, as a
-container's health check or a script does. The exit code is 0 if it is ready, else 1,
-and what is not ready is named. No token is needed and none is sent.`,
+		Short: "Check that a running server is ready",
+		Long: `Check that a server over HTTP is ready, for a container's health check or a script.
+The exit code is 0 if it is ready, else 1, and the output names what is not ready. No
+token is needed or sent.`,
 		Example: "  mcp-partner health\n  mcp-partner health --url https://partner.example/readyz --ca-file ca.pem",
 		Args:    cmdutil.NoArguments,
 		RunE:    func(command *cobra.Command, _ []string) error { return runHealth(command.Context(), deps, options) },
 	}
 	flags := command.Flags()
 	flags.StringVar(&options.url, "url", "http://127.0.0.1:8080/readyz", "`URL` of its /readyz")
-	flags.StringVar(&options.caFile, "ca-file", "", "`FILE` with the authorities to trust, in place of the system's")
+	flags.StringVar(&options.caFile, "ca-file", "", "trust only the certificate authorities in this `FILE` (PEM)")
 	return command
 }
 
@@ -59,7 +59,7 @@ func runHealth(ctx context.Context, deps *cmdutil.Deps, o *probeOptions) error {
 		Checks map[string]string `json:"checks"`
 	}
 	if err := json.NewDecoder(io.LimitReader(response.Body, maxReadiness)).Decode(&state); err != nil || state.Status == "" {
-		return exit.Failed("give the URL of its /readyz with --url", "what answers there is no mcp-partner, or not its /readyz")
+		return exit.Failed("give the URL of its /readyz with --url", "the server there is not mcp-partner, or this is not its /readyz")
 	}
 	u := deps.IO.UI()
 	if response.StatusCode == http.StatusOK {

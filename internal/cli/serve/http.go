@@ -128,7 +128,7 @@ func admit(deps *cmdutil.Deps, o *httpOptions, decider *guard.Guard, options *se
 	url := o.base(bound) + mcpPath
 	if o.noAuth {
 		options.Anonymous = access.Principal{Caller: Anybody, Grant: access.FullGrant()}
-		deps.Log.Warn("anybody who reaches this address may call: use --insecure-no-auth only for tests on loopback", "url", url)
+		deps.Log.Warn("anyone who can reach this address can call: use --insecure-no-auth only for tests on loopback", "url", url)
 		return deps.IO.PrintLine(struct {
 			URL string `json:"url"`
 		}{url})
@@ -196,7 +196,7 @@ func showBearer(deps *cmdutil.Deps, url, token string, expires time.Time) error 
 		return err
 	}
 	u := deps.IO.UI()
-	u.Linef(term.Bold, "MCP on %s until %s. Put this into the client's configuration:", url, until)
+	u.Linef(term.Bold, "MCP on %s until %s. Add this to the client's configuration:", url, until)
 	u.Write(string(block) + "\n")
 	u.Line(term.Dim, "Or for Claude Code:")
 	u.Write(fmt.Sprintf("claude mcp add --transport http partner %s --header 'Authorization: Bearer %s'\n", url, token))

@@ -26,11 +26,11 @@ type httpOptions struct {
 func (o *httpOptions) add(flags *pflag.FlagSet) {
 	flags.StringVar(&o.address, "http", "", "serve streamable HTTP on this `HOST:PORT` instead of stdio")
 	flags.StringVar(&o.metrics, "metrics", "", "serve health and metrics, without authentication, on this `HOST:PORT` of their own")
-	flags.StringVar(&o.tlsCert, "tls-cert", "", "`FILE` with the certificate and its chain in PEM, read anew when it changes")
+	flags.StringVar(&o.tlsCert, "tls-cert", "", "`FILE` with the certificate and its chain in PEM, reloaded when it changes")
 	flags.StringVar(&o.tlsKey, "tls-key", "", "`FILE` with the key of --tls-cert in PEM")
-	flags.BoolVar(&o.behindProxy, "behind-proxy", false, "a proxy before it does TLS: allow an address beyond loopback without it")
-	flags.Var(&o.allowedHosts, "allowed-hosts", "the `HOSTS` under which clients may reach it, without port, with commas between")
-	flags.Var(&o.allowedOn, "allowed-origins", "the `ORIGINS` whose web pages may call, such as https://app.example, with commas between")
+	flags.BoolVar(&o.behindProxy, "behind-proxy", false, "a proxy in front terminates TLS: allow an address other than loopback without it")
+	flags.Var(&o.allowedHosts, "allowed-hosts", "`HOSTS` under which clients reach the server, without port, separated by commas")
+	flags.Var(&o.allowedOn, "allowed-origins", "`ORIGINS` whose web pages may call, such as https://app.example, separated by commas")
 	flags.BoolVar(&o.noAuth, "insecure-no-auth", false, "serve without authentication, on loopback only")
 	config.Standing(flags, "http", "metrics", "tls-cert", "tls-key", "behind-proxy", "allowed-hosts", "allowed-origins")
 	config.Typed(flags, "insecure-no-auth")
@@ -79,11 +79,11 @@ func (o *httpOptions) checkOrigins() error {
 	for _, origin := range o.allowedOn {
 		u, err := url.Parse(origin)
 		if err != nil || u.Scheme == "" || u.Host == "" || u.Path != "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
-			return exit.Usage("write it as https://app.example, without a path", "--allowed-origins has an item that is no web origin")
+			return exit.Usage("write it as https://app.example, without a path", "--allowed-origins has an item that is not a web origin")
 		}
 		if sent := asBrowsersSend(u); sent != origin {
 			return exit.Usage("name each origin as browsers send it: in lower case, without the usual port and without *",
-				"--allowed-origins has an item that no page would ever be let in for")
+				"--allowed-origins has an item that no browser sends")
 		}
 	}
 	return nil
@@ -102,7 +102,7 @@ func asBrowsersSend(u *url.URL) string {
 func (o *httpOptions) checkNames() error {
 	for _, name := range o.allowedHosts {
 		if strings.ContainsAny(name, "/*@ ") || net.ParseIP(name) == nil && strings.Contains(name, ":") {
-			return exit.Usage("write it as partner.example.com, without port or path", "--allowed-hosts has an item that is no host")
+			return exit.Usage("write it as partner.example.com, without port or path", "--allowed-hosts has an item that is not a host")
 		}
 	}
 	return nil
@@ -113,7 +113,7 @@ func (o *httpOptions) checkNames() error {
 func (o *httpOptions) checkNoAuth() error {
 	if o.noAuth && (!o.onLoopback() || o.behindProxy || len(o.allowedHosts) > 0 || len(o.allowedOn) > 0 || o.oauth.publicURL != "") {
 		return exit.Usage("leave --insecure-no-auth out, or bind to 127.0.0.1 without --behind-proxy, --allowed-hosts, --allowed-origins and --public-url",
-			"--insecure-no-auth is for loopback only: every client may do what the server may")
+			"--insecure-no-auth is for loopback only: every client could use all tools")
 	}
 	return nil
 }
@@ -127,8 +127,8 @@ func (o *httpOptions) checkReach(flag, address string) error {
 	case httpclient.IsLoopback(host) || o.tlsCert != "" || o.behindProxy:
 		return nil
 	}
-	return exit.Usage("give --tls-cert and --tls-key; or --behind-proxy where a proxy does TLS and nobody else reaches this address",
-		"%s %s is beyond loopback, and there is no TLS: tokens would be seen on the way", flag, address)
+	return exit.Usage("give --tls-cert and --tls-key; or --behind-proxy if a proxy terminates TLS and only it reaches this address",
+		"%s %s is not loopback and has no TLS: others could read tokens on the network", flag, address)
 }
 
 func (o *httpOptions) onLoopback() bool {
@@ -153,7 +153,7 @@ func (o *httpOptions) hosts(bound net.Addr) []string {
 func (o *httpOptions) checkReachable(bound net.Addr) error {
 	if len(o.hosts(bound)) == 0 {
 		return exit.Usage("give --allowed-hosts partner.example.com: the names that clients use",
-			"the server listens on all addresses, and does not know under which names it may answer")
+			"the server listens on all addresses and needs the host names that clients use")
 	}
 	return nil
 }

@@ -24,9 +24,9 @@ type oauthOptions struct {
 }
 
 func (o *oauthOptions) add(flags *pflag.FlagSet) {
-	flags.Var(&o.issuers, "oidc-issuer", "accept access tokens of these OpenID Connect issuers: `URLS` as tokens have them in iss, with commas between; for Entra ID one for each tenant")
-	flags.Var(&o.audiences, "oidc-audience", "the `NAMES` by which access tokens are meant for this server, with commas between")
-	flags.StringVar(&o.caFile, "oidc-ca-file", "", "trust only the authorities in this `FILE` at the issuers")
+	flags.Var(&o.issuers, "oidc-issuer", "accept access tokens of these OpenID Connect issuers: `URLS` as in the claim iss, separated by commas; for Entra ID one per tenant")
+	flags.Var(&o.audiences, "oidc-audience", "audience `NAMES` of this server in access tokens, separated by commas")
+	flags.StringVar(&o.caFile, "oidc-ca-file", "", "trust only the certificate authorities in this `FILE` for issuers")
 	flags.StringVar(&o.publicURL, "public-url", "", "the `URL` under which clients reach the server, such as https://partner.example.com")
 	config.Standing(flags, "oidc-issuer", "oidc-audience", "oidc-ca-file", "public-url")
 }
@@ -42,11 +42,11 @@ func (o *httpOptions) checkOAuth() error {
 		return o.oauth.checkPublicURL()
 	case len(a.audiences) == 0:
 		return exit.Usage("give --oidc-audience NAME: for Entra ID the application ID of this server's registration",
-			"--oidc-issuer needs --oidc-audience: whatever the issuer signs for others must not be good here")
+			"--oidc-issuer needs --oidc-audience, so that tokens for other servers are refused")
 	case o.noAuth:
-		return exit.Usage("leave one of them out", "--insecure-no-auth and --oidc-issuer contradict each other")
+		return exit.Usage("leave one of them out", "--insecure-no-auth and --oidc-issuer cannot be combined")
 	case a.publicURL == "" && o.behindProxy:
-		return exit.Usage("give --public-url https://partner.example.com", "behind a proxy the server does not know the address that clients use")
+		return exit.Usage("give --public-url https://partner.example.com", "behind a proxy the server needs the address that clients use")
 	}
 	return o.oauth.checkPublicURL()
 }
@@ -64,7 +64,7 @@ func (o *oauthOptions) checkPublicURL() error {
 	if at.Scheme == "https" || at.Scheme == "http" && httpclient.IsLoopback(at.Hostname()) {
 		return nil
 	}
-	return exit.Usage("write it as https://partner.example.com", "--public-url has to begin with https://: tokens go there")
+	return exit.Usage("write it as https://partner.example.com", "--public-url must begin with https://, because tokens are sent there")
 }
 
 // public is the address without a path, or "".

@@ -11,7 +11,7 @@ import (
 )
 
 // forClients tells a person at a terminal who usually starts this command.
-const forClients = `An MCP client starts this command and talks to it here. To set a client up, run:
+const forClients = `MCP clients start this command and talk to it on standard input. To set up a client, run:
   mcp-partner install
 To serve over HTTP, run: mcp-partner serve --http 127.0.0.1:8080
 Press Ctrl-D to end.`
@@ -29,22 +29,22 @@ func NewCmdServe(deps *cmdutil.Deps) *cobra.Command {
 	options := &serveOptions{}
 	command := &cobra.Command{
 		Use:   "serve",
-		Short: "Serve the tools over MCP, on stdio or over HTTP",
-		Long: `Serve the tools over MCP on standard input and output, which is how clients such
-as Claude Desktop start it, or with --http over streamable HTTP. It ends at the end
-of its input, or at SIGTERM when every request that was read is answered.
+		Short: "Serve the tools over MCP, on stdio or HTTP",
+		Long: `Serve the tools over MCP on standard input and output, which is how clients such as
+Claude Desktop start it, or with --http over streamable HTTP. The server ends at the
+end of its input, or on SIGTERM after it has answered every request that it read.
 
-Writes are off until --allow-writes, and then a person confirms each: in the client
-for a new link, an approver elsewhere for what overwrites or removes (--approval). A
-policy in config.yaml takes the place of both flags. The bounds --tools, --tenants
-and --partner-ids hold whatever an agent asks for.
+Writes are off until --allow-writes. Then a person confirms each one: the user in the
+client confirms a new link, an approver confirms an update or a removal (--approval).
+A policy in config.yaml replaces both flags. The bounds --tools, --tenants and
+--partner-ids apply to every call.
 
-With --http every request needs the bearer token that is made at start, holds for
-24 hours and is shown once: with a block for a client on a terminal, else as one
-line of JSON {"url","token","expires_at"} on standard output. An address beyond
-loopback needs --tls-cert and --tls-key, or --behind-proxy. GET /livez and /readyz
-answer without a token; /metrics wants one with the scope partner.metrics, as that
-of the start is, unless --metrics gives it an address of its own.`,
+With --http every request needs a bearer token. The server creates one at start that
+is valid for 24 hours and shows it once: on a terminal with a block for a client, else
+as one line of JSON {"url","token","expires_at"} on standard output. An address other
+than loopback needs --tls-cert and --tls-key, or --behind-proxy. GET /livez and
+/readyz need no token; /metrics needs one with the scope partner.metrics, as the
+token of the start has, unless --metrics serves it on its own address.`,
 		Example: `  mcp-partner serve
   mcp-partner serve --allow-writes --tenants 'contoso,fabrikam-*' --partner-ids 1234567
   mcp-partner serve --http 127.0.0.1:8080

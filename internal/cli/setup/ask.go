@@ -81,7 +81,7 @@ func (s *firstRun) pick(ctx context.Context, question string, choices [][2]strin
 
 func (s *firstRun) stopped(err error) error {
 	if errors.Is(err, term.ErrNothingTyped) || errors.Is(err, context.Canceled) {
-		return exit.Refused("run mcp-partner setup again: what is done stays done", "setup was stopped")
+		return exit.Refused("run mcp-partner setup again; completed steps are kept", "setup was stopped")
 	}
-	return exit.Failed("give the answers as flags, with --yes", "the terminal cannot be read")
+	return exit.Failed("give the answers as flags with --yes", "the terminal cannot be read")
 }

@@ -28,15 +28,14 @@ func NewCmdSetup(deps *cmdutil.Deps) *cobra.Command {
 	options := &setupOptions{}
 	command := &cobra.Command{
 		Use:   "setup [TENANT]",
-		Short: "Set everything up, from nothing to the first answered question",
-		Long: `Set everything up, step by step: a vault, your own partner IDs (all others are
-denied), the first tenant with a credential, a read that proves it, and the
-configuration of a client. Each step says what it did and where, and which command
-does the same alone. What is done already is left as it is, so setup can be run
-again after any step that failed.
+		Short: "Set up vault, first tenant and client, step by step",
+		Long: `Set up everything step by step: a vault, your own partner IDs (all others are denied),
+the first tenant with a credential, a read that proves it works, and the configuration
+of a client. Each step prints what it did and the command that does the same. Steps
+that are complete are kept, so you can run setup again after a failure.
 
-On a terminal it asks for what no flag says. With --yes it asks nothing: scripts give
-the answers as flags, those of tenants add among them.`,
+On a terminal setup asks for everything that no flag gives. With --yes it asks
+nothing; scripts give the answers as flags, including those of tenants add.`,
 		Example: `  mcp-partner setup
   mcp-partner setup contoso --yes --partner-ids 1234567 --credential azure-cli --client claude-desktop
   mcp-partner setup contoso --yes --partner-ids 1234567 --tenant-id GUID --client-id GUID --secret-file secret.txt`,
@@ -50,11 +49,11 @@ the answers as flags, those of tenants add among them.`,
 	}
 	flags := command.Flags()
 	options.key = cmdutil.NewChoice("place", keyAuto, keyKeychain, keyFile, keyPassphrase)
-	flags.BoolVar(&options.yes, "yes", false, "ask nothing; take the flags and what is usual")
+	flags.BoolVar(&options.yes, "yes", false, "ask nothing; use the flags and the defaults")
 	flags.Var(&options.key, "protect-by", "`PLACE` of the key of a new vault; auto is the keychain where there is one, else a file")
 	config.Choices(flags, "protect-by", "auto", "keychain", "file", "passphrase")
-	flags.Var(&options.partnerIDs, "partner-ids", "your own partner `IDS`, with commas between; no other may be written")
-	flags.StringArrayVar(&options.clients, "client", nil, "`CLIENT` to write this server into, such as claude-desktop; may be given again")
+	flags.Var(&options.partnerIDs, "partner-ids", "your own partner `IDS`, separated by commas; no other can be written")
+	flags.StringArrayVar(&options.clients, "client", nil, "`CLIENT` to set up, such as claude-desktop; repeatable")
 	options.tenant.Add(flags)
 	config.Standing(flags, "partner-ids")
 	return command
@@ -95,10 +94,10 @@ func runSetup(ctx context.Context, deps *cmdutil.Deps, o *setupOptions) error {
 		s.terminal = terminal
 	}
 	steps := []step{
-		{"The vault, where secrets are kept", s.makeVault},
+		{"The vault for secrets", s.makeVault},
 		{"Your own partner IDs", s.boundPartnerIDs},
 		{"The first tenant", s.addTenant},
-		{"A read that proves it", s.prove},
+		{"A read that proves it works works works", s.prove},
 		{"A client", s.installClients},
 	}
 	for i, step := range steps {
@@ -113,7 +112,7 @@ func runSetup(ctx context.Context, deps *cmdutil.Deps, o *setupOptions) error {
 }
 
 func (s *firstRun) open() (term.Terminal, error) {
-	none := exit.Usage("give the answers as flags, with --yes; see: mcp-partner setup --help", "setup needs a terminal")
+	none := exit.Usage("give the answers as flags with --yes; see: mcp-partner setup --help", "setup needs a terminal")
 	if !s.f.IO.Attended() {
 		return nil, none
 	}

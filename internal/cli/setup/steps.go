@@ -34,7 +34,7 @@ func (s *firstRun) makeVault(ctx context.Context) error {
 	err = a.Open(ctx)
 	a.Close()
 	if err == nil {
-		s.u.Linef(term.Good, "  There is a vault in %s, and it opens.", s.f.StateDir)
+		s.u.Linef(term.Good, "  The vault in %s opens.", s.f.StateDir)
 		return s.u.Err
 	}
 	if schemas.AsProblem(err).Code != schemas.CodeVaultMissing {
@@ -49,10 +49,10 @@ func (s *firstRun) makeVault(ctx context.Context) error {
 }
 
 func (s *firstRun) chooseKey(ctx context.Context) error {
-	choice, err := s.pick(ctx, "Where is its key to be", [][2]string{
-		{string(keyAuto), "in the keychain of this system where there is one, else in a file that only you can read"},
+	choice, err := s.pick(ctx, "Where to keep its key", [][2]string{
+		{string(keyAuto), "in the keychain of this system if there is one, else in a file that only you can read"},
 		{string(keyFile), "in a file beside the vault that only you can read"},
-		{string(keyPassphrase), "nowhere: a passphrase opens it, and a server needs it in a file"},
+		{string(keyPassphrase), "nowhere: you type a passphrase, and a server reads it from a file"},
 	}, string(keyAuto))
 	s.o.key.Value = keyPlace(choice)
 	return err
@@ -87,7 +87,7 @@ func (s *firstRun) newVault(ctx context.Context, backend vault.Backend) error {
 		return err
 	}
 	defer made.Close()
-	s.u.Linef(term.Good, "  Made an empty vault in %s.", dir)
+	s.u.Linef(term.Good, "  Created an empty vault in %s.", dir)
 	s.u.Field("key", made.KeyDescription())
 	s.u.Field("the same", "mcp-partner vault init")
 	return s.u.Err
@@ -104,13 +104,13 @@ func (s *firstRun) boundPartnerIDs(ctx context.Context) error {
 		return s.boundAlready(s.f.Source.Path)
 	}
 	if len(s.o.partnerIDs) == 0 {
-		err := s.askUntil(ctx, "Your partner IDs (MPN IDs of location accounts), with commas between; all others will be denied", "", s.takePartnerIDs)
+		err := s.askUntil(ctx, "Your partner IDs (MPN IDs of location accounts), separated by commas; all others are denied", "", s.takePartnerIDs)
 		if err != nil {
 			return err
 		}
 	}
 	if len(s.o.partnerIDs) == 0 {
-		s.u.Line(term.Warn, "  None was given: any partner ID may be written once writes are on.")
+		s.u.Line(term.Warn, "  None given: once writes are on, any partner ID can be written.")
 		s.u.Field("later", "partner-ids: [\"1234567\"] in "+path)
 		return s.u.Err
 	}
@@ -120,7 +120,7 @@ func (s *firstRun) boundPartnerIDs(ctx context.Context) error {
 	if err := addSetting(s.f, path, partnerIDsLine(s.o.partnerIDs)); err != nil {
 		return err
 	}
-	s.u.Linef(term.Good, "  Only %s may be written; %s says so.", strings.Join(s.o.partnerIDs, ", "), path)
+	s.u.Linef(term.Good, "  Only %s can be written (set in %s).", strings.Join(s.o.partnerIDs, ", "), path)
 	return s.u.Err
 }
 
@@ -135,9 +135,9 @@ func (s *firstRun) boundAlready(path string) error {
 	given := slices.Sorted(slices.Values(s.o.partnerIDs))
 	if len(given) > 0 && !slices.Equal(slices.Compact(given), slices.Compact(bound)) {
 		return exit.Refused("correct the line "+partnerIDsKey+" there, or leave --partner-ids out",
-			"%s lets %s be written already, which are other partner IDs than those given", path, term.Escape(strings.Join(bound, ", ")))
+			"%s already allows %s, which differ from the given partner IDs", path, term.Escape(strings.Join(bound, ", ")))
 	}
-	s.u.Linef(term.Good, "  %s bounds them already: only %s may be written.", path, strings.Join(bound, ", "))
+	s.u.Linef(term.Good, "  %s already allows only %s.", path, strings.Join(bound, ", "))
 	return s.u.Err
 }
 
@@ -273,7 +273,7 @@ const (
 func (s *firstRun) askCredential(ctx context.Context) error {
 	choices := [][2]string{
 		{waySecret, "an application (service principal) with a client secret: for servers, and for many tenants"},
-		{wayPerson, "you: sign in with a code, in a browser on any device"},
+		{wayPerson, "you: sign in with a code in a browser on any device"},
 	}
 	usual := waySecret
 	account, signedIn := s.azAccount(ctx)
@@ -281,7 +281,7 @@ func (s *firstRun) askCredential(ctx context.Context) error {
 		choices = append([][2]string{{wayAz, "the person signed in with Azure CLI: " + account.User}}, choices...)
 		usual = wayAz
 	}
-	way, err := s.pick(ctx, "Who is to act there", choices, usual)
+	way, err := s.pick(ctx, "Which identity acts there", choices, usual)
 	if err != nil {
 		return err
 	}
@@ -321,7 +321,7 @@ func (s *firstRun) askTenantID(ctx context.Context, usual string) error {
 	}
 	return s.askUntil(ctx, tenantQuestion, usual, func(typed string) error {
 		if !schemas.IsGUID(typed) && tenants.CheckDomain(typed) != nil {
-			return exit.Usage("run mcp-partner setup again: what is done stays done", "that is neither a GUID nor a domain such as contoso.com")
+			return exit.Usage("run mcp-partner setup again; completed steps are kept", "that is not a GUID or a domain such as contoso.com")
 		}
 		if err := s.set("tenant-id", typed); err != nil {
 			return err
@@ -336,7 +336,7 @@ func (s *firstRun) askInto(ctx context.Context, flag, question, usual string) er
 	}
 	return s.askUntil(ctx, question, usual, func(typed string) error {
 		if !schemas.IsGUID(typed) {
-			return exit.Usage("run mcp-partner setup again: what is done stays done", "that is no GUID, which looks like 00000000-0000-0000-0000-000000000000")
+			return exit.Usage("run mcp-partner setup again; completed steps are kept", "that is not a GUID such as 00000000-0000-0000-0000-000000000000")
 		}
 		return s.set(flag, typed)
 	})
@@ -345,7 +345,7 @@ func (s *firstRun) askInto(ctx context.Context, flag, question, usual string) er
 // set gives a flag a value, as if it had been typed.
 func (s *firstRun) set(flag, value string) error {
 	if err := s.o.tenant.Flags.Set(flag, value); err != nil {
-		return exit.Usage("mcp-partner setup --help", "--%s does not take that value", flag)
+		return exit.Usage("mcp-partner setup --help", "--%s does not accept that value", flag)
 	}
 	return nil
 }
@@ -442,7 +442,7 @@ func (s *firstRun) installClients(ctx context.Context) error {
 		}
 	}
 	if len(names) == 0 {
-		s.u.Line(term.Plain, "  None was changed.")
+		s.u.Line(term.Plain, "  No client was changed.")
 		s.u.Field("later", "mcp-partner install "+strings.Join(clientfile.Names(), " | "))
 	}
 	return s.u.Err

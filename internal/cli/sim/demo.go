@@ -27,10 +27,10 @@ const (
 func NewCmdDemo(deps *cmdutil.Deps) *cobra.Command {
 	return &cobra.Command{
 		Use:   "demo",
-		Short: "Show what an agent sees, against a simulated Azure",
-		Long: `Start a simulated Azure and the real server in this process, connect a real MCP
-client over a stdio pipe, and go through the main job: what is asked, what comes
-back, and whether that is as it should be. Exit code 0 only if every step is.`,
+		Short: "Run a session of an agent against a simulated Azure",
+		Long: `Start a simulated Azure and the real server in this process, connect a real MCP client
+over a stdio pipe, and run the main scenario: each question, its answer, and whether
+the answer is as expected. The exit code is 0 only if every step is.`,
 		Example: "  mcp-partner demo",
 		Args:    cmdutil.NoArguments,
 		RunE:    func(command *cobra.Command, _ []string) error { return runDemo(command.Context(), deps) },

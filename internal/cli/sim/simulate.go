@@ -37,11 +37,11 @@ func NewCmdSimulate(deps *cmdutil.Deps) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "simulate",
 		Short: "Run a simulated Entra ID and Azure Resource Manager",
-		Long: `Run a stand-in for Entra ID and Azure Resource Manager over TLS, to build agents
-without touching a customer. When it is ready it prints one line of JSON with the
-addresses, the client ID and secret, and the first 100 tenants. It ends at SIGINT
-or SIGTERM, or with --until-stdin-closes at the end of its input. Anyone who reaches it
-can use it, so it listens on loopback addresses only unless --allow-remote is given.
+		Long: `Run a simulated Entra ID and Azure Resource Manager over TLS, to build agents without
+touching a customer. When ready, it prints one line of JSON with the addresses, the
+client ID and secret, and the first 100 tenants. It expires on SIGINT or SIGTERM, or with
+--until-stdin-closes at the end of its input. Anyone who reaches it can use it, so it
+listens only on loopback unless --allow-remote is given.
 
 Kinds of --fault:
 ` + faultHelp(),
@@ -55,12 +55,12 @@ Kinds of --fault:
 	flags := command.Flags()
 	flags.StringVar(&options.listen, "listen", "127.0.0.1:8443", "`HOST:PORT` to listen on; port 0 takes a free one")
 	flags.IntVar(&options.world.Tenants, "tenants", cmdutil.DefaultSimulated, "`N` tenants")
-	flags.BoolVar(&options.allowRemote, "allow-remote", false, "let --listen name an address that other machines reach; anybody there can use the simulation")
+	flags.BoolVar(&options.allowRemote, "allow-remote", false, "allow --listen on an address that other machines can reach; anyone there can use the simulation")
 	config.Typed(flags, "allow-remote")
 	cmdutil.AddSimulationFlags(&options.world, flags)
 	flags.StringVar(&options.caOut, "ca-out", "", "write the certificate authority to this `FILE` (default: a temporary one)")
-	flags.StringVar(&options.tenantsOut, "tenants-out", "", "write the tenants to this CSV `FILE`, as tenants import takes it")
-	flags.BoolVar(&options.force, "force", false, "let --ca-out and --tenants-out replace files")
+	flags.StringVar(&options.tenantsOut, "tenants-out", "", "write the tenants to this CSV `FILE`, for tenants import")
+	flags.BoolVar(&options.force, "force", false, "let --ca-out and --tenants-out replace existing files")
 	flags.BoolVar(&options.untilStdinEnds, "until-stdin-closes", false, "end when standard input ends")
 	return command
 }
@@ -79,7 +79,7 @@ func faultHelp() string {
 
 func runSimulate(ctx context.Context, deps *cmdutil.Deps, o *simulateCommand) error {
 	if o.world.Tenants < 1 {
-		return exit.Usage("mcp-partner simulate --help", "--tenants has to be at least 1")
+		return exit.Usage("mcp-partner simulate --help", "--tenants must be at least 1")
 	}
 	if err := o.checkListen(); err != nil {
 		return err

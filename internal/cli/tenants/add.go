@@ -44,20 +44,19 @@ func newCmdAdd(deps *cmdutil.Deps) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "add NAME",
 		Short: "Add a tenant",
-		Long: `Add a tenant and the credential that acts there. The client secret, or the
-certificate with its key, comes from standard input, a file, or a prompt without
-echo; never from an argument. One that the vault holds under the name of the new
-credential already is used. --kind names another way to sign in; which is for whom:
-docs/credentials.md.
+		Long: `Add a tenant and the credential that acts there. The client secret, or the certificate
+with its key, comes from standard input, a file, or a prompt without echo, never from
+an argument. If the vault already holds a secret with the credential's name, that one
+is used. --kind selects another way to sign in; docs/credentials.md helps to choose.
 
 With --credential azure-cli the person signed in with az acts there: no vault is
-needed, and the tenant defaults to az's current one. With --credential NAME of a
-credential that exists, several tenants share one application.
+needed, and the tenant defaults to az's current one. Name an existing credential with
+--credential NAME to share one application among tenants.
 
-Where the credential is sent (--cloud and what belongs to it) is stored with the
-tenant; no flag or variable of a later call changes it, and here only flags that are
-typed count. A tenant that shares a credential is in the cloud of the others. A
-stored secret goes elsewhere than so far only with --allow-other-authority.`,
+The addresses that the credential is sent to (--cloud and related flags) are stored
+with the tenant. No flag or variable of a later call changes them, and this command
+reads them only from typed flags. Tenants that share a credential share its cloud.
+Sending a stored secret to another address needs --allow-other-authority.`,
 		Example: `  mcp-partner tenants add contoso --tenant-id GUID --client-id GUID --secret-stdin < secret.txt
   mcp-partner tenants add contoso --tenant-id GUID --client-id GUID --expect-partner 1234567
   mcp-partner tenants add contoso --tenant-id GUID --client-id GUID --certificate-file app.pfx
@@ -122,7 +121,7 @@ func finishAdd(ctx context.Context, deps *cmdutil.Deps, a *app.App, entry tenant
 	if err := a.Directory.Add(ctx, entry, chosen.added()...); err != nil {
 		return err
 	}
-	deps.Record(ctx, a, guard.KindDirectory, "The tenant %s (%s) was added, with the credential %s.", entry.Name, entry.TenantID, chosen.config.Name)
+	deps.Record(ctx, a, guard.KindDirectory, "The tenant %s (%s) was added with the credential %s.", entry.Name, entry.TenantID, chosen.config.Name)
 	u := deps.IO.UI()
 	u.Linef(term.Good, "Added %s with the credential %s.", entry.Name, chosen.config.Name)
 	u.Field("tenant", entry.TenantID)
@@ -132,7 +131,7 @@ func finishAdd(ctx context.Context, deps *cmdutil.Deps, a *app.App, entry tenant
 	}
 	u.Field("signed in", chosen.signedIn())
 	if chosen.held {
-		u.Field("secret", "the one that the vault holds under that name")
+		u.Field("secret", "the one in the vault with that name")
 	}
 	credentialFields(u, chosen.config)
 	u.Field("next", chosen.next(entry.Name))
@@ -168,7 +167,7 @@ func choose(ctx context.Context, deps *cmdutil.Deps, a *app.App, o *credential.O
 		return choice{}, exit.Refused("leave --client-id out to share it, or choose another name with --credential",
 			"the credential %s exists already", have.Name)
 	case exists && (o.Given() || o.Kind.Kind != ""):
-		return choice{}, exit.Refused("leave the secret and the kind out to share it; tenants set replaces a secret", "the credential %s exists already and has a secret", have.Name)
+		return choice{}, exit.Refused("leave the secret and the kind out to share it; tenants set replaces a secret", "the credential %s exists already, with a secret", have.Name)
 	case exists && o.Name != "":
 		return choice{config: have}, nil
 	}
@@ -181,9 +180,9 @@ func choose(ctx context.Context, deps *cmdutil.Deps, a *app.App, o *credential.O
 func chooseAzureCLI(ctx context.Context, o *credential.Options, name string, have tenants.CredentialConfig, exists bool) (choice, error) {
 	switch {
 	case name == credential.AzureCLI && (o.ClientID != "" || o.Given()):
-		return choice{}, exit.Usage("leave them out, or name another credential", "--credential azure-cli has no client ID and no secret")
+		return choice{}, exit.Usage("leave them out, or name another credential", "--credential azure-cli needs no client ID and no secret")
 	case name != credential.AzureCLI, o.Kind.Kind != "" && o.Kind.Kind != credential.AzureCLI:
-		return choice{}, exit.Usage("give --credential azure-cli alone", "the credential of the kind azure-cli has that name, and no other has it")
+		return choice{}, exit.Usage("give --credential azure-cli alone", "azure-cli is the reserved name of the credential of that kind")
 	}
 	c := choice{config: have, isNew: !exists}
 	if !exists {

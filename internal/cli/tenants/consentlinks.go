@@ -26,10 +26,10 @@ func newCmdConsentLinks(deps *cmdutil.Deps) *cobra.Command {
 		Use:   "consent-links",
 		Short: "List the consent page of each tenant",
 		Long: `List, for each tenant that uses a credential, the page on which an administrator of
-that tenant consents to the credential's application. Send each customer the own one.
-It contains no secret: the person who opens it signs in as an administrator.
-With --csv, or into a file, the rows are CSV. Nothing is asked over the network, so
-tenants that consented already are listed too; mcp-partner doctor says which did not.`,
+that tenant consents to the credential's application. Send each customer their own
+link. It contains no secret: the person who opens it signs in as an administrator. With --csv
+or --output the rows are CSV. The command makes no request, so it also lists tenants
+that have consented; mcp-partner doctor names those that have not.`,
 		Example: `  mcp-partner tenants consent-links --credential partner-app
   mcp-partner tenants consent-links --credential partner-app --csv -o consent.csv`,
 		Args: cmdutil.NoArguments,
@@ -41,7 +41,7 @@ tenants that consented already are listed too; mcp-partner doctor says which did
 	flags.StringVar(&options.credential, "credential", "", "`NAME` of the credential whose application is consented to")
 	flags.BoolVar(&options.csv, "csv", false, "print CSV")
 	flags.StringVarP(&options.output, "output", "o", "", "write CSV to this `FILE` instead of standard output")
-	flags.BoolVar(&options.force, "force", false, "let --output replace a file")
+	flags.BoolVar(&options.force, "force", false, "let --output replace an existing file")
 	return command
 }
 
@@ -75,7 +75,7 @@ func consentRows(a *app.App, credential string) ([]tenantimport.Row, error) {
 		return nil, err
 	}
 	if config.ClientID == "" || !config.Kind.Application() && !config.Kind.Interactive() {
-		return nil, exit.Refused("give the credential of an application", "the credential %s is of the kind %s, and no administrator consents to it here", config.Name, config.Kind)
+		return nil, exit.Refused("give the credential of an application", "the credential %s is of the kind %s, which needs no admin consent", config.Name, config.Kind)
 	}
 	entries, err := a.Directory.List()
 	if err != nil {

@@ -29,15 +29,15 @@ func newCmdDiscover(deps *cmdutil.Deps) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "discover",
 		Short: "List the tenants that a credential reaches",
-		Long: `Ask Azure Resource Manager which tenants a credential reaches, and say which are in
-the directory. It is for credentials of people (azure-cli, device-code, browser): a
-service principal sees only its own tenant, whatever else it was consented to in.
+		Long: `List the tenants that a credential reaches in Azure Resource Manager, and mark those in
+the directory. Use it with credentials of people (azure-cli, device-code, browser): a
+service principal sees only its own tenant, even if others have consented to it.
 
-Tenants that are reached through Azure Lighthouse are marked. They are not linked one
-by one: link once, in the managing tenant.
+Tenants that are reached through Azure Lighthouse are marked. Do not link them one by
+one: link once, in the managing tenant.
 
-With --csv, or into a file, it writes the tenants that are neither in the directory
-nor of Lighthouse, as tenants import takes them. It begins in a tenant of the
+With --csv or --output it writes the tenants that are not in the directory and not
+reached through Lighthouse, for tenants import. It signs in at a tenant of the
 directory that uses the credential: the first, or --tenant.`,
 		Example: `  mcp-partner tenants discover --credential alice
   mcp-partner tenants discover --credential alice --csv -o found.csv
@@ -53,7 +53,7 @@ directory that uses the credential: the first, or --tenant.`,
 	flags.BoolVar(&options.json, "json", false, "print {\"tenants\":[...],\"notes\":[...]}")
 	flags.BoolVar(&options.csv, "csv", false, "print CSV, as tenants import takes it")
 	flags.StringVarP(&options.output, "output", "o", "", "write CSV to this `FILE` instead of standard output")
-	flags.BoolVar(&options.force, "force", false, "let --output replace a file")
+	flags.BoolVar(&options.force, "force", false, "let --output replace an existing file")
 	cmdutil.AddKeyFlags(&options.keys, flags)
 	return command
 }
@@ -102,7 +102,7 @@ func discover(ctx context.Context, a *app.App, o *discoverOptions) (discovery, e
 		return discovery{}, err
 	case !ok:
 		return discovery{}, exit.Refused("mcp-partner tenants add NAME --tenant-id GUID --credential "+phrase.ShellWord(config.Name),
-			"no tenant uses the credential %s, so there is nowhere to begin", config.Name)
+			"no tenant uses the credential %s, so there is no tenant to sign in at", config.Name)
 	}
 	client, err := a.Clients.Client(ctx, entry.Tenant(), config.Name)
 	if err != nil {
@@ -139,12 +139,12 @@ func notesOf(config tenants.CredentialConfig, found []foundTenant) []string {
 	notes := []string{}
 	switch {
 	case config.Kind.Application() || config.Kind == tenants.KindManagedIdentity:
-		notes = append(notes, "A service principal sees only its own tenant here: this is not the list of the tenants that consented to it.")
+		notes = append(notes, "A service principal sees only its own tenant; tenants that consented to it are not listed.")
 	case !config.Kind.Interactive():
-		notes = append(notes, fmt.Sprintf("If %s signs in as a service principal, this is its own tenant alone.", config.Name))
+		notes = append(notes, fmt.Sprintf("If %s signs in as a service principal, only its own tenant is listed.", config.Name))
 	}
 	if n := countLighthouse(found); n > 0 {
-		notes = append(notes, phrase.Count(n, "tenant")+" reached through Azure Lighthouse, which are not linked one by one: link once, in the managing tenant.")
+		notes = append(notes, phrase.Count(n, "tenant")+" reached through Azure Lighthouse: link once, in the managing tenant.")
 	}
 	return notes
 }

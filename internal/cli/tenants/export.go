@@ -26,11 +26,11 @@ func newCmdExport(deps *cmdutil.Deps) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "export",
 		Short: "Export the directory, without secrets",
-		Long: `Export the directory as CSV, which tenants import takes, or as JSON. It holds no
-secret. A file is readable for you alone and replaces another one only with
---force. Cells that a spreadsheet would run as a formula begin with a quote.
+		Long: `Export the directory as CSV, for tenants import, or as JSON. It contains no secret.
+Only you can read the file; it replaces another one only with --force. Cells that a
+spreadsheet would run as a formula begin with a quote.
 
-The CSV names no CA file: --ca-file is given anew at an import.`,
+The CSV contains no CA file: give --ca-file again at an import.`,
 		Example: `  mcp-partner tenants export -o tenants.csv
   mcp-partner tenants export --format json`,
 		Args: cmdutil.NoArguments,
@@ -42,7 +42,7 @@ The CSV names no CA file: --ca-file is given anew at an import.`,
 	flags.StringVar(&options.format, "format", "csv", "`FORMAT` of the list")
 	config.Choices(flags, "format", "csv", "json")
 	flags.StringVarP(&options.output, "output", "o", "", "write to this `FILE` instead of standard output")
-	flags.BoolVar(&options.force, "force", false, "let --output replace a file")
+	flags.BoolVar(&options.force, "force", false, "let --output replace an existing file")
 	return command
 }
 
@@ -96,7 +96,7 @@ func exportCSV(a *app.App, entries []tenants.Entry) ([]byte, error) {
 // fitsCSV refuses what would come back as something else.
 func fitsCSV(entry tenants.Entry) error {
 	if slices.ContainsFunc(entry.Labels, func(label string) bool { return strings.ContainsAny(label, tenantimport.ListSeparators) }) {
-		return exit.Refused("export with --format json", "a label of %s has a ; or | in it, which separate labels in CSV", entry.Name)
+		return exit.Refused("export with --format json", "a label of %s contains ; or |, which separate labels in CSV", entry.Name)
 	}
 	return nil
 }

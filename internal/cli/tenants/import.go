@@ -57,45 +57,43 @@ func newCmdImport(deps *cmdutil.Deps) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "import FILE.csv",
 		Short: "Add and change tenants from a CSV file",
-		Long: `Add and change tenants from a CSV file; tenants are matched by name, or without
-a name by tenant ID or domain, and those that the file does not name stay. The
-difference is shown first; on a terminal you are asked, elsewhere --yes is needed. A
-file with a mistake changes nothing.
+		Long: `Add and change tenants from a CSV file. Rows match tenants by name, or without a name
+by tenant ID or domain; tenants that the file does not name stay. The command shows
+the difference first and asks on a terminal; without one it needs --yes. A file with a
+mistake changes nothing.
 
 Columns, in any order, of which name, company or domains is needed:
   name, company, tenant_id, credential, client_id, domains, expected_partner_id,
   labels, owner, external_id, note, cloud, arm_endpoint, arm_audience, authority,
   ca_file, skip_instance_discovery, kind, expires, assertion, home_tenant, identity
-Several domains, labels or credentials in a cell have ; or | between. A column that
-is missing keeps what a tenant has; a cell that is empty clears it, but for
-tenant_id, credential and the cloud. The file is UTF-8, or UTF-16 that says so, with
-commas, semicolons or tabs. Headers are compared without case, spaces and dashes.
+Separate several domains, labels or credentials in a cell with ; or |. A missing column
+keeps the tenant's value; an empty cell clears it, except tenant_id, credential and
+the cloud. The file is UTF-8, or UTF-16 with a byte order mark, separated by commas,
+semicolons or tabs. Headers are compared without case, spaces and dashes.
 
-Partner Center's export of customers is taken as it is: Microsoft ID is the tenant_id,
-Company name the company, Primary domain name a domain, Tags are labels, Relationship
-is left out. Its domains and tags are added to those that an entry has, and its empty
-cells clear nothing. For other files --map "COLUMN=FIELD" says what a column is; what
-is not known is then left out, and named; a file that cannot be read without it is
-answered with the command. A new row without a name gets one made of
-its company, else of its domain.
+Partner Center's export of customers works as it is: Microsoft ID becomes tenant_id,
+Company name company, Primary domain name a domain, Tags labels; Relationship is
+ignored. Its domains and tags are added to those of an entry, and its empty cells
+clear nothing. For other files map columns with --map "COLUMN=FIELD"; unmapped
+columns are then ignored and listed, and a file that needs a mapping is answered with
+the whole command. A new row without a name gets one from its
+company or domain.
 
-With --resolve-domains a new row that has a domain and no tenant_id gets it from Entra
-ID's public discovery document: the domain is sent there, and no credential.
+With --resolve-domains a new row with a domain and no tenant_id gets it from Entra
+ID's public discovery document: the domain is sent there, without a credential.
 
-kind and what follows it describe a new credential: assertion is a token file or
-the word github, identity a resource ID or an object ID. Secrets and certificates
-are given afterwards, or for one credential at once.
+kind and the columns after it describe a new credential: assertion is a token file or
+the word github, identity a resource ID or an object ID. Add secrets and certificates
+afterwards, or for one credential with this command.
 
-Rows that name no credential get that of --credential, else the only one that the
-directory has; it then signs in to one new tenant of the file as a trial. A secret
-on standard input is for --credential, or for the one credential that the file
-names.
+Rows without a credential get the one of --credential, else the only one in the
+directory, which then signs in to one new tenant of the file as a trial. A secret on
+standard input is for --credential, or for the only credential that the file names.
 
-A new tenant that shares a credential and names no cloud is in the cloud of the
-others. A stored secret goes elsewhere than so far only with
---allow-other-authority. Another tenant ID or credential is refused while the
-identity that acted there holds a link, or while that is unknown, unless
---keep-link is given.`,
+Tenants that share a credential share its cloud. Sending a stored secret to another
+address needs --allow-other-authority. Another tenant ID or credential is refused
+while the previous identity holds a link, or while that is unknown, unless --keep-link
+is given.`,
 		Example: `  mcp-partner tenants import customers.csv
   mcp-partner tenants import Customers.csv --credential partner-app
   mcp-partner tenants import crm.csv --map "Kunde=company" --map "Domain=domains" --resolve-domains
@@ -113,8 +111,8 @@ identity that acted there holds a link, or while that is unknown, unless
 func (o *importOptions) add(flags *pflag.FlagSet) {
 	flags.BoolVar(&o.yes, "yes", false, "make the change without asking")
 	flags.StringVar(&o.CAFile, "ca-file", "", "trust only the certificate authorities in this `FILE`, for rows of a custom cloud that name none")
-	flags.Var((*cmdutil.List)(&o.Maps), "map", "a `COLUMN=FIELD` of the file, or COLUMN= to leave the column out; may be given again")
-	flags.BoolVar(&o.Resolve, "resolve-domains", false, "ask Entra ID, without a credential, for the tenants of rows that have a domain alone")
+	flags.Var((*cmdutil.List)(&o.Maps), "map", "map a column, `COLUMN=FIELD`, or ignore it, COLUMN=; repeatable")
+	flags.BoolVar(&o.Resolve, "resolve-domains", false, "look up the tenant of rows that have only a domain in Entra ID, without a credential")
 	flags.StringVar(&o.ExpectedPartner, "expect-partner", "", "partner `ID` that should be linked, for tenants that have none and whose row names none")
 	cmdutil.AddCredentialFlags(&o.Credential, flags)
 	cmdutil.AddConsentFlags(&o.Consent, flags)
@@ -173,7 +171,7 @@ func agree(ctx context.Context, deps *cmdutil.Deps, yes bool) error {
 	if yes {
 		return nil
 	}
-	nobody := &exit.Error{Code: exit.CodeApprovalRequired, Message: "nothing was changed: somebody has to agree, and there is no terminal to ask on", Next: "look at the difference, then give --yes"}
+	nobody := &exit.Error{Code: exit.CodeApprovalRequired, Message: "nothing was changed: the change needs a confirmation, and there is no terminal", Next: "check the difference, then add --yes"}
 	if !deps.IO.Attended() {
 		return nobody
 	}
@@ -230,7 +228,7 @@ func difference(u *term.UI, p *tenantimport.Plan) {
 	for _, text := range p.Said {
 		u.Line(term.Warn, text)
 	}
-	u.Linef(term.Bold, "%d to add, %d to change, %d stay as they are.", len(p.Diff.Added), len(p.Diff.Changed), len(p.Diff.Unchanged))
+	u.Linef(term.Bold, "%d to add, %d to change, %d unchanged.", len(p.Diff.Added), len(p.Diff.Changed), len(p.Diff.Unchanged))
 }
 
 // additions shows what is the same in all new tenants once, and then each on a
@@ -291,10 +289,10 @@ func changes(before, after tenants.Entry) []string {
 		}
 	}
 	if before.Cloud.CAPEM != after.Cloud.CAPEM {
-		lines = append(lines, "certificate authorities: other ones")
+		lines = append(lines, "certificate authorities: changed")
 	}
 	if len(lines) == 0 {
-		lines = append(lines, "pinned object ID: forgotten")
+		lines = append(lines, "pinned object ID: cleared")
 	}
 	return lines
 }

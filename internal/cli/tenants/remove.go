@@ -22,11 +22,11 @@ func newCmdRemove(deps *cmdutil.Deps) *cobra.Command {
 	options := &removeOptions{}
 	command := &cobra.Command{
 		Use:   "remove NAME",
-		Short: "Remove a tenant from the directory, once nothing is linked there",
-		Long: `Remove a tenant from the directory. The link is read first: only the identity that
-holds a link can remove it, so while there is one, or while it is unknown, the
-tenant stays unless --keep-link says otherwise. The entry is archived. Its
-credential and the secret stay in the vault; other tenants may use them.`,
+		Short: "Remove a tenant that has no link from the directory",
+		Long: `Remove a tenant from the directory. The command reads the link first: only the
+identity that holds a link can remove it, so a tenant with a link, or with an unknown
+one, stays unless --keep-link is given. The entry is archived. Its credential and
+secret stay in the vault, where other tenants may use them.`,
 		Example: `  mcp-partner tenants remove contoso
   mcp-partner tenants remove contoso --keep-link`,
 		Args: cmdutil.OneArgument("the tenant's name"),
@@ -35,7 +35,7 @@ credential and the secret stay in the vault; other tenants may use them.`,
 		}),
 		ValidArgsFunction: cmdutil.CompleteFirst(deps.TenantNames),
 	}
-	command.Flags().BoolVar(&options.keepLink, "keep-link", false, "remove it without looking, and leave whatever is linked")
+	command.Flags().BoolVar(&options.keepLink, "keep-link", false, "remove it without reading the link, and leave the link as it is")
 	cmdutil.AddKeyFlags(&options.keys, command.Flags())
 	return command
 }
@@ -45,10 +45,10 @@ func runRemove(ctx context.Context, deps *cmdutil.Deps, a *app.App, name string,
 	if err != nil {
 		return err
 	}
-	reason := ", with --keep-link: what was linked was not looked at"
+	reason := ", with --keep-link: the link was not read"
 	if !o.keepLink {
 		reason = ": nothing was linked"
-		if err := a.CheckUnlinked(ctx, entry, "without its entry nobody could remove that link"); err != nil {
+		if err := a.CheckUnlinked(ctx, entry, "only this identity can remove that link"); err != nil {
 			return err
 		}
 	}

@@ -22,17 +22,17 @@ func newCmdSet(deps *cmdutil.Deps) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "set NAME",
 		Short: "Change a tenant, or replace its secret",
-		Long: `Change what is given and keep the rest. An empty value clears: --object-id ''
-forgets the pinned identity, --label '' removes all labels.
+		Long: `Change the given fields and keep the rest. An empty value clears a field: --object-id ''
+clears the pinned identity, --label '' removes all labels.
 
 --secret-stdin or --secret-file replaces the secret of the tenant's credential, in
-every tenant that shares it. Where the credential is sent (--cloud, --arm-endpoint,
---arm-audience, --authority, --ca-file, --skip-instance-discovery) changes only by
-flags that are typed: for these there are no environment variables. A stored secret
-goes elsewhere than so far only with --allow-other-authority.
+every tenant that shares it. The addresses that the credential is sent to (--cloud,
+--arm-endpoint, --arm-audience, --authority, --ca-file, --skip-instance-discovery) are
+read only from typed flags, not from environment variables. Sending a stored secret to
+another address needs --allow-other-authority.
 
-Another tenant ID or credential is refused while the identity that acted there holds
-a link, or while that is unknown, unless --keep-link is given.`,
+Another tenant ID or credential is refused while the previous identity holds a link,
+or while that is unknown, unless --keep-link is given.`,
 		Example: `  mcp-partner tenants set contoso --secret-stdin < new-secret.txt
   mcp-partner tenants set contoso --expect-partner 1234567 --owner 'Team Nord'
   mcp-partner tenants set contoso --object-id ''`,
@@ -50,7 +50,7 @@ a link, or while that is unknown, unless --keep-link is given.`,
 
 func runSet(ctx context.Context, deps *cmdutil.Deps, o *Options) error {
 	if !o.Given(append(cloudFlags(), attributeFlags()...)...) {
-		return exit.Usage("mcp-partner tenants set --help", "nothing was said that could be changed")
+		return exit.Usage("mcp-partner tenants set --help", "no field to change was given")
 	}
 	a, err := deps.Open(o.Keys, nil)
 	if err != nil {
@@ -101,7 +101,7 @@ func planSet(ctx context.Context, deps *cmdutil.Deps, a *app.App, o *Options, en
 		return p, err
 	}
 	if o.Given(cloudFlags()...) {
-		p.said = append(p.said, "The credential "+p.chosen.config.Name+" is sent as the new cloud says from now on.")
+		p.said = append(p.said, "The credential "+p.chosen.config.Name+" is sent to the addresses of the new cloud from now on.")
 	}
 	return p, p.rehearse(ctx, a, o, entry)
 }
@@ -153,7 +153,7 @@ func planCredential(ctx context.Context, deps *cmdutil.Deps, a *app.App, o *Opti
 		}
 	}
 	p.entry.Credentials = []tenants.CredentialRef{{Name: p.chosen.config.Name}}
-	p.said = append(p.said, "The credential is "+p.chosen.config.Name+" now; the pinned object ID is forgotten.")
+	p.said = append(p.said, "The credential is "+p.chosen.config.Name+" now; the pinned object ID was cleared.")
 	return nil
 }
 
@@ -180,7 +180,7 @@ func (p *setPlan) keepCredential(a *app.App, c *credential.Options, now tenants.
 		p.said = append(p.said, "The "+now.Kind.Shows()+" of "+now.Name+" is replaced"+alsoIn(shared)+".")
 	}
 	if p.secret && now.Kind == tenants.KindClientSecret && now.Expires != "" && c.Kind.Expires == "" {
-		p.said = append(p.said, "When the new one ends is not known: give it with --expires DATE.")
+		p.said = append(p.said, "The expiry date of the new one is unknown: set it with --expires DATE.")
 	}
 	changed, err := c.Changed(now)
 	if err != nil {
@@ -191,7 +191,7 @@ func (p *setPlan) keepCredential(a *app.App, c *credential.Options, now tenants.
 	}
 	if changed.ClientID != now.ClientID {
 		p.chosen.config.ClientID = changed.ClientID
-		p.said = append(p.said, "The client ID of "+now.Name+" is another one"+alsoIn(shared)+"; pinned object IDs stay, and notice it.")
+		p.said = append(p.said, "The client ID of "+now.Name+" is another one"+alsoIn(shared)+"; pinned object IDs stay and will detect it.")
 	}
 	return nil
 }

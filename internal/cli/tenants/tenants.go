@@ -10,9 +10,9 @@ import (
 func NewCmdTenants(deps *cmdutil.Deps) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "tenants",
-		Short: "Keep the directory of tenants",
-		Long: `Keep the directory of tenants: which there are, which credential acts in each, and
-where that credential is sent. It holds no secret; those are in the vault.`,
+		Short: "Manage the tenant directory",
+		Long: `Manage the tenant directory: the tenants, the credential that acts in each, and the
+addresses that it is sent to. Secrets are in the vault, not in the directory.`,
 		Example: `  mcp-partner tenants add contoso --tenant-id GUID --client-id GUID --secret-stdin
   mcp-partner tenants list
   mcp-partner tenants import customers.csv`,

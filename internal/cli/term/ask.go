@@ -10,7 +10,7 @@ import (
 // approver types must come from somebody's hands: neither standard input, nor a
 // variable, nor a flag can stand for them.
 func noTerminal() error {
-	return exit.Refused("run the command yourself, in a terminal", "an approver's passphrase is typed on a terminal, and this is not one")
+	return exit.Refused("run the command in a terminal", "an approver's passphrase must be typed on a terminal")
 }
 
 // Ask puts one question on the terminal device.
@@ -25,7 +25,7 @@ func (s *Streams) Ask(ctx context.Context, text string, secret bool) (string, er
 	defer terminal.Close()
 	typed, err := terminal.Ask(ctx, Escape(text), secret)
 	if err != nil {
-		return "", exit.Refused("", "nothing was typed, so nothing was done")
+		return "", exit.Refused("", "nothing was typed, so nothing was changed")
 	}
 	return typed, nil
 }

@@ -37,16 +37,16 @@ func newCmdIssue(deps *cmdutil.Deps) *cobra.Command {
 		Use:   "issue",
 		Short: "Issue a token and show it once",
 		Long: `Issue an invocation token and show it once. Its holder calls as token:NAME, with
-these scopes, in these tenants, until it ends; the server's own bounds and its policy
-hold as well. Tokens for the same name are one caller: approvals go on with the next.
+these scopes, in these tenants, until it expires; the server's bounds and policy apply
+too. Tokens for the same name are one caller, so approvals stay valid with the next.
 
 Scopes: partner.read (check, get, operations, tenants, audit, find), partner.write
 (register, ensure), partner.change (update, remove, transition), partner.approve
-(approve what others asked for, over HTTP; an approver has to consent),
-partner.metrics (the figures of all callers at /metrics; alone it needs no tenant).
+(approve requests of others over HTTP; an approver must consent), partner.metrics (the
+metrics of all callers at /metrics; needs no tenant).
 
-Globs in --tenants are expanded now: a tenant that is added later is not in it. With
---uses the token is good for so many calls of tools.`,
+Globs in --tenants are expanded now; tenants that are added later are not included.
+With --uses N the token is valid for N tool calls.`,
 		Example: `  mcp-partner token issue --for nightly --tenants 'contoso,fab*'
   mcp-partner token issue --for migration --scope partner.read,partner.write --tenants contoso --partner-ids 1234567 --ttl 30m
   mcp-partner token issue --for alice --scope partner.approve --tenants '*' --approver alice`,
@@ -56,15 +56,15 @@ Globs in --tenants are expanded now: a tenant that is added later is not in it. 
 	flags := command.Flags()
 	flags.StringVar(&options.caller, "for", "", "`NAME` of the caller: letters, digits and . _ @ -")
 	options.scopes = cmdutil.List{string(access.ScopeRead)}
-	flags.Var(&scopeList{&options.scopes, false}, "scope", "what it may do, `SCOPES` with commas between")
-	flags.Var(&options.tools, "tools", "only these `TOOLS` of the scopes, with commas between")
-	flags.Var(&options.tenants, "tenants", "in these `TENANTS`: names or globs, with commas between; * is all there are now")
-	flags.Var(&options.partnerID, "partner-ids", "writes may carry only these partner `IDS`, with commas between")
-	flags.DurationVar(&options.ttl, "ttl", guard.DefaultTokenLife, "how long it holds, such as 15m")
-	flags.DurationVar(&options.maxTTL, "max-token-ttl", guard.MaxTokenLife, "how long a token may hold at most")
-	flags.IntVar(&options.uses, "uses", 0, "how many calls of tools it is good for; 0 is any number")
+	flags.Var(&scopeList{&options.scopes, false}, "scope", "allowed `SCOPES`, separated by commas")
+	flags.Var(&options.tools, "tools", "only these `TOOLS` of the scopes, separated by commas")
+	flags.Var(&options.tenants, "tenants", "allowed `TENANTS`: names or globs, separated by commas; * is all current ones")
+	flags.Var(&options.partnerID, "partner-ids", "allow writes of these partner `IDS` only, separated by commas")
+	flags.DurationVar(&options.ttl, "ttl", guard.DefaultTokenLife, "lifetime, such as 15m")
+	flags.DurationVar(&options.maxTTL, "max-token-ttl", guard.MaxTokenLife, "longest lifetime of a token")
+	flags.IntVar(&options.uses, "uses", 0, "number of tool calls that it is valid for (0 for any number)")
 	flags.StringVar(&options.approver, "approver", "", "`NAME` of the approver who consents to partner.approve (default: asked for)")
-	flags.BoolVar(&options.json, "json", false, "print the token and what it grants as JSON")
+	flags.BoolVar(&options.json, "json", false, "print the token and its grant as JSON")
 	config.Typed(flags, "for", "scope", "tools", "tenants", "partner-ids", "ttl", "uses")
 	config.Standing(flags, "max-token-ttl")
 	cmdutil.AddKeyFlags(&options.keys, flags)
@@ -88,7 +88,7 @@ func (s *scopeList) Set(text string) error {
 
 func runIssue(ctx context.Context, deps *cmdutil.Deps, o *issueOptions) error {
 	if o.caller == "" || len(o.tenants) == 0 && !slices.Equal(o.scopes, cmdutil.List{string(access.ScopeMetrics)}) {
-		return exit.Usage("mcp-partner token issue --help", "--for and --tenants have to be given: a token is for one caller, in named tenants")
+		return exit.Usage("mcp-partner token issue --help", "--for and --tenants are required: a token is for one caller in named tenants")
 	}
 	scopes, err := knownScopes(o.scopes)
 	if err != nil {
@@ -106,7 +106,7 @@ func runIssue(ctx context.Context, deps *cmdutil.Deps, o *issueOptions) error {
 		return err
 	}
 	if request.Grant.Has(access.ScopeApprove) {
-		if request.By, err = approvals.Consent(ctx, deps, o.approver, "A token that may approve needs an approver's consent."); err != nil {
+		if request.By, err = approvals.Consent(ctx, deps, o.approver, "A token that can approve needs an approver's consent."); err != nil {
 			return err
 		}
 		defer clear(request.By.Passphrase)
@@ -153,7 +153,7 @@ func expand(s *app.Session, patterns []string) ([]string, error) {
 			}
 		}
 		if !found {
-			return nil, exit.Usage("mcp-partner tenants list", "--tenants has %q, which fits no tenant of the directory", schemas.Sanitize(pattern))
+			return nil, exit.Usage("mcp-partner tenants list", "--tenants has %q, which matches no tenant of the directory", schemas.Sanitize(pattern))
 		}
 	}
 	names := []string{}
@@ -168,9 +168,9 @@ func expand(s *app.Session, patterns []string) ([]string, error) {
 // unseen revokes a token that nobody saw.
 func unseen(ctx context.Context, session *app.Session, token guard.Token) error {
 	if _, err := session.Guard.RevokeTokens(context.WithoutCancel(ctx), guard.TokenSelection{ID: token.ID}); err != nil {
-		return exit.Failed("mcp-partner token revoke "+token.ID, "the token %s cannot be printed, and could not be revoked", token.ID)
+		return exit.Failed("mcp-partner token revoke "+token.ID, "the token %s could not be printed or revoked", token.ID)
 	}
-	return exit.Failed("run it again with an output that can be written", "the token cannot be printed, so it was revoked")
+	return exit.Failed("run it again with an output that can be written", "the token could not be printed, so it was revoked")
 }
 
 func showToken(deps *cmdutil.Deps, o *issueOptions, secret string, row tokenRow) error {

@@ -31,7 +31,7 @@ func newCmdList(deps *cmdutil.Deps) *cobra.Command {
 				return err
 			}
 			return cmdutil.Listing[tokenRow]{
-				Name: "tokens", Rows: rows, Empty: "No token was issued.",
+				Name: "tokens", Rows: rows, Empty: "There are no tokens.",
 				Header: []string{"ID", "FOR", "STATE", "SCOPES", "TENANTS", "USES", "EXPIRES", "ISSUED BY"},
 				Cells: func(r tokenRow) []string {
 					return []string{r.ID, r.For, r.State, scopesOf(r.Scopes), manyOf(r.Tenants), usesOf(r), r.ExpiresAt, r.IssuedBy}

@@ -26,11 +26,11 @@ func newCmdRevoke(deps *cmdutil.Deps) *cobra.Command {
 	options := &revokeOptions{}
 	command := &cobra.Command{
 		Use:   "revoke [ID]",
-		Short: "Void a token, those for a name, or all",
-		Long: `Void tokens: one by its ID, those that were issued for a name, or all. It is seen at
-the next call by every server on the state directory; what has begun is completed.
-An expired token can be revoked too: that ends a run which it opened, and what it
-approved and nobody has used.`,
+		Short: "Revoke a token, the tokens of a caller, or all",
+		Long: `Revoke one token by its ID, all tokens of a caller, or all tokens. Every server on the
+state directory refuses them from the next call; writes in progress are completed. You
+can revoke an expired token too: that ends the runs that it opened and voids the
+unused approvals that it gave.`,
 		Example: `  mcp-partner token revoke tk_0123456789abcdef01
   mcp-partner token revoke --for nightly
   mcp-partner token revoke --all`,
@@ -46,7 +46,7 @@ approved and nobody has used.`,
 		}),
 	}
 	flags := command.Flags()
-	flags.StringVar(&options.caller, "for", "", "all tokens that were issued for this `NAME`")
+	flags.StringVar(&options.caller, "for", "", "all tokens of the caller with this `NAME`")
 	flags.BoolVar(&options.which.All, "all", false, "every token")
 	flags.BoolVar(&options.json, "json", false, "print {\"revoked\":N}")
 	config.Typed(flags, "for", "all")
@@ -77,7 +77,7 @@ func revoke(ctx context.Context, deps *cmdutil.Deps, session *app.Session, o *re
 		return err
 	}
 	if revoked == 0 && !o.which.All {
-		return exit.Failed("mcp-partner token list", "nothing was revoked: no such token can still do anything")
+		return exit.Failed("mcp-partner token list", "nothing was revoked: no such token is valid")
 	}
 	deps.IO.ChangeMade()
 	if o.json {

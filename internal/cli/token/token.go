@@ -14,9 +14,9 @@ func NewCmdToken(deps *cmdutil.Deps) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "token",
 		Short: "Issue, list and revoke tokens for callers over HTTP",
-		Long: `Issue invocation tokens: bearers for callers of mcp-partner serve --http, each with
-scopes, tenants and an end of its own. They hold for every server on this state
-directory and across restarts. Only a hash of a token is kept.`,
+		Long: `Manage invocation tokens: bearer tokens for callers of mcp-partner serve --http, each
+with its own scopes, tenants and expiry. They are valid for every server on this state
+directory and across restarts. Only a hash of each token is stored.`,
 		Example: `  mcp-partner token issue --for nightly --tenants 'contoso,fab*'
   mcp-partner token list
   mcp-partner token revoke --for nightly`,

@@ -25,11 +25,11 @@ func newCmdAdd(deps *cmdutil.Deps) *cobra.Command {
 	options := &addOptions{}
 	command := &cobra.Command{
 		Use:   "add NAME",
-		Short: "Store a secret under a name that is not taken",
-		Long: `Store a client secret, or a certificate with its key, under a name that is not taken.
-A credential uses the secret of its own name: tenants add --credential NAME takes it
-from there, as it takes one that another program has put into a backend. Usually
-tenants add stores the secret itself. To replace one, use vault rotate-secret.`,
+		Short: "Store a secret under a new name",
+		Long: `Store a client secret, or a certificate with its key, under a new name. A credential
+uses the secret with its own name: tenants add --credential NAME finds it there, as it
+finds one that another program put into a backend. Usually tenants add stores the
+secret itself. To replace a secret, use vault rotate-secret.`,
 		Example: `  mcp-partner vault add contoso-app --secret-stdin < secret
   mcp-partner vault add contoso-app --certificate-file app.pem`,
 		Args: cmdutil.OneArgument("the name of the secret"),
@@ -51,7 +51,7 @@ func runAdd(ctx context.Context, deps *cmdutil.Deps, a *app.App, name string, o 
 		return err
 	}
 	if taken {
-		return exit.Refused("mcp-partner vault rotate-secret "+phrase.ShellWord(name), "the vault holds a secret of that name already")
+		return exit.Refused("mcp-partner vault rotate-secret "+phrase.ShellWord(name), "the vault already holds a secret with that name")
 	}
 	if err := addSecret(ctx, deps, a, name, o); err != nil {
 		return err

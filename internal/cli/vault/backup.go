@@ -33,20 +33,20 @@ func newCmdBackup(deps *cmdutil.Deps) *cobra.Command {
 	options := &backupOptions{}
 	command := &cobra.Command{
 		Use:   "backup FILE",
-		Short: "Write secrets, keys and tenants into one encrypted file",
-		Long: `Write the secrets, the program's own keys, the tenants and the choice of the backend
-into one encrypted file. It opens with a passphrase of its own, asked for on the
-terminal, or for an age identity of --to; not with the key of the vault, which may be
-lost together with it. A file that is there is never replaced.
+		Short: "Write secrets, keys and tenants to one encrypted file",
+		Long: `Write the secrets, the program's own keys, the tenants and the choice of the backend to
+one encrypted file. It opens with its own passphrase, which you type on the terminal,
+or with an age identity for --to; not with the vault's key, which may be lost together
+with the vault. An existing file is never replaced.
 
-Secrets that are in HashiCorp Vault or Azure Key Vault are not in it, nor is the
+The backup does not include secrets in HashiCorp Vault or Azure Key Vault, nor the
 ledger: copy ledger.db while nothing runs, or use ledger export.`,
 		Example: `  mcp-partner vault backup vault-2026-11.age
   mcp-partner vault backup vault-2026-11.age --to age1...`,
 		Args: cmdutil.OneArgument("the file to write"),
 		RunE: func(command *cobra.Command, args []string) error {
 			if _, err := os.Lstat(args[0]); err == nil {
-				return exit.Refused("give another file", "%s is there already", args[0])
+				return exit.Refused("give another file", "%s exists already", args[0])
 			}
 			return deps.OnVault(&options.keys, func(ctx context.Context, a *app.App, _ []string) error {
 				return runBackup(ctx, deps, a, args[0], options)
@@ -54,7 +54,7 @@ ledger: copy ledger.db while nothing runs, or use ledger export.`,
 		},
 	}
 	flags := command.Flags()
-	flags.StringArrayVar(&options.recipients, "to", nil, "age public `KEY` that opens the backup; may be given again")
+	flags.StringArrayVar(&options.recipients, "to", nil, "age public `KEY` that opens the backup; repeatable")
 	flags.StringVar(&options.passphraseFile, "backup-passphrase-file", "", "`FILE` with the passphrase of the backup")
 	flags.BoolVar(&options.json, "json", false, "print JSON")
 	config.Typed(flags, "to", "backup-passphrase-file")
@@ -106,12 +106,12 @@ func newCmdRestore(deps *cmdutil.Deps) *cobra.Command {
 	options := &restoreOptions{}
 	command := &cobra.Command{
 		Use:   "restore FILE",
-		Short: "Put a backup back into a vault that vault init has made",
-		Long: `Put a backup back into a vault that vault init has made, with the backend of your
-choice. Secrets become those of the backup. If that would replace or remove secrets
-that are here, as an older backup does, it is refused and needs --force. Tenants come
-back where there are none. The program's own keys come back where there are none yet:
-put ledger.db back too, before anything else is run.`,
+		Short: "Restore a backup into a vault that vault init created",
+		Long: `Restore a backup into a vault that vault init created, with a backend of your choice.
+The secrets become those of the backup; if that would replace or remove secrets, as
+with an older backup, --force is required. Tenants and the program's own keys are
+restored only if there are none yet. Restore ledger.db too, before you run anything
+else.`,
 		Example: `  mcp-partner vault init && mcp-partner vault restore vault-2026-11.age
   mcp-partner vault restore vault-2026-11.age --backup-identity-file key.txt`,
 		Args: cmdutil.OneArgument("the file of the backup"),
@@ -128,7 +128,7 @@ put ledger.db back too, before anything else is run.`,
 	flags := command.Flags()
 	flags.StringVar(&options.identityFile, "backup-identity-file", "", "`FILE` with the age identity that opens the backup")
 	flags.StringVar(&options.passphraseFile, "backup-passphrase-file", "", "`FILE` with the passphrase of the backup")
-	flags.BoolVar(&options.force, "force", false, "replace or remove secrets that are here")
+	flags.BoolVar(&options.force, "force", false, "replace or remove existing secrets")
 	flags.BoolVar(&options.json, "json", false, "print JSON")
 	config.Typed(flags, "force", "backup-identity-file", "backup-passphrase-file")
 	cmdutil.AddKeyFlags(&options.keys, flags)
@@ -148,7 +148,7 @@ func runRestore(ctx context.Context, deps *cmdutil.Deps, a *app.App, data []byte
 	// A ledger that is still to be put back must not be begun anew.
 	lost := a.MissingLedger(ctx) != nil
 	if !lost {
-		deps.Record(ctx, a, guard.KindSecret, "A backup of the vault (generation %d of %s) was put back.", done.Generation, phrase.Stamp(done.MadeAt))
+		deps.Record(ctx, a, guard.KindSecret, "A backup of the vault (generation %d of %s) was restored.", done.Generation, phrase.Stamp(done.MadeAt))
 	}
 	if o.json {
 		return deps.IO.PrintJSON(done)
@@ -158,20 +158,20 @@ func runRestore(ctx context.Context, deps *cmdutil.Deps, a *app.App, data []byte
 
 func showRestored(deps *cmdutil.Deps, a *app.App, done vault.Restored, lost bool) error {
 	u := deps.IO.UI()
-	u.Linef(term.Good, "Put %s back.", phrase.Count(len(done.Secrets), "secret"))
+	u.Linef(term.Good, "Restored %s.", phrase.Count(len(done.Secrets), "secret"))
 	backupFields(u, done.BackupInfo)
 	if done.Older {
-		u.Field("", "It is older than what was here.")
+		u.Field("", "It is older than the vault was.")
 	}
 	u.Field("replaced", strings.Join(done.Replaced, ", "))
 	if !done.Tenants && done.Directory {
-		u.Field("", "The directory of tenants that is here was kept.")
+		u.Field("", "The existing tenant directory was kept.")
 	}
 	if !done.OwnKeys && done.Keys > 0 {
-		u.Field("", "The program's own keys that are here were kept: the ledger here belongs to them.")
+		u.Field("", "The program's existing keys were kept, because the ledger depends on them.")
 	}
 	if lost {
-		u.Field("next", fmt.Sprintf("put ledger.db back to %s before anything else runs; without it, the next entry says that %d are missing", a.Ledger.Path(), done.Entries))
+		u.Field("next", fmt.Sprintf("restore ledger.db to %s before anything else runs; otherwise the next entry records that %d are missing", a.Ledger.Path(), done.Entries))
 	}
 	return u.Err
 }
@@ -184,11 +184,11 @@ func readBackup(path string) ([]byte, error) {
 	defer file.Close()
 	info, err := file.Stat()
 	if err != nil || !info.Mode().IsRegular() || info.Size() > maxBackupBytes {
-		return nil, exit.Usage("give the path of a backup", "%s is no file of a backup", path)
+		return nil, exit.Usage("give the path of a backup", "%s is not a backup", path)
 	}
 	data, err := io.ReadAll(file)
 	if err != nil {
-		return nil, exit.Failed("look at the disk", "%s cannot be read", path)
+		return nil, exit.Failed("check the disk", "%s cannot be read", path)
 	}
 	return data, nil
 }

@@ -26,7 +26,7 @@ func newCmdList(deps *cmdutil.Deps) *cobra.Command {
 	options := &listOptions{}
 	command := &cobra.Command{
 		Use:     "list",
-		Short:   "List the secrets, their uses and their ends",
+		Short:   "List the secrets, their uses and expiry dates",
 		Example: "  mcp-partner vault list\n  mcp-partner vault list --json",
 		Args:    cmdutil.NoArguments,
 		RunE: deps.OnVault(&options.keys, func(ctx context.Context, a *app.App, _ []string) error {
@@ -42,7 +42,7 @@ func newCmdShow(deps *cmdutil.Deps) *cobra.Command {
 	options := &listOptions{}
 	command := &cobra.Command{
 		Use:               "show NAME",
-		Short:             "Show what is known of one secret, and never the secret",
+		Short:             "Show details of a secret, never its value",
 		Example:           "  mcp-partner vault show contoso",
 		Args:              cmdutil.OneArgument("the name of the secret"),
 		ValidArgsFunction: cmdutil.CompleteFirst(deps.CredentialNames),
@@ -89,7 +89,7 @@ func runList(ctx context.Context, deps *cmdutil.Deps, a *app.App, o *listOptions
 	}
 	u := o.UI(deps.IO)
 	if len(secrets) == 0 {
-		u.Line(term.Warn, "The vault holds no secret yet.")
+		u.Line(term.Warn, "The vault holds no secrets yet.")
 		return u.Err
 	}
 	secretTable(u, secrets)

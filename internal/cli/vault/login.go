@@ -28,13 +28,13 @@ func newCmdLogin(deps *cmdutil.Deps) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "login NAME",
 		Short: "Sign in for a credential that is a person",
-		Long: `Sign in for a credential of the kind device-code or browser. What lasts of the
-sign-in is kept encrypted in the vault and serves every tenant that uses the
-credential, until it is not used for 90 days or ended by Entra ID. A server never
-asks anybody: it answers interaction_required with this command.
+		Long: `Sign in for a credential of the kind device-code or browser. The vault keeps the
+refresh token, encrypted, for every tenant that uses the credential; it expires after
+90 days without use or when Entra ID ends it. A server never asks a person to sign in:
+it answers interaction_required with this command.
 
-You sign in at the tenant of the first entry that uses the credential, or that of
---tenant. Somebody else than the pinned identity is refused.`,
+You sign in at the first tenant that uses the credential, or at --tenant. Anyone other
+than the pinned identity is refused.`,
 		Example:           "  mcp-partner vault login alice\n  mcp-partner vault login alice --tenant fabrikam",
 		Args:              cmdutil.OneArgument("the name of the credential"),
 		ValidArgsFunction: cmdutil.CompleteFirst(deps.CredentialNames),
@@ -90,14 +90,14 @@ func RunLogin(ctx context.Context, deps *cmdutil.Deps, o *LoginOptions) error {
 func loginUI(u *term.UI, noBrowser bool) signin.LoginUI {
 	return signin.LoginUI{
 		Device: func(p signin.DevicePrompt) error {
-			u.Line(term.Bold, "Open this page on any device, and type the code there.")
+			u.Line(term.Bold, "Open this page on any device and type the code.")
 			u.Field("page", p.URL)
 			u.Field("code", p.Code)
 			u.Field("until", p.Expires.Local().Format(time.TimeOnly))
 			return u.Err
 		},
 		Open: func(page string) error {
-			u.Line(term.Bold, "Sign in in your browser. If it does not open by itself, open this page on this machine.")
+			u.Line(term.Bold, "Sign in with your browser. If it does not open, open this page on this machine.")
 			u.Field("page", page)
 			if !noBrowser {
 				openBrowser(page)

@@ -23,10 +23,10 @@ type recipientsOptions struct {
 func newCmdRecipients(deps *cmdutil.Deps) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "recipients",
-		Short: "Let colleagues and servers open a vault in a file, or no longer",
-		Long: `Let colleagues and servers open a vault in a file, each with an age identity of
-their own. They get the vault itself (vault.age and directory.json) and open it with
---identity-file; only their public key comes here.`,
+		Short: "Manage who else can open a vault file",
+		Long: `Let colleagues and servers open a vault file, each with their own age identity. Give
+them vault.age and directory.json; they open the vault with --identity-file. This
+command needs only their public key.`,
 		Example: "  mcp-partner vault recipients add dana age1...\n  mcp-partner vault recipients list",
 		Args:    cmdutil.NoArguments,
 		RunE:    cmdutil.ShowHelp,
@@ -39,7 +39,7 @@ func newCmdRecipientsAdd(deps *cmdutil.Deps) *cobra.Command {
 	keys := &app.KeyFiles{}
 	command := &cobra.Command{
 		Use:     "add NAME PUBLIC-KEY",
-		Short:   "Encrypt the vault for one more age public key",
+		Short:   "Add an age public key that can open the vault",
 		Example: "  mcp-partner vault recipients add dana age1...",
 		Args: func(command *cobra.Command, args []string) error {
 			if len(args) != 2 || strings.HasPrefix(strings.ToUpper(args[1]), "AGE-SECRET-KEY") {
@@ -75,10 +75,9 @@ func newCmdRecipientsRemove(deps *cmdutil.Deps) *cobra.Command {
 	options := &recipientsOptions{}
 	command := &cobra.Command{
 		Use:   "remove NAME",
-		Short: "Encrypt the vault again without one recipient",
-		Long: `Encrypt the vault again without one recipient. That keeps later secrets from them.
-Those that were in the vault they may have kept: replace each of the secrets that are
-listed.`,
+		Short: "Remove a recipient and encrypt the vault again",
+		Long: `Remove a recipient and encrypt the vault again, who then cannot read new secrets. The
+recipient may have kept the current ones: replace each secret that the command lists.`,
 		Example: "  mcp-partner vault recipients remove dana",
 		Args:    cmdutil.OneArgument("the name of the recipient"),
 		RunE: deps.OnVault(&options.keys, func(ctx context.Context, a *app.App, args []string) error {
@@ -94,7 +93,7 @@ func runRecipientsAdd(ctx context.Context, deps *cmdutil.Deps, a *app.App, name,
 	if err := a.Vault.AddRecipient(ctx, name, key); err != nil {
 		return err
 	}
-	deps.Record(ctx, a, guard.KindSecret, "The vault was encrypted for the recipient %s too.", name)
+	deps.Record(ctx, a, guard.KindSecret, "The recipient %s was added to the vault.", name)
 	u := deps.IO.UI()
 	u.Linef(term.Good, "%s can open the vault now.", name)
 	u.Field("next", "give them vault.age and directory.json; they use --identity-file FILE")
@@ -134,7 +133,7 @@ func runRecipientsRemove(ctx context.Context, deps *cmdutil.Deps, a *app.App, na
 	u := deps.IO.UI()
 	u.Linef(term.Good, "Encrypted the vault again without %s.", name)
 	if len(known) > 0 {
-		u.Line(term.Warn, "They could read these secrets and may have kept them. Replace each one:")
+		u.Line(term.Warn, "They could read these secrets and may have kept them. Replace each:")
 	}
 	for _, secret := range known {
 		u.Field("next", "mcp-partner vault rotate-secret "+phrase.ShellWord(secret))

@@ -18,9 +18,9 @@ func newCmdRemove(deps *cmdutil.Deps) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "remove NAME",
 		Short: "Remove a credential that no tenant uses, and its secret",
-		Long: `Remove a credential that no tenant uses, and its secret. One that a tenant uses
-stays. Without a credential of that name, a secret of that name is removed if no
-credential uses it. vault.age.previous holds the secret until the next change.`,
+		Long: `Remove a credential that no tenant uses, and its secret. If there is no credential
+with that name, remove the secret with that name if no credential uses it.
+vault.age.previous holds the secret until the next change.`,
 		Example:           "  mcp-partner vault remove old-app",
 		Args:              cmdutil.OneArgument("the name of the credential"),
 		ValidArgsFunction: cmdutil.CompleteFirst(deps.CredentialNames),
@@ -64,7 +64,7 @@ func removeSecret(ctx context.Context, deps *cmdutil.Deps, a *app.App, name stri
 		return err
 	}
 	if !slices.ContainsFunc(names, func(have string) bool { return app.SameName(have, name) }) {
-		return exit.Refused("mcp-partner vault status", "the vault holds no secret of that name, and the directory no credential")
+		return exit.Refused("mcp-partner vault status", "there is no secret and no credential with that name")
 	}
 	if err := a.Store.Delete(ctx, name); err != nil {
 		return err

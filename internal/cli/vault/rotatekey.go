@@ -24,15 +24,15 @@ func newCmdRotateKey(deps *cmdutil.Deps) *cobra.Command {
 	options := &rotateKeyOptions{}
 	command := &cobra.Command{
 		Use:   "rotate-key",
-		Short: "Encrypt the vault again under a new key",
-		Long: `Encrypt the vault again under a new key. A key that this program keeps, in vault.key
-or in the backend, is replaced there. For a vault with a passphrase or an identity of
-your own, a flag says what the new key is. Whenever it is interrupted the vault opens
-as before, and running it again finishes the change. The key that seals questions is
-new afterwards too; the keys of the ledger stay, because its chain hangs on them.
+		Short: "Encrypt the vault again with a new key",
+		Long: `Encrypt the vault again with a new key. A key that this program keeps, in vault.key or
+in the backend, is replaced. For a vault with a passphrase or your own identity, give
+the new one by a flag. If the command is interrupted, the vault opens as before;
+run it again to finish. The key that seals questions is replaced too. The keys of the
+ledger stay, because its chain depends on them.
 
-Secrets that are in HashiCorp Vault or Azure Key Vault are encrypted there, by keys of
-the server: this changes the key of the program's own keys.`,
+HashiCorp Vault and Azure Key Vault encrypt secrets with keys of their own; there this
+command replaces the key of the program's own keys.`,
 		Example: `  mcp-partner vault rotate-key --dry-run
   mcp-partner vault rotate-key
   mcp-partner vault rotate-key --new-passphrase
@@ -43,7 +43,7 @@ the server: this changes the key of the program's own keys.`,
 		}),
 	}
 	flags := command.Flags()
-	flags.BoolVar(&options.dryRun, "dry-run", false, "say what would be done, and change nothing")
+	flags.BoolVar(&options.dryRun, "dry-run", false, "show what would be done, and change nothing")
 	flags.BoolVar(&options.json, "json", false, "print JSON")
 	flags.BoolVar(&options.passphrase, "new-passphrase", false, "ask for the new passphrase on the terminal")
 	flags.StringVar(&options.passphraseFile, "new-passphrase-file", "", "`FILE` with the new passphrase")
@@ -63,7 +63,7 @@ func runRotateKey(ctx context.Context, deps *cmdutil.Deps, a *app.App, o *rotate
 		return err
 	}
 	if !o.dryRun {
-		deps.Record(ctx, a, guard.KindSecret, "The key of the vault was replaced, and everything in it encrypted again.")
+		deps.Record(ctx, a, guard.KindSecret, "The vault was encrypted again with a new key.")
 	}
 	if o.json {
 		return deps.IO.PrintJSON(done)
@@ -81,11 +81,11 @@ func runRotateKey(ctx context.Context, deps *cmdutil.Deps, a *app.App, o *rotate
 func rotationVerb(dryRun, resumed bool) string {
 	switch {
 	case dryRun && resumed:
-		return "Would finish a change of the key that was interrupted:"
+		return "Would finish an interrupted rotation:"
 	case dryRun:
 		return "Would encrypt again"
 	case resumed:
-		return "Finished a change of the key that was interrupted:"
+		return "Finished an interrupted rotation:"
 	}
 	return "Encrypted again"
 }

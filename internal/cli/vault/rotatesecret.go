@@ -28,14 +28,14 @@ func newCmdRotateSecret(deps *cmdutil.Deps) *cobra.Command {
 	options := &rotateSecretOptions{}
 	command := &cobra.Command{
 		Use:   "rotate-secret NAME",
-		Short: "Replace a secret after the new one has proved that it signs in",
-		Long: `Replace a secret after the new one has proved that it signs in. Each credential that
-uses it gets one token with the new secret, in the first of its tenants; if one fails,
-the old secret stays. Then the new one is stored if the old one is still the one that
-was there. A certificate with its key comes with --certificate-file, in PEM or PFX.
+		Short: "Replace a secret after the new one has signed in",
+		Long: `Replace a secret after the new one has signed in. Each credential that uses it signs in
+once with the new secret, in its first tenant; if one fails, the old secret stays. The
+new secret is stored only if the old one has not changed meanwhile. Give a certificate
+with its key by --certificate-file, in PEM or PFX.
 
-Make the new secret beside the old one in Entra ID, run this, and delete the old one
-there afterwards. A new secret takes up to a minute until Entra ID knows it everywhere.`,
+Create the new secret beside the old one in Entra ID, run this command, then delete the
+old one there. Entra ID may need a minute to accept a new secret everywhere.`,
 		Example: `  mcp-partner vault rotate-secret contoso --secret-stdin < new-secret
   mcp-partner vault rotate-secret contoso --certificate-file new.pem
   mcp-partner vault rotate-secret contoso --expires 2027-06-30`,
@@ -48,7 +48,7 @@ there afterwards. A new secret takes up to a minute until Entra ID knows it ever
 	flags, kind := command.Flags(), &options.credential.Kind
 	cmdutil.AddSecretFlags(&options.credential.Secret, flags)
 	cmdutil.AddCertificateFlags(kind, flags, "the new certificate")
-	flags.StringVar(&kind.Expires, "expires", "", "when the new client secret ends, a `DATE` such as 2027-01-31")
+	flags.StringVar(&kind.Expires, "expires", "", "expiry `DATE` of the new client secret, such as 2027-01-31")
 	config.Typed(flags, "certificate-file", "certificate-stdin", "certificate-passphrase-file", "expires")
 	cmdutil.AddKeyFlags(&options.keys, flags)
 	return command
@@ -64,14 +64,14 @@ func runRotateSecret(ctx context.Context, deps *cmdutil.Deps, a *app.App, name s
 		return err
 	}
 	if len(places) == 0 {
-		return exit.Refused("give it to a tenant first, or remove it and add the new one", "no tenant uses the secret %s, so a new one cannot be proved", name)
+		return exit.Refused("use it in a tenant first, or remove it and add the new one", "no tenant uses the secret %s, so a new one cannot be tested", name)
 	}
 	next, err := readSuccessor(ctx, deps, name, o, places[0].config)
 	if err != nil {
 		return err
 	}
 	if next.Secret.Equal(old) {
-		return exit.Refused("", "the new secret is the one that is there already")
+		return exit.Refused("", "the new secret equals the stored one")
 	}
 	proved, err := prove(ctx, a, name, next, firstPlaces(places))
 	if err != nil {
@@ -81,7 +81,7 @@ func runRotateSecret(ctx context.Context, deps *cmdutil.Deps, a *app.App, name s
 	if err := a.Store.Replace(ctx, name, old, next.Secret); err != nil {
 		return err
 	}
-	deps.Record(ctx, a, guard.KindSecret, "The secret %s was replaced by the one that had signed in.", name)
+	deps.Record(ctx, a, guard.KindSecret, "The secret %s was replaced after the new one had signed in.", name)
 	return finishRotation(ctx, deps, a, name, next, places)
 }
 
@@ -89,7 +89,7 @@ func readSuccessor(ctx context.Context, deps *cmdutil.Deps, name string, o *rota
 	kind := config.Kind
 	switch {
 	case !kind.Given():
-		return credential.Provided{}, exit.Refused("mcp-partner tenants --help", "the vault keeps the sign-in of a person under %s, which is not replaced by hand", name)
+		return credential.Provided{}, exit.Refused("mcp-partner tenants --help", "the vault keeps a person's sign-in under %s: use vault login to renew it", name)
 	case kind == tenants.KindClientCertificate && o.credential.Secret.Given():
 		return credential.Provided{}, exit.Usage("give --certificate-file FILE", "the secret %s is a certificate", name)
 	case kind == tenants.KindClientSecret && o.credential.Kind.Certificate():
@@ -150,7 +150,7 @@ func unproved(err error) error {
 	problem.Message = "The new secret was not stored, because it does not sign in: " + problem.Message
 	if problem.Code == schemas.CodeCredentialRejected {
 		problem.Command = ""
-		problem.Hint = "Check what was given (of a secret its value, not its ID; of a certificate, that the application has it). Entra ID may need a minute to know a new one. Then run this again."
+		problem.Hint = "Check it: of a secret, give its value, not its ID; a certificate must be registered with the application. Entra ID may need a minute to accept a new one. Then run the command again."
 	}
 	return &problem
 }

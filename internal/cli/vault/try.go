@@ -24,9 +24,9 @@ func newCmdTest(deps *cmdutil.Deps) *cobra.Command {
 	options := &testOptions{}
 	command := &cobra.Command{
 		Use:   "test NAME",
-		Short: "Sign in with a secret once in each tenant that uses it",
-		Long: `Sign in once with each credential that uses a secret, in each of its tenants, and
-look at whose token it is as a call would. It ends with 1 if one of them fails.`,
+		Short: "Sign in once with a secret in each tenant that uses it",
+		Long: `Sign in once with each credential that uses a secret, in each of its tenants, and check
+the token's identity as a call does. The exit code is 1 if one of them fails.`,
 		Example:           "  mcp-partner vault test contoso",
 		Args:              cmdutil.OneArgument("the name of the secret"),
 		ValidArgsFunction: cmdutil.CompleteFirst(deps.CredentialNames),
@@ -56,7 +56,7 @@ func runTest(ctx context.Context, deps *cmdutil.Deps, a *app.App, name string, o
 		return err
 	}
 	if len(places) == 0 {
-		return exit.Refused("mcp-partner tenants add NAME --credential "+phrase.ShellWord(name), "no tenant uses the secret %s, so there is nowhere to try it", name)
+		return exit.Refused("mcp-partner tenants add NAME --credential "+phrase.ShellWord(name), "no tenant uses the secret %s, so it cannot be tested", name)
 	}
 	tried := trySignIns(ctx, a, places)
 	if err := showSignIns(deps, tried, o.json); err != nil {
@@ -101,10 +101,10 @@ func showSignIns(deps *cmdutil.Deps, tried []signInJSON, asJSON bool) error {
 	u := deps.IO.UI()
 	for _, one := range tried {
 		if one.OK {
-			u.Linef(term.Good, "%s signs in, in tenant %s.", one.Credential, one.Tenant)
+			u.Linef(term.Good, "%s signs in to tenant %s.", one.Credential, one.Tenant)
 			continue
 		}
-		u.Linef(term.Bad, "%s does not sign in, in tenant %s: %s", one.Credential, one.Tenant, one.Message)
+		u.Linef(term.Bad, "%s does not sign in to tenant %s: %s", one.Credential, one.Tenant, one.Message)
 		u.Field("next", one.Fix)
 	}
 	return u.Err

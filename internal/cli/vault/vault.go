@@ -39,16 +39,15 @@ func newCmdInit(deps *cmdutil.Deps) *cobra.Command {
 	options := &initOptions{}
 	command := &cobra.Command{
 		Use:   "init",
-		Short: "Make an empty vault",
-		Long: `Make an empty vault: one file in the state directory, encrypted with age. Without a
-flag its key is a file beside it that only you can read. --passphrase asks for a
-passphrase on the terminal, twice; it is never an argument. A vault that is there
-already is never replaced.
+		Short: "Create an empty vault",
+		Long: `Create an empty vault: one file in the state directory, encrypted with age. By default
+its key is a file beside it that only you can read. --passphrase asks for a passphrase
+on the terminal, twice; it is never an argument. An existing vault is never replaced.
 
 --backend keychain keeps the key of that file in the keychain of this system.
---backend hashicorp and azurekeyvault keep the secrets on a server. The choice is
-made once; no flag or variable of a later call changes it. docs/vault.md says which
-backend is for whom.`,
+--backend hashicorp and --backend azurekeyvault keep the secrets on a server. The
+choice is permanent: no flag or variable of a later call changes it. docs/vault.md
+helps to choose.`,
 		Example: `  mcp-partner vault init
   mcp-partner vault init --passphrase
   mcp-partner vault init --passphrase-file /run/secrets/vault
@@ -71,7 +70,7 @@ func runInit(ctx context.Context, deps *cmdutil.Deps, o *initOptions) error {
 		return err
 	}
 	if o.passphrase && o.keys != (app.KeyFiles{}) {
-		return exit.Usage("mcp-partner vault init --help", "--passphrase, --passphrase-file and --identity-file exclude each other")
+		return exit.Usage("mcp-partner vault init --help", "--passphrase, --passphrase-file and --identity-file cannot be combined")
 	}
 	settings, err := o.backend.settings()
 	if err != nil {
@@ -88,7 +87,7 @@ func runInit(ctx context.Context, deps *cmdutil.Deps, o *initOptions) error {
 	}
 	defer store.Close()
 	u := deps.IO.UI()
-	u.Line(term.Good, "Made an empty vault in "+dir+".")
+	u.Line(term.Good, "Created an empty vault in "+dir+".")
 	u.Field("backend", string(store.Settings().Backend))
 	u.Field("key", store.KeyDescription())
 	u.Field("next", "mcp-partner tenants add NAME --tenant-id GUID --client-id GUID --secret-stdin")
@@ -104,7 +103,7 @@ func newCmdStatus(deps *cmdutil.Deps) *cobra.Command {
 	options := &statusOptions{}
 	command := &cobra.Command{
 		Use:     "status",
-		Short:   "Show what protects the vault, and whether it opens",
+		Short:   "Show how the vault is protected, and whether it opens",
 		Example: "  mcp-partner vault status\n  mcp-partner vault status --json",
 		Args:    cmdutil.NoArguments,
 		RunE: deps.OnApp(&options.keys, func(ctx context.Context, a *app.App, _ []string) error {

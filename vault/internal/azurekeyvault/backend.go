@@ -55,7 +55,7 @@ func Open(settings Settings, client *http.Client, az azcore.TokenCredential) (*B
 		ClientOptions: options, DisableChallengeResourceVerification: loopback,
 	})
 	if err != nil {
-		return nil, backend.Broken("The client of the key vault cannot be made.", "Check its URL.")
+		return nil, backend.Broken("The key vault client cannot be created.", "Check its URL.")
 	}
 	return &Backend{settings, secrets}, nil
 }
@@ -67,7 +67,7 @@ func (b *Backend) do(ctx context.Context, doing string, work func(context.Contex
 	defer cancel()
 	defer func() {
 		if recover() != nil {
-			err = backend.Broken("The key vault "+b.settings.URL+" answered in a way that its client cannot read.", "Check the URL, and what stands between.")
+			err = backend.Broken("The key vault "+b.settings.URL+" gave an unreadable answer.", "Check the URL and any proxy in between.")
 		}
 	}()
 	return b.problem(ctx, work(ctx), doing)
@@ -122,7 +122,7 @@ func unlessMissing(err error) error {
 // before this one.
 func (b *Backend) Put(ctx context.Context, name string, value []byte, version string) error {
 	if len(value) > maxBytes || !utf8.Valid(value) {
-		return schemas.InvalidArgument("The secret %s is no text of at most 25 kB, and Azure Key Vault takes nothing else.", name)
+		return schemas.InvalidArgument("The secret %s is not text of at most 25 kB, which Azure Key Vault requires.", name)
 	}
 	return b.do(ctx, "storing the secret "+name, func(ctx context.Context) error {
 		now, err := b.get(ctx, name)
@@ -190,7 +190,7 @@ func (b *Backend) CheckName(name string) error { return backend.CheckPlainName(n
 // Describe implements backend.Backend.
 func (b *Backend) Describe() string {
 	return "The secrets are in the key vault " + b.settings.URL + ", under names that begin with " + b.settings.Prefix +
-		". It decides who may read them and keeps a record of it. This program signs in with " + b.settings.Auth.Method +
+		". It decides and logs who reads them. This program signs in with " + b.settings.Auth.Method +
 		"; anyone who can sign in the same way on this machine can read them too."
 }
 
@@ -209,15 +209,15 @@ func (b *Backend) problem(ctx context.Context, err error, doing string) error {
 	case errors.As(err, &known):
 		return known
 	case errors.Is(ctx.Err(), context.Canceled):
-		return schemas.NewProblem(schemas.CodeCancelled, "The call was cancelled while the key vault was asked.")
+		return schemas.NewProblem(schemas.CodeCancelled, "The call was canceled while it waited for the key vault.")
 	case errors.Is(ctx.Err(), context.DeadlineExceeded) || errors.Is(err, context.DeadlineExceeded):
-		return backend.Unavailable(name+" did not answer in time.", "Try again later; until then tokens that are at hand are used on.")
+		return backend.Unavailable(name+" did not answer in time.", "Try again later; until then, cached tokens are used.")
 	case errors.Is(err, errSignIn):
-		return backend.Unavailable("The sign-in to the key vault with "+b.settings.Auth.Method+" failed.", "Check that the identity is given to this machine, and its federation.")
+		return backend.Unavailable("The sign-in to the key vault with "+b.settings.Auth.Method+" failed.", "Check that the identity is assigned to this machine, and its federation.")
 	case errors.Is(err, errChallenge):
-		return backend.Broken(name+" asked for a token that is not for a key vault; none was sent.", "Check the URL, and what stands between.")
+		return backend.Broken(name+" requested a token that is not for a key vault; none was sent.", "Check the URL and any proxy in between.")
 	case errors.Is(err, backend.ErrRedirect):
-		return backend.Broken(name+" wants to send "+doing+" elsewhere, which is not followed: the token would go along.", "Check the URL, and what stands between.")
+		return backend.Broken(name+" wants to send "+doing+" elsewhere, which is not followed, to keep the token here.", "Check the URL and any proxy in between.")
 	case errors.As(err, &answer):
 		return b.refusal(answer, doing)
 	}
@@ -232,9 +232,9 @@ func (b *Backend) refusal(answer *azcore.ResponseError, doing string) error {
 	case code == http.StatusConflict:
 		return backend.Broken(name+" still keeps a deleted secret of that name.", "A person recovers or purges it: az keyvault secret recover, or az keyvault secret purge")
 	case code == http.StatusTooManyRequests:
-		return backend.Unavailable(name+" has too many requests at the moment.", "Try again later.")
+		return backend.Unavailable(name+" has too many requests.", "Try again later.")
 	case code >= 500:
 		return backend.Unavailable(name+" failed at "+doing+".", "Try again later.")
 	}
-	return backend.Broken(name+" does not accept "+doing+".", "Check the URL, and what stands between.")
+	return backend.Broken(name+" does not accept "+doing+".", "Check the URL and any proxy in between.")
 }

@@ -80,10 +80,10 @@ func (s Settings) Normal() (Settings, error) {
 		s.Prefix = "mcp-partner-"
 	}
 	if err := backend.CheckPlainName(strings.TrimSuffix(s.Prefix, "-"), false); err != nil || len(s.Prefix) > 40 {
-		return s, schemas.InvalidArgument("The prefix of names in the key vault is not up to 40 small letters, digits and hyphens.")
+		return s, schemas.InvalidArgument("The prefix of names in the key vault must be up to 40 lower-case letters, digits and hyphens.")
 	}
 	if _, err := httpclient.New(httpclient.Options{CAPEM: []byte(s.CAPEM)}); err != nil {
-		return s, schemas.InvalidArgument("The CA file for the key vault holds no certificate that can be read.")
+		return s, schemas.InvalidArgument("The CA file for the key vault has no readable certificate.")
 	}
 	auth, err := s.Auth.normal()
 	s.Auth = auth
@@ -114,5 +114,5 @@ func (a Auth) normal() (Auth, error) {
 		a.ClientID, a.TokenFile = "", ""
 		return a, nil
 	}
-	return a, schemas.InvalidArgument("The sign-in to the key vault is one of managed-identity, workload-identity and azure-cli.")
+	return a, schemas.InvalidArgument("The sign-in to the key vault must be managed-identity, workload-identity or azure-cli.")
 }

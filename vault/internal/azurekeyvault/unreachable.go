@@ -21,9 +21,9 @@ func (b *Backend) unreachable(err error, name string) error {
 	case errors.As(err, &certificate):
 		return backend.Broken(name+" shows a certificate that is not trusted here.", "Give its authority with --ca-file when the backend is chosen.")
 	case errors.Is(err, backend.ErrTooLarge):
-		return backend.Broken(name+" gave an answer that is far too large.", "Check the URL, and what stands between.")
+		return backend.Broken(name+" gave an answer that is far too large.", "Check the URL and any proxy in between.")
 	case errors.As(err, &sent) || errors.As(err, &network):
-		return backend.Unavailable(name+" cannot be reached.", "Check the network and the firewall of the key vault; until then tokens that are at hand are used on.")
+		return backend.Unavailable(name+" cannot be reached.", "Check the network and the firewall of the key vault; until then, cached tokens are used.")
 	}
-	return backend.Unavailable(name+" did not answer like a key vault.", "Check the URL, and what stands between.")
+	return backend.Unavailable(name+" did not answer like a key vault.", "Check the URL and any proxy in between.")
 }

@@ -72,8 +72,8 @@ func Broken(message, hint string) *schemas.Problem {
 
 // Moved makes the problem that somebody else changed the item meanwhile.
 func Moved(name string) *schemas.Problem {
-	return schemas.NewProblem(schemas.CodeStateMoved, "The secret "+name+" was changed by somebody else meanwhile; nothing was stored.",
-		schemas.WithHint("Look at it again, then repeat the change if it is still wanted."))
+	return schemas.NewProblem(schemas.CodeStateMoved, "The secret "+name+" was changed by someone else meanwhile; nothing was stored.",
+		schemas.WithHint("Check it, then repeat the change if you still want it."))
 }
 
 var plainName = sync.OnceValue(func() *regexp.Regexp {
@@ -95,7 +95,7 @@ func CheckPlainName(name string, underscore bool) error {
 		letters = "letters, digits, hyphens and underscores"
 	}
 	return schemas.NewProblem(schemas.CodeInvalidArgument,
-		"The name \""+schemas.Sanitize(name)+"\" does not fit this backend, which takes "+letters+" only: choose another.")
+		"The name \""+schemas.Sanitize(name)+"\" is not valid in this backend, which accepts "+letters+" only: choose another.")
 }
 
 // Guarded returns a client that treats a redirect as an error and reads at most

@@ -80,7 +80,7 @@ func (b *Backend) Put(ctx context.Context, name string, value []byte, version st
 	if version != "" {
 		var err error
 		if expected, err = strconv.Atoi(version); err != nil {
-			return unusable("a version that is no number")
+			return unusable("a version that is not a number")
 		}
 	}
 	return b.do(ctx, "storing the secret "+name, func(ctx context.Context, s *session) error {

@@ -47,7 +47,7 @@ func (b *Backend) problem(ctx context.Context, err error, doing string) error {
 	case errors.As(err, &known):
 		return known
 	case errors.Is(ctx.Err(), context.Canceled):
-		return schemas.NewProblem(schemas.CodeCancelled, "The call was cancelled while the vault server was asked.")
+		return schemas.NewProblem(schemas.CodeCancelled, "The call was canceled while it waited for the vault server.")
 	case status(err) != 0:
 		return b.refusal(err, doing)
 	}
@@ -58,9 +58,9 @@ func (b *Backend) refusal(err error, doing string) error {
 	server := "The vault server " + b.settings.Address
 	switch code := status(err); {
 	case isStandby(code) || says(err, "standby") || says(err, "not active"):
-		return backend.Unavailable(server+" is a standby and does not pass requests on.", "Give the address of the active server, or of a load balancer that finds it.")
+		return backend.Unavailable(server+" is a standby and does not forward requests.", "Give the address of the active server, or of a load balancer that finds it.")
 	case code == http.StatusServiceUnavailable && says(err, "sealed"):
-		return backend.Unavailable(server+" is sealed.", "An operator of the server unseals it; until then tokens that are at hand are used on.")
+		return backend.Unavailable(server+" is sealed.", "Ask an operator of the server to unseal it; until then, cached tokens are used.")
 	case refusedToken(err) && doing == "signing in":
 		return backend.Broken(server+" refuses the sign-in with "+b.settings.Auth.Method+".",
 			"Check the role and put a fresh token, secret ID or JWT into "+b.settings.Auth.File+".")
@@ -73,7 +73,7 @@ func (b *Backend) refusal(err error, doing string) error {
 	case code == http.StatusNotFound:
 		return backend.Broken(server+" has nothing at the path for "+doing+".", "Check the mounts: key/value version 2 at "+b.settings.Mount+", and the namespace.")
 	case code == http.StatusTooManyRequests:
-		return backend.Unavailable(server+" has too many requests at the moment.", "Try again later.")
+		return backend.Unavailable(server+" has too many requests.", "Try again later.")
 	case code >= 500:
 		return backend.Unavailable(server+" failed at "+doing+".", "Try again later; the server's own log has the reason.")
 	}
@@ -94,16 +94,16 @@ func (b *Backend) unreachable(ctx context.Context, err error, doing string) erro
 	case errors.As(err, &proxy):
 		return backend.Unavailable(server+" was not asked: "+proxy.Error()+".", proxy.Next)
 	case errors.Is(err, backend.ErrRedirect):
-		return backend.Broken(server+" wants to send "+doing+" elsewhere, which is not followed: the token would go along.",
+		return backend.Broken(server+" wants to send "+doing+" elsewhere, which is not followed, to keep the token here.",
 			"A standby does this: give the address of the active server, or of a load balancer that finds it.")
 	case errors.Is(err, backend.ErrTooLarge):
 		return backend.Broken(server+" gave an answer that is far too large.", "Check that it is a vault server.")
 	case errors.As(err, &certificate):
 		return backend.Broken(server+" shows a certificate that is not trusted here.", "Give its authority with --ca-file when the backend is chosen.")
 	case errors.Is(err, context.DeadlineExceeded) || errors.Is(ctx.Err(), context.DeadlineExceeded):
-		return backend.Unavailable(server+" did not answer in time.", "Try again later; until then tokens that are at hand are used on.")
+		return backend.Unavailable(server+" did not answer in time.", "Try again later; until then, cached tokens are used.")
 	case errors.As(err, &sent) || errors.As(err, &network):
-		return backend.Unavailable(server+" cannot be reached.", "Check the network and the server; until then tokens that are at hand are used on.")
+		return backend.Unavailable(server+" cannot be reached.", "Check the network and the server; until then, cached tokens are used.")
 	}
-	return backend.Unavailable(server+" did not answer like a vault server.", "Check the address, and what stands between.")
+	return backend.Unavailable(server+" did not answer like a vault server.", "Check the address and any proxy in between.")
 }

@@ -57,7 +57,7 @@ func TestRealSealedServer(t *testing.T) {
 	wantValue(t, b, "one", "1")
 	s.Seal(t)
 	_, err := b.Get(t.Context(), "one")
-	roomtest.WantCode(t, err, schemas.CodeVaultUnavailable, "is sealed", "tokens that are at hand are used on")
+	roomtest.WantCode(t, err, schemas.CodeVaultUnavailable, "is sealed", "cached tokens are used")
 	if !schemas.AsProblem(err).Retryable {
 		t.Error("a sealed server counts as broken for good")
 	}

@@ -191,7 +191,7 @@ func TestRealWrappedSecretID(t *testing.T) {
 	// A second program finds the wrapping used: somebody else may have it.
 	thief := openReal(t, s, Auth{Method: MethodAppRole, Role: role, File: file, Wrapped: true})
 	_, err := thief.Get(t.Context(), "one")
-	roomtest.WantCode(t, err, schemas.CodeVaultUnavailable, "unwrapped it already", "stolen")
+	roomtest.WantCode(t, err, schemas.CodeVaultUnavailable, "already unwrapped it", "stolen")
 	// One of another origin is not even unwrapped.
 	foreign := wrapping(t, s, "sys/wrapping/wrap")
 	misled := openReal(t, s, Auth{Method: MethodAppRole, Role: role, File: vaulttest.File(t, foreign), Wrapped: true})

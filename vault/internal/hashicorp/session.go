@@ -181,7 +181,7 @@ func (b *Backend) Describe() string {
 	if b.settings.Namespace != "" {
 		where += " (namespace " + b.settings.Namespace + ")"
 	}
-	return "The secrets are in " + where + ", which decides who may read them and keeps a record of it. This program signs in with " +
+	return "The secrets are in " + where + ", which decides and logs who reads them. This program signs in with " +
 		b.settings.Auth.Method + " and " + b.settings.Auth.File + "; anyone who can read that file can do the same until the server revokes it."
 }
 

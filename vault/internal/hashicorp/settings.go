@@ -73,7 +73,7 @@ func (s Settings) Normal() (Settings, error) {
 		}
 	}
 	if _, err := httpclient.New(httpclient.Options{CAPEM: []byte(s.CAPEM)}); err != nil {
-		return s, schemas.InvalidArgument("The CA file for the vault server holds no certificate that can be read.")
+		return s, schemas.InvalidArgument("The CA file for the vault server has no readable certificate.")
 	}
 	auth, err := s.Auth.normal()
 	s.Auth = auth
@@ -89,7 +89,7 @@ func (a Auth) normal() (Auth, error) {
 			return a, schemas.InvalidArgument("The sign-in to the vault server lacks its role: a role ID for approle, else the name of a role.")
 		}
 	default:
-		return a, schemas.InvalidArgument("The sign-in to the vault server is one of token, approle, kubernetes and jwt.")
+		return a, schemas.InvalidArgument("The sign-in to the vault server must be token, approle, kubernetes or jwt.")
 	}
 	if a.Method == MethodKubernetes && a.File == "" {
 		a.File = kubernetesJWT
@@ -112,7 +112,7 @@ func checkAddress(address string) error {
 	if u.Scheme == "https" || u.Scheme == "http" && httpclient.IsLoopback(u.Hostname()) {
 		return nil
 	}
-	return schemas.InvalidArgument("The address of the vault server has to begin with https://: the token and the secrets go there.")
+	return schemas.InvalidArgument("The address of the vault server must begin with https://, because the token and the secrets are sent there.")
 }
 
 // isPath accepts what needs no escaping in a URL and does not climb.

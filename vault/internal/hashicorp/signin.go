@@ -113,7 +113,7 @@ func (b *Backend) unwrap(ctx context.Context, s *session, wrapping string) (stri
 	own := "auth/" + b.settings.Auth.Mount + "/role/"
 	if !strings.HasPrefix(path, own) || !strings.HasSuffix(path, "/secret-id") {
 		return "", backend.Broken("The wrapping token in "+b.settings.Auth.File+" was not made for a secret ID of "+b.settings.Auth.Mount+"; it was not used.",
-			"Find out where it comes from, then put a new one there.")
+			"Find out where it came from, then store a new one there.")
 	}
 	s.writer.SetToken(wrapping)
 	defer s.writer.SetToken("")
@@ -132,6 +132,6 @@ func wrappingProblem(err error) error {
 	if status(err) != 400 && status(err) != 403 {
 		return err
 	}
-	return backend.Broken("The wrapping token of the secret ID has expired, or somebody has unwrapped it already.",
+	return backend.Broken("The wrapping token of the secret ID has expired, or someone has already unwrapped it.",
 		"If it was not this program: treat the secret ID as stolen and destroy it on the server. Then put a new wrapping token into the file.")
 }

@@ -89,14 +89,14 @@ func problem(ctx context.Context, err error, verb string) error {
 	case errors.As(err, &known):
 		return known
 	case errors.Is(ctx.Err(), context.Canceled):
-		return schemas.NewProblem(schemas.CodeCancelled, "The call was cancelled while the keychain was asked.")
+		return schemas.NewProblem(schemas.CodeCancelled, "The call was canceled while it waited for the keychain.")
 	case errors.Is(err, context.DeadlineExceeded):
-		return backend.Unavailable("The keychain of this system gave no answer in time: it may wait for somebody to unlock it.", "Unlock the keychain, then try again.")
+		return backend.Unavailable("The keychain of this system did not answer in time; it may be locked.", "Unlock the keychain, then try again.")
 	case errors.Is(err, keyring.ErrSetDataTooBig):
 		return backend.Broken("The key of the vault is too large for the keychain of this system.", "Use --backend file.")
 	case errors.Is(err, keyring.ErrUnsupportedPlatform):
-		return backend.Broken("This system has no keychain that this program knows.", "Use --backend file.")
+		return backend.Broken("This system has no supported keychain.", "Use --backend file.")
 	}
-	return backend.Unavailable("The keychain of this system cannot be "+verb+": it is locked, not there, or refuses this program.",
+	return backend.Unavailable("The keychain of this system cannot be "+verb+": it is locked, missing, or refuses this program.",
 		"Unlock the keychain and sign in to the desktop, then try again.")
 }

@@ -59,7 +59,7 @@ func TestFailuresHaveMessages(t *testing.T) {
 	}{
 		{errors.New("dbus: CANARY"), schemas.CodeVaultUnavailable, "locked"},
 		{context.DeadlineExceeded, schemas.CodeVaultUnavailable, "in time"},
-		{keyring.ErrUnsupportedPlatform, schemas.CodeVaultUnavailable, "no keychain"},
+		{keyring.ErrUnsupportedPlatform, schemas.CodeVaultUnavailable, "no supported keychain"},
 		{keyring.ErrSetDataTooBig, schemas.CodeVaultUnavailable, "too large"},
 	} {
 		k := Keychain{ID: "x", Reachable: func() error { return c.err }}

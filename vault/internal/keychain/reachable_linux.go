@@ -20,6 +20,6 @@ func reachable() error {
 			return nil
 		}
 	}
-	return backend.Broken("There is no session of a desktop here, and so no keychain: neither DBUS_SESSION_BUS_ADDRESS is set nor $XDG_RUNTIME_DIR/bus there.",
-		"Run it inside of the session, or use another backend on a machine without one.")
+	return backend.Broken("There is no desktop session, and so no keychain: DBUS_SESSION_BUS_ADDRESS is not set and $XDG_RUNTIME_DIR/bus does not exist.",
+		"Run it inside a desktop session, or use another backend.")
 }
