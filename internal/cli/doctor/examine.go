@@ -152,7 +152,7 @@ func checkCredential(ctx context.Context, a *app.App, entries []tenants.Entry, c
 	if err := a.SignIn(ctx, entry, config); err != nil {
 		return failedCheck(name, err, signInFix(err, entry, config)).at(entry.Name)
 	}
-	return check{name, checkOK, "It signs in, in tenant " + entry.Name + ".", ""}
+	return check{name, checkOK, "It signs in to tenant " + entry.Name + ".", ""}
 }
 
 // at puts a tenant's name where a fix has a place for one.
