@@ -9,7 +9,7 @@ const (
 	wants, shall, brings, ensures, uses, joins = "want", "shall", "brings", "ensures", "uses", "and"
 	been, ahead, nolonger                      = "been", "before", "nolonger"
 
-	reads                                 = "read"
+	reads, enumerates                     = "read", "list"
 	registers, updates, removes, repairs  = "register", "update", "remove", "repair"
 	linked, updated, removed              = "linked", "updated", "removed"
 	lacks, merger, amends, errs           = "lacks", "merger", "amend", "errs"

@@ -29,10 +29,11 @@ type reading struct {
 	has   map[string]bool
 	// marked is set where the text carries a question mark.
 	marked bool
-	// question is set where something is asked, and orders holds the verbs that
-	// write and stand: what was asked for.
+	// question is set where something is asked. orders holds what was asked for, and
+	// standing the verbs that say so.
 	question bool
 	orders   map[string]bool
+	standing []hit
 	// strangerAt are the tokens that name a tenant the directory lacks.
 	strangerAt map[int]bool
 }
@@ -186,11 +187,16 @@ func favourScript(tokens []token, scores map[string]int) {
 	}
 }
 
-// hitsOf turns a span into the concepts that it has in the languages spoken.
+// hitsOf turns a span into the concepts that it has in the languages spoken. A
+// word that the first of them has is a verb that writes only if it says so.
 // English nouns and verbs count in any language, since the field mixes them in.
 func hitsOf(s span, tokens []token, spoken []string) []hit {
 	var out []hit
+	own := slices.ContainsFunc(s.means, func(m meaning) bool { return m.language == anyLanguage || m.language == spoken[0] })
 	for _, m := range s.means {
+		if own && writes(m.concept) && m.language != anyLanguage && m.language != spoken[0] {
+			continue
+		}
 		spokenHere := m.language == anyLanguage || slices.Contains(spoken, m.language)
 		if !spokenHere && (m.language != "en" || listed("manner", m.concept) || strings.HasPrefix(m.concept, "!!")) {
 			continue

@@ -20,17 +20,41 @@ const (
 // writing: "contoso needs 1234567", "no longer 1 but 2", "old ID out".
 const sure = 0.8
 
+// least is how likely any operation that writes must be.
+const least = mediumFrom
+
 // allows reports whether the words ask for what an operation does: writing, or
 // overwriting and removing.
 func (r *reading) allows(effect schemas.Effect, probability float64) bool {
 	likely := probability >= sure && !r.takesBack()
-	switch effect {
-	case schemas.EffectRead:
+	switch {
+	case effect == schemas.EffectRead:
 		return true
-	case schemas.EffectWrite:
+	case probability < least || r.aboutOthers():
+		return false
+	case effect == schemas.EffectWrite:
 		return r.asksToRegister(likely)
 	}
 	return r.asksToChange(likely)
+}
+
+// aboutOthers reports whether the words are about a thing that is none of ours: a
+// phrase of another product, unless it opens the text ("Jira OPS-772: ..."), or,
+// where no link or ID is named, the object of a verb that writes.
+func (r *reading) aboutOthers() bool {
+	ours, subject := len(r.entities.ids) > 0, false
+	for _, h := range slices.Concat(r.hits, r.inner) {
+		verb := slices.ContainsFunc(r.standing, func(v hit) bool { return v.first == h.first })
+		inner := slices.Contains(r.inner, h) && !slices.ContainsFunc(r.standing, func(v hit) bool { return v.first < h.first && h.last <= v.last })
+		switch {
+		case inner:
+		case h.first > 0 && strings.HasPrefix(h.concept, "!!"):
+			return true
+		case slices.Contains(subjects, h.concept):
+			ours, subject = ours || !verb, true
+		}
+	}
+	return !subject && len(r.tokens) == 1 || !ours && slices.ContainsFunc(r.standing, r.actsOnOthers)
 }
 
 func (r *reading) asksToRegister(likely bool) bool {
@@ -47,6 +71,12 @@ func (r *reading) asksToChange(likely bool) bool {
 	}
 	return likely && (replaces || r.hasAny(updates, removes, updated, removed, repairs, errs, amends, oldID, newID, nolonger, merger))
 }
+
+// leastNoun is the least length of a noun, in bytes.
+const leastNoun = 3
+
+// subjects are the concepts of what these tools are about.
+var subjects = []string{pal, mpn, partner, link, id}
 
 // takesBack reports whether some word forbids to read a request for writing into
 // a text that has no verb for it.
@@ -72,7 +102,9 @@ func (r *reading) noteOrders() {
 		if seen++; seen > maxVerbs {
 			break
 		}
-		r.orders[h.concept] = r.orders[h.concept] || r.stands(h)
+		if r.stands(h) {
+			r.orders[h.concept], r.standing = true, append(r.standing, h)
+		}
 	}
 }
 
@@ -99,7 +131,7 @@ func (r *reading) asVerb(h hit) string {
 func (r *reading) asRepair(h hit) string {
 	said := r.hasAny(errs, oldID, newID, lacks, without, insteadOf) || len(r.entities.ids) > 0
 	switch {
-	case !said || r.before(h, been, 2) || r.pastAfter(h):
+	case !said || r.hasAt(h.first, reads) || r.before(h, been, 2) || r.pastAfter(h):
 		return ""
 	case r.hasAny(lacks, without):
 		return registers
@@ -112,10 +144,10 @@ func (r *reading) asRepair(h hit) string {
 func (r *reading) asParticiple(h hit) string {
 	text := r.tokens[h.first].text
 	verb := h.first == h.last && (text == "link" || text == "set") && r.language == "en"
-	if verb && (!r.marked || r.has[howto]) && r.imperative(h.first) {
+	if verb && (!r.marked || r.has[howto]) && r.imperative(h.first) && !r.hasAt(h.first+1, asks) {
 		return registers
 	}
-	if !r.wanted() || r.question || r.stateBefore(h) {
+	if !r.wanted() || h.glyphs && !r.has[shall] || r.has[reads] || r.question || r.stateBefore(h) {
 		return ""
 	}
 	return map[string]string{linked: registers, updated: updates, removed: removes}[h.concept]
@@ -135,12 +167,80 @@ func (r *reading) stateBefore(h hit) bool {
 
 // stands reports whether nothing takes a writing verb back.
 func (r *reading) stands(v hit) bool {
-	return !r.hasAny(guard, supposes, whichTool) && !r.told(v) && !r.asksToBeAllowed(v) && !r.negated(v) && !r.notYet(v) && !r.inQuestion(v)
+	return !r.hasAny(guard, supposes, whichTool) && !r.told(v) && !r.within(v) && !r.asksToBeAllowed(v) && !r.negated(v) && !r.notYet(v) && !r.inQuestion(v)
+}
+
+// actsOnOthers reports whether the object of a verb is no thing of ours: an
+// unknown noun, or one of another topic.
+func (r *reading) actsOnOthers(v hit) bool {
+	if r.hasAt(v.first, linked, updated, removed) && !v.glyphs {
+		return false // what a participle is about stands before it
+	}
+	return r.isForeign(r.pass(v.last, 1, v.glyphs)) || v.glyphs && r.isForeign(r.pass(v.first, -1, v.glyphs))
+}
+
+// maxSmall is how many small words may stand between a verb and its object.
+const maxSmall = 3
+
+// pass goes from a token over small words, and where glyphs are written over
+// tenants, which stand before what they own. It returns -1 at the end of a clause.
+func (r *reading) pass(i, step int, tenants bool) int {
+	for small := 0; ; small++ {
+		next := i + step
+		if next < 0 || next >= len(r.tokens) || r.tokens[min(i, next)].breaks {
+			return -1
+		}
+		i = next
+		if small == maxSmall || listed("us", r.tokens[i].text) || !r.hasAt(i, stop, every) && !(tenants && r.tokens[i].text == slotTenant) {
+			return i
+		}
+	}
+}
+
+// isForeign reports whether a token is a noun of another topic, or an unknown word
+// of a script that sets spaces.
+func (r *reading) isForeign(i int) bool {
+	if i < 0 {
+		return false
+	}
+	known := r.tokens[i].kind != word || len(r.tokens[i].text) < leastNoun || listed("us", r.tokens[i].text)
+	for _, h := range r.hits {
+		switch {
+		case h.first > i || h.last < i:
+		case h.concept[0] != '!' && h.concept != otherNumber:
+			return false
+		default:
+			known = false
+		}
+	}
+	return !known && !r.strangerAt[i]
+}
+
+// within reports whether a verb stands inside an order to read ("list the customers
+// that we should remove"), a request that was approved, or beside one to look at
+// what should be.
+func (r *reading) within(v hit) bool {
+	return slices.ContainsFunc(r.hits, func(h hit) bool {
+		later := h.first > v.last && r.startsAt(h.first) && r.hasAt(v.first, amends, shall)
+		switch h.concept {
+		case asks, opens:
+			return later
+		case reads, enumerates:
+			inside := h.last < v.first && r.startsAt(h.first) && !r.startsAt(v.first) && !r.hasAt(v.first-1, joins) && r.wordAt(v.first-1) != "by"
+			return later || inside && r.reaches(h, v, 2*farWords, 0)
+		case approval:
+			return h.last < v.first && !r.hasAt(v.first-1, joins) && r.reaches(h, v, farWords, 0)
+		}
+		return false
+	})
 }
 
 // told reports whether an English verb says what somebody did ("they cut it") or
-// is a noun ("removing it is not what I want").
+// is a noun ("removing it is not what I want"), or a Chinese one is a noun.
 func (r *reading) told(v hit) bool {
+	if r.wordAt(v.first-1) == "的" {
+		return true
+	}
 	if r.language != "en" || v.glyphs {
 		return false
 	}

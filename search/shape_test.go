@@ -25,6 +25,22 @@ func TestQuestionsAreNotOrders(t *testing.T) {
 	}
 }
 
+// A verb that writes asks for nothing of ours where its object is another thing.
+func TestOrdersAboutOtherThingsAreNotWrites(t *testing.T) {
+	t.Parallel()
+	ix := New(schemas.Catalogue(), nil)
+	for _, says := range []string{
+		"link our kettle at contoso", "remove our frobnicator from fabrikam", "delete my bicycle", "update the link in the wiki", "cancel", "revert",
+		"show the tenants that we ought to remove our ID from", "we were told to move contoso to another ID", "删除contoso的来宾账号",
+		"Verwijder het tuinhuis bij Fabrikam", "contoso powinno mieć 1234567, sprawdź",
+	} {
+		found := ix.Find(says, evalNames(), 1)
+		if found.Matches[0].Effect.Writes() {
+			t.Errorf("%q: got %s first", says, found.Matches[0].Tool)
+		}
+	}
+}
+
 func TestShapesOfSentences(t *testing.T) {
 	t.Parallel()
 	ix := New(schemas.Catalogue(), nil)

@@ -74,7 +74,7 @@ func (s *speller) fix(w string) string {
 	for _, entry := range entries {
 		stem, isStem := strings.CutSuffix(entry, "*")
 		for size := len(stem) - 1; isStem && len(stem) > leastMended && size <= min(len(stem)+1, len(w)); size++ {
-			if oneEdit(w[:size], stem) {
+			if w[size-1] == stem[len(stem)-1] && oneEdit(w[:size], stem) {
 				return stem + w[size:]
 			}
 		}

@@ -67,7 +67,7 @@ func report(w io.Writer, answers []answer, wrong bool) {
 			counts[key].add(a)
 		}
 		if wrong && (!a.first || a.unsafe) {
-			fmt.Fprintf(w, "%s %s: %q is %s, answered %s (the model alone: %s)\n", a.source, a.language, a.says, a.tool, a.got, a.likeliest)
+			fmt.Fprintf(w, "%s %s: %q is %s, answered %s (the model alone: %s; unsafe: %t)\n", a.source, a.language, a.says, a.tool, a.got, a.likeliest, a.unsafe)
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(counts)) {
