@@ -52,6 +52,13 @@ func jwtPayload(token string) (map[string]json.RawMessage, bool) {
 	return payload, err == nil
 }
 
+// TokenIdentity reads the tenant and the identity of an access token as the gate
+// does; "" is what cannot be read.
+func TokenIdentity(token string) (tenantID, objectID string) {
+	c, _ := readClaims("Bearer " + token)
+	return c.tenantID, c.objectID
+}
+
 func guidClaim(payload map[string]json.RawMessage, name string) string {
 	var value string
 	if json.Unmarshal(payload[name], &value) != nil || !schemas.IsGUID(value) {

@@ -82,13 +82,13 @@ func (w *callersWatch) use(now glimpse) error {
 		return errors.New(now.reason)
 	}
 	file, err := w.parse([]byte(now.text))
-	if err != nil || reflect.DeepEqual(file.Callers(), w.used) {
+	if err != nil || reflect.DeepEqual(file.Callers, w.used) {
 		return err
 	}
-	if err := w.remap(file.Callers()); err != nil {
+	if err := w.remap(file.Callers); err != nil {
 		return err
 	}
-	w.used = file.Callers()
+	w.used = file.Callers
 	w.log.Info("the section callers of the config file was reloaded")
 	return nil
 }
@@ -105,7 +105,7 @@ func (s *Settings) WatchCallers(ctx context.Context, verifier *auth.Authenticato
 	if verifier == nil || readOnce(s.Source.Path) {
 		return func() {}
 	}
-	watch := &callersWatch{path: s.Source.Path, parse: s.Source.parse, remap: verifier.Remap, log: s.Log, used: s.Config.Callers()}
+	watch := &callersWatch{path: s.Source.Path, parse: s.Source.parse, remap: verifier.Remap, log: s.Log, used: s.Config.Callers}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	var watching sync.WaitGroup
 	watching.Go(func() {

@@ -114,7 +114,7 @@ func (a *App) openFleet(directory fleet.Directory) *fleet.Fleet {
 	}
 	a.Fleet = fleet.New(fleet.Options{
 		Directory: directory, Clients: passing{a.Clients}, Store: store, Pin: a.pin,
-		Limits: a.settings.Limits, Keep: a.settings.Config.KeepRuns(), Logger: a.settings.Log,
+		Limits: a.settings.Limits, Keep: a.settings.Config.KeepRuns, Logger: a.settings.Log,
 		PECRoles: a.roles,
 	})
 	return a.Fleet

@@ -40,11 +40,7 @@ func (a *App) MissingLedger(ctx context.Context) error {
 
 // Copied is a copy of the directory in memory.
 func (a *App) Copied(more ...tenants.CredentialConfig) (*tenants.Directory, error) {
-	entries, err := a.Directory.List()
-	if err != nil {
-		return nil, err
-	}
-	credentials, err := a.Directory.Credentials()
+	entries, credentials, err := a.All()
 	if err != nil {
 		return nil, err
 	}
@@ -188,7 +184,7 @@ func (a *App) WarnOfNames(policy *access.Policy, warn func(string)) {
 		return
 	}
 	warnings := policy.Warnings(tenants)
-	for _, grant := range a.settings.Config.Callers().Grants {
+	for _, grant := range a.settings.Config.Callers.Grants {
 		warnings = append(warnings, access.UnmatchedNames("The grant "+schemas.Sanitize(grant.Name)+" of callers", grant.Tenants, tenants)...)
 	}
 	for _, warning := range warnings {

@@ -52,16 +52,6 @@ func (s *Settings) KeepMemory() {
 	}
 }
 
-// noted tells of a sign-in to both.
-func noted(health *tenants.HealthFile, then func(tenants.Event)) func(tenants.Event) {
-	return func(e tenants.Event) {
-		health.Note(e)
-		if then != nil {
-			then(e)
-		}
-	}
-}
-
 // viewsOf are the credentials as agents see them, by their folded names. How many
 // tenants use one is counted by the tool, among those that a caller sees.
 func viewsOf(list []tenants.CredentialStatus) map[string]schemas.CredentialView {

@@ -1,19 +1,17 @@
 package app
 
 import (
-	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
 
 	"mcp-partner/guard"
 	"mcp-partner/tenants"
 	"mcp-partner/vault"
 )
 
-// Exchange puts one request to the real server over a pipe, as a client on
-// stdio would, and returns its result as the bytes that the server wrote.
+// Exchange puts one request to the real server, as a client on stdio would, and returns its result as the bytes that the server wrote.
 func (s *Settings) Exchange(ctx context.Context, method string, params any) (json.RawMessage, error) {
 	line, err := json.Marshal(map[string]any{"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
 	if err != nil {
@@ -40,28 +38,16 @@ func (s *Settings) converse(ctx context.Context, line []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := s.newApp(directory, vault.NewMemoryStore(), tenants.MemoryHealth(), nil, nil)
+	a := s.newApp(directory, vault.NewMemoryStore(), tenants.MemoryHealth(), nil)
 	defer a.Close()
 	decider, err := guard.New(guard.Options{Store: a.GuardStore()})
 	if err != nil {
 		return nil, err
 	}
 	service := a.Service(decider)
-	in, send := io.Pipe()
-	receive, out := io.Pipe()
-	served := make(chan error, 1)
-	go func() {
-		served <- s.ServeStdio(ctx, service, in, out)
-		_ = out.Close()
-	}()
-	if _, err := send.Write(append(line, '\n')); err != nil {
-		return nil, err
-	}
-	answer, err := bufio.NewReader(receive).ReadBytes('\n')
-	if err != nil {
-		return nil, err
-	}
-	return answer, errors.Join(send.Close(), <-served)
+	var answer bytes.Buffer
+	err = s.ServeStdio(ctx, service, bytes.NewReader(append(line, '\n')), &answer)
+	return answer.Bytes(), err
 }
 
 // ModernParams is what a request of the newest revision says about its sender.

@@ -2,14 +2,13 @@ package app
 
 import (
 	"context"
-	"encoding/base64"
-	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 
+	"mcp-partner/armclient"
 	"mcp-partner/internal/credential"
 	"mcp-partner/internal/exit"
 	"mcp-partner/schemas"
@@ -33,7 +32,7 @@ func (a *App) SignIn(ctx context.Context, entry tenants.Entry, config tenants.Cr
 	if err != nil {
 		return err
 	}
-	return judgeToken(claimsOf(token.Token), entry, ref, config.Kind)
+	return judgeToken(token.Token, entry, ref, config.Kind)
 }
 
 // TrySignIn is SignIn for a tenant that need not be in the directory, with
@@ -53,38 +52,16 @@ func (a *App) TrySignIn(ctx context.Context, entry tenants.Entry, config tenants
 	return trial.SignIn(ctx, entry, config)
 }
 
-// tokenClaims say whose token it is. They are decoded and not verified: ARM
-// does that, and the token was not made for this program.
-type tokenClaims struct{ tenantID, objectID string }
-
-// claimsOf returns what can be read. Claims count under their exact names, where
-// encoding/json would take TID for tid.
-func claimsOf(token string) tokenClaims {
-	parts := strings.Split(token, ".")
-	if len(parts) != 3 {
-		return tokenClaims{}
-	}
-	text, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(parts[1], "="))
-	var payload map[string]json.RawMessage
-	if err != nil || json.Unmarshal(text, &payload) != nil {
-		return tokenClaims{}
-	}
-	claim := func(name string) (value string) {
-		_ = json.Unmarshal(payload[name], &value) // no text is no claim
-		return value
-	}
-	return tokenClaims{claim("tid"), claim("oid")}
-}
-
-func judgeToken(claims tokenClaims, entry tenants.Entry, ref tenants.CredentialRef, kind tenants.Kind) error {
+func judgeToken(token string, entry tenants.Entry, ref tenants.CredentialRef, kind tenants.Kind) error {
+	tenantID, objectID := armclient.TokenIdentity(token)
 	switch {
-	case claims.tenantID != "" && !strings.EqualFold(claims.tenantID, entry.TenantID):
+	case tenantID != "" && !strings.EqualFold(tenantID, entry.TenantID):
 		return schemas.NewProblem(schemas.CodeWrongTenant,
-			fmt.Sprintf("The token is for tenant %s, and the tenant ID of %s is %s.", schemas.Sanitize(claims.tenantID), entry.Name, entry.TenantID),
+			fmt.Sprintf("The token is for tenant %s, and the tenant ID of %s is %s.", tenantID, entry.Name, entry.TenantID),
 			wrongTenantHint(entry, kind))
-	case ref.PinnedObjectID != "" && claims.objectID != "" && !strings.EqualFold(claims.objectID, ref.PinnedObjectID):
+	case ref.PinnedObjectID != "" && objectID != "" && !strings.EqualFold(objectID, ref.PinnedObjectID):
 		return schemas.NewProblem(schemas.CodeWrongIdentity,
-			fmt.Sprintf("The token is for identity %s, and %s is pinned for %s in %s.", schemas.Sanitize(claims.objectID), ref.PinnedObjectID, ref.Name, entry.Name),
+			fmt.Sprintf("The token is for identity %s, and %s is pinned for %s in %s.", objectID, ref.PinnedObjectID, ref.Name, entry.Name),
 			schemas.WithCommand("If the identity was changed on purpose, unpin the old one.", "mcp-partner tenants set %s --object-id ''", entry.Name))
 	}
 	return nil

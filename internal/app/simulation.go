@@ -158,19 +158,8 @@ func (s *Simulation) Announce(caFile string) Announcement {
 	return a
 }
 
-// FaultKind describes one way in which the simulation can misbehave.
-type FaultKind struct {
-	Name, Summary string
-	PerTenant     bool
-}
-
-func FaultKinds() []FaultKind {
-	var kinds []FaultKind
-	for _, k := range simulator.FaultKinds() {
-		kinds = append(kinds, FaultKind{string(k.Kind), k.Summary, k.PerTenant})
-	}
-	return kinds
-}
+// FaultKinds are the ways in which the simulation can misbehave.
+func FaultKinds() []simulator.FaultInfo { return simulator.FaultKinds() }
 
 // Stage sets the links for the demo: one tenant that never had one, and one
 // with another partner's.

@@ -40,17 +40,17 @@ func (s *Settings) StartMetrics(a *App, decider *guard.Guard, pair *server.KeyPa
 	s.Observer.Metrics = telemetry.NewMetrics(BuildInfo().Version, lookups)
 }
 
-// watchTokens counts sign-ins beside whatever else is told of them.
-func (s *Settings) watchTokens(next func(tenants.Event)) func(tenants.Event) {
-	return func(e tenants.Event) {
-		code := ""
-		if e.Problem != nil {
-			code = string(e.Problem.Code)
-		}
-		s.Observer.Metrics.Token(string(e.Kind), code)
-		if next != nil {
-			next(e)
-		}
+// noteSignIn keeps and counts what became of a sign-in, and puts a token that was
+// minted into the record.
+func (a *App) noteSignIn(e tenants.Event) {
+	a.Health.Note(e)
+	code := ""
+	if e.Problem != nil {
+		code = string(e.Problem.Code)
+	}
+	a.settings.Observer.Metrics.Token(string(e.Kind), code)
+	if a.Ledger != nil && !a.Unrecorded && e.Problem == nil {
+		a.Ledger.CountToken(e.Credential, e.Tenant)
 	}
 }
 

@@ -52,7 +52,7 @@ type webhook struct {
 
 // NewWebhook makes the one of the config file, if it has one.
 func (s *Settings) NewWebhook() (*webhook, error) {
-	settings := s.Config.Webhook()
+	settings := s.Config.Webhook
 	if settings == nil {
 		return nil, nil
 	}

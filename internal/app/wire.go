@@ -97,12 +97,7 @@ func (s *Settings) openDirectory(keys KeyFiles) (*App, error) {
 	record := ledger.Open(ledger.Options{Dir: s.Disk(), Keys: keyring, Program: BuildInfo().Version, RolledBack: func(missing int64) {
 		s.Log.Warn("an older ledger was restored: its open approvals and tokens were voided, and entries are missing", "count", missing)
 	}})
-	var a *App
-	a = s.newApp(directory, store, health, pool, func(e tenants.Event) {
-		if !a.Unrecorded {
-			countToken(record, e)
-		}
-	})
+	a := s.newApp(directory, store, health, pool)
 	a.Keyring, a.Ledger, a.Vault = keyring, record, store
 	return a, nil
 }
@@ -112,19 +107,12 @@ func (s *Settings) limitMemory(dir string) {
 	memlimit.Set(memlimit.Needs{Directory: memlimit.SizeOf(filepath.Join(dir, tenants.DirectoryFile)), HTTP: s.ServesHTTP})
 }
 
-// countToken puts tokens that were minted into the record, gathered.
-func countToken(record *ledger.Ledger, e tenants.Event) {
-	if e.Problem == nil {
-		record.CountToken(e.Credential, e.Tenant)
-	}
-}
-
 func (s *Settings) openSimulated(simulated *Simulation) (*App, error) {
 	directory, store, err := simulated.memory()
 	if err != nil {
 		return nil, err
 	}
-	a := s.newApp(directory, store, tenants.MemoryHealth(), nil, nil)
+	a := s.newApp(directory, store, tenants.MemoryHealth(), nil)
 	if err := a.temporary.makeFolder(); err != nil {
 		a.Close()
 		return nil, err
@@ -135,15 +123,14 @@ func (s *Settings) openSimulated(simulated *Simulation) (*App, error) {
 
 // newApp adds what makes tokens and clients out of a directory and secrets. A
 // pool that is nil is made.
-func (s *Settings) newApp(directory *tenants.Directory, store vault.Store, health *tenants.HealthFile, pool *httpclient.Pool, onToken func(tenants.Event)) *App {
+func (s *Settings) newApp(directory *tenants.Directory, store vault.Store, health *tenants.HealthFile, pool *httpclient.Pool) *App {
 	if pool == nil {
 		pool = httpclient.NewPool(httpclient.Options{})
 	}
-	source := signin.NewSource(signin.Options{Directory: directory, Store: store, HTTP: pool, Logger: s.Log, OnToken: noted(health, s.watchTokens(onToken))})
-	return &App{
-		settings: s, Health: health, Directory: directory, Store: store, Source: source, HTTP: pool,
-		Clients: newClients(directory, source, pool, s.Observer), temporary: newTemporaryLedger(),
-	}
+	a := &App{settings: s, Health: health, Directory: directory, Store: store, HTTP: pool, temporary: newTemporaryLedger()}
+	a.Source = signin.NewSource(signin.Options{Directory: directory, Store: store, HTTP: pool, Logger: s.Log, OnToken: a.noteSignIn})
+	a.Clients = newClients(directory, a.Source, pool, s.Observer)
+	return a
 }
 
 // Close ends what runs in the background.
@@ -174,7 +161,7 @@ func (a *App) Close() {
 // configuration, or else the flags that are given.
 func (a *App) Guard(o guard.Options) (*guard.Guard, error) {
 	var err error
-	o.Simulated, o.Rules, o.Account = a.Simulated != nil, a.settings.Config.Policy(), Account()
+	o.Simulated, o.Rules, o.Account = a.Simulated != nil, a.settings.Config.Policy, Account()
 	o.Store = a.GuardStore()
 	if a.Ledger != nil {
 		o.Sealer = a.sealer()

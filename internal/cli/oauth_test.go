@@ -39,13 +39,13 @@ func TestExampleCallers(t *testing.T) {
 	for _, file := range []config.File{example, short} {
 		verifier, err := auth.New(auth.Options{
 			Issuers:   []string{"https://login.microsoftonline.com/11111111-2222-3333-4444-555555555555/v2.0", "https://login.example.com/realms/partners"},
-			Audiences: []string{"aaaaaaaa-2222-3333-4444-555555555555"}, Mapping: file.Callers(),
+			Audiences: []string{"aaaaaaaa-2222-3333-4444-555555555555"}, Mapping: file.Callers,
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := string(verifier.Metadata("https://x/mcp")); len(file.Callers().Grants) < 2 || !strings.Contains(got, `"scopes_supported":["api://mcp-partner/partner.read","api://mcp-partner/partner.write","api://mcp-partner/partner.change"]`) {
-			t.Errorf("%+v: %s", file.Callers(), got)
+		if got := string(verifier.Metadata("https://x/mcp")); len(file.Callers.Grants) < 2 || !strings.Contains(got, `"scopes_supported":["api://mcp-partner/partner.read","api://mcp-partner/partner.write","api://mcp-partner/partner.change"]`) {
+			t.Errorf("%+v: %s", file.Callers, got)
 		}
 	}
 }

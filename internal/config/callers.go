@@ -11,12 +11,8 @@ import (
 	"mcp-partner/schemas"
 )
 
-// Callers returns the mapping of callers with access tokens. Without the section
-// nobody has tenants.
-func (f File) Callers() auth.Mapping { return f.callers }
-
 func (f *File) readCallers(node *yaml.Node) error {
-	m := &f.callers
+	m := &f.Callers
 	keys := map[string]reader{
 		"scopes":           table(&m.Scopes),
 		"roles":            table(&m.Roles),

@@ -49,13 +49,13 @@ callers:
 			{TenantID: tenant, ObjectID: "bbbbbbbb-2222-3333-4444-555555555555", Role: "Partner.Reader", Tenants: []string{"contoso"}},
 		},
 	}
-	if diff := cmp.Diff(want, file.Callers()); diff != "" {
+	if diff := cmp.Diff(want, file.Callers); diff != "" {
 		t.Error(diff)
 	}
 	for _, text := range []string{"", "callers: {}", "callers: {grants: []}", "callers: {scopes: {}}"} {
 		file, err := load(t, text)
-		if err != nil || len(file.Callers().Grants) != 0 {
-			t.Errorf("%q: %+v, %v", text, file.Callers(), err)
+		if err != nil || len(file.Callers.Grants) != 0 {
+			t.Errorf("%q: %+v, %v", text, file.Callers, err)
 		}
 	}
 }

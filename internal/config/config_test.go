@@ -260,7 +260,7 @@ func FuzzConfigFile(f *testing.F) {
 				t.Fatalf("key %q with error %v", key, err)
 			}
 		}
-		if _, ruleErr := access.NewPolicy(access.Settings{Rules: file.policy}); ruleErr != nil {
+		if _, ruleErr := access.NewPolicy(access.Settings{Rules: file.Policy}); ruleErr != nil {
 			t.Fatalf("a rule that means nothing was taken: %v", ruleErr)
 		}
 	})

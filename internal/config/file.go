@@ -23,13 +23,17 @@ const maxFile = 1 << 20
 // File holds the settings of one config file: those of flags as text, and the
 // sections. The zero File is empty.
 type File struct {
-	path    string
-	values  map[string]string
-	policy  []access.Rule
-	webhook *Webhook
-	// keepRuns is the section runs.
-	keepRuns time.Duration
-	callers  auth.Mapping
+	path   string
+	values map[string]string
+	// Policy is nil in a file that has none, which differs from an empty list.
+	Policy []access.Rule
+	// Webhook is where pending approvals are announced, or nil.
+	Webhook *Webhook
+	// KeepRuns is how long runs without a label are kept; 0 in a file that does not
+	// say.
+	KeepRuns time.Duration
+	// Callers are those with access tokens. Without the section nobody has tenants.
+	Callers auth.Mapping
 }
 
 // Load reads a config file: one YAML mapping from names of flags to values,

@@ -24,8 +24,8 @@ func TestRuns(t *testing.T) {
 	} {
 		file := File{values: map[string]string{}}
 		err := file.parse([]byte(text), []string{"log-level"})
-		if want.wrong == "" && (err != nil || file.KeepRuns() != want.keep) {
-			t.Errorf("%q: %s, %v", text, file.KeepRuns(), err)
+		if want.wrong == "" && (err != nil || file.KeepRuns != want.keep) {
+			t.Errorf("%q: %s, %v", text, file.KeepRuns, err)
 		}
 		if want.wrong != "" && (err == nil || !strings.Contains(strings.ReplaceAll(err.Error(), "not a mapping", "no mapping"), want.wrong)) {
 			t.Errorf("%q: %v, want %s", text, err, want.wrong)

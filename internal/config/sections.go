@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"path/filepath"
 	"slices"
@@ -31,25 +32,15 @@ type Webhook struct {
 // WebhookFormats are the forms of an announcement.
 func WebhookFormats() []string { return []string{"json", "slack", "teams"} }
 
-// Policy returns the rules of the file. Nil means that the file has no policy,
-// which differs from an empty list.
-func (f File) Policy() []access.Rule { return f.policy }
-
 // Sets reports whether the file has a value for a flag.
 func (f File) Sets(flag string) bool { return f.values[flag] != "" }
 
 // Value returns what the file says for a flag, a list separated by commas.
 func (f File) Value(flag string) string { return f.values[flag] }
 
-// Webhook returns where pending approvals are announced, or nil.
-func (f File) Webhook() *Webhook { return f.webhook }
-
-// section reads one key with a structured value.
-type section func(*File, *yaml.Node) error
-
-// sections are the keys of a config file beside flags.
-func sections() map[string]section {
-	return map[string]section{"policy": (*File).readPolicy, "approvals": (*File).readApprovals, "runs": (*File).readRuns, "callers": (*File).readCallers}
+// sections are the keys of a config file beside flags, with a structured value.
+func sections() map[string]func(*File, *yaml.Node) error {
+	return map[string]func(*File, *yaml.Node) error{"policy": (*File).readPolicy, "approvals": (*File).readApprovals, "runs": (*File).readRuns, "callers": (*File).readCallers}
 }
 
 func (f *File) readPolicy(node *yaml.Node) error {
@@ -65,7 +56,7 @@ func (f *File) readPolicy(node *yaml.Node) error {
 			return fmt.Errorf("line %d: %s", item.Line, schemas.AsProblem(err).Message)
 		}
 	}
-	f.policy = rules
+	f.Policy = rules
 	return nil
 }
 
@@ -129,7 +120,7 @@ func (f *File) readApprovals(node *yaml.Node) error {
 			*file = filepath.Join(filepath.Dir(f.path), *file)
 		}
 	}
-	f.webhook = &hook
+	f.Webhook = &hook
 	return nil
 }
 
@@ -172,17 +163,13 @@ func readKeys(node *yaml.Node, keys map[string]reader) error {
 	if node.Kind != yaml.MappingNode {
 		return fmt.Errorf("line %d: it is not a mapping; write lines such as \"key: value\"", node.Line)
 	}
-	var known, seen []string
-	for key := range keys {
-		known = append(known, key)
-	}
-	slices.Sort(known)
+	var seen []string
 	for i := 0; i+1 < len(node.Content); i += 2 {
 		key, value := node.Content[i], node.Content[i+1]
 		read, ok := keys[key.Value]
 		switch {
 		case !ok:
-			return fmt.Errorf("line %d: %w", key.Line, unknown("key", key.Value, known))
+			return fmt.Errorf("line %d: %w", key.Line, unknown("key", key.Value, slices.Sorted(maps.Keys(keys))))
 		case slices.Contains(seen, key.Value):
 			return fmt.Errorf("line %d: key %s appears twice", key.Line, key.Value)
 		}
@@ -194,10 +181,6 @@ func readKeys(node *yaml.Node, keys map[string]reader) error {
 	return nil
 }
 
-// KeepRuns returns how long runs without a label are kept; 0 means that the file
-// does not say.
-func (f File) KeepRuns() time.Duration { return f.keepRuns }
-
 // mostDays is about ten years; more must be a typing error.
 const mostDays = 3660
 
@@ -208,7 +191,7 @@ func (f *File) readRuns(node *yaml.Node) error {
 		if !strings.HasSuffix(keep, "d") || err != nil || days < 1 || days > mostDays {
 			return errors.New("is not a number of days such as 400d")
 		}
-		f.keepRuns = time.Duration(days) * 24 * time.Hour
+		f.KeepRuns = time.Duration(days) * 24 * time.Hour
 		return nil
 	})}
 	if err := readKeys(node, keys); err != nil {

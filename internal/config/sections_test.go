@@ -38,12 +38,12 @@ policy:
 		{Name: "rule 2", Ruling: access.RulingRequester},
 		{Name: "last", Ruling: access.RulingApprover},
 	}
-	if diff := cmp.Diff(want, file.Policy()); diff != "" {
+	if diff := cmp.Diff(want, file.Policy); diff != "" {
 		t.Error(diff)
 	}
 	for text, none := range map[string]bool{"": true, "log-level: info": true, "policy: []": false} {
-		if file, err := load(t, text, "log-level"); err != nil || (file.Policy() == nil) != none {
-			t.Errorf("%q: %v, %v", text, file.Policy(), err)
+		if file, err := load(t, text, "log-level"); err != nil || (file.Policy == nil) != none {
+			t.Errorf("%q: %v, %v", text, file.Policy, err)
 		}
 	}
 }
@@ -104,11 +104,11 @@ func TestWebhookSection(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(&Webhook{Format: "json", URL: url, KeyFile: filepath.Join(dir, "hook.key")}, file.Webhook()); diff != "" {
+		if diff := cmp.Diff(&Webhook{Format: "json", URL: url, KeyFile: filepath.Join(dir, "hook.key")}, file.Webhook); diff != "" {
 			t.Error(diff)
 		}
 	}
-	if file, err := load(t, "approvals: {}"); err != nil || file.Webhook() != nil {
-		t.Errorf("%v, %v", file.Webhook(), err)
+	if file, err := load(t, "approvals: {}"); err != nil || file.Webhook != nil {
+		t.Errorf("%v, %v", file.Webhook, err)
 	}
 }

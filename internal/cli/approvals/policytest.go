@@ -128,7 +128,7 @@ func unlessUnknown(err error) error {
 // verdict asks bounds and rules, which need no store.
 func verdict(deps *cmdutil.Deps, o *policyTestOptions, subject access.Subject) (access.Verdict, error) {
 	rules := o.guard.Rules()
-	rules.Rules = deps.Config.Policy()
+	rules.Rules = deps.Config.Policy
 	policy, err := access.NewPolicy(rules.Settings())
 	if err != nil {
 		return access.Verdict{}, exit.AsUsage(err)

@@ -18,7 +18,7 @@ import (
 // the approvers, the policy and where approvals are announced.
 func checkRecord(ctx context.Context, deps *cmdutil.Deps, a *app.App) []check {
 	checks := []check{checkPolicy(deps)}
-	if deps.Config.Webhook() != nil {
+	if deps.Config.Webhook != nil {
 		checks = append(checks, checkWebhook(deps))
 	}
 	if _, err := os.Stat(a.Ledger.Path()); errors.Is(err, fs.ErrNotExist) || !a.KeepsRecord() {
@@ -33,7 +33,7 @@ func checkRecord(ctx context.Context, deps *cmdutil.Deps, a *app.App) []check {
 }
 
 func checkPolicy(deps *cmdutil.Deps) check {
-	rules := deps.Config.Policy()
+	rules := deps.Config.Policy
 	if rules == nil {
 		return check{"policy", checkOK, "There is no policy in the config file; the flags --allow-writes and --approval decide.", ""}
 	}

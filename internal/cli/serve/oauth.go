@@ -89,7 +89,7 @@ func (o *oauthOptions) publicHosts() []string {
 // that the server starts while an issuer is down.
 func verifier(deps *cmdutil.Deps, a *app.App, o *oauthOptions) (*auth.Authenticator, error) {
 	if !o.given() {
-		if len(deps.Config.Callers().Grants) > 0 {
+		if len(deps.Config.Callers.Grants) > 0 {
 			deps.Log.Warn("the section callers of the config file has no effect without --oidc-issuer")
 		}
 		return nil, nil
@@ -99,7 +99,7 @@ func verifier(deps *cmdutil.Deps, a *app.App, o *oauthOptions) (*auth.Authentica
 		return nil, err
 	}
 	verifier, err := auth.New(auth.Options{
-		Issuers: o.issuers, Audiences: o.audiences, CAPEM: ca, Mapping: deps.Config.Callers(), Logger: deps.Log,
+		Issuers: o.issuers, Audiences: o.audiences, CAPEM: ca, Mapping: deps.Config.Callers, Logger: deps.Log,
 		Declaring: a.DeclaringIssuers(), OnDeclared: a.KeepDeclaringIssuer,
 	})
 	if err != nil {

@@ -109,7 +109,7 @@ func runServe(ctx context.Context, deps *cmdutil.Deps, o *serveOptions) error {
 	}
 	service := a.Service(decider)
 	defer deps.SettleInBackground(ctx, a, decider, service)()
-	if deps.Config.Policy() != nil && o.guard.AllowWrites {
+	if deps.Config.Policy != nil && o.guard.AllowWrites {
 		deps.Log.Warn("the policy in the config file decides; --allow-writes and --approval have no effect")
 	}
 	a.WarnOfNames(decider.Policy(), func(warning string) { deps.Log.Warn(warning) })

@@ -72,7 +72,7 @@ func faultHelp() string {
 		if kind.PerTenant {
 			share = "of tenants"
 		}
-		fmt.Fprintf(&b, "  %-20s %s (%% %s)\n", kind.Name, kind.Summary, share)
+		fmt.Fprintf(&b, "  %-20s %s (%% %s)\n", kind.Kind, kind.Summary, share)
 	}
 	return strings.TrimRight(b.String(), "\n")
 }
