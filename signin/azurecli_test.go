@@ -29,7 +29,12 @@ func fakeAz(tb testing.TB, script string) (path string, runs func() []string) {
 	dir := tb.TempDir()
 	path = filepath.Join(dir, "az")
 	text := "#!/bin/sh\necho \"$* PATH=$PATH\" >>\"$(dirname \"$0\")/log\"\n" + script + "\n"
-	if err := os.WriteFile(path, []byte(text), 0o700); err != nil {
+	// No process may start while the file is open for writing: it would hold the
+	// file open, and the script could not be run ("text file busy").
+	syscall.ForkLock.RLock()
+	err := os.WriteFile(path, []byte(text), 0o700)
+	syscall.ForkLock.RUnlock()
+	if err != nil {
 		tb.Fatal(err)
 	}
 	return path, func() []string {
