@@ -17,7 +17,6 @@ import (
 	"golang.org/x/net/idna"
 
 	"mcp-partner/internal/httpclient"
-	"mcp-partner/internal/naming"
 	"mcp-partner/schemas"
 	"mcp-partner/tenants"
 )
@@ -47,7 +46,7 @@ func TenantOfDomain(ctx context.Context, pool *httpclient.Pool, cloud tenants.Cl
 	}
 	host, err := idna.Lookup.ToASCII(domain)
 	if err != nil {
-		return "", schemas.InvalidArgument("domain %q is not a domain name such as contoso.onmicrosoft.com.", naming.Clean(domain))
+		return "", schemas.InvalidArgument("domain %q is not a domain name such as contoso.onmicrosoft.com.", schemas.Sanitize(domain))
 	}
 	l := lookup{cloud: cloud, domain: domain}
 	return l.ask(ctx, client, cloud.Authority+"/"+url.PathEscape(host)+"/v2.0/.well-known/openid-configuration")

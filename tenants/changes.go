@@ -13,9 +13,8 @@ import (
 // CodeUnknownCredential for a reference to nothing.
 func (d *Directory) Add(ctx context.Context, entry Entry, credentials ...CredentialConfig) error {
 	return d.change(ctx, func(work *draft) error {
-		added := []Entry{entry}
-		stampAdded(added, d.now())
-		work.entries = append(work.entries, added...)
+		work.entries = append(work.entries, entry)
+		stampAdded(work.entries[len(work.entries)-1:], d.now())
 		work.credentials = append(work.credentials, credentials...)
 		return nil
 	})
@@ -24,13 +23,9 @@ func (d *Directory) Add(ctx context.Context, entry Entry, credentials ...Credent
 // Set replaces the entry of that name; the new one may have another name. The
 // time of addition is kept.
 func (d *Directory) Set(ctx context.Context, name string, entry Entry) error {
-	return d.change(ctx, func(work *draft) error {
-		i, err := work.position(name)
-		if err != nil {
-			return err
-		}
-		entry.AddedAt = work.entries[i].AddedAt
-		work.entries[i] = entry
+	return d.Edit(ctx, name, func(now *Entry) error {
+		entry.AddedAt = now.AddedAt
+		*now = entry
 		return nil
 	})
 }
@@ -60,10 +55,7 @@ func (d *Directory) Remove(ctx context.Context, name, reason string) (Entry, err
 		work.entries = slices.Delete(work.entries, i, i+1)
 		return d.archive(ArchivedEntry{Entry: removed, RemovedAt: d.now().UTC(), Reason: reason})
 	})
-	if err != nil {
-		return Entry{}, err
-	}
-	return removed, nil
+	return removed, err
 }
 
 // AddCredential adds a credential that no tenant uses yet.
@@ -110,8 +102,8 @@ func (d *Directory) RemoveCredential(ctx context.Context, name string) error {
 			return err
 		}
 		for _, e := range work.entries {
-			if slices.ContainsFunc(e.Credentials, func(ref CredentialRef) bool { return naming.Fold(ref.Name) == naming.Fold(name) }) {
-				return schemas.InvalidArgument("credential %q is in use by tenant %s.", naming.Clean(name), e.Name)
+			if slices.ContainsFunc(e.Credentials, func(ref CredentialRef) bool { return naming.Same(ref.Name, name) }) {
+				return schemas.InvalidArgument("credential %q is in use by tenant %s.", schemas.Sanitize(name), e.Name)
 			}
 		}
 		i := work.credential[naming.Fold(name)]
@@ -166,14 +158,13 @@ func (d *draft) pinOne(pin Pin) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	if _, err := d.entries[i].Credential(pin.Credential); err != nil {
+	known, err := d.entries[i].Credential(pin.Credential)
+	if err != nil {
 		return false, err
 	}
 	refs := d.entries[i].Credentials
-	at := slices.IndexFunc(refs, func(ref CredentialRef) bool {
-		return pin.Credential == "" || naming.Fold(ref.Name) == naming.Fold(pin.Credential)
-	})
-	switch refs[at].PinnedObjectID {
+	at := slices.Index(refs, known)
+	switch known.PinnedObjectID {
 	case "":
 		refs[at].PinnedObjectID = pin.ObjectID
 		return true, nil

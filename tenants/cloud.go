@@ -5,7 +5,6 @@ import (
 	"net/url"
 	"strings"
 
-	"mcp-partner/internal/naming"
 	"mcp-partner/schemas"
 )
 
@@ -58,7 +57,7 @@ func CloudNamed(name string) (Cloud, error) {
 			ARMEndpoint: "https://management.chinacloudapi.cn",
 			ARMAudience: "https://management.core.chinacloudapi.cn/", Unverified: true}, nil
 	}
-	return Cloud{}, schemas.InvalidArgument("cloud %q is unknown: use public, usgovernment, china or custom (with its endpoints).", naming.Clean(name))
+	return Cloud{}, schemas.InvalidArgument("cloud %q is unknown: use public, usgovernment, china or custom (with its endpoints).", schemas.Sanitize(name))
 }
 
 // Scope is the OAuth 2.0 scope of Azure Resource Manager in this cloud.

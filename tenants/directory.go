@@ -189,31 +189,22 @@ func (d *Directory) change(ctx context.Context, edit func(*draft) error) error {
 	case <-ctx.Done():
 		return schemas.ContextProblem(ctx.Err(), "Changing the directory")
 	}
-	if d.disk == nil {
-		return d.changeMemory(edit)
-	}
-	unlock, err := d.disk.Lock(ctx, directoryLock)
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	have, err := d.load()
-	if err != nil {
-		return err
+	have := d.current.Load()
+	if d.disk != nil {
+		unlock, err := d.disk.Lock(ctx, directoryLock)
+		if err != nil {
+			return err
+		}
+		defer unlock()
+		if have, err = d.load(); err != nil {
+			return err
+		}
 	}
 	next, err := edited(have.snapshot, edit)
 	if err != nil {
 		return err
 	}
 	return d.save(next)
-}
-
-func (d *Directory) changeMemory(edit func(*draft) error) error {
-	next, err := edited(d.current.Load().snapshot, edit)
-	if err == nil {
-		d.current.Store(&loaded{snapshot: next})
-	}
-	return err
 }
 
 func edited(have *snapshot, edit func(*draft) error) (*snapshot, error) {
@@ -226,6 +217,10 @@ func edited(have *snapshot, edit func(*draft) error) (*snapshot, error) {
 }
 
 func (d *Directory) save(next *snapshot) error {
+	if d.disk == nil {
+		d.current.Store(&loaded{snapshot: next})
+		return nil
+	}
 	data, err := encodeDirectory(next)
 	if err != nil {
 		return schemas.NewProblem(schemas.CodeInternal, "The directory cannot be encoded.")

@@ -74,7 +74,7 @@ func (e Entry) Tenant() schemas.Tenant {
 // empty name. It returns a CodeUnknownCredential problem if there is none.
 func (e Entry) Credential(name string) (CredentialRef, error) {
 	for _, ref := range e.Credentials {
-		if name == "" || naming.Fold(ref.Name) == naming.Fold(name) {
+		if name == "" || naming.Same(ref.Name, name) {
 			return ref, nil
 		}
 	}
@@ -158,7 +158,7 @@ func normalRefs(e *Entry) error {
 	seen := map[string]bool{}
 	for i, ref := range e.Credentials {
 		if seen[naming.Fold(ref.Name)] {
-			return schemas.InvalidArgument("%s names the credential %q twice.", e.Name, naming.Clean(ref.Name))
+			return schemas.InvalidArgument("%s names the credential %q twice.", e.Name, schemas.Sanitize(ref.Name))
 		}
 		seen[naming.Fold(ref.Name)] = true
 		if ref.PinnedObjectID != "" && !schemas.IsGUID(ref.PinnedObjectID) {

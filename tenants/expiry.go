@@ -4,7 +4,6 @@ import (
 	"strings"
 	"time"
 
-	"mcp-partner/internal/naming"
 	"mcp-partner/schemas"
 )
 
@@ -56,7 +55,7 @@ func ParseExpiry(text string) (string, error) {
 			return FormatExpiry(end), nil
 		}
 	}
-	return "", schemas.InvalidArgument("%q is not a date: give a day such as 2027-01-31, or a time in RFC 3339.", naming.Clean(text))
+	return "", schemas.InvalidArgument("%q is not a date: give a day such as 2027-01-31, or a time in RFC 3339.", schemas.Sanitize(text))
 }
 
 // FormatExpiry writes an end in the form of CredentialConfig.Expires.

@@ -113,10 +113,10 @@ type CredentialConfig struct {
 // SameIdentity reports whether two credentials act as the same identity in a
 // tenant for certain.
 func (c CredentialConfig) SameIdentity(other CredentialConfig) bool {
-	if naming.Fold(c.Name) == naming.Fold(other.Name) {
+	if naming.Same(c.Name, other.Name) {
 		return true
 	}
-	return c.Kind.Application() && other.Kind.Application() && c.ClientID != "" && naming.Fold(c.ClientID) == naming.Fold(other.ClientID)
+	return c.Kind.Application() && other.Kind.Application() && c.ClientID != "" && naming.Same(c.ClientID, other.ClientID)
 }
 
 // setting is one field of a CredentialConfig that only some kinds have.
@@ -147,7 +147,7 @@ func (c CredentialConfig) normal() (CredentialConfig, error) {
 		return CredentialConfig{}, err
 	}
 	if !slices.Contains(Kinds(), c.Kind) {
-		return CredentialConfig{}, schemas.InvalidArgument("credential %s is of the unknown kind %q: use %s.", c.Name, naming.Clean(string(c.Kind)), kindList())
+		return CredentialConfig{}, schemas.InvalidArgument("credential %s is of the unknown kind %q: use %s.", c.Name, schemas.Sanitize(string(c.Kind)), kindList())
 	}
 	has := c.Kind.has()
 	for _, s := range c.settings() {

@@ -69,7 +69,7 @@ func CheckDomain(domain string) error {
 	bad := len(domain) > maxDomainBytes || len(labels) < 2 || !utf8.ValidString(domain) ||
 		slices.ContainsFunc(labels, func(label string) bool { return !isLabel(label) })
 	if bad {
-		return schemas.InvalidArgument("domain %q is not a domain name such as contoso.onmicrosoft.com.", naming.Clean(domain))
+		return schemas.InvalidArgument("domain %q is not a domain name such as contoso.onmicrosoft.com.", schemas.Sanitize(domain))
 	}
 	return nil
 }

@@ -92,7 +92,7 @@ func (d *draft) upsert(entries []Entry) error {
 	for _, entry := range entries {
 		key := naming.Fold(entry.Name)
 		if seen[key] {
-			return schemas.InvalidArgument("tenant name %q is in the list twice.", naming.Clean(entry.Name))
+			return schemas.InvalidArgument("tenant name %q is in the list twice.", schemas.Sanitize(entry.Name))
 		}
 		seen[key] = true
 		i, exists := d.byName[key]
@@ -108,12 +108,12 @@ func (d *draft) upsert(entries []Entry) error {
 // inherit keeps what only the server learns.
 func inherit(old, entry Entry) Entry {
 	entry.AddedAt = old.AddedAt
-	if naming.Fold(old.TenantID) != naming.Fold(entry.TenantID) {
+	if !naming.Same(old.TenantID, entry.TenantID) {
 		return entry
 	}
 	for i, ref := range entry.Credentials {
 		for _, known := range old.Credentials {
-			if ref.PinnedObjectID == "" && naming.Fold(known.Name) == naming.Fold(ref.Name) {
+			if ref.PinnedObjectID == "" && naming.Same(known.Name, ref.Name) {
 				entry.Credentials[i].PinnedObjectID = known.PinnedObjectID
 			}
 		}

@@ -187,7 +187,7 @@ func (s *snapshot) unknown(ref string) error {
 func (s *snapshot) called(company string) []string {
 	var names []string
 	for _, e := range s.entries {
-		if e.Company != "" && naming.Fold(e.Company) == naming.Fold(company) {
+		if e.Company != "" && naming.Same(e.Company, company) {
 			names = append(names, e.Name)
 		}
 	}

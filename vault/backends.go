@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"mcp-partner/internal/disk"
-	"mcp-partner/internal/naming"
 	"mcp-partner/schemas"
 	"mcp-partner/vault/internal/azurekeyvault"
 	"mcp-partner/vault/internal/hashicorp"
@@ -77,7 +76,7 @@ func (s Settings) normal() (Settings, error) {
 		return s, schemas.InvalidArgument("The backend's settings lack the ID of this state directory.")
 	}
 	if (s.HashiCorp != nil) != (s.Backend == BackendHashiCorp) || (s.AzureKeyVault != nil) != (s.Backend == BackendAzureKeyVault) {
-		return s, schemas.InvalidArgument("The settings are not those of the backend %q.", naming.Clean(string(s.Backend)))
+		return s, schemas.InvalidArgument("The settings are not those of the backend %q.", schemas.Sanitize(string(s.Backend)))
 	}
 	switch s.Backend {
 	case BackendFile, BackendKeychain:
@@ -91,7 +90,7 @@ func (s Settings) normal() (Settings, error) {
 		s.AzureKeyVault = &normal
 		return s, err
 	}
-	return s, schemas.InvalidArgument("There is no backend %q: it is file, keychain, hashicorp or azurekeyvault.", naming.Clean(string(s.Backend)))
+	return s, schemas.InvalidArgument("There is no backend %q: it is file, keychain, hashicorp or azurekeyvault.", schemas.Sanitize(string(s.Backend)))
 }
 
 // readSettings returns the choice of a state directory. One without a file is

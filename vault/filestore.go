@@ -121,7 +121,7 @@ func (f *FileStore) Replace(ctx context.Context, name string, old, next Secret) 
 		case !there:
 			return false, noSecret(name)
 		case !now.secret.Equal(old):
-			return false, backend.Moved(naming.Clean(name))
+			return false, backend.Moved(schemas.Sanitize(name))
 		}
 		content.secrets[naming.Fold(name)] = storedSecret{now.name, next, f.now().UTC()}
 		return true, nil

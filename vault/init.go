@@ -7,7 +7,6 @@ import (
 
 	"mcp-partner/internal/disk"
 	"mcp-partner/internal/httpclient"
-	"mcp-partner/internal/naming"
 	"mcp-partner/internal/sealed"
 	"mcp-partner/schemas"
 )
@@ -37,7 +36,7 @@ func Init(ctx context.Context, d disk.Dir, options InitOptions) error {
 		return initVault(ctx, newFileStore(d, options.Key), options)
 	}
 	if options.AskPassphrase || options.Key.hasFile() {
-		return schemas.InvalidArgument("The key of a vault with the backend %s is in that backend: give no passphrase and no identity.", naming.Clean(string(options.Settings.Backend)))
+		return schemas.InvalidArgument("The key of a vault with the backend %s is in that backend: give no passphrase and no identity.", schemas.Sanitize(string(options.Settings.Backend)))
 	}
 	options.Settings.ID = knownID(d, options.Settings.Backend)
 	var err error

@@ -55,7 +55,7 @@ func (k *Keyring) Key(ctx context.Context, name string, size int, create bool) (
 		return key, err
 	}
 	if !create {
-		return nil, schemas.NewProblem(schemas.CodeVaultMissing, "The vault does not hold the key \""+naming.Clean(name)+"\".",
+		return nil, schemas.NewProblem(schemas.CodeVaultMissing, "The vault does not hold the key \""+schemas.Sanitize(name)+"\".",
 			schemas.WithHint("This is a different vault. Restore the one of this state directory from a backup."))
 	}
 	err = k.store.change(ctx, func(secrets map[string]storedSecret) bool {

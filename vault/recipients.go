@@ -58,7 +58,7 @@ func (v *Vault) AddRecipient(ctx context.Context, name, publicKey string) error 
 		}
 		for _, r := range next.recipients {
 			if naming.Fold(r.Name) == naming.Fold(name) || r.Key == publicKey {
-				return false, schemas.InvalidArgument("The recipient %s or its key is already in the list.", naming.Clean(name))
+				return false, schemas.InvalidArgument("The recipient %s or its key is already in the list.", schemas.Sanitize(name))
 			}
 		}
 		if len(next.recipients) == maxRecipients {
@@ -79,9 +79,9 @@ func (v *Vault) RemoveRecipient(ctx context.Context, name string) ([]string, err
 	}
 	var known []string
 	err := v.keys.revise(ctx, func(next *payload, k *key) (bool, error) {
-		i := slices.IndexFunc(next.recipients, func(r Recipient) bool { return naming.Fold(r.Name) == naming.Fold(name) })
+		i := slices.IndexFunc(next.recipients, func(r Recipient) bool { return naming.Same(r.Name, name) })
 		if i < 0 {
-			return false, schemas.InvalidArgument("The vault has no recipient %q.", naming.Clean(name))
+			return false, schemas.InvalidArgument("The vault has no recipient %q.", schemas.Sanitize(name))
 		}
 		if k.owns(next.recipients[i].Key) {
 			return false, schemas.InvalidArgument("The recipient %s is the key that opens this vault here: removing it would lock you out.", next.recipients[i].Name)

@@ -144,7 +144,7 @@ func (r *RemoteStore) Replace(ctx context.Context, name string, old, next Secret
 			return noSecret(name)
 		}
 		if !sealed.Seal(sealed.TrimNewline(now.Value)).Equal(old) {
-			return backend.Moved(naming.Clean(name))
+			return backend.Moved(schemas.Sanitize(name))
 		}
 		return nil
 	})

@@ -86,7 +86,7 @@ func (m *MemoryStore) Replace(_ context.Context, name string, old, next Secret) 
 		return noSecret(name)
 	}
 	if !now.Equal(old) {
-		return backend.Moved(naming.Clean(name))
+		return backend.Moved(schemas.Sanitize(name))
 	}
 	m.secrets[naming.Fold(name)] = next
 	return nil
@@ -123,13 +123,13 @@ func checkPut(name string, secret Secret) error {
 		return schemas.InvalidArgument("The secret is empty.")
 	}
 	if isInternal(name) {
-		return schemas.InvalidArgument("The name %q begins with %s, which is reserved for the program's own keys: choose another.", naming.Clean(name), internalPrefix)
+		return schemas.InvalidArgument("The name %q begins with %s, which is reserved for the program's own keys: choose another.", schemas.Sanitize(name), internalPrefix)
 	}
 	return naming.Check("secret name", name)
 }
 
 func noSecret(name string) *schemas.Problem {
 	return schemas.NewProblem(schemas.CodeVaultMissing,
-		"The vault holds no secret with the name \""+naming.Clean(name)+"\".",
+		"The vault holds no secret with the name \""+schemas.Sanitize(name)+"\".",
 		schemas.WithCommand("Ask a person to store it.", "mcp-partner tenants set NAME --secret-stdin"))
 }

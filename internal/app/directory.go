@@ -69,7 +69,7 @@ func (a *App) UsesOf(secret string) ([]tenants.CredentialConfig, error) {
 	configs, err := a.Directory.Credentials()
 	var found []tenants.CredentialConfig
 	for _, config := range configs {
-		if config.SecretName != "" && SameName(config.SecretName, secret) {
+		if config.SecretName != "" && naming.Same(config.SecretName, secret) {
 			found = append(found, config)
 		}
 	}
@@ -101,8 +101,6 @@ func (a *App) TenantFor(credential, asked string) (entry tenants.Entry, ok bool,
 	}
 	return entry, false, nil
 }
-
-func SameName(a, b string) bool { return naming.Fold(a) == naming.Fold(b) }
 
 // unlessMissing is the error, unless it says that there is no such secret.
 func unlessMissing(err error) error {
@@ -147,7 +145,7 @@ func sameIdentities(refs []tenants.CredentialRef, configs []tenants.CredentialCo
 	}
 	same, seen := map[string]string{}, []tenants.CredentialConfig{}
 	for _, ref := range refs {
-		i := slices.IndexFunc(configs, func(c tenants.CredentialConfig) bool { return SameName(c.Name, ref.Name) })
+		i := slices.IndexFunc(configs, func(c tenants.CredentialConfig) bool { return naming.Same(c.Name, ref.Name) })
 		if i < 0 {
 			continue
 		}

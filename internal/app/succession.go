@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"mcp-partner/internal/exit"
+	"mcp-partner/internal/naming"
 	"mcp-partner/schemas"
 	"mcp-partner/tenants"
 )
@@ -39,7 +40,7 @@ func (a *App) staysIn(gone tenants.CredentialRef, before, after tenants.Entry, a
 	for _, ref := range after.Credentials {
 		is, err := a.Directory.Credential(ref.Name)
 		for _, one := range added {
-			if SameName(one.Name, ref.Name) {
+			if naming.Same(one.Name, ref.Name) {
 				is, err = one, nil
 			}
 		}

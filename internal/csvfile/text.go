@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/text/encoding"
 	"golang.org/x/text/encoding/unicode"
+	"golang.org/x/text/runes"
 	"golang.org/x/text/transform"
 )
 
@@ -48,27 +49,35 @@ func plainText(r io.Reader) (*bufio.Reader, error) {
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, readError(err)
 	}
-	return bufio.NewReaderSize(&lineEnds{in: text, unicode: !bytes.ContainsAny(decoded, "\r\n")}, sniffed), nil
+	lines := &lineEnds{in: text}
+	if !bytes.ContainsAny(decoded, "\r\n") {
+		lines.in = transform.NewReader(text, runes.Map(unicodeLineEnd))
+	}
+	return bufio.NewReaderSize(lines, sniffed), nil
+}
+
+// unicodeLineEnd replaces the line ends of Unicode (U+0085, U+2028, U+2029). They
+// are taken where a file has neither CR nor LF; elsewhere they are part of a cell.
+func unicodeLineEnd(r rune) rune {
+	if r == 0x85 || r == 0x2028 || r == 0x2029 {
+		return '\n'
+	}
+	return r
 }
 
 // decoder goes by the byte order mark, and without one by where the zero bytes
-// of UTF-16 are.
+// of UTF-16 are. A character of UTF-16 that cannot be decoded becomes U+FFFD,
+// which the reader of rows refuses.
 func decoder(start []byte) transform.Transformer {
-	utf8 := transform.Chain(skipBOM(start), encoding.UTF8Validator)
 	switch {
 	case bytes.HasPrefix(start, []byte{0xff, 0xfe}), zerosAt(start, 1):
-		return strictUTF16(unicode.LittleEndian)
+		return unicode.UTF16(unicode.LittleEndian, unicode.UseBOM).NewDecoder()
 	case bytes.HasPrefix(start, []byte{0xfe, 0xff}), zerosAt(start, 0):
-		return strictUTF16(unicode.BigEndian)
+		return unicode.UTF16(unicode.BigEndian, unicode.UseBOM).NewDecoder()
+	case bytes.HasPrefix(start, []byte("\xef\xbb\xbf")):
+		return transform.Chain(unicode.UTF8BOM.NewDecoder(), encoding.UTF8Validator)
 	}
-	return utf8
-}
-
-func skipBOM(start []byte) transform.Transformer {
-	if bytes.HasPrefix(start, []byte("\xef\xbb\xbf")) {
-		return unicode.UTF8BOM.NewDecoder()
-	}
-	return transform.Nop
+	return encoding.UTF8Validator
 }
 
 // zerosAt reports text in UTF-16 without a byte order mark: the first eight
@@ -85,12 +94,6 @@ func zerosAt(start []byte, offset int) bool {
 	return true
 }
 
-// strictUTF16 decodes with or without a byte order mark. A character that
-// cannot be decoded becomes U+FFFD, which the reader of rows refuses.
-func strictUTF16(order unicode.Endianness) transform.Transformer {
-	return unicode.UTF16(order, unicode.UseBOM).NewDecoder()
-}
-
 func readError(err error) error {
 	if errors.Is(err, encoding.ErrInvalidUTF8) {
 		return ErrEncoding
@@ -98,13 +101,10 @@ func readError(err error) error {
 	return fmt.Errorf("the file cannot be read: %w", err)
 }
 
-// lineEnds turns CRLF and CR into LF. Where a file has neither CR nor LF, the
-// line ends of Unicode (U+0085, U+2028, U+2029) are taken; elsewhere they are
-// part of a cell.
+// lineEnds turns CRLF and CR into LF.
 type lineEnds struct {
-	in      *bufio.Reader
-	unicode bool
-	wasCR   bool
+	in    io.Reader
+	wasCR bool
 }
 
 // Read implements io.Reader.
@@ -114,9 +114,6 @@ func (l *lineEnds) Read(p []byte) (int, error) {
 		err = readError(err)
 	}
 	text := p[:n]
-	if l.unicode {
-		return l.foldUnicode(p, n, err)
-	}
 	if !l.wasCR && bytes.IndexByte(text, '\r') < 0 {
 		return n, err
 	}
@@ -134,33 +131,4 @@ func (l *lineEnds) Read(p []byte) (int, error) {
 		l.wasCR = c == '\r'
 	}
 	return kept, err
-}
-
-// foldUnicode makes room for the rest of a character that the end of the buffer
-// cuts, and replaces the line ends in what is then whole.
-func (l *lineEnds) foldUnicode(p []byte, n int, err error) (int, error) {
-	for n > 0 && n < len(p) && cut(p[:n]) {
-		c, failure := l.in.ReadByte()
-		if failure != nil {
-			break
-		}
-		p[n] = c
-		n++
-	}
-	text := p[:n]
-	for _, end := range []string{"\u0085", "\u2028", "\u2029"} {
-		text = bytes.ReplaceAll(text, []byte(end), []byte("\n"))
-	}
-	return copy(p, text), err
-}
-
-func cut(text []byte) bool {
-	for i := 1; i <= 3 && i <= len(text); i++ {
-		if c := text[len(text)-i]; c >= 0xc0 {
-			return c >= 0xf0 && i < 4 || c >= 0xe0 && c < 0xf0 && i < 3 || c < 0xe0 && i < 2
-		} else if c < 0x80 {
-			return false
-		}
-	}
-	return false
 }

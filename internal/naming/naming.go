@@ -62,13 +62,13 @@ func isASCII(text string) bool {
 // folded form is checked too: some characters turn into a dot or a slash.
 func Check(field, name string) error {
 	if problem := nameMistake(name); problem != "" {
-		return schemas.InvalidArgument("%s %q %s.", field, Clean(name), problem)
+		return schemas.InvalidArgument("%s %q %s.", field, schemas.Sanitize(name), problem)
 	}
 	if isASCII(name) {
 		return nil
 	}
 	if problem := nameMistake(Fold(name)); problem != "" {
-		return schemas.InvalidArgument("%s %q, in its compatible form, %s.", field, Clean(name), problem)
+		return schemas.InvalidArgument("%s %q, in its compatible form, %s.", field, schemas.Sanitize(name), problem)
 	}
 	return nil
 }
@@ -110,6 +110,3 @@ func runeMistake(name string) string {
 	}
 	return ""
 }
-
-// Clean makes text of a caller fit for a message.
-func Clean(text string) string { return schemas.Sanitize(text) }

@@ -65,10 +65,8 @@ type column struct {
 	mapped bool
 }
 
-// columnMap is --map: fields by squeezed headers, and the headers as given.
-type columnMap map[string]mapped
-
-type mapped struct{ written, field string }
+// columnMap is --map: columns by squeezed headers, with the headers as given.
+type columnMap map[string]column
 
 // columnMapOf reads COLUMN=FIELD. A header may have a = in it, a field has none.
 func columnMapOf(given []string) (columnMap, error) {
@@ -85,7 +83,7 @@ func columnMapOf(given []string) (columnMap, error) {
 		if _, twice := maps[squeezed(header)]; twice {
 			return nil, exit.Usage("give each column once", "--map names the column %q twice", schemas.Sanitize(header))
 		}
-		maps[squeezed(header)] = mapped{header, field}
+		maps[squeezed(header)] = column{written: header, field: field, mapped: true}
 	}
 	return maps, nil
 }
@@ -121,8 +119,8 @@ func columnsOf(header []string, maps columnMap) ([]column, error) {
 // one of Partner Center's.
 func meaning(written string, maps columnMap) (c column, known bool) {
 	key := squeezed(written)
-	if m, ok := maps[key]; ok {
-		return column{written: written, field: m.field, mapped: true}, true
+	if c, ok := maps[key]; ok {
+		return column{written: written, field: c.field, mapped: true}, true
 	}
 	for _, field := range Columns() {
 		if squeezed(field) == key {

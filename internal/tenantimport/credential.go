@@ -47,7 +47,7 @@ func (r Row) credential(clientID string) credential.Options {
 
 // define makes sure that a credential exists, or will.
 func (im *importer) define(name string, cells Row, tenantID string) error {
-	mine := app.SameName(name, im.options.Credential.Name)
+	mine := naming.Same(name, im.options.Credential.Name)
 	clientID := cells["client_id"]
 	if clientID == "" && mine {
 		clientID = im.options.Credential.ClientID
@@ -93,7 +93,7 @@ func (im *importer) defineNew(name, clientID string, cells Row, tenantID string,
 func (p *Plan) SecretFor(a *app.App, o *Request) (tenants.CredentialConfig, error) {
 	var candidates []tenants.CredentialConfig
 	for _, config := range p.Credentials {
-		if config.Kind.Given() && (o.Credential.Name == "" || app.SameName(config.Name, o.Credential.Name)) {
+		if config.Kind.Given() && (o.Credential.Name == "" || naming.Same(config.Name, o.Credential.Name)) {
 			candidates = append(candidates, config)
 		}
 	}
@@ -123,7 +123,7 @@ func (p pendingSecret) Command() string {
 }
 
 func (p *Plan) came(config tenants.CredentialConfig, o *Request) bool {
-	return o.Credential.Given() && (len(p.Credentials) == 1 || app.SameName(config.Name, o.Credential.Name))
+	return o.Credential.Given() && (len(p.Credentials) == 1 || naming.Same(config.Name, o.Credential.Name))
 }
 
 // Adopt takes for new credentials what the vault holds for them already. One

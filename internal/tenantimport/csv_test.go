@@ -101,7 +101,7 @@ func TestHeadersOfExports(t *testing.T) {
 			t.Errorf("%q is %q (%v), want %q", header, c.field, known, want)
 		}
 	}
-	if c, known := meaning("Company name", columnMap{"companyname": {"Company Name", "owner"}}); !known || c.field != "owner" || c.foreign {
+	if c, known := meaning("Company name", columnMap{"companyname": {written: "Company Name", field: "owner"}}); !known || c.field != "owner" || c.foreign {
 		t.Errorf("--map does not come first: %+v", c)
 	}
 }

@@ -1,6 +1,7 @@
 package tenantimport
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -79,11 +80,7 @@ func newImporter(a *app.App, o *Request) (*importer, error) {
 
 // planImport works the difference out. It writes nothing, and refuses a file
 // with a mistake as a whole.
-func planImport(a *app.App, o *Request, rows []numbered) (*Plan, error) {
-	im, err := newImporter(a, o)
-	if err != nil {
-		return nil, err
-	}
+func (im *importer) planImport(rows []numbered) (*Plan, error) {
 	var entries []tenants.Entry
 	for _, row := range rows {
 		entry, err := im.entry(row)
@@ -96,7 +93,7 @@ func planImport(a *app.App, o *Request, rows []numbered) (*Plan, error) {
 	if len(im.mistakes) > 0 {
 		return nil, im.refusal()
 	}
-	copied, err := a.Copied(im.plan.Credentials...)
+	copied, err := im.house.Copied(im.plan.Credentials...)
 	if err != nil {
 		return nil, err
 	}
@@ -129,7 +126,8 @@ func (im *importer) entry(row numbered) (tenants.Entry, error) {
 		return entry, err
 	}
 	if !exists {
-		if entry.Cloud, err = im.usualCloud(entry); err != nil {
+		// For a row that says nothing about it.
+		if entry.Cloud, err = im.house.UsualCloud(im.known[naming.Fold(entry.Credentials[0].Name)]); err != nil {
 			return entry, err
 		}
 	}
@@ -246,7 +244,7 @@ func (im *importer) references(names []string, before []tenants.CredentialRef) [
 	for i, name := range names {
 		refs[i].Name = im.known[naming.Fold(name)].Name
 		for _, ref := range before {
-			if app.SameName(ref.Name, name) {
+			if naming.Same(ref.Name, name) {
 				refs[i].PinnedObjectID = ref.PinnedObjectID
 			}
 		}
@@ -271,20 +269,13 @@ func (im *importer) referenced(entry tenants.Entry) []tenants.CredentialConfig {
 	return configs
 }
 
-func (im *importer) usualCloud(entry tenants.Entry) (tenants.Cloud, error) {
-	return im.house.UsualCloud(im.known[naming.Fold(entry.Credentials[0].Name)])
-}
-
 // cloud changes an entry's cloud only where the row says something about it.
 func (im *importer) cloud(row numbered, entry *tenants.Entry) error {
 	cells := row.Row
 	if cells["cloud"]+cells["arm_endpoint"]+cells["arm_audience"]+cells["authority"]+cells["ca_file"] == "" {
 		return nil
 	}
-	next := tenants.Cloud{Name: cells["cloud"], ARMEndpoint: cells["arm_endpoint"], ARMAudience: cells["arm_audience"], Authority: cells["authority"]}
-	if next.Name == "" {
-		next.Name = entry.Cloud.Name
-	}
+	next := tenants.Cloud{Name: cmp.Or(cells["cloud"], entry.Cloud.Name), ARMEndpoint: cells["arm_endpoint"], ARMAudience: cells["arm_audience"], Authority: cells["authority"]}
 	if text := cells["skip_instance_discovery"]; text != "" {
 		skip, err := strconv.ParseBool(strings.ToLower(text))
 		if err != nil {
@@ -292,8 +283,8 @@ func (im *importer) cloud(row numbered, entry *tenants.Entry) error {
 		}
 		next.SkipInstanceDiscovery = skip
 	}
-	pem, err := im.authorities(cells["ca_file"], next, entry.Cloud)
-	next.CAPEM = pem
+	var err error
+	next.CAPEM, err = im.authorities(cells["ca_file"], next, entry.Cloud)
 	entry.Cloud = next
 	return err
 }
@@ -342,15 +333,19 @@ type Request struct {
 
 // PlanTable makes rows of the file and works out what they would change.
 func PlanTable(ctx context.Context, a *app.App, o *Request, file *table) (*Plan, error) {
-	rows, said, err := arrange(ctx, a, o, file)
+	arranged, err := newArranger(a, o, file)
 	if err != nil {
 		return nil, err
 	}
-	p, err := planImport(a, o, rows)
+	rows, err := arranged.arrange(ctx)
 	if err != nil {
 		return nil, err
 	}
-	p.Said = said
+	p, err := arranged.planImport(rows)
+	if err != nil {
+		return nil, err
+	}
+	p.Said = arranged.said
 	if p.Assumed != "" {
 		p.Said = append(p.Said, "Rows that name no credential get "+p.Assumed+", the only one there is.")
 	}
@@ -365,18 +360,13 @@ func (p *Plan) Try(ctx context.Context, a *app.App) {
 	if p.Assumed == "" || len(p.Diff.Added) == 0 {
 		return
 	}
-	configs, err := a.Directory.Credentials()
-	if err != nil {
-		return // whoever applies the plan says so
+	config, err := a.Directory.Credential(p.Assumed)
+	if err != nil || config.Kind.Interactive() {
+		return // whoever applies the plan says what is wrong
 	}
 	entry := p.Diff.Added[0]
-	for _, config := range configs {
-		if config.Name != p.Assumed || config.Kind.Interactive() {
-			continue
-		}
-		if err := a.TrySignIn(ctx, entry, config, a.Store); err != nil {
-			p.Said = append(p.Said, fmt.Sprintf("%s does not sign in to %s: %s. An application that is registered for a single tenant signs in to no other; otherwise that customer has to consent.",
-				p.Assumed, entry.Name, exit.MessageOf(err)))
-		}
+	if err := a.TrySignIn(ctx, entry, config, a.Store); err != nil {
+		p.Said = append(p.Said, fmt.Sprintf("%s does not sign in to %s: %s. An application that is registered for a single tenant signs in to no other; otherwise that customer has to consent.",
+			p.Assumed, entry.Name, exit.MessageOf(err)))
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 
+	"golang.org/x/sync/errgroup"
+
 	"mcp-partner/internal/exit"
 	"mcp-partner/internal/httpclient"
 	"mcp-partner/internal/naming"
@@ -117,20 +119,15 @@ func hostsOf(questions []question) []string {
 func tenantsOf(ctx context.Context, pool *httpclient.Pool, questions []question) map[question]reply {
 	search := &domainSearch{pool: pool, silent: map[string]int{}}
 	replies := make([]reply, len(questions))
-	next := make(chan int)
-	var workers sync.WaitGroup
-	for range min(lookups, len(questions)) {
-		workers.Go(func() {
-			for i := range next {
-				replies[i] = search.ask(ctx, questions[i])
-			}
+	var group errgroup.Group
+	group.SetLimit(lookups)
+	for i, q := range questions {
+		group.Go(func() error {
+			replies[i] = search.ask(ctx, q)
+			return nil
 		})
 	}
-	for i := range questions {
-		next <- i
-	}
-	close(next)
-	workers.Wait()
+	_ = group.Wait() // each reply has its own failure
 	all := make(map[question]reply, len(questions))
 	for i, q := range questions {
 		all[q] = replies[i]
@@ -180,16 +177,18 @@ func (s *domainSearch) note(host string, err error) {
 func (a *arranger) fillIn(open []asked, replies map[question]reply) error {
 	unknown, unanswered := 0, 0
 	for _, one := range open {
-		switch r := replies[one.question]; {
-		case r.err == nil:
+		r := replies[one.question]
+		if r.err == nil {
 			one.Row["tenant_id"] = r.tenantID
 			continue
-		case schemas.AsProblem(r.err).Code == schemas.CodeTenantNotFound || schemas.AsProblem(r.err).Code == schemas.CodeInvalidArgument:
+		}
+		switch schemas.AsProblem(r.err).Code {
+		case schemas.CodeTenantNotFound, schemas.CodeInvalidArgument:
 			unknown++
 		default:
 			unanswered++
 		}
-		if err := a.options.Progress(true, fmt.Sprintf("line %d: %s", one.line, exit.Of(replies[one.question].err).Message)); err != nil {
+		if err := a.options.Progress(true, fmt.Sprintf("line %d: %s", one.line, exit.Of(r.err).Message)); err != nil {
 			return err
 		}
 	}
@@ -199,13 +198,9 @@ func (a *arranger) fillIn(open []asked, replies map[question]reply) error {
 	case unanswered == 0:
 		return exit.Refused("correct the domain, give a tenant_id, or take the rows out", "no tenant was found for %s; nothing was changed", phrase.Count(unknown, "domain"))
 	}
-	return exit.Failed("check the network and the proxy, then run it again", "%s; nothing was changed", unresolved(unknown, unanswered))
-}
-
-func unresolved(unknown, unanswered int) string {
 	text := phrase.Count(unanswered, "domain") + " could not be looked up"
 	if unknown > 0 {
 		text += ", and no tenant was found for " + phrase.Count(unknown, "domain")
 	}
-	return text
+	return exit.Failed("check the network and the proxy, then run it again", "%s; nothing was changed", text)
 }

@@ -28,31 +28,27 @@ type arranger struct {
 // arrange returns the rows in which an import can be planned, and what should be
 // seen before it is agreed to. Domains are looked up only where --resolve-domains
 // says so.
-func arrange(ctx context.Context, h *app.App, o *Request, file *table) (rows []numbered, said []string, err error) {
-	a, err := newArranger(h, o, file)
-	if err != nil {
-		return nil, nil, err
-	}
-	if left := file.leftOut(); len(left) > 0 {
+func (a *arranger) arrange(ctx context.Context) (rows []numbered, err error) {
+	if left := a.file.leftOut(); len(left) > 0 {
 		a.said = append(a.said, "Ignored columns: "+strings.Join(left, ", ")+".")
 	}
-	for _, row := range file.rows {
+	for _, row := range a.file.rows {
 		a.fromForeign(row)
 		a.recognise(row)
 	}
-	if err := a.resolve(ctx, o.Resolve); err != nil {
-		return nil, nil, err
+	if err := a.resolve(ctx, a.options.Resolve); err != nil {
+		return nil, err
 	}
-	for _, row := range file.rows {
+	for _, row := range a.file.rows {
 		if !a.again(row) {
 			a.complete(row)
 			rows = append(rows, row)
 		}
 	}
 	if len(a.mistakes) > 0 {
-		return nil, nil, a.refusal()
+		return nil, a.refusal()
 	}
-	return rows, a.said, nil
+	return rows, nil
 }
 
 func newArranger(h *app.App, o *Request, file *table) (*arranger, error) {
@@ -170,7 +166,7 @@ func (a *arranger) moved(row numbered) {
 func joined(have, more []string) string {
 	all := slices.Clone(have)
 	for _, item := range more {
-		if !slices.ContainsFunc(all, func(known string) bool { return naming.Fold(known) == naming.Fold(item) }) {
+		if !slices.ContainsFunc(all, func(known string) bool { return naming.Same(known, item) }) {
 			all = append(all, item)
 		}
 	}

@@ -6,12 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/http"
 	"os"
 	"slices"
 	"strings"
-	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"mcp-partner/internal/app"
 	"mcp-partner/internal/cli/cmdutil"
@@ -45,7 +45,7 @@ func examine(ctx context.Context, deps *cmdutil.Deps, o *doctorOptions) []check 
 	if err != nil {
 		return append(checks, failedCheck("directory", err, ""))
 	}
-	checks = append(checks, checkVault(ctx, deps, a, credentials), checkDirectory(entries))
+	checks = append(checks, checkVault(ctx, a, credentials), checkDirectory(entries))
 	checks = append(checks, checkCredentials(ctx, deps, a, entries, credentials)...)
 	if o.read {
 		checks = append(checks, checkTenants(ctx, a, entries)...)
@@ -82,7 +82,7 @@ func checkStateDir(where disk.Dir) check {
 }
 
 // checkVault opens the vault. A vault that nothing needs may be missing.
-func checkVault(ctx context.Context, deps *cmdutil.Deps, a *app.App, credentials []tenants.CredentialConfig) check {
+func checkVault(ctx context.Context, a *app.App, credentials []tenants.CredentialConfig) check {
 	needed := slices.ContainsFunc(credentials, func(c tenants.CredentialConfig) bool { return c.Kind.Stored() })
 	err := a.Open(ctx)
 	switch problem := schemas.AsProblem(err); {
@@ -134,7 +134,7 @@ func checkOrphans(ctx context.Context, a *app.App, credentials []tenants.Credent
 	}
 	var checks []check
 	for _, name := range names {
-		used := func(config tenants.CredentialConfig) bool { return app.SameName(config.SecretName, name) }
+		used := func(config tenants.CredentialConfig) bool { return naming.Same(config.SecretName, name) }
 		if !slices.ContainsFunc(credentials, used) {
 			checks = append(checks, check{"secret " + name, CheckWarn, "The vault holds it, but no credential uses it.", fix + name})
 		}
@@ -165,16 +165,15 @@ const readAtOnce = 8
 
 func checkTenants(ctx context.Context, a *app.App, entries []tenants.Entry) []check {
 	checks := make([]check, len(entries))
-	var group sync.WaitGroup
-	places := make(chan struct{}, readAtOnce)
+	var group errgroup.Group
+	group.SetLimit(readAtOnce)
 	for i, entry := range entries {
-		places <- struct{}{}
-		group.Go(func() {
-			defer func() { <-places }()
+		group.Go(func() error {
 			checks[i] = CheckTenant(ctx, a, entry)
+			return nil
 		})
 	}
-	group.Wait()
+	_ = group.Wait() // each check has its own failure
 	return checks
 }
 
@@ -219,20 +218,13 @@ func checkProxy(ctx context.Context, deps *cmdutil.Deps, a *app.App, entries []t
 // reach returns a *httpclient.ProxyError where the proxy gives no way to a host,
 // and nil for whatever the host itself does.
 func reach(ctx context.Context, a *app.App, target endpoint) error {
-	ctx, cancel := context.WithTimeout(ctx, endpointLimit)
-	defer cancel()
 	client, err := a.HTTP.Client([]byte(target.ca))
 	if err != nil {
 		return nil // the check of the endpoint says so
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, target.url, nil)
-	if err != nil {
-		return nil
-	}
-	response, err := client.Do(request)
+	response, err := target.get(ctx, client)
 	if err == nil {
 		_ = response.Body.Close()
-		return nil
 	}
 	var proxy *httpclient.ProxyError
 	if errors.As(err, &proxy) {

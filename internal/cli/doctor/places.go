@@ -3,7 +3,6 @@ package doctor
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -58,39 +57,46 @@ func checkEndpoints(ctx context.Context, a *app.App, entries []tenants.Entry) []
 	return checks
 }
 
-func checkEndpoint(ctx context.Context, a *app.App, e endpoint) []check {
+// get asks the host once, without a credential.
+func (e endpoint) get(ctx context.Context, client *http.Client) (*http.Response, error) {
 	ctx, cancel := context.WithTimeout(ctx, endpointLimit)
 	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, e.url, nil)
+	if err != nil {
+		return nil, err
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	_, _ = io.CopyN(io.Discard, response.Body, 1<<16) // so that the connection serves the next request
+	return response, nil
+}
+
+func checkEndpoint(ctx context.Context, a *app.App, e endpoint) []check {
 	host := phrase.HostOf(e.url)
 	client, err := a.HTTP.Client([]byte(e.ca))
 	if err != nil {
 		return []check{{"tls " + host, CheckFail, "The CA file of the directory entry has no readable certificate.", "mcp-partner tenants set NAME --ca-file FILE"}}
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, e.url, nil)
-	if err != nil {
-		return []check{{"tls " + host, CheckFail, "The directory entry has no usable URL for it.", "mcp-partner tenants list"}}
-	}
 	began := time.Now()
-	response, err := client.Do(request)
+	response, err := e.get(ctx, client)
 	if err != nil {
 		return []check{unreachable(host, err)}
 	}
 	defer response.Body.Close()
-	_, _ = io.CopyN(io.Discard, response.Body, 1<<16) // so that the connection serves the next request
 	return []check{tlsCheck(host, response.TLS), clockCheck(host, response.Header.Get("Date"), began, time.Now())}
 }
 
 // unreachable tells a certificate that is not trusted from a network that does
 // not answer: the first is mostly a proxy that looks into TLS.
 func unreachable(host string, err error) check {
-	var unknown x509.UnknownAuthorityError
-	var wrongHost x509.HostnameError
-	var invalid x509.CertificateInvalidError
+	var certificate *tls.CertificateVerificationError
 	var proxy *httpclient.ProxyError
 	if errors.As(err, &proxy) {
 		return check{"tls " + host, CheckFail, "Not checked: " + proxy.Error() + ".", "export HTTPS_PROXY=http://HOST:PORT"}
 	}
-	if errors.As(err, &unknown) || errors.As(err, &wrongHost) || errors.As(err, &invalid) {
+	if errors.As(err, &certificate) {
 		return check{"tls " + host, CheckFail,
 			"This machine does not trust its certificate: an inspecting proxy, or a private cloud whose CA is missing. Nothing is sent there.",
 			"mcp-partner tenants set NAME --ca-file FILE"}

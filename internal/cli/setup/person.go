@@ -4,17 +4,7 @@ import (
 	"context"
 
 	vaultcmd "mcp-partner/internal/cli/vault"
-	"mcp-partner/tenants"
 )
-
-// askPerson makes the credential a person who signs in with a code. Without a
-// client ID it is Microsoft's own application for signing in on devices.
-func (s *firstRun) askPerson(ctx context.Context) error {
-	if err := s.askTenantID(ctx, ""); err != nil {
-		return err
-	}
-	return s.set("kind", string(tenants.KindDeviceCode))
-}
 
 // signIn signs a person in where the tenant's credential is one: a server never
 // asks anybody.

@@ -77,11 +77,6 @@ type firstRun struct {
 	terminal term.Terminal
 }
 
-type step struct {
-	title string
-	run   func(context.Context) error
-}
-
 func runSetup(ctx context.Context, deps *cmdutil.Deps, o *setupOptions) error {
 	deps.IO.ChangeMade() // what is printed only tells of the steps
 	s := &firstRun{f: deps, o: o, u: deps.IO.UI()}
@@ -93,14 +88,16 @@ func runSetup(ctx context.Context, deps *cmdutil.Deps, o *setupOptions) error {
 		defer terminal.Close()
 		s.terminal = terminal
 	}
-	steps := []step{
+	for i, step := range []struct {
+		title string
+		run   func(context.Context) error
+	}{
 		{"The vault for secrets", s.makeVault},
 		{"Your own partner IDs", s.boundPartnerIDs},
 		{"The first tenant", s.addTenant},
 		{"A read that proves it works works works", s.prove},
 		{"A client", s.installClients},
-	}
-	for i, step := range steps {
+	} {
 		s.u.Linef(term.Bold, "%d. %s", i+1, step.title)
 		if err := step.run(ctx); err != nil {
 			return err

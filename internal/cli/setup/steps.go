@@ -61,8 +61,7 @@ func (s *firstRun) chooseKey(ctx context.Context) error {
 // initVault tries the keychain first where that is wanted. A system without one
 // is no error unless it was asked for by name.
 func (s *firstRun) initVault(ctx context.Context) error {
-	tryKeychain := s.o.key.Value == keyKeychain || s.o.key.Value == keyAuto && s.o.tenant.Keys == (app.KeyFiles{})
-	if !tryKeychain {
+	if s.o.key.Value != keyKeychain && (s.o.key.Value != keyAuto || s.o.tenant.Keys != (app.KeyFiles{})) {
 		return s.newVault(ctx, vault.BackendFile)
 	}
 	err := s.newVault(ctx, vault.BackendKeychain)
@@ -104,8 +103,7 @@ func (s *firstRun) boundPartnerIDs(ctx context.Context) error {
 		return s.boundAlready(s.f.Source.Path)
 	}
 	if len(s.o.partnerIDs) == 0 {
-		err := s.askUntil(ctx, "Your partner IDs (MPN IDs of location accounts), separated by commas; all others are denied", "", s.takePartnerIDs)
-		if err != nil {
+		if err := s.askUntil(ctx, "Your partner IDs (MPN IDs of location accounts), separated by commas; all others are denied", "", s.takePartnerIDs); err != nil {
 			return err
 		}
 	}
@@ -167,11 +165,7 @@ func checkPartnerIDs(field string, ids cmdutil.List) error {
 }
 
 func partnerIDsLine(ids []string) string {
-	quoted := make([]string, len(ids))
-	for i, id := range ids {
-		quoted[i] = `"` + id + `"`
-	}
-	return "# The only partner IDs that may be written, whatever an agent asks for.\n" + partnerIDsKey + ": [" + strings.Join(quoted, ", ") + "]\n"
+	return "# The only partner IDs that may be written, whatever an agent asks for.\n" + partnerIDsKey + ": [\"" + strings.Join(ids, `", "`) + "\"]\n"
 }
 
 // addSetting appends a setting to a config file and proves that it still reads.
@@ -205,14 +199,18 @@ func (s *firstRun) addTenant(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	entries, _, err := a.All()
+	entries, err := a.Directory.List()
+	known, unknown := a.Directory.Get(s.o.tenant.Name)
 	a.Close()
 	if err != nil {
 		return err
 	}
-	if known := s.knownTenant(entries); known != "" {
-		s.o.tenant.Name = known
-		s.u.Linef(term.Good, "  %s is in the directory already.", known)
+	if len(entries) > 0 && s.o.tenant.Name == "" {
+		known, unknown = entries[0], nil
+	}
+	if unknown == nil {
+		s.o.tenant.Name = known.Name
+		s.u.Linef(term.Good, "  %s is in the directory already.", known.Name)
 		return s.u.Err
 	}
 	if err := s.askTenant(ctx); err != nil {
@@ -227,17 +225,6 @@ func (s *firstRun) addTenant(ctx context.Context) error {
 		return err
 	}
 	return s.signIn(ctx)
-}
-
-func (s *firstRun) knownTenant(entries []tenants.Entry) string {
-	i := slices.IndexFunc(entries, func(e tenants.Entry) bool { return app.SameName(e.Name, s.o.tenant.Name) })
-	switch {
-	case i >= 0:
-		return entries[i].Name
-	case len(entries) > 0 && s.o.tenant.Name == "":
-		return entries[0].Name
-	}
-	return ""
 }
 
 func (s *firstRun) askTenant(ctx context.Context) error {
@@ -276,7 +263,7 @@ func (s *firstRun) askCredential(ctx context.Context) error {
 		{wayPerson, "you: sign in with a code in a browser on any device"},
 	}
 	usual := waySecret
-	account, signedIn := s.azAccount(ctx)
+	account, signedIn := azAccount(ctx)
 	if signedIn {
 		choices = append([][2]string{{wayAz, "the person signed in with Azure CLI: " + account.User}}, choices...)
 		usual = wayAz
@@ -292,12 +279,23 @@ func (s *firstRun) askCredential(ctx context.Context) error {
 		}
 		return s.set("credential", credential.AzureCLI)
 	case wayPerson:
-		return s.askPerson(ctx)
+		if err := s.askTenantID(ctx, ""); err != nil {
+			return err
+		}
+		return s.set("kind", string(tenants.KindDeviceCode)) // by Microsoft's own application
 	}
-	return s.askApplication(ctx)
+	if err := s.askTenantID(ctx, ""); err != nil || s.o.tenant.Given("client-id") {
+		return err
+	}
+	return s.askUntil(ctx, "The application's client ID (a GUID)", "", func(typed string) error {
+		if !schemas.IsGUID(typed) {
+			return exit.Usage("run mcp-partner setup again; completed steps are kept", "that is not a GUID such as 00000000-0000-0000-0000-000000000000")
+		}
+		return s.set("client-id", typed)
+	})
 }
 
-func (s *firstRun) azAccount(ctx context.Context) (azurecli.Account, bool) {
+func azAccount(ctx context.Context) (azurecli.Account, bool) {
 	path, err := azurecli.Find()
 	if err != nil {
 		return azurecli.Account{}, false
@@ -306,20 +304,11 @@ func (s *firstRun) azAccount(ctx context.Context) (azurecli.Account, bool) {
 	return account, err == nil
 }
 
-const tenantQuestion = "The customer's tenant ID (a GUID) or domain"
-
-func (s *firstRun) askApplication(ctx context.Context) error {
-	if err := s.askTenantID(ctx, ""); err != nil {
-		return err
-	}
-	return s.askInto(ctx, "client-id", "The application's client ID (a GUID)", "")
-}
-
 func (s *firstRun) askTenantID(ctx context.Context, usual string) error {
 	if s.o.tenant.Given("tenant-id") {
 		return nil
 	}
-	return s.askUntil(ctx, tenantQuestion, usual, func(typed string) error {
+	return s.askUntil(ctx, "The customer's tenant ID (a GUID) or domain", usual, func(typed string) error {
 		if !schemas.IsGUID(typed) && tenants.CheckDomain(typed) != nil {
 			return exit.Usage("run mcp-partner setup again; completed steps are kept", "that is not a GUID or a domain such as contoso.com")
 		}
@@ -327,18 +316,6 @@ func (s *firstRun) askTenantID(ctx context.Context, usual string) error {
 			return err
 		}
 		return s.o.tenant.Resolve(ctx, s.f)
-	})
-}
-
-func (s *firstRun) askInto(ctx context.Context, flag, question, usual string) error {
-	if s.o.tenant.Given(flag) {
-		return nil
-	}
-	return s.askUntil(ctx, question, usual, func(typed string) error {
-		if !schemas.IsGUID(typed) {
-			return exit.Usage("run mcp-partner setup again; completed steps are kept", "that is not a GUID such as 00000000-0000-0000-0000-000000000000")
-		}
-		return s.set(flag, typed)
 	})
 }
 
@@ -367,11 +344,7 @@ func (s *firstRun) prove(ctx context.Context) error {
 	if found.Status == doctor.CheckFail {
 		return exit.Failed(found.Fix+"; then run setup again", "%s", strings.TrimSuffix(found.Message, "."))
 	}
-	shown := term.Good
-	if found.Status == doctor.CheckWarn {
-		shown = term.Warn
-	}
-	s.u.Linef(shown, "  %s: %s", entry.Name, found.Message)
+	s.u.Linef(map[bool]term.Style{true: term.Warn, false: term.Good}[found.Status == doctor.CheckWarn], "  %s: %s", entry.Name, found.Message)
 	s.u.Field("the same", "mcp-partner call check_partner_link --tenant "+entry.Name)
 	return s.u.Err
 }

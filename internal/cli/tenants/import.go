@@ -15,6 +15,7 @@ import (
 	"mcp-partner/internal/cli/term"
 	"mcp-partner/internal/config"
 	"mcp-partner/internal/exit"
+	"mcp-partner/internal/naming"
 	"mcp-partner/internal/tenantimport"
 	"mcp-partner/schemas"
 	"mcp-partner/tenants"
@@ -35,7 +36,7 @@ func takeSecret(ctx context.Context, p *tenantimport.Plan, deps *cmdutil.Deps, a
 		return err
 	}
 	for i, fresh := range p.Credentials {
-		if app.SameName(fresh.Name, config.Name) {
+		if naming.Same(fresh.Name, config.Name) {
 			if renewed.Expires == "" {
 				renewed.Expires = fresh.Expires // what the file says of it
 			}

@@ -11,6 +11,7 @@ import (
 	"mcp-partner/internal/cli/cmdutil"
 	"mcp-partner/internal/cli/term"
 	"mcp-partner/internal/exit"
+	"mcp-partner/internal/naming"
 )
 
 func newCmdRemove(deps *cmdutil.Deps) *cobra.Command {
@@ -63,7 +64,7 @@ func removeSecret(ctx context.Context, deps *cmdutil.Deps, a *app.App, name stri
 	if err != nil {
 		return err
 	}
-	if !slices.ContainsFunc(names, func(have string) bool { return app.SameName(have, name) }) {
+	if !slices.ContainsFunc(names, func(have string) bool { return naming.Same(have, name) }) {
 		return exit.Refused("mcp-partner vault status", "there is no secret and no credential with that name")
 	}
 	if err := a.Store.Delete(ctx, name); err != nil {
@@ -78,7 +79,7 @@ func checkUnused(a *app.App, secret string) error {
 		return err
 	}
 	for _, config := range configs {
-		if app.SameName(config.SecretName, secret) {
+		if naming.Same(config.SecretName, secret) {
 			return exit.Refused("remove that credential", "the secret %s is that of the credential %s", secret, config.Name)
 		}
 	}

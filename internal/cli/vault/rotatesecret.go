@@ -14,6 +14,7 @@ import (
 	"mcp-partner/internal/config"
 	"mcp-partner/internal/credential"
 	"mcp-partner/internal/exit"
+	"mcp-partner/internal/naming"
 	"mcp-partner/schemas"
 	"mcp-partner/tenants"
 	"mcp-partner/vault"
@@ -130,7 +131,7 @@ type proposed struct {
 
 // Get implements vault.Store.
 func (p proposed) Get(ctx context.Context, name string) (vault.Secret, error) {
-	if app.SameName(name, p.name) {
+	if naming.Same(name, p.name) {
 		return p.secret, nil
 	}
 	return p.Store.Get(ctx, name)
@@ -139,7 +140,7 @@ func (p proposed) Get(ctx context.Context, name string) (vault.Secret, error) {
 // Info implements vault.Store. When the old secret ends says nothing of the new
 // one.
 func (p proposed) Info(ctx context.Context, name string) (vault.SecretInfo, error) {
-	if app.SameName(name, p.name) {
+	if naming.Same(name, p.name) {
 		return vault.SecretInfo{Name: name}, nil
 	}
 	return p.Store.Info(ctx, name)

@@ -3,9 +3,9 @@ package vault
 import (
 	"context"
 	"slices"
-	"sync"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
 
 	"mcp-partner/internal/app"
 	"mcp-partner/internal/cli/cmdutil"
@@ -72,16 +72,15 @@ const signInsAtOnce = 64
 
 func trySignIns(ctx context.Context, a *app.App, places []placeOfUse) []signInJSON {
 	tried := make([]signInJSON, len(places))
-	var group sync.WaitGroup
-	room := make(chan struct{}, signInsAtOnce)
+	var group errgroup.Group
+	group.SetLimit(signInsAtOnce)
 	for i, place := range places {
-		room <- struct{}{}
-		group.Go(func() {
-			defer func() { <-room }()
+		group.Go(func() error {
 			tried[i] = trySignIn(ctx, a, place)
+			return nil
 		})
 	}
-	group.Wait()
+	_ = group.Wait() // each sign-in has its own failure
 	return tried
 }
 
