@@ -14,10 +14,11 @@ import (
 type Index struct {
 	operations []schemas.Operation
 	schemaOf   func(name string) map[string]any
-	lexicon    *lexicon
-	speller    *speller
-	topics     []topic
-	model      *Model
+	// lexiconFile is what the lexicon is read from.
+	lexiconFile []byte
+	lexicon     *lexicon
+	topics      []topic
+	model       *Model
 	// classes are the operations' places in the model, -1 for one it lacks.
 	classes   []int
 	arguments [][]string
@@ -44,21 +45,21 @@ const (
 // a match shows; nil shows none. The index is built at the first Find, so that
 // a server that is never asked starts as fast as one without a search.
 func New(operations []schemas.Operation, schemaOf func(name string) map[string]any) *Index {
-	return &Index{operations: operations, schemaOf: schemaOf}
+	return &Index{operations: operations, schemaOf: schemaOf, lexiconFile: lexiconFile}
 }
 
-// NewWithModel is New with a model of its own, such as one that has not seen
-// some of the utterances.
-func NewWithModel(operations []schemas.Operation, m *Model) *Index {
-	return &Index{operations: operations, model: m}
+// NewTrained is New with a lexicon file and a model of its own, such as one that
+// has not seen some of the utterances.
+func NewTrained(operations []schemas.Operation, lexiconFile []byte, m *Model) *Index {
+	return &Index{operations: operations, lexiconFile: lexiconFile, model: m}
 }
 
 func (ix *Index) prepare() {
-	lex, err := loadLexicon()
+	lex, err := readLexicon(ix.lexiconFile)
 	if err != nil {
-		panic(fmt.Sprintf("search: the embedded lexicons: %v", err)) // a test reads them all
+		panic(fmt.Sprintf("search: %v", err)) // a test reads it
 	}
-	ix.lexicon, ix.speller, ix.topics = lex, newSpeller(lex), readTopics(topicsFile)
+	ix.lexicon, ix.topics = lex, readTopics(topicsFile)
 	if ix.model == nil {
 		ix.model = embeddedModel()
 	}

@@ -14,12 +14,15 @@ import (
 
 func TestLexiconsLoad(t *testing.T) {
 	t.Parallel()
-	lex, err := loadLexicon()
+	lex, err := readLexicon(lexiconFile)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(lex.words) < 3000 {
-		t.Errorf("only %d words", len(lex.words))
+	if n := len(lex.entries) / EntrySize; n < 30000 {
+		t.Errorf("only %d entries", n)
+	}
+	if _, err := readLexicon(lexiconFile[:len(lexiconFile)-1]); err == nil {
+		t.Error("a file that is cut off is read")
 	}
 }
 

@@ -1,30 +1,48 @@
 package search
 
 import (
-	"embed"
-	"fmt"
-	"path"
+	"bytes"
+	_ "embed"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
 	"slices"
+	"sort"
 	"strings"
 )
 
-// The lexicons hold one concept a line, "concept: term, term". A term is one
-// word or a phrase. A star ends a stem (verknüpf*); an underscore stands for
-// up to eight words (take _ off). The file name is the language; "any" holds
-// what is the same in all of them, such as the names of commands.
+// lexiconFile is what search/train made of lexicon/*.txt and ordinary.txt: a line
+// of JSON, and below it the entries, which are looked up where they lie.
 //
-//go:embed lexicon/*.txt
-var lexicons embed.FS
+//go:embed lexicon.bin
+var lexiconFile []byte
 
 const (
 	// anyLanguage is the lexicon of terms that belong to no language.
 	anyLanguage = "any"
-	// gap is the step that stands for up to maxGap tokens.
-	gap    = "_"
+	// Gap is the step of a term that stands for up to maxGap tokens.
+	Gap    = "_"
 	maxGap = 8
 	// minStem is the shortest stem that a star may follow.
 	minStem = 3
 )
+
+// Where the keys of terms, of all words of terms, and of ordinary words begin.
+const (
+	Terms uint64 = iota
+	Words
+	Ordinary
+)
+
+// Lexicon is what a lexicon file says besides its entries.
+type Lexicon struct {
+	// Meanings are what terms mean, "language concept, language concept": an entry
+	// has the place of its meanings. The first is empty, for beginnings of terms.
+	Meanings []string
+	// Mendable are single words and stems, with a star, that a misspelt word may
+	// have meant, by alphabet.
+	Mendable []string
+}
 
 // meaning is one concept that a term has in one language.
 type meaning struct{ language, concept string }
@@ -32,83 +50,57 @@ type meaning struct{ language, concept string }
 // lexicon holds the terms. A beginning of a term is known by the hash of its
 // steps, which are words, stems and gaps; it has meanings where a term ends.
 type lexicon struct {
-	terms map[uint64][]meaning
-	// words are all words of terms, and their stems with a star.
-	words map[string]bool
-	// mendable are single words and stems that a misspelt word may have meant.
-	mendable []string
-	tokens   []token // used again for each term
+	// entries are sorted, each EntrySize bytes: the upper bits of the hash, and in
+	// the lower ones the place of its meanings.
+	entries  []byte
+	meanings [][]meaning
+	// mendable are by first letter and alphabet.
+	mendable map[byte][]string
 }
 
-// Sizes that the lexicons have, about.
-const manyTerms, manyWords = 1 << 15, 1 << 14
+// EntrySize is the size of an entry, and EntryBits how many of its bits are the
+// place of its meanings.
+const EntrySize, EntryBits = 8, 16
 
-func loadLexicon() (*lexicon, error) {
-	lex := &lexicon{terms: make(map[uint64][]meaning, manyTerms), words: make(map[string]bool, manyWords)}
-	files, err := lexicons.ReadDir("lexicon")
-	if err != nil {
-		return nil, err
+func readLexicon(file []byte) (*lexicon, error) {
+	head, entries, _ := bytes.Cut(file, []byte("\n"))
+	var said Lexicon
+	if err := json.Unmarshal(head, &said); err != nil || len(entries)%EntrySize != 0 {
+		return nil, errors.Join(err, errors.New("lexicon.bin is not whole: run go run ./search/train"))
 	}
-	for _, file := range files {
-		text, err := lexicons.ReadFile(path.Join("lexicon", file.Name()))
-		if err != nil {
-			return nil, err
+	lex := &lexicon{entries: entries, meanings: make([][]meaning, len(said.Meanings)), mendable: map[byte][]string{}}
+	for i, list := range said.Meanings {
+		for pair := range strings.SplitSeq(list, ", ") {
+			if language, concept, ok := strings.Cut(pair, " "); ok {
+				lex.meanings[i] = append(lex.meanings[i], meaning{language, concept})
+			}
 		}
-		if err := lex.read(strings.TrimSuffix(file.Name(), ".txt"), string(text)); err != nil {
-			return nil, err
-		}
+	}
+	for _, w := range said.Mendable {
+		lex.mendable[w[0]] = append(lex.mendable[w[0]], w)
 	}
 	return lex, nil
 }
 
-func (l *lexicon) read(language, text string) error {
-	for n, line := range strings.Split(text, "\n") {
-		line, _, _ = strings.Cut(line, "#")
-		if line = strings.TrimSpace(line); line == "" {
-			continue
-		}
-		concept, terms, ok := strings.Cut(line, ":")
-		if !ok {
-			return fmt.Errorf("lexicon %s, line %d: no concept", language, n+1)
-		}
-		for term := range strings.SplitSeq(foldAll(terms), ",") {
-			l.add(meaning{language, concept}, term)
-		}
+// find returns the meanings of a key, and whether there is such an entry.
+func (l *lexicon) find(key uint64) ([]meaning, bool) {
+	entry := func(i int) uint64 { return binary.LittleEndian.Uint64(l.entries[i*EntrySize:]) }
+	n := len(l.entries) / EntrySize
+	i := sort.Search(n, func(i int) bool { return entry(i)>>EntryBits >= key>>EntryBits })
+	if i == n || entry(i)>>EntryBits != key>>EntryBits {
+		return nil, false
 	}
-	return nil
+	return l.meanings[entry(i)&(1<<EntryBits-1)], true
 }
 
-func (l *lexicon) add(m meaning, term string) {
-	at, fields := uint64(0), strings.Fields(term)
-	for n, field := range fields {
-		l.tokens = appendTokens(l.tokens[:0], field)
-		if field == gap {
-			l.tokens = append(l.tokens, token{text: gap})
-		}
-		for i, t := range l.tokens {
-			last := i == len(l.tokens)-1
-			stem := last && strings.HasSuffix(field, "*")
-			if at = step(at, hashOf(t.text), stem); last && n == len(fields)-1 {
-				l.terms[at] = append(l.terms[at], m)
-			} else if l.terms[at] == nil {
-				l.terms[at] = nil
-			}
-			l.note(t, stem, len(fields)+len(l.tokens) == 2 && listed("mended", m.concept))
-		}
-	}
+// isWord reports whether some term has a word, or, with a star, a stem.
+func (l *lexicon) isWord(text string, stem bool) bool {
+	_, ok := l.find(Step(Words, text, stem))
+	return ok
 }
 
-// note keeps a word of a term for the speller.
-func (l *lexicon) note(t token, stem, mended bool) {
-	text := t.text
-	if stem {
-		text += "*"
-	}
-	l.words[text] = true
-	if mended && t.kind == word {
-		l.mendable = append(l.mendable, text)
-	}
-}
+// Step is the key of a beginning and the word or stem that comes next.
+func Step(at uint64, text string, stem bool) uint64 { return step(at, hashOf(text), stem) }
 
 // step is the hash of a beginning and what comes next.
 func step(at, hash uint64, stem bool) uint64 {
@@ -137,18 +129,18 @@ type finder struct {
 // spansAt finds every term that begins at token i.
 func (l *lexicon) spansAt(tokens []token, i int) []span {
 	f := finder{lexicon: l, tokens: tokens}
-	f.walk(0, i, span{})
+	f.walk(Terms, i, span{})
 	return f.found
 }
 
 // walk goes on from a beginning at token j; so holds what was matched before.
 func (f *finder) walk(at uint64, j int, so span) {
-	if so.means = f.terms[at]; len(so.means) > 0 {
+	if so.means, _ = f.find(at); len(so.means) > 0 {
 		f.found = append(f.found, so)
 	}
 	f.follow(at, j, so)
-	after := step(at, hashOf(gap), false)
-	if _, ok := f.terms[after]; !ok {
+	after := Step(at, Gap, false)
+	if _, ok := f.find(after); !ok {
 		return
 	}
 	for k := j; k <= j+maxGap && k < len(f.tokens); k++ {
@@ -170,7 +162,10 @@ func (f *finder) follow(from uint64, j int, so span) {
 		hash = hashOn(hash, text[i])
 		for _, stem := range []bool{true, false} {
 			next := step(from, hash, stem)
-			if _, ok := f.terms[next]; ok && (stem && i+1 >= minStem || !stem && i+1 == len(text)) {
+			if !stem && i+1 < len(text) || stem && i+1 < minStem {
+				continue
+			}
+			if _, ok := f.find(next); ok {
 				f.walk(next, j+1, span{at: at, size: so.size + i + 1})
 			}
 		}
@@ -184,7 +179,10 @@ func (l *lexicon) begins(tokens []token, i int, concept string) bool {
 }
 
 // meaningsOf returns what a single word may mean.
-func (l *lexicon) meaningsOf(text string) []meaning { return l.terms[step(0, hashOf(text), false)] }
+func (l *lexicon) meaningsOf(text string) []meaning {
+	found, _ := l.find(Step(Terms, text, false))
+	return found
+}
 
 // has reports whether a single word may mean one of the concepts.
 func (l *lexicon) has(text string, concepts ...string) bool {

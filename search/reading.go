@@ -42,7 +42,7 @@ type reading struct {
 func (ix *Index) read(query string, names *Names) reading {
 	text := fold(query)
 	tokens, found := ix.takeEntities(text, tokenise(text), names)
-	ix.speller.mend(tokens)
+	ix.lexicon.mend(tokens)
 	r := reading{
 		asked: query, text: text, tokens: tokens, entities: found, has: map[string]bool{},
 		marked: strings.ContainsAny(query, "?？¿"), strangerAt: map[int]bool{},

@@ -1,26 +1,9 @@
 package search
 
 import (
-	_ "embed"
 	"slices"
 	"strings"
 )
-
-// ordinary are frequent words of the languages that look like a misspelt word
-// of some lexicon and are none, by alphabet. They are never mended.
-//
-//go:embed ordinary.txt
-var ordinary string
-
-// speller maps a misspelt word to the word for an act or a subject of ours that
-// it was meant to be. What else is misspelt the model knows by its letters.
-type speller struct {
-	lexicon *lexicon
-	// entries are the words and stems that a word may have meant, by first letter
-	// and alphabet.
-	entries  map[byte][]string
-	ordinary []string
-}
 
 const (
 	// leastMended is the least length, in bytes, of a word that is mended.
@@ -29,35 +12,25 @@ const (
 	maxMends = 16
 )
 
-func newSpeller(lex *lexicon) *speller {
-	s := &speller{lexicon: lex, entries: map[byte][]string{}, ordinary: strings.Fields(ordinary)}
-	slices.Sort(lex.mendable)
-	for _, w := range slices.Compact(lex.mendable) {
-		if len(w) >= leastMended {
-			s.entries[w[0]] = append(s.entries[w[0]], w)
-		}
-	}
-	return s
-}
-
-// mend replaces misspelt words in place.
-func (s *speller) mend(tokens []token) {
+// mend replaces, in place, each misspelt word by the one for an act or a subject of
+// ours that it was meant to be. What else is misspelt the model knows by its letters.
+func (l *lexicon) mend(tokens []token) {
 	mends := 0
 	for i, t := range tokens {
-		if t.kind == word && len(t.text) >= leastMended && mends < maxMends && !s.knows(t.text) {
+		if t.kind == word && len(t.text) >= leastMended && mends < maxMends && !l.knows(t.text) {
 			mends++
-			tokens[i].text = s.fix(t.text)
+			tokens[i].text = l.fix(t.text)
 		}
 	}
 }
 
 // knows reports whether a word is spelt as some lexicon has it, or is ordinary.
-func (s *speller) knows(w string) bool {
-	if _, found := slices.BinarySearch(s.ordinary, w); found || s.lexicon.words[w] {
+func (l *lexicon) knows(w string) bool {
+	if _, ordinary := l.find(Step(Ordinary, w, false)); ordinary || l.isWord(w, false) {
 		return true
 	}
 	for size := len(w); size >= minStem; size-- {
-		if s.lexicon.words[w[:size]+"*"] {
+		if l.isWord(w[:size], true) {
 			return true
 		}
 	}
@@ -66,8 +39,8 @@ func (s *speller) knows(w string) bool {
 
 // fix returns the word meant, the first by alphabet, or the word itself. A whole
 // word is believed before a stem.
-func (s *speller) fix(w string) string {
-	entries := s.entries[w[0]]
+func (l *lexicon) fix(w string) string {
+	entries := l.mendable[w[0]]
 	if i := slices.IndexFunc(entries, func(entry string) bool { return oneEdit(w, entry) && entry[len(entry)-1] != '*' }); i >= 0 {
 		return entries[i]
 	}

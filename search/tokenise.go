@@ -38,7 +38,7 @@ type token struct {
 
 // fold makes texts comparable: compatibility forms, case, accents, and letters
 // that have no decomposition.
-func fold(text string) string { return foldAll(clip(text)) }
+func fold(text string) string { return Fold(clip(text)) }
 
 // plainLetters replaces letters that NFD leaves as they are, and drops what has
 // no width. Without its accent the German "change" would be "other".
@@ -68,8 +68,8 @@ func keepParticiples(text string) string {
 	return b.String() + text[done:]
 }
 
-// foldAll folds a text of any length.
-func foldAll(text string) string {
+// Fold folds a text of any length.
+func Fold(text string) string {
 	text = strings.ToLower(text)
 	if !strings.ContainsFunc(text, func(r rune) bool { return r >= utf8.RuneSelf }) {
 		return text
@@ -104,9 +104,8 @@ func clip(text string) string {
 
 // tokenise cuts a folded text. Every glyph is a token of its own, so that a
 // term of such a script is a phrase of glyphs like any other phrase.
-func tokenise(text string) []token { return appendTokens(nil, text) }
-
-func appendTokens(out []token, text string) []token {
+func tokenise(text string) []token {
+	var out []token
 	for i := 0; i < len(text) && len(out) < maxTokens; {
 		if size := arrowAt(text[i:]); size > 0 {
 			out = append(out, token{text: "->", kind: arrow, start: i, end: i + size})
@@ -126,6 +125,15 @@ func appendTokens(out []token, text string) []token {
 		}
 		out = append(out, token{text: text[i:end], kind: k, start: i, end: end})
 		i = end
+	}
+	return out
+}
+
+// Tokens are the texts of the tokens of a folded text.
+func Tokens(text string) []string {
+	var out []string
+	for _, t := range tokenise(text) {
+		out = append(out, t.text)
 	}
 	return out
 }

@@ -34,16 +34,15 @@ func TestTokenise(t *testing.T) {
 
 func TestSpelling(t *testing.T) {
 	t.Parallel()
-	lex, err := loadLexicon()
+	lex, err := readLexicon(lexiconFile)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := newSpeller(lex)
 	for said, want := range map[string]string{
 		"remvoe": "remove", "remote": "remote", "parnter": "partner", "regsiter": "register", "layout": "layout", "xyzzy": "xyzzy",
 	} {
 		tokens := tokenise(said)
-		s.mend(tokens)
+		lex.mend(tokens)
 		if tokens[0].text != want {
 			t.Errorf("mend(%q) = %q, want %q", said, tokens[0].text, want)
 		}
@@ -88,7 +87,7 @@ func TestOutOfScopeSaysWhereElse(t *testing.T) {
 // The topics that lexicons name are those of topics.txt.
 func TestTopicsAreWhole(t *testing.T) {
 	t.Parallel()
-	lex, err := loadLexicon()
+	lex, err := readLexicon(lexiconFile)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,7 +98,7 @@ func TestTopicsAreWhole(t *testing.T) {
 		}
 		known[topic.name] = true
 	}
-	for _, list := range lex.terms {
+	for _, list := range lex.meanings {
 		for _, m := range list {
 			if name := strings.TrimLeft(m.concept, "!"); name != m.concept && !known[name] {
 				t.Errorf("%s: topics.txt has no %s", m.language, name)

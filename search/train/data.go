@@ -56,6 +56,8 @@ type corpus struct {
 	folder  string
 	classes []string
 	samples []sample
+	// lexicon is the file that the samples are read with.
+	lexicon []byte
 }
 
 func readCorpus(folder string) (*corpus, error) {

@@ -1,4 +1,5 @@
-// Command train makes search/model.bin of evals: go run ./search/train. It takes
+// Command train makes search/lexicon.bin of the lexicons and search/model.bin of
+// evals: go run ./search/train. It takes
 // no network and writes the same bytes on every architecture. With -measure it
 // tells how well sources are understood that were held out.
 package main
@@ -8,6 +9,7 @@ import (
 	"flag"
 	"log"
 	"os"
+	"path/filepath"
 	"slices"
 	"sync"
 
@@ -17,17 +19,16 @@ import (
 
 // options are the flags.
 type options struct {
-	evals, out string
-	measure    bool
-	wrong      bool
-	parts      int
+	evals, folder  string
+	measure, wrong bool
+	parts          int
 }
 
 func main() {
 	log.SetFlags(0)
 	var o options
 	flag.StringVar(&o.evals, "evals", "evals", "folder of the utterances")
-	flag.StringVar(&o.out, "out", "search/model.bin", "file to write")
+	flag.StringVar(&o.folder, "search", "search", "folder of the lexicons, and of the files to write")
 	flag.BoolVar(&o.measure, "measure", false, "only tell how well sources that were held out are understood")
 	flag.BoolVar(&o.wrong, "wrong", false, "with -measure: also print each utterance that is answered wrongly")
 	flag.IntVar(&o.parts, "parts", 0, "with -measure: parts to hold out in turn (default each source by itself)")
@@ -46,7 +47,10 @@ func (o options) run() error {
 	if err != nil {
 		return err
 	}
-	index := search.New(schemas.Catalogue(), nil)
+	if c.lexicon, err = compileLexicon(o.folder); err != nil {
+		return err
+	}
+	index := search.NewTrained(schemas.Catalogue(), c.lexicon, nil)
 	for i := range c.samples {
 		c.samples[i].features = index.Features(c.samples[i].says, names)
 	}
@@ -60,7 +64,10 @@ func (o options) run() error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(o.out, file, 0o644)
+	return cmp.Or(
+		os.WriteFile(filepath.Join(o.folder, "lexicon.bin"), c.lexicon, 0o644),
+		os.WriteFile(filepath.Join(o.folder, "model.bin"), file, 0o644),
+	)
 }
 
 // fold is a part of the samples, and the weights that were found without it.

@@ -26,7 +26,7 @@ type answer struct {
 func (c *corpus) judge(heldOut []fold, sharpness float64, names *search.Names) []answer {
 	var out []answer
 	for _, f := range heldOut {
-		index := search.NewWithModel(schemas.Catalogue(), f.weights.quantised(c.classes, sharpness))
+		index := search.NewTrained(schemas.Catalogue(), c.lexicon, f.weights.quantised(c.classes, sharpness))
 		for _, s := range f.samples {
 			a := judged(s, index.Find(s.says, names, 3))
 			scores := f.weights.scores(s.features)
