@@ -53,6 +53,8 @@ type Authenticator struct {
 	known *lru.Cache[[sha256.Size]byte, recollection]
 	// mapping is the current mapping, replaced as a whole.
 	mapping atomic.Pointer[Mapping]
+	// refresh brings the mapping up to date.
+	refresh func()
 }
 
 // New makes an authenticator. An error names an option that cannot be right. It
@@ -76,7 +78,7 @@ func New(o Options) (*Authenticator, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &Authenticator{o: o, keys: map[string]*keySet{}, known: known}
+	a := &Authenticator{o: o, keys: map[string]*keySet{}, known: known, refresh: func() {}}
 	if err := a.addIssuers(); err != nil {
 		return nil, err
 	}
@@ -92,6 +94,10 @@ func (a *Authenticator) Remap(m Mapping) error {
 	a.mapping.Store(&m)
 	return nil
 }
+
+// RefreshBy sets what brings the mapping up to date, by Remap, before each answer.
+// It is called before the first token comes.
+func (a *Authenticator) RefreshBy(refresh func()) { a.refresh = refresh }
 
 // azureAudiences are names of Azure's own services, for which anybody's tool gets
 // tokens every day: accepting one would accept them all.
@@ -162,6 +168,7 @@ func (a *Authenticator) Authenticate(ctx context.Context, token string) (access.
 	if len(token) > maxToken {
 		return access.Principal{}, errForm
 	}
+	a.refresh()
 	hash := sha256.Sum256([]byte(token))
 	if p, known := a.remembered(hash); known {
 		return p, nil
@@ -187,6 +194,7 @@ func (a *Authenticator) still(id *identity, then *Mapping, grant access.Grant) a
 		if id.current(a.o.Now()) != nil {
 			return access.Grant{}, schemas.NewProblem(schemas.CodeTokenRefused, "The access token has expired.")
 		}
+		a.refresh()
 		now := a.mapping.Load()
 		switch {
 		case now == then:

@@ -1,23 +1,28 @@
 package app
 
 import (
-	"context"
 	"errors"
 	"io/fs"
 	"log/slog"
 	"os"
 	"reflect"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"mcp-partner/auth"
 	"mcp-partner/internal/config"
+	"mcp-partner/internal/disk"
 )
 
-// callersInterval is how often a server looks whether the config file changed.
-const callersInterval = time.Second
+const (
+	// settleTime is how long a changed config file has to stay the same before it
+	// counts, and maxLooks how often a call looks until it goes on with what was.
+	settleTime = 500 * time.Millisecond
+	maxLooks   = 6
+)
 
-// callersWatch has a change of the section callers count without a restart:
+// callersWatch has a change of the section callers count from the next call on:
 // whoever withdraws a tenant means now. What cannot be used leaves the callers
 // what they had.
 type callersWatch struct {
@@ -29,6 +34,37 @@ type callersWatch struct {
 	// seen is the file as it was at the last look, tried as it was tried last.
 	seen, tried glimpse
 	used        auth.Mapping
+
+	// known is the version of the file that was tried; mu is held by one call that
+	// tries another, and those that come meanwhile wait for it.
+	known atomic.Pointer[disk.Stamp]
+	mu    sync.Mutex
+}
+
+// refresh tries the file if it is another version than that tried last, so that no
+// call is answered by an older one.
+func (w *callersWatch) refresh() {
+	if w.isKnown(disk.StampOf(w.path)) {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for range maxLooks {
+		stamp := disk.StampOf(w.path)
+		if w.isKnown(stamp) {
+			return
+		}
+		if w.look() {
+			w.known.Store(&stamp)
+			continue
+		}
+		time.Sleep(settleTime)
+	}
+}
+
+func (w *callersWatch) isKnown(stamp disk.Stamp) bool {
+	known := w.known.Load()
+	return known != nil && known.Same(stamp)
 }
 
 // glimpse is a file at one look. The zero glimpse is of none.
@@ -41,17 +77,19 @@ type glimpse struct {
 // look tries the file anew if it is another one than that tried last, and the same
 // at two looks: half of one that is being written may be a good file that gives
 // more, because what bounds a grant had not come yet. A file that is gone is no
-// word on anybody: the next one may be on its way.
-func (w *callersWatch) look() {
+// word on anybody: the next one may be on its way. It reports whether the file was
+// the same.
+func (w *callersWatch) look() (settled bool) {
 	now := glimpseOf(w.path)
-	settled := now == w.seen
+	settled = now == w.seen
 	if w.seen = now; !settled || now == w.tried {
-		return
+		return settled
 	}
 	w.tried = now
 	if err := w.use(now); err != nil {
 		w.log.Error("the changed config file cannot be used; callers keep what they had", "reason", err.Error())
 	}
+	return true
 }
 
 // glimpseOf reads a file. One that can be read only once, such as a pipe, is not
@@ -100,28 +138,12 @@ func readOnce(path string) bool {
 	return err == nil && !info.Mode().IsRegular()
 }
 
-// WatchCallers looks at the config file until the returned function is called.
-func (s *Settings) WatchCallers(ctx context.Context, verifier *auth.Authenticator) (stop func()) {
+// WatchCallers has the authenticator look at the config file before each answer.
+func (s *Settings) WatchCallers(verifier *auth.Authenticator) {
 	if verifier == nil || readOnce(s.Source.Path) {
-		return func() {}
+		return
 	}
 	watch := &callersWatch{path: s.Source.Path, parse: s.Source.parse, remap: verifier.Remap, log: s.Log, used: s.Config.Callers}
-	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	var watching sync.WaitGroup
-	watching.Go(func() {
-		tick := time.NewTicker(callersInterval)
-		defer tick.Stop()
-		for {
-			select {
-			case <-tick.C:
-				watch.look()
-			case <-ctx.Done():
-				return
-			}
-		}
-	})
-	return func() {
-		cancel()
-		watching.Wait()
-	}
+	watch.seen = glimpseOf(watch.path)
+	verifier.RefreshBy(watch.refresh)
 }

@@ -6,8 +6,11 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"mcp-partner/auth"
 	"mcp-partner/internal/config"
@@ -68,6 +71,43 @@ func TestCallersAreReadAnew(t *testing.T) {
 			t.Errorf("%s: %q, want %q; the log says %q", step.name, got, step.remapped, log.String())
 		}
 	}
+}
+
+// A call that begins after the file was written is answered by it, and no call by a
+// file that is being written.
+func TestChangedCallersCountFromTheNextCall(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "config.yaml")
+	grants := func(tenants string) string {
+		return "callers:\n  grants:\n    - {issuer: https://issuer.example, subject: alice, tenants: [" + tenants + "]}\n"
+	}
+	write := func(text string) {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Error(err)
+		}
+	}
+	write(grants("contoso, fabrikam"))
+	synctest.Test(t, func(t *testing.T) {
+		var given [][]string
+		w := &callersWatch{
+			path: path, log: slog.New(slog.DiscardHandler),
+			parse: func(data []byte) (config.File, error) { return config.Parse(path, data, nil) },
+			remap: func(m auth.Mapping) error { given = append(given, m.Grants[0].Tenants); return nil },
+		}
+		w.refresh()
+		write(grants("contoso"))
+		w.refresh()
+		w.refresh()
+		write(grants("contoso, litware, adventure-works"))
+		go func() {
+			time.Sleep(settleTime / 2)
+			write(grants("litware"))
+		}()
+		w.refresh()
+		if want := [][]string{{"contoso", "fabrikam"}, {"contoso"}, {"litware"}}; !reflect.DeepEqual(given, want) {
+			t.Errorf("%q, want %q", given, want)
+		}
+	})
 }
 
 // A file of which half has come is no other file yet, even where the half is good.

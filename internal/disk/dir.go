@@ -59,6 +59,16 @@ type Stamp struct {
 	info fs.FileInfo
 }
 
+// StampOf returns the stamp of the file that a path leads to, through symbolic
+// links as well; the zero stamp if none can be looked at.
+func StampOf(path string) Stamp {
+	info, err := os.Stat(path)
+	if err != nil {
+		return Stamp{}
+	}
+	return Stamp{info}
+}
+
 // Missing reports whether there was no file.
 func (s Stamp) Missing() bool { return s.info == nil }
 

@@ -31,7 +31,7 @@ func serveHTTP(ctx context.Context, deps *cmdutil.Deps, a *app.App, decider *gua
 	if err != nil {
 		return err
 	}
-	defer deps.WatchCallers(ctx, verifier)()
+	deps.WatchCallers(verifier)
 	options := server.HTTPOptions{
 		Hosts: o.hosts(bound.main.Addr()), Origins: o.allowedOn, Health: deps.Health(a, issuersCheck(verifier)...),
 		Metrics: deps.Observer.Metrics, OnAnswer: deps.Observer.Metrics.Answered,
