@@ -52,9 +52,6 @@ func (c *call) linkAnswer(l *Link) answer {
 // getPartners answers for the calling identity only: a 404 says nothing about
 // other identities in the tenant.
 func (c *call) getPartners() answer {
-	if c.writes() {
-		return notAllowed("GET")
-	}
 	l := c.who.current()
 	if l.live() || l != nil && c.deletedAs200() {
 		return c.linkAnswer(l)
@@ -151,24 +148,13 @@ func notAllowed(methods string) answer {
 	return a
 }
 
-type providerOperation struct {
-	Name    string           `json:"name"`
-	Display operationDisplay `json:"display"`
-	Origin  string           `json:"origin"`
-}
-
-type operationDisplay struct {
-	Provider    string `json:"provider"`
-	Resource    string `json:"resource"`
-	Operation   string `json:"operation"`
-	Description string `json:"description"`
-}
-
-func operationList() []providerOperation {
-	of := func(path, resource, operation, description string) providerOperation {
-		return providerOperation{"Microsoft.ManagementPartner/" + path, operationDisplay{"Microsoft Management Partner", resource, operation, description}, "user,system"}
+func operationList() []map[string]any {
+	of := func(path, resource, operation, description string) map[string]any {
+		return map[string]any{"name": "Microsoft.ManagementPartner/" + path, "origin": "user,system", "display": map[string]string{
+			"provider": "Microsoft Management Partner", "resource": resource, "operation": operation, "description": description,
+		}}
 	}
-	return []providerOperation{
+	return []map[string]any{
 		of("partners/read", "partners", "Get Partner", "Gets the partner of the calling identity"),
 		of("partners/write", "partners", "Link Partner", "Links or changes the partner of the calling identity"),
 		of("partners/delete", "partners", "Unlink Partner", "Removes the partner of the calling identity"),
@@ -181,9 +167,6 @@ const operationsPage = 2
 
 // operations answers in pages, which exposes a client that reads only one.
 func (c *call) operations() answer {
-	if c.writes() {
-		return notAllowed("GET")
-	}
 	list, skip := operationList(), 0
 	if token := c.r.URL.Query().Get("$skiptoken"); token != "" {
 		n, err := strconv.Atoi(strings.TrimPrefix(token, "page-"))

@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -19,9 +20,6 @@ const (
 // subscriptions lists what the identity sees: where it holds any role, or what
 // is delegated to it.
 func (c *call) subscriptions() answer {
-	if c.writes() {
-		return notAllowed("GET")
-	}
 	roles := c.sim.rolesOf(c.tenant)
 	rows := []any{}
 	for _, s := range roles.Subscriptions {
@@ -51,17 +49,10 @@ func (c *call) subscriptionRow(s Subscription) map[string]any {
 		name = hostileName(c.draw("name"))
 	}
 	return map[string]any{
-		"id": "/subscriptions/" + s.ID, "subscriptionId": s.ID, "tenantId": or(s.TenantID, c.tenant.id), "displayName": name,
-		"state": or(s.State, "Enabled"), "authorizationSource": "RoleBased", "managedByTenants": managed,
+		"id": "/subscriptions/" + s.ID, "subscriptionId": s.ID, "tenantId": cmp.Or(s.TenantID, c.tenant.id), "displayName": name,
+		"state": cmp.Or(s.State, "Enabled"), "authorizationSource": "RoleBased", "managedByTenants": managed,
 		"subscriptionPolicies": map[string]string{"locationPlacementId": "Public_2014-09-01", "quotaId": "CSP_2015-05-01", "spendingLimit": "Off"},
 	}
-}
-
-func or(text, other string) string {
-	if text == "" {
-		return other
-	}
-	return text
 }
 
 // subscription finds the subscription of the path.
@@ -76,9 +67,6 @@ func (c *call) subscription(roles Roles) (Subscription, bool) {
 
 // roleAssignments lists the assignments at, above and below a subscription.
 func (c *call) roleAssignments() answer {
-	if c.writes() {
-		return notAllowed("GET")
-	}
 	roles := c.sim.rolesOf(c.tenant)
 	s, ok := c.subscription(roles)
 	if !ok || !c.mayRead(roles, s) {
@@ -126,7 +114,7 @@ func (c *call) filter(roles Roles) (func(RoleAssignment) bool, bool) {
 		return func(a RoleAssignment) bool { return roles.holds(a, id, app) }, true
 	}
 	if id, ok := between(text, "principalId eq '", "'"); ok {
-		return func(a RoleAssignment) bool { return strings.EqualFold(or(a.PrincipalID, app), id) }, true
+		return func(a RoleAssignment) bool { return strings.EqualFold(cmp.Or(a.PrincipalID, app), id) }, true
 	}
 	return func(RoleAssignment) bool { return true }, text == "" || text == "atScope()"
 }
@@ -141,7 +129,7 @@ func (c *call) assignmentRow(s Subscription, a RoleAssignment, n int) map[string
 	id := draw(c.sim.cfg.Seed, "assignment", c.tenant.id, strconv.Itoa(n)).guid()
 	properties := map[string]any{
 		"roleDefinitionId": "/subscriptions/" + s.ID + "/providers/Microsoft.Authorization/roleDefinitions/" + a.RoleID,
-		"principalId":      or(a.PrincipalID, c.tenant.app().objectID), "principalType": or(a.PrincipalType, "ServicePrincipal"), "scope": a.Scope,
+		"principalId":      cmp.Or(a.PrincipalID, c.tenant.app().objectID), "principalType": cmp.Or(a.PrincipalType, "ServicePrincipal"), "scope": a.Scope,
 		"condition": nil, "conditionVersion": nil, "createdOn": stamp(a.Created), "updatedOn": stamp(a.Created),
 		"createdBy": "", "updatedBy": "", "delegatedManagedIdentityResourceId": nil, "description": nil,
 	}
@@ -156,9 +144,6 @@ func (c *call) assignmentRow(s Subscription, a RoleAssignment, n int) map[string
 
 // roleDefinitions lists the roles of a subscription.
 func (c *call) roleDefinitions() answer {
-	if c.writes() {
-		return notAllowed("GET")
-	}
 	roles := c.sim.rolesOf(c.tenant)
 	s, ok := c.subscription(roles)
 	if !ok || !c.sees(roles, s) {
@@ -173,9 +158,6 @@ func (c *call) roleDefinitions() answer {
 
 // roleDefinition answers with one role; the path's last segment is its GUID.
 func (c *call) roleDefinition() answer {
-	if c.writes() {
-		return notAllowed("GET")
-	}
 	roles := c.sim.rolesOf(c.tenant)
 	seg := strings.FieldsFunc(c.r.URL.Path, func(r rune) bool { return r == '/' })
 	d, ok := roles.definition(seg[len(seg)-1])
@@ -201,8 +183,6 @@ func definitionRow(subscription string, d RoleDefinition) map[string]any {
 func (c *call) roleSchedules() answer {
 	roles := c.sim.rolesOf(c.tenant)
 	switch {
-	case c.writes():
-		return notAllowed("GET")
 	case roles.Unlicensed:
 		return armError(400, "AadPremiumLicenseRequired", "The tenant needs to have Microsoft Entra ID P2 or Microsoft Entra ID Governance license.")
 	case c.r.URL.Query().Get("$filter") != "asTarget()":
@@ -229,7 +209,7 @@ func (c *call) scheduleRow(roles Roles, a RoleAssignment, n int) map[string]any 
 	return map[string]any{
 		"properties": map[string]any{
 			"roleDefinitionId": "/providers/Microsoft.Authorization/roleDefinitions/" + a.RoleID, "scope": a.Scope,
-			"principalId": or(a.PrincipalID, c.tenant.app().objectID), "principalType": or(a.PrincipalType, "ServicePrincipal"),
+			"principalId": cmp.Or(a.PrincipalID, c.tenant.app().objectID), "principalType": cmp.Or(a.PrincipalType, "ServicePrincipal"),
 			"assignmentType": kind, "memberType": member, "status": "Provisioned", "startDateTime": optional(a.Start), "endDateTime": optional(a.End),
 		},
 		"id":   strings.TrimSuffix(a.Scope, "/") + "/providers/Microsoft.Authorization/roleAssignmentScheduleInstances/" + id,
@@ -248,12 +228,9 @@ const defaultPageSize = 100
 
 // page answers with the part of the rows that the skip token names.
 func (c *call) page(roles Roles, rows []any) answer {
-	size := roles.PageSize
-	if size <= 0 {
-		size = defaultPageSize
-	}
+	size := cmp.Or(max(0, roles.PageSize), defaultPageSize)
 	query := c.r.URL.Query()
-	skip, err := strconv.Atoi(or(query.Get("$skiptoken"), "0"))
+	skip, err := strconv.Atoi(cmp.Or(query.Get("$skiptoken"), "0"))
 	if err != nil || skip < 0 || skip > len(rows) {
 		return armError(400, "InvalidSkipToken", "The skip token is not one that was given out.")
 	}

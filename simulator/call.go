@@ -1,9 +1,11 @@
 package simulator
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -31,12 +33,8 @@ const (
 )
 
 func (o Op) known() bool {
-	switch o {
-	case "", OpPartners, OpPartner, OpOperations, opTenants, OpToken, opSignIn, opMetadata, OpDiscovery, OpOther,
-		OpSubscriptions, OpRoleAssignments, OpRoleDefinitions, OpRoleSchedules:
-		return true
-	}
-	return false
+	return slices.Contains([]Op{"", OpPartners, OpPartner, OpOperations, opTenants, OpToken, opSignIn, opMetadata, OpDiscovery, OpOther,
+		OpSubscriptions, OpRoleAssignments, OpRoleDefinitions, OpRoleSchedules}, o)
 }
 
 func (o Op) entra() bool { return o == OpToken || o == opSignIn || o == OpDiscovery }
@@ -68,18 +66,28 @@ type pattern struct {
 	route
 }
 
+// get makes a handler refuse everything but GET.
+func get(do func(*call) answer) func(*call) answer {
+	return func(c *call) answer {
+		if c.writes() {
+			return notAllowed("GET")
+		}
+		return do(c)
+	}
+}
+
 func routes() []pattern {
 	const ns, authorization = "microsoft.managementpartner", "microsoft.authorization"
 	return []pattern{
-		{[]string{"providers", ns, "partners"}, route{op: OpPartners, do: (*call).getPartners, version: partnerAPIVersion}},
+		{[]string{"providers", ns, "partners"}, route{op: OpPartners, do: get((*call).getPartners), version: partnerAPIVersion}},
 		{[]string{"providers", ns, "partners", "*"}, route{op: OpPartner, do: (*call).partner, version: partnerAPIVersion}},
-		{[]string{"providers", ns, "operations"}, route{op: OpOperations, do: (*call).operations, version: partnerAPIVersion}},
-		{[]string{"tenants"}, route{op: opTenants, do: (*call).tenants, version: tenantsAPIVersion}},
-		{[]string{"subscriptions"}, route{op: OpSubscriptions, do: (*call).subscriptions, version: tenantsAPIVersion}},
-		{[]string{"subscriptions", "*", "providers", authorization, "roleassignments"}, route{op: OpRoleAssignments, do: (*call).roleAssignments, version: rolesAPIVersion}},
-		{[]string{"subscriptions", "*", "providers", authorization, "roledefinitions"}, route{op: OpRoleDefinitions, do: (*call).roleDefinitions, version: rolesAPIVersion}},
-		{[]string{"subscriptions", "*", "providers", authorization, "roledefinitions", "*"}, route{op: OpRoleDefinitions, do: (*call).roleDefinition, version: rolesAPIVersion}},
-		{[]string{"providers", authorization, "roleassignmentscheduleinstances"}, route{op: OpRoleSchedules, do: (*call).roleSchedules, version: schedulesAPIVersion}},
+		{[]string{"providers", ns, "operations"}, route{op: OpOperations, do: get((*call).operations), version: partnerAPIVersion}},
+		{[]string{"tenants"}, route{op: opTenants, do: get((*call).tenants), version: tenantsAPIVersion}},
+		{[]string{"subscriptions"}, route{op: OpSubscriptions, do: get((*call).subscriptions), version: tenantsAPIVersion}},
+		{[]string{"subscriptions", "*", "providers", authorization, "roleassignments"}, route{op: OpRoleAssignments, do: get((*call).roleAssignments), version: rolesAPIVersion}},
+		{[]string{"subscriptions", "*", "providers", authorization, "roledefinitions"}, route{op: OpRoleDefinitions, do: get((*call).roleDefinitions), version: rolesAPIVersion}},
+		{[]string{"subscriptions", "*", "providers", authorization, "roledefinitions", "*"}, route{op: OpRoleDefinitions, do: get((*call).roleDefinition), version: rolesAPIVersion}},
+		{[]string{"providers", authorization, "roleassignmentscheduleinstances"}, route{op: OpRoleSchedules, do: get((*call).roleSchedules), version: schedulesAPIVersion}},
 		{[]string{"*", "oauth2", "v2.0", "token"}, route{op: OpToken, do: (*call).token}},
 		{[]string{"*", "oauth2", "v2.0", "devicecode"}, route{op: opSignIn, do: (*call).deviceCode}},
 		{[]string{"*", "oauth2", "v2.0", "authorize"}, route{op: opSignIn, do: (*call).authorize}},
@@ -160,10 +168,7 @@ func (c *call) jitter() time.Duration {
 	if c.plan.Kind != FaultLatencyJitter {
 		return 0
 	}
-	if c.plan.Delay > 0 {
-		return c.plan.Delay
-	}
-	return time.Duration(c.plan.rng.percent() / 100 * float64(500*time.Millisecond))
+	return cmp.Or(c.plan.Delay, time.Duration(c.plan.rng.percent()/100*float64(500*time.Millisecond)))
 }
 
 func (c *call) record(a answer) Record {

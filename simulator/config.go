@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -82,17 +83,11 @@ const (
 
 // withDefaults fills what was left zero.
 func (c Config) withDefaults() Config {
-	if c.Tenants == 0 {
-		c.Tenants = defaultTenants
-	}
-	if c.TokenLifetime == 0 {
-		c.TokenLifetime = time.Hour
-	}
+	c.Tenants = cmp.Or(c.Tenants, defaultTenants)
+	c.TokenLifetime = cmp.Or(c.TokenLifetime, time.Hour)
+	c.LinkedPercent = cmp.Or(c.LinkedPercent, defaultLinkedPercent)
 	if c.Now == nil {
 		c.Now = time.Now
-	}
-	if c.LinkedPercent == 0 {
-		c.LinkedPercent = defaultLinkedPercent
 	}
 	c.Throttle = c.Throttle.withDefaults()
 	return c
@@ -101,13 +96,7 @@ func (c Config) withDefaults() Config {
 // withDefaults fills in the limits that Azure Resource Manager publishes for
 // a principal in a tenant: 250 reads with 25 a second, 200 writes with 10.
 func (t Throttle) withDefaults() Throttle {
-	if t.Reads == (Bucket{}) {
-		t.Reads = Bucket{Size: 250, PerSecond: 25}
-	}
-	if t.Writes == (Bucket{}) {
-		t.Writes = Bucket{Size: 200, PerSecond: 10}
-	}
-	return t
+	return Throttle{cmp.Or(t.Reads, Bucket{Size: 250, PerSecond: 25}), cmp.Or(t.Writes, Bucket{Size: 200, PerSecond: 10})}
 }
 
 func (c Config) validate() error {

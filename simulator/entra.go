@@ -49,14 +49,10 @@ const maxForm = 64 << 10
 
 // token serves the token endpoint, with Entra's checks in Entra's order.
 func (c *call) token() answer {
-	if c.r.Method != http.MethodPost {
-		return c.entraError(http.StatusBadRequest, entraNotPost)
+	form, why := c.postForm()
+	if form == nil {
+		return c.entraError(http.StatusBadRequest, why)
 	}
-	c.r.Body = http.MaxBytesReader(nil, c.r.Body, maxForm)
-	if err := c.r.ParseForm(); err != nil {
-		return c.entraError(http.StatusBadRequest, entraMalformed)
-	}
-	form := c.r.PostForm
 	if a, ok := c.checkForm(form); !ok {
 		return a
 	}
@@ -75,6 +71,18 @@ func (c *call) token() answer {
 	}
 	c.who = who
 	return c.grant(form)
+}
+
+// postForm reads the form of a POST, or is nil and says why not.
+func (c *call) postForm() (url.Values, entraProblem) {
+	if c.r.Method != http.MethodPost {
+		return nil, entraNotPost
+	}
+	c.r.Body = http.MaxBytesReader(nil, c.r.Body, maxForm)
+	if c.r.ParseForm() != nil {
+		return nil, entraMalformed
+	}
+	return c.r.PostForm, entraProblem{}
 }
 
 func (c *call) checkForm(form url.Values) (answer, bool) {

@@ -140,26 +140,15 @@ var (
 	entraTransient         = entraProblem{"temporarily_unavailable", 90033, "A transient error has occurred. Please try again."}
 )
 
-type entraErrorBody struct {
-	Error         string `json:"error"`
-	Description   string `json:"error_description"`
-	Codes         []int  `json:"error_codes"`
-	Timestamp     string `json:"timestamp"`
-	TraceID       string `json:"trace_id"`
-	CorrelationID string `json:"correlation_id"`
-	URI           string `json:"error_uri"`
-}
-
 // entraError writes a problem as the token endpoint does. The IDs are in the
 // description as well, where administrators look for them.
 func (c *call) entraError(status int, p entraProblem) answer {
 	code := strconv.Itoa(p.code)
 	trace, correlation := c.requestID(), c.correlationID("client-request-id")
 	at := c.now.UTC().Format("2006-01-02 15:04:05Z")
-	return jsonAnswer(status, entraErrorBody{
-		Error:       p.oauth,
-		Description: "AADSTS" + code + ": " + p.text + " Trace ID: " + trace + " Correlation ID: " + correlation + " Timestamp: " + at,
-		Codes:       []int{p.code}, Timestamp: at, TraceID: trace, CorrelationID: correlation,
-		URI: c.base() + "/error?code=" + code,
+	return jsonAnswer(status, map[string]any{
+		"error":             p.oauth,
+		"error_description": "AADSTS" + code + ": " + p.text + " Trace ID: " + trace + " Correlation ID: " + correlation + " Timestamp: " + at,
+		"error_codes":       []int{p.code}, "timestamp": at, "trace_id": trace, "correlation_id": correlation, "error_uri": c.base() + "/error?code=" + code,
 	})
 }

@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"strings"
@@ -59,7 +60,11 @@ type Fault struct {
 
 func (f Fault) validate() error {
 	if _, ok := kindOf(f.Kind); !ok {
-		return fmt.Errorf("fault kind %q is unknown; known are %s", f.Kind, strings.Join(kindNames(), ", "))
+		var names []string
+		for _, k := range kinds() {
+			names = append(names, string(k.Kind))
+		}
+		return fmt.Errorf("fault kind %q is unknown; known are %s", f.Kind, strings.Join(names, ", "))
 	}
 	return check(f.Percent >= 0 && f.Percent <= 100, "fault %s: %v is not a percentage from 0 to 100", f.Kind, f.Percent)
 }
@@ -104,12 +109,8 @@ func (r reach) covers(c *call) bool {
 
 // kinds is the list of all kinds, in the order of a --help.
 func kinds() []kind {
-	of := func(k FaultKind, r reach, summary string) kind {
-		return kind{FaultInfo{Kind: k, Summary: summary}, r}
-	}
-	perTenant := func(k FaultKind, r reach, summary string) kind {
-		return kind{FaultInfo{k, summary, true}, r}
-	}
+	of := func(k FaultKind, r reach, summary string) kind { return kind{FaultInfo{k, summary, false}, r} }
+	perTenant := func(k FaultKind, r reach, summary string) kind { return kind{FaultInfo{k, summary, true}, r} }
 	return []kind{
 		of(FaultLatencyJitter, toAny, "the answer takes up to half a second longer"),
 		of(FaultThrottleBurst, toARM, "429 with Retry-After: 1, for one to three requests in a row"),
@@ -158,14 +159,6 @@ func kindOf(name FaultKind) (kind, bool) {
 	return kind{}, false
 }
 
-func kindNames() []string {
-	var names []string
-	for _, k := range kinds() {
-		names = append(names, string(k.Kind))
-	}
-	return names
-}
-
 // drawn is a configured fault with its kind looked up once.
 type drawn struct {
 	kind
@@ -207,9 +200,9 @@ func (c *call) intercept() (answer, bool) {
 	p := &c.plan
 	switch p.Kind {
 	case FaultThrottleBurst:
-		return c.throttled(either(p.RetryAfter, burstRetryAfter)), true
+		return c.throttled(cmp.Or(p.RetryAfter, burstRetryAfter)), true
 	case FaultThrottleLong:
-		return c.throttled(either(p.RetryAfter, longRetryAfter)), true
+		return c.throttled(cmp.Or(p.RetryAfter, longRetryAfter)), true
 	case FaultServerError:
 		return p.withRetryAfter(serverError(p.status(500, 502, 503))), true
 	case FaultHTML:
@@ -255,16 +248,9 @@ func (c *call) afterwards(a answer) answer {
 	case FaultErrorAfterWrite:
 		return serverError(http.StatusInternalServerError)
 	case FaultSlowWrite:
-		a.hold = either(c.plan.Delay, slowWriteDelay)
+		a.hold = cmp.Or(c.plan.Delay, slowWriteDelay)
 	}
 	return a
-}
-
-func either(d, otherwise time.Duration) time.Duration {
-	if d > 0 {
-		return d
-	}
-	return otherwise
 }
 
 // status is the rule's, or one of the usual ones by the draw of the request.

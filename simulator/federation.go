@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"cmp"
 	"crypto"
 	"crypto/rand"
 	"crypto/rsa"
@@ -61,25 +62,22 @@ func (i *Issuer) Token(subject, audience string, life time.Duration) (string, er
 // for a subject to the holder of the bearer.
 func (i *Issuer) GitHubHandler(subject, bearer string, life time.Duration) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Header.Get("Authorization") != "Bearer "+bearer {
-			jsonAnswer(http.StatusUnauthorized, map[string]string{"message": "Unauthorized"}).deliver(r.Context(), w)
-			return
-		}
 		token, err := i.Token(subject, r.URL.Query().Get("audience"), life)
-		if err != nil {
-			emptyAnswer(http.StatusInternalServerError).deliver(r.Context(), w)
-			return
+		a := jsonAnswer(http.StatusOK, map[string]any{"count": len(token), "value": token})
+		switch {
+		case r.Header.Get("Authorization") != "Bearer "+bearer:
+			a = jsonAnswer(http.StatusUnauthorized, map[string]string{"message": "Unauthorized"})
+		case err != nil:
+			a = emptyAnswer(http.StatusInternalServerError)
 		}
-		jsonAnswer(http.StatusOK, map[string]any{"count": len(token), "value": token}).deliver(r.Context(), w)
+		a.deliver(r.Context(), w)
 	})
 }
 
 // Federate accepts another issuer's tokens as a credential of the application.
 // An empty audience is TokenExchangeAudience.
 func (s *Simulator) Federate(f Federation) {
-	if f.Audience == "" {
-		f.Audience = TokenExchangeAudience
-	}
+	f.Audience = cmp.Or(f.Audience, TokenExchangeAudience)
 	s.registry.mu.Lock()
 	defer s.registry.mu.Unlock()
 	s.registry.federations = append(s.registry.federations, f)

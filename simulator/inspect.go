@@ -10,15 +10,8 @@ import (
 // name or domain. It is false where there never was a link; a tombstone is a
 // record.
 func (s *Simulator) Link(tenantID, objectID string) (Link, bool) {
-	t := s.find(tenantID)
-	if t == nil {
-		return Link{}, false
-	}
-	p := t.app()
-	if objectID != "" {
-		p = t.byObject(objectID)
-	}
-	if p == nil {
+	_, p, err := s.identityIn(tenantID, objectID)
+	if err != nil {
 		return Link{}, false
 	}
 	l := p.current()
@@ -26,6 +19,21 @@ func (s *Simulator) Link(tenantID, objectID string) (Link, bool) {
 		return Link{}, false
 	}
 	return *l, true
+}
+
+func (s *Simulator) identityIn(tenantID, objectID string) (*tenant, *principal, error) {
+	t, err := s.tenant(tenantID)
+	if err != nil {
+		return nil, nil, err
+	}
+	if objectID == "" {
+		return t, t.app(), nil
+	}
+	p := t.byObject(objectID)
+	if p == nil {
+		err = fmt.Errorf("simulator: tenant %s has no identity with object ID %q", t.name, objectID)
+	}
+	return t, p, err
 }
 
 // SetLink links the application's identity in a tenant to a partner, past the
@@ -115,16 +123,9 @@ func (s *Simulator) RenewSecret() string {
 // happens after sign-in. An empty object ID stands for the application's own
 // identity.
 func (s *Simulator) Token(tenantID, objectID string) (string, error) {
-	t, err := s.tenant(tenantID)
+	t, p, err := s.identityIn(tenantID, objectID)
 	if err != nil {
 		return "", err
-	}
-	p := t.app()
-	if objectID != "" {
-		p = t.byObject(objectID)
-	}
-	if p == nil {
-		return "", fmt.Errorf("simulator: tenant %s has no identity with object ID %q", t.name, objectID)
 	}
 	return s.signer.sign(s.claims(issuerHost, t.id, p, s.Audience()))
 }

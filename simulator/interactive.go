@@ -73,14 +73,10 @@ func (c *call) deviceCode() answer {
 
 // publicForm reads the form of a request that a public client makes.
 func (c *call) publicForm() (url.Values, answer, bool) {
-	if c.r.Method != http.MethodPost {
-		return nil, c.entraError(http.StatusBadRequest, entraNotPost), false
-	}
-	c.r.Body = http.MaxBytesReader(nil, c.r.Body, maxForm)
-	if c.r.ParseForm() != nil {
-		return nil, c.entraError(http.StatusBadRequest, entraMalformed), false
-	}
-	switch form := c.r.PostForm; {
+	form, why := c.postForm()
+	switch {
+	case form == nil:
+		return nil, c.entraError(http.StatusBadRequest, why), false
 	case c.tenant == nil:
 		return nil, c.entraError(http.StatusBadRequest, entraNoTenant.about(c.route.arg)), false
 	case !c.sim.isPublic(form.Get("client_id")):
@@ -226,7 +222,7 @@ func (c *call) grantPerson(form url.Values, who *user) answer {
 	if err != nil {
 		return c.entraError(http.StatusInternalServerError, entraTransient)
 	}
-	id, err := c.sim.signer.signAny(map[string]any{
+	id, err := c.sim.signer.sign(map[string]any{
 		"aud": form.Get("client_id"), "iss": c.base() + "/" + c.tenant.id + "/v2.0", "iat": c.now.Unix(), "nbf": c.now.Unix(), "exp": c.now.Add(time.Hour).Unix(),
 		"oid": c.who.objectID, "sub": c.who.objectID, "tid": c.tenant.id, "preferred_username": who.name, "name": who.name, "ver": "2.0",
 	})

@@ -1,8 +1,8 @@
 package simulator
 
 import (
+	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -46,21 +46,17 @@ type journal struct {
 	limit   int
 	mu      sync.Mutex
 	records []Record
-	stats   counters
-}
-
-type counters struct {
-	tokens, reads, writes, written, throttled, faults atomic.Int64
+	stats   Stats
 }
 
 func (j *journal) add(r Record) {
-	j.stats.count(r)
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	j.stats.count(r)
 	j.records = append(j.records, r)
 	// Twice the limit may be held, so that dropping costs little per record.
 	if j.limit > 0 && len(j.records) >= 2*j.limit {
-		j.records = append([]Record(nil), j.tail()...)
+		j.records = slices.Clone(j.tail())
 	}
 }
 
@@ -72,48 +68,36 @@ func (j *journal) tail() []Record {
 	return j.records
 }
 
-func (j *journal) all() []Record {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return append([]Record(nil), j.tail()...)
-}
-
-func (c *counters) count(r Record) {
+func (s *Stats) count(r Record) {
 	switch {
 	case r.Op == OpToken:
-		c.tokens.Add(1)
+		s.TokenRequests++
 	case r.Op == OpDiscovery, r.Op == opSignIn, r.Op == opMetadata:
 	case r.Method == "GET":
-		c.reads.Add(1)
+		s.ARMReads++
 	default:
-		c.writes.Add(1)
+		s.ARMWrites++
 	}
-	addIf(&c.written, r.Written)
-	addIf(&c.throttled, r.Status == 429)
-	addIf(&c.faults, r.FaultKind != "")
-}
-
-func addIf(n *atomic.Int64, yes bool) {
-	if yes {
-		n.Add(1)
+	for counter, met := range map[*int64]bool{&s.Written: r.Written, &s.Throttled: r.Status == 429, &s.Faults: r.FaultKind != ""} {
+		if met {
+			*counter++
+		}
 	}
 }
 
 // Journal returns the record of every request so far, oldest first, or the
 // newest [Config.JournalLimit] of them. A request is in it before its answer
 // leaves.
-func (s *Simulator) Journal() []Record { return s.journal.all() }
+func (s *Simulator) Journal() []Record {
+	s.journal.mu.Lock()
+	defer s.journal.mu.Unlock()
+	return slices.Clone(s.journal.tail())
+}
 
 // Stats returns the counts so far. They are not bounded by the journal's
 // limit.
 func (s *Simulator) Stats() Stats {
-	c := &s.journal.stats
-	return Stats{
-		TokenRequests: c.tokens.Load(),
-		ARMReads:      c.reads.Load(),
-		ARMWrites:     c.writes.Load(),
-		Written:       c.written.Load(),
-		Throttled:     c.throttled.Load(),
-		Faults:        c.faults.Load(),
-	}
+	s.journal.mu.Lock()
+	defer s.journal.mu.Unlock()
+	return s.journal.stats
 }

@@ -89,10 +89,8 @@ func newSigner() (*signer, error) {
 	return s, err
 }
 
-func (s *signer) sign(c claims) (string, error) { return s.signAny(c) }
-
-// signAny signs other claims, such as those of an ID token.
-func (s *signer) signAny(claims any) (string, error) {
+// sign signs claims, or others such as those of an ID token.
+func (s *signer) sign(claims any) (string, error) {
 	payload, err := encodeJSON(claims)
 	if err != nil {
 		return "", err

@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"strings"
 	"sync"
 	"time"
 )
@@ -143,13 +144,5 @@ func partnerName(d rng) string {
 
 // validPartnerID accepts what was seen in use, 5 to 8 digits, with a margin.
 func validPartnerID(id string) bool {
-	if len(id) < 4 || len(id) > 10 {
-		return false
-	}
-	for _, c := range []byte(id) {
-		if c < '0' || c > '9' {
-			return false
-		}
-	}
-	return true
+	return len(id) >= 4 && len(id) <= 10 && strings.Trim(id, "0123456789") == ""
 }

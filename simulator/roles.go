@@ -1,6 +1,8 @@
 package simulator
 
 import (
+	"cmp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -149,10 +151,7 @@ func firstAssignments(sub Subscription, group string, kind int) []RoleAssignment
 // holds reports whether an assignment is the identity's, by itself or through
 // groups.
 func (r Roles) holds(a RoleAssignment, objectID, app string) bool {
-	holder := strings.ToLower(a.PrincipalID)
-	if holder == "" {
-		holder = app
-	}
+	holder := cmp.Or(strings.ToLower(a.PrincipalID), app)
 	return strings.EqualFold(holder, objectID) || r.member(holder, objectID, map[string]bool{})
 }
 
@@ -161,12 +160,9 @@ func (r Roles) member(group, objectID string, seen map[string]bool) bool {
 		return false
 	}
 	seen[group] = true
-	for _, m := range r.Groups[group] {
-		if strings.EqualFold(m, objectID) || r.member(strings.ToLower(m), objectID, seen) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(r.Groups[group], func(m string) bool {
+		return strings.EqualFold(m, objectID) || r.member(strings.ToLower(m), objectID, seen)
+	})
 }
 
 // active reports whether an assignment gives its role now.
@@ -182,15 +178,9 @@ func (s Subscription) inside(scope string) bool {
 }
 
 func (s Subscription) above(scope string) bool {
-	if scope == "/" || strings.EqualFold(scope, "/subscriptions/"+s.ID) {
-		return true
-	}
-	for _, name := range s.ManagementGroups {
-		if strings.EqualFold(scope, "/providers/Microsoft.Management/managementGroups/"+name) {
-			return true
-		}
-	}
-	return false
+	return scope == "/" || strings.EqualFold(scope, "/subscriptions/"+s.ID) || slices.ContainsFunc(s.ManagementGroups, func(name string) bool {
+		return strings.EqualFold(scope, "/providers/Microsoft.Management/managementGroups/"+name)
+	})
 }
 
 // definition finds a role.

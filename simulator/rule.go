@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -79,12 +80,7 @@ func (s *Simulator) place(rule Rule) (*placed, error) {
 func (r *rules) remove(p *placed) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for i, other := range r.list {
-		if other == p {
-			r.list = append(r.list[:i:i], r.list[i+1:]...)
-			return
-		}
-	}
+	r.list = slices.DeleteFunc(r.list, func(other *placed) bool { return other == p })
 }
 
 // take returns the rules for a request and counts them as applied.
@@ -97,7 +93,7 @@ func (r *rules) take(c *call) (taken []placed) {
 			continue
 		}
 		decided = decided || !p.PerTenant
-		p.spend()
+		p.left = max(0, p.left-1)
 		taken = append(taken, *p)
 	}
 	return taken
@@ -113,12 +109,6 @@ func (p *placed) matches(c *call) bool {
 		p.reach.covers(c)
 }
 
-func (p *placed) spend() {
-	if p.left > 0 {
-		p.left--
-	}
-}
-
 // plan is the faults of one request.
 type plan struct {
 	Rule              // its Kind is what happens; empty if nothing does
@@ -127,12 +117,7 @@ type plan struct {
 }
 
 func (p *plan) shows(k FaultKind) bool {
-	for _, look := range p.looks {
-		if look == k {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(p.looks, k)
 }
 
 // fault is the kind for the journal.

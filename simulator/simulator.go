@@ -138,8 +138,6 @@ func (s *Simulator) AddPrincipal(tenantID, objectID, clientID, secret string) er
 	if t.byObject(objectID) != nil || t.byClient(clientID) != nil {
 		return fmt.Errorf("simulator: tenant %s has an identity with object ID %s or client ID %s already", t.name, objectID, clientID)
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.principals = append(t.principals, &principal{clientID: clientID, objectID: objectID, secret: &clientSecret{value: secret}})
+	t.add(&principal{clientID: clientID, objectID: objectID, secret: &clientSecret{value: secret}})
 	return nil
 }

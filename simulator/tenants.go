@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -89,8 +90,7 @@ func tenantName(i int) string {
 // newTenant makes the i-th tenant, a function of the seed alone.
 func (s *Simulator) newTenant(i int) *tenant {
 	name := tenantName(i)
-	t := &tenant{name: name, id: draw(s.cfg.Seed, "tenant", name).guid(), domain: name + ".example"}
-	t.display = displayName(name)
+	t := &tenant{name: name, id: draw(s.cfg.Seed, "tenant", name).guid(), domain: name + ".example", display: displayName(name)}
 	habits := draw(s.cfg.Seed, "habits", t.id)
 	t.shape = s.cfg.ErrorShape
 	if t.shape == errorShapeAny {
@@ -98,7 +98,7 @@ func (s *Simulator) newTenant(i int) *tenant {
 	}
 	t.conflictCode = []string{"Conflict", "PartnerIdAlreadyLinked"}[int(habits[1])%2]
 	t.traits = s.traits(t)
-	if t.has(FaultHostileNames) {
+	if slices.ContainsFunc(t.traits, func(k kind) bool { return k.Kind == FaultHostileNames }) {
 		t.display = hostileName(habits)
 	}
 	app := &principal{clientID: s.clientID, objectID: draw(s.cfg.Seed, "object", t.id).guid(), secret: s.secret, registry: s.registry}
@@ -145,15 +145,6 @@ func firstPartner(n int) string {
 
 func (t *tenant) app() *principal { return t.principals[0] }
 
-func (t *tenant) has(k FaultKind) bool {
-	for _, trait := range t.traits {
-		if trait.Kind == k {
-			return true
-		}
-	}
-	return false
-}
-
 func (t *tenant) byObject(objectID string) *principal {
 	return t.find(func(p *principal) bool { return strings.EqualFold(p.objectID, objectID) })
 }
@@ -165,10 +156,8 @@ func (t *tenant) byClient(clientID string) *principal {
 func (t *tenant) find(match func(*principal) bool) *principal {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	for _, p := range t.principals {
-		if match(p) {
-			return p
-		}
+	if i := slices.IndexFunc(t.principals, match); i >= 0 {
+		return t.principals[i]
 	}
 	return nil
 }
