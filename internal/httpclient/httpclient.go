@@ -5,7 +5,6 @@ package httpclient
 
 import (
 	"cmp"
-	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -107,20 +106,20 @@ func newTransport(options Options, roots *x509.CertPool, proxy Proxy) http.Round
 type Pool struct {
 	options Options
 	mu      sync.Mutex
-	clients map[[sha256.Size]byte]*http.Client
+	clients map[string]*http.Client // by their CA bundle
 }
 
 // NewPool returns a pool whose clients are made with options; CAPEM comes from
 // each call of Client instead.
 func NewPool(options Options) *Pool {
-	return &Pool{options: options, clients: make(map[[sha256.Size]byte]*http.Client)}
+	return &Pool{options: options, clients: map[string]*http.Client{}}
 }
 
 // Client returns the client for a CA bundle (nil for the system's roots),
 // making it at the first call. It returns ErrNoCertificate for a bundle
 // without a certificate.
 func (p *Pool) Client(caPEM []byte) (*http.Client, error) {
-	key := sha256.Sum256(caPEM)
+	key := string(caPEM)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if client, ok := p.clients[key]; ok {
@@ -159,9 +158,9 @@ func IsLoopbackAddress(host string) bool {
 // CheckCA refuses a file of certificate authorities without any, with
 // ErrNoCertificate: it would widen the trust that it is to narrow.
 func CheckCA(pem []byte) error {
-	pool, err := certPool(pem)
-	if err == nil && pool == nil {
+	if len(pem) == 0 {
 		return ErrNoCertificate
 	}
+	_, err := certPool(pem)
 	return err
 }

@@ -59,8 +59,11 @@ type Proxy struct {
 // ProxyFromEnvironment reads the proxy for https. A setting that cannot be
 // parsed is an error and never means that there is none.
 func ProxyFromEnvironment(getenv func(string) string) Proxy {
-	variable := firstSet(getenv, "HTTPS_PROXY", "https_proxy")
-	if variable == "" {
+	variable := "HTTPS_PROXY"
+	if getenv(variable) == "" {
+		variable = "https_proxy"
+	}
+	if getenv(variable) == "" {
 		return Proxy{}
 	}
 	p := Proxy{Variable: variable}
@@ -69,16 +72,6 @@ func ProxyFromEnvironment(getenv func(string) string) Proxy {
 	exempt := httpproxy.Config{HTTPSProxy: "http://proxy.invalid", NoProxy: cmp.Or(getenv("NO_PROXY"), getenv("no_proxy"))}
 	p.applies = exempt.ProxyFunc()
 	return p
-}
-
-// firstSet returns the first of the variables that has a value, "" for none.
-func firstSet(getenv func(string) string, names ...string) string {
-	for _, name := range names {
-		if getenv(name) != "" {
-			return name
-		}
-	}
-	return ""
 }
 
 // For returns the proxy for a request, nil for none. Like net/http, it takes no

@@ -29,8 +29,9 @@ const (
 	maxPause  = 5 * time.Second
 )
 
-// otlpOptions are where spans go.
-type otlpOptions struct {
+// otlp sends spans over OTLP/HTTP. The library's own client would link 5 MB of
+// gRPC for a POST.
+type otlp struct {
 	endpoint string
 	header   http.Header
 	timeout  time.Duration
@@ -40,7 +41,7 @@ type otlpOptions struct {
 
 // otlpFrom reads the standard variables and returns nil if they ask for no
 // traces. Variables for traces override those for all signals.
-func otlpFrom(env func(string) (string, bool)) (*otlpOptions, error) {
+func otlpFrom(env func(string) (string, bool)) (*otlp, error) {
 	get := func(name string) string {
 		if value, ok := env("OTEL_EXPORTER_OTLP_TRACES_" + name); ok && value != "" {
 			return value
@@ -59,13 +60,13 @@ func otlpFrom(env func(string) (string, bool)) (*otlpOptions, error) {
 	if protocol := get("PROTOCOL"); protocol != "" && protocol != "http/protobuf" {
 		return nil, errors.New("OTEL_EXPORTER_OTLP_PROTOCOL: only http/protobuf is supported")
 	}
-	o := &otlpOptions{timeout: otlpTimeout, gzip: get("COMPRESSION") == "gzip"}
+	o := &otlp{timeout: otlpTimeout, gzip: get("COMPRESSION") == "gzip"}
 	return o, errors.Join(o.setEndpoint(env), o.setHeader(get("HEADERS")), o.setTimeout(get("TIMEOUT")), o.setClient(get, env))
 }
 
 // setEndpoint uses the endpoint for traces unchanged, and adds the path to the
 // common one.
-func (o *otlpOptions) setEndpoint(env func(string) (string, bool)) error {
+func (o *otlp) setEndpoint(env func(string) (string, bool)) error {
 	o.endpoint, _ = env("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 	if o.endpoint == "" {
 		base, _ := env("OTEL_EXPORTER_OTLP_ENDPOINT")
@@ -85,7 +86,7 @@ func getter(env func(string) (string, bool)) func(string) string {
 	return func(name string) string { value, _ := env(name); return value }
 }
 
-func (o *otlpOptions) setHeader(text string) error {
+func (o *otlp) setHeader(text string) error {
 	o.header = http.Header{}
 	for pair := range strings.SplitSeq(text, ",") {
 		if strings.TrimSpace(pair) == "" {
@@ -101,7 +102,7 @@ func (o *otlpOptions) setHeader(text string) error {
 	return nil
 }
 
-func (o *otlpOptions) setTimeout(text string) error {
+func (o *otlp) setTimeout(text string) error {
 	if text == "" {
 		return nil
 	}
@@ -116,7 +117,7 @@ func (o *otlpOptions) setTimeout(text string) error {
 // maxCAFile bounds a file of certificate authorities, in bytes.
 const maxCAFile = 1 << 20
 
-func (o *otlpOptions) setClient(get func(string) string, env func(string) (string, bool)) error {
+func (o *otlp) setClient(get func(string) string, env func(string) (string, bool)) error {
 	options := httpclient.Options{Getenv: getter(env)}
 	if path := get("CERTIFICATE"); path != "" {
 		content, err := disk.ReadTrusted(path, disk.Unchanged, maxCAFile)
@@ -137,33 +138,29 @@ func (o *otlpOptions) setClient(get func(string) string, env func(string) (strin
 	return err
 }
 
-// otlp sends spans over OTLP/HTTP. The library's own client would link 5 MB of
-// gRPC for a POST.
-type otlp struct{ o otlpOptions }
-
 // Start implements otlptrace.Client.
-func (otlp) Start(context.Context) error { return nil }
+func (*otlp) Start(context.Context) error { return nil }
 
 // Stop implements otlptrace.Client.
-func (c otlp) Stop(context.Context) error {
-	c.o.client.CloseIdleConnections()
+func (o *otlp) Stop(context.Context) error {
+	o.client.CloseIdleConnections()
 	return nil
 }
 
 // UploadTraces implements otlptrace.Client. TracesData has the wire form of a
 // collector's request.
-func (c otlp) UploadTraces(ctx context.Context, spans []*tracepb.ResourceSpans) error {
+func (o *otlp) UploadTraces(ctx context.Context, spans []*tracepb.ResourceSpans) error {
 	body, err := proto.Marshal(&tracepb.TracesData{ResourceSpans: spans})
 	if err != nil {
 		return errors.New("spans cannot be encoded")
 	}
-	if c.o.gzip {
+	if o.gzip {
 		body = zipped(body)
 	}
-	ctx, cancel := context.WithTimeout(ctx, c.o.timeout)
+	ctx, cancel := context.WithTimeout(ctx, o.timeout)
 	defer cancel()
 	for try := 1; ; try++ {
-		wait, err := c.post(ctx, body)
+		wait, err := o.post(ctx, body)
 		if err == nil || wait == 0 || try == otlpTries || !sleep(ctx, wait) {
 			return err
 		}
@@ -180,17 +177,17 @@ func zipped(body []byte) []byte {
 
 // post sends once. wait is the pause before the next attempt, 0 if there is no
 // further one.
-func (c otlp) post(ctx context.Context, body []byte) (wait time.Duration, err error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.o.endpoint, bytes.NewReader(body))
+func (o *otlp) post(ctx context.Context, body []byte) (wait time.Duration, err error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, o.endpoint, bytes.NewReader(body))
 	if err != nil {
 		return 0, errors.New("the collector's URL cannot be used")
 	}
-	request.Header = c.o.header.Clone()
+	request.Header = o.header.Clone()
 	request.Header.Set("Content-Type", "application/x-protobuf")
-	if c.o.gzip {
+	if o.gzip {
 		request.Header.Set("Content-Encoding", "gzip")
 	}
-	response, err := c.o.client.Do(request)
+	response, err := o.client.Do(request)
 	if err != nil {
 		return otlpPause, errors.New("the collector could not be reached")
 	}

@@ -28,7 +28,6 @@ const closeLimit = 5 * time.Second
 type Tracing struct {
 	provider *sdktrace.TracerProvider
 	tracer   trace.Tracer
-	context  propagation.TraceContext
 }
 
 // StartTracing sends spans if OpenTelemetry's standard variables ask for it. It
@@ -39,7 +38,7 @@ func StartTracing(env func(string) (string, bool), version string, log *slog.Log
 	if err != nil || o == nil {
 		return nil, err
 	}
-	exporter, err := otlptrace.New(context.Background(), otlp{*o})
+	exporter, err := otlptrace.New(context.Background(), o)
 	if err != nil {
 		return nil, fmt.Errorf("traces: %w", err)
 	}
@@ -74,26 +73,13 @@ func (t *Tracing) Remote(ctx context.Context, meta, header func(string) string) 
 		if get == nil {
 			continue
 		}
-		with := t.context.Extract(ctx, carrier(get))
+		with := propagation.TraceContext{}.Extract(ctx, propagation.MapCarrier{"traceparent": get("traceparent"), "tracestate": get("tracestate")})
 		if trace.SpanContextFromContext(with).IsValid() {
 			return with
 		}
 	}
 	return ctx
 }
-
-// carrier reads the fields of a trace's context.
-type carrier func(string) string
-
-// Get implements propagation.TextMapCarrier.
-func (c carrier) Get(key string) string { return c(key) }
-
-// Set implements propagation.TextMapCarrier and does nothing: no context is
-// forwarded.
-func (c carrier) Set(string, string) {}
-
-// Keys implements propagation.TextMapCarrier.
-func (c carrier) Keys() []string { return []string{"traceparent", "tracestate"} }
 
 // TraceID is the ID of the trace that a context is part of, or "".
 func TraceID(ctx context.Context) string {
@@ -133,18 +119,11 @@ func (o *Observer) Begin(ctx context.Context, tool string) (context.Context, fun
 		tool = other
 	}
 	ctx, end := o.Tracing.start(ctx, "tools/call "+tool, trace.SpanKindServer,
-		attribute.String("mcp.method.name", "tools/call"), attribute.String("gen_ai.tool.name", tool), attribute.String("mcp_partner.request_id", o.requestID(ctx)))
+		attribute.String("mcp.method.name", "tools/call"), attribute.String("gen_ai.tool.name", tool), attribute.String("mcp_partner.request_id", o.RequestID(ctx)))
 	return ctx, func(outcome string, code schemas.Code, took time.Duration) {
 		o.Metrics.Call(tool, outcome, string(code), took)
 		end(string(code), attribute.String("mcp_partner.outcome", outcome))
 	}
-}
-
-func (o *Observer) requestID(ctx context.Context) string {
-	if o.RequestID == nil {
-		return ""
-	}
-	return o.RequestID(ctx)
 }
 
 // Step implements tools.Observer: a part of a call, such as what the guard

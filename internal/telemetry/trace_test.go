@@ -102,7 +102,7 @@ func TestSpansOfACall(t *testing.T) {
 	t.Parallel()
 	c := newCollector(t)
 	tracing := c.start("OTEL_EXPORTER_OTLP_HEADERS", "x-key=a%20b, x-other=c", "OTEL_EXPORTER_OTLP_COMPRESSION", "gzip")
-	o := &Observer{Tracing: tracing, RequestID: func(context.Context) string { return "r1" }}
+	o := &Observer{Tracing: tracing, RequestID: tracingID}
 	ctx := tracing.Remote(t.Context(), func(name string) string {
 		return map[string]string{"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}[name]
 	}, func(string) string { return "00-1111111111111111111111111111111f-1111111111111111-01" })
@@ -164,7 +164,7 @@ func TestABusyCollectorIsTriedAgain(t *testing.T) {
 	c := newCollector(t)
 	c.refuse.Store(1)
 	tracing := c.start()
-	_, ended := (&Observer{Tracing: tracing}).Begin(t.Context(), "unheard-of")
+	_, ended := (&Observer{Tracing: tracing, RequestID: tracingID}).Begin(t.Context(), "unheard-of")
 	ended("done", "", 0)
 	tracing.Close()
 	if span := <-c.spans; span.Name != "tools/call other" || len(c.requests) != 2 {
@@ -186,7 +186,7 @@ func TestTracesAreOffUnlessAskedFor(t *testing.T) {
 		}
 	}
 	var off *Tracing
-	o := &Observer{Tracing: off}
+	o := &Observer{Tracing: off, RequestID: tracingID}
 	if ctx, ended := o.Begin(t.Context(), "x"); ctx != t.Context() {
 		t.Error("no traces, and another context")
 	} else {
@@ -224,3 +224,5 @@ func TestSettingsOfTracesThatCannotBe(t *testing.T) {
 		}
 	}
 }
+
+func tracingID(context.Context) string { return "r1" }
