@@ -78,19 +78,8 @@ func says(have hujson.Value, value any) bool {
 // Remove returns the file's text without the server of that name, and without an
 // empty list of servers. If found is false, the text is unchanged.
 func (c Client) Remove(text []byte, name string) (without []byte, found bool, err error) {
-	if blank(text) {
-		return text, false, nil
-	}
-	d, err := parse(text)
-	if err != nil {
-		return nil, false, err
-	}
-	servers, err := d.object(d.root, c.key)
-	if err != nil || servers == nil {
-		return text, false, err
-	}
-	i, err := find(*servers, name)
-	if err != nil || i < 0 {
+	d, servers, i, err := c.locate(text, name)
+	if servers == nil {
 		return text, false, err
 	}
 	if !bare(*servers) {
@@ -102,22 +91,29 @@ func (c Client) Remove(text []byte, name string) (without []byte, found bool, er
 
 // entryOf is the value of the server of that name, or nil.
 func (c Client) entryOf(text []byte, name string) (*hujson.Value, error) {
-	if blank(text) {
-		return nil, nil
-	}
-	d, err := parse(text)
-	if err != nil {
-		return nil, err
-	}
-	servers, err := d.object(d.root, c.key)
-	if err != nil || servers == nil {
-		return nil, err
-	}
-	i, err := find(*servers, name)
-	if err != nil || i < 0 {
+	_, servers, i, err := c.locate(text, name)
+	if servers == nil {
 		return nil, err
 	}
 	return &servers.Value.(*hujson.Object).Members[i].Value, nil
+}
+
+// locate finds the object of servers and the place of one in it; servers is nil if
+// the file has no server of that name.
+func (c Client) locate(text []byte, name string) (d *document, servers *hujson.Value, i int, err error) {
+	if blank(text) {
+		return nil, nil, 0, nil
+	}
+	if d, err = parse(text); err != nil {
+		return nil, nil, 0, err
+	}
+	if servers, err = d.object(d.root, c.key); err != nil || servers == nil {
+		return nil, nil, 0, err
+	}
+	if i, err = find(*servers, name); err != nil || i < 0 {
+		return nil, nil, 0, err
+	}
+	return d, servers, i, nil
 }
 
 func blank(text []byte) bool { return len(bytes.TrimSpace(bytes.TrimPrefix(text, byteOrderMark))) == 0 }
@@ -196,13 +192,8 @@ func (d *document) insert(into hujson.Value, outer, name string, value any) []by
 		}
 	}
 	kept := strings.TrimRight(string(d.text[from:end]), " \t\r\n")
-	member := quoted(name) + ": " + d.encode(value, indent)
-	return d.splice(from, end, comma+kept+d.newline+indent+member+d.newline+d.closing(from, end, outer))
-}
-
-// closing is the indentation of an object's closing bracket.
-func (d *document) closing(from, end int, otherwise string) string {
-	return indentOf(d.text[from:end], otherwise)
+	member := string(hujson.String(name)) + ": " + d.encode(value, indent)
+	return d.splice(from, end, comma+kept+d.newline+indent+member+d.newline+indentOf(d.text[from:end], outer))
 }
 
 // remove deletes a member of an object with its comma.
@@ -243,8 +234,6 @@ func (d *document) encode(value any, indent string) string {
 	}
 	return strings.ReplaceAll(strings.TrimSuffix(out.String(), "\n"), "\n", d.newline)
 }
-
-func quoted(text string) string { return string(hujson.String(text)) }
 
 // indentOf is the white space after the last line end before a member, or other
 // without a line end.

@@ -52,9 +52,6 @@ func (c Client) members(s Server) ([]member, error) {
 	return all, nil
 }
 
-// Print returns a file with this server only.
-func (c Client) Print(name string, s Server) ([]byte, error) { return c.Set(nil, name, s) }
-
 // Set returns the file's text with the server under that name. An existing entry
 // keeps members that a person added, such as variables, if it uses the same
 // transport. Empty text makes a new file. An error says why the text cannot be
@@ -99,7 +96,9 @@ func sameWay(old hujson.Value, s Server) bool {
 	if !ok {
 		return false
 	}
-	has := func(name string) bool { return slices.ContainsFunc(object.Members, called(name)) }
+	has := func(name string) bool {
+		return slices.ContainsFunc(object.Members, func(m hujson.ObjectMember) bool { return nameOf(m) == name })
+	}
 	return has("url") == (s.URL != "") && has("command") == (s.URL == "")
 }
 
@@ -118,10 +117,6 @@ func extended(old hujson.Value) bool {
 }
 
 func nameOf(m hujson.ObjectMember) string { return m.Name.Value.(hujson.Literal).String() }
-
-func called(name string) func(hujson.ObjectMember) bool {
-	return func(m hujson.ObjectMember) bool { return nameOf(m) == name }
-}
 
 // Find returns the server of that name; found is false if the text has no such
 // entry.

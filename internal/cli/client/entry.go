@@ -27,7 +27,7 @@ func (o *ClientOptions) ours(file clientfile.File) (block []byte, err error) {
 		return nil, exit.Refused("choose another name with --name, or remove that entry by hand",
 			"%s has another program under the name %s, so %s was not changed", o.client.Title, o.Name, file.Path)
 	}
-	block, err = o.client.Print(o.Name, presentable(old))
+	block, err = o.client.Set(nil, o.Name, presentable(old))
 	if err != nil {
 		return nil, untouched(file.Path, err)
 	}

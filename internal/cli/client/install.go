@@ -224,7 +224,7 @@ func RunInstall(_ context.Context, deps *cmdutil.Deps, o *InstallOptions) error 
 	if err != nil {
 		return err
 	}
-	block, err := o.client.Print(o.Name, server)
+	block, err := o.client.Set(nil, o.Name, server)
 	if err != nil {
 		return exit.Refused("mcp-partner install "+o.client.Name+" without --http starts the server on this machine", "%s", err)
 	}
