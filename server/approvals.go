@@ -114,28 +114,23 @@ func (t *httpTransport) decide(w http.ResponseWriter, r *http.Request, a *admiss
 }
 
 func readRuling(body []byte) (guard.DecisionRequest, error) {
-	members, err := strictjson.Only(strictjson.WithoutBOM(body), "decision", "digest", "reason")
-	if err != nil {
+	body = strictjson.WithoutBOM(body)
+	if _, err := strictjson.Only(body, "decision", "digest", "reason"); err != nil {
 		return guard.DecisionRequest{}, badRuling("The body must be one JSON object with only decision, digest and reason, each at most once.")
 	}
-	decision, digest, reason := textOf(members["decision"]), textOf(members["digest"]), textOf(members["reason"])
-	switch decision {
+	var said struct{ Decision, Digest, Reason string }
+	_ = json.Unmarshal(body, &said) // a member that is no text counts as missing
+	switch said.Decision {
 	case "approve":
-		return guard.DecisionRequest{Approved: true, Digest: digest}, nil
+		return guard.DecisionRequest{Approved: true, Digest: said.Digest}, nil
 	case "deny":
-		if schemas.Sanitize(reason) == "" {
+		if schemas.Sanitize(said.Reason) == "" {
 			return guard.DecisionRequest{}, badRuling("A denial needs a reason for the requester.")
 		}
-		return guard.DecisionRequest{Reason: reason}, nil
+		return guard.DecisionRequest{Reason: said.Reason}, nil
 	default:
 		return guard.DecisionRequest{}, badRuling("decision must be approve or deny.")
 	}
-}
-
-// textOf is "" for a member that is missing or no text.
-func textOf(raw json.RawMessage) (text string) {
-	_ = json.Unmarshal(raw, &text)
-	return text
 }
 
 func badRuling(message string) error {

@@ -97,16 +97,21 @@ func (c Check) within(ctx context.Context, limit time.Duration) error {
 	return c.Run(ctx)
 }
 
-// monitor answers those who watch over the server: is it alive, can it work,
-// what has it done.
-type monitor struct {
-	health  *Health
-	metrics http.Handler // nil where there are none, or they are elsewhere
-	hosts   []string
+// Monitor answers those who watch over the server: is it alive, can it work, what
+// has it done.
+type Monitor struct {
+	// Health answers /livez and /readyz.
+	Health *Health
+	// Metrics answers /metrics; nil means there are none, or they are elsewhere.
+	Metrics http.Handler
+	// Hosts are the names under which it may be reached, beside addresses.
+	Hosts []string
+	// TLS, if set, is what connections are encrypted with.
+	TLS *tls.Config
 }
 
 // serve answers a request for one of its paths.
-func (m *monitor) serve(w http.ResponseWriter, r *http.Request, path string) {
+func (m Monitor) serve(w http.ResponseWriter, r *http.Request, path string) {
 	if refused := checkReading(r); refused != nil {
 		refused.write(w)
 		return
@@ -118,8 +123,8 @@ func (m *monitor) serve(w http.ResponseWriter, r *http.Request, path string) {
 		_, _ = w.Write([]byte("ok\n")) // a client that left needs no answer
 	case path == readyPath:
 		m.ready(w, r)
-	case m.metrics != nil:
-		m.metrics.ServeHTTP(w, r)
+	case m.Metrics != nil:
+		m.Metrics.ServeHTTP(w, r)
 	default:
 		nothingHere().write(w)
 	}
@@ -134,9 +139,9 @@ func checkReading(r *http.Request) *refusal {
 
 // checkHost lets addresses and requests without a Host pass beside the names that
 // are allowed: probes come so, and only a name can be rebound.
-func (m *monitor) checkHost(r *http.Request) *refusal {
+func (m Monitor) checkHost(r *http.Request) *refusal {
 	host := hostName(r.Host)
-	if host == "" || net.ParseIP(host) != nil || slices.ContainsFunc(m.hosts, func(allowed string) bool { return strings.EqualFold(allowed, host) }) {
+	if host == "" || net.ParseIP(host) != nil || slices.ContainsFunc(m.Hosts, func(allowed string) bool { return strings.EqualFold(allowed, host) }) {
 		return nil
 	}
 	return foreignHost()
@@ -150,8 +155,8 @@ func onlyOwnOrigin(r *http.Request) *refusal {
 	return foreignOrigin()
 }
 
-func (m *monitor) ready(w http.ResponseWriter, r *http.Request) {
-	state := m.health.state(r.Context())
+func (m Monitor) ready(w http.ResponseWriter, r *http.Request) {
+	state := m.Health.state(r.Context())
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	if state.Status != "ready" {
@@ -160,22 +165,10 @@ func (m *monitor) ready(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(state) // a client that left needs no answer
 }
 
-// MonitorOptions are what a listener for those who watch over the server needs.
-type MonitorOptions struct {
-	// Health answers /livez and /readyz.
-	Health *Health
-	// Metrics answers /metrics; nil means there are none.
-	Metrics http.Handler
-	// Hosts are the names under which it may be reached, beside addresses.
-	Hosts []string
-	// TLS, if set, is what connections are encrypted with.
-	TLS *tls.Config
-}
-
-// Monitor is the handler of a listener of its own for health and metrics. It
-// asks nobody who he is: what it tells is fit for all who reach it.
-func Monitor(o MonitorOptions) http.Handler {
-	m := &monitor{health: cmp.Or(o.Health, NewHealth(nil)), metrics: o.Metrics, hosts: append([]string{"localhost"}, o.Hosts...)}
+// Handler is the handler of a listener of its own for health and metrics. It asks
+// nobody who he is: what it tells is fit for all who reach it.
+func (m Monitor) Handler() http.Handler {
+	m.Health, m.Hosts = cmp.Or(m.Health, NewHealth(nil)), append([]string{"localhost"}, m.Hosts...)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if refused := firstError(r, m.checkHost, onlyOwnOrigin, checkContentEncoding); refused != nil {
 			refused.write(w)

@@ -118,7 +118,7 @@ func TestMonitorListener(t *testing.T) {
 	ended := make(chan error, 1)
 	health := server.NewHealth(nil)
 	go func() {
-		ended <- newServer(newFixtures(), nil).ServeMonitor(ctx, l, server.MonitorOptions{Health: health, Metrics: someMetrics, Hosts: []string{"watch.example"}})
+		ended <- newServer(newFixtures(), nil).ServeMonitor(ctx, l, server.Monitor{Health: health, Metrics: someMetrics, Hosts: []string{"watch.example"}})
 	}()
 	c := wiretest.HTTPAt(t, "http://"+l.Addr().String()+"/mcp", "", &http.Transport{})
 	c.Addr = l.Addr().String()
@@ -153,7 +153,7 @@ func TestOtherHostsAndOriginsAreRefusedEverywhere(t *testing.T) {
 	o.Metrics, o.Approvals, o.Origins = someMetrics, &fakeApprovals{}, []string{"https://app.example"}
 	o.OAuth, o.Bearer = newResourceServer(), server.Authenticators{namedTokens{}}
 	main := newServer(newFixtures(), nil).Handler(o)
-	watch := server.Monitor(server.MonitorOptions{Metrics: someMetrics})
+	watch := server.Monitor{Metrics: someMetrics}.Handler()
 	for name, change := range map[string]func(*http.Request){
 		"Host":   func(r *http.Request) { r.Host = "evil.example" },
 		"Origin": func(r *http.Request) { r.Header.Set("Origin", "https://evil.example") },
@@ -207,7 +207,7 @@ func TestReadyzSaysThatTheServerIsStopping(t *testing.T) {
 	}()
 	<-f.started
 	watch := &recorder{header: http.Header{}}
-	monitor := server.Monitor(server.MonitorOptions{Health: o.Health})
+	monitor := server.Monitor{Health: o.Health}.Handler()
 	ask := func() string {
 		watch.body.Reset()
 		r, _ := http.NewRequest(http.MethodGet, "http://127.0.0.1/readyz", nil)

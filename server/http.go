@@ -116,7 +116,7 @@ type httpTransport struct {
 	opts    HTTPOptions
 	inner   *mcpserver.StreamableHTTPServer
 	foreign *http.CrossOriginProtection
-	monitor *monitor
+	monitor Monitor
 	calls   *sharedLimiter
 	streams *sharedLimiter
 	// approvers have places of their own, which no agent takes.
@@ -140,7 +140,7 @@ func (s *Server) newHTTPTransport(stopping context.Context, o HTTPOptions) *http
 		opts:      o,
 		inner:     s.statelessHTTP(),
 		foreign:   s.crossOrigin(o.Origins),
-		monitor:   &monitor{health: o.Health, metrics: o.Metrics, hosts: o.Hosts},
+		monitor:   Monitor{Health: o.Health, Metrics: o.Metrics, Hosts: o.Hosts},
 		calls:     newSharedLimiter(o.MaxConcurrent),
 		streams:   newSharedLimiter(o.MaxConcurrent),
 		approvers: newSharedLimiter(o.MaxConcurrent),

@@ -44,9 +44,7 @@ func (w *lineWriter) write(line []byte) error {
 func (w *lineWriter) failure() error {
 	select {
 	case <-w.broken:
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		return w.err
+		return w.err // not written again
 	default:
 		return nil
 	}

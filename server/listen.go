@@ -16,18 +16,14 @@ import (
 
 // ServeMonitor serves health and metrics on a listener of its own until ctx is
 // cancelled or l fails. It closes l.
-func (s *Server) ServeMonitor(ctx context.Context, l net.Listener, o MonitorOptions) error {
-	options := HTTPOptions{TLS: o.TLS, MaxConnections: monitorConnections}.withDefaults()
-	hs := s.httpServer(Monitor(o), options)
+func (s *Server) ServeMonitor(ctx context.Context, l net.Listener, m Monitor) error {
+	options := HTTPOptions{TLS: m.TLS, MaxConnections: monitorConnections}.withDefaults()
+	hs := s.httpServer(m.Handler(), options)
 	hs.WriteTimeout, hs.ReadTimeout = writeLimit, options.BodyLimit
-	failed := make(chan error, 1)
-	go func() { failed <- serve(hs, l) }()
-	select {
-	case err := <-failed:
+	if err := serve(ctx, hs, l); err != nil {
 		return fmt.Errorf("serve health and metrics: %w", err)
-	case <-ctx.Done():
-		return hs.Close()
 	}
+	return hs.Close()
 }
 
 // monitorConnections is plenty for those who watch over one process.
@@ -50,12 +46,8 @@ func (s *Server) ServeListener(ctx context.Context, l net.Listener, o HTTPOption
 	stopping, stop := context.WithCancel(context.Background())
 	defer stop()
 	hs := s.httpServer(s.newHTTPTransport(stopping, o), o)
-	failed := make(chan error, 1)
-	go func() { failed <- serve(hs, l) }()
-	select {
-	case err := <-failed:
+	if err := serve(ctx, hs, l); err != nil {
 		return fmt.Errorf("serve HTTP: %w", err)
-	case <-ctx.Done():
 	}
 	stop()
 	o.Health.stop()
@@ -115,11 +107,20 @@ func beginAnswer(w http.ResponseWriter, r *http.Request) {
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writeLimit)) // in-memory writers have none
 }
 
-func serve(hs *http.Server, l net.Listener) error {
-	if hs.TLSConfig == nil {
-		return hs.Serve(l)
+// serve returns nil when ctx is cancelled, or why l failed before.
+func serve(ctx context.Context, hs *http.Server, l net.Listener) error {
+	listen := hs.Serve
+	if hs.TLSConfig != nil {
+		listen = func(l net.Listener) error { return hs.ServeTLS(l, "", "") }
 	}
-	return hs.ServeTLS(l, "", "")
+	failed := make(chan error, 1)
+	go func() { failed <- listen(l) }()
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+		return nil
+	}
 }
 
 // connectionLog gets what net/http says about connections. That a client broke off

@@ -121,26 +121,18 @@ func position(err error) string {
 func scanMembers(raw []byte) (map[string]json.RawMessage, *rpcError) {
 	members := make(map[string]json.RawMessage, 4)
 	for name, value := range strictjson.Members(raw) {
-		if f := addMember(members, name, value); f != nil {
-			return nil, f
+		known := envelopeShape.canonical(name)
+		switch _, twice := members[name]; {
+		case known == "": // not of JSON-RPC
+		case twice:
+			return nil, invalidRequest(fmt.Sprintf("The member %q appears twice. Send it once.", name))
+		case known != name:
+			return nil, invalidRequest(fmt.Sprintf("The member %q must be written %q.", name, known))
+		default:
+			members[name] = value
 		}
 	}
 	return members, nil
-}
-
-func addMember(members map[string]json.RawMessage, name string, value json.RawMessage) *rpcError {
-	known := envelopeShape.canonical(name)
-	if known == "" {
-		return nil
-	}
-	if known != name {
-		return invalidRequest(fmt.Sprintf("The member %q must be written %q.", name, known))
-	}
-	if _, twice := members[name]; twice {
-		return invalidRequest(fmt.Sprintf("The member %q appears twice. Send it once.", name))
-	}
-	members[name] = value
-	return nil
 }
 
 func (m *message) fill(members map[string]json.RawMessage) *rpcError {

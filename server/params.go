@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -165,15 +166,8 @@ func matchArguments(prompt mcp.Prompt, given map[string]string) *rpcError {
 	for _, name := range slices.Sorted(maps.Keys(given)) {
 		if !slices.Contains(names, name) {
 			return invalidParams(fmt.Sprintf("The prompt %s has no argument %q; it takes: %s.",
-				prompt.Name, clip(name), orNone(names)))
+				prompt.Name, clip(name), cmp.Or(strings.Join(names, ", "), "none")))
 		}
 	}
 	return nil
-}
-
-func orNone(names []string) string {
-	if len(names) == 0 {
-		return "none"
-	}
-	return strings.Join(names, ", ")
 }

@@ -164,7 +164,7 @@ func serveMonitor(ctx context.Context, deps *cmdutil.Deps, s *server.Server, o *
 	if listener == nil {
 		return func() {}
 	}
-	options := server.MonitorOptions{Health: main.Health, Metrics: main.Metrics, Hosts: o.allowedHosts, TLS: main.TLS}
+	options := server.Monitor{Health: main.Health, Metrics: main.Metrics, Hosts: o.allowedHosts, TLS: main.TLS}
 	main.Metrics = nil
 	deps.Log.Info("serving health and metrics", "address", listener.Addr().String())
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
