@@ -12,6 +12,7 @@ import (
 	"mcp-partner/internal/credential"
 	"mcp-partner/internal/exit"
 	"mcp-partner/internal/naming"
+	"mcp-partner/internal/phrase"
 	"mcp-partner/schemas"
 	"mcp-partner/tenants"
 )
@@ -366,7 +367,16 @@ func (p *Plan) Try(ctx context.Context, a *app.App) {
 	}
 	entry := p.Diff.Added[0]
 	if err := a.TrySignIn(ctx, entry, config, a.Store); err != nil {
-		p.Said = append(p.Said, fmt.Sprintf("%s does not sign in to %s: %s. An application that is registered for a single tenant signs in to no other; otherwise that customer has to consent.",
-			p.Assumed, entry.Name, exit.MessageOf(err)))
+		p.Said = append(p.Said, fmt.Sprintf("%s does not sign in to %s: %s. %s", p.Assumed, entry.Name, exit.MessageOf(err), afterTrial(err)))
 	}
+}
+
+// afterTrial is the next step after a trial that failed. Only a tenant that does
+// not know the application may have met one of a single tenant.
+func afterTrial(err error) string {
+	problem := schemas.AsProblem(err)
+	if problem.Code == schemas.CodeConsentMissing {
+		return "An application that is registered for a single tenant signs in to no other; otherwise that customer has to consent."
+	}
+	return phrase.ForPerson(problem.Hint)
 }

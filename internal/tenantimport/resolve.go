@@ -45,6 +45,10 @@ func (a *arranger) resolve(ctx context.Context, wanted bool) error {
 	if err != nil || len(open) == 0 {
 		return err
 	}
+	if leftOut := a.file.leftOut(); !wanted && len(leftOut) > 0 {
+		return exit.Refused("say with --map \"COLUMN=tenant_id\" which column has the tenant IDs, or add --resolve-domains, which sends the domains to Entra ID",
+			"%s with a domain and no tenant ID, the first on line %d, and the ignored columns are %s; nothing was changed", phrase.Count(len(open), "row"), open[0].line, strings.Join(leftOut, ", "))
+	}
 	if !wanted {
 		return exit.Refused("add --resolve-domains to look up their tenants in Entra ID, which sends it the domains but no credential",
 			"%s with a domain and no tenant ID, the first on line %d; nothing was changed", phrase.Count(len(open), "row"), open[0].line)
