@@ -211,14 +211,26 @@ func (s *Service) auditPage(ctx context.Context, j *job, in *schemas.AuditPartne
 	}
 	common, rows := forAgents(rows)
 	return done(schemas.Envelope{
-		Status: schemas.StatusDone, Summary: AuditSentence(report), RunID: id, Run: report.Info(), Totals: report.Totals,
+		Status: schemas.StatusDone, Summary: AuditSentence(report, forAgent()), RunID: id, Run: report.Info(), Totals: report.Totals,
 		Causes: report.Causes, Common: common, Rows: rows, NextCursor: next,
 	})
 }
 
+// AuditNext words what a reader of an audit can do next: call a tool again, or run a
+// command.
+type AuditNext struct {
+	// Resume goes on with a run; RUN stands for its ID. OwnIDs says which partner IDs
+	// are the reader's.
+	Resume, OwnIDs string
+}
+
+func forAgent() AuditNext {
+	return AuditNext{Resume: "call again with run_id RUN", OwnIDs: "pass own_partner_ids"}
+}
+
 // AuditSentence says for a person what an audit found, in the program's words
 // alone, such as: 30 tenants checked: 6 linked to 1234567, 7 to another partner.
-func AuditSentence(r fleet.Report) string {
+func AuditSentence(r fleet.Report, next AuditNext) string {
 	var b strings.Builder
 	b.WriteString(checked(r) + " checked")
 	if pending := r.Totals["pending"]; pending > 0 {
@@ -232,14 +244,15 @@ func AuditSentence(r fleet.Report) string {
 		}
 	}
 	b.WriteString(". ")
+	resume := strings.Replace(next.Resume, "RUN", r.Run.ID, 1)
 	switch r.Run.State {
 	case fleet.RunRunning:
-		fmt.Fprintf(&b, "The run continues: call again with run_id %s. ", r.Run.ID)
+		fmt.Fprintf(&b, "The run continues: %s. ", resume)
 	case fleet.RunInterrupted, fleet.RunCancelled:
-		fmt.Fprintf(&b, "The run was %s: call again with run_id %s to resume it. ", r.Run.State, r.Run.ID)
+		fmt.Fprintf(&b, "The run was %s: %s to resume it. ", r.Run.State, resume)
 	}
 	if r.Totals[string(schemas.RowLinked)] > 0 {
-		b.WriteString("Your own partner IDs are unknown: set partner-ids, or pass own_partner_ids. ")
+		b.WriteString("Your own partner IDs are unknown: set partner-ids, or " + next.OwnIDs + ". ")
 	}
 	if r.Totals[string(schemas.RowUnknown)] > 0 {
 		b.WriteString("Unknown is not missing. ")

@@ -95,6 +95,11 @@ func writeReport(ctx context.Context, deps *cmdutil.Deps, session *app.Session, 
 	return nil
 }
 
+// sentence says what an audit found to a person at a terminal.
+func sentence(found fleet.Report) string {
+	return tools.AuditSentence(found, tools.AuditNext{Resume: "run mcp-partner audit resume RUN", OwnIDs: "give --own-ids"})
+}
+
 // deliverAudit writes to standard output, or to a file and says so.
 func deliverAudit(deps *cmdutil.Deps, found fleet.Report, rows auditreport.Rows, o *reportOptions) error {
 	if o.output == "" {
@@ -103,7 +108,7 @@ func deliverAudit(deps *cmdutil.Deps, found fleet.Report, rows auditreport.Rows,
 	if err := cmdutil.StreamOutput(o.output, o.force, func(w io.Writer) error { return auditTo(deps, w, found, rows, o) }); err != nil {
 		return err
 	}
-	deps.IO.Note("wrote " + o.output + " (" + o.format + "): " + tools.AuditSentence(found))
+	deps.IO.Note("wrote " + o.output + " (" + o.format + "): " + sentence(found))
 	return nil
 }
 
@@ -115,7 +120,7 @@ func auditTo(deps *cmdutil.Deps, w io.Writer, found fleet.Report, rows auditrepo
 		}
 		return report(u, found, rows, o.table.All)
 	}
-	r := auditreport.Report{Report: found, Summary: tools.AuditSentence(found), Program: "mcp-partner " + app.BuildInfo().Version, Cell: csvcell.New().Quote}
+	r := auditreport.Report{Report: found, Summary: sentence(found), Program: "mcp-partner " + app.BuildInfo().Version, Cell: csvcell.New().Quote}
 	return r.Write(w, auditreport.Format(o.format), rows)
 }
 
@@ -125,7 +130,7 @@ func report(u *term.UI, found fleet.Report, rows auditreport.Rows, all bool) err
 	if found.Totals["rows"] != found.Totals[string(schemas.RowLinkedExpected)]+found.Totals[string(schemas.RowLinked)] {
 		style = term.Warn
 	}
-	u.Line(style, tools.AuditSentence(found))
+	u.Line(style, sentence(found))
 	render.WriteRun(u, found.Info())
 	u.Blank()
 	render.WriteTotals(u, found.Totals)
