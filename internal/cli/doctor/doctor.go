@@ -78,7 +78,7 @@ func showChecks(deps *cmdutil.Deps, checks []check) error {
 	u := deps.IO.UI()
 	styles := map[string]term.Style{checkOK: term.Good, CheckWarn: term.Warn, CheckFail: term.Bad}
 	for _, c := range checks {
-		u.Write(u.Paint(styles[c.Status], map[string]string{checkOK: "ok  ", CheckWarn: "warn", CheckFail: "FAIL"}[c.Status]) + "  " + u.Paint(term.Bold, c.Name) + ": " + u.Paint(term.Plain, c.Message) + "\n")
+		u.Entry(styles[c.Status], map[string]string{checkOK: "ok  ", CheckWarn: "warn", CheckFail: "FAIL"}[c.Status], c.Name, c.Message)
 		u.Field("  fix", c.Fix)
 	}
 	return u.Err

@@ -88,6 +88,13 @@ func (u *UI) StyledField(label string, s Style, value string) {
 	u.Write("  " + u.Paint(Dim, label) + gap + strings.Replace(padded, strings.Repeat(" ", indent), "", 1) + "\n")
 }
 
+// Entry writes a mark, a name, and a text that continues under the name.
+func (u *UI) Entry(s Style, mark, name, text string) {
+	margin := strings.Repeat(" ", columns(Escape(mark+"  "+name+": ")))
+	wrapped := strings.TrimPrefix(u.paintWrapped(Plain, margin+text, columns(mark)+2), margin)
+	u.Write(u.Paint(s, mark) + "  " + u.Paint(Bold, name) + ": " + wrapped + "\n")
+}
+
 // columns is how wide a text is on a terminal: East Asian wide characters take
 // two columns.
 func columns(text string) int {

@@ -2,6 +2,7 @@ package term
 
 import (
 	"bytes"
+	"strings"
 	"testing"
 )
 
@@ -45,5 +46,17 @@ func TestFieldsHangUnderTheirValue(t *testing.T) {
 	want := "  next        mcp-partner\n              doctor and\n              more\nA sentence that is\nlonger than that.\n"
 	if out.String() != want {
 		t.Errorf("got\n%swant\n%s", out.String(), want)
+	}
+}
+
+func TestEntriesContinueUnderTheirName(t *testing.T) {
+	t.Parallel()
+	var out strings.Builder
+	u := &UI{Out: &out, Width: 24}
+	u.Entry(Good, "ok  ", "vault", "The vault is encrypted\x1b with a key.")
+	u.Entry(Bad, "FAIL", "clock", "It is wrong.")
+	want := "ok    vault: The vault\n      is\n      encrypted<U+001B>\n"
+	if got := out.String(); !strings.HasPrefix(got, want) || !strings.HasSuffix(got, "FAIL  clock: It is\n      wrong.\n") || strings.Contains(got, "\x1b") {
+		t.Errorf("got %q", got)
 	}
 }
