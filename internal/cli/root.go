@@ -38,10 +38,7 @@ type Command func(*cmdutil.Deps) *cobra.Command
 // config.yaml and environment.
 func Run(ctx context.Context, streams *term.Streams, args []string, more ...Command) int {
 	deps := cmdutil.NewDeps(streams)
-	root := newRoot(deps)
-	for _, command := range more {
-		root.AddCommand(command(deps))
-	}
+	root := newRoot(deps, more...)
 	root.SetArgs(args)
 	if completing(args) {
 		completeFlags(deps, root)
@@ -73,7 +70,7 @@ Windows. Secrets are never read from a flag, a variable or config.yaml.
 Exit codes: 0 done or unchanged, 1 failed, 2 usage, 3 refused,
 4 approval required.`
 
-func newRoot(deps *cmdutil.Deps) *cobra.Command {
+func newRoot(deps *cmdutil.Deps, more ...Command) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "mcp-partner",
 		Short: "Partner Admin Link for AI agents and for people",
@@ -84,8 +81,6 @@ func newRoot(deps *cmdutil.Deps) *cobra.Command {
   mcp-partner call check_partner_link --tenant contoso
   mcp-partner serve
   mcp-partner call check_partner_link --tenant contoso --simulate`,
-		Args:              cmdutil.NoArguments,
-		RunE:              cmdutil.ShowHelp,
 		PersistentPreRunE: deps.Prepare,
 		SilenceErrors:     true,
 		SilenceUsage:      true,
@@ -104,6 +99,10 @@ func newRoot(deps *cmdutil.Deps) *cobra.Command {
 			root.AddCommand(command)
 		}
 	}
+	for _, command := range more {
+		root.AddCommand(command(deps))
+	}
+	cmdutil.TakeFlagsOnly(root)
 	root.SetHelpCommandGroupID(developGroup)
 	root.SetCompletionCommandGroupID(developGroup)
 	return root

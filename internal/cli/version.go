@@ -17,7 +17,6 @@ func newVersion(deps *cmdutil.Deps) *cobra.Command {
 		Use:     "version",
 		Short:   "Show version, commit, Go version and MCP protocol versions",
 		Example: "  mcp-partner version\n  mcp-partner version --json",
-		Args:    cmdutil.NoArguments,
 		RunE:    func(command *cobra.Command, _ []string) error { return runVersion(command.Context(), deps, asJSON) },
 	}
 	command.Flags().BoolVar(&asJSON, "json", false, "print JSON")

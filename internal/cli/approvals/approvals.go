@@ -22,8 +22,6 @@ the passphrase that you set with mcp-partner approvers add on the terminal.`,
 		Example: `  mcp-partner approvals list
   mcp-partner approvals show ap_0123456789abcdef01
   mcp-partner approvals approve ap_0123456789abcdef01 --approver alice --execute`,
-		Args: cmdutil.NoArguments,
-		RunE: cmdutil.ShowHelp,
 	}
 	command.AddCommand(
 		newCmdList(deps), newCmdShow(deps),

@@ -22,8 +22,6 @@ func NewCmdApprovers(deps *cmdutil.Deps) *cobra.Command {
 on the terminal and never read from a flag, a variable or standard input. You can add
 the first approver yourself; each further one needs an existing approver's consent.`,
 		Example: "  mcp-partner approvers add alice\n  mcp-partner approvers list",
-		Args:    cmdutil.NoArguments,
-		RunE:    cmdutil.ShowHelp,
 	}
 	command.AddCommand(newCmdApproversAdd(deps), newCmdApproversList(deps), newCmdApproversRemove(deps))
 	return command
@@ -97,7 +95,6 @@ func newCmdApproversList(deps *cmdutil.Deps) *cobra.Command {
 		Use:     "list",
 		Short:   "List the approvers",
 		Example: "  mcp-partner approvers list\n  mcp-partner approvers list --json",
-		Args:    cmdutil.NoArguments,
 		RunE: deps.OnLedger(&keys, func(ctx context.Context, session *app.Session, _ []string) error {
 			approvers, err := session.Guard.Approvers(ctx)
 			if err != nil {

@@ -36,7 +36,6 @@ completed. Agents receive the reason. Freezing needs no passphrase; unfreezing n
 an approver's.`,
 		Example: `  mcp-partner freeze --reason 'the agent of Team Nord runs wild'
   mcp-partner freeze --reads --reason 'credential leaked'`,
-		Args:    cmdutil.NoArguments,
 		PreRunE: needReason(&reason),
 		RunE: deps.OnLedger(&keys, func(ctx context.Context, session *app.Session, _ []string) error {
 			return freeze(ctx, deps, session.Guard, reads, reason)
@@ -74,7 +73,6 @@ func NewCmdUnfreeze(deps *cmdutil.Deps) *cobra.Command {
 		Use:     "unfreeze",
 		Short:   "End a freeze, with an approver's passphrase",
 		Example: "  mcp-partner unfreeze --approver alice",
-		Args:    cmdutil.NoArguments,
 		RunE: deps.OnLedger(&keys, func(ctx context.Context, session *app.Session, _ []string) error {
 			by, err := Consent(ctx, deps, approver, "")
 			if err != nil {

@@ -19,7 +19,6 @@ func newCmdList(deps *cmdutil.Deps) *cobra.Command {
 		Use:     "list",
 		Short:   "List approvals, pending first",
 		Example: "  mcp-partner approvals list\n  mcp-partner approvals list --json",
-		Args:    cmdutil.NoArguments,
 		RunE: deps.OnLedger(&keys, func(ctx context.Context, session *app.Session, _ []string) error {
 			rows, err := approvalRows(ctx, session)
 			if err != nil {

@@ -14,8 +14,6 @@ func NewCmdPolicy(deps *cmdutil.Deps) *cobra.Command {
 		Long: `Test what the policy in config.yaml decides about a call. Without a policy, the flags
 --allow-writes and --approval decide.`,
 		Example: "  mcp-partner policy test --tool update_partner --tenant contoso --partner-id 1234567 --caller stdio",
-		Args:    cmdutil.NoArguments,
-		RunE:    cmdutil.ShowHelp,
 	}
 	command.AddCommand(newCmdPolicyTest(deps))
 	return command

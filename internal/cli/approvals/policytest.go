@@ -34,7 +34,6 @@ Callers are "stdio", "terminal" (this command line), or "http:" and a part of th
 token's hash. Exit codes: 0 for allow and ask, 3 for deny.`,
 		Example: `  mcp-partner policy test --tool update_partner --tenant contoso --partner-id 1234567 --caller stdio
   mcp-partner policy test --tool register_partner --tenant contoso --partner-id 1234567 --state not_linked --json`,
-		Args: cmdutil.NoArguments,
 		RunE: func(*cobra.Command, []string) error { return runPolicyTest(deps, options) },
 	}
 	flags := command.Flags()

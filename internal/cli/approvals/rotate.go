@@ -30,7 +30,6 @@ before it is deleted. With --void-open the previous key is deleted too, and ques
 and approvals under it that nobody has used become void.`,
 		Example: `  mcp-partner approvals rotate-key
   mcp-partner approvals rotate-key --void-open`,
-		Args: cmdutil.NoArguments,
 		RunE: deps.OnLedger(&options.keys, func(ctx context.Context, session *app.Session, _ []string) error {
 			return rotateKey(ctx, deps, session, options)
 		}),

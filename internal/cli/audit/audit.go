@@ -63,7 +63,6 @@ Exit codes: 0 done, 1 failed or --fail-on found something, 2 usage, 3 refused.`,
   mcp-partner audit --format html --output links.html
   mcp-partner audit --own-ids 1234567,7654321 --fail-on other,not_linked,unknown
   mcp-partner audit diff 2026-10 2026-11`,
-		Args: cmdutil.NoArguments,
 		RunE: func(command *cobra.Command, _ []string) error {
 			return runAudit(command.Context(), deps, options)
 		},

@@ -53,7 +53,6 @@ func newCmdList(deps *cmdutil.Deps) *cobra.Command {
 		Short: "List stored audits, newest first",
 		Example: `  mcp-partner audit list
   mcp-partner audit list --limit 0 --json`,
-		Args: cmdutil.NoArguments,
 		RunE: func(command *cobra.Command, _ []string) error { return runList(command.Context(), deps, options) },
 	}
 	flags := command.Flags()

@@ -72,7 +72,6 @@ func newCmdCallTool(deps *cmdutil.Deps, op schemas.Operation, options *callOptio
 		Short:   op.Title + " (" + string(op.Effect) + ")",
 		Long:    op.Description(),
 		Example: callExample(op),
-		Args:    cmdutil.NoArguments,
 		RunE: func(command *cobra.Command, _ []string) error {
 			options.tool, options.flags = op.Name, command.Flags()
 			if err := options.Fleet.Apply(deps); err != nil {

@@ -37,7 +37,6 @@ four calls that read roles, as OpenAPI 3.1: the meaning of each answer, both err
 formats, tenant and identity, throttling. MCP clients read it at partner://openapi,
 HTTP clients at /openapi.json. No state directory is needed.`,
 		Example: "  mcp-partner openapi\n  mcp-partner openapi --format yaml --output managementpartner.yaml",
-		Args:    cmdutil.NoArguments,
 		RunE: func(command *cobra.Command, _ []string) error {
 			if options.format != formatJSON && options.format != formatYAML {
 				return exit.Usage(cmdutil.Help(command), "--format is json or yaml")

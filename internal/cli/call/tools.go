@@ -41,7 +41,6 @@ receives it. No state directory and no vault are needed.
 run a model's tool call with mcp-partner call TOOL --args - --json. --format markdown
 is for a prompt. docs/frameworks.md has a program for each.`,
 		Example: "  mcp-partner tools\n  mcp-partner tools --format openai\n  echo '{\"tenant\":\"contoso\"}' | mcp-partner call check_partner_link --args - --json",
-		Args:    cmdutil.NoArguments,
 		RunE: func(command *cobra.Command, _ []string) error {
 			if !slices.Contains([]string{"", formatMCP, formatOpenAI, formatAnthropic, formatMarkdown}, options.format) {
 				return exit.Usage(cmdutil.Help(command), "--format is mcp, openai, anthropic or markdown")

@@ -137,6 +137,7 @@ client's file, so prefer rules in config.yaml.`,
   mcp-partner install claude-code --http https://partner.example/mcp --client-id GUID
   mcp-partner install claude-desktop -- --tenants 'contoso,fab*' --partner-ids 1234567`,
 		ValidArgs: clientfile.Names(),
+		Args:      cobra.ArbitraryArgs, // take checks them
 		RunE: func(command *cobra.Command, args []string) error {
 			if err := options.take(command, args); err != nil {
 				return err

@@ -12,7 +12,19 @@ import (
 	"mcp-partner/schemas"
 )
 
-func ShowHelp(command *cobra.Command, _ []string) error { return command.Help() }
+// TakeFlagsOnly makes the commands that say nothing of their arguments refuse
+// any, and those that do nothing by themselves show their help.
+func TakeFlagsOnly(command *cobra.Command) {
+	if command.Args == nil {
+		command.Args = NoArguments
+	}
+	if command.RunE == nil {
+		command.RunE = func(command *cobra.Command, _ []string) error { return command.Help() }
+	}
+	for _, sub := range command.Commands() {
+		TakeFlagsOnly(sub)
+	}
+}
 
 // NoArguments refuses words after a command without repeating them: one of
 // them may be a secret that was typed in the wrong place.

@@ -54,7 +54,6 @@ Exit codes: 0 the provider keeps the contract, 1 it does not or could not be ask
 		Example: `  go run ./cmd/contract-verify --tenant contoso
   go run ./cmd/contract-verify --tenant test --with-partner-id 1234567 --yes --allow-writes --approval requester
   go run ./cmd/contract-verify --tenant contoso --simulate`,
-		Args: cmdutil.NoArguments,
 		RunE: func(command *cobra.Command, _ []string) error {
 			if err := options.check(); err != nil {
 				return err

@@ -32,7 +32,6 @@ Each finding names the command that fixes it. The exit code is 1 if a check fail
 		Example: `  mcp-partner doctor
   mcp-partner doctor --read
   mcp-partner doctor --json`,
-		Args: cmdutil.NoArguments,
 		RunE: func(command *cobra.Command, _ []string) error { return runDoctor(command.Context(), deps, options) },
 	}
 	flags := command.Flags()

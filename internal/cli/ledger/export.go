@@ -32,7 +32,6 @@ spreadsheets and cannot be verified. Both contain personal data: names of caller
 approvers, accounts, and reasons that people typed.`,
 		Example: `  mcp-partner ledger export --format jsonl -o ledger.jsonl
   mcp-partner ledger export --format csv --tenant contoso --since 2026-01-01`,
-		Args: cmdutil.NoArguments,
 		RunE: func(command *cobra.Command, _ []string) error { return runExport(command.Context(), deps, options) },
 	}
 	flags := command.Flags()

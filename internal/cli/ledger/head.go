@@ -31,7 +31,6 @@ of it was rewritten. --public-key-file writes the key with which an auditor veri
 heads and exports.`,
 		Example: `  mcp-partner ledger head > head.json
   mcp-partner ledger head -o head.json --public-key-file ledger.pem`,
-		Args: cmdutil.NoArguments,
 		RunE: func(command *cobra.Command, _ []string) error { return runHead(command.Context(), deps, options) },
 	}
 	flags := command.Flags()

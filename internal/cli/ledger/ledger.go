@@ -27,8 +27,6 @@ mcp-partner ledger head, and verify against it.`,
 		Example: `  mcp-partner ledger list --tenant contoso --since 2026-01-01
   mcp-partner ledger head -o head.json
   mcp-partner ledger verify --head head.json`,
-		Args: cmdutil.NoArguments,
-		RunE: cmdutil.ShowHelp,
 	}
 	command.AddCommand(
 		newCmdList(deps), newCmdVerify(deps), newCmdHead(deps),

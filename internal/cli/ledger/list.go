@@ -33,7 +33,6 @@ mcp-partner ledger verify.`,
 		Example: `  mcp-partner ledger list
   mcp-partner ledger list --tenant contoso --since 2026-01-01 --until 2026-02-01
   mcp-partner ledger list --approver alice --limit 0 --json`,
-		Args: cmdutil.NoArguments,
 		RunE: func(command *cobra.Command, _ []string) error {
 			if command.Flags().Changed("limit") {
 				options.All = true

@@ -27,7 +27,6 @@ func newCmdPrune(deps *cmdutil.Deps) *cobra.Command {
 can still be verified, and a new entry records the removal. A write with an unknown
 outcome stays, with everything after it. Exports and backups are not changed.`,
 		Example: "  mcp-partner ledger prune --before 2025-01-01",
-		Args:    cmdutil.NoArguments,
 		RunE:    func(command *cobra.Command, _ []string) error { return runPrune(command.Context(), deps, options) },
 	}
 	command.Flags().StringVar(&options.before, "before", "", "remove entries older than this `DATE`: 2026-01-31 (UTC) or RFC 3339")

@@ -43,7 +43,6 @@ Exit codes: 0 no finding, 1 a finding or unknown.`,
 		Example: `  mcp-partner ledger verify --head head.json
   mcp-partner ledger verify --accept-gap 28-32 --reason "restored the backup of Monday" --approver alice
   mcp-partner ledger verify --export ledger.jsonl --head head.json --public-key-file ledger.pem`,
-		Args: cmdutil.NoArguments,
 		RunE: func(command *cobra.Command, _ []string) error { return runVerify(command.Context(), deps, options) },
 	}
 	flags := command.Flags()

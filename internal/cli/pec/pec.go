@@ -17,8 +17,6 @@ partner earned credit, and join billed usage with links and roles. Nothing is wr
 to Azure. Microsoft decides whether a subscription is credited.`,
 		Example: `  mcp-partner pec roles contoso
   mcp-partner pec reconcile dailyratedusage.csv`,
-		Args: cmdutil.NoArguments,
-		RunE: cmdutil.ShowHelp,
 	}
 	command.AddCommand(newCmdRoles(deps), newCmdReconcile(deps))
 	return command

@@ -30,7 +30,6 @@ Exit codes: 0 done or unchanged, 1 not every tenant is as planned, 2 usage,
   mcp-partner ensure --partner-id 1234567 --first 5 --allow-writes
   mcp-partner ensure --resume run_0123456789abcdef01
   mcp-partner ensure --run run_0123456789abcdef01 --format csv -o report.csv`,
-		Args: cmdutil.NoArguments,
 		RunE: func(command *cobra.Command, _ []string) error {
 			if err := options.prepare(deps, command.Flags()); err != nil {
 				return err
@@ -69,7 +68,6 @@ continues under the same approval for 24 hours.`,
   mcp-partner transition --from 7654321,7654322 --to 1234567 --allow-writes
   mcp-partner transition --from 7654321 --to 1234567 --tenants 'emea-*' --first 5 --allow-writes
   mcp-partner transition --resume run_0123456789abcdef01`,
-		Args: cmdutil.NoArguments,
 		RunE: func(command *cobra.Command, _ []string) error {
 			if err := options.prepare(deps, command.Flags()); err != nil {
 				return err

@@ -39,7 +39,6 @@ func NewCmdHealth(deps *cmdutil.Deps) *cobra.Command {
 The exit code is 0 if it is ready, else 1, and the output names what is not ready. No
 token is needed or sent.`,
 		Example: "  mcp-partner health\n  mcp-partner health --url https://partner.example/readyz --ca-file ca.pem",
-		Args:    cmdutil.NoArguments,
 		RunE:    func(command *cobra.Command, _ []string) error { return runHealth(command.Context(), deps, options) },
 	}
 	flags := command.Flags()

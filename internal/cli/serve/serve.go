@@ -50,7 +50,6 @@ token of the start has, unless --metrics serves it on its own address.`,
   mcp-partner serve --http 127.0.0.1:8080
   mcp-partner serve --http :8443 --tls-cert cert.pem --tls-key key.pem --allowed-hosts partner.example.com
   mcp-partner serve --simulate=50 --allow-writes`,
-		Args: cmdutil.NoArguments,
 		RunE: func(command *cobra.Command, _ []string) error {
 			if err := options.simulate.Check(command.Flags()); err != nil {
 				return err

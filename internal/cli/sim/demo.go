@@ -32,7 +32,6 @@ func NewCmdDemo(deps *cmdutil.Deps) *cobra.Command {
 over a stdio pipe, and run the main scenario: each question, its answer, and whether
 the answer is as expected. The exit code is 0 only if every step is.`,
 		Example: "  mcp-partner demo",
-		Args:    cmdutil.NoArguments,
 		RunE:    func(command *cobra.Command, _ []string) error { return runDemo(command.Context(), deps) },
 	}
 }

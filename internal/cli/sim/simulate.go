@@ -49,7 +49,6 @@ Kinds of --fault:
   mcp-partner simulate --latency 50ms --throttle reads=250/25,writes=200/10
   mcp-partner simulate --fault throttle_burst=10 --fault html=2 --seed 7
   mcp-partner simulate --ca-out ca.pem --tenants-out tenants.csv`,
-		Args: cmdutil.NoArguments,
 		RunE: func(command *cobra.Command, _ []string) error { return runSimulate(command.Context(), deps, options) },
 	}
 	flags := command.Flags()

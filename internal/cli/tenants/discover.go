@@ -42,7 +42,6 @@ directory that uses the credential: the first, or --tenant.`,
 		Example: `  mcp-partner tenants discover --credential alice
   mcp-partner tenants discover --credential alice --csv -o found.csv
   mcp-partner tenants import found.csv`,
-		Args: cmdutil.NoArguments,
 		RunE: deps.OnApp(&options.keys, func(ctx context.Context, a *app.App, _ []string) error {
 			return runDiscover(ctx, deps, a, options)
 		}),

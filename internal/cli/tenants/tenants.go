@@ -16,8 +16,6 @@ addresses that it is sent to. Secrets are in the vault, not in the directory.`,
 		Example: `  mcp-partner tenants add contoso --tenant-id GUID --client-id GUID --secret-stdin
   mcp-partner tenants list
   mcp-partner tenants import customers.csv`,
-		Args: cmdutil.NoArguments,
-		RunE: cmdutil.ShowHelp,
 	}
 	command.AddCommand(
 		newCmdAdd(deps), newCmdList(deps), newCmdSet(deps),

@@ -50,7 +50,6 @@ With --uses N the token is valid for N tool calls.`,
 		Example: `  mcp-partner token issue --for nightly --tenants 'contoso,fab*'
   mcp-partner token issue --for migration --scope partner.read,partner.write --tenants contoso --partner-ids 1234567 --ttl 30m
   mcp-partner token issue --for alice --scope partner.approve --tenants '*' --approver alice`,
-		Args: cmdutil.NoArguments,
 		RunE: func(command *cobra.Command, _ []string) error { return runIssue(command.Context(), deps, options) },
 	}
 	flags := command.Flags()

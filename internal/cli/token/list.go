@@ -20,7 +20,6 @@ func newCmdList(deps *cmdutil.Deps) *cobra.Command {
 		Use:     "list",
 		Short:   "List the tokens of the last 30 days, newest first",
 		Example: "  mcp-partner token list\n  mcp-partner token list --json",
-		Args:    cmdutil.NoArguments,
 		RunE: deps.OnLedger(&keys, func(ctx context.Context, session *app.Session, _ []string) error {
 			tokens, err := session.Guard.Tokens(ctx)
 			rows := make([]tokenRow, len(tokens))

@@ -20,8 +20,6 @@ directory and across restarts. Only a hash of each token is stored.`,
 		Example: `  mcp-partner token issue --for nightly --tenants 'contoso,fab*'
   mcp-partner token list
   mcp-partner token revoke --for nightly`,
-		Args: cmdutil.NoArguments,
-		RunE: cmdutil.ShowHelp,
 	}
 	command.AddCommand(newCmdIssue(deps), newCmdList(deps), newCmdRevoke(deps))
 	return command

@@ -28,7 +28,6 @@ func newCmdList(deps *cmdutil.Deps) *cobra.Command {
 		Use:     "list",
 		Short:   "List the secrets, their uses and expiry dates",
 		Example: "  mcp-partner vault list\n  mcp-partner vault list --json",
-		Args:    cmdutil.NoArguments,
 		RunE: deps.OnVault(&options.keys, func(ctx context.Context, a *app.App, _ []string) error {
 			return runList(ctx, deps, a, options)
 		}),

@@ -28,8 +28,6 @@ func newCmdRecipients(deps *cmdutil.Deps) *cobra.Command {
 them vault.age and directory.json; they open the vault with --identity-file. This
 command needs only their public key.`,
 		Example: "  mcp-partner vault recipients add dana age1...\n  mcp-partner vault recipients list",
-		Args:    cmdutil.NoArguments,
-		RunE:    cmdutil.ShowHelp,
 	}
 	command.AddCommand(newCmdRecipientsAdd(deps), newCmdRecipientsList(deps), newCmdRecipientsRemove(deps))
 	return command
@@ -61,7 +59,6 @@ func newCmdRecipientsList(deps *cmdutil.Deps) *cobra.Command {
 		Use:     "list",
 		Short:   "List who can open the vault",
 		Example: "  mcp-partner vault recipients list --json",
-		Args:    cmdutil.NoArguments,
 		RunE: deps.OnVault(&options.keys, func(ctx context.Context, a *app.App, _ []string) error {
 			return runRecipientsList(ctx, deps, a, options)
 		}),

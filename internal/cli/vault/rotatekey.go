@@ -37,7 +37,6 @@ command replaces the key of the program's own keys.`,
   mcp-partner vault rotate-key
   mcp-partner vault rotate-key --new-passphrase
   mcp-partner vault rotate-key --passphrase-file OLD --new-passphrase-file NEW`,
-		Args: cmdutil.NoArguments,
 		RunE: deps.OnVault(&options.keys, func(ctx context.Context, a *app.App, _ []string) error {
 			return runRotateKey(ctx, deps, a, options)
 		}),

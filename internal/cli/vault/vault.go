@@ -19,8 +19,6 @@ func NewCmdVault(deps *cmdutil.Deps) *cobra.Command {
 		Use:     "vault",
 		Short:   "Manage the secrets: store, list, test, rotate and back up",
 		Example: "  mcp-partner vault init\n  mcp-partner vault status",
-		Args:    cmdutil.NoArguments,
-		RunE:    cmdutil.ShowHelp,
 	}
 	command.AddCommand(newCmdInit(deps), newCmdStatus(deps), newCmdRemove(deps),
 		newCmdAdd(deps), newCmdList(deps), newCmdShow(deps), newCmdTest(deps),
@@ -55,7 +53,6 @@ helps to choose.`,
   mcp-partner vault init --backend keychain
   mcp-partner vault init --backend hashicorp --server https://vault.example.com:8200 --auth approle --auth-role ROLE-ID --auth-file /run/secrets/secret-id
   mcp-partner vault init --backend azurekeyvault --server https://NAME.vault.azure.net --auth managed-identity`,
-		Args: cmdutil.NoArguments,
 		RunE: func(command *cobra.Command, _ []string) error { return runInit(command.Context(), deps, options) },
 	}
 	command.Flags().BoolVar(&options.passphrase, "passphrase", false, "ask for a passphrase on the terminal")
@@ -105,7 +102,6 @@ func newCmdStatus(deps *cmdutil.Deps) *cobra.Command {
 		Use:     "status",
 		Short:   "Show how the vault is protected, and whether it opens",
 		Example: "  mcp-partner vault status\n  mcp-partner vault status --json",
-		Args:    cmdutil.NoArguments,
 		RunE: deps.OnApp(&options.keys, func(ctx context.Context, a *app.App, _ []string) error {
 			return runStatus(ctx, deps, a, options)
 		}),
