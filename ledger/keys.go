@@ -3,11 +3,13 @@ package ledger
 import (
 	"context"
 	"crypto/ed25519"
+	"crypto/rand"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/hex"
 	"encoding/pem"
 	"errors"
+	"sync"
 
 	"mcp-partner/schemas"
 )
@@ -110,4 +112,96 @@ func ParsePublicKey(text []byte) (ed25519.PublicKey, error) {
 
 func invalid(message string) *schemas.Problem {
 	return schemas.NewProblem(schemas.CodeInvalidArgument, message)
+}
+
+// counter is what the vault remembers of how far the record had come, and what
+// this process knows of it.
+type counter struct {
+	keys Keys
+
+	// flushing is held while the vault is told, which may take a while; mu only
+	// for a moment, because every call asks what was seen.
+	flushing sync.Mutex
+
+	mu sync.Mutex
+	// seen is the highest entry known to have been there; kept is what the
+	// vault has.
+	seen, kept int64
+}
+
+// knows raises seen and returns it.
+func (c *counter) knows(seq int64) int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.seen = max(c.seen, seq)
+	return c.seen
+}
+
+// remembers takes in what the vault has, and returns seen.
+func (c *counter) remembers(value int64) int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.kept = max(c.kept, value)
+	c.seen = max(c.seen, value)
+	return c.seen
+}
+
+// flush tells the vault. Callers that arrive while one is being served are
+// served with it.
+func (c *counter) flush(ctx context.Context) error {
+	c.flushing.Lock()
+	defer c.flushing.Unlock()
+	seen, kept := c.values()
+	if kept >= seen {
+		return nil
+	}
+	if err := c.keys.SetCounter(ctx, seen); err != nil {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.kept = max(c.kept, seen)
+	return nil
+}
+
+func (c *counter) values() (seen, kept int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.seen, c.kept
+}
+
+// TemporaryKeys are Keys that end with the process, for a ledger that does too.
+type TemporaryKeys struct {
+	mu      sync.Mutex
+	keys    map[string][]byte
+	counter int64
+}
+
+// NewTemporaryKeys makes keys at random.
+func NewTemporaryKeys() *TemporaryKeys { return &TemporaryKeys{keys: map[string][]byte{}} }
+
+// Key implements Keys.
+func (k *TemporaryKeys) Key(_ context.Context, name string, size int, _ bool) ([]byte, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.keys[name] == nil {
+		k.keys[name] = make([]byte, size)
+		_, _ = rand.Read(k.keys[name]) // never fails: crypto/rand ends the process instead
+	}
+	return k.keys[name], nil
+}
+
+// Counter implements Keys.
+func (k *TemporaryKeys) Counter(context.Context) (int64, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.counter, nil
+}
+
+// SetCounter implements Keys.
+func (k *TemporaryKeys) SetCounter(_ context.Context, value int64) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.counter = max(k.counter, value)
+	return nil
 }

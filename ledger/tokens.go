@@ -2,121 +2,215 @@ package ledger
 
 import (
 	"context"
-	"fmt"
-	"maps"
-	"slices"
-	"strings"
-	"sync"
+	"encoding/json"
+	"errors"
 	"time"
 
+	"mcp-partner/access"
 	"mcp-partner/guard"
-	"mcp-partner/schemas"
 )
 
-const (
-	// tokenPeriod is how long counts of tokens stay in memory at most.
-	tokenPeriod = time.Minute
-	// maxNamedTenants bounds the length of an entry.
-	maxNamedTenants = 50
-)
+// keptAfterEnd is how long a token that ended stays in the list.
+const keptAfterEnd = 30 * 24 * time.Hour
 
-// tokenCounts gathers what CountToken counts: credential, tenant, number.
-type tokenCounts struct {
-	ledger *Ledger
-
-	mu sync.Mutex
-	flushTimer
-	counts map[string]map[string]int
+// tokenBody is guard.Token as it is written. The token itself is not in it.
+type tokenBody struct {
+	Caller     string   `json:"caller"`
+	Hash       []byte   `json:"hash"`
+	Scopes     []string `json:"scopes"`
+	Tools      []string `json:"tools,omitempty"`
+	Tenants    []string `json:"tenants"`
+	PartnerIDs []string `json:"partner_ids,omitempty"`
+	IssuedBy   string   `json:"issued_by,omitempty"`
+	Created    string   `json:"created"`
+	Expires    string   `json:"expires"`
+	Revoked    string   `json:"revoked,omitempty"`
+	Uses       int      `json:"uses,omitempty"`
+	Used       int      `json:"used,omitempty"`
 }
 
-func (c *tokenCounts) init(l *Ledger) { c.ledger, c.flushTimer = l, newFlushTimer() }
-
-// CountToken counts a token that was issued. It touches memory alone; within a
-// minute, and at Close, one entry a credential says how many there were. A
-// crash loses what was not written yet.
-func (l *Ledger) CountToken(credential, tenant string) {
-	c := &l.tokens
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.closed {
-		return
+func encodeToken(t guard.Token) ([]byte, error) {
+	body := tokenBody{
+		Caller: string(t.Caller), Hash: t.Hash[:], Tools: t.Grant.Tools, Tenants: t.Grant.Tenants, PartnerIDs: t.Grant.PartnerIDs,
+		IssuedBy: t.IssuedBy, Created: formatTime(t.IssuedAt), Expires: formatTime(t.ExpiresAt), Uses: t.Uses, Used: t.Used,
 	}
-	c.add(credential, tenant, 1)
-	c.set(l, tokenPeriod, c.flush)
+	for _, scope := range t.Grant.Scopes {
+		body.Scopes = append(body.Scopes, string(scope))
+	}
+	if !t.RevokedAt.IsZero() {
+		body.Revoked = formatTime(t.RevokedAt)
+	}
+	return json.Marshal(body)
 }
 
-// add counts. The caller holds mu.
-func (c *tokenCounts) add(credential, tenant string, n int) {
-	if c.counts == nil {
-		c.counts = map[string]map[string]int{}
+func decodeToken(id string, text []byte) (guard.Token, error) {
+	var body tokenBody
+	times := unmarshal(text, &body)
+	t := guard.Token{
+		ID: id, Caller: access.Caller(body.Caller), IssuedBy: body.IssuedBy,
+		Grant:    access.Grant{Tools: body.Tools, Tenants: body.Tenants, PartnerIDs: body.PartnerIDs},
+		IssuedAt: times.parse(body.Created), ExpiresAt: times.parse(body.Expires), Uses: body.Uses, Used: body.Used,
 	}
-	if c.counts[credential] == nil {
-		c.counts[credential] = map[string]int{}
+	copy(t.Hash[:], body.Hash)
+	for _, scope := range body.Scopes {
+		t.Grant.Scopes = append(t.Grant.Scopes, access.Scope(scope))
 	}
-	c.counts[credential][tenant] += n
+	if body.Revoked != "" {
+		t.RevokedAt = times.parse(body.Revoked)
+	}
+	return t, times.failure
 }
 
-func (c *tokenCounts) take() map[string]map[string]int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	counts := c.counts
-	c.counts = nil
-	c.fired()
-	return counts
-}
-
-// putBack keeps what could not be written for the next time.
-func (c *tokenCounts) putBack(counts map[string]map[string]int) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for credential, tenants := range counts {
-		for tenant, n := range tenants {
-			c.add(credential, tenant, n)
-		}
-	}
-	c.set(c.ledger, tokenPeriod, c.flush)
-}
-
-func (c *tokenCounts) flush(ctx context.Context) error {
-	counts := c.take()
-	if len(counts) == 0 {
-		return nil
-	}
-	var events []guard.Event
-	for _, credential := range slices.Sorted(maps.Keys(counts)) {
-		events = append(events, tokenEvent(c.ledger.o.Now(), credential, counts[credential]))
-	}
-	_, err := c.ledger.Append(ctx, events...)
+func (w *writing) putToken(ctx context.Context, t guard.Token) error {
+	body, err := encodeToken(t)
 	if err != nil {
-		c.putBack(counts)
+		return err
 	}
-	return err
+	return w.put(ctx, stateToken, t.ID, body)
 }
 
-func (c *tokenCounts) end(ctx context.Context) error {
-	c.mu.Lock()
-	c.close()
-	c.mu.Unlock()
-	return c.flush(ctx)
+// changeToken writes a token together with the entry that says why.
+func (w *writing) changeToken(ctx context.Context, t guard.Token, event guard.Event) error {
+	return errors.Join(w.events(ctx, ref(stateToken, t.ID), false, event), w.putToken(ctx, t))
 }
 
-// tokenEvent words the tokens of one credential.
-func tokenEvent(at time.Time, credential string, tenants map[string]int) guard.Event {
-	identity := schemas.Identity{Credential: credential}
-	names, total := slices.Sorted(maps.Keys(tenants)), 0
-	var parts []string
-	for i, name := range names {
-		total += tenants[name]
-		if i < maxNamedTenants {
-			parts = append(parts, fmt.Sprintf("%s %d", name, tenants[name]))
+func (d *database) tokens(ctx context.Context, q querier, clause string, args ...any) (found []guard.Token, err error) {
+	err = d.each(ctx, q, func(s state) (bool, error) {
+		t, err := decodeToken(s.name, s.body)
+		found = append(found, t)
+		return true, err
+	}, `WHERE kind = 'token' `+clause, args...)
+	return found, err
+}
+
+// openTokens returns the tokens that were not revoked and have not expired.
+func (w *writing) openTokens(ctx context.Context) (open []guard.Token, err error) {
+	now := w.l.o.Now()
+	all, err := w.db.tokens(ctx, w.Tx, `AND expires > ?`, formatTime(now))
+	for _, t := range all {
+		if t.Open(now) {
+			open = append(open, t)
 		}
 	}
-	if more := len(names) - len(parts); more > 0 {
-		parts = append(parts, "and "+schemas.Count(more, "more tenant"))
+	return open, err
+}
+
+// voidTokens ends tokens with the entry that was written last.
+func (w *writing) voidTokens(ctx context.Context, tokens []guard.Token) error {
+	for _, t := range tokens {
+		t.RevokedAt = w.l.o.Now()
+		if err := w.putToken(ctx, t); err != nil {
+			return err
+		}
 	}
-	if len(names) == 1 {
-		identity.Tenant = names[0]
+	return nil
+}
+
+// PutToken implements guard.TokenStore.
+func (l *Ledger) PutToken(ctx context.Context, token guard.Token, limit int, event guard.Event) error {
+	return l.write(ctx, true, func(w *writing) error {
+		open, err := w.openTokens(ctx)
+		if err != nil {
+			return err
+		}
+		if len(open) >= limit {
+			return guard.TooManyTokens(len(open))
+		}
+		if _, taken, err := w.db.one(ctx, w.Tx, stateToken, token.ID); err != nil || taken {
+			return errors.Join(err, errTaken)
+		}
+		return w.changeToken(ctx, token, event)
+	})
+}
+
+// tokenQuery asks for a token and in the same statement how far the record
+// comes, as freezeQuery does.
+const tokenQuery = `SELECT ` + lastEntry + `, ` + stateColumns + ` FROM states WHERE kind = 'token' AND name = ?`
+
+// Token implements guard.TokenStore. A token whose row was changed in the file
+// is not there, and none is where entries are missing at the end: what was
+// revoked since would be live again.
+func (l *Ledger) Token(ctx context.Context, id string) (guard.Token, bool, error) {
+	seen, err := l.looks.get(ctx)
+	if err != nil {
+		return guard.Token{}, false, l.problem(err)
 	}
-	return guard.Event{Time: at, Kind: guard.KindTokens, Intent: guard.Intent{Identity: identity},
-		Detail: schemas.Count(total, "token") + ": " + strings.Join(parts, ", ")}
+	if t, ok := l.recent.tokenAt(seen.revision, id); ok {
+		return t, true, nil
+	}
+	known := l.counter.knows(0) // before the query, which may see more
+	s, last, ok, err := withEnd(ctx, seen.db.token, id)
+	if err != nil || !ok || last < known || !seen.db.genuine(s) {
+		return guard.Token{}, false, l.problem(err)
+	}
+	t, err := decodeToken(id, s.body)
+	if err == nil {
+		l.recent.keepToken(seen.revision, t)
+	}
+	return t, err == nil, l.problem(err)
+}
+
+// Tokens implements guard.TokenStore.
+func (l *Ledger) Tokens(ctx context.Context) ([]guard.Token, error) {
+	db, err := l.use(ctx)
+	if err != nil {
+		return nil, err
+	}
+	found, err := db.tokens(ctx, db.read, `AND expires > ? ORDER BY created DESC`, formatTime(l.o.Now().Add(-keptAfterEnd)))
+	return found, l.problem(err)
+}
+
+// intactToken returns a token after a look at every entry since it changed
+// last, as intact does for tickets.
+func (w *writing) intactToken(ctx context.Context, id string) (guard.Token, bool, error) {
+	s, ok, err := w.db.one(ctx, w.Tx, stateToken, id)
+	if err != nil || !ok {
+		return guard.Token{}, false, err
+	}
+	if err := w.unbroken(ctx, s.seq); err != nil {
+		return guard.Token{}, false, err
+	}
+	t, err := decodeToken(id, s.body)
+	return t, err == nil, err
+}
+
+// UseToken implements guard.TokenStore. The use is in the vault's counter when
+// it returns, so that an older file cannot give it back.
+func (l *Ledger) UseToken(ctx context.Context, id string, event guard.Event) (used bool, err error) {
+	err = l.write(ctx, true, func(w *writing) error {
+		t, ok, err := w.intactToken(ctx, id)
+		if err != nil || !ok || !t.Live(w.l.o.Now()) {
+			return err
+		}
+		t.Used++
+		used = true
+		return w.changeToken(ctx, t, event)
+	})
+	return used && err == nil, err
+}
+
+// RevokeTokens implements guard.TokenStore.
+func (l *Ledger) RevokeTokens(ctx context.Context, which guard.TokenSelection, event guard.Event) (revoked int, err error) {
+	err = l.write(ctx, true, func(w *writing) error {
+		now := w.l.o.Now()
+		all, err := w.db.tokens(ctx, w.Tx, `AND expires > ?`, formatTime(now.Add(-guard.ReachAfterEnd)))
+		if err != nil {
+			return err
+		}
+		for _, t := range all {
+			if !which.Selects(t) || !t.Revocable(now) {
+				continue
+			}
+			t.RevokedAt, event.Detail = now, guard.RevokedDetail(t)
+			if err := w.changeToken(ctx, t, event); err != nil {
+				return err
+			}
+			revoked++
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, err
+	}
+	return revoked, nil
 }

@@ -2,7 +2,13 @@ package ledger
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
+	"maps"
+	"slices"
+
+	"mcp-partner/schemas"
 )
 
 // maxFindings bounds a report; the first finding is the one that counts.
@@ -284,5 +290,122 @@ func (v *verifier) state(name string, s state) {
 		v.report.findRow(plain(name), fmt.Sprintf("the row is an older copy, of entry %d; it changed with entry %d and is ignored", s.seq, max(s.latest, last.seq)))
 	case s.seq > v.before.seq:
 		v.report.findRow(plain(name), fmt.Sprintf("the row changed with entry %d, which is missing", s.seq))
+	}
+}
+
+// missing finds rows that the record tells of and that are not there.
+func (v *verifier) missing(there map[string]bool) {
+	expected := map[string]bool{ref(stateFreeze, theFreeze): true}
+	for name, last := range v.latest {
+		expected[name] = expected[name] || !last.gone
+	}
+	for _, name := range slices.Sorted(maps.Keys(expected)) {
+		if expected[name] && !there[name] {
+			v.report.findRow(plain(name), "the row was removed by another program")
+		}
+	}
+}
+
+// againstHead compares the record with a head that was kept elsewhere.
+func (v *verifier) againstHead(ctx context.Context) error {
+	if v.head == nil {
+		return nil
+	}
+	public, err := v.l.PublicKey(ctx)
+	if err != nil {
+		return err
+	}
+	if err := VerifyHead(public, *v.head); err != nil {
+		v.report.find(0, "the head is not valid: %s", schemas.AsProblem(err).Message)
+		return nil
+	}
+	v.report.compareHead(*v.head, v.db.id, v.began, v.attested, v.found)
+	return nil
+}
+
+// compareHead says what a genuine head tells of a record that begins after
+// entry began. attested is the hash of the entry that the head names.
+func (r *Report) compareHead(head Head, ledgerID string, began int64, attested digest, found bool) {
+	switch c := r.Checkpoint; {
+	case head.Ledger != ledgerID:
+		r.find(0, "the head is of another ledger, %s", plain(head.Ledger))
+	case head.Seq == began && c != nil && head.Hash != c.Hash,
+		head.Seq == 0 && head.Hash != hex.EncodeToString(genesis(ledgerID)):
+		r.find(head.Seq, "entry %d differs from the head", head.Seq)
+	case head.Seq == began:
+		r.attest(head.Seq)
+	case head.Seq < began:
+		r.Notes = append(r.Notes, fmt.Sprintf("The head names entry %d, which was pruned, so it cannot be compared.", head.Seq))
+	case !found && head.Seq > r.Last:
+		r.missing(max(r.Last, began)+1, head.Seq, fmt.Sprintf(": the head names entry %d", head.Seq))
+	case !found:
+		r.find(head.Seq, "entry %d is missing: the head names it", head.Seq)
+	case hex.EncodeToString(attested[:]) != head.Hash:
+		r.find(head.Seq, "entry %d or an earlier one differs from the head: the ledger was rewritten", head.Seq)
+	default:
+		r.attest(head.Seq)
+	}
+}
+
+func genesis(ledgerID string) []byte {
+	d := genesisHash(ledgerID)
+	return d[:]
+}
+
+// plain makes text out of the file fit for a terminal.
+func plain(text string) string { return schemas.Sanitize(text) }
+
+// plans compares the stored plans with the digests that their tickets and runs
+// carry. The rows of plans are named by no entry, so a deleted one is found
+// only here.
+type plans struct {
+	stored map[string]digest
+	// wanted is the digest of each plan that has to be there, by its name, and
+	// wantedBy the row that names it.
+	wanted   map[string]digest
+	wantedBy map[string]string
+}
+
+func newPlans() plans {
+	return plans{stored: map[string]digest{}, wanted: map[string]digest{}, wantedBy: map[string]string{}}
+}
+
+// note takes in one genuine row. A row that cannot be decoded is an error: its
+// MAC is good, so this program wrote it.
+func (p *plans) note(l *Ledger, s state) error {
+	switch s.kind {
+	case statePlan:
+		p.stored[s.name] = sha256.Sum256(s.body)
+	case stateTicket:
+		t, err := decodeTicket(s.name, s.body)
+		if err != nil {
+			return err
+		}
+		if t.Plan == nil || t.InBand && (t.Declined || !t.Spent && !l.o.Now().Before(t.ExpiresAt)) {
+			return nil // dropPlans may have removed it
+		}
+		p.want(t.ID, t.Plan.Digest, ref(s.kind, s.name))
+	case stateRun:
+		r, err := decodeOpenRun(s.name, s.body)
+		if err != nil {
+			return err
+		}
+		p.want(r.Plan, r.Digest, ref(s.kind, s.name))
+	}
+	return nil
+}
+
+func (p *plans) want(name string, d digest, by string) { p.wanted[name], p.wantedBy[name] = d, by }
+
+// report makes a finding of each plan that is missing or another one.
+func (p *plans) report(r *Report) {
+	for _, name := range slices.Sorted(maps.Keys(p.wanted)) {
+		stored, there := p.stored[name]
+		switch {
+		case !there:
+			r.findRow(plain(ref(statePlan, name)), fmt.Sprintf("the plan of %s was removed by another program", plain(p.wantedBy[name])))
+		case stored != p.wanted[name]:
+			r.findRow(plain(ref(statePlan, name)), fmt.Sprintf("the plan of %s was changed", plain(p.wantedBy[name])))
+		}
 	}
 }
