@@ -101,7 +101,7 @@ func (a *auditor) header(text []byte) error {
 		return nil
 	}
 	at, err := header.Checkpoint.link()
-	if err != nil || header.Checkpoint.Ledger != header.Ledger || !header.Checkpoint.signatureFits(a.key) {
+	if err != nil || header.Checkpoint.Ledger != header.Ledger || !fits(a.key, header.Checkpoint.message(), header.Checkpoint.Signature) {
 		a.report.find(header.Checkpoint.Seq, "the checkpoint of the removed entries up to %d was not signed with this key", header.Checkpoint.Seq)
 	}
 	a.seq, a.hash, a.began = at.seq, at.hash, at.seq
@@ -187,18 +187,18 @@ func (g Gap) String() string {
 // noticed returns the gap before an entry that recorded one, if it is exactly
 // the gap between that entry and the one expected next.
 func (e entry) noticed(next, seq int64) (Gap, bool) {
-	genuine := e.Kind == string(KindRollback) && e.MissingFrom == next && e.MissingTo == seq-1
+	genuine := e.Kind == KindRollback && e.MissingFrom == next && e.MissingTo == seq-1
 	return Gap{From: next, To: seq - 1, NoticedAt: seq}, genuine && seq > next
 }
 
 // accept marks the gap that an entry accepts.
 func (r *Report) accept(seq int64, e entry) {
-	if e.Kind != string(KindGapAccepted) {
+	if e.Kind != KindGapAccepted {
 		return
 	}
 	for i := range r.Gaps {
 		if g := &r.Gaps[i]; g.From == e.MissingFrom && g.To == e.MissingTo {
-			g.AcceptedAt, g.Approver, g.Reason = seq, plain(e.Approver), plain(e.Detail)
+			g.AcceptedAt, g.Approver, g.Reason = seq, schemas.Sanitize(e.Approver), schemas.Sanitize(e.Detail)
 		}
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"hash"
 	"io"
+	"math"
 	"time"
 )
 
@@ -147,17 +148,12 @@ type Head struct {
 // signed returns the bytes that a signature covers: a tag, and the JSON of the
 // value without its signature.
 func signed(tag string, value any) []byte {
-	text, _ := json.Marshal(value) // strings, numbers and bytes: nothing can fail
-	return append([]byte(tag), text...)
+	return append([]byte(tag), encode(value)...)
 }
 
 func (h Head) message() []byte {
 	h.Signature = nil
 	return signed(tagHead, h)
-}
-
-func (h Head) signatureFits(key ed25519.PublicKey) bool {
-	return fits(key, h.message(), h.Signature)
 }
 
 func fits(key ed25519.PublicKey, message, signature []byte) bool {
@@ -221,7 +217,8 @@ func (l *Ledger) checkedTail(ctx context.Context, q querier, db *database) (last
 	return last, count, nil
 }
 
-// linkBefore returns the link of the entry before a number.
+// linkBefore returns the link of the entry before a number: that of the checkpoint
+// if all were pruned, or the beginning.
 func linkBefore(ctx context.Context, q querier, db *database, seq int64) (link, error) {
 	var before link
 	var hash, mac []byte
@@ -232,6 +229,11 @@ func linkBefore(ctx context.Context, q querier, db *database, seq int64) (link, 
 	copy(before.hash[:], hash)
 	copy(before.mac[:], mac)
 	return before, err
+}
+
+// tail returns the last link.
+func tail(ctx context.Context, q querier, db *database) (link, error) {
+	return linkBefore(ctx, q, db, math.MaxInt64)
 }
 
 // ParseHead reads a head file. It does not verify it.
@@ -258,7 +260,7 @@ func VerifyHead(key ed25519.PublicKey, head Head) error {
 		return invalid("The head has another format than " + HeadFormat + ".")
 	case head.KeyFingerprint != Fingerprint(key):
 		return invalid("The head was signed with a different key.")
-	case !head.signatureFits(key):
+	case !fits(key, head.message(), head.Signature):
 		return invalid("The signature of the head is not valid: it was changed or made with another key.")
 	}
 	return nil

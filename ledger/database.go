@@ -176,6 +176,43 @@ type querier interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 }
 
+// scanner takes the columns of one row.
+type scanner = func(columns ...any) error
+
+// errStop ends a query early without a failure.
+var errStop = errors.New("stop")
+
+// query calls do with each row that a query selects.
+func query(ctx context.Context, q querier, do func(scanner) error, text string, args ...any) error {
+	rows, err := q.QueryContext(ctx, text, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := do(rows.Scan); errors.Is(err, errStop) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// list returns what scan makes of each row that a query selects.
+func list[T any](ctx context.Context, l *Ledger, scan func(scanner) (T, error), text string, args ...any) (found []T, err error) {
+	db, err := l.use(ctx)
+	if err != nil {
+		return nil, err
+	}
+	err = query(ctx, db.read, func(columns scanner) error {
+		one, err := scan(columns)
+		found = append(found, one)
+		return err
+	}, text, args...)
+	return found, l.problem(err)
+}
+
 func identity(ctx context.Context, q querier) (id string, mac []byte, err error) {
 	err = q.QueryRowContext(ctx, `SELECT id, mac FROM ledger WHERE one = 1`).Scan(&id, &mac)
 	return id, mac, err
@@ -200,11 +237,7 @@ func (l *Ledger) found(ctx context.Context, db *sql.DB, key macKey) (string, []b
 // firstRows writes the file's name and a freeze that is released, so that a
 // freeze that is missing later was removed.
 func firstRows(ctx context.Context, db *sql.DB, key macKey, id string, mac digest) error {
-	freeze, err := encodeFreeze(guard.Freeze{})
-	if err != nil {
-		return err
-	}
-	s := state{kind: stateFreeze, name: theFreeze, body: freeze}
+	s := state{kind: stateFreeze, name: theFreeze, body: encodeFreeze(guard.Freeze{})}
 	rowMAC := key.state(s)
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
@@ -291,7 +324,7 @@ func create(path string) error {
 	return file.Close()
 }
 
-func (l *Ledger) lockPath() string { return l.inDir(lockName) }
+func (l *Ledger) lockPath() string { return l.o.Dir.File(lockName) }
 
 // lock keeps other processes from opening or migrating the file at the same
 // time: SQLite does not wait for a change of the journal mode.

@@ -24,14 +24,11 @@ const timeLayout = "2006-01-02T15:04:05.000000000Z"
 
 func formatTime(t time.Time) string { return t.UTC().Format(timeLayout) }
 
-// parseTime reads what formatTime wrote.
-func parseTime(text string) (time.Time, error) { return time.Parse(timeLayout, text) }
-
 // clock parses times and keeps the first failure.
 type clock struct{ failure error }
 
 func (c *clock) parse(text string) time.Time {
-	t, err := parseTime(text)
+	t, err := time.Parse(timeLayout, text)
 	if c.failure == nil && err != nil {
 		c.failure = errDamaged
 	}
@@ -46,82 +43,67 @@ func unmarshal(text []byte, value any) clock {
 	return clock{}
 }
 
-// seenBody is guard.LinkSnapshot as it is written.
-type seenBody struct {
-	State     string `json:"state"`
-	PartnerID string `json:"partner_id,omitempty"`
-	Version   int64  `json:"version"`
-}
-
-func newSeenBody(s guard.LinkSnapshot) seenBody {
-	return seenBody{string(s.State), s.PartnerID, s.Version}
-}
-
-func (s seenBody) seen() guard.LinkSnapshot {
-	return guard.LinkSnapshot{State: schemas.LinkState(s.State), PartnerID: s.PartnerID, Version: s.Version}
-}
-
 // intentBody is guard.Intent as it is written, in entries and in tickets.
 type intentBody struct {
-	Caller     string   `json:"caller,omitempty"`
-	Tool       string   `json:"tool,omitempty"`
-	TenantID   string   `json:"tenant_id,omitempty"`
-	Tenant     string   `json:"tenant,omitempty"`
-	ObjectID   string   `json:"object_id,omitempty"`
-	Cloud      string   `json:"cloud,omitempty"`
-	Credential string   `json:"credential,omitempty"`
-	Before     seenBody `json:"before,omitzero"`
-	LinkedName string   `json:"linked_name,omitempty"`
-	Since      string   `json:"linked_since,omitempty"`
-	PartnerID  string   `json:"partner_id,omitempty"`
-	Company    string   `json:"company,omitempty"`
-	Domain     string   `json:"domain,omitempty"`
-	Expected   string   `json:"expected_partner_id,omitempty"`
-	Labels     []string `json:"labels,omitempty"`
-	Reason     string   `json:"reason,omitempty"`
-	Run        string   `json:"run,omitempty"`
-	Row        int      `json:"row,omitempty"`
-	Step       string   `json:"step,omitempty"`
-	Place      string   `json:"place,omitempty"`
+	Caller     access.Caller      `json:"caller,omitempty"`
+	Tool       string             `json:"tool,omitempty"`
+	TenantID   string             `json:"tenant_id,omitempty"`
+	Tenant     string             `json:"tenant,omitempty"`
+	ObjectID   string             `json:"object_id,omitempty"`
+	Cloud      string             `json:"cloud,omitempty"`
+	Credential string             `json:"credential,omitempty"`
+	Before     guard.LinkSnapshot `json:"before,omitzero"`
+	LinkedName string             `json:"linked_name,omitempty"`
+	Since      string             `json:"linked_since,omitempty"`
+	PartnerID  string             `json:"partner_id,omitempty"`
+	Company    string             `json:"company,omitempty"`
+	Domain     string             `json:"domain,omitempty"`
+	Expected   string             `json:"expected_partner_id,omitempty"`
+	Labels     []string           `json:"labels,omitempty"`
+	Reason     string             `json:"reason,omitempty"`
+	Run        string             `json:"run,omitempty"`
+	Row        int                `json:"row,omitempty"`
+	Step       guard.Step         `json:"step,omitempty"`
+	Place      string             `json:"place,omitempty"`
 }
 
 func newIntentBody(i guard.Intent) intentBody {
 	id := i.Identity
 	return intentBody{
-		Caller: string(i.Caller), Tool: i.Tool, TenantID: id.TenantID, Tenant: id.Tenant, ObjectID: id.ObjectID,
-		Cloud: id.Cloud, Credential: id.Credential, Before: newSeenBody(i.Before),
+		Caller: i.Caller, Tool: i.Tool, TenantID: id.TenantID, Tenant: id.Tenant, ObjectID: id.ObjectID,
+		Cloud: id.Cloud, Credential: id.Credential, Before: i.Before,
 		LinkedName: i.LinkedName, Since: i.LinkedSince, PartnerID: i.PartnerID,
-		Company: i.Company, Domain: i.Domain, Expected: i.Expected, Labels: i.Labels, Reason: i.Reason, Run: i.Run, Row: i.Row, Step: string(i.Step), Place: i.Endpoint,
+		Company: i.Company, Domain: i.Domain, Expected: i.Expected, Labels: i.Labels, Reason: i.Reason, Run: i.Run, Row: i.Row, Step: i.Step, Place: i.Endpoint,
 	}
 }
 
 func (b intentBody) intent() guard.Intent {
 	return guard.Intent{
-		Caller: access.Caller(b.Caller), Tool: b.Tool,
+		Caller: b.Caller, Tool: b.Tool,
 		Identity: schemas.Identity{TenantID: b.TenantID, Tenant: b.Tenant, ObjectID: b.ObjectID, Cloud: b.Cloud, Credential: b.Credential},
-		Before:   b.Before.seen(), LinkedName: b.LinkedName, LinkedSince: b.Since, PartnerID: b.PartnerID, Company: b.Company, Domain: b.Domain, Expected: b.Expected, Labels: b.Labels, Reason: b.Reason,
-		Run: b.Run, Row: b.Row, Step: guard.Step(b.Step), Endpoint: b.Place,
+		Before:   b.Before, LinkedName: b.LinkedName, LinkedSince: b.Since, PartnerID: b.PartnerID, Company: b.Company, Domain: b.Domain, Expected: b.Expected, Labels: b.Labels, Reason: b.Reason,
+		Run: b.Run, Row: b.Row, Step: b.Step, Endpoint: b.Place,
 	}
 }
 
 // entry is one line of the record as it is written. The order of its fields is
 // the canonical order: the bytes that encode makes are what the chains cover.
 type entry struct {
-	Time    string `json:"time"`
-	Kind    string `json:"kind"`
-	Program string `json:"program,omitempty"`
+	Time    string          `json:"time"`
+	Kind    guard.EventKind `json:"kind"`
+	Program string          `json:"program,omitempty"`
 	intentBody
-	Digest        string   `json:"argument_digest,omitempty"`
-	Of            int64    `json:"of,omitempty"`
-	Approval      string   `json:"approval,omitempty"`
-	Approver      string   `json:"approver,omitempty"`
-	SameUser      bool     `json:"same_user,omitempty"`
-	Rule          string   `json:"rule,omitempty"`
-	Result        string   `json:"result,omitempty"`
-	Detail        string   `json:"detail,omitempty"`
-	After         seenBody `json:"after,omitzero"`
-	ARMRequestID  string   `json:"arm_request_id,omitempty"`
-	CorrelationID string   `json:"correlation_id,omitempty"`
+	Digest        string             `json:"argument_digest,omitempty"`
+	Of            int64              `json:"of,omitempty"`
+	Approval      string             `json:"approval,omitempty"`
+	Approver      string             `json:"approver,omitempty"`
+	SameUser      bool               `json:"same_user,omitempty"`
+	Rule          string             `json:"rule,omitempty"`
+	Result        string             `json:"result,omitempty"`
+	Detail        string             `json:"detail,omitempty"`
+	After         guard.LinkSnapshot `json:"after,omitzero"`
+	ARMRequestID  string             `json:"arm_request_id,omitempty"`
+	CorrelationID string             `json:"correlation_id,omitempty"`
 	// State names the row that changed with the entry, Gone says that it was
 	// removed.
 	State string `json:"state,omitempty"`
@@ -136,9 +118,9 @@ type entry struct {
 
 func newEntry(e guard.Event, program string) entry {
 	return entry{
-		Time: formatTime(e.Time), Kind: string(e.Kind), Program: program, intentBody: newIntentBody(e.Intent),
+		Time: formatTime(e.Time), Kind: e.Kind, Program: program, intentBody: newIntentBody(e.Intent),
 		Digest: e.Intent.ArgumentDigest(), Of: e.Of, Approval: e.Approval, Approver: e.Approver, SameUser: e.SameUser, Rule: e.Rule,
-		Result: e.Result, Detail: e.Detail, After: newSeenBody(e.After),
+		Result: e.Result, Detail: e.Detail, After: e.After,
 		ARMRequestID: e.ARMRequestID, CorrelationID: e.CorrelationID, Salt: newSalt(),
 	}
 }
@@ -149,8 +131,12 @@ func newSalt() string {
 	return base64.RawStdEncoding.EncodeToString(salt[:])
 }
 
-// encode returns the canonical bytes.
-func (e entry) encode() ([]byte, error) { return json.Marshal(e) }
+// encode returns the JSON of what is written, of which nothing can fail: strings,
+// numbers, truth values, bytes and lists of them.
+func encode(value any) []byte {
+	text, _ := json.Marshal(value)
+	return text
+}
 
 func decodeEntry(body []byte) (entry, error) {
 	var e entry
@@ -164,14 +150,20 @@ func (e entry) event(seq int64) (guard.Event, error) {
 	var times clock
 	at := times.parse(e.Time)
 	return guard.Event{
-		Seq: seq, Time: at, Kind: guard.EventKind(e.Kind), Intent: e.intent(), Of: e.Of,
+		Seq: seq, Time: at, Kind: e.Kind, Intent: e.intent(), Of: e.Of,
 		Approval: e.Approval, Approver: e.Approver, SameUser: e.SameUser, Rule: e.Rule,
-		Result: e.Result, Detail: e.Detail, After: e.After.seen(),
+		Result: e.Result, Detail: e.Detail, After: e.After,
 		ARMRequestID: e.ARMRequestID, CorrelationID: e.CorrelationID,
 	}, times.failure
 }
 
-func decodeEvent(seq int64, body []byte) (guard.Event, error) {
+// scanEvent takes an entry's number and body.
+func scanEvent(scan scanner) (guard.Event, error) {
+	var seq int64
+	var body []byte
+	if err := scan(&seq, &body); err != nil {
+		return guard.Event{}, err
+	}
 	e, err := decodeEntry(body)
 	if err != nil {
 		return guard.Event{}, err

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"strings"
 	"time"
@@ -33,17 +34,7 @@ const unfinished = `FROM events INDEXED BY events_intents WHERE kind = 'intent'
 
 // Unfinished implements guard.Store.
 func (l *Ledger) Unfinished(ctx context.Context) ([]guard.Event, error) {
-	db, err := l.use(ctx)
-	if err != nil {
-		return nil, err
-	}
-	var found []guard.Event
-	err = each(ctx, db.read, func(r row) error {
-		event, err := decodeEvent(r.seq, r.body)
-		found = append(found, event)
-		return err
-	}, `SELECT seq, body, hash, mac `+unfinished+` ORDER BY seq`)
-	return found, l.problem(err)
+	return list(ctx, l, scanEvent, `SELECT seq, body `+unfinished+` ORDER BY seq`)
 }
 
 // CountIntents implements guard.Store.
@@ -93,22 +84,14 @@ type row struct {
 }
 
 // each calls do with the entries that a query selects: seq, body, hash, mac.
-func each(ctx context.Context, q querier, do func(row) error, query string, args ...any) error {
-	rows, err := q.QueryContext(ctx, query, args...)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
+func each(ctx context.Context, q querier, do func(row) error, text string, args ...any) error {
+	return query(ctx, q, func(scan scanner) error {
 		var r row
-		if err := rows.Scan(&r.seq, &r.body, &r.hash, &r.mac); err != nil {
+		if err := scan(&r.seq, &r.body, &r.hash, &r.mac); err != nil {
 			return err
 		}
-		if err := do(r); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
+		return do(r)
+	}, text, args...)
 }
 
 // Filter selects entries. Fields that are empty select all; several must all
@@ -148,31 +131,18 @@ func (f Filter) where() (string, []any) {
 	return strings.Join(conditions, " AND "), args
 }
 
-func (f Filter) limit() int {
-	if f.Limit <= 0 {
-		return -1 // SQLite's word for no limit
-	}
-	return f.Limit
-}
-
 // List returns the entries that a filter selects, oldest first unless the
 // filter says otherwise. It shows what is in the file; Verify says whether
 // that is what was written.
 func (l *Ledger) List(ctx context.Context, f Filter) ([]guard.Event, error) {
-	db, err := l.use(ctx)
-	if err != nil {
-		return nil, err
-	}
 	condition, args := f.where()
 	order := "ASC"
 	if f.NewestFirst {
 		order = "DESC"
 	}
-	var found []guard.Event
-	err = each(ctx, db.read, func(r row) error {
-		event, err := decodeEvent(r.seq, r.body)
-		found = append(found, event)
-		return err
-	}, `SELECT seq, body, hash, mac FROM events WHERE `+condition+` ORDER BY seq `+order+` LIMIT ?`, append(args, f.limit())...)
-	return found, l.problem(err)
+	return list(ctx, l, scanEvent, `SELECT seq, body FROM events WHERE `+condition+` ORDER BY seq `+order+` LIMIT ?`,
+		append(args, limit(f.Limit))...)
 }
+
+// limit is SQLite's number for at most n rows, where 0 means all.
+func limit(n int) int { return cmp.Or(n, -1) }

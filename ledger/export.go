@@ -88,32 +88,30 @@ func (l *Ledger) exportLines(ctx context.Context, db *database, to io.Writer, f 
 		return err
 	}
 	defer func() { _ = tx.Rollback() }()
-	out := &output{Writer: bufio.NewWriter(to)}
+	buffered := bufio.NewWriter(to)
+	out := json.NewEncoder(buffered)
 	header := exportHeader{Format: ExportFormat, Ledger: db.id}
 	if c, ok, err := lastCheckpoint(ctx, tx); err != nil {
 		return err
 	} else if ok {
 		header.Checkpoint = &c
 	}
-	out.line(header)
+	if err := out.Encode(header); err != nil {
+		return err
+	}
 	if err := exportEntries(ctx, tx, out, f); err != nil {
 		return err
 	}
-	return out.finish()
+	return buffered.Flush()
 }
 
-func exportEntries(ctx context.Context, q querier, out *output, f Filter) error {
+func exportEntries(ctx context.Context, q querier, out *json.Encoder, f Filter) error {
 	condition, args := f.where()
 	shown := 0
-	rows, err := q.QueryContext(ctx, `SELECT seq, body, hash, mac, (`+condition+`), kind IN ('rollback', 'gap_accepted') FROM events ORDER BY seq`, args...)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
+	return query(ctx, q, func(scan scanner) error {
 		var r row
 		var selected, aboutGap bool
-		if err := rows.Scan(&r.seq, &r.body, &r.hash, &r.mac, &selected, &aboutGap); err != nil {
+		if err := scan(&r.seq, &r.body, &r.hash, &r.mac, &selected, &aboutGap); err != nil {
 			return err
 		}
 		selected = selected && (f.Limit <= 0 || shown < f.Limit)
@@ -121,9 +119,8 @@ func exportEntries(ctx context.Context, q querier, out *output, f Filter) error 
 			shown++
 		}
 		// These entries say which numbers are missing, and who accepted it.
-		out.line(r.line(selected || aboutGap))
-	}
-	return rows.Err()
+		return out.Encode(r.line(selected || aboutGap))
+	}, `SELECT seq, body, hash, mac, (`+condition+`), kind IN ('rollback', 'gap_accepted') FROM events ORDER BY seq`, args...)
 }
 
 // line returns an entry as an export shows it.
@@ -138,29 +135,6 @@ func (r row) line(whole bool) exportLine {
 	return line
 }
 
-// output keeps the first failure, so that a loop need not look at each line.
-type output struct {
-	*bufio.Writer
-	failure error
-}
-
-func (o *output) line(value any) {
-	text, err := json.Marshal(value)
-	if err == nil {
-		_, err = o.Write(append(text, '\n'))
-	}
-	if o.failure == nil {
-		o.failure = err
-	}
-}
-
-func (o *output) finish() error {
-	if o.failure != nil {
-		return o.failure
-	}
-	return o.Flush()
-}
-
 // column is one column of the CSV form.
 type column struct {
 	name  string
@@ -171,15 +145,15 @@ func columns() []column {
 	return []column{
 		{"seq", func(seq int64, _ entry) string { return strconv.FormatInt(seq, 10) }},
 		{"time", func(_ int64, e entry) string { return csvTime(e.Time) }},
-		{"kind", func(_ int64, e entry) string { return e.Kind }},
-		{"caller", func(_ int64, e entry) string { return e.Caller }},
+		{"kind", func(_ int64, e entry) string { return string(e.Kind) }},
+		{"caller", func(_ int64, e entry) string { return string(e.Caller) }},
 		{"tool", func(_ int64, e entry) string { return e.Tool }},
 		{"tenant", func(_ int64, e entry) string { return e.Tenant }},
 		{"tenant_id", func(_ int64, e entry) string { return e.TenantID }},
 		{"object_id", func(_ int64, e entry) string { return e.ObjectID }},
 		{"cloud", func(_ int64, e entry) string { return e.Cloud }},
 		{"credential", func(_ int64, e entry) string { return e.Credential }},
-		{"state_before", func(_ int64, e entry) string { return e.Before.State }},
+		{"state_before", func(_ int64, e entry) string { return string(e.Before.State) }},
 		{"partner_id_before", func(_ int64, e entry) string { return e.Before.PartnerID }},
 		{"partner_id", func(_ int64, e entry) string { return e.PartnerID }},
 		{"expected_partner_id", func(_ int64, e entry) string { return e.Expected }},
@@ -192,7 +166,7 @@ func columns() []column {
 		{"rule", func(_ int64, e entry) string { return e.Rule }},
 		{"result", func(_ int64, e entry) string { return e.Result }},
 		{"detail", func(_ int64, e entry) string { return e.Detail }},
-		{"state_after", func(_ int64, e entry) string { return e.After.State }},
+		{"state_after", func(_ int64, e entry) string { return string(e.After.State) }},
 		{"partner_id_after", func(_ int64, e entry) string { return e.After.PartnerID }},
 		{"arm_request_id", func(_ int64, e entry) string { return e.ARMRequestID }},
 		{"correlation_id", func(_ int64, e entry) string { return e.CorrelationID }},
@@ -209,7 +183,7 @@ func positive(n int64) string {
 
 // csvTime shortens a time to RFC 3339 as spreadsheets know it.
 func csvTime(text string) string {
-	at, err := parseTime(text)
+	at, err := time.Parse(timeLayout, text)
 	if err != nil {
 		return ""
 	}
@@ -235,7 +209,7 @@ func (l *Ledger) exportCSV(ctx context.Context, db *database, to io.Writer, f Fi
 			cells[i] = quoter.Quote(c.value(r.seq, e))
 		}
 		return out.Write(cells)
-	}, `SELECT seq, body, hash, mac FROM events WHERE `+condition+` ORDER BY seq LIMIT ?`, append(args, f.limit())...)
+	}, `SELECT seq, body, hash, mac FROM events WHERE `+condition+` ORDER BY seq LIMIT ?`, append(args, limit(f.Limit))...)
 	out.Flush()
 	if err == nil {
 		err = out.Error()

@@ -21,8 +21,8 @@ type freezeBody struct {
 	Since  string `json:"since"`
 }
 
-func encodeFreeze(f guard.Freeze) ([]byte, error) {
-	return json.Marshal(freezeBody{f.Writes, f.Reads, f.Reason, f.By, formatTime(f.Since)})
+func encodeFreeze(f guard.Freeze) []byte {
+	return encode(freezeBody{f.Writes, f.Reads, f.Reason, f.By, formatTime(f.Since)})
 }
 
 func decodeFreeze(text []byte) (guard.Freeze, error) {
@@ -101,14 +101,8 @@ func (l *Ledger) SetFreeze(ctx context.Context, freeze guard.Freeze, event guard
 		if freeze.Reads, err = w.readsStop(ctx, freeze); err != nil {
 			return err
 		}
-		body, err := encodeFreeze(freeze)
-		if err != nil {
-			return err
-		}
 		event.Result = freeze.Scope()
-		return errors.Join(
-			w.events(ctx, ref(stateFreeze, theFreeze), false, event),
-			w.put(ctx, stateFreeze, theFreeze, body))
+		return w.record(ctx, stateFreeze, theFreeze, encodeFreeze(freeze), event)
 	})
 	switch {
 	case err != nil && freeze.Reads:
@@ -155,25 +149,23 @@ const markName = "ledger.frozen"
 // maxMark bounds what is read of it, in bytes.
 const maxMark = 4 << 10
 
+func (l *Ledger) markPath() string { return l.o.Dir.File(markName) }
+
 // mark puts the file there, whole.
 func (l *Ledger) mark(f guard.Freeze) error {
-	body, err := encodeFreeze(f)
-	if err != nil {
-		return err
-	}
-	return disk.ReplaceFile(l.inDir(markName), markName+".", body, fileMode)
+	return disk.ReplaceFile(l.markPath(), markName+".", encodeFreeze(f), fileMode)
 }
 
 // stoppedAnyway says of a freeze of reads that could not be recorded what holds.
 func (l *Ledger) stoppedAnyway(err error) error {
 	p := *schemas.AsProblem(l.problem(err))
-	p.Message += " Writes and reads are still stopped, by the file " + l.inDir(markName) + "."
+	p.Message += " Writes and reads are still stopped, by the file " + l.markPath() + "."
 	return &p
 }
 
 // unmark takes the file away.
 func (l *Ledger) unmark() error {
-	err := os.Remove(l.inDir(markName))
+	err := os.Remove(l.markPath())
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -183,14 +175,14 @@ func (l *Ledger) unmark() error {
 // marked reports whether the file is there. What cannot be looked at counts as
 // there.
 func (l *Ledger) marked() bool {
-	_, err := os.Lstat(l.inDir(markName))
+	_, err := os.Lstat(l.markPath())
 	return !errors.Is(err, fs.ErrNotExist)
 }
 
 // fromMark is the freeze that the file tells of, as far as it can be read.
 func (l *Ledger) fromMark() guard.Freeze {
-	freeze := guard.Freeze{Writes: true, Reads: true, By: "mcp-partner", Reason: "The file " + l.inDir(markName) + " says so."}
-	file, err := os.Open(l.inDir(markName))
+	freeze := guard.Freeze{Writes: true, Reads: true, By: "mcp-partner", Reason: "The file " + l.markPath() + " says so."}
+	file, err := os.Open(l.markPath())
 	if err != nil {
 		return freeze
 	}

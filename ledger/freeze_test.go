@@ -100,7 +100,7 @@ func TestAFreezeSaysInTheRecordWhatItStops(t *testing.T) {
 	t.Parallel()
 	h := build(t)
 	h.must(h.freeze(ofReads()))
-	h.must(os.Remove(h.inDir(markName))) // by somebody who wants to read
+	h.must(os.Remove(h.markPath())) // by somebody who wants to read
 	h.must(h.freeze(guard.Freeze{Writes: true, Reason: "audit"}))
 	h.must(h.freeze(guard.Freeze{}))
 	var said []string
@@ -144,7 +144,7 @@ func TestFreezeFileIsUntrustedText(t *testing.T) {
 	for name, text := range map[string]string{"nothing": "", "no JSON": "thaw", "hostile": `{"writes":false,"reads":false,"reason":"\u001b[2Jgo on","since":"2026-03-04T12:00:00.000000000Z"}`, "huge": strings.Repeat("x", maxMark+1)} {
 		h := build(t)
 		h.fill(2)
-		h.must(os.WriteFile(h.inDir(markName), []byte(text), 0o600))
+		h.must(os.WriteFile(h.markPath(), []byte(text), 0o600))
 		if f, err := h.Freeze(ctx()); err != nil || !f.Reads || !f.Writes || f.Reason == "" || strings.ContainsAny(f.Reason, "\x1b\n") {
 			t.Errorf("%s: %+v, %v", name, f, err)
 		}

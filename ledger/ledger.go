@@ -69,8 +69,6 @@ func Open(o Options) *Ledger {
 	return l
 }
 
-func (l *Ledger) inDir(name string) string { return l.o.Dir.File(name) }
-
 // Path returns the name of the file.
 func (l *Ledger) Path() string { return l.path }
 

@@ -53,7 +53,7 @@ func (l *Ledger) migrate(ctx context.Context, db *sql.DB) error {
 
 // backUp copies the file as it is. The name tells the schema and the time.
 func (l *Ledger) backUp(ctx context.Context, db *sql.DB, version int64) error {
-	path := l.inDir(fmt.Sprintf("%s.schema-%d.%s", fileName, version, l.o.Now().UTC().Format("20060102T150405.000000000Z")))
+	path := l.o.Dir.File(fmt.Sprintf("%s.schema-%d.%s", fileName, version, l.o.Now().UTC().Format("20060102T150405.000000000Z")))
 	// SQLite fills an empty file; made here, it has our mode from the start.
 	if err := create(path); err != nil {
 		return err
@@ -89,18 +89,12 @@ func (l *Ledger) expectedSchema(ctx context.Context) (string, error) {
 
 // schemaOf returns the tables and indexes of a file as text.
 func schemaOf(ctx context.Context, q querier) (string, error) {
-	rows, err := q.QueryContext(ctx, `SELECT type || ' ' || name || ' ' || tbl_name || ' ' || coalesce(sql, '') FROM sqlite_schema ORDER BY type, name`)
-	if err != nil {
-		return "", err
-	}
-	defer rows.Close()
 	var all strings.Builder
-	for rows.Next() {
+	err := query(ctx, q, func(scan scanner) error {
 		var one string
-		if err := rows.Scan(&one); err != nil {
-			return "", err
-		}
+		err := scan(&one)
 		all.WriteString(one + "\n")
-	}
-	return all.String(), rows.Err()
+		return err
+	}, `SELECT type || ' ' || name || ' ' || tbl_name || ' ' || coalesce(sql, '') FROM sqlite_schema ORDER BY type, name`)
+	return all.String(), err
 }

@@ -2,8 +2,6 @@ package ledger
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 
 	"mcp-partner/guard"
 )
@@ -17,8 +15,8 @@ type approverBody struct {
 	Added     string `json:"added"`
 }
 
-func encodeApprover(a guard.Approver) ([]byte, error) {
-	return json.Marshal(approverBody{a.Salt, a.Time, a.Memory, a.Threads, a.PublicKey, formatTime(a.AddedAt)})
+func encodeApprover(a guard.Approver) []byte {
+	return encode(approverBody{a.Salt, a.Time, a.Memory, a.Threads, a.PublicKey, formatTime(a.AddedAt)})
 }
 
 func decodeApprover(name string, text []byte) (guard.Approver, error) {
@@ -37,30 +35,19 @@ func (l *Ledger) Approvers(ctx context.Context) ([]guard.Approver, error) {
 	if err != nil {
 		return nil, err
 	}
-	var found []guard.Approver
-	err = db.each(ctx, db.read, func(s state) (bool, error) {
-		a, err := decodeApprover(s.name, s.body)
-		found = append(found, a)
-		return true, err
-	}, `WHERE kind = 'approver' ORDER BY name`)
+	found, err := rowsOf(ctx, db, db.read, decodeApprover, `WHERE kind = 'approver' ORDER BY name`)
 	return found, l.problem(err)
 }
 
 // PutApprover implements guard.Store.
 func (l *Ledger) PutApprover(ctx context.Context, approver guard.Approver, event guard.Event) (added bool, err error) {
-	body, err := encodeApprover(approver)
-	if err != nil {
-		return false, l.problem(err)
-	}
 	err = l.write(ctx, true, func(w *writing) error {
 		_, taken, err := w.db.one(ctx, w.Tx, stateApprover, approver.Name)
 		if err != nil || taken {
 			return err
 		}
 		added = true
-		return errors.Join(
-			w.events(ctx, ref(stateApprover, approver.Name), false, event),
-			w.put(ctx, stateApprover, approver.Name, body))
+		return w.record(ctx, stateApprover, approver.Name, encodeApprover(approver), event)
 	})
 	return added && err == nil, err
 }
@@ -73,9 +60,10 @@ func (l *Ledger) RemoveApprover(ctx context.Context, name string, event guard.Ev
 			return err
 		}
 		removed = true
-		return errors.Join(
-			w.events(ctx, ref(stateApprover, name), true, event),
-			w.remove(ctx, stateApprover, name))
+		if err := w.events(ctx, ref(stateApprover, name), true, event); err != nil {
+			return err
+		}
+		return w.remove(ctx, stateApprover, name)
 	})
 	return removed && err == nil, err
 }

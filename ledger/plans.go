@@ -2,8 +2,6 @@ package ledger
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -23,33 +21,33 @@ const (
 
 // openRunBody is guard.Run as it is written.
 type openRunBody struct {
-	Plan     string `json:"plan"`
-	Digest   []byte `json:"digest"`
-	Caller   string `json:"caller"`
-	Tool     string `json:"tool"`
-	Approval string `json:"approval,omitempty"`
-	Approver string `json:"approver,omitempty"`
-	Ruling   string `json:"ruling"`
-	Opened   string `json:"opened"`
-	Expires  string `json:"expires"`
-	Ended    string `json:"ended,omitempty"`
-	Token    string `json:"token,omitempty"`
+	Plan     string        `json:"plan"`
+	Digest   []byte        `json:"digest"`
+	Caller   access.Caller `json:"caller"`
+	Tool     string        `json:"tool"`
+	Approval string        `json:"approval,omitempty"`
+	Approver string        `json:"approver,omitempty"`
+	Ruling   access.Ruling `json:"ruling"`
+	Opened   string        `json:"opened"`
+	Expires  string        `json:"expires"`
+	Ended    string        `json:"ended,omitempty"`
+	Token    string        `json:"token,omitempty"`
 }
 
-func encodeOpenRun(r guard.Run) ([]byte, error) {
-	body := openRunBody{r.Plan, r.Digest[:], string(r.Caller), r.Tool, r.Approval, r.Approver, string(r.Ruling), formatTime(r.OpenedAt), formatTime(r.ExpiresAt), "", r.Token}
+func encodeOpenRun(r guard.Run) []byte {
+	body := openRunBody{r.Plan, r.Digest[:], r.Caller, r.Tool, r.Approval, r.Approver, r.Ruling, formatTime(r.OpenedAt), formatTime(r.ExpiresAt), "", r.Token}
 	if !r.EndedAt.IsZero() {
 		body.Ended = formatTime(r.EndedAt)
 	}
-	return json.Marshal(body)
+	return encode(body)
 }
 
 func decodeOpenRun(id string, text []byte) (guard.Run, error) {
 	var body openRunBody
 	times := unmarshal(text, &body)
 	r := guard.Run{
-		ID: id, Plan: body.Plan, Caller: access.Caller(body.Caller), Tool: body.Tool, Approval: body.Approval, Approver: body.Approver,
-		Ruling: access.Ruling(body.Ruling), OpenedAt: times.parse(body.Opened), ExpiresAt: times.parse(body.Expires), Token: body.Token,
+		ID: id, Plan: body.Plan, Caller: body.Caller, Tool: body.Tool, Approval: body.Approval, Approver: body.Approver,
+		Ruling: body.Ruling, OpenedAt: times.parse(body.Opened), ExpiresAt: times.parse(body.Expires), Token: body.Token,
 	}
 	if copy(r.Digest[:], body.Digest); body.Ended != "" {
 		r.EndedAt = times.parse(body.Ended)
@@ -59,23 +57,23 @@ func decodeOpenRun(id string, text []byte) (guard.Run, error) {
 
 // stepBody is guard.Progress as it is written.
 type stepBody struct {
-	Row           int      `json:"row"`
-	Stage         string   `json:"stage"`
-	Revision      int64    `json:"revision"`
-	Intent        int64    `json:"intent,omitempty"`
-	Step          string   `json:"step,omitempty"`
-	At            string   `json:"at"`
-	Seen          seenBody `json:"seen,omitzero"`
-	Tries         int      `json:"tries,omitempty"`
-	Unseen        bool     `json:"unseen,omitempty"`
-	Result        string   `json:"result,omitempty"`
-	ARMRequestID  string   `json:"arm_request_id,omitempty"`
-	CorrelationID string   `json:"correlation_id,omitempty"`
+	Row           int                `json:"row"`
+	Stage         guard.Stage        `json:"stage"`
+	Revision      int64              `json:"revision"`
+	Intent        int64              `json:"intent,omitempty"`
+	Step          guard.Step         `json:"step,omitempty"`
+	At            string             `json:"at"`
+	Seen          guard.LinkSnapshot `json:"seen,omitzero"`
+	Tries         int                `json:"tries,omitempty"`
+	Unseen        bool               `json:"unseen,omitempty"`
+	Result        string             `json:"result,omitempty"`
+	ARMRequestID  string             `json:"arm_request_id,omitempty"`
+	CorrelationID string             `json:"correlation_id,omitempty"`
 }
 
-func encodeStep(p guard.Progress) ([]byte, error) {
-	return json.Marshal(stepBody{
-		p.Row, string(p.Stage), p.Revision, p.Intent, string(p.Step), formatTime(p.At), newSeenBody(p.Snapshot),
+func encodeStep(p guard.Progress) []byte {
+	return encode(stepBody{
+		p.Row, p.Stage, p.Revision, p.Intent, p.Step, formatTime(p.At), p.Snapshot,
 		p.Tries, p.Unseen, p.Result, p.ARMRequestID, p.CorrelationID,
 	})
 }
@@ -84,32 +82,21 @@ func decodeStep(text []byte) (guard.Progress, error) {
 	var b stepBody
 	times := unmarshal(text, &b)
 	return guard.Progress{
-		Row: b.Row, Stage: guard.Stage(b.Stage), Revision: b.Revision, Intent: b.Intent, Step: guard.Step(b.Step), At: times.parse(b.At),
-		Snapshot: b.Seen.seen(), Tries: b.Tries, Unseen: b.Unseen, Result: b.Result, ARMRequestID: b.ARMRequestID, CorrelationID: b.CorrelationID,
+		Row: b.Row, Stage: b.Stage, Revision: b.Revision, Intent: b.Intent, Step: b.Step, At: times.parse(b.At),
+		Snapshot: b.Seen, Tries: b.Tries, Unseen: b.Unseen, Result: b.Result, ARMRequestID: b.ARMRequestID, CorrelationID: b.CorrelationID,
 	}, times.failure
 }
 
 func stepName(run string, row int) string { return fmt.Sprintf("%s/%08d", run, row) }
 
-// putPlan keeps a plan's bytes. No entry is about it: its digest stands in the
-// ticket and in the run.
-func (w *writing) putPlan(ctx context.Context, id string, body []byte) error {
-	return w.put(ctx, statePlan, id, body)
-}
-
 // Plan implements guard.RunStore.
 func (l *Ledger) Plan(ctx context.Context, id string) ([]byte, bool, error) {
-	s, ok, err := l.row(ctx, statePlan, id)
-	return s.body, ok, err
-}
-
-func (l *Ledger) row(ctx context.Context, kind, name string) (state, bool, error) {
 	db, err := l.use(ctx)
 	if err != nil {
-		return state{}, false, err
+		return nil, false, err
 	}
-	s, ok, err := db.one(ctx, db.read, kind, name)
-	return s, ok, l.problem(err)
+	s, ok, err := db.one(ctx, db.read, statePlan, id)
+	return s.body, ok, l.problem(err)
 }
 
 // OpenRun implements guard.RunStore.
@@ -119,12 +106,8 @@ func (l *Ledger) OpenRun(ctx context.Context, run guard.Run, body []byte, events
 		if events, ok, err = w.spendFor(ctx, run, body, events); err != nil || !ok {
 			return err
 		}
-		text, err := encodeOpenRun(run)
-		if err != nil {
-			return err
-		}
 		opened = true
-		return errors.Join(w.events(ctx, ref(stateRun, run.ID), false, events...), w.put(ctx, stateRun, run.ID, text))
+		return w.record(ctx, stateRun, run.ID, encodeOpenRun(run), events...)
 	})
 	return opened && err == nil, err
 }
@@ -133,14 +116,15 @@ func (l *Ledger) OpenRun(ctx context.Context, run guard.Run, body []byte, events
 // and returns the others. A run without a ticket brings its plan.
 func (w *writing) spendFor(ctx context.Context, run guard.Run, body []byte, events []guard.Event) (rest []guard.Event, ok bool, err error) {
 	if run.Approval == "" {
-		return events, true, w.putPlan(ctx, run.Plan, body)
+		// No entry is about a plan: its digest stands in the ticket and in the run.
+		return events, true, w.put(ctx, statePlan, run.Plan, body)
 	}
-	t, ok, err := w.intact(ctx, run.Approval)
+	t, ok, err := intact(ctx, w, stateTicket, run.Approval, decodeTicket)
 	if err != nil || !ok || t.Spent || len(events) < 2 {
 		return nil, false, err
 	}
 	t.Spent = true
-	return events[1:], true, errors.Join(w.events(ctx, ref(stateTicket, t.ID), false, events[0]), w.putTicket(ctx, t))
+	return events[1:], true, w.record(ctx, stateTicket, t.ID, encodeTicket(t), events[0])
 }
 
 // OpenedRun implements guard.RunStore. A run whose row was changed in the file is not
@@ -180,12 +164,8 @@ func (l *Ledger) OpenedRuns(ctx context.Context, open bool, limit int) ([]guard.
 }
 
 // runs returns all runs, oldest first.
-func (d *database) runs(ctx context.Context, q querier) (found []guard.Run, err error) {
-	err = d.each(ctx, q, func(s state) (bool, error) {
-		r, err := decodeOpenRun(s.name, s.body)
-		found = append(found, r)
-		return true, err
-	}, `WHERE kind = 'run'`)
+func (d *database) runs(ctx context.Context, q querier) ([]guard.Run, error) {
+	found, err := rowsOf(ctx, d, q, decodeOpenRun, `WHERE kind = 'run'`)
 	slices.SortFunc(found, func(a, b guard.Run) int { return a.OpenedAt.Compare(b.OpenedAt) })
 	return found, err
 }
@@ -205,11 +185,7 @@ func (w *writing) closeRun(ctx context.Context, id string, at time.Time, event g
 		return err
 	}
 	r.EndedAt = at
-	text, err := encodeOpenRun(r)
-	if err != nil {
-		return err
-	}
-	return errors.Join(w.events(ctx, ref(stateRun, id), false, event), w.put(ctx, stateRun, id, text))
+	return w.record(ctx, stateRun, id, encodeOpenRun(r), event)
 }
 
 // Progress implements guard.RunStore. A row that was changed in the file is an
@@ -218,11 +194,11 @@ func (l *Ledger) Progress(ctx context.Context, run string) (map[int]guard.Progre
 	found := map[int]guard.Progress{}
 	err := l.following(ctx, func(k view) error {
 		var there []state
-		err := k.db.each(ctx, k.q, func(s state) (bool, error) {
+		err := k.db.each(ctx, k.q, func(s state) error {
 			there = append(there, s)
 			p, err := decodeStep(s.body)
 			found[p.Row] = p
-			return true, err
+			return err
 		}, `WHERE kind = 'step' AND name > ? AND name < ?`, run+"/", run+"0")
 		if err != nil {
 			return err
@@ -255,11 +231,7 @@ func (l *Ledger) Advance(ctx context.Context, run string, next guard.Progress, g
 		if now = next; intends {
 			now.Intent = w.tail.seq
 		}
-		text, err := encodeStep(now)
-		if err != nil {
-			return err
-		}
-		return w.put(ctx, stateStep, name, text)
+		return w.put(ctx, stateStep, name, encodeStep(now))
 	})
 	return became, now, err
 }
@@ -297,8 +269,7 @@ func (w *writing) admits(ctx context.Context, now, next guard.Progress, gate gua
 	if gate.Count == 0 {
 		return guard.AdvancedYes, nil
 	}
-	var used int
-	err := w.QueryRowContext(ctx, `SELECT count(*) FROM events WHERE kind = 'intent' AND rule = ? AND time >= ?`, gate.Rule, formatTime(gate.Since)).Scan(&used)
+	used, err := countIntents(ctx, w.Tx, gate.Rule, gate.Since)
 	if used >= gate.Count {
 		return guard.AdvancedOver, err
 	}
@@ -315,10 +286,10 @@ func (w *writing) writingTo(ctx context.Context, gate guard.Gate) (busy bool, er
 
 // voidRuns ends the runs of a file that was put back: what they have done since
 // is not in it.
-func (w *writing) voidRuns(ctx context.Context) (ended int, err error) {
+func (w *writing) voidRuns(ctx context.Context) error {
 	runs, err := w.db.runs(ctx, w.Tx)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	for _, r := range runs {
 		if !r.EndedAt.IsZero() {
@@ -327,11 +298,10 @@ func (w *writing) voidRuns(ctx context.Context) (ended int, err error) {
 		event := guard.Event{Time: w.l.o.Now(), Kind: guard.KindRunEnded, Detail: "an older ledger was restored",
 			Intent: guard.Intent{Caller: r.Caller, Tool: r.Tool, Run: r.ID}, Result: string(schemas.CodeApprovalExpired)}
 		if err := w.closeRun(ctx, r.ID, w.l.o.Now(), event); err != nil {
-			return ended, err
+			return err
 		}
-		ended++
 	}
-	return ended, nil
+	return nil
 }
 
 // deleteRuns removes runs that ended long ago with where their tenants stood,

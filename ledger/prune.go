@@ -29,10 +29,6 @@ func (c Checkpoint) message() []byte {
 	return signed(tagPruned, c)
 }
 
-func (c Checkpoint) signatureFits(key ed25519.PublicKey) bool {
-	return fits(key, c.message(), c.Signature)
-}
-
 // link returns where the chains go on.
 func (c Checkpoint) link() (link, error) {
 	at := link{seq: c.Seq}
@@ -160,14 +156,17 @@ func (w *writing) prune(ctx context.Context, cut int64, before time.Time, key ed
 	}
 	c.Head = w.l.newHead(w.db.id, at, c.Count, key)
 	c.Signature = ed25519.Sign(key, c.message())
-	return c, errors.Join(w.keep(ctx, c), w.renew(ctx, outlive))
+	if err := w.keep(ctx, c); err != nil {
+		return Checkpoint{}, err
+	}
+	return c, w.renew(ctx, outlive)
 }
 
 // outlive returns the genuine rows that changed last with entries up to cut.
 func (w *writing) outlive(ctx context.Context, cut int64) (rows []state, err error) {
-	err = w.db.each(ctx, w.Tx, func(s state) (bool, error) {
+	err = w.db.each(ctx, w.Tx, func(s state) error {
 		rows = append(rows, s)
-		return true, nil
+		return nil
 	}, `WHERE seq <= ?`, cut)
 	return rows, err
 }
@@ -189,11 +188,7 @@ func (w *writing) renew(ctx context.Context, rows []state) error {
 
 // keep stores a checkpoint and says so in the record.
 func (w *writing) keep(ctx context.Context, c Checkpoint) error {
-	body, err := json.Marshal(c)
-	if err != nil {
-		return err
-	}
-	if _, err := w.ExecContext(ctx, `INSERT INTO checkpoints (seq, body) VALUES (?, ?)`, c.Seq, string(body)); err != nil {
+	if _, err := w.ExecContext(ctx, `INSERT INTO checkpoints (seq, body) VALUES (?, ?)`, c.Seq, string(encode(c))); err != nil {
 		return err
 	}
 	return w.add(ctx, newEntry(guard.Event{Time: w.l.o.Now(), Kind: KindPrune,
@@ -208,20 +203,13 @@ func (w *writing) deleteOld(ctx context.Context, cut int64, before time.Time) (i
 		return 0, err
 	}
 	if _, err := w.ExecContext(ctx, `DELETE FROM states WHERE kind IN ('ticket', 'token') AND seq <= ? AND expires < ?`,
-		cut, formatTime(minTime(before, w.l.o.Now()))); err != nil {
+		cut, min(formatTime(before), formatTime(w.l.o.Now()))); err != nil {
 		return 0, err
 	}
 	if err := w.deleteRuns(ctx, cut, before); err != nil {
 		return 0, err
 	}
 	return result.RowsAffected()
-}
-
-func minTime(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return a
-	}
-	return b
 }
 
 // compact writes the file anew without what was removed, and empties the

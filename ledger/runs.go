@@ -34,7 +34,7 @@ func (l *Ledger) inRuns(ctx context.Context, change func(*sql.Tx) error) error {
 
 const runColumns = `id, kind, caller, label, created, finished, state, owner, lease, size, request`
 
-func scanRun(scan func(...any) error) (fleet.Run, error) {
+func scanRun(scan scanner) (fleet.Run, error) {
 	var r fleet.Run
 	var created, finished, lease string
 	var request []byte
@@ -58,7 +58,10 @@ func (l *Ledger) CreateRun(ctx context.Context, run fleet.Run, rows []fleet.Row)
 			return err
 		}
 		stored = run
-		return errors.Join(insertRun(ctx, tx, run), insertRows(ctx, tx, run.ID, rows))
+		if err := insertRun(ctx, tx, run); err != nil {
+			return err
+		}
+		return insertRows(ctx, tx, run.ID, rows)
 	})
 	if err != nil {
 		return fleet.Run{}, err
@@ -107,30 +110,9 @@ func (l *Ledger) Run(ctx context.Context, id string) (fleet.Run, bool, error) {
 
 // Runs implements fleet.Store.
 func (l *Ledger) Runs(ctx context.Context, f fleet.RunFilter) ([]fleet.Run, error) {
-	db, err := l.use(ctx)
-	if err != nil {
-		return nil, err
-	}
-	limit := f.Limit
-	if limit <= 0 {
-		limit = -1
-	}
-	rows, err := db.read.QueryContext(ctx, `SELECT `+runColumns+` FROM runs
+	return list(ctx, l, scanRun, `SELECT `+runColumns+` FROM runs
 		WHERE (?1 = '' OR kind = ?1) AND (?2 = '' OR caller = ?2) AND (?3 = '' OR label = ?3)
-		ORDER BY created DESC, id LIMIT ?4`, f.Kind, f.Caller, f.Label, limit)
-	if err != nil {
-		return nil, l.problem(err)
-	}
-	defer rows.Close()
-	var found []fleet.Run
-	for rows.Next() {
-		run, err := scanRun(rows.Scan)
-		if err != nil {
-			return nil, l.problem(err)
-		}
-		found = append(found, run)
-	}
-	return found, l.problem(rows.Err())
+		ORDER BY created DESC, id LIMIT ?4`, f.Kind, f.Caller, f.Label, limit(f.Limit))
 }
 
 // changedOne runs a statement in a transaction and reports whether it changed a
@@ -228,7 +210,7 @@ func updateRows(ctx context.Context, tx *sql.Tx, id string, rows []fleet.Row) er
 
 const rowColumns = `n, tenant, tenant_id, credential, state, rank, cause, stale, body`
 
-func scanRow(scan func(...any) error) (r fleet.Row, err error) {
+func scanRow(scan scanner) (r fleet.Row, err error) {
 	var text []byte
 	err = scan(&r.N, &r.Tenant, &r.TenantID, &r.Credential, &r.State, &r.Rank, &r.Cause, &r.Stale, &text)
 	if string(text) != "null" {
@@ -253,21 +235,13 @@ func (l *Ledger) eachRow(ctx context.Context, id string, q fleet.RowQuery, do fu
 		return err
 	}
 	clause, args := rowClause(id, q)
-	rows, err := db.read.QueryContext(ctx, `SELECT `+rowColumns+` FROM run_rows `+clause, args...)
-	if err != nil {
+	return query(ctx, db.read, func(scan scanner) error {
+		row, err := scanRow(scan)
+		if err == nil && !do(row) {
+			return errStop
+		}
 		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		row, err := scanRow(rows.Scan)
-		if err != nil {
-			return err
-		}
-		if !do(row) {
-			return nil
-		}
-	}
-	return rows.Err()
+	}, `SELECT `+rowColumns+` FROM run_rows `+clause, args...)
 }
 
 // rowClause is what stands behind FROM run_rows.
@@ -302,46 +276,25 @@ func (l *Ledger) CountRows(ctx context.Context, id string) (byState map[string]i
 	if err != nil {
 		return nil, 0, err
 	}
-	rows, err := db.read.QueryContext(ctx, `SELECT state, count(*), sum(stale) FROM run_rows WHERE run = ? GROUP BY state`, id)
-	if err != nil {
-		return nil, 0, l.problem(err)
-	}
-	defer rows.Close()
 	byState = map[string]int{}
-	for rows.Next() {
+	err = query(ctx, db.read, func(scan scanner) error {
 		var state string
 		var count, old int
-		if err := rows.Scan(&state, &count, &old); err != nil {
-			return nil, 0, l.problem(err)
-		}
+		err := scan(&state, &count, &old)
 		byState[state] = count
 		stale += old
-	}
-	return byState, stale, l.problem(rows.Err())
+		return err
+	}, `SELECT state, count(*), sum(stale) FROM run_rows WHERE run = ? GROUP BY state`, id)
+	return byState, stale, l.problem(err)
 }
 
 // Causes implements fleet.Store. SQLite takes the bare columns from the row
 // that has the minimum (its documentation of aggregate queries).
 func (l *Ledger) Causes(ctx context.Context, id string, limit int) ([]fleet.Group, error) {
-	db, err := l.use(ctx)
-	if err != nil {
-		return nil, err
-	}
-	rows, err := db.read.QueryContext(ctx, `SELECT count(*) AS many, min(n), tenant, tenant_id, credential, state, rank, cause, stale, body
-		FROM run_rows WHERE run = ? AND cause <> '' GROUP BY cause ORDER BY many DESC, min(n) LIMIT ?`, id, limit)
-	if err != nil {
-		return nil, l.problem(err)
-	}
-	defer rows.Close()
-	var found []fleet.Group
-	for rows.Next() {
-		var g fleet.Group
-		g.First, err = scanRow(func(into ...any) error { return rows.Scan(append([]any{&g.Count}, into...)...) })
-		if err != nil {
-			return nil, l.problem(err)
-		}
+	return list(ctx, l, func(scan scanner) (g fleet.Group, err error) {
+		g.First, err = scanRow(func(into ...any) error { return scan(append([]any{&g.Count}, into...)...) })
 		g.Cause = g.First.Cause
-		found = append(found, g)
-	}
-	return found, l.problem(rows.Err())
+		return g, err
+	}, `SELECT count(*) AS many, min(n), tenant, tenant_id, credential, state, rank, cause, stale, body
+		FROM run_rows WHERE run = ? AND cause <> '' GROUP BY cause ORDER BY many DESC, min(n) LIMIT ?`, id, limit)
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+
+	"mcp-partner/guard"
 )
 
 // The kinds of rows that hold now, and the name of the one freeze.
@@ -39,7 +41,7 @@ const pruned = `coalesce((SELECT max(seq) FROM checkpoints), -1)`
 const stateColumns = `kind, name, seq, body, mac, max(` + pruned + ` + 1,
 	coalesce((SELECT max(e.seq) FROM events e WHERE e.state = states.kind || '/' || states.name), 0))`
 
-func scanState(scan func(...any) error) (s state, err error) {
+func scanState(scan scanner) (s state, err error) {
 	var mac []byte
 	err = scan(&s.kind, &s.name, &s.seq, &s.body, &mac, &s.latest)
 	copy(s.mac[:], mac)
@@ -72,27 +74,49 @@ func (d *database) one(ctx context.Context, q querier, kind, name string) (s sta
 	return s, err == nil && d.genuine(s), err
 }
 
-// each calls do with the genuine rows that a clause after FROM states selects,
-// until it returns false.
-func (d *database) each(ctx context.Context, q querier, do func(state) (bool, error), clause string, args ...any) error {
-	rows, err := q.QueryContext(ctx, `SELECT `+stateColumns+` FROM states `+clause, args...)
-	if err != nil {
+// each calls do with the genuine rows that a clause after FROM states selects.
+func (d *database) each(ctx context.Context, q querier, do func(state) error, clause string, args ...any) error {
+	return query(ctx, q, func(scan scanner) error {
+		s, err := scanState(scan)
+		if err != nil || !d.genuine(s) {
+			return err
+		}
+		return do(s)
+	}, `SELECT `+stateColumns+` FROM states `+clause, args...)
+}
+
+// rowsOf returns what the genuine rows that a clause selects hold.
+func rowsOf[T any](ctx context.Context, d *database, q querier, decode func(name string, body []byte) (T, error), clause string, args ...any) (found []T, err error) {
+	err = d.each(ctx, q, func(s state) error {
+		one, err := decode(s.name, s.body)
+		found = append(found, one)
+		return err
+	}, clause, args...)
+	return found, err
+}
+
+// intact returns what a row holds after a look at every entry since it changed
+// last. For tickets they are a day's at most. They prove that none of them changed
+// it: an older copy of the row fits only where the entry that came after was removed.
+func intact[T any](ctx context.Context, w *writing, kind, name string, decode func(name string, body []byte) (T, error)) (one T, ok bool, err error) {
+	s, ok, err := w.db.one(ctx, w.Tx, kind, name)
+	if err != nil || !ok {
+		return one, false, err
+	}
+	if err := w.unbroken(ctx, s.seq); err != nil {
+		return one, false, err
+	}
+	one, err = decode(name, s.body)
+	return one, err == nil, err
+}
+
+// record writes a row after the entries that say why. The first failure ends it:
+// SQLite may have rolled back by itself, and what follows would be kept.
+func (w *writing) record(ctx context.Context, kind, name string, body []byte, events ...guard.Event) error {
+	if err := w.events(ctx, ref(kind, name), false, events...); err != nil {
 		return err
 	}
-	defer rows.Close()
-	for rows.Next() {
-		s, err := scanState(rows.Scan)
-		if err != nil {
-			return err
-		}
-		if !d.genuine(s) {
-			continue
-		}
-		if more, err := do(s); err != nil || !more {
-			return err
-		}
-	}
-	return rows.Err()
+	return w.put(ctx, kind, name, body)
 }
 
 // put writes a row as of the last entry, in place of one of the same name.

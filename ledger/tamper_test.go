@@ -224,9 +224,9 @@ func (h *house) rows() (statements []string) {
 	h.t.Helper()
 	db, err := h.use(ctx())
 	h.must(err)
-	h.must(db.each(ctx(), db.read, func(s state) (bool, error) {
+	h.must(db.each(ctx(), db.read, func(s state) error {
 		statements = append(statements, fmt.Sprintf(`INSERT OR REPLACE INTO states (kind, name, seq, body, mac) VALUES ('%s', '%s', %d, '%s', x'%x')`, s.kind, s.name, s.seq, s.body, s.mac))
-		return true, nil
+		return nil
 	}, ``))
 	return statements
 }

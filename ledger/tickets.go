@@ -2,8 +2,8 @@ package ledger
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
+	"slices"
 
 	"mcp-partner/access"
 	"mcp-partner/guard"
@@ -34,28 +34,28 @@ type planBody struct {
 }
 
 type decisionBody struct {
-	Approved  bool   `json:"approved"`
-	Approver  string `json:"approver,omitempty"`
-	SameUser  bool   `json:"same_user,omitempty"`
-	Reason    string `json:"reason,omitempty"`
-	By        string `json:"by,omitempty"`
-	Token     string `json:"token,omitempty"`
-	Signature []byte `json:"signature,omitempty"`
-	At        string `json:"at"`
+	Approved  bool          `json:"approved"`
+	Approver  string        `json:"approver,omitempty"`
+	SameUser  bool          `json:"same_user,omitempty"`
+	Reason    string        `json:"reason,omitempty"`
+	By        access.Caller `json:"by,omitempty"`
+	Token     string        `json:"token,omitempty"`
+	Signature []byte        `json:"signature,omitempty"`
+	At        string        `json:"at"`
 }
 
-func encodeTicket(t guard.Ticket) ([]byte, error) {
+func encodeTicket(t guard.Ticket) []byte {
 	body := ticketBody{
 		intentBody: newIntentBody(t.Intent), Binding: t.Binding[:], Created: formatTime(t.CreatedAt), Expires: formatTime(t.ExpiresAt),
 		InBand: t.InBand, Spent: t.Spent, Declined: t.Declined, Requester: t.Requester, Rule: t.Rule,
 	}
 	if d := t.Decision; d != nil {
-		body.Decision = &decisionBody{d.Approved, d.Approver, d.SameUser, d.Reason, string(d.By), d.Token, d.Signature, formatTime(d.At)}
+		body.Decision = &decisionBody{d.Approved, d.Approver, d.SameUser, d.Reason, d.By, d.Token, d.Signature, formatTime(d.At)}
 	}
 	if p := t.Plan; p != nil {
 		body.Plan = &planBody{p.Digest[:], p.Requests, p.Rows, p.All}
 	}
-	return json.Marshal(body)
+	return encode(body)
 }
 
 func decodeTicket(id string, text []byte) (guard.Ticket, error) {
@@ -69,7 +69,7 @@ func decodeTicket(id string, text []byte) (guard.Ticket, error) {
 	if d := body.Decision; d != nil {
 		t.Decision = &guard.Decision{
 			Approved: d.Approved, Approver: d.Approver, SameUser: d.SameUser, Reason: d.Reason,
-			By: access.Caller(d.By), Token: d.Token, Signature: d.Signature, At: times.parse(d.At),
+			By: d.By, Token: d.Token, Signature: d.Signature, At: times.parse(d.At),
 		}
 	}
 	if p := body.Plan; p != nil {
@@ -79,14 +79,6 @@ func decodeTicket(id string, text []byte) (guard.Ticket, error) {
 	return t, times.failure
 }
 
-func (w *writing) putTicket(ctx context.Context, t guard.Ticket) error {
-	body, err := encodeTicket(t)
-	if err != nil {
-		return err
-	}
-	return w.put(ctx, stateTicket, t.ID, body)
-}
-
 func (d *database) ticket(ctx context.Context, q querier, id string) (t guard.Ticket, ok bool, err error) {
 	s, ok, err := d.one(ctx, q, stateTicket, id)
 	if err != nil || !ok {
@@ -94,22 +86,6 @@ func (d *database) ticket(ctx context.Context, q querier, id string) (t guard.Ti
 	}
 	t, err = decodeTicket(id, s.body)
 	return t, err == nil, err
-}
-
-func (d *database) tickets(ctx context.Context, q querier, do func(guard.Ticket) bool, clause string, args ...any) error {
-	return d.each(ctx, q, func(s state) (bool, error) {
-		t, err := decodeTicket(s.name, s.body)
-		return err == nil && do(t), err
-	}, clause, args...)
-}
-
-// openTickets returns every ticket that is not spent.
-func (w *writing) openTickets(ctx context.Context) (open []guard.Ticket, err error) {
-	err = w.db.tickets(ctx, w.Tx, func(t guard.Ticket) bool {
-		open = append(open, t)
-		return true
-	}, `WHERE kind = 'ticket' AND spent = 0`)
-	return open, err
 }
 
 // PutTicket implements guard.Store.
@@ -128,11 +104,11 @@ func (l *Ledger) PutTicket(ctx context.Context, ticket guard.Ticket, limit int, 
 			if err := w.dropPlans(ctx); err != nil {
 				return err
 			}
-			if err := w.putPlan(ctx, ticket.ID, ticket.Plan.Body); err != nil {
+			if err := w.put(ctx, statePlan, ticket.ID, ticket.Plan.Body); err != nil {
 				return err
 			}
 		}
-		return errors.Join(w.events(ctx, ref(stateTicket, ticket.ID), false, asked), w.putTicket(ctx, ticket))
+		return w.record(ctx, stateTicket, ticket.ID, encodeTicket(ticket), asked)
 	})
 	if err != nil {
 		return guard.Ticket{}, err
@@ -151,16 +127,17 @@ func (w *writing) joins(ctx context.Context, ticket guard.Ticket, limit int) (jo
 	if ticket.InBand {
 		clause, since = `INDEXED BY states_asked WHERE kind = 'ticket' AND caller = ? AND in_band = 1 AND created > ?`, now.Add(-guard.AskedWithin)
 	}
-	err = w.db.tickets(ctx, w.Tx, func(other guard.Ticket) bool {
-		if !other.Counts(now) {
-			return true
-		}
-		if guard.Joins(ticket, other) {
+	err = w.db.each(ctx, w.Tx, func(s state) error {
+		other, err := decodeTicket(s.name, s.body)
+		switch {
+		case err != nil || !other.Counts(now):
+			return err
+		case guard.Joins(ticket, other):
 			joined = other
-			return false
+			return errStop
 		}
 		taken++
-		return true
+		return nil
 	}, clause, string(ticket.Intent.Caller), formatTime(since))
 	if err == nil && joined.ID == "" && taken >= limit {
 		err = guard.TooManyTickets(ticket, taken)
@@ -195,9 +172,12 @@ func (l *Ledger) Tickets(ctx context.Context, limit int) ([]guard.Ticket, error)
 		return nil, err
 	}
 	var found []guard.Ticket
-	err = db.tickets(ctx, db.read, func(t guard.Ticket) bool {
-		found = append(found, t)
-		return len(found) < limit
+	err = db.each(ctx, db.read, func(s state) error {
+		t, err := decodeTicket(s.name, s.body)
+		if found = append(found, t); err == nil && len(found) == limit {
+			return errStop
+		}
+		return err
 	}, `INDEXED BY states_waiting WHERE kind = 'ticket' AND in_band = 0 ORDER BY created DESC`)
 	return found, l.problem(err)
 }
@@ -209,29 +189,9 @@ func (l *Ledger) Waiting(ctx context.Context) ([]guard.Ticket, error) {
 		return nil, err
 	}
 	now := l.o.Now()
-	var found []guard.Ticket
-	err = db.tickets(ctx, db.read, func(t guard.Ticket) bool {
-		if t.Live(now) {
-			found = append(found, t)
-		}
-		return true
-	}, `INDEXED BY states_open WHERE kind = 'ticket' AND spent = 0 AND in_band = 0 AND expires > ? ORDER BY created DESC`, formatTime(now))
-	return found, l.problem(err)
-}
-
-// intact returns a ticket after a look at every entry since it changed last.
-// They are a day's at most, and they prove that none of them changed it: an
-// older copy of the row fits only where the entry that came after was removed.
-func (w *writing) intact(ctx context.Context, id string) (guard.Ticket, bool, error) {
-	s, ok, err := w.db.one(ctx, w.Tx, stateTicket, id)
-	if err != nil || !ok {
-		return guard.Ticket{}, false, err
-	}
-	if err := w.unbroken(ctx, s.seq); err != nil {
-		return guard.Ticket{}, false, err
-	}
-	t, err := decodeTicket(id, s.body)
-	return t, err == nil, err
+	found, err := rowsOf(ctx, db, db.read, decodeTicket, `INDEXED BY states_open WHERE kind = 'ticket' AND spent = 0 AND in_band = 0
+		AND expires > ? ORDER BY created DESC`, formatTime(now))
+	return slices.DeleteFunc(found, func(t guard.Ticket) bool { return !t.Live(now) }), l.problem(err)
 }
 
 // DecideTicket implements guard.Store.
@@ -256,15 +216,13 @@ func (l *Ledger) SpendTicket(ctx context.Context, id string, events ...guard.Eve
 // that an older file cannot bring the ticket back.
 func (l *Ledger) changeTicket(ctx context.Context, id string, change func(*guard.Ticket) bool, events ...guard.Event) (changed bool, last int64, err error) {
 	err = l.write(ctx, true, func(w *writing) error {
-		t, ok, err := w.intact(ctx, id)
+		t, ok, err := intact(ctx, w, stateTicket, id, decodeTicket)
 		if err != nil || !ok || t.Spent || !change(&t) {
 			return err
 		}
-		if err := w.events(ctx, ref(stateTicket, id), false, events...); err != nil {
-			return err
-		}
+		err = w.record(ctx, stateTicket, id, encodeTicket(t), events...)
 		changed, last = true, w.tail.seq
-		return w.putTicket(ctx, t)
+		return err
 	})
 	if err != nil {
 		return false, 0, err

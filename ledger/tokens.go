@@ -2,8 +2,8 @@ package ledger
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
+	"slices"
 	"time"
 
 	"mcp-partner/access"
@@ -15,91 +15,63 @@ const keptAfterEnd = 30 * 24 * time.Hour
 
 // tokenBody is guard.Token as it is written. The token itself is not in it.
 type tokenBody struct {
-	Caller     string   `json:"caller"`
-	Hash       []byte   `json:"hash"`
-	Scopes     []string `json:"scopes"`
-	Tools      []string `json:"tools,omitempty"`
-	Tenants    []string `json:"tenants"`
-	PartnerIDs []string `json:"partner_ids,omitempty"`
-	IssuedBy   string   `json:"issued_by,omitempty"`
-	Created    string   `json:"created"`
-	Expires    string   `json:"expires"`
-	Revoked    string   `json:"revoked,omitempty"`
-	Uses       int      `json:"uses,omitempty"`
-	Used       int      `json:"used,omitempty"`
+	Caller     access.Caller  `json:"caller"`
+	Hash       []byte         `json:"hash"`
+	Scopes     []access.Scope `json:"scopes"`
+	Tools      []string       `json:"tools,omitempty"`
+	Tenants    []string       `json:"tenants"`
+	PartnerIDs []string       `json:"partner_ids,omitempty"`
+	IssuedBy   string         `json:"issued_by,omitempty"`
+	Created    string         `json:"created"`
+	Expires    string         `json:"expires"`
+	Revoked    string         `json:"revoked,omitempty"`
+	Uses       int            `json:"uses,omitempty"`
+	Used       int            `json:"used,omitempty"`
 }
 
-func encodeToken(t guard.Token) ([]byte, error) {
+func encodeToken(t guard.Token) []byte {
 	body := tokenBody{
-		Caller: string(t.Caller), Hash: t.Hash[:], Tools: t.Grant.Tools, Tenants: t.Grant.Tenants, PartnerIDs: t.Grant.PartnerIDs,
+		Caller: t.Caller, Hash: t.Hash[:], Scopes: t.Grant.Scopes, Tools: t.Grant.Tools, Tenants: t.Grant.Tenants, PartnerIDs: t.Grant.PartnerIDs,
 		IssuedBy: t.IssuedBy, Created: formatTime(t.IssuedAt), Expires: formatTime(t.ExpiresAt), Uses: t.Uses, Used: t.Used,
-	}
-	for _, scope := range t.Grant.Scopes {
-		body.Scopes = append(body.Scopes, string(scope))
 	}
 	if !t.RevokedAt.IsZero() {
 		body.Revoked = formatTime(t.RevokedAt)
 	}
-	return json.Marshal(body)
+	return encode(body)
 }
 
 func decodeToken(id string, text []byte) (guard.Token, error) {
 	var body tokenBody
 	times := unmarshal(text, &body)
 	t := guard.Token{
-		ID: id, Caller: access.Caller(body.Caller), IssuedBy: body.IssuedBy,
-		Grant:    access.Grant{Tools: body.Tools, Tenants: body.Tenants, PartnerIDs: body.PartnerIDs},
+		ID: id, Caller: body.Caller, IssuedBy: body.IssuedBy,
+		Grant:    access.Grant{Scopes: body.Scopes, Tools: body.Tools, Tenants: body.Tenants, PartnerIDs: body.PartnerIDs},
 		IssuedAt: times.parse(body.Created), ExpiresAt: times.parse(body.Expires), Uses: body.Uses, Used: body.Used,
 	}
 	copy(t.Hash[:], body.Hash)
-	for _, scope := range body.Scopes {
-		t.Grant.Scopes = append(t.Grant.Scopes, access.Scope(scope))
-	}
 	if body.Revoked != "" {
 		t.RevokedAt = times.parse(body.Revoked)
 	}
 	return t, times.failure
 }
 
-func (w *writing) putToken(ctx context.Context, t guard.Token) error {
-	body, err := encodeToken(t)
-	if err != nil {
-		return err
-	}
-	return w.put(ctx, stateToken, t.ID, body)
-}
-
 // changeToken writes a token together with the entry that says why.
 func (w *writing) changeToken(ctx context.Context, t guard.Token, event guard.Event) error {
-	return errors.Join(w.events(ctx, ref(stateToken, t.ID), false, event), w.putToken(ctx, t))
-}
-
-func (d *database) tokens(ctx context.Context, q querier, clause string, args ...any) (found []guard.Token, err error) {
-	err = d.each(ctx, q, func(s state) (bool, error) {
-		t, err := decodeToken(s.name, s.body)
-		found = append(found, t)
-		return true, err
-	}, `WHERE kind = 'token' `+clause, args...)
-	return found, err
+	return w.record(ctx, stateToken, t.ID, encodeToken(t), event)
 }
 
 // openTokens returns the tokens that were not revoked and have not expired.
-func (w *writing) openTokens(ctx context.Context) (open []guard.Token, err error) {
+func (w *writing) openTokens(ctx context.Context) ([]guard.Token, error) {
 	now := w.l.o.Now()
-	all, err := w.db.tokens(ctx, w.Tx, `AND expires > ?`, formatTime(now))
-	for _, t := range all {
-		if t.Open(now) {
-			open = append(open, t)
-		}
-	}
-	return open, err
+	all, err := rowsOf(ctx, w.db, w.Tx, decodeToken, `WHERE kind = 'token' AND expires > ?`, formatTime(now))
+	return slices.DeleteFunc(all, func(t guard.Token) bool { return !t.Open(now) }), err
 }
 
 // voidTokens ends tokens with the entry that was written last.
 func (w *writing) voidTokens(ctx context.Context, tokens []guard.Token) error {
 	for _, t := range tokens {
 		t.RevokedAt = w.l.o.Now()
-		if err := w.putToken(ctx, t); err != nil {
+		if err := w.put(ctx, stateToken, t.ID, encodeToken(t)); err != nil {
 			return err
 		}
 	}
@@ -156,29 +128,15 @@ func (l *Ledger) Tokens(ctx context.Context) ([]guard.Token, error) {
 	if err != nil {
 		return nil, err
 	}
-	found, err := db.tokens(ctx, db.read, `AND expires > ? ORDER BY created DESC`, formatTime(l.o.Now().Add(-keptAfterEnd)))
+	found, err := rowsOf(ctx, db, db.read, decodeToken, `WHERE kind = 'token' AND expires > ? ORDER BY created DESC`, formatTime(l.o.Now().Add(-keptAfterEnd)))
 	return found, l.problem(err)
-}
-
-// intactToken returns a token after a look at every entry since it changed
-// last, as intact does for tickets.
-func (w *writing) intactToken(ctx context.Context, id string) (guard.Token, bool, error) {
-	s, ok, err := w.db.one(ctx, w.Tx, stateToken, id)
-	if err != nil || !ok {
-		return guard.Token{}, false, err
-	}
-	if err := w.unbroken(ctx, s.seq); err != nil {
-		return guard.Token{}, false, err
-	}
-	t, err := decodeToken(id, s.body)
-	return t, err == nil, err
 }
 
 // UseToken implements guard.TokenStore. The use is in the vault's counter when
 // it returns, so that an older file cannot give it back.
 func (l *Ledger) UseToken(ctx context.Context, id string, event guard.Event) (used bool, err error) {
 	err = l.write(ctx, true, func(w *writing) error {
-		t, ok, err := w.intactToken(ctx, id)
+		t, ok, err := intact(ctx, w, stateToken, id, decodeToken)
 		if err != nil || !ok || !t.Live(w.l.o.Now()) {
 			return err
 		}
@@ -193,7 +151,7 @@ func (l *Ledger) UseToken(ctx context.Context, id string, event guard.Event) (us
 func (l *Ledger) RevokeTokens(ctx context.Context, which guard.TokenSelection, event guard.Event) (revoked int, err error) {
 	err = l.write(ctx, true, func(w *writing) error {
 		now := w.l.o.Now()
-		all, err := w.db.tokens(ctx, w.Tx, `AND expires > ?`, formatTime(now.Add(-guard.ReachAfterEnd)))
+		all, err := rowsOf(ctx, w.db, w.Tx, decodeToken, `WHERE kind = 'token' AND expires > ?`, formatTime(now.Add(-guard.ReachAfterEnd)))
 		if err != nil {
 			return err
 		}

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+
+	"mcp-partner/schemas"
 )
 
 // verifiedPrefix is what this process has read of the authenticated chain and found to be
@@ -157,7 +159,7 @@ func (k view) vouch(s state) error {
 }
 
 func (k view) changed(row string) error {
-	return k.l.corrupt("the row " + plain(row) + " does not match its last entry")
+	return k.l.corrupt("the row " + schemas.Sanitize(row) + " does not match its last entry")
 }
 
 // follow reads to the end of the record, so that all of it from an entry on is

@@ -140,21 +140,16 @@ func (v *verifier) run(ctx context.Context, seen int64) error {
 
 // file lets SQLite look at its own structure, indexes included.
 func (v *verifier) file(ctx context.Context) error {
-	rows, err := v.q.QueryContext(ctx, `PRAGMA integrity_check(5)`)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
+	return query(ctx, v.q, func(scan scanner) error {
 		var said string
-		if err := rows.Scan(&said); err != nil {
+		if err := scan(&said); err != nil {
 			return err
 		}
 		if said != "ok" {
-			v.report.find(0, "SQLite's integrity check says: %s", plain(said))
+			v.report.find(0, "SQLite's integrity check says: %s", schemas.Sanitize(said))
 		}
-	}
-	return rows.Err()
+		return nil
+	}, `PRAGMA integrity_check(5)`)
 }
 
 // schema compares the file's tables with those that this program makes.
@@ -194,7 +189,7 @@ func (v *verifier) begin(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if c.Ledger != v.db.id || !c.signatureFits(public) {
+	if c.Ledger != v.db.id || !fits(public, c.message(), c.Signature) {
 		v.report.find(c.Seq, "the checkpoint of the removed entries up to %d was not signed by this ledger", c.Seq)
 	}
 	v.report.Checkpoint = &c
@@ -253,14 +248,9 @@ func (v *verifier) judge(r row, stored, expected link) {
 
 // states compares the rows with what the record says of them.
 func (v *verifier) states(ctx context.Context) error {
-	rows, err := v.q.QueryContext(ctx, `SELECT `+stateColumns+` FROM states ORDER BY kind, name`)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
 	there, plans := map[string]bool{}, newPlans()
-	for rows.Next() {
-		s, err := scanState(rows.Scan)
+	err := query(ctx, v.q, func(scan scanner) error {
+		s, err := scanState(scan)
 		if err != nil {
 			return err
 		}
@@ -268,28 +258,29 @@ func (v *verifier) states(ctx context.Context) error {
 		there[name] = true
 		v.state(name, s)
 		if !v.db.genuine(s) {
-			continue
+			return nil
 		}
-		if err := plans.note(v.l, s); err != nil {
-			return err
-		}
+		return plans.note(v.l, s)
+	}, `SELECT `+stateColumns+` FROM states ORDER BY kind, name`)
+	if err != nil {
+		return err
 	}
 	v.missing(there)
 	plans.report(&v.report)
-	return rows.Err()
+	return nil
 }
 
 func (v *verifier) state(name string, s state) {
 	last := v.latest[name]
 	switch {
 	case !same(s.mac, v.db.key.state(s)):
-		v.report.findRow(plain(name), "the row was changed or inserted by another program and is ignored")
+		v.report.findRow(schemas.Sanitize(name), "the row was changed or inserted by another program and is ignored")
 	case last.gone:
-		v.report.findRow(plain(name), fmt.Sprintf("the row was removed with entry %d, is back, and is ignored", last.seq))
+		v.report.findRow(schemas.Sanitize(name), fmt.Sprintf("the row was removed with entry %d, is back, and is ignored", last.seq))
 	case s.seq < max(s.latest, last.seq):
-		v.report.findRow(plain(name), fmt.Sprintf("the row is an older copy, of entry %d; it changed with entry %d and is ignored", s.seq, max(s.latest, last.seq)))
+		v.report.findRow(schemas.Sanitize(name), fmt.Sprintf("the row is an older copy, of entry %d; it changed with entry %d and is ignored", s.seq, max(s.latest, last.seq)))
 	case s.seq > v.before.seq:
-		v.report.findRow(plain(name), fmt.Sprintf("the row changed with entry %d, which is missing", s.seq))
+		v.report.findRow(schemas.Sanitize(name), fmt.Sprintf("the row changed with entry %d, which is missing", s.seq))
 	}
 }
 
@@ -301,7 +292,7 @@ func (v *verifier) missing(there map[string]bool) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(expected)) {
 		if expected[name] && !there[name] {
-			v.report.findRow(plain(name), "the row was removed by another program")
+			v.report.findRow(schemas.Sanitize(name), "the row was removed by another program")
 		}
 	}
 }
@@ -326,11 +317,12 @@ func (v *verifier) againstHead(ctx context.Context) error {
 // compareHead says what a genuine head tells of a record that begins after
 // entry began. attested is the hash of the entry that the head names.
 func (r *Report) compareHead(head Head, ledgerID string, began int64, attested digest, found bool) {
+	genesis := genesisHash(ledgerID)
 	switch c := r.Checkpoint; {
 	case head.Ledger != ledgerID:
-		r.find(0, "the head is of another ledger, %s", plain(head.Ledger))
+		r.find(0, "the head is of another ledger, %s", schemas.Sanitize(head.Ledger))
 	case head.Seq == began && c != nil && head.Hash != c.Hash,
-		head.Seq == 0 && head.Hash != hex.EncodeToString(genesis(ledgerID)):
+		head.Seq == 0 && head.Hash != hex.EncodeToString(genesis[:]):
 		r.find(head.Seq, "entry %d differs from the head", head.Seq)
 	case head.Seq == began:
 		r.attest(head.Seq)
@@ -346,14 +338,6 @@ func (r *Report) compareHead(head Head, ledgerID string, began int64, attested d
 		r.attest(head.Seq)
 	}
 }
-
-func genesis(ledgerID string) []byte {
-	d := genesisHash(ledgerID)
-	return d[:]
-}
-
-// plain makes text out of the file fit for a terminal.
-func plain(text string) string { return schemas.Sanitize(text) }
 
 // plans compares the stored plans with the digests that their tickets and runs
 // carry. The rows of plans are named by no entry, so a deleted one is found
@@ -403,9 +387,9 @@ func (p *plans) report(r *Report) {
 		stored, there := p.stored[name]
 		switch {
 		case !there:
-			r.findRow(plain(ref(statePlan, name)), fmt.Sprintf("the plan of %s was removed by another program", plain(p.wantedBy[name])))
+			r.findRow(schemas.Sanitize(ref(statePlan, name)), fmt.Sprintf("the plan of %s was removed by another program", schemas.Sanitize(p.wantedBy[name])))
 		case stored != p.wanted[name]:
-			r.findRow(plain(ref(statePlan, name)), fmt.Sprintf("the plan of %s was changed", plain(p.wantedBy[name])))
+			r.findRow(schemas.Sanitize(ref(statePlan, name)), fmt.Sprintf("the plan of %s was changed", schemas.Sanitize(p.wantedBy[name])))
 		}
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 
 	"mcp-partner/guard"
@@ -84,23 +83,6 @@ func (w *writing) begin(ctx context.Context) (err error) {
 	return nil
 }
 
-// tail returns the last link: of the last entry, or of the checkpoint if all
-// were pruned, or the beginning.
-func tail(ctx context.Context, q querier, db *database) (link, error) {
-	var last link
-	var hash, mac []byte
-	err := q.QueryRowContext(ctx, `SELECT seq, hash, mac FROM events ORDER BY seq DESC LIMIT 1`).Scan(&last.seq, &hash, &mac)
-	if errors.Is(err, sql.ErrNoRows) {
-		return start(ctx, q, db)
-	}
-	if err != nil {
-		return link{}, err
-	}
-	copy(last.hash[:], hash)
-	copy(last.mac[:], mac)
-	return last, nil
-}
-
 // unbroken follows the authenticated chain from an entry to the end.
 func (w *writing) unbroken(ctx context.Context, from int64) error {
 	before, err := linkBefore(ctx, w.Tx, w.db, from)
@@ -126,16 +108,13 @@ func (w *writing) unbroken(ctx context.Context, from int64) error {
 func (w *writing) add(ctx context.Context, e entry) error { return w.addAt(ctx, w.tail.seq+1, e) }
 
 func (w *writing) addAt(ctx context.Context, seq int64, e entry) error {
-	body, err := e.encode()
-	if err != nil {
-		return err
-	}
+	body := encode(e)
 	if len(body) > maxBody {
 		return schemas.NewProblem(schemas.CodeInvalidArgument, "The entry is longer than 1 MiB.")
 	}
 	next := w.db.key.next(w.tail, seq, body)
 	w.changed = true
-	_, err = w.ExecContext(ctx, `INSERT INTO events (seq, body, hash, mac) VALUES (?, ?, ?, ?)`,
+	_, err := w.ExecContext(ctx, `INSERT INTO events (seq, body, hash, mac) VALUES (?, ?, ?, ?)`,
 		seq, string(body), next.hash[:], next.mac[:])
 	if err == nil {
 		w.tail = next
@@ -165,7 +144,7 @@ func (w *writing) events(ctx context.Context, state string, gone bool, events ..
 // voided. Numbers go on after the lost ones.
 func (w *writing) rolledBack(ctx context.Context, seen int64) error {
 	had, now := w.tail.seq, w.l.o.Now()
-	voided, err := w.openTickets(ctx)
+	voided, err := rowsOf(ctx, w.db, w.Tx, decodeTicket, `WHERE kind = 'ticket' AND spent = 0`)
 	if err != nil {
 		return err
 	}
@@ -189,11 +168,11 @@ func (w *writing) rolledBack(ctx context.Context, seen int64) error {
 	}
 	for _, t := range voided {
 		t.Spent = true
-		if err := w.putTicket(ctx, t); err != nil {
+		if err := w.put(ctx, stateTicket, t.ID, encodeTicket(t)); err != nil {
 			return err
 		}
 	}
-	if _, err := w.voidRuns(ctx); err != nil {
+	if err := w.voidRuns(ctx); err != nil {
 		return err
 	}
 	return w.voidTokens(ctx, tokens)
