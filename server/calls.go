@@ -209,25 +209,18 @@ func (s *slot) release() {
 // questions must not keep other calls from running.
 func (s *slot) whileAsking(ask asker) asker {
 	return func(ctx context.Context, r mcp.ElicitationRequest) (*mcp.ElicitationResult, error) {
-		s.beginAsking()
+		s.mu.Lock()
+		s.asking++
+		s.release()
+		s.mu.Unlock()
 		result, err := ask(ctx, r)
-		if s.endAsking() {
+		s.mu.Lock()
+		s.asking--
+		last := s.asking == 0
+		s.mu.Unlock()
+		if last {
 			s.take(ctx) // a call that ended meanwhile gets none and only returns
 		}
 		return result, err
 	}
-}
-
-func (s *slot) beginAsking() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.asking++
-	s.release()
-}
-
-func (s *slot) endAsking() (last bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.asking--
-	return s.asking == 0
 }

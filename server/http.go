@@ -17,19 +17,10 @@ const (
 	mcpPath  = "/mcp"
 	livePath = "/livez"
 
-	defaultMaxBody = 256 << 10
 	// maxBodies is how many bytes of bodies are held at once, and maxCallerBodies
 	// those of one caller.
-	maxBodies             = 16 << 20
-	maxCallerBodies       = 4 << 20
-	defaultHTTPConcurrent = 256
-	defaultHeaderLimit    = 10 * time.Second
-	defaultBodyLimit      = 30 * time.Second
-	defaultIdleLimit      = 2 * time.Minute
-	// defaultConnections is how many connections are open at once. Each is a
-	// file of the process.
-	defaultConnections = 4096
-	defaultKeepAlive   = 3 * time.Second
+	maxBodies       = 16 << 20
+	maxCallerBodies = 4 << 20
 	// firstKeepAlive is how long a call may take before its stream begins by itself:
 	// until then an error can have a status of its own.
 	firstKeepAlive = 500 * time.Millisecond
@@ -65,8 +56,9 @@ type HTTPOptions struct {
 	// one caller, and how many subscription streams are open and how many
 	// approvers are served beside them; 256 by default.
 	MaxConcurrent int
-	// MaxConnections is how many connections are open; 4096 by default. The one
-	// that has waited longest for a request makes room for one too many.
+	// MaxConnections is how many connections are open, each a file of the process;
+	// 4096 by default. The one that has waited longest for a request makes room for
+	// one too many.
 	MaxConnections int
 	// HeaderLimit and BodyLimit are how long a client may take to send them;
 	// 10 s and 30 s by default. IdleLimit is how long a connection may wait for
@@ -98,15 +90,15 @@ func (o HTTPOptions) withDefaults() HTTPOptions {
 	if len(o.Hosts) == 0 {
 		o.Hosts = []string{"localhost", "127.0.0.1", "::1"}
 	}
-	o.MaxBody = cmp.Or(o.MaxBody, defaultMaxBody)
-	o.MaxConcurrent = cmp.Or(o.MaxConcurrent, defaultHTTPConcurrent)
-	o.MaxConnections = cmp.Or(o.MaxConnections, defaultConnections)
-	o.IdleLimit = cmp.Or(o.IdleLimit, defaultIdleLimit)
+	o.MaxBody = cmp.Or(o.MaxBody, 256<<10)
+	o.MaxConcurrent = cmp.Or(o.MaxConcurrent, 256)
+	o.MaxConnections = cmp.Or(o.MaxConnections, 4096)
+	o.IdleLimit = cmp.Or(o.IdleLimit, 2*time.Minute)
 	o.Health = cmp.Or(o.Health, NewHealth(nil))
-	o.HeaderLimit = cmp.Or(o.HeaderLimit, defaultHeaderLimit)
-	o.BodyLimit = cmp.Or(o.BodyLimit, defaultBodyLimit)
-	o.KeepAlive = cmp.Or(o.KeepAlive, defaultKeepAlive)
-	o.DrainLimit = cmp.Or(o.DrainLimit, defaultDrainLimit)
+	o.HeaderLimit = cmp.Or(o.HeaderLimit, 10*time.Second)
+	o.BodyLimit = cmp.Or(o.BodyLimit, 30*time.Second)
+	o.KeepAlive = cmp.Or(o.KeepAlive, 3*time.Second)
+	o.DrainLimit = cmp.Or(o.DrainLimit, 30*time.Second)
 	return o
 }
 

@@ -15,15 +15,8 @@ import (
 	"mcp-partner/tools"
 )
 
-const (
-	defaultMaxFrame   = 4 << 20
-	defaultDrainLimit = 30 * time.Second
-	// defaultElicitLimit is how long a person may take to answer a question.
-	defaultElicitLimit = 120 * time.Second
-	defaultConcurrent  = 64
-	// cancelGrace is how long calls that were cut off may take to say so.
-	cancelGrace = time.Second
-)
+// cancelGrace is how long calls that were cut off may take to say so.
+const cancelGrace = time.Second
 
 // StdioOptions bound a stdio connection. Zero values mean the defaults.
 type StdioOptions struct {
@@ -42,10 +35,10 @@ type StdioOptions struct {
 }
 
 func (o StdioOptions) withDefaults() StdioOptions {
-	o.MaxFrame = cmp.Or(o.MaxFrame, defaultMaxFrame)
-	o.MaxConcurrent = cmp.Or(o.MaxConcurrent, defaultConcurrent)
-	o.DrainLimit = cmp.Or(o.DrainLimit, defaultDrainLimit)
-	o.ElicitLimit = cmp.Or(o.ElicitLimit, defaultElicitLimit)
+	o.MaxFrame = cmp.Or(o.MaxFrame, 4<<20)
+	o.MaxConcurrent = cmp.Or(o.MaxConcurrent, 64)
+	o.DrainLimit = cmp.Or(o.DrainLimit, 30*time.Second)
+	o.ElicitLimit = cmp.Or(o.ElicitLimit, 120*time.Second)
 	return o
 }
 

@@ -58,10 +58,10 @@ func (a *App) Open(ctx context.Context) error {
 // Holds reports whether the vault has a secret of that name.
 func (a *App) Holds(ctx context.Context, name string) (bool, error) {
 	_, err := a.Store.Info(ctx, name)
-	if err == nil {
-		return true, nil
+	if err != nil && schemas.AsProblem(err).Code == schemas.CodeVaultMissing {
+		return false, nil
 	}
-	return false, unlessMissing(err)
+	return err == nil, err
 }
 
 // UsesOf lists the credentials that a secret stands behind.
@@ -100,14 +100,6 @@ func (a *App) TenantFor(credential, asked string) (entry tenants.Entry, ok bool,
 		return users[0], true, nil
 	}
 	return entry, false, nil
-}
-
-// unlessMissing is the error, unless it says that there is no such secret.
-func unlessMissing(err error) error {
-	if schemas.AsProblem(err).Code == schemas.CodeVaultMissing {
-		return nil
-	}
-	return err
 }
 
 // Directory shows the vault's directory as the tools want it.

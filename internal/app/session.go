@@ -47,9 +47,6 @@ func (s *Settings) NewSession(a *App, rules guard.Options) (*Session, error) {
 	return &Session{a, decider, a.Service(decider)}, nil
 }
 
-// StdioCaller is the caller over stdio: the account that started the process.
-const StdioCaller = tools.StdioCaller
-
 // Trusted is somebody who runs the program, and may do what it may.
 func Trusted(caller access.Caller) access.Principal {
 	return access.Principal{Caller: caller, Grant: access.FullGrant()}

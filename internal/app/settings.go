@@ -12,6 +12,7 @@ import (
 	"mcp-partner/internal/disk"
 	"mcp-partner/internal/exit"
 	"mcp-partner/internal/telemetry"
+	"mcp-partner/tools"
 	"mcp-partner/vault"
 )
 
@@ -52,7 +53,7 @@ type Settings struct {
 
 // NewSettings returns settings with a silent log.
 func NewSettings(env config.Env, prompter vault.Prompter) *Settings {
-	return &Settings{Env: env, Prompter: prompter, Log: slog.New(slog.DiscardHandler), Observer: newWatch()}
+	return &Settings{Env: env, Prompter: prompter, Log: slog.New(slog.DiscardHandler), Observer: &telemetry.Observer{RequestID: tools.RequestIDOf}}
 }
 
 // SetStateDir chooses the state directory; "" stands for that of the platform.

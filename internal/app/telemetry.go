@@ -14,9 +14,6 @@ import (
 	"mcp-partner/tools"
 )
 
-// newWatch tells nobody anything until figures or traces are wanted.
-func newWatch() *telemetry.Observer { return &telemetry.Observer{RequestID: tools.RequestIDOf} }
-
 // StartTracing begins to send traces where the environment says so. What is
 // wrong with that is no reason not to serve.
 func (s *Settings) StartTracing() (stop func()) {

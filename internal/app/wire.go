@@ -87,11 +87,14 @@ func (s *Settings) openDirectory(keys KeyFiles) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.limitMemory(dir)
+	memlimit.Set(memlimit.Needs{Directory: memlimit.SizeOf(filepath.Join(dir, tenants.DirectoryFile)), HTTP: s.ServesHTTP})
 	pool := httpclient.NewPool(httpclient.Options{Getenv: s.getenv})
 	store, err := vault.OpenVault(s.Disk(), s.KeySource(keys), pool)
 	if err != nil {
-		return nil, wrongKeyFlags(err)
+		if schemas.AsProblem(err).Code == schemas.CodeInvalidArgument {
+			err = exit.AsUsage(err) // flags that contradict each other
+		}
+		return nil, err
 	}
 	keyring := store.Keyring()
 	record := ledger.Open(ledger.Options{Dir: s.Disk(), Keys: keyring, Program: BuildInfo().Version, RolledBack: func(missing int64) {
@@ -100,11 +103,6 @@ func (s *Settings) openDirectory(keys KeyFiles) (*App, error) {
 	a := s.newApp(directory, store, health, pool)
 	a.Keyring, a.Ledger, a.Vault = keyring, record, store
 	return a, nil
-}
-
-// limitMemory chooses the limit by the directory, and by what is served.
-func (s *Settings) limitMemory(dir string) {
-	memlimit.Set(memlimit.Needs{Directory: memlimit.SizeOf(filepath.Join(dir, tenants.DirectoryFile)), HTTP: s.ServesHTTP})
 }
 
 func (s *Settings) openSimulated(simulated *Simulation) (*App, error) {
@@ -241,14 +239,5 @@ func (s *Settings) MCPServer(service *tools.Service) *server.Server {
 
 // ServeStdio serves one client until its input ends or the context does.
 func (s *Settings) ServeStdio(ctx context.Context, service *tools.Service, in io.Reader, out io.Writer) error {
-	return s.MCPServer(service).ServeStdio(ctx, in, out, server.StdioOptions{Principal: Trusted(StdioCaller)})
-}
-
-// wrongKeyFlags says of a contradiction between flags that the command line is
-// to blame; a vault that cannot be used stays what it is.
-func wrongKeyFlags(err error) error {
-	if schemas.AsProblem(err).Code == schemas.CodeInvalidArgument {
-		return exit.AsUsage(err)
-	}
-	return err
+	return s.MCPServer(service).ServeStdio(ctx, in, out, server.StdioOptions{Principal: Trusted(tools.StdioCaller)})
 }

@@ -329,11 +329,6 @@ func (d Dir) PreviousHint(name, after, lastChange, otherwise string) schemas.Pro
 	if _, err := os.Lstat(d.File(name) + PreviousMark); err != nil {
 		return schemas.WithHint("There is no previous version beside it; %s", otherwise)
 	}
-	return schemas.WithCommand("Restore the previous version, which lacks the last change: "+lastChange+".", "%s", d.CopyBack(name)+after)
-}
-
-// CopyBack is the command that puts the previous version of a file back.
-func (d Dir) CopyBack(name string) string {
 	path := d.File(name)
-	return "cp " + phrase.ShellWord(path+PreviousMark) + " " + phrase.ShellWord(path)
+	return schemas.WithCommand("Restore the previous version, which lacks the last change: "+lastChange+".", "%s", "cp "+phrase.ShellWord(path+PreviousMark)+" "+phrase.ShellWord(path)+after)
 }

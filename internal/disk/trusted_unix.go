@@ -131,17 +131,10 @@ func checkFile(path string, info fs.FileInfo, trust Trust) error {
 	return nil
 }
 
-func owner(info fs.FileInfo) uint32 {
-	if stat, ok := info.Sys().(*syscall.Stat_t); ok {
-		return stat.Uid
-	}
-	return ^uint32(0)
-}
-
 // ownedByUs reports a file of this user or of root.
 func ownedByUs(info fs.FileInfo) bool {
-	uid := owner(info)
-	return uid == 0 || uid == uint32(os.Geteuid())
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	return ok && (stat.Uid == 0 || stat.Uid == uint32(os.Geteuid()))
 }
 
 func groupOfOurs(info fs.FileInfo) bool {

@@ -18,8 +18,6 @@ type Credential struct {
 	LastProblem string
 }
 
-func (c Credential) failing() bool { return c.LastFailure.After(c.LastSuccess) }
-
 // credentials reads the credentials at each scrape and sums them by kind.
 type credentials struct {
 	look  func() []Credential
@@ -55,13 +53,13 @@ func (c *credentials) Collect(to chan<- prometheus.Metric) {
 	sums := sums{}
 	for _, one := range c.look() {
 		code := listed(c.codes, one.LastProblem)
-		sums.add(sumKey{c.number, one.Kind, one.Expiry}, 1)
-		sums.add(sumKey{c.tenants, one.Kind, ""}, float64(one.Tenants))
+		sums[sumKey{c.number, one.Kind, one.Expiry}]++
+		sums[sumKey{c.tenants, one.Kind, ""}] += float64(one.Tenants)
 		sums.first(sumKey{c.ends, one.Kind, ""}, one.Ends)
 		sums.last(sumKey{c.success, one.Kind, ""}, one.LastSuccess)
 		sums.last(sumKey{c.failure, one.Kind, code}, one.LastFailure)
-		if one.failing() {
-			sums.add(sumKey{c.failing, one.Kind, code}, 1)
+		if one.LastFailure.After(one.LastSuccess) {
+			sums[sumKey{c.failing, one.Kind, code}]++
 		}
 	}
 	for of, value := range sums {
@@ -81,8 +79,6 @@ type sumKey struct {
 	desc        *prometheus.Desc
 	kind, other string
 }
-
-func (s sums) add(key sumKey, n float64) { s[key] += n }
 
 // first keeps the earliest known time.
 func (s sums) first(key sumKey, at time.Time) {
