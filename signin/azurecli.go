@@ -37,7 +37,7 @@ func (s *Source) mintWithAzureCLI(ctx context.Context, t target, claims string) 
 
 func (s *Source) runAz(ctx context.Context, t target) (azcore.AccessToken, *schemas.Problem) {
 	// az takes a resource, which older versions know as well, not a scope.
-	stdout, stderr, err := s.runner.Run(ctx, t.credential.AzPath, "account", "get-access-token",
+	stdout, stderr, err := s.opts.Runner.Run(ctx, t.credential.AzPath, "account", "get-access-token",
 		"--output", "json", "--resource", t.cloud.ARMAudience, "--tenant", t.tenantID)
 	defer clear(stdout)
 	if err != nil {
@@ -79,8 +79,6 @@ func (t target) azProblem(ctx context.Context, stderr []byte, err error) *schema
 	return problem
 }
 
-// azFinding judges by Entra ID's number: az prints no error field. It is nil for
-// a number that is not known.
 func (t target) azFinding(number int) *schemas.Problem {
 	number, known := knownCode(number)
 	switch {

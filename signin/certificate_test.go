@@ -193,7 +193,7 @@ func TestAzidentityAcceptsTheSimulatorsAssertions(t *testing.T) {
 	issued := certificate(t, key, year())
 	w.sim.RegisterCertificate(issued)
 	ask := func(c *x509.Certificate, key crypto.PrivateKey) error {
-		client, err := w.http.Client([]byte(caOf(w.azure)))
+		client, err := w.opts.HTTP.Client([]byte(caOf(w.azure)))
 		if err != nil {
 			return err
 		}

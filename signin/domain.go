@@ -123,8 +123,6 @@ func (e entraError) meansNoTenant() bool {
 	return e.Error == "invalid_tenant" || known.finding == findingNoTenant
 }
 
-// tenant reads the ID out of the issuer, which has to be one of the authority
-// that was asked.
 func (l lookup) tenant(body []byte) (string, error) {
 	var document struct {
 		Issuer string `json:"issuer"`
@@ -149,8 +147,6 @@ func (l lookup) tenant(body []byte) (string, error) {
 	return strings.ToLower(id), nil
 }
 
-// chinaIssuer is the host of issuers in China, which differs from that of the
-// authority.
 const chinaIssuer = "login.partner.microsoftonline.cn"
 
 func (l lookup) ownHost(host string) bool {

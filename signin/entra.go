@@ -53,9 +53,9 @@ func (s *Source) proof(ctx context.Context, t target) (proof, *schemas.Problem) 
 	case tenants.KindManagedIdentity:
 		return proof{credential: func(x *exchange) (azcore.TokenCredential, error) { return s.managedIdentity(t, x) }}, nil
 	}
-	secret, err := s.store.Get(ctx, t.credential.SecretName)
+	secret, err := s.opts.Store.Get(ctx, t.credential.SecretName)
 	if err != nil {
-		return proof{}, cmp.Or(t.expired(s.now()), s.secretProblem(t, err))
+		return proof{}, cmp.Or(t.expired(s.opts.Clock()), s.secretProblem(t, err))
 	}
 	return s.storedProof(ctx, t, secret)
 }
@@ -111,7 +111,7 @@ func (s *Source) secretProblem(t target, err error) *schemas.Problem {
 // keep the secret and a cache of its own in memory for each tenant, and one
 // that is shared holds a lock across its requests for all tenants.
 func (s *Source) present(ctx context.Context, t target, p proof, claims string) (token, *schemas.Problem) {
-	client, err := s.http.Client([]byte(t.cloud.CAPEM))
+	client, err := s.opts.HTTP.Client([]byte(t.cloud.CAPEM))
 	if err != nil {
 		return token{}, schemas.InvalidArgument("The CA certificates of tenant %s cannot be read.", t.tenant)
 	}
@@ -165,7 +165,7 @@ func (s *Source) clientOptions(x *exchange, t target) azcore.ClientOptions {
 
 // accept refuses a token that could not be used for a single request.
 func (s *Source) accept(got azcore.AccessToken, t target) (token, *schemas.Problem) {
-	now := s.now()
+	now := s.opts.Clock()
 	if got.Token == "" || !now.Add(time.Second).Before(got.ExpiresOn) {
 		return token{}, schemas.NewProblem(schemas.CodeSignInUnavailable,
 			"The sign-in to tenant "+t.tenant+" returned an empty or expired token.",

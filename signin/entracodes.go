@@ -118,8 +118,6 @@ func blockedCodes() []entraCodes {
 	}
 }
 
-// knownCode returns the first number of an error that is known, 0 for none, and
-// what it means.
 func knownCode(numbers ...int) (number int, known entraCodes) {
 	all := knownCodes()
 	for _, number := range numbers {

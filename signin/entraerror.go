@@ -79,8 +79,6 @@ func (t target) unusableOf(who, what string, retryable bool) *schemas.Problem {
 	return p
 }
 
-// statusProblem judges an answer without an error body of the one that was
-// asked, which who names.
 func (t target) statusProblem(who string, status int, header http.Header) *schemas.Problem {
 	switch {
 	case status >= 300 && status < 400:
@@ -107,8 +105,6 @@ func retryAfter(header http.Header) int {
 	return seconds
 }
 
-// entraProblem judges an error body of Entra ID: by its number, where that is
-// known, else by error and suberror.
 func (t target) entraProblem(e entraError, status int, header http.Header) *schemas.Problem {
 	if status >= 500 || status == http.StatusTooManyRequests {
 		return t.statusProblem(t.host(), status, header)

@@ -130,7 +130,7 @@ func TestCanary(t *testing.T) {
 			t.Parallel()
 			r := newRig(t, 1)
 			var log bytes.Buffer
-			r.logger = slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+			r.opts.Logger = slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 			r.entra.set(func(_ string, form url.Values) answer { return reply(form) })
 			_, err := r.get(context.Background(), 0, "")
 			if err == nil {

@@ -47,7 +47,7 @@ func (d dated) Info(ctx context.Context, name string) (vault.SecretInfo, error) 
 func TestEndThatABackendKnows(t *testing.T) {
 	t.Parallel()
 	w := ready(t, tenants.KindClientSecret, 1)
-	w.Source.store = dated{w.store, w.clock.Now().Add(time.Hour)}
+	w.Source.opts.Store = dated{w.store, w.clock.Now().Add(time.Hour)}
 	w.accepted("contoso")
 	w.clock.Advance(2 * time.Hour)
 	before := w.sim.Stats().TokenRequests
@@ -68,7 +68,7 @@ func TestEndOfASecretThatWasReplacedInABackend(t *testing.T) {
 		t.Errorf("hint %q", problem.Hint)
 	}
 	end := w.clock.Now().Add(60 * 24 * time.Hour).UTC().Truncate(time.Second)
-	w.Source.store = dated{w.store, end}
+	w.Source.opts.Store = dated{w.store, end}
 	w.accepted("contoso")
 	if known, err := w.directory.Credential(kindName); err != nil || known.Expires != tenants.FormatExpiry(end) {
 		t.Errorf("the directory says %q (%v), want %s", known.Expires, err, end)

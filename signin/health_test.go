@@ -14,7 +14,7 @@ func TestCredentialStatus(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 3, tenants.CredentialConfig{Kind: tenants.KindClientSecret})
 	health := tenants.MemoryHealth()
-	w.onToken = health.Note
+	w.opts.OnToken = health.Note
 	_, err := w.token("contoso")
 	roomtest.WantCode(t, err, schemas.CodeVaultMissing)
 	secret, err := vault.NewSecret([]byte("wrong"))

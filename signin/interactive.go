@@ -150,7 +150,7 @@ func (c *signInCache) Export(_ context.Context, from cache.Marshaler, _ cache.Ex
 // token changes: every tenant would leave an account of its own behind. A
 // failure is logged: the token in the vault goes on for weeks.
 func (s *Source) renew(ctx context.Context, t target, stored vault.Secret, kept *signInCache) {
-	now, fresh := s.now(), kept.fresh["RefreshToken"]
+	now, fresh := s.opts.Clock(), kept.fresh["RefreshToken"]
 	if len(fresh) == 0 || now.Sub(kept.record.RenewedAt) < renewAfter {
 		return
 	}
@@ -160,10 +160,10 @@ func (s *Source) renew(ctx context.Context, t target, stored vault.Secret, kept 
 	record.Cache["RefreshToken"] = fresh
 	secret, err := record.encode()
 	if err == nil {
-		err = s.store.Replace(ctx, t.credential.SecretName, stored, secret)
+		err = s.opts.Store.Replace(ctx, t.credential.SecretName, stored, secret)
 	}
 	// Somebody who signed in anew meanwhile has a newer one.
 	if err != nil && schemas.AsProblem(err).Code != schemas.CodeStateMoved {
-		s.logger.Warn("a renewed sign-in was not stored", "credential", t.credential.Name, "code", schemas.AsProblem(err).Code)
+		s.opts.Logger.Warn("a renewed sign-in was not stored", "credential", t.credential.Name, "code", schemas.AsProblem(err).Code)
 	}
 }

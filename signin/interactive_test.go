@@ -49,7 +49,7 @@ func (w *world) ui() LoginUI {
 	return LoginUI{
 		Device: func(p DevicePrompt) error { return w.sim.ApproveDevice(p.Code, alice) },
 		Open: func(page string) error {
-			client, err := w.http.Client([]byte(caOf(w.azure)))
+			client, err := w.opts.HTTP.Client([]byte(caOf(w.azure)))
 			if err == nil {
 				go func() { _ = browse(page, client) }()
 			}

@@ -22,7 +22,7 @@ import (
 // package.
 func (w *world) plainOptions(t *testing.T) azcore.ClientOptions {
 	t.Helper()
-	client, err := w.http.Client([]byte(caOf(w.azure)))
+	client, err := w.opts.HTTP.Client([]byte(caOf(w.azure)))
 	if err != nil {
 		t.Fatal(err)
 	}

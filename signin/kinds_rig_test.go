@@ -133,7 +133,7 @@ func (w *world) accepted(tenant string) string {
 		w.tb.Fatal(err)
 	}
 	request.Header.Set("Authorization", "Bearer "+token)
-	client, err := w.http.Client([]byte(caOf(w.azure)))
+	client, err := w.opts.HTTP.Client([]byte(caOf(w.azure)))
 	if err != nil {
 		w.tb.Fatal(err)
 	}

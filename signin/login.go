@@ -78,7 +78,7 @@ func (s *Source) Login(ctx context.Context, tenant, credential string, ui LoginU
 // replaceable refuses a sign-in where the vault holds somebody's secret under
 // the name. The sign-in of another version of this program may be replaced.
 func (s *Source) replaceable(ctx context.Context, t target) error {
-	stored, err := s.store.Get(ctx, t.credential.SecretName)
+	stored, err := s.opts.Store.Get(ctx, t.credential.SecretName)
 	switch {
 	case err != nil && schemas.AsProblem(err).Code == schemas.CodeVaultMissing:
 		return nil
@@ -91,7 +91,7 @@ func (s *Source) replaceable(ctx context.Context, t target) error {
 }
 
 func (s *Source) interact(ctx context.Context, t target, kept *signInCache, ui LoginUI) (public.AuthResult, *schemas.Problem) {
-	client, err := s.http.Client([]byte(t.cloud.CAPEM))
+	client, err := s.opts.HTTP.Client([]byte(t.cloud.CAPEM))
 	if err != nil {
 		return public.AuthResult{}, schemas.InvalidArgument("The CA certificates of tenant %s cannot be read.", t.tenant)
 	}
@@ -163,12 +163,12 @@ func (s *Source) keepSignIn(ctx context.Context, t target, result public.AuthRes
 	if err := s.checkPerson(t, who); err != nil {
 		return SignedIn{}, err
 	}
-	now := s.now().UTC()
+	now := s.opts.Clock().UTC()
 	secret, err := signInRecord{Version: signInVersion, Account: who.Account, SignedInAt: now, RenewedAt: now, Cache: kept.fresh}.encode()
 	if err != nil {
 		return SignedIn{}, err
 	}
-	if err := s.store.Put(ctx, t.credential.SecretName, secret); err != nil {
+	if err := s.opts.Store.Put(ctx, t.credential.SecretName, secret); err != nil {
 		return SignedIn{}, err
 	}
 	return who, nil
@@ -178,7 +178,7 @@ func (s *Source) checkPerson(t target, who SignedIn) error {
 	if who.TenantID != "" && who.TenantID != t.tenantID {
 		return schemas.NewProblem(schemas.CodeWrongTenant, "The sign-in is one of tenant "+schemas.Sanitize(who.TenantID)+", and "+t.tenant+" is "+t.tenantID+"; nothing was stored.")
 	}
-	entry, err := s.directory.Get(t.tenant)
+	entry, err := s.opts.Directory.Get(t.tenant)
 	if err != nil {
 		return err
 	}

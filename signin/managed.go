@@ -64,7 +64,7 @@ func (s *Source) managedIdentity(t target, x *exchange) (azcore.TokenCredential,
 	if err != nil {
 		return nil, t.noEndpoint(err.Error())
 	}
-	x.machine, x.also = s.metadata, atEndpoint(endpoint)
+	x.machine, x.also = s.opts.Metadata, atEndpoint(endpoint)
 	return azidentity.NewManagedIdentityCredential(&azidentity.ManagedIdentityCredentialOptions{
 		ClientOptions: s.clientOptions(x, t), ID: managedID(t.credential),
 	})

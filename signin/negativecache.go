@@ -107,8 +107,6 @@ func (c *negativeCache) keep(t target, secret vault.Secret, problem *schemas.Pro
 	}
 }
 
-// confirms reports whether another tenant gave the same refusal and none
-// accepted the credential. The lock is held.
 func (c *negativeCache) confirms(key credentialKey, fresh refusal) bool {
 	before, ok := c.unclear[key]
 	now := c.now()

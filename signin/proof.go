@@ -28,10 +28,10 @@ func (t target) expired(now time.Time) *schemas.Problem {
 // secretProof goes by the end that the backend tells, if it tells one: somebody
 // may have put another secret there than the one that the directory knows of.
 func (s *Source) secretProof(ctx context.Context, t target, secret vault.Secret) (proof, *schemas.Problem) {
-	if info, err := s.store.Info(ctx, t.credential.SecretName); err == nil && !info.ExpiresAt.IsZero() {
+	if info, err := s.opts.Store.Info(ctx, t.credential.SecretName); err == nil && !info.ExpiresAt.IsZero() {
 		t.credential = s.learnEnd(ctx, t.credential, Certificate{NotAfter: info.ExpiresAt})
 	}
-	if problem := t.expired(s.now()); problem != nil {
+	if problem := t.expired(s.opts.Clock()); problem != nil {
 		return proof{}, problem
 	}
 	return proof{secret: secret, credential: func(x *exchange) (azcore.TokenCredential, error) {
@@ -50,8 +50,8 @@ func (s *Source) learnEnd(ctx context.Context, config tenants.CredentialConfig, 
 		return next
 	}
 	defer s.learning.Unlock()
-	if err := s.directory.Revise(ctx, config, next); err != nil {
-		s.logger.Warn("the expiry date of a credential was not stored", "credential", config.Name, "code", schemas.AsProblem(err).Code)
+	if err := s.opts.Directory.Revise(ctx, config, next); err != nil {
+		s.opts.Logger.Warn("the expiry date of a credential was not stored", "credential", config.Name, "code", schemas.AsProblem(err).Code)
 	}
 	return next
 }
@@ -64,7 +64,7 @@ func (s *Source) certificateProof(ctx context.Context, t target, secret vault.Se
 		return proof{}, schemas.NewProblem(schemas.CodeVaultCorrupt, "What the vault holds for the credential "+t.credential.Name+" is not a certificate with its key.", t.renewHint())
 	}
 	t.credential = s.learnEnd(ctx, t.credential, found.about())
-	if problem := t.expired(s.now()); problem != nil {
+	if problem := t.expired(s.opts.Clock()); problem != nil {
 		drop()
 		return proof{}, problem
 	}

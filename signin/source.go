@@ -1,6 +1,7 @@
 package signin
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"net/http"
@@ -62,14 +63,7 @@ type Options struct {
 
 // Source turns credentials into tokens. It is safe for concurrent use.
 type Source struct {
-	directory *tenants.Directory
-	store     vault.Store
-	http      *httpclient.Pool
-	metadata  *http.Client
-	now       func() time.Time
-	runner    azurecli.Runner
-	logger    *slog.Logger
-	onToken   func(tenants.Event)
+	opts Options
 
 	stop     context.CancelFunc
 	signIns  *flight.Group[flightKey, token]
@@ -95,37 +89,29 @@ type flightKey struct {
 func NewSource(options Options) *Source {
 	base, stop := context.WithCancel(context.Background())
 	s := &Source{
-		directory: options.Directory, store: options.Store, http: options.HTTP, metadata: options.Metadata,
-		now: options.Clock, runner: options.Runner, logger: options.Logger, onToken: options.OnToken,
-		stop: stop, signIns: flight.New[flightKey, token](base, signInLimit),
+		opts: options.filled(), stop: stop, signIns: flight.New[flightKey, token](base, signInLimit),
 		az: make(chan struct{}, azAtOnce), first: newFirstSignIn(), pairs: &pairs{},
 	}
 	s.caches, _ = lru.New[tokenKey, *tokenCache](maxCaches) // fails for no size but 0
-	s.fillDefaults()
-	s.refused = newNegativeCache(s.now)
-	s.asserted = &assertions{now: s.now, http: func() (*http.Client, error) { return s.http.Client(nil) }}
+	s.refused = newNegativeCache(s.opts.Clock)
+	s.asserted = &assertions{now: s.opts.Clock, http: func() (*http.Client, error) { return s.opts.HTTP.Client(nil) }}
 	return s
 }
 
-func (s *Source) fillDefaults() {
-	if s.http == nil {
-		s.http = httpclient.NewPool(httpclient.Options{})
+func (o Options) filled() Options {
+	if o.HTTP == nil {
+		o.HTTP = httpclient.NewPool(httpclient.Options{})
 	}
-	if s.metadata == nil {
-		s.metadata = metadataClient()
+	if o.Clock == nil {
+		o.Clock = time.Now
 	}
-	if s.now == nil {
-		s.now = time.Now
+	if o.OnToken == nil {
+		o.OnToken = func(tenants.Event) {}
 	}
-	if s.runner == nil {
-		s.runner = azurecli.Command{}
-	}
-	if s.logger == nil {
-		s.logger = slog.New(slog.DiscardHandler)
-	}
-	if s.onToken == nil {
-		s.onToken = func(tenants.Event) {}
-	}
+	o.Metadata = cmp.Or(o.Metadata, metadataClient())
+	o.Runner = cmp.Or[azurecli.Runner](o.Runner, azurecli.Command{})
+	o.Logger = cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
+	return o
 }
 
 // Close ends all sign-ins that are under way and waits for them.
@@ -150,7 +136,7 @@ func (t target) opens() target {
 }
 
 func (s *Source) target(tenant, credential string) (target, error) {
-	entry, err := s.directory.Resolve(tenant)
+	entry, err := s.opts.Directory.Resolve(tenant)
 	if err != nil {
 		return target{}, err
 	}
@@ -158,7 +144,7 @@ func (s *Source) target(tenant, credential string) (target, error) {
 	if err != nil {
 		return target{}, err
 	}
-	config, err := s.directory.Credential(ref.Name)
+	config, err := s.opts.Directory.Credential(ref.Name)
 	if err != nil {
 		return target{}, err
 	}

@@ -83,7 +83,7 @@ func (c *tokenCache) keep(t target, fresh token) {
 // ARM refused the one at hand, so a new one is fetched in any case.
 func (s *Source) token(ctx context.Context, t target, claims string) (token, error) {
 	if claims == "" {
-		got, good, stale := s.cacheOf(t).cached(t, s.now())
+		got, good, stale := s.cacheOf(t).cached(t, s.opts.Clock())
 		if stale {
 			s.signIns.Start(ctx, flightKey{t.opens(), ""}, func(ctx context.Context) (token, error) { return s.signIn(ctx, t, "", true) })
 		}
@@ -100,10 +100,10 @@ func (s *Source) token(ctx context.Context, t target, claims string) (token, err
 
 func (s *Source) signIn(ctx context.Context, t target, claims string, refresh bool) (token, error) {
 	// Another flight may have ended between a look at the cache and this one.
-	if got, good, stale := s.cacheOf(t).cached(t, s.now()); claims == "" && !refresh && good && !stale {
+	if got, good, stale := s.cacheOf(t).cached(t, s.opts.Clock()); claims == "" && !refresh && good && !stale {
 		return got, nil
 	}
-	begun := s.now()
+	begun := s.opts.Clock()
 	got, asked, problem := s.mint(ctx, t, claims)
 	if asked {
 		s.tell(t, refresh, begun, got, problem)
@@ -116,13 +116,13 @@ func (s *Source) signIn(ctx context.Context, t target, claims string, refresh bo
 }
 
 func (s *Source) tell(t target, refresh bool, begun time.Time, got token, problem *schemas.Problem) {
-	now := s.now()
-	s.onToken(tenants.Event{Time: now, Tenant: t.tenant, TenantID: t.tenantID, Credential: t.credential.Name,
+	now := s.opts.Clock()
+	s.opts.OnToken(tenants.Event{Time: now, Tenant: t.tenant, TenantID: t.tenantID, Credential: t.credential.Name,
 		Kind: t.credential.Kind, Refresh: refresh, Duration: now.Sub(begun), ExpiresOn: got.expiresOn, Problem: problem})
 	if problem != nil {
-		s.logger.Warn("sign-in failed", "tenant", t.tenant, "credential", t.credential.Name, "refresh", refresh,
+		s.opts.Logger.Warn("sign-in failed", "tenant", t.tenant, "credential", t.credential.Name, "refresh", refresh,
 			"code", problem.Code, "entra_code", problem.ForeignCode, "correlation_id", problem.CorrelationID)
 		return
 	}
-	s.logger.Debug("signed in", "tenant", t.tenant, "credential", t.credential.Name, "refresh", refresh, "expires", got.expiresOn)
+	s.opts.Logger.Debug("signed in", "tenant", t.tenant, "credential", t.credential.Name, "refresh", refresh, "expires", got.expiresOn)
 }

@@ -273,8 +273,6 @@ func (f *FileStore) revise(ctx context.Context, edit func(*payload, *key) (chang
 	})
 }
 
-// exclusive runs work on the newest state while nobody else writes, in this
-// process and others.
 func (f *FileStore) exclusive(ctx context.Context, work func(*openVault) error) error {
 	select {
 	case f.writer <- struct{}{}:

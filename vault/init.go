@@ -144,8 +144,6 @@ func checkPassphrase(passphrase []byte) error {
 	return nil
 }
 
-// newProvidedKey makes a key for the provider, or takes the one that an interrupted
-// Init left.
 func (f *FileStore) newProvidedKey(ctx context.Context) (*key, error) {
 	text, err := f.provider.read(ctx)
 	if err != nil {

@@ -114,8 +114,6 @@ func (p *payload) names() []string {
 	return names
 }
 
-// encodeMark and decodeMark are the form of the file that holds the highest
-// generation which was written here.
 func encodeMark(generation uint64) []byte { return []byte(strconv.FormatUint(generation, 10) + "\n") }
 
 func decodeMark(data []byte) (uint64, error) {

@@ -12,14 +12,15 @@ import (
 
 // Account is who is signed in with az at the moment.
 type Account struct {
-	TenantID string
-	// TenantName and User are untrusted text, cleaned.
-	TenantName string
-	User       string
-	// UserType is user or servicePrincipal.
-	UserType string
+	TenantID string `json:"tenantId"`
+	// All texts are untrusted, and cleaned.
+	TenantName string `json:"tenantDisplayName"`
+	User       struct {
+		Name string `json:"name"`
+		Type string `json:"type"` // user or servicePrincipal
+	} `json:"user"`
 	// Cloud is az's name of the cloud, such as AzureCloud.
-	Cloud string
+	Cloud string `json:"environmentName"`
 }
 
 // Find returns the absolute path of the az command on the PATH of this
@@ -61,23 +62,14 @@ func currentAccount(ctx context.Context, runner Runner, azPath string) (Account,
 	return Account{}, NotRunnable(azPath, err)
 }
 
-type accountAnswer struct {
-	TenantID   string `json:"tenantId"`
-	TenantName string `json:"tenantDisplayName"`
-	Cloud      string `json:"environmentName"`
-	User       struct {
-		Name string `json:"name"`
-		Type string `json:"type"`
-	} `json:"user"`
-}
-
 func decodeAccount(output []byte) (Account, error) {
-	answer, ok := decodeObject(output, func(a accountAnswer) bool { return schemas.IsGUID(a.TenantID) })
+	account, ok := decodeObject(output, func(a Account) bool { return schemas.IsGUID(a.TenantID) })
 	if !ok {
 		return Account{}, Unavailable("az does not name the tenant that it is signed in to.", schemas.WithCommand("Ask a person to run az by hand.", "az account show"))
 	}
-	return Account{
-		TenantID: naming.Fold(answer.TenantID), TenantName: schemas.Sanitize(answer.TenantName),
-		User: schemas.Sanitize(answer.User.Name), UserType: schemas.Sanitize(answer.User.Type), Cloud: schemas.Sanitize(answer.Cloud),
-	}, nil
+	account.TenantID = naming.Fold(account.TenantID)
+	for _, text := range []*string{&account.TenantName, &account.User.Name, &account.User.Type, &account.Cloud} {
+		*text = schemas.Sanitize(*text)
+	}
+	return account, nil
 }

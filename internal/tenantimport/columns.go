@@ -115,8 +115,6 @@ func columnsOf(header []string, maps columnMap) ([]column, error) {
 	return columns, checkColumns(columns)
 }
 
-// meaning is what a column stands for: what --map says, else one of ours, else
-// one of Partner Center's.
 func meaning(written string, maps columnMap) (c column, known bool) {
 	key := squeezed(written)
 	if c, ok := maps[key]; ok {
@@ -196,8 +194,6 @@ func newUnknownColumns(unknown []string, columns []column) *unknownColumns {
 	return &unknownColumns{mappings, message}
 }
 
-// nearestField is the field that a header is spelled like, else one that a known
-// header means which begins alike.
 func nearestField(header string, free []string) string {
 	if near := schemas.Nearest(strings.NewReplacer(" ", "_", "-", "_").Replace(strings.ToLower(header)), free); near != "" {
 		return near

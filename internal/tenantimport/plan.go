@@ -79,8 +79,6 @@ func newImporter(a *app.App, o *Request) (*importer, error) {
 	return im, err
 }
 
-// planImport works the difference out. It writes nothing, and refuses a file
-// with a mistake as a whole.
 func (im *importer) planImport(rows []numbered) (*Plan, error) {
 	var entries []tenants.Entry
 	for _, row := range rows {
@@ -229,8 +227,6 @@ func (im *importer) credential(row numbered, entry *tenants.Entry) error {
 	return nil
 }
 
-// onlyCredential is the credential of a row that says nothing of one: the only
-// one that the directory has.
 func (im *importer) onlyCredential() (string, error) {
 	if len(im.stored) > 1 {
 		return "", fmt.Errorf("no credential is named, and there are several: add --credential NAME with one of %s", strings.Join(im.stored, ", "))

@@ -90,8 +90,6 @@ func (a *arranger) fromForeign(row numbered) {
 	}
 }
 
-// recognise finds the entry that a row without a name is about: by tenant ID,
-// else by a domain.
 func (a *arranger) recognise(row numbered) {
 	if row.Row["name"] != "" {
 		return
@@ -129,8 +127,6 @@ func (a *arranger) again(row numbered) bool {
 	return true
 }
 
-// complete gives a row what follows from the others: a name, and the lists that
-// the entry has already.
 func (a *arranger) complete(row numbered) {
 	cells := row.Row
 	if cells["name"] == "" {

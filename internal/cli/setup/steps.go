@@ -265,7 +265,7 @@ func (s *firstRun) askCredential(ctx context.Context) error {
 	usual := waySecret
 	account, signedIn := azAccount(ctx)
 	if signedIn {
-		choices = append([][2]string{{wayAz, "the person signed in with Azure CLI: " + account.User}}, choices...)
+		choices = append([][2]string{{wayAz, "the person signed in with Azure CLI: " + account.User.Name}}, choices...)
 		usual = wayAz
 	}
 	way, err := s.pick(ctx, "Which identity acts there", choices, usual)

@@ -28,8 +28,6 @@ func credentialFields(u *term.UI, config tenants.CredentialConfig) {
 	}
 }
 
-// destinationFields show where a credential is sent, unless it is the public
-// cloud.
 func destinationFields(u *term.UI, cloud tenants.Cloud) {
 	if cloud.Name == tenants.CloudPublic {
 		return
@@ -215,7 +213,7 @@ func (c choice) signedIn() string {
 		return ""
 	}
 	tenant := strings.TrimSpace(c.account.TenantID + " " + c.account.TenantName)
-	return fmt.Sprintf("%s %s (az's current tenant: %s)", c.account.UserType, c.account.User, tenant)
+	return fmt.Sprintf("%s %s (az's current tenant: %s)", c.account.User.Type, c.account.User.Name, tenant)
 }
 
 func (c choice) next(tenant string) string {

@@ -182,8 +182,6 @@ func showDiscovery(deps *cmdutil.Deps, found discovery) error {
 	return u.Err
 }
 
-// writeDiscovery writes what can be imported, and says beside it what was left
-// out.
 func writeDiscovery(deps *cmdutil.Deps, a *app.App, found discovery, o *discoverOptions) error {
 	rows, err := importable(a, found)
 	if err != nil {

@@ -35,8 +35,6 @@ func kindsAndEnds(status []schemas.CredentialView) (kinds, ends string) {
 // dayOf is the date of an RFC 3339 time.
 func dayOf(at string) string { return at[:min(len(at), len(time.DateOnly))] }
 
-// lastOf says when credentials last worked, and when and why they last failed if
-// they have not worked since.
 func lastOf(status []schemas.CredentialView) (worked, failed string) {
 	var w, f []string
 	for _, one := range status {

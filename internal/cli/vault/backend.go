@@ -28,7 +28,7 @@ type backendOptions struct {
 }
 
 func (o *backendOptions) add(flags *pflag.FlagSet) {
-	o.flags, o.Backend = flags, newBackendChoice()
+	o.flags, o.Backend = flags, cmdutil.NewChoice("backend", vault.Backends()...)
 	flags.Var(&o.Backend, "backend", "`BACKEND` that holds the secrets")
 	config.Choices(flags, "backend", "file", "keychain", "hashicorp", "azurekeyvault")
 	flags.StringVar(&o.server, "server", "", "`URL` of the vault server or of the key vault")
@@ -47,21 +47,21 @@ func (o *backendOptions) add(flags *pflag.FlagSet) {
 	config.Typed(flags, append([]string{"backend"}, backendFlags()...)...)
 }
 
-func newBackendChoice() cmdutil.Choice[vault.Backend] {
-	return cmdutil.NewChoice("backend", vault.Backends()...)
+// flagsOf are the flags that a backend takes.
+func flagsOf(backend vault.Backend) []string {
+	shared := []string{"server", "ca-file", "auth", "auth-file"}
+	switch backend {
+	case vault.BackendHashiCorp:
+		return append(shared, "auth-wrapped", "auth-role", "auth-mount", "namespace", "kv-mount", "kv-path")
+	case vault.BackendAzureKeyVault:
+		return append(shared, "auth-client-id", "auth-tenant-id", "prefix")
+	}
+	return nil
 }
 
 func backendFlags() []string {
-	return slices.Concat(sharedBackendFlags(), hashicorpFlags(), keyVaultFlags())
+	return slices.Concat(flagsOf(vault.BackendHashiCorp), flagsOf(vault.BackendAzureKeyVault))
 }
-
-func sharedBackendFlags() []string { return []string{"server", "ca-file", "auth", "auth-file"} }
-
-func hashicorpFlags() []string {
-	return []string{"auth-wrapped", "auth-role", "auth-mount", "namespace", "kv-mount", "kv-path"}
-}
-
-func keyVaultFlags() []string { return []string{"auth-client-id", "auth-tenant-id", "prefix"} }
 
 func (o *backendOptions) settings() (vault.Settings, error) {
 	chosen := vault.Settings{Backend: o.Backend.Value}
@@ -89,29 +89,16 @@ func (o *backendOptions) settings() (vault.Settings, error) {
 			URL: o.server, Prefix: o.prefix, CAPEM: ca,
 			Auth: vault.AzureKeyVaultAuth{Method: o.auth, ClientID: o.clientID, TenantID: o.tenantID, TokenFile: file},
 		}
-		err = o.findAz(chosen.AzureKeyVault)
+		if o.auth == "azure-cli" {
+			chosen.AzureKeyVault.Auth.AzPath, err = azurecli.Find()
+		}
 	}
 	return chosen, err
 }
 
-func (o *backendOptions) findAz(settings *vault.AzureKeyVaultSettings) error {
-	if settings.Auth.Method != "azure-cli" {
-		return nil
-	}
-	path, err := azurecli.Find()
-	settings.Auth.AzPath = path
-	return err
-}
-
 // checkGiven refuses flags of another backend: what is typed has to count.
 func (o *backendOptions) checkGiven(chosen vault.Backend) error {
-	var allowed []string
-	switch chosen {
-	case vault.BackendHashiCorp:
-		allowed = slices.Concat(sharedBackendFlags(), hashicorpFlags())
-	case vault.BackendAzureKeyVault:
-		allowed = slices.Concat(sharedBackendFlags(), keyVaultFlags())
-	}
+	allowed := flagsOf(chosen)
 	for _, name := range backendFlags() {
 		if o.flags.Changed(name) && !slices.Contains(allowed, name) {
 			return exit.Usage("mcp-partner vault init --help", "--%s is not for the backend %s", name, chosen)

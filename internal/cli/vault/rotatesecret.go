@@ -104,8 +104,6 @@ func firstPlaces(places []placeOfUse) []placeOfUse {
 	return slices.CompactFunc(slices.Clone(places), func(a, b placeOfUse) bool { return a.config.Name == b.config.Name })
 }
 
-// prove signs in with the successor, with what is known of it, and leaves
-// everything as it is.
 func prove(ctx context.Context, a *app.App, name string, next credential.Provided, places []placeOfUse) (string, error) {
 	var proved []string
 	for _, place := range places {
