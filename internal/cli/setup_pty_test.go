@@ -60,7 +60,7 @@ func TestSetupAsksAtTheTerminal(t *testing.T) {
 	if code != exit.CodeDone || strings.Contains(shown, world.Sim.ClientSecret()) {
 		t.Fatalf("exit code %d:\n%s", code, shown)
 	}
-	if !strings.Contains(shown, "Cursor has the server partner now") || !strings.Contains(shown, `Ask your agent: "Is our partner link in place at contoso?"`) {
+	if !strings.Contains(shown, "Added the server partner to Cursor") || !strings.Contains(shown, `Ask your agent: "Is our partner link in place at contoso?"`) {
 		t.Errorf("shown:\n%s", shown)
 	}
 	if _, err := os.Stat(filepath.Join(home, ".cursor", "mcp.json")); err != nil {

@@ -302,7 +302,7 @@ func showInstalled(deps *cmdutil.Deps, o *InstallOptions, file clientfile.File, 
 		keptFields(u, o.client.Kept(file.Text, o.Name))
 		return u.Err
 	}
-	u.Linef(term.Good, "Added the server %s to %s.", o.client.Title, o.Name)
+	u.Linef(term.Good, "Added the server %s to %s.", o.Name, o.client.Title)
 	u.Field("file", file.Path)
 	u.Field("backup", backup)
 	changedLines(u, lines)
