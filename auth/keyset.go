@@ -53,8 +53,11 @@ type keySet struct {
 // Then one that lacks it is another kind of token, however it looks.
 func (s *keySet) checkDeclared(header claims, required *bool) error {
 	if typ, _ := header.text("typ"); declaresAccess(typ) {
-		if !s.declares.Swap(true) && s.onDeclared != nil {
-			s.onDeclared(s.issuer.name)
+		if !s.declares.Swap(true) {
+			s.forget()
+			if s.onDeclared != nil {
+				s.onDeclared(s.issuer.name)
+			}
 		}
 		return nil
 	}
@@ -98,6 +101,13 @@ func (s *keySet) current() []jose.JSONWebKey {
 		s.launch()
 	}
 	return s.keys
+}
+
+// forget begins a new generation, so that tokens verified before are verified again.
+func (s *keySet) forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.count++
 }
 
 // generation numbers the current keys; it changes with every load.

@@ -240,6 +240,18 @@ func TestTokensThatDoNotDeclareThemselves(t *testing.T) {
 	}
 }
 
+// A token without a type that was taken before its issuer was seen to declare types
+// is not remembered beyond that.
+func TestTokensTakenBeforeTheIssuerDeclaredTypesAreVerifiedAgain(t *testing.T) {
+	t.Parallel()
+	h := newFixture(t, Mapping{})
+	plain := h.issuer.Token(h.claims())
+	h.accepts(plain)
+	h.accepts(plain)
+	h.accepts(issuertest.Sign(t, h.issuer.SigningKey(), change{"typ": "at+jwt"}, h.claims()))
+	h.refuses(plain, errKind)
+}
+
 // What was learned of an issuer holds for the first token after a restart.
 func TestDeclaringIssuersAreKnownAfterARestart(t *testing.T) {
 	t.Parallel()
