@@ -150,6 +150,9 @@ func (t *httpTransport) tooLarge() *refusal {
 // had resolved to its address (DNS rebinding).
 func (t *httpTransport) checkHost(r *http.Request) *refusal {
 	host := hostName(r.Host)
+	if other := r.Header.Get("Host"); other != "" && !strings.EqualFold(other, r.Host) { // HTTP/2 has one beside :authority
+		return foreignHost()
+	}
 	if slices.ContainsFunc(t.opts.Hosts, func(allowed string) bool { return strings.EqualFold(allowed, host) }) {
 		return nil
 	}

@@ -261,6 +261,20 @@ func TestHTTP2Bodies(t *testing.T) {
 	t.Cleanup(func() { stillServes(t, c) })
 }
 
+// A host beside the authority is a second name, which somebody in between may go by.
+func TestHTTP2HostBesideTheAuthority(t *testing.T) {
+	t.Parallel()
+	c := startHTTP2(t, newFixtures())
+	for host, want := range map[string]string{"localhost": "200", "LOCALHOST": "200", "evil.example": "403", "localhost:1": "403"} {
+		client := dialFrames(t, c.Addr)
+		client.post(1, "host", host)
+		_ = client.WriteData(1, true, []byte(`{"jsonrpc":"2.0","id":1,"method":"ping"}`))
+		if got := client.status(1); got != want {
+			t.Errorf("host %s: %s, want %s", host, got, want)
+		}
+	}
+}
+
 // Frames that break the protocol, or only cost work, and requests whose heads are
 // no HTTP/2. None is taken for a call, and the server goes on.
 func TestHTTP2HostileFrames(t *testing.T) {
