@@ -89,3 +89,5 @@ func outside(how string) error {
 func matchAny(patterns []string, name string) bool {
 	return patterns == nil || slices.ContainsFunc(patterns, func(p string) bool { return naming.Match(p, name) })
 }
+
+func quote(s string) string { return "\"" + schemas.Sanitize(s) + "\"" }

@@ -117,15 +117,9 @@ func (g *Guard) attested(ctx context.Context, t Ticket) error {
 
 // stillVouched refuses a token that was taken back, or whose approver was.
 func (g *Guard) stillVouched(ctx context.Context, id string) error {
-	if id == "" {
-		return nil // an access token, which no approver stands behind
-	}
-	token, ok, err := g.opts.Store.Token(ctx, id)
-	switch {
-	case err != nil:
-		return storeProblem(err)
-	case !ok || !token.RevokedAt.IsZero():
-		return tokenRefused()
+	token, err := g.unrevoked(ctx, id)
+	if err != nil || id == "" { // no approver stands behind an access token
+		return err
 	}
 	_, err = g.approver(ctx, token.IssuedBy)
 	return err

@@ -8,11 +8,7 @@ import (
 
 // Frozen returns the freeze as it is now.
 func (g *Guard) Frozen(ctx context.Context) (Freeze, error) {
-	freeze, err := g.opts.Store.Freeze(ctx)
-	if err != nil {
-		return Freeze{}, storeProblem(err)
-	}
-	return freeze, nil
+	return stored(g.opts.Store.Freeze(ctx))
 }
 
 // SetFreeze freezes every server of the store: writes, and reads
@@ -24,10 +20,7 @@ func (g *Guard) SetFreeze(ctx context.Context, reads bool, reason string) error 
 		return schemas.NewProblem(schemas.CodeInvalidArgument, "A freeze needs a reason for agents and the ledger.")
 	}
 	freeze := Freeze{Writes: true, Reads: reads, Reason: reason, By: g.opts.Account, Since: g.opts.Now()}
-	if err := g.opts.Store.SetFreeze(ctx, freeze, g.change(KindFreeze, g.opts.Account, reason)); err != nil {
-		return storeProblem(err)
-	}
-	return nil
+	return storeProblem(g.opts.Store.SetFreeze(ctx, freeze, g.change(KindFreeze, g.opts.Account, reason)))
 }
 
 // Unfreeze lifts the freeze. It takes an approver's passphrase.
@@ -35,10 +28,7 @@ func (g *Guard) Unfreeze(ctx context.Context, by Credentials) error {
 	if err := g.vouched(ctx, by, false); err != nil {
 		return err
 	}
-	if err := g.opts.Store.SetFreeze(ctx, Freeze{}, g.change(KindUnfreeze, by.Name, "")); err != nil {
-		return storeProblem(err)
-	}
-	return nil
+	return storeProblem(g.opts.Store.SetFreeze(ctx, Freeze{}, g.change(KindUnfreeze, by.Name, "")))
 }
 
 // MayBegin refuses while writes are frozen, so that a run asks nobody about

@@ -58,21 +58,13 @@ func (g *Guard) Finished(ctx context.Context, record int64, intent Intent, outco
 
 // Unfinished returns the intents without an outcome, as a crash leaves them.
 func (g *Guard) Unfinished(ctx context.Context) ([]Event, error) {
-	events, err := g.opts.Store.Unfinished(ctx)
-	if err != nil {
-		return nil, storeProblem(err)
-	}
-	return events, nil
+	return stored(g.opts.Store.Unfinished(ctx))
 }
 
 // Followed reports whether another write to the same tenant was begun after the
 // intent of an event.
 func (g *Guard) Followed(ctx context.Context, event Event) (bool, error) {
-	followed, err := g.opts.Store.Followed(ctx, event.Seq, event.Intent.Identity.TenantID)
-	if err != nil {
-		return false, storeProblem(err)
-	}
-	return followed, nil
+	return stored(g.opts.Store.Followed(ctx, event.Seq, event.Intent.Identity.TenantID))
 }
 
 // Changed records a change that is no write to Azure: of the directory, a
@@ -92,15 +84,25 @@ func (g *Guard) event(kind EventKind, intent Intent, approval string) Event {
 }
 
 func (g *Guard) append(ctx context.Context, event Event) error {
-	if _, err := g.opts.Store.Append(ctx, event); err != nil {
-		return storeProblem(err)
+	_, err := g.opts.Store.Append(ctx, event)
+	return storeProblem(err)
+}
+
+// stored returns an answer of the store, or nothing and a problem.
+func stored[T any](value T, err error) (T, error) {
+	if err != nil {
+		var none T
+		return none, storeProblem(err)
 	}
-	return nil
+	return value, nil
 }
 
 func storeProblem(err error) error {
 	var known *schemas.Problem
-	if errors.As(err, &known) {
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &known):
 		return known
 	}
 	return schemas.NewProblem(schemas.CodeVaultUnavailable, "The ledger cannot be read or written, so nothing is written to Azure.")
@@ -120,3 +122,5 @@ func TooManyTickets(ticket Ticket, n int) error {
 	}
 	return schemas.NewProblem(schemas.CodeTooManyApprovals, fmt.Sprintf("%d questions of this caller are already waiting for a person.", n))
 }
+
+func quote(s string) string { return "\"" + schemas.Sanitize(s) + "\"" }

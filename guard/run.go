@@ -2,12 +2,11 @@ package guard
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
-	"encoding/hex"
-	"mcp-partner/access"
 	"slices"
 	"time"
+
+	"mcp-partner/access"
 )
 
 // RunLife is how long tenants of an approved plan may begin.
@@ -168,10 +167,3 @@ const (
 	AdvancedBusy           // another write to the link has no outcome yet
 	AdvancedOver           // the rule's rate is used up
 )
-
-// newRunID makes a run's ID: 72 random bits, which refer and open nothing.
-func newRunID() string {
-	var ref [9]byte
-	_, _ = rand.Read(ref[:]) // never fails: crypto/rand ends the process instead
-	return "run_" + hex.EncodeToString(ref[:])
-}

@@ -114,14 +114,15 @@ func bound(t Ticket) []byte {
 	return binary.BigEndian.AppendUint64(digest[:], uint64(t.ExpiresAt.Unix()))
 }
 
-// newID makes a ticket's ID: 72 random bits, which refer and open nothing.
-func newID() string {
+// newID makes the ID of a ticket or a run: 72 random bits, which refer and open
+// nothing.
+func newID(prefix string) string {
 	var ref [9]byte
-	_, _ = rand.Read(ref[:])
-	return "ap_" + hex.EncodeToString(ref[:])
+	_, _ = rand.Read(ref[:]) // never fails: crypto/rand ends the process instead
+	return prefix + hex.EncodeToString(ref[:])
 }
 
 // newTicket fills in what every ticket has.
 func newTicket(intent Intent, now time.Time, life time.Duration) Ticket {
-	return Ticket{ID: newID(), Intent: intent, Binding: intent.binding(), CreatedAt: now, ExpiresAt: now.Add(life)}
+	return Ticket{ID: newID("ap_"), Intent: intent, Binding: intent.binding(), CreatedAt: now, ExpiresAt: now.Add(life)}
 }

@@ -62,28 +62,17 @@ func (g *Guard) LoadRun(ctx context.Context, id string, caller access.Caller) (O
 
 // OpenRuns returns the runs that have not ended, oldest first.
 func (g *Guard) OpenRuns(ctx context.Context) ([]Run, error) {
-	runs, err := g.opts.Store.OpenedRuns(ctx, true, 0)
-	if err != nil {
-		return nil, storeProblem(err)
-	}
-	return runs, nil
+	return stored(g.opts.Store.OpenedRuns(ctx, true, 0))
 }
 
 // RecentRuns returns the newest runs first, at most limit.
 func (g *Guard) RecentRuns(ctx context.Context, limit int) ([]Run, error) {
-	runs, err := g.opts.Store.OpenedRuns(ctx, false, limit)
-	if err != nil {
-		return nil, storeProblem(err)
-	}
-	return runs, nil
+	return stored(g.opts.Store.OpenedRuns(ctx, false, limit))
 }
 
 // EndRun records that no tenant of the run may begin any more.
 func (g *Guard) EndRun(ctx context.Context, run OpenRun, detail string) error {
-	if err := g.opts.Store.CloseRun(ctx, run.ID, g.opts.Now(), g.runEvent(KindRunEnded, run, detail)); err != nil {
-		return storeProblem(err)
-	}
-	return nil
+	return storeProblem(g.opts.Store.CloseRun(ctx, run.ID, g.opts.Now(), g.runEvent(KindRunEnded, run, detail)))
 }
 
 // StepContext is what holds in a tenant now: the link that was read, and what the
@@ -182,7 +171,7 @@ func (g *Guard) mayBegin(ctx context.Context, run OpenRun, row PlanRow, at Progr
 // more: a plan may take hours, and the approval is looked at as if it were used
 // now.
 func (g *Guard) stillApproved(ctx context.Context, run Run) error {
-	if err := g.revoked(ctx, run.Token); err != nil || run.Ruling != access.RulingApprover {
+	if _, err := g.unrevoked(ctx, run.Token); err != nil || run.Ruling != access.RulingApprover {
 		return err
 	}
 	ticket, ok, err := g.opts.Store.Ticket(ctx, run.Approval)
@@ -207,22 +196,6 @@ func (g *Guard) goesOn(ctx context.Context, run OpenRun, at Progress) (access.Pr
 		return access.Principal{}, refusePermit("the run is not being executed")
 	default:
 		return access.Principal{Caller: run.Caller, Grant: access.FullGrant()}, nil
-	}
-}
-
-// revoked refuses what was opened or approved with a token that was taken back.
-func (g *Guard) revoked(ctx context.Context, id string) error {
-	if id == "" {
-		return nil
-	}
-	token, ok, err := g.opts.Store.Token(ctx, id)
-	switch {
-	case err != nil:
-		return storeProblem(err)
-	case !ok || !token.RevokedAt.IsZero():
-		return tokenRefused()
-	default:
-		return nil
 	}
 }
 

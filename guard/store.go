@@ -2,8 +2,9 @@ package guard
 
 import (
 	"context"
-	"mcp-partner/access"
 	"time"
+
+	"mcp-partner/access"
 )
 
 // EventKind says what an event of the record is.

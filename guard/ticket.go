@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"slices"
 	"time"
-
-	"mcp-partner/schemas"
 )
 
 const (
@@ -78,10 +76,10 @@ func (t Ticket) Digest() [sha256.Size]byte {
 	canonical, _ := json.Marshal(struct {
 		ID      string
 		Binding []byte
-		Before  seenNames
+		Before  LinkSnapshot
 		Expires int64
 		Plan    []byte `json:",omitempty"`
-	}{t.ID, t.Binding[:], seenNames(t.Intent.Before), t.ExpiresAt.Unix(), t.planDigest()})
+	}{t.ID, t.Binding[:], t.Intent.Before, t.ExpiresAt.Unix(), t.planDigest()})
 	return sha256.Sum256(canonical)
 }
 
@@ -90,14 +88,6 @@ func (t Ticket) Digest() [sha256.Size]byte {
 // asked it.
 func Joins(ticket, live Ticket) bool {
 	return !ticket.InBand && live.Binding == ticket.Binding && live.Intent.Before == ticket.Intent.Before
-}
-
-// seenNames keeps the digest of tickets as it was before LinkSnapshot had names of its
-// own in JSON: approvals outlive an upgrade.
-type seenNames struct {
-	State     schemas.LinkState
-	PartnerID string
-	Version   int64
 }
 
 func (t Ticket) planDigest() []byte {

@@ -6,9 +6,10 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"encoding/hex"
-	"mcp-partner/access"
 	"strings"
 	"time"
+
+	"mcp-partner/access"
 )
 
 const (

@@ -179,17 +179,28 @@ func (g *Guard) Use(ctx context.Context, p access.Principal) error {
 // a call may go through many tenants. Whether uses are left is counted at its
 // beginning.
 func (g *Guard) stillHolds(ctx context.Context, id string) error {
+	_, err := g.tokenThat(ctx, id, func(t Token) bool { return t.Open(g.opts.Now()) })
+	return err
+}
+
+// unrevoked refuses what was opened or approved with a token that was taken back.
+func (g *Guard) unrevoked(ctx context.Context, id string) (Token, error) {
+	return g.tokenThat(ctx, id, func(t Token) bool { return t.RevokedAt.IsZero() })
+}
+
+// tokenThat returns a token that still holds; without an ID there is none to ask.
+func (g *Guard) tokenThat(ctx context.Context, id string, holds func(Token) bool) (Token, error) {
 	if id == "" {
-		return nil
+		return Token{}, nil
 	}
 	token, ok, err := g.opts.Store.Token(ctx, id)
 	switch {
 	case err != nil:
-		return storeProblem(err)
-	case !ok || !token.Open(g.opts.Now()):
-		return tokenRefused()
+		return Token{}, storeProblem(err)
+	case !ok || !holds(token):
+		return Token{}, tokenRefused()
 	default:
-		return nil
+		return token, nil
 	}
 }
 
@@ -199,11 +210,7 @@ func tokenRefused() error {
 
 // Tokens returns the tokens that the store has, newest first.
 func (g *Guard) Tokens(ctx context.Context) ([]Token, error) {
-	tokens, err := g.opts.Store.Tokens(ctx)
-	if err != nil {
-		return nil, storeProblem(err)
-	}
-	return tokens, nil
+	return stored(g.opts.Store.Tokens(ctx))
 }
 
 // TokenState words where a token stands now.
@@ -213,9 +220,33 @@ func (g *Guard) TokenState(t Token) string { return t.State(g.opts.Now()) }
 // were revocable. Calls to a tenant that have begun are completed. It takes no
 // passphrase: a token less does no harm.
 func (g *Guard) RevokeTokens(ctx context.Context, which TokenSelection) (int, error) {
-	revoked, err := g.opts.Store.RevokeTokens(ctx, which, g.change(KindToken, g.opts.Account, ""))
-	if err != nil {
-		return 0, storeProblem(err)
-	}
-	return revoked, nil
+	return stored(g.opts.Store.RevokeTokens(ctx, which, g.change(KindToken, g.opts.Account, "")))
+}
+
+// TokenStore is what the guard needs to remember of invocation tokens. What
+// holds for Store holds here.
+type TokenStore interface {
+	// PutToken adds a token with its event. It refuses with TooManyTokens when
+	// limit tokens are open.
+	PutToken(ctx context.Context, token Token, limit int, event Event) error
+	// Token returns a token; ok is false if there is none.
+	Token(ctx context.Context, id string) (token Token, ok bool, err error)
+	// Tokens returns the tokens, newest first. Ones that ended long ago may be
+	// gone.
+	Tokens(ctx context.Context) ([]Token, error)
+	// UseToken counts one use of a live token, with its event. used is false,
+	// and nothing changes, if the token is not there or not live any more.
+	UseToken(ctx context.Context, id string, event Event) (used bool, err error)
+	// RevokeTokens voids the revocable tokens that are selected, each with the
+	// event, whose Detail it words by RevokedDetail, and returns how many.
+	RevokeTokens(ctx context.Context, which TokenSelection, event Event) (revoked int, err error)
+}
+
+// RevokedDetail words that a token was revoked.
+func RevokedDetail(t Token) string { return "revoked " + t.ID + " for " + t.Name() }
+
+// TooManyTokens is the refusal of a store in which n tokens are open.
+func TooManyTokens(n int) error {
+	return schemas.NewProblem(schemas.CodeInvalidArgument, fmt.Sprintf("There are already %d valid invocation tokens.", n),
+		schemas.WithCommand("Revoke those that are not needed.", "mcp-partner token list"))
 }

@@ -1,5 +1,0 @@
-package guard
-
-import "mcp-partner/schemas"
-
-func quote(s string) string { return "\"" + schemas.Sanitize(s) + "\"" }
