@@ -65,7 +65,11 @@ func encodeResponse(x *exchange, response mcp.JSONRPCMessage) []byte {
 			return nil
 		}
 	case mcp.JSONRPCError:
-		return errorOf(x, r).withID(id).encode()
+		err := x.err
+		if err == nil {
+			err = &rpcError{code: r.Error.Code, text: r.Error.Message, data: r.Error.Data}
+		}
+		return err.withID(id).encode()
 	case mcp.JSONRPCResponse:
 		r.ID = mcp.NewRequestId(id)
 		if line, err := json.Marshal(r); err == nil {
@@ -73,13 +77,6 @@ func encodeResponse(x *exchange, response mcp.JSONRPCMessage) []byte {
 		}
 	}
 	return internalError(x.message.method).withID(id).encode()
-}
-
-func errorOf(x *exchange, e mcp.JSONRPCError) *rpcError {
-	if x.err != nil {
-		return x.err
-	}
-	return &rpcError{code: e.Error.Code, text: e.Error.Message, data: e.Error.Data}
 }
 
 const (

@@ -46,13 +46,6 @@ type Options struct {
 	Getenv func(string) string
 }
 
-func (o Options) getenv() func(string) string {
-	if o.Getenv == nil {
-		return os.Getenv
-	}
-	return o.Getenv
-}
-
 // New makes a client that follows no redirect (a redirected token request
 // would hand the client secret to the new host), speaks TLS 1.2 or later and
 // HTTP/2 with pings, and takes its proxy from the environment, which may name one
@@ -63,8 +56,11 @@ func New(options Options) (*http.Client, error) {
 	if err != nil {
 		return nil, err
 	}
+	if options.Getenv == nil {
+		options.Getenv = os.Getenv
+	}
 	return &http.Client{
-		Transport:     newTransport(options, roots, ProxyFromEnvironment(options.getenv())),
+		Transport:     newTransport(options, roots, ProxyFromEnvironment(options.Getenv)),
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}, nil
 }
