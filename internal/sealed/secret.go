@@ -4,9 +4,13 @@ package sealed
 import (
 	"bytes"
 	"crypto/subtle"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
+	"net/url"
 	"strings"
 	"unicode/utf8"
 
@@ -116,3 +120,29 @@ func OccursIn(s Secret, text string) bool {
 	}
 	return false
 }
+
+// forms returns how the secret could look in an answer that repeats the
+// request: plain, form-encoded, in a path, as JSON, base64 or hexadecimal.
+func (s Secret) forms() []string {
+	value := string(Bytes(s))
+	quoted, _ := json.Marshal(value)
+	return []string{
+		value,
+		url.QueryEscape(value),
+		url.PathEscape(value),
+		strings.Trim(string(quoted), `"`),
+		base64.RawStdEncoding.EncodeToString([]byte(value)),
+		base64.RawURLEncoding.EncodeToString([]byte(value)),
+		hex.EncodeToString([]byte(value)),
+	}
+}
+
+// Unprintable is embedded by values that hold secrets while a sign-in goes on:
+// whatever prints them prints no part of them.
+type Unprintable struct{}
+
+// Format implements fmt.Formatter for every verb.
+func (Unprintable) Format(state fmt.State, _ rune) { _, _ = io.WriteString(state, redacted) }
+
+// LogValue implements slog.LogValuer.
+func (Unprintable) LogValue() slog.Value { return slog.StringValue(redacted) }

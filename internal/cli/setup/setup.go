@@ -8,6 +8,7 @@ import (
 	"mcp-partner/internal/cli/cmdutil"
 	tenantscmd "mcp-partner/internal/cli/tenants"
 	"mcp-partner/internal/cli/term"
+	vaultcmd "mcp-partner/internal/cli/vault"
 	"mcp-partner/internal/config"
 	"mcp-partner/internal/exit"
 )
@@ -124,4 +125,24 @@ func (s *firstRun) goodbye() {
 	s.u.Linef(term.Good, "Ready. Ask your agent: \"Is our partner link in place at %s?\"", s.o.tenant.Name)
 	s.u.Field("writes", "are off. When you want them: mcp-partner approvers add NAME, then rules in config.yaml (docs/policy.md) or --allow-writes")
 	s.u.Field("more", "mcp-partner doctor, mcp-partner tenants add, mcp-partner tenants import")
+}
+
+// signIn signs a person in where the tenant's credential is one: a server never
+// asks anybody.
+func (s *firstRun) signIn(ctx context.Context) error {
+	a, err := s.f.Open(s.o.tenant.Keys, nil)
+	if err != nil {
+		return err
+	}
+	entry, err := a.Directory.Get(s.o.tenant.Name)
+	if err != nil {
+		a.Close()
+		return err
+	}
+	config, err := a.Directory.Credential(entry.Credentials[0].Name)
+	a.Close()
+	if err != nil || !config.Kind.Interactive() {
+		return err
+	}
+	return vaultcmd.RunLogin(ctx, s.f, &vaultcmd.LoginOptions{Credential: config.Name, Tenant: entry.Name, Keys: s.o.tenant.Keys})
 }

@@ -2,9 +2,12 @@ package azurekeyvault
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/base64"
 	"errors"
+	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -13,6 +16,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/security/keyvault/azsecrets"
 
+	"mcp-partner/internal/httpclient"
 	"mcp-partner/schemas"
 	"mcp-partner/vault/internal/backend"
 )
@@ -237,4 +241,22 @@ func (b *Backend) refusal(answer *azcore.ResponseError, doing string) error {
 		return backend.Unavailable(name+" failed at "+doing+".", "Try again later.")
 	}
 	return backend.Broken(name+" does not accept "+doing+".", "Check the URL and any proxy in between.")
+}
+
+func (b *Backend) unreachable(err error, name string) error {
+	var certificate *tls.CertificateVerificationError
+	var sent *url.Error
+	var network net.Error
+	var proxy *httpclient.ProxyError
+	switch {
+	case errors.As(err, &proxy):
+		return backend.Unavailable(name+" was not asked: "+proxy.Error()+".", proxy.Next)
+	case errors.As(err, &certificate):
+		return backend.Broken(name+" shows a certificate that is not trusted here.", "Give its authority with --ca-file when the backend is chosen.")
+	case errors.Is(err, backend.ErrTooLarge):
+		return backend.Broken(name+" gave an answer that is far too large.", "Check the URL and any proxy in between.")
+	case errors.As(err, &sent) || errors.As(err, &network):
+		return backend.Unavailable(name+" cannot be reached.", "Check the network and the firewall of the key vault; until then, cached tokens are used.")
+	}
+	return backend.Unavailable(name+" did not answer like a key vault.", "Check the URL and any proxy in between.")
 }
