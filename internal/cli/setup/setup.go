@@ -96,7 +96,7 @@ func runSetup(ctx context.Context, deps *cmdutil.Deps, o *setupOptions) error {
 		{"The vault for secrets", s.makeVault},
 		{"Your own partner IDs", s.boundPartnerIDs},
 		{"The first tenant", s.addTenant},
-		{"A read that proves it works works works", s.prove},
+		{"A read that proves it works", s.prove},
 		{"A client", s.installClients},
 	} {
 		s.u.Linef(term.Bold, "%d. %s", i+1, step.title)
