@@ -103,7 +103,7 @@ func TestKeyVaultBehindTheProgram(t *testing.T) {
 	t.Parallel()
 	k := newKeyVaultWorld(t)
 	k.vault.Set("mcp-partner-app", k.sim.ClientSecret())
-	if said := k.uses("contoso", "app"); !strings.Contains(said, "the one that the vault holds") {
+	if said := k.uses("contoso", "app"); !strings.Contains(said, "the one in the vault with that name") {
 		t.Errorf("adding said:\n%s", said)
 	}
 	check := []string{"call", "check_partner_link", "--json", "--tenant"}

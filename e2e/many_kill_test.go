@@ -91,7 +91,7 @@ func TestTheNextStartCompletesWhatHasBegun(t *testing.T) {
 	}
 	run := c.openRuns("transition")[0]
 	c.reported(e, run, "before the next start")
-	if o := c.cli("doctor", "--json").run(t); !strings.Contains(o.stdout, "In the run "+run+" 1 tenant is begun and not finished.") {
+	if o := c.cli("doctor", "--json").run(t); !strings.Contains(o.stdout, "In the run "+run+" 1 tenant is unfinished.") {
 		t.Errorf("the doctor does not say so: %s", o.both())
 	}
 	put := c.gate.hold(http.MethodPut, true)

@@ -93,7 +93,7 @@ func PlanQuestion(plan Plan) Question {
 	default:
 		q.Text = fmt.Sprintf("Replace partner ID %s by %s in %s? Attribution moves to the new ID.", strings.Join(plan.From, ", "), plan.To, tenants(rows))
 	}
-	q.Text += fmt.Sprintf(" At most %s write. Rows listed but not changed: %d.", schemas.Count(requests, "request"), len(plan.Rows)-rows)
+	q.Text += fmt.Sprintf(" It sends at most %s to write. Rows listed but not changed: %d.", schemas.Count(requests, "request"), len(plan.Rows)-rows)
 	q.Text += " Cannot be undone: " + plan.Undone() + "."
 	if plan.First > 0 {
 		q.Text += fmt.Sprintf(" It covers only the first %s.", schemas.Count(plan.First, "row"))

@@ -43,7 +43,7 @@ func TestAGapIsAcceptedWithAnApproversPassphrase(t *testing.T) {
 	o.addAlice()
 	gap := o.withGap()
 	accept := []string{"ledger", "verify", "--accept-gap", gap, "--reason", "restored the backup of Monday"}
-	if code, out, stderr := o.run(append(accept, "--approver", "alice")...); code != exit.CodeRefused || !strings.Contains(stderr, "not one") {
+	if code, out, stderr := o.run(append(accept, "--approver", "alice")...); code != exit.CodeRefused || !strings.Contains(stderr, "must be typed on a terminal") {
 		t.Errorf("without a terminal: exit code %d\n%s%s", code, out, stderr)
 	}
 	s := o.at(append(accept, "--approver", "alice")...)

@@ -302,7 +302,7 @@ func TestFurtherApproversNeedConsent(t *testing.T) {
 		{"a wrong passphrase", "alice", bobsPassphrase, bobsPassphrase, bobsPassphrase, exit.CodeRefused, "not the passphrase of approver"},
 		{"two that differ", "alice", alicesPassphrase, bobsPassphrase, alicesPassphrase, exit.CodeRefused, "differ"},
 		{"too short", "alice", alicesPassphrase, "short", "short", exit.CodeRefused, "too short"},
-		{"as it should be", "alice", alicesPassphrase, bobsPassphrase, bobsPassphrase, exit.CodeDone, "bob may approve"},
+		{"as it should be", "alice", alicesPassphrase, bobsPassphrase, bobsPassphrase, exit.CodeDone, "bob can approve"},
 		{"twice", "bob", bobsPassphrase, bobsPassphrase, bobsPassphrase, exit.CodeRefused, "already"},
 	} {
 		s := o.at("approvers", "add", "bob")

@@ -133,7 +133,7 @@ func TestApprovingManyShowsPlannedRowsAndTheQuestion(t *testing.T) {
 	s.expect("Register partner ID 1234567 in 2 tenants?")
 	s.expect("Passphrase of approver alice")
 	s.typeLine(alicesPassphrase + "\n")
-	if code, shown := s.end(); code != exit.CodeDone || !strings.Contains(shown, "Approved.") {
+	if code, shown := s.end(); code != exit.CodeDone || !strings.Contains(shown, "Approved until") {
 		t.Errorf("exit code %d:\n%s", code, shown)
 	}
 }
@@ -151,7 +151,7 @@ func TestATransitionIsConfirmedAtTheTerminal(t *testing.T) {
 	}
 	s := o.at("transition", "--from", "7654321", "--to", "1234567", "--first", "1", "--allow-writes", "--approval", "requester")
 	s.expect("Replace partner ID 7654321 by 1234567 in 1 tenant?")
-	s.expect("It covers the first 1 row and no more.")
+	s.expect("It covers only the first 1 row.")
 	s.expect("Type the new partner ID")
 	s.typeLine("1234567 1\n")
 	code, shown := s.end()
