@@ -5,7 +5,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"unicode/utf8"
 )
 
 // hit is one concept found in a text.
@@ -63,7 +62,7 @@ func (r *reading) findConcepts(lex *lexicon) {
 			all = append(all, lex.spansAt(r.tokens, i)...)
 		}
 	}
-	spoken := languages(r.tokens, all)
+	spoken := languages(all)
 	if len(spoken) > 0 {
 		r.language = spoken[0]
 	}
@@ -137,9 +136,8 @@ func exactest(spans []span) []span {
 
 // languages ranks the languages of a text by how many tokens they explain, and
 // drops those far behind the first. A tie is settled for English.
-func languages(tokens []token, spans []span) []string {
+func languages(spans []span) []string {
 	scores := explained(spans)
-	favourScript(tokens, scores)
 	rank := func(language string) int {
 		if language == "en" {
 			return 2*scores[language] + 1
@@ -170,21 +168,6 @@ func explained(spans []span) map[string]int {
 		}
 	}
 	return scores
-}
-
-// favourScript settles Japanese and Korean by letters that only they have.
-func favourScript(tokens []token, scores map[string]int) {
-	for _, t := range tokens {
-		switch r, _ := utf8.DecodeRuneInString(t.text); {
-		case t.kind != glyph:
-		case r >= 'ぁ' && r <= 'ヿ':
-			scores["ja"] += 3
-		case r >= '가':
-			scores["ko"] += 3
-		default:
-			scores["zh"]++
-		}
-	}
 }
 
 // hitsOf turns a span into the concepts that it has in the languages spoken. A
