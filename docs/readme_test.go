@@ -31,7 +31,7 @@ func TestReadmeToolTable(t *testing.T) {
 // maxReadme bounds the first page, in bytes: beyond it nobody reads to the end.
 const maxReadme = 9_000
 
-// TestReadmeIsShortAndInOrder keeps what a stranger needs first first.
+// TestReadmeIsShortAndInOrder keeps what a stranger needs first.
 func TestReadmeIsShortAndInOrder(t *testing.T) {
 	t.Parallel()
 	text := read(t, readme)
