@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"mcp-partner/access"
+	"mcp-partner/guard"
 	"mcp-partner/schemas"
 )
 
@@ -71,7 +72,7 @@ func (f *Fleet) Start(ctx context.Context, caller access.Caller, label string, a
 	defer f.starting.Unlock()
 	now := f.opts.Now()
 	run := Run{
-		ID: NewRunID(), Kind: RunKindAudit, Caller: caller, Label: label, CreatedAt: now, State: RunRunning,
+		ID: guard.NewRunID(), Kind: RunKindAudit, Caller: caller, Label: label, CreatedAt: now, State: RunRunning,
 		Owner: f.owner, LeaseUntil: now.Add(leaseTime), Rows: len(targets), Request: request,
 	}
 	stored, err := f.opts.Store.CreateRun(ctx, run, pendingRows(targets))

@@ -33,13 +33,8 @@ func (w *auditing) run(ctx context.Context, tasks []task) {
 	ctx, lost := context.WithCancelCause(ctx)
 	defer lost(nil)
 	saved := w.results.keep(lost)
-	schedule(ctx, limits, tasks, w.budgetKey, w.ask)
+	schedule(ctx, limits, tasks, budgetKeys(w.targets), w.ask)
 	w.active.failure = w.end(ctx, saved)
-}
-
-func (w *auditing) budgetKey(t task) budgetKey {
-	target := w.targets[t.n]
-	return budgetKey{credential: target.Credential, authority: target.Tenant.Authority}
 }
 
 // ask asks one target once.

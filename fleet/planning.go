@@ -46,7 +46,7 @@ func (w *Writer) Plan(ctx context.Context, request PlanRequest, report func(done
 		plan.Rows[i] = request.row(target, late)
 	}
 	p := &planning{w, request, plan.Rows, Limits{}.withDefaults(), report, atomic.Int64{}}
-	schedule(ctx, p.limits, allTasks(len(request.Targets)), p.budgetKey, p.ask)
+	schedule(ctx, p.limits, allTasks(len(request.Targets)), budgetKeys(request.Targets), p.ask)
 	plan.Rows = rowPerIdentity(plan.Rows)
 	return plan
 }
@@ -80,11 +80,6 @@ type planning struct {
 	limits  Limits
 	report  func(done, total int)
 	done    atomic.Int64
-}
-
-func (p *planning) budgetKey(t task) budgetKey {
-	target := p.request.Targets[t.n]
-	return budgetKey{credential: target.Credential, authority: target.Tenant.Authority}
 }
 
 // ask reads one target. An answer that says how long to wait is asked for again

@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"container/heap"
 	"context"
 	"sync"
 	"time"
@@ -45,16 +46,9 @@ func (l Limits) withDefaults() Limits {
 	if l.Tries <= 0 {
 		l.Tries = 3
 	}
-	l.PerCredential = within(l.PerCredential, l.Concurrency)
-	l.PerAuthority = within(l.PerAuthority, l.Concurrency)
+	l.PerCredential = bounded(l.Concurrency, l.PerCredential)
+	l.PerAuthority = bounded(l.Concurrency, l.PerAuthority)
 	return l
-}
-
-func within(n, most int) int {
-	if n <= 0 || n > most {
-		return most
-	}
-	return n
 }
 
 // task is one target on its way through a schedule.
@@ -81,6 +75,12 @@ type step struct {
 // budgetKey says by which budgets a task is bounded.
 type budgetKey struct{ credential, authority string }
 
+func budgetKeys(targets []Target) func(task) budgetKey {
+	return func(t task) budgetKey {
+		return budgetKey{credential: targets[t.n].Credential, authority: targets[t.n].Tenant.Authority}
+	}
+}
+
 // schedule runs tasks, so many at a time and within their budgets, until all
 // are done or the context ends. A task that has to wait is put aside, and its
 // worker goes on with another one. Tasks that had begun when the context ended
@@ -102,4 +102,204 @@ func schedule(ctx context.Context, limits Limits, tasks []task, placeOf func(tas
 		})
 	}
 	workers.Wait()
+}
+
+// queue hands tasks out: those that are due, within the budgets, in their
+// order; those that wait when their time has come. It takes the memory of its
+// tasks and no goroutine.
+type queue struct {
+	mu          sync.Mutex
+	changed     *sync.Cond
+	authorities []*authority
+	groups      map[budgetKey]*group
+	waiting     waiting
+	timer       *time.Timer
+	// left counts the tasks that are not done.
+	left   int
+	closed bool
+}
+
+// authority is where credentials sign in, with the groups that could go on.
+type authority struct {
+	budget
+	ready []*group
+}
+
+// group are the tasks of one credential at one authority.
+type group struct {
+	budget
+	at     *authority
+	tasks  []task
+	queued bool // it is in at.ready
+}
+
+// budget bounds what is in flight. It is halved when the far side asks to slow
+// down, and grows by one with each answer.
+type budget struct{ inFlight, now, most int }
+
+func (b *budget) free() bool { return b.inFlight < b.now }
+
+func (b *budget) slower() { b.now = max(1, b.now/2) }
+
+func (b *budget) faster() { b.now = min(b.most, b.now+1) }
+
+func newQueue(limits Limits, tasks []task, placeOf func(task) budgetKey) *queue {
+	q := &queue{groups: map[budgetKey]*group{}, left: len(tasks)}
+	q.changed = sync.NewCond(&q.mu)
+	byName := map[string]*authority{}
+	for _, t := range tasks {
+		t.group = q.groupAt(placeOf(t), limits, byName)
+		t.group.tasks = append(t.group.tasks, t)
+	}
+	for _, g := range q.groups {
+		g.offer()
+	}
+	return q
+}
+
+func (q *queue) groupAt(where budgetKey, limits Limits, byName map[string]*authority) *group {
+	if g, ok := q.groups[where]; ok {
+		return g
+	}
+	at, ok := byName[where.authority]
+	if !ok {
+		at = &authority{budget: budget{now: limits.PerAuthority, most: limits.PerAuthority}}
+		byName[where.authority] = at
+		q.authorities = append(q.authorities, at)
+	}
+	g := &group{budget: budget{now: limits.PerCredential, most: limits.PerCredential}, at: at}
+	q.groups[where] = g
+	return g
+}
+
+// offer puts the group in line at its authority if it could go on.
+func (g *group) offer() {
+	if !g.queued && len(g.tasks) > 0 && g.free() {
+		g.queued = true
+		g.at.ready = append(g.at.ready, g)
+	}
+}
+
+// next waits for a task that is due; ok is false when all are done, or the
+// queue was closed.
+func (q *queue) next() (t task, ok bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for q.left > 0 && !q.closed {
+		q.wakeDue()
+		if t, ok := q.take(); ok {
+			return t, true
+		}
+		q.changed.Wait()
+	}
+	return task{}, false
+}
+
+// take takes turns between authorities, and in each between its groups.
+func (q *queue) take() (task, bool) {
+	for range q.authorities {
+		at := q.authorities[0]
+		q.authorities = append(q.authorities[1:], at)
+		if !at.free() || len(at.ready) == 0 {
+			continue
+		}
+		g := at.ready[0]
+		at.ready = at.ready[1:]
+		g.queued = false
+		t := g.tasks[0]
+		g.tasks = g.tasks[1:]
+		at.inFlight++
+		g.inFlight++
+		g.offer()
+		return t, true
+	}
+	return task{}, false
+}
+
+// after takes a task back after a try.
+func (q *queue) after(t task, s step) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	g := t.group
+	g.inFlight--
+	g.at.inFlight--
+	if s.slower {
+		g.slower()
+		g.at.slower()
+	} else if s.again == 0 {
+		g.faster()
+		g.at.faster()
+	}
+	if s.again == 0 {
+		q.left--
+	} else {
+		heap.Push(&q.waiting, waiter{time.Now().Add(s.again), t})
+		q.arm()
+	}
+	g.offer()
+	if q.left == 0 {
+		q.changed.Broadcast()
+	} else {
+		q.changed.Signal()
+	}
+}
+
+// wakeDue puts the tasks whose time has come behind those that are due.
+func (q *queue) wakeDue() {
+	now, had := time.Now(), len(q.waiting)
+	for len(q.waiting) > 0 && !now.Before(q.waiting[0].at) {
+		w := heap.Pop(&q.waiting).(waiter)
+		w.group.tasks = append(w.group.tasks, w.task)
+		w.group.offer()
+	}
+	if len(q.waiting) < had {
+		q.changed.Broadcast() // there may be work for several
+		q.arm()
+	}
+}
+
+// arm has somebody woken when the first of those that wait is due.
+func (q *queue) arm() {
+	if len(q.waiting) == 0 || q.closed {
+		return
+	}
+	if q.timer != nil {
+		q.timer.Stop()
+	}
+	q.timer = time.AfterFunc(time.Until(q.waiting[0].at), q.changed.Broadcast)
+}
+
+// close ends the queue for all who wait at it.
+func (q *queue) close() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.closed = true
+	if q.timer != nil {
+		q.timer.Stop()
+	}
+	q.changed.Broadcast()
+}
+
+// waiter is a task that is put aside until a time.
+type waiter struct {
+	at time.Time
+	task
+}
+
+// waiting is a heap of them, the first due on top.
+type waiting []waiter
+
+func (w waiting) Len() int           { return len(w) }
+func (w waiting) Less(i, j int) bool { return w[i].at.Before(w[j].at) }
+func (w waiting) Swap(i, j int)      { w[i], w[j] = w[j], w[i] }
+
+// Push implements heap.Interface.
+func (w *waiting) Push(x any) { *w = append(*w, x.(waiter)) }
+
+// Pop implements heap.Interface.
+func (w *waiting) Pop() any {
+	old := *w
+	last := old[len(old)-1]
+	*w = old[:len(old)-1]
+	return last
 }

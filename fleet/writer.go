@@ -1,8 +1,10 @@
 package fleet
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
+	"maps"
 	"sync"
 	"time"
 
@@ -72,12 +74,7 @@ type Writer struct {
 
 // NewWriter makes a Writer.
 func NewWriter(o WriterOptions) *Writer {
-	if o.Settled == 0 {
-		o.Settled = Settled
-	}
-	if o.Pause == 0 {
-		o.Pause = time.Second
-	}
+	o.Settled, o.Pause = cmp.Or(o.Settled, Settled), cmp.Or(o.Pause, time.Second)
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -128,11 +125,7 @@ func (a *Execution) Done() <-chan struct{} { return a.done }
 func (a *Execution) Notes() map[int]schemas.Code {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	notes := make(map[int]schemas.Code, len(a.notes))
-	for row, code := range a.notes {
-		notes[row] = code
-	}
-	return notes
+	return maps.Clone(a.notes)
 }
 
 // Err is what kept the run from being carried out, if anything did.

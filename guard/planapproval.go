@@ -169,7 +169,7 @@ func (g *Guard) redeem(ctx context.Context, ticket Ticket, plan Plan, asked Requ
 
 func (g *Guard) newRun(plan Plan, head *PlanHead, ruling access.Ruling) Run {
 	now := g.opts.Now()
-	return Run{ID: newID("run_"), Digest: head.Digest, Caller: plan.Caller, Tool: plan.Tool, Ruling: ruling, OpenedAt: now, ExpiresAt: now.Add(RunLife)}
+	return Run{ID: NewRunID(), Digest: head.Digest, Caller: plan.Caller, Tool: plan.Tool, Ruling: ruling, OpenedAt: now, ExpiresAt: now.Add(RunLife)}
 }
 
 // open records the run; the ticket is spent in the same step.

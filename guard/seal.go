@@ -122,6 +122,9 @@ func newID(prefix string) string {
 	return prefix + hex.EncodeToString(ref[:])
 }
 
+// NewRunID makes the ID of a run.
+func NewRunID() string { return newID("run_") }
+
 // newTicket fills in what every ticket has.
 func newTicket(intent Intent, now time.Time, life time.Duration) Ticket {
 	return Ticket{ID: newID("ap_"), Intent: intent, Binding: intent.binding(), CreatedAt: now, ExpiresAt: now.Add(life)}

@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"regexp"
@@ -36,9 +37,7 @@ var tokenName = sync.OnceValue(func() *regexp.Regexp {
 // that may approve takes an approver's passphrase, because whoever holds it
 // decides in an approver's place.
 func (g *Guard) IssueToken(ctx context.Context, r TokenRequest) (secret string, token Token, err error) {
-	if r.Life == 0 {
-		r.Life = min(DefaultTokenLife, g.opts.MaxTokenLife)
-	}
+	r.Life = cmp.Or(r.Life, min(DefaultTokenLife, g.opts.MaxTokenLife))
 	if err := g.checkRequest(r); err != nil {
 		return "", Token{}, err
 	}

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io/fs"
@@ -58,9 +59,7 @@ func Open(o Options) *Ledger {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	if o.Patience == 0 {
-		o.Patience = 5 * time.Second
-	}
+	o.Patience = cmp.Or(o.Patience, 5*time.Second)
 	l := &Ledger{o: o, path: o.Dir.File(fileName), migrations: embeddedMigrations()}
 	l.counter.keys = o.Keys
 	l.looks = newLatest(l.look)

@@ -396,20 +396,16 @@ func shortRow(row schemas.AuditRow, common *schemas.AuditCommon) schemas.AuditRo
 		Company: row.Company, Domain: row.Domain, Tenant: row.Tenant, State: row.State, Stale: row.Stale,
 		PartnerID: row.PartnerID, PartnerName: row.PartnerName, UpdatedTime: toTheSecond(row.UpdatedTime), ExternalID: row.ExternalID, PECRoles: row.PECRoles,
 	}
+	own := func(common, own string) string {
+		if common != "" {
+			return ""
+		}
+		return own
+	}
+	short.Credential, short.Cloud = own(common.Credential, row.Credential), own(common.Cloud, row.Cloud)
+	short.ExpectedPartnerID, short.Owner = own(common.ExpectedPartnerID, row.ExpectedPartnerID), own(common.Owner, row.Owner)
 	if row.Problem != nil {
 		short.Reason = row.Problem.Code
-	}
-	if common.Credential == "" {
-		short.Credential = row.Credential
-	}
-	if common.Cloud == "" {
-		short.Cloud = row.Cloud
-	}
-	if common.ExpectedPartnerID == "" {
-		short.ExpectedPartnerID = row.ExpectedPartnerID
-	}
-	if common.Owner == "" {
-		short.Owner = row.Owner
 	}
 	if common.Labels == nil {
 		short.Labels = row.Labels

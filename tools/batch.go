@@ -102,13 +102,10 @@ func (s *Service) transitionPartner(ctx context.Context, j *job, in *schemas.Tra
 		from = append(from, string(id))
 	}
 	w := batchRequest{
-		many: in.Many, ref: in.RunRef, confirm: in.Confirmation, strategy: guard.Strategy(in.Strategy), everyCredential: true, roles: new(false),
+		many: in.Many, ref: in.RunRef, confirm: in.Confirmation, strategy: cmp.Or(guard.Strategy(in.Strategy), guard.StrategyUpdate), everyCredential: true, roles: new(false),
 		arguments: batchArguments{
 			From: from, To: string(in.To), Strategy: in.Strategy, Tenants: in.Tenants, Labels: in.Labels, Credential: in.Many.Credential, First: in.First,
 		},
-	}
-	if w.strategy == "" {
-		w.strategy = guard.StrategyUpdate
 	}
 	if err := checkTransition(w); err != nil && in.RunID == "" {
 		return failure(err)

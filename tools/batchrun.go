@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"sync"
@@ -97,9 +98,7 @@ func (s *Service) standing(w batchRequest, run guard.OpenRun, progress map[int]g
 	}
 	notes := map[int]schemas.Code{}
 	for _, a := range actives {
-		for row, code := range a.Notes() {
-			notes[row] = code
-		}
+		maps.Copy(notes, a.Notes())
 	}
 	rows := fleet.Changes(run.Plan, progress, notes)
 	envelope := s.page(w, rows)
@@ -176,10 +175,7 @@ func (s *Service) page(w batchRequest, rows []schemas.ChangeRow) schemas.Envelop
 	envelope := schemas.Envelope{Totals: fleet.Totals(rows), Summary: fleet.Headline(rows)}
 	fleet.SortChanges(rows)
 	from := min(w.from(), len(rows))
-	limit := w.ref.Limit
-	if limit == 0 {
-		limit = defaultPage
-	}
+	limit := cmp.Or(w.ref.Limit, defaultPage)
 	if w.whole {
 		limit = len(rows)
 	}

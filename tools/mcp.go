@@ -3,10 +3,12 @@ package tools
 import (
 	"context"
 	"encoding/json"
+	"strings"
 
 	"github.com/mark3labs/mcp-go/mcp"
 	mcpserver "github.com/mark3labs/mcp-go/server"
 
+	"mcp-partner/guard"
 	"mcp-partner/schemas"
 )
 
@@ -86,4 +88,140 @@ func progressOf(ctx context.Context, request mcp.CallToolRequest) Progress {
 			ProgressToken: token, Progress: float64(step), Total: float64(total), Message: message,
 		})
 	}
+}
+
+const (
+	// questionKey names the one question of a call in a multi-round trip.
+	questionKey = "confirm"
+	// typedField is the one field of the form.
+	typedField = "confirmation"
+)
+
+// InBandSession is a session over which a person can be asked in the middle of
+// a call. Only a transport with one client at the other end says yes: over
+// stateless HTTP nobody knows whose screen the form would reach.
+type InBandSession interface {
+	mcpserver.SessionWithElicitation
+	mcpserver.SessionWithClientInfo
+	// AsksInBand reports whether RequestElicitation can reach the client.
+	AsksInBand() bool
+}
+
+// confirmerOf finds out how the person behind a call can be asked. A client that
+// did not declare elicitation is never asked.
+func confirmerOf(ctx context.Context, m *mcpserver.MCPServer, request mcp.CallToolRequest) Confirmer {
+	if mcpserver.IsModernRequest(ctx) {
+		info := mcpserver.RequestProtocolInfoFromContext(ctx)
+		return elicitationConfirmer{params: request.Params.MultiRoundTripParams, elicits: elicits(info.ClientCapabilities)}
+	}
+	session, ok := mcpserver.ClientSessionFromContext(ctx).(InBandSession)
+	if !ok || !session.AsksInBand() {
+		return NoConfirmer{}
+	}
+	if capabilities := session.GetClientCapabilities(); !elicits(&capabilities) {
+		return NoConfirmer{}
+	}
+	return sessionConfirmer{server: m}
+}
+
+// elicits reports whether a client shows forms. An empty capability means
+// forms, because it is older than the choice between forms and URLs.
+func elicits(capabilities *mcp.ClientCapabilities) bool {
+	if capabilities == nil || capabilities.Elicitation == nil {
+		return false
+	}
+	return capabilities.Elicitation.Form != nil || capabilities.Elicitation.URL == nil
+}
+
+// elicitationConfirmer answers in a second call, as protocol 2026-07-28 has it.
+type elicitationConfirmer struct {
+	params  mcp.MultiRoundTripParams
+	elicits bool
+}
+
+// Resume implements Confirmer. Whatever came with the call is handed to the
+// guard, which knows whether it asked.
+func (p elicitationConfirmer) Resume() (guard.Seal, guard.Answer, bool) {
+	if p.params.RequestState == "" && len(p.params.InputResponses) == 0 {
+		return "", guard.Answer{}, false
+	}
+	answer := guard.Answer{Action: guard.ActionCancel}
+	if result := mcpserver.ElicitationResponse(p.params.InputResponses, questionKey); result != nil {
+		answer = answerOf(result.ElicitationResponse)
+	}
+	return guard.Seal(p.params.RequestState), answer, true
+}
+
+// Reachable implements Confirmer.
+func (p elicitationConfirmer) Reachable() bool { return p.elicits }
+
+// Ask implements Confirmer: the question goes out with the result.
+func (p elicitationConfirmer) Ask(context.Context, guard.Question, guard.Seal) (Reply, guard.Answer, error) {
+	return Later, guard.Answer{}, nil
+}
+
+// sessionConfirmer is asked by a request of the server's own, on the session's
+// stream, while the call waits.
+type sessionConfirmer struct{ server *mcpserver.MCPServer }
+
+// Resume implements Confirmer.
+func (sessionConfirmer) Resume() (guard.Seal, guard.Answer, bool) { return "", guard.Answer{}, false }
+
+// Reachable implements Confirmer.
+func (sessionConfirmer) Reachable() bool { return true }
+
+// Ask implements Confirmer. How long a form may stay open is the session's to say.
+func (p sessionConfirmer) Ask(ctx context.Context, question guard.Question, _ guard.Seal) (Reply, guard.Answer, error) {
+	result, err := p.server.RequestElicitation(ctx, mcp.ElicitationRequest{Params: form(question)})
+	if err != nil {
+		return Answered, guard.Answer{}, err
+	}
+	return Answered, answerOf(result.ElicitationResponse), nil
+}
+
+// answerOf takes the answer out of a form. Anything but the one text field
+// that was asked for leaves Typed empty, which confirms nothing.
+func answerOf(response mcp.ElicitationResponse) guard.Answer {
+	answer := guard.Answer{Action: guard.Action(response.Action)}
+	if content, ok := response.Content.(map[string]any); ok && len(content) == 1 {
+		answer.Typed, _ = content[typedField].(string)
+	}
+	return answer
+}
+
+// form words a question as an elicitation with one text field.
+func form(question guard.Question) mcp.ElicitationParams {
+	message := question.Text
+	for _, fact := range question.Facts {
+		message += "\n" + fact.Label + ": " + escapeMarkdown(fact.Value)
+	}
+	return mcp.ElicitationParams{
+		Message: message,
+		RequestedSchema: map[string]any{
+			"type": "object",
+			"properties": map[string]any{
+				typedField: map[string]any{"type": "string", "title": question.Prompt, "description": "Exactly as shown above; anything else declines."},
+			},
+			"required": []string{typedField},
+		},
+	}
+}
+
+// escapeMarkdown keeps text of others from being rendered as anything but text,
+// where a client renders a question as Markdown: no emphasis, code, HTML or link.
+func escapeMarkdown(text string) string {
+	var escaped strings.Builder
+	for i, r := range text {
+		link := strings.HasPrefix(text[i:], "://") || r == '.' && i >= 3 && strings.EqualFold(text[i-3:i], "www")
+		if link || strings.ContainsRune("\\`*_{}[]<>~|#&@!", r) {
+			escaped.WriteByte('\\')
+		}
+		escaped.WriteRune(r)
+	}
+	return escaped.String()
+}
+
+// inputRequired is the result that carries a question to a modern client.
+func inputRequired(asked guard.Asked) *mcp.CallToolResult {
+	return mcpserver.NewInputRequestBuilder(string(asked.Seal)).Elicit(questionKey, form(asked.Question)).ToolResult()
 }

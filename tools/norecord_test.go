@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"mcp-partner/fleet"
 	"mcp-partner/guard"
 	"mcp-partner/internal/ledgertest"
 	"mcp-partner/schemas"
@@ -42,7 +43,7 @@ func TestADiskThatIsFullAroundAWrite(t *testing.T) {
 			var log bytes.Buffer
 			h.service = tools.NewService(tools.Deps{Directory: h.directory, Clients: h, Guard: h.guard, Fleet: h.fleet,
 				Search: search.New(schemas.Catalogue(), schemaOf), Logger: slog.New(slog.NewTextHandler(&log, nil)),
-				Now: func() time.Time { return time.Now().Add(tools.Settled) }})
+				Now: func() time.Time { return time.Now().Add(fleet.Settled) }})
 			envelope := h.call(schemas.ToolRegisterPartner, `{"tenant":"contoso","partner_id":"1234567"}`)
 			if refuses == guard.KindIntent {
 				if envelope.Problem == nil || envelope.Problem.Code != schemas.CodeVaultUnavailable || h.writes() != 0 {

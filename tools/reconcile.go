@@ -4,13 +4,10 @@ import (
 	"context"
 
 	"mcp-partner/armclient"
+	"mcp-partner/fleet"
 	"mcp-partner/guard"
 	"mcp-partner/schemas"
 )
-
-// Settled is how old an intent must be before it counts as abandoned: a write
-// of another process has ended long before.
-const Settled = 2 * writeWithin
 
 // How an intent without an outcome was found.
 const (
@@ -22,7 +19,7 @@ const (
 // Reconcile closes the intents that a crash or a power loss left without an
 // outcome: it reads what is linked now and records whether the write had
 // happened. It returns how many it closed. Call it at start; what cannot be
-// read now, and what is younger than Settled, stays open for the next one. An
+// read now, and what is younger than fleet.Settled, stays open for the next one. An
 // intent of a run is the run's: tenants that have begun are completed or
 // compensated, and no other begins.
 func (s *Service) Reconcile(ctx context.Context) (int, error) {
@@ -32,7 +29,7 @@ func (s *Service) Reconcile(ctx context.Context) (int, error) {
 	}
 	closed := 0
 	for _, event := range events {
-		if event.Intent.Run != "" || s.deps.Now().Sub(event.Time) < Settled {
+		if event.Intent.Run != "" || s.deps.Now().Sub(event.Time) < fleet.Settled {
 			continue
 		}
 		outcome, ok, err := s.lookBack(ctx, event)

@@ -2,6 +2,7 @@ package tools
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -134,10 +135,7 @@ func page(p access.Principal, rows []schemas.TenantRow, in *schemas.ListTenantsI
 	if in.Cursor != "" {
 		rows = slices.DeleteFunc(rows, func(row schemas.TenantRow) bool { return rowKey(row) <= after })
 	}
-	limit := in.Limit
-	if limit == 0 {
-		limit = defaultPage
-	}
+	limit := cmp.Or(in.Limit, defaultPage)
 	envelope := schemas.Envelope{Status: schemas.StatusDone, Totals: map[string]int{"tenants": total}}
 	if len(rows) > limit {
 		rows = rows[:limit]

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"mcp-partner/fleet"
 	"mcp-partner/guard"
 	"mcp-partner/ledger"
 	"mcp-partner/schemas"
@@ -51,7 +52,7 @@ func (s *Settings) SettleInBackground(ctx context.Context, a *App, decider *guar
 		s.SettleRecord(ctx, a, decider, service)
 		// What a crash just before this start left is too young the first time.
 		select {
-		case <-time.After(tools.Settled + time.Second):
+		case <-time.After(fleet.Settled + time.Second):
 			s.SettleRecord(ctx, a, decider, service)
 		case <-ctx.Done():
 		}

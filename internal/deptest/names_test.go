@@ -18,14 +18,14 @@ var comparesText = []string{"path.Match", "filepath.Match", "strings.EqualFold",
 // otherText are the files of the deciding rooms that compare something else than
 // names with them.
 var otherText = map[string]string{
-	"guard/permit.go":        "tenant and object IDs, which are GUIDs, and methods",
-	"fleet/auditing.go":      "object IDs, which are GUIDs",
-	"fleet/execute.go":       "tenant IDs, which are GUIDs",
-	"fleet/planning.go":      "tenant IDs, which are GUIDs",
-	"tools/audit.go":         "no names: it words a title",
-	"tools/pec.go":           "object IDs, which are GUIDs",
-	"tools/tenants.go":       "tenant IDs, which are GUIDs",
-	"tools/mcp_confirmer.go": "the beginning of a link in text that is escaped",
+	"guard/permit.go":    "tenant and object IDs, which are GUIDs, and methods",
+	"fleet/auditing.go":  "object IDs, which are GUIDs",
+	"fleet/tenantrun.go": "tenant IDs, which are GUIDs",
+	"fleet/planning.go":  "tenant IDs, which are GUIDs",
+	"tools/audit.go":     "no names: it words a title",
+	"tools/pec.go":       "object IDs, which are GUIDs",
+	"tools/tenants.go":   "tenant IDs, which are GUIDs",
+	"tools/mcp.go":       "the beginning of a link in text that is escaped",
 }
 
 // Rules, bounds, grants and selections compare names by internal/naming alone: a
