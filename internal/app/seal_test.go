@@ -20,7 +20,7 @@ func TestQuestionsOutliveARotation(t *testing.T) {
 	}
 	settings := NewSettings(noEnv, nil)
 	settings.SetStateDir(dir)
-	a, err := settings.Open(KeyFiles{}, nil)
+	a, err := settings.Open(nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,8 +12,8 @@ import (
 )
 
 // OpenSession opens the state directory and its guard for the operator.
-func (s *Settings) OpenSession(keys KeyFiles, rules guard.Options) (*Session, error) {
-	a, err := s.Open(keys, nil)
+func (s *Settings) OpenSession(rules guard.Options) (*Session, error) {
+	a, err := s.Open(nil)
 	if err != nil {
 		return nil, err
 	}

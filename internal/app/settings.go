@@ -29,6 +29,8 @@ type Settings struct {
 	Log *slog.Logger
 	// Env looks environment variables up.
 	Env config.Env
+	// Keys says where the key of the vault is.
+	Keys KeyFiles
 	// Prompter asks for the passphrase of the vault.
 	Prompter vault.Prompter
 	// Observer counts and traces calls.
@@ -114,10 +116,10 @@ func IsDirectory(path string) bool {
 	return err == nil && info.IsDir()
 }
 
-// KeyFiles say where the key of the vault is.
+// KeyFiles are files that hold the key of the vault.
 type KeyFiles struct{ Passphrase, Identity string }
 
 // KeySource says where the key is, and whom to ask for a passphrase.
-func (s *Settings) KeySource(k KeyFiles) vault.KeySource {
-	return vault.KeySource{IdentityFile: k.Identity, PassphraseFile: k.Passphrase, Terminal: s.Prompter}
+func (s *Settings) KeySource() vault.KeySource {
+	return vault.KeySource{IdentityFile: s.Keys.Identity, PassphraseFile: s.Keys.Passphrase, Terminal: s.Prompter}
 }

@@ -56,7 +56,7 @@ type App struct {
 // Open opens the state directory, or with a simulation a directory in memory.
 // Neither the vault nor the ledger is opened yet: that happens at their first
 // use.
-func (s *Settings) Open(keys KeyFiles, simulated *Simulation) (*App, error) {
+func (s *Settings) Open(simulated *Simulation) (*App, error) {
 	roles, err := s.eligibleRoles()
 	if err != nil {
 		return nil, err
@@ -65,7 +65,7 @@ func (s *Settings) Open(keys KeyFiles, simulated *Simulation) (*App, error) {
 	if simulated != nil {
 		a, err = s.openSimulated(simulated)
 	} else {
-		a, err = s.openDirectory(keys)
+		a, err = s.openDirectory()
 	}
 	if err != nil {
 		return nil, err
@@ -74,7 +74,7 @@ func (s *Settings) Open(keys KeyFiles, simulated *Simulation) (*App, error) {
 	return a, nil
 }
 
-func (s *Settings) openDirectory(keys KeyFiles) (*App, error) {
+func (s *Settings) openDirectory() (*App, error) {
 	dir, err := s.StateDirectory()
 	if err != nil {
 		return nil, err
@@ -89,7 +89,7 @@ func (s *Settings) openDirectory(keys KeyFiles) (*App, error) {
 	}
 	memlimit.Set(memlimit.Needs{Directory: memlimit.SizeOf(filepath.Join(dir, tenants.DirectoryFile)), HTTP: s.ServesHTTP})
 	pool := httpclient.NewPool(httpclient.Options{Getenv: s.getenv})
-	store, err := vault.OpenVault(s.Disk(), s.KeySource(keys), pool)
+	store, err := vault.OpenVault(s.Disk(), s.KeySource(), pool)
 	if err != nil {
 		if schemas.AsProblem(err).Code == schemas.CodeInvalidArgument {
 			err = exit.AsUsage(err) // flags that contradict each other

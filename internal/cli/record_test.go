@@ -47,7 +47,7 @@ func appIn(t *testing.T, dir string) *app.App {
 	t.Helper()
 	deps := cmdutil.NewDeps(testStreams(nil))
 	deps.SetStateDir(dir)
-	a, err := deps.Open(app.KeyFiles{}, nil)
+	a, err := deps.Open(nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,7 +19,6 @@ type approveOptions struct {
 	id, approver  string
 	execute, json bool
 	all           bool
-	keys          app.KeyFiles
 	guard         cmdutil.GuardFlags
 }
 
@@ -49,13 +48,13 @@ The policy in config.yaml, a freeze, and the bounds --tools, --tenants and
 	flags.BoolVar(&options.execute, "execute", false, "execute the approved plan at once")
 	flags.BoolVar(&options.json, "json", false, "print the outcome as JSON; the plan is shown on the terminal")
 	addAllRows(&options.all, flags)
-	cmdutil.AddKeyFlags(&options.keys, flags)
+	deps.AddKeyFlags(flags)
 	options.guard.AddBounds(flags)
 	return command
 }
 
 func runApprove(ctx context.Context, deps *cmdutil.Deps, o *approveOptions) error {
-	session, err := deps.OpenSession(o.keys, cmdutil.OperatorRules(&o.guard))
+	session, err := deps.OpenSession(cmdutil.OperatorRules(&o.guard))
 	if err != nil {
 		return err
 	}
@@ -93,7 +92,7 @@ func runApprove(ctx context.Context, deps *cmdutil.Deps, o *approveOptions) erro
 // records the approval.
 func approve(ctx context.Context, deps *cmdutil.Deps, plan shown, o *approveOptions) (err error) {
 	if o.approver == "" {
-		if o.approver, err = deps.IO.AskLine(ctx, "Approver's name: "); err != nil {
+		if o.approver, err = deps.IO.Ask(ctx, "Approver's name: ", false); err != nil {
 			return err
 		}
 	}

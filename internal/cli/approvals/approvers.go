@@ -30,7 +30,7 @@ the first approver yourself; each further one needs an existing approver's conse
 // Consent asks an approver for the passphrase; without a name, for that too.
 func Consent(ctx context.Context, deps *cmdutil.Deps, name, why string) (by guard.Credentials, err error) {
 	if name == "" {
-		if name, err = deps.IO.AskLine(ctx, strings.TrimSpace(why+" Approver's name:")+" "); err != nil {
+		if name, err = deps.IO.Ask(ctx, strings.TrimSpace(why+" Approver's name:")+" ", false); err != nil {
 			return by, err
 		}
 	}
@@ -39,7 +39,6 @@ func Consent(ctx context.Context, deps *cmdutil.Deps, name, why string) (by guar
 
 // newCmdApproversAdd builds `approvers add`.
 func newCmdApproversAdd(deps *cmdutil.Deps) *cobra.Command {
-	var keys app.KeyFiles
 	command := &cobra.Command{
 		Use:   "add NAME",
 		Short: "Add an approver",
@@ -47,11 +46,11 @@ func newCmdApproversAdd(deps *cmdutil.Deps) *cobra.Command {
 there are approvers already, one of them must consent.`,
 		Example: "  mcp-partner approvers add alice",
 		Args:    cmdutil.OneArgument("the approver's name"),
-		RunE: deps.OnLedger(&keys, func(ctx context.Context, session *app.Session, args []string) error {
+		RunE: deps.OnLedger(func(ctx context.Context, session *app.Session, args []string) error {
 			return addApprover(ctx, deps, session, args[0])
 		}),
 	}
-	cmdutil.AddKeyFlags(&keys, command.Flags())
+	deps.AddKeyFlags(command.Flags())
 	return command
 }
 
@@ -89,13 +88,12 @@ type approverRow struct {
 
 // newCmdApproversList builds `approvers list`.
 func newCmdApproversList(deps *cmdutil.Deps) *cobra.Command {
-	var keys app.KeyFiles
 	var flags cmdutil.ListFlags
 	command := &cobra.Command{
 		Use:     "list",
 		Short:   "List the approvers",
 		Example: "  mcp-partner approvers list\n  mcp-partner approvers list --json",
-		RunE: deps.OnLedger(&keys, func(ctx context.Context, session *app.Session, _ []string) error {
+		RunE: deps.OnLedger(func(ctx context.Context, session *app.Session, _ []string) error {
 			approvers, err := session.Guard.Approvers(ctx)
 			if err != nil {
 				return err
@@ -111,13 +109,12 @@ func newCmdApproversList(deps *cmdutil.Deps) *cobra.Command {
 		}),
 	}
 	flags.Add(command.Flags(), "approvers")
-	cmdutil.AddKeyFlags(&keys, command.Flags())
+	deps.AddKeyFlags(command.Flags())
 	return command
 }
 
 // newCmdApproversRemove builds `approvers remove`.
 func newCmdApproversRemove(deps *cmdutil.Deps) *cobra.Command {
-	var keys app.KeyFiles
 	command := &cobra.Command{
 		Use:   "remove NAME",
 		Short: "Remove an approver, and void their unused approvals",
@@ -125,7 +122,7 @@ func newCmdApproversRemove(deps *cmdutil.Deps) *cobra.Command {
 that the approver gave and nobody has used become void.`,
 		Example: "  mcp-partner approvers remove alice",
 		Args:    cmdutil.OneArgument("the approver's name"),
-		RunE: deps.OnLedger(&keys, func(ctx context.Context, session *app.Session, args []string) error {
+		RunE: deps.OnLedger(func(ctx context.Context, session *app.Session, args []string) error {
 			by, err := Consent(ctx, deps, "", "An existing approver must consent.")
 			if err != nil {
 				return err
@@ -140,6 +137,6 @@ that the approver gave and nobody has used become void.`,
 			return u.Err
 		}),
 	}
-	cmdutil.AddKeyFlags(&keys, command.Flags())
+	deps.AddKeyFlags(command.Flags())
 	return command
 }

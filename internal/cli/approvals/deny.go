@@ -12,7 +12,6 @@ import (
 
 // newCmdDeny builds `approvals deny`.
 func newCmdDeny(deps *cmdutil.Deps) *cobra.Command {
-	var keys app.KeyFiles
 	var reason string
 	command := &cobra.Command{
 		Use:     "deny ID",
@@ -21,7 +20,7 @@ func newCmdDeny(deps *cmdutil.Deps) *cobra.Command {
 		Example: "  mcp-partner approvals deny ap_0123456789abcdef01 --reason 'Contoso left us'",
 		Args:    cmdutil.OneArgument("the approval's ID"),
 		PreRunE: needReason(&reason),
-		RunE: deps.OnLedger(&keys, func(ctx context.Context, session *app.Session, args []string) error {
+		RunE: deps.OnLedger(func(ctx context.Context, session *app.Session, args []string) error {
 			ticket, err := find(ctx, session, args[0])
 			if err != nil {
 				return err
@@ -36,6 +35,6 @@ func newCmdDeny(deps *cmdutil.Deps) *cobra.Command {
 		}),
 	}
 	command.Flags().StringVar(&reason, "reason", "", "why, for the agent and the record")
-	cmdutil.AddKeyFlags(&keys, command.Flags())
+	deps.AddKeyFlags(command.Flags())
 	return command
 }

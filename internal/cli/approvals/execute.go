@@ -19,7 +19,7 @@ func Offer(ctx context.Context, deps *cmdutil.Deps, session *app.Session, call t
 	if err != nil || len(approvers) == 0 || !deps.IO.Attended() || envelope.Approval == nil {
 		return waiting
 	}
-	name, err := deps.IO.AskLine(ctx, "Approver who approves it here (empty to skip): ")
+	name, err := deps.IO.Ask(ctx, "Approver who approves it here (empty to skip): ", false)
 	if err != nil || name == "" {
 		return waiting
 	}

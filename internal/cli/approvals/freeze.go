@@ -24,7 +24,6 @@ func needReason(reason *string) func(*cobra.Command, []string) error {
 
 // NewCmdFreeze builds `freeze`.
 func NewCmdFreeze(deps *cmdutil.Deps) *cobra.Command {
-	var keys app.KeyFiles
 	var reads bool
 	var reason string
 	command := &cobra.Command{
@@ -37,13 +36,13 @@ an approver's.`,
 		Example: `  mcp-partner freeze --reason 'the agent of Team Nord runs wild'
   mcp-partner freeze --reads --reason 'credential leaked'`,
 		PreRunE: needReason(&reason),
-		RunE: deps.OnLedger(&keys, func(ctx context.Context, session *app.Session, _ []string) error {
+		RunE: deps.OnLedger(func(ctx context.Context, session *app.Session, _ []string) error {
 			return freeze(ctx, deps, session.Guard, reads, reason)
 		}),
 	}
 	command.Flags().BoolVar(&reads, "reads", false, "stop reads too")
 	command.Flags().StringVar(&reason, "reason", "", "why, for agents and the record")
-	cmdutil.AddKeyFlags(&keys, command.Flags())
+	deps.AddKeyFlags(command.Flags())
 	return command
 }
 
@@ -67,13 +66,12 @@ func freeze(ctx context.Context, deps *cmdutil.Deps, decider *guard.Guard, reads
 
 // NewCmdUnfreeze builds `unfreeze`.
 func NewCmdUnfreeze(deps *cmdutil.Deps) *cobra.Command {
-	var keys app.KeyFiles
 	var approver string
 	command := &cobra.Command{
 		Use:     "unfreeze",
 		Short:   "End a freeze, with an approver's passphrase",
 		Example: "  mcp-partner unfreeze --approver alice",
-		RunE: deps.OnLedger(&keys, func(ctx context.Context, session *app.Session, _ []string) error {
+		RunE: deps.OnLedger(func(ctx context.Context, session *app.Session, _ []string) error {
 			by, err := Consent(ctx, deps, approver, "")
 			if err != nil {
 				return err
@@ -89,6 +87,6 @@ func NewCmdUnfreeze(deps *cmdutil.Deps) *cobra.Command {
 		}),
 	}
 	command.Flags().StringVar(&approver, "approver", "", "`NAME` of the approver (default: asked for)")
-	cmdutil.AddKeyFlags(&keys, command.Flags())
+	deps.AddKeyFlags(command.Flags())
 	return command
 }

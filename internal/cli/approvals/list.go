@@ -13,13 +13,12 @@ import (
 
 // newCmdList builds `approvals list`.
 func newCmdList(deps *cmdutil.Deps) *cobra.Command {
-	var keys app.KeyFiles
 	var flags cmdutil.ListFlags
 	command := &cobra.Command{
 		Use:     "list",
 		Short:   "List approvals, pending first",
 		Example: "  mcp-partner approvals list\n  mcp-partner approvals list --json",
-		RunE: deps.OnLedger(&keys, func(ctx context.Context, session *app.Session, _ []string) error {
+		RunE: deps.OnLedger(func(ctx context.Context, session *app.Session, _ []string) error {
 			rows, err := approvalRows(ctx, session)
 			if err != nil {
 				return err
@@ -34,7 +33,7 @@ func newCmdList(deps *cmdutil.Deps) *cobra.Command {
 		}),
 	}
 	flags.Add(command.Flags(), "approvals")
-	cmdutil.AddKeyFlags(&keys, command.Flags())
+	deps.AddKeyFlags(command.Flags())
 	return command
 }
 

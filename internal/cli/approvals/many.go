@@ -98,7 +98,7 @@ func (s shown) question(ctx context.Context) (string, error) {
 
 // nextPage waits until whoever approves has seen a page.
 func nextPage(ctx context.Context, deps *cmdutil.Deps, left int) error {
-	answer, err := deps.IO.AskLine(ctx, fmt.Sprintf("%s more; Enter shows them, q stops: ", phrase.Count(left, "row")))
+	answer, err := deps.IO.Ask(ctx, fmt.Sprintf("%s more; Enter shows them, q stops: ", phrase.Count(left, "row")), false)
 	if err == nil && answer != "" {
 		err = exit.Refused("run approvals approve again to see all of it", "the plan was not shown to its end, so nothing was approved")
 	}

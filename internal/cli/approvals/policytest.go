@@ -99,7 +99,7 @@ func subject(o *policyTestOptions) (access.Subject, error) {
 // the policy that fit no tenant. A tenant that it does not know is looked at by its
 // name alone.
 func describe(deps *cmdutil.Deps, subject *access.Subject, policy *access.Policy) error {
-	a, err := deps.Open(app.KeyFiles{}, nil)
+	a, err := deps.Open(nil)
 	if err != nil {
 		return err
 	}

@@ -14,7 +14,6 @@ import (
 
 type rotateOptions struct {
 	voidOpen, json bool
-	keys           app.KeyFiles
 }
 
 // newCmdRotateKey builds `approvals rotate-key`.
@@ -30,13 +29,13 @@ before it is deleted. With --void-open the previous key is deleted too, and ques
 and approvals under it that nobody has used become void.`,
 		Example: `  mcp-partner approvals rotate-key
   mcp-partner approvals rotate-key --void-open`,
-		RunE: deps.OnLedger(&options.keys, func(ctx context.Context, session *app.Session, _ []string) error {
+		RunE: deps.OnLedger(func(ctx context.Context, session *app.Session, _ []string) error {
 			return rotateKey(ctx, deps, session, options)
 		}),
 	}
 	command.Flags().BoolVar(&options.voidOpen, "void-open", false, "delete the previous key too")
 	command.Flags().BoolVar(&options.json, "json", false, "print {\"rotated\":\"seal\",\"void_open\":...}")
-	cmdutil.AddKeyFlags(&options.keys, command.Flags())
+	deps.AddKeyFlags(command.Flags())
 	return command
 }
 

@@ -16,14 +16,13 @@ import (
 
 // newCmdShow builds `approvals show`.
 func newCmdShow(deps *cmdutil.Deps) *cobra.Command {
-	var keys app.KeyFiles
 	var asJSON, all bool
 	command := &cobra.Command{
 		Use:     "show ID",
 		Short:   "Show the plan of an approval",
 		Example: "  mcp-partner approvals show ap_0123456789abcdef01",
 		Args:    cmdutil.OneArgument("the approval's ID"),
-		RunE: deps.OnLedger(&keys, func(ctx context.Context, session *app.Session, args []string) error {
+		RunE: deps.OnLedger(func(ctx context.Context, session *app.Session, args []string) error {
 			ticket, err := find(ctx, session, args[0])
 			if err != nil {
 				return err
@@ -37,7 +36,7 @@ func newCmdShow(deps *cmdutil.Deps) *cobra.Command {
 	}
 	command.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	addAllRows(&all, command.Flags())
-	cmdutil.AddKeyFlags(&keys, command.Flags())
+	deps.AddKeyFlags(command.Flags())
 	return command
 }
 

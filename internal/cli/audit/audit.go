@@ -33,13 +33,12 @@ type auditOptions struct {
 
 // auditHouse says in which house the audits are.
 type auditHouse struct {
-	keys     app.KeyFiles
 	simulate cmdutil.SimulateFlags
 	fleet    cmdutil.FleetFlags
 }
 
-func (o *auditHouse) add(flags *pflag.FlagSet) {
-	cmdutil.AddKeyFlags(&o.keys, flags)
+func (o *auditHouse) add(deps *cmdutil.Deps, flags *pflag.FlagSet) {
+	deps.AddKeyFlags(flags)
 	o.simulate.Add(flags)
 	o.fleet.Add(flags)
 }
@@ -78,7 +77,7 @@ Exit codes: 0 done, 1 failed or --fail-on found something, 2 usage, 3 refused.`,
 	flags.BoolVar(&options.roles, "roles", false, "check roles for partner earned credit too")
 	flags.StringVar(&options.label, "label", "", "name the run, such as `2026-11`; named runs are kept")
 	options.report.add(flags)
-	options.house.add(flags)
+	options.house.add(deps, flags)
 	command.AddCommand(newCmdList(deps), newCmdShow(deps), newCmdResume(deps),
 		newCmdDiff(deps), newCmdLabel(deps))
 	return command
@@ -150,16 +149,19 @@ func namesIn(path string) ([]string, error) {
 }
 
 // openAudits opens the house with the operator's bound from variable and file.
+// Without a house nothing can be asked.
 func openAudits(ctx context.Context, deps *cmdutil.Deps, o *auditHouse) (*app.Session, error) {
-	if err := o.fleet.Apply(deps); err != nil {
-		return nil, err
-	}
 	bound, err := deps.StandingBounds()
 	if err != nil {
 		return nil, err
 	}
-	call := &cmdutil.SessionFlags{Keys: o.keys, Simulate: o.simulate}
-	call.Guard = bound
+	call := &cmdutil.SessionFlags{Guard: bound}
+	if o != nil {
+		call.Simulate, err = o.simulate, o.fleet.Apply(deps)
+	}
+	if err != nil {
+		return nil, err
+	}
 	return deps.StartSession(ctx, call)
 }
 

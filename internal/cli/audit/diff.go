@@ -22,10 +22,8 @@ import (
 )
 
 type diffOptions struct {
-	house         auditHouse
-	json          bool
-	table         cmdutil.TableFlags
-	before, after string
+	json  bool
+	table cmdutil.TableFlags
 }
 
 // newCmdDiff builds `audit diff`.
@@ -42,14 +40,14 @@ audit is never reported as newly missing.`,
   mcp-partner audit diff 2026-10 latest --json`,
 		Args: twoArguments("the earlier and the later audit"),
 		RunE: func(command *cobra.Command, args []string) error {
-			options.before, options.after = args[0], args[1]
-			return runDiff(command.Context(), deps, options)
+			return onRuns(command.Context(), deps, nil, args, func(session *app.Session, runs []fleet.Run) error {
+				return runDiff(command.Context(), deps, session, runs, options)
+			})
 		},
 	}
 	command.Flags().BoolVar(&options.json, "json", false, "print a line of JSON for each change")
 	options.table.Add(command.Flags(), "--json")
-	cmdutil.AddKeyFlags(&options.house.keys, command.Flags())
-	options.house.fleet.Concurrency = 1 // nothing is asked
+	deps.AddKeyFlags(command.Flags())
 	return command
 }
 
@@ -63,24 +61,12 @@ func twoArguments(what string) cobra.PositionalArgs {
 	}
 }
 
-func runDiff(ctx context.Context, deps *cmdutil.Deps, o *diffOptions) error {
-	session, err := openAudits(ctx, deps, &o.house)
-	if err != nil {
-		return err
-	}
-	defer session.Close()
-	before, err := runNamed(ctx, deps, session, o.before)
-	if err != nil {
-		return err
-	}
-	after, err := runNamed(ctx, deps, session, o.after)
-	if err != nil {
-		return err
-	}
+func runDiff(ctx context.Context, deps *cmdutil.Deps, session *app.Session, runs []fleet.Run, o *diffOptions) error {
+	before, after := runs[0], runs[1]
 	if after.CreatedAt.Before(before.CreatedAt) {
 		deps.IO.Note("the first audit is the later one, so newly missing and newly linked are reversed.")
 	}
-	for _, run := range []fleet.Run{before, after} {
+	for _, run := range runs {
 		if err := noteUnanswered(ctx, deps, session, run); err != nil {
 			return err
 		}

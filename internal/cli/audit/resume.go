@@ -15,7 +15,6 @@ import (
 type resumeOptions struct {
 	house  auditHouse
 	report reportOptions
-	run    string
 }
 
 // newCmdResume builds `audit resume`.
@@ -30,31 +29,24 @@ the audit can be resumed ten seconds later.`,
   mcp-partner audit resume 2026-11 --format csv --output links.csv`,
 		Args: cmdutil.OneArgument("the audit"),
 		RunE: func(command *cobra.Command, args []string) error {
-			options.run = args[0]
-			return runResume(command.Context(), deps, options)
+			if err := options.report.check(); err != nil {
+				return err
+			}
+			return onRuns(command.Context(), deps, &options.house, args, func(session *app.Session, runs []fleet.Run) error {
+				return runResume(command.Context(), deps, session, runs[0], &options.report)
+			})
 		},
 	}
 	options.report.add(command.Flags())
-	options.house.add(command.Flags())
+	options.house.add(deps, command.Flags())
 	return command
 }
 
-func runResume(ctx context.Context, deps *cmdutil.Deps, o *resumeOptions) error {
-	if err := o.report.check(); err != nil {
-		return err
-	}
-	session, err := openAudits(ctx, deps, &o.house)
-	if err != nil {
-		return err
-	}
-	defer session.Close()
-	run, err := runNamed(ctx, deps, session, o.run)
-	if err != nil {
-		return err
-	}
+func runResume(ctx context.Context, deps *cmdutil.Deps, session *app.Session, run fleet.Run, o *reportOptions) error {
 	op, _ := schemas.Lookup(schemas.ToolAuditPartnerLinks)
 	deps.Unlock(ctx, session.App, op)
-	if run, err = waitForLease(ctx, session, run); err != nil {
+	run, err := waitForLease(ctx, session, run)
+	if err != nil {
 		return err
 	}
 	// Whoever sits here goes on with anybody's run, in that caller's name.
@@ -63,9 +55,9 @@ func runResume(ctx context.Context, deps *cmdutil.Deps, o *resumeOptions) error 
 		return err
 	}
 	if active == nil {
-		return writeReport(ctx, deps, session, run.ID, &o.report)
+		return writeReport(ctx, deps, session, run.ID, o)
 	}
-	return finishAudit(ctx, deps, session, active, &o.report)
+	return finishAudit(ctx, deps, session, active, o)
 }
 
 // waitForLease waits until a process that may have crashed either shows that it

@@ -9,7 +9,6 @@ import (
 	"mcp-partner/fleet"
 	"mcp-partner/internal/app"
 	"mcp-partner/internal/cli/cmdutil"
-	"mcp-partner/internal/cli/term"
 	"mcp-partner/internal/exit"
 	"mcp-partner/schemas"
 )
@@ -21,7 +20,7 @@ const (
 )
 
 // runNamed finds an audit by its ID, by its label, or the newest.
-func runNamed(ctx context.Context, deps *cmdutil.Deps, session *app.Session, name string) (fleet.Run, error) {
+func runNamed(ctx context.Context, session *app.Session, name string) (fleet.Run, error) {
 	if strings.HasPrefix(name, runPrefix) {
 		return session.Fleet.Run(ctx, fleet.Operator, name)
 	}
@@ -39,27 +38,37 @@ func runNamed(ctx context.Context, deps *cmdutil.Deps, session *app.Session, nam
 	return runs[0], nil
 }
 
-type listOptions struct {
-	house auditHouse
-	limit int
-	json  bool
+// onRuns opens the house, finds the audits with these names, and works on them.
+func onRuns(ctx context.Context, deps *cmdutil.Deps, o *auditHouse, names []string, work func(*app.Session, []fleet.Run) error) error {
+	session, err := openAudits(ctx, deps, o)
+	if err != nil {
+		return err
+	}
+	defer session.Close()
+	runs := make([]fleet.Run, len(names))
+	for i, name := range names {
+		if runs[i], err = runNamed(ctx, session, name); err != nil {
+			return err
+		}
+	}
+	return work(session, runs)
 }
 
 // newCmdList builds `audit list`.
 func newCmdList(deps *cmdutil.Deps) *cobra.Command {
-	options := &listOptions{}
+	var limit int
+	var list cmdutil.ListFlags
 	command := &cobra.Command{
 		Use:   "list",
 		Short: "List stored audits, newest first",
 		Example: `  mcp-partner audit list
   mcp-partner audit list --limit 0 --json`,
-		RunE: func(command *cobra.Command, _ []string) error { return runList(command.Context(), deps, options) },
+		RunE: func(command *cobra.Command, _ []string) error { return runList(command.Context(), deps, limit, &list) },
 	}
 	flags := command.Flags()
-	flags.IntVar(&options.limit, "limit", 20, "at most `N` audits (0 for all)")
-	flags.BoolVar(&options.json, "json", false, "print {\"runs\":[...]}")
-	cmdutil.AddKeyFlags(&options.house.keys, flags)
-	options.house.fleet.Concurrency = 1 // nothing is asked
+	flags.IntVar(&limit, "limit", 20, "at most `N` audits (0 for all)")
+	flags.BoolVar(&list.JSON, "json", false, "print {\"runs\":[...]}")
+	deps.AddKeyFlags(flags)
 	return command
 }
 
@@ -70,58 +79,42 @@ type listedRun struct {
 	Totals map[string]int `json:"totals"`
 }
 
-func runList(ctx context.Context, deps *cmdutil.Deps, o *listOptions) error {
-	if o.limit < 0 {
+func runList(ctx context.Context, deps *cmdutil.Deps, limit int, list *cmdutil.ListFlags) error {
+	if limit < 0 {
 		return exit.Usage("mcp-partner audit list --help", "--limit is negative")
 	}
-	session, err := openAudits(ctx, deps, &o.house)
+	session, err := openAudits(ctx, deps, nil)
 	if err != nil {
 		return err
 	}
 	defer session.Close()
-	runs, err := session.Fleet.Runs(ctx, fleet.RunFilter{Kind: fleet.RunKindAudit, Limit: o.limit})
+	runs, err := session.Fleet.Runs(ctx, fleet.RunFilter{Kind: fleet.RunKindAudit, Limit: limit})
 	if err != nil {
 		return err
 	}
-	listed := []listedRun{}
-	for _, run := range runs {
+	listed := make([]listedRun, len(runs))
+	for i, run := range runs {
 		found, err := session.Fleet.Report(ctx, fleet.Operator, run.ID)
 		if err != nil {
 			return err
 		}
-		listed = append(listed, listedRun{found.Info(), string(run.Caller), found.Totals})
+		listed[i] = listedRun{found.Info(), string(run.Caller), found.Totals}
 	}
-	if o.json {
-		return deps.IO.PrintJSON(map[string][]listedRun{"runs": listed})
-	}
-	u := deps.IO.UI()
-	showRuns(u, listed)
-	return u.Err
-}
-
-func showRuns(u *term.UI, runs []listedRun) {
-	if len(runs) == 0 {
-		u.Line(term.Plain, "There are no stored audits yet. Start one with: mcp-partner audit")
-		return
-	}
-	rows := make([][]string, len(runs))
-	for i, r := range runs {
-		missing := r.Totals[string(schemas.RowNotLinked)] + r.Totals[string(schemas.RowDeleted)]
-		rows[i] = []string{r.ID, r.Label, r.State, r.CreatedAt, r.Caller, number(r.Rows), number(missing),
-			number(r.Totals[string(schemas.RowLinkedOther)]), number(r.Totals[string(schemas.RowLinkedOwn)]), number(r.Totals[string(schemas.RowUnknown)]), number(r.Totals["pending"])}
-	}
-	u.Table([]string{"RUN", "LABEL", "STATE", "BEGUN", "CALLER", "ROWS", "NOT LINKED", "OTHER", "OTHER OWN", "UNKNOWN", "PENDING"}, rows)
-}
-
-type showOptions struct {
-	house  auditHouse
-	report reportOptions
-	run    string
+	return cmdutil.Listing[listedRun]{
+		Name: "runs", Rows: listed, Empty: "There are no stored audits yet. Start one with: mcp-partner audit",
+		Header: []string{"RUN", "LABEL", "STATE", "BEGUN", "CALLER", "ROWS", "NOT LINKED", "OTHER", "OTHER OWN", "UNKNOWN", "PENDING"},
+		Cells: func(r listedRun) []string {
+			in := func(state schemas.RowState) string { return number(r.Totals[string(state)]) }
+			missing := r.Totals[string(schemas.RowNotLinked)] + r.Totals[string(schemas.RowDeleted)]
+			return []string{r.ID, r.Label, r.State, r.CreatedAt, r.Caller, number(r.Rows), number(missing),
+				in(schemas.RowLinkedOther), in(schemas.RowLinkedOwn), in(schemas.RowUnknown), in("pending")}
+		},
+	}.Show(deps.IO, list)
 }
 
 // newCmdShow builds `audit show`.
 func newCmdShow(deps *cmdutil.Deps) *cobra.Command {
-	options := &showOptions{}
+	var report reportOptions
 	command := &cobra.Command{
 		Use:   "show RUN",
 		Short: "Show a stored audit",
@@ -130,35 +123,21 @@ func newCmdShow(deps *cmdutil.Deps) *cobra.Command {
   mcp-partner audit show 2026-11 --format html --output links.html`,
 		Args: cmdutil.OneArgument("the audit"),
 		RunE: func(command *cobra.Command, args []string) error {
-			options.run = args[0]
-			return runShow(command.Context(), deps, options)
+			if err := report.check(); err != nil {
+				return err
+			}
+			return onRuns(command.Context(), deps, nil, args, func(session *app.Session, runs []fleet.Run) error {
+				return writeReport(command.Context(), deps, session, runs[0].ID, &report)
+			})
 		},
 	}
-	options.report.add(command.Flags())
-	cmdutil.AddKeyFlags(&options.house.keys, command.Flags())
-	options.house.fleet.Concurrency = 1 // nothing is asked
+	report.add(command.Flags())
+	deps.AddKeyFlags(command.Flags())
 	return command
-}
-
-func runShow(ctx context.Context, deps *cmdutil.Deps, o *showOptions) error {
-	if err := o.report.check(); err != nil {
-		return err
-	}
-	session, err := openAudits(ctx, deps, &o.house)
-	if err != nil {
-		return err
-	}
-	defer session.Close()
-	run, err := runNamed(ctx, deps, session, o.run)
-	if err != nil {
-		return err
-	}
-	return writeReport(ctx, deps, session, run.ID, &o.report)
 }
 
 // newCmdLabel builds `audit label`.
 func newCmdLabel(deps *cmdutil.Deps) *cobra.Command {
-	options := &auditHouse{}
 	command := &cobra.Command{
 		Use:   "label RUN LABEL",
 		Short: "Name an audit, so that it is kept",
@@ -167,26 +146,14 @@ func newCmdLabel(deps *cmdutil.Deps) *cobra.Command {
   mcp-partner audit label 2026-11 ''`,
 		Args: twoArguments("the audit and its name"),
 		RunE: func(command *cobra.Command, args []string) error {
-			return runLabel(command.Context(), deps, options, args[0], args[1])
+			if err := checkRunLabel(args[1]); err != nil {
+				return err
+			}
+			return onRuns(command.Context(), deps, nil, args[:1], func(session *app.Session, runs []fleet.Run) error {
+				return session.Fleet.Label(command.Context(), fleet.Operator, runs[0].ID, args[1])
+			})
 		},
 	}
-	cmdutil.AddKeyFlags(&options.keys, command.Flags())
-	options.fleet.Concurrency = 1 // nothing is asked
+	deps.AddKeyFlags(command.Flags())
 	return command
-}
-
-func runLabel(ctx context.Context, deps *cmdutil.Deps, o *auditHouse, name, label string) error {
-	if err := checkRunLabel(label); err != nil {
-		return err
-	}
-	session, err := openAudits(ctx, deps, o)
-	if err != nil {
-		return err
-	}
-	defer session.Close()
-	run, err := runNamed(ctx, deps, session, name)
-	if err != nil {
-		return err
-	}
-	return session.Fleet.Label(ctx, fleet.Operator, run.ID, label)
 }

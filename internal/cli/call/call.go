@@ -56,7 +56,7 @@ Exit codes: 0 done or unchanged, 1 failed, 2 usage, 3 refused,
 	flags.StringVar(&options.arguments.base, "args", "", "all arguments as one `JSON` object; - reads it from standard input")
 	flags.BoolVar(&options.json, "json", false, "print the answer as JSON and nothing else")
 	flags.BoolVar(&options.plan, "plan", false, "show the planned requests and write nothing")
-	cmdutil.AddKeyFlags(&options.Keys, flags)
+	deps.AddKeyFlags(flags)
 	options.Guard.Add(flags)
 	options.Simulate.Add(flags)
 	options.Fleet.Add(flags)
@@ -95,11 +95,7 @@ func unknownToolArgument(command *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	var names []string
-	for _, op := range schemas.Catalogue() {
-		names = append(names, op.Name)
-	}
-	if near := schemas.Nearest(args[0], names); near != "" {
+	if near := schemas.Nearest(args[0], cmdutil.ToolNames(nil)); near != "" {
 		return exit.Usage("mcp-partner tools", "there is no tool %q: did you mean %s?", schemas.Sanitize(args[0]), near)
 	}
 	return exit.Usage("mcp-partner tools, or mcp-partner find 'what you want'", "there is no tool %q", schemas.Sanitize(args[0]))

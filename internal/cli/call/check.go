@@ -31,7 +31,7 @@ func NewCmdCheck(deps *cmdutil.Deps) *cobra.Command {
 	}
 	flags := command.Flags()
 	flags.BoolVar(&options.json, "json", false, "print the answer as JSON and nothing else")
-	cmdutil.AddKeyFlags(&options.Keys, flags)
+	deps.AddKeyFlags(flags)
 	options.Guard.AddBounds(flags)
 	options.Simulate.Add(flags)
 	return command

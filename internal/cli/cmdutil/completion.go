@@ -88,7 +88,7 @@ func (d *Deps) look(command *cobra.Command, at func(*app.App)) {
 	if d.Prepare(command, nil) != nil {
 		return
 	}
-	a, err := d.Open(app.KeyFiles{}, nil)
+	a, err := d.Open(nil)
 	if err != nil {
 		return
 	}

@@ -13,7 +13,6 @@ import (
 	"mcp-partner/access"
 	"mcp-partner/fleet"
 	"mcp-partner/guard"
-	"mcp-partner/internal/app"
 	"mcp-partner/internal/cli/term"
 	"mcp-partner/internal/config"
 	"mcp-partner/internal/exit"
@@ -69,16 +68,16 @@ func (g *GuardFlags) AddAsking(flags *pflag.FlagSet) {
 }
 
 // AddKeyFlags adds the flags that say where the key of the vault is.
-func AddKeyFlags(k *app.KeyFiles, flags *pflag.FlagSet) {
-	flags.StringVar(&k.Passphrase, "passphrase-file", "", "`FILE` with the passphrase of the vault")
-	flags.StringVar(&k.Identity, "identity-file", "", "`FILE` with the age identity that opens the vault")
+func (d *Deps) AddKeyFlags(flags *pflag.FlagSet) {
+	flags.StringVar(&d.Keys.Passphrase, "passphrase-file", "", "`FILE` with the passphrase of the vault")
+	flags.StringVar(&d.Keys.Identity, "identity-file", "", "`FILE` with the age identity that opens the vault")
 	config.Standing(flags, "passphrase-file", "identity-file")
 }
 
 // KeyArguments are the flags that a server needs to open the same vault.
-func KeyArguments(k app.KeyFiles) ([]string, error) {
+func (d *Deps) KeyArguments() ([]string, error) {
 	var all []string
-	for _, flag := range [][2]string{{"--passphrase-file", k.Passphrase}, {"--identity-file", k.Identity}} {
+	for _, flag := range [][2]string{{"--passphrase-file", d.Keys.Passphrase}, {"--identity-file", d.Keys.Identity}} {
 		if flag[1] == "" {
 			continue
 		}
@@ -125,17 +124,11 @@ func (p Prompter) Passphrase(ctx context.Context, prompt string) ([]byte, error)
 }
 
 func (p Prompter) ask(ctx context.Context, prompt string) ([]byte, error) {
-	locked := schemas.NewProblem(schemas.CodeVaultLocked, "The vault needs a passphrase, and there is no terminal to type it on.")
-	if !p.Streams.Attended() {
-		return nil, locked
-	}
-	terminal, err := p.Streams.Terminal()
-	if err != nil {
-		return nil, locked
-	}
-	defer terminal.Close()
-	typed, err := terminal.Ask(ctx, term.Escape(prompt), true)
-	if err != nil {
+	typed, err := p.Streams.Prompt(ctx, prompt, true)
+	switch {
+	case errors.Is(err, term.ErrNoTerminal):
+		return nil, schemas.NewProblem(schemas.CodeVaultLocked, "The vault needs a passphrase, and there is no terminal to type it on.")
+	case err != nil:
 		return nil, schemas.NewProblem(schemas.CodeVaultLocked, "The vault needs a passphrase, and none was typed.")
 	}
 	return []byte(typed), nil

@@ -69,17 +69,11 @@ func (d *Deps) secretOrPrompt(ctx context.Context, s *credential.SecretOptions, 
 	case s.File != "":
 		return readSecretFile(s.File)
 	}
-	noTerminal := exit.Usage("use --secret-stdin or --secret-file FILE", "the secret of credential %s is missing, and there is no terminal to type it on", credential)
-	if !d.IO.Attended() {
-		return vault.Secret{}, noTerminal
-	}
-	terminal, err := d.IO.Terminal()
-	if err != nil {
-		return vault.Secret{}, noTerminal
-	}
-	defer terminal.Close()
-	typed, err := PromptSecret(ctx, terminal, credential)
-	if err != nil {
+	typed, err := d.IO.Prompt(ctx, secretPrompt(credential), true)
+	switch {
+	case errors.Is(err, term.ErrNoTerminal):
+		return vault.Secret{}, exit.Usage("use --secret-stdin or --secret-file FILE", "the secret of credential %s is missing, and there is no terminal to type it on", credential)
+	case err != nil:
 		return vault.Secret{}, exit.Usage("pipe it in with --secret-stdin", "no secret was typed")
 	}
 	return vault.NewSecret([]byte(typed))
@@ -88,7 +82,11 @@ func (d *Deps) secretOrPrompt(ctx context.Context, s *credential.SecretOptions, 
 // PromptSecret asks for the client secret of a credential, without echo. Its error
 // is the terminal's.
 func PromptSecret(ctx context.Context, terminal term.Terminal, credential string) (string, error) {
-	return terminal.Ask(ctx, "Client secret of "+term.Escape(credential)+" (not shown): ", true)
+	return terminal.Ask(ctx, term.Escape(secretPrompt(credential)), true)
+}
+
+func secretPrompt(credential string) string {
+	return "Client secret of " + credential + " (not shown): "
 }
 
 // AskSecret reads the secret or the certificate of a credential, from where the flags
@@ -155,17 +153,11 @@ func readPassphrase(k *credential.KindOptions) ([]byte, error) {
 }
 
 func (d *Deps) askKeyPassphrase(ctx context.Context) ([]byte, error) {
-	missing := exit.Usage("give --certificate-passphrase-file FILE", "the certificate's key is encrypted, and there is no terminal to type its passphrase on")
-	if !d.IO.Attended() {
-		return nil, missing
-	}
-	terminal, err := d.IO.Terminal()
-	if err != nil {
-		return nil, missing
-	}
-	defer terminal.Close()
-	typed, err := terminal.Ask(ctx, "Passphrase of the certificate's key (not shown): ", true)
-	if err != nil || typed == "" {
+	typed, err := d.IO.Prompt(ctx, "Passphrase of the certificate's key (not shown): ", true)
+	switch {
+	case errors.Is(err, term.ErrNoTerminal):
+		return nil, exit.Usage("give --certificate-passphrase-file FILE", "the certificate's key is encrypted, and there is no terminal to type its passphrase on")
+	case err != nil || typed == "":
 		return nil, exit.Usage("give --certificate-passphrase-file FILE", "no passphrase was typed")
 	}
 	return []byte(typed), nil

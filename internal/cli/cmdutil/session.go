@@ -25,9 +25,9 @@ func OperatorRules(bounds *GuardFlags) guard.Options {
 
 // OnLedger makes the body of a command of the operator that works on the ledger
 // of the state directory.
-func (d *Deps) OnLedger(keys *app.KeyFiles, run func(context.Context, *app.Session, []string) error) func(*cobra.Command, []string) error {
+func (d *Deps) OnLedger(run func(context.Context, *app.Session, []string) error) func(*cobra.Command, []string) error {
 	return func(command *cobra.Command, args []string) error {
-		session, err := d.OpenSession(*keys, OperatorRules(nil))
+		session, err := d.OpenSession(OperatorRules(nil))
 		if err != nil {
 			return err
 		}
@@ -37,9 +37,9 @@ func (d *Deps) OnLedger(keys *app.KeyFiles, run func(context.Context, *app.Sessi
 }
 
 // OnApp makes the body of a command that works on the state directory.
-func (d *Deps) OnApp(keys *app.KeyFiles, run func(context.Context, *app.App, []string) error) func(*cobra.Command, []string) error {
+func (d *Deps) OnApp(run func(context.Context, *app.App, []string) error) func(*cobra.Command, []string) error {
 	return func(command *cobra.Command, args []string) error {
-		a, err := d.Open(*keys, nil)
+		a, err := d.Open(nil)
 		if err != nil {
 			return err
 		}
@@ -49,8 +49,8 @@ func (d *Deps) OnApp(keys *app.KeyFiles, run func(context.Context, *app.App, []s
 }
 
 // OnVault is OnApp for a command about the vault, which it opens first.
-func (d *Deps) OnVault(keys *app.KeyFiles, run func(context.Context, *app.App, []string) error) func(*cobra.Command, []string) error {
-	return d.OnApp(keys, func(ctx context.Context, a *app.App, args []string) error {
+func (d *Deps) OnVault(run func(context.Context, *app.App, []string) error) func(*cobra.Command, []string) error {
+	return d.OnApp(func(ctx context.Context, a *app.App, args []string) error {
 		if err := a.Open(ctx); err != nil {
 			return err
 		}
@@ -61,7 +61,6 @@ func (d *Deps) OnVault(keys *app.KeyFiles, run func(context.Context, *app.App, [
 // SessionFlags say in which directory a call is made, and what may be done
 // there.
 type SessionFlags struct {
-	Keys     app.KeyFiles
 	Guard    GuardFlags
 	Simulate SimulateFlags
 	Fleet    FleetFlags
@@ -81,7 +80,7 @@ func (d *Deps) StartSession(ctx context.Context, o *SessionFlags) (*app.Session,
 	if err != nil {
 		return nil, err
 	}
-	a, err := d.Open(o.Keys, simulated)
+	a, err := d.Open(simulated)
 	if err != nil {
 		return nil, err
 	}

@@ -27,7 +27,6 @@ type verifyOptions struct {
 	yes, json           bool
 	output              string
 	force               bool
-	keys                app.KeyFiles
 	guard               cmdutil.GuardFlags
 	simulate            cmdutil.SimulateFlags
 }
@@ -71,7 +70,7 @@ Exit codes: 0 the provider keeps the contract, 1 it does not or could not be ask
 	flags.StringVarP(&options.output, "output", "o", "", "write the report to this `FILE` instead of standard output")
 	flags.BoolVar(&options.force, "force", false, "let --output replace an existing file")
 	config.Typed(flags, "yes", "with-partner-id", "second-partner-id")
-	cmdutil.AddKeyFlags(&options.keys, flags)
+	deps.AddKeyFlags(flags)
 	options.guard.Add(flags)
 	options.simulate.Add(flags)
 	return command
@@ -100,7 +99,7 @@ func (o *verifyOptions) check() error {
 }
 
 func runVerify(ctx context.Context, deps *cmdutil.Deps, o *verifyOptions) error {
-	session, err := deps.StartSession(ctx, &cmdutil.SessionFlags{Keys: o.keys, Guard: o.guard, Simulate: o.simulate})
+	session, err := deps.StartSession(ctx, &cmdutil.SessionFlags{Guard: o.guard, Simulate: o.simulate})
 	if err != nil {
 		return err
 	}

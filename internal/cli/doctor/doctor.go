@@ -5,7 +5,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"mcp-partner/internal/app"
 	"mcp-partner/internal/cli/cmdutil"
 	"mcp-partner/internal/cli/term"
 	"mcp-partner/internal/exit"
@@ -13,7 +12,6 @@ import (
 
 type doctorOptions struct {
 	json, read bool
-	keys       app.KeyFiles
 }
 
 // NewCmdDoctor builds `doctor`.
@@ -37,7 +35,7 @@ Each finding names the command that fixes it. The exit code is 1 if a check fail
 	flags := command.Flags()
 	flags.BoolVar(&options.json, "json", false, "print {\"checks\":[{name,status,message,fix}]}")
 	flags.BoolVar(&options.read, "read", false, "read the link of each tenant too")
-	cmdutil.AddKeyFlags(&options.keys, flags)
+	deps.AddKeyFlags(flags)
 	return command
 }
 

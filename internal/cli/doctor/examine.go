@@ -31,7 +31,7 @@ func examine(ctx context.Context, deps *cmdutil.Deps, o *doctorOptions) []check 
 	if err != nil {
 		return append(checks, check{"state_dir", CheckFail, exit.MessageOf(err) + ".", "mcp-partner doctor --state-dir DIR"})
 	}
-	a, err := deps.Open(o.keys, nil)
+	a, err := deps.Open(nil)
 	if err != nil {
 		failed := failedCheck("state_dir", err, "ls -ld "+phrase.ShellWord(dir))
 		failed.Message += " " + exit.Of(err).Next

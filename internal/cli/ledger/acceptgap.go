@@ -24,7 +24,7 @@ func acceptGap(ctx context.Context, deps *cmdutil.Deps, o *verifyOptions) error 
 	if o.export != "" {
 		return exit.Usage("leave --export out", "a gap is accepted in the ledger, not in an export of it")
 	}
-	session, err := deps.OpenSession(o.keys, cmdutil.OperatorRules(nil))
+	session, err := deps.OpenSession(cmdutil.OperatorRules(nil))
 	if err != nil {
 		return err
 	}

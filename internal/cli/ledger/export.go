@@ -6,7 +6,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"mcp-partner/internal/app"
 	"mcp-partner/internal/cli/cmdutil"
 	"mcp-partner/internal/config"
 	"mcp-partner/internal/exit"
@@ -17,7 +16,6 @@ type exportOptions struct {
 	format, output string
 	force          bool
 	filter         filterOptions
-	keys           app.KeyFiles
 }
 
 // newCmdExport builds `ledger export`.
@@ -40,7 +38,7 @@ approvers, accounts, and reasons that people typed.`,
 	flags.StringVarP(&options.output, "output", "o", "", "write to this `FILE`, which only you can read")
 	flags.BoolVar(&options.force, "force", false, "replace an existing file")
 	options.filter.add(flags)
-	cmdutil.AddKeyFlags(&options.keys, flags)
+	deps.AddKeyFlags(flags)
 	return command
 }
 
@@ -53,7 +51,7 @@ func runExport(ctx context.Context, deps *cmdutil.Deps, o *exportOptions) error 
 	if err != nil {
 		return err
 	}
-	a, err := openLedger(ctx, deps, o.keys)
+	a, err := openLedger(ctx, deps)
 	if err != nil {
 		return err
 	}

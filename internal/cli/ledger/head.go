@@ -16,7 +16,6 @@ type headOptions struct {
 	output    string
 	publicKey string
 	force     bool
-	keys      app.KeyFiles
 }
 
 // newCmdHead builds `ledger head`.
@@ -37,12 +36,12 @@ heads and exports.`,
 	flags.StringVarP(&options.output, "output", "o", "", "write to this `FILE`, which only you can read")
 	flags.StringVar(&options.publicKey, "public-key-file", "", "write the public key to this `FILE` (PEM)")
 	flags.BoolVar(&options.force, "force", false, "replace existing files")
-	cmdutil.AddKeyFlags(&options.keys, flags)
+	deps.AddKeyFlags(flags)
 	return command
 }
 
 func runHead(ctx context.Context, deps *cmdutil.Deps, o *headOptions) error {
-	a, err := openLedger(ctx, deps, o.keys)
+	a, err := openLedger(ctx, deps)
 	if err != nil {
 		return err
 	}

@@ -37,8 +37,8 @@ mcp-partner ledger head, and verify against it.`,
 
 // openLedger opens the record of the state directory, for commands that do not
 // make one.
-func openLedger(ctx context.Context, deps *cmdutil.Deps, keys app.KeyFiles) (*app.App, error) {
-	a, err := deps.Open(keys, nil)
+func openLedger(ctx context.Context, deps *cmdutil.Deps) (*app.App, error) {
+	a, err := deps.Open(nil)
 	if err != nil {
 		return nil, err
 	}

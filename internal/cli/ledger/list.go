@@ -9,7 +9,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"mcp-partner/guard"
-	"mcp-partner/internal/app"
 	"mcp-partner/internal/cli/cmdutil"
 	"mcp-partner/internal/exit"
 	"mcp-partner/internal/phrase"
@@ -19,7 +18,6 @@ type listOptions struct {
 	filter filterOptions
 	limit  int
 	cmdutil.ListFlags
-	keys app.KeyFiles
 }
 
 // newCmdList builds `ledger list`.
@@ -47,7 +45,7 @@ mcp-partner ledger verify.`,
 	flags.IntVar(&options.limit, "limit", 200, "at most the newest `N` entries (0 for all)")
 	options.Add(flags, "entries")
 	options.Newest = true
-	cmdutil.AddKeyFlags(&options.keys, flags)
+	deps.AddKeyFlags(flags)
 	return command
 }
 
@@ -59,7 +57,7 @@ func runList(ctx context.Context, deps *cmdutil.Deps, o *listOptions) error {
 	if o.limit < 0 {
 		return exit.Usage("mcp-partner ledger list --help", "--limit is negative")
 	}
-	a, err := openLedger(ctx, deps, o.keys)
+	a, err := openLedger(ctx, deps)
 	if err != nil {
 		return err
 	}

@@ -6,20 +6,14 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"mcp-partner/internal/app"
 	"mcp-partner/internal/cli/cmdutil"
 	"mcp-partner/internal/cli/term"
 	"mcp-partner/internal/exit"
 )
 
-type pruneOptions struct {
-	before string
-	keys   app.KeyFiles
-}
-
 // newCmdPrune builds `ledger prune`.
 func newCmdPrune(deps *cmdutil.Deps) *cobra.Command {
-	options := &pruneOptions{}
+	var before string
 	command := &cobra.Command{
 		Use:   "prune",
 		Short: "Remove old entries and leave a signed checkpoint",
@@ -27,24 +21,24 @@ func newCmdPrune(deps *cmdutil.Deps) *cobra.Command {
 can still be verified, and a new entry records the removal. A write with an unknown
 outcome stays, with everything after it. Exports and backups are not changed.`,
 		Example: "  mcp-partner ledger prune --before 2025-01-01",
-		RunE:    func(command *cobra.Command, _ []string) error { return runPrune(command.Context(), deps, options) },
+		RunE:    func(command *cobra.Command, _ []string) error { return runPrune(command.Context(), deps, before) },
 	}
-	command.Flags().StringVar(&options.before, "before", "", "remove entries older than this `DATE`: 2026-01-31 (UTC) or RFC 3339")
-	cmdutil.AddKeyFlags(&options.keys, command.Flags())
+	command.Flags().StringVar(&before, "before", "", "remove entries older than this `DATE`: 2026-01-31 (UTC) or RFC 3339")
+	deps.AddKeyFlags(command.Flags())
 	return command
 }
 
-func runPrune(ctx context.Context, deps *cmdutil.Deps, o *pruneOptions) error {
-	before, err := parseDate("before", o.before)
+func runPrune(ctx context.Context, deps *cmdutil.Deps, date string) error {
+	before, err := parseDate("before", date)
 	switch {
 	case err != nil:
 		return err
-	case o.before == "":
+	case date == "":
 		return exit.Usage("mcp-partner ledger prune --help", "--before is missing")
 	case before.After(time.Now()):
 		return exit.Refused("give a date that has passed", "--before is in the future, which would remove everything")
 	}
-	a, err := openLedger(ctx, deps, o.keys)
+	a, err := openLedger(ctx, deps)
 	if err != nil {
 		return err
 	}

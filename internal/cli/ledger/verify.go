@@ -7,7 +7,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"mcp-partner/internal/app"
 	"mcp-partner/internal/cli/cmdutil"
 	"mcp-partner/internal/cli/term"
 	"mcp-partner/internal/exit"
@@ -20,7 +19,6 @@ type verifyOptions struct {
 	acceptGap               string
 	reason, approver        string
 	json                    bool
-	keys                    app.KeyFiles
 }
 
 // newCmdVerify builds `ledger verify`.
@@ -53,7 +51,7 @@ Exit codes: 0 no finding, 1 a finding or unknown.`,
 	flags.StringVar(&options.reason, "reason", "", "why these entries are missing (`TEXT`), required with --accept-gap")
 	flags.StringVar(&options.approver, "approver", "", "`NAME` of the approver who accepts (default: asked for)")
 	flags.BoolVar(&options.json, "json", false, "print the report as JSON")
-	cmdutil.AddKeyFlags(&options.keys, flags)
+	deps.AddKeyFlags(flags)
 	return command
 }
 
@@ -97,7 +95,7 @@ func verifyLedger(ctx context.Context, deps *cmdutil.Deps, o *verifyOptions) (le
 	if o.publicKey != "" {
 		return ledger.Report{}, exit.Usage("add --export, or leave it out", "--public-key-file is for an export; a ledger is verified with the vault's key")
 	}
-	a, err := openLedger(ctx, deps, o.keys)
+	a, err := openLedger(ctx, deps)
 	if err != nil {
 		return ledger.Report{}, err
 	}

@@ -63,7 +63,7 @@ partner://pec/reconcile.`,
 	options.table.Add(flags, "--format csv")
 	flags.Lookup("all").Usage = "show every row of the table, also what is in order"
 	flags.BoolVar(&options.keep, "keep", false, "keep the totals for agents to read")
-	cmdutil.AddKeyFlags(&options.Keys, flags)
+	deps.AddKeyFlags(flags)
 	options.Simulate.Add(flags)
 	options.Fleet.Add(flags)
 	return command

@@ -54,7 +54,7 @@ link, roles, the date of the list and ARM's request IDs.`,
 	flags.StringVar(&options.format, "format", "table", "`FORMAT` of the answer (table, markdown or json)")
 	flags.StringVarP(&options.output, "output", "o", "", "write to this `FILE`, which only you can read")
 	flags.BoolVar(&options.force, "force", false, "replace an existing file")
-	cmdutil.AddKeyFlags(&options.Keys, flags)
+	deps.AddKeyFlags(flags)
 	options.Simulate.Add(flags)
 	return command
 }

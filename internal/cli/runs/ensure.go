@@ -41,7 +41,7 @@ Exit codes: 0 done or unchanged, 1 not every tenant is as planned, 2 usage,
 	flags.StringVar(&options.partnerID, "partner-id", "", "partner `ID` to register (default: the expected one of each tenant)")
 	flags.BoolVar(&options.roles, "roles", false, "also read which identities have a role eligible for partner earned credit (default for one tenant)")
 	config.Typed(flags, "partner-id", "roles")
-	options.add(flags)
+	options.add(deps, flags)
 	return command
 }
 
@@ -81,6 +81,6 @@ continues under the same approval for 24 hours.`,
 	flags.StringVar(&options.strategy, "strategy", "", "`STRATEGY` of the move; default: update")
 	config.Choices(flags, "strategy", "update", "remove-then-register")
 	config.Typed(flags, "from", "to", "strategy")
-	options.add(flags)
+	options.add(deps, flags)
 	return command
 }

@@ -117,26 +117,21 @@ func listRuns(ctx context.Context, deps *cmdutil.Deps, session *app.Session, o *
 	if err != nil {
 		return err
 	}
-	rows, cells := []map[string]any{}, [][]string{}
+	var rows []map[string]string
 	for _, r := range runs {
 		if r.Tool != o.tool {
 			continue
 		}
-		state := "open"
-		if !r.EndedAt.IsZero() {
-			state = "ended"
-		}
-		rows = append(rows, map[string]any{"run_id": r.ID, "state": state, "caller": r.Caller, "opened_at": phrase.Stamp(r.OpenedAt), "expires_at": phrase.Stamp(r.ExpiresAt), "approval": r.Approval, "approver": r.Approver})
-		cells = append(cells, []string{r.ID, state, string(r.Caller), phrase.Stamp(r.OpenedAt), phrase.Stamp(r.ExpiresAt), r.Approver})
+		rows = append(rows, map[string]string{
+			"run_id": r.ID, "state": map[bool]string{true: "open", false: "ended"}[r.EndedAt.IsZero()], "caller": string(r.Caller),
+			"opened_at": phrase.Stamp(r.OpenedAt), "expires_at": phrase.Stamp(r.ExpiresAt), "approval": r.Approval, "approver": r.Approver,
+		})
 	}
-	if o.json {
-		return deps.IO.PrintJSON(map[string]any{"runs": rows})
-	}
-	u := deps.IO.UI()
-	if len(cells) == 0 {
-		u.Line(term.Plain, "No runs.")
-		return u.Err
-	}
-	u.Table([]string{"RUN", "STATE", "CALLER", "OPENED", "MAY BEGIN UNTIL", "APPROVED BY"}, cells)
-	return u.Err
+	return cmdutil.Listing[map[string]string]{
+		Name: "runs", Rows: rows, Empty: "No runs.",
+		Header: []string{"RUN", "STATE", "CALLER", "OPENED", "MAY BEGIN UNTIL", "APPROVED BY"},
+		Cells: func(r map[string]string) []string {
+			return []string{r["run_id"], r["state"], r["caller"], r["opened_at"], r["expires_at"], r["approver"]}
+		},
+	}.Show(deps.IO, &cmdutil.ListFlags{JSON: o.json})
 }

@@ -33,13 +33,12 @@ type manyOptions struct {
 	force                   bool
 	partnerID, to, strategy string
 	from                    cmdutil.List
-	keys                    app.KeyFiles
 	roles, rolesGiven       bool
 	guard                   cmdutil.GuardFlags
 	simulate                cmdutil.SimulateFlags
 }
 
-func (o *manyOptions) add(flags *pflag.FlagSet) {
+func (o *manyOptions) add(deps *cmdutil.Deps, flags *pflag.FlagSet) {
 	flags.Var(&o.tenants, "tenants", "only these `TENANTS`: names or globs, separated by commas (default: all)")
 	flags.Var(&o.labels, "labels", "only tenants with all of these `LABELS`")
 	flags.StringVar(&o.credential, "credential", "", "only the credential `NAME` of each tenant")
@@ -57,7 +56,7 @@ func (o *manyOptions) add(flags *pflag.FlagSet) {
 	flags.BoolVar(&o.force, "force", false, "let --output replace an existing file")
 	flags.BoolVar(&o.json, "json", false, "print the answer as JSON and nothing else")
 	config.Typed(flags, "tenants", "labels", "credential", "first", "plan", "resume", "run", "list", "reason", "approval-id", "settled-after", "format", "output", "force", "json")
-	cmdutil.AddKeyFlags(&o.keys, flags)
+	deps.AddKeyFlags(flags)
 	o.guard.AddAsking(flags)
 	o.simulate.Add(flags)
 }
@@ -149,7 +148,7 @@ func runMany(ctx context.Context, deps *cmdutil.Deps, o *manyOptions) error {
 	if err != nil {
 		return err
 	}
-	a, err := deps.Open(o.keys, simulated)
+	a, err := deps.Open(simulated)
 	if err != nil {
 		return err
 	}

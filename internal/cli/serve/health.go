@@ -48,6 +48,8 @@ token is needed or sent.`,
 }
 
 func runHealth(ctx context.Context, deps *cmdutil.Deps, o *probeOptions) error {
+	ctx, cancel := context.WithTimeout(ctx, probeLimit)
+	defer cancel()
 	response, err := o.ask(ctx)
 	if err != nil {
 		return err
@@ -102,29 +104,13 @@ func (o *probeOptions) ask(ctx context.Context) (*http.Response, error) {
 	if err != nil {
 		return nil, exit.Usage("give the path of a PEM file", "%s", err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, probeLimit)
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, o.url, nil)
 	if err != nil {
-		cancel()
 		return nil, exit.Usage("give --url http://127.0.0.1:8080/readyz", "--url is not the URL of a server")
 	}
 	response, err := client.Do(request)
 	if err != nil {
-		cancel()
 		return nil, exit.Failed("start it with: mcp-partner serve --http 127.0.0.1:8080", "nothing answers at %s", phrase.HostOf(o.url))
 	}
-	response.Body = cancelled{response.Body, cancel}
 	return response, nil
-}
-
-// cancelled ends a request's context with its body.
-type cancelled struct {
-	io.ReadCloser
-	cancel context.CancelFunc
-}
-
-// Close implements io.Closer.
-func (c cancelled) Close() error {
-	defer c.cancel()
-	return c.ReadCloser.Close()
 }

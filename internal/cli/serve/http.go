@@ -129,9 +129,7 @@ func admit(deps *cmdutil.Deps, o *httpOptions, decider *guard.Guard, options *se
 	if o.noAuth {
 		options.Anonymous = access.Principal{Caller: Anybody, Grant: access.FullGrant()}
 		deps.Log.Warn("anyone who can reach this address can call: use --insecure-no-auth only for tests on loopback", "url", url)
-		return deps.IO.PrintLine(struct {
-			URL string `json:"url"`
-		}{url})
+		return deps.IO.PrintLine(map[string]string{"url": url})
 	}
 	if options.OAuth != nil {
 		return admitOAuth(deps, decider, options, url, bound)

@@ -131,7 +131,5 @@ func issuersCheck(verifier *auth.Authenticator) []server.Check {
 func admitOAuth(deps *cmdutil.Deps, decider *guard.Guard, options *server.HTTPOptions, address string, bound net.Addr) error {
 	options.Bearer = server.Authenticators{app.InvocationTokens{Decider: decider}}
 	deps.Log.Info("serving", "url", address, "address", bound.String())
-	return deps.IO.PrintLine(struct {
-		URL string `json:"url"`
-	}{address})
+	return deps.IO.PrintLine(map[string]string{"url": address})
 }

@@ -6,7 +6,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"mcp-partner/internal/app"
 	"mcp-partner/internal/cli/cmdutil"
 )
 
@@ -18,7 +17,6 @@ Press Ctrl-D to end.`
 
 type serveOptions struct {
 	http     httpOptions
-	keys     app.KeyFiles
 	guard    cmdutil.GuardFlags
 	simulate cmdutil.SimulateFlags
 	fleet    cmdutil.FleetFlags
@@ -59,7 +57,7 @@ token of the start has, unless --metrics serves it on its own address.`,
 	}
 	flags := command.Flags()
 	options.http.add(flags)
-	cmdutil.AddKeyFlags(&options.keys, flags)
+	deps.AddKeyFlags(flags)
 	options.guard.Add(flags)
 	options.simulate.Add(flags)
 	options.simulate.AddWorld(flags)
@@ -90,7 +88,7 @@ func runServe(ctx context.Context, deps *cmdutil.Deps, o *serveOptions) error {
 		return err
 	}
 	defer deps.StartTracing()()
-	a, err := deps.Open(o.keys, simulated)
+	a, err := deps.Open(simulated)
 	if err != nil {
 		return err
 	}

@@ -55,7 +55,7 @@ nothing; scripts give the answers as flags, including those of tenants add.`,
 	config.Choices(flags, "protect-by", "auto", "keychain", "file", "passphrase")
 	flags.Var(&options.partnerIDs, "partner-ids", "your own partner `IDS`, separated by commas; no other can be written")
 	flags.StringArrayVar(&options.clients, "client", nil, "`CLIENT` to set up, such as claude-desktop; repeatable")
-	options.tenant.Add(flags)
+	options.tenant.Add(deps, flags)
 	config.Standing(flags, "partner-ids")
 	return command
 }
@@ -130,7 +130,7 @@ func (s *firstRun) goodbye() {
 // signIn signs a person in where the tenant's credential is one: a server never
 // asks anybody.
 func (s *firstRun) signIn(ctx context.Context) error {
-	a, err := s.f.Open(s.o.tenant.Keys, nil)
+	a, err := s.f.Open(nil)
 	if err != nil {
 		return err
 	}
@@ -144,5 +144,5 @@ func (s *firstRun) signIn(ctx context.Context) error {
 	if err != nil || !config.Kind.Interactive() {
 		return err
 	}
-	return vaultcmd.RunLogin(ctx, s.f, &vaultcmd.LoginOptions{Credential: config.Name, Tenant: entry.Name, Keys: s.o.tenant.Keys})
+	return vaultcmd.RunLogin(ctx, s.f, &vaultcmd.LoginOptions{Credential: config.Name, Tenant: entry.Name})
 }

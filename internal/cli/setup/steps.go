@@ -27,7 +27,7 @@ import (
 )
 
 func (s *firstRun) makeVault(ctx context.Context) error {
-	a, err := s.f.Open(s.o.tenant.Keys, nil)
+	a, err := s.f.Open(nil)
 	if err != nil {
 		return err
 	}
@@ -61,7 +61,7 @@ func (s *firstRun) chooseKey(ctx context.Context) error {
 // initVault tries the keychain first where that is wanted. A system without one
 // is no error unless it was asked for by name.
 func (s *firstRun) initVault(ctx context.Context) error {
-	if s.o.key.Value != keyKeychain && (s.o.key.Value != keyAuto || s.o.tenant.Keys != (app.KeyFiles{})) {
+	if s.o.key.Value != keyKeychain && (s.o.key.Value != keyAuto || s.f.Keys != (app.KeyFiles{})) {
 		return s.newVault(ctx, vault.BackendFile)
 	}
 	err := s.newVault(ctx, vault.BackendKeychain)
@@ -77,7 +77,7 @@ func (s *firstRun) newVault(ctx context.Context, backend vault.Backend) error {
 	if err != nil {
 		return err
 	}
-	source := s.f.KeySource(s.o.tenant.Keys)
+	source := s.f.KeySource()
 	if err := vault.Init(ctx, s.f.Disk(), vault.InitOptions{Key: source, AskPassphrase: s.o.key.Value == keyPassphrase, Settings: vault.Settings{Backend: backend}}); err != nil {
 		return err
 	}
@@ -195,7 +195,7 @@ func addSetting(deps *cmdutil.Deps, path, line string) error {
 
 // addTenant adds the first tenant. One that is there is left as it is.
 func (s *firstRun) addTenant(ctx context.Context) error {
-	a, err := s.f.Open(s.o.tenant.Keys, nil)
+	a, err := s.f.Open(nil)
 	if err != nil {
 		return err
 	}
@@ -328,7 +328,7 @@ func (s *firstRun) set(flag, value string) error {
 }
 
 func (s *firstRun) prove(ctx context.Context) error {
-	a, err := s.f.Open(s.o.tenant.Keys, nil)
+	a, err := s.f.Open(nil)
 	if err != nil {
 		return err
 	}
@@ -401,7 +401,7 @@ func (s *firstRun) installClients(ctx context.Context) error {
 			}
 		}
 	}
-	serve, err := cmdutil.KeyArguments(s.o.tenant.Keys)
+	serve, err := s.f.KeyArguments()
 	if err != nil {
 		return err
 	}

@@ -41,7 +41,7 @@ func runDemo(ctx context.Context, deps *cmdutil.Deps) error {
 	if err != nil {
 		return err
 	}
-	a, err := deps.Open(app.KeyFiles{}, simulated)
+	a, err := deps.Open(simulated)
 	if err != nil {
 		return errors.Join(err, simulated.Server.Close())
 	}

@@ -68,14 +68,14 @@ Sending a stored secret to another address needs --allow-other-authority.`,
 			return RunAdd(command.Context(), deps, options)
 		},
 	}
-	options.Add(command.Flags())
+	options.Add(deps, command.Flags())
 	return command
 }
 
 // RunAdd adds a tenant as `tenants add` does. It asks for a secret that no flag names, and
 // changes nothing where it returns an error.
 func RunAdd(ctx context.Context, deps *cmdutil.Deps, o *Options) error {
-	a, err := deps.Open(o.Keys, nil)
+	a, err := deps.Open(nil)
 	if err != nil {
 		return err
 	}

@@ -32,7 +32,7 @@ or --output the rows are CSV. The command makes no request, so it also lists ten
 that have consented; mcp-partner doctor names those that have not.`,
 		Example: `  mcp-partner tenants consent-links --credential partner-app
   mcp-partner tenants consent-links --credential partner-app --csv -o consent.csv`,
-		RunE: deps.OnApp(&app.KeyFiles{}, func(_ context.Context, a *app.App, _ []string) error {
+		RunE: deps.OnApp(func(_ context.Context, a *app.App, _ []string) error {
 			return runConsentLinks(deps, a, options)
 		}),
 	}

@@ -21,7 +21,6 @@ import (
 type discoverOptions struct {
 	credential, tenant, output string
 	json, csv, force           bool
-	keys                       app.KeyFiles
 }
 
 func newCmdDiscover(deps *cmdutil.Deps) *cobra.Command {
@@ -42,7 +41,7 @@ directory that uses the credential: the first, or --tenant.`,
 		Example: `  mcp-partner tenants discover --credential alice
   mcp-partner tenants discover --credential alice --csv -o found.csv
   mcp-partner tenants import found.csv`,
-		RunE: deps.OnApp(&options.keys, func(ctx context.Context, a *app.App, _ []string) error {
+		RunE: deps.OnApp(func(ctx context.Context, a *app.App, _ []string) error {
 			return runDiscover(ctx, deps, a, options)
 		}),
 	}
@@ -53,7 +52,7 @@ directory that uses the credential: the first, or --tenant.`,
 	flags.BoolVar(&options.csv, "csv", false, "print CSV, as tenants import takes it")
 	flags.StringVarP(&options.output, "output", "o", "", "write CSV to this `FILE` instead of standard output")
 	flags.BoolVar(&options.force, "force", false, "let --output replace an existing file")
-	cmdutil.AddKeyFlags(&options.keys, flags)
+	deps.AddKeyFlags(flags)
 	return command
 }
 

@@ -33,7 +33,7 @@ spreadsheet would run as a formula begin with a quote.
 The CSV contains no CA file: give --ca-file again at an import.`,
 		Example: `  mcp-partner tenants export -o tenants.csv
   mcp-partner tenants export --format json`,
-		RunE: deps.OnApp(&app.KeyFiles{}, func(_ context.Context, a *app.App, _ []string) error {
+		RunE: deps.OnApp(func(_ context.Context, a *app.App, _ []string) error {
 			return runExport(deps, a, options)
 		}),
 	}

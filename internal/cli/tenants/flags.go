@@ -27,11 +27,10 @@ type Options struct {
 	skipDiscovery                        bool
 	credential                           credential.Options
 	consent                              app.Consent
-	Keys                                 app.KeyFiles
 }
 
 // Add adds the flags of the attributes of a tenant.
-func (o *Options) Add(flags *pflag.FlagSet) {
+func (o *Options) Add(deps *cmdutil.Deps, flags *pflag.FlagSet) {
 	o.Flags = flags
 	flags.StringVar(&o.company, "company", "", "`NAME` of the customer, for people")
 	flags.StringVar(&o.tenantID, "tenant-id", "", "`GUID` or domain of the tenant; Entra ID is asked which tenant a domain belongs to")
@@ -51,7 +50,7 @@ func (o *Options) Add(flags *pflag.FlagSet) {
 	flags.BoolVar(&o.skipDiscovery, "skip-instance-discovery", false, "custom cloud: do not ask Microsoft whether it knows the authority")
 	cmdutil.AddCredentialFlags(&o.credential, flags)
 	cmdutil.AddConsentFlags(&o.consent, flags)
-	cmdutil.AddKeyFlags(&o.Keys, flags)
+	deps.AddKeyFlags(flags)
 	config.Typed(flags, cloudFlags()...)
 }
 
@@ -137,7 +136,7 @@ func nonEmpty(items []string) []string {
 
 // Resolve replaces a domain given as --tenant-id by the ID of its tenant.
 func (o *Options) Resolve(ctx context.Context, deps *cmdutil.Deps) error {
-	a, err := deps.Open(o.Keys, nil)
+	a, err := deps.Open(nil)
 	if err != nil {
 		return err
 	}

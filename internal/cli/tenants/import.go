@@ -2,6 +2,7 @@ package tenants
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -49,8 +50,7 @@ func takeSecret(ctx context.Context, p *tenantimport.Plan, deps *cmdutil.Deps, a
 
 type importOptions struct {
 	tenantimport.Request
-	yes  bool
-	keys app.KeyFiles
+	yes bool
 }
 
 func newCmdImport(deps *cmdutil.Deps) *cobra.Command {
@@ -105,11 +105,11 @@ is given.`,
 			return runImport(command.Context(), deps, options)
 		},
 	}
-	options.add(command.Flags())
+	options.add(deps, command.Flags())
 	return command
 }
 
-func (o *importOptions) add(flags *pflag.FlagSet) {
+func (o *importOptions) add(deps *cmdutil.Deps, flags *pflag.FlagSet) {
 	flags.BoolVar(&o.yes, "yes", false, "make the change without asking")
 	flags.StringVar(&o.CAFile, "ca-file", "", "trust only the certificate authorities in this `FILE`, for rows of a custom cloud that name none")
 	flags.Var((*cmdutil.List)(&o.Maps), "map", "map a column, `COLUMN=FIELD`, or ignore it, COLUMN=; repeatable")
@@ -119,7 +119,7 @@ func (o *importOptions) add(flags *pflag.FlagSet) {
 	cmdutil.AddConsentFlags(&o.Consent, flags)
 	cmdutil.AddKeepLinkFlag(&o.Consent, flags)
 	config.Typed(flags, "ca-file", "map", "resolve-domains")
-	cmdutil.AddKeyFlags(&o.keys, flags)
+	deps.AddKeyFlags(flags)
 }
 
 func runImport(ctx context.Context, deps *cmdutil.Deps, o *importOptions) error {
@@ -132,7 +132,7 @@ func runImport(ctx context.Context, deps *cmdutil.Deps, o *importOptions) error 
 	if err != nil {
 		return err
 	}
-	a, err := deps.Open(o.keys, nil)
+	a, err := deps.Open(nil)
 	if err != nil {
 		return err
 	}
@@ -172,17 +172,11 @@ func agree(ctx context.Context, deps *cmdutil.Deps, yes bool) error {
 	if yes {
 		return nil
 	}
-	nobody := &exit.Error{Code: exit.CodeApprovalRequired, Message: "nothing was changed: the change needs a confirmation, and there is no terminal", Next: "check the difference, then add --yes"}
-	if !deps.IO.Attended() {
-		return nobody
-	}
-	terminal, err := deps.IO.Terminal()
-	if err != nil {
-		return nobody
-	}
-	defer terminal.Close()
-	typed, err := terminal.Ask(ctx, "Make this change? Type yes: ", false)
-	if err != nil || typed != "yes" {
+	typed, err := deps.IO.Prompt(ctx, "Make this change? Type yes: ", false)
+	switch {
+	case errors.Is(err, term.ErrNoTerminal):
+		return &exit.Error{Code: exit.CodeApprovalRequired, Message: "nothing was changed: the change needs a confirmation, and there is no terminal", Next: "check the difference, then add --yes"}
+	case err != nil || typed != "yes":
 		return exit.Refused("", "nothing was changed")
 	}
 	return nil

@@ -64,7 +64,7 @@ func newCmdList(deps *cmdutil.Deps) *cobra.Command {
   mcp-partner tenants list --json`,
 		Args:              cmdutil.AtMostOneArgument("a name or a glob"),
 		ValidArgsFunction: cmdutil.CompleteFirst(deps.TenantNames),
-		RunE: deps.OnApp(&app.KeyFiles{}, func(_ context.Context, a *app.App, args []string) error {
+		RunE: deps.OnApp(func(_ context.Context, a *app.App, args []string) error {
 			return runList(deps, a, options, args)
 		}),
 	}

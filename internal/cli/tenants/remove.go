@@ -13,13 +13,8 @@ import (
 	"mcp-partner/internal/cli/term"
 )
 
-type removeOptions struct {
-	keepLink bool
-	keys     app.KeyFiles
-}
-
 func newCmdRemove(deps *cmdutil.Deps) *cobra.Command {
-	options := &removeOptions{}
+	var keepLink bool
 	command := &cobra.Command{
 		Use:   "remove NAME",
 		Short: "Remove a tenant that has no link from the directory",
@@ -30,23 +25,23 @@ secret stay in the vault, where other tenants may use them.`,
 		Example: `  mcp-partner tenants remove contoso
   mcp-partner tenants remove contoso --keep-link`,
 		Args: cmdutil.OneArgument("the tenant's name"),
-		RunE: deps.OnApp(&options.keys, func(ctx context.Context, a *app.App, args []string) error {
-			return runRemove(ctx, deps, a, args[0], options)
+		RunE: deps.OnApp(func(ctx context.Context, a *app.App, args []string) error {
+			return runRemove(ctx, deps, a, args[0], keepLink)
 		}),
 		ValidArgsFunction: cmdutil.CompleteFirst(deps.TenantNames),
 	}
-	command.Flags().BoolVar(&options.keepLink, "keep-link", false, "remove it without reading the link, and leave the link as it is")
-	cmdutil.AddKeyFlags(&options.keys, command.Flags())
+	command.Flags().BoolVar(&keepLink, "keep-link", false, "remove it without reading the link, and leave the link as it is")
+	deps.AddKeyFlags(command.Flags())
 	return command
 }
 
-func runRemove(ctx context.Context, deps *cmdutil.Deps, a *app.App, name string, o *removeOptions) error {
+func runRemove(ctx context.Context, deps *cmdutil.Deps, a *app.App, name string, keepLink bool) error {
 	entry, err := a.Directory.Resolve(name)
 	if err != nil {
 		return err
 	}
 	reason := ", with --keep-link: the link was not read"
-	if !o.keepLink {
+	if !keepLink {
 		reason = ": nothing was linked"
 		if err := a.CheckUnlinked(ctx, entry, "only this identity can remove that link"); err != nil {
 			return err

@@ -43,7 +43,7 @@ or while that is unknown, unless --keep-link is given.`,
 		},
 		ValidArgsFunction: cmdutil.CompleteFirst(deps.TenantNames),
 	}
-	options.Add(command.Flags())
+	options.Add(deps, command.Flags())
 	cmdutil.AddKeepLinkFlag(&options.consent, command.Flags())
 	return command
 }
@@ -52,7 +52,7 @@ func runSet(ctx context.Context, deps *cmdutil.Deps, o *Options) error {
 	if !o.Given(append(cloudFlags(), attributeFlags()...)...) {
 		return exit.Usage("mcp-partner tenants set --help", "no field to change was given")
 	}
-	a, err := deps.Open(o.Keys, nil)
+	a, err := deps.Open(nil)
 	if err != nil {
 		return err
 	}

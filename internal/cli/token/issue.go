@@ -27,7 +27,6 @@ type issueOptions struct {
 	ttl, maxTTL                       time.Duration
 	uses                              int
 	json                              bool
-	keys                              app.KeyFiles
 }
 
 // newCmdIssue builds `token issue`.
@@ -66,7 +65,7 @@ With --uses N the token is valid for N tool calls.`,
 	flags.BoolVar(&options.json, "json", false, "print the token and its grant as JSON")
 	config.Typed(flags, "for", "scope", "tools", "tenants", "partner-ids", "ttl", "uses")
 	config.Standing(flags, "max-token-ttl")
-	cmdutil.AddKeyFlags(&options.keys, flags)
+	deps.AddKeyFlags(flags)
 	return command
 }
 
@@ -95,7 +94,7 @@ func runIssue(ctx context.Context, deps *cmdutil.Deps, o *issueOptions) error {
 	}
 	rules := cmdutil.OperatorRules(nil)
 	rules.MaxTokenLife = o.maxTTL
-	session, err := deps.OpenSession(o.keys, rules)
+	session, err := deps.OpenSession(rules)
 	if err != nil {
 		return err
 	}

@@ -14,13 +14,12 @@ import (
 
 // newCmdList builds `token list`.
 func newCmdList(deps *cmdutil.Deps) *cobra.Command {
-	var keys app.KeyFiles
 	var flags cmdutil.ListFlags
 	command := &cobra.Command{
 		Use:     "list",
 		Short:   "List the tokens of the last 30 days, newest first",
 		Example: "  mcp-partner token list\n  mcp-partner token list --json",
-		RunE: deps.OnLedger(&keys, func(ctx context.Context, session *app.Session, _ []string) error {
+		RunE: deps.OnLedger(func(ctx context.Context, session *app.Session, _ []string) error {
 			tokens, err := session.Guard.Tokens(ctx)
 			rows := make([]tokenRow, len(tokens))
 			for i, t := range tokens {
@@ -39,7 +38,7 @@ func newCmdList(deps *cmdutil.Deps) *cobra.Command {
 		}),
 	}
 	flags.Add(command.Flags(), "tokens")
-	cmdutil.AddKeyFlags(&keys, command.Flags())
+	deps.AddKeyFlags(command.Flags())
 	return command
 }
 

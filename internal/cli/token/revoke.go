@@ -18,7 +18,6 @@ type revokeOptions struct {
 	which  guard.TokenSelection
 	caller string
 	json   bool
-	keys   app.KeyFiles
 }
 
 // newCmdRevoke builds `token revoke`.
@@ -41,7 +40,7 @@ unused approvals that it gave.`,
 			}
 			return options.check()
 		},
-		RunE: deps.OnLedger(&options.keys, func(ctx context.Context, session *app.Session, _ []string) error {
+		RunE: deps.OnLedger(func(ctx context.Context, session *app.Session, _ []string) error {
 			return revoke(ctx, deps, session, options)
 		}),
 	}
@@ -50,7 +49,7 @@ unused approvals that it gave.`,
 	flags.BoolVar(&options.which.All, "all", false, "every token")
 	flags.BoolVar(&options.json, "json", false, "print {\"revoked\":N}")
 	config.Typed(flags, "for", "all")
-	cmdutil.AddKeyFlags(&options.keys, flags)
+	deps.AddKeyFlags(flags)
 	return command
 }
 

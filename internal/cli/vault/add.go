@@ -16,13 +16,8 @@ import (
 	"mcp-partner/tenants"
 )
 
-type addOptions struct {
-	credential credential.Options
-	keys       app.KeyFiles
-}
-
 func newCmdAdd(deps *cmdutil.Deps) *cobra.Command {
-	options := &addOptions{}
+	options := &credential.Options{}
 	command := &cobra.Command{
 		Use:   "add NAME",
 		Short: "Store a secret under a new name",
@@ -33,19 +28,19 @@ secret itself. To replace a secret, use vault rotate-secret.`,
 		Example: `  mcp-partner vault add contoso-app --secret-stdin < secret
   mcp-partner vault add contoso-app --certificate-file app.pem`,
 		Args: cmdutil.OneArgument("the name of the secret"),
-		RunE: deps.OnVault(&options.keys, func(ctx context.Context, a *app.App, args []string) error {
+		RunE: deps.OnVault(func(ctx context.Context, a *app.App, args []string) error {
 			return runAdd(ctx, deps, a, args[0], options)
 		}),
 	}
 	flags := command.Flags()
-	cmdutil.AddSecretFlags(&options.credential.Secret, flags)
-	cmdutil.AddCertificateFlags(&options.credential.Kind, flags, "the certificate")
+	cmdutil.AddSecretFlags(&options.Secret, flags)
+	cmdutil.AddCertificateFlags(&options.Kind, flags, "the certificate")
 	config.Typed(flags, "certificate-file", "certificate-stdin", "certificate-passphrase-file")
-	cmdutil.AddKeyFlags(&options.keys, flags)
+	deps.AddKeyFlags(flags)
 	return command
 }
 
-func runAdd(ctx context.Context, deps *cmdutil.Deps, a *app.App, name string, o *addOptions) error {
+func runAdd(ctx context.Context, deps *cmdutil.Deps, a *app.App, name string, o *credential.Options) error {
 	taken, err := a.Holds(ctx, name)
 	if err != nil {
 		return err
@@ -60,22 +55,22 @@ func runAdd(ctx context.Context, deps *cmdutil.Deps, a *app.App, name string, o 
 	u := deps.IO.UI()
 	u.Linef(term.Good, "Stored the secret %s.", name)
 	next := "mcp-partner tenants add NAME --tenant-id GUID --client-id GUID --credential " + phrase.ShellWord(name)
-	if o.credential.Kind.Certificate() {
+	if o.Kind.Certificate() {
 		next += " --kind " + string(tenants.KindClientCertificate)
 	}
 	u.Field("next", next)
 	return u.Err
 }
 
-func addSecret(ctx context.Context, deps *cmdutil.Deps, a *app.App, name string, o *addOptions) error {
+func addSecret(ctx context.Context, deps *cmdutil.Deps, a *app.App, name string, o *credential.Options) error {
 	kind := tenants.KindClientSecret
-	switch certificate := o.credential.Kind.Certificate(); {
-	case certificate && o.credential.Secret.Given():
+	switch certificate := o.Kind.Certificate(); {
+	case certificate && o.Secret.Given():
 		return exit.Usage("give one of them", "a secret and a certificate were both given")
 	case certificate:
 		kind = tenants.KindClientCertificate
 	}
-	got, err := cmdutil.AskSecret(ctx, &o.credential, deps, tenants.CredentialConfig{Name: name, Kind: kind})
+	got, err := cmdutil.AskSecret(ctx, o, deps, tenants.CredentialConfig{Name: name, Kind: kind})
 	if err != nil {
 		return err
 	}

@@ -26,7 +26,6 @@ type backupOptions struct {
 	passphraseFile string
 	recipients     []string
 	json           bool
-	keys           app.KeyFiles
 }
 
 func newCmdBackup(deps *cmdutil.Deps) *cobra.Command {
@@ -48,7 +47,7 @@ ledger: copy ledger.db while nothing runs, or use ledger export.`,
 			if _, err := os.Lstat(args[0]); err == nil {
 				return exit.Refused("give another file", "%s exists already", args[0])
 			}
-			return deps.OnVault(&options.keys, func(ctx context.Context, a *app.App, _ []string) error {
+			return deps.OnVault(func(ctx context.Context, a *app.App, _ []string) error {
 				return runBackup(ctx, deps, a, args[0], options)
 			})(command, args)
 		},
@@ -58,7 +57,7 @@ ledger: copy ledger.db while nothing runs, or use ledger export.`,
 	flags.StringVar(&options.passphraseFile, "backup-passphrase-file", "", "`FILE` with the passphrase of the backup")
 	flags.BoolVar(&options.json, "json", false, "print JSON")
 	config.Typed(flags, "to", "backup-passphrase-file")
-	cmdutil.AddKeyFlags(&options.keys, flags)
+	deps.AddKeyFlags(flags)
 	return command
 }
 
@@ -99,7 +98,6 @@ func notInBackup(info vault.BackupInfo) string {
 type restoreOptions struct {
 	passphraseFile, identityFile string
 	force, json                  bool
-	keys                         app.KeyFiles
 }
 
 func newCmdRestore(deps *cmdutil.Deps) *cobra.Command {
@@ -120,7 +118,7 @@ else.`,
 			if err != nil {
 				return err
 			}
-			return deps.OnVault(&options.keys, func(ctx context.Context, a *app.App, _ []string) error {
+			return deps.OnVault(func(ctx context.Context, a *app.App, _ []string) error {
 				return runRestore(ctx, deps, a, data, options)
 			})(command, args)
 		},
@@ -131,7 +129,7 @@ else.`,
 	flags.BoolVar(&options.force, "force", false, "replace or remove existing secrets")
 	flags.BoolVar(&options.json, "json", false, "print JSON")
 	config.Typed(flags, "force", "backup-identity-file", "backup-passphrase-file")
-	cmdutil.AddKeyFlags(&options.keys, flags)
+	deps.AddKeyFlags(flags)
 	return command
 }
 

@@ -17,40 +17,35 @@ import (
 	"mcp-partner/tenants"
 )
 
-type listOptions struct {
-	cmdutil.ListFlags
-	keys app.KeyFiles
-}
-
 func newCmdList(deps *cmdutil.Deps) *cobra.Command {
-	options := &listOptions{}
+	options := &cmdutil.ListFlags{}
 	command := &cobra.Command{
 		Use:     "list",
 		Short:   "List the secrets, their uses and expiry dates",
 		Example: "  mcp-partner vault list\n  mcp-partner vault list --json",
-		RunE: deps.OnVault(&options.keys, func(ctx context.Context, a *app.App, _ []string) error {
+		RunE: deps.OnVault(func(ctx context.Context, a *app.App, _ []string) error {
 			return runList(ctx, deps, a, options)
 		}),
 	}
 	options.Add(command.Flags(), "secrets")
-	cmdutil.AddKeyFlags(&options.keys, command.Flags())
+	deps.AddKeyFlags(command.Flags())
 	return command
 }
 
 func newCmdShow(deps *cmdutil.Deps) *cobra.Command {
-	options := &listOptions{}
+	options := &cmdutil.ListFlags{}
 	command := &cobra.Command{
 		Use:               "show NAME",
 		Short:             "Show details of a secret, never its value",
 		Example:           "  mcp-partner vault show contoso",
 		Args:              cmdutil.OneArgument("the name of the secret"),
 		ValidArgsFunction: cmdutil.CompleteFirst(deps.CredentialNames),
-		RunE: deps.OnVault(&options.keys, func(ctx context.Context, a *app.App, args []string) error {
+		RunE: deps.OnVault(func(ctx context.Context, a *app.App, args []string) error {
 			return runShow(ctx, deps, a, args[0], options)
 		}),
 	}
 	command.Flags().BoolVar(&options.JSON, "json", false, "print JSON")
-	cmdutil.AddKeyFlags(&options.keys, command.Flags())
+	deps.AddKeyFlags(command.Flags())
 	return command
 }
 
@@ -70,7 +65,7 @@ type secretJSON struct {
 	LastProblem schemas.Code `json:"last_problem,omitempty"`
 }
 
-func runList(ctx context.Context, deps *cmdutil.Deps, a *app.App, o *listOptions) error {
+func runList(ctx context.Context, deps *cmdutil.Deps, a *app.App, o *cmdutil.ListFlags) error {
 	names, err := a.Store.List(ctx)
 	if err != nil {
 		return err
@@ -83,19 +78,20 @@ func runList(ctx context.Context, deps *cmdutil.Deps, a *app.App, o *listOptions
 		}
 		secrets = append(secrets, one)
 	}
-	if o.JSON {
-		return deps.IO.PrintJSON(map[string][]secretJSON{"secrets": secrets})
-	}
-	u := o.UI(deps.IO)
-	if len(secrets) == 0 {
-		u.Line(term.Warn, "The vault holds no secrets yet.")
-		return u.Err
-	}
-	secretTable(u, secrets)
-	return u.Err
+	return cmdutil.Listing[secretJSON]{
+		Name: "secrets", Rows: secrets, Empty: "The vault holds no secrets yet.",
+		Header: []string{"SECRET", "KIND", "CREDENTIALS", "TENANTS", "STORED", "ENDS", "LAST WORKED", "LAST FAILED"},
+		Cells: func(s secretJSON) []string {
+			tenants := ""
+			if len(s.Tenants) > 0 {
+				tenants = fmt.Sprint(len(s.Tenants))
+			}
+			return []string{s.Name, strings.Join(s.Kinds, " "), strings.Join(s.Credentials, " "), tenants, dayOf(s.UpdatedAt), s.end(), dayOf(s.LastSuccess), s.failed()}
+		},
+	}.Show(deps.IO, o)
 }
 
-func runShow(ctx context.Context, deps *cmdutil.Deps, a *app.App, name string, o *listOptions) error {
+func runShow(ctx context.Context, deps *cmdutil.Deps, a *app.App, name string, o *cmdutil.ListFlags) error {
 	one, err := describe(ctx, a, name)
 	if err != nil {
 		return err
@@ -197,16 +193,4 @@ func (s secretJSON) end() string {
 		return s.Expiry
 	}
 	return fmt.Sprintf("%s (%s)", dayOf(s.ExpiresAt), s.Expiry)
-}
-
-func secretTable(u *term.UI, secrets []secretJSON) {
-	rows := make([][]string, len(secrets))
-	for i, s := range secrets {
-		tenants := ""
-		if len(s.Tenants) > 0 {
-			tenants = fmt.Sprint(len(s.Tenants))
-		}
-		rows[i] = []string{s.Name, strings.Join(s.Kinds, " "), strings.Join(s.Credentials, " "), tenants, dayOf(s.UpdatedAt), s.end(), dayOf(s.LastSuccess), s.failed()}
-	}
-	u.Table([]string{"SECRET", "KIND", "CREDENTIALS", "TENANTS", "STORED", "ENDS", "LAST WORKED", "LAST FAILED"}, rows)
 }

@@ -9,7 +9,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"mcp-partner/guard"
-	"mcp-partner/internal/app"
 	"mcp-partner/internal/cli/cmdutil"
 	"mcp-partner/internal/cli/term"
 	"mcp-partner/internal/exit"
@@ -20,7 +19,6 @@ import (
 type LoginOptions struct {
 	Credential, Tenant string
 	noBrowser          bool
-	Keys               app.KeyFiles
 }
 
 func newCmdLogin(deps *cmdutil.Deps) *cobra.Command {
@@ -46,14 +44,14 @@ than the pinned identity is refused.`,
 	flags := command.Flags()
 	flags.StringVar(&options.Tenant, "tenant", "", "sign in at this `TENANT` of the directory")
 	flags.BoolVar(&options.noBrowser, "no-browser", false, "show the address of the sign-in page and open no browser")
-	cmdutil.AddKeyFlags(&options.Keys, flags)
+	deps.AddKeyFlags(flags)
 	return command
 }
 
 // RunLogin signs a person in as `vault login` does. It refuses a credential that no
 // tenant uses, and a person other than the pinned identity.
 func RunLogin(ctx context.Context, deps *cmdutil.Deps, o *LoginOptions) error {
-	a, err := deps.Open(o.Keys, nil)
+	a, err := deps.Open(nil)
 	if err != nil {
 		return err
 	}

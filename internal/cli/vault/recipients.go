@@ -3,6 +3,7 @@ package vault
 import (
 	"context"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -14,11 +15,6 @@ import (
 	"mcp-partner/internal/phrase"
 	"mcp-partner/vault"
 )
-
-type recipientsOptions struct {
-	json bool
-	keys app.KeyFiles
-}
 
 func newCmdRecipients(deps *cmdutil.Deps) *cobra.Command {
 	command := &cobra.Command{
@@ -34,7 +30,6 @@ command needs only their public key.`,
 }
 
 func newCmdRecipientsAdd(deps *cmdutil.Deps) *cobra.Command {
-	keys := &app.KeyFiles{}
 	command := &cobra.Command{
 		Use:     "add NAME PUBLIC-KEY",
 		Short:   "Add an age public key that can open the vault",
@@ -45,31 +40,31 @@ func newCmdRecipientsAdd(deps *cmdutil.Deps) *cobra.Command {
 			}
 			return nil
 		},
-		RunE: deps.OnVault(keys, func(ctx context.Context, a *app.App, args []string) error {
+		RunE: deps.OnVault(func(ctx context.Context, a *app.App, args []string) error {
 			return runRecipientsAdd(ctx, deps, a, args[0], args[1])
 		}),
 	}
-	cmdutil.AddKeyFlags(keys, command.Flags())
+	deps.AddKeyFlags(command.Flags())
 	return command
 }
 
 func newCmdRecipientsList(deps *cmdutil.Deps) *cobra.Command {
-	options := &recipientsOptions{}
+	var asJSON bool
 	command := &cobra.Command{
 		Use:     "list",
 		Short:   "List who can open the vault",
 		Example: "  mcp-partner vault recipients list --json",
-		RunE: deps.OnVault(&options.keys, func(ctx context.Context, a *app.App, _ []string) error {
-			return runRecipientsList(ctx, deps, a, options)
+		RunE: deps.OnVault(func(ctx context.Context, a *app.App, _ []string) error {
+			return runRecipientsList(ctx, deps, a, asJSON)
 		}),
 	}
-	command.Flags().BoolVar(&options.json, "json", false, "print JSON")
-	cmdutil.AddKeyFlags(&options.keys, command.Flags())
+	command.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	deps.AddKeyFlags(command.Flags())
 	return command
 }
 
 func newCmdRecipientsRemove(deps *cmdutil.Deps) *cobra.Command {
-	options := &recipientsOptions{}
+	var asJSON bool
 	command := &cobra.Command{
 		Use:   "remove NAME",
 		Short: "Remove a recipient and encrypt the vault again",
@@ -77,12 +72,12 @@ func newCmdRecipientsRemove(deps *cmdutil.Deps) *cobra.Command {
 recipient may have kept the current ones: replace each secret that the command lists.`,
 		Example: "  mcp-partner vault recipients remove dana",
 		Args:    cmdutil.OneArgument("the name of the recipient"),
-		RunE: deps.OnVault(&options.keys, func(ctx context.Context, a *app.App, args []string) error {
-			return runRecipientsRemove(ctx, deps, a, args[0], options)
+		RunE: deps.OnVault(func(ctx context.Context, a *app.App, args []string) error {
+			return runRecipientsRemove(ctx, deps, a, args[0], asJSON)
 		}),
 	}
-	command.Flags().BoolVar(&options.json, "json", false, "print JSON")
-	cmdutil.AddKeyFlags(&options.keys, command.Flags())
+	command.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	deps.AddKeyFlags(command.Flags())
 	return command
 }
 
@@ -97,34 +92,24 @@ func runRecipientsAdd(ctx context.Context, deps *cmdutil.Deps, a *app.App, name,
 	return u.Err
 }
 
-func runRecipientsList(ctx context.Context, deps *cmdutil.Deps, a *app.App, o *recipientsOptions) error {
+func runRecipientsList(ctx context.Context, deps *cmdutil.Deps, a *app.App, asJSON bool) error {
 	recipients, err := a.Vault.Recipients(ctx)
 	if err != nil {
 		return err
 	}
-	if o.json {
-		return deps.IO.PrintJSON(map[string][]vault.Recipient{"recipients": append([]vault.Recipient{}, recipients...)})
-	}
-	u := deps.IO.UI()
-	if len(recipients) == 0 {
-		u.Line(term.Plain, "The vault has one key and no recipients.")
-		return u.Err
-	}
-	rows := make([][]string, len(recipients))
-	for i, r := range recipients {
-		rows[i] = []string{r.Name, r.Key, r.AddedAt.Format("2006-01-02")}
-	}
-	u.Table([]string{"NAME", "PUBLIC KEY", "ADDED"}, rows)
-	return u.Err
+	return cmdutil.Listing[vault.Recipient]{
+		Name: "recipients", Rows: recipients, Empty: "The vault has one key and no recipients.", Header: []string{"NAME", "PUBLIC KEY", "ADDED"},
+		Cells: func(r vault.Recipient) []string { return []string{r.Name, r.Key, r.AddedAt.Format(time.DateOnly)} },
+	}.Show(deps.IO, &cmdutil.ListFlags{JSON: asJSON})
 }
 
-func runRecipientsRemove(ctx context.Context, deps *cmdutil.Deps, a *app.App, name string, o *recipientsOptions) error {
+func runRecipientsRemove(ctx context.Context, deps *cmdutil.Deps, a *app.App, name string, asJSON bool) error {
 	known, err := a.Vault.RemoveRecipient(ctx, name)
 	if err != nil {
 		return err
 	}
 	deps.Record(ctx, a, guard.KindSecret, "The vault was encrypted again without the recipient %s.", name)
-	if o.json {
+	if asJSON {
 		return deps.IO.PrintJSON(map[string]any{"removed": name, "rotate": append([]string{}, known...)})
 	}
 	u := deps.IO.UI()

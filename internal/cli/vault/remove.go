@@ -15,7 +15,6 @@ import (
 )
 
 func newCmdRemove(deps *cmdutil.Deps) *cobra.Command {
-	keys := &app.KeyFiles{}
 	command := &cobra.Command{
 		Use:   "remove NAME",
 		Short: "Remove a credential that no tenant uses, and its secret",
@@ -25,11 +24,11 @@ vault.age.previous holds the secret until the next change.`,
 		Example:           "  mcp-partner vault remove old-app",
 		Args:              cmdutil.OneArgument("the name of the credential"),
 		ValidArgsFunction: cmdutil.CompleteFirst(deps.CredentialNames),
-		RunE: deps.OnApp(keys, func(ctx context.Context, a *app.App, args []string) error {
+		RunE: deps.OnApp(func(ctx context.Context, a *app.App, args []string) error {
 			return runRemove(ctx, deps, a, args[0])
 		}),
 	}
-	cmdutil.AddKeyFlags(keys, command.Flags())
+	deps.AddKeyFlags(command.Flags())
 	return command
 }
 

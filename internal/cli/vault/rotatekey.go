@@ -17,7 +17,6 @@ import (
 type rotateKeyOptions struct {
 	dryRun, json, passphrase, keyFile bool
 	passphraseFile, identityFile      string
-	keys                              app.KeyFiles
 }
 
 func newCmdRotateKey(deps *cmdutil.Deps) *cobra.Command {
@@ -37,7 +36,7 @@ command replaces the key of the program's own keys.`,
   mcp-partner vault rotate-key
   mcp-partner vault rotate-key --new-passphrase
   mcp-partner vault rotate-key --passphrase-file OLD --new-passphrase-file NEW`,
-		RunE: deps.OnVault(&options.keys, func(ctx context.Context, a *app.App, _ []string) error {
+		RunE: deps.OnVault(func(ctx context.Context, a *app.App, _ []string) error {
 			return runRotateKey(ctx, deps, a, options)
 		}),
 	}
@@ -49,7 +48,7 @@ command replaces the key of the program's own keys.`,
 	flags.StringVar(&options.identityFile, "new-identity-file", "", "`FILE` with the new age identity")
 	flags.BoolVar(&options.keyFile, "new-key-file", false, "keep a new key beside the vault")
 	config.Typed(flags, "new-passphrase", "new-passphrase-file", "new-identity-file", "new-key-file")
-	cmdutil.AddKeyFlags(&options.keys, flags)
+	deps.AddKeyFlags(flags)
 	return command
 }
 

@@ -20,13 +20,8 @@ import (
 	"mcp-partner/vault"
 )
 
-type rotateSecretOptions struct {
-	credential credential.Options
-	keys       app.KeyFiles
-}
-
 func newCmdRotateSecret(deps *cmdutil.Deps) *cobra.Command {
-	options := &rotateSecretOptions{}
+	options := &credential.Options{}
 	command := &cobra.Command{
 		Use:   "rotate-secret NAME",
 		Short: "Replace a secret after the new one has signed in",
@@ -42,20 +37,20 @@ old one there. Entra ID may need a minute to accept a new secret everywhere.`,
   mcp-partner vault rotate-secret contoso --expires 2027-06-30`,
 		Args:              cmdutil.OneArgument("the name of the secret"),
 		ValidArgsFunction: cmdutil.CompleteFirst(deps.CredentialNames),
-		RunE: deps.OnVault(&options.keys, func(ctx context.Context, a *app.App, args []string) error {
+		RunE: deps.OnVault(func(ctx context.Context, a *app.App, args []string) error {
 			return runRotateSecret(ctx, deps, a, args[0], options)
 		}),
 	}
-	flags, kind := command.Flags(), &options.credential.Kind
-	cmdutil.AddSecretFlags(&options.credential.Secret, flags)
+	flags, kind := command.Flags(), &options.Kind
+	cmdutil.AddSecretFlags(&options.Secret, flags)
 	cmdutil.AddCertificateFlags(kind, flags, "the new certificate")
 	flags.StringVar(&kind.Expires, "expires", "", "expiry `DATE` of the new client secret, such as 2027-01-31")
 	config.Typed(flags, "certificate-file", "certificate-stdin", "certificate-passphrase-file", "expires")
-	cmdutil.AddKeyFlags(&options.keys, flags)
+	deps.AddKeyFlags(flags)
 	return command
 }
 
-func runRotateSecret(ctx context.Context, deps *cmdutil.Deps, a *app.App, name string, o *rotateSecretOptions) error {
+func runRotateSecret(ctx context.Context, deps *cmdutil.Deps, a *app.App, name string, o *credential.Options) error {
 	old, err := a.Store.Get(ctx, name)
 	if err != nil {
 		return err
@@ -86,17 +81,17 @@ func runRotateSecret(ctx context.Context, deps *cmdutil.Deps, a *app.App, name s
 	return finishRotation(ctx, deps, a, name, next, places)
 }
 
-func readSuccessor(ctx context.Context, deps *cmdutil.Deps, name string, o *rotateSecretOptions, config tenants.CredentialConfig) (credential.Provided, error) {
+func readSuccessor(ctx context.Context, deps *cmdutil.Deps, name string, o *credential.Options, config tenants.CredentialConfig) (credential.Provided, error) {
 	kind := config.Kind
 	switch {
 	case !kind.Given():
 		return credential.Provided{}, exit.Refused("mcp-partner tenants --help", "the vault keeps a person's sign-in under %s: use vault login to renew it", name)
-	case kind == tenants.KindClientCertificate && o.credential.Secret.Given():
+	case kind == tenants.KindClientCertificate && o.Secret.Given():
 		return credential.Provided{}, exit.Usage("give --certificate-file FILE", "the secret %s is a certificate", name)
-	case kind == tenants.KindClientSecret && o.credential.Kind.Certificate():
+	case kind == tenants.KindClientSecret && o.Kind.Certificate():
 		return credential.Provided{}, exit.Usage("give --secret-file FILE", "the secret %s is a client secret", name)
 	}
-	return cmdutil.AskSecret(ctx, &o.credential, deps, config)
+	return cmdutil.AskSecret(ctx, o, deps, config)
 }
 
 // firstPlaces keeps one tenant for each credential; places are ordered by these.

@@ -15,13 +15,8 @@ import (
 	"mcp-partner/tenants"
 )
 
-type testOptions struct {
-	json bool
-	keys app.KeyFiles
-}
-
 func newCmdTest(deps *cmdutil.Deps) *cobra.Command {
-	options := &testOptions{}
+	var asJSON bool
 	command := &cobra.Command{
 		Use:   "test NAME",
 		Short: "Sign in once with a secret in each tenant that uses it",
@@ -30,12 +25,12 @@ the token's identity as a call does. The exit code is 1 if one of them fails.`,
 		Example:           "  mcp-partner vault test contoso",
 		Args:              cmdutil.OneArgument("the name of the secret"),
 		ValidArgsFunction: cmdutil.CompleteFirst(deps.CredentialNames),
-		RunE: deps.OnVault(&options.keys, func(ctx context.Context, a *app.App, args []string) error {
-			return runTest(ctx, deps, a, args[0], options)
+		RunE: deps.OnVault(func(ctx context.Context, a *app.App, args []string) error {
+			return runTest(ctx, deps, a, args[0], asJSON)
 		}),
 	}
-	command.Flags().BoolVar(&options.json, "json", false, "print JSON")
-	cmdutil.AddKeyFlags(&options.keys, command.Flags())
+	command.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	deps.AddKeyFlags(command.Flags())
 	return command
 }
 
@@ -47,7 +42,7 @@ type signInJSON struct {
 	Fix        string `json:"fix,omitempty"`
 }
 
-func runTest(ctx context.Context, deps *cmdutil.Deps, a *app.App, name string, o *testOptions) error {
+func runTest(ctx context.Context, deps *cmdutil.Deps, a *app.App, name string, asJSON bool) error {
 	if _, err := a.Store.Info(ctx, name); err != nil {
 		return err
 	}
@@ -59,7 +54,7 @@ func runTest(ctx context.Context, deps *cmdutil.Deps, a *app.App, name string, o
 		return exit.Refused("mcp-partner tenants add NAME --credential "+phrase.ShellWord(name), "no tenant uses the secret %s, so it cannot be tested", name)
 	}
 	tried := trySignIns(ctx, a, places)
-	if err := showSignIns(deps, tried, o.json); err != nil {
+	if err := showSignIns(deps, tried, asJSON); err != nil {
 		return err
 	}
 	if slices.ContainsFunc(tried, func(one signInJSON) bool { return !one.OK }) {

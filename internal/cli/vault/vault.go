@@ -29,7 +29,6 @@ func NewCmdVault(deps *cmdutil.Deps) *cobra.Command {
 
 type initOptions struct {
 	passphrase bool
-	keys       app.KeyFiles
 	backend    backendOptions
 }
 
@@ -56,7 +55,7 @@ helps to choose.`,
 		RunE: func(command *cobra.Command, _ []string) error { return runInit(command.Context(), deps, options) },
 	}
 	command.Flags().BoolVar(&options.passphrase, "passphrase", false, "ask for a passphrase on the terminal")
-	cmdutil.AddKeyFlags(&options.keys, command.Flags())
+	deps.AddKeyFlags(command.Flags())
 	options.backend.add(command.Flags())
 	return command
 }
@@ -66,14 +65,14 @@ func runInit(ctx context.Context, deps *cmdutil.Deps, o *initOptions) error {
 	if err != nil {
 		return err
 	}
-	if o.passphrase && o.keys != (app.KeyFiles{}) {
+	if o.passphrase && deps.Keys != (app.KeyFiles{}) {
 		return exit.Usage("mcp-partner vault init --help", "--passphrase, --passphrase-file and --identity-file cannot be combined")
 	}
 	settings, err := o.backend.settings()
 	if err != nil {
 		return err
 	}
-	source := deps.KeySource(o.keys)
+	source := deps.KeySource()
 	if err := vault.Init(ctx, deps.Disk(), vault.InitOptions{Key: source, AskPassphrase: o.passphrase, Settings: settings}); err != nil {
 		return err
 	}
@@ -91,23 +90,18 @@ func runInit(ctx context.Context, deps *cmdutil.Deps, o *initOptions) error {
 	return u.Err
 }
 
-type statusOptions struct {
-	json bool
-	keys app.KeyFiles
-}
-
 func newCmdStatus(deps *cmdutil.Deps) *cobra.Command {
-	options := &statusOptions{}
+	var asJSON bool
 	command := &cobra.Command{
 		Use:     "status",
 		Short:   "Show how the vault is protected, and whether it opens",
 		Example: "  mcp-partner vault status\n  mcp-partner vault status --json",
-		RunE: deps.OnApp(&options.keys, func(ctx context.Context, a *app.App, _ []string) error {
-			return runStatus(ctx, deps, a, options)
+		RunE: deps.OnApp(func(ctx context.Context, a *app.App, _ []string) error {
+			return runStatus(ctx, deps, a, asJSON)
 		}),
 	}
-	command.Flags().BoolVar(&options.json, "json", false, "print JSON")
-	cmdutil.AddKeyFlags(&options.keys, command.Flags())
+	command.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	deps.AddKeyFlags(command.Flags())
 	return command
 }
 
@@ -120,7 +114,7 @@ type vaultStatus struct {
 	Secrets  []string `json:"secrets"`
 }
 
-func runStatus(ctx context.Context, deps *cmdutil.Deps, a *app.App, o *statusOptions) error {
+func runStatus(ctx context.Context, deps *cmdutil.Deps, a *app.App, asJSON bool) error {
 	names, err := a.Store.List(ctx)
 	if err != nil {
 		return err
@@ -129,7 +123,7 @@ func runStatus(ctx context.Context, deps *cmdutil.Deps, a *app.App, o *statusOpt
 		return err
 	}
 	status := vaultStatus{deps.StateDir, string(a.Vault.Settings().Backend), a.Store.KeyDescription(), append([]string{}, names...)}
-	if o.json {
+	if asJSON {
 		return deps.IO.PrintJSON(status)
 	}
 	u := deps.IO.UI()
