@@ -1,10 +1,18 @@
 package guard
 
 import (
+	"crypto/rand"
 	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"slices"
+	"strings"
 	"time"
+
+	"golang.org/x/crypto/chacha20poly1305"
 )
 
 const (
@@ -95,4 +103,122 @@ func (t Ticket) planDigest() []byte {
 		return nil
 	}
 	return t.Plan.Digest[:]
+}
+
+// Seal is the opaque state that travels with an in-band question and comes
+// back with its answer. Nobody but the guard can make or read one.
+type Seal string
+
+// KeySize is the size of a sealing key, in bytes.
+const KeySize = chacha20poly1305.KeySize
+
+var errSeal = errors.New("not a seal of this guard")
+
+// Sealer seals with its newest key and opens with any of its keys, so that a
+// key can be replaced while questions are open.
+type Sealer struct {
+	keys func() ([][KeySize]byte, error)
+}
+
+// NewSealer makes a sealer; the first key is the newest. Without keys it makes
+// one of its own that lives as long as the process.
+func NewSealer(keys ...[KeySize]byte) *Sealer {
+	if len(keys) == 0 {
+		var own [KeySize]byte
+		_, _ = rand.Read(own[:]) // never fails: crypto/rand ends the process instead
+		keys = append(keys, own)
+	}
+	return LazySealer(func() ([][KeySize]byte, error) { return keys, nil })
+}
+
+// LazySealer makes a sealer that asks for its keys at each use, the newest
+// first, so that a server starts before anybody has to open a vault.
+func LazySealer(keys func() ([][KeySize]byte, error)) *Sealer { return &Sealer{keys} }
+
+// seal binds a ticket's ID to what the ticket is bound to, its expiry included.
+func (s *Sealer) seal(t Ticket) (Seal, error) {
+	box, err := s.box(t.ID, bound(t))
+	if err != nil {
+		return "", err
+	}
+	return Seal(t.ID + "." + base64.RawURLEncoding.EncodeToString(box)), nil
+}
+
+// id reads which ticket a seal claims to be of; nothing is proved yet.
+func (s Seal) id() (id string, box []byte, err error) {
+	id, text, found := strings.Cut(string(s), ".")
+	if !found {
+		return "", nil, errSeal
+	}
+	box, err = base64.RawURLEncoding.DecodeString(text)
+	if err != nil || len(box) < chacha20poly1305.NonceSizeX {
+		return "", nil, errSeal
+	}
+	return id, box, nil
+}
+
+// opens reports whether a seal was made for exactly this ticket.
+func (s *Sealer) opens(seal Seal, t Ticket) bool {
+	id, box, err := seal.id()
+	if err != nil || id != t.ID {
+		return false
+	}
+	plain, ok := s.unbox(box, bound(t))
+	return ok && string(plain) == t.ID
+}
+
+// box seals a text with the newest key, bound to what else goes with it.
+func (s *Sealer) box(text string, with []byte) ([]byte, error) {
+	keys, err := s.keys()
+	if err != nil {
+		return nil, err
+	}
+	aead, err := chacha20poly1305.NewX(keys[0][:])
+	if err != nil {
+		return nil, err
+	}
+	nonce := make([]byte, aead.NonceSize())
+	_, _ = rand.Read(nonce)
+	return aead.Seal(nonce, nonce, []byte(text), with), nil
+}
+
+// unbox opens with whichever key fits.
+func (s *Sealer) unbox(box, with []byte) ([]byte, bool) {
+	keys, err := s.keys()
+	if err != nil || len(box) < chacha20poly1305.NonceSizeX {
+		return nil, false
+	}
+	nonce, text := box[:chacha20poly1305.NonceSizeX], box[chacha20poly1305.NonceSizeX:]
+	for _, key := range keys {
+		aead, err := chacha20poly1305.NewX(key[:])
+		if err != nil {
+			continue
+		}
+		if plain, err := aead.Open(nil, nonce, text, with); err == nil {
+			return plain, true
+		}
+	}
+	return nil, false
+}
+
+// bound is what a seal authenticates beside the ID.
+func bound(t Ticket) []byte {
+	digest := t.Digest()
+	return binary.BigEndian.AppendUint64(digest[:], uint64(t.ExpiresAt.Unix()))
+}
+
+// newID makes the ID of a ticket or a run: 72 random bits, which refer and open
+// nothing.
+func newID(prefix string) string {
+	var ref [9]byte
+	_, _ = rand.Read(ref[:]) // never fails: crypto/rand ends the process instead
+	return prefix + hex.EncodeToString(ref[:])
+}
+
+// NewRunID makes the ID of a run.
+func NewRunID() string { return newID("run_") }
+
+// newTicket fills in what every ticket has.
+func newTicket(intent Intent, now time.Time, life time.Duration) Ticket {
+	return Ticket{ID: newID("ap_"), Intent: intent, Binding: intent.binding(), CreatedAt: now, ExpiresAt: now.Add(life)}
 }

@@ -24,14 +24,9 @@ const (
 
 // tokenCounts gathers what CountToken counts: credential, tenant, number.
 type tokenCounts struct {
-	ledger *Ledger
-
-	mu sync.Mutex
 	flushTimer
 	counts map[string]map[string]int
 }
-
-func (c *tokenCounts) init(l *Ledger) { c.ledger, c.flushTimer = l, newFlushTimer() }
 
 // CountToken counts a token that was issued. It touches memory alone; within a
 // minute, and at Close, one entry a credential says how many there were. A
@@ -44,7 +39,7 @@ func (l *Ledger) CountToken(credential, tenant string) {
 		return
 	}
 	c.add(credential, tenant, 1)
-	c.set(l, tokenPeriod, c.flush)
+	c.set(tokenPeriod, c.flush)
 }
 
 // add counts. The caller holds mu.
@@ -76,7 +71,7 @@ func (c *tokenCounts) putBack(counts map[string]map[string]int) {
 			c.add(credential, tenant, n)
 		}
 	}
-	c.set(c.ledger, tokenPeriod, c.flush)
+	c.set(tokenPeriod, c.flush)
 }
 
 func (c *tokenCounts) flush(ctx context.Context) error {
@@ -93,13 +88,6 @@ func (c *tokenCounts) flush(ctx context.Context) error {
 		c.putBack(counts)
 	}
 	return err
-}
-
-func (c *tokenCounts) end(ctx context.Context) error {
-	c.mu.Lock()
-	c.close()
-	c.mu.Unlock()
-	return c.flush(ctx)
 }
 
 // tokenEvent words the tokens of one credential.
@@ -124,25 +112,29 @@ func tokenEvent(at time.Time, credential string, tenants map[string]int) guard.E
 }
 
 // flushTimer has what was gathered in memory written some time after the first of it.
-// Whoever holds one guards it with a mutex of its own.
+// mu also guards what is gathered.
 type flushTimer struct {
+	ledger *Ledger
+	mu     sync.Mutex
 	// after calls a function later; tests replace it.
 	after  func(time.Duration, func()) (stop func() bool)
 	stop   func() bool
 	closed bool
 }
 
-func newFlushTimer() flushTimer {
-	return flushTimer{after: func(d time.Duration, f func()) func() bool { return time.AfterFunc(d, f).Stop }}
+// init makes it ready; end writes what is left.
+func (t *flushTimer) init(l *Ledger) {
+	t.ledger = l
+	t.after = func(d time.Duration, f func()) func() bool { return time.AfterFunc(d, f).Stop }
 }
 
 // set has flush called once after d, unless that is on its way already.
-func (t *flushTimer) set(l *Ledger, d time.Duration, flush func(context.Context) error) {
+func (t *flushTimer) set(d time.Duration, flush func(context.Context) error) {
 	if t.stop != nil || t.closed {
 		return
 	}
 	t.stop = t.after(d, func() {
-		ctx, cancel := context.WithTimeout(context.Background(), l.o.Patience)
+		ctx, cancel := context.WithTimeout(context.Background(), t.ledger.o.Patience)
 		defer cancel()
 		_ = flush(ctx) // what failed is kept for the next time
 	})
@@ -151,12 +143,15 @@ func (t *flushTimer) set(l *Ledger, d time.Duration, flush func(context.Context)
 // fired lets set begin anew.
 func (t *flushTimer) fired() { t.stop = nil }
 
-// close keeps it from firing again.
-func (t *flushTimer) close() {
+// end keeps it from firing again, and flushes.
+func (t *flushTimer) end(ctx context.Context, flush func(context.Context) error) error {
+	t.mu.Lock()
 	if t.stop != nil {
 		t.stop()
 	}
 	t.closed = true
+	t.mu.Unlock()
+	return flush(ctx)
 }
 
 const (
@@ -171,9 +166,6 @@ const (
 // what is refused once more is counted, and the number written when the period
 // is over.
 type refusals struct {
-	ledger *Ledger
-
-	mu sync.Mutex
 	flushTimer
 	since   time.Time
 	callers map[access.Caller]*refused
@@ -208,8 +200,6 @@ func (l *Ledger) Refused(ctx context.Context, event guard.Event) error {
 	}
 	return err
 }
-
-func (r *refusals) init(l *Ledger) { r.ledger, r.flushTimer = l, newFlushTimer() }
 
 // count reports whether a refusal was counted; else it wants an entry.
 func (r *refusals) count(event guard.Event) bool {
@@ -248,7 +238,7 @@ func (r *refusals) of(caller access.Caller) *refused {
 	if r.callers == nil {
 		r.callers, r.since = map[access.Caller]*refused{}, r.ledger.o.Now()
 	}
-	r.set(r.ledger, refusalPeriod, r.flush)
+	r.set(refusalPeriod, r.flush)
 	if r.callers[caller] == nil {
 		r.callers[caller] = &refused{map[refusal]guard.Event{}, map[refusal]int{}, map[refusal]int{}}
 	}
@@ -267,19 +257,12 @@ func (r *refusals) flush(ctx context.Context) error {
 	}
 	if len(events) > 0 {
 		if _, err := r.ledger.Append(ctx, events...); err != nil {
-			r.set(r.ledger, refusalPeriod, r.flush)
+			r.set(refusalPeriod, r.flush)
 			return err
 		}
 	}
 	r.callers = nil
 	return nil
-}
-
-func (r *refusals) end(ctx context.Context) error {
-	r.mu.Lock()
-	r.close()
-	r.mu.Unlock()
-	return r.flush(ctx)
 }
 
 // events words what was counted: an entry for each that has one already, and one

@@ -76,7 +76,7 @@ func (l *Ledger) Path() string { return l.path }
 func (l *Ledger) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), l.o.Patience)
 	defer cancel()
-	failure := errors.Join(l.tokens.end(ctx), l.refusals.end(ctx))
+	failure := errors.Join(l.tokens.end(ctx, l.tokens.flush), l.refusals.end(ctx, l.refusals.flush))
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	db := l.db
