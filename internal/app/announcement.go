@@ -19,6 +19,8 @@ type announcement struct {
 	ID   string `json:"id"`
 	Text string `json:"text"`
 	Tool string `json:"tool"`
+	// Question is what an approver says yes to; a plan's is read with its rows.
+	Question string `json:"question,omitempty"`
 	// Caller is who asks, and Requester the account of the server's process.
 	Caller    string `json:"caller"`
 	Requester string `json:"requester"`
@@ -37,7 +39,7 @@ type announcement struct {
 func announce(ticket guard.Ticket, public string) announcement {
 	intent := ticket.Intent
 	a := announcement{
-		ID: ticket.ID, Tool: intent.Tool, Caller: inert(string(intent.Caller)), Requester: inert(ticket.Requester),
+		ID: ticket.ID, Tool: intent.Tool, Question: unlinked(guard.QuestionFor(intent).Text), Caller: inert(string(intent.Caller)), Requester: inert(ticket.Requester),
 		Tenant: intent.Identity.Tenant, Company: inert(intent.Company), OldPartnerID: intent.Before.PartnerID, NewPartnerID: intent.PartnerID,
 		Reason: inert(intent.Reason), ExpiresAt: ticket.ExpiresAt.UTC().Format(time.RFC3339),
 	}
@@ -56,12 +58,14 @@ func announce(ticket guard.Ticket, public string) announcement {
 
 // inert is untrusted text that no client makes a link of.
 func inert(text string) string {
-	runes := []rune(strings.ReplaceAll(schemas.Sanitize(text), "://", ": //"))
+	runes := []rune(unlinked(schemas.Sanitize(text)))
 	if len(runes) > maxHookText {
 		return string(runes[:maxHookText]) + "..."
 	}
 	return string(runes)
 }
+
+func unlinked(text string) string { return strings.ReplaceAll(text, "://", ": //") }
 
 // text says in one sentence what waits for an approver.
 func (a announcement) text() string {
@@ -80,6 +84,7 @@ func (a announcement) facts() []string {
 			lines = append(lines, name+": "+value)
 		}
 	}
+	add("Question", a.Question)
 	add("Company", a.Company)
 	add("Partner ID now", a.OldPartnerID)
 	add("New partner ID", a.NewPartnerID)

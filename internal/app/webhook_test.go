@@ -36,7 +36,7 @@ func pendingTicket(expires time.Time) guard.Ticket {
 	return guard.Ticket{ID: "ap_1", Requester: "alice (1000)", ExpiresAt: expires, Intent: guard.Intent{
 		Caller: "nightly", Tool: schemas.ToolUpdatePartner, PartnerID: "7654321", Before: guard.LinkSnapshot{PartnerID: "1234567"},
 		Company: "Contoso [GmbH](https://evil.example)", Reason: "<!channel> <https://evil.example|approve> <at>all</at> **now**\u202e",
-		Identity: schemas.Identity{Tenant: "contoso"},
+		Identity: schemas.Identity{Tenant: "contoso", TenantID: "tenant-1", ObjectID: "object-1", Cloud: "public"},
 	}}
 }
 
@@ -87,8 +87,9 @@ func TestWebhookNamesWhatIsAsked(t *testing.T) {
 	want := map[string]string{
 		"id": "ap_1", "tool": "update_partner", "tenant": "contoso", "old_partner_id": "1234567", "new_partner_id": "7654321",
 		"caller": "nightly", "requester": "alice (1000)", "expires_at": "2030-01-02T03:04:05Z", "url": "https://partner.example/approvals/ap_1",
-		"text":    "nightly asks for update_partner in tenant contoso. Approval ap_1 is pending.",
-		"company": "Contoso [GmbH](https: //evil.example)", "reason": "<!channel> <https: //evil.example|approve> <at>all</at> **now**",
+		"text":     "nightly asks for update_partner in tenant contoso. Approval ap_1 is pending.",
+		"question": `Replace partner ID 1234567 by 7654321 for identity object-1 in tenant "contoso" (tenant-1, public cloud)? Attribution moves to the new ID.`,
+		"company":  "Contoso [GmbH](https: //evil.example)", "reason": "<!channel> <https: //evil.example|approve> <at>all</at> **now**",
 	}
 	if !maps.Equal(said, want) || log.String() != "" {
 		t.Errorf("announced %v, want %v; log: %s", said, want, log)
@@ -102,7 +103,10 @@ func TestWebhookChatsShowUntrustedTextAsText(t *testing.T) {
 	removal := pendingTicket(time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC))
 	removal.Intent.Tool, removal.Intent.PartnerID = schemas.ToolRemovePartner, "1234567"
 	for format, inert := range map[string]string{"slack": `"type":"plain_text"`, "teams": `"type":"TextRun"`} {
-		for _, ticket := range []guard.Ticket{pendingTicket(removal.ExpiresAt), removal} {
+		for question, ticket := range map[string]guard.Ticket{
+			"Replace partner ID 1234567 by 7654321 for identity": pendingTicket(removal.ExpiresAt),
+			"Remove the link to partner ID 1234567 for identity": removal,
+		} {
 			body, err := webhookFormats()[format](announce(ticket, "https://partner.example"))
 			if err != nil {
 				t.Fatal(err)
@@ -122,7 +126,7 @@ func TestWebhookChatsShowUntrustedTextAsText(t *testing.T) {
 			if !strings.Contains(all, inert) || strings.Count(all, "://") != strings.Count(all, "https://partner.example/approvals/ap_1")+strings.Count(all, "http://adaptivecards.io") {
 				t.Errorf("%s: %s", format, all)
 			}
-			for _, part := range []string{"nightly", "contoso", "1234567", "Reason given", "Expires: 2030-01-02T03:04:05Z"} {
+			for _, part := range []string{"nightly", "contoso", "1234567", "Reason given", "Question: " + question, "Expires: 2030-01-02T03:04:05Z"} {
 				if !strings.Contains(all, part) {
 					t.Errorf("%s does not name %s: %s", format, part, all)
 				}
