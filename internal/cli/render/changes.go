@@ -20,6 +20,13 @@ func LinkWord(link *schemas.Link) string {
 	}
 }
 
+// commands names commands where the reason of a row, which agents read too, names
+// tools.
+var commands = strings.NewReplacer(
+	"; "+schemas.ToolTransitionPartner+" ", "; mcp-partner transition ",
+	"; "+schemas.ToolEnsurePartnerLinks+" ", "; mcp-partner ensure ",
+)
+
 // WriteChanges writes the rows of a plan or a run as a table.
 func WriteChanges(u *term.UI, rows []schemas.ChangeRow) {
 	if len(rows) == 0 {
@@ -33,7 +40,7 @@ func WriteChanges(u *term.UI, rows []schemas.ChangeRow) {
 			name = phrase.Quote(r.Before.PartnerName)
 		}
 		cells[i] = []string{strings.ReplaceAll(string(r.State), "_", " "), r.Company, r.Tenant, r.Credential, LinkWord(r.Before), name, r.PartnerID, LinkWord(r.After),
-			strings.Join(r.Steps, ", "), string(r.Problem), r.PECRoles.EligibleIn(), strings.TrimSpace(r.Warning + " " + r.Why)}
+			strings.Join(r.Steps, ", "), string(r.Problem), r.PECRoles.EligibleIn(), strings.TrimSpace(r.Warning + " " + commands.Replace(r.Why))}
 	}
 	u.Table([]string{"STATE", "COMPANY", "TENANT", "CREDENTIAL", "BEFORE", "ITS NAME", "TO BE", "NOW", "STEPS", "PROBLEM", "ELIGIBLE ROLE IN", "WHAT TO KNOW"}, cells)
 }

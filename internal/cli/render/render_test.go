@@ -46,3 +46,19 @@ func TestRenderingEscapesEverything(t *testing.T) {
 		}
 	}
 }
+
+// Reasons of rows name tools to agents, and commands to people.
+func TestChangesNameCommands(t *testing.T) {
+	t.Parallel()
+	for why, want := range map[string]string{
+		"Registering never overwrites; transition_partner moves a link.": "Registering never overwrites; mcp-partner transition moves a link.",
+		"Not linked; ensure_partner_links registers one.":                "Not linked; mcp-partner ensure registers one.",
+		"The rule only-ensure_partner_links denies it.":                  "The rule only-ensure_partner_links denies it.",
+	} {
+		var out bytes.Buffer
+		WriteChanges(&term.UI{Out: &out}, []schemas.ChangeRow{{Tenant: "contoso", Why: why}})
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("%q is shown as\n%s", why, out.String())
+		}
+	}
+}
