@@ -251,7 +251,7 @@ func AuditSentence(r fleet.Report, next AuditNext) string {
 	case fleet.RunInterrupted, fleet.RunCancelled:
 		fmt.Fprintf(&b, "The run was %s: %s to resume it. ", r.Run.State, resume)
 	}
-	if r.Totals[string(schemas.RowLinked)] > 0 {
+	if ownUnknown(r) {
 		b.WriteString("Your own partner IDs are unknown: set partner-ids, or " + next.OwnIDs + ". ")
 	}
 	if r.Totals[string(schemas.RowUnknown)] > 0 {
@@ -261,6 +261,14 @@ func AuditSentence(r fleet.Report, next AuditNext) string {
 		return strings.TrimSpace(b.String() + rolesSentence(r.Totals))
 	}
 	return b.String() + notChecked
+}
+
+// ownUnknown reports whether links were found, and nobody said which partner IDs
+// are the reader's own: what tenants expect may be anybody's.
+func ownUnknown(r fleet.Report) bool {
+	audit := r.Audit()
+	linked := func(state schemas.RowState) bool { return state.Linked() && r.Totals[string(state)] > 0 }
+	return len(audit.OwnIDs) == 0 && len(audit.ExpectedIDs) == 0 && slices.ContainsFunc(schemas.RowStates(), linked)
 }
 
 // checked counts in tenants, and in identities where a tenant has several.

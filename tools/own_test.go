@@ -66,6 +66,22 @@ func TestWithoutOwnIDsTheAnswerSaysSo(t *testing.T) {
 	}
 }
 
+// What a tenant expects does not say that the ID is the reader's own.
+func TestAuditSaysThatOwnIDsAreUnknownThoughTenantsExpectOne(t *testing.T) {
+	t.Parallel()
+	const unknown = "Your own partner IDs are unknown: set partner-ids, or pass own_partner_ids."
+	h := build(t, simulator.Config{Tenants: 1}, nil)
+	h.directory.tenants[0].ExpectedPartnerID = "7654321"
+	for _, linked := range []string{"7654321", "1234567"} {
+		h.link("contoso", linked)
+		for arguments, want := range map[string]bool{`{}`: true, `{"own_partner_ids":["1234567"]}`: false} {
+			if audit := h.call(schemas.ToolAuditPartnerLinks, arguments); strings.Contains(audit.Summary, unknown) != want {
+				t.Errorf("linked to %s, %s: %s", linked, arguments, audit.Summary)
+			}
+		}
+	}
+}
+
 func TestInstructionsSayWhatIsOwnAndWhetherWritesAreOff(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
