@@ -2,6 +2,7 @@ package armclient
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"mime"
 	"net/http"
@@ -193,13 +194,8 @@ func addressWord(word string) bool {
 
 // namespaceCode knows ARM's codes for a provider or type that is not there.
 func namespaceCode(code string) bool {
-	switch strings.ToLower(code) {
-	case "invalidresourcetype", "noregisteredproviderfound", "resourcenotfound",
-		"invalidresourcenamespace", "missingregistrationfortype", "resourceprovidernotfound":
-		return true
-	default:
-		return false
-	}
+	return slices.Contains([]string{"invalidresourcetype", "noregisteredproviderfound", "resourcenotfound",
+		"invalidresourcenamespace", "missingregistrationfortype", "resourceprovidernotfound"}, strings.ToLower(code))
 }
 
 // foreignPrincipalText begins the one message that is known word for word: a
@@ -213,11 +209,7 @@ func (e armError) foreignPrincipal() bool {
 // requestIDs returns what Microsoft's support asks for. The provider's own ID
 // stands in for ARM's where that is missing.
 func requestIDs(h http.Header) (request, correlation string) {
-	request = h.Get("x-ms-request-id")
-	if request == "" {
-		request = h.Get("request-id")
-	}
-	return request, h.Get("x-ms-correlation-request-id")
+	return cmp.Or(h.Get("x-ms-request-id"), h.Get("request-id")), h.Get("x-ms-correlation-request-id")
 }
 
 // fromARM reports whether an answer has an ID that ARM, or the provider behind

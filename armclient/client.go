@@ -43,10 +43,8 @@ func (c *Client) Probe(ctx context.Context, segment, version string) error {
 // identity is the pair that a call was about: from the token if one was read,
 // else as far as the options know it.
 func (c *Client) identity(r *record) schemas.Identity {
-	id := schemas.Identity{TenantID: c.options.TenantID, Tenant: c.options.TenantName, Cloud: c.options.Cloud, Credential: c.options.Credential}
-	if r.claims.tenantID != "" {
-		id.TenantID = r.claims.tenantID
+	return schemas.Identity{
+		TenantID: cmp.Or(r.claims.tenantID, c.options.TenantID), ObjectID: r.claims.objectID,
+		Tenant: c.options.TenantName, Cloud: c.options.Cloud, Credential: c.options.Credential,
 	}
-	id.ObjectID = r.claims.objectID
-	return id
 }

@@ -1,6 +1,7 @@
 package armclient
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -137,24 +138,15 @@ func providerStatus(status int) bool {
 }
 
 func codeOfStatus(status int) schemas.Code {
-	switch {
-	case status == http.StatusBadRequest || status == http.StatusUnprocessableEntity:
-		return schemas.CodeBadRequest
-	case status == http.StatusUnauthorized:
-		return schemas.CodeUnauthorized
-	case status == http.StatusForbidden:
-		return schemas.CodeForbidden
-	case status == http.StatusRequestTimeout:
-		return schemas.CodeTimeout
-	case status == http.StatusConflict:
-		return schemas.CodeConflict
-	case status == http.StatusTooManyRequests:
-		return schemas.CodeThrottled
-	case status >= 500:
+	if status >= 500 {
 		return schemas.CodeARMUnavailable
-	default:
-		return schemas.CodeUnexpectedResponse
 	}
+	return cmp.Or(map[int]schemas.Code{
+		http.StatusBadRequest: schemas.CodeBadRequest, http.StatusUnprocessableEntity: schemas.CodeBadRequest,
+		http.StatusUnauthorized: schemas.CodeUnauthorized, http.StatusForbidden: schemas.CodeForbidden,
+		http.StatusRequestTimeout: schemas.CodeTimeout, http.StatusConflict: schemas.CodeConflict,
+		http.StatusTooManyRequests: schemas.CodeThrottled,
+	}[status], schemas.CodeUnexpectedResponse)
 }
 
 func messageOf(code schemas.Code, status int) string {

@@ -1,9 +1,11 @@
 package armclient
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -140,22 +142,12 @@ func claimsChallenge(resp *http.Response) bool {
 	if resp.StatusCode != http.StatusUnauthorized {
 		return false
 	}
-	for _, challenge := range resp.Header.Values("WWW-Authenticate") {
-		if strings.Contains(challenge, `claims="`) && strings.Contains(challenge, `error="insufficient_claims"`) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(resp.Header.Values("WWW-Authenticate"), func(challenge string) bool {
+		return strings.Contains(challenge, `claims="`) && strings.Contains(challenge, `error="insufficient_claims"`)
+	})
 }
 
 // sameHost takes a left-out port for 443.
 func sameHost(a, b *url.URL) bool {
-	return strings.EqualFold(a.Hostname(), b.Hostname()) && portOf(a) == portOf(b)
-}
-
-func portOf(u *url.URL) string {
-	if port := u.Port(); port != "" {
-		return port
-	}
-	return "443"
+	return strings.EqualFold(a.Hostname(), b.Hostname()) && cmp.Or(a.Port(), "443") == cmp.Or(b.Port(), "443")
 }

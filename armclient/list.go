@@ -1,6 +1,7 @@
 package armclient
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"net/url"
@@ -166,10 +167,7 @@ type tenantDescription struct {
 }
 
 func (c *Client) tenantRow(t tenantDescription) (schemas.TenantRow, bool) {
-	id := value(t.TenantID)
-	if id == "" {
-		id = strings.TrimPrefix(value(t.ID), "/tenants/")
-	}
+	id := cmp.Or(value(t.TenantID), strings.TrimPrefix(value(t.ID), "/tenants/"))
 	row := schemas.TenantRow{
 		TenantID: strings.ToLower(id), DisplayName: clean(t.DisplayName), Cloud: c.options.Cloud,
 		Category: clean(t.TenantCategory), Domains: domains(t),

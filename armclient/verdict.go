@@ -1,6 +1,7 @@
 package armclient
 
 import (
+	"cmp"
 	"fmt"
 
 	"mcp-partner/schemas"
@@ -92,31 +93,20 @@ func turnedDown(w written, found, hint string) *schemas.Problem {
 }
 
 func meaning(code schemas.Code) string {
-	switch code {
-	case schemas.CodeForeignPrincipal:
-		return ": this identity has no account in this tenant"
-	case schemas.CodeProviderUnavailable:
-		return ": ARM does not know the provider for this request at this endpoint"
-	default:
-		return ""
-	}
+	return map[schemas.Code]string{
+		schemas.CodeForeignPrincipal:    ": this identity has no account in this tenant",
+		schemas.CodeProviderUnavailable: ": ARM does not know the provider for this request at this endpoint",
+	}[code]
 }
 
 func nextStep(code schemas.Code) string {
-	switch code {
-	case schemas.CodeProviderUnavailable:
-		return " If it stays, check the cloud of the directory entry."
-	case schemas.CodeForbidden:
-		return " Check what the identity may do in that tenant."
-	case schemas.CodeUnauthorized:
-		return " Check the cloud and audience of the directory entry."
-	case schemas.CodeForeignPrincipal:
-		return " Use a user or service principal of that tenant."
-	case schemas.CodeBadRequest:
-		return " Use the MPN ID of a location account."
-	default:
-		return " Make a new plan before writing again."
-	}
+	return cmp.Or(map[schemas.Code]string{
+		schemas.CodeProviderUnavailable: " If it stays, check the cloud of the directory entry.",
+		schemas.CodeForbidden:           " Check what the identity may do in that tenant.",
+		schemas.CodeUnauthorized:        " Check the cloud and audience of the directory entry.",
+		schemas.CodeForeignPrincipal:    " Use a user or service principal of that tenant.",
+		schemas.CodeBadRequest:          " Use the MPN ID of a location account.",
+	}[code], " Make a new plan before writing again.")
 }
 
 // notSentAgain: a write that a claims challenge sent back, and that was then

@@ -13,12 +13,7 @@ import (
 // roleColumns are the columns of an audit that read roles.
 func roleColumns() []column {
 	count := func(n func(schemas.PECCounts) int) func(schemas.AuditRow) string {
-		return func(r schemas.AuditRow) string {
-			if r.PECRoles == nil {
-				return ""
-			}
-			return strconv.Itoa(n(r.PECRoles.Verdicts))
-		}
+		return ofRoles(func(r *schemas.PECRoles) string { return strconv.Itoa(n(r.Verdicts)) })
 	}
 	return []column{
 		{"pec_class", func(r schemas.AuditRow) string { return r.PECClass() }},
@@ -28,29 +23,23 @@ func roleColumns() []column {
 		{"pec_no_eligible_role", count(func(c schemas.PECCounts) int { return c.NoEligibleRole })},
 		{"pec_unlisted_role", count(func(c schemas.PECCounts) int { return c.UnlistedRole })},
 		{"pec_unknown", count(func(c schemas.PECCounts) int { return c.Unknown })},
-		{"pec_reason", rolesReason},
+		{"pec_reason", ofRoles(func(r *schemas.PECRoles) string { return r.Reason })},
 		{"pec_held", heldRoles},
-		{"pec_list_date", func(r schemas.AuditRow) string {
-			if r.PECRoles == nil {
-				return ""
-			}
-			return r.PECRoles.ListDate
-		}},
+		{"pec_list_date", ofRoles(func(r *schemas.PECRoles) string { return r.ListDate })},
 	}
 }
 
-func rolesReason(r schemas.AuditRow) string {
-	if r.PECRoles == nil {
-		return ""
+func ofRoles(value func(*schemas.PECRoles) string) func(schemas.AuditRow) string {
+	return func(r schemas.AuditRow) string {
+		if r.PECRoles == nil {
+			return ""
+		}
+		return value(r.PECRoles)
 	}
-	return r.PECRoles.Reason
 }
 
 func heldRoles(r schemas.AuditRow) string {
-	if r.PECRoles == nil {
-		return ""
-	}
-	return strings.Join(r.PECRoles.Held, "; ")
+	return ofRoles(func(r *schemas.PECRoles) string { return strings.Join(r.Held, "; ") })(r)
 }
 
 // eligibleIn is a count, such as 3 of 4; an audit with roles may have read none of a row.

@@ -139,12 +139,7 @@ func (r *run) afterDelete(ctx context.Context) {
 }
 
 func methodOf(kind armclient.ChangeKind) string {
-	switch kind {
-	case armclient.ChangeCreate:
-		return http.MethodPut
-	case armclient.ChangeUpdate:
-		return http.MethodPatch
-	default:
-		return http.MethodDelete
-	}
+	return map[armclient.ChangeKind]string{
+		armclient.ChangeCreate: http.MethodPut, armclient.ChangeUpdate: http.MethodPatch, armclient.ChangeDelete: http.MethodDelete,
+	}[kind]
 }

@@ -1,6 +1,7 @@
 package contract
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -27,10 +28,7 @@ type Writer struct {
 
 // moved is the ID to which the link is moved.
 func (w *Writer) moved() string {
-	if w.Second != "" {
-		return w.Second
-	}
-	return w.PartnerID
+	return cmp.Or(w.Second, w.PartnerID)
 }
 
 // mayWrite refuses a run that would touch a link that is there, or that the
@@ -164,12 +162,7 @@ func recorded(outcome armclient.Outcome) guard.Outcome {
 // toolOf is the operation of the catalogue that a change is made by, for the
 // guard and the record.
 func toolOf(kind armclient.ChangeKind) string {
-	switch kind {
-	case armclient.ChangeCreate:
-		return schemas.ToolRegisterPartner
-	case armclient.ChangeUpdate:
-		return schemas.ToolUpdatePartner
-	default:
-		return schemas.ToolRemovePartner
-	}
+	return map[armclient.ChangeKind]string{
+		armclient.ChangeCreate: schemas.ToolRegisterPartner, armclient.ChangeUpdate: schemas.ToolUpdatePartner, armclient.ChangeDelete: schemas.ToolRemovePartner,
+	}[kind]
 }

@@ -1,6 +1,7 @@
 package pec
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -54,10 +55,7 @@ func without(rows []schemas.PECSubscription) (list []schemas.PECSubscription) {
 }
 
 func clause(row schemas.PECSubscription) string {
-	name := row.Name
-	if name == "" {
-		name = row.SubscriptionID
-	}
+	name := cmp.Or(row.Name, row.SubscriptionID)
 	switch {
 	case row.Partial:
 		return fmt.Sprintf("In %s it holds one only below the subscription.", name)

@@ -61,7 +61,7 @@ func plainAmount(text string) (Amount, bool) {
 			if c >= '5' {
 				value++
 			}
-			if !allDigits(text[i+1:]) {
+			if strings.Trim(text[i+1:], "0123456789") != "" {
 				return 0, false
 			}
 			return signed(value, negative), true
@@ -81,15 +81,6 @@ func plainAmount(text string) (Amount, bool) {
 		value *= 10
 	}
 	return signed(value, negative), true
-}
-
-func allDigits(text string) bool {
-	for i := range len(text) {
-		if text[i] < '0' || text[i] > '9' {
-			return false
-		}
-	}
-	return true
 }
 
 func signed(value int64, negative bool) Amount {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"mcp-partner/internal/csvfile"
@@ -154,10 +155,7 @@ func text(cells []string, at int) string {
 
 // bare takes the path of a subscription off its ID.
 func bare(id string) string {
-	if i := strings.LastIndexByte(id, '/'); i >= 0 {
-		return id[i+1:]
-	}
-	return id
+	return id[strings.LastIndexByte(id, '/')+1:]
 }
 
 // credited reads whether credit was applied.
@@ -186,15 +184,7 @@ func (c columns) credited(cell string) (bool, error) {
 // reservations, savings plans, Spot, and purchases.
 func (c columns) excluded(cells []string) bool {
 	is := func(at int, words ...string) bool {
-		if at < 0 || cells[at] == "" {
-			return false
-		}
-		for _, word := range words {
-			if strings.EqualFold(cells[at], word) {
-				return true
-			}
-		}
-		return false
+		return at >= 0 && slices.ContainsFunc(words, func(word string) bool { return strings.EqualFold(cells[at], word) })
 	}
 	other := c.publisher >= 0 && c.publisherType < 0 && cells[c.publisher] != "" && !strings.HasPrefix(strings.ToLower(cells[c.publisher]), "microsoft")
 	return other || is(c.publisherType, "Marketplace", "AWS") || is(c.pricing, "Reservation", "SavingsPlan", "Savings Plan", "Spot") || is(c.of, "Purchase", "UnusedReservation", "UnusedSavingsPlan")
