@@ -40,10 +40,10 @@ func WriteCauses(u *term.UI, causes []schemas.AuditCause) {
 
 // WriteAuditRows writes a table of rows. Texts of the far side stand in quotes.
 func WriteAuditRows(u *term.UI, rows auditreport.Rows) error {
-	return u.LongTable([]string{"STATE", "TENANT", "COMPANY", "PARTNER ID", "PARTNER", "EXPECTED", "WHY UNKNOWN", "ELIGIBLE ROLE IN", "LAST WRITTEN", "CREDENTIAL", "LABELS", "OWNER", "EXTERNAL ID", "REQUEST ID"},
+	return u.LongTable([]string{"STATE", "COMPANY", "TENANT", "PARTNER ID", "PARTNER", "EXPECTED", "WHY UNKNOWN", "ELIGIBLE ROLE IN", "LAST WRITTEN", "CREDENTIAL", "LABELS", "OWNER", "EXTERNAL ID", "REQUEST ID"},
 		func(yield func([]string, error) bool) {
 			for r, err := range rows {
-				cells := []string{StateWords(r), r.Tenant, r.Company, r.PartnerID, phrase.Quote(r.PartnerName), r.ExpectedPartnerID, problemCode(r.Problem), r.PECRoles.EligibleIn(),
+				cells := []string{StateWords(r), r.Company, r.Tenant, r.PartnerID, phrase.Quote(r.PartnerName), r.ExpectedPartnerID, problemCode(r.Problem), r.PECRoles.EligibleIn(),
 					day(r.UpdatedTime), r.Credential, strings.Join(r.Labels, ", "), r.Owner, r.ExternalID, r.Problem.RequestID()}
 				if !yield(cells, err) {
 					return

@@ -152,7 +152,7 @@ func (t *table) needs() int {
 // proseWidth is how narrow a column of several words becomes at most.
 const proseWidth = 14
 
-// shrink takes columns out from the right until the others fit, and breaks cells
+// shrink takes columns out, mostly from the right, until the others fit, and breaks cells
 // between words: the first where an option shows every column, else the second.
 // What is left over goes to the columns that lack most.
 func (t *table) shrink() {
@@ -179,10 +179,22 @@ const keptColumns = 3
 // dropUntil takes columns out until the others fit or so many are left.
 func (t *table) dropUntil(left int) {
 	for len(t.shown) > left && t.needs() > t.ui.Width {
-		last := len(t.shown) - 1
-		t.below = slices.Insert(t.below, 0, t.shown[last])
-		t.shown = t.shown[:last]
+		out := t.nextOut()
+		t.below = append(t.below, t.shown[out])
+		t.shown = slices.Delete(t.shown, out, out+1)
 	}
+	slices.Sort(t.below)
+}
+
+// nextOut is the column on the right. The company stands before the tenant and the
+// partner ID, and goes before them: they say enough without it.
+func (t *table) nextOut() int {
+	last := len(t.shown) - 1
+	company := slices.IndexFunc(t.shown, func(i int) bool { return t.header[i] == "COMPANY" })
+	if company >= 0 && slices.Contains([]string{"NAME", "TENANT", "PARTNER ID"}, t.header[t.shown[last]]) {
+		return company
+	}
+	return last
 }
 
 func (t *table) writeConstants() {

@@ -53,6 +53,26 @@ func TestNarrowTablesHideNothingWithoutAnOption(t *testing.T) {
 	}
 }
 
+// The company stands first, and makes room for what says which tenant has which ID.
+func TestTablesGiveUpTheCompanyBeforeTenantAndPartnerID(t *testing.T) {
+	t.Parallel()
+	header := []string{"STATE", "COMPANY", "TENANT", "PARTNER ID", "LABELS"}
+	rows := [][]string{{"linked", "Contoso Limited Company", "contoso", "1234567", "emea"}, {"linked other", "Fabrikam", "fabrikam", "7654321", "apac"}}
+	for width, want := range map[int]string{
+		80: "STATE COMPANY TENANT PARTNER ID LABELS", 65: "STATE COMPANY TENANT PARTNER ID",
+		40: "STATE TENANT PARTNER ID", 25: "STATE TENANT",
+	} {
+		var out bytes.Buffer
+		(&UI{Out: &out, Width: width, Tables: TableOptions{More: "--all or --json"}}).Table(header, rows)
+		if line, _, _ := strings.Cut(out.String(), "\n"); strings.Join(strings.Fields(line), " ") != want {
+			t.Errorf("width %d shows %s, want %s", width, line, want)
+		}
+		if width == 25 && !strings.Contains(strings.Join(strings.Fields(out.String()), " "), "Not shown: COMPANY, PARTNER ID, LABELS") {
+			t.Errorf("width %d:\n%s", width, out.String())
+		}
+	}
+}
+
 func TestLongTablesSayHowToSeeTheRest(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
