@@ -157,7 +157,7 @@ func githubEndpoint() (string, error) {
 	u, err := url.Parse(os.Getenv(githubURL))
 	switch {
 	case os.Getenv(githubURL) == "" || os.Getenv(githubToken) == "":
-		return "", errors.New("The environment does not name GitHub's token endpoint (" + githubURL + " and " + githubToken + ")")
+		return "", errors.New("GitHub's token endpoint is missing from the environment (" + githubURL + " and " + githubToken + ")")
 	case err != nil || u.Host == "" || u.Scheme != "https" && (u.Scheme != "http" || !httpclient.IsLoopback(u.Hostname())):
 		return "", errors.New("GitHub's token endpoint is not an https URL (" + githubURL + ")")
 	}
