@@ -2,8 +2,11 @@ package term
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"os"
+	"syscall"
 
 	"golang.org/x/term"
 
@@ -75,21 +78,27 @@ func (s *Streams) Attended() bool { return s.InTTY || s.ErrTTY }
 // the command still completes, and its exit code speaks of the change.
 func (s *Streams) ChangeMade() {
 	if _, already := s.Out.(*lenientWriter); !already {
-		s.Out = &lenientWriter{out: s.Out}
+		s.Out = &lenientWriter{out: s.Out, err: s.Err}
 	}
 }
 
-// lenientWriter drops everything after the first error.
+// lenientWriter drops everything after the first error, and says so on err unless
+// the reader closed its end.
 type lenientWriter struct {
-	out    io.Writer
-	failed bool
+	out, err io.Writer
+	failed   bool
 }
 
 // Write implements io.Writer.
 func (w *lenientWriter) Write(p []byte) (int, error) {
-	if !w.failed {
-		_, err := w.out.Write(p)
-		w.failed = err != nil
+	if w.failed {
+		return len(p), nil
+	}
+	if _, err := w.out.Write(p); err != nil {
+		w.failed = true
+		if !errors.Is(err, syscall.EPIPE) && !errors.Is(err, io.ErrClosedPipe) {
+			fmt.Fprintln(w.err, "mcp-partner: note: the change was made, but standard output could not be written")
+		}
 	}
 	return len(p), nil
 }

@@ -3,7 +3,9 @@ package term
 import (
 	"bytes"
 	"encoding/json"
+	"io/fs"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -64,5 +66,34 @@ func TestTableAlignsWideLetters(t *testing.T) {
 	want := "  NAME  ID\n  資料  1\n  ab    2\n"
 	if out.String() != want {
 		t.Errorf("table is\n%swant\n%s", out.String(), want)
+	}
+}
+
+// failingWriter fails with its error.
+type failingWriter struct{ err error }
+
+func (w failingWriter) Write([]byte) (int, error) { return 0, w.err }
+
+func TestOutputThatFailsAfterAChangeIsNamedOnce(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name string
+		err  error
+		want int
+	}{
+		{name: "full disk", err: &fs.PathError{Op: "write", Path: "/dev/stdout", Err: syscall.ENOSPC}, want: 1},
+		{name: "reader that is gone", err: &fs.PathError{Op: "write", Path: "|1", Err: syscall.EPIPE}},
+	} {
+		var stderr bytes.Buffer
+		s := &Streams{Out: failingWriter{c.err}, Err: &stderr}
+		s.ChangeMade()
+		for range 2 {
+			if n, err := s.Out.Write([]byte("Added")); n != 5 || err != nil {
+				t.Errorf("%s: wrote %d, %v", c.name, n, err)
+			}
+		}
+		if got := strings.Count(stderr.String(), "the change was made"); got != c.want {
+			t.Errorf("%s: %q", c.name, stderr.String())
+		}
 	}
 }
