@@ -228,7 +228,7 @@ for (const variant of variants) {
         const name = before ? "update_partner" : "register_partner";
         const waiting = await ask(name, { tenant, partner_id: id });
         assert.equal(waiting.status, "approval_required");
-        assert.match(waiting.approval.how, /This is a simulation/); // nobody elsewhere can approve there
+        assert.match(waiting.approval.how, /This simulation runs in one process/); // nobody elsewhere can approve there
         const again = await ask(name, { tenant, partner_id: id, approval_id: waiting.approval.id });
         assert.deepEqual([again.status, again.approval.id], ["approval_required", waiting.approval.id]);
         const { status, approval } = await ask("get_approval", { approval_id: waiting.approval.id });
@@ -261,7 +261,7 @@ for (const variant of variants) {
         const [name, id] = before.partner_id ? ["remove_partner", before.partner_id] : ["register_partner", ours];
         const waiting = judge.result(name, await c.call(name, { tenant, partner_id: id }));
         assert.equal(waiting.status, "approval_required");
-        assert.match(waiting.approval.how, /This is a simulation/);
+        assert.match(waiting.approval.how, /This simulation runs in one process/);
         assert.deepEqual(await state(), before);
       } finally {
         await c.end();

@@ -42,8 +42,8 @@ try {
   const { tools } = await client.listTools();
   assert.ok(tools.some((tool) => tool.name === "check_partner_link"));
   const { structuredContent } = await client.callTool({ name: "list_tenants", arguments: {} });
-  assert.equal(structuredContent.status, "done");
-  assert.match(structuredContent.summary, /No tenants/);
+  assert.equal(structuredContent.status, "refused");
+  assert.equal(structuredContent.problem.code, "directory_empty");
   await client.close();
   console.log(`1 passed, 0 failed`);
 } finally {

@@ -14,7 +14,10 @@ import { Validator } from "@seriousme/openapi-schema-validator";
 
 const linter = fileURLToPath(new URL("node_modules/@redocly/cli/bin/cli.js", import.meta.url));
 const rules = fileURLToPath(new URL("redocly.yaml", import.meta.url));
-const operations = ["Operation_List", "Partner_Create", "Partner_Delete", "Partner_Get", "Partner_Update", "Partners_Get"];
+const operations = [
+  "Operation_List", "Partner_Create", "Partner_Delete", "Partner_Get", "Partner_Update", "Partners_Get",
+  "RoleAssignmentScheduleInstances_ListForScope", "RoleAssignments_ListForScope", "RoleDefinitions_Get", "Subscriptions_List",
+];
 
 const binary = process.argv[2] && resolve(process.argv[2]);
 if (!binary) {
