@@ -115,7 +115,7 @@ type written struct {
 	err    error // nil after a clean 200
 }
 
-// rejection returns the definite refusal of the far side, if it is one.
+// rejection returns the definite refusal of ARM, if it is one.
 func (w written) rejection() *rejection {
 	var answer *rejection
 	if errors.As(w.err, &answer) && answer.definite() {

@@ -17,7 +17,7 @@ import (
 )
 
 // echo knows how the token of a request could look in the answer to it: plain,
-// base64 or hexadecimal, whole or in a piece. A debugging proxy, or a far side
+// base64 or hexadecimal, whole or in a piece. A debugging proxy, or an endpoint
 // that is not what it should be, sends such things.
 type echo struct {
 	token string // as squeeze leaves it

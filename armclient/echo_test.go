@@ -11,7 +11,7 @@ import (
 	"mcp-partner/schemas"
 )
 
-// ways are how a far side could repeat the token of a request.
+// ways are how an endpoint could repeat the token of a request.
 func ways(token string) map[string]string {
 	return map[string]string{
 		"whole":        token,

@@ -30,7 +30,7 @@ func (r *rejection) Error() string { return r.problem.Error() }
 func (r *rejection) Unwrap() error { return r.problem }
 
 // definite reports whether the answer says for certain that a write was not
-// carried out: the far side refused it, in its own form.
+// carried out: ARM refused it, in its own form.
 func (r *rejection) definite() bool {
 	return r.formed && r.status >= 400 && r.status < 500 &&
 		r.status != http.StatusRequestTimeout && r.status != http.StatusTooManyRequests

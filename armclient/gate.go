@@ -56,7 +56,7 @@ func (g *gate) Do(req *policy.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// clean is where text of the far side comes in; whatever reads the answer does
+// clean is where text of ARM comes in; whatever reads the answer does
 // so behind it. A body that could not be read to its end is read by nobody.
 func (g *gate) clean(r *http.Request, resp *http.Response, err error) {
 	e := echoOf(r.Header.Get("Authorization"))

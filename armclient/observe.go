@@ -10,7 +10,7 @@ import (
 // Exchange is one request as it left, and its answer, for whoever compares the
 // wire with its contract. The token is in none of its fields: headers come by an
 // allow-list, and what repeats the token has been taken out of the body. The
-// rest is the far side's own text.
+// rest is ARM's own text.
 type Exchange struct {
 	Method string
 	// URL is the whole URL of the request.

@@ -49,7 +49,7 @@ func (p pacing) Do(req *policy.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// pace notes what the far side asks for, and spreads it.
+// pace notes what ARM asks for, and spreads it.
 
 func (p pacing) pace(ctx context.Context, h http.Header) {
 	wait := retryAfter(h, p.clock)

@@ -79,7 +79,7 @@ const (
 
 // turnedDown words a definite answer to a write. A code that would make it a
 // refusal, which means that nothing was sent, or that says nothing, gives way
-// to write_not_applied; the far side's own code stays beside it.
+// to write_not_applied; ARM's own code stays beside it.
 func turnedDown(w written, found, hint string) *schemas.Problem {
 	answer := w.rejection()
 	own := answer.problem

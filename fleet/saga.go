@@ -187,7 +187,7 @@ func holds(now guard.LinkSnapshot, partnerID string) bool {
 
 // after decides where a tenant stands after a write of this process, from what
 // armclient judged. What is not certain leaves it under way: next looks again.
-// Sent says that the request may have reached the far side.
+// Sent says that the request may have reached ARM.
 func after(at guard.Progress, outcome armclient.Outcome, sent bool) action {
 	a := action{kind: record, stage: guard.StageFailed}
 	if outcome.Problem != nil {

@@ -25,7 +25,7 @@ type Limits struct {
 	// RunTime bounds a run; 2 h. What was not asked by then ends as unknown.
 	RunTime time.Duration
 	// Tries is how often a target is asked whose answer says nothing; 3. Waiting
-	// as long as the far side asks for is bounded by TargetTime alone.
+	// as long as ARM asks for is bounded by TargetTime alone.
 	Tries int
 	// Backoff is the first wait before such another try, doubled each time; 1 s.
 	Backoff time.Duration
@@ -133,7 +133,7 @@ type group struct {
 	queued bool // it is in at.ready
 }
 
-// budget bounds what is in flight. It is halved when the far side asks to slow
+// budget bounds what is in flight. It is halved when ARM asks to slow
 // down, and grows by one with each answer.
 type budget struct{ inFlight, now, most int }
 

@@ -17,7 +17,7 @@ const (
 	maxActions = 40
 	// maxObservations is how often a tenant that has begun is looked at in vain.
 	maxObservations = 6
-	// longestWait bounds a pause that the far side asks for.
+	// longestWait bounds a pause that ARM asks for.
 	longestWait = 2 * time.Minute
 )
 
@@ -224,7 +224,7 @@ func (d *tenantRun) write(ctx context.Context, step guard.Step) bool {
 }
 
 // patience is the code to wait by after an attempt that changed nothing, with
-// the time that the far side asked for.
+// the time that ARM asked for.
 func (d *tenantRun) patience(outcome armclient.Outcome) schemas.Code {
 	if outcome.Problem == nil {
 		return ""

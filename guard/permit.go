@@ -79,7 +79,7 @@ func (p Permit) Challenged() {
 }
 
 // Spent reports whether the permit has been used at least once: whether a
-// request may have reached the far side.
+// request may have reached ARM.
 func (p Permit) Spent() bool {
 	if p.use == nil {
 		return false

@@ -46,7 +46,7 @@ func (s Settings) credential(options azcore.ClientOptions, az azcore.TokenCreden
 }
 
 // pinned gives tokens for one audience. The audience comes from a challenge of
-// the far side, which could ask for a token that opens something else.
+// the server, which could ask for a token that opens something else.
 type pinned struct {
 	inner         azcore.TokenCredential
 	scope, tenant string

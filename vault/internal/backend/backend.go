@@ -20,7 +20,7 @@ const MaxAnswer = 1 << 20
 
 // Errors of a transport that Guarded made.
 var (
-	// ErrRedirect means that the far side wanted to send the request, and with
+	// ErrRedirect means that the server wanted to send the request, and with
 	// it the token, elsewhere.
 	ErrRedirect = errors.New("the answer was a redirect")
 	// ErrTooLarge means that the answer has more than MaxAnswer bytes.
@@ -39,7 +39,7 @@ type Item struct {
 
 // Backend is a store of secrets that is elsewhere. Implementations are safe for
 // concurrent use, bound every call in time, and return problems whose texts
-// are their own: what the far side says may hold a secret.
+// are their own: what the server says may hold a secret.
 type Backend interface {
 	// Get returns the item of that name; one that is not there is no error.
 	Get(ctx context.Context, name string) (Item, error)
