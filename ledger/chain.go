@@ -208,7 +208,7 @@ func (l *Ledger) checkedTail(ctx context.Context, q querier, db *database) (last
 		return link{}, 0, err
 	}
 	var body []byte
-	if err = q.QueryRowContext(ctx, `SELECT body FROM events WHERE seq = ?`, last.seq).Scan(&body); err != nil {
+	if err = q.QueryRowContext(ctx, `SELECT body FROM events WHERE seq = $1`, last.seq).Scan(&body); err != nil {
 		return link{}, 0, err
 	}
 	if last != db.key.next(before, last.seq, body) {
@@ -222,7 +222,7 @@ func (l *Ledger) checkedTail(ctx context.Context, q querier, db *database) (last
 func linkBefore(ctx context.Context, q querier, db *database, seq int64) (link, error) {
 	var before link
 	var hash, mac []byte
-	err := q.QueryRowContext(ctx, `SELECT seq, hash, mac FROM events WHERE seq < ? ORDER BY seq DESC LIMIT 1`, seq).Scan(&before.seq, &hash, &mac)
+	err := q.QueryRowContext(ctx, `SELECT seq, hash, mac FROM events WHERE seq < $1 ORDER BY seq DESC LIMIT 1`, seq).Scan(&before.seq, &hash, &mac)
 	if errors.Is(err, sql.ErrNoRows) {
 		return start(ctx, q, db)
 	}

@@ -293,7 +293,7 @@ func fillValue(v reflect.Value, n *int) {
 			fillValue(v.Index(k), n)
 		}
 	case reflect.String:
-		v.SetString(fmt.Sprintf("<text %d>\x00\u2028\n", *n))
+		v.SetString(fmt.Sprintf("<text %d>\u2028\n", *n))
 	case reflect.Bool:
 		v.SetBool(true)
 	case reflect.Int, reflect.Int64:
@@ -309,6 +309,19 @@ func filled[T any]() (value T) {
 	n := 0
 	fillValue(reflect.ValueOf(&value).Elem(), &n)
 	return value
+}
+
+func TestNULIsWrittenAsTheReplacementCharacter(t *testing.T) {
+	t.Parallel()
+	h := build(t)
+	e := event(guard.KindRefusal, intent("stdio", "contoso", "1234567"))
+	e.Detail = "\x00a\\u0000\x00\\\x00"
+	_, err := h.Append(ctx(), e)
+	h.must(err)
+	if got := h.events()[0].Detail; got != "\ufffda\\u0000\ufffd\\\ufffd" {
+		t.Errorf("%q", got)
+	}
+	h.whole()
 }
 
 // TestNoFieldIsLost fails where the guard's types get a field that the ledger

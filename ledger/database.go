@@ -220,11 +220,11 @@ func identity(ctx context.Context, q querier) (id string, mac []byte, err error)
 
 // found gives a new file its name. A file that has entries and no name lost it.
 func (l *Ledger) found(ctx context.Context, db *sql.DB, key macKey) (string, []byte, error) {
-	var entries int
-	if err := db.QueryRowContext(ctx, `SELECT count(*) FROM (SELECT 1 FROM events LIMIT 1)`).Scan(&entries); err != nil {
+	var begun bool
+	if err := db.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM events)`).Scan(&begun); err != nil {
 		return "", nil, err
 	}
-	if entries > 0 {
+	if begun {
 		return "", nil, l.corrupt("it has entries but no ledger ID")
 	}
 	var random [16]byte
@@ -244,9 +244,9 @@ func firstRows(ctx context.Context, db *sql.DB, key macKey, id string, mac diges
 		return err
 	}
 	defer func() { _ = tx.Rollback() }() // nothing is left to roll back after a commit
-	_, err = tx.ExecContext(ctx, `INSERT INTO ledger (one, id, mac) VALUES (1, ?, ?)`, id, mac[:])
+	_, err = tx.ExecContext(ctx, `INSERT INTO ledger (one, id, mac) VALUES (1, $1, $2)`, id, mac[:])
 	if err == nil {
-		_, err = tx.ExecContext(ctx, `INSERT INTO states (kind, name, seq, body, mac) VALUES (?, ?, 0, ?, ?)`, s.kind, s.name, string(s.body), rowMAC[:])
+		_, err = tx.ExecContext(ctx, `INSERT INTO states (kind, name, seq, body, mac) VALUES ($1, $2, 0, $3, $4)`, s.kind, s.name, string(s.body), rowMAC[:])
 	}
 	if err != nil {
 		return err

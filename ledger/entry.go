@@ -1,11 +1,12 @@
 package ledger
 
 import (
-	"cmp"
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"time"
 
@@ -135,9 +136,19 @@ func newSalt() string {
 }
 
 // encode returns the JSON of what is written, of which nothing can fail: strings,
-// numbers, truth values, bytes and lists of them.
+// numbers, truth values, bytes and lists of them. A NUL becomes U+FFFD, because
+// PostgreSQL reads no field of a body that holds one.
 func encode(value any) []byte {
 	text, _ := json.Marshal(value)
+	for i := bytes.IndexByte(text, '\\'); i >= 0 && i < len(text); i++ {
+		if text[i] != '\\' {
+			continue
+		}
+		if bytes.HasPrefix(text[i:], []byte(`\u0000`)) {
+			copy(text[i:], `\ufffd`)
+		}
+		i++ // the character after a backslash begins no escape
+	}
 	return text
 }
 
@@ -213,7 +224,7 @@ func (l *Ledger) CountIntents(ctx context.Context, rule string, since time.Time)
 }
 
 func countIntents(ctx context.Context, q querier, rule string, since time.Time) (count int, err error) {
-	err = q.QueryRowContext(ctx, `SELECT count(*) FROM events WHERE kind = 'intent' AND rule = ? AND time >= ?`,
+	err = q.QueryRowContext(ctx, `SELECT count(*) FROM events WHERE kind = 'intent' AND rule = $1 AND time >= $2`,
 		rule, formatTime(since)).Scan(&count)
 	return count, err
 }
@@ -237,7 +248,7 @@ func (l *Ledger) Followed(ctx context.Context, seq int64, tenantID string) (foll
 	if err != nil {
 		return false, err
 	}
-	err = db.read.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM events WHERE seq > ? AND kind = 'intent' AND tenant_id = ?)`,
+	err = db.read.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM events WHERE seq > $1 AND kind = 'intent' AND tenant_id = $2)`,
 		seq, tenantID).Scan(&followed)
 	return followed, l.problem(err)
 }
@@ -279,20 +290,21 @@ type Filter struct {
 
 // where returns the condition and its arguments.
 func (f Filter) where() (string, []any) {
-	conditions, args := []string{"1"}, []any{}
-	add := func(condition string, wanted bool, values ...any) {
+	conditions, args := []string{"1 = 1"}, []any{}
+	add := func(condition string, wanted bool, value any) {
 		if wanted {
-			conditions, args = append(conditions, condition), append(args, values...)
+			args = append(args, value)
+			conditions = append(conditions, strings.ReplaceAll(condition, "$1", fmt.Sprintf("$%d", len(args))))
 		}
 	}
-	add("(tenant = ? COLLATE NOCASE OR tenant_id = ? COLLATE NOCASE)", f.Tenant != "", f.Tenant, f.Tenant)
-	add("time >= ?", !f.Since.IsZero(), formatTime(f.Since))
-	add("time < ?", !f.Until.IsZero(), formatTime(f.Until))
-	add("caller = ?", f.Caller != "", f.Caller)
-	add("approver = ?", f.Approver != "", f.Approver)
-	add("kind = ?", f.Kind != "", string(f.Kind))
-	add("seq > ?", f.After != 0 && !f.NewestFirst, f.After)
-	add("seq < ?", f.After != 0 && f.NewestFirst, f.After)
+	add("lower($1) IN (lower(tenant), lower(tenant_id))", f.Tenant != "", f.Tenant)
+	add("time >= $1", !f.Since.IsZero(), formatTime(f.Since))
+	add("time < $1", !f.Until.IsZero(), formatTime(f.Until))
+	add("caller = $1", f.Caller != "", f.Caller)
+	add("approver = $1", f.Approver != "", f.Approver)
+	add("kind = $1", f.Kind != "", string(f.Kind))
+	add("seq > $1", f.After != 0 && !f.NewestFirst, f.After)
+	add("seq < $1", f.After != 0 && f.NewestFirst, f.After)
 	return strings.Join(conditions, " AND "), args
 }
 
@@ -305,9 +317,13 @@ func (l *Ledger) List(ctx context.Context, f Filter) ([]guard.Event, error) {
 	if f.NewestFirst {
 		order = "DESC"
 	}
-	return list(ctx, l, scanEvent, `SELECT seq, body FROM events WHERE `+condition+` ORDER BY seq `+order+` LIMIT ?`,
-		append(args, limit(f.Limit))...)
+	return list(ctx, l, scanEvent, `SELECT seq, body FROM events WHERE `+condition+` ORDER BY seq `+order+limit(f.Limit), args...)
 }
 
-// limit is SQLite's number for at most n rows, where 0 means all.
-func limit(n int) int { return cmp.Or(n, -1) }
+// limit is the clause for at most n rows, where 0 means all.
+func limit(n int) string {
+	if n <= 0 {
+		return ""
+	}
+	return fmt.Sprintf(" LIMIT %d", n)
+}

@@ -209,7 +209,7 @@ func (l *Ledger) exportCSV(ctx context.Context, db *database, to io.Writer, f Fi
 			cells[i] = quoter.Quote(c.value(r.seq, e))
 		}
 		return out.Write(cells)
-	}, `SELECT seq, body, hash, mac FROM events WHERE `+condition+` ORDER BY seq LIMIT ?`, append(args, limit(f.Limit))...)
+	}, `SELECT seq, body, hash, mac FROM events WHERE `+condition+` ORDER BY seq`+limit(f.Limit), args...)
 	out.Flush()
 	if err == nil {
 		err = out.Error()

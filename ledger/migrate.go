@@ -58,7 +58,7 @@ func (l *Ledger) backUp(ctx context.Context, db *sql.DB, version int64) error {
 	if err := create(path); err != nil {
 		return err
 	}
-	if _, err := db.ExecContext(ctx, `VACUUM INTO ?`, path); err != nil {
+	if _, err := db.ExecContext(ctx, `VACUUM INTO $1`, path); err != nil {
 		return errors.Join(err, os.Remove(path))
 	}
 	return nil

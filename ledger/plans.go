@@ -12,7 +12,7 @@ import (
 )
 
 // The kinds of rows of runs. A step's name is its run's, a slash and the number
-// of its row in the plan, with leading zeros.
+// of its row in the plan, in eight digits.
 const (
 	stateRun  = "run"
 	statePlan = "plan"
@@ -199,7 +199,7 @@ func (l *Ledger) Progress(ctx context.Context, run string) (map[int]guard.Progre
 			p, err := decodeStep(s.body)
 			found[p.Row] = p
 			return err
-		}, `WHERE kind = 'step' AND name > ? AND name < ?`, run+"/", run+"0")
+		}, `WHERE kind = 'step' AND name > $1 AND name < $2`, run+"/", run+"0")
 		if err != nil {
 			return err
 		}
@@ -248,7 +248,7 @@ func (w *writing) step(ctx context.Context, run string, row int) (guard.Progress
 		return decodeStep(s.body)
 	}
 	var told bool
-	err = w.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM events WHERE state = ?)`, ref(stateStep, name)).Scan(&told)
+	err = w.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM events WHERE state = $1)`, ref(stateStep, name)).Scan(&told)
 	if err == nil && (told || s.name != "") {
 		err = w.l.corrupt("the progress of run " + run + " in a tenant was changed by another program")
 	}
@@ -279,7 +279,7 @@ func (w *writing) admits(ctx context.Context, now, next guard.Progress, gate gua
 // writingTo reports whether an intent for the link has no outcome yet.
 func (w *writing) writingTo(ctx context.Context, gate guard.Gate) (busy bool, err error) {
 	err = w.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM events INDEXED BY events_tenants
-		WHERE kind = 'intent' AND tenant_id = ? AND body ->> '$.object_id' = ?
+		WHERE kind = 'intent' AND tenant_id = $1 AND body ->> 'object_id' = $2
 		AND NOT EXISTS (SELECT 1 FROM events o WHERE o.closes = events.seq AND o.seq > events.seq AND o.kind = 'outcome'))`, gate.TenantID, gate.ObjectID).Scan(&busy)
 	return busy, err
 }
@@ -311,13 +311,13 @@ func (w *writing) deleteRuns(ctx context.Context, cut int64, before time.Time) e
 		text string
 		args []any
 	}{
-		{`DELETE FROM states WHERE kind = 'run' AND seq <= ? AND body ->> '$.ended' < ? AND NOT EXISTS (
-			SELECT 1 FROM states s WHERE s.kind = 'step' AND s.seq > ? AND s.name > states.name || '/' AND s.name < states.name || '0')`,
+		{`DELETE FROM states WHERE kind = 'run' AND seq <= $1 AND body ->> 'ended' < $2 AND NOT EXISTS (
+			SELECT 1 FROM states s WHERE s.kind = 'step' AND s.seq > $3 AND s.name > states.name || '/' AND s.name < states.name || '0')`,
 			[]any{cut, formatTime(before), cut}},
 		{`DELETE FROM states WHERE kind = 'step' AND NOT EXISTS (
-			SELECT 1 FROM states r WHERE r.kind = 'run' AND r.name = substr(states.name, 1, instr(states.name, '/') - 1))`, nil},
+			SELECT 1 FROM states r WHERE r.kind = 'run' AND r.name = substr(states.name, 1, length(states.name) - 9))`, nil},
 		{`DELETE FROM states WHERE kind = 'plan' AND NOT EXISTS (SELECT 1 FROM states t WHERE t.kind = 'ticket' AND t.name = states.name)
-			AND NOT EXISTS (SELECT 1 FROM states r WHERE r.kind = 'run' AND r.body ->> '$.plan' = states.name)`, nil},
+			AND NOT EXISTS (SELECT 1 FROM states r WHERE r.kind = 'run' AND r.body ->> 'plan' = states.name)`, nil},
 	} {
 		if _, err := w.ExecContext(ctx, statement.text, statement.args...); err != nil {
 			return err

@@ -101,9 +101,9 @@ func (l *Ledger) Prune(ctx context.Context, before time.Time) (made Checkpoint, 
 // cut returns the last entry to be removed, 0 if there is none: all before it
 // are older too, so that what is left is one piece.
 func (w *writing) cut(ctx context.Context, before time.Time) (cut int64, err error) {
-	err = w.QueryRowContext(ctx, `SELECT coalesce(max(seq), 0) FROM events WHERE seq < min(
-			coalesce((SELECT min(seq) FROM events WHERE time >= ?), 9223372036854775807),
-			coalesce((SELECT min(seq) `+unfinished+`), 9223372036854775807))`,
+	err = w.QueryRowContext(ctx, `SELECT coalesce(max(seq), 0) FROM events
+		WHERE seq < coalesce((SELECT min(seq) FROM events WHERE time >= $1), 9223372036854775807)
+			AND seq < coalesce((SELECT min(seq) `+unfinished+`), 9223372036854775807)`,
 		formatTime(before)).Scan(&cut)
 	if err != nil || cut == 0 {
 		return 0, err
@@ -112,7 +112,7 @@ func (w *writing) cut(ctx context.Context, before time.Time) (cut int64, err err
 	if err != nil || first > cut {
 		return cut, err
 	}
-	err = w.QueryRowContext(ctx, `SELECT coalesce(max(seq), 0) FROM events WHERE seq < ?`, first).Scan(&cut)
+	err = w.QueryRowContext(ctx, `SELECT coalesce(max(seq), 0) FROM events WHERE seq < $1`, first).Scan(&cut)
 	return cut, err
 }
 
@@ -129,7 +129,7 @@ func (w *writing) firstOfOpenRuns(ctx context.Context) (first int64, err error) 
 			continue
 		}
 		var opened int64
-		err := w.QueryRowContext(ctx, `SELECT coalesce(min(seq), 9223372036854775807) FROM events WHERE state = ?`, ref(stateRun, r.ID)).Scan(&opened)
+		err := w.QueryRowContext(ctx, `SELECT coalesce(min(seq), 9223372036854775807) FROM events WHERE state = $1`, ref(stateRun, r.ID)).Scan(&opened)
 		if err != nil {
 			return 0, err
 		}
@@ -167,7 +167,7 @@ func (w *writing) outlive(ctx context.Context, cut int64) (rows []state, err err
 	err = w.db.each(ctx, w.Tx, func(s state) error {
 		rows = append(rows, s)
 		return nil
-	}, `WHERE seq <= ?`, cut)
+	}, `WHERE seq <= $1`, cut)
 	return rows, err
 }
 
@@ -175,7 +175,7 @@ func (w *writing) outlive(ctx context.Context, cut int64) (rows []state, err err
 func (w *writing) renew(ctx context.Context, rows []state) error {
 	for _, s := range rows {
 		var there bool
-		err := w.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM states WHERE kind = ? AND name = ?)`, s.kind, s.name).Scan(&there)
+		err := w.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM states WHERE kind = $1 AND name = $2)`, s.kind, s.name).Scan(&there)
 		if err == nil && there {
 			err = w.put(ctx, s.kind, s.name, s.body)
 		}
@@ -188,7 +188,7 @@ func (w *writing) renew(ctx context.Context, rows []state) error {
 
 // keep stores a checkpoint and says so in the record.
 func (w *writing) keep(ctx context.Context, c Checkpoint) error {
-	if _, err := w.ExecContext(ctx, `INSERT INTO checkpoints (seq, body) VALUES (?, ?)`, c.Seq, string(encode(c))); err != nil {
+	if _, err := w.ExecContext(ctx, `INSERT INTO checkpoints (seq, body) VALUES ($1, $2)`, c.Seq, string(encode(c))); err != nil {
 		return err
 	}
 	return w.add(ctx, newEntry(guard.Event{Time: w.l.o.Now(), Kind: KindPrune,
@@ -198,11 +198,11 @@ func (w *writing) keep(ctx context.Context, c Checkpoint) error {
 // deleteOld removes entries, and the tickets and tokens that changed last with
 // them and are too old to be used.
 func (w *writing) deleteOld(ctx context.Context, cut int64, before time.Time) (int64, error) {
-	result, err := w.ExecContext(ctx, `DELETE FROM events WHERE seq <= ?`, cut)
+	result, err := w.ExecContext(ctx, `DELETE FROM events WHERE seq <= $1`, cut)
 	if err != nil {
 		return 0, err
 	}
-	if _, err := w.ExecContext(ctx, `DELETE FROM states WHERE kind IN ('ticket', 'token') AND seq <= ? AND expires < ?`,
+	if _, err := w.ExecContext(ctx, `DELETE FROM states WHERE kind IN ('ticket', 'token') AND seq <= $1 AND expires < $2`,
 		cut, min(formatTime(before), formatTime(w.l.o.Now()))); err != nil {
 		return 0, err
 	}

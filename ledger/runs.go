@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"iter"
 	"strings"
 	"time"
@@ -53,7 +54,7 @@ func scanRun(scan scanner) (fleet.Run, error) {
 func (l *Ledger) CreateRun(ctx context.Context, run fleet.Run, rows []fleet.Row) (stored fleet.Run, err error) {
 	err = l.inRuns(ctx, func(tx *sql.Tx) error {
 		stored, err = scanRun(tx.QueryRowContext(ctx, `SELECT `+runColumns+` FROM runs
-			WHERE state = 'running' AND caller = ? AND kind = ? AND lease > ?`, run.Caller, run.Kind, formatTime(l.o.Now())).Scan)
+			WHERE state = 'running' AND caller = $1 AND kind = $2 AND lease > $3`, run.Caller, run.Kind, formatTime(l.o.Now())).Scan)
 		if !errors.Is(err, sql.ErrNoRows) {
 			return err
 		}
@@ -70,7 +71,7 @@ func (l *Ledger) CreateRun(ctx context.Context, run fleet.Run, rows []fleet.Row)
 }
 
 func insertRun(ctx context.Context, tx *sql.Tx, r fleet.Run) error {
-	_, err := tx.ExecContext(ctx, `INSERT INTO runs (`+runColumns+`) VALUES (?, ?, ?, ?, ?, '', ?, ?, ?, ?, ?)`,
+	_, err := tx.ExecContext(ctx, `INSERT INTO runs (`+runColumns+`) VALUES ($1, $2, $3, $4, $5, '', $6, $7, $8, $9, $10)`,
 		r.ID, r.Kind, r.Caller, r.Label, formatTime(r.CreatedAt), r.State, r.Owner, formatTime(r.LeaseUntil), r.Rows, string(r.Request))
 	return err
 }
@@ -83,12 +84,13 @@ func insertRows(ctx context.Context, tx *sql.Tx, id string, rows []fleet.Row) er
 	for len(rows) > 0 {
 		some := rows[:min(len(rows), rowsAtOnce)]
 		rows = rows[len(some):]
-		args := make([]any, 0, 5*len(some))
-		for _, r := range some {
-			args = append(args, id, r.N, r.Tenant, r.TenantID, r.Credential)
+		args, places := []any{id}, make([]string, len(some))
+		for i, r := range some {
+			n := len(args)
+			places[i] = fmt.Sprintf("($1, $%d, $%d, $%d, $%d)", n+1, n+2, n+3, n+4)
+			args = append(args, r.N, r.Tenant, r.TenantID, r.Credential)
 		}
-		places := strings.TrimSuffix(strings.Repeat("(?, ?, ?, ?, ?), ", len(some)), ", ")
-		if _, err := tx.ExecContext(ctx, `INSERT INTO run_rows (run, n, tenant, tenant_id, credential) VALUES `+places, args...); err != nil {
+		if _, err := tx.ExecContext(ctx, `INSERT INTO run_rows (run, n, tenant, tenant_id, credential) VALUES `+strings.Join(places, ", "), args...); err != nil {
 			return err
 		}
 	}
@@ -101,7 +103,7 @@ func (l *Ledger) Run(ctx context.Context, id string) (fleet.Run, bool, error) {
 	if err != nil {
 		return fleet.Run{}, false, err
 	}
-	run, err := scanRun(db.read.QueryRowContext(ctx, `SELECT `+runColumns+` FROM runs WHERE id = ?`, id).Scan)
+	run, err := scanRun(db.read.QueryRowContext(ctx, `SELECT `+runColumns+` FROM runs WHERE id = $1`, id).Scan)
 	if errors.Is(err, sql.ErrNoRows) {
 		return fleet.Run{}, false, nil
 	}
@@ -111,8 +113,8 @@ func (l *Ledger) Run(ctx context.Context, id string) (fleet.Run, bool, error) {
 // Runs implements fleet.Store.
 func (l *Ledger) Runs(ctx context.Context, f fleet.RunFilter) ([]fleet.Run, error) {
 	return list(ctx, l, scanRun, `SELECT `+runColumns+` FROM runs
-		WHERE (?1 = '' OR kind = ?1) AND (?2 = '' OR caller = ?2) AND (?3 = '' OR label = ?3)
-		ORDER BY created DESC, id LIMIT ?4`, f.Kind, f.Caller, f.Label, limit(f.Limit))
+		WHERE ($1 = '' OR kind = $1) AND ($2 = '' OR caller = $2) AND ($3 = '' OR label = $3)
+		ORDER BY created DESC, id`+limit(f.Limit), f.Kind, f.Caller, f.Label)
 }
 
 // changedOne runs a statement in a transaction and reports whether it changed a
@@ -135,8 +137,8 @@ func changes(result sql.Result, err error) (bool, error) {
 
 // ClaimRun implements fleet.Store.
 func (l *Ledger) ClaimRun(ctx context.Context, id, owner string, now, leaseUntil time.Time) (bool, error) {
-	return l.changedOne(ctx, `UPDATE runs SET state = 'running', owner = ?, lease = ?
-		WHERE id = ? AND state <> 'finished' AND (state <> 'running' OR lease <= ?)`,
+	return l.changedOne(ctx, `UPDATE runs SET state = 'running', owner = $1, lease = $2
+		WHERE id = $3 AND state <> 'finished' AND (state <> 'running' OR lease <= $4)`,
 		owner, formatTime(leaseUntil), id, formatTime(now))
 }
 
@@ -146,22 +148,22 @@ func (l *Ledger) EndRun(ctx context.Context, id, owner string, state fleet.RunSt
 	if state == fleet.RunFinished {
 		finished = formatTime(at)
 	}
-	return l.changedOne(ctx, `UPDATE runs SET state = ?, finished = ?, lease = ? WHERE id = ? AND owner = ? AND state = 'running'`,
+	return l.changedOne(ctx, `UPDATE runs SET state = $1, finished = $2, lease = $3 WHERE id = $4 AND owner = $5 AND state = 'running'`,
 		state, finished, formatTime(at), id, owner)
 }
 
 // LabelRun implements fleet.Store.
 func (l *Ledger) LabelRun(ctx context.Context, id, label string) (bool, error) {
-	return l.changedOne(ctx, `UPDATE runs SET label = ? WHERE id = ?`, label, id)
+	return l.changedOne(ctx, `UPDATE runs SET label = $1 WHERE id = $2`, label, id)
 }
 
 // PruneRuns implements fleet.Store.
 func (l *Ledger) PruneRuns(ctx context.Context, keep fleet.Keeping, now time.Time) (count int, err error) {
 	err = l.inRuns(ctx, func(tx *sql.Tx) error {
-		result, err := tx.ExecContext(ctx, `DELETE FROM runs WHERE label = '' AND (state <> 'running' OR lease <= ?)
-			AND (created < ? OR id IN (SELECT id FROM (SELECT id, row_number() OVER newest AS n, sum(size) OVER newest AS all_rows FROM runs
-				WHERE label = '' WINDOW newest AS (PARTITION BY caller ORDER BY created DESC, id ROWS UNBOUNDED PRECEDING))
-				WHERE n > ? OR all_rows > ? AND n > 1))`,
+		result, err := tx.ExecContext(ctx, `DELETE FROM runs WHERE label = '' AND (state <> 'running' OR lease <= $1)
+			AND (created < $2 OR id IN (SELECT id FROM (SELECT id, row_number() OVER newest AS n, sum(size) OVER newest AS all_rows FROM runs
+				WHERE label = '' WINDOW newest AS (PARTITION BY caller ORDER BY created DESC, id ROWS UNBOUNDED PRECEDING)) AS ranked
+				WHERE n > $3 OR all_rows > $4 AND n > 1))`,
 			formatTime(now), formatTime(keep.Since), keep.Runs, keep.Rows)
 		if err != nil {
 			return err
@@ -184,7 +186,7 @@ func body(text json.RawMessage) string {
 // SaveRows implements fleet.Store.
 func (l *Ledger) SaveRows(ctx context.Context, id, owner string, leaseUntil time.Time, rows []fleet.Row) (ours bool, err error) {
 	err = l.inRuns(ctx, func(tx *sql.Tx) error {
-		ours, err = changes(tx.ExecContext(ctx, `UPDATE runs SET lease = ? WHERE id = ? AND owner = ? AND state = 'running'`,
+		ours, err = changes(tx.ExecContext(ctx, `UPDATE runs SET lease = $1 WHERE id = $2 AND owner = $3 AND state = 'running'`,
 			formatTime(leaseUntil), id, owner))
 		if err != nil || !ours || len(rows) == 0 {
 			return err
@@ -195,7 +197,7 @@ func (l *Ledger) SaveRows(ctx context.Context, id, owner string, leaseUntil time
 }
 
 func updateRows(ctx context.Context, tx *sql.Tx, id string, rows []fleet.Row) error {
-	update, err := tx.PrepareContext(ctx, `UPDATE run_rows SET state = ?, rank = ?, cause = ?, stale = ?, body = ? WHERE run = ? AND n = ?`)
+	update, err := tx.PrepareContext(ctx, `UPDATE run_rows SET state = $1, rank = $2, cause = $3, stale = $4, body = $5 WHERE run = $6 AND n = $7`)
 	if err != nil {
 		return err
 	}
@@ -246,15 +248,15 @@ func (l *Ledger) eachRow(ctx context.Context, id string, q fleet.RowQuery, do fu
 
 // rowClause is what stands behind FROM run_rows.
 func rowClause(id string, q fleet.RowQuery) (string, []any) {
-	clause, args := `WHERE run = ? AND state <> ''`, []any{id}
+	clause, args := `WHERE run = $1 AND state <> ''`, []any{id}
 	if q.Pending {
-		clause = `WHERE run = ? AND state = ''`
+		clause = `WHERE run = $1 AND state = ''`
 	}
 	switch {
 	case q.More && q.Order == fleet.ByAttention:
-		clause, args = clause+` AND (rank, n) > (?, ?)`, append(args, q.AfterRank, q.AfterN)
+		clause, args = clause+` AND (rank, n) > ($2, $3)`, append(args, q.AfterRank, q.AfterN)
 	case q.More && q.Order == fleet.ByPlace:
-		clause, args = clause+` AND n > ?`, append(args, q.AfterN)
+		clause, args = clause+` AND n > $2`, append(args, q.AfterN)
 	}
 	switch q.Order {
 	case fleet.ByAttention:
@@ -264,10 +266,7 @@ func rowClause(id string, q fleet.RowQuery) (string, []any) {
 	default:
 		clause += ` ORDER BY n`
 	}
-	if q.Limit > 0 {
-		clause, args = clause+` LIMIT ?`, append(args, q.Limit)
-	}
-	return clause, args
+	return clause + limit(q.Limit), args
 }
 
 // CountRows implements fleet.Store.
@@ -284,17 +283,16 @@ func (l *Ledger) CountRows(ctx context.Context, id string) (byState map[string]i
 		byState[state] = count
 		stale += old
 		return err
-	}, `SELECT state, count(*), sum(stale) FROM run_rows WHERE run = ? GROUP BY state`, id)
+	}, `SELECT state, count(*), count(*) FILTER (WHERE stale) FROM run_rows WHERE run = $1 GROUP BY state`, id)
 	return byState, stale, l.problem(err)
 }
 
-// Causes implements fleet.Store. SQLite takes the bare columns from the row
-// that has the minimum (its documentation of aggregate queries).
+// Causes implements fleet.Store.
 func (l *Ledger) Causes(ctx context.Context, id string, limit int) ([]fleet.Group, error) {
 	return list(ctx, l, func(scan scanner) (g fleet.Group, err error) {
 		g.First, err = scanRow(func(into ...any) error { return scan(append([]any{&g.Count}, into...)...) })
 		g.Cause = g.First.Cause
 		return g, err
-	}, `SELECT count(*) AS many, min(n), tenant, tenant_id, credential, state, rank, cause, stale, body
-		FROM run_rows WHERE run = ? AND cause <> '' GROUP BY cause ORDER BY many DESC, min(n) LIMIT ?`, id, limit)
+	}, `SELECT many, `+rowColumns+` FROM run_rows JOIN (SELECT count(*) AS many, min(n) AS first FROM run_rows
+		WHERE run = $1 AND cause <> '' GROUP BY cause) AS causes ON run = $1 AND n = first ORDER BY many DESC, n LIMIT $2`, id, limit)
 }

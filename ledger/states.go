@@ -38,12 +38,14 @@ const pruned = `coalesce((SELECT max(seq) FROM checkpoints), -1)`
 // stateColumns go with scanState. An older copy of a row carries a good MAC, so
 // the record is asked which change of the row was the last. Rows that outlive
 // the entries about them get the number of the entry about the pruning.
-const stateColumns = `kind, name, seq, body, mac, max(` + pruned + ` + 1,
-	coalesce((SELECT max(e.seq) FROM events e WHERE e.state = states.kind || '/' || states.name), 0))`
+const stateColumns = `kind, name, seq, body, mac, ` + pruned + ` + 1,
+	coalesce((SELECT max(e.seq) FROM events e WHERE e.state = states.kind || '/' || states.name), 0)`
 
 func scanState(scan scanner) (s state, err error) {
 	var mac []byte
-	err = scan(&s.kind, &s.name, &s.seq, &s.body, &mac, &s.latest)
+	var least int64
+	err = scan(&s.kind, &s.name, &s.seq, &s.body, &mac, &least, &s.latest)
+	s.latest = max(s.latest, least)
 	copy(s.mac[:], mac)
 	return s, err
 }
@@ -67,7 +69,7 @@ func (d *database) genuine(s state) bool { return same(s.mac, d.key.state(s)) &&
 
 // one returns a row; ok is false if there is none or it is not genuine.
 func (d *database) one(ctx context.Context, q querier, kind, name string) (s state, ok bool, err error) {
-	s, err = scanState(q.QueryRowContext(ctx, `SELECT `+stateColumns+` FROM states WHERE kind = ? AND name = ?`, kind, name).Scan)
+	s, err = scanState(q.QueryRowContext(ctx, `SELECT `+stateColumns+` FROM states WHERE kind = $1 AND name = $2`, kind, name).Scan)
 	if errors.Is(err, sql.ErrNoRows) {
 		return state{}, false, nil
 	}
@@ -124,7 +126,7 @@ func (w *writing) put(ctx context.Context, kind, name string, body []byte) error
 	s := state{kind: kind, name: name, seq: w.tail.seq, body: body}
 	mac := w.db.key.state(s)
 	w.changed = true
-	_, err := w.ExecContext(ctx, `INSERT INTO states (kind, name, seq, body, mac) VALUES (?, ?, ?, ?, ?)
+	_, err := w.ExecContext(ctx, `INSERT INTO states (kind, name, seq, body, mac) VALUES ($1, $2, $3, $4, $5)
 		ON CONFLICT (kind, name) DO UPDATE SET seq = excluded.seq, body = excluded.body, mac = excluded.mac`,
 		kind, name, s.seq, string(body), mac[:])
 	return err
@@ -132,6 +134,6 @@ func (w *writing) put(ctx context.Context, kind, name string, body []byte) error
 
 func (w *writing) remove(ctx context.Context, kind, name string) error {
 	w.changed = true
-	_, err := w.ExecContext(ctx, `DELETE FROM states WHERE kind = ? AND name = ?`, kind, name)
+	_, err := w.ExecContext(ctx, `DELETE FROM states WHERE kind = $1 AND name = $2`, kind, name)
 	return err
 }

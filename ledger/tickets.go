@@ -123,9 +123,9 @@ var errTaken = schemas.NewProblem(schemas.CodeInternal, "A new approval has the 
 // refuses where as many as limit count.
 func (w *writing) joins(ctx context.Context, ticket guard.Ticket, limit int) (joined guard.Ticket, err error) {
 	taken, now := 0, w.l.o.Now()
-	clause, since := `WHERE kind = 'ticket' AND spent = 0 AND caller = ? AND in_band = 0 AND expires > ?`, now
+	clause, since := `WHERE kind = 'ticket' AND spent = 0 AND caller = $1 AND in_band = 0 AND expires > $2`, now
 	if ticket.InBand {
-		clause, since = `INDEXED BY states_asked WHERE kind = 'ticket' AND caller = ? AND in_band = 1 AND created > ?`, now.Add(-guard.AskedWithin)
+		clause, since = `INDEXED BY states_asked WHERE kind = 'ticket' AND caller = $1 AND in_band = 1 AND created > $2`, now.Add(-guard.AskedWithin)
 	}
 	err = w.db.each(ctx, w.Tx, func(s state) error {
 		other, err := decodeTicket(s.name, s.body)
@@ -149,7 +149,7 @@ func (w *writing) joins(ctx context.Context, ticket guard.Ticket, limit int) (jo
 // not answered: nobody can open a run with them.
 func (w *writing) dropPlans(ctx context.Context) error {
 	_, err := w.ExecContext(ctx, `DELETE FROM states WHERE kind = 'plan' AND EXISTS (SELECT 1 FROM states t
-		WHERE t.kind = 'ticket' AND t.name = states.name AND t.in_band = 1 AND (t.body ->> '$.declined' OR t.spent = 0 AND t.expires < ?))`,
+		WHERE t.kind = 'ticket' AND t.name = states.name AND t.in_band = 1 AND (t.body ->> 'declined' IS NOT NULL OR t.spent = 0 AND t.expires < $1))`,
 		formatTime(w.l.o.Now()))
 	return err
 }
@@ -190,7 +190,7 @@ func (l *Ledger) Waiting(ctx context.Context) ([]guard.Ticket, error) {
 	}
 	now := l.o.Now()
 	found, err := rowsOf(ctx, db, db.read, decodeTicket, `INDEXED BY states_open WHERE kind = 'ticket' AND spent = 0 AND in_band = 0
-		AND expires > ? ORDER BY created DESC`, formatTime(now))
+		AND expires > $1 ORDER BY created DESC`, formatTime(now))
 	return slices.DeleteFunc(found, func(t guard.Ticket) bool { return !t.Live(now) }), l.problem(err)
 }
 

@@ -63,7 +63,7 @@ func (w *writing) changeToken(ctx context.Context, t guard.Token, event guard.Ev
 // openTokens returns the tokens that were not revoked and have not expired.
 func (w *writing) openTokens(ctx context.Context) ([]guard.Token, error) {
 	now := w.l.o.Now()
-	all, err := rowsOf(ctx, w.db, w.Tx, decodeToken, `WHERE kind = 'token' AND expires > ?`, formatTime(now))
+	all, err := rowsOf(ctx, w.db, w.Tx, decodeToken, `WHERE kind = 'token' AND expires > $1`, formatTime(now))
 	return slices.DeleteFunc(all, func(t guard.Token) bool { return !t.Open(now) }), err
 }
 
@@ -97,7 +97,7 @@ func (l *Ledger) PutToken(ctx context.Context, token guard.Token, limit int, eve
 
 // tokenQuery asks for a token and in the same statement how far the record
 // comes, as freezeQuery does.
-const tokenQuery = `SELECT ` + lastEntry + `, ` + stateColumns + ` FROM states WHERE kind = 'token' AND name = ?`
+const tokenQuery = `SELECT ` + lastEntry + `, ` + stateColumns + ` FROM states WHERE kind = 'token' AND name = $1`
 
 // Token implements guard.TokenStore. A token whose row was changed in the file
 // is not there, and none is where entries are missing at the end: what was
@@ -128,7 +128,7 @@ func (l *Ledger) Tokens(ctx context.Context) ([]guard.Token, error) {
 	if err != nil {
 		return nil, err
 	}
-	found, err := rowsOf(ctx, db, db.read, decodeToken, `WHERE kind = 'token' AND expires > ? ORDER BY created DESC`, formatTime(l.o.Now().Add(-keptAfterEnd)))
+	found, err := rowsOf(ctx, db, db.read, decodeToken, `WHERE kind = 'token' AND expires > $1 ORDER BY created DESC`, formatTime(l.o.Now().Add(-keptAfterEnd)))
 	return found, l.problem(err)
 }
 
@@ -151,7 +151,7 @@ func (l *Ledger) UseToken(ctx context.Context, id string, event guard.Event) (us
 func (l *Ledger) RevokeTokens(ctx context.Context, which guard.TokenSelection, event guard.Event) (revoked int, err error) {
 	err = l.write(ctx, true, func(w *writing) error {
 		now := w.l.o.Now()
-		all, err := rowsOf(ctx, w.db, w.Tx, decodeToken, `WHERE kind = 'token' AND expires > ?`, formatTime(now.Add(-guard.ReachAfterEnd)))
+		all, err := rowsOf(ctx, w.db, w.Tx, decodeToken, `WHERE kind = 'token' AND expires > $1`, formatTime(now.Add(-guard.ReachAfterEnd)))
 		if err != nil {
 			return err
 		}

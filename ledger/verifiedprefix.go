@@ -142,7 +142,7 @@ func (k view) allSteps(ctx context.Context, run string, there []state) error {
 // where the entries about it were not followed.
 func (k view) counted(ctx context.Context, run string, there int) error {
 	var told int
-	err := k.q.QueryRowContext(ctx, `SELECT count(DISTINCT state) FROM events WHERE state > ? AND state < ?`,
+	err := k.q.QueryRowContext(ctx, `SELECT count(DISTINCT state) FROM events WHERE state > $1 AND state < $2`,
 		ref(stateStep, run+"/"), ref(stateStep, run+"0")).Scan(&told)
 	if err == nil && told > there {
 		err = k.l.corrupt("where the tenants of the run " + run + " stand was changed by another program")
@@ -208,5 +208,5 @@ func (k view) readOn(ctx context.Context) error {
 		}
 		k.at = next
 		return nil
-	}, `SELECT seq, body, hash, mac FROM events WHERE seq > ? ORDER BY seq`, k.at.seq)
+	}, `SELECT seq, body, hash, mac FROM events WHERE seq > $1 ORDER BY seq`, k.at.seq)
 }

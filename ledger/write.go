@@ -97,7 +97,7 @@ func (w *writing) unbroken(ctx context.Context, from int64) error {
 		}
 		before, next = expected, r.seq+1
 		return nil
-	}, `SELECT seq, body, hash, mac FROM events WHERE seq >= ? ORDER BY seq`, from)
+	}, `SELECT seq, body, hash, mac FROM events WHERE seq >= $1 ORDER BY seq`, from)
 	if err == nil && next == from {
 		err = w.l.corrupt(fmt.Sprintf("entry %d is missing", from))
 	}
@@ -114,7 +114,7 @@ func (w *writing) addAt(ctx context.Context, seq int64, e entry) error {
 	}
 	next := w.db.key.next(w.tail, seq, body)
 	w.changed = true
-	_, err := w.ExecContext(ctx, `INSERT INTO events (seq, body, hash, mac) VALUES (?, ?, ?, ?)`,
+	_, err := w.ExecContext(ctx, `INSERT INTO events (seq, body, hash, mac) VALUES ($1, $2, $3, $4)`,
 		seq, string(body), next.hash[:], next.mac[:])
 	if err == nil {
 		w.tail = next
