@@ -50,7 +50,7 @@ console.log("ok  all scenarios ended as e2e/conformance.md says");
 
 // serve starts a program that prints its address on one line of JSON.
 async function serve(path, ...args) {
-  const child = spawn(path, args, { stdio: ["pipe", "pipe", "inherit"] });
+  const child = spawn(path, args, { stdio: ["pipe", "pipe", "inherit"], env: { ...process.env, CONFORMANCE_FIXTURES: "serve" } });
   const exited = once(child, "exit");
   const lines = createInterface({ input: child.stdout });
   const [line] = await Promise.race([once(lines, "line"), exited.then(([code]) => Promise.reject(new Error(`${path} ended with ${code}`)))]);
