@@ -2,12 +2,20 @@ package docs_test
 
 import (
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
 	"mcp-partner/internal/cli"
+	"mcp-partner/internal/cli/call"
+	"mcp-partner/internal/cli/cmdutil"
+	"mcp-partner/internal/cli/term"
+	"mcp-partner/internal/config"
 )
 
 const (
@@ -44,15 +52,15 @@ func flagLists() string {
 }
 
 // settings are the flags that config.yaml may have, each once.
-func settings() []cli.FlagInfo {
-	var all []cli.FlagInfo
-	for _, flag := range cli.Flags() {
-		known := func(other cli.FlagInfo) bool { return other.Name == flag.Name }
+func settings() []flagInfo {
+	var all []flagInfo
+	for _, flag := range allFlags() {
+		known := func(other flagInfo) bool { return other.Name == flag.Name }
 		if flag.File && !slices.ContainsFunc(all, known) {
 			all = append(all, flag)
 		}
 	}
-	slices.SortFunc(all, func(a, b cli.FlagInfo) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(all, func(a, b flagInfo) int { return strings.Compare(a.Name, b.Name) })
 	return all
 }
 
@@ -60,7 +68,7 @@ func settings() []cli.FlagInfo {
 // Commands with the same flags share a line.
 func byCommand() []string {
 	flags := map[string][]string{}
-	for _, flag := range cli.Flags() {
+	for _, flag := range allFlags() {
 		if flag.File {
 			continue
 		}
@@ -92,9 +100,67 @@ func commandName(command string) string {
 
 // withDefault is the help of a flag with its default, where the help does not
 // say it.
-func withDefault(flag cli.FlagInfo) string {
+func withDefault(flag flagInfo) string {
 	if slices.Contains([]string{"", "[]", "false", "0"}, flag.Default) || strings.Contains(flag.Usage, "default") {
 		return flag.Usage
 	}
 	return flag.Usage + " (default " + flag.Default + ")"
+}
+
+// flagInfo is what the documents say of a flag.
+type flagInfo struct {
+	// Command is the command without the program's name; "" for all commands.
+	Command string
+	Name    string
+	// Value is how the value is called in --help; "" for a switch.
+	Value, Usage, Default string
+	// Variable is the environment variable; "" for a flag that has to be typed.
+	Variable string
+	// File is true where the config file may have it.
+	File bool
+}
+
+// allFlags lists the flags of every command, in the order of the help. Arguments of
+// tools are left out: the tools have pages of their own.
+func allFlags() []flagInfo {
+	root := cli.NewRoot(cmdutil.NewDeps(&term.Streams{In: strings.NewReader(""), Out: io.Discard, Err: io.Discard}))
+	var all []flagInfo
+	root.PersistentFlags().VisitAll(func(flag *pflag.Flag) { all = append(all, flagInfoOf("", flag)) })
+	for _, command := range root.Commands() {
+		all = append(all, flagsOfCommand(command, root)...)
+	}
+	return all
+}
+
+func flagsOfCommand(command, root *cobra.Command) []flagInfo {
+	if command.Name() == "help" || command.Name() == "completion" {
+		return nil
+	}
+	name := strings.TrimPrefix(command.CommandPath(), root.Name()+" ")
+	var all []flagInfo
+	command.LocalFlags().VisitAll(func(flag *pflag.Flag) {
+		_, argument := flag.Value.(*call.ArgumentFlag)
+		if !argument && flag.Name != "help" && root.PersistentFlags().Lookup(flag.Name) == nil {
+			all = append(all, flagInfoOf(name, flag))
+		}
+	})
+	if name == "call" {
+		return append(all, flagsOfCommand(command.Commands()[0], root)...) // all tools have the same
+	}
+	for _, sub := range command.Commands() {
+		all = append(all, flagsOfCommand(sub, root)...)
+	}
+	return all
+}
+
+func flagInfoOf(command string, flag *pflag.Flag) flagInfo {
+	value, usage := pflag.UnquoteUsage(flag)
+	info := flagInfo{Command: command, Name: flag.Name, Value: value, Usage: usage, Default: flag.DefValue, File: config.IsStanding(flag)}
+	if first, _, found := strings.Cut(command, " "); found && first == "call" {
+		info.Command = "call TOOL"
+	}
+	if !config.IsTyped(flag) {
+		info.Variable = config.EnvName(flag.Name)
+	}
+	return info
 }

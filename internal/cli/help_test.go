@@ -16,7 +16,7 @@ const helpWidth = 80
 
 func TestHelpFitsOnATerminal(t *testing.T) {
 	t.Parallel()
-	root := newRoot(cmdutil.NewDeps(testStreams(nil)))
+	root := NewRoot(cmdutil.NewDeps(testStreams(nil)))
 	var walk func(*cobra.Command)
 	walk = func(command *cobra.Command) {
 		if command.Name() == "completion" {

@@ -65,7 +65,7 @@ func variable(ts *testscript.TestScript, name string) (string, bool) {
 // settingsOf lists the variables of a script that name settings.
 func settingsOf(streams *term.Streams) []string {
 	var environ []string
-	for _, name := range cmdutil.AllFlags(newRoot(cmdutil.NewDeps(&term.Streams{Out: io.Discard, Err: io.Discard})), func(*pflag.Flag) bool { return true }) {
+	for _, name := range cmdutil.AllFlags(NewRoot(cmdutil.NewDeps(&term.Streams{Out: io.Discard, Err: io.Discard})), func(*pflag.Flag) bool { return true }) {
 		if value, ok := streams.Env(config.EnvName(name)); ok {
 			environ = append(environ, config.EnvName(name)+"="+value)
 		}
@@ -77,7 +77,7 @@ func settingsOf(streams *term.Streams) []string {
 // all scripts share the working directory of this process.
 func absolutePaths(ts *testscript.TestScript, args []string) []string {
 	deps := cmdutil.NewDeps(&term.Streams{Out: io.Discard, Err: io.Discard})
-	root := newRoot(deps)
+	root := NewRoot(deps)
 	root.AddCommand(contractverify.NewCmd(deps))
 	command, _, err := root.Find(args)
 	if err != nil {

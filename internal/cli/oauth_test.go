@@ -18,7 +18,7 @@ import (
 // server.
 func TestExampleCallers(t *testing.T) {
 	t.Parallel()
-	flags := cmdutil.AllFlags(newRoot(cmdutil.NewDeps(testStreams(nil))), config.IsStanding)
+	flags := cmdutil.AllFlags(NewRoot(cmdutil.NewDeps(testStreams(nil))), config.IsStanding)
 	example, err := config.Load(examplePath, flags)
 	if err != nil {
 		t.Fatal(err)

@@ -363,7 +363,7 @@ func TestEveryChangeIsTriedWithOutputsThatFail(t *testing.T) {
 			walk(sub)
 		}
 	}
-	walk(newRoot(cmdutil.NewDeps(testStreams(nil))))
+	walk(NewRoot(cmdutil.NewDeps(testStreams(nil))))
 }
 
 func newStage(t *testing.T) *stage {

@@ -38,7 +38,7 @@ type Command func(*cmdutil.Deps) *cobra.Command
 // config.yaml and environment.
 func Run(ctx context.Context, streams *term.Streams, args []string, more ...Command) int {
 	deps := cmdutil.NewDeps(streams)
-	root := newRoot(deps, more...)
+	root := NewRoot(deps, more...)
 	root.SetArgs(args)
 	if completing(args) {
 		completeFlags(deps, root)
@@ -70,7 +70,8 @@ Windows. Secrets are never read from a flag, a variable or config.yaml.
 Exit codes: 0 done or unchanged, 1 failed, 2 usage, 3 refused,
 4 approval required.`
 
-func newRoot(deps *cmdutil.Deps, more ...Command) *cobra.Command {
+// NewRoot builds the command line.
+func NewRoot(deps *cmdutil.Deps, more ...Command) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "mcp-partner",
 		Short: "Partner Admin Link for AI agents and for people",

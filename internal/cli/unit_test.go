@@ -37,7 +37,7 @@ func TestEveryCommandHelps(t *testing.T) {
 			walk(sub)
 		}
 	}
-	walk(newRoot(cmdutil.NewDeps(testStreams(nil))))
+	walk(NewRoot(cmdutil.NewDeps(testStreams(nil))))
 }
 
 // TestEveryFlagHasAVariable sets each flag of each command by its variable.
@@ -64,14 +64,14 @@ func TestEveryFlagHasAVariable(t *testing.T) {
 			walk(sub)
 		}
 	}
-	walk(newRoot(cmdutil.NewDeps(testStreams(nil))))
+	walk(NewRoot(cmdutil.NewDeps(testStreams(nil))))
 }
 
 // TestNoFlagTakesASecret looks for flags whose value would be one. A file, or
 // the word to read standard input, is none.
 func TestNoFlagTakesASecret(t *testing.T) {
 	t.Parallel()
-	for _, name := range cmdutil.AllFlags(newRoot(cmdutil.NewDeps(testStreams(nil))), func(flag *pflag.Flag) bool { return flag.Value.Type() != "bool" }) {
+	for _, name := range cmdutil.AllFlags(NewRoot(cmdutil.NewDeps(testStreams(nil))), func(flag *pflag.Flag) bool { return flag.Value.Type() != "bool" }) {
 		if config.Secretive(name) {
 			t.Errorf("--%s looks as if it took a secret", name)
 		}

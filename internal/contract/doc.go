@@ -1,4 +1,4 @@
 // Package contract compares traffic with the published wire contract
-// (schemas.OpenAPI): requests and answers one by one, and with Verify the
+// (schemas.OpenAPI): answers one by one, and with Verify the
 // provider and the calls that read roles as they answer right now.
 package contract

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
@@ -188,12 +187,3 @@ func (d *Document) Evidence(o Operation, status int) string {
 	text, _ := found.node["x-evidence"].(string)
 	return text
 }
-
-// Documented lists the statuses of an operation as the document writes them.
-func (d *Document) Documented(o Operation) []string {
-	responses, _ := d.child(o.place, "responses")
-	return slices.Sorted(maps.Keys(responses.node))
-}
-
-// writes reports whether a method is one that takes a permit.
-func writes(method string) bool { return method != http.MethodGet }

@@ -73,7 +73,7 @@ func TestEveryOperationIsComplete(t *testing.T) {
 			t.Errorf("%s takes a body", op.ID)
 		}
 		for _, status := range []string{"200", "400", "401", "403", "404", "429", "5XX"} {
-			if !slices.Contains(d.Documented(op), status) {
+			if !slices.Contains(d.documented(op), status) {
 				t.Errorf("%s does not document %s", op.ID, status)
 			}
 		}
@@ -242,13 +242,13 @@ func TestWrongRequestsAreFound(t *testing.T) {
 		roles + "&$filter=principalId eq '" + object + "'":                                      "$filter is not what",
 		"https://management.azure.com/subscriptions/x" + roleAssignments + "&$filter=atScope()": "subscriptionId is not what",
 	} {
-		got := strings.Join(d.Request(armclient.Exchange{Method: "GET", URL: url, RequestHeader: http.Header{}}).Differs, "\n")
+		got := strings.Join(d.request(armclient.Exchange{Method: "GET", URL: url, RequestHeader: http.Header{}}).Differs, "\n")
 		if want == "" && got != "" || !strings.Contains(got, want) {
 			t.Errorf("%s: %q, want %q", url, got, want)
 		}
 	}
 	body := armclient.Exchange{Method: "PUT", URL: base + "/1234567?api-version=2018-02-01", Sent: 2, RequestHeader: http.Header{"If-Match": {"3"}}}
-	if got := d.Request(body).Differs; len(got) != 2 {
+	if got := d.request(body).Differs; len(got) != 2 {
 		t.Errorf("a body and If-Match: %v", got)
 	}
 }

@@ -120,7 +120,7 @@ func TestSimulatorKeepsTheContract(t *testing.T) {
 	w := newWorld(t, simulator.Config{Tenants: 1, Throttle: wide})
 	w.walkRoles(d, met)
 	for _, op := range d.Operations() {
-		for _, status := range d.Documented(op) {
+		for _, status := range d.documented(op) {
 			if !met.has(op, status) && !unknownToTheSimulator[op.ID+" "+status] {
 				t.Errorf("no answer of the simulator was %s %s", op.ID, status)
 			}
@@ -307,7 +307,7 @@ func TestArmclientKeepsTheContract(t *testing.T) {
 		}
 		op, _ := d.Find(x.Method, target.Path)
 		ids[op.ID]++
-		if wrong := d.Request(x).Differs; len(wrong) > 0 {
+		if wrong := d.request(x).Differs; len(wrong) > 0 {
 			t.Errorf("request %s %s: %v", x.Method, x.URL, wrong)
 		}
 		if wrong := d.Answer(op, x).Differs; len(wrong) > 0 {
