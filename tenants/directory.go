@@ -124,8 +124,21 @@ func (d *Directory) Len() (int, error) {
 	return len(s.entries), nil
 }
 
-// Get returns the entry of exactly that name (case folded), or a
-// CodeUnknownTenant problem.
+// Find returns the entry of exactly that name (case folded), if there is one.
+func (d *Directory) Find(name string) (entry Entry, ok bool, err error) {
+	s, err := d.snapshot()
+	if err != nil {
+		return Entry{}, false, err
+	}
+	i, ok := s.byName[naming.Fold(name)]
+	if ok {
+		entry = s.entries[i].clone()
+	}
+	return entry, ok, nil
+}
+
+// Get is Find with a CodeUnknownTenant problem where there is none. It suggests
+// names, for which it looks at every entry.
 func (d *Directory) Get(name string) (Entry, error) {
 	s, err := d.snapshot()
 	if err != nil {

@@ -53,14 +53,15 @@ func (d *Directory) Plan(entries []Entry) (Diff, error) {
 	return diff, nil
 }
 
-// Apply makes the change that Plan worked out, in one write. If an entry that
+// Apply makes the change that Plan worked out and adds credentials, in one write. If an entry that
 // it changes is no longer as the difference showed it, or one that it adds
 // exists by now, it returns a CodeStateMoved problem and changes nothing.
-func (d *Directory) Apply(ctx context.Context, diff Diff) error {
-	if diff.Empty() {
+func (d *Directory) Apply(ctx context.Context, diff Diff, credentials ...CredentialConfig) error {
+	if diff.Empty() && len(credentials) == 0 {
 		return nil
 	}
 	return d.change(ctx, func(work *draft) error {
+		work.credentials = append(work.credentials, credentials...)
 		entries := append([]Entry(nil), diff.Added...)
 		stampAdded(entries, d.now())
 		for _, entry := range diff.Added {

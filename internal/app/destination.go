@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"mcp-partner/internal/disk"
 	"mcp-partner/internal/exit"
@@ -34,42 +35,66 @@ func destinationOf(cloud tenants.Cloud) destination {
 
 func (d destination) String() string { return d.authority + " (ARM " + d.endpoint + ")" }
 
-// cloudsOf lists where a credential is sent, one cloud for each destination: as
-// the tenants of the directory say, or if none uses it those of the archive.
-func (a *App) cloudsOf(credential string) ([]tenants.Cloud, error) {
-	entries, err := a.Directory.List()
-	if err != nil {
-		return nil, err
-	}
-	if found := cloudsIn(entries, credential); len(found) > 0 {
-		return found, nil
-	}
-	archived, err := a.Directory.Archived()
-	for _, one := range archived {
-		entries = append(entries, one.Entry)
-	}
-	return cloudsIn(entries, credential), err
+// Destinations finds where a credential is sent, one cloud for each destination:
+// as the tenants of the directory say, or if none uses it those of the archive.
+// It reads both at most once, for any number of credentials.
+type Destinations struct {
+	a               *App
+	current, former func() (map[string][]tenants.Cloud, error)
 }
 
-func cloudsIn(entries []tenants.Entry, credential string) []tenants.Cloud {
-	var found []tenants.Cloud
+// Destinations returns those of the directory as it is when they are first asked.
+func (a *App) Destinations() *Destinations {
+	return &Destinations{
+		a: a,
+		current: sync.OnceValues(func() (map[string][]tenants.Cloud, error) {
+			entries, err := a.Directory.List()
+			return cloudsIn(entries), err
+		}),
+		former: sync.OnceValues(func() (map[string][]tenants.Cloud, error) {
+			archived, err := a.Directory.Archived()
+			entries := make([]tenants.Entry, len(archived))
+			for i, one := range archived {
+				entries[i] = one.Entry
+			}
+			return cloudsIn(entries), err
+		}),
+	}
+}
+
+func (d *Destinations) of(credential string) ([]tenants.Cloud, error) {
+	for _, clouds := range []func() (map[string][]tenants.Cloud, error){d.current, d.former} {
+		known, err := clouds()
+		if found := known[naming.Fold(credential)]; err != nil || len(found) > 0 {
+			return found, err
+		}
+	}
+	return nil, nil
+}
+
+// cloudsIn lists the clouds of each credential, by its folded name.
+func cloudsIn(entries []tenants.Entry) map[string][]tenants.Cloud {
+	found := map[string][]tenants.Cloud{}
 	for _, entry := range entries {
 		same := func(c tenants.Cloud) bool { return destinationOf(c) == destinationOf(entry.Cloud) }
-		if _, err := entry.Credential(credential); err == nil && !slices.ContainsFunc(found, same) {
-			found = append(found, entry.Cloud)
+		for _, ref := range entry.Credentials {
+			name := naming.Fold(ref.Name)
+			if !slices.ContainsFunc(found[name], same) {
+				found[name] = append(found[name], entry.Cloud)
+			}
 		}
 	}
 	return found
 }
 
-// UsualCloud is where an existing credential is sent by every tenant that uses
-// it. A tenant that shares it and says nothing about its cloud is there too.
-func (a *App) UsualCloud(config tenants.CredentialConfig) (tenants.Cloud, error) {
+// Usual is where an existing credential is sent by every tenant that uses it. A
+// tenant that shares it and says nothing about its cloud is there too.
+func (d *Destinations) Usual(config tenants.CredentialConfig) (tenants.Cloud, error) {
 	public := tenants.Cloud{Name: tenants.CloudPublic}
-	if _, err := a.Directory.Credential(config.Name); err != nil || config.Kind == tenants.KindAzureCLI {
+	if _, err := d.a.Directory.Credential(config.Name); err != nil || config.Kind == tenants.KindAzureCLI {
 		return public, nil // a new one
 	}
-	found, err := a.cloudsOf(config.Name)
+	found, err := d.of(config.Name)
 	if err != nil || len(found) != 1 {
 		return public, err
 	}
@@ -89,9 +114,10 @@ func (a *App) CheckDestinations(ctx context.Context, entries []tenants.Entry, fr
 			return nil, err
 		}
 	}
+	known := a.Destinations()
 	for _, entry := range entries {
 		for _, ref := range entry.Credentials {
-			text, err := a.checkDestination(entry, ref.Name, held, allowed, replaced)
+			text, err := known.check(entry, ref.Name, held, allowed, replaced)
 			if err != nil {
 				return nil, err
 			}
@@ -103,8 +129,8 @@ func (a *App) CheckDestinations(ctx context.Context, entries []tenants.Entry, fr
 	return said, nil
 }
 
-func (a *App) checkDestination(entry tenants.Entry, credential string, held map[string]tenants.CredentialConfig, allowed bool, replaced []string) (said string, err error) {
-	stored, err := a.Directory.Credential(credential)
+func (d *Destinations) check(entry tenants.Entry, credential string, held map[string]tenants.CredentialConfig, allowed bool, replaced []string) (said string, err error) {
+	stored, err := d.a.Directory.Credential(credential)
 	if err != nil {
 		var ok bool
 		if stored, ok = held[naming.Fold(credential)]; !ok {
@@ -113,7 +139,7 @@ func (a *App) checkDestination(entry tenants.Entry, credential string, held map[
 	} else if slices.Contains(replaced, stored.Name) {
 		return "", nil
 	}
-	known, err := a.cloudsOf(stored.Name)
+	known, err := d.of(stored.Name)
 	if err != nil {
 		return "", err
 	}

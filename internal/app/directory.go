@@ -121,27 +121,30 @@ func (d Directory) List() ([]schemas.Tenant, error) {
 		return nil, err
 	}
 	views := viewsOf(all.Status)
+	configs := make(map[string]tenants.CredentialConfig, len(all.Credentials))
+	for _, config := range all.Credentials {
+		configs[naming.Fold(config.Name)] = config
+	}
 	tenants := make([]schemas.Tenant, len(all.Entries))
 	for i, entry := range all.Entries {
 		tenants[i] = WithStatus(entry.Tenant(), views)
-		tenants[i].SameIdentity = sameIdentities(entry.Credentials, all.Credentials)
+		tenants[i].SameIdentity = sameIdentities(entry.Credentials, configs)
 	}
 	return tenants, nil
 }
 
 // sameIdentities finds the credentials of a tenant that are the same identity as
 // one before them.
-func sameIdentities(refs []tenants.CredentialRef, configs []tenants.CredentialConfig) map[string]string {
+func sameIdentities(refs []tenants.CredentialRef, configs map[string]tenants.CredentialConfig) map[string]string {
 	if len(refs) < 2 {
 		return nil
 	}
 	same, seen := map[string]string{}, []tenants.CredentialConfig{}
 	for _, ref := range refs {
-		i := slices.IndexFunc(configs, func(c tenants.CredentialConfig) bool { return naming.Same(c.Name, ref.Name) })
-		if i < 0 {
+		config, ok := configs[naming.Fold(ref.Name)]
+		if !ok {
 			continue
 		}
-		config := configs[i]
 		config.Name = ref.Name
 		if n := slices.IndexFunc(seen, config.SameIdentity); n >= 0 {
 			same[ref.Name] = seen[n].Name

@@ -149,16 +149,17 @@ func (p *Plan) Adopt(ctx context.Context, a *app.App, o *Request) error {
 // WithoutSecret lists new credentials for which no secret came along, each with
 // a tenant by which it can be given.
 func (p *Plan) WithoutSecret(o *Request) []pendingSecret {
+	first := map[string]string{}
+	for _, entry := range slices.Backward(p.Diff.Added) {
+		first[entry.Credentials[0].Name] = entry.Name
+	}
+	for _, name := range p.held {
+		delete(first, name)
+	}
 	var missing []pendingSecret
 	for _, config := range p.Credentials {
-		if !config.Kind.Stored() || p.came(config, o) || slices.Contains(p.held, config.Name) {
-			continue
-		}
-		for _, entry := range p.Diff.Added {
-			if entry.Credentials[0].Name == config.Name {
-				missing = append(missing, pendingSecret{entry.Name, config.Name, config.Kind})
-				break
-			}
+		if tenant, ok := first[config.Name]; ok && config.Kind.Stored() && !p.came(config, o) {
+			missing = append(missing, pendingSecret{tenant, config.Name, config.Kind})
 		}
 	}
 	return missing

@@ -39,7 +39,8 @@ type numbered struct {
 	line int
 }
 
-const maxCSV = 16 << 20
+// maxCSV is room for 250 000 tenants, in bytes.
+const maxCSV = 64 << 20
 
 type table struct {
 	columns []column

@@ -46,8 +46,18 @@ func (p *Plan) Judge(ctx context.Context, a *app.App, o *Request) error {
 	if o.Consent.KeepLink {
 		return nil
 	}
+	fresh := map[string]tenants.CredentialConfig{}
+	for _, config := range p.Credentials {
+		fresh[naming.Fold(config.Name)] = config
+	}
 	for _, change := range p.Diff.Changed {
-		if err := a.CheckSuccession(ctx, change.Before, change.After, p.Credentials); err != nil {
+		var added []tenants.CredentialConfig
+		for _, ref := range change.After.Credentials {
+			if config, ok := fresh[naming.Fold(ref.Name)]; ok {
+				added = append(added, config)
+			}
+		}
+		if err := a.CheckSuccession(ctx, change.Before, change.After, added); err != nil {
 			return err
 		}
 	}
@@ -60,6 +70,7 @@ type importer struct {
 	options *Request
 	house   *app.App
 	known   map[string]tenants.CredentialConfig
+	clouds  *app.Destinations
 	// stored are the names of the credentials that the directory has.
 	stored []string
 	plan   *Plan
@@ -70,7 +81,7 @@ type importer struct {
 }
 
 func newImporter(a *app.App, o *Request) (*importer, error) {
-	im := &importer{options: o, house: a, known: map[string]tenants.CredentialConfig{}, plan: &Plan{}, lines: map[string]int{}, ca: map[string]string{}}
+	im := &importer{options: o, house: a, clouds: a.Destinations(), known: map[string]tenants.CredentialConfig{}, plan: &Plan{}, lines: map[string]int{}, ca: map[string]string{}}
 	have, err := a.Directory.Credentials()
 	for _, config := range have {
 		im.known[naming.Fold(config.Name)] = config
@@ -113,8 +124,10 @@ func (im *importer) refusal() error {
 }
 
 func (im *importer) entry(row numbered) (tenants.Entry, error) {
-	entry, err := im.house.Directory.Get(row.Row["name"])
-	exists := err == nil
+	entry, exists, err := im.house.Directory.Find(row.Row["name"])
+	if err != nil {
+		return entry, err
+	}
 	if !exists {
 		entry = tenants.Entry{Name: row.Row["name"], Cloud: tenants.Cloud{Name: tenants.CloudPublic}}
 	}
@@ -126,7 +139,7 @@ func (im *importer) entry(row numbered) (tenants.Entry, error) {
 	}
 	if !exists {
 		// For a row that says nothing about it.
-		if entry.Cloud, err = im.house.UsualCloud(im.known[naming.Fold(entry.Credentials[0].Name)]); err != nil {
+		if entry.Cloud, err = im.clouds.Usual(im.known[naming.Fold(entry.Credentials[0].Name)]); err != nil {
 			return entry, err
 		}
 	}

@@ -54,9 +54,10 @@ func (a *arranger) resolve(ctx context.Context, wanted bool) error {
 			"%s with a domain and no tenant ID, the first on line %d; nothing was changed", phrase.Count(len(open), "row"), open[0].line)
 	}
 	var questions []question
+	seen := map[question]bool{}
 	for _, one := range open {
-		if !slices.Contains(questions, one.question) {
-			questions = append(questions, one.question)
+		if !seen[one.question] {
+			seen[one.question], questions = true, append(questions, one.question)
 		}
 	}
 	asking := fmt.Sprintf("Asking %s for the tenants of %s; no credential is sent.", strings.Join(hostsOf(questions), ", "), phrase.Count(len(questions), "domain"))
@@ -77,7 +78,7 @@ func (a *arranger) open() ([]asked, error) {
 		if row.Row["tenant_id"] != "" || len(domains) == 0 {
 			continue
 		}
-		if _, err := a.house.Directory.Get(row.Row["name"]); err == nil {
+		if _, exists, _ := a.house.Directory.Find(row.Row["name"]); exists {
 			continue // which keeps its tenant ID
 		}
 		cloud, err := a.cloudOf(row)
@@ -96,7 +97,7 @@ func (a *arranger) cloudOf(row numbered) (tenants.Cloud, error) {
 	}
 	entry := tenants.Entry{Cloud: tenants.Cloud{Name: tenants.CloudPublic}}
 	if config, known := a.known[naming.Fold(name)]; known {
-		usual, err := a.house.UsualCloud(config)
+		usual, err := a.clouds.Usual(config)
 		if err != nil {
 			return usual, err
 		}

@@ -137,7 +137,7 @@ func (a *arranger) complete(row numbered) {
 	if cells["name"] == "" && (cells[company] != "" || len(domains) > 0) {
 		cells["name"] = a.names.Suggest(cells[company], domains, cells["tenant_id"])
 	}
-	entry, _ := a.house.Directory.Get(cells["name"]) // a new one has no lists
+	entry, _, _ := a.house.Directory.Find(cells["name"]) // a new one has no lists
 	for field, have := range map[string][]string{"domains": entry.Domains, "labels": entry.Labels} {
 		if cells[field] != "" && a.file.foreign(field) {
 			cells[field] = joined(have, cellList(cells[field]))
@@ -173,12 +173,14 @@ func joined(have, more []string) string {
 // Names are the names and domains that are taken.
 type Names struct {
 	names, domains map[string]bool
+	// next is the number from which on a name that is taken is tried.
+	next map[string]int
 }
 
 // NamesIn are those of the directory.
 func NamesIn(a *app.App) (*Names, error) {
 	entries, err := a.Directory.List()
-	n := &Names{map[string]bool{}, map[string]bool{}}
+	n := &Names{map[string]bool{}, map[string]bool{}, map[string]int{}}
 	for _, entry := range entries {
 		n.take(entry.Name)
 		n.Unclaimed(entry.Domains)
@@ -200,8 +202,9 @@ func (n *Names) Suggest(called string, domains []string, tenantID string) string
 		base = strings.TrimSuffix("tenant-"+tenants.SuggestName(tenantID[:min(len(tenantID), 8)]), "-")
 	}
 	name := base
-	for i := 2; n.names[naming.Fold(name)]; i++ {
-		name = base + "-" + strconv.Itoa(i)
+	for n.names[naming.Fold(name)] {
+		n.next[base] = max(2, n.next[base]+1)
+		name = base + "-" + strconv.Itoa(n.next[base])
 	}
 	n.take(name)
 	return name

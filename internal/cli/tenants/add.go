@@ -87,7 +87,7 @@ func RunAdd(ctx context.Context, deps *cmdutil.Deps, o *Options) error {
 	if err != nil {
 		return err
 	}
-	cloud, err := a.UsualCloud(chosen.config)
+	cloud, err := a.Destinations().Usual(chosen.config)
 	if err != nil {
 		return err
 	}

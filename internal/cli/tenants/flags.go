@@ -175,7 +175,7 @@ func (o *Options) cloudToAsk(a *app.App) (tenants.Cloud, error) {
 	if old, unknown := a.Directory.Get(o.Name); unknown == nil {
 		entry.Cloud = old.Cloud
 	} else if err == nil && !o.Given(cloudFlags()...) {
-		return a.UsualCloud(shared)
+		return a.Destinations().Usual(shared)
 	}
 	err = o.applyCloud(&entry)
 	return entry.Cloud, err

@@ -182,8 +182,8 @@ func agree(ctx context.Context, deps *cmdutil.Deps, yes bool) error {
 	return nil
 }
 
-// apply stores the secret, then the credentials, then the tenants, so that
-// nothing is ever named before it is there.
+// apply stores the secret, then the credentials and the tenants, so that nothing
+// is ever named before it is there.
 func apply(ctx context.Context, deps *cmdutil.Deps, a *app.App, o *tenantimport.Request, p *tenantimport.Plan) error {
 	if err := p.Adopt(ctx, a, o); err != nil {
 		return err
@@ -193,12 +193,7 @@ func apply(ctx context.Context, deps *cmdutil.Deps, a *app.App, o *tenantimport.
 			return err
 		}
 	}
-	for _, config := range p.Credentials {
-		if err := a.Directory.AddCredential(ctx, config); err != nil {
-			return err
-		}
-	}
-	if err := a.Directory.Apply(ctx, p.Diff); err != nil {
+	if err := a.Directory.Apply(ctx, p.Diff, p.Credentials...); err != nil {
 		return err
 	}
 	changed := make([]tenants.Entry, len(p.Diff.Changed))
