@@ -181,7 +181,7 @@ func (l *Ledger) Head(ctx context.Context) (Head, error) {
 	if err != nil {
 		return Head{}, err
 	}
-	tx, err := db.read.BeginTx(ctx, nil)
+	tx, err := db.Snapshot(ctx)
 	if err != nil {
 		return Head{}, l.problem(err)
 	}
@@ -196,7 +196,7 @@ func (l *Ledger) Head(ctx context.Context) (Head, error) {
 }
 
 // checkedTail returns the last link after a look at the two last entries.
-func (l *Ledger) checkedTail(ctx context.Context, q querier, db *database) (last link, count int64, err error) {
+func (l *Ledger) checkedTail(ctx context.Context, q querier, db *opened) (last link, count int64, err error) {
 	if last, err = tail(ctx, q, db); err != nil {
 		return link{}, 0, err
 	}
@@ -219,7 +219,7 @@ func (l *Ledger) checkedTail(ctx context.Context, q querier, db *database) (last
 
 // linkBefore returns the link of the entry before a number: that of the checkpoint
 // if all were pruned, or the beginning.
-func linkBefore(ctx context.Context, q querier, db *database, seq int64) (link, error) {
+func linkBefore(ctx context.Context, q querier, db *opened, seq int64) (link, error) {
 	var before link
 	var hash, mac []byte
 	err := q.QueryRowContext(ctx, `SELECT seq, hash, mac FROM events WHERE seq < $1 ORDER BY seq DESC LIMIT 1`, seq).Scan(&before.seq, &hash, &mac)
@@ -232,7 +232,7 @@ func linkBefore(ctx context.Context, q querier, db *database, seq int64) (link, 
 }
 
 // tail returns the last link.
-func tail(ctx context.Context, q querier, db *database) (link, error) {
+func tail(ctx context.Context, q querier, db *opened) (link, error) {
 	return linkBefore(ctx, q, db, math.MaxInt64)
 }
 

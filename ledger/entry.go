@@ -219,7 +219,7 @@ func (l *Ledger) CountIntents(ctx context.Context, rule string, since time.Time)
 	if err != nil {
 		return 0, err
 	}
-	count, err = countIntents(ctx, db.read, rule, since)
+	count, err = countIntents(ctx, db.Read, rule, since)
 	return count, l.problem(err)
 }
 
@@ -248,7 +248,7 @@ func (l *Ledger) Followed(ctx context.Context, seq int64, tenantID string) (foll
 	if err != nil {
 		return false, err
 	}
-	err = db.read.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM events WHERE seq > $1 AND kind = 'intent' AND tenant_id = $2)`,
+	err = db.Read.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM events WHERE seq > $1 AND kind = 'intent' AND tenant_id = $2)`,
 		seq, tenantID).Scan(&followed)
 	return followed, l.problem(err)
 }

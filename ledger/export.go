@@ -82,8 +82,8 @@ func (d *destination) Write(p []byte) (int, error) {
 	return n, err
 }
 
-func (l *Ledger) exportLines(ctx context.Context, db *database, to io.Writer, f Filter) error {
-	tx, err := db.read.BeginTx(ctx, nil) // one state of the file for header and lines
+func (l *Ledger) exportLines(ctx context.Context, db *opened, to io.Writer, f Filter) error {
+	tx, err := db.Snapshot(ctx) // one state of the file for header and lines
 	if err != nil {
 		return err
 	}
@@ -190,7 +190,7 @@ func csvTime(text string) string {
 	return at.Format(time.RFC3339Nano)
 }
 
-func (l *Ledger) exportCSV(ctx context.Context, db *database, to io.Writer, f Filter) error {
+func (l *Ledger) exportCSV(ctx context.Context, db *opened, to io.Writer, f Filter) error {
 	table, out, quoter := columns(), csv.NewWriter(to), csvcell.New()
 	cells := make([]string, len(table))
 	for i, c := range table {
@@ -200,7 +200,7 @@ func (l *Ledger) exportCSV(ctx context.Context, db *database, to io.Writer, f Fi
 		return err
 	}
 	condition, args := f.where()
-	err := each(ctx, db.read, func(r row) error {
+	err := each(ctx, db.Read, func(r row) error {
 		e, err := decodeEntry(r.body)
 		if err != nil {
 			return err

@@ -252,7 +252,7 @@ func TestPruneLeavesACheckpoint(t *testing.T) {
 func (h *house) gone(text string) {
 	h.t.Helper()
 	for _, suffix := range []string{"", "-wal"} {
-		file, err := os.ReadFile(h.path + suffix)
+		file, err := os.ReadFile(h.name + suffix)
 		if err == nil && bytes.Contains(file, []byte(text)) {
 			h.t.Errorf("%q is in ledger.db%s still", text, suffix)
 		}

@@ -25,15 +25,15 @@ func (h *house) dump() string {
 	h.lines(&text, db, `SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%' ORDER BY type DESC, name`)
 	for _, table := range fixtureTables() {
 		var columns, values string
-		h.must(db.read.QueryRow(`SELECT group_concat(name, ', '), group_concat('quote(' || name || ')', ' || '', '' || ') FROM pragma_table_info(?)`, table).Scan(&columns, &values))
+		h.must(db.Read.QueryRow(`SELECT group_concat(name, ', '), group_concat('quote(' || name || ')', ' || '', '' || ') FROM pragma_table_info(?)`, table).Scan(&columns, &values))
 		h.lines(&text, db, fmt.Sprintf(`SELECT 'INSERT INTO %s (%s) VALUES (' || %s || ')' FROM %s`, table, columns, values, table))
 	}
 	return text.String()
 }
 
-func (h *house) lines(text *strings.Builder, db *database, query string) {
+func (h *house) lines(text *strings.Builder, db *opened, query string) {
 	h.t.Helper()
-	rows, err := db.read.Query(query)
+	rows, err := db.Read.Query(query)
 	h.must(err)
 	defer rows.Close()
 	for rows.Next() {
@@ -48,7 +48,7 @@ func (h *house) lines(text *strings.Builder, db *database, query string) {
 // With -update it writes the one of now.
 func TestEveryEarlierSchemaIsRead(t *testing.T) {
 	t.Parallel()
-	versions, err := filepath.Glob("migrations/*.sql")
+	versions, err := filepath.Glob("migrations/sqlite/*.sql")
 	if err != nil || len(versions) == 0 {
 		t.Fatal("no migrations", err)
 	}
@@ -67,7 +67,7 @@ func TestEveryEarlierSchemaIsRead(t *testing.T) {
 				t.Fatalf("every schema needs a file of its own time: %v", err)
 			}
 			h := build(t)
-			h.must(create(h.path))
+			h.must(os.WriteFile(h.name, nil, 0o600))
 			h.sql(string(text))
 			if report := h.whole(); report.Entries != 13 {
 				t.Errorf("%+v", report)

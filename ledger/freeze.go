@@ -34,7 +34,7 @@ func decodeFreeze(text []byte) (guard.Freeze, error) {
 // tampered is the freeze where the row cannot be trusted.
 func (l *Ledger) tampered(what string) guard.Freeze {
 	return guard.Freeze{Writes: true, Reads: true, By: "mcp-partner",
-		Reason: "In the ledger " + l.path + " " + what + ". Verify the ledger, then freeze or unfreeze again."}
+		Reason: "In the ledger " + l.name + " " + what + ". Verify the ledger, then freeze or unfreeze again."}
 }
 
 // Freeze implements guard.Store. A freeze whose row was changed, removed or put
@@ -70,7 +70,7 @@ func (l *Ledger) recorded(ctx context.Context, seen observation) (guard.Freeze, 
 const freezeQuery = `SELECT ` + lastEntry + `, ` + stateColumns + `
 	FROM states WHERE kind = 'freeze' AND name = 'all'`
 
-func (l *Ledger) readFreeze(ctx context.Context, db *database) (guard.Freeze, error) {
+func (l *Ledger) readFreeze(ctx context.Context, db *opened) (guard.Freeze, error) {
 	seen := l.counter.knows(0) // before the query, which may see more
 	s, last, there, err := withEnd(ctx, db.freeze)
 	switch {
@@ -137,7 +137,7 @@ func (w *writing) readsStop(ctx context.Context, freeze guard.Freeze) (bool, err
 
 // exists reports whether there is a file of a ledger, usable or not.
 func (l *Ledger) exists() bool {
-	_, err := os.Lstat(l.path)
+	_, err := os.Lstat(l.name)
 	return err == nil
 }
 
@@ -153,7 +153,7 @@ func (l *Ledger) markPath() string { return l.o.Dir.File(markName) }
 
 // mark puts the file there, whole.
 func (l *Ledger) mark(f guard.Freeze) error {
-	return disk.ReplaceFile(l.markPath(), markName+".", encodeFreeze(f), fileMode)
+	return disk.ReplaceFile(l.markPath(), markName+".", encodeFreeze(f), 0o600)
 }
 
 // stoppedAnyway says of a freeze of reads that could not be recorded what holds.

@@ -30,9 +30,9 @@ func TestAFreezeOfReadsHoldsWithoutALedger(t *testing.T) {
 	t.Parallel()
 	for name, spoil := range map[string]func(h *house){
 		"untouched": func(*house) {},
-		"damaged":   func(h *house) { h.must(os.WriteFile(h.path, []byte(strings.Repeat("no ledger ", 1000)), 0o600)) },
+		"damaged":   func(h *house) { h.must(os.WriteFile(h.name, []byte(strings.Repeat("no ledger ", 1000)), 0o600)) },
 		"removed": func(h *house) {
-			h.must(errors.Join(os.Remove(h.path), os.RemoveAll(h.path+"-wal"), os.RemoveAll(h.path+"-shm")))
+			h.must(errors.Join(os.Remove(h.name), os.RemoveAll(h.name+"-wal"), os.RemoveAll(h.name+"-shm")))
 		},
 		"locked": func(h *house) { h.keys.breakWith(schemas.NewProblem(schemas.CodeVaultLocked, "locked")) },
 		"row edited": func(h *house) {

@@ -30,7 +30,7 @@ func withGap(t *testing.T) *house {
 	h.fill(5)
 	db, err := h.use(ctx())
 	h.must(err)
-	_, err = db.write.Exec(`DELETE FROM events WHERE seq > 2`)
+	_, err = db.Write.Exec(`DELETE FROM events WHERE seq > 2`)
 	h.must(err)
 	h.reopen()
 	h.hasGap(Gap{From: 3, To: 6, NoticedAt: 7})

@@ -105,6 +105,8 @@ type house struct {
 	dir   string
 	keys  *testKeys
 	clock *testkit.Clock
+	// patience is that of a new Ledger.
+	patience time.Duration
 }
 
 func build(t testing.TB) *house {
@@ -125,7 +127,7 @@ func (h *house) reopen() {
 	if h.Ledger != nil {
 		h.must(h.Close())
 	}
-	h.Ledger = Open(Options{Dir: disk.New(h.dir), Keys: h.keys, Program: "v1.2.3", Now: h.clock.Now})
+	h.Ledger = Open(Options{Dir: disk.New(h.dir), Keys: h.keys, Program: "v1.2.3", Now: h.clock.Now, Patience: h.patience})
 }
 
 func (h *house) must(err error) {
@@ -205,7 +207,7 @@ func (h *house) events() []guard.Event {
 func (h *house) sql(statements ...string) {
 	h.t.Helper()
 	h.must(h.Close())
-	db, err := sql.Open("sqlite", h.path)
+	db, err := sql.Open("sqlite", h.name)
 	h.must(err)
 	for _, statement := range statements {
 		if _, err := db.Exec(statement); err != nil {

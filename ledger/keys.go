@@ -68,7 +68,7 @@ func (l *Ledger) keysProblem(err error) error {
 		return known
 	}
 	return schemas.NewProblem(schemas.CodeVaultUnavailable,
-		"The vault does not give the key of the ledger "+l.path+". "+nothingWritten, schemas.WithCommand("Ask a person to examine the state directory.", "mcp-partner doctor"))
+		"The vault does not give the key of the ledger "+l.name+". "+nothingWritten, schemas.WithCommand("Ask a person to examine the state directory.", "mcp-partner doctor"))
 }
 
 // PublicKey returns the key with which an auditor checks heads and exports.

@@ -4,12 +4,11 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"io/fs"
-	"os"
 	"sync"
 	"time"
 
 	"mcp-partner/guard"
+	"mcp-partner/internal/database"
 	"mcp-partner/internal/disk"
 )
 
@@ -35,15 +34,15 @@ type Options struct {
 // CodeVaultCorrupt for one that is not what it should be, CodeCancelled, and
 // what Keys return.
 type Ledger struct {
-	o    Options
-	path string
-	// migrations holds the schema, one file a version.
-	migrations fs.FS
-	tokens     tokenCounts
-	refusals   refusals
+	o      Options
+	source database.Source
+	// name is how messages name the database.
+	name     string
+	tokens   tokenCounts
+	refusals refusals
 
 	mu     sync.Mutex
-	db     *database
+	db     *opened
 	closed bool
 
 	counter counter
@@ -60,7 +59,8 @@ func Open(o Options) *Ledger {
 		o.Now = time.Now
 	}
 	o.Patience = cmp.Or(o.Patience, 5*time.Second)
-	l := &Ledger{o: o, path: o.Dir.File(fileName), migrations: embeddedMigrations()}
+	source := database.InFile(database.File{Dir: o.Dir, Base: baseName, Patience: o.Patience}, embeddedMigrations())
+	l := &Ledger{o: o, source: source, name: source.Name()}
 	l.counter.keys = o.Keys
 	l.looks = newLatest(l.look)
 	l.tokens.init(l)
@@ -68,8 +68,11 @@ func Open(o Options) *Ledger {
 	return l
 }
 
+// baseName is the name of the file in the state directory, without .db.
+const baseName = "ledger"
+
 // Path returns the name of the file.
-func (l *Ledger) Path() string { return l.path }
+func (l *Ledger) Path() string { return l.name }
 
 // Close writes what is kept in memory and lets go of the file. A ledger that
 // was never used closes without opening.
@@ -87,12 +90,12 @@ func (l *Ledger) Close() error {
 	if err := l.counter.flush(ctx); err != nil {
 		failure = errors.Join(failure, l.keysProblem(err))
 	}
-	return errors.Join(failure, l.problem(db.close()))
+	return errors.Join(failure, l.problem(db.Close()))
 }
 
 // use returns the open database, and opens it the first time. A failure is not
 // remembered: the next call tries again.
-func (l *Ledger) use(ctx context.Context) (*database, error) {
+func (l *Ledger) use(ctx context.Context) (*opened, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.closed {
@@ -105,17 +108,11 @@ func (l *Ledger) use(ctx context.Context) (*database, error) {
 		}
 		l.db = db
 	}
-	return l.db, l.stillThere(l.db)
-}
-
-// stillThere notices a file that was put in the place of the open one. What is
-// written into the old one would be lost.
-func (l *Ledger) stillThere(db *database) error {
-	info, err := os.Lstat(l.path)
-	if err == nil && os.SameFile(info, db.file) {
-		return nil
+	if l.source.Replaced() {
+		return nil, l.unsafe(&database.Trouble{What: "was replaced or removed while this program was using it",
+			Next: "Stop every mcp-partner on this state directory, then start again."})
 	}
-	return l.unsafe("The ledger "+l.path, "was replaced or removed while this program was using it", "Stop every mcp-partner on this state directory, then start again.")
+	return l.db, nil
 }
 
 // Status is the state of the file at a glance.
@@ -134,11 +131,11 @@ func (l *Ledger) Status(ctx context.Context) (Status, error) {
 	if err != nil {
 		return Status{}, err
 	}
-	s := Status{Path: l.path, Ledger: db.id}
+	s := Status{Path: l.name, Ledger: db.id}
 	if s.Remembered, err = l.o.Keys.Counter(ctx); err != nil {
 		return Status{}, l.keysProblem(err)
 	}
-	err = db.read.QueryRowContext(ctx, `SELECT count(*), coalesce(max(seq), 0) FROM events`).Scan(&s.Entries, &s.Last)
+	err = db.Read.QueryRowContext(ctx, `SELECT count(*), coalesce(max(seq), 0) FROM events`).Scan(&s.Entries, &s.Last)
 	if err != nil {
 		return Status{}, l.problem(err)
 	}

@@ -2,16 +2,15 @@ package ledger
 
 import (
 	"context"
-	"database/sql"
-	"errors"
 	"sync"
 
 	"mcp-partner/guard"
+	"mcp-partner/internal/database"
 )
 
 // observation is what one look found of all that may change between two calls.
 type observation struct {
-	db *database
+	db *opened
 	// revision changes with everything that is committed, by this process or
 	// another one.
 	revision revision
@@ -27,7 +26,7 @@ func (l *Ledger) look(ctx context.Context) (seen observation, err error) {
 	if seen.db, err = l.use(ctx); err != nil {
 		return seen, err
 	}
-	seen.revision, err = seen.db.commits.now(ctx)
+	seen.revision, err = seen.db.Revision(ctx)
 	return seen, l.problem(err)
 }
 
@@ -36,70 +35,7 @@ func (l *Ledger) markedIn(seen observation) bool {
 	return seen.marked || seen.db == nil && l.marked()
 }
 
-// revision tells one state of the database from every other one that this
-// process sees.
-type revision struct{ connection, version int64 }
-
-// commits tells whether something was committed. SQLite counts for each
-// connection what the others commit, and not what it commits itself; so this one
-// is kept for the question, and writes nothing.
-type commits struct {
-	from *sql.DB
-
-	// mu is held by one look at a time.
-	mu         sync.Mutex
-	conn       *sql.Conn
-	version    *sql.Stmt
-	connection int64
-}
-
-func (c *commits) now(ctx context.Context) (r revision, err error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.conn == nil {
-		if err := c.connect(ctx); err != nil {
-			return revision{}, err
-		}
-	}
-	r.connection = c.connection
-	// A context that can end would cost more than the question, whose wait the
-	// driver bounds.
-	if err := c.version.QueryRowContext(context.WithoutCancel(ctx)).Scan(&r.version); err != nil {
-		return revision{}, errors.Join(err, c.disconnect())
-	}
-	return r, nil
-}
-
-// connect begins a count that is comparable with none before it.
-func (c *commits) connect(ctx context.Context) (err error) {
-	if c.conn, err = c.from.Conn(ctx); err != nil {
-		return err
-	}
-	c.connection++
-	if c.version, err = c.conn.PrepareContext(ctx, `PRAGMA data_version`); err != nil {
-		return errors.Join(err, c.disconnect())
-	}
-	return nil
-}
-
-func (c *commits) disconnect() error {
-	var err error
-	if c.version != nil {
-		err = c.version.Close()
-	}
-	err = errors.Join(err, c.conn.Close())
-	c.conn, c.version = nil, nil
-	return err
-}
-
-func (c *commits) close() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.conn == nil {
-		return nil
-	}
-	return c.disconnect()
-}
+type revision = database.Revision
 
 // maxRecentTokens bounds how many tokens are kept in memory.
 const maxRecentTokens = 1000

@@ -81,25 +81,6 @@ func TestTokenIsReadAgainAfterEachCommit(t *testing.T) {
 	}
 }
 
-// A connection that broke begins a count of its own: nothing that was read before
-// stands for what is there now.
-func TestBrokenConnectionIsNotComparedWith(t *testing.T) {
-	t.Parallel()
-	h := build(t)
-	h.fill(2)
-	other := h.second()
-	h.frozen()
-	before := h.recent.at
-	h.must(h.db.commits.conn.Close())
-	h.must(other.SetFreeze(ctx(), guard.Freeze{Writes: true, Reason: "x"}, guard.Event{Time: noon(), Kind: guard.KindFreeze}))
-	if f, err := h.Freeze(ctx()); err == nil {
-		t.Errorf("a look without a connection: %+v", f)
-	}
-	if !h.frozen() || h.recent.at.connection == before.connection {
-		t.Errorf("revisions %+v and %+v", before, h.recent.at)
-	}
-}
-
 // An older file that is put in the place of the open one is another file, whatever
 // was kept.
 func TestReplacedFileIsNoticedAtTheNextLook(t *testing.T) {
@@ -107,8 +88,8 @@ func TestReplacedFileIsNoticedAtTheNextLook(t *testing.T) {
 	h := build(t)
 	h.fill(2)
 	h.frozen()
-	h.must(os.Rename(h.path, h.path+".aside"))
-	h.must(os.WriteFile(h.path, nil, 0o600))
+	h.must(os.Rename(h.name, h.name+".aside"))
+	h.must(os.WriteFile(h.name, nil, 0o600))
 	if _, err := h.Freeze(ctx()); err == nil {
 		t.Error("a file in the place of the open one is taken for it")
 	}

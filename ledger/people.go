@@ -35,7 +35,7 @@ func (l *Ledger) Approvers(ctx context.Context) ([]guard.Approver, error) {
 	if err != nil {
 		return nil, err
 	}
-	found, err := rowsOf(ctx, db, db.read, decodeApprover, `WHERE kind = 'approver' ORDER BY name`)
+	found, err := rowsOf(ctx, db, db.Read, decodeApprover, `WHERE kind = 'approver' ORDER BY name`)
 	return found, l.problem(err)
 }
 

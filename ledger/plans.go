@@ -95,7 +95,7 @@ func (l *Ledger) Plan(ctx context.Context, id string) ([]byte, bool, error) {
 	if err != nil {
 		return nil, false, err
 	}
-	s, ok, err := db.one(ctx, db.read, statePlan, id)
+	s, ok, err := db.one(ctx, db.Read, statePlan, id)
 	return s.body, ok, l.problem(err)
 }
 
@@ -152,7 +152,7 @@ func (l *Ledger) OpenedRuns(ctx context.Context, open bool, limit int) ([]guard.
 	if err != nil {
 		return nil, err
 	}
-	runs, err := db.runs(ctx, db.read)
+	runs, err := db.runs(ctx, db.Read)
 	if err != nil {
 		return nil, l.problem(err)
 	}
@@ -164,7 +164,7 @@ func (l *Ledger) OpenedRuns(ctx context.Context, open bool, limit int) ([]guard.
 }
 
 // runs returns all runs, oldest first.
-func (d *database) runs(ctx context.Context, q querier) ([]guard.Run, error) {
+func (d *opened) runs(ctx context.Context, q querier) ([]guard.Run, error) {
 	found, err := rowsOf(ctx, d, q, decodeOpenRun, `WHERE kind = 'run'`)
 	slices.SortFunc(found, func(a, b guard.Run) int { return a.OpenedAt.Compare(b.OpenedAt) })
 	return found, err

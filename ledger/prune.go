@@ -56,7 +56,7 @@ func lastCheckpoint(ctx context.Context, q querier) (c Checkpoint, ok bool, err 
 }
 
 // start returns the link before the first entry.
-func start(ctx context.Context, q querier, db *database) (link, error) {
+func start(ctx context.Context, q querier, db *opened) (link, error) {
 	c, ok, err := lastCheckpoint(ctx, q)
 	if err != nil {
 		return link{}, err
@@ -212,16 +212,11 @@ func (w *writing) deleteOld(ctx context.Context, cut int64, before time.Time) (i
 	return result.RowsAffected()
 }
 
-// compact writes the file anew without what was removed, and empties the
-// write-ahead log, which else would keep it for a while.
+// compact leaves nothing in the file of what was removed.
 func (l *Ledger) compact(ctx context.Context) error {
 	db, err := l.use(ctx)
 	if err != nil {
 		return err
 	}
-	if _, err := db.write.ExecContext(ctx, `VACUUM`); err != nil {
-		return l.problem(err)
-	}
-	_, err = db.write.ExecContext(ctx, `PRAGMA wal_checkpoint(TRUNCATE)`)
-	return l.problem(err)
+	return l.problem(db.Compact(ctx))
 }

@@ -17,14 +17,14 @@ func (h *house) copyFile() (putBack func()) {
 	h.t.Helper()
 	h.reopen()
 	h.must(h.Close()) // which empties the write-ahead log
-	old, err := os.ReadFile(h.path)
+	old, err := os.ReadFile(h.name)
 	h.must(err)
 	h.Ledger = nil
 	h.reopen()
 	return func() {
 		h.t.Helper()
 		h.must(h.Close())
-		h.must(os.WriteFile(h.path, old, 0o600))
+		h.must(os.WriteFile(h.name, old, 0o600))
 		h.Ledger = nil
 		h.reopen()
 	}
@@ -71,7 +71,7 @@ func TestARemovedFileIsARollback(t *testing.T) {
 	t.Parallel()
 	h := furnished(t)
 	h.must(h.Close())
-	h.must(os.Remove(h.path))
+	h.must(os.Remove(h.name))
 	h.reopen()
 	h.hasGap(Gap{From: 1, To: 13, NoticedAt: 14})
 }
@@ -85,7 +85,7 @@ func TestACutTailIsNoticedWhileOpen(t *testing.T) {
 	h.fill(4)
 	db, err := h.use(ctx())
 	h.must(err)
-	_, err = db.write.Exec(`DELETE FROM events WHERE seq > 3`)
+	_, err = db.Write.Exec(`DELETE FROM events WHERE seq > 3`)
 	h.must(err)
 	if f, err := h.Freeze(ctx()); !f.Writes || err != nil {
 		t.Errorf("%+v %v", f, err)
@@ -103,8 +103,8 @@ func TestAFileReplacedWhileOpenIsNotUsed(t *testing.T) {
 	t.Parallel()
 	h := build(t)
 	h.put("ap_1")
-	h.must(os.Rename(h.path, h.path+".away"))
-	h.must(os.WriteFile(h.path, nil, 0o600))
+	h.must(os.Rename(h.name, h.name+".away"))
+	h.must(os.WriteFile(h.name, nil, 0o600))
 	spent, _, err := h.SpendTicket(ctx(), "ap_1")
 	problemOf(t, err, "vault_unavailable", "replaced", "Nothing is written to Azure")
 	if spent {
@@ -119,7 +119,7 @@ func TestNoCounterNoWrite(t *testing.T) {
 	h.put("ap_1")
 	h.keys.breakWith(errors.New("canary-of-the-vault"))
 	spent, _, err := h.SpendTicket(ctx(), "ap_1", event(guard.KindIntent, guard.Intent{}))
-	p := problemOf(t, err, "vault_unavailable", h.path)
+	p := problemOf(t, err, "vault_unavailable", h.name)
 	if spent || strings.Contains(p.Message+p.Hint, "canary") {
 		t.Error(spent, p)
 	}

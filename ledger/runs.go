@@ -22,7 +22,7 @@ func (l *Ledger) inRuns(ctx context.Context, change func(*sql.Tx) error) error {
 	if err != nil {
 		return err
 	}
-	tx, err := db.write.BeginTx(ctx, nil)
+	tx, err := db.Begin(ctx)
 	if err != nil {
 		return l.problem(err)
 	}
@@ -103,7 +103,7 @@ func (l *Ledger) Run(ctx context.Context, id string) (fleet.Run, bool, error) {
 	if err != nil {
 		return fleet.Run{}, false, err
 	}
-	run, err := scanRun(db.read.QueryRowContext(ctx, `SELECT `+runColumns+` FROM runs WHERE id = $1`, id).Scan)
+	run, err := scanRun(db.Read.QueryRowContext(ctx, `SELECT `+runColumns+` FROM runs WHERE id = $1`, id).Scan)
 	if errors.Is(err, sql.ErrNoRows) {
 		return fleet.Run{}, false, nil
 	}
@@ -237,7 +237,7 @@ func (l *Ledger) eachRow(ctx context.Context, id string, q fleet.RowQuery, do fu
 		return err
 	}
 	clause, args := rowClause(id, q)
-	return query(ctx, db.read, func(scan scanner) error {
+	return query(ctx, db.Read, func(scan scanner) error {
 		row, err := scanRow(scan)
 		if err == nil && !do(row) {
 			return errStop
@@ -276,7 +276,7 @@ func (l *Ledger) CountRows(ctx context.Context, id string) (byState map[string]i
 		return nil, 0, err
 	}
 	byState = map[string]int{}
-	err = query(ctx, db.read, func(scan scanner) error {
+	err = query(ctx, db.Read, func(scan scanner) error {
 		var state string
 		var count, old int
 		err := scan(&state, &count, &old)

@@ -65,10 +65,10 @@ func withEnd(ctx context.Context, statement *sql.Stmt, args ...any) (s state, la
 }
 
 // genuine reports whether the row is as this program wrote it last.
-func (d *database) genuine(s state) bool { return same(s.mac, d.key.state(s)) && s.seq >= s.latest }
+func (d *opened) genuine(s state) bool { return same(s.mac, d.key.state(s)) && s.seq >= s.latest }
 
 // one returns a row; ok is false if there is none or it is not genuine.
-func (d *database) one(ctx context.Context, q querier, kind, name string) (s state, ok bool, err error) {
+func (d *opened) one(ctx context.Context, q querier, kind, name string) (s state, ok bool, err error) {
 	s, err = scanState(q.QueryRowContext(ctx, `SELECT `+stateColumns+` FROM states WHERE kind = $1 AND name = $2`, kind, name).Scan)
 	if errors.Is(err, sql.ErrNoRows) {
 		return state{}, false, nil
@@ -77,7 +77,7 @@ func (d *database) one(ctx context.Context, q querier, kind, name string) (s sta
 }
 
 // each calls do with the genuine rows that a clause after FROM states selects.
-func (d *database) each(ctx context.Context, q querier, do func(state) error, clause string, args ...any) error {
+func (d *opened) each(ctx context.Context, q querier, do func(state) error, clause string, args ...any) error {
 	return query(ctx, q, func(scan scanner) error {
 		s, err := scanState(scan)
 		if err != nil || !d.genuine(s) {
@@ -88,7 +88,7 @@ func (d *database) each(ctx context.Context, q querier, do func(state) error, cl
 }
 
 // rowsOf returns what the genuine rows that a clause selects hold.
-func rowsOf[T any](ctx context.Context, d *database, q querier, decode func(name string, body []byte) (T, error), clause string, args ...any) (found []T, err error) {
+func rowsOf[T any](ctx context.Context, d *opened, q querier, decode func(name string, body []byte) (T, error), clause string, args ...any) (found []T, err error) {
 	err = d.each(ctx, q, func(s state) error {
 		one, err := decode(s.name, s.body)
 		found = append(found, one)
@@ -123,12 +123,15 @@ func (w *writing) record(ctx context.Context, kind, name string, body []byte, ev
 
 // put writes a row as of the last entry, in place of one of the same name.
 func (w *writing) put(ctx context.Context, kind, name string, body []byte) error {
-	s := state{kind: kind, name: name, seq: w.tail.seq, body: body}
-	mac := w.db.key.state(s)
 	w.changed = true
-	_, err := w.ExecContext(ctx, `INSERT INTO states (kind, name, seq, body, mac) VALUES ($1, $2, $3, $4, $5)
+	return putState(ctx, w.Tx, w.db.key, state{kind: kind, name: name, seq: w.tail.seq, body: body})
+}
+
+func putState(ctx context.Context, tx *sql.Tx, key macKey, s state) error {
+	mac := key.state(s)
+	_, err := tx.ExecContext(ctx, `INSERT INTO states (kind, name, seq, body, mac) VALUES ($1, $2, $3, $4, $5)
 		ON CONFLICT (kind, name) DO UPDATE SET seq = excluded.seq, body = excluded.body, mac = excluded.mac`,
-		kind, name, s.seq, string(body), mac[:])
+		s.kind, s.name, s.seq, string(s.body), mac[:])
 	return err
 }
 

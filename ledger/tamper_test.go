@@ -105,7 +105,7 @@ func (h *house) rewritten(from int64) (statements []string) {
 	db, err := h.use(ctx())
 	h.must(err)
 	before := db.key.genesis(db.id).hash
-	h.must(each(ctx(), db.read, func(r row) error {
+	h.must(each(ctx(), db.Read, func(r row) error {
 		body := r.body
 		if r.seq == from {
 			body = bytes.ReplaceAll(body, []byte("1234567"), []byte("7654321"))
@@ -224,7 +224,7 @@ func (h *house) rows() (statements []string) {
 	h.t.Helper()
 	db, err := h.use(ctx())
 	h.must(err)
-	h.must(db.each(ctx(), db.read, func(s state) error {
+	h.must(db.each(ctx(), db.Read, func(s state) error {
 		statements = append(statements, fmt.Sprintf(`INSERT OR REPLACE INTO states (kind, name, seq, body, mac) VALUES ('%s', '%s', %d, '%s', x'%x')`, s.kind, s.name, s.seq, s.body, s.mac))
 		return nil
 	}, ``))
@@ -258,7 +258,7 @@ func TestChangedBytesAreFound(t *testing.T) {
 	want, err := h.shown()
 	h.must(err)
 	h.must(h.Close())
-	good, err := os.ReadFile(h.path)
+	good, err := os.ReadFile(h.name)
 	h.must(err)
 	r, found := rand.New(rand.NewPCG(1, 2)), 0
 	places := interestingBytes(good, r)
@@ -299,9 +299,9 @@ func (h *house) withByte(good []byte, at int, flip byte, want []any) bool {
 	h.t.Helper()
 	bad := bytes.Clone(good)
 	bad[at] ^= flip
-	h.must(os.WriteFile(h.path, bad, 0o600))
-	_ = os.Remove(h.path + "-wal")
-	_ = os.Remove(h.path + "-shm")
+	h.must(os.WriteFile(h.name, bad, 0o600))
+	_ = os.Remove(h.name + "-wal")
+	_ = os.Remove(h.name + "-shm")
 	l := Open(Options{Dir: disk.New(h.dir), Keys: h.keys, Now: h.clock.Now})
 	defer l.Close()
 	report, err := l.Verify(ctx(), nil)
@@ -360,7 +360,7 @@ func TestARewrittenRecordIsFoundWithAHead(t *testing.T) {
 	h.must(err)
 	h.must(h.Close())
 	for _, suffix := range []string{"", "-wal", "-shm"} {
-		_ = os.Remove(h.path + suffix)
+		_ = os.Remove(h.name + suffix)
 	}
 	h.must(os.Remove(h.keys.path))
 	h.reopen()

@@ -79,7 +79,7 @@ func decodeTicket(id string, text []byte) (guard.Ticket, error) {
 	return t, times.failure
 }
 
-func (d *database) ticket(ctx context.Context, q querier, id string) (t guard.Ticket, ok bool, err error) {
+func (d *opened) ticket(ctx context.Context, q querier, id string) (t guard.Ticket, ok bool, err error) {
 	s, ok, err := d.one(ctx, q, stateTicket, id)
 	if err != nil || !ok {
 		return guard.Ticket{}, false, err
@@ -161,7 +161,7 @@ func (l *Ledger) Ticket(ctx context.Context, id string) (guard.Ticket, bool, err
 	if err != nil {
 		return guard.Ticket{}, false, err
 	}
-	t, ok, err := db.ticket(ctx, db.read, id)
+	t, ok, err := db.ticket(ctx, db.Read, id)
 	return t, ok, l.problem(err)
 }
 
@@ -172,7 +172,7 @@ func (l *Ledger) Tickets(ctx context.Context, limit int) ([]guard.Ticket, error)
 		return nil, err
 	}
 	var found []guard.Ticket
-	err = db.each(ctx, db.read, func(s state) error {
+	err = db.each(ctx, db.Read, func(s state) error {
 		t, err := decodeTicket(s.name, s.body)
 		if found = append(found, t); err == nil && len(found) == limit {
 			return errStop
@@ -189,7 +189,7 @@ func (l *Ledger) Waiting(ctx context.Context) ([]guard.Ticket, error) {
 		return nil, err
 	}
 	now := l.o.Now()
-	found, err := rowsOf(ctx, db, db.read, decodeTicket, `INDEXED BY states_open WHERE kind = 'ticket' AND spent = 0 AND in_band = 0
+	found, err := rowsOf(ctx, db, db.Read, decodeTicket, `INDEXED BY states_open WHERE kind = 'ticket' AND spent = 0 AND in_band = 0
 		AND expires > $1 ORDER BY created DESC`, formatTime(now))
 	return slices.DeleteFunc(found, func(t guard.Ticket) bool { return !t.Live(now) }), l.problem(err)
 }

@@ -128,7 +128,7 @@ func (l *Ledger) Tokens(ctx context.Context) ([]guard.Token, error) {
 	if err != nil {
 		return nil, err
 	}
-	found, err := rowsOf(ctx, db, db.read, decodeToken, `WHERE kind = 'token' AND expires > $1 ORDER BY created DESC`, formatTime(l.o.Now().Add(-keptAfterEnd)))
+	found, err := rowsOf(ctx, db, db.Read, decodeToken, `WHERE kind = 'token' AND expires > $1 ORDER BY created DESC`, formatTime(l.o.Now().Add(-keptAfterEnd)))
 	return found, l.problem(err)
 }
 

@@ -42,7 +42,7 @@ func TestTokensAreCountedTogether(t *testing.T) {
 		h.CountToken("partner", fmt.Sprint("tenant", n%2))
 		h.CountToken("backup", "contoso")
 	}
-	if _, err := os.Stat(h.path); !errors.Is(err, fs.ErrNotExist) || x.started != 1 {
+	if _, err := os.Stat(h.name); !errors.Is(err, fs.ErrNotExist) || x.started != 1 {
 		t.Error("counting touched the disk", err, x.started)
 	}
 	x.fire()

@@ -34,11 +34,12 @@ func (h *house) eachWrite() map[string]error {
 func TestALockedFileChangesNothing(t *testing.T) {
 	t.Parallel()
 	h := build(t)
-	h.o.Patience = 20 * time.Millisecond
+	h.patience = 20 * time.Millisecond
+	h.reopen()
 	h.put("ap_1")
 	_, err := h.PutApprover(ctx(), guard.Approver{Name: "ada"}, event(guard.KindApprover, guard.Intent{}))
 	h.must(err)
-	other, err := sql.Open("sqlite", h.path)
+	other, err := sql.Open("sqlite", h.name)
 	h.must(err)
 	defer other.Close()
 	other.SetMaxOpenConns(1)
@@ -46,7 +47,7 @@ func TestALockedFileChangesNothing(t *testing.T) {
 	h.must(err)
 	for name, err := range h.eachWrite() {
 		t.Run(name, func(t *testing.T) {
-			problemOf(t, err, "vault_unavailable", h.path, "locked", "Nothing is written to Azure")
+			problemOf(t, err, "vault_unavailable", h.name, "locked", "Nothing is written to Azure")
 		})
 	}
 	_, err = other.Exec(`ROLLBACK`)
@@ -68,14 +69,14 @@ func TestAFullDiskChangesNothing(t *testing.T) {
 	db, err := h.use(ctx())
 	h.must(err)
 	var pages int
-	h.must(db.write.QueryRow(`PRAGMA page_count`).Scan(&pages))
-	h.must(db.write.QueryRow(fmt.Sprintf(`PRAGMA max_page_count = %d`, pages)).Scan(&pages))
+	h.must(db.Write.QueryRow(`PRAGMA page_count`).Scan(&pages))
+	h.must(db.Write.QueryRow(fmt.Sprintf(`PRAGMA max_page_count = %d`, pages)).Scan(&pages))
 	big := guard.Event{Time: noon(), Kind: guard.KindConfirmed, Detail: strings.Repeat("x", 20_000)}
 	spent, _, err := h.SpendTicket(ctx(), "ap_1", big)
-	problemOf(t, err, "vault_unavailable", h.path, "the disk is full", "Nothing is written to Azure")
+	problemOf(t, err, "vault_unavailable", h.name, "the disk is full", "Nothing is written to Azure")
 	_, err = h.Append(ctx(), event(guard.KindRefusal, guard.Intent{}), big)
 	problemOf(t, err, "vault_unavailable", "the disk is full")
-	h.must(db.write.QueryRow(`PRAGMA max_page_count = 1000000`).Scan(&pages))
+	h.must(db.Write.QueryRow(`PRAGMA max_page_count = 1000000`).Scan(&pages))
 	got, err := h.shown()
 	h.must(err)
 	if spent || fmt.Sprint(got) != fmt.Sprint(want) {
@@ -91,7 +92,7 @@ func TestCancelledCalls(t *testing.T) {
 	gone, cancel := context.WithCancel(ctx())
 	cancel()
 	spent, _, err := h.SpendTicket(gone, "ap_1")
-	problemOf(t, err, "cancelled", h.path)
+	problemOf(t, err, "cancelled", h.name)
 	late, cancel := context.WithTimeout(ctx(), 0)
 	defer cancel()
 	_, err = h.Append(late, event(guard.KindIntent, guard.Intent{}))
@@ -150,16 +151,16 @@ func TestUnsafeFilesAreRefused(t *testing.T) {
 		what  string
 	}{
 		"open directory": {func(h *house) error { return os.Chmod(h.dir, 0o755) }, "chmod 700"},
-		"open file":      {func(h *house) error { return os.Chmod(h.path, 0o640) }, "chmod 600"},
+		"open file":      {func(h *house) error { return os.Chmod(h.name, 0o640) }, "chmod 600"},
 		"open log": {func(h *house) error {
-			return errors.Join(os.WriteFile(h.path+"-wal", nil, 0o600), os.Chmod(h.path+"-wal", 0o604))
+			return errors.Join(os.WriteFile(h.name+"-wal", nil, 0o600), os.Chmod(h.name+"-wal", 0o604))
 		}, "chmod 600"},
 		"linked file": {func(h *house) error {
-			return errors.Join(os.Rename(h.path, h.path+".away"), os.Symlink(h.path+".away", h.path))
+			return errors.Join(os.Rename(h.name, h.name+".away"), os.Symlink(h.name+".away", h.name))
 		}, "symbolic link"},
-		"linked log":  {func(h *house) error { return os.Symlink("/dev/null", h.path+"-wal") }, "symbolic link"},
-		"linked lock": {func(h *house) error { return errors.Join(os.Remove(h.lockPath()), os.Symlink("x", h.lockPath())) }, "symbolic link"},
-		"a directory": {func(h *house) error { return errors.Join(os.Remove(h.path), os.Mkdir(h.path, 0o700)) }, "not a regular file"},
+		"linked log":  {func(h *house) error { return os.Symlink("/dev/null", h.name+"-wal") }, "symbolic link"},
+		"linked lock": {func(h *house) error { return errors.Join(os.Remove(filepath.Join(h.dir, "ledger.lock")), os.Symlink("x", filepath.Join(h.dir, "ledger.lock"))) }, "symbolic link"},
+		"a directory": {func(h *house) error { return errors.Join(os.Remove(h.name), os.Mkdir(h.name, 0o700)) }, "not a regular file"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -181,7 +182,7 @@ func TestDirectoryNamesAreEscapedForSQLite(t *testing.T) {
 	if _, err := l.Append(ctx(), event(guard.KindRefusal, guard.Intent{})); err != nil {
 		t.Fatal(err)
 	}
-	if info, err := os.Stat(filepath.Join(dir, fileName)); err != nil || info.Size() == 0 {
+	if info, err := os.Stat(filepath.Join(dir, "ledger.db")); err != nil || info.Size() == 0 {
 		t.Error(info, err)
 	}
 }
@@ -189,25 +190,25 @@ func TestDirectoryNamesAreEscapedForSQLite(t *testing.T) {
 func TestAFileThatIsNoDatabase(t *testing.T) {
 	t.Parallel()
 	h := build(t)
-	h.must(os.WriteFile(h.path, []byte(strings.Repeat("this is no database. ", 400)), 0o600))
+	h.must(os.WriteFile(h.name, []byte(strings.Repeat("this is no database. ", 400)), 0o600))
 	_, err := h.Append(ctx(), event(guard.KindIntent, guard.Intent{}))
-	problemOf(t, err, "vault_corrupt", h.path, "Nothing is written to Azure")
+	problemOf(t, err, "vault_corrupt", h.name, "Nothing is written to Azure")
 }
 
 // later is this program's schema and one that does not exist yet.
 func later(t *testing.T) fstest.MapFS {
 	t.Helper()
-	files, err := migrationFiles.ReadDir("migrations")
+	files, err := migrationFiles.ReadDir("migrations/sqlite")
 	if err != nil {
 		t.Fatal(err)
 	}
-	all := fstest.MapFS{"99999_more.sql": {Data: []byte("-- +goose Up\nCREATE TABLE more (x TEXT) STRICT;\nALTER TABLE checkpoints ADD COLUMN note TEXT;\n")}}
+	all := fstest.MapFS{"sqlite/99999_more.sql": {Data: []byte("-- +goose Up\nCREATE TABLE more (x TEXT) STRICT;\nALTER TABLE checkpoints ADD COLUMN note TEXT;\n")}}
 	for _, file := range files {
-		text, err := migrationFiles.ReadFile("migrations/" + file.Name())
+		text, err := migrationFiles.ReadFile("migrations/sqlite/" + file.Name())
 		if err != nil {
 			t.Fatal(err)
 		}
-		all[file.Name()] = &fstest.MapFile{Data: text}
+		all["sqlite/"+file.Name()] = &fstest.MapFile{Data: text}
 	}
 	return all
 }
@@ -216,7 +217,7 @@ func TestANewerSchemaIsRefused(t *testing.T) {
 	t.Parallel()
 	h := furnished(t)
 	h.reopen()
-	h.migrations = later(t)
+	h.source.Migrations = later(t)
 	h.whole()
 	backups, err := filepath.Glob(filepath.Join(h.dir, "ledger.db.schema-*"))
 	if err != nil || len(backups) != 1 {
@@ -224,14 +225,14 @@ func TestANewerSchemaIsRefused(t *testing.T) {
 	}
 	h.reopen()
 	_, err = h.Append(ctx(), event(guard.KindIntent, guard.Intent{}))
-	problemOf(t, err, "vault_unavailable", "schema 99999", "a newer mcp-partner", "The file was not changed")
+	problemOf(t, err, "vault_unavailable", "schema 99999", "a newer mcp-partner", "Nothing was changed")
 	h.must(h.Close())
 	info, err := os.Stat(backups[0])
 	h.must(err)
 	if h.o.Dir.Exposed(info) {
 		t.Error("the backup is open to others")
 	}
-	h.must(os.Rename(backups[0], h.path)) // the backup is a whole ledger
+	h.must(os.Rename(backups[0], h.name)) // the backup is a whole ledger
 	h.reopen()
 	if report := h.whole(); report.Entries != 13 {
 		t.Errorf("%+v", report)

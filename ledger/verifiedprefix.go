@@ -35,7 +35,7 @@ var errBroken = errors.New("the chain is broken")
 type view struct {
 	*verifiedPrefix
 	l  *Ledger
-	db *database
+	db *opened
 	q  querier
 }
 
@@ -48,7 +48,7 @@ func (l *Ledger) following(ctx context.Context, do func(view) error) error {
 	}
 	l.prefix.mu.Lock()
 	defer l.prefix.mu.Unlock()
-	tx, err := db.read.BeginTx(ctx, nil)
+	tx, err := db.Snapshot(ctx)
 	if err != nil {
 		return l.problem(err)
 	}

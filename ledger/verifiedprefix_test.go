@@ -41,7 +41,7 @@ func hidden(row string) string {
 // meanwhile runs statements on the file while the ledger is open.
 func (h *house) meanwhile(statements ...string) {
 	h.t.Helper()
-	db, err := sql.Open("sqlite", h.path)
+	db, err := sql.Open("sqlite", h.name)
 	h.must(err)
 	for _, statement := range statements {
 		_, err := db.Exec(statement)

@@ -89,7 +89,7 @@ func (l *Ledger) Verify(ctx context.Context, head *Head) (Report, error) {
 		return Report{}, err
 	}
 	seen := l.counter.knows(0) // before the snapshot, which may hold more
-	tx, err := db.read.BeginTx(ctx, nil)
+	tx, err := db.Snapshot(ctx)
 	if err != nil {
 		return Report{}, l.problem(err)
 	}
@@ -110,7 +110,7 @@ type mention struct {
 // verifier walks one snapshot of the file.
 type verifier struct {
 	l      *Ledger
-	db     *database
+	db     *opened
 	q      querier
 	head   *Head
 	report Report
@@ -126,7 +126,7 @@ type verifier struct {
 func (v *verifier) run(ctx context.Context, seen int64) error {
 	steps := []func(context.Context) error{v.file, v.schema, v.identity, v.begin, v.walk, v.states, v.againstHead}
 	for _, step := range steps {
-		if err := step(ctx); damaged(err) {
+		if err := step(ctx); v.l.damaged(err) {
 			v.report.find(v.before.seq+1, "the rest of the file cannot be read as a database")
 		} else if err != nil {
 			return err
@@ -140,26 +140,17 @@ func (v *verifier) run(ctx context.Context, seen int64) error {
 
 // file lets SQLite look at its own structure, indexes included.
 func (v *verifier) file(ctx context.Context) error {
-	return query(ctx, v.q, func(scan scanner) error {
-		var said string
-		if err := scan(&said); err != nil {
-			return err
-		}
-		if said != "ok" {
-			v.report.find(0, "SQLite's integrity check says: %s", schemas.Sanitize(said))
-		}
-		return nil
-	}, `PRAGMA integrity_check(5)`)
+	damage, err := v.db.Damage(ctx, v.q)
+	for _, said := range damage {
+		v.report.find(0, "SQLite's integrity check says: %s", schemas.Sanitize(said))
+	}
+	return err
 }
 
 // schema compares the file's tables with those that this program makes.
 func (v *verifier) schema(ctx context.Context) error {
-	expected, err := v.l.expectedSchema(ctx)
-	if err != nil {
-		return err
-	}
-	found, err := schemaOf(ctx, v.q)
-	if err == nil && found != expected {
+	asMigrated, err := v.db.AsMigrated(ctx, v.q)
+	if err == nil && !asMigrated {
 		v.report.find(0, "the tables of the file are not those of this program")
 	}
 	return err

@@ -18,7 +18,7 @@ const maxBody = 1 << 20
 type writing struct {
 	*sql.Tx
 	l    *Ledger
-	db   *database
+	db   *opened
 	tail link
 	// changed says that there is something to commit.
 	changed bool
@@ -46,8 +46,8 @@ func (l *Ledger) write(ctx context.Context, firm bool, change func(*writing) err
 	return nil
 }
 
-func (l *Ledger) writeTo(ctx context.Context, db *database, change func(*writing) error) error {
-	tx, err := db.write.BeginTx(ctx, nil)
+func (l *Ledger) writeTo(ctx context.Context, db *opened, change func(*writing) error) error {
+	tx, err := db.Begin(ctx)
 	if err != nil {
 		return err
 	}
@@ -181,13 +181,13 @@ func (w *writing) rolledBack(ctx context.Context, seen int64) error {
 // compareCounter notices at the opening that the vault remembers more entries
 // than the file has. The vault is asked first: entries may be added meanwhile,
 // which only makes the file longer.
-func (l *Ledger) compareCounter(ctx context.Context, db *database) error {
+func (l *Ledger) compareCounter(ctx context.Context, db *opened) error {
 	remembered, err := l.o.Keys.Counter(ctx)
 	if err != nil {
 		return l.keysProblem(err)
 	}
 	seen := l.counter.remembers(remembered)
-	last, err := tail(ctx, db.write, db)
+	last, err := tail(ctx, db.Write, db)
 	if err != nil || last.seq >= seen {
 		l.counter.knows(last.seq)
 		return err

@@ -1,0 +1,236 @@
+// Package database opens the database of the program, so that the rest of it
+// knows SQL and no driver. One process has one connection that writes.
+package database
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+
+	"github.com/pressly/goose/v3"
+)
+
+// maxReaders bounds the connections that read at the same time.
+const maxReaders = 4
+
+// Source says where a database is. It opens nothing.
+type Source struct {
+	dialect
+	// Migrations has a folder for each kind of database, one file a version.
+	Migrations fs.FS
+}
+
+// dialect is what differs between databases.
+type dialect interface {
+	// kind is the folder of the migrations.
+	kind() string
+	// Name is how messages name the database. It holds no password.
+	Name() string
+	// connect checks the place and returns connections to it. The function that is
+	// returned ends what keeps other processes from opening it meanwhile.
+	connect(ctx context.Context) (write, read *sql.DB, ready func(), err error)
+	goose() goose.Dialect
+	// scratch is an empty database of the same kind that ends when it is closed.
+	scratch(ctx context.Context) (*sql.DB, error)
+	// beforeMigration is called with an older database.
+	beforeMigration(ctx context.Context, db *sql.DB, version int64) error
+	// statements are the SQL that only this database has.
+	statements() statements
+	// trouble puts an error of the driver into words; nil for any other error.
+	trouble(err error) *Trouble
+	// Replaced reports whether another database took the place of the open one.
+	Replaced() bool
+}
+
+// statements are SQL of one kind of database. One that is empty is not needed.
+type statements struct {
+	// lock begins a transaction that writes, while others wait.
+	lock string
+	// snapshot is how a transaction reads one state; nil where any does.
+	snapshot *sql.TxOptions
+	// revision changes with whatever another connection commits. It is bounded where
+	// the driver bounds how long the answer takes.
+	revision string
+	bounded  bool
+	// foreign counts what would do something by itself; schema lists tables and
+	// indexes as text; integrity lists damage, or ok.
+	foreign, schema, integrity string
+	// compact leaves nothing behind of rows that were removed.
+	compact []string
+	// index names the index that a query takes.
+	index string
+}
+
+// Database is an open database.
+type Database struct {
+	Source
+	// Read are connections that read. Write is the one that writes, which Begin
+	// takes while no other process writes.
+	Read, Write *sql.DB
+
+	said    statements
+	commits commits
+}
+
+// Open checks the place, connects, and brings the tables to this program's
+// schema, one process at a time.
+func (s Source) Open(ctx context.Context) (*Database, error) {
+	write, read, ready, err := s.connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer ready()
+	// One writer in the process: callers queue here and can be cancelled, in
+	// place of waiting for each other in the database.
+	write.SetMaxOpenConns(1)
+	read.SetMaxOpenConns(maxReaders + 1) // one is for looking at changes
+	read.SetMaxIdleConns(maxReaders)
+	db := &Database{Source: s, Read: read, Write: write, said: s.statements()}
+	db.commits = commits{from: read}
+	if err := db.prepare(ctx); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
+}
+
+func (d *Database) prepare(ctx context.Context) error {
+	if err := d.migrate(ctx); err != nil {
+		return err
+	}
+	var foreign int
+	err := d.Write.QueryRowContext(ctx, d.said.foreign).Scan(&foreign)
+	if err == nil && foreign > 0 {
+		return &Trouble{Class: Corrupt, What: "it has triggers or views, which this program does not create"}
+	}
+	return err
+}
+
+// Close ends all connections.
+func (d *Database) Close() error {
+	return errors.Join(d.commits.close(), d.Read.Close(), d.Write.Close())
+}
+
+// Begin begins the only transaction that writes, over all processes.
+func (d *Database) Begin(ctx context.Context) (*sql.Tx, error) {
+	tx, err := d.Write.BeginTx(ctx, nil)
+	if err != nil || d.said.lock == "" {
+		return tx, err
+	}
+	if _, err := tx.ExecContext(ctx, d.said.lock); err != nil {
+		return nil, errors.Join(err, tx.Rollback())
+	}
+	return tx, nil
+}
+
+// Snapshot begins a transaction that reads one state of the database.
+func (d *Database) Snapshot(ctx context.Context) (*sql.Tx, error) {
+	return d.Read.BeginTx(ctx, d.said.snapshot)
+}
+
+// Index is the clause behind a table's name that makes a query take an index,
+// where the database would not find it by itself.
+func (d *Database) Index(name string) string { return strings.ReplaceAll(d.said.index, "?", name) }
+
+// Compact leaves nothing behind of rows that were removed, as far as the database
+// can.
+func (d *Database) Compact(ctx context.Context) error {
+	for _, statement := range d.said.compact {
+		if _, err := d.Write.ExecContext(ctx, statement); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Querier is a database or a transaction.
+type Querier interface {
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
+// Damage is what the database finds wrong with its own structure.
+func (d *Database) Damage(ctx context.Context, q Querier) (found []string, err error) {
+	if d.said.integrity == "" {
+		return nil, nil
+	}
+	lines, err := texts(ctx, q, d.said.integrity)
+	if len(lines) == 1 && lines[0] == "ok" {
+		return nil, err
+	}
+	return lines, err
+}
+
+// texts returns the only column of a query.
+func texts(ctx context.Context, q Querier, query string) (all []string, err error) {
+	rows, err := q.QueryContext(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var one string
+		if err := rows.Scan(&one); err != nil {
+			return nil, err
+		}
+		all = append(all, one)
+	}
+	return all, rows.Err()
+}
+
+// migrate brings the tables to this program's schema. A newer one is refused, an
+// older one is first kept as the dialect keeps it.
+func (d *Database) migrate(ctx context.Context) error {
+	provider, err := d.provider(d.Write)
+	if err != nil {
+		return err
+	}
+	has, wants, err := provider.GetVersions(ctx)
+	switch {
+	case err != nil:
+		return err
+	case has > wants:
+		return &Trouble{Class: Unsafe, What: fmt.Sprintf("has schema %d, and this program knows schemas up to %d: a newer mcp-partner wrote it", has, wants),
+			Next: "Use that version of mcp-partner or a later one. Nothing was changed."}
+	case has == wants:
+		return nil
+	case has > 0:
+		if err := d.beforeMigration(ctx, d.Write, has); err != nil {
+			return err
+		}
+	}
+	_, err = provider.Up(ctx)
+	return err
+}
+
+func (d *Database) provider(db *sql.DB) (*goose.Provider, error) {
+	folder, err := fs.Sub(d.Migrations, d.kind())
+	if err != nil {
+		return nil, err
+	}
+	return goose.NewProvider(d.goose(), db, folder, goose.WithDisableGlobalRegistry(true), goose.WithTableName("schema_versions"))
+}
+
+// AsMigrated reports whether the tables are those that the migrations make.
+func (d *Database) AsMigrated(ctx context.Context, q Querier) (bool, error) {
+	empty, err := d.scratch(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer empty.Close()
+	provider, err := d.provider(empty)
+	if err != nil {
+		return false, err
+	}
+	if _, err := provider.Up(ctx); err != nil {
+		return false, err
+	}
+	expected, err := texts(ctx, empty, d.said.schema)
+	if err != nil {
+		return false, err
+	}
+	found, err := texts(ctx, q, d.said.schema)
+	return strings.Join(found, "\n") == strings.Join(expected, "\n"), err
+}
