@@ -1,6 +1,8 @@
 package signin
 
 import (
+	"encoding/json"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -119,7 +121,7 @@ func TestGitHubActions(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.sim.Federate(simulator.Federation{Issuer: issuer, Subject: subject})
-	counted := &counting{next: issuer.GitHubHandler(subject, bearer, 5*time.Minute)}
+	counted := &counting{next: gitHubJob(issuer, subject, bearer)}
 	github := httptest.NewServer(counted)
 	t.Cleanup(github.Close)
 
@@ -152,4 +154,21 @@ func TestGitHubActions(t *testing.T) {
 	if problem := roomtest.WantCode(t, err, schemas.CodeSignInUnavailable); !strings.Contains(problem.Message, "not an https URL") {
 		t.Errorf("message %q", problem.Message)
 	}
+}
+
+// gitHubJob is the OIDC endpoint of a GitHub Actions job: it gives tokens for a
+// subject to the holder of the bearer.
+func gitHubJob(issuer *simulator.Issuer, subject, bearer string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "Bearer "+bearer {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		token, err := issuer.Token(subject, r.URL.Query().Get("audience"), 5*time.Minute)
+		if err != nil {
+			w.WriteHeader(http.StatusInternalServerError)
+			return
+		}
+		_ = json.NewEncoder(w).Encode(map[string]any{"count": len(token), "value": token}) // whoever asked may be gone
+	})
 }

@@ -3,6 +3,7 @@ package simulator
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"strconv"
 	"time"
@@ -76,9 +77,7 @@ func (a *answer) writeHeader(w http.ResponseWriter) {
 		length += 64
 		a.body = a.body[:len(a.body)/2]
 	}
-	for k, v := range a.header {
-		w.Header()[k] = v
-	}
+	maps.Copy(w.Header(), a.header)
 	if a.header.Get("Content-Type") == "" {
 		w.Header()["Content-Type"] = nil // net/http would guess one
 	}

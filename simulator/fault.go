@@ -49,6 +49,8 @@ type FaultInfo struct {
 	// PerTenant says that a percentage is a share of the tenants, which then
 	// always behave so, and not a share of the requests.
 	PerTenant bool
+
+	reach reach
 }
 
 // Fault makes a kind happen to a share of the requests it can happen to, or
@@ -59,9 +61,9 @@ type Fault struct {
 }
 
 func (f Fault) validate() error {
-	if _, ok := kindOf(f.Kind); !ok {
+	if kindOf(f.Kind) == nil {
 		var names []string
-		for _, k := range kinds() {
+		for _, k := range FaultKinds() {
 			names = append(names, string(k.Kind))
 		}
 		return fmt.Errorf("fault kind %q is unknown; known are %s", f.Kind, strings.Join(names, ", "))
@@ -69,49 +71,30 @@ func (f Fault) validate() error {
 	return check(f.Percent >= 0 && f.Percent <= 100, "fault %s: %v is not a percentage from 0 to 100", f.Kind, f.Percent)
 }
 
-// reach is the set of requests that a kind can affect.
-type reach int
+// reach reports whether a kind can affect a request.
+type reach func(*call) bool
 
-const (
-	toARM     reach = iota // every request to ARM
-	toPartner              // requests for the link
-	toReads                // reads of the link
-	toWrites               // writes of the link
-	toNamed                // requests whose answer holds a name
-	toToken                // the token endpoint; discovery if a rule asks for it
-	toAny
-)
+func toAny(*call) bool      { return true }
+func toARM(c *call) bool    { return !c.route.op.entra() }
+func toReads(c *call) bool  { return toPartner(c) && !c.writes() }
+func toWrites(c *call) bool { return toPartner(c) && c.writes() }
 
-type kind struct {
-	FaultInfo
-	reach reach
+// toPartner is about requests for the link.
+func toPartner(c *call) bool { return c.route.op == OpPartner || c.route.op == OpPartners }
+
+// toNamed is about requests whose answer holds a name.
+func toNamed(c *call) bool {
+	return toPartner(c) || c.route.op == opTenants || c.route.op == OpSubscriptions
 }
 
-func (r reach) covers(c *call) bool {
-	partner := c.route.op == OpPartner || c.route.op == OpPartners
-	switch r {
-	case toPartner:
-		return partner
-	case toReads:
-		return partner && !c.writes()
-	case toWrites:
-		return partner && c.writes()
-	case toNamed:
-		return partner || c.route.op == opTenants || c.route.op == OpSubscriptions
-	case toToken:
-		return c.route.op == OpToken || c.route.op == OpDiscovery
-	case toARM:
-		return !c.route.op.entra()
-	default:
-		return true
-	}
-}
+// toToken is about the token endpoint, and about discovery if a rule asks for it.
+func toToken(c *call) bool { return c.route.op == OpToken || c.route.op == OpDiscovery }
 
-// kinds is the list of all kinds, in the order of a --help.
-func kinds() []kind {
-	of := func(k FaultKind, r reach, summary string) kind { return kind{FaultInfo{k, summary, false}, r} }
-	perTenant := func(k FaultKind, r reach, summary string) kind { return kind{FaultInfo{k, summary, true}, r} }
-	return []kind{
+// FaultKinds lists every kind, in the order of a --help.
+func FaultKinds() []FaultInfo {
+	of := func(k FaultKind, r reach, summary string) FaultInfo { return FaultInfo{k, summary, false, r} }
+	perTenant := func(k FaultKind, r reach, summary string) FaultInfo { return FaultInfo{k, summary, true, r} }
+	return []FaultInfo{
 		of(FaultLatencyJitter, toAny, "the answer takes up to half a second longer"),
 		of(FaultThrottleBurst, toARM, "429 with Retry-After: 1, for one to three requests in a row"),
 		of(FaultThrottleLong, toARM, "429 with Retry-After: 120"),
@@ -141,45 +124,36 @@ func kinds() []kind {
 	}
 }
 
-// FaultKinds lists every kind, in a fixed order.
-func FaultKinds() []FaultInfo {
-	var list []FaultInfo
-	for _, k := range kinds() {
-		list = append(list, k.FaultInfo)
-	}
-	return list
-}
-
-func kindOf(name FaultKind) (kind, bool) {
-	for _, k := range kinds() {
+// kindOf is nil for a name that is none.
+func kindOf(name FaultKind) *FaultInfo {
+	for _, k := range FaultKinds() {
 		if k.Kind == name {
-			return k, true
+			return &k
 		}
 	}
-	return kind{}, false
+	return nil
 }
 
 // drawn is a configured fault with its kind looked up once.
 type drawn struct {
-	kind
+	*FaultInfo
 	percent float64
 }
 
 func draws(faults []Fault) []drawn {
-	var list []drawn
-	for _, f := range faults {
-		k, _ := kindOf(f.Kind)
-		list = append(list, drawn{k, f.Percent})
+	list := make([]drawn, len(faults))
+	for i, f := range faults {
+		list[i] = drawn{kindOf(f.Kind), f.Percent}
 	}
 	return list
 }
 
 // traits are the permanent faults of a tenant.
-func (s *Simulator) traits(t *tenant) []kind {
-	var list []kind
+func (s *Simulator) traits(t *tenant) []*FaultInfo {
+	var list []*FaultInfo
 	for _, f := range s.draws {
 		if f.PerTenant && draw(s.cfg.Seed, "trait", string(f.Kind), t.id).percent() < f.percent {
-			list = append(list, f.kind)
+			list = append(list, f.FaultInfo)
 		}
 	}
 	return list

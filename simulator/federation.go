@@ -2,13 +2,12 @@ package simulator
 
 import (
 	"cmp"
-	"crypto"
 	"crypto/rand"
 	"crypto/rsa"
-	"crypto/sha256"
-	"net/http"
 	"slices"
 	"time"
+
+	"github.com/golang-jwt/jwt/v5"
 )
 
 // TokenExchangeAudience is the audience of other issuers' assertions.
@@ -43,35 +42,12 @@ func (s *Simulator) NewIssuer(url string) (*Issuer, error) {
 // Token makes a token of the issuer, valid from now for as long as life says.
 func (i *Issuer) Token(subject, audience string, life time.Duration) (string, error) {
 	now := i.now()
-	header, err := encodeJSON(map[string]string{"typ": "JWT", "alg": "RS256", "kid": "1"})
-	if err != nil {
-		return "", err
-	}
-	payload, err := encodeJSON(map[string]any{
-		"iss": i.URL, "sub": subject, "aud": []string{audience}, "iat": now.Unix(), "nbf": now.Unix(), "exp": now.Add(life).Unix(),
+	token := jwt.NewWithClaims(jwt.SigningMethodRS256, jwt.RegisteredClaims{
+		Issuer: i.URL, Subject: subject, Audience: jwt.ClaimStrings{audience},
+		IssuedAt: jwt.NewNumericDate(now), NotBefore: jwt.NewNumericDate(now), ExpiresAt: jwt.NewNumericDate(now.Add(life)),
 	})
-	if err != nil {
-		return "", err
-	}
-	sum := sha256.Sum256([]byte(header + "." + payload))
-	signature, err := rsa.SignPKCS1v15(nil, i.key, crypto.SHA256, sum[:])
-	return header + "." + payload + "." + encode(signature), err
-}
-
-// GitHubHandler is the OIDC endpoint of a GitHub Actions job: it gives tokens
-// for a subject to the holder of the bearer.
-func (i *Issuer) GitHubHandler(subject, bearer string, life time.Duration) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		token, err := i.Token(subject, r.URL.Query().Get("audience"), life)
-		a := jsonAnswer(http.StatusOK, map[string]any{"count": len(token), "value": token})
-		switch {
-		case r.Header.Get("Authorization") != "Bearer "+bearer:
-			a = jsonAnswer(http.StatusUnauthorized, map[string]string{"message": "Unauthorized"})
-		case err != nil:
-			a = emptyAnswer(http.StatusInternalServerError)
-		}
-		a.deliver(r.Context(), w)
-	})
+	token.Header["kid"] = "1"
+	return token.SignedString(i.key)
 }
 
 // Federate accepts another issuer's tokens as a credential of the application.
@@ -97,13 +73,13 @@ func (c *call) proveByFederation(who *principal, a assertion) (why entraProblem,
 		switch {
 		case f.Issuer.URL != a.claims.Issuer:
 			continue
-		case a.header.Algorithm != "RS256" || !verifyRSA(f.Issuer.key.Public(), a, false):
+		case !a.signedBy(f.Issuer.key.Public(), jwt.SigningMethodRS256):
 			why = entraSignature
 		case f.Subject != a.claims.Subject:
 			why = entraNoSubject.about(a.claims.Subject)
 		case !slices.Contains(a.claims.Audience, f.Audience):
 			why = entraNoAudience
-		case a.claims.untimely(c.now):
+		case !a.timely(c.now):
 			why = entraAssertionTime
 		default:
 			return entraProblem{}, true

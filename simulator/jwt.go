@@ -1,23 +1,22 @@
 package simulator
 
 import (
-	"bytes"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"math/big"
 	"net/url"
 	"slices"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/golang-jwt/jwt/v5"
 )
 
 // claims are those of an access token that Entra ID issues to an application
@@ -96,15 +95,8 @@ func (s *signer) sign(claims any) (string, error) {
 		return "", err
 	}
 	input := s.header + "." + payload
-	sum := sha256.Sum256([]byte(input))
-	r, ss, err := ecdsa.Sign(rand.Reader, s.key, sum[:])
-	if err != nil {
-		return "", err
-	}
-	var sig [64]byte
-	r.FillBytes(sig[:32])
-	ss.FillBytes(sig[32:])
-	return input + "." + encode(sig[:]), nil
+	signature, err := jwt.SigningMethodES256.Sign(input, s.key)
+	return input + "." + encode(signature), err
 }
 
 // verify accepts only what sign made. It says nothing about expiry.
@@ -139,13 +131,8 @@ func (s *signer) verifySignature(token string) (claims, error) {
 	if len(parts) != 3 || parts[0] != s.header {
 		return claims{}, errToken
 	}
-	sig, err := base64.RawURLEncoding.DecodeString(parts[2])
-	if err != nil || len(sig) != 64 {
-		return claims{}, errToken
-	}
-	sum := sha256.Sum256([]byte(parts[0] + "." + parts[1]))
-	r, ss := new(big.Int).SetBytes(sig[:32]), new(big.Int).SetBytes(sig[32:])
-	if !ecdsa.Verify(&s.key.PublicKey, sum[:], r, ss) {
+	signature, err := base64.RawURLEncoding.DecodeString(parts[2])
+	if err != nil || jwt.SigningMethodES256.Verify(parts[0]+"."+parts[1], signature, &s.key.PublicKey) != nil {
 		return claims{}, errToken
 	}
 	return decodeClaims(parts[1])
@@ -222,61 +209,31 @@ func thumbprint(certificate *x509.Certificate) string {
 	return encode(sum[:])
 }
 
-// jose is the header of a JWT, as far as assertions have one.
-type jose struct {
-	Algorithm  string `json:"alg"`
-	KeyID      string `json:"kid"`
-	Thumbprint string `json:"x5t#S256"`
-}
-
-// asserted are the claims of an assertion.
-type asserted struct {
-	Audience  oneOrMore `json:"aud"`
-	Issuer    string    `json:"iss"`
-	Subject   string    `json:"sub"`
-	ID        string    `json:"jti"`
-	NotBefore int64     `json:"nbf"`
-	Expires   int64     `json:"exp"`
-}
-
-// oneOrMore is a claim that may be a string or a list of them.
-type oneOrMore []string
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (o *oneOrMore) UnmarshalJSON(data []byte) error {
-	var one string
-	if json.Unmarshal(data, &one) == nil {
-		*o = oneOrMore{one}
-		return nil
-	}
-	return json.Unmarshal(data, (*[]string)(o))
-}
-
 // assertion is a JWT, parsed but not verified.
 type assertion struct {
-	header    jose
-	claims    asserted
-	signed    string
-	signature []byte
+	*jwt.Token
+	claims jwt.RegisteredClaims
+	signed string
 }
 
-var errAssertion = errors.New("not a JWT")
-
-func parseAssertion(text string) (assertion, error) {
-	parts := strings.Split(text, ".")
-	if len(parts) != 3 {
-		return assertion{}, errAssertion
+func parseAssertion(text string) (a assertion, err error) {
+	token, parts, err := jwt.NewParser().ParseUnverified(text, &a.claims)
+	if err != nil {
+		return a, err
 	}
-	a := assertion{signed: parts[0] + "." + parts[1]}
-	for i, into := range []any{&a.header, &a.claims} {
-		raw, err := base64.RawURLEncoding.DecodeString(parts[i])
-		if err != nil || json.NewDecoder(bytes.NewReader(raw)).Decode(into) != nil {
-			return assertion{}, errAssertion
-		}
-	}
-	var err error
-	a.signature, err = base64.RawURLEncoding.DecodeString(parts[2])
+	token.Signature, err = base64.RawURLEncoding.DecodeString(parts[2])
+	a.Token, a.signed = token, parts[0]+"."+parts[1]
 	return a, err
+}
+
+// signedBy accepts one way of signing, whatever the header says.
+func (a assertion) signedBy(key crypto.PublicKey, method jwt.SigningMethod) bool {
+	return a.Method == method && method.Verify(a.signed, a.Signature, key) == nil
+}
+
+// timely reports an assertion that is valid now, as far as clocks agree.
+func (a assertion) timely(now time.Time) bool {
+	return jwt.NewValidator(jwt.WithLeeway(clockSkew), jwt.WithExpirationRequired(), jwt.WithTimeFunc(func() time.Time { return now })).Validate(a.claims) == nil
 }
 
 // proveByAssertion checks a client assertion: one that the application signed
@@ -296,40 +253,25 @@ func (c *call) proveByAssertion(who *principal, form url.Values) (why entraProbl
 }
 
 func (c *call) proveByCertificate(who *principal, a assertion) (why entraProblem, ok bool) {
-	certificate := who.registry.certificate(a.header.Thumbprint)
+	thumbprint, _ := a.Header["x5t#S256"].(string)
+	certificate := who.registry.certificate(thumbprint)
 	switch {
-	case a.header.Algorithm != "PS256" || certificate == nil:
+	case certificate == nil || a.Method != jwt.SigningMethodPS256:
 		return entraAssertion.about(who.clientID), false
 	case c.now.After(certificate.NotAfter):
 		return entraCertificateEnded.about(who.clientID), false
-	case !verifyRSA(certificate.PublicKey, a, true):
+	case !a.signedBy(certificate.PublicKey, jwt.SigningMethodPS256):
 		return entraSignature, false
 	case !strings.EqualFold(a.claims.Subject, who.clientID) || a.claims.ID == "":
 		return entraBadAssertion, false
 	case !slices.Contains(a.claims.Audience, c.base()+c.r.URL.Path):
 		return entraAssertionAudience, false
-	case a.claims.untimely(c.now) || time.Duration(a.claims.Expires-a.claims.NotBefore)*time.Second > maxAssertionLife:
+	case !a.timely(c.now) || a.claims.NotBefore == nil || a.claims.ExpiresAt.Sub(a.claims.NotBefore.Time) > maxAssertionLife:
 		return entraAssertionTime, false
 	case !who.registry.first(a.claims.ID):
 		return entraBadAssertion, false
 	}
 	return entraProblem{}, true
-}
-
-func (a asserted) untimely(now time.Time) bool {
-	return now.Add(clockSkew).Unix() < a.NotBefore || now.Add(-clockSkew).Unix() >= a.Expires
-}
-
-func verifyRSA(key crypto.PublicKey, a assertion, pss bool) bool {
-	public, ok := key.(*rsa.PublicKey)
-	if !ok {
-		return false
-	}
-	sum := sha256.Sum256([]byte(a.signed))
-	if pss {
-		return rsa.VerifyPSS(public, crypto.SHA256, sum[:], a.signature, &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash}) == nil
-	}
-	return rsa.VerifyPKCS1v15(public, crypto.SHA256, sum[:], a.signature) == nil
 }
 
 // certificate finds one by its thumbprint. RFC 7515 wants it in base64url;

@@ -40,7 +40,7 @@ type rules struct {
 
 type placed struct {
 	Rule
-	kind
+	info *FaultInfo
 	left int // of Times
 }
 
@@ -56,12 +56,16 @@ func (s *Simulator) Inject(rule Rule) (remove func()) {
 	s.rules.mu.Lock()
 	defer s.rules.mu.Unlock()
 	s.rules.list = append(s.rules.list, p)
-	return func() { s.rules.remove(p) }
+	return func() {
+		s.rules.mu.Lock()
+		defer s.rules.mu.Unlock()
+		s.rules.list = slices.DeleteFunc(s.rules.list, func(other *placed) bool { return other == p })
+	}
 }
 
 func (s *Simulator) place(rule Rule) (*placed, error) {
-	k, ok := kindOf(rule.Kind)
-	if !ok {
+	info := kindOf(rule.Kind)
+	if info == nil {
 		return nil, Fault{Kind: rule.Kind}.validate()
 	}
 	if !rule.Path.known() {
@@ -74,13 +78,7 @@ func (s *Simulator) place(rule Rule) (*placed, error) {
 		}
 		rule.TenantID = t.id
 	}
-	return &placed{Rule: rule, kind: k, left: rule.Times}, nil
-}
-
-func (r *rules) remove(p *placed) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.list = slices.DeleteFunc(r.list, func(other *placed) bool { return other == p })
+	return &placed{rule, info, rule.Times}, nil
 }
 
 // take returns the rules for a request and counts them as applied.
@@ -89,10 +87,10 @@ func (r *rules) take(c *call) (taken []placed) {
 	defer r.mu.Unlock()
 	decided := false
 	for _, p := range r.list {
-		if !p.matches(c) || decided && !p.PerTenant {
+		if !p.matches(c) || decided && !p.info.PerTenant {
 			continue
 		}
-		decided = decided || !p.PerTenant
+		decided = decided || !p.info.PerTenant
 		p.left = max(0, p.left-1)
 		taken = append(taken, *p)
 	}
@@ -106,7 +104,7 @@ func (p *placed) matches(c *call) bool {
 		(p.Method == "" || strings.EqualFold(p.Method, c.r.Method)) &&
 		(p.Path == "" || p.Path == c.route.op) &&
 		(p.Path != "" || c.route.op != OpDiscovery) &&
-		p.reach.covers(c)
+		p.info.reach(c)
 }
 
 // plan is the faults of one request.
@@ -136,8 +134,8 @@ func (s *Simulator) plan(c *call) plan {
 		p.looks = c.tenant.looks(c)
 	}
 	for _, rule := range s.rules.take(c) {
-		if rule.PerTenant {
-			p.looks = append(p.looks, rule.Rule.Kind)
+		if rule.info.PerTenant {
+			p.looks = append(p.looks, rule.Kind)
 		} else {
 			p.Rule = rule.Rule
 		}
@@ -151,7 +149,7 @@ func (s *Simulator) plan(c *call) plan {
 // looks are the tenant's traits that affect a request.
 func (t *tenant) looks(c *call) (list []FaultKind) {
 	for _, trait := range t.traits {
-		if trait.reach.covers(c) {
+		if trait.reach(c) {
 			list = append(list, trait.Kind)
 		}
 	}
@@ -164,7 +162,7 @@ func (s *Simulator) drawFault(c *call) FaultKind {
 	}
 	for _, f := range s.draws {
 		d := c.draw("fault", string(f.Kind))
-		if f.PerTenant || c.route.op == OpDiscovery || !f.reach.covers(c) || d.percent() >= f.percent {
+		if f.PerTenant || c.route.op == OpDiscovery || !f.reach(c) || d.percent() >= f.percent {
 			continue
 		}
 		if f.Kind == FaultThrottleBurst && c.who != nil {

@@ -30,7 +30,7 @@ type tenant struct {
 	// shape and conflictCode decide what the contract leaves open.
 	shape        ErrorShape
 	conflictCode string
-	traits       []kind
+	traits       []*FaultInfo
 	tokenCalls   atomic.Uint64
 	mu           sync.RWMutex
 	principals   []*principal // the application's own comes first
@@ -98,7 +98,7 @@ func (s *Simulator) newTenant(i int) *tenant {
 	}
 	t.conflictCode = []string{"Conflict", "PartnerIdAlreadyLinked"}[int(habits[1])%2]
 	t.traits = s.traits(t)
-	if slices.ContainsFunc(t.traits, func(k kind) bool { return k.Kind == FaultHostileNames }) {
+	if slices.ContainsFunc(t.traits, func(k *FaultInfo) bool { return k.Kind == FaultHostileNames }) {
 		t.display = hostileName(habits)
 	}
 	app := &principal{clientID: s.clientID, objectID: draw(s.cfg.Seed, "object", t.id).guid(), secret: s.secret, registry: s.registry}
