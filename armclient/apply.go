@@ -117,8 +117,7 @@ type written struct {
 
 // rejection returns the definite refusal of ARM, if it is one.
 func (w written) rejection() *rejection {
-	var answer *rejection
-	if errors.As(w.err, &answer) && answer.definite() {
+	if answer, ok := errors.AsType[*rejection](w.err); ok && answer.definite() {
 		return answer
 	}
 	return nil

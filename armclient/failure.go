@@ -50,8 +50,7 @@ func failed(ctx context.Context, err error) error {
 }
 
 func failure(ctx context.Context, err error) *schemas.Problem {
-	var known *schemas.Problem
-	if errors.As(err, &known) {
+	if known, ok := errors.AsType[*schemas.Problem](err); ok {
 		return known
 	}
 	if problem := netProblem(err); problem != nil {

@@ -52,8 +52,7 @@ func (c *Client) Partner(ctx context.Context, partnerID schemas.PartnerID) (read
 	defer cancel()
 	recorded, r := withRecord(ctx)
 	link, err := c.conn.linkTo(recorded, partnerID)
-	var answer *rejection
-	if errors.As(err, &answer) && answer.status == http.StatusNotFound {
+	if answer, ok := errors.AsType[*rejection](err); ok && answer.status == http.StatusNotFound {
 		read = c.Link(ctx)
 	} else {
 		read = c.judge(r, link, err)

@@ -83,8 +83,7 @@ func usable(resp *http.Response, list bool) bool {
 
 // roleProblem gives an error of the modules our own words; theirs quote bodies.
 func roleProblem(ctx context.Context, err error) error {
-	var answer *azcore.ResponseError
-	if errors.As(err, &answer) && answer.RawResponse != nil {
+	if answer, ok := errors.AsType[*azcore.ResponseError](err); ok && answer.RawResponse != nil {
 		return roleRejection(rejected(ctx, answer.RawResponse))
 	}
 	var known *schemas.Problem

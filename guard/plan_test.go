@@ -61,8 +61,7 @@ func allowing(t testing.TB, change func(*guard.Options)) (*guard.Guard, *ledgert
 }
 
 func code(err error) schemas.Code {
-	var p *schemas.Problem
-	if errors.As(err, &p) {
+	if p, ok := errors.AsType[*schemas.Problem](err); ok {
 		return p.Code
 	}
 	return ""

@@ -159,8 +159,7 @@ type outcome struct {
 }
 
 func seen(value any, err error) outcome {
-	var p *schemas.Problem
-	if errors.As(err, &p) {
+	if p, ok := errors.AsType[*schemas.Problem](err); ok {
 		return outcome{Code: p.Code}
 	}
 	return outcome{Value: value}

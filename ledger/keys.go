@@ -63,8 +63,7 @@ func (l *Ledger) signingKey(ctx context.Context) (ed25519.PrivateKey, error) {
 }
 
 func (l *Ledger) keysProblem(err error) error {
-	var known *schemas.Problem
-	if errors.As(err, &known) {
+	if known, ok := errors.AsType[*schemas.Problem](err); ok {
 		return known
 	}
 	return schemas.NewProblem(schemas.CodeVaultUnavailable,

@@ -30,8 +30,7 @@ func IsContext(err error) bool {
 // Clause is the text of an error as a part of a sentence.
 func Clause(err error) string {
 	text := err.Error()
-	var problem *Problem
-	if errors.As(err, &problem) {
+	if problem, ok := errors.AsType[*Problem](err); ok {
 		text = problem.Message
 	}
 	return strings.TrimSuffix(text, ".")

@@ -136,8 +136,7 @@ func AsProblem(err error) *Problem {
 	if err == nil {
 		return nil
 	}
-	var p *Problem
-	if errors.As(err, &p) {
+	if p, ok := errors.AsType[*Problem](err); ok {
 		return p
 	}
 	return NewProblem(CodeInternal, "A defect of this program.")

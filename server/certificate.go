@@ -104,8 +104,7 @@ func (p *KeyPair) read() (changed bool, err error) {
 
 // fileError names the file and its mode where that is what is wrong.
 func fileError(err error) error {
-	var untrusted *disk.Untrusted
-	if errors.As(err, &untrusted) {
+	if untrusted, ok := errors.AsType[*disk.Untrusted](err); ok {
 		return fmt.Errorf("%w. %s", untrusted, untrusted.Next())
 	}
 	return errors.New("a file cannot be read")

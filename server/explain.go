@@ -138,8 +138,7 @@ func resourceNotFoundCode(ctx context.Context) int {
 
 func explainShape(method mcp.MCPMethod, err error) *rpcError {
 	text := "The parameters do not have the form that " + string(method) + " needs."
-	var mismatch *json.UnmarshalTypeError
-	if errors.As(err, &mismatch) && mismatch.Field != "" {
+	if mismatch, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && mismatch.Field != "" {
 		field := "params." + strings.TrimPrefix(mismatch.Field, "params.")
 		text += fmt.Sprintf(" %s must not be %s.", clip(field), article(mismatch.Value))
 	}

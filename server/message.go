@@ -109,8 +109,7 @@ func firstInvalid(raw []byte) int {
 }
 
 func position(err error) string {
-	var syntax *json.SyntaxError
-	if errors.As(err, &syntax) {
+	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
 		return " (byte " + strconv.FormatInt(syntax.Offset, 10) + ")"
 	}
 	return ""

@@ -22,8 +22,7 @@ func slow(t *testing.T, addr, text string) string {
 	_ = conn.SetDeadline(time.Now().Add(wiretest.Patience))
 	_, _ = io.WriteString(conn, text)
 	all, err := io.ReadAll(conn)
-	var timeout net.Error
-	if errors.As(err, &timeout) && timeout.Timeout() {
+	if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
 		t.Fatal("the server waits for ever")
 	}
 	return string(all)

@@ -37,8 +37,7 @@ func discoveryServer(t *testing.T, status int, header http.Header, body string) 
 }
 
 func codeOf(err error) schemas.Code {
-	var problem *schemas.Problem
-	if errors.As(err, &problem) {
+	if problem, ok := errors.AsType[*schemas.Problem](err); ok {
 		return problem.Code
 	}
 	return ""

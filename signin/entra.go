@@ -136,8 +136,7 @@ func (s *Source) present(ctx context.Context, t target, p proof, claims string) 
 // ownProblem returns a problem of this package as it is. Anything else is an
 // error of the SDK, of which nothing is kept.
 func ownProblem(err error, otherwise string) *schemas.Problem {
-	var problem *schemas.Problem
-	if errors.As(err, &problem) {
+	if problem, ok := errors.AsType[*schemas.Problem](err); ok {
 		return problem
 	}
 	return schemas.NewProblem(schemas.CodeInternal, otherwise)

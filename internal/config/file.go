@@ -67,8 +67,7 @@ func Read(path string) ([]byte, error) {
 
 func readAll(path string) ([]byte, error) {
 	data, err := disk.ReadTrusted(path, disk.Unchanged, maxFile)
-	var untrusted *disk.Untrusted
-	if errors.As(err, &untrusted) {
+	if untrusted, ok := errors.AsType[*disk.Untrusted](err); ok {
 		return nil, fmt.Errorf("%w. %s", err, untrusted.Next())
 	}
 	return data, err
@@ -76,8 +75,7 @@ func readAll(path string) ([]byte, error) {
 
 // reason drops the path, which is already in the message.
 func reason(err error) error {
-	var at *fs.PathError
-	if errors.As(err, &at) {
+	if at, ok := errors.AsType[*fs.PathError](err); ok {
 		return at.Err
 	}
 	return err

@@ -41,8 +41,7 @@ func Usage(next, format string, args ...any) error {
 
 // FileError says why a file that a flag or a setting names is not used.
 func FileError(what, path, next string, err error) error {
-	var untrusted *disk.Untrusted
-	if errors.As(err, &untrusted) {
+	if untrusted, ok := errors.AsType[*disk.Untrusted](err); ok {
 		return Usage(untrusted.Next(), "%s: %s", what, untrusted)
 	}
 	return Usage(next, "%s %s cannot be read", what, path)

@@ -137,8 +137,7 @@ func (t throughProxy) RoundTrip(request *http.Request) (*http.Response, error) {
 
 // blame makes a ProxyError of what happened before the proxy opened the way.
 func (p Proxy) blame(through *url.URL, err error) error {
-	var known *ProxyError
-	if errors.As(err, &known) {
+	if known, ok := errors.AsType[*ProxyError](err); ok {
 		return known
 	}
 	return &ProxyError{Variable: p.Variable, Host: through.Host, Reason: proxyReason(err), Next: "Check the proxy and " + p.Variable + "."}

@@ -109,8 +109,7 @@ func runVerify(ctx context.Context, deps *cmdutil.Deps, o *verifyOptions) error 
 		return err
 	}
 	report, err := verifier.Verify(ctx)
-	var problem *schemas.Problem
-	if errors.As(err, &problem) {
+	if problem, ok := errors.AsType[*schemas.Problem](err); ok {
 		worded := render.AdaptProblem(*problem)
 		return &worded
 	}

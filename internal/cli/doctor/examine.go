@@ -226,8 +226,7 @@ func reach(ctx context.Context, a *app.App, target endpoint) error {
 	if err == nil {
 		_ = response.Body.Close()
 	}
-	var proxy *httpclient.ProxyError
-	if errors.As(err, &proxy) {
+	if proxy, ok := errors.AsType[*httpclient.ProxyError](err); ok {
 		return proxy
 	}
 	return nil

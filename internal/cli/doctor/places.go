@@ -92,8 +92,7 @@ func checkEndpoint(ctx context.Context, a *app.App, e endpoint) []check {
 // not answer: the first is mostly a proxy that looks into TLS.
 func unreachable(host string, err error) check {
 	var certificate *tls.CertificateVerificationError
-	var proxy *httpclient.ProxyError
-	if errors.As(err, &proxy) {
+	if proxy, ok := errors.AsType[*httpclient.ProxyError](err); ok {
 		return check{"tls " + host, CheckFail, "Not checked: " + proxy.Error() + ".", "export HTTPS_PROXY=http://HOST:PORT"}
 	}
 	if errors.As(err, &certificate) {

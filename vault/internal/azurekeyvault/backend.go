@@ -114,8 +114,7 @@ func (b *Backend) get(ctx context.Context, name string) (backend.Item, error) {
 }
 
 func unlessMissing(err error) error {
-	var answer *azcore.ResponseError
-	if errors.As(err, &answer) && answer.StatusCode == http.StatusNotFound && answer.ErrorCode == "SecretNotFound" {
+	if answer, ok := errors.AsType[*azcore.ResponseError](err); ok && answer.StatusCode == http.StatusNotFound && answer.ErrorCode == "SecretNotFound" {
 		return nil
 	}
 	return err

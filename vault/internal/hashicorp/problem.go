@@ -18,8 +18,7 @@ import (
 
 // status is the HTTP status of an error of the server, 0 for any other.
 func status(err error) int {
-	var answer *api.ResponseError
-	if errors.As(err, &answer) {
+	if answer, ok := errors.AsType[*api.ResponseError](err); ok {
 		return answer.StatusCode
 	}
 	return 0
