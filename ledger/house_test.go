@@ -107,6 +107,8 @@ type house struct {
 	clock *testkit.Clock
 	// patience is that of a new Ledger.
 	patience time.Duration
+	// announces puts questions for approvers into the outbox.
+	announces bool
 }
 
 func build(t testing.TB) *house {
@@ -127,7 +129,11 @@ func (h *house) reopen() {
 	if h.Ledger != nil {
 		h.must(h.Close())
 	}
-	h.Ledger = Open(Options{Dir: disk.New(h.dir), Keys: h.keys, Program: "v1.2.3", Now: h.clock.Now, Patience: h.patience})
+	h.Ledger = Open(h.options())
+}
+
+func (h *house) options() Options {
+	return Options{Dir: disk.New(h.dir), Keys: h.keys, Program: "v1.2.3", Now: h.clock.Now, Patience: h.patience, Announces: h.announces}
 }
 
 func (h *house) must(err error) {

@@ -21,6 +21,8 @@ type Options struct {
 	Program string
 	// Now defaults to time.Now.
 	Now func() time.Time
+	// Announces says that questions for approvers go into the outbox.
+	Announces bool
 	// RolledBack is told that an older file was found in the place of the ledger,
 	// and how many entries it lacks; may be nil.
 	RolledBack func(missing int64)

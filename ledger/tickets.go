@@ -108,6 +108,11 @@ func (l *Ledger) PutTicket(ctx context.Context, ticket guard.Ticket, limit int, 
 				return err
 			}
 		}
+		if l.o.Announces && !ticket.InBand {
+			if err := w.enqueue(ctx, OutboxApproval, ticket.ID); err != nil {
+				return err
+			}
+		}
 		return w.record(ctx, stateTicket, ticket.ID, encodeTicket(ticket), asked)
 	})
 	if err != nil {

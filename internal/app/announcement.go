@@ -13,30 +13,36 @@ import (
 // maxHookText bounds each text of an announcement that others wrote, in runes.
 const maxHookText = 500
 
+// maxHookTenants is how many tenants of a plan are named.
+const maxHookTenants = 10
+
 // announcement is what a webhook gets of a question. Reason and company are
 // untrusted text, and a caller may have chosen its name.
 type announcement struct {
 	ID   string `json:"id"`
 	Text string `json:"text"`
 	Tool string `json:"tool"`
-	// Question is what an approver says yes to; a plan's is read with its rows.
-	Question string `json:"question,omitempty"`
+	// Question is what an approver says yes to, for a plan with its counts.
+	Question string `json:"question"`
 	// Caller is who asks, and Requester the account of the server's process.
 	Caller    string `json:"caller"`
 	Requester string `json:"requester"`
 	Tenant    string `json:"tenant,omitempty"`
 	Company   string `json:"company,omitempty"`
-	// Tenants is how many tenants a plan is for; such a question has no Tenant.
-	Tenants      int    `json:"tenants,omitempty"`
-	OldPartnerID string `json:"old_partner_id,omitempty"`
-	NewPartnerID string `json:"new_partner_id,omitempty"`
-	Reason       string `json:"reason,omitempty"`
-	ExpiresAt    string `json:"expires_at"`
+	// Tenants is in how many tenants a plan writes, and FirstTenants names the first
+	// of them; such a question has no Tenant.
+	Tenants      int      `json:"tenants,omitempty"`
+	FirstTenants []string `json:"first_tenants,omitempty"`
+	OldPartnerID string   `json:"old_partner_id,omitempty"`
+	NewPartnerID string   `json:"new_partner_id,omitempty"`
+	Reason       string   `json:"reason,omitempty"`
+	ExpiresAt    string   `json:"expires_at"`
 	// URL is where an approver decides, "" for a server without an address.
 	URL string `json:"url,omitempty"`
 }
 
-func announce(ticket guard.Ticket, public string) announcement {
+// announce words a question; plan is that of a ticket for many tenants.
+func announce(ticket guard.Ticket, plan guard.Plan, public string) announcement {
 	intent := ticket.Intent
 	a := announcement{
 		ID: ticket.ID, Tool: intent.Tool, Question: unlinked(guard.QuestionFor(intent).Text), Caller: inert(string(intent.Caller)), Requester: inert(ticket.Requester),
@@ -47,13 +53,29 @@ func announce(ticket guard.Ticket, public string) announcement {
 		a.NewPartnerID = ""
 	}
 	if ticket.Plan != nil {
-		a.Tenants = ticket.Plan.Rows
+		a.ofPlan(plan)
 	}
 	if public != "" {
 		a.URL = public + "/approvals/" + ticket.ID
 	}
 	a.Text = a.text()
 	return a
+}
+
+// ofPlan adds what a question about many tenants asks.
+func (a *announcement) ofPlan(plan guard.Plan) {
+	a.Question, a.OldPartnerID = unlinked(guard.PlanQuestion(plan).Text), strings.Join(plan.From, ", ")
+	_, a.Tenants = plan.Writes()
+	for _, row := range plan.Rows {
+		if len(row.Steps) == 0 || len(a.FirstTenants) == maxHookTenants {
+			continue
+		}
+		name := row.Identity.Tenant
+		if row.Company != "" && row.Company != name {
+			name += " (" + row.Company + ")"
+		}
+		a.FirstTenants = append(a.FirstTenants, inert(name))
+	}
 }
 
 // inert is untrusted text that no client makes a link of.
@@ -71,7 +93,7 @@ func unlinked(text string) string { return strings.ReplaceAll(text, "://", ": //
 func (a announcement) text() string {
 	where := "tenant " + a.Tenant
 	if a.Tenants > 0 {
-		where = fmt.Sprintf("%d tenants", a.Tenants)
+		where = schemas.Count(a.Tenants, "tenant")
 	}
 	return fmt.Sprintf("%s asks for %s in %s. Approval %s is pending.", a.Caller, a.Tool, where, a.ID)
 }
@@ -85,6 +107,7 @@ func (a announcement) facts() []string {
 		}
 	}
 	add("Question", a.Question)
+	add("Tenants", a.tenants())
 	add("Company", a.Company)
 	add("Partner ID now", a.OldPartnerID)
 	add("New partner ID", a.NewPartnerID)
@@ -92,6 +115,19 @@ func (a announcement) facts() []string {
 	add("Account", a.Requester)
 	add("Expires", a.ExpiresAt)
 	return lines
+}
+
+// tenants counts those of a plan and names the first, "" for a single write.
+func (a announcement) tenants() string {
+	named := inert(strings.Join(a.FirstTenants, ", "))
+	switch more := a.Tenants - len(a.FirstTenants); {
+	case a.Tenants == 0:
+		return ""
+	case more > 0:
+		return fmt.Sprintf("%d: %s, and %d more", a.Tenants, named, more)
+	default:
+		return fmt.Sprintf("%d: %s", a.Tenants, named)
+	}
 }
 
 // object is a JSON object of somebody else's form.
@@ -107,12 +143,12 @@ func webhookFormats() map[string]func(announcement) ([]byte, error) {
 
 // slack shows everything that is not ours in plain_text, in which Slack reads
 // neither mentions nor links. The text outside of the blocks, which it does read,
-// goes into notifications.
+// goes into notifications. A block has room for 3 000 characters.
 func (a announcement) slack() ([]byte, error) {
-	plain := func(text string) object {
-		return object{"type": "section", "text": object{"type": "plain_text", "text": text, "emoji": false}}
+	var blocks []object
+	for _, line := range append([]string{a.Text}, a.facts()...) {
+		blocks = append(blocks, object{"type": "section", "text": object{"type": "plain_text", "text": line, "emoji": false}})
 	}
-	blocks := []object{plain(a.Text), plain(strings.Join(a.facts(), "\n"))}
 	if a.URL != "" {
 		blocks = append(blocks, object{"type": "section", "text": object{"type": "mrkdwn", "text": "<" + a.URL + "|Open the approval>", "verbatim": true}})
 	}
@@ -126,9 +162,9 @@ func (a announcement) teams() ([]byte, error) {
 	for i, line := range append([]string{a.Text}, a.facts()...) {
 		body = append(body, object{"type": "RichTextBlock", "inlines": []object{{"type": "TextRun", "text": line, "weight": map[bool]string{true: "Bolder", false: "Default"}[i == 0]}}})
 	}
-	card := object{"$schema": "http://adaptivecards.io/schemas/adaptive-card.json", "type": "AdaptiveCard", "version": "1.4", "body": body}
+	card := object{"$schema": "http://adaptivecards.io/schemas/adaptive-card.json", "type": "AdaptiveCard", "version": "1.4", "body": body, "msteams": object{"width": "Full"}}
 	if a.URL != "" {
 		card["actions"] = []object{{"type": "Action.OpenUrl", "title": "Open the approval", "url": a.URL}}
 	}
-	return json.Marshal(object{"type": "message", "attachments": []object{{"contentType": "application/vnd.microsoft.card.adaptive", "content": card}}})
+	return json.Marshal(object{"type": "message", "attachments": []object{{"contentType": "application/vnd.microsoft.card.adaptive", "contentUrl": nil, "content": card}}})
 }

@@ -43,11 +43,12 @@ func (a *App) KeepsRecord() bool {
 	return err == nil
 }
 
-// SettleInBackground is settleRecord beside a server that starts. The returned
-// function ends it and waits for its end.
+// SettleInBackground is SettleRecord beside a server that starts, and announces what
+// waits for approvers. The returned function ends both and waits for their end.
 func (s *Settings) SettleInBackground(ctx context.Context, a *App, decider *guard.Guard, service *tools.Service) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var running sync.WaitGroup
+	running.Go(func() { a.hook.serve(ctx, a.KeepsRecord) })
 	running.Go(func() {
 		s.SettleRecord(ctx, a, decider, service)
 		// What a crash just before this start left is too young the first time.

@@ -16,6 +16,8 @@ import (
 	"mcp-partner/internal/disk"
 	"mcp-partner/internal/exit"
 	"mcp-partner/internal/httpclient"
+	"mcp-partner/ledger"
+	"mcp-partner/schemas"
 )
 
 const (
@@ -26,6 +28,8 @@ const (
 	webhookLongestPause = 10 * time.Minute
 	// webhookSignature carries the HMAC-SHA256 of the body, in hexadecimal.
 	webhookSignature = "X-MCP-Partner-Signature"
+	// webhookID is the same at each attempt.
+	webhookID = "X-MCP-Partner-Delivery"
 	// minWebhookKey is the least length of the key, in bytes.
 	minWebhookKey = 16
 	maxWebhookKey = 4096
@@ -39,10 +43,11 @@ type webhook struct {
 	format func(announcement) ([]byte, error)
 	// public is the server's address for approvers, "" where it has none.
 	public string
-	// pending reports whether a question still waits.
-	pending func(ctx context.Context, id string) bool
-	client  *http.Client
-	log     *slog.Logger
+	// questions are what is announced, as the outbox names them.
+	questions *guard.Guard
+	outbox    *ledger.Ledger
+	client    *http.Client
+	log       *slog.Logger
 
 	sending sync.WaitGroup
 	// closed ends the pauses.
@@ -70,7 +75,6 @@ func (s *Settings) NewWebhook() (*webhook, error) {
 	}
 	client.Timeout = webhookWithin
 	w := &webhook{url: url, key: key, format: webhookFormats()[settings.Format], public: s.PublicURL, client: client, log: s.Log}
-	w.pending = func(context.Context, string) bool { return true }
 	w.closed, w.close = context.WithCancel(context.Background())
 	return w, nil
 }
@@ -107,44 +111,100 @@ func webhookKey(settings *config.Webhook) ([]byte, error) {
 	return key, nil
 }
 
-// announce tells of a question in the background: nobody waits for a webhook.
-func (w *webhook) announce(ticket guard.Ticket) {
+// announce tells of a question in the background: nobody waits for a webhook. What
+// fails stays in the outbox.
+func (w *webhook) announce(guard.Ticket) {
+	if w != nil {
+		w.sending.Go(func() { _ = w.drain(w.closed) })
+	}
+}
+
+// serve announces until the context ends what was not delivered yet, by this process
+// or by one that has ended. Nothing is opened before there is a record.
+func (w *webhook) serve(ctx context.Context, keepsRecord func() bool) {
 	if w == nil {
 		return
 	}
-	body, err := w.format(announce(ticket, w.public))
-	if err != nil {
-		w.log.Error("a pending approval cannot be announced", "approval", ticket.ID)
-		return
-	}
-	w.sending.Go(func() { w.deliver(ticket, body) })
-}
-
-// deliver sends until somebody takes the announcement, the question ends, or the
-// server does.
-func (w *webhook) deliver(ticket guard.Ticket, body []byte) {
-	ctx, cancel := context.WithDeadline(w.closed, ticket.ExpiresAt)
-	defer cancel()
-	for pause := webhookFirstPause; ; pause = min(2*pause, webhookLongestPause) {
-		status, err := w.post(body)
-		if err == nil && status/100 == 2 {
-			return
+	for failed := 1; ; {
+		if keepsRecord() && w.drain(ctx) != nil {
+			failed++
+		} else {
+			failed = 1
 		}
-		// The error's text may hold the URL, and a URL may hold a token.
-		w.log.Warn("a pending approval could not be announced", "approval", ticket.ID, "status", status, "reached", err == nil, "again_in", pause.String())
 		select {
-		case <-time.After(pause):
+		case <-time.After(webhookPause(failed)):
 		case <-ctx.Done():
 			return
 		}
-		if !w.pending(ctx, ticket.ID) {
-			return
+	}
+}
+
+// drain makes an attempt for each announcement that is due. Once the context has
+// ended it begins no further one.
+func (w *webhook) drain(until context.Context) error {
+	ctx := context.WithoutCancel(until)
+	for {
+		due, ok, err := w.outbox.Claim(ctx, ledger.OutboxApproval, webhookPause)
+		if err != nil {
+			w.log.Warn("pending approvals cannot be announced", "problem", schemas.AsProblem(err).Code)
+		}
+		if err != nil || !ok {
+			return err
+		}
+		if err := w.deliver(ctx, due); err != nil {
+			w.log.Warn("a pending approval cannot be announced", "approval", due.Name, "problem", schemas.AsProblem(err).Code)
+		}
+		if until.Err() != nil {
+			return nil
 		}
 	}
 }
 
+// webhookPause doubles from the first to the longest.
+func webhookPause(tries int) time.Duration {
+	return min(webhookFirstPause<<min(tries-1, 16), webhookLongestPause)
+}
+
+// deliver sends an announcement, and forgets one that was taken or whose question
+// has ended.
+func (w *webhook) deliver(ctx context.Context, m ledger.Message) error {
+	body, err := w.message(ctx, m.Name)
+	if err != nil {
+		return err
+	}
+	if body != nil {
+		status, err := w.post(m, body)
+		if err != nil || status/100 != 2 {
+			// The error's text may hold the URL, and a URL may hold a token.
+			w.log.Warn("a pending approval could not be announced", "approval", m.Name, "status", status, "reached", err == nil, "again_at", m.Again.UTC().Format(time.RFC3339))
+			return nil
+		}
+	}
+	return w.outbox.Delivered(ctx, m)
+}
+
+// message is what to send of a question, nil if it no longer waits.
+func (w *webhook) message(ctx context.Context, id string) ([]byte, error) {
+	ticket, err := w.questions.Question(ctx, id, "")
+	switch {
+	case err != nil && schemas.AsProblem(err).Code == schemas.CodeApprovalUnknown:
+		return nil, nil
+	case err != nil:
+		return nil, err
+	case w.questions.State(ticket) != guard.StatePending:
+		return nil, nil
+	}
+	var plan guard.Plan
+	if ticket.Plan != nil {
+		if plan, err = w.questions.PlanOf(ctx, ticket); err != nil {
+			return nil, err
+		}
+	}
+	return w.format(announce(ticket, plan, w.public))
+}
+
 // post makes one attempt, also while the server ends.
-func (w *webhook) post(body []byte) (int, error) {
+func (w *webhook) post(m ledger.Message, body []byte) (int, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), webhookWithin)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, w.url, bytes.NewReader(body))
@@ -153,6 +213,7 @@ func (w *webhook) post(body []byte) (int, error) {
 	}
 	request.Close = true // the next one is far away
 	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set(webhookID, m.Kind+"/"+m.Name)
 	if w.key != nil {
 		mac := hmac.New(sha256.New, w.key)
 		mac.Write(body)

@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"io"
 	"log/slog"
 	"maps"
@@ -20,9 +21,13 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode/utf16"
 
+	"mcp-partner/access"
 	"mcp-partner/guard"
 	"mcp-partner/internal/config"
+	"mcp-partner/internal/disk"
+	"mcp-partner/ledger"
 	"mcp-partner/schemas"
 )
 
@@ -44,11 +49,13 @@ func pendingTicket(expires time.Time) guard.Ticket {
 type receiver struct {
 	*httptest.Server
 	got chan []byte
+	// ids are those of the deliveries.
+	ids chan string
 }
 
 func newReceiver(t *testing.T, statuses ...int) *receiver {
 	t.Helper()
-	r := &receiver{got: make(chan []byte, 100)}
+	r := &receiver{got: make(chan []byte, 100), ids: make(chan string, 100)}
 	var mu sync.Mutex
 	mux := http.NewServeMux()
 	mux.HandleFunc(hookPath, func(w http.ResponseWriter, request *http.Request) {
@@ -66,6 +73,7 @@ func newReceiver(t *testing.T, statuses ...int) *receiver {
 		}
 		mu.Unlock()
 		w.WriteHeader(status)
+		r.ids <- request.Header.Get(webhookID)
 		r.got <- body
 	})
 	mux.HandleFunc("/elsewhere", func(http.ResponseWriter, *http.Request) { t.Error("a redirect was followed") })
@@ -76,14 +84,14 @@ func newReceiver(t *testing.T, statuses ...int) *receiver {
 
 func TestWebhookNamesWhatIsAsked(t *testing.T) {
 	t.Parallel()
-	r := newReceiver(t)
-	hook, log := hookFor(t, "json", r.URL+hookPath)
-	hook.announce(pendingTicket(time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)))
-	var said map[string]string
-	if err := json.Unmarshal(<-r.got, &said); err != nil {
+	body, err := webhookFormats()["json"](announce(pendingTicket(time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)), guard.Plan{}, "https://partner.example"))
+	if err != nil {
 		t.Fatal(err)
 	}
-	hook.wait()
+	var said map[string]string
+	if err := json.Unmarshal(body, &said); err != nil {
+		t.Fatal(err)
+	}
 	want := map[string]string{
 		"id": "ap_1", "tool": "update_partner", "tenant": "contoso", "old_partner_id": "1234567", "new_partner_id": "7654321",
 		"caller": "nightly", "requester": "alice (1000)", "expires_at": "2030-01-02T03:04:05Z", "url": "https://partner.example/approvals/ap_1",
@@ -91,8 +99,85 @@ func TestWebhookNamesWhatIsAsked(t *testing.T) {
 		"question": `Replace partner ID 1234567 by 7654321 for identity object-1 in tenant "contoso" (tenant-1, public cloud)? Attribution moves to the new ID.`,
 		"company":  "Contoso [GmbH](https: //evil.example)", "reason": "<!channel> <https: //evil.example|approve> <at>all</at> **now**",
 	}
-	if !maps.Equal(said, want) || log.String() != "" {
-		t.Errorf("announced %v, want %v; log: %s", said, want, log)
+	if !maps.Equal(said, want) {
+		t.Errorf("announced %v, want %v", said, want)
+	}
+}
+
+// A question about many tenants says what a question about one does, with the number
+// of tenants and the names of the first.
+func TestWebhookNamesThePlanOfManyTenants(t *testing.T) {
+	t.Parallel()
+	plan := guard.Plan{Caller: "nightly", Tool: schemas.ToolTransitionPartner, From: []string{"1234567", "2345678"}, To: "7654321", Strategy: guard.StrategyUpdate}
+	for n := range 13 {
+		row := guard.PlanRow{Identity: schemas.Identity{Tenant: fmt.Sprintf("customer-%02d", n)}, Company: "Comp://any <@U1>", PartnerID: "7654321"}
+		if n > 0 {
+			row.Steps = []guard.Step{guard.StepUpdate}
+		}
+		plan.Rows = append(plan.Rows, row)
+	}
+	ticket := guard.Ticket{ID: "ap_1", Requester: "alice (1000)", ExpiresAt: time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC), Plan: &guard.PlanHead{Rows: 12, All: 13},
+		Intent: guard.Intent{Caller: "nightly", Tool: plan.Tool, PartnerID: plan.To, Reason: "merger"}}
+	a := announce(ticket, plan, "https://partner.example")
+	if a.Tenant != "" || a.Tenants != 12 || len(a.FirstTenants) != maxHookTenants || a.FirstTenants[0] != "customer-01 (Comp: //any <@U1>)" || a.OldPartnerID != "1234567, 2345678" || a.NewPartnerID != "7654321" {
+		t.Errorf("%+v", a)
+	}
+	for format, make := range webhookFormats() {
+		body, err := make(a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var texts []string
+		var message any
+		if err := json.Unmarshal(body, &message); err != nil {
+			t.Fatal(err)
+		}
+		eachObject(message, func(o map[string]any) {
+			for _, member := range o {
+				if text, ok := member.(string); ok {
+					texts = append(texts, text)
+				}
+			}
+		})
+		all := strings.Join(texts, "\n")
+		for _, part := range []string{
+			"nightly asks for transition_partner in 12 tenants. Approval ap_1 is pending.",
+			"Replace partner ID 1234567, 2345678 by 7654321 in 12 tenants? Attribution moves to the new ID. It sends at most 12 requests to write. Rows listed but not changed: 1.",
+			"merger", "2030-01-02T03:04:05Z", "https://partner.example/approvals/ap_1",
+		} {
+			if !strings.Contains(all, part) {
+				t.Errorf("%s does not say %q: %s", format, part, all)
+			}
+		}
+		if format != "json" && (!strings.Contains(all, "Tenants: 12: customer-01") || !strings.Contains(all, ", and 2 more")) {
+			t.Errorf("%s does not name the tenants: %s", format, all)
+		}
+	}
+}
+
+// Every text stays within what a chat takes, however long others made theirs.
+func TestLongTextsFitIntoChats(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("\U0001F600", 5000)
+	plan := guard.Plan{Tool: schemas.ToolEnsurePartnerLinks, To: "1234567"}
+	for range 100 {
+		plan.Rows = append(plan.Rows, guard.PlanRow{Identity: schemas.Identity{Tenant: "contoso"}, Company: long, Steps: []guard.Step{guard.StepCreate}})
+	}
+	a := announce(guard.Ticket{ID: "ap_1", Requester: long, Plan: &guard.PlanHead{}, Intent: guard.Intent{Tool: plan.Tool, Caller: access.Caller(long), Company: long, Reason: long}}, plan, "https://partner.example")
+	for _, format := range []string{"slack", "teams"} {
+		body, err := webhookFormats()[format](a)
+		if err != nil || len(body) > 28_000 {
+			t.Fatal(format, len(body), err)
+		}
+		var message any
+		if err := json.Unmarshal(body, &message); err != nil {
+			t.Fatal(err)
+		}
+		eachObject(message, func(o map[string]any) {
+			if text, ok := o["text"].(string); ok && (text == "" || len(utf16.Encode([]rune(text))) > 3000) {
+				t.Errorf("%s: a text of %d characters", format, len(text))
+			}
+		})
 	}
 }
 
@@ -107,7 +192,7 @@ func TestWebhookChatsShowUntrustedTextAsText(t *testing.T) {
 			"Replace partner ID 1234567 by 7654321 for identity": pendingTicket(removal.ExpiresAt),
 			"Remove the link to partner ID 1234567 for identity": removal,
 		} {
-			body, err := webhookFormats()[format](announce(ticket, "https://partner.example"))
+			body, err := webhookFormats()[format](announce(ticket, guard.Plan{}, "https://partner.example"))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -153,43 +238,169 @@ func eachObject(value any, visit func(map[string]any)) {
 	}
 }
 
+// station is a server with its state directory, without what serves.
+type station struct {
+	*guard.Guard
+	hook   *webhook
+	record *ledger.Ledger
+	log    *lockedBuffer
+}
+
+// start makes a server on a state directory whose keys are given.
+func start(t *testing.T, dir string, keys ledger.Keys, url string) *station {
+	t.Helper()
+	hook, log := hookFor(t, "json", url)
+	record := ledger.Open(ledger.Options{Dir: disk.New(dir), Keys: keys, Announces: true})
+	decider, err := guard.New(guard.Options{AllowWrites: true, Approval: access.ApprovalApprover, Store: record, Announce: hook.announce})
+	if err != nil {
+		t.Fatal(err)
+	}
+	hook.questions, hook.outbox = decider, record
+	return &station{decider, hook, record, log}
+}
+
+// ask opens a question for an approver.
+func (s *station) ask(t *testing.T, tenant string) guard.Ticket {
+	t.Helper()
+	asked := s.Authorize(t.Context(), Trusted("nightly"), guard.Intent{Caller: "nightly", Tool: schemas.ToolRegisterPartner, PartnerID: "1234567",
+		Identity: schemas.Identity{Tenant: tenant, TenantID: "id of " + tenant, ObjectID: "o"}, Before: guard.LinkSnapshot{State: schemas.LinkNotLinked, Version: -1}}, false)
+	waiting, ok := asked.(guard.Waiting)
+	if !ok {
+		t.Fatalf("no approver is asked: %+v", asked)
+	}
+	return waiting.Ticket
+}
+
+func (s *station) deny(t *testing.T, id string) {
+	t.Helper()
+	ada := access.Principal{Caller: "token:ada", Grant: access.Grant{Scopes: []access.Scope{access.ScopeApprove}, Tenants: []string{access.AllTenants}}}
+	if _, err := s.DecideAs(t.Context(), ada, id, guard.DecisionRequest{Reason: "no"}); err != nil {
+		t.Error(err)
+	}
+}
+
+// serve announces for a while, as a server that runs does, and ends.
+func (s *station) serve(t *testing.T, while time.Duration) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), while)
+	defer cancel()
+	s.hook.serve(ctx, func() bool { return true })
+	s.end(t)
+}
+
+func (s *station) end(t *testing.T) {
+	t.Helper()
+	s.hook.wait()
+	if err := s.record.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func never() []int { return slices.Repeat([]int{http.StatusInternalServerError}, 1000) }
+
 // A receiver that does not take the announcement gets it again after pauses that
-// grow, until it does, the question is decided or has expired, or the server ends.
+// grow, until it does, or the question is decided or has expired.
 func TestWebhookIsSentAgain(t *testing.T) {
 	t.Parallel()
-	never := slices.Repeat([]int{http.StatusInternalServerError}, 1000)
 	for _, test := range []struct {
 		name     string
 		statuses []int
-		pending  int // how often the question is still pending
-		life     time.Duration
+		denied   time.Duration // after which an approver says no
+		while    time.Duration
 		sent     int
-		within   time.Duration
 	}{
-		{"taken", nil, 1000, time.Hour, 1, 0},
-		{"taken in the end", []int{500, 307, 404, 429}, 1000, time.Hour, 5, 75 * time.Second},
-		{"decided meanwhile", never, 2, time.Hour, 3, 35 * time.Second},
-		{"expired", never, 1000, time.Hour, 12, time.Hour},
+		{name: "taken", while: time.Hour, sent: 1},
+		{name: "taken in the end", statuses: []int{500, 307, 404, 429}, while: time.Hour, sent: 5},
+		{name: "decided meanwhile", statuses: never(), denied: 30 * time.Second, while: time.Hour, sent: 3},
+		{name: "expired", statuses: never(), while: guard.ApproverLife + time.Hour, sent: 150},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			r := newReceiver(t, test.statuses...)
-			hook, log := hookFor(t, "json", r.URL+hookPath)
+			r.got, r.ids = make(chan []byte, 1000), make(chan string, 1000)
 			synctest.Test(t, func(t *testing.T) {
-				hook.closed, hook.close = context.WithCancel(t.Context())
-				hook.pending = func(context.Context, string) bool { test.pending--; return test.pending >= 0 }
-				start := time.Now()
-				hook.announce(pendingTicket(start.Add(test.life)))
-				hook.sending.Wait()
-				if took := time.Since(start); took > test.within || len(r.got) != test.sent {
-					t.Errorf("%d sent in %s, want %d in %s", len(r.got), took, test.sent, test.within)
+				s := start(t, filepath.Join(t.TempDir(), "state"), ledger.NewTemporaryKeys(), r.URL+hookPath)
+				ticket := s.ask(t, "contoso")
+				if test.denied > 0 {
+					time.AfterFunc(test.denied, func() { s.deny(t, ticket.ID) })
+				}
+				s.serve(t, test.while)
+				if len(r.got) != test.sent {
+					t.Errorf("%d sent, want %d", len(r.got), test.sent)
+				}
+				for range test.sent {
+					if id := <-r.ids; id != "approval/"+ticket.ID {
+						t.Errorf("the delivery has the ID %q", id)
+					}
+				}
+				if log := s.log.String(); strings.Contains(log, r.URL) || strings.Contains(log, "s3cret-path") || strings.Contains(log, "status=500") != (len(test.statuses) > 0) {
+					t.Errorf("log: %s", log)
 				}
 			})
-			if strings.Contains(log.String(), r.URL) || strings.Contains(log.String(), "s3cret-path") || strings.Contains(log.String(), "again_in=5s") == (test.sent == 1) {
-				t.Errorf("log: %s", log)
-			}
 		})
 	}
+}
+
+// What was not delivered when a server ended is announced by the next one, once, and
+// what was decided in between is not.
+func TestAnnouncementsOutliveTheServer(t *testing.T) {
+	t.Parallel()
+	down, up := newReceiver(t, never()...), newReceiver(t)
+	synctest.Test(t, func(t *testing.T) {
+		dir, keys := filepath.Join(t.TempDir(), "state"), ledger.NewTemporaryKeys()
+		first := start(t, dir, keys, down.URL+hookPath)
+		pending, decided := first.ask(t, "contoso"), first.ask(t, "fabrikam")
+		first.end(t)
+		if len(down.got) == 0 {
+			t.Error("nothing was tried")
+		}
+		between := start(t, dir, keys, down.URL+hookPath)
+		between.deny(t, decided.ID)
+		if n, err := between.record.Undelivered(t.Context()); err != nil || n == 0 {
+			t.Errorf("%d wait in the outbox, %v", n, err)
+		}
+		between.end(t)
+		for range 2 {
+			start(t, dir, keys, up.URL+hookPath).serve(t, time.Hour)
+		}
+		if len(up.got) != 1 || !strings.Contains(string(<-up.got), pending.ID) {
+			t.Errorf("%d announced after the restart", len(up.got))
+		}
+	})
+}
+
+// Two servers on one state directory send an announcement once, also where neither of
+// them asked.
+func TestTwoServersAnnounceOnce(t *testing.T) {
+	t.Parallel()
+	r := newReceiver(t)
+	synctest.Test(t, func(t *testing.T) {
+		dir, keys := filepath.Join(t.TempDir(), "state"), ledger.NewTemporaryKeys()
+		asks := start(t, dir, keys, r.URL+hookPath)
+		asks.hook.close()
+		asks.Guard = quiet(t, asks.record)
+		asks.ask(t, "contoso")
+		asks.end(t)
+		var running sync.WaitGroup
+		for range 2 {
+			s := start(t, dir, keys, r.URL+hookPath)
+			running.Go(func() { s.serve(t, time.Hour) })
+		}
+		running.Wait()
+		if len(r.got) != 1 {
+			t.Errorf("%d announced", len(r.got))
+		}
+	})
+}
+
+// quiet is a guard that asks without a server that announces.
+func quiet(t *testing.T, record *ledger.Ledger) *guard.Guard {
+	t.Helper()
+	decider, err := guard.New(guard.Options{AllowWrites: true, Approval: access.ApprovalApprover, Store: record})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return decider
 }
 
 // lockedBuffer is a log that is read while it is written.
@@ -248,12 +459,12 @@ func TestASlowWebhookHoldsNobodyUp(t *testing.T) {
 	release := make(chan struct{})
 	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-release }))
 	defer server.Close()
-	hook, log := hookFor(t, "json", server.URL)
-	hook.client.Timeout = 50 * time.Millisecond
-	hook.announce(pendingTicket(time.Now().Add(time.Hour)))
-	hook.wait()
+	s := start(t, filepath.Join(t.TempDir(), "state"), ledger.NewTemporaryKeys(), server.URL)
+	s.hook.client.Timeout = 50 * time.Millisecond
+	s.ask(t, "contoso")
+	s.end(t)
 	close(release)
-	if !strings.Contains(log.String(), "reached=false") {
-		t.Errorf("log: %s", log)
+	if !strings.Contains(s.log.String(), "reached=false") {
+		t.Errorf("log: %s", s.log)
 	}
 }

@@ -97,7 +97,7 @@ func (s *Settings) openDirectory() (*App, error) {
 		return nil, err
 	}
 	keyring := store.Keyring()
-	record := ledger.Open(ledger.Options{Dir: s.Disk(), Keys: keyring, Program: BuildInfo().Version, RolledBack: func(missing int64) {
+	record := ledger.Open(ledger.Options{Dir: s.Disk(), Keys: keyring, Program: BuildInfo().Version, Announces: s.Config.Webhook != nil, RolledBack: func(missing int64) {
 		s.Log.Warn("an older ledger was restored: its open approvals and tokens were voided, and entries are missing", "count", missing)
 	}})
 	a := s.newApp(directory, store, health, pool)
@@ -175,10 +175,7 @@ func (a *App) Guard(o guard.Options) (*guard.Guard, error) {
 		return nil, exit.AsUsage(err)
 	}
 	if a.hook != nil {
-		a.hook.pending = func(ctx context.Context, id string) bool {
-			ticket, err := decider.Question(ctx, id, "")
-			return err != nil || decider.State(ticket) == guard.StatePending
-		}
+		a.hook.questions, a.hook.outbox = decider, a.Ledger
 	}
 	return decider, nil
 }

@@ -3,6 +3,8 @@ package cli
 import (
 	"bytes"
 	"encoding/json"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -120,7 +122,7 @@ func TestNoLedgerNoWrite(t *testing.T) {
 			if err := spoil(filepath.Join(dir, "ledger.db")); err != nil {
 				t.Fatal(err)
 			}
-			write := []string{"call", "register_partner", "--tenant", "contoso", "--partner-id", "1234567", "--allow-writes", "--approval", "none", "--partner-ids", "1234567", "--json", "--state-dir", dir}
+			write := []string{"call", "update_partner", "--tenant", "contoso", "--partner-id", "1234567", "--expected-current-partner-id", "2345678", "--allow-writes", "--approval", "none", "--partner-ids", "1234567", "--json", "--state-dir", dir}
 			code, out, _ := runHere(t, write...)
 			if code == exit.CodeDone || !strings.Contains(out, `"vault_`) || !strings.Contains(out, "ledger") {
 				t.Errorf("write: exit code %d: %s", code, out)
@@ -213,5 +215,25 @@ func TestThePolicyIsRecordedOnceAChange(t *testing.T) {
 		if got := count(); got != c.want {
 			t.Errorf("start %d: %d entries, want %d", i, got, c.want)
 		}
+	}
+}
+
+// What a webhook has not taken outlives the command that asked, and doctor counts it.
+func TestDoctorCountsUndeliveredAnnouncements(t *testing.T) {
+	t.Parallel()
+	dir := stateWithVault(t)
+	inhabit(t, dir, startWorld(t))
+	refusing := httptest.NewServer(http.NotFoundHandler())
+	defer refusing.Close()
+	for name, text := range map[string]string{"hook.key": strings.Repeat("k", 32), "config.yaml": "approvals: {webhook: {url: " + refusing.URL + ", key_file: hook.key}}"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if code, out, stderr := runHere(t, "call", "update_partner", "--tenant", "contoso", "--partner-id", "1234567", "--expected-current-partner-id", "2345678", "--allow-writes", "--approval", "approver", "--state-dir", dir); !strings.Contains(out, "pending") {
+		t.Fatalf("exit code %d: %s%s", code, out, stderr)
+	}
+	if _, out, _ := runHere(t, "doctor", "--state-dir", dir); !strings.Contains(out, "has not taken 1 announcement") {
+		t.Errorf("doctor: %s", out)
 	}
 }

@@ -20,10 +20,12 @@ import (
 // the approvers, the policy and where approvals are announced.
 func checkRecord(ctx context.Context, deps *cmdutil.Deps, a *app.App) []check {
 	checks := []check{checkPolicy(deps)}
+	_, err := os.Stat(a.Ledger.Path())
+	recorded := !errors.Is(err, fs.ErrNotExist) && a.KeepsRecord()
 	if deps.Config.Webhook != nil {
-		checks = append(checks, checkWebhook(deps))
+		checks = append(checks, checkWebhook(ctx, deps, a, recorded))
 	}
-	if _, err := os.Stat(a.Ledger.Path()); errors.Is(err, fs.ErrNotExist) || !a.KeepsRecord() {
+	if !recorded {
 		if err := a.MissingLedger(ctx); err != nil {
 			return append(checks, failedCheck("ledger", err, "cp BACKUP/ledger.db "+phrase.ShellWord(a.Ledger.Path())))
 		}
@@ -46,9 +48,15 @@ func checkPolicy(deps *cmdutil.Deps) check {
 	return check{"policy", checkOK, fmt.Sprintf("%s, digest %s; a tool without a rule is read-only.", phrase.Count(len(rules), "rule"), policy.Digest()), ""}
 }
 
-func checkWebhook(deps *cmdutil.Deps) check {
+func checkWebhook(ctx context.Context, deps *cmdutil.Deps, a *app.App, recorded bool) check {
 	if _, err := deps.NewWebhook(); err != nil {
 		return failedCheck("webhook", err, "openssl rand -hex 32 > FILE")
+	}
+	if recorded {
+		// What keeps the ledger from being read is told by its own check.
+		if n, err := a.Ledger.Undelivered(ctx); err == nil && n > 0 {
+			return check{"webhook", CheckWarn, fmt.Sprintf("The webhook has not taken %s of a pending approval yet; a server sends them again.", phrase.Count(n, "announcement")), "mcp-partner approvals list"}
+		}
 	}
 	return check{"webhook", checkOK, "The webhook announces pending approvals. It was not called.", ""}
 }

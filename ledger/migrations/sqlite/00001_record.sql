@@ -100,3 +100,17 @@ CREATE TABLE run_rows (
     body       TEXT NOT NULL DEFAULT 'null',
     PRIMARY KEY (run, n)
 ) STRICT, WITHOUT ROWID;
+
+-- Messages that wait until their receiver takes them, put here with the change that
+-- they are about. No part of the record: a row that is changed or removed can only
+-- repeat or suppress a message.
+CREATE TABLE outbox (
+    kind    TEXT NOT NULL,
+    name    TEXT NOT NULL,
+    created TEXT NOT NULL,
+    due     TEXT NOT NULL,
+    tries   INTEGER NOT NULL,
+    PRIMARY KEY (kind, name)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX outbox_due ON outbox (kind, due);
