@@ -71,7 +71,7 @@ func whyAnother(plan guard.Plan, row guard.PlanRow) string {
 		held += ", another of your own IDs"
 	}
 	if plan.Tool == schemas.ToolTransitionPartner {
-		return fmt.Sprintf("This identity is linked to %s, which is not one of %s. If another identity has one of them, only that identity can remove it.", held, IDs(plan.From))
+		return fmt.Sprintf("This identity is linked to %s, which is not one of %s. If another identity has one of them, only that identity can remove it.", held, strings.Join(plan.From, ", "))
 	}
 	return fmt.Sprintf("This identity is linked to %s, and registering never overwrites; transition_partner moves a link.", held)
 }

@@ -183,6 +183,3 @@ func (r PlanRequest) warning(row guard.PlanRow) string {
 		return fmt.Sprintf("The directory expects %s here, and not %s.", row.Expected, row.PartnerID)
 	}
 }
-
-// IDs words a list of partner IDs.
-func IDs(ids []string) string { return strings.Join(ids, ", ") }

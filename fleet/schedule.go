@@ -1,7 +1,6 @@
 package fleet
 
 import (
-	"container/heap"
 	"context"
 	"sync"
 	"time"
@@ -105,15 +104,12 @@ func schedule(ctx context.Context, limits Limits, tasks []task, placeOf func(tas
 }
 
 // queue hands tasks out: those that are due, within the budgets, in their
-// order; those that wait when their time has come. It takes the memory of its
-// tasks and no goroutine.
+// order; those that wait when their time has come.
 type queue struct {
 	mu          sync.Mutex
 	changed     *sync.Cond
 	authorities []*authority
 	groups      map[budgetKey]*group
-	waiting     waiting
-	timer       *time.Timer
 	// left counts the tasks that are not done.
 	left   int
 	closed bool
@@ -186,7 +182,6 @@ func (q *queue) next() (t task, ok bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for q.left > 0 && !q.closed {
-		q.wakeDue()
 		if t, ok := q.take(); ok {
 			return t, true
 		}
@@ -233,8 +228,7 @@ func (q *queue) after(t task, s step) {
 	if s.again == 0 {
 		q.left--
 	} else {
-		heap.Push(&q.waiting, waiter{time.Now().Add(s.again), t})
-		q.arm()
+		time.AfterFunc(s.again, func() { q.wake(t) })
 	}
 	g.offer()
 	if q.left == 0 {
@@ -244,29 +238,13 @@ func (q *queue) after(t task, s step) {
 	}
 }
 
-// wakeDue puts the tasks whose time has come behind those that are due.
-func (q *queue) wakeDue() {
-	now, had := time.Now(), len(q.waiting)
-	for len(q.waiting) > 0 && !now.Before(q.waiting[0].at) {
-		w := heap.Pop(&q.waiting).(waiter)
-		w.group.tasks = append(w.group.tasks, w.task)
-		w.group.offer()
-	}
-	if len(q.waiting) < had {
-		q.changed.Broadcast() // there may be work for several
-		q.arm()
-	}
-}
-
-// arm has somebody woken when the first of those that wait is due.
-func (q *queue) arm() {
-	if len(q.waiting) == 0 || q.closed {
-		return
-	}
-	if q.timer != nil {
-		q.timer.Stop()
-	}
-	q.timer = time.AfterFunc(time.Until(q.waiting[0].at), q.changed.Broadcast)
+// wake puts a task whose time has come behind those that are due.
+func (q *queue) wake(t task) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	t.group.tasks = append(t.group.tasks, t)
+	t.group.offer()
+	q.changed.Signal()
 }
 
 // close ends the queue for all who wait at it.
@@ -274,32 +252,5 @@ func (q *queue) close() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.closed = true
-	if q.timer != nil {
-		q.timer.Stop()
-	}
 	q.changed.Broadcast()
-}
-
-// waiter is a task that is put aside until a time.
-type waiter struct {
-	at time.Time
-	task
-}
-
-// waiting is a heap of them, the first due on top.
-type waiting []waiter
-
-func (w waiting) Len() int           { return len(w) }
-func (w waiting) Less(i, j int) bool { return w[i].at.Before(w[j].at) }
-func (w waiting) Swap(i, j int)      { w[i], w[j] = w[j], w[i] }
-
-// Push implements heap.Interface.
-func (w *waiting) Push(x any) { *w = append(*w, x.(waiter)) }
-
-// Pop implements heap.Interface.
-func (w *waiting) Pop() any {
-	old := *w
-	last := old[len(old)-1]
-	*w = old[:len(old)-1]
-	return last
 }

@@ -3,8 +3,10 @@ package fleet
 import (
 	"context"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"mcp-partner/armclient"
 	"mcp-partner/guard"
@@ -320,7 +322,7 @@ func (w *Writer) beginSome(ctx context.Context, a *Execution, planned []int, pro
 
 // each works on rows, so many at a time and those of one tenant one after the
 // other, and counts the true answers.
-func (w *Writer) each(a *Execution, rows []int, do func(row int) bool) (count int) {
+func (w *Writer) each(a *Execution, rows []int, do func(row int) bool) int {
 	groups := map[string][]int{}
 	var order []string
 	for _, row := range rows {
@@ -330,36 +332,22 @@ func (w *Writer) each(a *Execution, rows []int, do func(row int) bool) (count in
 		}
 		groups[tenant] = append(groups[tenant], row)
 	}
-	var mu sync.Mutex
-	inParallel(len(order), WriteConcurrency, func(i int) {
-		for _, row := range groups[order[i]] {
-			if do(row) {
-				mu.Lock()
-				count++
-				mu.Unlock()
+	var began atomic.Int64
+	var working errgroup.Group
+	working.SetLimit(WriteConcurrency)
+	for _, tenant := range order {
+		working.Go(func() error {
+			for _, row := range groups[tenant] {
+				if do(row) {
+					began.Add(1)
+				}
+				a.rested()
 			}
-			a.rested()
-		}
-	})
-	return count
-}
-
-// inParallel calls do for 0 to n-1, so many at a time.
-func inParallel(n, most int, do func(int)) {
-	var all sync.WaitGroup
-	next := make(chan int)
-	for range min(n, most) {
-		all.Go(func() {
-			for i := range next {
-				do(i)
-			}
+			return nil
 		})
 	}
-	for i := range n {
-		next <- i
-	}
-	close(next)
-	all.Wait()
+	_ = working.Wait() // none of them fails
+	return int(began.Load())
 }
 
 // expect keeps what a transition makes of the directory: what is linked now is
