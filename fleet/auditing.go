@@ -36,7 +36,7 @@ func (w *auditing) run(ctx context.Context, tasks []task) {
 	ctx, lost := context.WithCancelCause(ctx)
 	defer lost(nil)
 	saved := w.results.keep(lost)
-	schedule(ctx, limits, tasks, budgetKeys(w.targets), w.ask)
+	schedule(ctx, limits.Concurrency, tasks, budgetKeys(w.targets), w.ask)
 	w.active.failure = w.end(ctx, saved)
 }
 
@@ -104,7 +104,7 @@ func (w *auditing) readWith(ctx context.Context, target Target) armclient.LinkRe
 	if err != nil {
 		return unread(schemas.AsProblem(err))
 	}
-	ctx, cancel := context.WithTimeout(ctx, w.f.opts.Limits.AttemptTime)
+	ctx, cancel := context.WithTimeout(ctx, attemptTime)
 	defer cancel()
 	release, err := w.slot(ctx)
 	if err != nil {
@@ -136,16 +136,15 @@ func (w *auditing) again(problem *schemas.Problem, t *task) time.Duration {
 	if problem == nil || !problem.Retryable {
 		return 0
 	}
-	limits := w.f.opts.Limits
 	wait := time.Duration(problem.RetryAfterSeconds) * time.Second
-	if wait == 0 && t.tries >= limits.Tries {
+	if wait == 0 && t.tries >= targetTries {
 		return 0
 	}
 	if wait == 0 {
-		wait = limits.Backoff << (t.tries - 1)
+		wait = w.f.opts.Limits.Backoff << (t.tries - 1)
 	}
 	wait += rand.N(min(wait/4, mostSpread) + 1)
-	if time.Since(t.first)+wait > limits.TargetTime {
+	if time.Since(t.first)+wait > targetTime {
 		return 0
 	}
 	return wait
@@ -243,7 +242,7 @@ func (w *auditing) readRoles(ctx context.Context, t *task, target Target) *schem
 			return nil
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, w.f.opts.Limits.AttemptTime)
+	ctx, cancel := context.WithTimeout(ctx, attemptTime)
 	defer cancel()
 	if t.roles == nil {
 		name := cmp.Or(t.read.Identity.Credential, target.Credential) // the one that got a token
@@ -257,12 +256,7 @@ func (w *auditing) readRoles(ctx context.Context, t *task, target Target) *schem
 }
 
 func (w *auditing) rolesOptions() pec.Options {
-	limits := w.f.opts.Limits
-	o := pec.Options{List: w.f.opts.PECRoles, Slot: w.slot, Now: w.f.opts.Now, Parallel: rolesAtOnce}
-	if limits.PerCredential < limits.Concurrency || limits.PerAuthority < limits.Concurrency {
-		o.Parallel = 1 // the budgets count targets
-	}
-	return o
+	return pec.Options{List: w.f.opts.PECRoles, Slot: w.slot, Now: w.f.opts.Now, Parallel: rolesAtOnce}
 }
 
 // slot waits for room for one request. Without roles a target has one request at

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"testing"
 
-	"mcp-partner/fleet"
 	"mcp-partner/internal/testkit"
 	"mcp-partner/schemas"
 	"mcp-partner/simulator"
@@ -147,7 +146,7 @@ func TestNeverAFalseNotLinked(t *testing.T) {
 					faults = append(faults, fault(kind, float64(random.IntN(70))))
 				}
 			}
-			h := build(t, simulator.Config{Tenants: 40, Seed: seed, Faults: faults}, func(o *fleet.Options) { o.Limits.Tries = 1 + random.IntN(3) })
+			h := build(t, simulator.Config{Tenants: 40, Seed: seed, Faults: faults}, nil)
 			_, rows := h.audited(expecting(ours))
 			if len(rows) != 40 {
 				t.Fatalf("%d rows with %s", len(rows), mixture(faults))

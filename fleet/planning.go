@@ -45,8 +45,8 @@ func (w *Writer) Plan(ctx context.Context, request PlanRequest, report func(done
 	for i, target := range request.Targets {
 		plan.Rows[i] = request.row(target, late)
 	}
-	p := &planning{w, request, plan.Rows, Limits{}.withDefaults(), report, atomic.Int64{}}
-	schedule(ctx, p.limits, allTasks(len(request.Targets)), budgetKeys(request.Targets), p.ask)
+	p := &planning{w, request, plan.Rows, report, atomic.Int64{}}
+	schedule(ctx, defaultConcurrency, allTasks(len(request.Targets)), budgetKeys(request.Targets), p.ask)
 	plan.Rows = rowPerIdentity(plan.Rows)
 	return plan
 }
@@ -77,7 +77,6 @@ type planning struct {
 	*Writer
 	request PlanRequest
 	rows    []guard.PlanRow
-	limits  Limits
 	report  func(done, total int)
 	done    atomic.Int64
 }
@@ -91,7 +90,7 @@ func (p *planning) ask(ctx context.Context, t *task) step {
 	t.tries++
 	target := p.request.Targets[t.n]
 	read := p.read(ctx, target)
-	if wait := patience(read.Problem); wait > 0 && ctx.Err() == nil && time.Since(t.first)+wait < p.limits.TargetTime {
+	if wait := patience(read.Problem); wait > 0 && ctx.Err() == nil && time.Since(t.first)+wait < targetTime {
 		return step{again: wait, slower: slowedDown(read.Problem)}
 	}
 	p.rows[t.n] = p.request.row(target, read)

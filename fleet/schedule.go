@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"cmp"
 	"context"
 	"sync"
 	"time"
@@ -14,39 +15,29 @@ import (
 type Limits struct {
 	// Concurrency is how many targets are asked at the same time; 64.
 	Concurrency int
-	// PerCredential and PerAuthority are how many of them may use one credential
-	// at one authority, and sign in at one authority; as many as Concurrency.
-	PerCredential, PerAuthority int
-	// AttemptTime bounds one try of a target, sign-in included; 30 s.
-	AttemptTime time.Duration
-	// TargetTime bounds a target from its first try on, waiting included; 5 min.
-	TargetTime time.Duration
 	// RunTime bounds a run; 2 h. What was not asked by then ends as unknown.
 	RunTime time.Duration
-	// Tries is how often a target is asked whose answer says nothing; 3. Waiting
-	// as long as ARM asks for is bounded by TargetTime alone.
-	Tries int
-	// Backoff is the first wait before such another try, doubled each time; 1 s.
+	// Backoff is the first wait before another try of a target whose answer said
+	// nothing, doubled each time; 1 s.
 	Backoff time.Duration
 }
 
+const (
+	// defaultConcurrency is how many targets are asked at the same time.
+	defaultConcurrency = 64
+	// attemptTime bounds one try of a target, sign-in included, and targetTime a
+	// target from its first try on, waiting included.
+	attemptTime = 30 * time.Second
+	targetTime  = 5 * time.Minute
+	// targetTries is how often a target is asked whose answer says nothing. Waiting
+	// as long as ARM asks for is bounded by targetTime alone.
+	targetTries = 3
+)
+
 func (l Limits) withDefaults() Limits {
-	for _, d := range []struct {
-		field *time.Duration
-		value time.Duration
-	}{{&l.AttemptTime, 30 * time.Second}, {&l.TargetTime, 5 * time.Minute}, {&l.RunTime, 2 * time.Hour}, {&l.Backoff, time.Second}} {
-		if *d.field <= 0 {
-			*d.field = d.value
-		}
-	}
-	if l.Concurrency <= 0 {
-		l.Concurrency = 64
-	}
-	if l.Tries <= 0 {
-		l.Tries = 3
-	}
-	l.PerCredential = bounded(l.Concurrency, l.PerCredential)
-	l.PerAuthority = bounded(l.Concurrency, l.PerAuthority)
+	l.Concurrency = cmp.Or(l.Concurrency, defaultConcurrency)
+	l.RunTime = cmp.Or(l.RunTime, 2*time.Hour)
+	l.Backoff = cmp.Or(l.Backoff, time.Second)
 	return l
 }
 
@@ -84,12 +75,12 @@ func budgetKeys(targets []Target) func(task) budgetKey {
 // are done or the context ends. A task that has to wait is put aside, and its
 // worker goes on with another one. Tasks that had begun when the context ended
 // are not waited for longer than they themselves look at it.
-func schedule(ctx context.Context, limits Limits, tasks []task, placeOf func(task) budgetKey, do func(context.Context, *task) step) {
-	q := newQueue(limits, tasks, placeOf)
+func schedule(ctx context.Context, concurrency int, tasks []task, placeOf func(task) budgetKey, do func(context.Context, *task) step) {
+	q := newQueue(concurrency, tasks, placeOf)
 	defer context.AfterFunc(ctx, q.close)()
 	defer q.close()
 	var workers sync.WaitGroup
-	for range min(limits.Concurrency, len(tasks)) {
+	for range min(concurrency, len(tasks)) {
 		workers.Go(func() {
 			for {
 				t, ok := q.next()
@@ -139,12 +130,12 @@ func (b *budget) slower() { b.now = max(1, b.now/2) }
 
 func (b *budget) faster() { b.now = min(b.most, b.now+1) }
 
-func newQueue(limits Limits, tasks []task, placeOf func(task) budgetKey) *queue {
+func newQueue(concurrency int, tasks []task, placeOf func(task) budgetKey) *queue {
 	q := &queue{groups: map[budgetKey]*group{}, left: len(tasks)}
 	q.changed = sync.NewCond(&q.mu)
 	byName := map[string]*authority{}
 	for _, t := range tasks {
-		t.group = q.groupAt(placeOf(t), limits, byName)
+		t.group = q.groupAt(placeOf(t), budget{now: concurrency, most: concurrency}, byName)
 		t.group.tasks = append(t.group.tasks, t)
 	}
 	for _, g := range q.groups {
@@ -153,17 +144,17 @@ func newQueue(limits Limits, tasks []task, placeOf func(task) budgetKey) *queue 
 	return q
 }
 
-func (q *queue) groupAt(where budgetKey, limits Limits, byName map[string]*authority) *group {
+func (q *queue) groupAt(where budgetKey, most budget, byName map[string]*authority) *group {
 	if g, ok := q.groups[where]; ok {
 		return g
 	}
 	at, ok := byName[where.authority]
 	if !ok {
-		at = &authority{budget: budget{now: limits.PerAuthority, most: limits.PerAuthority}}
+		at = &authority{budget: most}
 		byName[where.authority] = at
 		q.authorities = append(q.authorities, at)
 	}
-	g := &group{budget: budget{now: limits.PerCredential, most: limits.PerCredential}, at: at}
+	g := &group{budget: most, at: at}
 	q.groups[where] = g
 	return g
 }

@@ -12,51 +12,42 @@ import (
 	"pgregory.net/rapid"
 )
 
-// counted follows how many tasks of each name run at once.
+// counted follows how many tasks run at once.
 type counted struct {
 	mu        sync.Mutex
-	now, most map[string]int
+	now, most int
 }
 
-func newCounted() *counted { return &counted{now: map[string]int{}, most: map[string]int{}} }
-
-func (c *counted) add(n int, names ...string) {
+func (c *counted) add(n int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, name := range names {
-		c.now[name] += n
-		c.most[name] = max(c.most[name], c.now[name])
-	}
+	c.now += n
+	c.most = max(c.most, c.now)
 }
 
-// TestScheduleKeepsItsBudgets runs schedules of every shape: each task is done
+// TestScheduleKeepsItsBound runs schedules of every shape: each task is done
 // once, after as many tries as it needs and no sooner than it asked for, and at
-// no time run more than the budgets allow.
-func TestScheduleKeepsItsBudgets(t *testing.T) {
+// no time run more than the bound allows.
+func TestScheduleKeepsItsBound(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(r *rapid.T) {
-		limits := Limits{
-			Concurrency:   rapid.IntRange(1, 9).Draw(r, "concurrency"),
-			PerCredential: rapid.IntRange(0, 5).Draw(r, "per credential"), PerAuthority: rapid.IntRange(0, 7).Draw(r, "per authority"),
-		}.withDefaults()
+		concurrency := rapid.IntRange(1, 9).Draw(r, "concurrency")
 		n := rapid.IntRange(0, 60).Draw(r, "tasks")
 		places, waits := make([]budgetKey, n), make([][]time.Duration, n)
 		for i := range n {
 			places[i] = budgetKey{rapid.SampledFrom([]string{"a", "b", "c"}).Draw(r, "credential"), rapid.SampledFrom([]string{"x", "y"}).Draw(r, "authority")}
 			waits[i] = rapid.SliceOfN(rapid.Map(rapid.IntRange(1, 5000), func(ms int) time.Duration { return time.Duration(ms) * time.Millisecond }), 0, 3).Draw(r, "waits")
 		}
-		synctest.Test(t, func(*testing.T) { runOnce(r, limits, places, waits) })
+		synctest.Test(t, func(*testing.T) { runOnce(r, concurrency, places, waits) })
 	})
 }
 
-func runOnce(r *rapid.T, limits Limits, places []budgetKey, waits [][]time.Duration) {
-	running, notBefore, done := newCounted(), make([]time.Time, len(places)), make([]int, len(places))
+func runOnce(r *rapid.T, concurrency int, places []budgetKey, waits [][]time.Duration) {
+	running, notBefore, done := &counted{}, make([]time.Time, len(places)), make([]int, len(places))
 	var mu sync.Mutex
-	schedule(context.Background(), limits, allTasks(len(places)), func(t task) budgetKey { return places[t.n] }, func(_ context.Context, t *task) step {
-		at := places[t.n]
-		names := []string{"", at.authority, at.authority + at.credential}
-		running.add(1, names...)
-		defer running.add(-1, names...)
+	schedule(context.Background(), concurrency, allTasks(len(places)), func(t task) budgetKey { return places[t.n] }, func(_ context.Context, t *task) step {
+		running.add(1)
+		defer running.add(-1)
 		mu.Lock()
 		early := time.Now().Before(notBefore[t.n])
 		mu.Unlock()
@@ -77,11 +68,8 @@ func runOnce(r *rapid.T, limits Limits, places []budgetKey, waits [][]time.Durat
 	if slices.ContainsFunc(done, func(n int) bool { return n != 1 }) {
 		r.Errorf("not each task was done once: %v", done)
 	}
-	for name, most := range running.most {
-		budget := []int{limits.Concurrency, limits.PerAuthority, limits.PerCredential}[len(name)]
-		if most > budget {
-			r.Errorf("%d tasks of %q ran at once, the budget is %d", most, name, budget)
-		}
+	if running.most > concurrency {
+		r.Errorf("%d tasks ran at once, the bound is %d", running.most, concurrency)
 	}
 }
 
@@ -93,7 +81,7 @@ func TestScheduleDoesNotWaitForThoseWhoWait(t *testing.T) {
 		began := time.Now()
 		var mu sync.Mutex
 		var quick time.Duration
-		schedule(t.Context(), Limits{Concurrency: 2}.withDefaults(), allTasks(100), func(task) budgetKey { return budgetKey{} }, func(_ context.Context, task *task) step {
+		schedule(t.Context(), 2, allTasks(100), func(task) budgetKey { return budgetKey{} }, func(_ context.Context, task *task) step {
 			time.Sleep(10 * time.Millisecond)
 			if task.tries++; task.n < 50 && task.tries == 1 {
 				return step{again: time.Minute}
@@ -122,7 +110,7 @@ func TestScheduleSlowsDown(t *testing.T) {
 		const most = 16
 		var mu sync.Mutex
 		inFlight, after, end := 0, 0, 0
-		schedule(t.Context(), Limits{Concurrency: most}.withDefaults(), allTasks(600), func(task) budgetKey { return budgetKey{} }, func(_ context.Context, task *task) step {
+		schedule(t.Context(), most, allTasks(600), func(task) budgetKey { return budgetKey{} }, func(_ context.Context, task *task) step {
 			mu.Lock()
 			inFlight++
 			switch {
@@ -154,7 +142,7 @@ func TestScheduleEnds(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		defer cancel()
 		began, tried := time.Now(), 0
-		schedule(ctx, Limits{Concurrency: 1}.withDefaults(), allTasks(3), func(task) budgetKey { return budgetKey{} }, func(context.Context, *task) step {
+		schedule(ctx, 1, allTasks(3), func(task) budgetKey { return budgetKey{} }, func(context.Context, *task) step {
 			tried++
 			return step{again: time.Hour}
 		})
@@ -166,7 +154,6 @@ func TestScheduleEnds(t *testing.T) {
 
 // BenchmarkSchedule is what the schedule itself costs for each task.
 func BenchmarkSchedule(b *testing.B) {
-	limits := Limits{}.withDefaults()
 	names := []string{"a", "b", "c", "d"}
-	schedule(b.Context(), limits, allTasks(b.N), func(t task) budgetKey { return budgetKey{names[t.n%4], names[rand.IntN(2)]} }, func(context.Context, *task) step { return step{} })
+	schedule(b.Context(), defaultConcurrency, allTasks(b.N), func(t task) budgetKey { return budgetKey{names[t.n%4], names[rand.IntN(2)]} }, func(context.Context, *task) step { return step{} })
 }
