@@ -1,7 +1,6 @@
 package server
 
 import (
-	"context"
 	"net/http"
 	"sync"
 
@@ -11,81 +10,78 @@ import (
 	"mcp-partner/access"
 )
 
-// limiter bounds how many are in at once.
-type limiter chan struct{}
+// shares bounds how much is held at once, by all together and by each caller, so
+// that there is always some for somebody else: places, or bytes of bodies.
+type shares struct {
+	all, each int64
 
-func (l limiter) enter() bool {
-	select {
-	case l <- struct{}{}:
-		return true
-	default:
-		return false
-	}
-}
-
-func (l limiter) leave() { <-l }
-
-// wait is enter for one that waits; false means that the context ended first.
-func (l limiter) wait(ctx context.Context) bool {
-	select {
-	case l <- struct{}{}:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}
-
-// sharedLimiter is a limiter of which one caller gets three places of four, so that
-// there is always one for somebody else.
-type sharedLimiter struct {
-	limiter
 	mu   sync.Mutex
-	held map[access.Caller]int
+	used int64
+	by   map[access.Caller]int64
 }
 
-func newSharedLimiter(places int) *sharedLimiter {
-	return &sharedLimiter{limiter: make(limiter, places), held: map[access.Caller]int{}}
+func newShares(all, each int64) *shares {
+	return &shares{all: all, each: each, by: map[access.Caller]int64{}}
 }
 
-// claim takes a share for a caller who has a place.
-func (s *sharedLimiter) claim(caller access.Caller) bool {
+// newPlaces gives one caller three places of four.
+func newPlaces(n int) *shares { return newShares(int64(n), int64(n-n/4)) }
+
+// take reports whether there was room; without a caller what all hold is bounded
+// alone. What is larger than a whole share has room where nothing else is held.
+func (s *shares) take(caller access.Caller, n int64) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.held[caller] >= cap(s.limiter)-cap(s.limiter)/4 {
+	if s.used > 0 && s.used+n > s.all || !s.own(caller, n) {
 		return false
 	}
-	s.held[caller]++
+	s.used += n
 	return true
 }
 
-func (s *sharedLimiter) unclaim(caller access.Caller) {
+// claim counts what is held already as its caller's, if there is a share left.
+func (s *shares) claim(caller access.Caller, n int64) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.held[caller]--; s.held[caller] == 0 {
-		delete(s.held, caller)
+	return s.own(caller, n)
+}
+
+func (s *shares) own(caller access.Caller, n int64) bool {
+	held := s.by[caller]
+	if held > 0 && held+n > s.each {
+		return false
+	}
+	if caller != "" {
+		s.by[caller] = held + n
+	}
+	return true
+}
+
+func (s *shares) give(caller access.Caller, n int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.used -= n
+	if s.by[caller] -= n; s.by[caller] <= 0 {
+		delete(s.by, caller)
 	}
 }
 
-// admission is one request's place in a limiter, and its caller's share of places
-// and of bytes once that is known.
+// admission is one request's place, and its caller's share of places and of bytes
+// once that is known.
 type admission struct {
-	in     *sharedLimiter
-	budget *byteBudget
-	caller access.Caller
-	bytes  int64
+	places, bodies *shares
+	caller         access.Caller
+	bytes          int64
 }
 
 func (a *admission) leave() {
-	if a.caller != "" {
-		a.in.unclaim(a.caller)
-	}
-	a.budget.give(a.caller, a.bytes)
-	a.in.leave()
+	a.bodies.give(a.caller, a.bytes)
+	a.places.give(a.caller, 1)
 }
 
 // of says whose place it is, if there is a share left.
 func (a *admission) of(caller access.Caller) bool {
-	if !a.in.claim(caller) {
+	if !a.places.claim(caller, 1) {
 		return false
 	}
 	a.caller = caller
@@ -94,7 +90,7 @@ func (a *admission) of(caller access.Caller) bool {
 
 // reserve takes room for a body before it is read.
 func (a *admission) reserve(bytes int64) bool {
-	if !a.budget.take(a.caller, bytes) {
+	if !a.bodies.take(a.caller, bytes) {
 		return false
 	}
 	a.bytes += bytes
@@ -103,59 +99,18 @@ func (a *admission) reserve(bytes int64) bool {
 
 // keep gives back what was reserved beyond the bytes that came.
 func (a *admission) keep(bytes int64) {
-	a.budget.give(a.caller, a.bytes-bytes)
+	a.bodies.give(a.caller, a.bytes-bytes)
 	a.bytes = bytes
 }
 
-// move gives the place up for one in another limiter, if there is one.
-func (a *admission) move(to *sharedLimiter) bool {
-	if !to.enter() {
+// move gives the place up for one elsewhere, if there is one.
+func (a *admission) move(to *shares) bool {
+	if !to.take(a.caller, 1) {
 		return false
 	}
-	if !to.claim(a.caller) {
-		to.leave()
-		return false
-	}
-	a.in.unclaim(a.caller)
-	a.in.leave()
-	a.in = to
+	a.places.give(a.caller, 1)
+	a.places = to
 	return true
-}
-
-// byteBudget bounds how many bytes of bodies are held at once, from before they
-// are read until their requests are answered.
-type byteBudget struct {
-	all, each int64
-
-	mu   sync.Mutex
-	used int64
-	by   map[access.Caller]int64
-}
-
-func newByteBudget(all, each int64) *byteBudget {
-	return &byteBudget{all: all, each: each, by: map[access.Caller]int64{}}
-}
-
-// take reports whether there was room. What is larger than a whole share has room
-// where its caller has nothing else.
-func (b *byteBudget) take(caller access.Caller, bytes int64) bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if held := b.by[caller]; b.used > 0 && b.used+bytes > b.all || held > 0 && held+bytes > b.each {
-		return false
-	}
-	b.used += bytes
-	b.by[caller] += bytes
-	return true
-}
-
-func (b *byteBudget) give(caller access.Caller, bytes int64) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.used -= bytes
-	if b.by[caller] -= bytes; b.by[caller] <= 0 {
-		delete(b.by, caller)
-	}
 }
 
 func overloaded() *refusal {

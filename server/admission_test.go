@@ -30,9 +30,9 @@ func TestLogLevelsOfCallersWhoLeftMakeRoom(t *testing.T) {
 
 // Bodies are bounded for each caller and in all, and what is given back can be
 // taken again.
-func TestByteBudget(t *testing.T) {
+func TestSharesBoundAllAndEach(t *testing.T) {
 	t.Parallel()
-	b := newByteBudget(100, 60)
+	b := newShares(100, 60)
 	for _, step := range []struct {
 		name   string
 		caller access.Caller
@@ -68,12 +68,12 @@ func TestByteBudget(t *testing.T) {
 // An admission gives back all that it took, wherever it went meanwhile.
 func TestAdmissionGivesBackWhatItTook(t *testing.T) {
 	t.Parallel()
-	calls, streams, bodies := newSharedLimiter(4), newSharedLimiter(4), newByteBudget(100, 60)
+	calls, streams, bodies := newPlaces(4), newPlaces(4), newShares(100, 60)
 	for range 10 {
-		if !calls.enter() {
+		if !calls.take("", 1) {
 			t.Fatal("no place")
 		}
-		a := &admission{in: calls, budget: bodies}
+		a := &admission{places: calls, bodies: bodies}
 		if !a.of("a") || !a.reserve(60) {
 			t.Fatal("no room")
 		}
@@ -83,7 +83,7 @@ func TestAdmissionGivesBackWhatItTook(t *testing.T) {
 		}
 		a.leave()
 	}
-	if len(calls.limiter)+len(streams.limiter) != 0 || len(calls.held)+len(streams.held) != 0 || bodies.used != 0 {
-		t.Errorf("left: %v %v %d", calls.held, streams.held, bodies.used)
+	if calls.used+streams.used != 0 || len(calls.by)+len(streams.by) != 0 || bodies.used != 0 {
+		t.Errorf("left: %v %v %d", calls.by, streams.by, bodies.used)
 	}
 }

@@ -38,29 +38,24 @@ func approvalID(path string) (id string, ok bool) {
 
 // serveApprovals is no part of MCP: what approves must not be a tool of the
 // agent that asks. It stands behind the same gates as MCP does.
-func (t *httpTransport) serveApprovals(w http.ResponseWriter, r *http.Request, id string) {
+func (t *httpTransport) serveApprovals(w http.ResponseWriter, r *http.Request, id string) *refusal {
 	if t.opts.Approvals == nil {
-		nothingHere().write(w)
-		return
+		return nothingHere()
 	}
-	if !t.approvers.enter() {
-		overloaded().write(w)
-		return
+	if !t.approvers.take("", 1) {
+		return overloaded()
 	}
-	admitted := &admission{in: t.approvers, budget: t.decisions}
+	admitted := &admission{places: t.approvers, bodies: t.decisions}
 	defer admitted.leave()
 	principal, refused := t.approver(r, id)
 	if refused != nil {
-		refused.write(w)
-		return
+		return refused
 	}
 	if !admitted.of(principal.Caller) {
-		overloaded().write(w)
-		return
+		return overloaded()
 	}
 	if r.Method == http.MethodPost {
-		t.decide(w, r, admitted, principal, id)
-		return
+		return t.decide(w, r, admitted, principal, id)
 	}
 	var shown any
 	var err error
@@ -72,6 +67,7 @@ func (t *httpTransport) serveApprovals(w http.ResponseWriter, r *http.Request, i
 		shown, err = t.opts.Approvals.PendingApproval(r.Context(), principal, id)
 	}
 	answerJSON(w, r, shown, err)
+	return nil
 }
 
 // approver passes the gates and tells who is there.
@@ -97,20 +93,18 @@ func (t *httpTransport) approver(r *http.Request, id string) (access.Principal, 
 	return principal, refused
 }
 
-func (t *httpTransport) decide(w http.ResponseWriter, r *http.Request, a *admission, p access.Principal, id string) {
+func (t *httpTransport) decide(w http.ResponseWriter, r *http.Request, a *admission, p access.Principal, id string) *refusal {
 	body, refused := t.readBody(w, r, a)
 	if refused != nil {
-		refused.write(w)
-		return
+		return refused
 	}
 	said, err := readRuling(body)
-	if err != nil {
-		answerJSON(w, r, nil, err)
-		return
+	var shown tools.PendingApproval
+	if err == nil { // what was decided is recorded also if the approver hangs up
+		shown, err = t.opts.Approvals.DecideApproval(context.WithoutCancel(r.Context()), p, id, said)
 	}
-	// What was decided is recorded also if the approver hangs up.
-	shown, err := t.opts.Approvals.DecideApproval(context.WithoutCancel(r.Context()), p, id, said)
 	answerJSON(w, r, shown, err)
+	return nil
 }
 
 func readRuling(body []byte) (guard.DecisionRequest, error) {
@@ -145,12 +139,9 @@ func answerJSON(w http.ResponseWriter, r *http.Request, value any, err error) {
 		problem := schemas.AsProblem(err)
 		status, value = problemStatus(problem.Code), map[string]*schemas.Problem{"problem": problem}
 	}
-	beginAnswer(w, r)
-	w.Header().Set("Content-Type", "application/json")
+	text, _ := json.Marshal(value) // strings, numbers and lists of them
 	w.Header().Set("Cache-Control", "no-store")
-	w.Header().Set("X-Content-Type-Options", "nosniff")
-	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(value) // a client that left needs no answer
+	writeJSON(w, r, status, append(text, '\n'))
 }
 
 // problemStatus is the status of an answer outside MCP.

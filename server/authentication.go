@@ -137,20 +137,16 @@ func authority(host string) string {
 }
 
 // serveMetadata answers everybody: clients without a token ask here.
-func (t *httpTransport) serveMetadata(w http.ResponseWriter, r *http.Request) {
+func (t *httpTransport) serveMetadata(w http.ResponseWriter, r *http.Request) *refusal {
 	if t.opts.OAuth == nil {
-		nothingHere().write(w)
-		return
+		return nothingHere()
 	}
 	if refused := checkReading(r); refused != nil {
-		refused.write(w)
-		return
+		return refused
 	}
-	beginAnswer(w, r)
-	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store") // it may depend on the Host
-	w.Header().Set("X-Content-Type-Options", "nosniff")
-	_, _ = w.Write(append(t.opts.OAuth.Metadata(t.publicURL(r)+mcpPath), '\n')) // a client that left needs no answer
+	writeJSON(w, r, http.StatusOK, append(t.opts.OAuth.Metadata(t.publicURL(r)+mcpPath), '\n'))
+	return nil
 }
 
 // stepUp refuses a call for which an access token lacks the scope, so that the

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/mark3labs/mcp-go/mcp"
+	"golang.org/x/sync/semaphore"
 )
 
 const (
@@ -170,7 +171,7 @@ func (c *calls) cancelAll() []*call {
 // slot is a running call's slot of the connection's semaphore. A nil all
 // means that the call needs none.
 type slot struct {
-	all limiter
+	all *semaphore.Weighted
 
 	mu     sync.Mutex
 	held   bool
@@ -182,7 +183,7 @@ func (s *slot) take(ctx context.Context) bool {
 	if s.all == nil {
 		return true
 	}
-	if !s.all.wait(ctx) {
+	if s.all.Acquire(ctx, 1) != nil {
 		return false
 	}
 	s.mu.Lock()
@@ -201,7 +202,7 @@ func (s *slot) leave() {
 func (s *slot) release() {
 	if s.held {
 		s.held = false
-		s.all.leave()
+		s.all.Release(1)
 	}
 }
 

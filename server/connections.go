@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"golang.org/x/sync/semaphore"
 )
 
 const (
@@ -30,7 +32,7 @@ const (
 type connections struct {
 	most int
 	// queue are the places to wait for a turn.
-	queue limiter
+	queue *semaphore.Weighted
 
 	mu sync.Mutex
 	// waiting are the connections at which nobody works, longest first.
@@ -47,11 +49,11 @@ type connection struct {
 	// known is set once a request of it was authenticated.
 	known bool
 	// turns are taken by requests before that, over HTTP/2.
-	turns limiter
+	turns *semaphore.Weighted
 }
 
 func newConnections(most int) *connections {
-	return &connections{most: most, queue: make(limiter, waitingUnauthenticated), waiting: list.New(), open: map[net.Conn]*connection{}}
+	return &connections{most: most, queue: semaphore.NewWeighted(waitingUnauthenticated), waiting: list.New(), open: map[net.Conn]*connection{}}
 }
 
 // watch is http.Server's ConnState.
@@ -70,7 +72,7 @@ func (c *connections) watch(conn net.Conn, state http.ConnState) {
 func (c *connections) add(conn net.Conn) (surplus net.Conn) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	added := &connection{conn: conn, turns: make(limiter, unauthenticatedStreams)}
+	added := &connection{conn: conn, turns: semaphore.NewWeighted(unauthenticatedStreams)}
 	added.at = c.waiting.PushBack(added)
 	c.open[conn] = added
 	if len(c.open) <= c.most {
@@ -153,18 +155,18 @@ func (v *visit) admit(r *http.Request) bool {
 	if v == nil || r.ProtoMajor < 2 || v.isKnown() {
 		return true
 	}
-	v.turn = v.on.turns.enter() || v.await(r.Context())
+	v.turn = v.on.turns.TryAcquire(1) || v.await(r.Context())
 	return v.turn || v.isKnown()
 }
 
 func (v *visit) await(ctx context.Context) bool {
-	if !v.all.queue.enter() {
+	if !v.all.queue.TryAcquire(1) {
 		return false
 	}
-	defer v.all.queue.leave()
+	defer v.all.queue.Release(1)
 	ctx, cancel := context.WithTimeout(ctx, turnPatience)
 	defer cancel()
-	return v.on.turns.wait(ctx)
+	return v.on.turns.Acquire(ctx, 1) == nil
 }
 
 func (v *visit) isKnown() bool {
@@ -187,7 +189,7 @@ func (v *visit) authenticated() {
 func (v *visit) endTurn() {
 	if v.turn {
 		v.turn = false
-		v.on.turns.leave()
+		v.on.turns.Release(1)
 	}
 }
 

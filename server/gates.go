@@ -33,7 +33,11 @@ func (r *refusal) with(name, value string) *refusal {
 	return r
 }
 
+// write answers with the refusal, if there is one.
 func (r *refusal) write(w http.ResponseWriter) {
+	if r == nil {
+		return
+	}
 	for name, values := range r.header {
 		w.Header()[name] = values
 	}

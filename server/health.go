@@ -111,23 +111,24 @@ type Monitor struct {
 }
 
 // serve answers a request for one of its paths.
-func (m Monitor) serve(w http.ResponseWriter, r *http.Request, path string) {
+func (m Monitor) serve(w http.ResponseWriter, r *http.Request, path string) *refusal {
 	if refused := checkReading(r); refused != nil {
-		refused.write(w)
-		return
+		return refused
 	}
-	beginAnswer(w, r)
 	switch {
 	case path == livePath:
+		beginAnswer(w, r)
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		_, _ = w.Write([]byte("ok\n")) // a client that left needs no answer
 	case path == readyPath:
 		m.ready(w, r)
-	case m.Metrics != nil:
+	case path == metricsPath && m.Metrics != nil:
+		beginAnswer(w, r)
 		m.Metrics.ServeHTTP(w, r)
 	default:
-		nothingHere().write(w)
+		return nothingHere()
 	}
+	return nil
 }
 
 func checkReading(r *http.Request) *refusal {
@@ -156,13 +157,22 @@ func onlyOwnOrigin(r *http.Request) *refusal {
 }
 
 func (m Monitor) ready(w http.ResponseWriter, r *http.Request) {
-	state := m.Health.state(r.Context())
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Cache-Control", "no-store")
+	state, status := m.Health.state(r.Context()), http.StatusOK
 	if state.Status != "ready" {
-		w.WriteHeader(http.StatusServiceUnavailable)
+		status = http.StatusServiceUnavailable
 	}
-	_ = json.NewEncoder(w).Encode(state) // a client that left needs no answer
+	text, _ := json.Marshal(state) // strings always encode
+	w.Header().Set("Cache-Control", "no-store")
+	writeJSON(w, r, status, append(text, '\n'))
+}
+
+// writeJSON answers with a JSON text.
+func writeJSON(w http.ResponseWriter, r *http.Request, status int, text []byte) {
+	beginAnswer(w, r)
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	_, _ = w.Write(text) // a client that left needs no answer
 }
 
 // Handler is the handler of a listener of its own for health and metrics. It asks
@@ -170,16 +180,11 @@ func (m Monitor) ready(w http.ResponseWriter, r *http.Request) {
 func (m Monitor) Handler() http.Handler {
 	m.Health, m.Hosts = cmp.Or(m.Health, NewHealth(nil)), append([]string{"localhost"}, m.Hosts...)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if refused := firstError(r, m.checkHost, onlyOwnOrigin, checkContentEncoding); refused != nil {
-			refused.write(w)
-			return
+		refused := firstError(r, m.checkHost, onlyOwnOrigin, checkContentEncoding)
+		if refused == nil {
+			refused = m.serve(w, r, r.URL.EscapedPath())
 		}
-		switch path := r.URL.EscapedPath(); path {
-		case livePath, readyPath, metricsPath:
-			m.serve(w, r, path)
-		default:
-			nothingHere().write(w)
-		}
+		refused.write(w)
 	})
 }
 
@@ -191,13 +196,10 @@ const openAPIPath = "/openapi.json"
 
 // serveOpenAPI answers with the provider's wire contract. It is the same for
 // everybody and holds nothing of this server, so it takes no bearer.
-func serveOpenAPI(w http.ResponseWriter, r *http.Request) {
+func serveOpenAPI(w http.ResponseWriter, r *http.Request) *refusal {
 	if refused := checkReading(r); refused != nil {
-		refused.write(w)
-		return
+		return refused
 	}
-	beginAnswer(w, r)
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("X-Content-Type-Options", "nosniff")
-	_, _ = w.Write(schemas.OpenAPI()) // a client that left needs no answer
+	writeJSON(w, r, http.StatusOK, schemas.OpenAPI())
+	return nil
 }

@@ -109,12 +109,12 @@ type httpTransport struct {
 	inner   *mcpserver.StreamableHTTPServer
 	foreign *http.CrossOriginProtection
 	monitor Monitor
-	calls   *sharedLimiter
-	streams *sharedLimiter
+	calls   *shares
+	streams *shares
 	// approvers have places of their own, which no agent takes.
-	approvers *sharedLimiter
+	approvers *shares
 	// bodies is what is held of calls at once, and decisions of what approvers send.
-	bodies, decisions *byteBudget
+	bodies, decisions *shares
 	levels            *levelCache
 	// stopping ends subscription streams, which nothing else would end.
 	stopping context.Context
@@ -133,11 +133,11 @@ func (s *Server) newHTTPTransport(stopping context.Context, o HTTPOptions) *http
 		inner:     s.statelessHTTP(),
 		foreign:   s.crossOrigin(o.Origins),
 		monitor:   Monitor{Health: o.Health, Metrics: o.Metrics, Hosts: o.Hosts},
-		calls:     newSharedLimiter(o.MaxConcurrent),
-		streams:   newSharedLimiter(o.MaxConcurrent),
-		approvers: newSharedLimiter(o.MaxConcurrent),
-		bodies:    newByteBudget(max(maxBodies, 4*o.MaxBody), max(maxCallerBodies, o.MaxBody)),
-		decisions: newByteBudget(4*o.MaxBody, o.MaxBody),
+		calls:     newPlaces(o.MaxConcurrent),
+		streams:   newPlaces(o.MaxConcurrent),
+		approvers: newPlaces(o.MaxConcurrent),
+		bodies:    newShares(max(maxBodies, 4*o.MaxBody), max(maxCallerBodies, o.MaxBody)),
+		decisions: newShares(4*o.MaxBody, o.MaxBody),
 		levels:    newLevelCache(),
 		stopping:  stopping,
 	}
@@ -176,34 +176,35 @@ func (t *httpTransport) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		t.serveMCP(w, r) // counts what its gates refuse
 		return
 	}
+	t.serveOutside(w, r, path).write(w)
+}
+
+// serveOutside answers a request to any other path than MCP's, or refuses it.
+func (t *httpTransport) serveOutside(w http.ResponseWriter, r *http.Request, path string) *refusal {
 	if refused := t.checkOutside(r, path); refused != nil {
-		refused.write(w)
-		return
+		return refused
 	}
 	switch path {
 	case livePath, readyPath:
-		t.monitor.serve(w, r, path)
+		return t.monitor.serve(w, r, path)
 	case metricsPath:
-		t.serveMetrics(w, r)
+		return t.serveMetrics(w, r)
 	case openAPIPath:
-		serveOpenAPI(w, r)
+		return serveOpenAPI(w, r)
 	case metadataPath, metadataPath + mcpPath, metadataPath + mcpPath + "/":
-		t.serveMetadata(w, r)
-	default:
-		if id, ok := approvalID(path); ok {
-			t.serveApprovals(w, r, id)
-			return
-		}
-		nothingHere().write(w)
+		return t.serveMetadata(w, r)
 	}
+	if id, ok := approvalID(path); ok {
+		return t.serveApprovals(w, r, id)
+	}
+	return nothingHere()
 }
 
 // serveMetrics shows metrics to callers with their scope: they reveal what all
 // others call, and how often.
-func (t *httpTransport) serveMetrics(w http.ResponseWriter, r *http.Request) {
+func (t *httpTransport) serveMetrics(w http.ResponseWriter, r *http.Request) *refusal {
 	if t.opts.Metrics == nil {
-		nothingHere().write(w)
-		return
+		return nothingHere()
 	}
 	p, issued, refused := t.identify(r)
 	if refused == nil && !p.Grant.Has(access.ScopeMetrics) {
@@ -213,21 +214,20 @@ func (t *httpTransport) serveMetrics(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	if refused != nil {
-		refused.write(w)
-		return
+		return refused
 	}
-	t.monitor.serve(w, r, metricsPath)
+	return t.monitor.serve(w, r, metricsPath)
 }
 
 // serveMCP counts what is answered around handle.
 func (t *httpTransport) serveMCP(w http.ResponseWriter, r *http.Request) {
 	if t.opts.OnAnswer == nil {
-		t.handle(w, r)
+		t.handle(w, r).write(w)
 		return
 	}
 	counted := &countedWriter{ResponseWriter: w, status: http.StatusOK}
 	defer func() { t.opts.OnAnswer(counted.status) }()
-	t.handle(counted, r)
+	t.handle(counted, r).write(counted)
 }
 
 // countedWriter remembers the status of an answer.
@@ -245,30 +245,25 @@ func (w *countedWriter) WriteHeader(status int) {
 // Unwrap lets http.ResponseController reach what is below.
 func (w *countedWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-func (t *httpTransport) handle(w http.ResponseWriter, r *http.Request) {
-	if !t.calls.enter() {
-		overloaded().write(w)
-		return
+func (t *httpTransport) handle(w http.ResponseWriter, r *http.Request) *refusal {
+	if !t.calls.take("", 1) {
+		return overloaded()
 	}
-	admitted := &admission{in: t.calls, budget: t.bodies}
+	admitted := &admission{places: t.calls, bodies: t.bodies}
 	defer admitted.leave()
 	if refused := t.checkRequest(r); refused != nil {
-		refused.write(w)
-		return
+		return refused
 	}
 	principal, issued, refused := t.identify(r)
 	if refused != nil {
-		refused.write(w)
-		return
+		return refused
 	}
 	if !admitted.of(principal.Caller) {
-		overloaded().write(w)
-		return
+		return overloaded()
 	}
 	body, refused := t.readBody(w, r, admitted)
 	if refused != nil {
-		refused.write(w)
-		return
+		return refused
 	}
-	t.dispatch(w, r, &post{principal: principal, issued: issued, body: body, admission: admitted, takes: formatsOf(r)})
+	return t.dispatch(w, r, &post{principal: principal, issued: issued, body: body, admission: admitted, takes: formatsOf(r)})
 }

@@ -30,58 +30,53 @@ type post struct {
 }
 
 // dispatch answers a message or passes it on to mcp-go.
-func (t *httpTransport) dispatch(w http.ResponseWriter, r *http.Request, p *post) {
+func (t *httpTransport) dispatch(w http.ResponseWriter, r *http.Request, p *post) *refusal {
 	m, f := parseMessage(p.body)
 	if f != nil {
-		(&refusal{status: http.StatusBadRequest, err: f}).write(w)
-		return
+		return &refusal{status: http.StatusBadRequest, err: f}
 	}
 	p.message = m
 	p.modern = m.modern() || mcp.IsModernProtocol(r.Header.Get(mcp.HeaderProtocolVersion))
 	switch {
 	case m.kind == kindResponse:
-		t.takeResponse(w, p)
+		return t.takeResponse(w, p)
 	case m.isCancel():
 		// Request IDs of all clients meet in mcp-go's one anonymous session.
 		// A client cancels a request by hanging up.
 		w.WriteHeader(http.StatusAccepted)
+		return nil
 	default:
-		t.forward(w, r, p)
+		return t.forward(w, r, p)
 	}
 }
 
 // takeResponse drops a response: over HTTP this server sends no requests.
-func (t *httpTransport) takeResponse(w http.ResponseWriter, p *post) {
+func (t *httpTransport) takeResponse(w http.ResponseWriter, p *post) *refusal {
 	t.server.log.Debug("dropped a response that answers no request")
 	if p.modern {
-		refuse(http.StatusBadRequest, "This server sends no requests over HTTP, so it expects no responses.").write(w)
-		return
+		return refuse(http.StatusBadRequest, "This server sends no requests over HTTP, so it expects no responses.")
 	}
 	w.WriteHeader(http.StatusAccepted)
+	return nil
 }
 
-func (t *httpTransport) forward(w http.ResponseWriter, r *http.Request, p *post) {
+func (t *httpTransport) forward(w http.ResponseWriter, r *http.Request, p *post) *refusal {
 	if f := checkRevision(r, p.message); f != nil {
-		(&refusal{status: http.StatusBadRequest, err: f}).write(w)
-		return
+		return &refusal{status: http.StatusBadRequest, err: f}
 	}
 	if f := checkParams(p.message); f != nil {
-		(&refusal{status: statusOf(f.code, p.modern), err: f}).write(w)
-		return
+		return &refusal{status: statusOf(f.code, p.modern), err: f}
 	}
 	if refused := t.stepUp(r, p); refused != nil {
-		refused.write(w)
-		return
+		return refused
 	}
 	listens := p.message.kind == kindRequest && p.message.method == string(mcp.MethodSubscriptionsListen)
 	if listens && !p.takes.stream {
-		refuse(http.StatusNotAcceptable, "A subscription is an event stream. Send Accept: text/event-stream.").write(w)
-		return
+		return refuse(http.StatusNotAcceptable, "A subscription is an event stream. Send Accept: text/event-stream.")
 	}
 	// A subscription stays for hours; it must not take the place of calls.
 	if listens && !p.admission.move(t.streams) {
-		overloaded().write(w)
-		return
+		return overloaded()
 	}
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
@@ -89,6 +84,7 @@ func (t *httpTransport) forward(w http.ResponseWriter, r *http.Request, p *post)
 		defer context.AfterFunc(t.stopping, cancel)()
 	}
 	t.exchange(ctx, w, r, p, listens)
+	return nil
 }
 
 // checkRevision refuses a header that names a revision nobody speaks, which

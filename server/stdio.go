@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/mark3labs/mcp-go/mcp"
+	"golang.org/x/sync/semaphore"
 
 	"mcp-partner/access"
 	"mcp-partner/tools"
@@ -53,7 +54,7 @@ type stdioConn struct {
 	out    *lineWriter
 	calls  *calls
 	asks   *asks
-	slots  limiter
+	slots  *semaphore.Weighted
 }
 
 // ServeStdio serves newline-delimited JSON-RPC until in ends, ctx is cancelled
@@ -94,7 +95,7 @@ func (s *Server) newStdioConn(base context.Context, out io.Writer, o StdioOption
 		peer:   &peer{},
 		out:    newLineWriter(out),
 		calls:  newCalls(),
-		slots:  make(limiter, o.MaxConcurrent),
+		slots:  semaphore.NewWeighted(int64(o.MaxConcurrent)),
 	}
 	c.asks = newAsks(c.out, o.ElicitLimit)
 	c.whole = &session{id: c.id, peer: c.peer, levels: c.peer, emit: c.broadcast}
