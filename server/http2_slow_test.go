@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/net/http2"
 
+	"mcp-partner/internal/testkit"
 	"mcp-partner/internal/wiretest"
 	"mcp-partner/server"
 )
@@ -158,7 +159,12 @@ func TestHTTP2FloodsThatNobodyReadsEnd(t *testing.T) {
 			t.Error("the server takes all of it")
 		})
 	}
-	t.Cleanup(func() { stillServes(t, c) })
+	t.Cleanup(func() {
+		testkit.WaitFor(t, "the calls of those who left end", func() bool {
+			return c.Post(wiretest.Modern.Call(1, "echo", wiretest.Object{"text": "alive"})).Status == 200
+		})
+		stillServes(t, c)
+	})
 }
 
 // The attack at its real size: as many connections as are open at once, each with a
