@@ -4,26 +4,18 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 
 	"mcp-partner/guard"
 	"mcp-partner/schemas"
 )
 
-// ChangeKind is what a write does.
-type ChangeKind string
-
-// The kinds of changes, each one request.
-const (
-	ChangeCreate ChangeKind = "create" // PUT
-	ChangeUpdate ChangeKind = "update" // PATCH
-	ChangeDelete ChangeKind = "delete" // DELETE
-)
-
 // Change is one write: what to do with which partner ID, and the link as it was
 // read before. Before.State must be known: what happened is judged against it.
 type Change struct {
-	Kind      ChangeKind
+	// Method is PUT, PATCH or DELETE.
+	Method    string
 	PartnerID schemas.PartnerID
 	Before    schemas.Link
 }
@@ -151,11 +143,10 @@ func timeForWrite(ctx context.Context) time.Duration {
 }
 
 func (c *Client) do(ctx context.Context, permit guard.Permit, change Change) error {
-	method, known := map[ChangeKind]string{ChangeCreate: http.MethodPut, ChangeUpdate: http.MethodPatch, ChangeDelete: http.MethodDelete}[change.Kind]
-	if !known {
+	if !slices.Contains([]string{http.MethodPut, http.MethodPatch, http.MethodDelete}, change.Method) {
 		return schemas.NewProblem(schemas.CodeInternal, "An unknown kind of write was requested; nothing was sent.")
 	}
-	return c.conn.write(ctx, permit, method, change.PartnerID)
+	return c.conn.write(ctx, permit, change.Method, change.PartnerID)
 }
 
 // readBack reads the link under a context that the caller cannot end. After a

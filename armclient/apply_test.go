@@ -43,9 +43,9 @@ func html(httpStatus int) reply {
 // Reads that fail are repeated, so the last answer stands for all later ones.
 func TestVerdicts(t *testing.T) {
 	t.Parallel()
-	create := func(before schemas.Link) Change { return Change{ChangeCreate, partner1, before} }
-	update := func(before schemas.Link) Change { return Change{ChangeUpdate, partner1, before} }
-	remove := func(before schemas.Link) Change { return Change{ChangeDelete, partner1, before} }
+	create := func(before schemas.Link) Change { return Change{http.MethodPut, partner1, before} }
+	update := func(before schemas.Link) Change { return Change{http.MethodPatch, partner1, before} }
+	remove := func(before schemas.Link) Change { return Change{http.MethodDelete, partner1, before} }
 	empty := reply{status: 200}
 	noVersion := linkedTo(partner2, 1)
 	sameUnseen := linkedTo(partner1, 1)
@@ -165,7 +165,7 @@ func checkSent(t *testing.T, got Outcome) {
 // The far side's own code stands beside the code that is no refusal.
 func TestTurnedDownWriteKeepsTheProvidersCode(t *testing.T) {
 	t.Parallel()
-	change := Change{ChangeUpdate, partner1, linkedTo(partner2, 3)}
+	change := Change{http.MethodPatch, partner1, linkedTo(partner2, 3)}
 	p := testClient(t, answers(notFound(), active(partner2, 3))).Apply(t.Context(), permit(t, change), change).Problem
 	if p.Code != schemas.CodeWriteNotApplied || p.ForeignCode != "NotFound" || !strings.Contains(p.Message, "404") || p.ARMRequestID != testRequestID {
 		t.Errorf("%+v", p)
@@ -175,7 +175,7 @@ func TestTurnedDownWriteKeepsTheProvidersCode(t *testing.T) {
 // A write that a challenge sent back was sent, even if the gate then stops it.
 func TestChallengedWriteThatTheGateStops(t *testing.T) {
 	t.Parallel()
-	change := Change{ChangeCreate, partner1, absent()}
+	change := Change{http.MethodPut, partner1, absent()}
 	for name, test := range map[string]struct {
 		token string
 		want  schemas.Code
@@ -200,7 +200,7 @@ func TestApplyThatIsNotSent(t *testing.T) {
 	t.Parallel()
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
-	change := Change{ChangeCreate, partner1, absent()}
+	change := Change{http.MethodPut, partner1, absent()}
 	for name, test := range map[string]struct {
 		ctx    context.Context
 		cred   *credential
@@ -214,9 +214,9 @@ func TestApplyThatIsNotSent(t *testing.T) {
 		"opaque token":      {t.Context(), withToken("opaque"), permit(t, change), change, schemas.CodeTokenUnreadable},
 		"no token":          {t.Context(), &credential{err: schemas.NewProblem(schemas.CodeVaultLocked, "x")}, permit(t, change), change, schemas.CodeVaultLocked},
 		"caller gone":       {gone, withToken(goodToken()), permit(t, change), change, schemas.CodeCancelled},
-		"bad partner ID":    {t.Context(), withToken(goodToken()), permit(t, change), Change{ChangeCreate, "12", absent()}, schemas.CodeInvalidPartnerID},
-		"unknown before":    {t.Context(), withToken(goodToken()), permit(t, change), Change{ChangeCreate, partner1, schemas.Link{State: schemas.LinkUnknown}}, schemas.CodeInternal},
-		"empty before":      {t.Context(), withToken(goodToken()), permit(t, change), Change{Kind: ChangeCreate, PartnerID: partner1}, schemas.CodeInternal},
+		"bad partner ID":    {t.Context(), withToken(goodToken()), permit(t, change), Change{http.MethodPut, "12", absent()}, schemas.CodeInvalidPartnerID},
+		"unknown before":    {t.Context(), withToken(goodToken()), permit(t, change), Change{http.MethodPut, partner1, schemas.Link{State: schemas.LinkUnknown}}, schemas.CodeInternal},
+		"empty before":      {t.Context(), withToken(goodToken()), permit(t, change), Change{Method: http.MethodPut, PartnerID: partner1}, schemas.CodeInternal},
 		"unknown kind":      {t.Context(), withToken(goodToken()), permit(t, change), Change{"merge", partner1, absent()}, schemas.CodeInternal},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -238,7 +238,7 @@ func TestApplyThatIsNotSent(t *testing.T) {
 func TestApplyAfterAChallengeThatIsNotMet(t *testing.T) {
 	t.Parallel()
 	challenged := status(401).with("WWW-Authenticate", challenge)
-	change := Change{ChangeCreate, partner1, absent()}
+	change := Change{http.MethodPut, partner1, absent()}
 	for want, cred := range map[schemas.Code]azcore.TokenCredential{
 		schemas.CodeInteractionRequired: &expiring{first: goodToken(), then: schemas.NewProblem(schemas.CodeInteractionRequired, "x")},
 		schemas.CodeWrongTenant:         withToken(goodToken(), tokenFor(otherID, objectID)),
@@ -264,7 +264,7 @@ func TestApplySurvivesItsCaller(t *testing.T) {
 			t.Error("the write was cancelled")
 		}
 	}
-	change := Change{ChangeCreate, partner1, absent()}
+	change := Change{http.MethodPut, partner1, absent()}
 	w := answers(leave, active(partner1, 1))
 	got := testClient(t, w).Apply(ctx, permit(t, change), change)
 	if got.Applied != AppliedYes || got.Problem != nil || len(w.all()) != 2 {
@@ -276,7 +276,7 @@ func TestApplyLeavesTimeToReadBack(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 		defer cancel()
-		change := Change{ChangeCreate, partner1, absent()}
+		change := Change{http.MethodPut, partner1, absent()}
 		begin := time.Now()
 		got := patientClient(t, answers(reply{hang: true}, active(partner1, 1))).Apply(ctx, permit(t, change), change)
 		if took := time.Since(begin); got.Applied != AppliedYes || took != 20*time.Second {
@@ -294,7 +294,7 @@ func TestApplyLeavesTimeToReadBack(t *testing.T) {
 
 func TestApplyCarriesTheIDsOfTheWrite(t *testing.T) {
 	t.Parallel()
-	change := Change{ChangeUpdate, partner1, linkedTo(partner2, 3)}
+	change := Change{http.MethodPatch, partner1, linkedTo(partner2, 3)}
 	write := coded(500, "InternalServerError").with("x-ms-request-id", "write-id")
 	write.header["x-ms-correlation-request-id"] = "correlation\x1b[31m"
 	got := testClient(t, answers(write, active(partner2, 3))).Apply(t.Context(), permit(t, change), change)
@@ -327,7 +327,7 @@ func TestSettlingHappensOnceAndOnlyForLostAnswers(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				w := answers(test.write, notFound())
-				change := Change{ChangeCreate, partner1, absent()}
+				change := Change{http.MethodPut, partner1, absent()}
 				start := time.Now()
 				patientClient(t, w).Apply(t.Context(), permit(t, change), change)
 				if took := time.Since(start); took != test.took || len(w.all()) != 1+test.reads {

@@ -25,18 +25,23 @@ type Client struct {
 // New makes a client. It sends nothing. An error is a *schemas.Problem about the
 // options.
 func New(cred azcore.TokenCredential, o Options) (*Client, error) {
-	conn, err := connect(cred, o)
+	o = o.withDefaults()
+	endpoint, err := o.check(cred)
 	if err != nil {
 		return nil, err
 	}
-	return &Client{options: o, conn: conn, settle: settleTime(o), roles: lazyRoleClients(cred, o)}, nil
+	conn, err := connect(cred, o, endpoint)
+	if err != nil {
+		return nil, err
+	}
+	return &Client{options: o, conn: conn, settle: settleTime(o), roles: lazyRoleClients(cred, o, endpoint)}, nil
 }
 
 // Probe reads .../partners/{segment}, whatever the segment is, under the given
 // api-version ("" is the right one), to see how the provider answers:
 // Options.Observe has the answer. The error is a *schemas.Problem.
 func (c *Client) Probe(ctx context.Context, segment, version string) error {
-	_, err := c.conn.read(ctx, schemas.PathPartners+"/"+url.PathEscape(segment), cmp.Or(version, schemas.APIVersion))
+	_, err := c.conn.read(ctx, c.conn.retry, schemas.PathPartners+"/"+url.PathEscape(segment), cmp.Or(version, schemas.APIVersion))
 	return err
 }
 

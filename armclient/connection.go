@@ -29,12 +29,7 @@ type connection struct {
 	retry policy.RetryOptions
 }
 
-func connect(cred azcore.TokenCredential, o Options) (*connection, error) {
-	o = o.withDefaults()
-	endpoint, err := o.check(cred)
-	if err != nil {
-		return nil, err
-	}
+func connect(cred azcore.TokenCredential, o Options, endpoint *url.URL) (*connection, error) {
 	client, err := arm.NewClient(moduleName, moduleVersion, tokenSource{cred}, pipelineOptions(o, endpoint))
 	if err != nil {
 		return nil, invalid("azcore rejects the ARM endpoint and audience.")
@@ -58,23 +53,8 @@ func pipelineOptions(o Options, endpoint *url.URL) *arm.ClientOptions {
 }
 
 // read sends a GET and returns the answer if it is a 200.
-func (c *connection) read(ctx context.Context, path, version string) (*http.Response, error) {
-	return c.send(policy.WithRetryOptions(ctx, c.retry), readTime, http.MethodGet, path, version)
-}
-
-// readOnce is read without repeating it.
-func (c *connection) readOnce(ctx context.Context, path, version string) (*http.Response, error) {
-	return c.send(policy.WithRetryOptions(ctx, noRetry()), readTime, http.MethodGet, path, version)
-}
-
-// ownLink reads the link of the calling identity, whichever partner it is to.
-// Once sends one request and gives its answer back, also one that asks to wait.
-func (c *connection) ownLink(ctx context.Context, once bool) (*linkProperties, error) {
-	read := c.read
-	if once {
-		read = c.readOnce
-	}
-	return linkOf(read(ctx, schemas.PathPartners, schemas.APIVersion))
+func (c *connection) read(ctx context.Context, retry policy.RetryOptions, path, version string) (*http.Response, error) {
+	return c.send(policy.WithRetryOptions(ctx, retry), readTime, http.MethodGet, path, version)
 }
 
 // linkTo reads the link of the calling identity if it is to that partner.
@@ -83,7 +63,7 @@ func (c *connection) linkTo(ctx context.Context, id schemas.PartnerID) (*linkPro
 	if err != nil {
 		return nil, err
 	}
-	return linkOf(c.read(ctx, path, schemas.APIVersion))
+	return linkOf(c.read(ctx, c.retry, path, schemas.APIVersion))
 }
 
 // write sends a PUT, PATCH or DELETE, once, with a permit for the gate to spend.

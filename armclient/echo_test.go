@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -46,7 +47,7 @@ func everywhere(t *testing.T, text string) string {
 	link := fill(200, `{"properties":{"partnerId":"1234567","partnerName":$,"state":$,"createdTime":$,"version":3}}`)
 	rows := fill(200, `{"value":[{"name":"n","origin":$,"display":{"provider":$,"resource":$,"operation":$,"description":$}}]}`)
 	tenants := fill(200, `{"value":[{"tenantId":"`+tenantID+`","displayName":$,"defaultDomain":$,"domains":["nextLink",$],"tenantCategory":$}]}`)
-	change := Change{ChangeUpdate, partner1, linkedTo(partner2, 3)}
+	change := Change{http.MethodPatch, partner1, linkedTo(partner2, 3)}
 	var all []any
 	for _, answer := range []reply{link, fill(404, `{"error":{"code":$,"message":$}}`), fill(400, `{"code":$,"message":$,$:$}`), rows, tenants} {
 		c := testClient(t, answers(answer))

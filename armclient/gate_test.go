@@ -17,11 +17,11 @@ const challenge = `Bearer realm="", authorization_uri="https://login.test/", err
 
 func testConnection(t *testing.T, cred *credential, o Options) *connection {
 	t.Helper()
-	conn, err := connect(cred, o)
+	client, err := New(cred, o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return conn
+	return client.conn
 }
 
 // What a permit is bound to has to be what leaves: method, tenant, identity and
@@ -90,7 +90,7 @@ func TestGateComparesTheToken(t *testing.T) {
 			o := testOptions(w)
 			o.PinnedObjectID = test.pinned
 			f := testConnection(t, withToken(test.token), o)
-			_, err := f.ownLink(t.Context(), false)
+			_, err := f.read(t.Context(), f.retry, schemas.PathPartners, schemas.APIVersion)
 			if codeOfErr(err) != test.read || (len(w.all()) == 0) != (test.read != "") {
 				t.Errorf("read: %v, %d sent", err, len(w.all()))
 			}
@@ -217,7 +217,7 @@ func TestRetryOptionsOfTheContextAreDropped(t *testing.T) {
 	t.Parallel()
 	w := answers(status(500))
 	ctx := policy.WithRetryOptions(t.Context(), policy.RetryOptions{MaxRetries: 9, RetryDelay: 1})
-	change := Change{Kind: ChangeCreate, PartnerID: partner1, Before: schemas.Link{State: schemas.LinkNotLinked}}
+	change := Change{Method: http.MethodPut, PartnerID: partner1, Before: schemas.Link{State: schemas.LinkNotLinked}}
 	once := permit(t, change)
 	err := testConnection(t, withToken(goodToken()), testOptions(w)).write(ctx, once, http.MethodPut, partner1)
 	if codeOfErr(err) != schemas.CodeARMUnavailable || w.writes() != 1 {

@@ -233,13 +233,13 @@ func permitFor(t testing.TB, tool, tid, oid, partnerID string) guard.Permit {
 	return granted.Permit
 }
 
-var toolOf = map[ChangeKind]string{
-	ChangeCreate: schemas.ToolRegisterPartner, ChangeUpdate: schemas.ToolUpdatePartner, ChangeDelete: schemas.ToolRemovePartner,
+var toolOf = map[string]string{
+	http.MethodPut: schemas.ToolRegisterPartner, http.MethodPatch: schemas.ToolUpdatePartner, http.MethodDelete: schemas.ToolRemovePartner,
 }
 
 func permit(t testing.TB, change Change) guard.Permit {
 	t.Helper()
-	return permitFor(t, toolOf[change.Kind], tenantID, objectID, string(change.PartnerID))
+	return permitFor(t, toolOf[change.Method], tenantID, objectID, string(change.PartnerID))
 }
 
 func codeOfErr(err error) schemas.Code {

@@ -177,7 +177,7 @@ func TestEndpointWithAPath(t *testing.T) {
 	w := answers(active(partner1, 1))
 	o := testOptions(w)
 	o.Endpoint += "/stand-in/"
-	change := Change{ChangeCreate, partner1, absent()}
+	change := Change{http.MethodPut, partner1, absent()}
 	if got := newClient(t, withToken(goodToken()), o).Apply(t.Context(), permit(t, change), change); got.Applied != AppliedYes {
 		t.Errorf("%+v", got.Problem)
 	}

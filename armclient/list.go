@@ -7,7 +7,6 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 
 	"mcp-partner/schemas"
@@ -101,7 +100,7 @@ func (c *connection) page(ctx context.Context, read trail, path, version string,
 	if err != nil {
 		return nil, err
 	}
-	return c.send(policy.WithRetryOptions(ctx, c.retry), readTime, http.MethodGet, link, "")
+	return c.read(ctx, c.retry, link, "")
 }
 
 // nextPage keeps a nextLink to the list it continues. The host is the gate's to

@@ -167,6 +167,6 @@ func anyApply(t *testing.T, rt *rapid.T, c *Client, transport *scripted, judge f
 
 func anyChange(rt *rapid.T) Change {
 	before := rapid.SampledFrom([]schemas.Link{absent(), tombstone(2), linkedTo(partner1, 3), linkedTo(partner2, 3)}).Draw(rt, "before")
-	kind := rapid.SampledFrom([]ChangeKind{ChangeCreate, ChangeUpdate, ChangeDelete}).Draw(rt, "kind of change")
+	kind := rapid.SampledFrom([]string{http.MethodPut, http.MethodPatch, http.MethodDelete}).Draw(rt, "kind of change")
 	return Change{kind, partner1, before}
 }

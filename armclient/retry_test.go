@@ -115,7 +115,7 @@ func TestEverythingHasADeadline(t *testing.T) {
 			t.Errorf("read: %+v after %v", read.Problem, time.Since(start))
 		}
 		start = time.Now()
-		change := Change{Kind: ChangeCreate, PartnerID: partner1, Before: schemas.Link{State: schemas.LinkNotLinked}}
+		change := Change{Method: http.MethodPut, PartnerID: partner1, Before: schemas.Link{State: schemas.LinkNotLinked}}
 		outcome := patientClient(t, answers(reply{hang: true})).Apply(context.Background(), permit(t, change), change)
 		if outcome.Applied != AppliedUnknown || time.Since(start) != writeTime+readBackTime {
 			t.Errorf("write: %+v after %v", outcome, time.Since(start))

@@ -3,6 +3,7 @@ package armclient
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -29,13 +30,8 @@ type roleClients struct {
 }
 
 // lazyRoleClients makes them when roles are asked for: most processes never do.
-func lazyRoleClients(credential azcore.TokenCredential, o Options) func() (roleClients, error) {
+func lazyRoleClients(credential azcore.TokenCredential, o Options, endpoint *url.URL) func() (roleClients, error) {
 	return sync.OnceValues(func() (roleClients, error) {
-		o = o.withDefaults()
-		endpoint, err := o.check(credential)
-		if err != nil {
-			return roleClients{}, err
-		}
 		options := pipelineOptions(o, endpoint)
 		options.PerCallPolicies = []policy.Policy{listPolicy{}}
 		return newRoleClients(tokenSource{credential}, options)

@@ -2,6 +2,7 @@ package armclient
 
 import (
 	"context"
+	"net/http"
 	"testing"
 	"time"
 
@@ -48,7 +49,7 @@ func simulate(t *testing.T, config simulator.Config) simulated {
 	return simulated{sim, newClient(t, simulatorToken{sim, tenant.TenantID}, o), tenant}
 }
 
-func (s simulated) apply(t *testing.T, kind ChangeKind, partnerID string, before LinkRead) Outcome {
+func (s simulated) apply(t *testing.T, kind string, partnerID string, before LinkRead) Outcome {
 	t.Helper()
 	once := permitFor(t, toolOf[kind], before.Identity.TenantID, before.Identity.ObjectID, partnerID)
 	return s.client.Apply(t.Context(), once, Change{kind, schemas.PartnerID(partnerID), before.Link})
@@ -75,10 +76,10 @@ func liveALink(t *testing.T, s simulated) {
 		t.Fatalf("before: %+v", read)
 	}
 	for _, step := range []struct {
-		kind    ChangeKind
+		kind    string
 		partner string
 		absent  bool
-	}{{ChangeCreate, partner1, false}, {ChangeUpdate, partner2, false}, {ChangeDelete, partner2, true}, {ChangeCreate, partner1, false}} {
+	}{{http.MethodPut, partner1, false}, {http.MethodPatch, partner2, false}, {http.MethodDelete, partner2, true}, {http.MethodPut, partner1, false}} {
 		got := s.apply(t, step.kind, step.partner, read)
 		if got.Applied != AppliedYes || got.Problem != nil || got.After.Link.State.Absent() != step.absent || got.RequestID == "" {
 			t.Fatalf("%s %s: %+v, %+v", step.kind, step.partner, got, got.Problem)
@@ -89,7 +90,7 @@ func liveALink(t *testing.T, s simulated) {
 	if *read.Link.Version != int64(truth.Version) || truth.Version != 4 || read.Link.PartnerID != truth.PartnerID {
 		t.Errorf("%+v, truth %+v", read.Link, truth)
 	}
-	again := s.apply(t, ChangeCreate, partner2, LinkRead{Link: absent(), Identity: read.Identity})
+	again := s.apply(t, http.MethodPut, partner2, LinkRead{Link: absent(), Identity: read.Identity})
 	if again.Applied != AppliedNo || codeOfProblem(again.Problem) != schemas.CodeConcurrentChange || again.After.Link.PartnerID != partner1 {
 		t.Errorf("create over a link: %+v, %+v", again, again.Problem)
 	}
@@ -128,7 +129,7 @@ func TestFaultsOfAWrite(t *testing.T) {
 			}
 			before := s.client.Link(t.Context())
 			s.sim.Inject(simulator.Rule{Kind: kind, Method: "PATCH", Times: 1, Delay: 50 * time.Millisecond})
-			got := s.apply(t, ChangeUpdate, partner2, before)
+			got := s.apply(t, http.MethodPatch, partner2, before)
 			if got.Applied != want.applied || codeOfProblem(got.Problem) != want.code {
 				t.Errorf("%s, %+v; want %s, %q", got.Applied, got.Problem, want.applied, want.code)
 			}

@@ -2,6 +2,7 @@ package armclient
 
 import (
 	"math/rand/v2"
+	"net/http"
 	"testing"
 
 	"mcp-partner/schemas"
@@ -63,11 +64,11 @@ func (s simulated) checkLink(t *testing.T, said schemas.Link) {
 // journal whether it was carried out.
 func (s simulated) applyAtRandom(t *testing.T, dice *rand.Rand, before LinkRead) Outcome {
 	t.Helper()
-	kind, id := ChangeCreate, []string{partner1, partner2}[dice.IntN(2)]
+	kind, id := http.MethodPut, []string{partner1, partner2}[dice.IntN(2)]
 	if before.Link.State == schemas.LinkLinked {
-		kind = []ChangeKind{ChangeUpdate, ChangeDelete}[dice.IntN(2)]
+		kind = []string{http.MethodPatch, http.MethodDelete}[dice.IntN(2)]
 	}
-	if kind == ChangeDelete {
+	if kind == http.MethodDelete {
 		id = before.Link.PartnerID
 	}
 	seen := len(s.sim.Journal())

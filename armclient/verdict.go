@@ -3,13 +3,14 @@ package armclient
 import (
 	"cmp"
 	"fmt"
+	"net/http"
 
 	"mcp-partner/schemas"
 )
 
 // reached reports whether a link is in the state that the change aims at.
 func (ch Change) reached(after schemas.Link) bool {
-	if ch.Kind == ChangeDelete {
+	if ch.Method == http.MethodDelete {
 		return after.State.Absent()
 	}
 	return after.State == schemas.LinkLinked && after.PartnerID == string(ch.PartnerID)

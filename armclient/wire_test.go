@@ -77,7 +77,7 @@ func TestRequestsOnTheWire(t *testing.T) {
 			c := l.client(t)
 			c.Link(t.Context())
 			c.Partner(t.Context(), partner1)
-			for _, kind := range []ChangeKind{ChangeCreate, ChangeUpdate, ChangeDelete} {
+			for _, kind := range []string{http.MethodPut, http.MethodPatch, http.MethodDelete} {
 				change := Change{kind, partner1, linkedTo(partner1, 0)}
 				if got := c.Apply(t.Context(), permit(t, change), change); !permitWasUsed(got) {
 					t.Fatalf("%s: %+v", kind, got.Problem)
@@ -126,7 +126,7 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 		if read := c.Link(t.Context()); codeOfProblem(read.Problem) != schemas.CodeUnexpectedResponse {
 			t.Errorf("%d: %+v", code, read)
 		}
-		change := Change{ChangeUpdate, partner1, linkedTo(partner2, 1)}
+		change := Change{http.MethodPatch, partner1, linkedTo(partner2, 1)}
 		if got := c.Apply(t.Context(), permit(t, change), change); got.Applied != AppliedUnknown {
 			t.Errorf("%d: %+v", code, got)
 		}
@@ -201,7 +201,7 @@ func TestLostAnswerOnTheWire(t *testing.T) {
 			serveLink(w, r)
 		}
 	})
-	change := Change{ChangeCreate, partner1, absent()}
+	change := Change{http.MethodPut, partner1, absent()}
 	got := l.client(t).Apply(t.Context(), permit(t, change), change)
 	if got.Applied != AppliedYes || got.Problem != nil {
 		t.Errorf("%+v", got)
@@ -230,7 +230,7 @@ func TestUnreachableAndUntrusted(t *testing.T) {
 	c := l.client(t)
 	l.server.Close()
 	// Nothing can have left, so there is nothing to doubt.
-	change := Change{ChangeCreate, partner1, absent()}
+	change := Change{http.MethodPut, partner1, absent()}
 	if got := c.Apply(t.Context(), permit(t, change), change); got.Applied != AppliedNo || codeOfProblem(got.Problem) != schemas.CodeNetwork {
 		t.Errorf("unreachable write: %+v", got)
 	}
@@ -252,7 +252,7 @@ func TestNothingLeaks(t *testing.T) {
 	})
 	defer azlog.SetListener(nil)
 	token := jwt(map[string]any{"tid": tenantID, "oid": objectID, "canary": canary})
-	change := Change{ChangeUpdate, partner1, linkedTo(partner2, 1)}
+	change := Change{http.MethodPatch, partner1, linkedTo(partner2, 1)}
 	var all strings.Builder
 	for _, answer := range []reply{
 		ok(`{"` + canary + `":1}`), ok(canary), {status: 404, body: canary}, {status: 500, body: `{"error":{"code":"X","` + canary + `":"m"}}`},

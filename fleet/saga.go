@@ -1,6 +1,8 @@
 package fleet
 
 import (
+	"net/http"
+
 	"mcp-partner/armclient"
 	"mcp-partner/guard"
 	"mcp-partner/schemas"
@@ -234,12 +236,12 @@ func secondHalf(step guard.Step) bool {
 
 // changeOf is the request of a step.
 func changeOf(row guard.PlanRow, step guard.Step, before schemas.Link) armclient.Change {
-	change := armclient.Change{Kind: armclient.ChangeCreate, PartnerID: schemas.PartnerID(row.PartnerID), Before: before}
+	change := armclient.Change{Method: http.MethodPut, PartnerID: schemas.PartnerID(row.PartnerID), Before: before}
 	switch step {
 	case guard.StepUpdate:
-		change.Kind = armclient.ChangeUpdate
+		change.Method = http.MethodPatch
 	case guard.StepRemove:
-		change.Kind, change.PartnerID = armclient.ChangeDelete, schemas.PartnerID(row.Before.PartnerID)
+		change.Method, change.PartnerID = http.MethodDelete, schemas.PartnerID(row.Before.PartnerID)
 	case guard.StepRestore:
 		change.PartnerID = schemas.PartnerID(row.Before.PartnerID)
 	}

@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -45,11 +46,11 @@ func (m tenantModel) link() schemas.Link {
 func (m tenantModel) carriedOut(row guard.PlanRow, step guard.Step) (tenantModel, bool) {
 	change := changeOf(row, step, schemas.Link{})
 	switch {
-	case change.Kind == armclient.ChangeCreate && m.linked != "",
-		change.Kind != armclient.ChangeCreate && m.linked == "",
-		change.Kind == armclient.ChangeDelete && m.linked != string(change.PartnerID):
+	case change.Method == http.MethodPut && m.linked != "",
+		change.Method != http.MethodPut && m.linked == "",
+		change.Method == http.MethodDelete && m.linked != string(change.PartnerID):
 		return m, false
-	case change.Kind == armclient.ChangeDelete:
+	case change.Method == http.MethodDelete:
 		m.linked = ""
 		m.removed++
 	default:

@@ -114,7 +114,7 @@ func (t target) linkWords(link schemas.Link) string {
 // rolesAfter adds roles to the answer of a write after which there is a link.
 func (s *Service) rolesAfter(ctx context.Context, p proposal, envelope *schemas.Envelope) {
 	linked := envelope.After != nil && envelope.After.State == schemas.LinkLinked
-	if linked && !envelope.Status.IsError() && p.request.kind != armclient.ChangeDelete && !p.job.call.PlanOnly {
+	if linked && !envelope.Status.IsError() && !p.job.call.PlanOnly {
 		s.addRoles(ctx, p.job, p.target, envelope)
 	}
 }

@@ -4,14 +4,13 @@ import (
 	"context"
 	"fmt"
 
-	"mcp-partner/armclient"
 	"mcp-partner/schemas"
 )
 
 func (s *Service) registerPartner(ctx context.Context, j *job, in *schemas.RegisterPartnerInput) Result {
 	id := string(in.PartnerID)
 	return s.write(ctx, j, writeRequest{
-		to: in.Target, confirm: in.Confirmation, partnerID: in.PartnerID, kind: armclient.ChangeCreate,
+		to: in.Target, confirm: in.Confirmation, partnerID: in.PartnerID,
 		judge: func(t target, now schemas.Link) (string, error) {
 			switch {
 			case now.State.Absent():
@@ -32,7 +31,7 @@ func (s *Service) registerPartner(ctx context.Context, j *job, in *schemas.Regis
 func (s *Service) updatePartner(ctx context.Context, j *job, in *schemas.UpdatePartnerInput) Result {
 	id, expected := string(in.PartnerID), string(in.ExpectedCurrentPartnerID)
 	return s.write(ctx, j, writeRequest{
-		to: in.Target, confirm: in.Confirmation, partnerID: in.PartnerID, kind: armclient.ChangeUpdate,
+		to: in.Target, confirm: in.Confirmation, partnerID: in.PartnerID,
 		judge: func(t target, now schemas.Link) (string, error) {
 			switch {
 			case now.State.Absent():
@@ -53,7 +52,7 @@ func (s *Service) updatePartner(ctx context.Context, j *job, in *schemas.UpdateP
 func (s *Service) removePartner(ctx context.Context, j *job, in *schemas.RemovePartnerInput) Result {
 	id := string(in.PartnerID)
 	return s.write(ctx, j, writeRequest{
-		to: in.Target, confirm: in.Confirmation, partnerID: in.PartnerID, kind: armclient.ChangeDelete,
+		to: in.Target, confirm: in.Confirmation, partnerID: in.PartnerID,
 		judge: func(t target, now schemas.Link) (string, error) {
 			switch {
 			case now.State.Absent():

@@ -15,7 +15,6 @@ type writeRequest struct {
 	to        schemas.Target
 	confirm   schemas.Confirmation
 	partnerID schemas.PartnerID
-	kind      armclient.ChangeKind
 	// judge looks at what is linked now. It returns why nothing needs to be
 	// done, or an error that refuses, or neither.
 	judge func(t target, now schemas.Link) (unchanged string, err error)
@@ -110,7 +109,7 @@ func (s *Service) apply(ctx context.Context, p proposal, granted guard.Granted) 
 	defer cancel()
 	p.job.progress(3, writeSteps, "Writing, then reading back")
 	outcome := p.target.azure.Apply(ctx, granted.Permit, armclient.Change{
-		Kind: p.request.kind, PartnerID: p.request.partnerID, Before: p.before.Link,
+		Method: s.intent(p).Method(), PartnerID: p.request.partnerID, Before: p.before.Link,
 	})
 	envelope := p.outcome(outcome)
 	if err := s.deps.Guard.Finished(ctx, granted.Record, s.intent(p), recorded(envelope, outcome)); err != nil {

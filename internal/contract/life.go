@@ -11,10 +11,10 @@ import (
 
 // step is one request of the life of a link.
 type step struct {
-	name string
-	kind armclient.ChangeKind
-	id   string
-	want expected
+	name   string
+	method string
+	id     string
+	want   expected
 	// linked is the partner ID that has to be linked afterwards; "" for none.
 	linked string
 	// grows is true where the version must have risen by one.
@@ -28,13 +28,13 @@ func (w *Writer) steps() []step {
 	conflict := map[int][]string{409: {"Conflict", "PartnerIdAlreadyLinked"}}
 	missing := map[int][]string{404: {"NotFound"}}
 	return []step{
-		{"PATCH without a link", armclient.ChangeUpdate, second, expected{[]int{404}, missing, "PATCH without a link"}, "", false},
-		{"DELETE without a link", armclient.ChangeDelete, first, expected{[]int{404}, missing, "DELETE of another ID than the linked one"}, "", false},
-		{"PUT where nothing is linked", armclient.ChangeCreate, first, expected{statuses: []int{200}, settles: "How long a PUT or DELETE takes"}, first, true},
-		{"PUT over a live link", armclient.ChangeCreate, second, expected{[]int{409}, conflict, "Code of a PUT over a live link"}, first, false},
-		{"PATCH of the link", armclient.ChangeUpdate, second, expected{statuses: []int{200}, settles: "Whether the version always rises by exactly one"}, second, true},
-		{"DELETE of an ID that is not linked", armclient.ChangeDelete, absentID, expected{[]int{404}, missing, "DELETE of another ID than the linked one"}, second, false},
-		{"DELETE of the link", armclient.ChangeDelete, second, expected{statuses: []int{200}}, "", true},
+		{"PATCH without a link", http.MethodPatch, second, expected{[]int{404}, missing, "PATCH without a link"}, "", false},
+		{"DELETE without a link", http.MethodDelete, first, expected{[]int{404}, missing, "DELETE of another ID than the linked one"}, "", false},
+		{"PUT where nothing is linked", http.MethodPut, first, expected{statuses: []int{200}, settles: "How long a PUT or DELETE takes"}, first, true},
+		{"PUT over a live link", http.MethodPut, second, expected{[]int{409}, conflict, "Code of a PUT over a live link"}, first, false},
+		{"PATCH of the link", http.MethodPatch, second, expected{statuses: []int{200}, settles: "Whether the version always rises by exactly one"}, second, true},
+		{"DELETE of an ID that is not linked", http.MethodDelete, absentID, expected{[]int{404}, missing, "DELETE of another ID than the linked one"}, second, false},
+		{"DELETE of the link", http.MethodDelete, second, expected{statuses: []int{200}}, "", true},
 	}
 }
 
@@ -63,14 +63,14 @@ func (r *run) life(ctx context.Context) {
 // step makes one request and judges answer, state and version.
 func (r *run) step(ctx context.Context, s step) (check Check, goOn bool) {
 	before := r.read.Link
-	outcome, all, err := r.write(ctx, s.kind, s.id)
+	outcome, all, err := r.write(ctx, s.method, s.id)
 	if err != nil {
 		problem := schemas.AsProblem(err)
 		return Check{Name: s.name, Documented: s.want.String(), Answered: "nothing", Verdict: Skipped,
 			Details: []string{"the guard did not allow it: " + string(problem.Code)}}, s.linked == before.PartnerID || s.linked == "" && before.State.Absent()
 	}
-	r.made = r.made || s.kind != armclient.ChangeDelete && outcome.Applied != armclient.AppliedNo
-	check = r.compare(s.name, all, methodOf(s.kind), schemas.PathPartners+"/"+s.id, s.want)
+	r.made = r.made || s.method != http.MethodDelete && outcome.Applied != armclient.AppliedNo
+	check = r.compare(s.name, all, s.method, schemas.PathPartners+"/"+s.id, s.want)
 	after := outcome.After.Link
 	goOn = after.State == schemas.LinkLinked && after.PartnerID == s.linked || s.linked == "" && after.State.Absent()
 	switch {
@@ -116,7 +116,7 @@ func (r *run) cleanUp(ctx context.Context) {
 	case link.State.Absent():
 		return
 	case r.made && !r.shared && link.State == schemas.LinkLinked && (link.PartnerID == r.Writer.PartnerID || link.PartnerID == r.Writer.moved()):
-		if _, _, err := r.write(ctx, armclient.ChangeDelete, link.PartnerID); err == nil && r.read.Link.State.Absent() {
+		if _, _, err := r.write(ctx, http.MethodDelete, link.PartnerID); err == nil && r.read.Link.State.Absent() {
 			return
 		}
 	}
@@ -136,10 +136,4 @@ func (r *run) afterDelete(ctx context.Context) {
 		check.Verdict, check.Settles = Settled, want.settles
 	}
 	r.add(check)
-}
-
-func methodOf(kind armclient.ChangeKind) string {
-	return map[armclient.ChangeKind]string{
-		armclient.ChangeCreate: http.MethodPut, armclient.ChangeUpdate: http.MethodPatch, armclient.ChangeDelete: http.MethodDelete,
-	}[kind]
 }

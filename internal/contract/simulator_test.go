@@ -285,8 +285,8 @@ func TestArmclientKeepsTheContract(t *testing.T) {
 		t.Error(err)
 	}
 	for _, change := range []armclient.Change{
-		{Kind: armclient.ChangeUpdate, PartnerID: "1234567"}, {Kind: armclient.ChangeCreate, PartnerID: "1234567"}, {Kind: armclient.ChangeCreate, PartnerID: "7654321"},
-		{Kind: armclient.ChangeUpdate, PartnerID: "7654321"}, {Kind: armclient.ChangeDelete, PartnerID: "1234567"}, {Kind: armclient.ChangeDelete, PartnerID: "7654321"},
+		{Method: http.MethodPatch, PartnerID: "1234567"}, {Method: http.MethodPut, PartnerID: "1234567"}, {Method: http.MethodPut, PartnerID: "7654321"},
+		{Method: http.MethodPatch, PartnerID: "7654321"}, {Method: http.MethodDelete, PartnerID: "1234567"}, {Method: http.MethodDelete, PartnerID: "7654321"},
 	} {
 		change.Before = read.Link
 		read = client.Apply(t.Context(), permitFor(t, read.Identity, change), change).After
@@ -328,7 +328,7 @@ func permitFor(t testing.TB, identity schemas.Identity, change armclient.Change)
 	}
 	identity.Tenant = "test"
 	admission := g.Authorize(t.Context(), access.Principal{Caller: "test", Grant: access.FullGrant()}, guard.Intent{
-		Caller: "test", Tool: toolOf(change.Kind), PartnerID: string(change.PartnerID), Identity: identity, Before: guard.SnapshotOf(change.Before),
+		Caller: "test", Tool: toolOf(change.Method), PartnerID: string(change.PartnerID), Identity: identity, Before: guard.SnapshotOf(change.Before),
 	}, false)
 	granted, ok := admission.(guard.Granted)
 	if !ok {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"net/http"
 
 	"mcp-partner/access"
 	"mcp-partner/armclient"
@@ -68,8 +69,8 @@ func (r *run) plan() []guard.Intent {
 	linked := schemas.Link{State: schemas.LinkLinked, PartnerID: w.PartnerID}
 	moved := schemas.Link{State: schemas.LinkLinked, PartnerID: w.moved()}
 	return []guard.Intent{
-		r.intent(armclient.ChangeCreate, w.PartnerID, r.read.Link), r.intent(armclient.ChangeUpdate, w.moved(), linked),
-		r.intent(armclient.ChangeDelete, w.PartnerID, linked), r.intent(armclient.ChangeDelete, w.moved(), moved),
+		r.intent(http.MethodPut, w.PartnerID, r.read.Link), r.intent(http.MethodPatch, w.moved(), linked),
+		r.intent(http.MethodDelete, w.PartnerID, linked), r.intent(http.MethodDelete, w.moved(), moved),
 	}
 }
 
@@ -95,11 +96,11 @@ func (r *run) confirm(ctx context.Context) error {
 	return nil
 }
 
-func (r *run) intent(kind armclient.ChangeKind, partnerID string, before schemas.Link) guard.Intent {
+func (r *run) intent(method string, partnerID string, before schemas.Link) guard.Intent {
 	identity := r.read.Identity
 	identity.Tenant = r.Tenant.Name
 	return guard.Intent{
-		Caller: r.Writer.Principal.Caller, Tool: toolOf(kind), Identity: identity, PartnerID: partnerID, Before: guard.SnapshotOf(before),
+		Caller: r.Writer.Principal.Caller, Tool: toolOf(method), Identity: identity, PartnerID: partnerID, Before: guard.SnapshotOf(before),
 		Expected: r.Tenant.ExpectedPartnerID, Labels: r.Tenant.Labels, Reason: "contract-verify",
 	}
 }
@@ -130,8 +131,8 @@ func (r *run) permit(ctx context.Context, intent guard.Intent) guard.Admission {
 
 // write sends one request that writes, and reads back. Whatever happens then is
 // recorded. An error means that nothing was sent.
-func (r *run) write(ctx context.Context, kind armclient.ChangeKind, partnerID string) (armclient.Outcome, []armclient.Exchange, error) {
-	intent := r.intent(kind, partnerID, r.read.Link)
+func (r *run) write(ctx context.Context, method string, partnerID string) (armclient.Outcome, []armclient.Exchange, error) {
+	intent := r.intent(method, partnerID, r.read.Link)
 	admission := r.permit(ctx, intent)
 	granted, ok := admission.(guard.Granted)
 	if !ok {
@@ -142,7 +143,7 @@ func (r *run) write(ctx context.Context, kind armclient.ChangeKind, partnerID st
 	ctx = context.WithoutCancel(ctx)
 	var outcome armclient.Outcome
 	all := r.Wire.during(ctx, func(ctx context.Context) {
-		outcome = r.Wire.client.Apply(ctx, granted.Permit, armclient.Change{Kind: kind, PartnerID: schemas.PartnerID(partnerID), Before: r.read.Link})
+		outcome = r.Wire.client.Apply(ctx, granted.Permit, armclient.Change{Method: method, PartnerID: schemas.PartnerID(partnerID), Before: r.read.Link})
 	})
 	r.read = outcome.After
 	if err := r.Writer.Guard.Finished(ctx, granted.Record, intent, recorded(outcome)); err != nil {
@@ -161,8 +162,8 @@ func recorded(outcome armclient.Outcome) guard.Outcome {
 
 // toolOf is the operation of the catalogue that a change is made by, for the
 // guard and the record.
-func toolOf(kind armclient.ChangeKind) string {
-	return map[armclient.ChangeKind]string{
-		armclient.ChangeCreate: schemas.ToolRegisterPartner, armclient.ChangeUpdate: schemas.ToolUpdatePartner, armclient.ChangeDelete: schemas.ToolRemovePartner,
-	}[kind]
+func toolOf(method string) string {
+	return map[string]string{
+		http.MethodPut: schemas.ToolRegisterPartner, http.MethodPatch: schemas.ToolUpdatePartner, http.MethodDelete: schemas.ToolRemovePartner,
+	}[method]
 }
