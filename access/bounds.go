@@ -5,7 +5,10 @@ import (
 	"strings"
 
 	"mcp-partner/internal/naming"
+	"mcp-partner/internal/untrusted"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/partnerid"
+	"mcp-partner/schemas/problems"
 )
 
 // Bounds is the upper bound that the operator gave a server. A nil list bounds
@@ -25,22 +28,22 @@ type Bounds struct {
 func (b Bounds) check() error {
 	for flag, list := range map[string][]string{"--tools": b.Tools, "--tenants": b.Tenants, "--partner-ids": b.PartnerIDs} {
 		if list != nil && len(list) == 0 {
-			return schemas.NewProblem(schemas.CodeInvalidArgument, flag+" is an empty list, which would allow nothing. Leave it out to set no bound.")
+			return problems.New(problems.CodeInvalidArgument, flag+" is an empty list, which would allow nothing. Leave it out to set no bound.")
 		}
 	}
 	for _, tool := range b.Tools {
 		if _, ok := schemas.Lookup(tool); !ok {
-			return schemas.NewProblem(schemas.CodeUnknownTool, "--tools names "+quote(tool)+", and there is no such tool.",
-				schemas.WithCommand("List the tools.", "mcp-partner tools"))
+			return problems.New(problems.CodeUnknownTool, "--tools names "+quote(tool)+", and there is no such tool.",
+				problems.WithCommand("List the tools.", "mcp-partner tools"))
 		}
 	}
 	for _, pattern := range b.Tenants {
 		if problem := naming.CheckPattern(pattern); problem != "" {
-			return schemas.NewProblem(schemas.CodeInvalidArgument, "--tenants has "+quote(pattern)+", which "+problem+".")
+			return problems.New(problems.CodeInvalidArgument, "--tenants has "+quote(pattern)+", which "+problem+".")
 		}
 	}
 	for _, id := range b.PartnerIDs {
-		if _, err := schemas.ParsePartnerID("--partner-ids", id); err != nil {
+		if _, err := partnerid.Parse("--partner-ids", id); err != nil {
 			return err
 		}
 	}
@@ -64,7 +67,7 @@ func (b Bounds) admit(s Subject) error {
 // Outside refuses what reads as the name of a tenant outside the bound, whether
 // there is such a tenant or not.
 func (b Bounds) Outside(ref string) error {
-	if ref == "" || schemas.IsGUID(ref) || strings.Contains(ref, ".") || b.admitsTenant(ref) {
+	if ref == "" || naming.IsGUID(ref) || strings.Contains(ref, ".") || b.admitsTenant(ref) {
 		return nil
 	}
 	return outside("for other tenants than " + quote(ref) + ".")
@@ -82,7 +85,7 @@ func (b Bounds) admitsPartner(id string) bool {
 }
 
 func outside(how string) error {
-	return schemas.NewProblem(schemas.CodeNotAllowed, "This server was started "+how)
+	return problems.New(problems.CodeNotAllowed, "This server was started "+how)
 }
 
 // matchAny reports whether a name fits a pattern of a list; a nil list is none.
@@ -90,4 +93,4 @@ func matchAny(patterns []string, name string) bool {
 	return patterns == nil || slices.ContainsFunc(patterns, func(p string) bool { return naming.Match(p, name) })
 }
 
-func quote(s string) string { return "\"" + schemas.Sanitize(s) + "\"" }
+func quote(s string) string { return "\"" + untrusted.Sanitize(s) + "\"" }

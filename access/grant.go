@@ -6,6 +6,8 @@ import (
 
 	"mcp-partner/internal/naming"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/problems"
 )
 
 // Scope is a kind of call that a caller may make.
@@ -31,11 +33,11 @@ func Scopes() []Scope {
 func (s Scope) OfTools() bool { return s == ScopeRead || s == ScopeWrite || s == ScopeChange }
 
 // ScopeFor returns the scope that an effect needs.
-func ScopeFor(effect schemas.Effect) Scope {
+func ScopeFor(effect answers.Effect) Scope {
 	switch effect {
-	case schemas.EffectRead:
+	case answers.EffectRead:
 		return ScopeRead
-	case schemas.EffectWrite:
+	case answers.EffectWrite:
 		return ScopeWrite
 	default:
 		return ScopeChange
@@ -90,10 +92,10 @@ func (g Grant) Check(op schemas.Operation) error {
 	case !g.Within.admitsTool(op):
 		return outside("without the tool " + quote(op.Name) + ".")
 	case !g.covers(op):
-		return schemas.NewProblem(schemas.CodeInsufficientScope,
+		return problems.New(problems.CodeInsufficientScope,
 			"The caller's grant lacks the scope "+string(ScopeFor(op.Effect))+", which "+op.Name+" needs.")
 	case g.Tools != nil && !slices.Contains(g.Tools, op.Name):
-		return schemas.NewProblem(schemas.CodeInsufficientScope, "The caller's grant lacks the tool "+op.Name+".")
+		return problems.New(problems.CodeInsufficientScope, "The caller's grant lacks the tool "+op.Name+".")
 	default:
 		return nil
 	}
@@ -149,11 +151,11 @@ func (g Grant) admit(s Subject) error {
 	}
 	switch {
 	case s.Tenant.Name != "" && !g.grantsTenant(s.Tenant.Name):
-		return schemas.NewProblem(schemas.CodeUnknownTenant, "There is no tenant "+quote(s.Tenant.Name)+" for this caller.",
-			schemas.WithNextTool(schemas.ToolListTenants))
+		return problems.New(problems.CodeUnknownTenant, "There is no tenant "+quote(s.Tenant.Name)+" for this caller.",
+			problems.WithNextTool(schemas.ToolListTenants))
 	case s.Operation.Effect.Writes() && !s.undecided() && !g.grantsPartner(s.PartnerID):
-		return schemas.NewProblem(schemas.CodeInsufficientScope, "The caller's grant lacks the partner ID "+quote(s.PartnerID)+".",
-			schemas.WithHint("Use one of: %s.", strings.Join(g.PartnerIDs, ", ")))
+		return problems.New(problems.CodeInsufficientScope, "The caller's grant lacks the partner ID "+quote(s.PartnerID)+".",
+			problems.WithHint("Use one of: %s.", strings.Join(g.PartnerIDs, ", ")))
 	default:
 		return nil
 	}

@@ -11,6 +11,8 @@ import (
 
 	"mcp-partner/internal/naming"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/problems"
 )
 
 // Ruling is what a rule says of a call.
@@ -50,7 +52,7 @@ type Rule struct {
 	// Callers are names or globs.
 	Callers []string
 	// When is the state of the link that the rule is for; "" is any.
-	When schemas.LinkState
+	When answers.LinkState
 	// Rate bounds an allowing rule; nil is no bound.
 	Rate   *Rate
 	Ruling Ruling
@@ -83,7 +85,7 @@ func (v Verdict) Denial() error {
 	if v.Refusal != nil {
 		return v.Refusal
 	}
-	return schemas.NewProblem(schemas.CodePolicyDenied, fmt.Sprintf("The policy denies this: %s (%s).", quote(v.Rule), v.Why))
+	return problems.New(problems.CodePolicyDenied, fmt.Sprintf("The policy denies this: %s (%s).", quote(v.Rule), v.Why))
 }
 
 // Policy is what an operator decided for a server: bounds, and an ordered list
@@ -176,7 +178,7 @@ func (p *Policy) Confine(s Subject) Verdict {
 }
 
 func refused(by string, err error) Verdict {
-	return Verdict{Ruling: RulingDeny, Rule: by, Why: schemas.AsProblem(err).Message, Refusal: err}
+	return Verdict{Ruling: RulingDeny, Rule: by, Why: problems.As(err).Message, Refusal: err}
 }
 
 // match asks the rules about a subject as the call that it is, as the call of
@@ -245,9 +247,9 @@ func (r Rule) match(s Subject) matching {
 	switch {
 	case r.When == "":
 		return matches
-	case s.Link == "" || s.Link == schemas.LinkUnknown:
+	case s.Link == "" || s.Link == answers.LinkUnknown:
 		return untold
-	case r.When == s.Link, r.When == schemas.LinkNotLinked && s.Link.Absent():
+	case r.When == s.Link, r.When == answers.LinkNotLinked && s.Link.Absent():
 		return matches
 	default:
 		return differs

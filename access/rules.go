@@ -6,7 +6,11 @@ import (
 	"strings"
 
 	"mcp-partner/internal/naming"
+	"mcp-partner/internal/untrusted"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/partnerid"
+	"mcp-partner/schemas/problems"
 )
 
 // check refuses a rule that could not mean what it says.
@@ -20,8 +24,8 @@ func (r Rule) check() error {
 }
 
 func badRule(r Rule, problem string) error {
-	return schemas.NewProblem(schemas.CodeInvalidArgument, fmt.Sprintf("Policy, %s: %s.", schemas.Sanitize(r.Name), problem),
-		schemas.WithHint("docs/policy.md has a complete example."))
+	return problems.New(problems.CodeInvalidArgument, fmt.Sprintf("Policy, %s: %s.", untrusted.Sanitize(r.Name), problem),
+		problems.WithHint("docs/policy.md has a complete example."))
 }
 
 func (r Rule) badRuling() string {
@@ -41,7 +45,7 @@ func (r Rule) badOperation() string {
 }
 
 func isEffect(name string) bool {
-	return slices.Contains([]schemas.Effect{schemas.EffectRead, schemas.EffectWrite, schemas.EffectDestroy}, schemas.Effect(name))
+	return slices.Contains([]answers.Effect{answers.EffectRead, answers.EffectWrite, answers.EffectDestroy}, answers.Effect(name))
 }
 
 // badList refuses an empty list, which could mean nothing or everything.
@@ -65,8 +69,8 @@ func (r Rule) badPattern() string {
 
 func (r Rule) badPartner() string {
 	for _, id := range r.PartnerIDs {
-		if _, err := schemas.ParsePartnerID("the partner ID", id); err != nil && id != Expected {
-			return strings.TrimSuffix(schemas.AsProblem(err).Message, ".")
+		if _, err := partnerid.Parse("the partner ID", id); err != nil && id != Expected {
+			return strings.TrimSuffix(problems.As(err).Message, ".")
 		}
 	}
 	return ""
@@ -76,7 +80,7 @@ func (r Rule) badPartner() string {
 // that nobody is asked about is too dangerous for a rule that forgot a line.
 func (r Rule) badCondition() string {
 	switch {
-	case !slices.Contains([]schemas.LinkState{"", schemas.LinkLinked, schemas.LinkNotLinked}, r.When):
+	case !slices.Contains([]answers.LinkState{"", answers.LinkLinked, answers.LinkNotLinked}, r.When):
 		return fmt.Sprintf("when is %q; use linked or not_linked", r.When)
 	case r.Rate != nil && (r.Rate.Count < 1 || r.Rate.Per <= 0):
 		return "the rate needs a count and a period above zero"
@@ -126,11 +130,11 @@ func (s Settings) rules() ([]Rule, error) {
 		return s.Rules, nil
 	}
 	if s.Approval == ApprovalNone && !s.Simulated && len(s.Bounds.PartnerIDs) == 0 {
-		return nil, schemas.NewProblem(schemas.CodeInvalidArgument,
+		return nil, problems.New(problems.CodeInvalidArgument,
 			"--approval none lets an agent write without a person: it needs --simulate, or --partner-ids with the IDs it may use.")
 	}
-	writes := []string{string(schemas.EffectWrite)}
-	destroys := []string{string(schemas.EffectDestroy)}
+	writes := []string{string(answers.EffectWrite)}
+	destroys := []string{string(answers.EffectDestroy)}
 	switch {
 	case !s.AllowWrites:
 		return nil, nil
@@ -146,7 +150,7 @@ func (s Settings) rules() ([]Rule, error) {
 	case s.Approval == ApprovalNone:
 		return nil, nil // see unasked
 	default:
-		return nil, schemas.NewProblem(schemas.CodeInvalidArgument, "--approval is "+quote(string(s.Approval))+"; it is ask, requester, approver or none.")
+		return nil, problems.New(problems.CodeInvalidArgument, "--approval is "+quote(string(s.Approval))+"; it is ask, requester, approver or none.")
 	}
 }
 
@@ -155,5 +159,5 @@ func (s Settings) asks() bool { return s.Approval == ApprovalAsk || s.Approval =
 
 // WritesOff is the refusal of a tool while writes are off.
 func WritesOff(tool string) error {
-	return schemas.NewProblem(schemas.CodeWritesDisabled, "This server reads only: it was started without --allow-writes, so "+tool+" is off.")
+	return problems.New(problems.CodeWritesDisabled, "This server reads only: it was started without --allow-writes, so "+tool+" is off.")
 }

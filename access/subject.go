@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
 )
 
 // Subject is what every decision is about: one request that would leave, or a
@@ -23,7 +24,7 @@ type Subject struct {
 	// would be lost; "" where there is none or it is not known.
 	PartnerID, Current string
 	// Link is the state seen, or "" where nothing has been read yet.
-	Link schemas.LinkState
+	Link answers.LinkState
 }
 
 // undecided is a call for many tenants, each of which is asked about on its own
@@ -41,9 +42,9 @@ func (s Subject) single() (Subject, bool) {
 		return Subject{}, false
 	}
 	s.Operation = op
-	s.Link = schemas.LinkLinked
+	s.Link = answers.LinkLinked
 	if s.Method == http.MethodPut {
-		s.Link = schemas.LinkNotLinked
+		s.Link = answers.LinkNotLinked
 	}
 	return s, true
 }

@@ -8,7 +8,10 @@ import (
 	"time"
 
 	"mcp-partner/guard"
-	"mcp-partner/schemas"
+	"mcp-partner/internal/untrusted"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/partnerid"
+	"mcp-partner/schemas/problems"
 )
 
 // Change is one write: what to do with which partner ID, and the link as it was
@@ -16,8 +19,8 @@ import (
 type Change struct {
 	// Method is PUT, PATCH or DELETE.
 	Method    string
-	PartnerID schemas.PartnerID
-	Before    schemas.Link
+	PartnerID partnerid.ID
+	Before    answers.Link
 }
 
 // Applied says whether a write took effect.
@@ -40,7 +43,7 @@ type Outcome struct {
 	Applied Applied
 	// After is the link read back; its state is unknown if nothing was sent.
 	After   LinkRead
-	Problem *schemas.Problem
+	Problem *problems.Problem
 	// RequestID and CorrelationID are ARM's for the write, cleaned.
 	RequestID, CorrelationID string
 }
@@ -76,25 +79,25 @@ func (c *Client) Apply(ctx context.Context, permit guard.Permit, change Change) 
 	after := c.readBack(ctx, w, change)
 	outcome := verdict(w, change, after)
 	outcome.After = after
-	outcome.RequestID, outcome.CorrelationID = schemas.Sanitize(w.record.requestID), schemas.Sanitize(w.record.correlationID)
+	outcome.RequestID, outcome.CorrelationID = untrusted.Sanitize(w.record.requestID), untrusted.Sanitize(w.record.correlationID)
 	return outcome
 }
 
 // refuse stops what must not be begun.
-func (c *Client) refuse(ctx context.Context, change Change) *schemas.Problem {
+func (c *Client) refuse(ctx context.Context, change Change) *problems.Problem {
 	if err := ctx.Err(); err != nil {
-		return schemas.AsProblem(failed(ctx, err))
+		return problems.As(failed(ctx, err))
 	}
 	switch change.Before.State {
-	case schemas.LinkLinked, schemas.LinkNotLinked, schemas.LinkDeleted:
+	case answers.LinkLinked, answers.LinkNotLinked, answers.LinkDeleted:
 		return nil
 	default:
-		return schemas.NewProblem(schemas.CodeInternal, "A write was requested while the link is unknown; nothing was sent.")
+		return problems.New(problems.CodeInternal, "A write was requested while the link is unknown; nothing was sent.")
 	}
 }
 
 // unsent is the outcome when the gate, the credential or refuse stopped it.
-func (c *Client) unsent(r *record, problem *schemas.Problem) Outcome {
+func (c *Client) unsent(r *record, problem *problems.Problem) Outcome {
 	after := LinkRead{Identity: c.identity(r), TokenReadable: r.readable}
 	after.fail(problem)
 	return Outcome{Applied: AppliedNo, After: after, Problem: problem}
@@ -144,7 +147,7 @@ func timeForWrite(ctx context.Context) time.Duration {
 
 func (c *Client) do(ctx context.Context, permit guard.Permit, change Change) error {
 	if !slices.Contains([]string{http.MethodPut, http.MethodPatch, http.MethodDelete}, change.Method) {
-		return schemas.NewProblem(schemas.CodeInternal, "An unknown kind of write was requested; nothing was sent.")
+		return problems.New(problems.CodeInternal, "An unknown kind of write was requested; nothing was sent.")
 	}
 	return c.conn.write(ctx, permit, change.Method, change.PartnerID)
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
 )
 
 // Client reaches ARM in one tenant with one credential. It is safe for
@@ -22,7 +23,7 @@ type Client struct {
 	roles  func() (roleClients, error)
 }
 
-// New makes a client. It sends nothing. An error is a *schemas.Problem about the
+// New makes a client. It sends nothing. An error is a *problems.Problem about the
 // options.
 func New(cred azcore.TokenCredential, o Options) (*Client, error) {
 	o = o.withDefaults()
@@ -39,7 +40,7 @@ func New(cred azcore.TokenCredential, o Options) (*Client, error) {
 
 // Probe reads .../partners/{segment}, whatever the segment is, under the given
 // api-version ("" is the right one), to see how the provider answers:
-// Options.Observe has the answer. The error is a *schemas.Problem.
+// Options.Observe has the answer. The error is a *problems.Problem.
 func (c *Client) Probe(ctx context.Context, segment, version string) error {
 	_, err := c.conn.read(ctx, c.conn.retry, schemas.PathPartners+"/"+url.PathEscape(segment), cmp.Or(version, schemas.APIVersion))
 	return err
@@ -47,8 +48,8 @@ func (c *Client) Probe(ctx context.Context, segment, version string) error {
 
 // identity is the pair that a call was about: from the token if one was read,
 // else as far as the options know it.
-func (c *Client) identity(r *record) schemas.Identity {
-	return schemas.Identity{
+func (c *Client) identity(r *record) answers.Identity {
+	return answers.Identity{
 		TenantID: cmp.Or(r.claims.tenantID, c.options.TenantID), ObjectID: r.claims.objectID,
 		Tenant: c.options.TenantName, Cloud: c.options.Cloud, Credential: c.options.Credential,
 	}

@@ -15,6 +15,7 @@ import (
 
 	"mcp-partner/guard"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/partnerid"
 )
 
 const (
@@ -58,7 +59,7 @@ func (c *connection) read(ctx context.Context, retry policy.RetryOptions, path, 
 }
 
 // linkTo reads the link of the calling identity if it is to that partner.
-func (c *connection) linkTo(ctx context.Context, id schemas.PartnerID) (*linkProperties, error) {
+func (c *connection) linkTo(ctx context.Context, id partnerid.ID) (*linkProperties, error) {
 	path, err := partnerPath(id)
 	if err != nil {
 		return nil, err
@@ -67,7 +68,7 @@ func (c *connection) linkTo(ctx context.Context, id schemas.PartnerID) (*linkPro
 }
 
 // write sends a PUT, PATCH or DELETE, once, with a permit for the gate to spend.
-func (c *connection) write(ctx context.Context, permit guard.Permit, method string, id schemas.PartnerID) error {
+func (c *connection) write(ctx context.Context, permit guard.Permit, method string, id partnerid.ID) error {
 	path, err := partnerPath(id)
 	if err != nil {
 		return err
@@ -81,12 +82,12 @@ func (c *connection) write(ctx context.Context, permit guard.Permit, method stri
 }
 
 // partnerPath lets nothing but digits into a path.
-func partnerPath(id schemas.PartnerID) (string, error) {
-	id, err := schemas.ParsePartnerID("partner_id", string(id))
+func partnerPath(id partnerid.ID) (string, error) {
+	id, err := partnerid.Parse("partner_id", string(id))
 	return schemas.PathPartners + "/" + string(id), err
 }
 
-// send returns a 200 with its body downloaded, or a *schemas.Problem.
+// send returns a 200 with its body downloaded, or a *problems.Problem.
 func (c *connection) send(ctx context.Context, limit time.Duration, method, path, version string) (*http.Response, error) {
 	ctx, cancel := withDeadline(ctx, limit)
 	defer cancel()

@@ -13,7 +13,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 
 	"mcp-partner/internal/strictjson"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 )
 
 // linkAnswer is the provider's answer about one link, and linkProperties what is
@@ -60,8 +60,8 @@ func unmarshalObject(body []byte, value any) bool {
 }
 
 func unusable(resp *http.Response) error {
-	return schemas.NewProblem(schemas.CodeUnexpectedResponse, "ARM answered 200 with an unexpected body.",
-		schemas.WithRequestIDs(requestIDs(resp.Header)))
+	return problems.New(problems.CodeUnexpectedResponse, "ARM answered 200 with an unexpected body.",
+		problems.WithRequestIDs(requestIDs(resp.Header)))
 }
 
 // UnmarshalJSON implements json.Unmarshaler, tolerantly: the recorded answers

@@ -13,7 +13,7 @@
 // Reads are repeated at most twice. A write is sent once: after an answer that
 // was lost or is no clear answer the link is read and judged instead.
 //
-// Every error is, or wraps, a *schemas.Problem. Text of the server is only in
+// Every error is, or wraps, a *problems.Problem. Text of the server is only in
 // its untrusted fields, and azcore's own error texts, which quote URLs and bodies,
 // do not leave this package.
 package armclient

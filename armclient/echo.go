@@ -43,7 +43,7 @@ func echoOf(authorization string) echo {
 
 // squeeze keeps the characters that tokens are written with. It makes no
 // difference between cases and between the two alphabets of base64, and takes
-// out what could stand between pieces: schemas.Sanitize would join them again.
+// out what could stand between pieces: untrusted.Sanitize would join them again.
 func squeeze(text string) string {
 	return strings.Map(func(r rune) rune {
 		switch {

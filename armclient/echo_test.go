@@ -9,7 +9,8 @@ import (
 	"strings"
 	"testing"
 
-	"mcp-partner/schemas"
+	"mcp-partner/internal/untrusted"
+	"mcp-partner/schemas/answers"
 )
 
 // ways are how an endpoint could repeat the token of a request.
@@ -50,7 +51,7 @@ func everywhere(t *testing.T, text string) string {
 	change := Change{http.MethodPatch, partner1, linkedTo(partner2, 3)}
 	var all []any
 	for _, answer := range []reply{link, fill(404, `{"error":{"code":$,"message":$}}`), fill(400, `{"code":$,"message":$,$:$}`), rows, tenants} {
-		c := testClient(t, answers(answer))
+		c := testClient(t, replying(answer))
 		read, outcome := c.Link(t.Context()), c.Apply(t.Context(), permit(t, change), change)
 		operations, _, err := c.Operations(t.Context())
 		list, _, err2 := c.Tenants(t.Context())
@@ -72,7 +73,7 @@ func TestTheTokenIsNotRepeated(t *testing.T) {
 	for name, text := range ways(goodToken()) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			shown := schemas.Sanitize(text)
+			shown := untrusted.Sanitize(text)
 			if got := everywhere(t, text); strings.Contains(got, shown) || strings.Contains(got, text[:min(len(text), 20)]) {
 				t.Errorf("%q is shown in %s", text, got)
 			}
@@ -113,8 +114,8 @@ func TestRequestIDForms(t *testing.T) {
 	} {
 		answer := notFound()
 		answer.header = map[string]string{"x-ms-request-id": id, "x-ms-correlation-request-id": testRequestID}
-		read := testClient(t, answers(answer)).Link(t.Context())
-		if read.RequestID != want || read.Link.State != schemas.LinkNotLinked {
+		read := testClient(t, replying(answer)).Link(t.Context())
+		if read.RequestID != want || read.Link.State != answers.LinkNotLinked {
 			t.Errorf("%q gives %q in %+v", id, read.RequestID, read.Link)
 		}
 	}

@@ -13,12 +13,13 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 )
 
 // rejection is an answer of ARM other than 200. Its own type keeps what a
 // Problem has no field for, and tells it from a Problem that a credential made.
 type rejection struct {
-	problem *schemas.Problem
+	problem *problems.Problem
 	status  int
 	// absent: the provider itself says that there is no such link.
 	absent bool
@@ -36,7 +37,7 @@ func (r *rejection) definite() bool {
 		r.status != http.StatusRequestTimeout && r.status != http.StatusTooManyRequests
 }
 
-// failed turns an error of the pipeline into a *schemas.Problem. The error's
+// failed turns an error of the pipeline into a *problems.Problem. The error's
 // own text goes nowhere.
 func failed(ctx context.Context, err error) error {
 	problem := failure(ctx, err)
@@ -45,21 +46,21 @@ func failed(ctx context.Context, err error) error {
 		return problem
 	}
 	withIDs := *problem // it may be shared: a credential hands out the same one
-	schemas.WithRequestIDs(r.requestID, r.correlationID)(&withIDs)
+	problems.WithRequestIDs(r.requestID, r.correlationID)(&withIDs)
 	return &withIDs
 }
 
-func failure(ctx context.Context, err error) *schemas.Problem {
-	if known, ok := errors.AsType[*schemas.Problem](err); ok {
+func failure(ctx context.Context, err error) *problems.Problem {
+	if known, ok := errors.AsType[*problems.Problem](err); ok {
 		return known
 	}
 	if problem := netProblem(err); problem != nil {
 		return problem
 	}
 	if recordOf(ctx).status == http.StatusUnauthorized {
-		return schemas.NewProblem(schemas.CodeUnauthorized, "ARM answered 401 with an unsupported challenge.")
+		return problems.New(problems.CodeUnauthorized, "ARM answered 401 with an unsupported challenge.")
 	}
-	return schemas.NewProblem(schemas.CodeInternal, "The request failed for an unknown reason.")
+	return problems.New(problems.CodeInternal, "The request failed for an unknown reason.")
 }
 
 // proxyFailure is the error of a transport whose proxy failed before anything
@@ -70,23 +71,23 @@ type proxyFailure interface {
 }
 
 // netProblem knows the ways in which no whole answer arrives; nil for others.
-func netProblem(err error) *schemas.Problem {
+func netProblem(err error) *problems.Problem {
 	var cut cutBody
 	var network net.Error
 	var proxy proxyFailure
 	switch {
 	case errors.Is(err, context.Canceled):
-		return schemas.NewProblem(schemas.CodeCancelled, "The call was canceled before there was an answer.")
+		return problems.New(problems.CodeCancelled, "The call was canceled before there was an answer.")
 	case errors.Is(err, context.DeadlineExceeded):
-		return schemas.NewProblem(schemas.CodeTimeout, "There was no answer before the deadline of the call.")
+		return problems.New(problems.CodeTimeout, "There was no answer before the deadline of the call.")
 	case errors.As(err, &network) && network.Timeout():
-		return schemas.NewProblem(schemas.CodeTimeout, "There was no answer before the connection timed out.")
+		return problems.New(problems.CodeTimeout, "There was no answer before the connection timed out.")
 	case errors.As(err, &cut):
-		return schemas.NewProblem(schemas.CodeUnexpectedResponse, "The answer is incomplete.")
+		return problems.New(problems.CodeUnexpectedResponse, "The answer is incomplete.")
 	case errors.As(err, &proxy):
-		return schemas.NewProblem(schemas.CodeNetwork, "No request was sent to ARM: "+proxy.Error()+".", schemas.WithHint("%s The state of the link is unknown.", proxy.ProxyHint()))
+		return problems.New(problems.CodeNetwork, "No request was sent to ARM: "+proxy.Error()+".", problems.WithHint("%s The state of the link is unknown.", proxy.ProxyHint()))
 	case errors.As(err, &network), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return schemas.NewProblem(schemas.CodeNetwork, "The server could not be reached, or closed the connection without an answer.")
+		return problems.New(problems.CodeNetwork, "The server could not be reached, or closed the connection without an answer.")
 	default:
 		return nil
 	}
@@ -106,8 +107,8 @@ func rejected(ctx context.Context, resp *http.Response) error {
 	// Where something was taken out of the body, it is not known what it said.
 	r.absent = resp.StatusCode == http.StatusNotFound && fromARM(resp.Header) && said.saysNotFound() && !said.foreignPrincipal() && !recordOf(ctx).echoed
 	code := codeOf(r, said)
-	r.problem = schemas.NewProblem(code, messageOf(code, resp.StatusCode), schemas.WithUntrusted(said.code, said.message),
-		schemas.WithRequestIDs(requestIDs(resp.Header)), schemas.WithRetryAfter(recordOf(ctx).retryAfter))
+	r.problem = problems.New(code, messageOf(code, resp.StatusCode), problems.WithUntrusted(said.code, said.message),
+		problems.WithRequestIDs(requestIDs(resp.Header)), problems.WithRetryAfter(recordOf(ctx).retryAfter))
 	if step := nextStepOf(code, said); step != nil {
 		step(r.problem)
 	}
@@ -116,16 +117,16 @@ func rejected(ctx context.Context, resp *http.Response) error {
 
 // codeOf maps an answer to a problem code. A message or code that says more
 // than the status goes first.
-func codeOf(r *rejection, said armError) schemas.Code {
+func codeOf(r *rejection, said armError) problems.Code {
 	switch {
 	case r.status < 400:
-		return schemas.CodeUnexpectedResponse
+		return problems.CodeUnexpectedResponse
 	case said.foreignPrincipal():
-		return schemas.CodeForeignPrincipal
+		return problems.CodeForeignPrincipal
 	case r.absent:
-		return schemas.CodeNotLinked
+		return problems.CodeNotLinked
 	case providerStatus(r.status) && said.blamesProvider():
-		return schemas.CodeProviderUnavailable
+		return problems.CodeProviderUnavailable
 	default:
 		return codeOfStatus(r.status)
 	}
@@ -136,27 +137,27 @@ func providerStatus(status int) bool {
 	return status == http.StatusBadRequest || status == http.StatusNotFound || status == http.StatusConflict
 }
 
-func codeOfStatus(status int) schemas.Code {
+func codeOfStatus(status int) problems.Code {
 	if status >= 500 {
-		return schemas.CodeARMUnavailable
+		return problems.CodeARMUnavailable
 	}
-	return cmp.Or(map[int]schemas.Code{
-		http.StatusBadRequest: schemas.CodeBadRequest, http.StatusUnprocessableEntity: schemas.CodeBadRequest,
-		http.StatusUnauthorized: schemas.CodeUnauthorized, http.StatusForbidden: schemas.CodeForbidden,
-		http.StatusRequestTimeout: schemas.CodeTimeout, http.StatusConflict: schemas.CodeConflict,
-		http.StatusTooManyRequests: schemas.CodeThrottled,
-	}[status], schemas.CodeUnexpectedResponse)
+	return cmp.Or(map[int]problems.Code{
+		http.StatusBadRequest: problems.CodeBadRequest, http.StatusUnprocessableEntity: problems.CodeBadRequest,
+		http.StatusUnauthorized: problems.CodeUnauthorized, http.StatusForbidden: problems.CodeForbidden,
+		http.StatusRequestTimeout: problems.CodeTimeout, http.StatusConflict: problems.CodeConflict,
+		http.StatusTooManyRequests: problems.CodeThrottled,
+	}[status], problems.CodeUnexpectedResponse)
 }
 
-func messageOf(code schemas.Code, status int) string {
+func messageOf(code problems.Code, status int) string {
 	switch code {
-	case schemas.CodeNotLinked:
+	case problems.CodeNotLinked:
 		return "The provider answered that this identity has no such link in this tenant."
-	case schemas.CodeForeignPrincipal:
+	case problems.CodeForeignPrincipal:
 		return "The provider answered that this identity has no account in this tenant."
-	case schemas.CodeProviderUnavailable:
+	case problems.CodeProviderUnavailable:
 		return fmt.Sprintf("ARM answered %d: it does not know the provider at this endpoint.", status)
-	case schemas.CodeUnexpectedResponse:
+	case problems.CodeUnexpectedResponse:
 		return fmt.Sprintf("ARM answered %d in an unknown form.", status)
 	default:
 		return fmt.Sprintf("ARM answered %d.", status)
@@ -165,14 +166,14 @@ func messageOf(code schemas.Code, status int) string {
 
 // nextStepOf is the next step where ARM's own code says more than the status; nil
 // where the usual one of the problem's code stands.
-func nextStepOf(code schemas.Code, said armError) schemas.ProblemOption {
+func nextStepOf(code problems.Code, said armError) problems.Option {
 	switch {
-	case code == schemas.CodeBadRequest && said.code == "InvalidApiVersionParameter":
-		return schemas.WithHint("The provider no longer accepts api-version %s. Report it to the project. The state of the link is unknown.", schemas.APIVersion)
-	case code == schemas.CodeUnauthorized && said.code == "ExpiredAuthenticationToken":
-		return schemas.WithHint("The token has expired: check the clock of this machine, then try again. The state of the link is unknown.")
-	case code == schemas.CodeUnauthorized && said.missesPrincipal():
-		return schemas.WithCommand("The service principal is not in that tenant: an administrator there must consent to the application. The state of the link is unknown.",
+	case code == problems.CodeBadRequest && said.code == "InvalidApiVersionParameter":
+		return problems.WithHint("The provider no longer accepts api-version %s. Report it to the project. The state of the link is unknown.", schemas.APIVersion)
+	case code == problems.CodeUnauthorized && said.code == "ExpiredAuthenticationToken":
+		return problems.WithHint("The token has expired: check the clock of this machine, then try again. The state of the link is unknown.")
+	case code == problems.CodeUnauthorized && said.missesPrincipal():
+		return problems.WithCommand("The service principal is not in that tenant: an administrator there must consent to the application. The state of the link is unknown.",
 			"mcp-partner tenants consent-links")
 	}
 	return nil

@@ -10,7 +10,10 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"mcp-partner/schemas"
+	"mcp-partner/internal/naming"
+	"mcp-partner/internal/untrusted"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/partnerid"
 )
 
 // checkRead states what holds of every look at a link, whatever was answered.
@@ -18,15 +21,15 @@ func checkRead(t *testing.T, read LinkRead) {
 	t.Helper()
 	l := read.Link
 	switch l.State {
-	case schemas.LinkUnknown:
+	case answers.LinkUnknown:
 		if read.Problem == nil || l.Reason != read.Problem.Code || l.PartnerID != "" {
 			t.Fatalf("unknown without a reason: %+v", read)
 		}
-	case schemas.LinkLinked, schemas.LinkDeleted:
-		if _, err := schemas.ReadPartnerID(l.PartnerID); err != nil || read.Problem != nil {
+	case answers.LinkLinked, answers.LinkDeleted:
+		if _, err := partnerid.Read(l.PartnerID); err != nil || read.Problem != nil {
 			t.Fatalf("%+v: %v", read, err)
 		}
-	case schemas.LinkNotLinked:
+	case answers.LinkNotLinked:
 		if read.Problem != nil || !read.TokenReadable || l.PartnerID != "" {
 			t.Fatalf("%+v", read)
 		}
@@ -52,7 +55,7 @@ func checkRead(t *testing.T, read LinkRead) {
 
 func checkClean(t *testing.T, s string) {
 	t.Helper()
-	if !utf8.ValidString(s) || utf8.RuneCountInString(s) > schemas.UntrustedLimit || strings.ContainsFunc(s, unicode.IsControl) {
+	if !utf8.ValidString(s) || utf8.RuneCountInString(s) > untrusted.Limit || strings.ContainsFunc(s, unicode.IsControl) {
 		t.Fatalf("untrusted text %q is not clean", s)
 	}
 }
@@ -65,9 +68,9 @@ func FuzzPartnerResponse(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		read := testClient(t, answers(reply{status: 200, body: string(body)})).Link(t.Context())
+		read := testClient(t, replying(reply{status: 200, body: string(body)})).Link(t.Context())
 		checkRead(t, read)
-		if read.Link.State == schemas.LinkNotLinked {
+		if read.Link.State == answers.LinkNotLinked {
 			t.Fatal("a 200 became not_linked")
 		}
 	})
@@ -87,12 +90,12 @@ func FuzzErrorBody(f *testing.F) {
 			code = 404 // those are repeated, which only costs time here
 		}
 		answer := reply{status: int(code), body: string(body), header: map[string]string{"Content-Type": contentType}}
-		read := testClient(t, answers(answer)).Link(t.Context())
+		read := testClient(t, replying(answer)).Link(t.Context())
 		checkRead(t, read)
-		if read.Link.State == schemas.LinkNotLinked && (code != 404 || !plainlyNotFound(body)) {
+		if read.Link.State == answers.LinkNotLinked && (code != 404 || !plainlyNotFound(body)) {
 			t.Fatalf("%d %q became not_linked", code, body)
 		}
-		if read.Link.State == schemas.LinkLinked || read.Link.State == schemas.LinkDeleted {
+		if read.Link.State == answers.LinkLinked || read.Link.State == answers.LinkDeleted {
 			t.Fatalf("%d became %s", code, read.Link.State)
 		}
 	})
@@ -148,18 +151,18 @@ func FuzzToken(f *testing.F) {
 			t.Fatalf("readable %v with %+v", readable, c)
 		}
 		for _, id := range []string{c.tenantID, c.objectID} {
-			if id != "" && (!schemas.IsGUID(id) || id != strings.ToLower(id)) {
+			if id != "" && (!naming.IsGUID(id) || id != strings.ToLower(id)) {
 				t.Fatalf("claim %q", id)
 			}
 		}
 		if strings.ContainsAny(token, "\r\n\x00") {
 			return // no header may hold them
 		}
-		w := answers(notFound())
+		w := replying(notFound())
 		read := newClient(t, withToken(token), testOptions(w)).Link(t.Context())
 		checkRead(t, read)
 		right := readable && c.tenantID == tenantID
-		if (read.Link.State == schemas.LinkNotLinked) != right {
+		if (read.Link.State == answers.LinkNotLinked) != right {
 			t.Fatalf("%+v with claims %+v", read, c)
 		}
 		if c.tenantID != "" && c.tenantID != tenantID && len(w.all()) != 0 {
@@ -187,7 +190,7 @@ func BenchmarkLink(b *testing.B) {
 	c := newClient(b, withToken(goodToken()), testOptions(answering(answer)))
 	b.ReportAllocs()
 	for b.Loop() {
-		if read := c.Link(b.Context()); read.Link.State != schemas.LinkLinked {
+		if read := c.Link(b.Context()); read.Link.State != answers.LinkLinked {
 			b.Fatal(read.Problem)
 		}
 	}

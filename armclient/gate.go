@@ -13,6 +13,7 @@ import (
 
 	"mcp-partner/guard"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 )
 
 // gate is the last policy that looks at a request as a whole. It stands inside
@@ -81,7 +82,7 @@ func (g *gate) admit(r *http.Request) error {
 
 func (g *gate) admitWrite(r *http.Request, c claims, readable bool) error {
 	if !readable {
-		return schemas.NewProblem(schemas.CodeTokenUnreadable,
+		return problems.New(problems.CodeTokenUnreadable,
 			"The write was not sent, because the token does not name its identity and tenant.")
 	}
 	wire := guard.Wire{Method: r.Method, TenantID: c.tenantID, ObjectID: c.objectID, PartnerID: g.partnerID(r.URL)}
@@ -97,7 +98,7 @@ func (g *gate) checkTarget(r *http.Request) error {
 	if r.URL.Scheme == g.endpoint.Scheme && sameHost(r.URL, g.endpoint) && (r.Host == "" || strings.EqualFold(r.Host, r.URL.Host)) {
 		return nil
 	}
-	return schemas.NewProblem(schemas.CodeUnexpectedResponse,
+	return problems.New(problems.CodeUnexpectedResponse,
 		"A request to a host other than the ARM endpoint was stopped before it was sent.")
 }
 
@@ -107,10 +108,10 @@ func (g *gate) checkTarget(r *http.Request) error {
 func (g *gate) checkClaims(c claims) error {
 	switch {
 	case c.tenantID != "" && c.tenantID != g.tenantID:
-		return schemas.NewProblem(schemas.CodeWrongTenant,
+		return problems.New(problems.CodeWrongTenant,
 			fmt.Sprintf("The token is for tenant %s, but %s was requested; no request was sent with this token.", c.tenantID, g.name))
 	case g.pinned != "" && c.objectID != "" && c.objectID != g.pinned:
-		return schemas.NewProblem(schemas.CodeWrongIdentity,
+		return problems.New(problems.CodeWrongIdentity,
 			fmt.Sprintf("The token is for identity %s, but %s is pinned for %s; no request was sent with this token.", c.objectID, g.pinned, g.name))
 	}
 	return nil

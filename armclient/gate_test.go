@@ -11,6 +11,9 @@ import (
 
 	"mcp-partner/guard"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/partnerid"
+	"mcp-partner/schemas/problems"
 )
 
 const challenge = `Bearer realm="", authorization_uri="https://login.test/", error="insufficient_claims", claims="eyJhIjoxfQ=="`
@@ -30,18 +33,18 @@ func TestGateRefusesWritesThatNoPermitFits(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		permit guard.Permit
-		want   schemas.Code
+		want   problems.Code
 	}{
-		"none":           {guard.Permit{}, schemas.CodePermitRefused},
-		"other method":   {permitFor(t, schemas.ToolRemovePartner, tenantID, objectID, partner1), schemas.CodePermitRefused},
-		"other partner":  {permitFor(t, schemas.ToolRegisterPartner, tenantID, objectID, partner2), schemas.CodePermitRefused},
-		"other tenant":   {permitFor(t, schemas.ToolRegisterPartner, otherID, objectID, partner1), schemas.CodePermitRefused},
-		"other identity": {permitFor(t, schemas.ToolRegisterPartner, tenantID, otherID, partner1), schemas.CodePermitRefused},
+		"none":           {guard.Permit{}, problems.CodePermitRefused},
+		"other method":   {permitFor(t, schemas.ToolRemovePartner, tenantID, objectID, partner1), problems.CodePermitRefused},
+		"other partner":  {permitFor(t, schemas.ToolRegisterPartner, tenantID, objectID, partner2), problems.CodePermitRefused},
+		"other tenant":   {permitFor(t, schemas.ToolRegisterPartner, otherID, objectID, partner1), problems.CodePermitRefused},
+		"other identity": {permitFor(t, schemas.ToolRegisterPartner, tenantID, otherID, partner1), problems.CodePermitRefused},
 		"fits":           {permitFor(t, schemas.ToolRegisterPartner, tenantID, strings.ToUpper(objectID), partner1), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := answers(active(partner1, 1))
+			w := replying(active(partner1, 1))
 			err := testConnection(t, withToken(goodToken()), testOptions(w)).write(t.Context(), test.permit, http.MethodPut, partner1)
 			if codeOfErr(err) != test.want || (w.writes() == 1) != (test.want == "") {
 				t.Errorf("%v, %d writes sent", err, w.writes())
@@ -52,14 +55,14 @@ func TestGateRefusesWritesThatNoPermitFits(t *testing.T) {
 
 func TestGateSpendsAPermitOnce(t *testing.T) {
 	t.Parallel()
-	w := answers(active(partner1, 1))
+	w := replying(active(partner1, 1))
 	conn := testConnection(t, withToken(goodToken()), testOptions(w))
 	once := permitFor(t, schemas.ToolUpdatePartner, tenantID, objectID, partner1)
 	if err := conn.write(t.Context(), once, http.MethodPatch, partner1); err != nil {
 		t.Fatal(err)
 	}
 	err := conn.write(t.Context(), once, http.MethodPatch, partner1)
-	if codeOfErr(err) != schemas.CodePermitRefused || w.writes() != 1 {
+	if codeOfErr(err) != problems.CodePermitRefused || w.writes() != 1 {
 		t.Errorf("%v after %d writes", err, w.writes())
 	}
 }
@@ -70,23 +73,23 @@ func TestGateComparesTheToken(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		token, pinned string
-		read, write   schemas.Code
+		read, write   problems.Code
 	}{
 		"right":                {goodToken(), objectID, "", ""},
 		"upper case":           {tokenFor(strings.ToUpper(tenantID), strings.ToUpper(objectID)), objectID, "", ""},
-		"other tenant":         {tokenFor(otherID, objectID), "", schemas.CodeWrongTenant, schemas.CodeWrongTenant},
-		"other tenant, no oid": {jwt(map[string]any{"tid": otherID}), "", schemas.CodeWrongTenant, schemas.CodeWrongTenant},
-		"other identity":       {tokenFor(tenantID, otherID), objectID, schemas.CodeWrongIdentity, schemas.CodeWrongIdentity},
-		"pinned, no tid":       {jwt(map[string]any{"oid": otherID}), objectID, schemas.CodeWrongIdentity, schemas.CodeWrongIdentity},
-		"opaque":               {"opaque", "", "", schemas.CodeTokenUnreadable},
-		"no oid":               {jwt(map[string]any{"tid": tenantID}), "", "", schemas.CodeTokenUnreadable},
-		"five parts":           {goodToken() + ".d.e", "", "", schemas.CodeTokenUnreadable},
-		"other case of names":  {jwt(map[string]any{"TID": tenantID, "OID": objectID}), "", "", schemas.CodeTokenUnreadable},
-		"claims of other type": {jwt(map[string]any{"tid": []string{tenantID}, "oid": 7}), "", "", schemas.CodeTokenUnreadable},
+		"other tenant":         {tokenFor(otherID, objectID), "", problems.CodeWrongTenant, problems.CodeWrongTenant},
+		"other tenant, no oid": {jwt(map[string]any{"tid": otherID}), "", problems.CodeWrongTenant, problems.CodeWrongTenant},
+		"other identity":       {tokenFor(tenantID, otherID), objectID, problems.CodeWrongIdentity, problems.CodeWrongIdentity},
+		"pinned, no tid":       {jwt(map[string]any{"oid": otherID}), objectID, problems.CodeWrongIdentity, problems.CodeWrongIdentity},
+		"opaque":               {"opaque", "", "", problems.CodeTokenUnreadable},
+		"no oid":               {jwt(map[string]any{"tid": tenantID}), "", "", problems.CodeTokenUnreadable},
+		"five parts":           {goodToken() + ".d.e", "", "", problems.CodeTokenUnreadable},
+		"other case of names":  {jwt(map[string]any{"TID": tenantID, "OID": objectID}), "", "", problems.CodeTokenUnreadable},
+		"claims of other type": {jwt(map[string]any{"tid": []string{tenantID}, "oid": 7}), "", "", problems.CodeTokenUnreadable},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := answers(active(partner1, 1))
+			w := replying(active(partner1, 1))
 			o := testOptions(w)
 			o.PinnedObjectID = test.pinned
 			f := testConnection(t, withToken(test.token), o)
@@ -111,20 +114,20 @@ func TestGateAfterClaimsChallenge(t *testing.T) {
 	for name, test := range map[string]struct {
 		replies []reply
 		second  string
-		want    schemas.Code
+		want    problems.Code
 		writes  int
 	}{
 		"one":             {[]reply{challenged, active(partner1, 1)}, goodToken(), "", 2},
-		"two":             {[]reply{challenged, challenged, active(partner1, 1)}, goodToken(), schemas.CodeUnauthorized, 2},
-		"other tenant":    {[]reply{challenged, active(partner1, 1)}, tokenFor(otherID, objectID), schemas.CodeWrongTenant, 1},
-		"other identity":  {[]reply{challenged, active(partner1, 1)}, tokenFor(tenantID, otherID), schemas.CodePermitRefused, 1},
-		"opaque":          {[]reply{challenged, active(partner1, 1)}, "opaque", schemas.CodeTokenUnreadable, 1},
-		"no challenge":    {[]reply{status(401).with("WWW-Authenticate", `Bearer error="invalid_token"`), active(partner1, 1)}, goodToken(), schemas.CodeUnauthorized, 1},
-		"claims unusable": {[]reply{status(401).with("WWW-Authenticate", `Bearer error="insufficient_claims", claims="%%"`), active(partner1, 1)}, goodToken(), schemas.CodeUnauthorized, 1},
+		"two":             {[]reply{challenged, challenged, active(partner1, 1)}, goodToken(), problems.CodeUnauthorized, 2},
+		"other tenant":    {[]reply{challenged, active(partner1, 1)}, tokenFor(otherID, objectID), problems.CodeWrongTenant, 1},
+		"other identity":  {[]reply{challenged, active(partner1, 1)}, tokenFor(tenantID, otherID), problems.CodePermitRefused, 1},
+		"opaque":          {[]reply{challenged, active(partner1, 1)}, "opaque", problems.CodeTokenUnreadable, 1},
+		"no challenge":    {[]reply{status(401).with("WWW-Authenticate", `Bearer error="invalid_token"`), active(partner1, 1)}, goodToken(), problems.CodeUnauthorized, 1},
+		"claims unusable": {[]reply{status(401).with("WWW-Authenticate", `Bearer error="insufficient_claims", claims="%%"`), active(partner1, 1)}, goodToken(), problems.CodeUnauthorized, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := answers(test.replies...)
+			w := replying(test.replies...)
 			once := permitFor(t, schemas.ToolRegisterPartner, tenantID, objectID, partner1)
 			cred := withToken(goodToken(), test.second)
 			err := testConnection(t, cred, testOptions(w)).write(t.Context(), once, http.MethodPut, partner1)
@@ -138,8 +141,8 @@ func TestGateAfterClaimsChallenge(t *testing.T) {
 func TestGateHandsTheClaimsToTheCredential(t *testing.T) {
 	t.Parallel()
 	cred := withToken(goodToken())
-	w := answers(status(401).with("WWW-Authenticate", challenge), notFound())
-	if read := newClient(t, cred, testOptions(w)).Link(t.Context()); read.Link.State != schemas.LinkNotLinked {
+	w := replying(status(401).with("WWW-Authenticate", challenge), notFound())
+	if read := newClient(t, cred, testOptions(w)).Link(t.Context()); read.Link.State != answers.LinkNotLinked {
 		t.Fatalf("%+v", read)
 	}
 	if len(cred.asked) != 2 || cred.asked[1].Claims != `{"a":1}` {
@@ -168,28 +171,28 @@ func TestGateRefusesOtherRequests(t *testing.T) {
 	good := testEndpoint + schemas.PathPartners
 	for name, test := range map[string]struct {
 		method, url string
-		want        schemas.Code
+		want        problems.Code
 	}{
-		"HEAD":                {http.MethodHead, good, schemas.CodePermitRefused},
-		"POST":                {http.MethodPost, good + "/" + partner1, schemas.CodePermitRefused},
-		"OPTIONS":             {http.MethodOptions, good, schemas.CodePermitRefused},
-		"lower-case get":      {"get", good, schemas.CodePermitRefused},
-		"PUT of nobody":       {http.MethodPut, good, schemas.CodePermitRefused},
-		"PUT deeper":          {http.MethodPut, good + "/x/" + partner1, schemas.CodePermitRefused},
-		"PUT escaped":         {http.MethodPut, good + "/%31234567", schemas.CodePermitRefused},
-		"PUT climbing":        {http.MethodPut, good + "/../partners/" + partner1, schemas.CodePermitRefused},
-		"PUT other provider":  {http.MethodPut, testEndpoint + "/providers/Microsoft.Other/partners/" + partner1, schemas.CodePermitRefused},
+		"HEAD":                {http.MethodHead, good, problems.CodePermitRefused},
+		"POST":                {http.MethodPost, good + "/" + partner1, problems.CodePermitRefused},
+		"OPTIONS":             {http.MethodOptions, good, problems.CodePermitRefused},
+		"lower-case get":      {"get", good, problems.CodePermitRefused},
+		"PUT of nobody":       {http.MethodPut, good, problems.CodePermitRefused},
+		"PUT deeper":          {http.MethodPut, good + "/x/" + partner1, problems.CodePermitRefused},
+		"PUT escaped":         {http.MethodPut, good + "/%31234567", problems.CodePermitRefused},
+		"PUT climbing":        {http.MethodPut, good + "/../partners/" + partner1, problems.CodePermitRefused},
+		"PUT other provider":  {http.MethodPut, testEndpoint + "/providers/Microsoft.Other/partners/" + partner1, problems.CodePermitRefused},
 		"PUT of somebody":     {http.MethodPut, good + "/" + partner1, ""},
-		"other host":          {http.MethodGet, "https://elsewhere.test/", schemas.CodeUnexpectedResponse},
-		"other port":          {http.MethodGet, testEndpoint + ":8443/", schemas.CodeUnexpectedResponse},
+		"other host":          {http.MethodGet, "https://elsewhere.test/", problems.CodeUnexpectedResponse},
+		"other port":          {http.MethodGet, testEndpoint + ":8443/", problems.CodeUnexpectedResponse},
 		"same port, written":  {http.MethodGet, testEndpoint + ":443/tenants", ""},
-		"user in front":       {http.MethodGet, "https://management.test@elsewhere.test/", schemas.CodeUnexpectedResponse},
-		"longer host":         {http.MethodGet, testEndpoint + ".elsewhere.test/", schemas.CodeUnexpectedResponse},
-		"PUT on another host": {http.MethodPut, "https://elsewhere.test" + schemas.PathPartners + "/" + partner1, schemas.CodeUnexpectedResponse},
+		"user in front":       {http.MethodGet, "https://management.test@elsewhere.test/", problems.CodeUnexpectedResponse},
+		"longer host":         {http.MethodGet, testEndpoint + ".elsewhere.test/", problems.CodeUnexpectedResponse},
+		"PUT on another host": {http.MethodPut, "https://elsewhere.test" + schemas.PathPartners + "/" + partner1, problems.CodeUnexpectedResponse},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := answers(active(partner1, 1))
+			w := replying(active(partner1, 1))
 			f := testConnection(t, withToken(goodToken()), testOptions(w))
 			ctx := withPermit(t.Context(), permitFor(t, schemas.ToolRegisterPartner, tenantID, objectID, partner1))
 			err := raw(t, f, ctx, test.method, test.url)
@@ -204,7 +207,7 @@ func TestGateRefusesOtherRequests(t *testing.T) {
 // could put another token in place of the one that was looked at.
 func TestHeadersOfTheContextAreDropped(t *testing.T) {
 	t.Parallel()
-	w := answers(notFound())
+	w := replying(notFound())
 	ctx := policy.WithHTTPHeader(t.Context(), http.Header{"Authorization": {"Bearer stolen"}, "X-Http-Method-Override": {"DELETE"}})
 	testClient(t, w).Link(ctx)
 	if got := w.all()[0].authorization; got != "Bearer "+goodToken() {
@@ -215,25 +218,25 @@ func TestHeadersOfTheContextAreDropped(t *testing.T) {
 // Nor may a caller's retry options make a write repeat.
 func TestRetryOptionsOfTheContextAreDropped(t *testing.T) {
 	t.Parallel()
-	w := answers(status(500))
+	w := replying(status(500))
 	ctx := policy.WithRetryOptions(t.Context(), policy.RetryOptions{MaxRetries: 9, RetryDelay: 1})
-	change := Change{Method: http.MethodPut, PartnerID: partner1, Before: schemas.Link{State: schemas.LinkNotLinked}}
+	change := Change{Method: http.MethodPut, PartnerID: partner1, Before: answers.Link{State: answers.LinkNotLinked}}
 	once := permit(t, change)
 	err := testConnection(t, withToken(goodToken()), testOptions(w)).write(ctx, once, http.MethodPut, partner1)
-	if codeOfErr(err) != schemas.CodeARMUnavailable || w.writes() != 1 {
+	if codeOfErr(err) != problems.CodeARMUnavailable || w.writes() != 1 {
 		t.Errorf("%v after %d writes", err, w.writes())
 	}
 }
 
 func TestPartnerIDsAreCheckedBeforeAPathIsMade(t *testing.T) {
 	t.Parallel()
-	w := answers(active(partner1, 1))
+	w := replying(active(partner1, 1))
 	conn := testConnection(t, withToken(goodToken()), testOptions(w))
-	for _, id := range []schemas.PartnerID{"", "123", "12345678901", "12/34", "..", "1234567?x=1", "１２３４"} {
-		if _, err := conn.linkTo(t.Context(), id); codeOfErr(err) != schemas.CodeInvalidPartnerID {
+	for _, id := range []partnerid.ID{"", "123", "12345678901", "12/34", "..", "1234567?x=1", "１２３４"} {
+		if _, err := conn.linkTo(t.Context(), id); codeOfErr(err) != problems.CodeInvalidPartnerID {
 			t.Errorf("%q: %v", id, err)
 		}
-		if err := conn.write(t.Context(), guard.Permit{}, http.MethodDelete, id); codeOfErr(err) != schemas.CodeInvalidPartnerID {
+		if err := conn.write(t.Context(), guard.Permit{}, http.MethodDelete, id); codeOfErr(err) != problems.CodeInvalidPartnerID {
 			t.Errorf("delete %q: %v", id, err)
 		}
 	}

@@ -19,6 +19,8 @@ import (
 	"mcp-partner/guard"
 	"mcp-partner/internal/httpclient"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/problems"
 )
 
 const (
@@ -156,7 +158,7 @@ func (w *wire) writes() (n int) {
 	return n
 }
 
-func answers(replies ...reply) *wire { return &wire{replies: replies} }
+func replying(replies ...reply) *wire { return &wire{replies: replies} }
 
 func ok(body string) reply { return reply{status: 200, body: body} }
 func status(code int) reply {
@@ -223,8 +225,8 @@ func permitFor(t testing.TB, tool, tid, oid, partnerID string) guard.Permit {
 		t.Fatalf("guard.New: %v", err)
 	}
 	admission := g.Authorize(t.Context(), access.Principal{Caller: "test", Grant: access.FullGrant()}, guard.Intent{
-		Caller: "test", Tool: tool, PartnerID: partnerID, Before: guard.LinkSnapshot{State: schemas.LinkNotLinked, Version: -1},
-		Identity: schemas.Identity{TenantID: tid, ObjectID: oid, Tenant: "contoso", Cloud: "public", Credential: "default"},
+		Caller: "test", Tool: tool, PartnerID: partnerID, Before: guard.LinkSnapshot{State: answers.LinkNotLinked, Version: -1},
+		Identity: answers.Identity{TenantID: tid, ObjectID: oid, Tenant: "contoso", Cloud: "public", Credential: "default"},
 	}, false)
 	granted, ok := admission.(guard.Granted)
 	if !ok {
@@ -242,14 +244,14 @@ func permit(t testing.TB, change Change) guard.Permit {
 	return permitFor(t, toolOf[change.Method], tenantID, objectID, string(change.PartnerID))
 }
 
-func codeOfErr(err error) schemas.Code {
+func codeOfErr(err error) problems.Code {
 	if err == nil {
 		return ""
 	}
-	return schemas.AsProblem(err).Code
+	return problems.As(err).Code
 }
 
-func codeOfProblem(p *schemas.Problem) schemas.Code {
+func codeOfProblem(p *problems.Problem) problems.Code {
 	if p == nil {
 		return ""
 	}

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 )
 
 // TestHintsGoByWhatARMSays: a read gets no advice about a write, and a 401 none
@@ -24,7 +24,7 @@ func TestHintsGoByWhatARMSays(t *testing.T) {
 		"bad request":  {400, "BadRequest", "Malformed.", "foreign_code", ""},
 	} {
 		said := parseARMError(fmt.Appendf(nil, `{"error":{"code":%q,"message":%q}}`, test.code, test.message))
-		problem := schemas.NewProblem(codeOfStatus(test.status), "x")
+		problem := problems.New(codeOfStatus(test.status), "x")
 		if step := nextStepOf(problem.Code, said); step != nil {
 			step(problem)
 		}

@@ -9,15 +9,20 @@ import (
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 
+	"mcp-partner/internal/naming"
+	"mcp-partner/internal/untrusted"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/partnerid"
+	"mcp-partner/schemas/problems"
 )
 
 // LinkRead is what one read of a link gave. It is never an error: if the state
 // is unknown, Problem says why and Link.Reason is its code.
 type LinkRead struct {
-	Link     schemas.Link
-	Identity schemas.Identity
-	Problem  *schemas.Problem
+	Link     answers.Link
+	Identity answers.Identity
+	Problem  *problems.Problem
 	// TokenReadable is whether the token said which identity it is for. Without
 	// that a 404 means nothing, and no write is possible.
 	TokenReadable bool
@@ -47,7 +52,7 @@ func (c *Client) ownLink(ctx context.Context, retry policy.RetryOptions) LinkRea
 
 // Partner reads the link by a partner ID, and after a 404 by Link, which then
 // decides. matchesAsked is whether partnerID is the one linked; nil if unknown.
-func (c *Client) Partner(ctx context.Context, partnerID schemas.PartnerID) (read LinkRead, matchesAsked *bool) {
+func (c *Client) Partner(ctx context.Context, partnerID partnerid.ID) (read LinkRead, matchesAsked *bool) {
 	ctx, cancel := withDeadline(ctx, readTime)
 	defer cancel()
 	recorded, r := withRecord(ctx)
@@ -60,11 +65,11 @@ func (c *Client) Partner(ctx context.Context, partnerID schemas.PartnerID) (read
 	return read, matches(read.Link, partnerID)
 }
 
-func matches(link schemas.Link, partnerID schemas.PartnerID) *bool {
-	if link.State == schemas.LinkUnknown {
+func matches(link answers.Link, partnerID partnerid.ID) *bool {
+	if link.State == answers.LinkUnknown {
 		return nil
 	}
-	same := link.State == schemas.LinkLinked && link.PartnerID == string(partnerID)
+	same := link.State == answers.LinkLinked && link.PartnerID == string(partnerID)
 	return &same
 }
 
@@ -72,29 +77,29 @@ func matches(link schemas.Link, partnerID schemas.PartnerID) *bool {
 func (c *Client) judge(r *record, link *linkProperties, err error) LinkRead {
 	read := LinkRead{
 		Identity: c.identity(r), TokenReadable: r.readable,
-		RequestID: schemas.Sanitize(r.requestID), CorrelationID: schemas.Sanitize(r.correlationID),
+		RequestID: untrusted.Sanitize(r.requestID), CorrelationID: untrusted.Sanitize(r.correlationID),
 	}
 	var answer *rejection
 	switch {
 	case errors.As(err, &answer) && answer.absent && r.readable:
-		read.Link.State = schemas.LinkNotLinked
+		read.Link.State = answers.LinkNotLinked
 	case errors.As(err, &answer) && answer.absent:
-		read.fail(schemas.NewProblem(schemas.CodeTokenUnreadable, "ARM answered 404, but the token does not name its identity and tenant."))
+		read.fail(problems.New(problems.CodeTokenUnreadable, "ARM answered 404, but the token does not name its identity and tenant."))
 	case err != nil:
-		read.fail(schemas.AsProblem(err))
+		read.fail(problems.As(err))
 	default:
 		c.accept(&read, link)
 	}
 	return read
 }
 
-func (l *LinkRead) fail(problem *schemas.Problem) {
+func (l *LinkRead) fail(problem *problems.Problem) {
 	if problem.ARMRequestID == "" && problem.CorrelationID == "" && l.RequestID+l.CorrelationID != "" {
 		own := *problem
 		own.ARMRequestID, own.CorrelationID = l.RequestID, l.CorrelationID
 		problem = &own
 	}
-	l.Link = schemas.Link{State: schemas.LinkUnknown, Reason: problem.Code}
+	l.Link = answers.Link{State: answers.LinkUnknown, Reason: problem.Code}
 	l.Problem = problem
 }
 
@@ -107,44 +112,44 @@ func (c *Client) accept(l *LinkRead, p *linkProperties) {
 		l.fail(problem)
 		return
 	}
-	id, err := schemas.ReadPartnerID(value(p.partnerID))
+	id, err := partnerid.Read(value(p.partnerID))
 	if err != nil {
-		l.fail(schemas.NewProblem(schemas.CodeUnexpectedResponse, "ARM answered 200 without a usable partner ID."))
+		l.fail(problems.New(problems.CodeUnexpectedResponse, "ARM answered 200 without a usable partner ID."))
 		return
 	}
-	l.Link = schemas.Link{
-		State: schemas.LinkLinked, PartnerID: string(id), PartnerName: schemas.Sanitize(value(p.partnerName)),
-		PartnerState: schemas.Sanitize(value(p.state)), Version: p.version,
+	l.Link = answers.Link{
+		State: answers.LinkLinked, PartnerID: string(id), PartnerName: untrusted.Sanitize(value(p.partnerName)),
+		PartnerState: untrusted.Sanitize(value(p.state)), Version: p.version,
 		CreatedTime: value(p.createdTime), UpdatedTime: value(p.updatedTime),
 	}
 	if strings.EqualFold(l.Link.PartnerState, "Deleted") {
-		l.Link.State = schemas.LinkDeleted
+		l.Link.State = answers.LinkDeleted
 	}
 }
 
 // contradiction compares the body with the token, or, if the token cannot be
 // read, with what was asked for: then the body has to name both.
-func (c *Client) contradiction(l *LinkRead, p *linkProperties) *schemas.Problem {
+func (c *Client) contradiction(l *LinkRead, p *linkProperties) *problems.Problem {
 	tenant, object := value(p.tenantID), value(p.objectID)
 	if !l.TokenReadable {
-		if !schemas.IsGUID(tenant) || !schemas.IsGUID(object) {
-			return schemas.NewProblem(schemas.CodeTokenUnreadable, "Neither the token nor the answer names the identity and tenant.")
+		if !naming.IsGUID(tenant) || !naming.IsGUID(object) {
+			return problems.New(problems.CodeTokenUnreadable, "Neither the token nor the answer names the identity and tenant.")
 		}
 		l.Identity.ObjectID = strings.ToLower(object)
 	}
 	switch {
 	case tenant != "" && !strings.EqualFold(tenant, c.options.TenantID):
-		return schemas.NewProblem(schemas.CodeWrongTenant,
+		return problems.New(problems.CodeWrongTenant,
 			fmt.Sprintf("The answer is about %s, but %s was requested.", otherTenant(tenant), c.options.tenantWords()))
 	case object != "" && !strings.EqualFold(object, c.expectedObject(l)):
-		return schemas.NewProblem(schemas.CodeWrongIdentity, "The answer is about a different identity.")
+		return problems.New(problems.CodeWrongIdentity, "The answer is about a different identity.")
 	}
 	return nil
 }
 
 // otherTenant names a tenant of an answer only if it is a GUID: it is foreign.
 func otherTenant(id string) string {
-	if !schemas.IsGUID(id) {
+	if !naming.IsGUID(id) {
 		return "another tenant"
 	}
 	return "tenant " + strings.ToLower(id)

@@ -10,6 +10,9 @@ import (
 	"testing"
 
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/partnerid"
+	"mcp-partner/schemas/problems"
 )
 
 func TestPartner(t *testing.T) {
@@ -17,28 +20,28 @@ func TestPartner(t *testing.T) {
 	yes, no := true, false
 	for name, test := range map[string]struct {
 		replies []reply
-		state   schemas.LinkState
-		code    schemas.Code
+		state   answers.LinkState
+		code    problems.Code
 		matches *bool
 		sent    int
 	}{
-		"the one asked for":        {[]reply{active(partner1, 1)}, schemas.LinkLinked, "", &yes, 1},
-		"another in the body":      {[]reply{active(partner2, 1)}, schemas.LinkLinked, "", &no, 1},
-		"deleted":                  {[]reply{deleted(partner1, 2)}, schemas.LinkDeleted, "", &no, 1},
-		"404, then another":        {[]reply{notFound(), active(partner2, 1)}, schemas.LinkLinked, "", &no, 2},
-		"404, then the same":       {[]reply{notFound(), active(partner1, 1)}, schemas.LinkLinked, "", &yes, 2},
-		"404, then none":           {[]reply{notFound(), notFound()}, schemas.LinkNotLinked, "", &no, 2},
-		"404, then a tombstone":    {[]reply{notFound(), deleted(partner1, 2)}, schemas.LinkDeleted, "", &no, 2},
-		"html 404, then another":   {[]reply{html(404), active(partner2, 1)}, schemas.LinkLinked, "", &no, 2},
-		"404, then 500":            {[]reply{notFound(), coded(500, "X")}, schemas.LinkUnknown, schemas.CodeARMUnavailable, nil, 4},
-		"empty 404 twice":          {[]reply{{status: 404}}, schemas.LinkUnknown, schemas.CodeUnexpectedResponse, nil, 2},
-		"namespace 404 twice":      {[]reply{coded(404, "InvalidResourceType")}, schemas.LinkUnknown, schemas.CodeProviderUnavailable, nil, 2},
-		"bad request":              {[]reply{coded(400, "BadRequest")}, schemas.LinkUnknown, schemas.CodeBadRequest, nil, 1},
-		"forbidden is not decided": {[]reply{coded(403, "X"), active(partner1, 1)}, schemas.LinkUnknown, schemas.CodeForbidden, nil, 1},
+		"the one asked for":        {[]reply{active(partner1, 1)}, answers.LinkLinked, "", &yes, 1},
+		"another in the body":      {[]reply{active(partner2, 1)}, answers.LinkLinked, "", &no, 1},
+		"deleted":                  {[]reply{deleted(partner1, 2)}, answers.LinkDeleted, "", &no, 1},
+		"404, then another":        {[]reply{notFound(), active(partner2, 1)}, answers.LinkLinked, "", &no, 2},
+		"404, then the same":       {[]reply{notFound(), active(partner1, 1)}, answers.LinkLinked, "", &yes, 2},
+		"404, then none":           {[]reply{notFound(), notFound()}, answers.LinkNotLinked, "", &no, 2},
+		"404, then a tombstone":    {[]reply{notFound(), deleted(partner1, 2)}, answers.LinkDeleted, "", &no, 2},
+		"html 404, then another":   {[]reply{html(404), active(partner2, 1)}, answers.LinkLinked, "", &no, 2},
+		"404, then 500":            {[]reply{notFound(), coded(500, "X")}, answers.LinkUnknown, problems.CodeARMUnavailable, nil, 4},
+		"empty 404 twice":          {[]reply{{status: 404}}, answers.LinkUnknown, problems.CodeUnexpectedResponse, nil, 2},
+		"namespace 404 twice":      {[]reply{coded(404, "InvalidResourceType")}, answers.LinkUnknown, problems.CodeProviderUnavailable, nil, 2},
+		"bad request":              {[]reply{coded(400, "BadRequest")}, answers.LinkUnknown, problems.CodeBadRequest, nil, 1},
+		"forbidden is not decided": {[]reply{coded(403, "X"), active(partner1, 1)}, answers.LinkUnknown, problems.CodeForbidden, nil, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := answers(test.replies...)
+			w := replying(test.replies...)
 			read, matches := testClient(t, w).Partner(t.Context(), partner1)
 			if read.Link.State != test.state || codeOfProblem(read.Problem) != test.code || len(w.all()) != test.sent {
 				t.Errorf("%+v, %+v, sent %v", read.Link, read.Problem, w.all())
@@ -52,25 +55,25 @@ func TestPartner(t *testing.T) {
 
 func TestPartnerRefusesAMalformedID(t *testing.T) {
 	t.Parallel()
-	w := answers(notFound())
+	w := replying(notFound())
 	read, matches := testClient(t, w).Partner(t.Context(), "12")
-	if codeOfProblem(read.Problem) != schemas.CodeInvalidPartnerID || matches != nil || len(w.all()) != 0 {
+	if codeOfProblem(read.Problem) != problems.CodeInvalidPartnerID || matches != nil || len(w.all()) != 0 {
 		t.Errorf("%+v", read)
 	}
 }
 
 func TestIdentityComesFromTheToken(t *testing.T) {
 	t.Parallel()
-	want := schemas.Identity{TenantID: tenantID, Tenant: "contoso", ObjectID: objectID, Cloud: "public", Credential: "default"}
-	if read := testClient(t, answers(notFound())).Link(t.Context()); read.Identity != want || !read.TokenReadable {
+	want := answers.Identity{TenantID: tenantID, Tenant: "contoso", ObjectID: objectID, Cloud: "public", Credential: "default"}
+	if read := testClient(t, replying(notFound())).Link(t.Context()); read.Identity != want || !read.TokenReadable {
 		t.Errorf("%+v", read)
 	}
-	read := newClient(t, withToken("opaque"), testOptions(answers(active(partner1, 1)))).Link(t.Context())
+	read := newClient(t, withToken("opaque"), testOptions(replying(active(partner1, 1)))).Link(t.Context())
 	if read.Identity != want || read.TokenReadable {
 		t.Errorf("from the body: %+v", read)
 	}
-	read = newClient(t, withToken(tokenFor(otherID, objectID)), testOptions(answers(notFound()))).Link(t.Context())
-	if read.Identity.TenantID != otherID || read.Link.Reason != schemas.CodeWrongTenant {
+	read = newClient(t, withToken(tokenFor(otherID, objectID)), testOptions(replying(notFound()))).Link(t.Context())
+	if read.Identity.TenantID != otherID || read.Link.Reason != problems.CodeWrongTenant {
 		t.Errorf("wrong tenant: %+v", read)
 	}
 }
@@ -81,10 +84,10 @@ func TestWrongTenantNamesBoth(t *testing.T) {
 	t.Parallel()
 	foreignBody := ok(strings.ReplaceAll(linkBody(partner1, 1, "Active"), tenantID, otherID))
 	for name, read := range map[string]LinkRead{
-		"token":  newClient(t, withToken(tokenFor(otherID, objectID)), testOptions(answers(notFound()))).Link(t.Context()),
-		"answer": testClient(t, answers(foreignBody)).Link(t.Context()),
+		"token":  newClient(t, withToken(tokenFor(otherID, objectID)), testOptions(replying(notFound()))).Link(t.Context()),
+		"answer": testClient(t, replying(foreignBody)).Link(t.Context()),
 	} {
-		if read.Problem == nil || read.Problem.Code != schemas.CodeWrongTenant {
+		if read.Problem == nil || read.Problem.Code != problems.CodeWrongTenant {
 			t.Fatalf("%s: %+v", name, read)
 		}
 		for _, want := range []string{"tenant " + otherID, "tenant contoso (" + tenantID + ")"} {
@@ -97,10 +100,10 @@ func TestWrongTenantNamesBoth(t *testing.T) {
 
 func TestOpaqueTokenOfAnotherIdentityThanPinned(t *testing.T) {
 	t.Parallel()
-	o := testOptions(answers(active(partner1, 1)))
+	o := testOptions(replying(active(partner1, 1)))
 	o.PinnedObjectID = otherID
 	read := newClient(t, withToken("opaque"), o).Link(t.Context())
-	if read.Link.State != schemas.LinkUnknown || read.Link.Reason != schemas.CodeWrongIdentity {
+	if read.Link.State != answers.LinkUnknown || read.Link.Reason != problems.CodeWrongIdentity {
 		t.Errorf("%+v", read)
 	}
 }
@@ -109,13 +112,13 @@ func TestOpaqueTokenOfAnotherIdentityThanPinned(t *testing.T) {
 // same one. IDs of one call must not be written into it.
 func TestSharedProblemsAreNotChanged(t *testing.T) {
 	t.Parallel()
-	shared := schemas.NewProblem(schemas.CodeCredentialExpired, "x")
-	var answer *schemas.Problem
+	shared := problems.New(problems.CodeCredentialExpired, "x")
+	var answer *problems.Problem
 	cred := &expiring{first: goodToken(), then: shared}
-	w := answers(status(401).with("WWW-Authenticate", challenge))
+	w := replying(status(401).with("WWW-Authenticate", challenge))
 	c := newClient(t, cred, testOptions(w))
 	answer = c.Link(t.Context()).Problem
-	if codeOfProblem(answer) != schemas.CodeCredentialExpired || answer.ARMRequestID != testRequestID || shared.ARMRequestID != "" {
+	if codeOfProblem(answer) != problems.CodeCredentialExpired || answer.ARMRequestID != testRequestID || shared.ARMRequestID != "" {
 		t.Errorf("%+v, shared %+v", answer, shared)
 	}
 }
@@ -133,7 +136,7 @@ func TestCallsDoNotMix(t *testing.T) {
 	for i := range 200 {
 		all.Go(func() {
 			id := strconv.Itoa(10000 + i)
-			read, matches := c.Partner(t.Context(), schemas.PartnerID(id))
+			read, matches := c.Partner(t.Context(), partnerid.ID(id))
 			if matches == nil || !*matches || read.RequestID != "request-of-"+id || read.Identity.ObjectID != objectID {
 				t.Errorf("%s: %+v", id, read)
 			}
@@ -157,16 +160,16 @@ func TestNewRefusesBadOptions(t *testing.T) {
 		"fragment":         func(o *Options) { o.Endpoint = "https://management.test#x" },
 		"scheme and slash": func(o *Options) { o.Endpoint = "https://" },
 	} {
-		o := testOptions(answers(notFound()))
+		o := testOptions(replying(notFound()))
 		change(&o)
-		if _, err := New(withToken(goodToken()), o); codeOfErr(err) != schemas.CodeInvalidArgument {
+		if _, err := New(withToken(goodToken()), o); codeOfErr(err) != problems.CodeInvalidArgument {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := New(nil, testOptions(answers())); codeOfErr(err) != schemas.CodeInternal {
+	if _, err := New(nil, testOptions(replying())); codeOfErr(err) != problems.CodeInternal {
 		t.Errorf("no credential: %v", err)
 	}
-	var problem *schemas.Problem
+	var problem *problems.Problem
 	if _, err := New(withToken("x"), Options{}); !errors.As(err, &problem) {
 		t.Errorf("%v", err)
 	}
@@ -174,7 +177,7 @@ func TestNewRefusesBadOptions(t *testing.T) {
 
 func TestEndpointWithAPath(t *testing.T) {
 	t.Parallel()
-	w := answers(active(partner1, 1))
+	w := replying(active(partner1, 1))
 	o := testOptions(w)
 	o.Endpoint += "/stand-in/"
 	change := Change{http.MethodPut, partner1, absent()}

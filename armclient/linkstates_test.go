@@ -10,7 +10,8 @@ import (
 	"testing"
 	"testing/synctest"
 
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/problems"
 )
 
 // recorded is one file of testdata/links: an answer to GET /partners in a
@@ -28,8 +29,8 @@ type recorded struct {
 	// Token is opaque, no_oid or empty for a good one.
 	Token string `json:"token"`
 	Want  struct {
-		State       schemas.LinkState `json:"state"`
-		Code        schemas.Code      `json:"code"`
+		State       answers.LinkState `json:"state"`
+		Code        problems.Code     `json:"code"`
 		ForeignCode string            `json:"foreign_code"`
 		RetryAfter  int               `json:"retry_after_seconds"`
 		Requests    int               `json:"requests"`
@@ -109,7 +110,7 @@ func TestLinkStates(t *testing.T) {
 }
 
 func checkState(t *testing.T, file recorded) {
-	w := answers(file.reply(t))
+	w := replying(file.reply(t))
 	o := testOptions(w)
 	o.RetryDelay = 0 // azcore's own, in the bubble's time
 	read := newClient(t, withToken(file.token()), o).Link(t.Context())
@@ -123,7 +124,7 @@ func checkState(t *testing.T, file recorded) {
 	checkProblemFields(t, file, read)
 }
 
-func checkLinkFields(t *testing.T, file recorded, got schemas.Link) {
+func checkLinkFields(t *testing.T, file recorded, got answers.Link) {
 	t.Helper()
 	want := file.Want
 	if got.PartnerID != want.PartnerID || got.PartnerName != want.PartnerName || got.PartnerState != want.Partner {
@@ -162,7 +163,7 @@ func checkProblemFields(t *testing.T, file recorded, read LinkRead) {
 func TestNotLinkedOnlyForTheCleanAnswer(t *testing.T) {
 	t.Parallel()
 	for name, file := range recordedFiles(t) {
-		if got := strings.Contains(name, "-not-found-"); got != (file.Want.State == schemas.LinkNotLinked) {
+		if got := strings.Contains(name, "-not-found-"); got != (file.Want.State == answers.LinkNotLinked) {
 			t.Errorf("%s wants %s", name, file.Want.State)
 		}
 	}

@@ -9,7 +9,11 @@ import (
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 
+	"mcp-partner/internal/naming"
+	"mcp-partner/internal/untrusted"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/problems"
 )
 
 // maxPages and maxRows bound a list, so that a nextLink that never ends does.
@@ -19,8 +23,8 @@ const (
 )
 
 // Operations lists the provider's own operations, all pages, texts cleaned. An
-// error is a *schemas.Problem; the identity is filled in as far as it is known.
-func (c *Client) Operations(ctx context.Context) ([]schemas.ProviderOperation, schemas.Identity, error) {
+// error is a *problems.Problem; the identity is filled in as far as it is known.
+func (c *Client) Operations(ctx context.Context) ([]answers.ProviderOperation, answers.Identity, error) {
 	ctx, cancel := withDeadline(ctx, readTime)
 	defer cancel()
 	ctx, r := withRecord(ctx)
@@ -30,8 +34,8 @@ func (c *Client) Operations(ctx context.Context) ([]schemas.ProviderOperation, s
 
 // Tenants lists the tenants that the client's identity reaches, all pages,
 // texts cleaned. Name is left empty and InDirectory false: the directory knows
-// those. An error is a *schemas.Problem.
-func (c *Client) Tenants(ctx context.Context) ([]schemas.TenantRow, schemas.Identity, error) {
+// those. An error is a *problems.Problem.
+func (c *Client) Tenants(ctx context.Context) ([]answers.TenantRow, answers.Identity, error) {
 	ctx, cancel := withDeadline(ctx, readTime)
 	defer cancel()
 	ctx, r := withRecord(ctx)
@@ -52,7 +56,7 @@ func list[W, R any](ctx context.Context, c *connection, path, version string, ro
 	for range maxPages {
 		resp, err := c.page(ctx, read, path, version, next)
 		if err != nil {
-			return nil, schemas.AsProblem(err)
+			return nil, problems.As(err)
 		}
 		found, err := decodeJSON[page[W]](resp)
 		if err != nil {
@@ -70,7 +74,7 @@ func list[W, R any](ctx context.Context, c *connection, path, version string, ro
 }
 
 func tooLong() error {
-	return schemas.NewProblem(schemas.CodeUnexpectedResponse, "ARM's list has too many pages.")
+	return problems.New(problems.CodeUnexpectedResponse, "ARM's list has too many pages.")
 }
 
 func more(nextLink *string) bool { return nextLink != nil && *nextLink != "" }
@@ -81,7 +85,7 @@ type trail map[string]bool
 // enter notes a page, and refuses one that was read: the list would never end.
 func (t trail) enter(link string) error {
 	if t[link] {
-		return schemas.NewProblem(schemas.CodeUnexpectedResponse, "The answer names a page that was already read.")
+		return problems.New(problems.CodeUnexpectedResponse, "The answer names a page that was already read.")
 	}
 	t[link] = true
 	return nil
@@ -108,11 +112,11 @@ func (c *connection) page(ctx context.Context, read trail, path, version string,
 func (c *connection) nextPage(path, nextLink string) (string, error) {
 	base, err := url.Parse(runtime.JoinPaths(c.arm.Endpoint(), path))
 	if err != nil {
-		return "", schemas.AsProblem(err)
+		return "", problems.As(err)
 	}
 	link, err := base.Parse(nextLink)
 	if err != nil || link.Scheme != base.Scheme || !strings.EqualFold(strings.TrimRight(link.Path, "/"), base.Path) {
-		return "", schemas.NewProblem(schemas.CodeUnexpectedResponse, "The answer names a next page outside of the list; it was not read.")
+		return "", problems.New(problems.CodeUnexpectedResponse, "The answer names a next page outside of the list; it was not read.")
 	}
 	return link.String(), nil
 }
@@ -146,8 +150,8 @@ type operationDisplay struct {
 	Description *string `json:"description"`
 }
 
-func providerOperation(o operation) (schemas.ProviderOperation, bool) {
-	row := schemas.ProviderOperation{Name: clean(o.Name), Origin: clean(o.Origin)}
+func providerOperation(o operation) (answers.ProviderOperation, bool) {
+	row := answers.ProviderOperation{Name: clean(o.Name), Origin: clean(o.Origin)}
 	if d := o.Display; d != nil {
 		row.Provider, row.Resource = clean(d.Provider), clean(d.Resource)
 		row.Operation, row.Description = clean(d.Operation), clean(d.Description)
@@ -165,13 +169,13 @@ type tenantDescription struct {
 	TenantCategory *string   `json:"tenantCategory"`
 }
 
-func (c *Client) tenantRow(t tenantDescription) (schemas.TenantRow, bool) {
+func (c *Client) tenantRow(t tenantDescription) (answers.TenantRow, bool) {
 	id := cmp.Or(value(t.TenantID), strings.TrimPrefix(value(t.ID), "/tenants/"))
-	row := schemas.TenantRow{
+	row := answers.TenantRow{
 		TenantID: strings.ToLower(id), DisplayName: clean(t.DisplayName), Cloud: c.options.Cloud,
 		Category: clean(t.TenantCategory), Domains: domains(t),
 	}
-	return row, schemas.IsGUID(id)
+	return row, naming.IsGUID(id)
 }
 
 // domains puts the default one first.
@@ -187,4 +191,4 @@ func domains(t tenantDescription) []string {
 	return list
 }
 
-func clean(s *string) string { return schemas.Sanitize(value(s)) }
+func clean(s *string) string { return untrusted.Sanitize(value(s)) }

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/problems"
 )
 
 func operationsPage(next string, names ...string) reply {
@@ -19,7 +21,7 @@ func operationsPage(next string, names ...string) reply {
 
 func TestOperationsReadsAllPages(t *testing.T) {
 	t.Parallel()
-	w := answers(
+	w := replying(
 		operationsPage(testEndpoint+schemas.PathOperations+"?api-version=2018-02-01&$skiptoken=2", "a", "b"),
 		operationsPage("?api-version=2018-02-01&$skiptoken=3", "c"),
 		ok(`{"value":[null,{"name":"d"},{"display":{}},{"name":"e","display":null}],"nextLink":null}`))
@@ -27,7 +29,7 @@ func TestOperationsReadsAllPages(t *testing.T) {
 	if err != nil || len(rows) != 5 || identity.ObjectID != objectID {
 		t.Fatalf("%v, %v, %v", rows, identity, err)
 	}
-	if want := (schemas.ProviderOperation{Name: "a", Provider: "P[0m", Resource: "R", Operation: "O", Description: "D", Origin: "user"}); rows[0] != want {
+	if want := (answers.ProviderOperation{Name: "a", Provider: "P[0m", Resource: "R", Operation: "O", Description: "D", Origin: "user"}); rows[0] != want {
 		t.Errorf("%+v", rows[0])
 	}
 	for i, s := range w.all() {
@@ -53,9 +55,9 @@ func TestNextLinkElsewhereIsNotFollowed(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := answers(operationsPage(next, "a"))
+			w := replying(operationsPage(next, "a"))
 			rows, _, err := testClient(t, w).Operations(t.Context())
-			if rows != nil || codeOfErr(err) != schemas.CodeUnexpectedResponse || len(w.all()) != 1 {
+			if rows != nil || codeOfErr(err) != problems.CodeUnexpectedResponse || len(w.all()) != 1 {
 				t.Errorf("%v, %v, sent %v", rows, err, w.all())
 			}
 		})
@@ -70,7 +72,7 @@ func TestListsEnd(t *testing.T) {
 		return operationsPage(fmt.Sprintf("?api-version=2018-02-01&page=%d", pages), "a").response(r), nil
 	})
 	_, _, err := newClient(t, withToken(goodToken()), testOptions(endless)).Operations(t.Context())
-	if codeOfErr(err) != schemas.CodeUnexpectedResponse || pages != maxPages {
+	if codeOfErr(err) != problems.CodeUnexpectedResponse || pages != maxPages {
 		t.Errorf("%v after %d pages", err, pages)
 	}
 }
@@ -88,9 +90,9 @@ func TestRepeatedNextLinkIsRefused(t *testing.T) {
 		"absolute":  {[]reply{operationsPage(a, "x"), operationsPage(testEndpoint+schemas.PathOperations+a, "y")}, 2},
 		"a circle":  {[]reply{operationsPage(a, "x"), operationsPage(b, "y"), operationsPage(a, "z")}, 3},
 	} {
-		w := answers(test.replies...)
+		w := replying(test.replies...)
 		rows, _, err := testClient(t, w).Operations(t.Context())
-		if rows != nil || codeOfErr(err) != schemas.CodeUnexpectedResponse || len(w.all()) != test.sent {
+		if rows != nil || codeOfErr(err) != problems.CodeUnexpectedResponse || len(w.all()) != test.sent {
 			t.Errorf("%s: %v, %v, sent %v", name, rows, err, w.all())
 		}
 	}
@@ -100,16 +102,16 @@ func TestListFailures(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		replies []reply
-		want    schemas.Code
+		want    problems.Code
 	}{
-		"second page":  {[]reply{operationsPage("?x", "a"), coded(403, "X")}, schemas.CodeForbidden},
-		"no provider":  {[]reply{coded(404, "InvalidResourceType")}, schemas.CodeProviderUnavailable},
-		"empty":        {[]reply{{status: 200}}, schemas.CodeUnexpectedResponse},
-		"null":         {[]reply{ok(`null`)}, schemas.CodeUnexpectedResponse},
-		"array":        {[]reply{ok(`[]`)}, schemas.CodeUnexpectedResponse},
-		"other shapes": {[]reply{ok(`{"value":{"name":"x"}}`)}, schemas.CodeUnexpectedResponse},
+		"second page":  {[]reply{operationsPage("?x", "a"), coded(403, "X")}, problems.CodeForbidden},
+		"no provider":  {[]reply{coded(404, "InvalidResourceType")}, problems.CodeProviderUnavailable},
+		"empty":        {[]reply{{status: 200}}, problems.CodeUnexpectedResponse},
+		"null":         {[]reply{ok(`null`)}, problems.CodeUnexpectedResponse},
+		"array":        {[]reply{ok(`[]`)}, problems.CodeUnexpectedResponse},
+		"other shapes": {[]reply{ok(`{"value":{"name":"x"}}`)}, problems.CodeUnexpectedResponse},
 	} {
-		rows, identity, err := testClient(t, answers(test.replies...)).Operations(t.Context())
+		rows, identity, err := testClient(t, replying(test.replies...)).Operations(t.Context())
 		if rows != nil || codeOfErr(err) != test.want || identity.TenantID != tenantID {
 			t.Errorf("%s: %v, %v", name, rows, err)
 		}
@@ -118,7 +120,7 @@ func TestListFailures(t *testing.T) {
 
 func TestEmptyListIsNotNil(t *testing.T) {
 	t.Parallel()
-	rows, _, err := testClient(t, answers(ok(`{"value":[]}`))).Operations(t.Context())
+	rows, _, err := testClient(t, replying(ok(`{"value":[]}`))).Operations(t.Context())
 	if err != nil || rows == nil || len(rows) != 0 {
 		t.Errorf("%v, %v", rows, err)
 	}
@@ -126,7 +128,7 @@ func TestEmptyListIsNotNil(t *testing.T) {
 
 func TestTenants(t *testing.T) {
 	t.Parallel()
-	w := answers(
+	w := replying(
 		ok(`{"value":[{"id":"/tenants/`+tenantID+`","tenantId":"`+strings.ToUpper(tenantID)+`","displayName":"Con\u202etoso","defaultDomain":"contoso.example",
 			"domains":["contoso.example","b.example",null,""],"tenantCategory":"Home"}],"nextLink":"/tenants?api-version=2022-12-01&$skiptoken=x"}`),
 		ok(`{"value":[{"id":"/tenants/`+otherID+`","tenantCategory":"ManagedBy"},{"tenantId":"no guid"}]}`))

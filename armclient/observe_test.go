@@ -10,7 +10,7 @@ import (
 func TestObserveShowsNoToken(t *testing.T) {
 	t.Parallel()
 	token := goodToken()
-	w := answers(
+	w := replying(
 		reply{status: 503, body: `{"error":{"code":"Busy","message":"again"}}`},
 		reply{status: 404, body: `{"code":"NotFound","message":"you sent Bearer ` + token + `"}`, header: map[string]string{"X-Debug": token, "Set-Cookie": "a=b", "Retry-After": "1"}},
 	)
@@ -32,7 +32,7 @@ func TestObserveShowsNoToken(t *testing.T) {
 // A request that got no answer is seen as well, with status 0.
 func TestObserveSeesLostAnswers(t *testing.T) {
 	t.Parallel()
-	o := testOptions(answers(broken()))
+	o := testOptions(replying(broken()))
 	var seen []Exchange
 	o.Observe = func(x Exchange) { seen = append(seen, x) }
 	newClient(t, withToken(goodToken()), o).Link(t.Context())
@@ -44,7 +44,7 @@ func TestObserveSeesLostAnswers(t *testing.T) {
 // The probe takes whatever segment it is given, as one segment, and only reads.
 func TestProbe(t *testing.T) {
 	t.Parallel()
-	w := answers(notFound())
+	w := replying(notFound())
 	client := testClient(t, w)
 	for segment, want := range map[string]string{"abc": "/partners/abc?", "../x": "/partners/..%2Fx?", "a?b#c": "/partners/a%3Fb%23c?"} {
 		if err := client.Probe(t.Context(), segment, ""); err == nil {

@@ -10,7 +10,8 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 
-	"mcp-partner/schemas"
+	"mcp-partner/internal/naming"
+	"mcp-partner/schemas/problems"
 )
 
 // Options says which tenant a Client is for and how it reaches ARM. One Client
@@ -19,7 +20,7 @@ import (
 type Options struct {
 	// TenantID is the tenant's GUID: the tid that every token must carry.
 	TenantID string
-	// TenantName, Cloud and Credential are the names that schemas.Identity shows.
+	// TenantName, Cloud and Credential are the names that answers.Identity shows.
 	TenantName, Cloud, Credential string
 	// PinnedObjectID, if set, is the oid that every token must carry.
 	PinnedObjectID string
@@ -60,12 +61,12 @@ func (o Options) withDefaults() Options {
 func (o Options) check(cred azcore.TokenCredential) (*url.URL, error) {
 	switch {
 	case cred == nil:
-		return nil, schemas.NewProblem(schemas.CodeInternal, "The client has no credential.")
+		return nil, problems.New(problems.CodeInternal, "The client has no credential.")
 	case o.Transport == nil:
-		return nil, schemas.NewProblem(schemas.CodeInternal, "The client has no transport.")
-	case !schemas.IsGUID(o.TenantID):
+		return nil, problems.New(problems.CodeInternal, "The client has no transport.")
+	case !naming.IsGUID(o.TenantID):
 		return nil, invalid("The tenant ID is not a GUID.")
-	case o.PinnedObjectID != "" && !schemas.IsGUID(o.PinnedObjectID):
+	case o.PinnedObjectID != "" && !naming.IsGUID(o.PinnedObjectID):
 		return nil, invalid("The pinned object ID is not a GUID.")
 	case o.Audience == "":
 		return nil, invalid("The ARM audience is empty.")
@@ -90,6 +91,6 @@ func (o Options) endpoint() (*url.URL, error) {
 }
 
 func invalid(message string) error {
-	return schemas.NewProblem(schemas.CodeInvalidArgument, message,
-		schemas.WithCommand("Ask a person to correct the directory entry.", "mcp-partner tenants set NAME"))
+	return problems.New(problems.CodeInvalidArgument, message,
+		problems.WithCommand("Ask a person to correct the directory entry.", "mcp-partner tenants set NAME"))
 }

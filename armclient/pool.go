@@ -5,7 +5,7 @@ import (
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 )
 
 // poolSize is how many clients a Pool keeps: about 12 KiB each with a token.
@@ -42,7 +42,7 @@ func NewPool[K comparable](build func(K) (*Client, error)) *Pool[K] {
 func (p *Pool[K]) Get(key K) (*Client, error) {
 	entry := p.entry(key)
 	entry.once.Do(func() {
-		entry.err = schemas.NewProblem(schemas.CodeInternal, "Creating a client panicked.")
+		entry.err = problems.New(problems.CodeInternal, "Creating a client panicked.")
 		entry.client, entry.err = p.build(key)
 	})
 	if entry.err != nil {

@@ -7,7 +7,7 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 )
 
 // key is a tenant and a credential.
@@ -116,7 +116,7 @@ func TestPoolSurvivesAPanic(t *testing.T) {
 		}()
 		_, _ = pool.Get(key{})
 	}()
-	if c, err := pool.Get(key{}); c != nil || codeOfErr(err) != schemas.CodeInternal {
+	if c, err := pool.Get(key{}); c != nil || codeOfErr(err) != problems.CodeInternal {
 		t.Errorf("%v, %v", c, err)
 	}
 	if c, err := pool.Get(key{}); c == nil || err != nil {

@@ -9,7 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"mcp-partner/guard"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
 )
 
 // drawReply draws any kind of answer; clean is whether it is the one that may
@@ -113,7 +113,7 @@ func anySequence(t *testing.T, rt *rapid.T) {
 func anyCall(t *testing.T, rt *rapid.T, c *Client, transport *scripted) int {
 	judge := func(read LinkRead) {
 		checkRead(t, read)
-		if read.Link.State == schemas.LinkNotLinked && !transport.clean {
+		if read.Link.State == answers.LinkNotLinked && !transport.clean {
 			rt.Fatalf("not_linked without the clean 404: %+v", read)
 		}
 	}
@@ -124,7 +124,7 @@ func anyCall(t *testing.T, rt *rapid.T, c *Client, transport *scripted) int {
 	case "partner":
 		read, matches := c.Partner(t.Context(), partner1)
 		judge(read)
-		if (matches == nil) != (read.Link.State == schemas.LinkUnknown) {
+		if (matches == nil) != (read.Link.State == answers.LinkUnknown) {
 			rt.Fatalf("matches %v for %s", matches, read.Link.State)
 		}
 		return 0
@@ -156,7 +156,7 @@ func anyApply(t *testing.T, rt *rapid.T, c *Client, transport *scripted, judge f
 		rt.Fatalf("applied, but %+v", got.After.Link)
 	case got.Applied != AppliedYes && got.Problem == nil:
 		rt.Fatalf("%s without a problem", got.Applied)
-	case got.After.Link.State == schemas.LinkUnknown && got.Applied == AppliedYes:
+	case got.After.Link.State == answers.LinkUnknown && got.Applied == AppliedYes:
 		rt.Fatalf("applied without having been read back: %+v", got)
 	}
 	if again := c.Apply(t.Context(), once, change); sent > 0 && transport.writes > before+2 {
@@ -166,7 +166,7 @@ func anyApply(t *testing.T, rt *rapid.T, c *Client, transport *scripted, judge f
 }
 
 func anyChange(rt *rapid.T) Change {
-	before := rapid.SampledFrom([]schemas.Link{absent(), tombstone(2), linkedTo(partner1, 3), linkedTo(partner2, 3)}).Draw(rt, "before")
+	before := rapid.SampledFrom([]answers.Link{absent(), tombstone(2), linkedTo(partner1, 3), linkedTo(partner2, 3)}).Draw(rt, "before")
 	kind := rapid.SampledFrom([]string{http.MethodPut, http.MethodPatch, http.MethodDelete}).Draw(rt, "kind of change")
 	return Change{kind, partner1, before}
 }

@@ -12,7 +12,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/problems"
 )
 
 // bubble runs a test in its own time.
@@ -30,12 +31,12 @@ func patientClient(t *testing.T, w *wire) *Client {
 
 func TestReadsAreRepeatedAtMostTwice(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		w := answers(broken(), status(503), notFound())
-		if read := patientClient(t, w).Link(t.Context()); read.Link.State != schemas.LinkNotLinked || len(w.all()) != 3 {
+		w := replying(broken(), status(503), notFound())
+		if read := patientClient(t, w).Link(t.Context()); read.Link.State != answers.LinkNotLinked || len(w.all()) != 3 {
 			t.Errorf("%+v after %d", read, len(w.all()))
 		}
-		w = answers(broken())
-		if read := patientClient(t, w).Link(t.Context()); codeOfProblem(read.Problem) != schemas.CodeNetwork || len(w.all()) != 3 {
+		w = replying(broken())
+		if read := patientClient(t, w).Link(t.Context()); codeOfProblem(read.Problem) != problems.CodeNetwork || len(w.all()) != 3 {
 			t.Errorf("%+v after %d", read, len(w.all()))
 		}
 	})
@@ -52,10 +53,10 @@ func TestRetryAfterIsHonouredAndSpread(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
-				w := answers(status(429).with(header()), notFound())
+				w := replying(status(429).with(header()), notFound())
 				start := time.Now()
 				read := patientClient(t, w).Link(t.Context())
-				if took := time.Since(start); read.Link.State != schemas.LinkNotLinked || took < 4*time.Second || took > 4*time.Second+waitSpread {
+				if took := time.Since(start); read.Link.State != answers.LinkNotLinked || took < 4*time.Second || took > 4*time.Second+waitSpread {
 					t.Errorf("%+v after %v", read.Link, took)
 				}
 			})
@@ -66,10 +67,10 @@ func TestRetryAfterIsHonouredAndSpread(t *testing.T) {
 func TestLongRetryAfterComesBackAtOnce(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		for value, want := range map[string]int{"11": 11, "120": 120, time.Now().Add(time.Minute).UTC().Format(http.TimeFormat): 60} {
-			w := answers(status(429).with("Retry-After", value))
+			w := replying(status(429).with("Retry-After", value))
 			start := time.Now()
 			p := patientClient(t, w).Link(t.Context()).Problem
-			if codeOfProblem(p) != schemas.CodeThrottled || p.RetryAfterSeconds != want || !p.Retryable || time.Since(start) != 0 || len(w.all()) != 1 {
+			if codeOfProblem(p) != problems.CodeThrottled || p.RetryAfterSeconds != want || !p.Retryable || time.Since(start) != 0 || len(w.all()) != 1 {
 				t.Errorf("%s: %+v after %v and %d tries", value, p, time.Since(start), len(w.all()))
 			}
 		}
@@ -81,11 +82,11 @@ func TestLongRetryAfterComesBackAtOnce(t *testing.T) {
 // What the gate or the credential refuses would be refused again.
 func TestRefusalsAreNotRepeated(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		for want, cred := range map[schemas.Code]*credential{
-			schemas.CodeWrongTenant: withToken(tokenFor(otherID, objectID)),
-			schemas.CodeVaultLocked: {err: schemas.NewProblem(schemas.CodeVaultLocked, "x")},
+		for want, cred := range map[problems.Code]*credential{
+			problems.CodeWrongTenant: withToken(tokenFor(otherID, objectID)),
+			problems.CodeVaultLocked: {err: problems.New(problems.CodeVaultLocked, "x")},
 		} {
-			o := testOptions(answers(notFound()))
+			o := testOptions(replying(notFound()))
 			o.RetryDelay = 0
 			start := time.Now()
 			read := newClient(t, cred, o).Link(t.Context())
@@ -100,8 +101,8 @@ func TestRetryAfterBeyondTheDeadlineComesBackAtOnce(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		defer cancel()
-		p := patientClient(t, answers(status(429).with("Retry-After", "8"))).Link(ctx).Problem
-		if codeOfProblem(p) != schemas.CodeThrottled || p.RetryAfterSeconds != 8 || ctx.Err() != nil {
+		p := patientClient(t, replying(status(429).with("Retry-After", "8"))).Link(ctx).Problem
+		if codeOfProblem(p) != problems.CodeThrottled || p.RetryAfterSeconds != 8 || ctx.Err() != nil {
 			t.Errorf("%+v, %v", p, ctx.Err())
 		}
 	})
@@ -110,13 +111,13 @@ func TestRetryAfterBeyondTheDeadlineComesBackAtOnce(t *testing.T) {
 func TestEverythingHasADeadline(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		start := time.Now()
-		read := patientClient(t, answers(reply{hang: true})).Link(context.Background())
-		if codeOfProblem(read.Problem) != schemas.CodeTimeout || time.Since(start) != readTime {
+		read := patientClient(t, replying(reply{hang: true})).Link(context.Background())
+		if codeOfProblem(read.Problem) != problems.CodeTimeout || time.Since(start) != readTime {
 			t.Errorf("read: %+v after %v", read.Problem, time.Since(start))
 		}
 		start = time.Now()
-		change := Change{Method: http.MethodPut, PartnerID: partner1, Before: schemas.Link{State: schemas.LinkNotLinked}}
-		outcome := patientClient(t, answers(reply{hang: true})).Apply(context.Background(), permit(t, change), change)
+		change := Change{Method: http.MethodPut, PartnerID: partner1, Before: answers.Link{State: answers.LinkNotLinked}}
+		outcome := patientClient(t, replying(reply{hang: true})).Apply(context.Background(), permit(t, change), change)
 		if outcome.Applied != AppliedUnknown || time.Since(start) != writeTime+readBackTime {
 			t.Errorf("write: %+v after %v", outcome, time.Since(start))
 		}
@@ -134,21 +135,21 @@ func TestTransportFailures(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		reply reply
-		want  schemas.Code
+		want  problems.Code
 	}{
-		"refused":   {reply{err: &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", errors.New("SECRET"))}}, schemas.CodeNetwork},
-		"dns":       {reply{err: &net.DNSError{Err: "no such host", Name: "SECRET", IsNotFound: true}}, schemas.CodeNetwork},
-		"eof":       {reply{err: io.EOF}, schemas.CodeNetwork},
-		"headers":   {reply{err: io.ErrUnexpectedEOF}, schemas.CodeNetwork},
-		"timeout":   {reply{err: timeoutError{errors.New("SECRET")}}, schemas.CodeTimeout},
-		"cut body":  {reply{status: 200, body: `{"id":"SECRET`, cut: true}, schemas.CodeUnexpectedResponse},
-		"cut 404":   {reply{status: 404, body: notFoundBody, cut: true}, schemas.CodeUnexpectedResponse},
-		"something": {reply{err: errors.New("SECRET")}, schemas.CodeInternal},
+		"refused":   {reply{err: &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", errors.New("SECRET"))}}, problems.CodeNetwork},
+		"dns":       {reply{err: &net.DNSError{Err: "no such host", Name: "SECRET", IsNotFound: true}}, problems.CodeNetwork},
+		"eof":       {reply{err: io.EOF}, problems.CodeNetwork},
+		"headers":   {reply{err: io.ErrUnexpectedEOF}, problems.CodeNetwork},
+		"timeout":   {reply{err: timeoutError{errors.New("SECRET")}}, problems.CodeTimeout},
+		"cut body":  {reply{status: 200, body: `{"id":"SECRET`, cut: true}, problems.CodeUnexpectedResponse},
+		"cut 404":   {reply{status: 404, body: notFoundBody, cut: true}, problems.CodeUnexpectedResponse},
+		"something": {reply{err: errors.New("SECRET")}, problems.CodeInternal},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
-				read := patientClient(t, answers(test.reply)).Link(t.Context())
-				if read.Link.State != schemas.LinkUnknown || codeOfProblem(read.Problem) != test.want {
+				read := patientClient(t, replying(test.reply)).Link(t.Context())
+				if read.Link.State != answers.LinkUnknown || codeOfProblem(read.Problem) != test.want {
 					t.Fatalf("%+v, want %s", read.Problem, test.want)
 				}
 				if strings.Contains(read.Problem.Error()+read.Problem.Foreign+read.Problem.Hint, "SECRET") {
@@ -161,24 +162,24 @@ func TestTransportFailures(t *testing.T) {
 
 func TestCredentialFailures(t *testing.T) {
 	t.Parallel()
-	rejected := schemas.NewProblem(schemas.CodeCredentialRejected, "The secret is wrong.", schemas.WithUntrusted("7000215", "x"))
+	rejected := problems.New(problems.CodeCredentialRejected, "The secret is wrong.", problems.WithUntrusted("7000215", "x"))
 	for name, test := range map[string]struct {
 		err  error
-		want *schemas.Problem
-		code schemas.Code
+		want *problems.Problem
+		code problems.Code
 	}{
-		"a problem":          {rejected, rejected, schemas.CodeCredentialRejected},
-		"a wrapped problem":  {errors.Join(errors.New("SECRET"), rejected), rejected, schemas.CodeCredentialRejected},
-		"a not_linked":       {schemas.NewProblem(schemas.CodeNotLinked, "x"), nil, schemas.CodeNotLinked},
-		"anything else":      {errors.New("SECRET"), nil, schemas.CodeSignInUnavailable},
-		"its own time-out":   {context.DeadlineExceeded, nil, schemas.CodeTimeout},
-		"its own connection": {&net.OpError{Op: "dial", Err: errors.New("SECRET")}, nil, schemas.CodeNetwork},
+		"a problem":          {rejected, rejected, problems.CodeCredentialRejected},
+		"a wrapped problem":  {errors.Join(errors.New("SECRET"), rejected), rejected, problems.CodeCredentialRejected},
+		"a not_linked":       {problems.New(problems.CodeNotLinked, "x"), nil, problems.CodeNotLinked},
+		"anything else":      {errors.New("SECRET"), nil, problems.CodeSignInUnavailable},
+		"its own time-out":   {context.DeadlineExceeded, nil, problems.CodeTimeout},
+		"its own connection": {&net.OpError{Op: "dial", Err: errors.New("SECRET")}, nil, problems.CodeNetwork},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := answers(notFound())
+			w := replying(notFound())
 			read := newClient(t, &credential{err: test.err}, testOptions(w)).Link(t.Context())
-			if read.Link.State != schemas.LinkUnknown || codeOfProblem(read.Problem) != test.code || len(w.all()) != 0 {
+			if read.Link.State != answers.LinkUnknown || codeOfProblem(read.Problem) != test.code || len(w.all()) != 0 {
 				t.Fatalf("%+v, %d sent", read, len(w.all()))
 			}
 			if test.want != nil && read.Problem != test.want {
@@ -194,9 +195,9 @@ func TestCredentialFailures(t *testing.T) {
 func TestCancelledRead(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
-	w := answers(reply{hang: true, before: func(*http.Request) { cancel() }})
+	w := replying(reply{hang: true, before: func(*http.Request) { cancel() }})
 	read := testClient(t, w).Link(ctx)
-	if codeOfProblem(read.Problem) != schemas.CodeCancelled || len(w.all()) != 1 {
+	if codeOfProblem(read.Problem) != problems.CodeCancelled || len(w.all()) != 1 {
 		t.Errorf("%+v after %d", read.Problem, len(w.all()))
 	}
 }

@@ -16,8 +16,10 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/resourcemanager/authorization/armauthorization/v2"
 	"github.com/Azure/azure-sdk-for-go/sdk/resourcemanager/resources/armsubscriptions"
 
+	"mcp-partner/internal/naming"
 	"mcp-partner/internal/pec"
-	"mcp-partner/schemas"
+	"mcp-partner/internal/untrusted"
+	"mcp-partner/schemas/problems"
 )
 
 // roleClients are Microsoft's clients for subscriptions and roles, on pipelines
@@ -72,8 +74,8 @@ func (r *roleReader) Assignments(ctx context.Context, subscriptionID, objectID s
 	if err != nil {
 		return nil, "", err
 	}
-	if !schemas.IsGUID(subscriptionID) || !schemas.IsGUID(objectID) {
-		return nil, "", schemas.NewProblem(schemas.CodeInvalidArgument, "The subscription ID and the object ID must be GUIDs.")
+	if !naming.IsGUID(subscriptionID) || !naming.IsGUID(objectID) {
+		return nil, "", problems.New(problems.CodeInvalidArgument, "The subscription ID and the object ID must be GUIDs.")
 	}
 	filter := "assignedTo('" + objectID + "')"
 	pager := clients.assignments.NewListForScopePager("subscriptions/"+subscriptionID, &armauthorization.RoleAssignmentsClientListForScopeOptions{Filter: &filter})
@@ -81,9 +83,9 @@ func (r *roleReader) Assignments(ctx context.Context, subscriptionID, objectID s
 		return convertAll(page.Value, assignment)
 	})
 	if err == nil && !strings.EqualFold(seen.claims.objectID, objectID) {
-		err = schemas.NewProblem(schemas.CodeWrongIdentity, "The token changed to another identity while roles were read.")
+		err = problems.New(problems.CodeWrongIdentity, "The token changed to another identity while roles were read.")
 	}
-	return rows, schemas.Sanitize(seen.requestID), err
+	return rows, untrusted.Sanitize(seen.requestID), err
 }
 
 // Schedules implements pec.Reader.
@@ -115,7 +117,7 @@ func (r *roleReader) Role(ctx context.Context, subscriptionID, roleID string) (p
 	}
 	p := resp.Properties
 	if p == nil || p.RoleName == nil {
-		return pec.Role{}, schemas.NewProblem(schemas.CodeUnexpectedResponse, "ARM answered with a role definition that has no name.")
+		return pec.Role{}, problems.New(problems.CodeUnexpectedResponse, "ARM answered with a role definition that has no name.")
 	}
 	return pec.Role{ID: roleID, Name: clean(p.RoleName), Custom: strings.EqualFold(value(p.RoleType), "CustomRole")}, nil
 }
@@ -176,15 +178,15 @@ func convertAll[W, R any](values []*W, row func(W) R) []R {
 func subscription(s armsubscriptions.Subscription) (pec.Subscription, bool) {
 	row := pec.Subscription{
 		ID: strings.ToLower(value(s.SubscriptionID)), TenantID: strings.ToLower(value(s.TenantID)),
-		Name: clean(s.DisplayName), State: schemas.Sanitize(value((*string)(s.State))), Listed: true,
+		Name: clean(s.DisplayName), State: untrusted.Sanitize(value((*string)(s.State))), Listed: true,
 	}
 	for _, m := range s.ManagedByTenants {
-		if m != nil && schemas.IsGUID(value(m.TenantID)) {
+		if m != nil && naming.IsGUID(value(m.TenantID)) {
 			row.ManagedBy = append(row.ManagedBy, strings.ToLower(*m.TenantID))
 		}
 	}
 	slices.Sort(row.ManagedBy)
-	return row, schemas.IsGUID(row.ID)
+	return row, naming.IsGUID(row.ID)
 }
 
 func assignment(a armauthorization.RoleAssignment) pec.Assignment {

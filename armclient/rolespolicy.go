@@ -12,7 +12,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 
 	"mcp-partner/internal/strictjson"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 )
 
 // listPolicy holds Microsoft's modules to what the rest of this package holds
@@ -58,7 +58,7 @@ func (l *listTrail) enter(r *http.Request) error {
 		l.path = path
 	}
 	if path != l.path {
-		return schemas.NewProblem(schemas.CodeUnexpectedResponse, "The answer names a next page outside of the list; it was not read.")
+		return problems.New(problems.CodeUnexpectedResponse, "The answer names a next page outside of the list; it was not read.")
 	}
 	return l.read.enter(r.URL.String())
 }
@@ -86,21 +86,21 @@ func roleProblem(ctx context.Context, err error) error {
 	if answer, ok := errors.AsType[*azcore.ResponseError](err); ok && answer.RawResponse != nil {
 		return roleRejection(rejected(ctx, answer.RawResponse))
 	}
-	var known *schemas.Problem
+	var known *problems.Problem
 	if !errors.As(err, &known) && recordOf(ctx).status == http.StatusOK && ctx.Err() == nil && netProblem(err) == nil {
-		return schemas.NewProblem(schemas.CodeUnexpectedResponse, "ARM answered 200 with a body that is not a list of this kind.")
+		return problems.New(problems.CodeUnexpectedResponse, "ARM answered 200 with a body that is not a list of this kind.")
 	}
 	return failed(ctx, err)
 }
 
 // roleRejection takes back what rejected says of links.
 func roleRejection(err error) error {
-	problem := schemas.AsProblem(err)
-	if problem.Code != schemas.CodeNotLinked && problem.Code != schemas.CodeForeignPrincipal && problem.Code != schemas.CodeProviderUnavailable {
+	problem := problems.As(err)
+	if problem.Code != problems.CodeNotLinked && problem.Code != problems.CodeForeignPrincipal && problem.Code != problems.CodeProviderUnavailable {
 		return problem
 	}
 	own := *problem
-	own.Code, own.Message, own.Retryable = schemas.CodeUnexpectedResponse, "ARM does not know the subscription, or does not show it to this identity.", false
+	own.Code, own.Message, own.Retryable = problems.CodeUnexpectedResponse, "ARM does not know the subscription, or does not show it to this identity.", false
 	own.Hint = "Check the subscription's ID, and whether this identity has a role in it."
 	return &own
 }

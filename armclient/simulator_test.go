@@ -9,7 +9,9 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/partnerid"
+	"mcp-partner/schemas/problems"
 	"mcp-partner/simulator"
 )
 
@@ -52,7 +54,7 @@ func simulate(t *testing.T, config simulator.Config) simulated {
 func (s simulated) apply(t *testing.T, kind string, partnerID string, before LinkRead) Outcome {
 	t.Helper()
 	once := permitFor(t, toolOf[kind], before.Identity.TenantID, before.Identity.ObjectID, partnerID)
-	return s.client.Apply(t.Context(), once, Change{kind, schemas.PartnerID(partnerID), before.Link})
+	return s.client.Apply(t.Context(), once, Change{kind, partnerid.ID(partnerID), before.Link})
 }
 
 // A link's whole life, with both of the possible behaviours after a DELETE and
@@ -72,7 +74,7 @@ func TestLifeOfALink(t *testing.T) {
 func liveALink(t *testing.T, s simulated) {
 	t.Helper()
 	read := s.client.Link(t.Context())
-	if read.Link.State != schemas.LinkNotLinked || read.RequestID == "" {
+	if read.Link.State != answers.LinkNotLinked || read.RequestID == "" {
 		t.Fatalf("before: %+v", read)
 	}
 	for _, step := range []struct {
@@ -91,7 +93,7 @@ func liveALink(t *testing.T, s simulated) {
 		t.Errorf("%+v, truth %+v", read.Link, truth)
 	}
 	again := s.apply(t, http.MethodPut, partner2, LinkRead{Link: absent(), Identity: read.Identity})
-	if again.Applied != AppliedNo || codeOfProblem(again.Problem) != schemas.CodeConcurrentChange || again.After.Link.PartnerID != partner1 {
+	if again.Applied != AppliedNo || codeOfProblem(again.Problem) != problems.CodeConcurrentChange || again.After.Link.PartnerID != partner1 {
 		t.Errorf("create over a link: %+v, %+v", again, again.Problem)
 	}
 }
@@ -102,24 +104,24 @@ func TestFaultsOfAWrite(t *testing.T) {
 	t.Parallel()
 	for kind, want := range map[simulator.FaultKind]struct {
 		applied Applied
-		code    schemas.Code
+		code    problems.Code
 	}{
 		simulator.FaultLostAnswer:       {AppliedYes, ""},
 		simulator.FaultErrorAfterWrite:  {AppliedYes, ""},
 		simulator.FaultCutBody:          {AppliedYes, ""},
 		simulator.FaultSlowWrite:        {AppliedYes, ""},
-		simulator.FaultServerError:      {AppliedNo, schemas.CodeWriteNotApplied},
-		simulator.FaultHTML:             {AppliedNo, schemas.CodeWriteNotApplied},
-		simulator.FaultEmpty404:         {AppliedNo, schemas.CodeWriteNotApplied},
-		simulator.FaultThrottleLong:     {AppliedNo, schemas.CodeThrottled},
-		simulator.FaultNamespace404:     {AppliedNo, schemas.CodeProviderUnavailable},
-		simulator.FaultForbidden:        {AppliedNo, schemas.CodeForbidden},
-		simulator.FaultUnauthorized:     {AppliedNo, schemas.CodeUnauthorized},
+		simulator.FaultServerError:      {AppliedNo, problems.CodeWriteNotApplied},
+		simulator.FaultHTML:             {AppliedNo, problems.CodeWriteNotApplied},
+		simulator.FaultEmpty404:         {AppliedNo, problems.CodeWriteNotApplied},
+		simulator.FaultThrottleLong:     {AppliedNo, problems.CodeThrottled},
+		simulator.FaultNamespace404:     {AppliedNo, problems.CodeProviderUnavailable},
+		simulator.FaultForbidden:        {AppliedNo, problems.CodeForbidden},
+		simulator.FaultUnauthorized:     {AppliedNo, problems.CodeUnauthorized},
 		simulator.FaultClaimsChallenge:  {AppliedYes, ""},
-		simulator.FaultOtherWriter:      {AppliedYes, schemas.CodeConcurrentChange},
-		simulator.FaultOtherWriterBack:  {AppliedYes, schemas.CodeConcurrentChange},
-		simulator.FaultOtherWriterLate:  {AppliedYes, schemas.CodeConcurrentChange},
-		simulator.FaultForeignPrincipal: {AppliedNo, schemas.CodeForeignPrincipal},
+		simulator.FaultOtherWriter:      {AppliedYes, problems.CodeConcurrentChange},
+		simulator.FaultOtherWriterBack:  {AppliedYes, problems.CodeConcurrentChange},
+		simulator.FaultOtherWriterLate:  {AppliedYes, problems.CodeConcurrentChange},
+		simulator.FaultForeignPrincipal: {AppliedNo, problems.CodeForeignPrincipal},
 	} {
 		t.Run(string(kind), func(t *testing.T) {
 			t.Parallel()
@@ -141,7 +143,7 @@ func TestFaultsOfAWrite(t *testing.T) {
 func (s simulated) checkTruth(t *testing.T, got Outcome, challenged bool) {
 	t.Helper()
 	truth, _ := s.sim.Link(s.tenant.TenantID, "")
-	if got.After.Link.State != schemas.LinkLinked || got.After.Link.PartnerID != truth.PartnerID || *got.After.Link.Version != int64(truth.Version) {
+	if got.After.Link.State != answers.LinkLinked || got.After.Link.PartnerID != truth.PartnerID || *got.After.Link.Version != int64(truth.Version) {
 		t.Errorf("after %+v, truth %+v", got.After.Link, truth)
 	}
 	sent, written := 0, false
@@ -158,22 +160,22 @@ func (s simulated) checkTruth(t *testing.T, got Outcome, challenged bool) {
 
 func TestFaultsOfARead(t *testing.T) {
 	t.Parallel()
-	for kind, want := range map[simulator.FaultKind]schemas.Code{
-		simulator.FaultThrottleLong: schemas.CodeThrottled, simulator.FaultServerError: schemas.CodeARMUnavailable,
-		simulator.FaultEmpty404: schemas.CodeUnexpectedResponse, simulator.FaultNamespace404: schemas.CodeProviderUnavailable,
-		simulator.FaultUnauthorized: schemas.CodeUnauthorized, simulator.FaultForbidden: schemas.CodeForbidden,
-		simulator.FaultCutBody: schemas.CodeUnexpectedResponse, simulator.FaultForeignPrincipal: schemas.CodeForeignPrincipal,
-		simulator.FaultClaimsChallenge: schemas.CodeUnauthorized,
+	for kind, want := range map[simulator.FaultKind]problems.Code{
+		simulator.FaultThrottleLong: problems.CodeThrottled, simulator.FaultServerError: problems.CodeARMUnavailable,
+		simulator.FaultEmpty404: problems.CodeUnexpectedResponse, simulator.FaultNamespace404: problems.CodeProviderUnavailable,
+		simulator.FaultUnauthorized: problems.CodeUnauthorized, simulator.FaultForbidden: problems.CodeForbidden,
+		simulator.FaultCutBody: problems.CodeUnexpectedResponse, simulator.FaultForeignPrincipal: problems.CodeForeignPrincipal,
+		simulator.FaultClaimsChallenge: problems.CodeUnauthorized,
 	} {
 		t.Run(string(kind), func(t *testing.T) {
 			t.Parallel()
 			s := simulate(t, simulator.Config{Tenants: 1, LinkedPercent: -1})
 			remove := s.sim.Inject(simulator.Rule{Kind: kind})
-			if read := s.client.Link(t.Context()); read.Link.State != schemas.LinkUnknown || codeOfProblem(read.Problem) != want {
+			if read := s.client.Link(t.Context()); read.Link.State != answers.LinkUnknown || codeOfProblem(read.Problem) != want {
 				t.Errorf("%+v, want %s", read.Problem, want)
 			}
 			remove()
-			if read := s.client.Link(t.Context()); read.Link.State != schemas.LinkNotLinked {
+			if read := s.client.Link(t.Context()); read.Link.State != answers.LinkNotLinked {
 				t.Errorf("afterwards %+v", read)
 			}
 		})

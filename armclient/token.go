@@ -7,8 +7,9 @@ import (
 	"errors"
 	"strings"
 
+	"mcp-partner/internal/naming"
 	"mcp-partner/internal/strictjson"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
@@ -61,14 +62,14 @@ func TokenIdentity(token string) (tenantID, objectID string) {
 
 func guidClaim(payload map[string]json.RawMessage, name string) string {
 	var value string
-	if json.Unmarshal(payload[name], &value) != nil || !schemas.IsGUID(value) {
+	if json.Unmarshal(payload[name], &value) != nil || !naming.IsGUID(value) {
 		return ""
 	}
 	return strings.ToLower(value)
 }
 
 // tokenSource keeps error texts of a credential, which may hold a secret, out
-// of everything behind it. A *schemas.Problem passes through as it is.
+// of everything behind it. A *problems.Problem passes through as it is.
 type tokenSource struct{ next azcore.TokenCredential }
 
 // GetToken implements azcore.TokenCredential.
@@ -77,12 +78,12 @@ func (s tokenSource) GetToken(ctx context.Context, options policy.TokenRequestOp
 	if err == nil {
 		return token, nil
 	}
-	var known *schemas.Problem
+	var known *problems.Problem
 	if errors.As(err, &known) || ctx.Err() != nil {
 		return azcore.AccessToken{}, err
 	}
 	if problem := netProblem(err); problem != nil {
 		return azcore.AccessToken{}, problem
 	}
-	return azcore.AccessToken{}, schemas.NewProblem(schemas.CodeSignInUnavailable, "The credential returned no token and no reason.")
+	return azcore.AccessToken{}, problems.New(problems.CodeSignInUnavailable, "The credential returned no token and no reason.")
 }

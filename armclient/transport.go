@@ -9,7 +9,7 @@ import (
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 )
 
 // maxBody is the most bytes of an answer that are read, after decompression.
@@ -59,7 +59,7 @@ func (s strict) Do(r *http.Request) (*http.Response, error) {
 	}
 	if resp.Request != nil && resp.Request.URL.String() != r.URL.String() {
 		_ = resp.Body.Close()
-		return nil, final{schemas.NewProblem(schemas.CodeUnexpectedResponse, "The transport followed a redirect; its answer was ignored.")}
+		return nil, final{problems.New(problems.CodeUnexpectedResponse, "The transport followed a redirect; its answer was ignored.")}
 	}
 	if resp.Body == nil {
 		resp.Body = http.NoBody
@@ -86,7 +86,7 @@ type cappedBody struct {
 func (b *cappedBody) Read(p []byte) (int, error) {
 	n, err := b.body.Read(p)
 	if b.left -= n; b.left < 0 {
-		return 0, final{schemas.NewProblem(schemas.CodeUnexpectedResponse, "The answer is larger than 1 MiB and was not read.")}
+		return 0, final{problems.New(problems.CodeUnexpectedResponse, "The answer is larger than 1 MiB and was not read.")}
 	}
 	if err != nil && err != io.EOF && b.ctx.Err() == nil {
 		err = cutBody{err}

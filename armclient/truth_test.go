@@ -5,7 +5,7 @@ import (
 	"net/http"
 	"testing"
 
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
 	"mcp-partner/simulator"
 )
 
@@ -37,7 +37,7 @@ func TestTruthUnderFaults(t *testing.T) {
 				read := s.client.Link(t.Context())
 				s.checkLink(t, read.Link)
 				said[string(read.Link.State)]++
-				if read.Link.State != schemas.LinkUnknown {
+				if read.Link.State != answers.LinkUnknown {
 					said[string(s.applyAtRandom(t, dice, read).Applied)]++
 				}
 			}
@@ -49,13 +49,13 @@ func TestTruthUnderFaults(t *testing.T) {
 }
 
 // checkLink holds because nobody writes while nothing of ours is under way.
-func (s simulated) checkLink(t *testing.T, said schemas.Link) {
+func (s simulated) checkLink(t *testing.T, said answers.Link) {
 	t.Helper()
 	truth, ever := s.sim.Link(s.tenant.TenantID, "")
 	live := ever && truth.State == simulator.StateActive
 	switch {
-	case said.State == schemas.LinkUnknown:
-	case said.State.Absent() == live, live && said.PartnerID != truth.PartnerID, said.State == schemas.LinkDeleted && !ever:
+	case said.State == answers.LinkUnknown:
+	case said.State.Absent() == live, live && said.PartnerID != truth.PartnerID, said.State == answers.LinkDeleted && !ever:
 		t.Errorf("said %+v, truth %+v %v", said, truth, ever)
 	}
 }
@@ -65,7 +65,7 @@ func (s simulated) checkLink(t *testing.T, said schemas.Link) {
 func (s simulated) applyAtRandom(t *testing.T, dice *rand.Rand, before LinkRead) Outcome {
 	t.Helper()
 	kind, id := http.MethodPut, []string{partner1, partner2}[dice.IntN(2)]
-	if before.Link.State == schemas.LinkLinked {
+	if before.Link.State == answers.LinkLinked {
 		kind = []string{http.MethodPatch, http.MethodDelete}[dice.IntN(2)]
 	}
 	if kind == http.MethodDelete {

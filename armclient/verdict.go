@@ -5,21 +5,22 @@ import (
 	"fmt"
 	"net/http"
 
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/problems"
 )
 
 // reached reports whether a link is in the state that the change aims at.
-func (ch Change) reached(after schemas.Link) bool {
+func (ch Change) reached(after answers.Link) bool {
 	if ch.Method == http.MethodDelete {
 		return after.State.Absent()
 	}
-	return after.State == schemas.LinkLinked && after.PartnerID == string(ch.PartnerID)
+	return after.State == answers.LinkLinked && after.PartnerID == string(ch.PartnerID)
 }
 
 // untouched reports whether a link is as it was before, as far as can be seen.
-func (ch Change) untouched(after schemas.Link) bool {
+func (ch Change) untouched(after answers.Link) bool {
 	same := after.State == ch.Before.State || after.State.Absent() && ch.Before.State.Absent()
-	if after.State == schemas.LinkLinked {
+	if after.State == answers.LinkLinked {
 		same = same && after.PartnerID == ch.Before.PartnerID
 	}
 	step, visible := ch.step(after)
@@ -27,7 +28,7 @@ func (ch Change) untouched(after schemas.Link) bool {
 }
 
 // step is by how much the version rose; visible only if both are there.
-func (ch Change) step(after schemas.Link) (by int64, visible bool) {
+func (ch Change) step(after answers.Link) (by int64, visible bool) {
 	if ch.Before.Version == nil || after.Version == nil {
 		return 0, false
 	}
@@ -39,7 +40,7 @@ func (ch Change) step(after schemas.Link) (by int64, visible bool) {
 func verdict(w written, ch Change, after LinkRead) Outcome {
 	step, visible := ch.step(after.Link)
 	switch {
-	case after.Link.State == schemas.LinkUnknown:
+	case after.Link.State == answers.LinkUnknown:
 		return unconfirmed(w, after)
 	case w.rejection() != nil && ch.untouched(after.Link):
 		return Outcome{Applied: AppliedNo, Problem: turnedDown(w, "read back, the link has not changed", hintAsBefore)}
@@ -55,7 +56,7 @@ func verdict(w written, ch Change, after LinkRead) Outcome {
 // oneStep reports whether exactly one write lies between before and after. If a
 // version cannot be seen, a state that differs has to do; a state that does not
 // differ needs the clean answer.
-func oneStep(step int64, visible bool, ch Change, w written, after schemas.Link) bool {
+func oneStep(step int64, visible bool, ch Change, w written, after answers.Link) bool {
 	if visible {
 		return step == 1
 	}
@@ -67,7 +68,7 @@ func unconfirmed(w written, after LinkRead) Outcome {
 	if w.rejection() != nil {
 		return Outcome{Applied: AppliedNo, Problem: turnedDown(w, "the link could not be read back: "+string(after.Link.Reason), hintUnread)}
 	}
-	return Outcome{Applied: AppliedUnknown, Problem: w.problem(schemas.CodeWriteUnconfirmed,
+	return Outcome{Applied: AppliedUnknown, Problem: w.problem(problems.CodeWriteUnconfirmed,
 		"The write was sent "+w.answered()+", and the link could not be read back: "+string(after.Link.Reason)+".")}
 }
 
@@ -81,55 +82,55 @@ const (
 // turnedDown words a definite answer to a write. A code that would make it a
 // refusal, which means that nothing was sent, or that says nothing, gives way
 // to write_not_applied; ARM's own code stays beside it.
-func turnedDown(w written, found, hint string) *schemas.Problem {
+func turnedDown(w written, found, hint string) *problems.Problem {
 	answer := w.rejection()
 	own := answer.problem
 	code := own.Code
-	if own.Refusal() || code == schemas.CodeUnexpectedResponse {
-		code = schemas.CodeWriteNotApplied
+	if own.Refusal() || code == problems.CodeUnexpectedResponse {
+		code = problems.CodeWriteNotApplied
 	}
 	p := w.problem(code, fmt.Sprintf("The write was sent and rejected with %d%s; %s.", answer.status, meaning(code), found))
 	p.Hint = hint + nextStep(code)
 	return p
 }
 
-func meaning(code schemas.Code) string {
-	return map[schemas.Code]string{
-		schemas.CodeForeignPrincipal:    ": this identity has no account in this tenant",
-		schemas.CodeProviderUnavailable: ": ARM does not know the provider for this request at this endpoint",
+func meaning(code problems.Code) string {
+	return map[problems.Code]string{
+		problems.CodeForeignPrincipal:    ": this identity has no account in this tenant",
+		problems.CodeProviderUnavailable: ": ARM does not know the provider for this request at this endpoint",
 	}[code]
 }
 
-func nextStep(code schemas.Code) string {
-	return cmp.Or(map[schemas.Code]string{
-		schemas.CodeProviderUnavailable: " If it stays, check the cloud of the directory entry.",
-		schemas.CodeForbidden:           " Check what the identity may do in that tenant.",
-		schemas.CodeUnauthorized:        " Check the cloud and audience of the directory entry.",
-		schemas.CodeForeignPrincipal:    " Use a user or service principal of that tenant.",
-		schemas.CodeBadRequest:          " Use the MPN ID of a location account.",
+func nextStep(code problems.Code) string {
+	return cmp.Or(map[problems.Code]string{
+		problems.CodeProviderUnavailable: " If it stays, check the cloud of the directory entry.",
+		problems.CodeForbidden:           " Check what the identity may do in that tenant.",
+		problems.CodeUnauthorized:        " Check the cloud and audience of the directory entry.",
+		problems.CodeForeignPrincipal:    " Use a user or service principal of that tenant.",
+		problems.CodeBadRequest:          " Use the MPN ID of a location account.",
 	}[code], " Make a new plan before writing again.")
 }
 
 // notSentAgain: a write that a claims challenge sent back, and that was then
 // stopped before it left once more. A refusal would say that nothing was sent.
-func notSentAgain(w written) *schemas.Problem {
-	own := schemas.AsProblem(w.err)
+func notSentAgain(w written) *problems.Problem {
+	own := problems.As(w.err)
 	if !w.record.challenged || !own.Refusal() {
 		return own
 	}
-	return w.problem(schemas.CodeWriteNotApplied,
+	return w.problem(problems.CodeWriteNotApplied,
 		"The write was sent, and ARM asked for a new token without executing it; it was not sent again ("+string(own.Code)+").")
 }
 
 // notApplied: a throttled write keeps its own problem, which says how long to
 // wait; of the others the cause is only mentioned, because "nothing is known"
 // would no longer be true.
-func notApplied(w written) *schemas.Problem {
-	own := schemas.AsProblem(w.err)
-	if own.Code == schemas.CodeThrottled {
+func notApplied(w written) *problems.Problem {
+	own := problems.As(w.err)
+	if own.Code == problems.CodeThrottled {
 		return own
 	}
-	return w.problem(schemas.CodeWriteNotApplied, "The write was sent "+w.answered()+"; read back, the link has not changed.")
+	return w.problem(problems.CodeWriteNotApplied, "The write was sent "+w.answered()+"; read back, the link has not changed.")
 }
 
 // concurrent: what is read back is neither what was there nor what this write
@@ -142,7 +143,7 @@ func concurrent(w written, step int64, visible bool) Outcome {
 	case w.err == nil && visible && step > 1:
 		applied = AppliedYes
 	}
-	return Outcome{Applied: applied, Problem: w.problem(schemas.CodeConcurrentChange,
+	return Outcome{Applied: applied, Problem: w.problem(problems.CodeConcurrentChange,
 		"The write was sent "+w.answered()+", but the link that was read back shows that someone else wrote too.")}
 }
 
@@ -151,14 +152,14 @@ func (w written) answered() string {
 	if w.err == nil {
 		return "and accepted"
 	}
-	return "and not confirmed (" + string(schemas.AsProblem(w.err).Code) + ")"
+	return "and not confirmed (" + string(problems.As(w.err).Code) + ")"
 }
 
 // problem carries the write's own untrusted text and IDs over.
-func (w written) problem(code schemas.Code, message string) *schemas.Problem {
-	p := schemas.NewProblem(code, message, schemas.WithRequestIDs(w.record.requestID, w.record.correlationID))
+func (w written) problem(code problems.Code, message string) *problems.Problem {
+	p := problems.New(code, message, problems.WithRequestIDs(w.record.requestID, w.record.correlationID))
 	if w.err != nil {
-		own := schemas.AsProblem(w.err)
+		own := problems.As(w.err)
 		p.Foreign, p.ForeignCode, p.RetryAfterSeconds = own.Foreign, own.ForeignCode, own.RetryAfterSeconds
 	}
 	return p

@@ -15,7 +15,8 @@ import (
 
 	azlog "github.com/Azure/azure-sdk-for-go/sdk/azcore/log"
 
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/problems"
 )
 
 // seenRequest is a request as a real server read it from the socket.
@@ -88,7 +89,7 @@ func TestRequestsOnTheWire(t *testing.T) {
 	}
 }
 
-func permitWasUsed(o Outcome) bool { return o.After.Link.State == schemas.LinkLinked }
+func permitWasUsed(o Outcome) bool { return o.After.Link.State == answers.LinkLinked }
 
 func checkRequests(t *testing.T, seen []seenRequest) {
 	t.Helper()
@@ -123,7 +124,7 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 		o := testOptions(following)
 		o.Endpoint = l.server.URL
 		c := newClient(t, withToken(goodToken()), o)
-		if read := c.Link(t.Context()); codeOfProblem(read.Problem) != schemas.CodeUnexpectedResponse {
+		if read := c.Link(t.Context()); codeOfProblem(read.Problem) != problems.CodeUnexpectedResponse {
 			t.Errorf("%d: %+v", code, read)
 		}
 		change := Change{http.MethodPatch, partner1, linkedTo(partner2, 1)}
@@ -146,7 +147,7 @@ func TestAnswersForAnotherURLAreNotUsed(t *testing.T) {
 		return notFound().response(moved), nil
 	})
 	read := newClient(t, withToken(goodToken()), testOptions(w)).Link(t.Context())
-	if codeOfProblem(read.Problem) != schemas.CodeUnexpectedResponse {
+	if codeOfProblem(read.Problem) != problems.CodeUnexpectedResponse {
 		t.Errorf("%+v", read)
 	}
 }
@@ -159,26 +160,26 @@ func TestBrokenConnections(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		handler http.HandlerFunc
-		want    schemas.Code
+		want    problems.Code
 	}{
-		"no answer": {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, schemas.CodeNetwork},
+		"no answer": {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, problems.CodeNetwork},
 		"half a body": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "500")
 			_, _ = io.WriteString(w, linkBody(partner1, 1, "Active")[:100])
 			_ = http.NewResponseController(w).Flush()
 			panic(http.ErrAbortHandler)
-		}, schemas.CodeUnexpectedResponse},
+		}, problems.CodeUnexpectedResponse},
 		"endless body": {func(w http.ResponseWriter, _ *http.Request) {
 			for range 3 {
 				_, _ = w.Write(make([]byte, maxBody))
 			}
-		}, schemas.CodeUnexpectedResponse},
+		}, problems.CodeUnexpectedResponse},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			l := startLoopback(t, false, test.handler)
 			l.server.Config.ErrorLog = nil
-			if read := l.client(t).Link(t.Context()); codeOfProblem(read.Problem) != test.want || read.Link.State != schemas.LinkUnknown {
+			if read := l.client(t).Link(t.Context()); codeOfProblem(read.Problem) != test.want || read.Link.State != answers.LinkUnknown {
 				t.Errorf("%+v", read.Problem)
 			}
 		})
@@ -224,17 +225,17 @@ func TestUnreachableAndUntrusted(t *testing.T) {
 	l := startLoopback(t, false, serveLink)
 	o := testOptions(production(t, nil))
 	o.Endpoint = l.server.URL
-	if read := newClient(t, withToken(goodToken()), o).Link(t.Context()); codeOfProblem(read.Problem) != schemas.CodeNetwork || len(l.requests()) != 0 {
+	if read := newClient(t, withToken(goodToken()), o).Link(t.Context()); codeOfProblem(read.Problem) != problems.CodeNetwork || len(l.requests()) != 0 {
 		t.Errorf("untrusted: %+v", read.Problem)
 	}
 	c := l.client(t)
 	l.server.Close()
 	// Nothing can have left, so there is nothing to doubt.
 	change := Change{http.MethodPut, partner1, absent()}
-	if got := c.Apply(t.Context(), permit(t, change), change); got.Applied != AppliedNo || codeOfProblem(got.Problem) != schemas.CodeNetwork {
+	if got := c.Apply(t.Context(), permit(t, change), change); got.Applied != AppliedNo || codeOfProblem(got.Problem) != problems.CodeNetwork {
 		t.Errorf("unreachable write: %+v", got)
 	}
-	if read := c.Link(t.Context()); codeOfProblem(read.Problem) != schemas.CodeNetwork {
+	if read := c.Link(t.Context()); codeOfProblem(read.Problem) != problems.CodeNetwork {
 		t.Errorf("unreachable: %+v", read.Problem)
 	}
 }
@@ -258,7 +259,7 @@ func TestNothingLeaks(t *testing.T) {
 		ok(`{"` + canary + `":1}`), ok(canary), {status: 404, body: canary}, {status: 500, body: `{"error":{"code":"X","` + canary + `":"m"}}`},
 		{err: errors.New("BROKEN")}, {status: 200, body: canary, cut: true},
 	} {
-		c := newClient(t, withToken(token), testOptions(answers(answer)))
+		c := newClient(t, withToken(token), testOptions(replying(answer)))
 		read, outcome := c.Link(t.Context()), c.Apply(t.Context(), permit(t, change), change)
 		_, _, err := c.Operations(t.Context())
 		text, _ := json.Marshal([]any{read, outcome, err})

@@ -16,7 +16,8 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 
 	"mcp-partner/access"
-	"mcp-partner/schemas"
+	"mcp-partner/internal/untrusted"
+	"mcp-partner/schemas/problems"
 )
 
 // Options configure which tokens are accepted.
@@ -119,7 +120,7 @@ func (o Options) checkAudiences() error {
 func checkAudienceNames(names []string) error {
 	for _, name := range names {
 		if name == "" || slices.Contains(azureAudiences(), strings.TrimRight(strings.ToLower(name), "/")) {
-			return fmt.Errorf("the audience %q is not one of this server", schemas.Sanitize(name))
+			return fmt.Errorf("the audience %q is not one of this server", untrusted.Sanitize(name))
 		}
 	}
 	return nil
@@ -132,7 +133,7 @@ func (a *Authenticator) addIssuers() error {
 			return err
 		}
 		if a.keys[one.name] != nil {
-			return fmt.Errorf("issuer %s appears twice", schemas.Sanitize(text))
+			return fmt.Errorf("issuer %s appears twice", untrusted.Sanitize(text))
 		}
 		a.issuers = append(a.issuers, one)
 		keys := &keySet{issuer: one, client: a.o.Client, log: a.o.Logger, now: a.o.Now, onDeclared: a.o.OnDeclared}
@@ -192,7 +193,7 @@ func (a *Authenticator) Authenticate(ctx context.Context, token string) (access.
 func (a *Authenticator) still(id *identity, then *Mapping, grant access.Grant) access.Revalidate {
 	return func() (access.Grant, error) {
 		if id.current(a.o.Now()) != nil {
-			return access.Grant{}, schemas.NewProblem(schemas.CodeTokenRefused, "The access token has expired.")
+			return access.Grant{}, problems.New(problems.CodeTokenRefused, "The access token has expired.")
 		}
 		a.refresh()
 		now := a.mapping.Load()
@@ -200,7 +201,7 @@ func (a *Authenticator) still(id *identity, then *Mapping, grant access.Grant) a
 		case now == then:
 			return grant, nil
 		case checkAudience(id.claims, a.o.Audiences, now.SharedAudiences) != nil:
-			return access.Grant{}, schemas.NewProblem(schemas.CodeTokenRefused, "The access token is for an audience that is not shared any more.")
+			return access.Grant{}, problems.New(problems.CodeTokenRefused, "The access token is for an audience that is not shared any more.")
 		default:
 			return now.grant(id), nil
 		}
@@ -276,7 +277,7 @@ func (a *Authenticator) Ready(context.Context) error {
 	if ready {
 		return nil
 	}
-	return schemas.NewProblem(schemas.CodeSignInUnavailable, "No issuer of access tokens has been reached yet.")
+	return problems.New(problems.CodeSignInUnavailable, "No issuer of access tokens has been reached yet.")
 }
 
 const (

@@ -9,7 +9,8 @@ import (
 	"strings"
 
 	"mcp-partner/internal/httpclient"
-	"mcp-partner/schemas"
+	"mcp-partner/internal/naming"
+	"mcp-partner/internal/untrusted"
 )
 
 // issuer is one whose tokens are accepted.
@@ -36,9 +37,9 @@ func parseIssuer(text string) (issuer, error) {
 	at, err := url.Parse(text)
 	switch {
 	case err != nil || at.Host == "" || at.User != nil || at.RawQuery != "" || at.Fragment != "" || at.ForceQuery:
-		return issuer{}, fmt.Errorf("%q is not an issuer such as https://login.example/realms/team", schemas.Sanitize(text))
+		return issuer{}, fmt.Errorf("%q is not an issuer such as https://login.example/realms/team", untrusted.Sanitize(text))
 	case at.Scheme != "https" && (at.Scheme != "http" || !httpclient.IsLoopback(at.Hostname())):
-		return issuer{}, fmt.Errorf("issuer %s must begin with https://", schemas.Sanitize(text))
+		return issuer{}, fmt.Errorf("issuer %s must begin with https://", untrusted.Sanitize(text))
 	case !ofEntra(at.Hostname()):
 		return issuer{name: text}, nil
 	}
@@ -47,7 +48,7 @@ func parseIssuer(text string) (issuer, error) {
 
 func entraIssuer(text string) (issuer, error) {
 	for _, form := range []string{entraV2, entraV1} {
-		if parts := regexp.MustCompile(form).FindStringSubmatch(text); parts != nil && schemas.IsGUID(parts[2]) {
+		if parts := regexp.MustCompile(form).FindStringSubmatch(text); parts != nil && naming.IsGUID(parts[2]) {
 			tenant := strings.ToLower(parts[2])
 			return issuer{name: strings.Replace(text, parts[2], tenant, 1), tenant: tenant}, nil
 		}

@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"mcp-partner/internal/issuertest"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 )
 
 func TestRotation(t *testing.T) {
@@ -78,7 +78,7 @@ func TestIssuerThatIsDown(t *testing.T) {
 	h.issuer.AnswerWith(down)
 	token := h.issuer.Token(h.with(change{"exp": h.clock.Now().Add(30 * time.Hour).Unix()}))
 	h.refuses(token, errUnverified)
-	if err := h.Ready(t.Context()); err == nil || schemas.AsProblem(err).Code != schemas.CodeSignInUnavailable {
+	if err := h.Ready(t.Context()); err == nil || problems.As(err).Code != problems.CodeSignInUnavailable {
 		t.Errorf("ready says %v", err)
 	}
 	h.issuer.AnswerWith(nil)

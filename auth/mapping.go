@@ -8,7 +8,10 @@ import (
 
 	"mcp-partner/access"
 	"mcp-partner/internal/naming"
+	"mcp-partner/internal/untrusted"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/partnerid"
+	"mcp-partner/schemas/problems"
 )
 
 // Mapping is the operator's mapping of callers to grants. The zero value gives
@@ -49,16 +52,16 @@ type CallerGrant struct {
 func (m Mapping) Check() error {
 	for name := range m.Scopes {
 		if full := m.ScopePrefix + name; !isScopeName(name) || !isScopeName(full) {
-			return fmt.Errorf("%q is not the name of a scope: printable ASCII without spaces, quotes and backslashes", schemas.Sanitize(full))
+			return fmt.Errorf("%q is not the name of a scope: printable ASCII without spaces, quotes and backslashes", untrusted.Sanitize(full))
 		}
 	}
 	if m.ScopePrefix != "" && !isScopeName(m.ScopePrefix) {
-		return fmt.Errorf("the scope prefix %q is not valid", schemas.Sanitize(m.ScopePrefix))
+		return fmt.Errorf("the scope prefix %q is not valid", untrusted.Sanitize(m.ScopePrefix))
 	}
 	for _, table := range []map[string][]access.Scope{m.Scopes, m.Roles} {
 		for name, scopes := range table {
 			if err := checkScopes(scopes); err != nil {
-				return fmt.Errorf("%s %w", schemas.Sanitize(name), err)
+				return fmt.Errorf("%s %w", untrusted.Sanitize(name), err)
 			}
 		}
 	}
@@ -79,7 +82,7 @@ func isScopeName(name string) bool {
 func checkScopes(scopes []access.Scope) error {
 	for _, scope := range scopes {
 		if !slices.Contains(access.Scopes(), scope) {
-			return fmt.Errorf("names %q; the scopes are %v", schemas.Sanitize(string(scope)), access.Scopes())
+			return fmt.Errorf("names %q; the scopes are %v", untrusted.Sanitize(string(scope)), access.Scopes())
 		}
 	}
 	return nil
@@ -87,7 +90,7 @@ func checkScopes(scopes []access.Scope) error {
 
 func (g CallerGrant) named(place int) string {
 	if g.Name != "" {
-		return schemas.Sanitize(g.Name)
+		return untrusted.Sanitize(g.Name)
 	}
 	return fmt.Sprint(place + 1)
 }
@@ -105,7 +108,7 @@ func (g CallerGrant) checkWho() error {
 		return fmt.Errorf("names no caller: give subject, object_id, role or group")
 	case g.Subject != "" && g.Issuer == "", g.ObjectID != "" && g.TenantID == "":
 		return fmt.Errorf("mixes two kinds of callers: subject goes with issuer, and object_id with tenant_id")
-	case g.TenantID != "" && !schemas.IsGUID(g.TenantID), g.ObjectID != "" && !schemas.IsGUID(g.ObjectID):
+	case g.TenantID != "" && !naming.IsGUID(g.TenantID), g.ObjectID != "" && !naming.IsGUID(g.ObjectID):
 		return fmt.Errorf("has a tenant_id or object_id that is not a GUID")
 	case g.Issuer == "":
 		return nil
@@ -123,7 +126,7 @@ func (g CallerGrant) checkTenants() error {
 	}
 	for _, pattern := range g.Tenants {
 		if problem := naming.CheckPattern(pattern); problem != "" {
-			return fmt.Errorf("has %q among its tenants, which %s", schemas.Sanitize(pattern), problem)
+			return fmt.Errorf("has %q among its tenants, which %s", untrusted.Sanitize(pattern), problem)
 		}
 	}
 	return nil
@@ -132,12 +135,12 @@ func (g CallerGrant) checkTenants() error {
 func (g CallerGrant) checkRest() error {
 	for _, tool := range g.Tools {
 		if _, ok := schemas.Lookup(tool); !ok {
-			return fmt.Errorf("names the tool %q, which does not exist", schemas.Sanitize(tool))
+			return fmt.Errorf("names the tool %q, which does not exist", untrusted.Sanitize(tool))
 		}
 	}
 	for _, id := range g.PartnerIDs {
-		if _, err := schemas.ParsePartnerID("partner_ids", id); err != nil {
-			return fmt.Errorf("cannot be used: %s", schemas.AsProblem(err).Message)
+		if _, err := partnerid.Parse("partner_ids", id); err != nil {
+			return fmt.Errorf("cannot be used: %s", problems.As(err).Message)
 		}
 	}
 	return checkScopes(g.Scopes)

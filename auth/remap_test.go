@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"mcp-partner/access"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 )
 
 func (h *fixture) grants(tenants ...string) Mapping {
@@ -50,7 +50,7 @@ func TestAnotherMappingCountsAtOnce(t *testing.T) {
 		t.Errorf("the metadata is that of before: %s", text)
 	}
 	h.clock.Advance(time.Hour + skew)
-	if _, err := before.Revalidate(); schemas.AsProblem(err).Code != schemas.CodeTokenRefused {
+	if _, err := before.Revalidate(); problems.As(err).Code != problems.CodeTokenRefused {
 		t.Errorf("after the token's end: %v", err)
 	}
 }
@@ -90,7 +90,7 @@ func TestSharedAudiencesAreTakenBack(t *testing.T) {
 	}
 	h.remap(Mapping{})
 	h.refuses(token, errAudience)
-	if _, err := p.Revalidate(); schemas.AsProblem(err).Code != schemas.CodeTokenRefused {
+	if _, err := p.Revalidate(); problems.As(err).Code != problems.CodeTokenRefused {
 		t.Errorf("a call from before: %v", err)
 	}
 }

@@ -8,7 +8,7 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 
-	"mcp-partner/schemas"
+	"mcp-partner/internal/naming"
 )
 
 const (
@@ -137,7 +137,7 @@ func (id *identity) identify() error {
 	}
 	tenant, _ := id.claims.text("tid")
 	id.object, _ = id.claims.text("oid")
-	if !strings.EqualFold(tenant, id.issuer.tenant) || !schemas.IsGUID(id.object) {
+	if !strings.EqualFold(tenant, id.issuer.tenant) || !naming.IsGUID(id.object) {
 		return errClaims
 	}
 	return nil

@@ -4,12 +4,12 @@ import (
 	"strings"
 	"testing"
 
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 )
 
 const errorsIntro = `# Errors
 
-<!-- Generated from schemas/codes.go. To write it anew: go test ./docs -update -->
+<!-- Generated from schemas/problems/codes.go. To write it anew: go test ./docs -update -->
 
 A call that was refused or failed carries a ` + "`problem`" + `. Branch on ` + "`problem.code`" + `: this page lists every code, what it means and *what to
 do*. Messages and hints in an answer may be more precise.
@@ -34,7 +34,7 @@ func errorsPage() string {
 	b.WriteString(errorsIntro)
 	for _, refusal := range []bool{true, false} {
 		b.WriteString(map[bool]string{true: "## Refused\n\n", false: "\n## Failed\n\n"}[refusal])
-		for _, info := range schemas.Codes() {
+		for _, info := range problems.Codes() {
 			if info.Refusal == refusal {
 				b.WriteString("- " + code(string(info.Code)) + retry(info) + ": " + info.Meaning + " *" + info.Hint + "*" + command(info) + "\n")
 			}
@@ -43,14 +43,14 @@ func errorsPage() string {
 	return b.String()
 }
 
-func command(info schemas.CodeInfo) string {
+func command(info problems.Info) string {
 	if info.Command == "" {
 		return ""
 	}
 	return " " + code(info.Command)
 }
 
-func retry(info schemas.CodeInfo) string {
+func retry(info problems.Info) string {
 	if info.Retryable {
 		return " (retry)"
 	}

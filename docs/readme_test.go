@@ -6,7 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/problems"
 )
 
 // readme is the first page of the repository.
@@ -60,8 +61,8 @@ func TestTroubleshootingNamesCodesThatExist(t *testing.T) {
 	if len(cells) < 4 {
 		t.Fatalf("%d rows name codes", len(cells))
 	}
-	known := []string{string(schemas.StatusApprovalRequired)}
-	for _, info := range schemas.Codes() {
+	known := []string{string(answers.StatusApprovalRequired)}
+	for _, info := range problems.Codes() {
 		known = append(known, string(info.Code))
 	}
 	for _, cell := range cells {

@@ -11,6 +11,7 @@ import (
 	"github.com/google/jsonschema-go/jsonschema"
 
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
 )
 
 const toolsIntro = `# Tools
@@ -56,7 +57,7 @@ func toolSection(op schemas.Operation) string {
 	parts := []string{
 		"\n## " + op.Name, strings.TrimSpace(op.Summary + " " + op.Use + " " + op.Limit),
 		"**Effect:** " + effectText(op) + routes(op), arguments(op),
-		problems(op), examples(op),
+		problemList(op), examples(op),
 	}
 	parts = slices.DeleteFunc(parts, func(part string) bool { return part == "" })
 	return strings.Join(parts, "\n\n") + "\n"
@@ -163,7 +164,7 @@ func typeText(s *jsonschema.Schema) string {
 
 // problems lists what may go wrong: the codes that are this tool's own first,
 // then those that every tool which goes to Azure has.
-func problems(op schemas.Operation) string {
+func problemList(op schemas.Operation) string {
 	check, _ := schemas.Lookup(schemas.ToolCheckPartnerLink)
 	var own, usual []string
 	for _, problem := range op.Problems() {
@@ -216,7 +217,7 @@ func examples(op schemas.Operation) string {
 // docTags are the texts of the envelope's fields.
 func docTags() map[string]string {
 	texts := map[string]string{}
-	for field := range reflect.TypeFor[schemas.Envelope]().Fields() {
+	for field := range reflect.TypeFor[answers.Envelope]().Fields() {
 		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 		texts[name] = field.Tag.Get("doc")
 	}

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"mcp-partner/internal/testkit"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
 	"mcp-partner/simulator"
 )
 
@@ -52,11 +52,11 @@ func (w *world) linkReads() map[string]int {
 }
 
 // auditRows are the results that are stored of the newest audit.
-func (w *world) auditRows() []schemas.AuditRow {
+func (w *world) auditRows() []answers.AuditRow {
 	w.tb.Helper()
-	var rows []schemas.AuditRow
+	var rows []answers.AuditRow
 	for line := range strings.Lines(w.cli("audit", "show", "latest", "--format", "jsonl").must(w.tb).stdout) {
-		var row schemas.AuditRow
+		var row answers.AuditRow
 		if err := json.Unmarshal([]byte(line), &row); err != nil {
 			w.tb.Fatal(err)
 		}
@@ -99,7 +99,7 @@ func TestAnAuditSurvivesAKill(t *testing.T) {
 	rows := w.auditRows()
 	for _, row := range rows {
 		truth := w.tenant(row.TenantID)
-		if got := row.PartnerID; row.State == schemas.RowUnknown || got != truth.PartnerID || after[row.TenantID] > 2 {
+		if got := row.PartnerID; row.State == answers.RowUnknown || got != truth.PartnerID || after[row.TenantID] > 2 {
 			t.Errorf("%s: %s %q, the truth is %q; asked %d times", row.Tenant, row.State, got, truth.PartnerID, after[row.TenantID])
 		}
 	}

@@ -7,6 +7,7 @@ import (
 
 	"mcp-partner/internal/wiretest"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
 )
 
 // A client that pipes its requests in and closes the pipe gets every answer.
@@ -55,7 +56,7 @@ func pipedCall(era wiretest.Era, i int) string {
 
 func checkPiped(t *testing.T, reply wiretest.Reply) {
 	t.Helper()
-	if status := reply.Path("structuredContent", "status"); status != string(schemas.StatusDone) {
+	if status := reply.Path("structuredContent", "status"); status != string(answers.StatusDone) {
 		t.Errorf("request %s: %s", reply.ID, reply.Raw)
 	}
 }

@@ -12,7 +12,7 @@ import (
 	"strings"
 	"testing"
 
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
 	"mcp-partner/simulator"
 )
 
@@ -136,7 +136,7 @@ func (d *workFolder) remember() {
 	if id := runID.FindString(d.said); id != "" {
 		d.run = id
 	}
-	var envelope schemas.Envelope
+	var envelope answers.Envelope
 	if json.Unmarshal([]byte(d.said), &envelope) == nil && envelope.Link != nil {
 		d.linked = envelope.Link.PartnerID
 	}

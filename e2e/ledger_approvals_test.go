@@ -12,6 +12,7 @@ import (
 
 	"mcp-partner/internal/wiretest"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 	"mcp-partner/simulator"
 )
 
@@ -43,7 +44,7 @@ func TestHostileClientAndAnApprover(t *testing.T) {
 		waiting := say(p.tool, p.arguments, answered("", "accept", ourID))
 		if era == wiretest.Legacy {
 			waiting = say(p.tool, p.arguments, answered("made up", "accept", ourID))
-		} else if problem(waiting) == string(schemas.CodeApprovalUnknown) {
+		} else if problem(waiting) == string(problems.CodeApprovalUnknown) {
 			waiting = say(p.tool, p.arguments, nil)
 		}
 		id, _ := waiting.Path("structuredContent", "approval", "id").(string)
@@ -57,12 +58,12 @@ func TestHostileClientAndAnApprover(t *testing.T) {
 		o.approve(id)
 		for name, test := range map[string]struct {
 			arguments wiretest.Object
-			want      schemas.Code
+			want      problems.Code
 		}{
-			"another partner ID": {with(approval, "partner_id", otherID), schemas.CodeApprovalMismatch},
-			"another tenant":     {with(approval, "tenant", "fabrikam"), schemas.CodeApprovalMismatch},
-			"from thin air":      {with(p.arguments, "approval_id", "ap_000000000000000000"), schemas.CodeApprovalUnknown},
-			"a part of it":       {with(p.arguments, "approval_id", id[:len(id)-1]), schemas.CodeApprovalUnknown},
+			"another partner ID": {with(approval, "partner_id", otherID), problems.CodeApprovalMismatch},
+			"another tenant":     {with(approval, "tenant", "fabrikam"), problems.CodeApprovalMismatch},
+			"from thin air":      {with(p.arguments, "approval_id", "ap_000000000000000000"), problems.CodeApprovalUnknown},
+			"a part of it":       {with(p.arguments, "approval_id", id[:len(id)-1]), problems.CodeApprovalUnknown},
 		} {
 			if reply := say(p.tool, test.arguments, nil); status(reply) != "refused" || problem(reply) != string(test.want) {
 				t.Errorf("%s, %s: %.400s", era, name, reply.Raw)
@@ -70,7 +71,7 @@ func TestHostileClientAndAnApprover(t *testing.T) {
 		}
 		// Another caller's.
 		for _, call := range []proposal{{p.tool, approval}, {schemas.ToolGetApproval, wiretest.Object{"approval_id": id}}} {
-			if reply := o.stdio.ask(call.call("other", nil)); problem(reply) != string(schemas.CodeApprovalUnknown) {
+			if reply := o.stdio.ask(call.call("other", nil)); problem(reply) != string(problems.CodeApprovalUnknown) {
 				t.Errorf("%s, another caller's: %.400s", era, reply.Raw)
 			}
 		}
@@ -95,7 +96,7 @@ func (o *twoServers) denied(say func(string, wiretest.Object, wiretest.Object) w
 	id, _ := say(p.tool, p.arguments, nil).Path("structuredContent", "approval", "id").(string)
 	o.cli("approvals", "deny", id, "--reason", "not today").must(o.tb)
 	reply := say(p.tool, with(p.arguments, "approval_id", id), nil)
-	if problem(reply) != string(schemas.CodeApprovalDeclined) || !strings.Contains(string(reply.Raw), "not today") {
+	if problem(reply) != string(problems.CodeApprovalDeclined) || !strings.Contains(string(reply.Raw), "not today") {
 		o.tb.Errorf("denied: %.400s", reply.Raw)
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"mcp-partner/internal/wiretest"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 	"mcp-partner/simulator"
 )
 
@@ -108,14 +109,14 @@ func (o *twoServers) untouched(intents int) {
 type attempt struct {
 	proposal
 	more wiretest.Object
-	want schemas.Code
+	want problems.Code
 }
 
 // attempts are what a hostile client makes of a question about linking ourID in
 // contoso. Every one of them gets a question of its own.
 func attempts() map[string]func(state string) attempt {
 	mine := registering("contoso", ourID)
-	unknown, mismatch, declined := schemas.CodeApprovalUnknown, schemas.CodeApprovalMismatch, schemas.CodeApprovalDeclined
+	unknown, mismatch, declined := problems.CodeApprovalUnknown, problems.CodeApprovalMismatch, problems.CodeApprovalDeclined
 	return map[string]func(string) attempt{
 		"an answer that nobody asked for": func(string) attempt { return attempt{mine, answered("", "accept", ourID), unknown} },
 		"a state from thin air": func(string) attempt {
@@ -183,10 +184,10 @@ func TestHostileModernClient(t *testing.T) {
 			if status(reply) != "refused" || problem(reply) != string(a.want) {
 				t.Errorf("%s, %s: %.400s", transport, name, reply.Raw)
 			}
-			if a.want != schemas.CodeApprovalDeclined {
+			if a.want != problems.CodeApprovalDeclined {
 				continue
 			}
-			if again := client.say(mine.call("again", answered(state, "accept", ourID))); problem(again) != string(schemas.CodeApprovalExpired) {
+			if again := client.say(mine.call("again", answered(state, "accept", ourID))); problem(again) != string(problems.CodeApprovalExpired) {
 				t.Errorf("%s, %s, and then accepted: %.400s", transport, name, again.Raw)
 			}
 		}
@@ -213,7 +214,7 @@ func (o *twoServers) onlyOnce(speakers map[string]speaker, p proposal, state str
 			case status(reply) == "done":
 				done++
 				check(o.tb, o.sim.ClearLink("contoso"))
-			case code != string(schemas.CodeApprovalMismatch) && code != string(schemas.CodeApprovalExpired):
+			case code != string(problems.CodeApprovalMismatch) && code != string(problems.CodeApprovalExpired):
 				o.tb.Errorf("%.400s", reply.Raw)
 			}
 		}
@@ -231,7 +232,7 @@ func TestQuestionsOfAnotherStateDirectoryAreRefused(t *testing.T) {
 	theirs.settle("contoso")
 	p := registering("contoso", ourID)
 	state := theirs.asking().asked(p)
-	if reply := ours.asking().ask(p.call("answer", answered(state, "accept", ourID))); problem(reply) != string(schemas.CodeApprovalUnknown) {
+	if reply := ours.asking().ask(p.call("answer", answered(state, "accept", ourID))); problem(reply) != string(problems.CodeApprovalUnknown) {
 		t.Errorf("%s", reply.Raw)
 	}
 	if n := ours.gate.written() + theirs.gate.written(); n != 0 {
@@ -291,7 +292,7 @@ func TestHostileLegacyClientOnStdio(t *testing.T) {
 		s.send(response(form.ID, result))
 		s.send(response(form.ID, answering("accept", ourID))) // too late
 		reply := s.reply()
-		if problem(reply) != string(schemas.CodeApprovalDeclined) {
+		if problem(reply) != string(problems.CodeApprovalDeclined) {
 			t.Errorf("%s: %.400s", name, reply.Raw)
 		}
 	}

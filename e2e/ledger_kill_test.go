@@ -14,6 +14,7 @@ import (
 	"mcp-partner/internal/wiretest"
 	"mcp-partner/ledger"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 	"mcp-partner/signin"
 	"mcp-partner/tenants"
 	"mcp-partner/tools"
@@ -124,7 +125,7 @@ func (w *world) replay(confirmed string, intent bool) {
 	reply := s.ask(confirmed)
 	s.rest()
 	wrote := w.gate.written() - before
-	if intent && (problem(reply) != string(schemas.CodeApprovalExpired) || wrote != 0) {
+	if intent && (problem(reply) != string(problems.CodeApprovalExpired) || wrote != 0) {
 		w.tb.Errorf("a spent ticket: %d writes, %s", wrote, reply.Raw)
 	}
 	if !intent && (status(reply) != "done" || wrote != 1) {

@@ -7,6 +7,7 @@ import (
 
 	"mcp-partner/internal/wiretest"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 )
 
 // An agent that is refused in a loop leaves a few entries that tell of all of it,
@@ -23,7 +24,7 @@ func TestAnAgentThatIsRefusedInALoop(t *testing.T) {
 			s.greet(wiretest.Legacy)
 			for i := range calls {
 				reply := s.ask(wiretest.Legacy.Call(i, schemas.ToolRegisterPartner, wiretest.Object{"tenant": "contoso", "partner_id": strconv.Itoa(2000000 + i%2*i)}))
-				if problem(reply) != string(schemas.CodeNotAllowed) {
+				if problem(reply) != string(problems.CodeNotAllowed) {
 					t.Fatalf("%s", reply.Raw)
 				}
 			}

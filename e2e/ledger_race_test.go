@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"mcp-partner/internal/wiretest"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 )
 
 // elsewhere starts a server whose writes wait for an approver.
@@ -76,7 +76,7 @@ func TestManyRaceForOneApproval(t *testing.T) {
 		for range each {
 			reply := s.reply()
 			results[status(reply)]++
-			if code := problem(reply); code != nil && code != string(schemas.CodeApprovalExpired) {
+			if code := problem(reply); code != nil && code != string(problems.CodeApprovalExpired) {
 				t.Errorf("%s", reply.Raw)
 			}
 		}

@@ -12,6 +12,8 @@ import (
 	"mcp-partner/internal/testkit"
 	"mcp-partner/internal/wiretest"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/problems"
 )
 
 // abandon records the intent of a write an hour ago, as a process that lost its
@@ -24,8 +26,8 @@ func (w *world) abandon() {
 	check(w.tb, err)
 	tenant := w.tenant("contoso")
 	intent := guard.Intent{
-		Caller: "stdio", Tool: schemas.ToolRegisterPartner, PartnerID: ourID, Before: guard.LinkSnapshot{State: schemas.LinkNotLinked, Version: -1},
-		Identity: schemas.Identity{
+		Caller: "stdio", Tool: schemas.ToolRegisterPartner, PartnerID: ourID, Before: guard.LinkSnapshot{State: answers.LinkNotLinked, Version: -1},
+		Identity: answers.Identity{
 			TenantID: tenant.TenantID, Tenant: tenant.Name, ObjectID: tenant.ObjectID, Cloud: entry.Cloud.Name, Credential: entry.Credentials[0].Name,
 		},
 	}
@@ -99,7 +101,7 @@ func TestFreezeReachesRunningServers(t *testing.T) {
 	}{{[]string{"freeze", "--reason", "audit week"}, "done"}, {[]string{"freeze", "--reads", "--reason", "audit week"}, "refused"}} {
 		w.cli(step.freeze...).must(t)
 		for _, call := range []string{confirmed, p.call("ask", nil)} {
-			if reply := s.ask(call); problem(reply) != string(schemas.CodeFrozen) || !strings.Contains(string(reply.Raw), "audit week") {
+			if reply := s.ask(call); problem(reply) != string(problems.CodeFrozen) || !strings.Contains(string(reply.Raw), "audit week") {
 				t.Errorf("%v: %s", step.freeze, reply.Raw)
 			}
 		}

@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"mcp-partner/internal/wiretest"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
 	"mcp-partner/simulator"
 )
 
@@ -70,7 +70,7 @@ func (c *crowd) reported(e errand, run, what string) {
 	c.tb.Helper()
 	r := c.do(e.args[0], "--run", run)
 	for _, t := range c.sim.Tenants() {
-		i := slices.IndexFunc(r.Changes, func(row schemas.ChangeRow) bool { return row.Tenant == t.Name })
+		i := slices.IndexFunc(r.Changes, func(row answers.ChangeRow) bool { return row.Tenant == t.Name })
 		if i < 0 || e.links != "" && t.PartnerID == "" && r.Changes[i].State != "unfinished" {
 			c.tb.Errorf("%s: %s has no link, and the run says %+v", what, t.Name, r.Changes[max(i, 0)])
 		}

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
 	"mcp-partner/simulator"
 )
 
@@ -143,7 +144,7 @@ type report struct {
 	Summary string              `json:"summary"`
 	RunID   string              `json:"run_id"`
 	Totals  map[string]int      `json:"totals"`
-	Changes []schemas.ChangeRow `json:"changes"`
+	Changes []answers.ChangeRow `json:"changes"`
 }
 
 func (c *crowd) do(args ...string) report {

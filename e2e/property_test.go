@@ -9,6 +9,7 @@ import (
 
 	"mcp-partner/guard"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
 	"mcp-partner/simulator"
 	"mcp-partner/tools"
 )
@@ -95,7 +96,7 @@ func (w *wiring) step(rt *rapid.T, tenant string) {
 	spent, before, linked := w.spent.Load(), len(w.writes()), w.linked(tenant)
 	envelope := w.call(tool, arguments, person)
 	judge(rt, envelope, int(w.spent.Load()-spent), w.writes()[before:])
-	if link := envelope.Link; link != nil && link.State == schemas.LinkNotLinked && linked != "" {
+	if link := envelope.Link; link != nil && link.State == answers.LinkNotLinked && linked != "" {
 		rt.Fatalf("not_linked, and %s is", linked)
 	}
 }
@@ -105,7 +106,7 @@ func (w *wiring) linked(tenant string) string {
 	return t.PartnerID
 }
 
-func judge(rt *rapid.T, envelope schemas.Envelope, spent int, writes []simulator.Record) {
+func judge(rt *rapid.T, envelope answers.Envelope, spent int, writes []simulator.Record) {
 	challenges := 0
 	for _, record := range writes[:max(0, len(writes)-1)] {
 		if record.FaultKind == simulator.FaultClaimsChallenge {
@@ -115,7 +116,7 @@ func judge(rt *rapid.T, envelope schemas.Envelope, spent int, writes []simulator
 	switch {
 	case len(writes) != spent+challenges || challenges > 1:
 		rt.Fatalf("%d permits spent, and %d writes arrived (%d challenges): %+v", spent, len(writes), challenges, writes)
-	case envelope.Status == schemas.StatusDone && spent != writesOf(envelope):
+	case envelope.Status == answers.StatusDone && spent != writesOf(envelope):
 		rt.Fatalf("done with %d permits: %+v", spent, envelope)
 	case notBegun(envelope.Status) && spent != 0:
 		rt.Fatalf("%s, and a permit was spent: %+v", envelope.Status, envelope)
@@ -123,13 +124,13 @@ func judge(rt *rapid.T, envelope schemas.Envelope, spent int, writes []simulator
 }
 
 // writesOf is how many writes a call that is done has made.
-func writesOf(envelope schemas.Envelope) int {
+func writesOf(envelope answers.Envelope) int {
 	if envelope.After == nil {
 		return 0
 	}
 	return 1
 }
 
-func notBegun(status schemas.Status) bool {
-	return status == schemas.StatusUnchanged || status == schemas.StatusApprovalRequired
+func notBegun(status answers.Status) bool {
+	return status == answers.StatusUnchanged || status == answers.StatusApprovalRequired
 }

@@ -14,6 +14,7 @@ import (
 	"mcp-partner/internal/httpclient"
 	"mcp-partner/internal/ledgertest"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
 	"mcp-partner/search"
 	"mcp-partner/signin"
 	"mcp-partner/simulator"
@@ -171,7 +172,7 @@ func (d wiredDirectory) ExpectPartnerID(tenant, partnerID string) error {
 	})
 }
 
-func (w *wiring) call(tool string, arguments map[string]any, person tools.Confirmer) schemas.Envelope {
+func (w *wiring) call(tool string, arguments map[string]any, person tools.Confirmer) answers.Envelope {
 	w.tb.Helper()
 	raw, err := json.Marshal(arguments)
 	check(w.tb, err)

@@ -9,7 +9,9 @@ import (
 
 	"mcp-partner/access"
 	"mcp-partner/guard"
+	"mcp-partner/internal/phrase"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 )
 
 // Access is what a caller may see and read. It is asked anew by whoever starts
@@ -48,7 +50,7 @@ type Audit struct {
 // under way. Problems: those of Select and of the store, CodeRunInProgress.
 func (f *Fleet) Start(ctx context.Context, caller access.Caller, label string, audit Audit, access Access) (*Active, error) {
 	if caller == Operator {
-		return nil, schemas.NewProblem(schemas.CodeInternal, "The run has no caller.")
+		return nil, problems.New(problems.CodeInternal, "The run has no caller.")
 	}
 	targets, err := Select(f.opts.Directory, audit.Selection, access.Visible)
 	if err != nil {
@@ -140,7 +142,7 @@ func (f *Fleet) join(ctx context.Context, running, wanted Run, targets []Target)
 	switch {
 	case err == nil:
 		return f.follow(running), nil
-	case schemas.AsProblem(err).Code == schemas.CodeUnknownRun:
+	case problems.As(err).Code == problems.CodeUnknownRun:
 		return nil, inProgress(running)
 	default:
 		return nil, err
@@ -148,8 +150,8 @@ func (f *Fleet) join(ctx context.Context, running, wanted Run, targets []Target)
 }
 
 func inProgress(run Run) error {
-	return schemas.NewProblem(schemas.CodeRunInProgress, fmt.Sprintf("The run %s of this caller, with %s, is under way.", run.ID, schemas.Count(run.Rows, "row")),
-		schemas.WithHint("Call again with run_id %s to see it, or wait until it has finished.", run.ID))
+	return problems.New(problems.CodeRunInProgress, fmt.Sprintf("The run %s of this caller, with %s, is under way.", run.ID, phrase.Count(run.Rows, "row")),
+		problems.WithHint("Call again with run_id %s to see it, or wait until it has finished.", run.ID))
 }
 
 // follow returns a run that is under way, here or in another process.
@@ -181,7 +183,7 @@ func (f *Fleet) Resume(ctx context.Context, caller access.Caller, id string, acc
 	}
 	var audit Audit
 	if err := json.Unmarshal(run.Request, &audit); err != nil {
-		return nil, schemas.NewProblem(schemas.CodeVaultCorrupt, "What run "+id+" was asked to do cannot be read.")
+		return nil, problems.New(problems.CodeVaultCorrupt, "What run "+id+" was asked to do cannot be read.")
 	}
 	if err := audit.mayReadRoles(ctx, access); err != nil {
 		return nil, err
@@ -235,7 +237,7 @@ func (f *Fleet) launch(run Run, audit Audit, targets []Target, tasks []task, acc
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.closed {
-		return nil, schemas.NewProblem(schemas.CodeCancelled, "The program is ending; the run can be resumed later.")
+		return nil, problems.New(problems.CodeCancelled, "The program is ending; the run can be resumed later.")
 	}
 	ctx, cancel := context.WithCancelCause(f.base)
 	a := &Active{id: run.ID, total: run.Rows, f: f, done: make(chan struct{}), cancel: cancel}

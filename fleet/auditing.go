@@ -12,7 +12,8 @@ import (
 
 	"mcp-partner/armclient"
 	"mcp-partner/internal/pec"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/problems"
 )
 
 // auditing is one audit at work.
@@ -86,7 +87,7 @@ func (w *auditing) read(ctx context.Context, target Target) armclient.LinkRead {
 
 // mayBe reports whether the identity that was seen is the one that the target's
 // credential had before: an application that was made anew has no link of the old one.
-func (t Target) mayBe(seen schemas.Identity) bool {
+func (t Target) mayBe(seen answers.Identity) bool {
 	pin := t.Tenant.ObjectIDs[t.Credential]
 	return pin == "" || strings.EqualFold(pin, seen.ObjectID)
 }
@@ -95,34 +96,34 @@ func (t Target) mayBe(seen schemas.Identity) bool {
 // tenant has gone, is a result as well.
 func (w *auditing) readWith(ctx context.Context, target Target) armclient.LinkRead {
 	if !slices.Contains(target.Tenant.Credentials, target.Credential) {
-		return unread(schemas.NewProblem(schemas.CodeUnknownTenant, "The tenant or credential was removed from the directory while the run was interrupted."))
+		return unread(problems.New(problems.CodeUnknownTenant, "The tenant or credential was removed from the directory while the run was interrupted."))
 	}
 	if err := w.access.Admit(ctx, target.Tenant); err != nil {
 		return unread(nonRetriable(err))
 	}
 	reader, err := w.f.opts.Clients.Reader(ctx, target.Tenant, target.Credential)
 	if err != nil {
-		return unread(schemas.AsProblem(err))
+		return unread(problems.As(err))
 	}
 	ctx, cancel := context.WithTimeout(ctx, attemptTime)
 	defer cancel()
 	release, err := w.slot(ctx)
 	if err != nil {
-		return unread(schemas.AsProblem(err))
+		return unread(problems.As(err))
 	}
 	defer release()
 	return reader.LinkOnce(ctx)
 }
 
 // nonRetriable is a refusal that is not asked about again in this run.
-func nonRetriable(err error) *schemas.Problem {
-	problem := *schemas.AsProblem(err)
+func nonRetriable(err error) *problems.Problem {
+	problem := *problems.As(err)
 	problem.Retryable = false
 	return &problem
 }
 
-func unread(problem *schemas.Problem) armclient.LinkRead {
-	return armclient.LinkRead{Link: schemas.Link{State: schemas.LinkUnknown, Reason: problem.Code}, Problem: problem}
+func unread(problem *problems.Problem) armclient.LinkRead {
+	return armclient.LinkRead{Link: answers.Link{State: answers.LinkUnknown, Reason: problem.Code}, Problem: problem}
 }
 
 // mostSpread is the most that is added to a wait, at random, so that those who
@@ -132,7 +133,7 @@ const mostSpread = 250 * time.Millisecond
 // again returns how long to wait before the next try, or 0 if the answer
 // stands. Whoever asks to wait is asked again as long as the target's time
 // allows; an answer that says nothing is worth a few tries.
-func (w *auditing) again(problem *schemas.Problem, t *task) time.Duration {
+func (w *auditing) again(problem *problems.Problem, t *task) time.Duration {
 	if problem == nil || !problem.Retryable {
 		return 0
 	}
@@ -152,8 +153,8 @@ func (w *auditing) again(problem *schemas.Problem, t *task) time.Duration {
 
 // slowedDown reports whether Entra ID asked to slow down: that is about the
 // credential or the authority. ARM's throttling is about one tenant alone.
-func slowedDown(problem *schemas.Problem) bool {
-	return problem != nil && problem.Code == schemas.CodeSignInUnavailable && problem.RetryAfterSeconds > 0
+func slowedDown(problem *problems.Problem) bool {
+	return problem != nil && problem.Code == problems.CodeSignInUnavailable && problem.RetryAfterSeconds > 0
 }
 
 // pin is the identity that was seen, if it is to be remembered.
@@ -194,10 +195,10 @@ func (w *auditing) end(ctx context.Context, saved func() error) error {
 	}
 	switch state {
 	case RunCancelled:
-		return schemas.NewProblem(schemas.CodeCancelled, "The run "+w.active.id+" was canceled before its first answer.")
+		return problems.New(problems.CodeCancelled, "The run "+w.active.id+" was canceled before its first answer.")
 	case RunInterrupted:
-		return schemas.NewProblem(schemas.CodeCancelled, "The run "+w.active.id+" was interrupted.",
-			schemas.WithCommand("Resume it with run_id.", "mcp-partner audit resume %s", w.active.id))
+		return problems.New(problems.CodeCancelled, "The run "+w.active.id+" was interrupted.",
+			problems.WithCommand("Resume it with run_id.", "mcp-partner audit resume %s", w.active.id))
 	}
 	return nil
 }
@@ -205,8 +206,8 @@ func (w *auditing) end(ctx context.Context, saved func() error) error {
 // timeIsOver gives the targets that were not asked in time their result, so many
 // at once.
 func (w *auditing) timeIsOver(ctx context.Context) error {
-	problem := schemas.NewProblem(schemas.CodeTimeout, "The run reached its time limit before there was an answer.",
-		schemas.WithHint("Audit this tenant again, in a run over fewer."))
+	problem := problems.New(problems.CodeTimeout, "The run reached its time limit before there was an answer.",
+		problems.WithHint("Audit this tenant again, in a run over fewer."))
 	for {
 		var late []Row
 		for row, err := range w.f.opts.Store.Rows(ctx, w.active.id, RowQuery{Pending: true, Limit: flushSize}) {
@@ -232,13 +233,13 @@ const rolesAtOnce = 8
 
 // readRoles reads what is missing of a target's roles. It returns the problem
 // that is worth another try.
-func (w *auditing) readRoles(ctx context.Context, t *task, target Target) *schemas.Problem {
+func (w *auditing) readRoles(ctx context.Context, t *task, target Target) *problems.Problem {
 	if !w.audit.Roles || !t.read.TokenReadable {
 		return nil
 	}
 	if t.roles == nil {
 		if err := w.access.AdmitRoles(ctx, target.Tenant); err != nil {
-			t.roles = pec.Refused(schemas.AsProblem(err), w.rolesOptions())
+			t.roles = pec.Refused(problems.As(err), w.rolesOptions())
 			return nil
 		}
 	}
@@ -248,7 +249,7 @@ func (w *auditing) readRoles(ctx context.Context, t *task, target Target) *schem
 		name := cmp.Or(t.read.Identity.Credential, target.Credential) // the one that got a token
 		reader, err := w.f.opts.Clients.Reader(ctx, target.Tenant, name)
 		if err != nil {
-			return schemas.AsProblem(err)
+			return problems.As(err)
 		}
 		t.roles = pec.NewReading(reader.RolesOnce(), w.rolesOptions())
 	}
@@ -269,25 +270,25 @@ func (w *auditing) slot(ctx context.Context) (release func(), err error) {
 	case w.slots <- struct{}{}:
 		return func() { <-w.slots }, nil
 	case <-ctx.Done():
-		return nil, schemas.NewProblem(schemas.CodeTimeout, "The request could not be sent before the deadline of the call.")
+		return nil, problems.New(problems.CodeTimeout, "The request could not be sent before the deadline of the call.")
 	}
 }
 
 // rolesOf condenses roles for a row, and drops roles that another identity than the link's was asked for.
-func rolesOf(read armclient.LinkRead, roles *pec.Reading) *schemas.PECRoles {
+func rolesOf(read armclient.LinkRead, roles *pec.Reading) *answers.PECRoles {
 	if roles == nil {
 		return nil
 	}
 	result := roles.Result()
 	if who := roles.Identity().ObjectID; who != "" && who != read.Identity.ObjectID {
-		return &schemas.PECRoles{ListDate: result.ListDate, Reason: string(schemas.CodeWrongIdentity)}
+		return &answers.PECRoles{ListDate: result.ListDate, Reason: string(problems.CodeWrongIdentity)}
 	}
 	return pec.Condense(result)
 }
 
 // countRoles adds the classes of the rows to the totals of a run.
 func (f *Fleet) countRoles(ctx context.Context, id string, totals map[string]int) error {
-	for _, class := range schemas.PECClasses() {
+	for _, class := range answers.PECClasses() {
 		totals[class] = 0
 	}
 	for stored, err := range f.opts.Store.Rows(ctx, id, RowQuery{}) {
@@ -295,14 +296,14 @@ func (f *Fleet) countRoles(ctx context.Context, id string, totals map[string]int
 			return err
 		}
 		var row struct {
-			State    schemas.RowState  `json:"state"`
-			PECRoles *schemas.PECRoles `json:"pec_roles"`
+			State    answers.RowState  `json:"state"`
+			PECRoles *answers.PECRoles `json:"pec_roles"`
 		}
 		if json.Unmarshal(stored.Body, &row) != nil {
 			continue // the page of rows says so
 		}
-		class := schemas.AuditRow{State: row.State, PECRoles: row.PECRoles}.PECClass()
-		totals[cmp.Or(class, schemas.PECRolesUnknown)]++
+		class := answers.AuditRow{State: row.State, PECRoles: row.PECRoles}.PECClass()
+		totals[cmp.Or(class, answers.PECRolesUnknown)]++
 	}
 	return nil
 }

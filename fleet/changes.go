@@ -6,13 +6,16 @@ import (
 	"strings"
 
 	"mcp-partner/guard"
+	"mcp-partner/internal/phrase"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/problems"
 )
 
 // Changes shows a plan or a run, row by row in the order of the plan. Progress
 // is nil for a plan; notes say why rows were left as they stand.
-func Changes(plan guard.Plan, progress map[int]guard.Progress, notes map[int]schemas.Code) []schemas.ChangeRow {
-	rows := make([]schemas.ChangeRow, len(plan.Rows))
+func Changes(plan guard.Plan, progress map[int]guard.Progress, notes map[int]problems.Code) []answers.ChangeRow {
+	rows := make([]answers.ChangeRow, len(plan.Rows))
 	for i, row := range plan.Rows {
 		rows[i] = change(plan, row)
 		if len(row.Steps) > 0 && progress != nil {
@@ -26,17 +29,17 @@ func Changes(plan guard.Plan, progress map[int]guard.Progress, notes map[int]sch
 }
 
 // change is a row as the plan has it.
-func change(plan guard.Plan, row guard.PlanRow) schemas.ChangeRow {
-	c := schemas.ChangeRow{
+func change(plan guard.Plan, row guard.PlanRow) answers.ChangeRow {
+	c := answers.ChangeRow{
 		Company: row.Company, Domain: row.Domain, Tenant: row.Identity.Tenant, TenantID: row.Identity.TenantID, Credential: row.Identity.Credential, ObjectID: row.Identity.ObjectID,
-		State: schemas.ChangePlanned, Before: linkOf(row.Before, row), PartnerID: row.PartnerID, Rule: row.Rule, Warning: row.Warning,
+		State: answers.ChangePlanned, Before: linkOf(row.Before, row), PartnerID: row.PartnerID, Rule: row.Rule, Warning: row.Warning,
 		Problem: row.Problem,
 	}
 	for _, step := range row.Steps {
 		c.Steps = append(c.Steps, string(step))
 	}
 	if len(row.Steps) == 0 {
-		c.State, c.Why = schemas.ChangeState(row.Finding), why(plan, row)
+		c.State, c.Why = answers.ChangeState(row.Finding), why(plan, row)
 	}
 	return c
 }
@@ -77,8 +80,8 @@ func whyAnother(plan guard.Plan, row guard.PlanRow) string {
 }
 
 // follow adds where a row of a run stands.
-func follow(c *schemas.ChangeRow, plan guard.Plan, row guard.PlanRow, at guard.Progress) {
-	c.State, c.Problem = stateOf(at.Stage), schemas.Code(at.Result)
+func follow(c *answers.ChangeRow, plan guard.Plan, row guard.PlanRow, at guard.Progress) {
+	c.State, c.Problem = stateOf(at.Stage), problems.Code(at.Result)
 	c.ARMRequestID, c.CorrelationID = at.ARMRequestID, at.CorrelationID
 	if at.Revision > 0 && at.Snapshot.State != "" {
 		c.After = linkOf(at.Snapshot, row)
@@ -86,14 +89,14 @@ func follow(c *schemas.ChangeRow, plan guard.Plan, row guard.PlanRow, at guard.P
 	c.Why = told(row, at)
 }
 
-func stateOf(stage guard.Stage) schemas.ChangeState {
+func stateOf(stage guard.Stage) answers.ChangeState {
 	switch {
 	case stage == guard.StagePlanned:
-		return schemas.ChangeWaiting
+		return answers.ChangeWaiting
 	case stage.Final():
-		return schemas.ChangeState(stage)
+		return answers.ChangeState(stage)
 	default:
-		return schemas.ChangeUnfinished
+		return answers.ChangeUnfinished
 	}
 }
 
@@ -137,22 +140,22 @@ func doubt(row guard.PlanRow, at guard.Progress) string {
 	}
 }
 
-func linkOf(seen guard.LinkSnapshot, row guard.PlanRow) *schemas.Link {
-	link := &schemas.Link{State: seen.State, PartnerID: seen.PartnerID}
+func linkOf(seen guard.LinkSnapshot, row guard.PlanRow) *answers.Link {
+	link := &answers.Link{State: seen.State, PartnerID: seen.PartnerID}
 	if seen.Version >= 0 {
 		link.Version = new(seen.Version)
 	}
 	if seen == row.Before {
 		link.PartnerName, link.UpdatedTime = row.LinkedName, row.LinkedSince
 	}
-	if seen.State == schemas.LinkUnknown {
+	if seen.State == answers.LinkUnknown {
 		link.Reason = row.Problem
 	}
 	return link
 }
 
 // Totals counts rows by state.
-func Totals(rows []schemas.ChangeRow) map[string]int {
+func Totals(rows []answers.ChangeRow) map[string]int {
 	totals := map[string]int{"tenants": len(rows)}
 	for _, row := range rows {
 		totals[string(row.State)]++
@@ -161,24 +164,24 @@ func Totals(rows []schemas.ChangeRow) map[string]int {
 }
 
 // SortChanges orders rows: those that need a person first.
-func SortChanges(rows []schemas.ChangeRow) {
-	order := schemas.ChangeStates()
-	slices.SortStableFunc(rows, func(a, b schemas.ChangeRow) int {
+func SortChanges(rows []answers.ChangeRow) {
+	order := answers.ChangeStates()
+	slices.SortStableFunc(rows, func(a, b answers.ChangeRow) int {
 		return slices.Index(order, a.State) - slices.Index(order, b.State)
 	})
 }
 
 // Headline says what a run came to in one sentence, and first of all which
 // tenants have no link any more.
-func Headline(rows []schemas.ChangeRow) string {
+func Headline(rows []answers.ChangeRow) string {
 	totals := Totals(rows)
 	var parts []string
-	for _, state := range schemas.ChangeStates() {
-		if n := totals[string(state)]; n > 0 && state != schemas.ChangeStranded {
+	for _, state := range answers.ChangeStates() {
+		if n := totals[string(state)]; n > 0 && state != answers.ChangeStranded {
 			parts = append(parts, fmt.Sprintf("%d %s", n, strings.ReplaceAll(string(state), "_", " ")))
 		}
 	}
-	text := fmt.Sprintf("%s: %s.", schemas.Count(len(rows), "row"), strings.Join(parts, ", "))
+	text := fmt.Sprintf("%s: %s.", phrase.Count(len(rows), "row"), strings.Join(parts, ", "))
 	if names := without(rows); len(names) > 0 {
 		return fmt.Sprintf("STRANDED: %d without a link now: %s. Of %s", len(names), strings.Join(names, ", "), text)
 	}
@@ -186,10 +189,10 @@ func Headline(rows []schemas.ChangeRow) string {
 }
 
 // without names the tenants that lost their link in a run and got none.
-func without(rows []schemas.ChangeRow) []string {
+func without(rows []answers.ChangeRow) []string {
 	var names []string
 	for _, row := range rows {
-		if row.State == schemas.ChangeStranded || (row.State == schemas.ChangeUnfinished || row.State == schemas.ChangeFailed) && lost(row) {
+		if row.State == answers.ChangeStranded || (row.State == answers.ChangeUnfinished || row.State == answers.ChangeFailed) && lost(row) {
 			names = append(names, row.Tenant)
 		}
 	}
@@ -200,13 +203,13 @@ func without(rows []schemas.ChangeRow) []string {
 }
 
 // lost reports whether a link that was there is gone, as far as is known.
-func lost(row schemas.ChangeRow) bool {
-	return row.Before != nil && row.Before.State == schemas.LinkLinked && row.After != nil && row.After.State.Absent()
+func lost(row answers.ChangeRow) bool {
+	return row.Before != nil && row.Before.State == answers.LinkLinked && row.After != nil && row.After.State.Absent()
 }
 
 // WrittenFirst orders the rows of a plan for whoever approves it: what would be
 // written, then what would not.
-func WrittenFirst(rows []schemas.ChangeRow) {
+func WrittenFirst(rows []answers.ChangeRow) {
 	SortChanges(rows)
-	slices.SortStableFunc(rows, func(a, b schemas.ChangeRow) int { return min(len(b.Steps), 1) - min(len(a.Steps), 1) })
+	slices.SortStableFunc(rows, func(a, b answers.ChangeRow) int { return min(len(b.Steps), 1) - min(len(a.Steps), 1) })
 }

@@ -6,7 +6,7 @@ import (
 	"iter"
 
 	"mcp-partner/internal/pec"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
 )
 
 // ChangeKind says how a row differs between two audits.
@@ -39,14 +39,14 @@ func ChangeKinds() []ChangeKind {
 // Change is a row that differs. Before or After is nil where there is none.
 type Change struct {
 	Kind   ChangeKind        `json:"kind"`
-	Before *schemas.AuditRow `json:"before,omitempty"`
-	After  *schemas.AuditRow `json:"after,omitempty"`
+	Before *answers.AuditRow `json:"before,omitempty"`
+	After  *answers.AuditRow `json:"after,omitempty"`
 	// Roles says what differs in roles, where both audits read them.
 	Roles []string `json:"roles,omitempty"`
 }
 
 // Row is the later of the two.
-func (c Change) Row() *schemas.AuditRow { return cmp.Or(c.After, c.Before) }
+func (c Change) Row() *answers.AuditRow { return cmp.Or(c.After, c.Before) }
 
 // Diff goes through what differs between two audits, an earlier and a later
 // one, by tenant ID. It keeps the rows of one tenant of each in memory.
@@ -79,9 +79,9 @@ func (f *Fleet) Diff(ctx context.Context, before, after string) iter.Seq2[Change
 }
 
 // byTenant puts rows that stand beside each other together, a tenant at a time.
-func byTenant(rows iter.Seq2[schemas.AuditRow, error]) iter.Seq2[[]schemas.AuditRow, error] {
-	return func(yield func([]schemas.AuditRow, error) bool) {
-		var group []schemas.AuditRow
+func byTenant(rows iter.Seq2[answers.AuditRow, error]) iter.Seq2[[]answers.AuditRow, error] {
+	return func(yield func([]answers.AuditRow, error) bool) {
+		var group []answers.AuditRow
 		for row, err := range rows {
 			if err != nil {
 				yield(nil, err)
@@ -103,14 +103,14 @@ func byTenant(rows iter.Seq2[schemas.AuditRow, error]) iter.Seq2[[]schemas.Audit
 
 // head is the next tenant of one side; without rows that side has ended.
 type head struct {
-	rows []schemas.AuditRow
+	rows []answers.AuditRow
 	err  error
 }
 
-func pulled(rows []schemas.AuditRow, err error, _ bool) head { return head{rows, err} }
+func pulled(rows []answers.AuditRow, err error, _ bool) head { return head{rows, err} }
 
 // upTo are the rows if they take part in this step.
-func (h head) upTo(takesPart bool) []schemas.AuditRow {
+func (h head) upTo(takesPart bool) []answers.AuditRow {
 	if !takesPart {
 		return nil
 	}
@@ -131,9 +131,9 @@ func (h head) compare(other head) int {
 // differences compares the rows of a tenant. Those of one credential belong
 // together, and of the others those of one identity: its link is the same one,
 // whatever opens the tenant now.
-func differences(old, recent []schemas.AuditRow) (found []Change) {
-	after, taken := make([]*schemas.AuditRow, len(old)), make([]bool, len(recent))
-	for _, same := range []func(a, b schemas.AuditRow) bool{sameCredential, sameIdentity} {
+func differences(old, recent []answers.AuditRow) (found []Change) {
+	after, taken := make([]*answers.AuditRow, len(old)), make([]bool, len(recent))
+	for _, same := range []func(a, b answers.AuditRow) bool{sameCredential, sameIdentity} {
 		for i := range old {
 			for n := range recent {
 				if after[i] == nil && !taken[n] && same(old[i], recent[n]) {
@@ -142,7 +142,7 @@ func differences(old, recent []schemas.AuditRow) (found []Change) {
 			}
 		}
 	}
-	add := func(before, after *schemas.AuditRow) {
+	add := func(before, after *answers.AuditRow) {
 		if change := compared(before, after); change.Kind != "" {
 			found = append(found, change)
 		}
@@ -158,13 +158,13 @@ func differences(old, recent []schemas.AuditRow) (found []Change) {
 	return found
 }
 
-func sameCredential(a, b schemas.AuditRow) bool { return a.Credential == b.Credential }
+func sameCredential(a, b answers.AuditRow) bool { return a.Credential == b.Credential }
 
-func sameIdentity(a, b schemas.AuditRow) bool { return a.ObjectID != "" && a.ObjectID == b.ObjectID }
+func sameIdentity(a, b answers.AuditRow) bool { return a.ObjectID != "" && a.ObjectID == b.ObjectID }
 
 // compared compares one row, of which one side may be missing. An empty kind says
 // that nothing differs.
-func compared(before, after *schemas.AuditRow) Change {
+func compared(before, after *answers.AuditRow) Change {
 	c := Change{Before: before, After: after}
 	switch {
 	case before == nil:
@@ -181,13 +181,13 @@ func compared(before, after *schemas.AuditRow) Change {
 }
 
 // kindOf says how a link differs, or "".
-func kindOf(before, after schemas.AuditRow) ChangeKind {
+func kindOf(before, after answers.AuditRow) ChangeKind {
 	switch {
 	case before.State == after.State && before.PartnerID == after.PartnerID:
 		return ""
-	case after.State == schemas.RowUnknown:
+	case after.State == answers.RowUnknown:
 		return NewlyUnknown
-	case before.State == schemas.RowUnknown:
+	case before.State == answers.RowUnknown:
 		return KnownAgain
 	case before.State.Linked() && after.State.Missing():
 		return NewlyMissing

@@ -15,6 +15,8 @@ import (
 	"mcp-partner/internal/httpclient"
 	"mcp-partner/internal/ledgertest"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/problems"
 	"mcp-partner/signin"
 	"mcp-partner/simulator"
 	"mcp-partner/tenants"
@@ -152,7 +154,7 @@ func (h *fixture) begin(audit fleet.Audit) *fleet.Active {
 }
 
 // audited runs an audit to its end.
-func (h *fixture) audited(audit fleet.Audit) (fleet.Report, []schemas.AuditRow) {
+func (h *fixture) audited(audit fleet.Audit) (fleet.Report, []answers.AuditRow) {
 	h.t.Helper()
 	active := h.begin(audit)
 	if err := active.Wait(h.t.Context()); err != nil {
@@ -161,13 +163,13 @@ func (h *fixture) audited(audit fleet.Audit) (fleet.Report, []schemas.AuditRow) 
 	return h.found("test", active.ID())
 }
 
-func (h *fixture) found(caller access.Caller, id string) (fleet.Report, []schemas.AuditRow) {
+func (h *fixture) found(caller access.Caller, id string) (fleet.Report, []answers.AuditRow) {
 	h.t.Helper()
 	report, err := h.Report(h.t.Context(), caller, id)
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	var rows []schemas.AuditRow
+	var rows []answers.AuditRow
 	for row, err := range h.All(h.t.Context(), id, fleet.ByPlace) {
 		if err != nil {
 			h.t.Fatal(err)
@@ -200,16 +202,16 @@ func (h *fixture) tenant(name string) simulator.Tenant {
 	return tenant
 }
 
-func problemCode(err error) schemas.Code {
+func problemCode(err error) problems.Code {
 	if err == nil {
 		return ""
 	}
-	return schemas.AsProblem(err).Code
+	return problems.As(err).Code
 }
 
 // stateOf returns one row's state and the code of its problem.
-func stateOf(rows []schemas.AuditRow, tenant string) string {
-	i := slices.IndexFunc(rows, func(r schemas.AuditRow) bool { return r.Tenant == tenant })
+func stateOf(rows []answers.AuditRow, tenant string) string {
+	i := slices.IndexFunc(rows, func(r answers.AuditRow) bool { return r.Tenant == tenant })
 	if i < 0 {
 		return "no row"
 	}

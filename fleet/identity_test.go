@@ -6,6 +6,8 @@ import (
 
 	"mcp-partner/fleet"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/problems"
 	"mcp-partner/simulator"
 )
 
@@ -32,7 +34,7 @@ type expired struct{ fleet.Clients }
 
 func (e expired) Reader(ctx context.Context, tenant schemas.Tenant, credential string) (fleet.Reader, error) {
 	if credential != "app" {
-		return nil, schemas.NewProblem(schemas.CodeCredentialExpired, "It has ended.")
+		return nil, problems.New(problems.CodeCredentialExpired, "It has ended.")
 	}
 	return e.Clients.Reader(ctx, tenant, credential)
 }
@@ -54,7 +56,7 @@ func TestARowIsAnIdentity(t *testing.T) {
 		t.Errorf("%v, %d reads", report.Totals, h.reads())
 	}
 	for _, row := range rows {
-		if (row.Credential == "person") != (row.State == schemas.RowUnknown) {
+		if (row.Credential == "person") != (row.State == answers.RowUnknown) {
 			t.Errorf("%s of %s is %s", row.Credential, row.Tenant, row.State)
 		}
 	}

@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"mcp-partner/internal/testkit"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
 	"mcp-partner/simulator"
 )
 
@@ -40,20 +40,20 @@ func TestRowsAreTheTruth(t *testing.T) {
 	if len(rows) != size || report.Totals["pending"] != 0 {
 		t.Fatalf("%d rows, %v", len(rows), report.Totals)
 	}
-	journal, counts := h.journal(), map[schemas.RowState]int{}
+	journal, counts := h.journal(), map[answers.RowState]int{}
 	for _, row := range rows {
 		counts[row.State]++
 		h.judge(row, journal[row.TenantID], denied[row.TenantID])
 	}
-	for _, state := range schemas.RowStates() {
+	for _, state := range answers.RowStates() {
 		if report.Totals[string(state)] != counts[state] {
 			t.Errorf("%d rows are %s, the totals say %d", counts[state], state, report.Totals[string(state)])
 		}
-		if counts[state] == 0 && state != schemas.RowLinked && state != schemas.RowLinkedOwn {
+		if counts[state] == 0 && state != answers.RowLinked && state != answers.RowLinkedOwn {
 			t.Errorf("no tenant is %s: the fleet is too plain", state)
 		}
 	}
-	known := size - counts[schemas.RowUnknown]
+	known := size - counts[answers.RowUnknown]
 	if len(h.pins) != known {
 		t.Errorf("%d identities were pinned, %d are known", len(h.pins), known)
 	}
@@ -61,13 +61,13 @@ func TestRowsAreTheTruth(t *testing.T) {
 }
 
 // judge compares one row with what the simulator knows and last answered.
-func (h *fixture) judge(row schemas.AuditRow, asked []simulator.Record, denied bool) {
+func (h *fixture) judge(row answers.AuditRow, asked []simulator.Record, denied bool) {
 	h.t.Helper()
 	truth := h.tenant(row.TenantID)
 	last := asked[len(asked)-1]
 	want := truthOf(truth, last.Status)
 	if hidden(asked, denied, truth) {
-		want = schemas.RowUnknown
+		want = answers.RowUnknown
 	}
 	if row.State != want {
 		h.t.Errorf("%s is %s, want %s (truth: %q %s; last answer %d %s)", row.Tenant, row.State, want, truth.State, truth.PartnerID, last.Status, last.FaultKind)
@@ -75,23 +75,23 @@ func (h *fixture) judge(row schemas.AuditRow, asked []simulator.Record, denied b
 	if row.State.Linked() && row.PartnerID != truth.PartnerID {
 		h.t.Errorf("%s is linked to %s, the row says %s", row.Tenant, truth.PartnerID, row.PartnerID)
 	}
-	if (row.State == schemas.RowUnknown) != (row.Problem != nil) {
+	if (row.State == answers.RowUnknown) != (row.Problem != nil) {
 		h.t.Errorf("%s is %s with problem %v", row.Tenant, row.State, row.Problem)
 	}
 }
 
 // truthOf is what a clear answer says of a tenant; whether a tombstone is shown
 // is up to the provider.
-func truthOf(tenant simulator.Tenant, status int) schemas.RowState {
+func truthOf(tenant simulator.Tenant, status int) answers.RowState {
 	switch {
 	case tenant.State == simulator.StateActive && tenant.PartnerID == ours:
-		return schemas.RowLinkedExpected
+		return answers.RowLinkedExpected
 	case tenant.State == simulator.StateActive:
-		return schemas.RowLinkedOther
+		return answers.RowLinkedOther
 	case tenant.State == simulator.StateDeleted && status == 200:
-		return schemas.RowDeleted
+		return answers.RowDeleted
 	default:
-		return schemas.RowNotLinked
+		return answers.RowNotLinked
 	}
 }
 

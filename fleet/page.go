@@ -10,7 +10,8 @@ import (
 	"time"
 
 	"mcp-partner/access"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/problems"
 )
 
 // PageDefault and PageMost bound a page of rows.
@@ -28,12 +29,12 @@ type Report struct {
 	// Totals count rows by state, and under rows, answered, pending and stale.
 	Totals map[string]int
 	// Causes say why rows are unknown, largest first.
-	Causes []schemas.AuditCause
+	Causes []answers.AuditCause
 }
 
 // Info is where the run stands, for an answer.
-func (r Report) Info() *schemas.RunInfo {
-	info := &schemas.RunInfo{
+func (r Report) Info() *answers.RunInfo {
+	info := &answers.RunInfo{
 		ID: r.Run.ID, Kind: string(r.Run.Kind), Label: r.Run.Label, State: string(r.Run.State),
 		CreatedAt: r.Run.CreatedAt.UTC().Format(time.RFC3339), Rows: r.Run.Rows, Answered: r.Totals["answered"],
 	}
@@ -75,7 +76,7 @@ func (f *Fleet) Report(ctx context.Context, caller access.Caller, id string) (Re
 
 // OtherCauses counts the unknown rows whose cause is none of Causes.
 func (r Report) OtherCauses() int {
-	rest := r.Totals[string(schemas.RowUnknown)]
+	rest := r.Totals[string(answers.RowUnknown)]
 	for _, c := range r.Causes {
 		rest -= c.Rows
 	}
@@ -84,7 +85,7 @@ func (r Report) OtherCauses() int {
 
 func totals(rows int, counts map[string]int, stale int) map[string]int {
 	all := map[string]int{"rows": rows, "answered": rows - counts[""], "pending": counts[""], "stale": stale}
-	for _, state := range schemas.RowStates() {
+	for _, state := range answers.RowStates() {
 		all[string(state)] = 0
 	}
 	delete(counts, "")
@@ -92,14 +93,14 @@ func totals(rows int, counts map[string]int, stale int) map[string]int {
 	return all
 }
 
-func causes(groups []Group) []schemas.AuditCause {
-	found := make([]schemas.AuditCause, 0, len(groups))
+func causes(groups []Group) []answers.AuditCause {
+	found := make([]answers.AuditCause, 0, len(groups))
 	for _, g := range groups {
 		row, err := decodeRow(g.First)
 		if err != nil || row.Problem == nil {
 			continue
 		}
-		found = append(found, schemas.AuditCause{
+		found = append(found, answers.AuditCause{
 			Code: row.Problem.Code, Credential: row.Credential, Authority: row.Authority, Rows: g.Count,
 			Message: row.Problem.Message, Hint: row.Problem.Hint, Command: row.Problem.Command, Example: row.Tenant,
 		})
@@ -107,16 +108,16 @@ func causes(groups []Group) []schemas.AuditCause {
 	return found
 }
 
-func decodeRow(r Row) (row schemas.AuditRow, err error) {
+func decodeRow(r Row) (row answers.AuditRow, err error) {
 	if json.Unmarshal(r.Body, &row) != nil {
-		err = schemas.NewProblem(schemas.CodeVaultCorrupt, fmt.Sprintf("Row %d of a run cannot be read.", r.N))
+		err = problems.New(problems.CodeVaultCorrupt, fmt.Sprintf("Row %d of a run cannot be read.", r.N))
 	}
 	return row, err
 }
 
 // Page returns rows of a report, those that need attention first, from where a
 // cursor says, and the cursor of the next page, "" behind the last one.
-func (f *Fleet) Page(ctx context.Context, id, cursor string, limit int) (rows []schemas.AuditRow, next string, err error) {
+func (f *Fleet) Page(ctx context.Context, id, cursor string, limit int) (rows []answers.AuditRow, next string, err error) {
 	if limit <= 0 {
 		limit = PageDefault
 	}
@@ -124,7 +125,7 @@ func (f *Fleet) Page(ctx context.Context, id, cursor string, limit int) (rows []
 	if err := q.from(id, cursor); err != nil {
 		return nil, "", err
 	}
-	rows = []schemas.AuditRow{}
+	rows = []answers.AuditRow{}
 	var last Row
 	for row, err := range f.opts.Store.Rows(ctx, id, q) {
 		if err != nil {
@@ -143,11 +144,11 @@ func (f *Fleet) Page(ctx context.Context, id, cursor string, limit int) (rows []
 }
 
 // All goes through every row of a report that has a result, in an order.
-func (f *Fleet) All(ctx context.Context, id string, order Order) iter.Seq2[schemas.AuditRow, error] {
-	return func(yield func(schemas.AuditRow, error) bool) {
+func (f *Fleet) All(ctx context.Context, id string, order Order) iter.Seq2[answers.AuditRow, error] {
+	return func(yield func(answers.AuditRow, error) bool) {
 		for row, err := range f.opts.Store.Rows(ctx, id, RowQuery{Order: order}) {
 			if err != nil {
-				yield(schemas.AuditRow{}, err)
+				yield(answers.AuditRow{}, err)
 				return
 			}
 			if decoded, err := decodeRow(row); !yield(decoded, err) || err != nil {
@@ -172,7 +173,7 @@ func (q *RowQuery) from(id, cursor string) error {
 		_, err = fmt.Sscanf(string(text), "%s %d %d", &of, &q.AfterRank, &q.AfterN)
 	}
 	if err != nil || of != id {
-		return schemas.NewProblem(schemas.CodeInvalidArgument, "cursor is not valid: pass next_cursor unchanged, with its run_id.")
+		return problems.New(problems.CodeInvalidArgument, "cursor is not valid: pass next_cursor unchanged, with its run_id.")
 	}
 	q.More = true
 	return nil

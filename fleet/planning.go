@@ -11,7 +11,10 @@ import (
 	"mcp-partner/access"
 	"mcp-partner/armclient"
 	"mcp-partner/guard"
+	"mcp-partner/internal/untrusted"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/problems"
 )
 
 // PlanRequest is what a caller wants to be done in many tenants, before anything was
@@ -39,9 +42,9 @@ type PlanRequest struct {
 func (w *Writer) Plan(ctx context.Context, request PlanRequest, report func(done, total int)) guard.Plan {
 	plan := guard.Plan{
 		Caller: request.Caller, Tool: request.Tool, Arguments: request.Arguments, To: request.To, From: request.From,
-		Strategy: request.Strategy, First: request.First, Reason: schemas.Sanitize(request.Reason), Rows: make([]guard.PlanRow, len(request.Targets)),
+		Strategy: request.Strategy, First: request.First, Reason: untrusted.Sanitize(request.Reason), Rows: make([]guard.PlanRow, len(request.Targets)),
 	}
-	late := unread(schemas.NewProblem(schemas.CodeTimeout, "The time limit was reached before this link was read."))
+	late := unread(problems.New(problems.CodeTimeout, "The time limit was reached before this link was read."))
 	for i, target := range request.Targets {
 		plan.Rows[i] = request.row(target, late)
 	}
@@ -100,7 +103,7 @@ func (p *planning) ask(ctx context.Context, t *task) step {
 	return step{slower: slowedDown(read.Problem)}
 }
 
-func patience(problem *schemas.Problem) time.Duration {
+func patience(problem *problems.Problem) time.Duration {
 	if problem == nil || !problem.Retryable {
 		return 0
 	}
@@ -112,7 +115,7 @@ func (w *Writer) read(ctx context.Context, t Target) armclient.LinkRead {
 	defer cancel()
 	identity, err := w.opts.Open(ctx, t.Tenant, t.Credential)
 	if err != nil {
-		return unread(schemas.AsProblem(err))
+		return unread(problems.As(err))
 	}
 	return identity.Link(ctx)
 }
@@ -120,8 +123,8 @@ func (w *Writer) read(ctx context.Context, t Target) armclient.LinkRead {
 // row makes a row of what was read.
 func (r PlanRequest) row(t Target, read armclient.LinkRead) guard.PlanRow {
 	row := guard.PlanRow{
-		Identity: read.Identity, Endpoint: guard.EndpointOf(t.Tenant), Before: guard.SnapshotOf(read.Link), LinkedName: schemas.Sanitize(read.Link.PartnerName), LinkedSince: read.Link.UpdatedTime,
-		Company: schemas.Sanitize(t.Tenant.Company), Domain: t.Tenant.Domain(), PartnerID: r.To, Expected: t.Tenant.ExpectedPartnerID, Labels: t.Tenant.Labels,
+		Identity: read.Identity, Endpoint: guard.EndpointOf(t.Tenant), Before: guard.SnapshotOf(read.Link), LinkedName: untrusted.Sanitize(read.Link.PartnerName), LinkedSince: read.Link.UpdatedTime,
+		Company: untrusted.Sanitize(t.Tenant.Company), Domain: t.Tenant.Domain(), PartnerID: r.To, Expected: t.Tenant.ExpectedPartnerID, Labels: t.Tenant.Labels,
 	}
 	if row.Identity.TenantID == "" {
 		row.Identity.TenantID = t.Tenant.TenantID
@@ -131,11 +134,11 @@ func (r PlanRequest) row(t Target, read armclient.LinkRead) guard.PlanRow {
 		row.PartnerID = row.Expected
 	}
 	switch {
-	case read.Link.State == schemas.LinkUnknown:
+	case read.Link.State == answers.LinkUnknown:
 		row.Finding, row.Problem = guard.FindingUnknown, read.Link.Reason
 	case row.PartnerID == "":
 		row.Finding = guard.FindingNothingExpected
-	case read.Link.State == schemas.LinkLinked && read.Link.PartnerID == row.PartnerID:
+	case read.Link.State == answers.LinkLinked && read.Link.PartnerID == row.PartnerID:
 		row.Finding = guard.FindingUnchanged
 	default:
 		r.write(&row)

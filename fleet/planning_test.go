@@ -11,6 +11,8 @@ import (
 	"mcp-partner/armclient"
 	"mcp-partner/guard"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/problems"
 )
 
 // slowTenant answers as ARM does where it asks to wait.
@@ -27,9 +29,9 @@ func (s slowTenant) Link(context.Context) armclient.LinkRead {
 	defer s.mu.Unlock()
 	s.asked[s.name] = append(s.asked[s.name], time.Now())
 	if len(s.asked[s.name]) <= s.times {
-		return unread(schemas.NewProblem(schemas.CodeThrottled, "wait", schemas.WithRetryAfter(60)))
+		return unread(problems.New(problems.CodeThrottled, "wait", problems.WithRetryAfter(60)))
 	}
-	return armclient.LinkRead{Link: schemas.Link{State: schemas.LinkNotLinked}, Identity: schemas.Identity{ObjectID: s.name}, TokenReadable: true}
+	return armclient.LinkRead{Link: answers.Link{State: answers.LinkNotLinked}, Identity: answers.Identity{ObjectID: s.name}, TokenReadable: true}
 }
 
 // Apply implements Identity; a plan writes nothing.

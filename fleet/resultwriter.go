@@ -5,7 +5,7 @@ import (
 	"sync"
 	"time"
 
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 )
 
 const (
@@ -16,6 +16,9 @@ const (
 	// flushTries is how often storing is tried, a second apart, before the run is
 	// given up: results that nobody can keep need not be asked for.
 	flushTries = 5
+	// pinsAtOnce is how many identities are remembered together: each time the
+	// whole directory is written.
+	pinsAtOnce = 2500
 )
 
 // resultWriter stores results while others are still being asked for, and gives the
@@ -72,9 +75,7 @@ func (b *resultWriter) write() error {
 			ended = !ok
 			if ok {
 				batch = append(batch, e.row)
-				if e.pin != nil {
-					b.pins = append(b.pins, *e.pin)
-				}
+				b.pin(e.pin)
 			}
 			full = len(batch) >= flushSize
 		case <-tick.C:
@@ -84,10 +85,10 @@ func (b *resultWriter) write() error {
 			if err := b.save(batch); err != nil {
 				return err
 			}
-			b.flushPins()
 			batch, alive = batch[:0], time.Now()
 		}
 		if ended {
+			b.flushPins()
 			return nil
 		}
 	}
@@ -103,19 +104,29 @@ func (b *resultWriter) save(batch []Row) error {
 		}
 		ours, err := b.f.opts.Store.SaveRows(context.Background(), b.active.id, b.f.owner, b.f.opts.Now().Add(leaseTime), batch)
 		if err == nil && !ours {
-			return schemas.NewProblem(schemas.CodeRunInProgress, "Another process has taken over the run "+b.active.id+".")
+			return problems.New(problems.CodeRunInProgress, "Another process has taken over the run "+b.active.id+".")
 		}
 		if err == nil {
 			b.active.answered.Add(int64(len(batch)))
 			return nil
 		}
 		failure = err
-		b.f.opts.Logger.Warn("results of a run could not be stored", "run", b.active.id, "problem", schemas.AsProblem(err).Code)
-		if !schemas.AsProblem(err).Retryable {
+		b.f.opts.Logger.Warn("results of a run could not be stored", "run", b.active.id, "problem", problems.As(err).Code)
+		if !problems.As(err).Retryable {
 			break
 		}
 	}
 	return failure
+}
+
+func (b *resultWriter) pin(pin *Pin) {
+	if pin == nil {
+		return
+	}
+	b.pins = append(b.pins, *pin)
+	if len(b.pins) >= pinsAtOnce {
+		b.flushPins()
+	}
 }
 
 // flushPins remembers the identities. A run goes on without.
@@ -124,7 +135,7 @@ func (b *resultWriter) flushPins() {
 		return
 	}
 	if err := b.f.opts.Pin(context.Background(), b.pins); err != nil {
-		b.f.opts.Logger.Warn("identities could not be pinned", "run", b.active.id, "problem", schemas.AsProblem(err).Code)
+		b.f.opts.Logger.Warn("identities could not be pinned", "run", b.active.id, "problem", problems.As(err).Code)
 	}
 	b.pins = b.pins[:0]
 }

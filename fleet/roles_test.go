@@ -9,6 +9,8 @@ import (
 
 	"mcp-partner/fleet"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/problems"
 	"mcp-partner/simulator"
 )
 
@@ -51,16 +53,16 @@ func TestAuditSortsTenantsByLinkAndRoles(t *testing.T) {
 		roles  []string
 		class  string
 	}{
-		{"contoso", true, []string{simulator.RoleOwner, simulator.RoleContributor}, schemas.PECLinkedAll},
-		{"fabrikam", true, []string{simulator.RoleOwner, simulator.RoleReader}, schemas.PECLinkedSome},
-		{"adventure-works", true, []string{simulator.RoleReader}, schemas.PECLinkedNone},
-		{"northwind", false, []string{simulator.RoleOwner}, schemas.PECRoleNoLink},
-		{"litware", false, []string{simulator.RoleReader}, schemas.PECNeither},
-		{"proseware", true, nil, schemas.PECNoSubscription},
-		{"tailspin", true, []string{simulator.RoleCostReader}, schemas.PECRolesUnknown},
-		{"wingtip", true, []string{simulator.RoleOwner}, schemas.PECRolesUnknown},
-		{"woodgrove", true, []string{simulator.RoleOwner}, schemas.PECRolesUnknown},
-		{"lucerne", true, []string{simulator.RoleOwner, simulator.RoleCostReader}, schemas.PECLinkedSome},
+		{"contoso", true, []string{simulator.RoleOwner, simulator.RoleContributor}, answers.PECLinkedAll},
+		{"fabrikam", true, []string{simulator.RoleOwner, simulator.RoleReader}, answers.PECLinkedSome},
+		{"adventure-works", true, []string{simulator.RoleReader}, answers.PECLinkedNone},
+		{"northwind", false, []string{simulator.RoleOwner}, answers.PECRoleNoLink},
+		{"litware", false, []string{simulator.RoleReader}, answers.PECNeither},
+		{"proseware", true, nil, answers.PECNoSubscription},
+		{"tailspin", true, []string{simulator.RoleCostReader}, answers.PECRolesUnknown},
+		{"wingtip", true, []string{simulator.RoleOwner}, answers.PECRolesUnknown},
+		{"woodgrove", true, []string{simulator.RoleOwner}, answers.PECRolesUnknown},
+		{"lucerne", true, []string{simulator.RoleOwner, simulator.RoleCostReader}, answers.PECLinkedSome},
 	} {
 		h.links(c.tenant, c.linked)
 		h.holds(c.tenant, c.roles...)
@@ -76,7 +78,7 @@ func TestAuditSortsTenantsByLinkAndRoles(t *testing.T) {
 			t.Errorf("%s is %s, want %s: %+v", row.Tenant, got, want[row.Tenant], row.PECRoles)
 		}
 	}
-	for _, class := range schemas.PECClasses() {
+	for _, class := range answers.PECClasses() {
 		if report.Totals[class] != totals[class] {
 			t.Errorf("%s: %d, want %d", class, report.Totals[class], totals[class])
 		}
@@ -112,7 +114,7 @@ func TestAuditAsksAgainOnlyForWhatIsMissing(t *testing.T) {
 	h.sim.Inject(simulator.Rule{TenantID: "contoso", Kind: simulator.FaultThrottleBurst, Path: simulator.OpRoleAssignments, Times: 1, RetryAfter: time.Second})
 	_, rows := h.audited(withRoles())
 	for _, row := range rows {
-		if row.Tenant == "contoso" && row.PECClass() != schemas.PECLinkedAll {
+		if row.Tenant == "contoso" && row.PECClass() != answers.PECLinkedAll {
 			t.Errorf("%+v", row.PECRoles)
 		}
 	}
@@ -161,7 +163,7 @@ func TestAuditWithoutRolesReadsNone(t *testing.T) {
 	t.Parallel()
 	h := build(t, simulator.Config{Tenants: 2}, nil)
 	report, rows := h.audited(expecting(ours))
-	if _, there := report.Totals[schemas.PECLinkedAll]; there || rows[0].PECRoles != nil {
+	if _, there := report.Totals[answers.PECLinkedAll]; there || rows[0].PECRoles != nil {
 		t.Errorf("%v %+v", report.Totals, rows[0])
 	}
 }
@@ -172,14 +174,14 @@ func TestResumedAuditAsksAgainWhetherRolesMayBeRead(t *testing.T) {
 	h.sim.Inject(simulator.Rule{TenantID: "contoso", Kind: simulator.FaultThrottleLong})
 	active := h.begin(withRoles())
 	active.Interrupt()
-	if err := active.Wait(t.Context()); problemCode(err) != schemas.CodeCancelled {
+	if err := active.Wait(t.Context()); problemCode(err) != problems.CodeCancelled {
 		t.Fatal(err)
 	}
 	less := everything()
 	less.AdmitRoles = func(context.Context, schemas.Tenant) error {
-		return schemas.NewProblem(schemas.CodeInsufficientScope, "No roles.")
+		return problems.New(problems.CodeInsufficientScope, "No roles.")
 	}
-	if resumed, err := h.Resume(t.Context(), "test", active.ID(), less); resumed != nil || problemCode(err) != schemas.CodeInsufficientScope {
+	if resumed, err := h.Resume(t.Context(), "test", active.ID(), less); resumed != nil || problemCode(err) != problems.CodeInsufficientScope {
 		t.Errorf("resumed %v, %v", resumed, err)
 	}
 }

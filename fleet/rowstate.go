@@ -9,6 +9,7 @@ import (
 	"mcp-partner/armclient"
 	"mcp-partner/internal/pec"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
 )
 
 // row judges what was read of a target.
@@ -16,7 +17,7 @@ func (w *auditing) row(n int, target Target, read armclient.LinkRead, roles *pec
 	tenant := target.Tenant
 	wanted := w.audit.expectation(tenant)
 	link := read.Link
-	found := schemas.AuditRow{
+	found := answers.AuditRow{
 		Company: tenant.Company, Domain: tenant.Domain(), Tenant: tenant.Name, TenantID: tenant.TenantID, Credential: target.Credential, ObjectID: read.Identity.ObjectID,
 		Cloud: tenant.Cloud, Authority: tenant.Authority, State: wanted.State(link), PartnerID: link.PartnerID,
 		PartnerName: link.PartnerName, PartnerState: link.PartnerState, ExpectedPartnerID: strings.Join(wanted.IDs, " "),
@@ -59,29 +60,29 @@ func (a Audit) expectation(tenant schemas.Tenant) Expectation {
 
 // State says what a link is against the expectation. Whatever is not clearly
 // something else is unknown.
-func (e Expectation) State(link schemas.Link) schemas.RowState {
+func (e Expectation) State(link answers.Link) answers.RowState {
 	switch link.State {
-	case schemas.LinkNotLinked:
-		return schemas.RowNotLinked
-	case schemas.LinkDeleted:
-		return schemas.RowDeleted
-	case schemas.LinkLinked:
+	case answers.LinkNotLinked:
+		return answers.RowNotLinked
+	case answers.LinkDeleted:
+		return answers.RowDeleted
+	case answers.LinkLinked:
 		return e.linked(link.PartnerID)
 	default:
-		return schemas.RowUnknown
+		return answers.RowUnknown
 	}
 }
 
-func (e Expectation) linked(id string) schemas.RowState {
+func (e Expectation) linked(id string) answers.RowState {
 	switch {
 	case len(e.IDs) == 0:
-		return schemas.RowLinked
+		return answers.RowLinked
 	case slices.Contains(e.IDs, id):
-		return schemas.RowLinkedExpected
+		return answers.RowLinkedExpected
 	case slices.Contains(e.Own, id):
-		return schemas.RowLinkedOwn
+		return answers.RowLinkedOwn
 	default:
-		return schemas.RowLinkedOther
+		return answers.RowLinkedOther
 	}
 }
 
@@ -92,9 +93,9 @@ func writtenBefore(text string, limit time.Time) bool {
 }
 
 // rank orders rows by how much they need attention.
-func rank(row schemas.AuditRow) int {
-	place := slices.Index(schemas.RowStates(), row.State)
-	if row.Stale && (row.State == schemas.RowLinked || row.State == schemas.RowLinkedExpected) {
+func rank(row answers.AuditRow) int {
+	place := slices.Index(answers.RowStates(), row.State)
+	if row.Stale && (row.State == answers.RowLinked || row.State == answers.RowLinkedExpected) {
 		return staleRank
 	}
 	if place >= staleRank {
@@ -109,8 +110,8 @@ const staleRank = 5
 // cause names what stands between a row and an answer: the same secret refused
 // at the same authority is one cause, however many tenants it opens. Causes of
 // one tenant alone have the same code and are grouped as well.
-func cause(row schemas.AuditRow) string {
-	if row.State != schemas.RowUnknown || row.Problem == nil {
+func cause(row answers.AuditRow) string {
+	if row.State != answers.RowUnknown || row.Problem == nil {
 		return ""
 	}
 	return strings.Join([]string{string(row.Problem.Code), row.Credential, row.Authority}, "\n")

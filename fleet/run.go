@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"mcp-partner/access"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 )
 
 // RunKind is what a run does.
@@ -96,8 +96,8 @@ func pendingRows(targets []Target) []Row {
 }
 
 // UnknownRun is the problem of a run that is not there for a caller.
-func UnknownRun() *schemas.Problem {
-	return schemas.NewProblem(schemas.CodeUnknownRun, "There is no run with that ID for this caller.")
+func UnknownRun() *problems.Problem {
+	return problems.New(problems.CodeUnknownRun, "There is no run with that ID for this caller.")
 }
 
 // Order is how rows are sorted.

@@ -12,6 +12,8 @@ import (
 	"mcp-partner/fleet"
 	"mcp-partner/internal/testkit"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/problems"
 	"mcp-partner/signin"
 	"mcp-partner/simulator"
 )
@@ -40,7 +42,7 @@ func TestARunThatWasInterrupted(t *testing.T) {
 	active := h.begin(expecting(ours))
 	testkit.WaitFor(t, "the run reads links", func() bool { return h.reads() >= size/4 })
 	h.Close()
-	if err := active.Wait(t.Context()); problemCode(err) != schemas.CodeCancelled || !strings.Contains(schemas.AsProblem(err).Command, "audit resume "+active.ID()) {
+	if err := active.Wait(t.Context()); problemCode(err) != problems.CodeCancelled || !strings.Contains(problems.As(err).Command, "audit resume "+active.ID()) {
 		t.Error(err)
 	}
 	before, rows := h.found("test", active.ID())
@@ -118,11 +120,11 @@ func TestACallerHasOneRunAtATime(t *testing.T) {
 	if run, _ := h.Run(t.Context(), "test", first.ID()); err != nil || named != first || run.Label != "2026-11" {
 		t.Errorf("the name that was wanted is %q, %v", run.Label, err)
 	}
-	if _, err := h.Start(t.Context(), "test", "2026-12", expecting(ours), everything()); problemCode(err) != schemas.CodeRunInProgress {
+	if _, err := h.Start(t.Context(), "test", "2026-12", expecting(ours), everything()); problemCode(err) != problems.CodeRunInProgress {
 		t.Error("a run has two names:", err)
 	}
 	_, err = h.Start(t.Context(), "test", "", fleet.Audit{}, everything())
-	if problemCode(err) != schemas.CodeRunInProgress || !strings.Contains(schemas.AsProblem(err).Hint, first.ID()) {
+	if problemCode(err) != problems.CodeRunInProgress || !strings.Contains(problems.As(err).Hint, first.ID()) {
 		t.Error(err)
 	}
 	other, err := h.Start(t.Context(), "other", "", fleet.Audit{}, everything())
@@ -149,7 +151,7 @@ func TestARunOfFewerTenantsIsNotJoined(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := h.Start(t.Context(), "test", "", fleet.Audit{}, everything()); problemCode(err) != schemas.CodeRunInProgress {
+	if _, err := h.Start(t.Context(), "test", "", fleet.Audit{}, everything()); problemCode(err) != problems.CodeRunInProgress {
 		t.Error(err)
 	}
 	release()
@@ -178,11 +180,11 @@ func TestARunBelongsToItsCaller(t *testing.T) {
 	if _, err := h.Report(t.Context(), fleet.Operator, id); err != nil {
 		t.Error("the operator sees everything:", err)
 	}
-	if _, err := h.Start(t.Context(), fleet.Operator, "", fleet.Audit{}, everything()); problemCode(err) != schemas.CodeInternal {
+	if _, err := h.Start(t.Context(), fleet.Operator, "", fleet.Audit{}, everything()); problemCode(err) != problems.CodeInternal {
 		t.Error("a run without a caller began:", err)
 	}
 	_, _, err := h.Page(t.Context(), "run_000000000000000001", cursorOf(t, h, id), 1)
-	if problemCode(err) != schemas.CodeInvalidArgument {
+	if problemCode(err) != problems.CodeInvalidArgument {
 		t.Error("the cursor of another run was taken:", err)
 	}
 }
@@ -242,7 +244,7 @@ func TestOneExpiredSecretIsOneCause(t *testing.T) {
 	h := build(t, simulator.Config{Tenants: 400}, nil)
 	h.sim.ExpireSecret()
 	report, rows := h.audited(fleet.Audit{})
-	if len(report.Causes) != 1 || report.Causes[0].Rows != 400 || report.Causes[0].Code != schemas.CodeCredentialExpired || report.Causes[0].Hint == "" {
+	if len(report.Causes) != 1 || report.Causes[0].Rows != 400 || report.Causes[0].Code != problems.CodeCredentialExpired || report.Causes[0].Hint == "" {
 		t.Errorf("%+v", report.Causes)
 	}
 	if report.Totals["unknown"] != 400 || report.Totals["not_linked"] != 0 || len(rows) != 400 {
@@ -260,7 +262,7 @@ func TestAPolicyThatDeniesReading(t *testing.T) {
 	access := everything()
 	access.Admit = func(_ context.Context, tenant schemas.Tenant) error {
 		if tenant.Name == "contoso" {
-			return schemas.NewProblem(schemas.CodePolicyDenied, "The policy denies this.")
+			return problems.New(problems.CodePolicyDenied, "The policy denies this.")
 		}
 		return nil
 	}
@@ -319,7 +321,7 @@ func TestTheTimeOfARun(t *testing.T) {
 		o.Limits.RunTime, o.Limits.Concurrency = 50*time.Millisecond, 2
 	})
 	report, rows := h.audited(fleet.Audit{})
-	if report.Run.State != fleet.RunFinished || report.Totals["unknown"] != 6 || len(rows) != 6 || report.Causes[0].Code != schemas.CodeTimeout {
+	if report.Run.State != fleet.RunFinished || report.Totals["unknown"] != 6 || len(rows) != 6 || report.Causes[0].Code != problems.CodeTimeout {
 		t.Errorf("%+v", report)
 	}
 }
@@ -349,7 +351,7 @@ func TestStaleLinks(t *testing.T) {
 		t.Errorf("%d rows are stale, the totals say %d", stale, report.Totals["stale"])
 	}
 	page, _, err := h.Page(t.Context(), report.Run.ID, "", 200)
-	if err != nil || page[len(page)-1].State != schemas.RowLinkedExpected || page[len(page)-1].Stale {
+	if err != nil || page[len(page)-1].State != answers.RowLinkedExpected || page[len(page)-1].Stale {
 		t.Error("what is in order does not come last:", err)
 	}
 }
@@ -409,7 +411,7 @@ func TestASecondOwner(t *testing.T) {
 		t.Fatal(ok, err)
 	}
 	release()
-	if err := active.Wait(t.Context()); problemCode(err) != schemas.CodeRunInProgress {
+	if err := active.Wait(t.Context()); problemCode(err) != problems.CodeRunInProgress {
 		t.Error(err)
 	}
 	if _, rows := h.found("test", active.ID()); len(rows) != 0 {

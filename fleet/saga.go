@@ -5,7 +5,9 @@ import (
 
 	"mcp-partner/armclient"
 	"mcp-partner/guard"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/partnerid"
+	"mcp-partner/schemas/problems"
 )
 
 // maxTries is how often one half of a tenant's change is tried that changed
@@ -17,7 +19,7 @@ type observation struct {
 	// known says that now is what is linked, else code says why not.
 	known bool
 	now   guard.LinkSnapshot
-	code  schemas.Code
+	code  problems.Code
 	// settled says that a write whose outcome is not known has ended by now.
 	settled bool
 }
@@ -41,7 +43,7 @@ type action struct {
 	kind   actionKind
 	step   guard.Step
 	stage  guard.Stage
-	result schemas.Code
+	result problems.Code
 	// spent counts the attempt as one that changed nothing.
 	spent bool
 	// unseen says that a removal of what was written would have looked the same.
@@ -85,7 +87,7 @@ func begin(row guard.PlanRow, seen observation) action {
 	case !seen.known:
 		return action{kind: leave, result: seen.code}
 	case row.Before.Moved(seen.now):
-		return action{kind: record, stage: guard.StageSkipped, result: schemas.CodeStateMoved}
+		return action{kind: record, stage: guard.StageSkipped, result: problems.CodeStateMoved}
 	default:
 		return action{kind: write, step: row.Steps[0]}
 	}
@@ -99,21 +101,21 @@ func wrote(row guard.PlanRow, at guard.Progress, seen observation) action {
 	case !othersWrote(at, seen.now) && !shownRemoved(at.Snapshot, seen.now):
 		return unwritten(at, seen, guard.StagePlanned)
 	default:
-		return action{kind: record, stage: guard.StageFailed, result: schemas.CodeConcurrentChange}
+		return action{kind: record, stage: guard.StageFailed, result: problems.CodeConcurrentChange}
 	}
 }
 
 // othersWrote reports whether somebody else is known to have written since the
 // last step began.
 func othersWrote(at guard.Progress, now guard.LinkSnapshot) bool {
-	return schemas.Code(at.Result) == schemas.CodeConcurrentChange || at.Snapshot.Moved(now)
+	return problems.Code(at.Result) == problems.CodeConcurrentChange || at.Snapshot.Moved(now)
 }
 
 // shownRemoved: where there was no trace of a link there is one that was
 // removed. Of another kind of answer for the same it cannot be told, and then
 // nothing is lost by asking a person.
 func shownRemoved(before, now guard.LinkSnapshot) bool {
-	return before.State == schemas.LinkNotLinked && now.State == schemas.LinkDeleted
+	return before.State == answers.LinkNotLinked && now.State == answers.LinkDeleted
 }
 
 // removed judges a DELETE whose outcome is not known. Whoever made it so, what
@@ -125,7 +127,7 @@ func removed(at guard.Progress, seen observation) action {
 	case !at.Snapshot.Moved(seen.now):
 		return unwritten(at, seen, guard.StagePlanned)
 	default:
-		return action{kind: record, stage: guard.StageFailed, result: schemas.CodeConcurrentChange}
+		return action{kind: record, stage: guard.StageFailed, result: problems.CodeConcurrentChange}
 	}
 }
 
@@ -139,17 +141,17 @@ func registered(row guard.PlanRow, at guard.Progress, seen observation) action {
 	case holds(seen.now, row.PartnerID):
 		return action{kind: record, stage: guard.StageWritten}
 	default:
-		return action{kind: record, stage: guard.StageFailed, result: schemas.CodeConcurrentChange}
+		return action{kind: record, stage: guard.StageFailed, result: problems.CodeConcurrentChange}
 	}
 }
 
 // unwritten is a write that has not happened, once it cannot happen any more.
 func unwritten(at guard.Progress, seen observation, back guard.Stage) action {
 	if !seen.settled {
-		return action{kind: again, result: schemas.CodeWriteUnconfirmed}
+		return action{kind: again, result: problems.CodeWriteUnconfirmed}
 	}
 	hidden := seen.now.State.Absent() && (at.Snapshot.Version < 0 || seen.now.Version < 0)
-	return action{kind: record, stage: back, result: schemas.CodeWriteNotApplied, spent: true, unseen: hidden}
+	return action{kind: record, stage: back, result: problems.CodeWriteNotApplied, spent: true, unseen: hidden}
 }
 
 // unlinked is a tenant whose old link is removed and whose new one is not made.
@@ -163,28 +165,28 @@ func unlinked(row guard.PlanRow, at guard.Progress, seen observation) action {
 	case holds(seen.now, row.Before.PartnerID):
 		return action{kind: record, stage: guard.StageRestored}
 	case !seen.now.State.Absent():
-		return action{kind: record, stage: guard.StageFailed, result: schemas.CodeConcurrentChange}
+		return action{kind: record, stage: guard.StageFailed, result: problems.CodeConcurrentChange}
 	case at.Stage == guard.StageStranded, at.Tries == 0, !restoring && mayTry(at, maxTries):
 		return action{kind: write, step: guard.StepReplace}
 	case !restoring, mayTry(at, 2*maxTries):
 		return action{kind: write, step: guard.StepRestore}
 	default:
-		return action{kind: record, stage: guard.StageStranded, result: schemas.Code(at.Result)}
+		return action{kind: record, stage: guard.StageStranded, result: problems.Code(at.Result)}
 	}
 }
 
 // mayTry reports whether another attempt may work where the last did not.
 func mayTry(at guard.Progress, most int) bool {
-	return at.Tries < most && passes(schemas.Code(at.Result))
+	return at.Tries < most && passes(problems.Code(at.Result))
 }
 
 // passes reports whether what a code names goes away by itself.
-func passes(code schemas.Code) bool {
-	return schemas.NewProblem(code, "").Retryable
+func passes(code problems.Code) bool {
+	return problems.New(code, "").Retryable
 }
 
 func holds(now guard.LinkSnapshot, partnerID string) bool {
-	return now.State == schemas.LinkLinked && now.PartnerID == partnerID
+	return now.State == answers.LinkLinked && now.PartnerID == partnerID
 }
 
 // after decides where a tenant stands after a write of this process, from what
@@ -205,7 +207,7 @@ func after(at guard.Progress, outcome armclient.Outcome, sent bool) action {
 		a.stage = at.Stage
 	case at.Step == guard.StepRemove && now.Absent():
 		a.stage = guard.StageRemoved
-	case outcome.Applied == armclient.AppliedUnknown, now == schemas.LinkUnknown && sent:
+	case outcome.Applied == armclient.AppliedUnknown, now == answers.LinkUnknown && sent:
 		a.stage = at.Stage
 	case refused && mayTryAgain(at, a.result):
 		a.stage, a.spent = guard.StagePlanned, true
@@ -214,7 +216,7 @@ func after(at guard.Progress, outcome armclient.Outcome, sent bool) action {
 }
 
 // mayTryAgain reports whether a first write that was refused is worth another try.
-func mayTryAgain(at guard.Progress, code schemas.Code) bool {
+func mayTryAgain(at guard.Progress, code problems.Code) bool {
 	return at.Tries+1 < maxTries && passes(code)
 }
 
@@ -235,15 +237,15 @@ func secondHalf(step guard.Step) bool {
 }
 
 // changeOf is the request of a step.
-func changeOf(row guard.PlanRow, step guard.Step, before schemas.Link) armclient.Change {
-	change := armclient.Change{Method: http.MethodPut, PartnerID: schemas.PartnerID(row.PartnerID), Before: before}
+func changeOf(row guard.PlanRow, step guard.Step, before answers.Link) armclient.Change {
+	change := armclient.Change{Method: http.MethodPut, PartnerID: partnerid.ID(row.PartnerID), Before: before}
 	switch step {
 	case guard.StepUpdate:
 		change.Method = http.MethodPatch
 	case guard.StepRemove:
-		change.Method, change.PartnerID = http.MethodDelete, schemas.PartnerID(row.Before.PartnerID)
+		change.Method, change.PartnerID = http.MethodDelete, partnerid.ID(row.Before.PartnerID)
 	case guard.StepRestore:
-		change.PartnerID = schemas.PartnerID(row.Before.PartnerID)
+		change.PartnerID = partnerid.ID(row.Before.PartnerID)
 	}
 	return change
 }

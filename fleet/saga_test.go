@@ -8,7 +8,8 @@ import (
 
 	"mcp-partner/armclient"
 	"mcp-partner/guard"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/problems"
 )
 
 const fromID, toID, otherID = "7654321", "1234567", "2345678"
@@ -28,14 +29,14 @@ type tenantModel struct {
 
 func (m tenantModel) seen() guard.LinkSnapshot {
 	if m.linked == "" {
-		return guard.LinkSnapshot{State: schemas.LinkNotLinked, Version: -1}
+		return guard.LinkSnapshot{State: answers.LinkNotLinked, Version: -1}
 	}
-	return guard.LinkSnapshot{State: schemas.LinkLinked, PartnerID: m.linked, Version: m.version}
+	return guard.LinkSnapshot{State: answers.LinkLinked, PartnerID: m.linked, Version: m.version}
 }
 
-func (m tenantModel) link() schemas.Link {
+func (m tenantModel) link() answers.Link {
 	seen := m.seen()
-	link := schemas.Link{State: seen.State, PartnerID: seen.PartnerID}
+	link := answers.Link{State: seen.State, PartnerID: seen.PartnerID}
 	if seen.Version >= 0 {
 		link.Version = new(seen.Version)
 	}
@@ -44,7 +45,7 @@ func (m tenantModel) link() schemas.Link {
 
 // carriedOut is the provider doing what a step asks for, if it can.
 func (m tenantModel) carriedOut(row guard.PlanRow, step guard.Step) (tenantModel, bool) {
-	change := changeOf(row, step, schemas.Link{})
+	change := changeOf(row, step, answers.Link{})
 	switch {
 	case change.Method == http.MethodPut && m.linked != "",
 		change.Method != http.MethodPut && m.linked == "",
@@ -105,7 +106,7 @@ func (x *exploration) visit(m tenantModel) {
 	for _, settled := range []bool{true, false} {
 		x.act(m, next(x.row, m.at, observation{known: true, now: m.seen(), settled: settled}))
 	}
-	x.act(m, next(x.row, m.at, observation{code: schemas.CodeTimeout}))
+	x.act(m, next(x.row, m.at, observation{code: problems.CodeTimeout}))
 }
 
 func (x *exploration) act(m tenantModel, to action) {
@@ -128,13 +129,13 @@ func (x *exploration) write(m tenantModel, step guard.Step) {
 		x.visit(done) // or after
 		x.visit(done.recorded(after(done.at, armclient.Outcome{Applied: armclient.AppliedYes, After: armclient.LinkRead{Link: done.link()}}, true)))
 	}
-	unread := armclient.LinkRead{Link: schemas.Link{State: schemas.LinkUnknown}, Problem: schemas.NewProblem(schemas.CodeTimeout, "")}
+	unread := armclient.LinkRead{Link: answers.Link{State: answers.LinkUnknown}, Problem: problems.New(problems.CodeTimeout, "")}
 	for _, world := range []tenantModel{begun, done} {
-		lost := armclient.Outcome{Applied: armclient.AppliedUnknown, After: unread, Problem: schemas.NewProblem(schemas.CodeWriteUnconfirmed, "")}
+		lost := armclient.Outcome{Applied: armclient.AppliedUnknown, After: unread, Problem: problems.New(problems.CodeWriteUnconfirmed, "")}
 		x.visit(world.recorded(after(world.at, lost, true)))
 	}
-	for _, code := range []schemas.Code{schemas.CodeBadRequest, schemas.CodeThrottled, schemas.CodeWriteNotApplied, schemas.CodeConflict} {
-		refused := armclient.Outcome{Applied: armclient.AppliedNo, After: armclient.LinkRead{Link: begun.link()}, Problem: schemas.NewProblem(code, "")}
+	for _, code := range []problems.Code{problems.CodeBadRequest, problems.CodeThrottled, problems.CodeWriteNotApplied, problems.CodeConflict} {
+		refused := armclient.Outcome{Applied: armclient.AppliedNo, After: armclient.LinkRead{Link: begun.link()}, Problem: problems.New(code, "")}
 		x.visit(begun.recorded(after(begun.at, refused, true)))
 		refused.After = unread
 		x.visit(begun.recorded(after(begun.at, refused, true)))
@@ -147,8 +148,8 @@ func (x *exploration) write(m tenantModel, step guard.Step) {
 // it, or nothing does, the row says so.
 func TestALinkThatSomebodyRemovedMeanwhile(t *testing.T) {
 	t.Parallel()
-	absent, deleted := guard.LinkSnapshot{State: schemas.LinkNotLinked, Version: -1}, func(version int64) guard.LinkSnapshot {
-		return guard.LinkSnapshot{State: schemas.LinkDeleted, Version: version}
+	absent, deleted := guard.LinkSnapshot{State: answers.LinkNotLinked, Version: -1}, func(version int64) guard.LinkSnapshot {
+		return guard.LinkSnapshot{State: answers.LinkDeleted, Version: version}
 	}
 	creating, replacing := guard.StageWriting, guard.StageReplacing
 	for what, c := range map[string]struct {
@@ -161,14 +162,14 @@ func TestALinkThatSomebodyRemovedMeanwhile(t *testing.T) {
 		"removed already before, and as it was":  {guard.Progress{Stage: creating, Step: guard.StepCreate, Snapshot: deleted(4)}, deleted(4), true, false},
 		"removed already before, and again":      {guard.Progress{Stage: creating, Step: guard.StepCreate, Snapshot: deleted(4)}, deleted(6), false, false},
 		"nothing before, removed now":            {guard.Progress{Stage: creating, Step: guard.StepCreate, Snapshot: absent}, deleted(2), false, false},
-		"the answer told of somebody else":       {guard.Progress{Stage: creating, Step: guard.StepCreate, Snapshot: deleted(6), Result: string(schemas.CodeConcurrentChange)}, deleted(6), false, false},
+		"the answer told of somebody else":       {guard.Progress{Stage: creating, Step: guard.StepCreate, Snapshot: deleted(6), Result: string(problems.CodeConcurrentChange)}, deleted(6), false, false},
 		"replaced, nothing to be seen":           {guard.Progress{Stage: replacing, Step: guard.StepReplace, Snapshot: absent}, absent, true, true},
 		"replaced, two ways to say the same":     {guard.Progress{Stage: replacing, Step: guard.StepReplace, Snapshot: absent}, deleted(6), true, true},
 		"replaced, removed since":                {guard.Progress{Stage: replacing, Step: guard.StepReplace, Snapshot: deleted(6)}, deleted(8), false, false},
 		"put back, removed since":                {guard.Progress{Stage: guard.StageRestoring, Step: guard.StepRestore, Snapshot: deleted(6)}, deleted(8), false, false},
 		"put back, and nothing of it to be seen": {guard.Progress{Stage: guard.StageRestoring, Step: guard.StepRestore, Snapshot: deleted(6)}, deleted(6), true, false},
 	} {
-		row := guard.PlanRow{PartnerID: toID, Before: guard.LinkSnapshot{State: schemas.LinkLinked, PartnerID: fromID, Version: 5}}
+		row := guard.PlanRow{PartnerID: toID, Before: guard.LinkSnapshot{State: answers.LinkLinked, PartnerID: fromID, Version: 5}}
 		m := next(row, c.at, observation{known: true, now: c.now, settled: true})
 		if again := m.kind == record && m.spent; again != c.again || m.unseen != c.doubtful || !again && m.stage != guard.StageFailed {
 			t.Errorf("%s: %+v", what, m)
@@ -179,11 +180,11 @@ func TestALinkThatSomebodyRemovedMeanwhile(t *testing.T) {
 func TestARowSaysWhatOthersMayHaveDone(t *testing.T) {
 	t.Parallel()
 	replaced := guard.PlanRow{
-		PartnerID: toID, Before: guard.LinkSnapshot{State: schemas.LinkLinked, PartnerID: fromID, Version: 5}, Steps: []guard.Step{guard.StepRemove, guard.StepReplace},
+		PartnerID: toID, Before: guard.LinkSnapshot{State: answers.LinkLinked, PartnerID: fromID, Version: 5}, Steps: []guard.Step{guard.StepRemove, guard.StepReplace},
 	}
-	created := guard.PlanRow{PartnerID: toID, Before: guard.LinkSnapshot{State: schemas.LinkNotLinked, Version: -1}, Steps: []guard.Step{guard.StepCreate}}
+	created := guard.PlanRow{PartnerID: toID, Before: guard.LinkSnapshot{State: answers.LinkNotLinked, Version: -1}, Steps: []guard.Step{guard.StepCreate}}
 	now := func(version int64) guard.LinkSnapshot {
-		return guard.LinkSnapshot{State: schemas.LinkLinked, PartnerID: toID, Version: version}
+		return guard.LinkSnapshot{State: answers.LinkLinked, PartnerID: toID, Version: version}
 	}
 	for _, c := range []struct {
 		row  guard.PlanRow
@@ -211,20 +212,20 @@ func TestARowSaysWhatOthersMayHaveDone(t *testing.T) {
 // Whoever took it, a link that is gone stands in the first line.
 func TestALostLinkStandsFirst(t *testing.T) {
 	t.Parallel()
-	linked, absent := &schemas.Link{State: schemas.LinkLinked, PartnerID: fromID}, &schemas.Link{State: schemas.LinkNotLinked}
+	linked, absent := &answers.Link{State: answers.LinkLinked, PartnerID: fromID}, &answers.Link{State: answers.LinkNotLinked}
 	for _, c := range []struct {
-		row   schemas.ChangeRow
+		row   answers.ChangeRow
 		first bool
 	}{
-		{schemas.ChangeRow{State: schemas.ChangeStranded, Before: linked}, true},
-		{schemas.ChangeRow{State: schemas.ChangeFailed, Before: linked, After: absent}, true},
-		{schemas.ChangeRow{State: schemas.ChangeUnfinished, Before: linked, After: absent}, true},
-		{schemas.ChangeRow{State: schemas.ChangeFailed, Before: linked, After: linked}, false},
-		{schemas.ChangeRow{State: schemas.ChangeFailed, Before: absent, After: absent}, false},
-		{schemas.ChangeRow{State: schemas.ChangeSkipped, Before: linked, After: absent}, false},
+		{answers.ChangeRow{State: answers.ChangeStranded, Before: linked}, true},
+		{answers.ChangeRow{State: answers.ChangeFailed, Before: linked, After: absent}, true},
+		{answers.ChangeRow{State: answers.ChangeUnfinished, Before: linked, After: absent}, true},
+		{answers.ChangeRow{State: answers.ChangeFailed, Before: linked, After: linked}, false},
+		{answers.ChangeRow{State: answers.ChangeFailed, Before: absent, After: absent}, false},
+		{answers.ChangeRow{State: answers.ChangeSkipped, Before: linked, After: absent}, false},
 	} {
 		c.row.Tenant = "contoso"
-		if got := Headline([]schemas.ChangeRow{c.row}); strings.HasPrefix(got, "STRANDED: 1 without a link now: contoso.") != c.first {
+		if got := Headline([]answers.ChangeRow{c.row}); strings.HasPrefix(got, "STRANDED: 1 without a link now: contoso.") != c.first {
 			t.Errorf("%s, then %s: %s", c.row.State, c.row.Before.State, got)
 		}
 	}
@@ -241,7 +242,7 @@ func stageOfStep(step guard.Step) guard.Stage {
 // judge holds a state against what a row may say of the world.
 func (x *exploration) judge(m tenantModel) {
 	x.t.Helper()
-	had := x.row.Before.State == schemas.LinkLinked
+	had := x.row.Before.State == answers.LinkLinked
 	bad := func(format string, args ...any) {
 		x.t.Errorf("%s: %s (row %+v, linked %q)", x.row.Steps, fmt.Sprintf(format, args...), m.at, m.linked)
 	}
@@ -272,9 +273,9 @@ func (x *exploration) judge(m tenantModel) {
 // its link says so, nothing is moved twice, and what has begun goes on.
 func TestEveryStateOfATenant(t *testing.T) {
 	t.Parallel()
-	linked := guard.LinkSnapshot{State: schemas.LinkLinked, PartnerID: fromID, Version: 5}
+	linked := guard.LinkSnapshot{State: answers.LinkLinked, PartnerID: fromID, Version: 5}
 	for name, row := range map[string]guard.PlanRow{
-		"ensure":  {Before: guard.LinkSnapshot{State: schemas.LinkNotLinked, Version: -1}, PartnerID: toID, Steps: []guard.Step{guard.StepCreate}},
+		"ensure":  {Before: guard.LinkSnapshot{State: answers.LinkNotLinked, Version: -1}, PartnerID: toID, Steps: []guard.Step{guard.StepCreate}},
 		"update":  {Before: linked, PartnerID: toID, Steps: []guard.Step{guard.StepUpdate}},
 		"replace": {Before: linked, PartnerID: toID, Steps: []guard.Step{guard.StepRemove, guard.StepReplace}},
 	} {

@@ -6,7 +6,9 @@ import (
 	"strings"
 
 	"mcp-partner/internal/naming"
+	"mcp-partner/internal/untrusted"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 )
 
 // Directory is where tenants are looked up. Its errors are problems.
@@ -64,7 +66,7 @@ func Select(directory Directory, s Selection, visible Visible) ([]Target, error)
 	}
 	tenants = slices.DeleteFunc(tenants, func(t schemas.Tenant) bool { return !visible(t) })
 	if len(tenants) == 0 {
-		return nil, schemas.NewProblem(schemas.CodeDirectoryEmpty, "The tenant directory of this server is empty.")
+		return nil, problems.New(problems.CodeDirectoryEmpty, "The tenant directory of this server is empty.")
 	}
 	chosen, err := s.Of(tenants)
 	var found []Target
@@ -140,13 +142,13 @@ func unknownLabel(label string, tenants []schemas.Tenant) error {
 	labels = slices.Compact(labels)
 	hint := "No tenant has a label."
 	if n := len(labels); n > labelsShown {
-		hint = fmt.Sprintf("The first %d of %d labels: %s.", labelsShown, n, schemas.Sanitize(strings.Join(labels[:labelsShown], ", ")))
+		hint = fmt.Sprintf("The first %d of %d labels: %s.", labelsShown, n, untrusted.Sanitize(strings.Join(labels[:labelsShown], ", ")))
 	} else if n > 0 {
-		hint = "The labels are " + schemas.Sanitize(strings.Join(labels, ", ")) + "."
+		hint = "The labels are " + untrusted.Sanitize(strings.Join(labels, ", ")) + "."
 	}
-	return schemas.NewProblem(schemas.CodeUnknownTenant,
-		fmt.Sprintf("No tenant of the selection has the label %s.", schemas.Shown(label)),
-		schemas.WithNextTool(schemas.ToolListTenants), schemas.WithCommand(hint, "mcp-partner tenants list"))
+	return problems.New(problems.CodeUnknownTenant,
+		fmt.Sprintf("No tenant of the selection has the label %s.", untrusted.Shown(label)),
+		problems.WithNextTool(schemas.ToolListTenants), problems.WithCommand(hint, "mcp-partner tenants list"))
 }
 
 // nameIndex finds tenants by what a caller may call them. Names, domains and
@@ -176,7 +178,7 @@ func (x nameIndex) find(name string) ([]int, error) {
 		return nil, unknownTenant(name, x.names)
 	}
 	if problem := naming.CheckPattern(name); problem != "" {
-		return nil, schemas.NewProblem(schemas.CodeInvalidArgument, fmt.Sprintf("tenants has %q, which %s.", schemas.Sanitize(name), problem))
+		return nil, problems.New(problems.CodeInvalidArgument, fmt.Sprintf("tenants has %q, which %s.", untrusted.Sanitize(name), problem))
 	}
 	var fits []int
 	for i, candidate := range x.names {
@@ -191,15 +193,15 @@ func (x nameIndex) find(name string) ([]int, error) {
 }
 
 func unknownTenant(name string, names []string) error {
-	next := schemas.WithNextTool(schemas.ToolListTenants)
-	if id := strings.TrimSpace(name); schemas.IsGUID(id) {
-		return schemas.NewProblem(schemas.CodeUnknownTenant, "No tenant in the directory has the ID "+id+
+	next := problems.WithNextTool(schemas.ToolListTenants)
+	if id := strings.TrimSpace(name); naming.IsGUID(id) {
+		return problems.New(problems.CodeUnknownTenant, "No tenant in the directory has the ID "+id+
 			". If that is a subscription ID: a partner link belongs to an identity in a tenant and never to a subscription.", next)
 	}
-	message := fmt.Sprintf("No tenant in the directory has the name, domain or ID %s.", schemas.Shown(name))
+	message := fmt.Sprintf("No tenant in the directory has the name, domain or ID %s.", untrusted.Shown(name))
 	if near := schemas.Nearest(name, names); near != "" {
-		return schemas.NewProblem(schemas.CodeUnknownTenant, message, next,
-			schemas.WithCommand("Did you mean "+near+"?", "mcp-partner tenants list"))
+		return problems.New(problems.CodeUnknownTenant, message, next,
+			problems.WithCommand("Did you mean "+near+"?", "mcp-partner tenants list"))
 	}
-	return schemas.NewProblem(schemas.CodeUnknownTenant, message, next)
+	return problems.New(problems.CodeUnknownTenant, message, next)
 }

@@ -7,6 +7,7 @@ import (
 
 	"mcp-partner/fleet"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 )
 
 type listed []schemas.Tenant
@@ -84,7 +85,7 @@ func TestWhatIsHiddenIsNotThere(t *testing.T) {
 			t.Errorf("%q differs from %q", hidden, absent)
 		}
 	}
-	if _, err := fleet.Select(fourTenants(), fleet.Selection{}, none); schemas.AsProblem(err).Code != schemas.CodeDirectoryEmpty {
+	if _, err := fleet.Select(fourTenants(), fleet.Selection{}, none); problems.As(err).Code != problems.CodeDirectoryEmpty {
 		t.Error("no tenant is visible:", err)
 	}
 }
@@ -92,8 +93,8 @@ func TestWhatIsHiddenIsNotThere(t *testing.T) {
 func refusal(t *testing.T, s fleet.Selection, visible fleet.Visible) string {
 	t.Helper()
 	targets, err := fleet.Select(fourTenants(), s, visible)
-	problem := schemas.AsProblem(err)
-	if len(targets) > 0 || problem.Code != schemas.CodeUnknownTenant {
+	problem := problems.As(err)
+	if len(targets) > 0 || problem.Code != problems.CodeUnknownTenant {
 		t.Fatalf("%+v: %v, %v", s, targets, err)
 	}
 	return problem.Message + " " + problem.Hint
@@ -102,7 +103,7 @@ func refusal(t *testing.T, s fleet.Selection, visible fleet.Visible) string {
 func TestAGlobMayBeMalformed(t *testing.T) {
 	t.Parallel()
 	_, err := fleet.Select(fourTenants(), fleet.Selection{Tenants: []string{"[a"}}, notHidden)
-	if schemas.AsProblem(err).Code != schemas.CodeInvalidArgument {
+	if problems.As(err).Code != problems.CodeInvalidArgument {
 		t.Error(err)
 	}
 }

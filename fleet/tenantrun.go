@@ -11,6 +11,8 @@ import (
 	"mcp-partner/armclient"
 	"mcp-partner/guard"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/problems"
 )
 
 const (
@@ -47,7 +49,7 @@ func (w *Writer) advance(ctx context.Context, a *Execution, row int, at guard.Pr
 	d := &tenantRun{Writer: w, run: a, row: a.Plan.Rows[row], at: at}
 	if at.Stage == guard.StagePlanned {
 		if err := w.opts.Guard.MayBegin(ctx); err != nil {
-			d.left(schemas.AsProblem(err).Code)
+			d.left(problems.As(err).Code)
 			return false
 		}
 	}
@@ -95,7 +97,7 @@ func foundBy(m action) string {
 	}
 }
 
-func (d *tenantRun) left(code schemas.Code) {
+func (d *tenantRun) left(code problems.Code) {
 	if code != "" {
 		d.run.note(d.at.Row, code)
 	}
@@ -123,7 +125,7 @@ func (d *tenantRun) observe(ctx context.Context) observation {
 	seen := observation{settled: d.opts.Now().Sub(d.at.At) >= d.opts.Settled}
 	if d.seen == nil {
 		if err := d.open(ctx); err != nil {
-			seen.code = schemas.AsProblem(err).Code
+			seen.code = problems.As(err).Code
 			return seen
 		}
 		ctx, cancel := context.WithTimeout(ctx, lookTime)
@@ -136,7 +138,7 @@ func (d *tenantRun) observe(ctx context.Context) observation {
 		seen.code, d.retry = d.seen.Problem.Code, time.Duration(d.seen.Problem.RetryAfterSeconds)*time.Second
 		d.seen = nil
 	case d.seen.Identity.ObjectID != d.row.Identity.ObjectID:
-		seen.code = schemas.CodeWrongIdentity
+		seen.code = problems.CodeWrongIdentity
 	default:
 		seen.known, seen.now = true, guard.SnapshotOf(d.seen.Link)
 	}
@@ -145,11 +147,11 @@ func (d *tenantRun) observe(ctx context.Context) observation {
 
 // wait pauses before the next look. A write that may still be at work is waited
 // for until it has ended; a tenant that cannot be read is looked at a few times.
-func (d *tenantRun) wait(code schemas.Code) bool {
+func (d *tenantRun) wait(code problems.Code) bool {
 	d.seen = nil
 	pause := max(d.retry, d.opts.Pause<<min(d.observations, 4))
 	d.retry = 0
-	if code == schemas.CodeWriteUnconfirmed {
+	if code == problems.CodeWriteUnconfirmed {
 		pause = max(d.opts.Pause/8, d.opts.Settled-d.opts.Now().Sub(d.at.At))
 	} else if d.observations++; d.observations > maxObservations || pause > longestWait {
 		d.left(code)
@@ -171,10 +173,10 @@ func (d *tenantRun) wait(code schemas.Code) bool {
 func (d *tenantRun) record(ctx context.Context, m action, found guard.Outcome) bool {
 	if d.at.Stage == guard.StageWritten {
 		if err := d.expect(ctx, d.run, d.row); err != nil {
-			d.left(schemas.AsProblem(err).Code)
+			d.left(problems.As(err).Code)
 			return false
 		}
-		found = guard.Outcome{Result: string(schemas.StatusDone), After: d.at.Snapshot}
+		found = guard.Outcome{Result: string(answers.StatusDone), After: d.at.Snapshot}
 	}
 	to := d.at
 	to.Stage, to.Result, to.Unseen = m.stage, string(m.result), d.at.Unseen || m.unseen
@@ -186,7 +188,7 @@ func (d *tenantRun) record(ctx context.Context, m action, found guard.Outcome) b
 	}
 	settled, err := d.opts.Guard.Settle(ctx, d.run.opened(), to, found)
 	if err != nil {
-		d.left(schemas.AsProblem(err).Code)
+		d.left(problems.As(err).Code)
 		return false
 	}
 	d.at = settled
@@ -202,7 +204,7 @@ func (d *tenantRun) write(ctx context.Context, step guard.Step) bool {
 	}
 	granted, at, err := d.opts.Guard.Permit(ctx, d.run.opened(), d.at, step, d.stepContext())
 	if err != nil {
-		return d.refused(ctx, first, schemas.AsProblem(err))
+		return d.refused(ctx, first, problems.As(err))
 	}
 	d.began, d.wrote = d.began || first, true
 	before := d.seen.Link
@@ -227,7 +229,7 @@ func (d *tenantRun) write(ctx context.Context, step guard.Step) bool {
 
 // patience is the code to wait by after an attempt that changed nothing, with
 // the time that ARM asked for.
-func (d *tenantRun) patience(outcome armclient.Outcome) schemas.Code {
+func (d *tenantRun) patience(outcome armclient.Outcome) problems.Code {
 	if outcome.Problem == nil {
 		return ""
 	}
@@ -239,7 +241,7 @@ func resultOf(outcome armclient.Outcome) string {
 	if outcome.Problem != nil {
 		return string(outcome.Problem.Code)
 	}
-	return string(schemas.StatusDone)
+	return string(answers.StatusDone)
 }
 
 func (d *tenantRun) stepContext() guard.StepContext {
@@ -255,11 +257,11 @@ func (d *tenantRun) stepContext() guard.StepContext {
 // not those of the plan any more, and leaves it where it may be begun later:
 // once a freeze or a rule is lifted. What has begun is looked at again if the
 // link moved.
-func (d *tenantRun) refused(ctx context.Context, first bool, problem *schemas.Problem) bool {
+func (d *tenantRun) refused(ctx context.Context, first bool, problem *problems.Problem) bool {
 	switch {
-	case first && (problem.Code == schemas.CodeStateMoved || problem.Code == schemas.CodeApprovalMismatch):
+	case first && (problem.Code == problems.CodeStateMoved || problem.Code == problems.CodeApprovalMismatch):
 		return d.record(ctx, action{stage: guard.StageSkipped, result: problem.Code}, guard.Outcome{Result: string(problem.Code), After: guard.SnapshotOf(d.seen.Link)})
-	case !first && problem.Code == schemas.CodeStateMoved:
+	case !first && problem.Code == problems.CodeStateMoved:
 		return d.wait(problem.Code)
 	default:
 		d.left(problem.Code)

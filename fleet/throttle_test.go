@@ -20,6 +20,8 @@ import (
 	"mcp-partner/internal/ledgertest"
 	"mcp-partner/internal/testkit"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/problems"
 	"mcp-partner/simulator"
 )
 
@@ -136,10 +138,10 @@ func (b *bubble) audit(size int) time.Duration {
 	for _, r := range b.sim.Journal() {
 		b.answers[r.TenantID] = append(b.answers[r.TenantID], answer{r.Time.Add(latency), waitOf(r)})
 	}
-	for tenant, answers := range b.answers {
-		for i := 1; i < len(answers); i++ {
-			if asked := answers[i].at.Add(-latency); asked.Before(answers[i-1].at.Add(answers[i-1].wait)) {
-				b.t.Errorf("%s was asked %s after an answer that wanted %s", tenant, asked.Sub(answers[i-1].at), answers[i-1].wait)
+	for tenant, replies := range b.answers {
+		for i := 1; i < len(replies); i++ {
+			if asked := replies[i].at.Add(-latency); asked.Before(replies[i-1].at.Add(replies[i-1].wait)) {
+				b.t.Errorf("%s was asked %s after an answer that wanted %s", tenant, asked.Sub(replies[i-1].at), replies[i-1].wait)
 			}
 		}
 	}
@@ -203,7 +205,7 @@ func TestRetryAfterIsObeyedToTheSecond(t *testing.T) {
 			t.Fatal(err)
 		}
 		for row := range f.All(t.Context(), active.ID(), fleet.ByPlace) {
-			if row.Tenant == "contoso" && (row.State != schemas.RowUnknown || row.Problem.Code != schemas.CodeThrottled || row.Problem.RetryAfterSeconds != 600) {
+			if row.Tenant == "contoso" && (row.State != answers.RowUnknown || row.Problem.Code != problems.CodeThrottled || row.Problem.RetryAfterSeconds != 600) {
 				t.Errorf("%+v %s", row, strconv.Quote(row.Problem.Error()))
 			}
 		}

@@ -12,6 +12,7 @@ import (
 	"mcp-partner/armclient"
 	"mcp-partner/guard"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 )
 
 // Identity is one identity in one tenant, as armclient gives it.
@@ -112,7 +113,7 @@ type Execution struct {
 	report func(done, total int)
 
 	mu    sync.Mutex
-	notes map[int]schemas.Code
+	notes map[int]problems.Code
 	moved int
 	total int
 	err   error
@@ -122,7 +123,7 @@ type Execution struct {
 func (a *Execution) Done() <-chan struct{} { return a.done }
 
 // Notes says of rows that were left as they stand why; by row.
-func (a *Execution) Notes() map[int]schemas.Code {
+func (a *Execution) Notes() map[int]problems.Code {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return maps.Clone(a.notes)
@@ -135,7 +136,7 @@ func (a *Execution) Err() error {
 	return a.err
 }
 
-func (a *Execution) note(row int, code schemas.Code) {
+func (a *Execution) note(row int, code problems.Code) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.notes[row] = code
@@ -180,7 +181,7 @@ func (w *Writer) Start(ctx context.Context, run guard.OpenRun, mode Mode, first 
 		}
 		return before
 	}
-	a := &Execution{OpenRun: run, mode: mode, done: make(chan struct{}), report: report, notes: map[int]schemas.Code{}}
+	a := &Execution{OpenRun: run, mode: mode, done: make(chan struct{}), report: report, notes: map[int]problems.Code{}}
 	w.active[run.ID] = a
 	w.ended.Go(func() {
 		defer close(a.done)
@@ -192,7 +193,7 @@ func (w *Writer) Start(ctx context.Context, run guard.OpenRun, mode Mode, first 
 			a.mu.Lock()
 			a.err = err
 			a.mu.Unlock()
-			w.opts.Logger.WarnContext(ctx, "a run could not be executed", "run", run.ID, "problem", schemas.AsProblem(err).Code)
+			w.opts.Logger.WarnContext(ctx, "a run could not be executed", "run", run.ID, "problem", problems.As(err).Code)
 		}
 	})
 	return a
@@ -226,7 +227,7 @@ func (w *Writer) CompleteAll(ctx context.Context) (int, error) {
 	for _, run := range runs {
 		opened, progress, err := w.opts.Guard.LoadRun(ctx, run.ID, "")
 		if err != nil {
-			w.opts.Logger.WarnContext(ctx, "a run cannot be read", "run", run.ID, "problem", schemas.AsProblem(err).Code)
+			w.opts.Logger.WarnContext(ctx, "a run cannot be read", "run", run.ID, "problem", problems.As(err).Code)
 			continue
 		}
 		if !anyBegun(progress) && !w.over(opened, progress) {

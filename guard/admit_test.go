@@ -16,6 +16,8 @@ import (
 	"mcp-partner/guard"
 	"mcp-partner/internal/ledgertest"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/problems"
 )
 
 // spellings are names that a person reads as one.
@@ -34,7 +36,7 @@ func TestADenialHoldsForEverySpellingOfAName(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				subject := access.Subject{Operation: operation(t, schemas.ToolRegisterPartner), By: by("stdio"), Tenant: schemas.Tenant{Name: entry}, PartnerID: "1234567", Link: schemas.LinkNotLinked}
+				subject := access.Subject{Operation: operation(t, schemas.ToolRegisterPartner), By: by("stdio"), Tenant: schemas.Tenant{Name: entry}, PartnerID: "1234567", Link: answers.LinkNotLinked}
 				if got := policy.Evaluate(subject); got.Ruling != access.RulingDeny {
 					t.Errorf("%+q is denied, and %+q is answered by %s", ruled, entry, got.Ruling)
 				}
@@ -97,7 +99,7 @@ func TestAnUpdateIsJudgedWithTheIDThatItReplaces(t *testing.T) {
 	g := newGuard(t, guard.Options{Rules: []access.Rule{
 		{Name: "ours", PartnerIDs: []string{"1234567"}, Ruling: access.RulingRequester}, {Name: "theirs", PartnerIDs: []string{"7654321"}, Ruling: access.RulingDeny},
 	}})
-	if _, err := g.Admit(t.Context(), intent(schemas.ToolUpdatePartner).Subject(by("stdio"))); codeOf(err) != schemas.CodePolicyDenied {
+	if _, err := g.Admit(t.Context(), intent(schemas.ToolUpdatePartner).Subject(by("stdio"))); codeOf(err) != problems.CodePolicyDenied {
 		t.Errorf("an ID that must not be touched was overwritten: %v", err)
 	}
 }
@@ -130,7 +132,7 @@ func TestListsThatAreEmptyAdmitNothing(t *testing.T) {
 		"operations of a rule": {Rules: []access.Rule{{Operations: none, Ruling: access.RulingRequester}}}, "tenants of a rule": {Rules: []access.Rule{{Tenants: none, Ruling: access.RulingRequester}}},
 		"partner IDs of a rule": {Rules: []access.Rule{{PartnerIDs: none, Ruling: access.RulingRequester}}}, "callers of a rule": {Rules: []access.Rule{{Callers: none, Ruling: access.RulingRequester}}},
 	} {
-		if _, err := access.NewPolicy(o); codeOf(err) != schemas.CodeInvalidArgument {
+		if _, err := access.NewPolicy(o); codeOf(err) != problems.CodeInvalidArgument {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -213,7 +215,7 @@ func (w *world) draw() {
 		rules = append(rules, access.Rule{
 			Name: fmt.Sprint("rule ", i), Operations: w.most(schemas.ToolRegisterPartner, schemas.ToolUpdatePartner, schemas.ToolRemovePartner, schemas.ToolTransitionPartner, w.one(tools...), "read", "write", "destroy"),
 			Tenants: w.patterns(), PartnerIDs: w.most(append(ids, access.Expected)...),
-			Callers: w.some("stdio", "token:*", "oidc:*"), When: schemas.LinkState(w.one("", "", "linked", "not_linked")),
+			Callers: w.some("stdio", "token:*", "oidc:*"), When: answers.LinkState(w.one("", "", "linked", "not_linked")),
 			Ruling: access.Ruling(w.one("deny", "ask: requester", "ask: approver")),
 		})
 	}
@@ -230,16 +232,16 @@ func (w *world) draw() {
 	if op.Effect.Writes() {
 		w.subject.Method = w.one(http.MethodPut, http.MethodPatch, http.MethodDelete)
 		w.subject.PartnerID, w.subject.Current = w.one(ids...), w.one(append(ids, "")...)
-		w.subject.Link = schemas.LinkState(w.one("linked", "not_linked", "deleted", "unknown"))
+		w.subject.Link = answers.LinkState(w.one("linked", "not_linked", "deleted", "unknown"))
 	}
 }
 
 // seenAs is one way in which the rules look at a request.
 type seenAs struct {
 	op       string
-	effect   schemas.Effect
+	effect   answers.Effect
 	id       string
-	link     schemas.LinkState
+	link     answers.LinkState
 	specific bool
 }
 
@@ -281,7 +283,7 @@ func anyFits(patterns []string, name string) bool {
 func (w *world) reference() string {
 	s, grant, bounds := w.subject, w.subject.By.Grant, w.options.Bounds
 	writes := s.Operation.Effect.Writes()
-	scope := map[schemas.Effect]access.Scope{schemas.EffectRead: access.ScopeRead, schemas.EffectWrite: access.ScopeWrite, schemas.EffectDestroy: access.ScopeChange}[s.Operation.Effect]
+	scope := map[answers.Effect]access.Scope{answers.EffectRead: access.ScopeRead, answers.EffectWrite: access.ScopeWrite, answers.EffectDestroy: access.ScopeChange}[s.Operation.Effect]
 	given := slices.Contains(grant.Scopes, scope) ||
 		s.Operation.Name == schemas.ToolGetApproval && (slices.Contains(grant.Scopes, access.ScopeWrite) || slices.Contains(grant.Scopes, access.ScopeChange))
 	for _, bad := range []bool{
@@ -312,9 +314,9 @@ func (w *world) views() []seenAs {
 		return views
 	}
 	single := map[string]seenAs{
-		http.MethodPut:    {schemas.ToolRegisterPartner, schemas.EffectWrite, s.PartnerID, schemas.LinkNotLinked, true},
-		http.MethodPatch:  {schemas.ToolUpdatePartner, schemas.EffectDestroy, s.PartnerID, schemas.LinkLinked, true},
-		http.MethodDelete: {schemas.ToolRemovePartner, schemas.EffectDestroy, s.PartnerID, schemas.LinkLinked, true},
+		http.MethodPut:    {schemas.ToolRegisterPartner, answers.EffectWrite, s.PartnerID, answers.LinkNotLinked, true},
+		http.MethodPatch:  {schemas.ToolUpdatePartner, answers.EffectDestroy, s.PartnerID, answers.LinkLinked, true},
+		http.MethodDelete: {schemas.ToolRemovePartner, answers.EffectDestroy, s.PartnerID, answers.LinkLinked, true},
 	}[s.Method]
 	if single.op != s.Operation.Name {
 		views = append(views, single)

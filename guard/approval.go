@@ -5,7 +5,7 @@ import (
 	"fmt"
 
 	"mcp-partner/access"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 )
 
 // Authorize begins a write: the policy allows it as it is, the person at the
@@ -46,7 +46,7 @@ func (g *Guard) ask(ctx context.Context, ticket Ticket, verdict access.Verdict, 
 	}
 	seal, err := g.opts.Sealer.seal(ticket)
 	if err != nil {
-		return Refusal{schemas.AsProblem(err)}
+		return Refusal{problems.As(err)}
 	}
 	return Asked{Question: question, Seal: seal}
 }
@@ -94,7 +94,7 @@ func (g *Guard) Answer(ctx context.Context, by access.Principal, intent Intent, 
 	case err != nil:
 		return Refusal{err}
 	case verdict.Ruling == access.RulingApprover:
-		return Refusal{schemas.NewProblem(schemas.CodeApprovalMismatch, "The policy now requires an approver instead of the requester.")}
+		return Refusal{problems.New(problems.CodeApprovalMismatch, "The policy now requires an approver instead of the requester.")}
 	}
 	return g.spend(ctx, ticket, intent, verdict, string(intent.Caller))
 }
@@ -144,12 +144,12 @@ func (g *Guard) sealed(ctx context.Context, seal Seal) (Ticket, error) {
 func (g *Guard) matches(ticket Ticket, intent Intent) error {
 	switch {
 	case ticket.Plan != nil || ticket.Binding != intent.binding():
-		return schemas.NewProblem(schemas.CodeApprovalMismatch,
+		return problems.New(problems.CodeApprovalMismatch,
 			"The approval is for a different operation, tenant, identity or partner ID.")
 	case g.usable(ticket) != nil:
 		return g.usable(ticket)
 	case ticket.Intent.Before != intent.Before:
-		return schemas.NewProblem(schemas.CodeStateMoved, fmt.Sprintf(
+		return problems.New(problems.CodeStateMoved, fmt.Sprintf(
 			"The link changed from %s to %s between the plan and its confirmation.", ticket.Intent.Before, intent.Before))
 	default:
 		return nil
@@ -160,27 +160,27 @@ func (g *Guard) matches(ticket Ticket, intent Intent) error {
 func (g *Guard) usable(ticket Ticket) error {
 	switch {
 	case ticket.Decision != nil && !ticket.Decision.Approved:
-		return schemas.NewProblem(schemas.CodeApprovalDeclined, "The approver denied this: "+quote(ticket.Decision.Reason))
+		return problems.New(problems.CodeApprovalDeclined, "The approver denied this: "+quote(ticket.Decision.Reason))
 	case !ticket.Live(g.opts.Now()):
-		return schemas.NewProblem(schemas.CodeApprovalExpired, "The approval has expired or was used already.")
+		return problems.New(problems.CodeApprovalExpired, "The approval has expired or was used already.")
 	default:
 		return nil
 	}
 }
 
-func declined(question Question, answer Answer) *schemas.Problem {
+func declined(question Question, answer Answer) *problems.Problem {
 	switch {
 	case answer.Action != ActionAccept:
-		return schemas.NewProblem(schemas.CodeApprovalDeclined, "The person declined or closed the question.")
+		return problems.New(problems.CodeApprovalDeclined, "The person declined or closed the question.")
 	case question.Expect == "" || answer.Typed != question.Expect:
-		return schemas.NewProblem(schemas.CodeApprovalDeclined, "The confirmation text did not match.")
+		return problems.New(problems.CodeApprovalDeclined, "The confirmation text did not match.")
 	default:
 		return nil
 	}
 }
 
 // close ends a ticket without a permit, so that no second answer can follow.
-func (g *Guard) close(ctx context.Context, ticket Ticket, why *schemas.Problem) error {
+func (g *Guard) close(ctx context.Context, ticket Ticket, why *problems.Problem) error {
 	event := g.event(KindDeclined, ticket.Intent, ticket.ID)
 	event.Result = string(why.Code)
 	if _, _, err := g.opts.Store.SpendTicket(ctx, ticket.ID, event); err != nil {
@@ -200,7 +200,7 @@ func (g *Guard) spend(ctx context.Context, ticket Ticket, intent Intent, verdict
 		intended.Approval = ticket.ID
 		first, last, err := g.opts.Store.SpendTicket(ctx, ticket.ID, confirmed, intended)
 		if err == nil && !first {
-			err = schemas.NewProblem(schemas.CodeApprovalExpired, "The approval was used already.")
+			err = problems.New(problems.CodeApprovalExpired, "The approval was used already.")
 		}
 		return last, err
 	})

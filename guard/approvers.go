@@ -11,7 +11,8 @@ import (
 	"golang.org/x/crypto/argon2"
 
 	"mcp-partner/access"
-	"mcp-partner/schemas"
+	"mcp-partner/internal/untrusted"
+	"mcp-partner/schemas/problems"
 )
 
 // questionsShown is how many of the newest questions a list shows, beside those
@@ -114,12 +115,12 @@ func (g *Guard) Deny(ctx context.Context, id, reason string) (Ticket, error) {
 	if err != nil {
 		return Ticket{}, err
 	}
-	return g.decide(ctx, ticket, Decision{Approver: g.opts.Account, Reason: schemas.Sanitize(reason)})
+	return g.decide(ctx, ticket, Decision{Approver: g.opts.Account, Reason: untrusted.Sanitize(reason)})
 }
 
 func (g *Guard) decide(ctx context.Context, ticket Ticket, decision Decision) (Ticket, error) {
 	if state := g.State(ticket); state != StatePending {
-		return ticket, schemas.NewProblem(schemas.CodeApprovalExpired, "The approval is no longer pending: it is "+state+".")
+		return ticket, problems.New(problems.CodeApprovalExpired, "The approval is no longer pending: it is "+state+".")
 	}
 	decision.At = g.opts.Now()
 	decision.SameUser = g.sameUser(ticket, decision)
@@ -134,7 +135,7 @@ func (g *Guard) decide(ctx context.Context, ticket Ticket, decision Decision) (T
 	case err != nil:
 		return ticket, storeProblem(err)
 	case !first:
-		return ticket, schemas.NewProblem(schemas.CodeApprovalExpired, "The approval was decided or used meanwhile.")
+		return ticket, problems.New(problems.CodeApprovalExpired, "The approval was decided or used meanwhile.")
 	}
 	ticket.Decision = &decision
 	return ticket, nil
@@ -153,7 +154,7 @@ func (g *Guard) signed(ctx context.Context, ticket Ticket) error {
 	}
 	digest := ticket.Digest()
 	if !approver.Verify(digest[:], ticket.Decision.Signature) {
-		return schemas.NewProblem(schemas.CodeApprovalUnknown, "The approval does not carry the signature of approver "+quote(approver.Name)+".")
+		return problems.New(problems.CodeApprovalUnknown, "The approval does not carry the signature of approver "+quote(approver.Name)+".")
 	}
 	return nil
 }
@@ -165,8 +166,8 @@ func (g *Guard) approver(ctx context.Context, name string) (Approver, error) {
 	}
 	i := slices.IndexFunc(approvers, func(a Approver) bool { return a.Name == name })
 	if i < 0 {
-		return Approver{}, schemas.NewProblem(schemas.CodeNotAllowed, "There is no approver "+quote(name)+".",
-			schemas.WithCommand("Ask a person to add one.", "mcp-partner approvers add NAME"))
+		return Approver{}, problems.New(problems.CodeNotAllowed, "There is no approver "+quote(name)+".",
+			problems.WithCommand("Ask a person to add one.", "mcp-partner approvers add NAME"))
 	}
 	return approvers[i], nil
 }
@@ -180,8 +181,8 @@ type Credentials struct {
 // AddApprover sets an approver up. The first one needs nobody's consent, every
 // further one that of an approver.
 func (g *Guard) AddApprover(ctx context.Context, added, by Credentials) error {
-	if added.Name == "" || added.Name != schemas.Sanitize(added.Name) {
-		return schemas.NewProblem(schemas.CodeInvalidArgument, "An approver needs a name, without control characters and at most 120 characters long.")
+	if added.Name == "" || added.Name != untrusted.Sanitize(added.Name) {
+		return problems.New(problems.CodeInvalidArgument, "An approver needs a name, without control characters and at most 120 characters long.")
 	}
 	if err := g.vouched(ctx, by, true); err != nil {
 		return err
@@ -195,7 +196,7 @@ func (g *Guard) AddApprover(ctx context.Context, added, by Credentials) error {
 		return storeProblem(err)
 	}
 	if !fresh {
-		return schemas.NewProblem(schemas.CodeInvalidArgument, "There is an approver "+quote(added.Name)+" already.")
+		return problems.New(problems.CodeInvalidArgument, "There is an approver "+quote(added.Name)+" already.")
 	}
 	return nil
 }
@@ -214,7 +215,7 @@ func (g *Guard) RemoveApprover(ctx context.Context, name string, by Credentials)
 		return storeProblem(err)
 	}
 	if !found {
-		return schemas.NewProblem(schemas.CodeInvalidArgument, "There is no approver "+quote(name)+".")
+		return problems.New(problems.CodeInvalidArgument, "There is no approver "+quote(name)+".")
 	}
 	return nil
 }
@@ -284,7 +285,7 @@ const minPassphrase = 8
 // the key; it is kept nowhere.
 func NewApprover(name string, passphrase []byte, cost Cost, now time.Time) (Approver, error) {
 	if len(passphrase) < minPassphrase {
-		return Approver{}, schemas.NewProblem(schemas.CodeInvalidArgument, "The passphrase is too short: use at least 8 characters.")
+		return Approver{}, problems.New(problems.CodeInvalidArgument, "The passphrase is too short: use at least 8 characters.")
 	}
 	a := Approver{Name: name, Salt: make([]byte, 16), Time: cost.Time, Memory: cost.Memory, Threads: cost.Threads, AddedAt: now}
 	_, _ = rand.Read(a.Salt)
@@ -302,8 +303,8 @@ func (a Approver) Sign(passphrase, digest []byte) ([]byte, error) {
 	key := a.key(passphrase)
 	defer clear(key)
 	if !bytes.Equal(key.Public().(ed25519.PublicKey), a.PublicKey) {
-		return nil, schemas.NewProblem(schemas.CodeNotAllowed, "That is not the passphrase of approver "+quote(a.Name)+".",
-			schemas.WithHint("Type the passphrase that was set when the approver was added."))
+		return nil, problems.New(problems.CodeNotAllowed, "That is not the passphrase of approver "+quote(a.Name)+".",
+			problems.WithHint("Type the passphrase that was set when the approver was added."))
 	}
 	return ed25519.Sign(key, digest), nil
 }

@@ -11,6 +11,8 @@ import (
 	"mcp-partner/internal/ledgertest"
 	"mcp-partner/internal/testkit"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/problems"
 )
 
 var anna = guard.Credentials{Name: "anna", Passphrase: []byte("correct horse")}
@@ -44,7 +46,7 @@ func TestAnApprovedQuestionIsRedeemedOnce(t *testing.T) {
 	if _, pending, err := redeemed(g.Redeem(t.Context(), by("stdio"), i, ticket.ID)); err != nil || pending == nil {
 		t.Fatalf("before: %v, %v", pending, err)
 	}
-	if _, err := g.Approve(t.Context(), ticket.ID, anna.Name, []byte("wrong horse")); codeOf(err) != schemas.CodeNotAllowed {
+	if _, err := g.Approve(t.Context(), ticket.ID, anna.Name, []byte("wrong horse")); codeOf(err) != problems.CodeNotAllowed {
 		t.Fatalf("a wrong passphrase: %v", err)
 	}
 	approved, err := g.Approve(t.Context(), ticket.ID, anna.Name, anna.Passphrase)
@@ -55,7 +57,7 @@ func TestAnApprovedQuestionIsRedeemedOnce(t *testing.T) {
 	if err != nil || granted.Permit.Spend(wire()) != nil {
 		t.Fatalf("redeem: %v", err)
 	}
-	if _, _, err := redeemed(g.Redeem(t.Context(), by("stdio"), i, ticket.ID)); codeOf(err) != schemas.CodeApprovalExpired {
+	if _, _, err := redeemed(g.Redeem(t.Context(), by("stdio"), i, ticket.ID)); codeOf(err) != problems.CodeApprovalExpired {
 		t.Errorf("redeemed twice: %v", err)
 	}
 	if err := g.Finished(t.Context(), granted.Record, i, guard.Outcome{Result: "done"}); err != nil {
@@ -79,43 +81,43 @@ func TestApprovalsThatDoNotCount(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		change func(t *testing.T, g *guard.Guard, s *ledgertest.Store, c *testkit.Clock, ticket guard.Ticket, i *guard.Intent)
-		code   schemas.Code
+		code   problems.Code
 	}{
 		"denied": {func(t *testing.T, g *guard.Guard, _ *ledgertest.Store, _ *testkit.Clock, ticket guard.Ticket, _ *guard.Intent) {
 			if _, err := g.Deny(t.Context(), ticket.ID, "not this month"); err != nil {
 				t.Fatal(err)
 			}
-		}, schemas.CodeApprovalDeclined},
+		}, problems.CodeApprovalDeclined},
 		"expired after the approval": {func(t *testing.T, g *guard.Guard, _ *ledgertest.Store, c *testkit.Clock, ticket guard.Ticket, _ *guard.Intent) {
 			approve(t, g, ticket)
 			c.Advance(guard.ApproverLife)
-		}, schemas.CodeApprovalExpired},
+		}, problems.CodeApprovalExpired},
 		"signed by nobody": {func(t *testing.T, _ *guard.Guard, s *ledgertest.Store, _ *testkit.Clock, ticket guard.Ticket, _ *guard.Intent) {
 			forge(t, s, ticket, guard.Decision{Approved: true, Approver: anna.Name})
-		}, schemas.CodeApprovalUnknown},
+		}, problems.CodeApprovalUnknown},
 		"signed by no approver": {func(t *testing.T, _ *guard.Guard, s *ledgertest.Store, _ *testkit.Clock, ticket guard.Ticket, _ *guard.Intent) {
 			forge(t, s, ticket, guard.Decision{Approved: true, Approver: "mallory"})
-		}, schemas.CodeNotAllowed},
+		}, problems.CodeNotAllowed},
 		"the approver was removed": {func(t *testing.T, g *guard.Guard, _ *ledgertest.Store, _ *testkit.Clock, ticket guard.Ticket, _ *guard.Intent) {
 			approve(t, g, ticket)
 			if err := g.RemoveApprover(t.Context(), anna.Name, anna); err != nil {
 				t.Fatal(err)
 			}
-		}, schemas.CodeNotAllowed},
+		}, problems.CodeNotAllowed},
 		"frozen meanwhile": {func(t *testing.T, g *guard.Guard, _ *ledgertest.Store, _ *testkit.Clock, ticket guard.Ticket, _ *guard.Intent) {
 			approve(t, g, ticket)
 			if err := g.SetFreeze(t.Context(), false, "incident"); err != nil {
 				t.Fatal(err)
 			}
-		}, schemas.CodeFrozen},
+		}, problems.CodeFrozen},
 		"state moved": {func(t *testing.T, g *guard.Guard, _ *ledgertest.Store, _ *testkit.Clock, ticket guard.Ticket, i *guard.Intent) {
 			approve(t, g, ticket)
-			i.Before = guard.LinkSnapshot{State: schemas.LinkLinked, PartnerID: "9999999", Version: 4}
-		}, schemas.CodeStateMoved},
+			i.Before = guard.LinkSnapshot{State: answers.LinkLinked, PartnerID: "9999999", Version: 4}
+		}, problems.CodeStateMoved},
 		"another caller": {func(t *testing.T, g *guard.Guard, _ *ledgertest.Store, _ *testkit.Clock, ticket guard.Ticket, i *guard.Intent) {
 			approve(t, g, ticket)
 			i.Caller = "other"
-		}, schemas.CodeApprovalUnknown},
+		}, problems.CodeApprovalUnknown},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -150,22 +152,22 @@ func TestApproversVouchForEachOther(t *testing.T) {
 	t.Parallel()
 	g, _, _ := withApprover(t)
 	bert := guard.Credentials{Name: "bert", Passphrase: []byte("battery staple")}
-	if err := g.AddApprover(t.Context(), bert, guard.Credentials{}); codeOf(err) != schemas.CodeNotAllowed {
+	if err := g.AddApprover(t.Context(), bert, guard.Credentials{}); codeOf(err) != problems.CodeNotAllowed {
 		t.Errorf("nobody vouched: %v", err)
 	}
-	if err := g.AddApprover(t.Context(), bert, guard.Credentials{Name: "anna", Passphrase: []byte("guess guess")}); codeOf(err) != schemas.CodeNotAllowed {
+	if err := g.AddApprover(t.Context(), bert, guard.Credentials{Name: "anna", Passphrase: []byte("guess guess")}); codeOf(err) != problems.CodeNotAllowed {
 		t.Errorf("a guess vouched: %v", err)
 	}
 	if err := g.AddApprover(t.Context(), bert, anna); err != nil {
 		t.Errorf("anna vouched: %v", err)
 	}
-	if err := g.AddApprover(t.Context(), bert, anna); codeOf(err) != schemas.CodeInvalidArgument {
+	if err := g.AddApprover(t.Context(), bert, anna); codeOf(err) != problems.CodeInvalidArgument {
 		t.Errorf("twice: %v", err)
 	}
-	if err := g.AddApprover(t.Context(), guard.Credentials{Name: "c", Passphrase: []byte("short")}, anna); codeOf(err) != schemas.CodeInvalidArgument {
+	if err := g.AddApprover(t.Context(), guard.Credentials{Name: "c", Passphrase: []byte("short")}, anna); codeOf(err) != problems.CodeInvalidArgument {
 		t.Errorf("a short passphrase: %v", err)
 	}
-	if err := g.AddApprover(t.Context(), guard.Credentials{Name: "a\x1b[2J", Passphrase: anna.Passphrase}, anna); codeOf(err) != schemas.CodeInvalidArgument {
+	if err := g.AddApprover(t.Context(), guard.Credentials{Name: "a\x1b[2J", Passphrase: anna.Passphrase}, anna); codeOf(err) != problems.CodeInvalidArgument {
 		t.Errorf("a hostile name: %v", err)
 	}
 	if err := g.RemoveApprover(t.Context(), "anna", bert); err != nil {
@@ -181,7 +183,7 @@ func TestFreeze(t *testing.T) {
 	g, store, _ := withApprover(t)
 	read := access.Subject{Operation: operation(t, schemas.ToolCheckPartnerLink), By: by("stdio")}
 	write := access.Subject{Operation: operation(t, schemas.ToolRegisterPartner), By: by("stdio")}
-	check := func(when string, wantRead, wantWrite schemas.Code) {
+	check := func(when string, wantRead, wantWrite problems.Code) {
 		t.Helper()
 		if got := admitted(g.Admit(t.Context(), read)); got != wantRead {
 			t.Errorf("%s, read: %q, want %q", when, got, wantRead)
@@ -191,18 +193,18 @@ func TestFreeze(t *testing.T) {
 		}
 	}
 	check("before", "", "")
-	if err := g.SetFreeze(t.Context(), false, ""); codeOf(err) != schemas.CodeInvalidArgument {
+	if err := g.SetFreeze(t.Context(), false, ""); codeOf(err) != problems.CodeInvalidArgument {
 		t.Errorf("without a reason: %v", err)
 	}
 	_ = g.SetFreeze(t.Context(), false, "incident 7")
-	check("frozen", "", schemas.CodeFrozen)
+	check("frozen", "", problems.CodeFrozen)
 	other := newGuard(t, guard.Options{AllowWrites: true, Store: store}) // another server on the same store
-	if admitted(other.Admit(t.Context(), write)) != schemas.CodeFrozen {
+	if admitted(other.Admit(t.Context(), write)) != problems.CodeFrozen {
 		t.Error("another server goes on")
 	}
 	_ = g.SetFreeze(t.Context(), true, "incident 7")
-	check("frozen for reads", schemas.CodeFrozen, schemas.CodeFrozen)
-	if err := g.Unfreeze(t.Context(), guard.Credentials{}); codeOf(err) != schemas.CodeNotAllowed {
+	check("frozen for reads", problems.CodeFrozen, problems.CodeFrozen)
+	if err := g.Unfreeze(t.Context(), guard.Credentials{}); codeOf(err) != problems.CodeNotAllowed {
 		t.Errorf("nobody unfroze: %v", err)
 	}
 	if err := g.Unfreeze(t.Context(), anna); err != nil {
@@ -225,7 +227,7 @@ func TestSealsAreOfOneTicketAndKeysCanBeReplaced(t *testing.T) {
 		t.Fatal(err)
 	}
 	accept := guard.Answer{Action: guard.ActionAccept, Typed: "1234567"}
-	if _, err := granted(lost.Answer(t.Context(), by("stdio"), i, seal, accept)); codeOf(err) != schemas.CodeApprovalUnknown {
+	if _, err := granted(lost.Answer(t.Context(), by("stdio"), i, seal, accept)); codeOf(err) != problems.CodeApprovalUnknown {
 		t.Errorf("without the old key: %v", err)
 	}
 	if _, err := granted(after.Answer(t.Context(), by("stdio"), i, seal, accept)); err != nil {

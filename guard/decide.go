@@ -8,7 +8,8 @@ import (
 	"strings"
 
 	"mcp-partner/access"
-	"mcp-partner/schemas"
+	"mcp-partner/internal/untrusted"
+	"mcp-partner/schemas/problems"
 )
 
 // DecisionRequest is what a caller with ScopeApprove says of a question.
@@ -63,23 +64,23 @@ func (g *Guard) DecideAs(ctx context.Context, p access.Principal, id string, sai
 		return Ticket{}, err
 	}
 	if ticket.Intent.Caller == p.Caller {
-		return ticket, schemas.NewProblem(schemas.CodeNotAllowed, "Requesters cannot decide on their own requests.",
-			schemas.WithHint("Another person with the scope %s must decide.", access.ScopeApprove))
+		return ticket, problems.New(problems.CodeNotAllowed, "Requesters cannot decide on their own requests.",
+			problems.WithHint("Another person with the scope %s must decide.", access.ScopeApprove))
 	}
 	if digest := ticket.Digest(); said.Approved && said.Digest != hex.EncodeToString(digest[:]) {
-		return ticket, schemas.NewProblem(schemas.CodeApprovalMismatch, "The digest does not match the approval.",
-			schemas.WithHint("Read the approval, and send its digest with the decision."))
+		return ticket, problems.New(problems.CodeApprovalMismatch, "The digest does not match the approval.",
+			problems.WithHint("Read the approval, and send its digest with the decision."))
 	}
 	if err := g.Use(ctx, p); err != nil {
 		return ticket, err
 	}
 	decision := Decision{Approved: said.Approved, Approver: string(p.Caller), By: p.Caller, Token: p.Token}
 	if !said.Approved {
-		decision.Reason = schemas.Sanitize(said.Reason)
+		decision.Reason = untrusted.Sanitize(said.Reason)
 		return g.decide(ctx, ticket, decision)
 	}
 	if decision.Signature, err = g.opts.Sealer.attest(ticket, p.Caller); err != nil {
-		return ticket, schemas.AsProblem(err)
+		return ticket, problems.As(err)
 	}
 	return g.decide(ctx, ticket, decision)
 }
@@ -88,7 +89,7 @@ func mayApprove(p access.Principal) error {
 	if p.Caller != "" && p.Grant.Has(access.ScopeApprove) {
 		return nil
 	}
-	return schemas.NewProblem(schemas.CodeInsufficientScope, "The caller's grant lacks the scope "+string(access.ScopeApprove)+", which is needed to decide on approvals.")
+	return problems.New(problems.CodeInsufficientScope, "The caller's grant lacks the scope "+string(access.ScopeApprove)+", which is needed to decide on approvals.")
 }
 
 // decides reports whether a question lies inside what an approver was given; a
@@ -110,7 +111,7 @@ func (g *Guard) decides(ctx context.Context, grant access.Grant, t Ticket) bool 
 // that the token behind it was not taken back since.
 func (g *Guard) attested(ctx context.Context, t Ticket) error {
 	if t.Decision.By == t.Intent.Caller || !g.opts.Sealer.attests(t, t.Decision.By, t.Decision.Signature) {
-		return schemas.NewProblem(schemas.CodeApprovalUnknown, "The approval does not carry the proof that "+quote(string(t.Decision.By))+" gave it.")
+		return problems.New(problems.CodeApprovalUnknown, "The approval does not carry the proof that "+quote(string(t.Decision.By))+" gave it.")
 	}
 	return g.stillVouched(ctx, t.Decision.Token)
 }

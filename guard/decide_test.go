@@ -9,7 +9,9 @@ import (
 	"mcp-partner/access"
 	"mcp-partner/guard"
 	"mcp-partner/internal/ledgertest"
+	"mcp-partner/internal/untrusted"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 )
 
 // alice may approve in contoso; bot asks.
@@ -40,7 +42,7 @@ func TestACallerWithTheScopeApproves(t *testing.T) {
 	if err != nil || g.State(decided) != "approved" || decided.Decision.Approver != "token:alice" || decided.Decision.SameUser {
 		t.Fatalf("%+v, %v", decided.Decision, err)
 	}
-	if _, err := g.DecideAs(t.Context(), alice(), ticket.ID, yes(ticket)); codeOf(err) != schemas.CodeApprovalExpired {
+	if _, err := g.DecideAs(t.Context(), alice(), ticket.ID, yes(ticket)); codeOf(err) != problems.CodeApprovalExpired {
 		t.Errorf("decided twice: %v", err)
 	}
 	if list, err := g.QuestionsFor(t.Context(), alice()); err != nil || len(list) != 0 {
@@ -50,7 +52,7 @@ func TestACallerWithTheScopeApproves(t *testing.T) {
 	if err != nil || pending != nil || granted.Permit.Spend(wire()) != nil {
 		t.Fatalf("%v", err)
 	}
-	if _, _, err := redeemed(g.Redeem(t.Context(), by("stdio"), i, ticket.ID)); codeOf(err) != schemas.CodeApprovalExpired {
+	if _, _, err := redeemed(g.Redeem(t.Context(), by("stdio"), i, ticket.ID)); codeOf(err) != problems.CodeApprovalExpired {
 		t.Errorf("redeemed twice: %v", err)
 	}
 	var kinds []guard.EventKind
@@ -73,10 +75,10 @@ func TestACallerWithTheScopeDenies(t *testing.T) {
 	i := askedBy("token:bot")
 	ticket := deferred(t, g, i)
 	decided, err := g.DecideAs(t.Context(), alice(), ticket.ID, guard.DecisionRequest{Reason: "not \x1b[31mours"})
-	if err != nil || g.State(decided) != "denied" || decided.Decision.Reason != schemas.Sanitize("not \x1b[31mours") {
+	if err != nil || g.State(decided) != "denied" || decided.Decision.Reason != untrusted.Sanitize("not \x1b[31mours") {
 		t.Fatalf("%+v, %v", decided.Decision, err)
 	}
-	if _, _, err := redeemed(g.Redeem(t.Context(), by("stdio"), i, ticket.ID)); codeOf(err) != schemas.CodeApprovalDeclined {
+	if _, _, err := redeemed(g.Redeem(t.Context(), by("stdio"), i, ticket.ID)); codeOf(err) != problems.CodeApprovalDeclined {
 		t.Errorf("%v", err)
 	}
 }
@@ -91,23 +93,23 @@ func TestWhoCannotDecide(t *testing.T) {
 	for name, test := range map[string]struct {
 		who  access.Principal
 		said func(guard.Ticket) guard.DecisionRequest
-		code schemas.Code
+		code problems.Code
 	}{
 		"without the scope": {change(func(p *access.Principal) {
 			p.Grant.Scopes = []access.Scope{access.ScopeRead, access.ScopeWrite, access.ScopeChange}
-		}), yes, schemas.CodeInsufficientScope},
-		"whoever runs it":      {access.Principal{Caller: "stdio", Grant: access.FullGrant()}, yes, schemas.CodeInsufficientScope},
-		"nobody":               {change(func(p *access.Principal) { p.Caller = "" }), yes, schemas.CodeInsufficientScope},
-		"the requester":        {change(func(p *access.Principal) { p.Caller = "token:bot" }), yes, schemas.CodeNotAllowed},
-		"another tenant's":     {change(func(p *access.Principal) { p.Grant.Tenants = []string{"fabrikam"} }), yes, schemas.CodeApprovalUnknown},
-		"no tenants":           {change(func(p *access.Principal) { p.Grant.Tenants = nil }), yes, schemas.CodeApprovalUnknown},
-		"another partner ID's": {change(func(p *access.Principal) { p.Grant.PartnerIDs = []string{"7654321"} }), yes, schemas.CodeApprovalUnknown},
-		"another tool's":       {change(func(p *access.Principal) { p.Grant.Tools = []string{schemas.ToolRemovePartner} }), yes, schemas.CodeApprovalUnknown},
+		}), yes, problems.CodeInsufficientScope},
+		"whoever runs it":      {access.Principal{Caller: "stdio", Grant: access.FullGrant()}, yes, problems.CodeInsufficientScope},
+		"nobody":               {change(func(p *access.Principal) { p.Caller = "" }), yes, problems.CodeInsufficientScope},
+		"the requester":        {change(func(p *access.Principal) { p.Caller = "token:bot" }), yes, problems.CodeNotAllowed},
+		"another tenant's":     {change(func(p *access.Principal) { p.Grant.Tenants = []string{"fabrikam"} }), yes, problems.CodeApprovalUnknown},
+		"no tenants":           {change(func(p *access.Principal) { p.Grant.Tenants = nil }), yes, problems.CodeApprovalUnknown},
+		"another partner ID's": {change(func(p *access.Principal) { p.Grant.PartnerIDs = []string{"7654321"} }), yes, problems.CodeApprovalUnknown},
+		"another tool's":       {change(func(p *access.Principal) { p.Grant.Tools = []string{schemas.ToolRemovePartner} }), yes, problems.CodeApprovalUnknown},
 		"not what was shown": {alice(), func(guard.Ticket) guard.DecisionRequest {
 			return guard.DecisionRequest{Approved: true, Digest: hex.EncodeToString(make([]byte, 32))}
-		}, schemas.CodeApprovalMismatch},
-		"no digest":             {alice(), func(guard.Ticket) guard.DecisionRequest { return guard.DecisionRequest{Approved: true} }, schemas.CodeApprovalMismatch},
-		"a token that is spent": {change(func(p *access.Principal) { p.Token, p.Counted = "tk_0", true }), yes, schemas.CodeTokenRefused},
+		}, problems.CodeApprovalMismatch},
+		"no digest":             {alice(), func(guard.Ticket) guard.DecisionRequest { return guard.DecisionRequest{Approved: true} }, problems.CodeApprovalMismatch},
+		"a token that is spent": {change(func(p *access.Principal) { p.Token, p.Counted = "tk_0", true }), yes, problems.CodeTokenRefused},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -117,7 +119,7 @@ func TestWhoCannotDecide(t *testing.T) {
 			if _, err := g.DecideAs(t.Context(), test.who, ticket.ID, test.said(ticket)); codeOf(err) != test.code {
 				t.Errorf("%v, want %s", err, test.code)
 			}
-			if list, err := g.QuestionsFor(t.Context(), test.who); err == nil && test.code != schemas.CodeApprovalMismatch && test.code != schemas.CodeTokenRefused && len(list) > 0 {
+			if list, err := g.QuestionsFor(t.Context(), test.who); err == nil && test.code != problems.CodeApprovalMismatch && test.code != problems.CodeTokenRefused && len(list) > 0 {
 				t.Errorf("it is shown %+v", list)
 			}
 			if _, pending, err := redeemed(g.Redeem(t.Context(), by("stdio"), i, ticket.ID)); err != nil || pending == nil {
@@ -141,12 +143,12 @@ func TestWhatCannotBeDecided(t *testing.T) {
 	if err != nil || !ok || !inBand.InBand {
 		t.Fatal(inBand, err)
 	}
-	if _, err := g.DecideAs(t.Context(), alice(), id, yes(inBand)); codeOf(err) != schemas.CodeApprovalUnknown {
+	if _, err := g.DecideAs(t.Context(), alice(), id, yes(inBand)); codeOf(err) != problems.CodeApprovalUnknown {
 		t.Errorf("a question of the client's: %v", err)
 	}
 	ticket := deferred(t, g, askedBy("token:bot"))
 	c.Advance(guard.ApproverLife + time.Second)
-	if _, err := g.DecideAs(t.Context(), alice(), ticket.ID, yes(ticket)); codeOf(err) != schemas.CodeApprovalExpired {
+	if _, err := g.DecideAs(t.Context(), alice(), ticket.ID, yes(ticket)); codeOf(err) != problems.CodeApprovalExpired {
 		t.Errorf("an expired one: %v", err)
 	}
 }
@@ -191,7 +193,7 @@ func TestARowOfTheStoreApprovesNothing(t *testing.T) {
 			decision := forged(t, g, ticket)
 			decision.Approved, decision.By, decision.Approver = true, "token:alice", "token:alice"
 			forge(t, store, ticket, decision)
-			if granted, _, err := redeemed(g.Redeem(t.Context(), by("stdio"), i, ticket.ID)); codeOf(err) != schemas.CodeApprovalUnknown || granted.Permit.Spend(wire()) == nil {
+			if granted, _, err := redeemed(g.Redeem(t.Context(), by("stdio"), i, ticket.ID)); codeOf(err) != problems.CodeApprovalUnknown || granted.Permit.Spend(wire()) == nil {
 				t.Errorf("%v", err)
 			}
 		})
@@ -202,8 +204,8 @@ func TestARowOfTheStoreApprovesNothing(t *testing.T) {
 // not fit it.
 func TestAProofNamesItsCaller(t *testing.T) {
 	t.Parallel()
-	for name, want := range map[access.Caller]schemas.Code{
-		"token:alice": "", "token:bob": schemas.CodeApprovalUnknown, "token:alicf": schemas.CodeApprovalUnknown, "token:bot": schemas.CodeApprovalUnknown,
+	for name, want := range map[access.Caller]problems.Code{
+		"token:alice": "", "token:bob": problems.CodeApprovalUnknown, "token:alicf": problems.CodeApprovalUnknown, "token:bot": problems.CodeApprovalUnknown,
 	} {
 		sealer := guard.NewSealer()
 		on := func() (*guard.Guard, *ledgertest.Store) {
@@ -291,7 +293,7 @@ func TestAnApprovalEndsWithItsToken(t *testing.T) {
 		}
 		c.Advance(guard.DefaultTokenLife) // that it expires changes nothing
 		granted, _, err := redeemed(g.Redeem(t.Context(), by("stdio"), i, ticket.ID))
-		if name == "" && err != nil || name != "" && (codeOf(err) != schemas.CodeTokenRefused && codeOf(err) != schemas.CodeNotAllowed || granted != guard.Granted{}) {
+		if name == "" && err != nil || name != "" && (codeOf(err) != problems.CodeTokenRefused && codeOf(err) != problems.CodeNotAllowed || granted != guard.Granted{}) {
 			t.Errorf("%s: redeemed: %v", name, err)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"mcp-partner/access"
 	"mcp-partner/guard"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 )
 
 func TestAdmitHoldsCallersToTheirGrant(t *testing.T) {
@@ -18,26 +19,26 @@ func TestAdmitHoldsCallersToTheirGrant(t *testing.T) {
 		grant          access.Grant
 		tool           string
 		tenant, number string
-		code           schemas.Code
+		code           problems.Code
 	}{
-		"the zero value reads nothing":     {access.Grant{}, schemas.ToolFindPartnerTool, "", "", schemas.CodeInsufficientScope},
+		"the zero value reads nothing":     {access.Grant{}, schemas.ToolFindPartnerTool, "", "", problems.CodeInsufficientScope},
 		"read":                             {access.Grant{Scopes: []access.Scope{access.ScopeRead}, Tenants: here}, schemas.ToolCheckPartnerLink, "contoso", "", ""},
-		"read, no tenants":                 {access.Grant{Scopes: all}, schemas.ToolCheckPartnerLink, "contoso", "", schemas.CodeUnknownTenant},
-		"read, another tenant":             {access.Grant{Scopes: all, Tenants: here}, schemas.ToolCheckPartnerLink, "adatum", "", schemas.CodeUnknownTenant},
+		"read, no tenants":                 {access.Grant{Scopes: all}, schemas.ToolCheckPartnerLink, "contoso", "", problems.CodeUnknownTenant},
+		"read, another tenant":             {access.Grant{Scopes: all, Tenants: here}, schemas.ToolCheckPartnerLink, "adatum", "", problems.CodeUnknownTenant},
 		"a glob":                           {access.Grant{Scopes: all, Tenants: here}, schemas.ToolCheckPartnerLink, "Fabrikam", "", ""},
-		"read is no write":                 {access.Grant{Scopes: []access.Scope{access.ScopeRead}, Tenants: here}, schemas.ToolRegisterPartner, "contoso", "1234567", schemas.CodeInsufficientScope},
-		"write is no change":               {access.Grant{Scopes: []access.Scope{access.ScopeWrite}, Tenants: here}, schemas.ToolUpdatePartner, "contoso", "1234567", schemas.CodeInsufficientScope},
-		"write is no read":                 {access.Grant{Scopes: []access.Scope{access.ScopeWrite}, Tenants: here}, schemas.ToolCheckPartnerLink, "contoso", "", schemas.CodeInsufficientScope},
+		"read is no write":                 {access.Grant{Scopes: []access.Scope{access.ScopeRead}, Tenants: here}, schemas.ToolRegisterPartner, "contoso", "1234567", problems.CodeInsufficientScope},
+		"write is no change":               {access.Grant{Scopes: []access.Scope{access.ScopeWrite}, Tenants: here}, schemas.ToolUpdatePartner, "contoso", "1234567", problems.CodeInsufficientScope},
+		"write is no read":                 {access.Grant{Scopes: []access.Scope{access.ScopeWrite}, Tenants: here}, schemas.ToolCheckPartnerLink, "contoso", "", problems.CodeInsufficientScope},
 		"a writer asks for its approval":   {access.Grant{Scopes: []access.Scope{access.ScopeWrite}}, schemas.ToolGetApproval, "", "", ""},
-		"an approver writes nothing":       {access.Grant{Scopes: []access.Scope{access.ScopeApprove}, Tenants: here}, schemas.ToolRegisterPartner, "contoso", "1234567", schemas.CodeInsufficientScope},
+		"an approver writes nothing":       {access.Grant{Scopes: []access.Scope{access.ScopeApprove}, Tenants: here}, schemas.ToolRegisterPartner, "contoso", "1234567", problems.CodeInsufficientScope},
 		"change":                           {access.Grant{Scopes: []access.Scope{access.ScopeChange}, Tenants: here}, schemas.ToolRemovePartner, "contoso", "1234567", ""},
-		"another tool":                     {access.Grant{Scopes: all, Tenants: here, Tools: []string{schemas.ToolListTenants}}, schemas.ToolCheckPartnerLink, "contoso", "", schemas.CodeInsufficientScope},
-		"a tool that no scope covers":      {access.Grant{Scopes: []access.Scope{access.ScopeRead}, Tenants: here, Tools: []string{schemas.ToolRegisterPartner}}, schemas.ToolRegisterPartner, "contoso", "1234567", schemas.CodeInsufficientScope},
+		"another tool":                     {access.Grant{Scopes: all, Tenants: here, Tools: []string{schemas.ToolListTenants}}, schemas.ToolCheckPartnerLink, "contoso", "", problems.CodeInsufficientScope},
+		"a tool that no scope covers":      {access.Grant{Scopes: []access.Scope{access.ScopeRead}, Tenants: here, Tools: []string{schemas.ToolRegisterPartner}}, schemas.ToolRegisterPartner, "contoso", "1234567", problems.CodeInsufficientScope},
 		"its partner ID":                   {access.Grant{Scopes: all, Tenants: here, PartnerIDs: []string{"1234567"}}, schemas.ToolRegisterPartner, "contoso", "1234567", ""},
-		"a stranger's partner ID":          {access.Grant{Scopes: all, Tenants: here, PartnerIDs: []string{"1234567"}}, schemas.ToolRegisterPartner, "contoso", "7654321", schemas.CodeInsufficientScope},
-		"removing a stranger's partner ID": {access.Grant{Scopes: all, Tenants: here, PartnerIDs: []string{"1234567"}}, schemas.ToolRemovePartner, "contoso", "7654321", schemas.CodeInsufficientScope},
+		"a stranger's partner ID":          {access.Grant{Scopes: all, Tenants: here, PartnerIDs: []string{"1234567"}}, schemas.ToolRegisterPartner, "contoso", "7654321", problems.CodeInsufficientScope},
+		"removing a stranger's partner ID": {access.Grant{Scopes: all, Tenants: here, PartnerIDs: []string{"1234567"}}, schemas.ToolRemovePartner, "contoso", "7654321", problems.CodeInsufficientScope},
 		"a read carries none":              {access.Grant{Scopes: all, Tenants: here, PartnerIDs: []string{"1234567"}}, schemas.ToolCheckPartnerLink, "contoso", "7654321", ""},
-		"granted, out of bounds":           {access.Grant{Scopes: all, Tenants: []string{access.AllTenants}}, schemas.ToolCheckPartnerLink, "litware", "", schemas.CodeNotAllowed},
+		"granted, out of bounds":           {access.Grant{Scopes: all, Tenants: []string{access.AllTenants}}, schemas.ToolCheckPartnerLink, "litware", "", problems.CodeNotAllowed},
 	} {
 		g := newGuard(t, guard.Options{AllowWrites: true, Bounds: access.Bounds{Tenants: []string{"contoso", "fabrikam", "adatum"}}})
 		subject := access.Subject{Operation: operation(t, test.tool), By: access.Principal{Caller: "x", Grant: test.grant}, Tenant: schemas.Tenant{Name: test.tenant}, PartnerID: test.number}
@@ -71,7 +72,7 @@ func TestAFullGrantIsEverythingButApproving(t *testing.T) {
 func TestWhatIsMissingIsNamed(t *testing.T) {
 	t.Parallel()
 	err := access.Grant{Scopes: []access.Scope{access.ScopeRead}}.Check(operation(t, schemas.ToolRemovePartner))
-	if problem := schemas.AsProblem(err); problem == nil || problem.Code != schemas.CodeInsufficientScope || !strings.Contains(problem.Message, string(access.ScopeChange)) {
+	if problem := problems.As(err); problem == nil || problem.Code != problems.CodeInsufficientScope || !strings.Contains(problem.Message, string(access.ScopeChange)) {
 		t.Errorf("%v", err)
 	}
 }

@@ -7,7 +7,8 @@ import (
 	"time"
 
 	"mcp-partner/access"
-	"mcp-partner/schemas"
+	"mcp-partner/internal/untrusted"
+	"mcp-partner/schemas/problems"
 )
 
 // Options is what an operator decides at start.
@@ -56,7 +57,7 @@ func New(o Options) (*Guard, error) {
 		return nil, err
 	}
 	if o.Store == nil {
-		return nil, schemas.NewProblem(schemas.CodeInternal, "The guard was built without a store, so it could not remember approvals, freezes or writes.")
+		return nil, problems.New(problems.CodeInternal, "The guard was built without a store, so it could not remember approvals, freezes or writes.")
 	}
 	if o.Now == nil {
 		o.Now = time.Now
@@ -143,8 +144,8 @@ func (g *Guard) withinRate(ctx context.Context, v access.Verdict) error {
 
 // RateExceeded is the refusal of a write beyond what a rule lets through.
 func RateExceeded(rule string, rate access.Rate) error {
-	return schemas.NewProblem(schemas.CodeRateExceeded, fmt.Sprintf("The policy's rule %s allows %d writes in %s, and all are used.",
-		quote(rule), rate.Count, rate.Per), schemas.WithRetryAfter(int(rate.Per.Seconds())))
+	return problems.New(problems.CodeRateExceeded, fmt.Sprintf("The policy's rule %s allows %d writes in %s, and all are used.",
+		quote(rule), rate.Count, rate.Per), problems.WithRetryAfter(int(rate.Per.Seconds())))
 }
 
 // thawed refuses while a freeze is in force. A freeze that cannot be read counts as
@@ -157,7 +158,7 @@ func (g *Guard) thawed(ctx context.Context, write bool) error {
 	case err != nil:
 		return nil
 	case freeze.Reads || freeze.Writes && write:
-		return schemas.NewProblem(schemas.CodeFrozen, fmt.Sprintf("Frozen by the operator since %s: %s",
+		return problems.New(problems.CodeFrozen, fmt.Sprintf("Frozen by the operator since %s: %s",
 			freeze.Since.UTC().Format(time.RFC3339), quote(freeze.Reason)))
 	default:
 		return nil
@@ -173,9 +174,9 @@ func (g *Guard) Frozen(ctx context.Context) (Freeze, error) {
 // as well if told so, or if they are frozen already: only Unfreeze lets go. What
 // has begun is completed. Frozen says what is stopped then.
 func (g *Guard) SetFreeze(ctx context.Context, reads bool, reason string) error {
-	reason = schemas.Sanitize(reason)
+	reason = untrusted.Sanitize(reason)
 	if reason == "" {
-		return schemas.NewProblem(schemas.CodeInvalidArgument, "A freeze needs a reason for agents and the ledger.")
+		return problems.New(problems.CodeInvalidArgument, "A freeze needs a reason for agents and the ledger.")
 	}
 	freeze := Freeze{Writes: true, Reads: reads, Reason: reason, By: g.opts.Account, Since: g.opts.Now()}
 	return storeProblem(g.opts.Store.SetFreeze(ctx, freeze, g.change(KindFreeze, g.opts.Account, reason)))

@@ -17,6 +17,8 @@ import (
 	"mcp-partner/internal/ledgertest"
 	"mcp-partner/internal/testkit"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/problems"
 )
 
 const (
@@ -31,11 +33,11 @@ func newClock() *testkit.Clock {
 func intent(tool string) guard.Intent {
 	i := guard.Intent{
 		Caller: "stdio", Tool: tool, PartnerID: "1234567",
-		Identity: schemas.Identity{TenantID: tenantID, Tenant: "contoso", ObjectID: objectID, Cloud: "public", Credential: "app"},
-		Before:   guard.LinkSnapshot{State: schemas.LinkNotLinked, Version: -1},
+		Identity: answers.Identity{TenantID: tenantID, Tenant: "contoso", ObjectID: objectID, Cloud: "public", Credential: "app"},
+		Before:   guard.LinkSnapshot{State: answers.LinkNotLinked, Version: -1},
 	}
 	if tool != schemas.ToolRegisterPartner {
-		i.Before = guard.LinkSnapshot{State: schemas.LinkLinked, PartnerID: "7654321", Version: 3}
+		i.Before = guard.LinkSnapshot{State: answers.LinkLinked, PartnerID: "7654321", Version: 3}
 	}
 	return i
 }
@@ -101,7 +103,7 @@ func waits(a guard.Admission) (guard.Ticket, error) {
 }
 
 // admitted is the code with which a subject was refused.
-func admitted(_ access.Verdict, err error) schemas.Code { return codeOf(err) }
+func admitted(_ access.Verdict, err error) problems.Code { return codeOf(err) }
 
 func TestAGuardWithoutAStoreDoesNotStart(t *testing.T) {
 	t.Parallel()
@@ -110,11 +112,11 @@ func TestAGuardWithoutAStoreDoesNotStart(t *testing.T) {
 	}
 }
 
-func codeOf(err error) schemas.Code {
+func codeOf(err error) problems.Code {
 	if err == nil {
 		return ""
 	}
-	return schemas.AsProblem(err).Code
+	return problems.As(err).Code
 }
 
 // register returns a permit for the register intent without a question.
@@ -142,7 +144,7 @@ func TestPermitFitsOneRequestOnly(t *testing.T) {
 			t.Parallel()
 			permit, w := register(t, nil), wire()
 			change(&w)
-			if code := codeOf(permit.Spend(w)); code != schemas.CodePermitRefused {
+			if code := codeOf(permit.Spend(w)); code != problems.CodePermitRefused {
 				t.Errorf("another request was let through: %q", code)
 			}
 			if permit.Spent() {
@@ -164,7 +166,7 @@ func TestPermitIsForOneUse(t *testing.T) {
 		t.Fatal(err)
 	}
 	again := permit
-	if codeOf(again.Spend(wire())) != schemas.CodePermitRefused {
+	if codeOf(again.Spend(wire())) != problems.CodePermitRefused {
 		t.Error("a copy of a spent permit was let through")
 	}
 }
@@ -173,7 +175,7 @@ func TestZeroPermitAllowsNothing(t *testing.T) {
 	t.Parallel()
 	var permit guard.Permit
 	permit.Challenged()
-	if codeOf(permit.Spend(wire())) != schemas.CodePermitRefused || permit.Spent() {
+	if codeOf(permit.Spend(wire())) != problems.CodePermitRefused || permit.Spent() {
 		t.Error("the zero permit was let through")
 	}
 }
@@ -182,7 +184,7 @@ func TestPermitSurvivesExactlyOneChallenge(t *testing.T) {
 	t.Parallel()
 	permit := register(t, nil)
 	permit.Challenged() // before it was spent: no effect
-	for i, want := range []schemas.Code{"", schemas.CodePermitRefused} {
+	for i, want := range []problems.Code{"", problems.CodePermitRefused} {
 		if got := codeOf(permit.Spend(wire())); got != want {
 			t.Fatalf("use %d: %q, want %q", i, got, want)
 		}
@@ -192,7 +194,7 @@ func TestPermitSurvivesExactlyOneChallenge(t *testing.T) {
 		t.Fatal(err)
 	}
 	permit.Challenged()
-	if codeOf(permit.Spend(wire())) != schemas.CodePermitRefused {
+	if codeOf(permit.Spend(wire())) != problems.CodePermitRefused {
 		t.Error("a second challenge gave a third use")
 	}
 }
@@ -201,16 +203,16 @@ func TestOptionsThatDoNotGoTogether(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		options guard.Options
-		code    schemas.Code
+		code    problems.Code
 	}{
-		"nobody asked, real Azure":    {guard.Options{AllowWrites: true, Approval: access.ApprovalNone}, schemas.CodeInvalidArgument},
+		"nobody asked, real Azure":    {guard.Options{AllowWrites: true, Approval: access.ApprovalNone}, problems.CodeInvalidArgument},
 		"nobody asked, simulated":     {guard.Options{AllowWrites: true, Approval: access.ApprovalNone, Simulated: true}, ""},
 		"nobody asked, bounded":       {guard.Options{AllowWrites: true, Approval: access.ApprovalNone, Bounds: access.Bounds{PartnerIDs: []string{"1234567"}}}, ""},
-		"no such mode":                {guard.Options{AllowWrites: true, Approval: "maybe"}, schemas.CodeInvalidArgument},
-		"no such tool in the bound":   {guard.Options{Bounds: access.Bounds{Tools: []string{"check_link"}}}, schemas.CodeUnknownTool},
+		"no such mode":                {guard.Options{AllowWrites: true, Approval: "maybe"}, problems.CodeInvalidArgument},
+		"no such tool in the bound":   {guard.Options{Bounds: access.Bounds{Tools: []string{"check_link"}}}, problems.CodeUnknownTool},
 		"nobody asked, writes off":    {guard.Options{Approval: access.ApprovalNone, Simulated: true}, ""},
-		"malformed glob in the bound": {guard.Options{Bounds: access.Bounds{Tenants: []string{"[a"}}}, schemas.CodeInvalidArgument},
-		"malformed ID in the bound":   {guard.Options{Bounds: access.Bounds{PartnerIDs: []string{"x"}}}, schemas.CodeInvalidPartnerID},
+		"malformed glob in the bound": {guard.Options{Bounds: access.Bounds{Tenants: []string{"[a"}}}, problems.CodeInvalidArgument},
+		"malformed ID in the bound":   {guard.Options{Bounds: access.Bounds{PartnerIDs: []string{"x"}}}, problems.CodeInvalidPartnerID},
 	} {
 		test.options.Store = ledgertest.New(t, time.Now)
 		if _, err := guard.New(test.options); codeOf(err) != test.code {
@@ -227,18 +229,18 @@ func TestAdmit(t *testing.T) {
 		writes         bool
 		tool           string
 		tenant, number string
-		code           schemas.Code
+		code           problems.Code
 	}{
 		"read":                         {false, schemas.ToolCheckPartnerLink, "contoso", "", ""},
-		"tool outside":                 {true, schemas.ToolUpdatePartner, "contoso", "1234567", schemas.CodeNotAllowed},
-		"tenant outside":               {true, schemas.ToolCheckPartnerLink, "fabrikam", "", schemas.CodeNotAllowed},
-		"writes off":                   {false, schemas.ToolRegisterPartner, "contoso", "1234567", schemas.CodeWritesDisabled},
+		"tool outside":                 {true, schemas.ToolUpdatePartner, "contoso", "1234567", problems.CodeNotAllowed},
+		"tenant outside":               {true, schemas.ToolCheckPartnerLink, "fabrikam", "", problems.CodeNotAllowed},
+		"writes off":                   {false, schemas.ToolRegisterPartner, "contoso", "1234567", problems.CodeWritesDisabled},
 		"writes on":                    {true, schemas.ToolRegisterPartner, "contoso", "1234567", ""},
-		"ID outside":                   {true, schemas.ToolRegisterPartner, "contoso", "7654321", schemas.CodeNotAllowed},
-		"removing an ID outside":       {true, schemas.ToolRemovePartner, "contoso", "7654321", schemas.CodeNotAllowed},
+		"ID outside":                   {true, schemas.ToolRegisterPartner, "contoso", "7654321", problems.CodeNotAllowed},
+		"removing an ID outside":       {true, schemas.ToolRemovePartner, "contoso", "7654321", problems.CodeNotAllowed},
 		"removing an ID inside":        {true, schemas.ToolRemovePartner, "contoso", "1234567", ""},
 		"directory is empty":           {true, schemas.ToolRegisterPartner, "", "1234567", ""},
-		"outside although writes off ": {false, schemas.ToolUpdatePartner, "", "1234567", schemas.CodeNotAllowed},
+		"outside although writes off ": {false, schemas.ToolUpdatePartner, "", "1234567", problems.CodeNotAllowed},
 	} {
 		g := newGuard(t, guard.Options{AllowWrites: test.writes, Bounds: bounds})
 		if got := admitted(g.Admit(t.Context(), access.Subject{Operation: op(test.tool), By: by("stdio"), Tenant: schemas.Tenant{Name: test.tenant}, PartnerID: test.number})); got != test.code {
@@ -254,26 +256,26 @@ func TestAnswers(t *testing.T) {
 		answer guard.Answer
 		change func(*guard.Intent)
 		later  time.Duration
-		code   schemas.Code
+		code   problems.Code
 	}{
 		"accepted":             {answer: guard.Answer{Action: guard.ActionAccept, Typed: want}},
 		"reason worded anew":   {answer: guard.Answer{Action: guard.ActionAccept, Typed: want}, change: func(i *guard.Intent) { i.Reason = "other words" }},
-		"declined, right text": {answer: guard.Answer{Action: guard.ActionDecline, Typed: want}, code: schemas.CodeApprovalDeclined},
-		"cancelled":            {answer: guard.Answer{Action: guard.ActionCancel}, code: schemas.CodeApprovalDeclined},
-		"no action":            {answer: guard.Answer{Typed: want}, code: schemas.CodeApprovalDeclined},
-		"empty text":           {answer: guard.Answer{Action: guard.ActionAccept}, code: schemas.CodeApprovalDeclined},
-		"a choice of no":       {answer: guard.Answer{Action: guard.ActionAccept, Typed: "Reject"}, code: schemas.CodeApprovalDeclined},
-		"space at the end":     {answer: guard.Answer{Action: guard.ActionAccept, Typed: want + " "}, code: schemas.CodeApprovalDeclined},
-		"expired":              {answer: guard.Answer{Action: guard.ActionAccept, Typed: want}, later: guard.InBandLife, code: schemas.CodeApprovalExpired},
-		"other caller":         {answer: guard.Answer{Action: guard.ActionAccept, Typed: want}, change: func(i *guard.Intent) { i.Caller = "other" }, code: schemas.CodeApprovalMismatch},
-		"other tenant":         {answer: guard.Answer{Action: guard.ActionAccept, Typed: want}, change: func(i *guard.Intent) { i.Identity.TenantID = objectID }, code: schemas.CodeApprovalMismatch},
-		"other identity":       {answer: guard.Answer{Action: guard.ActionAccept, Typed: want}, change: func(i *guard.Intent) { i.Identity.ObjectID = tenantID }, code: schemas.CodeApprovalMismatch},
-		"other credential":     {answer: guard.Answer{Action: guard.ActionAccept, Typed: want}, change: func(i *guard.Intent) { i.Identity.Credential = "x" }, code: schemas.CodeApprovalMismatch},
-		"other partner ID":     {answer: guard.Answer{Action: guard.ActionAccept, Typed: want}, change: func(i *guard.Intent) { i.PartnerID = "7654321" }, code: schemas.CodeApprovalMismatch},
-		"other operation":      {answer: guard.Answer{Action: guard.ActionAccept, Typed: want}, change: func(i *guard.Intent) { i.Tool = schemas.ToolUpdatePartner }, code: schemas.CodeApprovalMismatch},
-		"state moved": {answer: guard.Answer{Action: guard.ActionAccept, Typed: want}, code: schemas.CodeStateMoved,
+		"declined, right text": {answer: guard.Answer{Action: guard.ActionDecline, Typed: want}, code: problems.CodeApprovalDeclined},
+		"cancelled":            {answer: guard.Answer{Action: guard.ActionCancel}, code: problems.CodeApprovalDeclined},
+		"no action":            {answer: guard.Answer{Typed: want}, code: problems.CodeApprovalDeclined},
+		"empty text":           {answer: guard.Answer{Action: guard.ActionAccept}, code: problems.CodeApprovalDeclined},
+		"a choice of no":       {answer: guard.Answer{Action: guard.ActionAccept, Typed: "Reject"}, code: problems.CodeApprovalDeclined},
+		"space at the end":     {answer: guard.Answer{Action: guard.ActionAccept, Typed: want + " "}, code: problems.CodeApprovalDeclined},
+		"expired":              {answer: guard.Answer{Action: guard.ActionAccept, Typed: want}, later: guard.InBandLife, code: problems.CodeApprovalExpired},
+		"other caller":         {answer: guard.Answer{Action: guard.ActionAccept, Typed: want}, change: func(i *guard.Intent) { i.Caller = "other" }, code: problems.CodeApprovalMismatch},
+		"other tenant":         {answer: guard.Answer{Action: guard.ActionAccept, Typed: want}, change: func(i *guard.Intent) { i.Identity.TenantID = objectID }, code: problems.CodeApprovalMismatch},
+		"other identity":       {answer: guard.Answer{Action: guard.ActionAccept, Typed: want}, change: func(i *guard.Intent) { i.Identity.ObjectID = tenantID }, code: problems.CodeApprovalMismatch},
+		"other credential":     {answer: guard.Answer{Action: guard.ActionAccept, Typed: want}, change: func(i *guard.Intent) { i.Identity.Credential = "x" }, code: problems.CodeApprovalMismatch},
+		"other partner ID":     {answer: guard.Answer{Action: guard.ActionAccept, Typed: want}, change: func(i *guard.Intent) { i.PartnerID = "7654321" }, code: problems.CodeApprovalMismatch},
+		"other operation":      {answer: guard.Answer{Action: guard.ActionAccept, Typed: want}, change: func(i *guard.Intent) { i.Tool = schemas.ToolUpdatePartner }, code: problems.CodeApprovalMismatch},
+		"state moved": {answer: guard.Answer{Action: guard.ActionAccept, Typed: want}, code: problems.CodeStateMoved,
 			change: func(i *guard.Intent) {
-				i.Before = guard.LinkSnapshot{State: schemas.LinkLinked, PartnerID: "9999999", Version: 1}
+				i.Before = guard.LinkSnapshot{State: answers.LinkLinked, PartnerID: "9999999", Version: 1}
 			}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -335,7 +337,7 @@ func TestADeclinedQuestionIsOver(t *testing.T) {
 	seal, _ := asked(g.Authorize(t.Context(), by("stdio"), i, true))
 	_, _ = granted(g.Answer(t.Context(), by("stdio"), i, seal, guard.Answer{Action: guard.ActionDecline}))
 	_, err := granted(g.Answer(t.Context(), by("stdio"), i, seal, guard.Answer{Action: guard.ActionAccept, Typed: "1234567"}))
-	if codeOf(err) != schemas.CodeApprovalExpired {
+	if codeOf(err) != problems.CodeApprovalExpired {
 		t.Errorf("a second answer after a no: %v", err)
 	}
 }
@@ -357,7 +359,7 @@ func TestDeferredApprovals(t *testing.T) {
 	}
 	stranger := i
 	stranger.Caller = "other"
-	if _, _, err := redeemed(g.Redeem(t.Context(), by("stdio"), stranger, first.ID)); codeOf(err) != schemas.CodeApprovalUnknown {
+	if _, _, err := redeemed(g.Redeem(t.Context(), by("stdio"), stranger, first.ID)); codeOf(err) != problems.CodeApprovalUnknown {
 		t.Errorf("another caller's approval: %v", err)
 	}
 	for n := range 9 {
@@ -369,11 +371,11 @@ func TestDeferredApprovals(t *testing.T) {
 	}
 	other := i
 	other.PartnerID = "2000000"
-	if _, err := waits(g.Authorize(t.Context(), by("stdio"), other, false)); codeOf(err) != schemas.CodeTooManyApprovals {
+	if _, err := waits(g.Authorize(t.Context(), by("stdio"), other, false)); codeOf(err) != problems.CodeTooManyApprovals {
 		t.Errorf("the eleventh: %v", err)
 	}
 	c.Advance(guard.ApproverLife)
-	if _, _, err := redeemed(g.Redeem(t.Context(), by("stdio"), i, first.ID)); codeOf(err) != schemas.CodeApprovalExpired {
+	if _, _, err := redeemed(g.Redeem(t.Context(), by("stdio"), i, first.ID)); codeOf(err) != problems.CodeApprovalExpired {
 		t.Errorf("an expired approval: %v", err)
 	}
 }
@@ -404,7 +406,7 @@ func TestNoRecordNoPermit(t *testing.T) {
 	accept := guard.Answer{Action: guard.ActionAccept, Typed: "1234567"}
 	store := &brokenStore{Store: ledgertest.New(t, time.Now), append: true}
 	unasked := newGuard(t, guard.Options{AllowWrites: true, Approval: access.ApprovalNone, Simulated: true, Store: store})
-	if granted, err := granted(unasked.Authorize(t.Context(), by("stdio"), i, false)); codeOf(err) != schemas.CodeVaultUnavailable || granted.Permit.Spend(wire()) == nil {
+	if granted, err := granted(unasked.Authorize(t.Context(), by("stdio"), i, false)); codeOf(err) != problems.CodeVaultUnavailable || granted.Permit.Spend(wire()) == nil {
 		t.Errorf("unasked: %v", err)
 	}
 	for name, broken := range map[string]*brokenStore{"spend": {spend: true}} {
@@ -416,7 +418,7 @@ func TestNoRecordNoPermit(t *testing.T) {
 		}
 		store.append, store.spend = broken.append, broken.spend
 		permit, err := granted(g.Answer(t.Context(), by("stdio"), i, seal, accept))
-		if codeOf(err) != schemas.CodeVaultUnavailable || permit.Permit.Spend(wire()) == nil {
+		if codeOf(err) != problems.CodeVaultUnavailable || permit.Permit.Spend(wire()) == nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -9,12 +9,13 @@ import (
 
 	"mcp-partner/access"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
 )
 
 // LinkSnapshot is what a plan read before anybody was asked: the state that a permit
 // is bound to.
 type LinkSnapshot struct {
-	State     schemas.LinkState `json:"state"`
+	State     answers.LinkState `json:"state"`
 	PartnerID string            `json:"partner_id,omitempty"`
 	// Version is -1 where there is none to see.
 	Version int64 `json:"version"`
@@ -45,7 +46,7 @@ type Intent struct {
 	// Tool is the operation's name in the catalogue.
 	Tool string
 	// Identity is the (tenant, identity) pair, from the claims of the token.
-	Identity schemas.Identity
+	Identity answers.Identity
 	// Before is the state seen.
 	Before LinkSnapshot
 	// LinkedName is the provider's name of what is linked now: untrusted text,

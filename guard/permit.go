@@ -5,7 +5,7 @@ import (
 	"strings"
 	"sync"
 
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 )
 
 // Wire is one request as it is about to leave, in the terms that a permit is
@@ -105,6 +105,6 @@ func complete(w Wire) bool {
 }
 
 func refusePermit(why string) error {
-	return schemas.NewProblem(schemas.CodePermitRefused,
+	return problems.New(problems.CodePermitRefused,
 		"A request that would write was stopped before it was sent: its permit is not valid, "+why+".")
 }

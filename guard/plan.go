@@ -10,7 +10,11 @@ import (
 	"strings"
 
 	"mcp-partner/access"
+	"mcp-partner/internal/phrase"
+	"mcp-partner/internal/untrusted"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/problems"
 )
 
 // Strategy is how a transition relabels a link.
@@ -60,7 +64,7 @@ type Plan struct {
 
 // PlanRow is one identity in one tenant.
 type PlanRow struct {
-	Identity schemas.Identity `json:"identity"`
+	Identity answers.Identity `json:"identity"`
 	// Company is what the customer is called in the directory, Domain its first domain.
 	Company string `json:"company,omitempty"`
 	Domain  string `json:"domain,omitempty"`
@@ -79,7 +83,7 @@ type PlanRow struct {
 	Steps   []Step  `json:"steps,omitempty"`
 	Finding Finding `json:"finding,omitempty"`
 	// Problem says why the state is unknown.
-	Problem schemas.Code `json:"problem,omitempty"`
+	Problem problems.Code `json:"problem,omitempty"`
 	// Rule and Ruling are the policy's word on the row.
 	Rule   string        `json:"rule,omitempty"`
 	Ruling access.Ruling `json:"ruling,omitempty"`
@@ -262,13 +266,13 @@ func PlanQuestion(plan Plan) Question {
 	default:
 		q.Text = fmt.Sprintf("Replace partner ID %s by %s in %s? Attribution moves to the new ID.", strings.Join(plan.From, ", "), plan.To, tenants(rows))
 	}
-	q.Text += fmt.Sprintf(" It sends at most %s to write. Rows listed but not changed: %d.", schemas.Count(requests, "request"), len(plan.Rows)-rows)
+	q.Text += fmt.Sprintf(" It sends at most %s to write. Rows listed but not changed: %d.", phrase.Count(requests, "request"), len(plan.Rows)-rows)
 	q.Text += " Cannot be undone: " + plan.Undone() + "."
 	if plan.First > 0 {
-		q.Text += fmt.Sprintf(" It covers only the first %s.", schemas.Count(plan.First, "row"))
+		q.Text += fmt.Sprintf(" It covers only the first %s.", phrase.Count(plan.First, "row"))
 	}
 	q.Facts = append(q.Facts, Fact{"Tenants", plan.names()})
-	if reason := schemas.Sanitize(plan.Reason); reason != "" {
+	if reason := untrusted.Sanitize(plan.Reason); reason != "" {
 		q.Facts = append(q.Facts, Fact{"Reason given by the caller", reason})
 	}
 	return q
@@ -306,11 +310,11 @@ func (p Plan) names() string {
 
 // customer names the tenant of a row for a person.
 func (r PlanRow) customer() string {
-	company := schemas.Sanitize(r.Company)
+	company := untrusted.Sanitize(r.Company)
 	if company == "" || company == r.Identity.Tenant {
 		return r.Identity.Tenant
 	}
 	return company + " (" + r.Identity.Tenant + ")"
 }
 
-func tenants(n int) string { return schemas.Count(n, "tenant") }
+func tenants(n int) string { return phrase.Count(n, "tenant") }

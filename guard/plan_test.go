@@ -14,6 +14,8 @@ import (
 	"mcp-partner/guard"
 	"mcp-partner/internal/ledgertest"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/problems"
 )
 
 // manyPlan is a plan over so many tenants, half of which are written to.
@@ -24,12 +26,12 @@ func manyPlan(tool string, rows int, steps ...guard.Step) guard.Plan {
 	}
 	for i := range rows {
 		row := guard.PlanRow{
-			Identity: schemas.Identity{TenantID: fmt.Sprintf("aaaaaaaa-0000-4000-8000-%012d", i), Tenant: fmt.Sprintf("tenant-%d", i),
+			Identity: answers.Identity{TenantID: fmt.Sprintf("aaaaaaaa-0000-4000-8000-%012d", i), Tenant: fmt.Sprintf("tenant-%d", i),
 				ObjectID: fmt.Sprintf("bbbbbbbb-0000-4000-8000-%012d", i), Cloud: "public", Credential: "app"},
-			Before: guard.LinkSnapshot{State: schemas.LinkNotLinked, Version: -1}, PartnerID: "1234567", LinkedName: "Some name", Labels: []string{"gold"},
+			Before: guard.LinkSnapshot{State: answers.LinkNotLinked, Version: -1}, PartnerID: "1234567", LinkedName: "Some name", Labels: []string{"gold"},
 		}
 		if tool == schemas.ToolTransitionPartner {
-			row.Before = guard.LinkSnapshot{State: schemas.LinkLinked, PartnerID: "7654321", Version: 4}
+			row.Before = guard.LinkSnapshot{State: answers.LinkLinked, PartnerID: "7654321", Version: 4}
 		}
 		if i%2 == 0 {
 			row.Steps = steps
@@ -60,8 +62,8 @@ func allowing(t testing.TB, change func(*guard.Options)) (*guard.Guard, *ledgert
 	return g, store
 }
 
-func code(err error) schemas.Code {
-	if p, ok := errors.AsType[*schemas.Problem](err); ok {
+func code(err error) problems.Code {
+	if p, ok := errors.AsType[*problems.Problem](err); ok {
 		return p.Code
 	}
 	return ""
@@ -122,39 +124,39 @@ func TestWhatThePlanHasNot(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		change func(*guard.OpenRun, *guard.Progress, *guard.Step, *guard.StepContext)
-		want   schemas.Code
+		want   problems.Code
 	}{
-		"a row that is only listed": {func(_ *guard.OpenRun, at *guard.Progress, _ *guard.Step, _ *guard.StepContext) { at.Row = 1 }, schemas.CodePermitRefused},
-		"a row that is not there":   {func(_ *guard.OpenRun, at *guard.Progress, _ *guard.Step, _ *guard.StepContext) { at.Row = 99 }, schemas.CodePermitRefused},
-		"another step":              {func(_ *guard.OpenRun, _ *guard.Progress, s *guard.Step, _ *guard.StepContext) { *s = guard.StepUpdate }, schemas.CodePermitRefused},
-		"the second step first":     {func(_ *guard.OpenRun, _ *guard.Progress, s *guard.Step, _ *guard.StepContext) { *s = guard.StepReplace }, schemas.CodePermitRefused},
-		"the way back first":        {func(_ *guard.OpenRun, _ *guard.Progress, s *guard.Step, _ *guard.StepContext) { *s = guard.StepRestore }, schemas.CodePermitRefused},
-		"a link that moved":         {func(_ *guard.OpenRun, _ *guard.Progress, _ *guard.Step, h *guard.StepContext) { h.Snapshot.Version++ }, schemas.CodeStateMoved},
+		"a row that is only listed": {func(_ *guard.OpenRun, at *guard.Progress, _ *guard.Step, _ *guard.StepContext) { at.Row = 1 }, problems.CodePermitRefused},
+		"a row that is not there":   {func(_ *guard.OpenRun, at *guard.Progress, _ *guard.Step, _ *guard.StepContext) { at.Row = 99 }, problems.CodePermitRefused},
+		"another step":              {func(_ *guard.OpenRun, _ *guard.Progress, s *guard.Step, _ *guard.StepContext) { *s = guard.StepUpdate }, problems.CodePermitRefused},
+		"the second step first":     {func(_ *guard.OpenRun, _ *guard.Progress, s *guard.Step, _ *guard.StepContext) { *s = guard.StepReplace }, problems.CodePermitRefused},
+		"the way back first":        {func(_ *guard.OpenRun, _ *guard.Progress, s *guard.Step, _ *guard.StepContext) { *s = guard.StepRestore }, problems.CodePermitRefused},
+		"a link that moved":         {func(_ *guard.OpenRun, _ *guard.Progress, _ *guard.Step, h *guard.StepContext) { h.Snapshot.Version++ }, problems.CodeStateMoved},
 		"a link that is gone": {func(_ *guard.OpenRun, _ *guard.Progress, _ *guard.Step, h *guard.StepContext) {
-			h.Snapshot = guard.LinkSnapshot{State: schemas.LinkNotLinked, Version: -1}
-		}, schemas.CodeStateMoved},
+			h.Snapshot = guard.LinkSnapshot{State: answers.LinkNotLinked, Version: -1}
+		}, problems.CodeStateMoved},
 		"another identity": {func(_ *guard.OpenRun, _ *guard.Progress, _ *guard.Step, h *guard.StepContext) {
 			h.Identity.ObjectID = "cccccccc-0000-4000-8000-000000000000"
-		}, schemas.CodeApprovalMismatch},
+		}, problems.CodeApprovalMismatch},
 		"no identity": {func(_ *guard.OpenRun, _ *guard.Progress, _ *guard.Step, h *guard.StepContext) {
 			h.Identity.ObjectID = ""
-		}, schemas.CodeApprovalMismatch},
+		}, problems.CodeApprovalMismatch},
 		"another tenant": {func(_ *guard.OpenRun, _ *guard.Progress, _ *guard.Step, h *guard.StepContext) {
 			h.Identity.TenantID = "cccccccc-0000-4000-8000-000000000000"
-		}, schemas.CodeApprovalMismatch},
+		}, problems.CodeApprovalMismatch},
 		"another credential": {func(_ *guard.OpenRun, _ *guard.Progress, _ *guard.Step, h *guard.StepContext) {
 			h.Identity.Credential = "other"
-		}, schemas.CodeApprovalMismatch},
+		}, problems.CodeApprovalMismatch},
 		"another entry of the directory": {func(_ *guard.OpenRun, _ *guard.Progress, _ *guard.Step, h *guard.StepContext) {
 			h.Tenant.Name = "other"
-		}, schemas.CodeApprovalMismatch},
+		}, problems.CodeApprovalMismatch},
 		"a run that was never opened": {func(r *guard.OpenRun, _ *guard.Progress, _ *guard.Step, _ *guard.StepContext) {
 			r.ID = "run_000000000000000000"
-		}, schemas.CodeApprovalExpired},
-		"a run of another plan": {func(r *guard.OpenRun, _ *guard.Progress, _ *guard.Step, _ *guard.StepContext) { r.Digest[0]++ }, schemas.CodeApprovalExpired},
+		}, problems.CodeApprovalExpired},
+		"a run of another plan": {func(r *guard.OpenRun, _ *guard.Progress, _ *guard.Step, _ *guard.StepContext) { r.Digest[0]++ }, problems.CodeApprovalExpired},
 		"the new ID is linked already": {func(_ *guard.OpenRun, at *guard.Progress, s *guard.Step, _ *guard.StepContext) {
 			at.Stage, *s = guard.StageRemoved, guard.StepReplace
-		}, schemas.CodeStateMoved},
+		}, problems.CodeStateMoved},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -177,22 +179,22 @@ func TestWhatThePlanHasNot(t *testing.T) {
 // begun, and never the second half or the way back of what has.
 func TestWhatHasBegunGoesOn(t *testing.T) {
 	t.Parallel()
-	stop := map[string]func(*guard.Guard, *time.Time) (*guard.Guard, schemas.Code){
-		"frozen": func(g *guard.Guard, _ *time.Time) (*guard.Guard, schemas.Code) {
+	stop := map[string]func(*guard.Guard, *time.Time) (*guard.Guard, problems.Code){
+		"frozen": func(g *guard.Guard, _ *time.Time) (*guard.Guard, problems.Code) {
 			if err := g.SetFreeze(context.Background(), true, "enough"); err != nil {
 				panic(err)
 			}
-			return g, schemas.CodeFrozen
+			return g, problems.CodeFrozen
 		},
-		"revoked": func(g *guard.Guard, _ *time.Time) (*guard.Guard, schemas.Code) {
+		"revoked": func(g *guard.Guard, _ *time.Time) (*guard.Guard, problems.Code) {
 			if n, err := g.RevokeTokens(context.Background(), guard.TokenSelection{All: true}); n != 1 || err != nil {
 				panic(err)
 			}
-			return g, schemas.CodeTokenRefused
+			return g, problems.CodeTokenRefused
 		},
-		"expired": func(g *guard.Guard, now *time.Time) (*guard.Guard, schemas.Code) {
+		"expired": func(g *guard.Guard, now *time.Time) (*guard.Guard, problems.Code) {
 			*now = now.Add(guard.RunLife)
-			return g, schemas.CodeApprovalExpired
+			return g, problems.CodeApprovalExpired
 		},
 	}
 	for name, apply := range stop {
@@ -214,7 +216,7 @@ func TestWhatHasBegunGoesOn(t *testing.T) {
 				t.Errorf("another tenant begins: %v", err)
 			}
 			gone := hereOf(run.Plan.Rows[0])
-			gone.Snapshot = guard.LinkSnapshot{State: schemas.LinkDeleted, Version: 5}
+			gone.Snapshot = guard.LinkSnapshot{State: answers.LinkDeleted, Version: 5}
 			at.Stage = guard.StageRemoved
 			if at, err = g.Settle(t.Context(), run, at, guard.Outcome{Result: "done", After: gone.Snapshot}); err != nil {
 				t.Fatal(err)
@@ -243,10 +245,10 @@ func TestOnePermitAtATime(t *testing.T) {
 	if _, _, err := g.Permit(t.Context(), run, guard.Progress{}, guard.StepCreate, hereOf(p.Rows[0])); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := g.Permit(t.Context(), run, guard.Progress{}, guard.StepCreate, hereOf(p.Rows[0])); code(err) != schemas.CodeRunBusy {
+	if _, _, err := g.Permit(t.Context(), run, guard.Progress{}, guard.StepCreate, hereOf(p.Rows[0])); code(err) != problems.CodeRunBusy {
 		t.Errorf("the same row again: %v", err)
 	}
-	if _, _, err := g.Permit(t.Context(), other, guard.Progress{}, guard.StepCreate, hereOf(p.Rows[0])); code(err) != schemas.CodeRunBusy {
+	if _, _, err := g.Permit(t.Context(), other, guard.Progress{}, guard.StepCreate, hereOf(p.Rows[0])); code(err) != problems.CodeRunBusy {
 		t.Errorf("another run in the same tenant: %v", err)
 	}
 }
@@ -261,7 +263,7 @@ func TestAPlanThatWasSwapped(t *testing.T) {
 		t.Fatal(err)
 	}
 	run := opened(t, g, manyPlan(schemas.ToolEnsurePartnerLinks, 4, guard.StepCreate))
-	if _, _, err := g.LoadRun(t.Context(), run.ID, ""); code(err) != schemas.CodeVaultCorrupt {
+	if _, _, err := g.LoadRun(t.Context(), run.ID, ""); code(err) != problems.CodeVaultCorrupt {
 		t.Errorf("a plan of another digest is loaded: %v", err)
 	}
 }

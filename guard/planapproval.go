@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"mcp-partner/access"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 )
 
 // OpenRun is a run with its plan, whose bytes are those that were approved.
@@ -91,7 +91,7 @@ func (g *Guard) RedeemPlan(ctx context.Context, asked Request, id string) Admiss
 // call asks for exactly what was asked for then.
 func (g *Guard) approvable(ctx context.Context, ticket Ticket, asked Request) (Plan, error) {
 	if ticket.Plan == nil || ticket.Binding != planBinding(asked.Caller, asked.Tool, asked.Arguments, ticket.Plan.Digest) {
-		return Plan{}, schemas.NewProblem(schemas.CodeApprovalMismatch,
+		return Plan{}, problems.New(problems.CodeApprovalMismatch,
 			"The approval is for a different operation, other arguments or another plan.")
 	}
 	if err := g.usable(ticket); err != nil {
@@ -148,7 +148,7 @@ func (g *Guard) plan(ctx context.Context, id string, digest [32]byte) (Plan, err
 	}
 	plan, genuine := decodePlan(body, digest)
 	if !ok || !genuine {
-		return Plan{}, schemas.NewProblem(schemas.CodeVaultCorrupt, "The plan in the ledger is not the one that was made.")
+		return Plan{}, problems.New(problems.CodeVaultCorrupt, "The plan in the ledger is not the one that was made.")
 	}
 	return plan, nil
 }
@@ -181,7 +181,7 @@ func (g *Guard) open(ctx context.Context, run OpenRun, body []byte, before ...Ev
 	case err != nil:
 		return Refusal{storeProblem(err)}
 	case !first:
-		return Refusal{schemas.NewProblem(schemas.CodeApprovalExpired, "The approval was used already.")}
+		return Refusal{problems.New(problems.CodeApprovalExpired, "The approval was used already.")}
 	}
 	return run
 }

@@ -11,6 +11,8 @@ import (
 	"mcp-partner/guard"
 	"mcp-partner/internal/ledgertest"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/problems"
 )
 
 func operation(t testing.TB, name string) schemas.Operation {
@@ -26,7 +28,7 @@ func TestPolicyFirstMatchDecides(t *testing.T) {
 	t.Parallel()
 	policy, err := access.NewPolicy(access.Settings{Rules: []access.Rule{
 		{Name: "closed", Tenants: []string{"label:closed"}, Ruling: access.RulingDeny},
-		{Name: "nightly", Operations: []string{"write"}, Callers: []string{"night-*"}, Tenants: []string{"fab*"}, PartnerIDs: []string{"1234567"}, When: schemas.LinkNotLinked, Ruling: access.RulingAllow},
+		{Name: "nightly", Operations: []string{"write"}, Callers: []string{"night-*"}, Tenants: []string{"fab*"}, PartnerIDs: []string{"1234567"}, When: answers.LinkNotLinked, Ruling: access.RulingAllow},
 		{Name: "expected", Operations: []string{schemas.ToolRegisterPartner}, PartnerIDs: []string{access.Expected}, Ruling: access.RulingRequester},
 		{Name: "own", Operations: []string{"write", "destroy"}, PartnerIDs: []string{"1234567"}, Ruling: access.RulingApprover},
 		{Name: "no reads of litware", Operations: []string{"read"}, Tenants: []string{"litware"}, Ruling: access.RulingDeny},
@@ -44,16 +46,16 @@ func TestPolicyFirstMatchDecides(t *testing.T) {
 		"label":                        {check, access.Subject{By: by("stdio"), Tenant: schemas.Tenant{Name: "contoso", Labels: []string{"emea", "closed"}}}, access.RulingDeny, "closed"},
 		"read":                         {check, access.Subject{By: by("stdio"), Tenant: schemas.Tenant{Name: "contoso"}}, access.RulingAllow, "default"},
 		"read denied":                  {check, access.Subject{By: by("stdio"), Tenant: schemas.Tenant{Name: "litware"}}, access.RulingDeny, "no reads of litware"},
-		"night, not linked":            {register, access.Subject{By: by("night-1"), Tenant: schemas.Tenant{Name: "Fabrikam"}, PartnerID: "1234567", Link: schemas.LinkNotLinked}, access.RulingAllow, "nightly"},
-		"night, deleted counts as not": {register, access.Subject{By: by("night-1"), Tenant: schemas.Tenant{Name: "fabrikam"}, PartnerID: "1234567", Link: schemas.LinkDeleted}, access.RulingAllow, "nightly"},
-		"night, linked":                {register, access.Subject{By: by("night-1"), Tenant: schemas.Tenant{Name: "fabrikam"}, PartnerID: "1234567", Link: schemas.LinkLinked}, access.RulingApprover, "own"},
-		"night, not known":             {register, access.Subject{By: by("night-1"), Tenant: schemas.Tenant{Name: "fabrikam"}, PartnerID: "1234567", Link: schemas.LinkUnknown}, access.RulingDeny, "nightly"},
+		"night, not linked":            {register, access.Subject{By: by("night-1"), Tenant: schemas.Tenant{Name: "Fabrikam"}, PartnerID: "1234567", Link: answers.LinkNotLinked}, access.RulingAllow, "nightly"},
+		"night, deleted counts as not": {register, access.Subject{By: by("night-1"), Tenant: schemas.Tenant{Name: "fabrikam"}, PartnerID: "1234567", Link: answers.LinkDeleted}, access.RulingAllow, "nightly"},
+		"night, linked":                {register, access.Subject{By: by("night-1"), Tenant: schemas.Tenant{Name: "fabrikam"}, PartnerID: "1234567", Link: answers.LinkLinked}, access.RulingApprover, "own"},
+		"night, not known":             {register, access.Subject{By: by("night-1"), Tenant: schemas.Tenant{Name: "fabrikam"}, PartnerID: "1234567", Link: answers.LinkUnknown}, access.RulingDeny, "nightly"},
 		"night, nothing read yet":      {register, access.Subject{By: by("night-1"), Tenant: schemas.Tenant{Name: "fabrikam"}, PartnerID: "1234567"}, access.RulingDeny, "nightly"},
-		"day":                          {register, access.Subject{By: by("stdio"), Tenant: schemas.Tenant{Name: "fabrikam"}, PartnerID: "1234567", Link: schemas.LinkNotLinked}, access.RulingApprover, "own"},
-		"the expected ID":              {register, access.Subject{By: by("stdio"), Tenant: schemas.Tenant{Name: "contoso", ExpectedPartnerID: "5555555"}, PartnerID: "5555555", Link: schemas.LinkNotLinked}, access.RulingRequester, "expected"},
-		"nothing is expected":          {register, access.Subject{By: by("stdio"), Tenant: schemas.Tenant{Name: "contoso"}, PartnerID: "5555555", Link: schemas.LinkNotLinked}, access.RulingDeny, "default"},
-		"a stranger's ID":              {update, access.Subject{By: by("stdio"), Tenant: schemas.Tenant{Name: "contoso"}, PartnerID: "7654321", Link: schemas.LinkLinked}, access.RulingDeny, "default"},
-		"destroys":                     {update, access.Subject{By: by("stdio"), Tenant: schemas.Tenant{Name: "contoso"}, PartnerID: "1234567", Link: schemas.LinkLinked}, access.RulingApprover, "own"},
+		"day":                          {register, access.Subject{By: by("stdio"), Tenant: schemas.Tenant{Name: "fabrikam"}, PartnerID: "1234567", Link: answers.LinkNotLinked}, access.RulingApprover, "own"},
+		"the expected ID":              {register, access.Subject{By: by("stdio"), Tenant: schemas.Tenant{Name: "contoso", ExpectedPartnerID: "5555555"}, PartnerID: "5555555", Link: answers.LinkNotLinked}, access.RulingRequester, "expected"},
+		"nothing is expected":          {register, access.Subject{By: by("stdio"), Tenant: schemas.Tenant{Name: "contoso"}, PartnerID: "5555555", Link: answers.LinkNotLinked}, access.RulingDeny, "default"},
+		"a stranger's ID":              {update, access.Subject{By: by("stdio"), Tenant: schemas.Tenant{Name: "contoso"}, PartnerID: "7654321", Link: answers.LinkLinked}, access.RulingDeny, "default"},
+		"destroys":                     {update, access.Subject{By: by("stdio"), Tenant: schemas.Tenant{Name: "contoso"}, PartnerID: "1234567", Link: answers.LinkLinked}, access.RulingApprover, "own"},
 	} {
 		test.subject.Operation = operation(t, test.tool)
 		if got := policy.Evaluate(test.subject); got.Ruling != test.ruling || got.Rule != test.rule {
@@ -79,7 +81,7 @@ func TestRulesThatCannotMeanWhatTheySay(t *testing.T) {
 		"allow without partner IDs":   {Operations: []string{schemas.ToolUpdatePartner}, Tenants: []string{"*"}, Ruling: access.RulingAllow},
 		"allow of everything written": {Ruling: access.RulingAllow},
 	} {
-		if _, err := access.NewPolicy(access.Settings{Rules: []access.Rule{rule}}); codeOf(err) != schemas.CodeInvalidArgument && codeOf(err) != schemas.CodeInvalidPartnerID {
+		if _, err := access.NewPolicy(access.Settings{Rules: []access.Rule{rule}}); codeOf(err) != problems.CodeInvalidArgument && codeOf(err) != problems.CodeInvalidPartnerID {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -141,7 +143,7 @@ func TestARateIsHeldTo(t *testing.T) {
 		Operations: []string{"write"}, Tenants: []string{"*"}, PartnerIDs: []string{"1234567"},
 		Rate: &access.Rate{Count: 2, Per: time.Hour}, Ruling: access.RulingAllow,
 	}}})
-	for n, want := range []schemas.Code{"", "", schemas.CodeRateExceeded} {
+	for n, want := range []problems.Code{"", "", problems.CodeRateExceeded} {
 		if _, err := granted(g.Authorize(t.Context(), by("stdio"), intent(schemas.ToolRegisterPartner), false)); codeOf(err) != want {
 			t.Fatalf("write %d: %v, want %q", n, err, want)
 		}
@@ -168,7 +170,7 @@ func TestARateIsHeldToByManyAtOnce(t *testing.T) {
 			_, err := granted(g.Authorize(context.Background(), by("stdio"), intent(schemas.ToolRegisterPartner), false))
 			if err == nil {
 				permits.Add(1)
-			} else if codeOf(err) != schemas.CodeRateExceeded {
+			} else if codeOf(err) != problems.CodeRateExceeded {
 				t.Errorf("%v", err)
 			}
 		})

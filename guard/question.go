@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"mcp-partner/internal/untrusted"
 	"mcp-partner/schemas"
 )
 
@@ -37,7 +38,7 @@ type Question struct {
 	Facts []Fact
 }
 
-// Fact is one labelled piece of untrusted data, cleaned by schemas.Sanitize.
+// Fact is one labelled piece of untrusted data, cleaned by untrusted.Sanitize.
 type Fact struct{ Label, Value string }
 
 // QuestionFor words the confirmation of an intent.
@@ -57,16 +58,16 @@ func QuestionFor(intent Intent) Question {
 		q.Text = fmt.Sprintf("Remove the link to partner ID %s %s? Attribution ends, and only this identity can link again.", intent.PartnerID, where)
 		q.Prompt = "Type the tenant's name to confirm"
 	}
-	if company := schemas.Sanitize(intent.Company); company != "" {
-		q.Facts = append(q.Facts, Fact{"Customer", strings.TrimSuffix(company+", "+schemas.Sanitize(intent.Domain), ", ")})
+	if company := untrusted.Sanitize(intent.Company); company != "" {
+		q.Facts = append(q.Facts, Fact{"Customer", strings.TrimSuffix(company+", "+untrusted.Sanitize(intent.Domain), ", ")})
 	}
-	if name := schemas.Sanitize(intent.LinkedName); name != "" {
+	if name := untrusted.Sanitize(intent.LinkedName); name != "" {
 		q.Facts = append(q.Facts, Fact{"Linked now (name given by the provider)", name})
 	}
-	if reason := schemas.Sanitize(intent.Reason); reason != "" {
+	if reason := untrusted.Sanitize(intent.Reason); reason != "" {
 		q.Facts = append(q.Facts, Fact{"Reason given by the caller", reason})
 	}
-	if since := schemas.Sanitize(intent.LinkedSince); since != "" {
+	if since := untrusted.Sanitize(intent.LinkedSince); since != "" {
 		q.Facts = append(q.Facts, Fact{"Last written", since})
 	}
 	return q

@@ -6,6 +6,7 @@ import (
 
 	"mcp-partner/guard"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 )
 
 func TestQuestionNamesTheCustomerAsData(t *testing.T) {
@@ -55,11 +56,11 @@ func TestForgedSeals(t *testing.T) {
 	accept := guard.Answer{Action: guard.ActionAccept, Typed: "1234567"}
 	other := strings.Repeat("A", 43)
 	for _, forged := range []string{"", "x", id, id + ".", id + "." + other, "ap_0." + strings.SplitN(string(seal), ".", 2)[1], string(seal) + "A", "." + other} {
-		if _, err := granted(g.Answer(t.Context(), by("stdio"), i, guard.Seal(forged), accept)); codeOf(err) != schemas.CodeApprovalUnknown {
+		if _, err := granted(g.Answer(t.Context(), by("stdio"), i, guard.Seal(forged), accept)); codeOf(err) != problems.CodeApprovalUnknown {
 			t.Errorf("%q: %v", forged, err)
 		}
 	}
-	if _, _, err := redeemed(g.Redeem(t.Context(), by("stdio"), i, id)); codeOf(err) != schemas.CodeApprovalUnknown {
+	if _, _, err := redeemed(g.Redeem(t.Context(), by("stdio"), i, id)); codeOf(err) != problems.CodeApprovalUnknown {
 		t.Errorf("an in-band ticket was redeemed by its ID: %v", err)
 	}
 }

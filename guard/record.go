@@ -6,15 +6,17 @@ import (
 	"fmt"
 
 	"mcp-partner/access"
-	"mcp-partner/schemas"
+	"mcp-partner/internal/untrusted"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/problems"
 )
 
 // String words a state for a message, without untrusted text.
 func (s LinkSnapshot) String() string {
 	switch {
-	case s.State == schemas.LinkLinked && s.Version >= 0:
+	case s.State == answers.LinkLinked && s.Version >= 0:
 		return fmt.Sprintf("linked to %s (version %d)", quote(s.PartnerID), s.Version)
-	case s.State == schemas.LinkLinked:
+	case s.State == answers.LinkLinked:
 		return "linked to " + quote(s.PartnerID)
 	default:
 		return string(s.State)
@@ -22,7 +24,7 @@ func (s LinkSnapshot) String() string {
 }
 
 // SnapshotOf takes what a permit is bound to out of a link that was read.
-func SnapshotOf(link schemas.Link) LinkSnapshot {
+func SnapshotOf(link answers.Link) LinkSnapshot {
 	seen := LinkSnapshot{State: link.State, PartnerID: link.PartnerID, Version: -1}
 	if link.Version != nil {
 		seen.Version = *link.Version
@@ -32,7 +34,7 @@ func SnapshotOf(link schemas.Link) LinkSnapshot {
 
 // Refused records that a call was refused. An error of the store is not the
 // caller's concern: the call is refused either way.
-func (g *Guard) Refused(ctx context.Context, intent Intent, code schemas.Code) {
+func (g *Guard) Refused(ctx context.Context, intent Intent, code problems.Code) {
 	event := g.event(KindRefusal, intent, "")
 	event.Result = string(code)
 	_ = g.opts.Store.Refused(ctx, event)
@@ -98,29 +100,29 @@ func stored[T any](value T, err error) (T, error) {
 }
 
 func storeProblem(err error) error {
-	var known *schemas.Problem
+	var known *problems.Problem
 	switch {
 	case err == nil:
 		return nil
 	case errors.As(err, &known):
 		return known
 	}
-	return schemas.NewProblem(schemas.CodeVaultUnavailable, "The ledger cannot be read or written, so nothing is written to Azure.")
+	return problems.New(problems.CodeVaultUnavailable, "The ledger cannot be read or written, so nothing is written to Azure.")
 }
 
 // UnknownApproval is the answer for an approval that is not there, or not for
 // this caller.
 func UnknownApproval() error {
-	return schemas.NewProblem(schemas.CodeApprovalUnknown, "This caller has no approval with that ID.")
+	return problems.New(problems.CodeApprovalUnknown, "This caller has no approval with that ID.")
 }
 
 // TooManyTickets is the refusal of a further ticket where n of its caller count.
 func TooManyTickets(ticket Ticket, n int) error {
 	if ticket.InBand {
-		return schemas.NewProblem(schemas.CodeTooManyApprovals, fmt.Sprintf("%d questions of this caller were not confirmed within an hour.", n),
-			schemas.WithHint("Ask the person what they want, and wait before you ask again."))
+		return problems.New(problems.CodeTooManyApprovals, fmt.Sprintf("%d questions of this caller were not confirmed within an hour.", n),
+			problems.WithHint("Ask the person what they want, and wait before you ask again."))
 	}
-	return schemas.NewProblem(schemas.CodeTooManyApprovals, fmt.Sprintf("%d questions of this caller are already waiting for a person.", n))
+	return problems.New(problems.CodeTooManyApprovals, fmt.Sprintf("%d questions of this caller are already waiting for a person.", n))
 }
 
-func quote(s string) string { return "\"" + schemas.Sanitize(s) + "\"" }
+func quote(s string) string { return "\"" + untrusted.Sanitize(s) + "\"" }

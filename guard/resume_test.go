@@ -10,6 +10,8 @@ import (
 	"mcp-partner/internal/ledgertest"
 	"mcp-partner/internal/testkit"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/problems"
 )
 
 // agentGrant is what agent's tokens grant in the tests of runs.
@@ -82,35 +84,35 @@ func TestRunStopsWhenGrantIsRevoked(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		change func(*goingOn)
-		want   schemas.Code
+		want   problems.Code
 		// next is what the caller's next token gets.
-		next schemas.Code
+		next problems.Code
 	}{
 		"nothing":           {func(*goingOn) {}, "", ""},
-		"the token expires": {func(o *goingOn) { o.clock.Advance(guard.DefaultTokenLife) }, schemas.CodeTokenRefused, ""},
-		"the token is gone": {func(o *goingOn) { o.store.gone = true }, schemas.CodeTokenRefused, schemas.CodeTokenRefused},
-		"revoked by ID":     {func(o *goingOn) { o.revoke(guard.TokenSelection{ID: o.agent.Token}) }, schemas.CodeTokenRefused, schemas.CodeTokenRefused},
-		"revoked by name":   {func(o *goingOn) { o.revoke(guard.TokenSelection{For: o.agent.Caller}) }, schemas.CodeTokenRefused, schemas.CodeTokenRefused},
+		"the token expires": {func(o *goingOn) { o.clock.Advance(guard.DefaultTokenLife) }, problems.CodeTokenRefused, ""},
+		"the token is gone": {func(o *goingOn) { o.store.gone = true }, problems.CodeTokenRefused, problems.CodeTokenRefused},
+		"revoked by ID":     {func(o *goingOn) { o.revoke(guard.TokenSelection{ID: o.agent.Token}) }, problems.CodeTokenRefused, problems.CodeTokenRefused},
+		"revoked by name":   {func(o *goingOn) { o.revoke(guard.TokenSelection{For: o.agent.Caller}) }, problems.CodeTokenRefused, problems.CodeTokenRefused},
 		"revoked after its end": {func(o *goingOn) {
 			o.clock.Advance(guard.DefaultTokenLife)
 			o.revoke(guard.TokenSelection{ID: o.agent.Token})
-		}, schemas.CodeTokenRefused, schemas.CodeTokenRefused},
+		}, problems.CodeTokenRefused, problems.CodeTokenRefused},
 		"the approver's token is revoked after its end": {func(o *goingOn) {
 			o.clock.Advance(guard.MaxTokenLife)
 			o.revoke(guard.TokenSelection{ID: o.approver.ID})
-		}, schemas.CodeTokenRefused, schemas.CodeTokenRefused},
-		"all are revoked":     {func(o *goingOn) { o.revoke(guard.TokenSelection{All: true}) }, schemas.CodeTokenRefused, schemas.CodeTokenRefused},
-		"the tenant is taken": {func(o *goingOn) { o.given.Tenants = o.given.Tenants[:2] }, schemas.CodeUnknownTenant, ""},
-		"the scope is taken":  {func(o *goingOn) { o.given.Scopes = nil }, schemas.CodeInsufficientScope, ""},
-		"the ID is taken":     {func(o *goingOn) { o.given.PartnerIDs = []string{"7654321"} }, schemas.CodeInsufficientScope, ""},
-		"the caller is out":   {func(o *goingOn) { o.err = errors.New("out") }, schemas.CodeInternal, ""},
+		}, problems.CodeTokenRefused, problems.CodeTokenRefused},
+		"all are revoked":     {func(o *goingOn) { o.revoke(guard.TokenSelection{All: true}) }, problems.CodeTokenRefused, problems.CodeTokenRefused},
+		"the tenant is taken": {func(o *goingOn) { o.given.Tenants = o.given.Tenants[:2] }, problems.CodeUnknownTenant, ""},
+		"the scope is taken":  {func(o *goingOn) { o.given.Scopes = nil }, problems.CodeInsufficientScope, ""},
+		"the ID is taken":     {func(o *goingOn) { o.given.PartnerIDs = []string{"7654321"} }, problems.CodeInsufficientScope, ""},
+		"the caller is out":   {func(o *goingOn) { o.err = errors.New("out") }, problems.CodeInternal, ""},
 		"the approver's token is revoked": {func(o *goingOn) { o.revoke(guard.TokenSelection{ID: o.approver.ID}) },
-			schemas.CodeTokenRefused, schemas.CodeTokenRefused},
+			problems.CodeTokenRefused, problems.CodeTokenRefused},
 		"the approver is removed": {func(o *goingOn) {
 			if err := o.g.RemoveApprover(o.t.Context(), anna.Name, anna); err != nil {
 				o.t.Fatal(err)
 			}
-		}, schemas.CodeTokenRefused, schemas.CodeTokenRefused},
+		}, problems.CodeTokenRefused, problems.CodeTokenRefused},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -127,7 +129,7 @@ func TestRunStopsWhenGrantIsRevoked(t *testing.T) {
 			o.agent = agentToken(t, o.g)
 			o.agent.Revalidate = func() (access.Grant, error) {
 				if o.err != nil {
-					return access.Grant{}, schemas.AsProblem(o.err)
+					return access.Grant{}, problems.As(o.err)
 				}
 				return o.given, nil
 			}
@@ -142,7 +144,7 @@ func TestRunStopsWhenGrantIsRevoked(t *testing.T) {
 				t.Fatal(err)
 			}
 			test.change(o)
-			begin := func(run guard.OpenRun) schemas.Code {
+			begin := func(run guard.OpenRun) problems.Code {
 				_, _, err := o.g.Permit(t.Context(), run, guard.Progress{Row: 2}, guard.StepRemove, hereOf(run.Plan.Rows[2]))
 				return code(err)
 			}
@@ -168,7 +170,7 @@ func TestRunStopsWhenGrantIsRevoked(t *testing.T) {
 func (o *goingOn) finishes(run guard.OpenRun, at guard.Progress) {
 	o.t.Helper()
 	gone := hereOf(run.Plan.Rows[0])
-	gone.Snapshot = guard.LinkSnapshot{State: schemas.LinkDeleted, Version: 5}
+	gone.Snapshot = guard.LinkSnapshot{State: answers.LinkDeleted, Version: 5}
 	at.Stage = guard.StageRemoved
 	at, err := o.g.Settle(o.t.Context(), run, at, guard.Outcome{Result: "done", After: gone.Snapshot})
 	if err != nil {
@@ -194,7 +196,7 @@ func TestARemovedApproverApprovesNoFurtherTenant(t *testing.T) {
 	if err := g.RemoveApprover(t.Context(), anna.Name, anna); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := g.Permit(t.Context(), run, guard.Progress{Row: 2}, guard.StepRemove, hereOf(run.Plan.Rows[2])); code(err) != schemas.CodeNotAllowed {
+	if _, _, err := g.Permit(t.Context(), run, guard.Progress{Row: 2}, guard.StepRemove, hereOf(run.Plan.Rows[2])); code(err) != problems.CodeNotAllowed {
 		t.Errorf("%v", err)
 	}
 }
@@ -212,7 +214,7 @@ func TestAStartBeginsNoTenant(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := g.Permit(t.Context(), started, guard.Progress{Row: 2}, guard.StepRemove, hereOf(run.Plan.Rows[2])); code(err) != schemas.CodePermitRefused {
+	if _, _, err := g.Permit(t.Context(), started, guard.Progress{Row: 2}, guard.StepRemove, hereOf(run.Plan.Rows[2])); code(err) != problems.CodePermitRefused {
 		t.Errorf("a tenant that has not begun: %v", err)
 	}
 	at.Stage, at.Tries = guard.StagePlanned, 1 // the first write did not arrive

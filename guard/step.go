@@ -7,12 +7,15 @@ import (
 	"time"
 
 	"mcp-partner/access"
+	"mcp-partner/internal/phrase"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/problems"
 )
 
 func describe(plan Plan, run Run) string {
 	requests, rows := plan.Writes()
-	return fmt.Sprintf("%s in %s, plan %s", schemas.Count(requests, "request"), tenants(rows), hex.EncodeToString(run.Digest[:]))
+	return fmt.Sprintf("%s in %s, plan %s", phrase.Count(requests, "request"), tenants(rows), hex.EncodeToString(run.Digest[:]))
 }
 
 func (g *Guard) runEvent(kind EventKind, run OpenRun, detail string) Event {
@@ -33,7 +36,7 @@ func (g *Guard) RunOf(ctx context.Context, id string, p access.Principal) (OpenR
 }
 
 func unknownRun() error {
-	return schemas.NewProblem(schemas.CodeUnknownRun, "This caller has no run with that ID.")
+	return problems.New(problems.CodeUnknownRun, "This caller has no run with that ID.")
 }
 
 // LoadRun returns a run with the plan that was approved, and where its tenants
@@ -82,7 +85,7 @@ type StepContext struct {
 	// Tenant is the directory's entry as it is now.
 	Tenant schemas.Tenant
 	// Identity is the one that read.
-	Identity schemas.Identity
+	Identity answers.Identity
 }
 
 // Permit allows one step of one row of a run: only one that the approved plan
@@ -101,7 +104,7 @@ func (g *Guard) Permit(ctx context.Context, run OpenRun, at Progress, step Step,
 	}
 	gate, rule := Gate{}, row.Rule
 	if at.Stage != StagePlanned && !here.Snapshot.State.Absent() {
-		return Granted{}, at, moved(LinkSnapshot{State: schemas.LinkNotLinked, Version: -1}, here.Snapshot)
+		return Granted{}, at, moved(LinkSnapshot{State: answers.LinkNotLinked, Version: -1}, here.Snapshot)
 	}
 	if !at.Stage.Begun() {
 		verdict, err := g.mayBegin(ctx, run, row, at, here)
@@ -119,13 +122,13 @@ func sameEndpoint(row PlanRow, here StepContext) error {
 	if here.Identity.TenantID != planned.TenantID || here.Identity.ObjectID != planned.ObjectID || here.Identity.ObjectID == "" ||
 		here.Identity.Credential != planned.Credential || here.Tenant.Name != planned.Tenant || here.Identity.Cloud != planned.Cloud ||
 		EndpointOf(here.Tenant) != row.Endpoint {
-		return schemas.NewProblem(schemas.CodeApprovalMismatch, "The directory entry or the identity has changed since the plan was made.")
+		return problems.New(problems.CodeApprovalMismatch, "The directory entry or the identity has changed since the plan was made.")
 	}
 	return nil
 }
 
 func moved(before, now LinkSnapshot) error {
-	return schemas.NewProblem(schemas.CodeStateMoved, fmt.Sprintf("The link changed from %s to %s.", before, now))
+	return problems.New(problems.CodeStateMoved, fmt.Sprintf("The link changed from %s to %s.", before, now))
 }
 
 // mayBegin is what a tenant's first write needs beside the approval: no freeze,
@@ -141,7 +144,7 @@ func (g *Guard) mayBegin(ctx context.Context, run OpenRun, row PlanRow, at Progr
 	case err != nil:
 		return access.Verdict{}, storeProblem(err)
 	case !ok || current.Digest != run.Digest || current.Ended(g.opts.Now()):
-		return access.Verdict{}, schemas.NewProblem(schemas.CodeApprovalExpired, "The run has ended or its approval has expired.")
+		return access.Verdict{}, problems.New(problems.CodeApprovalExpired, "The run has ended or its approval has expired.")
 	case at.Stage == StagePlanned && row.Before.Moved(here.Snapshot):
 		return access.Verdict{}, moved(row.Before, here.Snapshot)
 	}
@@ -154,14 +157,14 @@ func (g *Guard) mayBegin(ctx context.Context, run OpenRun, row PlanRow, at Progr
 	}
 	row.Labels, row.Expected = here.Tenant.Labels, here.Tenant.ExpectedPartnerID
 	if run.Plan.To == "" && row.Expected != row.PartnerID {
-		return access.Verdict{}, schemas.NewProblem(schemas.CodeApprovalMismatch, "The expected partner ID in the directory has changed since the plan was made.")
+		return access.Verdict{}, problems.New(problems.CodeApprovalMismatch, "The expected partner ID in the directory has changed since the plan was made.")
 	}
 	verdict := g.evaluateRow(run.Plan, row, by)
 	if verdict.Ruling == access.RulingDeny {
 		return access.Verdict{}, verdict.Denial()
 	}
 	if verdict.Ruling.AsksMore(current.Ruling) {
-		return access.Verdict{}, schemas.NewProblem(schemas.CodePolicyDenied, "The policy now requires a different approval: "+quote(verdict.Rule)+".")
+		return access.Verdict{}, problems.New(problems.CodePolicyDenied, "The policy now requires a different approval: "+quote(verdict.Rule)+".")
 	}
 	return verdict, nil
 }
@@ -240,12 +243,12 @@ func held(a Advanced, gate Gate, now time.Time) error {
 	case AdvancedYes:
 		return nil
 	case AdvancedBusy:
-		return schemas.NewProblem(schemas.CodeRunBusy, "Another write to this link is in progress.")
+		return problems.New(problems.CodeRunBusy, "Another write to this link is in progress.")
 	case AdvancedOver:
-		return schemas.NewProblem(schemas.CodeRateExceeded, fmt.Sprintf("The policy's rule %s allows %d writes in its period, and all are used.", quote(gate.Rule), gate.Count),
-			schemas.WithRetryAfter(int(now.Sub(gate.Since).Seconds())))
+		return problems.New(problems.CodeRateExceeded, fmt.Sprintf("The policy's rule %s allows %d writes in its period, and all are used.", quote(gate.Rule), gate.Count),
+			problems.WithRetryAfter(int(now.Sub(gate.Since).Seconds())))
 	default:
-		return schemas.NewProblem(schemas.CodeRunBusy, "Another process is executing this tenant of the run.")
+		return problems.New(problems.CodeRunBusy, "Another process is executing this tenant of the run.")
 	}
 }
 

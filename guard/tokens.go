@@ -11,7 +11,10 @@ import (
 	"time"
 
 	"mcp-partner/access"
+	"mcp-partner/internal/phrase"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/partnerid"
+	"mcp-partner/schemas/problems"
 )
 
 // TokenRequest is what an operator wants an invocation token for. Tenants of
@@ -78,7 +81,7 @@ func (g *Guard) checkRequest(r TokenRequest) error {
 		}
 	}
 	for _, id := range r.Grant.PartnerIDs {
-		if _, err := schemas.ParsePartnerID("--partner-ids", id); err != nil {
+		if _, err := partnerid.Parse("--partner-ids", id); err != nil {
 			return err
 		}
 	}
@@ -93,7 +96,7 @@ func checkTools(g access.Grant) error {
 		missing, lacks := g.Missing(op)
 		switch {
 		case !ok:
-			return schemas.NewProblem(schemas.CodeUnknownTool, "There is no tool "+quote(name)+".", schemas.WithCommand("List the tools.", "mcp-partner tools"))
+			return problems.New(problems.CodeUnknownTool, "There is no tool "+quote(name)+".", problems.WithCommand("List the tools.", "mcp-partner tools"))
 		case lacks:
 			return badToken(fmt.Sprintf("The tool %s needs the scope %s.", name, missing))
 		}
@@ -103,12 +106,12 @@ func checkTools(g access.Grant) error {
 
 // badLife names the flag and the setting that allow what was asked for.
 func (g *Guard) badLife() error {
-	return schemas.NewProblem(schemas.CodeInvalidArgument, fmt.Sprintf("A token lives for at most %s, which max-token-ttl sets.", g.opts.MaxTokenLife),
-		schemas.WithHint("Give --ttl up to %s, or raise max-token-ttl in config.yaml.", g.opts.MaxTokenLife))
+	return problems.New(problems.CodeInvalidArgument, fmt.Sprintf("A token lives for at most %s, which max-token-ttl sets.", g.opts.MaxTokenLife),
+		problems.WithHint("Give --ttl up to %s, or raise max-token-ttl in config.yaml.", g.opts.MaxTokenLife))
 }
 
 func badToken(message string) error {
-	return schemas.NewProblem(schemas.CodeInvalidArgument, message, schemas.WithCommand("Read the help.", "mcp-partner token issue --help"))
+	return problems.New(problems.CodeInvalidArgument, message, problems.WithCommand("Read the help.", "mcp-partner token issue --help"))
 }
 
 // describe words what a token grants, for the record.
@@ -124,7 +127,7 @@ func (t Token) describe() string {
 		words = append(words, "partner IDs "+joined(t.Grant.PartnerIDs))
 	}
 	if t.Uses > 0 {
-		words = append(words, schemas.Count(t.Uses, "use"))
+		words = append(words, phrase.Count(t.Uses, "use"))
 	}
 	return strings.Join(append(words, "until "+t.ExpiresAt.UTC().Format(time.RFC3339)), "; ")
 }
@@ -204,7 +207,7 @@ func (g *Guard) tokenThat(ctx context.Context, id string, holds func(Token) bool
 }
 
 func tokenRefused() error {
-	return schemas.NewProblem(schemas.CodeTokenRefused, "The invocation token is revoked, used up, expired, or not of this server.")
+	return problems.New(problems.CodeTokenRefused, "The invocation token is revoked, used up, expired, or not of this server.")
 }
 
 // Tokens returns the tokens that the store has, newest first.
@@ -246,6 +249,6 @@ func RevokedDetail(t Token) string { return "revoked " + t.ID + " for " + t.Name
 
 // TooManyTokens is the refusal of a store in which n tokens are open.
 func TooManyTokens(n int) error {
-	return schemas.NewProblem(schemas.CodeInvalidArgument, fmt.Sprintf("There are already %d valid invocation tokens.", n),
-		schemas.WithCommand("Revoke those that are not needed.", "mcp-partner token list"))
+	return problems.New(problems.CodeInvalidArgument, fmt.Sprintf("There are already %d valid invocation tokens.", n),
+		problems.WithCommand("Revoke those that are not needed.", "mcp-partner token list"))
 }

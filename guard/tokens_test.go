@@ -9,6 +9,7 @@ import (
 	"mcp-partner/access"
 	"mcp-partner/guard"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 )
 
 func readToken(name string) guard.TokenRequest {
@@ -47,7 +48,7 @@ func TestATokenGrantsWhatItWasIssuedFor(t *testing.T) {
 		"another": guard.TokenPrefix + strings.Repeat("A", 43), "its ID": token.ID, "cut": secret[:len(secret)-1], "longer": secret + "A",
 		"padded": secret + "=", "empty": "", "prefix alone": guard.TokenPrefix, "without prefix": strings.TrimPrefix(secret, guard.TokenPrefix),
 	} {
-		if _, err := g.AuthenticateToken(t.Context(), bearer); codeOf(err) != schemas.CodeTokenRefused {
+		if _, err := g.AuthenticateToken(t.Context(), bearer); codeOf(err) != problems.CodeTokenRefused {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -57,7 +58,7 @@ func TestATokenGrantsWhatItWasIssuedFor(t *testing.T) {
 		}
 	}
 	c.Advance(guard.DefaultTokenLife)
-	if _, err := g.AuthenticateToken(t.Context(), secret); codeOf(err) != schemas.CodeTokenRefused || g.TokenState(token) != "expired" {
+	if _, err := g.AuthenticateToken(t.Context(), secret); codeOf(err) != problems.CodeTokenRefused || g.TokenState(token) != "expired" {
 		t.Errorf("expired: %v", err)
 	}
 }
@@ -92,7 +93,7 @@ func TestTokensThatAreNotIssued(t *testing.T) {
 			request := readToken("nightly")
 			change(&request)
 			before := len(store.Events())
-			if secret, _, err := g.IssueToken(t.Context(), request); err == nil || secret != "" || schemas.AsProblem(err).Code == schemas.CodeInternal {
+			if secret, _, err := g.IssueToken(t.Context(), request); err == nil || secret != "" || problems.As(err).Code == problems.CodeInternal {
 				t.Errorf("issued, or %v", err)
 			}
 			if tokens, _ := g.Tokens(t.Context()); len(tokens) > 0 || len(store.Events()) != before {
@@ -183,7 +184,7 @@ func TestUsesAreCountedOnce(t *testing.T) {
 			defer mu.Unlock()
 			if err == nil {
 				passed++
-			} else if codeOf(err) != schemas.CodeTokenRefused {
+			} else if codeOf(err) != problems.CodeTokenRefused {
 				t.Errorf("%v", err)
 			}
 		})
@@ -192,7 +193,7 @@ func TestUsesAreCountedOnce(t *testing.T) {
 	if passed != 5 {
 		t.Errorf("%d calls of 5", passed)
 	}
-	if _, err := g.AuthenticateToken(t.Context(), secret); codeOf(err) != schemas.CodeTokenRefused {
+	if _, err := g.AuthenticateToken(t.Context(), secret); codeOf(err) != problems.CodeTokenRefused {
 		t.Errorf("a token that is used up lets in: %v", err)
 	}
 	unbound, _ := issue(t, g, readToken("nightly"))

@@ -8,6 +8,7 @@ import (
 	"mcp-partner/guard"
 	"mcp-partner/internal/testkit"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 )
 
 // An agent whose client says no by itself, or nothing at all, cannot go on asking;
@@ -39,7 +40,7 @@ func TestQuestionsThatCameToNothingCountForAnHour(t *testing.T) {
 		}
 		clock.Advance(guard.AskedWithin - 1)
 		_, err := ask("stdio")
-		problemOf(t, err, schemas.CodeTooManyApprovals, "3 questions of this caller were not confirmed within an hour")
+		problemOf(t, err, problems.CodeTooManyApprovals, "3 questions of this caller were not confirmed within an hour")
 		if _, err = ask("http:x"); err != nil {
 			t.Error("another caller:", err)
 		}

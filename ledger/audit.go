@@ -12,7 +12,8 @@ import (
 	"io"
 
 	"mcp-partner/guard"
-	"mcp-partner/schemas"
+	"mcp-partner/internal/untrusted"
+	"mcp-partner/schemas/problems"
 )
 
 // maxLine bounds a line of an export, in bytes.
@@ -198,7 +199,7 @@ func (r *Report) accept(seq int64, e entry) {
 	}
 	for i := range r.Gaps {
 		if g := &r.Gaps[i]; g.From == e.MissingFrom && g.To == e.MissingTo {
-			g.AcceptedAt, g.Approver, g.Reason = seq, schemas.Sanitize(e.Approver), schemas.Sanitize(e.Detail)
+			g.AcceptedAt, g.Approver, g.Reason = seq, untrusted.Sanitize(e.Approver), untrusted.Sanitize(e.Detail)
 		}
 	}
 }
@@ -225,7 +226,7 @@ func (l *Ledger) AcceptGap(ctx context.Context, from, to int64, event guard.Even
 			continue
 		}
 		if g.AcceptedAt > 0 {
-			return schemas.NewProblem(schemas.CodeInvalidArgument, fmt.Sprintf("The loss of %s was accepted with entry %d.", g, g.AcceptedAt))
+			return problems.New(problems.CodeInvalidArgument, fmt.Sprintf("The loss of %s was accepted with entry %d.", g, g.AcceptedAt))
 		}
 		return l.write(ctx, true, func(w *writing) error {
 			e := newEntry(event, l.o.Program)
@@ -233,6 +234,6 @@ func (l *Ledger) AcceptGap(ctx context.Context, from, to int64, event guard.Even
 			return w.add(ctx, e)
 		})
 	}
-	return schemas.NewProblem(schemas.CodeInvalidArgument, fmt.Sprintf("The ledger has no gap from entry %d to entry %d.", from, to),
-		schemas.WithCommand("List every gap.", "mcp-partner ledger verify"))
+	return problems.New(problems.CodeInvalidArgument, fmt.Sprintf("The ledger has no gap from entry %d to entry %d.", from, to),
+		problems.WithCommand("List every gap.", "mcp-partner ledger verify"))
 }

@@ -16,7 +16,8 @@ import (
 	"mcp-partner/access"
 	"mcp-partner/guard"
 	"mcp-partner/internal/testkit"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/problems"
 )
 
 // onStore runs a part of the contract of guard.Store.
@@ -92,7 +93,7 @@ func TestTicketsJoinAndAreLimited(t *testing.T) {
 		} {
 			got, err := put(step.id, step.caller, step.tenant, step.inBand)
 			if step.want == "" {
-				problemOf(t, err, schemas.CodeTooManyApprovals)
+				problemOf(t, err, problems.CodeTooManyApprovals)
 			} else if err != nil || got.ID != step.want {
 				t.Errorf("%s: %s, %v", step.id, got.ID, err)
 			}
@@ -107,7 +108,7 @@ func TestTicketsJoinAndAreLimited(t *testing.T) {
 func TestFollowedIsAboutLaterIntentsOfTheTenant(t *testing.T) {
 	onStore(t, func(t *testing.T, s guard.Store, clock *testkit.Clock) {
 		intent := func(kind guard.EventKind, tenant string) guard.Event {
-			return guard.Event{Time: clock.Now(), Kind: kind, Intent: guard.Intent{Tool: "t", Identity: schemas.Identity{TenantID: tenant}}}
+			return guard.Event{Time: clock.Now(), Kind: kind, Intent: guard.Intent{Tool: "t", Identity: answers.Identity{TenantID: tenant}}}
 		}
 		first, err := s.Append(ctx(), intent(guard.KindIntent, "a"))
 		if err != nil {
@@ -155,11 +156,11 @@ type action func(s guard.Store) any
 
 type outcome struct {
 	Value any
-	Code  schemas.Code
+	Code  problems.Code
 }
 
 func seen(value any, err error) outcome {
-	if p, ok := errors.AsType[*schemas.Problem](err); ok {
+	if p, ok := errors.AsType[*problems.Problem](err); ok {
 		return outcome{Code: p.Code}
 	}
 	return outcome{Value: value}

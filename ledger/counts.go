@@ -12,7 +12,8 @@ import (
 
 	"mcp-partner/access"
 	"mcp-partner/guard"
-	"mcp-partner/schemas"
+	"mcp-partner/internal/phrase"
+	"mcp-partner/schemas/answers"
 )
 
 const (
@@ -92,7 +93,7 @@ func (c *tokenCounts) flush(ctx context.Context) error {
 
 // tokenEvent words the tokens of one credential.
 func tokenEvent(at time.Time, credential string, tenants map[string]int) guard.Event {
-	identity := schemas.Identity{Credential: credential}
+	identity := answers.Identity{Credential: credential}
 	names, total := slices.Sorted(maps.Keys(tenants)), 0
 	var parts []string
 	for i, name := range names {
@@ -102,13 +103,13 @@ func tokenEvent(at time.Time, credential string, tenants map[string]int) guard.E
 		}
 	}
 	if more := len(names) - len(parts); more > 0 {
-		parts = append(parts, "and "+schemas.Count(more, "more tenant"))
+		parts = append(parts, "and "+phrase.Count(more, "more tenant"))
 	}
 	if len(names) == 1 {
 		identity.Tenant = names[0]
 	}
 	return guard.Event{Time: at, Kind: guard.KindTokens, Intent: guard.Intent{Identity: identity},
-		Detail: schemas.Count(total, "token") + ": " + strings.Join(parts, ", ")}
+		Detail: phrase.Count(total, "token") + ": " + strings.Join(parts, ", ")}
 }
 
 // flushTimer has what was gathered in memory written some time after the first of it.
@@ -270,7 +271,7 @@ func (r *refusals) flush(ctx context.Context) error {
 func (c *refused) events(caller access.Caller, since, now time.Time) (events []guard.Event) {
 	for _, what := range sorted(c.again) {
 		e := c.told[what]
-		e.Time, e.Detail = now, schemas.Count(c.again[what], "more refusal")+" of this since "+since.UTC().Format(time.RFC3339)
+		e.Time, e.Detail = now, phrase.Count(c.again[what], "more refusal")+" of this since "+since.UTC().Format(time.RFC3339)
 		events = append(events, e)
 	}
 	if len(c.others) == 0 {
@@ -282,7 +283,7 @@ func (c *refused) events(caller access.Caller, since, now time.Time) (events []g
 		parts = append(parts, fmt.Sprintf("%s %s %d", what.tool, what.code, c.others[what]))
 	}
 	return append(events, guard.Event{Time: now, Kind: guard.KindRefusal, Intent: guard.Intent{Caller: caller},
-		Detail: fmt.Sprintf("%s of other calls since %s: %s", schemas.Count(total, "refusal"), since.UTC().Format(time.RFC3339), strings.Join(parts, ", "))})
+		Detail: fmt.Sprintf("%s of other calls since %s: %s", phrase.Count(total, "refusal"), since.UTC().Format(time.RFC3339), strings.Join(parts, ", "))})
 }
 
 func sorted(counts map[refusal]int) []refusal {

@@ -12,7 +12,7 @@ import (
 
 	"mcp-partner/access"
 	"mcp-partner/guard"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
 )
 
 // The kinds of entries that the ledger makes itself.
@@ -84,7 +84,7 @@ func newIntentBody(i guard.Intent) intentBody {
 func (b intentBody) intent() guard.Intent {
 	return guard.Intent{
 		Caller: b.Caller, Tool: b.Tool,
-		Identity: schemas.Identity{TenantID: b.TenantID, Tenant: b.Tenant, ObjectID: b.ObjectID, Cloud: b.Cloud, Credential: b.Credential},
+		Identity: answers.Identity{TenantID: b.TenantID, Tenant: b.Tenant, ObjectID: b.ObjectID, Cloud: b.Cloud, Credential: b.Credential},
 		Before:   b.Before, LinkedName: b.LinkedName, LinkedSince: b.Since, PartnerID: b.PartnerID, Company: b.Company, Domain: b.Domain, Expected: b.Expected, Labels: b.Labels, Reason: b.Reason,
 		Run: b.Run, Row: b.Row, Step: b.Step, Endpoint: b.Place,
 	}

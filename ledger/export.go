@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"mcp-partner/internal/csvcell"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 )
 
 // Format is a form of export.
@@ -64,8 +64,8 @@ func (l *Ledger) Export(ctx context.Context, w io.Writer, format Format, f Filte
 		err = invalid("There is no export format of that name: use jsonl or csv.")
 	}
 	if to.failure != nil {
-		return schemas.NewProblem(schemas.CodeVaultUnavailable, "The export cannot be written completely.",
-			schemas.WithHint("Check the disk, then export again."))
+		return problems.New(problems.CodeVaultUnavailable, "The export cannot be written completely.",
+			problems.WithHint("Check the disk, then export again."))
 	}
 	return l.problem(err)
 }

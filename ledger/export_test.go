@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"mcp-partner/guard"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 )
 
 func (h *house) export(format Format, f Filter) string {
@@ -265,7 +265,7 @@ func TestPruneKeepsARecordThatWasChanged(t *testing.T) {
 	h := furnished(t)
 	h.sql(`UPDATE events SET body = replace(body, '1234567', '7654321') WHERE seq = 3`)
 	_, err := h.Prune(ctx(), noon().Add(time.Hour))
-	problemOf(t, err, schemas.CodeVaultCorrupt, "entry 3 was changed")
+	problemOf(t, err, problems.CodeVaultCorrupt, "entry 3 was changed")
 	if report := h.verify(nil); report.Entries != 13 || report.Findings[0].Seq != 3 {
 		t.Errorf("%+v", report)
 	}

@@ -10,7 +10,8 @@ import (
 
 	"mcp-partner/guard"
 	"mcp-partner/internal/disk"
-	"mcp-partner/schemas"
+	"mcp-partner/internal/untrusted"
+	"mcp-partner/schemas/problems"
 )
 
 type freezeBody struct {
@@ -158,7 +159,7 @@ func (l *Ledger) mark(f guard.Freeze) error {
 
 // stoppedAnyway says of a freeze of reads that could not be recorded what holds.
 func (l *Ledger) stoppedAnyway(err error) error {
-	p := *schemas.AsProblem(l.problem(err))
+	p := *problems.As(l.problem(err))
 	p.Message += " Writes and reads are still stopped, by the file " + l.markPath() + "."
 	return &p
 }
@@ -192,8 +193,8 @@ func (l *Ledger) fromMark() guard.Freeze {
 		return freeze
 	}
 	told, err := decodeFreeze(body)
-	if reason := schemas.Sanitize(told.Reason); err == nil && reason != "" {
-		freeze.Reason, freeze.By, freeze.Since = reason, schemas.Sanitize(told.By), told.Since
+	if reason := untrusted.Sanitize(told.Reason); err == nil && reason != "" {
+		freeze.Reason, freeze.By, freeze.Since = reason, untrusted.Sanitize(told.By), told.Since
 	}
 	return freeze
 }

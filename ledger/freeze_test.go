@@ -9,7 +9,7 @@ import (
 
 	"mcp-partner/guard"
 	"mcp-partner/internal/testkit"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 )
 
 func (h *house) freeze(f guard.Freeze) error {
@@ -34,7 +34,7 @@ func TestAFreezeOfReadsHoldsWithoutALedger(t *testing.T) {
 		"removed": func(h *house) {
 			h.must(errors.Join(os.Remove(h.name), os.RemoveAll(h.name+"-wal"), os.RemoveAll(h.name+"-shm")))
 		},
-		"locked": func(h *house) { h.keys.breakWith(schemas.NewProblem(schemas.CodeVaultLocked, "locked")) },
+		"locked": func(h *house) { h.keys.breakWith(problems.New(problems.CodeVaultLocked, "locked")) },
 		"row edited": func(h *house) {
 			h.sql(`UPDATE states SET body = json_set(body, '$.reads', json('false')) WHERE kind = 'freeze'`)
 		},
@@ -117,8 +117,8 @@ func TestAFreezeSaysInTheRecordWhatItStops(t *testing.T) {
 func TestAFreezeThatCannotBeRecorded(t *testing.T) {
 	t.Parallel()
 	h := build(t)
-	h.keys.breakWith(schemas.NewProblem(schemas.CodeVaultMissing, "none"))
-	if err := h.freeze(ofReads()); schemas.AsProblem(err) == nil || h.marked() {
+	h.keys.breakWith(problems.New(problems.CodeVaultMissing, "none"))
+	if err := h.freeze(ofReads()); problems.As(err) == nil || h.marked() {
 		t.Errorf("without a ledger: %v", err)
 	}
 	h.keys.breakWith(nil)
@@ -126,8 +126,8 @@ func TestAFreezeThatCannotBeRecorded(t *testing.T) {
 	h.must(h.Close())
 	h.Ledger = nil
 	h.reopen()
-	h.keys.breakWith(schemas.NewProblem(schemas.CodeVaultLocked, "locked"))
-	problemOf(t, h.freeze(ofReads()), schemas.CodeVaultLocked, "are still stopped")
+	h.keys.breakWith(problems.New(problems.CodeVaultLocked, "locked"))
+	problemOf(t, h.freeze(ofReads()), problems.CodeVaultLocked, "are still stopped")
 	if f, err := h.Freeze(ctx()); err != nil || !f.Reads || f.Reason != "a leak" {
 		t.Errorf("%+v, %v", f, err)
 	}

@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"mcp-partner/guard"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 )
 
 // hasGap wants one gap that nobody has accepted and the finding that says so.
@@ -46,7 +46,7 @@ func TestDeletedTailIsAFindingUntilAnApproverAcceptsIt(t *testing.T) {
 	if len(report.Gaps) != 1 || report.Gaps[0] != want {
 		t.Errorf("%+v", report.Gaps)
 	}
-	problemOf(t, h.AcceptGap(ctx(), 3, 6, accepted("again")), schemas.CodeInvalidArgument, "accepted with entry 8")
+	problemOf(t, h.AcceptGap(ctx(), 3, 6, accepted("again")), problems.CodeInvalidArgument, "accepted with entry 8")
 }
 
 func TestOnlyTheGapThatThereIsCanBeAccepted(t *testing.T) {
@@ -60,7 +60,7 @@ func TestOnlyTheGapThatThereIsCanBeAccepted(t *testing.T) {
 		{"longer", 3, 7},
 		{"elsewhere", 1, 2},
 	} {
-		problemOf(t, h.AcceptGap(ctx(), test.from, test.to, accepted(test.name)), schemas.CodeInvalidArgument, "has no gap")
+		problemOf(t, h.AcceptGap(ctx(), test.from, test.to, accepted(test.name)), problems.CodeInvalidArgument, "has no gap")
 	}
 	h.hasGap(Gap{From: 3, To: 6, NoticedAt: 7})
 }

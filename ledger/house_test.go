@@ -21,6 +21,8 @@ import (
 	"mcp-partner/internal/disk"
 	"mcp-partner/internal/testkit"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/problems"
 )
 
 // testKeys keeps the counter in a file, so that processes share it. Keys follow
@@ -48,7 +50,7 @@ func (k *testKeys) Key(_ context.Context, name string, size int, create bool) ([
 		return nil, k.broken
 	}
 	if k.missing && !create {
-		return nil, schemas.NewProblem(schemas.CodeVaultMissing, "no key "+name)
+		return nil, problems.New(problems.CodeVaultMissing, "no key "+name)
 	}
 	k.missing = false
 	return testKey(name)[:size], nil
@@ -145,14 +147,14 @@ func (h *house) must(err error) {
 
 func ctx() context.Context { return context.Background() }
 
-func identity1(tenant string) schemas.Identity {
-	return schemas.Identity{TenantID: "11111111-0000-0000-0000-" + fmt.Sprintf("%012x", len(tenant)), Tenant: tenant,
+func identity1(tenant string) answers.Identity {
+	return answers.Identity{TenantID: "11111111-0000-0000-0000-" + fmt.Sprintf("%012x", len(tenant)), Tenant: tenant,
 		ObjectID: "22222222-0000-0000-0000-000000000001", Cloud: "public", Credential: "partner"}
 }
 
 func intent(caller, tenant, partner string) guard.Intent {
 	return guard.Intent{Caller: access.Caller(caller), Tool: schemas.ToolRegisterPartner, Identity: identity1(tenant),
-		Before: guard.LinkSnapshot{State: schemas.LinkNotLinked, Version: -1}, PartnerID: partner}
+		Before: guard.LinkSnapshot{State: answers.LinkNotLinked, Version: -1}, PartnerID: partner}
 }
 
 func event(kind guard.EventKind, i guard.Intent) guard.Event {
@@ -225,9 +227,9 @@ func (h *house) sql(statements ...string) {
 	h.reopen()
 }
 
-func problemOf(t testing.TB, err error, code schemas.Code, parts ...string) *schemas.Problem {
+func problemOf(t testing.TB, err error, code problems.Code, parts ...string) *problems.Problem {
 	t.Helper()
-	var p *schemas.Problem
+	var p *problems.Problem
 	if !errors.As(err, &p) || p.Code != code {
 		t.Fatalf("error %v, want a problem %s", err, code)
 	}

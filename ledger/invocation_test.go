@@ -16,6 +16,7 @@ import (
 	"mcp-partner/guard"
 	"mcp-partner/internal/testkit"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 )
 
 func invocation(id, name string, uses int) guard.Token {
@@ -47,7 +48,7 @@ func TestTokensOfAStore(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		problemOf(t, s.PutToken(ctx(), invocation("tk_4", "x", 0), 3, aboutToken()), schemas.CodeInvalidArgument, "3 valid invocation tokens")
+		problemOf(t, s.PutToken(ctx(), invocation("tk_4", "x", 0), 3, aboutToken()), problems.CodeInvalidArgument, "3 valid invocation tokens")
 		got, ok, err := s.Token(ctx(), "tk_1")
 		if diff := cmp.Diff(want, got, cmpopts.EquateApproxTime(0)); err != nil || !ok || diff != "" {
 			t.Error(ok, err, diff)
@@ -167,7 +168,7 @@ func TestAnOlderRowGivesNoUseBack(t *testing.T) {
 	}
 	h.sql(append(old, `DELETE FROM events WHERE seq = 2`)...)
 	used, err := h.UseToken(ctx(), "tk_1", aboutToken())
-	problemOf(t, err, schemas.CodeVaultCorrupt, "entry 2 was changed")
+	problemOf(t, err, problems.CodeVaultCorrupt, "entry 2 was changed")
 	if used {
 		t.Error("used twice")
 	}

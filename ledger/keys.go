@@ -11,7 +11,7 @@ import (
 	"errors"
 	"sync"
 
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 )
 
 // The names under which the ledger asks for its keys.
@@ -63,11 +63,11 @@ func (l *Ledger) signingKey(ctx context.Context) (ed25519.PrivateKey, error) {
 }
 
 func (l *Ledger) keysProblem(err error) error {
-	if known, ok := errors.AsType[*schemas.Problem](err); ok {
+	if known, ok := errors.AsType[*problems.Problem](err); ok {
 		return known
 	}
-	return schemas.NewProblem(schemas.CodeVaultUnavailable,
-		"The vault does not give the key of the ledger "+l.name+". "+nothingWritten, schemas.WithCommand("Ask a person to examine the state directory.", "mcp-partner doctor"))
+	return problems.New(problems.CodeVaultUnavailable,
+		"The vault does not give the key of the ledger "+l.name+". "+nothingWritten, problems.WithCommand("Ask a person to examine the state directory.", "mcp-partner doctor"))
 }
 
 // PublicKey returns the key with which an auditor checks heads and exports.
@@ -109,8 +109,8 @@ func ParsePublicKey(text []byte) (ed25519.PublicKey, error) {
 	return key, nil
 }
 
-func invalid(message string) *schemas.Problem {
-	return schemas.NewProblem(schemas.CodeInvalidArgument, message)
+func invalid(message string) *problems.Problem {
+	return problems.New(problems.CodeInvalidArgument, message)
 }
 
 // counter is what the vault remembers of how far the record had come, and what

@@ -8,7 +8,7 @@ import (
 
 	"mcp-partner/access"
 	"mcp-partner/guard"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 )
 
 // The kinds of rows of runs. A step's name is its run's, a slash and the number
@@ -296,7 +296,7 @@ func (w *writing) voidRuns(ctx context.Context) error {
 			continue
 		}
 		event := guard.Event{Time: w.l.o.Now(), Kind: guard.KindRunEnded, Detail: "an older ledger was restored",
-			Intent: guard.Intent{Caller: r.Caller, Tool: r.Tool, Run: r.ID}, Result: string(schemas.CodeApprovalExpired)}
+			Intent: guard.Intent{Caller: r.Caller, Tool: r.Tool, Run: r.ID}, Result: string(problems.CodeApprovalExpired)}
 		if err := w.closeRun(ctx, r.ID, w.l.o.Now(), event); err != nil {
 			return err
 		}

@@ -14,6 +14,8 @@ import (
 	"mcp-partner/guard"
 	"mcp-partner/internal/testkit"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/problems"
 )
 
 func anOpenRun(id, approval string) guard.Run {
@@ -105,7 +107,7 @@ func TestARowAdvancesOnceARevision(t *testing.T) {
 	onStore(t, func(t *testing.T, s guard.Store, _ *testkit.Clock) {
 		openRun(t, s, anOpenRun("run_1", ""))
 		gate := guard.Gate{TenantID: identity1("contoso").TenantID, ObjectID: identity1("contoso").ObjectID}
-		begun := guard.Progress{Row: 3, Stage: guard.StageWriting, Revision: 1, Step: guard.StepCreate, At: noon(), Snapshot: guard.LinkSnapshot{State: schemas.LinkNotLinked, Version: -1}}
+		begun := guard.Progress{Row: 3, Stage: guard.StageWriting, Revision: 1, Step: guard.StepCreate, At: noon(), Snapshot: guard.LinkSnapshot{State: answers.LinkNotLinked, Version: -1}}
 		became, now := advance(t, s, "run_1", begun, gate, stepIntent("contoso", "run_1", 3))
 		begun.Intent = now.Intent
 		if became != guard.AdvancedYes || now.Intent == 0 || cmp.Diff(begun, now) != "" {
@@ -196,9 +198,9 @@ func TestRowsOfRunsAreAuthenticated(t *testing.T) {
 			}
 			progress, err := h.Progress(ctx(), "run_1")
 			_, _, again := h.Advance(ctx(), "run_1", guard.Progress{Row: 1, Stage: guard.StageWriting, Revision: 1, At: noon()}, guard.Gate{}, stepIntent("contoso", "run_1", 1))
-			problemOf(t, again, schemas.CodeVaultCorrupt)
+			problemOf(t, again, problems.CodeVaultCorrupt)
 			if !c.progress {
-				problemOf(t, err, schemas.CodeVaultCorrupt)
+				problemOf(t, err, problems.CodeVaultCorrupt)
 			} else if progress[1].Stage != guard.StageWriting || err != nil {
 				t.Error(progress, err)
 			}

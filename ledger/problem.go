@@ -5,7 +5,7 @@ import (
 	"errors"
 
 	"mcp-partner/internal/database"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 )
 
 // errDamaged means that a row is not what this program writes.
@@ -16,7 +16,7 @@ const nothingWritten = "Nothing is written to Azure until this is fixed."
 // problem turns any error of the ledger into a problem. The text of a foreign
 // error is never copied.
 func (l *Ledger) problem(err error) error {
-	var known *schemas.Problem
+	var known *problems.Problem
 	switch {
 	case err == nil:
 		return nil
@@ -27,7 +27,7 @@ func (l *Ledger) problem(err error) error {
 	}
 	switch t := l.source.Trouble(err); t.Class {
 	case database.Cancelled:
-		return schemas.NewProblem(schemas.CodeCancelled, "The caller disconnected while "+l.name+" was being used.")
+		return problems.New(problems.CodeCancelled, "The caller disconnected while "+l.name+" was being used.")
 	case database.Corrupt:
 		return l.corrupt(t.What)
 	case database.Unsafe:
@@ -37,20 +37,20 @@ func (l *Ledger) problem(err error) error {
 	}
 }
 
-func (l *Ledger) unavailable(what, next string) *schemas.Problem {
-	return schemas.NewProblem(schemas.CodeVaultUnavailable, "The ledger "+l.name+" "+what+". "+nothingWritten, schemas.WithCommand(next, "mcp-partner doctor"))
+func (l *Ledger) unavailable(what, next string) *problems.Problem {
+	return problems.New(problems.CodeVaultUnavailable, "The ledger "+l.name+" "+what+". "+nothingWritten, problems.WithCommand(next, "mcp-partner doctor"))
 }
 
 // unsafe makes a problem that stays until a person acts.
-func (l *Ledger) unsafe(t *database.Trouble) *schemas.Problem {
-	p := schemas.NewProblem(schemas.CodeVaultUnavailable, cmp.Or(t.Path, "The ledger "+l.name)+" "+t.What+". "+nothingWritten, schemas.WithHint("%s", t.Next))
+func (l *Ledger) unsafe(t *database.Trouble) *problems.Problem {
+	p := problems.New(problems.CodeVaultUnavailable, cmp.Or(t.Path, "The ledger "+l.name)+" "+t.What+". "+nothingWritten, problems.WithHint("%s", t.Next))
 	p.Retryable, p.Command = false, t.Command
 	return p
 }
 
-func (l *Ledger) corrupt(what string) *schemas.Problem {
-	return schemas.NewProblem(schemas.CodeVaultCorrupt, "The ledger "+l.name+" is damaged: "+what+". "+nothingWritten,
-		schemas.WithCommand("Keep it as it is, and verify it.", "mcp-partner ledger verify"))
+func (l *Ledger) corrupt(what string) *problems.Problem {
+	return problems.New(problems.CodeVaultCorrupt, "The ledger "+l.name+" is damaged: "+what+". "+nothingWritten,
+		problems.WithCommand("Keep it as it is, and verify it.", "mcp-partner ledger verify"))
 }
 
 // damaged reports whether the database or a decoder found it to be broken.

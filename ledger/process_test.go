@@ -17,7 +17,7 @@ import (
 	"mcp-partner/guard"
 	"mcp-partner/internal/disk"
 	"mcp-partner/internal/testkit"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 )
 
 const (
@@ -102,7 +102,7 @@ func writesAtMost5(l *Ledger) func() (bool, error) {
 	intended.Rule, intended.AtMost = "nightly", &access.Rate{Count: 5, Per: time.Hour}
 	return func() (bool, error) {
 		_, err := l.Append(context.Background(), intended)
-		if problem := schemas.AsProblem(err); problem != nil && problem.Code == schemas.CodeRateExceeded {
+		if problem := problems.As(err); problem != nil && problem.Code == problems.CodeRateExceeded {
 			return false, nil
 		}
 		return err == nil, err
@@ -209,7 +209,7 @@ func TestManyCallsHoldARate(t *testing.T) {
 	intended := event(guard.KindIntent, intent("stdio", "contoso", "1234567"))
 	intended.Rule, intended.AtMost = "nightly", &access.Rate{Count: 5, Per: time.Hour}
 	_, _, err := h.SpendTicket(ctx(), "ap_1", event(guard.KindConfirmed, intended.Intent), intended)
-	problemOf(t, err, schemas.CodeRateExceeded, "nightly", "5 writes")
+	problemOf(t, err, problems.CodeRateExceeded, "nightly", "5 writes")
 	if ticket, ok, err := h.Ticket(ctx(), "ap_1"); !ok || ticket.Spent || err != nil {
 		t.Error("a ticket was spent for a write that the rate refused", ticket, err)
 	}

@@ -7,7 +7,7 @@ import (
 
 	"mcp-partner/access"
 	"mcp-partner/guard"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 )
 
 // ticketBody is guard.Ticket as it is written.
@@ -122,7 +122,7 @@ func (l *Ledger) PutTicket(ctx context.Context, ticket guard.Ticket, limit int, 
 }
 
 // errTaken cannot happen with IDs of 72 random bits.
-var errTaken = schemas.NewProblem(schemas.CodeInternal, "A new approval has the ID of an older one.")
+var errTaken = problems.New(problems.CodeInternal, "A new approval has the ID of an older one.")
 
 // joins returns the live ticket that asks the same, if there is one, and
 // refuses where as many as limit count.

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"sync"
 
-	"mcp-partner/schemas"
+	"mcp-partner/internal/untrusted"
 )
 
 // verifiedPrefix is what this process has read of the authenticated chain and found to be
@@ -159,7 +159,7 @@ func (k view) vouch(s state) error {
 }
 
 func (k view) changed(row string) error {
-	return k.l.corrupt("the row " + schemas.Sanitize(row) + " does not match its last entry")
+	return k.l.corrupt("the row " + untrusted.Sanitize(row) + " does not match its last entry")
 }
 
 // follow reads to the end of the record, so that all of it from an entry on is

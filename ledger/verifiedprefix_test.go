@@ -8,7 +8,7 @@ import (
 
 	"mcp-partner/guard"
 	"mcp-partner/internal/disk"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 )
 
 // begin is the first write of a tenant of run_1.
@@ -93,7 +93,7 @@ func TestARunGoesOnOnlyWithARecordThatFits(t *testing.T) {
 				}
 				for _, row := range []int{1, 2} {
 					_, err = h.begin(row)
-					problemOf(t, err, schemas.CodeVaultCorrupt)
+					problemOf(t, err, problems.CodeVaultCorrupt)
 				}
 			})
 		}
@@ -154,7 +154,7 @@ func TestPruningLeavesWhatAnOpenRunHasDone(t *testing.T) {
 	h.meanwhile(`DELETE FROM states WHERE kind = 'step'`)
 	h.reopen()
 	_, err = h.begin(1)
-	problemOf(t, err, schemas.CodeVaultCorrupt)
+	problemOf(t, err, problems.CodeVaultCorrupt)
 	h.clock.Advance(time.Hour)
 	if made, err := h.Prune(ctx(), h.clock.Now()); err != nil || made.Removed == 0 {
 		t.Error("nothing keeps the entries of a run that is over:", made, err)

@@ -8,7 +8,8 @@ import (
 	"maps"
 	"slices"
 
-	"mcp-partner/schemas"
+	"mcp-partner/internal/untrusted"
+	"mcp-partner/schemas/problems"
 )
 
 // maxFindings bounds a report; the first finding is the one that counts.
@@ -142,7 +143,7 @@ func (v *verifier) run(ctx context.Context, seen int64) error {
 func (v *verifier) file(ctx context.Context) error {
 	damage, err := v.db.Damage(ctx, v.q)
 	for _, said := range damage {
-		v.report.find(0, "SQLite's integrity check says: %s", schemas.Sanitize(said))
+		v.report.find(0, "SQLite's integrity check says: %s", untrusted.Sanitize(said))
 	}
 	return err
 }
@@ -265,13 +266,13 @@ func (v *verifier) state(name string, s state) {
 	last := v.latest[name]
 	switch {
 	case !same(s.mac, v.db.key.state(s)):
-		v.report.findRow(schemas.Sanitize(name), "the row was changed or inserted by another program and is ignored")
+		v.report.findRow(untrusted.Sanitize(name), "the row was changed or inserted by another program and is ignored")
 	case last.gone:
-		v.report.findRow(schemas.Sanitize(name), fmt.Sprintf("the row was removed with entry %d, is back, and is ignored", last.seq))
+		v.report.findRow(untrusted.Sanitize(name), fmt.Sprintf("the row was removed with entry %d, is back, and is ignored", last.seq))
 	case s.seq < max(s.latest, last.seq):
-		v.report.findRow(schemas.Sanitize(name), fmt.Sprintf("the row is an older copy, of entry %d; it changed with entry %d and is ignored", s.seq, max(s.latest, last.seq)))
+		v.report.findRow(untrusted.Sanitize(name), fmt.Sprintf("the row is an older copy, of entry %d; it changed with entry %d and is ignored", s.seq, max(s.latest, last.seq)))
 	case s.seq > v.before.seq:
-		v.report.findRow(schemas.Sanitize(name), fmt.Sprintf("the row changed with entry %d, which is missing", s.seq))
+		v.report.findRow(untrusted.Sanitize(name), fmt.Sprintf("the row changed with entry %d, which is missing", s.seq))
 	}
 }
 
@@ -283,7 +284,7 @@ func (v *verifier) missing(there map[string]bool) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(expected)) {
 		if expected[name] && !there[name] {
-			v.report.findRow(schemas.Sanitize(name), "the row was removed by another program")
+			v.report.findRow(untrusted.Sanitize(name), "the row was removed by another program")
 		}
 	}
 }
@@ -298,7 +299,7 @@ func (v *verifier) againstHead(ctx context.Context) error {
 		return err
 	}
 	if err := VerifyHead(public, *v.head); err != nil {
-		v.report.find(0, "the head is not valid: %s", schemas.AsProblem(err).Message)
+		v.report.find(0, "the head is not valid: %s", problems.As(err).Message)
 		return nil
 	}
 	v.report.compareHead(*v.head, v.db.id, v.began, v.attested, v.found)
@@ -311,7 +312,7 @@ func (r *Report) compareHead(head Head, ledgerID string, began int64, attested d
 	genesis := genesisHash(ledgerID)
 	switch c := r.Checkpoint; {
 	case head.Ledger != ledgerID:
-		r.find(0, "the head is of another ledger, %s", schemas.Sanitize(head.Ledger))
+		r.find(0, "the head is of another ledger, %s", untrusted.Sanitize(head.Ledger))
 	case head.Seq == began && c != nil && head.Hash != c.Hash,
 		head.Seq == 0 && head.Hash != hex.EncodeToString(genesis[:]):
 		r.find(head.Seq, "entry %d differs from the head", head.Seq)
@@ -378,9 +379,9 @@ func (p *plans) report(r *Report) {
 		stored, there := p.stored[name]
 		switch {
 		case !there:
-			r.findRow(schemas.Sanitize(ref(statePlan, name)), fmt.Sprintf("the plan of %s was removed by another program", schemas.Sanitize(p.wantedBy[name])))
+			r.findRow(untrusted.Sanitize(ref(statePlan, name)), fmt.Sprintf("the plan of %s was removed by another program", untrusted.Sanitize(p.wantedBy[name])))
 		case stored != p.wanted[name]:
-			r.findRow(schemas.Sanitize(ref(statePlan, name)), fmt.Sprintf("the plan of %s was changed", schemas.Sanitize(p.wantedBy[name])))
+			r.findRow(untrusted.Sanitize(ref(statePlan, name)), fmt.Sprintf("the plan of %s was changed", untrusted.Sanitize(p.wantedBy[name])))
 		}
 	}
 }

@@ -7,7 +7,8 @@ import (
 	"fmt"
 
 	"mcp-partner/guard"
-	"mcp-partner/schemas"
+	"mcp-partner/internal/phrase"
+	"mcp-partner/schemas/problems"
 )
 
 // maxBody bounds an entry, in bytes; a line of an export holds one.
@@ -110,7 +111,7 @@ func (w *writing) add(ctx context.Context, e entry) error { return w.addAt(ctx, 
 func (w *writing) addAt(ctx context.Context, seq int64, e entry) error {
 	body := encode(e)
 	if len(body) > maxBody {
-		return schemas.NewProblem(schemas.CodeInvalidArgument, "The entry is longer than 1 MiB.")
+		return problems.New(problems.CodeInvalidArgument, "The entry is longer than 1 MiB.")
 	}
 	next := w.db.key.next(w.tail, seq, body)
 	w.changed = true
@@ -161,7 +162,7 @@ func (w *writing) rolledBack(ctx context.Context, seen int64) error {
 	w.lost = seen - had
 	e := newEntry(guard.Event{Time: now, Kind: KindRollback, Detail: fmt.Sprintf(
 		"The file ends with entry %d and the vault remembers entry %d: an older ledger was restored. Voided: %s and %s. Freeze and approvers are as they were at entry %d.",
-		had, seen, schemas.Count(open, "open ticket"), schemas.Count(len(tokens), "invocation token"), had)}, w.l.o.Program)
+		had, seen, phrase.Count(open, "open ticket"), phrase.Count(len(tokens), "invocation token"), had)}, w.l.o.Program)
 	e.MissingFrom, e.MissingTo = had+1, seen
 	if err := w.addAt(ctx, seen+1, e); err != nil {
 		return err

@@ -4,20 +4,10 @@ import (
 	"encoding/json"
 
 	"github.com/google/jsonschema-go/jsonschema"
+
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/problems"
 )
-
-// Effect is what an operation may do to the link.
-type Effect string
-
-// The effects. EffectDestroy covers whatever overwrites or removes something.
-const (
-	EffectRead    Effect = "read"
-	EffectWrite   Effect = "write"
-	EffectDestroy Effect = "destroy"
-)
-
-// Writes reports whether the effect needs a permit.
-func (e Effect) Writes() bool { return e != EffectRead }
 
 // The names of the tools; newer ones stand beside their entries.
 const (
@@ -52,14 +42,14 @@ type Example struct {
 	// Link is the partner ID that is linked before the call, or empty.
 	Link string
 	// Status is how the call ends when a person confirms it.
-	Status Status
+	Status answers.Status
 }
 
 // Table is what a terminal shows of an answer's rows.
 type Table struct {
 	Columns []string
 	// Rows returns the cells of each row, in the order of Columns.
-	Rows func(Envelope) [][]string
+	Rows func(answers.Envelope) [][]string
 }
 
 // Operation is one entry of the catalogue: all that is known of a tool. MCP
@@ -74,7 +64,7 @@ type Operation struct {
 	// Use says when to call this tool instead of its neighbour, Limit what it does
 	// not do.
 	Use, Limit string
-	Effect     Effect
+	Effect     answers.Effect
 	// Repeatable is true where a second, equal call changes nothing more.
 	Repeatable bool
 	// Azure is true where the operation may talk to Azure (MCP's openWorldHint).
@@ -89,7 +79,7 @@ type Operation struct {
 	Answer []string
 	// Refuses are problems that this operation answers and most do not; the
 	// others follow from effect and arguments (Problems).
-	Refuses []Code
+	Refuses []problems.Code
 	// Table shows the rows of the answer at a terminal; nil where it has none, or
 	// where the command line has a view of its own for them.
 	Table    *Table

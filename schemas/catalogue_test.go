@@ -7,7 +7,9 @@ import (
 	"testing"
 	"unicode"
 
+	"mcp-partner/internal/untrusted"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 )
 
 func TestEveryOperationIsComplete(t *testing.T) {
@@ -70,8 +72,8 @@ func TestSchemasAreClosedAndDescribed(t *testing.T) {
 
 func TestCodesAreClosedAndHaveMessages(t *testing.T) {
 	t.Parallel()
-	seen := map[schemas.Code]bool{}
-	for _, info := range schemas.Codes() {
+	seen := map[problems.Code]bool{}
+	for _, info := range problems.Codes() {
 		if seen[info.Code] {
 			t.Errorf("%s stands twice", info.Code)
 		}
@@ -83,10 +85,10 @@ func TestCodesAreClosedAndHaveMessages(t *testing.T) {
 			t.Errorf("%s is not in lower case", info.Code)
 		}
 	}
-	if problem := schemas.AsProblem(json.Unmarshal([]byte("{"), new(int))); problem.Code != schemas.CodeInternal {
+	if problem := problems.As(json.Unmarshal([]byte("{"), new(int))); problem.Code != problems.CodeInternal {
 		t.Errorf("a foreign error became %s", problem.Code)
 	}
-	if schemas.AsProblem(nil) != nil {
+	if problems.As(nil) != nil {
 		t.Error("no error became a problem")
 	}
 }
@@ -109,7 +111,7 @@ func TestSanitize(t *testing.T) {
 		"variation":        {"a\ufe0fb", "ab"},
 		"unassigned plane": {"a\U0003ffffb", "ab"},
 	} {
-		if got := schemas.Sanitize(test.in); got != test.want {
+		if got := untrusted.Sanitize(test.in); got != test.want {
 			t.Errorf("%s: got %q, want %q", name, got, test.want)
 		}
 	}
@@ -129,7 +131,7 @@ func TestShownNamesWhatCannotBeSeen(t *testing.T) {
 		"\u200b":               `"" with U+200B in it`,
 		"":                     `""`,
 	} {
-		if got := schemas.Shown(text); got != want {
+		if got := untrusted.Shown(text); got != want {
 			t.Errorf("%q is shown as %s, want %s", text, got, want)
 		}
 	}
@@ -138,8 +140,8 @@ func TestShownNamesWhatCannotBeSeen(t *testing.T) {
 func FuzzSanitize(f *testing.F) {
 	f.Add("a\x1b[0m\u202e")
 	f.Fuzz(func(t *testing.T, in string) {
-		out := schemas.Sanitize(in)
-		if n := len([]rune(out)); n > schemas.UntrustedLimit {
+		out := untrusted.Sanitize(in)
+		if n := len([]rune(out)); n > untrusted.Limit {
 			t.Fatalf("%d runes", n)
 		}
 		for _, r := range out {
@@ -147,7 +149,7 @@ func FuzzSanitize(f *testing.F) {
 				t.Fatalf("%q holds %U", out, r)
 			}
 		}
-		if again := schemas.Sanitize(out); again != out {
+		if again := untrusted.Sanitize(out); again != out {
 			t.Fatalf("not stable: %q, then %q", out, again)
 		}
 	})

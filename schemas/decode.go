@@ -10,6 +10,9 @@ import (
 	"unicode/utf8"
 
 	"mcp-partner/internal/strictjson"
+	"mcp-partner/internal/untrusted"
+	"mcp-partner/schemas/partnerid"
+	"mcp-partner/schemas/problems"
 )
 
 // Decoded are the arguments of a call.
@@ -124,14 +127,14 @@ func match(tool string, fields []field, name string) (field, error) {
 }
 
 func unknownArgument(tool, name, next string) error {
-	return NewProblem(CodeUnknownArgument, fmt.Sprintf("%s has no argument %q: %s", tool, Sanitize(name), next))
+	return problems.New(problems.CodeUnknownArgument, fmt.Sprintf("%s has no argument %q: %s", tool, untrusted.Sanitize(name), next))
 }
 
 func invalid(format string, args ...any) error {
-	return NewProblem(CodeInvalidArgument, fmt.Sprintf(format, args...))
+	return problems.New(problems.CodeInvalidArgument, fmt.Sprintf(format, args...))
 }
 
-var partnerIDType = reflect.TypeFor[PartnerID]()
+var partnerIDType = reflect.TypeFor[partnerid.ID]()
 
 // read decodes one value into its field of the input struct.
 func (f field) read(into reflect.Value, raw json.RawMessage) error {
@@ -168,10 +171,10 @@ func (f field) read(into reflect.Value, raw json.RawMessage) error {
 func (f field) readPartnerID(target reflect.Value, raw json.RawMessage) error {
 	var text string
 	if json.Unmarshal(raw, &text) != nil {
-		return NewProblem(CodeInvalidPartnerID, fmt.Sprintf(
+		return problems.New(problems.CodeInvalidPartnerID, fmt.Sprintf(
 			"%s is %s: a partner ID is a string of 4 to 10 digits; write it in quotes, such as \"1234567\".", f.name, jsonKind(raw)))
 	}
-	id, err := ParsePartnerID(f.name, text)
+	id, err := partnerid.Parse(f.name, text)
 	target.SetString(string(id))
 	return err
 }
@@ -188,7 +191,7 @@ func (f field) readString(target reflect.Value, raw json.RawMessage) error {
 	case f.maxLength > 0 && runes > f.maxLength:
 		return invalid("%s has %d characters: at most %d are allowed.", f.name, runes, f.maxLength)
 	case len(f.values) > 0 && !slices.Contains(f.values, any(text)):
-		return invalid("%s is %q: use %s.", f.name, Sanitize(text), oneOf(f.values))
+		return invalid("%s is %q: use %s.", f.name, untrusted.Sanitize(text), oneOf(f.values))
 	}
 	target.SetString(text)
 	return nil

@@ -11,6 +11,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 )
 
 func lookup(t testing.TB, name string) schemas.Operation {
@@ -56,53 +57,53 @@ func TestDecodeRefusals(t *testing.T) {
 	)
 	for name, test := range map[string]struct {
 		tool, raw string
-		code      schemas.Code
+		code      problems.Code
 		says      string
 	}{
-		"number as partner ID":  {register, `{"partner_id":1234567}`, schemas.CodeInvalidPartnerID, "write it in quotes"},
-		"letters":               {register, `{"partner_id":"12345ab"}`, schemas.CodeInvalidPartnerID, "other than ASCII digits"},
-		"fullwidth digits":      {register, `{"partner_id":"１２３４５６７"}`, schemas.CodeInvalidPartnerID, "other than ASCII digits"},
-		"GUID":                  {register, `{"partner_id":"0a1b2c3d-0000-4000-8000-000000000001"}`, schemas.CodeInvalidPartnerID, "Customer Usage Attribution"},
-		"too short":             {register, `{"partner_id":"123"}`, schemas.CodeInvalidPartnerID, "has 3 digits"},
-		"too long":              {register, `{"partner_id":"12345678901"}`, schemas.CodeInvalidPartnerID, "has 11 digits"},
-		"empty partner ID":      {register, `{"partner_id":""}`, schemas.CodeInvalidPartnerID, "is empty"},
-		"spaces":                {register, `{"partner_id":" 1234567"}`, schemas.CodeInvalidPartnerID, `"1234567" preceded by a space`},
-		"path":                  {register, `{"partner_id":"../1234567"}`, schemas.CodeInvalidPartnerID, "other than ASCII digits"},
-		"missing partner ID":    {register, `{"tenant":"contoso"}`, schemas.CodeInvalidArgument, "partner_id is missing"},
-		"null partner ID":       {register, `{"partner_id":null}`, schemas.CodeInvalidArgument, "partner_id is null"},
-		"unknown with neighbor": {register, `{"partner_id":"1234567","tennant":"x"}`, schemas.CodeUnknownArgument, "did you mean tenant?"},
-		"unknown":               {register, `{"partner_id":"1234567","zzzzzz":"x"}`, schemas.CodeUnknownArgument, "it takes tenant, credential"},
-		"wrong case":            {register, `{"Partner_ID":"1234567"}`, schemas.CodeUnknownArgument, "write it as partner_id"},
-		"dashes":                {register, `{"partner-id":"1234567"}`, schemas.CodeUnknownArgument, "write it as partner_id"},
-		"given twice":           {register, `{"partner_id":"1234567","partner_id":"7654321"}`, schemas.CodeInvalidArgument, "given twice"},
-		"array":                 {register, `[]`, schemas.CodeInvalidArgument, "not one JSON object"},
-		"two objects":           {register, `{} {}`, schemas.CodeInvalidArgument, "well-formed"},
-		"cut":                   {register, `{"partner_id":"12345`, schemas.CodeInvalidArgument, "well-formed"},
-		"invalid UTF-8":         {register, "{\"partner_id\":\"\xff\"}", schemas.CodeInvalidArgument, "UTF-8"},
-		"tenant of wrong type":  {register, `{"partner_id":"1234567","tenant":7}`, schemas.CodeInvalidArgument, "must be a string"},
-		"limit too high":        {list, `{"limit":1000}`, schemas.CodeInvalidArgument, "from 1 to 200"},
-		"limit in words":        {list, `{"limit":"ten"}`, schemas.CodeInvalidArgument, "whole number"},
-		"limit as fraction":     {list, `{"limit":1.5}`, schemas.CodeInvalidArgument, "whole number"},
-		"discover as a word":    {list, `{"discover":"yes"}`, schemas.CodeInvalidArgument, "true or false"},
-		"discover as a number":  {list, `{"discover":1}`, schemas.CodeInvalidArgument, "true or false"},
-		"half a row":            {list, `{"limit":"2.5"}`, schemas.CodeInvalidArgument, "whole number"},
-		"one tenant as text":    {audit, `{"tenants":"contoso"}`, schemas.CodeInvalidArgument, "must be an array"},
-		"an ID as a number":     {check, `{"partner_id":1234567}`, schemas.CodeInvalidPartnerID, "write it in quotes"},
-		"IDs as numbers":        {audit, `{"own_partner_ids":"[1234567]"}`, schemas.CodeInvalidPartnerID, "write it in quotes"},
-		"misspelt in a read":    {audit, `{"tenantss":["contoso"]}`, schemas.CodeUnknownArgument, "did you mean tenants?"},
-		"wrong case in a read":  {audit, `{"Tenants":["contoso"]}`, schemas.CodeUnknownArgument, "write it as tenants"},
-		"not from a client":     {list, `{"run":"x"}`, schemas.CodeUnknownArgument, "it takes"},
-		"a member in a write":   {register, `{"partner_id":"1234567","toolCallId":"x"}`, schemas.CodeUnknownArgument, "it takes"},
-		"text in a write":       {register, `"{\"partner_id\":\"1234567\"}"`, schemas.CodeInvalidArgument, "not one JSON object"},
-		"list text in a write":  {ensure, `{"tenants":"[\"contoso\"]"}`, schemas.CodeInvalidArgument, "must be an array"},
-		"flag text in a write":  {ensure, `{"plan":"true"}`, schemas.CodeInvalidArgument, "true or false"},
-		"no tenants in a write": {ensure, `{"tenants":[]}`, schemas.CodeInvalidArgument, "empty list"},
-		"no query":              {schemas.ToolFindPartnerTool, `{"query":""}`, schemas.CodeInvalidArgument, "is empty"},
+		"number as partner ID":  {register, `{"partner_id":1234567}`, problems.CodeInvalidPartnerID, "write it in quotes"},
+		"letters":               {register, `{"partner_id":"12345ab"}`, problems.CodeInvalidPartnerID, "other than ASCII digits"},
+		"fullwidth digits":      {register, `{"partner_id":"１２３４５６７"}`, problems.CodeInvalidPartnerID, "other than ASCII digits"},
+		"GUID":                  {register, `{"partner_id":"0a1b2c3d-0000-4000-8000-000000000001"}`, problems.CodeInvalidPartnerID, "Customer Usage Attribution"},
+		"too short":             {register, `{"partner_id":"123"}`, problems.CodeInvalidPartnerID, "has 3 digits"},
+		"too long":              {register, `{"partner_id":"12345678901"}`, problems.CodeInvalidPartnerID, "has 11 digits"},
+		"empty partner ID":      {register, `{"partner_id":""}`, problems.CodeInvalidPartnerID, "is empty"},
+		"spaces":                {register, `{"partner_id":" 1234567"}`, problems.CodeInvalidPartnerID, `"1234567" preceded by a space`},
+		"path":                  {register, `{"partner_id":"../1234567"}`, problems.CodeInvalidPartnerID, "other than ASCII digits"},
+		"missing partner ID":    {register, `{"tenant":"contoso"}`, problems.CodeInvalidArgument, "partner_id is missing"},
+		"null partner ID":       {register, `{"partner_id":null}`, problems.CodeInvalidArgument, "partner_id is null"},
+		"unknown with neighbor": {register, `{"partner_id":"1234567","tennant":"x"}`, problems.CodeUnknownArgument, "did you mean tenant?"},
+		"unknown":               {register, `{"partner_id":"1234567","zzzzzz":"x"}`, problems.CodeUnknownArgument, "it takes tenant, credential"},
+		"wrong case":            {register, `{"Partner_ID":"1234567"}`, problems.CodeUnknownArgument, "write it as partner_id"},
+		"dashes":                {register, `{"partner-id":"1234567"}`, problems.CodeUnknownArgument, "write it as partner_id"},
+		"given twice":           {register, `{"partner_id":"1234567","partner_id":"7654321"}`, problems.CodeInvalidArgument, "given twice"},
+		"array":                 {register, `[]`, problems.CodeInvalidArgument, "not one JSON object"},
+		"two objects":           {register, `{} {}`, problems.CodeInvalidArgument, "well-formed"},
+		"cut":                   {register, `{"partner_id":"12345`, problems.CodeInvalidArgument, "well-formed"},
+		"invalid UTF-8":         {register, "{\"partner_id\":\"\xff\"}", problems.CodeInvalidArgument, "UTF-8"},
+		"tenant of wrong type":  {register, `{"partner_id":"1234567","tenant":7}`, problems.CodeInvalidArgument, "must be a string"},
+		"limit too high":        {list, `{"limit":1000}`, problems.CodeInvalidArgument, "from 1 to 200"},
+		"limit in words":        {list, `{"limit":"ten"}`, problems.CodeInvalidArgument, "whole number"},
+		"limit as fraction":     {list, `{"limit":1.5}`, problems.CodeInvalidArgument, "whole number"},
+		"discover as a word":    {list, `{"discover":"yes"}`, problems.CodeInvalidArgument, "true or false"},
+		"discover as a number":  {list, `{"discover":1}`, problems.CodeInvalidArgument, "true or false"},
+		"half a row":            {list, `{"limit":"2.5"}`, problems.CodeInvalidArgument, "whole number"},
+		"one tenant as text":    {audit, `{"tenants":"contoso"}`, problems.CodeInvalidArgument, "must be an array"},
+		"an ID as a number":     {check, `{"partner_id":1234567}`, problems.CodeInvalidPartnerID, "write it in quotes"},
+		"IDs as numbers":        {audit, `{"own_partner_ids":"[1234567]"}`, problems.CodeInvalidPartnerID, "write it in quotes"},
+		"misspelt in a read":    {audit, `{"tenantss":["contoso"]}`, problems.CodeUnknownArgument, "did you mean tenants?"},
+		"wrong case in a read":  {audit, `{"Tenants":["contoso"]}`, problems.CodeUnknownArgument, "write it as tenants"},
+		"not from a client":     {list, `{"run":"x"}`, problems.CodeUnknownArgument, "it takes"},
+		"a member in a write":   {register, `{"partner_id":"1234567","toolCallId":"x"}`, problems.CodeUnknownArgument, "it takes"},
+		"text in a write":       {register, `"{\"partner_id\":\"1234567\"}"`, problems.CodeInvalidArgument, "not one JSON object"},
+		"list text in a write":  {ensure, `{"tenants":"[\"contoso\"]"}`, problems.CodeInvalidArgument, "must be an array"},
+		"flag text in a write":  {ensure, `{"plan":"true"}`, problems.CodeInvalidArgument, "true or false"},
+		"no tenants in a write": {ensure, `{"tenants":[]}`, problems.CodeInvalidArgument, "empty list"},
+		"no query":              {schemas.ToolFindPartnerTool, `{"query":""}`, problems.CodeInvalidArgument, "is empty"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			_, err := lookup(t, test.tool).Decode(json.RawMessage(test.raw))
-			var problem *schemas.Problem
+			var problem *problems.Problem
 			if !errors.As(err, &problem) || problem.Code != test.code || !strings.Contains(problem.Message, test.says) {
 				t.Errorf("got %v, want %s saying %q", err, test.code, test.says)
 			}
@@ -150,7 +151,7 @@ func FuzzDecode(f *testing.F) {
 		}
 		_, err := op.Decode(raw)
 		if err != nil {
-			var problem *schemas.Problem
+			var problem *problems.Problem
 			if !errors.As(err, &problem) || !utf8.ValidString(problem.Message) {
 				t.Fatalf("an error that is no clean problem: %v", err)
 			}

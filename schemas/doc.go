@@ -1,6 +1,7 @@
-// Package schemas is everything a client of mcp-partner sees: the catalogue of
-// operations, the types that go in and come out, strict decoding of arguments,
-// the closed list of problem codes, and the JSON Schemas made from them.
+// Package schemas is the catalogue of operations and what follows from it: the
+// arguments of each and their strict decoding, the problems it may answer, and
+// the JSON Schemas of both sides. What answers consist of stands in
+// schemas/answers, the closed list of problems in schemas/problems.
 //
 // It knows neither MCP nor Azure nor a database. Every other room may import
 // it; it imports none of them.

@@ -1,5 +1,9 @@
 package schemas
 
+import (
+	"mcp-partner/schemas/partnerid"
+)
+
 // Target says where a call goes. Both may be left out: the tenant where the
 // directory holds exactly one, the credential for the tenant's default.
 type Target struct {
@@ -16,28 +20,28 @@ type Confirmation struct {
 // CheckPartnerLinkInput are the arguments of check_partner_link.
 type CheckPartnerLinkInput struct {
 	Target
-	PartnerID PartnerID `json:"partner_id,omitempty" doc:"MPN ID to compare with the one linked."`
+	PartnerID partnerid.ID `json:"partner_id,omitempty" doc:"MPN ID to compare with the one linked."`
 }
 
 // RegisterPartnerInput are the arguments of register_partner.
 type RegisterPartnerInput struct {
 	Target
-	PartnerID PartnerID `json:"partner_id" doc:"MPN ID to link."`
+	PartnerID partnerid.ID `json:"partner_id" doc:"MPN ID to link."`
 	Confirmation
 }
 
 // UpdatePartnerInput are the arguments of update_partner.
 type UpdatePartnerInput struct {
 	Target
-	PartnerID                PartnerID `json:"partner_id" doc:"New MPN ID."`
-	ExpectedCurrentPartnerID PartnerID `json:"expected_current_partner_id,omitempty" doc:"MPN ID that must be linked now."`
+	PartnerID                partnerid.ID `json:"partner_id" doc:"New MPN ID."`
+	ExpectedCurrentPartnerID partnerid.ID `json:"expected_current_partner_id,omitempty" doc:"MPN ID that must be linked now."`
 	Confirmation
 }
 
 // RemovePartnerInput are the arguments of remove_partner.
 type RemovePartnerInput struct {
 	Target
-	PartnerID PartnerID `json:"partner_id" doc:"MPN ID that is linked now."`
+	PartnerID partnerid.ID `json:"partner_id" doc:"MPN ID that is linked now."`
 	Confirmation
 }
 
@@ -68,15 +72,15 @@ type GetApprovalInput struct {
 
 // AuditPartnerLinksInput are the arguments of audit_partner_links.
 type AuditPartnerLinksInput struct {
-	Tenants           []string    `json:"tenants,omitempty" doc:"Names, domains, GUIDs or globs (emea-*). Default: all." minLength:"1" maxLength:"255"`
-	Labels            []string    `json:"labels,omitempty" doc:"Only tenants with all these labels." minLength:"1" maxLength:"500" maxItems:"32"`
-	ExpectedPartnerID PartnerID   `json:"expected_partner_id,omitempty" doc:"MPN ID expected everywhere. Default: each tenant's own."`
-	OwnPartnerIDs     []PartnerID `json:"own_partner_ids,omitempty" doc:"Several accepted MPN IDs instead."`
-	IncludeRoles      bool        `json:"include_roles,omitempty" doc:"Also read roles (check_pec_roles)."`
-	StaleAfterDays    int         `json:"stale_after_days,omitempty" doc:"Marks older links as stale." minimum:"1" maximum:"3650"`
-	RunID             string      `json:"run_id,omitempty" doc:"Shows or resumes this run." minLength:"1" maxLength:"64"`
-	Cursor            string      `json:"cursor,omitempty" doc:"next_cursor of the previous page." minLength:"1" maxLength:"512"`
-	Limit             int         `json:"limit,omitempty" doc:"Rows per page. Default: 50." minimum:"1" maximum:"200"`
+	Tenants           []string       `json:"tenants,omitempty" doc:"Names, domains, GUIDs or globs (emea-*). Default: all." minLength:"1" maxLength:"255"`
+	Labels            []string       `json:"labels,omitempty" doc:"Only tenants with all these labels." minLength:"1" maxLength:"500" maxItems:"32"`
+	ExpectedPartnerID partnerid.ID   `json:"expected_partner_id,omitempty" doc:"MPN ID expected everywhere. Default: each tenant's own."`
+	OwnPartnerIDs     []partnerid.ID `json:"own_partner_ids,omitempty" doc:"Several accepted MPN IDs instead."`
+	IncludeRoles      bool           `json:"include_roles,omitempty" doc:"Also read roles (check_pec_roles)."`
+	StaleAfterDays    int            `json:"stale_after_days,omitempty" doc:"Marks older links as stale." minimum:"1" maximum:"3650"`
+	RunID             string         `json:"run_id,omitempty" doc:"Shows or resumes this run." minLength:"1" maxLength:"64"`
+	Cursor            string         `json:"cursor,omitempty" doc:"next_cursor of the previous page." minLength:"1" maxLength:"512"`
+	Limit             int            `json:"limit,omitempty" doc:"Rows per page. Default: 50." minimum:"1" maximum:"200"`
 }
 
 // Many says for which tenants a tool that writes to many is meant, and how far
@@ -99,8 +103,8 @@ type RunRef struct {
 
 // EnsurePartnerLinksInput are the arguments of ensure_partner_links.
 type EnsurePartnerLinksInput struct {
-	PartnerID    PartnerID `json:"partner_id,omitempty" doc:"MPN ID to link. Default: each tenant's expected one."`
-	IncludeRoles *bool     `json:"include_roles,omitempty" doc:"Also read roles. Default: for one tenant."`
+	PartnerID    partnerid.ID `json:"partner_id,omitempty" doc:"MPN ID to link. Default: each tenant's expected one."`
+	IncludeRoles *bool        `json:"include_roles,omitempty" doc:"Also read roles. Default: for one tenant."`
 	Many
 	RunRef
 	Confirmation
@@ -108,9 +112,9 @@ type EnsurePartnerLinksInput struct {
 
 // TransitionPartnerInput are the arguments of transition_partner.
 type TransitionPartnerInput struct {
-	From     []PartnerID `json:"from,omitempty" doc:"Old MPN IDs. Required without run_id." maxItems:"50"`
-	To       PartnerID   `json:"to,omitempty" doc:"New MPN ID. Required without run_id."`
-	Strategy string      `json:"strategy,omitempty" doc:"Default: update." enum:"update,remove-then-register"`
+	From     []partnerid.ID `json:"from,omitempty" doc:"Old MPN IDs. Required without run_id." maxItems:"50"`
+	To       partnerid.ID   `json:"to,omitempty" doc:"New MPN ID. Required without run_id."`
+	Strategy string         `json:"strategy,omitempty" doc:"Default: update." enum:"update,remove-then-register"`
 	Many
 	RunRef
 	Confirmation

@@ -5,11 +5,14 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"mcp-partner/schemas/partnerid"
+	"mcp-partner/schemas/problems"
 )
 
 type listInput struct {
-	Names []string    `json:"names,omitempty" doc:"Some names." minLength:"1" maxLength:"5" maxItems:"3"`
-	IDs   []PartnerID `json:"ids,omitempty" doc:"Some IDs."`
+	Names []string       `json:"names,omitempty" doc:"Some names." minLength:"1" maxLength:"5" maxItems:"3"`
+	IDs   []partnerid.ID `json:"ids,omitempty" doc:"Some IDs."`
 }
 
 func TestListsAreDecodedStrictly(t *testing.T) {
@@ -17,31 +20,31 @@ func TestListsAreDecodedStrictly(t *testing.T) {
 	op := Operation{Name: "lists", Input: &listInput{}}
 	for _, c := range []struct {
 		arguments string
-		code      Code
+		code      problems.Code
 		says      string
 	}{
 		{`{"names":["a","b"],"ids":["1234567"]}`, "", ""},
 		{`{"names":null}`, "", ""},
-		{`{"names":[]}`, CodeInvalidArgument, "names is an empty list"},
-		{`{"names":"a"}`, CodeInvalidArgument, "names is a string: it must be an array"},
-		{`{"names":["a",1]}`, CodeInvalidArgument, "names[1] is a JSON number"},
-		{`{"names":["a",null]}`, CodeInvalidArgument, "names[1] is null"},
-		{`{"names":["a","toolong"]}`, CodeInvalidArgument, "names[1] has 7 characters"},
-		{`{"names":["a",""]}`, CodeInvalidArgument, "names[1] is empty"},
-		{`{"names":["a","b","c","d"]}`, CodeInvalidArgument, "names has 4 items"},
-		{`{"ids":["1234567",1234567]}`, CodeInvalidPartnerID, "ids[1] is a JSON number"},
-		{`{"ids":["12"]}`, CodeInvalidPartnerID, "ids[0] has 2 digits"},
+		{`{"names":[]}`, problems.CodeInvalidArgument, "names is an empty list"},
+		{`{"names":"a"}`, problems.CodeInvalidArgument, "names is a string: it must be an array"},
+		{`{"names":["a",1]}`, problems.CodeInvalidArgument, "names[1] is a JSON number"},
+		{`{"names":["a",null]}`, problems.CodeInvalidArgument, "names[1] is null"},
+		{`{"names":["a","toolong"]}`, problems.CodeInvalidArgument, "names[1] has 7 characters"},
+		{`{"names":["a",""]}`, problems.CodeInvalidArgument, "names[1] is empty"},
+		{`{"names":["a","b","c","d"]}`, problems.CodeInvalidArgument, "names has 4 items"},
+		{`{"ids":["1234567",1234567]}`, problems.CodeInvalidPartnerID, "ids[1] is a JSON number"},
+		{`{"ids":["12"]}`, problems.CodeInvalidPartnerID, "ids[0] has 2 digits"},
 	} {
 		in, err := op.Decode(json.RawMessage(c.arguments))
 		if c.code == "" {
 			if err != nil {
 				t.Errorf("%s: %v", c.arguments, err)
-			} else if got := in.Input.(*listInput); c.says == "" && strings.Contains(c.arguments, `"b"`) && (!slices.Equal(got.Names, []string{"a", "b"}) || !slices.Equal(got.IDs, []PartnerID{"1234567"})) {
+			} else if got := in.Input.(*listInput); c.says == "" && strings.Contains(c.arguments, `"b"`) && (!slices.Equal(got.Names, []string{"a", "b"}) || !slices.Equal(got.IDs, []partnerid.ID{"1234567"})) {
 				t.Errorf("%s: %+v", c.arguments, got)
 			}
 			continue
 		}
-		if p := AsProblem(err); err == nil || p.Code != c.code || !strings.Contains(p.Message, c.says) {
+		if p := problems.As(err); err == nil || p.Code != c.code || !strings.Contains(p.Message, c.says) {
 			t.Errorf("%s: %v, want %s with %q", c.arguments, err, c.code, c.says)
 		}
 	}

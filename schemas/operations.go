@@ -6,6 +6,9 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/problems"
 )
 
 // Paths of the provider below the ARM endpoint, as in its published
@@ -63,13 +66,13 @@ func checkPartnerLink() Operation {
 		Summary: "Check which partner ID (MPN ID) is linked to this server's identity in one tenant (Partner Admin Link).",
 		Use:     "With partner_id it says whether that ID is the one linked; for several tenants use audit_partner_links.",
 		Limit:   "unknown means that the link could not be read.",
-		Effect:  EffectRead, Repeatable: true, Azure: true,
+		Effect:  answers.EffectRead, Repeatable: true, Azure: true,
 		Routes: []Route{{http.MethodGet, PathPartner, "with partner_id"}, readLink("without partner_id, or after a 404")},
 		Input:  &CheckPartnerLinkInput{}, Answer: linkAnswer,
 		Examples: []Example{
-			{Says: "Is our partner link in place at Contoso?", Arguments: json.RawMessage(`{"tenant":"contoso"}`), Link: "1234567", Status: StatusDone},
-			{Says: "Which MPN ID is linked at Fabrikam?", Arguments: json.RawMessage(`{"tenant":"fabrikam"}`), Status: StatusDone},
-			{Says: "Is 1234567 the partner ID at Contoso?", Arguments: json.RawMessage(`{"tenant":"contoso","partner_id":"1234567"}`), Link: "7654321", Status: StatusDone},
+			{Says: "Is our partner link in place at Contoso?", Arguments: json.RawMessage(`{"tenant":"contoso"}`), Link: "1234567", Status: answers.StatusDone},
+			{Says: "Which MPN ID is linked at Fabrikam?", Arguments: json.RawMessage(`{"tenant":"fabrikam"}`), Status: answers.StatusDone},
+			{Says: "Is 1234567 the partner ID at Contoso?", Arguments: json.RawMessage(`{"tenant":"contoso","partner_id":"1234567"}`), Link: "7654321", Status: answers.StatusDone},
 		},
 	}
 }
@@ -80,14 +83,14 @@ func registerPartner() Operation {
 		Summary: "Link a partner ID (MPN ID) to this server's identity in one tenant.",
 		Use:     "Use it where check_partner_link says not_linked; for many tenants use ensure_partner_links.",
 		Limit:   "It never overwrites a link; a person confirms first.",
-		Effect:  EffectWrite, Repeatable: true, Azure: true,
+		Effect:  answers.EffectWrite, Repeatable: true, Azure: true,
 		Routes: []Route{readLink("before and after"), {http.MethodPut, PathPartner, "when nothing is linked"}},
 		Input:  &RegisterPartnerInput{}, Answer: []string{"identity", "before", "after", "approval", "pec_roles"},
-		Refuses: []Code{CodeAlreadyLinked},
+		Refuses: []problems.Code{problems.CodeAlreadyLinked},
 		Examples: []Example{
-			{Says: "Register 1234567 at Fabrikam", Arguments: json.RawMessage(`{"tenant":"fabrikam","partner_id":"1234567"}`), Status: StatusDone},
-			{Says: "Register 1234567 at Fabrikam again", Arguments: json.RawMessage(`{"tenant":"fabrikam","partner_id":"1234567"}`), Link: "1234567", Status: StatusUnchanged},
-			{Says: "Register 1234567 over another partner", Arguments: json.RawMessage(`{"tenant":"fabrikam","partner_id":"1234567"}`), Link: "7654321", Status: StatusRefused},
+			{Says: "Register 1234567 at Fabrikam", Arguments: json.RawMessage(`{"tenant":"fabrikam","partner_id":"1234567"}`), Status: answers.StatusDone},
+			{Says: "Register 1234567 at Fabrikam again", Arguments: json.RawMessage(`{"tenant":"fabrikam","partner_id":"1234567"}`), Link: "1234567", Status: answers.StatusUnchanged},
+			{Says: "Register 1234567 over another partner", Arguments: json.RawMessage(`{"tenant":"fabrikam","partner_id":"1234567"}`), Link: "7654321", Status: answers.StatusRefused},
 		},
 	}
 }
@@ -98,13 +101,13 @@ func updatePartner() Operation {
 		Summary: "Replace the partner ID that this server's identity holds in one tenant.",
 		Use:     "Use it where another ID is linked; for many tenants use transition_partner.",
 		Limit:   "It cannot change links of other identities; a person confirms first.",
-		Effect:  EffectDestroy, Repeatable: true, Azure: true,
+		Effect:  answers.EffectDestroy, Repeatable: true, Azure: true,
 		Routes: []Route{readLink("before and after"), {http.MethodPatch, PathPartner, "when another ID is linked"}},
 		Input:  &UpdatePartnerInput{}, Answer: []string{"identity", "before", "after", "approval", "pec_roles"},
-		Refuses: []Code{CodeNotLinked, CodeCurrentMismatch},
+		Refuses: []problems.Code{problems.CodeNotLinked, problems.CodeCurrentMismatch},
 		Examples: []Example{
-			{Says: "Change the partner ID at Contoso from 7654321 to 1234567", Arguments: json.RawMessage(`{"tenant":"contoso","partner_id":"1234567","expected_current_partner_id":"7654321"}`), Link: "7654321", Status: StatusDone},
-			{Says: "Change the partner ID where none is linked", Arguments: json.RawMessage(`{"tenant":"contoso","partner_id":"1234567"}`), Status: StatusRefused},
+			{Says: "Change the partner ID at Contoso from 7654321 to 1234567", Arguments: json.RawMessage(`{"tenant":"contoso","partner_id":"1234567","expected_current_partner_id":"7654321"}`), Link: "7654321", Status: answers.StatusDone},
+			{Says: "Change the partner ID where none is linked", Arguments: json.RawMessage(`{"tenant":"contoso","partner_id":"1234567"}`), Status: answers.StatusRefused},
 		},
 	}
 }
@@ -115,13 +118,13 @@ func removePartner() Operation {
 		Summary: "Remove the partner link that this server's identity holds in one tenant.",
 		Use:     "Use it to end attribution; to change the ID use update_partner, which leaves no gap.",
 		Limit:   "partner_id must be the ID linked now; a person confirms first.",
-		Effect:  EffectDestroy, Repeatable: true, Azure: true,
+		Effect:  answers.EffectDestroy, Repeatable: true, Azure: true,
 		Routes: []Route{readLink("before and after"), {http.MethodDelete, PathPartner, "when this ID is linked"}},
 		Input:  &RemovePartnerInput{}, Answer: []string{"identity", "before", "after", "approval"},
-		Refuses: []Code{CodeCurrentMismatch},
+		Refuses: []problems.Code{problems.CodeCurrentMismatch},
 		Examples: []Example{
-			{Says: "Remove our link 1234567 at Contoso, they left us", Arguments: json.RawMessage(`{"tenant":"contoso","partner_id":"1234567"}`), Link: "1234567", Status: StatusDone},
-			{Says: "Remove a link where nothing is linked", Arguments: json.RawMessage(`{"tenant":"contoso","partner_id":"1234567"}`), Status: StatusUnchanged},
+			{Says: "Remove our link 1234567 at Contoso, they left us", Arguments: json.RawMessage(`{"tenant":"contoso","partner_id":"1234567"}`), Link: "1234567", Status: answers.StatusDone},
+			{Says: "Remove a link where nothing is linked", Arguments: json.RawMessage(`{"tenant":"contoso","partner_id":"1234567"}`), Status: answers.StatusUnchanged},
 		},
 	}
 }
@@ -132,17 +135,17 @@ func listProviderOperations() Operation {
 		Summary: "List the operations that the Azure provider Microsoft.ManagementPartner publishes.",
 		Use:     "Use it to find the permissions that a role needs.",
 		Limit:   "It reads no links.",
-		Effect:  EffectRead, Repeatable: true, Azure: true, AnyTenant: true,
+		Effect:  answers.EffectRead, Repeatable: true, Azure: true, AnyTenant: true,
 		Routes: []Route{{http.MethodGet, PathOperations, "all pages"}},
 		Input:  &ListProviderOperationsInput{}, Answer: []string{"identity", "operations"},
 		Table: &Table{[]string{"NAME", "OPERATION", "DESCRIPTION"}, operationCells},
 		Examples: []Example{
-			{Says: "What can the ManagementPartner provider do?", Arguments: json.RawMessage(`{"tenant":"contoso"}`), Status: StatusDone},
+			{Says: "What can the ManagementPartner provider do?", Arguments: json.RawMessage(`{"tenant":"contoso"}`), Status: answers.StatusDone},
 		},
 	}
 }
 
-func operationCells(e Envelope) [][]string {
+func operationCells(e answers.Envelope) [][]string {
 	rows := make([][]string, len(e.Operations))
 	for i, o := range e.Operations {
 		rows[i] = []string{o.Name, o.Operation, o.Description}
@@ -156,7 +159,7 @@ func listTenants() Operation {
 		Summary: "List the tenants in this server's directory with company, domains, labels and expected partner ID.",
 		Use:     "Use it to find a tenant's name.",
 		Limit:   "It reads no links.",
-		Effect:  EffectRead, Repeatable: true, Azure: true,
+		Effect:  answers.EffectRead, Repeatable: true, Azure: true,
 		Routes: []Route{{http.MethodGet, PathTenants, "with discover"}},
 		Input:  &ListTenantsInput{}, Answer: []string{"tenants", "totals", "next_cursor"},
 		Table: &Table{
@@ -164,13 +167,13 @@ func listTenants() Operation {
 			tenantCells,
 		},
 		Examples: []Example{
-			{Says: "Which customers do we manage?", Arguments: json.RawMessage(`{}`), Status: StatusDone},
-			{Says: "Which tenants can our credential at Contoso see?", Arguments: json.RawMessage(`{"discover":true,"tenant":"contoso"}`), Status: StatusDone},
+			{Says: "Which customers do we manage?", Arguments: json.RawMessage(`{}`), Status: answers.StatusDone},
+			{Says: "Which tenants can our credential at Contoso see?", Arguments: json.RawMessage(`{"discover":true,"tenant":"contoso"}`), Status: answers.StatusDone},
 		},
 	}
 }
 
-func tenantCells(e Envelope) [][]string {
+func tenantCells(e answers.Envelope) [][]string {
 	rows := make([][]string, len(e.Tenants))
 	for i, t := range e.Tenants {
 		known := ""
@@ -189,10 +192,10 @@ func findPartnerTool() Operation {
 		Summary: "Find the tool and its arguments for a request in any language.",
 		Use:     "Use it when no tool clearly fits; it also says where else a request belongs.",
 		Limit:   "It runs nothing.",
-		Effect:  EffectRead, Repeatable: true, Azure: false,
+		Effect:  answers.EffectRead, Repeatable: true, Azure: false,
 		Input: &FindPartnerToolInput{}, Answer: []string{"matches", "out_of_scope"},
 		Examples: []Example{
-			{Says: "Which tool do I need?", Arguments: json.RawMessage(`{"query":"register 1234567 at Fabrikam"}`), Status: StatusDone},
+			{Says: "Which tool do I need?", Arguments: json.RawMessage(`{"query":"register 1234567 at Fabrikam"}`), Status: answers.StatusDone},
 		},
 	}
 }
@@ -203,10 +206,10 @@ func getApproval() Operation {
 		Summary: "Get the state of an approval that a write is waiting for.",
 		Use:     "Use it to see whether a person has decided; then call the write again with approval_id.",
 		Limit:   "Only a person can approve.",
-		Effect:  EffectRead, Repeatable: true, Azure: false,
+		Effect:  answers.EffectRead, Repeatable: true, Azure: false,
 		Input: &GetApprovalInput{}, Answer: []string{"approval"},
 		Examples: []Example{
-			{Says: "Has anybody approved it yet?", Arguments: json.RawMessage(`{"approval_id":"ap_000000000000000000"}`), Status: StatusRefused},
+			{Says: "Has anybody approved it yet?", Arguments: json.RawMessage(`{"approval_id":"ap_000000000000000000"}`), Status: answers.StatusRefused},
 		},
 	}
 }

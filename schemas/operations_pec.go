@@ -3,6 +3,8 @@ package schemas
 import (
 	"encoding/json"
 	"net/http"
+
+	"mcp-partner/schemas/answers"
 )
 
 // Paths of subscriptions and roles below the ARM endpoint.
@@ -32,15 +34,15 @@ func checkPECRoles() Operation {
 		Name: ToolCheckPECRoles, Title: "Check roles for partner earned credit",
 		Summary: "Check in which subscriptions of a tenant this server's identity has a role eligible for partner earned credit (PEC).",
 		Use:     "Use it when the question is whether a link counts; check_partner_link reads the link alone.",
-		Effect:  EffectRead, Repeatable: true, Azure: true,
+		Effect:  answers.EffectRead, Repeatable: true, Azure: true,
 		Routes: []Route{
 			readLink(""), {http.MethodGet, PathSubscriptions, ""}, {http.MethodGet, PathRoleSchedules, ""},
 			{http.MethodGet, PathRoleAssignments, "for each subscription"}, {http.MethodGet, PathRoleDefinition, "for roles that are on no list"},
 		},
 		Input: &CheckPECRolesInput{}, Answer: []string{"identity", "link", "pec_roles", "next_cursor"},
 		Examples: []Example{
-			{Says: "Does our link at Contoso count for partner earned credit?", Arguments: json.RawMessage(`{"tenant":"contoso"}`), Link: "1234567", Status: StatusDone},
-			{Says: "Which roles does our identity have at Fabrikam?", Arguments: json.RawMessage(`{"tenant":"fabrikam","limit":2}`), Status: StatusDone},
+			{Says: "Does our link at Contoso count for partner earned credit?", Arguments: json.RawMessage(`{"tenant":"contoso"}`), Link: "1234567", Status: answers.StatusDone},
+			{Says: "Which roles does our identity have at Fabrikam?", Arguments: json.RawMessage(`{"tenant":"fabrikam","limit":2}`), Status: answers.StatusDone},
 		},
 	}
 }

@@ -7,6 +7,9 @@ import (
 	"sync"
 
 	"github.com/google/jsonschema-go/jsonschema"
+
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/partnerid"
 )
 
 // InputSchema returns the JSON Schema (2020-12) of the operation's arguments,
@@ -40,7 +43,7 @@ func (f field) schema() *jsonschema.Schema {
 	s := &jsonschema.Schema{Description: f.doc}
 	switch {
 	case f.typ == partnerIDType:
-		s.Type, s.Pattern = "string", partnerIDPattern
+		s.Type, s.Pattern = "string", partnerid.Pattern
 	case f.typ.Kind() == reflect.Int:
 		s.Type, s.Minimum, s.Maximum = "integer", ptr(float64(f.minimum)), ptr(float64(f.maximum))
 	case f.typ.Kind() == reflect.Bool:
@@ -75,7 +78,7 @@ func (o Operation) AnswerSchema() *jsonschema.Schema {
 
 // envelopeSchema is made once: every tool's answer is a part of it, and a
 // server makes all of them at its start. Nothing writes to it afterwards.
-var envelopeSchema = sync.OnceValue(func() *jsonschema.Schema { return structSchema(reflect.TypeFor[Envelope]()) })
+var envelopeSchema = sync.OnceValue(func() *jsonschema.Schema { return structSchema(reflect.TypeFor[answers.Envelope]()) })
 
 // OutputSchema returns the schema that tools/list publishes: what every answer
 // has, and what an agent branches on. The whole one is AnswerSchema, which an
@@ -85,7 +88,7 @@ func (o Operation) OutputSchema() *jsonschema.Schema {
 	status, summary := full.Properties["status"], full.Properties["summary"]
 	ends := status.Enum
 	if !o.Effect.Writes() {
-		ends = []any{string(StatusDone), string(StatusRefused), string(StatusFailed)}
+		ends = []any{string(answers.StatusDone), string(answers.StatusRefused), string(answers.StatusFailed)}
 	}
 	return &jsonschema.Schema{
 		Type: "object", Required: full.Required, PropertyOrder: []string{"status", "summary", "problem"},
@@ -130,8 +133,8 @@ func structSchema(t reflect.Type) *jsonschema.Schema {
 }
 
 func typeSchema(t reflect.Type) *jsonschema.Schema {
-	if t == reflect.TypeFor[Scope]() {
-		s := structSchema(reflect.TypeFor[OutOfScope]())
+	if t == reflect.TypeFor[answers.Scope]() {
+		s := structSchema(reflect.TypeFor[answers.OutOfScope]())
 		s.Type, s.Types = "", []string{s.Type, "null"}
 		return s
 	}

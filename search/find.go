@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
 )
 
 // Index is the intent index of a catalogue. It is safe for concurrent use.
@@ -28,8 +29,8 @@ type Index struct {
 // Result is the answer to one utterance: the nearest operations, best first, and
 // where else to go when it is likely that nothing here is meant.
 type Result struct {
-	Matches    []schemas.Match
-	OutOfScope *schemas.OutOfScope
+	Matches    []answers.Match
+	OutOfScope *answers.OutOfScope
 }
 
 // defaultLimit is the number of matches when none is asked for.
@@ -136,16 +137,16 @@ func (ix *Index) preferOne(order []candidate) {
 	}
 }
 
-func (ix *Index) match(r *reading, c candidate, elsewhere bool) schemas.Match {
+func (ix *Index) match(r *reading, c candidate, elsewhere bool) answers.Match {
 	o := ix.operations[c.operation]
-	m := schemas.Match{
-		Tool: o.Name, Title: o.Title, Confidence: schemas.ConfidenceLow, Why: ix.why(r, c), Effect: o.Effect,
+	m := answers.Match{
+		Tool: o.Name, Title: o.Title, Confidence: answers.ConfidenceLow, Why: ix.why(r, c), Effect: o.Effect,
 		Arguments: r.arguments(o.Name, ix.arguments[c.operation]), Example: exampleOf(o),
 	}
 	if c.allowed && !elsewhere && c.probability >= mediumFrom {
-		m.Confidence = schemas.ConfidenceMedium
+		m.Confidence = answers.ConfidenceMedium
 		if c.probability >= highFrom {
-			m.Confidence = schemas.ConfidenceHigh
+			m.Confidence = answers.ConfidenceHigh
 		}
 	}
 	if ix.schemaOf != nil {

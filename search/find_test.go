@@ -10,6 +10,8 @@ import (
 
 	"mcp-partner/internal/testkit"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/partnerid"
 )
 
 func TestLexiconsLoad(t *testing.T) {
@@ -60,7 +62,7 @@ func TestMatchShowsWhatTheCatalogueSays(t *testing.T) {
 	if m.Tool != want.Name || m.Title != want.Title || m.Effect != want.Effect || m.InputSchema["title"] != want.Name {
 		t.Errorf("got %+v", m)
 	}
-	if m.Example["says"] != want.Examples[0].Says || m.Why == "" || m.Confidence != schemas.ConfidenceHigh {
+	if m.Example["says"] != want.Examples[0].Says || m.Why == "" || m.Confidence != answers.ConfidenceHigh {
 		t.Errorf("got %+v", m)
 	}
 }
@@ -159,7 +161,7 @@ func TestDestroyingNeedsItsWord(t *testing.T) {
 	ix := New(schemas.Catalogue(), nil)
 	for _, says := range []string{"1234567 contoso", "partner", "PAL contoso 1234567 7654321", "register 1234567", "our partner link at contoso is a mess"} {
 		found := ix.Find(says, evalNames(), 3)
-		if len(found.Matches) > 0 && found.Matches[0].Effect == schemas.EffectDestroy {
+		if len(found.Matches) > 0 && found.Matches[0].Effect == answers.EffectDestroy {
 			t.Errorf("%q is answered first with %s", says, found.Matches[0].Tool)
 		}
 	}
@@ -169,7 +171,7 @@ func TestDestroyingNeedsItsWord(t *testing.T) {
 // never first.
 func TestOperationsThatTheModelLacks(t *testing.T) {
 	t.Parallel()
-	operations := append(schemas.Catalogue(), schemas.Operation{Name: "export_report", Title: "Export a report", Effect: schemas.EffectRead})
+	operations := append(schemas.Catalogue(), schemas.Operation{Name: "export_report", Title: "Export a report", Effect: answers.EffectRead})
 	found := New(operations, nil).Find("is our partner link in place at contoso", evalNames(), len(operations))
 	if got := toolsOf(found); got[0] != schemas.ToolCheckPartnerLink || !slices.Contains(got, "export_report") {
 		t.Errorf("got %v", got)
@@ -251,14 +253,14 @@ func checkResult(t *testing.T, says string, r Result) {
 		t.Errorf("%q: %+v", says, r.OutOfScope)
 	}
 	for i, m := range r.Matches {
-		if r.OutOfScope != nil && (m.Confidence != schemas.ConfidenceLow || i == 0 && m.Effect.Writes()) {
+		if r.OutOfScope != nil && (m.Confidence != answers.ConfidenceLow || i == 0 && m.Effect.Writes()) {
 			t.Errorf("%q is out of scope: %+v", says, m)
 		}
 		checkArguments(t, says, m)
 	}
 }
 
-func checkArguments(t *testing.T, says string, m schemas.Match) {
+func checkArguments(t *testing.T, says string, m answers.Match) {
 	t.Helper()
 	o, _ := schemas.Lookup(m.Tool)
 	for name, value := range m.Arguments {
@@ -266,7 +268,7 @@ func checkArguments(t *testing.T, says string, m schemas.Match) {
 			t.Errorf("%q: %s has no argument %s", says, m.Tool, name)
 		}
 		if strings.HasSuffix(name, "partner_id") {
-			if _, err := schemas.ParsePartnerID(name, fmt.Sprint(value)); err != nil {
+			if _, err := partnerid.Parse(name, fmt.Sprint(value)); err != nil {
 				t.Errorf("%q: %v", says, err)
 			}
 		}

@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"sync"
 
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/partnerid"
 )
 
 // takeNumber decides whether a number is a partner ID.
@@ -22,7 +22,7 @@ func (ix *Index) takeNumber(text string, tokens []token, i int, found *entities)
 		ix.noteCount(tokens, i, found)
 	}
 	year := len(digits) == 4 && digits >= "1900" && digits <= "2099" && !named
-	_, err := schemas.ParsePartnerID("", digits)
+	_, err := partnerid.Parse("", digits)
 	t.kind, t.text = slot, slotNumber
 	if err != nil || counted || year || isPiece(text, t.start, t.end) || ix.lexicon.has(before, otherNumber) {
 		return

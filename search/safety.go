@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
 )
 
 // Windows say how far, in tokens, a small word reaches. A glyph is a token, so
@@ -25,14 +25,14 @@ const least = mediumFrom
 
 // allows reports whether the words ask for what an operation does: writing, or
 // overwriting and removing.
-func (r *reading) allows(effect schemas.Effect, probability float64) bool {
+func (r *reading) allows(effect answers.Effect, probability float64) bool {
 	likely := probability >= sure && !r.takesBack()
 	switch {
-	case effect == schemas.EffectRead:
+	case effect == answers.EffectRead:
 		return true
 	case probability < least || r.aboutOthers():
 		return false
-	case effect == schemas.EffectWrite:
+	case effect == answers.EffectWrite:
 		return r.asksToRegister(likely)
 	}
 	return r.asksToChange(likely)

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
 )
 
 // topicsFile says where what people ask for here is done instead.
@@ -16,7 +16,7 @@ var topicsFile string
 // topic is something that people ask for here and that is done elsewhere.
 type topic struct {
 	name, reason string
-	use          []schemas.UseInstead
+	use          []answers.UseInstead
 }
 
 // readTopics reads "topic: reason" and, indented below it, "place: what for".
@@ -28,9 +28,9 @@ func readTopics(text string) []topic {
 		case !ok || strings.HasPrefix(line, "#"):
 		case strings.HasPrefix(line, " "):
 			last := &out[len(out)-1]
-			last.use = append(last.use, schemas.UseInstead{Name: key, WhatFor: value})
+			last.use = append(last.use, answers.UseInstead{Name: key, WhatFor: value})
 		default:
-			out = append(out, topic{key, value, []schemas.UseInstead{}})
+			out = append(out, topic{key, value, []answers.UseInstead{}})
 		}
 	}
 	return out
@@ -42,9 +42,9 @@ const nearMiss = 5
 
 // outOfScope says where it is done when the model finds it likelier that nothing
 // here is meant, or nil.
-func (ix *Index) outOfScope(r *reading, probabilities []float64) *schemas.OutOfScope {
+func (ix *Index) outOfScope(r *reading, probabilities []float64) *answers.OutOfScope {
 	if len(r.tokens) == 0 {
-		return &schemas.OutOfScope{Reason: "There are no words to go by: say what to do (check, register, change, remove) and in which tenant.", UseInstead: []schemas.UseInstead{}}
+		return &answers.OutOfScope{Reason: "There are no words to go by: say what to do (check, register, change, remove) and in which tenant.", UseInstead: []answers.UseInstead{}}
 	}
 	if here := slices.Index(ix.model.Classes, NotHere); here < 0 || probabilities[here] < slices.Max(probabilities) {
 		return nil
@@ -57,12 +57,12 @@ func (ix *Index) outOfScope(r *reading, probabilities []float64) *schemas.OutOfS
 			counts[name]++
 		}
 	}
-	best := topic{reason: "Nothing in these words is about partner links (Partner Admin Link), which is all that the tools here do.", use: []schemas.UseInstead{}}
+	best := topic{reason: "Nothing in these words is about partner links (Partner Admin Link), which is all that the tools here do.", use: []answers.UseInstead{}}
 	most := 0
 	for _, t := range ix.topics {
 		if counts[t.name] > most {
 			best, most = t, counts[t.name]
 		}
 	}
-	return &schemas.OutOfScope{Reason: best.reason, UseInstead: best.use}
+	return &answers.OutOfScope{Reason: best.reason, UseInstead: best.use}
 }

@@ -5,7 +5,8 @@ import (
 	"slices"
 	"strings"
 
-	"mcp-partner/schemas"
+	"mcp-partner/internal/untrusted"
+	"mcp-partner/schemas/answers"
 )
 
 // why says in one sentence what an operation does with the request, and quotes
@@ -19,13 +20,13 @@ func (ix *Index) why(r *reading, c candidate) string {
 	return text + "."
 }
 
-func purpose(effect schemas.Effect, allowed bool) string {
+func purpose(effect answers.Effect, allowed bool) string {
 	switch {
 	case !allowed:
 		return "Only if a change is wanted after all; the words do not ask for it"
-	case effect == schemas.EffectDestroy:
+	case effect == answers.EffectDestroy:
 		return "The words ask to replace or remove something"
-	case effect == schemas.EffectWrite:
+	case effect == answers.EffectWrite:
 		return "The words ask for a new link"
 	}
 	return "Reads and changes nothing"
@@ -67,7 +68,7 @@ func (ix *Index) decisive(r *reading, class int) []string {
 	slices.SortFunc(kept, func(a, b evidence) int { return cmp.Compare(a.first, b.first) })
 	var out []string
 	for _, e := range kept {
-		text := schemas.Sanitize(r.text[r.tokens[e.first].start:r.tokens[e.last].end])
+		text := untrusted.Sanitize(r.text[r.tokens[e.first].start:r.tokens[e.last].end])
 		if text != "" && len(text) <= longestQuote && !slices.Contains(out, text) {
 			out = append(out, text)
 		}

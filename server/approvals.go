@@ -9,7 +9,8 @@ import (
 	"mcp-partner/access"
 	"mcp-partner/guard"
 	"mcp-partner/internal/strictjson"
-	"mcp-partner/schemas"
+	"mcp-partner/internal/untrusted"
+	"mcp-partner/schemas/problems"
 	"mcp-partner/tools"
 )
 
@@ -118,7 +119,7 @@ func readRuling(body []byte) (guard.DecisionRequest, error) {
 	case "approve":
 		return guard.DecisionRequest{Approved: true, Digest: said.Digest}, nil
 	case "deny":
-		if schemas.Sanitize(said.Reason) == "" {
+		if untrusted.Sanitize(said.Reason) == "" {
 			return guard.DecisionRequest{}, badRuling("A denial needs a reason for the requester.")
 		}
 		return guard.DecisionRequest{Reason: said.Reason}, nil
@@ -128,16 +129,16 @@ func readRuling(body []byte) (guard.DecisionRequest, error) {
 }
 
 func badRuling(message string) error {
-	return schemas.NewProblem(schemas.CodeInvalidArgument, message,
-		schemas.WithHint(`Send {"decision":"approve","digest":"..."} or {"decision":"deny","reason":"..."}.`))
+	return problems.New(problems.CodeInvalidArgument, message,
+		problems.WithHint(`Send {"decision":"approve","digest":"..."} or {"decision":"deny","reason":"..."}.`))
 }
 
 // answerJSON writes a value, or the problem in its place.
 func answerJSON(w http.ResponseWriter, r *http.Request, value any, err error) {
 	status := http.StatusOK
 	if err != nil {
-		problem := schemas.AsProblem(err)
-		status, value = problemStatus(problem.Code), map[string]*schemas.Problem{"problem": problem}
+		problem := problems.As(err)
+		status, value = problemStatus(problem.Code), map[string]*problems.Problem{"problem": problem}
 	}
 	text, _ := json.Marshal(value) // strings, numbers and lists of them
 	w.Header().Set("Cache-Control", "no-store")
@@ -145,17 +146,17 @@ func answerJSON(w http.ResponseWriter, r *http.Request, value any, err error) {
 }
 
 // problemStatus is the status of an answer outside MCP.
-func problemStatus(code schemas.Code) int {
+func problemStatus(code problems.Code) int {
 	switch code {
-	case schemas.CodeInvalidArgument:
+	case problems.CodeInvalidArgument:
 		return http.StatusBadRequest
-	case schemas.CodeTokenRefused:
+	case problems.CodeTokenRefused:
 		return http.StatusUnauthorized
-	case schemas.CodeInsufficientScope, schemas.CodeNotAllowed:
+	case problems.CodeInsufficientScope, problems.CodeNotAllowed:
 		return http.StatusForbidden
-	case schemas.CodeApprovalUnknown:
+	case problems.CodeApprovalUnknown:
 		return http.StatusNotFound
-	case schemas.CodeApprovalExpired, schemas.CodeApprovalMismatch:
+	case problems.CodeApprovalExpired, problems.CodeApprovalMismatch:
 		return http.StatusConflict
 	default:
 		return http.StatusServiceUnavailable

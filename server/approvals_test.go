@@ -11,7 +11,7 @@ import (
 	"mcp-partner/access"
 	"mcp-partner/guard"
 	"mcp-partner/internal/wiretest"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 	"mcp-partner/server"
 	"mcp-partner/tools"
 )
@@ -25,7 +25,7 @@ type fakeApprovals struct {
 
 func mayDecide(p access.Principal) error {
 	if !p.Grant.Has(access.ScopeApprove) {
-		return schemas.NewProblem(schemas.CodeInsufficientScope, "no")
+		return problems.New(problems.CodeInsufficientScope, "no")
 	}
 	return nil
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 )
 
 const (
@@ -85,7 +86,7 @@ func (h *Health) look(ctx context.Context) readiness {
 	for _, check := range h.checks {
 		state.Checks[check.Name] = "ok"
 		if err := check.within(ctx, checkLimit); err != nil {
-			state.Status, state.Checks[check.Name] = "not_ready", string(schemas.AsProblem(err).Code)
+			state.Status, state.Checks[check.Name] = "not_ready", string(problems.As(err).Code)
 		}
 	}
 	return state

@@ -16,7 +16,7 @@ import (
 	"mcp-partner/access"
 	"mcp-partner/internal/testkit"
 	"mcp-partner/internal/wiretest"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 	"mcp-partner/server"
 )
 
@@ -43,7 +43,7 @@ func TestReadyzNamesWhatIsWrong(t *testing.T) {
 		server.Check{Name: "vault", Run: func(context.Context) error {
 			looked.Add(1)
 			if broken.Load() {
-				return schemas.NewProblem(schemas.CodeVaultLocked, "The vault of contoso is locked.")
+				return problems.New(problems.CodeVaultLocked, "The vault of contoso is locked.")
 			}
 			return nil
 		}},

@@ -11,7 +11,7 @@ import (
 	"net/http"
 	"time"
 
-	"mcp-partner/schemas"
+	"mcp-partner/internal/untrusted"
 )
 
 // ServeMonitor serves health and metrics on a listener of its own until ctx is
@@ -133,7 +133,7 @@ func (f connectionLog) Write(line []byte) (int, error) {
 	if bytes.HasPrefix(line, []byte("http: Accept error")) {
 		level = slog.LevelError
 	}
-	f.log.Log(context.Background(), level, "connection error", "reason", schemas.Sanitize(string(line)))
+	f.log.Log(context.Background(), level, "connection error", "reason", untrusted.Sanitize(string(line)))
 	return len(line), nil
 }
 

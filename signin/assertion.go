@@ -19,7 +19,7 @@ import (
 	"mcp-partner/internal/disk"
 	"mcp-partner/internal/httpclient"
 	"mcp-partner/internal/sealed"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 	"mcp-partner/tenants"
 	"mcp-partner/vault"
 )
@@ -46,14 +46,14 @@ type assertions struct {
 	until  time.Time
 }
 
-func (a *assertions) get(ctx context.Context, t target) (vault.Secret, *schemas.Problem) {
+func (a *assertions) get(ctx context.Context, t target) (vault.Secret, *problems.Problem) {
 	if t.credential.AssertionSource == tenants.AssertionGitHub {
 		return a.fromGitHub(ctx, t)
 	}
 	return assertionFile(t)
 }
 
-func assertionFile(t target) (vault.Secret, *schemas.Problem) {
+func assertionFile(t target) (vault.Secret, *problems.Problem) {
 	raw, err := readBounded(t.credential.TokenFile)
 	defer clear(raw)
 	switch {
@@ -82,7 +82,7 @@ func readBounded(path string) ([]byte, error) {
 
 // asAssertion checks that it has the form of a JWT: what is no assertion is not
 // sent anywhere.
-func (t target) asAssertion(raw []byte, from string) (vault.Secret, *schemas.Problem) {
+func (t target) asAssertion(raw []byte, from string) (vault.Secret, *problems.Problem) {
 	value := bytes.TrimSpace(raw)
 	if bytes.Count(value, []byte(".")) != 2 || bytes.ContainsAny(value, " \t\r\n\x00") {
 		return vault.Secret{}, t.noAssertion(from+" holds no token", "Check that it contains one JWT.")
@@ -90,15 +90,15 @@ func (t target) asAssertion(raw []byte, from string) (vault.Secret, *schemas.Pro
 	return sealed.Seal(bytes.Clone(value)), nil
 }
 
-func (t target) noAssertion(what, hint string) *schemas.Problem {
-	return schemas.NewProblem(schemas.CodeSignInUnavailable,
+func (t target) noAssertion(what, hint string) *problems.Problem {
+	return problems.New(problems.CodeSignInUnavailable,
 		fmt.Sprintf("%s. The credential %s of tenant %s needs it; nothing was sent to Entra ID.", what, t.credential.Name, t.tenant),
-		schemas.WithHint("%s", hint))
+		problems.WithHint("%s", hint))
 }
 
 // fromGitHub holds the lock across its request, so that a run over many tenants
 // asks once.
-func (a *assertions) fromGitHub(ctx context.Context, t target) (vault.Secret, *schemas.Problem) {
+func (a *assertions) fromGitHub(ctx context.Context, t target) (vault.Secret, *problems.Problem) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if !a.github.Empty() && a.now().Before(a.until) {
@@ -112,7 +112,7 @@ func (a *assertions) fromGitHub(ctx context.Context, t target) (vault.Secret, *s
 	return fresh, nil
 }
 
-func (a *assertions) askGitHub(ctx context.Context, t target) (vault.Secret, *schemas.Problem) {
+func (a *assertions) askGitHub(ctx context.Context, t target) (vault.Secret, *problems.Problem) {
 	where, err := githubEndpoint()
 	if err != nil {
 		return vault.Secret{}, t.noAssertion(err.Error(), "Run this in a job of GitHub Actions that has the permission id-token: write.")
@@ -136,7 +136,7 @@ func (a *assertions) askGitHub(ctx context.Context, t target) (vault.Secret, *sc
 	return t.githubAnswer(response)
 }
 
-func (t target) githubAnswer(response *http.Response) (vault.Secret, *schemas.Problem) {
+func (t target) githubAnswer(response *http.Response) (vault.Secret, *problems.Problem) {
 	body, err := readAnswer(response)
 	defer clear(body)
 	if err != nil || response.StatusCode != http.StatusOK {

@@ -9,11 +9,11 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 
 	"mcp-partner/internal/azurecli"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 	"mcp-partner/vault"
 )
 
-func (s *Source) mintWithAzureCLI(ctx context.Context, t target, claims string) (token, bool, *schemas.Problem) {
+func (s *Source) mintWithAzureCLI(ctx context.Context, t target, claims string) (token, bool, *problems.Problem) {
 	if claims != "" {
 		return token{}, false, t.azWantsPerson()
 	}
@@ -24,7 +24,7 @@ func (s *Source) mintWithAzureCLI(ctx context.Context, t target, claims string) 
 	case s.az <- struct{}{}:
 		defer func() { <-s.az }()
 	case <-ctx.Done():
-		return token{}, false, schemas.ContextProblem(ctx.Err(), "Waiting for az")
+		return token{}, false, problems.OfContext(ctx.Err(), "Waiting for az")
 	}
 	got, problem := s.runAz(ctx, t)
 	if problem != nil {
@@ -35,7 +35,7 @@ func (s *Source) mintWithAzureCLI(ctx context.Context, t target, claims string) 
 	return accepted, true, problem
 }
 
-func (s *Source) runAz(ctx context.Context, t target) (azcore.AccessToken, *schemas.Problem) {
+func (s *Source) runAz(ctx context.Context, t target) (azcore.AccessToken, *problems.Problem) {
 	// az takes a resource, which older versions know as well, not a scope.
 	stdout, stderr, err := s.opts.Runner.Run(ctx, t.credential.AzPath, "account", "get-access-token",
 		"--output", "json", "--resource", t.cloud.ARMAudience, "--tenant", t.tenantID)
@@ -59,9 +59,9 @@ func (t target) azLogin() string { return "az login --tenant " + t.tenantID }
 
 // azProblem judges a failed run. Of az's text only the number of Entra ID's
 // error is used: its traces may hold anything.
-func (t target) azProblem(ctx context.Context, stderr []byte, err error) *schemas.Problem {
+func (t target) azProblem(ctx context.Context, stderr []byte, err error) *problems.Problem {
 	if ctx.Err() != nil {
-		return schemas.ContextProblem(ctx.Err(), "Running az for tenant "+t.tenant)
+		return problems.OfContext(ctx.Err(), "Running az for tenant "+t.tenant)
 	}
 	var exit *exec.ExitError
 	if !errors.As(err, &exit) {
@@ -79,7 +79,7 @@ func (t target) azProblem(ctx context.Context, stderr []byte, err error) *schema
 	return problem
 }
 
-func (t target) azFinding(number int) *schemas.Problem {
+func (t target) azFinding(number int) *problems.Problem {
 	number, known := knownCode(number)
 	switch {
 	case number == 0:
@@ -90,7 +90,7 @@ func (t target) azFinding(number int) *schemas.Problem {
 	return t.findingProblem(known)
 }
 
-func (t target) azWantsPerson() *schemas.Problem {
+func (t target) azWantsPerson() *problems.Problem {
 	p := t.wantsPerson()
 	p.Hint, p.Command = "Ask a person to sign in.", t.azLogin()
 	return p

@@ -18,7 +18,7 @@ import (
 	"mcp-partner/internal/azurecli"
 	"mcp-partner/internal/roomtest"
 	"mcp-partner/internal/testkit"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 	"mcp-partner/tenants"
 	"mcp-partner/vault"
 )
@@ -114,7 +114,7 @@ func TestAzureCLIWithEmptyPath(t *testing.T) {
 		t.Errorf("az was given %q", runs()[0])
 	}
 	_, err := azurecli.Find()
-	roomtest.WantCode(t, err, schemas.CodeAzureCLIUnavailable)
+	roomtest.WantCode(t, err, problems.CodeAzureCLIUnavailable)
 	t.Setenv("PATH", filepath.Dir(path))
 	if found, err := azurecli.Find(); err != nil || found != path {
 		t.Errorf("found %q (%v)", found, err)
@@ -126,16 +126,16 @@ func TestAzureCLIFailures(t *testing.T) {
 	const canary = "canary-in-a-trace"
 	for name, test := range map[string]struct {
 		script string
-		code   schemas.Code
+		code   problems.Code
 		hint   string
 	}{
-		"not signed in": {"echo \"ERROR: Please run 'az login' to setup account. " + canary + "\" >&2; exit 1", schemas.CodeAzureCLIUnavailable, "az login"},
-		"mfa":           {"echo 'ERROR: AADSTS50076: " + canary + "' >&2; exit 1", schemas.CodeInteractionRequired, "az login --tenant " + roomtest.TenantID(0)},
-		"no tenant":     {"echo 'ERROR: AADSTS90002: x' >&2; exit 1", schemas.CodeTenantNotFound, ""},
-		"foreign user":  {"echo 'ERROR: AADSTS50020: x' >&2; exit 1", schemas.CodeForeignPrincipal, ""},
-		"no JSON":       {"echo " + canary, schemas.CodeAzureCLIUnavailable, ""},
-		"no expiry":     {`echo '{"accessToken":"` + canary + `"}'`, schemas.CodeAzureCLIUnavailable, ""},
-		"expired":       {fmt.Sprintf(azSuccess, 1), schemas.CodeSignInUnavailable, "clock"},
+		"not signed in": {"echo \"ERROR: Please run 'az login' to setup account. " + canary + "\" >&2; exit 1", problems.CodeAzureCLIUnavailable, "az login"},
+		"mfa":           {"echo 'ERROR: AADSTS50076: " + canary + "' >&2; exit 1", problems.CodeInteractionRequired, "az login --tenant " + roomtest.TenantID(0)},
+		"no tenant":     {"echo 'ERROR: AADSTS90002: x' >&2; exit 1", problems.CodeTenantNotFound, ""},
+		"foreign user":  {"echo 'ERROR: AADSTS50020: x' >&2; exit 1", problems.CodeForeignPrincipal, ""},
+		"no JSON":       {"echo " + canary, problems.CodeAzureCLIUnavailable, ""},
+		"no expiry":     {`echo '{"accessToken":"` + canary + `"}'`, problems.CodeAzureCLIUnavailable, ""},
+		"expired":       {fmt.Sprintf(azSuccess, 1), problems.CodeSignInUnavailable, "clock"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -167,7 +167,7 @@ func TestAzureCLIMissing(t *testing.T) {
 	gone := filepath.Join(t.TempDir(), "az")
 	s, clock := newAzSource(t, gone, 1)
 	_, err := azToken(s, "", "")
-	problem := roomtest.WantCode(t, err, schemas.CodeAzureCLIUnavailable)
+	problem := roomtest.WantCode(t, err, problems.CodeAzureCLIUnavailable)
 	if !strings.Contains(problem.Message, gone) {
 		t.Errorf("message %q", problem.Message)
 	}
@@ -187,7 +187,7 @@ func TestAzureCLIClaimsNeedAPerson(t *testing.T) {
 	path, runs := fakeAz(t, "exit 1")
 	s, _ := newAzSource(t, path, 1)
 	_, err := azToken(s, "", `{"access_token":{}}`)
-	roomtest.WantCode(t, err, schemas.CodeInteractionRequired)
+	roomtest.WantCode(t, err, problems.CodeInteractionRequired)
 	if runs()[0] != "" {
 		t.Error("az was run")
 	}
@@ -207,7 +207,7 @@ func TestAzureCLIStopsWithTheSource(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.Close()
-	roomtest.WantCode(t, <-outcome, schemas.CodeCancelled)
+	roomtest.WantCode(t, <-outcome, problems.CodeCancelled)
 }
 
 func TestOldAzureCLINamesLocalTime(t *testing.T) {
@@ -234,8 +234,8 @@ func TestCurrentAzureCLIAccount(t *testing.T) {
 	for _, script := range []string{"exit 1", "echo '{}'", "echo hello"} {
 		path, _ := fakeAz(t, script)
 		_, err := azurecli.CurrentAccount(context.Background(), path)
-		roomtest.WantCode(t, err, schemas.CodeAzureCLIUnavailable)
+		roomtest.WantCode(t, err, problems.CodeAzureCLIUnavailable)
 	}
 	_, err = azurecli.CurrentAccount(context.Background(), "/nonexistent/az")
-	roomtest.WantCode(t, err, schemas.CodeAzureCLIUnavailable)
+	roomtest.WantCode(t, err, problems.CodeAzureCLIUnavailable)
 }

@@ -18,7 +18,8 @@ import (
 	"software.sslmate.com/src/go-pkcs12"
 
 	"mcp-partner/internal/sealed"
-	"mcp-partner/schemas"
+	"mcp-partner/internal/untrusted"
+	"mcp-partner/schemas/problems"
 	"mcp-partner/tenants"
 	"mcp-partner/vault"
 )
@@ -51,7 +52,7 @@ func (c Certificate) CheckDates(now time.Time) error {
 	default:
 		return nil
 	}
-	return schemas.InvalidArgument("The certificate %s: it is valid from %s to %s. Give a valid one, or check the clock of this machine.",
+	return problems.InvalidArgument("The certificate %s: it is valid from %s to %s. Give a valid one, or check the clock of this machine.",
 		why, c.NotBefore.UTC().Format(time.DateOnly), c.NotAfter.UTC().Format(time.DateOnly))
 }
 
@@ -70,7 +71,7 @@ func NeedsPassphrase(err error) bool { return errors.Is(err, errPassphrase) }
 // error is a CodeInvalidArgument problem.
 func NewCertificate(raw, passphrase []byte) (secret vault.Secret, about Certificate, err error) {
 	if len(raw) > vault.MaxSecretBytes {
-		return vault.Secret{}, Certificate{}, schemas.InvalidArgument("The certificate is larger than %d bytes.", vault.MaxSecretBytes)
+		return vault.Secret{}, Certificate{}, problems.InvalidArgument("The certificate is larger than %d bytes.", vault.MaxSecretBytes)
 	}
 	sealed.WithSecret(func() { secret, about, err = newCertificate(raw, passphrase) })
 	return secret, about, err
@@ -112,14 +113,14 @@ type pair struct {
 func (p pair) about() Certificate {
 	leaf := p.chain[0]
 	sum := sha1.Sum(leaf.Raw)
-	return Certificate{Subject: schemas.Sanitize(leaf.Subject.String()), NotBefore: leaf.NotBefore, NotAfter: leaf.NotAfter, Thumbprint: strings.ToUpper(hex.EncodeToString(sum[:]))}
+	return Certificate{Subject: untrusted.Sanitize(leaf.Subject.String()), NotBefore: leaf.NotBefore, NotAfter: leaf.NotAfter, Thumbprint: strings.ToUpper(hex.EncodeToString(sum[:]))}
 }
 
 // encode writes the pair as PEM, the form in which the vault keeps it.
 func (p pair) encode() ([]byte, error) {
 	der, err := x509.MarshalPKCS8PrivateKey(p.key)
 	if err != nil {
-		return nil, schemas.InvalidArgument("The key of the certificate cannot be stored.")
+		return nil, problems.InvalidArgument("The key of the certificate cannot be stored.")
 	}
 	defer clear(der)
 	var b bytes.Buffer
@@ -130,7 +131,7 @@ func (p pair) encode() ([]byte, error) {
 	}
 	if b.Len() > vault.MaxSecretBytes {
 		clear(b.Bytes())
-		return nil, schemas.InvalidArgument("The certificate and those above it are larger than %d bytes.", vault.MaxSecretBytes)
+		return nil, problems.InvalidArgument("The certificate and those above it are larger than %d bytes.", vault.MaxSecretBytes)
 	}
 	encoded := bytes.Clone(b.Bytes())
 	clear(b.Bytes())
@@ -157,7 +158,7 @@ func readPEM(raw, passphrase []byte) (key any, certificates []*x509.Certificate,
 		if block.Type == blockCert {
 			certificate, err := x509.ParseCertificate(block.Bytes)
 			if err != nil {
-				return nil, nil, schemas.InvalidArgument("A certificate in the file cannot be read.")
+				return nil, nil, problems.InvalidArgument("A certificate in the file cannot be read.")
 			}
 			certificates = append(certificates, certificate)
 			continue
@@ -168,7 +169,7 @@ func readPEM(raw, passphrase []byte) (key any, certificates []*x509.Certificate,
 		case err != nil:
 			return nil, nil, err
 		case key != nil && one != nil:
-			return nil, nil, schemas.InvalidArgument("The file has more than one private key: give only the certificate and its key.")
+			return nil, nil, problems.InvalidArgument("The file has more than one private key: give only the certificate and its key.")
 		case one != nil:
 			key = one
 		}
@@ -182,7 +183,7 @@ func readKeyBlock(block *pem.Block, passphrase []byte) (any, error) {
 	var err error
 	switch {
 	case block.Headers["DEK-Info"] != "":
-		return nil, schemas.InvalidArgument("The key is encrypted in an old, weak format: convert it with: openssl pkcs8 -topk8 -in KEY.pem")
+		return nil, problems.InvalidArgument("The key is encrypted in an old, weak format: convert it with: openssl pkcs8 -topk8 -in KEY.pem")
 	case block.Type == blockKey:
 		key, err = x509.ParsePKCS8PrivateKey(block.Bytes)
 	case block.Type == "RSA PRIVATE KEY":
@@ -190,18 +191,18 @@ func readKeyBlock(block *pem.Block, passphrase []byte) (any, error) {
 	case block.Type == "EC PRIVATE KEY":
 		return nil, notRSA()
 	case block.Type == "ENCRYPTED PRIVATE KEY" && len(passphrase) == 0:
-		return nil, fmt.Errorf("%w: %w", errPassphrase, schemas.InvalidArgument("The key of the certificate is encrypted, and no passphrase was given."))
+		return nil, fmt.Errorf("%w: %w", errPassphrase, problems.InvalidArgument("The key of the certificate is encrypted, and no passphrase was given."))
 	case block.Type == "ENCRYPTED PRIVATE KEY":
 		key, err = pkcs8.ParsePKCS8PrivateKey(block.Bytes, passphrase)
 		switch {
 		case err != nil && (strings.Contains(err.Error(), "unsupported") || strings.Contains(err.Error(), "only P")):
 			return nil, unsupportedCipher(block.Bytes)
 		case err != nil:
-			return nil, schemas.InvalidArgument("The passphrase does not open the key of the certificate.")
+			return nil, problems.InvalidArgument("The passphrase does not open the key of the certificate.")
 		}
 	}
 	if err != nil {
-		return nil, schemas.InvalidArgument("The private key in the file cannot be read.")
+		return nil, problems.InvalidArgument("The private key in the file cannot be read.")
 	}
 	return key, nil
 }
@@ -212,33 +213,33 @@ func readPFX(raw, passphrase []byte) (any, []*x509.Certificate, error) {
 	var unsupported pkcs12.NotImplementedError
 	switch {
 	case errors.As(err, &unsupported):
-		return nil, nil, schemas.InvalidArgument("The PFX file is encrypted in an unsupported format: export it again with AES256 and SHA256, or convert it to PEM with: openssl pkcs12 -in FILE.pfx -out FILE.pem")
+		return nil, nil, problems.InvalidArgument("The PFX file is encrypted in an unsupported format: export it again with AES256 and SHA256, or convert it to PEM with: openssl pkcs12 -in FILE.pfx -out FILE.pem")
 	case errors.Is(err, pkcs12.ErrIncorrectPassword) && len(passphrase) == 0:
-		return nil, nil, fmt.Errorf("%w: %w", errPassphrase, schemas.InvalidArgument("The PFX file is encrypted, and no passphrase was given."))
+		return nil, nil, fmt.Errorf("%w: %w", errPassphrase, problems.InvalidArgument("The PFX file is encrypted, and no passphrase was given."))
 	case errors.Is(err, pkcs12.ErrIncorrectPassword):
-		return nil, nil, schemas.InvalidArgument("The passphrase does not open the PFX file.")
+		return nil, nil, problems.InvalidArgument("The passphrase does not open the PFX file.")
 	case err != nil:
-		return nil, nil, schemas.InvalidArgument("The file is neither PEM nor a PFX file with one key and its certificate.")
+		return nil, nil, problems.InvalidArgument("The file is neither PEM nor a PFX file with one key and its certificate.")
 	}
 	return key, append([]*x509.Certificate{leaf}, chain...), nil
 }
 
 func notRSA() error {
-	return schemas.InvalidArgument("The key of the certificate is not an RSA key: Entra ID accepts only RSA keys (for example: openssl req -x509 -newkey rsa:3072 -nodes -days 365 -subj /CN=mcp-partner -keyout key.pem -out cert.pem).")
+	return problems.InvalidArgument("The key of the certificate is not an RSA key: Entra ID accepts only RSA keys (for example: openssl req -x509 -newkey rsa:3072 -nodes -days 365 -subj /CN=mcp-partner -keyout key.pem -out cert.pem).")
 }
 
 func matched(key any, certificates []*x509.Certificate) (pair, error) {
 	if key == nil {
-		return pair{}, schemas.InvalidArgument("The file has no private key: give certificate and key in one PEM or PFX file.")
+		return pair{}, problems.InvalidArgument("The file has no private key: give certificate and key in one PEM or PFX file.")
 	}
 	private, ok := key.(*rsa.PrivateKey)
 	switch {
 	case !ok:
 		return pair{}, notRSA()
 	case private.N.BitLen() < minRSABits:
-		return pair{}, schemas.InvalidArgument("The RSA key of the certificate has %d bits: at least %d are needed.", private.N.BitLen(), minRSABits)
+		return pair{}, problems.InvalidArgument("The RSA key of the certificate has %d bits: at least %d are needed.", private.N.BitLen(), minRSABits)
 	case len(certificates) > maxCertificates:
-		return pair{}, schemas.InvalidArgument("The file has more than %d certificates.", maxCertificates)
+		return pair{}, problems.InvalidArgument("The file has more than %d certificates.", maxCertificates)
 	}
 	for i, c := range certificates {
 		if public, ok := c.PublicKey.(*rsa.PublicKey); ok && public.Equal(private.Public()) {
@@ -246,7 +247,7 @@ func matched(key any, certificates []*x509.Certificate) (pair, error) {
 			return pair{key: private, chain: append(chain, certificates[i+1:]...)}, nil
 		}
 	}
-	return pair{}, schemas.InvalidArgument("The file has no certificate for its private key.")
+	return pair{}, problems.InvalidArgument("The file has no certificate for its private key.")
 }
 
 // Renewed returns the credential as it is once another secret has taken the

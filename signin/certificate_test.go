@@ -25,7 +25,7 @@ import (
 
 	"mcp-partner/internal/roomtest"
 	"mcp-partner/internal/sealed"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 	"mcp-partner/tenants"
 	"mcp-partner/vault"
 )
@@ -135,8 +135,8 @@ func TestCertificatesThatAreRefused(t *testing.T) {
 		"unreadable certificate": {pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: []byte("x")}), "", "cannot be read"},
 	} {
 		_, _, err := NewCertificate(test.raw, []byte(test.passphrase))
-		problem := schemas.AsProblem(err)
-		if problem == nil || problem.Code != schemas.CodeInvalidArgument || !strings.Contains(problem.Message, test.says) {
+		problem := problems.As(err)
+		if problem == nil || problem.Code != problems.CodeInvalidArgument || !strings.Contains(problem.Message, test.says) {
 			t.Errorf("%s: %v, want %q", name, err, test.says)
 		}
 		if NeedsPassphrase(err) {
@@ -158,7 +158,7 @@ func TestUnregisteredCertificateIsRefused(t *testing.T) {
 	w.put(stored(t, pemOf(t, key, issued), ""))
 	for _, tenant := range []string{"contoso", "fabrikam"} {
 		_, err := w.token(tenant)
-		problem := roomtest.WantCode(t, err, schemas.CodeCredentialRejected)
+		problem := roomtest.WantCode(t, err, problems.CodeCredentialRejected)
 		if problem.ForeignCode != "AADSTS700027" || !strings.Contains(problem.Command, "--certificate-file") {
 			t.Errorf("problem is %+v", problem)
 		}
@@ -178,7 +178,7 @@ func TestExpiredCertificateIsNotPresented(t *testing.T) {
 	w.put(stored(t, pemOf(t, key, certificate(t, key, w.clock.Now().Add(time.Hour))), ""))
 	w.clock.Advance(2 * time.Hour)
 	_, err := w.token("contoso")
-	problem := roomtest.WantCode(t, err, schemas.CodeCredentialExpired)
+	problem := roomtest.WantCode(t, err, problems.CodeCredentialExpired)
 	if !strings.Contains(problem.Message, "nothing was sent") || w.sim.Stats().TokenRequests != 0 {
 		t.Errorf("%d requests, problem %+v", w.sim.Stats().TokenRequests, problem)
 	}

@@ -10,7 +10,7 @@ import (
 	"golang.org/x/text/encoding/unicode"
 	"golang.org/x/text/transform"
 
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 )
 
 // plainForm takes off what editors, shells and Key Vault put around a PEM or PFX
@@ -37,7 +37,7 @@ func isPEM(raw []byte) bool { return bytes.Contains(raw, []byte("-----BEGIN ")) 
 // unsupportedCipher names how a key is encrypted where that is not supported,
 // so that nobody looks for another passphrase.
 func unsupportedCipher(der []byte) error {
-	return schemas.InvalidArgument("The key of the certificate is encrypted in an unsupported format (%s): convert it with: openssl pkcs8 -topk8 -v2 aes256 -in KEY.pem", cipherName(der))
+	return problems.InvalidArgument("The key of the certificate is encrypted in an unsupported format (%s): convert it with: openssl pkcs8 -topk8 -v2 aes256 -in KEY.pem", cipherName(der))
 }
 
 // cipherName reads the algorithm of an EncryptedPrivateKeyInfo (RFC 5958).

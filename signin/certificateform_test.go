@@ -11,7 +11,7 @@ import (
 	"software.sslmate.com/src/go-pkcs12"
 
 	"mcp-partner/internal/roomtest"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 )
 
 func utf16(text []byte, big bool) []byte {
@@ -78,7 +78,7 @@ func TestUnsupportedCipherIsNamed(t *testing.T) {
 		}
 		file := append(pem.EncodeToMemory(&pem.Block{Type: "ENCRYPTED PRIVATE KEY", Bytes: raw}), issued...)
 		_, _, err = NewCertificate(file, []byte("pw"))
-		problem := roomtest.WantCode(t, err, schemas.CodeInvalidArgument)
+		problem := roomtest.WantCode(t, err, problems.CodeInvalidArgument)
 		for _, word := range []string{"unsupported format", name, "openssl pkcs8 -topk8 -v2 aes256"} {
 			if !strings.Contains(problem.Message, word) {
 				t.Errorf("%s: %q does not say %q", name, problem.Message, word)
@@ -106,7 +106,7 @@ func TestDatesOfACertificate(t *testing.T) {
 			}
 			continue
 		}
-		problem := roomtest.WantCode(t, err, schemas.CodeInvalidArgument)
+		problem := roomtest.WantCode(t, err, problems.CodeInvalidArgument)
 		for _, word := range []string{test.says, "2026-01-02", "2027-03-04"} {
 			if !strings.Contains(problem.Message, word) {
 				t.Errorf("%s: %q does not say %q", name, problem.Message, word)

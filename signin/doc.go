@@ -5,7 +5,7 @@
 // belongs to an identity in a tenant and a token of the wrong pair would give a
 // believable wrong answer.
 //
-// Every error that leaves the package is a *schemas.Problem. Errors of the
+// Every error that leaves the package is a *problems.Problem. Errors of the
 // identity SDK are never wrapped: they hold the request, and with it the
 // secret.
 package signin

@@ -17,7 +17,9 @@ import (
 	"golang.org/x/net/idna"
 
 	"mcp-partner/internal/httpclient"
-	"mcp-partner/schemas"
+	"mcp-partner/internal/naming"
+	"mcp-partner/internal/untrusted"
+	"mcp-partner/schemas/problems"
 	"mcp-partner/tenants"
 )
 
@@ -42,11 +44,11 @@ func TenantOfDomain(ctx context.Context, pool *httpclient.Pool, cloud tenants.Cl
 	}
 	client, err := pool.Client([]byte(cloud.CAPEM))
 	if err != nil {
-		return "", schemas.InvalidArgument("The CA file has no readable PEM certificate.")
+		return "", problems.InvalidArgument("The CA file has no readable PEM certificate.")
 	}
 	host, err := idna.Lookup.ToASCII(domain)
 	if err != nil {
-		return "", schemas.InvalidArgument("domain %q is not a domain name such as contoso.onmicrosoft.com.", schemas.Sanitize(domain))
+		return "", problems.InvalidArgument("domain %q is not a domain name such as contoso.onmicrosoft.com.", untrusted.Sanitize(domain))
 	}
 	l := lookup{cloud: cloud, domain: domain}
 	return l.ask(ctx, client, cloud.Authority+"/"+url.PathEscape(host)+"/v2.0/.well-known/openid-configuration")
@@ -62,7 +64,7 @@ func (l lookup) ask(ctx context.Context, client *http.Client, address string) (s
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
-		return "", l.problem(schemas.CodeInternal, "could not be asked")
+		return "", l.problem(problems.CodeInternal, "could not be asked")
 	}
 	response, err := client.Do(request)
 	if err != nil {
@@ -79,41 +81,41 @@ func (l lookup) ask(ctx context.Context, client *http.Client, address string) (s
 	return "", l.refused(response, body)
 }
 
-func (l lookup) problem(code schemas.Code, what string) *schemas.Problem {
-	return schemas.NewProblem(code, fmt.Sprintf("Entra ID (%s) %s for the domain %s.", l.cloud.AuthorityHost(), what, l.domain))
+func (l lookup) problem(code problems.Code, what string) *problems.Problem {
+	return problems.New(code, fmt.Sprintf("Entra ID (%s) %s for the domain %s.", l.cloud.AuthorityHost(), what, l.domain))
 }
 
-func (l lookup) unreached(err error) *schemas.Problem {
+func (l lookup) unreached(err error) *problems.Problem {
 	var timeout net.Error
 	var proxy *httpclient.ProxyError
 	switch {
 	case errors.As(err, &proxy):
-		return schemas.NewProblem(schemas.CodeNetwork, fmt.Sprintf("The domain %s was not looked up: %s.", l.domain, proxy), schemas.WithHint("%s", proxy.Next))
+		return problems.New(problems.CodeNetwork, fmt.Sprintf("The domain %s was not looked up: %s.", l.domain, proxy), problems.WithHint("%s", proxy.Next))
 	case errors.Is(err, context.Canceled):
-		return l.problem(schemas.CodeCancelled, "was not asked again")
+		return l.problem(problems.CodeCancelled, "was not asked again")
 	case errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout():
-		return l.problem(schemas.CodeTimeout, "did not answer in time")
+		return l.problem(problems.CodeTimeout, "did not answer in time")
 	}
 	why, hint := networkCause(err)
-	problem := l.problem(schemas.CodeNetwork, why+" and was not asked")
+	problem := l.problem(problems.CodeNetwork, why+" and was not asked")
 	problem.Hint = hint
 	return problem
 }
 
 // refused judges an answer that is not the document. Only what Entra ID itself
 // says about the tenant means that there is none.
-func (l lookup) refused(response *http.Response, body []byte) *schemas.Problem {
+func (l lookup) refused(response *http.Response, body []byte) *problems.Problem {
 	var said entraError
 	decoded := json.Unmarshal(body, &said) == nil
 	switch status := response.StatusCode; {
 	case status == http.StatusTooManyRequests:
-		problem := l.problem(schemas.CodeSignInUnavailable, "asks to slow down and did not answer")
+		problem := l.problem(problems.CodeSignInUnavailable, "asks to slow down and did not answer")
 		problem.RetryAfterSeconds = retryAfter(response.Header)
 		return problem
 	case status < 500 && decoded && said.meansNoTenant():
-		return l.problem(schemas.CodeTenantNotFound, "knows no tenant")
+		return l.problem(problems.CodeTenantNotFound, "knows no tenant")
 	default:
-		return l.problem(schemas.CodeSignInUnavailable, "answered with status "+strconv.Itoa(status)+", which tells nothing,")
+		return l.problem(problems.CodeSignInUnavailable, "answered with status "+strconv.Itoa(status)+", which tells nothing,")
 	}
 }
 
@@ -129,20 +131,20 @@ func (l lookup) tenant(body []byte) (string, error) {
 		Cloud  string `json:"cloud_instance_name"`
 	}
 	if json.Unmarshal(body, &document) != nil || document.Issuer == "" {
-		return "", l.problem(schemas.CodeUnexpectedResponse, "did not answer with a discovery document")
+		return "", l.problem(problems.CodeUnexpectedResponse, "did not answer with a discovery document")
 	}
 	issuer, err := url.Parse(document.Issuer)
 	if err != nil || issuer.Scheme != "https" || !l.ownHost(issuer.Host) {
-		return "", l.problem(schemas.CodeUnexpectedResponse, "named an issuer of another authority")
+		return "", l.problem(problems.CodeUnexpectedResponse, "named an issuer of another authority")
 	}
 	if document.Cloud != "" && !l.ownCloud(document.Cloud) {
-		problem := l.problem(schemas.CodeUnexpectedResponse, "named another cloud")
+		problem := l.problem(problems.CodeUnexpectedResponse, "named another cloud")
 		problem.Hint = "Set the tenant's cloud in the row: public, usgovernment or china."
 		return "", problem
 	}
 	id, rest, _ := strings.Cut(strings.TrimPrefix(issuer.Path, "/"), "/")
-	if !schemas.IsGUID(id) || strings.TrimSuffix(rest, "/") != "v2.0" {
-		return "", l.problem(schemas.CodeUnexpectedResponse, "named an issuer without a tenant ID")
+	if !naming.IsGUID(id) || strings.TrimSuffix(rest, "/") != "v2.0" {
+		return "", l.problem(problems.CodeUnexpectedResponse, "named an issuer without a tenant ID")
 	}
 	return strings.ToLower(id), nil
 }

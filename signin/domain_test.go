@@ -13,7 +13,7 @@ import (
 
 	"mcp-partner/internal/httpclient"
 	"mcp-partner/internal/roomtest"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 	"mcp-partner/tenants"
 )
 
@@ -36,8 +36,8 @@ func discoveryServer(t *testing.T, status int, header http.Header, body string) 
 	return tenants.Cloud{Name: tenants.CloudCustom, Authority: server.URL, ARMEndpoint: server.URL, ARMAudience: "https://management.example/", CAPEM: string(ca)}, &last
 }
 
-func codeOf(err error) schemas.Code {
-	if problem, ok := errors.AsType[*schemas.Problem](err); ok {
+func codeOf(err error) problems.Code {
+	if problem, ok := errors.AsType[*problems.Problem](err); ok {
 		return problem.Code
 	}
 	return ""
@@ -50,21 +50,21 @@ func TestTenantOfDomain(t *testing.T) {
 		status int
 		body   string
 		header http.Header
-		code   schemas.Code // empty: the tenant is found
+		code   problems.Code // empty: the tenant is found
 	}{
 		"found":             {200, `{"issuer":"{base}/` + strings.ToUpper(id) + `/v2.0"}`, nil, ""},
-		"unknown":           {400, `{"error":"invalid_tenant","error_codes":[90002]}`, nil, schemas.CodeTenantNotFound},
-		"unknown by number": {400, `{"error":"invalid_request","error_codes":[900023]}`, nil, schemas.CodeTenantNotFound},
-		"bad request":       {400, `{"error":"invalid_request"}`, nil, schemas.CodeSignInUnavailable},
-		"not found, bare":   {404, `<html>no</html>`, nil, schemas.CodeSignInUnavailable},
-		"down":              {503, `{"error":"invalid_tenant"}`, nil, schemas.CodeSignInUnavailable},
-		"throttled":         {429, `{"error":"invalid_tenant"}`, http.Header{"Retry-After": {"7"}}, schemas.CodeSignInUnavailable},
-		"redirect":          {302, `{"issuer":"{base}/` + id + `/v2.0"}`, http.Header{"Location": {"https://127.0.0.1:1/"}}, schemas.CodeSignInUnavailable},
-		"foreign issuer":    {200, `{"issuer":"https://login.example.com/` + id + `/v2.0"}`, nil, schemas.CodeUnexpectedResponse},
-		"shared issuer":     {200, `{"issuer":"{base}/{tenantid}/v2.0"}`, nil, schemas.CodeUnexpectedResponse},
-		"older issuer":      {200, `{"issuer":"{base}/` + id + `/"}`, nil, schemas.CodeUnexpectedResponse},
-		"no issuer":         {200, `{}`, nil, schemas.CodeUnexpectedResponse},
-		"no document":       {200, `<html>sign in to the hotel</html>`, nil, schemas.CodeUnexpectedResponse},
+		"unknown":           {400, `{"error":"invalid_tenant","error_codes":[90002]}`, nil, problems.CodeTenantNotFound},
+		"unknown by number": {400, `{"error":"invalid_request","error_codes":[900023]}`, nil, problems.CodeTenantNotFound},
+		"bad request":       {400, `{"error":"invalid_request"}`, nil, problems.CodeSignInUnavailable},
+		"not found, bare":   {404, `<html>no</html>`, nil, problems.CodeSignInUnavailable},
+		"down":              {503, `{"error":"invalid_tenant"}`, nil, problems.CodeSignInUnavailable},
+		"throttled":         {429, `{"error":"invalid_tenant"}`, http.Header{"Retry-After": {"7"}}, problems.CodeSignInUnavailable},
+		"redirect":          {302, `{"issuer":"{base}/` + id + `/v2.0"}`, http.Header{"Location": {"https://127.0.0.1:1/"}}, problems.CodeSignInUnavailable},
+		"foreign issuer":    {200, `{"issuer":"https://login.example.com/` + id + `/v2.0"}`, nil, problems.CodeUnexpectedResponse},
+		"shared issuer":     {200, `{"issuer":"{base}/{tenantid}/v2.0"}`, nil, problems.CodeUnexpectedResponse},
+		"older issuer":      {200, `{"issuer":"{base}/` + id + `/"}`, nil, problems.CodeUnexpectedResponse},
+		"no issuer":         {200, `{}`, nil, problems.CodeUnexpectedResponse},
+		"no document":       {200, `<html>sign in to the hotel</html>`, nil, problems.CodeUnexpectedResponse},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -99,14 +99,14 @@ func TestTenantOfDomainWithoutAnAnswer(t *testing.T) {
 		ctx    context.Context
 		cloud  tenants.Cloud
 		domain string
-		code   schemas.Code
+		code   problems.Code
 	}{
-		"closed port":      {t.Context(), closed, "contoso.example", schemas.CodeNetwork},
-		"certificate":      {t.Context(), untrusted, "contoso.example", schemas.CodeNetwork},
-		"cancelled":        {ended, cloud, "contoso.example", schemas.CodeCancelled},
-		"no domain":        {t.Context(), cloud, "../common", schemas.CodeInvalidArgument},
-		"without TLS":      {t.Context(), plain, "contoso.example", schemas.CodeInvalidArgument},
-		"cloud of no name": {t.Context(), tenants.Cloud{Name: "mars"}, "contoso.example", schemas.CodeInvalidArgument},
+		"closed port":      {t.Context(), closed, "contoso.example", problems.CodeNetwork},
+		"certificate":      {t.Context(), untrusted, "contoso.example", problems.CodeNetwork},
+		"cancelled":        {ended, cloud, "contoso.example", problems.CodeCancelled},
+		"no domain":        {t.Context(), cloud, "../common", problems.CodeInvalidArgument},
+		"without TLS":      {t.Context(), plain, "contoso.example", problems.CodeInvalidArgument},
+		"cloud of no name": {t.Context(), tenants.Cloud{Name: "mars"}, "contoso.example", problems.CodeInvalidArgument},
 	} {
 		if got, err := TenantOfDomain(c.ctx, pool, c.cloud, c.domain); codeOf(err) != c.code || got != "" {
 			t.Errorf("%s: got %q, %v; want code %s", name, got, err, c.code)

@@ -11,7 +11,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/cloud"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 	"mcp-partner/tenants"
 	"mcp-partner/vault"
 )
@@ -30,7 +30,7 @@ type proof struct {
 
 // mint gets a new token, asked is false where nothing was sent or run because a
 // refusal still stands, the credential has expired or the vault gave no secret.
-func (s *Source) mint(ctx context.Context, t target, claims string) (got token, asked bool, problem *schemas.Problem) {
+func (s *Source) mint(ctx context.Context, t target, claims string) (got token, asked bool, problem *problems.Problem) {
 	if t.credential.Kind == tenants.KindAzureCLI {
 		return s.mintWithAzureCLI(ctx, t, claims)
 	}
@@ -45,7 +45,7 @@ func (s *Source) mint(ctx context.Context, t target, claims string) (got token, 
 }
 
 // proof finds what a credential shows. It sends nothing to Entra ID.
-func (s *Source) proof(ctx context.Context, t target) (proof, *schemas.Problem) {
+func (s *Source) proof(ctx context.Context, t target) (proof, *problems.Problem) {
 	switch t.credential.Kind {
 	case tenants.KindWorkloadIdentity:
 		assertion, problem := s.asserted.get(ctx, t)
@@ -60,7 +60,7 @@ func (s *Source) proof(ctx context.Context, t target) (proof, *schemas.Problem) 
 	return s.storedProof(ctx, t, secret)
 }
 
-func (s *Source) storedProof(ctx context.Context, t target, secret vault.Secret) (proof, *schemas.Problem) {
+func (s *Source) storedProof(ctx context.Context, t target, secret vault.Secret) (proof, *problems.Problem) {
 	switch t.credential.Kind {
 	case tenants.KindClientSecret:
 		return s.secretProof(ctx, t, secret)
@@ -69,14 +69,14 @@ func (s *Source) storedProof(ctx context.Context, t target, secret vault.Secret)
 	case tenants.KindDeviceCode, tenants.KindBrowser:
 		return s.interactiveProof(t, secret)
 	}
-	return proof{}, schemas.NewProblem(schemas.CodeInternal, "Credential "+t.credential.Name+" is of a kind that cannot sign in.")
+	return proof{}, problems.New(problems.CodeInternal, "Credential "+t.credential.Name+" is of a kind that cannot sign in.")
 }
 
-func (s *Source) mintWith(ctx context.Context, t target, p proof, claims string) (token, bool, *schemas.Problem) {
+func (s *Source) mintWith(ctx context.Context, t target, p proof, claims string) (token, bool, *problems.Problem) {
 	if refused := s.refused.find(t, p.secret); refused != nil {
 		return token{}, false, refused
 	}
-	var problem *schemas.Problem
+	var problem *problems.Problem
 	leave := s.first.enter(ctx, t.credentialKey(), p.secret)
 	defer func() { leave(problem != nil && isRefusal(t, problem) && scopeOf(problem) != scopeTenant) }()
 	if refused := s.refused.find(t, p.secret); refused != nil {
@@ -93,9 +93,9 @@ func (s *Source) mintWith(ctx context.Context, t target, p proof, claims string)
 
 // secretProblem adds to what the vault said whose secret it is and, where there
 // is a vault, how one of that kind gets into it.
-func (s *Source) secretProblem(t target, err error) *schemas.Problem {
-	problem := *schemas.AsProblem(err)
-	if problem.Code == schemas.CodeVaultMissing {
+func (s *Source) secretProblem(t target, err error) *problems.Problem {
+	problem := *problems.As(err)
+	if problem.Code == problems.CodeVaultMissing {
 		if noVault := strings.HasSuffix(problem.Command, "vault init"); !noVault && t.credential.Kind.Interactive() {
 			return t.notSignedInYet()
 		} else if !noVault {
@@ -110,10 +110,10 @@ func (s *Source) secretProblem(t target, err error) *schemas.Problem {
 // alone: making one takes microseconds and no request, one that lives on would
 // keep the secret and a cache of its own in memory for each tenant, and one
 // that is shared holds a lock across its requests for all tenants.
-func (s *Source) present(ctx context.Context, t target, p proof, claims string) (token, *schemas.Problem) {
+func (s *Source) present(ctx context.Context, t target, p proof, claims string) (token, *problems.Problem) {
 	client, err := s.opts.HTTP.Client([]byte(t.cloud.CAPEM))
 	if err != nil {
-		return token{}, schemas.InvalidArgument("The CA certificates of tenant %s cannot be read.", t.tenant)
+		return token{}, problems.InvalidArgument("The CA certificates of tenant %s cannot be read.", t.tenant)
 	}
 	x := newExchange(client, t)
 	credential, err := p.credential(x)
@@ -135,11 +135,11 @@ func (s *Source) present(ctx context.Context, t target, p proof, claims string) 
 
 // ownProblem returns a problem of this package as it is. Anything else is an
 // error of the SDK, of which nothing is kept.
-func ownProblem(err error, otherwise string) *schemas.Problem {
-	if problem, ok := errors.AsType[*schemas.Problem](err); ok {
+func ownProblem(err error, otherwise string) *problems.Problem {
+	if problem, ok := errors.AsType[*problems.Problem](err); ok {
 		return problem
 	}
-	return schemas.NewProblem(schemas.CodeInternal, otherwise)
+	return problems.New(problems.CodeInternal, otherwise)
 }
 
 func (t target) claims(claims string) string {
@@ -163,12 +163,12 @@ func (s *Source) clientOptions(x *exchange, t target) azcore.ClientOptions {
 }
 
 // accept refuses a token that could not be used for a single request.
-func (s *Source) accept(got azcore.AccessToken, t target) (token, *schemas.Problem) {
+func (s *Source) accept(got azcore.AccessToken, t target) (token, *problems.Problem) {
 	now := s.opts.Clock()
 	if got.Token == "" || !now.Add(time.Second).Before(got.ExpiresOn) {
-		return token{}, schemas.NewProblem(schemas.CodeSignInUnavailable,
+		return token{}, problems.New(problems.CodeSignInUnavailable,
 			"The sign-in to tenant "+t.tenant+" returned an empty or expired token.",
-			schemas.WithHint("Check the clock of this machine, then try again."))
+			problems.WithHint("Check the clock of this machine, then try again."))
 	}
 	return sealToken(got, now), nil
 }

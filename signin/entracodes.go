@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"strings"
 
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 )
 
 // scope says for whom a refusal speaks.
@@ -128,7 +128,7 @@ func knownCode(numbers ...int) (number int, known entraCodes) {
 	return 0, entraCodes{}
 }
 
-func codeOfProblem(problem *schemas.Problem) (number int, known entraCodes) {
+func codeOfProblem(problem *problems.Problem) (number int, known entraCodes) {
 	number, _ = strconv.Atoi(strings.TrimPrefix(problem.ForeignCode, "AADSTS")) // 0 is not known
 	return knownCode(number)
 }
@@ -139,18 +139,18 @@ func WrongSecret(err error) bool {
 	if err == nil {
 		return false
 	}
-	_, known := codeOfProblem(schemas.AsProblem(err))
+	_, known := codeOfProblem(problems.As(err))
 	return known.finding == findingSecretRejected || known.finding == findingSecretExpired
 }
 
 // scopeOf says for whom a problem of a sign-in speaks. Without a number that is
 // known, only what names the tenant is its own.
-func scopeOf(problem *schemas.Problem) scope {
+func scopeOf(problem *problems.Problem) scope {
 	if number, known := codeOfProblem(problem); number != 0 {
 		return known.scope
 	}
 	switch problem.Code {
-	case schemas.CodeCredentialRejected, schemas.CodeCredentialExpired, schemas.CodeAzureCLIUnavailable:
+	case problems.CodeCredentialRejected, problems.CodeCredentialExpired, problems.CodeAzureCLIUnavailable:
 		return scopeUnclear
 	}
 	return scopeTenant

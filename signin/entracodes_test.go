@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"mcp-partner/internal/roomtest"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 	"mcp-partner/tenants"
 	"mcp-partner/vault"
 )
@@ -19,35 +19,35 @@ import (
 // decidedCodes says of every number what an agent is told and for whom it
 // speaks.
 func decidedCodes() []struct {
-	code    schemas.Code
+	code    problems.Code
 	scope   scope
 	retry   bool
 	numbers []int
 } {
 	return []struct {
-		code    schemas.Code
+		code    problems.Code
 		scope   scope
 		retry   bool
 		numbers []int
 	}{
-		{schemas.CodeTenantNotFound, scopeTenant, false, []int{90002, 900023, 90019, 50059, 50128, 90038, 90043, 90051, 900382, 900432, 900439}},
-		{schemas.CodeConsentMissing, scopeTenant, false, []int{700016, 70001, 7000229, 65001, 65004, 90008, 90093, 90094, 90095, 90099, 650051}},
-		{schemas.CodeCredentialRejected, scopeUnclear, false, []int{7000112, 70002, 50012, 50013, 50027, 700023, 700238}},
-		{schemas.CodeCredentialRejected, scopeCredential, false, []int{7000215, 7000216, 7000218, 50032, 700021, 700025, 700027, 700030,
+		{problems.CodeTenantNotFound, scopeTenant, false, []int{90002, 900023, 90019, 50059, 50128, 90038, 90043, 90051, 900382, 900432, 900439}},
+		{problems.CodeConsentMissing, scopeTenant, false, []int{700016, 70001, 7000229, 65001, 65004, 90008, 90093, 90094, 90095, 90099, 650051}},
+		{problems.CodeCredentialRejected, scopeUnclear, false, []int{7000112, 70002, 50012, 50013, 50027, 700023, 700238}},
+		{problems.CodeCredentialRejected, scopeCredential, false, []int{7000215, 7000216, 7000218, 50032, 700021, 700025, 700027, 700030,
 			70021, 700211, 700212, 700213, 700214}},
-		{schemas.CodeCredentialExpired, scopeCredential, false, []int{7000222, 700024}},
-		{schemas.CodeInteractionRequired, scopeTenant, false, []int{50058, 50072, 50074, 50076, 50078, 50079, 50125, 50127, 50140, 50158, 50199,
+		{problems.CodeCredentialExpired, scopeCredential, false, []int{7000222, 700024}},
+		{problems.CodeInteractionRequired, scopeTenant, false, []int{50058, 50072, 50074, 50076, 50078, 50079, 50125, 50127, 50140, 50158, 50199,
 			70043, 70016, 70018, 70019, 70020}},
-		{schemas.CodeInteractionRequired, scopeUnclear, false, []int{50055, 50126, 50132, 50133, 50144, 50173, 54005, 70000, 70008, 700081, 700082, 700084}},
-		{schemas.CodeForeignPrincipal, scopeTenant, false, []int{50020, 50034, 51004, 50177, 50178, 90072}},
-		{schemas.CodeSignInBlocked, scopeTenant, false, []int{53003, 53002, 53009, 530031, 530032, 530033, 530034, 530035, 50005, 50097, 50129, 50131,
+		{problems.CodeInteractionRequired, scopeUnclear, false, []int{50055, 50126, 50132, 50133, 50144, 50173, 54005, 70000, 70008, 700081, 700082, 700084}},
+		{problems.CodeForeignPrincipal, scopeTenant, false, []int{50020, 50034, 51004, 50177, 50178, 90072}},
+		{problems.CodeSignInBlocked, scopeTenant, false, []int{53003, 53002, 53009, 530031, 530032, 530033, 530034, 530035, 50005, 50097, 50129, 50131,
 			50155, 53000, 53001, 53010, 53011, 53004, 53008, 135011, 50002, 500021, 5000211, 500212, 500213, 500014, 50014, 50015, 50105, 50107,
 			650052, 700003, 700229}},
-		{schemas.CodeSignInBlocked, scopeUnclear, false, []int{50053, 50057, 50135, 65005, 650056, 7000113}},
-		{schemas.CodeSignInBlocked, scopeCredential, false, []int{50194}},
-		{schemas.CodeSignInUnavailable, scopeTenant, false, []int{500011, 50001, 650057}},
-		{schemas.CodeSignInUnavailable, scopeUnclear, false, []int{50011, 70003, 70011, 900144, 90013, 90014, 90023, 900561, 501481, 9010010, 90056}},
-		{schemas.CodeSignInUnavailable, scopeUnclear, true, []int{50033, 50196, 70012, 90006, 90012, 90024, 90033, 90036, 90055}},
+		{problems.CodeSignInBlocked, scopeUnclear, false, []int{50053, 50057, 50135, 65005, 650056, 7000113}},
+		{problems.CodeSignInBlocked, scopeCredential, false, []int{50194}},
+		{problems.CodeSignInUnavailable, scopeTenant, false, []int{500011, 50001, 650057}},
+		{problems.CodeSignInUnavailable, scopeUnclear, false, []int{50011, 70003, 70011, 900144, 90013, 90014, 90023, 900561, 501481, 9010010, 90056}},
+		{problems.CodeSignInUnavailable, scopeUnclear, true, []int{50033, 50196, 70012, 90006, 90012, 90024, 90033, 90036, 90055}},
 	}
 }
 
@@ -145,7 +145,7 @@ func TestUnclearRefusalHoldsEverywhereOnceTwoTenantsGaveIt(t *testing.T) {
 			if (err != nil) != test.blocked {
 				t.Errorf("another tenant: %v", err)
 			}
-			if problem := schemas.AsProblem(err); test.blocked && !strings.Contains(problem.Message, "in this tenant (Enterprise applications), or in its home tenant") {
+			if problem := problems.As(err); test.blocked && !strings.Contains(problem.Message, "in this tenant (Enterprise applications), or in its home tenant") {
 				t.Errorf("message %q", problem.Message)
 			}
 			if got := r.entra.requests(); got != test.asked {
@@ -186,7 +186,7 @@ func TestErrorsForAdministratorsDoNotAskForSignIn(t *testing.T) {
 			where := target{tenant: "contoso", credential: tenants.CredentialConfig{Name: "app", Kind: kind}}
 			problem := where.entraProblem(entraError{Error: "interaction_required", Codes: []int{number}}, 400, nil)
 			text := problem.Message + " " + problem.Hint
-			if problem.Code != schemas.CodeSignInBlocked || !strings.Contains(text, "dministrator") || strings.Contains(text, "vault login") || strings.Contains(text, "person signs in") {
+			if problem.Code != problems.CodeSignInBlocked || !strings.Contains(text, "dministrator") || strings.Contains(text, "vault login") || strings.Contains(text, "person signs in") {
 				t.Errorf("%d: %+v", number, *problem)
 			}
 		}
@@ -197,15 +197,15 @@ func TestErrorsWithoutAKnownNumber(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		err  entraError
-		code schemas.Code
+		code problems.Code
 	}{
-		"consent":      {entraError{Error: "invalid_grant", SubError: "consent_required"}, schemas.CodeConsentMissing},
-		"policy":       {entraError{Error: "interaction_required", SubError: "message_only"}, schemas.CodeSignInBlocked},
-		"access":       {entraError{Error: "access_denied"}, schemas.CodeSignInBlocked},
-		"grant":        {entraError{Error: "invalid_grant", Codes: []int{1}}, schemas.CodeInteractionRequired},
-		"client":       {entraError{Error: "invalid_client", Codes: []int{1}}, schemas.CodeCredentialRejected},
-		"unauthorized": {entraError{Error: "unauthorized_client"}, schemas.CodeConsentMissing},
-		"new":          {entraError{Error: "new_error", Codes: []int{1}}, schemas.CodeSignInUnavailable},
+		"consent":      {entraError{Error: "invalid_grant", SubError: "consent_required"}, problems.CodeConsentMissing},
+		"policy":       {entraError{Error: "interaction_required", SubError: "message_only"}, problems.CodeSignInBlocked},
+		"access":       {entraError{Error: "access_denied"}, problems.CodeSignInBlocked},
+		"grant":        {entraError{Error: "invalid_grant", Codes: []int{1}}, problems.CodeInteractionRequired},
+		"client":       {entraError{Error: "invalid_client", Codes: []int{1}}, problems.CodeCredentialRejected},
+		"unauthorized": {entraError{Error: "unauthorized_client"}, problems.CodeConsentMissing},
+		"new":          {entraError{Error: "new_error", Codes: []int{1}}, problems.CodeSignInUnavailable},
 	} {
 		if got := (target{}).entraProblem(test.err, 400, nil); got.Code != test.code {
 			t.Errorf("%s: %s, want %s", name, got.Code, test.code)

@@ -14,7 +14,8 @@ import (
 	"syscall"
 
 	"mcp-partner/internal/httpclient"
-	"mcp-partner/schemas"
+	"mcp-partner/internal/naming"
+	"mcp-partner/schemas/problems"
 	"mcp-partner/tenants"
 )
 
@@ -27,14 +28,14 @@ type entraError struct {
 	CorrelationID string `json:"correlation_id"`
 }
 
-func (x *exchange) problem(t target) *schemas.Problem {
+func (x *exchange) problem(t target) *problems.Problem {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	switch {
 	case x.tries == 0 && t.credential.Kind.Interactive():
 		return t.notSignedInYet() // at this authority
 	case x.tries == 0:
-		return schemas.NewProblem(schemas.CodeInternal, "The sign-in to tenant "+t.tenant+" failed before anything was sent.")
+		return problems.New(problems.CodeInternal, "The sign-in to tenant "+t.tenant+" failed before anything was sent.")
 	case x.failure != nil && t.credential.Kind == tenants.KindManagedIdentity && !errors.Is(x.failure, context.Canceled) && !errors.Is(x.failure, errStrayRequest):
 		return t.noEndpoint(identityEndpoint(x.host) + " does not answer")
 	case x.failure != nil:
@@ -57,29 +58,29 @@ func (x *exchange) problem(t target) *schemas.Problem {
 // attach adds what support asks for: the number and the correlation ID. The
 // words of a token endpoint are not passed on: they may repeat the request, and
 // whoever runs the endpoint may write them.
-func attach(problem *schemas.Problem, body entraError) {
+func attach(problem *problems.Problem, body entraError) {
 	if len(body.Codes) > 0 {
 		known, _ := knownCode(body.Codes...)
 		problem.ForeignCode = "AADSTS" + strconv.Itoa(cmp.Or(known, body.Codes[0]))
 	}
-	if schemas.IsGUID(body.CorrelationID) {
+	if naming.IsGUID(body.CorrelationID) {
 		problem.CorrelationID = strings.ToLower(body.CorrelationID)
 	}
 }
 
 func (t target) host() string { return cmp.Or(t.cloud.AuthorityHost(), "the authority") }
 
-func (t target) unusable(what string, retryable bool) *schemas.Problem {
+func (t target) unusable(what string, retryable bool) *problems.Problem {
 	return t.unusableOf(t.host(), what, retryable)
 }
 
-func (t target) unusableOf(who, what string, retryable bool) *schemas.Problem {
-	p := schemas.NewProblem(schemas.CodeSignInUnavailable, fmt.Sprintf("Signing in to tenant %s failed: %s %s.", t.tenant, who, what))
+func (t target) unusableOf(who, what string, retryable bool) *problems.Problem {
+	p := problems.New(problems.CodeSignInUnavailable, fmt.Sprintf("Signing in to tenant %s failed: %s %s.", t.tenant, who, what))
 	p.Retryable = retryable
 	return p
 }
 
-func (t target) statusProblem(who string, status int, header http.Header) *schemas.Problem {
+func (t target) statusProblem(who string, status int, header http.Header) *problems.Problem {
 	switch {
 	case status >= 300 && status < 400:
 		return t.unusableOf(who, "answered with a redirect, which is not followed, to keep the secret here", false)
@@ -105,7 +106,7 @@ func retryAfter(header http.Header) int {
 	return seconds
 }
 
-func (t target) entraProblem(e entraError, status int, header http.Header) *schemas.Problem {
+func (t target) entraProblem(e entraError, status int, header http.Header) *problems.Problem {
 	if status >= 500 || status == http.StatusTooManyRequests {
 		return t.statusProblem(t.host(), status, header)
 	}
@@ -140,7 +141,7 @@ func (e entraError) finding() finding {
 	}[e.Error]
 }
 
-func (t target) findingProblem(c entraCodes) *schemas.Problem {
+func (t target) findingProblem(c entraCodes) *problems.Problem {
 	switch c.finding {
 	case findingNotFederated:
 		return t.notFederated(c.detail)
@@ -151,7 +152,7 @@ func (t target) findingProblem(c entraCodes) *schemas.Problem {
 	case findingDeclined, findingLate:
 		return t.notSignedIn(c.finding == findingLate)
 	}
-	means, known := map[finding]func() *schemas.Problem{
+	means, known := map[finding]func() *problems.Problem{
 		findingNoTenant: t.noTenant, findingOtherCloud: t.otherCloud, findingNoConsent: t.noConsent,
 		findingAppDisabled: t.appDisabled, findingSecretRejected: t.secretRejected, findingSecretExpired: t.secretExpired,
 		findingClock: t.clockProblem, findingPerson: t.wantsPerson, findingNoUser: t.noUser,
@@ -163,31 +164,31 @@ func (t target) findingProblem(c entraCodes) *schemas.Problem {
 	return t.unusable("refused the request for an unknown reason", false)
 }
 
-func (t target) noTenant() *schemas.Problem {
-	return schemas.NewProblem(schemas.CodeTenantNotFound,
+func (t target) noTenant() *problems.Problem {
+	return problems.New(problems.CodeTenantNotFound,
 		fmt.Sprintf("Entra ID (%s) knows no tenant %s, which the directory has as %s.", t.host(), t.tenantID, t.tenant))
 }
 
-func (t target) otherCloud() *schemas.Problem {
+func (t target) otherCloud() *problems.Problem {
 	var others []string
 	for _, name := range []string{tenants.CloudUSGovernment, tenants.CloudChina, tenants.CloudPublic} {
 		if name != t.cloud.Name {
 			others = append(others, name)
 		}
 	}
-	return schemas.NewProblem(schemas.CodeTenantNotFound,
+	return problems.New(problems.CodeTenantNotFound,
 		fmt.Sprintf("Tenant %s is in another cloud than the directory entry names (%s).", t.tenant, t.host()),
-		schemas.WithCommand("Ask a person to set the tenant's cloud: "+others[0]+" or "+others[1]+".", "mcp-partner tenants set %s --cloud %s", t.tenant, others[0]))
+		problems.WithCommand("Ask a person to set the tenant's cloud: "+others[0]+" or "+others[1]+".", "mcp-partner tenants set %s --cloud %s", t.tenant, others[0]))
 }
 
-func (t target) noConsent() *schemas.Problem {
-	return schemas.NewProblem(schemas.CodeConsentMissing,
+func (t target) noConsent() *problems.Problem {
+	return problems.New(problems.CodeConsentMissing,
 		fmt.Sprintf("The application of credential %s is not in tenant %s, or nobody there consented to it.", t.credential.Name, t.tenant),
-		schemas.WithHint("An administrator of that tenant opens %s (if the client ID is right).", t.cloud.ConsentURL(t.tenantID, t.credential.ClientID)))
+		problems.WithHint("An administrator of that tenant opens %s (if the client ID is right).", t.cloud.ConsentURL(t.tenantID, t.credential.ClientID)))
 }
 
-func (t target) wantsPerson() *schemas.Problem {
-	p := schemas.NewProblem(schemas.CodeInteractionRequired,
+func (t target) wantsPerson() *problems.Problem {
+	p := problems.New(problems.CodeInteractionRequired,
 		fmt.Sprintf("Entra ID wants a person to sign in for credential %s in tenant %s.", t.credential.Name, t.tenant))
 	if t.credential.Kind.Interactive() {
 		t.loginHint()(p)
@@ -195,44 +196,44 @@ func (t target) wantsPerson() *schemas.Problem {
 	return p
 }
 
-func (t target) secretExpired() *schemas.Problem {
-	return schemas.NewProblem(schemas.CodeCredentialExpired,
+func (t target) secretExpired() *problems.Problem {
+	return problems.New(problems.CodeCredentialExpired,
 		fmt.Sprintf("The %s of credential %s has expired.", t.credential.Kind.Shows(), t.credential.Name), t.renewHint())
 }
 
-func (t target) secretRejected() *schemas.Problem {
-	return schemas.NewProblem(schemas.CodeCredentialRejected,
+func (t target) secretRejected() *problems.Problem {
+	return problems.New(problems.CodeCredentialRejected,
 		fmt.Sprintf("Entra ID does not accept the %s of credential %s.", t.credential.Kind.Shows(), t.credential.Name), t.renewHint())
 }
 
 // appDisabled cannot tell where: Entra ID answers alike for both. The text names
 // no tenant, because it may be remembered for all of them.
-func (t target) appDisabled() *schemas.Problem {
-	return schemas.NewProblem(schemas.CodeCredentialRejected,
+func (t target) appDisabled() *problems.Problem {
+	return problems.New(problems.CodeCredentialRejected,
 		fmt.Sprintf("The application of credential %s is disabled in this tenant (Enterprise applications), or in its home tenant.", t.credential.Name),
-		schemas.WithHint("An administrator of the tenant enables it under Enterprise applications; if no tenant accepts it, an administrator of its home tenant does."))
+		problems.WithHint("An administrator of the tenant enables it under Enterprise applications; if no tenant accepts it, an administrator of its home tenant does."))
 }
 
-func (t target) noUser() *schemas.Problem {
-	return schemas.NewProblem(schemas.CodeForeignPrincipal,
+func (t target) noUser() *problems.Problem {
+	return problems.New(problems.CodeForeignPrincipal,
 		fmt.Sprintf("The user of credential %s has no account in tenant %s.", t.credential.Name, t.tenant))
 }
 
-func (t target) blocked(detail string) *schemas.Problem {
+func (t target) blocked(detail string) *problems.Problem {
 	if detail == "" {
 		detail = "a rule of the tenant refuses it"
 	}
-	return schemas.NewProblem(schemas.CodeSignInBlocked,
+	return problems.New(problems.CodeSignInBlocked,
 		fmt.Sprintf("The sign-in of credential %s to tenant %s is blocked: %s.", t.credential.Name, t.tenant, detail))
 }
 
-func (t target) badAudience() *schemas.Problem {
+func (t target) badAudience() *problems.Problem {
 	p := t.unusable("does not know the audience of the directory entry", false)
 	p.Hint = "Check the cloud and the ARM audience of the entry."
 	return p
 }
 
-func (t target) malformed() *schemas.Problem {
+func (t target) malformed() *problems.Problem {
 	p := t.unusable("does not understand the request", false)
 	p.Hint = "Report this with the code: it is a defect of this program, or of a proxy that changes requests."
 	return p
@@ -240,27 +241,27 @@ func (t target) malformed() *schemas.Problem {
 
 // networkProblem says in our words why there was no answer; the text of a
 // transport error may hold the address of a proxy with its password.
-func networkProblem(err error, t target, host string) *schemas.Problem {
+func networkProblem(err error, t target, host string) *problems.Problem {
 	var timeout net.Error
 	var proxy *httpclient.ProxyError
 	switch {
 	case errors.As(err, &proxy):
-		return schemas.NewProblem(schemas.CodeNetwork, fmt.Sprintf("Signing in to tenant %s: %s.", t.tenant, proxy),
-			schemas.WithHint("%s The state of the link is unknown.", proxy.Next))
+		return problems.New(problems.CodeNetwork, fmt.Sprintf("Signing in to tenant %s: %s.", t.tenant, proxy),
+			problems.WithHint("%s The state of the link is unknown.", proxy.Next))
 	case errors.Is(err, errStrayRequest):
-		return schemas.NewProblem(schemas.CodeInternal, "Signing in to tenant "+t.tenant+" tried to send a request to an address other than its entry names; it was stopped.",
-			schemas.WithHint("Check for environment variables that begin with AZURE_ or MSAL_."))
+		return problems.New(problems.CodeInternal, "Signing in to tenant "+t.tenant+" tried to send a request to an address other than its entry names; it was stopped.",
+			problems.WithHint("Check for environment variables that begin with AZURE_ or MSAL_."))
 	case errors.Is(err, context.Canceled):
-		return schemas.NewProblem(schemas.CodeCancelled, "Signing in to tenant "+t.tenant+" was stopped.")
+		return problems.New(problems.CodeCancelled, "Signing in to tenant "+t.tenant+" was stopped.")
 	case errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout():
-		return schemas.NewProblem(schemas.CodeTimeout, fmt.Sprintf("Signing in to tenant %s: %s did not answer in time.", t.tenant, host))
+		return problems.New(problems.CodeTimeout, fmt.Sprintf("Signing in to tenant %s: %s did not answer in time.", t.tenant, host))
 	}
 	why, hint := networkCause(err)
 	if host != t.host() {
 		hint = "It is asked about private authorities unless the tenant was added with --skip-instance-discovery."
 	}
-	return schemas.NewProblem(schemas.CodeNetwork, fmt.Sprintf("Signing in to tenant %s: %s %s.", t.tenant, host, why),
-		schemas.WithHint("%s The state of the link is unknown.", hint))
+	return problems.New(problems.CodeNetwork, fmt.Sprintf("Signing in to tenant %s: %s %s.", t.tenant, host, why),
+		problems.WithHint("%s The state of the link is unknown.", hint))
 }
 
 func networkCause(err error) (why, hint string) {

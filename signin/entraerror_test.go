@@ -14,7 +14,7 @@ import (
 	"testing"
 
 	"mcp-partner/internal/roomtest"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 	"mcp-partner/tenants"
 )
 
@@ -25,14 +25,14 @@ func TestNetworkFailures(t *testing.T) {
 		r := newRig(t, 1)
 		r.entra.server.Close()
 		_, err := r.get(context.Background(), 0, "")
-		roomtest.WantCode(t, err, schemas.CodeNetwork)
+		roomtest.WantCode(t, err, problems.CodeNetwork)
 	})
 	t.Run("certificate", func(t *testing.T) {
 		t.Parallel()
 		r := newRig(t, 1)
 		_ = r.directory.Edit(context.Background(), "tenant-0000", func(e *tenants.Entry) error { e.Cloud.CAPEM = ""; return nil })
 		_, err := r.get(context.Background(), 0, "")
-		problem := roomtest.WantCode(t, err, schemas.CodeNetwork)
+		problem := roomtest.WantCode(t, err, problems.CodeNetwork)
 		if !strings.Contains(problem.Message, "certificate") || !strings.Contains(problem.Hint, "--ca-file") {
 			t.Errorf("message %q, hint %q", problem.Message, problem.Hint)
 		}
@@ -45,31 +45,31 @@ func TestEntraErrors(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		answer answer
-		code   schemas.Code
+		code   problems.Code
 		retry  bool
 	}{
-		{"wrong secret", refuse(401, "invalid_client", "", 7000215), schemas.CodeCredentialRejected, false},
-		{"invalid_client of an unknown number", refuse(400, "invalid_client", "", 1), schemas.CodeCredentialRejected, false},
-		{"expired", refuse(401, "invalid_client", "", 7000222), schemas.CodeCredentialExpired, false},
-		{"not in tenant", refuse(400, "unauthorized_client", "", 700016), schemas.CodeConsentMissing, false},
-		{"no principal", refuse(401, "invalid_client", "", 7000229), schemas.CodeConsentMissing, false},
-		{"unauthorized of an unknown number", refuse(400, "unauthorized_client", "", 2), schemas.CodeConsentMissing, false},
-		{"disabled", refuse(400, "unauthorized_client", "", 7000112), schemas.CodeCredentialRejected, false},
-		{"consent", refuse(400, "invalid_grant", "consent_required", 65001), schemas.CodeConsentMissing, false},
-		{"no tenant", refuse(400, "invalid_request", "", 90002), schemas.CodeTenantNotFound, false},
-		{"invalid tenant", refuse(400, "invalid_tenant", "", 90002), schemas.CodeTenantNotFound, false},
-		{"mfa", refuse(400, "interaction_required", "basic_action", 50076), schemas.CodeInteractionRequired, false},
-		{"mfa as a grant", refuse(400, "invalid_grant", "", 50076), schemas.CodeInteractionRequired, false},
-		{"user elsewhere", refuse(400, "invalid_grant", "", 50020), schemas.CodeForeignPrincipal, false},
-		{"audience", refuse(400, "invalid_resource", "", 500011), schemas.CodeSignInUnavailable, false},
-		{"unknown", refuse(400, "something_new", "", 3), schemas.CodeSignInUnavailable, false},
-		{"busy", refuse(400, "temporarily_unavailable", "", 90033), schemas.CodeSignInUnavailable, true},
-		{"busy for all", refuse(503, "server_error", "", 90033), schemas.CodeSignInUnavailable, true},
-		{"slow down", answer{status: 429, header: http.Header{"Retry-After": {"120"}}, body: "{}"}, schemas.CodeSignInUnavailable, true},
-		{"html", html, schemas.CodeSignInUnavailable, true},
-		{"no json", answer{status: 200, body: "<html>"}, schemas.CodeSignInUnavailable, true},
-		{"empty object", answer{status: 200, body: "{}"}, schemas.CodeSignInUnavailable, true},
-		{"expired at once", answer{status: 200, body: `{"token_type":"Bearer","access_token":"a.b.c","expires_in":0}`}, schemas.CodeSignInUnavailable, true},
+		{"wrong secret", refuse(401, "invalid_client", "", 7000215), problems.CodeCredentialRejected, false},
+		{"invalid_client of an unknown number", refuse(400, "invalid_client", "", 1), problems.CodeCredentialRejected, false},
+		{"expired", refuse(401, "invalid_client", "", 7000222), problems.CodeCredentialExpired, false},
+		{"not in tenant", refuse(400, "unauthorized_client", "", 700016), problems.CodeConsentMissing, false},
+		{"no principal", refuse(401, "invalid_client", "", 7000229), problems.CodeConsentMissing, false},
+		{"unauthorized of an unknown number", refuse(400, "unauthorized_client", "", 2), problems.CodeConsentMissing, false},
+		{"disabled", refuse(400, "unauthorized_client", "", 7000112), problems.CodeCredentialRejected, false},
+		{"consent", refuse(400, "invalid_grant", "consent_required", 65001), problems.CodeConsentMissing, false},
+		{"no tenant", refuse(400, "invalid_request", "", 90002), problems.CodeTenantNotFound, false},
+		{"invalid tenant", refuse(400, "invalid_tenant", "", 90002), problems.CodeTenantNotFound, false},
+		{"mfa", refuse(400, "interaction_required", "basic_action", 50076), problems.CodeInteractionRequired, false},
+		{"mfa as a grant", refuse(400, "invalid_grant", "", 50076), problems.CodeInteractionRequired, false},
+		{"user elsewhere", refuse(400, "invalid_grant", "", 50020), problems.CodeForeignPrincipal, false},
+		{"audience", refuse(400, "invalid_resource", "", 500011), problems.CodeSignInUnavailable, false},
+		{"unknown", refuse(400, "something_new", "", 3), problems.CodeSignInUnavailable, false},
+		{"busy", refuse(400, "temporarily_unavailable", "", 90033), problems.CodeSignInUnavailable, true},
+		{"busy for all", refuse(503, "server_error", "", 90033), problems.CodeSignInUnavailable, true},
+		{"slow down", answer{status: 429, header: http.Header{"Retry-After": {"120"}}, body: "{}"}, problems.CodeSignInUnavailable, true},
+		{"html", html, problems.CodeSignInUnavailable, true},
+		{"no json", answer{status: 200, body: "<html>"}, problems.CodeSignInUnavailable, true},
+		{"empty object", answer{status: 200, body: "{}"}, problems.CodeSignInUnavailable, true},
+		{"expired at once", answer{status: 200, body: `{"token_type":"Bearer","access_token":"a.b.c","expires_in":0}`}, problems.CodeSignInUnavailable, true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -95,7 +95,7 @@ func TestConsentHintNamesTheURLOfThatTenant(t *testing.T) {
 	r := newRig(t, 1)
 	r.entra.set(func(string, url.Values) answer { return refuse(400, "unauthorized_client", "", 700016) })
 	_, err := r.get(context.Background(), 0, "")
-	problem := roomtest.WantCode(t, err, schemas.CodeConsentMissing)
+	problem := roomtest.WantCode(t, err, problems.CodeConsentMissing)
 	want := r.entra.server.URL + "/" + roomtest.TenantID(0) + "/adminconsent?client_id=" + roomtest.ClientID
 	if !strings.Contains(problem.Hint, want) || problem.ForeignCode != "AADSTS700016" {
 		t.Errorf("hint %q, code %q", problem.Hint, problem.ForeignCode)
@@ -138,7 +138,7 @@ func TestCanary(t *testing.T) {
 			}
 			event := <-r.events
 			encoded, _ := json.Marshal(err)
-			shown := []string{err.Error(), string(encoded), log.String(), fmt.Sprintf("%+v %#v", *schemas.AsProblem(err), event.Problem),
+			shown := []string{err.Error(), string(encoded), log.String(), fmt.Sprintf("%+v %#v", *problems.As(err), event.Problem),
 				fmt.Sprintf("%+v %#v", event, event), fmt.Sprintf("%+v", r.Source), fmt.Sprintf("%#v", *r.cacheOf(target{tenantID: roomtest.TenantID(0), credential: tenants.CredentialConfig{Name: "partner"}}))}
 			roomtest.WantNoLeak(t, leaked, shown...)
 		})
@@ -170,7 +170,7 @@ func TestInstanceDiscoveryThatFailsIsNamed(t *testing.T) {
 	if _, err := x.Do(request); err == nil {
 		t.Fatal("no error")
 	}
-	problem := roomtest.WantCode(t, x.problem(where), schemas.CodeNetwork)
+	problem := roomtest.WantCode(t, x.problem(where), problems.CodeNetwork)
 	if !strings.Contains(problem.Message, "login.microsoftonline.com") || !strings.Contains(problem.Hint, "--skip-instance-discovery") {
 		t.Errorf("message %q, hint %q", problem.Message, problem.Hint)
 	}

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"mcp-partner/internal/roomtest"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 	"mcp-partner/tenants"
 	"mcp-partner/vault"
 )
@@ -25,7 +25,7 @@ func TestKnownEndOfASecret(t *testing.T) {
 	w.clock.Advance(2 * time.Hour)
 	before := w.sim.Stats().TokenRequests
 	_, err = w.token("contoso")
-	problem := roomtest.WantCode(t, err, schemas.CodeCredentialExpired)
+	problem := roomtest.WantCode(t, err, problems.CodeCredentialExpired)
 	if w.sim.Stats().TokenRequests != before || !strings.Contains(problem.Command, "tenants set contoso --secret-stdin") {
 		t.Errorf("%d requests, hint %q", w.sim.Stats().TokenRequests-before, problem.Hint)
 	}
@@ -52,7 +52,7 @@ func TestEndThatABackendKnows(t *testing.T) {
 	w.clock.Advance(2 * time.Hour)
 	before := w.sim.Stats().TokenRequests
 	_, err := w.token("contoso")
-	roomtest.WantCode(t, err, schemas.CodeCredentialExpired)
+	roomtest.WantCode(t, err, problems.CodeCredentialExpired)
 	if got := w.sim.Stats().TokenRequests - before; got != 0 {
 		t.Errorf("%d requests with a secret that has ended", got)
 	}
@@ -64,7 +64,7 @@ func TestEndOfASecretThatWasReplacedInABackend(t *testing.T) {
 	w := newWorld(t, 1, tenants.CredentialConfig{Kind: tenants.KindClientSecret, Expires: tenants.FormatExpiry(time.Now().Add(-time.Hour))})
 	w.put(roomtest.MustSecret(t, w.sim.ClientSecret()))
 	_, err := w.token("contoso")
-	if problem := roomtest.WantCode(t, err, schemas.CodeCredentialExpired); !strings.Contains(problem.Command, "tenants set contoso --secret-stdin --expires DATE") {
+	if problem := roomtest.WantCode(t, err, problems.CodeCredentialExpired); !strings.Contains(problem.Command, "tenants set contoso --secret-stdin --expires DATE") {
 		t.Errorf("hint %q", problem.Hint)
 	}
 	end := w.clock.Now().Add(60 * 24 * time.Hour).UTC().Truncate(time.Second)

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"mcp-partner/internal/roomtest"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 	"mcp-partner/simulator"
 	"mcp-partner/tenants"
 	"mcp-partner/vault"
@@ -54,7 +54,7 @@ func TestWorkloadIdentityReadsItsFileAnew(t *testing.T) {
 	}
 	w.clock.Advance(30 * time.Minute)
 	_, err := w.token("fabrikam")
-	problem := roomtest.WantCode(t, err, schemas.CodeCredentialExpired)
+	problem := roomtest.WantCode(t, err, problems.CodeCredentialExpired)
 	if !strings.Contains(problem.Hint, file) {
 		t.Errorf("hint %q does not name the file", problem.Hint)
 	}
@@ -84,7 +84,7 @@ func TestFederationThatDoesNotFit(t *testing.T) {
 			}
 			project(t, issuer, file, test.subject, test.audience, time.Hour)
 			_, err := w.token("contoso")
-			if problem := roomtest.WantCode(t, err, schemas.CodeCredentialRejected); !strings.Contains(problem.Message, test.says) {
+			if problem := roomtest.WantCode(t, err, problems.CodeCredentialRejected); !strings.Contains(problem.Message, test.says) {
 				t.Errorf("message %q, want %q", problem.Message, test.says)
 			}
 		})
@@ -95,13 +95,13 @@ func TestTokenFilesThatHoldNoToken(t *testing.T) {
 	t.Parallel()
 	w, _, file := federated(t, 1)
 	_, err := w.token("contoso")
-	roomtest.WantCode(t, err, schemas.CodeSignInUnavailable)
+	roomtest.WantCode(t, err, problems.CodeSignInUnavailable)
 	for _, text := range []string{"", "\n", "one line", "a.b.c\nd.e.f", "a.b", strings.Repeat("a", vault.MaxSecretBytes) + ".b.c"} {
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		_, err := w.token("contoso")
-		problem := roomtest.WantCode(t, err, schemas.CodeSignInUnavailable)
+		problem := roomtest.WantCode(t, err, problems.CodeSignInUnavailable)
 		if strings.Contains(problem.Message+problem.Hint, "one line") && text == "one line" {
 			t.Errorf("the content is told: %q", problem.Message)
 		}
@@ -127,13 +127,13 @@ func TestGitHubActions(t *testing.T) {
 
 	t.Setenv(githubURL, "")
 	_, err = w.token("contoso")
-	if problem := roomtest.WantCode(t, err, schemas.CodeSignInUnavailable); !strings.Contains(problem.Hint, "id-token: write") {
+	if problem := roomtest.WantCode(t, err, problems.CodeSignInUnavailable); !strings.Contains(problem.Hint, "id-token: write") {
 		t.Errorf("hint %q", problem.Hint)
 	}
 	t.Setenv(githubURL, github.URL+"/token?api-version=2.0")
 	t.Setenv(githubToken, "wrong")
 	_, err = w.token("contoso")
-	roomtest.WantCode(t, err, schemas.CodeSignInUnavailable)
+	roomtest.WantCode(t, err, problems.CodeSignInUnavailable)
 	t.Setenv(githubToken, bearer)
 	before := counted.n.Load()
 	tenants := w.sim.Tenants()
@@ -151,7 +151,7 @@ func TestGitHubActions(t *testing.T) {
 	t.Setenv(githubURL, "http://token.example.com/")
 	w.clock.Advance(10 * time.Minute)
 	_, err = w.token(tenants[7].Name)
-	if problem := roomtest.WantCode(t, err, schemas.CodeSignInUnavailable); !strings.Contains(problem.Message, "not an https URL") {
+	if problem := roomtest.WantCode(t, err, problems.CodeSignInUnavailable); !strings.Contains(problem.Message, "not an https URL") {
 		t.Errorf("message %q", problem.Message)
 	}
 }

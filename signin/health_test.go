@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"mcp-partner/internal/roomtest"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 	"mcp-partner/tenants"
 	"mcp-partner/vault"
 )
@@ -16,20 +16,20 @@ func TestCredentialStatus(t *testing.T) {
 	health := tenants.MemoryHealth()
 	w.opts.OnToken = health.Note
 	_, err := w.token("contoso")
-	roomtest.WantCode(t, err, schemas.CodeVaultMissing)
+	roomtest.WantCode(t, err, problems.CodeVaultMissing)
 	secret, err := vault.NewSecret([]byte("wrong"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	w.put(secret)
 	_, err = w.token("contoso")
-	roomtest.WantCode(t, err, schemas.CodeCredentialRejected)
+	roomtest.WantCode(t, err, problems.CodeCredentialRejected)
 	list, err := w.directory.Status(health)
 	if err != nil || len(list) != 1 {
 		t.Fatalf("%+v (%v)", list, err)
 	}
 	got := list[0].View()
-	if got.Kind != "client-secret" || got.Tenants != 3 || got.Expiry != "unknown" || got.LastProblem != schemas.CodeCredentialRejected || got.LastFailure == "" || got.LastSuccess != "" {
+	if got.Kind != "client-secret" || got.Tenants != 3 || got.Expiry != "unknown" || got.LastProblem != problems.CodeCredentialRejected || got.LastFailure == "" || got.LastSuccess != "" {
 		t.Errorf("status is %+v", got)
 	}
 	if _, known := tenants.NextExpiry(list); known {

@@ -13,7 +13,7 @@ import (
 	"github.com/AzureAD/microsoft-authentication-library-for-go/apps/public"
 
 	"mcp-partner/internal/sealed"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 	"mcp-partner/vault"
 )
 
@@ -43,7 +43,7 @@ func (r signInRecord) encode() (vault.Secret, error) {
 	text, err := json.Marshal(r)
 	if err != nil || len(text) > vault.MaxSecretBytes {
 		clear(text)
-		return vault.Secret{}, schemas.NewProblem(schemas.CodeInternal, "The sign-in cannot be stored.")
+		return vault.Secret{}, problems.New(problems.CodeInternal, "The sign-in cannot be stored.")
 	}
 	return sealed.Seal(text), nil
 }
@@ -58,7 +58,7 @@ func decodeSignIn(secret vault.Secret) (signInRecord, error) {
 
 // interactiveProof redeems what the vault holds of a person's sign-in. It never asks
 // anybody: where that does not do, the problem names the command that does.
-func (s *Source) interactiveProof(t target, stored vault.Secret) (proof, *schemas.Problem) {
+func (s *Source) interactiveProof(t target, stored vault.Secret) (proof, *problems.Problem) {
 	record, err := decodeSignIn(stored)
 	if err != nil {
 		return proof{}, t.notSignedInYet()
@@ -72,8 +72,8 @@ func (s *Source) interactiveProof(t target, stored vault.Secret) (proof, *schema
 	return p, nil
 }
 
-func (t target) notSignedInYet() *schemas.Problem {
-	return schemas.NewProblem(schemas.CodeInteractionRequired,
+func (t target) notSignedInYet() *problems.Problem {
+	return problems.New(problems.CodeInteractionRequired,
 		"Nobody is signed in for credential "+t.credential.Name+", which tenant "+t.tenant+" uses.", t.loginHint())
 }
 
@@ -163,7 +163,7 @@ func (s *Source) renew(ctx context.Context, t target, stored vault.Secret, kept 
 		err = s.opts.Store.Replace(ctx, t.credential.SecretName, stored, secret)
 	}
 	// Somebody who signed in anew meanwhile has a newer one.
-	if err != nil && schemas.AsProblem(err).Code != schemas.CodeStateMoved {
-		s.opts.Logger.Warn("a renewed sign-in was not stored", "credential", t.credential.Name, "code", schemas.AsProblem(err).Code)
+	if err != nil && problems.As(err).Code != problems.CodeStateMoved {
+		s.opts.Logger.Warn("a renewed sign-in was not stored", "credential", t.credential.Name, "code", problems.As(err).Code)
 	}
 }

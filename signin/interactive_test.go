@@ -13,7 +13,7 @@ import (
 
 	"mcp-partner/internal/roomtest"
 	"mcp-partner/internal/sealed"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 	"mcp-partner/tenants"
 	"mcp-partner/vault"
 )
@@ -93,7 +93,7 @@ func TestSignInOfAPerson(t *testing.T) {
 			t.Parallel()
 			w, objects := peopled(t, kind)
 			_, err := w.token("contoso")
-			roomtest.WantCode(t, err, schemas.CodeInteractionRequired)
+			roomtest.WantCode(t, err, problems.CodeInteractionRequired)
 			who, err := w.Login(context.Background(), "contoso", kindName, w.ui())
 			contoso, fabrikam := w.sim.Tenants()[0], w.sim.Tenants()[1]
 			if want := (SignedIn{alice, contoso.TenantID, objects[contoso.TenantID]}); err != nil || who != want {
@@ -106,7 +106,7 @@ func TestSignInOfAPerson(t *testing.T) {
 				}
 			}
 			_, err = w.token("adventure-works")
-			roomtest.WantCode(t, err, schemas.CodeForeignPrincipal)
+			roomtest.WantCode(t, err, problems.CodeForeignPrincipal)
 		})
 	}
 }
@@ -137,7 +137,7 @@ func TestEndedSignInNamesTheCommand(t *testing.T) {
 	before := w.sim.Stats().TokenRequests
 	for range 3 {
 		_, err := w.token("contoso")
-		if problem := roomtest.WantCode(t, err, schemas.CodeInteractionRequired); problem.Command != "mcp-partner vault login "+kindName {
+		if problem := roomtest.WantCode(t, err, problems.CodeInteractionRequired); problem.Command != "mcp-partner vault login "+kindName {
 			t.Errorf("command %q", problem.Command)
 		}
 	}
@@ -156,7 +156,7 @@ func TestTenantThatWantsToSeeThePerson(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := w.token("contoso")
-	roomtest.WantCode(t, err, schemas.CodeInteractionRequired)
+	roomtest.WantCode(t, err, problems.CodeInteractionRequired)
 	w.accepted("fabrikam")
 }
 
@@ -201,21 +201,21 @@ func TestSignInsThatAreNotKept(t *testing.T) {
 	ui := w.ui()
 	ui.Device = func(p DevicePrompt) error { return w.sim.DeclineDevice(p.Code) }
 	_, err := w.Login(context.Background(), "contoso", kindName, ui)
-	roomtest.WantCode(t, err, schemas.CodeInteractionRequired)
+	roomtest.WantCode(t, err, problems.CodeInteractionRequired)
 	ui.Device = func(DevicePrompt) error { w.clock.Advance(time.Hour); return nil }
 	_, err = w.Login(context.Background(), "contoso", kindName, ui)
-	roomtest.WantCode(t, err, schemas.CodeInteractionRequired)
+	roomtest.WantCode(t, err, problems.CodeInteractionRequired)
 	gone, cancel := context.WithCancel(context.Background())
 	ui.Device = func(DevicePrompt) error { cancel(); return nil }
 	_, err = w.Login(gone, "contoso", kindName, ui)
-	roomtest.WantCode(t, err, schemas.CodeCancelled)
+	roomtest.WantCode(t, err, problems.CodeCancelled)
 	_, err = w.Login(context.Background(), "adventure-works", kindName, w.ui())
-	roomtest.WantCode(t, err, schemas.CodeForeignPrincipal)
+	roomtest.WantCode(t, err, problems.CodeForeignPrincipal)
 	if err := w.directory.PinObjectID(context.Background(), "contoso", kindName, "0c1b2a39-1111-4222-8333-999999999999"); err != nil {
 		t.Fatal(err)
 	}
 	_, err = w.Login(context.Background(), "contoso", kindName, w.ui())
-	roomtest.WantCode(t, err, schemas.CodeWrongIdentity)
+	roomtest.WantCode(t, err, problems.CodeWrongIdentity)
 	if names, _ := w.store.List(context.Background()); len(names) != 0 {
 		t.Errorf("the vault holds %v", names)
 	}
@@ -225,7 +225,7 @@ func TestLoginRefusesClientSecrets(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 1, tenants.CredentialConfig{Kind: tenants.KindClientSecret})
 	_, err := w.Login(context.Background(), "contoso", kindName, LoginUI{})
-	roomtest.WantCode(t, err, schemas.CodeInvalidArgument)
+	roomtest.WantCode(t, err, problems.CodeInvalidArgument)
 }
 
 func TestSignInReplacesNoSecret(t *testing.T) {
@@ -236,7 +236,7 @@ func TestSignInReplacesNoSecret(t *testing.T) {
 	ui := w.ui()
 	ui.Device = func(DevicePrompt) error { t.Error("a person was asked"); return nil }
 	_, err := w.Login(context.Background(), "contoso", kindName, ui)
-	roomtest.WantCode(t, err, schemas.CodeInvalidArgument)
+	roomtest.WantCode(t, err, problems.CodeInvalidArgument)
 	if kept, err := w.store.Get(context.Background(), kindName); err != nil || !kept.Equal(theirs) {
 		t.Error("a sign-in took the place of a secret")
 	}

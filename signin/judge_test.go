@@ -13,7 +13,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 
 	"mcp-partner/internal/roomtest"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 	"mcp-partner/simulator"
 	"mcp-partner/tenants"
 )
@@ -88,14 +88,14 @@ func TestMissingConsentOfEveryKind(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err := w.token("contoso")
-		problem := roomtest.WantCode(t, err, schemas.CodeConsentMissing)
+		problem := roomtest.WantCode(t, err, problems.CodeConsentMissing)
 		if page := w.azure.URL + "/" + w.sim.Tenants()[0].TenantID + "/adminconsent?client_id=" + w.sim.ClientID(); !strings.Contains(problem.Hint, page) {
 			t.Errorf("%s: hint %q has no %s", kind, problem.Hint, page)
 		}
 	}
 	x := &exchange{tries: 1, status: 400, body: []byte(`{"error":"invalid_grant","error_codes":[65001],"suberror":"consent_required"}`)}
 	person := target{tenant: "contoso", tenantID: roomtest.TenantID(0), cloud: tenants.Cloud{Authority: "https://login.example.com"}, credential: tenants.CredentialConfig{Kind: tenants.KindDeviceCode, ClientID: tenants.PublicClientID}}
-	if problem := roomtest.WantCode(t, x.problem(person), schemas.CodeConsentMissing); !strings.Contains(problem.Hint, "adminconsent?client_id="+tenants.PublicClientID) {
+	if problem := roomtest.WantCode(t, x.problem(person), problems.CodeConsentMissing); !strings.Contains(problem.Hint, "adminconsent?client_id="+tenants.PublicClientID) {
 		t.Errorf("hint %q", problem.Hint)
 	}
 }

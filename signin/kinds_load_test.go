@@ -13,7 +13,7 @@ import (
 
 	"mcp-partner/internal/roomtest"
 	"mcp-partner/internal/testkit"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 	"mcp-partner/simulator"
 	"mcp-partner/tenants"
 	"mcp-partner/vault"
@@ -113,7 +113,7 @@ func TestNoKindFollowsARedirect(t *testing.T) {
 	everyKind(t, 1, func(t *testing.T, w *world) {
 		w.answer(http.RedirectHandler(thief.URL+"/steal", http.StatusTemporaryRedirect).ServeHTTP)
 		_, err := w.token("contoso")
-		roomtest.WantCode(t, err, schemas.CodeSignInUnavailable)
+		roomtest.WantCode(t, err, problems.CodeSignInUnavailable)
 	})
 	t.Cleanup(func() {
 		if landed.Load() != 0 {
@@ -135,7 +135,7 @@ func TestRepeatedProofsAreDropped(t *testing.T) {
 			_, _ = rw.Write([]byte(`{"error":"invalid_request","error_description":"AADSTS900144: not understood: ` + proof + `","error_codes":[900144]}`))
 		})
 		_, err := w.token("contoso")
-		problem := roomtest.WantCode(t, err, schemas.CodeSignInUnavailable)
+		problem := roomtest.WantCode(t, err, problems.CodeSignInUnavailable)
 		proof, _ := sent.Load().(string)
 		if len(proof) < 20 {
 			t.Fatalf("nothing was presented: %q", proof)

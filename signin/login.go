@@ -12,7 +12,8 @@ import (
 
 	"mcp-partner/internal/naming"
 	"mcp-partner/internal/sealed"
-	"mcp-partner/schemas"
+	"mcp-partner/internal/untrusted"
+	"mcp-partner/schemas/problems"
 	"mcp-partner/tenants"
 )
 
@@ -56,11 +57,11 @@ func (s *Source) Login(ctx context.Context, tenant, credential string, ui LoginU
 		return SignedIn{}, err
 	}
 	if !t.credential.Kind.Interactive() {
-		return SignedIn{}, schemas.InvalidArgument("The credential %s is of the kind %s, which needs no sign-in by a person.", t.credential.Name, t.credential.Kind)
+		return SignedIn{}, problems.InvalidArgument("The credential %s is of the kind %s, which needs no sign-in by a person.", t.credential.Name, t.credential.Kind)
 	}
 	// MSAL makes the code's URL by replacing this word wherever it stands.
 	if t.credential.Kind == tenants.KindDeviceCode && strings.Contains(strings.ToLower(t.cloud.Authority), "token") {
-		return SignedIn{}, schemas.InvalidArgument("The authority of tenant %s has the word token in its name, which device codes do not support: use the kind browser.", t.tenant)
+		return SignedIn{}, problems.InvalidArgument("The authority of tenant %s has the word token in its name, which device codes do not support: use the kind browser.", t.tenant)
 	}
 	if err := s.replaceable(ctx, t); err != nil {
 		return SignedIn{}, err
@@ -80,20 +81,20 @@ func (s *Source) Login(ctx context.Context, tenant, credential string, ui LoginU
 func (s *Source) replaceable(ctx context.Context, t target) error {
 	stored, err := s.opts.Store.Get(ctx, t.credential.SecretName)
 	switch {
-	case err != nil && schemas.AsProblem(err).Code == schemas.CodeVaultMissing:
+	case err != nil && problems.As(err).Code == problems.CodeVaultMissing:
 		return nil
 	case err != nil:
 		return err
 	case !bytes.HasPrefix(sealed.Bytes(stored), []byte("{")):
-		return schemas.InvalidArgument("The vault holds a secret under the name %s, which a sign-in would replace: give the person a credential of another name.", t.credential.SecretName)
+		return problems.InvalidArgument("The vault holds a secret under the name %s, which a sign-in would replace: give the person a credential of another name.", t.credential.SecretName)
 	}
 	return nil
 }
 
-func (s *Source) interact(ctx context.Context, t target, kept *signInCache, ui LoginUI) (public.AuthResult, *schemas.Problem) {
+func (s *Source) interact(ctx context.Context, t target, kept *signInCache, ui LoginUI) (public.AuthResult, *problems.Problem) {
 	client, err := s.opts.HTTP.Client([]byte(t.cloud.CAPEM))
 	if err != nil {
-		return public.AuthResult{}, schemas.InvalidArgument("The CA certificates of tenant %s cannot be read.", t.tenant)
+		return public.AuthResult{}, problems.InvalidArgument("The CA certificates of tenant %s cannot be read.", t.tenant)
 	}
 	x := newExchange(client, t)
 	x.also = func(r *http.Request) bool {
@@ -101,7 +102,7 @@ func (s *Source) interact(ctx context.Context, t target, kept *signInCache, ui L
 	}
 	msal, err := t.publicClient(x, kept)
 	if err != nil {
-		return public.AuthResult{}, schemas.NewProblem(schemas.CodeInternal, "The sign-in to tenant "+t.tenant+" cannot be prepared.")
+		return public.AuthResult{}, problems.New(problems.CodeInternal, "The sign-in to tenant "+t.tenant+" cannot be prepared.")
 	}
 	var result public.AuthResult
 	if t.credential.Kind == tenants.KindDeviceCode {
@@ -120,7 +121,7 @@ func byDeviceCode(ctx context.Context, client public.Client, t target, ui LoginU
 	if err != nil {
 		return public.AuthResult{}, err
 	}
-	prompt := DevicePrompt{schemas.Sanitize(code.Result.VerificationURL), schemas.Sanitize(code.Result.UserCode), code.Result.ExpiresOn}
+	prompt := DevicePrompt{untrusted.Sanitize(code.Result.VerificationURL), untrusted.Sanitize(code.Result.UserCode), code.Result.ExpiresOn}
 	if err := ui.Device(prompt); err != nil {
 		return public.AuthResult{}, err
 	}
@@ -129,13 +130,13 @@ func byDeviceCode(ctx context.Context, client public.Client, t target, ui LoginU
 
 // loginProblem says why a person is not signed in. Of MSAL's error nothing is
 // kept: it holds the request.
-func (x *exchange) loginProblem(ctx context.Context, t target, err error) *schemas.Problem {
-	var own *schemas.Problem
+func (x *exchange) loginProblem(ctx context.Context, t target, err error) *problems.Problem {
+	var own *problems.Problem
 	switch {
 	case errors.As(err, &own):
 		return own
 	case errors.Is(ctx.Err(), context.Canceled):
-		return schemas.NewProblem(schemas.CodeCancelled, "The sign-in was canceled.")
+		return problems.New(problems.CodeCancelled, "The sign-in was canceled.")
 	case ctx.Err() != nil || errors.Is(err, context.DeadlineExceeded):
 		return t.notSignedIn(true)
 	}
@@ -149,17 +150,17 @@ func (x *exchange) loginProblem(ctx context.Context, t target, err error) *schem
 	return t.notSignedIn(false)
 }
 
-func (t target) notSignedIn(late bool) *schemas.Problem {
+func (t target) notSignedIn(late bool) *problems.Problem {
 	why := "The sign-in was declined or not completed"
 	if late {
 		why = "Nobody signed in in time"
 	}
-	return schemas.NewProblem(schemas.CodeInteractionRequired, why+"; what was stored for credential "+t.credential.Name+" is unchanged.", t.loginHint())
+	return problems.New(problems.CodeInteractionRequired, why+"; what was stored for credential "+t.credential.Name+" is unchanged.", t.loginHint())
 }
 
 // keepSignIn checks who signed in before anything is stored.
 func (s *Source) keepSignIn(ctx context.Context, t target, result public.AuthResult, kept *signInCache) (SignedIn, error) {
-	who := SignedIn{schemas.Sanitize(result.IDToken.PreferredUsername), naming.Fold(result.IDToken.TenantID), naming.Fold(result.IDToken.Oid)}
+	who := SignedIn{untrusted.Sanitize(result.IDToken.PreferredUsername), naming.Fold(result.IDToken.TenantID), naming.Fold(result.IDToken.Oid)}
 	if err := s.checkPerson(t, who); err != nil {
 		return SignedIn{}, err
 	}
@@ -176,7 +177,7 @@ func (s *Source) keepSignIn(ctx context.Context, t target, result public.AuthRes
 
 func (s *Source) checkPerson(t target, who SignedIn) error {
 	if who.TenantID != "" && who.TenantID != t.tenantID {
-		return schemas.NewProblem(schemas.CodeWrongTenant, "The sign-in is one of tenant "+schemas.Sanitize(who.TenantID)+", and "+t.tenant+" is "+t.tenantID+"; nothing was stored.")
+		return problems.New(problems.CodeWrongTenant, "The sign-in is one of tenant "+untrusted.Sanitize(who.TenantID)+", and "+t.tenant+" is "+t.tenantID+"; nothing was stored.")
 	}
 	entry, err := s.opts.Directory.Get(t.tenant)
 	if err != nil {
@@ -187,9 +188,9 @@ func (s *Source) checkPerson(t target, who SignedIn) error {
 		return err
 	}
 	if ref.PinnedObjectID != "" && who.ObjectID != ref.PinnedObjectID {
-		return schemas.NewProblem(schemas.CodeWrongIdentity,
+		return problems.New(problems.CodeWrongIdentity,
 			"A different identity signed in than the one pinned for "+t.credential.Name+" in "+t.tenant+"; nothing was stored.",
-			schemas.WithCommand("If the identity was changed on purpose, unpin the old one.", "mcp-partner tenants set %s --object-id ''", t.tenant))
+			problems.WithCommand("If the identity was changed on purpose, unpin the old one.", "mcp-partner tenants set %s --object-id ''", t.tenant))
 	}
 	return nil
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 	"mcp-partner/tenants"
 )
 
@@ -50,13 +50,13 @@ func metadataClient() *http.Client {
 
 // awayFromHome refuses a managed identity for another tenant than the one in
 // which it exists: its endpoint would answer with a token of that one.
-func (t target) awayFromHome() *schemas.Problem {
+func (t target) awayFromHome() *problems.Problem {
 	if t.credential.Kind != tenants.KindManagedIdentity || t.credential.HomeTenant == t.tenantID {
 		return nil
 	}
-	return schemas.NewProblem(schemas.CodeWrongTenant,
+	return problems.New(problems.CodeWrongTenant,
 		fmt.Sprintf("The managed identity of credential %s exists in tenant %s only, and %s is %s; nothing was sent.", t.credential.Name, t.credential.HomeTenant, t.tenant, t.tenantID),
-		schemas.WithHint("Give %s a credential that can sign in there, such as a client secret, a certificate, or a workload identity.", t.tenant))
+		problems.WithHint("Give %s a credential that can sign in there, such as a client secret, a certificate, or a workload identity.", t.tenant))
 }
 
 func (s *Source) managedIdentity(t target, x *exchange) (azcore.TokenCredential, error) {
@@ -100,10 +100,10 @@ func atEndpoint(endpoint *url.URL) func(*http.Request) bool {
 	}
 }
 
-func (t target) noEndpoint(why string) *schemas.Problem {
-	return schemas.NewProblem(schemas.CodeSignInUnavailable,
+func (t target) noEndpoint(why string) *problems.Problem {
+	return problems.New(problems.CodeSignInUnavailable,
 		fmt.Sprintf("The managed identity of credential %s cannot provide a token: %s.", t.credential.Name, why),
-		schemas.WithHint("Managed identities work on machines in Azure that have one; mcp-partner doctor shows the endpoint."))
+		problems.WithHint("Managed identities work on machines in Azure that have one; mcp-partner doctor shows the endpoint."))
 }
 
 func identityEndpoint(host string) string {
@@ -118,7 +118,7 @@ func identityEndpoint(host string) string {
 // managedProblem judges what the endpoint of a managed identity answered. Its
 // forms differ from platform to platform; the status tells the cases apart. An
 // answer that is no JSON object is that of something else.
-func (x *exchange) managedProblem(t target) *schemas.Problem {
+func (x *exchange) managedProblem(t target) *problems.Problem {
 	var answer map[string]json.RawMessage
 	who := identityEndpoint(x.host)
 	if json.Unmarshal(x.body, &answer) != nil {
@@ -133,5 +133,5 @@ func (x *exchange) managedProblem(t target) *schemas.Problem {
 	default:
 		return t.statusProblem(who, x.status, x.header)
 	}
-	return schemas.NewProblem(schemas.CodeCredentialRejected, fmt.Sprintf("Signing in to tenant %s failed: %s (status %d).", t.tenant, who+what, x.status), t.renewHint())
+	return problems.New(problems.CodeCredentialRejected, fmt.Sprintf("Signing in to tenant %s failed: %s (status %d).", t.tenant, who+what, x.status), t.renewHint())
 }

@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"mcp-partner/internal/roomtest"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 	"mcp-partner/simulator"
 	"mcp-partner/tenants"
 )
@@ -112,7 +112,7 @@ func TestManagedIdentityOfAppService(t *testing.T) {
 	w.clock.Advance(2 * time.Hour)
 	t.Setenv("IDENTITY_HEADER", "another")
 	_, err := w.token("contoso")
-	roomtest.WantCode(t, err, schemas.CodeCredentialRejected)
+	roomtest.WantCode(t, err, problems.CodeCredentialRejected)
 }
 
 // A machine's identity exists in one tenant: asked for another, nobody is asked.
@@ -120,7 +120,7 @@ func TestManagedIdentityStaysAtHome(t *testing.T) {
 	clearIdentityVariables(t)
 	w, service := onMachine(t, tenants.CredentialConfig{Kind: tenants.KindManagedIdentity})
 	_, err := w.token("fabrikam")
-	problem := roomtest.WantCode(t, err, schemas.CodeWrongTenant)
+	problem := roomtest.WantCode(t, err, problems.CodeWrongTenant)
 	if !strings.Contains(problem.Message, "nothing was sent") || service.n.Load() != 0 {
 		t.Errorf("%d requests, message %q", service.n.Load(), problem.Message)
 	}
@@ -131,7 +131,7 @@ func TestManagedIdentityThatIsNotThere(t *testing.T) {
 	w, service := onMachine(t, tenants.CredentialConfig{Kind: tenants.KindManagedIdentity, ClientID: "0c1b2a39-2222-4222-8333-000000000009"})
 	for range 3 {
 		_, err := w.token("contoso")
-		problem := roomtest.WantCode(t, err, schemas.CodeCredentialRejected)
+		problem := roomtest.WantCode(t, err, problems.CodeCredentialRejected)
 		if problem.Foreign != "" || !strings.Contains(problem.Message, "the metadata service of the machine (169.254.169.254)") || !strings.Contains(problem.Hint, "Assign the identity") {
 			t.Errorf("problem is %+v", problem)
 		}
@@ -151,7 +151,7 @@ func TestNoMachineInAzure(t *testing.T) {
 		o.Metadata = &http.Client{Transport: &http.Transport{DialContext: nowhere}}
 	})
 	_, err := w.token("contoso")
-	problem := roomtest.WantCode(t, err, schemas.CodeSignInUnavailable)
+	problem := roomtest.WantCode(t, err, problems.CodeSignInUnavailable)
 	if !strings.Contains(problem.Message, "the metadata service of the machine (169.254.169.254) does not answer") || !strings.Contains(problem.Hint, "machines in Azure") {
 		t.Errorf("problem is %+v", problem)
 	}
@@ -169,7 +169,7 @@ func TestManagedIdentityFollowsNoRedirect(t *testing.T) {
 	t.Setenv("IDENTITY_ENDPOINT", endpoint.URL+"/msi/token")
 	t.Setenv("IDENTITY_HEADER", "header")
 	_, err := w.token("contoso")
-	roomtest.WantCode(t, err, schemas.CodeSignInUnavailable)
+	roomtest.WantCode(t, err, problems.CodeSignInUnavailable)
 	if landed.Load() != 0 {
 		t.Error("the redirect was followed")
 	}

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"mcp-partner/internal/naming"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 	"mcp-partner/vault"
 )
 
@@ -38,7 +38,7 @@ func (t target) credentialKey() credentialKey {
 
 // refusal is what Entra ID said of one secret. Another secret is another case.
 type refusal struct {
-	problem  schemas.Problem
+	problem  problems.Problem
 	secret   vault.Secret
 	tenantID string
 	until    time.Time
@@ -64,7 +64,7 @@ func newNegativeCache(now func() time.Time) *negativeCache {
 	return &negativeCache{now: now, kept: map[refusalKey]refusal{}, unclear: map[credentialKey]refusal{}, accepted: map[credentialKey]time.Time{}}
 }
 
-func (c *negativeCache) find(t target, secret vault.Secret) *schemas.Problem {
+func (c *negativeCache) find(t target, secret vault.Secret) *problems.Problem {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, key := range []refusalKey{{t.credentialKey(), ""}, {t.credentialKey(), t.tenantID}} {
@@ -81,12 +81,12 @@ func (c *negativeCache) find(t target, secret vault.Secret) *schemas.Problem {
 	return nil
 }
 
-func (c *negativeCache) keep(t target, secret vault.Secret, problem *schemas.Problem) {
+func (c *negativeCache) keep(t target, secret vault.Secret, problem *problems.Problem) {
 	if !isRefusal(t, problem) {
 		return
 	}
 	lasts := refusedFor
-	if problem.Code == schemas.CodeAzureCLIUnavailable {
+	if problem.Code == problems.CodeAzureCLIUnavailable {
 		lasts = azRefusedFor
 	}
 	c.mu.Lock()
@@ -123,12 +123,12 @@ func (c *negativeCache) accept(t target) {
 	c.accepted[key] = c.now().Add(refusedFor)
 }
 
-func isRefusal(t target, problem *schemas.Problem) bool {
+func isRefusal(t target, problem *problems.Problem) bool {
 	switch problem.Code {
-	case schemas.CodeCredentialRejected, schemas.CodeCredentialExpired, schemas.CodeConsentMissing, schemas.CodeTenantNotFound,
-		schemas.CodeSignInBlocked, schemas.CodeForeignPrincipal, schemas.CodeAzureCLIUnavailable:
+	case problems.CodeCredentialRejected, problems.CodeCredentialExpired, problems.CodeConsentMissing, problems.CodeTenantNotFound,
+		problems.CodeSignInBlocked, problems.CodeForeignPrincipal, problems.CodeAzureCLIUnavailable:
 		return true
-	case schemas.CodeInteractionRequired:
+	case problems.CodeInteractionRequired:
 		// Another sign-in is another secret, so a person who mends it is not
 		// kept waiting. A service principal's is the tenant's to mend.
 		return t.credential.Kind.Interactive()

@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"mcp-partner/internal/sealed"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 	"mcp-partner/tenants"
 )
 
@@ -52,12 +52,12 @@ func TestNoKeyIsKeptAfterASignIn(t *testing.T) {
 	w.wantNoKey()
 	ended := certificate(t, rsaKey(t, 0), w.clock.Now().Add(-1))
 	w.put(sealed.Seal(pemOf(t, rsaKey(t, 0), ended)))
-	if _, err := w.token(name); schemas.AsProblem(err).Code != schemas.CodeCredentialExpired {
+	if _, err := w.token(name); problems.As(err).Code != problems.CodeCredentialExpired {
 		t.Fatalf("a certificate that has ended gave %v", err)
 	}
 	w.wantNoKey()
 	w.put(sealed.Seal([]byte("no certificate")))
-	if _, err := w.token(name); schemas.AsProblem(err).Code != schemas.CodeVaultCorrupt {
+	if _, err := w.token(name); problems.As(err).Code != problems.CodeVaultCorrupt {
 		t.Fatalf("a secret that is no certificate gave %v", err)
 	}
 	w.wantNoKey()

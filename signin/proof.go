@@ -9,25 +9,25 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 
 	"mcp-partner/internal/sealed"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 	"mcp-partner/tenants"
 	"mcp-partner/vault"
 )
 
 // expired refuses a credential whose end has passed, before anything is sent.
-func (t target) expired(now time.Time) *schemas.Problem {
+func (t target) expired(now time.Time) *problems.Problem {
 	state, end := t.credential.Expiry(now)
 	if state != tenants.ExpiryPast {
 		return nil
 	}
-	return schemas.NewProblem(schemas.CodeCredentialExpired,
+	return problems.New(problems.CodeCredentialExpired,
 		fmt.Sprintf("The %s of credential %s expired on %s; nothing was sent.", t.credential.Kind.Shows(), t.credential.Name, end.Format(time.DateOnly)),
 		t.endHint())
 }
 
 // secretProof goes by the end that the backend tells, if it tells one: somebody
 // may have put another secret there than the one that the directory knows of.
-func (s *Source) secretProof(ctx context.Context, t target, secret vault.Secret) (proof, *schemas.Problem) {
+func (s *Source) secretProof(ctx context.Context, t target, secret vault.Secret) (proof, *problems.Problem) {
 	if info, err := s.opts.Store.Info(ctx, t.credential.SecretName); err == nil && !info.ExpiresAt.IsZero() {
 		t.credential = s.learnEnd(ctx, t.credential, Certificate{NotAfter: info.ExpiresAt})
 	}
@@ -51,17 +51,17 @@ func (s *Source) learnEnd(ctx context.Context, config tenants.CredentialConfig, 
 	}
 	defer s.learning.Unlock()
 	if err := s.opts.Directory.Revise(ctx, config, next); err != nil {
-		s.opts.Logger.Warn("the expiry date of a credential was not stored", "credential", config.Name, "code", schemas.AsProblem(err).Code)
+		s.opts.Logger.Warn("the expiry date of a credential was not stored", "credential", config.Name, "code", problems.As(err).Code)
 	}
 	return next
 }
 
 // certificateProof reads the key, for this sign-in and those beside it. The
 // certificate itself says when it ends, whatever the directory says.
-func (s *Source) certificateProof(ctx context.Context, t target, secret vault.Secret) (proof, *schemas.Problem) {
+func (s *Source) certificateProof(ctx context.Context, t target, secret vault.Secret) (proof, *problems.Problem) {
 	found, drop, err := s.pairs.take(secret)
 	if err != nil {
-		return proof{}, schemas.NewProblem(schemas.CodeVaultCorrupt, "What the vault holds for the credential "+t.credential.Name+" is not a certificate with its key.", t.renewHint())
+		return proof{}, problems.New(problems.CodeVaultCorrupt, "What the vault holds for the credential "+t.credential.Name+" is not a certificate with its key.", t.renewHint())
 	}
 	t.credential = s.learnEnd(ctx, t.credential, found.about())
 	if problem := t.expired(s.opts.Clock()); problem != nil {
@@ -82,52 +82,52 @@ func (s *Source) assertionProof(t target, assertion vault.Secret) proof {
 	}}
 }
 
-func (t target) renewHint() schemas.ProblemOption {
+func (t target) renewHint() problems.Option {
 	switch t.credential.Kind {
 	case tenants.KindClientCertificate:
-		return schemas.WithCommand("Upload the certificate with thumbprint "+t.credential.Thumbprint+" to the application, or ask a person to store another one.", "mcp-partner tenants set %s --certificate-file FILE", t.tenant)
+		return problems.WithCommand("Upload the certificate with thumbprint "+t.credential.Thumbprint+" to the application, or ask a person to store another one.", "mcp-partner tenants set %s --certificate-file FILE", t.tenant)
 	case tenants.KindWorkloadIdentity:
-		return schemas.WithHint("Compare issuer, subject and audience of the application's federated credential with those of the assertion; the audience is %s.", assertionAudience)
+		return problems.WithHint("Compare issuer, subject and audience of the application's federated credential with those of the assertion; the audience is %s.", assertionAudience)
 	case tenants.KindManagedIdentity:
-		return schemas.WithHint("Assign the identity to this machine, or name the assigned one by client ID, resource ID or object ID.")
+		return problems.WithHint("Assign the identity to this machine, or name the assigned one by client ID, resource ID or object ID.")
 	case tenants.KindDeviceCode, tenants.KindBrowser:
 		return t.loginHint()
 	}
-	return schemas.WithCommand("Ask a person to store a new one: the secret's value, not its ID.", "mcp-partner tenants set %s --secret-stdin", t.tenant)
+	return problems.WithCommand("Ask a person to store a new one: the secret's value, not its ID.", "mcp-partner tenants set %s --secret-stdin", t.tenant)
 }
 
 // endHint is renewHint for a secret whose end a person said: another one may be
 // in its place by now, put there by another program.
-func (t target) endHint() schemas.ProblemOption {
+func (t target) endHint() problems.Option {
 	if t.credential.Kind != tenants.KindClientSecret {
 		return t.renewHint()
 	}
-	return schemas.WithCommand("Ask a person to store a new one. If the vault already holds a new one, leave --secret-stdin out and set only its expiry date.", "mcp-partner tenants set %s --secret-stdin --expires DATE", t.tenant)
+	return problems.WithCommand("Ask a person to store a new one. If the vault already holds a new one, leave --secret-stdin out and set only its expiry date.", "mcp-partner tenants set %s --secret-stdin --expires DATE", t.tenant)
 }
 
-func (t target) storeHint() schemas.ProblemOption {
+func (t target) storeHint() problems.Option {
 	if t.credential.Kind == tenants.KindClientCertificate {
-		return schemas.WithCommand("Ask a person to store it.", "mcp-partner tenants set %s --certificate-file FILE", t.tenant)
+		return problems.WithCommand("Ask a person to store it.", "mcp-partner tenants set %s --certificate-file FILE", t.tenant)
 	}
-	return schemas.WithCommand("Ask a person to store it.", "mcp-partner tenants set %s --secret-stdin", t.tenant)
+	return problems.WithCommand("Ask a person to store it.", "mcp-partner tenants set %s --secret-stdin", t.tenant)
 }
 
-func (t target) loginHint() schemas.ProblemOption {
-	return schemas.WithCommand("Ask a person to sign in.", "mcp-partner vault login %s", t.credential.Name)
+func (t target) loginHint() problems.Option {
+	return problems.WithCommand("Ask a person to sign in.", "mcp-partner vault login %s", t.credential.Name)
 }
 
-func (t target) notFederated(what string) *schemas.Problem {
-	return schemas.NewProblem(schemas.CodeCredentialRejected,
+func (t target) notFederated(what string) *problems.Problem {
+	return problems.New(problems.CodeCredentialRejected,
 		fmt.Sprintf("The application of credential %s has no federated credential for the assertion: %s.", t.credential.Name, what), t.renewHint())
 }
 
 // clockProblem is about an assertion outside of its time: one made here, by a
 // clock that is wrong, or a file that nobody keeps fresh.
-func (t target) clockProblem() *schemas.Problem {
+func (t target) clockProblem() *problems.Problem {
 	hint := "Check the clock of this machine."
 	if t.credential.Kind == tenants.KindWorkloadIdentity {
 		hint = "Check that the platform keeps the token fresh (" + t.credential.TokenFile + "), and the clock of this machine."
 	}
-	return schemas.NewProblem(schemas.CodeCredentialExpired,
-		fmt.Sprintf("Entra ID rejects the assertion of credential %s as expired or not yet valid.", t.credential.Name), schemas.WithHint("%s", hint))
+	return problems.New(problems.CodeCredentialExpired,
+		fmt.Sprintf("Entra ID rejects the assertion of credential %s as expired or not yet valid.", t.credential.Name), problems.WithHint("%s", hint))
 }

@@ -16,7 +16,7 @@ import (
 	"mcp-partner/internal/flight"
 	"mcp-partner/internal/httpclient"
 	"mcp-partner/internal/naming"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 	"mcp-partner/tenants"
 	"mcp-partner/vault"
 )
@@ -197,11 +197,11 @@ func checkRequest(t target, options policy.TokenRequestOptions) error {
 		return problem
 	}
 	if options.TenantID != "" && naming.Fold(options.TenantID) != t.tenantID {
-		return schemas.NewProblem(schemas.CodeWrongTenant,
+		return problems.New(problems.CodeWrongTenant,
 			"A token for another tenant than "+t.tenant+" was asked of its credential; nothing was sent.")
 	}
 	if len(options.Scopes) != 1 || options.Scopes[0] != t.cloud.Scope() {
-		return schemas.NewProblem(schemas.CodeInternal,
+		return problems.New(problems.CodeInternal,
 			"A token of "+t.tenant+" was asked for another audience than the directory entry has; nothing was sent.")
 	}
 	return nil

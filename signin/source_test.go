@@ -17,7 +17,7 @@ import (
 
 	"mcp-partner/internal/flight"
 	"mcp-partner/internal/roomtest"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 	"mcp-partner/tenants"
 )
 
@@ -82,11 +82,11 @@ func TestWaiterKeepsItsDeadline(t *testing.T) {
 	short, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
 	defer cancel()
 	_, err := r.get(short, 0, "")
-	roomtest.WantCode(t, err, schemas.CodeTimeout)
+	roomtest.WantCode(t, err, problems.CodeTimeout)
 	gone, leave := context.WithCancel(context.Background())
 	leave()
 	_, err = r.get(gone, 0, "")
-	roomtest.WantCode(t, err, schemas.CodeCancelled)
+	roomtest.WantCode(t, err, problems.CodeCancelled)
 	release()
 	if err := <-patient; err != nil {
 		t.Errorf("the patient waiter got %v", err)
@@ -106,7 +106,7 @@ func TestSignInOutlivesItsFirstCaller(t *testing.T) {
 	go func() { _, err := r.get(ctx, 0, ""); first <- err }()
 	<-r.entra.arrived
 	cancel()
-	roomtest.WantCode(t, <-first, schemas.CodeCancelled)
+	roomtest.WantCode(t, <-first, problems.CodeCancelled)
 	release()
 	r.must(0)
 	if got := r.entra.requests(); got != 1 {
@@ -129,7 +129,7 @@ func TestWrongSecretIsPresentedOnce(t *testing.T) {
 	for i := range 64 {
 		group.Go(func() {
 			_, err := r.get(context.Background(), i, "")
-			if problem := schemas.AsProblem(err); problem == nil || problem.Code != schemas.CodeCredentialRejected {
+			if problem := problems.As(err); problem == nil || problem.Code != problems.CodeCredentialRejected {
 				t.Errorf("tenant %d: %v", i, err)
 			}
 		})
@@ -140,7 +140,7 @@ func TestWrongSecretIsPresentedOnce(t *testing.T) {
 	}
 	r.clock.Advance(refusedFor + time.Second)
 	_, err := r.get(context.Background(), 0, "")
-	roomtest.WantCode(t, err, schemas.CodeCredentialRejected)
+	roomtest.WantCode(t, err, problems.CodeCredentialRejected)
 	if got := r.entra.requests(); got != 2 {
 		t.Errorf("%d requests after the refusal was forgotten, want 2", got)
 	}
@@ -153,16 +153,16 @@ func TestRefusalScopes(t *testing.T) {
 	for _, test := range []struct {
 		name    string
 		answer  answer
-		code    schemas.Code
+		code    problems.Code
 		inOther bool // whether the other tenant is refused too, without a request
 		again   int  // requests after a second call in the first tenant
 	}{
-		{"wrong secret", refuse(401, "invalid_client", "", 7000215), schemas.CodeCredentialRejected, true, 1},
-		{"expired secret", refuse(401, "invalid_client", "", 7000222), schemas.CodeCredentialExpired, true, 1},
-		{"no consent", refuse(400, "unauthorized_client", "", 700016), schemas.CodeConsentMissing, false, 1},
-		{"no tenant", refuse(400, "invalid_request", "", 90002), schemas.CodeTenantNotFound, false, 1},
-		{"interaction", refuse(400, "interaction_required", "", 50076), schemas.CodeInteractionRequired, false, 2},
-		{"redirect", answer{307, http.Header{"Location": {"https://127.0.0.1:1/"}}, ""}, schemas.CodeSignInUnavailable, false, 2},
+		{"wrong secret", refuse(401, "invalid_client", "", 7000215), problems.CodeCredentialRejected, true, 1},
+		{"expired secret", refuse(401, "invalid_client", "", 7000222), problems.CodeCredentialExpired, true, 1},
+		{"no consent", refuse(400, "unauthorized_client", "", 700016), problems.CodeConsentMissing, false, 1},
+		{"no tenant", refuse(400, "invalid_request", "", 90002), problems.CodeTenantNotFound, false, 1},
+		{"interaction", refuse(400, "interaction_required", "", 50076), problems.CodeInteractionRequired, false, 2},
+		{"redirect", answer{307, http.Header{"Location": {"https://127.0.0.1:1/"}}, ""}, problems.CodeSignInUnavailable, false, 2},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -194,7 +194,7 @@ func TestServerErrorsAreNotRemembered(t *testing.T) {
 	bad := answer{status: http.StatusServiceUnavailable, header: http.Header{"Retry-After": {"60"}}, body: "<html>"}
 	r.entra.set(func(string, url.Values) answer { return bad })
 	_, err := r.get(context.Background(), 0, "")
-	problem := roomtest.WantCode(t, err, schemas.CodeSignInUnavailable)
+	problem := roomtest.WantCode(t, err, problems.CodeSignInUnavailable)
 	if !problem.Retryable || problem.RetryAfterSeconds != 60 {
 		t.Errorf("retryable %t after %d s, want true after 60 s", problem.Retryable, problem.RetryAfterSeconds)
 	}
@@ -213,7 +213,7 @@ func TestRedirectTakesNothingAlong(t *testing.T) {
 			return answer{status: status, header: http.Header{"Location": {thief.URL + "/steal"}}}
 		})
 		_, err := r.get(context.Background(), 0, "")
-		roomtest.WantCode(t, err, schemas.CodeSignInUnavailable)
+		roomtest.WantCode(t, err, problems.CodeSignInUnavailable)
 	}
 	if landed.Load() != 0 {
 		t.Errorf("%d requests followed a redirect", landed.Load())
@@ -266,7 +266,7 @@ func TestFailedRefreshKeepsTheToken(t *testing.T) {
 	}
 	r.clock.Advance(3 * time.Minute)
 	_, err := r.get(context.Background(), 0, "")
-	roomtest.WantCode(t, err, schemas.CodeCredentialRejected)
+	roomtest.WantCode(t, err, problems.CodeCredentialRejected)
 }
 
 func TestClaimsFetchAFreshToken(t *testing.T) {
@@ -373,7 +373,7 @@ func TestDirectoryChangesTakeEffect(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = ask()
-	roomtest.WantCode(t, err, schemas.CodeDirectoryEmpty)
+	roomtest.WantCode(t, err, problems.CodeDirectoryEmpty)
 }
 
 // Environment variables of the identity SDK name a regional authority. The
@@ -405,14 +405,14 @@ func TestExchangeStopsStrayRequests(t *testing.T) {
 		}
 	}
 	problem := x.problem(target{tenant: "contoso"})
-	roomtest.WantCode(t, problem, schemas.CodeInternal)
+	roomtest.WantCode(t, problem, problems.CodeInternal)
 }
 
 func TestPanicInSignInIsContained(t *testing.T) {
 	t.Parallel()
 	f := flight.New[string, int](context.Background(), time.Minute)
 	_, err := f.Do(context.Background(), "a", func(context.Context) (int, error) { panic("canary") })
-	if problem := roomtest.WantCode(t, err, schemas.CodeInternal); strings.Contains(problem.Message, "canary") {
+	if problem := roomtest.WantCode(t, err, problems.CodeInternal); strings.Contains(problem.Message, "canary") {
 		t.Errorf("message %q", problem.Message)
 	}
 	if got, err := f.Do(context.Background(), "a", func(context.Context) (int, error) { return 7, nil }); got != 7 || err != nil {
@@ -429,7 +429,7 @@ func TestCloseEndsSignIns(t *testing.T) {
 	go func() { _, err := r.get(context.Background(), 0, ""); outcome <- err }()
 	<-r.entra.arrived
 	r.Close()
-	roomtest.WantCode(t, <-outcome, schemas.CodeCancelled)
+	roomtest.WantCode(t, <-outcome, problems.CodeCancelled)
 }
 
 func TestMissingSecretNamesTenantAndCredential(t *testing.T) {
@@ -439,7 +439,7 @@ func TestMissingSecretNamesTenantAndCredential(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := r.get(context.Background(), 0, "")
-	problem := roomtest.WantCode(t, err, schemas.CodeVaultMissing)
+	problem := roomtest.WantCode(t, err, problems.CodeVaultMissing)
 	if !strings.Contains(problem.Message, "tenant-0000") || !strings.Contains(problem.Message, "partner") {
 		t.Errorf("message %q", problem.Message)
 	}

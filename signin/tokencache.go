@@ -8,7 +8,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 
 	"mcp-partner/internal/naming"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 	"mcp-partner/tenants"
 )
 
@@ -92,8 +92,8 @@ func (s *Source) token(ctx context.Context, t target, claims string) (token, err
 		}
 	}
 	got, err := s.signIns.Do(ctx, flightKey{t.opens(), claims}, func(ctx context.Context) (token, error) { return s.signIn(ctx, t, claims, false) })
-	if ctx.Err() != nil && err != nil && schemas.IsContext(err) {
-		return token{}, schemas.ContextProblem(err, "Signing in to tenant "+t.tenant)
+	if ctx.Err() != nil && err != nil && problems.IsContext(err) {
+		return token{}, problems.OfContext(err, "Signing in to tenant "+t.tenant)
 	}
 	return got, err
 }
@@ -115,7 +115,7 @@ func (s *Source) signIn(ctx context.Context, t target, claims string, refresh bo
 	return got, nil
 }
 
-func (s *Source) tell(t target, refresh bool, begun time.Time, got token, problem *schemas.Problem) {
+func (s *Source) tell(t target, refresh bool, begun time.Time, got token, problem *problems.Problem) {
 	now := s.opts.Clock()
 	s.opts.OnToken(tenants.Event{Time: now, Tenant: t.tenant, TenantID: t.tenantID, Credential: t.credential.Name,
 		Kind: t.credential.Kind, Refresh: refresh, Duration: now.Sub(begun), ExpiresOn: got.expiresOn, Problem: problem})

@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"mcp-partner/internal/roomtest"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 )
 
 func TestResolveAmongShowsNothingElse(t *testing.T) {
@@ -20,7 +20,7 @@ func TestResolveAmongShowsNothingElse(t *testing.T) {
 	}
 	answer := func(ref string, sees func(string) bool) string {
 		_, err := d.ResolveAmong(ref, sees)
-		problem := roomtest.WantCode(t, err, schemas.CodeUnknownTenant)
+		problem := roomtest.WantCode(t, err, problems.CodeUnknownTenant)
 		return strings.ReplaceAll(problem.Message+"|"+problem.Hint+"|"+problem.NextTool, ref, "REF")
 	}
 	for there, nowhere := range map[string]string{"contosa": "contosx", "contosa.example": "contosx.example", roomtest.TenantID(3): roomtest.TenantID(99)} {

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"mcp-partner/internal/disk"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 )
 
 const (
@@ -45,7 +45,7 @@ func (d *Directory) Archived() ([]ArchivedEntry, error) {
 	}
 	archived, err := decodeArchive(data)
 	if err != nil {
-		return nil, corruptFile(*d.disk, archiveName, schemas.Clause(err), "the last addition is missing")
+		return nil, corruptFile(*d.disk, archiveName, problems.Clause(err), "the last addition is missing")
 	}
 	return archived, nil
 }
@@ -102,15 +102,6 @@ func (f Files) Export() (directory, archive []byte, err error) {
 	if directory, err = f.export(DirectoryFile); err != nil {
 		return nil, nil, err
 	}
-	if pins, err := f.Dir.Stat(pinsFile); err != nil || !pins.Missing() {
-		have, err := newDirectory(&f.Dir).load()
-		if err == nil {
-			directory, err = encodeDirectory(have.snapshot)
-		}
-		if err != nil {
-			return nil, nil, err
-		}
-	}
 	archive, err = f.export(archiveName)
 	return directory, archive, err
 }
@@ -139,8 +130,8 @@ func (f Files) Import(ctx context.Context, directory, archive []byte) (bool, err
 		return false, err
 	}
 	if _, err := decodeDirectory(directory); err != nil {
-		return false, schemas.NewProblem(schemas.CodeVaultCorrupt, "The backup cannot be used: its directory of tenants cannot be read: "+schemas.Clause(err)+".",
-			schemas.WithHint("Nothing was changed. Check the key, or use another copy of the backup."))
+		return false, problems.New(problems.CodeVaultCorrupt, "The backup cannot be used: its directory of tenants cannot be read: "+problems.Clause(err)+".",
+			problems.WithHint("Nothing was changed. Check the key, or use another copy of the backup."))
 	}
 	if archive != nil {
 		if err := f.Dir.Write(archiveName, archive); err != nil {

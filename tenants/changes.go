@@ -5,7 +5,8 @@ import (
 	"slices"
 
 	"mcp-partner/internal/naming"
-	"mcp-partner/schemas"
+	"mcp-partner/internal/untrusted"
+	"mcp-partner/schemas/problems"
 )
 
 // Add adds an entry, together with credentials that are new. Problems:
@@ -103,11 +104,74 @@ func (d *Directory) RemoveCredential(ctx context.Context, name string) error {
 		}
 		for _, e := range work.entries {
 			if slices.ContainsFunc(e.Credentials, func(ref CredentialRef) bool { return naming.Same(ref.Name, name) }) {
-				return schemas.InvalidArgument("credential %q is in use by tenant %s.", schemas.Sanitize(name), e.Name)
+				return problems.InvalidArgument("credential %q is in use by tenant %s.", untrusted.Sanitize(name), e.Name)
 			}
 		}
 		i := work.credential[naming.Fold(name)]
 		work.credentials = slices.Delete(work.credentials, i, i+1)
 		return nil
 	})
+}
+
+// Pin is the object ID that a credential turned out to have in a tenant.
+type Pin struct {
+	Tenant, Credential, ObjectID string
+}
+
+// PinObjectID keeps the object ID that a credential had in a tenant at its
+// first success. See PinObjectIDs.
+func (d *Directory) PinObjectID(ctx context.Context, tenant, credential, objectID string) error {
+	return d.PinObjectIDs(ctx, Pin{tenant, credential, objectID})
+}
+
+// PinObjectIDs keeps object IDs, all in one write. What is pinned already is
+// not written again; a different one is refused as CodeWrongIdentity and then
+// nothing is pinned.
+func (d *Directory) PinObjectIDs(ctx context.Context, pins ...Pin) error {
+	s, err := d.snapshot()
+	if err != nil {
+		return err
+	}
+	probe := &draft{snapshot: s}
+	probe.entries, _ = s.copies()
+	if changed, err := probe.pin(pins); err != nil || !changed {
+		return err
+	}
+	return d.change(ctx, func(work *draft) error {
+		_, err := work.pin(pins)
+		return err
+	})
+}
+
+func (d *draft) pin(pins []Pin) (changed bool, err error) {
+	for _, pin := range pins {
+		one, err := d.pinOne(pin)
+		if err != nil {
+			return false, err
+		}
+		changed = changed || one
+	}
+	return changed, nil
+}
+
+func (d *draft) pinOne(pin Pin) (bool, error) {
+	i, err := d.position(pin.Tenant)
+	if err != nil {
+		return false, err
+	}
+	known, err := d.entries[i].Credential(pin.Credential)
+	if err != nil {
+		return false, err
+	}
+	refs := d.entries[i].Credentials
+	at := slices.Index(refs, known)
+	switch known.PinnedObjectID {
+	case "":
+		refs[at].PinnedObjectID = pin.ObjectID
+		return true, nil
+	case naming.Fold(pin.ObjectID):
+		return false, nil
+	}
+	return false, problems.New(problems.CodeWrongIdentity,
+		"In tenant "+pin.Tenant+" another object ID is pinned for the credential "+refs[at].Name+".")
 }

@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 
 	"mcp-partner/internal/disk"
 	"mcp-partner/internal/roomtest"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 )
 
 func TestSetEditAndCredentials(t *testing.T) {
@@ -25,8 +28,8 @@ func TestSetEditAndCredentials(t *testing.T) {
 	if err != nil || !after.AddedAt.Equal(before.AddedAt) {
 		t.Errorf("renamed entry %+v (%v)", after, err)
 	}
-	roomtest.WantCode(t, d.Set(ctx, "contoso-new", testEntry(2, "x")), schemas.CodeInvalidArgument)
-	roomtest.WantCode(t, d.Set(ctx, "nobody", testEntry(3, "x")), schemas.CodeUnknownTenant)
+	roomtest.WantCode(t, d.Set(ctx, "contoso-new", testEntry(2, "x")), problems.CodeInvalidArgument)
+	roomtest.WantCode(t, d.Set(ctx, "nobody", testEntry(3, "x")), problems.CodeUnknownTenant)
 	refuse := errors.New("no")
 	if err := d.Edit(ctx, "fabrikam", func(e *Entry) error { e.Note = "changed"; return refuse }); err != refuse {
 		t.Errorf("error %v", err)
@@ -34,12 +37,34 @@ func TestSetEditAndCredentials(t *testing.T) {
 	if e, _ := d.Get("fabrikam"); e.Note != "" {
 		t.Error("an edit that failed was kept")
 	}
-	roomtest.WantCode(t, d.RemoveCredential(ctx, "partner"), schemas.CodeInvalidArgument)
+	roomtest.WantCode(t, d.RemoveCredential(ctx, "partner"), problems.CodeInvalidArgument)
 	if err := errors.Join(d.AddCredential(ctx, secretCredential("spare")), d.RemoveCredential(ctx, "spare")); err != nil {
 		t.Error(err)
 	}
 	_, err = d.Credential("spare")
-	roomtest.WantCode(t, err, schemas.CodeUnknownCredential)
+	roomtest.WantCode(t, err, problems.CodeUnknownCredential)
+}
+
+func TestPins(t *testing.T) {
+	t.Parallel()
+	dir, d := newDirectoryAt(t)
+	ctx := context.Background()
+	add(t, d, testEntry(1, "contoso"), testEntry(2, "fabrikam"))
+	if err := d.PinObjectIDs(ctx, Pin{"contoso", "partner", strings.ToUpper(roomtest.TenantID(8))}, Pin{"fabrikam", "", roomtest.TenantID(9)}); err != nil {
+		t.Fatal(err)
+	}
+	info, _ := os.Stat(filepath.Join(dir, DirectoryFile))
+	if err := d.PinObjectID(ctx, "contoso", "partner", roomtest.TenantID(8)); err != nil {
+		t.Fatal(err)
+	}
+	if now, _ := os.Stat(filepath.Join(dir, DirectoryFile)); !os.SameFile(info, now) {
+		t.Error("a pin that stands already was written again")
+	}
+	roomtest.WantCode(t, d.PinObjectID(ctx, "contoso", "partner", roomtest.TenantID(7)), problems.CodeWrongIdentity)
+	roomtest.WantCode(t, d.PinObjectID(ctx, "contoso", "nobody", roomtest.TenantID(7)), problems.CodeUnknownCredential)
+	if e, _ := d.Get("contoso"); e.Credentials[0].PinnedObjectID != roomtest.TenantID(8) {
+		t.Errorf("pin %q", e.Credentials[0].PinnedObjectID)
+	}
 }
 
 func TestPlanAndApply(t *testing.T) {
@@ -69,7 +94,7 @@ func TestPlanAndApply(t *testing.T) {
 	if e.Owner != "Ann" || e.Credentials[0].PinnedObjectID != roomtest.TenantID(8) || e.AddedAt.IsZero() {
 		t.Errorf("entry %+v", e)
 	}
-	roomtest.WantCode(t, d.Apply(ctx, diff), schemas.CodeStateMoved)
+	roomtest.WantCode(t, d.Apply(ctx, diff), problems.CodeStateMoved)
 	again, err := d.Plan([]Entry{changed, testEntry(3, "northwind")})
 	if err != nil || !again.Empty() {
 		t.Errorf("the same list is %+v (%v), want no difference", again, err)
@@ -80,7 +105,7 @@ func TestPlanAndApply(t *testing.T) {
 		"malformed": {testEntry(4, "a.b")},
 	} {
 		_, err := d.Plan(list)
-		if problem := roomtest.WantCode(t, err, schemas.CodeInvalidArgument); problem.Message == "" {
+		if problem := roomtest.WantCode(t, err, problems.CodeInvalidArgument); problem.Message == "" {
 			t.Error(name)
 		}
 	}
@@ -97,9 +122,6 @@ func TestDirectoryCrashAtEveryStep(t *testing.T) {
 	for at := 0; stopped && at < 20; at++ {
 		dir, d := newDirectoryAt(t)
 		add(t, d, testEntry(1, "contoso"), testEntry(2, "fabrikam"))
-		if err := d.PinObjectID(t.Context(), "fabrikam", "", roomtest.TenantID(9)); err != nil {
-			t.Fatal(err)
-		}
 		stopped = false
 		step := 0
 		d.disk.Step = func(string) error {
@@ -122,8 +144,8 @@ func TestDirectoryCrashAtEveryStep(t *testing.T) {
 		if _, err := after.Get("contoso"); err != nil && len(archived) == 0 {
 			t.Fatalf("step %d: the entry is neither in the directory nor in the archive", at)
 		}
-		if e, err := after.Get("fabrikam"); err != nil || e.Credentials[0].PinnedObjectID != roomtest.TenantID(9) {
-			t.Fatalf("step %d: %+v, %v", at, e, err)
+		if _, err := after.Get("fabrikam"); err != nil {
+			t.Fatalf("step %d: %v", at, err)
 		}
 		add(t, after, testEntry(3, "northwind"))
 	}

@@ -5,7 +5,8 @@ import (
 	"net/url"
 	"strings"
 
-	"mcp-partner/schemas"
+	"mcp-partner/internal/untrusted"
+	"mcp-partner/schemas/problems"
 )
 
 // The names of clouds. Custom stands for everything else: private clouds and
@@ -57,7 +58,7 @@ func CloudNamed(name string) (Cloud, error) {
 			ARMEndpoint: "https://management.chinacloudapi.cn",
 			ARMAudience: "https://management.core.chinacloudapi.cn/", Unverified: true}, nil
 	}
-	return Cloud{}, schemas.InvalidArgument("cloud %q is unknown: use public, usgovernment, china or custom (with its endpoints).", schemas.Sanitize(name))
+	return Cloud{}, problems.InvalidArgument("cloud %q is unknown: use public, usgovernment, china or custom (with its endpoints).", untrusted.Sanitize(name))
 }
 
 // Scope is the OAuth 2.0 scope of Azure Resource Manager in this cloud.
@@ -99,7 +100,7 @@ func (c Cloud) Normal() (Cloud, error) {
 	}
 	if c.SkipInstanceDiscovery || !sameOrEmpty(c.Authority, known.Authority) ||
 		!sameOrEmpty(c.ARMEndpoint, known.ARMEndpoint) || !sameOrEmpty(c.ARMAudience, known.ARMAudience) {
-		return Cloud{}, schemas.InvalidArgument("cloud %q has fixed endpoints: use the cloud \"custom\" for others.", c.Name)
+		return Cloud{}, problems.InvalidArgument("cloud %q has fixed endpoints: use the cloud \"custom\" for others.", c.Name)
 	}
 	known.CAPEM = c.CAPEM
 	return known, nil
@@ -115,7 +116,7 @@ func (c Cloud) normalCustom() (Cloud, error) {
 		return Cloud{}, err
 	}
 	if authority.Path != "" {
-		return Cloud{}, schemas.InvalidArgument("authority has a path: give only the host, such as https://login.example.com; the tenant is added to it.")
+		return Cloud{}, problems.InvalidArgument("authority has a path: give only the host, such as https://login.example.com; the tenant is added to it.")
 	}
 	endpoint, err := checkURL("ARM endpoint", c.ARMEndpoint)
 	if err != nil {
@@ -132,11 +133,11 @@ func checkURL(field, text string) (*url.URL, error) {
 	u, err := url.Parse(strings.TrimRight(text, "/"))
 	switch {
 	case err != nil || u.Host == "" || u.Opaque != "":
-		return nil, schemas.InvalidArgument("%s is not a URL: give one such as https://management.example.com.", field)
+		return nil, problems.InvalidArgument("%s is not a URL: give one such as https://management.example.com.", field)
 	case u.Scheme != "https":
-		return nil, schemas.InvalidArgument("%s is not an https URL: credentials and tokens are sent only over TLS.", field)
+		return nil, problems.InvalidArgument("%s is not an https URL: credentials and tokens are sent only over TLS.", field)
 	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
-		return nil, schemas.InvalidArgument("%s has a user, a query or a fragment: give only scheme, host and port.", field)
+		return nil, problems.InvalidArgument("%s has a user, a query or a fragment: give only scheme, host and port.", field)
 	}
 	u.Host = strings.ToLower(u.Host)
 	return u, nil
@@ -145,17 +146,17 @@ func checkURL(field, text string) (*url.URL, error) {
 func checkAudience(text string) error {
 	u, err := url.Parse(text)
 	if err != nil || u.Scheme == "" || u.Host == "" || strings.ContainsAny(text, " \t\r\n") {
-		return schemas.InvalidArgument("ARM audience is not a URI: give the resource that tokens are for, such as https://management.core.windows.net/.")
+		return problems.InvalidArgument("ARM audience is not a URI: give the resource that tokens are for, such as https://management.core.windows.net/.")
 	}
 	if strings.HasSuffix(text, "/.default") {
-		return schemas.InvalidArgument("ARM audience ends with /.default: give the audience, not the scope.")
+		return problems.InvalidArgument("ARM audience ends with /.default: give the audience, not the scope.")
 	}
 	return nil
 }
 
 func checkCA(pem string) error {
 	if pem != "" && !x509.NewCertPool().AppendCertsFromPEM([]byte(pem)) {
-		return schemas.InvalidArgument("The CA file has no readable PEM certificate.")
+		return problems.InvalidArgument("The CA file has no readable PEM certificate.")
 	}
 	return nil
 }

@@ -8,7 +8,7 @@ import (
 	"fmt"
 
 	"mcp-partner/internal/disk"
-	"mcp-partner/schemas"
+	"mcp-partner/internal/untrusted"
 )
 
 // directoryVersion is the version of the file's form. A file with a higher one
@@ -109,7 +109,7 @@ func (r entryRecord) entry(clouds map[string]Cloud) (Entry, error) {
 	if !ok {
 		var err error
 		if cloud, err = CloudNamed(r.CloudKey); err != nil {
-			return Entry{}, fmt.Errorf("tenant %q names a cloud that is not in the file", schemas.Sanitize(r.Name))
+			return Entry{}, fmt.Errorf("tenant %q names a cloud that is not in the file", untrusted.Sanitize(r.Name))
 		}
 	}
 	r.Cloud = cloud

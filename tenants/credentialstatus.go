@@ -5,7 +5,8 @@ import (
 	"time"
 
 	"mcp-partner/internal/naming"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/problems"
 )
 
 // CredentialStatus is what may be told of a credential, to anybody.
@@ -66,8 +67,8 @@ func (d *Directory) statusIn(s *snapshot, health *HealthFile) []CredentialStatus
 }
 
 // View is the status as agents see it.
-func (c CredentialStatus) View() schemas.CredentialView {
-	v := schemas.CredentialView{Name: c.Name, Kind: string(c.Kind), Tenants: c.Tenants, Expiry: string(c.Expiry)}
+func (c CredentialStatus) View() answers.CredentialView {
+	v := answers.CredentialView{Name: c.Name, Kind: string(c.Kind), Tenants: c.Tenants, Expiry: string(c.Expiry)}
 	for _, field := range []struct {
 		at   time.Time
 		into *string
@@ -77,7 +78,7 @@ func (c CredentialStatus) View() schemas.CredentialView {
 		}
 	}
 	if !c.LastFailure.IsZero() {
-		v.LastProblem = schemas.Code(strings.TrimSpace(string(c.LastProblem)))
+		v.LastProblem = problems.Code(strings.TrimSpace(string(c.LastProblem)))
 	}
 	return v
 }

@@ -8,7 +8,7 @@ import (
 
 	"mcp-partner/internal/disk"
 	"mcp-partner/internal/naming"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 )
 
 // DirectoryFile is the name of the file in the state directory.
@@ -30,9 +30,6 @@ type Directory struct {
 type loaded struct {
 	snapshot *snapshot
 	stamp    disk.Stamp
-	// pins is pinsFile as it was read, pinsRead how far.
-	pins     disk.Stamp
-	pinsRead int64
 }
 
 // OpenDirectory opens the directory in a state directory. A missing one is an
@@ -67,82 +64,44 @@ func newDirectory(where *disk.Dir) *Directory {
 }
 
 func (d *Directory) snapshot() (*snapshot, error) {
-	have, err := d.refresh()
-	if err != nil {
-		return nil, err
-	}
-	return have.snapshot, nil
-}
-
-func (d *Directory) refresh() (*loaded, error) {
 	have := d.current.Load()
 	if d.disk == nil {
-		return have, nil
+		return have.snapshot, nil
 	}
-	fresh, err := d.newer(have)
+	if have != nil {
+		seen, err := d.disk.Stat(DirectoryFile)
+		if err != nil {
+			return nil, err
+		}
+		if have.stamp.Same(seen) {
+			return have.snapshot, nil
+		}
+	}
+	fresh, err := d.load()
 	if err != nil {
 		return nil, err
 	}
-	if fresh != have {
-		d.current.Store(fresh)
-	}
-	return fresh, nil
+	d.current.Store(fresh)
+	return fresh.snapshot, nil
 }
 
-// newer reads what changed since have, which may be nil: everything, or only pins
-// that were added.
-func (d *Directory) newer(have *loaded) (*loaded, error) {
-	if have == nil {
-		return d.load()
-	}
-	pins, err := d.disk.Stat(pinsFile)
-	if err != nil {
-		return nil, err
-	}
-	seen, err := d.disk.Stat(DirectoryFile)
-	switch {
-	case err != nil:
-		return nil, err
-	case !have.stamp.Same(seen):
-		return d.load()
-	case have.pins.Same(pins):
-		return have, nil
-	case !pins.Extends(have.pins):
-		return d.load()
-	}
-	lines, pins, err := d.disk.ReadFrom(pinsFile, have.pinsRead)
-	if err != nil {
-		return nil, err
-	}
-	next := *have
-	next.pins = pins
-	return &next, d.addPins(&next, lines)
-}
-
-// load reads the pins before the directory: whoever writes that writes them into
-// it first and then removes them.
 func (d *Directory) load() (*loaded, error) {
-	lines, pins, err := d.disk.Read(pinsFile)
-	if err != nil {
-		return nil, err
-	}
 	data, seen, err := d.disk.Read(DirectoryFile)
 	if err != nil {
 		return nil, err
 	}
-	fresh := &loaded{stamp: seen, pins: pins}
 	if seen.Missing() {
-		fresh.snapshot, err = newSnapshot(nil, nil)
-	} else if fresh.snapshot, err = decodeDirectory(data); err != nil {
-		return nil, corruptFile(*d.disk, DirectoryFile, schemas.Clause(err), "the last change must be repeated")
+		empty, err := newSnapshot(nil, nil)
+		return &loaded{empty, seen}, err
 	}
+	s, err := decodeDirectory(data)
 	if err != nil {
-		return nil, err
+		return nil, corruptFile(*d.disk, DirectoryFile, problems.Clause(err), "the last change must be repeated")
 	}
-	return fresh, d.addPins(fresh, lines)
+	return &loaded{s, seen}, nil
 }
 
-func corruptFile(where disk.Dir, name, what, lastChange string) *schemas.Problem {
+func corruptFile(where disk.Dir, name, what, lastChange string) *problems.Problem {
 	return where.Corrupt(name, what, where.PreviousHint(name, "", lastChange, "restore it from a backup."))
 }
 
@@ -173,7 +132,7 @@ func (d *Directory) Find(name string) (entry Entry, ok bool, err error) {
 	}
 	i, ok := s.byName[naming.Fold(name)]
 	if ok {
-		entry = s.entry(i)
+		entry = s.entries[i].clone()
 	}
 	return entry, ok, nil
 }
@@ -186,7 +145,7 @@ func (d *Directory) Get(name string) (Entry, error) {
 		return Entry{}, err
 	}
 	if i, ok := s.byName[naming.Fold(name)]; ok {
-		return s.entry(i), nil
+		return s.entries[i].clone(), nil
 	}
 	return Entry{}, s.unknown(name)
 }
@@ -237,13 +196,19 @@ func (d *draft) position(name string) (int, error) {
 // change applies one change to the newest state and writes it. If it fails at
 // any point, file and memory stay as they were.
 func (d *Directory) change(ctx context.Context, edit func(*draft) error) error {
-	release, err := d.lock(ctx)
-	if err != nil {
-		return err
+	select {
+	case d.writer <- struct{}{}:
+		defer func() { <-d.writer }()
+	case <-ctx.Done():
+		return problems.OfContext(ctx.Err(), "Changing the directory")
 	}
-	defer release()
 	have := d.current.Load()
 	if d.disk != nil {
+		unlock, err := d.disk.Lock(ctx, directoryLock)
+		if err != nil {
+			return err
+		}
+		defer unlock()
 		if have, err = d.load(); err != nil {
 			return err
 		}
@@ -253,23 +218,6 @@ func (d *Directory) change(ctx context.Context, edit func(*draft) error) error {
 		return err
 	}
 	return d.save(next)
-}
-
-// lock keeps all other changes out, also those of other processes.
-func (d *Directory) lock(ctx context.Context) (release func(), err error) {
-	select {
-	case d.writer <- struct{}{}:
-	case <-ctx.Done():
-		return nil, schemas.ContextProblem(ctx.Err(), "Changing the directory")
-	}
-	unlock := func() {}
-	if d.disk != nil {
-		if unlock, err = d.disk.Lock(ctx, directoryLock); err != nil {
-			<-d.writer
-			return nil, err
-		}
-	}
-	return func() { unlock(); <-d.writer }, nil
 }
 
 func edited(have *snapshot, edit func(*draft) error) (*snapshot, error) {
@@ -288,18 +236,15 @@ func (d *Directory) save(next *snapshot) error {
 	}
 	data, err := encodeDirectory(next)
 	if err != nil {
-		return schemas.NewProblem(schemas.CodeInternal, "The directory cannot be encoded.")
+		return problems.New(problems.CodeInternal, "The directory cannot be encoded.")
 	}
 	if err := d.disk.Replace(DirectoryFile, data); err != nil {
-		return err
-	}
-	if err := d.disk.Remove(pinsFile); err != nil {
 		return err
 	}
 	seen, err := d.disk.Stat(DirectoryFile)
 	if err != nil {
 		return err
 	}
-	d.current.Store(&loaded{snapshot: next, stamp: seen})
+	d.current.Store(&loaded{next, seen})
 	return nil
 }

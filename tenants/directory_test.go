@@ -15,7 +15,7 @@ import (
 
 	"mcp-partner/internal/disk"
 	"mcp-partner/internal/roomtest"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 )
 
 func secretCredential(name string) CredentialConfig {
@@ -53,16 +53,16 @@ func TestResolve(t *testing.T) {
 	t.Parallel()
 	_, d := newDirectoryAt(t)
 	_, err := d.Resolve("")
-	roomtest.WantCode(t, err, schemas.CodeDirectoryEmpty)
+	roomtest.WantCode(t, err, problems.CodeDirectoryEmpty)
 	_, err = d.Resolve("contoso")
-	roomtest.WantCode(t, err, schemas.CodeDirectoryEmpty)
+	roomtest.WantCode(t, err, problems.CodeDirectoryEmpty)
 	add(t, d, testEntry(1, "Contoso", "contoso.example", "Contoso.OnMicrosoft.example"))
 	if e, err := d.Resolve(""); err != nil || e.Name != "Contoso" {
 		t.Errorf("the only tenant: %v, %v", e.Name, err)
 	}
 	add(t, d, testEntry(2, "straße", "bücher.example"), testEntry(3, "fabrikam"))
 	_, err = d.Resolve("")
-	roomtest.WantCode(t, err, schemas.CodeTenantRequired)
+	roomtest.WantCode(t, err, problems.CodeTenantRequired)
 	for ref, want := range map[string]string{
 		"contoso": "Contoso", "CONTOSO": "Contoso", "ｃｏｎｔｏｓｏ": "Contoso", "contoso.onmicrosoft.EXAMPLE": "Contoso",
 		strings.ToUpper(roomtest.TenantID(1)): "Contoso", "STRASSE": "straße", "BÜCHER.example": "straße", roomtest.TenantID(3): "fabrikam",
@@ -72,17 +72,17 @@ func TestResolve(t *testing.T) {
 		}
 	}
 	_, err = d.Resolve("contosso")
-	problem := roomtest.WantCode(t, err, schemas.CodeUnknownTenant)
+	problem := roomtest.WantCode(t, err, problems.CodeUnknownTenant)
 	if !strings.Contains(problem.Hint, "Did you mean Contoso") || problem.NextTool != "list_tenants" {
 		t.Errorf("hint %q, next %q", problem.Hint, problem.NextTool)
 	}
 	_, err = d.Resolve(roomtest.TenantID(99))
-	problem = roomtest.WantCode(t, err, schemas.CodeUnknownTenant)
+	problem = roomtest.WantCode(t, err, problems.CodeUnknownTenant)
 	if !strings.Contains(problem.Message, "subscription") {
 		t.Errorf("message %q", problem.Message)
 	}
 	_, err = d.Resolve("\x1b[31mevil\u202e" + strings.Repeat("x", 1000))
-	problem = roomtest.WantCode(t, err, schemas.CodeUnknownTenant)
+	problem = roomtest.WantCode(t, err, problems.CodeUnknownTenant)
 	if strings.ContainsAny(problem.Message, "\x1b\u202e") || len(problem.Message) > 300 {
 		t.Errorf("message %q", problem.Message)
 	}
@@ -112,7 +112,7 @@ func TestDomainIsFoundInEveryForm(t *testing.T) {
 				}
 			}
 			err := d.Add(t.Context(), testEntry(3, "twin", "xn--mller-kva.example"))
-			roomtest.WantCode(t, err, schemas.CodeInvalidArgument)
+			roomtest.WantCode(t, err, problems.CodeInvalidArgument)
 		})
 	}
 }
@@ -127,7 +127,7 @@ func TestUnknownTenantIsSuggestedByItsCompany(t *testing.T) {
 	}
 	for ref, want := range map[string]string{"northwind traders, INC.": "Did you mean t1?", "Same Ltd": "", "Northwind": ""} {
 		_, err := d.Resolve(ref)
-		if problem := roomtest.WantCode(t, err, schemas.CodeUnknownTenant); want != "" && !strings.Contains(problem.Hint, want) || want == "" && strings.Contains(problem.Hint, "Did you mean") {
+		if problem := roomtest.WantCode(t, err, problems.CodeUnknownTenant); want != "" && !strings.Contains(problem.Hint, want) || want == "" && strings.Contains(problem.Hint, "Did you mean") {
 			t.Errorf("%q: hint %q, want %q", ref, problem.Hint, want)
 		}
 	}
@@ -184,7 +184,7 @@ func TestBadEntriesAreRefused(t *testing.T) {
 		_, d := newDirectoryAt(t)
 		e := good.clone()
 		test.change(&e)
-		problem := roomtest.WantCode(t, d.Add(context.Background(), e), schemas.CodeInvalidArgument)
+		problem := roomtest.WantCode(t, d.Add(context.Background(), e), problems.CodeInvalidArgument)
 		if !strings.Contains(problem.Message, test.says) {
 			t.Errorf("%s: message %q does not say %q", name, problem.Message, test.says)
 		}
@@ -195,10 +195,10 @@ func TestBadEntriesAreRefused(t *testing.T) {
 	_, d := newDirectoryAt(t)
 	e := good.clone()
 	e.ExpectedPartnerID = "12"
-	roomtest.WantCode(t, d.Add(context.Background(), e), schemas.CodeInvalidPartnerID)
+	roomtest.WantCode(t, d.Add(context.Background(), e), problems.CodeInvalidPartnerID)
 	e = good.clone()
 	e.Credentials[0].Name = "nobody"
-	roomtest.WantCode(t, d.Add(context.Background(), e), schemas.CodeUnknownCredential)
+	roomtest.WantCode(t, d.Add(context.Background(), e), problems.CodeUnknownCredential)
 }
 
 func TestCollisionsAreRefused(t *testing.T) {
@@ -212,13 +212,13 @@ func TestCollisionsAreRefused(t *testing.T) {
 		"tenant ID":       {Name: "other", TenantID: strings.ToUpper(roomtest.TenantID(1)), Cloud: Cloud{Name: CloudPublic}, Credentials: []CredentialRef{{Name: "partner"}}},
 		"domain":          testEntry(2, "other", "CONTOSO.example"),
 	} {
-		problem := roomtest.WantCode(t, d.Add(context.Background(), e), schemas.CodeInvalidArgument)
+		problem := roomtest.WantCode(t, d.Add(context.Background(), e), problems.CodeInvalidArgument)
 		if !strings.Contains(problem.Message, "collides") {
 			t.Errorf("%s: message %q", name, problem.Message)
 		}
 	}
 	err := d.AddCredential(context.Background(), secretCredential("PARTNER"))
-	roomtest.WantCode(t, err, schemas.CodeInvalidArgument)
+	roomtest.WantCode(t, err, problems.CodeInvalidArgument)
 }
 
 func TestBadCredentialsAreRefused(t *testing.T) {
@@ -238,7 +238,7 @@ func TestBadCredentialsAreRefused(t *testing.T) {
 			t.Errorf("%s was taken", name)
 			continue
 		}
-		roomtest.WantCode(t, err, schemas.CodeInvalidArgument)
+		roomtest.WantCode(t, err, problems.CodeInvalidArgument)
 	}
 }
 
@@ -310,7 +310,7 @@ func TestRunningServerSeesChanges(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = server.Resolve("t-3")
-	roomtest.WantCode(t, err, schemas.CodeUnknownTenant)
+	roomtest.WantCode(t, err, problems.CodeUnknownTenant)
 	archived, err := server.Archived()
 	if err != nil || len(archived) != 1 || archived[0].Entry.Name != "t-3" || archived[0].Reason != "left us" || archived[0].RemovedAt.IsZero() {
 		t.Errorf("archive %+v (%v)", archived, err)
@@ -338,13 +338,13 @@ func TestCorruptDirectoryIsLeftAlone(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err := OpenDirectory(disk.New(dir))
-		problem := roomtest.WantCode(t, err, schemas.CodeVaultCorrupt)
+		problem := roomtest.WantCode(t, err, problems.CodeVaultCorrupt)
 		if !strings.Contains(problem.Message, DirectoryFile) || !strings.Contains(problem.Command, DirectoryFile+disk.PreviousMark) {
 			t.Errorf("%s: message %q, command %q", name, problem.Message, problem.Command)
 		}
 		_, err = d.Resolve("contoso")
-		roomtest.WantCode(t, err, schemas.CodeVaultCorrupt)
-		roomtest.WantCode(t, d.Add(context.Background(), testEntry(3, "x")), schemas.CodeVaultCorrupt)
+		roomtest.WantCode(t, err, problems.CodeVaultCorrupt)
+		roomtest.WantCode(t, d.Add(context.Background(), testEntry(3, "x")), problems.CodeVaultCorrupt)
 		if now, _ := os.ReadFile(path); string(now) != text {
 			t.Errorf("%s: the corrupt file was overwritten", name)
 		}
@@ -366,7 +366,7 @@ func TestMemoryDirectoryNeedsNoDisk(t *testing.T) {
 		t.Errorf("entries %v (%v)", entries, err)
 	}
 	_, err = NewMemoryDirectory([]Entry{testEntry(1, "a.b")}, nil)
-	roomtest.WantCode(t, err, schemas.CodeInvalidArgument)
+	roomtest.WantCode(t, err, problems.CodeInvalidArgument)
 }
 
 // What List and Get return is the caller's own.
@@ -444,5 +444,5 @@ func TestCloudsOfMicrosoft(t *testing.T) {
 		}
 	}
 	_, err := CloudNamed("mars")
-	roomtest.WantCode(t, err, schemas.CodeInvalidArgument)
+	roomtest.WantCode(t, err, problems.CodeInvalidArgument)
 }

@@ -10,7 +10,10 @@ import (
 	"golang.org/x/text/unicode/norm"
 
 	"mcp-partner/internal/naming"
+	"mcp-partner/internal/untrusted"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/partnerid"
+	"mcp-partner/schemas/problems"
 )
 
 const (
@@ -78,8 +81,8 @@ func (e Entry) Credential(name string) (CredentialRef, error) {
 			return ref, nil
 		}
 	}
-	return CredentialRef{}, schemas.NewProblem(schemas.CodeUnknownCredential,
-		"Tenant "+e.Name+" has no credential "+schemas.Shown(name)+"; it has: "+strings.Join(e.Tenant().Credentials, ", ")+".")
+	return CredentialRef{}, problems.New(problems.CodeUnknownCredential,
+		"Tenant "+e.Name+" has no credential "+untrusted.Shown(name)+"; it has: "+strings.Join(e.Tenant().Credentials, ", ")+".")
 }
 
 // Using keeps the entries in which one of the credentials acts.
@@ -102,12 +105,12 @@ func (e Entry) normal() (Entry, error) {
 	if err := CheckTenantName(e.Name); err != nil {
 		return Entry{}, err
 	}
-	if !schemas.IsGUID(e.TenantID) {
-		return Entry{}, schemas.InvalidArgument("tenant ID %s of %s is not a GUID.", schemas.Shown(e.TenantID), e.Name)
+	if !naming.IsGUID(e.TenantID) {
+		return Entry{}, problems.InvalidArgument("tenant ID %s of %s is not a GUID.", untrusted.Shown(e.TenantID), e.Name)
 	}
 	e.TenantID = strings.ToLower(e.TenantID)
 	if e.AddedAt = e.AddedAt.UTC(); e.AddedAt.Year() < 1 || e.AddedAt.Year() > 9999 {
-		return Entry{}, schemas.InvalidArgument("%s has an invalid time of addition.", e.Name)
+		return Entry{}, problems.InvalidArgument("%s has an invalid time of addition.", e.Name)
 	}
 	cloud, err := e.Cloud.Normal()
 	if err != nil {
@@ -124,16 +127,16 @@ func (e Entry) normal() (Entry, error) {
 
 // normalCompany makes the company's name, which comes from a customer, safe to show.
 func normalCompany(e *Entry) error {
-	if utf8.RuneCountInString(e.Company) > schemas.UntrustedLimit {
-		return schemas.InvalidArgument("the company of %s has more than %d characters: shorten it.", e.Name, schemas.UntrustedLimit)
+	if utf8.RuneCountInString(e.Company) > untrusted.Limit {
+		return problems.InvalidArgument("the company of %s has more than %d characters: shorten it.", e.Name, untrusted.Limit)
 	}
-	e.Company = schemas.Sanitize(e.Company)
+	e.Company = untrusted.Sanitize(e.Company)
 	return nil
 }
 
 func normalDomains(e *Entry) error {
 	if len(e.Domains) > maxDomains {
-		return schemas.InvalidArgument("%s has more than %d domains.", e.Name, maxDomains)
+		return problems.InvalidArgument("%s has more than %d domains.", e.Name, maxDomains)
 	}
 	for i, domain := range e.Domains {
 		if err := CheckDomain(domain); err != nil {
@@ -153,16 +156,16 @@ func normalDomain(domain string) string {
 
 func normalRefs(e *Entry) error {
 	if len(e.Credentials) == 0 || len(e.Credentials) > maxCredentials {
-		return schemas.InvalidArgument("%s has %d credentials; a tenant has between 1 and %d.", e.Name, len(e.Credentials), maxCredentials)
+		return problems.InvalidArgument("%s has %d credentials; a tenant has between 1 and %d.", e.Name, len(e.Credentials), maxCredentials)
 	}
 	seen := map[string]bool{}
 	for i, ref := range e.Credentials {
 		if seen[naming.Fold(ref.Name)] {
-			return schemas.InvalidArgument("%s names the credential %q twice.", e.Name, schemas.Sanitize(ref.Name))
+			return problems.InvalidArgument("%s names the credential %q twice.", e.Name, untrusted.Sanitize(ref.Name))
 		}
 		seen[naming.Fold(ref.Name)] = true
-		if ref.PinnedObjectID != "" && !schemas.IsGUID(ref.PinnedObjectID) {
-			return schemas.InvalidArgument("object ID %s of %s is not a GUID.", schemas.Shown(ref.PinnedObjectID), e.Name)
+		if ref.PinnedObjectID != "" && !naming.IsGUID(ref.PinnedObjectID) {
+			return problems.InvalidArgument("object ID %s of %s is not a GUID.", untrusted.Shown(ref.PinnedObjectID), e.Name)
 		}
 		e.Credentials[i].PinnedObjectID = strings.ToLower(ref.PinnedObjectID)
 	}
@@ -173,22 +176,22 @@ func normalPartner(e *Entry) error {
 	if e.ExpectedPartnerID == "" {
 		return nil
 	}
-	_, err := schemas.ParsePartnerID("expected partner ID of "+e.Name, e.ExpectedPartnerID)
+	_, err := partnerid.Parse("expected partner ID of "+e.Name, e.ExpectedPartnerID)
 	return err
 }
 
 func checkTexts(e *Entry) error {
 	if len(e.Labels) > maxLabels {
-		return schemas.InvalidArgument("%s has more than %d labels.", e.Name, maxLabels)
+		return problems.InvalidArgument("%s has more than %d labels.", e.Name, maxLabels)
 	}
 	texts := append([]string{e.Owner, e.ExternalID, e.Note}, e.Labels...)
 	for _, text := range texts {
 		if !utf8.ValidString(text) || utf8.RuneCountInString(text) > maxTextRunes || strings.ContainsFunc(text, isHidden) {
-			return schemas.InvalidArgument("owner, external ID, note and labels of %s must be one line of at most %d characters each, without control characters.", e.Name, maxTextRunes)
+			return problems.InvalidArgument("owner, external ID, note and labels of %s must be one line of at most %d characters each, without control characters.", e.Name, maxTextRunes)
 		}
 	}
 	if slices.Contains(e.Labels, "") {
-		return schemas.InvalidArgument("%s has an empty label.", e.Name)
+		return problems.InvalidArgument("%s has an empty label.", e.Name)
 	}
 	return nil
 }

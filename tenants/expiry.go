@@ -4,7 +4,8 @@ import (
 	"strings"
 	"time"
 
-	"mcp-partner/schemas"
+	"mcp-partner/internal/untrusted"
+	"mcp-partner/schemas/problems"
 )
 
 // ExpiryWarning is how long before its end a credential is warned of.
@@ -55,7 +56,7 @@ func ParseExpiry(text string) (string, error) {
 			return FormatExpiry(end), nil
 		}
 	}
-	return "", schemas.InvalidArgument("%q is not a date: give a day such as 2027-01-31, or a time in RFC 3339.", schemas.Sanitize(text))
+	return "", problems.InvalidArgument("%q is not a date: give a day such as 2027-01-31, or a time in RFC 3339.", untrusted.Sanitize(text))
 }
 
 // FormatExpiry writes an end in the form of CredentialConfig.Expires.
@@ -67,7 +68,7 @@ func normalExpires(c *CredentialConfig) error {
 	}
 	end, err := ParseExpiry(c.Expires)
 	if err != nil {
-		return schemas.InvalidArgument("the expiry date of credential %s is not a date.", c.Name)
+		return problems.InvalidArgument("the expiry date of credential %s is not a date.", c.Name)
 	}
 	c.Expires = end
 	return nil

@@ -10,7 +10,7 @@ import (
 
 	"mcp-partner/internal/disk"
 	"mcp-partner/internal/naming"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 )
 
 const (
@@ -28,9 +28,9 @@ const (
 // Health is what became of a credential's sign-ins. It holds no secret and no
 // text of Entra ID.
 type Health struct {
-	LastSuccess time.Time    `json:"last_success,omitzero"`
-	LastFailure time.Time    `json:"last_failure,omitzero"`
-	LastProblem schemas.Code `json:"last_problem,omitempty"`
+	LastSuccess time.Time     `json:"last_success,omitzero"`
+	LastFailure time.Time     `json:"last_failure,omitzero"`
+	LastProblem problems.Code `json:"last_problem,omitempty"`
 	// LastTenant is the entry in which the failure was.
 	LastTenant string `json:"last_tenant,omitempty"`
 }
@@ -236,5 +236,5 @@ type Event struct {
 	// ExpiresOn is when the new token ends; zero after a failure.
 	ExpiresOn time.Time
 	// Problem is nil after a success.
-	Problem *schemas.Problem
+	Problem *problems.Problem
 }

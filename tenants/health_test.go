@@ -11,7 +11,7 @@ import (
 
 	"mcp-partner/internal/disk"
 	"mcp-partner/internal/roomtest"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 )
 
 // healthDir is a state directory with a directory of tenants in it.
@@ -28,10 +28,10 @@ func healthDir(t *testing.T) string {
 	return dir
 }
 
-func event(credential string, at time.Time, code schemas.Code) Event {
+func event(credential string, at time.Time, code problems.Code) Event {
 	e := Event{Credential: credential, Tenant: "contoso", Time: at}
 	if code != "" {
-		e.Problem = schemas.NewProblem(code, "a message with a secret in it")
+		e.Problem = problems.New(code, "a message with a secret in it")
 	}
 	return e
 }
@@ -43,14 +43,14 @@ func TestHealthOfSeveralProcesses(t *testing.T) {
 	first, second := openHealth(t, dir), openHealth(t, dir)
 	at := time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
 	first.Note(event("App", at, ""))
-	second.Note(event("app", at.Add(time.Hour), schemas.CodeCredentialRejected))
+	second.Note(event("app", at.Add(time.Hour), problems.CodeCredentialRejected))
 	first.Note(event("other", at, ""))
 	if got := first.All()["app"]; !got.LastSuccess.Equal(at) || !got.LastFailure.IsZero() {
 		t.Errorf("before anything was written: %+v", got)
 	}
 	second.Close()
 	first.Close()
-	want := Health{at, at.Add(time.Hour), schemas.CodeCredentialRejected, "contoso"}
+	want := Health{at, at.Add(time.Hour), problems.CodeCredentialRejected, "contoso"}
 	for _, h := range []*HealthFile{first, second, openHealth(t, dir)} {
 		if got := h.All()["app"]; got != want {
 			t.Errorf("%+v, want %+v", got, want)

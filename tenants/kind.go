@@ -6,7 +6,8 @@ import (
 	"strings"
 
 	"mcp-partner/internal/naming"
-	"mcp-partner/schemas"
+	"mcp-partner/internal/untrusted"
+	"mcp-partner/schemas/problems"
 )
 
 // Kind is how a credential proves who it is.
@@ -147,12 +148,12 @@ func (c CredentialConfig) normal() (CredentialConfig, error) {
 		return CredentialConfig{}, err
 	}
 	if !slices.Contains(Kinds(), c.Kind) {
-		return CredentialConfig{}, schemas.InvalidArgument("credential %s is of the unknown kind %q: use %s.", c.Name, schemas.Sanitize(string(c.Kind)), kindList())
+		return CredentialConfig{}, problems.InvalidArgument("credential %s is of the unknown kind %q: use %s.", c.Name, untrusted.Sanitize(string(c.Kind)), kindList())
 	}
 	has := c.Kind.has()
 	for _, s := range c.settings() {
 		if s.value != "" && !slices.Contains(has, s.name) {
-			return CredentialConfig{}, schemas.InvalidArgument("credential %s is of the kind %s, which has no %s.", c.Name, c.Kind, s.name)
+			return CredentialConfig{}, problems.InvalidArgument("credential %s is of the kind %s, which has no %s.", c.Name, c.Kind, s.name)
 		}
 	}
 	for _, normal := range []func(*CredentialConfig) error{normalClientID, normalSecretName, normalExpires, normalAssertion, normalManaged, normalAzPath} {
@@ -179,8 +180,8 @@ func normalClientID(c *CredentialConfig) error {
 }
 
 func normalGUID(id *string, what, credential string) error {
-	if !schemas.IsGUID(*id) {
-		return schemas.InvalidArgument("%s %s of credential %s is not a GUID.", what, schemas.Shown(*id), credential)
+	if !naming.IsGUID(*id) {
+		return problems.InvalidArgument("%s %s of credential %s is not a GUID.", what, untrusted.Shown(*id), credential)
 	}
 	*id = strings.ToLower(*id)
 	return nil
@@ -202,18 +203,18 @@ func normalAssertion(c *CredentialConfig) error {
 	}
 	switch {
 	case c.AssertionSource == AssertionGitHub && c.TokenFile != "":
-		return schemas.InvalidArgument("credential %s has both GitHub Actions and a token file as the source of assertions.", c.Name)
+		return problems.InvalidArgument("credential %s has both GitHub Actions and a token file as the source of assertions.", c.Name)
 	case c.AssertionSource == AssertionGitHub:
 		return nil
 	case c.AssertionSource != AssertionFile:
-		return schemas.InvalidArgument("credential %s has no source of assertions: a token file or GitHub Actions.", c.Name)
+		return problems.InvalidArgument("credential %s has no source of assertions: a token file or GitHub Actions.", c.Name)
 	}
 	return normalPath(&c.TokenFile, "the token file", c.Name)
 }
 
 func normalPath(path *string, what, credential string) error {
 	if !filepath.IsAbs(*path) || strings.ContainsRune(*path, 0) {
-		return schemas.InvalidArgument("credential %s has no absolute path of %s.", credential, what)
+		return problems.InvalidArgument("credential %s has no absolute path of %s.", credential, what)
 	}
 	*path = filepath.Clean(*path)
 	return nil
@@ -234,11 +235,11 @@ func normalManaged(c *CredentialConfig) error {
 	}
 	switch {
 	case named > 1:
-		return schemas.InvalidArgument("credential %s names its managed identity more than once: use client ID, resource ID or object ID.", c.Name)
+		return problems.InvalidArgument("credential %s names its managed identity more than once: use client ID, resource ID or object ID.", c.Name)
 	case c.ObjectID != "":
 		return normalGUID(&c.ObjectID, "object ID", c.Name)
 	case c.ResourceID != "" && !isIdentityResource(c.ResourceID):
-		return schemas.InvalidArgument("resource ID of credential %s is not that of a managed identity: it has the form /subscriptions/ID/resourceGroups/NAME/providers/Microsoft.ManagedIdentity/userAssignedIdentities/NAME.", c.Name)
+		return problems.InvalidArgument("resource ID of credential %s is not that of a managed identity: it has the form /subscriptions/ID/resourceGroups/NAME/providers/Microsoft.ManagedIdentity/userAssignedIdentities/NAME.", c.Name)
 	}
 	return nil
 }
@@ -250,7 +251,7 @@ func isIdentityResource(text string) bool {
 	}
 	return strings.EqualFold(parts[1], "subscriptions") && strings.EqualFold(parts[3], "resourceGroups") &&
 		strings.EqualFold(parts[6], "Microsoft.ManagedIdentity") && strings.EqualFold(parts[7], "userAssignedIdentities") &&
-		schemas.IsGUID(parts[2]) && parts[4] != "" && parts[8] != ""
+		naming.IsGUID(parts[2]) && parts[4] != "" && parts[8] != ""
 }
 
 func normalAzPath(c *CredentialConfig) error {

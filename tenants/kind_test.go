@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"mcp-partner/internal/roomtest"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 )
 
 func TestKindsHaveWhatTheyNeedAndNothingElse(t *testing.T) {
@@ -65,7 +65,7 @@ func TestKindsThatAreRefused(t *testing.T) {
 		"no date":          {Kind: KindClientSecret, ClientID: guid, Expires: "soon"}, "person with a word": {Kind: KindBrowser, ClientID: "me"},
 	} {
 		config.Name = "app"
-		if _, err := config.normal(); schemas.AsProblem(err) == nil || schemas.AsProblem(err).Code != schemas.CodeInvalidArgument {
+		if _, err := config.normal(); problems.As(err) == nil || problems.As(err).Code != problems.CodeInvalidArgument {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

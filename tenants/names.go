@@ -10,7 +10,8 @@ import (
 	"golang.org/x/text/unicode/norm"
 
 	"mcp-partner/internal/naming"
-	"mcp-partner/schemas"
+	"mcp-partner/internal/untrusted"
+	"mcp-partner/schemas/problems"
 )
 
 const (
@@ -69,7 +70,7 @@ func CheckDomain(domain string) error {
 	bad := len(domain) > maxDomainBytes || len(labels) < 2 || !utf8.ValidString(domain) ||
 		slices.ContainsFunc(labels, func(label string) bool { return !isLabel(label) })
 	if bad {
-		return schemas.InvalidArgument("domain %q is not a domain name such as contoso.onmicrosoft.com.", schemas.Sanitize(domain))
+		return problems.InvalidArgument("domain %q is not a domain name such as contoso.onmicrosoft.com.", untrusted.Sanitize(domain))
 	}
 	return nil
 }

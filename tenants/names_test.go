@@ -6,7 +6,7 @@ import (
 
 	"mcp-partner/internal/naming"
 	"mcp-partner/internal/roomtest"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 )
 
 func TestSuggestName(t *testing.T) {
@@ -51,6 +51,6 @@ func TestATwinOfANameIsRefused(t *testing.T) {
 		_, d := newDirectoryAt(t)
 		add(t, d, testEntry(1, names[0]))
 		err := d.Add(t.Context(), testEntry(2, names[1]))
-		roomtest.WantCode(t, err, schemas.CodeInvalidArgument)
+		roomtest.WantCode(t, err, problems.CodeInvalidArgument)
 	}
 }

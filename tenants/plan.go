@@ -5,7 +5,8 @@ import (
 	"reflect"
 
 	"mcp-partner/internal/naming"
-	"mcp-partner/schemas"
+	"mcp-partner/internal/untrusted"
+	"mcp-partner/schemas/problems"
 )
 
 // Change is one entry before and after.
@@ -44,10 +45,10 @@ func (d *Directory) Plan(entries []Entry) (Diff, error) {
 		switch {
 		case !existed:
 			diff.Added = append(diff.Added, after)
-		case reflect.DeepEqual(settled(s.entry(i)), settled(after)):
+		case reflect.DeepEqual(settled(s.entries[i]), settled(after)):
 			diff.Unchanged = append(diff.Unchanged, after)
 		default:
-			diff.Changed = append(diff.Changed, Change{s.entry(i), after})
+			diff.Changed = append(diff.Changed, Change{s.entries[i].clone(), after})
 		}
 	}
 	return diff, nil
@@ -81,9 +82,9 @@ func (d *Directory) Apply(ctx context.Context, diff Diff, credentials ...Credent
 }
 
 func moved(name string) error {
-	return schemas.NewProblem(schemas.CodeStateMoved,
+	return problems.New(problems.CodeStateMoved,
 		"Tenant "+name+" changed in the directory since the difference was shown; nothing was written.",
-		schemas.WithHint("Check the difference again."))
+		problems.WithHint("Check the difference again."))
 }
 
 // upsert adds or replaces entries by name. The same name twice is refused: the
@@ -93,7 +94,7 @@ func (d *draft) upsert(entries []Entry) error {
 	for _, entry := range entries {
 		key := naming.Fold(entry.Name)
 		if seen[key] {
-			return schemas.InvalidArgument("tenant name %q is in the list twice.", schemas.Sanitize(entry.Name))
+			return problems.InvalidArgument("tenant name %q is in the list twice.", untrusted.Sanitize(entry.Name))
 		}
 		seen[key] = true
 		i, exists := d.byName[key]

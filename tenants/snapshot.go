@@ -3,17 +3,16 @@ package tenants
 import (
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"mcp-partner/internal/naming"
-	"mcp-partner/schemas"
+	"mcp-partner/internal/untrusted"
+	"mcp-partner/schemas/problems"
 )
 
-// snapshot is one state of the directory with its indexes. After it was built,
-// nothing of it is changed but pins, under pinning; entry is how they are read.
+// snapshot is one state of the directory with its indexes. It is never changed
+// after it was built, so readers need no lock.
 type snapshot struct {
-	pinning     *sync.RWMutex
 	entries     []Entry // sorted by folded name
 	credentials []CredentialConfig
 	byName      map[string]int
@@ -27,7 +26,6 @@ type snapshot struct {
 // two entries collide.
 func newSnapshot(entries []Entry, credentials []CredentialConfig) (*snapshot, error) {
 	s := &snapshot{
-		pinning: new(sync.RWMutex),
 		entries: make([]Entry, 0, len(entries)), credentials: make([]CredentialConfig, 0, len(credentials)),
 		byName: make(map[string]int, len(entries)), byLook: map[string]int{}, byDomain: make(map[string]int, len(entries)),
 		byTenantID: make(map[string]int, len(entries)), credential: make(map[string]int, len(credentials)),
@@ -84,7 +82,7 @@ func (s *snapshot) addCredential(config CredentialConfig) error {
 		return err
 	}
 	if i, taken := s.credential[naming.Fold(normal.Name)]; taken {
-		return schemas.InvalidArgument("credential name %q collides with %q, which exists.", normal.Name, s.credentials[i].Name)
+		return problems.InvalidArgument("credential name %q collides with %q, which exists.", normal.Name, s.credentials[i].Name)
 	}
 	s.credential[naming.Fold(normal.Name)] = len(s.credentials)
 	s.credentials = append(s.credentials, normal)
@@ -109,9 +107,9 @@ func (s *snapshot) index(i int) error {
 	}
 	for _, ref := range e.Credentials {
 		if _, ok := s.credential[naming.Fold(ref.Name)]; !ok {
-			return schemas.NewProblem(schemas.CodeUnknownCredential,
-				"Tenant "+e.Name+" names the credential "+schemas.Shown(ref.Name)+", which does not exist.",
-				schemas.WithHint("Add the credential first, or use the name of one that exists."))
+			return problems.New(problems.CodeUnknownCredential,
+				"Tenant "+e.Name+" names the credential "+untrusted.Shown(ref.Name)+", which does not exist.",
+				problems.WithHint("Add the credential first, or use the name of one that exists."))
 		}
 	}
 	return nil
@@ -130,12 +128,12 @@ func (s *snapshot) claimLook(name string, i int) error {
 	if !taken {
 		return nil
 	}
-	return schemas.InvalidArgument("tenant name %q looks like %q, which is in the directory: its letters are of another alphabet.", name, s.entries[twin].Name)
+	return problems.InvalidArgument("tenant name %q looks like %q, which is in the directory: its letters are of another alphabet.", name, s.entries[twin].Name)
 }
 
 func (s *snapshot) claim(index map[string]int, key string, i int, what, shown string) error {
 	if other, taken := index[key]; taken {
-		return schemas.InvalidArgument("%s %q of %s collides with that of %s, which is in the directory.",
+		return problems.InvalidArgument("%s %q of %s collides with that of %s, which is in the directory.",
 			what, shown, s.entries[i].Name, s.entries[other].Name)
 	}
 	index[key] = i
@@ -155,36 +153,36 @@ func (s *snapshot) find(ref string) (int, bool) {
 func (s *snapshot) resolve(ref string) (Entry, error) {
 	switch {
 	case len(s.entries) == 0:
-		return Entry{}, schemas.NewProblem(schemas.CodeDirectoryEmpty, "The tenant directory is empty.")
+		return Entry{}, problems.New(problems.CodeDirectoryEmpty, "The tenant directory is empty.")
 	case ref == "" && len(s.entries) == 1:
-		return s.entry(0), nil
+		return s.entries[0].clone(), nil
 	case ref == "":
-		return Entry{}, schemas.NewProblem(schemas.CodeTenantRequired,
-			"The directory has several tenants, and none was named.", schemas.WithNextTool("list_tenants"))
+		return Entry{}, problems.New(problems.CodeTenantRequired,
+			"The directory has several tenants, and none was named.", problems.WithNextTool("list_tenants"))
 	}
 	if i, ok := s.find(ref); ok {
-		return s.entry(i), nil
+		return s.entries[i].clone(), nil
 	}
 	return Entry{}, s.unknown(ref)
 }
 
 func (s *snapshot) unknown(ref string) error {
-	next := schemas.WithNextTool("list_tenants")
-	if schemas.IsGUID(strings.TrimSpace(ref)) {
-		return schemas.NewProblem(schemas.CodeUnknownTenant,
+	next := problems.WithNextTool("list_tenants")
+	if naming.IsGUID(strings.TrimSpace(ref)) {
+		return problems.New(problems.CodeUnknownTenant,
 			"No tenant in the directory has the ID "+strings.TrimSpace(ref)+
 				". If that is a subscription ID: a partner link belongs to an identity in a tenant and never to a subscription.", next)
 	}
-	message := "No tenant in the directory has the name, domain or ID " + schemas.Shown(ref) + "."
+	message := "No tenant in the directory has the name, domain or ID " + untrusted.Shown(ref) + "."
 	near := s.called(ref)
 	if len(near) != 1 {
 		near = nearest(ref, s.names())
 	}
 	if len(near) > 0 {
-		return schemas.NewProblem(schemas.CodeUnknownTenant, message, next,
-			schemas.WithCommand("Did you mean "+strings.Join(near, " or ")+"?", "mcp-partner tenants list"))
+		return problems.New(problems.CodeUnknownTenant, message, next,
+			problems.WithCommand("Did you mean "+strings.Join(near, " or ")+"?", "mcp-partner tenants list"))
 	}
-	return schemas.NewProblem(schemas.CodeUnknownTenant, message, next)
+	return problems.New(problems.CodeUnknownTenant, message, next)
 }
 
 func (s *snapshot) called(company string) []string {
@@ -209,20 +207,11 @@ func (s *snapshot) config(name string) (CredentialConfig, error) {
 	if i, ok := s.credential[naming.Fold(name)]; ok {
 		return s.credentials[i], nil
 	}
-	return CredentialConfig{}, schemas.NewProblem(schemas.CodeUnknownCredential,
-		"The directory has no credential "+schemas.Shown(name)+".")
-}
-
-// entry is a copy that the caller may change.
-func (s *snapshot) entry(i int) Entry {
-	s.pinning.RLock()
-	defer s.pinning.RUnlock()
-	return s.entries[i].clone()
+	return CredentialConfig{}, problems.New(problems.CodeUnknownCredential,
+		"The directory has no credential "+untrusted.Shown(name)+".")
 }
 
 func (s *snapshot) copies() ([]Entry, []CredentialConfig) {
-	s.pinning.RLock()
-	defer s.pinning.RUnlock()
 	entries := make([]Entry, len(s.entries))
 	for i, e := range s.entries {
 		entries[i] = e.clone()
@@ -250,7 +239,7 @@ func (d *Directory) ResolveAmong(ref string, sees func(name string) bool) (Entry
 		return s.resolve(ref)
 	}
 	if i, ok := s.find(ref); ok && sees(s.entries[i].Name) {
-		return s.entry(i), nil
+		return s.entries[i].clone(), nil
 	}
 	part := s.among(sees)
 	if ref != "" && len(part.entries) == 0 {
@@ -260,7 +249,7 @@ func (d *Directory) ResolveAmong(ref string, sees func(name string) bool) (Entry
 }
 
 func (s *snapshot) among(sees func(name string) bool) *snapshot {
-	part := &snapshot{pinning: s.pinning, byName: map[string]int{}, byDomain: map[string]int{}, byTenantID: map[string]int{}}
+	part := &snapshot{byName: map[string]int{}, byDomain: map[string]int{}, byTenantID: map[string]int{}}
 	for _, e := range s.entries {
 		if !sees(e.Name) {
 			continue

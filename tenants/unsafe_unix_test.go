@@ -12,7 +12,7 @@ import (
 
 	"mcp-partner/internal/disk"
 	"mcp-partner/internal/roomtest"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 )
 
 func TestUnsafeDirectoryIsRefused(t *testing.T) {
@@ -30,18 +30,18 @@ func TestUnsafeDirectoryIsRefused(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err := OpenDirectory(disk.New(dir))
-		problem := roomtest.WantCode(t, err, schemas.CodeVaultUnavailable)
+		problem := roomtest.WantCode(t, err, problems.CodeVaultUnavailable)
 		if problem.Retryable || problem.Hint == "" || name != "link" && !strings.Contains(problem.Command, "chmod") {
 			t.Errorf("%s: hint %q", name, problem.Hint)
 		}
-		roomtest.WantCode(t, d.Add(context.Background(), testEntry(3, "x")), schemas.CodeVaultUnavailable)
+		roomtest.WantCode(t, d.Add(context.Background(), testEntry(3, "x")), problems.CodeVaultUnavailable)
 	}
 	dir, d := newDirectoryAt(t)
 	target := filepath.Join(t.TempDir(), "victim")
 	if err := errors.Join(os.Remove(filepath.Join(dir, directoryLock)), os.Symlink(target, filepath.Join(dir, directoryLock))); err != nil {
 		t.Fatal(err)
 	}
-	roomtest.WantCode(t, d.Add(context.Background(), testEntry(3, "x")), schemas.CodeVaultUnavailable)
+	roomtest.WantCode(t, d.Add(context.Background(), testEntry(3, "x")), problems.CodeVaultUnavailable)
 	if _, err := os.Lstat(target); err == nil {
 		t.Error("the lock was made through a symbolic link")
 	}

@@ -7,6 +7,8 @@ import (
 	"mcp-partner/access"
 	"mcp-partner/guard"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/problems"
 	"mcp-partner/simulator"
 	"mcp-partner/tools"
 )
@@ -37,7 +39,7 @@ func TestAnApproverElsewhere(t *testing.T) {
 	h := build(t, simulator.Config{Tenants: 1}, person)
 	h.approver()
 	asked := h.ask(schemas.ToolRegisterPartner, registering, types("1234567")).Envelope
-	if asked.Status != schemas.StatusApprovalRequired || !strings.Contains(asked.Approval.How, "approvals approve "+asked.Approval.ID) {
+	if asked.Status != answers.StatusApprovalRequired || !strings.Contains(asked.Approval.How, "approvals approve "+asked.Approval.ID) {
 		t.Fatalf("%+v", asked)
 	}
 	state := func() string {
@@ -51,7 +53,7 @@ func TestAnApproverElsewhere(t *testing.T) {
 		t.Errorf("state %s", state())
 	}
 	again := `{"tenant":"contoso","partner_id":"1234567","approval_id":"` + asked.Approval.ID + `"}`
-	if done := h.call(schemas.ToolRegisterPartner, again); done.Status != schemas.StatusDone || h.linked("contoso") != "1234567" {
+	if done := h.call(schemas.ToolRegisterPartner, again); done.Status != answers.StatusDone || h.linked("contoso") != "1234567" {
 		t.Fatalf("%+v", done)
 	}
 	if state() != "used" {
@@ -60,7 +62,7 @@ func TestAnApproverElsewhere(t *testing.T) {
 	if err := h.sim.ClearLink(h.tenant("contoso").TenantID); err != nil {
 		t.Fatal(err)
 	}
-	if replay := h.call(schemas.ToolRegisterPartner, again); replay.Status != schemas.StatusRefused || h.writes() != 1 {
+	if replay := h.call(schemas.ToolRegisterPartner, again); replay.Status != answers.StatusRefused || h.writes() != 1 {
 		t.Errorf("replayed: %+v", replay)
 	}
 }
@@ -77,7 +79,7 @@ func TestApprovalsAreTheCallersOwn(t *testing.T) {
 	} {
 		call.Principal, call.Confirmer = trusted("other"), tools.NoConfirmer{}
 		envelope := h.service.Call(t.Context(), call).Envelope
-		if envelope.Status != schemas.StatusRefused || envelope.Problem.Code != schemas.CodeApprovalUnknown {
+		if envelope.Status != answers.StatusRefused || envelope.Problem.Code != problems.CodeApprovalUnknown {
 			t.Errorf("%s: %+v", call.Tool, envelope)
 		}
 	}
@@ -95,7 +97,7 @@ func TestTheStateMovesBeforeAnApprovalIsUsed(t *testing.T) {
 	h.approve(id)
 	h.link("contoso", "9999999")
 	envelope := h.call(schemas.ToolUpdatePartner, `{"tenant":"contoso","partner_id":"1234567","approval_id":"`+id+`"}`)
-	if envelope.Problem == nil || envelope.Problem.Code != schemas.CodeStateMoved || h.writes() != 0 ||
+	if envelope.Problem == nil || envelope.Problem.Code != problems.CodeStateMoved || h.writes() != 0 ||
 		!strings.Contains(envelope.Problem.Message, "7654321") || !strings.Contains(envelope.Problem.Message, "9999999") {
 		t.Errorf("%+v", envelope)
 	}
@@ -106,21 +108,21 @@ func TestPolicyStandsBeforeEveryCall(t *testing.T) {
 	h := build(t, simulator.Config{Tenants: 3}, func(o *guard.Options) {
 		o.Rules = []access.Rule{
 			{Name: "hands off", Tenants: []string{"fabrikam"}, Ruling: access.RulingDeny},
-			{Name: "ours", Operations: []string{schemas.ToolRegisterPartner}, Tenants: []string{"*"}, PartnerIDs: []string{"1234567"}, When: schemas.LinkNotLinked, Ruling: access.RulingAllow},
+			{Name: "ours", Operations: []string{schemas.ToolRegisterPartner}, Tenants: []string{"*"}, PartnerIDs: []string{"1234567"}, When: answers.LinkNotLinked, Ruling: access.RulingAllow},
 		}
 	})
 	for name, test := range map[string]struct {
 		tool, arguments string
-		code            schemas.Code
+		code            problems.Code
 	}{
-		"a denied tenant, read":  {schemas.ToolCheckPartnerLink, `{"tenant":"fabrikam"}`, schemas.CodePolicyDenied},
-		"a denied tenant, write": {schemas.ToolRegisterPartner, `{"tenant":"fabrikam","partner_id":"1234567"}`, schemas.CodePolicyDenied},
-		"a stranger's ID":        {schemas.ToolRegisterPartner, `{"tenant":"contoso","partner_id":"7654321"}`, schemas.CodePolicyDenied},
-		"no rule":                {schemas.ToolRemovePartner, `{"tenant":"contoso","partner_id":"1234567"}`, schemas.CodePolicyDenied},
+		"a denied tenant, read":  {schemas.ToolCheckPartnerLink, `{"tenant":"fabrikam"}`, problems.CodePolicyDenied},
+		"a denied tenant, write": {schemas.ToolRegisterPartner, `{"tenant":"fabrikam","partner_id":"1234567"}`, problems.CodePolicyDenied},
+		"a stranger's ID":        {schemas.ToolRegisterPartner, `{"tenant":"contoso","partner_id":"7654321"}`, problems.CodePolicyDenied},
+		"no rule":                {schemas.ToolRemovePartner, `{"tenant":"contoso","partner_id":"1234567"}`, problems.CodePolicyDenied},
 		"allowed":                {schemas.ToolRegisterPartner, `{"tenant":"contoso","partner_id":"1234567"}`, ""},
 	} {
 		envelope := h.call(test.tool, test.arguments)
-		code := schemas.Code("")
+		code := problems.Code("")
 		if envelope.Problem != nil {
 			code = envelope.Problem.Code
 		}
@@ -140,10 +142,10 @@ func TestFrozenServersSayWhy(t *testing.T) {
 		t.Fatal(err)
 	}
 	envelope := h.call(schemas.ToolRegisterPartner, registering)
-	if envelope.Problem == nil || envelope.Problem.Code != schemas.CodeFrozen || !strings.Contains(envelope.Problem.Message, "audit week") || h.writes() != 0 {
+	if envelope.Problem == nil || envelope.Problem.Code != problems.CodeFrozen || !strings.Contains(envelope.Problem.Message, "audit week") || h.writes() != 0 {
 		t.Errorf("%+v", envelope)
 	}
-	if envelope := h.call(schemas.ToolCheckPartnerLink, `{}`); envelope.Status != schemas.StatusDone {
+	if envelope := h.call(schemas.ToolCheckPartnerLink, `{}`); envelope.Status != answers.StatusDone {
 		t.Errorf("a read: %+v", envelope)
 	}
 }
@@ -160,7 +162,7 @@ func TestAFreezeDoesNotCutAWriteInTwo(t *testing.T) {
 			}
 		},
 	})
-	if result.Envelope.Status != schemas.StatusDone || h.linked("contoso") != "1234567" {
+	if result.Envelope.Status != answers.StatusDone || h.linked("contoso") != "1234567" {
 		t.Errorf("%+v", result.Envelope)
 	}
 }

@@ -10,7 +10,10 @@ import (
 	"mcp-partner/access"
 	"mcp-partner/fleet"
 	"mcp-partner/guard"
+	"mcp-partner/internal/untrusted"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/problems"
 )
 
 // PendingApproval is a write that waits for an approver, as a caller with the
@@ -22,7 +25,7 @@ type PendingApproval struct {
 	// Text says in our own words what would happen and what cannot be undone.
 	Text     string           `json:"text"`
 	Tool     string           `json:"tool"`
-	Identity schemas.Identity `json:"identity"`
+	Identity answers.Identity `json:"identity"`
 	// Company and Domain are the customer's, as the directory has them.
 	Company string `json:"company,omitempty"`
 	Domain  string `json:"domain,omitempty"`
@@ -45,7 +48,7 @@ type PendingApproval struct {
 	Denied   string `json:"denied,omitempty"`
 	// Rows are the whole plan of a write to many tenants, those first that would
 	// be written. It is what the digest stands for.
-	Rows []schemas.ChangeRow `json:"rows,omitempty"`
+	Rows []answers.ChangeRow `json:"rows,omitempty"`
 }
 
 // PendingApprovals returns what a caller with the approver's scope may decide
@@ -87,11 +90,11 @@ func (s *Service) logDecision(ctx context.Context, p access.Principal, id string
 	status := "denied"
 	switch {
 	case err != nil:
-		status = string(schemas.AsProblem(err).Code)
+		status = string(problems.As(err).Code)
 	case approved:
 		status = "approved"
 	}
-	attributes := []slog.Attr{slog.String("caller", string(p.Caller)), slog.String("approval", schemas.Sanitize(id)), slog.String("status", status)}
+	attributes := []slog.Attr{slog.String("caller", string(p.Caller)), slog.String("approval", untrusted.Sanitize(id)), slog.String("status", status)}
 	if asked.Tool != "" {
 		attributes = append(attributes, slog.String("tool", asked.Tool))
 	}
@@ -105,9 +108,9 @@ func (s *Service) pending(ctx context.Context, t guard.Ticket) PendingApproval {
 	digest := t.Digest()
 	shown := PendingApproval{
 		ID: t.ID, State: s.deps.Guard.State(t), Text: guard.QuestionFor(t.Intent).Text, Tool: t.Intent.Tool, Identity: t.Intent.Identity,
-		Company: schemas.Sanitize(t.Intent.Company), Domain: schemas.Sanitize(t.Intent.Domain),
-		PartnerID: t.Intent.PartnerID, Before: t.Intent.Before.String(), LinkedName: schemas.Sanitize(t.Intent.LinkedName),
-		LinkedSince: schemas.Sanitize(t.Intent.LinkedSince), AskedBy: string(t.Intent.Caller), Reason: schemas.Sanitize(t.Intent.Reason), Rule: t.Rule,
+		Company: untrusted.Sanitize(t.Intent.Company), Domain: untrusted.Sanitize(t.Intent.Domain),
+		PartnerID: t.Intent.PartnerID, Before: t.Intent.Before.String(), LinkedName: untrusted.Sanitize(t.Intent.LinkedName),
+		LinkedSince: untrusted.Sanitize(t.Intent.LinkedSince), AskedBy: string(t.Intent.Caller), Reason: untrusted.Sanitize(t.Intent.Reason), Rule: t.Rule,
 		CreatedAt: t.CreatedAt.UTC().Format(time.RFC3339), ExpiresAt: t.ExpiresAt.UTC().Format(time.RFC3339), Digest: hex.EncodeToString(digest[:]),
 	}
 	if t.Plan != nil {
@@ -124,7 +127,7 @@ func (s *Service) pending(ctx context.Context, t guard.Ticket) PendingApproval {
 func (s *Service) showPlan(ctx context.Context, t guard.Ticket, shown *PendingApproval) {
 	plan, err := s.deps.Guard.PlanOf(ctx, t)
 	if err != nil {
-		shown.Text = schemas.AsProblem(err).Message
+		shown.Text = problems.As(err).Message
 		return
 	}
 	shown.Text, shown.Before = guard.PlanQuestion(plan).Text, ""
@@ -147,17 +150,17 @@ func (s *Service) getApproval(ctx context.Context, j *job, in *schemas.GetApprov
 		return failure(guard.UnknownApproval()) // what was given may have become less since
 	}
 	approval := s.approval(ctx, ticket)
-	return done(schemas.Envelope{
-		Status: schemas.StatusDone, Approval: approval,
+	return done(answers.Envelope{
+		Status: answers.StatusDone, Approval: approval,
 		Summary: fmt.Sprintf("The approval of %s with partner ID %s in tenant %s is %s.",
 			ticket.Intent.Tool, ticket.Intent.PartnerID, ticket.Intent.Identity.Tenant, approval.State),
 	})
 }
 
 // approval is a question for an approver as a client sees it.
-func (s *Service) approval(ctx context.Context, ticket guard.Ticket) *schemas.Approval {
+func (s *Service) approval(ctx context.Context, ticket guard.Ticket) *answers.Approval {
 	state := s.deps.Guard.State(ticket)
-	return &schemas.Approval{
+	return &answers.Approval{
 		ID: ticket.ID, State: state, ExpiresAt: ticket.ExpiresAt.UTC().Format(time.RFC3339),
 		How: s.how(ctx, ticket, state),
 	}

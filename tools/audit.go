@@ -11,7 +11,11 @@ import (
 
 	"mcp-partner/access"
 	"mcp-partner/fleet"
+	"mcp-partner/internal/phrase"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/partnerid"
+	"mcp-partner/schemas/problems"
 )
 
 const (
@@ -54,11 +58,11 @@ func checkAuditInput(in *schemas.AuditPartnerLinksInput) error {
 	begins := len(in.Tenants)+len(in.Labels)+len(in.OwnPartnerIDs)+in.StaleAfterDays > 0 || in.ExpectedPartnerID != "" || in.IncludeRoles
 	switch {
 	case in.RunID != "" && begins:
-		return schemas.NewProblem(schemas.CodeInvalidArgument, "run_id can be combined only with cursor and limit: a run keeps the arguments that it began with.")
+		return problems.New(problems.CodeInvalidArgument, "run_id can be combined only with cursor and limit: a run keeps the arguments that it began with.")
 	case in.Cursor != "" && in.RunID == "":
-		return schemas.NewProblem(schemas.CodeInvalidArgument, "cursor needs run_id.")
+		return problems.New(problems.CodeInvalidArgument, "cursor needs run_id.")
 	case in.ExpectedPartnerID != "" && len(in.OwnPartnerIDs) > 0:
-		return schemas.NewProblem(schemas.CodeInvalidArgument, "Give expected_partner_id or own_partner_ids, not both.")
+		return problems.New(problems.CodeInvalidArgument, "Give expected_partner_id or own_partner_ids, not both.")
 	}
 	return checkSelection(in.Tenants, in.Labels)
 }
@@ -77,13 +81,13 @@ func checkSelection(lists ...[]string) error {
 	if size <= mostSelected {
 		return nil
 	}
-	return schemas.NewProblem(schemas.CodeInvalidArgument, fmt.Sprintf("tenants and labels are longer than %d characters together: use globs, or several calls.", mostSelected))
+	return problems.New(problems.CodeInvalidArgument, fmt.Sprintf("tenants and labels are longer than %d characters together: use globs, or several calls.", mostSelected))
 }
 
 // auditOf is the audit that arguments ask for.
 func auditOf(in *schemas.AuditPartnerLinksInput) fleet.Audit {
 	audit := fleet.Audit{Selection: fleet.Selection{Tenants: in.Tenants, Labels: in.Labels}, StaleAfterDays: in.StaleAfterDays, Roles: in.IncludeRoles}
-	for _, id := range append([]schemas.PartnerID{in.ExpectedPartnerID}, in.OwnPartnerIDs...) {
+	for _, id := range append([]partnerid.ID{in.ExpectedPartnerID}, in.OwnPartnerIDs...) {
 		if id != "" {
 			audit.ExpectedIDs = append(audit.ExpectedIDs, string(id))
 		}
@@ -158,7 +162,7 @@ func (s *Service) attend(ctx context.Context, j *job, active *fleet.Active) erro
 	leave(!gone)
 	switch {
 	case gone:
-		return schemas.NewProblem(schemas.CodeCancelled, "The call was canceled before there was an answer.")
+		return problems.New(problems.CodeCancelled, "The call was canceled before there was an answer.")
 	case errors.Is(err, context.DeadlineExceeded):
 		return nil
 	default:
@@ -210,8 +214,8 @@ func (s *Service) auditPage(ctx context.Context, j *job, in *schemas.AuditPartne
 		return failure(err)
 	}
 	common, rows := forAgents(rows)
-	return done(schemas.Envelope{
-		Status: schemas.StatusDone, Summary: AuditSentence(report, forAgent()), RunID: id, Run: report.Info(), Totals: report.Totals,
+	return done(answers.Envelope{
+		Status: answers.StatusDone, Summary: AuditSentence(report, forAgent()), RunID: id, Run: report.Info(), Totals: report.Totals,
 		Causes: report.Causes, Common: common, Rows: rows, NextCursor: next,
 	})
 }
@@ -254,7 +258,7 @@ func AuditSentence(r fleet.Report, next AuditNext) string {
 	if ownUnknown(r) {
 		b.WriteString("Your own partner IDs are unknown: set partner-ids, or " + next.OwnIDs + ". ")
 	}
-	if r.Totals[string(schemas.RowUnknown)] > 0 {
+	if r.Totals[string(answers.RowUnknown)] > 0 {
 		b.WriteString("Unknown is not missing. ")
 	}
 	if r.Audit().Roles {
@@ -267,25 +271,25 @@ func AuditSentence(r fleet.Report, next AuditNext) string {
 // are the reader's own: what tenants expect may be anybody's.
 func ownUnknown(r fleet.Report) bool {
 	audit := r.Audit()
-	linked := func(state schemas.RowState) bool { return state.Linked() && r.Totals[string(state)] > 0 }
-	return len(audit.OwnIDs) == 0 && len(audit.ExpectedIDs) == 0 && slices.ContainsFunc(schemas.RowStates(), linked)
+	linked := func(state answers.RowState) bool { return state.Linked() && r.Totals[string(state)] > 0 }
+	return len(audit.OwnIDs) == 0 && len(audit.ExpectedIDs) == 0 && slices.ContainsFunc(answers.RowStates(), linked)
 }
 
 // checked counts in tenants, and in identities where a tenant has several.
 func checked(r fleet.Report) string {
 	tenants := r.Audit().TenantCount
 	if tenants == 0 || tenants == r.Run.Rows {
-		return schemas.Count(r.Run.Rows, "tenant")
+		return phrase.Count(r.Run.Rows, "tenant")
 	}
-	return fmt.Sprintf("%d identities in %s", r.Run.Rows, schemas.Count(tenants, "tenant"))
+	return fmt.Sprintf("%d identities in %s", r.Run.Rows, phrase.Count(tenants, "tenant"))
 }
 
 // rolesSentence counts the classes of link and roles.
 func rolesSentence(totals map[string]int) string {
 	var parts []string
-	for _, class := range schemas.PECClasses() {
+	for _, class := range answers.PECClasses() {
 		if n := totals[class]; n > 0 {
-			title := schemas.PECClassTitle(class)
+			title := answers.PECClassTitle(class)
 			parts = append(parts, fmt.Sprintf("%d %s", n, strings.ToLower(title[:1])+title[1:]))
 		}
 	}
@@ -318,10 +322,10 @@ type auditWord struct{ total, words string }
 func auditWords(audit fleet.Audit) []auditWord {
 	expected := cmp.Or(audit.SoleExpected, "the expected partner ID")
 	return []auditWord{
-		{string(schemas.RowLinkedExpected), "linked to " + expected}, {string(schemas.RowLinked), "linked"},
-		{string(schemas.RowLinkedOwn), "linked to another of your own IDs"}, {string(schemas.RowLinkedOther), otherWords(audit)},
-		{string(schemas.RowNotLinked), "not linked"}, {string(schemas.RowDeleted), "with a deleted link"},
-		{string(schemas.RowUnknown), "unknown"}, {"stale", "stale among the links"},
+		{string(answers.RowLinkedExpected), "linked to " + expected}, {string(answers.RowLinked), "linked"},
+		{string(answers.RowLinkedOwn), "linked to another of your own IDs"}, {string(answers.RowLinkedOther), otherWords(audit)},
+		{string(answers.RowNotLinked), "not linked"}, {string(answers.RowDeleted), "with a deleted link"},
+		{string(answers.RowUnknown), "unknown"}, {"stale", "stale among the links"},
 	}
 }
 
@@ -344,12 +348,12 @@ func (s *Service) planAudit(j *job, in *schemas.AuditPartnerLinksInput) Result {
 	if in.IncludeRoles {
 		paths = append(paths, schemas.PathSubscriptions, schemas.PathRoleAssignments)
 	}
-	counts, plan := map[string]int{}, []schemas.PlannedRequest{}
+	counts, plan := map[string]int{}, []answers.PlannedRequest{}
 	for _, t := range targets {
 		for _, path := range paths {
 			url := target{tenant: t.Tenant}.url(path, "")
 			if counts[url] == 0 {
-				plan = append(plan, schemas.PlannedRequest{Method: "GET", URL: url, Effect: schemas.EffectRead})
+				plan = append(plan, answers.PlannedRequest{Method: "GET", URL: url, Effect: answers.EffectRead})
 			}
 			counts[url]++
 		}
@@ -357,8 +361,8 @@ func (s *Service) planAudit(j *job, in *schemas.AuditPartnerLinksInput) Result {
 	for i := range plan {
 		plan[i].When = "once for each of " + identities(counts[plan[i].URL])
 	}
-	return done(schemas.Envelope{
-		Status: schemas.StatusDone, Plan: plan,
+	return done(answers.Envelope{
+		Status: answers.StatusDone, Plan: plan,
 		Summary: fmt.Sprintf("A plan for %s over %s; nothing was sent.", j.op.Name, identities(len(targets))),
 	})
 }
@@ -366,11 +370,11 @@ func (s *Service) planAudit(j *job, in *schemas.AuditPartnerLinksInput) Result {
 // forAgents makes rows short: what an agent decides by stays, what is the same in
 // all of them is said once, and why a row is unknown stands in the causes. IDs,
 // versions and times of reading are in check_partner_link and in reports.
-func forAgents(rows []schemas.AuditRow) (*schemas.AuditCommon, []schemas.AuditRow) {
+func forAgents(rows []answers.AuditRow) (*answers.AuditCommon, []answers.AuditRow) {
 	if len(rows) == 0 {
 		return nil, rows
 	}
-	common := &schemas.AuditCommon{
+	common := &answers.AuditCommon{
 		Credential: rows[0].Credential, Cloud: rows[0].Cloud, ExpectedPartnerID: rows[0].ExpectedPartnerID,
 		Owner: rows[0].Owner, Labels: rows[0].Labels,
 	}
@@ -383,7 +387,7 @@ func forAgents(rows []schemas.AuditRow) (*schemas.AuditCommon, []schemas.AuditRo
 			common.Labels = nil
 		}
 	}
-	short := make([]schemas.AuditRow, len(rows))
+	short := make([]answers.AuditRow, len(rows))
 	for i, row := range rows {
 		short[i] = shortRow(row, common)
 	}
@@ -399,8 +403,8 @@ func same(common, own string) string {
 
 // shortRow is a row without what is common to all, and without what only a
 // report needs.
-func shortRow(row schemas.AuditRow, common *schemas.AuditCommon) schemas.AuditRow {
-	short := schemas.AuditRow{
+func shortRow(row answers.AuditRow, common *answers.AuditCommon) answers.AuditRow {
+	short := answers.AuditRow{
 		Company: row.Company, Domain: row.Domain, Tenant: row.Tenant, State: row.State, Stale: row.Stale,
 		PartnerID: row.PartnerID, PartnerName: row.PartnerName, UpdatedTime: toTheSecond(row.UpdatedTime), ExternalID: row.ExternalID, PECRoles: row.PECRoles,
 	}

@@ -10,12 +10,14 @@ import (
 	"mcp-partner/access"
 	"mcp-partner/guard"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/problems"
 	"mcp-partner/simulator"
 	"mcp-partner/tools"
 )
 
 // audit calls the tool as a principal and checks the answer against its schema.
-func (h *fixture) audit(ctx context.Context, p access.Principal, arguments string, progress tools.Progress) schemas.Envelope {
+func (h *fixture) audit(ctx context.Context, p access.Principal, arguments string, progress tools.Progress) answers.Envelope {
 	h.t.Helper()
 	envelope := h.service.Call(ctx, tools.Call{
 		Tool: schemas.ToolAuditPartnerLinks, Arguments: json.RawMessage(arguments), Principal: p, Confirmer: tools.NoConfirmer{}, Progress: progress,
@@ -39,10 +41,10 @@ func TestAuditPages(t *testing.T) {
 	}
 	h.link("contoso", "7654321")
 	first := h.audit(t.Context(), everywhere("a"), `{"expected_partner_id":"1234567"}`, nil)
-	if first.Status != schemas.StatusDone || len(first.Rows) != 50 || first.Totals["rows"] != size || first.NextCursor == "" {
+	if first.Status != answers.StatusDone || len(first.Rows) != 50 || first.Totals["rows"] != size || first.NextCursor == "" {
 		t.Fatalf("%+v", first)
 	}
-	seen, states := map[string]bool{}, []schemas.RowState{}
+	seen, states := map[string]bool{}, []answers.RowState{}
 	for page := first; ; {
 		if text, _ := json.Marshal(page); len(text) > 40_000 {
 			t.Errorf("a page has %d bytes", len(text))
@@ -59,7 +61,7 @@ func TestAuditPages(t *testing.T) {
 		}
 		page = h.audit(t.Context(), everywhere("a"), fmt.Sprintf(`{"run_id":%q,"cursor":%q,"limit":33}`, first.RunID, page.NextCursor), nil)
 	}
-	if len(seen) != size || states[0] != schemas.RowNotLinked || states[size-41] != schemas.RowNotLinked || states[size-40] != schemas.RowLinkedOther || states[size-1] != schemas.RowLinkedExpected {
+	if len(seen) != size || states[0] != answers.RowNotLinked || states[size-41] != answers.RowNotLinked || states[size-40] != answers.RowLinkedOther || states[size-1] != answers.RowLinkedExpected {
 		t.Errorf("%d rows in the order %v", len(seen), states)
 	}
 	if n := h.writes(); n != 0 {
@@ -81,26 +83,26 @@ func TestAuditStaysInsideTheGrant(t *testing.T) {
 	if all.Totals["rows"] != 3 {
 		t.Errorf("the operator's bound: %+v", all.Totals)
 	}
-	for arguments, code := range map[string]schemas.Code{
-		`{"tenants":["fabrikam"]}`:                                        schemas.CodeUnknownTenant, // of the operator's, not of the caller's
-		`{"tenants":["northwind"]}`:                                       schemas.CodeUnknownTenant, // the other way round
-		`{"tenants":["fab*"]}`:                                            schemas.CodeUnknownTenant,
-		fmt.Sprintf(`{"run_id":%q}`, all.RunID):                           schemas.CodeUnknownRun,
-		`{"run_id":"run_000000000000000000"}`:                             schemas.CodeUnknownRun,
-		fmt.Sprintf(`{"run_id":%q,"limit":1}`, "../x"):                    schemas.CodeUnknownRun,
-		`{"cursor":"abc"}`:                                                schemas.CodeInvalidArgument,
-		`{"run_id":"run_0","labels":["x"]}`:                               schemas.CodeInvalidArgument,
-		`{"tenants":[""]}`:                                                schemas.CodeInvalidArgument,
-		`{"own_partner_ids":["1"]}`:                                       schemas.CodeInvalidPartnerID,
-		`{"expected_partner_id":"1234567","tenant":"a"}`:                  schemas.CodeUnknownArgument,
-		`{"expected_partner_id":"1234567","own_partner_ids":["7654321"]}`: schemas.CodeInvalidArgument,
+	for arguments, code := range map[string]problems.Code{
+		`{"tenants":["fabrikam"]}`:                                        problems.CodeUnknownTenant, // of the operator's, not of the caller's
+		`{"tenants":["northwind"]}`:                                       problems.CodeUnknownTenant, // the other way round
+		`{"tenants":["fab*"]}`:                                            problems.CodeUnknownTenant,
+		fmt.Sprintf(`{"run_id":%q}`, all.RunID):                           problems.CodeUnknownRun,
+		`{"run_id":"run_000000000000000000"}`:                             problems.CodeUnknownRun,
+		fmt.Sprintf(`{"run_id":%q,"limit":1}`, "../x"):                    problems.CodeUnknownRun,
+		`{"cursor":"abc"}`:                                                problems.CodeInvalidArgument,
+		`{"run_id":"run_0","labels":["x"]}`:                               problems.CodeInvalidArgument,
+		`{"tenants":[""]}`:                                                problems.CodeInvalidArgument,
+		`{"own_partner_ids":["1"]}`:                                       problems.CodeInvalidPartnerID,
+		`{"expected_partner_id":"1234567","tenant":"a"}`:                  problems.CodeUnknownArgument,
+		`{"expected_partner_id":"1234567","own_partner_ids":["7654321"]}`: problems.CodeInvalidArgument,
 	} {
 		if e := h.audit(t.Context(), few, arguments, nil); e.Problem == nil || e.Problem.Code != code || strings.Contains(e.Summary, "litware") {
 			t.Errorf("%s: %+v, want %s", arguments, e.Problem, code)
 		}
 	}
 	none := access.Principal{Caller: "none", Grant: access.Grant{Scopes: []access.Scope{access.ScopeWrite}, Tenants: []string{access.AllTenants}}}
-	if e := h.audit(t.Context(), none, `{}`, nil); e.Status != schemas.StatusRefused {
+	if e := h.audit(t.Context(), none, `{}`, nil); e.Status != answers.StatusRefused {
 		t.Errorf("a caller without the scope to read: %+v", e)
 	}
 }
@@ -121,7 +123,7 @@ func TestAuditTellsHowFarItIs(t *testing.T) {
 	gone, hangUp := context.WithCancel(t.Context())
 	h.sim.Inject(simulator.Rule{Kind: simulator.FaultThrottleLong, TenantID: "contoso"})
 	cancelled := h.audit(gone, everywhere("b"), `{}`, func(int, int, string) { hangUp() })
-	if cancelled.Problem == nil || cancelled.Problem.Code != schemas.CodeCancelled || cancelled.Run == nil {
+	if cancelled.Problem == nil || cancelled.Problem.Code != problems.CodeCancelled || cancelled.Run == nil {
 		t.Fatalf("%+v", cancelled)
 	}
 	h.fleet.Close()
@@ -135,7 +137,7 @@ func TestAuditPlans(t *testing.T) {
 	t.Parallel()
 	h := build(t, simulator.Config{Tenants: 10}, nil)
 	e := h.service.Call(t.Context(), tools.Call{Tool: schemas.ToolAuditPartnerLinks, Arguments: json.RawMessage(`{"tenants":["t*"]}`), Principal: everywhere("a"), Confirmer: tools.NoConfirmer{}, PlanOnly: true}).Envelope
-	if e.Status != schemas.StatusDone || len(e.Plan) != 1 || !strings.Contains(e.Plan[0].When, "1 identity") || len(h.sim.Journal()) != 0 {
+	if e.Status != answers.StatusDone || len(e.Plan) != 1 || !strings.Contains(e.Plan[0].When, "1 identity") || len(h.sim.Journal()) != 0 {
 		t.Errorf("%+v, %d requests", e, len(h.sim.Journal()))
 	}
 }

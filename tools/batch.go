@@ -12,7 +12,10 @@ import (
 	"mcp-partner/access"
 	"mcp-partner/fleet"
 	"mcp-partner/guard"
+	"mcp-partner/internal/phrase"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/problems"
 )
 
 const (
@@ -114,7 +117,7 @@ func (s *Service) transitionPartner(ctx context.Context, j *job, in *schemas.Tra
 }
 
 func checkTransition(w batchRequest) error {
-	bad := func(message string) error { return schemas.NewProblem(schemas.CodeInvalidArgument, message) }
+	bad := func(message string) error { return problems.New(problems.CodeInvalidArgument, message) }
 	switch {
 	case len(w.arguments.From) == 0:
 		return bad("from is missing: give the old partner IDs.")
@@ -134,12 +137,12 @@ func checkTransition(w batchRequest) error {
 func (w batchRequest) check() error {
 	switch {
 	case w.ref.RunID != "" && w.arguments.begins():
-		return schemas.NewProblem(schemas.CodeInvalidArgument,
+		return problems.New(problems.CodeInvalidArgument,
 			"run_id can be combined only with resume, first, cursor and limit: the plan of a run is fixed.")
 	case w.ref.RunID == "" && w.ref.Resume:
-		return schemas.NewProblem(schemas.CodeInvalidArgument, "resume needs run_id: name the run to resume.")
+		return problems.New(problems.CodeInvalidArgument, "resume needs run_id: name the run to resume.")
 	case w.ref.Cursor != "" && w.from() < 0:
-		return schemas.NewProblem(schemas.CodeInvalidArgument, "cursor is not valid: pass next_cursor unchanged.")
+		return problems.New(problems.CodeInvalidArgument, "cursor is not valid: pass next_cursor unchanged.")
 	default:
 		return checkSelection(w.many.Tenants, w.many.Labels)
 	}
@@ -221,7 +224,7 @@ func (s *Service) admitted(ctx context.Context, j *job, w batchRequest, admissio
 
 func (s *Service) refusedBatch(ctx context.Context, j *job, w batchRequest, err error) Result {
 	if !w.reads(j) {
-		s.deps.Guard.Refused(ctx, guard.Intent{Caller: j.call.Principal.Caller, Tool: j.op.Name, PartnerID: w.to()}, schemas.AsProblem(err).Code)
+		s.deps.Guard.Refused(ctx, guard.Intent{Caller: j.call.Principal.Caller, Tool: j.op.Name, PartnerID: w.to()}, problems.As(err).Code)
 	}
 	return failure(err)
 }
@@ -254,7 +257,7 @@ func (s *Service) planBatch(ctx context.Context, j *job, w batchRequest) (guard.
 		return guard.Plan{}, err
 	}
 	if targets = w.narrow(targets); len(targets) == 0 {
-		return guard.Plan{}, schemas.NewProblem(schemas.CodeUnknownCredential, "No selected tenant has a credential with that name.")
+		return guard.Plan{}, problems.New(problems.CodeUnknownCredential, "No selected tenant has a credential with that name.")
 	}
 	reading := ctx
 	if !j.call.Patient {
@@ -268,7 +271,7 @@ func (s *Service) planBatch(ctx context.Context, j *job, w batchRequest) (guard.
 		OwnIDs: s.deps.Guard.Bounds().PartnerIDs,
 	}, j.paced("Reading links for the plan"))
 	if ctx.Err() != nil {
-		return guard.Plan{}, schemas.NewProblem(schemas.CodeCancelled, "The call was canceled while links were read for the plan.")
+		return guard.Plan{}, problems.New(problems.CodeCancelled, "The call was canceled while links were read for the plan.")
 	}
 	return plan, nil
 }
@@ -305,18 +308,18 @@ func (s *Service) askBatch(ctx context.Context, j *job, w batchRequest, asked gu
 // all of it from being carried out now.
 func (s *Service) onlyPlan(w batchRequest, plan guard.Plan, rows int, held error) Result {
 	envelope := s.page(w, fleet.Changes(plan, nil, nil))
-	envelope.Status = schemas.StatusDone
+	envelope.Status = answers.StatusDone
 	envelope.Summary = fmt.Sprintf("A plan for %s: %d to write; nothing was written. %s%s", plan.Tool, rows, envelope.Summary, notUndone(plan, rows))
 	if held != nil {
-		envelope.Summary += " " + heldBy(schemas.AsProblem(held).Code)
+		envelope.Summary += " " + heldBy(problems.As(held).Code)
 	}
 	switch code := nothingTold(plan); {
 	case w.many.Plan || rows > 0:
 	case code != "":
-		envelope.Problem = schemas.NewProblem(code, "The link is unknown in every row, so nothing is written.")
+		envelope.Problem = problems.New(code, "The link is unknown in every row, so nothing is written.")
 		envelope.Status, envelope.Summary = problemEnvelope(envelope.Problem).Status, envelope.Problem.Message
 	default:
-		envelope.Status = schemas.StatusUnchanged
+		envelope.Status = answers.StatusUnchanged
 		envelope.Summary = "There is nothing to write. " + fleet.Headline(fleet.Changes(plan, nil, nil))
 	}
 	return Result{Envelope: envelope}
@@ -324,7 +327,7 @@ func (s *Service) onlyPlan(w batchRequest, plan guard.Plan, rows int, held error
 
 // nothingTold is the problem of a row, where no row of a plan could be told. To
 // call that unchanged would be a guess.
-func nothingTold(plan guard.Plan) schemas.Code {
+func nothingTold(plan guard.Plan) problems.Code {
 	if slices.ContainsFunc(plan.Rows, func(row guard.PlanRow) bool { return row.Finding != guard.FindingUnknown }) {
 		return ""
 	}
@@ -332,11 +335,11 @@ func nothingTold(plan guard.Plan) schemas.Code {
 }
 
 // heldBy says what keeps a plan from being carried out now.
-func heldBy(code schemas.Code) string {
+func heldBy(code problems.Code) string {
 	switch code {
-	case schemas.CodeWritesDisabled:
+	case problems.CodeWritesDisabled:
 		return "Writes are off here."
-	case schemas.CodeFrozen:
+	case problems.CodeFrozen:
 		return "Writes are frozen now."
 	default:
 		return "It cannot be executed now: " + string(code) + "."
@@ -356,8 +359,8 @@ func (s *Service) waitingBatch(ctx context.Context, w batchRequest, waiting guar
 	plan := waiting.Plan
 	envelope := s.page(w, fleet.Changes(plan, nil, nil))
 	_, rows := plan.Writes()
-	envelope.Status, envelope.Approval = schemas.StatusApprovalRequired, s.approval(ctx, waiting.Ticket)
-	envelope.Summary = fmt.Sprintf("A person has to approve %s in %s; nothing was written. %s%s", plan.Tool, schemas.Count(rows, "tenant"), envelope.Summary, notUndone(plan, rows))
+	envelope.Status, envelope.Approval = answers.StatusApprovalRequired, s.approval(ctx, waiting.Ticket)
+	envelope.Summary = fmt.Sprintf("A person has to approve %s in %s; nothing was written. %s%s", plan.Tool, phrase.Count(rows, "tenant"), envelope.Summary, notUndone(plan, rows))
 	return Result{Envelope: envelope}
 }
 
@@ -371,8 +374,8 @@ func (s *Service) planApproval(ctx context.Context, j *job, ticket guard.Ticket)
 		return failure(err)
 	}
 	approval := s.approval(ctx, ticket)
-	return done(schemas.Envelope{
-		Status: schemas.StatusDone, Approval: approval,
-		Summary: fmt.Sprintf("The approval of %s in %s is %s.", ticket.Intent.Tool, schemas.Count(ticket.Plan.Rows, "tenant"), approval.State),
+	return done(answers.Envelope{
+		Status: answers.StatusDone, Approval: approval,
+		Summary: fmt.Sprintf("The approval of %s in %s is %s.", ticket.Intent.Tool, phrase.Count(ticket.Plan.Rows, "tenant"), approval.State),
 	})
 }

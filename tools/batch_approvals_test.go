@@ -10,6 +10,8 @@ import (
 	"mcp-partner/access"
 	"mcp-partner/guard"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/problems"
 	"mcp-partner/search"
 	"mcp-partner/simulator"
 	"mcp-partner/tools"
@@ -47,17 +49,17 @@ func TestAPlanIsDecidedOverTheNetwork(t *testing.T) {
 	if row := shown.Rows[0]; row.Company != "Contoso Ltd" || row.Domain != "contoso.example" {
 		t.Errorf("%+v", row)
 	}
-	if err != nil || len(shown.Rows) != 3 || len(shown.Rows[0].Steps) != 1 || shown.Rows[2].State != schemas.ChangeUnchanged || shown.Text == "" {
+	if err != nil || len(shown.Rows) != 3 || len(shown.Rows[0].Steps) != 1 || shown.Rows[2].State != answers.ChangeUnchanged || shown.Text == "" {
 		t.Fatalf("%+v, %v", shown, err)
 	}
-	if _, err := h.service.DecideApproval(t.Context(), p, id, guard.DecisionRequest{Approved: true, Digest: "00"}); schemas.AsProblem(err).Code != schemas.CodeApprovalMismatch {
+	if _, err := h.service.DecideApproval(t.Context(), p, id, guard.DecisionRequest{Approved: true, Digest: "00"}); problems.As(err).Code != problems.CodeApprovalMismatch {
 		t.Errorf("another digest: %v", err)
 	}
 	if _, err := h.service.DecideApproval(t.Context(), p, id, guard.DecisionRequest{Approved: true, Digest: shown.Digest}); err != nil {
 		t.Fatal(err)
 	}
 	e := h.call(schemas.ToolEnsurePartnerLinks, `{"partner_id":"1234567","approval_id":"`+id+`"}`)
-	if e.Status != schemas.StatusDone || h.writes() != 2 {
+	if e.Status != answers.StatusDone || h.writes() != 2 {
 		t.Errorf("%s, %d writes", e.Summary, h.writes())
 	}
 }

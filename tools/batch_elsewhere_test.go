@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
 	"mcp-partner/tools"
 )
 
@@ -38,12 +39,12 @@ func TestARunThatAnotherProcessCarriesOutGoesOn(t *testing.T) {
 	h.hurry(h.guard, 0) // another process
 	asked := `{"run_id":"` + runs[0].ID + `"}`
 	e := h.call(schemas.ToolEnsurePartnerLinks, asked)
-	if e.Status != schemas.StatusDone || e.Problem != nil || !strings.Contains(e.Summary, "Another process may be executing it") {
+	if e.Status != answers.StatusDone || e.Problem != nil || !strings.Contains(e.Summary, "Another process may be executing it") {
 		t.Errorf("while it is carried out: %s, %+v, %s", e.Status, e.Problem, e.Summary)
 	}
 	close(goOn)
 	<-ended
-	if e = h.call(schemas.ToolEnsurePartnerLinks, asked); e.Status != schemas.StatusDone || e.Totals["done"] != 2 || strings.Contains(e.Summary, "at work") {
+	if e = h.call(schemas.ToolEnsurePartnerLinks, asked); e.Status != answers.StatusDone || e.Totals["done"] != 2 || strings.Contains(e.Summary, "at work") {
 		t.Errorf("afterwards: %s, %v, %s", e.Status, e.Totals, e.Summary)
 	}
 }

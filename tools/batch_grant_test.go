@@ -10,12 +10,14 @@ import (
 	"mcp-partner/access"
 	"mcp-partner/guard"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/problems"
 	"mcp-partner/simulator"
 	"mcp-partner/tools"
 )
 
 // given calls a tool as the caller of call, who was given some tenants alone.
-func (h *fixture) given(tenants []string, tool, arguments string) schemas.Envelope {
+func (h *fixture) given(tenants []string, tool, arguments string) answers.Envelope {
 	h.t.Helper()
 	grant := access.FullGrant()
 	grant.Tenants = tenants
@@ -41,7 +43,7 @@ func TestPlanIsShownOnlyToCallersWhoMaySeeAllOfIt(t *testing.T) {
 	unseen := func(when, tool, arguments string) {
 		t.Helper()
 		got := h.given(n[:1], tool, arguments)
-		if got.Problem == nil || got.Problem.Code != schemas.CodeApprovalUnknown && got.Problem.Code != schemas.CodeUnknownRun ||
+		if got.Problem == nil || got.Problem.Code != problems.CodeApprovalUnknown && got.Problem.Code != problems.CodeUnknownRun ||
 			len(got.Changes) > 0 || got.Approval != nil {
 			t.Errorf("%s, %s %s: %+v", when, tool, arguments, got)
 		}
@@ -72,14 +74,14 @@ func TestJoiningAnAuditGivesNoTenants(t *testing.T) {
 			<-goOn
 		}
 	}}
-	whole := make(chan schemas.Envelope)
+	whole := make(chan answers.Envelope)
 	go func() { whole <- h.call(schemas.ToolAuditPartnerLinks, `{}`) }()
 	<-reached
-	joined := make(chan schemas.Envelope)
+	joined := make(chan answers.Envelope)
 	go func() { joined <- h.given(n[:1], schemas.ToolAuditPartnerLinks, `{}`) }()
 	select {
 	case e := <-joined:
-		if e.Problem == nil || e.Problem.Code != schemas.CodeRunInProgress || e.RunID != "" {
+		if e.Problem == nil || e.Problem.Code != problems.CodeRunInProgress || e.RunID != "" {
 			t.Errorf("%+v", e)
 		}
 		close(goOn)
@@ -101,14 +103,14 @@ func TestAStrandedTenantIsTriedAgainOnlyWhereAWriteMayBegin(t *testing.T) {
 	t.Parallel()
 	for name, stop := range map[string]struct {
 		do   func(h *fixture, late *time.Duration)
-		code schemas.Code
+		code problems.Code
 	}{
 		"frozen": {func(h *fixture, _ *time.Duration) {
 			if err := h.guard.SetFreeze(h.t.Context(), false, "enough"); err != nil {
 				h.t.Fatal(err)
 			}
-		}, schemas.CodeFrozen},
-		"late": {func(_ *fixture, late *time.Duration) { *late = guard.RunLife }, schemas.CodeApprovalExpired},
+		}, problems.CodeFrozen},
+		"late": {func(_ *fixture, late *time.Duration) { *late = guard.RunLife }, problems.CodeApprovalExpired},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -121,7 +123,7 @@ func TestAStrandedTenantIsTriedAgainOnlyWhereAWriteMayBegin(t *testing.T) {
 			h.link(n[0], oldID)
 			refusing := h.sim.Inject(simulator.Rule{TenantID: h.tenant(n[0]).TenantID, Kind: simulator.FaultForbidden, Method: http.MethodPut})
 			e := h.call(schemas.ToolTransitionPartner, replacing)
-			h.wantState(e, n[0], schemas.ChangeStranded, "")
+			h.wantState(e, n[0], answers.ChangeStranded, "")
 			refusing()
 			before := h.writes()
 			stop.do(h, &late)
@@ -148,9 +150,9 @@ func TestAnEntryThatPointsElsewhereIsNotWrittenTo(t *testing.T) {
 			defer h.directory.mu.Unlock()
 			repoint(&h.directory.tenants[0])
 		}}).Envelope
-		h.wantState(e, n[0], schemas.ChangeSkipped, "")
-		h.wantState(e, n[1], schemas.ChangeDone, newID)
-		if row := states(e)[n[0]]; row.Problem != schemas.CodeApprovalMismatch {
+		h.wantState(e, n[0], answers.ChangeSkipped, "")
+		h.wantState(e, n[1], answers.ChangeDone, newID)
+		if row := states(e)[n[0]]; row.Problem != problems.CodeApprovalMismatch {
 			t.Errorf("%s: %s", name, row.Problem)
 		}
 	}
@@ -168,11 +170,11 @@ func TestAnApprovedWriteGoesWhereItWasAskedFor(t *testing.T) {
 	was := entry.ARMEndpoint
 	entry.ARMEndpoint = strings.Replace(was, "127.0.0.1", "localhost", 1)
 	with := asked[:len(asked)-1] + `,"approval_id":"` + id + `"}`
-	if e := h.call(schemas.ToolRegisterPartner, with); e.Problem == nil || e.Problem.Code != schemas.CodeApprovalMismatch || h.writes() != 0 {
+	if e := h.call(schemas.ToolRegisterPartner, with); e.Problem == nil || e.Problem.Code != problems.CodeApprovalMismatch || h.writes() != 0 {
 		t.Errorf("elsewhere: %+v, %d writes", e, h.writes())
 	}
 	entry.ARMEndpoint = was
-	if e := h.call(schemas.ToolRegisterPartner, with); e.Status != schemas.StatusDone || h.writes() != 1 {
+	if e := h.call(schemas.ToolRegisterPartner, with); e.Status != answers.StatusDone || h.writes() != 1 {
 		t.Errorf("where it was asked for: %s, %d writes", e.Summary, h.writes())
 	}
 }
@@ -187,7 +189,7 @@ func TestALongSelectionIsRefused(t *testing.T) {
 		schemas.ToolAuditPartnerLinks: `{"tenants":` + long + `}`, schemas.ToolEnsurePartnerLinks: `{"partner_id":"1234567","tenants":` + long + `}`,
 		schemas.ToolTransitionPartner: `{"from":["7654321"],"to":"1234567","tenants":` + long + `}`,
 	} {
-		if e := h.call(tool, arguments); e.Problem == nil || e.Problem.Code != schemas.CodeInvalidArgument {
+		if e := h.call(tool, arguments); e.Problem == nil || e.Problem.Code != problems.CodeInvalidArgument {
 			t.Errorf("%s: %s", tool, e.Summary)
 		}
 	}

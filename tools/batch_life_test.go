@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/problems"
 	"mcp-partner/simulator"
 	"mcp-partner/tools"
 )
@@ -40,7 +42,7 @@ func TestAServerThatEndsCompletesWhatHasBegun(t *testing.T) {
 		t.Errorf("%v are linked after %d writes: %s", linked, h.writes(), e.Summary)
 	}
 	h.hurry(h.guard, time.Nanosecond)
-	if e = h.call(schemas.ToolTransitionPartner, `{"run_id":"`+e.RunID+`","resume":true}`); e.Status != schemas.StatusDone || h.writes() != 2*60 {
+	if e = h.call(schemas.ToolTransitionPartner, `{"run_id":"`+e.RunID+`","resume":true}`); e.Status != answers.StatusDone || h.writes() != 2*60 {
 		t.Errorf("%s, %d writes", e.Summary, h.writes())
 	}
 }
@@ -61,7 +63,7 @@ func TestARunGoesOnWithoutItsCaller(t *testing.T) {
 	if e.RunID == "" {
 		t.Fatalf("%+v", e)
 	}
-	if e = h.call(schemas.ToolEnsurePartnerLinks, `{"run_id":"`+e.RunID+`","resume":true}`); e.Status != schemas.StatusDone || e.Totals["done"] != 40 || h.writes() != 40 {
+	if e = h.call(schemas.ToolEnsurePartnerLinks, `{"run_id":"`+e.RunID+`","resume":true}`); e.Status != answers.StatusDone || e.Totals["done"] != 40 || h.writes() != 40 {
 		t.Errorf("%v, %d writes: %s", e.Totals, h.writes(), e.Summary)
 	}
 }
@@ -70,7 +72,7 @@ func TestARunGoesOnWithoutItsCaller(t *testing.T) {
 // and says that the run is not over; an unfinished plan is none.
 func TestAPatientCallerIsInterrupted(t *testing.T) {
 	t.Parallel()
-	for method, want := range map[string]schemas.Code{http.MethodGet: schemas.CodeCancelled, http.MethodDelete: schemas.CodeRunIncomplete} {
+	for method, want := range map[string]problems.Code{http.MethodGet: problems.CodeCancelled, http.MethodDelete: problems.CodeRunIncomplete} {
 		h := fleetOf(t, 60, unasked)
 		for _, name := range names(h) {
 			h.link(name, oldID)
@@ -84,7 +86,7 @@ func TestAPatientCallerIsInterrupted(t *testing.T) {
 		e := h.service.Call(ctx, tools.Call{
 			Tool: schemas.ToolTransitionPartner, Arguments: json.RawMessage(replacing), Principal: trusted("test"), Confirmer: tools.NoConfirmer{}, Patient: true,
 		}).Envelope
-		if e.Status != schemas.StatusFailed || e.Problem.Code != want {
+		if e.Status != answers.StatusFailed || e.Problem.Code != want {
 			t.Fatalf("at a %s: %s: %s", method, e.Status, e.Summary)
 		}
 		begun := 2 * e.Totals["done"]
@@ -105,7 +107,7 @@ func TestALostAnswerIsReadBack(t *testing.T) {
 			h.inject(name, simulator.Rule{Kind: kind, Method: http.MethodPut, Times: 1})
 		}
 		e := h.call(schemas.ToolTransitionPartner, replacing)
-		if e.Status != schemas.StatusDone || h.writes() != 4 {
+		if e.Status != answers.StatusDone || h.writes() != 4 {
 			t.Errorf("%s: %s, %d writes", kind, e.Summary, h.writes())
 		}
 	}
@@ -119,14 +121,14 @@ func TestWhatPassesIsTriedAgain(t *testing.T) {
 	h.link(name, oldID)
 	h.inject(name, simulator.Rule{Kind: simulator.FaultServerError, Status: http.StatusServiceUnavailable, Method: http.MethodPut, Times: 2})
 	e := h.call(schemas.ToolTransitionPartner, replacing)
-	h.wantState(e, name, schemas.ChangeDone, newID)
+	h.wantState(e, name, answers.ChangeDone, newID)
 	if h.writes() != 4 || h.intents() != 4 {
 		t.Errorf("%d writes, %d intents", h.writes(), h.intents())
 	}
 	h.inject(name, simulator.Rule{Kind: simulator.FaultServerError, Status: http.StatusServiceUnavailable, Method: http.MethodPut, Times: 3})
 	h.link(name, oldID)
 	e = h.call(schemas.ToolTransitionPartner, replacing)
-	h.wantState(e, name, schemas.ChangeRestored, oldID)
+	h.wantState(e, name, answers.ChangeRestored, oldID)
 }
 
 // A second identity of a tenant is a row of its own in a transition, and none
@@ -151,7 +153,7 @@ func TestIdentitiesOfATenant(t *testing.T) {
 	}
 	h.link(n[0], oldID)
 	e := h.call(schemas.ToolTransitionPartner, moving)
-	if row := states(e)[n[0]]; e.Status != schemas.StatusDone || e.Totals["done"] != 1 || h.writes() != 1 {
+	if row := states(e)[n[0]]; e.Status != answers.StatusDone || e.Totals["done"] != 1 || h.writes() != 1 {
 		t.Errorf("%s, %d writes: %+v", e.Summary, h.writes(), row)
 	}
 	if warned := e.Changes[len(e.Changes)-1]; warned.Credential != "app" || !strings.Contains(warned.Warning, "certificate is the same identity") {
@@ -167,7 +169,7 @@ func TestTransitionsThatMakeNoSense(t *testing.T) {
 		`{}`, `{"from":["7654321"]}`, `{"to":"1234567"}`, `{"from":["1234567"],"to":"1234567"}`, `{"from":["7654321"],"to":"1234567","strategy":"magic"}`,
 		`{"from":[],"to":"1234567"}`, `{"from":"7654321","to":"1234567"}`, `{"from":["7654321"],"to":1234567}`,
 	} {
-		if e := h.call(schemas.ToolTransitionPartner, arguments); e.Status != schemas.StatusRefused {
+		if e := h.call(schemas.ToolTransitionPartner, arguments); e.Status != answers.StatusRefused {
 			t.Errorf("%s: %s", arguments, e.Summary)
 		}
 	}

@@ -7,6 +7,8 @@ import (
 
 	"mcp-partner/guard"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/problems"
 	"mcp-partner/tools"
 )
 
@@ -18,17 +20,17 @@ func TestAPlanIsConfirmedInASecondCall(t *testing.T) {
 	if asked == nil || h.writes() != 0 {
 		t.Fatal("nobody was asked")
 	}
-	answer := func(arguments, action string) schemas.Envelope {
+	answer := func(arguments, action string) answers.Envelope {
 		person := resumed{seal: asked.Seal, answer: guard.Answer{Action: guard.Action(action), Typed: asked.Question.Expect}}
 		return h.ask(schemas.ToolEnsurePartnerLinks, arguments, person).Envelope
 	}
-	if e := answer(`{"partner_id":"2345678"}`, "accept"); e.Problem == nil || e.Problem.Code != schemas.CodeApprovalMismatch || h.writes() != 0 {
+	if e := answer(`{"partner_id":"2345678"}`, "accept"); e.Problem == nil || e.Problem.Code != problems.CodeApprovalMismatch || h.writes() != 0 {
 		t.Errorf("with other arguments: %+v", e)
 	}
-	if e := answer(ensuring, "accept"); e.Status != schemas.StatusDone || h.writes() != 2 {
+	if e := answer(ensuring, "accept"); e.Status != answers.StatusDone || h.writes() != 2 {
 		t.Errorf("%s, %d writes", e.Summary, h.writes())
 	}
-	if e := answer(ensuring, "accept"); e.Problem == nil || e.Problem.Code != schemas.CodeApprovalExpired || h.writes() != 2 {
+	if e := answer(ensuring, "accept"); e.Problem == nil || e.Problem.Code != problems.CodeApprovalExpired || h.writes() != 2 {
 		t.Errorf("replayed: %+v", e)
 	}
 }
@@ -66,14 +68,14 @@ func TestARunIsShownInPages(t *testing.T) {
 	if len(seen) != 7 {
 		t.Errorf("%d tenants were shown", len(seen))
 	}
-	page := func(cursor string) schemas.Envelope {
+	page := func(cursor string) answers.Envelope {
 		return h.call(schemas.ToolEnsurePartnerLinks, fmt.Sprintf(`{"run_id":%q,"cursor":%q}`, e.RunID, cursor))
 	}
 	if behind := page("900"); len(behind.Changes) != 0 || behind.NextCursor != "" {
 		t.Errorf("behind the last row there are %d", len(behind.Changes))
 	}
 	for _, cursor := range []string{"x", "-1", "99999999999999999999"} {
-		if e := page(cursor); e.Problem == nil || e.Problem.Code != schemas.CodeInvalidArgument {
+		if e := page(cursor); e.Problem == nil || e.Problem.Code != problems.CodeInvalidArgument {
 			t.Errorf("the cursor %s: %s", cursor, e.Summary)
 		}
 	}

@@ -7,6 +7,8 @@ import (
 	"mcp-partner/access"
 	"mcp-partner/guard"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/problems"
 	"mcp-partner/simulator"
 )
 
@@ -38,7 +40,7 @@ func TestAPlanWarnsWhereNothingCanBeWritten(t *testing.T) {
 			}
 		}
 		e := h.call(schemas.ToolTransitionPartner, plan)
-		if e.Status != schemas.StatusDone || e.Totals["planned"] != c.planned || !strings.Contains(e.Summary, c.says) || h.writes() != 0 {
+		if e.Status != answers.StatusDone || e.Totals["planned"] != c.planned || !strings.Contains(e.Summary, c.says) || h.writes() != 0 {
 			t.Errorf("%s: %s, %v: %s", what, e.Status, e.Totals, e.Summary)
 		}
 	}
@@ -80,12 +82,12 @@ func TestAPlanOfWhichNothingIsKnown(t *testing.T) {
 	n := names(h)
 	tell := h.sim.Inject(simulator.Rule{TenantID: h.tenant(n[0]).TenantID, Kind: simulator.FaultForbidden})
 	h.inject(n[1], simulator.Rule{Kind: simulator.FaultForbidden})
-	if e := h.call(schemas.ToolEnsurePartnerLinks, ensuring); e.Status != schemas.StatusFailed || e.Problem.Code != schemas.CodeForbidden || len(e.Changes) != 2 {
+	if e := h.call(schemas.ToolEnsurePartnerLinks, ensuring); e.Status != answers.StatusFailed || e.Problem.Code != problems.CodeForbidden || len(e.Changes) != 2 {
 		t.Errorf("%s: %s", e.Status, e.Summary)
 	}
 	tell()
 	h.link(n[0], newID)
-	if e := h.call(schemas.ToolEnsurePartnerLinks, ensuring); e.Status != schemas.StatusUnchanged || !strings.Contains(e.Summary, "1 unknown") {
+	if e := h.call(schemas.ToolEnsurePartnerLinks, ensuring); e.Status != answers.StatusUnchanged || !strings.Contains(e.Summary, "1 unknown") {
 		t.Errorf("%s: %s", e.Status, e.Summary)
 	}
 }

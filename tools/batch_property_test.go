@@ -13,6 +13,7 @@ import (
 	"mcp-partner/guard"
 	"mcp-partner/internal/testkit"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
 	"mcp-partner/simulator"
 	"mcp-partner/tools"
 )
@@ -143,18 +144,18 @@ func (w *weighed) drawFaults(rt *rapid.T) (remove []func()) {
 }
 
 // truthful holds each row against what is linked in truth.
-func (w *weighed) truthful(rt *rapid.T, e schemas.Envelope, before map[string]string) {
+func (w *weighed) truthful(rt *rapid.T, e answers.Envelope, before map[string]string) {
 	for name, row := range states(e) {
 		now, had := w.linked(name), before[name]
 		switch {
-		case row.State == schemas.ChangeDone && now != newID,
-			row.State == schemas.ChangeRestored && now != had,
-			row.State == schemas.ChangeStranded && now != "",
-			row.State == schemas.ChangeNotLinked && had != "",
-			row.State == schemas.ChangeLinkedOther && now != had,
-			row.State == schemas.ChangeUnchanged && now != newID:
+		case row.State == answers.ChangeDone && now != newID,
+			row.State == answers.ChangeRestored && now != had,
+			row.State == answers.ChangeStranded && now != "",
+			row.State == answers.ChangeNotLinked && had != "",
+			row.State == answers.ChangeLinkedOther && now != had,
+			row.State == answers.ChangeUnchanged && now != newID:
 			rt.Fatalf("%s says %s, and %q is linked (before %q): %+v", name, row.State, now, had, row)
-		case had != "" && now == "" && row.State != schemas.ChangeStranded && row.State != schemas.ChangeUnfinished:
+		case had != "" && now == "" && row.State != answers.ChangeStranded && row.State != answers.ChangeUnfinished:
 			rt.Fatalf("%s has lost its link, and the row says %s: %+v", name, row.State, row)
 		case had != "" && had != oldID && now != had:
 			rt.Fatalf("%s was linked to %s, which nobody wanted to touch, and is to %q now", name, had, now)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
 	"mcp-partner/simulator"
 	"mcp-partner/tools"
 )
@@ -74,10 +75,10 @@ func TestAResumptionMeetsTheNextStart(t *testing.T) {
 		}
 	})
 	<-completes
-	answer := make(chan schemas.Envelope)
+	answer := make(chan answers.Envelope)
 	all.Go(func() { answer <- h.call(schemas.ToolTransitionPartner, `{"run_id":"`+run+`","resume":true}`) })
 	close(goOn)
-	if e := <-answer; e.Status != schemas.StatusDone || e.Totals["done"] != 1 || e.Totals["beyond_first"] != 2 || h.writes() != 2 {
+	if e := <-answer; e.Status != answers.StatusDone || e.Totals["done"] != 1 || e.Totals["beyond_first"] != 2 || h.writes() != 2 {
 		t.Errorf("%v, %d writes: %s", e.Totals, h.writes(), e.Summary)
 	}
 }
@@ -112,13 +113,13 @@ func TestALinkIsRemovedBeforeTheNextStartLooks(t *testing.T) {
 	for what, c := range map[string]struct {
 		tool, arguments string
 		tombstone       bool
-		state           schemas.ChangeState
+		state           answers.ChangeState
 		says            string
 		puts            int
 	}{
-		"registered":             {schemas.ToolEnsurePartnerLinks, ensuring, false, schemas.ChangeDone, "someone removed the link in between", 2},
-		"replaced":               {schemas.ToolTransitionPartner, replacing, false, schemas.ChangeDone, "written 4 times, but this run wrote 2 times", 3},
-		"registered, it is told": {schemas.ToolEnsurePartnerLinks, ensuring, true, schemas.ChangeFailed, "Now: ", 1},
+		"registered":             {schemas.ToolEnsurePartnerLinks, ensuring, false, answers.ChangeDone, "someone removed the link in between", 2},
+		"replaced":               {schemas.ToolTransitionPartner, replacing, false, answers.ChangeDone, "written 4 times, but this run wrote 2 times", 3},
+		"registered, it is told": {schemas.ToolEnsurePartnerLinks, ensuring, true, answers.ChangeFailed, "Now: ", 1},
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()

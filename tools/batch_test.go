@@ -12,6 +12,8 @@ import (
 	"mcp-partner/access"
 	"mcp-partner/guard"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/problems"
 	"mcp-partner/search"
 	"mcp-partner/simulator"
 	"mcp-partner/tools"
@@ -42,8 +44,8 @@ func (h *fixture) hurry(g *guard.Guard, settled time.Duration) {
 }
 
 // states are the rows of an answer by tenant.
-func states(e schemas.Envelope) map[string]schemas.ChangeRow {
-	rows := map[string]schemas.ChangeRow{}
+func states(e answers.Envelope) map[string]answers.ChangeRow {
+	rows := map[string]answers.ChangeRow{}
 	for _, row := range e.Changes {
 		rows[row.Tenant] = row
 	}
@@ -58,7 +60,7 @@ func names(h *fixture) []string {
 	return names
 }
 
-func (h *fixture) wantState(e schemas.Envelope, tenant string, want schemas.ChangeState, linked string) {
+func (h *fixture) wantState(e answers.Envelope, tenant string, want answers.ChangeState, linked string) {
 	h.t.Helper()
 	row := states(e)[tenant]
 	if row.State != want || h.linked(tenant) != linked {
@@ -84,20 +86,20 @@ func TestEnsureWritesWhereNothingIsLinkedAndNowhereElse(t *testing.T) {
 	h := fleetOf(t, 6, unasked)
 	n := h.everyState()
 	plan := h.call(schemas.ToolEnsurePartnerLinks, `{"partner_id":"1234567","plan":true}`)
-	if plan.Status != schemas.StatusDone || h.writes() != 0 || plan.RunID != "" || plan.Totals["planned"] != 2 {
+	if plan.Status != answers.StatusDone || h.writes() != 0 || plan.RunID != "" || plan.Totals["planned"] != 2 {
 		t.Fatalf("a plan: %+v, %d writes", plan, h.writes())
 	}
 	e := h.call(schemas.ToolEnsurePartnerLinks, ensuring)
-	h.wantState(e, n[0], schemas.ChangeDone, newID)
-	h.wantState(e, n[1], schemas.ChangeUnchanged, newID)
-	h.wantState(e, n[2], schemas.ChangeLinkedOther, oldID)
-	h.wantState(e, n[3], schemas.ChangeLinkedOther, strangeID)
-	h.wantState(e, n[4], schemas.ChangeDone, newID)
-	h.wantState(e, n[5], schemas.ChangeUnknown, "")
-	if e.Status != schemas.StatusDone || e.RunID == "" || h.writes() != 2 || h.intents() != 2 {
+	h.wantState(e, n[0], answers.ChangeDone, newID)
+	h.wantState(e, n[1], answers.ChangeUnchanged, newID)
+	h.wantState(e, n[2], answers.ChangeLinkedOther, oldID)
+	h.wantState(e, n[3], answers.ChangeLinkedOther, strangeID)
+	h.wantState(e, n[4], answers.ChangeDone, newID)
+	h.wantState(e, n[5], answers.ChangeUnknown, "")
+	if e.Status != answers.StatusDone || e.RunID == "" || h.writes() != 2 || h.intents() != 2 {
 		t.Errorf("%s, %d writes, %d intents: %s", e.Status, h.writes(), h.intents(), e.Summary)
 	}
-	if again := h.call(schemas.ToolEnsurePartnerLinks, ensuring); again.Status != schemas.StatusUnchanged || h.writes() != 2 {
+	if again := h.call(schemas.ToolEnsurePartnerLinks, ensuring); again.Status != answers.StatusUnchanged || h.writes() != 2 {
 		t.Errorf("again: %s, %d writes", again.Status, h.writes())
 	}
 }
@@ -108,9 +110,9 @@ func TestEnsureTakesTheExpectedIDOfEachEntry(t *testing.T) {
 	n := names(h)
 	h.directory.tenants[0].ExpectedPartnerID, h.directory.tenants[1].ExpectedPartnerID = newID, strangeID
 	e := h.call(schemas.ToolEnsurePartnerLinks, `{}`)
-	h.wantState(e, n[0], schemas.ChangeDone, newID)
-	h.wantState(e, n[1], schemas.ChangeDone, strangeID)
-	h.wantState(e, n[2], schemas.ChangeNothingExpected, "")
+	h.wantState(e, n[0], answers.ChangeDone, newID)
+	h.wantState(e, n[1], answers.ChangeDone, strangeID)
+	h.wantState(e, n[2], answers.ChangeNothingExpected, "")
 }
 
 func TestTransitionMovesWhatWeHoldAndSaysWhatNot(t *testing.T) {
@@ -120,12 +122,12 @@ func TestTransitionMovesWhatWeHoldAndSaysWhatNot(t *testing.T) {
 		n := h.everyState()
 		h.directory.tenants[1].ExpectedPartnerID, h.directory.tenants[2].ExpectedPartnerID = oldID, oldID
 		e := h.call(schemas.ToolTransitionPartner, strategy)
-		h.wantState(e, n[0], schemas.ChangeNotLinked, "")
-		h.wantState(e, n[1], schemas.ChangeUnchanged, newID)
-		h.wantState(e, n[2], schemas.ChangeDone, newID)
-		h.wantState(e, n[3], schemas.ChangeLinkedOther, strangeID)
-		h.wantState(e, n[4], schemas.ChangeNotLinked, "")
-		h.wantState(e, n[5], schemas.ChangeUnknown, "")
+		h.wantState(e, n[0], answers.ChangeNotLinked, "")
+		h.wantState(e, n[1], answers.ChangeUnchanged, newID)
+		h.wantState(e, n[2], answers.ChangeDone, newID)
+		h.wantState(e, n[3], answers.ChangeLinkedOther, strangeID)
+		h.wantState(e, n[4], answers.ChangeNotLinked, "")
+		h.wantState(e, n[5], answers.ChangeUnknown, "")
 		if h.writes() != requests || h.intents() != requests {
 			t.Errorf("%d writes, %d intents", h.writes(), h.intents())
 		}
@@ -156,8 +158,8 @@ func TestARefusedIDIsFollowedByTheOldOne(t *testing.T) {
 	h.link(n[0], oldID)
 	h.sim.AddGlobalPartner("8888888", "a virtual organisation")
 	e := h.call(schemas.ToolTransitionPartner, `{"from":["7654321"],"to":"8888888","strategy":"remove-then-register"}`)
-	h.wantState(e, n[0], schemas.ChangeRestored, oldID)
-	if e.Status != schemas.StatusFailed || e.Problem.Code != schemas.CodeRunIncomplete || !strings.Contains(e.Summary, "1 restored") {
+	h.wantState(e, n[0], answers.ChangeRestored, oldID)
+	if e.Status != answers.StatusFailed || e.Problem.Code != problems.CodeRunIncomplete || !strings.Contains(e.Summary, "1 restored") {
 		t.Errorf("%+v", e)
 	}
 	if methods := h.methods(); strings.Join(methods, " ") != "DELETE PUT PUT" || h.intents() != 3 {
@@ -186,9 +188,9 @@ func TestStrandedStandsFirst(t *testing.T) {
 	}
 	refusing := h.sim.Inject(simulator.Rule{TenantID: h.tenant(n[1]).TenantID, Kind: simulator.FaultForbidden, Method: http.MethodPut})
 	e := h.call(schemas.ToolTransitionPartner, replacing)
-	h.wantState(e, n[1], schemas.ChangeStranded, "")
-	h.wantState(e, n[0], schemas.ChangeDone, newID)
-	if e.Status != schemas.StatusFailed || e.Problem.Code != schemas.CodeStranded || !strings.HasPrefix(e.Summary, "STRANDED: 1 ") || !strings.Contains(e.Summary, n[1]) {
+	h.wantState(e, n[1], answers.ChangeStranded, "")
+	h.wantState(e, n[0], answers.ChangeDone, newID)
+	if e.Status != answers.StatusFailed || e.Problem.Code != problems.CodeStranded || !strings.HasPrefix(e.Summary, "STRANDED: 1 ") || !strings.Contains(e.Summary, n[1]) {
 		t.Errorf("%s: %s", e.Status, e.Summary)
 	}
 	if e.Changes[0].Tenant != n[1] {
@@ -199,8 +201,8 @@ func TestStrandedStandsFirst(t *testing.T) {
 	}
 	refusing()
 	e = h.call(schemas.ToolTransitionPartner, `{"run_id":"`+e.RunID+`","resume":true}`)
-	h.wantState(e, n[1], schemas.ChangeDone, newID)
-	if e.Status != schemas.StatusDone {
+	h.wantState(e, n[1], answers.ChangeDone, newID)
+	if e.Status != answers.StatusDone {
 		t.Errorf("%s: %s", e.Status, e.Summary)
 	}
 }
@@ -239,11 +241,11 @@ func TestATenantThatMovedIsSkippedAndTheOthersGoOn(t *testing.T) {
 		h.link(n[1], strangeID) // and here there and back, which only the version shows
 		h.link(n[1], oldID)
 	}}).Envelope
-	h.wantState(e, n[0], schemas.ChangeSkipped, strangeID)
-	h.wantState(e, n[1], schemas.ChangeSkipped, oldID)
-	h.wantState(e, n[2], schemas.ChangeDone, newID)
-	h.wantState(e, n[3], schemas.ChangeDone, newID)
-	if e.Status != schemas.StatusFailed || e.Problem.Code != schemas.CodeRunIncomplete || states(e)[n[0]].Problem != schemas.CodeStateMoved || h.writes() != 2 {
+	h.wantState(e, n[0], answers.ChangeSkipped, strangeID)
+	h.wantState(e, n[1], answers.ChangeSkipped, oldID)
+	h.wantState(e, n[2], answers.ChangeDone, newID)
+	h.wantState(e, n[3], answers.ChangeDone, newID)
+	if e.Status != answers.StatusFailed || e.Problem.Code != problems.CodeRunIncomplete || states(e)[n[0]].Problem != problems.CodeStateMoved || h.writes() != 2 {
 		t.Errorf("%s, %d writes: %s", e.Status, h.writes(), e.Summary)
 	}
 }
@@ -256,7 +258,7 @@ func TestThePlanIsConfirmedByTypingIDAndNumber(t *testing.T) {
 			h.link(name, oldID)
 		}
 		e := h.ask(schemas.ToolTransitionPartner, moving, afterThePlan{typed: &typed}).Envelope
-		if (e.Status == schemas.StatusDone) != written || (h.writes() == 2) != written {
+		if (e.Status == answers.StatusDone) != written || (h.writes() == 2) != written {
 			t.Errorf("%q: %s, %d writes", typed, e.Status, h.writes())
 		}
 	}
@@ -275,8 +277,8 @@ func TestADirectoryThatChangedAfterThePlan(t *testing.T) {
 		h.directory.tenants[0].ExpectedPartnerID = strangeID // another ID is expected now
 		h.directory.tenants[1].TenantID, h.directory.tenants[2].TenantID = h.directory.tenants[2].TenantID, h.directory.tenants[1].TenantID
 	}}).Envelope
-	for i, want := range []schemas.ChangeState{schemas.ChangeSkipped, "", "", schemas.ChangeDone} {
-		if row := states(e)[n[i]]; want != "" && row.State != want || want == "" && (row.State == schemas.ChangeDone || h.linked(n[i]) != "") {
+	for i, want := range []answers.ChangeState{answers.ChangeSkipped, "", "", answers.ChangeDone} {
+		if row := states(e)[n[i]]; want != "" && row.State != want || want == "" && (row.State == answers.ChangeDone || h.linked(n[i]) != "") {
 			t.Errorf("%s is %s (%s)", n[i], row.State, row.Problem)
 		}
 	}
@@ -310,11 +312,11 @@ func TestAFreezeStopsWhatHasNotBegun(t *testing.T) {
 	}}
 	for _, ignored := range []string{`"tenants":["` + n[2] + `"]`, `"to":"1234567"`, `"strategy":"update"`, `"labels":["a"]`} {
 		e := h.call(schemas.ToolTransitionPartner, `{"run_id":"`+first.RunID+`","resume":true,`+ignored+`}`)
-		if e.Problem == nil || e.Problem.Code != schemas.CodeInvalidArgument || h.writes() != 2 {
+		if e.Problem == nil || e.Problem.Code != problems.CodeInvalidArgument || h.writes() != 2 {
 			t.Fatalf("resumed with %s: %s, %d writes", ignored, e.Summary, h.writes())
 		}
 	}
-	if e := h.call(schemas.ToolEnsurePartnerLinks, `{"partner_id":"1234567","resume":true}`); e.Problem == nil || e.Problem.Code != schemas.CodeInvalidArgument {
+	if e := h.call(schemas.ToolEnsurePartnerLinks, `{"partner_id":"1234567","resume":true}`); e.Problem == nil || e.Problem.Code != problems.CodeInvalidArgument {
 		t.Errorf("to resume no run is %s", e.Summary)
 	}
 	e := h.call(schemas.ToolTransitionPartner, `{"run_id":"`+first.RunID+`","resume":true,"first":1}`)
@@ -322,7 +324,7 @@ func TestAFreezeStopsWhatHasNotBegun(t *testing.T) {
 		t.Errorf("%v: %s", e.Totals, e.Summary)
 	}
 	resumed := h.call(schemas.ToolTransitionPartner, `{"run_id":"`+first.RunID+`","resume":true}`)
-	if resumed.Status != schemas.StatusRefused || resumed.Problem.Code != schemas.CodeFrozen || h.writes() != 4 {
+	if resumed.Status != answers.StatusRefused || resumed.Problem.Code != problems.CodeFrozen || h.writes() != 4 {
 		t.Errorf("while frozen: %s, %d writes", resumed.Summary, h.writes())
 	}
 	if shown := h.call(schemas.ToolTransitionPartner, `{"run_id":"`+first.RunID+`"}`); shown.Totals["waiting"] != 1 {
@@ -347,7 +349,7 @@ func TestAnApproverApprovesOnePlanOnce(t *testing.T) {
 	h.approver()
 	n := names(h)
 	e := h.call(schemas.ToolEnsurePartnerLinks, ensuring)
-	if e.Status != schemas.StatusApprovalRequired || e.Approval == nil || h.writes() != 0 {
+	if e.Status != answers.StatusApprovalRequired || e.Approval == nil || h.writes() != 0 {
 		t.Fatalf("%+v", e)
 	}
 	id := e.Approval.ID
@@ -355,7 +357,7 @@ func TestAnApproverApprovesOnePlanOnce(t *testing.T) {
 		t.Errorf("the same plan waits twice: %+v", joined.Approval)
 	}
 	with := func(arguments string) string { return arguments[:len(arguments)-1] + `,"approval_id":"` + id + `"}` }
-	if pending := h.call(schemas.ToolEnsurePartnerLinks, with(ensuring)); pending.Status != schemas.StatusApprovalRequired {
+	if pending := h.call(schemas.ToolEnsurePartnerLinks, with(ensuring)); pending.Status != answers.StatusApprovalRequired {
 		t.Errorf("before the approval: %s", pending.Status)
 	}
 	h.approve(id)
@@ -367,14 +369,14 @@ func TestAnApproverApprovesOnePlanOnce(t *testing.T) {
 		"another first":       {schemas.ToolEnsurePartnerLinks, with(`{"partner_id":"1234567","first":1}`)},
 		"an approval made up": {schemas.ToolEnsurePartnerLinks, `{"partner_id":"1234567","approval_id":"ap_000000000000000000"}`},
 	} {
-		if e := h.call(call.tool, call.arguments); e.Status != schemas.StatusRefused || h.writes() != 0 {
+		if e := h.call(call.tool, call.arguments); e.Status != answers.StatusRefused || h.writes() != 0 {
 			t.Errorf("%s: %s, %d writes", what, e.Summary, h.writes())
 		}
 	}
-	if e = h.call(schemas.ToolEnsurePartnerLinks, with(ensuring)); e.Status != schemas.StatusDone || h.writes() != 3 {
+	if e = h.call(schemas.ToolEnsurePartnerLinks, with(ensuring)); e.Status != answers.StatusDone || h.writes() != 3 {
 		t.Fatalf("approved: %s, %d writes", e.Summary, h.writes())
 	}
-	if again := h.call(schemas.ToolEnsurePartnerLinks, with(ensuring)); again.Problem == nil || again.Problem.Code != schemas.CodeApprovalExpired {
+	if again := h.call(schemas.ToolEnsurePartnerLinks, with(ensuring)); again.Problem == nil || again.Problem.Code != problems.CodeApprovalExpired {
 		t.Errorf("a second time: %+v", again.Problem)
 	}
 	if state := h.call(schemas.ToolGetApproval, `{"approval_id":"`+id+`"}`); state.Approval == nil || state.Approval.State != "used" {
@@ -393,12 +395,12 @@ func TestARunBelongsToItsCaller(t *testing.T) {
 			got := h.service.Call(t.Context(), tools.Call{
 				Tool: schemas.ToolEnsurePartnerLinks, Arguments: json.RawMessage(`{"run_id":"` + e.RunID + `"` + more + `}`), Principal: p, Confirmer: tools.NoConfirmer{},
 			}).Envelope
-			if got.Problem == nil || got.Problem.Code != schemas.CodeUnknownRun || len(got.Changes) > 0 {
+			if got.Problem == nil || got.Problem.Code != problems.CodeUnknownRun || len(got.Changes) > 0 {
 				t.Errorf("%s: %+v", p.Caller, got)
 			}
 		}
 	}
-	if got := h.call(schemas.ToolTransitionPartner, `{"run_id":"`+e.RunID+`"}`); got.Problem == nil || got.Problem.Code != schemas.CodeUnknownRun {
+	if got := h.call(schemas.ToolTransitionPartner, `{"run_id":"`+e.RunID+`"}`); got.Problem == nil || got.Problem.Code != problems.CodeUnknownRun {
 		t.Errorf("another tool shows it: %+v", got)
 	}
 	if h.writes() != 1 {
@@ -419,14 +421,14 @@ func TestThePolicyIsAskedAboutEachRow(t *testing.T) {
 	}
 	h = fleetOf(t, 4, func(o *guard.Options) { o.Rules = rules })
 	e := h.call(schemas.ToolEnsurePartnerLinks, ensuring)
-	h.wantState(e, n[0], schemas.ChangeDenied, "")
+	h.wantState(e, n[0], answers.ChangeDenied, "")
 	if e.Totals["done"] != 2 || e.Totals["waiting"] != 1 || h.writes() != 2 {
 		t.Errorf("%v, %d writes", e.Totals, h.writes())
 	}
 	rules[1].Tenants = append([]string{n[1], n[2], n[3]}, "*")
 	rules = append([]access.Rule{{Name: "somebody", Tenants: []string{n[2]}, Ruling: access.RulingApprover}}, rules...)
 	h = fleetOf(t, 4, func(o *guard.Options) { o.Rules = rules })
-	if e := h.call(schemas.ToolEnsurePartnerLinks, ensuring); e.Status != schemas.StatusApprovalRequired || h.writes() != 0 {
+	if e := h.call(schemas.ToolEnsurePartnerLinks, ensuring); e.Status != answers.StatusApprovalRequired || h.writes() != 0 {
 		t.Errorf("one row wants a person: %s, %d writes", e.Summary, h.writes())
 	}
 }
@@ -476,16 +478,16 @@ func TestAPolicyThatChangedAfterTheApproval(t *testing.T) {
 	if got.Totals["waiting"] != 2 || h.writes() != 1 {
 		t.Errorf("%v, %d writes", got.Totals, h.writes())
 	}
-	if got.Problem == nil || got.Problem.Code != schemas.CodeRunIncomplete {
+	if got.Problem == nil || got.Problem.Code != problems.CodeRunIncomplete {
 		t.Errorf("tenants were held back, and the run is %s: %s", got.Status, got.Summary)
 	}
 	for _, name := range others {
-		if code := states(got)[name].Problem; code != schemas.CodePolicyDenied {
+		if code := states(got)[name].Problem; code != problems.CodePolicyDenied {
 			t.Errorf("%s waits for %s, after %s was written", name, code, n[written])
 		}
 	}
 	h.with(guard.Options{AllowWrites: true, Approval: access.ApprovalRequester, Simulated: true})
-	if got = h.call(schemas.ToolEnsurePartnerLinks, `{"run_id":"`+e.Envelope.RunID+`","resume":true}`); got.Status != schemas.StatusDone || h.writes() != 3 {
+	if got = h.call(schemas.ToolEnsurePartnerLinks, `{"run_id":"`+e.Envelope.RunID+`","resume":true}`); got.Status != answers.StatusDone || h.writes() != 3 {
 		t.Errorf("%v, %d writes", got.Totals, h.writes())
 	}
 }

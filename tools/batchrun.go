@@ -12,7 +12,8 @@ import (
 
 	"mcp-partner/fleet"
 	"mcp-partner/guard"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/problems"
 )
 
 // earlier answers about a run that was opened before, and goes on with it where
@@ -20,7 +21,7 @@ import (
 func (s *Service) earlier(ctx context.Context, j *job, w batchRequest) Result {
 	run, _, err := s.deps.Guard.RunOf(ctx, w.ref.RunID, j.call.Principal)
 	if err == nil && run.Tool != j.op.Name {
-		err = schemas.NewProblem(schemas.CodeUnknownRun, "This tool has no run with that ID.", schemas.WithNextTool(run.Tool))
+		err = problems.New(problems.CodeUnknownRun, "This tool has no run with that ID.", problems.WithNextTool(run.Tool))
 	}
 	if err != nil {
 		return s.refusedBatch(ctx, j, w, err)
@@ -62,10 +63,10 @@ func (s *Service) execute(ctx context.Context, j *job, w batchRequest, run guard
 }
 
 // interrupted says of a run that was ended by hand that it is not over.
-func interrupted(envelope *schemas.Envelope) {
-	if envelope.Problem == nil && envelope.Totals[string(schemas.ChangeWaiting)] > 0 {
-		envelope.Problem = schemas.NewProblem(schemas.CodeRunIncomplete, "The run was interrupted. "+envelope.Summary)
-		envelope.Status, envelope.Summary = schemas.StatusFailed, envelope.Problem.Message
+func interrupted(envelope *answers.Envelope) {
+	if envelope.Problem == nil && envelope.Totals[string(answers.ChangeWaiting)] > 0 {
+		envelope.Problem = problems.New(problems.CodeRunIncomplete, "The run was interrupted. "+envelope.Summary)
+		envelope.Status, envelope.Summary = answers.StatusFailed, envelope.Problem.Message
 	}
 }
 
@@ -96,7 +97,7 @@ func (s *Service) standing(w batchRequest, run guard.OpenRun, progress map[int]g
 	} else if len(actives) == 0 && s.underWay(progress) {
 		at = worksElsewhere
 	}
-	notes := map[int]schemas.Code{}
+	notes := map[int]problems.Code{}
 	for _, a := range actives {
 		maps.Copy(notes, a.Notes())
 	}
@@ -130,33 +131,33 @@ func (s *Service) underWay(progress map[int]guard.Progress) bool {
 }
 
 // judge says how a run ended, or that it has not.
-func (s *Service) judge(envelope *schemas.Envelope, rows []schemas.ChangeRow, at work, ended bool) {
-	envelope.Status = schemas.StatusDone
+func (s *Service) judge(envelope *answers.Envelope, rows []answers.ChangeRow, at work, ended bool) {
+	envelope.Status = answers.StatusDone
 	totals := fleet.Totals(rows)
-	count := func(states ...schemas.ChangeState) (n int) {
+	count := func(states ...answers.ChangeState) (n int) {
 		for _, state := range states {
 			n += totals[string(state)]
 		}
 		return n
 	}
-	waiting := count(schemas.ChangeWaiting, schemas.ChangePlanned)
+	waiting := count(answers.ChangeWaiting, answers.ChangePlanned)
 	switch {
-	case count(schemas.ChangeStranded) > 0:
-		envelope.Problem = schemas.NewProblem(schemas.CodeStranded, envelope.Summary)
+	case count(answers.ChangeStranded) > 0:
+		envelope.Problem = problems.New(problems.CodeStranded, envelope.Summary)
 	case at == worksElsewhere:
 		envelope.Summary += fmt.Sprintf(" Another process may be executing it; call again with run_id %s.", envelope.RunID)
 	case at == worksHere:
 		envelope.Summary = fmt.Sprintf("The run continues; call again with run_id %s. So far: %s", envelope.RunID, envelope.Summary)
-	case count(schemas.ChangeUnfinished, schemas.ChangeFailed, schemas.ChangeRestored, schemas.ChangeSkipped) > 0:
-		envelope.Problem = schemas.NewProblem(schemas.CodeRunIncomplete, envelope.Summary)
+	case count(answers.ChangeUnfinished, answers.ChangeFailed, answers.ChangeRestored, answers.ChangeSkipped) > 0:
+		envelope.Problem = problems.New(problems.CodeRunIncomplete, envelope.Summary)
 	case waiting > 0 && ended:
-		envelope.Problem = schemas.NewProblem(schemas.CodeApprovalExpired, "The approval of the run expired before every tenant had begun. "+envelope.Summary)
+		envelope.Problem = problems.New(problems.CodeApprovalExpired, "The approval of the run expired before every tenant had begun. "+envelope.Summary)
 	case slices.ContainsFunc(rows, heldBack):
-		envelope.Problem = schemas.NewProblem(schemas.CodeRunIncomplete, envelope.Summary)
+		envelope.Problem = problems.New(problems.CodeRunIncomplete, envelope.Summary)
 	case waiting > 0:
 		envelope.Summary = fmt.Sprintf("Not begun yet: %d; to continue, call again with run_id %s and resume. %s", waiting, envelope.RunID, envelope.Summary)
-	case count(schemas.ChangeDone) == 0:
-		envelope.Status = schemas.StatusUnchanged
+	case count(answers.ChangeDone) == 0:
+		envelope.Status = answers.StatusUnchanged
 	}
 	if envelope.Problem != nil {
 		envelope.Status = problemEnvelope(envelope.Problem).Status
@@ -165,14 +166,14 @@ func (s *Service) judge(envelope *schemas.Envelope, rows []schemas.ChangeRow, at
 }
 
 // heldBack reports whether a row was to begin and may not now.
-func heldBack(row schemas.ChangeRow) bool {
-	return row.State == schemas.ChangeWaiting && row.Problem != ""
+func heldBack(row answers.ChangeRow) bool {
+	return row.State == answers.ChangeWaiting && row.Problem != ""
 }
 
 // page cuts one page out of the rows, those that need a person first. While a
 // run goes on its rows move between pages.
-func (s *Service) page(w batchRequest, rows []schemas.ChangeRow) schemas.Envelope {
-	envelope := schemas.Envelope{Totals: fleet.Totals(rows), Summary: fleet.Headline(rows)}
+func (s *Service) page(w batchRequest, rows []answers.ChangeRow) answers.Envelope {
+	envelope := answers.Envelope{Totals: fleet.Totals(rows), Summary: fleet.Headline(rows)}
 	fleet.SortChanges(rows)
 	from := min(w.from(), len(rows))
 	limit := cmp.Or(w.ref.Limit, defaultPage)

@@ -11,6 +11,7 @@ import (
 	"mcp-partner/internal/disk"
 	"mcp-partner/ledger"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
 	"mcp-partner/search"
 	"mcp-partner/simulator"
 	"mcp-partner/tools"
@@ -98,7 +99,7 @@ func read(b *testing.B, service *tools.Service) time.Duration {
 		Tool: schemas.ToolCheckPartnerLink, Arguments: []byte(`{"tenant":"contoso"}`), Principal: trusted("bench"), Confirmer: tools.NoConfirmer{},
 	})
 	took := time.Since(began)
-	if result.Envelope.Status != schemas.StatusDone {
+	if result.Envelope.Status != answers.StatusDone {
 		b.Fatalf("%+v", result.Envelope)
 	}
 	return took

@@ -8,7 +8,10 @@ import (
 
 	"mcp-partner/access"
 	"mcp-partner/guard"
+	"mcp-partner/internal/untrusted"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/problems"
 )
 
 const (
@@ -46,7 +49,7 @@ func (s *Service) Call(ctx context.Context, call Call) Result {
 
 func (s *Service) answer(ctx context.Context, call Call) Result {
 	if call.Principal.Caller == "" {
-		return failure(schemas.NewProblem(schemas.CodeInternal, "The call has no caller, so nothing was done."))
+		return failure(problems.New(problems.CodeInternal, "The call has no caller, so nothing was done."))
 	}
 	op, ok := schemas.Lookup(call.Tool)
 	if !ok {
@@ -77,8 +80,8 @@ func (s *Service) answer(ctx context.Context, call Call) Result {
 
 // switchedOff says to the person at the machine how writes are switched on. Who
 // calls over HTTP has to ask the operator.
-func (s *Service) switchedOff(call Call, problem *schemas.Problem) *schemas.Problem {
-	if problem == nil || problem.Code != schemas.CodeWritesDisabled || call.Principal.Caller != StdioCaller {
+func (s *Service) switchedOff(call Call, problem *problems.Problem) *problems.Problem {
+	if problem == nil || problem.Code != problems.CodeWritesDisabled || call.Principal.Caller != StdioCaller {
 		return problem
 	}
 	own := *problem
@@ -91,11 +94,11 @@ func unknownTool(name string) error {
 	for _, op := range schemas.Catalogue() {
 		names = append(names, op.Name)
 	}
-	message := fmt.Sprintf("There is no tool %q.", schemas.Sanitize(name))
+	message := fmt.Sprintf("There is no tool %q.", untrusted.Sanitize(name))
 	if near := schemas.Nearest(name, names); near != "" {
-		message = fmt.Sprintf("There is no tool %q: did you mean %s?", schemas.Sanitize(name), near)
+		message = fmt.Sprintf("There is no tool %q: did you mean %s?", untrusted.Sanitize(name), near)
 	}
-	return schemas.NewProblem(schemas.CodeUnknownTool, message, schemas.WithNextTool(schemas.ToolFindPartnerTool))
+	return problems.New(problems.CodeUnknownTool, message, problems.WithNextTool(schemas.ToolFindPartnerTool))
 }
 
 // progress tells a waiting client which step the call is at.
@@ -106,19 +109,19 @@ func (j *job) progress(step, total int, message string) {
 }
 
 // done wraps an envelope that needs nobody.
-func done(envelope schemas.Envelope) Result { return Result{Envelope: envelope} }
+func done(envelope answers.Envelope) Result { return Result{Envelope: envelope} }
 
 // failure makes an envelope of an error alone.
 func failure(err error) Result { return done(problemEnvelope(err)) }
 
 // problemEnvelope makes an envelope whose status follows from the problem.
-func problemEnvelope(err error) schemas.Envelope {
-	problem := schemas.AsProblem(err)
-	status := schemas.StatusFailed
+func problemEnvelope(err error) answers.Envelope {
+	problem := problems.As(err)
+	status := answers.StatusFailed
 	if problem.Refusal() {
-		status = schemas.StatusRefused
+		status = answers.StatusRefused
 	}
-	return schemas.Envelope{Status: status, Summary: problem.Message, Problem: problem}
+	return answers.Envelope{Status: status, Summary: problem.Message, Problem: problem}
 }
 
 // log writes one line for a call. Arguments never go into it: the attributes
@@ -126,7 +129,7 @@ func problemEnvelope(err error) schemas.Envelope {
 func (s *Service) log(ctx context.Context, call Call, result Result, took time.Duration) {
 	outcome, code := outcomeOf(result)
 	attributes := []slog.Attr{
-		slog.String("caller", string(call.Principal.Caller)), slog.String("tool", schemas.Sanitize(call.Tool)),
+		slog.String("caller", string(call.Principal.Caller)), slog.String("tool", untrusted.Sanitize(call.Tool)),
 		slog.String("outcome", outcome), slog.Duration("duration", took),
 	}
 	if identity := result.Envelope.Identity; identity != nil {
@@ -157,7 +160,7 @@ func authorize(p access.Principal, tool string) error {
 // if it would have written.
 func (s *Service) notGranted(ctx context.Context, call Call, op schemas.Operation, err error) Result {
 	if op.Effect.Writes() {
-		s.deps.Guard.Refused(ctx, guard.Intent{Caller: call.Principal.Caller, Tool: op.Name}, schemas.AsProblem(err).Code)
+		s.deps.Guard.Refused(ctx, guard.Intent{Caller: call.Principal.Caller, Tool: op.Name}, problems.As(err).Code)
 	}
 	return failure(err)
 }

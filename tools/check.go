@@ -6,6 +6,7 @@ import (
 
 	"mcp-partner/armclient"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
 )
 
 // notChecked ends every sentence that says that there is a link.
@@ -38,11 +39,11 @@ func (s *Service) checkPartnerLink(ctx context.Context, j *job, in *schemas.Chec
 
 // reading makes the envelope of a read: unknown makes it fail, and it never
 // says more than the provider did.
-func (t target) reading(read armclient.LinkRead) schemas.Envelope {
+func (t target) reading(read armclient.LinkRead) answers.Envelope {
 	link := t.expected(read.Link)
-	envelope := schemas.Envelope{Status: schemas.StatusDone, Summary: t.sentence(link), Link: &link, Identity: t.identity(read.Identity)}
+	envelope := answers.Envelope{Status: answers.StatusDone, Summary: t.sentence(link), Link: &link, Identity: t.identity(read.Identity)}
 	if read.Problem != nil {
-		envelope.Status, envelope.Problem = schemas.StatusFailed, read.Problem
+		envelope.Status, envelope.Problem = answers.StatusFailed, read.Problem
 		envelope.Summary += " " + read.Problem.Message
 	}
 	return envelope
@@ -50,14 +51,14 @@ func (t target) reading(read armclient.LinkRead) schemas.Envelope {
 
 // sentence says for a person what is known of a link, in the program's words
 // alone.
-func (t target) sentence(link schemas.Link) string {
+func (t target) sentence(link answers.Link) string {
 	who := fmt.Sprintf("This identity in tenant %s", named(t.tenant))
 	switch link.State {
-	case schemas.LinkLinked:
+	case answers.LinkLinked:
 		return fmt.Sprintf("%s is linked to %s. %s", who, t.linkedTo(link), notChecked)
-	case schemas.LinkNotLinked:
+	case answers.LinkNotLinked:
 		return who + " has no partner link" + expectedHere(link) + "; other identities may have one."
-	case schemas.LinkDeleted:
+	case answers.LinkDeleted:
 		return who + " has a deleted partner link, which counts as none" + expectedHere(link) + "."
 	default:
 		return fmt.Sprintf("The link of this identity in tenant %s is unknown.", named(t.tenant))
@@ -65,12 +66,12 @@ func (t target) sentence(link schemas.Link) string {
 }
 
 // linkedTo names the linked ID and whose it is.
-func (t target) linkedTo(link schemas.Link) string {
+func (t target) linkedTo(link answers.Link) string {
 	id := "partner ID " + link.PartnerID
 	switch link.AuditState {
-	case schemas.RowLinkedExpected:
+	case answers.RowLinkedExpected:
 		return id + ", as expected"
-	case schemas.RowLinked:
+	case answers.RowLinked:
 		return id + "; it is unknown whether that is yours, because the setting partner-ids is empty"
 	default:
 		return id + t.unexpected(link)
@@ -78,11 +79,11 @@ func (t target) linkedTo(link schemas.Link) string {
 }
 
 // unexpected says whose a linked ID is that is not the expected one; "" for any other.
-func (t target) unexpected(link schemas.Link) string {
+func (t target) unexpected(link answers.Link) string {
 	switch {
-	case link.AuditState == schemas.RowLinkedOwn:
+	case link.AuditState == answers.RowLinkedOwn:
 		return ", another of this partner's own IDs" + expectedHere(link)
-	case link.AuditState != schemas.RowLinkedOther:
+	case link.AuditState != answers.RowLinkedOther:
 		return ""
 	case len(t.own) == 0:
 		return expectedHere(link)
@@ -91,7 +92,7 @@ func (t target) unexpected(link schemas.Link) string {
 	}
 }
 
-func expectedHere(link schemas.Link) string {
+func expectedHere(link answers.Link) string {
 	if link.ExpectedPartnerID == "" {
 		return ""
 	}

@@ -14,6 +14,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
 	"mcp-partner/simulator"
 )
 
@@ -138,7 +139,7 @@ func simulated(t *testing.T) func(schemas.Route) bool {
 func tableless(op schemas.Operation) []string {
 	ownView := []string{"rows", "causes", "changes", "matches"}
 	var missing []string
-	for field := range reflect.TypeFor[schemas.Envelope]().Fields() {
+	for field := range reflect.TypeFor[answers.Envelope]().Fields() {
 		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 		if field.Type.Kind() == reflect.Slice && slices.Contains(op.Answer, name) && !slices.Contains(ownView, name) && op.Table == nil {
 			missing = append(missing, "terminal columns for "+name)

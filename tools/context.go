@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"mcp-partner/access"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 )
 
 // Observer is told what goes on in calls, for metrics and traces. It gets no
@@ -13,7 +13,7 @@ import (
 type Observer interface {
 	// Begin is told that a call of a tool begins. The call runs under the context
 	// that it returns; the function is told how the call ended.
-	Begin(ctx context.Context, tool string) (context.Context, func(outcome string, code schemas.Code, took time.Duration))
+	Begin(ctx context.Context, tool string) (context.Context, func(outcome string, code problems.Code, took time.Duration))
 	// Step is told that a part of a call begins, such as "guard". The function is
 	// told how that ended.
 	Step(ctx context.Context, name string) (context.Context, func(error))
@@ -23,8 +23,8 @@ type Observer interface {
 type nopObserver struct{}
 
 // Begin implements Observer.
-func (nopObserver) Begin(ctx context.Context, _ string) (context.Context, func(string, schemas.Code, time.Duration)) {
-	return ctx, func(string, schemas.Code, time.Duration) {}
+func (nopObserver) Begin(ctx context.Context, _ string) (context.Context, func(string, problems.Code, time.Duration)) {
+	return ctx, func(string, problems.Code, time.Duration) {}
 }
 
 // Step implements Observer.
@@ -37,7 +37,7 @@ const stepGuard = "guard"
 
 // outcomeOf is how a call ended, in one word: the envelope's status, or that a
 // question went out in its place.
-func outcomeOf(result Result) (outcome string, code schemas.Code) {
+func outcomeOf(result Result) (outcome string, code problems.Code) {
 	if result.Elicitation != nil {
 		return "asked", ""
 	}

@@ -7,6 +7,8 @@ import (
 	"sync"
 
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/problems"
 	"mcp-partner/search"
 )
 
@@ -19,7 +21,7 @@ func (s *Service) findPartnerTool(ctx context.Context, j *job, in *schemas.FindP
 		return failure(err)
 	}
 	found := s.deps.Search.Find(in.Query, s.names.of(tenants), in.Limit)
-	envelope := schemas.Envelope{Status: schemas.StatusDone, Matches: found.Matches, OutOfScope: &schemas.Scope{Out: found.OutOfScope}}
+	envelope := answers.Envelope{Status: answers.StatusDone, Matches: found.Matches, OutOfScope: &answers.Scope{Out: found.OutOfScope}}
 	envelope.Summary = foundSentence(found) + notGranted(j, found)
 	return done(envelope)
 }
@@ -29,7 +31,7 @@ func foundSentence(found search.Result) string {
 	switch {
 	case found.OutOfScope != nil:
 		return "Probably no tool of this server does that. " + found.OutOfScope.Reason
-	case first.Confidence == schemas.ConfidenceLow:
+	case first.Confidence == answers.ConfidenceLow:
 		return fmt.Sprintf("%s (%s) is the nearest, with low confidence; nothing was run.", first.Tool, first.Effect)
 	}
 	return fmt.Sprintf("%s (%s) fits best; nothing was run.", first.Tool, first.Effect)
@@ -41,7 +43,7 @@ func notGranted(j *job, found search.Result) string {
 		return ""
 	}
 	if err := authorize(j.call.Principal, found.Matches[0].Tool); err != nil {
-		return " " + schemas.AsProblem(err).Message
+		return " " + problems.As(err).Message
 	}
 	return ""
 }

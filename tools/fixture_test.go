@@ -23,6 +23,8 @@ import (
 	"mcp-partner/guard"
 	"mcp-partner/internal/ledgertest"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/problems"
 	"mcp-partner/search"
 	"mcp-partner/simulator"
 	"mcp-partner/tools"
@@ -150,7 +152,7 @@ func (s *signIn) GetToken(ctx context.Context, o policy.TokenRequestOptions) (az
 		ExpiresIn   int    `json:"expires_in"`
 	}
 	if err := json.NewDecoder(response.Body).Decode(&token); err != nil || token.AccessToken == "" {
-		return azcore.AccessToken{}, schemas.NewProblem(schemas.CodeSignInUnavailable, "no token")
+		return azcore.AccessToken{}, problems.New(problems.CodeSignInUnavailable, "no token")
 	}
 	return azcore.AccessToken{Token: token.AccessToken, ExpiresOn: time.Now().Add(time.Duration(token.ExpiresIn) * time.Second)}, nil
 }
@@ -167,7 +169,7 @@ func (d *directory) List() ([]schemas.Tenant, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.broken {
-		return nil, schemas.NewProblem(schemas.CodeVaultUnavailable, "The directory cannot be read.")
+		return nil, problems.New(problems.CodeVaultUnavailable, "The directory cannot be read.")
 	}
 	return slices.Clone(d.tenants), nil
 }
@@ -186,7 +188,7 @@ func (d *directory) Resolve(ref string, sees func(name string) bool) (schemas.Te
 			return tenant, nil
 		}
 	}
-	return schemas.Tenant{}, schemas.NewProblem(schemas.CodeUnknownTenant, "There is no such tenant.")
+	return schemas.Tenant{}, problems.New(problems.CodeUnknownTenant, "There is no such tenant.")
 }
 
 func (d *directory) PinObjectID(tenant, _, objectID string) error {
@@ -225,7 +227,7 @@ func (h *fixture) inject(name string, rule simulator.Rule) {
 	h.sim.Inject(rule)
 }
 
-func (h *fixture) call(tool, arguments string) schemas.Envelope {
+func (h *fixture) call(tool, arguments string) answers.Envelope {
 	h.t.Helper()
 	return h.ask(tool, arguments, tools.NoConfirmer{}).Envelope
 }
@@ -267,7 +269,7 @@ func (d *directory) ExpectPartnerID(tenant, partnerID string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.broken {
-		return schemas.NewProblem(schemas.CodeVaultUnavailable, "The directory cannot be written.")
+		return problems.New(problems.CodeVaultUnavailable, "The directory cannot be written.")
 	}
 	for i := range d.tenants {
 		if d.tenants[i].Name == tenant {

@@ -10,6 +10,8 @@ import (
 	"mcp-partner/access"
 	"mcp-partner/guard"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/problems"
 	"mcp-partner/simulator"
 	"mcp-partner/tools"
 )
@@ -21,7 +23,7 @@ func (w *wire) as(caller access.Caller, grant access.Grant) *wire {
 	return &other
 }
 
-func (w *wire) tool(name, arguments string) schemas.Envelope {
+func (w *wire) tool(name, arguments string) answers.Envelope {
 	w.t.Helper()
 	a := w.send("tools/call", fmt.Sprintf(`{"name":%q,"arguments":%s}`, name, arguments), noForms)
 	if a.Error != nil {
@@ -70,7 +72,7 @@ func TestCallersSeeTheirTenantsAlone(t *testing.T) {
 	if !strings.Contains(seen.String(), "contoso") {
 		t.Error("its own tenant was shown nowhere")
 	}
-	if got := w.tool(schemas.ToolCheckPartnerLink, `{}`); got.Status != schemas.StatusDone || got.Identity.Tenant != "contoso" {
+	if got := w.tool(schemas.ToolCheckPartnerLink, `{}`); got.Status != answers.StatusDone || got.Identity.Tenant != "contoso" {
 		t.Errorf("the only tenant it has is not taken for the one it means: %+v", got)
 	}
 	if none := w.as("nobody", access.Grant{Scopes: access.Scopes()}).tool(schemas.ToolListTenants, `{}`); len(none.Tenants) != 0 || strings.Contains(none.Summary, "tenants add") {
@@ -99,7 +101,7 @@ func TestATenantOutOfTheGrantDoesNotExist(t *testing.T) {
 		for there, nowhere := range map[string]string{
 			"fabrikam": "fabrikax", other.TenantID: "00000000-0000-4000-8000-000000000999", other.Domain: "fabrikax.example",
 		} {
-			if got, want := ask(there), ask(nowhere); got != want || !strings.Contains(got, string(schemas.CodeUnknownTenant)) {
+			if got, want := ask(there), ask(nowhere); got != want || !strings.Contains(got, string(problems.CodeUnknownTenant)) {
 				t.Errorf("%s: %s gives\n%s\nand one that does not exist\n%s", tool, there, got, want)
 			}
 		}
@@ -129,20 +131,20 @@ func TestCallsThatWereNotGrantedAreRefused(t *testing.T) {
 			t.Parallel()
 			w := newWire(t, unasked).as("caller", test.grant)
 			got := w.tool(test.tool, test.arguments)
-			if got.Status != schemas.StatusRefused || got.Problem.Code != schemas.CodeInsufficientScope || !strings.Contains(got.Problem.Message, test.says) {
+			if got.Status != answers.StatusRefused || got.Problem.Code != problems.CodeInsufficientScope || !strings.Contains(got.Problem.Message, test.says) {
 				t.Errorf("%+v", got)
 			}
 			if w.writes() != 0 || len(w.sim.Journal()) != 0 {
 				t.Errorf("%d writes, %d requests", w.writes(), len(w.sim.Journal()))
 			}
-			if op, _ := schemas.Lookup(test.tool); op.Effect.Writes() != w.recorded(schemas.CodeInsufficientScope) {
+			if op, _ := schemas.Lookup(test.tool); op.Effect.Writes() != w.recorded(problems.CodeInsufficientScope) {
 				t.Errorf("a refused write is recorded, a read is not: %+v", w.store.Events())
 			}
 		})
 	}
 }
 
-func (h *fixture) recorded(code schemas.Code) bool {
+func (h *fixture) recorded(code problems.Code) bool {
 	return slices.ContainsFunc(h.store.Events(), func(e guard.Event) bool { return e.Kind == guard.KindRefusal && e.Result == string(code) })
 }
 
@@ -172,10 +174,10 @@ func TestCursorsAreTheCallersOwn(t *testing.T) {
 		t.Fatalf("%+v", first)
 	}
 	next := fmt.Sprintf(`{"limit":1,"cursor":%q}`, first.NextCursor)
-	if got := mine.tool(schemas.ToolListTenants, next); got.Status != schemas.StatusDone || len(got.Tenants) != 1 || got.Tenants[0].Name == first.Tenants[0].Name {
+	if got := mine.tool(schemas.ToolListTenants, next); got.Status != answers.StatusDone || len(got.Tenants) != 1 || got.Tenants[0].Name == first.Tenants[0].Name {
 		t.Errorf("its own: %+v", got)
 	}
-	if got := w.as("other", access.FullGrant()).tool(schemas.ToolListTenants, next); got.Problem == nil || got.Problem.Code != schemas.CodeInvalidArgument {
+	if got := w.as("other", access.FullGrant()).tool(schemas.ToolListTenants, next); got.Problem == nil || got.Problem.Code != problems.CodeInvalidArgument {
 		t.Errorf("another's: %+v", got)
 	}
 	less := w.as("mine", access.Grant{Scopes: access.Scopes(), Tenants: []string{first.Tenants[0].Name}})
@@ -196,7 +198,7 @@ func TestApprovalsEndWithTheGrant(t *testing.T) {
 	} {
 		call.Confirmer = tools.NoConfirmer{}
 		call.Principal = access.Principal{Caller: "test", Grant: access.Grant{Scopes: access.Scopes(), Tenants: []string{"fabrikam"}}}
-		if got := h.service.Call(t.Context(), call).Envelope; got.Status != schemas.StatusRefused {
+		if got := h.service.Call(t.Context(), call).Envelope; got.Status != answers.StatusRefused {
 			t.Errorf("%s: %+v", call.Tool, got)
 		}
 	}
@@ -218,7 +220,7 @@ func TestRunsAreTheCallersOwn(t *testing.T) {
 	}
 	follow, next := fmt.Sprintf(`{"run_id":%q}`, run.RunID), fmt.Sprintf(`{"run_id":%q,"cursor":%q}`, run.RunID, run.NextCursor)
 	for _, arguments := range []string{follow, next} {
-		if got := mine.tool(schemas.ToolAuditPartnerLinks, arguments); got.Status != schemas.StatusDone || len(got.Rows) == 0 {
+		if got := mine.tool(schemas.ToolAuditPartnerLinks, arguments); got.Status != answers.StatusDone || len(got.Rows) == 0 {
 			t.Errorf("its own: %+v", got)
 		}
 		for name, other := range map[string]*wire{
@@ -229,7 +231,7 @@ func TestRunsAreTheCallersOwn(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got.Status != schemas.StatusRefused || strings.Contains(string(raw), "fabrikam") {
+			if got.Status != answers.StatusRefused || strings.Contains(string(raw), "fabrikam") {
 				t.Errorf("%s: %s", name, raw)
 			}
 		}

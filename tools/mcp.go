@@ -10,6 +10,7 @@ import (
 
 	"mcp-partner/guard"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
 )
 
 // Register adds the tools, resources and prompts of the service to an MCP
@@ -35,7 +36,7 @@ func definition(op schemas.Operation) mcp.Tool {
 		RawInputSchema: published.Input, RawOutputSchema: published.Output,
 		Annotations: mcp.ToolAnnotation{
 			ReadOnlyHint:    new(!op.Effect.Writes()),
-			DestructiveHint: new(op.Effect == schemas.EffectDestroy),
+			DestructiveHint: new(op.Effect == answers.EffectDestroy),
 			IdempotentHint:  new(op.Repeatable),
 			OpenWorldHint:   new(op.Azure),
 		},
@@ -65,7 +66,7 @@ func (s *Service) toolHandler(m *mcpserver.MCPServer, name string) mcpserver.Too
 
 // toolResult wraps an envelope: structured, and as the same JSON in text for
 // clients that read only that.
-func toolResult(envelope schemas.Envelope) *mcp.CallToolResult {
+func toolResult(envelope answers.Envelope) *mcp.CallToolResult {
 	text := raw(envelope)
 	return &mcp.CallToolResult{
 		Content:           []mcp.Content{mcp.NewTextContent(string(text))},

@@ -13,6 +13,8 @@ import (
 	"mcp-partner/access"
 	"mcp-partner/guard"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/problems"
 	"mcp-partner/simulator"
 	"mcp-partner/tools"
 )
@@ -56,7 +58,7 @@ type answer struct {
 	Result struct {
 		ResultType        string
 		IsError           bool
-		StructuredContent schemas.Envelope
+		StructuredContent answers.Envelope
 		Content           []struct{ Text string }
 		RequestState      string
 		InputRequests     map[string]struct {
@@ -125,14 +127,14 @@ func TestModernClientsConfirmInASecondCall(t *testing.T) {
 	state, _ := json.Marshal(asked.Result.RequestState)
 	confirm := fmt.Sprintf(`,"requestState":%s,"inputResponses":{"confirm":{"action":"accept","content":{"confirmation":"1234567"}}}`, state)
 	done := w.register(confirm, forms)
-	if done.Result.StructuredContent.Status != schemas.StatusDone || w.linked("contoso") != "1234567" || w.writes() != 1 {
+	if done.Result.StructuredContent.Status != answers.StatusDone || w.linked("contoso") != "1234567" || w.writes() != 1 {
 		t.Fatalf("%+v", done)
 	}
-	if again := w.register(confirm, forms); again.Result.StructuredContent.Status != schemas.StatusUnchanged || w.writes() != 1 {
+	if again := w.register(confirm, forms); again.Result.StructuredContent.Status != answers.StatusUnchanged || w.writes() != 1 {
 		t.Errorf("replayed: %+v", again.Result.StructuredContent)
 	}
 	w.sim.ClearLink(w.tenant("contoso").TenantID)
-	if again := w.register(confirm, forms); again.Result.StructuredContent.Status != schemas.StatusRefused || w.writes() != 1 {
+	if again := w.register(confirm, forms); again.Result.StructuredContent.Status != answers.StatusRefused || w.writes() != 1 {
 		t.Errorf("replayed after the link is gone: %+v", again.Result.StructuredContent)
 	}
 }
@@ -144,19 +146,19 @@ func TestHostileAnswersWriteNothing(t *testing.T) {
 		responses string
 		state     func(real string) string
 		caller    access.Caller
-		code      schemas.Code
+		code      problems.Code
 	}{
-		"no state":                {accept, func(string) string { return "" }, "", schemas.CodeApprovalUnknown},
-		"forged state":            {accept, func(string) string { return "ap_00.AAAA" }, "", schemas.CodeApprovalUnknown},
-		"another caller's":        {accept, nil, "other", schemas.CodeApprovalMismatch},
-		"state without an answer": {`"inputResponses":{}`, nil, "", schemas.CodeApprovalDeclined},
-		"another question's key":  {`"inputResponses":{"other":{"action":"accept","content":{"confirmation":"1234567"}}}`, nil, "", schemas.CodeApprovalDeclined},
-		"declined, right text":    {`"inputResponses":{"confirm":{"action":"decline","content":{"confirmation":"1234567"}}}`, nil, "", schemas.CodeApprovalDeclined},
-		"accepted, empty":         {`"inputResponses":{"confirm":{"action":"accept"}}`, nil, "", schemas.CodeApprovalDeclined},
-		"accepted, another field": {`"inputResponses":{"confirm":{"action":"accept","content":{"confirmation":"1234567","more":1}}}`, nil, "", schemas.CodeApprovalDeclined},
-		"accepted, a number":      {`"inputResponses":{"confirm":{"action":"accept","content":{"confirmation":1234567}}}`, nil, "", schemas.CodeApprovalDeclined},
-		"accepted, reject chosen": {`"inputResponses":{"confirm":{"action":"accept","content":{"confirmation":"Reject"}}}`, nil, "", schemas.CodeApprovalDeclined},
-		"no object":               {`"inputResponses":{"confirm":"accept"}`, nil, "", schemas.CodeApprovalDeclined},
+		"no state":                {accept, func(string) string { return "" }, "", problems.CodeApprovalUnknown},
+		"forged state":            {accept, func(string) string { return "ap_00.AAAA" }, "", problems.CodeApprovalUnknown},
+		"another caller's":        {accept, nil, "other", problems.CodeApprovalMismatch},
+		"state without an answer": {`"inputResponses":{}`, nil, "", problems.CodeApprovalDeclined},
+		"another question's key":  {`"inputResponses":{"other":{"action":"accept","content":{"confirmation":"1234567"}}}`, nil, "", problems.CodeApprovalDeclined},
+		"declined, right text":    {`"inputResponses":{"confirm":{"action":"decline","content":{"confirmation":"1234567"}}}`, nil, "", problems.CodeApprovalDeclined},
+		"accepted, empty":         {`"inputResponses":{"confirm":{"action":"accept"}}`, nil, "", problems.CodeApprovalDeclined},
+		"accepted, another field": {`"inputResponses":{"confirm":{"action":"accept","content":{"confirmation":"1234567","more":1}}}`, nil, "", problems.CodeApprovalDeclined},
+		"accepted, a number":      {`"inputResponses":{"confirm":{"action":"accept","content":{"confirmation":1234567}}}`, nil, "", problems.CodeApprovalDeclined},
+		"accepted, reject chosen": {`"inputResponses":{"confirm":{"action":"accept","content":{"confirmation":"Reject"}}}`, nil, "", problems.CodeApprovalDeclined},
+		"no object":               {`"inputResponses":{"confirm":"accept"}`, nil, "", problems.CodeApprovalDeclined},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -170,7 +172,7 @@ func TestHostileAnswersWriteNothing(t *testing.T) {
 			}
 			quoted, _ := json.Marshal(state)
 			got := w.register(fmt.Sprintf(`,"requestState":%s,%s`, quoted, test.responses), forms).Result
-			if got.StructuredContent.Status != schemas.StatusRefused || got.StructuredContent.Problem.Code != test.code || !got.IsError || w.writes() != 0 {
+			if got.StructuredContent.Status != answers.StatusRefused || got.StructuredContent.Problem.Code != test.code || !got.IsError || w.writes() != 0 {
 				t.Errorf("%+v, %d writes", got.StructuredContent, w.writes())
 			}
 		})
@@ -183,7 +185,7 @@ func TestAnswersForSwappedArguments(t *testing.T) {
 	state, _ := json.Marshal(w.register("", forms).Result.RequestState)
 	got := w.send("tools/call", fmt.Sprintf(`{"name":"register_partner","arguments":{"tenant":"fabrikam","partner_id":"1234567"},"requestState":%s,
 		"inputResponses":{"confirm":{"action":"accept","content":{"confirmation":"1234567"}}}}`, state), forms)
-	if got.Result.StructuredContent.Problem == nil || got.Result.StructuredContent.Problem.Code != schemas.CodeApprovalMismatch || w.writes() != 0 {
+	if got.Result.StructuredContent.Problem == nil || got.Result.StructuredContent.Problem.Code != problems.CodeApprovalMismatch || w.writes() != 0 {
 		t.Errorf("%+v", got.Result.StructuredContent)
 	}
 }
@@ -192,13 +194,13 @@ func TestClientsWithoutFormsGetAnApproval(t *testing.T) {
 	t.Parallel()
 	w := newWire(t, nil)
 	got := w.register("", noForms).Result
-	if got.StructuredContent.Status != schemas.StatusApprovalRequired || got.IsError || w.writes() != 0 {
+	if got.StructuredContent.Status != answers.StatusApprovalRequired || got.IsError || w.writes() != 0 {
 		t.Errorf("%+v", got)
 	}
 	if len(got.Content) != 1 {
 		t.Fatalf("%d contents", len(got.Content))
 	}
-	var text schemas.Envelope
+	var text answers.Envelope
 	if err := json.Unmarshal([]byte(got.Content[0].Text), &text); err != nil || text.Approval.ID != got.StructuredContent.Approval.ID {
 		t.Errorf("the text is not the same JSON: %v", err)
 	}
@@ -224,15 +226,15 @@ func TestResources(t *testing.T) {
 		}
 		return a.Result.Contents[0].Text
 	}
-	var envelope schemas.Envelope
+	var envelope answers.Envelope
 	if err := json.Unmarshal([]byte(read("partner://tenants")), &envelope); err != nil || len(envelope.Tenants) != 2 {
 		t.Errorf("tenants: %v, %+v", err, envelope)
 	}
 	if err := json.Unmarshal([]byte(read("partner://tenants/contoso/link")), &envelope); err != nil || envelope.Link.PartnerID != "1234567" {
 		t.Errorf("link: %v, %+v", err, envelope)
 	}
-	var outside schemas.Envelope
-	if err := json.Unmarshal([]byte(read("partner://tenants/adventure-works/link")), &outside); err != nil || outside.Problem == nil || outside.Problem.Code != schemas.CodeNotAllowed {
+	var outside answers.Envelope
+	if err := json.Unmarshal([]byte(read("partner://tenants/adventure-works/link")), &outside); err != nil || outside.Problem == nil || outside.Problem.Code != problems.CodeNotAllowed {
 		t.Errorf("outside the bound: %v, %+v", err, outside)
 	}
 	for _, op := range schemas.Catalogue() {

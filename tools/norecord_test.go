@@ -12,6 +12,8 @@ import (
 	"mcp-partner/guard"
 	"mcp-partner/internal/ledgertest"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/problems"
 	"mcp-partner/search"
 	"mcp-partner/simulator"
 	"mcp-partner/tools"
@@ -26,7 +28,7 @@ type fullDisk struct {
 // Append implements guard.Store.
 func (d *fullDisk) Append(ctx context.Context, events ...guard.Event) (int64, error) {
 	if events[0].Kind == d.refuses {
-		return 0, schemas.NewProblem(schemas.CodeVaultUnavailable, "The ledger cannot grow: the disk is full.")
+		return 0, problems.New(problems.CodeVaultUnavailable, "The ledger cannot grow: the disk is full.")
 	}
 	return d.Store.Append(ctx, events...)
 }
@@ -46,12 +48,12 @@ func TestADiskThatIsFullAroundAWrite(t *testing.T) {
 				Now: func() time.Time { return time.Now().Add(fleet.Settled) }})
 			envelope := h.call(schemas.ToolRegisterPartner, `{"tenant":"contoso","partner_id":"1234567"}`)
 			if refuses == guard.KindIntent {
-				if envelope.Problem == nil || envelope.Problem.Code != schemas.CodeVaultUnavailable || h.writes() != 0 {
+				if envelope.Problem == nil || envelope.Problem.Code != problems.CodeVaultUnavailable || h.writes() != 0 {
 					t.Errorf("%+v, %d writes", envelope, h.writes())
 				}
 				return
 			}
-			if envelope.Status != schemas.StatusDone || !strings.Contains(envelope.Summary, "The ledger could not store the outcome of this write") || h.linked("contoso") != "1234567" {
+			if envelope.Status != answers.StatusDone || !strings.Contains(envelope.Summary, "The ledger could not store the outcome of this write") || h.linked("contoso") != "1234567" {
 				t.Errorf("%+v", envelope)
 			}
 			if !strings.Contains(log.String(), `level=ERROR msg="the outcome of a write could not be recorded"`) {

@@ -7,6 +7,8 @@ import (
 	"mcp-partner/access"
 	"mcp-partner/guard"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/problems"
 	"mcp-partner/simulator"
 	"mcp-partner/tools"
 )
@@ -25,14 +27,14 @@ func TestOwnIDsAreTheExpectation(t *testing.T) {
 	for tenant, id := range map[string]string{"contoso": "1234567", "fabrikam": "2345678", "northwind": "7654321"} {
 		h.link(tenant, id)
 	}
-	for tenant, want := range map[string]schemas.RowState{
-		"contoso": schemas.RowLinkedExpected, "fabrikam": schemas.RowLinkedExpected, "northwind": schemas.RowLinkedOther, "adventure-works": schemas.RowNotLinked,
+	for tenant, want := range map[string]answers.RowState{
+		"contoso": answers.RowLinkedExpected, "fabrikam": answers.RowLinkedExpected, "northwind": answers.RowLinkedOther, "adventure-works": answers.RowNotLinked,
 	} {
 		envelope := h.call(schemas.ToolCheckPartnerLink, `{"tenant":"`+tenant+`"}`)
-		if envelope.Link.AuditState != want || envelope.Link.State == schemas.LinkLinked && *envelope.Link.MatchesExpected != (want == schemas.RowLinkedExpected) {
+		if envelope.Link.AuditState != want || envelope.Link.State == answers.LinkLinked && *envelope.Link.MatchesExpected != (want == answers.RowLinkedExpected) {
 			t.Errorf("%s: %+v", tenant, envelope.Link)
 		}
-		if want == schemas.RowLinkedOther && !strings.Contains(envelope.Summary, "7654321, another partner's ID") {
+		if want == answers.RowLinkedOther && !strings.Contains(envelope.Summary, "7654321, another partner's ID") {
 			t.Error(envelope.Summary)
 		}
 	}
@@ -50,7 +52,7 @@ func TestTheOnlyOwnIDIsTheDefault(t *testing.T) {
 	if want := "2 tenants checked: 1 linked to 1234567, 1 not linked. "; !strings.HasPrefix(audit.Summary, want) {
 		t.Errorf("%s\nwant %s", audit.Summary, want)
 	}
-	if envelope := h.call(schemas.ToolEnsurePartnerLinks, `{}`); envelope.Status != schemas.StatusDone || h.tenant("fabrikam").PartnerID != "1234567" {
+	if envelope := h.call(schemas.ToolEnsurePartnerLinks, `{}`); envelope.Status != answers.StatusDone || h.tenant("fabrikam").PartnerID != "1234567" {
 		t.Errorf("%s: %+v", envelope.Summary, envelope.Changes)
 	}
 }
@@ -109,7 +111,7 @@ func TestARefusedWriteNamesTheCommandToThePersonAtTheMachine(t *testing.T) {
 	h := build(t, simulator.Config{Tenants: 1}, func(o *guard.Options) { o.AllowWrites = false })
 	for caller, want := range map[access.Caller]string{tools.StdioCaller: "mcp-partner install CLIENT -- --allow-writes", "token:x": ""} {
 		envelope := h.service.Call(t.Context(), tools.Call{Tool: schemas.ToolRegisterPartner, Arguments: []byte(`{"partner_id":"1234567"}`), Principal: trusted(caller), Confirmer: tools.NoConfirmer{}}).Envelope
-		if envelope.Problem == nil || envelope.Problem.Code != schemas.CodeWritesDisabled || envelope.Problem.Command != want {
+		if envelope.Problem == nil || envelope.Problem.Code != problems.CodeWritesDisabled || envelope.Problem.Command != want {
 			t.Errorf("%s: %+v", caller, envelope.Problem)
 		}
 	}
@@ -139,11 +141,11 @@ func TestEveryAnswerSaysWhoseTheLinkedIDIs(t *testing.T) {
 			t.Errorf("%s %s: %q\nwant %q", c.tool, c.arguments, envelope.Summary, c.says)
 		}
 	}
-	want := map[string]schemas.ChangeState{"adventure-works": schemas.ChangeLinkedOwn, "contoso": schemas.ChangeLinkedOther, "fabrikam": schemas.ChangeLinkedOwn}
+	want := map[string]answers.ChangeState{"adventure-works": answers.ChangeLinkedOwn, "contoso": answers.ChangeLinkedOther, "fabrikam": answers.ChangeLinkedOwn}
 	for tool, arguments := range map[string]string{schemas.ToolEnsurePartnerLinks: `{}`, schemas.ToolTransitionPartner: `{"from":["8888888"],"to":"1234567"}`} {
 		envelope := h.call(tool, arguments)
 		for tenant, row := range states(envelope) {
-			if row.State != want[tenant] || (row.State == schemas.ChangeLinkedOwn) != strings.Contains(row.Why, "another of your own IDs") {
+			if row.State != want[tenant] || (row.State == answers.ChangeLinkedOwn) != strings.Contains(row.Why, "another of your own IDs") {
 				t.Errorf("%s %s: %s %q", tool, tenant, row.State, row.Why)
 			}
 		}

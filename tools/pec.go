@@ -9,8 +9,11 @@ import (
 	"time"
 
 	"mcp-partner/armclient"
+	"mcp-partner/internal/naming"
 	"mcp-partner/internal/pec"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/problems"
 )
 
 const (
@@ -52,14 +55,14 @@ const rolesKey = "roles\x00"
 // checkRolesInput returns behind which subscription the page begins.
 func checkRolesInput(j *job, in *schemas.CheckPECRolesInput) (after string, err error) {
 	for i, id := range in.Subscriptions {
-		if !schemas.IsGUID(id) {
-			return "", schemas.NewProblem(schemas.CodeInvalidArgument, fmt.Sprintf("subscriptions[%d] is not a GUID: pass the ID of a subscription, not its name.", i))
+		if !naming.IsGUID(id) {
+			return "", problems.New(problems.CodeInvalidArgument, fmt.Sprintf("subscriptions[%d] is not a GUID: pass the ID of a subscription, not its name.", i))
 		}
 	}
 	key, ok := openCursor(j.call.Principal.Caller, in.Cursor)
 	after, isRoles := strings.CutPrefix(key, rolesKey)
 	if !ok || in.Cursor != "" && !isRoles {
-		return "", schemas.NewProblem(schemas.CodeInvalidArgument, "cursor is not valid: pass next_cursor of check_pec_roles unchanged.")
+		return "", problems.New(problems.CodeInvalidArgument, "cursor is not valid: pass next_cursor of check_pec_roles unchanged.")
 	}
 	return after, nil
 }
@@ -74,12 +77,12 @@ func (s *Service) rolesOf(ctx context.Context, t target, o pec.Options) *pec.Rea
 
 // rolesEnvelope says what is linked and which roles there are. It fails where
 // nothing at all is known of roles.
-func (t target) rolesEnvelope(read armclient.LinkRead, reading *pec.Reading) schemas.Envelope {
+func (t target) rolesEnvelope(read armclient.LinkRead, reading *pec.Reading) answers.Envelope {
 	envelope := t.reading(read)
-	envelope.Status, envelope.Problem = schemas.StatusDone, nil
+	envelope.Status, envelope.Problem = answers.StatusDone, nil
 	who := reading.Identity().ObjectID
 	if seen := read.Identity.ObjectID; seen != "" && who != "" && !strings.EqualFold(seen, who) {
-		return problemEnvelope(schemas.NewProblem(schemas.CodeWrongIdentity, "The token changed to another identity between the link and the roles."))
+		return problemEnvelope(problems.New(problems.CodeWrongIdentity, "The token changed to another identity between the link and the roles."))
 	}
 	if who != "" {
 		envelope.Identity.ObjectID = who
@@ -88,7 +91,7 @@ func (t target) rolesEnvelope(read armclient.LinkRead, reading *pec.Reading) sch
 	envelope.PECRoles.LinkRequestID = cmp.Or(read.RequestID, read.CorrelationID)
 	envelope.Summary = RolesSentence(envelope, t.own)
 	if problem := reading.Problem(); problem != nil {
-		envelope.Status, envelope.Problem = schemas.StatusFailed, problem
+		envelope.Status, envelope.Problem = answers.StatusFailed, problem
 		envelope.Summary += " " + problem.Message
 	}
 	return envelope
@@ -96,13 +99,13 @@ func (t target) rolesEnvelope(read armclient.LinkRead, reading *pec.Reading) sch
 
 // RolesSentence says for a person what an answer of check_pec_roles holds; own are
 // the partner's own IDs.
-func RolesSentence(e schemas.Envelope, own []string) string {
+func RolesSentence(e answers.Envelope, own []string) string {
 	return target{own: own}.linkWords(*e.Link) + " " + pec.Sentence(e.PECRoles)
 }
 
-func (t target) linkWords(link schemas.Link) string {
+func (t target) linkWords(link answers.Link) string {
 	switch {
-	case link.State == schemas.LinkLinked:
+	case link.State == answers.LinkLinked:
 		return "Linked to " + link.PartnerID + t.unexpected(link) + "."
 	case link.State.Absent():
 		return "Not linked."
@@ -112,8 +115,8 @@ func (t target) linkWords(link schemas.Link) string {
 }
 
 // rolesAfter adds roles to the answer of a write after which there is a link.
-func (s *Service) rolesAfter(ctx context.Context, p proposal, envelope *schemas.Envelope) {
-	linked := envelope.After != nil && envelope.After.State == schemas.LinkLinked
+func (s *Service) rolesAfter(ctx context.Context, p proposal, envelope *answers.Envelope) {
+	linked := envelope.After != nil && envelope.After.State == answers.LinkLinked
 	if linked && !envelope.Status.IsError() && !p.job.call.PlanOnly {
 		s.addRoles(ctx, p.job, p.target, envelope)
 	}
@@ -121,7 +124,7 @@ func (s *Service) rolesAfter(ctx context.Context, p proposal, envelope *schemas.
 
 // addRoles says what the identity's roles are, if the caller may read them. A
 // write is never failed by it, and held up for seconds at most.
-func (s *Service) addRoles(ctx context.Context, j *job, t target, envelope *schemas.Envelope) {
+func (s *Service) addRoles(ctx context.Context, j *job, t target, envelope *answers.Envelope) {
 	if s.mayReadRoles(ctx, j.call.Principal, t.tenant) != nil {
 		return
 	}
@@ -154,7 +157,7 @@ func (s *Service) mayAskForRoles(ctx context.Context, j *job, w batchRequest) er
 
 // wantsRoles reports whether the answer of a call is to carry roles: where it asks
 // for them, and else where it has just seen to the link of one tenant.
-func (w batchRequest) wantsRoles(j *job, envelope *schemas.Envelope) bool {
+func (w batchRequest) wantsRoles(j *job, envelope *answers.Envelope) bool {
 	switch {
 	case j.call.PlanOnly && w.ref.RunID == "", envelope.Approval != nil:
 		return false
@@ -167,7 +170,7 @@ func (w batchRequest) wantsRoles(j *job, envelope *schemas.Envelope) bool {
 
 // batchRoles adds to the rows of an answer which roles the linked identities have,
 // where the caller may read them. It never fails a write.
-func (s *Service) batchRoles(ctx context.Context, j *job, w batchRequest, envelope *schemas.Envelope) {
+func (s *Service) batchRoles(ctx context.Context, j *job, w batchRequest, envelope *answers.Envelope) {
 	if ctx.Err() != nil || !w.wantsRoles(j, envelope) {
 		return
 	}
@@ -182,7 +185,7 @@ func (s *Service) batchRoles(ctx context.Context, j *job, w batchRequest, envelo
 	slots := make(chan struct{}, rolesTenantsAtOnce)
 	var all sync.WaitGroup
 	for i, row := range envelope.Changes {
-		if row.State != schemas.ChangeDone && row.State != schemas.ChangeUnchanged {
+		if row.State != answers.ChangeDone && row.State != answers.ChangeUnchanged {
 			continue
 		}
 		slots <- struct{}{}
@@ -199,14 +202,14 @@ func (s *Service) batchRoles(ctx context.Context, j *job, w batchRequest, envelo
 
 // rolesOfRow reads the roles of the identity of a row; nil where the caller may not
 // have them.
-func (s *Service) rolesOfRow(ctx context.Context, j *job, row schemas.ChangeRow) *pec.Reading {
+func (s *Service) rolesOfRow(ctx context.Context, j *job, row answers.ChangeRow) *pec.Reading {
 	tenant, err := s.deps.Directory.Resolve(row.TenantID, j.call.Principal.Grant.Sees())
 	if err != nil || s.mayReadRoles(ctx, j.call.Principal, tenant) != nil {
 		return nil
 	}
 	azure, err := s.deps.Clients.Client(ctx, tenant, row.Credential)
 	if err != nil {
-		return pec.Refused(schemas.AsProblem(err), pec.Options{List: s.deps.PECRoles})
+		return pec.Refused(problems.As(err), pec.Options{List: s.deps.PECRoles})
 	}
 	reading := s.rolesOf(ctx, target{azure: azure}, pec.Options{})
 	if who := reading.Identity().ObjectID; who != "" && who != row.ObjectID {
@@ -216,7 +219,7 @@ func (s *Service) rolesOfRow(ctx context.Context, j *job, row schemas.ChangeRow)
 }
 
 // showRoles puts roles into the rows, and a sentence about them into the summary.
-func showRoles(envelope *schemas.Envelope, readings []*pec.Reading) {
+func showRoles(envelope *answers.Envelope, readings []*pec.Reading) {
 	classes, sentence := map[string]int{}, ""
 	for i, reading := range readings {
 		if reading == nil {
@@ -224,7 +227,7 @@ func showRoles(envelope *schemas.Envelope, readings []*pec.Reading) {
 		}
 		row, result := &envelope.Changes[i], reading.Result()
 		row.PECRoles, sentence = pec.Condense(result), pec.Sentence(result)
-		classes[schemas.AuditRow{State: schemas.RowLinkedExpected, PECRoles: row.PECRoles}.PECClass()]++
+		classes[answers.AuditRow{State: answers.RowLinkedExpected, PECRoles: row.PECRoles}.PECClass()]++
 	}
 	if envelope.Totals["tenants"] > 1 {
 		sentence = rolesSentence(classes)

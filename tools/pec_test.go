@@ -8,6 +8,8 @@ import (
 	"mcp-partner/access"
 	"mcp-partner/guard"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/problems"
 	"mcp-partner/simulator"
 	"mcp-partner/tools"
 )
@@ -33,7 +35,7 @@ func TestRolesAreCountedForATenant(t *testing.T) {
 	rolesAt(t, h.sim, "contoso", simulator.RoleOwner, simulator.RoleReader, simulator.RoleContributor)
 	envelope := h.call(schemas.ToolCheckPECRoles, `{}`)
 	want := "Linked to 1234567. This identity has an eligible role in 2 of 3 subscriptions (Owner). In Subscription 2 it has Reader only. Another identity or admin-on-behalf-of may still qualify them."
-	if envelope.Status != schemas.StatusDone || envelope.Summary != want {
+	if envelope.Status != answers.StatusDone || envelope.Summary != want {
 		t.Errorf("%s %q\nwant %q", envelope.Status, envelope.Summary, want)
 	}
 	if v := envelope.PECRoles.Verdicts; v.Subscriptions != 3 || v.EligibleRole != 2 || v.NoEligibleRole != 1 {
@@ -63,7 +65,7 @@ func TestRolesRefuseWhatIsNoSubscriptionAndNoCursor(t *testing.T) {
 		`{"cursor":"AAAA"}`:             "cursor is not valid: pass next_cursor of check_pec_roles",
 	} {
 		envelope := h.call(schemas.ToolCheckPECRoles, arguments)
-		if envelope.Status != schemas.StatusRefused || !strings.Contains(envelope.Summary, says) {
+		if envelope.Status != answers.StatusRefused || !strings.Contains(envelope.Summary, says) {
 			t.Errorf("%s: %s %q", arguments, envelope.Status, envelope.Summary)
 		}
 	}
@@ -75,7 +77,7 @@ func TestRolesFailWhereSubscriptionsCannotBeListed(t *testing.T) {
 	h.link("contoso", "1234567")
 	h.sim.Inject(simulator.Rule{Kind: simulator.FaultForbidden, Path: simulator.OpSubscriptions})
 	envelope := h.call(schemas.ToolCheckPECRoles, `{}`)
-	if envelope.Status != schemas.StatusFailed || envelope.Problem.Code != schemas.CodeForbidden || envelope.Link.State != schemas.LinkLinked || envelope.PECRoles.Reason != "forbidden" {
+	if envelope.Status != answers.StatusFailed || envelope.Problem.Code != problems.CodeForbidden || envelope.Link.State != answers.LinkLinked || envelope.PECRoles.Reason != "forbidden" {
 		t.Errorf("%+v", envelope)
 	}
 }
@@ -85,7 +87,7 @@ func TestIdentityWithoutSubscriptionsSeesNone(t *testing.T) {
 	h := build(t, simulator.Config{Tenants: 1}, nil)
 	rolesAt(t, h.sim, "contoso")
 	envelope := h.call(schemas.ToolCheckPECRoles, `{}`)
-	if envelope.Status != schemas.StatusDone || !strings.Contains(envelope.Summary, "This identity sees no subscription") {
+	if envelope.Status != answers.StatusDone || !strings.Contains(envelope.Summary, "This identity sees no subscription") {
 		t.Errorf("%s %q", envelope.Status, envelope.Summary)
 	}
 }
@@ -108,7 +110,7 @@ func TestARegisteredLinkComesWithItsRoles(t *testing.T) {
 				h.sim.Inject(simulator.Rule{Kind: simulator.FaultForbidden, Path: simulator.OpSubscriptions})
 			}
 			envelope := h.ask(schemas.ToolRegisterPartner, `{"partner_id":"1234567"}`, types("1234567")).Envelope
-			if envelope.Status != schemas.StatusDone || !strings.Contains(envelope.Summary, c.says) || (envelope.PECRoles == nil) != c.forbidden {
+			if envelope.Status != answers.StatusDone || !strings.Contains(envelope.Summary, c.says) || (envelope.PECRoles == nil) != c.forbidden {
 				t.Errorf("%s %q %+v", envelope.Status, envelope.Summary, envelope.PECRoles)
 			}
 		})
@@ -130,7 +132,7 @@ func TestAnAuditReadsNoRolesWhereARuleDeniesIt(t *testing.T) {
 			t.Errorf("%s: %+v", row.Tenant, row.PECRoles)
 		}
 	}
-	if len(envelope.Rows) != 2 || envelope.Totals[schemas.PECRolesUnknown] != 1 {
+	if len(envelope.Rows) != 2 || envelope.Totals[answers.PECRolesUnknown] != 1 {
 		t.Errorf("%+v", envelope.Totals)
 	}
 }
@@ -157,8 +159,8 @@ func TestEnsureSaysWhichRolesItsIdentitiesHave(t *testing.T) {
 				rolesAt(t, h.sim, tenant.Name, simulator.RoleReader)
 			}
 			rolesAt(t, h.sim, "contoso", simulator.RoleOwner)
-			for _, again := range []schemas.Status{schemas.StatusDone, schemas.StatusUnchanged} {
-				if again == schemas.StatusUnchanged && strings.Contains(c.arguments, "plan") {
+			for _, again := range []answers.Status{answers.StatusDone, answers.StatusUnchanged} {
+				if again == answers.StatusUnchanged && strings.Contains(c.arguments, "plan") {
 					continue
 				}
 				envelope := h.call(schemas.ToolEnsurePartnerLinks, c.arguments)
@@ -182,11 +184,11 @@ func TestEnsureRefusesRolesToACallerWhoMayNotReadThem(t *testing.T) {
 	rolesAt(t, h.sim, "contoso", simulator.RoleOwner)
 	p := trusted("few")
 	p.Grant.Tools = []string{schemas.ToolEnsurePartnerLinks}
-	for arguments, want := range map[string]schemas.Status{
-		`{"partner_id":"1234567","include_roles":true}`: schemas.StatusRefused, `{"partner_id":"1234567"}`: schemas.StatusDone,
+	for arguments, want := range map[string]answers.Status{
+		`{"partner_id":"1234567","include_roles":true}`: answers.StatusRefused, `{"partner_id":"1234567"}`: answers.StatusDone,
 	} {
 		envelope := h.service.Call(t.Context(), tools.Call{Tool: schemas.ToolEnsurePartnerLinks, Arguments: []byte(arguments), Principal: p, Confirmer: tools.NoConfirmer{}}).Envelope
-		if envelope.Status != want || (want == schemas.StatusDone) != (h.linked("contoso") != "") || strings.Contains(envelope.Summary, "eligible") {
+		if envelope.Status != want || (want == answers.StatusDone) != (h.linked("contoso") != "") || strings.Contains(envelope.Summary, "eligible") {
 			t.Errorf("%s: %s %q", arguments, envelope.Status, envelope.Summary)
 		}
 		h.sim.ClearLink("contoso")

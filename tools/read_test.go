@@ -9,7 +9,10 @@ import (
 
 	"mcp-partner/access"
 	"mcp-partner/guard"
+	"mcp-partner/internal/untrusted"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/problems"
 	"mcp-partner/simulator"
 	"mcp-partner/tools"
 )
@@ -24,21 +27,21 @@ func TestCheckTellsWhatIsLinked(t *testing.T) {
 	h.directory.tenants[1].ExpectedPartnerID = "1234567" // contoso, in the order of names
 	h.directory.tenants[2].ExpectedPartnerID = "1234567" // fabrikam
 	for tenant, want := range map[string]struct {
-		state   schemas.LinkState
+		state   answers.LinkState
 		id      string
 		matches string
 	}{
-		"contoso":         {schemas.LinkLinked, "1234567", "true"},
-		"fabrikam":        {schemas.LinkNotLinked, "", "false"},
-		"adventure-works": {schemas.LinkNotLinked, "", "nothing expected"},
-		"northwind":       {schemas.LinkNotLinked, "", "nothing expected"},
+		"contoso":         {answers.LinkLinked, "1234567", "true"},
+		"fabrikam":        {answers.LinkNotLinked, "", "false"},
+		"adventure-works": {answers.LinkNotLinked, "", "nothing expected"},
+		"northwind":       {answers.LinkNotLinked, "", "nothing expected"},
 	} {
 		envelope := h.call(schemas.ToolCheckPartnerLink, `{"tenant":"`+tenant+`"}`)
 		matches := "nothing expected"
 		if m := envelope.Link.MatchesExpected; m != nil {
 			matches = fmt.Sprint(*m)
 		}
-		if envelope.Status != schemas.StatusDone || envelope.Link.State != want.state || envelope.Link.PartnerID != want.id || matches != want.matches {
+		if envelope.Status != answers.StatusDone || envelope.Link.State != want.state || envelope.Link.PartnerID != want.id || matches != want.matches {
 			t.Errorf("%s: %+v, link %+v", tenant, envelope, envelope.Link)
 		}
 		truth := h.tenant(tenant)
@@ -53,7 +56,7 @@ func TestCheckFindsATenantByAnyOfItsNames(t *testing.T) {
 	h := build(t, simulator.Config{Tenants: 2}, nil)
 	tenant := h.tenant("contoso")
 	for _, ref := range []string{tenant.Name, tenant.TenantID, tenant.Domain} {
-		if envelope := h.call(schemas.ToolCheckPartnerLink, `{"tenant":"`+ref+`"}`); envelope.Status != schemas.StatusDone {
+		if envelope := h.call(schemas.ToolCheckPartnerLink, `{"tenant":"`+ref+`"}`); envelope.Status != answers.StatusDone {
 			t.Errorf("%s: %+v", ref, envelope)
 		}
 	}
@@ -63,16 +66,16 @@ func TestCheckFindsATenantByAnyOfItsNames(t *testing.T) {
 // nothing is linked.
 func TestUnclearAnswersAreUnknown(t *testing.T) {
 	t.Parallel()
-	for kind, want := range map[simulator.FaultKind]schemas.Code{
-		simulator.FaultHTML:             schemas.CodeUnexpectedResponse,
-		simulator.FaultEmpty404:         schemas.CodeUnexpectedResponse,
-		simulator.FaultNamespace404:     schemas.CodeProviderUnavailable,
-		simulator.FaultServerError:      schemas.CodeARMUnavailable,
-		simulator.FaultUnauthorized:     schemas.CodeUnauthorized,
-		simulator.FaultForbidden:        schemas.CodeForbidden,
-		simulator.FaultWrongTenantToken: schemas.CodeWrongTenant,
-		simulator.FaultOpaqueToken:      schemas.CodeTokenUnreadable,
-		simulator.FaultThrottleLong:     schemas.CodeThrottled,
+	for kind, want := range map[simulator.FaultKind]problems.Code{
+		simulator.FaultHTML:             problems.CodeUnexpectedResponse,
+		simulator.FaultEmpty404:         problems.CodeUnexpectedResponse,
+		simulator.FaultNamespace404:     problems.CodeProviderUnavailable,
+		simulator.FaultServerError:      problems.CodeARMUnavailable,
+		simulator.FaultUnauthorized:     problems.CodeUnauthorized,
+		simulator.FaultForbidden:        problems.CodeForbidden,
+		simulator.FaultWrongTenantToken: problems.CodeWrongTenant,
+		simulator.FaultOpaqueToken:      problems.CodeTokenUnreadable,
+		simulator.FaultThrottleLong:     problems.CodeThrottled,
 	} {
 		t.Run(string(kind), func(t *testing.T) {
 			t.Parallel()
@@ -82,7 +85,7 @@ func TestUnclearAnswersAreUnknown(t *testing.T) {
 				{schemas.ToolCheckPartnerLink, `{}`}, {schemas.ToolCheckPartnerLink, `{"partner_id":"1234567"}`},
 			} {
 				envelope := h.call(call.tool, call.arguments)
-				if envelope.Status != schemas.StatusFailed || envelope.Link == nil || envelope.Link.State != schemas.LinkUnknown ||
+				if envelope.Status != answers.StatusFailed || envelope.Link == nil || envelope.Link.State != answers.LinkUnknown ||
 					envelope.Link.Reason != want || envelope.Problem == nil || envelope.Problem.Code != want {
 					t.Errorf("%s: status %s, link %+v, problem %v", call.tool, envelope.Status, envelope.Link, envelope.Problem)
 				}
@@ -96,7 +99,7 @@ func TestAThrottledReadRecovers(t *testing.T) {
 	h := build(t, simulator.Config{Tenants: 1}, nil)
 	h.link("contoso", "1234567")
 	h.inject("contoso", simulator.Rule{Kind: simulator.FaultThrottleBurst, Times: 1, RetryAfter: time.Second})
-	if envelope := h.call(schemas.ToolCheckPartnerLink, `{}`); envelope.Status != schemas.StatusDone || envelope.Link.State != schemas.LinkLinked {
+	if envelope := h.call(schemas.ToolCheckPartnerLink, `{}`); envelope.Status != answers.StatusDone || envelope.Link.State != answers.LinkLinked {
 		t.Errorf("%+v", envelope)
 	}
 }
@@ -107,15 +110,15 @@ func TestCheckPartnerLinkComparesAnID(t *testing.T) {
 	h.link("contoso", "1234567")
 	for name, test := range map[string]struct {
 		arguments string
-		state     schemas.LinkState
+		state     answers.LinkState
 		matches   bool
 	}{
-		"the one linked": {`{"tenant":"contoso","partner_id":"1234567"}`, schemas.LinkLinked, true},
-		"another":        {`{"tenant":"contoso","partner_id":"7654321"}`, schemas.LinkLinked, false},
-		"none is linked": {`{"tenant":"fabrikam","partner_id":"7654321"}`, schemas.LinkNotLinked, false},
+		"the one linked": {`{"tenant":"contoso","partner_id":"1234567"}`, answers.LinkLinked, true},
+		"another":        {`{"tenant":"contoso","partner_id":"7654321"}`, answers.LinkLinked, false},
+		"none is linked": {`{"tenant":"fabrikam","partner_id":"7654321"}`, answers.LinkNotLinked, false},
 	} {
 		envelope := h.call(schemas.ToolCheckPartnerLink, test.arguments)
-		if envelope.Status != schemas.StatusDone || envelope.Link.State != test.state || envelope.Link.Matches == nil || *envelope.Link.Matches != test.matches {
+		if envelope.Status != answers.StatusDone || envelope.Link.State != test.state || envelope.Link.Matches == nil || *envelope.Link.Matches != test.matches {
 			t.Errorf("%s: %+v", name, envelope)
 		}
 	}
@@ -132,7 +135,7 @@ func TestTheIdentityIsPinnedAndHeldTo(t *testing.T) {
 	h.directory.pins["contoso"] = "99999999-9999-4999-8999-999999999999"
 	before := h.sim.Stats().ARMReads
 	envelope := h.call(schemas.ToolCheckPartnerLink, `{"tenant":"contoso"}`)
-	if envelope.Problem == nil || envelope.Problem.Code != schemas.CodeWrongIdentity || h.sim.Stats().ARMReads != before {
+	if envelope.Problem == nil || envelope.Problem.Code != problems.CodeWrongIdentity || h.sim.Stats().ARMReads != before {
 		t.Errorf("another identity: %+v", envelope)
 	}
 }
@@ -141,7 +144,7 @@ func TestAPinThatCannotBeStoredDoesNotHideTheAnswer(t *testing.T) {
 	t.Parallel()
 	h := build(t, simulator.Config{Tenants: 1}, nil)
 	h.directory.broken = true
-	if envelope := h.call(schemas.ToolCheckPartnerLink, `{"tenant":"contoso"}`); envelope.Status != schemas.StatusDone {
+	if envelope := h.call(schemas.ToolCheckPartnerLink, `{"tenant":"contoso"}`); envelope.Status != answers.StatusDone {
 		t.Errorf("%+v", envelope)
 	}
 }
@@ -156,11 +159,11 @@ func TestListProviderOperationsReadsAllPages(t *testing.T) {
 			pages++
 		}
 	}
-	if envelope.Status != schemas.StatusDone || len(envelope.Operations) < 4 || pages < 2 {
+	if envelope.Status != answers.StatusDone || len(envelope.Operations) < 4 || pages < 2 {
 		t.Errorf("%d operations from %d pages: %+v", len(envelope.Operations), pages, envelope)
 	}
 	h.inject("adventure-works", simulator.Rule{Kind: simulator.FaultHTML})
-	if envelope := h.call(schemas.ToolListProviderOperations, `{"tenant":"adventure-works"}`); envelope.Status != schemas.StatusFailed || envelope.Identity == nil {
+	if envelope := h.call(schemas.ToolListProviderOperations, `{"tenant":"adventure-works"}`); envelope.Status != answers.StatusFailed || envelope.Identity == nil {
 		t.Errorf("broken: %+v", envelope)
 	}
 }
@@ -186,11 +189,11 @@ func TestListTenantsPages(t *testing.T) {
 		t.Errorf("%d tenants seen: %v", len(seen), seen)
 	}
 	for _, forged := range []string{"!", "zzz", "Y29udG9zbwB4"} {
-		if envelope := h.call(schemas.ToolListTenants, `{"cursor":"`+forged+`"}`); envelope.Problem == nil || envelope.Problem.Code != schemas.CodeInvalidArgument {
+		if envelope := h.call(schemas.ToolListTenants, `{"cursor":"`+forged+`"}`); envelope.Problem == nil || envelope.Problem.Code != problems.CodeInvalidArgument {
 			t.Errorf("forged cursor %s: %+v", forged, envelope)
 		}
 	}
-	if envelope := h.call(schemas.ToolListTenants, `{"tenant":"contoso"}`); envelope.Status != schemas.StatusRefused {
+	if envelope := h.call(schemas.ToolListTenants, `{"tenant":"contoso"}`); envelope.Status != answers.StatusRefused {
 		t.Errorf("a tenant without discover: %+v", envelope)
 	}
 }
@@ -201,7 +204,7 @@ func TestListTenantsCountsTenantsOfACredential(t *testing.T) {
 	h := build(t, simulator.Config{Tenants: 3}, func(o *guard.Options) { o.Bounds.Tenants = []string{"contoso", "fabrikam"} })
 	h.directory.mu.Lock()
 	for i := range h.directory.tenants {
-		h.directory.tenants[i].CredentialStatus = []schemas.CredentialView{{Name: "app", Kind: "client-secret"}}
+		h.directory.tenants[i].CredentialStatus = []answers.CredentialView{{Name: "app", Kind: "client-secret"}}
 	}
 	h.directory.mu.Unlock()
 	envelope := h.call(schemas.ToolListTenants, `{"limit":1}`)
@@ -214,14 +217,14 @@ func TestListTenantsDiscovers(t *testing.T) {
 	t.Parallel()
 	h := build(t, simulator.Config{Tenants: 2}, nil)
 	envelope := h.call(schemas.ToolListTenants, `{"discover":true,"tenant":"contoso"}`)
-	if envelope.Status != schemas.StatusDone || len(envelope.Tenants) != 1 || !envelope.Tenants[0].InDirectory || envelope.Tenants[0].Category != "Home" {
+	if envelope.Status != answers.StatusDone || len(envelope.Tenants) != 1 || !envelope.Tenants[0].InDirectory || envelope.Tenants[0].Category != "Home" {
 		t.Errorf("%+v", envelope)
 	}
-	if envelope := h.call(schemas.ToolListTenants, `{"discover":true}`); envelope.Problem == nil || envelope.Problem.Code != schemas.CodeTenantRequired {
+	if envelope := h.call(schemas.ToolListTenants, `{"discover":true}`); envelope.Problem == nil || envelope.Problem.Code != problems.CodeTenantRequired {
 		t.Errorf("no tenant named: %+v", envelope)
 	}
 	h.inject("contoso", simulator.Rule{Kind: simulator.FaultForbidden})
-	if envelope := h.call(schemas.ToolListTenants, `{"discover":true,"tenant":"contoso"}`); envelope.Status != schemas.StatusFailed {
+	if envelope := h.call(schemas.ToolListTenants, `{"discover":true,"tenant":"contoso"}`); envelope.Status != answers.StatusFailed {
 		t.Errorf("forbidden: %+v", envelope)
 	}
 }
@@ -232,10 +235,10 @@ func TestHostileNamesStayData(t *testing.T) {
 	for _, tenant := range h.sim.Tenants() {
 		h.link(tenant.Name, "1234567")
 		envelope := h.call(schemas.ToolCheckPartnerLink, `{"tenant":"`+tenant.Name+`"}`)
-		if envelope.Status != schemas.StatusDone || len([]rune(envelope.Link.PartnerName)) > schemas.UntrustedLimit {
+		if envelope.Status != answers.StatusDone || len([]rune(envelope.Link.PartnerName)) > untrusted.Limit {
 			t.Errorf("%+v", envelope.Link)
 		}
-		if name := envelope.Link.PartnerName; name != schemas.Sanitize(name) {
+		if name := envelope.Link.PartnerName; name != untrusted.Sanitize(name) {
 			t.Errorf("not cleaned: %q", name)
 		}
 		h.call(schemas.ToolListTenants, `{"discover":true,"tenant":"`+tenant.Name+`"}`)
@@ -247,17 +250,17 @@ func TestTenantsThatAreNotClear(t *testing.T) {
 	h := build(t, simulator.Config{Tenants: 3}, func(o *guard.Options) { o.Bounds.Tenants = []string{"contoso", "fabrikam"} })
 	for name, test := range map[string]struct {
 		arguments string
-		code      schemas.Code
+		code      problems.Code
 	}{
-		"several and none named": {`{}`, schemas.CodeTenantRequired},
-		"unknown":                {`{"tenant":"nowhere.example"}`, schemas.CodeUnknownTenant},
-		"unknown or outside":     {`{"tenant":"nowhere"}`, schemas.CodeNotAllowed},
-		"outside the bound":      {`{"tenant":"adventure-works"}`, schemas.CodeNotAllowed},
-		"unknown credential":     {`{"tenant":"contoso","credential":"other"}`, schemas.CodeUnknownCredential},
-		"unknown argument":       {`{"tenent":"contoso"}`, schemas.CodeUnknownArgument},
+		"several and none named": {`{}`, problems.CodeTenantRequired},
+		"unknown":                {`{"tenant":"nowhere.example"}`, problems.CodeUnknownTenant},
+		"unknown or outside":     {`{"tenant":"nowhere"}`, problems.CodeNotAllowed},
+		"outside the bound":      {`{"tenant":"adventure-works"}`, problems.CodeNotAllowed},
+		"unknown credential":     {`{"tenant":"contoso","credential":"other"}`, problems.CodeUnknownCredential},
+		"unknown argument":       {`{"tenent":"contoso"}`, problems.CodeUnknownArgument},
 	} {
 		envelope := h.call(schemas.ToolCheckPartnerLink, test.arguments)
-		if envelope.Status != schemas.StatusRefused || envelope.Problem.Code != test.code {
+		if envelope.Status != answers.StatusRefused || envelope.Problem.Code != test.code {
 			t.Errorf("%s: %+v", name, envelope.Problem)
 		}
 	}
@@ -279,7 +282,7 @@ func TestAnEmptyDirectoryIsAnsweredAlikeByEveryTool(t *testing.T) {
 				p.Grant.Tenants = []string{"contoso"}
 			}
 			envelope := h.service.Call(t.Context(), tools.Call{Tool: tool, Arguments: []byte(arguments), Principal: p, Confirmer: tools.NoConfirmer{}}).Envelope
-			if envelope.Status != schemas.StatusRefused || envelope.Problem.Code != schemas.CodeDirectoryEmpty || envelope.Summary != says || envelope.Problem.Hint == "" {
+			if envelope.Status != answers.StatusRefused || envelope.Problem.Code != problems.CodeDirectoryEmpty || envelope.Summary != says || envelope.Problem.Hint == "" {
 				t.Errorf("%s for %s: %s %q %+v", tool, caller, envelope.Status, envelope.Summary, envelope.Problem)
 			}
 		}
@@ -289,7 +292,7 @@ func TestAnEmptyDirectoryIsAnsweredAlikeByEveryTool(t *testing.T) {
 func TestUnknownToolsAndCallers(t *testing.T) {
 	t.Parallel()
 	h := build(t, simulator.Config{Tenants: 1}, nil)
-	if envelope := h.call("check_partner_lnk", `{}`); envelope.Problem.Code != schemas.CodeUnknownTool || envelope.Problem.Message != `There is no tool "check_partner_lnk": did you mean check_partner_link?` {
+	if envelope := h.call("check_partner_lnk", `{}`); envelope.Problem.Code != problems.CodeUnknownTool || envelope.Problem.Message != `There is no tool "check_partner_lnk": did you mean check_partner_link?` {
 		t.Errorf("%+v", envelope.Problem)
 	}
 }
@@ -298,7 +301,7 @@ func TestFindPartnerToolRunsNothing(t *testing.T) {
 	t.Parallel()
 	h := build(t, simulator.Config{Tenants: 2}, nil)
 	envelope := h.call(schemas.ToolFindPartnerTool, `{"query":"is our partner link in place at contoso?"}`)
-	if envelope.Status != schemas.StatusDone || len(envelope.Matches) == 0 || envelope.Matches[0].Tool != schemas.ToolCheckPartnerLink {
+	if envelope.Status != answers.StatusDone || len(envelope.Matches) == 0 || envelope.Matches[0].Tool != schemas.ToolCheckPartnerLink {
 		t.Errorf("%+v", envelope)
 	}
 	if envelope.OutOfScope == nil || envelope.OutOfScope.Out != nil {
@@ -314,13 +317,13 @@ func TestReadsNameWhatTheyPassedOver(t *testing.T) {
 	t.Parallel()
 	h := build(t, simulator.Config{Tenants: 2}, nil)
 	envelope := h.call(schemas.ToolCheckPartnerLink, `{"tenant":" contoso ","toolCallId":"call_0","action":"sendMessage"}`)
-	if envelope.Status != schemas.StatusDone || !slices.Equal(envelope.Ignored, []string{"toolCallId", "action"}) {
+	if envelope.Status != answers.StatusDone || !slices.Equal(envelope.Ignored, []string{"toolCallId", "action"}) {
 		t.Errorf("%+v", envelope)
 	}
 	if envelope := h.call(schemas.ToolListTenants, `"{\"limit\":\"1\"}"`); len(envelope.Tenants) != 1 || envelope.Ignored != nil {
 		t.Errorf("%+v", envelope)
 	}
-	if envelope := h.call(schemas.ToolRegisterPartner, `{"tenant":"contoso","partner_id":"1234567","toolCallId":"x"}`); envelope.Problem == nil || envelope.Problem.Code != schemas.CodeUnknownArgument {
+	if envelope := h.call(schemas.ToolRegisterPartner, `{"tenant":"contoso","partner_id":"1234567","toolCallId":"x"}`); envelope.Problem == nil || envelope.Problem.Code != problems.CodeUnknownArgument {
 		t.Errorf("%+v", envelope)
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"mcp-partner/fleet"
 	"mcp-partner/guard"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/problems"
 )
 
 // How an intent without an outcome was found.
@@ -62,7 +64,7 @@ func (s *Service) lookBack(ctx context.Context, event guard.Event) (guard.Outcom
 	}
 	tenant, err := s.deps.Directory.Resolve(intent.Identity.TenantID, nil)
 	if err != nil {
-		return guard.Outcome{Result: foundUnknown}, schemas.AsProblem(err).Code == schemas.CodeUnknownTenant, nil
+		return guard.Outcome{Result: foundUnknown}, problems.As(err).Code == problems.CodeUnknownTenant, nil
 	}
 	azure, err := s.deps.Clients.Client(ctx, tenant, intent.Identity.Credential)
 	if err != nil {
@@ -71,7 +73,7 @@ func (s *Service) lookBack(ctx context.Context, event guard.Event) (guard.Outcom
 	ctx, cancel := context.WithTimeout(ctx, planWithin)
 	defer cancel()
 	read := azure.Link(ctx)
-	if read.Link.State == schemas.LinkUnknown || read.Identity.ObjectID != intent.Identity.ObjectID {
+	if read.Link.State == answers.LinkUnknown || read.Identity.ObjectID != intent.Identity.ObjectID {
 		return guard.Outcome{}, false, nil
 	}
 	return guard.Outcome{Result: found(intent, read, followed), After: guard.SnapshotOf(read.Link), ARMRequestID: read.RequestID}, true, nil
@@ -88,7 +90,7 @@ func found(intent guard.Intent, read armclient.LinkRead, followed bool) string {
 	case now == intent.Before || now.State.Absent() && intent.Before.State.Absent():
 		return foundNotApplied
 	case intent.Tool == schemas.ToolRemovePartner && now.State.Absent(),
-		now.State == schemas.LinkLinked && now.PartnerID == intent.PartnerID && intent.Before.OneWriteBefore(now):
+		now.State == answers.LinkLinked && now.PartnerID == intent.PartnerID && intent.Before.OneWriteBefore(now):
 		return foundApplied
 	default:
 		return foundUnknown

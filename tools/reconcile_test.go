@@ -7,6 +7,7 @@ import (
 
 	"mcp-partner/guard"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
 	"mcp-partner/simulator"
 )
 
@@ -17,7 +18,7 @@ func (h *fixture) abandon(tool, tenant, partnerID string, before guard.LinkSnaps
 	truth := h.tenant(tenant)
 	_, err := h.store.Append(h.t.Context(), guard.Event{Time: time.Now().Add(-age), Kind: guard.KindIntent, Intent: guard.Intent{
 		Caller: "test", Tool: tool, PartnerID: partnerID, Before: before,
-		Identity: schemas.Identity{TenantID: truth.TenantID, Tenant: tenant, ObjectID: truth.ObjectID, Cloud: "custom", Credential: "app"},
+		Identity: answers.Identity{TenantID: truth.TenantID, Tenant: tenant, ObjectID: truth.ObjectID, Cloud: "custom", Credential: "app"},
 	}})
 	if err != nil {
 		h.t.Fatal(err)
@@ -26,7 +27,7 @@ func (h *fixture) abandon(tool, tenant, partnerID string, before guard.LinkSnaps
 
 func TestReconcileSaysWhatBecameOfAbandonedWrites(t *testing.T) {
 	t.Parallel()
-	none := guard.LinkSnapshot{State: schemas.LinkNotLinked, Version: -1}
+	none := guard.LinkSnapshot{State: answers.LinkNotLinked, Version: -1}
 	for name, test := range map[string]struct {
 		tool, linked string
 		before       guard.LinkSnapshot
@@ -35,9 +36,9 @@ func TestReconcileSaysWhatBecameOfAbandonedWrites(t *testing.T) {
 		"register happened":    {schemas.ToolRegisterPartner, "1234567", none, "applied"},
 		"register did not":     {schemas.ToolRegisterPartner, "", none, "not_applied"},
 		"somebody else's ID":   {schemas.ToolRegisterPartner, "7654321", none, "unknown"},
-		"update happened":      {schemas.ToolUpdatePartner, "1234567", guard.LinkSnapshot{State: schemas.LinkLinked, PartnerID: "7654321", Version: 0}, "applied"},
-		"update, others wrote": {schemas.ToolUpdatePartner, "1234567", guard.LinkSnapshot{State: schemas.LinkLinked, PartnerID: "7654321", Version: 5}, "unknown"},
-		"removal happened":     {schemas.ToolRemovePartner, "", guard.LinkSnapshot{State: schemas.LinkLinked, PartnerID: "1234567", Version: 3}, "applied"},
+		"update happened":      {schemas.ToolUpdatePartner, "1234567", guard.LinkSnapshot{State: answers.LinkLinked, PartnerID: "7654321", Version: 0}, "applied"},
+		"update, others wrote": {schemas.ToolUpdatePartner, "1234567", guard.LinkSnapshot{State: answers.LinkLinked, PartnerID: "7654321", Version: 5}, "unknown"},
+		"removal happened":     {schemas.ToolRemovePartner, "", guard.LinkSnapshot{State: answers.LinkLinked, PartnerID: "1234567", Version: 3}, "applied"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -65,8 +66,8 @@ func TestReconcileSaysWhatBecameOfAbandonedWrites(t *testing.T) {
 func TestReconcileDoesNotCreditAnAbandonedWriteWithALaterOne(t *testing.T) {
 	t.Parallel()
 	h := build(t, simulator.Config{Tenants: 1}, unasked)
-	h.abandon(schemas.ToolRegisterPartner, "contoso", "1234567", guard.LinkSnapshot{State: schemas.LinkNotLinked, Version: -1}, time.Hour)
-	if envelope := h.call(schemas.ToolRegisterPartner, `{"partner_id":"1234567"}`); envelope.Status != schemas.StatusDone {
+	h.abandon(schemas.ToolRegisterPartner, "contoso", "1234567", guard.LinkSnapshot{State: answers.LinkNotLinked, Version: -1}, time.Hour)
+	if envelope := h.call(schemas.ToolRegisterPartner, `{"partner_id":"1234567"}`); envelope.Status != answers.StatusDone {
 		t.Fatalf("%+v", envelope)
 	}
 	if closed, err := h.service.Reconcile(t.Context()); closed != 1 || err != nil {
@@ -80,7 +81,7 @@ func TestReconcileDoesNotCreditAnAbandonedWriteWithALaterOne(t *testing.T) {
 func TestReconcileLeavesWhatItCannotTell(t *testing.T) {
 	t.Parallel()
 	h := build(t, simulator.Config{Tenants: 2}, nil)
-	none := guard.LinkSnapshot{State: schemas.LinkNotLinked, Version: -1}
+	none := guard.LinkSnapshot{State: answers.LinkNotLinked, Version: -1}
 	h.abandon(schemas.ToolRegisterPartner, "contoso", "1234567", none, time.Second) // may still be at work
 	h.abandon(schemas.ToolRegisterPartner, "fabrikam", "1234567", none, time.Hour)
 	h.inject("fabrikam", simulator.Rule{Kind: simulator.FaultHTML, Method: http.MethodGet})

@@ -5,23 +5,25 @@ import (
 	"fmt"
 
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/problems"
 )
 
 func (s *Service) registerPartner(ctx context.Context, j *job, in *schemas.RegisterPartnerInput) Result {
 	id := string(in.PartnerID)
 	return s.write(ctx, j, writeRequest{
 		to: in.Target, confirm: in.Confirmation, partnerID: in.PartnerID,
-		judge: func(t target, now schemas.Link) (string, error) {
+		judge: func(t target, now answers.Link) (string, error) {
 			switch {
 			case now.State.Absent():
 				return "", nil
 			case now.PartnerID == id:
 				return fmt.Sprintf("Partner ID %s is linked already", id), nil
 			default:
-				return "", schemas.NewProblem(schemas.CodeAlreadyLinked,
+				return "", problems.New(problems.CodeAlreadyLinked,
 					fmt.Sprintf("Partner ID %s is linked already%s, and register_partner never overwrites.", now.PartnerID, t.unexpected(now)),
-					schemas.WithNextTool(schemas.ToolUpdatePartner),
-					schemas.WithHint("To replace it, call update_partner with partner_id %s and expected_current_partner_id %s.", id, now.PartnerID))
+					problems.WithNextTool(schemas.ToolUpdatePartner),
+					problems.WithHint("To replace it, call update_partner with partner_id %s and expected_current_partner_id %s.", id, now.PartnerID))
 			}
 		},
 		did: fmt.Sprintf("Registered partner ID %s", id),
@@ -32,11 +34,11 @@ func (s *Service) updatePartner(ctx context.Context, j *job, in *schemas.UpdateP
 	id, expected := string(in.PartnerID), string(in.ExpectedCurrentPartnerID)
 	return s.write(ctx, j, writeRequest{
 		to: in.Target, confirm: in.Confirmation, partnerID: in.PartnerID,
-		judge: func(t target, now schemas.Link) (string, error) {
+		judge: func(t target, now answers.Link) (string, error) {
 			switch {
 			case now.State.Absent():
-				return "", schemas.NewProblem(schemas.CodeNotLinked,
-					"There is no link to change.", schemas.WithNextTool(schemas.ToolRegisterPartner))
+				return "", problems.New(problems.CodeNotLinked,
+					"There is no link to change.", problems.WithNextTool(schemas.ToolRegisterPartner))
 			case now.PartnerID == id:
 				return fmt.Sprintf("Partner ID %s is linked already", id), nil
 			case expected != "" && now.PartnerID != expected:
@@ -53,7 +55,7 @@ func (s *Service) removePartner(ctx context.Context, j *job, in *schemas.RemoveP
 	id := string(in.PartnerID)
 	return s.write(ctx, j, writeRequest{
 		to: in.Target, confirm: in.Confirmation, partnerID: in.PartnerID,
-		judge: func(t target, now schemas.Link) (string, error) {
+		judge: func(t target, now answers.Link) (string, error) {
 			switch {
 			case now.State.Absent():
 				return "Nothing is linked", nil
@@ -68,7 +70,7 @@ func (s *Service) removePartner(ctx context.Context, j *job, in *schemas.RemoveP
 }
 
 func mismatch(argument, said, linked string) error {
-	return schemas.NewProblem(schemas.CodeCurrentMismatch,
+	return problems.New(problems.CodeCurrentMismatch,
 		fmt.Sprintf("%s is %s, but %s is linked.", argument, said, linked),
-		schemas.WithNextTool(schemas.ToolCheckPartnerLink))
+		problems.WithNextTool(schemas.ToolCheckPartnerLink))
 }

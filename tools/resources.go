@@ -11,6 +11,7 @@ import (
 
 	"mcp-partner/docs"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 )
 
 // The resources. Those with a variable are templates.
@@ -59,7 +60,7 @@ func (s *Service) readCall(ctx context.Context, request mcp.ReadResourceRequest,
 func (s *Service) readSchemas(ctx context.Context, request mcp.ReadResourceRequest) ([]mcp.ResourceContents, error) {
 	op, ok := schemas.Lookup(variable(request, "tool"))
 	if !ok || !s.deps.Guard.Confine(PrincipalOf(ctx)).Grant.Allows(op) {
-		return nil, fmt.Errorf("%w: %s", mcp.ErrResourceNotFound, schemas.AsProblem(unknownTool(variable(request, "tool"))).Message)
+		return nil, fmt.Errorf("%w: %s", mcp.ErrResourceNotFound, problems.As(unknownTool(variable(request, "tool"))).Message)
 	}
 	both, err := json.MarshalIndent(map[string]any{"input": op.InputSchema(), "answer": op.AnswerSchema()}, "", "  ")
 	if err != nil {

@@ -14,6 +14,8 @@ import (
 	"mcp-partner/guard"
 	"mcp-partner/internal/pec"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/partnerid"
 	"mcp-partner/search"
 )
 
@@ -85,7 +87,7 @@ type Call struct {
 // Result is how a call ended. Elicitation is set when the envelope is to be held
 // back, because a question goes out with this call's result instead.
 type Result struct {
-	Envelope    schemas.Envelope
+	Envelope    answers.Envelope
 	Elicitation *guard.Asked
 }
 
@@ -205,9 +207,9 @@ func (e expecting) expect(t schemas.Tenant) schemas.Tenant {
 // Azure is one identity in one tenant, as armclient gives it.
 type Azure interface {
 	Link(ctx context.Context) armclient.LinkRead
-	Partner(ctx context.Context, partnerID schemas.PartnerID) (armclient.LinkRead, *bool)
-	Operations(ctx context.Context) ([]schemas.ProviderOperation, schemas.Identity, error)
-	Tenants(ctx context.Context) ([]schemas.TenantRow, schemas.Identity, error)
+	Partner(ctx context.Context, partnerID partnerid.ID) (armclient.LinkRead, *bool)
+	Operations(ctx context.Context) ([]answers.ProviderOperation, answers.Identity, error)
+	Tenants(ctx context.Context) ([]answers.TenantRow, answers.Identity, error)
 	// Roles reads subscriptions and the identity's roles in them.
 	Roles() pec.Reader
 	Apply(ctx context.Context, permit guard.Permit, change armclient.Change) armclient.Outcome
@@ -257,8 +259,8 @@ func (s *Service) listProviderOperations(ctx context.Context, j *job, in *schema
 		envelope.Identity = t.identity(identity)
 		return done(envelope)
 	}
-	return done(schemas.Envelope{
-		Status: schemas.StatusDone, Identity: t.identity(identity), Operations: operations,
+	return done(answers.Envelope{
+		Status: answers.StatusDone, Identity: t.identity(identity), Operations: operations,
 		Summary: fmt.Sprintf("Microsoft.ManagementPartner publishes %d operations.", len(operations)),
 	})
 }

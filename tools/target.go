@@ -10,7 +10,10 @@ import (
 	"mcp-partner/access"
 	"mcp-partner/armclient"
 	"mcp-partner/fleet"
+	"mcp-partner/internal/untrusted"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/problems"
 )
 
 // target is where a call goes: one identity in one tenant.
@@ -49,7 +52,7 @@ func (s *Service) target(ctx context.Context, j *job, to schemas.Target, partner
 func (s *Service) admit(ctx context.Context, j *job, tenant schemas.Tenant, partnerID string) error {
 	op := j.op
 	if j.call.PlanOnly {
-		op.Effect = schemas.EffectRead
+		op.Effect = answers.EffectRead
 	}
 	ctx, ended := s.deps.Observer.Step(ctx, stepGuard)
 	_, err := s.deps.Guard.Admit(ctx, access.Subject{Operation: op, By: j.call.Principal, Tenant: tenant, PartnerID: partnerID})
@@ -79,9 +82,9 @@ func (s *Service) tenant(j *job, ref string) (schemas.Tenant, error) {
 	case len(tenants) == 1 || j.op.AnyTenant:
 		return tenants[0], nil
 	default:
-		return schemas.Tenant{}, schemas.NewProblem(schemas.CodeTenantRequired,
+		return schemas.Tenant{}, problems.New(problems.CodeTenantRequired,
 			fmt.Sprintf("tenant is missing, and there are %d: name one, such as %s.", len(tenants), someNames(tenants)),
-			schemas.WithNextTool(schemas.ToolListTenants))
+			problems.WithNextTool(schemas.ToolListTenants))
 	}
 }
 
@@ -89,10 +92,10 @@ func (s *Service) tenant(j *job, ref string) (schemas.Tenant, error) {
 // is nothing here for it.
 func noTenants(p access.Principal) error {
 	if slices.Contains(p.Grant.Tenants, access.AllTenants) {
-		return schemas.NewProblem(schemas.CodeDirectoryEmpty, "The tenant directory of this server is empty.")
+		return problems.New(problems.CodeDirectoryEmpty, "The tenant directory of this server is empty.")
 	}
-	return schemas.NewProblem(schemas.CodeDirectoryEmpty, "This caller has access to no tenant.",
-		schemas.WithHint("Ask for a token or role that allows it."))
+	return problems.New(problems.CodeDirectoryEmpty, "This caller has access to no tenant.",
+		problems.WithHint("Ask for a token or role that allows it."))
 }
 
 // targets selects the identities that a caller means.
@@ -103,7 +106,7 @@ func (s *Service) targets(p access.Principal, selection fleet.Selection) ([]flee
 
 // emptyFor words an empty directory as every tool does.
 func emptyFor(p access.Principal, err error) error {
-	if err != nil && schemas.AsProblem(err).Code == schemas.CodeDirectoryEmpty {
+	if err != nil && problems.As(err).Code == problems.CodeDirectoryEmpty {
 		return noTenants(p)
 	}
 	return err
@@ -148,21 +151,21 @@ func someNames(tenants []schemas.Tenant) string {
 func credentialOf(tenant schemas.Tenant, name string) (string, error) {
 	switch {
 	case len(tenant.Credentials) == 0:
-		return "", schemas.NewProblem(schemas.CodeUnknownCredential, fmt.Sprintf("Tenant %s has no credential.", tenant.Name),
-			schemas.WithCommand("Ask a person to add one.", "mcp-partner tenants set %s --client-id GUID --secret-stdin", tenant.Name))
+		return "", problems.New(problems.CodeUnknownCredential, fmt.Sprintf("Tenant %s has no credential.", tenant.Name),
+			problems.WithCommand("Ask a person to add one.", "mcp-partner tenants set %s --client-id GUID --secret-stdin", tenant.Name))
 	case name == "":
 		return tenant.Credentials[0], nil
 	case slices.Contains(tenant.Credentials, name):
 		return name, nil
 	default:
-		return "", schemas.NewProblem(schemas.CodeUnknownCredential,
-			fmt.Sprintf("Tenant %s has no credential %s; it has %s.", tenant.Name, schemas.Shown(name), strings.Join(tenant.Credentials, ", ")))
+		return "", problems.New(problems.CodeUnknownCredential,
+			fmt.Sprintf("Tenant %s has no credential %s; it has %s.", tenant.Name, untrusted.Shown(name), strings.Join(tenant.Credentials, ", ")))
 	}
 }
 
 // identity fills in what the token does not say. Before any token was seen
 // it says where the call was going.
-func (t target) identity(seen schemas.Identity) *schemas.Identity {
+func (t target) identity(seen answers.Identity) *answers.Identity {
 	if seen.TenantID == "" {
 		seen.TenantID = t.tenant.TenantID
 	}
@@ -171,7 +174,7 @@ func (t target) identity(seen schemas.Identity) *schemas.Identity {
 }
 
 // expected adds to a link what is expected, and how an audit counts it.
-func (t target) expected(link schemas.Link) schemas.Link {
+func (t target) expected(link answers.Link) answers.Link {
 	wanted := fleet.ExpectationOf(t.tenant, t.own)
 	link.AuditState = wanted.State(link)
 	if len(wanted.IDs) == 0 {
@@ -180,8 +183,8 @@ func (t target) expected(link schemas.Link) schemas.Link {
 	if len(wanted.IDs) == 1 {
 		link.ExpectedPartnerID = wanted.IDs[0]
 	}
-	if link.State != schemas.LinkUnknown {
-		matches := link.AuditState == schemas.RowLinkedExpected
+	if link.State != answers.LinkUnknown {
+		matches := link.AuditState == answers.RowLinkedExpected
 		link.MatchesExpected = &matches
 	}
 	return link
@@ -191,34 +194,34 @@ func (t target) expected(link schemas.Link) schemas.Link {
 // remembered is no reason to hold an answer back.
 func (s *Service) pin(ctx context.Context, t target, read armclient.LinkRead) {
 	oid := read.Identity.ObjectID
-	if read.Link.State == schemas.LinkUnknown || oid == "" || t.tenant.ObjectIDs[t.credential] != "" {
+	if read.Link.State == answers.LinkUnknown || oid == "" || t.tenant.ObjectIDs[t.credential] != "" {
 		return
 	}
 	if err := s.deps.Directory.PinObjectID(t.tenant.Name, t.credential, oid); err != nil {
-		s.deps.Logger.WarnContext(ctx, "the identity could not be pinned", "tenant", t.tenant.Name, "problem", schemas.AsProblem(err).Code)
+		s.deps.Logger.WarnContext(ctx, "the identity could not be pinned", "tenant", t.tenant.Name, "problem", problems.As(err).Code)
 	}
 }
 
 // planned answers with the requests that the operation would make.
-func (t target) planned(op schemas.Operation, partnerID string) schemas.Envelope {
-	return schemas.Envelope{
-		Status: schemas.StatusDone, Identity: t.identity(schemas.Identity{}), Plan: t.requests(op, partnerID),
+func (t target) planned(op schemas.Operation, partnerID string) answers.Envelope {
+	return answers.Envelope{
+		Status: answers.StatusDone, Identity: t.identity(answers.Identity{}), Plan: t.requests(op, partnerID),
 		Summary: fmt.Sprintf("A plan for %s in tenant %s; nothing was sent.", op.Name, t.tenant.Name),
 	}
 }
 
 // requests words the operation's routes for this tenant.
-func (t target) requests(op schemas.Operation, partnerID string) []schemas.PlannedRequest {
-	var plan []schemas.PlannedRequest
+func (t target) requests(op schemas.Operation, partnerID string) []answers.PlannedRequest {
+	var plan []answers.PlannedRequest
 	for _, route := range op.Routes {
 		if partnerID == "" && strings.Contains(route.Path, "{partner_id}") {
 			continue // it is taken with a partner ID only
 		}
-		effect := schemas.EffectRead
+		effect := answers.EffectRead
 		if route.Method != "GET" {
 			effect = op.Effect
 		}
-		plan = append(plan, schemas.PlannedRequest{Method: route.Method, URL: t.url(route.Path, partnerID), Effect: effect, When: route.When})
+		plan = append(plan, answers.PlannedRequest{Method: route.Method, URL: t.url(route.Path, partnerID), Effect: effect, When: route.When})
 	}
 	return plan
 }

@@ -11,7 +11,10 @@ import (
 	"strings"
 
 	"mcp-partner/access"
+	"mcp-partner/internal/naming"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/problems"
 )
 
 // defaultPage is how many rows list_tenants answers with when not told.
@@ -25,14 +28,14 @@ func (s *Service) listTenants(ctx context.Context, j *job, in *schemas.ListTenan
 		return s.discoverTenants(ctx, j, in)
 	}
 	if in.Tenant != "" || in.Credential != "" {
-		return failure(schemas.NewProblem(schemas.CodeInvalidArgument,
+		return failure(problems.New(problems.CodeInvalidArgument,
 			"tenant and credential need discover: true. To find one tenant, call find_partner_tool or page through the list."))
 	}
 	tenants, err := s.someVisible(j.call.Principal)
 	if err != nil {
 		return failure(err)
 	}
-	rows := make([]schemas.TenantRow, 0, len(tenants))
+	rows := make([]answers.TenantRow, 0, len(tenants))
 	for _, tenant := range tenants {
 		rows = append(rows, rowOf(tenant))
 	}
@@ -42,7 +45,7 @@ func (s *Service) listTenants(ctx context.Context, j *job, in *schemas.ListTenan
 
 // countServed says of each credential how many of the tenants use it that the
 // caller sees.
-func countServed(rows []schemas.TenantRow) {
+func countServed(rows []answers.TenantRow) {
 	served := map[string]int{}
 	for _, row := range rows {
 		for _, credential := range row.CredentialStatus {
@@ -88,7 +91,7 @@ func (s *Service) discoverTenants(ctx context.Context, j *job, in *schemas.ListT
 // known marks discovered rows that are in the directory, and hides those that
 // are, but lie outside the operator's bound or the caller's grant. What is in no
 // directory is shown to callers alone who were given every tenant.
-func (s *Service) known(p access.Principal, found []schemas.TenantRow) ([]schemas.TenantRow, error) {
+func (s *Service) known(p access.Principal, found []answers.TenantRow) ([]answers.TenantRow, error) {
 	all, err := s.deps.Directory.List()
 	if err != nil {
 		return nil, err
@@ -97,7 +100,7 @@ func (s *Service) known(p access.Principal, found []schemas.TenantRow) ([]schema
 	for _, tenant := range all {
 		byID[strings.ToLower(tenant.TenantID)] = tenant
 	}
-	var rows []schemas.TenantRow
+	var rows []answers.TenantRow
 	for _, row := range found {
 		tenant, ok := byID[strings.ToLower(row.TenantID)]
 		switch {
@@ -110,12 +113,12 @@ func (s *Service) known(p access.Principal, found []schemas.TenantRow) ([]schema
 		}
 		rows = append(rows, row)
 	}
-	slices.SortFunc(rows, func(a, b schemas.TenantRow) int { return strings.Compare(rowKey(a), rowKey(b)) })
+	slices.SortFunc(rows, func(a, b answers.TenantRow) int { return strings.Compare(rowKey(a), rowKey(b)) })
 	return rows, nil
 }
 
-func rowOf(t schemas.Tenant) schemas.TenantRow {
-	return schemas.TenantRow{
+func rowOf(t schemas.Tenant) answers.TenantRow {
+	return answers.TenantRow{
 		Company: t.Company, Name: t.Name, TenantID: t.TenantID, Domains: t.Domains, Cloud: t.Cloud, Credentials: t.Credentials,
 		ExpectedPartnerID: t.ExpectedPartnerID, Labels: t.Labels, Owner: t.Owner, ExternalID: t.ExternalID,
 		Note: t.Note, InDirectory: true, CredentialStatus: t.CredentialStatus,
@@ -123,20 +126,20 @@ func rowOf(t schemas.Tenant) schemas.TenantRow {
 }
 
 // rowKey orders rows and names the place where the next page begins.
-func rowKey(row schemas.TenantRow) string { return row.Name + "\x00" + row.TenantID }
+func rowKey(row answers.TenantRow) string { return row.Name + "\x00" + row.TenantID }
 
 // page cuts one page out of rows, which are in the order of rowKey.
-func page(p access.Principal, rows []schemas.TenantRow, in *schemas.ListTenantsInput) Result {
+func page(p access.Principal, rows []answers.TenantRow, in *schemas.ListTenantsInput) Result {
 	after, ok := openCursor(p.Caller, in.Cursor)
 	if !ok {
-		return failure(schemas.NewProblem(schemas.CodeInvalidArgument, "cursor is not valid: pass next_cursor of list_tenants unchanged."))
+		return failure(problems.New(problems.CodeInvalidArgument, "cursor is not valid: pass next_cursor of list_tenants unchanged."))
 	}
 	total := len(rows)
 	if in.Cursor != "" {
-		rows = slices.DeleteFunc(rows, func(row schemas.TenantRow) bool { return rowKey(row) <= after })
+		rows = slices.DeleteFunc(rows, func(row answers.TenantRow) bool { return rowKey(row) <= after })
 	}
 	limit := cmp.Or(in.Limit, defaultPage)
-	envelope := schemas.Envelope{Status: schemas.StatusDone, Totals: map[string]int{"tenants": total}}
+	envelope := answers.Envelope{Status: answers.StatusDone, Totals: map[string]int{"tenants": total}}
 	if len(rows) > limit {
 		rows = rows[:limit]
 		envelope.NextCursor = cursor(p.Caller, rowKey(rows[limit-1]))
@@ -170,7 +173,7 @@ func openCursor(caller access.Caller, text string) (key string, ok bool) {
 	}
 	key = string(raw[ownerSize:])
 	_, id, isKey := strings.Cut(key, "\x00")
-	return key, isKey && schemas.IsGUID(id)
+	return key, isKey && naming.IsGUID(id)
 }
 
 func owner(caller access.Caller) []byte {

@@ -6,6 +6,8 @@ import (
 	"mcp-partner/access"
 	"mcp-partner/guard"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/problems"
 )
 
 func TestEachCallUsesATokenUpByOne(t *testing.T) {
@@ -24,12 +26,12 @@ func TestEachCallUsesATokenUpByOne(t *testing.T) {
 	if a := w.send("resources/read", `{"uri":"partner://tenants"}`, noForms); a.Error != nil {
 		t.Fatalf("%+v", a)
 	}
-	if got := w.tool(schemas.ToolCheckPartnerLink, `{"tenant":"contoso"}`); got.Status != schemas.StatusDone {
+	if got := w.tool(schemas.ToolCheckPartnerLink, `{"tenant":"contoso"}`); got.Status != answers.StatusDone {
 		t.Fatalf("%+v", got)
 	}
 	requests := len(w.sim.Journal())
 	got := w.tool(schemas.ToolCheckPartnerLink, `{"tenant":"contoso"}`)
-	if got.Status != schemas.StatusRefused || got.Problem.Code != schemas.CodeTokenRefused || len(w.sim.Journal()) != requests {
+	if got.Status != answers.StatusRefused || got.Problem.Code != problems.CodeTokenRefused || len(w.sim.Journal()) != requests {
 		t.Errorf("%+v", got)
 	}
 	if _, err := w.guard.AuthenticateToken(t.Context(), secret); err == nil {
@@ -85,7 +87,7 @@ func TestATokenThatEndsStopsWhatHasNotBegun(t *testing.T) {
 		schemas.ToolCheckPartnerLink: `{"tenant":"contoso"}`, schemas.ToolListTenants: `{}`, schemas.ToolAuditPartnerLinks: `{}`,
 		schemas.ToolRegisterPartner: `{"tenant":"contoso","partner_id":"1234567"}`,
 	} {
-		if got := w.tool(tool, arguments); got.Status != schemas.StatusRefused || got.Problem.Code != schemas.CodeTokenRefused {
+		if got := w.tool(tool, arguments); got.Status != answers.StatusRefused || got.Problem.Code != problems.CodeTokenRefused {
 			t.Errorf("%s: %+v", tool, got)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 
 	"mcp-partner/access"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 	"mcp-partner/tools"
 )
 
@@ -15,7 +16,7 @@ func TestKeptUsageIsShownToCallersWhoSeeEveryTenant(t *testing.T) {
 	t.Parallel()
 	const kept = `{"summary":"2 lines","totals":[{"action":"role_missing","cost_without_credit":"100.50"}]}`
 	everywhere := access.Grant{Scopes: []access.Scope{access.ScopeRead}, Tenants: []string{"*"}}
-	fails := schemas.NewProblem(schemas.CodeInternal, "The file cannot be read.")
+	fails := problems.New(problems.CodeInternal, "The file cannot be read.")
 	for _, tt := range []struct {
 		name  string
 		grant access.Grant

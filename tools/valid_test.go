@@ -11,11 +11,12 @@ import (
 	validator "github.com/santhosh-tekuri/jsonschema/v6"
 
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
 )
 
 // valid holds an envelope against both schemas of its tool: the whole one and
 // the one that tools/list publishes; and against the rules for its words.
-func (h *fixture) valid(tool string, envelope schemas.Envelope) {
+func (h *fixture) valid(tool string, envelope answers.Envelope) {
 	h.t.Helper()
 	op, ok := schemas.Lookup(tool)
 	if !ok {

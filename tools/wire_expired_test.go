@@ -13,6 +13,8 @@ import (
 	"mcp-partner/internal/testkit"
 	"mcp-partner/internal/wiretest"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/problems"
 	"mcp-partner/server"
 	"mcp-partner/simulator"
 )
@@ -75,16 +77,16 @@ func (l *late) serving() *server.Server {
 	return server.New(server.Options{Name: "late", Version: "1", Registrar: l.service, Authorize: l.service.Authorize})
 }
 
-func envelopeOf(t *testing.T, reply wiretest.Reply) schemas.Envelope {
+func envelopeOf(t *testing.T, reply wiretest.Reply) answers.Envelope {
 	t.Helper()
-	var result struct{ StructuredContent schemas.Envelope }
+	var result struct{ StructuredContent answers.Envelope }
 	if err := json.Unmarshal(reply.Result, &result); err != nil {
 		t.Fatalf("%v in %s", err, reply.Raw)
 	}
 	return result.StructuredContent
 }
 
-func wantProblem(t *testing.T, reply wiretest.Reply, code schemas.Code) {
+func wantProblem(t *testing.T, reply wiretest.Reply, code problems.Code) {
 	t.Helper()
 	if got := envelopeOf(t, reply); got.Problem == nil || got.Problem.Code != code {
 		t.Errorf("%s, want %s", reply.Raw, code)
@@ -107,7 +109,7 @@ func TestALateAnswerOnTheWire(t *testing.T) {
 		params["inputResponses"] = wiretest.Object{"confirm": wiretest.Object{"action": "accept", "content": wiretest.Object{"confirmation": "1234567"}}}
 		l.clock.Advance(guard.InBandLife)
 		for id := range 2 {
-			wantProblem(t, say(era.Request(id+2, "tools/call", params, wiretest.Object{"elicitation": wiretest.Object{}})), schemas.CodeApprovalExpired)
+			wantProblem(t, say(era.Request(id+2, "tools/call", params, wiretest.Object{"elicitation": wiretest.Object{}})), problems.CodeApprovalExpired)
 		}
 		if l.writes() != 0 {
 			t.Errorf("%d writes", l.writes())
@@ -146,7 +148,7 @@ func TestALateApprovalOnTheWire(t *testing.T) {
 		l.approve(approved)
 		l.clock.Advance(guard.ApproverLife)
 		for _, id := range []string{silent, approved} {
-			wantProblem(t, call(fmt.Sprintf(`,"approval_id":%q`, id)), schemas.CodeApprovalExpired)
+			wantProblem(t, call(fmt.Sprintf(`,"approval_id":%q`, id)), problems.CodeApprovalExpired)
 		}
 		if l.writes() != 0 {
 			t.Errorf("%d writes", l.writes())

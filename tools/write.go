@@ -6,7 +6,11 @@ import (
 
 	"mcp-partner/armclient"
 	"mcp-partner/guard"
+	"mcp-partner/internal/untrusted"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/partnerid"
+	"mcp-partner/schemas/problems"
 )
 
 // writeRequest is a write that a caller wants, before it is known whether it is
@@ -14,10 +18,10 @@ import (
 type writeRequest struct {
 	to        schemas.Target
 	confirm   schemas.Confirmation
-	partnerID schemas.PartnerID
+	partnerID partnerid.ID
 	// judge looks at what is linked now. It returns why nothing needs to be
 	// done, or an error that refuses, or neither.
-	judge func(t target, now schemas.Link) (unchanged string, err error)
+	judge func(t target, now answers.Link) (unchanged string, err error)
 	// did says afterwards what was done, without the tenant.
 	did string
 }
@@ -62,7 +66,7 @@ func (s *Service) plan(ctx context.Context, p *proposal) *Result {
 	p.before = p.target.azure.Link(ctx)
 	s.pin(ctx, p.target, p.before)
 	link := p.target.expected(p.before.Link)
-	envelope := schemas.Envelope{Identity: p.target.identity(p.before.Identity), Before: &link}
+	envelope := answers.Envelope{Identity: p.target.identity(p.before.Identity), Before: &link}
 	if p.before.Problem != nil {
 		return &Result{Envelope: p.target.blocked(envelope, p.before.Problem)}
 	}
@@ -73,11 +77,11 @@ func (s *Service) plan(ctx context.Context, p *proposal) *Result {
 		refused := s.refused(ctx, *p, err)
 		return &refused
 	case unchanged != "":
-		envelope.Status, envelope.After = schemas.StatusUnchanged, &link
+		envelope.Status, envelope.After = answers.StatusUnchanged, &link
 		envelope.Summary = fmt.Sprintf("%s for this identity in tenant %s%s; nothing was written.", unchanged, tenant, p.target.unexpected(link))
 		return &Result{Envelope: envelope}
 	case p.job.call.PlanOnly:
-		envelope.Status, envelope.Plan = schemas.StatusDone, p.target.requests(p.job.op, string(p.request.partnerID))
+		envelope.Status, envelope.Plan = answers.StatusDone, p.target.requests(p.job.op, string(p.request.partnerID))
 		envelope.Summary = fmt.Sprintf("A plan for %s in tenant %s; nothing was written.", p.job.op.Name, tenant)
 		return &Result{Envelope: envelope}
 	default:
@@ -86,7 +90,7 @@ func (s *Service) plan(ctx context.Context, p *proposal) *Result {
 }
 
 // blocked adds a problem that ends a write before it began.
-func (t target) blocked(envelope schemas.Envelope, err error) schemas.Envelope {
+func (t target) blocked(envelope answers.Envelope, err error) answers.Envelope {
 	with := problemEnvelope(err)
 	envelope.Status, envelope.Problem = with.Status, with.Problem
 	envelope.Summary = fmt.Sprintf("%s Nothing was written for this identity in tenant %s.", with.Summary, t.tenant.Name)
@@ -97,8 +101,8 @@ func (t target) blocked(envelope schemas.Envelope, err error) schemas.Envelope {
 func (s *Service) refusedEarly(ctx context.Context, j *job, w writeRequest, err error) Result {
 	s.deps.Guard.Refused(ctx, guard.Intent{
 		Caller: j.call.Principal.Caller, Tool: j.op.Name, PartnerID: string(w.partnerID),
-		Identity: schemas.Identity{Tenant: schemas.Sanitize(w.to.Tenant)},
-	}, schemas.AsProblem(err).Code)
+		Identity: answers.Identity{Tenant: untrusted.Sanitize(w.to.Tenant)},
+	}, problems.As(err).Code)
 	return failure(err)
 }
 
@@ -115,14 +119,14 @@ func (s *Service) apply(ctx context.Context, p proposal, granted guard.Granted) 
 	if err := s.deps.Guard.Finished(ctx, granted.Record, s.intent(p), recorded(envelope, outcome)); err != nil {
 		envelope.Summary += " The ledger could not store the outcome of this write; the next start checks it."
 		s.deps.Logger.ErrorContext(ctx, "the outcome of a write could not be recorded",
-			"tool", p.job.op.Name, "tenant", p.target.tenant.Name, "problem", schemas.AsProblem(err).Code)
+			"tool", p.job.op.Name, "tenant", p.target.tenant.Name, "problem", problems.As(err).Code)
 	}
 	p.job.progress(writeSteps, writeSteps, "Done")
 	return done(envelope)
 }
 
 // recorded is what the record keeps of an outcome.
-func recorded(envelope schemas.Envelope, outcome armclient.Outcome) guard.Outcome {
+func recorded(envelope answers.Envelope, outcome armclient.Outcome) guard.Outcome {
 	result := string(envelope.Status)
 	if envelope.Problem != nil {
 		result = string(envelope.Problem.Code)
@@ -134,18 +138,18 @@ func recorded(envelope schemas.Envelope, outcome armclient.Outcome) guard.Outcom
 }
 
 // outcome words what became of a write.
-func (p proposal) outcome(outcome armclient.Outcome) schemas.Envelope {
+func (p proposal) outcome(outcome armclient.Outcome) answers.Envelope {
 	before, after := p.target.expected(p.before.Link), p.target.expected(outcome.After.Link)
-	envelope := schemas.Envelope{Identity: p.target.identity(p.before.Identity), Before: &before, After: &after}
+	envelope := answers.Envelope{Identity: p.target.identity(p.before.Identity), Before: &before, After: &after}
 	where := fmt.Sprintf("for this identity in tenant %s", p.target.tenant.Name)
 	if outcome.Applied == armclient.AppliedYes && outcome.Problem == nil {
-		envelope.Status = schemas.StatusDone
+		envelope.Status = answers.StatusDone
 		envelope.Summary = fmt.Sprintf("%s %s%s; read back and confirmed. %s", p.request.did, where, p.target.unexpected(after), notChecked)
 		return envelope
 	}
 	problem := outcome.Problem
 	if problem == nil {
-		problem = schemas.NewProblem(schemas.CodeWriteUnconfirmed, "The write could not be confirmed.")
+		problem = problems.New(problems.CodeWriteUnconfirmed, "The write could not be confirmed.")
 	}
 	envelope.Status, envelope.Problem = problemEnvelope(problem).Status, problem
 	envelope.Summary = problem.Message + " " + p.target.stands(after, where)
@@ -153,11 +157,11 @@ func (p proposal) outcome(outcome armclient.Outcome) schemas.Envelope {
 }
 
 // stands says what is linked after a write that did not simply succeed.
-func (t target) stands(after schemas.Link, where string) string {
+func (t target) stands(after answers.Link, where string) string {
 	switch after.State {
-	case schemas.LinkLinked:
+	case answers.LinkLinked:
 		return fmt.Sprintf("Linked now %s: partner ID %s%s.", where, after.PartnerID, t.unexpected(after))
-	case schemas.LinkUnknown, "":
+	case answers.LinkUnknown, "":
 		return fmt.Sprintf("The link %s is now unknown.", where)
 	default:
 		return fmt.Sprintf("There is now no link %s.", where)
@@ -211,9 +215,9 @@ func (s *Service) ask(ctx context.Context, p *proposal, asked guard.Asked) guard
 
 // refused records and words that the guard refused a write.
 func (s *Service) refused(ctx context.Context, p proposal, err error) Result {
-	s.deps.Guard.Refused(ctx, s.intent(p), schemas.AsProblem(err).Code)
+	s.deps.Guard.Refused(ctx, s.intent(p), problems.As(err).Code)
 	link := p.target.expected(p.before.Link)
-	envelope := schemas.Envelope{Identity: p.target.identity(p.before.Identity), Before: &link}
+	envelope := answers.Envelope{Identity: p.target.identity(p.before.Identity), Before: &link}
 	return Result{Envelope: p.target.blocked(envelope, err)}
 }
 
@@ -233,18 +237,18 @@ func (s *Service) intent(p proposal) guard.Intent {
 	return guard.Intent{
 		Caller: p.job.call.Principal.Caller, Tool: p.job.op.Name, Identity: *p.target.identity(p.before.Identity),
 		Before: guard.SnapshotOf(p.before.Link), PartnerID: string(p.request.partnerID),
-		LinkedName: schemas.Sanitize(p.before.Link.PartnerName), LinkedSince: p.before.Link.UpdatedTime,
-		Company: schemas.Sanitize(p.target.tenant.Company), Domain: p.target.tenant.Domain(),
+		LinkedName: untrusted.Sanitize(p.before.Link.PartnerName), LinkedSince: p.before.Link.UpdatedTime,
+		Company: untrusted.Sanitize(p.target.tenant.Company), Domain: p.target.tenant.Domain(),
 		Expected: p.target.tenant.ExpectedPartnerID, Labels: p.target.tenant.Labels,
-		Reason: schemas.Sanitize(p.request.confirm.Reason), Endpoint: guard.EndpointOf(p.target.tenant),
+		Reason: untrusted.Sanitize(p.request.confirm.Reason), Endpoint: guard.EndpointOf(p.target.tenant),
 	}
 }
 
 // waiting answers that a person has to be found first.
 func (s *Service) waiting(ctx context.Context, p proposal, ticket guard.Ticket) Result {
 	before := p.target.expected(p.before.Link)
-	return Result{Envelope: schemas.Envelope{
-		Status: schemas.StatusApprovalRequired, Identity: p.target.identity(p.before.Identity), Before: &before,
+	return Result{Envelope: answers.Envelope{
+		Status: answers.StatusApprovalRequired, Identity: p.target.identity(p.before.Identity), Before: &before,
 		Summary: fmt.Sprintf("A person has to approve %s with partner ID %s for this identity in tenant %s; nothing was written.",
 			p.job.op.Name, p.request.partnerID, p.target.tenant.Name),
 		Approval: s.approval(ctx, ticket),

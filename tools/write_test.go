@@ -10,6 +10,8 @@ import (
 	"mcp-partner/access"
 	"mcp-partner/guard"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/problems"
 	"mcp-partner/simulator"
 	"mcp-partner/tools"
 )
@@ -43,30 +45,30 @@ func TestAWholeLifeOfALink(t *testing.T) {
 	for _, step := range []struct {
 		tool, arguments string
 		person          *clerk
-		status          schemas.Status
+		status          answers.Status
 		linked          string
 		writes          int
 	}{
-		{schemas.ToolRegisterPartner, `{"partner_id":"1234567"}`, types("1234567"), schemas.StatusDone, "1234567", 1},
-		{schemas.ToolRegisterPartner, `{"partner_id":"1234567"}`, types("1234567"), schemas.StatusUnchanged, "1234567", 1},
-		{schemas.ToolRegisterPartner, `{"partner_id":"7654321"}`, types("7654321"), schemas.StatusRefused, "1234567", 1},
-		{schemas.ToolUpdatePartner, `{"partner_id":"7654321","expected_current_partner_id":"1234567"}`, types("7654321"), schemas.StatusDone, "7654321", 2},
-		{schemas.ToolUpdatePartner, `{"partner_id":"7654321"}`, types("7654321"), schemas.StatusUnchanged, "7654321", 2},
-		{schemas.ToolUpdatePartner, `{"partner_id":"1234567","expected_current_partner_id":"1111111"}`, types("1234567"), schemas.StatusRefused, "7654321", 2},
-		{schemas.ToolRemovePartner, `{"partner_id":"1234567"}`, types("contoso"), schemas.StatusRefused, "7654321", 2},
-		{schemas.ToolRemovePartner, `{"partner_id":"7654321"}`, types("contoso"), schemas.StatusDone, "", 3},
-		{schemas.ToolRemovePartner, `{"partner_id":"7654321"}`, types("contoso"), schemas.StatusUnchanged, "", 3},
-		{schemas.ToolUpdatePartner, `{"partner_id":"7654321"}`, types("7654321"), schemas.StatusRefused, "", 3},
-		{schemas.ToolRegisterPartner, `{"partner_id":"1234567"}`, types("1234567"), schemas.StatusDone, "1234567", 4},
+		{schemas.ToolRegisterPartner, `{"partner_id":"1234567"}`, types("1234567"), answers.StatusDone, "1234567", 1},
+		{schemas.ToolRegisterPartner, `{"partner_id":"1234567"}`, types("1234567"), answers.StatusUnchanged, "1234567", 1},
+		{schemas.ToolRegisterPartner, `{"partner_id":"7654321"}`, types("7654321"), answers.StatusRefused, "1234567", 1},
+		{schemas.ToolUpdatePartner, `{"partner_id":"7654321","expected_current_partner_id":"1234567"}`, types("7654321"), answers.StatusDone, "7654321", 2},
+		{schemas.ToolUpdatePartner, `{"partner_id":"7654321"}`, types("7654321"), answers.StatusUnchanged, "7654321", 2},
+		{schemas.ToolUpdatePartner, `{"partner_id":"1234567","expected_current_partner_id":"1111111"}`, types("1234567"), answers.StatusRefused, "7654321", 2},
+		{schemas.ToolRemovePartner, `{"partner_id":"1234567"}`, types("contoso"), answers.StatusRefused, "7654321", 2},
+		{schemas.ToolRemovePartner, `{"partner_id":"7654321"}`, types("contoso"), answers.StatusDone, "", 3},
+		{schemas.ToolRemovePartner, `{"partner_id":"7654321"}`, types("contoso"), answers.StatusUnchanged, "", 3},
+		{schemas.ToolUpdatePartner, `{"partner_id":"7654321"}`, types("7654321"), answers.StatusRefused, "", 3},
+		{schemas.ToolRegisterPartner, `{"partner_id":"1234567"}`, types("1234567"), answers.StatusDone, "1234567", 4},
 	} {
 		envelope := h.ask(step.tool, step.arguments, step.person).Envelope
 		if envelope.Status != step.status || h.linked("contoso") != step.linked || h.writes() != step.writes {
 			t.Fatalf("%s %s: status %s (%s), linked %q, %d writes", step.tool, step.arguments, envelope.Status, envelope.Summary, h.linked("contoso"), h.writes())
 		}
-		if asked := len(step.person.asked) == 1; asked != (step.status == schemas.StatusDone) {
+		if asked := len(step.person.asked) == 1; asked != (step.status == answers.StatusDone) {
 			t.Errorf("%s: status %s, and the person was asked %d times", step.tool, step.status, len(step.person.asked))
 		}
-		if envelope.Status == schemas.StatusDone && (envelope.Before == nil || envelope.After == nil || (step.linked != "" && envelope.After.Version == nil)) {
+		if envelope.Status == answers.StatusDone && (envelope.Before == nil || envelope.After == nil || (step.linked != "" && envelope.After.Version == nil)) {
 			t.Errorf("%s: before %v, after %v", step.tool, envelope.Before, envelope.After)
 		}
 	}
@@ -80,11 +82,11 @@ func TestRefusalsNameTheWay(t *testing.T) {
 	h := build(t, simulator.Config{Tenants: 2}, unasked)
 	h.link("contoso", "1234567")
 	over := h.call(schemas.ToolRegisterPartner, `{"tenant":"contoso","partner_id":"7654321"}`)
-	if over.Problem.Code != schemas.CodeAlreadyLinked || over.Problem.NextTool != schemas.ToolUpdatePartner || !strings.Contains(over.Problem.Hint, "1234567") {
+	if over.Problem.Code != problems.CodeAlreadyLinked || over.Problem.NextTool != schemas.ToolUpdatePartner || !strings.Contains(over.Problem.Hint, "1234567") {
 		t.Errorf("register over another: %+v", over.Problem)
 	}
 	none := h.call(schemas.ToolUpdatePartner, `{"tenant":"fabrikam","partner_id":"7654321"}`)
-	if none.Problem.Code != schemas.CodeNotLinked || none.Problem.NextTool != schemas.ToolRegisterPartner {
+	if none.Problem.Code != problems.CodeNotLinked || none.Problem.NextTool != schemas.ToolRegisterPartner {
 		t.Errorf("update without a link: %+v", none.Problem)
 	}
 	if h.writes() != 0 {
@@ -103,7 +105,7 @@ func TestAPersonWhoDoesNotConfirm(t *testing.T) {
 	} {
 		h := build(t, simulator.Config{Tenants: 1}, nil)
 		envelope := h.ask(schemas.ToolRegisterPartner, `{"partner_id":"1234567"}`, person).Envelope
-		if envelope.Status != schemas.StatusRefused || envelope.Problem.Code != schemas.CodeApprovalDeclined || h.writes() != 0 || h.intents() != 0 {
+		if envelope.Status != answers.StatusRefused || envelope.Problem.Code != problems.CodeApprovalDeclined || h.writes() != 0 || h.intents() != 0 {
 			t.Errorf("%s: %+v, %d writes", name, envelope, h.writes())
 		}
 	}
@@ -115,7 +117,7 @@ func TestTheStateMovesWhileAPersonThinks(t *testing.T) {
 	person := types("1234567")
 	person.meanwhile = func() { h.link("contoso", "9999999") }
 	envelope := h.ask(schemas.ToolRegisterPartner, `{"partner_id":"1234567"}`, person).Envelope
-	if envelope.Status != schemas.StatusRefused || envelope.Problem.Code != schemas.CodeStateMoved || h.writes() != 0 {
+	if envelope.Status != answers.StatusRefused || envelope.Problem.Code != problems.CodeStateMoved || h.writes() != 0 {
 		t.Errorf("%+v, %d writes", envelope, h.writes())
 	}
 }
@@ -124,22 +126,22 @@ func TestWriteWaitsForApproverWhenClientShowsNoForm(t *testing.T) {
 	t.Parallel()
 	h := build(t, simulator.Config{Tenants: 1}, nil)
 	envelope := h.call(schemas.ToolRegisterPartner, `{"partner_id":"1234567"}`)
-	if envelope.Status != schemas.StatusApprovalRequired || envelope.Status.IsError() || envelope.Approval == nil || envelope.Approval.State != "pending" {
+	if envelope.Status != answers.StatusApprovalRequired || envelope.Status.IsError() || envelope.Approval == nil || envelope.Approval.State != "pending" {
 		t.Fatalf("%+v", envelope)
 	}
 	if !strings.Contains(envelope.Approval.How, "mcp-partner approvers add") {
 		t.Errorf("how: %s", envelope.Approval.How)
 	}
 	again := h.call(schemas.ToolRegisterPartner, `{"partner_id":"1234567","approval_id":"`+envelope.Approval.ID+`"}`)
-	if again.Status != schemas.StatusApprovalRequired || again.Approval.ID != envelope.Approval.ID {
+	if again.Status != answers.StatusApprovalRequired || again.Approval.ID != envelope.Approval.ID {
 		t.Errorf("again: %+v", again)
 	}
 	other := h.call(schemas.ToolRegisterPartner, `{"partner_id":"7654321","approval_id":"`+envelope.Approval.ID+`"}`)
-	if other.Status != schemas.StatusRefused || other.Problem.Code != schemas.CodeApprovalMismatch {
+	if other.Status != answers.StatusRefused || other.Problem.Code != problems.CodeApprovalMismatch {
 		t.Errorf("for another ID: %+v", other)
 	}
 	forged := h.call(schemas.ToolRegisterPartner, `{"partner_id":"1234567","approval_id":"ap_0"}`)
-	if forged.Problem == nil || forged.Problem.Code != schemas.CodeApprovalUnknown {
+	if forged.Problem == nil || forged.Problem.Code != problems.CodeApprovalUnknown {
 		t.Errorf("forged: %+v", forged)
 	}
 	if h.writes() != 0 {
@@ -157,7 +159,7 @@ func TestWritesAreOffUntilSwitchedOn(t *testing.T) {
 		schemas.ToolRemovePartner:   `{"partner_id":"1234567"}`,
 	} {
 		envelope := h.ask(tool, arguments, types("1234567")).Envelope
-		if envelope.Status != schemas.StatusRefused || envelope.Problem.Code != schemas.CodeWritesDisabled || !strings.Contains(envelope.Problem.Hint, "--allow-writes") {
+		if envelope.Status != answers.StatusRefused || envelope.Problem.Code != problems.CodeWritesDisabled || !strings.Contains(envelope.Problem.Hint, "--allow-writes") {
 			t.Errorf("%s: %+v", tool, envelope)
 		}
 	}
@@ -177,11 +179,11 @@ func TestBoundsHoldForWrites(t *testing.T) {
 		"partner ID": {schemas.ToolRegisterPartner, `{"tenant":"contoso","partner_id":"7654321"}`},
 		"tool":       {schemas.ToolRemovePartner, `{"tenant":"contoso","partner_id":"1234567"}`},
 	} {
-		if envelope := h.call(call.tool, call.arguments); envelope.Status != schemas.StatusRefused || envelope.Problem.Code != schemas.CodeNotAllowed {
+		if envelope := h.call(call.tool, call.arguments); envelope.Status != answers.StatusRefused || envelope.Problem.Code != problems.CodeNotAllowed {
 			t.Errorf("%s: %+v", name, envelope)
 		}
 	}
-	if envelope := h.call(schemas.ToolRegisterPartner, `{"partner_id":"1234567"}`); envelope.Status != schemas.StatusDone || h.writes() != 1 {
+	if envelope := h.call(schemas.ToolRegisterPartner, `{"partner_id":"1234567"}`); envelope.Status != answers.StatusDone || h.writes() != 1 {
 		t.Errorf("inside the bound, tenant left out: %+v", envelope)
 	}
 }
@@ -190,17 +192,17 @@ func TestBoundsHoldForWrites(t *testing.T) {
 func TestWritesUnderFaults(t *testing.T) {
 	t.Parallel()
 	for kind, want := range map[simulator.FaultKind]struct {
-		status schemas.Status
-		code   schemas.Code
+		status answers.Status
+		code   problems.Code
 		linked bool
 	}{
-		simulator.FaultLostAnswer:      {schemas.StatusDone, "", true},
-		simulator.FaultErrorAfterWrite: {schemas.StatusDone, "", true},
-		simulator.FaultOtherWriterBack: {schemas.StatusFailed, schemas.CodeConcurrentChange, true},
-		simulator.FaultOtherWriterLate: {schemas.StatusFailed, schemas.CodeConcurrentChange, true},
-		simulator.FaultClaimsChallenge: {schemas.StatusDone, "", true},
-		simulator.FaultForbidden:       {schemas.StatusFailed, schemas.CodeForbidden, false},
-		simulator.FaultHTML:            {schemas.StatusFailed, schemas.CodeWriteNotApplied, false},
+		simulator.FaultLostAnswer:      {answers.StatusDone, "", true},
+		simulator.FaultErrorAfterWrite: {answers.StatusDone, "", true},
+		simulator.FaultOtherWriterBack: {answers.StatusFailed, problems.CodeConcurrentChange, true},
+		simulator.FaultOtherWriterLate: {answers.StatusFailed, problems.CodeConcurrentChange, true},
+		simulator.FaultClaimsChallenge: {answers.StatusDone, "", true},
+		simulator.FaultForbidden:       {answers.StatusFailed, problems.CodeForbidden, false},
+		simulator.FaultHTML:            {answers.StatusFailed, problems.CodeWriteNotApplied, false},
 	} {
 		t.Run(string(kind), func(t *testing.T) {
 			t.Parallel()
@@ -208,7 +210,7 @@ func TestWritesUnderFaults(t *testing.T) {
 			h.link("contoso", "7654321")
 			h.inject("contoso", simulator.Rule{Kind: kind, Method: http.MethodPatch, Times: 1})
 			envelope := h.call(schemas.ToolUpdatePartner, `{"partner_id":"1234567"}`)
-			code := schemas.Code("")
+			code := problems.Code("")
 			if envelope.Problem != nil {
 				code = envelope.Problem.Code
 			}
@@ -234,11 +236,11 @@ func TestAWriteGoesOnWhenTheClientHangsUp(t *testing.T) {
 			}
 		},
 	})
-	if result.Envelope.Status != schemas.StatusDone || h.linked("contoso") != "1234567" {
+	if result.Envelope.Status != answers.StatusDone || h.linked("contoso") != "1234567" {
 		t.Errorf("%+v", result.Envelope)
 	}
 	outcome := h.store.Events()[len(h.store.Events())-1]
-	if outcome.Kind != guard.KindOutcome || outcome.Result != string(schemas.StatusDone) {
+	if outcome.Kind != guard.KindOutcome || outcome.Result != string(answers.StatusDone) {
 		t.Errorf("the record ends with %+v", outcome)
 	}
 }
@@ -249,7 +251,7 @@ func TestCallerThatLeavesBeforeThePlanWritesNothing(t *testing.T) {
 	ctx, hangUp := context.WithCancel(t.Context())
 	hangUp()
 	result := h.service.Call(ctx, tools.Call{Tool: schemas.ToolRegisterPartner, Arguments: []byte(`{"partner_id":"1234567"}`), Principal: trusted("test"), Confirmer: tools.NoConfirmer{}})
-	if result.Envelope.Status != schemas.StatusFailed || result.Envelope.Problem.Code != schemas.CodeCancelled || h.writes() != 0 {
+	if result.Envelope.Status != answers.StatusFailed || result.Envelope.Problem.Code != problems.CodeCancelled || h.writes() != 0 {
 		t.Errorf("%+v", result.Envelope)
 	}
 }
@@ -257,13 +259,13 @@ func TestCallerThatLeavesBeforeThePlanWritesNothing(t *testing.T) {
 func TestPlansWriteNothing(t *testing.T) {
 	t.Parallel()
 	h := build(t, simulator.Config{Tenants: 1}, func(o *guard.Options) { o.AllowWrites = false })
-	plan := func(tool, arguments string) schemas.Envelope {
+	plan := func(tool, arguments string) answers.Envelope {
 		envelope := h.service.Call(t.Context(), tools.Call{Tool: tool, Arguments: []byte(arguments), Principal: trusted("test"), Confirmer: tools.NoConfirmer{}, PlanOnly: true}).Envelope
 		h.valid(tool, envelope)
 		return envelope
 	}
 	envelope := plan(schemas.ToolRegisterPartner, `{"partner_id":"1234567"}`)
-	if envelope.Status != schemas.StatusDone || len(envelope.Plan) != 2 || envelope.Plan[1].Method != http.MethodPut ||
+	if envelope.Status != answers.StatusDone || len(envelope.Plan) != 2 || envelope.Plan[1].Method != http.MethodPut ||
 		!strings.HasSuffix(envelope.Plan[1].URL, "/partners/1234567?api-version=2018-02-01") || h.writes() != 0 {
 		t.Errorf("register: %+v", envelope)
 	}

@@ -5,7 +5,8 @@ import (
 	"strings"
 
 	"mcp-partner/internal/disk"
-	"mcp-partner/schemas"
+	"mcp-partner/internal/untrusted"
+	"mcp-partner/schemas/problems"
 	"mcp-partner/vault/internal/azurekeyvault"
 	"mcp-partner/vault/internal/hashicorp"
 )
@@ -73,10 +74,10 @@ func (s Settings) normal() (Settings, error) {
 	}
 	id, err := hex.DecodeString(s.ID) // becomes a part of names and paths
 	if s.Backend != BackendFile && (err != nil || len(id) != idBytes || strings.ToLower(s.ID) != s.ID) {
-		return s, schemas.InvalidArgument("The backend's settings lack the ID of this state directory.")
+		return s, problems.InvalidArgument("The backend's settings lack the ID of this state directory.")
 	}
 	if (s.HashiCorp != nil) != (s.Backend == BackendHashiCorp) || (s.AzureKeyVault != nil) != (s.Backend == BackendAzureKeyVault) {
-		return s, schemas.InvalidArgument("The settings are not those of the backend %q.", schemas.Sanitize(string(s.Backend)))
+		return s, problems.InvalidArgument("The settings are not those of the backend %q.", untrusted.Sanitize(string(s.Backend)))
 	}
 	switch s.Backend {
 	case BackendFile, BackendKeychain:
@@ -90,7 +91,7 @@ func (s Settings) normal() (Settings, error) {
 		s.AzureKeyVault = &normal
 		return s, err
 	}
-	return s, schemas.InvalidArgument("There is no backend %q: it is file, keychain, hashicorp or azurekeyvault.", schemas.Sanitize(string(s.Backend)))
+	return s, problems.InvalidArgument("There is no backend %q: it is file, keychain, hashicorp or azurekeyvault.", untrusted.Sanitize(string(s.Backend)))
 }
 
 // readSettings returns the choice of a state directory. One without a file is
@@ -102,7 +103,7 @@ func readSettings(d disk.Dir) (Settings, error) {
 	}
 	var file settingsFile
 	if err := disk.DecodeVersioned(data, settingsVersion, &file, &file.Version); err != nil {
-		return Settings{}, corrupt(d, settingsName, schemas.Clause(err))
+		return Settings{}, corrupt(d, settingsName, problems.Clause(err))
 	}
 	settings, err := file.normal()
 	if err != nil {

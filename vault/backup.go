@@ -11,7 +11,7 @@ import (
 	"filippo.io/age"
 
 	"mcp-partner/internal/disk"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 )
 
 const backupVersion = 1
@@ -99,7 +99,7 @@ func (v *Vault) Backup(ctx context.Context, lock Locker, tenants Tenants) ([]byt
 		err = encryptTo(&sealedFile, plainText, audience...)
 	}
 	if err != nil {
-		return nil, BackupInfo{}, schemas.NewProblem(schemas.CodeInternal, "The backup cannot be encrypted; nothing was written.")
+		return nil, BackupInfo{}, problems.New(problems.CodeInternal, "The backup cannot be encrypted; nothing was written.")
 	}
 	return sealedFile.Bytes(), file.info(), nil
 }
@@ -120,7 +120,7 @@ func (v *Vault) gather(ctx context.Context, state *openVault, tenants Tenants) (
 
 func (l Locker) audience(ctx context.Context, cost int) ([]age.Recipient, error) {
 	if len(l.Recipients) > 0 && l.Key.PassphraseFile != "" {
-		return nil, schemas.InvalidArgument("Recipients and a passphrase cannot be combined: choose one for the backup.")
+		return nil, problems.InvalidArgument("Recipients and a passphrase cannot be combined: choose one for the backup.")
 	}
 	if len(l.Recipients) > 0 {
 		return parseRecipients(l.Recipients)
@@ -160,7 +160,7 @@ func (l Locker) unlock(ctx context.Context, sealedFile []byte) (*backupFile, err
 	}
 	file := &backupFile{}
 	if err := disk.DecodeVersioned(plainText, backupVersion, file, &file.Version); err != nil {
-		return nil, brokenBackup("it was decrypted, but " + schemas.Clause(err))
+		return nil, brokenBackup("it was decrypted, but " + problems.Clause(err))
 	}
 	return file, nil
 }
@@ -169,10 +169,10 @@ func (l Locker) key(ctx context.Context, sealedFile []byte) (*key, error) {
 	if k, err := l.Key.given(ctx, sealedFile, "Passphrase of the backup: ", workFactor); k != nil || err != nil {
 		return k, err
 	}
-	return nil, schemas.InvalidArgument("This backup is for an age identity, or it is not a backup: give the identity file.")
+	return nil, problems.InvalidArgument("This backup is for an age identity, or it is not a backup: give the identity file.")
 }
 
 func brokenBackup(what string) error {
-	return schemas.NewProblem(schemas.CodeVaultCorrupt, "The backup cannot be used: "+what+".",
-		schemas.WithHint("Nothing was changed. Check the key, or use another copy of the backup."))
+	return problems.New(problems.CodeVaultCorrupt, "The backup cannot be used: "+what+".",
+		problems.WithHint("Nothing was changed. Check the key, or use another copy of the backup."))
 }

@@ -12,7 +12,7 @@ import (
 
 	"mcp-partner/internal/disk"
 	"mcp-partner/internal/roomtest"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 	"mcp-partner/tenants"
 )
 
@@ -101,7 +101,7 @@ func TestOlderBackupNeedsForce(t *testing.T) {
 	put(t, v, "contoso", "newer")
 	put(t, v, "northwind", "third")
 	_, err := v.Restore(t.Context(), data, RestoreOptions{Tenants: filesOf(v), Lock: opens})
-	problem := roomtest.WantCode(t, err, schemas.CodeStateMoved)
+	problem := roomtest.WantCode(t, err, problems.CodeStateMoved)
 	for _, word := range []string{"older", "contoso, northwind", "generation"} {
 		if !strings.Contains(problem.Message, word) {
 			t.Errorf("%q does not say %q", problem.Message, word)
@@ -117,7 +117,7 @@ func TestOlderBackupNeedsForce(t *testing.T) {
 	}
 	wantSecret(t, v, "contoso", roomtest.Canary)
 	_, err = v.Get(t.Context(), "northwind")
-	roomtest.WantCode(t, err, schemas.CodeVaultMissing)
+	roomtest.WantCode(t, err, problems.CodeVaultMissing)
 	if n, err := v.Keyring().Counter(t.Context()); err != nil || n != 77 {
 		t.Errorf("the counter went back to %d, %v", n, err)
 	}
@@ -146,7 +146,7 @@ func TestEveryDamageOfABackupIsNoticed(t *testing.T) {
 		if err == nil {
 			t.Fatalf("damage %d is not noticed", i)
 		}
-		if code := schemas.AsProblem(err).Code; code != schemas.CodeVaultCorrupt {
+		if code := problems.As(err).Code; code != problems.CodeVaultCorrupt {
 			t.Fatalf("damage %d: %v", i, err)
 		}
 		roomtest.WantNoLeak(t, "damaged backup", fmt.Sprintf("%v %+v", err, err))
@@ -164,7 +164,7 @@ func TestBackupWithAPassphrase(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, _, err := v.Backup(t.Context(), Locker{Key: KeySource{PassphraseFile: file}}, filesOf(v))
-	roomtest.WantCode(t, err, schemas.CodeInvalidArgument)
+	roomtest.WantCode(t, err, problems.CodeInvalidArgument)
 	asked := &prompt{typed: []string{"correct horse battery", "correct horse battery"}}
 	data, _, err := v.Backup(t.Context(), Locker{Key: KeySource{Terminal: asked}}, filesOf(v))
 	if err != nil || asked.asked != 2 {
@@ -174,7 +174,7 @@ func TestBackupWithAPassphrase(t *testing.T) {
 	w := openWhole(t, other, KeySource{})
 	wrong := Locker{Key: KeySource{Terminal: &prompt{typed: []string{"something else"}}}}
 	_, err = w.Restore(t.Context(), data, RestoreOptions{Tenants: filesOf(w), Lock: wrong})
-	roomtest.WantCode(t, err, schemas.CodeVaultCorrupt)
+	roomtest.WantCode(t, err, problems.CodeVaultCorrupt)
 	right := Locker{Key: KeySource{Terminal: &prompt{typed: []string{"correct horse battery"}}}}
 	if _, err := w.Restore(t.Context(), data, RestoreOptions{Tenants: filesOf(w), Lock: right}); err != nil {
 		t.Fatal(err)

@@ -5,5 +5,5 @@
 // Vault; MemoryStore holds them for a simulation. A Keyring holds the program's
 // own keys.
 //
-// Every error that leaves the package is a *schemas.Problem.
+// Every error that leaves the package is a *problems.Problem.
 package vault

@@ -10,7 +10,8 @@ import (
 	"mcp-partner/internal/disk"
 	"mcp-partner/internal/naming"
 	"mcp-partner/internal/phrase"
-	"mcp-partner/schemas"
+	"mcp-partner/internal/untrusted"
+	"mcp-partner/schemas/problems"
 	"mcp-partner/vault/internal/backend"
 )
 
@@ -121,7 +122,7 @@ func (f *FileStore) Replace(ctx context.Context, name string, old, next Secret) 
 		case !there:
 			return false, noSecret(name)
 		case !now.secret.Equal(old):
-			return false, backend.Moved(schemas.Sanitize(name))
+			return false, backend.Moved(untrusted.Sanitize(name))
 		}
 		content.secrets[naming.Fold(name)] = storedSecret{now.name, next, f.now().UTC()}
 		return true, nil
@@ -165,7 +166,7 @@ func (f *FileStore) open(ctx context.Context) (*openVault, error) {
 				return attempt.state, attempt.err
 			}
 		case <-ctx.Done():
-			return nil, schemas.ContextProblem(ctx.Err(), "Opening the vault")
+			return nil, problems.OfContext(ctx.Err(), "Opening the vault")
 		}
 	}
 }
@@ -197,8 +198,8 @@ func (f *FileStore) lead(ctx context.Context, attempt *opening) {
 
 // gaveUp reports whether an attempt ended because its own caller went away.
 func gaveUp(err error) bool {
-	var p *schemas.Problem
-	return errors.As(err, &p) && (p.Code == schemas.CodeTimeout || p.Code == schemas.CodeCancelled)
+	var p *problems.Problem
+	return errors.As(err, &p) && (p.Code == problems.CodeTimeout || p.Code == problems.CodeCancelled)
 }
 
 func (f *FileStore) load(ctx context.Context) (*openVault, error) {
@@ -213,8 +214,8 @@ func (f *FileStore) load(ctx context.Context) (*openVault, error) {
 		return nil, err
 	}
 	if seen.Missing() {
-		return nil, schemas.NewProblem(schemas.CodeVaultMissing, "There is no vault in "+f.disk.Path+" yet.",
-			schemas.WithCommand("Ask a person to create one.", "mcp-partner vault init"))
+		return nil, problems.New(problems.CodeVaultMissing, "There is no vault in "+f.disk.Path+" yet.",
+			problems.WithCommand("Ask a person to create one.", "mcp-partner vault init"))
 	}
 	k, content, err := f.decrypt(ctx, sealedFile)
 	if err != nil {
@@ -243,16 +244,16 @@ func (f *FileStore) highestGeneration() (uint64, error) {
 	}
 	highest, err := decodeMark(data)
 	if err != nil {
-		return 0, corrupt(f.disk, markName, schemas.Clause(err))
+		return 0, corrupt(f.disk, markName, problems.Clause(err))
 	}
 	return highest, nil
 }
 
 func (f *FileStore) putBack(generation, highest uint64) error {
-	return schemas.NewProblem(schemas.CodeVaultCorrupt,
+	return problems.New(problems.CodeVaultCorrupt,
 		fmt.Sprintf("%s is an older version: it is generation %d, and generation %d was here before.",
 			f.disk.File(vaultName), generation, highest),
-		schemas.WithCommand("Restore the newest vault. To keep this one, with secrets that were replaced since, run the command.", "rm %s", phrase.ShellWord(f.disk.File(markName))))
+		problems.WithCommand("Restore the newest vault. To keep this one, with secrets that were replaced since, run the command.", "rm %s", phrase.ShellWord(f.disk.File(markName))))
 }
 
 // change applies one change to the newest state and writes it. If it fails at
@@ -278,7 +279,7 @@ func (f *FileStore) exclusive(ctx context.Context, work func(*openVault) error) 
 	case f.writer <- struct{}{}:
 		defer func() { <-f.writer }()
 	case <-ctx.Done():
-		return schemas.ContextProblem(ctx.Err(), "Changing the vault")
+		return problems.OfContext(ctx.Err(), "Changing the vault")
 	}
 	// Before the lock, because a person may be asked for the passphrase.
 	if err := f.Open(ctx); err != nil {

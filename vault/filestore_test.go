@@ -17,7 +17,7 @@ import (
 	"mcp-partner/internal/disk"
 	"mcp-partner/internal/roomtest"
 	"mcp-partner/internal/sealed"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 )
 
 // lowCost keeps scrypt quick in tests; what it costs says nothing about them.
@@ -93,7 +93,7 @@ func TestFileStoreKeepsSecrets(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := store.Get(context.Background(), "contoso")
-	roomtest.WantCode(t, err, schemas.CodeVaultMissing)
+	roomtest.WantCode(t, err, problems.CodeVaultMissing)
 	wantSecret(t, store, "fabrikam", "other")
 	files, err := os.ReadDir(dir)
 	if err != nil {
@@ -119,7 +119,7 @@ func TestInitNeverReplacesAVault(t *testing.T) {
 	dir, store := newVault(t)
 	put(t, store, "contoso", "abc")
 	err := Init(context.Background(), disk.New(dir), InitOptions{})
-	roomtest.WantCode(t, err, schemas.CodeInvalidArgument)
+	roomtest.WantCode(t, err, problems.CodeInvalidArgument)
 	wantSecret(t, openVaultAt(t, dir, KeySource{}), "contoso", "abc")
 }
 
@@ -140,19 +140,19 @@ func TestInitAfterAVaultWasMovedAway(t *testing.T) {
 	if err := os.Rename(filepath.Join(dir, "away"), filepath.Join(dir, vaultName)); err != nil {
 		t.Fatal(err)
 	}
-	roomtest.WantCode(t, openVaultAt(t, dir, KeySource{}).Open(context.Background()), schemas.CodeVaultCorrupt)
+	roomtest.WantCode(t, openVaultAt(t, dir, KeySource{}).Open(context.Background()), problems.CodeVaultCorrupt)
 }
 
 func TestMissingVault(t *testing.T) {
 	t.Parallel()
 	store := openVaultAt(t, roomtest.StateDir(t), KeySource{})
 	_, err := store.Get(context.Background(), "contoso")
-	problem := roomtest.WantCode(t, err, schemas.CodeVaultMissing)
+	problem := roomtest.WantCode(t, err, problems.CodeVaultMissing)
 	if !strings.Contains(problem.Command, "mcp-partner vault init") {
 		t.Errorf("hint %q", problem.Hint)
 	}
 	err = store.Put(context.Background(), "contoso", roomtest.MustSecret(t, "abc"))
-	roomtest.WantCode(t, err, schemas.CodeVaultMissing)
+	roomtest.WantCode(t, err, problems.CodeVaultMissing)
 }
 
 func TestKeys(t *testing.T) {
@@ -209,7 +209,7 @@ func TestPassphraseAtTheTerminal(t *testing.T) {
 	ask = &prompt{typed: []string{"wrong horse", "correct horse"}}
 	store := openVaultAt(t, dir, KeySource{Terminal: ask})
 	err := store.Open(context.Background())
-	problem := roomtest.WantCode(t, err, schemas.CodeVaultCorrupt)
+	problem := roomtest.WantCode(t, err, problems.CodeVaultCorrupt)
 	if !strings.Contains(problem.Message, "passphrase") || strings.Contains(problem.Message, "wrong horse") {
 		t.Errorf("message %q", problem.Message)
 	}
@@ -221,7 +221,7 @@ func TestPassphraseAtTheTerminal(t *testing.T) {
 	}
 	none := openVaultAt(t, dir, KeySource{})
 	_, err = none.Get(context.Background(), "contoso")
-	roomtest.WantCode(t, err, schemas.CodeVaultLocked)
+	roomtest.WantCode(t, err, problems.CodeVaultLocked)
 	if got := none.KeyDescription(); !strings.Contains(got, "that you type on the terminal") {
 		t.Errorf("description %q", got)
 	}
@@ -257,13 +257,13 @@ func TestInitPassphraseMistakes(t *testing.T) {
 		dir := roomtest.StateDir(t)
 		source := KeySource{Terminal: &prompt{typed: typed}}
 		err := initVault(context.Background(), openVaultAt(t, dir, source), InitOptions{Key: source, AskPassphrase: true})
-		roomtest.WantCode(t, err, schemas.CodeInvalidArgument)
+		roomtest.WantCode(t, err, problems.CodeInvalidArgument)
 		if _, err := os.Stat(filepath.Join(dir, vaultName)); err == nil {
 			t.Errorf("%s: a vault was made", name)
 		}
 	}
 	_, err := OpenVault(disk.New(roomtest.StateDir(t)), KeySource{IdentityFile: "a", PassphraseFile: "b"}, nil)
-	roomtest.WantCode(t, err, schemas.CodeInvalidArgument)
+	roomtest.WantCode(t, err, problems.CodeInvalidArgument)
 }
 
 func TestWrongKeys(t *testing.T) {
@@ -272,7 +272,7 @@ func TestWrongKeys(t *testing.T) {
 	other, otherStore := newVault(t)
 	_ = otherStore
 	store := openVaultAt(t, dir, KeySource{IdentityFile: filepath.Join(other, keyName)})
-	problem := roomtest.WantCode(t, store.Open(context.Background()), schemas.CodeVaultCorrupt)
+	problem := roomtest.WantCode(t, store.Open(context.Background()), problems.CodeVaultCorrupt)
 	if !strings.Contains(problem.Message, "does not open") {
 		t.Errorf("message %q", problem.Message)
 	}
@@ -280,14 +280,14 @@ func TestWrongKeys(t *testing.T) {
 	if err := os.WriteFile(pass, []byte("correct horse"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	problem = roomtest.WantCode(t, openVaultAt(t, dir, KeySource{PassphraseFile: pass}).Open(context.Background()), schemas.CodeVaultCorrupt)
+	problem = roomtest.WantCode(t, openVaultAt(t, dir, KeySource{PassphraseFile: pass}).Open(context.Background()), problems.CodeVaultCorrupt)
 	if !strings.Contains(problem.Message, "protected by an age identity") {
 		t.Errorf("message %q", problem.Message)
 	}
 	if err := os.Remove(filepath.Join(dir, keyName)); err != nil {
 		t.Fatal(err)
 	}
-	problem = roomtest.WantCode(t, openVaultAt(t, dir, KeySource{}).Open(context.Background()), schemas.CodeVaultMissing)
+	problem = roomtest.WantCode(t, openVaultAt(t, dir, KeySource{}).Open(context.Background()), problems.CodeVaultMissing)
 	if !strings.Contains(problem.Message, keyName) {
 		t.Errorf("message %q", problem.Message)
 	}
@@ -309,12 +309,12 @@ func TestEveryDamageIsNoticed(t *testing.T) {
 			t.Fatal(err)
 		}
 		fresh := openVaultAt(t, dir, KeySource{})
-		problem := roomtest.WantCode(t, fresh.Open(context.Background()), schemas.CodeVaultCorrupt)
+		problem := roomtest.WantCode(t, fresh.Open(context.Background()), problems.CodeVaultCorrupt)
 		if !strings.Contains(problem.Message, vaultName) {
 			t.Fatalf("%s: message %q", what, problem.Message)
 		}
 		roomtest.WantNoLeak(t, "", problem.Error(), problem.Hint)
-		roomtest.WantCode(t, fresh.Put(context.Background(), "x", roomtest.MustSecret(t, "y")), schemas.CodeVaultCorrupt)
+		roomtest.WantCode(t, fresh.Put(context.Background(), "x", roomtest.MustSecret(t, "y")), problems.CodeVaultCorrupt)
 		if now, _ := os.ReadFile(path); !bytes.Equal(now, damaged) {
 			t.Fatalf("%s: the damaged file was overwritten", what)
 		}
@@ -352,7 +352,7 @@ func TestOlderGenerationIsRefused(t *testing.T) {
 	}
 	for _, reader := range []*FileStore{store, openVaultAt(t, dir, KeySource{})} {
 		_, err := reader.Get(context.Background(), "contoso")
-		problem := roomtest.WantCode(t, err, schemas.CodeVaultCorrupt)
+		problem := roomtest.WantCode(t, err, problems.CodeVaultCorrupt)
 		if !strings.Contains(problem.Message, "older version") || !strings.Contains(problem.Command, markName) {
 			t.Errorf("message %q, hint %q", problem.Message, problem.Hint)
 		}
@@ -365,7 +365,7 @@ func TestOlderGenerationIsRefused(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, markName), []byte("many\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	roomtest.WantCode(t, openVaultAt(t, dir, KeySource{}).Open(context.Background()), schemas.CodeVaultCorrupt)
+	roomtest.WantCode(t, openVaultAt(t, dir, KeySource{}).Open(context.Background()), problems.CodeVaultCorrupt)
 }
 
 // The write is stopped before each of its steps, as a crash would. Afterwards
@@ -417,7 +417,7 @@ func TestReadOnlyAndFullDisks(t *testing.T) {
 		dir, store := newVault(t)
 		put(t, store, "contoso", "old")
 		store.disk.Step = func(string) error { return &os.PathError{Op: "open", Path: "x", Err: number} }
-		problem := roomtest.WantCode(t, store.Put(context.Background(), "contoso", roomtest.MustSecret(t, "new")), schemas.CodeVaultUnavailable)
+		problem := roomtest.WantCode(t, store.Put(context.Background(), "contoso", roomtest.MustSecret(t, "new")), problems.CodeVaultUnavailable)
 		if !strings.Contains(problem.Hint, hint) {
 			t.Errorf("%v: hint %q", number, problem.Hint)
 		}

@@ -8,7 +8,8 @@ import (
 	"mcp-partner/internal/disk"
 	"mcp-partner/internal/httpclient"
 	"mcp-partner/internal/sealed"
-	"mcp-partner/schemas"
+	"mcp-partner/internal/untrusted"
+	"mcp-partner/schemas/problems"
 )
 
 // InitOptions says how a new vault is protected. The zero value makes a key
@@ -36,7 +37,7 @@ func Init(ctx context.Context, d disk.Dir, options InitOptions) error {
 		return initVault(ctx, newFileStore(d, options.Key), options)
 	}
 	if options.AskPassphrase || options.Key.hasFile() {
-		return schemas.InvalidArgument("The key of a vault with the backend %s is in that backend: give no passphrase and no identity.", schemas.Sanitize(string(options.Settings.Backend)))
+		return problems.InvalidArgument("The key of a vault with the backend %s is in that backend: give no passphrase and no identity.", untrusted.Sanitize(string(options.Settings.Backend)))
 	}
 	options.Settings.ID = knownID(d, options.Settings.Backend)
 	var err error
@@ -62,8 +63,8 @@ func initVault(ctx context.Context, f *FileStore, options InitOptions) error {
 		return err
 	}
 	if !seen.Missing() {
-		return schemas.NewProblem(schemas.CodeInvalidArgument, "The vault exists already: "+f.disk.File(vaultName)+".",
-			schemas.WithHint("Use it, or give another --state-dir. To start over, move it away yourself."))
+		return problems.New(problems.CodeInvalidArgument, "The vault exists already: "+f.disk.File(vaultName)+".",
+			problems.WithHint("Use it, or give another --state-dir. To start over, move it away yourself."))
 	}
 	if err := f.choose(options.Settings); err != nil {
 		return err
@@ -106,7 +107,7 @@ func (f *FileStore) choose(settings Settings) error {
 func (f *FileStore) newKey(ctx context.Context, options InitOptions) (*key, error) {
 	switch {
 	case options.AskPassphrase && (options.Key.IdentityFile != "" || options.Key.PassphraseFile != ""):
-		return nil, schemas.InvalidArgument("A passphrase and a key file were both given: choose one.")
+		return nil, problems.InvalidArgument("A passphrase and a key file were both given: choose one.")
 	case options.AskPassphrase:
 		return askNewPassphrase(ctx, options.Key.prompter(), "New passphrase of the vault: ", "Repeat it: ", f.cost)
 	case options.Key.IdentityFile != "":
@@ -132,14 +133,14 @@ func askNewPassphrase(ctx context.Context, ask Prompter, prompt, again string, c
 	}
 	defer clear(second)
 	if !sealed.Seal(first).Equal(sealed.Seal(second)) {
-		return nil, schemas.InvalidArgument("The two passphrases differ; nothing was changed.")
+		return nil, problems.InvalidArgument("The two passphrases differ; nothing was changed.")
 	}
 	return passphraseKey(first, "the passphrase", cost)
 }
 
 func checkPassphrase(passphrase []byte) error {
 	if len(passphrase) < minPassphraseBytes {
-		return schemas.InvalidArgument("The passphrase is shorter than %d bytes; nothing was changed.", minPassphraseBytes)
+		return problems.InvalidArgument("The passphrase is shorter than %d bytes; nothing was changed.", minPassphraseBytes)
 	}
 	return nil
 }

@@ -12,7 +12,7 @@ import (
 
 	"mcp-partner/internal/disk"
 	"mcp-partner/internal/sealed"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 )
 
 const (
@@ -53,7 +53,7 @@ type Prompter interface {
 
 func (k KeySource) check() error {
 	if k.IdentityFile != "" && k.PassphraseFile != "" {
-		return schemas.InvalidArgument("An identity file and a passphrase file were both given: give one of them.")
+		return problems.InvalidArgument("An identity file and a passphrase file were both given: give one of them.")
 	}
 	return nil
 }
@@ -71,7 +71,7 @@ type noTerminal struct{}
 
 // Passphrase implements Prompter.
 func (noTerminal) Passphrase(context.Context, string) ([]byte, error) {
-	return nil, schemas.NewProblem(schemas.CodeVaultLocked, "The vault needs a passphrase, and there is no terminal to type it on.")
+	return nil, problems.New(problems.CodeVaultLocked, "The vault needs a passphrase, and there is no terminal to type it on.")
 }
 
 // key opens and closes one vault.
@@ -131,12 +131,12 @@ func passphraseFileKey(path string, cost int, checks ...func([]byte) error) (*ke
 func passphraseKey(passphrase []byte, what string, cost int) (*key, error) {
 	identity, err := age.NewScryptIdentity(string(passphrase))
 	if err != nil {
-		return nil, schemas.InvalidArgument("The passphrase is empty.")
+		return nil, problems.InvalidArgument("The passphrase is empty.")
 	}
 	identity.SetMaxWorkFactor(maxWorkFactor)
 	recipient, err := age.NewScryptRecipient(string(passphrase))
 	if err != nil {
-		return nil, schemas.InvalidArgument("The passphrase is empty.")
+		return nil, problems.InvalidArgument("The passphrase is empty.")
 	}
 	recipient.SetWorkFactor(cost)
 	return &key{[]age.Identity{identity}, recipient, what}, nil
@@ -155,8 +155,8 @@ func identityKey(path string) (*key, error) {
 func parseIdentities(text []byte, path string) (*key, error) {
 	identities, err := age.ParseIdentities(bytes.NewReader(text))
 	if err != nil || len(identities) == 0 {
-		return nil, schemas.NewProblem(schemas.CodeVaultCorrupt, path+" holds no age identity that can be read.",
-			schemas.WithHint("It is a file as age-keygen makes it, with a line AGE-SECRET-KEY-1... Restore it from a backup."))
+		return nil, problems.New(problems.CodeVaultCorrupt, path+" holds no age identity that can be read.",
+			problems.WithHint("It is a file as age-keygen makes it, with a line AGE-SECRET-KEY-1... Restore it from a backup."))
 	}
 	k := &key{identities: identities, what: "the identity in " + path}
 	switch first := identities[0].(type) {
@@ -165,7 +165,7 @@ func parseIdentities(text []byte, path string) (*key, error) {
 	case *age.HybridIdentity:
 		k.recipient = first.Recipient()
 	default:
-		return nil, schemas.InvalidArgument("The first identity in %s is of a kind that cannot encrypt here: use one of age-keygen.", path)
+		return nil, problems.InvalidArgument("The first identity in %s is of a kind that cannot encrypt here: use one of age-keygen.", path)
 	}
 	return k, nil
 }
@@ -194,6 +194,6 @@ func keyFileProblem(path, what string, err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		hint = "Check the path: there is no such file."
 	}
-	return schemas.NewProblem(schemas.CodeVaultUnavailable,
-		fmt.Sprintf("The %s %s cannot be read: %s.", what, path, disk.Cause(err)), schemas.WithHint("%s", hint))
+	return problems.New(problems.CodeVaultUnavailable,
+		fmt.Sprintf("The %s %s cannot be read: %s.", what, path, disk.Cause(err)), problems.WithHint("%s", hint))
 }

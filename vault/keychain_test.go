@@ -7,7 +7,7 @@ import (
 
 	"mcp-partner/internal/disk"
 	"mcp-partner/internal/roomtest"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 )
 
 // TestRealKeychainVault makes, uses and changes a vault whose key is in the
@@ -51,5 +51,5 @@ func TestRealKeychainVault(t *testing.T) {
 	if err := provider.keychain.Delete(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	roomtest.WantCode(t, openWhole(t, dir, KeySource{}).Open(t.Context()), schemas.CodeVaultMissing)
+	roomtest.WantCode(t, openWhole(t, dir, KeySource{}).Open(t.Context()), problems.CodeVaultMissing)
 }

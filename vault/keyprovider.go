@@ -8,7 +8,7 @@ import (
 
 	"mcp-partner/internal/disk"
 	"mcp-partner/internal/phrase"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 	"mcp-partner/vault/internal/backend"
 	"mcp-partner/vault/internal/keychain"
 )
@@ -40,9 +40,9 @@ func (p fileProvider) write(_ context.Context, text []byte) error { return p.dis
 func (p fileProvider) place() string { return p.disk.File(keyName) }
 
 func (p fileProvider) missingKey() error {
-	return schemas.NewProblem(schemas.CodeVaultMissing,
+	return problems.New(problems.CodeVaultMissing,
 		"The vault exists, but its key file "+p.disk.File(keyName)+" is not.",
-		schemas.WithCommand("Restore the key file, or start with --identity-file FILE if it is kept elsewhere.", "cp BACKUP/%s %[2]s && chmod 600 %[2]s",
+		problems.WithCommand("Restore the key file, or start with --identity-file FILE if it is kept elsewhere.", "cp BACKUP/%s %[2]s && chmod 600 %[2]s",
 			keyName, phrase.ShellWord(p.disk.File(keyName))))
 }
 
@@ -66,9 +66,9 @@ func (p keychainProvider) write(ctx context.Context, text []byte) error {
 func (p keychainProvider) place() string { return "the item " + p.keychain.ID + " of the keychain" }
 
 func (p keychainProvider) missingKey() error {
-	return schemas.NewProblem(schemas.CodeVaultMissing,
+	return problems.New(problems.CodeVaultMissing,
 		"The vault "+p.disk.File(vaultName)+" is there, and the keychain of this user has no key for it (item mcp-partner, account "+p.keychain.ID+").",
-		schemas.WithCommand("Sign in as the user who created it. If the keychain is lost, move the vault away, create a new one and restore a backup.", "mcp-partner vault restore FILE"))
+		problems.WithCommand("Sign in as the user who created it. If the keychain is lost, move the vault away, create a new one and restore a backup.", "mcp-partner vault restore FILE"))
 }
 
 func (p keychainProvider) describe(vaultPath string) string {
@@ -99,9 +99,9 @@ func (p remoteProvider) write(ctx context.Context, text []byte) error {
 func (p remoteProvider) place() string { return "the item " + p.name + " of the backend" }
 
 func (p remoteProvider) missingKey() error {
-	return schemas.NewProblem(schemas.CodeVaultMissing,
+	return problems.New(problems.CodeVaultMissing,
 		"The file "+p.disk.File(vaultName)+" with the program's own keys is there, and the backend has no item "+p.name+", which opens it.",
-		schemas.WithCommand("Restore that item in the backend. If it is lost, move vault.age away, make a vault with the same settings and restore a backup.", "mcp-partner vault restore FILE"))
+		problems.WithCommand("Restore that item in the backend. If it is lost, move vault.age away, make a vault with the same settings and restore a backup.", "mcp-partner vault restore FILE"))
 }
 
 func (p remoteProvider) describe(string) string {
@@ -123,7 +123,7 @@ func providedKey(ctx context.Context, p keyProvider) (*key, error) {
 func newIdentity() (*age.X25519Identity, error) {
 	identity, err := age.GenerateX25519Identity()
 	if err != nil {
-		return nil, schemas.NewProblem(schemas.CodeInternal, "No key could be generated; nothing was changed.")
+		return nil, problems.New(problems.CodeInternal, "No key could be generated; nothing was changed.")
 	}
 	return identity, nil
 }

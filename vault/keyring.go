@@ -14,7 +14,8 @@ import (
 
 	"mcp-partner/internal/naming"
 	"mcp-partner/internal/sealed"
-	"mcp-partner/schemas"
+	"mcp-partner/internal/untrusted"
+	"mcp-partner/schemas/problems"
 )
 
 const (
@@ -55,8 +56,8 @@ func (k *Keyring) Key(ctx context.Context, name string, size int, create bool) (
 		return key, err
 	}
 	if !create {
-		return nil, schemas.NewProblem(schemas.CodeVaultMissing, "The vault does not hold the key \""+schemas.Sanitize(name)+"\".",
-			schemas.WithHint("This is a different vault. Restore the one of this state directory from a backup."))
+		return nil, problems.New(problems.CodeVaultMissing, "The vault does not hold the key \""+untrusted.Sanitize(name)+"\".",
+			problems.WithHint("This is a different vault. Restore the one of this state directory from a backup."))
 	}
 	err = k.store.change(ctx, func(secrets map[string]storedSecret) bool {
 		_, there := secrets[internalPrefix+name]

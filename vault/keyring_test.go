@@ -9,7 +9,7 @@ import (
 
 	"mcp-partner/internal/disk"
 	"mcp-partner/internal/sealed"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 )
 
 // keyringsIn makes a vault and returns as many stores on it as there would be
@@ -33,7 +33,7 @@ func keyringsIn(t *testing.T, n int) (dir string, rings []*Keyring) {
 func TestAKeyIsMadeOnceForAllProcesses(t *testing.T) {
 	t.Parallel()
 	_, rings := keyringsIn(t, 4)
-	if _, err := rings[0].Key(t.Context(), "mac", 32, false); schemas.AsProblem(err) == nil || schemas.AsProblem(err).Code != schemas.CodeVaultMissing {
+	if _, err := rings[0].Key(t.Context(), "mac", 32, false); problems.As(err) == nil || problems.As(err).Code != problems.CodeVaultMissing {
 		t.Errorf("a key that nobody made: %v", err)
 	}
 	keys := make([][]byte, len(rings))

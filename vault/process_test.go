@@ -18,7 +18,7 @@ import (
 	"mcp-partner/internal/roomtest"
 	"mcp-partner/internal/sealed"
 	"mcp-partner/internal/testkit"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 	"mcp-partner/tenants"
 )
 
@@ -147,7 +147,7 @@ func TestLockHeldElsewhereIsWaitedForWithBound(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
 	defer cancel()
 	err = store.Put(ctx, "contoso", roomtest.MustSecret(t, "abc"))
-	problem := roomtest.WantCode(t, err, schemas.CodeVaultUnavailable)
+	problem := roomtest.WantCode(t, err, problems.CodeVaultUnavailable)
 	if !strings.Contains(problem.Hint, vaultLock) {
 		t.Errorf("hint %q", problem.Hint)
 	}
@@ -164,5 +164,5 @@ func TestPassphraseVaultStaysLockedWithoutTerminal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	roomtest.WantCode(t, store.Open(t.Context()), schemas.CodeVaultLocked)
+	roomtest.WantCode(t, store.Open(t.Context()), problems.CodeVaultLocked)
 }

@@ -9,7 +9,8 @@ import (
 	"filippo.io/age"
 
 	"mcp-partner/internal/naming"
-	"mcp-partner/schemas"
+	"mcp-partner/internal/untrusted"
+	"mcp-partner/schemas/problems"
 )
 
 // ownerName names the one who made the vault in the list of recipients.
@@ -58,11 +59,11 @@ func (v *Vault) AddRecipient(ctx context.Context, name, publicKey string) error 
 		}
 		for _, r := range next.recipients {
 			if naming.Fold(r.Name) == naming.Fold(name) || r.Key == publicKey {
-				return false, schemas.InvalidArgument("The recipient %s or its key is already in the list.", schemas.Sanitize(name))
+				return false, problems.InvalidArgument("The recipient %s or its key is already in the list.", untrusted.Sanitize(name))
 			}
 		}
 		if len(next.recipients) == maxRecipients {
-			return false, schemas.InvalidArgument("A vault has at most %d recipients.", maxRecipients)
+			return false, problems.InvalidArgument("A vault has at most %d recipients.", maxRecipients)
 		}
 		next.recipients = append(next.recipients, Recipient{name, publicKey, v.keys.now().UTC()})
 		slices.SortFunc(next.recipients, func(a, b Recipient) int { return cmp.Compare(a.Name, b.Name) })
@@ -81,10 +82,10 @@ func (v *Vault) RemoveRecipient(ctx context.Context, name string) ([]string, err
 	err := v.keys.revise(ctx, func(next *payload, k *key) (bool, error) {
 		i := slices.IndexFunc(next.recipients, func(r Recipient) bool { return naming.Same(r.Name, name) })
 		if i < 0 {
-			return false, schemas.InvalidArgument("The vault has no recipient %q.", schemas.Sanitize(name))
+			return false, problems.InvalidArgument("The vault has no recipient %q.", untrusted.Sanitize(name))
 		}
 		if k.owns(next.recipients[i].Key) {
-			return false, schemas.InvalidArgument("The recipient %s is the key that opens this vault here: removing it would lock you out.", next.recipients[i].Name)
+			return false, problems.InvalidArgument("The recipient %s is the key that opens this vault here: removing it would lock you out.", next.recipients[i].Name)
 		}
 		next.recipients = slices.Delete(next.recipients, i, i+1)
 		known = withoutInternal(next.names())
@@ -101,7 +102,7 @@ func (v *Vault) shareable() error {
 	if v.remote == nil {
 		return nil
 	}
-	return schemas.InvalidArgument("The secrets of this vault are in %s, which decides who may read them: add people there.", v.settings.Backend)
+	return problems.InvalidArgument("The secrets of this vault are in %s, which decides who may read them: add people there.", v.settings.Backend)
 }
 
 func (p *payload) ownFirst(k *key, now time.Time) error {
@@ -110,9 +111,9 @@ func (p *payload) ownFirst(k *key, now time.Time) error {
 	}
 	own, ok := k.recipient.(*age.X25519Recipient)
 	if !ok {
-		return schemas.NewProblem(schemas.CodeInvalidArgument,
+		return problems.New(problems.CodeInvalidArgument,
 			"A vault with a passphrase, or with a key of another kind than X25519, cannot have recipients.",
-			schemas.WithCommand("Give it its own key first.", "mcp-partner vault rotate-key --new-key-file"))
+			problems.WithCommand("Give it its own key first.", "mcp-partner vault rotate-key --new-key-file"))
 	}
 	p.recipients = []Recipient{{ownerName, own.String(), now.UTC()}}
 	return nil
@@ -128,8 +129,8 @@ func (k *key) owns(publicKey string) bool {
 func parseRecipient(publicKey string) (age.Recipient, error) {
 	recipient, err := age.ParseX25519Recipient(publicKey)
 	if err != nil {
-		return nil, schemas.NewProblem(schemas.CodeInvalidArgument, "The key of the recipient is not an age public key of the kind X25519.",
-			schemas.WithHint("It begins with age1 and has 62 characters; age-keygen prints it. Keep the secret half where it is."))
+		return nil, problems.New(problems.CodeInvalidArgument, "The key of the recipient is not an age public key of the kind X25519.",
+			problems.WithHint("It begins with age1 and has 62 characters; age-keygen prints it. Keep the secret half where it is."))
 	}
 	return recipient, nil
 }

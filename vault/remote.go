@@ -9,7 +9,8 @@ import (
 	"mcp-partner/internal/flight"
 	"mcp-partner/internal/naming"
 	"mcp-partner/internal/sealed"
-	"mcp-partner/schemas"
+	"mcp-partner/internal/untrusted"
+	"mcp-partner/schemas/problems"
 	"mcp-partner/vault/internal/backend"
 )
 
@@ -73,8 +74,8 @@ func (r *RemoteStore) fetch(ctx context.Context, name string) (fetched, error) {
 		}
 		return r.ask(ctx, key)
 	})
-	if schemas.IsContext(err) {
-		return fetched{}, schemas.ContextProblem(err, "Asking the backend of the vault")
+	if problems.IsContext(err) {
+		return fetched{}, problems.OfContext(err, "Asking the backend of the vault")
 	}
 	return found, err
 }
@@ -99,7 +100,7 @@ func (r *RemoteStore) ask(ctx context.Context, key string) (fetched, error) {
 		return fetched{}, noSecret(key)
 	}
 	if len(item.Value) > MaxSecretBytes {
-		return fetched{}, schemas.NewProblem(schemas.CodeVaultCorrupt, "The secret "+key+" in the backend is larger than a secret can be.")
+		return fetched{}, problems.New(problems.CodeVaultCorrupt, "The secret "+key+" in the backend is larger than a secret can be.")
 	}
 	// A newline at the end is one that somebody's editor or shell put there.
 	found := fetched{sealed.Seal(sealed.TrimNewline(item.Value)), SecretInfo{key, item.UpdatedAt, item.ExpiresAt}, began}
@@ -144,7 +145,7 @@ func (r *RemoteStore) Replace(ctx context.Context, name string, old, next Secret
 			return noSecret(name)
 		}
 		if !sealed.Seal(sealed.TrimNewline(now.Value)).Equal(old) {
-			return backend.Moved(schemas.Sanitize(name))
+			return backend.Moved(untrusted.Sanitize(name))
 		}
 		return nil
 	})

@@ -16,7 +16,7 @@ import (
 
 	"mcp-partner/internal/disk"
 	"mcp-partner/internal/roomtest"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 	"mcp-partner/vault/internal/backend"
 )
 
@@ -121,7 +121,7 @@ func TestSecretsElsewhereKeysHere(t *testing.T) {
 		t.Errorf("the list is %v, %v", names, err)
 	}
 	_, err = v.Get(t.Context(), internalPrefix+"0123456789abcdef")
-	roomtest.WantCode(t, err, schemas.CodeVaultMissing)
+	roomtest.WantCode(t, err, problems.CodeVaultMissing)
 	again := farVault(t, dir, far)
 	wantSecret(t, again, "contoso", roomtest.Canary)
 	if same, err := again.Keyring().Key(t.Context(), "ledger-mac", 32, false); err != nil || string(same) != string(key) {
@@ -134,7 +134,7 @@ func TestSecretsElsewhereKeysHere(t *testing.T) {
 	}
 	// The state directory alone opens nothing.
 	delete(far.items, internalPrefix+"0123456789abcdef")
-	roomtest.WantCode(t, farVault(t, dir, far).Open(t.Context()), schemas.CodeVaultMissing)
+	roomtest.WantCode(t, farVault(t, dir, far).Open(t.Context()), problems.CodeVaultMissing)
 }
 
 func TestChangedSecretCountsWithinAMinute(t *testing.T) {
@@ -156,7 +156,7 @@ func TestChangedSecretCountsWithinAMinute(t *testing.T) {
 		far.goAway(backend.Unavailable("It is sealed.", "Unseal it."))
 		time.Sleep(freshFor + time.Second)
 		_, err := r.Get(t.Context(), "contoso")
-		roomtest.WantCode(t, err, schemas.CodeVaultUnavailable)
+		roomtest.WantCode(t, err, problems.CodeVaultUnavailable)
 		far.goAway(nil)
 		wantSecret(t, r, "contoso", "new")
 	})
@@ -188,7 +188,7 @@ func TestReplaceMeetsAnotherChange(t *testing.T) {
 	_, file := newVault(t)
 	_, far, remote := initFar(t)
 	for name, store := range map[string]Store{"file": file, "memory": NewMemoryStore(), "remote": remote} {
-		roomtest.WantCode(t, store.Replace(t.Context(), "contoso", roomtest.MustSecret(t, "a"), roomtest.MustSecret(t, "b")), schemas.CodeVaultMissing)
+		roomtest.WantCode(t, store.Replace(t.Context(), "contoso", roomtest.MustSecret(t, "a"), roomtest.MustSecret(t, "b")), problems.CodeVaultMissing)
 		put(t, store, "contoso", "old")
 		old, err := store.Get(t.Context(), "contoso")
 		if err != nil {
@@ -199,7 +199,7 @@ func TestReplaceMeetsAnotherChange(t *testing.T) {
 		} else {
 			put(t, store, "contoso", "somebody's")
 		}
-		roomtest.WantCode(t, store.Replace(t.Context(), "contoso", old, roomtest.MustSecret(t, "mine")), schemas.CodeStateMoved)
+		roomtest.WantCode(t, store.Replace(t.Context(), "contoso", old, roomtest.MustSecret(t, "mine")), problems.CodeStateMoved)
 		if err := store.Replace(t.Context(), "contoso", roomtest.MustSecret(t, "somebody's"), roomtest.MustSecret(t, "mine")); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
@@ -233,9 +233,9 @@ func TestRotateKeyInABackend(t *testing.T) {
 		t.Error(err)
 	}
 	_, err := v.RotateKey(t.Context(), RotateOptions{KeyFile: true})
-	roomtest.WantCode(t, err, schemas.CodeInvalidArgument)
+	roomtest.WantCode(t, err, problems.CodeInvalidArgument)
 	_, err = v.Recipients(t.Context())
-	roomtest.WantCode(t, err, schemas.CodeInvalidArgument)
+	roomtest.WantCode(t, err, problems.CodeInvalidArgument)
 	// The backend goes away in the middle: the key that is there stays.
 	far.goAway(errors.New("x"))
 	if _, err := v.RotateKey(t.Context(), RotateOptions{}); err == nil {
@@ -255,7 +255,7 @@ func TestBackupMovesSecretsToABackend(t *testing.T) {
 	_, far, w := initFar(t)
 	far.items["contoso"] = backend.Item{Value: []byte("there before"), Version: "1"}
 	_, err := w.Restore(t.Context(), data, RestoreOptions{Tenants: filesOf(w), Lock: opens})
-	if problem := roomtest.WantCode(t, err, schemas.CodeStateMoved); !strings.Contains(problem.Message, "contoso") {
+	if problem := roomtest.WantCode(t, err, problems.CodeStateMoved); !strings.Contains(problem.Message, "contoso") {
 		t.Errorf("%q names no secret", problem.Message)
 	}
 	if _, there := far.items["fabrikam"]; there {
@@ -283,14 +283,14 @@ func TestSettingsOfABackendAreFixed(t *testing.T) {
 	}}
 	// Nothing answers there, so no vault is made; the choice can be made anew.
 	err := Init(t.Context(), disk.New(dir), InitOptions{Settings: chosen})
-	roomtest.WantCode(t, err, schemas.CodeVaultUnavailable)
+	roomtest.WantCode(t, err, problems.CodeVaultUnavailable)
 	if err := Init(t.Context(), disk.New(dir), InitOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	if v := openWhole(t, dir, KeySource{}); v.Settings().Backend != BackendFile {
 		t.Errorf("the backend is %s", v.Settings().Backend)
 	}
-	roomtest.WantCode(t, Init(t.Context(), disk.New(dir), InitOptions{Settings: chosen}), schemas.CodeInvalidArgument)
+	roomtest.WantCode(t, Init(t.Context(), disk.New(dir), InitOptions{Settings: chosen}), problems.CodeInvalidArgument)
 	path := filepath.Join(dir, settingsName)
 	for _, text := range []string{"", "{", `{"version":2}`, `{"version":1,"backend":"elsewhere"}`, `{"version":1,"backend":"hashicorp","id":"0123456789abcdef"}`,
 		`{"version":1,"backend":"keychain"}`, `{"version":1,"backend":"file","more":1}`,
@@ -299,16 +299,16 @@ func TestSettingsOfABackendAreFixed(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err := OpenVault(disk.New(dir), KeySource{}, nil)
-		roomtest.WantCode(t, err, schemas.CodeVaultCorrupt)
+		roomtest.WantCode(t, err, problems.CodeVaultCorrupt)
 	}
 	if err := os.WriteFile(path, []byte(`{"version":1,"backend":"keychain","id":"0123456789abcdef"}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	_, err = OpenVault(disk.New(dir), KeySource{IdentityFile: "/x"}, nil)
-	roomtest.WantCode(t, err, schemas.CodeInvalidArgument)
+	roomtest.WantCode(t, err, problems.CodeInvalidArgument)
 	if err := os.Chmod(path, 0o644); err != nil {
 		t.Fatal(err)
 	}
 	_, err = OpenVault(disk.New(dir), KeySource{}, nil)
-	roomtest.WantCode(t, err, schemas.CodeVaultUnavailable)
+	roomtest.WantCode(t, err, problems.CodeVaultUnavailable)
 }

@@ -9,7 +9,7 @@ import (
 
 	"mcp-partner/internal/naming"
 	"mcp-partner/internal/sealed"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 )
 
 // RestoreOptions say how a backup is put back.
@@ -56,7 +56,7 @@ func (v *Vault) Restore(ctx context.Context, sealedFile []byte, o RestoreOptions
 	content := &payload{generation: file.Generation, secrets: map[string]storedSecret{}, recipients: file.Recipients}
 	for _, s := range file.Secrets {
 		if err := content.adopt(s); err != nil {
-			return Restored{}, brokenBackup("a secret in it " + schemas.Clause(err))
+			return Restored{}, brokenBackup("a secret in it " + problems.Clause(err))
 		}
 	}
 	done := Restored{BackupInfo: file.info(), Replaced: []string{}}
@@ -101,9 +101,9 @@ func (r *Restored) check(o RestoreOptions) error {
 	if r.Older {
 		age = fmt.Sprintf("The backup is older than the vault here (generation %d of %s), and", r.Generation, r.MadeAt.Format("2006-01-02"))
 	}
-	return schemas.NewProblem(schemas.CodeStateMoved,
+	return problems.New(problems.CodeStateMoved,
 		age+" it would replace or remove existing secrets: "+strings.Join(r.Replaced, ", ")+". Nothing was changed.",
-		schemas.WithHint("Back up the current vault, then use --force."))
+		problems.WithHint("Back up the current vault, then use --force."))
 }
 
 func (p *payload) takeSecrets(from *payload) {
@@ -152,7 +152,7 @@ func (v *Vault) restoreRemote(ctx context.Context, content *payload, file *backu
 	for _, name := range names {
 		there, err := v.remote.Get(ctx, name)
 		switch {
-		case err != nil && schemas.AsProblem(err).Code == schemas.CodeVaultMissing:
+		case err != nil && problems.As(err).Code == problems.CodeVaultMissing:
 			missing = append(missing, name)
 		case err != nil:
 			return err

@@ -11,7 +11,7 @@ import (
 
 	"mcp-partner/internal/disk"
 	"mcp-partner/internal/sealed"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 )
 
 // RotateOptions say what the new key of a vault is. The zero value makes a new
@@ -55,10 +55,10 @@ func (v *Vault) RotateKey(ctx context.Context, o RotateOptions) (Rotation, error
 	}
 	named := o.To.hasFile() || o.AskPassphrase
 	if named && o.KeyFile || o.To.hasFile() && o.AskPassphrase {
-		return Rotation{}, schemas.InvalidArgument("More than one new key was named: choose one.")
+		return Rotation{}, problems.InvalidArgument("More than one new key was named: choose one.")
 	}
 	if (named || o.KeyFile) && v.settings.Backend != BackendFile {
-		return Rotation{}, schemas.InvalidArgument("The key of this vault is in its backend, %s, and stays there: name no other.", v.settings.Backend)
+		return Rotation{}, problems.InvalidArgument("The key of this vault is in its backend, %s, and stays there: name no other.", v.settings.Backend)
 	}
 	return v.keys.rotate(ctx, o, named)
 }
@@ -73,8 +73,8 @@ func (f *FileStore) rotate(ctx context.Context, o RotateOptions, named bool) (do
 		case heldNow || o.KeyFile:
 			done, err = f.rotateProvided(ctx, state, o, done)
 		default:
-			err = schemas.NewProblem(schemas.CodeInvalidArgument, "The key of this vault is not kept here, so name the new one.",
-				schemas.WithHint("Give --new-passphrase, --new-passphrase-file FILE, --new-identity-file FILE, or --new-key-file for a key beside the vault."))
+			err = problems.New(problems.CodeInvalidArgument, "The key of this vault is not kept here, so name the new one.",
+				problems.WithHint("Give --new-passphrase, --new-passphrase-file FILE, --new-identity-file FILE, or --new-key-file for a key beside the vault."))
 		}
 		return err
 	})
@@ -198,7 +198,7 @@ func (f *FileStore) refreshed(now *payload, old, next *key, fresh []string) (*pa
 	own, ok := next.recipient.(*age.X25519Recipient)
 	i := slices.IndexFunc(content.recipients, func(r Recipient) bool { return old.owns(r.Key) || ok && r.Key == own.String() })
 	if !ok || i < 0 {
-		return nil, schemas.InvalidArgument("This vault has recipients, so its new key must be of the kind X25519, as that of a recipient.")
+		return nil, problems.InvalidArgument("This vault has recipients, so its new key must be of the kind X25519, as that of a recipient.")
 	}
 	content.recipients[i].Key = own.String()
 	return content, nil

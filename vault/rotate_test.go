@@ -12,7 +12,7 @@ import (
 
 	"mcp-partner/internal/disk"
 	"mcp-partner/internal/roomtest"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 )
 
 // openWhole opens the vault of a directory as a program does.
@@ -188,16 +188,16 @@ func TestRotateKeyNeedsToKnowTheNewKey(t *testing.T) {
 	v := openWhole(t, dir, source)
 	put(t, v, "contoso", roomtest.Canary)
 	_, err = v.RotateKey(t.Context(), RotateOptions{})
-	if problem := roomtest.WantCode(t, err, schemas.CodeInvalidArgument); !strings.Contains(problem.Hint, "--new-identity-file") {
+	if problem := roomtest.WantCode(t, err, problems.CodeInvalidArgument); !strings.Contains(problem.Hint, "--new-identity-file") {
 		t.Errorf("the hint is %q", problem.Hint)
 	}
 	_, err = v.RotateKey(t.Context(), RotateOptions{KeyFile: true, AskPassphrase: true})
-	roomtest.WantCode(t, err, schemas.CodeInvalidArgument)
+	roomtest.WantCode(t, err, problems.CodeInvalidArgument)
 	if _, err := v.RotateKey(t.Context(), RotateOptions{KeyFile: true}); err != nil {
 		t.Fatal(err)
 	}
 	wantSecret(t, openWhole(t, dir, KeySource{}), "contoso", roomtest.Canary)
-	roomtest.WantCode(t, openWhole(t, dir, source).Open(t.Context()), schemas.CodeVaultCorrupt)
+	roomtest.WantCode(t, openWhole(t, dir, source).Open(t.Context()), problems.CodeVaultCorrupt)
 }
 
 // colleague is somebody with an age identity of their own.
@@ -236,12 +236,12 @@ func TestRecipients(t *testing.T) {
 		t.Fatalf("the recipients are %v, %v", list, err)
 	}
 	_, err = openWhole(t, dir, danas).RemoveRecipient(t.Context(), "dana")
-	roomtest.WantCode(t, err, schemas.CodeInvalidArgument)
+	roomtest.WantCode(t, err, problems.CodeInvalidArgument)
 	known, err := v.RemoveRecipient(t.Context(), "Dana")
 	if err != nil || strings.Join(known, " ") != "contoso from-dana from-owner from-server" {
 		t.Fatalf("to be replaced are %v, %v", known, err)
 	}
-	roomtest.WantCode(t, openWhole(t, dir, danas).Open(t.Context()), schemas.CodeVaultCorrupt)
+	roomtest.WantCode(t, openWhole(t, dir, danas).Open(t.Context()), problems.CodeVaultCorrupt)
 	identity := strings.TrimSpace(string(mustRead(t, danas.IdentityFile)))
 	for _, name := range []string{vaultName, vaultName + disk.PreviousMark} {
 		if opensWith(t, identity, readState(t, dir, name)) {
@@ -279,7 +279,7 @@ func TestRotateKeyKeepsRecipients(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := v.RotateKey(t.Context(), RotateOptions{To: KeySource{PassphraseFile: passphrase}})
-	roomtest.WantCode(t, err, schemas.CodeInvalidArgument)
+	roomtest.WantCode(t, err, problems.CodeInvalidArgument)
 	wantSecret(t, openWhole(t, dir, KeySource{}), "contoso", roomtest.Canary)
 }
 
@@ -289,14 +289,14 @@ func TestRecipientMistakes(t *testing.T) {
 	v := openWhole(t, dir, KeySource{})
 	dana, _ := colleague(t)
 	for _, key := range []string{"", "age1", "AGE-SECRET-KEY-1QQQ", "ssh-ed25519 AAAA", dana[:len(dana)-1]} {
-		roomtest.WantCode(t, v.AddRecipient(t.Context(), "dana", key), schemas.CodeInvalidArgument)
+		roomtest.WantCode(t, v.AddRecipient(t.Context(), "dana", key), problems.CodeInvalidArgument)
 	}
-	roomtest.WantCode(t, v.AddRecipient(t.Context(), "a/b", dana), schemas.CodeInvalidArgument)
+	roomtest.WantCode(t, v.AddRecipient(t.Context(), "a/b", dana), problems.CodeInvalidArgument)
 	if err := v.AddRecipient(t.Context(), "dana", dana); err != nil {
 		t.Fatal(err)
 	}
-	roomtest.WantCode(t, v.AddRecipient(t.Context(), "DANA", dana), schemas.CodeInvalidArgument)
-	roomtest.WantCode(t, v.AddRecipient(t.Context(), "other", dana), schemas.CodeInvalidArgument)
+	roomtest.WantCode(t, v.AddRecipient(t.Context(), "DANA", dana), problems.CodeInvalidArgument)
+	roomtest.WantCode(t, v.AddRecipient(t.Context(), "other", dana), problems.CodeInvalidArgument)
 	_, err := v.RemoveRecipient(t.Context(), "nobody")
-	roomtest.WantCode(t, err, schemas.CodeInvalidArgument)
+	roomtest.WantCode(t, err, problems.CodeInvalidArgument)
 }

@@ -11,7 +11,7 @@ import (
 	"filippo.io/age"
 
 	"mcp-partner/internal/disk"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 )
 
 // decrypt tries the key that opened the vault before, so that nobody is asked
@@ -51,7 +51,7 @@ func (f *FileStore) unseal(k *key, sealedFile []byte) (*payload, error) {
 	}
 	content, err := decodePayload(plainText)
 	if err != nil {
-		return nil, corrupt(f.disk, vaultName, "it was decrypted, but "+schemas.Clause(err))
+		return nil, corrupt(f.disk, vaultName, "it was decrypted, but "+problems.Clause(err))
 	}
 	return content, nil
 }
@@ -65,10 +65,10 @@ func (f *FileStore) wrongKey(k *key, sealedFile []byte) error {
 	if _, err := os.Lstat(f.disk.File(vaultName) + disk.PreviousMark); err == nil {
 		hint += "; if that does not open it either, the file is damaged: restore its previous version"
 	}
-	return schemas.NewProblem(schemas.CodeVaultCorrupt,
+	return problems.New(problems.CodeVaultCorrupt,
 		fmt.Sprintf("%s does not open %s, which is protected by %s: the key is a different one, or the head of the file is damaged.",
 			upper(k.what), f.disk.File(vaultName), protected),
-		schemas.WithCommand(hint+".", "mcp-partner doctor %s FILE", flag))
+		problems.WithCommand(hint+".", "mcp-partner doctor %s FILE", flag))
 }
 
 func upper(text string) string { return string(bytes.ToUpper([]byte(text[:1]))) + text[1:] }
@@ -85,7 +85,7 @@ func sealPayload(content *payload, k *key) ([]byte, error) {
 		err = encryptTo(&sealedFile, plainText, audience...)
 	}
 	if err != nil {
-		return nil, schemas.NewProblem(schemas.CodeInternal, "The vault cannot be encrypted; nothing was changed.")
+		return nil, problems.New(problems.CodeInternal, "The vault cannot be encrypted; nothing was changed.")
 	}
 	return sealedFile.Bytes(), nil
 }

@@ -11,7 +11,8 @@ import (
 	"mcp-partner/internal/naming"
 	"mcp-partner/internal/phrase"
 	"mcp-partner/internal/sealed"
-	"mcp-partner/schemas"
+	"mcp-partner/internal/untrusted"
+	"mcp-partner/schemas/problems"
 	"mcp-partner/vault/internal/backend"
 )
 
@@ -89,7 +90,7 @@ func (m *MemoryStore) Replace(_ context.Context, name string, old, next Secret) 
 		return noSecret(name)
 	}
 	if !now.Equal(old) {
-		return backend.Moved(schemas.Sanitize(name))
+		return backend.Moved(untrusted.Sanitize(name))
 	}
 	m.secrets[naming.Fold(name)] = next
 	return nil
@@ -123,18 +124,18 @@ func (m *MemoryStore) KeyDescription() string {
 
 func checkPut(name string, secret Secret) error {
 	if secret.Empty() {
-		return schemas.InvalidArgument("The secret is empty.")
+		return problems.InvalidArgument("The secret is empty.")
 	}
 	if isInternal(name) {
-		return schemas.InvalidArgument("The name %q begins with %s, which is reserved for the program's own keys: choose another.", schemas.Sanitize(name), internalPrefix)
+		return problems.InvalidArgument("The name %q begins with %s, which is reserved for the program's own keys: choose another.", untrusted.Sanitize(name), internalPrefix)
 	}
 	return naming.Check("secret name", name)
 }
 
-func noSecret(name string) *schemas.Problem {
-	return schemas.NewProblem(schemas.CodeVaultMissing,
-		"The vault holds no secret with the name \""+schemas.Sanitize(name)+"\".",
-		schemas.WithCommand("Ask a person to store it.", "mcp-partner tenants set NAME --secret-stdin"))
+func noSecret(name string) *problems.Problem {
+	return problems.New(problems.CodeVaultMissing,
+		"The vault holds no secret with the name \""+untrusted.Sanitize(name)+"\".",
+		problems.WithCommand("Ask a person to store it.", "mcp-partner tenants set NAME --secret-stdin"))
 }
 
 // MaxSecretBytes bounds a secret.
@@ -151,10 +152,10 @@ func NewSecret(raw []byte) (Secret, error) { return sealed.New(raw) }
 // into use. Whoever follows that has to succeed, so it names every file that is
 // involved: an older vault is refused for as long as vault.generation remembers
 // the newer one.
-func corrupt(d disk.Dir, name, what string) *schemas.Problem {
+func corrupt(d disk.Dir, name, what string) *problems.Problem {
 	switch name {
 	case markName:
-		return d.Corrupt(name, what, schemas.WithCommand("If the vault itself is the newest, remove the file; it is written again.", "rm %s", phrase.ShellWord(d.File(name))))
+		return d.Corrupt(name, what, problems.WithCommand("If the vault itself is the newest, remove the file; it is written again.", "rm %s", phrase.ShellWord(d.File(name))))
 	case vaultName:
 		return d.Corrupt(name, what, d.PreviousHint(name, " && rm -f "+phrase.ShellWord(d.File(markName)), "a secret that was stored last must be stored again",
 			"restore it from a backup and remove "+d.File(markName)+

@@ -13,7 +13,7 @@ import (
 
 	"mcp-partner/internal/disk"
 	"mcp-partner/internal/roomtest"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 )
 
 func TestKeyFilesAreChecked(t *testing.T) {
@@ -40,13 +40,13 @@ func TestKeyFilesAreChecked(t *testing.T) {
 	}
 	for name, test := range map[string]struct {
 		source KeySource
-		code   schemas.Code
+		code   problems.Code
 		hint   string
 	}{
-		"open to others": {KeySource{PassphraseFile: open}, schemas.CodeVaultUnavailable, "chmod 600"},
-		"pipe":           {KeySource{PassphraseFile: pipe}, schemas.CodeVaultUnavailable, "regular file"},
-		"missing":        {KeySource{IdentityFile: filepath.Join(outside, "none")}, schemas.CodeVaultUnavailable, "no such file"},
-		"garbage":        {KeySource{IdentityFile: garbage}, schemas.CodeVaultCorrupt, "age-keygen"},
+		"open to others": {KeySource{PassphraseFile: open}, problems.CodeVaultUnavailable, "chmod 600"},
+		"pipe":           {KeySource{PassphraseFile: pipe}, problems.CodeVaultUnavailable, "regular file"},
+		"missing":        {KeySource{IdentityFile: filepath.Join(outside, "none")}, problems.CodeVaultUnavailable, "no such file"},
+		"garbage":        {KeySource{IdentityFile: garbage}, problems.CodeVaultCorrupt, "age-keygen"},
 	} {
 		problem := roomtest.WantCode(t, openVaultAt(t, dir, test.source).Open(context.Background()), test.code)
 		if !strings.Contains(problem.Hint+problem.Command, test.hint) || strings.Contains(problem.Message+problem.Hint, "canary") {
@@ -76,7 +76,7 @@ func TestUnsafeFilesAreRefused(t *testing.T) {
 		if err == nil {
 			err = v.Open(t.Context())
 		}
-		problem := roomtest.WantCode(t, err, schemas.CodeVaultUnavailable)
+		problem := roomtest.WantCode(t, err, problems.CodeVaultUnavailable)
 		if problem.Retryable || problem.Hint == "" {
 			t.Errorf("%s: retryable %t, hint %q", name, problem.Retryable, problem.Hint)
 		}

@@ -10,7 +10,7 @@ import (
 	"mcp-partner/internal/azurecli"
 	"mcp-partner/internal/disk"
 	"mcp-partner/internal/httpclient"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 	"mcp-partner/vault/internal/azurekeyvault"
 	"mcp-partner/vault/internal/backend"
 	"mcp-partner/vault/internal/hashicorp"
@@ -46,7 +46,7 @@ func assemble(d disk.Dir, settings Settings, source KeySource, pool *httpclient.
 		return nil, err
 	}
 	if settings.Backend != BackendFile && source.hasFile() {
-		return nil, schemas.InvalidArgument("The key of this vault is in its backend, %s: give no --identity-file and no --passphrase-file.", settings.Backend)
+		return nil, problems.InvalidArgument("The key of this vault is in its backend, %s: give no --identity-file and no --passphrase-file.", settings.Backend)
 	}
 	v := &Vault{settings: settings, keys: newFileStore(d, source)}
 	v.Store = v.keys
@@ -75,14 +75,14 @@ func connect(settings Settings, pool *httpclient.Pool) (backend.Backend, error) 
 	if s := settings.HashiCorp; s != nil {
 		client, err := pool.Client([]byte(s.CAPEM))
 		if err != nil {
-			return nil, schemas.InvalidArgument("The CA certificates of the backend cannot be read.")
+			return nil, problems.InvalidArgument("The CA certificates of the backend cannot be read.")
 		}
 		return hashicorp.Open(*s, client, readKeyFile), nil
 	}
 	s := settings.AzureKeyVault
 	client, err := pool.Client([]byte(s.CAPEM))
 	if err != nil {
-		return nil, schemas.InvalidArgument("The CA certificates of the backend cannot be read.")
+		return nil, problems.InvalidArgument("The CA certificates of the backend cannot be read.")
 	}
 	return azurekeyvault.Open(*s, client, keyVaultToken{azurecli.Command{}, s.Auth})
 }

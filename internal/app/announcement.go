@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"mcp-partner/guard"
+	"mcp-partner/internal/phrase"
+	"mcp-partner/internal/untrusted"
 	"mcp-partner/schemas"
 )
 
@@ -80,7 +82,7 @@ func (a *announcement) ofPlan(plan guard.Plan) {
 
 // inert is untrusted text that no client makes a link of.
 func inert(text string) string {
-	runes := []rune(unlinked(schemas.Sanitize(text)))
+	runes := []rune(unlinked(untrusted.Sanitize(text)))
 	if len(runes) > maxHookText {
 		return string(runes[:maxHookText]) + "..."
 	}
@@ -93,7 +95,7 @@ func unlinked(text string) string { return strings.ReplaceAll(text, "://", ": //
 func (a announcement) text() string {
 	where := "tenant " + a.Tenant
 	if a.Tenants > 0 {
-		where = schemas.Count(a.Tenants, "tenant")
+		where = phrase.Count(a.Tenants, "tenant")
 	}
 	return fmt.Sprintf("%s asks for %s in %s. Approval %s is pending.", a.Caller, a.Tool, where, a.ID)
 }

@@ -10,7 +10,7 @@ import (
 	"mcp-partner/fleet"
 	"mcp-partner/guard"
 	"mcp-partner/ledger"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 	"mcp-partner/tools"
 )
 
@@ -24,12 +24,12 @@ func (s *Settings) SettleRecord(ctx context.Context, a *App, decider *guard.Guar
 	if closed, err := service.Reconcile(ctx); ctx.Err() != nil {
 		return
 	} else if err != nil {
-		s.Log.WarnContext(ctx, "writes with an unknown outcome could not be checked", "problem", schemas.AsProblem(err).Code)
+		s.Log.WarnContext(ctx, "writes with an unknown outcome could not be checked", "problem", problems.As(err).Code)
 	} else if closed > 0 {
 		s.Log.InfoContext(ctx, "checked writes with an unknown outcome", "count", closed)
 	}
 	if err := a.recordPolicy(ctx, decider); err != nil {
-		s.Log.WarnContext(ctx, "the policy could not be recorded", "problem", schemas.AsProblem(err).Code)
+		s.Log.WarnContext(ctx, "the policy could not be recorded", "problem", problems.As(err).Code)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"mcp-partner/internal/httpclient"
 	"mcp-partner/internal/telemetry"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 	"mcp-partner/signin"
 	"mcp-partner/tenants"
 	"mcp-partner/tools"
@@ -81,8 +82,8 @@ func (c *clients) options(where place) (azcore.TokenCredential, armclient.Option
 	}
 	transport, err := c.http.Client([]byte(where.Cloud.CAPEM))
 	if err != nil {
-		return nil, armclient.Options{}, schemas.NewProblem(schemas.CodeInvalidArgument, "The CA of tenant "+where.Tenant+" has no readable certificate.",
-			schemas.WithCommand("Set the CA file of the tenant again.", "mcp-partner tenants set %s --ca-file FILE", where.Tenant))
+		return nil, armclient.Options{}, problems.New(problems.CodeInvalidArgument, "The CA of tenant "+where.Tenant+" has no readable certificate.",
+			problems.WithCommand("Set the CA file of the tenant again.", "mcp-partner tenants set %s --ca-file FILE", where.Tenant))
 	}
 	return watched{credential, c.watch}, armclient.Options{
 		TenantID: where.TenantID, TenantName: where.Tenant, Cloud: where.Cloud.Name, Credential: where.Credential.Name,

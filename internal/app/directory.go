@@ -11,7 +11,9 @@ import (
 	"mcp-partner/access"
 	"mcp-partner/internal/exit"
 	"mcp-partner/internal/naming"
+	"mcp-partner/internal/untrusted"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 	"mcp-partner/tenants"
 )
 
@@ -58,7 +60,7 @@ func (a *App) Open(ctx context.Context) error {
 // Holds reports whether the vault has a secret of that name.
 func (a *App) Holds(ctx context.Context, name string) (bool, error) {
 	_, err := a.Store.Info(ctx, name)
-	if err != nil && schemas.AsProblem(err).Code == schemas.CodeVaultMissing {
+	if err != nil && problems.As(err).Code == problems.CodeVaultMissing {
 		return false, nil
 	}
 	return err == nil, err
@@ -178,7 +180,7 @@ func (a *App) WarnOfNames(policy *access.Policy, warn func(string)) {
 	}
 	warnings := policy.Warnings(tenants)
 	for _, grant := range a.settings.Config.Callers.Grants {
-		warnings = append(warnings, access.UnmatchedNames("The grant "+schemas.Sanitize(grant.Name)+" of callers", grant.Tenants, tenants)...)
+		warnings = append(warnings, access.UnmatchedNames("The grant "+untrusted.Sanitize(grant.Name)+" of callers", grant.Tenants, tenants)...)
 	}
 	for _, warning := range warnings {
 		warn(warning)

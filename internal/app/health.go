@@ -9,6 +9,8 @@ import (
 	"mcp-partner/internal/naming"
 	"mcp-partner/internal/telemetry"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/problems"
 	"mcp-partner/server"
 	"mcp-partner/tenants"
 )
@@ -25,7 +27,7 @@ func (s *Settings) Health(a *App, more ...server.Check) *server.Health {
 // vaultReady opens the vault. One that nothing needs may be missing.
 func (a *App) vaultReady(ctx context.Context) error {
 	err := a.Open(ctx)
-	if err == nil || schemas.AsProblem(err).Code != schemas.CodeVaultMissing || a.KeepsRecord() {
+	if err == nil || problems.As(err).Code != problems.CodeVaultMissing || a.KeepsRecord() {
 		return err
 	}
 	credentials, listErr := a.Directory.Credentials()
@@ -54,8 +56,8 @@ func (s *Settings) KeepMemory() {
 
 // viewsOf are the credentials as agents see them, by their folded names. How many
 // tenants use one is counted by the tool, among those that a caller sees.
-func viewsOf(list []tenants.CredentialStatus) map[string]schemas.CredentialView {
-	views := make(map[string]schemas.CredentialView, len(list))
+func viewsOf(list []tenants.CredentialStatus) map[string]answers.CredentialView {
+	views := make(map[string]answers.CredentialView, len(list))
 	for _, one := range list {
 		view := one.View()
 		view.Tenants = 0
@@ -64,7 +66,7 @@ func viewsOf(list []tenants.CredentialStatus) map[string]schemas.CredentialView 
 	return views
 }
 
-func WithStatus(tenant schemas.Tenant, views map[string]schemas.CredentialView) schemas.Tenant {
+func WithStatus(tenant schemas.Tenant, views map[string]answers.CredentialView) schemas.Tenant {
 	for _, name := range tenant.Credentials {
 		if view, ok := views[naming.Fold(name)]; ok {
 			tenant.CredentialStatus = append(tenant.CredentialStatus, view)

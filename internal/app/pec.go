@@ -7,7 +7,7 @@ import (
 	"mcp-partner/internal/disk"
 	"mcp-partner/internal/exit"
 	"mcp-partner/internal/pec"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 )
 
 // reconciliationFile holds the totals of the last reconciliation that was kept.
@@ -35,7 +35,7 @@ func (s *Settings) eligibleRoles() (*pec.List, error) {
 // KeepReconciliation keeps the totals of a reconciliation for agents.
 func (a *App) KeepReconciliation(totals any) error {
 	if a.Simulated != nil {
-		return schemas.NewProblem(schemas.CodeInvalidArgument, "A simulation keeps nothing.", schemas.WithHint("Leave --keep out."))
+		return problems.New(problems.CodeInvalidArgument, "A simulation keeps nothing.", problems.WithHint("Leave --keep out."))
 	}
 	text, err := json.Marshal(totals)
 	if err != nil {

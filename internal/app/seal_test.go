@@ -7,6 +7,8 @@ import (
 	"mcp-partner/guard"
 	"mcp-partner/internal/disk"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/problems"
 	"mcp-partner/vault"
 )
 
@@ -30,8 +32,8 @@ func TestQuestionsOutliveARotation(t *testing.T) {
 		t.Fatal(err)
 	}
 	intent := guard.Intent{Caller: "stdio", Tool: schemas.ToolRegisterPartner, PartnerID: "1234567",
-		Identity: schemas.Identity{Tenant: "contoso", TenantID: "t", ObjectID: "o"}, Before: guard.LinkSnapshot{State: schemas.LinkNotLinked, Version: -1}}
-	for rotations, want := range []schemas.Code{"", "", schemas.CodeApprovalUnknown} {
+		Identity: answers.Identity{Tenant: "contoso", TenantID: "t", ObjectID: "o"}, Before: guard.LinkSnapshot{State: answers.LinkNotLinked, Version: -1}}
+	for rotations, want := range []problems.Code{"", "", problems.CodeApprovalUnknown} {
 		asked, ok := decider.Authorize(t.Context(), Trusted(intent.Caller), intent, true).(guard.Asked)
 		if !ok {
 			t.Fatal("nobody was asked")
@@ -42,7 +44,7 @@ func TestQuestionsOutliveARotation(t *testing.T) {
 			}
 		}
 		admission := decider.Answer(t.Context(), Trusted(intent.Caller), intent, asked.Seal, guard.Answer{Action: guard.ActionAccept, Typed: "1234567"})
-		problem := schemas.AsProblem(guard.RefusalOf(admission))
+		problem := problems.As(guard.RefusalOf(admission))
 		if granted, _ := admission.(guard.Granted); problem != nil && problem.Code != want || problem == nil && (want != "" || granted.Record == 0) {
 			t.Errorf("after %d rotations: %+v", rotations, admission)
 		}

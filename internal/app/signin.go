@@ -11,7 +11,7 @@ import (
 	"mcp-partner/armclient"
 	"mcp-partner/internal/credential"
 	"mcp-partner/internal/exit"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 	"mcp-partner/signin"
 	"mcp-partner/tenants"
 	"mcp-partner/vault"
@@ -56,22 +56,22 @@ func judgeToken(token string, entry tenants.Entry, ref tenants.CredentialRef, ki
 	tenantID, objectID := armclient.TokenIdentity(token)
 	switch {
 	case tenantID != "" && !strings.EqualFold(tenantID, entry.TenantID):
-		return schemas.NewProblem(schemas.CodeWrongTenant,
+		return problems.New(problems.CodeWrongTenant,
 			fmt.Sprintf("The token is for tenant %s, and the tenant ID of %s is %s.", tenantID, entry.Name, entry.TenantID),
 			wrongTenantHint(entry, kind))
 	case ref.PinnedObjectID != "" && objectID != "" && !strings.EqualFold(objectID, ref.PinnedObjectID):
-		return schemas.NewProblem(schemas.CodeWrongIdentity,
+		return problems.New(problems.CodeWrongIdentity,
 			fmt.Sprintf("The token is for identity %s, and %s is pinned for %s in %s.", objectID, ref.PinnedObjectID, ref.Name, entry.Name),
-			schemas.WithCommand("If the identity was changed on purpose, unpin the old one.", "mcp-partner tenants set %s --object-id ''", entry.Name))
+			problems.WithCommand("If the identity was changed on purpose, unpin the old one.", "mcp-partner tenants set %s --object-id ''", entry.Name))
 	}
 	return nil
 }
 
-func wrongTenantHint(entry tenants.Entry, kind tenants.Kind) schemas.ProblemOption {
+func wrongTenantHint(entry tenants.Entry, kind tenants.Kind) problems.Option {
 	if kind == tenants.KindAzureCLI {
-		return schemas.WithCommand("Sign in to that tenant.", "az login --tenant %s", entry.TenantID)
+		return problems.WithCommand("Sign in to that tenant.", "az login --tenant %s", entry.TenantID)
 	}
-	return schemas.WithCommand("Correct the tenant ID.", "mcp-partner tenants set %s --tenant-id GUID", entry.Name)
+	return problems.WithCommand("Correct the tenant ID.", "mcp-partner tenants set %s --tenant-id GUID", entry.Name)
 }
 
 // TenantOfDomain asks Entra ID of a cloud for the tenant that a domain belongs to.

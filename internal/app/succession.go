@@ -7,7 +7,8 @@ import (
 
 	"mcp-partner/internal/exit"
 	"mcp-partner/internal/naming"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/problems"
 	"mcp-partner/tenants"
 )
 
@@ -62,7 +63,7 @@ func (a *App) CheckUnlinked(ctx context.Context, entry tenants.Entry, lost strin
 		read := client.Link(ctx)
 		switch {
 		case read.Link.State.Absent():
-		case read.Link.State == schemas.LinkLinked:
+		case read.Link.State == answers.LinkLinked:
 			return exit.Refused(
 				fmt.Sprintf("mcp-partner call remove_partner --tenant %s --credential %s --partner-id %s --allow-writes, or give --keep-link", entry.Name, ref.Name, read.Link.PartnerID),
 				"%s is still linked to partner ID %s, and %s", entry.Name, read.Link.PartnerID, lost)
@@ -73,7 +74,7 @@ func (a *App) CheckUnlinked(ctx context.Context, entry tenants.Entry, lost strin
 	return nil
 }
 
-func undecided(tenant string, problem *schemas.Problem) error {
+func undecided(tenant string, problem *problems.Problem) error {
 	why, next := "", ""
 	if problem != nil {
 		why, next = " ("+strings.TrimSuffix(problem.Message, ".")+")", problem.Hint+" "

@@ -17,7 +17,7 @@ import (
 	"mcp-partner/internal/exit"
 	"mcp-partner/internal/httpclient"
 	"mcp-partner/ledger"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 )
 
 const (
@@ -146,13 +146,13 @@ func (w *webhook) drain(until context.Context) error {
 	for {
 		due, ok, err := w.outbox.Claim(ctx, ledger.OutboxApproval, webhookPause)
 		if err != nil {
-			w.log.Warn("pending approvals cannot be announced", "problem", schemas.AsProblem(err).Code)
+			w.log.Warn("pending approvals cannot be announced", "problem", problems.As(err).Code)
 		}
 		if err != nil || !ok {
 			return err
 		}
 		if err := w.deliver(ctx, due); err != nil {
-			w.log.Warn("a pending approval cannot be announced", "approval", due.Name, "problem", schemas.AsProblem(err).Code)
+			w.log.Warn("a pending approval cannot be announced", "approval", due.Name, "problem", problems.As(err).Code)
 		}
 		if until.Err() != nil {
 			return nil
@@ -187,7 +187,7 @@ func (w *webhook) deliver(ctx context.Context, m ledger.Message) error {
 func (w *webhook) message(ctx context.Context, id string) ([]byte, error) {
 	ticket, err := w.questions.Question(ctx, id, "")
 	switch {
-	case err != nil && schemas.AsProblem(err).Code == schemas.CodeApprovalUnknown:
+	case err != nil && problems.As(err).Code == problems.CodeApprovalUnknown:
 		return nil, nil
 	case err != nil:
 		return nil, err

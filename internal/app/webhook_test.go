@@ -29,6 +29,7 @@ import (
 	"mcp-partner/internal/disk"
 	"mcp-partner/ledger"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
 )
 
 const (
@@ -41,7 +42,7 @@ func pendingTicket(expires time.Time) guard.Ticket {
 	return guard.Ticket{ID: "ap_1", Requester: "alice (1000)", ExpiresAt: expires, Intent: guard.Intent{
 		Caller: "nightly", Tool: schemas.ToolUpdatePartner, PartnerID: "7654321", Before: guard.LinkSnapshot{PartnerID: "1234567"},
 		Company: "Contoso [GmbH](https://evil.example)", Reason: "<!channel> <https://evil.example|approve> <at>all</at> **now**\u202e",
-		Identity: schemas.Identity{Tenant: "contoso", TenantID: "tenant-1", ObjectID: "object-1", Cloud: "public"},
+		Identity: answers.Identity{Tenant: "contoso", TenantID: "tenant-1", ObjectID: "object-1", Cloud: "public"},
 	}}
 }
 
@@ -110,7 +111,7 @@ func TestWebhookNamesThePlanOfManyTenants(t *testing.T) {
 	t.Parallel()
 	plan := guard.Plan{Caller: "nightly", Tool: schemas.ToolTransitionPartner, From: []string{"1234567", "2345678"}, To: "7654321", Strategy: guard.StrategyUpdate}
 	for n := range 13 {
-		row := guard.PlanRow{Identity: schemas.Identity{Tenant: fmt.Sprintf("customer-%02d", n)}, Company: "Comp://any <@U1>", PartnerID: "7654321"}
+		row := guard.PlanRow{Identity: answers.Identity{Tenant: fmt.Sprintf("customer-%02d", n)}, Company: "Comp://any <@U1>", PartnerID: "7654321"}
 		if n > 0 {
 			row.Steps = []guard.Step{guard.StepUpdate}
 		}
@@ -161,7 +162,7 @@ func TestLongTextsFitIntoChats(t *testing.T) {
 	long := strings.Repeat("\U0001F600", 5000)
 	plan := guard.Plan{Tool: schemas.ToolEnsurePartnerLinks, To: "1234567"}
 	for range 100 {
-		plan.Rows = append(plan.Rows, guard.PlanRow{Identity: schemas.Identity{Tenant: "contoso"}, Company: long, Steps: []guard.Step{guard.StepCreate}})
+		plan.Rows = append(plan.Rows, guard.PlanRow{Identity: answers.Identity{Tenant: "contoso"}, Company: long, Steps: []guard.Step{guard.StepCreate}})
 	}
 	a := announce(guard.Ticket{ID: "ap_1", Requester: long, Plan: &guard.PlanHead{}, Intent: guard.Intent{Tool: plan.Tool, Caller: access.Caller(long), Company: long, Reason: long}}, plan, "https://partner.example")
 	for _, format := range []string{"slack", "teams"} {
@@ -263,7 +264,7 @@ func start(t *testing.T, dir string, keys ledger.Keys, url string) *station {
 func (s *station) ask(t *testing.T, tenant string) guard.Ticket {
 	t.Helper()
 	asked := s.Authorize(t.Context(), Trusted("nightly"), guard.Intent{Caller: "nightly", Tool: schemas.ToolRegisterPartner, PartnerID: "1234567",
-		Identity: schemas.Identity{Tenant: tenant, TenantID: "id of " + tenant, ObjectID: "o"}, Before: guard.LinkSnapshot{State: schemas.LinkNotLinked, Version: -1}}, false)
+		Identity: answers.Identity{Tenant: tenant, TenantID: "id of " + tenant, ObjectID: "o"}, Before: guard.LinkSnapshot{State: answers.LinkNotLinked, Version: -1}}, false)
 	waiting, ok := asked.(guard.Waiting)
 	if !ok {
 		t.Fatalf("no approver is asked: %+v", asked)

@@ -14,6 +14,7 @@ import (
 	"mcp-partner/internal/phrase"
 	"mcp-partner/ledger"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 	"mcp-partner/search"
 	"mcp-partner/server"
 	"mcp-partner/signin"
@@ -91,7 +92,7 @@ func (s *Settings) openDirectory() (*App, error) {
 	pool := httpclient.NewPool(httpclient.Options{Getenv: s.getenv})
 	store, err := vault.OpenVault(s.Disk(), s.KeySource(), pool)
 	if err != nil {
-		if schemas.AsProblem(err).Code == schemas.CodeInvalidArgument {
+		if problems.As(err).Code == problems.CodeInvalidArgument {
 			err = exit.AsUsage(err) // flags that contradict each other
 		}
 		return nil, err

@@ -13,7 +13,7 @@ import (
 
 	"golang.org/x/net/html"
 
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
 )
 
 // Style and script are embedded, and the page's policy allows these two by hash:
@@ -93,7 +93,7 @@ func (r Report) bar() []segment {
 
 // states are the states that occur.
 func (r Report) states() []string {
-	return slices.DeleteFunc(r.totalsShown(), func(total string) bool { return total == "stale" || schemas.PECClassTitle(total) != "" })
+	return slices.DeleteFunc(r.totalsShown(), func(total string) bool { return total == "stale" || answers.PECClassTitle(total) != "" })
 }
 
 func count(n int) string { return strconv.Itoa(n) }

@@ -7,7 +7,8 @@ import (
 	"slices"
 	"strings"
 
-	"mcp-partner/schemas"
+	"mcp-partner/internal/phrase"
+	"mcp-partner/schemas/problems"
 )
 
 // markdown writes a page for a wiki or a ticket.
@@ -52,7 +53,7 @@ func (r Report) markdownCauses(out io.Writer) {
 	line(out, "Rows", "Problem", "Credential", "For example", "What to do")
 	line(out, "---:", "---", "---", "---", "---")
 	for _, c := range r.Causes {
-		line(out, fmt.Sprint(c.Rows), EscapeMarkdown(string(c.Code)), EscapeMarkdown(c.Credential), EscapeMarkdown(c.Example+": "+c.Message), EscapeMarkdown(schemas.NextStep(c.Hint, c.Command)))
+		line(out, fmt.Sprint(c.Rows), EscapeMarkdown(string(c.Code)), EscapeMarkdown(c.Credential), EscapeMarkdown(c.Example+": "+c.Message), EscapeMarkdown(problems.NextStep(c.Hint, c.Command)))
 	}
 	if n := r.OtherCauses(); n > 0 {
 		fmt.Fprintf(out, "\n%s\n", furtherCauses(n))
@@ -61,7 +62,7 @@ func (r Report) markdownCauses(out io.Writer) {
 
 // furtherCauses counts unknown rows whose causes are not listed.
 func furtherCauses(n int) string {
-	return schemas.Count(n, "more row") + " unknown for other causes; each row names its own."
+	return phrase.Count(n, "more row") + " unknown for other causes; each row names its own."
 }
 
 func line(out io.Writer, cells ...string) { fmt.Fprintf(out, "| %s |\n", strings.Join(cells, " | ")) }

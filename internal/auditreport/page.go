@@ -5,7 +5,8 @@ import (
 
 	"golang.org/x/net/html"
 
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/problems"
 )
 
 // page is the document, with a mark for the rows.
@@ -101,7 +102,7 @@ func (r Report) causes() *html.Node {
 	body := el("tbody", nil)
 	for _, c := range r.Causes {
 		body.AppendChild(el("tr", nil, said("td", "number", count(c.Rows)), el("td", nil, said("code", "", string(c.Code))),
-			said("td", "", c.Credential), said("td", "", c.Example+": "+c.Message), said("td", "", schemas.NextStep(c.Hint, c.Command))))
+			said("td", "", c.Credential), said("td", "", c.Example+": "+c.Message), said("td", "", problems.NextStep(c.Hint, c.Command))))
 	}
 	head := el("tr", nil, el("th", at("scope", "col", "class", "number"), text("Rows")))
 	for _, name := range []string{"Problem", "Credential", "For example", "What to do"} {
@@ -131,7 +132,7 @@ func (r Report) table(mark *html.Node) *html.Node {
 }
 
 // rowOf is one row of the table.
-func (r Report) rowOf(row schemas.AuditRow) *html.Node {
+func (r Report) rowOf(row answers.AuditRow) *html.Node {
 	attributes := at("data-state", string(row.State))
 	if row.Stale {
 		attributes = append(attributes, html.Attribute{Key: "data-stale"})

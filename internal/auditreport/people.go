@@ -6,32 +6,33 @@ import (
 
 	"golang.org/x/net/html"
 
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/problems"
 )
 
 // personColumn is a column of Markdown and HTML.
 type personColumn struct {
 	title string
-	text  func(schemas.AuditRow) string
+	text  func(answers.AuditRow) string
 	// cell is the column in HTML; nil shows the text, IDs and dates unbroken.
-	cell func(schemas.AuditRow) *html.Node
+	cell func(answers.AuditRow) *html.Node
 }
 
 func (r Report) personColumns() []personColumn {
 	all := []personColumn{
 		{"State", stateOf, stateCell},
-		{"Tenant", func(r schemas.AuditRow) string { return r.Tenant }, tenantCell},
-		{"Company", func(r schemas.AuditRow) string { return r.Company }, nil},
+		{"Tenant", func(r answers.AuditRow) string { return r.Tenant }, tenantCell},
+		{"Company", func(r answers.AuditRow) string { return r.Company }, nil},
 		{"Partner ID", partnerID, unbroken(partnerID)},
-		{"Partner", func(r schemas.AuditRow) string { return r.PartnerName }, nil},
+		{"Partner", func(r answers.AuditRow) string { return r.PartnerName }, nil},
 		{"Expected", expectedID, unbroken(expectedID)},
 		{"Last written", lastWritten, unbroken(lastWritten)},
-		{"Labels", func(r schemas.AuditRow) string { return strings.Join(r.Labels, ", ") }, labelsCell},
-		{"Owner", func(r schemas.AuditRow) string { return r.Owner }, nil},
-		{"External ID", func(r schemas.AuditRow) string { return r.ExternalID }, nil},
-		{"Credential", func(r schemas.AuditRow) string { return r.Credential }, nil},
+		{"Labels", func(r answers.AuditRow) string { return strings.Join(r.Labels, ", ") }, labelsCell},
+		{"Owner", func(r answers.AuditRow) string { return r.Owner }, nil},
+		{"External ID", func(r answers.AuditRow) string { return r.ExternalID }, nil},
+		{"Credential", func(r answers.AuditRow) string { return r.Credential }, nil},
 		{"Why unknown", why, whyCell},
-		{"Request ID", func(r schemas.AuditRow) string { return r.Problem.RequestID() }, nil},
+		{"Request ID", func(r answers.AuditRow) string { return r.Problem.RequestID() }, nil},
 	}
 	if r.Audit().Roles {
 		all = append(all, personColumn{"Eligible role in", eligibleIn, nil}, personColumn{"Roles", heldRoles, nil})
@@ -39,13 +40,13 @@ func (r Report) personColumns() []personColumn {
 	return all
 }
 
-func partnerID(r schemas.AuditRow) string   { return r.PartnerID }
-func expectedID(r schemas.AuditRow) string  { return r.ExpectedPartnerID }
-func lastWritten(r schemas.AuditRow) string { return day(r.UpdatedTime) }
+func partnerID(r answers.AuditRow) string   { return r.PartnerID }
+func expectedID(r answers.AuditRow) string  { return r.ExpectedPartnerID }
+func lastWritten(r answers.AuditRow) string { return day(r.UpdatedTime) }
 
 // unbroken is a cell whose text stays on one line.
-func unbroken(value func(schemas.AuditRow) string) func(schemas.AuditRow) *html.Node {
-	return func(r schemas.AuditRow) *html.Node { return said("span", "id", value(r)) }
+func unbroken(value func(answers.AuditRow) string) func(answers.AuditRow) *html.Node {
+	return func(r answers.AuditRow) *html.Node { return said("span", "id", value(r)) }
 }
 
 // fewRows is up to how many rows a report repeats what is the same in all.
@@ -80,15 +81,15 @@ func (r Report) differing(rows Rows) (shown []personColumn, alike []string, err 
 	return shown, alike, nil
 }
 
-func stateCell(row schemas.AuditRow) *html.Node {
+func stateCell(row answers.AuditRow) *html.Node {
 	return el("span", at("class", "tag s-"+string(row.State)), dot(), text(stateOf(row)))
 }
 
-func tenantCell(row schemas.AuditRow) *html.Node {
+func tenantCell(row answers.AuditRow) *html.Node {
 	return el("span", nil, foreign(row.Tenant), said("small", "guid", row.TenantID))
 }
 
-func labelsCell(row schemas.AuditRow) *html.Node {
+func labelsCell(row answers.AuditRow) *html.Node {
 	labels := el("span", nil)
 	for _, label := range row.Labels {
 		labels.AppendChild(el("span", at("class", "label"), foreign(label)))
@@ -97,15 +98,15 @@ func labelsCell(row schemas.AuditRow) *html.Node {
 	return labels
 }
 
-func whyCell(row schemas.AuditRow) *html.Node {
+func whyCell(row answers.AuditRow) *html.Node {
 	if row.Problem == nil {
 		return text("")
 	}
-	return el("span", nil, said("span", "why", why(row)), said("small", "", schemas.NextStep(row.Problem.Hint, row.Problem.Command)))
+	return el("span", nil, said("span", "why", why(row)), said("small", "", problems.NextStep(row.Problem.Hint, row.Problem.Command)))
 }
 
 // why explains a row without an answer.
-func why(row schemas.AuditRow) string {
+func why(row answers.AuditRow) string {
 	if row.Problem == nil {
 		return ""
 	}
@@ -156,7 +157,7 @@ func stateWords(state string) (title, meaning string) {
 		"pending":         {"No answer yet", "the run has not asked yet"},
 	}[state]
 	if words[0] == "" {
-		return schemas.PECClassTitle(state), ""
+		return answers.PECClassTitle(state), ""
 	}
 	return words[0], words[1]
 }
@@ -166,7 +167,7 @@ func stateTitle(state string) string {
 	return title
 }
 
-func stateOf(row schemas.AuditRow) string {
+func stateOf(row answers.AuditRow) string {
 	if row.Stale {
 		return stateTitle(string(row.State)) + ", stale"
 	}
@@ -176,12 +177,12 @@ func stateOf(row schemas.AuditRow) string {
 // totalsShown are the totals that occur, in the order of the rows.
 func (r Report) totalsShown() (found []string) {
 	var all []string
-	for _, state := range schemas.RowStates() {
+	for _, state := range answers.RowStates() {
 		all = append(all, string(state))
 	}
 	all = append(all, "stale", pending)
 	if r.Audit().Roles {
-		all = append(all, schemas.PECClasses()...)
+		all = append(all, answers.PECClasses()...)
 	}
 	for _, state := range all {
 		if r.Totals[state] > 0 {

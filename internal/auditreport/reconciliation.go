@@ -11,8 +11,8 @@ import (
 
 	"golang.org/x/net/html"
 
+	"mcp-partner/internal/phrase"
 	"mcp-partner/internal/usage"
-	"mcp-partner/schemas"
 )
 
 // Reconciliation is billed usage beside links and roles.
@@ -34,7 +34,7 @@ func NewReconciliation(file usage.File, facts map[string]usage.Facts, program st
 		}
 	}
 	r.Summary = fmt.Sprintf("%s of usage in %s: %d need action. Microsoft decides about credit; usage is about two days late.",
-		schemas.Count(file.Lines, "line"), schemas.Count(len(rows), "subscription"), todo)
+		phrase.Count(file.Lines, "line"), phrase.Count(len(rows), "subscription"), todo)
 	return r
 }
 

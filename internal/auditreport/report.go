@@ -12,11 +12,12 @@ import (
 	"strings"
 
 	"mcp-partner/fleet"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/problems"
 )
 
 // Rows are the rows of a report, in order.
-type Rows = iter.Seq2[schemas.AuditRow, error]
+type Rows = iter.Seq2[answers.AuditRow, error]
 
 // Format is a kind of file.
 type Format string
@@ -67,7 +68,7 @@ func (r Report) Write(w io.Writer, format Format, rows Rows) (err error) {
 // column is one column of CSV.
 type column struct {
 	name  string
-	value func(schemas.AuditRow) string
+	value func(answers.AuditRow) string
 }
 
 // columns are those of every audit, and behind them those of roles.
@@ -81,28 +82,28 @@ func (r Report) columns() []column {
 
 func columns() []column {
 	return []column{
-		{"state", func(r schemas.AuditRow) string { return string(r.State) }},
-		{"stale", func(r schemas.AuditRow) string { return yes(r.Stale) }},
-		{"tenant", func(r schemas.AuditRow) string { return r.Tenant }},
-		{"company", func(r schemas.AuditRow) string { return r.Company }},
-		{"tenant_id", func(r schemas.AuditRow) string { return r.TenantID }},
-		{"credential", func(r schemas.AuditRow) string { return r.Credential }},
-		{"object_id", func(r schemas.AuditRow) string { return r.ObjectID }},
-		{"cloud", func(r schemas.AuditRow) string { return r.Cloud }},
-		{"partner_id", func(r schemas.AuditRow) string { return r.PartnerID }},
-		{"partner_name", func(r schemas.AuditRow) string { return r.PartnerName }},
-		{"expected_partner_id", func(r schemas.AuditRow) string { return r.ExpectedPartnerID }},
-		{"updated_time", func(r schemas.AuditRow) string { return r.UpdatedTime }},
-		{"labels", func(r schemas.AuditRow) string { return strings.Join(r.Labels, "; ") }},
-		{"owner", func(r schemas.AuditRow) string { return r.Owner }},
-		{"external_id", func(r schemas.AuditRow) string { return r.ExternalID }},
-		{"checked_at", func(r schemas.AuditRow) string { return r.CheckedAt }},
-		{"problem_code", ofProblem(func(p *schemas.Problem) string { return string(p.Code) })},
-		{"problem_message", ofProblem(func(p *schemas.Problem) string { return p.Message })},
-		{"problem_hint", ofProblem(func(p *schemas.Problem) string { return schemas.NextStep(p.Hint, p.Command) })},
-		{"foreign_code", ofProblem(func(p *schemas.Problem) string { return p.ForeignCode })},
-		{"arm_request_id", ofProblem(func(p *schemas.Problem) string { return p.ARMRequestID })},
-		{"correlation_id", ofProblem(func(p *schemas.Problem) string { return p.CorrelationID })},
+		{"state", func(r answers.AuditRow) string { return string(r.State) }},
+		{"stale", func(r answers.AuditRow) string { return yes(r.Stale) }},
+		{"tenant", func(r answers.AuditRow) string { return r.Tenant }},
+		{"company", func(r answers.AuditRow) string { return r.Company }},
+		{"tenant_id", func(r answers.AuditRow) string { return r.TenantID }},
+		{"credential", func(r answers.AuditRow) string { return r.Credential }},
+		{"object_id", func(r answers.AuditRow) string { return r.ObjectID }},
+		{"cloud", func(r answers.AuditRow) string { return r.Cloud }},
+		{"partner_id", func(r answers.AuditRow) string { return r.PartnerID }},
+		{"partner_name", func(r answers.AuditRow) string { return r.PartnerName }},
+		{"expected_partner_id", func(r answers.AuditRow) string { return r.ExpectedPartnerID }},
+		{"updated_time", func(r answers.AuditRow) string { return r.UpdatedTime }},
+		{"labels", func(r answers.AuditRow) string { return strings.Join(r.Labels, "; ") }},
+		{"owner", func(r answers.AuditRow) string { return r.Owner }},
+		{"external_id", func(r answers.AuditRow) string { return r.ExternalID }},
+		{"checked_at", func(r answers.AuditRow) string { return r.CheckedAt }},
+		{"problem_code", ofProblem(func(p *problems.Problem) string { return string(p.Code) })},
+		{"problem_message", ofProblem(func(p *problems.Problem) string { return p.Message })},
+		{"problem_hint", ofProblem(func(p *problems.Problem) string { return problems.NextStep(p.Hint, p.Command) })},
+		{"foreign_code", ofProblem(func(p *problems.Problem) string { return p.ForeignCode })},
+		{"arm_request_id", ofProblem(func(p *problems.Problem) string { return p.ARMRequestID })},
+		{"correlation_id", ofProblem(func(p *problems.Problem) string { return p.CorrelationID })},
 	}
 }
 
@@ -113,8 +114,8 @@ func yes(b bool) string {
 	return ""
 }
 
-func ofProblem(value func(*schemas.Problem) string) func(schemas.AuditRow) string {
-	return func(r schemas.AuditRow) string {
+func ofProblem(value func(*problems.Problem) string) func(answers.AuditRow) string {
+	return func(r answers.AuditRow) string {
 		if r.Problem == nil {
 			return ""
 		}

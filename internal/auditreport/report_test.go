@@ -17,7 +17,8 @@ import (
 
 	"mcp-partner/fleet"
 	"mcp-partner/internal/auditreport"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/problems"
 )
 
 // hostile is text as a partner, a tenant or an operator might be called.
@@ -28,15 +29,15 @@ var hostile = []string{
 }
 
 // rowStates are six states, so that the fourth text stands in an unknown row.
-func rowStates() []schemas.RowState {
-	return slices.DeleteFunc(schemas.RowStates(), func(s schemas.RowState) bool { return s == schemas.RowLinkedOwn })
+func rowStates() []answers.RowState {
+	return slices.DeleteFunc(answers.RowStates(), func(s answers.RowState) bool { return s == answers.RowLinkedOwn })
 }
 
 func TestEveryStateHasItsTitleAndItsColor(t *testing.T) {
 	t.Parallel()
-	for _, state := range schemas.RowStates() {
-		only := func(yield func(schemas.AuditRow, error) bool) {
-			yield(schemas.AuditRow{Tenant: "contoso", State: state}, nil)
+	for _, state := range answers.RowStates() {
+		only := func(yield func(answers.AuditRow, error) bool) {
+			yield(answers.AuditRow{Tenant: "contoso", State: state}, nil)
 		}
 		r := sample()
 		r.Totals = map[string]int{string(state): 1}
@@ -53,17 +54,17 @@ func TestEveryStateHasItsTitleAndItsColor(t *testing.T) {
 	}
 }
 
-func rows() iter.Seq2[schemas.AuditRow, error] {
+func rows() iter.Seq2[answers.AuditRow, error] {
 	states := rowStates()
-	return func(yield func(schemas.AuditRow, error) bool) {
+	return func(yield func(answers.AuditRow, error) bool) {
 		for i, text := range hostile {
-			row := schemas.AuditRow{
+			row := answers.AuditRow{
 				Tenant: text, Company: text, TenantID: "11111111-0000-4000-8000-000000000000", Credential: text, State: states[i%len(states)], Stale: i%3 == 0,
 				PartnerID: "1234567", PartnerName: text, ExpectedPartnerID: "7654321", UpdatedTime: "2026-01-16T13:56:59.6112004Z",
 				Labels: []string{text, "gold"}, Owner: text, ExternalID: text, CheckedAt: "2026-11-25T12:00:00Z",
 			}
-			if row.State == schemas.RowUnknown {
-				row.Problem = schemas.NewProblem(schemas.CodeForbidden, "ARM answered 403 at "+text, schemas.WithRequestIDs("arm"+text, "correlation"))
+			if row.State == answers.RowUnknown {
+				row.Problem = problems.New(problems.CodeForbidden, "ARM answered 403 at "+text, problems.WithRequestIDs("arm"+text, "correlation"))
 			}
 			if !yield(row, nil) {
 				return
@@ -82,7 +83,7 @@ func sample() auditreport.Report {
 			Run: fleet.Run{ID: "run_0123456789abcdef01", Kind: fleet.RunKindAudit, Label: hostile[0], State: fleet.RunFinished, Rows: len(hostile),
 				CreatedAt: time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC), Request: json.RawMessage(`{"own_ids":["7654321"]}`)},
 			Totals: totals,
-			Causes: []schemas.AuditCause{{Code: schemas.CodeForbidden, Credential: hostile[1], Rows: 1, Message: hostile[2], Hint: hostile[4], Example: hostile[5]}},
+			Causes: []answers.AuditCause{{Code: problems.CodeForbidden, Credential: hostile[1], Rows: 1, Message: hostile[2], Hint: hostile[4], Example: hostile[5]}},
 		},
 		Summary: "A summary.", Program: "mcp-partner v1", Cell: func(s string) string {
 			if s != "" && strings.ContainsRune("=+-@\t\r", rune(s[0])) {
@@ -130,9 +131,9 @@ func TestCompanyColumn(t *testing.T) {
 		"none":     {[]string{"", ""}, false},
 		"the last": {[]string{"", "Fabrikam Inc"}, true},
 	} {
-		found := func(yield func(schemas.AuditRow, error) bool) {
+		found := func(yield func(answers.AuditRow, error) bool) {
 			for _, company := range test.companies {
-				if !yield(schemas.AuditRow{Tenant: "t", Company: company, State: schemas.RowLinked}, nil) {
+				if !yield(answers.AuditRow{Tenant: "t", Company: company, State: answers.RowLinked}, nil) {
 					return
 				}
 			}
@@ -172,7 +173,7 @@ func TestJSONLines(t *testing.T) {
 	t.Parallel()
 	decoder := json.NewDecoder(strings.NewReader(written(t, auditreport.JSONL)))
 	for _, text := range hostile {
-		var row schemas.AuditRow
+		var row answers.AuditRow
 		if err := decoder.Decode(&row); err != nil || row.Tenant != text {
 			t.Errorf("%q: %q, %v", text, row.Tenant, err)
 		}
@@ -302,13 +303,13 @@ func hashOf(text string) string {
 // TestARowThatCannotBeReadEndsTheReport: half a report must not look whole.
 func TestARowThatCannotBeReadEndsTheReport(t *testing.T) {
 	t.Parallel()
-	broken := func(yield func(schemas.AuditRow, error) bool) {
-		if yield(schemas.AuditRow{Tenant: "a"}, nil) {
-			yield(schemas.AuditRow{}, schemas.NewProblem(schemas.CodeVaultCorrupt, "a row is damaged"))
+	broken := func(yield func(answers.AuditRow, error) bool) {
+		if yield(answers.AuditRow{Tenant: "a"}, nil) {
+			yield(answers.AuditRow{}, problems.New(problems.CodeVaultCorrupt, "a row is damaged"))
 		}
 	}
 	for _, format := range []auditreport.Format{auditreport.CSV, auditreport.JSONL, auditreport.Markdown, auditreport.HTML} {
-		if err := sample().Write(&bytes.Buffer{}, format, broken); schemas.AsProblem(err).Code != schemas.CodeVaultCorrupt {
+		if err := sample().Write(&bytes.Buffer{}, format, broken); problems.As(err).Code != problems.CodeVaultCorrupt {
 			t.Errorf("%s: %v", format, err)
 		}
 	}

@@ -7,30 +7,30 @@ import (
 
 	"golang.org/x/net/html"
 
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
 )
 
 // roleColumns are the columns of an audit that read roles.
 func roleColumns() []column {
-	count := func(n func(schemas.PECCounts) int) func(schemas.AuditRow) string {
-		return ofRoles(func(r *schemas.PECRoles) string { return strconv.Itoa(n(r.Verdicts)) })
+	count := func(n func(answers.PECCounts) int) func(answers.AuditRow) string {
+		return ofRoles(func(r *answers.PECRoles) string { return strconv.Itoa(n(r.Verdicts)) })
 	}
 	return []column{
-		{"pec_class", func(r schemas.AuditRow) string { return r.PECClass() }},
-		{"pec_subscriptions", count(func(c schemas.PECCounts) int { return c.Subscriptions })},
-		{"pec_eligible_role", count(func(c schemas.PECCounts) int { return c.EligibleRole })},
-		{"pec_partial", count(func(c schemas.PECCounts) int { return c.Partial })},
-		{"pec_no_eligible_role", count(func(c schemas.PECCounts) int { return c.NoEligibleRole })},
-		{"pec_unlisted_role", count(func(c schemas.PECCounts) int { return c.UnlistedRole })},
-		{"pec_unknown", count(func(c schemas.PECCounts) int { return c.Unknown })},
-		{"pec_reason", ofRoles(func(r *schemas.PECRoles) string { return r.Reason })},
+		{"pec_class", func(r answers.AuditRow) string { return r.PECClass() }},
+		{"pec_subscriptions", count(func(c answers.PECCounts) int { return c.Subscriptions })},
+		{"pec_eligible_role", count(func(c answers.PECCounts) int { return c.EligibleRole })},
+		{"pec_partial", count(func(c answers.PECCounts) int { return c.Partial })},
+		{"pec_no_eligible_role", count(func(c answers.PECCounts) int { return c.NoEligibleRole })},
+		{"pec_unlisted_role", count(func(c answers.PECCounts) int { return c.UnlistedRole })},
+		{"pec_unknown", count(func(c answers.PECCounts) int { return c.Unknown })},
+		{"pec_reason", ofRoles(func(r *answers.PECRoles) string { return r.Reason })},
 		{"pec_held", heldRoles},
-		{"pec_list_date", ofRoles(func(r *schemas.PECRoles) string { return r.ListDate })},
+		{"pec_list_date", ofRoles(func(r *answers.PECRoles) string { return r.ListDate })},
 	}
 }
 
-func ofRoles(value func(*schemas.PECRoles) string) func(schemas.AuditRow) string {
-	return func(r schemas.AuditRow) string {
+func ofRoles(value func(*answers.PECRoles) string) func(answers.AuditRow) string {
+	return func(r answers.AuditRow) string {
 		if r.PECRoles == nil {
 			return ""
 		}
@@ -38,12 +38,12 @@ func ofRoles(value func(*schemas.PECRoles) string) func(schemas.AuditRow) string
 	}
 }
 
-func heldRoles(r schemas.AuditRow) string {
-	return ofRoles(func(r *schemas.PECRoles) string { return strings.Join(r.Held, "; ") })(r)
+func heldRoles(r answers.AuditRow) string {
+	return ofRoles(func(r *answers.PECRoles) string { return strings.Join(r.Held, "; ") })(r)
 }
 
 // eligibleIn is a count, such as 3 of 4; an audit with roles may have read none of a row.
-func eligibleIn(r schemas.AuditRow) string { return cmp.Or(r.PECRoles.EligibleIn(), "not read") }
+func eligibleIn(r answers.AuditRow) string { return cmp.Or(r.PECRoles.EligibleIn(), "not read") }
 
 // restsOn says what the page is silent about.
 func (r Report) restsOn() string {
@@ -59,9 +59,9 @@ func (r Report) roles() *html.Node {
 		return nil
 	}
 	body := el("tbody", nil)
-	for _, class := range schemas.PECClasses() {
+	for _, class := range answers.PECClasses() {
 		if n := r.Totals[class]; n > 0 {
-			body.AppendChild(el("tr", nil, said("td", "number", count(n)), said("td", "", schemas.PECClassTitle(class))))
+			body.AppendChild(el("tr", nil, said("td", "number", count(n)), said("td", "", answers.PECClassTitle(class))))
 		}
 	}
 	return el("section", at("aria-labelledby", "roles"), el("h2", at("id", "roles"), text("Roles for partner earned credit")),

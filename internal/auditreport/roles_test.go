@@ -9,22 +9,22 @@ import (
 	"testing"
 
 	"mcp-partner/internal/auditreport"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
 )
 
 // withRoles is the sample report of an audit that read roles.
 func withRoles() auditreport.Report {
 	r := sample()
 	r.Run.Request = json.RawMessage(`{"roles":true}`)
-	r.Totals[schemas.PECLinkedAll], r.Totals[schemas.PECLinkedNone] = 5, 2
+	r.Totals[answers.PECLinkedAll], r.Totals[answers.PECLinkedNone] = 5, 2
 	return r
 }
 
-func rowsWithRoles() iter.Seq2[schemas.AuditRow, error] {
-	return func(yield func(schemas.AuditRow, error) bool) {
+func rowsWithRoles() iter.Seq2[answers.AuditRow, error] {
+	return func(yield func(answers.AuditRow, error) bool) {
 		for row, err := range rows() {
-			row.PECRoles = &schemas.PECRoles{
-				Verdicts: schemas.PECCounts{Subscriptions: 4, EligibleRole: 3, Unknown: 1}, ListDate: "2020-12", Reason: "forbidden",
+			row.PECRoles = &answers.PECRoles{
+				Verdicts: answers.PECCounts{Subscriptions: 4, EligibleRole: 3, Unknown: 1}, ListDate: "2020-12", Reason: "forbidden",
 				Held: []string{row.Tenant + " at /subscriptions/x"},
 			}
 			if !yield(row, err) {

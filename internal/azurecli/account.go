@@ -16,7 +16,8 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 
 	"mcp-partner/internal/naming"
-	"mcp-partner/schemas"
+	"mcp-partner/internal/untrusted"
+	"mcp-partner/schemas/problems"
 )
 
 // Account is who is signed in with az at the moment.
@@ -40,7 +41,7 @@ func Find() (string, error) {
 		path, err = filepath.Abs(path)
 	}
 	if err != nil {
-		return "", Unavailable("The az command is not on the PATH.", schemas.WithCommand("Ask a person to install Azure CLI and sign in.", "az login"))
+		return "", Unavailable("The az command is not on the PATH.", problems.WithCommand("Ask a person to install Azure CLI and sign in.", "az login"))
 	}
 	return path, nil
 }
@@ -63,7 +64,7 @@ func currentAccount(ctx context.Context, runner Runner, azPath string) (Account,
 		return decodeAccount(stdout)
 	}
 	if ctx.Err() != nil {
-		return Account{}, schemas.ContextProblem(ctx.Err(), "Running az")
+		return Account{}, problems.OfContext(ctx.Err(), "Running az")
 	}
 	if _, failed := err.(*exec.ExitError); failed {
 		return Account{}, Failed(stderr, "az account show", "az login")
@@ -72,13 +73,13 @@ func currentAccount(ctx context.Context, runner Runner, azPath string) (Account,
 }
 
 func decodeAccount(output []byte) (Account, error) {
-	account, ok := decodeObject(output, func(a Account) bool { return schemas.IsGUID(a.TenantID) })
+	account, ok := decodeObject(output, func(a Account) bool { return naming.IsGUID(a.TenantID) })
 	if !ok {
-		return Account{}, Unavailable("az does not name the tenant that it is signed in to.", schemas.WithCommand("Ask a person to run az by hand.", "az account show"))
+		return Account{}, Unavailable("az does not name the tenant that it is signed in to.", problems.WithCommand("Ask a person to run az by hand.", "az account show"))
 	}
 	account.TenantID = naming.Fold(account.TenantID)
 	for _, text := range []*string{&account.TenantName, &account.User.Name, &account.User.Type, &account.Cloud} {
-		*text = schemas.Sanitize(*text)
+		*text = untrusted.Sanitize(*text)
 	}
 	return account, nil
 }
@@ -132,8 +133,8 @@ func (a tokenAnswer) expires() (time.Time, error) {
 }
 
 // NoAnswer makes the problem of output without the object that was asked for.
-func NoAnswer(command string) *schemas.Problem {
-	return Unavailable("az ended without an error and printed no usable JSON object.", schemas.WithCommand("Ask a person to check the output of az.", "%s", command))
+func NoAnswer(command string) *problems.Problem {
+	return Unavailable("az ended without an error and printed no usable JSON object.", problems.WithCommand("Ask a person to check the output of az.", "%s", command))
 }
 
 var notSignedIn = sync.OnceValue(func() *regexp.Regexp {
@@ -156,12 +157,12 @@ func EntraNumber(messages []byte) int {
 // Failed makes the problem of an az that ended with an error. Of its messages
 // nothing is passed on: they may hold anything. Only az itself can say that
 // nobody is signed in; every other cause is in its messages, which command shows.
-func Failed(messages []byte, command, login string) *schemas.Problem {
+func Failed(messages []byte, command, login string) *problems.Problem {
 	if notSignedIn().Match(messages) {
-		return Unavailable("Nobody is signed in with az, or the sign-in has ended.", schemas.WithCommand("Ask a person to sign in.", "%s", login))
+		return Unavailable("Nobody is signed in with az, or the sign-in has ended.", problems.WithCommand("Ask a person to sign in.", "%s", login))
 	}
 	p := Unavailable("az failed; its output has the reason.",
-		schemas.WithCommand("Ask a person to check the output of az.", "%s", command))
+		problems.WithCommand("Ask a person to check the output of az.", "%s", command))
 	p.Retryable = true
 	return p
 }

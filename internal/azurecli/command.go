@@ -13,7 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 )
 
 const maxAzOutput = 1 << 20
@@ -79,17 +79,17 @@ func (b *bounded) Write(p []byte) (int, error) {
 }
 
 // NotRunnable says why the command could not be started.
-func NotRunnable(path string, err error) *schemas.Problem {
+func NotRunnable(path string, err error) *problems.Problem {
 	if _, found := os.Stat(path); found == nil && errors.Is(err, fs.ErrNotExist) {
-		return Unavailable("The az command at "+path+" cannot be started: its interpreter does not exist.", schemas.WithHint("Ask a person to install Azure CLI again, or to set the path of az."))
+		return Unavailable("The az command at "+path+" cannot be started: its interpreter does not exist.", problems.WithHint("Ask a person to install Azure CLI again, or to set the path of az."))
 	}
 	if errors.Is(err, fs.ErrNotExist) {
-		return Unavailable("There is no az command at "+path+".", schemas.WithHint("Ask a person to install Azure CLI, or to set the path of az again."))
+		return Unavailable("There is no az command at "+path+".", problems.WithHint("Ask a person to install Azure CLI, or to set the path of az again."))
 	}
-	return Unavailable("The az command at "+path+" cannot be run.", schemas.WithHint("Check that the file is executable."))
+	return Unavailable("The az command at "+path+" cannot be run.", problems.WithHint("Check that the file is executable."))
 }
 
 // Unavailable makes a CodeAzureCLIUnavailable problem.
-func Unavailable(message string, next schemas.ProblemOption) *schemas.Problem {
-	return schemas.NewProblem(schemas.CodeAzureCLIUnavailable, message, next)
+func Unavailable(message string, next problems.Option) *problems.Problem {
+	return problems.New(problems.CodeAzureCLIUnavailable, message, next)
 }

@@ -19,7 +19,8 @@ import (
 	"mcp-partner/internal/exit"
 	"mcp-partner/internal/simtest"
 	"mcp-partner/internal/testkit"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/problems"
 	"mcp-partner/tenants"
 )
 
@@ -99,9 +100,9 @@ func (o *installation) ask(args ...string) string {
 	return envelope.Approval.ID
 }
 
-func envelopeIn(t *testing.T, text string) schemas.Envelope {
+func envelopeIn(t *testing.T, text string) answers.Envelope {
 	t.Helper()
-	var envelope schemas.Envelope
+	var envelope answers.Envelope
 	if err := json.Unmarshal([]byte(text), &envelope); err != nil {
 		t.Fatalf("%v in %s", err, text)
 	}
@@ -206,7 +207,7 @@ func TestWhatMovedIsNotWritten(t *testing.T) {
 	s.expect("Passphrase of approver alice")
 	s.typeLine(alicesPassphrase + "\n")
 	code, shown := s.end()
-	if code != exit.CodeRefused || !strings.Contains(shown, string(schemas.CodeStateMoved)) || o.linked() != "5555555" {
+	if code != exit.CodeRefused || !strings.Contains(shown, string(problems.CodeStateMoved)) || o.linked() != "5555555" {
 		t.Errorf("exit code %d, linked %s:\n%s", code, o.linked(), shown)
 	}
 }
@@ -220,11 +221,11 @@ func TestThePolicyHoldsForTheApproverToo(t *testing.T) {
 	id := o.ask("register_partner", "--tenant", "contoso", "--partner-id", "1234567")
 	for name, c := range map[string]struct {
 		policy string
-		says   schemas.Code
+		says   problems.Code
 	}{
-		"denied":      {"policy: [{name: closed, answer: deny}]", schemas.CodePolicyDenied},
-		"out of tune": {"policy: []", schemas.CodePolicyDenied},
-		"bounds":      {"tenants: [fabrikam]", schemas.CodeNotAllowed},
+		"denied":      {"policy: [{name: closed, answer: deny}]", problems.CodePolicyDenied},
+		"out of tune": {"policy: []", problems.CodePolicyDenied},
+		"bounds":      {"tenants: [fabrikam]", problems.CodeNotAllowed},
 	} {
 		if err := os.WriteFile(filepath.Join(o.state, "config.yaml"), []byte(c.policy), 0o600); err != nil {
 			t.Fatal(err)

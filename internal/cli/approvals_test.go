@@ -9,6 +9,7 @@ import (
 	"mcp-partner/guard"
 	"mcp-partner/internal/exit"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
 )
 
 // putTickets stores questions for approvers: one that waits, and newer ones that
@@ -30,8 +31,8 @@ func putTickets(t *testing.T, dir string) {
 		created := now.Add(-c.age)
 		intent := guard.Intent{
 			Caller: access.Caller(id), Tool: schemas.ToolRegisterPartner, PartnerID: "1234567",
-			Identity: schemas.Identity{Tenant: id, TenantID: id, ObjectID: id, Credential: "c", Cloud: "public"},
-			Before:   guard.LinkSnapshot{State: schemas.LinkNotLinked, Version: -1},
+			Identity: answers.Identity{Tenant: id, TenantID: id, ObjectID: id, Credential: "c", Cloud: "public"},
+			Before:   guard.LinkSnapshot{State: answers.LinkNotLinked, Version: -1},
 		}
 		ticket := guard.Ticket{ID: id, Intent: intent, CreatedAt: created, ExpiresAt: created.Add(c.life), Requester: "somebody"}
 		event := guard.Event{Time: created, Kind: guard.KindAsked, Intent: intent, Approval: id}

@@ -11,7 +11,7 @@ import (
 
 	"mcp-partner/internal/exit"
 	"mcp-partner/internal/simtest"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 )
 
 // rowsOnAPage is how many rows of a plan are shown at once.
@@ -105,7 +105,7 @@ func (o *installation) reports() {
 	if code, _, _ := o.run("ensure", "--run", run, "--format", "jsonl", "-o", path); code != exit.CodeRefused {
 		o.t.Errorf("it wrote over a file: %d", code)
 	}
-	if code, out, _ := o.run("transition", "--run", run, "--json"); code != exit.CodeRefused || !strings.Contains(out, string(schemas.CodeUnknownRun)) {
+	if code, out, _ := o.run("transition", "--run", run, "--json"); code != exit.CodeRefused || !strings.Contains(out, string(problems.CodeUnknownRun)) {
 		o.t.Errorf("the other command shows it: %d %s", code, out)
 	}
 }

@@ -19,7 +19,8 @@ import (
 
 	"mcp-partner/internal/exit"
 	"mcp-partner/internal/testkit"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/problems"
 )
 
 // session is the real program in front of a real terminal.
@@ -103,15 +104,15 @@ func TestConfirmationAtTheTerminal(t *testing.T) {
 	cases := []struct {
 		name, typed string
 		code        int
-		status      schemas.Status
-		problem     schemas.Code
+		status      answers.Status
+		problem     problems.Code
 	}{
-		{"right", "7654321\n", exit.CodeDone, schemas.StatusDone, ""},
-		{"wrong", "7654322\n", exit.CodeRefused, schemas.StatusRefused, schemas.CodeApprovalDeclined},
-		{"yes is not enough", "yes\n", exit.CodeRefused, schemas.StatusRefused, schemas.CodeApprovalDeclined},
-		{"spaces are not it", " 7654321\n", exit.CodeRefused, schemas.StatusRefused, schemas.CodeApprovalDeclined},
-		{"empty", "\n", exit.CodeRefused, schemas.StatusRefused, schemas.CodeApprovalDeclined},
-		{"closed", "\x04", exit.CodeRefused, schemas.StatusRefused, schemas.CodeApprovalDeclined},
+		{"right", "7654321\n", exit.CodeDone, answers.StatusDone, ""},
+		{"wrong", "7654322\n", exit.CodeRefused, answers.StatusRefused, problems.CodeApprovalDeclined},
+		{"yes is not enough", "yes\n", exit.CodeRefused, answers.StatusRefused, problems.CodeApprovalDeclined},
+		{"spaces are not it", " 7654321\n", exit.CodeRefused, answers.StatusRefused, problems.CodeApprovalDeclined},
+		{"empty", "\n", exit.CodeRefused, answers.StatusRefused, problems.CodeApprovalDeclined},
+		{"closed", "\x04", exit.CodeRefused, answers.StatusRefused, problems.CodeApprovalDeclined},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -124,7 +125,7 @@ func TestConfirmationAtTheTerminal(t *testing.T) {
 			if code != c.code {
 				t.Errorf("exit code %d, want %d:\n%s", code, c.code, shown)
 			}
-			var envelope schemas.Envelope
+			var envelope answers.Envelope
 			if err := json.Unmarshal([]byte(shown[strings.Index(shown, "{\r\n"):]), &envelope); err != nil {
 				t.Fatalf("%v in:\n%s", err, shown)
 			}
@@ -141,7 +142,7 @@ func TestSignalAtTheQuestionWritesNothing(t *testing.T) {
 	s.expect("Type the new partner ID to confirm")
 	s.typeLine("\x03")
 	code, shown := s.end()
-	if code != exit.CodeRefused || !strings.Contains(shown, string(schemas.CodeApprovalDeclined)) {
+	if code != exit.CodeRefused || !strings.Contains(shown, string(problems.CodeApprovalDeclined)) {
 		t.Errorf("exit code %d:\n%s", code, shown)
 	}
 }

@@ -19,6 +19,7 @@ import (
 	"mcp-partner/internal/simtest"
 	"mcp-partner/ledger"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
 	"mcp-partner/tenants"
 	"mcp-partner/vault"
 )
@@ -68,8 +69,8 @@ func TestHostileNamesAreShownAsTheyAre(t *testing.T) {
 	a := appIn(t, dir)
 	intent := guard.Intent{
 		Caller: hostileText, Tool: schemas.ToolRegisterPartner, PartnerID: "1234567", Reason: hostileText,
-		Identity: schemas.Identity{Tenant: hostileText, TenantID: hostileText, ObjectID: hostileText, Credential: hostileText, Cloud: hostileText},
-		Before:   guard.LinkSnapshot{State: schemas.LinkNotLinked, Version: -1},
+		Identity: answers.Identity{Tenant: hostileText, TenantID: hostileText, ObjectID: hostileText, Credential: hostileText, Cloud: hostileText},
+		Before:   guard.LinkSnapshot{State: answers.LinkNotLinked, Version: -1},
 	}
 	now := time.Now()
 	ticket := guard.Ticket{ID: "ap_000000000000000001", Intent: intent, CreatedAt: now, ExpiresAt: now.Add(time.Hour), Requester: hostileText, Rule: hostileText}

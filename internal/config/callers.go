@@ -8,7 +8,7 @@ import (
 
 	"mcp-partner/access"
 	"mcp-partner/auth"
-	"mcp-partner/schemas"
+	"mcp-partner/internal/untrusted"
 )
 
 func (f *File) readCallers(node *yaml.Node) error {
@@ -47,7 +47,7 @@ func table(into *map[string][]access.Scope) reader {
 			}
 			var given []string
 			if err := words(&given)(value); err != nil {
-				return fmt.Errorf("has %q, which %w", schemas.Sanitize(name.Value), err)
+				return fmt.Errorf("has %q, which %w", untrusted.Sanitize(name.Value), err)
 			}
 			(*into)[name.Value] = scopesOf(given)
 		}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"mcp-partner/internal/untrusted"
 	"mcp-partner/schemas"
 )
 
@@ -202,7 +203,7 @@ func unknown(what, name string, known []string) error {
 	if Secretive(name) || strings.HasPrefix(name, Prefix) && speaksOfSecrets(name) {
 		return fmt.Errorf("%s %s: secrets are read only from standard input, a prompt or a file", what, name)
 	}
-	text := fmt.Sprintf("%s %s is not known", what, schemas.Sanitize(name))
+	text := fmt.Sprintf("%s %s is not known", what, untrusted.Sanitize(name))
 	if near := nearest(name, known); near != "" {
 		text += ": did you mean " + near + "?"
 	}

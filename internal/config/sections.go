@@ -15,7 +15,9 @@ import (
 
 	"mcp-partner/access"
 	"mcp-partner/internal/httpclient"
-	"mcp-partner/schemas"
+	"mcp-partner/internal/untrusted"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/problems"
 )
 
 // Webhook is where pending approvals are announced.
@@ -53,7 +55,7 @@ func (f *File) readPolicy(node *yaml.Node) error {
 			return err
 		}
 		if _, err := access.NewPolicy(access.Settings{Rules: rules[:i+1]}); err != nil {
-			return fmt.Errorf("line %d: %s", item.Line, schemas.AsProblem(err).Message)
+			return fmt.Errorf("line %d: %s", item.Line, problems.As(err).Message)
 		}
 	}
 	f.Policy = rules
@@ -69,7 +71,7 @@ func readRule(node *yaml.Node, place int, rule *access.Rule) error {
 		}
 	}
 	if err := readKeys(node, ruleKeys(rule)); err != nil {
-		return fmt.Errorf("policy, %s: %w", schemas.Sanitize(rule.Name), err)
+		return fmt.Errorf("policy, %s: %w", untrusted.Sanitize(rule.Name), err)
 	}
 	return nil
 }
@@ -93,7 +95,7 @@ func ruleKeys(rule *access.Rule) map[string]reader {
 		"partner_ids": words(&rule.PartnerIDs),
 		"callers":     words(&rule.Callers),
 		"when": then(word(&when), func() error {
-			rule.When = schemas.LinkState(when)
+			rule.When = answers.LinkState(when)
 			return nil
 		}),
 		"rate":   rate(&rule.Rate),

@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"mcp-partner/access"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
 )
 
 func TestPolicySection(t *testing.T) {
@@ -34,7 +34,7 @@ policy:
 	}
 	want := []access.Rule{
 		{Name: "nightly", Operations: []string{"register_partner", "destroy"}, Tenants: []string{"fab*", "label:emea"}, PartnerIDs: []string{"1234567", "expected"},
-			Callers: []string{"night-*"}, When: schemas.LinkNotLinked, Rate: &access.Rate{Count: 10, Per: 90 * time.Minute}, Ruling: access.RulingAllow},
+			Callers: []string{"night-*"}, When: answers.LinkNotLinked, Rate: &access.Rate{Count: 10, Per: 90 * time.Minute}, Ruling: access.RulingAllow},
 		{Name: "rule 2", Ruling: access.RulingRequester},
 		{Name: "last", Ruling: access.RulingApprover},
 	}

@@ -7,6 +7,8 @@ import (
 
 	"mcp-partner/armclient"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/problems"
 )
 
 // step is one request of the life of a link.
@@ -65,16 +67,16 @@ func (r *run) step(ctx context.Context, s step) (check Check, goOn bool) {
 	before := r.read.Link
 	outcome, all, err := r.write(ctx, s.method, s.id)
 	if err != nil {
-		problem := schemas.AsProblem(err)
+		problem := problems.As(err)
 		return Check{Name: s.name, Documented: s.want.String(), Answered: "nothing", Verdict: Skipped,
 			Details: []string{"the guard did not allow it: " + string(problem.Code)}}, s.linked == before.PartnerID || s.linked == "" && before.State.Absent()
 	}
 	r.made = r.made || s.method != http.MethodDelete && outcome.Applied != armclient.AppliedNo
 	check = r.compare(s.name, all, s.method, schemas.PathPartners+"/"+s.id, s.want)
 	after := outcome.After.Link
-	goOn = after.State == schemas.LinkLinked && after.PartnerID == s.linked || s.linked == "" && after.State.Absent()
+	goOn = after.State == answers.LinkLinked && after.PartnerID == s.linked || s.linked == "" && after.State.Absent()
 	switch {
-	case after.State == schemas.LinkUnknown:
+	case after.State == answers.LinkUnknown:
 		check.Details = append(check.Details, "read back, the link is unknown")
 		goOn = false
 	case !goOn:
@@ -83,7 +85,7 @@ func (r *run) step(ctx context.Context, s step) (check Check, goOn bool) {
 	case s.grows:
 		r.grown(&check, s, before, after)
 	}
-	if outcome.Problem != nil && outcome.Problem.Code == schemas.CodeConcurrentChange {
+	if outcome.Problem != nil && outcome.Problem.Code == problems.CodeConcurrentChange {
 		r.shared, goOn = true, false
 		check.Verdict = Differs
 		check.Details = append(check.Details, "somebody else seems to write there as well, or the version does not rise by one")
@@ -92,7 +94,7 @@ func (r *run) step(ctx context.Context, s step) (check Check, goOn bool) {
 }
 
 // grown compares the versions around a write that was carried out.
-func (r *run) grown(check *Check, s step, before, after schemas.Link) {
+func (r *run) grown(check *Check, s step, before, after answers.Link) {
 	if check.Verdict == Agrees && s.want.settles != "" {
 		check.Settles, check.Verdict = s.want.settles, Settled
 	}
@@ -115,7 +117,7 @@ func (r *run) cleanUp(ctx context.Context) {
 	switch {
 	case link.State.Absent():
 		return
-	case r.made && !r.shared && link.State == schemas.LinkLinked && (link.PartnerID == r.Writer.PartnerID || link.PartnerID == r.Writer.moved()):
+	case r.made && !r.shared && link.State == answers.LinkLinked && (link.PartnerID == r.Writer.PartnerID || link.PartnerID == r.Writer.moved()):
 		if _, _, err := r.write(ctx, http.MethodDelete, link.PartnerID); err == nil && r.read.Link.State.Absent() {
 			return
 		}
@@ -129,7 +131,7 @@ func (r *run) afterDelete(ctx context.Context) {
 	want := expected{[]int{200, 404}, map[int][]string{404: {"NotFound"}}, "GET after a DELETE: 404, or 200 with `Deleted`"}
 	check := r.compare("GET after the DELETE", all, http.MethodGet, schemas.PathPartners, want)
 	switch {
-	case r.read.Link.State == schemas.LinkLinked:
+	case r.read.Link.State == answers.LinkLinked:
 		check.Verdict = Differs
 		check.Details = append(check.Details, "the link is live again")
 	case check.Verdict == Agrees:

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"sync"
 
-	"mcp-partner/schemas"
+	"mcp-partner/internal/untrusted"
 )
 
 // redactor takes out of the far side's text what names a tenant, an identity, a
@@ -37,7 +37,7 @@ var marks = sync.OnceValue(func() []mark {
 
 // text cleans one text of the far side.
 func (r redactor) text(text string) string {
-	text = schemas.Sanitize(text)
+	text = untrusted.Sanitize(text)
 	for _, name := range r.names {
 		if len(name) > 2 {
 			text = regexp.MustCompile(`(?i)`+regexp.QuoteMeta(name)).ReplaceAllString(text, "{tenant}")

@@ -20,7 +20,7 @@ import (
 	"mcp-partner/internal/httpclient"
 	"mcp-partner/internal/ledgertest"
 	"mcp-partner/internal/testkit"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
 	"mcp-partner/simulator"
 )
 
@@ -320,7 +320,7 @@ func TestArmclientKeepsTheContract(t *testing.T) {
 }
 
 // permitFor asks a real guard for the permit of one change.
-func permitFor(t testing.TB, identity schemas.Identity, change armclient.Change) guard.Permit {
+func permitFor(t testing.TB, identity answers.Identity, change armclient.Change) guard.Permit {
 	t.Helper()
 	g, err := guard.New(guard.Options{AllowWrites: true, Approval: access.ApprovalNone, Simulated: true, Store: ledgertest.New(t, time.Now)})
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"mcp-partner/armclient"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
 )
 
 // absentID has the form of a partner ID and is nobody's link; malformedID has
@@ -45,7 +46,7 @@ type run struct {
 }
 
 // Verify asks, and reports. An error means that nothing could be compared, or
-// that a link which was to be made may not be: it is a *schemas.Problem.
+// that a link which was to be made may not be: it is a *problems.Problem.
 func (v *Verifier) Verify(ctx context.Context) (Report, error) {
 	r := &run{Verifier: v, redact: redactor{names: names(v.Tenant)}, report: Report{
 		Program: v.Program, APIVersion: schemas.APIVersion, Cloud: v.Tenant.Cloud, Credential: v.CredentialKind,
@@ -107,7 +108,7 @@ func (r *run) ownLink(ctx context.Context) error {
 	if check.Verdict == Untold {
 		return r.read.Problem
 	}
-	if r.read.Link.State == schemas.LinkLinked {
+	if r.read.Link.State == answers.LinkLinked {
 		check.Settles = ""
 	}
 	r.add(check)
@@ -119,12 +120,12 @@ func linkOrNone() expected {
 }
 
 func (r *run) operations(ctx context.Context) {
-	var rows []schemas.ProviderOperation
+	var rows []answers.ProviderOperation
 	all := r.Wire.during(ctx, func(ctx context.Context) { rows, _, _ = r.Wire.client.Operations(ctx) })
 	check := r.compare("GET of the operations", all, http.MethodGet, schemas.PathOperations, expected{statuses: []int{200}})
 	check.Answered += fmt.Sprintf(", %d operations in %d pages", len(rows), len(all))
 	for _, name := range []string{"partners/read", "partners/write", "partners/delete"} {
-		if !slices.ContainsFunc(rows, func(o schemas.ProviderOperation) bool { return strings.HasSuffix(strings.ToLower(o.Name), name) }) {
+		if !slices.ContainsFunc(rows, func(o answers.ProviderOperation) bool { return strings.HasSuffix(strings.ToLower(o.Name), name) }) {
 			check.Details = append(check.Details, "no operation ends in "+name)
 		}
 	}

@@ -16,6 +16,7 @@ import (
 	"mcp-partner/guard"
 	"mcp-partner/internal/ledgertest"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 	"mcp-partner/simulator"
 )
 
@@ -188,12 +189,12 @@ func TestVerifyTellsWhatItCouldNotAsk(t *testing.T) {
 		t.Errorf("%v\n%s", err, report.Markdown())
 	}
 	empty := w.sim.Inject(simulator.Rule{Kind: simulator.FaultEmpty404, Path: simulator.OpPartners})
-	if _, err := w.verifier(nil).Verify(t.Context()); err == nil || schemas.AsProblem(err).Code != schemas.CodeUnexpectedResponse {
+	if _, err := w.verifier(nil).Verify(t.Context()); err == nil || problems.As(err).Code != problems.CodeUnexpectedResponse {
 		t.Errorf("with an empty 404: %v", err)
 	}
 	empty()
 	w.sim.Inject(simulator.Rule{Kind: simulator.FaultForbidden, Path: simulator.OpPartners})
-	if _, err := w.verifier(nil).Verify(t.Context()); err == nil || schemas.AsProblem(err).Code != schemas.CodeForbidden {
+	if _, err := w.verifier(nil).Verify(t.Context()); err == nil || problems.As(err).Code != problems.CodeForbidden {
 		t.Errorf("without an own link: %v", err)
 	}
 }
@@ -252,7 +253,7 @@ func TestVerifyTouchesNoOtherLink(t *testing.T) {
 	v := w.verifier(nil)
 	v.Writer = w.writer(free())
 	_, err := v.Verify(t.Context())
-	if err == nil || schemas.AsProblem(err).Code != schemas.CodeAlreadyLinked || w.writes() != 0 {
+	if err == nil || problems.As(err).Code != problems.CodeAlreadyLinked || w.writes() != 0 {
 		t.Errorf("over a link: %v, %d writes", err, w.writes())
 	}
 
@@ -293,15 +294,15 @@ func TestVerifyAsksTheGuard(t *testing.T) {
 	for name, tt := range map[string]struct {
 		options guard.Options
 		confirm func(context.Context, guard.Question) (guard.Answer, error)
-		code    schemas.Code
+		code    problems.Code
 		writes  int
 	}{
-		"writes off":        {options: guard.Options{}, code: schemas.CodeWritesDisabled},
-		"outside a bound":   {options: guard.Options{AllowWrites: true, Approval: access.ApprovalNone, Bounds: access.Bounds{PartnerIDs: []string{"5555555"}}}, code: schemas.CodeNotAllowed},
-		"denied":            {options: rule(access.RulingAllow, schemas.ToolRegisterPartner), code: schemas.CodePolicyDenied},
-		"an approver":       {options: guard.Options{AllowWrites: true}, confirm: accept, code: schemas.CodePolicyDenied},
-		"nobody there":      {options: guard.Options{AllowWrites: true, Approval: access.ApprovalRequester}, code: schemas.CodeApprovalDeclined},
-		"typed wrongly":     {options: guard.Options{AllowWrites: true, Approval: access.ApprovalRequester}, confirm: wrong, code: schemas.CodeApprovalDeclined},
+		"writes off":        {options: guard.Options{}, code: problems.CodeWritesDisabled},
+		"outside a bound":   {options: guard.Options{AllowWrites: true, Approval: access.ApprovalNone, Bounds: access.Bounds{PartnerIDs: []string{"5555555"}}}, code: problems.CodeNotAllowed},
+		"denied":            {options: rule(access.RulingAllow, schemas.ToolRegisterPartner), code: problems.CodePolicyDenied},
+		"an approver":       {options: guard.Options{AllowWrites: true}, confirm: accept, code: problems.CodePolicyDenied},
+		"nobody there":      {options: guard.Options{AllowWrites: true, Approval: access.ApprovalRequester}, code: problems.CodeApprovalDeclined},
+		"typed wrongly":     {options: guard.Options{AllowWrites: true, Approval: access.ApprovalRequester}, confirm: wrong, code: problems.CodeApprovalDeclined},
 		"confirmed":         {options: guard.Options{AllowWrites: true, Approval: access.ApprovalRequester}, confirm: accept, writes: 7},
 		"allowed by a rule": {options: rule(access.RulingAllow, "write", "destroy"), writes: 6}, // not for the ID that nobody has
 	} {
@@ -318,7 +319,7 @@ func TestVerifyAsksTheGuard(t *testing.T) {
 				}
 				return
 			}
-			if err == nil || schemas.AsProblem(err).Code != tt.code || w.writes() != 0 {
+			if err == nil || problems.As(err).Code != tt.code || w.writes() != 0 {
 				t.Errorf("%v, %d writes", err, w.writes())
 			}
 		})

@@ -20,7 +20,7 @@ type Wire struct {
 	seen []armclient.Exchange
 }
 
-// Dial builds the clients; it sends nothing. An error is a *schemas.Problem.
+// Dial builds the clients; it sends nothing. An error is a *problems.Problem.
 func Dial(credential azcore.TokenCredential, o armclient.Options) (*Wire, error) {
 	w := &Wire{}
 	o.Observe = w.watch

@@ -10,6 +10,9 @@ import (
 	"mcp-partner/armclient"
 	"mcp-partner/guard"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/partnerid"
+	"mcp-partner/schemas/problems"
 )
 
 // Writer is how a link is made, moved and removed: as the guard allows, with a
@@ -39,9 +42,9 @@ func (r *run) mayWrite(ctx context.Context) error {
 		return r.read.Problem
 	}
 	if !r.read.Link.State.Absent() {
-		return schemas.NewProblem(schemas.CodeAlreadyLinked,
+		return problems.New(problems.CodeAlreadyLinked,
 			"This identity has a link in that tenant already, and contract-verify touches no link that it did not make itself.",
-			schemas.WithHint("Use a tenant and a credential that are meant for tests, without a link; or leave --with-partner-id out."))
+			problems.WithHint("Use a tenant and a credential that are meant for tests, without a link; or leave --with-partner-id out."))
 	}
 	ask := false
 	for _, planned := range r.plan() {
@@ -50,9 +53,9 @@ func (r *run) mayWrite(ctx context.Context) error {
 			return err
 		}
 		if verdict.Ruling == access.RulingApprover {
-			return schemas.NewProblem(schemas.CodePolicyDenied,
+			return problems.New(problems.CodePolicyDenied,
 				fmt.Sprintf("The policy wants an approver for %s, and a run that is confirmed once cannot wait for one.", planned.Tool),
-				schemas.WithHint("Give --approval requester to confirm the run at this terminal, or a rule that allows it in that tenant."))
+				problems.WithHint("Give --approval requester to confirm the run at this terminal, or a rule that allows it in that tenant."))
 		}
 		ask = ask || verdict.Ruling == access.RulingRequester
 	}
@@ -66,8 +69,8 @@ func (r *run) mayWrite(ctx context.Context) error {
 // made.
 func (r *run) plan() []guard.Intent {
 	w := r.Writer
-	linked := schemas.Link{State: schemas.LinkLinked, PartnerID: w.PartnerID}
-	moved := schemas.Link{State: schemas.LinkLinked, PartnerID: w.moved()}
+	linked := answers.Link{State: answers.LinkLinked, PartnerID: w.PartnerID}
+	moved := answers.Link{State: answers.LinkLinked, PartnerID: w.moved()}
 	return []guard.Intent{
 		r.intent(http.MethodPut, w.PartnerID, r.read.Link), r.intent(http.MethodPatch, w.moved(), linked),
 		r.intent(http.MethodDelete, w.PartnerID, linked), r.intent(http.MethodDelete, w.moved(), moved),
@@ -83,8 +86,8 @@ func (r *run) confirm(ctx context.Context) error {
 			w.PartnerID, r.read.Identity.ObjectID, r.Tenant.Name, r.Tenant.TenantID, w.moved()),
 		Prompt: "Type the tenant's name and the partner ID, with a space between", Expect: expect,
 	}
-	declined := schemas.NewProblem(schemas.CodeApprovalDeclined, "The run was not confirmed; nothing was written.",
-		schemas.WithHint("Run it at a terminal, or with a policy that allows these writes in that tenant."))
+	declined := problems.New(problems.CodeApprovalDeclined, "The run was not confirmed; nothing was written.",
+		problems.WithHint("Run it at a terminal, or with a policy that allows these writes in that tenant."))
 	if w.Confirm == nil {
 		return declined
 	}
@@ -96,7 +99,7 @@ func (r *run) confirm(ctx context.Context) error {
 	return nil
 }
 
-func (r *run) intent(method string, partnerID string, before schemas.Link) guard.Intent {
+func (r *run) intent(method string, partnerID string, before answers.Link) guard.Intent {
 	identity := r.read.Identity
 	identity.Tenant = r.Tenant.Name
 	return guard.Intent{
@@ -119,7 +122,7 @@ func (r *run) permit(ctx context.Context, intent guard.Intent) guard.Admission {
 		return guard.Refusal{Err: err}
 	}
 	if verdict.Ruling != access.RulingAllow && !(verdict.Ruling == access.RulingRequester && r.Writer.confirmed) {
-		return guard.Refusal{Err: schemas.NewProblem(schemas.CodeApprovalDeclined, "This write was not confirmed with the run.")}
+		return guard.Refusal{Err: problems.New(problems.CodeApprovalDeclined, "This write was not confirmed with the run.")}
 	}
 	g, by := r.Writer.Guard, r.Writer.Principal
 	admission := g.Authorize(ctx, by, intent, r.Writer.confirmed)
@@ -137,13 +140,13 @@ func (r *run) write(ctx context.Context, method string, partnerID string) (armcl
 	granted, ok := admission.(guard.Granted)
 	if !ok {
 		err := guard.RefusalOf(admission)
-		r.Writer.Guard.Refused(ctx, intent, schemas.AsProblem(err).Code)
+		r.Writer.Guard.Refused(ctx, intent, problems.As(err).Code)
 		return armclient.Outcome{}, nil, err
 	}
 	ctx = context.WithoutCancel(ctx)
 	var outcome armclient.Outcome
 	all := r.Wire.during(ctx, func(ctx context.Context) {
-		outcome = r.Wire.client.Apply(ctx, granted.Permit, armclient.Change{Method: method, PartnerID: schemas.PartnerID(partnerID), Before: r.read.Link})
+		outcome = r.Wire.client.Apply(ctx, granted.Permit, armclient.Change{Method: method, PartnerID: partnerid.ID(partnerID), Before: r.read.Link})
 	})
 	r.read = outcome.After
 	if err := r.Writer.Guard.Finished(ctx, granted.Record, intent, recorded(outcome)); err != nil {
@@ -153,7 +156,7 @@ func (r *run) write(ctx context.Context, method string, partnerID string) (armcl
 }
 
 func recorded(outcome armclient.Outcome) guard.Outcome {
-	result := string(schemas.StatusDone)
+	result := string(answers.StatusDone)
 	if outcome.Problem != nil {
 		result = string(outcome.Problem.Code)
 	}

@@ -3,7 +3,7 @@ package demo
 import (
 	"fmt"
 
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
 )
 
 // paint colours text for a terminal, or leaves it as it is.
@@ -25,11 +25,11 @@ func (p paint) warn(text string) string { return p("33", text) }
 func (p paint) bad(text string) string  { return p("31", text) }
 
 // status colours a status by what it means to a person.
-func (p paint) status(status schemas.Status) string {
+func (p paint) status(status answers.Status) string {
 	switch status {
-	case schemas.StatusDone, schemas.StatusUnchanged:
+	case answers.StatusDone, answers.StatusUnchanged:
 		return p.good(string(status))
-	case schemas.StatusFailed:
+	case answers.StatusFailed:
 		return p.bad(string(status))
 	default:
 		return p.warn(string(status))
@@ -37,12 +37,12 @@ func (p paint) status(status schemas.Status) string {
 }
 
 // effect colours what a tool may do, in a column of its own.
-func (p paint) effect(effect schemas.Effect) string {
+func (p paint) effect(effect answers.Effect) string {
 	column := fmt.Sprintf("%-8s", effect)
 	switch effect {
-	case schemas.EffectRead:
+	case answers.EffectRead:
 		return p.good(column)
-	case schemas.EffectWrite:
+	case answers.EffectWrite:
 		return p.warn(column)
 	default:
 		return p.bad(column)

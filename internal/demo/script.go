@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/problems"
 )
 
 // step is a request of a person and its expected result.
@@ -17,8 +19,8 @@ type step struct {
 	// types is what the person types when asked.
 	types string
 	// status and check say how the step should end.
-	status schemas.Status
-	check  func(schemas.Envelope) error
+	status answers.Status
+	check  func(answers.Envelope) error
 	// note says what the step shows.
 	note string
 }
@@ -29,48 +31,48 @@ func script(o Options) []step {
 	at := func(tenant, id string) map[string]any { return map[string]any{"tenant": tenant, "partner_id": id} }
 	return []step{
 		{says: "Which tenants do we manage?", tool: schemas.ToolListTenants, args: map[string]any{"limit": 5},
-			status: schemas.StatusDone, check: hasTenants, note: "the directory, inside the server's bounds"},
+			status: answers.StatusDone, check: hasTenants, note: "the directory, inside the server's bounds"},
 		{says: fmt.Sprintf("Ist unsere Partner-ID bei %s hinterlegt?", o.Unlinked), tool: schemas.ToolFindPartnerTool,
 			args:   map[string]any{"query": fmt.Sprintf("Ist unsere Partner-ID bei %s hinterlegt?", o.Unlinked)},
-			status: schemas.StatusDone, check: matched(schemas.ToolCheckPartnerLink), note: "intent search: the right tool, in any language; nothing is run"},
+			status: answers.StatusDone, check: matched(schemas.ToolCheckPartnerLink), note: "intent search: the right tool, in any language; nothing is run"},
 		{says: fmt.Sprintf("Is our link in place at %s?", o.Unlinked), tool: schemas.ToolCheckPartnerLink, args: unlinked,
-			status: schemas.StatusDone, check: state(schemas.LinkNotLinked), note: "this identity has no link; others may have one"},
+			status: answers.StatusDone, check: state(answers.LinkNotLinked), note: "this identity has no link; others may have one"},
 		{says: fmt.Sprintf("Register %s there.", ourID), tool: schemas.ToolRegisterPartner, args: at(o.Unlinked, ourID), types: ourID,
-			status: schemas.StatusDone, check: after(ourID), note: "planned by a read, confirmed by a person, read back"},
+			status: answers.StatusDone, check: after(ourID), note: "planned by a read, confirmed by a person, read back"},
 		{says: fmt.Sprintf("Is the ID at %s ours?", o.Unlinked), tool: schemas.ToolCheckPartnerLink, args: unlinked,
-			status: schemas.StatusDone, check: whose(schemas.RowLinkedExpected), note: "own ID: one of the partner's own, from the setting partner-ids"},
+			status: answers.StatusDone, check: whose(answers.RowLinkedExpected), note: "own ID: one of the partner's own, from the setting partner-ids"},
 		{says: fmt.Sprintf("And the one at %s?", o.Linked), tool: schemas.ToolCheckPartnerLink, args: map[string]any{"tenant": o.Linked},
-			status: schemas.StatusDone, check: whose(schemas.RowLinkedOther), note: "others' ID: linked, and to another partner"},
+			status: answers.StatusDone, check: whose(answers.RowLinkedOther), note: "others' ID: linked, and to another partner"},
 		{says: "Register it again.", tool: schemas.ToolRegisterPartner, args: at(o.Unlinked, ourID),
-			status: schemas.StatusUnchanged, check: notAsked, note: "nothing to do: nobody is asked, nothing is sent"},
+			status: answers.StatusUnchanged, check: notAsked, note: "nothing to do: nobody is asked, nothing is sent"},
 		{says: fmt.Sprintf("No: replace it by %s.", otherID), tool: schemas.ToolUpdatePartner, args: at(o.Unlinked, otherID), types: otherID,
-			status: schemas.StatusDone, check: after(otherID), note: "before and after, version by version"},
+			status: answers.StatusDone, check: after(otherID), note: "before and after, version by version"},
 		{says: "Remove it. (The person closes the form.)", tool: schemas.ToolRemovePartner, args: at(o.Unlinked, otherID),
-			status: schemas.StatusRefused, check: problem(schemas.CodeApprovalDeclined), note: "declined, closed or silent: nothing is written"},
+			status: answers.StatusRefused, check: problem(problems.CodeApprovalDeclined), note: "declined, closed or silent: nothing is written"},
 		{says: "Remove it after all.", tool: schemas.ToolRemovePartner, args: at(o.Unlinked, otherID), types: o.Unlinked,
-			status: schemas.StatusDone, check: absent, note: "a removal asks for the tenant's name"},
+			status: answers.StatusDone, check: absent, note: "a removal asks for the tenant's name"},
 		{says: "Register 12345ab there.", tool: schemas.ToolRegisterPartner, args: at(o.Unlinked, "12345ab"),
-			status: schemas.StatusRefused, check: problem(schemas.CodeInvalidPartnerID), note: "a mistake is refused before anything is read"},
+			status: answers.StatusRefused, check: problem(problems.CodeInvalidPartnerID), note: "a mistake is refused before anything is read"},
 		{says: fmt.Sprintf("Register %s at %s, which has another partner.", ourID, o.Linked), tool: schemas.ToolRegisterPartner, args: at(o.Linked, ourID),
-			status: schemas.StatusRefused, check: problem(schemas.CodeAlreadyLinked), note: "registering never overwrites; the answer names the next step"},
+			status: answers.StatusRefused, check: problem(problems.CodeAlreadyLinked), note: "registering never overwrites; the answer names the next step"},
 		{says: fmt.Sprintf("Check %s. (ARM throttles.)", o.Linked), before: func(w World) { w.Throttle(o.Linked, 1, time.Second) },
 			tool: schemas.ToolCheckPartnerLink, args: map[string]any{"tenant": o.Linked},
-			status: schemas.StatusDone, check: state(schemas.LinkLinked), note: "429, one second of Retry-After waited for, then the answer"},
+			status: answers.StatusDone, check: state(answers.LinkLinked), note: "429, one second of Retry-After waited for, then the answer"},
 		{says: fmt.Sprintf("Check %s. (A gateway answers in HTML.)", o.Broken), before: func(w World) { w.Garble(o.Broken) },
 			tool: schemas.ToolCheckPartnerLink, args: map[string]any{"tenant": o.Broken},
-			status: schemas.StatusFailed, check: state(schemas.LinkUnknown), note: "the answer is unknown, and never \"not linked\""},
+			status: answers.StatusFailed, check: state(answers.LinkUnknown), note: "the answer is unknown, and never \"not linked\""},
 	}
 }
 
-func hasTenants(e schemas.Envelope) error {
+func hasTenants(e answers.Envelope) error {
 	if len(e.Tenants) == 0 {
 		return fmt.Errorf("no tenants")
 	}
 	return nil
 }
 
-func matched(tool string) func(schemas.Envelope) error {
-	return func(e schemas.Envelope) error {
+func matched(tool string) func(answers.Envelope) error {
+	return func(e answers.Envelope) error {
 		if len(e.Matches) == 0 || e.Matches[0].Tool != tool {
 			return fmt.Errorf("the first match is not %s", tool)
 		}
@@ -78,8 +80,8 @@ func matched(tool string) func(schemas.Envelope) error {
 	}
 }
 
-func state(want schemas.LinkState) func(schemas.Envelope) error {
-	return func(e schemas.Envelope) error {
+func state(want answers.LinkState) func(answers.Envelope) error {
+	return func(e answers.Envelope) error {
 		if e.Link == nil || e.Link.State != want {
 			return fmt.Errorf("the state is not %s", want)
 		}
@@ -87,8 +89,8 @@ func state(want schemas.LinkState) func(schemas.Envelope) error {
 	}
 }
 
-func whose(want schemas.RowState) func(schemas.Envelope) error {
-	return func(e schemas.Envelope) error {
+func whose(want answers.RowState) func(answers.Envelope) error {
+	return func(e answers.Envelope) error {
 		if e.Link == nil || e.Link.AuditState != want {
 			return fmt.Errorf("the ID is not %s", want)
 		}
@@ -96,8 +98,8 @@ func whose(want schemas.RowState) func(schemas.Envelope) error {
 	}
 }
 
-func after(id string) func(schemas.Envelope) error {
-	return func(e schemas.Envelope) error {
+func after(id string) func(answers.Envelope) error {
+	return func(e answers.Envelope) error {
 		if e.After == nil || e.After.PartnerID != id {
 			return fmt.Errorf("%s is not linked afterwards", id)
 		}
@@ -105,22 +107,22 @@ func after(id string) func(schemas.Envelope) error {
 	}
 }
 
-func absent(e schemas.Envelope) error {
+func absent(e answers.Envelope) error {
 	if e.After == nil || !e.After.State.Absent() {
 		return fmt.Errorf("something is linked afterwards")
 	}
 	return nil
 }
 
-func notAsked(e schemas.Envelope) error {
+func notAsked(e answers.Envelope) error {
 	if e.Approval != nil {
 		return fmt.Errorf("a person was asked for nothing")
 	}
 	return nil
 }
 
-func problem(code schemas.Code) func(schemas.Envelope) error {
-	return func(e schemas.Envelope) error {
+func problem(code problems.Code) func(answers.Envelope) error {
+	return func(e answers.Envelope) error {
 		if e.Problem == nil || e.Problem.Code != code {
 			return fmt.Errorf("the problem is not %s", code)
 		}

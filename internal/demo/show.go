@@ -10,6 +10,8 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/problems"
 )
 
 // show plays a script.
@@ -69,14 +71,14 @@ func (s *show) connect(ctx context.Context) error {
 	return nil
 }
 
-func effectOf(tool mcp.Tool) schemas.Effect {
+func effectOf(tool mcp.Tool) answers.Effect {
 	switch hints := tool.Annotations; {
 	case hints.ReadOnlyHint != nil && *hints.ReadOnlyHint:
-		return schemas.EffectRead
+		return answers.EffectRead
 	case hints.DestructiveHint != nil && !*hints.DestructiveHint:
-		return schemas.EffectWrite
+		return answers.EffectWrite
 	default:
-		return schemas.EffectDestroy
+		return answers.EffectDestroy
 	}
 }
 
@@ -98,8 +100,8 @@ func (s *show) play(ctx context.Context, number int, step step) error {
 	return s.judge(step, envelope)
 }
 
-func (s *show) call(ctx context.Context, step step) (schemas.Envelope, error) {
-	var envelope schemas.Envelope
+func (s *show) call(ctx context.Context, step step) (answers.Envelope, error) {
+	var envelope answers.Envelope
 	result, err := s.client.CallTool(ctx, mcp.CallToolRequest{Params: mcp.CallToolParams{Name: step.tool, Arguments: step.args}})
 	if err != nil {
 		return envelope, err
@@ -114,7 +116,7 @@ func (s *show) call(ctx context.Context, step step) (schemas.Envelope, error) {
 	return envelope, json.Unmarshal([]byte(text.Text), &envelope)
 }
 
-func (s *show) answer(step step, e schemas.Envelope) {
+func (s *show) answer(step step, e answers.Envelope) {
 	if s.person.asked != "" {
 		s.say("    %s %s", s.paint.warn("asks"), indent(s.person.asked))
 		s.say("    %s %s", s.paint.warn("typed"), typed(step.types))
@@ -128,17 +130,17 @@ func (s *show) answer(step step, e schemas.Envelope) {
 	for _, row := range e.Tenants {
 		s.say("    %s %s  %s", s.paint.dim("tenant"), row.Name, s.paint.dim(row.TenantID))
 	}
-	if e.Before != nil && e.After != nil && e.Status == schemas.StatusDone {
+	if e.Before != nil && e.After != nil && e.Status == answers.StatusDone {
 		s.say("    %s %s -> %s", s.paint.dim("link"), words(*e.Before), words(*e.After))
 	} else if e.Link != nil {
 		s.say("    %s %s", s.paint.dim("link"), words(*e.Link))
 	}
 	if e.Problem != nil {
-		s.say("    %s %s: %s", s.paint.dim("problem"), e.Problem.Code, schemas.NextStep(e.Problem.Hint, e.Problem.Command))
+		s.say("    %s %s: %s", s.paint.dim("problem"), e.Problem.Code, problems.NextStep(e.Problem.Hint, e.Problem.Command))
 	}
 }
 
-func (s *show) judge(step step, e schemas.Envelope) error {
+func (s *show) judge(step step, e answers.Envelope) error {
 	var err error
 	if e.Status != step.status {
 		err = fmt.Errorf("the status is %s and should be %s", e.Status, step.status)
@@ -153,9 +155,9 @@ func (s *show) judge(step step, e schemas.Envelope) error {
 	return nil
 }
 
-func words(link schemas.Link) string {
+func words(link answers.Link) string {
 	text := string(link.State)
-	if link.State == schemas.LinkLinked {
+	if link.State == answers.LinkLinked {
 		text = fmt.Sprintf("%s (%s)", link.PartnerID, link.PartnerName)
 	}
 	if link.Version != nil {

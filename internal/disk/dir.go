@@ -15,7 +15,7 @@ import (
 	"github.com/gofrs/flock"
 
 	"mcp-partner/internal/phrase"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 )
 
 const (
@@ -81,12 +81,6 @@ func (s Stamp) Same(other Stamp) bool {
 		s.info.ModTime().Equal(other.info.ModTime())
 }
 
-// Extends reports whether this is the same file with more in it, or the first one
-// where there was none.
-func (s Stamp) Extends(older Stamp) bool {
-	return !s.Missing() && (older.Missing() || os.SameFile(s.info, older.info) && s.info.Size() >= older.info.Size())
-}
-
 // File returns the path of a file in it.
 func (d Dir) File(name string) string { return filepath.Join(d.Path, name) }
 
@@ -141,10 +135,7 @@ func (d Dir) Stat(name string) (Stamp, error) {
 
 // Read returns a file and its stamp; nil and the zero stamp if there is none. Its
 // previous version, which holds as much, has to be as closed to others.
-func (d Dir) Read(name string) ([]byte, Stamp, error) { return d.ReadFrom(name, 0) }
-
-// ReadFrom is Read without what stands before an offset.
-func (d Dir) ReadFrom(name string, offset int64) ([]byte, Stamp, error) {
+func (d Dir) Read(name string) ([]byte, Stamp, error) {
 	if err := d.check(); err != nil {
 		return nil, Stamp{}, err
 	}
@@ -163,12 +154,12 @@ func (d Dir) ReadFrom(name string, offset int64) ([]byte, Stamp, error) {
 		return nil, Stamp{}, d.Unavailable("read", d.File(name), err)
 	}
 	defer file.Close()
-	return d.readOpen(file, offset)
+	return d.readOpen(file)
 }
 
 // readOpen reads an open file and checks once more what was opened: between a
 // look at a name and its opening, somebody may have put something else there.
-func (d Dir) readOpen(file *os.File, offset int64) ([]byte, Stamp, error) {
+func (d Dir) readOpen(file *os.File) ([]byte, Stamp, error) {
 	info, err := file.Stat()
 	if err != nil {
 		return nil, Stamp{}, d.Unavailable("read", file.Name(), err)
@@ -176,7 +167,7 @@ func (d Dir) readOpen(file *os.File, offset int64) ([]byte, Stamp, error) {
 	if !info.Mode().IsRegular() || d.Exposed(info) {
 		return nil, Stamp{}, Unsafe(file.Name()+" was replaced while it was opened.", "Check the state directory, then try again.")
 	}
-	data, err := io.ReadAll(io.NewSectionReader(file, offset, MaxFileBytes+1))
+	data, err := io.ReadAll(io.LimitReader(file, MaxFileBytes+1))
 	if err == nil && len(data) > MaxFileBytes {
 		err = ErrTooLarge
 	}
@@ -210,50 +201,11 @@ func (d Dir) Write(name string, data []byte) error {
 	}
 	d.sweep(name)
 	err := d.writeSteps(name, data)
-	var problem *schemas.Problem
+	var problem *problems.Problem
 	if err == nil || errors.As(err, &problem) {
 		return err
 	}
 	return d.Unavailable("written", d.File(name), err)
-}
-
-// Append puts data behind the first bytes of a file, which it makes where there is
-// none, and cuts off what else is behind them. Where it is interrupted, a part of
-// data may be there. The caller holds the lock.
-func (d Dir) Append(name string, at int64, data []byte) (Stamp, error) {
-	if _, err := d.Stat(name); err != nil {
-		return Stamp{}, err
-	}
-	if err := d.Step("append " + name); err != nil {
-		return Stamp{}, err
-	}
-	file, err := os.OpenFile(d.File(name), os.O_WRONLY|os.O_CREATE, fileMode)
-	if err != nil {
-		return Stamp{}, d.Unavailable("written", d.File(name), err)
-	}
-	defer file.Close()
-	err = file.Truncate(at)
-	if err == nil {
-		_, err = file.WriteAt(data, at)
-	}
-	if err = errors.Join(err, file.Sync()); err != nil {
-		return Stamp{}, d.Unavailable("written", d.File(name), err)
-	}
-	return d.Stat(name)
-}
-
-// Remove removes a file, which need not be there. The caller holds the lock.
-func (d Dir) Remove(name string) error {
-	if seen, err := d.Stat(name); err != nil || seen.Missing() {
-		return err
-	}
-	if err := d.Step("remove " + name); err != nil {
-		return err
-	}
-	if err := os.Remove(d.File(name)); err != nil {
-		return d.Unavailable("removed", d.File(name), err)
-	}
-	return nil
 }
 
 // writeSteps stops at a step that fails and leaves everything as it is, as a
@@ -311,17 +263,17 @@ func (d Dir) Lock(ctx context.Context, name string) (func(), error) {
 		return nil, d.Unavailable("locked", d.File(name), err)
 	}
 	if !locked {
-		return nil, schemas.NewProblem(schemas.CodeVaultUnavailable,
+		return nil, problems.New(problems.CodeVaultUnavailable,
 			"Another process is writing in "+d.Path+" and did not finish in time.",
-			schemas.WithHint("Try again when it has finished. The lock file is %s.", d.File(name)))
+			problems.WithHint("Try again when it has finished. The lock file is %s.", d.File(name)))
 	}
 	return func() { _ = lock.Close() }, nil
 }
 
 // Unavailable names the file and the cause, never the content.
-func (d Dir) Unavailable(verb, path string, err error) *schemas.Problem {
+func (d Dir) Unavailable(verb, path string, err error) *problems.Problem {
 	message := fmt.Sprintf("%s cannot be %s: %s.", path, verb, Cause(err))
-	return schemas.NewProblem(schemas.CodeVaultUnavailable, message, schemas.WithCommand(remedy(err, d.Path), "mcp-partner doctor"))
+	return problems.New(problems.CodeVaultUnavailable, message, problems.WithCommand(remedy(err, d.Path), "mcp-partner doctor"))
 }
 
 // Cause returns the innermost text of a file error, without the names of
@@ -350,15 +302,15 @@ func remedy(err error, dir string) string {
 }
 
 // Unsafe makes a problem that stays until a person acts.
-func Unsafe(message, hint string) *schemas.Problem {
-	p := schemas.NewProblem(schemas.CodeVaultUnavailable, message, schemas.WithHint("%s", hint))
+func Unsafe(message, hint string) *problems.Problem {
+	p := problems.New(problems.CodeVaultUnavailable, message, problems.WithHint("%s", hint))
 	p.Retryable = false
 	return p
 }
 
 // OpenToOthers makes the problem of a path that other users can read or write,
 // with the command that closes it.
-func OpenToOthers(path, command string) *schemas.Problem {
+func OpenToOthers(path, command string) *problems.Problem {
 	p := Unsafe(path+" is open to other users.", "Restrict its mode to its owner. Where the platform sets the modes (a Kubernetes volume with fsGroup, a Windows drive under WSL), start with --platform-modes.")
 	p.Command = command
 	return p
@@ -366,17 +318,17 @@ func OpenToOthers(path, command string) *schemas.Problem {
 
 // Corrupt says that a file is not what it should be and that nothing was
 // changed.
-func (d Dir) Corrupt(name, what string, next schemas.ProblemOption) *schemas.Problem {
-	return schemas.NewProblem(schemas.CodeVaultCorrupt, d.File(name)+" cannot be used: "+what+". The file was not changed.", next)
+func (d Dir) Corrupt(name, what string, next problems.Option) *problems.Problem {
+	return problems.New(problems.CodeVaultCorrupt, d.File(name)+" cannot be used: "+what+". The file was not changed.", next)
 }
 
 // PreviousHint says how the previous version of a file is put back, by a command
 // that goes on after the copy, and what the last change was that it lacks.
 // Without a previous version it says otherwise.
-func (d Dir) PreviousHint(name, after, lastChange, otherwise string) schemas.ProblemOption {
+func (d Dir) PreviousHint(name, after, lastChange, otherwise string) problems.Option {
 	if _, err := os.Lstat(d.File(name) + PreviousMark); err != nil {
-		return schemas.WithHint("There is no previous version beside it; %s", otherwise)
+		return problems.WithHint("There is no previous version beside it; %s", otherwise)
 	}
 	path := d.File(name)
-	return schemas.WithCommand("Restore the previous version, which lacks the last change: "+lastChange+".", "%s", "cp "+phrase.ShellWord(path+PreviousMark)+" "+phrase.ShellWord(path)+after)
+	return problems.WithCommand("Restore the previous version, which lacks the last change: "+lastChange+".", "%s", "cp "+phrase.ShellWord(path+PreviousMark)+" "+phrase.ShellWord(path)+after)
 }

@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"mcp-partner/internal/roomtest"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 )
 
 func TestStateDirIsPrepared(t *testing.T) {
@@ -22,5 +22,5 @@ func TestStateDirIsPrepared(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	roomtest.WantCode(t, New(file).prepare(), schemas.CodeVaultUnavailable)
+	roomtest.WantCode(t, New(file).prepare(), problems.CodeVaultUnavailable)
 }

@@ -44,7 +44,7 @@ func (u *Untrusted) Next() string {
 	return "Run: " + u.Command
 }
 
-func untrusted(path, what, command string) *Untrusted {
+func notTrusted(path, what, command string) *Untrusted {
 	if command != "" {
 		command += " " + phrase.ShellWord(path)
 	}
@@ -63,7 +63,7 @@ func ReadTrusted(path string, trust Trust, limit int64) ([]byte, error) {
 	defer file.Close()
 	data, err := io.ReadAll(io.LimitReader(file, limit+1))
 	if err == nil && int64(len(data)) > limit {
-		err = untrusted(path, fmt.Sprintf("is larger than %s", sizeText(limit)), "")
+		err = notTrusted(path, fmt.Sprintf("is larger than %s", sizeText(limit)), "")
 	}
 	if err != nil {
 		return nil, err
@@ -82,7 +82,7 @@ func OpenTrusted(path string, trust Trust) (*os.File, error) {
 		return nil, err
 	}
 	if info, err := file.Stat(); err != nil || !os.SameFile(info, checked) {
-		return nil, errors.Join(untrusted(path, "was replaced while it was opened", ""), file.Close())
+		return nil, errors.Join(notTrusted(path, "was replaced while it was opened", ""), file.Close())
 	}
 	return file, nil
 }
@@ -90,9 +90,9 @@ func OpenTrusted(path string, trust Trust) (*os.File, error) {
 func checkRegular(path string, info fs.FileInfo) error {
 	switch {
 	case info.IsDir():
-		return untrusted(path, "is a directory, not a file", "")
+		return notTrusted(path, "is a directory, not a file", "")
 	case !info.Mode().IsRegular():
-		return untrusted(path, "is not a regular file", "")
+		return notTrusted(path, "is not a regular file", "")
 	}
 	return nil
 }

@@ -79,10 +79,10 @@ func (w *walk) step() error {
 // decides where it leads.
 func (w *walk) follow(link string, info fs.FileInfo) error {
 	if !ownedByUs(info) {
-		return untrusted(link, "is a symbolic link of another user", "")
+		return notTrusted(link, "is a symbolic link of another user", "")
 	}
 	if w.links++; w.links > maxLinks {
-		return untrusted(link, "leads through too many symbolic links", "")
+		return notTrusted(link, "leads through too many symbolic links", "")
 	}
 	target, err := os.Readlink(link)
 	if err != nil {
@@ -104,13 +104,13 @@ func checkDir(path string) error {
 	}
 	switch {
 	case !info.IsDir():
-		return untrusted(path, "is not a directory", "")
+		return notTrusted(path, "is not a directory", "")
 	case readOnly(path):
 		return nil
 	case !ownedByUs(info):
-		return untrusted(path, "is a directory of another user, who can replace what is in it", "")
+		return notTrusted(path, "is a directory of another user, who can replace what is in it", "")
 	case info.Mode().Perm()&0o022 != 0 && info.Mode()&fs.ModeSticky == 0:
-		return untrusted(path, "is a directory that other users can write to", "chmod go-w")
+		return notTrusted(path, "is a directory that other users can write to", "chmod go-w")
 	}
 	return nil
 }
@@ -120,13 +120,13 @@ func checkFile(path string, info fs.FileInfo, trust Trust) error {
 	mount := readOnly(path)
 	switch {
 	case !ownedByUs(info) && !mount:
-		return untrusted(path, "belongs to another user", "")
+		return notTrusted(path, "belongs to another user", "")
 	case perm&0o022 != 0 && !mount:
-		return untrusted(path, "can be changed by other users", "chmod go-w")
+		return notTrusted(path, "can be changed by other users", "chmod go-w")
 	case trust == Secret && perm&0o007 != 0:
-		return untrusted(path, "can be read by other users", "chmod 600")
+		return notTrusted(path, "can be read by other users", "chmod 600")
 	case trust == Secret && perm&0o070 != 0 && !groupOfOurs(info):
-		return untrusted(path, "can be read by a group that is not this process's", "chmod 600")
+		return notTrusted(path, "can be read by a group that is not this process's", "chmod 600")
 	}
 	return nil
 }

@@ -8,7 +8,8 @@ import (
 
 	"mcp-partner/internal/disk"
 	"mcp-partner/internal/phrase"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/problems"
 )
 
 // The exit codes of every command.
@@ -70,17 +71,17 @@ func AsUsage(err error) error {
 	if err == nil {
 		return nil
 	}
-	return ofProblem(CodeUsage, schemas.AsProblem(err))
+	return ofProblem(CodeUsage, problems.As(err))
 }
 
-func ofProblem(code int, problem *schemas.Problem) *Error {
+func ofProblem(code int, problem *problems.Problem) *Error {
 	return &Error{Code: code, Message: problem.Message, Next: phrase.ForPerson(problem.Hint), Command: problem.Command}
 }
 
 // Of turns any error into how the command ends.
 func Of(err error) *Error {
 	var known *Error
-	var problem *schemas.Problem
+	var problem *problems.Problem
 	switch {
 	case errors.As(err, &known):
 		return known
@@ -97,13 +98,13 @@ func Of(err error) *Error {
 }
 
 // CodeOf is the exit code of an envelope.
-func CodeOf(status schemas.Status) int {
+func CodeOf(status answers.Status) int {
 	switch status {
-	case schemas.StatusDone, schemas.StatusUnchanged:
+	case answers.StatusDone, answers.StatusUnchanged:
 		return CodeDone
-	case schemas.StatusRefused:
+	case answers.StatusRefused:
 		return CodeRefused
-	case schemas.StatusApprovalRequired:
+	case answers.StatusApprovalRequired:
 		return CodeApprovalRequired
 	default:
 		return CodeFailed

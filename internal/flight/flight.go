@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 )
 
 // Group runs work at most once at a time for each key. Whoever asks while it
@@ -76,7 +76,7 @@ func (f *Group[K, V]) run(ctx context.Context, key K, c *call[V], work func(cont
 // one bad answer does not end the program.
 func (f *Group[K, V]) finish(key K, c *call[V]) {
 	if recover() != nil {
-		c.err = schemas.NewProblem(schemas.CodeInternal, "Signing in failed for an unknown reason.")
+		c.err = problems.New(problems.CodeInternal, "Signing in failed for an unknown reason.")
 	}
 	f.mu.Lock()
 	delete(f.calls, key)

@@ -10,7 +10,8 @@ import (
 	"golang.org/x/text/cases"
 	"golang.org/x/text/unicode/norm"
 
-	"mcp-partner/schemas"
+	"mcp-partner/internal/untrusted"
+	"mcp-partner/schemas/problems"
 )
 
 const maxNameRunes = 64
@@ -62,13 +63,13 @@ func isASCII(text string) bool {
 // folded form is checked too: some characters turn into a dot or a slash.
 func Check(field, name string) error {
 	if problem := nameMistake(name); problem != "" {
-		return schemas.InvalidArgument("%s %q %s.", field, schemas.Sanitize(name), problem)
+		return problems.InvalidArgument("%s %q %s.", field, untrusted.Sanitize(name), problem)
 	}
 	if isASCII(name) {
 		return nil
 	}
 	if problem := nameMistake(Fold(name)); problem != "" {
-		return schemas.InvalidArgument("%s %q, in its compatible form, %s.", field, schemas.Sanitize(name), problem)
+		return problems.InvalidArgument("%s %q, in its compatible form, %s.", field, untrusted.Sanitize(name), problem)
 	}
 	return nil
 }
@@ -81,7 +82,7 @@ func nameMistake(name string) string {
 		return "is not valid UTF-8"
 	case utf8.RuneCountInString(name) > maxNameRunes:
 		return "is longer than 64 characters"
-	case schemas.IsGUID(name):
+	case IsGUID(name):
 		return "looks like a GUID: tenant IDs are GUIDs, so a name must not be one"
 	case strings.Contains(name, "."):
 		return "has a dot: that would look like a domain or a path"

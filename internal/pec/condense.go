@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"slices"
 
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
 )
 
 // mostHeld bounds the roles that a row of an audit keeps.
@@ -12,10 +12,10 @@ const mostHeld = 30
 
 // Condense makes of a result what an audit keeps of it: the counts, the roles
 // held, and the first reason for which something is unknown.
-func Condense(r *schemas.PECRoles) *schemas.PECRoles {
-	short := &schemas.PECRoles{Verdicts: r.Verdicts, ListDate: r.ListDate, Reason: r.Reason}
+func Condense(r *answers.PECRoles) *answers.PECRoles {
+	short := &answers.PECRoles{Verdicts: r.Verdicts, ListDate: r.ListDate, Reason: r.Reason}
 	for _, row := range r.Rows {
-		if row.Verdict == schemas.PECUnknown && short.Reason == "" {
+		if row.Verdict == answers.PECUnknown && short.Reason == "" {
 			short.Reason = row.Reason
 		}
 		for _, role := range row.Roles {
@@ -30,7 +30,7 @@ func Condense(r *schemas.PECRoles) *schemas.PECRoles {
 	return short
 }
 
-func inShort(r schemas.PECRole) string {
+func inShort(r answers.PECRole) string {
 	text := r.Role + " at " + r.Scope
 	if r.Group != "" {
 		text += " through group " + r.Group
@@ -40,7 +40,7 @@ func inShort(r schemas.PECRole) string {
 
 // Differences says what changed between two audits of one identity. What is
 // unknown on a side is never called added or removed.
-func Differences(before, after *schemas.PECRoles) []string {
+func Differences(before, after *answers.PECRoles) []string {
 	if before == nil || after == nil {
 		return nil
 	}

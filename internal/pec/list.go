@@ -13,7 +13,8 @@ import (
 	"sync"
 	"time"
 
-	"mcp-partner/schemas"
+	"mcp-partner/internal/naming"
+	"mcp-partner/internal/untrusted"
 )
 
 //go:embed roles.csv
@@ -141,13 +142,13 @@ func (l *List) readHead(text *bufio.Reader) error {
 }
 
 func (l *List) add(record []string, override bool) error {
-	id, name, verdict := strings.ToLower(strings.TrimSpace(record[0])), schemas.Sanitize(record[1]), strings.TrimSpace(record[2])
+	id, name, verdict := strings.ToLower(strings.TrimSpace(record[0])), untrusted.Sanitize(record[1]), strings.TrimSpace(record[2])
 	if id == "role_definition_guid" {
 		return nil
 	}
 	_, twice := l.roles[id]
 	switch {
-	case !schemas.IsGUID(id):
+	case !naming.IsGUID(id):
 		return fmt.Errorf("%q is not the GUID of a role definition", record[0])
 	case twice:
 		return fmt.Errorf("role %s appears twice", id)

@@ -6,7 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/problems"
 )
 
 const (
@@ -41,14 +42,14 @@ func randomHeld(r *rand.Rand) Held {
 		}
 	}
 	if r.IntN(6) == 0 {
-		h.Problem = schemas.NewProblem(schemas.CodeARMUnavailable, "ARM answered 503.")
+		h.Problem = problems.New(problems.CodeARMUnavailable, "ARM answered 503.")
 	}
 	return h
 }
 
 // rank orders verdicts: worse ones first.
-func rank(row schemas.PECSubscription) int {
-	base := map[schemas.PECVerdict]int{schemas.PECNotEligible: 0, schemas.PECUnlisted: 1, schemas.PECUnknown: 2, schemas.PECEligible: 4}[row.Verdict]
+func rank(row answers.PECSubscription) int {
+	base := map[answers.PECVerdict]int{answers.PECNotEligible: 0, answers.PECUnlisted: 1, answers.PECUnknown: 2, answers.PECEligible: 4}[row.Verdict]
 	if row.Partial {
 		base--
 	}
@@ -77,8 +78,8 @@ func TestWhatIsHiddenIsUnknown(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
 	for range 20_000 {
 		h := randomHeld(r)
-		h.Problem = schemas.NewProblem(schemas.CodeForbidden, "ARM answered 403.")
-		if row := BuiltIn().Judge(h); row.Verdict != schemas.PECUnknown || row.Reason == "" || row.Fix == "" {
+		h.Problem = problems.New(problems.CodeForbidden, "ARM answered 403.")
+		if row := BuiltIn().Judge(h); row.Verdict != answers.PECUnknown || row.Reason == "" || row.Fix == "" {
 			t.Fatalf("%+v\n%+v", h, row)
 		}
 	}
@@ -96,7 +97,7 @@ func TestAListedEligibleRoleIsNeverDenied(t *testing.T) {
 			eligible = eligible || a.RoleID == ownerID
 		}
 		row := BuiltIn().Judge(h)
-		if eligible && (row.Verdict == schemas.PECNotEligible || row.Verdict == schemas.PECUnlisted) {
+		if eligible && (row.Verdict == answers.PECNotEligible || row.Verdict == answers.PECUnlisted) {
 			t.Fatalf("%+v\n%+v", h, row)
 		}
 	}

@@ -8,7 +8,9 @@ import (
 	"sync"
 	"time"
 
-	"mcp-partner/schemas"
+	"mcp-partner/internal/naming"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/problems"
 )
 
 // MostSubscriptions bounds how many subscriptions of a tenant are asked about in
@@ -54,7 +56,7 @@ type Reading struct {
 	settled       []bool
 	schedules     []Schedule
 	scheduled     string
-	failure       *schemas.Problem
+	failure       *problems.Problem
 }
 
 // Whether time limits of roles could be read.
@@ -81,7 +83,7 @@ func NewReading(reader Reader, o Options) *Reading {
 
 // Refused is a reading that may not be made: its result says why, and nothing of
 // roles.
-func Refused(why *schemas.Problem, o Options) *Reading {
+func Refused(why *problems.Problem, o Options) *Reading {
 	r := NewReading(nil, o)
 	r.failure = why
 	return r
@@ -90,7 +92,7 @@ func Refused(why *schemas.Problem, o Options) *Reading {
 // Continue asks for what is missing. It returns the problem that is worth
 // another try later, with the longest wait that was asked for; nil where
 // another try would tell nothing more.
-func (r *Reading) Continue(ctx context.Context) *schemas.Problem {
+func (r *Reading) Continue(ctx context.Context) *problems.Problem {
 	if !r.listed {
 		if problem := r.list(ctx); problem != nil {
 			r.failure = problem
@@ -108,7 +110,7 @@ func (r *Reading) Continue(ctx context.Context) *schemas.Problem {
 	return again
 }
 
-func retryable(p *schemas.Problem) *schemas.Problem {
+func retryable(p *problems.Problem) *problems.Problem {
 	if p == nil || !p.Retryable {
 		return nil
 	}
@@ -116,17 +118,17 @@ func retryable(p *schemas.Problem) *schemas.Problem {
 }
 
 // list finds out which subscriptions there are, and whose roles are read.
-func (r *Reading) list(ctx context.Context) *schemas.Problem {
+func (r *Reading) list(ctx context.Context) *problems.Problem {
 	var all []Subscription
 	err := r.request(ctx, func() (err error) {
 		all, r.identity, err = r.reader.Subscriptions(ctx)
 		return err
 	})
 	if err != nil {
-		return schemas.AsProblem(err)
+		return problems.As(err)
 	}
-	if !schemas.IsGUID(r.identity.ObjectID) {
-		return schemas.NewProblem(schemas.CodeTokenUnreadable, "The token does not name its identity, so its roles cannot be read.")
+	if !naming.IsGUID(r.identity.ObjectID) {
+		return problems.New(problems.CodeTokenUnreadable, "The token does not name its identity, so its roles cannot be read.")
 	}
 	r.seen = len(all)
 	slices.SortFunc(all, func(a, b Subscription) int { return strings.Compare(a.ID, b.ID) })
@@ -198,7 +200,7 @@ func (r *Reading) readSchedules(ctx context.Context) {
 
 // readAssignments asks about the subscriptions that have no answer yet, several
 // at once.
-func (r *Reading) readAssignments(ctx context.Context) *schemas.Problem {
+func (r *Reading) readAssignments(ctx context.Context) *problems.Problem {
 	asked := min(len(r.subscriptions), MostSubscriptions)
 	todo := make(chan int, asked)
 	for i := range asked {
@@ -226,13 +228,13 @@ func (r *Reading) readOne(ctx context.Context, i int) {
 		return err
 	})
 	if err != nil {
-		held.Assignments, held.Problem = nil, schemas.AsProblem(err)
+		held.Assignments, held.Problem = nil, problems.As(err)
 	}
 	r.held[i], r.settled[i] = held, retryable(held.Problem) == nil
 }
 
-func (r *Reading) worthAnotherTry(asked int) *schemas.Problem {
-	var worst *schemas.Problem
+func (r *Reading) worthAnotherTry(asked int) *problems.Problem {
+	var worst *problems.Problem
 	for i := range asked {
 		if p := r.held[i].Problem; !r.settled[i] && (worst == nil || p.RetryAfterSeconds > worst.RetryAfterSeconds) {
 			worst = p
@@ -288,20 +290,20 @@ func (r *Reading) Next() string {
 }
 
 // Problem is why the subscriptions could not be listed, or nil.
-func (r *Reading) Problem() *schemas.Problem { return r.failure }
+func (r *Reading) Problem() *problems.Problem { return r.failure }
 
 // Identity is whose roles were read.
 func (r *Reading) Identity() Identity { return r.identity }
 
 // Result judges what was read.
-func (r *Reading) Result() *schemas.PECRoles {
-	result := &schemas.PECRoles{ListDate: r.o.List.Date, Schedules: r.scheduled, NotChecked: notChecked(r.scheduled)}
+func (r *Reading) Result() *answers.PECRoles {
+	result := &answers.PECRoles{ListDate: r.o.List.Date, Schedules: r.scheduled, NotChecked: notChecked(r.scheduled)}
 	if r.failure != nil {
 		result.Reason, result.Fix = string(r.failure.Code), cmp.Or(r.failure.Hint, r.failure.Message)
 		return result
 	}
 	result.Verdicts.Subscriptions = max(r.seen, len(r.subscriptions))
-	result.Rows = make([]schemas.PECSubscription, len(r.subscriptions))
+	result.Rows = make([]answers.PECSubscription, len(r.subscriptions))
 	for i, s := range r.subscriptions {
 		held := r.held[i]
 		if held.Subscription.ID == "" {
@@ -315,9 +317,9 @@ func (r *Reading) Result() *schemas.PECRoles {
 	return result
 }
 
-func notAsked() *schemas.Problem {
-	return schemas.NewProblem(schemas.CodeTimeout, "The tenant has more subscriptions than one call reads, or the time limit was reached.",
-		schemas.WithHint("Name the subscription in subscriptions."))
+func notAsked() *problems.Problem {
+	return problems.New(problems.CodeTimeout, "The tenant has more subscriptions than one call reads, or the time limit was reached.",
+		problems.WithHint("Name the subscription in subscriptions."))
 }
 
 // notChecked says what the verdicts do not rest on.

@@ -3,7 +3,7 @@ package pec
 import (
 	"strings"
 
-	"mcp-partner/schemas"
+	"mcp-partner/internal/naming"
 )
 
 // Kinds of scopes. A role that is held at one of the first three holds in the
@@ -44,7 +44,7 @@ func below(kind string) bool { return kind == ScopeResourceGroup || kind == Scop
 // RoleIDOf returns the GUID at the end of a role definition's ID, or "".
 func RoleIDOf(definitionID string) string {
 	id := strings.ToLower(definitionID[strings.LastIndexByte(definitionID, '/')+1:])
-	if !schemas.IsGUID(id) {
+	if !naming.IsGUID(id) {
 		return ""
 	}
 	return id

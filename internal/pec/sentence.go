@@ -5,7 +5,8 @@ import (
 	"fmt"
 	"strings"
 
-	"mcp-partner/schemas"
+	"mcp-partner/internal/phrase"
+	"mcp-partner/schemas/answers"
 )
 
 // mostNamed bounds how many subscriptions a sentence names.
@@ -13,7 +14,7 @@ const mostNamed = 3
 
 // Sentence says for a person what was found, in this program's words and the
 // sanitized names of subscriptions.
-func Sentence(r *schemas.PECRoles) string {
+func Sentence(r *answers.PECRoles) string {
 	v := r.Verdicts
 	switch {
 	case r.Reason != "":
@@ -21,9 +22,9 @@ func Sentence(r *schemas.PECRoles) string {
 	case v.Subscriptions == 0:
 		return "This identity sees no subscription: it has no role in any, or it may not see its roles. Other identities and admin-on-behalf-of may have some."
 	}
-	text := fmt.Sprintf("This identity has an eligible role in %d of %s%s.", v.EligibleRole, schemas.Count(v.Asked(), "subscription"), example(r.Rows))
+	text := fmt.Sprintf("This identity has an eligible role in %d of %s%s.", v.EligibleRole, phrase.Count(v.Asked(), "subscription"), example(r.Rows))
 	if more := v.Subscriptions - v.Asked(); more > 0 {
-		text += fmt.Sprintf(" %s not on this page.", schemas.Count(more, "more subscription"))
+		text += fmt.Sprintf(" %s not on this page.", phrase.Count(more, "more subscription"))
 	}
 	for _, row := range without(r.Rows) {
 		text += " " + clause(row)
@@ -35,9 +36,9 @@ func Sentence(r *schemas.PECRoles) string {
 }
 
 // example says what decided one of the eligible subscriptions.
-func example(rows []schemas.PECSubscription) string {
+func example(rows []answers.PECSubscription) string {
 	for _, row := range rows {
-		if row.Verdict == schemas.PECEligible && !row.Partial {
+		if row.Verdict == answers.PECEligible && !row.Partial {
 			return " (" + strings.TrimSuffix(row.Why, ".") + ")"
 		}
 	}
@@ -45,32 +46,32 @@ func example(rows []schemas.PECSubscription) string {
 }
 
 // without are the first subscriptions of which something has to be said.
-func without(rows []schemas.PECSubscription) (list []schemas.PECSubscription) {
+func without(rows []answers.PECSubscription) (list []answers.PECSubscription) {
 	for _, row := range rows {
-		if (row.Verdict != schemas.PECEligible || row.Partial) && len(list) < mostNamed {
+		if (row.Verdict != answers.PECEligible || row.Partial) && len(list) < mostNamed {
 			list = append(list, row)
 		}
 	}
 	return list
 }
 
-func clause(row schemas.PECSubscription) string {
+func clause(row answers.PECSubscription) string {
 	name := cmp.Or(row.Name, row.SubscriptionID)
 	switch {
 	case row.Partial:
 		return fmt.Sprintf("In %s it holds one only below the subscription.", name)
-	case row.Verdict == schemas.PECNotEligible && len(row.Roles) > 0:
+	case row.Verdict == answers.PECNotEligible && len(row.Roles) > 0:
 		return fmt.Sprintf("In %s it has %s only.", name, held(row.Roles))
-	case row.Verdict == schemas.PECNotEligible:
+	case row.Verdict == answers.PECNotEligible:
 		return fmt.Sprintf("In %s it has no role.", name)
-	case row.Verdict == schemas.PECUnlisted:
+	case row.Verdict == answers.PECUnlisted:
 		return fmt.Sprintf("In %s it has %s, on no list.", name, held(row.Roles))
 	default:
 		return fmt.Sprintf("%s is unknown (%s).", name, row.Reason)
 	}
 }
 
-func held(roles []schemas.PECRole) string {
+func held(roles []answers.PECRole) string {
 	var list []weighed
 	for _, role := range roles {
 		list = append(list, weighed{role: role})

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"mcp-partner/internal/pec"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
 	"mcp-partner/simulator"
 )
 
@@ -177,7 +177,7 @@ func TestVerdictsOnOddTenants(t *testing.T) {
 }
 
 // verdicts words a result as the table does.
-func verdicts(r *schemas.PECRoles, like string) string {
+func verdicts(r *answers.PECRoles, like string) string {
 	if r.Reason != "" {
 		return "failed " + r.Reason
 	}
@@ -196,13 +196,13 @@ func verdicts(r *schemas.PECRoles, like string) string {
 }
 
 // checkWords holds every answer to what may never be said, and to what always is.
-func checkWords(t *testing.T, r *schemas.PECRoles) {
+func checkWords(t *testing.T, r *answers.PECRoles) {
 	t.Helper()
 	if r.ListDate != "2020-12" || len(r.NotChecked) == 0 {
 		t.Errorf("the answer says neither the date of the list nor what was not checked: %+v", r)
 	}
 	for _, row := range r.Rows {
-		if row.Why == "" || row.Verdict == schemas.PECUnknown && (row.Reason == "" || row.Fix == "") {
+		if row.Why == "" || row.Verdict == answers.PECUnknown && (row.Reason == "" || row.Fix == "") {
 			t.Errorf("a verdict without its reason: %+v", row)
 		}
 		for _, word := range []string{"earn", "paid", "payment"} {
@@ -220,7 +220,7 @@ func TestFortyOddTenantsAtLeast(t *testing.T) {
 	}
 }
 
-func (w *world) check(t *testing.T, o pec.Options) *schemas.PECRoles {
+func (w *world) check(t *testing.T, o pec.Options) *answers.PECRoles {
 	t.Helper()
 	o.Now, o.Parallel = func() time.Time { return now }, 2
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)

@@ -7,7 +7,9 @@ import (
 	"strings"
 	"time"
 
-	"mcp-partner/schemas"
+	"mcp-partner/internal/untrusted"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/problems"
 )
 
 // Reasons for which a verdict is unknown, beside the codes of problems.
@@ -28,7 +30,7 @@ type Held struct {
 	Schedules    []Schedule
 	// Names are role definitions by GUID, for roles that are on no list.
 	Names     map[string]Role
-	Problem   *schemas.Problem
+	Problem   *problems.Problem
 	RequestID string
 	Now       time.Time
 }
@@ -45,20 +47,20 @@ const (
 
 // weighed is an assignment with what it says.
 type weighed struct {
-	role   schemas.PECRole
+	role   answers.PECRole
 	weight weight
 	reason string
 }
 
 // Judge says whether an identity holds an eligible role in a subscription. It
 // depends on its arguments alone.
-func (l *List) Judge(h Held) schemas.PECSubscription {
-	row := schemas.PECSubscription{
+func (l *List) Judge(h Held) answers.PECSubscription {
+	row := answers.PECSubscription{
 		SubscriptionID: h.Subscription.ID, Name: h.Subscription.Name, State: h.Subscription.State,
 		Lighthouse: len(h.Subscription.ManagedBy) > 0 || h.delegated(), RequestID: h.RequestID,
 	}
 	if h.Problem == nil && h.othersListed() {
-		h.Problem = schemas.NewProblem(schemas.CodeUnexpectedResponse, "ARM listed assignments of other identities.")
+		h.Problem = problems.New(problems.CodeUnexpectedResponse, "ARM listed assignments of other identities.")
 	}
 	if h.Problem != nil {
 		return unread(row, h)
@@ -101,12 +103,12 @@ func (l *List) weigh(h Held, a Assignment) weighed {
 	name, stands := l.lookup(a.RoleID)
 	kind := scopeKind(a.Scope, h.Subscription.ID)
 	direct := strings.EqualFold(a.PrincipalID, h.Identity.ObjectID)
-	w := weighed{role: schemas.PECRole{
+	w := weighed{role: answers.PECRole{
 		Role: cmp.Or(name, h.Names[a.RoleID].Name, a.RoleID, "a role that could not be read"), RoleID: a.RoleID,
-		Custom: h.Names[a.RoleID].Custom, Scope: schemas.Sanitize(a.Scope), ScopeKind: kind, Since: stamp(a.Created), Conditional: a.Conditional,
+		Custom: h.Names[a.RoleID].Custom, Scope: untrusted.Sanitize(a.Scope), ScopeKind: kind, Since: stamp(a.Created), Conditional: a.Conditional,
 	}}
 	if !direct {
-		w.role.Group = schemas.Sanitize(a.PrincipalID)
+		w.role.Group = untrusted.Sanitize(a.PrincipalID)
 	}
 	end := h.end(a)
 	w.role.Until = stamp(end)
@@ -168,10 +170,10 @@ func breadth(kind string) int {
 }
 
 // decide makes the verdict of weighed assignments, the strongest first.
-func decide(row *schemas.PECSubscription, h Held, held []weighed) {
+func decide(row *answers.PECSubscription, h Held, held []weighed) {
 	switch {
 	case len(held) > 0 && held[0].weight == counts:
-		row.Verdict, row.Partial = schemas.PECEligible, below(held[0].role.ScopeKind)
+		row.Verdict, row.Partial = answers.PECEligible, below(held[0].role.ScopeKind)
 		row.Why = describe(held[0].role) + "."
 		if row.Partial {
 			row.Why = "Only below the subscription: " + row.Why
@@ -181,21 +183,21 @@ func decide(row *schemas.PECSubscription, h Held, held []weighed) {
 	case h.delegated():
 		doubt(row, ReasonLighthouse, "")
 	case len(held) > 0 && held[0].weight == offList:
-		row.Verdict = schemas.PECUnlisted
+		row.Verdict = answers.PECUnlisted
 		row.Why = "Held roles are on no list of Microsoft's: " + names(held) + "."
 	case len(held) > 0:
-		row.Verdict = schemas.PECNotEligible
+		row.Verdict = answers.PECNotEligible
 		row.Why = "Held roles are listed as not eligible: " + names(held) + "."
 	case h.Subscription.Listed:
 		doubt(row, ReasonNothingSeen, "")
 	default:
-		row.Verdict, row.Why = schemas.PECNotEligible, "ARM lists no role assignment of this identity in the subscription."
+		row.Verdict, row.Why = answers.PECNotEligible, "ARM lists no role assignment of this identity in the subscription."
 	}
 }
 
 // doubt makes the verdict unknown, with the reason and the next step.
-func doubt(row *schemas.PECSubscription, reason, role string) {
-	row.Verdict, row.Reason = schemas.PECUnknown, reason
+func doubt(row *answers.PECSubscription, reason, role string) {
+	row.Verdict, row.Reason = answers.PECUnknown, reason
 	switch reason {
 	case ReasonCondition:
 		row.Why = role + ", under a condition; it is unknown whether that counts."
@@ -219,10 +221,10 @@ func doubt(row *schemas.PECSubscription, reason, role string) {
 }
 
 // unread is the verdict where the assignments could not be read.
-func unread(row schemas.PECSubscription, h Held) schemas.PECSubscription {
-	row.Verdict, row.Reason, row.Why, row.Fix = schemas.PECUnknown, string(h.Problem.Code), h.Problem.Message, h.Problem.Hint
+func unread(row answers.PECSubscription, h Held) answers.PECSubscription {
+	row.Verdict, row.Reason, row.Why, row.Fix = answers.PECUnknown, string(h.Problem.Code), h.Problem.Message, h.Problem.Hint
 	row.RequestID = cmp.Or(row.RequestID, h.Problem.RequestID())
-	if h.Problem.Code == schemas.CodeForbidden {
+	if h.Problem.Code == problems.CodeForbidden {
 		row.Why = "This identity may not read role assignments at the subscription (ARM answered 403); it may hold roles there or below it."
 		row.Fix = fmt.Sprintf("Ask an owner to run: az role assignment list --all --include-groups --assignee %s --subscription %s", h.Identity.ObjectID, row.SubscriptionID)
 	}
@@ -230,7 +232,7 @@ func unread(row schemas.PECSubscription, h Held) schemas.PECSubscription {
 }
 
 // describe says what is held, where and through whom.
-func describe(r schemas.PECRole) string {
+func describe(r answers.PECRole) string {
 	text := r.Role
 	if r.Group != "" {
 		text += " through group " + r.Group

@@ -6,8 +6,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"mcp-partner/schemas"
 )
 
 func Stamp(at time.Time) string { return at.UTC().Format(time.RFC3339) }
@@ -23,7 +21,13 @@ func ShellWord(text string) string {
 	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }
 
-func Count(n int, thing string) string { return schemas.Count(n, thing) }
+// Count words a number of things whose plural ends in s: 1 tenant, 2 tenants.
+func Count(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return strconv.Itoa(n) + " " + thing + "s"
+}
 
 // ForPerson words a hint for the person whom an agent would ask.
 func ForPerson(hint string) string {

@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"mcp-partner/internal/sealed"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 )
 
 const (
@@ -24,9 +24,9 @@ const (
 func TenantID(n int) string { return fmt.Sprintf("aaaaaaaa-0000-4000-8000-%012d", n) }
 
 // WantCode fails unless err is a problem of that code that says the words.
-func WantCode(tb testing.TB, err error, code schemas.Code, words ...string) *schemas.Problem {
+func WantCode(tb testing.TB, err error, code problems.Code, words ...string) *problems.Problem {
 	tb.Helper()
-	problem, ok := err.(*schemas.Problem)
+	problem, ok := err.(*problems.Problem)
 	if !ok {
 		tb.Fatalf("error is %T (%v), want a problem %s", err, err, code)
 	}

@@ -14,7 +14,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 )
 
 // MaxBytes bounds a secret. A client secret has some 40 bytes; the bound
@@ -44,17 +44,17 @@ func New(raw []byte) (Secret, error) {
 	value := TrimNewline(raw)
 	switch {
 	case len(value) == 0:
-		return Secret{}, schemas.InvalidArgument("The secret is empty.")
+		return Secret{}, problems.InvalidArgument("The secret is empty.")
 	case len(value) > MaxBytes:
-		return Secret{}, schemas.InvalidArgument("The secret is larger than %d bytes.", MaxBytes)
+		return Secret{}, problems.InvalidArgument("The secret is larger than %d bytes.", MaxBytes)
 	case len(bytes.TrimSpace(value)) == 0:
-		return Secret{}, schemas.InvalidArgument("The secret is only spaces.")
+		return Secret{}, problems.InvalidArgument("The secret is only spaces.")
 	case bytes.ContainsAny(value, "\r\n"):
-		return Secret{}, schemas.InvalidArgument("The secret has more than one line: give the secret alone.")
+		return Secret{}, problems.InvalidArgument("The secret has more than one line: give the secret alone.")
 	case bytes.IndexByte(value, 0) >= 0:
-		return Secret{}, schemas.InvalidArgument("The secret has a NUL byte: it is not text, or has another encoding.")
+		return Secret{}, problems.InvalidArgument("The secret has a NUL byte: it is not text, or has another encoding.")
 	case !utf8.Valid(value):
-		return Secret{}, schemas.InvalidArgument("The secret is not UTF-8 text.")
+		return Secret{}, problems.InvalidArgument("The secret is not UTF-8 text.")
 	}
 	return Seal(bytes.Clone(value)), nil
 }

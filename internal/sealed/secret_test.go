@@ -12,7 +12,7 @@ import (
 
 	"mcp-partner/internal/roomtest"
 	"mcp-partner/internal/sealed"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 )
 
 // shown is what stands in the place of a secret.
@@ -77,7 +77,7 @@ func TestSecretForms(t *testing.T) {
 			t.Errorf("%s was taken", name)
 			continue
 		}
-		roomtest.WantCode(t, err, schemas.CodeInvalidArgument)
+		roomtest.WantCode(t, err, problems.CodeInvalidArgument)
 	}
 }
 

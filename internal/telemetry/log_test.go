@@ -17,7 +17,7 @@ import (
 	"testing"
 	"time"
 
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 )
 
 const canary = "s3cret-value"
@@ -36,7 +36,7 @@ func TestOnlyListedAttributesAreLogged(t *testing.T) {
 		log := NewLogger(&out, LogOptions{Level: slog.LevelDebug, JSON: asJSON})
 		log.With("token", canary, "caller", "a", "arguments", canary).WithGroup("body").With("secret", canary).
 			Info("call", "tool", "t", "body", canary, "error", errors.New(canary), "reason", errors.New(canary), "tenant", leaky{}, "caller", struct{ A string }{canary},
-				slog.Group("outcome", "x", canary), slog.Any("problem", schemas.CodeInternal), slog.Any("status", []string{canary}), "count", 3, "duration", 1500*time.Microsecond, "stray", 1)
+				slog.Group("outcome", "x", canary), slog.Any("problem", problems.CodeInternal), slog.Any("status", []string{canary}), "count", 3, "duration", 1500*time.Microsecond, "stray", 1)
 		got := out.String()
 		if strings.Contains(got, canary) {
 			t.Errorf("it leaks: %s", got)

@@ -12,6 +12,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/problems"
 )
 
 const (
@@ -71,7 +73,7 @@ func NewMetrics(version string, l Lookups) *Metrics {
 	for _, op := range schemas.Catalogue() {
 		m.tools[op.Name] = true
 	}
-	for _, info := range schemas.Codes() {
+	for _, info := range problems.Codes() {
 		m.codes[string(info.Code)] = true
 	}
 	m.registry.MustRegister(m.calls, m.durations, m.requests, m.arm, m.armTime, m.throttled, m.tokens,
@@ -162,8 +164,8 @@ func (m *Metrics) Call(tool, outcome, code string, took time.Duration) {
 
 // outcomes are the statuses of the envelope, and asked for an open question.
 var outcomes = map[string]bool{
-	string(schemas.StatusDone): true, string(schemas.StatusUnchanged): true, string(schemas.StatusApprovalRequired): true,
-	string(schemas.StatusRefused): true, string(schemas.StatusFailed): true, "asked": true,
+	string(answers.StatusDone): true, string(answers.StatusUnchanged): true, string(answers.StatusApprovalRequired): true,
+	string(answers.StatusRefused): true, string(answers.StatusFailed): true, "asked": true,
 }
 
 func listed(list map[string]bool, value string) string {

@@ -18,6 +18,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 )
 
 // closeLimit bounds the upload of the last spans.
@@ -114,13 +115,13 @@ type Observer struct {
 }
 
 // Begin implements tools.Observer.
-func (o *Observer) Begin(ctx context.Context, tool string) (context.Context, func(outcome string, code schemas.Code, took time.Duration)) {
+func (o *Observer) Begin(ctx context.Context, tool string) (context.Context, func(outcome string, code problems.Code, took time.Duration)) {
 	if _, known := schemas.Lookup(tool); !known {
 		tool = other
 	}
 	ctx, end := o.Tracing.start(ctx, "tools/call "+tool, trace.SpanKindServer,
 		attribute.String("mcp.method.name", "tools/call"), attribute.String("gen_ai.tool.name", tool), attribute.String("mcp_partner.request_id", o.RequestID(ctx)))
-	return ctx, func(outcome string, code schemas.Code, took time.Duration) {
+	return ctx, func(outcome string, code problems.Code, took time.Duration) {
 		o.Metrics.Call(tool, outcome, string(code), took)
 		end(string(code), attribute.String("mcp_partner.outcome", outcome))
 	}
@@ -133,7 +134,7 @@ func (o *Observer) Step(ctx context.Context, name string) (context.Context, func
 	return ctx, func(err error) {
 		code := ""
 		if err != nil {
-			code = string(schemas.AsProblem(err).Code)
+			code = string(problems.As(err).Code)
 		}
 		end(code)
 	}

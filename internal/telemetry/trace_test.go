@@ -19,7 +19,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 )
 
 // collector is a receiver of OTLP over HTTP. It reads the request by its wire
@@ -114,7 +114,7 @@ func TestSpansOfACall(t *testing.T) {
 	step(errors.New(canary))
 	_, arm := o.ARM(ctx, "GET")
 	arm(503)
-	ended("failed", schemas.CodeThrottled, time.Second)
+	ended("failed", problems.CodeThrottled, time.Second)
 	tracing.Close()
 	request := <-c.requests
 	if request.URL.Path != "/v1/traces" || request.Header.Get("Content-Type") != "application/x-protobuf" || request.Header.Get("X-Key") != "a b" || request.Header.Get("X-Other") != "c" {

@@ -10,6 +10,7 @@ import (
 
 	"mcp-partner/internal/exit"
 	"mcp-partner/internal/phrase"
+	"mcp-partner/internal/untrusted"
 	"mcp-partner/schemas"
 )
 
@@ -74,14 +75,14 @@ func columnMapOf(given []string) (columnMap, error) {
 	for _, text := range given {
 		i := strings.LastIndex(text, "=")
 		if i < 0 || squeezed(text[:i]) == "" {
-			return nil, exit.Usage("give --map \"COLUMN=FIELD\", or \"COLUMN=\" to leave a column out", "--map %q is not COLUMN=FIELD", schemas.Sanitize(text))
+			return nil, exit.Usage("give --map \"COLUMN=FIELD\", or \"COLUMN=\" to leave a column out", "--map %q is not COLUMN=FIELD", untrusted.Sanitize(text))
 		}
 		header, field := text[:i], strings.ReplaceAll(strings.ToLower(strings.TrimSpace(text[i+1:])), "-", "_")
 		if field != "" && !slices.Contains(Columns(), field) {
-			return nil, exit.Usage("the fields are "+strings.Join(Columns(), ","), "--map %q: there is no field %q", schemas.Sanitize(text), schemas.Sanitize(field))
+			return nil, exit.Usage("the fields are "+strings.Join(Columns(), ","), "--map %q: there is no field %q", untrusted.Sanitize(text), untrusted.Sanitize(field))
 		}
 		if _, twice := maps[squeezed(header)]; twice {
-			return nil, exit.Usage("give each column once", "--map names the column %q twice", schemas.Sanitize(header))
+			return nil, exit.Usage("give each column once", "--map names the column %q twice", untrusted.Sanitize(header))
 		}
 		maps[squeezed(header)] = column{written: header, field: field, mapped: true}
 	}
@@ -106,7 +107,7 @@ func columnsOf(header []string, maps columnMap) ([]column, error) {
 	}
 	for key, m := range maps {
 		if !seen[key] {
-			return nil, fmt.Errorf("there is no column %q, which --map names", schemas.Sanitize(m.written))
+			return nil, fmt.Errorf("there is no column %q, which --map names", untrusted.Sanitize(m.written))
 		}
 	}
 	if len(unknown) > 0 && (!open || !named(columns)) {
@@ -139,7 +140,7 @@ func checkColumns(columns []column) error {
 			return fmt.Errorf("column %s appears twice", c.field)
 		} else if twice {
 			return fmt.Errorf("the columns %q and %q are both %s: leave one out with --map \"%s=\"",
-				schemas.Sanitize(other), schemas.Sanitize(c.written), c.field, schemas.Sanitize(c.written))
+				untrusted.Sanitize(other), untrusted.Sanitize(c.written), c.field, untrusted.Sanitize(c.written))
 		}
 		first[c.field] = c.written
 	}
@@ -174,7 +175,7 @@ func newUnknownColumns(unknown []string, columns []column) *unknownColumns {
 	other := map[bool]string{true: "", false: fieldToName}[named(columns)]
 	var mappings, quoted, near []string
 	for _, written := range unknown {
-		shown := schemas.Sanitize(strings.TrimSpace(written))
+		shown := untrusted.Sanitize(strings.TrimSpace(written))
 		quoted = append(quoted, strconv.Quote(shown))
 		field := nearestField(shown, free)
 		if field == "" {

@@ -11,7 +11,7 @@ import (
 	"mcp-partner/internal/credential"
 	"mcp-partner/internal/exit"
 	"mcp-partner/internal/naming"
-	"mcp-partner/schemas"
+	"mcp-partner/internal/untrusted"
 	"mcp-partner/tenants"
 )
 
@@ -55,9 +55,9 @@ func (im *importer) define(name string, cells Row, tenantID string) error {
 	have, exists := im.known[naming.Fold(name)]
 	switch {
 	case exists && clientID != "" && !strings.EqualFold(have.ClientID, clientID):
-		return fmt.Errorf("credential %q exists with another client ID", schemas.Sanitize(name))
+		return fmt.Errorf("credential %q exists with another client ID", untrusted.Sanitize(name))
 	case exists && cells["kind"] != "" && cells["kind"] != string(have.Kind):
-		return fmt.Errorf("credential %q exists and is of the kind %s", schemas.Sanitize(name), have.Kind)
+		return fmt.Errorf("credential %q exists and is of the kind %s", untrusted.Sanitize(name), have.Kind)
 	case exists:
 		return nil
 	case name == credential.AzureCLI:
@@ -80,11 +80,11 @@ func (im *importer) defineNew(name, clientID string, cells Row, tenantID string,
 	}
 	kind, err := o.Kind.Meant()
 	if err == nil && clientID == "" && kind.Application() {
-		return fmt.Errorf("credential %q does not exist, and there is no client_id to make it with; give a client_id, or --credential NAME for rows that name none", schemas.Sanitize(name))
+		return fmt.Errorf("credential %q does not exist, and there is no client_id to make it with; give a client_id, or --credential NAME for rows that name none", untrusted.Sanitize(name))
 	}
 	config, err := o.Config(name, tenantID)
 	if err != nil {
-		return fmt.Errorf("credential %q: %s", schemas.Sanitize(name), exit.MessageOf(err))
+		return fmt.Errorf("credential %q: %s", untrusted.Sanitize(name), exit.MessageOf(err))
 	}
 	return im.addCredential(config)
 }

@@ -15,7 +15,7 @@ import (
 	"mcp-partner/internal/csvcell"
 	"mcp-partner/internal/csvfile"
 	"mcp-partner/internal/exit"
-	"mcp-partner/schemas"
+	"mcp-partner/internal/untrusted"
 	"mcp-partner/tenants"
 )
 
@@ -51,7 +51,7 @@ func (t *table) leftOut() []string {
 	var names []string
 	for _, c := range t.columns {
 		if c.field == "" && strings.TrimSpace(c.written) != "" {
-			names = append(names, schemas.Sanitize(strings.TrimSpace(c.written)))
+			names = append(names, untrusted.Sanitize(strings.TrimSpace(c.written)))
 		}
 	}
 	return names
@@ -111,7 +111,7 @@ func (t *table) checkNames() error {
 	for _, row := range t.rows {
 		if name := row.Row["name"]; strings.ContainsFunc(name, unicode.IsSpace) {
 			return fmt.Errorf("line %d: the column %q holds names with spaces, such as %q: --map \"%s=company\" takes them as company names",
-				row.line, schemas.Sanitize(t.columns[at].written), schemas.Sanitize(name), schemas.Sanitize(t.columns[at].written))
+				row.line, untrusted.Sanitize(t.columns[at].written), untrusted.Sanitize(name), untrusted.Sanitize(t.columns[at].written))
 		}
 	}
 	return nil

@@ -13,7 +13,8 @@ import (
 	"mcp-partner/internal/exit"
 	"mcp-partner/internal/naming"
 	"mcp-partner/internal/phrase"
-	"mcp-partner/schemas"
+	"mcp-partner/internal/untrusted"
+	"mcp-partner/schemas/problems"
 	"mcp-partner/tenants"
 )
 
@@ -168,7 +169,7 @@ func (im *importer) unique(row numbered) error {
 			continue
 		}
 		if first, twice := im.lines[column+" "+value]; twice {
-			return fmt.Errorf("%s %q is also on line %d", column, schemas.Sanitize(value), first)
+			return fmt.Errorf("%s %q is also on line %d", column, untrusted.Sanitize(value), first)
 		}
 		im.lines[column+" "+value] = row.line
 	}
@@ -180,7 +181,7 @@ func (im *importer) uniqueDomains(row numbered) error {
 	for _, domain := range cellList(row.Row["domains"]) {
 		key := "domain " + naming.Fold(domain)
 		if first, twice := im.lines[key]; twice && first != row.line {
-			return fmt.Errorf("domain %q is also on line %d", schemas.Sanitize(domain), first)
+			return fmt.Errorf("domain %q is also on line %d", untrusted.Sanitize(domain), first)
 		}
 		im.lines[key] = row.line
 	}
@@ -383,8 +384,8 @@ func (p *Plan) Try(ctx context.Context, a *app.App) {
 // afterTrial is the next step after a trial that failed. Only a tenant that does
 // not know the application may have met one of a single tenant.
 func afterTrial(err error) string {
-	problem := schemas.AsProblem(err)
-	if problem.Code == schemas.CodeConsentMissing {
+	problem := problems.As(err)
+	if problem.Code == problems.CodeConsentMissing {
 		return "An application that is registered for a single tenant signs in to no other; otherwise that customer has to consent."
 	}
 	return phrase.ForPerson(problem.Hint)

@@ -14,7 +14,7 @@ import (
 	"mcp-partner/internal/httpclient"
 	"mcp-partner/internal/naming"
 	"mcp-partner/internal/phrase"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 	"mcp-partner/signin"
 	"mcp-partner/tenants"
 )
@@ -66,7 +66,7 @@ func (a *arranger) resolve(ctx context.Context, wanted bool) error {
 	}
 	replies := tenantsOf(ctx, a.house.HTTP, questions)
 	if ctx.Err() != nil {
-		return schemas.NewProblem(schemas.CodeCancelled, "The look-up of domains was stopped; nothing was changed.")
+		return problems.New(problems.CodeCancelled, "The look-up of domains was stopped; nothing was changed.")
 	}
 	return a.fillIn(open, replies)
 }
@@ -153,7 +153,7 @@ type domainSearch struct {
 func (s *domainSearch) ask(ctx context.Context, q question) reply {
 	host := q.cloud.AuthorityHost()
 	if s.gaveUp(host) {
-		return reply{err: schemas.NewProblem(schemas.CodeNetwork, fmt.Sprintf("Entra ID (%s) does not answer and was not asked again for the domain %s.", host, q.domain))}
+		return reply{err: problems.New(problems.CodeNetwork, fmt.Sprintf("Entra ID (%s) does not answer and was not asked again for the domain %s.", host, q.domain))}
 	}
 	id, err := signin.TenantOfDomain(ctx, s.pool, q.cloud, q.domain)
 	s.note(host, err)
@@ -169,7 +169,7 @@ func (s *domainSearch) gaveUp(host string) bool {
 func (s *domainSearch) note(host string, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err != nil && slices.Contains([]schemas.Code{schemas.CodeNetwork, schemas.CodeTimeout}, schemas.AsProblem(err).Code) {
+	if err != nil && slices.Contains([]problems.Code{problems.CodeNetwork, problems.CodeTimeout}, problems.As(err).Code) {
 		s.silent[host]++
 		return
 	}
@@ -187,8 +187,8 @@ func (a *arranger) fillIn(open []asked, replies map[question]reply) error {
 			one.Row["tenant_id"] = r.tenantID
 			continue
 		}
-		switch schemas.AsProblem(r.err).Code {
-		case schemas.CodeTenantNotFound, schemas.CodeInvalidArgument:
+		switch problems.As(r.err).Code {
+		case problems.CodeTenantNotFound, problems.CodeInvalidArgument:
 			unknown++
 		default:
 			unanswered++

@@ -15,7 +15,7 @@ import (
 
 	"mcp-partner/internal/httpclient"
 	"mcp-partner/internal/simtest"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 	"mcp-partner/simulator"
 	"mcp-partner/tenants"
 )
@@ -34,13 +34,13 @@ func TestResolvesFiveHundredDomains(t *testing.T) {
 	pool := httpclient.NewPool(httpclient.Options{})
 	t.Cleanup(pool.CloseIdle)
 	replies := tenantsOf(t.Context(), pool, questions)
-	if err := replies[questions[0]].err; schemas.AsProblem(err).Code != schemas.CodeTenantNotFound {
+	if err := replies[questions[0]].err; problems.As(err).Code != problems.CodeTenantNotFound {
 		t.Errorf("the domain of nobody: %v", err)
 	}
 	for i, tenant := range tenants {
 		got := replies[questions[i+1]]
 		if i == 41 {
-			if got.tenantID != "" || schemas.AsProblem(got.err).Code != schemas.CodeSignInUnavailable {
+			if got.tenantID != "" || problems.As(got.err).Code != problems.CodeSignInUnavailable {
 				t.Errorf("a gateway's page became %+v", got)
 			}
 		} else if got.err != nil || got.tenantID != tenant.TenantID {
@@ -59,7 +59,7 @@ func TestResolvingEnds(t *testing.T) {
 	cancel()
 	pool := httpclient.NewPool(httpclient.Options{})
 	q := question{world.Cloud(), domain}
-	if err := tenantsOf(ctx, pool, []question{q})[q].err; schemas.AsProblem(err).Code != schemas.CodeCancelled {
+	if err := tenantsOf(ctx, pool, []question{q})[q].err; problems.As(err).Code != problems.CodeCancelled {
 		t.Error(err)
 	}
 }
@@ -120,7 +120,7 @@ func TestGivesASilentHostUp(t *testing.T) {
 		t.Errorf("%d connections for 500 domains", n)
 	}
 	for _, q := range questions {
-		if got := replies[q]; got.tenantID != "" || schemas.AsProblem(got.err).Code != schemas.CodeNetwork || !strings.Contains(got.err.Error(), q.domain) {
+		if got := replies[q]; got.tenantID != "" || problems.As(got.err).Code != problems.CodeNetwork || !strings.Contains(got.err.Error(), q.domain) {
 			t.Errorf("%s: %+v", q.domain, got)
 		}
 	}

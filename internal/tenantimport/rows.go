@@ -9,7 +9,7 @@ import (
 
 	"mcp-partner/internal/app"
 	"mcp-partner/internal/naming"
-	"mcp-partner/schemas"
+	"mcp-partner/internal/untrusted"
 	"mcp-partner/tenants"
 )
 
@@ -155,7 +155,7 @@ func (a *arranger) moved(row numbered) {
 	for _, domain := range cellList(row.Row["domains"]) {
 		owner, taken := a.byDomain[naming.Fold(domain)]
 		if taken && naming.Fold(owner.Name) != naming.Fold(row.Row["name"]) {
-			a.mistakes = append(a.mistakes, fmt.Sprintf("line %d: domain %q belongs to %s in the directory, which is another tenant", row.line, schemas.Sanitize(domain), owner.Name))
+			a.mistakes = append(a.mistakes, fmt.Sprintf("line %d: domain %q belongs to %s in the directory, which is another tenant", row.line, untrusted.Sanitize(domain), owner.Name))
 		}
 	}
 }

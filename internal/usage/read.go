@@ -9,7 +9,8 @@ import (
 	"strings"
 
 	"mcp-partner/internal/csvfile"
-	"mcp-partner/schemas"
+	"mcp-partner/internal/naming"
+	"mcp-partner/internal/untrusted"
 )
 
 // mostSubscriptions bounds what is kept of a file.
@@ -80,7 +81,7 @@ func (r *reading) add(cells []string, line int) error {
 	r.file.Lines++
 	amount, err := parseAmount(cells[c.cost], r.comma)
 	if err != nil {
-		return fmt.Errorf("line %d: the cost %q is %w", line, schemas.Sanitize(cells[c.cost]), err)
+		return fmt.Errorf("line %d: the cost %q is %w", line, untrusted.Sanitize(cells[c.cost]), err)
 	}
 	sub, err := r.subscription(cells, line)
 	if err != nil || sub == nil {
@@ -115,12 +116,12 @@ func (r *reading) subscription(cells []string, line int) (*Subscription, error) 
 		r.last = sub
 		return sub, nil
 	}
-	if id == "" || !schemas.IsGUID(id) {
+	if id == "" || !naming.IsGUID(id) {
 		r.file.Other++
 		return nil, nil
 	}
-	if !schemas.IsGUID(tenant) {
-		return nil, fmt.Errorf("line %d: the customer %q is not a tenant ID", line, schemas.Sanitize(tenant))
+	if !naming.IsGUID(tenant) {
+		return nil, fmt.Errorf("line %d: the customer %q is not a tenant ID", line, untrusted.Sanitize(tenant))
 	}
 	return r.enter(cells, tenant, id, currency)
 }
@@ -135,7 +136,7 @@ func (r *reading) enter(cells []string, tenant, id, currency string) (*Subscript
 	sub, ok := r.known[folded]
 	if !ok {
 		sub = &Subscription{
-			TenantID: strings.Clone(strings.ToLower(tenant)), SubscriptionID: strings.Clone(strings.ToLower(id)), Currency: schemas.Sanitize(strings.ToUpper(currency)),
+			TenantID: strings.Clone(strings.ToLower(tenant)), SubscriptionID: strings.Clone(strings.ToLower(id)), Currency: untrusted.Sanitize(strings.ToUpper(currency)),
 			Customer: text(cells, r.columns.customer), Name: text(cells, r.columns.name),
 		}
 		r.file.Subscriptions = append(r.file.Subscriptions, sub)
@@ -150,7 +151,7 @@ func text(cells []string, at int) string {
 	if at < 0 {
 		return ""
 	}
-	return schemas.Sanitize(cells[at])
+	return untrusted.Sanitize(cells[at])
 }
 
 // bare takes the path of a subscription off its ID.
@@ -166,7 +167,7 @@ func (c columns) credited(cell string) (bool, error) {
 			return false, nil
 		}
 		if err != nil {
-			return false, fmt.Errorf("PartnerEarnedCreditPercentage is %q; it must be a number", schemas.Sanitize(cell))
+			return false, fmt.Errorf("PartnerEarnedCreditPercentage is %q; it must be a number", untrusted.Sanitize(cell))
 		}
 		return percent > 0, nil
 	}
@@ -176,7 +177,7 @@ func (c columns) credited(cell string) (bool, error) {
 	case "false", "0", "no", "":
 		return false, nil
 	default:
-		return false, fmt.Errorf("PartnerEarnedCreditApplied is %q; it must be True or False", schemas.Sanitize(cell))
+		return false, fmt.Errorf("PartnerEarnedCreditApplied is %q; it must be True or False", untrusted.Sanitize(cell))
 	}
 }
 

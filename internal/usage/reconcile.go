@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"slices"
 
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
 )
 
 // Action says what to do about a subscription.
@@ -44,8 +44,8 @@ func (a Action) Words() string {
 type Facts struct {
 	// Tenant is its name in the directory, or "".
 	Tenant string
-	Link   schemas.Link
-	Roles  *schemas.PECRoles
+	Link   answers.Link
+	Roles  *answers.PECRoles
 	// Reason says why something could not be read, or is "".
 	Reason string
 }
@@ -64,13 +64,13 @@ type Row struct {
 	WithCredit     string             `json:"cost_with_credit"`
 	Excluded       string             `json:"cost_excluded,omitempty"`
 	Lines          int                `json:"lines"`
-	Link           schemas.LinkState  `json:"link,omitempty"`
+	Link           answers.LinkState  `json:"link,omitempty"`
 	PartnerID      string             `json:"partner_id,omitempty"`
-	Verdict        schemas.PECVerdict `json:"verdict,omitempty"`
+	Verdict        answers.PECVerdict `json:"verdict,omitempty"`
 	Why            string             `json:"why,omitempty"`
 	RequestIDs     []string           `json:"arm_request_ids,omitempty"`
 	without, with  Amount
-	role           schemas.PECSubscription
+	role           answers.PECSubscription
 }
 
 // Who names the tenant of a row.
@@ -131,11 +131,11 @@ const (
 	linkNotToUs
 )
 
-func linkOf(link schemas.Link) linkTo {
+func linkOf(link answers.Link) linkTo {
 	switch {
-	case link.State == schemas.LinkUnknown || link.State == "":
+	case link.State == answers.LinkUnknown || link.State == "":
 		return linkUnknown
-	case link.State == schemas.LinkLinked && !elsewhere(link):
+	case link.State == answers.LinkLinked && !elsewhere(link):
 		return linkToUs
 	default:
 		return linkNotToUs
@@ -143,8 +143,8 @@ func linkOf(link schemas.Link) linkTo {
 }
 
 // elsewhere reports a link to another partner ID than the expected one.
-func elsewhere(link schemas.Link) bool {
-	return link.State == schemas.LinkLinked && link.MatchesExpected != nil && !*link.MatchesExpected
+func elsewhere(link answers.Link) bool {
+	return link.State == answers.LinkLinked && link.MatchesExpected != nil && !*link.MatchesExpected
 }
 
 // decide says what to do.
@@ -171,11 +171,11 @@ func decide(row *Row, s *Subscription, known Facts, managed bool) {
 // missing says what a subscription with cost and without credit lacks. What is
 // unknown is never called missing. A role that is held only below the subscription
 // covers what lies there, and is missing elsewhere.
-func missing(role schemas.PECSubscription, link linkTo, credited bool) Action {
+func missing(role answers.PECSubscription, link linkTo, credited bool) Action {
 	switch role.Verdict {
-	case schemas.PECNotEligible:
+	case answers.PECNotEligible:
 		return ifNotToUs(link, BothMissing, RoleMissing)
-	case schemas.PECEligible:
+	case answers.PECEligible:
 		switch {
 		case link == linkUnknown:
 			return Unknown
@@ -187,7 +187,7 @@ func missing(role schemas.PECSubscription, link linkTo, credited bool) Action {
 			return PartlyCredit
 		}
 		return OpenTicket
-	case schemas.PECUnlisted:
+	case answers.PECUnlisted:
 		if link == linkToUs {
 			return RoleUnlisted
 		}

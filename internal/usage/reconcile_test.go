@@ -4,52 +4,52 @@ import (
 	"strings"
 	"testing"
 
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
 )
 
 // known are facts of tenant A with one subscription.
-func known(link schemas.LinkState, verdict schemas.PECVerdict) map[string]Facts {
-	f := Facts{Tenant: "contoso", Link: schemas.Link{State: link, PartnerID: "1234567"}, Roles: &schemas.PECRoles{}}
+func known(link answers.LinkState, verdict answers.PECVerdict) map[string]Facts {
+	f := Facts{Tenant: "contoso", Link: answers.Link{State: link, PartnerID: "1234567"}, Roles: &answers.PECRoles{}}
 	if verdict != "" {
-		f.Roles.Rows = []schemas.PECSubscription{{SubscriptionID: subA, Verdict: verdict, Why: "because", RequestID: "r1"}}
+		f.Roles.Rows = []answers.PECSubscription{{SubscriptionID: subA, Verdict: verdict, Why: "because", RequestID: "r1"}}
 	}
 	return map[string]Facts{tenantA: f}
 }
 
 func TestWhatToDo(t *testing.T) {
 	t.Parallel()
-	other := known(schemas.LinkLinked, schemas.PECEligible)
+	other := known(answers.LinkLinked, answers.PECEligible)
 	f := other[tenantA]
 	f.Link.MatchesExpected, f.Link.ExpectedPartnerID = new(bool), "7654321"
 	other[tenantA] = f
-	partial := known(schemas.LinkLinked, schemas.PECEligible)
+	partial := known(answers.LinkLinked, answers.PECEligible)
 	partial[tenantA].Roles.Rows[0].Partial = true
 	for name, c := range map[string]struct {
 		with, without Amount
 		facts         map[string]Facts
 		want          Action
 	}{
-		"all there, all credited":              {unit, 0, known(schemas.LinkLinked, schemas.PECEligible), InOrder},
-		"no cost":                              {0, 0, known(schemas.LinkNotLinked, schemas.PECNotEligible), InOrder},
-		"role missing":                         {0, unit, known(schemas.LinkLinked, schemas.PECNotEligible), RoleMissing},
-		"link missing":                         {0, unit, known(schemas.LinkNotLinked, schemas.PECEligible), LinkMissing},
-		"link deleted":                         {0, unit, known(schemas.LinkDeleted, schemas.PECEligible), LinkMissing},
+		"all there, all credited":              {unit, 0, known(answers.LinkLinked, answers.PECEligible), InOrder},
+		"no cost":                              {0, 0, known(answers.LinkNotLinked, answers.PECNotEligible), InOrder},
+		"role missing":                         {0, unit, known(answers.LinkLinked, answers.PECNotEligible), RoleMissing},
+		"link missing":                         {0, unit, known(answers.LinkNotLinked, answers.PECEligible), LinkMissing},
+		"link deleted":                         {0, unit, known(answers.LinkDeleted, answers.PECEligible), LinkMissing},
 		"link to another ID":                   {0, unit, other, LinkMissing},
-		"both missing":                         {0, unit, known(schemas.LinkNotLinked, schemas.PECNotEligible), BothMissing},
-		"both there, no credit":                {0, unit, known(schemas.LinkLinked, schemas.PECEligible), OpenTicket},
-		"both there, credit on a part":         {unit, unit, known(schemas.LinkLinked, schemas.PECEligible), PartlyCredit},
+		"both missing":                         {0, unit, known(answers.LinkNotLinked, answers.PECNotEligible), BothMissing},
+		"both there, no credit":                {0, unit, known(answers.LinkLinked, answers.PECEligible), OpenTicket},
+		"both there, credit on a part":         {unit, unit, known(answers.LinkLinked, answers.PECEligible), PartlyCredit},
 		"role in part":                         {0, unit, partial, RoleMissing},
-		"unlisted role":                        {0, unit, known(schemas.LinkLinked, schemas.PECUnlisted), RoleUnlisted},
-		"role unknown":                         {0, unit, known(schemas.LinkLinked, schemas.PECUnknown), Unknown},
-		"role not read":                        {0, unit, known(schemas.LinkLinked, ""), Unknown},
-		"link unknown":                         {0, unit, known(schemas.LinkUnknown, schemas.PECEligible), Unknown},
-		"link unknown, role missing":           {0, unit, known(schemas.LinkUnknown, schemas.PECNotEligible), RoleMissing},
-		"link missing, role unknown":           {0, unit, known(schemas.LinkNotLinked, schemas.PECUnknown), LinkMissing},
-		"credit without our link":              {unit, 0, known(schemas.LinkNotLinked, schemas.PECNotEligible), OthersCredit},
-		"credit, and the link is unknown":      {unit, 0, known(schemas.LinkUnknown, schemas.PECEligible), Unknown},
-		"credit with our link, role elsewhere": {unit, 0, known(schemas.LinkLinked, schemas.PECNotEligible), InOrder},
+		"unlisted role":                        {0, unit, known(answers.LinkLinked, answers.PECUnlisted), RoleUnlisted},
+		"role unknown":                         {0, unit, known(answers.LinkLinked, answers.PECUnknown), Unknown},
+		"role not read":                        {0, unit, known(answers.LinkLinked, ""), Unknown},
+		"link unknown":                         {0, unit, known(answers.LinkUnknown, answers.PECEligible), Unknown},
+		"link unknown, role missing":           {0, unit, known(answers.LinkUnknown, answers.PECNotEligible), RoleMissing},
+		"link missing, role unknown":           {0, unit, known(answers.LinkNotLinked, answers.PECUnknown), LinkMissing},
+		"credit without our link":              {unit, 0, known(answers.LinkNotLinked, answers.PECNotEligible), OthersCredit},
+		"credit, and the link is unknown":      {unit, 0, known(answers.LinkUnknown, answers.PECEligible), Unknown},
+		"credit with our link, role elsewhere": {unit, 0, known(answers.LinkLinked, answers.PECNotEligible), InOrder},
 		"tenant nobody knows":                  {0, unit, nil, NotManaged},
-		"refund without credit":                {0, -unit, known(schemas.LinkLinked, schemas.PECNotEligible), RoleMissing},
+		"refund without credit":                {0, -unit, known(answers.LinkLinked, answers.PECNotEligible), RoleMissing},
 	} {
 		file := File{Subscriptions: []*Subscription{{TenantID: tenantA, SubscriptionID: subA, Currency: "EUR", WithCredit: c.with, WithoutCredit: c.without}}}
 		row := Reconcile(file, c.facts)[0]

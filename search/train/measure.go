@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
 	"mcp-partner/search"
 )
 
@@ -44,7 +45,7 @@ func judged(s *sample, found search.Result) answer {
 	}
 	operation, here := schemas.Lookup(s.tool)
 	a.first = a.got == s.tool
-	a.three = a.first || slices.ContainsFunc(found.Matches, func(m schemas.Match) bool { return m.Tool == s.tool })
+	a.three = a.first || slices.ContainsFunc(found.Matches, func(m answers.Match) bool { return m.Tool == s.tool })
 	a.unsafe = found.Matches[0].Effect.Writes() && (!here || !operation.Effect.Writes())
 	return a
 }
@@ -53,9 +54,9 @@ type tally struct{ first, three, unsafe, all int }
 
 // report writes a line for each source, in scope and not, for each language of
 // what was written for no other purpose than this, and for each class.
-func report(w io.Writer, answers []answer, wrong bool) {
+func report(w io.Writer, replies []answer, wrong bool) {
 	counts := map[string]*tally{}
-	for _, a := range answers {
+	for _, a := range replies {
 		scope := "in scope"
 		if a.tool == search.NotHere {
 			scope = "not here"

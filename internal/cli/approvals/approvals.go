@@ -9,7 +9,7 @@ import (
 	"mcp-partner/internal/app"
 	"mcp-partner/internal/cli/cmdutil"
 	"mcp-partner/internal/phrase"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
 )
 
 // NewCmdApprovals builds `approvals` with its subcommands.
@@ -63,7 +63,7 @@ type ApprovalRow struct {
 	// a plan, and Rows only where one is shown.
 	Tenants int                 `json:"tenants,omitempty"`
 	Digest  string              `json:"plan_digest,omitempty"`
-	Rows    []schemas.ChangeRow `json:"rows,omitempty"`
+	Rows    []answers.ChangeRow `json:"rows,omitempty"`
 }
 
 func approvalRowOf(s *app.Session, t guard.Ticket) ApprovalRow {

@@ -8,12 +8,12 @@ import (
 	"mcp-partner/internal/cli/cmdutil"
 	"mcp-partner/internal/cli/render"
 	"mcp-partner/internal/exit"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
 	"mcp-partner/tools"
 )
 
 // Offer lets an approver who sits at this terminal approve at once.
-func Offer(ctx context.Context, deps *cmdutil.Deps, session *app.Session, call tools.Call, envelope schemas.Envelope) error {
+func Offer(ctx context.Context, deps *cmdutil.Deps, session *app.Session, call tools.Call, envelope answers.Envelope) error {
 	waiting := exit.Silent(exit.CodeApprovalRequired)
 	approvers, err := session.Guard.Approvers(ctx)
 	if err != nil || len(approvers) == 0 || !deps.IO.Attended() || envelope.Approval == nil {

@@ -8,7 +8,8 @@ import (
 	"mcp-partner/internal/app"
 	"mcp-partner/internal/exit"
 	"mcp-partner/internal/phrase"
-	"mcp-partner/schemas"
+	"mcp-partner/internal/untrusted"
+	"mcp-partner/schemas/problems"
 )
 
 // listCommand shows the IDs that there are.
@@ -32,14 +33,14 @@ func find(ctx context.Context, session *app.Session, id string) (guard.Ticket, e
 	case 1:
 		return found[0], nil
 	}
-	return guard.Ticket{}, exit.Refused(listCommand, "the IDs of %s begin with %s", phrase.Count(len(found), "approval"), schemas.Shown(id))
+	return guard.Ticket{}, exit.Refused(listCommand, "the IDs of %s begin with %s", phrase.Count(len(found), "approval"), untrusted.Shown(id))
 }
 
 // exact finds a question that is too old for the list.
 func exact(ctx context.Context, session *app.Session, id string) (guard.Ticket, error) {
 	ticket, err := session.Guard.Question(ctx, id, "")
-	if err != nil && schemas.AsProblem(err).Code == schemas.CodeApprovalUnknown {
-		err = exit.Refused(listCommand, "there is no approval with the ID %s", schemas.Shown(id))
+	if err != nil && problems.As(err).Code == problems.CodeApprovalUnknown {
+		err = exit.Refused(listCommand, "there is no approval with the ID %s", untrusted.Shown(id))
 	}
 	return ticket, err
 }

@@ -16,7 +16,7 @@ import (
 	"mcp-partner/internal/cli/term"
 	"mcp-partner/internal/exit"
 	"mcp-partner/internal/phrase"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
 )
 
 // planPage is how many rows of a plan are shown at once to whoever is about to
@@ -62,7 +62,7 @@ func (s shown) write(ctx context.Context) error {
 	manyTicket(s.ui, plan, approvalRowOf(s.session, s.ticket))
 	rows := fleet.Changes(plan, nil, nil)
 	fleet.WrittenFirst(rows)
-	written := slices.IndexFunc(rows, func(r schemas.ChangeRow) bool { return len(r.Steps) == 0 })
+	written := slices.IndexFunc(rows, func(r answers.ChangeRow) bool { return len(r.Steps) == 0 })
 	if s.all || written < 0 {
 		written = len(rows)
 	}
@@ -75,7 +75,7 @@ func (s shown) write(ctx context.Context) error {
 	return s.ui.Err
 }
 
-func (s shown) pages(ctx context.Context, rows []schemas.ChangeRow) error {
+func (s shown) pages(ctx context.Context, rows []answers.ChangeRow) error {
 	for from := 0; from < len(rows); from += planPage {
 		render.WriteChanges(s.ui, rows[from:min(from+planPage, len(rows))])
 		if left := len(rows) - from - planPage; left > 0 && s.more != nil {

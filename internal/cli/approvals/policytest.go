@@ -11,7 +11,11 @@ import (
 	"mcp-partner/internal/cli/term"
 	"mcp-partner/internal/config"
 	"mcp-partner/internal/exit"
+	"mcp-partner/internal/untrusted"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/partnerid"
+	"mcp-partner/schemas/problems"
 	"mcp-partner/tools"
 )
 
@@ -71,21 +75,21 @@ func runPolicyTest(deps *cmdutil.Deps, o *policyTestOptions) error {
 func subject(o *policyTestOptions) (access.Subject, error) {
 	const next = "mcp-partner policy test --help"
 	op, ok := schemas.Lookup(o.tool)
-	state := schemas.LinkState(o.state)
+	state := answers.LinkState(o.state)
 	switch {
 	case o.tool == "":
 		return access.Subject{}, exit.Usage(next, "--tool is missing")
 	case !ok:
-		return access.Subject{}, exit.Usage("mcp-partner tools", "there is no tool %q", schemas.Sanitize(o.tool))
+		return access.Subject{}, exit.Usage("mcp-partner tools", "there is no tool %q", untrusted.Sanitize(o.tool))
 	case o.tenant == "":
 		return access.Subject{}, exit.Usage(next, "--tenant is missing")
 	case op.Effect.Writes() && o.partnerID == "":
 		return access.Subject{}, exit.Usage(next, "--partner-id is missing: %s carries one", o.tool)
-	case state != "" && state != schemas.LinkLinked && state != schemas.LinkNotLinked:
+	case state != "" && state != answers.LinkLinked && state != answers.LinkNotLinked:
 		return access.Subject{}, exit.Usage(next, "--state must be linked or not_linked")
 	}
 	if o.partnerID != "" {
-		if _, err := schemas.ParsePartnerID("--partner-id", o.partnerID); err != nil {
+		if _, err := partnerid.Parse("--partner-id", o.partnerID); err != nil {
 			return access.Subject{}, exit.AsUsage(err)
 		}
 	}
@@ -118,8 +122,8 @@ func describe(deps *cmdutil.Deps, subject *access.Subject, policy *access.Policy
 }
 
 func unlessUnknown(err error) error {
-	switch schemas.AsProblem(err).Code {
-	case schemas.CodeUnknownTenant, schemas.CodeDirectoryEmpty:
+	switch problems.As(err).Code {
+	case problems.CodeUnknownTenant, problems.CodeDirectoryEmpty:
 		return nil
 	}
 	return err

@@ -9,7 +9,7 @@ import (
 	"mcp-partner/internal/app"
 	"mcp-partner/internal/cli/cmdutil"
 	"mcp-partner/internal/cli/term"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 )
 
 type rotateOptions struct {
@@ -58,7 +58,7 @@ func rotateKey(ctx context.Context, deps *cmdutil.Deps, session *app.Session, o 
 	u := deps.IO.UI()
 	u.Line(term.Good, detail)
 	if recorded != nil {
-		u.Line(term.Warn, "The ledger could not record it: "+schemas.AsProblem(recorded).Message)
+		u.Line(term.Warn, "The ledger could not record it: "+problems.As(recorded).Message)
 	}
 	return u.Err
 }

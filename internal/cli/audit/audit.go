@@ -19,6 +19,8 @@ import (
 	"mcp-partner/internal/config"
 	"mcp-partner/internal/exit"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/partnerid"
 )
 
 // auditOptions are one audit from the command line.
@@ -97,7 +99,7 @@ func (o *auditOptions) request() (fleet.Audit, error) {
 		audit.ExpectedIDs = append(audit.ExpectedIDs, o.expected)
 	}
 	for _, id := range audit.ExpectedIDs {
-		if _, err := schemas.ParsePartnerID("a partner ID", id); err != nil {
+		if _, err := partnerid.Parse("a partner ID", id); err != nil {
 			return audit, exit.AsUsage(err)
 		}
 	}
@@ -229,10 +231,10 @@ func watchRun(ctx context.Context, deps *cmdutil.Deps, active *fleet.Active) err
 
 // failStates are the words of --fail-on, with the totals that they look at. A
 // deleted link is none, so whoever asks for missing links means those as well.
-func failStates() map[string][]schemas.RowState {
-	return map[string][]schemas.RowState{
-		"own": {schemas.RowLinkedOwn}, "other": {schemas.RowLinkedOther, schemas.RowLinkedOwn}, "not_linked": {schemas.RowNotLinked, schemas.RowDeleted}, "deleted": {schemas.RowDeleted},
-		"unknown": {schemas.RowUnknown}, "stale": {"stale"},
+func failStates() map[string][]answers.RowState {
+	return map[string][]answers.RowState{
+		"own": {answers.RowLinkedOwn}, "other": {answers.RowLinkedOther, answers.RowLinkedOwn}, "not_linked": {answers.RowNotLinked, answers.RowDeleted}, "deleted": {answers.RowDeleted},
+		"unknown": {answers.RowUnknown}, "stale": {"stale"},
 	}
 }
 

@@ -18,7 +18,7 @@ import (
 	"mcp-partner/internal/cli/term"
 	"mcp-partner/internal/exit"
 	"mcp-partner/internal/phrase"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
 )
 
 type diffOptions struct {
@@ -149,7 +149,7 @@ func changesOf(kind fleet.ChangeKind, changes iter.Seq2[fleet.Change, error], yi
 func kindWords(kind fleet.ChangeKind) string { return strings.ReplaceAll(string(kind), "_", " ") }
 
 // wasState words one side of a change.
-func wasState(row *schemas.AuditRow) string {
+func wasState(row *answers.AuditRow) string {
 	if row == nil {
 		return ""
 	}

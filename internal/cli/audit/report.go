@@ -18,7 +18,8 @@ import (
 	"mcp-partner/internal/csvcell"
 	"mcp-partner/internal/exit"
 	"mcp-partner/internal/phrase"
-	"mcp-partner/schemas"
+	"mcp-partner/internal/untrusted"
+	"mcp-partner/schemas/answers"
 	"mcp-partner/tools"
 )
 
@@ -47,11 +48,11 @@ func (o *reportOptions) check() error {
 	switch auditreport.Format(o.format) {
 	case formatTable, auditreport.CSV, auditreport.JSONL, auditreport.Markdown, auditreport.HTML:
 	default:
-		return exit.Usage("give table, csv, jsonl, markdown or html", "there is no format %s", schemas.Shown(o.format))
+		return exit.Usage("give table, csv, jsonl, markdown or html", "there is no format %s", untrusted.Shown(o.format))
 	}
 	for _, word := range o.failOn {
 		if _, ok := failStates()[word]; !ok {
-			return exit.Usage("give some of "+strings.Join(failWords(), ", "), "there is no state %s", schemas.Shown(word))
+			return exit.Usage("give some of "+strings.Join(failWords(), ", "), "there is no state %s", untrusted.Shown(word))
 		}
 	}
 	if o.output == "" {
@@ -127,7 +128,7 @@ func auditTo(deps *cmdutil.Deps, w io.Writer, found fleet.Report, rows auditrepo
 // report writes totals, causes and the rows that need attention.
 func report(u *term.UI, found fleet.Report, rows auditreport.Rows, all bool) error {
 	style := term.Good
-	if found.Totals["rows"] != found.Totals[string(schemas.RowLinkedExpected)]+found.Totals[string(schemas.RowLinked)] {
+	if found.Totals["rows"] != found.Totals[string(answers.RowLinkedExpected)]+found.Totals[string(answers.RowLinked)] {
 		style = term.Warn
 	}
 	u.Line(style, sentence(found))
@@ -144,10 +145,10 @@ func report(u *term.UI, found fleet.Report, rows auditreport.Rows, all bool) err
 
 // attention keeps the rows that somebody should look at, or all.
 func attention(rows auditreport.Rows, all bool) auditreport.Rows {
-	return func(yield func(schemas.AuditRow, error) bool) {
+	return func(yield func(answers.AuditRow, error) bool) {
 		for row, err := range rows {
-			roles := row.PECClass() == "" || row.PECClass() == schemas.PECLinkedAll
-			inOrder := roles && !row.Stale && (row.State == schemas.RowLinkedExpected || row.State == schemas.RowLinked)
+			roles := row.PECClass() == "" || row.PECClass() == answers.PECLinkedAll
+			inOrder := roles && !row.Stale && (row.State == answers.RowLinkedExpected || row.State == answers.RowLinked)
 			if (all || !inOrder || err != nil) && !yield(row, err) {
 				return
 			}

@@ -11,7 +11,7 @@ import (
 	"mcp-partner/internal/auditreport"
 	"mcp-partner/internal/cli/cmdutil"
 	"mcp-partner/internal/cli/term"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
 )
 
 // What a report takes does not grow with its rows, in no format.
@@ -30,7 +30,7 @@ func TestReportsAreNotHeldInMemory(t *testing.T) {
 func reportHeap(t *testing.T, format string, n int) (inUse uint64) {
 	t.Helper()
 	deps := &cmdutil.Deps{IO: &term.Streams{Out: io.Discard, Err: io.Discard, Env: func(string) (string, bool) { return "", false }}}
-	rows := func(yield func(schemas.AuditRow, error) bool) {
+	rows := func(yield func(answers.AuditRow, error) bool) {
 		for i := range n {
 			if i == n-1 {
 				var stats runtime.MemStats
@@ -38,7 +38,7 @@ func reportHeap(t *testing.T, format string, n int) (inUse uint64) {
 				runtime.ReadMemStats(&stats)
 				inUse = max(inUse, stats.HeapAlloc)
 			}
-			row := schemas.AuditRow{Tenant: fmt.Sprintf("tenant-%05d", i), State: schemas.RowNotLinked, Owner: "somebody"}
+			row := answers.AuditRow{Tenant: fmt.Sprintf("tenant-%05d", i), State: answers.RowNotLinked, Owner: "somebody"}
 			if !yield(row, nil) {
 				return
 			}

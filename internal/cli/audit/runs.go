@@ -10,7 +10,8 @@ import (
 	"mcp-partner/internal/app"
 	"mcp-partner/internal/cli/cmdutil"
 	"mcp-partner/internal/exit"
-	"mcp-partner/schemas"
+	"mcp-partner/internal/untrusted"
+	"mcp-partner/schemas/answers"
 )
 
 // lastRun is how the newest audit is called; IDs begin with runPrefix.
@@ -33,7 +34,7 @@ func runNamed(ctx context.Context, session *app.Session, name string) (fleet.Run
 	case err != nil:
 		return fleet.Run{}, err
 	case name == "" || len(runs) == 0:
-		return fleet.Run{}, exit.Refused("mcp-partner audit list", "there is no audit %q", schemas.Sanitize(name))
+		return fleet.Run{}, exit.Refused("mcp-partner audit list", "there is no audit %q", untrusted.Sanitize(name))
 	}
 	return runs[0], nil
 }
@@ -74,7 +75,7 @@ func newCmdList(deps *cmdutil.Deps) *cobra.Command {
 
 // listedRun is a run with its totals.
 type listedRun struct {
-	*schemas.RunInfo
+	*answers.RunInfo
 	Caller string         `json:"caller"`
 	Totals map[string]int `json:"totals"`
 }
@@ -104,10 +105,10 @@ func runList(ctx context.Context, deps *cmdutil.Deps, limit int, list *cmdutil.L
 		Name: "runs", Rows: listed, Empty: "There are no stored audits yet. Start one with: mcp-partner audit",
 		Header: []string{"RUN", "LABEL", "STATE", "BEGUN", "CALLER", "ROWS", "NOT LINKED", "OTHER", "OTHER OWN", "UNKNOWN", "PENDING"},
 		Cells: func(r listedRun) []string {
-			in := func(state schemas.RowState) string { return number(r.Totals[string(state)]) }
-			missing := r.Totals[string(schemas.RowNotLinked)] + r.Totals[string(schemas.RowDeleted)]
+			in := func(state answers.RowState) string { return number(r.Totals[string(state)]) }
+			missing := r.Totals[string(answers.RowNotLinked)] + r.Totals[string(answers.RowDeleted)]
 			return []string{r.ID, r.Label, r.State, r.CreatedAt, r.Caller, number(r.Rows), number(missing),
-				in(schemas.RowLinkedOther), in(schemas.RowLinkedOwn), in(schemas.RowUnknown), in("pending")}
+				in(answers.RowLinkedOther), in(answers.RowLinkedOwn), in(answers.RowUnknown), in("pending")}
 		},
 	}.Show(deps.IO, list)
 }

@@ -12,7 +12,9 @@ import (
 	"mcp-partner/internal/cli/cmdutil"
 	"mcp-partner/internal/cli/render"
 	"mcp-partner/internal/exit"
+	"mcp-partner/internal/untrusted"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
 	"mcp-partner/tools"
 )
 
@@ -96,9 +98,9 @@ func unknownToolArgument(command *cobra.Command, args []string) error {
 		return nil
 	}
 	if near := schemas.Nearest(args[0], cmdutil.ToolNames(nil)); near != "" {
-		return exit.Usage("mcp-partner tools", "there is no tool %q: did you mean %s?", schemas.Sanitize(args[0]), near)
+		return exit.Usage("mcp-partner tools", "there is no tool %q: did you mean %s?", untrusted.Sanitize(args[0]), near)
 	}
-	return exit.Usage("mcp-partner tools, or mcp-partner find 'what you want'", "there is no tool %q", schemas.Sanitize(args[0]))
+	return exit.Usage("mcp-partner tools, or mcp-partner find 'what you want'", "there is no tool %q", untrusted.Sanitize(args[0]))
 }
 
 func missingTool(*cobra.Command, []string) error {
@@ -139,17 +141,17 @@ func runCall(ctx context.Context, deps *cmdutil.Deps, o *callOptions) error {
 	if err := render.Show(deps.IO, render.AdaptHints(envelope), o.json); err != nil {
 		return err
 	}
-	if !o.json && envelope.Status == schemas.StatusApprovalRequired {
+	if !o.json && envelope.Status == answers.StatusApprovalRequired {
 		return approvals.Offer(ctx, deps, session, call, envelope)
 	}
 	return exit.Silent(exit.CodeOf(envelope.Status))
 }
 
 // call makes one call with a house of its own, for tools that never ask.
-func call(ctx context.Context, deps *cmdutil.Deps, o *cmdutil.SessionFlags, tool string, arguments json.RawMessage) (schemas.Envelope, error) {
+func call(ctx context.Context, deps *cmdutil.Deps, o *cmdutil.SessionFlags, tool string, arguments json.RawMessage) (answers.Envelope, error) {
 	session, err := deps.StartSession(ctx, o)
 	if err != nil {
-		return schemas.Envelope{}, err
+		return answers.Envelope{}, err
 	}
 	defer session.Close()
 	return session.Service.Call(ctx, tools.Call{Tool: tool, Arguments: arguments, Principal: app.Trusted(app.TerminalCaller), Confirmer: tools.NoConfirmer{}}).Envelope, nil

@@ -10,7 +10,7 @@ import (
 	"mcp-partner/internal/clientfile"
 	"mcp-partner/internal/config"
 	"mcp-partner/internal/exit"
-	"mcp-partner/schemas"
+	"mcp-partner/internal/untrusted"
 )
 
 // ours returns the entry that stands there already, as this program would write
@@ -64,7 +64,7 @@ func keptFields(u *term.UI, kept []string) {
 	}
 	names := make([]string, len(kept))
 	for i, name := range kept {
-		names[i] = schemas.Sanitize(name)
+		names[i] = untrusted.Sanitize(name)
 	}
 	u.Field("kept", strings.Join(names, ", "))
 	if slices.ContainsFunc(kept, decides) {

@@ -20,6 +20,7 @@ import (
 	"mcp-partner/internal/config"
 	"mcp-partner/internal/exit"
 	"mcp-partner/internal/httpclient"
+	"mcp-partner/internal/untrusted"
 	"mcp-partner/schemas"
 	"mcp-partner/vault"
 )
@@ -67,7 +68,7 @@ func unknownClient(name string) error {
 	if known := schemas.Nearest(name, clientfile.Names()); known != "" {
 		near = ": did you mean " + known + "?"
 	}
-	return exit.Usage("the clients are "+strings.Join(clientfile.Names(), ", "), "there is no client %s%s", schemas.Shown(name), near)
+	return exit.Usage("the clients are "+strings.Join(clientfile.Names(), ", "), "there is no client %s%s", untrusted.Shown(name), near)
 }
 
 // file opens the client's configuration.

@@ -9,6 +9,7 @@ import (
 
 	"mcp-partner/internal/config"
 	"mcp-partner/internal/exit"
+	"mcp-partner/internal/untrusted"
 	"mcp-partner/schemas"
 )
 
@@ -60,9 +61,9 @@ func unknownCommand(command *cobra.Command, written string) error {
 		where = "there is"
 	}
 	if near := schemas.Nearest(written, names); near != "" {
-		return exit.Usage(Help(command), "%s no command %q: did you mean %s?", where, schemas.Sanitize(written), near)
+		return exit.Usage(Help(command), "%s no command %q: did you mean %s?", where, untrusted.Sanitize(written), near)
 	}
-	return exit.Usage(Help(command), "%s no command %q; the commands are %s", where, schemas.Sanitize(written), strings.Join(names, ", "))
+	return exit.Usage(Help(command), "%s no command %q; the commands are %s", where, untrusted.Sanitize(written), strings.Join(names, ", "))
 }
 
 func Help(command *cobra.Command) string { return command.CommandPath() + " --help" }
@@ -91,12 +92,12 @@ func unknownFlag(command *cobra.Command, name string) error {
 	}
 	if config.Secretive(name) {
 		return exit.Usage("use --secret-stdin, --secret-file or --passphrase-file, or type it at the prompt",
-			"there is no flag --%s: every process can read arguments, so a secret is never one", schemas.Sanitize(name))
+			"there is no flag --%s: every process can read arguments, so a secret is never one", untrusted.Sanitize(name))
 	}
 	if near := schemas.Nearest(strings.ReplaceAll(name, "_", "-"), names); near != "" {
-		return exit.Usage(Help(command), "%s no flag --%s: did you mean --%s?", has, schemas.Sanitize(name), near)
+		return exit.Usage(Help(command), "%s no flag --%s: did you mean --%s?", has, untrusted.Sanitize(name), near)
 	}
-	return exit.Usage(Help(command), "%s no flag --%s", has, schemas.Sanitize(name))
+	return exit.Usage(Help(command), "%s no flag --%s", has, untrusted.Sanitize(name))
 }
 
 func flagNames(flags *pflag.FlagSet) []string {

@@ -16,7 +16,7 @@ import (
 	"mcp-partner/internal/cli/term"
 	"mcp-partner/internal/config"
 	"mcp-partner/internal/exit"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 )
 
 // FleetFlags bound what runs over many tenants.
@@ -127,9 +127,9 @@ func (p Prompter) ask(ctx context.Context, prompt string) ([]byte, error) {
 	typed, err := p.Streams.Prompt(ctx, prompt, true)
 	switch {
 	case errors.Is(err, term.ErrNoTerminal):
-		return nil, schemas.NewProblem(schemas.CodeVaultLocked, "The vault needs a passphrase, and there is no terminal to type it on.")
+		return nil, problems.New(problems.CodeVaultLocked, "The vault needs a passphrase, and there is no terminal to type it on.")
 	case err != nil:
-		return nil, schemas.NewProblem(schemas.CodeVaultLocked, "The vault needs a passphrase, and none was typed.")
+		return nil, problems.New(problems.CodeVaultLocked, "The vault needs a passphrase, and none was typed.")
 	}
 	return []byte(typed), nil
 }

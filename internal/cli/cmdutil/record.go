@@ -8,7 +8,7 @@ import (
 	"mcp-partner/guard"
 	"mcp-partner/internal/app"
 	"mcp-partner/internal/cli/term"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 	"mcp-partner/tenants"
 )
 
@@ -25,7 +25,7 @@ func (d *Deps) Record(ctx context.Context, a *app.App, kind guard.EventKind, for
 		err = decider.Changed(context.WithoutCancel(ctx), kind, fmt.Sprintf(format, args...))
 	}
 	if err != nil {
-		fmt.Fprintf(d.IO.Err, "mcp-partner: note: the change was made but could not be recorded in the ledger: %s\n", term.Escape(schemas.AsProblem(err).Message))
+		fmt.Fprintf(d.IO.Err, "mcp-partner: note: the change was made but could not be recorded in the ledger: %s\n", term.Escape(problems.As(err).Message))
 	}
 }
 

@@ -18,6 +18,8 @@ import (
 	"mcp-partner/internal/contract"
 	"mcp-partner/internal/exit"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/partnerid"
+	"mcp-partner/schemas/problems"
 	"mcp-partner/tools"
 )
 
@@ -91,7 +93,7 @@ func (o *verifyOptions) check() error {
 		if id == "" {
 			continue
 		}
-		if _, err := schemas.ParsePartnerID("partner_id", id); err != nil {
+		if _, err := partnerid.Parse("partner_id", id); err != nil {
 			return exit.AsUsage(err)
 		}
 	}
@@ -109,7 +111,7 @@ func runVerify(ctx context.Context, deps *cmdutil.Deps, o *verifyOptions) error 
 		return err
 	}
 	report, err := verifier.Verify(ctx)
-	if problem, ok := errors.AsType[*schemas.Problem](err); ok {
+	if problem, ok := errors.AsType[*problems.Problem](err); ok {
 		worded := render.AdaptProblem(*problem)
 		return &worded
 	}

@@ -21,7 +21,8 @@ import (
 	"mcp-partner/internal/httpclient"
 	"mcp-partner/internal/naming"
 	"mcp-partner/internal/phrase"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/problems"
 	"mcp-partner/tenants"
 )
 
@@ -85,12 +86,12 @@ func checkStateDir(where disk.Dir) check {
 func checkVault(ctx context.Context, a *app.App, credentials []tenants.CredentialConfig) check {
 	needed := slices.ContainsFunc(credentials, func(c tenants.CredentialConfig) bool { return c.Kind.Stored() })
 	err := a.Open(ctx)
-	switch problem := schemas.AsProblem(err); {
+	switch problem := problems.As(err); {
 	case err == nil:
 		return check{"vault", checkOK, a.Store.KeyDescription(), ""}
-	case problem.Code == schemas.CodeVaultMissing && !needed && !a.KeepsRecord():
+	case problem.Code == problems.CodeVaultMissing && !needed && !a.KeepsRecord():
 		return check{"vault", CheckWarn, problem.Message + " No credential needs it so far.", "mcp-partner vault init"}
-	case problem.Code == schemas.CodeVaultLocked:
+	case problem.Code == problems.CodeVaultLocked:
 		return check{"vault", CheckFail, problem.Message + " " + a.Store.KeyDescription(), "mcp-partner doctor --passphrase-file FILE"}
 	}
 	return failedCheck("vault", err, "mcp-partner vault status")
@@ -157,7 +158,7 @@ func checkCredential(ctx context.Context, a *app.App, entries []tenants.Entry, c
 
 // at puts a tenant's name where a fix has a place for one.
 func (c check) at(tenant string) check {
-	c.Fix = schemas.CommandFor(c.Fix, tenant)
+	c.Fix = problems.CommandFor(c.Fix, tenant)
 	return c
 }
 
@@ -188,7 +189,7 @@ func CheckTenant(ctx context.Context, a *app.App, entry tenants.Entry) check {
 	switch {
 	case read.Problem != nil:
 		return failedCheck(name, read.Problem, readFix(read.Problem, entry)).at(entry.Name)
-	case entry.ExpectedPartnerID != "" && (read.Link.State != schemas.LinkLinked || read.Link.PartnerID != entry.ExpectedPartnerID):
+	case entry.ExpectedPartnerID != "" && (read.Link.State != answers.LinkLinked || read.Link.PartnerID != entry.ExpectedPartnerID):
 		return check{name, CheckWarn, "This identity is " + render.LinkText(&read.Link) + "; expected is " + entry.ExpectedPartnerID + ".",
 			"mcp-partner call check_partner_link --tenant " + entry.Name}
 	}

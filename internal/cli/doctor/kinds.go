@@ -10,7 +10,8 @@ import (
 	"mcp-partner/internal/app"
 	"mcp-partner/internal/cli/cmdutil"
 	"mcp-partner/internal/phrase"
-	"mcp-partner/schemas"
+	"mcp-partner/internal/untrusted"
+	"mcp-partner/schemas/problems"
 	"mcp-partner/signin"
 	"mcp-partner/tenants"
 )
@@ -84,7 +85,7 @@ func standing(config tenants.CredentialConfig, entries []tenants.Entry, before t
 		text += " Before this it worked on " + before.LastSuccess.UTC().Format(time.RFC3339) + "."
 	}
 	if !before.LastFailure.IsZero() {
-		text += fmt.Sprintf(" Before this it failed on %s, in tenant %s (%s).", before.LastFailure.UTC().Format(time.RFC3339), schemas.Sanitize(before.LastTenant), schemas.Sanitize(string(before.LastProblem)))
+		text += fmt.Sprintf(" Before this it failed on %s, in tenant %s (%s).", before.LastFailure.UTC().Format(time.RFC3339), untrusted.Sanitize(before.LastTenant), untrusted.Sanitize(string(before.LastProblem)))
 	}
 	return text
 }
@@ -129,10 +130,10 @@ func signInFix(err error, entry tenants.Entry, config tenants.CredentialConfig) 
 	if fix := networkFix(err, entry.Cloud.Authority); fix != "" {
 		return fix
 	}
-	switch schemas.AsProblem(err).Code {
-	case schemas.CodeConsentMissing:
+	switch problems.As(err).Code {
+	case problems.CodeConsentMissing:
 		return "mcp-partner tenants consent-links --credential " + phrase.ShellWord(config.Name)
-	case schemas.CodeTenantNotFound, schemas.CodeWrongTenant:
+	case problems.CodeTenantNotFound, problems.CodeWrongTenant:
 		return "mcp-partner tenants set " + entry.Name + " --tenant-id GUID"
 	}
 	switch config.Kind {
@@ -156,14 +157,14 @@ func readFix(err error, entry tenants.Entry) string {
 // networkFix is for hosts that were not reached, or will answer later; "" is for
 // every other problem.
 func networkFix(err error, hosts ...string) string {
-	switch schemas.AsProblem(err).Code {
-	case schemas.CodeNetwork, schemas.CodeTimeout:
+	switch problems.As(err).Code {
+	case problems.CodeNetwork, problems.CodeTimeout:
 		command := "curl -sSI"
 		for _, host := range hosts {
 			command += " " + phrase.ShellWord(host)
 		}
 		return command
-	case schemas.CodeSignInUnavailable, schemas.CodeThrottled, schemas.CodeARMUnavailable:
+	case problems.CodeSignInUnavailable, problems.CodeThrottled, problems.CodeARMUnavailable:
 		return "mcp-partner doctor" // again, later
 	}
 	return ""

@@ -10,11 +10,11 @@ import (
 	"mcp-partner/internal/auditreport"
 	"mcp-partner/internal/cli/render"
 	"mcp-partner/internal/cli/term"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
 )
 
 // proof writes an answer for somebody who was not there.
-func (o *rolesOptions) proof(w io.Writer, e schemas.Envelope) error {
+func (o *rolesOptions) proof(w io.Writer, e answers.Envelope) error {
 	switch o.format {
 	case "json":
 		encoder := json.NewEncoder(w)
@@ -29,7 +29,7 @@ func (o *rolesOptions) proof(w io.Writer, e schemas.Envelope) error {
 	}
 }
 
-func markdownProof(w io.Writer, e schemas.Envelope) error {
+func markdownProof(w io.Writer, e answers.Envelope) error {
 	out, md := bufio.NewWriter(w), auditreport.EscapeMarkdown
 	fmt.Fprintf(out, "# Roles for partner earned credit\n\n%s\n\n", md(e.Summary))
 	if id := e.Identity; id != nil {
@@ -45,7 +45,7 @@ func markdownProof(w io.Writer, e schemas.Envelope) error {
 	return out.Flush()
 }
 
-func writeRoles(out io.Writer, r *schemas.PECRoles, md func(string) string) {
+func writeRoles(out io.Writer, r *answers.PECRoles, md func(string) string) {
 	fmt.Fprintf(out, "- List of eligible roles: %s\n- Not checked: %s\n\n", md(r.ListDate), md(strings.Join(r.NotChecked, "; ")))
 	if len(r.Rows) == 0 {
 		return
@@ -54,7 +54,7 @@ func writeRoles(out io.Writer, r *schemas.PECRoles, md func(string) string) {
 	for _, row := range r.Rows {
 		roles := row.Roles
 		if len(roles) == 0 {
-			roles = []schemas.PECRole{{}}
+			roles = []answers.PECRole{{}}
 		}
 		for _, role := range roles {
 			fmt.Fprintf(out, "| %s |\n", strings.Join([]string{
@@ -72,7 +72,7 @@ func requestID(id string) string {
 	return "`" + id + "`"
 }
 
-func verdictWords(row schemas.PECSubscription) string {
+func verdictWords(row answers.PECSubscription) string {
 	text := strings.ReplaceAll(string(row.Verdict), "_", " ")
 	if row.Partial {
 		text += ", only below the subscription"

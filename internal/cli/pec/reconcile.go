@@ -21,6 +21,7 @@ import (
 	"mcp-partner/internal/phrase"
 	"mcp-partner/internal/usage"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
 )
 
 // reconcileOptions are one reconciliation.
@@ -167,7 +168,7 @@ func readFacts(ctx context.Context, deps *cmdutil.Deps, session *app.Session, fi
 
 // factsOf asks about the subscriptions of one tenant, so many a call.
 func factsOf(ctx context.Context, session *app.Session, name string, ids []string) usage.Facts {
-	facts := usage.Facts{Tenant: name, Roles: &schemas.PECRoles{}}
+	facts := usage.Facts{Tenant: name, Roles: &answers.PECRoles{}}
 	for first := 0; first < len(ids); first += subscriptionsACall {
 		e := callRoles(ctx, session, schemas.CheckPECRolesInput{
 			Target: schemas.Target{Tenant: name}, Subscriptions: ids[first:min(len(ids), first+subscriptionsACall)], Limit: subscriptionsACall,

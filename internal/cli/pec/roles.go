@@ -12,6 +12,7 @@ import (
 	"mcp-partner/internal/cli/render"
 	"mcp-partner/internal/exit"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
 	"mcp-partner/tools"
 )
 
@@ -86,7 +87,7 @@ func runRoles(ctx context.Context, deps *cmdutil.Deps, o *rolesOptions) error {
 
 // allRoles makes the calls of all pages, and returns the first answer with the
 // rows of all.
-func allRoles(ctx context.Context, session *app.Session, in schemas.CheckPECRolesInput) schemas.Envelope {
+func allRoles(ctx context.Context, session *app.Session, in schemas.CheckPECRolesInput) answers.Envelope {
 	in.Limit = 100
 	whole := callRoles(ctx, session, in)
 	for next := whole.NextCursor; next != ""; {
@@ -108,7 +109,7 @@ func allRoles(ctx context.Context, session *app.Session, in schemas.CheckPECRole
 	return whole
 }
 
-func callRoles(ctx context.Context, session *app.Session, in schemas.CheckPECRolesInput) schemas.Envelope {
+func callRoles(ctx context.Context, session *app.Session, in schemas.CheckPECRolesInput) answers.Envelope {
 	arguments, _ := json.Marshal(in) // texts and numbers: it cannot fail
 	return session.Service.Call(ctx, tools.Call{
 		Tool: schemas.ToolCheckPECRoles, Arguments: arguments, Principal: app.Trusted(app.TerminalCaller), Confirmer: tools.NoConfirmer{},
@@ -116,7 +117,7 @@ func callRoles(ctx context.Context, session *app.Session, in schemas.CheckPECRol
 }
 
 // show writes the answer where it was asked for.
-func (o *rolesOptions) show(deps *cmdutil.Deps, e schemas.Envelope) error {
+func (o *rolesOptions) show(deps *cmdutil.Deps, e answers.Envelope) error {
 	if o.output == "" && o.format != "markdown" {
 		return render.Show(deps.IO, e, o.format == "json")
 	}

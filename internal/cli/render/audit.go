@@ -10,11 +10,12 @@ import (
 	"mcp-partner/internal/auditreport"
 	"mcp-partner/internal/cli/term"
 	"mcp-partner/internal/phrase"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/problems"
 )
 
 // writeAudit writes what an answer holds of a run over many tenants.
-func writeAudit(u *term.UI, e schemas.Envelope) {
+func writeAudit(u *term.UI, e answers.Envelope) {
 	if e.Run != nil {
 		WriteRun(u, e.Run)
 	}
@@ -22,12 +23,12 @@ func writeAudit(u *term.UI, e schemas.Envelope) {
 	_ = WriteAuditRows(u, rowsAtHand(e.Rows)) // they are at hand
 }
 
-func WriteRun(u *term.UI, run *schemas.RunInfo) {
+func WriteRun(u *term.UI, run *answers.RunInfo) {
 	u.Field("run", strings.TrimSpace(run.ID+" "+run.Label))
 	u.Field("state", fmt.Sprintf("%s, %d of %d answered", run.State, run.Answered, run.Rows))
 }
 
-func WriteCauses(u *term.UI, causes []schemas.AuditCause) {
+func WriteCauses(u *term.UI, causes []answers.AuditCause) {
 	for _, c := range causes {
 		u.Blank()
 		u.Linef(term.Bad, "%s unknown: %s", phrase.Count(c.Rows, "row"), c.Code)
@@ -53,8 +54,8 @@ func WriteAuditRows(u *term.UI, rows auditreport.Rows) error {
 }
 
 // rowsAtHand are rows that are at hand.
-func rowsAtHand(rows []schemas.AuditRow) auditreport.Rows {
-	return func(yield func(schemas.AuditRow, error) bool) {
+func rowsAtHand(rows []answers.AuditRow) auditreport.Rows {
+	return func(yield func(answers.AuditRow, error) bool) {
 		for _, row := range rows {
 			if !yield(row, nil) {
 				return
@@ -63,7 +64,7 @@ func rowsAtHand(rows []schemas.AuditRow) auditreport.Rows {
 	}
 }
 
-func StateWords(r schemas.AuditRow) string {
+func StateWords(r answers.AuditRow) string {
 	text := strings.ReplaceAll(string(r.State), "_", " ")
 	if r.Stale {
 		text += ", stale"
@@ -77,7 +78,7 @@ func day(text string) string {
 	return date
 }
 
-func problemCode(p *schemas.Problem) string {
+func problemCode(p *problems.Problem) string {
 	if p == nil {
 		return ""
 	}
@@ -87,7 +88,7 @@ func problemCode(p *schemas.Problem) string {
 // WriteTotals writes counts, those that need attention first.
 func WriteTotals(u *term.UI, totals map[string]int) {
 	words := []string{"stale", "pending"}
-	for _, state := range slices.Backward(schemas.RowStates()) {
+	for _, state := range slices.Backward(answers.RowStates()) {
 		words = slices.Insert(words, 0, string(state))
 	}
 	for _, word := range words {
@@ -95,7 +96,7 @@ func WriteTotals(u *term.UI, totals map[string]int) {
 		if n == 0 {
 			continue
 		}
-		style := cmp.Or(map[string]term.Style{string(schemas.RowLinkedExpected): term.Good, string(schemas.RowLinked): term.Plain, string(schemas.RowUnknown): term.Bad}[word], term.Warn)
+		style := cmp.Or(map[string]term.Style{string(answers.RowLinkedExpected): term.Good, string(answers.RowLinked): term.Plain, string(answers.RowUnknown): term.Bad}[word], term.Warn)
 		u.Write("  " + strings.Repeat(" ", max(0, 7-len(strconv.Itoa(n)))) + u.Paint(style, strconv.Itoa(n)) + "  " + u.Paint(term.Plain, strings.ReplaceAll(word, "_", " ")) + "\n")
 	}
 }

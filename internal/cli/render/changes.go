@@ -6,14 +6,15 @@ import (
 	"mcp-partner/internal/cli/term"
 	"mcp-partner/internal/phrase"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
 )
 
 // LinkWord is a link in one word: the ID, or why there is none.
-func LinkWord(link *schemas.Link) string {
+func LinkWord(link *answers.Link) string {
 	switch {
 	case link == nil:
 		return ""
-	case link.State == schemas.LinkLinked:
+	case link.State == answers.LinkLinked:
 		return link.PartnerID
 	default:
 		return string(link.State)
@@ -28,7 +29,7 @@ var commands = strings.NewReplacer(
 )
 
 // WriteChanges writes the rows of a plan or a run as a table.
-func WriteChanges(u *term.UI, rows []schemas.ChangeRow) {
+func WriteChanges(u *term.UI, rows []answers.ChangeRow) {
 	if len(rows) == 0 {
 		return
 	}

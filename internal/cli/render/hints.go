@@ -2,17 +2,18 @@ package render
 
 import (
 	"mcp-partner/internal/phrase"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/problems"
 )
 
 // AdaptHints words the next step for whoever types a call: what the answer to an
 // agent says about a server and a tenant in general, they can do right here.
-func AdaptHints(e schemas.Envelope) schemas.Envelope {
+func AdaptHints(e answers.Envelope) answers.Envelope {
 	if e.Problem == nil {
 		return e
 	}
 	problem := AdaptProblem(*e.Problem)
-	if problem.Code == schemas.CodeWritesDisabled {
+	if problem.Code == problems.CodeWritesDisabled {
 		e.Summary = problem.Message
 	}
 	if e.Problem = &problem; e.Identity != nil {
@@ -22,8 +23,8 @@ func AdaptHints(e schemas.Envelope) schemas.Envelope {
 }
 
 // AdaptProblem words a refusal of writes for somebody who can add the flag.
-func AdaptProblem(problem schemas.Problem) schemas.Problem {
-	if problem.Code == schemas.CodeWritesDisabled {
+func AdaptProblem(problem problems.Problem) problems.Problem {
+	if problem.Code == problems.CodeWritesDisabled {
 		problem.Message = "Writes are off without --allow-writes."
 		problem.Hint = "Add --allow-writes. A person is asked before the write."
 	}

@@ -9,10 +9,12 @@ import (
 	"mcp-partner/internal/cli/term"
 	"mcp-partner/internal/phrase"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/problems"
 )
 
 // Show prints an envelope: exactly it with --json, else laid out for a reader.
-func Show(s *term.Streams, envelope schemas.Envelope, asJSON bool) error {
+func Show(s *term.Streams, envelope answers.Envelope, asJSON bool) error {
 	if asJSON {
 		return s.PrintJSON(envelope)
 	}
@@ -21,7 +23,7 @@ func Show(s *term.Streams, envelope schemas.Envelope, asJSON bool) error {
 	return u.Err
 }
 
-func WriteEnvelope(u *term.UI, e schemas.Envelope) {
+func WriteEnvelope(u *term.UI, e answers.Envelope) {
 	u.Line(statusStyle(e.Status), e.Summary)
 	writeIdentity(u, e.Identity)
 	writeLink(u, "link", e.Link)
@@ -42,18 +44,18 @@ func WriteEnvelope(u *term.UI, e schemas.Envelope) {
 	writeProblem(u, e.Problem)
 }
 
-func statusStyle(status schemas.Status) term.Style {
+func statusStyle(status answers.Status) term.Style {
 	switch status {
-	case schemas.StatusDone, schemas.StatusUnchanged:
+	case answers.StatusDone, answers.StatusUnchanged:
 		return term.Good
-	case schemas.StatusFailed:
+	case answers.StatusFailed:
 		return term.Bad
 	default:
 		return term.Warn
 	}
 }
 
-func writeIdentity(u *term.UI, id *schemas.Identity) {
+func writeIdentity(u *term.UI, id *answers.Identity) {
 	if id == nil {
 		return
 	}
@@ -62,12 +64,12 @@ func writeIdentity(u *term.UI, id *schemas.Identity) {
 	u.Field("credential", id.Credential)
 }
 
-func writeLink(u *term.UI, label string, link *schemas.Link) {
+func writeLink(u *term.UI, label string, link *answers.Link) {
 	if link == nil {
 		return
 	}
-	s := map[schemas.LinkState]term.Style{schemas.LinkLinked: term.Good, schemas.LinkUnknown: term.Bad}[link.State]
-	if link.AuditState == schemas.RowLinkedOther || link.AuditState == schemas.RowLinkedOwn {
+	s := map[answers.LinkState]term.Style{answers.LinkLinked: term.Good, answers.LinkUnknown: term.Bad}[link.State]
+	if link.AuditState == answers.RowLinkedOther || link.AuditState == answers.RowLinkedOwn {
 		s = term.Warn
 	}
 	u.StyledField(label, cmp.Or(s, term.Warn), LinkText(link))
@@ -83,9 +85,9 @@ func writeLink(u *term.UI, label string, link *schemas.Link) {
 }
 
 // LinkText words a link on one line. The name is untrusted text, in quotes.
-func LinkText(link *schemas.Link) string {
+func LinkText(link *answers.Link) string {
 	state := string(link.State)
-	if link.AuditState == schemas.RowLinkedOther || link.AuditState == schemas.RowLinkedOwn {
+	if link.AuditState == answers.RowLinkedOther || link.AuditState == answers.RowLinkedOwn {
 		state = string(link.AuditState)
 	}
 	parts := []string{strings.ReplaceAll(state, "_", " ")}
@@ -105,7 +107,7 @@ func LinkText(link *schemas.Link) string {
 }
 
 // writeTables writes the rows that the catalogue has columns for.
-func writeTables(u *term.UI, e schemas.Envelope) {
+func writeTables(u *term.UI, e answers.Envelope) {
 	for _, op := range schemas.Catalogue() {
 		if op.Table == nil {
 			continue
@@ -117,7 +119,7 @@ func writeTables(u *term.UI, e schemas.Envelope) {
 	}
 }
 
-func writeMatches(u *term.UI, matches []schemas.Match) {
+func writeMatches(u *term.UI, matches []answers.Match) {
 	for _, m := range matches {
 		u.Blank()
 		u.Linef(term.Bold, "%s  %s  %s confidence", m.Tool, m.Effect, m.Confidence)
@@ -129,7 +131,7 @@ func writeMatches(u *term.UI, matches []schemas.Match) {
 }
 
 // writeOutOfScope says why it is likely that nothing fits, unless the summary has said so already.
-func writeOutOfScope(u *term.UI, scope *schemas.Scope, summary string) {
+func writeOutOfScope(u *term.UI, scope *answers.Scope, summary string) {
 	if scope == nil || scope.Out == nil {
 		return
 	}
@@ -143,7 +145,7 @@ func writeOutOfScope(u *term.UI, scope *schemas.Scope, summary string) {
 	}
 }
 
-func writePlan(u *term.UI, plan []schemas.PlannedRequest) {
+func writePlan(u *term.UI, plan []answers.PlannedRequest) {
 	if len(plan) == 0 {
 		return
 	}
@@ -155,7 +157,7 @@ func writePlan(u *term.UI, plan []schemas.PlannedRequest) {
 	u.Table([]string{"METHOD", "URL", "EFFECT", "WHEN"}, rows)
 }
 
-func writeApproval(u *term.UI, a *schemas.Approval) {
+func writeApproval(u *term.UI, a *answers.Approval) {
 	if a == nil {
 		return
 	}
@@ -163,7 +165,7 @@ func writeApproval(u *term.UI, a *schemas.Approval) {
 	u.Field("how", a.How)
 }
 
-func writeProblem(u *term.UI, p *schemas.Problem) {
+func writeProblem(u *term.UI, p *problems.Problem) {
 	if p == nil {
 		return
 	}

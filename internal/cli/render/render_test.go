@@ -7,6 +7,8 @@ import (
 
 	"mcp-partner/internal/cli/term"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
+	"mcp-partner/schemas/problems"
 )
 
 // TestRenderingEscapesEverything puts hostile text into every field of an
@@ -15,18 +17,18 @@ func TestRenderingEscapesEverything(t *testing.T) {
 	t.Parallel()
 	const evil = "x\x1b[31m\u202ey"
 	version := int64(1)
-	link := &schemas.Link{State: schemas.LinkLinked, PartnerID: evil, PartnerName: evil, Version: &version, UpdatedTime: evil, ExpectedPartnerID: evil, Reason: evil}
-	envelope := schemas.Envelope{
-		Status: schemas.StatusFailed, Summary: evil,
-		Identity: &schemas.Identity{TenantID: evil, Tenant: evil, ObjectID: evil, Cloud: evil, Credential: evil},
+	link := &answers.Link{State: answers.LinkLinked, PartnerID: evil, PartnerName: evil, Version: &version, UpdatedTime: evil, ExpectedPartnerID: evil, Reason: evil}
+	envelope := answers.Envelope{
+		Status: answers.StatusFailed, Summary: evil,
+		Identity: &answers.Identity{TenantID: evil, Tenant: evil, ObjectID: evil, Cloud: evil, Credential: evil},
 		Link:     link, Before: link, After: link, NextCursor: evil,
-		Operations: []schemas.ProviderOperation{{Name: evil, Operation: evil, Description: evil}},
-		Tenants:    []schemas.TenantRow{{Name: evil, TenantID: evil, DisplayName: evil, Labels: []string{evil}}},
-		Matches:    []schemas.Match{{Tool: schemas.ToolCheckPartnerLink, Why: evil, Arguments: map[string]any{"partner_id": evil}}},
-		OutOfScope: &schemas.Scope{Out: &schemas.OutOfScope{Reason: evil, UseInstead: []schemas.UseInstead{{Name: evil, WhatFor: evil}}}},
-		Plan:       []schemas.PlannedRequest{{Method: evil, URL: evil, When: evil}},
-		Approval:   &schemas.Approval{ID: evil, State: evil, How: evil},
-		Problem:    &schemas.Problem{Code: evil, Message: evil, Hint: evil, Foreign: evil, ForeignCode: evil, ARMRequestID: evil, CorrelationID: evil, RetryAfterSeconds: 3},
+		Operations: []answers.ProviderOperation{{Name: evil, Operation: evil, Description: evil}},
+		Tenants:    []answers.TenantRow{{Name: evil, TenantID: evil, DisplayName: evil, Labels: []string{evil}}},
+		Matches:    []answers.Match{{Tool: schemas.ToolCheckPartnerLink, Why: evil, Arguments: map[string]any{"partner_id": evil}}},
+		OutOfScope: &answers.Scope{Out: &answers.OutOfScope{Reason: evil, UseInstead: []answers.UseInstead{{Name: evil, WhatFor: evil}}}},
+		Plan:       []answers.PlannedRequest{{Method: evil, URL: evil, When: evil}},
+		Approval:   &answers.Approval{ID: evil, State: evil, How: evil},
+		Problem:    &problems.Problem{Code: evil, Message: evil, Hint: evil, Foreign: evil, ForeignCode: evil, ARMRequestID: evil, CorrelationID: evil, RetryAfterSeconds: 3},
 	}
 	for _, color := range []bool{false, true} {
 		var out bytes.Buffer
@@ -56,7 +58,7 @@ func TestChangesNameCommands(t *testing.T) {
 		"The rule only-ensure_partner_links denies it.":                  "The rule only-ensure_partner_links denies it.",
 	} {
 		var out bytes.Buffer
-		WriteChanges(&term.UI{Out: &out}, []schemas.ChangeRow{{Tenant: "contoso", Why: why}})
+		WriteChanges(&term.UI{Out: &out}, []answers.ChangeRow{{Tenant: "contoso", Why: why}})
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%q is shown as\n%s", why, out.String())
 		}

@@ -5,11 +5,11 @@ import (
 
 	"mcp-partner/internal/cli/term"
 	"mcp-partner/internal/phrase"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
 )
 
 // writeRoles writes a table of subscriptions with their verdicts.
-func writeRoles(u *term.UI, r *schemas.PECRoles) {
+func writeRoles(u *term.UI, r *answers.PECRoles) {
 	if r == nil {
 		return
 	}

@@ -14,7 +14,7 @@ import (
 	"mcp-partner/internal/cli/term"
 	"mcp-partner/internal/csvcell"
 	"mcp-partner/internal/phrase"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
 	"mcp-partner/tools"
 )
 
@@ -31,7 +31,7 @@ func progress(deps *cmdutil.Deps, o *manyOptions) tools.Progress {
 
 // showMany prints what a call came to: exactly the envelope with --json, else the
 // headline and the rows.
-func showMany(deps *cmdutil.Deps, e schemas.Envelope, o *manyOptions) error {
+func showMany(deps *cmdutil.Deps, e answers.Envelope, o *manyOptions) error {
 	if o.json {
 		return deps.IO.PrintJSON(e)
 	}
@@ -59,7 +59,7 @@ func showMany(deps *cmdutil.Deps, e schemas.Envelope, o *manyOptions) error {
 }
 
 // changesAs writes rows for other programs.
-func changesAs(format string, rows []schemas.ChangeRow) ([]byte, error) {
+func changesAs(format string, rows []answers.ChangeRow) ([]byte, error) {
 	switch format {
 	case "csv":
 		return changesCSV(rows)
@@ -82,7 +82,7 @@ func changeColumns() []string {
 		"steps", "rule", "warning", "why", "problem", "eligible_role_in", "arm_request_id", "correlation_id"}
 }
 
-func changesCSV(rows []schemas.ChangeRow) ([]byte, error) {
+func changesCSV(rows []answers.ChangeRow) ([]byte, error) {
 	var b bytes.Buffer
 	writer := csv.NewWriter(&b)
 	writer.UseCRLF = true

@@ -16,6 +16,7 @@ import (
 	"mcp-partner/internal/config"
 	"mcp-partner/internal/exit"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
 	"mcp-partner/tools"
 )
 
@@ -181,7 +182,7 @@ func runMany(ctx context.Context, deps *cmdutil.Deps, o *manyOptions) error {
 		}
 		deps.IO.Note(exit.MessageOf(err) + "; see the rows again with --run")
 	}
-	if !o.json && envelope.Status == schemas.StatusApprovalRequired {
+	if !o.json && envelope.Status == answers.StatusApprovalRequired {
 		return approvals.Offer(ctx, deps, session, call, envelope)
 	}
 	return exit.Silent(exit.CodeOf(envelope.Status))

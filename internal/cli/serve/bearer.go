@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"mcp-partner/access"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 )
 
 const (
@@ -61,7 +61,7 @@ func (b *bearer) Authenticate(_ context.Context, token string) (access.Principal
 // still is what the token gives until it ends.
 func (b *bearer) still() (access.Grant, error) {
 	if !b.now().Before(b.expires) {
-		return access.Grant{}, schemas.NewProblem(schemas.CodeTokenRefused, "The token of the server's start has expired.")
+		return access.Grant{}, problems.New(problems.CodeTokenRefused, "The token of the server's start has expired.")
 	}
 	return access.FullGrant(), nil
 }

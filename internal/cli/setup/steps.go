@@ -20,7 +20,9 @@ import (
 	"mcp-partner/internal/config"
 	"mcp-partner/internal/credential"
 	"mcp-partner/internal/exit"
-	"mcp-partner/schemas"
+	"mcp-partner/internal/naming"
+	"mcp-partner/schemas/partnerid"
+	"mcp-partner/schemas/problems"
 	"mcp-partner/signin"
 	"mcp-partner/tenants"
 	"mcp-partner/vault"
@@ -37,7 +39,7 @@ func (s *firstRun) makeVault(ctx context.Context) error {
 		s.u.Linef(term.Good, "  The vault in %s opens.", s.f.StateDir)
 		return s.u.Err
 	}
-	if schemas.AsProblem(err).Code != schemas.CodeVaultMissing {
+	if problems.As(err).Code != problems.CodeVaultMissing {
 		return err
 	}
 	if s.o.key.Value == keyAuto && s.terminal != nil {
@@ -157,7 +159,7 @@ func (s *firstRun) takePartnerIDs(typed string) error {
 
 func checkPartnerIDs(field string, ids cmdutil.List) error {
 	for _, id := range ids {
-		if _, err := schemas.ParsePartnerID(field, id); err != nil {
+		if _, err := partnerid.Parse(field, id); err != nil {
 			return exit.AsUsage(err)
 		}
 	}
@@ -288,7 +290,7 @@ func (s *firstRun) askCredential(ctx context.Context) error {
 		return err
 	}
 	return s.askUntil(ctx, "The application's client ID (a GUID)", "", func(typed string) error {
-		if !schemas.IsGUID(typed) {
+		if !naming.IsGUID(typed) {
 			return exit.Usage("run mcp-partner setup again; completed steps are kept", "that is not a GUID such as 00000000-0000-0000-0000-000000000000")
 		}
 		return s.set("client-id", typed)
@@ -309,7 +311,7 @@ func (s *firstRun) askTenantID(ctx context.Context, usual string) error {
 		return nil
 	}
 	return s.askUntil(ctx, "The customer's tenant ID (a GUID) or domain", usual, func(typed string) error {
-		if !schemas.IsGUID(typed) && tenants.CheckDomain(typed) != nil {
+		if !naming.IsGUID(typed) && tenants.CheckDomain(typed) != nil {
 			return exit.Usage("run mcp-partner setup again; completed steps are kept", "that is not a GUID or a domain such as contoso.com")
 		}
 		if err := s.set("tenant-id", typed); err != nil {
@@ -359,7 +361,7 @@ func (s *firstRun) proveSecret(ctx context.Context, a *app.App, entry tenants.En
 		if !signin.WrongSecret(err) {
 			return nil // the read says what else is wrong
 		}
-		s.u.Line(term.Warn, "  "+schemas.AsProblem(err).Message+" Type one that is valid: the secret's value, not its ID.")
+		s.u.Line(term.Warn, "  "+problems.As(err).Message+" Type one that is valid: the secret's value, not its ID.")
 		if err := s.replaceSecret(ctx, a, config); err != nil {
 			return err
 		}

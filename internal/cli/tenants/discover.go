@@ -14,7 +14,7 @@ import (
 	"mcp-partner/internal/exit"
 	"mcp-partner/internal/phrase"
 	"mcp-partner/internal/tenantimport"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
 	"mcp-partner/tenants"
 )
 
@@ -57,7 +57,7 @@ directory that uses the credential: the first, or --tenant.`,
 }
 
 type foundTenant struct {
-	schemas.TenantRow
+	answers.TenantRow
 	// Lighthouse is true for a tenant that is reached by delegation.
 	Lighthouse bool `json:"lighthouse"`
 }
@@ -116,7 +116,7 @@ func discover(ctx context.Context, a *app.App, o *discoverOptions) (discovery, e
 	return found, err
 }
 
-func known(h *app.App, rows []schemas.TenantRow) ([]foundTenant, error) {
+func known(h *app.App, rows []answers.TenantRow) ([]foundTenant, error) {
 	entries, err := h.Directory.List()
 	names := make(map[string]string, len(entries))
 	for _, entry := range entries {

@@ -10,7 +10,7 @@ import (
 	"mcp-partner/internal/cli/cmdutil"
 	"mcp-partner/internal/config"
 	"mcp-partner/internal/credential"
-	"mcp-partner/schemas"
+	"mcp-partner/internal/naming"
 	"mcp-partner/tenants"
 )
 
@@ -148,7 +148,7 @@ func (o *Options) Resolve(ctx context.Context, deps *cmdutil.Deps) error {
 // is sent. The domain becomes one of the tenant's.
 func (o *Options) resolve(ctx context.Context, deps *cmdutil.Deps, a *app.App) error {
 	domain := o.tenantID
-	if schemas.IsGUID(domain) || tenants.CheckDomain(domain) != nil {
+	if naming.IsGUID(domain) || tenants.CheckDomain(domain) != nil {
 		return nil // what is neither is refused with the rest of the entry
 	}
 	cloud, err := o.cloudToAsk(a)

@@ -18,7 +18,7 @@ import (
 	"mcp-partner/internal/exit"
 	"mcp-partner/internal/naming"
 	"mcp-partner/internal/tenantimport"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/partnerid"
 	"mcp-partner/tenants"
 )
 
@@ -124,7 +124,7 @@ func (o *importOptions) add(deps *cmdutil.Deps, flags *pflag.FlagSet) {
 
 func runImport(ctx context.Context, deps *cmdutil.Deps, o *importOptions) error {
 	if o.ExpectedPartner != "" {
-		if _, err := schemas.ParsePartnerID("--expect-partner", o.ExpectedPartner); err != nil {
+		if _, err := partnerid.Parse("--expect-partner", o.ExpectedPartner); err != nil {
 			return exit.AsUsage(err)
 		}
 	}

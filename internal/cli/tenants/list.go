@@ -13,10 +13,11 @@ import (
 	"mcp-partner/internal/cli/term"
 	"mcp-partner/internal/naming"
 	"mcp-partner/schemas"
+	"mcp-partner/schemas/answers"
 	"mcp-partner/tenants"
 )
 
-func kindsAndEnds(status []schemas.CredentialView) (kinds, ends string) {
+func kindsAndEnds(status []answers.CredentialView) (kinds, ends string) {
 	var k, e []string
 	for _, one := range status {
 		k = append(k, one.Kind)
@@ -35,7 +36,7 @@ func kindsAndEnds(status []schemas.CredentialView) (kinds, ends string) {
 // dayOf is the date of an RFC 3339 time.
 func dayOf(at string) string { return at[:min(len(at), len(time.DateOnly))] }
 
-func lastOf(status []schemas.CredentialView) (worked, failed string) {
+func lastOf(status []answers.CredentialView) (worked, failed string) {
 	var w, f []string
 	for _, one := range status {
 		if one.LastSuccess != "" {
@@ -125,7 +126,7 @@ func tenantsJSON(a *app.App, entries []tenants.Entry) ([]tenantJSON, error) {
 	if err != nil {
 		return nil, err
 	}
-	views := map[string]schemas.CredentialView{}
+	views := map[string]answers.CredentialView{}
 	for _, one := range status {
 		views[naming.Fold(one.Name)] = one.View()
 	}

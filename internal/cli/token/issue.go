@@ -18,7 +18,7 @@ import (
 	"mcp-partner/internal/config"
 	"mcp-partner/internal/exit"
 	"mcp-partner/internal/naming"
-	"mcp-partner/schemas"
+	"mcp-partner/internal/untrusted"
 )
 
 type issueOptions struct {
@@ -127,7 +127,7 @@ func knownScopes(names []string) ([]access.Scope, error) {
 	for _, name := range names {
 		scope := access.Scope(name)
 		if !slices.Contains(known, scope) {
-			return nil, exit.Usage("the scopes are "+strings.ReplaceAll(listed, " ", ", "), "there is no scope %s", schemas.Shown(name))
+			return nil, exit.Usage("the scopes are "+strings.ReplaceAll(listed, " ", ", "), "there is no scope %s", untrusted.Shown(name))
 		}
 		scopes = append(scopes, scope)
 	}
@@ -151,7 +151,7 @@ func expand(s *app.Session, patterns []string) ([]string, error) {
 			}
 		}
 		if !found {
-			return nil, exit.Usage("mcp-partner tenants list", "--tenants has %q, which matches no tenant of the directory", schemas.Sanitize(pattern))
+			return nil, exit.Usage("mcp-partner tenants list", "--tenants has %q, which matches no tenant of the directory", untrusted.Sanitize(pattern))
 		}
 	}
 	names := []string{}

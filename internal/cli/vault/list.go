@@ -13,7 +13,8 @@ import (
 	"mcp-partner/internal/cli/cmdutil"
 	"mcp-partner/internal/cli/term"
 	"mcp-partner/internal/naming"
-	"mcp-partner/schemas"
+	"mcp-partner/internal/untrusted"
+	"mcp-partner/schemas/problems"
 	"mcp-partner/tenants"
 )
 
@@ -60,9 +61,9 @@ type secretJSON struct {
 	Expiry    string     `json:"expiry"`
 	ExpiresAt *time.Time `json:"expires_at,omitempty"`
 	// LastSuccess, LastFailure and LastProblem are of the sign-ins with it.
-	LastSuccess *time.Time   `json:"last_success,omitempty"`
-	LastFailure *time.Time   `json:"last_failure,omitempty"`
-	LastProblem schemas.Code `json:"last_problem,omitempty"`
+	LastSuccess *time.Time    `json:"last_success,omitempty"`
+	LastFailure *time.Time    `json:"last_failure,omitempty"`
+	LastProblem problems.Code `json:"last_problem,omitempty"`
 }
 
 func runList(ctx context.Context, deps *cmdutil.Deps, a *app.App, o *cmdutil.ListFlags) error {
@@ -178,7 +179,7 @@ func (s secretJSON) failed() string {
 	if s.LastFailure == nil || s.LastSuccess != nil && !s.LastFailure.After(*s.LastSuccess) {
 		return ""
 	}
-	return fmt.Sprintf("%s (%s)", dayOf(s.LastFailure), schemas.Sanitize(string(s.LastProblem)))
+	return fmt.Sprintf("%s (%s)", dayOf(s.LastFailure), untrusted.Sanitize(string(s.LastProblem)))
 }
 
 func dayOf(t *time.Time) string {

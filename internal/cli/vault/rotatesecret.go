@@ -15,7 +15,7 @@ import (
 	"mcp-partner/internal/credential"
 	"mcp-partner/internal/exit"
 	"mcp-partner/internal/naming"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 	"mcp-partner/tenants"
 	"mcp-partner/vault"
 )
@@ -140,9 +140,9 @@ func (p proposed) Info(ctx context.Context, name string) (vault.SecretInfo, erro
 }
 
 func unproved(err error) error {
-	problem := *schemas.AsProblem(err)
+	problem := *problems.As(err)
 	problem.Message = "The new secret was not stored, because it does not sign in: " + problem.Message
-	if problem.Code == schemas.CodeCredentialRejected {
+	if problem.Code == problems.CodeCredentialRejected {
 		problem.Command = ""
 		problem.Hint = "Check it: of a secret, give its value, not its ID; a certificate must be registered with the application. Entra ID may need a minute to accept a new one. Then run the command again."
 	}

@@ -17,7 +17,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/security/keyvault/azsecrets"
 
 	"mcp-partner/internal/httpclient"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 	"mcp-partner/vault/internal/backend"
 )
 
@@ -125,7 +125,7 @@ func unlessMissing(err error) error {
 // before this one.
 func (b *Backend) Put(ctx context.Context, name string, value []byte, version string) error {
 	if len(value) > maxBytes || !utf8.Valid(value) {
-		return schemas.InvalidArgument("The secret %s is not text of at most 25 kB, which Azure Key Vault requires.", name)
+		return problems.InvalidArgument("The secret %s is not text of at most 25 kB, which Azure Key Vault requires.", name)
 	}
 	return b.do(ctx, "storing the secret "+name, func(ctx context.Context) error {
 		now, err := b.get(ctx, name)
@@ -203,7 +203,7 @@ func (b *Backend) Close(context.Context) {}
 var errUnusable = errors.New("the answer is not that of a key vault")
 
 func (b *Backend) problem(ctx context.Context, err error, doing string) error {
-	var known *schemas.Problem
+	var known *problems.Problem
 	var answer *azcore.ResponseError
 	name := "The key vault " + b.settings.URL
 	switch {
@@ -212,7 +212,7 @@ func (b *Backend) problem(ctx context.Context, err error, doing string) error {
 	case errors.As(err, &known):
 		return known
 	case errors.Is(ctx.Err(), context.Canceled):
-		return schemas.NewProblem(schemas.CodeCancelled, "The call was canceled while it waited for the key vault.")
+		return problems.New(problems.CodeCancelled, "The call was canceled while it waited for the key vault.")
 	case errors.Is(ctx.Err(), context.DeadlineExceeded) || errors.Is(err, context.DeadlineExceeded):
 		return backend.Unavailable(name+" did not answer in time.", "Try again later; until then, cached tokens are used.")
 	case errors.Is(err, errSignIn):

@@ -15,7 +15,7 @@ import (
 
 	"mcp-partner/internal/keyvaulttest"
 	"mcp-partner/internal/roomtest"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 )
 
 func wantValue(t *testing.T, b *Backend, name, value string) string {
@@ -45,7 +45,7 @@ func TestLifeOfASecret(t *testing.T) {
 		t.Errorf("times are %s and %s, %v", item.UpdatedAt, item.ExpiresAt, err)
 	}
 	k.Set("mcp-partner-contoso", "second")
-	roomtest.WantCode(t, b.Put(t.Context(), "contoso", []byte("late"), first), schemas.CodeStateMoved)
+	roomtest.WantCode(t, b.Put(t.Context(), "contoso", []byte("late"), first), problems.CodeStateMoved)
 	wantValue(t, b, "contoso", "second")
 	k.Set("somebody-elses", "x")
 	k.Set("mcp-partner-fabrikam", "y")
@@ -59,7 +59,7 @@ func TestLifeOfASecret(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	roomtest.WantCode(t, b.Put(t.Context(), "contoso", []byte("again"), ""), schemas.CodeVaultUnavailable, "still keeps a deleted secret", "purge")
+	roomtest.WantCode(t, b.Put(t.Context(), "contoso", []byte("again"), ""), problems.CodeVaultUnavailable, "still keeps a deleted secret", "purge")
 	if len(by.asked) == 0 || by.asked[0].Scopes[0] != rightScope {
 		t.Errorf("tokens were asked for %v", by.asked)
 	}
@@ -74,7 +74,7 @@ func TestCertificateOfKeyVault(t *testing.T) {
 	wantValue(t, b, "app", "\x30\x82\x00\xff")
 	k.Issue("mcp-partner-app", "no base64")
 	_, err := b.Get(t.Context(), "app")
-	roomtest.WantCode(t, err, schemas.CodeVaultUnavailable)
+	roomtest.WantCode(t, err, problems.CodeVaultUnavailable)
 }
 
 // TestChallengeOfAnotherAudience has the far side ask for a token that opens
@@ -95,7 +95,7 @@ func TestChallengeOfAnotherAudience(t *testing.T) {
 			change(k)
 			by := &signIn{}
 			_, err := open(t, k, by).Get(t.Context(), "one")
-			roomtest.WantCode(t, err, schemas.CodeVaultUnavailable)
+			roomtest.WantCode(t, err, problems.CodeVaultUnavailable)
 			if len(by.asked) > 0 || k.Sent(goodToken) {
 				t.Errorf("a token was asked for (%v) or sent", by.asked)
 			}
@@ -107,7 +107,7 @@ func TestFailedSignInShowsNothing(t *testing.T) {
 	t.Parallel()
 	k := keyvaulttest.New(t)
 	_, err := open(t, k, &signIn{err: errors.New("request body: client_assertion=CANARY")}).Get(t.Context(), "one")
-	roomtest.WantCode(t, err, schemas.CodeVaultUnavailable, "sign-in to the key vault with azure-cli failed")
+	roomtest.WantCode(t, err, problems.CodeVaultUnavailable, "sign-in to the key vault with azure-cli failed")
 	if strings.Contains(fmt.Sprintf("%v %+v", err, err), "CANARY") {
 		t.Errorf("the error of the sign-in comes out: %v", err)
 	}
@@ -156,7 +156,7 @@ func TestHostileServers(t *testing.T) {
 				if text := fmt.Sprintf("%v %+v", err, err); strings.Contains(text, "CANARY") || strings.Contains(text, goodToken) {
 					t.Errorf("%s: what the server said comes out: %v", doing, err)
 				}
-				if code := schemas.AsProblem(err).Code; code != schemas.CodeVaultUnavailable {
+				if code := problems.As(err).Code; code != problems.CodeVaultUnavailable {
 					t.Errorf("%s: %s", doing, err)
 				}
 			}
@@ -174,13 +174,13 @@ func TestNothingGoesElsewhere(t *testing.T) {
 	for _, code := range []int{301, 302, 307, 308} {
 		k.Answers(func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, thief.URL, code) })
 		_, err := b.Get(t.Context(), "one")
-		roomtest.WantCode(t, err, schemas.CodeVaultUnavailable, "elsewhere, which is not followed")
+		roomtest.WantCode(t, err, problems.CodeVaultUnavailable, "elsewhere, which is not followed")
 	}
 	k.Answers(func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprintf(w, `{"value":[],"nextLink":"%s/secrets"}`, thief.URL)
 	})
 	_, err := b.List(t.Context())
-	roomtest.WantCode(t, err, schemas.CodeVaultUnavailable)
+	roomtest.WantCode(t, err, problems.CodeVaultUnavailable)
 	if landed.Load() > 0 {
 		t.Errorf("%d requests went to another host", landed.Load())
 	}
@@ -192,11 +192,11 @@ func TestUnreachableKeyVault(t *testing.T) {
 	b := open(t, k, &signIn{})
 	k.Close()
 	_, err := b.Get(t.Context(), "one")
-	roomtest.WantCode(t, err, schemas.CodeVaultUnavailable, "cannot be reached")
+	roomtest.WantCode(t, err, problems.CodeVaultUnavailable, "cannot be reached")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, err = b.Get(ctx, "one")
-	roomtest.WantCode(t, err, schemas.CodeCancelled)
+	roomtest.WantCode(t, err, problems.CodeCancelled)
 }
 
 func TestSettings(t *testing.T) {
@@ -224,7 +224,7 @@ func TestSettings(t *testing.T) {
 	} {
 		s := good
 		change(&s)
-		if _, err := s.Normal(); err == nil || schemas.AsProblem(err).Code != schemas.CodeInvalidArgument {
+		if _, err := s.Normal(); err == nil || problems.As(err).Code != problems.CodeInvalidArgument {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

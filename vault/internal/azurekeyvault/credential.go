@@ -9,7 +9,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 )
 
 // errSignIn stands for every failed sign-in: the errors of the identity SDK
@@ -40,7 +40,7 @@ func (s Settings) credential(options azcore.ClientOptions, az azcore.TokenCreden
 		inner = az
 	}
 	if err != nil || inner == nil {
-		return nil, schemas.NewProblem(schemas.CodeVaultUnavailable, "The sign-in to the key vault with "+s.Auth.Method+" is not possible on this machine.")
+		return nil, problems.New(problems.CodeVaultUnavailable, "The sign-in to the key vault with "+s.Auth.Method+" is not possible on this machine.")
 	}
 	return &pinned{inner, where.scope, s.Auth.TenantID}, nil
 }

@@ -15,7 +15,7 @@ import (
 	"mcp-partner/internal/httpclient"
 	"mcp-partner/internal/keyvaulttest"
 	"mcp-partner/internal/roomtest"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 )
 
 // entra stands in for the token endpoints: that of a machine with a managed
@@ -138,7 +138,7 @@ func TestWorkloadIdentity(t *testing.T) {
 	}
 	auth.TokenFile = filepath.Join(t.TempDir(), "none")
 	_, err := openAs(t, k, e, auth).Get(t.Context(), "contoso")
-	roomtest.WantCode(t, err, schemas.CodeVaultUnavailable, "sign-in to the key vault with workload-identity failed")
+	roomtest.WantCode(t, err, problems.CodeVaultUnavailable, "sign-in to the key vault with workload-identity failed")
 	if strings.Contains(err.Error(), auth.TokenFile) {
 		t.Errorf("the words of the SDK come out: %v", err)
 	}

@@ -7,7 +7,8 @@ import (
 	"strings"
 
 	"mcp-partner/internal/httpclient"
-	"mcp-partner/schemas"
+	"mcp-partner/internal/naming"
+	"mcp-partner/schemas/problems"
 	"mcp-partner/vault/internal/backend"
 )
 
@@ -74,16 +75,16 @@ func (s Settings) place() (where place, loopback, ok bool) {
 func (s Settings) Normal() (Settings, error) {
 	s.URL = strings.TrimSuffix(s.URL, "/")
 	if _, _, ok := s.place(); !ok {
-		return s, schemas.InvalidArgument("The URL of the key vault is not https://NAME.vault.azure.net, .azure.cn or .usgovcloudapi.net.")
+		return s, problems.InvalidArgument("The URL of the key vault is not https://NAME.vault.azure.net, .azure.cn or .usgovcloudapi.net.")
 	}
 	if s.Prefix == "" {
 		s.Prefix = "mcp-partner-"
 	}
 	if err := backend.CheckPlainName(strings.TrimSuffix(s.Prefix, "-"), false); err != nil || len(s.Prefix) > 40 {
-		return s, schemas.InvalidArgument("The prefix of names in the key vault must be up to 40 lower-case letters, digits and hyphens.")
+		return s, problems.InvalidArgument("The prefix of names in the key vault must be up to 40 lower-case letters, digits and hyphens.")
 	}
 	if _, err := httpclient.New(httpclient.Options{CAPEM: []byte(s.CAPEM)}); err != nil {
-		return s, schemas.InvalidArgument("The CA file for the key vault has no readable certificate.")
+		return s, problems.InvalidArgument("The CA file for the key vault has no readable certificate.")
 	}
 	auth, err := s.Auth.normal()
 	s.Auth = auth
@@ -93,8 +94,8 @@ func (s Settings) Normal() (Settings, error) {
 func (a Auth) normal() (Auth, error) {
 	a.ClientID, a.TenantID = strings.ToLower(a.ClientID), strings.ToLower(a.TenantID)
 	for _, id := range []string{a.ClientID, a.TenantID} {
-		if id != "" && !schemas.IsGUID(id) {
-			return a, schemas.InvalidArgument("The client ID or tenant ID for the key vault is not a GUID.")
+		if id != "" && !naming.IsGUID(id) {
+			return a, problems.InvalidArgument("The client ID or tenant ID for the key vault is not a GUID.")
 		}
 	}
 	switch a.Method {
@@ -103,16 +104,16 @@ func (a Auth) normal() (Auth, error) {
 		return a, nil
 	case MethodWorkloadIdentity:
 		if a.ClientID == "" || a.TenantID == "" || !filepath.IsAbs(a.TokenFile) {
-			return a, schemas.InvalidArgument("Workload identity needs a client ID, a tenant ID and the absolute path of the token file.")
+			return a, problems.InvalidArgument("Workload identity needs a client ID, a tenant ID and the absolute path of the token file.")
 		}
 		a.AzPath = ""
 		return a, nil
 	case MethodAzureCLI:
 		if a.TenantID == "" || !filepath.IsAbs(a.AzPath) {
-			return a, schemas.InvalidArgument("The sign-in with az needs the tenant of the key vault, and az itself.")
+			return a, problems.InvalidArgument("The sign-in with az needs the tenant of the key vault, and az itself.")
 		}
 		a.ClientID, a.TokenFile = "", ""
 		return a, nil
 	}
-	return a, schemas.InvalidArgument("The sign-in to the key vault must be managed-identity, workload-identity or azure-cli.")
+	return a, problems.InvalidArgument("The sign-in to the key vault must be managed-identity, workload-identity or azure-cli.")
 }

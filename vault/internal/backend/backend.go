@@ -11,7 +11,8 @@ import (
 	"sync"
 	"time"
 
-	"mcp-partner/schemas"
+	"mcp-partner/internal/untrusted"
+	"mcp-partner/schemas/problems"
 )
 
 // MaxAnswer bounds an answer of a far store, in bytes. A secret has at most
@@ -59,21 +60,21 @@ type Backend interface {
 }
 
 // Unavailable makes a problem that may go away by itself.
-func Unavailable(message, hint string) *schemas.Problem {
-	return schemas.NewProblem(schemas.CodeVaultUnavailable, message, schemas.WithHint("%s", hint))
+func Unavailable(message, hint string) *problems.Problem {
+	return problems.New(problems.CodeVaultUnavailable, message, problems.WithHint("%s", hint))
 }
 
 // Broken makes a problem that stays until a person acts.
-func Broken(message, hint string) *schemas.Problem {
+func Broken(message, hint string) *problems.Problem {
 	p := Unavailable(message, hint)
 	p.Retryable = false
 	return p
 }
 
 // Moved makes the problem that somebody else changed the item meanwhile.
-func Moved(name string) *schemas.Problem {
-	return schemas.NewProblem(schemas.CodeStateMoved, "The secret "+name+" was changed by someone else meanwhile; nothing was stored.",
-		schemas.WithHint("Check it, then repeat the change if you still want it."))
+func Moved(name string) *problems.Problem {
+	return problems.New(problems.CodeStateMoved, "The secret "+name+" was changed by someone else meanwhile; nothing was stored.",
+		problems.WithHint("Check it, then repeat the change if you still want it."))
 }
 
 var plainName = sync.OnceValue(func() *regexp.Regexp {
@@ -94,8 +95,8 @@ func CheckPlainName(name string, underscore bool) error {
 	if underscore {
 		letters = "letters, digits, hyphens and underscores"
 	}
-	return schemas.NewProblem(schemas.CodeInvalidArgument,
-		"The name \""+schemas.Sanitize(name)+"\" is not valid in this backend, which accepts "+letters+" only: choose another.")
+	return problems.New(problems.CodeInvalidArgument,
+		"The name \""+untrusted.Sanitize(name)+"\" is not valid in this backend, which accepts "+letters+" only: choose another.")
 }
 
 // Guarded returns a client that treats a redirect as an error and reads at most

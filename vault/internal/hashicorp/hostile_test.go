@@ -16,7 +16,7 @@ import (
 	"mcp-partner/internal/httpclient"
 	"mcp-partner/internal/roomtest"
 	"mcp-partner/internal/vaulttest"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 )
 
 const canary = "hvs.CANARY-0123456789"
@@ -105,10 +105,10 @@ func checkOwnWords(t *testing.T, doing string, err error) {
 		t.Errorf("%s: no error", doing)
 		return
 	}
-	if strings.Contains(fmt.Sprintf("%v %+v %#v", err, err, schemas.AsProblem(err)), "CANARY") {
+	if strings.Contains(fmt.Sprintf("%v %+v %#v", err, err, problems.As(err)), "CANARY") {
 		t.Errorf("%s: the answer of the server comes out: %v", doing, err)
 	}
-	if code := schemas.AsProblem(err).Code; code != schemas.CodeVaultUnavailable {
+	if code := problems.As(err).Code; code != problems.CodeVaultUnavailable {
 		t.Errorf("%s: %s, want vault_unavailable: %v", doing, code, err)
 	}
 }
@@ -138,7 +138,7 @@ func TestRedirectTakesNoTokenAlong(t *testing.T) {
 				t.Parallel()
 				b, _ := openAt(t, when(func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, thief.URL, code) }))
 				_, err := b.Get(t.Context(), "one")
-				roomtest.WantCode(t, err, schemas.CodeVaultUnavailable, "elsewhere, which is not followed")
+				roomtest.WantCode(t, err, problems.CodeVaultUnavailable, "elsewhere, which is not followed")
 				if landed.Load() > 0 {
 					t.Error("a request went to another host")
 				}
@@ -158,7 +158,7 @@ func TestCertificateOfAnotherAuthorityIsRefused(t *testing.T) {
 	}
 	stranger := Open(b.settings, system, readFile)
 	_, err = stranger.Get(t.Context(), "one")
-	roomtest.WantCode(t, err, schemas.CodeVaultUnavailable, "certificate that is not trusted", server.URL)
+	roomtest.WantCode(t, err, problems.CodeVaultUnavailable, "certificate that is not trusted", server.URL)
 	if asked.Load() > 0 {
 		t.Error("a request was sent all the same")
 	}
@@ -169,14 +169,14 @@ func TestUnreachableServer(t *testing.T) {
 	b, server := openAt(t, signedIn(func(http.ResponseWriter, *http.Request) {}))
 	server.Close()
 	_, err := b.Get(t.Context(), "one")
-	roomtest.WantCode(t, err, schemas.CodeVaultUnavailable, "cannot be reached")
-	if !schemas.AsProblem(err).Retryable {
+	roomtest.WantCode(t, err, problems.CodeVaultUnavailable, "cannot be reached")
+	if !problems.As(err).Retryable {
 		t.Error("a server that is away counts as broken for good")
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, err = b.Get(ctx, "one")
-	roomtest.WantCode(t, err, schemas.CodeCancelled)
+	roomtest.WantCode(t, err, problems.CodeCancelled)
 }
 
 func TestSettings(t *testing.T) {
@@ -205,7 +205,7 @@ func TestSettings(t *testing.T) {
 	} {
 		s := good
 		change(&s)
-		if _, err := s.Normal(); err == nil || schemas.AsProblem(err).Code != schemas.CodeInvalidArgument {
+		if _, err := s.Normal(); err == nil || problems.As(err).Code != problems.CodeInvalidArgument {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -12,7 +12,7 @@ import (
 	"github.com/hashicorp/vault/api"
 
 	"mcp-partner/internal/httpclient"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 	"mcp-partner/vault/internal/backend"
 )
 
@@ -39,14 +39,14 @@ func refusedToken(err error) bool {
 }
 
 func (b *Backend) problem(ctx context.Context, err error, doing string) error {
-	var known *schemas.Problem
+	var known *problems.Problem
 	switch {
 	case err == nil:
 		return nil
 	case errors.As(err, &known):
 		return known
 	case errors.Is(ctx.Err(), context.Canceled):
-		return schemas.NewProblem(schemas.CodeCancelled, "The call was canceled while it waited for the vault server.")
+		return problems.New(problems.CodeCancelled, "The call was canceled while it waited for the vault server.")
 	case status(err) != 0:
 		return b.refusal(err, doing)
 	}

@@ -11,7 +11,7 @@ import (
 	"mcp-partner/internal/roomtest"
 	"mcp-partner/internal/testkit"
 	"mcp-partner/internal/vaulttest"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 )
 
 func TestRealTokenIsRenewed(t *testing.T) {
@@ -57,13 +57,13 @@ func TestRealSealedServer(t *testing.T) {
 	wantValue(t, b, "one", "1")
 	s.Seal(t)
 	_, err := b.Get(t.Context(), "one")
-	roomtest.WantCode(t, err, schemas.CodeVaultUnavailable, "is sealed", "cached tokens are used")
-	if !schemas.AsProblem(err).Retryable {
+	roomtest.WantCode(t, err, problems.CodeVaultUnavailable, "is sealed", "cached tokens are used")
+	if !problems.As(err).Retryable {
 		t.Error("a sealed server counts as broken for good")
 	}
 	fresh := openReal(t, s, Auth{Method: MethodToken, File: file})
 	_, err = fresh.Get(t.Context(), "one")
-	roomtest.WantCode(t, err, schemas.CodeVaultUnavailable, "is sealed")
+	roomtest.WantCode(t, err, problems.CodeVaultUnavailable, "is sealed")
 	s.Unseal(t)
 	wantValue(t, b, "one", "1")
 }
@@ -75,11 +75,11 @@ func TestRealPolicyRefusal(t *testing.T) {
 	b := openReal(t, s, Auth{Method: MethodToken, File: file})
 	s.Set(t, "one", "secret-of-somebody")
 	_, err := b.Get(t.Context(), "one")
-	roomtest.WantCode(t, err, schemas.CodeVaultUnavailable, "does not allow reading the secret one", "docs/vault.md")
-	if schemas.AsProblem(err).Retryable {
+	roomtest.WantCode(t, err, problems.CodeVaultUnavailable, "does not allow reading the secret one", "docs/vault.md")
+	if problems.As(err).Retryable {
 		t.Error("a refusal counts as something that goes away")
 	}
-	roomtest.WantCode(t, b.Put(t.Context(), "one", []byte("x"), "1"), schemas.CodeVaultUnavailable, "does not allow storing")
+	roomtest.WantCode(t, b.Put(t.Context(), "one", []byte("x"), "1"), problems.CodeVaultUnavailable, "does not allow storing")
 }
 
 func TestRealKubernetes(t *testing.T) {

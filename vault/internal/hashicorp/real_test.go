@@ -19,7 +19,7 @@ import (
 	"mcp-partner/internal/httpclient"
 	"mcp-partner/internal/roomtest"
 	"mcp-partner/internal/vaulttest"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 )
 
 // readFile is what the vault gives the backend, without its checks.
@@ -69,8 +69,8 @@ func TestRealKeyValue(t *testing.T) {
 	}
 	first := wantValue(t, b, "contoso", "first-value")
 	s.Set(t, "contoso", "somebody-elses")
-	roomtest.WantCode(t, b.Put(t.Context(), "contoso", []byte("late"), first), schemas.CodeStateMoved)
-	roomtest.WantCode(t, b.Put(t.Context(), "contoso", []byte("late"), ""), schemas.CodeStateMoved)
+	roomtest.WantCode(t, b.Put(t.Context(), "contoso", []byte("late"), first), problems.CodeStateMoved)
+	roomtest.WantCode(t, b.Put(t.Context(), "contoso", []byte("late"), ""), problems.CodeStateMoved)
 	second := wantValue(t, b, "contoso", "somebody-elses")
 	binary := []byte{0, 0xff, 0xfe, 1}
 	if err := b.Put(t.Context(), "contoso", binary, second); err != nil {
@@ -116,7 +116,7 @@ func TestRealTokenFileIsFollowed(t *testing.T) {
 	wantValue(t, b, "one", "1")
 	other, _ := s.Token(t, nil)
 	s.Must(t, http.MethodPost, "auth/token/revoke", s.RootToken, map[string]any{"token": token})
-	roomtest.WantCode(t, func() error { _, err := b.Get(t.Context(), "one"); return err }(), schemas.CodeVaultUnavailable, "refuses the sign-in", file)
+	roomtest.WantCode(t, func() error { _, err := b.Get(t.Context(), "one"); return err }(), problems.CodeVaultUnavailable, "refuses the sign-in", file)
 	if err := os.WriteFile(file, []byte(other+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -159,8 +159,8 @@ func TestRealAppRole(t *testing.T) {
 	}
 	wrong := openReal(t, s, Auth{Method: MethodAppRole, Role: role, File: vaulttest.File(t, "00000000-dead-beef-0000-000000000000")})
 	_, err := wrong.Get(t.Context(), "one")
-	roomtest.WantCode(t, err, schemas.CodeVaultUnavailable, "does not accept the sign-in with approle")
-	if schemas.AsProblem(err).Retryable || strings.Contains(err.Error(), "beef") {
+	roomtest.WantCode(t, err, problems.CodeVaultUnavailable, "does not accept the sign-in with approle")
+	if problems.As(err).Retryable || strings.Contains(err.Error(), "beef") {
 		t.Errorf("a wrong secret ID: %v", err)
 	}
 }
@@ -191,12 +191,12 @@ func TestRealWrappedSecretID(t *testing.T) {
 	// A second program finds the wrapping used: somebody else may have it.
 	thief := openReal(t, s, Auth{Method: MethodAppRole, Role: role, File: file, Wrapped: true})
 	_, err := thief.Get(t.Context(), "one")
-	roomtest.WantCode(t, err, schemas.CodeVaultUnavailable, "already unwrapped it", "stolen")
+	roomtest.WantCode(t, err, problems.CodeVaultUnavailable, "already unwrapped it", "stolen")
 	// One of another origin is not even unwrapped.
 	foreign := wrapping(t, s, "sys/wrapping/wrap")
 	misled := openReal(t, s, Auth{Method: MethodAppRole, Role: role, File: vaulttest.File(t, foreign), Wrapped: true})
 	_, err = misled.Get(t.Context(), "one")
-	roomtest.WantCode(t, err, schemas.CodeVaultUnavailable, "was not made for a secret ID", "was not used")
+	roomtest.WantCode(t, err, problems.CodeVaultUnavailable, "was not made for a secret ID", "was not used")
 	if status, _ := s.Do(t, http.MethodPost, "sys/wrapping/lookup", s.RootToken, map[string]any{"token": foreign}); status != http.StatusOK {
 		t.Errorf("the foreign wrapping was used up: %d", status)
 	}
@@ -244,7 +244,7 @@ func TestRealJWT(t *testing.T) {
 	wantValue(t, b, "one", "1")
 	other := openReal(t, s, Auth{Method: MethodJWT, Mount: "ci", Role: "job", File: vaulttest.File(t, signed(t, key, "elsewhere"))})
 	_, err := other.Get(t.Context(), "one")
-	roomtest.WantCode(t, err, schemas.CodeVaultUnavailable, "does not accept the sign-in with jwt")
+	roomtest.WantCode(t, err, problems.CodeVaultUnavailable, "does not accept the sign-in with jwt")
 }
 
 // serviceAccount is a token as Kubernetes projects it.

@@ -9,7 +9,7 @@ import (
 
 	"github.com/hashicorp/vault/api"
 
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 	"mcp-partner/vault/internal/backend"
 )
 
@@ -188,6 +188,6 @@ func (b *Backend) Describe() string {
 // CheckName implements backend.Backend.
 func (b *Backend) CheckName(name string) error { return backend.CheckPlainName(name, true) }
 
-func unusable(what string) *schemas.Problem {
+func unusable(what string) *problems.Problem {
 	return backend.Broken("The vault server gave "+what+".", "Look at the server; nothing was changed.")
 }

@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"mcp-partner/internal/httpclient"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 )
 
 // The ways to sign in to the server.
@@ -69,11 +69,11 @@ func (s Settings) Normal() (Settings, error) {
 			*part.value = part.usual
 		}
 		if !isPath(*part.value) {
-			return s, schemas.InvalidArgument("The %s is not a path of letters, digits, - and _.", part.what)
+			return s, problems.InvalidArgument("The %s is not a path of letters, digits, - and _.", part.what)
 		}
 	}
 	if _, err := httpclient.New(httpclient.Options{CAPEM: []byte(s.CAPEM)}); err != nil {
-		return s, schemas.InvalidArgument("The CA file for the vault server has no readable certificate.")
+		return s, problems.InvalidArgument("The CA file for the vault server has no readable certificate.")
 	}
 	auth, err := s.Auth.normal()
 	s.Auth = auth
@@ -86,19 +86,19 @@ func (a Auth) normal() (Auth, error) {
 		a.Mount, a.Role = "", ""
 	case MethodAppRole, MethodJWT, MethodKubernetes:
 		if a.Role == "" {
-			return a, schemas.InvalidArgument("The sign-in to the vault server lacks its role: a role ID for approle, else the name of a role.")
+			return a, problems.InvalidArgument("The sign-in to the vault server lacks its role: a role ID for approle, else the name of a role.")
 		}
 	default:
-		return a, schemas.InvalidArgument("The sign-in to the vault server must be token, approle, kubernetes or jwt.")
+		return a, problems.InvalidArgument("The sign-in to the vault server must be token, approle, kubernetes or jwt.")
 	}
 	if a.Method == MethodKubernetes && a.File == "" {
 		a.File = kubernetesJWT
 	}
 	if a.Wrapped && a.Method != MethodAppRole {
-		return a, schemas.InvalidArgument("Only a secret ID of approle can be wrapped.")
+		return a, problems.InvalidArgument("Only a secret ID of approle can be wrapped.")
 	}
 	if !filepath.IsAbs(a.File) {
-		return a, schemas.InvalidArgument("The sign-in to the vault server needs the absolute path of a file with the token, the secret ID or the JWT.")
+		return a, problems.InvalidArgument("The sign-in to the vault server needs the absolute path of a file with the token, the secret ID or the JWT.")
 	}
 	a.File = filepath.Clean(a.File)
 	return a, nil
@@ -107,12 +107,12 @@ func (a Auth) normal() (Auth, error) {
 func checkAddress(address string) error {
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || u.User != nil || u.Path != "" || u.RawQuery != "" || u.Fragment != "" {
-		return schemas.InvalidArgument("The address of the vault server is not a URL such as https://vault.example.com:8200.")
+		return problems.InvalidArgument("The address of the vault server is not a URL such as https://vault.example.com:8200.")
 	}
 	if u.Scheme == "https" || u.Scheme == "http" && httpclient.IsLoopback(u.Hostname()) {
 		return nil
 	}
-	return schemas.InvalidArgument("The address of the vault server must begin with https://, because the token and the secrets are sent there.")
+	return problems.InvalidArgument("The address of the vault server must begin with https://, because the token and the secrets are sent there.")
 }
 
 // isPath accepts what needs no escaping in a URL and does not climb.

@@ -11,7 +11,7 @@ import (
 	"github.com/zalando/go-keyring"
 
 	"mcp-partner/internal/flight"
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 	"mcp-partner/vault/internal/backend"
 )
 
@@ -84,12 +84,12 @@ func ask(ctx context.Context, k Keychain, work func() (string, error)) (string, 
 // problem words a failure. What the system says stays out: it may quote what it
 // was given.
 func problem(ctx context.Context, err error, verb string) error {
-	var known *schemas.Problem
+	var known *problems.Problem
 	switch {
 	case errors.As(err, &known):
 		return known
 	case errors.Is(ctx.Err(), context.Canceled):
-		return schemas.NewProblem(schemas.CodeCancelled, "The call was canceled while it waited for the keychain.")
+		return problems.New(problems.CodeCancelled, "The call was canceled while it waited for the keychain.")
 	case errors.Is(err, context.DeadlineExceeded):
 		return backend.Unavailable("The keychain of this system did not answer in time; it may be locked.", "Unlock the keychain, then try again.")
 	case errors.Is(err, keyring.ErrSetDataTooBig):

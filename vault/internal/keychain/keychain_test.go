@@ -10,7 +10,7 @@ import (
 
 	"github.com/zalando/go-keyring"
 
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 )
 
 // variable asks for a test against the keychain of this session. The CI lane
@@ -54,28 +54,28 @@ func TestFailuresHaveMessages(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		err  error
-		code schemas.Code
+		code problems.Code
 		word string
 	}{
-		{errors.New("dbus: CANARY"), schemas.CodeVaultUnavailable, "locked"},
-		{context.DeadlineExceeded, schemas.CodeVaultUnavailable, "in time"},
-		{keyring.ErrUnsupportedPlatform, schemas.CodeVaultUnavailable, "no supported keychain"},
-		{keyring.ErrSetDataTooBig, schemas.CodeVaultUnavailable, "too large"},
+		{errors.New("dbus: CANARY"), problems.CodeVaultUnavailable, "locked"},
+		{context.DeadlineExceeded, problems.CodeVaultUnavailable, "in time"},
+		{keyring.ErrUnsupportedPlatform, problems.CodeVaultUnavailable, "no supported keychain"},
+		{keyring.ErrSetDataTooBig, problems.CodeVaultUnavailable, "too large"},
 	} {
 		k := Keychain{ID: "x", Reachable: func() error { return c.err }}
 		_, err := k.Read(t.Context())
-		problem := schemas.AsProblem(err)
+		problem := problems.As(err)
 		if problem.Code != c.code || !strings.Contains(problem.Message, c.word) || strings.Contains(problem.Error()+problem.Hint, "CANARY") {
 			t.Errorf("%v becomes %v", c.err, problem)
 		}
 	}
 	k := Keychain{ID: "x", Reachable: func() error { return nil }}
-	if err := k.Write(t.Context(), make([]byte, MaxBytes+1)); schemas.AsProblem(err).Code != schemas.CodeVaultUnavailable {
+	if err := k.Write(t.Context(), make([]byte, MaxBytes+1)); problems.As(err).Code != problems.CodeVaultUnavailable {
 		t.Errorf("a text that no keychain takes: %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := (Keychain{ID: "x", Reachable: func() error { return ctx.Err() }}).Read(ctx); schemas.AsProblem(err).Code != schemas.CodeCancelled {
+	if _, err := (Keychain{ID: "x", Reachable: func() error { return ctx.Err() }}).Read(ctx); problems.As(err).Code != problems.CodeCancelled {
 		t.Errorf("a caller that went away: %v", err)
 	}
 }

@@ -5,7 +5,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"mcp-partner/schemas"
+	"mcp-partner/schemas/problems"
 )
 
 // TestNoSessionStartsNothing looks before the library does: without a session
@@ -15,7 +15,7 @@ func TestNoSessionStartsNothing(t *testing.T) {
 	t.Setenv("DBUS_SESSION_BUS_ADDRESS", "")
 	for _, runtime := range []string{"", dir} {
 		t.Setenv("XDG_RUNTIME_DIR", runtime)
-		if err := reachable(); schemas.AsProblem(err).Code != schemas.CodeVaultUnavailable || err == nil {
+		if err := reachable(); problems.As(err).Code != problems.CodeVaultUnavailable || err == nil {
 			t.Errorf("with XDG_RUNTIME_DIR=%q: %v", runtime, err)
 		}
 	}

@@ -1,10 +1,12 @@
-package schemas
+package problems
 
 import (
 	"cmp"
 	"errors"
 	"fmt"
 	"strings"
+
+	"mcp-partner/internal/untrusted"
 )
 
 // Code names one way in which a call can fail or be refused. The list is
@@ -13,7 +15,7 @@ import (
 type Code string
 
 // Problem is why a call was refused or failed, in the words of this program.
-// It is the only error type that reaches a client; AsProblem turns anything
+// It is the only error type that reaches a client; As turns anything
 // else into CodeInternal without copying its text.
 type Problem struct {
 	Code    Code   `json:"code" doc:"Stable code; branch on this."`
@@ -54,46 +56,46 @@ func (p *Problem) RequestID() string {
 	return cmp.Or(p.ARMRequestID, p.CorrelationID)
 }
 
-// ProblemOption changes one field of a new Problem.
-type ProblemOption func(*Problem)
+// Option changes one field of a new Problem.
+type Option func(*Problem)
 
 // WithHint sets the next step, in place of the code's usual one and its command.
-func WithHint(format string, args ...any) ProblemOption {
+func WithHint(format string, args ...any) Option {
 	return func(p *Problem) { p.Hint, p.Command = fmt.Sprintf(format, args...), "" }
 }
 
 // WithCommand sets the next step and the command that a person runs for it.
-func WithCommand(hint, format string, args ...any) ProblemOption {
+func WithCommand(hint, format string, args ...any) Option {
 	return func(p *Problem) { p.Hint, p.Command = hint, fmt.Sprintf(format, args...) }
 }
 
 // WithNextTool names the tool that takes the caller further.
-func WithNextTool(name string) ProblemOption {
+func WithNextTool(name string) Option {
 	return func(p *Problem) { p.NextTool = name }
 }
 
 // WithRetryAfter says how many seconds to wait.
-func WithRetryAfter(seconds int) ProblemOption {
+func WithRetryAfter(seconds int) Option {
 	return func(p *Problem) { p.RetryAfterSeconds = seconds }
 }
 
 // WithRequestIDs attaches ARM's or Entra ID's request and correlation IDs, cleaned.
-func WithRequestIDs(request, correlation string) ProblemOption {
+func WithRequestIDs(request, correlation string) Option {
 	return func(p *Problem) {
-		p.ARMRequestID, p.CorrelationID = Sanitize(request), Sanitize(correlation)
+		p.ARMRequestID, p.CorrelationID = untrusted.Sanitize(request), untrusted.Sanitize(correlation)
 	}
 }
 
 // WithUntrusted attaches ARM's or Entra ID's code and message, cleaned and capped.
-func WithUntrusted(code, message string) ProblemOption {
+func WithUntrusted(code, message string) Option {
 	return func(p *Problem) {
-		p.ForeignCode, p.Foreign = Sanitize(code), Sanitize(message)
+		p.ForeignCode, p.Foreign = untrusted.Sanitize(code), untrusted.Sanitize(message)
 	}
 }
 
-// NewProblem makes a problem with the usual hint and retryability of its code.
+// New makes a problem with the usual hint and retryability of its code.
 // The message must be our own words: untrusted text goes through WithUntrusted.
-func NewProblem(code Code, message string, options ...ProblemOption) *Problem {
+func New(code Code, message string, options ...Option) *Problem {
 	info := infoOf(code)
 	p := &Problem{Code: code, Message: message, Hint: info.Hint, Command: info.Command, Retryable: info.Retryable}
 	for _, option := range options {
@@ -129,15 +131,15 @@ func NextStep(hint, command string) string {
 	return strings.TrimSpace(hint + " Run: " + command)
 }
 
-// AsProblem returns the Problem in err's chain. An error without one becomes
+// As returns the Problem in err's chain. An error without one becomes
 // CodeInternal: its text is dropped, because an SDK's error may hold a request
 // body or a token.
-func AsProblem(err error) *Problem {
+func As(err error) *Problem {
 	if err == nil {
 		return nil
 	}
 	if p, ok := errors.AsType[*Problem](err); ok {
 		return p
 	}
-	return NewProblem(CodeInternal, "A defect of this program.")
+	return New(CodeInternal, "A defect of this program.")
 }

@@ -1,4 +1,5 @@
-package schemas
+// Package untrusted makes text from elsewhere fit to be shown as data.
+package untrusted
 
 import (
 	"fmt"
@@ -8,17 +9,17 @@ import (
 	"unicode/utf8"
 )
 
-// UntrustedLimit is the most runes of untrusted text that an answer carries.
-const UntrustedLimit = 120
+// Limit is the most runes of untrusted text that an answer carries.
+const Limit = 120
 
 // Sanitize makes untrusted text (partner names, tenant names, messages of
-// ARM and Entra ID) fit to be shown as data: at most UntrustedLimit runes, one
+// ARM and Entra ID) fit to be shown as data: at most Limit runes, one
 // line, no control or format characters (which covers escape sequences and
 // right-to-left marks), valid UTF-8. It does not make the text trustworthy.
 func Sanitize(text string) string {
 	var b strings.Builder
 	runes, space := 0, false
-	for i := 0; i < len(text) && runes < UntrustedLimit; {
+	for i := 0; i < len(text) && runes < Limit; {
 		r, size := utf8.DecodeRuneInString(text[i:])
 		i += size
 		switch {
@@ -31,7 +32,7 @@ func Sanitize(text string) string {
 		if space {
 			b.WriteByte(' ')
 			runes, space = runes+1, false
-			if runes == UntrustedLimit {
+			if runes == Limit {
 				break
 			}
 		}
@@ -49,14 +50,6 @@ func printable(r rune, size int) bool {
 	}
 	return unicode.IsGraphic(r) && !unicode.Is(unicode.Cf, r) && !unicode.Is(unicode.Co, r) &&
 		!unicode.Is(unicode.Variation_Selector, r)
-}
-
-// Count words a number of things whose plural ends in s: 1 tenant, 2 tenants.
-func Count(n int, thing string) string {
-	if n == 1 {
-		return "1 " + thing
-	}
-	return strconv.Itoa(n) + " " + thing + "s"
 }
 
 // Shown quotes what a caller wrote and names what the quotes do not show: spaces

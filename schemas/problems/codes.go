@@ -1,4 +1,4 @@
-package schemas
+package problems
 
 // The codes of problems. What each means, and what to do, stands in Codes.
 const (
@@ -65,8 +65,8 @@ const (
 	CodeInternal            Code = "internal_error"
 )
 
-// CodeInfo describes one problem code for documentation and for NewProblem.
-type CodeInfo struct {
+// Info describes one problem code for documentation and for New.
+type Info struct {
 	Code Code
 	// Meaning is one sentence for docs/errors.md.
 	Meaning string
@@ -84,19 +84,19 @@ type CodeInfo struct {
 
 // Codes returns every problem code with its meaning, in the order of the way a
 // request goes: arguments, guard, vault, sign-in, ARM, outcome.
-func Codes() []CodeInfo { return append([]CodeInfo(nil), codeTable[:]...) }
+func Codes() []Info { return append([]Info(nil), codeTable[:]...) }
 
-func infoOf(code Code) CodeInfo {
+func infoOf(code Code) Info {
 	for _, info := range codeTable {
 		if info.Code == code {
 			return info
 		}
 	}
-	return CodeInfo{Code: code, Meaning: "Not in the list of codes."}
+	return Info{Code: code, Meaning: "Not in the list of codes."}
 }
 
 // codeTable is never written after start; Codes hands out copies.
-var codeTable = [...]CodeInfo{
+var codeTable = [...]Info{
 	{CodeInvalidArgument, "An argument has the wrong type or form, or the arguments are not one JSON object.", "Correct the argument that the message names.", "", true, false},
 	{CodeUnknownArgument, "The tool has no argument of that name.", "Use the argument names of the tool's input schema.", "", true, false},
 	{CodeInvalidPartnerID, "The partner ID is not a string of 4 to 10 digits without a leading zero.", "Pass the MPN ID of the location account as a string of digits.", "", true, false},

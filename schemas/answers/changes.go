@@ -1,4 +1,8 @@
-package schemas
+package answers
+
+import (
+	"mcp-partner/schemas/problems"
+)
 
 // ChangeState is where one identity in one tenant stands in a plan or a run that
 // writes.
@@ -68,8 +72,8 @@ type ChangeRow struct {
 	Rule    string   `json:"rule,omitempty" doc:"The policy rule that decided."`
 	Warning string   `json:"warning,omitempty"`
 	// Why says in our own words why nothing was written, or what to do.
-	Why     string `json:"why,omitempty"`
-	Problem Code   `json:"problem,omitempty" doc:"Code, as in problem.code."`
+	Why     string        `json:"why,omitempty"`
+	Problem problems.Code `json:"problem,omitempty" doc:"Code, as in problem.code."`
 	// PECRoles are there where roles were read, without a row a subscription.
 	PECRoles *PECRoles `json:"pec_roles,omitempty" doc:"Roles that are eligible for partner earned credit."`
 	// ARMRequestID and CorrelationID are ARM's of the last write.

@@ -1,4 +1,4 @@
-package schemas
+package problems
 
 import (
 	"context"
@@ -10,16 +10,16 @@ import (
 // InvalidArgument makes the problem of a value that cannot be what it is given
 // for.
 func InvalidArgument(format string, args ...any) *Problem {
-	return NewProblem(CodeInvalidArgument, fmt.Sprintf(format, args...))
+	return New(CodeInvalidArgument, fmt.Sprintf(format, args...))
 }
 
-// ContextProblem says that the caller's time is over or that the caller went
+// OfContext says that the caller's time is over or that the caller went
 // away while something was done.
-func ContextProblem(err error, doing string) *Problem {
+func OfContext(err error, doing string) *Problem {
 	if errors.Is(err, context.DeadlineExceeded) {
-		return NewProblem(CodeTimeout, doing+" took longer than this call allows.")
+		return New(CodeTimeout, doing+" took longer than this call allows.")
 	}
-	return NewProblem(CodeCancelled, doing+" was canceled: the caller disconnected.")
+	return New(CodeCancelled, doing+" was canceled: the caller disconnected.")
 }
 
 // IsContext reports whether an error says that a context ended.

@@ -1,4 +1,8 @@
-package schemas
+package answers
+
+import (
+	"mcp-partner/schemas/problems"
+)
 
 // RowState is what an audit found of one identity in one tenant.
 type RowState string
@@ -64,10 +68,10 @@ type AuditRow struct {
 	// PECRoles are there where the audit read roles, without a row a subscription.
 	PECRoles *PECRoles `json:"pec_roles,omitempty" doc:"Roles that are eligible for partner earned credit."`
 	// CheckedAt is when the answer came, RFC 3339 in UTC.
-	CheckedAt string   `json:"checked_at,omitempty"`
-	Problem   *Problem `json:"problem,omitempty" doc:"Why the state is unknown."`
+	CheckedAt string            `json:"checked_at,omitempty"`
+	Problem   *problems.Problem `json:"problem,omitempty" doc:"Why the state is unknown."`
 	// Reason is the code of Problem, in rows for agents.
-	Reason Code `json:"reason,omitempty" doc:"Why the state is unknown; causes has more."`
+	Reason problems.Code `json:"reason,omitempty" doc:"Why the state is unknown; causes has more."`
 }
 
 // AuditCommon is what all rows of a page have in common, said once.
@@ -82,10 +86,10 @@ type AuditCommon struct {
 // AuditCause is one reason for which rows are unknown: one expired secret is
 // one cause, however many tenants it opens.
 type AuditCause struct {
-	Code       Code   `json:"code"`
-	Credential string `json:"credential,omitempty"`
-	Authority  string `json:"authority,omitempty" doc:"Where the credential signs in."`
-	Rows       int    `json:"rows" doc:"Rows that are unknown for this reason."`
+	Code       problems.Code `json:"code"`
+	Credential string        `json:"credential,omitempty"`
+	Authority  string        `json:"authority,omitempty" doc:"Where the credential signs in."`
+	Rows       int           `json:"rows" doc:"Rows that are unknown for this reason."`
 	// Message, Hint and Command are those of the first row, whose tenant is Example.
 	Message string `json:"message"`
 	Hint    string `json:"hint,omitempty"`

@@ -1,6 +1,10 @@
-package schemas
+package answers
 
-import "encoding/json"
+import (
+	"encoding/json"
+
+	"mcp-partner/schemas/problems"
+)
 
 // Status says how a call ended.
 type Status string
@@ -55,9 +59,9 @@ type Envelope struct {
 	// Changes are the rows of a plan or a run that writes to many tenants.
 	Changes []ChangeRow `json:"changes,omitzero"`
 	// Ignored are members of the arguments that no tool has and that clients add.
-	Ignored    []string `json:"ignored,omitempty" doc:"Arguments that were ignored, because the tool has none of that name."`
-	NextCursor string   `json:"next_cursor,omitempty" doc:"Pass as cursor for the next page."`
-	Problem    *Problem `json:"problem,omitempty"`
+	Ignored    []string          `json:"ignored,omitempty" doc:"Arguments that were ignored, because the tool has none of that name."`
+	NextCursor string            `json:"next_cursor,omitempty" doc:"Pass as cursor for the next page."`
+	Problem    *problems.Problem `json:"problem,omitempty"`
 }
 
 // Identity is the (tenant, identity) pair that a link belongs to, from the
@@ -95,11 +99,11 @@ type Link struct {
 	// Version rises by one with every write, deletion included.
 	Version *int64 `json:"version,omitempty" doc:"Rises by one with every write."`
 	// CreatedTime survives a deletion and a new link: it is not "linked since".
-	CreatedTime       string `json:"created_time,omitempty" doc:"RFC 3339; survives deletion."`
-	UpdatedTime       string `json:"updated_time,omitempty" doc:"RFC 3339; last write."`
-	Reason            Code   `json:"reason,omitempty" doc:"Why the state is unknown."`
-	ExpectedPartnerID string `json:"expected_partner_id,omitempty" doc:"What the directory expects."`
-	MatchesExpected   *bool  `json:"matches_expected,omitempty" doc:"Whether the linked ID is the expected one."`
+	CreatedTime       string        `json:"created_time,omitempty" doc:"RFC 3339; survives deletion."`
+	UpdatedTime       string        `json:"updated_time,omitempty" doc:"RFC 3339; last write."`
+	Reason            problems.Code `json:"reason,omitempty" doc:"Why the state is unknown."`
+	ExpectedPartnerID string        `json:"expected_partner_id,omitempty" doc:"What the directory expects."`
+	MatchesExpected   *bool         `json:"matches_expected,omitempty" doc:"Whether the linked ID is the expected one."`
 	// AuditState is how an audit counts the link.
 	AuditState RowState `json:"audit_state,omitempty" doc:"How an audit counts it: linked_own is another ID of this partner, linked_other one of nobody known here." enum:"linked_expected,linked_own,linked_other,linked,not_linked,deleted,unknown"`
 	// Matches answers check_partner_link with partner_id; nil if it is not known.
