@@ -16,9 +16,6 @@ const (
 	// flushTries is how often storing is tried, a second apart, before the run is
 	// given up: results that nobody can keep need not be asked for.
 	flushTries = 5
-	// pinsAtOnce is how many identities are remembered together: each time the
-	// whole directory is written.
-	pinsAtOnce = 2500
 )
 
 // resultWriter stores results while others are still being asked for, and gives the
@@ -75,7 +72,9 @@ func (b *resultWriter) write() error {
 			ended = !ok
 			if ok {
 				batch = append(batch, e.row)
-				b.pin(e.pin)
+				if e.pin != nil {
+					b.pins = append(b.pins, *e.pin)
+				}
 			}
 			full = len(batch) >= flushSize
 		case <-tick.C:
@@ -85,10 +84,10 @@ func (b *resultWriter) write() error {
 			if err := b.save(batch); err != nil {
 				return err
 			}
+			b.flushPins()
 			batch, alive = batch[:0], time.Now()
 		}
 		if ended {
-			b.flushPins()
 			return nil
 		}
 	}
@@ -117,16 +116,6 @@ func (b *resultWriter) save(batch []Row) error {
 		}
 	}
 	return failure
-}
-
-func (b *resultWriter) pin(pin *Pin) {
-	if pin == nil {
-		return
-	}
-	b.pins = append(b.pins, *pin)
-	if len(b.pins) >= pinsAtOnce {
-		b.flushPins()
-	}
 }
 
 // flushPins remembers the identities. A run goes on without.

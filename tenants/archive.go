@@ -102,6 +102,15 @@ func (f Files) Export() (directory, archive []byte, err error) {
 	if directory, err = f.export(DirectoryFile); err != nil {
 		return nil, nil, err
 	}
+	if pins, err := f.Dir.Stat(pinsFile); err != nil || !pins.Missing() {
+		have, err := newDirectory(&f.Dir).load()
+		if err == nil {
+			directory, err = encodeDirectory(have.snapshot)
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+	}
 	archive, err = f.export(archiveName)
 	return directory, archive, err
 }

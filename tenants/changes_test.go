@@ -4,9 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
-	"strings"
 	"sync"
 	"testing"
 
@@ -43,28 +40,6 @@ func TestSetEditAndCredentials(t *testing.T) {
 	}
 	_, err = d.Credential("spare")
 	roomtest.WantCode(t, err, problems.CodeUnknownCredential)
-}
-
-func TestPins(t *testing.T) {
-	t.Parallel()
-	dir, d := newDirectoryAt(t)
-	ctx := context.Background()
-	add(t, d, testEntry(1, "contoso"), testEntry(2, "fabrikam"))
-	if err := d.PinObjectIDs(ctx, Pin{"contoso", "partner", strings.ToUpper(roomtest.TenantID(8))}, Pin{"fabrikam", "", roomtest.TenantID(9)}); err != nil {
-		t.Fatal(err)
-	}
-	info, _ := os.Stat(filepath.Join(dir, DirectoryFile))
-	if err := d.PinObjectID(ctx, "contoso", "partner", roomtest.TenantID(8)); err != nil {
-		t.Fatal(err)
-	}
-	if now, _ := os.Stat(filepath.Join(dir, DirectoryFile)); !os.SameFile(info, now) {
-		t.Error("a pin that stands already was written again")
-	}
-	roomtest.WantCode(t, d.PinObjectID(ctx, "contoso", "partner", roomtest.TenantID(7)), problems.CodeWrongIdentity)
-	roomtest.WantCode(t, d.PinObjectID(ctx, "contoso", "nobody", roomtest.TenantID(7)), problems.CodeUnknownCredential)
-	if e, _ := d.Get("contoso"); e.Credentials[0].PinnedObjectID != roomtest.TenantID(8) {
-		t.Errorf("pin %q", e.Credentials[0].PinnedObjectID)
-	}
 }
 
 func TestPlanAndApply(t *testing.T) {
@@ -122,6 +97,9 @@ func TestDirectoryCrashAtEveryStep(t *testing.T) {
 	for at := 0; stopped && at < 20; at++ {
 		dir, d := newDirectoryAt(t)
 		add(t, d, testEntry(1, "contoso"), testEntry(2, "fabrikam"))
+		if err := d.PinObjectID(t.Context(), "fabrikam", "", roomtest.TenantID(9)); err != nil {
+			t.Fatal(err)
+		}
 		stopped = false
 		step := 0
 		d.disk.Step = func(string) error {
@@ -144,8 +122,8 @@ func TestDirectoryCrashAtEveryStep(t *testing.T) {
 		if _, err := after.Get("contoso"); err != nil && len(archived) == 0 {
 			t.Fatalf("step %d: the entry is neither in the directory nor in the archive", at)
 		}
-		if _, err := after.Get("fabrikam"); err != nil {
-			t.Fatalf("step %d: %v", at, err)
+		if e, err := after.Get("fabrikam"); err != nil || e.Credentials[0].PinnedObjectID != roomtest.TenantID(9) {
+			t.Fatalf("step %d: %+v, %v", at, e, err)
 		}
 		add(t, after, testEntry(3, "northwind"))
 	}

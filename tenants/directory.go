@@ -30,6 +30,9 @@ type Directory struct {
 type loaded struct {
 	snapshot *snapshot
 	stamp    disk.Stamp
+	// pins is pinsFile as it was read, pinsRead how far.
+	pins     disk.Stamp
+	pinsRead int64
 }
 
 // OpenDirectory opens the directory in a state directory. A missing one is an
@@ -64,41 +67,79 @@ func newDirectory(where *disk.Dir) *Directory {
 }
 
 func (d *Directory) snapshot() (*snapshot, error) {
-	have := d.current.Load()
-	if d.disk == nil {
-		return have.snapshot, nil
-	}
-	if have != nil {
-		seen, err := d.disk.Stat(DirectoryFile)
-		if err != nil {
-			return nil, err
-		}
-		if have.stamp.Same(seen) {
-			return have.snapshot, nil
-		}
-	}
-	fresh, err := d.load()
+	have, err := d.refresh()
 	if err != nil {
 		return nil, err
 	}
-	d.current.Store(fresh)
-	return fresh.snapshot, nil
+	return have.snapshot, nil
 }
 
+func (d *Directory) refresh() (*loaded, error) {
+	have := d.current.Load()
+	if d.disk == nil {
+		return have, nil
+	}
+	fresh, err := d.newer(have)
+	if err != nil {
+		return nil, err
+	}
+	if fresh != have {
+		d.current.Store(fresh)
+	}
+	return fresh, nil
+}
+
+// newer reads what changed since have, which may be nil: everything, or only pins
+// that were added.
+func (d *Directory) newer(have *loaded) (*loaded, error) {
+	if have == nil {
+		return d.load()
+	}
+	pins, err := d.disk.Stat(pinsFile)
+	if err != nil {
+		return nil, err
+	}
+	seen, err := d.disk.Stat(DirectoryFile)
+	switch {
+	case err != nil:
+		return nil, err
+	case !have.stamp.Same(seen):
+		return d.load()
+	case have.pins.Same(pins):
+		return have, nil
+	case !pins.Extends(have.pins):
+		return d.load()
+	}
+	lines, pins, err := d.disk.ReadFrom(pinsFile, have.pinsRead)
+	if err != nil {
+		return nil, err
+	}
+	next := *have
+	next.pins = pins
+	return &next, d.addPins(&next, lines)
+}
+
+// load reads the pins before the directory: whoever writes that writes them into
+// it first and then removes them.
 func (d *Directory) load() (*loaded, error) {
+	lines, pins, err := d.disk.Read(pinsFile)
+	if err != nil {
+		return nil, err
+	}
 	data, seen, err := d.disk.Read(DirectoryFile)
 	if err != nil {
 		return nil, err
 	}
+	fresh := &loaded{stamp: seen, pins: pins}
 	if seen.Missing() {
-		empty, err := newSnapshot(nil, nil)
-		return &loaded{empty, seen}, err
-	}
-	s, err := decodeDirectory(data)
-	if err != nil {
+		fresh.snapshot, err = newSnapshot(nil, nil)
+	} else if fresh.snapshot, err = decodeDirectory(data); err != nil {
 		return nil, corruptFile(*d.disk, DirectoryFile, problems.Clause(err), "the last change must be repeated")
 	}
-	return &loaded{s, seen}, nil
+	if err != nil {
+		return nil, err
+	}
+	return fresh, d.addPins(fresh, lines)
 }
 
 func corruptFile(where disk.Dir, name, what, lastChange string) *problems.Problem {
@@ -132,7 +173,7 @@ func (d *Directory) Find(name string) (entry Entry, ok bool, err error) {
 	}
 	i, ok := s.byName[naming.Fold(name)]
 	if ok {
-		entry = s.entries[i].clone()
+		entry = s.entry(i)
 	}
 	return entry, ok, nil
 }
@@ -145,7 +186,7 @@ func (d *Directory) Get(name string) (Entry, error) {
 		return Entry{}, err
 	}
 	if i, ok := s.byName[naming.Fold(name)]; ok {
-		return s.entries[i].clone(), nil
+		return s.entry(i), nil
 	}
 	return Entry{}, s.unknown(name)
 }
@@ -196,19 +237,13 @@ func (d *draft) position(name string) (int, error) {
 // change applies one change to the newest state and writes it. If it fails at
 // any point, file and memory stay as they were.
 func (d *Directory) change(ctx context.Context, edit func(*draft) error) error {
-	select {
-	case d.writer <- struct{}{}:
-		defer func() { <-d.writer }()
-	case <-ctx.Done():
-		return problems.OfContext(ctx.Err(), "Changing the directory")
+	release, err := d.lock(ctx)
+	if err != nil {
+		return err
 	}
+	defer release()
 	have := d.current.Load()
 	if d.disk != nil {
-		unlock, err := d.disk.Lock(ctx, directoryLock)
-		if err != nil {
-			return err
-		}
-		defer unlock()
 		if have, err = d.load(); err != nil {
 			return err
 		}
@@ -218,6 +253,23 @@ func (d *Directory) change(ctx context.Context, edit func(*draft) error) error {
 		return err
 	}
 	return d.save(next)
+}
+
+// lock keeps all other changes out, also those of other processes.
+func (d *Directory) lock(ctx context.Context) (release func(), err error) {
+	select {
+	case d.writer <- struct{}{}:
+	case <-ctx.Done():
+		return nil, problems.OfContext(ctx.Err(), "Changing the directory")
+	}
+	unlock := func() {}
+	if d.disk != nil {
+		if unlock, err = d.disk.Lock(ctx, directoryLock); err != nil {
+			<-d.writer
+			return nil, err
+		}
+	}
+	return func() { unlock(); <-d.writer }, nil
 }
 
 func edited(have *snapshot, edit func(*draft) error) (*snapshot, error) {
@@ -241,10 +293,13 @@ func (d *Directory) save(next *snapshot) error {
 	if err := d.disk.Replace(DirectoryFile, data); err != nil {
 		return err
 	}
+	if err := d.disk.Remove(pinsFile); err != nil {
+		return err
+	}
 	seen, err := d.disk.Stat(DirectoryFile)
 	if err != nil {
 		return err
 	}
-	d.current.Store(&loaded{next, seen})
+	d.current.Store(&loaded{snapshot: next, stamp: seen})
 	return nil
 }

@@ -45,10 +45,10 @@ func (d *Directory) Plan(entries []Entry) (Diff, error) {
 		switch {
 		case !existed:
 			diff.Added = append(diff.Added, after)
-		case reflect.DeepEqual(settled(s.entries[i]), settled(after)):
+		case reflect.DeepEqual(settled(s.entry(i)), settled(after)):
 			diff.Unchanged = append(diff.Unchanged, after)
 		default:
-			diff.Changed = append(diff.Changed, Change{s.entries[i].clone(), after})
+			diff.Changed = append(diff.Changed, Change{s.entry(i), after})
 		}
 	}
 	return diff, nil

@@ -3,6 +3,7 @@ package tenants
 import (
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"mcp-partner/internal/naming"
@@ -10,9 +11,10 @@ import (
 	"mcp-partner/schemas/problems"
 )
 
-// snapshot is one state of the directory with its indexes. It is never changed
-// after it was built, so readers need no lock.
+// snapshot is one state of the directory with its indexes. After it was built,
+// nothing of it is changed but pins, under pinning; entry is how they are read.
 type snapshot struct {
+	pinning     *sync.RWMutex
 	entries     []Entry // sorted by folded name
 	credentials []CredentialConfig
 	byName      map[string]int
@@ -26,6 +28,7 @@ type snapshot struct {
 // two entries collide.
 func newSnapshot(entries []Entry, credentials []CredentialConfig) (*snapshot, error) {
 	s := &snapshot{
+		pinning: new(sync.RWMutex),
 		entries: make([]Entry, 0, len(entries)), credentials: make([]CredentialConfig, 0, len(credentials)),
 		byName: make(map[string]int, len(entries)), byLook: map[string]int{}, byDomain: make(map[string]int, len(entries)),
 		byTenantID: make(map[string]int, len(entries)), credential: make(map[string]int, len(credentials)),
@@ -155,13 +158,13 @@ func (s *snapshot) resolve(ref string) (Entry, error) {
 	case len(s.entries) == 0:
 		return Entry{}, problems.New(problems.CodeDirectoryEmpty, "The tenant directory is empty.")
 	case ref == "" && len(s.entries) == 1:
-		return s.entries[0].clone(), nil
+		return s.entry(0), nil
 	case ref == "":
 		return Entry{}, problems.New(problems.CodeTenantRequired,
 			"The directory has several tenants, and none was named.", problems.WithNextTool("list_tenants"))
 	}
 	if i, ok := s.find(ref); ok {
-		return s.entries[i].clone(), nil
+		return s.entry(i), nil
 	}
 	return Entry{}, s.unknown(ref)
 }
@@ -211,7 +214,16 @@ func (s *snapshot) config(name string) (CredentialConfig, error) {
 		"The directory has no credential "+untrusted.Shown(name)+".")
 }
 
+// entry is a copy that the caller may change.
+func (s *snapshot) entry(i int) Entry {
+	s.pinning.RLock()
+	defer s.pinning.RUnlock()
+	return s.entries[i].clone()
+}
+
 func (s *snapshot) copies() ([]Entry, []CredentialConfig) {
+	s.pinning.RLock()
+	defer s.pinning.RUnlock()
 	entries := make([]Entry, len(s.entries))
 	for i, e := range s.entries {
 		entries[i] = e.clone()
@@ -239,7 +251,7 @@ func (d *Directory) ResolveAmong(ref string, sees func(name string) bool) (Entry
 		return s.resolve(ref)
 	}
 	if i, ok := s.find(ref); ok && sees(s.entries[i].Name) {
-		return s.entries[i].clone(), nil
+		return s.entry(i), nil
 	}
 	part := s.among(sees)
 	if ref != "" && len(part.entries) == 0 {
@@ -249,7 +261,7 @@ func (d *Directory) ResolveAmong(ref string, sees func(name string) bool) (Entry
 }
 
 func (s *snapshot) among(sees func(name string) bool) *snapshot {
-	part := &snapshot{byName: map[string]int{}, byDomain: map[string]int{}, byTenantID: map[string]int{}}
+	part := &snapshot{pinning: s.pinning, byName: map[string]int{}, byDomain: map[string]int{}, byTenantID: map[string]int{}}
 	for _, e := range s.entries {
 		if !sees(e.Name) {
 			continue

@@ -81,6 +81,12 @@ func (s Stamp) Same(other Stamp) bool {
 		s.info.ModTime().Equal(other.info.ModTime())
 }
 
+// Extends reports whether this is the same file with more in it, or the first one
+// where there was none.
+func (s Stamp) Extends(older Stamp) bool {
+	return !s.Missing() && (older.Missing() || os.SameFile(s.info, older.info) && s.info.Size() >= older.info.Size())
+}
+
 // File returns the path of a file in it.
 func (d Dir) File(name string) string { return filepath.Join(d.Path, name) }
 
@@ -135,7 +141,10 @@ func (d Dir) Stat(name string) (Stamp, error) {
 
 // Read returns a file and its stamp; nil and the zero stamp if there is none. Its
 // previous version, which holds as much, has to be as closed to others.
-func (d Dir) Read(name string) ([]byte, Stamp, error) {
+func (d Dir) Read(name string) ([]byte, Stamp, error) { return d.ReadFrom(name, 0) }
+
+// ReadFrom is Read without what stands before an offset.
+func (d Dir) ReadFrom(name string, offset int64) ([]byte, Stamp, error) {
 	if err := d.check(); err != nil {
 		return nil, Stamp{}, err
 	}
@@ -154,12 +163,12 @@ func (d Dir) Read(name string) ([]byte, Stamp, error) {
 		return nil, Stamp{}, d.Unavailable("read", d.File(name), err)
 	}
 	defer file.Close()
-	return d.readOpen(file)
+	return d.readOpen(file, offset)
 }
 
 // readOpen reads an open file and checks once more what was opened: between a
 // look at a name and its opening, somebody may have put something else there.
-func (d Dir) readOpen(file *os.File) ([]byte, Stamp, error) {
+func (d Dir) readOpen(file *os.File, offset int64) ([]byte, Stamp, error) {
 	info, err := file.Stat()
 	if err != nil {
 		return nil, Stamp{}, d.Unavailable("read", file.Name(), err)
@@ -167,7 +176,7 @@ func (d Dir) readOpen(file *os.File) ([]byte, Stamp, error) {
 	if !info.Mode().IsRegular() || d.Exposed(info) {
 		return nil, Stamp{}, Unsafe(file.Name()+" was replaced while it was opened.", "Check the state directory, then try again.")
 	}
-	data, err := io.ReadAll(io.LimitReader(file, MaxFileBytes+1))
+	data, err := io.ReadAll(io.NewSectionReader(file, offset, MaxFileBytes+1))
 	if err == nil && len(data) > MaxFileBytes {
 		err = ErrTooLarge
 	}
@@ -206,6 +215,45 @@ func (d Dir) Write(name string, data []byte) error {
 		return err
 	}
 	return d.Unavailable("written", d.File(name), err)
+}
+
+// Append puts data behind the first bytes of a file, which it makes where there is
+// none, and cuts off what else is behind them. Where it is interrupted, a part of
+// data may be there. The caller holds the lock.
+func (d Dir) Append(name string, at int64, data []byte) (Stamp, error) {
+	if _, err := d.Stat(name); err != nil {
+		return Stamp{}, err
+	}
+	if err := d.Step("append " + name); err != nil {
+		return Stamp{}, err
+	}
+	file, err := os.OpenFile(d.File(name), os.O_WRONLY|os.O_CREATE, fileMode)
+	if err != nil {
+		return Stamp{}, d.Unavailable("written", d.File(name), err)
+	}
+	defer file.Close()
+	err = file.Truncate(at)
+	if err == nil {
+		_, err = file.WriteAt(data, at)
+	}
+	if err = errors.Join(err, file.Sync()); err != nil {
+		return Stamp{}, d.Unavailable("written", d.File(name), err)
+	}
+	return d.Stat(name)
+}
+
+// Remove removes a file, which need not be there. The caller holds the lock.
+func (d Dir) Remove(name string) error {
+	if seen, err := d.Stat(name); err != nil || seen.Missing() {
+		return err
+	}
+	if err := d.Step("remove " + name); err != nil {
+		return err
+	}
+	if err := os.Remove(d.File(name)); err != nil {
+		return d.Unavailable("removed", d.File(name), err)
+	}
+	return nil
 }
 
 // writeSteps stops at a step that fails and leaves everything as it is, as a
