@@ -163,7 +163,7 @@ func listTenants() Operation {
 		Routes: []Route{{http.MethodGet, PathTenants, "with discover"}},
 		Input:  &ListTenantsInput{}, Answer: []string{"tenants", "totals", "next_cursor"},
 		Table: &Table{
-			[]string{"NAME", "COMPANY", "DOMAINS", "TENANT ID", "DISPLAY NAME", "CLOUD", "CREDENTIALS", "EXPECTED", "LABELS", "OWNER", "EXTERNAL ID", "CATEGORY", ""},
+			[]string{"COMPANY", "DOMAINS", "NAME", "TENANT ID", "DISPLAY NAME", "CLOUD", "CREDENTIALS", "EXPECTED", "LABELS", "OWNER", "EXTERNAL ID", "CATEGORY", ""},
 			tenantCells,
 		},
 		Examples: []Example{
@@ -180,7 +180,7 @@ func tenantCells(e answers.Envelope) [][]string {
 		if !t.InDirectory {
 			known = "not in the directory"
 		}
-		rows[i] = []string{t.Name, t.Company, strings.Join(t.Domains, " "), t.TenantID, t.DisplayName, t.Cloud, strings.Join(t.Credentials, " "),
+		rows[i] = []string{t.Company, strings.Join(t.Domains, " "), t.Name, t.TenantID, t.DisplayName, t.Cloud, strings.Join(t.Credentials, " "),
 			t.ExpectedPartnerID, strings.Join(t.Labels, ", "), t.Owner, t.ExternalID, t.Category, known}
 	}
 	return rows

@@ -309,7 +309,7 @@ func (s *Service) askBatch(ctx context.Context, j *job, w batchRequest, asked gu
 func (s *Service) onlyPlan(w batchRequest, plan guard.Plan, rows int, held error) Result {
 	envelope := s.page(w, fleet.Changes(plan, nil, nil))
 	envelope.Status = answers.StatusDone
-	envelope.Summary = fmt.Sprintf("A plan for %s: %d to write; nothing was written. %s%s", plan.Tool, rows, envelope.Summary, notUndone(plan, rows))
+	envelope.Summary = fmt.Sprintf("Planned: %s; nothing was written. %s%s", phrase.Count(rows, "write"), envelope.Summary, notUndone(plan, rows))
 	if held != nil {
 		envelope.Summary += " " + heldBy(problems.As(held).Code)
 	}
@@ -360,7 +360,7 @@ func (s *Service) waitingBatch(ctx context.Context, w batchRequest, waiting guar
 	envelope := s.page(w, fleet.Changes(plan, nil, nil))
 	_, rows := plan.Writes()
 	envelope.Status, envelope.Approval = answers.StatusApprovalRequired, s.approval(ctx, waiting.Ticket)
-	envelope.Summary = fmt.Sprintf("A person has to approve %s in %s; nothing was written. %s%s", plan.Tool, phrase.Count(rows, "tenant"), envelope.Summary, notUndone(plan, rows))
+	envelope.Summary = fmt.Sprintf("A person has to approve writes in %s; nothing was written. %s%s", phrase.Count(rows, "tenant"), envelope.Summary, notUndone(plan, rows))
 	return Result{Envelope: envelope}
 }
 

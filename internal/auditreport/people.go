@@ -21,8 +21,9 @@ type personColumn struct {
 func (r Report) personColumns() []personColumn {
 	all := []personColumn{
 		{"State", stateOf, stateCell},
-		{"Tenant", func(r answers.AuditRow) string { return r.Tenant }, tenantCell},
 		{"Company", func(r answers.AuditRow) string { return r.Company }, nil},
+		{"Domain", func(r answers.AuditRow) string { return r.Domain }, nil},
+		{"Tenant", func(r answers.AuditRow) string { return r.Tenant }, tenantCell},
 		{"Partner ID", partnerID, unbroken(partnerID)},
 		{"Partner", func(r answers.AuditRow) string { return r.PartnerName }, nil},
 		{"Expected", expectedID, unbroken(expectedID)},

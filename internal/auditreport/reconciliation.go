@@ -60,11 +60,12 @@ func reconciliationColumns() []struct {
 		value       func(usage.Row) string
 	}
 	return []column{
+		{"company", "Company", func(r usage.Row) string { return r.Company }},
+		{"domain", "Domain", func(r usage.Row) string { return r.Domain }},
 		{"action", "Action", func(r usage.Row) string { return string(r.Action) }},
 		{"what_to_do", "What to do", func(r usage.Row) string { return r.What }},
 		{"tenant", "Tenant", func(r usage.Row) string { return r.Tenant }},
 		{"tenant_id", "Tenant ID", func(r usage.Row) string { return r.TenantID }},
-		{"customer", "Customer", func(r usage.Row) string { return r.Customer }},
 		{"subscription", "Subscription", func(r usage.Row) string { return r.Name }},
 		{"subscription_id", "Subscription ID", func(r usage.Row) string { return r.SubscriptionID }},
 		{"cost_without_credit", "Without credit", func(r usage.Row) string { return r.WithoutCredit }},

@@ -82,10 +82,11 @@ func (r Report) columns() []column {
 
 func columns() []column {
 	return []column{
+		{"company", func(r answers.AuditRow) string { return r.Company }},
+		{"domain", func(r answers.AuditRow) string { return r.Domain }},
+		{"tenant", func(r answers.AuditRow) string { return r.Tenant }},
 		{"state", func(r answers.AuditRow) string { return string(r.State) }},
 		{"stale", func(r answers.AuditRow) string { return yes(r.Stale) }},
-		{"tenant", func(r answers.AuditRow) string { return r.Tenant }},
-		{"company", func(r answers.AuditRow) string { return r.Company }},
 		{"tenant_id", func(r answers.AuditRow) string { return r.TenantID }},
 		{"credential", func(r answers.AuditRow) string { return r.Credential }},
 		{"object_id", func(r answers.AuditRow) string { return r.ObjectID }},

@@ -143,7 +143,7 @@ func TestCompanyColumn(t *testing.T) {
 			if err := sample().Write(&b, format, found); err != nil {
 				t.Fatal(err)
 			}
-			heading := regexp.MustCompile(`,company,|\| Company \||>Company<`).MatchString(b.String())
+			heading := regexp.MustCompile(`(?m)^company,|\| Company \||>Company<`).MatchString(b.String())
 			if heading != (test.shown || format == auditreport.CSV) || strings.Contains(b.String(), "Fabrikam Inc") != test.shown {
 				t.Errorf("%s, %s: company column %v", name, format, heading)
 			}

@@ -25,7 +25,7 @@ import (
 
 // kindCommand sets up what the kinds of credentials need:
 //
-//	kind certificate FILE DAYS [PASSPHRASE]   makes and registers one
+//	kind certificate FILE DAYS [PASSPHRASE]   makes and registers one that ends then, and began 400 days before
 //	kind curve FILE                           makes one that is not RSA
 //	kind token FILE SUBJECT                   trusts a cluster and projects its token
 //	kind person NAME TENANT...                somebody who approves every code
@@ -67,8 +67,9 @@ func makeCertificate(sim *simulator.Simulator, path, days, passphrase string) er
 	if err != nil {
 		return err
 	}
+	end := time.Now().AddDate(0, 0, n)
 	template := &x509.Certificate{SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: filepath.Base(path)},
-		NotBefore: time.Now().Add(-time.Hour * 24 * 400), NotAfter: time.Now().Add(time.Hour * 24 * time.Duration(n))}
+		NotBefore: end.AddDate(0, 0, -400), NotAfter: end}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
 		return err

@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"os"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -101,4 +102,23 @@ func TestAReaderThatSawEnoughIsNoError(t *testing.T) {
 	if code := Run(t.Context(), streams, []string{"tools"}); code != exit.CodeFailed || errs.Len() != 0 {
 		t.Errorf("exit %d, said %q", code, errs.String())
 	}
+}
+
+// TestEveryPlaceholderIsAWordInCapitals holds help to one form: --label NAME, and
+// not --label 2026-11.
+func TestEveryPlaceholderIsAWordInCapitals(t *testing.T) {
+	t.Parallel()
+	form := regexp.MustCompile(`^[A-Z][A-Z-]*([:=][A-Z]+)?$`)
+	var walk func(*cobra.Command)
+	walk = func(command *cobra.Command) {
+		command.LocalFlags().VisitAll(func(flag *pflag.Flag) {
+			if placeholder, _ := pflag.UnquoteUsage(flag); flag.Value.Type() != "bool" && !form.MatchString(placeholder) {
+				t.Errorf("%s --%s %s", command.CommandPath(), flag.Name, placeholder)
+			}
+		})
+		for _, sub := range command.Commands() {
+			walk(sub)
+		}
+	}
+	walk(NewRoot(cmdutil.NewDeps(testStreams(nil))))
 }

@@ -23,7 +23,7 @@ import (
 const Prefix = "MCP_PARTNER_"
 
 // ListType is the type of flags that take several values.
-const ListType = "list"
+const ListType = "LIST"
 
 // The annotations of flags. Apply sets filled.
 const (

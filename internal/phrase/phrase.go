@@ -29,6 +29,9 @@ func Count(n int, thing string) string {
 	return strconv.Itoa(n) + " " + thing + "s"
 }
 
+// Words is a state or a kind as people read it.
+func Words[T ~string](word T) string { return strings.ReplaceAll(string(word), "_", " ") }
+
 // ForPerson words a hint for the person whom an agent would ask.
 func ForPerson(hint string) string {
 	step, asks := strings.CutPrefix(hint, "Ask a person to ")

@@ -214,18 +214,26 @@ func nearestField(header string, free []string) string {
 
 func (u *unknownColumns) refusal(o *Request, err error) error {
 	next := "run the command, which leaves out every COLUMN= that has no field"
-	command := "mcp-partner tenants import " + phrase.ShellWord(o.File)
-	for _, m := range slices.Concat(o.Maps, u.maps) {
-		command += " --map " + phrase.ShellWord(m)
-		if strings.HasSuffix(m, "="+fieldToName) {
-			next = "write a field for each " + fieldToName + ", or nothing to leave the column out; the fields are " + strings.Join(Columns(), ", ")
-		}
+	if slices.ContainsFunc(u.maps, func(m string) bool { return strings.HasSuffix(m, "="+fieldToName) }) {
+		next = "write a field for each " + fieldToName + ", or nothing to leave the column out; the fields are " + strings.Join(Columns(), ", ")
 	}
-	if o.Credential.Name != "" {
-		command += " --credential " + phrase.ShellWord(o.Credential.Name)
+	return &exit.Error{Code: exit.CodeRefused, Message: fmt.Sprintf("%s: %s", o.source(), err), Next: next, Command: o.command(o.Credential.Name, u.maps)}
+}
+
+// command is the import again, with a credential and more columns mapped.
+func (o *Request) command(credential string, maps []string) string {
+	command := "mcp-partner tenants import " + phrase.ShellWord(o.File)
+	for _, m := range slices.Concat(o.Maps, maps) {
+		command += " --map " + phrase.ShellWord(m)
+	}
+	if credential != "" {
+		command += " --credential " + phrase.ShellWord(credential)
 	}
 	if o.Resolve {
 		command += " --resolve-domains"
 	}
-	return &exit.Error{Code: exit.CodeRefused, Message: fmt.Sprintf("%s: %s", o.File, err), Next: next, Command: command}
+	if o.ExpectedPartner != "" {
+		command += " --expect-partner " + o.ExpectedPartner
+	}
+	return command
 }

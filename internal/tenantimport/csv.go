@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"slices"
 	"strconv"
@@ -178,33 +179,31 @@ func (o *Request) ReadTable() (*table, error) {
 	if err != nil {
 		return nil, err
 	}
-	from, err := openCSV(o.File)
-	if err != nil {
-		return nil, err
+	in := io.NopCloser(o.In)
+	if o.File != "-" {
+		if in, err = os.Open(o.File); err != nil {
+			return nil, exit.Usage("give the path of a CSV file, or - for standard input", "%s is not a file that can be read", o.File)
+		}
 	}
-	defer from.Close()
-	file, err := decodeCSV(from, maps)
+	defer in.Close()
+	file, err := decodeCSV(http.MaxBytesReader(nil, in, maxCSV), maps)
 	var unknown *unknownColumns
+	var tooLarge *http.MaxBytesError
 	switch {
+	case errors.As(err, &tooLarge):
+		return nil, exit.Usage("split it", "%s is larger than %d MiB", o.source(), maxCSV>>20)
 	case errors.As(err, &unknown):
 		return nil, unknown.refusal(o, err)
 	case err != nil:
-		return nil, exit.Refused("correct the file; nothing was changed", "%s: %s", o.File, err)
+		return nil, exit.Refused("correct the file; nothing was changed", "%s: %s", o.source(), err)
 	}
 	return file, nil
 }
 
-func openCSV(path string) (*os.File, error) {
-	info, err := os.Stat(path)
-	if err != nil || !info.Mode().IsRegular() {
-		return nil, exit.Usage("give the path of a CSV file", "%s is not a file that can be read", path)
+// source names what is read, for messages.
+func (o *Request) source() string {
+	if o.File == "-" {
+		return "standard input"
 	}
-	if info.Size() > maxCSV {
-		return nil, exit.Usage("split it", "%s is larger than %d MiB", path, maxCSV>>20)
-	}
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, exit.Usage("give the path of a CSV file", "%s cannot be read", path)
-	}
-	return file, nil
+	return o.File
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -115,13 +116,13 @@ func (im *importer) planImport(rows []numbered) (*Plan, error) {
 func (im *importer) refusal() error {
 	const next = "correct the file; nothing was changed"
 	if len(im.mistakes) == 1 {
-		return exit.Refused(next, "%s: %s", im.options.File, im.mistakes[0])
+		return exit.Refused(next, "%s: %s", im.options.source(), im.mistakes[0])
 	}
 	shown := slices.Clone(im.mistakes[:min(len(im.mistakes), maxMistakes)])
 	if more := len(im.mistakes) - len(shown); more > 0 {
 		shown = append(shown, fmt.Sprintf("and %d more", more))
 	}
-	return &exit.Error{Code: exit.CodeRefused, Message: fmt.Sprintf("%s has %d mistakes", im.options.File, len(im.mistakes)), Next: next, Details: shown}
+	return &exit.Error{Code: exit.CodeRefused, Message: fmt.Sprintf("%s has %d mistakes", im.options.source(), len(im.mistakes)), Next: next, Details: shown}
 }
 
 func (im *importer) entry(row numbered) (tenants.Entry, error) {
@@ -325,9 +326,10 @@ func sameURL(a, b string) bool {
 
 // Request says what is imported, and how its rows are read.
 type Request struct {
-	// file is the CSV file; caFile has the authorities for rows of a custom cloud
-	// that name none.
+	// File is the CSV file, or - for In; CAFile has the authorities for rows of a
+	// custom cloud that name none.
 	File, CAFile string
+	In           io.Reader
 	// maps say COLUMN=FIELD of columns that are not known.
 	Maps []string
 	// ExpectedPartner is for tenants that have no expected partner ID and whose
@@ -364,21 +366,25 @@ func PlanTable(ctx context.Context, a *app.App, o *Request, file *table) (*Plan,
 }
 
 // Try signs in once with the credential that was assumed, in the first new
-// tenant, and says what is wrong there: an application of a single tenant fails
-// in every other one. A failure stops nothing, because customers may consent
-// later.
-func (p *Plan) Try(ctx context.Context, a *app.App) {
+// tenant: an application of a single tenant fails in every other one. A failure
+// stops the import, for hundreds of tenants would be added with a credential that
+// nobody named. Naming it imports without a trial.
+func (p *Plan) Try(ctx context.Context, a *app.App, o *Request) error {
 	if p.Assumed == "" || len(p.Diff.Added) == 0 {
-		return
+		return nil
 	}
 	config, err := a.Directory.Credential(p.Assumed)
 	if err != nil || config.Kind.Interactive() {
-		return // whoever applies the plan says what is wrong
+		return nil // whoever applies the plan says what is wrong
 	}
 	entry := p.Diff.Added[0]
 	if err := a.TrySignIn(ctx, entry, config, a.Store); err != nil {
-		p.Said = append(p.Said, fmt.Sprintf("%s does not sign in to %s: %s. %s", p.Assumed, entry.Name, exit.MessageOf(err), afterTrial(err)))
+		return &exit.Error{
+			Code: exit.CodeFailed, Message: fmt.Sprintf("%s does not sign in to %s: %s; nothing was changed", p.Assumed, entry.Name, exit.MessageOf(err)),
+			Next: afterTrial(err) + " To import without this trial, name the credential.", Command: o.command(p.Assumed, nil),
+		}
 	}
+	return nil
 }
 
 // afterTrial is the next step after a trial that failed. Only a tenant that does

@@ -83,7 +83,7 @@ func (a *arranger) open() ([]asked, error) {
 		}
 		cloud, err := a.cloudOf(row)
 		if err != nil {
-			return nil, exit.Refused("correct the file; nothing was changed", "%s: line %d: %s", a.options.File, row.line, exit.MessageOf(err))
+			return nil, exit.Refused("correct the file; nothing was changed", "%s: line %d: %s", a.options.source(), row.line, exit.MessageOf(err))
 		}
 		open = append(open, asked{row, question{cloud, strings.ToLower(domains[0])}})
 	}

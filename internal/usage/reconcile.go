@@ -42,21 +42,23 @@ func (a Action) Words() string {
 
 // Facts are what is known of one tenant.
 type Facts struct {
-	// Tenant is its name in the directory, or "".
-	Tenant string
-	Link   answers.Link
-	Roles  *answers.PECRoles
+	// Company, Domain and Tenant are what the directory calls it, or "".
+	Company, Domain, Tenant string
+	Link                    answers.Link
+	Roles                   *answers.PECRoles
 	// Reason says why something could not be read, or is "".
 	Reason string
 }
 
 // Row is a subscription with what was billed, what is known, and what to do.
 type Row struct {
-	Action         Action             `json:"action"`
-	What           string             `json:"what"`
-	TenantID       string             `json:"tenant_id"`
+	Action Action `json:"action"`
+	What   string `json:"what"`
+	// Company is the directory's name of the customer, else that of the file.
+	Company        string             `json:"company,omitempty"`
+	Domain         string             `json:"domain,omitempty"`
 	Tenant         string             `json:"tenant,omitempty"`
-	Customer       string             `json:"customer,omitempty"`
+	TenantID       string             `json:"tenant_id"`
 	SubscriptionID string             `json:"subscription_id"`
 	Name           string             `json:"name,omitempty"`
 	Currency       string             `json:"currency"`
@@ -72,9 +74,6 @@ type Row struct {
 	without, with  Amount
 	role           answers.PECSubscription
 }
-
-// Who names the tenant of a row.
-func (r Row) Who() string { return cmp.Or(r.Tenant, r.Customer, r.TenantID) }
 
 // Subscription names the subscription of a row.
 func (r Row) Subscription() string { return cmp.Or(r.Name, r.SubscriptionID) }
@@ -96,7 +95,7 @@ func Reconcile(file File, facts map[string]Facts) []Row {
 
 func join(s *Subscription, known Facts) Row {
 	row := Row{
-		TenantID: s.TenantID, Tenant: known.Tenant, Customer: s.Customer, SubscriptionID: s.SubscriptionID, Name: s.Name, Currency: s.Currency,
+		Company: cmp.Or(known.Company, s.Customer), Domain: known.Domain, Tenant: known.Tenant, TenantID: s.TenantID, SubscriptionID: s.SubscriptionID, Name: s.Name, Currency: s.Currency,
 		WithCredit: s.WithCredit.String(), WithoutCredit: s.WithoutCredit.String(), Lines: s.Lines,
 		Link: known.Link.State, PartnerID: known.Link.PartnerID, without: s.WithoutCredit, with: s.WithCredit,
 	}

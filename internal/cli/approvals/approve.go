@@ -68,6 +68,12 @@ func runApprove(ctx context.Context, deps *cmdutil.Deps, o *approveOptions) erro
 	if state != guard.StatePending && !(o.execute && state == guard.StateApproved) {
 		return decided(ticket, state)
 	}
+	asks := !o.execute || state != guard.StateApproved // what was approved before needs nobody again: the agent could go on as well
+	if asks {
+		if err := knownApprover(ctx, session.Guard, o.approver); err != nil {
+			return err
+		}
+	}
 	ui := deps.IO.UI()
 	if o.json {
 		ui = &term.UI{Out: deps.IO.Err, Width: deps.IO.ErrWidth}
@@ -76,8 +82,7 @@ func runApprove(ctx context.Context, deps *cmdutil.Deps, o *approveOptions) erro
 	if err := plan.write(ctx); err != nil {
 		return err
 	}
-	// What was approved before needs nobody again: the agent could go on as well.
-	if !o.execute || state != guard.StateApproved {
+	if asks {
 		if err := approve(ctx, deps, plan, o); err != nil {
 			return err
 		}
@@ -91,10 +96,8 @@ func runApprove(ctx context.Context, deps *cmdutil.Deps, o *approveOptions) erro
 // approve asks an approver for the passphrase, right under the question, and
 // records the approval.
 func approve(ctx context.Context, deps *cmdutil.Deps, plan shown, o *approveOptions) (err error) {
-	if o.approver == "" {
-		if o.approver, err = deps.IO.Ask(ctx, "Approver's name: ", false); err != nil {
-			return err
-		}
+	if o.approver, err = approverName(ctx, deps, plan.session.Guard, o.approver, ""); err != nil {
+		return err
 	}
 	question, err := plan.question(ctx)
 	if err != nil {

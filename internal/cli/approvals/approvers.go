@@ -2,7 +2,7 @@ package approvals
 
 import (
 	"context"
-	"strings"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -10,7 +10,9 @@ import (
 	"mcp-partner/internal/app"
 	"mcp-partner/internal/cli/cmdutil"
 	"mcp-partner/internal/cli/term"
+	"mcp-partner/internal/exit"
 	"mcp-partner/internal/phrase"
+	"mcp-partner/internal/untrusted"
 )
 
 // NewCmdApprovers builds `approvers` with its subcommands.
@@ -25,16 +27,6 @@ the first approver yourself; each further one needs an existing approver's conse
 	}
 	command.AddCommand(newCmdApproversAdd(deps), newCmdApproversList(deps), newCmdApproversRemove(deps))
 	return command
-}
-
-// Consent asks an approver for the passphrase; without a name, for that too.
-func Consent(ctx context.Context, deps *cmdutil.Deps, name, why string) (by guard.Credentials, err error) {
-	if name == "" {
-		if name, err = deps.IO.Ask(ctx, strings.TrimSpace(why+" Approver's name:")+" ", false); err != nil {
-			return by, err
-		}
-	}
-	return askCredentials(ctx, deps.IO, name)
 }
 
 // newCmdApproversAdd builds `approvers add`.
@@ -59,9 +51,12 @@ func addApprover(ctx context.Context, deps *cmdutil.Deps, session *app.Session, 
 	if err != nil {
 		return err
 	}
+	if slices.ContainsFunc(have, func(a guard.Approver) bool { return a.Name == name }) {
+		return exit.Refused("mcp-partner approvers list", "there is an approver %s already", untrusted.Shown(name))
+	}
 	var by guard.Credentials
 	if len(have) > 0 {
-		if by, err = Consent(ctx, deps, "", "An existing approver must consent."); err != nil {
+		if by, err = Consent(ctx, deps, session.Guard, "", "An existing approver must consent."); err != nil {
 			return err
 		}
 	}
@@ -123,7 +118,10 @@ that the approver gave and nobody has used become void.`,
 		Example: "  mcp-partner approvers remove alice",
 		Args:    cmdutil.OneArgument("the approver's name"),
 		RunE: deps.OnLedger(func(ctx context.Context, session *app.Session, args []string) error {
-			by, err := Consent(ctx, deps, "", "An existing approver must consent.")
+			if err := knownApprover(ctx, session.Guard, args[0]); err != nil {
+				return err
+			}
+			by, err := Consent(ctx, deps, session.Guard, "", "An existing approver must consent.")
 			if err != nil {
 				return err
 			}

@@ -34,7 +34,7 @@ func newCmdDeny(deps *cmdutil.Deps) *cobra.Command {
 			return u.Err
 		}),
 	}
-	command.Flags().StringVar(&reason, "reason", "", "why, for the agent and the record")
+	command.Flags().StringVar(&reason, "reason", "", "`TEXT` that says why, for the agent and the record")
 	deps.AddKeyFlags(command.Flags())
 	return command
 }

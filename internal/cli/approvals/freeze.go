@@ -41,7 +41,7 @@ an approver's.`,
 		}),
 	}
 	command.Flags().BoolVar(&reads, "reads", false, "stop reads too")
-	command.Flags().StringVar(&reason, "reason", "", "why, for agents and the record")
+	command.Flags().StringVar(&reason, "reason", "", "`TEXT` that says why, for agents and the record")
 	deps.AddKeyFlags(command.Flags())
 	return command
 }
@@ -72,7 +72,7 @@ func NewCmdUnfreeze(deps *cmdutil.Deps) *cobra.Command {
 		Short:   "End a freeze, with an approver's passphrase",
 		Example: "  mcp-partner unfreeze --approver alice",
 		RunE: deps.OnLedger(func(ctx context.Context, session *app.Session, _ []string) error {
-			by, err := Consent(ctx, deps, approver, "")
+			by, err := Consent(ctx, deps, session.Guard, approver, "")
 			if err != nil {
 				return err
 			}

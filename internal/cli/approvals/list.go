@@ -9,6 +9,7 @@ import (
 	"mcp-partner/guard"
 	"mcp-partner/internal/app"
 	"mcp-partner/internal/cli/cmdutil"
+	"mcp-partner/internal/phrase"
 )
 
 // newCmdList builds `approvals list`.
@@ -25,9 +26,9 @@ func newCmdList(deps *cmdutil.Deps) *cobra.Command {
 			}
 			return cmdutil.Listing[ApprovalRow]{
 				Name: "approvals", Rows: rows, Empty: "Nothing waits for an approver.",
-				Header: []string{"ID", "STATE", "TOOL", "COMPANY", "TENANT", "PARTNER ID", "LINKED NOW", "CALLER", "EXPIRES"},
+				Header: []string{"ID", "STATE", "TOOL", "COMPANY", "DOMAIN", "TENANT", "PARTNER ID", "LINKED NOW", "CALLER", "EXPIRES"},
 				Cells: func(r ApprovalRow) []string {
-					return []string{r.ID, r.State, r.Tool, r.Company, r.Tenant, r.PartnerID, r.Before, r.Caller, r.ExpiresAt}
+					return []string{r.ID, r.State, r.Tool, r.Company, r.Domain, r.Tenant, r.PartnerID, phrase.Words(r.Before), r.Caller, r.ExpiresAt}
 				},
 			}.Show(deps.IO, &flags)
 		}),

@@ -12,6 +12,7 @@ import (
 	"mcp-partner/internal/app"
 	"mcp-partner/internal/cli/cmdutil"
 	"mcp-partner/internal/cli/term"
+	"mcp-partner/internal/phrase"
 )
 
 // newCmdShow builds `approvals show`.
@@ -52,7 +53,7 @@ func showTicket(u *term.UI, t guard.Ticket, r ApprovalRow) {
 	u.Field("tenant", fmt.Sprintf("%s (%s, %s cloud)", r.Tenant, r.TenantID, r.Cloud))
 	u.Field("identity", r.ObjectID)
 	u.Field("credential", r.Credential)
-	u.Field("linked now", r.Before)
+	u.Field("linked now", phrase.Words(r.Before))
 	u.Field("its name", r.LinkedName)
 	u.Field("last written", r.LinkedSince)
 	u.Field("afterwards", afterwards(t.Intent))

@@ -77,7 +77,7 @@ Exit codes: 0 done, 1 failed or --fail-on found something, 2 usage, 3 refused.`,
 	flags.Var(&options.ownIDs, "own-ids", "your own partner `IDS`")
 	flags.IntVar(&options.staleAfterDays, "stale-after-days", 0, "mark links that were last written more than `N` days ago")
 	flags.BoolVar(&options.roles, "roles", false, "check roles for partner earned credit too")
-	flags.StringVar(&options.label, "label", "", "name the run, such as `2026-11`; named runs are kept")
+	flags.StringVar(&options.label, "label", "", "`NAME` of the run, such as 2026-11; named runs are kept")
 	options.report.add(flags)
 	options.house.add(deps, flags)
 	command.AddCommand(newCmdList(deps), newCmdShow(deps), newCmdResume(deps),

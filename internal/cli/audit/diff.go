@@ -112,7 +112,7 @@ func diffTable(ctx context.Context, u *term.UI, session *app.Session, before, af
 	}
 	u.Linef(term.Plain, "From %s (%s) to %s (%s)", before.ID, before.CreatedAt.UTC().Format("2006-01-02"), after.ID, after.CreatedAt.UTC().Format("2006-01-02"))
 	for _, kind := range fleet.ChangeKinds() {
-		u.Field(kindWords(kind), number(counts[kind]))
+		u.Field(phrase.Words(kind), number(counts[kind]))
 	}
 	if len(counts) == 0 {
 		u.Line(term.Good, "Nothing differs.")
@@ -125,7 +125,7 @@ func diffTable(ctx context.Context, u *term.UI, session *app.Session, before, af
 			}
 		}
 	}
-	return errors.Join(u.LongTable([]string{"CHANGE", "TENANT", "CREDENTIAL", "THEN", "NOW", "ROLES"}, rows), u.Err)
+	return errors.Join(u.LongTable([]string{"CHANGE", "COMPANY", "DOMAIN", "TENANT", "CREDENTIAL", "THEN", "NOW", "ROLES"}, rows), u.Err)
 }
 
 // changesOf yields the cells of the changes of one kind, and reports whether more
@@ -139,14 +139,12 @@ func changesOf(kind fleet.ChangeKind, changes iter.Seq2[fleet.Change, error], yi
 			continue
 		}
 		row := change.Row()
-		if !yield([]string{kindWords(kind), row.Tenant, row.Credential, wasState(change.Before), wasState(change.After), strings.Join(change.Roles, " ")}, nil) {
+		if !yield([]string{phrase.Words(kind), row.Company, row.Domain, row.Tenant, row.Credential, wasState(change.Before), wasState(change.After), strings.Join(change.Roles, " ")}, nil) {
 			return false
 		}
 	}
 	return true
 }
-
-func kindWords(kind fleet.ChangeKind) string { return strings.ReplaceAll(string(kind), "_", " ") }
 
 // wasState words one side of a change.
 func wasState(row *answers.AuditRow) string {

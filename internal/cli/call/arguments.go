@@ -120,13 +120,13 @@ func (f *ArgumentFlag) String() string { return "" }
 func (f *ArgumentFlag) Type() string {
 	switch f.kind {
 	case "integer":
-		return "number"
+		return "N"
 	case "boolean":
-		return ""
+		return "bool"
 	case "array":
 		return config.ListType
 	}
-	return "text"
+	return "TEXT"
 }
 
 // json returns the arguments as one JSON object: those of --args, then those

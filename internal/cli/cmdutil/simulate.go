@@ -15,8 +15,8 @@ import (
 // AddSimulationFlags adds everything but the number of tenants, whose flag differs.
 func AddSimulationFlags(w *app.SimulationOptions, flags *pflag.FlagSet) {
 	flags.DurationVar(&w.Latency, "latency", 0, "`TIME` that each simulated answer takes, such as 50ms")
-	flags.StringVar(&w.Throttle, "throttle", "", "simulated limits, as in `reads=250/25,writes=200/10` (at once/refilled per second)")
-	flags.Var((*List)(&w.Faults), "fault", "`KIND=PERCENT` of simulated answers that fail; repeatable (mcp-partner simulate --help lists the kinds)")
+	flags.StringVar(&w.Throttle, "throttle", "", "simulated `LIMITS`: requests at once and refilled per second, such as reads=250/25,writes=200/10")
+	flags.Var((*List)(&w.Faults), "fault", "`FAULT` of simulated answers as KIND=PERCENT, such as html=2; repeatable (mcp-partner simulate --help lists the kinds)")
 	flags.Uint64Var(&w.Seed, "seed", 0, "seed `NUMBER` of everything that is generated")
 }
 

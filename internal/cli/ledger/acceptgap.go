@@ -29,7 +29,7 @@ func acceptGap(ctx context.Context, deps *cmdutil.Deps, o *verifyOptions) error 
 		return err
 	}
 	defer session.Close()
-	by, err := approvals.Consent(ctx, deps, o.approver, "")
+	by, err := approvals.Consent(ctx, deps, session.Guard, o.approver, "")
 	if err != nil {
 		return err
 	}

@@ -9,9 +9,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"mcp-partner/guard"
+	"mcp-partner/internal/app"
 	"mcp-partner/internal/cli/cmdutil"
 	"mcp-partner/internal/exit"
 	"mcp-partner/internal/phrase"
+	"mcp-partner/schemas"
 )
 
 type listOptions struct {
@@ -69,21 +71,24 @@ func runList(ctx context.Context, deps *cmdutil.Deps, o *listOptions) error {
 	}
 	slices.Reverse(events)
 	return cmdutil.Listing[EntryRow]{
-		Name: "entries", Rows: entryRows(events), Empty: "No entry matches.",
-		Header: []string{"SEQ", "TIME", "KIND", "CALLER", "TOOL", "TENANT", "PARTNER ID", "RESULT", "APPROVER", "DETAIL OR REASON"},
+		Name: "entries", Rows: entryRows(a, events), Empty: "No entry matches.",
+		Header: []string{"SEQ", "TIME", "KIND", "CALLER", "TOOL", "COMPANY", "DOMAIN", "TENANT", "PARTNER ID", "RESULT", "APPROVER", "DETAIL OR REASON"},
 		Cells: func(r EntryRow) []string {
-			return []string{strconv.FormatInt(r.Seq, 10), r.Time, r.Kind, r.Caller, r.Tool, r.Tenant, r.PartnerID, r.Result, r.Approver, cmp.Or(r.Detail, r.Reason)}
+			return []string{strconv.FormatInt(r.Seq, 10), r.Time, r.Kind, r.Caller, r.Tool, r.Company, r.Domain, r.Tenant, r.PartnerID, r.Result, r.Approver, cmp.Or(r.Detail, r.Reason)}
 		},
 	}.Show(deps.IO, &o.ListFlags)
 }
 
 // EntryRow is an entry of the ledger as the command line shows it.
 type EntryRow struct {
-	Seq           int64  `json:"seq"`
-	Time          string `json:"time"`
-	Kind          string `json:"kind"`
-	Caller        string `json:"caller,omitempty"`
-	Tool          string `json:"tool,omitempty"`
+	Seq    int64  `json:"seq"`
+	Time   string `json:"time"`
+	Kind   string `json:"kind"`
+	Caller string `json:"caller,omitempty"`
+	Tool   string `json:"tool,omitempty"`
+	// Company and Domain are what the directory says today; the ledger has IDs.
+	Company       string `json:"company,omitempty"`
+	Domain        string `json:"domain,omitempty"`
 	Tenant        string `json:"tenant,omitempty"`
 	TenantID      string `json:"tenant_id,omitempty"`
 	ObjectID      string `json:"object_id,omitempty"`
@@ -106,10 +111,17 @@ type EntryRow struct {
 	CorrelationID string `json:"correlation_id,omitempty"`
 }
 
-func entryRows(events []guard.Event) []EntryRow {
+func entryRows(a *app.App, events []guard.Event) []EntryRow {
+	entries, _ := a.Directory.List() // the ledger is readable without it
+	known := map[string]schemas.Tenant{}
+	for _, entry := range entries {
+		known[entry.TenantID], known[entry.Name] = entry.Tenant(), entry.Tenant()
+	}
 	rows := make([]EntryRow, len(events))
 	for i, e := range events {
+		tenant := known[cmp.Or(e.Intent.Identity.TenantID, e.Intent.Identity.Tenant)]
 		rows[i] = EntryRow{
+			Company: tenant.Company, Domain: tenant.Domain(),
 			Seq: e.Seq, Time: phrase.Stamp(e.Time), Kind: string(e.Kind), Caller: string(e.Intent.Caller), Tool: e.Intent.Tool,
 			Tenant: e.Intent.Identity.Tenant, TenantID: e.Intent.Identity.TenantID, ObjectID: e.Intent.Identity.ObjectID,
 			Credential: e.Intent.Identity.Credential, Before: e.Intent.Before.String(), PartnerID: e.Intent.PartnerID, Arguments: e.Intent.ArgumentDigest(),

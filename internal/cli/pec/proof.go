@@ -10,6 +10,7 @@ import (
 	"mcp-partner/internal/auditreport"
 	"mcp-partner/internal/cli/render"
 	"mcp-partner/internal/cli/term"
+	"mcp-partner/internal/phrase"
 	"mcp-partner/schemas/answers"
 )
 
@@ -73,7 +74,7 @@ func requestID(id string) string {
 }
 
 func verdictWords(row answers.PECSubscription) string {
-	text := strings.ReplaceAll(string(row.Verdict), "_", " ")
+	text := phrase.Words(row.Verdict)
 	if row.Partial {
 		text += ", only below the subscription"
 	}

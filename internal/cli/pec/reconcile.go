@@ -1,6 +1,7 @@
 package pec
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -155,7 +156,7 @@ func readFacts(ctx context.Context, deps *cmdutil.Deps, session *app.Session, fi
 		room <- struct{}{}
 		running.Go(func() {
 			defer func() { <-room }()
-			found := factsOf(ctx, session, entry.Name, ids)
+			found := factsOf(ctx, session, entry.Tenant(), ids)
 			mu.Lock()
 			defer mu.Unlock()
 			facts[strings.ToLower(entry.TenantID)] = found
@@ -167,11 +168,11 @@ func readFacts(ctx context.Context, deps *cmdutil.Deps, session *app.Session, fi
 }
 
 // factsOf asks about the subscriptions of one tenant, so many a call.
-func factsOf(ctx context.Context, session *app.Session, name string, ids []string) usage.Facts {
-	facts := usage.Facts{Tenant: name, Roles: &answers.PECRoles{}}
+func factsOf(ctx context.Context, session *app.Session, tenant schemas.Tenant, ids []string) usage.Facts {
+	facts := usage.Facts{Company: tenant.Company, Domain: tenant.Domain(), Tenant: tenant.Name, Roles: &answers.PECRoles{}}
 	for first := 0; first < len(ids); first += subscriptionsACall {
 		e := callRoles(ctx, session, schemas.CheckPECRolesInput{
-			Target: schemas.Target{Tenant: name}, Subscriptions: ids[first:min(len(ids), first+subscriptionsACall)], Limit: subscriptionsACall,
+			Target: schemas.Target{Tenant: tenant.Name}, Subscriptions: ids[first:min(len(ids), first+subscriptionsACall)], Limit: subscriptionsACall,
 		})
 		if e.Link != nil {
 			facts.Link = *e.Link
@@ -221,10 +222,10 @@ func (o *reconcileOptions) write(deps *cmdutil.Deps, w io.Writer, found auditrep
 			if r.Action == usage.InOrder && !o.table.All {
 				continue
 			}
-			if !yield([]string{r.What, r.Who(), r.Subscription(), r.WithoutCredit, r.WithCredit, r.Currency, string(r.Link), string(r.Verdict), r.Why}, nil) {
+			if !yield([]string{r.What, r.Company, r.Domain, cmp.Or(r.Tenant, r.TenantID), r.Subscription(), r.WithoutCredit, r.WithCredit, r.Currency, phrase.Words(r.Link), phrase.Words(r.Verdict), r.Why}, nil) {
 				return
 			}
 		}
 	}
-	return errors.Join(u.LongTable([]string{"TO DO", "TENANT", "SUBSCRIPTION", "WITHOUT CREDIT", "WITH CREDIT", "CURRENCY", "LINK", "ROLES", "WHY"}, rows), u.Err)
+	return errors.Join(u.LongTable([]string{"TO DO", "COMPANY", "DOMAIN", "TENANT", "SUBSCRIPTION", "WITHOUT CREDIT", "WITH CREDIT", "CURRENCY", "LINK", "ROLES", "WHY"}, rows), u.Err)
 }

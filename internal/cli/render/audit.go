@@ -41,10 +41,10 @@ func WriteCauses(u *term.UI, causes []answers.AuditCause) {
 
 // WriteAuditRows writes a table of rows. Texts of the far side stand in quotes.
 func WriteAuditRows(u *term.UI, rows auditreport.Rows) error {
-	return u.LongTable([]string{"STATE", "COMPANY", "TENANT", "PARTNER ID", "PARTNER", "EXPECTED", "WHY UNKNOWN", "ELIGIBLE ROLE IN", "LAST WRITTEN", "CREDENTIAL", "LABELS", "OWNER", "EXTERNAL ID", "REQUEST ID"},
+	return u.LongTable([]string{"STATE", "COMPANY", "DOMAIN", "TENANT", "PARTNER ID", "PARTNER", "EXPECTED", "WHY UNKNOWN", "ELIGIBLE ROLE IN", "LAST WRITTEN", "CREDENTIAL", "LABELS", "OWNER", "EXTERNAL ID", "REQUEST ID"},
 		func(yield func([]string, error) bool) {
 			for r, err := range rows {
-				cells := []string{StateWords(r), r.Company, r.Tenant, r.PartnerID, phrase.Quote(r.PartnerName), r.ExpectedPartnerID, problemCode(r.Problem), r.PECRoles.EligibleIn(),
+				cells := []string{StateWords(r), r.Company, r.Domain, r.Tenant, r.PartnerID, phrase.Quote(r.PartnerName), r.ExpectedPartnerID, problemCode(r.Problem), r.PECRoles.EligibleIn(),
 					day(r.UpdatedTime), r.Credential, strings.Join(r.Labels, ", "), r.Owner, r.ExternalID, r.Problem.RequestID()}
 				if !yield(cells, err) {
 					return
@@ -65,7 +65,7 @@ func rowsAtHand(rows []answers.AuditRow) auditreport.Rows {
 }
 
 func StateWords(r answers.AuditRow) string {
-	text := strings.ReplaceAll(string(r.State), "_", " ")
+	text := phrase.Words(r.State)
 	if r.Stale {
 		text += ", stale"
 	}
@@ -97,6 +97,6 @@ func WriteTotals(u *term.UI, totals map[string]int) {
 			continue
 		}
 		style := cmp.Or(map[string]term.Style{string(answers.RowLinkedExpected): term.Good, string(answers.RowLinked): term.Plain, string(answers.RowUnknown): term.Bad}[word], term.Warn)
-		u.Write("  " + strings.Repeat(" ", max(0, 7-len(strconv.Itoa(n)))) + u.Paint(style, strconv.Itoa(n)) + "  " + u.Paint(term.Plain, strings.ReplaceAll(word, "_", " ")) + "\n")
+		u.Write("  " + strings.Repeat(" ", max(0, 7-len(strconv.Itoa(n)))) + u.Paint(style, strconv.Itoa(n)) + "  " + u.Paint(term.Plain, phrase.Words(word)) + "\n")
 	}
 }

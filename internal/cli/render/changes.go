@@ -40,8 +40,8 @@ func WriteChanges(u *term.UI, rows []answers.ChangeRow) {
 		if r.Before != nil {
 			name = phrase.Quote(r.Before.PartnerName)
 		}
-		cells[i] = []string{strings.ReplaceAll(string(r.State), "_", " "), r.Company, r.Tenant, r.Credential, LinkWord(r.Before), name, r.PartnerID, LinkWord(r.After),
+		cells[i] = []string{phrase.Words(r.State), r.Company, r.Domain, r.Tenant, r.Credential, phrase.Words(LinkWord(r.Before)), name, r.PartnerID, phrase.Words(LinkWord(r.After)),
 			strings.Join(r.Steps, ", "), string(r.Problem), r.PECRoles.EligibleIn(), strings.TrimSpace(r.Warning + " " + commands.Replace(r.Why))}
 	}
-	u.Table([]string{"STATE", "COMPANY", "TENANT", "CREDENTIAL", "BEFORE", "ITS NAME", "TO BE", "NOW", "STEPS", "PROBLEM", "ELIGIBLE ROLE IN", "WHAT TO KNOW"}, cells)
+	u.Table([]string{"STATE", "COMPANY", "DOMAIN", "TENANT", "CREDENTIAL", "BEFORE", "ITS NAME", "TO BE", "NOW", "STEPS", "PROBLEM", "ELIGIBLE ROLE IN", "WHAT TO KNOW"}, cells)
 }

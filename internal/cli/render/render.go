@@ -90,7 +90,7 @@ func LinkText(link *answers.Link) string {
 	if link.AuditState == answers.RowLinkedOther || link.AuditState == answers.RowLinkedOwn {
 		state = string(link.AuditState)
 	}
-	parts := []string{strings.ReplaceAll(state, "_", " ")}
+	parts := []string{phrase.Words(state)}
 	if link.PartnerID != "" {
 		parts = append(parts, link.PartnerID)
 	}

@@ -17,7 +17,7 @@ func writeRoles(u *term.UI, r *answers.PECRoles) {
 	u.Field("not checked", strings.Join(r.NotChecked, "; "))
 	rows := make([][]string, len(r.Rows))
 	for i, row := range r.Rows {
-		verdict := strings.ReplaceAll(string(row.Verdict), "_", " ")
+		verdict := phrase.Words(row.Verdict)
 		if row.Partial {
 			verdict += " (in part)"
 		}

@@ -39,12 +39,14 @@ func NewCmdSimulate(deps *cmdutil.Deps) *cobra.Command {
 		Short: "Run a simulated Entra ID and Azure Resource Manager",
 		Long: `Run a simulated Entra ID and Azure Resource Manager over TLS, to build agents without
 touching a customer. When ready, it prints one line of JSON with the addresses, the
-client ID and secret, and the first 100 tenants. It expires on SIGINT or SIGTERM, or with
+client ID and secret, and the first 100 tenants. It ends on SIGINT or SIGTERM, or with
 --until-stdin-closes at the end of its input. Anyone who reaches it can use it, so it
 listens only on loopback unless --allow-remote is given.
 
-Kinds of --fault:
-` + faultHelp(),
+Kinds of --fault, in % of requests:
+` + faultHelp(false) + `
+Kinds of --fault, in % of tenants:
+` + faultHelp(true),
 		Example: `  mcp-partner simulate --listen 127.0.0.1:8443 --tenants 50
   mcp-partner simulate --latency 50ms --throttle reads=250/25,writes=200/10
   mcp-partner simulate --fault throttle_burst=10 --fault html=2 --seed 7
@@ -64,16 +66,14 @@ Kinds of --fault:
 	return command
 }
 
-func faultHelp() string {
+func faultHelp(perTenant bool) string {
 	var b strings.Builder
 	for _, kind := range app.FaultKinds() {
-		share := "of requests"
-		if kind.PerTenant {
-			share = "of tenants"
+		if kind.PerTenant == perTenant {
+			fmt.Fprintf(&b, "  %-19s  %s\n", kind.Kind, kind.Summary)
 		}
-		fmt.Fprintf(&b, "  %-20s %s (%% %s)\n", kind.Kind, kind.Summary, share)
 	}
-	return strings.TrimRight(b.String(), "\n")
+	return b.String()
 }
 
 func runSimulate(ctx context.Context, deps *cmdutil.Deps, o *simulateCommand) error {

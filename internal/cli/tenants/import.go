@@ -17,6 +17,7 @@ import (
 	"mcp-partner/internal/config"
 	"mcp-partner/internal/exit"
 	"mcp-partner/internal/naming"
+	"mcp-partner/internal/phrase"
 	"mcp-partner/internal/tenantimport"
 	"mcp-partner/schemas/partnerid"
 	"mcp-partner/tenants"
@@ -56,12 +57,12 @@ type importOptions struct {
 func newCmdImport(deps *cmdutil.Deps) *cobra.Command {
 	options := &importOptions{}
 	command := &cobra.Command{
-		Use:   "import FILE.csv",
+		Use:   "import FILE",
 		Short: "Add and change tenants from a CSV file",
-		Long: `Add and change tenants from a CSV file. Rows match tenants by name, or without a name
-by tenant ID or domain; tenants that the file does not name stay. The command shows
-the difference first and asks on a terminal; without one it needs --yes. A file with a
-mistake changes nothing.
+		Long: `Add and change tenants from a CSV file; - reads standard input. Rows match tenants by
+name, or without a name by tenant ID or domain; tenants that the file does not name
+stay. The command shows the difference first and asks on a terminal; without one it
+needs --yes. A file with a mistake changes nothing.
 
 Columns, in any order, of which name, company or domains is needed:
   name, company, tenant_id, credential, client_id, domains, expected_partner_id,
@@ -88,20 +89,21 @@ the word github, identity a resource ID or an object ID. Add secrets and certifi
 afterwards, or for one credential with this command.
 
 Rows without a credential get the one of --credential, else the only one in the
-directory, which then signs in to one new tenant of the file as a trial. A secret on
-standard input is for --credential, or for the only credential that the file names.
+directory, which then signs in to one new tenant of the file as a trial. If that fails,
+nothing is changed; with --credential there is no trial. A secret on standard input is
+for --credential, or for the only credential that the file names.
 
 Tenants that share a credential share its cloud. Sending a stored secret to another
 address needs --allow-other-authority. Another tenant ID or credential is refused
 while the previous identity holds a link, or while that is unknown, unless --keep-link
 is given.`,
 		Example: `  mcp-partner tenants import customers.csv
-  mcp-partner tenants import Customers.csv --credential partner-app
+  crm-export | mcp-partner tenants import - --credential partner-app --yes
   mcp-partner tenants import crm.csv --map "Kunde=company" --map "Domain=domains" --resolve-domains
   mcp-partner tenants import customers.csv --credential shared-app --client-id GUID --secret-stdin --yes < secret.txt`,
 		Args: cmdutil.OneArgument("the CSV file"),
 		RunE: func(command *cobra.Command, args []string) error {
-			options.File = args[0]
+			options.File, options.In = args[0], deps.IO.In
 			return runImport(command.Context(), deps, options)
 		},
 	}
@@ -128,6 +130,9 @@ func runImport(ctx context.Context, deps *cmdutil.Deps, o *importOptions) error 
 			return exit.AsUsage(err)
 		}
 	}
+	if o.File == "-" && (o.Credential.Secret.Stdin || o.Credential.Kind.CertificateStdin) {
+		return exit.Usage("give the secret as --secret-file FILE, or a certificate as --certificate-file FILE", "standard input holds the tenants, so it cannot hold a secret too")
+	}
 	file, err := o.ReadTable()
 	if err != nil {
 		return err
@@ -149,7 +154,9 @@ func runImport(ctx context.Context, deps *cmdutil.Deps, o *importOptions) error 
 	if err := p.Judge(ctx, a, &o.Request); err != nil {
 		return err
 	}
-	p.Try(ctx, a)
+	if err := p.Try(ctx, a, &o.Request); err != nil {
+		return err
+	}
 	difference(u, p)
 	if p.Diff.Empty() && len(p.Credentials) == 0 && !o.Credential.Given() || u.Err != nil {
 		return u.Err
@@ -238,7 +245,7 @@ func additions(u *term.UI, entries []tenants.Entry) {
 		case column == "name" || !same || len(rows) == 1 && value != "" && slices.Contains(ofOne, column):
 			shown = append(shown, column)
 		case value != "":
-			alike = append(alike, strings.ReplaceAll(column, "_", " ")+" "+value)
+			alike = append(alike, phrase.Words(column)+" "+value)
 		}
 	}
 	if len(alike) > 0 {
@@ -250,7 +257,7 @@ func additions(u *term.UI, entries []tenants.Entry) {
 	}
 	header, lines := []string{""}, make([][]string, len(rows))
 	for _, column := range shown {
-		header = append(header, strings.ToUpper(strings.ReplaceAll(column, "_", " ")))
+		header = append(header, strings.ToUpper(phrase.Words(column)))
 	}
 	for i, row := range rows {
 		lines[i] = []string{"+"}

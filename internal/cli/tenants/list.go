@@ -148,8 +148,8 @@ func tenantTable(u *term.UI, tenants []tenantJSON) {
 		}
 		kinds, ends := kindsAndEnds(t.CredentialStatus)
 		worked, failed := lastOf(t.CredentialStatus)
-		rows[i] = []string{t.Company, t.Name, strings.Join(t.Domains, " "), t.TenantID, t.Cloud, strings.Join(t.Credentials, " "), kinds, ends, worked, failed, strings.Join(pins, " "),
+		rows[i] = []string{t.Company, strings.Join(t.Domains, " "), t.Name, t.TenantID, t.Cloud, strings.Join(t.Credentials, " "), kinds, ends, worked, failed, strings.Join(pins, " "),
 			t.ExpectedPartnerID, strings.Join(t.Labels, ", "), t.Owner, t.ExternalID, t.Note}
 	}
-	u.Table([]string{"COMPANY", "NAME", "DOMAINS", "TENANT ID", "CLOUD", "CREDENTIALS", "KIND", "ENDS", "LAST WORKED", "LAST FAILED", "OBJECT ID", "EXPECTED", "LABELS", "OWNER", "EXTERNAL ID", "NOTE"}, rows)
+	u.Table([]string{"COMPANY", "DOMAINS", "NAME", "TENANT ID", "CLOUD", "CREDENTIALS", "KIND", "ENDS", "LAST WORKED", "LAST FAILED", "OBJECT ID", "EXPECTED", "LABELS", "OWNER", "EXTERNAL ID", "NOTE"}, rows)
 }

@@ -186,13 +186,16 @@ func (t *table) dropUntil(left int) {
 	slices.Sort(t.below)
 }
 
-// nextOut is the column on the right. The company stands before the tenant and the
-// partner ID, and goes before them: they say enough without it.
+// nextOut is the column on the right. Domain and company stand before the tenant
+// and the partner ID, and go before them: they say enough alone.
 func (t *table) nextOut() int {
 	last := len(t.shown) - 1
-	company := slices.IndexFunc(t.shown, func(i int) bool { return t.header[i] == "COMPANY" })
-	if company >= 0 && slices.Contains([]string{"NAME", "TENANT", "PARTNER ID"}, t.header[t.shown[last]]) {
-		return company
+	if slices.Contains([]string{"NAME", "TENANT", "PARTNER ID"}, t.header[t.shown[last]]) {
+		for _, name := range []string{"DOMAIN", "DOMAINS", "COMPANY"} {
+			if at := slices.IndexFunc(t.shown, func(i int) bool { return t.header[i] == name }); at >= 0 {
+				return at
+			}
+		}
 	}
 	return last
 }

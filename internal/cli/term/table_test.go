@@ -56,10 +56,10 @@ func TestNarrowTablesHideNothingWithoutAnOption(t *testing.T) {
 // The company stands first, and makes room for what says which tenant has which ID.
 func TestTablesGiveUpTheCompanyBeforeTenantAndPartnerID(t *testing.T) {
 	t.Parallel()
-	header := []string{"STATE", "COMPANY", "TENANT", "PARTNER ID", "LABELS"}
-	rows := [][]string{{"linked", "Contoso Limited Company", "contoso", "1234567", "emea"}, {"linked other", "Fabrikam", "fabrikam", "7654321", "apac"}}
+	header := []string{"STATE", "COMPANY", "DOMAIN", "TENANT", "PARTNER ID", "LABELS"}
+	rows := [][]string{{"linked", "Contoso Limited Company", "contoso.example", "contoso", "1234567", "emea"}, {"linked other", "Fabrikam", "fabrikam.example", "fabrikam", "7654321", "apac"}}
 	for width, want := range map[int]string{
-		80: "STATE COMPANY TENANT PARTNER ID LABELS", 65: "STATE COMPANY TENANT PARTNER ID",
+		100: "STATE COMPANY DOMAIN TENANT PARTNER ID LABELS", 85: "STATE COMPANY DOMAIN TENANT PARTNER ID", 65: "STATE COMPANY TENANT PARTNER ID",
 		40: "STATE TENANT PARTNER ID", 25: "STATE TENANT",
 	} {
 		var out bytes.Buffer
@@ -67,7 +67,7 @@ func TestTablesGiveUpTheCompanyBeforeTenantAndPartnerID(t *testing.T) {
 		if line, _, _ := strings.Cut(out.String(), "\n"); strings.Join(strings.Fields(line), " ") != want {
 			t.Errorf("width %d shows %s, want %s", width, line, want)
 		}
-		if width == 25 && !strings.Contains(strings.Join(strings.Fields(out.String()), " "), "Not shown: COMPANY, PARTNER ID, LABELS") {
+		if width == 25 && !strings.Contains(strings.Join(strings.Fields(out.String()), " "), "Not shown: COMPANY, DOMAIN, PARTNER ID, LABELS") {
 			t.Errorf("width %d:\n%s", width, out.String())
 		}
 	}

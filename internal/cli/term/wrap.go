@@ -29,6 +29,17 @@ func Wrap(line string, width, indent int) string {
 	return b.String()
 }
 
+// wrapItem breaks a line of a list; what has two columns continues in the second.
+func wrapItem(line string, width int) string {
+	name, text, two := strings.Cut(strings.TrimLeft(line, " "), "  ")
+	if text = strings.TrimLeft(text, " "); !two || name == "" {
+		return Wrap(line, width, 4)
+	}
+	indent := len(line) - len(text)
+	margin := strings.Repeat(" ", indent)
+	return line[:indent] + strings.TrimPrefix(Wrap(margin+text, width, indent), margin)
+}
+
 // Reflow fits paragraphs into a width. Indented lines, such as lists, are only
 // broken.
 func Reflow(text string, width int) string {
@@ -47,7 +58,7 @@ func Reflow(text string, width int) string {
 			lines = append(lines, "")
 		case strings.HasPrefix(line, " "):
 			end()
-			lines = append(lines, Wrap(line, width, 4))
+			lines = append(lines, wrapItem(line, width))
 		default:
 			paragraph = strings.TrimSpace(paragraph + " " + line)
 		}

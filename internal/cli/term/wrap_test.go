@@ -37,6 +37,14 @@ func TestReflowJoinsParagraphsAndKeepsLists(t *testing.T) {
 	}
 }
 
+func TestReflowContinuesASecondColumnUnderItself(t *testing.T) {
+	t.Parallel()
+	text := "Kinds:\n  html       a page of a gateway\n  cut_body   a break"
+	if got, want := Reflow(text, 24), "Kinds:\n  html       a page of a\n             gateway\n  cut_body   a break"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 func TestFieldsHangUnderTheirValue(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer

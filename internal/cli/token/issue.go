@@ -58,9 +58,9 @@ With --uses N the token is valid for N tool calls.`,
 	flags.Var(&options.tools, "tools", "only these `TOOLS` of the scopes, separated by commas")
 	flags.Var(&options.tenants, "tenants", "allowed `TENANTS`: names or globs, separated by commas; * is all current ones")
 	flags.Var(&options.partnerID, "partner-ids", "allow writes of these partner `IDS` only, separated by commas")
-	flags.DurationVar(&options.ttl, "ttl", guard.DefaultTokenLife, "lifetime, such as 15m")
-	flags.DurationVar(&options.maxTTL, "max-token-ttl", guard.MaxTokenLife, "longest lifetime of a token")
-	flags.IntVar(&options.uses, "uses", 0, "number of tool calls that it is valid for (0 for any number)")
+	flags.DurationVar(&options.ttl, "ttl", guard.DefaultTokenLife, "`TIME` that the token lives, such as 15m")
+	flags.DurationVar(&options.maxTTL, "max-token-ttl", guard.MaxTokenLife, "longest `TIME` that a token may live")
+	flags.IntVar(&options.uses, "uses", 0, "`N` tool calls that the token is valid for (0 for any number)")
 	flags.StringVar(&options.approver, "approver", "", "`NAME` of the approver who consents to partner.approve (default: asked for)")
 	flags.BoolVar(&options.json, "json", false, "print the token and its grant as JSON")
 	config.Typed(flags, "for", "scope", "tools", "tenants", "partner-ids", "ttl", "uses")
@@ -104,7 +104,7 @@ func runIssue(ctx context.Context, deps *cmdutil.Deps, o *issueOptions) error {
 		return err
 	}
 	if request.Grant.Has(access.ScopeApprove) {
-		if request.By, err = approvals.Consent(ctx, deps, o.approver, "A token that can approve needs an approver's consent."); err != nil {
+		if request.By, err = approvals.Consent(ctx, deps, session.Guard, o.approver, "A token that can approve needs an approver's consent."); err != nil {
 			return err
 		}
 		defer clear(request.By.Passphrase)
