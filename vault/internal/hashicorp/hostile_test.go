@@ -127,6 +127,65 @@ func huge(w http.ResponseWriter) {
 	}
 }
 
+// Who answers in the place of an active server is named, at the sign-in and after it,
+// and no cause is guessed. Bodies are those that servers give.
+func TestWhoAnsweredInPlaceOfAnActiveServerIsNamed(t *testing.T) {
+	t.Parallel()
+	const html = "<html><body>No server is available to handle this request.</body></html>"
+	for name, test := range map[string]struct {
+		status     int
+		body, says string
+	}{
+		"sealed":                              {503, `{"errors":["Vault is sealed"]}`, "is sealed"},
+		"standby without an active server":    {500, `{"errors":["local node not active but active cluster node not found"]}`, "is a standby"},
+		"secondary for disaster recovery":     {400, `{"errors":["path disabled in replication DR secondary mode"]}`, "is a standby"},
+		"secondary, by its status":            {472, ``, "is a standby"},
+		"performance standby, by its status":  {473, ``, "is a standby"},
+		"quota":                               {429, `{"errors":["request path: rate limit quota exceeded"]}`, "too many requests"},
+		"failure of its own":                  {500, `{"errors":["internal error"]}`, "failed at"},
+		"balancer without a server":           {503, html, "Something other than a vault server answers"},
+		"balancer that speaks of a seal":      {503, "<html>sealed standby</html>", "Something other than a vault server answers"},
+		"filter that refuses":                 {403, html, "Something other than a vault server answers"},
+		"filter that does not understand":     {400, html, "Something other than a vault server answers"},
+		"balancer with an empty answer":       {502, "", "Something other than a vault server answers"},
+		"balancer that has too many requests": {429, html, "Something other than a vault server answers"},
+	} {
+		answer := func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(test.status)
+			fmt.Fprint(w, test.body)
+		}
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			atSignIn, _ := openAt(t, answer)
+			later, _ := openAt(t, signedIn(answer))
+			wrapped, _ := openAt(t, answer)
+			wrapped.settings.Auth = Auth{Method: MethodAppRole, Mount: "approle", Role: "r", File: vaulttest.File(t, canary), Wrapped: true}
+			for when, b := range map[string]*Backend{"at the sign-in": atSignIn, "later": later, "unwrapping": wrapped} {
+				_, err := b.Get(t.Context(), "one")
+				roomtest.WantCode(t, err, problems.CodeVaultUnavailable, test.says)
+				if problem := problems.As(err); !problem.Retryable || strings.Contains(problem.Message+problem.Hint, "html") || strings.Contains(problem.Hint, "token into") {
+					t.Errorf("%s: %+v", when, problem)
+				}
+			}
+		})
+	}
+}
+
+// A standby that forwards is as good as the active server, whatever its health says.
+func TestStandbyThatForwardsIsUsed(t *testing.T) {
+	t.Parallel()
+	b, _ := openAt(t, signedIn(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/v1/sys/health" {
+			w.WriteHeader(429)
+			return
+		}
+		fmt.Fprint(w, `{"data":{"data":{"value":"1"},"metadata":{"version":3}}}`)
+	}))
+	if item, err := b.Get(t.Context(), "one"); err != nil || string(item.Value) != "1" || item.Version != "3" {
+		t.Errorf("%+v, %v", item, err)
+	}
+}
+
 func TestRedirectTakesNoTokenAlong(t *testing.T) {
 	t.Parallel()
 	var landed atomic.Int32

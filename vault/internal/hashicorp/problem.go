@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"net/url"
@@ -31,6 +32,21 @@ func says(err error, word string) bool {
 	return errors.As(err, &answer) && strings.Contains(strings.ToLower(strings.Join(answer.Errors, " ")), word)
 }
 
+// foreign reports whether what answered speaks no JSON, as a vault server always
+// does: something in front of it answered.
+func foreign(err error) bool {
+	answer, ok := errors.AsType[*api.ResponseError](err)
+	return ok && answer.RawError
+}
+
+// passive reports whether the server said that it is one of those that wait to take
+// over: a standby that knows no active server, or a secondary for disaster recovery.
+// Any other standby forwards what it gets, or redirects.
+func passive(err error) bool {
+	code := status(err)
+	return code == 472 || code == 473 || !foreign(err) && (says(err, "standby") || says(err, "not active") || says(err, "dr secondary"))
+}
+
 // refusedToken reports whether the server may have refused the token itself: it
 // answers the same to one that has ended and to one that may not do this.
 func refusedToken(err error) bool {
@@ -56,8 +72,11 @@ func (b *Backend) problem(ctx context.Context, err error, doing string) error {
 func (b *Backend) refusal(err error, doing string) error {
 	server := "The vault server " + b.settings.Address
 	switch code := status(err); {
-	case isStandby(code) || says(err, "standby") || says(err, "not active"):
+	case passive(err):
 		return backend.Unavailable(server+" is a standby and does not forward requests.", "Give the address of the active server, or of a load balancer that finds it.")
+	case foreign(err):
+		return backend.Unavailable(fmt.Sprintf("Something other than a vault server answers at %s, with status %d.", b.settings.Address, code),
+			"Check the load balancer or proxy in front of the server, and whether it finds an active server; until then, cached tokens are used.")
 	case code == http.StatusServiceUnavailable && says(err, "sealed"):
 		return backend.Unavailable(server+" is sealed.", "Ask an operator of the server to unseal it; until then, cached tokens are used.")
 	case refusedToken(err) && doing == "signing in":
@@ -78,10 +97,6 @@ func (b *Backend) refusal(err error, doing string) error {
 	}
 	return backend.Broken(server+" does not accept "+doing+".", "Check that "+b.settings.Mount+" is a key/value engine of version 2.")
 }
-
-// isStandby knows the statuses of a secondary for disaster recovery and of a
-// standby for reads.
-func isStandby(code int) bool { return code == 472 || code == 473 }
 
 func (b *Backend) unreachable(ctx context.Context, err error, doing string) error {
 	server := "The vault server " + b.settings.Address

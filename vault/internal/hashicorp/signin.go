@@ -129,7 +129,7 @@ func (b *Backend) unwrap(ctx context.Context, s *session, wrapping string) (stri
 }
 
 func wrappingProblem(err error) error {
-	if status(err) != 400 && status(err) != 403 {
+	if status(err) != 400 && status(err) != 403 || foreign(err) || passive(err) {
 		return err
 	}
 	return backend.Broken("The wrapping token of the secret ID has expired, or someone has already unwrapped it.",
