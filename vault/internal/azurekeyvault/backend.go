@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"net/url"
@@ -230,6 +231,8 @@ func (b *Backend) problem(ctx context.Context, err error, doing string) error {
 func (b *Backend) refusal(answer *azcore.ResponseError, doing string) error {
 	name := "The key vault " + b.settings.URL
 	switch code := answer.StatusCode; {
+	case answer.ErrorCode == "" && code != http.StatusUnauthorized: // a key vault names its errors
+		return backend.Unavailable(fmt.Sprintf("Something other than a key vault answers at %s, with status %d.", b.settings.URL, code), "Check the URL and any proxy or firewall in between.")
 	case code == http.StatusUnauthorized || code == http.StatusForbidden:
 		return backend.Broken(name+" does not allow "+doing+".", "Give the identity the role Key Vault Secrets Officer there, and open the firewall of the key vault for this machine.")
 	case code == http.StatusConflict:

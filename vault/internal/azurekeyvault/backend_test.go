@@ -164,6 +164,30 @@ func TestHostileServers(t *testing.T) {
 	}
 }
 
+// A filter in front of a key vault is not the key vault that refuses.
+func TestWhoAnsweredInPlaceOfTheKeyVaultIsNamed(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		status     int
+		body, says string
+	}{
+		"key vault": {403, `{"error":{"code":"Forbidden","message":"The user does not have secrets get permission."}}`, "does not allow"},
+		"filter":    {403, "<html>blocked</html>", "Something other than a key vault answers"},
+		"gateway":   {404, "not here", "Something other than a key vault answers"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			k := keyvaulttest.New(t)
+			k.Answers(func(w http.ResponseWriter, _ *http.Request) {
+				w.WriteHeader(test.status)
+				fmt.Fprint(w, test.body)
+			})
+			_, err := open(t, k, &signIn{}).Get(t.Context(), "one")
+			roomtest.WantCode(t, err, problems.CodeVaultUnavailable, test.says)
+		})
+	}
+}
+
 func TestNothingGoesElsewhere(t *testing.T) {
 	t.Parallel()
 	var landed atomic.Int32
