@@ -127,7 +127,7 @@ func match(tool string, fields []field, name string) (field, error) {
 }
 
 func unknownArgument(tool, name, next string) error {
-	return problems.New(problems.CodeUnknownArgument, fmt.Sprintf("%s has no argument %q: %s", tool, untrusted.Sanitize(name), next))
+	return problems.New(problems.CodeUnknownArgument, fmt.Sprintf("%s has no argument %s: %s", tool, untrusted.Shown(name), next))
 }
 
 func invalid(format string, args ...any) error {
@@ -191,7 +191,7 @@ func (f field) readString(target reflect.Value, raw json.RawMessage) error {
 	case f.maxLength > 0 && runes > f.maxLength:
 		return invalid("%s has %d characters: at most %d are allowed.", f.name, runes, f.maxLength)
 	case len(f.values) > 0 && !slices.Contains(f.values, any(text)):
-		return invalid("%s is %q: use %s.", f.name, untrusted.Sanitize(text), oneOf(f.values))
+		return invalid("%s is %s: use %s.", f.name, untrusted.Shown(text), oneOf(f.values))
 	}
 	target.SetString(text)
 	return nil

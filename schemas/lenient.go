@@ -49,14 +49,14 @@ func textOf(raw json.RawMessage) (string, bool) {
 }
 
 // absent reports whether a value of an optional argument means that it is left
-// out: null, "" in every tool; in tools that read also spaces alone and [].
+// out: null, and "" for a text, in every tool; in tools that read also spaces alone,
+// [], and "" for anything. A write with an empty list of tenants is not one for all.
 func (f field) absent(raw json.RawMessage, lenient bool) bool {
-	switch string(raw) {
-	case "null", `""`:
+	if string(raw) == "null" {
 		return true
 	}
 	if !lenient {
-		return false
+		return string(raw) == `""` && f.typ.Kind() == reflect.String
 	}
 	text, isText := textOf(raw)
 	switch {
