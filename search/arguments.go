@@ -35,12 +35,12 @@ const maxQuery = 1000
 func (r *reading) arguments(tool string, names []string) map[string]any {
 	old, now := r.fromTo(tool)
 	out := map[string]any{
-		"tenant": r.oneTenant(), "tenants": r.allTenants(), "subscriptions": r.entities.guids, "discover": r.has[reach],
+		"tenant": r.oneTenant(), "tenants": r.allTenants(), "subscriptions": r.entities.guids, "discover": r.has(reach),
 		"approval_id": r.entities.approval, "run_id": r.entities.run, "stale_after_days": r.entities.days,
 		"partner_id": now, "expected_partner_id": now, "expected_current_partner_id": old, "to": now, "from": r.sources(old, now),
 	}
 	switch {
-	case tool == schemas.ToolListTenants && !r.has[reach]:
+	case tool == schemas.ToolListTenants && !r.has(reach):
 		delete(out, "tenant") // it takes a tenant only to ask with its credential
 	case tool == schemas.ToolRemovePartner && old != "" || now == "" && tool != schemas.ToolUpdatePartner:
 		out["partner_id"] = old
@@ -104,21 +104,10 @@ func (r *reading) fromTo(tool string) (old, now string) {
 		return "", ids[0].id
 	}
 	a, b := ids[0], ids[1]
-	if r.age(a) > r.age(b) || r.age(a) == r.age(b) && r.toOneFromOther(a.at, b.at) {
+	if r.age(a) > r.age(b) {
 		a, b = b, a
 	}
 	return a.id, b.id
-}
-
-// toOneFromOther reports whether the new ID is named first: "to the new number
-// 1234567 from 7654321". Scripts of glyphs have their particles behind.
-func (r *reading) toOneFromOther(a, b int) bool {
-	leads := func(concept string, first, last int) bool {
-		return slices.ContainsFunc(slices.Concat(r.hits, r.inner), func(h hit) bool {
-			return h.concept == concept && !h.glyphs && h.first >= first && h.last <= last
-		})
-	}
-	return b-a <= nearWords && leads(to, a-nearWords-1, a-1) && leads(from, a+1, b-1) && !leads(to, a+1, b-1)
 }
 
 // ages weigh the words beside an ID: below 0 what calls it old, above 0 new.
@@ -128,7 +117,7 @@ var ages = map[string]struct{ near, before, after, glyphAfter int }{
 	nolonger:  {near: -4},
 	newID:     {near: 4},
 	insteadOf: {near: -4, after: 2, glyphAfter: -4},
-	from:      {before: -2, after: -2, glyphAfter: -2},
+	from:      {before: -2, glyphAfter: -2},
 	to:        {before: 2, after: -1, glyphAfter: 1},
 }
 
@@ -145,11 +134,9 @@ func (r *reading) age(m partnerMention) int {
 			sum += age.after
 		case gap == 1 && !(h.glyphs && h.concept == from):
 			sum += age.near + age.before
-		case gap > 1 && gap <= reach && !slices.ContainsFunc(r.tokens[h.last+1:m.at], token.isIDOrArrow):
+		case gap > 1 && gap <= reach:
 			sum += age.near
 		}
 	}
 	return sum
 }
-
-func (t token) isIDOrArrow() bool { return t.text == slotID || t.kind == arrow }

@@ -79,8 +79,7 @@ func (ix *Index) takeTenants(tokens []token, names *Names, found *entities) []to
 // a name that is a word of some lexicon needs a word before it such as "at".
 func (ix *Index) standsForTenant(tokens []token, i int) bool {
 	text := tokens[i].text
-	others := slices.ContainsFunc(ix.lexicon.meaningsOf(text), func(m meaning) bool { return m.concept != known })
-	if !ix.lexicon.isWord(text, false) || !others && ix.lexicon.has(text, known) {
+	if !ix.lexicon.isWord(text, false) || ix.lexicon.has(text, known) {
 		return true
 	}
 	return i > 0 && ix.lexicon.has(tokens[i-1].text, at)

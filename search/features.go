@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // Feature is one bucket of the hashed features of an utterance, and its weight.
@@ -100,14 +101,10 @@ func (r *reading) features() []Feature {
 // addWords adds words, glyphs, and pairs of each. Entities are masked.
 func (r *reading) addWords(f *hashing) {
 	before := "^"
-	for i, t := range r.tokens {
-		text := t.text
-		if r.strangerAt[i] {
-			text = slotTenant
-		}
-		f.add(groupWord, text)
-		f.add(groupPair, before, text)
-		before = text
+	for _, t := range r.tokens {
+		f.add(groupWord, t.text)
+		f.add(groupPair, before, t.text)
+		before = t.text
 	}
 	f.add(groupPair, before, "$")
 }
@@ -115,18 +112,18 @@ func (r *reading) addWords(f *hashing) {
 // runs returns the words of a text between brackets, and what it has in scripts
 // that set no spaces: what character n-grams are made of.
 func (r *reading) runs() []string {
-	var out []string
-	for i, t := range r.tokens {
-		switch {
-		case t.kind == word && !r.strangerAt[i]:
-			out = append(out, "<"+t.text+">")
-		case t.kind == glyph && i > 0 && r.tokens[i-1].kind == glyph:
-			out[len(out)-1] += t.text
-		case t.kind == glyph:
-			out = append(out, t.text)
+	var out strings.Builder
+	for _, t := range r.tokens {
+		switch t.kind {
+		case glyph:
+			out.WriteString(t.text)
+		case word:
+			out.WriteString(" <" + t.text + "> ")
+		default:
+			out.WriteString(" ")
 		}
 	}
-	return out
+	return strings.Fields(out.String())
 }
 
 // addGrams adds character n-grams, which match inflected and misspelt forms.
@@ -169,7 +166,7 @@ func (r *reading) addConcepts(f *hashing) {
 // circumstances name what is known of the entities and of the sentence.
 func (r *reading) circumstances() []string {
 	few := func(n int) string { return strconv.Itoa(min(n, 2)) } // 2 and more are the same
-	out := []string{"#tenants" + few(len(r.entities.tenants)+len(r.strangerAt)), "#ids" + few(len(r.entities.ids))}
+	out := []string{"#tenants" + few(len(r.entities.tenants)), "#ids" + few(len(r.entities.ids))}
 	for name, holds := range map[string]bool{
 		"#approval": r.entities.approval != "", "#run": r.entities.run != "", "#many": r.meansMany(), "#marked": r.marked, "#question": r.question,
 		"#asks to register": r.orders[registers], "#asks to update": r.orders[updates], "#asks to remove": r.orders[removes],

@@ -89,7 +89,7 @@ func (ix *Index) Find(query string, names *Names, limit int) Result {
 	probabilities := ix.model.Probabilities(ix.model.Scores(r.features()))
 	found := Result{OutOfScope: ix.outOfScope(&r, probabilities)}
 	order := ix.rank(&r, probabilities, found.OutOfScope != nil)
-	if named := len(r.entities.tenants); named == 1 || named == 0 && names.only() && len(r.strangerAt) == 0 && !r.namesMany() {
+	if named := len(r.entities.tenants); named == 1 || named == 0 && names.only() && !r.namesMany() {
 		ix.preferOne(order)
 	}
 	for _, c := range order[:min(limit, len(order))] {

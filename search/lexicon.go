@@ -114,9 +114,15 @@ func step(at, hash uint64, stem bool) uint64 {
 // span is a term found in a text: the tokens it took, what it may mean, and how
 // many bytes it matched, which is less where stems stood for words.
 type span struct {
+	term  uint64
 	at    []int
 	means []meaning
 	size  int
+}
+
+// speaks reports whether a span means something in a language.
+func (s span) speaks(language string) bool {
+	return slices.ContainsFunc(s.means, func(m meaning) bool { return m.language == language })
 }
 
 // finder walks along a text from the beginning of a term.
@@ -135,7 +141,9 @@ func (l *lexicon) spansAt(tokens []token, i int) []span {
 
 // walk goes on from a beginning at token j; so holds what was matched before.
 func (f *finder) walk(at uint64, j int, so span) {
-	if so.means, _ = f.find(at); len(so.means) > 0 {
+	so.means, _ = f.find(at)
+	nearest := !slices.ContainsFunc(f.found, func(s span) bool { return s.term == at })
+	if so.term = at; nearest && len(so.means) > 0 {
 		f.found = append(f.found, so)
 	}
 	f.follow(at, j, so)

@@ -23,9 +23,10 @@ type reading struct {
 	entities entities
 	language string
 	hits     []hit
+	// of are the hits by concept, so that a rule looks at those alone.
+	of map[string][]hit
 	// inner are concepts of shorter terms inside those of hits.
 	inner []hit
-	has   map[string]bool
 	// marked is set where the text carries a question mark.
 	marked bool
 	// question is set where something is asked. orders holds what was asked for, and
@@ -33,8 +34,6 @@ type reading struct {
 	question bool
 	orders   map[string]bool
 	standing []hit
-	// strangerAt are the tokens that name a tenant the directory lacks.
-	strangerAt map[int]bool
 }
 
 // read cuts a text and finds the concepts in it.
@@ -43,14 +42,13 @@ func (ix *Index) read(query string, names *Names) reading {
 	tokens, found := ix.takeEntities(text, tokenise(text), names)
 	ix.lexicon.mend(tokens)
 	r := reading{
-		asked: query, text: text, tokens: tokens, entities: found, has: map[string]bool{},
-		marked: strings.ContainsAny(query, "?？¿"), strangerAt: map[int]bool{},
+		asked: query, text: text, tokens: tokens, entities: found, of: map[string][]hit{},
+		marked: strings.ContainsAny(query, "?？¿"),
 	}
 	if len(tokens) > 0 && strings.Contains(query, "¿") {
 		tokens[len(tokens)-1].asked = true // the mark before a question is enough
 	}
 	r.findConcepts(ix.lexicon)
-	r.noteStranger()
 	r.noteOrders()
 	return r
 }
@@ -62,7 +60,7 @@ func (r *reading) findConcepts(lex *lexicon) {
 			all = append(all, lex.spansAt(r.tokens, i)...)
 		}
 	}
-	spoken := languages(all)
+	spoken := languages(all, len(r.tokens))
 	if len(spoken) > 0 {
 		r.language = spoken[0]
 	}
@@ -70,24 +68,24 @@ func (r *reading) findConcepts(lex *lexicon) {
 	owners := longest(all, len(r.tokens))
 	for _, s := range exactest(all) {
 		found := hitsOf(s, r.tokens, spoken)
-		if !slices.Equal(owners[s.at[0]], s.at) {
+		if slices.Equal(owners[s.at[0]], s.at) {
+			r.hits = append(r.hits, found...)
+		} else {
 			r.inner = append(r.inner, found...)
-			continue
 		}
-		r.hits = append(r.hits, found...)
 	}
 	r.promote()
 	for _, h := range r.hits {
-		r.has[h.concept] = true
+		r.of[h.concept] = append(r.of[h.concept], h)
 	}
 }
 
 // promote makes hits of words that ask, also inside longer terms such as "how
 // many customers", unless these ask for the way to do it.
 func (r *reading) promote() {
-	ways := slices.Clone(r.hits)
+	ways := slices.DeleteFunc(slices.Clone(r.hits), func(h hit) bool { return h.concept != howto })
 	for _, in := range r.inner {
-		way := slices.ContainsFunc(ways, func(h hit) bool { return h.concept == howto && h.first <= in.first && in.last <= h.last })
+		way := slices.ContainsFunc(ways, func(h hit) bool { return h.first <= in.first && in.last <= h.last })
 		if in.concept == whichTool || in.concept == asks && !in.glyphs && !way {
 			r.hits = append(r.hits, in)
 		}
@@ -98,14 +96,18 @@ func (r *reading) promote() {
 // longest returns which span has each token: the longest that does, and of the
 // same length the one that begins first.
 func longest(spans []span, tokens int) [][]int {
-	owners := make([][]int, tokens)
-	order := slices.SortedStableFunc(slices.Values(spans), func(a, b span) int { return cmp.Compare(len(b.at), len(a.at)) })
-	for _, s := range order {
-		if slices.ContainsFunc(s.at, func(i int) bool { return owners[i] != nil }) {
-			continue
-		}
-		for _, i := range s.at {
-			owners[i] = s.at
+	owners, most := make([][]int, tokens), 0
+	for _, s := range spans {
+		most = max(most, len(s.at))
+	}
+	for size := most; size > 0; size-- {
+		for _, s := range spans {
+			if len(s.at) != size || slices.ContainsFunc(s.at, func(i int) bool { return owners[i] != nil }) {
+				continue
+			}
+			for _, i := range s.at {
+				owners[i] = s.at
+			}
 		}
 	}
 	return owners
@@ -114,30 +116,40 @@ func longest(spans []span, tokens int) [][]int {
 // exactest drops what a stem means where the language has the whole word or a
 // longer stem: a participle is no imperative, though they begin alike.
 func exactest(spans []span) []span {
-	type place struct {
-		at, length int
-		language   string
-	}
-	best := map[place]int{}
-	for _, s := range spans {
-		for _, m := range s.means {
-			p := place{s.at[0], len(s.at), m.language}
-			best[p] = max(best[p], s.size)
-		}
-	}
 	out := slices.Clone(spans)
-	for i, s := range out {
-		out[i].means = slices.DeleteFunc(slices.Clone(s.means), func(m meaning) bool {
-			return s.size < best[place{s.at[0], len(s.at), m.language}]
-		})
+	for from, to := 0, 0; from < len(spans); from = to {
+		for to < len(spans) && spans[to].at[0] == spans[from].at[0] {
+			to++
+		}
+		for i, s := range spans[from:to] {
+			out[from+i].means = slices.DeleteFunc(slices.Clone(s.means), func(m meaning) bool {
+				return slices.ContainsFunc(spans[from:to], func(o span) bool { return o.size > s.size && len(o.at) == len(s.at) && o.speaks(m.language) })
+			})
+		}
 	}
 	return out
 }
 
 // languages ranks the languages of a text by how many tokens they explain, and
 // drops those far behind the first. A tie is settled for English.
-func languages(spans []span) []string {
-	scores := explained(spans)
+func languages(spans []span, tokens int) []string {
+	explained, scores := map[string][]bool{}, map[string]int{}
+	for _, s := range spans {
+		for _, m := range s.means {
+			if m.language == anyLanguage {
+				continue
+			}
+			if explained[m.language] == nil {
+				explained[m.language] = make([]bool, tokens)
+			}
+			for _, i := range s.at {
+				if !explained[m.language][i] {
+					explained[m.language][i] = true
+					scores[m.language]++
+				}
+			}
+		}
+	}
 	rank := func(language string) int {
 		if language == "en" {
 			return 2*scores[language] + 1
@@ -148,26 +160,6 @@ func languages(spans []span) []string {
 		return cmp.Or(cmp.Compare(rank(b), rank(a)), cmp.Compare(a, b))
 	})
 	return slices.DeleteFunc(out, func(l string) bool { return scores[l]*5 < scores[out[0]]*4 })
-}
-
-// explained counts for each language the tokens that its terms cover.
-func explained(spans []span) map[string]int {
-	type place struct {
-		language string
-		token    int
-	}
-	seen, scores := map[place]bool{}, map[string]int{}
-	for _, s := range spans {
-		for _, m := range s.means {
-			for _, i := range s.at {
-				if p := (place{m.language, i}); m.language != anyLanguage && !seen[p] {
-					seen[p] = true
-					scores[m.language]++
-				}
-			}
-		}
-	}
-	return scores
 }
 
 // hitsOf turns a span into the concepts that it has in the languages spoken. A
@@ -192,25 +184,31 @@ func hitsOf(s span, tokens []token, spoken []string) []hit {
 	return out
 }
 
-// hasAt reports whether one of the concepts begins at a token.
-func (r *reading) hasAt(token int, concepts ...string) bool {
-	return slices.ContainsFunc(r.hits, func(h hit) bool { return h.first == token && slices.Contains(concepts, h.concept) })
+// has reports whether one of the concepts was found.
+func (r *reading) has(concepts ...string) bool {
+	return slices.ContainsFunc(concepts, func(c string) bool { return len(r.of[c]) > 0 })
 }
 
-// hasAny reports whether one of the concepts was found.
-func (r *reading) hasAny(concepts ...string) bool {
-	return slices.ContainsFunc(concepts, func(c string) bool { return r.has[c] })
+// hasAt reports whether one of the concepts begins at a token.
+func (r *reading) hasAt(token int, concepts ...string) bool {
+	return slices.ContainsFunc(concepts, func(c string) bool {
+		return r.some(c, func(h hit) bool { return h.first == token })
+	})
+}
+
+// some reports whether something holds for a hit of a concept.
+func (r *reading) some(concept string, holds func(hit) bool) bool {
+	return slices.ContainsFunc(r.of[concept], holds)
 }
 
 // meansMany reports whether words name more than one tenant.
 func (r *reading) meansMany() bool {
-	return r.entities.many || len(r.entities.tenants) > 1 || r.hasAny(fleet, plural, whoever) || r.has[every] && r.hasAny(tenant, link, pal)
+	return r.entities.many || len(r.entities.tenants) > 1 || r.has(fleet, plural, whoever) || r.has(every) && r.has(tenant, link, pal)
 }
 
 // namesMany reports whether the words count or quantify tenants.
 func (r *reading) namesMany() bool {
-	inside := slices.ContainsFunc(r.inner, func(h hit) bool {
-		return h.concept == tenant || h.concept == plural || h.concept == every
+	return r.entities.many || slices.ContainsFunc(slices.Concat(r.hits, r.inner), func(h hit) bool {
+		return h.concept == every || h.concept == plural || h.concept == whoever
 	})
-	return inside || r.entities.many || r.hasAny(plural, whoever, every)
 }

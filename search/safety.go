@@ -33,56 +33,75 @@ func (r *reading) allows(effect answers.Effect, probability float64) bool {
 	case probability < least || r.aboutOthers():
 		return false
 	case effect == answers.EffectWrite:
-		return r.asksToRegister(likely)
+		return likely || r.orders[registers] || (r.orders[updates] || r.orders[removes]) && r.has(lacks, without)
 	}
 	return r.asksToChange(likely)
 }
+
+func (r *reading) asksToChange(likely bool) bool {
+	replaces := r.has(insteadOf) || len(r.entities.ids) > 1 && (slices.ContainsFunc(r.tokens, func(t token) bool { return t.kind == arrow }) || r.has(from))
+	if r.orders[updates] || r.orders[removes] || replaces && r.orders[registers] {
+		return true
+	}
+	return likely && (replaces || r.has(updates, removes, updated, removed, errs, amends, oldID, newID, nolonger, merger))
+}
+
+// takesBack reports whether some word forbids to read a request for writing into
+// a text that has no verb for it.
+func (r *reading) takesBack() bool {
+	denied := r.has(negates) && !r.has(nolonger, without, insteadOf)
+	return denied || r.question || r.marked && !r.has(howto) || r.has(guard, ahead, permission, whichTool) || r.has(reads) && !r.has(ensures)
+}
+
+// subjects are the concepts of what these tools are about.
+var subjects = []string{pal, mpn, partner, link, id}
 
 // aboutOthers reports whether the words are about a thing that is none of ours: a
 // phrase of another product, unless it opens the text ("Jira OPS-772: ..."), or,
 // where no link or ID is named, the object of a verb that writes.
 func (r *reading) aboutOthers() bool {
 	ours, subject := len(r.entities.ids) > 0, false
-	for _, h := range slices.Concat(r.hits, r.inner) {
-		verb := slices.ContainsFunc(r.standing, func(v hit) bool { return v.first == h.first })
-		inner := slices.Contains(r.inner, h) && !slices.ContainsFunc(r.standing, func(v hit) bool { return v.first < h.first && h.last <= v.last })
+	outsideVerbs := func(h hit) bool {
+		return !slices.ContainsFunc(r.standing, func(v hit) bool { return v.first < h.first && h.last <= v.last })
+	}
+	for _, h := range slices.Concat(r.hits, slices.DeleteFunc(slices.Clone(r.inner), outsideVerbs)) {
 		switch {
-		case inner:
 		case h.first > 0 && strings.HasPrefix(h.concept, "!!"):
 			return true
 		case slices.Contains(subjects, h.concept):
-			ours, subject = ours || !verb, true
+			subject = true
+			ours = ours || !slices.ContainsFunc(r.standing, func(v hit) bool { return v.first == h.first })
 		}
 	}
 	return !subject && len(r.tokens) == 1 || !ours && slices.ContainsFunc(r.standing, r.actsOnOthers)
 }
 
-func (r *reading) asksToRegister(likely bool) bool {
-	if r.orders[registers] || (r.orders[updates] || r.orders[removes]) && r.hasAny(lacks, without) {
-		return true
+// actsOnOthers reports whether the object of a verb is no thing of ours: an
+// unknown noun, or one of another topic.
+func (r *reading) actsOnOthers(v hit) bool {
+	for i := v.last + 1; i < len(r.tokens) && !r.tokens[i-1].breaks; i++ {
+		small := r.hasAt(i, stop, every) || v.glyphs && r.tokens[i].text == slotTenant // tenants stand before what they own
+		if !small || listed("us", r.tokens[i].text) {
+			return r.isForeign(i)
+		}
 	}
-	return likely && (r.hasAny(registers, linked, wants, shall, link, pal, mpn, id, partner, lacks) || len(r.entities.ids) > 0)
+	return false
 }
 
-func (r *reading) asksToChange(likely bool) bool {
-	replaces := r.has[insteadOf] || len(r.entities.ids) > 1 && (slices.ContainsFunc(r.tokens, func(t token) bool { return t.kind == arrow }) || r.has[from])
-	if r.orders[updates] || r.orders[removes] || replaces && r.orders[registers] {
-		return true
+// isForeign reports whether a token is a noun of another topic, or an unknown word
+// of a script that sets spaces.
+func (r *reading) isForeign(i int) bool {
+	known := r.tokens[i].kind != word || listed("us", r.tokens[i].text)
+	for _, h := range r.hits {
+		switch {
+		case h.first > i || h.last < i:
+		case h.concept[0] != '!':
+			return false
+		default:
+			known = false
+		}
 	}
-	return likely && (replaces || r.hasAny(updates, removes, updated, removed, repairs, errs, amends, oldID, newID, nolonger, merger))
-}
-
-// leastNoun is the least length of a noun, in bytes.
-const leastNoun = 3
-
-// subjects are the concepts of what these tools are about.
-var subjects = []string{pal, mpn, partner, link, id}
-
-// takesBack reports whether some word forbids to read a request for writing into
-// a text that has no verb for it.
-func (r *reading) takesBack() bool {
-	denied := r.has[negates] && !r.hasAny(nolonger, lacks, without, insteadOf, uses, repairs)
-	return denied || r.question || r.marked && !r.has[howto] || r.hasAny(guard, ahead, permission, whichTool) || r.has[reads] && !r.has[ensures]
+	return !known
 }
 
 // maxVerbs bounds the work on a text that is nothing but verbs; those beyond it
@@ -93,7 +112,7 @@ const maxVerbs = 32
 // not in the past.
 func (r *reading) noteOrders() {
 	r.orders = map[string]bool{}
-	r.question = r.hasAny(asks, supposes) || r.opens(0, len(r.tokens)-1)
+	r.question = r.has(asks)
 	seen := 0
 	for _, h := range r.hits {
 		if h.concept = r.asVerb(h); h.concept == "" {
@@ -113,10 +132,10 @@ func (r *reading) noteOrders() {
 func (r *reading) asVerb(h hit) string {
 	switch h.concept {
 	case registers, updates, removes, repairs:
-		if h.concept == repairs || h.concept == updates && r.hasAt(h.first, repairs) {
+		if r.hasAt(h.first, repairs) {
 			return r.asRepair(h)
 		}
-		if r.before(h, been, 2) && (!r.wanted() || r.language == "en" && r.stateBefore(h)) || r.pastAfter(h) {
+		if r.stateBefore(h) && !r.has(wants, shall) || r.pastAfter(h) {
 			return ""
 		}
 		return h.concept
@@ -129,124 +148,145 @@ func (r *reading) asVerb(h hit) string {
 // asRepair reads a verb of mending. One that says neither what is wrong nor what
 // is right is looked at first.
 func (r *reading) asRepair(h hit) string {
-	said := r.hasAny(errs, oldID, newID, lacks, without, insteadOf) || len(r.entities.ids) > 0
 	switch {
-	case !said || r.hasAt(h.first, reads) || r.before(h, been, 2) || r.pastAfter(h):
+	case r.hasAt(h.first, reads):
 		return ""
-	case r.hasAny(lacks, without):
+	case r.has(lacks, without):
 		return registers
+	case r.has(errs) || len(r.entities.ids) > 0:
+		return updates
 	}
-	return updates
+	return ""
 }
 
 // asParticiple reads "link" and "set", which are verbs too in English, and
 // participles, which ask for something beside a word that wants it.
 func (r *reading) asParticiple(h hit) string {
-	text := r.tokens[h.first].text
-	verb := h.first == h.last && (text == "link" || text == "set") && r.language == "en"
-	if verb && (!r.marked || r.has[howto]) && r.imperative(h.first) && !r.hasAt(h.first+1, asks) {
+	text := r.wordAt(h.first)
+	if (text == "link" || text == "set") && (!r.marked || r.has(howto)) && r.imperative(h.first) && !r.hasAt(h.first+1, asks) {
 		return registers
 	}
-	if !r.wanted() || h.glyphs && !r.has[shall] || r.has[reads] || r.question || r.stateBefore(h) {
+	if !r.has(wants, shall) || h.glyphs || r.has(reads) || r.stateBefore(h) {
 		return ""
 	}
 	return map[string]string{linked: registers, updated: updates, removed: removes}[h.concept]
 }
 
-// wanted reports whether a word wants something.
-func (r *reading) wanted() bool { return r.hasAny(wants, shall) }
-
 // stateBefore reports whether a form of "to be" that is not itself wanted stands
-// before a participle.
+// before a verb.
 func (r *reading) stateBefore(h hit) bool {
-	return slices.ContainsFunc(r.hits, func(b hit) bool {
-		text := r.tokens[b.first].text
-		return b.concept == been && text != "be" && text != "have" && b.last < h.first && r.reaches(b, h, 2, 2)
+	return r.some(been, func(b hit) bool {
+		text := r.wordAt(b.first)
+		return text != "be" && text != "have" && b.last < h.first && r.reaches(b, h, 2, 2)
 	})
+}
+
+// pastAfter reports whether a particle after the verb makes it a state, as in
+// Chinese, Japanese and Korean. A single glyph does so only in a question.
+func (r *reading) pastAfter(v hit) bool {
+	return v.glyphs && r.some(been, func(h hit) bool {
+		return h.first > v.last && h.first-v.last <= 2 && (h.last > h.first || r.has(asks))
+	})
+}
+
+// imperative reports whether an English word stands where an imperative or an
+// infinitive does.
+func (r *reading) imperative(i int) bool {
+	return !listed("after a noun", r.wordAt(i+1)) && (r.startsAt(i) || listed("before a verb", r.wordAt(i-1)))
 }
 
 // stands reports whether nothing takes a writing verb back.
 func (r *reading) stands(v hit) bool {
-	return !r.hasAny(guard, supposes, whichTool) && !r.told(v) && !r.within(v) && !r.asksToBeAllowed(v) && !r.negated(v) && !r.notYet(v) && !r.inQuestion(v)
-}
-
-// actsOnOthers reports whether the object of a verb is no thing of ours: an
-// unknown noun, or one of another topic.
-func (r *reading) actsOnOthers(v hit) bool {
-	if r.hasAt(v.first, linked, updated, removed) && !v.glyphs {
-		return false // what a participle is about stands before it
-	}
-	return r.isForeign(r.pass(v.last, 1, v.glyphs)) || v.glyphs && r.isForeign(r.pass(v.first, -1, v.glyphs))
-}
-
-// maxSmall is how many small words may stand between a verb and its object.
-const maxSmall = 3
-
-// pass goes from a token over small words, and where glyphs are written over
-// tenants, which stand before what they own. It returns -1 at the end of a clause.
-func (r *reading) pass(i, step int, tenants bool) int {
-	for small := 0; ; small++ {
-		next := i + step
-		if next < 0 || next >= len(r.tokens) || r.tokens[min(i, next)].breaks {
-			return -1
-		}
-		i = next
-		if small == maxSmall || listed("us", r.tokens[i].text) || !r.hasAt(i, stop, every) && !(tenants && r.tokens[i].text == slotTenant) {
-			return i
-		}
-	}
-}
-
-// isForeign reports whether a token is a noun of another topic, or an unknown word
-// of a script that sets spaces.
-func (r *reading) isForeign(i int) bool {
-	if i < 0 {
-		return false
-	}
-	known := r.tokens[i].kind != word || len(r.tokens[i].text) < leastNoun || listed("us", r.tokens[i].text)
-	for _, h := range r.hits {
-		switch {
-		case h.first > i || h.last < i:
-		case h.concept[0] != '!' && h.concept != otherNumber:
-			return false
-		default:
-			known = false
-		}
-	}
-	return !known && !r.strangerAt[i]
+	noun := r.wordAt(v.first-1) == "的"
+	return !noun && !r.has(guard, supposes, whichTool) && !r.within(v) && !r.asksToBeAllowed(v) && !r.negated(v) && !r.notYet(v) && !r.inQuestion(v)
 }
 
 // within reports whether a verb stands inside an order to read ("list the customers
 // that we should remove"), a request that was approved, or beside one to look at
 // what should be.
 func (r *reading) within(v hit) bool {
-	return slices.ContainsFunc(r.hits, func(h hit) bool {
-		later := h.first > v.last && r.startsAt(h.first) && r.hasAt(v.first, amends, shall)
-		switch h.concept {
-		case asks, opens:
-			return later
-		case reads, enumerates:
-			inside := h.last < v.first && r.startsAt(h.first) && !r.startsAt(v.first) && !r.hasAt(v.first-1, joins) && r.wordAt(v.first-1) != "by"
-			return later || inside && r.reaches(h, v, 2*farWords, 0)
-		case approval:
-			return h.last < v.first && !r.hasAt(v.first-1, joins) && r.reaches(h, v, farWords, 0)
+	later := func(h hit) bool { return h.first > v.last && r.hasAt(v.first, shall) }
+	inside := func(h hit) bool { return h.last < v.first && !r.hasAt(v.first-1, joins) }
+	reading := func(h hit) bool {
+		return later(h) || inside(h) && r.startsAt(h.first) && !r.startsAt(v.first) && r.reaches(h, v, 2*farWords, 0)
+	}
+	return r.some(asks, later) || r.some(opens, later) || r.some(reads, reading) || r.some(enumerates, reading) ||
+		r.some(approval, func(h hit) bool { return inside(h) && r.reaches(h, v, farWords, 0) })
+}
+
+// asksToBeAllowed reports whether the words are about what somebody may do, or
+// needs for it, rather than about doing it.
+func (r *reading) asksToBeAllowed(v hit) bool {
+	return r.has(permission) && (r.has(asks) || r.marked || !r.startsAt(v.first) && !r.hasAt(v.first-1, joins, wants))
+}
+
+// negated reports whether a negation covers the verb: one before it in the same
+// clause, or after it where the language puts it there.
+func (r *reading) negated(v hit) bool {
+	return r.some(negates, func(n hit) bool {
+		switch {
+		case n.last < v.first:
+			return r.reaches(n, v, farWords, farGlyphs)
+		case n.first > v.last:
+			return !listed("negation before", r.language) && r.reaches(v, n, farWords, farGlyphs)
 		}
-		return false
+		return true
 	})
 }
 
-// told reports whether an English verb says what somebody did ("they cut it") or
-// is a noun ("removing it is not what I want"), or a Chinese one is a noun.
-func (r *reading) told(v hit) bool {
-	if r.wordAt(v.first-1) == "的" {
-		return true
-	}
-	if r.language != "en" || v.glyphs {
+// notYet reports whether the verb is what comes later: "before you remove it".
+func (r *reading) notYet(v hit) bool {
+	return r.some(ahead, func(b hit) bool {
+		return b.first > v.last && r.reaches(v, b, 0, nearGlyphs) || b.last < v.first && r.reaches(b, v, farWords, 0)
+	})
+}
+
+// inQuestion reports whether the verb is asked about rather than asked for. A
+// question word that opens a sentence governs all of it, if a mark says so.
+func (r *reading) inQuestion(v hit) bool {
+	first, last := r.sentence(v.first)
+	if r.has(howto) && !r.hasAt(first, asks) {
 		return false
 	}
-	before := r.wordAt(v.first - 1)
-	gerund := v.first == v.last && strings.HasSuffix(r.wordAt(v.first), "ing")
-	return listed("others", before) || gerund && before != "by" && (!r.wanted() || r.has[negates])
+	opened := func(h hit) bool {
+		return h.first == first || h.glyphs && h.first > first && h.last <= last || h.first == first+1 && r.tokens[first].kind == slot && r.tokens[last].asked
+	}
+	broken := slices.ContainsFunc(r.tokens[min(first+1, v.first):v.first], func(t token) bool { return t.breaks })
+	if (r.tokens[last].asked || r.has(approval) || v.glyphs || !broken) && r.some(opens, opened) {
+		return true
+	}
+	return r.asksAround(v, last) || r.some(asks, func(q hit) bool { return q.last < v.first && r.reaches(q, v, 2*farWords, 2*farGlyphs) })
+}
+
+// asksAround reports whether a question has the verb where no imperative stands:
+// neither first in its clause nor after a word such as "please", or ends with a
+// clause that asks ("they claim to be linked, who is recorded?"). In scripts
+// without spaces the question ends with a word that asks.
+func (r *reading) asksAround(v hit, last int) bool {
+	if v.glyphs {
+		ends := func(h hit) bool { return h.first > v.last && h.last == last }
+		return r.some(asks, ends) || r.some(opens, ends)
+	}
+	clause := last
+	for clause > v.last && !r.tokens[clause-1].breaks {
+		clause--
+	}
+	asked, inside := r.tokens[last].asked, !r.startsAt(v.first) && !listed("polite", r.wordAt(v.first-1))
+	if clause > v.last && (listed("how", r.wordAt(clause)) || asked && r.hasAt(clause, asks)) {
+		return true
+	}
+	return asked && (inside || v.last == last)
+}
+
+// reaches reports whether b follows a closely and in the same clause.
+func (r *reading) reaches(a, b hit, words, glyphs int) bool {
+	if b.glyphs {
+		words = glyphs
+	}
+	if b.first-a.last > words || slices.ContainsFunc(r.tokens[a.last:b.first], func(t token) bool { return t.breaks }) {
+		return false
+	}
+	return !r.some(only, func(h hit) bool { return h.first > a.last && h.last < b.first })
 }
 
 // wordAt is the text of a token, or empty where there is none.
@@ -257,88 +297,8 @@ func (r *reading) wordAt(i int) string {
 	return r.tokens[i].text
 }
 
-// asksToBeAllowed reports whether the words are about what somebody may do, or
-// needs for it, rather than about doing it.
-func (r *reading) asksToBeAllowed(v hit) bool {
-	first, last := r.sentence(v.first)
-	return slices.ContainsFunc(r.hits, func(h hit) bool {
-		return h.concept == permission && h.first >= first && h.first <= last && (r.has[asks] || r.marked || v.glyphs && h.first > v.last || h.last < v.first && !r.beginsClause(v.first))
-	})
-}
-
-// pastAfter reports whether a particle after the verb makes it a state, as in
-// Chinese, Japanese and Korean. A single glyph does so only in a question.
-func (r *reading) pastAfter(v hit) bool {
-	return v.glyphs && slices.ContainsFunc(r.hits, func(h hit) bool {
-		return h.concept == been && h.first > v.last && h.first-v.last <= 2 && (h.last > h.first || r.has[asks])
-	})
-}
-
-// imperative reports whether an English word stands where an imperative or an
-// infinitive does, with something after it that it acts on.
-func (r *reading) imperative(i int) bool {
-	if i+1 >= len(r.tokens) || listed("after a noun", r.wordAt(i+1)) {
-		return false
-	}
-	return r.startsAt(i) || listed("before a verb", r.wordAt(i-1))
-}
-
 // startsAt reports whether a clause starts at a token.
 func (r *reading) startsAt(i int) bool { return i == 0 || r.tokens[i-1].breaks }
-
-// beginsClause reports whether a token stands where an imperative does.
-func (r *reading) beginsClause(i int) bool { return r.startsAt(i) || r.hasAt(i-1, joins, wants) }
-
-// negated reports whether a negation covers the verb: one before it in the same
-// clause, or after it where the language puts it there.
-func (r *reading) negated(v hit) bool {
-	return slices.ContainsFunc(r.hits, func(n hit) bool {
-		switch {
-		case n.concept != negates:
-			return false
-		case n.last < v.first:
-			return r.reaches(n, v, farWords, farGlyphs)
-		case n.first > v.last:
-			return r.reaches(v, n, farWords, farGlyphs) && !r.belongsToVerbAfter(n, v)
-		}
-		return true
-	})
-}
-
-// belongsToVerbAfter reports whether the negation n, which follows v, belongs to
-// another verb still to come ("remove it, do not change it").
-func (r *reading) belongsToVerbAfter(n, v hit) bool {
-	return !v.glyphs && listed("negation before", r.language) || slices.ContainsFunc(r.hits, func(h hit) bool {
-		return writes(h.concept) && h.first > v.last && (h.first < n.first || r.reaches(n, h, farWords, 2))
-	})
-}
-
-// reaches reports whether b follows a closely and in the same clause.
-func (r *reading) reaches(a, b hit, words, glyphs int) bool {
-	if a.glyphs || b.glyphs {
-		words = glyphs
-	}
-	if b.first-a.last > words || slices.ContainsFunc(r.tokens[a.last:b.first], func(t token) bool { return t.breaks }) {
-		return false
-	}
-	return !slices.ContainsFunc(r.hits, func(h hit) bool { return h.concept == only && h.first > a.last && h.last < b.first })
-}
-
-// before reports whether the concept stands within some words before the hit,
-// in the same clause.
-func (r *reading) before(h hit, concept string, words int) bool {
-	return slices.ContainsFunc(r.hits, func(o hit) bool {
-		return o.concept == concept && o.last < h.first && r.reaches(o, h, words, words)
-	})
-}
-
-// notYet reports whether the verb is what comes later: "before you remove it".
-func (r *reading) notYet(v hit) bool {
-	return slices.ContainsFunc(r.hits, func(b hit) bool {
-		behind := v.glyphs && b.first > v.last && r.reaches(v, b, 0, nearGlyphs)
-		return b.concept == ahead && (behind || !b.glyphs && b.last < v.first && r.reaches(b, v, farWords, 0))
-	})
-}
 
 // sentence returns the first and the last token of the sentence that has a token.
 func (r *reading) sentence(i int) (first, last int) {
@@ -349,68 +309,4 @@ func (r *reading) sentence(i int) (first, last int) {
 		last++
 	}
 	return first, last
-}
-
-// opens reports whether the sentence between two tokens begins with a word that
-// asks, or, in scripts of glyphs, has a particle that does.
-func (r *reading) opens(first, last int) bool {
-	return !r.has[howto] && slices.ContainsFunc(r.hits, func(h hit) bool {
-		inside := h.first >= first && h.first <= last
-		return h.concept == opens && inside && (h.glyphs || h.first == first || h.first == first+1 && r.tokens[first].kind == slot && r.tokens[last].asked)
-	})
-}
-
-// inQuestion reports whether the verb is asked about rather than asked for. A
-// question word that opens a sentence governs all of it, if a mark says so.
-func (r *reading) inQuestion(v hit) bool {
-	first, last := r.sentence(v.first)
-	if r.has[howto] && !r.hasAt(first, asks) {
-		return false
-	}
-	marked := r.tokens[last].asked
-	if r.asksLast(v, first, last) || r.asksAround(v, last) {
-		return true
-	}
-	broken := slices.ContainsFunc(r.tokens[min(first+1, v.first):v.first], func(t token) bool { return t.breaks })
-	if r.opens(first, last) && (marked || r.has[approval] || v.glyphs || !broken) {
-		return true
-	}
-	return slices.ContainsFunc(r.hits, func(q hit) bool {
-		return q.concept == asks && q.last < v.first && (q.first == first && marked || r.reaches(q, v, 2*farWords, 2*farGlyphs))
-	})
-}
-
-// leastQuestion is the least length of a question: "is that OK?" only asks for
-// consent.
-const leastQuestion = 4
-
-// asksLast reports whether the last clause is a question of its own and the verb
-// stands before it: "they claim to be linked, who is recorded?"
-func (r *reading) asksLast(v hit, first, last int) bool {
-	begin := last
-	for begin > first && !r.tokens[begin-1].breaks {
-		begin--
-	}
-	asksWhat := begin > first && r.language == "en" && listed("how", r.wordAt(begin))
-	if !r.tokens[last].asked && !asksWhat || v.last >= begin || last-begin+1 < leastQuestion {
-		return false
-	}
-	return r.hasAt(begin, asks, opens) || r.hasAt(begin, only, joins) && r.hasAt(begin+1, asks, opens)
-}
-
-// asksAround reports whether a question has the verb where no imperative stands:
-// neither first in its clause nor after a word such as "please". In scripts
-// without spaces the question ends with a word that asks.
-func (r *reading) asksAround(v hit, last int) bool {
-	switch {
-	case v.glyphs:
-		return slices.ContainsFunc(r.hits, func(h hit) bool {
-			return (h.concept == asks || h.concept == opens) && h.glyphs && h.first > v.last && h.last == last
-		})
-	case !r.tokens[last].asked:
-		return false
-	case r.startsAt(v.first):
-		return v.first > 0 && v.last == last // "..., correct?"
-	}
-	return !r.hasAt(v.first-1, joins, only) && !listed("polite", r.wordAt(v.first-1))
 }
