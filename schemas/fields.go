@@ -35,6 +35,15 @@ func (o Operation) arguments() []field {
 	return o.listFields()
 }
 
+// ArgumentNames lists the names of what an operation takes.
+func (o Operation) ArgumentNames() []string {
+	var names []string
+	for _, f := range o.arguments() {
+		names = append(names, f.name)
+	}
+	return names
+}
+
 func (o Operation) listFields() []field {
 	fields := fieldsOf(reflect.TypeOf(o.Input).Elem())
 	for i := range fields {

@@ -9,35 +9,20 @@ import (
 	"mcp-partner/schemas"
 )
 
-// argumentNames lists the JSON names of an input type, embedded ones included.
-func argumentNames(input any) []string {
-	t := reflect.TypeOf(input)
-	for t != nil && t.Kind() == reflect.Pointer {
-		t = t.Elem()
-	}
-	if t == nil || t.Kind() != reflect.Struct {
-		return nil
-	}
-	var names []string
-	for _, f := range reflect.VisibleFields(t) {
-		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-		if !f.Anonymous && f.IsExported() && name != "" && name != "-" {
-			names = append(names, name)
-		}
-	}
-	return names
-}
-
 // maxQuery is the longest query that find_partner_tool takes.
 const maxQuery = 1000
 
 // arguments returns what the utterance says for the arguments that a tool has.
 func (r *reading) arguments(tool string, names []string) map[string]any {
 	old, now := r.fromTo(tool)
+	tenants, one := r.allTenants(), ""
+	if len(tenants) == 1 {
+		one = tenants[0]
+	}
 	out := map[string]any{
-		"tenant": r.oneTenant(), "tenants": r.allTenants(), "subscriptions": r.entities.guids, "discover": r.has(reach),
+		"tenant": one, "tenants": tenants, "subscriptions": r.entities.guids, "discover": r.has(reach),
 		"approval_id": r.entities.approval, "run_id": r.entities.run, "stale_after_days": r.entities.days,
-		"partner_id": now, "expected_partner_id": now, "expected_current_partner_id": old, "to": now, "from": r.sources(old, now),
+		"partner_id": now, "expected_partner_id": now, "expected_current_partner_id": old, "to": now, "from": r.others(now),
 	}
 	switch {
 	case tool == schemas.ToolListTenants && !r.has(reach):
@@ -54,14 +39,6 @@ func (r *reading) arguments(tool string, names []string) map[string]any {
 	return out
 }
 
-// oneTenant is the tenant named, when it is one and only one.
-func (r *reading) oneTenant() string {
-	if all := r.allTenants(); len(all) == 1 && len(r.entities.tenants) == 1 {
-		return all[0]
-	}
-	return ""
-}
-
 // allTenants are the tenants named, unless one of the names is ambiguous.
 func (r *reading) allTenants() []string {
 	var out []string
@@ -76,15 +53,13 @@ func (r *reading) allTenants() []string {
 	return out
 }
 
-func (r *reading) sources(old, now string) []string {
+// others are the partner IDs named besides the new one.
+func (r *reading) others(now string) []string {
 	var out []string
 	for _, m := range r.entities.ids {
 		if m.id != now {
 			out = append(out, m.id)
 		}
-	}
-	if len(out) == 0 && old != "" {
-		out = append(out, old)
 	}
 	return out
 }

@@ -42,7 +42,7 @@ type partnerMention struct {
 func (ix *Index) takeEntities(text string, tokens []token, names *Names) ([]token, entities) {
 	var found entities
 	tokens = ix.takeTenants(tokens, names, &found)
-	tokens = takeHandles(text, tokens, &found)
+	takeHandles(tokens, &found)
 	for i := range tokens {
 		if tokens[i].kind == number {
 			ix.takeNumber(text, tokens, i, &found)
@@ -51,13 +51,7 @@ func (ix *Index) takeEntities(text string, tokens []token, names *Names) ([]toke
 	return tokens, found
 }
 
-// merge makes one slot of the tokens from first up to last.
-func merge(tokens []token, first, last int, text string) token {
-	out := tokens[last-1]
-	out.text, out.kind, out.start = text, slot, tokens[first].start
-	return out
-}
-
+// takeTenants makes one slot of the tokens of each name.
 func (ix *Index) takeTenants(tokens []token, names *Names, found *entities) []token {
 	out := tokens[:0:0]
 	for i := 0; i < len(tokens); i++ {
@@ -66,7 +60,9 @@ func (ix *Index) takeTenants(tokens []token, names *Names, found *entities) []to
 			out = append(out, tokens[i])
 			continue
 		}
-		out = append(out, merge(tokens, i, end, slotTenant))
+		t := tokens[end-1]
+		t.text, t.kind, t.start = slotTenant, slot, tokens[i].start
+		out = append(out, t)
 		if !slices.ContainsFunc(found.tenants, func(t []string) bool { return slices.Equal(t, tenants) }) {
 			found.tenants = append(found.tenants, tenants)
 		}
@@ -85,34 +81,33 @@ func (ix *Index) standsForTenant(tokens []token, i int) bool {
 	return i > 0 && ix.lexicon.has(tokens[i-1].text, at)
 }
 
-// handle matches what stands for itself: GUIDs, approvals and runs.
-var handle = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`\b(?:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|(?:ap|run)_[0-9a-z]{6,})\b`)
+// handles matches what stands for itself: GUIDs, approvals and runs.
+var handles = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^(?:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|(?:ap|run)_[0-9a-z]{6,})\b`)
 })
 
-// takeHandles puts a slot in the place of each handle.
-func takeHandles(text string, tokens []token, found *entities) []token {
-	out := tokens
-	for _, at := range handle().FindAllStringIndex(text, -1) {
-		inside := func(t token) bool { return t.start >= at[0] && t.start < at[1] }
-		first := slices.IndexFunc(out, func(t token) bool { return inside(t) && t.kind != slot })
-		if first < 0 {
-			continue // a tenant's GUID
-		}
-		last := first + 1
-		for last < len(out) && inside(out[last]) {
-			last++
-		}
-		name, kind := text[at[0]:at[1]], slotHandle
-		switch name[:3] {
-		case "ap_":
-			found.approval = cmp.Or(found.approval, name)
-		case "run":
-			found.run = cmp.Or(found.run, name)
-		default:
-			kind, found.guids = slotGUID, append(found.guids, name)
-		}
-		out = slices.Replace(out, first, last, merge(out, first, last, kind))
+// handleAt returns the size of the handle that a text begins with, or 0.
+func handleAt(text string) int {
+	if len(text) < 9 || text[8] != '-' && text[2] != '_' && text[3] != '_' {
+		return 0 // the expression is slow
 	}
-	return out
+	return len(handles().FindString(text))
+}
+
+// takeHandles notes the handles and puts a slot in the place of each.
+func takeHandles(tokens []token, found *entities) {
+	for i, t := range tokens {
+		if t.kind != handle {
+			continue
+		}
+		tokens[i].kind, tokens[i].text = slot, slotHandle
+		switch t.text[:3] {
+		case "ap_":
+			found.approval = cmp.Or(found.approval, t.text)
+		case "run":
+			found.run = cmp.Or(found.run, t.text)
+		default:
+			tokens[i].text, found.guids = slotGUID, append(found.guids, t.text)
+		}
+	}
 }

@@ -56,17 +56,19 @@ func NewTrained(operations []schemas.Operation, lexiconFile []byte, m *Model) *I
 }
 
 func (ix *Index) prepare() {
-	lex, err := readLexicon(ix.lexiconFile)
-	if err != nil {
-		panic(fmt.Sprintf("search: %v", err)) // a test reads it
+	var err error
+	if ix.lexicon, err = readLexicon(ix.lexiconFile); err == nil {
+		err = json.Unmarshal(topicsFile, &ix.topics)
 	}
-	ix.lexicon, ix.topics = lex, readTopics(topicsFile)
-	if ix.model == nil {
-		ix.model = embeddedModel()
+	if err == nil && ix.model == nil {
+		ix.model, err = ReadModel(modelFile)
+	}
+	if err != nil {
+		panic(fmt.Sprintf("search: %v", err)) // a test reads the files
 	}
 	for _, o := range ix.operations {
 		ix.classes = append(ix.classes, slices.Index(ix.model.Classes, o.Name))
-		ix.arguments = append(ix.arguments, argumentNames(o.Input))
+		ix.arguments = append(ix.arguments, o.ArgumentNames())
 	}
 }
 
@@ -88,10 +90,10 @@ func (ix *Index) Find(query string, names *Names, limit int) Result {
 	r := ix.read(query, names)
 	probabilities := ix.model.Probabilities(ix.model.Scores(r.features()))
 	found := Result{OutOfScope: ix.outOfScope(&r, probabilities)}
-	order := ix.rank(&r, probabilities, found.OutOfScope != nil)
 	if named := len(r.entities.tenants); named == 1 || named == 0 && names.only() && !r.namesMany() {
-		ix.preferOne(order)
+		ix.preferOne(probabilities)
 	}
+	order := ix.rank(&r, probabilities, found.OutOfScope != nil)
 	for _, c := range order[:min(limit, len(order))] {
 		found.Matches = append(found.Matches, ix.match(&r, c, found.OutOfScope != nil))
 	}
@@ -125,14 +127,12 @@ var oneOf = map[string]string{
 	schemas.ToolUpdatePartner:    schemas.ToolTransitionPartner,
 }
 
-// preferOne puts the operation for one tenant before the one for many.
-func (ix *Index) preferOne(order []candidate) {
-	place := func(name string) int {
-		return slices.IndexFunc(order, func(c candidate) bool { return ix.operations[c.operation].Name == name })
-	}
+// preferOne makes the operation for one tenant likelier than the one for many.
+func (ix *Index) preferOne(probabilities []float64) {
 	for one, many := range oneOf {
-		if a, b := place(one), place(many); b >= 0 && b < a {
-			order[a].operation, order[b].operation = order[b].operation, order[a].operation
+		a, b := slices.Index(ix.model.Classes, one), slices.Index(ix.model.Classes, many)
+		if a >= 0 && b >= 0 && probabilities[b] > probabilities[a] {
+			probabilities[a], probabilities[b] = probabilities[b], probabilities[a]
 		}
 	}
 }
@@ -141,7 +141,10 @@ func (ix *Index) match(r *reading, c candidate, elsewhere bool) answers.Match {
 	o := ix.operations[c.operation]
 	m := answers.Match{
 		Tool: o.Name, Title: o.Title, Confidence: answers.ConfidenceLow, Why: ix.why(r, c), Effect: o.Effect,
-		Arguments: r.arguments(o.Name, ix.arguments[c.operation]), Example: exampleOf(o),
+		Arguments: r.arguments(o.Name, ix.arguments[c.operation]),
+	}
+	if len(o.Examples) > 0 {
+		m.Example = map[string]any{"says": o.Examples[0].Says, "arguments": o.Examples[0].Arguments}
 	}
 	if c.allowed && !elsewhere && c.probability >= mediumFrom {
 		m.Confidence = answers.ConfidenceMedium
@@ -153,16 +156,4 @@ func (ix *Index) match(r *reading, c candidate, elsewhere bool) answers.Match {
 		m.InputSchema = ix.schemaOf(o.Name)
 	}
 	return m
-}
-
-// exampleOf shows the first worked example: what was said, and the arguments.
-func exampleOf(o schemas.Operation) map[string]any {
-	if len(o.Examples) == 0 {
-		return nil
-	}
-	arguments := map[string]any{}
-	if err := json.Unmarshal(o.Examples[0].Arguments, &arguments); err != nil {
-		return nil
-	}
-	return map[string]any{"says": o.Examples[0].Says, "arguments": arguments}
 }

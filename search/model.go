@@ -44,16 +44,6 @@ func ReadModel(file []byte) (*Model, error) {
 	return m, nil
 }
 
-// embeddedModel reads the embedded file. One that does not fit, as when buckets
-// or classes change, is made anew by search/train: until then nothing is here.
-func embeddedModel() *Model {
-	m, err := ReadModel(modelFile)
-	if err != nil {
-		return &Model{Classes: []string{NotHere}, Scale: []float64{1}, Bias: []float64{0}, Weights: make([]byte, Buckets)}
-	}
-	return m
-}
-
 // Scores returns the score of each class. Products are rounded before they are
 // added, so that every architecture has the same sum.
 func (m *Model) Scores(features []Feature) []float64 {

@@ -1,6 +1,7 @@
 package search
 
 import (
+	"cmp"
 	"regexp"
 	"slices"
 	"strconv"
@@ -16,8 +17,7 @@ func (ix *Index) takeNumber(text string, tokens []token, i int, found *entities)
 	if i > 0 && !tokens[i-1].breaks {
 		before = tokens[i-1].text
 	}
-	digits, named := t.text, ix.lexicon.has(before, id, mpn, partner)
-	counted := !named && ix.isCount(tokens, i)
+	digits, named, counted := t.text, ix.lexicon.has(before, id, mpn, partner), ix.isCount(tokens, i)
 	if counted {
 		ix.noteCount(tokens, i, found)
 	}
@@ -40,13 +40,11 @@ func (ix *Index) isCount(tokens []token, i int) bool {
 
 // noteCount keeps what was counted, when it is tenants or days.
 func (ix *Index) noteCount(tokens []token, i int, found *entities) {
-	digits, unit := tokens[i].text, tokens[i+1].text
-	if ix.lexicon.begins(tokens, i+1, tenant) || listed("companies", unit) {
-		found.many = found.many || digits != "1"
+	n, err := strconv.Atoi(tokens[i].text)
+	if err == nil && n <= mostDays && listed("days", tokens[i+1].text) {
+		found.days = cmp.Or(found.days, n)
 	}
-	if n, err := strconv.Atoi(digits); err == nil && found.days == 0 && n <= mostDays && listed("days", unit) {
-		found.days = n
-	}
+	found.many = found.many || n != 1 && ix.lexicon.begins(tokens, i+1, tenant)
 }
 
 // mostDays is the most days that a link is asked to be old.
@@ -55,12 +53,11 @@ const mostDays = 9999
 // longPiece is the least length of a number that no date or amount has.
 const longPiece = 5
 
-// piece are patterns of what stands around a number that is a piece of something
-// else: digits with a joint between, a currency, letters that do not say that it
-// is an ID. They are compiled when a number is first looked at.
-var piece = sync.OnceValue(func() (p struct{ joint, glued, named *regexp.Regexp }) {
-	p.joint = regexp.MustCompile(`(?:([0-9]+)[-/.:,'])?\x00(?:[-/.:,']([0-9]+))?`)
-	p.glued = regexp.MustCompile(`(?:[$€£+]|[a-z]_*)\x00|\x00[%a-z€]`)
+// pieces are patterns of what stands around a number that is a piece of something
+// else: a joint to a few digits, a currency, letters that do not say that it is an
+// ID. They are compiled when a number is first looked at.
+var pieces = sync.OnceValue(func() (p struct{ joined, named *regexp.Regexp }) {
+	p.joined = regexp.MustCompile(`(?:(?:^|[^0-9])[0-9]{1,4}[-/.:,']|[$€£+]|[a-z]_*)\x00|\x00(?:[-/.:,'][0-9]{1,4}(?:[^0-9]|$)|[%a-z€])`)
 	p.named = regexp.MustCompile(`(?:^|[^a-z])(?:mpn|id|pid|partnerid|mpnid|pal|nr|no|n|num)_*\x00(?:[^%a-z€]|$)`)
 	return p
 })
@@ -72,10 +69,5 @@ const maxAround = 24
 // time, a version, an amount or a name. Two long numbers side by side are two IDs.
 func isPiece(text string, start, end int) bool {
 	around := text[max(0, start-maxAround):start] + "\x00" + text[end:min(len(text), end+maxAround)]
-	for _, digits := range piece().joint.FindStringSubmatch(around)[1:] {
-		if digits != "" && (end-start < longPiece || len(digits) < longPiece) {
-			return true
-		}
-	}
-	return piece().glued.MatchString(around) && !piece().named.MatchString(around)
+	return pieces().joined.MatchString(around) && !pieces().named.MatchString(around)
 }

@@ -130,10 +130,9 @@ func exactest(spans []span) []span {
 	return out
 }
 
-// languages ranks the languages of a text by how many tokens they explain, and
-// drops those far behind the first. A tie is settled for English.
+// languages lists the languages that explain the most tokens of a text.
 func languages(spans []span, tokens int) []string {
-	explained, scores := map[string][]bool{}, map[string]int{}
+	explained, scores, most := map[string][]bool{}, map[string]int{}, 0
 	for _, s := range spans {
 		for _, m := range s.means {
 			if m.language == anyLanguage {
@@ -146,20 +145,12 @@ func languages(spans []span, tokens int) []string {
 				if !explained[m.language][i] {
 					explained[m.language][i] = true
 					scores[m.language]++
+					most = max(most, scores[m.language])
 				}
 			}
 		}
 	}
-	rank := func(language string) int {
-		if language == "en" {
-			return 2*scores[language] + 1
-		}
-		return 2 * scores[language]
-	}
-	out := slices.SortedFunc(maps.Keys(scores), func(a, b string) int {
-		return cmp.Or(cmp.Compare(rank(b), rank(a)), cmp.Compare(a, b))
-	})
-	return slices.DeleteFunc(out, func(l string) bool { return scores[l]*5 < scores[out[0]]*4 })
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(scores)), func(l string) bool { return scores[l] < most })
 }
 
 // hitsOf turns a span into the concepts that it has in the languages spoken. A
@@ -167,19 +158,14 @@ func languages(spans []span, tokens int) []string {
 // English nouns and verbs count in any language, since the field mixes them in.
 func hitsOf(s span, tokens []token, spoken []string) []hit {
 	var out []hit
-	own := slices.ContainsFunc(s.means, func(m meaning) bool { return m.language == anyLanguage || m.language == spoken[0] })
+	first := func(m meaning) bool { return m.language == anyLanguage || m.language == spoken[0] }
+	own := slices.ContainsFunc(s.means, first)
 	for _, m := range s.means {
-		if own && writes(m.concept) && m.language != anyLanguage && m.language != spoken[0] {
+		foreign := m.language != anyLanguage && !slices.Contains(spoken, m.language)
+		if own && writes(m.concept) && !first(m) || foreign && (m.language != "en" || listed("manner", m.concept)) {
 			continue
 		}
-		spokenHere := m.language == anyLanguage || slices.Contains(spoken, m.language)
-		if !spokenHere && (m.language != "en" || listed("manner", m.concept) || strings.HasPrefix(m.concept, "!!")) {
-			continue
-		}
-		h := hit{concept: m.concept, first: s.at[0], last: s.at[len(s.at)-1], glyphs: tokens[s.at[0]].kind == glyph}
-		if !slices.Contains(out, h) {
-			out = append(out, h)
-		}
+		out = append(out, hit{concept: m.concept, first: s.at[0], last: s.at[len(s.at)-1], glyphs: tokens[s.at[0]].kind == glyph})
 	}
 	return out
 }

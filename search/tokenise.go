@@ -23,6 +23,7 @@ const (
 	glyph              // one rune of a script that does not, or of Hangul
 	number             // ASCII digits
 	arrow              // -> and the like
+	handle             // a GUID, an approval or a run
 	slot               // an entity that was taken out
 )
 
@@ -47,26 +48,9 @@ var plainLetters = strings.NewReplacer(
 	"\u200b", "", "\u200c", "", "\u200d", "", "\ufeff", "", "\u00ad", "",
 )
 
-// keepParticiples writes out the accent that ends a French word: without it
-// "linked" would be "link".
-func keepParticiples(text string) string {
-	var b strings.Builder
-	done := 0
-	for at, r := range text {
-		if r != 'é' {
-			continue
-		}
-		end := at + len("é")
-		second, size := utf8.DecodeLastRuneInString(text[:at])
-		first, _ := utf8.DecodeLastRuneInString(text[:at-size])
-		next, _ := utf8.DecodeRuneInString(text[end:])
-		if unicode.IsLetter(first) && unicode.IsLetter(second) && !unicode.IsLetter(next) {
-			b.WriteString(text[done:at] + "ee")
-			done = end
-		}
-	}
-	return b.String() + text[done:]
-}
+// participles write out the accent that ends a French word: without it "linked"
+// would be "link".
+var participles = strings.NewReplacer(" é ", " e ", "é ", "ee ", "é,", "ee,", "é.", "ee.", "é?", "ee?", "é!", "ee!", "é)", "ee)", "é:", "ee:", "é;", "ee;", "é*", "ee*", "é\n", "ee\n")
 
 // Fold folds a text of any length.
 func Fold(text string) string {
@@ -75,9 +59,7 @@ func Fold(text string) string {
 		return text
 	}
 	text = strings.ToLower(norm.NFKC.String(text))
-	if strings.Contains(text, "é") {
-		text = keepParticiples(text)
-	}
+	text = strings.TrimSuffix(participles.Replace(text+" "), " ")
 	withoutAccents := strings.Map(func(r rune) rune {
 		if unicode.Is(unicode.Mn, r) && r <= lastAccent {
 			return -1
@@ -120,7 +102,9 @@ func tokenise(text string) []token {
 			continue
 		}
 		end := i + size
-		if k != glyph {
+		if n := handleAt(text[i:]); n > 0 {
+			k, end = handle, i+n
+		} else if k != glyph {
 			end = runEnd(text, end, k)
 		}
 		out = append(out, token{text: text[i:end], kind: k, start: i, end: end})

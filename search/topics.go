@@ -3,37 +3,20 @@ package search
 import (
 	_ "embed"
 	"slices"
-	"strings"
 
 	"mcp-partner/schemas/answers"
 )
 
-// topicsFile says where what people ask for here is done instead.
+// topicsFile says where what people ask for here is done instead. The first of a
+// tie is the one that is named, so near misses come first.
 //
-//go:embed topics.txt
-var topicsFile string
+//go:embed topics.json
+var topicsFile []byte
 
 // topic is something that people ask for here and that is done elsewhere.
 type topic struct {
-	name, reason string
-	use          []answers.UseInstead
-}
-
-// readTopics reads "topic: reason" and, indented below it, "place: what for".
-func readTopics(text string) []topic {
-	var out []topic
-	for line := range strings.Lines(text) {
-		key, value, ok := strings.Cut(strings.TrimSpace(line), ": ")
-		switch {
-		case !ok || strings.HasPrefix(line, "#"):
-		case strings.HasPrefix(line, " "):
-			last := &out[len(out)-1]
-			last.use = append(last.use, answers.UseInstead{Name: key, WhatFor: value})
-		default:
-			out = append(out, topic{key, value, []answers.UseInstead{}})
-		}
-	}
-	return out
+	Name, Reason string
+	Use          []answers.UseInstead
 }
 
 // nearMiss is what a phrase counts that shares its words with ours, in words of
@@ -51,18 +34,14 @@ func (ix *Index) outOfScope(r *reading, probabilities []float64) *answers.OutOfS
 	}
 	counts := map[string]int{}
 	for _, h := range slices.Concat(r.hits, r.inner) {
-		if name, ok := strings.CutPrefix(h.concept, "!!"); ok {
-			counts[name] += nearMiss
-		} else if name, ok := strings.CutPrefix(h.concept, "!"); ok {
-			counts[name]++
-		}
+		counts[h.concept]++
 	}
-	best := topic{reason: "Nothing in these words is about partner links (Partner Admin Link), which is all that the tools here do.", use: []answers.UseInstead{}}
+	best := topic{Reason: "Nothing in these words is about partner links (Partner Admin Link), which is all that the tools here do.", Use: []answers.UseInstead{}}
 	most := 0
 	for _, t := range ix.topics {
-		if counts[t.name] > most {
-			best, most = t, counts[t.name]
+		if n := counts["!"+t.Name] + nearMiss*counts["!!"+t.Name]; n > most {
+			best, most = t, n
 		}
 	}
-	return &answers.OutOfScope{Reason: best.reason, UseInstead: best.use}
+	return &answers.OutOfScope{Reason: best.Reason, UseInstead: best.Use}
 }

@@ -13,23 +13,20 @@ import (
 // the words that were decisive for it. They are the caller's own and sanitized
 // like untrusted text.
 func (ix *Index) why(r *reading, c candidate) string {
-	text := purpose(ix.operations[c.operation].Effect, c.allowed)
+	text := purposes[ix.operations[c.operation].Effect]
+	if !c.allowed {
+		text = "Only if a change is wanted after all; the words do not ask for it"
+	}
 	if words := ix.decisive(r, ix.classes[c.operation]); len(words) > 0 {
 		text += ": “" + strings.Join(words, "”, “") + "”"
 	}
 	return text + "."
 }
 
-func purpose(effect answers.Effect, allowed bool) string {
-	switch {
-	case !allowed:
-		return "Only if a change is wanted after all; the words do not ask for it"
-	case effect == answers.EffectDestroy:
-		return "The words ask to replace or remove something"
-	case effect == answers.EffectWrite:
-		return "The words ask for a new link"
-	}
-	return "Reads and changes nothing"
+var purposes = map[answers.Effect]string{
+	answers.EffectRead:    "Reads and changes nothing",
+	answers.EffectWrite:   "The words ask for a new link",
+	answers.EffectDestroy: "The words ask to replace or remove something",
 }
 
 // quotes is the most words that are quoted, and longestQuote the most bytes of

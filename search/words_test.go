@@ -1,6 +1,7 @@
 package search
 
 import (
+	"encoding/json"
 	"slices"
 	"strings"
 	"testing"
@@ -84,24 +85,28 @@ func TestOutOfScopeSaysWhereElse(t *testing.T) {
 	}
 }
 
-// The topics that lexicons name are those of topics.txt.
+// The topics that lexicons name are those of topics.json.
 func TestTopicsAreWhole(t *testing.T) {
 	t.Parallel()
 	lex, err := readLexicon(lexiconFile)
 	if err != nil {
 		t.Fatal(err)
 	}
+	var topics []topic
+	if err := json.Unmarshal(topicsFile, &topics); err != nil {
+		t.Fatal(err)
+	}
 	known := map[string]bool{}
-	for _, topic := range readTopics(topicsFile) {
-		if topic.reason == "" || known[topic.name] {
-			t.Errorf("topic %q: %+v", topic.name, topic)
+	for _, topic := range topics {
+		if topic.Reason == "" || known[topic.Name] {
+			t.Errorf("topic %q: %+v", topic.Name, topic)
 		}
-		known[topic.name] = true
+		known[topic.Name] = true
 	}
 	for _, list := range lex.meanings {
 		for _, m := range list {
 			if name := strings.TrimLeft(m.concept, "!"); name != m.concept && !known[name] {
-				t.Errorf("%s: topics.txt has no %s", m.language, name)
+				t.Errorf("%s: topics.json has no %s", m.language, name)
 			}
 		}
 	}

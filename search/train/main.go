@@ -50,7 +50,7 @@ func (o options) run() error {
 	if c.lexicon, err = compileLexicon(o.folder); err != nil {
 		return err
 	}
-	index := search.NewTrained(schemas.Catalogue(), c.lexicon, nil)
+	index := search.NewTrained(schemas.Catalogue(), c.lexicon, &search.Model{})
 	for i := range c.samples {
 		c.samples[i].features = index.Features(c.samples[i].says, names)
 	}
