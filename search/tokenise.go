@@ -59,7 +59,7 @@ func Fold(text string) string {
 		return text
 	}
 	text = strings.ToLower(norm.NFKC.String(text))
-	text = strings.TrimSuffix(participles.Replace(text+" "), " ")
+	text = strings.TrimSpace(participles.Replace(" " + text + " "))
 	withoutAccents := strings.Map(func(r rune) rune {
 		if unicode.Is(unicode.Mn, r) && r <= lastAccent {
 			return -1
