@@ -72,12 +72,11 @@ func (f *Fleet) Start(ctx context.Context, caller access.Caller, label string, a
 	}
 	f.starting.Lock()
 	defer f.starting.Unlock()
-	now := f.opts.Now()
 	run := Run{
-		ID: guard.NewRunID(), Kind: RunKindAudit, Caller: caller, Label: label, CreatedAt: now, State: RunRunning,
-		Owner: f.owner, LeaseUntil: now.Add(leaseTime), Rows: len(targets), Request: request,
+		ID: guard.NewRunID(), Kind: RunKindAudit, Caller: caller, Label: label, CreatedAt: f.opts.Now(), State: RunRunning,
+		Owner: f.owner, Rows: len(targets), Request: request,
 	}
-	stored, err := f.opts.Store.CreateRun(ctx, run, pendingRows(targets))
+	stored, err := f.opts.Store.CreateRun(ctx, run, leaseTime, pendingRows(targets))
 	if err != nil {
 		return nil, err
 	}
@@ -192,8 +191,7 @@ func (f *Fleet) Resume(ctx context.Context, caller access.Caller, id string, acc
 	if err != nil {
 		return nil, err
 	}
-	now := f.opts.Now()
-	claimed, err := f.opts.Store.ClaimRun(ctx, id, f.owner, now, now.Add(leaseTime))
+	claimed, err := f.opts.Store.ClaimRun(ctx, id, f.owner, leaseTime)
 	if err != nil {
 		return nil, err
 	}

@@ -190,7 +190,7 @@ func (w *auditing) end(ctx context.Context, saved func() error) error {
 	if failure != nil {
 		return failure
 	}
-	if _, err := w.f.opts.Store.EndRun(out, w.active.id, w.f.owner, state, w.f.opts.Now()); err != nil {
+	if _, err := w.f.opts.Store.EndRun(out, w.active.id, w.f.owner, state); err != nil {
 		return err
 	}
 	switch state {
@@ -219,7 +219,7 @@ func (w *auditing) timeIsOver(ctx context.Context) error {
 		if len(late) == 0 {
 			return nil
 		}
-		ours, err := w.f.opts.Store.SaveRows(ctx, w.active.id, w.f.owner, w.f.opts.Now().Add(leaseTime), late)
+		ours, err := w.f.opts.Store.SaveRows(ctx, w.active.id, w.f.owner, leaseTime, late)
 		if err != nil || !ours {
 			return err
 		}

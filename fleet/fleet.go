@@ -131,17 +131,12 @@ func (f *Fleet) Run(ctx context.Context, caller access.Caller, id string) (Run, 
 	case !ok || caller != Operator && run.Caller != caller:
 		return Run{}, UnknownRun()
 	}
-	run.State = run.StateAt(f.opts.Now())
 	return run, nil
 }
 
 // Runs returns the runs that a filter selects, newest first.
 func (f *Fleet) Runs(ctx context.Context, filter RunFilter) ([]Run, error) {
-	runs, err := f.opts.Store.Runs(ctx, filter)
-	for i := range runs {
-		runs[i].State = runs[i].StateAt(f.opts.Now())
-	}
-	return runs, err
+	return f.opts.Store.Runs(ctx, filter)
 }
 
 // Label names a run of a caller.
@@ -159,8 +154,7 @@ func (f *Fleet) Label(ctx context.Context, caller access.Caller, id, label strin
 // Prune removes runs without a label that are older than they are kept, or more
 // of a caller than are kept.
 func (f *Fleet) Prune(ctx context.Context) (int, error) {
-	now := f.opts.Now()
-	return f.opts.Store.PruneRuns(ctx, Keeping{Since: now.Add(-f.opts.Keep), Runs: MostRuns, Rows: MostRows}, now)
+	return f.opts.Store.PruneRuns(ctx, Keeping{Since: f.opts.Now().Add(-f.opts.Keep), Runs: MostRuns, Rows: MostRows})
 }
 
 // Within returns nil if every tenant of a run is one that somebody sees, and

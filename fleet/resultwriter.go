@@ -101,7 +101,7 @@ func (b *resultWriter) save(batch []Row) error {
 		if try > 0 {
 			time.Sleep(time.Second)
 		}
-		ours, err := b.f.opts.Store.SaveRows(context.Background(), b.active.id, b.f.owner, b.f.opts.Now().Add(leaseTime), batch)
+		ours, err := b.f.opts.Store.SaveRows(context.Background(), b.active.id, b.f.owner, leaseTime, batch)
 		if err == nil && !ours {
 			return problems.New(problems.CodeRunInProgress, "Another process has taken over the run "+b.active.id+".")
 		}

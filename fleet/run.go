@@ -19,8 +19,7 @@ const RunKindAudit RunKind = "audit"
 // RunState is where a run stands.
 type RunState string
 
-// The states. A run whose process crashed still says running in the store;
-// StateAt tells it from one that is alive.
+// The states.
 const (
 	RunRunning RunState = "running"
 	// RunFinished: every target has a result.
@@ -50,23 +49,6 @@ type Run struct {
 	// Request is what was asked for, as the kind of the run writes it. Two runs
 	// with equal requests do the same.
 	Request json.RawMessage
-}
-
-// StateAt returns where the run stands, with a crash seen as an interruption.
-func (r Run) StateAt(now time.Time) RunState {
-	if r.State == RunRunning && !now.Before(r.LeaseUntil) {
-		return RunInterrupted
-	}
-	return r.State
-}
-
-// Live reports whether a process works on the run.
-func (r Run) Live(now time.Time) bool { return r.StateAt(now) == RunRunning }
-
-// Resumable reports whether targets may be left that nobody works on.
-func (r Run) Resumable(now time.Time) bool {
-	state := r.StateAt(now)
-	return state == RunInterrupted || state == RunCancelled
 }
 
 // Row is the place of one target in a run, and its result. N counts from 0 in
@@ -149,23 +131,25 @@ type Keeping struct {
 }
 
 // Store is what runs need to remember. Every method is safe for concurrent use,
-// by several processes where the store is durable. Errors may be problems.
+// by several processes where the store is durable. Errors may be problems. Leases
+// are measured by the clock of the store, because those of several machines
+// differ: a run whose lease has lapsed is RunInterrupted.
 type Store interface {
-	// CreateRun adds a run with its rows, unless the caller has a live one of the
-	// same kind: then nothing is added and that one is returned.
-	CreateRun(ctx context.Context, run Run, rows []Row) (stored Run, err error)
+	// CreateRun adds a run with its rows, leased to its owner, unless the caller has
+	// a live one of the same kind: then nothing is added and that one is returned.
+	CreateRun(ctx context.Context, run Run, lease time.Duration, rows []Row) (stored Run, err error)
 	// Run returns a run; ok is false if there is none.
 	Run(ctx context.Context, id string) (run Run, ok bool, err error)
 	// Runs returns the runs that a filter selects, newest first.
 	Runs(ctx context.Context, filter RunFilter) ([]Run, error)
 	// ClaimRun makes owner the process that works on a run. It returns false for
 	// a run that is finished, gone, or that another process works on.
-	ClaimRun(ctx context.Context, id, owner string, now, leaseUntil time.Time) (bool, error)
+	ClaimRun(ctx context.Context, id, owner string, lease time.Duration) (bool, error)
 	// SaveRows stores results and renews the lease, all or nothing. It returns
 	// false, and stores nothing, where owner no longer works on the run.
-	SaveRows(ctx context.Context, id, owner string, leaseUntil time.Time, rows []Row) (bool, error)
+	SaveRows(ctx context.Context, id, owner string, lease time.Duration, rows []Row) (bool, error)
 	// EndRun lets go of a run; false where owner no longer works on it.
-	EndRun(ctx context.Context, id, owner string, state RunState, at time.Time) (bool, error)
+	EndRun(ctx context.Context, id, owner string, state RunState) (bool, error)
 	// LabelRun names a run; false if there is none.
 	LabelRun(ctx context.Context, id, label string) (bool, error)
 	// Rows goes through rows of a run. A row with an error is the last.
@@ -177,6 +161,6 @@ type Store interface {
 	// limit groups.
 	Causes(ctx context.Context, id string, limit int) ([]Group, error)
 	// PruneRuns removes the runs without a label that are not to be kept and that
-	// nobody works on at now. It returns how many.
-	PruneRuns(ctx context.Context, keep Keeping, now time.Time) (int, error)
+	// nobody works on. It returns how many.
+	PruneRuns(ctx context.Context, keep Keeping) (int, error)
 }

@@ -406,8 +406,14 @@ func TestASecondOwner(t *testing.T) {
 	t.Parallel()
 	h, release := blocked(t, 5)
 	active := h.begin(fleet.Audit{})
-	later := time.Now().Add(time.Hour)
-	if ok, err := h.store.ClaimRun(t.Context(), active.ID(), "somebody else", later, later.Add(time.Hour)); !ok || err != nil {
+	run, _, err := h.store.Run(t.Context(), active.ID())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ok, err := h.store.EndRun(t.Context(), active.ID(), run.Owner, fleet.RunInterrupted); !ok || err != nil {
+		t.Fatal(ok, err)
+	}
+	if ok, err := h.store.ClaimRun(t.Context(), active.ID(), "somebody else", time.Hour); !ok || err != nil {
 		t.Fatal(ok, err)
 	}
 	release()

@@ -149,11 +149,12 @@ func RateExceeded(rule string, rate access.Rate) error {
 }
 
 // thawed refuses while a freeze is in force. A freeze that cannot be read counts as
-// on for writes; reads go on, because nothing can be harmed by them.
+// on for writes; reads go on, because nothing can be harmed by them, unless the store
+// says that it knows of none only because it cannot be read.
 func (g *Guard) thawed(ctx context.Context, write bool) error {
 	freeze, err := g.opts.Store.Freeze(ctx)
 	switch {
-	case err != nil && write:
+	case err != nil && (write || freeze.Reads):
 		return storeProblem(err)
 	case err != nil:
 		return nil

@@ -53,31 +53,32 @@ func TestQuestionsThatCameToNothingCountForAnHour(t *testing.T) {
 
 // The plan of a question that came to nothing may be megabytes, and opens no run.
 func TestPlansOfQuestionsThatCameToNothingAreDropped(t *testing.T) {
-	t.Parallel()
-	h := build(t)
-	ask := func(id string, inBand bool) {
-		t.Helper()
-		asked := ticket(id, guard.Intent{Caller: "stdio", Tool: schemas.ToolEnsurePartnerLinks, PartnerID: id})
-		asked.InBand, asked.CreatedAt, asked.ExpiresAt = inBand, h.clock.Now(), h.clock.Now().Add(guard.InBandLife)
-		asked.Plan = onePlan()
-		_, err := h.PutTicket(ctx(), asked, 10, event(guard.KindAsked, asked.Intent))
-		h.must(err)
-	}
-	for _, id := range []string{"ap_declined", "ap_confirmed", "ap_expired"} {
-		ask(id, true)
-	}
-	ask("ap_elsewhere", false)
-	_, _, err := h.SpendTicket(ctx(), "ap_declined", event(guard.KindDeclined, guard.Intent{}))
-	h.must(err)
-	openRun(t, h.Ledger, anOpenRun("run_1", "ap_confirmed"))
-	h.clock.Advance(guard.InBandLife - time.Second)
-	ask("ap_live", true)
-	h.clock.Advance(time.Second + 1)
-	ask("ap_new", true)
-	for id, kept := range map[string]bool{"ap_declined": false, "ap_expired": false, "ap_confirmed": true, "ap_elsewhere": true, "ap_live": true, "ap_new": true} {
-		if _, ok, err := h.Plan(ctx(), id); ok != kept || err != nil {
-			t.Error(id, ok, err)
+	onBoth(t, func(t *testing.T, build builder) {
+		h := build(t)
+		ask := func(id string, inBand bool) {
+			t.Helper()
+			asked := ticket(id, guard.Intent{Caller: "stdio", Tool: schemas.ToolEnsurePartnerLinks, PartnerID: id})
+			asked.InBand, asked.CreatedAt, asked.ExpiresAt = inBand, h.clock.Now(), h.clock.Now().Add(guard.InBandLife)
+			asked.Plan = onePlan()
+			_, err := h.PutTicket(ctx(), asked, 10, event(guard.KindAsked, asked.Intent))
+			h.must(err)
 		}
-	}
-	h.whole()
+		for _, id := range []string{"ap_declined", "ap_confirmed", "ap_expired"} {
+			ask(id, true)
+		}
+		ask("ap_elsewhere", false)
+		_, _, err := h.SpendTicket(ctx(), "ap_declined", event(guard.KindDeclined, guard.Intent{}))
+		h.must(err)
+		openRun(t, h.Ledger, anOpenRun("run_1", "ap_confirmed"))
+		h.clock.Advance(guard.InBandLife - time.Second)
+		ask("ap_live", true)
+		h.clock.Advance(time.Second + 1)
+		ask("ap_new", true)
+		for id, kept := range map[string]bool{"ap_declined": false, "ap_expired": false, "ap_confirmed": true, "ap_elsewhere": true, "ap_live": true, "ap_new": true} {
+			if _, ok, err := h.Plan(ctx(), id); ok != kept || err != nil {
+				t.Error(id, ok, err)
+			}
+		}
+		h.whole()
+	})
 }

@@ -22,9 +22,10 @@ import (
 
 // onStore runs a part of the contract of guard.Store.
 func onStore(t *testing.T, test func(t *testing.T, s guard.Store, clock *testkit.Clock)) {
-	t.Parallel()
-	h := build(t)
-	test(t, h.Ledger, h.clock)
+	onBoth(t, func(t *testing.T, build builder) {
+		h := build(t)
+		test(t, h.Ledger, h.clock)
+	})
 }
 
 func TestTicketsAreSpentOnce(t *testing.T) {
@@ -233,39 +234,40 @@ func look(s guard.Store, n int) []any {
 // Whatever is called, in whatever order: the record stays whole, grows only by
 // what was done, and another process sees the same of everything.
 func TestPropertyTheRecordStaysWhole(t *testing.T) {
-	t.Parallel()
-	testkit.SkipShort(t, testkit.Properties)
-	for seed := range uint64(4) {
-		t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) {
-			h, r := build(t), rand.New(rand.NewPCG(seed, 3))
-			for n := range 100 {
-				before := h.events()
-				randomAction(r, n, h.clock)(h.Ledger)
-				if after := h.events(); len(after) < len(before) || !cmp.Equal(after[:len(before)], before, cmpopts.EquateEmpty()) {
-					t.Fatalf("call %d changed what stood in the record", n)
-				}
-				if n%20 == 19 {
-					want := look(h.Ledger, n)
-					h.whole()
-					h.reopen()
-					if diff := cmp.Diff(want, look(h.Ledger, n), cmpopts.EquateEmpty()); diff != "" {
-						t.Fatalf("after call %d another process sees something else:\n%s", n, diff)
+	onBoth(t, func(t *testing.T, build builder) {
+		testkit.SkipShort(t, testkit.Properties)
+		for seed := range uint64(4) {
+			t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) {
+				h, r := build(t), rand.New(rand.NewPCG(seed, 3))
+				for n := range 100 {
+					before := h.events()
+					randomAction(r, n, h.clock)(h.Ledger)
+					if after := h.events(); len(after) < len(before) || !cmp.Equal(after[:len(before)], before, cmpopts.EquateEmpty()) {
+						t.Fatalf("call %d changed what stood in the record", n)
+					}
+					if n%20 == 19 {
+						want := look(h.Ledger, n)
+						h.whole()
+						h.reopen()
+						if diff := cmp.Diff(want, look(h.Ledger, n), cmpopts.EquateEmpty()); diff != "" {
+							t.Fatalf("after call %d another process sees something else:\n%s", n, diff)
+						}
 					}
 				}
-			}
-			spent := map[string]int{}
-			for _, e := range h.events() {
-				if e.Kind == guard.KindConfirmed {
-					spent[e.Approval]++
+				spent := map[string]int{}
+				for _, e := range h.events() {
+					if e.Kind == guard.KindConfirmed {
+						spent[e.Approval]++
+					}
 				}
-			}
-			for id, times := range spent {
-				if times != 1 {
-					t.Errorf("%s was spent %d times", id, times)
+				for id, times := range spent {
+					if times != 1 {
+						t.Errorf("%s was spent %d times", id, times)
+					}
 				}
-			}
-		})
-	}
+			})
+		}
+	})
 }
 
 // fillValue gives every field of a value something that is not zero.
@@ -312,63 +314,65 @@ func filled[T any]() (value T) {
 }
 
 func TestNULIsWrittenAsTheReplacementCharacter(t *testing.T) {
-	t.Parallel()
-	h := build(t)
-	e := event(guard.KindRefusal, intent("stdio", "contoso", "1234567"))
-	e.Detail = "\x00a\\u0000\x00\\\x00"
-	_, err := h.Append(ctx(), e)
-	h.must(err)
-	if got := h.events()[0].Detail; got != "\ufffda\\u0000\ufffd\\\ufffd" {
-		t.Errorf("%q", got)
-	}
-	h.whole()
+	onBoth(t, func(t *testing.T, build builder) {
+		h := build(t)
+		e := event(guard.KindRefusal, intent("stdio", "contoso", "1234567"))
+		e.Detail = "\x00a\\u0000\x00\\\x00"
+		_, err := h.Append(ctx(), e)
+		h.must(err)
+		if got := h.events()[0].Detail; got != "\ufffda\\u0000\ufffd\\\ufffd" {
+			t.Errorf("%q", got)
+		}
+		h.whole()
+	})
 }
 
 // TestNoFieldIsLost fails where the guard's types get a field that the ledger
 // does not write.
 func TestNoFieldIsLost(t *testing.T) {
-	t.Parallel()
-	h := build(t)
-	e, tk, a, f := filled[guard.Event](), filled[guard.Ticket](), filled[guard.Approver](), filled[guard.Freeze]()
-	tk.ID, tk.Spent, tk.Plan.Body = "ap_1", false, []byte(`{"rows":[]}`)
-	e.AtMost, e.Result = nil, f.Scope() // a condition, and no part of the record; what a freeze makes of it
-	invoked := filled[guard.Token]()
-	invoked.ID, invoked.Grant.Within = "tk_1", access.Bounds{} // the bounds are those of the server that is called, set at each call
-	h.must(h.PutToken(ctx(), invoked, 10, e))
-	_, err := h.Append(ctx(), e)
-	h.must(err)
-	_, err = h.PutTicket(ctx(), tk, 10, e)
-	h.must(err)
-	_, err = h.PutApprover(ctx(), a, e)
-	h.must(err)
-	h.must(h.SetFreeze(ctx(), f, e))
-	h.reopen()
-	for n, got := range h.events() {
-		e.Seq = int64(n + 1)
-		if diff := cmp.Diff(e, got); diff != "" {
-			t.Errorf("event %d:\n%s", n, diff)
+	onBoth(t, func(t *testing.T, build builder) {
+		h := build(t)
+		e, tk, a, f := filled[guard.Event](), filled[guard.Ticket](), filled[guard.Approver](), filled[guard.Freeze]()
+		tk.ID, tk.Spent, tk.Plan.Body = "ap_1", false, []byte(`{"rows":[]}`)
+		e.AtMost, e.Result = nil, f.Scope() // a condition, and no part of the record; what a freeze makes of it
+		invoked := filled[guard.Token]()
+		invoked.ID, invoked.Grant.Within = "tk_1", access.Bounds{} // the bounds are those of the server that is called, set at each call
+		h.must(h.PutToken(ctx(), invoked, 10, e))
+		_, err := h.Append(ctx(), e)
+		h.must(err)
+		_, err = h.PutTicket(ctx(), tk, 10, e)
+		h.must(err)
+		_, err = h.PutApprover(ctx(), a, e)
+		h.must(err)
+		h.must(h.SetFreeze(ctx(), f, e))
+		h.reopen()
+		for n, got := range h.events() {
+			e.Seq = int64(n + 1)
+			if diff := cmp.Diff(e, got); diff != "" {
+				t.Errorf("event %d:\n%s", n, diff)
+			}
 		}
-	}
-	gotToken, _, err := h.Token(ctx(), "tk_1")
-	h.must(err)
-	if diff := cmp.Diff(invoked, gotToken); diff != "" {
-		t.Error(diff)
-	}
-	gotTicket, _, err := h.Ticket(ctx(), "ap_1")
-	h.must(err)
-	if body, ok, err := h.Plan(ctx(), "ap_1"); err != nil || !ok || string(body) != string(tk.Plan.Body) {
-		t.Errorf("the plan: %q, %v", body, err)
-	}
-	tk.Plan.Body = nil // it has a row of its own
-	gotApprovers, err := h.Approvers(ctx())
-	h.must(err)
-	gotFreeze, err := h.Freeze(ctx())
-	h.must(err)
-	if diff := cmp.Diff([]any{tk, []guard.Approver{a}, f}, []any{gotTicket, gotApprovers, gotFreeze}); diff != "" {
-		t.Error(diff)
-	}
-	if tk.Digest() != gotTicket.Digest() {
-		t.Error("an approver's signature would not fit the ticket that comes back")
-	}
-	h.whole()
+		gotToken, _, err := h.Token(ctx(), "tk_1")
+		h.must(err)
+		if diff := cmp.Diff(invoked, gotToken); diff != "" {
+			t.Error(diff)
+		}
+		gotTicket, _, err := h.Ticket(ctx(), "ap_1")
+		h.must(err)
+		if body, ok, err := h.Plan(ctx(), "ap_1"); err != nil || !ok || string(body) != string(tk.Plan.Body) {
+			t.Errorf("the plan: %q, %v", body, err)
+		}
+		tk.Plan.Body = nil // it has a row of its own
+		gotApprovers, err := h.Approvers(ctx())
+		h.must(err)
+		gotFreeze, err := h.Freeze(ctx())
+		h.must(err)
+		if diff := cmp.Diff([]any{tk, []guard.Approver{a}, f}, []any{gotTicket, gotApprovers, gotFreeze}); diff != "" {
+			t.Error(diff)
+		}
+		if tk.Digest() != gotTicket.Digest() {
+			t.Error("an approver's signature would not fit the ticket that comes back")
+		}
+		h.whole()
+	})
 }

@@ -205,12 +205,21 @@ func (l *Ledger) Append(ctx context.Context, events ...guard.Event) (last int64,
 
 // unfinished selects the intents without an outcome. SQLite would read all
 // entries if the index were not named.
-const unfinished = `FROM events INDEXED BY events_intents WHERE kind = 'intent'
+func (d *opened) unfinished() string {
+	return `FROM events` + d.Index("events_intents") + withoutOutcome
+}
+
+// withoutOutcome is the condition for an intent that has no outcome.
+const withoutOutcome = ` WHERE kind = 'intent'
 	AND NOT EXISTS (SELECT 1 FROM events o WHERE o.closes = events.seq AND o.seq > events.seq AND o.kind = 'outcome')`
 
 // Unfinished implements guard.Store.
 func (l *Ledger) Unfinished(ctx context.Context) ([]guard.Event, error) {
-	return list(ctx, l, scanEvent, `SELECT seq, body `+unfinished+` ORDER BY seq`)
+	db, err := l.use(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return list(ctx, l, scanEvent, `SELECT seq, body `+db.unfinished()+` ORDER BY seq`)
 }
 
 // CountIntents implements guard.Store.

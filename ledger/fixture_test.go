@@ -54,7 +54,7 @@ func TestEveryEarlierSchemaIsRead(t *testing.T) {
 	}
 	if *update {
 		name := filepath.Join("testdata", fmt.Sprintf("schema-%d.sql", len(versions)))
-		if err := os.WriteFile(name, []byte(furnished(t).dump()), 0o600); err != nil {
+		if err := os.WriteFile(name, []byte(furnish(build(t)).dump()), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -41,7 +41,8 @@ func (l *Ledger) tampered(what string) guard.Freeze {
 // Freeze implements guard.Store. A freeze whose row was changed, removed or put
 // back in the file, and a record that is shorter than it was, count as a freeze of
 // everything. A freeze of reads holds by its file also where there is no record to
-// be read.
+// be read. On a server nothing but the record tells of it, so a record that cannot
+// be read stops reads too.
 func (l *Ledger) Freeze(ctx context.Context) (guard.Freeze, error) {
 	seen, err := l.looks.get(ctx)
 	var freeze guard.Freeze
@@ -51,6 +52,7 @@ func (l *Ledger) Freeze(ctx context.Context) (guard.Freeze, error) {
 	if (err != nil || !freeze.Reads) && l.markedIn(seen) {
 		return l.fromMark(), nil
 	}
+	freeze.Reads = freeze.Reads || err != nil && l.OnServer()
 	return freeze, l.problem(err)
 }
 
@@ -90,7 +92,7 @@ func (l *Ledger) readFreeze(ctx context.Context, db *opened) (guard.Freeze, erro
 // record cannot be written, reads are stopped all the same.
 func (l *Ledger) SetFreeze(ctx context.Context, freeze guard.Freeze, event guard.Event) error {
 	_, err := l.use(ctx)
-	if there := l.exists(); err != nil && !there {
+	if err != nil && (l.OnServer() || !l.Begun()) {
 		return err // there is no record here, and none is begun for a freeze
 	}
 	if freeze.Reads {
@@ -106,7 +108,7 @@ func (l *Ledger) SetFreeze(ctx context.Context, freeze guard.Freeze, event guard
 		return w.record(ctx, stateFreeze, theFreeze, encodeFreeze(freeze), event)
 	})
 	switch {
-	case err != nil && freeze.Reads:
+	case err != nil && freeze.Reads && !l.OnServer():
 		return l.stoppedAnyway(err)
 	case err != nil || freeze.Reads:
 		return err
@@ -136,15 +138,9 @@ func (w *writing) readsStop(ctx context.Context, freeze guard.Freeze) (bool, err
 	return true, w.l.mark(freeze)
 }
 
-// exists reports whether there is a file of a ledger, usable or not.
-func (l *Ledger) exists() bool {
-	_, err := os.Lstat(l.name)
-	return err == nil
-}
-
 // markName is the file that stands for a freeze of reads. It holds where the
 // ledger cannot be opened or was removed, and where the two disagree: lifting
-// a freeze lifts both.
+// a freeze lifts both. A ledger on a server has none: other machines would not see it.
 const markName = "ledger.frozen"
 
 // maxMark bounds what is read of it, in bytes.
@@ -154,6 +150,9 @@ func (l *Ledger) markPath() string { return l.o.Dir.File(markName) }
 
 // mark puts the file there, whole.
 func (l *Ledger) mark(f guard.Freeze) error {
+	if l.OnServer() {
+		return nil
+	}
 	return disk.ReplaceFile(l.markPath(), markName+".", encodeFreeze(f), 0o600)
 }
 
@@ -177,7 +176,7 @@ func (l *Ledger) unmark() error {
 // there.
 func (l *Ledger) marked() bool {
 	_, err := os.Lstat(l.markPath())
-	return !errors.Is(err, fs.ErrNotExist)
+	return !l.OnServer() && !errors.Is(err, fs.ErrNotExist)
 }
 
 // fromMark is the freeze that the file tells of, as far as it can be read.

@@ -24,9 +24,8 @@ func accepted(reason string) guard.Event {
 
 // withGap returns a record of two entries and one that noticed that entries
 // 3 to 6 are missing.
-func withGap(t *testing.T) *house {
-	t.Helper()
-	h := build(t)
+func withGap(h *house) *house {
+	h.t.Helper()
 	h.fill(5)
 	db, err := h.use(ctx())
 	h.must(err)
@@ -38,65 +37,69 @@ func withGap(t *testing.T) *house {
 }
 
 func TestDeletedTailIsAFindingUntilAnApproverAcceptsIt(t *testing.T) {
-	t.Parallel()
-	h := withGap(t)
-	h.must(h.AcceptGap(ctx(), 3, 6, accepted("restored the backup of Monday")))
-	report := h.whole()
-	want := Gap{From: 3, To: 6, NoticedAt: 7, AcceptedAt: 8, Approver: "alice", Reason: "restored the backup of Monday"}
-	if len(report.Gaps) != 1 || report.Gaps[0] != want {
-		t.Errorf("%+v", report.Gaps)
-	}
-	problemOf(t, h.AcceptGap(ctx(), 3, 6, accepted("again")), problems.CodeInvalidArgument, "accepted with entry 8")
+	onBoth(t, func(t *testing.T, build builder) {
+		h := withGap(build(t))
+		h.must(h.AcceptGap(ctx(), 3, 6, accepted("restored the backup of Monday")))
+		report := h.whole()
+		want := Gap{From: 3, To: 6, NoticedAt: 7, AcceptedAt: 8, Approver: "alice", Reason: "restored the backup of Monday"}
+		if len(report.Gaps) != 1 || report.Gaps[0] != want {
+			t.Errorf("%+v", report.Gaps)
+		}
+		problemOf(t, h.AcceptGap(ctx(), 3, 6, accepted("again")), problems.CodeInvalidArgument, "accepted with entry 8")
+	})
 }
 
 func TestOnlyTheGapThatThereIsCanBeAccepted(t *testing.T) {
-	t.Parallel()
-	h := withGap(t)
-	for _, test := range []struct {
-		name     string
-		from, to int64
-	}{
-		{"shorter", 3, 4},
-		{"longer", 3, 7},
-		{"elsewhere", 1, 2},
-	} {
-		problemOf(t, h.AcceptGap(ctx(), test.from, test.to, accepted(test.name)), problems.CodeInvalidArgument, "has no gap")
-	}
-	h.hasGap(Gap{From: 3, To: 6, NoticedAt: 7})
+	onBoth(t, func(t *testing.T, build builder) {
+		h := withGap(build(t))
+		for _, test := range []struct {
+			name     string
+			from, to int64
+		}{
+			{"shorter", 3, 4},
+			{"longer", 3, 7},
+			{"elsewhere", 1, 2},
+		} {
+			problemOf(t, h.AcceptGap(ctx(), test.from, test.to, accepted(test.name)), problems.CodeInvalidArgument, "has no gap")
+		}
+		h.hasGap(Gap{From: 3, To: 6, NoticedAt: 7})
+	})
 }
 
 func TestEntryOfAnotherKindAcceptsNoGap(t *testing.T) {
-	t.Parallel()
-	h := withGap(t)
-	h.must(h.write(ctx(), true, func(w *writing) error {
-		e := newEntry(guard.Event{Time: noon(), Kind: guard.KindOutcome, Approver: "alice"}, "")
-		e.MissingFrom, e.MissingTo = 3, 6
-		return w.add(ctx(), e)
-	}))
-	h.hasGap(Gap{From: 3, To: 6, NoticedAt: 7})
+	onBoth(t, func(t *testing.T, build builder) {
+		h := withGap(build(t))
+		h.must(h.write(ctx(), true, func(w *writing) error {
+			e := newEntry(guard.Event{Time: noon(), Kind: guard.KindOutcome, Approver: "alice"}, "")
+			e.MissingFrom, e.MissingTo = 3, 6
+			return w.add(ctx(), e)
+		}))
+		h.hasGap(Gap{From: 3, To: 6, NoticedAt: 7})
+	})
 }
 
 // An export shows both entries, whatever it selects, so that an auditor without
 // the vault comes to the same verdict.
 func TestExportTellsWhetherAGapWasAccepted(t *testing.T) {
-	t.Parallel()
-	h := withGap(t)
-	verify := func() Report {
-		head, err := h.Head(ctx())
-		h.must(err)
-		key, err := h.PublicKey(ctx())
-		h.must(err)
-		var text bytes.Buffer
-		h.must(h.Export(ctx(), &text, FormatJSONL, Filter{Limit: 1}))
-		report, err := VerifyExport(&text, head, key)
-		h.must(err)
-		return report
-	}
-	if report := verify(); report.Whole() || !findsAt(report, 3, "entries 3 to 6 are missing") {
-		t.Errorf("%+v", report)
-	}
-	h.must(h.AcceptGap(ctx(), 3, 6, accepted("known")))
-	if report := verify(); !report.Whole() || report.Gaps[0].AcceptedAt != 8 {
-		t.Errorf("%+v", report)
-	}
+	onBoth(t, func(t *testing.T, build builder) {
+		h := withGap(build(t))
+		verify := func() Report {
+			head, err := h.Head(ctx())
+			h.must(err)
+			key, err := h.PublicKey(ctx())
+			h.must(err)
+			var text bytes.Buffer
+			h.must(h.Export(ctx(), &text, FormatJSONL, Filter{Limit: 1}))
+			report, err := VerifyExport(&text, head, key)
+			h.must(err)
+			return report
+		}
+		if report := verify(); report.Whole() || !findsAt(report, 3, "entries 3 to 6 are missing") {
+			t.Errorf("%+v", report)
+		}
+		h.must(h.AcceptGap(ctx(), 3, 6, accepted("known")))
+		if report := verify(); !report.Whole() || report.Gaps[0].AcceptedAt != 8 {
+			t.Errorf("%+v", report)
+		}
+	})
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -18,7 +19,9 @@ import (
 
 	"mcp-partner/access"
 	"mcp-partner/guard"
+	"mcp-partner/internal/database"
 	"mcp-partner/internal/disk"
+	"mcp-partner/internal/pgtest"
 	"mcp-partner/internal/testkit"
 	"mcp-partner/schemas"
 	"mcp-partner/schemas/answers"
@@ -111,18 +114,50 @@ type house struct {
 	patience time.Duration
 	// announces puts questions for approvers into the outbox.
 	announces bool
+	// url is where the ledger is, or empty for a file in the directory.
+	url string
 }
 
-func build(t testing.TB) *house {
+// builder makes a house with a ledger in some database.
+type builder func(testing.TB) *house
+
+// onBoth runs a test with a ledger in a file and with one on a server.
+func onBoth(t *testing.T, test func(t *testing.T, build builder)) {
+	t.Parallel()
+	for name, build := range map[string]builder{"sqlite": build, "postgres": buildOnServer} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, build)
+		})
+	}
+}
+
+func build(t testing.TB) *house { return buildAt(t, "") }
+
+func buildOnServer(t testing.TB) *house { return buildAt(t, pgtest.URL(t)) }
+
+func buildAt(t testing.TB, url string) *house {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "state")
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	h := &house{t: t, dir: dir, keys: keysAt(t.TempDir()), clock: testkit.NewClock(noon())}
+	h := &house{t: t, dir: dir, url: url, keys: keysAt(t.TempDir()), clock: testkit.NewClock(noon())}
 	h.reopen()
 	t.Cleanup(func() { _ = h.Close() })
 	return h
+}
+
+// serverAt is the server of a URL, or nil.
+func serverAt(url string) *database.Server {
+	if url == "" {
+		return nil
+	}
+	server, err := database.ParseURL(url)
+	if err != nil {
+		panic(err)
+	}
+	return server
 }
 
 // reopen makes a new Ledger on the same directory, as a new process would.
@@ -135,7 +170,14 @@ func (h *house) reopen() {
 }
 
 func (h *house) options() Options {
-	return Options{Dir: disk.New(h.dir), Keys: h.keys, Program: "v1.2.3", Now: h.clock.Now, Patience: h.patience, Announces: h.announces}
+	return Options{Dir: disk.New(h.dir), Server: serverAt(h.url), Keys: h.keys, Program: "v1.2.3", Now: h.clock.Now, Patience: h.patience, Announces: h.announces}
+}
+
+// second is the ledger in another process, on another machine if it is on a server.
+func (h *house) second() *Ledger {
+	other := Open(h.options())
+	h.t.Cleanup(func() { _ = other.Close() })
+	return other
 }
 
 func (h *house) must(err error) {
@@ -210,21 +252,56 @@ func (h *house) events() []guard.Event {
 	return events
 }
 
-// sql runs statements on the file as somebody else would who has it. The
+// sql runs statements on the database as somebody else would who has it. The
 // ledger is closed meanwhile.
 func (h *house) sql(statements ...string) {
 	h.t.Helper()
 	h.must(h.Close())
-	db, err := sql.Open("sqlite", h.name)
-	h.must(err)
+	h.meanwhile(statements...)
+	h.Ledger = nil
+	h.reopen()
+}
+
+// meanwhile runs statements on the database while the ledger is open.
+func (h *house) meanwhile(statements ...string) {
+	h.t.Helper()
+	db := h.anybody()
+	defer db.Close()
 	for _, statement := range statements {
-		if _, err := db.Exec(statement); err != nil {
+		if _, err := db.Exec(h.dialect(statement)); err != nil {
 			h.t.Fatalf("%s: %v", statement, err)
 		}
 	}
-	h.must(db.Close())
-	h.Ledger = nil
-	h.reopen()
+}
+
+// anybody connects to the database without this program.
+func (h *house) anybody() *sql.DB {
+	h.t.Helper()
+	driver, name := "sqlite", h.name
+	if h.url != "" {
+		driver, name = "pgx", h.url
+	}
+	db, err := sql.Open(driver, name)
+	h.must(err)
+	return db
+}
+
+// dialect turns what SQLite alone understands of a statement into PostgreSQL's.
+func (h *house) dialect(statement string) string {
+	if h.url == "" {
+		return statement
+	}
+	for _, form := range []struct{ from, to string }{
+		{`zeroblob\(32\)`, `decode(repeat('00', 32), 'hex')`},
+		{`x'([0-9a-f]*)'`, `decode('$1', 'hex')`},
+		{`json_set\(body, '\$\.(\w+)', json\('([^']*)'\)\)`, `jsonb_set(body::jsonb, '{$1}', '$2')::json`},
+		{`json_set\(body, '\$\.(\w+)', '([^']*)'\)`, `jsonb_set(body::jsonb, '{$1}', '"$2"')::json`},
+		{`json_remove\(body, '\$\.(\w+)'\)`, `(body::jsonb - '$1')::json`},
+		{`replace\(body, ('[^']*'), ('[^']*')\)`, `replace(body::text, $1, $2)::json`},
+	} {
+		statement = regexp.MustCompile(form.from).ReplaceAllString(statement, form.to)
+	}
+	return statement
 }
 
 func problemOf(t testing.TB, err error, code problems.Code, parts ...string) *problems.Problem {

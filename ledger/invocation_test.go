@@ -87,107 +87,111 @@ func TestTokensOfAStore(t *testing.T) {
 }
 
 func TestTokensHoldAcrossRestarts(t *testing.T) {
-	t.Parallel()
-	h := build(t)
-	h.issue("tk_1", "nightly", 2)
-	h.reopen()
-	if used, err := h.UseToken(ctx(), "tk_1", aboutToken()); !used || err != nil {
-		t.Fatal(used, err)
-	}
-	h.reopen()
-	got, ok, err := h.Token(ctx(), "tk_1")
-	if err != nil || !ok || got.Used != 1 || !h.holds("tk_1") {
-		t.Errorf("%+v %v %v", got, ok, err)
-	}
-	h.whole()
+	onBoth(t, func(t *testing.T, build builder) {
+		h := build(t)
+		h.issue("tk_1", "nightly", 2)
+		h.reopen()
+		if used, err := h.UseToken(ctx(), "tk_1", aboutToken()); !used || err != nil {
+			t.Fatal(used, err)
+		}
+		h.reopen()
+		got, ok, err := h.Token(ctx(), "tk_1")
+		if err != nil || !ok || got.Used != 1 || !h.holds("tk_1") {
+			t.Errorf("%+v %v %v", got, ok, err)
+		}
+		h.whole()
+	})
 }
 
 // An older file would give back uses and undo revocations.
 func TestAnOlderFilePutBackVoidsItsTokens(t *testing.T) {
-	t.Parallel()
-	h := build(t)
-	h.issue("tk_1", "nightly", 1)
-	h.issue("tk_2", "nightly", 0)
-	putBack := h.copyFile()
-	if used, err := h.UseToken(ctx(), "tk_1", aboutToken()); !used || err != nil {
-		t.Fatal(used, err)
-	}
-	_, err := h.RevokeTokens(ctx(), guard.TokenSelection{All: true}, aboutToken())
-	h.must(err)
-	putBack()
-	for _, id := range []string{"tk_1", "tk_2"} {
-		if used, err := h.UseToken(ctx(), id, aboutToken()); used || err != nil || h.holds(id) {
-			t.Errorf("%s holds in the older file: used %v, %v", id, used, err)
+	onBoth(t, func(t *testing.T, build builder) {
+		h := build(t)
+		h.issue("tk_1", "nightly", 1)
+		h.issue("tk_2", "nightly", 0)
+		putBack := h.copyFile()
+		if used, err := h.UseToken(ctx(), "tk_1", aboutToken()); !used || err != nil {
+			t.Fatal(used, err)
 		}
-	}
-	events := h.events()
-	if last := events[len(events)-1]; last.Kind != KindRollback || !strings.Contains(last.Detail, "and 2 invocation tokens.") {
-		t.Errorf("%+v", last)
-	}
-	h.hasGap(Gap{From: 3, To: 5, NoticedAt: 6})
+		_, err := h.RevokeTokens(ctx(), guard.TokenSelection{All: true}, aboutToken())
+		h.must(err)
+		putBack()
+		for _, id := range []string{"tk_1", "tk_2"} {
+			if used, err := h.UseToken(ctx(), id, aboutToken()); used || err != nil || h.holds(id) {
+				t.Errorf("%s holds in the older file: used %v, %v", id, used, err)
+			}
+		}
+		events := h.events()
+		if last := events[len(events)-1]; last.Kind != KindRollback || !strings.Contains(last.Detail, "and 2 invocation tokens.") {
+			t.Errorf("%+v", last)
+		}
+		h.hasGap(Gap{From: 3, To: 5, NoticedAt: 6})
+	})
 }
 
 func TestChangedTokensAreNotThere(t *testing.T) {
-	t.Parallel()
-	for name, statement := range map[string]string{
-		"lives longer":    `UPDATE states SET body = json_set(body, '$.expires', '2036-03-04T12:00:00.000000000Z') WHERE name = 'tk_1'`,
-		"may do more":     `UPDATE states SET body = json_set(body, '$.scopes', json('["partner.change"]')) WHERE name = 'tk_1'`,
-		"another tenant":  `UPDATE states SET body = json_set(body, '$.tenants', json('["*"]')) WHERE name = 'tk_1'`,
-		"another's hash":  `UPDATE states SET body = json_set(body, '$.hash', 'AAAA') WHERE name = 'tk_1'`,
-		"made by copying": `UPDATE states SET name = 'tk_1' || 'x' WHERE name = 'tk_1'`,
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			h := build(t)
-			h.issue("tk_1", "nightly", 5)
-			h.sql(statement)
-			if used, err := h.UseToken(ctx(), "tk_1", aboutToken()); used || err != nil || h.holds("tk_1") || h.holds("tk_1x") {
-				t.Errorf("it counts: used %v, %v", used, err)
-			}
-			if report := h.verify(nil); report.Whole() || !strings.HasPrefix(report.Findings[0].Row, "token/") {
-				t.Errorf("%+v", report.Findings)
-			}
-		})
-	}
+	onBoth(t, func(t *testing.T, build builder) {
+		for name, statement := range map[string]string{
+			"lives longer":    `UPDATE states SET body = json_set(body, '$.expires', '2036-03-04T12:00:00.000000000Z') WHERE name = 'tk_1'`,
+			"may do more":     `UPDATE states SET body = json_set(body, '$.scopes', json('["partner.change"]')) WHERE name = 'tk_1'`,
+			"another tenant":  `UPDATE states SET body = json_set(body, '$.tenants', json('["*"]')) WHERE name = 'tk_1'`,
+			"another's hash":  `UPDATE states SET body = json_set(body, '$.hash', 'AAAA') WHERE name = 'tk_1'`,
+			"made by copying": `UPDATE states SET name = 'tk_1' || 'x' WHERE name = 'tk_1'`,
+		} {
+			t.Run(name, func(t *testing.T) {
+				h := build(t)
+				h.issue("tk_1", "nightly", 5)
+				h.sql(statement)
+				if used, err := h.UseToken(ctx(), "tk_1", aboutToken()); used || err != nil || h.holds("tk_1") || h.holds("tk_1x") {
+					t.Errorf("it counts: used %v, %v", used, err)
+				}
+				if report := h.verify(nil); report.Whole() || !strings.HasPrefix(report.Findings[0].Row, "token/") {
+					t.Errorf("%+v", report.Findings)
+				}
+			})
+		}
+	})
 }
 
 // A row from before a use carries a good MAC. It is not there while the entry
 // about the use is, and where that one was removed as well, nothing is used.
 func TestAnOlderRowGivesNoUseBack(t *testing.T) {
-	t.Parallel()
-	h := build(t)
-	h.issue("tk_1", "nightly", 1)
-	old := h.rows()
-	if used, err := h.UseToken(ctx(), "tk_1", aboutToken()); !used || err != nil {
-		t.Fatal(used, err)
-	}
-	h.fill(2)
-	h.sql(old...)
-	if used, err := h.UseToken(ctx(), "tk_1", aboutToken()); used || err != nil || h.holds("tk_1") {
-		t.Error("the older row counts", used, err)
-	}
-	h.sql(append(old, `DELETE FROM events WHERE seq = 2`)...)
-	used, err := h.UseToken(ctx(), "tk_1", aboutToken())
-	problemOf(t, err, problems.CodeVaultCorrupt, "entry 2 was changed")
-	if used {
-		t.Error("used twice")
-	}
+	onBoth(t, func(t *testing.T, build builder) {
+		h := build(t)
+		h.issue("tk_1", "nightly", 1)
+		old := h.rows()
+		if used, err := h.UseToken(ctx(), "tk_1", aboutToken()); !used || err != nil {
+			t.Fatal(used, err)
+		}
+		h.fill(2)
+		h.sql(old...)
+		if used, err := h.UseToken(ctx(), "tk_1", aboutToken()); used || err != nil || h.holds("tk_1") {
+			t.Error("the older row counts", used, err)
+		}
+		h.sql(append(old, `DELETE FROM events WHERE seq = 2`)...)
+		used, err := h.UseToken(ctx(), "tk_1", aboutToken())
+		problemOf(t, err, problems.CodeVaultCorrupt, "entry 2 was changed")
+		if used {
+			t.Error("used twice")
+		}
+	})
 }
 
 func TestTokensArePrunedWhenTheyAreOver(t *testing.T) {
-	t.Parallel()
-	h := build(t)
-	h.issue("tk_1", "nightly", 0)
-	h.clock.Advance(2 * time.Hour)
-	live := invocation("tk_2", "nightly", 0)
-	live.IssuedAt, live.ExpiresAt = h.clock.Now(), h.clock.Now().Add(time.Hour)
-	h.must(h.PutToken(ctx(), live, 100, aboutToken()))
-	_, err := h.Prune(ctx(), noon().Add(90*time.Minute))
-	h.must(err)
-	if all, err := h.Tokens(ctx()); err != nil || len(all) != 1 || all[0].ID != "tk_2" || !h.holds("tk_2") {
-		t.Errorf("%+v, %v", all, err)
-	}
-	h.whole()
+	onBoth(t, func(t *testing.T, build builder) {
+		h := build(t)
+		h.issue("tk_1", "nightly", 0)
+		h.clock.Advance(2 * time.Hour)
+		live := invocation("tk_2", "nightly", 0)
+		live.IssuedAt, live.ExpiresAt = h.clock.Now(), h.clock.Now().Add(time.Hour)
+		h.must(h.PutToken(ctx(), live, 100, aboutToken()))
+		_, err := h.Prune(ctx(), noon().Add(90*time.Minute))
+		h.must(err)
+		if all, err := h.Tokens(ctx()); err != nil || len(all) != 1 || all[0].ID != "tk_2" || !h.holds("tk_2") {
+			t.Errorf("%+v, %v", all, err)
+		}
+		h.whole()
+	})
 }
 
 // No file of the state directory holds a token.

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"io/fs"
+	"os"
 	"sync"
 	"time"
 
@@ -15,8 +17,10 @@ import (
 // Options says where a ledger is and what it needs.
 type Options struct {
 	// Dir is the state directory; it is made with mode 0700 if there is none.
-	Dir  disk.Dir
-	Keys Keys
+	Dir disk.Dir
+	// Server is where the ledger is, or nil for a file in the state directory.
+	Server *database.Server
+	Keys   Keys
 	// Program is the version of the program; it stands in every entry.
 	Program string
 	// Now defaults to time.Now.
@@ -39,7 +43,10 @@ type Ledger struct {
 	o      Options
 	source database.Source
 	// name is how messages name the database.
-	name     string
+	name string
+	// givenClock says that Options.Now stands for every clock.
+	givenClock bool
+
 	tokens   tokenCounts
 	refusals refusals
 
@@ -57,12 +64,16 @@ var _ guard.Store = (*Ledger)(nil)
 
 // Open returns a ledger. Nothing is read, made or locked before its first use.
 func Open(o Options) *Ledger {
-	if o.Now == nil {
+	givenClock := o.Now != nil
+	if !givenClock {
 		o.Now = time.Now
 	}
 	o.Patience = cmp.Or(o.Patience, 5*time.Second)
 	source := database.InFile(database.File{Dir: o.Dir, Base: baseName, Patience: o.Patience}, embeddedMigrations())
-	l := &Ledger{o: o, source: source, name: source.Name()}
+	if o.Server != nil {
+		source = database.OnServer(o.Server, embeddedMigrations())
+	}
+	l := &Ledger{o: o, source: source, name: source.Name(), givenClock: givenClock}
 	l.counter.keys = o.Keys
 	l.looks = newLatest(l.look)
 	l.tokens.init(l)
@@ -73,8 +84,21 @@ func Open(o Options) *Ledger {
 // baseName is the name of the file in the state directory, without .db.
 const baseName = "ledger"
 
-// Path returns the name of the file.
+// Path is the path of the file, or says on which server the ledger is.
 func (l *Ledger) Path() string { return l.name }
+
+// OnServer reports whether the ledger is on a server and not in a file.
+func (l *Ledger) OnServer() bool { return l.o.Server != nil }
+
+// Begun reports whether there is a ledger, usable or not. On a server the first
+// look begins one.
+func (l *Ledger) Begun() bool {
+	if l.OnServer() {
+		return true
+	}
+	_, err := os.Lstat(l.name)
+	return !errors.Is(err, fs.ErrNotExist)
+}
 
 // Close writes what is kept in memory and lets go of the file. A ledger that
 // was never used closes without opening.

@@ -21,50 +21,52 @@ func (h *house) claim(l *Ledger, name string, tries int) Message {
 }
 
 func TestAMessageIsDueAgainUntilItIsDelivered(t *testing.T) {
-	t.Parallel()
-	h := build(t)
-	h.announces = true
-	h.reopen()
-	other := Open(h.options())
-	defer other.Close()
-	h.put("ap_1")
-	h.claim(h.Ledger, "ap_1", 1)
-	h.claim(other, "", 0)
-	h.clock.Advance(time.Minute)
-	h.claim(other, "ap_1", 2)
-	h.clock.Advance(time.Minute)
-	h.claim(h.Ledger, "", 0)
-	h.reopen()
-	h.clock.Advance(time.Minute)
-	m := h.claim(h.Ledger, "ap_1", 3)
-	if n, err := h.Undelivered(ctx()); err != nil || n != 1 {
-		t.Error(n, err)
-	}
-	h.must(h.Delivered(ctx(), m))
-	h.clock.Advance(time.Hour)
-	h.claim(h.Ledger, "", 0)
-	if n, err := h.Undelivered(ctx()); err != nil || n != 0 {
-		t.Error(n, err)
-	}
-	h.whole()
+	onBoth(t, func(t *testing.T, build builder) {
+		h := build(t)
+		h.announces = true
+		h.reopen()
+		other := Open(h.options())
+		defer other.Close()
+		h.put("ap_1")
+		h.claim(h.Ledger, "ap_1", 1)
+		h.claim(other, "", 0)
+		h.clock.Advance(time.Minute)
+		h.claim(other, "ap_1", 2)
+		h.clock.Advance(time.Minute)
+		h.claim(h.Ledger, "", 0)
+		h.reopen()
+		h.clock.Advance(time.Minute)
+		m := h.claim(h.Ledger, "ap_1", 3)
+		if n, err := h.Undelivered(ctx()); err != nil || n != 1 {
+			t.Error(n, err)
+		}
+		h.must(h.Delivered(ctx(), m))
+		h.clock.Advance(time.Hour)
+		h.claim(h.Ledger, "", 0)
+		if n, err := h.Undelivered(ctx()); err != nil || n != 0 {
+			t.Error(n, err)
+		}
+		h.whole()
+	})
 }
 
 func TestOnlyNewQuestionsForApproversGoIntoTheOutbox(t *testing.T) {
-	t.Parallel()
-	h := build(t)
-	h.put("ap_before")
-	h.announces = true
-	h.reopen()
-	i := intent("stdio", "contoso", "1234567")
-	inBand := ticket("ap_band", i)
-	inBand.InBand = true
-	for _, one := range []guard.Ticket{inBand, ticket("ap_1", i), ticket("ap_joins", i)} {
-		_, err := h.PutTicket(ctx(), one, 10, event(guard.KindAsked, i))
-		h.must(err)
-	}
-	if _, err := h.PutTicket(ctx(), ticket("ap_many", intent("stdio", "fabrikam", "1234567")), 1, event(guard.KindAsked, i)); err == nil {
-		t.Fatal("too many were taken")
-	}
-	h.claim(h.Ledger, "ap_1", 1)
-	h.claim(h.Ledger, "", 0)
+	onBoth(t, func(t *testing.T, build builder) {
+		h := build(t)
+		h.put("ap_before")
+		h.announces = true
+		h.reopen()
+		i := intent("stdio", "contoso", "1234567")
+		inBand := ticket("ap_band", i)
+		inBand.InBand = true
+		for _, one := range []guard.Ticket{inBand, ticket("ap_1", i), ticket("ap_joins", i)} {
+			_, err := h.PutTicket(ctx(), one, 10, event(guard.KindAsked, i))
+			h.must(err)
+		}
+		if _, err := h.PutTicket(ctx(), ticket("ap_many", intent("stdio", "fabrikam", "1234567")), 1, event(guard.KindAsked, i)); err == nil {
+			t.Fatal("too many were taken")
+		}
+		h.claim(h.Ledger, "ap_1", 1)
+		h.claim(h.Ledger, "", 0)
+	})
 }

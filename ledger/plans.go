@@ -278,9 +278,8 @@ func (w *writing) admits(ctx context.Context, now, next guard.Progress, gate gua
 
 // writingTo reports whether an intent for the link has no outcome yet.
 func (w *writing) writingTo(ctx context.Context, gate guard.Gate) (busy bool, err error) {
-	err = w.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM events INDEXED BY events_tenants
-		WHERE kind = 'intent' AND tenant_id = $1 AND body ->> 'object_id' = $2
-		AND NOT EXISTS (SELECT 1 FROM events o WHERE o.closes = events.seq AND o.seq > events.seq AND o.kind = 'outcome'))`, gate.TenantID, gate.ObjectID).Scan(&busy)
+	err = w.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM events`+w.db.Index("events_tenants")+withoutOutcome+`
+		AND tenant_id = $1 AND body ->> 'object_id' = $2)`, gate.TenantID, gate.ObjectID).Scan(&busy)
 	return busy, err
 }
 

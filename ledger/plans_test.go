@@ -171,118 +171,120 @@ func TestManyRaceForOneRow(t *testing.T) {
 // Who has the file alone can neither make a run, nor change one, nor take back
 // where a tenant stands.
 func TestRowsOfRunsAreAuthenticated(t *testing.T) {
-	t.Parallel()
-	prepare := func(t *testing.T) *house {
-		h := build(t)
-		openRun(t, h.Ledger, anOpenRun("run_1", ""))
-		advance(t, h.Ledger, "run_1", guard.Progress{Row: 1, Stage: guard.StageWriting, Revision: 1, At: noon()}, guard.Gate{}, stepIntent("contoso", "run_1", 1))
-		return h
-	}
-	for name, c := range map[string]struct {
-		statement     string
-		run, progress bool // are still there
-	}{
-		"another plan":           {`UPDATE states SET body = replace(body, '"plan":"run_1"', '"plan":"run_2"') WHERE kind = 'run'`, false, true},
-		"a run under a new name": {`UPDATE states SET name = 'run_9' WHERE kind = 'run'`, false, true},
-		"a step taken back":      {`UPDATE states SET body = replace(body, '"writing"', '""') WHERE kind = 'step'`, true, false},
-		"a step removed":         {`DELETE FROM states WHERE kind = 'step'`, true, false},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			h := prepare(t)
-			h.sql(c.statement)
-			for _, id := range []string{"run_1", "run_9"} {
-				if _, ok, err := h.OpenedRun(ctx(), id); err != nil || ok != (c.run && id == "run_1") {
-					t.Error(id, ok, err)
+	onBoth(t, func(t *testing.T, build builder) {
+		prepare := func(t *testing.T) *house {
+			h := build(t)
+			openRun(t, h.Ledger, anOpenRun("run_1", ""))
+			advance(t, h.Ledger, "run_1", guard.Progress{Row: 1, Stage: guard.StageWriting, Revision: 1, At: noon()}, guard.Gate{}, stepIntent("contoso", "run_1", 1))
+			return h
+		}
+		for name, c := range map[string]struct {
+			statement     string
+			run, progress bool // are still there
+		}{
+			"another plan":           {`UPDATE states SET body = replace(body, '"plan":"run_1"', '"plan":"run_2"') WHERE kind = 'run'`, false, true},
+			"a run under a new name": {`UPDATE states SET name = 'run_9' WHERE kind = 'run'`, false, true},
+			"a step taken back":      {`UPDATE states SET body = replace(body, '"writing"', '""') WHERE kind = 'step'`, true, false},
+			"a step removed":         {`DELETE FROM states WHERE kind = 'step'`, true, false},
+		} {
+			t.Run(name, func(t *testing.T) {
+				h := prepare(t)
+				h.sql(c.statement)
+				for _, id := range []string{"run_1", "run_9"} {
+					if _, ok, err := h.OpenedRun(ctx(), id); err != nil || ok != (c.run && id == "run_1") {
+						t.Error(id, ok, err)
+					}
 				}
-			}
-			progress, err := h.Progress(ctx(), "run_1")
-			_, _, again := h.Advance(ctx(), "run_1", guard.Progress{Row: 1, Stage: guard.StageWriting, Revision: 1, At: noon()}, guard.Gate{}, stepIntent("contoso", "run_1", 1))
-			problemOf(t, again, problems.CodeVaultCorrupt)
-			if !c.progress {
-				problemOf(t, err, problems.CodeVaultCorrupt)
-			} else if progress[1].Stage != guard.StageWriting || err != nil {
-				t.Error(progress, err)
-			}
-		})
-	}
+				progress, err := h.Progress(ctx(), "run_1")
+				_, _, again := h.Advance(ctx(), "run_1", guard.Progress{Row: 1, Stage: guard.StageWriting, Revision: 1, At: noon()}, guard.Gate{}, stepIntent("contoso", "run_1", 1))
+				problemOf(t, again, problems.CodeVaultCorrupt)
+				if !c.progress {
+					problemOf(t, err, problems.CodeVaultCorrupt)
+				} else if progress[1].Stage != guard.StageWriting || err != nil {
+					t.Error(progress, err)
+				}
+			})
+		}
+	})
 }
 
 // An older file that is put back carries runs whose tenants have gone on since:
 // none of them may begin another tenant.
 func TestAnOlderFileEndsItsRuns(t *testing.T) {
-	t.Parallel()
-	h := build(t)
-	openRun(t, h.Ledger, anOpenRun("run_1", ""))
-	last := h.events()
-	h.must(h.keys.SetCounter(ctx(), last[len(last)-1].Seq+5))
-	h.reopen()
-	h.fill(2)
-	got, ok, err := h.OpenedRun(ctx(), "run_1")
-	if err != nil || !ok || got.EndedAt.IsZero() {
-		t.Error(got, ok, err)
-	}
-	h.hasGap(Gap{From: 3, To: 7, NoticedAt: 8})
+	onBoth(t, func(t *testing.T, build builder) {
+		h := build(t)
+		openRun(t, h.Ledger, anOpenRun("run_1", ""))
+		last := h.events()
+		h.must(h.keys.SetCounter(ctx(), last[len(last)-1].Seq+5))
+		h.reopen()
+		h.fill(2)
+		got, ok, err := h.OpenedRun(ctx(), "run_1")
+		if err != nil || !ok || got.EndedAt.IsZero() {
+			t.Error(got, ok, err)
+		}
+		h.hasGap(Gap{From: 3, To: 7, NoticedAt: 8})
+	})
 }
 
 func TestPrunedRunsAreGone(t *testing.T) {
-	t.Parallel()
-	h := build(t)
-	for _, id := range []string{"run_1", "run_2"} {
-		openRun(t, h.Ledger, anOpenRun(id, ""))
-		_, now := advance(t, h.Ledger, id, guard.Progress{Row: 1, Stage: guard.StageWriting, Revision: 1, At: noon()}, guard.Gate{}, stepIntent("tenant of "+id, id, 1))
-		outcome := event(guard.KindOutcome, guard.Intent{Run: id, Row: 1})
-		outcome.Of = now.Intent
-		now.Intent, now.Stage = 0, guard.StageDone
-		now.Revision++
-		advance(t, h.Ledger, id, now, guard.Gate{}, outcome)
-	}
-	h.must(h.CloseRun(ctx(), "run_1", noon(), event(guard.KindRunEnded, guard.Intent{Run: "run_1"})))
-	h.clock.Advance(48 * time.Hour)
-	if _, err := h.Prune(ctx(), h.clock.Now().Add(-time.Hour)); err != nil {
-		t.Fatal(err)
-	}
-	for id, kept := range map[string]bool{"run_1": false, "run_2": true} {
-		_, ok, err := h.OpenedRun(ctx(), id)
-		_, planned, failure := h.Plan(ctx(), id)
-		progress, unread := h.Progress(ctx(), id)
-		if err != nil || failure != nil || unread != nil || ok != kept || planned != kept || (len(progress) == 1) != kept {
-			t.Error(id, ok, planned, progress, err, failure, unread)
+	onBoth(t, func(t *testing.T, build builder) {
+		h := build(t)
+		for _, id := range []string{"run_1", "run_2"} {
+			openRun(t, h.Ledger, anOpenRun(id, ""))
+			_, now := advance(t, h.Ledger, id, guard.Progress{Row: 1, Stage: guard.StageWriting, Revision: 1, At: noon()}, guard.Gate{}, stepIntent("tenant of "+id, id, 1))
+			outcome := event(guard.KindOutcome, guard.Intent{Run: id, Row: 1})
+			outcome.Of = now.Intent
+			now.Intent, now.Stage = 0, guard.StageDone
+			now.Revision++
+			advance(t, h.Ledger, id, now, guard.Gate{}, outcome)
 		}
-	}
-	h.whole()
+		h.must(h.CloseRun(ctx(), "run_1", noon(), event(guard.KindRunEnded, guard.Intent{Run: "run_1"})))
+		h.clock.Advance(48 * time.Hour)
+		if _, err := h.Prune(ctx(), h.clock.Now().Add(-time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+		for id, kept := range map[string]bool{"run_1": false, "run_2": true} {
+			_, ok, err := h.OpenedRun(ctx(), id)
+			_, planned, failure := h.Plan(ctx(), id)
+			progress, unread := h.Progress(ctx(), id)
+			if err != nil || failure != nil || unread != nil || ok != kept || planned != kept || (len(progress) == 1) != kept {
+				t.Error(id, ok, planned, progress, err, failure, unread)
+			}
+		}
+		h.whole()
+	})
 }
 
 // The rows of plans are named by no entry of the record.
 func TestVerifyFindsAPlanThatWasRemovedOrReplaced(t *testing.T) {
-	t.Parallel()
-	for _, test := range []struct{ name, statement, row, what string }{
-		{"of a run without a ticket", `DELETE FROM states WHERE kind = 'plan' AND name = 'run_1'`, "plan/run_1", "the plan of run/run_1 was removed"},
-		{"of a run with a ticket", `DELETE FROM states WHERE kind = 'plan' AND name = 'ap_1'`, "plan/ap_1", "the plan of ticket/ap_1 was removed"},
-		{"of a ticket that waits", `DELETE FROM states WHERE kind = 'plan' AND name = 'ap_2'`, "plan/ap_2", "the plan of ticket/ap_2 was removed"},
-		{"changed", `UPDATE states SET body = '{"rows":[2]}' WHERE kind = 'plan' AND name = 'ap_1'`, "plan/ap_1", "was changed or inserted"},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
-			h := build(t)
-			for _, id := range []string{"ap_1", "ap_2"} {
-				asked := ticket(id, guard.Intent{Caller: "stdio", Tool: schemas.ToolEnsurePartnerLinks, PartnerID: id})
-				asked.Plan = onePlan()
-				_, err := h.PutTicket(ctx(), asked, 10, event(guard.KindAsked, asked.Intent))
-				h.must(err)
-			}
-			openRun(t, h.Ledger, anOpenRun("run_1", ""))
-			openRun(t, h.Ledger, anOpenRun("run_2", "ap_1"))
-			h.whole()
-			h.sql(test.statement)
-			report := h.verify(nil)
-			found := false
-			for _, finding := range report.Findings {
-				found = found || finding.Row == test.row && strings.Contains(finding.What, test.what)
-			}
-			if !found {
-				t.Errorf("%+v", report.Findings)
-			}
-		})
-	}
+	onBoth(t, func(t *testing.T, build builder) {
+		for _, test := range []struct{ name, statement, row, what string }{
+			{"of a run without a ticket", `DELETE FROM states WHERE kind = 'plan' AND name = 'run_1'`, "plan/run_1", "the plan of run/run_1 was removed"},
+			{"of a run with a ticket", `DELETE FROM states WHERE kind = 'plan' AND name = 'ap_1'`, "plan/ap_1", "the plan of ticket/ap_1 was removed"},
+			{"of a ticket that waits", `DELETE FROM states WHERE kind = 'plan' AND name = 'ap_2'`, "plan/ap_2", "the plan of ticket/ap_2 was removed"},
+			{"changed", `UPDATE states SET body = '{"rows":[2]}' WHERE kind = 'plan' AND name = 'ap_1'`, "plan/ap_1", "was changed or inserted"},
+		} {
+			t.Run(test.name, func(t *testing.T) {
+				h := build(t)
+				for _, id := range []string{"ap_1", "ap_2"} {
+					asked := ticket(id, guard.Intent{Caller: "stdio", Tool: schemas.ToolEnsurePartnerLinks, PartnerID: id})
+					asked.Plan = onePlan()
+					_, err := h.PutTicket(ctx(), asked, 10, event(guard.KindAsked, asked.Intent))
+					h.must(err)
+				}
+				openRun(t, h.Ledger, anOpenRun("run_1", ""))
+				openRun(t, h.Ledger, anOpenRun("run_2", "ap_1"))
+				h.whole()
+				h.sql(test.statement)
+				report := h.verify(nil)
+				found := false
+				for _, finding := range report.Findings {
+					found = found || finding.Row == test.row && strings.Contains(finding.What, test.what)
+				}
+				if !found {
+					t.Errorf("%+v", report.Findings)
+				}
+			})
+		}
+	})
 }

@@ -27,7 +27,7 @@ func (l *Ledger) problem(err error) error {
 	}
 	switch t := l.source.Trouble(err); t.Class {
 	case database.Cancelled:
-		return problems.New(problems.CodeCancelled, "The caller disconnected while "+l.name+" was being used.")
+		return problems.New(problems.CodeCancelled, "The caller disconnected while the ledger "+l.name+" was being used.")
 	case database.Corrupt:
 		return l.corrupt(t.What)
 	case database.Unsafe:

@@ -16,6 +16,7 @@ import (
 	"mcp-partner/access"
 	"mcp-partner/guard"
 	"mcp-partner/internal/disk"
+	"mcp-partner/internal/pgtest"
 	"mcp-partner/internal/testkit"
 	"mcp-partner/schemas/problems"
 )
@@ -24,14 +25,17 @@ const (
 	roleVariable = "LEDGER_TEST_ROLE"
 	dirVariable  = "LEDGER_TEST_DIR"
 	keysVariable = "LEDGER_TEST_KEYS"
+	urlVariable  = "LEDGER_TEST_URL"
 )
 
 // TestMain lets the test program play a second process.
 func TestMain(m *testing.M) {
-	l := Open(Options{Dir: disk.New(os.Getenv(dirVariable)), Keys: keysAt(os.Getenv(keysVariable)), Now: noon, Patience: 30 * time.Second})
+	l := Open(Options{Dir: disk.New(os.Getenv(dirVariable)), Server: serverAt(os.Getenv(urlVariable)), Keys: keysAt(os.Getenv(keysVariable)), Now: noon, Patience: 30 * time.Second})
 	switch os.Getenv(roleVariable) {
 	case "":
-		os.Exit(m.Run())
+		code := m.Run()
+		pgtest.Stop()
+		os.Exit(code)
 	case "spender":
 		os.Exit(playRacer(l, spends(l)))
 	case "user":
@@ -152,72 +156,76 @@ func (h *house) child(role string) *exec.Cmd {
 	program, err := os.Executable()
 	h.must(err)
 	command := exec.Command(program)
-	command.Env = append(os.Environ(), roleVariable+"="+role, dirVariable+"="+h.dir, keysVariable+"="+filepath.Dir(h.keys.path))
+	command.Env = append(os.Environ(), roleVariable+"="+role, dirVariable+"="+h.dir, keysVariable+"="+filepath.Dir(h.keys.path), urlVariable+"="+h.url)
 	return command
 }
 
 // TestTwoProcessesRaceForOneTicket starts two processes on one new state
 // directory, lets each try 32 times at once, and wants one winner.
 func TestTwoProcessesRaceForOneTicket(t *testing.T) {
-	t.Parallel()
-	h := build(t)
-	h.put("ap_1")
-	if won := h.raced("spender"); won != 1 {
-		t.Errorf("%d winners", won)
-	}
-	if open, err := h.Unfinished(ctx()); err != nil || len(open) != 1 {
-		t.Error(open, err)
-	}
-	h.whole()
+	onBoth(t, func(t *testing.T, build builder) {
+		h := build(t)
+		h.put("ap_1")
+		if won := h.raced("spender"); won != 1 {
+			t.Errorf("%d winners", won)
+		}
+		if open, err := h.Unfinished(ctx()); err != nil || len(open) != 1 {
+			t.Error(open, err)
+		}
+		h.whole()
+	})
 }
 
 // The uses of a token are counted once, whichever process is called.
 func TestTwoProcessesRaceForTheUsesOfAToken(t *testing.T) {
-	t.Parallel()
-	h := build(t)
-	h.issue("tk_1", "nightly", 5)
-	if won := h.raced("user"); won != 5 {
-		t.Errorf("%d uses of 5", won)
-	}
-	if got, ok, err := h.Token(ctx(), "tk_1"); err != nil || !ok || got.Used != 5 || h.holds("tk_1") {
-		t.Errorf("%+v %v %v", got, ok, err)
-	}
-	h.whole()
+	onBoth(t, func(t *testing.T, build builder) {
+		h := build(t)
+		h.issue("tk_1", "nightly", 5)
+		if won := h.raced("user"); won != 5 {
+			t.Errorf("%d uses of 5", won)
+		}
+		if got, ok, err := h.Token(ctx(), "tk_1"); err != nil || !ok || got.Used != 5 || h.holds("tk_1") {
+			t.Errorf("%+v %v %v", got, ok, err)
+		}
+		h.whole()
+	})
 }
 
 // A rule's rate holds over all processes.
 func TestTwoProcessesHoldARate(t *testing.T) {
-	t.Parallel()
-	h := build(t)
-	if won := h.raced("rated"); won != 5 {
-		t.Errorf("%d writes of 5", won)
-	}
-	if open, err := h.Unfinished(ctx()); err != nil || len(open) != 5 {
-		t.Error(len(open), err)
-	}
-	h.whole()
+	onBoth(t, func(t *testing.T, build builder) {
+		h := build(t)
+		if won := h.raced("rated"); won != 5 {
+			t.Errorf("%d writes of 5", won)
+		}
+		if open, err := h.Unfinished(ctx()); err != nil || len(open) != 5 {
+			t.Error(len(open), err)
+		}
+		h.whole()
+	})
 }
 
 // So it does over 64 calls of one, with a ticket for each.
 func TestManyCallsHoldARate(t *testing.T) {
-	t.Parallel()
-	h := build(t)
-	if won, err := race(64, writesAtMost5(h.Ledger)); won != 5 || err != nil {
-		t.Errorf("%d writes of 5, %v", won, err)
-	}
-	h.put("ap_1")
-	intended := event(guard.KindIntent, intent("stdio", "contoso", "1234567"))
-	intended.Rule, intended.AtMost = "nightly", &access.Rate{Count: 5, Per: time.Hour}
-	_, _, err := h.SpendTicket(ctx(), "ap_1", event(guard.KindConfirmed, intended.Intent), intended)
-	problemOf(t, err, problems.CodeRateExceeded, "nightly", "5 writes")
-	if ticket, ok, err := h.Ticket(ctx(), "ap_1"); !ok || ticket.Spent || err != nil {
-		t.Error("a ticket was spent for a write that the rate refused", ticket, err)
-	}
-	intended.AtMost = &access.Rate{Count: 6, Per: time.Hour}
-	if spent, _, err := h.SpendTicket(ctx(), "ap_1", event(guard.KindConfirmed, intended.Intent), intended); !spent || err != nil {
-		t.Error(spent, err)
-	}
-	h.whole()
+	onBoth(t, func(t *testing.T, build builder) {
+		h := build(t)
+		if won, err := race(64, writesAtMost5(h.Ledger)); won != 5 || err != nil {
+			t.Errorf("%d writes of 5, %v", won, err)
+		}
+		h.put("ap_1")
+		intended := event(guard.KindIntent, intent("stdio", "contoso", "1234567"))
+		intended.Rule, intended.AtMost = "nightly", &access.Rate{Count: 5, Per: time.Hour}
+		_, _, err := h.SpendTicket(ctx(), "ap_1", event(guard.KindConfirmed, intended.Intent), intended)
+		problemOf(t, err, problems.CodeRateExceeded, "nightly", "5 writes")
+		if ticket, ok, err := h.Ticket(ctx(), "ap_1"); !ok || ticket.Spent || err != nil {
+			t.Error("a ticket was spent for a write that the rate refused", ticket, err)
+		}
+		intended.AtMost = &access.Rate{Count: 6, Per: time.Hour}
+		if spent, _, err := h.SpendTicket(ctx(), "ap_1", event(guard.KindConfirmed, intended.Intent), intended); !spent || err != nil {
+			t.Error(spent, err)
+		}
+		h.whole()
+	})
 }
 
 // raced starts two processes that race, and returns how often they won together.
@@ -257,38 +265,40 @@ func (h *house) raced(role string) (won int) {
 }
 
 func TestTwoProcessesMakeOneChain(t *testing.T) {
-	t.Parallel()
-	h := build(t) // both processes open and make the file at the same time
-	var group sync.WaitGroup
-	for range 2 {
-		command := h.child("appender")
-		group.Go(func() {
-			if output, err := command.CombinedOutput(); err != nil {
-				t.Errorf("%v: %s", err, output)
-			}
-		})
-	}
-	group.Wait()
-	if report := h.whole(); report.Entries != 160 || report.Last != 160 {
-		t.Errorf("%+v", report)
-	}
+	onBoth(t, func(t *testing.T, build builder) {
+		h := build(t) // both processes open and make the file at the same time
+		var group sync.WaitGroup
+		for range 2 {
+			command := h.child("appender")
+			group.Go(func() {
+				if output, err := command.CombinedOutput(); err != nil {
+					t.Errorf("%v: %s", err, output)
+				}
+			})
+		}
+		group.Wait()
+		if report := h.whole(); report.Entries != 160 || report.Last != 160 {
+			t.Errorf("%+v", report)
+		}
+	})
 }
 
 // A process is killed in the middle of its writes, again and again. What it
 // said was written is there, the chain is whole, no ticket is unspent.
 func TestAKilledProcessLeavesAWholeChain(t *testing.T) {
-	t.Parallel()
-	h := build(t)
-	for round := range 8 {
-		last, id := h.killed(1+round, time.Duration(round*433)*time.Microsecond)
-		h.reopen()
-		if report := h.whole(); report.Last < last || len(report.Gaps) > 0 {
-			t.Fatalf("round %d: entry %d was written: %+v", round, last, report)
+	onBoth(t, func(t *testing.T, build builder) {
+		h := build(t)
+		for round := range 8 {
+			last, id := h.killed(1+round, time.Duration(round*433)*time.Microsecond)
+			h.reopen()
+			if report := h.whole(); report.Last < last || len(report.Gaps) > 0 {
+				t.Fatalf("round %d: entry %d was written: %+v", round, last, report)
+			}
+			if spent, _, err := h.SpendTicket(ctx(), id); err != nil || spent {
+				t.Fatalf("round %d: ticket %q is spent again (%v)", round, id, err)
+			}
 		}
-		if spent, _, err := h.SpendTicket(ctx(), id); err != nil || spent {
-			t.Fatalf("round %d: ticket %q is spent again (%v)", round, id, err)
-		}
-	}
+	})
 }
 
 // killed starts an endless writer, kills it some time after it has said that

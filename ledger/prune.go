@@ -103,7 +103,7 @@ func (l *Ledger) Prune(ctx context.Context, before time.Time) (made Checkpoint, 
 func (w *writing) cut(ctx context.Context, before time.Time) (cut int64, err error) {
 	err = w.QueryRowContext(ctx, `SELECT coalesce(max(seq), 0) FROM events
 		WHERE seq < coalesce((SELECT min(seq) FROM events WHERE time >= $1), 9223372036854775807)
-			AND seq < coalesce((SELECT min(seq) `+unfinished+`), 9223372036854775807)`,
+			AND seq < coalesce((SELECT min(seq) `+w.db.unfinished()+`), 9223372036854775807)`,
 		formatTime(before)).Scan(&cut)
 	if err != nil || cut == 0 {
 		return 0, err

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"slices"
 	"strings"
@@ -11,10 +12,13 @@ import (
 	"mcp-partner/guard"
 )
 
-// copyFile keeps what the file is now, and returns a function that puts it
+// copyFile keeps what the database is now, and returns a function that puts it
 // back.
 func (h *house) copyFile() (putBack func()) {
 	h.t.Helper()
+	if h.url != "" {
+		return h.copyTables()
+	}
 	h.reopen()
 	h.must(h.Close()) // which empties the write-ahead log
 	old, err := os.ReadFile(h.name)
@@ -30,73 +34,100 @@ func (h *house) copyFile() (putBack func()) {
 	}
 }
 
-func TestAnOlderFilePutBackVoidsItsTickets(t *testing.T) {
-	t.Parallel()
-	h := build(t)
-	h.put("ap_1")
-	h.put("ap_2")
-	putBack := h.copyFile()
-	_, _, err := h.SpendTicket(ctx(), "ap_1", guard.Event{Time: noon(), Kind: guard.KindIntent, Intent: intent("stdio", "contoso", "1234567")})
-	h.must(err)
-	head, err := h.Head(ctx())
-	h.must(err)
-	putBack()
-	for _, id := range []string{"ap_1", "ap_2"} {
-		if spent, _, err := h.SpendTicket(ctx(), id); spent || err != nil {
-			t.Errorf("%s was spent after the rollback: %v", id, err)
-		}
-	}
-	events := h.events()
-	last := events[len(events)-1]
-	if last.Kind != KindRollback || last.Seq != 4 || !strings.Contains(last.Detail, "Voided: 2 open tickets and 0 invocation tokens.") {
-		t.Errorf("%+v", last)
-	}
-	status, err := h.Status(ctx())
-	h.must(err)
-	if status.Last != 4 || status.Remembered != 4 {
-		t.Errorf("%+v", status)
-	}
-	h.hasGap(Gap{From: 3, To: 3, NoticedAt: 4})
-	if report := h.verify(&head); !findsAt(report, 3, "is missing: the head names it") {
-		t.Errorf("%+v", report)
-	}
-	h.reopen()
-	h.put("ap_3") // and life goes on, with the gap noticed once
-	if report := h.hasGap(Gap{From: 3, To: 3, NoticedAt: 4}); report.Last != 5 {
-		t.Errorf("%+v", report)
+// copyTables does so on a server, as a dump that is restored would.
+func (h *house) copyTables() (putBack func()) {
+	h.sql(`CREATE TABLE old_events AS SELECT seq, body, hash, mac FROM events`, `CREATE TABLE old_states AS SELECT kind, name, seq, body, mac FROM states`)
+	return func() {
+		h.t.Helper()
+		h.sql(`DELETE FROM events`, `INSERT INTO events (seq, body, hash, mac) SELECT * FROM old_events`, `DROP TABLE old_events`,
+			`DELETE FROM states`, `INSERT INTO states (kind, name, seq, body, mac) SELECT * FROM old_states`, `DROP TABLE old_states`)
 	}
 }
 
-func TestARemovedFileIsARollback(t *testing.T) {
-	t.Parallel()
-	h := furnished(t)
+// remove takes the database away while nobody has it open.
+func (h *house) remove() {
+	h.t.Helper()
 	h.must(h.Close())
-	h.must(os.Remove(h.name))
-	h.reopen()
-	h.hasGap(Gap{From: 1, To: 13, NoticedAt: 14})
+	if h.url != "" {
+		h.meanwhile(`DROP TABLE ledger, events, states, checkpoints, run_rows, runs, outbox, schema_versions`)
+		return
+	}
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		if err := os.Remove(h.name + suffix); !errors.Is(err, fs.ErrNotExist) {
+			h.must(err)
+		}
+	}
+}
+
+func TestAnOlderFilePutBackVoidsItsTickets(t *testing.T) {
+	onBoth(t, func(t *testing.T, build builder) {
+		h := build(t)
+		h.put("ap_1")
+		h.put("ap_2")
+		putBack := h.copyFile()
+		_, _, err := h.SpendTicket(ctx(), "ap_1", guard.Event{Time: noon(), Kind: guard.KindIntent, Intent: intent("stdio", "contoso", "1234567")})
+		h.must(err)
+		head, err := h.Head(ctx())
+		h.must(err)
+		putBack()
+		for _, id := range []string{"ap_1", "ap_2"} {
+			if spent, _, err := h.SpendTicket(ctx(), id); spent || err != nil {
+				t.Errorf("%s was spent after the rollback: %v", id, err)
+			}
+		}
+		events := h.events()
+		last := events[len(events)-1]
+		if last.Kind != KindRollback || last.Seq != 4 || !strings.Contains(last.Detail, "Voided: 2 open tickets and 0 invocation tokens.") {
+			t.Errorf("%+v", last)
+		}
+		status, err := h.Status(ctx())
+		h.must(err)
+		if status.Last != 4 || status.Remembered != 4 {
+			t.Errorf("%+v", status)
+		}
+		h.hasGap(Gap{From: 3, To: 3, NoticedAt: 4})
+		if report := h.verify(&head); !findsAt(report, 3, "is missing: the head names it") {
+			t.Errorf("%+v", report)
+		}
+		h.reopen()
+		h.put("ap_3") // and life goes on, with the gap noticed once
+		if report := h.hasGap(Gap{From: 3, To: 3, NoticedAt: 4}); report.Last != 5 {
+			t.Errorf("%+v", report)
+		}
+	})
+}
+
+func TestARemovedLedgerIsARollback(t *testing.T) {
+	onBoth(t, func(t *testing.T, build builder) {
+		h := furnish(build(t))
+		h.remove()
+		h.reopen()
+		h.hasGap(Gap{From: 1, To: 13, NoticedAt: 14})
+	})
 }
 
 // Entries are cut off while the ledger is open: the next write notices, and
 // until then the freeze is pulled.
 func TestACutTailIsNoticedWhileOpen(t *testing.T) {
-	t.Parallel()
-	h := build(t)
-	h.put("ap_1")
-	h.fill(4)
-	db, err := h.use(ctx())
-	h.must(err)
-	_, err = db.Write.Exec(`DELETE FROM events WHERE seq > 3`)
-	h.must(err)
-	if f, err := h.Freeze(ctx()); !f.Writes || err != nil {
-		t.Errorf("%+v %v", f, err)
-	}
-	if report := h.verify(nil); !findsAt(report, 4, "entries 4 to 5 are missing: the vault remembers") {
-		t.Errorf("%+v", report)
-	}
-	if spent, _, err := h.SpendTicket(ctx(), "ap_1"); spent || err != nil {
-		t.Error("spent after the cut", err)
-	}
-	h.hasGap(Gap{From: 4, To: 5, NoticedAt: 6})
+	onBoth(t, func(t *testing.T, build builder) {
+		h := build(t)
+		h.put("ap_1")
+		h.fill(4)
+		db, err := h.use(ctx())
+		h.must(err)
+		_, err = db.Write.Exec(`DELETE FROM events WHERE seq > 3`)
+		h.must(err)
+		if f, err := h.Freeze(ctx()); !f.Writes || err != nil {
+			t.Errorf("%+v %v", f, err)
+		}
+		if report := h.verify(nil); !findsAt(report, 4, "entries 4 to 5 are missing: the vault remembers") {
+			t.Errorf("%+v", report)
+		}
+		if spent, _, err := h.SpendTicket(ctx(), "ap_1"); spent || err != nil {
+			t.Error("spent after the cut", err)
+		}
+		h.hasGap(Gap{From: 4, To: 5, NoticedAt: 6})
+	})
 }
 
 func TestAFileReplacedWhileOpenIsNotUsed(t *testing.T) {
@@ -114,35 +145,36 @@ func TestAFileReplacedWhileOpenIsNotUsed(t *testing.T) {
 
 // The vault must know of a spent ticket before the write that follows.
 func TestNoCounterNoWrite(t *testing.T) {
-	t.Parallel()
-	h := build(t)
-	h.put("ap_1")
-	h.keys.breakWith(errors.New("canary-of-the-vault"))
-	spent, _, err := h.SpendTicket(ctx(), "ap_1", event(guard.KindIntent, guard.Intent{}))
-	p := problemOf(t, err, "vault_unavailable", h.name)
-	if spent || strings.Contains(p.Message+p.Hint, "canary") {
-		t.Error(spent, p)
-	}
-	_, err = h.Append(ctx(), event(guard.KindIntent, guard.Intent{}))
-	problemOf(t, err, "vault_unavailable")
-	if _, err = h.Append(ctx(), event(guard.KindOutcome, guard.Intent{})); err != nil {
-		t.Error("an outcome is recorded in any case:", err)
-	}
-	h.keys.breakWith(nil)
-	if spent, _, err = h.SpendTicket(ctx(), "ap_1"); spent || err != nil {
-		t.Error("a ticket that was spent for nothing stays spent:", spent, err)
-	}
-	h.put("ap_2")
-	_, err = h.Append(ctx(), event(guard.KindIntent, guard.Intent{}))
-	h.must(err)
-	if n, _ := h.keys.Counter(ctx()); n != 6 {
-		t.Errorf("the vault remembers %d", n)
-	}
+	onBoth(t, func(t *testing.T, build builder) {
+		h := build(t)
+		h.put("ap_1")
+		h.keys.breakWith(errors.New("canary-of-the-vault"))
+		spent, _, err := h.SpendTicket(ctx(), "ap_1", event(guard.KindIntent, guard.Intent{}))
+		p := problemOf(t, err, "vault_unavailable", h.name)
+		if spent || strings.Contains(p.Message+p.Hint, "canary") {
+			t.Error(spent, p)
+		}
+		_, err = h.Append(ctx(), event(guard.KindIntent, guard.Intent{}))
+		problemOf(t, err, "vault_unavailable")
+		if _, err = h.Append(ctx(), event(guard.KindOutcome, guard.Intent{})); err != nil {
+			t.Error("an outcome is recorded in any case:", err)
+		}
+		h.keys.breakWith(nil)
+		if spent, _, err = h.SpendTicket(ctx(), "ap_1"); spent || err != nil {
+			t.Error("a ticket that was spent for nothing stays spent:", spent, err)
+		}
+		h.put("ap_2")
+		_, err = h.Append(ctx(), event(guard.KindIntent, guard.Intent{}))
+		h.must(err)
+		if n, _ := h.keys.Counter(ctx()); n != 6 {
+			t.Errorf("the vault remembers %d", n)
+		}
+	})
 }
 
 func TestTheKeyMustBelongToTheFile(t *testing.T) {
 	t.Parallel()
-	h := furnished(t)
+	h := furnish(build(t))
 	h.must(h.Close())
 	h.keys.missing = true
 	h.reopen()
@@ -164,70 +196,72 @@ func TestTheKeyMustBelongToTheFile(t *testing.T) {
 // spent is good again until its time is over. Only a head that was kept
 // elsewhere tells, also after the numbers were given anew.
 func TestALedgerPutBackWithItsCounter(t *testing.T) {
-	t.Parallel()
-	h := build(t)
-	h.put("ap_1")                 // 1
-	h.issue("tk_1", "nightly", 1) // 2
-	putBack := h.copyFile()
-	counter, err := os.ReadFile(h.keys.path)
-	h.must(err)
-	spend := func() bool {
-		spent, _, err := h.SpendTicket(ctx(), "ap_1", event(guard.KindIntent, intent("stdio", "contoso", "1234567")))
+	onBoth(t, func(t *testing.T, build builder) {
+		h := build(t)
+		h.put("ap_1")                 // 1
+		h.issue("tk_1", "nightly", 1) // 2
+		putBack := h.copyFile()
+		counter, err := os.ReadFile(h.keys.path)
 		h.must(err)
-		return spent
-	}
-	use := func() bool {
-		used, err := h.UseToken(ctx(), "tk_1", aboutToken())
+		spend := func() bool {
+			spent, _, err := h.SpendTicket(ctx(), "ap_1", event(guard.KindIntent, intent("stdio", "contoso", "1234567")))
+			h.must(err)
+			return spent
+		}
+		use := func() bool {
+			used, err := h.UseToken(ctx(), "tk_1", aboutToken())
+			h.must(err)
+			return used
+		}
+		if !spend() || !use() || spend() || use() { // 3 and 4
+			t.Fatal("not once each")
+		}
+		head, err := h.Head(ctx())
 		h.must(err)
-		return used
-	}
-	if !spend() || !use() || spend() || use() { // 3 and 4
-		t.Fatal("not once each")
-	}
-	head, err := h.Head(ctx())
-	h.must(err)
-	putBack()
-	h.must(os.WriteFile(h.keys.path, counter, 0o600))
-	h.Ledger = nil
-	h.reopen()
-	if report := h.whole(); len(report.Gaps) != 0 || report.Last != 2 {
-		t.Errorf("without a head: %+v", report)
-	}
-	if report := h.verify(&head); !findsAt(report, 3, "entries 3 to 4 are missing") {
-		t.Errorf("with the head: %+v", report.Findings)
-	}
-	if !spend() || !use() {
-		t.Error("docs/ledger.md says that this is not noticed")
-	}
-	h.whole()
-	if report := h.verify(&head); report.Whole() {
-		t.Error("other entries of the same numbers fit the head")
-	}
-	h.clock.Advance(2 * time.Hour)
-	if used := use(); used {
-		t.Error("a token outlived its time")
-	}
+		putBack()
+		h.must(os.WriteFile(h.keys.path, counter, 0o600))
+		h.Ledger = nil
+		h.reopen()
+		if report := h.whole(); len(report.Gaps) != 0 || report.Last != 2 {
+			t.Errorf("without a head: %+v", report)
+		}
+		if report := h.verify(&head); !findsAt(report, 3, "entries 3 to 4 are missing") {
+			t.Errorf("with the head: %+v", report.Findings)
+		}
+		if !spend() || !use() {
+			t.Error("docs/ledger.md says that this is not noticed")
+		}
+		h.whole()
+		if report := h.verify(&head); report.Whole() {
+			t.Error("other entries of the same numbers fit the head")
+		}
+		h.clock.Advance(2 * time.Hour)
+		if used := use(); used {
+			t.Error("a token outlived its time")
+		}
+	})
 }
 
 // What was denied was not open, and whoever runs the program is told at once.
 func TestOlderDatabaseIsReported(t *testing.T) {
-	t.Parallel()
-	h := build(t)
-	h.put("ap_1")
-	h.put("ap_2")
-	if denied, err := h.DecideTicket(ctx(), "ap_2", guard.Decision{At: noon()}, event(guard.KindDeclined, guard.Intent{})); !denied || err != nil {
-		t.Fatal(denied, err)
-	}
-	putBack := h.copyFile()
-	h.fill(4)
-	putBack()
-	var told []int64
-	h.o.RolledBack = func(missing int64) { told = append(told, missing) }
-	h.fill(2)
-	if !slices.Equal(told, []int64{4}) {
-		t.Error("told:", told)
-	}
-	if detail := h.events()[3].Detail; !strings.Contains(detail, "Voided: 1 open ticket and 0 invocation tokens.") {
-		t.Error(detail)
-	}
+	onBoth(t, func(t *testing.T, build builder) {
+		h := build(t)
+		h.put("ap_1")
+		h.put("ap_2")
+		if denied, err := h.DecideTicket(ctx(), "ap_2", guard.Decision{At: noon()}, event(guard.KindDeclined, guard.Intent{})); !denied || err != nil {
+			t.Fatal(denied, err)
+		}
+		putBack := h.copyFile()
+		h.fill(4)
+		putBack()
+		var told []int64
+		h.o.RolledBack = func(missing int64) { told = append(told, missing) }
+		h.fill(2)
+		if !slices.Equal(told, []int64{4}) {
+			t.Error("told:", told)
+		}
+		if detail := h.events()[3].Detail; !strings.Contains(detail, "Voided: 1 open ticket and 0 invocation tokens.") {
+			t.Error(detail)
+		}
+	})
 }

@@ -15,9 +15,9 @@ import (
 
 var _ fleet.Store = (*Ledger)(nil)
 
-// inRuns runs a function in a transaction over the tables of runs. The record
-// and its chains are not touched.
-func (l *Ledger) inRuns(ctx context.Context, change func(*sql.Tx) error) error {
+// inRuns runs a function in a transaction over the tables of runs, and tells it the
+// time. The record and its chains are not touched.
+func (l *Ledger) inRuns(ctx context.Context, change func(tx *sql.Tx, now time.Time) error) error {
 	db, err := l.use(ctx)
 	if err != nil {
 		return err
@@ -27,15 +27,28 @@ func (l *Ledger) inRuns(ctx context.Context, change func(*sql.Tx) error) error {
 		return l.problem(err)
 	}
 	defer func() { _ = tx.Rollback() }() // nothing is left to roll back after a commit
-	if err := change(tx); err != nil {
+	now, err := l.storeTime(ctx, db, tx)
+	if err != nil {
+		return l.problem(err)
+	}
+	if err := change(tx, now); err != nil {
 		return l.problem(err)
 	}
 	return l.problem(tx.Commit())
 }
 
+// storeTime is the time by the clock that all processes share.
+func (l *Ledger) storeTime(ctx context.Context, db *opened, q querier) (time.Time, error) {
+	if l.givenClock {
+		return l.o.Now(), nil
+	}
+	return db.Now(ctx, q)
+}
+
 const runColumns = `id, kind, caller, label, created, finished, state, owner, lease, size, request`
 
-func scanRun(scan scanner) (fleet.Run, error) {
+// scanRun returns where a run stands now, with a crash seen as an interruption.
+func scanRun(scan scanner, now time.Time) (fleet.Run, error) {
 	var r fleet.Run
 	var created, finished, lease string
 	var request []byte
@@ -47,17 +60,21 @@ func scanRun(scan scanner) (fleet.Run, error) {
 	if finished != "" {
 		r.FinishedAt = times.parse(finished)
 	}
+	if r.State == fleet.RunRunning && !now.Before(r.LeaseUntil) {
+		r.State = fleet.RunInterrupted
+	}
 	return r, times.failure
 }
 
 // CreateRun implements fleet.Store.
-func (l *Ledger) CreateRun(ctx context.Context, run fleet.Run, rows []fleet.Row) (stored fleet.Run, err error) {
-	err = l.inRuns(ctx, func(tx *sql.Tx) error {
+func (l *Ledger) CreateRun(ctx context.Context, run fleet.Run, lease time.Duration, rows []fleet.Row) (stored fleet.Run, err error) {
+	err = l.inRuns(ctx, func(tx *sql.Tx, now time.Time) error {
 		stored, err = scanRun(tx.QueryRowContext(ctx, `SELECT `+runColumns+` FROM runs
-			WHERE state = 'running' AND caller = $1 AND kind = $2 AND lease > $3`, run.Caller, run.Kind, formatTime(l.o.Now())).Scan)
+			WHERE state = 'running' AND caller = $1 AND kind = $2 AND lease > $3`, run.Caller, run.Kind, formatTime(now)).Scan, now)
 		if !errors.Is(err, sql.ErrNoRows) {
 			return err
 		}
+		run.LeaseUntil = now.Add(lease)
 		stored = run
 		if err := insertRun(ctx, tx, run); err != nil {
 			return err
@@ -103,7 +120,11 @@ func (l *Ledger) Run(ctx context.Context, id string) (fleet.Run, bool, error) {
 	if err != nil {
 		return fleet.Run{}, false, err
 	}
-	run, err := scanRun(db.Read.QueryRowContext(ctx, `SELECT `+runColumns+` FROM runs WHERE id = $1`, id).Scan)
+	now, err := l.storeTime(ctx, db, db.Read)
+	if err != nil {
+		return fleet.Run{}, false, l.problem(err)
+	}
+	run, err := scanRun(db.Read.QueryRowContext(ctx, `SELECT `+runColumns+` FROM runs WHERE id = $1`, id).Scan, now)
 	if errors.Is(err, sql.ErrNoRows) {
 		return fleet.Run{}, false, nil
 	}
@@ -112,16 +133,24 @@ func (l *Ledger) Run(ctx context.Context, id string) (fleet.Run, bool, error) {
 
 // Runs implements fleet.Store.
 func (l *Ledger) Runs(ctx context.Context, f fleet.RunFilter) ([]fleet.Run, error) {
-	return list(ctx, l, scanRun, `SELECT `+runColumns+` FROM runs
+	db, err := l.use(ctx)
+	if err != nil {
+		return nil, err
+	}
+	now, err := l.storeTime(ctx, db, db.Read)
+	if err != nil {
+		return nil, l.problem(err)
+	}
+	return list(ctx, l, func(scan scanner) (fleet.Run, error) { return scanRun(scan, now) }, `SELECT `+runColumns+` FROM runs
 		WHERE ($1 = '' OR kind = $1) AND ($2 = '' OR caller = $2) AND ($3 = '' OR label = $3)
 		ORDER BY created DESC, id`+limit(f.Limit), f.Kind, f.Caller, f.Label)
 }
 
 // changedOne runs a statement in a transaction and reports whether it changed a
 // row.
-func (l *Ledger) changedOne(ctx context.Context, query string, args ...any) (changed bool, err error) {
-	err = l.inRuns(ctx, func(tx *sql.Tx) error {
-		changed, err = changes(tx.ExecContext(ctx, query, args...))
+func (l *Ledger) changedOne(ctx context.Context, query string, args func(now time.Time) []any) (changed bool, err error) {
+	err = l.inRuns(ctx, func(tx *sql.Tx, now time.Time) error {
+		changed, err = changes(tx.ExecContext(ctx, query, args(now)...))
 		return err
 	})
 	return changed && err == nil, err
@@ -136,30 +165,32 @@ func changes(result sql.Result, err error) (bool, error) {
 }
 
 // ClaimRun implements fleet.Store.
-func (l *Ledger) ClaimRun(ctx context.Context, id, owner string, now, leaseUntil time.Time) (bool, error) {
+func (l *Ledger) ClaimRun(ctx context.Context, id, owner string, lease time.Duration) (bool, error) {
 	return l.changedOne(ctx, `UPDATE runs SET state = 'running', owner = $1, lease = $2
 		WHERE id = $3 AND state <> 'finished' AND (state <> 'running' OR lease <= $4)`,
-		owner, formatTime(leaseUntil), id, formatTime(now))
+		func(now time.Time) []any { return []any{owner, formatTime(now.Add(lease)), id, formatTime(now)} })
 }
 
 // EndRun implements fleet.Store.
-func (l *Ledger) EndRun(ctx context.Context, id, owner string, state fleet.RunState, at time.Time) (bool, error) {
-	finished := ""
-	if state == fleet.RunFinished {
-		finished = formatTime(at)
-	}
+func (l *Ledger) EndRun(ctx context.Context, id, owner string, state fleet.RunState) (bool, error) {
 	return l.changedOne(ctx, `UPDATE runs SET state = $1, finished = $2, lease = $3 WHERE id = $4 AND owner = $5 AND state = 'running'`,
-		state, finished, formatTime(at), id, owner)
+		func(now time.Time) []any {
+			ended, finished := formatTime(now), ""
+			if state == fleet.RunFinished {
+				finished = ended
+			}
+			return []any{state, finished, ended, id, owner}
+		})
 }
 
 // LabelRun implements fleet.Store.
 func (l *Ledger) LabelRun(ctx context.Context, id, label string) (bool, error) {
-	return l.changedOne(ctx, `UPDATE runs SET label = $1 WHERE id = $2`, label, id)
+	return l.changedOne(ctx, `UPDATE runs SET label = $1 WHERE id = $2`, func(time.Time) []any { return []any{label, id} })
 }
 
 // PruneRuns implements fleet.Store.
-func (l *Ledger) PruneRuns(ctx context.Context, keep fleet.Keeping, now time.Time) (count int, err error) {
-	err = l.inRuns(ctx, func(tx *sql.Tx) error {
+func (l *Ledger) PruneRuns(ctx context.Context, keep fleet.Keeping) (count int, err error) {
+	err = l.inRuns(ctx, func(tx *sql.Tx, now time.Time) error {
 		result, err := tx.ExecContext(ctx, `DELETE FROM runs WHERE label = '' AND (state <> 'running' OR lease <= $1)
 			AND (created < $2 OR id IN (SELECT id FROM (SELECT id, row_number() OVER newest AS n, sum(size) OVER newest AS all_rows FROM runs
 				WHERE label = '' WINDOW newest AS (PARTITION BY caller ORDER BY created DESC, id ROWS UNBOUNDED PRECEDING)) AS ranked
@@ -184,10 +215,10 @@ func body(text json.RawMessage) string {
 }
 
 // SaveRows implements fleet.Store.
-func (l *Ledger) SaveRows(ctx context.Context, id, owner string, leaseUntil time.Time, rows []fleet.Row) (ours bool, err error) {
-	err = l.inRuns(ctx, func(tx *sql.Tx) error {
+func (l *Ledger) SaveRows(ctx context.Context, id, owner string, lease time.Duration, rows []fleet.Row) (ours bool, err error) {
+	err = l.inRuns(ctx, func(tx *sql.Tx, now time.Time) error {
 		ours, err = changes(tx.ExecContext(ctx, `UPDATE runs SET lease = $1 WHERE id = $2 AND owner = $3 AND state = 'running'`,
-			formatTime(leaseUntil), id, owner))
+			formatTime(now.Add(lease)), id, owner))
 		if err != nil || !ours || len(rows) == 0 {
 			return err
 		}

@@ -19,9 +19,10 @@ import (
 
 // onRunStore runs a part of the contract of fleet.Store.
 func onRunStore(t *testing.T, test func(t *testing.T, s fleet.Store, clock *testkit.Clock)) {
-	t.Parallel()
-	h := build(t)
-	test(t, h.Ledger, h.clock)
+	onBoth(t, func(t *testing.T, build builder) {
+		h := build(t)
+		test(t, h.Ledger, h.clock)
+	})
 }
 
 func aRun(id string, caller access.Caller, size int) (fleet.Run, []fleet.Row) {
@@ -36,7 +37,7 @@ func aRun(id string, caller access.Caller, size int) (fleet.Run, []fleet.Row) {
 func create1(t *testing.T, s fleet.Store, id string, caller access.Caller, size int) fleet.Run {
 	t.Helper()
 	run, rows := aRun(id, caller, size)
-	stored, err := s.CreateRun(ctx(), run, rows)
+	stored, err := s.CreateRun(ctx(), run, time.Minute, rows)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,36 +90,45 @@ func TestOneRunAtATimeACaller(t *testing.T) {
 }
 
 func TestARunHasOneOwner(t *testing.T) {
-	onRunStore(t, func(t *testing.T, s fleet.Store, _ *testkit.Clock) {
+	onRunStore(t, func(t *testing.T, s fleet.Store, clock *testkit.Clock) {
 		create1(t, s, "run_1", "a", 2)
-		later, until := noon().Add(2*time.Minute), noon().Add(3*time.Minute)
+		claim := func(id, owner string) func() (bool, error) {
+			return func() (bool, error) { return s.ClaimRun(ctx(), id, owner, time.Minute) }
+		}
+		save := func(owner string, n int) func() (bool, error) {
+			return func() (bool, error) {
+				return s.SaveRows(ctx(), "run_1", owner, time.Minute, []fleet.Row{{N: n, State: "linked"}})
+			}
+		}
+		end := func(owner string, state fleet.RunState) func() (bool, error) {
+			return func() (bool, error) { return s.EndRun(ctx(), "run_1", owner, state) }
+		}
 		steps := []struct {
-			name string
-			do   func() (bool, error)
-			want bool
+			name  string
+			after time.Duration
+			do    func() (bool, error)
+			want  bool
 		}{
-			{"claim while it is alive", func() (bool, error) { return s.ClaimRun(ctx(), "run_1", "two", noon(), until) }, false},
-			{"claim after a crash", func() (bool, error) { return s.ClaimRun(ctx(), "run_1", "two", later, until) }, true},
-			{"save by the first, who woke up", func() (bool, error) {
-				return s.SaveRows(ctx(), "run_1", "one", until, []fleet.Row{{N: 0, State: "linked"}})
-			}, false},
-			{"end by the first", func() (bool, error) { return s.EndRun(ctx(), "run_1", "one", fleet.RunFinished, later) }, false},
-			{"save by the second", func() (bool, error) {
-				return s.SaveRows(ctx(), "run_1", "two", until, []fleet.Row{{N: 1, State: "linked"}})
-			}, true},
-			{"interrupt", func() (bool, error) { return s.EndRun(ctx(), "run_1", "two", fleet.RunInterrupted, later) }, true},
-			{"claim what was interrupted", func() (bool, error) { return s.ClaimRun(ctx(), "run_1", "three", later, until) }, true},
-			{"finish", func() (bool, error) { return s.EndRun(ctx(), "run_1", "three", fleet.RunFinished, later) }, true},
-			{"claim what is finished", func() (bool, error) { return s.ClaimRun(ctx(), "run_1", "four", until, until.Add(time.Hour)) }, false},
-			{"claim what is not there", func() (bool, error) { return s.ClaimRun(ctx(), "run_2", "four", until, until.Add(time.Hour)) }, false},
+			{"claim while it is alive", time.Minute - 1, claim("run_1", "two"), false},
+			{"claim after a crash", 1, claim("run_1", "two"), true},
+			{"save by the first, who woke up", 0, save("one", 0), false},
+			{"end by the first", 0, end("one", fleet.RunFinished), false},
+			{"save by the second", time.Minute - 1, save("two", 1), true},
+			{"claim after a sign of life", time.Minute - 1, claim("run_1", "three"), false},
+			{"interrupt", 0, end("two", fleet.RunInterrupted), true},
+			{"claim what was interrupted", 0, claim("run_1", "three"), true},
+			{"finish", 0, end("three", fleet.RunFinished), true},
+			{"claim what is finished", time.Hour, claim("run_1", "four"), false},
+			{"claim what is not there", 0, claim("run_2", "four"), false},
 		}
 		for _, step := range steps {
+			clock.Advance(step.after)
 			if got, err := step.do(); err != nil || got != step.want {
 				t.Fatalf("%s: %v, %v", step.name, got, err)
 			}
 		}
 		run, _, err := s.Run(ctx(), "run_1")
-		if err != nil || run.State != fleet.RunFinished || !run.FinishedAt.Equal(later) {
+		if err != nil || run.State != fleet.RunFinished || !run.FinishedAt.Equal(clock.Now().Add(-time.Hour)) {
 			t.Error(run, err)
 		}
 		if rows := all(t, s.Rows(ctx(), "run_1", fleet.RowQuery{})); len(rows) != 1 || rows[0].N != 1 {
@@ -166,7 +176,7 @@ func saveSome(t *testing.T, s fleet.Store, size int) (saved int) {
 		}
 		rows = append(rows, fleet.Row{N: n, State: state, Rank: random.IntN(4), Cause: cause, Stale: n%2 == 0, Body: json.RawMessage(fmt.Sprintf(`{"n":%d}`, n))})
 	}
-	if ours, err := s.SaveRows(ctx(), "run_1", "one", noon().Add(time.Minute), rows); !ours || err != nil {
+	if ours, err := s.SaveRows(ctx(), "run_1", "one", time.Minute, rows); !ours || err != nil {
 		t.Fatal(ours, err)
 	}
 	return len(rows)
@@ -226,7 +236,7 @@ func TestRunsAreListedLabelledAndPruned(t *testing.T) {
 		for i := range 4 {
 			run, rows := aRun(fmt.Sprintf("run_%d", i), access.Caller(fmt.Sprint("caller ", i)), 3)
 			run.CreatedAt = noon().Add(time.Duration(i) * time.Hour)
-			if _, err := s.CreateRun(ctx(), run, rows); err != nil {
+			if _, err := s.CreateRun(ctx(), run, time.Minute, rows); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -256,10 +266,11 @@ func TestRunsAreListedLabelledAndPruned(t *testing.T) {
 			}
 		}
 		old := fleet.Keeping{Since: noon().Add(3 * time.Hour), Runs: 9, Rows: 99}
-		if n, err := s.PruneRuns(ctx(), old, noon()); n != 0 || err != nil {
+		if n, err := s.PruneRuns(ctx(), old); n != 0 || err != nil {
 			t.Error("pruned what is alive:", n, err)
 		}
-		if n, err := s.PruneRuns(ctx(), old, noon().Add(time.Hour)); n != 2 || err != nil {
+		clock.Advance(time.Hour)
+		if n, err := s.PruneRuns(ctx(), old); n != 2 || err != nil {
 			t.Error(n, err)
 		}
 		if got := ids(fleet.RunFilter{}); got != "run_3 run_1" {
@@ -280,9 +291,10 @@ func TestOfEachCallerTheNewestRunsAreKept(t *testing.T) {
 		"a_5 a_9 b_0 b_3":         {Runs: 9, Rows: 1},
 	} {
 		t.Run(want, func(t *testing.T) {
-			onRunStore(t, func(t *testing.T, s fleet.Store, _ *testkit.Clock) {
+			onRunStore(t, func(t *testing.T, s fleet.Store, clock *testkit.Clock) {
 				auditedInALoop(t, s)
-				if _, err := s.PruneRuns(ctx(), keep, noon()); err != nil {
+				clock.Advance(time.Minute)
+				if _, err := s.PruneRuns(ctx(), keep); err != nil {
 					t.Fatal(err)
 				}
 				runs, err := s.Runs(ctx(), fleet.RunFilter{})
@@ -306,8 +318,8 @@ func auditedInALoop(t *testing.T, s fleet.Store) {
 	for caller, n := range map[access.Caller]int{"a": 10, "b": 4} {
 		for i := range n {
 			run, rows := aRun(fmt.Sprint(caller, "_", i), caller, 3)
-			run.CreatedAt, run.LeaseUntil = noon().Add(time.Duration(i)*time.Hour), noon()
-			if _, err := s.CreateRun(ctx(), run, rows); err != nil {
+			run.CreatedAt = noon().Add(time.Duration(i) * time.Hour)
+			if _, err := s.CreateRun(ctx(), run, 0, rows); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -322,16 +334,17 @@ func auditedInALoop(t *testing.T, s fleet.Store) {
 // TestRunsAreNoPartOfTheRecord: working papers neither lengthen nor break the
 // chains.
 func TestRunsAreNoPartOfTheRecord(t *testing.T) {
-	t.Parallel()
-	h := build(t)
-	h.fill(2)
-	create1(t, h.Ledger, "run_1", "a", 5)
-	h.fill(2)
-	h.reopen()
-	if report := h.whole(); report.Entries != 4 {
-		t.Errorf("%+v", report)
-	}
-	if run, ok, err := h.Run(ctx(), "run_1"); !ok || err != nil || run.Rows != 5 {
-		t.Error(run, ok, err)
-	}
+	onBoth(t, func(t *testing.T, build builder) {
+		h := build(t)
+		h.fill(2)
+		create1(t, h.Ledger, "run_1", "a", 5)
+		h.fill(2)
+		h.reopen()
+		if report := h.whole(); report.Entries != 4 {
+			t.Errorf("%+v", report)
+		}
+		if run, ok, err := h.Run(ctx(), "run_1"); !ok || err != nil || run.Rows != 5 {
+			t.Error(run, ok, err)
+		}
+	})
 }

@@ -16,10 +16,9 @@ import (
 	"mcp-partner/internal/testkit"
 )
 
-// furnished is a ledger with some of everything: 13 entries.
-func furnished(t *testing.T) *house {
-	t.Helper()
-	h := build(t)
+// furnish makes it a ledger with some of everything: 13 entries.
+func furnish(h *house) *house {
+	h.t.Helper()
 	h.fill(6)                                                                                                         // 1 to 6
 	h.put("ap_1")                                                                                                     // 7
 	h.put("ap_2")                                                                                                     // 8
@@ -39,63 +38,64 @@ func furnished(t *testing.T) *house {
 // Each statement is what somebody with the file could run. Verify names the
 // first place.
 func TestVerifyNamesWhatWasChanged(t *testing.T) {
-	t.Parallel()
-	for name, test := range map[string]struct {
-		statements []string
-		seq        int64
-		row, what  string
-	}{
-		"body changed":      {[]string{`UPDATE events SET body = replace(body, '1234567', '7654321') WHERE seq = 3`}, 3, "", "entry 3 was changed"},
-		"mac changed":       {[]string{`UPDATE events SET mac = zeroblob(32) WHERE seq = 3`}, 3, "", "entry 3 was changed"},
-		"hash changed":      {[]string{`UPDATE events SET hash = zeroblob(32) WHERE seq = 3`}, 3, "", "entry 3 was changed"},
-		"first removed":     {[]string{`DELETE FROM events WHERE seq = 1`}, 1, "", "entry 1 is missing"},
-		"one removed":       {[]string{`DELETE FROM events WHERE seq = 4`}, 4, "", "entry 4 is missing"},
-		"two removed":       {[]string{`DELETE FROM events WHERE seq IN (4, 5)`}, 4, "", "entries 4 to 5 are missing"},
-		"removed, closed":   {[]string{`DELETE FROM events WHERE seq = 4`, `UPDATE events SET seq = seq - 1 WHERE seq = 5`}, 4, "", "entry 4 was changed"},
-		"inserted":          {[]string{`UPDATE events SET seq = 100 + seq WHERE seq >= 4`, `UPDATE events SET seq = seq - 99 WHERE seq > 100`, `INSERT INTO events (seq, body, hash, mac) SELECT 4, body, hash, mac FROM events WHERE seq = 3`}, 4, "", "entry 4 was changed, inserted"},
-		"put at the end":    {[]string{`INSERT INTO events (seq, body, hash, mac) SELECT 14, body, hash, mac FROM events WHERE seq = 3`}, 14, "", "entry 14 was changed, inserted"},
-		"reordered":         {[]string{`UPDATE events SET seq = 100 WHERE seq = 3`, `UPDATE events SET seq = 3 WHERE seq = 4`, `UPDATE events SET seq = 4 WHERE seq = 100`}, 3, "", "entry 3 was changed"},
-		"ticket unspent":    {[]string{`UPDATE states SET body = json_set(body, '$.spent', json('false')) WHERE name = 'ap_2'`}, 0, "ticket/ap_2", "was changed"},
-		"ticket decided":    {[]string{`UPDATE states SET body = json_set(body, '$.decision', json('{"approved":true,"at":"2026-03-04T12:00:00.000000000Z"}')) WHERE name = 'ap_1'`}, 0, "ticket/ap_1", "was changed"},
-		"ticket renamed":    {[]string{`UPDATE states SET name = 'ap_9' WHERE name = 'ap_1'`}, 0, "ticket/ap_9", "was changed"},
-		"ticket removed":    {[]string{`DELETE FROM states WHERE name = 'ap_2'`}, 0, "ticket/ap_2", "was removed"},
-		"row renumbered":    {[]string{`UPDATE states SET seq = 13 WHERE name = 'ap_2'`}, 0, "ticket/ap_2", "was changed"},
-		"approver changed":  {[]string{`UPDATE states SET body = json_set(body, '$.public_key', 'AAAA') WHERE name = 'ada'`}, 0, "approver/ada", "was changed"},
-		"approver put in":   {[]string{`INSERT INTO states (kind, name, seq, body, mac) SELECT kind, 'eve', seq, body, mac FROM states WHERE name = 'ada'`}, 0, "approver/eve", "was changed"},
-		"freeze released":   {[]string{`UPDATE states SET body = json_set(body, '$.writes', json('false')) WHERE kind = 'freeze'`}, 0, "freeze/all", "was changed"},
-		"freeze removed":    {[]string{`DELETE FROM states WHERE kind = 'freeze'`}, 0, "freeze/all", "was removed"},
-		"table added":       {[]string{`CREATE TABLE more (x)`}, 0, "", "the tables of the file"},
-		"index removed":     {[]string{`DROP INDEX events_closes`}, 0, "", "the tables of the file"},
-		"checkpoint put in": {[]string{`DELETE FROM events WHERE seq <= 2`, `INSERT INTO checkpoints (seq, body) VALUES (2, '{"seq":2,"hash":"00","mac":"00"}')`}, 2, "", "checkpoint"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			h := furnished(t)
-			h.sql(test.statements...)
-			report := h.verify(nil)
-			if report.Whole() {
-				t.Fatal("nothing was found")
-			}
-			got := report.Findings[0]
-			if got.Seq != test.seq || got.Row != test.row || !strings.Contains(got.What, test.what) {
-				t.Errorf("first finding %+v of %d", got, len(report.Findings))
-			}
-		})
-	}
+	onBoth(t, func(t *testing.T, build builder) {
+		for name, test := range map[string]struct {
+			statements []string
+			seq        int64
+			row, what  string
+		}{
+			"body changed":      {[]string{`UPDATE events SET body = replace(body, '1234567', '7654321') WHERE seq = 3`}, 3, "", "entry 3 was changed"},
+			"mac changed":       {[]string{`UPDATE events SET mac = zeroblob(32) WHERE seq = 3`}, 3, "", "entry 3 was changed"},
+			"hash changed":      {[]string{`UPDATE events SET hash = zeroblob(32) WHERE seq = 3`}, 3, "", "entry 3 was changed"},
+			"first removed":     {[]string{`DELETE FROM events WHERE seq = 1`}, 1, "", "entry 1 is missing"},
+			"one removed":       {[]string{`DELETE FROM events WHERE seq = 4`}, 4, "", "entry 4 is missing"},
+			"two removed":       {[]string{`DELETE FROM events WHERE seq IN (4, 5)`}, 4, "", "entries 4 to 5 are missing"},
+			"removed, closed":   {[]string{`DELETE FROM events WHERE seq = 4`, `UPDATE events SET seq = seq - 1 WHERE seq = 5`}, 4, "", "entry 4 was changed"},
+			"inserted":          {[]string{`UPDATE events SET seq = 100 + seq WHERE seq >= 4`, `UPDATE events SET seq = seq - 99 WHERE seq > 100`, `INSERT INTO events (seq, body, hash, mac) SELECT 4, body, hash, mac FROM events WHERE seq = 3`}, 4, "", "entry 4 was changed, inserted"},
+			"put at the end":    {[]string{`INSERT INTO events (seq, body, hash, mac) SELECT 14, body, hash, mac FROM events WHERE seq = 3`}, 14, "", "entry 14 was changed, inserted"},
+			"reordered":         {[]string{`UPDATE events SET seq = 100 WHERE seq = 3`, `UPDATE events SET seq = 3 WHERE seq = 4`, `UPDATE events SET seq = 4 WHERE seq = 100`}, 3, "", "entry 3 was changed"},
+			"ticket unspent":    {[]string{`UPDATE states SET body = json_set(body, '$.spent', json('false')) WHERE name = 'ap_2'`}, 0, "ticket/ap_2", "was changed"},
+			"ticket decided":    {[]string{`UPDATE states SET body = json_set(body, '$.decision', json('{"approved":true,"at":"2026-03-04T12:00:00.000000000Z"}')) WHERE name = 'ap_1'`}, 0, "ticket/ap_1", "was changed"},
+			"ticket renamed":    {[]string{`UPDATE states SET name = 'ap_9' WHERE name = 'ap_1'`}, 0, "ticket/ap_9", "was changed"},
+			"ticket removed":    {[]string{`DELETE FROM states WHERE name = 'ap_2'`}, 0, "ticket/ap_2", "was removed"},
+			"row renumbered":    {[]string{`UPDATE states SET seq = 13 WHERE name = 'ap_2'`}, 0, "ticket/ap_2", "was changed"},
+			"approver changed":  {[]string{`UPDATE states SET body = json_set(body, '$.public_key', 'AAAA') WHERE name = 'ada'`}, 0, "approver/ada", "was changed"},
+			"approver put in":   {[]string{`INSERT INTO states (kind, name, seq, body, mac) SELECT kind, 'eve', seq, body, mac FROM states WHERE name = 'ada'`}, 0, "approver/eve", "was changed"},
+			"freeze released":   {[]string{`UPDATE states SET body = json_set(body, '$.writes', json('false')) WHERE kind = 'freeze'`}, 0, "freeze/all", "was changed"},
+			"freeze removed":    {[]string{`DELETE FROM states WHERE kind = 'freeze'`}, 0, "freeze/all", "was removed"},
+			"table added":       {[]string{`CREATE TABLE more (x text)`}, 0, "", "the tables are not those"},
+			"index removed":     {[]string{`DROP INDEX events_closes`}, 0, "", "the tables are not those"},
+			"checkpoint put in": {[]string{`DELETE FROM events WHERE seq <= 2`, `INSERT INTO checkpoints (seq, body) VALUES (2, '{"seq":2,"hash":"00","mac":"00"}')`}, 2, "", "checkpoint"},
+		} {
+			t.Run(name, func(t *testing.T) {
+				h := furnish(build(t))
+				h.sql(test.statements...)
+				report := h.verify(nil)
+				if report.Whole() {
+					t.Fatal("nothing was found")
+				}
+				got := report.Findings[0]
+				if got.Seq != test.seq || got.Row != test.row || !strings.Contains(got.What, test.what) {
+					t.Errorf("first finding %+v of %d", got, len(report.Findings))
+				}
+			})
+		}
+	})
 }
 
 // An attacker who knows the format can recompute the plain chain, not the
 // other.
 func TestTheWholePlainChainRecomputed(t *testing.T) {
-	t.Parallel()
-	h := furnished(t)
-	h.sql(h.rewritten(5)...)
-	report := h.verify(nil)
-	if report.Whole() || report.Findings[0].Seq != 5 || !strings.Contains(report.Findings[0].What, "with a recomputed chain") {
-		t.Errorf("%+v", report.Findings)
-	}
-	_, err := h.Head(ctx())
-	problemOf(t, err, "vault_corrupt", "last entry does not match")
+	onBoth(t, func(t *testing.T, build builder) {
+		h := furnish(build(t))
+		h.sql(h.rewritten(5)...)
+		report := h.verify(nil)
+		if report.Whole() || report.Findings[0].Seq != 5 || !strings.Contains(report.Findings[0].What, "with a recomputed chain") {
+			t.Errorf("%+v", report.Findings)
+		}
+		_, err := h.Head(ctx())
+		problemOf(t, err, "vault_corrupt", "last entry does not match")
+	})
 }
 
 // rewritten returns statements that change an entry and recompute the plain
@@ -119,57 +119,58 @@ func (h *house) rewritten(from int64) (statements []string) {
 
 // What Verify names has no effect either.
 func TestChangedRowsAreNotThere(t *testing.T) {
-	t.Parallel()
-	h := furnished(t)
-	h.sql(`UPDATE states SET body = json_set(body, '$.spent', json('false')) WHERE name = 'ap_2'`,
-		`UPDATE states SET body = json_set(body, '$.public_key', 'AAAA') WHERE name = 'ada'`,
-		`UPDATE states SET body = json_set(body, '$.writes', json('false')) WHERE kind = 'freeze'`)
-	if _, ok, err := h.Ticket(ctx(), "ap_2"); ok || err != nil {
-		t.Error("the ticket counts", err)
-	}
-	if spent, _, err := h.SpendTicket(ctx(), "ap_2"); spent || err != nil {
-		t.Error("the ticket was spent twice", err)
-	}
-	if approvers, err := h.Approvers(ctx()); len(approvers) > 0 || err != nil {
-		t.Error(approvers, err)
-	}
-	if f, err := h.Freeze(ctx()); !f.Writes || !f.Reads || !strings.Contains(f.Reason, "changed") || err != nil {
-		t.Errorf("%+v %v", f, err)
-	}
-	h.must(h.SetFreeze(ctx(), guard.Freeze{}, guard.Event{Time: noon(), Kind: guard.KindUnfreeze}))
-	if f, err := h.Freeze(ctx()); f != (guard.Freeze{}) || err != nil {
-		t.Errorf("after an unfreeze: %+v %v", f, err)
-	}
+	onBoth(t, func(t *testing.T, build builder) {
+		h := furnish(build(t))
+		h.sql(`UPDATE states SET body = json_set(body, '$.spent', json('false')) WHERE name = 'ap_2'`,
+			`UPDATE states SET body = json_set(body, '$.public_key', 'AAAA') WHERE name = 'ada'`,
+			`UPDATE states SET body = json_set(body, '$.writes', json('false')) WHERE kind = 'freeze'`)
+		if _, ok, err := h.Ticket(ctx(), "ap_2"); ok || err != nil {
+			t.Error("the ticket counts", err)
+		}
+		if spent, _, err := h.SpendTicket(ctx(), "ap_2"); spent || err != nil {
+			t.Error("the ticket was spent twice", err)
+		}
+		if approvers, err := h.Approvers(ctx()); len(approvers) > 0 || err != nil {
+			t.Error(approvers, err)
+		}
+		if f, err := h.Freeze(ctx()); !f.Writes || !f.Reads || !strings.Contains(f.Reason, "changed") || err != nil {
+			t.Errorf("%+v %v", f, err)
+		}
+		h.must(h.SetFreeze(ctx(), guard.Freeze{}, guard.Event{Time: noon(), Kind: guard.KindUnfreeze}))
+		if f, err := h.Freeze(ctx()); f != (guard.Freeze{}) || err != nil {
+			t.Errorf("after an unfreeze: %+v %v", f, err)
+		}
+	})
 }
 
 // Rows put back from an older copy of the file carry a good MAC.
 func TestOlderCopiesOfRowsAreNotThere(t *testing.T) {
-	t.Parallel()
-	for _, prune := range []bool{false, true} {
-		t.Run(fmt.Sprint("pruned=", prune), func(t *testing.T) {
-			t.Parallel()
-			h := build(t)
-			h.put("ap_1")
-			_, err := h.PutApprover(ctx(), guard.Approver{Name: "bob"}, guard.Event{Time: noon(), Kind: guard.KindApprover})
-			h.must(err)
-			old := h.rows()
-			_, _, err = h.SpendTicket(ctx(), "ap_1", guard.Event{Time: noon(), Kind: guard.KindConfirmed})
-			h.must(err)
-			_, err = h.RemoveApprover(ctx(), "bob", guard.Event{Time: noon(), Kind: guard.KindApprover})
-			h.must(err)
-			h.must(h.SetFreeze(ctx(), guard.Freeze{Writes: true}, guard.Event{Time: noon(), Kind: guard.KindFreeze}))
-			if prune {
-				c, err := h.Prune(ctx(), noon().Add(1))
+	onBoth(t, func(t *testing.T, build builder) {
+		for _, prune := range []bool{false, true} {
+			t.Run(fmt.Sprint("pruned=", prune), func(t *testing.T) {
+				h := build(t)
+				h.put("ap_1")
+				_, err := h.PutApprover(ctx(), guard.Approver{Name: "bob"}, guard.Event{Time: noon(), Kind: guard.KindApprover})
 				h.must(err)
-				if c.Removed != 5 {
-					t.Fatalf("%+v", c)
+				old := h.rows()
+				_, _, err = h.SpendTicket(ctx(), "ap_1", guard.Event{Time: noon(), Kind: guard.KindConfirmed})
+				h.must(err)
+				_, err = h.RemoveApprover(ctx(), "bob", guard.Event{Time: noon(), Kind: guard.KindApprover})
+				h.must(err)
+				h.must(h.SetFreeze(ctx(), guard.Freeze{Writes: true}, guard.Event{Time: noon(), Kind: guard.KindFreeze}))
+				if prune {
+					c, err := h.Prune(ctx(), noon().Add(1))
+					h.must(err)
+					if c.Removed != 5 {
+						t.Fatalf("%+v", c)
+					}
 				}
-			}
-			h.whole()
-			h.sql(old...)
-			h.expectOldRowsRefused()
-		})
-	}
+				h.whole()
+				h.sql(old...)
+				h.expectOldRowsRefused()
+			})
+		}
+	})
 }
 
 func (h *house) expectOldRowsRefused() {
@@ -195,28 +196,28 @@ func (h *house) expectOldRowsRefused() {
 // The older copy of a ticket's row fits the record once the entry about its
 // spending is removed. The entries since then do not fit any more.
 func TestATicketIsNotUnspentByRemovingItsEntry(t *testing.T) {
-	t.Parallel()
-	for name, removal := range map[string]string{
-		"removed":                        `DELETE FROM events WHERE seq = 2`,
-		"rewritten":                      `UPDATE events SET body = json_remove(body, '$.state') WHERE seq = 2`,
-		"at the end, with others put in": `DELETE FROM events WHERE seq > 1; INSERT INTO events (seq, body, hash, mac) VALUES (6, '{}', zeroblob(32), zeroblob(32))`,
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			h := build(t)
-			h.put("ap_1")
-			old := h.rows()
-			_, _, err := h.SpendTicket(ctx(), "ap_1", event(guard.KindConfirmed, guard.Intent{}))
-			h.must(err)
-			h.fill(4)
-			h.sql(append(old, removal)...)
-			spent, _, err := h.SpendTicket(ctx(), "ap_1", event(guard.KindIntent, guard.Intent{}))
-			problemOf(t, err, "vault_corrupt", "entry 2 was changed")
-			if spent {
-				t.Error("spent twice")
-			}
-		})
-	}
+	onBoth(t, func(t *testing.T, build builder) {
+		for name, removal := range map[string]string{
+			"removed":                        `DELETE FROM events WHERE seq = 2`,
+			"rewritten":                      `UPDATE events SET body = json_remove(body, '$.state') WHERE seq = 2`,
+			"at the end, with others put in": `DELETE FROM events WHERE seq > 1; INSERT INTO events (seq, body, hash, mac) VALUES (6, '{}', zeroblob(32), zeroblob(32))`,
+		} {
+			t.Run(name, func(t *testing.T) {
+				h := build(t)
+				h.put("ap_1")
+				old := h.rows()
+				_, _, err := h.SpendTicket(ctx(), "ap_1", event(guard.KindConfirmed, guard.Intent{}))
+				h.must(err)
+				h.fill(4)
+				h.sql(append(old, removal)...)
+				spent, _, err := h.SpendTicket(ctx(), "ap_1", event(guard.KindIntent, guard.Intent{}))
+				problemOf(t, err, "vault_corrupt", "entry 2 was changed")
+				if spent {
+					t.Error("spent twice")
+				}
+			})
+		}
+	})
 }
 
 // rows returns statements that put the rows of now back.
@@ -225,7 +226,8 @@ func (h *house) rows() (statements []string) {
 	db, err := h.use(ctx())
 	h.must(err)
 	h.must(db.each(ctx(), db.Read, func(s state) error {
-		statements = append(statements, fmt.Sprintf(`INSERT OR REPLACE INTO states (kind, name, seq, body, mac) VALUES ('%s', '%s', %d, '%s', x'%x')`, s.kind, s.name, s.seq, s.body, s.mac))
+		statements = append(statements, fmt.Sprintf(`INSERT INTO states (kind, name, seq, body, mac) VALUES ('%s', '%s', %d, '%s', x'%x')
+			ON CONFLICT (kind, name) DO UPDATE SET seq = excluded.seq, body = excluded.body, mac = excluded.mac`, s.kind, s.name, s.seq, s.body, s.mac))
 		return nil
 	}, ``))
 	return statements
@@ -254,7 +256,7 @@ func (h *house) shown() (all []any, err error) {
 func TestChangedBytesAreFound(t *testing.T) {
 	t.Parallel()
 	testkit.SkipShort(t, testkit.Properties)
-	h := furnished(t)
+	h := furnish(build(t))
 	want, err := h.shown()
 	h.must(err)
 	h.must(h.Close())
@@ -319,28 +321,29 @@ func (h *house) withByte(good []byte, at int, flip byte, want []any) bool {
 
 func TestTriggersAreRefused(t *testing.T) {
 	t.Parallel()
-	h := furnished(t)
+	h := furnish(build(t))
 	h.sql(`CREATE TRIGGER x AFTER INSERT ON events BEGIN DELETE FROM events WHERE seq = 1; END`)
 	_, err := h.Append(ctx(), event(guard.KindRefusal, guard.Intent{}))
 	problemOf(t, err, "vault_corrupt", "triggers")
 }
 
 func TestACutTailIsFoundWithAHead(t *testing.T) {
-	t.Parallel()
-	h := furnished(t)
-	head, err := h.Head(ctx())
-	h.must(err)
-	if report := h.verify(&head); !report.Whole() || report.Attested != 13 {
-		t.Fatalf("%+v", report)
-	}
-	// The vault is put back as well, so nothing but the head knows.
-	h.must(h.Close())
-	h.must(os.WriteFile(h.keys.path, []byte("9"), 0o600))
-	h.sql(`DELETE FROM events WHERE seq > 9`)
-	report := h.verify(&head)
-	if !findsAt(report, 10, "entries 10 to 13 are missing") {
-		t.Errorf("%+v", report.Findings)
-	}
+	onBoth(t, func(t *testing.T, build builder) {
+		h := furnish(build(t))
+		head, err := h.Head(ctx())
+		h.must(err)
+		if report := h.verify(&head); !report.Whole() || report.Attested != 13 {
+			t.Fatalf("%+v", report)
+		}
+		// The vault is put back as well, so nothing but the head knows.
+		h.must(h.Close())
+		h.must(os.WriteFile(h.keys.path, []byte("9"), 0o600))
+		h.sql(`DELETE FROM events WHERE seq > 9`)
+		report := h.verify(&head)
+		if !findsAt(report, 10, "entries 10 to 13 are missing") {
+			t.Errorf("%+v", report.Findings)
+		}
+	})
 }
 
 func findsAt(r Report, seq int64, what string) bool {
@@ -354,56 +357,55 @@ func findsAt(r Report, seq int64, what string) bool {
 
 // Whoever has file and key can rewrite everything; the head shows it.
 func TestARewrittenRecordIsFoundWithAHead(t *testing.T) {
-	t.Parallel()
-	h := furnished(t)
-	head, err := h.Head(ctx())
-	h.must(err)
-	h.must(h.Close())
-	for _, suffix := range []string{"", "-wal", "-shm"} {
-		_ = os.Remove(h.name + suffix)
-	}
-	h.must(os.Remove(h.keys.path))
-	h.reopen()
-	h.fill(20)
-	h.whole()
-	if report := h.verify(&head); !findsAt(report, 0, "another ledger") {
-		t.Errorf("%+v", report.Findings)
-	}
+	onBoth(t, func(t *testing.T, build builder) {
+		h := furnish(build(t))
+		head, err := h.Head(ctx())
+		h.must(err)
+		h.remove()
+		h.must(os.Remove(h.keys.path))
+		h.reopen()
+		h.fill(20)
+		h.whole()
+		if report := h.verify(&head); !findsAt(report, 0, "another ledger") {
+			t.Errorf("%+v", report.Findings)
+		}
+	})
 }
 
 func TestForgedHeads(t *testing.T) {
-	t.Parallel()
-	h := furnished(t)
-	head, err := h.Head(ctx())
-	h.must(err)
-	public, err := h.PublicKey(ctx())
-	h.must(err)
-	h.must(VerifyHead(public, head))
-	_, stranger, err := ed25519.GenerateKey(nil)
-	h.must(err)
-	for name, change := range map[string]func(*Head){
-		"seq":      func(f *Head) { f.Seq-- },
-		"hash":     func(f *Head) { f.Hash = strings.Repeat("0", 64) },
-		"time":     func(f *Head) { f.Time = "2030-01-01T00:00:00Z" },
-		"ledger":   func(f *Head) { f.Ledger = "another" },
-		"unsigned": func(f *Head) { f.Signature = nil },
-		"stranger": func(f *Head) { f.Signature = ed25519.Sign(stranger, f.message()) },
-		"stranger's key": func(f *Head) {
-			f.KeyFingerprint = Fingerprint(stranger.Public().(ed25519.PublicKey))
-			f.Signature = ed25519.Sign(stranger, f.message())
-		},
-		"a checkpoint's signature": func(f *Head) {
-			c := Checkpoint{Head: *f}
-			f.Signature = ed25519.Sign(ed25519.NewKeyFromSeed(testKey(KeySigning)), c.message())
-		},
-	} {
-		forged := head
-		change(&forged)
-		if VerifyHead(public, forged) == nil {
-			t.Errorf("%s: the head counts", name)
+	onBoth(t, func(t *testing.T, build builder) {
+		h := furnish(build(t))
+		head, err := h.Head(ctx())
+		h.must(err)
+		public, err := h.PublicKey(ctx())
+		h.must(err)
+		h.must(VerifyHead(public, head))
+		_, stranger, err := ed25519.GenerateKey(nil)
+		h.must(err)
+		for name, change := range map[string]func(*Head){
+			"seq":      func(f *Head) { f.Seq-- },
+			"hash":     func(f *Head) { f.Hash = strings.Repeat("0", 64) },
+			"time":     func(f *Head) { f.Time = "2030-01-01T00:00:00Z" },
+			"ledger":   func(f *Head) { f.Ledger = "another" },
+			"unsigned": func(f *Head) { f.Signature = nil },
+			"stranger": func(f *Head) { f.Signature = ed25519.Sign(stranger, f.message()) },
+			"stranger's key": func(f *Head) {
+				f.KeyFingerprint = Fingerprint(stranger.Public().(ed25519.PublicKey))
+				f.Signature = ed25519.Sign(stranger, f.message())
+			},
+			"a checkpoint's signature": func(f *Head) {
+				c := Checkpoint{Head: *f}
+				f.Signature = ed25519.Sign(ed25519.NewKeyFromSeed(testKey(KeySigning)), c.message())
+			},
+		} {
+			forged := head
+			change(&forged)
+			if VerifyHead(public, forged) == nil {
+				t.Errorf("%s: the head counts", name)
+			}
+			if report := h.verify(&forged); report.Whole() {
+				t.Errorf("%s: nothing was found", name)
+			}
 		}
-		if report := h.verify(&forged); report.Whole() {
-			t.Errorf("%s: nothing was found", name)
-		}
-	}
+	})
 }

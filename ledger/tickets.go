@@ -130,7 +130,7 @@ func (w *writing) joins(ctx context.Context, ticket guard.Ticket, limit int) (jo
 	taken, now := 0, w.l.o.Now()
 	clause, since := `WHERE kind = 'ticket' AND spent = 0 AND caller = $1 AND in_band = 0 AND expires > $2`, now
 	if ticket.InBand {
-		clause, since = `INDEXED BY states_asked WHERE kind = 'ticket' AND caller = $1 AND in_band = 1 AND created > $2`, now.Add(-guard.AskedWithin)
+		clause, since = w.db.Index("states_asked")+` WHERE kind = 'ticket' AND caller = $1 AND in_band = 1 AND created > $2`, now.Add(-guard.AskedWithin)
 	}
 	err = w.db.each(ctx, w.Tx, func(s state) error {
 		other, err := decodeTicket(s.name, s.body)
@@ -183,7 +183,7 @@ func (l *Ledger) Tickets(ctx context.Context, limit int) ([]guard.Ticket, error)
 			return errStop
 		}
 		return err
-	}, `INDEXED BY states_waiting WHERE kind = 'ticket' AND in_band = 0 ORDER BY created DESC`)
+	}, db.Index("states_waiting")+` WHERE kind = 'ticket' AND in_band = 0 ORDER BY created DESC`)
 	return found, l.problem(err)
 }
 
@@ -194,7 +194,7 @@ func (l *Ledger) Waiting(ctx context.Context) ([]guard.Ticket, error) {
 		return nil, err
 	}
 	now := l.o.Now()
-	found, err := rowsOf(ctx, db, db.Read, decodeTicket, `INDEXED BY states_open WHERE kind = 'ticket' AND spent = 0 AND in_band = 0
+	found, err := rowsOf(ctx, db, db.Read, decodeTicket, db.Index("states_open")+` WHERE kind = 'ticket' AND spent = 0 AND in_band = 0
 		AND expires > $1 ORDER BY created DESC`, formatTime(now))
 	return slices.DeleteFunc(found, func(t guard.Ticket) bool { return !t.Live(now) }), l.problem(err)
 }

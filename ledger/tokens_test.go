@@ -62,18 +62,19 @@ func TestTokensAreCountedTogether(t *testing.T) {
 }
 
 func TestTokensThatCannotBeWrittenAreKept(t *testing.T) {
-	t.Parallel()
-	h := build(t)
-	x := h.timer()
-	h.keys.breakWith(errors.New("no vault"))
-	h.CountToken("partner", "contoso")
-	x.fire()
-	h.keys.breakWith(nil)
-	h.CountToken("partner", "contoso")
-	x.fire()
-	if events := h.events(); len(events) != 1 || events[0].Detail != "2 tokens: contoso 2" {
-		t.Errorf("%+v", events)
-	}
+	onBoth(t, func(t *testing.T, build builder) {
+		h := build(t)
+		x := h.timer()
+		h.keys.breakWith(errors.New("no vault"))
+		h.CountToken("partner", "contoso")
+		x.fire()
+		h.keys.breakWith(nil)
+		h.CountToken("partner", "contoso")
+		x.fire()
+		if events := h.events(); len(events) != 1 || events[0].Detail != "2 tokens: contoso 2" {
+			t.Errorf("%+v", events)
+		}
+	})
 }
 
 func TestManyTenantsInOneEntry(t *testing.T) {
@@ -91,7 +92,7 @@ func TestManyTenantsInOneEntry(t *testing.T) {
 // TestCanary looks for the keys in everything that the ledger writes or says.
 func TestCanary(t *testing.T) {
 	t.Parallel()
-	h := furnished(t)
+	h := furnish(build(t))
 	c, err := h.Prune(ctx(), noon().Add(1))
 	h.must(err)
 	h.fill(4)

@@ -63,7 +63,7 @@ func TestALockedFileChangesNothing(t *testing.T) {
 // A file that may not grow stands in for a full disk: SQLite reports the same.
 func TestAFullDiskChangesNothing(t *testing.T) {
 	t.Parallel()
-	h := furnished(t)
+	h := furnish(build(t))
 	want, err := h.shown()
 	h.must(err)
 	db, err := h.use(ctx())
@@ -86,30 +86,32 @@ func TestAFullDiskChangesNothing(t *testing.T) {
 }
 
 func TestCancelledCalls(t *testing.T) {
-	t.Parallel()
-	h := build(t)
-	h.put("ap_1")
-	gone, cancel := context.WithCancel(ctx())
-	cancel()
-	spent, _, err := h.SpendTicket(gone, "ap_1")
-	problemOf(t, err, "cancelled", h.name)
-	late, cancel := context.WithTimeout(ctx(), 0)
-	defer cancel()
-	_, err = h.Append(late, event(guard.KindIntent, guard.Intent{}))
-	problemOf(t, err, "vault_unavailable", "in time")
-	if spent || len(h.events()) != 1 {
-		t.Error("something was changed")
-	}
+	onBoth(t, func(t *testing.T, build builder) {
+		h := build(t)
+		h.put("ap_1")
+		gone, cancel := context.WithCancel(ctx())
+		cancel()
+		spent, _, err := h.SpendTicket(gone, "ap_1")
+		problemOf(t, err, "cancelled", h.name)
+		late, cancel := context.WithTimeout(ctx(), 0)
+		defer cancel()
+		_, err = h.Append(late, event(guard.KindIntent, guard.Intent{}))
+		problemOf(t, err, "vault_unavailable", "in time")
+		if spent || len(h.events()) != 1 {
+			t.Error("something was changed")
+		}
+	})
 }
 
 func TestAfterClose(t *testing.T) {
-	t.Parallel()
-	h := build(t)
-	h.put("ap_1")
-	h.must(h.Close())
-	h.must(h.Close())
-	_, err := h.Append(ctx(), event(guard.KindIntent, guard.Intent{}))
-	problemOf(t, err, "vault_unavailable", "closed")
+	onBoth(t, func(t *testing.T, build builder) {
+		h := build(t)
+		h.put("ap_1")
+		h.must(h.Close())
+		h.must(h.Close())
+		_, err := h.Append(ctx(), event(guard.KindIntent, guard.Intent{}))
+		problemOf(t, err, "vault_unavailable", "closed")
+	})
 }
 
 func TestNothingIsMadeBeforeTheFirstUse(t *testing.T) {
@@ -158,13 +160,15 @@ func TestUnsafeFilesAreRefused(t *testing.T) {
 		"linked file": {func(h *house) error {
 			return errors.Join(os.Rename(h.name, h.name+".away"), os.Symlink(h.name+".away", h.name))
 		}, "symbolic link"},
-		"linked log":  {func(h *house) error { return os.Symlink("/dev/null", h.name+"-wal") }, "symbolic link"},
-		"linked lock": {func(h *house) error { return errors.Join(os.Remove(filepath.Join(h.dir, "ledger.lock")), os.Symlink("x", filepath.Join(h.dir, "ledger.lock"))) }, "symbolic link"},
+		"linked log": {func(h *house) error { return os.Symlink("/dev/null", h.name+"-wal") }, "symbolic link"},
+		"linked lock": {func(h *house) error {
+			return errors.Join(os.Remove(filepath.Join(h.dir, "ledger.lock")), os.Symlink("x", filepath.Join(h.dir, "ledger.lock")))
+		}, "symbolic link"},
 		"a directory": {func(h *house) error { return errors.Join(os.Remove(h.name), os.Mkdir(h.name, 0o700)) }, "not a regular file"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h := furnished(t)
+			h := furnish(build(t))
 			h.must(h.Close())
 			h.must(test.spoil(h))
 			h.reopen()
@@ -215,7 +219,7 @@ func later(t *testing.T) fstest.MapFS {
 
 func TestANewerSchemaIsRefused(t *testing.T) {
 	t.Parallel()
-	h := furnished(t)
+	h := furnish(build(t))
 	h.reopen()
 	h.source.Migrations = later(t)
 	h.whole()

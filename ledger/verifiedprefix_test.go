@@ -1,13 +1,11 @@
 package ledger
 
 import (
-	"database/sql"
 	"fmt"
 	"testing"
 	"time"
 
 	"mcp-partner/guard"
-	"mcp-partner/internal/disk"
 	"mcp-partner/schemas/problems"
 )
 
@@ -38,125 +36,115 @@ func hidden(row string) string {
 	return fmt.Sprintf(`UPDATE events SET body = json_remove(body, '$.state') WHERE state = '%s'`, row)
 }
 
-// meanwhile runs statements on the file while the ledger is open.
-func (h *house) meanwhile(statements ...string) {
-	h.t.Helper()
-	db, err := sql.Open("sqlite", h.name)
-	h.must(err)
-	for _, statement := range statements {
-		_, err := db.Exec(statement)
-		h.must(err)
-	}
-	h.must(db.Close())
-}
-
 // Somebody with the file puts an older copy of a row back and changes the record
 // so that it says nothing else. No tenant of the run begins then, in the process
 // that has read the record before and in one that reads it anew.
 func TestARunGoesOnOnlyWithARecordThatFits(t *testing.T) {
-	t.Parallel()
-	first := stepName("run_1", 1)
-	for name, tamper := range map[string]func(h *house){
-		"a run that ended is open again": func(h *house) {
-			old := h.rows()
-			h.must(h.CloseRun(ctx(), "run_1", noon(), event(guard.KindRunEnded, guard.Intent{Run: "run_1"})))
-			h.meanwhile(append(old, `UPDATE events SET body = json_remove(body, '$.state') WHERE kind = 'run ended'`)...)
-		},
-		"a tenant that was written in has not begun": func(h *house) {
-			now, err := h.begin(1)
-			h.must(err)
-			h.done(now)
-			h.meanwhile(`DELETE FROM states WHERE kind = 'step'`, hidden("step/"+first))
-		},
-		"a tenant stands where it stood": func(h *house) {
-			now, err := h.begin(1)
-			h.must(err)
-			old := h.rows()
-			h.done(now)
-			h.meanwhile(append(old, `UPDATE events SET body = json_remove(body, '$.state') WHERE kind = 'outcome'`)...)
-		},
-		"entries are gone":       func(h *house) { h.meanwhile(`DELETE FROM events WHERE seq = (SELECT max(seq) - 1 FROM events)`) },
-		"an entry says another":  func(h *house) { h.meanwhile(`UPDATE events SET body = replace(body, 'tenant 7', 'tenant 8')`) },
-		"the chain is plain new": func(h *house) { h.meanwhile(h.rewritten(2)...) },
-	} {
-		for _, anew := range []bool{false, true} {
-			t.Run(fmt.Sprint(name, anew), func(t *testing.T) {
-				t.Parallel()
-				h := build(t)
-				openRun(t, h.Ledger, anOpenRun("run_1", ""))
-				seven, err := h.begin(7)
+	onBoth(t, func(t *testing.T, build builder) {
+		first := stepName("run_1", 1)
+		for name, tamper := range map[string]func(h *house){
+			"a run that ended is open again": func(h *house) {
+				old := h.rows()
+				h.must(h.CloseRun(ctx(), "run_1", noon(), event(guard.KindRunEnded, guard.Intent{Run: "run_1"})))
+				h.meanwhile(append(old, `UPDATE events SET body = json_remove(body, '$.state') WHERE kind = 'run ended'`)...)
+			},
+			"a tenant that was written in has not begun": func(h *house) {
+				now, err := h.begin(1)
 				h.must(err)
-				h.done(seven)
-				tamper(h)
-				if anew {
-					h.reopen()
-				}
-				for _, row := range []int{1, 2} {
-					_, err = h.begin(row)
-					problemOf(t, err, problems.CodeVaultCorrupt)
-				}
-			})
+				h.done(now)
+				h.meanwhile(`DELETE FROM states WHERE kind = 'step'`, hidden("step/"+first))
+			},
+			"a tenant stands where it stood": func(h *house) {
+				now, err := h.begin(1)
+				h.must(err)
+				old := h.rows()
+				h.done(now)
+				h.meanwhile(append(old, `UPDATE events SET body = json_remove(body, '$.state') WHERE kind = 'outcome'`)...)
+			},
+			"entries are gone":       func(h *house) { h.meanwhile(`DELETE FROM events WHERE seq = (SELECT max(seq) - 1 FROM events)`) },
+			"an entry says another":  func(h *house) { h.meanwhile(`UPDATE events SET body = replace(body, 'tenant 7', 'tenant 8')`) },
+			"the chain is plain new": func(h *house) { h.meanwhile(h.rewritten(2)...) },
+		} {
+			for _, anew := range []bool{false, true} {
+				t.Run(fmt.Sprint(name, anew), func(t *testing.T) {
+					h := build(t)
+					openRun(t, h.Ledger, anOpenRun("run_1", ""))
+					seven, err := h.begin(7)
+					h.must(err)
+					h.done(seven)
+					tamper(h)
+					if anew {
+						h.reopen()
+					}
+					for _, row := range []int{1, 2} {
+						_, err = h.begin(row)
+						problemOf(t, err, problems.CodeVaultCorrupt)
+					}
+				})
+			}
 		}
-	}
+	})
 }
 
 // Other entries in between, a pruning by another process, and an older file that
 // was put back are no tampering.
 func TestARunGoesOnWithWhatIsLeftOfTheRecord(t *testing.T) {
-	t.Parallel()
-	h := build(t)
-	h.fill(3)
-	openRun(t, h.Ledger, anOpenRun("run_1", ""))
-	for row := range 3 {
-		now, err := h.begin(row)
-		h.must(err)
-		h.done(now)
-		h.fill(2)
-	}
-	h.clock.Advance(time.Hour)
-	other := Open(Options{Dir: disk.New(h.dir), Keys: h.keys, Now: h.clock.Now})
-	if made, err := other.Prune(ctx(), h.clock.Now()); err != nil || made.Removed == 0 {
-		t.Fatal(made, err)
-	}
-	h.must(other.Close())
-	for row := range 2 {
-		now, err := h.begin(3 + row)
-		h.must(err)
-		h.done(now)
-		h.reopen()
-	}
-	progress, err := h.Progress(ctx(), "run_1")
-	if err != nil || len(progress) != 5 {
-		t.Error(progress, err)
-	}
-	if _, ok, err := h.OpenedRun(ctx(), "run_1"); !ok || err != nil {
-		t.Error(ok, err)
-	}
-	h.whole()
+	onBoth(t, func(t *testing.T, build builder) {
+		h := build(t)
+		h.fill(3)
+		openRun(t, h.Ledger, anOpenRun("run_1", ""))
+		for row := range 3 {
+			now, err := h.begin(row)
+			h.must(err)
+			h.done(now)
+			h.fill(2)
+		}
+		h.clock.Advance(time.Hour)
+		other := h.second()
+		if made, err := other.Prune(ctx(), h.clock.Now()); err != nil || made.Removed == 0 {
+			t.Fatal(made, err)
+		}
+		h.must(other.Close())
+		for row := range 2 {
+			now, err := h.begin(3 + row)
+			h.must(err)
+			h.done(now)
+			h.reopen()
+		}
+		progress, err := h.Progress(ctx(), "run_1")
+		if err != nil || len(progress) != 5 {
+			t.Error(progress, err)
+		}
+		if _, ok, err := h.OpenedRun(ctx(), "run_1"); !ok || err != nil {
+			t.Error(ok, err)
+		}
+		h.whole()
+	})
 }
 
 // A pruning leaves what a run has done in the record as long as more of it may be
 // done: that a tenant was written in must not be forgotten with the entry.
 func TestPruningLeavesWhatAnOpenRunHasDone(t *testing.T) {
-	t.Parallel()
-	h := build(t)
-	h.fill(3)
-	run := anOpenRun("run_1", "")
-	run.ExpiresAt = noon().Add(2 * time.Hour)
-	openRun(t, h.Ledger, run)
-	now, err := h.begin(1)
-	h.must(err)
-	h.done(now)
-	h.clock.Advance(time.Hour)
-	if made, err := h.Prune(ctx(), h.clock.Now()); err != nil || made.Count != 3 {
-		t.Fatal(made, err)
-	}
-	h.meanwhile(`DELETE FROM states WHERE kind = 'step'`)
-	h.reopen()
-	_, err = h.begin(1)
-	problemOf(t, err, problems.CodeVaultCorrupt)
-	h.clock.Advance(time.Hour)
-	if made, err := h.Prune(ctx(), h.clock.Now()); err != nil || made.Removed == 0 {
-		t.Error("nothing keeps the entries of a run that is over:", made, err)
-	}
+	onBoth(t, func(t *testing.T, build builder) {
+		h := build(t)
+		h.fill(3)
+		run := anOpenRun("run_1", "")
+		run.ExpiresAt = noon().Add(2 * time.Hour)
+		openRun(t, h.Ledger, run)
+		now, err := h.begin(1)
+		h.must(err)
+		h.done(now)
+		h.clock.Advance(time.Hour)
+		if made, err := h.Prune(ctx(), h.clock.Now()); err != nil || made.Count != 3 {
+			t.Fatal(made, err)
+		}
+		h.meanwhile(`DELETE FROM states WHERE kind = 'step'`)
+		h.reopen()
+		_, err = h.begin(1)
+		problemOf(t, err, problems.CodeVaultCorrupt)
+		h.clock.Advance(time.Hour)
+		if made, err := h.Prune(ctx(), h.clock.Now()); err != nil || made.Removed == 0 {
+			t.Error("nothing keeps the entries of a run that is over:", made, err)
+		}
+	})
 }

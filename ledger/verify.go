@@ -152,7 +152,7 @@ func (v *verifier) file(ctx context.Context) error {
 func (v *verifier) schema(ctx context.Context) error {
 	asMigrated, err := v.db.AsMigrated(ctx, v.q)
 	if err == nil && !asMigrated {
-		v.report.find(0, "the tables of the file are not those of this program")
+		v.report.find(0, "the tables are not those of this program")
 	}
 	return err
 }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
+	"time"
 
 	"github.com/pressly/goose/v3"
 )
@@ -55,6 +56,9 @@ type statements struct {
 	// the driver bounds how long the answer takes.
 	revision string
 	bounded  bool
+	// now asks for the time, where others share the database from machines whose
+	// clocks differ.
+	now string
 	// foreign counts what would do something by itself; schema lists tables and
 	// indexes as text; integrity lists damage, or ok.
 	foreign, schema, integrity string
@@ -128,6 +132,16 @@ func (d *Database) Begin(ctx context.Context) (*sql.Tx, error) {
 // Snapshot begins a transaction that reads one state of the database.
 func (d *Database) Snapshot(ctx context.Context) (*sql.Tx, error) {
 	return d.Read.BeginTx(ctx, d.said.snapshot)
+}
+
+// Now is the time of the database, or that of this machine where no other one uses
+// the database.
+func (d *Database) Now(ctx context.Context, q Querier) (now time.Time, err error) {
+	if d.said.now == "" {
+		return time.Now(), nil
+	}
+	err = q.QueryRowContext(ctx, d.said.now).Scan(&now)
+	return now, err
 }
 
 // Index is the clause behind a table's name that makes a query take an index,

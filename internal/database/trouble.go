@@ -39,15 +39,17 @@ func (s Source) Trouble(err error) *Trouble {
 	if errors.As(err, &known) {
 		return known
 	}
-	if known = s.trouble(err); known != nil {
-		return known
-	}
-	var number syscall.Errno
 	switch {
 	case errors.Is(err, context.Canceled):
 		return &Trouble{Class: Cancelled}
 	case errors.Is(err, context.DeadlineExceeded):
 		return &Trouble{What: "was not available in time", Next: "Try again."}
+	}
+	if known = s.trouble(err); known != nil {
+		return known
+	}
+	var number syscall.Errno
+	switch {
 	case errors.As(err, &number):
 		return &Trouble{What: "cannot be used: " + number.Error(), Next: "Check the disk and who owns the file."}
 	case errors.Is(err, fs.ErrPermission):

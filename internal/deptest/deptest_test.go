@@ -98,6 +98,7 @@ var rooms = map[string]struct {
 
 	"internal/cli/contractverify": {[]string{"access", "guard", "internal/app", "internal/cli/call", "internal/cli/cmdutil", "internal/cli/render", "internal/config", "internal/contract", "internal/exit", "schemas", "schemas/problems", "schemas/partnerid", "tools"}, "the command of cmd/contract-verify"},
 
+	"internal/pgtest":              {nil, "starts a real PostgreSQL for tests and talks to it without the package under test"},
 	"internal/keyvaulttest":        {nil, "stands in for Azure Key Vault in tests"},
 	"internal/vaulttest":           {[]string{"internal/testkit"}, "starts a real HashiCorp Vault for tests and talks to it without the client under test"},
 	"vault/internal/backend":       {[]string{"schemas/problems", "internal/untrusted"}, "what the vault needs of a store elsewhere; only the vault sees the bytes of a secret"},
@@ -124,6 +125,7 @@ var only = []struct {
 	{"github.com/youmark/pkcs8", []string{"signin"}, "certificates are read where they are presented"},
 	{"filippo.io/age", []string{"vault"}, "secrets are decrypted in one place"},
 	{"modernc.org/sqlite", []string{"internal/database"}, "one place knows the database, so that another can take its place"},
+	{"github.com/jackc/pgx", []string{"internal/database", "internal/pgtest"}, "one place knows the database, and its tests something else than that"},
 	{"github.com/pressly/goose", []string{"internal/database"}, "the tables are changed where their database is known"},
 	{"github.com/tailscale/hujson", []string{"internal/clientfile"}, "one place edits files with comments in them"},
 	{"github.com/prometheus/client_golang", []string{"internal/telemetry"}, "figures are counted in one place"},

@@ -1,0 +1,228 @@
+package database
+
+import (
+	"context"
+	"crypto/tls"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/url"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
+)
+
+// Server is a PostgreSQL database.
+type Server struct{ config *pgx.ConnConfig }
+
+// connectPatience is how long a connection may take to be made.
+const connectPatience = 5 * time.Second
+
+// ParseURL reads the URL of a PostgreSQL database, with the parameters of libpq.
+// A server on another machine must be one whose certificate is verified, for its
+// name too. No error holds what the URL holds.
+func ParseURL(text string) (*Server, error) {
+	at, err := url.Parse(strings.TrimSpace(text))
+	if err != nil || at.Scheme != "postgres" && at.Scheme != "postgresql" {
+		return nil, errors.New("is not a URL of the form postgresql://USER:PASSWORD@HOST:5432/DATABASE")
+	}
+	parameters := at.Query()
+	if parameters.Get("sslmode") == "" && !local(at.Hostname()) && !local(parameters.Get("host")) {
+		parameters.Set("sslmode", "verify-full")
+		at.RawQuery = parameters.Encode()
+	}
+	config, err := pgx.ParseConfig(at.String())
+	var file *fs.PathError
+	switch {
+	case errors.As(err, &file):
+		return nil, fmt.Errorf("names a file that cannot be read: %s", file.Path)
+	case err != nil:
+		return nil, errors.New("has a parameter that PostgreSQL's client does not take")
+	case config.Database == "":
+		return nil, errors.New("names no database")
+	case !verified(&config.Config):
+		return nil, errors.New("turns the verification of the server's certificate off: use sslmode=verify-full, or a server on this machine")
+	}
+	// A process that stands still in a transaction keeps the others out of the
+	// record until the server ends it. Others wait a little longer than that.
+	config.RuntimeParams["lock_timeout"], config.RuntimeParams["idle_in_transaction_session_timeout"] = "5s", "3s"
+	if config.RuntimeParams["application_name"] == "" {
+		config.RuntimeParams["application_name"] = "mcp-partner"
+	}
+	if config.ConnectTimeout == 0 || config.ConnectTimeout > connectPatience {
+		config.ConnectTimeout = connectPatience
+	}
+	return &Server{config}, nil
+}
+
+// local reports a host that is this machine: a socket or a loopback address.
+func local(host string) bool {
+	return strings.HasPrefix(host, "/") || host == "localhost" || net.ParseIP(host).IsLoopback()
+}
+
+// verified reports whether each server that may be asked is local, or proves its
+// name.
+func verified(config *pgconn.Config) bool {
+	proves := func(host string, setup *tls.Config) bool {
+		return local(host) || setup != nil && !setup.InsecureSkipVerify && setup.ServerName != ""
+	}
+	for _, other := range config.Fallbacks {
+		if !proves(other.Host, other.TLSConfig) {
+			return false
+		}
+	}
+	return proves(config.Host, config.TLSConfig)
+}
+
+// OnServer is a database on a server.
+func OnServer(s *Server, migrations fs.FS) Source { return Source{s, migrations} }
+
+func (s *Server) kind() string         { return "postgres" }
+func (s *Server) goose() goose.Dialect { return goose.DialectPostgres }
+
+// Name names server and database, without who signs in.
+func (s *Server) Name() string {
+	return fmt.Sprintf("in the database %s of PostgreSQL at %s", s.config.Database, net.JoinHostPort(s.config.Host, strconv.Itoa(int(s.config.Port))))
+}
+
+// Replaced implements dialect: another server is noticed by what is in it.
+func (s *Server) Replaced() bool { return false }
+
+func (s *Server) statements() statements {
+	return statements{
+		// The lock is held before the first snapshot is taken, and is another one than
+		// that of the migrations. Each schema is a database of its own.
+		lock:     `SELECT pg_advisory_xact_lock(1886221424, hashtext(current_schema()))`,
+		snapshot: &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true},
+		// Two snapshots that read alike see the same transactions.
+		revision: `SELECT pg_current_snapshot()::text`,
+		now:      `SELECT clock_timestamp()`,
+		foreign: `SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = current_schema()
+			WHERE c.relkind IN ('v', 'm') OR EXISTS (SELECT 1 FROM pg_rewrite WHERE ev_class = c.oid)
+				OR EXISTS (SELECT 1 FROM pg_trigger WHERE tgrelid = c.oid AND NOT tgisinternal)`,
+		schema: catalog,
+	}
+}
+
+// catalog lists what the schema holds. Names of schemas are left out, because the
+// tables are made once more in another one to compare.
+const catalog = `WITH relation AS (SELECT c.*, n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+		WHERE n.nspname = current_schema() AND c.relkind <> 'S')
+	SELECT replace(replace(line, quote_ident(current_schema()) || '.', ''), 'pg_temp.', '') FROM (
+		SELECT concat_ws(' ', 'relation', relname, relkind, relrowsecurity) AS line FROM relation
+		UNION ALL SELECT concat_ws(' ', 'column', relname, attname, format_type(atttypid, atttypmod), attnotnull, attgenerated, attidentity, collname, pg_get_expr(adbin, adrelid))
+			FROM relation JOIN pg_attribute ON attrelid = relation.oid AND attnum > 0 AND NOT attisdropped
+			LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum LEFT JOIN pg_collation ON pg_collation.oid = attcollation
+		UNION ALL SELECT concat_ws(' ', 'constraint', relname, conname, pg_get_constraintdef(pg_constraint.oid)) FROM pg_constraint JOIN relation ON conrelid = relation.oid
+		UNION ALL SELECT pg_get_indexdef(indexrelid) FROM pg_index JOIN relation ON indexrelid = relation.oid
+		UNION ALL SELECT pg_get_triggerdef(pg_trigger.oid) FROM pg_trigger JOIN relation ON tgrelid = relation.oid WHERE NOT tgisinternal
+		UNION ALL SELECT concat_ws(' ', 'rule', relname, rulename) FROM pg_rewrite JOIN relation ON ev_class = relation.oid
+		UNION ALL SELECT concat_ws(' ', 'policy', relname, polname) FROM pg_policy JOIN relation ON polrelid = relation.oid
+	) AS lines ORDER BY line COLLATE "C"`
+
+// migrationLock is another one than that of writers, which a migration takes too.
+const migrationLock = `(1886221425, hashtext(current_schema()))`
+
+func (s *Server) connect(ctx context.Context) (write, read *sql.DB, ready func(), err error) {
+	writer := s.config.Copy()
+	writer.RuntimeParams["statement_timeout"] = "30s" // readers keep nobody out
+	write, read = stdlib.OpenDB(*writer), stdlib.OpenDB(*s.config)
+	locked, err := read.Conn(ctx)
+	var homeless bool
+	if err == nil {
+		err = locked.QueryRowContext(ctx, `SELECT current_schema() IS NULL, pg_advisory_lock`+migrationLock+`::text`).Scan(&homeless, new(any))
+	}
+	if homeless {
+		err = reportedTrouble("3F000")
+	}
+	if err != nil {
+		return nil, nil, nil, errors.Join(err, write.Close(), read.Close())
+	}
+	return write, read, func() {
+		_, _ = locked.ExecContext(context.WithoutCancel(ctx), `SELECT pg_advisory_unlock`+migrationLock) // else the connection ends with it
+		_ = locked.Close()
+	}, nil
+}
+
+func (s *Server) beforeMigration(context.Context, *sql.DB, int64) error { return nil }
+
+// scratch is the schema of temporary tables, which is there after the first one.
+func (s *Server) scratch(ctx context.Context) (*sql.DB, error) {
+	config := s.config.Copy()
+	config.RuntimeParams["search_path"] = "pg_temp"
+	db := stdlib.OpenDB(*config)
+	db.SetMaxOpenConns(1) // each connection has a schema of its own
+	if _, err := db.ExecContext(ctx, `CREATE TABLE scratch (n integer)`); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	_, err := db.ExecContext(ctx, `DROP TABLE scratch`)
+	return db, err
+}
+
+// trouble words what PostgreSQL reports, by the code alone: texts of the server may
+// hold anything.
+func (s *Server) trouble(err error) *Trouble {
+	var reported *pgconn.PgError
+	var unreached *pgconn.ConnectError
+	var network net.Error
+	switch {
+	case errors.As(err, &reported):
+		return reportedTrouble(reported.Code)
+	case errors.As(err, &unreached):
+		return &Trouble{What: "cannot be reached: " + unreachedCause(unreached), Next: "Check the server and the URL of --database-url-file."}
+	case errors.As(err, &network), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), pgconn.SafeToRetry(err):
+		return &Trouble{What: "lost its connection to the server", Next: "Try again."}
+	}
+	return nil
+}
+
+// reportedTrouble words SQLSTATE codes, of which the first two letters are the class.
+func reportedTrouble(code string) *Trouble {
+	switch code {
+	case "25P03":
+		return &Trouble{What: "ended a transaction in which this program stood still for 3 seconds", Next: "Try again."}
+	case "25006":
+		return &Trouble{What: "cannot be written: the server is a standby or read-only", Next: "Name the primary server in the URL of --database-url-file."}
+	case "55P03", "40001", "40P01", "57014":
+		return &Trouble{What: "is locked by another process", Next: "Wait until it has finished, then try again."}
+	case "3D000", "3F000":
+		return &Trouble{What: "cannot be opened: the database or its schema does not exist", Next: "Create it, or correct the URL of --database-url-file."}
+	case "42501":
+		return &Trouble{What: "cannot be used: its role lacks a privilege", Next: "Let the role create and use tables in its schema."}
+	case "53100":
+		return &Trouble{What: "cannot grow: the server's disk is full", Next: "Free some space, then try again."}
+	}
+	switch code[:min(2, len(code))] {
+	case "28":
+		return &Trouble{What: "refuses the sign-in", Next: "Check user and password in the URL of --database-url-file."}
+	case "08", "53", "57":
+		return &Trouble{What: "is not available: the server reports " + code, Next: "Check the server, then try again."}
+	}
+	return &Trouble{Class: Corrupt, What: "PostgreSQL reports code " + code}
+}
+
+func unreachedCause(err error) string {
+	var number syscall.Errno
+	var name *net.DNSError
+	var certificate *tls.CertificateVerificationError
+	switch {
+	case errors.As(err, &certificate):
+		return "its certificate is not trusted, or is for another name"
+	case errors.As(err, &number):
+		return number.Error()
+	case errors.As(err, &name):
+		return "there is no host of that name"
+	case errors.Is(err, context.DeadlineExceeded):
+		return "no answer in time"
+	}
+	return "what answers is not PostgreSQL with TLS"
+}

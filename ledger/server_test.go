@@ -1,0 +1,190 @@
+package ledger
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"mcp-partner/fleet"
+	"mcp-partner/guard"
+	"mcp-partner/internal/pgtest"
+	"mcp-partner/schemas/problems"
+)
+
+// A server that cannot be used changes nothing, stops reads as well as writes, and
+// is named without the password.
+func TestServerThatCannotBeUsed(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct{ from, to, what string }{
+		"nobody listens":     {"@127.0.0.1:", "@127.0.0.1:1", "cannot be reached: connection refused"},
+		"wrong password":     {pgtest.Password, pgtest.Password + "x", "refuses the sign-in"},
+		"no such database":   {"/postgres?", "/payroll?", "does not exist"},
+		"no such schema":     {"search_path=", "search_path=payroll", "its schema does not exist"},
+		"a standby":          {"?", "?default_transaction_read_only=on&", "standby or read-only"},
+		"no TLS on the port": {"?", "?sslmode=verify-full&", "cannot be reached"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			url := pgtest.URL(t)
+			if name == "nobody listens" {
+				at := strings.Index(url, "@127.0.0.1:")
+				url = url[:at] + "@127.0.0.1:1" + url[strings.Index(url, "/postgres?"):]
+			} else {
+				url = strings.Replace(url, test.from, test.to, 1)
+			}
+			h := buildAt(t, url)
+			_, err := h.Append(ctx(), event(guard.KindIntent, guard.Intent{}))
+			p := problemOf(t, err, problems.CodeVaultUnavailable, test.what, "Nothing is written to Azure", "PostgreSQL at 127.0.0.1:")
+			if strings.Contains(fmt.Sprintf("%+v %v", p, err), pgtest.Password) {
+				t.Errorf("the password is in %+v", p)
+			}
+			if freeze, err := h.Freeze(ctx()); err == nil || !freeze.Reads {
+				t.Errorf("reads go on: %+v, %v", freeze, err)
+			}
+			if err := h.SetFreeze(ctx(), ofReads(), guard.Event{Time: noon(), Kind: guard.KindFreeze}); err == nil {
+				t.Error("a freeze that nobody else sees counts as set")
+			}
+		})
+	}
+}
+
+func TestWhatActsByItselfOnAServerIsRefused(t *testing.T) {
+	t.Parallel()
+	for name, statements := range map[string][]string{
+		"a trigger": {`CREATE FUNCTION forget() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN DELETE FROM events WHERE seq = 1; RETURN NEW; END $$`,
+			`CREATE TRIGGER x AFTER INSERT ON events FOR EACH ROW EXECUTE FUNCTION forget()`},
+		"a rule": {`CREATE RULE x AS ON INSERT TO events DO ALSO DELETE FROM events WHERE seq = 1`},
+		"a view": {`CREATE VIEW x AS SELECT * FROM events`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := furnish(buildOnServer(t))
+			h.meanwhile(statements...)
+			if report := h.verify(nil); !findsAt(report, 0, "the tables are not those") {
+				t.Errorf("%+v", report.Findings)
+			}
+			h.reopen()
+			_, err := h.Append(ctx(), event(guard.KindRefusal, guard.Intent{}))
+			problemOf(t, err, "vault_corrupt", "triggers or views")
+		})
+	}
+}
+
+// A process that stands still in a transaction keeps others out until the server
+// ends its transaction, and cannot commit any more.
+func TestPausedWriterKeepsNobodyOutForLong(t *testing.T) {
+	t.Parallel()
+	h := buildOnServer(t)
+	h.fill(2)
+	paused, err := h.second().use(ctx())
+	h.must(err)
+	tx, err := paused.Begin(ctx())
+	h.must(err)
+	_, err = tx.Exec(`DELETE FROM events`)
+	h.must(err)
+	began := time.Now()
+	h.fill(2)
+	if waited := time.Since(began); waited > 5*time.Second {
+		t.Error("waited", waited)
+	}
+	if err := tx.Commit(); err == nil {
+		t.Error("the paused process went on")
+	}
+	h.whole()
+}
+
+// Connections that end at any point spend nothing twice and break no chain.
+func TestConnectionsThatEndSpendNothingTwice(t *testing.T) {
+	t.Parallel()
+	name := strings.ReplaceAll(t.Name(), "/", "_")
+	h := buildAt(t, pgtest.URL(t)+"&application_name="+name)
+	const tickets = 20
+	for n := range tickets {
+		h.put(fmt.Sprint("ap_", n))
+	}
+	done, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		h.terminate(name, done)
+	}()
+	ledgers := []*Ledger{h.Ledger, h.second(), h.second()}
+	var group sync.WaitGroup
+	for n := range 3 * tickets {
+		group.Go(func() {
+			id := fmt.Sprint("ap_", n%tickets)
+			_, _, err := ledgers[n%3].SpendTicket(ctx(), id, guard.Event{Time: noon(), Kind: guard.KindConfirmed, Approval: id}, event(guard.KindIntent, intent("stdio", id, "1234567")))
+			if err != nil {
+				problemOf(t, err, problems.CodeVaultUnavailable)
+			}
+		})
+	}
+	group.Wait()
+	close(done)
+	<-ended
+	h.reopen()
+	spent := map[string]int{}
+	for _, e := range h.events() {
+		if spent[e.Approval]++; e.Kind == guard.KindConfirmed && spent[e.Approval] > 2 { // it was asked, too
+			t.Errorf("%s was spent twice", e.Approval)
+		}
+	}
+	h.whole()
+}
+
+// terminate ends connections of a name until it is done.
+func (h *house) terminate(name string, done <-chan struct{}) {
+	other, err := sql.Open("pgx", strings.Replace(h.url, name, "terminator", 1))
+	h.must(err)
+	defer other.Close()
+	for {
+		select {
+		case <-done:
+			return
+		default:
+			_, _ = other.ExecContext(context.Background(), `SELECT pg_terminate_backend(pid), pg_sleep(0.02) FROM pg_stat_activity WHERE application_name = $1 ORDER BY random() LIMIT 1`, name)
+		}
+	}
+}
+
+// Machines have different clocks, so leases are measured by the server's.
+func TestLeasesAreMeasuredByTheServersClock(t *testing.T) {
+	t.Parallel()
+	h := buildOnServer(t)
+	options := h.options()
+	options.Now = nil
+	l := Open(options)
+	defer l.Close()
+	run, rows := aRun("run_1", "a", 1)
+	if _, err := l.CreateRun(ctx(), run, time.Hour, rows); err != nil {
+		t.Fatal(err)
+	}
+	h.meanwhile(`UPDATE runs SET lease = to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"000Z"')`)
+	if run, _, err := l.Run(ctx(), "run_1"); err != nil || run.State != fleet.RunInterrupted {
+		t.Error(run.State, err)
+	}
+	if claimed, err := l.ClaimRun(ctx(), "run_1", "two", time.Hour); !claimed || err != nil {
+		t.Error(claimed, err)
+	}
+}
+
+// What a file would show of the past, the record on a server never tells either: no
+// mark of a freeze lies in the state directory, and another process sees its end.
+func TestFreezeOnAServerIsARowAlone(t *testing.T) {
+	t.Parallel()
+	h := buildOnServer(t)
+	h.must(h.freeze(ofReads()))
+	other := h.second()
+	if f, err := other.Freeze(ctx()); err != nil || f != ofReads() || h.marked() {
+		t.Errorf("%+v, %v", f, err)
+	}
+	if err := other.SetFreeze(ctx(), guard.Freeze{}, guard.Event{Time: noon(), Kind: guard.KindUnfreeze}); err != nil {
+		t.Fatal(err)
+	}
+	if f, err := h.Freeze(ctx()); err != nil || f != (guard.Freeze{}) {
+		t.Errorf("%+v, %v", f, err)
+	}
+}
