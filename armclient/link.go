@@ -112,15 +112,15 @@ func (c *Client) accept(l *LinkRead, p *linkProperties) {
 		l.fail(problem)
 		return
 	}
-	id, err := partnerid.Read(value(p.partnerID))
+	id, err := partnerid.Read(p.partnerID)
 	if err != nil {
 		l.fail(problems.New(problems.CodeUnexpectedResponse, "ARM answered 200 without a usable partner ID."))
 		return
 	}
 	l.Link = answers.Link{
-		State: answers.LinkLinked, PartnerID: string(id), PartnerName: untrusted.Sanitize(value(p.partnerName)),
-		PartnerState: untrusted.Sanitize(value(p.state)), Version: p.version,
-		CreatedTime: value(p.createdTime), UpdatedTime: value(p.updatedTime),
+		State: answers.LinkLinked, PartnerID: string(id), PartnerName: untrusted.Sanitize(p.partnerName),
+		PartnerState: untrusted.Sanitize(p.state), Version: p.version,
+		CreatedTime: p.createdTime, UpdatedTime: p.updatedTime,
 	}
 	if strings.EqualFold(l.Link.PartnerState, "Deleted") {
 		l.Link.State = answers.LinkDeleted
@@ -130,7 +130,7 @@ func (c *Client) accept(l *LinkRead, p *linkProperties) {
 // contradiction compares the body with the token, or, if the token cannot be
 // read, with what was asked for: then the body has to name both.
 func (c *Client) contradiction(l *LinkRead, p *linkProperties) *problems.Problem {
-	tenant, object := value(p.tenantID), value(p.objectID)
+	tenant, object := p.tenantID, p.objectID
 	if !l.TokenReadable {
 		if !naming.IsGUID(tenant) || !naming.IsGUID(object) {
 			return problems.New(problems.CodeTokenUnreadable, "Neither the token nor the answer names the identity and tenant.")
@@ -160,11 +160,4 @@ func (c *Client) expectedObject(l *LinkRead) string {
 		return c.options.PinnedObjectID
 	}
 	return l.Identity.ObjectID
-}
-
-func value(s *string) string {
-	if s == nil {
-		return ""
-	}
-	return *s
 }

@@ -25,22 +25,14 @@ const (
 // Operations lists the provider's own operations, all pages, texts cleaned. An
 // error is a *problems.Problem; the identity is filled in as far as it is known.
 func (c *Client) Operations(ctx context.Context) ([]answers.ProviderOperation, answers.Identity, error) {
-	ctx, cancel := withDeadline(ctx, readTime)
-	defer cancel()
-	ctx, r := withRecord(ctx)
-	rows, err := list(ctx, c.conn, schemas.PathOperations, schemas.APIVersion, providerOperation)
-	return rows, c.identity(r), err
+	return list(ctx, c, schemas.PathOperations, schemas.APIVersion, providerOperation)
 }
 
 // Tenants lists the tenants that the client's identity reaches, all pages,
 // texts cleaned. Name is left empty and InDirectory false: the directory knows
 // those. An error is a *problems.Problem.
 func (c *Client) Tenants(ctx context.Context) ([]answers.TenantRow, answers.Identity, error) {
-	ctx, cancel := withDeadline(ctx, readTime)
-	defer cancel()
-	ctx, r := withRecord(ctx)
-	rows, err := list(ctx, c.conn, schemas.PathTenants, schemas.TenantsAPIVersion, c.tenantRow)
-	return rows, c.identity(r), err
+	return list(ctx, c, schemas.PathTenants, schemas.TenantsAPIVersion, c.tenantRow)
 }
 
 // page is one page of a list.
@@ -50,11 +42,19 @@ type page[T any] struct {
 }
 
 // list reads all pages, and leaves out rows that are null or not usable.
-func list[W, R any](ctx context.Context, c *connection, path, version string, row func(W) (R, bool)) ([]R, error) {
+func list[W, R any](ctx context.Context, c *Client, path, version string, row func(W) (R, bool)) ([]R, answers.Identity, error) {
+	ctx, cancel := withDeadline(ctx, readTime)
+	defer cancel()
+	ctx, r := withRecord(ctx)
+	rows, err := pages(ctx, c.conn, path, version, row)
+	return rows, c.identity(r), err
+}
+
+func pages[W, R any](ctx context.Context, c *connection, path, version string, row func(W) (R, bool)) ([]R, error) {
 	rows, read := []R{}, trail{}
-	var next *string
+	next := "?" + versionQuery(version)
 	for range maxPages {
-		resp, err := c.page(ctx, read, path, version, next)
+		resp, err := c.page(ctx, read, path, next)
 		if err != nil {
 			return nil, problems.As(err)
 		}
@@ -63,7 +63,7 @@ func list[W, R any](ctx context.Context, c *connection, path, version string, ro
 			return nil, err
 		}
 		rows = append(rows, convert(found.Value, row)...)
-		if next = found.NextLink; !more(next) {
+		if next = value(found.NextLink); next == "" {
 			return rows, nil
 		}
 		if len(rows) > maxRows {
@@ -77,8 +77,6 @@ func tooLong() error {
 	return problems.New(problems.CodeUnexpectedResponse, "ARM's list has too many pages.")
 }
 
-func more(nextLink *string) bool { return nextLink != nil && *nextLink != "" }
-
 // trail is the pages of one list that were read, by their URLs.
 type trail map[string]bool
 
@@ -91,13 +89,9 @@ func (t trail) enter(link string) error {
 	return nil
 }
 
-// page reads the first page, or the one that a nextLink names.
-func (c *connection) page(ctx context.Context, read trail, path, version string, next *string) (*http.Response, error) {
-	first := "?" + versionQuery(version)
-	if !more(next) {
-		next = &first
-	}
-	link, err := c.nextPage(path, *next)
+// page reads the page that a nextLink names.
+func (c *connection) page(ctx context.Context, read trail, path, next string) (*http.Response, error) {
+	link, err := c.nextPage(path, next)
 	if err == nil {
 		err = read.enter(link)
 	}
@@ -192,3 +186,10 @@ func domains(t tenantDescription) []string {
 }
 
 func clean(s *string) string { return untrusted.Sanitize(value(s)) }
+
+func value(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}
