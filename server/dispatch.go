@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"encoding/json"
 
-	"mcp-partner/access"
 	"mcp-partner/tools"
 
 	"github.com/mark3labs/mcp-go/mcp"
@@ -88,8 +87,9 @@ const (
 
 // facts puts what is known of a request into its context: who makes it, an ID
 // of its own, and the trace that it is part of.
-func (s *Server) facts(ctx context.Context, p access.Principal, m *message, header func(string) string) context.Context {
-	ctx = tools.WithRequestID(tools.WithPrincipal(ctx, p), rand.Text()[:requestIDLength])
+func (s *Server) facts(ctx context.Context, r tools.Request, m *message, header func(string) string) context.Context {
+	r.ID = rand.Text()[:requestIDLength]
+	ctx = tools.WithRequest(ctx, r)
 	if s.remote == nil {
 		return ctx
 	}

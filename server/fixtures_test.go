@@ -74,7 +74,7 @@ func echo(_ context.Context, r mcp.CallToolRequest) (*mcp.CallToolResult, error)
 // notify sends three progress notifications through the request's Notifier.
 func notify(ctx context.Context, r mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 	for i := range 3 {
-		err := tools.NotifierOf(ctx).Notify("notifications/progress",
+		err := tools.RequestOf(ctx).Notifier.Notify("notifications/progress",
 			map[string]any{"progressToken": r.Params.Meta.ProgressToken, "progress": i + 1})
 		if err != nil {
 			return nil, err
@@ -97,7 +97,7 @@ func classicNotify(ctx context.Context, r mcp.CallToolRequest) (*mcp.CallToolRes
 
 func logAll(ctx context.Context, r mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 	for _, level := range []string{"debug", "info", "error"} {
-		if err := tools.NotifierOf(ctx).Notify("notifications/message", map[string]any{"level": level, "data": "x"}); err != nil {
+		if err := tools.RequestOf(ctx).Notifier.Notify("notifications/message", map[string]any{"level": level, "data": "x"}); err != nil {
 			return nil, err
 		}
 	}
@@ -128,7 +128,7 @@ func ask(ctx context.Context, _ mcp.CallToolRequest) (*mcp.CallToolResult, error
 
 // whoAmI shows what a handler gets to see of the client.
 func whoAmI(ctx context.Context, r mcp.CallToolRequest) (*mcp.CallToolResult, error) {
-	return mcp.NewToolResultText(fmt.Sprintf("%s %v", tools.PrincipalOf(ctx).Caller, r.Header)), nil
+	return mcp.NewToolResultText(fmt.Sprintf("%s %v", tools.RequestOf(ctx).Principal.Caller, r.Header)), nil
 }
 
 func inBand(ctx context.Context, _ mcp.CallToolRequest) (*mcp.CallToolResult, error) {
@@ -140,7 +140,7 @@ func inBand(ctx context.Context, _ mcp.CallToolRequest) (*mcp.CallToolResult, er
 func (f *fixtures) leak(ctx context.Context, r mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 	go func() {
 		<-f.release
-		f.finished <- tools.NotifierOf(ctx).Notify("notifications/progress", map[string]any{"progress": 1})
+		f.finished <- tools.RequestOf(ctx).Notifier.Notify("notifications/progress", map[string]any{"progress": 1})
 	}()
 	return echo(ctx, r)
 }

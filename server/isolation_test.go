@@ -32,11 +32,11 @@ func (r *rooms) Register(m *mcpserver.MCPServer) {
 	})
 }
 
-func name(ctx context.Context) string { return string(tools.PrincipalOf(ctx).Caller) }
+func name(ctx context.Context) string { return string(tools.RequestOf(ctx).Principal.Caller) }
 
 func (r *rooms) stay(ctx context.Context, request mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 	tell := func(step int) error {
-		return tools.NotifierOf(ctx).Notify("notifications/progress", map[string]any{
+		return tools.RequestOf(ctx).Notifier.Notify("notifications/progress", map[string]any{
 			"progressToken": request.Params.Meta.ProgressToken, "progress": step, "message": name(ctx),
 		})
 	}

@@ -109,8 +109,8 @@ func checkRevision(r *http.Request, m *message) *rpcError {
 // of its own.
 func (t *httpTransport) exchange(ctx context.Context, w http.ResponseWriter, r *http.Request, p *post, listens bool) {
 	out := newExchangeWriter(w, p, callerLevel{t.levels, p.principal.Caller})
-	ctx = tools.WithNotifier(t.server.facts(ctx, p.principal, p.message, r.Header.Get), out)
-	w.Header().Set(requestIDHeader, tools.RequestIDOf(ctx))
+	ctx = t.server.facts(ctx, tools.Request{Principal: p.principal, Notifier: out}, p.message, r.Header.Get)
+	w.Header().Set(requestIDHeader, tools.RequestOf(ctx).ID)
 	out.keepAlive(t.opts.KeepAlive) // from here on a timer may write headers and comments
 	x := &exchange{message: p.message}
 	if !listens {

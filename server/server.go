@@ -112,7 +112,7 @@ func (a Authorize) allowed(ctx context.Context, list []mcp.Tool) []mcp.Tool {
 	if a == nil {
 		return list
 	}
-	principal := tools.PrincipalOf(ctx)
+	principal := tools.RequestOf(ctx).Principal
 	return slices.DeleteFunc(slices.Clone(list), func(t mcp.Tool) bool {
 		return a(principal, t.Name) != nil
 	})

@@ -197,7 +197,7 @@ func (c *stdioConn) newCall(m *message) *call {
 	}
 	ctx, cancel := context.WithCancelCause(c.base)
 	k.cancel = cancel
-	k.ctx = tools.WithNotifier(c.server.facts(ctx, c.opts.Principal, m, nil), k)
+	k.ctx = c.server.facts(ctx, tools.Request{Principal: c.opts.Principal, Notifier: k}, m, nil)
 	return k
 }
 

@@ -122,7 +122,7 @@ func FuzzNothingOutsideIsShownOrWritten(f *testing.F) {
 		arguments, before := r.arguments(tool, known), len(h.sim.Journal())
 		caller := access.Principal{Caller: "test", Grant: r.grant}
 		result := h.service.Call(t.Context(), tools.Call{Tool: tool, Arguments: json.RawMessage(arguments), Principal: caller, Confirmer: tools.NoConfirmer{}})
-		done, err := h.service.CompletePromptArgument(tools.WithPrincipal(t.Context(), caller), "", mcp.CompleteArgument{Name: "tenant"}, mcp.CompleteContext{})
+		done, err := h.service.CompletePromptArgument(tools.WithRequest(t.Context(), tools.Request{Principal: caller}), "", mcp.CompleteArgument{Name: "tenant"}, mcp.CompleteContext{})
 		if err != nil {
 			t.Fatal(err)
 		}

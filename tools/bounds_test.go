@@ -69,7 +69,7 @@ func TestCompletionStaysInsideFreezeAndBounds(t *testing.T) {
 	t.Parallel()
 	h := fleetOf(t, 2, nil)
 	complete := func(name string) []string {
-		ctx := tools.WithPrincipal(t.Context(), trusted("test"))
+		ctx := tools.WithRequest(t.Context(), tools.Request{Principal: trusted("test")})
 		done, err := h.service.CompletePromptArgument(ctx, "", mcp.CompleteArgument{Name: name}, mcp.CompleteContext{})
 		if err != nil {
 			t.Fatal(err)

@@ -29,7 +29,7 @@ func (s *Service) CompleteResourceArgument(ctx context.Context, _ string, argume
 // complete shows names as a call would: none while reads are frozen, no tenants
 // without list_tenants, and nothing outside of grant and bounds.
 func (s *Service) complete(ctx context.Context, argument mcp.CompleteArgument) (*mcp.Completion, error) {
-	p := s.deps.Guard.Confine(PrincipalOf(ctx))
+	p := s.deps.Guard.Confine(RequestOf(ctx).Principal)
 	freeze, err := s.deps.Guard.Frozen(ctx)
 	if err != nil || freeze.Reads || p.Caller == "" {
 		return completion(nil, ""), err

@@ -47,20 +47,6 @@ func outcomeOf(result Result) (outcome string, code problems.Code) {
 	return string(result.Envelope.Status), code
 }
 
-type requestIDKey struct{}
-
-// WithRequestID returns a context whose request has an ID of this server's
-// making, by which log lines and traces of one request are found.
-func WithRequestID(ctx context.Context, id string) context.Context {
-	return context.WithValue(ctx, requestIDKey{}, id)
-}
-
-// RequestIDOf returns the ID of the request, or "".
-func RequestIDOf(ctx context.Context) string {
-	id, _ := ctx.Value(requestIDKey{}).(string)
-	return id
-}
-
 // Notifier sends a notification on the stream of the request being answered,
 // and on no other. The transport puts one into each request's context.
 type Notifier interface {
@@ -69,30 +55,27 @@ type Notifier interface {
 	Notify(method string, params any) error
 }
 
-type notifierKey struct{}
-
-// WithNotifier returns a context whose request notifies through n.
-func WithNotifier(ctx context.Context, n Notifier) context.Context {
-	return context.WithValue(ctx, notifierKey{}, n)
+// Request is what a transport knows of the request that a context is for.
+type Request struct {
+	// ID is of this server's making; log lines and traces are found by it.
+	ID string
+	// Principal is who makes it; the zero value where nobody was established, which
+	// no call path accepts.
+	Principal access.Principal
+	// Notifier notifies on the request's stream; nil where it has none.
+	Notifier Notifier
 }
 
-// NotifierOf returns the request's notifier, or nil where it has none.
-func NotifierOf(ctx context.Context) Notifier {
-	n, _ := ctx.Value(notifierKey{}).(Notifier)
-	return n
+type requestKey struct{}
+
+// WithRequest returns the context of a request. The transport makes it after it
+// has checked who is calling.
+func WithRequest(ctx context.Context, r Request) context.Context {
+	return context.WithValue(ctx, requestKey{}, r)
 }
 
-type principalKey struct{}
-
-// WithPrincipal returns a context whose request was made by p. The transport
-// sets it after it has checked who is calling.
-func WithPrincipal(ctx context.Context, p access.Principal) context.Context {
-	return context.WithValue(ctx, principalKey{}, p)
-}
-
-// PrincipalOf returns who makes the request; the zero value where nobody was
-// established, which no call path accepts.
-func PrincipalOf(ctx context.Context) access.Principal {
-	p, _ := ctx.Value(principalKey{}).(access.Principal)
-	return p
+// RequestOf returns the request of a context, or the zero value.
+func RequestOf(ctx context.Context) Request {
+	r, _ := ctx.Value(requestKey{}).(Request)
+	return r
 }

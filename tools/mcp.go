@@ -14,7 +14,7 @@ import (
 )
 
 // Register adds the tools, resources and prompts of the service to an MCP
-// server. Requests must carry a principal, set by WithPrincipal.
+// server. Requests must carry a principal, set by WithRequest.
 func (s *Service) Register(m *mcpserver.MCPServer) {
 	for _, op := range schemas.Catalogue() {
 		tool := definition(op)
@@ -54,7 +54,7 @@ func raw(value any) json.RawMessage {
 func (s *Service) toolHandler(m *mcpserver.MCPServer, name string) mcpserver.ToolHandlerFunc {
 	return func(ctx context.Context, request mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 		result := s.Call(ctx, Call{
-			Tool: name, Arguments: request.Params.RawArguments, Principal: PrincipalOf(ctx),
+			Tool: name, Arguments: request.Params.RawArguments, Principal: RequestOf(ctx).Principal,
 			Confirmer: confirmerOf(ctx, m, request), Progress: progressOf(ctx, request),
 		})
 		if result.Elicitation != nil {
@@ -78,7 +78,7 @@ func toolResult(envelope answers.Envelope) *mcp.CallToolResult {
 // progressOf notifies on the request's own stream, where the client gave a
 // token to notify with.
 func progressOf(ctx context.Context, request mcp.CallToolRequest) Progress {
-	notifier := NotifierOf(ctx)
+	notifier := RequestOf(ctx).Notifier
 	if notifier == nil || request.Params.Meta == nil || request.Params.Meta.ProgressToken == nil {
 		return nil
 	}

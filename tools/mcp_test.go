@@ -91,7 +91,7 @@ func (w *wire) send(method, params string, capabilities string) answer {
 		body += ","
 	}
 	message := fmt.Sprintf(`{"jsonrpc":"2.0","id":1,"method":%q,"params":%s"_meta":{%s}}}`, method, body, meta)
-	response := w.server.HandleMessage(tools.WithPrincipal(context.Background(), w.principal()), json.RawMessage(message))
+	response := w.server.HandleMessage(tools.WithRequest(context.Background(), tools.Request{Principal: w.principal()}), json.RawMessage(message))
 	raw, err := json.Marshal(response)
 	if err != nil {
 		w.t.Fatal(err)

@@ -53,13 +53,13 @@ func (s *Service) readLink(ctx context.Context, request mcp.ReadResourceRequest)
 // readCall answers a resource with a call of a reading tool, so that it goes
 // through the same bounds, checks and log as any call.
 func (s *Service) readCall(ctx context.Context, request mcp.ReadResourceRequest, tool string, arguments map[string]any) ([]mcp.ResourceContents, error) {
-	result := s.Call(ctx, Call{Tool: tool, Arguments: raw(arguments), Principal: PrincipalOf(ctx), Confirmer: NoConfirmer{}})
+	result := s.Call(ctx, Call{Tool: tool, Arguments: raw(arguments), Principal: RequestOf(ctx).Principal, Confirmer: NoConfirmer{}})
 	return contents(request, mimeJSON, string(raw(result.Envelope))), nil
 }
 
 func (s *Service) readSchemas(ctx context.Context, request mcp.ReadResourceRequest) ([]mcp.ResourceContents, error) {
 	op, ok := schemas.Lookup(variable(request, "tool"))
-	if !ok || !s.deps.Guard.Confine(PrincipalOf(ctx)).Grant.Allows(op) {
+	if !ok || !s.deps.Guard.Confine(RequestOf(ctx).Principal).Grant.Allows(op) {
 		return nil, fmt.Errorf("%w: %s", mcp.ErrResourceNotFound, problems.As(unknownTool(variable(request, "tool"))).Message)
 	}
 	both, err := json.MarshalIndent(map[string]any{"input": op.InputSchema(), "answer": op.AnswerSchema()}, "", "  ")
@@ -81,7 +81,7 @@ func readOpenAPI(_ context.Context, request mcp.ReadResourceRequest) ([]mcp.Reso
 // tenants and check_pec_roles: they are about every tenant of the file.
 func (s *Service) readUsage(ctx context.Context, request mcp.ReadResourceRequest) ([]mcp.ResourceContents, error) {
 	const nothing = `{"summary":"There is no reconciliation yet: a person runs mcp-partner pec reconcile FILE --keep."}`
-	p := PrincipalOf(ctx)
+	p := RequestOf(ctx).Principal
 	if err := s.mayReadRoles(ctx, p, schemas.Tenant{}); err != nil {
 		return contents(request, mimeJSON, string(raw(problemEnvelope(err)))), nil
 	}

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -55,7 +56,7 @@ type Settings struct {
 
 // NewSettings returns settings with a silent log.
 func NewSettings(env config.Env, prompter vault.Prompter) *Settings {
-	return &Settings{Env: env, Prompter: prompter, Log: slog.New(slog.DiscardHandler), Observer: &telemetry.Observer{RequestID: tools.RequestIDOf}}
+	return &Settings{Env: env, Prompter: prompter, Log: slog.New(slog.DiscardHandler), Observer: &telemetry.Observer{RequestID: requestID}}
 }
 
 // SetStateDir chooses the state directory; "" stands for that of the platform.
@@ -123,3 +124,5 @@ type KeyFiles struct{ Passphrase, Identity string }
 func (s *Settings) KeySource() vault.KeySource {
 	return vault.KeySource{IdentityFile: s.Keys.Identity, PassphraseFile: s.Keys.Passphrase, Terminal: s.Prompter}
 }
+
+func requestID(ctx context.Context) string { return tools.RequestOf(ctx).ID }

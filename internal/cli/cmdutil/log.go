@@ -24,7 +24,7 @@ func newLogger(to io.Writer, level slog.Level, format string) (*slog.Logger, err
 // factsOf is what a line of the log tells about the request it belongs to.
 func factsOf(ctx context.Context) []slog.Attr {
 	var facts []slog.Attr
-	if id := tools.RequestIDOf(ctx); id != "" {
+	if id := tools.RequestOf(ctx).ID; id != "" {
 		facts = append(facts, slog.String("request_id", id))
 	}
 	if id := telemetry.TraceID(ctx); id != "" {
