@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -123,15 +124,8 @@ func (w *Writer) read(ctx context.Context, t Target) armclient.LinkRead {
 // row makes a row of what was read.
 func (r PlanRequest) row(t Target, read armclient.LinkRead) guard.PlanRow {
 	row := guard.PlanRow{
-		Identity: read.Identity, Endpoint: guard.EndpointOf(t.Tenant), Before: guard.SnapshotOf(read.Link), LinkedName: untrusted.Sanitize(read.Link.PartnerName), LinkedSince: read.Link.UpdatedTime,
-		Company: untrusted.Sanitize(t.Tenant.Company), Domain: t.Tenant.Domain(), PartnerID: r.To, Expected: t.Tenant.ExpectedPartnerID, Labels: t.Tenant.Labels,
-	}
-	if row.Identity.TenantID == "" {
-		row.Identity.TenantID = t.Tenant.TenantID
-	}
-	row.Identity.Tenant, row.Identity.Cloud, row.Identity.Credential = t.Tenant.Name, t.Tenant.Cloud, t.Credential
-	if row.PartnerID == "" {
-		row.PartnerID = row.Expected
+		Identity: t.Tenant.Identify(read.Identity, t.Credential), Endpoint: guard.EndpointOf(t.Tenant), Before: guard.SnapshotOf(read.Link), LinkedName: untrusted.Sanitize(read.Link.PartnerName), LinkedSince: read.Link.UpdatedTime,
+		Company: untrusted.Sanitize(t.Tenant.Company), Domain: t.Tenant.Domain(), PartnerID: cmp.Or(r.To, t.Tenant.ExpectedPartnerID), Expected: t.Tenant.ExpectedPartnerID, Labels: t.Tenant.Labels,
 	}
 	switch {
 	case read.Link.State == answers.LinkUnknown:

@@ -108,7 +108,7 @@ func (d *tenantRun) open(ctx context.Context) (err error) {
 	if d.identity != nil {
 		return nil
 	}
-	if d.tenant, err = d.opts.Tenants.Entry(d.row.Identity.Tenant); err != nil {
+	if d.tenant, err = d.opts.Tenants.Resolve(d.row.Identity.Tenant, nil); err != nil {
 		return err
 	}
 	identity, err := d.opts.Open(ctx, d.tenant, d.row.Identity.Credential)
@@ -245,11 +245,7 @@ func resultOf(outcome armclient.Outcome) string {
 }
 
 func (d *tenantRun) stepContext() guard.StepContext {
-	identity := d.seen.Identity
-	if identity.TenantID == "" {
-		identity.TenantID = d.tenant.TenantID
-	}
-	identity.Tenant, identity.Cloud, identity.Credential = d.tenant.Name, d.tenant.Cloud, d.row.Identity.Credential
+	identity := d.tenant.Identify(d.seen.Identity, d.row.Identity.Credential)
 	return guard.StepContext{Snapshot: guard.SnapshotOf(d.seen.Link), Tenant: d.tenant, Identity: identity}
 }
 
@@ -358,11 +354,11 @@ func (w *Writer) expect(ctx context.Context, a *Execution, row guard.PlanRow) er
 	if a.Tool != schemas.ToolTransitionPartner {
 		return nil
 	}
-	tenant, err := w.opts.Tenants.Entry(row.Identity.Tenant)
+	tenant, err := w.opts.Tenants.Resolve(row.Identity.Tenant, nil)
 	if err != nil || tenant.ExpectedPartnerID == row.PartnerID {
 		return err
 	}
-	if err := w.opts.Tenants.Expect(tenant.Name, row.PartnerID); err != nil {
+	if err := w.opts.Tenants.ExpectPartnerID(tenant.Name, row.PartnerID); err != nil {
 		return err
 	}
 	return w.opts.Guard.Changed(ctx, guard.KindDirectory, "Tenant "+tenant.Name+" expects partner ID "+row.PartnerID+" from now on: "+a.ID+".")

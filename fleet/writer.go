@@ -24,11 +24,11 @@ type Identity interface {
 // Tenants is where the entries of tenants are looked up and kept. Its errors
 // are problems.
 type Tenants interface {
-	// Entry returns the entry of exactly that name.
-	Entry(name string) (schemas.Tenant, error)
-	// Expect makes a partner ID the expected one of an entry. One that is
+	// Resolve finds an entry, here by its name and whoever sees it.
+	Resolve(ref string, sees func(name string) bool) (schemas.Tenant, error)
+	// ExpectPartnerID makes a partner ID the expected one of an entry. One that is
 	// expected already is no change.
-	Expect(name, partnerID string) error
+	ExpectPartnerID(name, partnerID string) error
 }
 
 const (

@@ -1,6 +1,10 @@
 package schemas
 
-import "mcp-partner/schemas/answers"
+import (
+	"cmp"
+
+	"mcp-partner/schemas/answers"
+)
 
 // Tenant is one entry of the directory as the tools see it: where to go and
 // what is expected there. It holds no secret.
@@ -38,4 +42,11 @@ func (t Tenant) Domain() string {
 		return ""
 	}
 	return t.Domains[0]
+}
+
+// Identify completes an identity that a token showed with what the entry says of it.
+func (t Tenant) Identify(seen answers.Identity, credential string) answers.Identity {
+	seen.TenantID = cmp.Or(seen.TenantID, t.TenantID)
+	seen.Tenant, seen.Cloud, seen.Credential = t.Name, t.Cloud, credential
+	return seen
 }

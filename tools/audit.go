@@ -379,10 +379,11 @@ func forAgents(rows []answers.AuditRow) (*answers.AuditCommon, []answers.AuditRo
 		Owner: rows[0].Owner, Labels: rows[0].Labels,
 	}
 	for _, row := range rows[1:] {
-		common.Credential = same(common.Credential, row.Credential)
-		common.Cloud = same(common.Cloud, row.Cloud)
-		common.ExpectedPartnerID = same(common.ExpectedPartnerID, row.ExpectedPartnerID)
-		common.Owner = same(common.Owner, row.Owner)
+		for _, text := range sharedTexts(common, &row) {
+			if *text.common != *text.own {
+				*text.common = ""
+			}
+		}
 		if !slices.Equal(common.Labels, row.Labels) {
 			common.Labels = nil
 		}
@@ -394,11 +395,14 @@ func forAgents(rows []answers.AuditRow) (*answers.AuditCommon, []answers.AuditRo
 	return common, short
 }
 
-func same(common, own string) string {
-	if common == own {
-		return common
+type sharedText struct{ common, own *string }
+
+// sharedTexts are the texts that are said once where all rows have the same.
+func sharedTexts(common *answers.AuditCommon, row *answers.AuditRow) []sharedText {
+	return []sharedText{
+		{&common.Credential, &row.Credential}, {&common.Cloud, &row.Cloud},
+		{&common.ExpectedPartnerID, &row.ExpectedPartnerID}, {&common.Owner, &row.Owner},
 	}
-	return ""
 }
 
 // shortRow is a row without what is common to all, and without what only a
@@ -407,15 +411,13 @@ func shortRow(row answers.AuditRow, common *answers.AuditCommon) answers.AuditRo
 	short := answers.AuditRow{
 		Company: row.Company, Domain: row.Domain, Tenant: row.Tenant, State: row.State, Stale: row.Stale,
 		PartnerID: row.PartnerID, PartnerName: row.PartnerName, UpdatedTime: toTheSecond(row.UpdatedTime), ExternalID: row.ExternalID, PECRoles: row.PECRoles,
+		Credential: row.Credential, Cloud: row.Cloud, ExpectedPartnerID: row.ExpectedPartnerID, Owner: row.Owner,
 	}
-	own := func(common, own string) string {
-		if common != "" {
-			return ""
+	for _, text := range sharedTexts(common, &short) {
+		if *text.common != "" {
+			*text.own = ""
 		}
-		return own
 	}
-	short.Credential, short.Cloud = own(common.Credential, row.Credential), own(common.Cloud, row.Cloud)
-	short.ExpectedPartnerID, short.Owner = own(common.ExpectedPartnerID, row.ExpectedPartnerID), own(common.Owner, row.Owner)
 	if row.Problem != nil {
 		short.Reason = row.Problem.Code
 	}

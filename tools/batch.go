@@ -29,7 +29,7 @@ const (
 // newWriter makes what carries out runs, with the parts of the service.
 func (s *Service) newWriter() *fleet.Writer {
 	return fleet.NewWriter(fleet.WriterOptions{
-		Guard: s.deps.Guard, Tenants: entries{s.deps.Directory}, Settled: s.deps.Settled, Pause: s.deps.Pause, Now: s.deps.Now, Logger: s.deps.Logger,
+		Guard: s.deps.Guard, Tenants: s.deps.Directory, Settled: s.deps.Settled, Pause: s.deps.Pause, Now: s.deps.Now, Logger: s.deps.Logger,
 		Open: func(ctx context.Context, tenant schemas.Tenant, credential string) (fleet.Identity, error) {
 			return s.deps.Clients.Client(ctx, tenant, credential)
 		},
@@ -39,15 +39,6 @@ func (s *Service) newWriter() *fleet.Writer {
 // Close keeps runs from going on to further tenants, and waits until those that
 // have begun stand where the next start can go on.
 func (s *Service) Close() { s.writer.Close() }
-
-// entries shows the directory as a run wants it.
-type entries struct{ Directory }
-
-// Entry implements fleet.Tenants.
-func (e entries) Entry(name string) (schemas.Tenant, error) { return e.Resolve(name, nil) }
-
-// Expect implements fleet.Tenants.
-func (e entries) Expect(name, partnerID string) error { return e.ExpectPartnerID(name, partnerID) }
 
 // batchRequest is a call of a tool that writes to many tenants.
 type batchRequest struct {

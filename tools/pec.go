@@ -5,8 +5,9 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"mcp-partner/armclient"
 	"mcp-partner/internal/naming"
@@ -182,21 +183,20 @@ func (s *Service) batchRoles(ctx context.Context, j *job, w batchRequest, envelo
 		defer cancel()
 	}
 	readings := make([]*pec.Reading, len(envelope.Changes))
-	slots := make(chan struct{}, rolesTenantsAtOnce)
-	var all sync.WaitGroup
+	var all errgroup.Group
+	all.SetLimit(rolesTenantsAtOnce)
 	for i, row := range envelope.Changes {
 		if row.State != answers.ChangeDone && row.State != answers.ChangeUnchanged {
 			continue
 		}
-		slots <- struct{}{}
-		all.Go(func() {
-			defer func() { <-slots }()
+		all.Go(func() error {
 			one, cancel := context.WithTimeout(ctx, limit)
 			defer cancel()
 			readings[i] = s.rolesOfRow(one, j, row)
+			return nil
 		})
 	}
-	all.Wait()
+	_ = all.Wait() // none of them fails
 	showRoles(envelope, readings)
 }
 

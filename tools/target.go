@@ -166,11 +166,7 @@ func credentialOf(tenant schemas.Tenant, name string) (string, error) {
 // identity fills in what the token does not say. Before any token was seen
 // it says where the call was going.
 func (t target) identity(seen answers.Identity) *answers.Identity {
-	if seen.TenantID == "" {
-		seen.TenantID = t.tenant.TenantID
-	}
-	seen.Tenant, seen.Cloud, seen.Credential = t.tenant.Name, t.tenant.Cloud, t.credential
-	return &seen
+	return new(t.tenant.Identify(seen, t.credential))
 }
 
 // expected adds to a link what is expected, and how an audit counts it.
