@@ -123,16 +123,33 @@ func (t throughProxy) RoundTrip(request *http.Request) (*http.Response, error) {
 	if through == nil {
 		return t.Transport.RoundTrip(request)
 	}
-	var passed atomic.Bool // the proxy opened the way
+	var passed, broken atomic.Bool // the proxy opened the way; no TLS came through it
 	trace := &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { passed.Store(true) }}
 	if through.Scheme != "https" {
 		trace.TLSHandshakeStart = func() { passed.Store(true) }
+		trace.TLSHandshakeDone = func(_ tls.ConnectionState, err error) { broken.Store(withoutTLS(err)) }
 	}
 	response, err := t.Transport.RoundTrip(request.WithContext(httptrace.WithClientTrace(request.Context(), trace)))
-	if err != nil && !passed.Load() && request.Context().Err() == nil {
+	switch {
+	case err == nil || request.Context().Err() != nil:
+	case broken.Load():
+		err = &ProxyError{Variable: t.proxy.Variable, Host: through.Host, Reason: "opened a connection to " + request.URL.Hostname() + " that ended before TLS began",
+			Next: "Ask the operator of the proxy whether it allows " + request.URL.Hostname() + "."}
+	case !passed.Load():
 		err = t.proxy.blame(through, err)
 	}
 	return response, err
+}
+
+// withoutTLS reports whether a handshake failed because nothing that speaks TLS
+// answered at all.
+func withoutTLS(err error) bool {
+	_, other := errors.AsType[tls.RecordHeaderError](err)
+	return other || ended(err)
+}
+
+func ended(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET)
 }
 
 // blame makes a ProxyError of what happened before the proxy opened the way.
@@ -156,7 +173,7 @@ func proxyReason(err error) string {
 		return "refuses the connection"
 	case errors.As(err, &timeout) && timeout.Timeout():
 		return "did not answer in time"
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET):
+	case ended(err):
 		return "closed the connection without an answer"
 	}
 	return "cannot be reached, or gave no usable answer"

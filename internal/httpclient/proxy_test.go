@@ -1,6 +1,7 @@
 package httpclient
 
 import (
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -130,6 +131,8 @@ func TestProxyThatFailsIsNamed(t *testing.T) {
 		"403":         {rawProxy(t, "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"), "does not allow connections to login.example (status 403)"},
 		"502":         {rawProxy(t, "HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n"), "with status 502"},
 		"closed":      {rawProxy(t, ""), "closed the connection"},
+		"cut":         {rawProxy(t, "HTTP/1.1 200 OK\r\n\r\n"), "opened a connection to login.example that ended before TLS began"},
+		"own page":    {rawProxy(t, "HTTP/1.1 200 OK\r\n\r\n<html>sign in</html>"), "opened a connection to login.example that ended before TLS began"},
 		"not a proxy": {rawProxy(t, "SSH-2.0-OpenSSH_9.2\r\n"), "gave no usable answer"},
 	} {
 		err := get(clientWith(t, map[string]string{"HTTPS_PROXY": "http://user:canary@" + test.host}, nil), "https://login.example/")
@@ -142,13 +145,37 @@ func TestProxyThatFailsIsNamed(t *testing.T) {
 	}
 }
 
+// tunnelTo is a proxy that leads everybody to one address.
+func tunnelTo(t *testing.T, address string) string {
+	t.Helper()
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		there, err := net.Dial("tcp", address)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer there.Close()
+		w.WriteHeader(http.StatusOK)
+		here, buffered, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer here.Close()
+		go func() { _, _ = io.Copy(there, buffered) }()
+		_, _ = io.Copy(here, there)
+	}))
+	t.Cleanup(proxy.Close)
+	return proxy.Listener.Addr().String()
+}
+
 // What fails behind a proxy that works is not the proxy's fault.
 func TestHostBehindAProxyIsBlamedItself(t *testing.T) {
 	t.Parallel()
-	open := rawProxy(t, "HTTP/1.1 200 OK\r\n\r\n")
-	err := get(clientWith(t, map[string]string{"HTTPS_PROXY": "http://" + open}, nil), "https://login.example/")
+	server, _ := newServer(t, http.NotFound)
+	err := get(clientWith(t, map[string]string{"HTTPS_PROXY": "http://" + tunnelTo(t, server.Listener.Addr().String())}, nil), "https://login.example/")
 	var proxy *ProxyError
-	if err == nil || errors.As(err, &proxy) {
+	if certificate, ok := errors.AsType[*tls.CertificateVerificationError](err); !ok || certificate == nil || errors.As(err, &proxy) {
 		t.Errorf("%v", err)
 	}
 }
